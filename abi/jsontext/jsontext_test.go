@@ -1,0 +1,86 @@
+package jsontext_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/abi/jsontext"
+)
+
+func TestNumbersStayText(t *testing.T) {
+	t.Parallel()
+	v, err := jsontext.Parse([]byte(`{"amount": 55534228.52065455, "tiny": 1e-8, "text": "12150.50", "requestId": -9756202837, "none": null, "list": [1, "2"], "ok": true}`))
+	require.NoError(t, err)
+	require.Equal(t, "55534228.52065455", v.Text("amount"))
+	require.Equal(t, "-9756202837", v.Text("requestId"))
+	require.Equal(t, "true", v.Text("ok"))
+	require.Empty(t, v.Text("none"))
+	require.Empty(t, v.Text("list"))
+	require.Equal(t, "2", v.Text("list", "1"))
+
+	tiny, ok := v.Decimal("tiny")
+	require.True(t, ok)
+	require.Equal(t, "0.00000001", tiny)
+	text, ok := v.Decimal("text")
+	require.True(t, ok)
+	require.Equal(t, "12150.50", text)
+	for _, member := range []string{"ok", "none", "list", "absent"} {
+		_, ok := v.Decimal(member)
+		require.False(t, ok, member)
+	}
+}
+
+func TestAbsenceAnswersHarmlessly(t *testing.T) {
+	t.Parallel()
+	var absent jsontext.Value
+	require.False(t, absent.Get("a", "b").Exists())
+	require.Empty(t, absent.Text("a"))
+	require.False(t, absent.Bool())
+	require.Empty(t, absent.Items("a"))
+	require.Equal(t, "null", string(absent.JSON()))
+	absent.Each(func(string, jsontext.Value) { t.Fatal("no member to visit") })
+}
+
+func TestFoldFindsAKeyOfAnyCase(t *testing.T) {
+	t.Parallel()
+	v, err := jsontext.Parse([]byte(`{"CallbackData": "ours", "callbackdata": "later"}`))
+	require.NoError(t, err)
+	require.Equal(t, "ours", v.Fold("callbackData").Text())
+	require.False(t, v.Fold("hash").Exists())
+}
+
+func TestObjectWritesWhatItWasTold(t *testing.T) {
+	t.Parallel()
+	got := jsontext.NewObject().
+		String("title", "a \"quoted\"\nline").
+		Number("amount", "49.90").
+		Number("big", "1e3").
+		Number("broken", "1;DROP").
+		Bool("yes", true).
+		Null("none").
+		Strings("wallets", []string{"btc", "eth"}).
+		Object("inner", jsontext.NewObject().Bool("no", false)).
+		JSON()
+	require.JSONEq(t, `{"title":"a \"quoted\"\nline","amount":49.90,"big":1000,"broken":"1;DROP","yes":true,"none":null,"wallets":["btc","eth"],"inner":{"no":false}}`, string(got))
+	require.Contains(t, string(got), `"amount":49.90`, "a number keeps its trailing zero")
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,{"b":null}]}`, `"\ud800"`, `[`, `1.2.3`, "{\"a\":\xff}", `{"a":nan}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := jsontext.Parse(data)
+		if err != nil {
+			return
+		}
+		_ = v.Text()
+		if number, ok := v.Decimal(); ok {
+			require.True(t, json.Valid([]byte(number)) || number[0] == '0' || number[0] == '-', number)
+		}
+		v.Each(func(name string, member jsontext.Value) { _ = member.Text() })
+		_ = v.JSON()
+	})
+}
