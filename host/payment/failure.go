@@ -1,0 +1,92 @@
+package payment
+
+import (
+	abi "payrouter/abi/v1"
+)
+
+// Class tells whether another provider may take what one declined.
+type Class string
+
+const (
+	// Soft: a reason of this provider or account.
+	Soft Class = "soft"
+	// Hard: a reason that every provider would give.
+	Hard Class = "hard"
+)
+
+// Failure is why a payment, or one attempt of it, failed. The provider's own words travel beside the canonical code.
+type Failure struct {
+	// Code is one of Codes.
+	Code         string `json:"code"`
+	Class        Class  `json:"class"`
+	Message      string `json:"message,omitempty"`
+	ProviderCode string `json:"provider_code,omitempty"`
+}
+
+// Codes are the canonical failure codes, each with the class that it has unless a manifest's rule or routing.yaml says otherwise.
+//
+//nolint:gochecknoglobals // a lookup table
+var Codes = map[string]Class{
+	"insufficient_funds":    Soft,
+	"limit_exceeded":        Soft,
+	"unsupported":           Soft,
+	"provider_unavailable":  Soft,
+	"rate_limited":          Soft,
+	"authentication_failed": Soft,
+	"account_restricted":    Soft,
+	"provider_error":        Soft,
+	"not_found":             Soft,
+	"duplicate":             Hard,
+	"invalid_destination":   Hard,
+	"invalid_request":       Hard,
+	"expired":               Hard,
+	"canceled_by_payer":     Hard,
+	"fraud_suspected":       Hard,
+	"declined":              Hard,
+}
+
+// Meaning finds what a provider's rejection of an operation means: the account's own rules come before the manifest's, and the
+// first that matches holds. A rejection that nobody listed is not believed: it is Unanswered.
+func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) (Event, *Failure) {
+	for _, table := range [][]*abi.FailureRule{overrides, rules} {
+		for _, rule := range table {
+			if matches(rule, operation, httpStatus, failure.GetProviderCode()) {
+				return meant(rule, failure)
+			}
+		}
+	}
+	return Unanswered, &Failure{
+		Code: "provider_error", Class: Codes["provider_error"], Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode(),
+	}
+}
+
+func matches(rule *abi.FailureRule, operation string, httpStatus uint32, code string) bool {
+	if rule.GetOperation() != "" && rule.GetOperation() != operation {
+		return false
+	}
+	if rule.GetHttpStatus() != 0 && rule.GetHttpStatus() != httpStatus {
+		return false
+	}
+	if rule.GetProviderCode() == "" {
+		return rule.GetHttpStatus() != 0
+	}
+	return rule.GetProviderCode() == code
+}
+
+func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
+	event, class := Unanswered, Codes[rule.GetCode()]
+	switch rule.GetMeaning() {
+	case abi.Meaning_MEANING_REFUSED:
+		event, class = Refused, Soft
+	case abi.Meaning_MEANING_DECLINED_SOFT:
+		event, class = DeclinedSoft, Soft
+	case abi.Meaning_MEANING_DECLINED_HARD:
+		event, class = DeclinedHard, Hard
+	case abi.Meaning_MEANING_DUPLICATE:
+		event = Duplicate
+	case abi.Meaning_MEANING_NOT_FOUND:
+		event = NotFound
+	case abi.Meaning_MEANING_FAULT, abi.Meaning_MEANING_UNSPECIFIED:
+	}
+	return event, &Failure{Code: rule.GetCode(), Class: class, Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode()}
+}

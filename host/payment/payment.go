@@ -1,0 +1,186 @@
+// Package payment decides what becomes of a payment: which attempts are made, what their outcomes mean for its status, and
+// what may be tried again. It owns Payment, Attempt, Status, and the engine that drives them.
+package payment
+
+import (
+	"encoding/json"
+	"time"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/routing"
+)
+
+// Kind is what a payment does.
+type Kind string
+
+// The kinds, as the contract's.
+const (
+	Collect  Kind = "collect"
+	Payout   Kind = "payout"
+	Recharge Kind = "recharge"
+	Transfer Kind = "transfer"
+)
+
+// ABI is the kind in the contract's words; unspecified for what is none.
+func (k Kind) ABI() abi.Kind {
+	switch k {
+	case Collect:
+		return abi.Kind_KIND_COLLECT
+	case Payout:
+		return abi.Kind_KIND_PAYOUT
+	case Recharge:
+		return abi.Kind_KIND_RECHARGE
+	case Transfer:
+		return abi.Kind_KIND_TRANSFER
+	}
+	return abi.Kind_KIND_UNSPECIFIED
+}
+
+// Order is what a caller asks for: the part of a payment that the engine never changes by itself.
+type Order struct {
+	Kind Kind `json:"kind"`
+	// Amount is decimal text, in Currency: ISO 4217, or a crypto ticker.
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+	// Country is the payer's, ISO 3166-1 alpha-2.
+	Country string `json:"country,omitempty"`
+	Method  string `json:"method,omitempty"`
+	// Reference is the merchant's own.
+	Reference   string            `json:"reference,omitempty"`
+	Description string            `json:"description,omitempty"`
+	ReturnURL   string            `json:"return_url,omitempty"`
+	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
+	Payer       Payer             `json:"payer,omitzero"`
+	Destination Destination       `json:"destination,omitzero"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	// Pinned is the provider that the caller insists on.
+	Pinned string `json:"pinned,omitempty"`
+	// Options are JSON objects by plugin name, for that plugin alone.
+	Options map[string]json.RawMessage `json:"options,omitempty"`
+}
+
+// Payer is who pays. It never reaches a log.
+type Payer struct {
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+	Phone string `json:"phone,omitempty"`
+	IP    string `json:"ip,omitempty"`
+}
+
+// Destination is where money goes, by kind: operator and number of a recharge; account, address, network, memo of a payout.
+type Destination struct {
+	Operator string `json:"operator,omitempty"`
+	Number   string `json:"number,omitempty"`
+	Account  string `json:"account,omitempty"`
+	Address  string `json:"address,omitempty"`
+	Network  string `json:"network,omitempty"`
+	Memo     string `json:"memo,omitempty"`
+}
+
+// Money is an amount with its currency; the zero Money is none.
+type Money struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// Action types: what the payer is to do.
+const (
+	ActionRedirect     = "redirect"
+	ActionPayTo        = "pay_to"
+	ActionInstructions = "instructions"
+)
+
+// NextAction is what the payer has to do.
+type NextAction struct {
+	// Type is one of the Action constants, and says which members hold.
+	Type    string `json:"type"`
+	URL     string `json:"url,omitempty"`
+	Address string `json:"address,omitempty"`
+	Network string `json:"network,omitempty"`
+	Memo    string `json:"memo,omitempty"`
+	// Amount is exact: more or less may not be credited.
+	Amount Money  `json:"amount,omitzero"`
+	Text   string `json:"text,omitempty"`
+}
+
+// Payment is one payment, as it stands. It is a value: the journal and the engine hand copies around, whose maps and slices
+// nobody changes.
+type Payment struct {
+	// ID is "pay_" and a ULID: unique, and ordered by time of creation.
+	ID string `json:"id"`
+	// Merchant is the name of the API key that made it.
+	Merchant string `json:"merchant"`
+	Order
+
+	Status Status `json:"status"`
+	// Acted: the payer's part is over.
+	Acted bool `json:"acted,omitempty"`
+	// Provider is the account that holds it, once one does; Plugin is that account's.
+	Provider          string      `json:"provider,omitempty"`
+	Plugin            string      `json:"plugin,omitempty"`
+	ProviderReference string      `json:"provider_reference,omitempty"`
+	Received          Money       `json:"received,omitzero"`
+	Fee               Money       `json:"fee,omitzero"`
+	NextAction        *NextAction `json:"next_action,omitempty"`
+	Failure           *Failure    `json:"failure,omitempty"`
+	// Alert is something that a person should look at.
+	Alert string `json:"alert,omitempty"`
+	// MoneyConflict: a report contradicted the terminal status. Money is somewhere it should not be.
+	MoneyConflict bool             `json:"money_conflict,omitempty"`
+	Decision      routing.Decision `json:"decision"`
+	// Attempts counts the attempts journalled so far.
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// Version rises by one with every change.
+	Version int64 `json:"version"`
+}
+
+// Attempt is one request to a provider: a row of its own, written before the request leaves and closed when its answer is
+// understood.
+type Attempt struct {
+	// ID is "att_" and a ULID.
+	ID        string `json:"id"`
+	PaymentID string `json:"payment_id"`
+	// Number counts a payment's attempts from 1.
+	Number int `json:"number"`
+	// Provider is the account; Plugin, Digest and Generation say whose code made and read the request.
+	Provider   string `json:"provider"`
+	Plugin     string `json:"plugin"`
+	Digest     string `json:"digest"`
+	Generation int64  `json:"generation"`
+	// Role is what the call was for, Operation what this request performs.
+	Role        string `json:"role"`
+	Operation   string `json:"operation"`
+	Idempotency string `json:"idempotency"`
+	// Reference is ours at this provider, the same on every resend.
+	Reference string `json:"reference,omitempty"`
+	// Call and State are what the plugin was given, encoded, so that the attempt can be replayed.
+	Call  []byte `json:"call,omitempty"`
+	State []byte `json:"state,omitempty"`
+	// SendBefore is the latest moment at which the request may leave.
+	SendBefore time.Time `json:"send_before,omitzero"`
+	// Request and Response are JSON, masked.
+	Request  json.RawMessage `json:"request,omitempty"`
+	Response json.RawMessage `json:"response,omitempty"`
+	// Sent tells whether a byte of the request may have left. Of an open attempt it is not known: it counts as sent.
+	Sent bool `json:"sent"`
+	// Writes counts how often the transport wrote the request. More than one is an incident.
+	Writes int `json:"writes,omitempty"`
+	// Event is empty while the attempt is open.
+	Event Event `json:"event,omitempty"`
+	// Abandoned: it may have made an object that nobody can pay, and that was left behind.
+	Abandoned bool     `json:"abandoned,omitempty"`
+	Failure   *Failure `json:"failure,omitempty"`
+	// Error is why there was no answer, masked.
+	Error string `json:"error,omitempty"`
+	// Fuel is what the plugin's calls for this attempt burned.
+	Fuel       int64     `json:"fuel"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+}
+
+// Open tells an attempt whose request may be on its way.
+func (a Attempt) Open() bool {
+	return a.Event == ""
+}

@@ -1,0 +1,110 @@
+package payment
+
+import (
+	"fmt"
+	"time"
+
+	"payrouter/abi/decimal"
+	abi "payrouter/abi/v1"
+)
+
+// contradiction tells what in a provider's word cannot be about this payment; empty where nothing speaks against it.
+func contradiction(p Payment, reference string, outcome *abi.Outcome) string {
+	if echoed := outcome.GetEchoedReference(); echoed != "" && reference != "" && echoed != reference {
+		return fmt.Sprintf("the answer is about reference %q, not %q", echoed, reference)
+	}
+	if theirs := outcome.GetProviderReference(); theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference {
+		return fmt.Sprintf("the answer is about %q, not %q", theirs, p.ProviderReference)
+	}
+	amount := outcome.GetAmount()
+	if amount.GetCurrency() != p.Currency || amount.GetAmount() == "" {
+		return ""
+	}
+	if order, ok := compare(amount.GetAmount(), p.Amount); !ok || order != 0 {
+		return fmt.Sprintf("the answer is about %s %s, not %s %s", amount.GetAmount(), amount.GetCurrency(), p.Amount, p.Currency)
+	}
+	return ""
+}
+
+// settle applies a provider's accepted word to a payment. It is pure: the same payment and word give the same payment.
+func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Payment {
+	report := statusOf(outcome.GetStatus())
+	alert := outcome.GetAlert()
+	if report == Succeeded && underpaid(p, outcome.GetReceived()) {
+		report = Processing
+		alert = fmt.Sprintf("reported as paid, with %s of %s %s received", outcome.GetReceived().GetAmount(), p.Amount, p.Currency)
+	}
+	next, conflict := p.Status.Next(report, p.Acted)
+	p.MoneyConflict = p.MoneyConflict || conflict
+	p.Acted = p.Acted || (p.Status == RequiresAction && next == Processing)
+	wasTerminal := p.Status.Terminal()
+	p.Status = next
+	p.UpdatedAt = now
+	if alert != "" {
+		p.Alert = alert
+	}
+	if p.ProviderReference == "" {
+		p.ProviderReference = outcome.GetProviderReference()
+	}
+	if received := moneyOf(outcome.GetReceived()); received != (Money{}) {
+		p.Received = received
+	}
+	if fee := moneyOf(outcome.GetFee()); fee != (Money{}) {
+		p.Fee = fee
+	}
+	if wasTerminal {
+		return p
+	}
+	p.Failure = nil
+	p.NextAction = nil
+	switch next {
+	case RequiresAction:
+		p.NextAction = actionOf(outcome.GetNextAction())
+	case Failed, Canceled, Expired:
+		p.Failure = failure
+	case Created, Processing, Succeeded, Unknown:
+	}
+	return p
+}
+
+// underpaid tells that less than asked for arrived. Amounts of different currencies are never compared.
+func underpaid(p Payment, received *abi.Money) bool {
+	if received.GetCurrency() != p.Currency || received.GetAmount() == "" {
+		return false
+	}
+	order, ok := compare(received.GetAmount(), p.Amount)
+	return !ok || order < 0
+}
+
+func compare(a, b string) (order int, ok bool) {
+	x, err := decimal.Parse(a)
+	if err != nil {
+		return 0, false
+	}
+	y, err := decimal.Parse(b)
+	if err != nil {
+		return 0, false
+	}
+	return x.Cmp(y), true
+}
+
+func moneyOf(m *abi.Money) Money {
+	if _, err := decimal.Parse(m.GetAmount()); err != nil {
+		return Money{}
+	}
+	return Money{Amount: m.GetAmount(), Currency: m.GetCurrency()}
+}
+
+func actionOf(action *abi.NextAction) *NextAction {
+	switch a := action.GetAction().(type) {
+	case *abi.NextAction_Redirect:
+		return &NextAction{Type: ActionRedirect, URL: a.Redirect.GetUrl()}
+	case *abi.NextAction_PayTo:
+		return &NextAction{
+			Type: ActionPayTo, Address: a.PayTo.GetAddress(), Network: a.PayTo.GetNetwork(), Memo: a.PayTo.GetMemo(), Amount: moneyOf(a.PayTo.GetAmount()),
+		}
+	case *abi.NextAction_Instructions:
+		return &NextAction{Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(), Amount: moneyOf(a.Instructions.GetAmount())}
+	}
+	return nil
+}

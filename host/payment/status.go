@@ -1,0 +1,98 @@
+package payment
+
+import abi "payrouter/abi/v1"
+
+// Status is where a payment stands. It only ever moves forward (see Status.Next); a terminal one never changes.
+type Status string
+
+// The statuses, in the order in which a payment goes through them.
+const (
+	// Created: journalled, and nothing sent yet.
+	Created Status = "created"
+	// Processing: a provider works on it, without the payer.
+	Processing Status = "processing"
+	// RequiresAction: the payer has to do what NextAction says.
+	RequiresAction Status = "requires_action"
+	Succeeded      Status = "succeeded"
+	Failed         Status = "failed"
+	Canceled       Status = "canceled"
+	Expired        Status = "expired"
+	// Unknown: something was sent, and nobody knows yet what became of it. Only the provider, or a person, can tell.
+	Unknown Status = "unknown"
+)
+
+// Statuses are all of them.
+func Statuses() []Status {
+	return []Status{Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown}
+}
+
+// Valid tells one of the statuses above.
+func (s Status) Valid() bool {
+	switch s {
+	case Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown:
+		return true
+	}
+	return false
+}
+
+// Terminal tells a status that never changes.
+func (s Status) Terminal() bool {
+	switch s {
+	case Succeeded, Failed, Canceled, Expired:
+		return true
+	case Created, Processing, RequiresAction, Unknown:
+	}
+	return false
+}
+
+// Settled tells a status that answers a create: the payer can act, or it is over, or it is known not to be known.
+func (s Status) Settled() bool {
+	return s.Terminal() || s == RequiresAction || s == Unknown || s == Processing
+}
+
+// Next is the status after a report of another, and whether the report contradicts what money has done.
+//
+// A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted tells that the
+// payer's part is over, after which a report of RequiresAction is stale. Unknown gives way to any report of substance.
+// Two terminal statuses conflict where exactly one of them says that money was taken.
+func (s Status) Next(report Status, acted bool) (next Status, conflict bool) {
+	if s.Terminal() {
+		return s, report.Terminal() && (s == Succeeded) != (report == Succeeded)
+	}
+	switch report {
+	case Succeeded, Failed, Canceled, Expired, Unknown:
+		return report, false
+	case Processing:
+		return Processing, false
+	case RequiresAction:
+		if acted {
+			if s == Unknown {
+				return Processing, false
+			}
+			return s, false
+		}
+		return RequiresAction, false
+	case Created:
+	}
+	return s, false
+}
+
+// statusOf maps the contract's statuses. What a plugin leaves unspecified is unknown.
+func statusOf(s abi.Status) Status {
+	switch s {
+	case abi.Status_STATUS_PROCESSING:
+		return Processing
+	case abi.Status_STATUS_REQUIRES_ACTION:
+		return RequiresAction
+	case abi.Status_STATUS_SUCCEEDED:
+		return Succeeded
+	case abi.Status_STATUS_FAILED:
+		return Failed
+	case abi.Status_STATUS_CANCELED:
+		return Canceled
+	case abi.Status_STATUS_EXPIRED:
+		return Expired
+	case abi.Status_STATUS_UNSPECIFIED, abi.Status_STATUS_UNKNOWN:
+	}
+	return Unknown
+}
