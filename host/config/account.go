@@ -1,0 +1,218 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	abi "payrouter/abi/v1"
+)
+
+const (
+	shortest = time.Millisecond
+	longest  = 10 * time.Minute
+)
+
+var accountKeys = []string{
+	"plugin", "base_url", "settings", "secrets", "allow_private", "timeout", "retry", "breaker", "limits", "failures",
+}
+
+func (v view) providers() []*Provider {
+	var providers []*Provider
+	v.each("providers", func(name string, account view) {
+		providers = append(providers, account.provider(name))
+	})
+	return providers
+}
+
+func (v view) provider(name string) *Provider {
+	p := &Provider{Name: name, At: v.origin().key, source: v}
+	if !isAccountName(name) {
+		v.reportKey(fmt.Sprintf("%q cannot be a provider's name", name), "write lower-case words of letters and digits, single dashes between them")
+	}
+	v.members("a provider", accountKeys, func(key string, m view) {
+		switch key {
+		case "plugin":
+			p.Plugin = m.text()
+		case "base_url":
+			p.BaseURL = strings.TrimRight(m.text(), "/")
+		case "settings":
+			p.Settings = m.settings()
+		case "secrets":
+			p.Secrets = m.secrets()
+		case "allow_private":
+			p.AllowPrivate = m.boolean()
+		case "timeout":
+			p.Timeout = m.duration(shortest, longest)
+		case "retry":
+			p.Retry = m.retry()
+		case "breaker":
+			p.Breaker = m.breaker()
+		case "limits":
+			m.members("limits", []string{"connections"}, func(_ string, m view) { p.Limits.Connections = m.integer(1, 10_000) })
+		case "failures":
+			p.Failures = m.failures()
+		}
+	})
+	if members, ok := v.value.(map[string]any); ok && members["plugin"] == "" {
+		v.reportKey(fmt.Sprintf("provider %q names no plugin", name), "add \"plugin: <name>\"")
+	}
+	if mend := mendBaseURL(p.BaseURL, p.AllowPrivate); mend != "" {
+		v.at("base_url").report("base_url does not serve", mend)
+	}
+	return p
+}
+
+// isAccountName: two names must not become one where "-" turns into "_", as in environment variables, nor hold their "__".
+func isAccountName(name string) bool {
+	return len(name) <= 64 && name != "" &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
+		!strings.HasPrefix(name, "-") && !strings.HasSuffix(name, "-") && !strings.Contains(name, "--")
+}
+
+// mendBaseURL is "" for a good URL, and for none: then the manifest's holds. It never repeats the URL: somebody may have put
+// a secret into it.
+func mendBaseURL(text string, allowPrivate bool) string {
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return "write scheme and host, such as https://api.example.com"
+	case u.User != nil:
+		return "take the user and password out of it: they belong under secrets"
+	case strings.ContainsAny(text, "?#"):
+		return "end it before the query"
+	case u.Scheme == "http" && !allowPrivate:
+		return "write https; plain HTTP is for a sandbox, and needs allow_private: true"
+	}
+	return ""
+}
+
+func (v view) settings() []byte {
+	if _, ok := v.value.(map[string]any); !ok {
+		v.report("settings is not a mapping", "write \"key: value\" lines")
+		return nil
+	}
+	text, err := toJSON(v.value)
+	if err != nil {
+		v.report("settings cannot be written as JSON", err.Error())
+	}
+	return text
+}
+
+func (v view) retry() Retry {
+	var r Retry
+	v.members("retry", []string{"tries", "base_delay", "max_delay", "retry_after_cap"}, func(key string, m view) {
+		switch key {
+		case "tries":
+			r.Tries = m.integer(1, 10)
+		case "base_delay":
+			r.BaseDelay = m.duration(shortest, longest)
+		case "max_delay":
+			r.MaxDelay = m.duration(shortest, longest)
+		case "retry_after_cap":
+			r.RetryAfterCap = m.duration(shortest, longest)
+		}
+	})
+	if r.BaseDelay > r.MaxDelay {
+		v.report("base_delay is longer than max_delay", "shorten the one, or lengthen the other")
+	}
+	return r
+}
+
+func (v view) breaker() Breaker {
+	var b Breaker
+	v.members("breaker", []string{"failures", "window", "open_for", "half_open"}, func(key string, m view) {
+		switch key {
+		case "failures":
+			b.Failures = m.integer(1, 10_000)
+		case "window":
+			b.Window = m.duration(shortest, longest)
+		case "open_for":
+			b.OpenFor = m.duration(shortest, longest)
+		case "half_open":
+			b.HalfOpen = m.integer(1, 1000)
+		}
+	})
+	return b
+}
+
+// meanings by the names that the file uses.
+var meanings = []struct {
+	name    string
+	meaning abi.Meaning
+}{
+	{"refused", abi.Meaning_MEANING_REFUSED},
+	{"declined_soft", abi.Meaning_MEANING_DECLINED_SOFT},
+	{"declined_hard", abi.Meaning_MEANING_DECLINED_HARD},
+	{"duplicate", abi.Meaning_MEANING_DUPLICATE},
+	{"not_found", abi.Meaning_MEANING_NOT_FOUND},
+	{"fault", abi.Meaning_MEANING_FAULT},
+}
+
+func (v view) meaning() abi.Meaning {
+	names := make([]string, 0, len(meanings))
+	for _, m := range meanings {
+		names = append(names, m.name)
+	}
+	chosen := v.choice(names)
+	for _, m := range meanings {
+		if m.name == chosen {
+			return m.meaning
+		}
+	}
+	return abi.Meaning_MEANING_UNSPECIFIED
+}
+
+func (v view) failures() []*abi.FailureRule {
+	items, ok := v.value.([]any)
+	if !ok {
+		v.report("failures is not a list", "write \"- code: …\" lines under it")
+	}
+	var rules []*abi.FailureRule
+	for i, item := range items {
+		path := append(v.path[:len(v.path):len(v.path)], fmt.Sprint(i))
+		rules = append(rules, view{src: v.src, path: path, value: item}.failure())
+	}
+	return rules
+}
+
+func (v view) failure() *abi.FailureRule {
+	rule := &abi.FailureRule{Source: v.origin().value.String()}
+	v.members("a failure", []string{"operation", "http_status", "code", "meaning", "as"}, func(key string, m view) {
+		switch key {
+		case "operation":
+			rule.Operation = m.text()
+		case "http_status":
+			rule.HttpStatus = uint32(m.integer(100, 599)) //nolint:gosec // in range
+		case "code":
+			rule.ProviderCode = m.text()
+		case "meaning":
+			rule.Meaning = m.meaning()
+		case "as":
+			rule.Code = m.code()
+		}
+	})
+	if _, ok := v.value.(map[string]any); !ok {
+		return rule
+	}
+	if rule.HttpStatus == 0 && rule.ProviderCode == "" {
+		v.report("this failure matches every answer", "add code, http_status or both")
+	}
+	if v.at("meaning").value == nil || v.at("as").value == nil {
+		v.report("this failure is not given a meaning", "add meaning (declined_soft, …) and as (insufficient_funds, …)")
+	}
+	return rule
+}
+
+// code is one of the router's failure codes; which there are is the engine's to say.
+func (v view) code() string {
+	code := v.text()
+	if code == "" || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		v.report(fmt.Sprintf("%q is not one of the router's failure codes", code), "write one such as insufficient_funds")
+	}
+	return code
+}

@@ -1,0 +1,164 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/routing"
+)
+
+// Check holds every account against its plugin's manifest, by the plugin's name: the plugin is there, the secrets and
+// settings are those that it wants, a base URL is known, failures name its operations. It reports all problems, joined, each
+// a *routing.Problem.
+func (c *Config) Check(manifests map[string]*abi.Manifest) error {
+	var problems []error
+	for _, p := range c.Providers {
+		problems = append(problems, p.check(manifests))
+	}
+	return inFileOrder(problems)
+}
+
+// Ruleset makes the rules decide over the accounts, once Check is content. Its problems are those of Check, and those of
+// routing.Compile.
+func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
+	problems := []error{c.Check(manifests)}
+	providers := make([]routing.Provider, 0, len(c.Providers))
+	for _, p := range c.Providers {
+		manifest, known := manifests[p.Plugin]
+		if !known {
+			// Without its manifest there is no telling what an account can take: compiling would report what is no mistake.
+			return nil, problems[0]
+		}
+		providers = append(providers, routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: manifest.GetFlows()})
+	}
+	rules, err := routing.Compile(c.Rules, providers, c.Version)
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return nil, err
+	}
+	return rules, nil
+}
+
+func (p *Provider) check(manifests map[string]*abi.Manifest) error {
+	found := &source{file: p.source.src.file, origins: p.source.src.origins}
+	account := view{src: found, path: p.source.path, value: p.source.value}
+	manifest, known := manifests[p.Plugin]
+	if !known {
+		account.at("plugin").report(fmt.Sprintf("provider %q: there is no plugin %q", p.Name, p.Plugin),
+			routing.DidYouMean(p.Plugin, slices.Sorted(maps.Keys(manifests))))
+		return found.err()
+	}
+	if p.BaseURL == "" && manifest.GetBaseUrl() == "" {
+		account.reportKey(fmt.Sprintf("provider %q: plugin %q needs a base URL", p.Name, p.Plugin), "add base_url: each account has a site of its own")
+	}
+	p.checkSecrets(account, manifest)
+	p.checkFailures(account.at("failures"), manifest)
+	p.checkSettings(account.at("settings"), manifest)
+	return found.err()
+}
+
+func (p *Provider) checkSecrets(account view, manifest *abi.Manifest) {
+	secrets := account.at("secrets")
+	var named []string
+	for _, s := range manifest.GetSecrets() {
+		named = append(named, s.GetName())
+		if _, ok := p.Secrets[s.GetName()]; !ok && !s.GetOptional() {
+			secrets.reportKey(fmt.Sprintf("provider %q lacks secret %q (%s)", p.Name, s.GetName(), s.GetSummary()),
+				fmt.Sprintf("add %s: env:NAME under secrets", s.GetName()))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
+		if !slices.Contains(named, name) {
+			secrets.at(name).reportKey(fmt.Sprintf("plugin %q has no secret %q", p.Plugin, name), routing.DidYouMean(name, named))
+		}
+	}
+}
+
+func (p *Provider) checkFailures(failures view, manifest *abi.Manifest) {
+	var operations []string
+	for _, o := range manifest.GetOperations() {
+		operations = append(operations, o.GetName())
+	}
+	for i, rule := range p.Failures {
+		if rule.GetOperation() != "" && !slices.Contains(operations, rule.GetOperation()) {
+			failures.at(fmt.Sprint(i)).at("operation").report(fmt.Sprintf("plugin %q has no operation %q", p.Plugin, rule.GetOperation()),
+				routing.DidYouMean(rule.GetOperation(), operations))
+		}
+	}
+}
+
+func (p *Provider) checkSettings(settings view, manifest *abi.Manifest) {
+	if manifest.GetSettingsSchema() == "" {
+		if string(p.Settings) != "{}" {
+			settings.reportKey(fmt.Sprintf("plugin %q has no settings", p.Plugin), "remove them")
+		}
+		return
+	}
+	schema, err := compileSchema(manifest)
+	if err != nil {
+		settings.reportKey(fmt.Sprintf("the manifest of plugin %q holds a settings schema that does not compile", p.Plugin), err.Error())
+		return
+	}
+	// The settings in effect, as the plugin will get them.
+	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(string(p.Settings)))
+	if err != nil {
+		settings.report("settings is not JSON", err.Error())
+		return
+	}
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(instance))
+	if ok {
+		reportViolations(p.Plugin, settings, invalid)
+	}
+}
+
+func compileSchema(manifest *abi.Manifest) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(manifest.GetSettingsSchema()))
+	if err != nil {
+		return nil, err
+	}
+	const name = "settings.json"
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.UseLoader(noLoader{}) // a plugin's schema makes the host read neither files nor the network
+	if err := compiler.AddResource(name, doc); err != nil {
+		return nil, err
+	}
+	return compiler.Compile(name)
+}
+
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("a settings schema cannot refer to %s", url)
+}
+
+// reportViolations reports the innermost causes: the outer ones only say that something inside them fails.
+func reportViolations(plugin string, settings view, err *jsonschema.ValidationError) {
+	if len(err.Causes) > 0 {
+		for _, cause := range err.Causes {
+			reportViolations(plugin, settings, cause)
+		}
+		return
+	}
+	at := settings
+	for _, step := range err.InstanceLocation {
+		at = at.at(step)
+	}
+	why := err.Error()
+	if output := err.BasicOutput(); output.Error != nil {
+		why = output.Error.String()
+	}
+	at.report(fmt.Sprintf("settings%s: plugin %q does not take this", pointer(err.InstanceLocation), plugin), why)
+}
+
+func pointer(steps []string) string {
+	if len(steps) == 0 {
+		return ""
+	}
+	return " /" + strings.Join(steps, "/")
+}

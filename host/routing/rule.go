@@ -1,0 +1,214 @@
+// Package routing decides which providers may take a payment, in which order, and says why.
+//
+// It hides the language of rules: how they are written (rule.go, parse.go), checked (compile.go), decided on (decide.go,
+// capability.go, split.go) and explained (explain.go). It is pure: a decision is a function of the rules, the payment's
+// facts and the providers' health as they are handed in.
+package routing
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+
+	abi "payrouter/abi/v1"
+)
+
+// Document is the rules as they are written, in their order, as Parse reads them. Check says what is wrong with it, Compile
+// makes it decide.
+type Document struct {
+	Rules []Rule
+	// At is where the list of rules begins.
+	At Position
+}
+
+// Rule sends the payments that it matches to providers. The first rule that matches a payment holds.
+type Rule struct {
+	Name        string
+	Description string
+	// When is every condition that a payment must meet, as written. A rule without one matches every payment.
+	When []Match
+	// To is the providers in the order of failover.
+	To []Entry
+	At Position
+
+	// malformed: part of the rule could not be read, so that what it covers is not known.
+	malformed bool
+}
+
+// Match is one condition. Later forms (a negation, an alternative, an expression) are further fields here and further
+// conditions in Compile; nothing else knows what a condition is.
+type Match struct {
+	// Key is "kind", "currency", "country", "method", "merchant", "amount" or "metadata.<key>".
+	Key string
+	// Values are the texts of which the payment's must be one; empty for "amount".
+	Values []Value
+	// Min and Max bound "amount", both ends included, as decimal texts; an empty end is open.
+	Min, Max string
+	At       Position
+}
+
+// Value is a text in the file.
+type Value struct {
+	Text string
+	At   Position
+}
+
+// Entry is a place in the order of failover: a provider, or several that share the payments that come there.
+type Entry struct {
+	Provider string
+	// Split is set instead of Provider.
+	Split []Share
+	At    Position
+}
+
+// Share is a provider's part in a split: Weight of the sum of all weights there.
+type Share struct {
+	Provider string
+	Weight   int
+	At       Position
+}
+
+// shares are an entry's providers; a plain entry is a split that has one.
+func (e Entry) shares() []Share {
+	if e.Split != nil {
+		return e.Split
+	}
+	return []Share{{Provider: e.Provider, Weight: 1, At: e.At}}
+}
+
+// field is what a rule can match by its text.
+type field struct {
+	key string
+	get func(Facts) string
+	// check says how to mend a value that no payment can have; "" for a good one.
+	check func(value string) string
+}
+
+// fields in the order in which they are offered to a reader.
+var fields = []field{
+	{"kind", func(f Facts) string { return f.kind() }, checkKind},
+	{"currency", func(f Facts) string { return f.Currency }, checkCurrency},
+	{"country", func(f Facts) string { return f.Country }, checkCountry},
+	{"method", func(f Facts) string { return f.Method }, checkAnything},
+	{"merchant", func(f Facts) string { return f.Merchant }, checkAnything},
+}
+
+const (
+	amountKey      = "amount"
+	metadataPrefix = "metadata."
+)
+
+func fieldByKey(key string) (field, bool) {
+	if name, ok := strings.CutPrefix(key, metadataPrefix); ok && name != "" {
+		return field{key, func(f Facts) string { return f.Metadata[name] }, checkAnything}, true
+	}
+	i := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
+	if i < 0 {
+		return field{}, false
+	}
+	return fields[i], true
+}
+
+// conditionKeys are the keys of a when, for a reader.
+func conditionKeys() []string {
+	keys := make([]string, 0, len(fields)+2)
+	for _, f := range fields {
+		keys = append(keys, f.key)
+	}
+	return append(keys, amountKey, metadataPrefix+"<key>")
+}
+
+// kinds are a payment's kinds by the names that the file and the API use.
+var kinds = []struct {
+	name string
+	kind abi.Kind
+}{
+	{"collect", abi.Kind_KIND_COLLECT},
+	{"payout", abi.Kind_KIND_PAYOUT},
+	{"recharge", abi.Kind_KIND_RECHARGE},
+	{"transfer", abi.Kind_KIND_TRANSFER},
+}
+
+func kindName(kind abi.Kind) string {
+	for _, k := range kinds {
+		if k.kind == kind {
+			return k.name
+		}
+	}
+	return "unspecified"
+}
+
+func checkKind(value string) string {
+	names := make([]string, 0, len(kinds))
+	for _, k := range kinds {
+		if k.name == value {
+			return ""
+		}
+		names = append(names, k.name)
+	}
+	return DidYouMean(value, names)
+}
+
+// checkCurrency knows the form only: crypto tickers have no closed list. Compile finds a currency that no provider takes.
+func checkCurrency(value string) string {
+	if upper := strings.ToUpper(value); upper != value && isCurrency(upper) {
+		return "write " + upper
+	}
+	if !isCurrency(value) {
+		return "write an ISO 4217 code or a crypto ticker, such as EUR or USDT"
+	}
+	return ""
+}
+
+func isCurrency(s string) bool {
+	return len(s) >= 2 && len(s) <= 12 && onlyOf(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+}
+
+func checkCountry(value string) string {
+	switch upper := strings.ToUpper(value); {
+	case isCountry(value):
+		return ""
+	case upper == "UK":
+		return "write GB"
+	case isCountry(upper):
+		return "write " + upper
+	}
+	return "write an ISO 3166-1 alpha-2 code, such as DE"
+}
+
+func isCountry(s string) bool {
+	return len(s) == 2 && strings.Contains(countries, s+" ")
+}
+
+// countries are the codes of ISO 3166-1 alpha-2, and XK (Kosovo), which banks and providers use.
+const countries = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW " +
+	"BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
+	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE " +
+	"KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV " +
+	"MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC " +
+	"SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ " +
+	"VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "
+
+func checkAnything(value string) string {
+	if value == "" {
+		return "write the text to match"
+	}
+	return ""
+}
+
+// parseAmount reads a decimal text that is not negative: "49.90". Exponents are refused: nobody writes money so, and a
+// huge one would make a comparison expensive.
+func parseAmount(text string) (*apd.Decimal, bool) {
+	const longest = 64
+	whole, fraction, dotted := strings.Cut(text, ".")
+	if len(text) > longest || whole == "" || dotted && fraction == "" || !onlyOf(whole+fraction, "0123456789") {
+		return nil, false
+	}
+	amount, _, err := apd.NewFromString(text)
+	return amount, err == nil
+}
+
+func onlyOf(s, alphabet string) bool {
+	return strings.Trim(s, alphabet) == ""
+}
