@@ -1,0 +1,43 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+
+	abi "payrouter/abi/v1"
+)
+
+// receive reads a report: a query string, on a GET or a POST; a POST may carry it in its body instead. It is unsigned, and
+// so never more than a reason to check the status.
+func receive(callback *abi.Callback) *abi.Receipt {
+	// The document wants no particular answer.
+	receipt := &abi.Receipt{
+		Trust: abi.Receipt_TRUST_IGNORE,
+		Reply: &abi.CallbackReply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("OK")},
+	}
+	fields := fieldsOf(callback)
+	reference := fields.Get("api_ref_id")
+	if !ours(reference) {
+		return receipt
+	}
+	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
+	receipt.Reference = reference
+	receipt.ProviderReference = strings.ToValidUTF8(fields.Get("txn_id"), "\uFFFD")
+	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(), strings.ToValidUTF8(fields.Get("recharge_status"), "\uFFFD")}, "/")
+	return receipt
+}
+
+// fieldsOf reads what can be read: a report with one broken field may still name its recharge.
+func fieldsOf(callback *abi.Callback) url.Values {
+	fields, _ := url.ParseQuery(callback.GetQuery())
+	if callback.GetMethod() == "POST" && !fields.Has("api_ref_id") {
+		fields, _ = url.ParseQuery(string(callback.GetBody()))
+	}
+	return fields
+}
+
+// ours tells a reference that this router may have made. Others are not looked up, so that a stranger cannot make the
+// router ask for anything.
+func ours(reference string) bool {
+	return reference != "" && len(reference) <= referenceLength && strings.Trim(reference, "0123456789") == ""
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"strings"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// order is a recharge as it is asked for.
+type order struct {
+	reference, number, amount, operator string
+}
+
+// orderOf reads the order from a payment, or from a native input; otherwise the step says why there is none.
+func orderOf(call *abi.Call) (order, *abi.Step) {
+	payment := call.GetPayment()
+	if payment == nil {
+		return nativeOrder(call)
+	}
+	if payment.GetKind() != abi.Kind_KIND_RECHARGE {
+		return order{}, guest.Reject("unsupported", "/kind", "Paygrt takes recharges alone")
+	}
+	if payment.GetCurrency() != currency {
+		return order{}, guest.Reject("unsupported", "/currency", "Paygrt takes INR alone")
+	}
+	wanted := order{
+		reference: call.GetReference(),
+		number:    payment.GetDestination().GetNumber(),
+		amount:    payment.GetAmount(),
+		operator:  payment.GetDestination().GetOperator(),
+	}
+	return wanted, wanted.reject("/amount", "/destination/number", "/destination/operator")
+}
+
+func nativeOrder(call *abi.Call) (order, *abi.Step) {
+	input, err := jsontext.Parse(call.GetInput())
+	if err != nil || !input.IsObject() {
+		return order{}, guest.Reject("invalid_request", "", "the input is not a JSON object")
+	}
+	wanted := order{
+		reference: input.Text("api_ref_id"),
+		number:    input.Text("recharge_number"),
+		amount:    input.Text("recharge_amount"),
+		operator:  input.Text("operator_code"),
+	}
+	if wanted.reference == "" {
+		wanted.reference = call.GetReference()
+	}
+	return wanted, wanted.reject("/recharge_amount", "/recharge_number", "/operator_code")
+}
+
+// reject is nil for an order that Paygrt can be asked for; the pointers name the members of what it was read from.
+func (o order) reject(amount, number, operator string) *abi.Step {
+	sum, err := decimal.Parse(o.amount)
+	switch {
+	case err != nil || sum.Sign() <= 0:
+		return guest.Reject("invalid_request", amount, "the amount is not a positive decimal")
+	case sum.Scale() > 2:
+		return guest.Reject("invalid_request", amount, "INR has two decimals")
+	case o.number == "":
+		return guest.Reject("invalid_destination", number, "the number to recharge is missing")
+	case o.operator == "":
+		return guest.Reject("invalid_destination", operator, "the operator's code is missing")
+	case o.reference == "":
+		return guest.Reject("invalid_request", "", "a recharge needs a reference: without one it could never be looked up")
+	}
+	return nil
+}
+
+func prepareRecharge(call *abi.Call, account settings) (*abi.Step, error) {
+	wanted, rejected := orderOf(call)
+	if rejected != nil {
+		return rejected, nil
+	}
+	form := new(guest.Form).
+		Set("api_ref_id", wanted.reference).
+		Set("recharge_number", wanted.number).
+		Set("recharge_amount", wanted.amount).
+		Set("operator_code", wanted.operator)
+	return post(account, "/v1/recharges/", form).Send(nil), nil
+}
+
+// interpretRecharge reads the transaction's state inside first: the envelope only says whether the request was carried out.
+func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
+	wanted, rejected := orderOf(call)
+	if rejected != nil {
+		return rejected
+	}
+	if !answer.data.IsObject() {
+		return guest.Unreadable("there is no data: " + answer.message)
+	}
+	word := wordOf(answer.data.Text("status_code"), answer.data.Text("recharge_status"))
+	if why := wanted.contradicts(answer, word); why != "" {
+		return guest.Unreadable(why)
+	}
+	if word == wordFail && answer.data.Text("txn_id") == "" {
+		return refusal(answer)
+	}
+	outcome := transaction(answer, word)
+	outcome.Amount = guest.Money(amountOf(answer.data), currency)
+	return guest.Done(outcome)
+}
+
+// contradicts says why an answer cannot be about this order, or about any; empty where it can. What failed comes with null
+// fields, what was taken does not.
+func (o order) contradicts(answer reply, word string) string {
+	reference, number := answer.data.Text("api_ref_id"), answer.data.Text("recharge_number")
+	taken := word == wordSuccess || word == wordPending
+	switch {
+	case word == "":
+		return "status_code and recharge_status contradict each other, or say nothing known"
+	case taken && answer.status == envelopeFailed:
+		return "the envelope says failed, and the recharge says " + word
+	case taken && answer.data.Text("txn_id") == "":
+		return "a recharge was taken without a txn_id"
+	case reference != o.reference && (taken || reference != ""):
+		return "the answer is about another api_ref_id"
+	case number != "" && number != o.number:
+		return "the answer is about another number"
+	}
+	if answer.data.Text("recharge_amount") == "" {
+		return ""
+	}
+	asked, _ := decimal.Parse(o.amount)
+	said, err := decimal.Parse(amountOf(answer.data))
+	if err != nil || said.Cmp(asked) != 0 {
+		return "the answer is about another amount"
+	}
+	return ""
+}
+
+func amountOf(data jsontext.Value) string {
+	amount, _ := data.Decimal("recharge_amount")
+	return amount
+}
+
+// refusal is a recharge that never became a transaction: it has no txn_id.
+func refusal(answer reply) *abi.Step {
+	said := answer.data.Text("message")
+	return guest.Rejected(refusalCode(said), said)
+}
+
+func refusalCode(said string) string {
+	folded := strings.ToLower(strings.TrimSpace(said))
+	switch {
+	case strings.EqualFold(folded, codeNoBalance):
+		return codeNoBalance
+	// Undocumented, and the one refusal that must not be taken for a decline: the first recharge may have gone through.
+	case strings.Contains(folded, "duplicate"), strings.Contains(folded, "already"):
+		return codeDuplicate
+	}
+	return codeRefused
+}
+
+// transaction is the outcome of a recharge that has a txn_id.
+func transaction(answer reply, word string) *abi.Outcome {
+	outcome := guest.Accepted(statuses[word], answer.data.Text("txn_id"))
+	outcome.EchoedReference = answer.data.Text("api_ref_id")
+	outcome.Output = answer.raw
+	if word == wordFail {
+		said := answer.data.Text("message")
+		if said == "" {
+			said = answer.message
+		}
+		outcome.Failure = &abi.Failure{ProviderCode: codeFail, Message: said}
+	}
+	return outcome
+}

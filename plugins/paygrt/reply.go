@@ -1,0 +1,69 @@
+package main
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// settings are an account's own values.
+type settings struct {
+	merchant string
+}
+
+func readSettings(raw []byte) (settings, error) {
+	parsed, err := jsontext.Parse(raw)
+	if err != nil {
+		return settings{}, guest.BadSettings("settings are not JSON: %v", err)
+	}
+	account := settings{merchant: parsed.Text("merchant_id")}
+	if account.merchant == "" {
+		return settings{}, guest.BadSettings("merchant_id is missing")
+	}
+	return account, nil
+}
+
+// The envelope's status, "0" for a request that was carried out.
+const (
+	envelopeDone   = "0"
+	envelopeFailed = "1"
+)
+
+// reply is the envelope that every answer comes in: {"message", "data", "status"}.
+type reply struct {
+	status  string
+	message string
+	data    jsontext.Value
+	raw     []byte
+}
+
+// readReply reads the envelope, or ends the call where there is none. Paygrt answers 200 for success and failure alike.
+func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
+	switch status := response.GetStatus(); status {
+	case 200:
+	case 401, 403, 429:
+		return reply{}, guest.Rejected(strconv.Itoa(int(status)), "HTTP status "+strconv.Itoa(int(status)))
+	default:
+		return reply{}, guest.Unreadable("HTTP status " + strconv.Itoa(int(status)) + " is not documented")
+	}
+	raw := response.GetBody()
+	parsed, err := jsontext.Parse(raw)
+	if err != nil || !utf8.Valid(raw) {
+		return reply{}, guest.Unreadable("the body is not JSON")
+	}
+	answer := reply{status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"), raw: raw}
+	if answer.status != envelopeDone && answer.status != envelopeFailed {
+		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
+	}
+	return answer, nil
+}
+
+// post starts a request with the account's credentials.
+func post(account settings, path string, form *guest.Form) *guest.Request {
+	return guest.NewRequest("POST", guest.Literal(path), guest.Text(account.merchant)).
+		Header("api-key", guest.Secret(secretAPIKey)).
+		Form(form)
+}
