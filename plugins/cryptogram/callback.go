@@ -1,0 +1,28 @@
+package main
+
+import (
+	"strings"
+
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// resource is what an instant payment notification is about.
+const resource = "CommercePayment"
+
+// receive reads an instant payment notification. It is unsigned and names the payment, nothing else: a hint to look it up.
+// There is no key to tell a repetition by, since a payment's next change is announced in the same words.
+func receive(callback *abi.Callback) *abi.Receipt {
+	notice, err := jsontext.Parse(callback.GetBody())
+	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") || !notice.Get("id").IsString() || !isID(notice.Text("id")) {
+		return &abi.Receipt{Trust: abi.Receipt_TRUST_IGNORE, Reply: &abi.CallbackReply{Status: 400}}
+	}
+	if notice.Text("resource") != resource {
+		return &abi.Receipt{Trust: abi.Receipt_TRUST_IGNORE, Reply: &abi.CallbackReply{Status: 200}}
+	}
+	return &abi.Receipt{
+		Trust:             abi.Receipt_TRUST_LOOK_UP,
+		ProviderReference: notice.Text("id"),
+		Reply:             &abi.CallbackReply{Status: 200},
+	}
+}

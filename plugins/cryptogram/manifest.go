@@ -1,0 +1,165 @@
+package main
+
+import (
+	"strings"
+
+	abi "payrouter/abi/v1"
+)
+
+func manifest() *abi.Manifest {
+	return &abi.Manifest{
+		Name:           "cryptogram",
+		Version:        "1.0.0",
+		Title:          "Cryptogram",
+		BaseUrl:        "https://cryptogram.vip",
+		Secrets:        []*abi.Secret{{Name: "token", Summary: "Access token, from the Developer section of the account."}},
+		SettingsSchema: settingsSchema,
+		Flows:          []*abi.Flow{collect()},
+		Operations:     []*abi.Operation{createOperation(), getOperation(), updateOperation()},
+		Failures:       failureRules(),
+		Callback: &abi.CallbackForm{
+			Supported: true,
+			Summary: "Create a webhook in the Developer section of the account, and give it this URL. It names a payment and is " +
+				"unsigned, so the payment is looked up before anything is believed. Cryptogram tries 20 times over several hours.",
+		},
+		MaxSteps: 1,
+	}
+}
+
+func collect() *abi.Flow {
+	return &abi.Flow{
+		Kind:       abi.Kind_KIND_COLLECT,
+		Currencies: strings.Fields(fiat),
+		Methods:    []string{"crypto"},
+		Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_CREATE, Operation: createPayment},
+			{Role: abi.Role_ROLE_LOOKUP, Operation: getPayment},
+			{Role: abi.Role_ROLE_UPDATE, Operation: updatePayment},
+		},
+	}
+}
+
+// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not say which it takes;
+// one that it does not take it refuses.
+const fiat = `
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP
+CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD
+JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
+NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL
+THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG`
+
+func createOperation() *abi.Operation {
+	return &abi.Operation{
+		Name: createPayment,
+		Summary: "Creates a payment with a hosted page. Cryptogram keeps no reference of ours and has no list: an unanswered create " +
+			"is left behind, and nobody can pay it, because its page and addresses are known to nobody.",
+		Idempotency:    abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
+		InputSchema:    createInput,
+		OutputSchema:   paymentOutput,
+		Documented:     abi.Documented_DOCUMENTED_FULL,
+		DeclineIsFinal: true,
+		Reference:      &abi.ReferenceForm{Alphabet: "0123456789abcdefghijklmnopqrstuvwxyz", Length: 26},
+	}
+}
+
+func getOperation() *abi.Operation {
+	return &abi.Operation{
+		Name:           getPayment,
+		Summary:        "Reads a payment by Cryptogram's id.",
+		Idempotency:    abi.Idempotency_IDEMPOTENCY_SAFE,
+		InputSchema:    getInput,
+		OutputSchema:   paymentOutput,
+		Documented:     abi.Documented_DOCUMENTED_FULL,
+		DeclineIsFinal: true,
+	}
+}
+
+func updateOperation() *abi.Operation {
+	return &abi.Operation{
+		Name:           updatePayment,
+		Summary:        "Changes a payment's title, description, redirect and message.",
+		Idempotency:    abi.Idempotency_IDEMPOTENCY_SAFE,
+		InputSchema:    updateInput,
+		OutputSchema:   paymentOutput,
+		Documented:     abi.Documented_DOCUMENTED_FULL,
+		DeclineIsFinal: true,
+	}
+}
+
+const createInput = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["amount", "currency"],
+  "properties": {
+    "amount": {"type": ["string", "number"], "description": "What the payer has to pay, in the fiat currency. A string keeps every digit.", "examples": ["10"]},
+    "currency": {"type": "string", "minLength": 3, "examples": ["USD"]},
+    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]}},
+    "title": {"type": "string"},
+    "description": {"type": "string"},
+    "redirect": {"type": "string", "pattern": "^https?://", "examples": ["https://shop.example/thanks"]},
+    "expires_at": {"type": "string", "description": "UTC, without a zone.", "examples": ["2025-05-19T09:13:28"]},
+    "message": {"type": "string"}
+  }
+}`
+
+const getInput = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["id"],
+  "properties": {"id": {"type": "string", "examples": ["7344515a-926b-411b-bf95-8064a2341dec"]}}
+}`
+
+const updateInput = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["id"],
+  "properties": {
+    "id": {"type": "string", "examples": ["7344515a-926b-411b-bf95-8064a2341dec"]},
+    "title": {"type": "string", "examples": ["Order 1001"]},
+    "description": {"type": "string"},
+    "redirect": {"type": "string", "pattern": "^https?://"},
+    "message": {"type": "string"}
+  }
+}`
+
+// paymentOutput has what this plugin relies on, and lets the rest be.
+const paymentOutput = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "required": ["id", "amount", "currency", "url", "expires_at"],
+  "properties": {
+    "id": {"type": "string"},
+    "amount": {"type": ["number", "string"]},
+    "currency": {"type": "string"},
+    "title": {"type": ["string", "null"]},
+    "description": {"type": ["string", "null"]},
+    "redirect": {"type": ["string", "null"]},
+    "message": {"type": ["string", "null"]},
+    "expires_at": {"type": "string"},
+    "created_at": {"type": ["string", "null"]},
+    "updated_at": {"type": ["string", "null"]},
+    "wallets": {"type": ["array", "null"], "items": {"type": "string"}},
+    "url": {"type": "string"},
+    "transaction": {
+      "type": ["object", "null"],
+      "required": ["status", "value", "received"],
+      "properties": {
+        "wallet": {"type": "string"},
+        "currency": {"type": "string"},
+        "status": {"type": "string"},
+        "value": {"type": ["number", "string"]},
+        "price": {"type": ["number", "string", "null"]},
+        "received": {"type": ["number", "string"]},
+        "received_price": {"type": ["number", "string", "null"]},
+        "address": {"type": ["string", "null"]},
+        "completed_at": {"type": ["string", "null"]},
+        "canceled_at": {"type": ["string", "null"]},
+        "created_at": {"type": ["string", "null"]},
+        "updated_at": {"type": ["string", "null"]}
+      }
+    }
+  }
+}`

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// payment is Cryptogram's answer to every operation.
+type payment struct {
+	id       string
+	amount   decimal.Decimal
+	currency string
+	redirect string
+	url      string
+	// expires is in Unix milliseconds.
+	expires     int64
+	transaction transaction
+}
+
+// transaction is the payer's part of a payment; the zero value until a wallet is chosen.
+type transaction struct {
+	wallet   string
+	currency string
+	status   string
+	address  string
+	// value and received are in the wallet's currency.
+	value    decimal.Decimal
+	received decimal.Decimal
+	// price and receivedPrice are the same in the payment's currency; hasPrice tells that Cryptogram gave both.
+	price         decimal.Decimal
+	receivedPrice decimal.Decimal
+	hasPrice      bool
+}
+
+// funds compares what came with what was asked, in coins. Wallets round up, so that a few units too many are no
+// overpayment: Cryptogram's own sample has 0.0149995 for 0.01499948, at the same price. Over is what exceeds the price too.
+func (t transaction) funds() funds {
+	switch {
+	case t.received.Sign() <= 0:
+		return fundsNone
+	case t.received.Cmp(t.value) < 0:
+		return fundsShort
+	case t.received.Cmp(t.value) > 0 && (!t.hasPrice || t.receivedPrice.Cmp(t.price) > 0):
+		return fundsOver
+	default:
+		return fundsFull
+	}
+}
+
+// interpret reads the answer to any operation: a refusal, or the payment.
+func interpret(call *abi.Call, account settings, response *abi.HttpResponse) *abi.Step {
+	if !created(response.GetStatus()) {
+		return refused(call.GetOperation(), response)
+	}
+	answer, err := readPayment(response.GetBody())
+	if err != nil {
+		return guest.Unreadable(err.Error())
+	}
+	if err := answer.matches(call); err != nil {
+		return guest.Unreadable(err.Error())
+	}
+	return guest.Done(answer.outcome(call, account, response.GetBody()))
+}
+
+// created tells the statuses of an answer with a payment in it: the document has 201 for a create and 200 for the rest.
+func created(status uint32) bool {
+	return status == 200 || status == 201
+}
+
+func (p payment) outcome(call *abi.Call, account settings, body []byte) *abi.Outcome {
+	found := assess(p, call.GetNowMs(), account.grace.Milliseconds())
+	outcome := guest.Accepted(found.status, p.id)
+	outcome.Alert = found.alert
+	outcome.Amount = guest.Money(p.amount.String(), p.currency)
+	outcome.EchoedReference = markOf(p.redirect)
+	outcome.ExpiresMs = p.expires
+	if p.transaction.hasPrice {
+		outcome.Received = guest.Money(p.transaction.receivedPrice.String(), p.transaction.currency)
+	}
+	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
+		outcome.NextAction = nextAction(p)
+	}
+	if call.GetPayment() == nil {
+		outcome.Output = body
+	}
+	return outcome
+}
+
+// matches tells an answer about another payment than was asked about.
+func (p payment) matches(call *abi.Call) error {
+	amount, currency, id, reference := expected(call)
+	if id != "" && !strings.EqualFold(id, p.id) {
+		return errors.New("the answer is about another payment")
+	}
+	if currency != "" && !strings.EqualFold(currency, p.currency) {
+		return fmt.Errorf("the answer is for %s, not %s", p.currency, currency)
+	}
+	if asked, err := decimal.Parse(amount); err == nil && asked.Cmp(p.amount) != 0 {
+		return fmt.Errorf("the answer is for %s, not %s", p.amount, amount)
+	}
+	if echoed := markOf(p.redirect); reference != "" && echoed != "" && echoed != reference {
+		return errors.New("the answer carries another reference than ours")
+	}
+	return nil
+}
+
+// expected is what an answer has to repeat; empty where the call does not know it.
+func expected(call *abi.Call) (amount, currency, id, reference string) {
+	if call.GetOperation() == createPayment {
+		reference = call.GetReference()
+	} else {
+		reference = call.GetCreateReference()
+		id, _ = idOf(call)
+	}
+	if call.GetPayment() != nil {
+		return call.GetPayment().GetAmount(), call.GetPayment().GetCurrency(), id, reference
+	}
+	input, _ := jsontext.Parse(call.GetInput())
+	amount, _ = input.Decimal("amount")
+	return amount, input.Text("currency"), id, reference
+}
+
+func readPayment(body []byte) (payment, error) {
+	from, err := jsontext.Parse(body)
+	if err != nil || !from.IsObject() {
+		return payment{}, errors.New("the answer is not a JSON object")
+	}
+	p := payment{
+		id:       from.Text("id"),
+		currency: from.Text("currency"),
+		redirect: from.Text("redirect"),
+		url:      from.Text("url"),
+	}
+	if !isID(p.id) || p.currency == "" || !isWebAddress(p.url) {
+		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
+	}
+	if p.amount, err = decimal.Parse(from.Text("amount")); err != nil {
+		return payment{}, fmt.Errorf("amount: %w", err)
+	}
+	if p.expires, err = readTime(from.Text("expires_at")); err != nil {
+		return payment{}, fmt.Errorf("expires_at: %w", err)
+	}
+	if !from.Get("transaction").Exists() {
+		return p, nil
+	}
+	p.transaction, err = readTransaction(from.Get("transaction"))
+	return p, err
+}
+
+func readTransaction(from jsontext.Value) (transaction, error) {
+	t := transaction{
+		wallet:   from.Text("wallet"),
+		currency: from.Text("currency"),
+		status:   from.Text("status"),
+		address:  from.Text("address"),
+	}
+	if t.status == "" {
+		return t, errors.New("the transaction has no status")
+	}
+	var err error
+	if t.value, err = decimal.Parse(from.Text("value")); err != nil || t.value.Sign() <= 0 {
+		return t, errors.New("the transaction's value is not a decimal above zero")
+	}
+	if t.received, err = decimal.Parse(from.Text("received")); err != nil || t.received.Sign() < 0 {
+		return t, errors.New("the transaction's received is not a decimal")
+	}
+	price, noPrice := decimal.Parse(from.Text("price"))
+	receivedPrice, noReceivedPrice := decimal.Parse(from.Text("received_price"))
+	t.price, t.receivedPrice = price, receivedPrice
+	t.hasPrice = noPrice == nil && noReceivedPrice == nil && t.currency != ""
+	return t, nil
+}
+
+// readTime reads a date as Cryptogram writes it, with or without a zone; without one it is UTC.
+func readTime(text string) (int64, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, err = time.Parse(timeLayout, text)
+	}
+	if err != nil {
+		return 0, errors.New("not a date")
+	}
+	return at.UnixMilli(), nil
+}

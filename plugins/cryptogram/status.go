@@ -1,0 +1,113 @@
+package main
+
+import (
+	"strings"
+
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+)
+
+// funds says how much of what a payer was asked for has come in.
+type funds uint8
+
+const (
+	fundsNone funds = iota
+	fundsShort
+	fundsFull
+	fundsOver
+)
+
+// situation is what of a payment decides its status. state is the transaction's status, empty while the payer has not
+// chosen a wallet.
+type situation struct {
+	state string
+	funds funds
+}
+
+// reading is what a situation means.
+type reading struct {
+	status abi.Status
+	// late is the status after the payment's expiry, where it differs.
+	late  abi.Status
+	alert string
+}
+
+// readings maps Cryptogram's statuses. That something was completed counts for nothing without the money, and that
+// something was canceled does not make money unreceived.
+var readings = map[situation]reading{
+	{"", fundsNone}: {status: abi.Status_STATUS_REQUIRES_ACTION, late: abi.Status_STATUS_EXPIRED},
+
+	// Coins may still be on their way to the address of an expired payment, until Cryptogram cancels it.
+	{"pending", fundsNone}:  {status: abi.Status_STATUS_REQUIRES_ACTION, late: abi.Status_STATUS_PROCESSING},
+	{"pending", fundsShort}: {status: abi.Status_STATUS_PROCESSING},
+	{"pending", fundsFull}:  {status: abi.Status_STATUS_PROCESSING},
+	{"pending", fundsOver}:  {status: abi.Status_STATUS_PROCESSING},
+
+	{"completed", fundsNone}:  {status: abi.Status_STATUS_PROCESSING, alert: "completed, but nothing was received"},
+	{"completed", fundsShort}: {status: abi.Status_STATUS_PROCESSING, alert: "completed, but less was received than asked for"},
+	{"completed", fundsFull}:  {status: abi.Status_STATUS_SUCCEEDED},
+	{"completed", fundsOver}:  {status: abi.Status_STATUS_SUCCEEDED, alert: "more was received than asked for"},
+
+	{"canceled", fundsNone}:  {status: abi.Status_STATUS_CANCELED},
+	{"canceled", fundsShort}: {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but something was received"},
+	{"canceled", fundsFull}:  {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but the full amount was received"},
+	{"canceled", fundsOver}:  {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but more was received than asked for"},
+}
+
+// assess is what a payment's state means at a time, in Unix milliseconds. Within the grace after its expiry it is waited
+// for, but nobody is sent to pay it.
+func assess(p payment, now, grace int64) reading {
+	found, known := readings[situation{p.transaction.status, p.transaction.funds()}]
+	if !known {
+		return reading{status: abi.Status_STATUS_UNKNOWN, alert: "Cryptogram reports a status that its document does not have"}
+	}
+	switch {
+	case now < p.expires || found.late == abi.Status_STATUS_UNSPECIFIED:
+	case now < p.expires+grace:
+		found.status = abi.Status_STATUS_PROCESSING
+	default:
+		found.status = found.late
+	}
+	return found
+}
+
+// wallet is a cryptocurrency that Cryptogram takes.
+type wallet struct {
+	name    string
+	ticker  string
+	network string
+	// prefix is what an address on that network starts with; empty where forms vary. Where an address has another, the
+	// network is not told: coins sent on the wrong one are lost.
+	prefix string
+}
+
+// wallets are those of the document. It does not name their networks: bnb's is known from its sample's address, in the form
+// of the BNB Smart Chain.
+var wallets = []wallet{
+	{name: "btc", ticker: "BTC", network: "bitcoin"},
+	{name: "eth", ticker: "ETH", network: "ethereum", prefix: "0x"},
+	{name: "bnb", ticker: "BNB", network: "bnb-smart-chain", prefix: "0x"},
+}
+
+func (w wallet) owns(address string) bool {
+	return address != "" && strings.HasPrefix(address, w.prefix)
+}
+
+func walletNames() []string {
+	names := make([]string, len(wallets))
+	for i, one := range wallets {
+		names[i] = one.name
+	}
+	return names
+}
+
+// nextAction is what the payer has to do about a payment that requires it: pay to the address once there is one, else
+// go to the page.
+func nextAction(p payment) *abi.NextAction {
+	for _, one := range wallets {
+		if one.name == p.transaction.wallet && one.owns(p.transaction.address) {
+			return guest.PayTo(p.transaction.address, one.network, guest.Money(p.transaction.value.String(), one.ticker), "")
+		}
+	}
+	return guest.RedirectTo(p.url)
+}
