@@ -29,8 +29,12 @@ type Journal interface {
 	Payment(ctx context.Context, id string) (Payment, error)
 	// Payments lists, newest first.
 	Payments(ctx context.Context, filter Filter) ([]Payment, error)
+	// Unfinished lists payments that are not terminal, oldest first, after the given id.
+	Unfinished(ctx context.Context, after string, limit int) ([]Payment, error)
 	// Attempts lists a payment's attempts by number.
 	Attempts(ctx context.Context, paymentID string) ([]Attempt, error)
+	// Key reads a merchant's idempotency key; nil where it was never used.
+	Key(ctx context.Context, merchant, value string) (*Key, error)
 	// Answer stores what the key's request was answered. The first answer stands.
 	Answer(ctx context.Context, key Key) error
 }

@@ -45,11 +45,6 @@ func (s Status) Terminal() bool {
 	return false
 }
 
-// Settled tells a status that answers a create: the payer can act, or it is over, or it is known not to be known.
-func (s Status) Settled() bool {
-	return s.Terminal() || s == RequiresAction || s == Unknown || s == Processing
-}
-
 // Next is the status after a report of another, and whether the report contradicts what money has done.
 //
 // A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted tells that the

@@ -1,0 +1,198 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+	"payrouter/host/routing"
+)
+
+// Connector is one generation of a plugin: code that turns calls into requests, and responses into outcomes. Safe for
+// concurrent use. An error says that the plugin did not do its part (trap, out of fuel, no instance free, fault in the call).
+type Connector interface {
+	Manifest() *abi.Manifest
+	// Digest and Number identify the generation.
+	Digest() string
+	Number() int64
+	// Prepare and Interpret also tell how much fuel they burned.
+	Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error)
+	Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error)
+}
+
+// Exchanger sends requests to one account's provider, as egress.Client does.
+type Exchanger interface {
+	Do(ctx context.Context, x egress.Exchange) error
+	Render(request *abi.HttpRequest) (egress.Request, error)
+	// Available is nil, or why no try would be made now.
+	Available() error
+}
+
+// Account is a named account at a provider.
+type Account struct {
+	Name string
+	// Plugin gives the generation that serves now. An operation keeps the one that it began with.
+	Plugin func() Connector
+	Egress Exchanger
+	// Settings are a JSON object that satisfies the manifest's schema.
+	Settings []byte
+	// Failures come before the manifest's own.
+	Failures []*abi.FailureRule
+}
+
+// Fleet is the accounts and rules that serve together. It is immutable: a new configuration is a new Fleet.
+type Fleet struct {
+	Rules    *routing.Ruleset
+	Accounts map[string]*Account
+}
+
+// Tickers are the currencies that the fleet's plugins name, beside ISO 4217's.
+func (f *Fleet) Tickers() map[string]bool {
+	tickers := map[string]bool{}
+	for _, account := range f.Accounts {
+		for _, flow := range account.Plugin().Manifest().GetFlows() {
+			for _, code := range flow.GetCurrencies() {
+				tickers[code] = true
+			}
+		}
+	}
+	return tickers
+}
+
+// NoRouteError says that nobody can take an order; no payment was made.
+type NoRouteError struct {
+	Decision routing.Decision
+	// Missing are the members that would let a provider take it, as JSON pointers.
+	Missing []string
+}
+
+func (e *NoRouteError) Error() string {
+	if len(e.Missing) > 0 {
+		return "missing " + strings.Join(e.Missing, ", ")
+	}
+	return e.Decision.Reason
+}
+
+// missingError is why an account is skipped: the order lacks a member that its plugin needs.
+type missingError struct {
+	fields []string
+}
+
+func (e *missingError) Error() string {
+	return "needs " + strings.Join(e.fields, ", ")
+}
+
+// decide routes an order. Its error is a *NoRouteError.
+func (f *Fleet) decide(id, merchant string, o Order) (routing.Decision, error) {
+	var missing []string
+	decision := f.Rules.Decide(facts(id, merchant, o), func(provider string) error {
+		account, known := f.Accounts[provider]
+		if !known {
+			return fmt.Errorf("no plugin is loaded for %s", provider)
+		}
+		if fields := account.missing(o); len(fields) > 0 {
+			missing = append(missing, fields...)
+			return &missingError{fields: fields}
+		}
+		return account.Egress.Available()
+	})
+	if decision.Outcome != routing.Routed {
+		return decision, &NoRouteError{Decision: decision, Missing: missing}
+	}
+	return decision, nil
+}
+
+func facts(id, merchant string, o Order) routing.Facts {
+	return routing.Facts{
+		PaymentID: id, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country, Method: o.Method,
+		Merchant: merchant, Metadata: o.Metadata, Provider: o.Pinned,
+	}
+}
+
+// missing are the members that the plugin's flow requires and the order lacks.
+func (a *Account) missing(o Order) []string {
+	present := map[string]bool{
+		"/country": o.Country != "", "/method": o.Method != "", "/reference": o.Reference != "", "/description": o.Description != "",
+		"/return_url": o.ReturnURL != "", "/expires_at": !o.ExpiresAt.IsZero(),
+		"/payer/name": o.Payer.Name != "", "/payer/email": o.Payer.Email != "", "/payer/phone": o.Payer.Phone != "", "/payer/ip": o.Payer.IP != "",
+		"/destination/operator": o.Destination.Operator != "", "/destination/number": o.Destination.Number != "",
+		"/destination/account": o.Destination.Account != "", "/destination/address": o.Destination.Address != "",
+		"/destination/network": o.Destination.Network != "", "/destination/memo": o.Destination.Memo != "",
+	}
+	var missing []string
+	for _, field := range flowOf(a.Plugin().Manifest(), o.Kind).GetRequired() {
+		if !present[field] {
+			missing = append(missing, field)
+		}
+	}
+	return missing
+}
+
+// plan is how one operation is performed: by which generation, and under which rules.
+type plan struct {
+	account   *Account
+	connector Connector
+	role      abi.Role
+	operation *abi.Operation
+}
+
+// plan finds the operation behind a role of a kind; name chooses one where a role has several, and is empty for the default.
+func (a *Account) plan(kind Kind, role abi.Role, name string) (plan, bool) {
+	connector := a.Plugin()
+	for _, action := range flowOf(connector.Manifest(), kind).GetActions() {
+		if action.GetRole() != role || (name != "" && action.GetOperation() != name) {
+			continue
+		}
+		operation := operationOf(connector.Manifest(), action.GetOperation())
+		return plan{account: a, connector: connector, role: role, operation: operation}, operation != nil
+	}
+	return plan{}, false
+}
+
+// idempotency of a request that performs the named operation; empty means the plan's own. An operation that the manifest does not
+// have may do anything.
+func (p plan) idempotency(name string) abi.Idempotency {
+	operation := p.named(name)
+	if setting := operation.GetKeyedBySetting(); setting != "" {
+		if settings, err := jsontext.Parse(p.account.Settings); err == nil && settings.Bool(setting) {
+			return abi.Idempotency_IDEMPOTENCY_KEYED
+		}
+	}
+	if class := operation.GetIdempotency(); class != abi.Idempotency_IDEMPOTENCY_UNSPECIFIED {
+		return class
+	}
+	return abi.Idempotency_IDEMPOTENCY_NONE
+}
+
+func (p plan) named(name string) *abi.Operation {
+	if name == "" || name == p.operation.GetName() {
+		return p.operation
+	}
+	return operationOf(p.connector.Manifest(), name)
+}
+
+func flowOf(manifest *abi.Manifest, kind Kind) *abi.Flow {
+	for _, flow := range manifest.GetFlows() {
+		if flow.GetKind() == kind.ABI() {
+			return flow
+		}
+	}
+	return nil
+}
+
+func operationOf(manifest *abi.Manifest, name string) *abi.Operation {
+	for _, operation := range manifest.GetOperations() {
+		if operation.GetName() == name {
+			return operation
+		}
+	}
+	return nil
+}
+
+// enumName is an enum's value without its prefix, in lower case: "safe".
+func enumName(name, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(name, prefix))
+}

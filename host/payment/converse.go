@@ -1,0 +1,384 @@
+package payment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+)
+
+// conversation is one operation of a payment at one provider, over as many round trips as its flow takes. The caller holds
+// the payment's lock.
+type conversation struct {
+	engine  *Engine
+	plan    plan
+	payment Payment
+	call    *abi.Call
+	// closed attempts wait here for the next write.
+	closed []Attempt
+	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later event
+	// takes it back.
+	doubt bool
+}
+
+// ending is what a conversation came to. Its closed attempts are not written yet: they go with the caller's next write.
+type ending struct {
+	event       Event
+	idempotency abi.Idempotency
+	// outcome is set where event is Accepted.
+	outcome *abi.Outcome
+	failure *Failure
+	doubt   bool
+	closed  []Attempt
+	payment Payment
+}
+
+// resolution is where a create goes from here.
+func (e ending) resolution(operation *abi.Operation) Resolution {
+	if e.event == Accepted {
+		return Stay
+	}
+	declined := e.event == DeclinedSoft || e.event == DeclinedHard
+	if e.doubt || (declined && !operation.GetDeclineIsFinal()) {
+		return HoldUnknown
+	}
+	return RuleFor(e.event, e.idempotency).Then
+}
+
+// trial is what one try came to.
+type trial struct {
+	event   Event
+	outcome *abi.Outcome
+	failure *Failure
+	// next is the flow's next step, where the try was not its last.
+	next *abi.Step
+	fuel int64
+	// fault: the provider is to blame, for its breaker.
+	fault bool
+	why   string
+}
+
+// run holds the conversation. Its error wraps ErrJournal: what has to be written first could not be, and nothing was sent after it.
+func (c *conversation) run(ctx context.Context) (ending, error) {
+	step, fuel, err := c.plan.connector.Prepare(ctx, c.call)
+	if err != nil {
+		return c.unable(c.plan.operation.GetName(), trial{fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not prepare the request")}), nil
+	}
+	for range max(c.plan.connector.Manifest().GetMaxSteps(), 1) {
+		send := step.GetSend()
+		if send == nil {
+			return c.unsent(step, fuel), nil
+		}
+		last, idempotency, err := c.exchange(ctx, send, fuel)
+		if err != nil {
+			return ending{}, err
+		}
+		if last.next == nil || last.next.GetSend() == nil {
+			return c.end(last, idempotency), nil
+		}
+		step, fuel = last.next, 0
+	}
+	return c.end(trial{event: Unanswered, failure: unavailable("the plugin's flow took more round trips than its manifest allows")}, c.plan.idempotency("")), nil
+}
+
+// unsent ends a conversation in which the plugin sent nothing.
+func (c *conversation) unsent(step *abi.Step, fuel int64) ending {
+	if done := step.GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+		return c.end(trial{event: Accepted, outcome: done, fuel: fuel}, c.plan.idempotency(""))
+	}
+	reject := step.GetReject()
+	return c.unable(c.plan.operation.GetName(), trial{fuel: fuel, why: reject.GetMessage(), failure: rejected(reject)})
+}
+
+func (c *conversation) unable(operation string, t trial) ending {
+	t.event = Unable
+	attempt, err := c.begin(operation, nil, nil)
+	if err != nil {
+		t.why = errors.Join(errors.New(t.why), err).Error()
+	} else {
+		attempt.SendBefore = time.Time{}
+		c.close(attempt, t, egress.Try{})
+	}
+	return c.end(t, c.plan.idempotency(operation))
+}
+
+func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
+	return ending{
+		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, doubt: c.doubt, closed: c.closed, payment: c.payment,
+	}
+}
+
+// exchange sends one request, as often as the table allows, and says what the last try came to. Each try is an attempt of its own,
+// written before it leaves.
+func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64) (last trial, idempotency abi.Idempotency, err error) {
+	operation := c.plan.named(send.GetOperation()).GetName()
+	if operation == "" {
+		operation = send.GetOperation()
+	}
+	idempotency = c.plan.idempotency(send.GetOperation())
+	request, err := c.plan.account.Egress.Render(send.GetRequest())
+	if err != nil {
+		denied := trial{event: Unable, fuel: fuel, why: err.Error(), failure: unavailable("the request may not leave")}
+		c.unable(operation, denied)
+		return denied, idempotency, nil
+	}
+	rendered := renderRequest(request)
+	// Where not even the first try is granted, nothing was sent.
+	last = trial{event: Unable, fuel: fuel, failure: unavailable("no try was made")}
+	var attempt *Attempt
+	ended := c.plan.account.Egress.Do(ctx, egress.Exchange{
+		Request:    send.GetRequest(),
+		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
+		Before: func(ctx context.Context, _ int) (time.Time, error) {
+			begun, err := c.begin(operation, send, rendered)
+			if err != nil {
+				return time.Time{}, err
+			}
+			if err := c.write(ctx, begun); err != nil {
+				return time.Time{}, err
+			}
+			attempt = &begun
+			return begun.SendBefore, nil
+		},
+		After: func(ctx context.Context, try egress.Try) egress.Judgement {
+			last = c.judge(ctx, send, operation, idempotency, try)
+			last.fuel += fuel
+			fuel = 0
+			if attempt == nil {
+				begun, err := c.begin(operation, send, rendered)
+				if err != nil {
+					return egress.Judgement{}
+				}
+				attempt = &begun
+			}
+			c.close(*attempt, last, try)
+			attempt = nil
+			rule := RuleFor(last.event, idempotency)
+			if rule.Retry {
+				// The wait before the next try may be long: what is known by now should survive a crash in it.
+				_ = c.write(ctx)
+			}
+			return egress.Judgement{Retry: rule.Retry, Fault: last.fault}
+		},
+	})
+	if _, ordinary := errors.AsType[*egress.EndedError](ended); ended != nil && !ordinary {
+		return trial{}, idempotency, ended
+	}
+	return last, idempotency, nil
+}
+
+// judge says what a try came to. It believes what the host saw before what the plugin says.
+func (c *conversation) judge(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency, try egress.Try) trial {
+	t := c.read(ctx, send, operation, idempotency, try)
+	grave := idempotency == abi.Idempotency_IDEMPOTENCY_KEYED || idempotency == abi.Idempotency_IDEMPOTENCY_NONE
+	if grave && (t.event == Unanswered || t.next != nil) {
+		c.doubt = true
+	}
+	if grave && t.event == Accepted && t.next == nil {
+		c.doubt = false
+	}
+	if try.Writes > 1 && idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
+		c.engine.log.ErrorContext(ctx, "one attempt was written more than once",
+			slog.String("payment", c.payment.ID), slog.String("provider", c.plan.account.Name), slog.Int("writes", try.Writes))
+		c.payment.Alert = "a request was written more than once: look for a second booking"
+	}
+	return t
+}
+
+func (c *conversation) read(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency, try egress.Try) trial {
+	if try.Response == nil {
+		return silent(try)
+	}
+	step, fuel, err := c.plan.connector.Interpret(ctx, &abi.Interpretation{Call: c.call, State: send.GetState(), Response: try.Response})
+	if err != nil {
+		return trial{event: Unanswered, fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not read the answer")}
+	}
+	t := c.understand(step, operation, idempotency, try.Response.GetStatus())
+	t.fuel = fuel
+	return t
+}
+
+// silent judges a try without an answer.
+func silent(try egress.Try) trial {
+	t := trial{event: Unanswered, fault: true, failure: unavailable("the provider did not answer")}
+	if try.Err != nil {
+		t.why = try.Err.Error()
+	}
+	if try.Sent {
+		return t
+	}
+	t.event, t.failure = NotSent, unavailable("the provider cannot be reached")
+	if errors.Is(try.Err, egress.ErrBreakerOpen) || errors.Is(try.Err, egress.ErrAddressRefused) {
+		t.event, t.fault = Unable, false
+	}
+	if _, denied := errors.AsType[*egress.DeniedError](try.Err); denied {
+		t.event, t.fault = Unable, false
+	}
+	if errors.Is(try.Err, egress.ErrLate) || errors.Is(try.Err, context.Canceled) {
+		t.fault = false
+	}
+	return t
+}
+
+// understand turns a plugin's reading of an answer into an event.
+func (c *conversation) understand(step *abi.Step, operation string, idempotency abi.Idempotency, httpStatus uint32) trial {
+	serverFault := httpStatus >= 500
+	switch next := step.GetNext().(type) {
+	case *abi.Step_Send:
+		if serverFault {
+			return trial{event: Unanswered, fault: true, failure: unavailable("the provider failed"), why: fmt.Sprintf("HTTP status %d", httpStatus)}
+		}
+		return trial{event: Accepted, next: step}
+	case *abi.Step_Reject:
+		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
+			return trial{event: Unable, failure: rejected(next.Reject), why: next.Reject.GetMessage()}
+		}
+	case *abi.Step_Done:
+		return c.conclude(next.Done, operation, httpStatus)
+	}
+	return trial{event: Unanswered, failure: unavailable("the plugin gave no outcome")}
+}
+
+func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStatus uint32) trial {
+	manifest := c.plan.connector.Manifest()
+	switch outcome.GetVerdict() {
+	case abi.Verdict_VERDICT_ACCEPTED:
+		if httpStatus >= 500 {
+			break
+		}
+		if why := contradiction(c.payment, c.expectedEcho(), outcome); why != "" {
+			return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer contradicts the request")}
+		}
+		t := trial{event: Accepted, outcome: outcome}
+		if outcome.GetFailure() != nil {
+			_, t.failure = Meaning(c.plan.account.Failures, manifest.GetFailures(), operation, httpStatus, outcome.GetFailure())
+		}
+		return t
+	case abi.Verdict_VERDICT_REJECTED:
+		event, failure := Meaning(c.plan.account.Failures, manifest.GetFailures(), operation, httpStatus, outcome.GetFailure())
+		return trial{event: event, failure: failure, fault: event == Unanswered, why: outcome.GetFailure().GetMessage()}
+	case abi.Verdict_VERDICT_UNREADABLE, abi.Verdict_VERDICT_UNSPECIFIED:
+	}
+	why := outcome.GetFailure().GetMessage()
+	if why == "" {
+		why = fmt.Sprintf("HTTP status %d", httpStatus)
+	}
+	return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer could not be read")}
+}
+
+// expectedEcho is the reference of ours that an answer would repeat: the operation's own, or the create's for operations on what it made.
+func (c *conversation) expectedEcho() string {
+	if c.plan.role == abi.Role_ROLE_CREATE {
+		return c.call.GetReference()
+	}
+	return c.call.GetCreateReference()
+}
+
+// begin makes the row of a try that is about to leave. It counts on the payment, and is written with it.
+func (c *conversation) begin(operation string, send *abi.Send, rendered json.RawMessage) (Attempt, error) {
+	now := c.engine.now()
+	id, err := c.engine.ids.make("att_", now)
+	if err != nil {
+		return Attempt{}, fmt.Errorf("make an attempt's id: %w", err)
+	}
+	call, err := c.call.MarshalVT()
+	if err != nil {
+		return Attempt{}, fmt.Errorf("encode a call: %w", err)
+	}
+	c.payment.Attempts++
+	return Attempt{
+		ID: id, PaymentID: c.payment.ID, Number: c.payment.Attempts,
+		Provider: c.plan.account.Name, Plugin: c.plan.connector.Manifest().GetName(), Digest: c.plan.connector.Digest(), Generation: c.plan.connector.Number(),
+		Role: enumName(c.plan.role.String(), "ROLE_"), Operation: operation,
+		Idempotency: enumName(c.plan.idempotency(operation).String(), "IDEMPOTENCY_"), Reference: c.call.GetReference(),
+		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.engine.settings.SendWithin), Sent: true, StartedAt: now,
+	}, nil
+}
+
+func (c *conversation) close(attempt Attempt, t trial, try egress.Try) {
+	attempt.Event, attempt.Sent, attempt.Writes = t.event, try.Sent, try.Writes
+	attempt.Failure, attempt.Error, attempt.Fuel = t.failure, t.why, t.fuel
+	attempt.Abandoned = RuleFor(t.event, c.plan.idempotency(attempt.Operation)).Abandon
+	attempt.FinishedAt = c.engine.now()
+	if try.Response != nil {
+		attempt.Response = renderResponse(try.Response)
+	}
+	c.closed = append(c.closed, attempt)
+}
+
+// write saves the payment with what is closed, and what is about to leave.
+func (c *conversation) write(ctx context.Context, opened ...Attempt) error {
+	saved, err := c.engine.save(ctx, c.payment, append(c.closed, opened...)...)
+	if err != nil {
+		return err
+	}
+	c.payment, c.closed = saved, nil
+	return nil
+}
+
+func unavailable(message string) *Failure {
+	return &Failure{Code: "provider_unavailable", Class: Soft, Message: message}
+}
+
+func rejected(reject *abi.Reject) *Failure {
+	code := reject.GetCode()
+	class, known := Codes[code]
+	if !known {
+		code, class = "unsupported", Soft
+	}
+	message := reject.GetMessage()
+	if reject.GetField() != "" {
+		message = reject.GetField() + ": " + message
+	}
+	return &Failure{Code: code, Class: class, Message: message}
+}
+
+// journalRequest and journalResponse are what the journal shows of an exchange, masked.
+type journalRequest struct {
+	Method  string          `json:"method"`
+	URL     string          `json:"url"`
+	Headers []journalHeader `json:"headers,omitempty"`
+	Body    string          `json:"body,omitempty"`
+}
+
+type journalResponse struct {
+	Status  uint32          `json:"status"`
+	Headers []journalHeader `json:"headers,omitempty"`
+	Body    string          `json:"body"`
+}
+
+type journalHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func renderRequest(request egress.Request) json.RawMessage {
+	shown := journalRequest{Method: request.Method, URL: request.URL, Body: string(request.Body)}
+	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
+		for _, value := range request.Header[name] {
+			shown.Headers = append(shown.Headers, journalHeader{Name: name, Value: value})
+		}
+	}
+	return asJSON(shown)
+}
+
+func renderResponse(response *abi.HttpResponse) json.RawMessage {
+	shown := journalResponse{Status: response.GetStatus(), Body: string(response.GetBody())}
+	for _, header := range response.GetHeaders() {
+		shown.Headers = append(shown.Headers, journalHeader{Name: header.GetName(), Value: header.GetValue()})
+	}
+	return asJSON(shown)
+}
+
+// asJSON encodes strings and numbers, which cannot fail.
+func asJSON(shown any) json.RawMessage {
+	text, _ := json.Marshal(shown) //nolint:errchkjson // see above
+	return text
+}

@@ -1,0 +1,315 @@
+package payment
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/routing"
+)
+
+// ErrShuttingDown: the engine takes no new work.
+var ErrShuttingDown = errors.New("shutting down")
+
+// Settings of an engine. Zero fields take the defaults that they name.
+type Settings struct {
+	// SendWithin is how long after it was journalled a request may still leave. 0 means 10 s.
+	SendWithin time.Duration
+	// ClockSkew is how far clocks of routers and providers may be apart. 0 means 1 min.
+	ClockSkew time.Duration
+	// Now is the clock. Nil means the system's.
+	Now func() time.Time
+	// Random feeds ids. Nil means crypto/rand.
+	Random io.Reader
+	Logger *slog.Logger
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.SendWithin == 0 {
+		s.SendWithin = 10 * time.Second
+	}
+	if s.ClockSkew == 0 {
+		s.ClockSkew = time.Minute
+	}
+	if s.Now == nil {
+		s.Now = time.Now //nolint:forbidigo // the clock's one place
+	}
+	if s.Random == nil {
+		s.Random = rand.Reader
+	}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// Engine takes payments and drives their attempts. It is safe for concurrent use. A payment that it has journalled no longer depends
+// on the context of the call that brought it.
+type Engine struct {
+	settings Settings
+	log      *slog.Logger
+	journal  Journal
+	ids      *identities
+	fleet    atomic.Pointer[Fleet]
+	locks    locks
+
+	// base is every drive's context: it ends when a shutdown loses its patience.
+	base context.Context //nolint:containedctx // goroutines outlive the calls that start them
+	stop context.CancelFunc
+
+	mutex   sync.Mutex
+	drives  map[string]*drive
+	closing bool
+	running sync.WaitGroup
+}
+
+// drive is a create on its way.
+type drive struct {
+	done    chan struct{}
+	payment Payment
+	err     error
+}
+
+// NewEngine makes an engine over a journal and a fleet. Shutdown ends it.
+func NewEngine(journal Journal, fleet *Fleet, settings Settings) *Engine {
+	settings = settings.withDefaults()
+	base, stop := context.WithCancel(context.Background())
+	e := &Engine{
+		settings: settings, log: settings.Logger, journal: journal, ids: newIdentities(settings.Random), base: base, stop: stop, drives: map[string]*drive{},
+	}
+	e.fleet.Store(fleet)
+	return e
+}
+
+// Fleet is the one that serves now.
+func (e *Engine) Fleet() *Fleet {
+	return e.fleet.Load()
+}
+
+// Receipt is what became of a create.
+type Receipt struct {
+	Payment Payment
+	// Earlier is set where the key had been used before: nothing was made.
+	Earlier *Key
+	// Waiting: the payment is still on its way to its first settled step.
+	Waiting bool
+}
+
+// Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs out. An
+// order that nobody can take is a *NoRouteError, and leaves nothing behind.
+func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order, patience time.Duration) (Receipt, error) {
+	earlier, err := e.journal.Key(ctx, merchant, key.Value)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if earlier != nil {
+		return e.repeated(ctx, earlier)
+	}
+	payment, err := e.draft(merchant, order)
+	if err != nil {
+		return Receipt{}, err
+	}
+	key.Merchant, key.PaymentID, key.CreatedAt = merchant, payment.ID, payment.CreatedAt
+	one, err := e.reserve(payment.ID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	earlier, err = e.journal.Create(context.WithoutCancel(ctx), payment, key)
+	if err != nil || earlier != nil {
+		e.release(payment.ID, one)
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	if earlier != nil {
+		return e.repeated(ctx, earlier)
+	}
+	go e.drive(one, payment)
+	return e.await(ctx, one, payment, patience)
+}
+
+// draft routes an order and makes the payment of it.
+func (e *Engine) draft(merchant string, order Order) (Payment, error) {
+	now := e.now()
+	id, err := e.ids.make("pay_", now)
+	if err != nil {
+		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
+	}
+	decision, err := e.Fleet().decide(id, merchant, order)
+	if err != nil {
+		return Payment{}, err
+	}
+	return Payment{
+		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}, nil
+}
+
+func (e *Engine) repeated(ctx context.Context, earlier *Key) (Receipt, error) {
+	payment, err := e.journal.Payment(ctx, earlier.PaymentID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{Payment: payment, Earlier: earlier, Waiting: e.driving(payment.ID)}, nil
+}
+
+func (e *Engine) await(ctx context.Context, one *drive, payment Payment, patience time.Duration) (Receipt, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-one.done:
+		return Receipt{Payment: one.payment}, one.err
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	current, err := e.journal.Payment(context.WithoutCancel(ctx), payment.ID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{Payment: current, Waiting: e.driving(current.ID)}, nil
+}
+
+// Answer keeps what the key's request was answered, for repetitions.
+func (e *Engine) Answer(ctx context.Context, key Key) error {
+	return e.journal.Answer(context.WithoutCancel(ctx), key)
+}
+
+// Payment reads a merchant's payment.
+func (e *Engine) Payment(ctx context.Context, merchant, id string) (Payment, error) {
+	p, err := e.journal.Payment(ctx, id)
+	if err != nil {
+		return Payment{}, err
+	}
+	if p.Merchant != merchant {
+		return Payment{}, fmt.Errorf("%s: %w", id, ErrNotFound)
+	}
+	return p, nil
+}
+
+// Payments lists payments, newest first.
+func (e *Engine) Payments(ctx context.Context, filter Filter) ([]Payment, error) {
+	return e.journal.Payments(ctx, filter)
+}
+
+// Attempts lists the attempts of a merchant's payment.
+func (e *Engine) Attempts(ctx context.Context, merchant, id string) ([]Attempt, error) {
+	if _, err := e.Payment(ctx, merchant, id); err != nil {
+		return nil, err
+	}
+	return e.journal.Attempts(ctx, id)
+}
+
+// Explain decides on an order without making a payment. A decision that routes nowhere is no error here.
+func (e *Engine) Explain(merchant, paymentID string, order Order) routing.Decision {
+	decision, _ := e.Fleet().decide(paymentID, merchant, order)
+	return decision
+}
+
+// Shutdown takes no new work, and waits for what is under way until ctx ends; then it interrupts the rest, which the journal knows to
+// be on its way.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	e.mutex.Lock()
+	e.closing = true
+	e.mutex.Unlock()
+	finished := make(chan struct{})
+	go func() {
+		e.running.Wait()
+		close(finished)
+	}()
+	defer func() {
+		e.stop()
+		<-finished
+	}()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for payments on their way: %w", ctx.Err())
+	}
+}
+
+// reserve announces a drive, so that a repetition of its key finds it in flight from the first moment.
+func (e *Engine) reserve(id string) (*drive, error) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.closing {
+		return nil, ErrShuttingDown
+	}
+	if _, found := e.drives[id]; found {
+		return nil, fmt.Errorf("%s is on its way already", id)
+	}
+	one := &drive{done: make(chan struct{})}
+	e.drives[id] = one
+	e.running.Add(1)
+	return one, nil
+}
+
+func (e *Engine) release(id string, one *drive) {
+	e.mutex.Lock()
+	delete(e.drives, id)
+	e.mutex.Unlock()
+	close(one.done)
+	e.running.Done()
+}
+
+func (e *Engine) driving(id string) bool {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	_, found := e.drives[id]
+	return found
+}
+
+// save writes the payment's next version, and gives it back.
+func (e *Engine) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
+	p.Version++
+	p.UpdatedAt = e.now()
+	if err := e.journal.Save(ctx, p, attempts...); err != nil {
+		return Payment{}, err
+	}
+	return p, nil
+}
+
+func (e *Engine) now() time.Time {
+	return e.settings.Now().UTC()
+}
+
+// callFor is what a plugin is asked to do for a payment.
+func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.Call {
+	call := &abi.Call{
+		Operation: at.operation.GetName(), Payment: contractPayment(p, at.connector.Manifest().GetName()), Input: input, Settings: at.account.Settings,
+		Reference: reference(at.operation.GetReference(), p.ID, at.account.Name, at.operation.GetName()), ProviderReference: p.ProviderReference,
+		NowMs: e.now().UnixMilli(), Seed: seed(p.ID, at.account.Name, at.operation.GetName()),
+	}
+	if at.role == abi.Role_ROLE_CREATE {
+		return call
+	}
+	if create, ok := at.account.plan(p.Kind, abi.Role_ROLE_CREATE, ""); ok {
+		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name, create.operation.GetName())
+	}
+	if !sent.IsZero() {
+		call.SentMs = sent.UnixMilli()
+	}
+	return call
+}
+
+func contractPayment(p Payment, plugin string) *abi.Payment {
+	c := &abi.Payment{
+		Id: p.ID, Kind: p.Kind.ABI(), Amount: p.Amount, Currency: p.Currency, Country: p.Country, Method: p.Method, Reference: p.Reference,
+		Description: p.Description, ReturnUrl: p.ReturnURL, Options: p.Options[plugin],
+		Payer: &abi.Payer{Name: p.Payer.Name, Email: p.Payer.Email, Phone: p.Payer.Phone, Ip: p.Payer.IP},
+		Destination: &abi.Destination{
+			Operator: p.Destination.Operator, Number: p.Destination.Number, Account: p.Destination.Account,
+			Address: p.Destination.Address, Network: p.Destination.Network, Memo: p.Destination.Memo,
+		},
+	}
+	if !p.ExpiresAt.IsZero() {
+		c.ExpiresMs = p.ExpiresAt.UnixMilli()
+	}
+	return c
+}
