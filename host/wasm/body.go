@@ -1,0 +1,354 @@
+package wasm
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// functionMeter rewrites one function after another. It is kept between them for its buffers.
+type functionMeter struct {
+	*rewriter
+	out     []byte
+	regions []int64 // what each costs, in ticks; the first is the function's own
+	blocks  []block
+	marks   []mark
+	leads   bool // every way into the function leads into its first loop
+}
+
+// block is one level of nesting: its opcode, and the region that its instructions belong to. A region is code that runs
+// at most once for each payment: a function's body or a loop's, without the loops inside. Branches inside it go forward
+// only, so no part of it can run twice; what all of it costs is paid at its head.
+type block struct {
+	code   byte
+	region int
+}
+
+// mark is a place, an offset into the module, where something is paid: at the head of a region, or, with a scale, in
+// front of an instruction that pays by its length.
+type mark struct {
+	at     int
+	region int
+	scale  scale
+}
+
+// rewrite gives a function's new body, which stands until the next call.
+func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
+	r := f.read(body)
+	groups := r.u32()
+	declared := r.at
+	r.at = body.start
+	locals := f.locals(r)
+	if r.err != nil {
+		return nil, r.err
+	}
+	start := r.at
+	variables := uint32(len(f.types[f.functions[index]].params) + locals)
+	if err := f.measure(r, variables); err != nil {
+		return nil, err
+	}
+	if !f.charge {
+		return f.code[body.start:body.end], nil
+	}
+	f.regions[0] += int64(variables) * light // cleared on entry, and room on the stack
+	f.merge()
+
+	f.out = binary.AppendUvarint(f.out[:0], uint64(groups)+2)
+	f.out = append(f.out, f.code[declared:start]...)
+	f.out = append(f.out, 1, typeI64, 1, typeI32)
+	f.emit(span{start, body.end}, variables)
+	return f.out, nil
+}
+
+// locals reads over the declarations of locals and gives their number.
+func (f *functionMeter) locals(r *reader) int {
+	total := 0
+	for range r.count("groups of locals", mostLocals) {
+		n := r.u32()
+		if r.err == nil && int64(n) > int64(mostLocals-total) {
+			r.fail(ErrTooLarge, "over %d locals", mostLocals)
+		}
+		r.checkValueType(r.byte())
+		if r.err != nil {
+			return 0
+		}
+		total += int(n)
+	}
+	return total
+}
+
+// measure walks the instructions, checks each, adds its cost to its region, and marks where there is something to pay.
+func (f *functionMeter) measure(r *reader, variables uint32) error {
+	f.regions = append(f.regions[:0], 0)
+	f.blocks = append(f.blocks[:0], block{})
+	f.marks = append(f.marks[:0], mark{at: r.at})
+	f.leads = true
+	for len(f.blocks) > 0 && r.err == nil {
+		inner := f.blocks[len(f.blocks)-1]
+		at := r.at
+		code, op := r.operation()
+		f.immediates(r, op.immediate, variables)
+		if r.err != nil {
+			break
+		}
+		switch code {
+		case opBlock, opIf:
+			f.push(r, block{code, inner.region})
+		case opLoop:
+			inner = block{code, len(f.regions)}
+			f.regions = append(f.regions, 0)
+			f.marks = append(f.marks, mark{at: r.at, region: inner.region})
+			f.push(r, inner)
+		case opElse:
+			if inner.code != opIf {
+				r.fail(ErrMalformed, "else without an if")
+			}
+			f.blocks[len(f.blocks)-1].code = opElse
+		case opEnd:
+			f.blocks = f.blocks[:len(f.blocks)-1]
+		}
+		if op.scale != (scale{}) {
+			f.marks = append(f.marks, mark{at: at, scale: op.scale})
+		}
+		if len(f.regions) == 1 {
+			f.leads = f.leads && straight(code)
+		}
+		f.regions[inner.region] += int64(op.cost)
+	}
+	if r.err == nil && r.left() > 0 {
+		r.fail(ErrMalformed, "%d bytes after the function's end", r.left())
+	}
+	return r.err
+}
+
+func (f *functionMeter) push(r *reader, b block) {
+	if len(f.blocks) >= mostNesting {
+		r.fail(ErrTooLarge, "blocks nested over %d deep", mostNesting)
+		return
+	}
+	f.blocks = append(f.blocks, b)
+}
+
+// operation reads an opcode. The code behind a prefix is given as the prefix.
+func (r *reader) operation() (byte, operation) {
+	code := r.byte()
+	if r.err != nil {
+		return 0, operation{}
+	}
+	op := plainOpcodes[code]
+	if code == opMisc {
+		// Read as one byte and not as LEB128: a padded form is nobody's, and could be read otherwise by the compiler.
+		sub := r.byte()
+		if op = miscOpcodes[sub]; op.immediate == unknown {
+			r.refuse(fmt.Sprintf("0xfc %#02x", sub), "")
+		}
+		return code, op
+	}
+	if op.immediate == unknown {
+		r.refuse(fmt.Sprintf("%#02x", code), refusedFamilies[code])
+	}
+	return code, op
+}
+
+// refusedFamilies names the proposals behind prefixes and opcodes that compilers are known to emit.
+var refusedFamilies = map[byte]string{
+	0x06: "exceptions", 0x07: "exceptions", 0x08: "exceptions", 0x09: "exceptions", 0x0a: "exceptions",
+	0x18: "exceptions", 0x19: "exceptions", 0x1f: "exceptions",
+	0x12: "tail calls", 0x13: "tail calls", 0x14: "typed function references", 0x15: "tail calls",
+	0xd3: "garbage collection", 0xd4: "typed function references", 0xd5: "typed function references",
+	0xd6: "typed function references", 0xfb: "garbage collection", 0xfd: "vectors", 0xfe: "threads",
+}
+
+func (r *reader) refuse(code, family string) {
+	what := "opcode " + code
+	hint := ""
+	if family != "" {
+		what += ", of " + family
+		hint = "build without " + family
+	}
+	r.err = &RefusedError{Reason: ErrOpcode, What: what, Where: fmt.Sprintf("byte %d", r.at-1), Hint: hint}
+	r.at = r.end
+}
+
+// immediates reads over what follows an opcode. Indices are checked here, against the module as it was: after the
+// rewriting there is one global more and there are more locals, which the guest's own code must not reach.
+func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) {
+	switch kind {
+	case none:
+	case blockType:
+		f.blockType(r)
+	case label:
+		f.checkLabel(r, r.u32())
+	case labels:
+		for range r.count("branches", r.left()) + 1 {
+			f.checkLabel(r, r.u32())
+		}
+	case function:
+		f.checkFunction(r, r.u32())
+	case indirect:
+		if index := r.u32(); r.err == nil && int64(index) >= int64(len(f.types)) {
+			r.fail(ErrMalformed, "type %d of %d", index, len(f.types))
+		}
+		f.checkTable(r, r.u32())
+	case local:
+		if index := r.u32(); index >= variables {
+			r.fail(ErrMalformed, "local %d of %d", index, variables)
+		}
+	case global:
+		if index := r.u32(); int64(index) >= int64(f.parsed.globals) {
+			r.fail(ErrMalformed, "global %d of %d", index, f.parsed.globals)
+		}
+	case table:
+		f.checkTable(r, r.u32())
+	case tableTable:
+		f.checkTable(r, r.u32())
+		f.checkTable(r, r.u32())
+	case types:
+		if n := r.u32(); n != 1 {
+			r.fail(ErrMalformed, "select of %d types", n)
+		}
+		r.checkValueType(r.byte())
+	case memoryArgument:
+		r.u32()
+		r.u32()
+	case zero:
+		r.zero()
+	case zeroZero:
+		r.zero()
+		r.zero()
+	case constI32:
+		r.signed(32)
+	case constI64:
+		r.signed(64)
+	case constF32:
+		r.take(4)
+	case constF64:
+		r.take(8)
+	case heapType:
+		r.referenceType()
+	case dataIndex, elementIndex:
+		r.u32()
+	case dataIndexZero:
+		r.u32()
+		r.zero()
+	case elementIndexTable:
+		r.u32()
+		f.checkTable(r, r.u32())
+	case unknown:
+		r.fail(ErrOpcode, "unknown")
+	}
+}
+
+func (r *reader) zero() {
+	if b := r.byte(); b != 0 {
+		r.fail(ErrUnsupported, "memory %d", b)
+	}
+}
+
+// blockType reads a value type, nothing, or a type's index, in one signed number of 33 bits.
+func (f *functionMeter) blockType(r *reader) {
+	t := r.signed(33)
+	if r.err != nil || t == -64 {
+		return
+	}
+	if t < 0 {
+		r.checkValueType(byte(t & 0x7f))
+		return
+	}
+	if t >= int64(len(f.types)) {
+		r.fail(ErrMalformed, "type %d of %d", t, len(f.types))
+	}
+}
+
+func (f *functionMeter) checkLabel(r *reader, depth uint32) {
+	if r.err == nil && int64(depth) >= int64(len(f.blocks)) {
+		r.fail(ErrMalformed, "branch %d levels out of %d", depth, len(f.blocks))
+	}
+}
+
+// merge lets the first loop pay for the function around it, where every way into the function leads into that loop
+// before anything can branch, call or work in bulk. Go's compiler begins many functions so.
+func (f *functionMeter) merge() {
+	const most = 64 * ticksPerFuel // paid again at every turn of the loop
+	if !f.leads || len(f.regions) == 1 || f.regions[0] > most {
+		return
+	}
+	f.regions[1] += f.regions[0]
+	f.marks = f.marks[1:]
+}
+
+// straight tells the instructions that lead to the next one and nowhere else, and cost what their cost says.
+func straight(code byte) bool {
+	return code == opBlock || code >= opLocalGet && code <= opGlobalSet || code >= 0x28 && code <= 0x3e ||
+		code >= opI32Const && code <= 0xc4
+}
+
+// emit copies the instructions with the payments put in.
+func (f *functionMeter) emit(body span, variables uint32) {
+	copied := body.start
+	for _, m := range f.marks {
+		f.out = append(f.out, f.code[copied:m.at]...)
+		copied = m.at
+		if m.scale != (scale{}) {
+			f.payByLength(m.scale, variables)
+			continue
+		}
+		f.pay(f.regions[m.region], variables)
+	}
+	f.out = append(f.out, f.code[copied:body.end]...)
+}
+
+// pay takes fuel for what a region costs, rounded up, and one more.
+//
+//	fuel -= cost; if fuel < 0 { unreachable }
+func (f *functionMeter) pay(ticks int64, variables uint32) {
+	f.instruction(opGlobalGet, f.fuel)
+	f.constant(1 + (ticks+ticksPerFuel-1)/ticksPerFuel)
+	f.out = append(f.out, opI64Sub)
+	f.settle(variables)
+}
+
+// payByLength takes fuel by the operand on top of the stack, an unsigned i32, and leaves it there.
+//
+//	fuel -= length*multiply>>shift; if fuel < 0 { unreachable }
+func (f *functionMeter) payByLength(by scale, variables uint32) {
+	length := variables + 1
+	f.instruction(opLocalTee, length)
+	f.instruction(opGlobalGet, f.fuel)
+	f.instruction(opLocalGet, length)
+	f.out = append(f.out, opI64ExtendU)
+	if by.multiply > 1 {
+		f.constant(by.multiply)
+		f.out = append(f.out, opI64Mul)
+	}
+	if by.shift > 0 {
+		f.constant(by.shift)
+		f.out = append(f.out, opI64ShrU)
+	}
+	f.out = append(f.out, opI64Sub)
+	f.settle(variables)
+}
+
+// settle stores what is left on top of the stack, and traps where it is less than nothing.
+func (f *functionMeter) settle(left uint32) {
+	const nothing = 0x40
+	f.instruction(opLocalTee, left)
+	f.instruction(opGlobalSet, f.fuel)
+	f.instruction(opLocalGet, left)
+	f.constant(0)
+	f.out = append(f.out, opI64LtS, opIf, nothing, opUnreachable, opEnd)
+}
+
+func (f *functionMeter) instruction(code byte, index uint32) {
+	f.out = append(f.out, code)
+	f.out = binary.AppendUvarint(f.out, uint64(index))
+}
+
+// constant pushes an i64 that is not negative.
+func (f *functionMeter) constant(value int64) {
+	f.out = append(f.out, opI64Const)
+	for value > 0x3f {
+		f.out = append(f.out, byte(value)|0x80)
+		value >>= 7
+	}
+	f.out = append(f.out, byte(value))
+}

@@ -1,0 +1,210 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// pageSize is the unit of a memory's size, in bytes.
+const pageSize = 65536
+
+// instance is one guest: a memory of its own, and the state of its calls. One goroutine owns it at a time.
+type instance struct {
+	limits  *Limits
+	module  api.Module
+	memory  api.Memory
+	fuel    api.MutableGlobal // nil where nothing is metered
+	alloc   api.Function
+	exports [exports]api.Function
+	// ctx leads the host's functions to this instance. It is made once, so that a call allocates nothing, and never
+	// ends: fuel bounds a call.
+	ctx    context.Context
+	stack  [2]uint64
+	served int
+
+	// Of the call under way:
+	env     Env
+	now     int64 // of the wall clock, in nanoseconds
+	elapsed int64 // on the monotonic clock, in nanoseconds
+	random  *rand.ChaCha8
+	seeded  bool
+	logged  int
+}
+
+type instanceKey struct{}
+
+// start brings a guest up: it gives it a memory, runs _initialize, and asks for its version.
+func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*instance, error) {
+	g := &instance{limits: limits}
+	g.ctx = context.WithValue(context.Background(), instanceKey{}, g)
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	module, err := r.InstantiateModule(g.ctx, code, config)
+	if err != nil {
+		return nil, fmt.Errorf("instantiate: %w", err)
+	}
+	g.module, g.memory = module, module.Memory()
+	g.fuel, _ = module.ExportedGlobal(fuelGlobal).(api.MutableGlobal)
+	g.alloc = module.ExportedFunction("alloc")
+	for i, name := range exportNames {
+		g.exports[i] = module.ExportedFunction(name)
+	}
+	if err := g.initialize(); err != nil {
+		_ = g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *instance) initialize() error {
+	const initialize, version = "_initialize", "abi_version"
+	g.begin(&Env{}, g.limits.Start)
+	if err := g.run(initialize, g.module.ExportedFunction(initialize)); err != nil {
+		return err
+	}
+	if err := g.run(version, g.module.ExportedFunction(version)); err != nil {
+		return err
+	}
+	if got := int32(g.stack[0]); got != Major {
+		return &RefusedError{
+			Reason: ErrVersion, What: fmt.Sprintf("abi_version() is %d, the marker says %d", got, Major),
+		}
+	}
+	return nil
+}
+
+// close gives the guest's memory back.
+func (g *instance) close() error {
+	return g.module.Close(g.ctx)
+}
+
+// begin sets the state of a call.
+func (g *instance) begin(env *Env, fuel int64) {
+	g.env = *env
+	g.now, g.elapsed, g.seeded, g.logged = 0, 0, false, 0
+	if !env.Now.IsZero() {
+		g.now = env.Now.UnixNano()
+	}
+	if g.fuel != nil {
+		g.fuel.Set(uint64(fuel))
+	}
+}
+
+// fuelLeft is below zero when the guest ran out.
+func (g *instance) fuelLeft() int64 {
+	if g.fuel == nil {
+		return 0
+	}
+	return int64(g.fuel.Get())
+}
+
+// spend takes fuel for work that the host does for the guest. Where there is too little the call ends.
+func (g *instance) spend(fuel int64) {
+	if g.fuel == nil {
+		return
+	}
+	left := g.fuelLeft() - fuel
+	g.fuel.Set(uint64(left))
+	if left < 0 {
+		panic(ErrOutOfFuel) // the runtime makes it the call's error
+	}
+}
+
+// log passes on what the guest writes, within the limit of a call.
+func (g *instance) log(stream int, text []byte) {
+	text = text[:min(len(text), g.limits.Log-g.logged)]
+	if len(text) == 0 {
+		return
+	}
+	g.spend(logFuel + int64(len(text))*byteFuel)
+	g.logged += len(text)
+	if g.env.Log != nil {
+		g.env.Log(stream, text)
+	}
+}
+
+// call hands the input over, runs an export, and gives its answer, which lies in the guest's memory.
+func (g *instance) call(export Export, input []byte) ([]byte, error) {
+	name := exportNames[export]
+	address, err := g.place(input)
+	if err != nil {
+		return nil, err
+	}
+	g.stack = [2]uint64{uint64(address), uint64(len(input))}
+	if err := g.run(name, g.exports[export]); err != nil {
+		return nil, err
+	}
+	at, size := uint32(g.stack[0]>>32), uint32(g.stack[0])
+	if int64(size) > int64(g.limits.Output) {
+		return nil, &CallError{
+			Call: name, Reason: ErrAnswerTooLarge, Detail: fmt.Sprintf("%d bytes, at most %d", size, g.limits.Output),
+		}
+	}
+	answer, ok := g.memory.Read(at, size)
+	if !ok {
+		return nil, &CallError{
+			Call: name, Reason: ErrBadAnswer,
+			Detail: fmt.Sprintf("%d bytes at %d, in a memory of %d", size, at, g.memory.Size()),
+		}
+	}
+	return answer, nil
+}
+
+// place copies the input to where the guest wants it. An empty one needs no place.
+func (g *instance) place(input []byte) (uint32, error) {
+	if len(input) == 0 {
+		return 0, nil
+	}
+	g.stack[0] = uint64(len(input))
+	if err := g.run("alloc", g.alloc); err != nil {
+		return 0, err
+	}
+	address := uint32(g.stack[0])
+	if address == 0 || !g.memory.Write(address, input) {
+		return 0, &CallError{
+			Call: "alloc", Reason: ErrBadAnswer,
+			Detail: fmt.Sprintf("room for %d bytes at %d, in a memory of %d", len(input), address, g.memory.Size()),
+		}
+	}
+	return address, nil
+}
+
+// run calls a function of the guest. Arguments and result are on g.stack.
+func (g *instance) run(name string, f api.Function) error {
+	if err := f.CallWithStack(g.ctx, g.stack[:]); err != nil {
+		return g.fault(name, err)
+	}
+	return nil
+}
+
+// fault says what ended a call. The runtime does not export its kinds of trap, so the overflow of the stack, which it
+// gives bare, is known by its text.
+func (g *instance) fault(name string, err error) error {
+	const overflow = "stack overflow"
+	text, trace, _ := strings.Cut(err.Error(), "\n")
+	call := &CallError{Call: name, Reason: ErrTrapped, Detail: strings.TrimPrefix(text, "wasm error: "), Err: err}
+	_, call.Trace, _ = strings.Cut(trace, "\n") // without the line "wasm stack trace:"
+	if _, ok := strings.CutPrefix(trace, "wasm stack trace:"); !ok {
+		call.Trace = trace
+	}
+	switch exit := (*sys.ExitError)(nil); {
+	case g.fuelLeft() < 0:
+		call.Reason, call.Detail = ErrOutOfFuel, ""
+	case errors.As(err, &exit):
+		call.Reason, call.Detail = ErrExited, fmt.Sprintf("exit code %d", exit.ExitCode())
+	case text == overflow:
+		call.Reason, call.Detail = ErrStackOverflow, ""
+	}
+	return call
+}
+
+// worn tells an instance that has served long enough, or grown too large: a memory never shrinks.
+func (g *instance) worn() bool {
+	return g.served >= g.limits.Calls || g.memory.Size()/pageSize > g.limits.MemoryMark
+}

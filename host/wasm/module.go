@@ -1,0 +1,173 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// Limits bounds one module's guests. A zero field takes its default.
+type Limits struct {
+	// Fuel that one call may burn; about a nanosecond each in the worst shape of code, and far less in an honest one.
+	// Default 50,000,000.
+	Fuel int64
+	// Start is the fuel for bringing an instance up. Default 4 times Fuel's default.
+	Start int64
+	// MemoryPages that a guest's memory may have, 64 KiB each. Growth beyond fails inside the guest. Default 1024, 64 MiB.
+	MemoryPages uint32
+	// MemoryMark is how many pages an instance may have after a call and be kept. Default 512, 32 MiB.
+	MemoryMark uint32
+	// Instances that exist at once. Default 8.
+	Instances int
+	// Calls after which an instance is replaced. Default 50,000.
+	Calls int
+	// Input is how many bytes may be handed over in a call. Default 8 MiB.
+	Input int
+	// Output is how many bytes an answer may have. Default 8 MiB.
+	Output int
+	// Log is how many bytes of stdout and stderr, together, are passed on in a call. Default 16 KiB.
+	Log int
+	// Code is how many bytes the module may have. Default 32 MiB.
+	Code int
+}
+
+// withDefaults fills the fields that are zero.
+func (l Limits) withDefaults() Limits {
+	const mib = 1 << 20
+	fill(&l.Fuel, 50_000_000)
+	fill(&l.Start, 200_000_000)
+	fill(&l.MemoryPages, 1024)
+	fill(&l.MemoryMark, 512)
+	fill(&l.Instances, 8)
+	fill(&l.Calls, 50_000)
+	fill(&l.Input, 8*mib)
+	fill(&l.Output, 8*mib)
+	fill(&l.Log, 16<<10)
+	fill(&l.Code, 32*mib)
+	return l
+}
+
+func fill[T comparable](field *T, standard T) {
+	var zero T
+	if *field == zero {
+		*field = standard
+	}
+}
+
+// validate reports every field that makes no sense.
+func (l Limits) validate() error {
+	var errs []error
+	positive := func(name string, value int64) {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("limit %s is %d", name, value))
+		}
+	}
+	positive("fuel", l.Fuel)
+	positive("start", l.Start)
+	positive("instances", int64(l.Instances))
+	positive("calls", int64(l.Calls))
+	positive("input", int64(l.Input))
+	positive("output", int64(l.Output))
+	positive("log", int64(l.Log))
+	positive("code", int64(l.Code))
+	if l.MemoryPages > 1<<16 {
+		errs = append(errs, fmt.Errorf("limit memory pages is %d, at most 65536", l.MemoryPages))
+	}
+	return errors.Join(errs...)
+}
+
+// Usage is what a call took.
+type Usage struct {
+	// Fuel burnt. The same call on a fresh instance burns the same.
+	Fuel int64
+	// Memory is the size of the guest's memory after the call, in bytes.
+	Memory uint32
+}
+
+// Stats are a module's figures since it was compiled.
+type Stats struct {
+	// Instances there are now, of which Idle wait for a call.
+	Instances, Idle int
+	// Made is how many instances there have been.
+	Made int64
+	// Calls that ran, however they ended.
+	Calls int64
+	// Discarded instances, after a call that the guest failed.
+	Discarded int64
+	// Recycled instances, after enough calls or too much memory.
+	Recycled int64
+}
+
+// Module is a compiled guest and its instances. Any number of goroutines may use it at once. Whoever compiled it closes
+// it.
+type Module struct {
+	digest   string
+	limits   Limits
+	compiler *Compiler
+	runtime  wazero.Runtime
+	code     wazero.CompiledModule
+	pool     *pool
+	shut     sync.Once
+}
+
+// Digest is the SHA-256 of the module's bytes as they were given to Compile, in hexadecimal.
+func (m *Module) Digest() string { return m.digest }
+
+// Limits are those in force, defaults filled in.
+func (m *Module) Limits() Limits { return m.limits }
+
+// Stats gives the module's figures.
+func (m *Module) Stats() Stats { return m.pool.snapshot() }
+
+// Call runs an export of the guest on an instance of its own, with a copy of the input.
+//
+// The answer goes to read before the instance serves anybody else. It lies in the guest's memory: read must neither
+// change it nor keep it. An error of read means that the answer is no good, and makes the call fail with ErrBadAnswer.
+//
+// ctx bounds the wait for a free instance, which ends with ErrBusy; once begun, a call is bounded by its fuel alone.
+// A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
+// Usage holds after a failed call too.
+func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env, read func(answer []byte) error) (Usage, error) {
+	if len(input) > m.limits.Input {
+		return Usage{}, fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
+	}
+	g, err := m.pool.acquire(ctx)
+	if err != nil {
+		return Usage{}, fmt.Errorf("call %s: %w", export, err)
+	}
+	sound := false
+	defer func() { m.pool.release(g, sound) }() // an instance whose call panicked is not sound
+
+	g.served++
+	g.begin(&env, m.limits.Fuel)
+	answer, err := g.call(export, input)
+	if err == nil {
+		if cause := read(answer); cause != nil {
+			err = &CallError{Call: export.String(), Reason: ErrBadAnswer, Detail: firstLine(cause.Error()), Err: cause}
+		}
+	}
+	g.env = Env{}
+	usage := Usage{Memory: g.memory.Size()}
+	if g.fuel != nil {
+		usage.Fuel = m.limits.Fuel - max(g.fuelLeft(), 0)
+	}
+	sound = err == nil
+	return usage, err
+}
+
+// Close takes no more calls, waits for those under way, and gives everything back. When ctx ends first it returns ctx's
+// error, and may be called again.
+func (m *Module) Close(ctx context.Context) error {
+	if err := m.pool.close(ctx); err != nil {
+		return fmt.Errorf("close module: %w", err)
+	}
+	var err error
+	m.shut.Do(func() {
+		err = errors.Join(m.runtime.Close(ctx), m.code.Close(ctx))
+		m.compiler.leave()
+	})
+	return err
+}
