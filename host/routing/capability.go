@@ -50,7 +50,7 @@ func (l limit) whyNot(f Facts) string {
 
 // cannot is "" where the provider can take such a payment, otherwise the reason in words.
 func (p Provider) cannot(f Facts) string {
-	reason := "it takes no " + f.kind()
+	reason := "it takes no payments of kind " + f.kind()
 	for _, flow := range p.Flows {
 		if kindName(flow.GetKind()) != f.kind() {
 			continue

@@ -48,9 +48,9 @@ func (d Decision) Explain() string {
 	for _, t := range d.Tried {
 		verdict := "matches"
 		if !t.Matched {
-			verdict = "no: " + t.Why
+			verdict = "does not match: " + t.Why
 		}
-		fmt.Fprintf(&b, "rule %s: %s\n", t.Rule, verdict)
+		fmt.Fprintf(&b, "rule %s %s\n", t.Rule, verdict)
 	}
 	for _, c := range d.Candidates {
 		fmt.Fprintf(&b, "  %d. %s%s%s\n", c.Rank, c.Provider, c.share(), c.skip())

@@ -19,6 +19,9 @@ func Parse(file string, rules *yaml.Node) (Document, error) {
 		r.report(rules, "rules is not a list of rules", "write one rule under it: \"- name: default\" and \"to: [<provider>]\"")
 		return doc, r.err()
 	}
+	if r.refuseAliases(rules) {
+		return doc, r.err()
+	}
 	for _, node := range rules.Content {
 		doc.Rules = append(doc.Rules, r.rule(node))
 	}
@@ -39,6 +42,19 @@ func (r *reader) at(n *yaml.Node) Position {
 
 func (r *reader) report(n *yaml.Node, what, mend string) {
 	r.problems = append(r.problems, &Problem{At: r.at(n), What: what, Mend: mend})
+}
+
+// refuseAliases: a place in the file is one place, and a few lines of aliases cannot stand for a million.
+func (r *reader) refuseAliases(node *yaml.Node) bool {
+	if node.Kind == yaml.AliasNode {
+		r.report(node, "aliases are not read", "write the value out")
+		return true
+	}
+	found := false
+	for _, n := range node.Content {
+		found = r.refuseAliases(n) || found
+	}
+	return found
 }
 
 func (r *reader) rule(node *yaml.Node) Rule {
@@ -242,8 +258,6 @@ func (r *reader) eachMember(node *yaml.Node, of string, read func(key, value *ya
 // text is a scalar's text as written: NO is Norway and 1.10 stays 1.10.
 func (r *reader) text(node *yaml.Node, what string) (string, bool) {
 	switch {
-	case node.Kind == yaml.AliasNode:
-		r.report(node, "aliases are not read", "write the value out")
 	case node.Kind != yaml.ScalarNode:
 		r.report(node, what+" is not a single value", "write one word or number")
 	case node.ShortTag() == "!!null":

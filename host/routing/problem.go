@@ -2,7 +2,6 @@ package routing
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,14 +50,15 @@ func Problems(err error) []*Problem {
 }
 
 func collect(err error, into []*Problem) []*Problem {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walks the tree that errors.As would stop in
-		for _, e := range joined.Unwrap() {
-			into = collect(e, into)
+	switch e := err.(type) { //nolint:errorlint // it walks the whole tree; errors.As would stop at the first
+	case *Problem:
+		return append(into, e)
+	case interface{ Unwrap() []error }:
+		for _, joined := range e.Unwrap() {
+			into = collect(joined, into)
 		}
-		return into
-	}
-	if problem, ok := errors.AsType[*Problem](err); ok {
-		return append(into, problem)
+	case interface{ Unwrap() error }:
+		return collect(e.Unwrap(), into)
 	}
 	return into
 }
