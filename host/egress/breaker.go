@@ -1,0 +1,84 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// breakerBuckets is how many steps the breaker's window rolls in.
+const breakerBuckets = 10
+
+var (
+	errFault    = errors.New("fault of the provider")
+	errExcluded = errors.New("says nothing about the provider")
+)
+
+// breaker decides whether a try at the provider is made at all. gobreaker drops a report that belongs to an earlier state.
+type breaker struct {
+	provider string
+	inner    *gobreaker.TwoStepCircuitBreaker[struct{}]
+	until    atomic.Pointer[time.Time]
+}
+
+func newBreaker(provider string, s BreakerSettings, logger *slog.Logger, now func() time.Time) *breaker {
+	b := &breaker{provider: provider}
+	b.inner = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         provider,
+		MaxRequests:  s.Probes,
+		Interval:     s.Window,
+		BucketPeriod: s.Window / breakerBuckets,
+		Timeout:      s.Cooldown,
+		ReadyToTrip:  s.trips,
+		IsExcluded:   func(err error) bool { return errors.Is(err, errExcluded) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				until := now().Add(s.Cooldown)
+				b.until.Store(&until)
+			}
+			logger.LogAttrs(context.Background(), stateLevel(to), "breaker changed", slog.String("provider", provider),
+				slog.String("from", from.String()), slog.String("to", to.String()))
+		},
+	})
+	return b
+}
+
+func stateLevel(to gobreaker.State) slog.Level {
+	if to == gobreaker.StateOpen {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+func (s BreakerSettings) trips(counts gobreaker.Counts) bool {
+	if counts.ConsecutiveFailures >= s.Failures {
+		return true
+	}
+	judged := counts.TotalSuccesses + counts.TotalFailures
+	return judged >= s.MinTries && float64(counts.TotalFailures) >= s.Ratio*float64(judged)
+}
+
+// allow claims a try, to be reported once with nil, errFault or errExcluded; or says why none is made.
+func (b *breaker) allow() (report func(error), err error) {
+	report, err = b.inner.Allow()
+	if err == nil {
+		return report, nil
+	}
+	refused := &BreakerError{Provider: b.provider}
+	if errors.Is(err, gobreaker.ErrOpenState) {
+		refused.Until = *b.until.Load()
+	}
+	return nil, refused
+}
+
+// open is nil, or why no try would be made now. Half open is not open: somebody has to probe.
+func (b *breaker) open() *BreakerError {
+	if b.inner.State() != gobreaker.StateOpen {
+		return nil
+	}
+	return &BreakerError{Provider: b.provider, Until: *b.until.Load()}
+}

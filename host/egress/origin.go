@@ -1,0 +1,113 @@
+package egress
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// origins is where a provider's secrets may go.
+type origins struct {
+	base string // with its path, without a trailing slash
+	// allowed are scheme://host:port.
+	allowed   map[string]bool
+	allowHTTP bool
+}
+
+func newOrigins(base string, hosts []string, allowHTTP bool) (origins, error) {
+	o := origins{allowed: map[string]bool{}, allowHTTP: allowHTTP}
+	var problems []error
+	parsed, err := o.parse(base)
+	if err == nil {
+		err = checkBasePath(parsed)
+	}
+	if err != nil {
+		problems = append(problems, fmt.Errorf("base URL: %w", err))
+	} else {
+		o.base = strings.TrimSuffix(base, "/")
+		o.allowed[originOf(parsed)] = true
+	}
+	for _, host := range hosts {
+		// A manifest names bare hosts: secrets go there by TLS.
+		parsed, err := o.parse("https://" + host)
+		if err == nil && parsed.Path != "" {
+			err = errors.New("holds a path")
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("host %q: %w", host, err))
+			continue
+		}
+		o.allowed[originOf(parsed)] = true
+	}
+	return o, errors.Join(problems...)
+}
+
+func checkBasePath(base *url.URL) error {
+	path := strings.TrimSuffix(base.EscapedPath(), "/")
+	if path == "" {
+		return nil
+	}
+	if err := inPath.check("path", "literal", path); err != nil {
+		return err
+	}
+	return checkPath(path)
+}
+
+// parse reads an origin, maybe with a path. Its errors do not repeat what they read: a base URL may be mistaken for a
+// place to put a token.
+func (o origins) parse(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("is neither https nor http")
+	case u.Scheme == "http" && !o.allowHTTP:
+		return nil, errors.New("is plain http, which only a sandbox may use")
+	case u.User != nil:
+		return nil, errors.New("holds a user")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):
+		return nil, errors.New("holds a query or a fragment")
+	case !validHost(u.Hostname()):
+		return nil, errors.New("has no valid host name")
+	}
+	return u, nil
+}
+
+func validHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
+		return r > '~' || !isUnreserved(byte(r)) || r == '~'
+	})
+}
+
+func originOf(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// resolve gives what a request's path is appended to.
+func (o origins) resolve(origin string) (string, error) {
+	if origin == "" {
+		return o.base, nil
+	}
+	u, err := o.parse(origin)
+	if err != nil {
+		return "", denied("origin", "%s", err)
+	}
+	if u.Path != "" {
+		return "", denied("origin", "holds a path")
+	}
+	if !o.allowed[originOf(u)] {
+		return "", denied("origin", "%s is not a host of this provider", originOf(u))
+	}
+	return origin, nil
+}

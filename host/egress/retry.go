@@ -1,0 +1,69 @@
+package egress
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// longestRetryAfter bounds what Try.RetryAfter says: a provider that asks for more is down, not busy.
+const longestRetryAfter = 24 * time.Hour
+
+// retryAfter reads a Retry-After header: seconds or an HTTP date. 0 where there is none to be understood.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseUint(header, 10, 32); err == nil {
+		return min(time.Duration(seconds)*time.Second, longestRetryAfter)
+	}
+	at, err := http.ParseTime(header)
+	if err != nil {
+		return 0
+	}
+	return min(max(0, at.Sub(now)), longestRetryAfter)
+}
+
+// delay is how long to wait after the given try (from 1): exponential, half of it random, never less than the provider
+// asked for up to the cap. The random part comes on top of what was asked, so that not everybody returns at one moment.
+func (s RetrySettings) delay(try int, asked time.Duration, random float64) time.Duration {
+	step := s.MaxDelay
+	if shift := try - 1; shift < 32 && s.BaseDelay<<shift>>shift == s.BaseDelay {
+		step = min(s.MaxDelay, s.BaseDelay<<shift)
+	}
+	jitter := time.Duration(random * float64(step/2))
+	if asked > 0 {
+		return min(asked, s.RetryAfterCap) + jitter
+	}
+	return step - step/2 + jitter
+}
+
+// budget keeps retries a fraction of all traffic: every exchange pays a part of a retry in, every retry takes a whole one
+// out. Safe for concurrent use.
+type budget struct {
+	ratio, most float64
+
+	mu    sync.Mutex
+	saved float64
+}
+
+func newBudget(s RetrySettings) *budget {
+	return &budget{ratio: s.BudgetRatio, most: float64(s.BudgetMin), saved: float64(s.BudgetMin)}
+}
+
+func (b *budget) deposit() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.saved = min(b.most, b.saved+b.ratio)
+}
+
+func (b *budget) withdraw() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// A hair under one whole: ten deposits of 0.1 are less than 1 in binary.
+	if b.saved < 1-1e-9 {
+		return false
+	}
+	b.saved--
+	return true
+}

@@ -1,0 +1,188 @@
+package egress
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+
+	abi "payrouter/abi/v1"
+)
+
+var (
+	errEncoding = errors.New("the answer came in a content encoding that was not asked for")
+	errSwitched = errors.New("the provider switched protocols")
+	errLeftover = errors.New("the answer was there before the request")
+)
+
+// userAgent stands where a plugin sets none.
+const userAgent = "payrouter/1"
+
+// send makes one try on the wire and fills r.try in.
+func (c *Client) send(ctx context.Context, r *run, until deadline) {
+	p := &permit{now: c.settings.Now, until: until, resend: r.exchange.Resendable, room: c.wireLimit()}
+	response, err := c.roundTrip(ctx, r.request, p)
+	writes, heard, late := p.revoke()
+	if err == nil && (writes == 0 || !heard) {
+		// Bytes that an earlier answer left behind. Taking them for this one would settle a payment with another's answer.
+		p.closeConns()
+		err = errLeftover
+	}
+	r.try.Sent, r.try.Writes = writes > 0, writes
+	if err != nil {
+		r.try.Err = r.mask.fault(err, late, ctx.Err())
+		return
+	}
+	r.try.RetryAfter = retryAfter(response.header.Get("Retry-After"), c.settings.Now())
+	r.try.Response = r.mask.response(response)
+}
+
+// wireLimit bounds what may come over the wire for one answer: the body may be chunked, its compressed form may unpack to
+// nothing at all, and there is a header.
+func (c *Client) wireLimit() int64 { return 8*c.settings.MaxResponse + 2*maxResponseHeader }
+
+// answer is a response as it came, read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (c *Client) roundTrip(ctx context.Context, request *rendered, p *permit) (*answer, error) {
+	if p.until.passed(c.settings.Now()) {
+		return nil, ErrLate
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout)
+	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:     func(got httptrace.GotConnInfo) { p.grant(got.Conn) },
+		PutIdleConn: func(error) { p.park() },
+	})
+	response, err := c.transport.RoundTrip(request.http(ctx, p.resend))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return c.read(response)
+}
+
+func (c *Client) read(response *http.Response) (*answer, error) {
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil, errSwitched
+	}
+	// Masking cannot look into an encoding, and the guest could.
+	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, errEncoding
+	}
+	limit := c.settings.MaxResponse
+	if response.ContentLength > limit {
+		return nil, ErrTooLarge
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("answer with status %d broke off: %w", response.StatusCode, err)
+	}
+	if int64(len(body)) > limit {
+		return nil, ErrTooLarge
+	}
+	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
+}
+
+// http makes a fresh request for one try. Unless it may be resent, nothing in it lets net/http do so after a write: see
+// isReplayable and rewindBody there.
+func (out *rendered) http(ctx context.Context, resend bool) *http.Request {
+	request := (&http.Request{Method: out.method, URL: out.url, Header: out.header.Clone()}).WithContext(ctx)
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", userAgent)
+	}
+	if len(out.body) > 0 {
+		request.Body = io.NopCloser(bytes.NewReader(out.body))
+		request.ContentLength = int64(len(out.body))
+		if resend {
+			request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.body)), nil }
+		}
+		return request
+	}
+	if resend {
+		return request
+	}
+	if lengthSent[out.method] {
+		// A body of unknown length would go out chunked, which some providers refuse. Without a body it is the key's header
+		// that makes net/http resend, found by its canonical name only.
+		hideKey(request.Header, "Idempotency-Key", "idempotency-key")
+		hideKey(request.Header, "X-Idempotency-Key", "x-idempotency-key")
+		return request
+	}
+	// net/http looks into it, finds nothing and sends no body; yet a request with one is not resent.
+	request.Body = io.NopCloser(strings.NewReader(""))
+	return request
+}
+
+// lengthSent are the methods that say "Content-Length: 0" where there is no body.
+var lengthSent = map[string]bool{http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true}
+
+func hideKey(header http.Header, canonical, plain string) {
+	if values, ok := header[canonical]; ok {
+		delete(header, canonical)
+		header[plain] = values
+	}
+}
+
+func (m mask) response(a *answer) *abi.HttpResponse {
+	masked := &abi.HttpResponse{Status: uint32(a.status), Body: m.bytes(a.body)} //nolint:gosec // three digits
+	for _, name := range slices.Sorted(maps.Keys(a.header)) {
+		for _, value := range a.header[name] {
+			masked.Headers = append(masked.Headers, &abi.Header{Name: name, Value: strings.ToValidUTF8(value, "\uFFFD")})
+		}
+	}
+	m.headers(masked.Headers)
+	return masked
+}
+
+// fault sorts a failed try's error. The first kind that holds is the one to tell; caller is what ended the caller's
+// context, if anything did.
+func (m mask) fault(err error, late bool, caller error) error {
+	f := &fault{}
+	var dial *dialError
+	var network net.Error
+	switch {
+	case late || errors.Is(err, ErrLate):
+		f.kinds = []error{ErrLate}
+	case errors.Is(caller, context.Canceled):
+		f.kinds = []error{context.Canceled}
+	case errors.As(err, &dial):
+		f.kinds = []error{ErrDial}
+		if errors.Is(err, ErrAddressRefused) {
+			f.kinds = append(f.kinds, ErrAddressRefused)
+		}
+	case errors.Is(err, ErrTooLarge):
+		f.kinds = []error{ErrTooLarge}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		f.kinds = []error{ErrTimeout}
+	default:
+		f.kinds = []error{ErrBroken}
+	}
+	f.text = f.kinds[0].Error()
+	if cause := err.Error(); cause != f.text {
+		// net/http quotes what it could not read.
+		f.text += ": " + shorten(m.text(cause))
+	}
+	return f
+}
+
+// longestText bounds an error's text, in bytes: what a provider sends is nothing to fill a log with.
+const longestText = 200
+
+func shorten(s string) string {
+	if len(s) <= longestText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longestText], "") + "…"
+}

@@ -1,0 +1,114 @@
+package egress
+
+import (
+	"crypto/hmac"
+	"crypto/md5" //nolint:gosec // some providers ask for it
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"hash"
+	"net/http"
+
+	abi "payrouter/abi/v1"
+)
+
+// algorithm is how a signature is computed.
+type algorithm struct {
+	hash  func() hash.Hash
+	keyed bool
+}
+
+var algorithms = map[abi.Signature_Algorithm]algorithm{
+	abi.Signature_ALGORITHM_HMAC_SHA256: {sha256.New, true},
+	abi.Signature_ALGORITHM_HMAC_SHA512: {sha512.New, true},
+	abi.Signature_ALGORITHM_SHA256:      {sha256.New, false},
+	abi.Signature_ALGORITHM_SHA512:      {sha512.New, false},
+	abi.Signature_ALGORITHM_MD5:         {md5.New, false},
+}
+
+var encodings = map[abi.Signature_Encoding]func([]byte) string{
+	abi.Signature_ENCODING_HEX:    hex.EncodeToString,
+	abi.Signature_ENCODING_BASE64: base64.StdEncoding.EncodeToString,
+}
+
+const signatureShown = "{{signature}}"
+
+// sign computes a signature over the request as it will leave, and sets it. Signatures are made in order, so one may cover
+// another's header.
+func (r renderer) sign(s *abi.Signature, out *rendered) error {
+	part := "signature " + s.GetHeader()
+	encode, ok := encodings[s.GetEncoding()]
+	if !ok {
+		return denied(part, "its encoding is not known")
+	}
+	sum, err := r.digest(part, s)
+	if err != nil {
+		return err
+	}
+	if len(s.GetParts()) == 0 {
+		return denied(part, "covers nothing")
+	}
+	for _, p := range s.GetParts() {
+		signed, err := r.signed(part, p, out)
+		if err != nil {
+			return err
+		}
+		sum.Write(signed)
+	}
+	if err := inHeader.check(part, "prefix", s.GetPrefix()); err != nil {
+		return err
+	}
+	value := encode(sum.Sum(nil))
+	out.derived = append(out.derived, pair{value, signatureShown})
+	return out.set(s.GetHeader(), twin{s.GetPrefix() + value, s.GetPrefix() + signatureShown})
+}
+
+func (r renderer) digest(part string, s *abi.Signature) (hash.Hash, error) {
+	algorithm, ok := algorithms[s.GetAlgorithm()]
+	switch {
+	case !ok:
+		return nil, denied(part, "its algorithm is not known")
+	case !algorithm.keyed && s.GetSecret() != "":
+		return nil, denied(part, "a plain hash has no key: name the secret among its parts")
+	case !algorithm.keyed:
+		return algorithm.hash(), nil
+	}
+	key, err := r.secret(part, s.GetSecret())
+	if err != nil {
+		return nil, err
+	}
+	return hmac.New(algorithm.hash, []byte(key)), nil
+}
+
+func (r renderer) signed(part string, p *abi.SignedPart, out *rendered) ([]byte, error) {
+	switch p := p.GetPart().(type) {
+	case *abi.SignedPart_Literal:
+		return []byte(p.Literal), nil
+	case *abi.SignedPart_Secret:
+		value, err := r.secret(part, p.Secret)
+		return []byte(value), err
+	case *abi.SignedPart_Method:
+		return []byte(out.method), wanted(part, p.Method)
+	case *abi.SignedPart_Path:
+		return []byte(out.url.EscapedPath()), wanted(part, p.Path)
+	case *abi.SignedPart_Body:
+		return out.body, wanted(part, p.Body)
+	case *abi.SignedPart_Header:
+		values := out.header[http.CanonicalHeaderKey(p.Header)]
+		if values == nil {
+			return nil, denied(part, "covers header %q, which is not set before it", p.Header)
+		}
+		return []byte(values[0]), nil
+	default:
+		return nil, denied(part, "a part is of no known kind")
+	}
+}
+
+// wanted refuses a flag that says false: whoever wrote it meant something else.
+func wanted(part string, flag bool) error {
+	if !flag {
+		return denied(part, "a part is switched off")
+	}
+	return nil
+}
