@@ -138,7 +138,7 @@ func readPayment(body []byte) (payment, error) {
 		redirect: from.Text("redirect"),
 		url:      from.Text("url"),
 	}
-	if !isID(p.id) || p.currency == "" || !isWebAddress(p.url) {
+	if !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
 	}
 	if p.amount, err = decimal.Parse(from.Text("amount")); err != nil {
@@ -174,8 +174,13 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 	price, noPrice := decimal.Parse(from.Text("price"))
 	receivedPrice, noReceivedPrice := decimal.Parse(from.Text("received_price"))
 	t.price, t.receivedPrice = price, receivedPrice
-	t.hasPrice = noPrice == nil && noReceivedPrice == nil && t.currency != ""
+	t.hasPrice = noPrice == nil && noReceivedPrice == nil && isCurrency(t.currency)
 	return t, nil
+}
+
+// isCurrency tells a code as ISO 4217 has them.
+func isCurrency(text string) bool {
+	return len(text) == 3 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // readTime reads a date as Cryptogram writes it, with or without a zone; without one it is UTC.
