@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/routing"
@@ -110,9 +111,8 @@ func (p *Provider) checkSettings(settings view, manifest *abi.Manifest) {
 		settings.report("settings is not JSON", err.Error())
 		return
 	}
-	invalid, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(instance))
-	if ok {
-		reportViolations(p.Plugin, settings, invalid)
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(instance)); ok {
+		reportViolations(settings, schema, invalid)
 	}
 }
 
@@ -138,10 +138,10 @@ func (noLoader) Load(url string) (any, error) {
 }
 
 // reportViolations reports the innermost causes: the outer ones only say that something inside them fails.
-func reportViolations(plugin string, settings view, err *jsonschema.ValidationError) {
+func reportViolations(settings view, schema *jsonschema.Schema, err *jsonschema.ValidationError) {
 	if len(err.Causes) > 0 {
 		for _, cause := range err.Causes {
-			reportViolations(plugin, settings, cause)
+			reportViolations(settings, schema, cause)
 		}
 		return
 	}
@@ -149,16 +149,22 @@ func reportViolations(plugin string, settings view, err *jsonschema.ValidationEr
 	for _, step := range err.InstanceLocation {
 		at = at.at(step)
 	}
+	if unknown, ok := err.ErrorKind.(*kind.AdditionalProperties); ok && len(err.InstanceLocation) == 0 {
+		for _, key := range unknown.Properties {
+			at.at(key).reportKey(fmt.Sprintf("unknown key %q in settings", key), routing.DidYouMean(key, slices.Sorted(maps.Keys(schema.Properties))))
+		}
+		return
+	}
 	why := err.Error()
 	if output := err.BasicOutput(); output.Error != nil {
 		why = output.Error.String()
 	}
-	at.report(fmt.Sprintf("settings%s: plugin %q does not take this", pointer(err.InstanceLocation), plugin), why)
+	at.report("settings"+pointer(err.InstanceLocation)+" does not serve the plugin", why)
 }
 
 func pointer(steps []string) string {
 	if len(steps) == 0 {
 		return ""
 	}
-	return " /" + strings.Join(steps, "/")
+	return "/" + strings.Join(steps, "/")
 }

@@ -38,6 +38,9 @@ func (o overrides) resolve(name, text string) (path string, value any) {
 	keys := make([]string, 0, len(levels))
 	for _, level := range levels {
 		members, ok := here.(map[string]any)
+		if _, isList := here.([]any); isList {
+			return refuse(strings.Join(keys, " → ")+" is a list", "change it in the file")
+		}
 		if !ok {
 			return refuse("it goes deeper than the file", "drop "+envLevel+level)
 		}

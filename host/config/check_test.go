@@ -1,0 +1,80 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/routing"
+)
+
+func TestMistakesThatManifestsShow(t *testing.T) {
+	t.Parallel()
+	account := func(members string) string {
+		return "providers:\n  a: {" + members + "}\nrules: [{name: default, to: [a]}]"
+	}
+	for _, c := range []struct {
+		claim, text string
+		problems    []string
+	}{
+		{"an unknown plugin", account("plugin: paygrm"), []string{
+			`routing.yaml:2:15: provider "a": there is no plugin "paygrm": did you mean "paygram"?`}},
+		{"no site", account("plugin: exchanger, secrets: {api_login: env:L, api_key: env:K}"), []string{
+			`routing.yaml:2:3: provider "a": plugin "exchanger" needs a base URL: add base_url: each account has a site of its own`}},
+		{"secrets that are missing", account("plugin: paygram"), []string{
+			`routing.yaml:2:3: provider "a" lacks secret "token" (the API token): add token: env:NAME under secrets`}},
+		{"a secret that nobody wants", account("plugin: paygram, secrets: {token: env:T, tokn: env:U}"), []string{
+			`routing.yaml:2:48: plugin "paygram" has no secret "tokn": did you mean "token"?`}},
+		{"settings against the schema", account("plugin: cryptogram, secrets: {token: env:T}, settings: {titel: x, wallets: [btc, doge]}"), []string{
+			`routing.yaml:2:63: unknown key "titel" in settings: did you mean "title"?`,
+			`routing.yaml:2:88: settings/wallets/1 does not serve the plugin: value must be one of 'btc', 'eth', 'bnb'`}},
+		{"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"), []string{
+			`routing.yaml:2:75: settings/client_unique does not serve the plugin: got number, want boolean`}},
+		{"settings where there are none", account("plugin: exchanger, base_url: https://x.example, secrets: {api_login: env:L, api_key: env:K}, settings: {x: 1}"), []string{
+			`routing.yaml:2:100: plugin "exchanger" has no settings: remove them`}},
+		{"a failure of an unknown operation", account("plugin: paygram, secrets: {token: env:T}, failures: [{operation: Issue, code: x, meaning: fault, as: x}]"), []string{
+			`routing.yaml:2:72: plugin "paygram" has no operation "Issue": there is none`}},
+		{"a rule that its providers cannot serve", "providers:\n  a: {plugin: paygram, secrets: {token: env:T}}\nrules: [{name: x, when: {kind: payout}, to: a}]", []string{
+			`routing.yaml:3:32: no provider of rule "x" takes kind payout: correct it, remove it, or add a provider that does`,
+			`routing.yaml:3:45: provider "a" takes no payment that rule "x" matches: it takes collect, currency one of BTC, ETH, EUR, USD, USDT, LTC, CNY, PHP and 5 more`}},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			t.Parallel()
+			rules, err := read(t, c.text).Ruleset(manifests())
+			require.Equal(t, c.problems, problems(err))
+			require.Nil(t, rules)
+		})
+	}
+}
+
+func TestOverriddenSettingIsHeldAgainstTheSchema(t *testing.T) {
+	t.Parallel()
+	config := read(t, "providers: {a: {plugin: cryptogram, secrets: {token: env:T}, settings: {title: x}}}\nrules: [{name: d, to: a}]",
+		"ROUTER_PROVIDERS__A__SETTINGS__TITLE=y")
+	schemas := manifests()
+	schemas["cryptogram"].SettingsSchema = `{"properties": {"title": {"maxLength": 0}}}`
+	require.Equal(t, []string{"environment variable ROUTER_PROVIDERS__A__SETTINGS__TITLE: " +
+		"settings/title does not serve the plugin: maxLength: got 1, want 0"}, problems(config.Check(schemas)))
+}
+
+// A plugin is not trusted: its schema must neither stop the router nor make it read files or the network.
+func TestBadSchemasOfAPlugin(t *testing.T) {
+	t.Parallel()
+	config := read(t, "providers: {a: {plugin: p}}\nrules: [{name: d, to: a}]")
+	for _, schema := range []string{
+		`{`, `7`, `{"type": 7}`, `{"$ref": "file:///etc/passwd"}`, `{"$ref": "https://example.com/schema.json"}`, `{"$ref": "other.json"}`,
+	} {
+		err := config.Check(map[string]*abi.Manifest{"p": {BaseUrl: "https://a.example", SettingsSchema: schema}})
+		require.Len(t, problems(err), 1, schema)
+		require.ErrorContains(t, err, `the manifest of plugin "p" holds a settings schema that does not compile`, schema)
+	}
+}
+
+func TestRulesetDecidesUnderTheVersion(t *testing.T) {
+	t.Parallel()
+	config := read(t, "providers: {a: {plugin: paygram, secrets: {token: env:T}}}\nrules: [{name: d, to: a}]")
+	rules, err := config.Ruleset(manifests())
+	require.NoError(t, err)
+	require.Equal(t, config.Version, rules.Decide(routing.Facts{Amount: "5", Currency: "EUR"}, nil).ConfigVersion)
+}
