@@ -1,0 +1,187 @@
+// Package api is the router's HTTP face: it turns requests into calls of the payment engine, and what comes of them into answers that
+// the OpenAPI document describes. It decides nothing about payments.
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/swaggest/swgui/v5emb"
+
+	"payrouter/host/payment"
+)
+
+// Settings of the API. Zero fields take the defaults that they name.
+type Settings struct {
+	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant "default":
+	// only for a router that listens on loopback.
+	Keys map[string]string
+	// Patience is how long a create waits for its first settled step. 0 means 30 s.
+	Patience time.Duration
+	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
+	MaxBody int64
+	// Ready is nil, or why the router should get no traffic now.
+	Ready   func() error
+	Version string
+	// Now is the clock. Nil means the system's.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// api is what the handlers share.
+type api struct {
+	engine   *payment.Engine
+	settings Settings
+	// merchants are by the SHA-256 of their key, so that looking one up tells nothing about others by its time.
+	merchants map[[sha256.Size]byte]string
+}
+
+// New makes the handler of everything under /v1, /openapi.json, /docs, /healthz and /readyz.
+func New(engine *payment.Engine, settings Settings) http.Handler {
+	if settings.Patience == 0 {
+		settings.Patience = 30 * time.Second
+	}
+	if settings.MaxBody == 0 {
+		settings.MaxBody = 1 << 20
+	}
+	if settings.Now == nil {
+		settings.Now = time.Now //nolint:forbidigo // the clock's one place
+	}
+	if settings.Logger == nil {
+		settings.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &api{engine: engine, settings: settings, merchants: map[[sha256.Size]byte]string{}}
+	for merchant, key := range settings.Keys {
+		a.merchants[sha256.Sum256([]byte(key))] = merchant
+	}
+	mux := http.NewServeMux()
+	a.register(humago.New(mux, a.config()))
+	mux.Handle("GET /docs/", v5emb.New("Payment router", "/openapi.json", "/docs/"))
+	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, a.ready()) })
+	return a.logged(mux)
+}
+
+// OpenAPI is the document that the API serves, as JSON.
+func OpenAPI(version string) ([]byte, error) {
+	a := &api{settings: Settings{Version: version, MaxBody: 1 << 20}}
+	described := humago.New(http.NewServeMux(), a.config())
+	a.register(described)
+	return described.OpenAPI().MarshalJSON()
+}
+
+func (a *api) config() huma.Config {
+	config := huma.DefaultConfig("Payment router", a.settings.Version)
+	config.Info.Description = "Takes payments and routes each to a provider by rules. Amounts are decimal strings. " +
+		"Errors are problem+json (RFC 9457) with a stable type."
+	config.DocsPath, config.SchemasPath = "", ""
+	config.CreateHooks = nil
+	config.RejectUnknownQueryParameters = true
+	config.Transformers = []huma.Transformer{asProblem}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"apiKey": {Type: "http", Scheme: "bearer"}}
+	config.Security = []map[string][]string{{"apiKey": {}}}
+	return config
+}
+
+type merchantKey struct{}
+
+// merchantOf is who asks: the API key's name.
+func merchantOf(ctx context.Context) string {
+	merchant, _ := ctx.Value(merchantKey{}).(string)
+	return merchant
+}
+
+// authenticate is a huma middleware.
+func (a *api) authenticate(described huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		merchant, known := a.merchant(ctx.Header("Authorization"))
+		if !known {
+			p := unauthorized.problem("send the API key as \"Authorization: Bearer …\"")
+			for name, values := range p.GetHeaders() {
+				ctx.SetHeader(name, values[0])
+			}
+			ctx.SetHeader("Content-Type", p.ContentType(""))
+			ctx.SetStatus(p.Status)
+			if err := described.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
+				a.settings.Logger.WarnContext(ctx.Context(), "write an answer", slog.Any("error", err))
+			}
+			return
+		}
+		next(huma.WithValue(ctx, merchantKey{}, merchant))
+	}
+}
+
+func (a *api) merchant(authorization string) (string, bool) {
+	if len(a.merchants) == 0 {
+		return "default", true
+	}
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	for known, merchant := range a.merchants {
+		if subtle.ConstantTimeCompare(known[:], sum[:]) == 1 {
+			return merchant, true
+		}
+	}
+	return "", false
+}
+
+func (a *api) ready() error {
+	if a.settings.Ready == nil {
+		return nil
+	}
+	return a.settings.Ready()
+}
+
+func writeHealth(w http.ResponseWriter, problem error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if problem != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"status":"unavailable"}` + "\n"))
+		return
+	}
+	_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
+}
+
+// logged tells of each request what may be told: no query, no body, no header.
+func (a *api) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := a.settings.Now()
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			if fault := recover(); fault != nil {
+				if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(fault)
+				}
+				a.settings.Logger.ErrorContext(r.Context(), "a handler panicked", slog.Any("panic", fault))
+				recorder.status = http.StatusInternalServerError
+				http.Error(recorder.ResponseWriter, `{"type":"urn:payrouter:problem:internal","title":"Internal error","status":500}`, recorder.status)
+			}
+			a.settings.Logger.InfoContext(r.Context(), "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+				slog.Int("status", recorder.status), slog.Duration("took", a.settings.Now().Sub(started)))
+		}()
+		next.ServeHTTP(recorder, r)
+	})
+}
+
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusRecorder) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}

@@ -1,0 +1,362 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+)
+
+const paymentsPath = "/v1/payments"
+
+// register declares every operation.
+func (a *api) register(described huma.API) {
+	described.UseMiddleware(a.authenticate(described))
+	shown := answers(described, Payment{})
+
+	huma.Register(described, a.operation("create-payment", http.MethodPost, paymentsPath, "Take a payment",
+		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the provider declines is a 201 with status failed: it exists, and says why.",
+		shown(201, 202)), a.create)
+	huma.Register(described, a.operation("list-payments", http.MethodGet, paymentsPath, "List payments", "Newest first.", nil), a.list)
+	huma.Register(described, a.operation("get-payment", http.MethodGet, paymentsPath+"/{id}", "Get a payment", "", nil), a.get)
+	huma.Register(described, a.operation("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
+		"Reference and metadata are the router's; description and return URL are changed at the provider too, where it can.", nil), a.update)
+	huma.Register(described, a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel", "Cancel a payment at its provider", "", nil), a.cancel)
+	huma.Register(described, a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm", "Move a payment on at the merchant's word",
+		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.", nil), a.confirm)
+	huma.Register(described, a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh", "Ask the provider where a payment stands", "", nil), a.refresh)
+	huma.Register(described, a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
+		"Each is one request to a provider, with secrets masked.", nil), a.attempts)
+	huma.Register(described, a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why",
+		"Makes no payment.", nil), a.explain)
+	huma.Register(described, a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "", nil), a.providers)
+}
+
+func (a *api) operation(id, method, path, summary, description string, responses map[string]*huma.Response) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Description: description, Responses: responses, MaxBodyBytes: a.settings.MaxBody,
+		BodyReadTimeout: 10 * time.Second,
+	}
+}
+
+// answers describes operations that write their body's bytes themselves.
+func answers(described huma.API, body any) func(statuses ...int) map[string]*huma.Response {
+	schema := described.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(body), true, "")
+	return func(statuses ...int) map[string]*huma.Response {
+		responses := map[string]*huma.Response{}
+		for _, status := range statuses {
+			responses[statusText(status)] = &huma.Response{
+				Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
+			}
+		}
+		return responses
+	}
+}
+
+func statusText(status int) string {
+	return string([]byte{byte('0' + status/100), byte('0' + status/10%10), byte('0' + status%10)})
+}
+
+type createInput struct {
+	Key     string `header:"Idempotency-Key" doc:"New for each payment, the same for each repetition; at most 255 printable characters" example:"order-1001-try-1"`
+	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
+	RawBody []byte
+	Body    orderBody
+}
+
+type rawOutput struct {
+	Status      int
+	ContentType string `header:"Content-Type"`
+	Location    string `header:"Location"`
+	Replayed    string `header:"Idempotency-Replayed"`
+	Body        []byte
+}
+
+func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
+	key, err := a.keyOf(in)
+	if err != nil {
+		return nil, err
+	}
+	order := in.Body.order()
+	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
+		return nil, problemOf(err, "")
+	}
+	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.patience(in.Prefer))
+	if err != nil {
+		return nil, problemOf(err, receipt.Payment.ID)
+	}
+	if receipt.Earlier != nil {
+		return a.repeat(receipt, key)
+	}
+	out := created(receipt.Payment, receipt.Waiting)
+	if !receipt.Waiting {
+		key.Merchant, key.PaymentID, key.Status, key.Body = merchantOf(ctx), receipt.Payment.ID, out.Status, out.Body
+		if err := a.engine.Answer(ctx, key); err != nil {
+			// The payment stands; a repetition gets it as it is then, instead of this answer.
+			a.settings.Logger.WarnContext(ctx, "keep an answer for repetitions", "error", err)
+		}
+	}
+	return out, nil
+}
+
+func (a *api) keyOf(in *createInput) (payment.Key, error) {
+	value, err := idempotencyKey(in.Key)
+	if err != nil {
+		return payment.Key{}, keyMissing.problem("Idempotency-Key "+err.Error(), fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
+	}
+	body, err := canonical(in.RawBody)
+	if err != nil {
+		return payment.Key{}, malformed.problem("the body "+err.Error(), fieldError{Detail: err.Error()})
+	}
+	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, paymentsPath, body)}, nil
+}
+
+func (a *api) patience(prefer string) time.Duration {
+	for preference := range strings.SplitSeq(prefer, ",") {
+		if strings.EqualFold(strings.TrimSpace(preference), "respond-async") {
+			return 0
+		}
+	}
+	return a.settings.Patience
+}
+
+// repeat answers a key that was used before.
+func (a *api) repeat(receipt payment.Receipt, key payment.Key) (*rawOutput, error) {
+	earlier := receipt.Earlier
+	if earlier.Fingerprint != key.Fingerprint {
+		p := keyReused.problem("send the body of the first request again, or take a new key")
+		p.PaymentID = receipt.Payment.ID
+		return nil, p
+	}
+	if receipt.Waiting {
+		p := inFlight.problem("ask again in a moment, or get the payment by its id")
+		p.PaymentID = receipt.Payment.ID
+		return nil, p
+	}
+	out := created(receipt.Payment, false)
+	out.Replayed = "true"
+	if earlier.Status != 0 {
+		out.Status, out.Body = earlier.Status, earlier.Body
+	}
+	return out, nil
+}
+
+func created(p payment.Payment, waiting bool) *rawOutput {
+	status := http.StatusCreated
+	if waiting {
+		status = http.StatusAccepted
+	}
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(viewOf(p)) // strings, numbers and times: it cannot fail
+	return &rawOutput{Status: status, ContentType: "application/json", Location: paymentsPath + "/" + p.ID, Body: body.Bytes()}
+}
+
+type idInput struct {
+	ID string `path:"id" maxLength:"64" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+}
+
+type paymentOutput struct {
+	Body Payment
+}
+
+// shown is the end of every operation on one payment.
+func shown(p payment.Payment, id string, err error) (*paymentOutput, error) {
+	if err != nil {
+		return nil, problemOf(err, id)
+	}
+	return &paymentOutput{Body: viewOf(p)}, nil
+}
+
+func (a *api) get(ctx context.Context, in *idInput) (*paymentOutput, error) {
+	p, err := a.engine.Payment(ctx, merchantOf(ctx), in.ID)
+	return shown(p, "", err)
+}
+
+func (a *api) cancel(ctx context.Context, in *idInput) (*paymentOutput, error) {
+	p, err := a.engine.Cancel(ctx, merchantOf(ctx), in.ID)
+	return shown(p, in.ID, err)
+}
+
+func (a *api) refresh(ctx context.Context, in *idInput) (*paymentOutput, error) {
+	p, err := a.engine.Refresh(ctx, merchantOf(ctx), in.ID)
+	return shown(p, in.ID, err)
+}
+
+type confirmInput struct {
+	idInput
+	Body *struct {
+		Operation string          `json:"operation,omitempty" doc:"One of the provider's confirm operations; empty for its default" example:"PayInvoice"`
+		Input     json.RawMessage `json:"input,omitempty" doc:"What that operation takes, a JSON object"`
+	}
+}
+
+func (a *api) confirm(ctx context.Context, in *confirmInput) (*paymentOutput, error) {
+	operation, input := "", []byte(nil)
+	if in.Body != nil {
+		operation, input = in.Body.Operation, in.Body.Input
+	}
+	p, err := a.engine.Confirm(ctx, merchantOf(ctx), in.ID, operation, input)
+	return shown(p, in.ID, err)
+}
+
+type updateInput struct {
+	idInput
+	Body struct {
+		Reference   *string           `json:"reference,omitempty"`
+		Metadata    map[string]string `json:"metadata,omitempty" doc:"Replaces the metadata"`
+		Description *string           `json:"description,omitempty"`
+		ReturnURL   *string           `json:"return_url,omitempty"`
+	}
+}
+
+func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, error) {
+	p, err := a.engine.Update(ctx, merchantOf(ctx), in.ID, payment.Change{
+		Reference: in.Body.Reference, Metadata: in.Body.Metadata, Description: in.Body.Description, ReturnURL: in.Body.ReturnURL,
+	})
+	return shown(p, in.ID, err)
+}
+
+type listInput struct {
+	Status    []string  `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+	Provider  string    `query:"provider"`
+	Kind      string    `query:"kind" enum:"collect,payout,recharge,transfer"`
+	Currency  string    `query:"currency"`
+	Reference string    `query:"reference"`
+	From      time.Time `query:"created_from" doc:"RFC 3339, included"`
+	Until     time.Time `query:"created_until" doc:"RFC 3339, not included"`
+	Cursor    string    `query:"cursor" maxLength:"64" doc:"next_cursor of the page before"`
+	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}
+
+type listOutput struct {
+	Body struct {
+		Data       []Payment `json:"data"`
+		NextCursor string    `json:"next_cursor,omitempty" doc:"Empty on the last page"`
+	}
+}
+
+func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	filter := payment.Filter{
+		Merchant: merchantOf(ctx), Provider: in.Provider, Kind: payment.Kind(in.Kind), Currency: in.Currency, Reference: in.Reference,
+		From: in.From, Until: in.Until, Before: in.Cursor, Limit: in.Limit + 1,
+	}
+	for _, status := range in.Status {
+		filter.Status = append(filter.Status, payment.Status(status))
+	}
+	found, err := a.engine.Payments(ctx, filter)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &listOutput{}
+	if len(found) > in.Limit {
+		found = found[:in.Limit]
+		out.Body.NextCursor = found[in.Limit-1].ID
+	}
+	out.Body.Data = make([]Payment, len(found))
+	for i, p := range found {
+		out.Body.Data[i] = viewOf(p)
+	}
+	return out, nil
+}
+
+type attemptsOutput struct {
+	Body struct {
+		Data []Attempt `json:"data"`
+	}
+}
+
+func (a *api) attempts(ctx context.Context, in *idInput) (*attemptsOutput, error) {
+	found, err := a.engine.Attempts(ctx, merchantOf(ctx), in.ID)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &attemptsOutput{}
+	out.Body.Data = make([]Attempt, len(found))
+	for i, attempt := range found {
+		out.Body.Data[i] = attemptOf(attempt)
+	}
+	return out, nil
+}
+
+type explainInput struct {
+	PaymentID string `query:"payment_id" maxLength:"64" doc:"Splits go by a payment's id; empty explains for a made-up one"`
+	Body      orderBody
+}
+
+type explainOutput struct {
+	Body struct {
+		Decision routing.Decision `json:"decision"`
+		Text     string           `json:"text" doc:"The same for people"`
+	}
+}
+
+func (a *api) explain(ctx context.Context, in *explainInput) (*explainOutput, error) {
+	order := in.Body.order()
+	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &explainOutput{}
+	out.Body.Decision = a.engine.Explain(merchantOf(ctx), in.PaymentID, order)
+	out.Body.Text = out.Body.Decision.Explain()
+	return out, nil
+}
+
+// Provider is a configured account, as the API shows it.
+type Provider struct {
+	Name          string   `json:"name"`
+	Title         string   `json:"title"`
+	Plugin        string   `json:"plugin"`
+	PluginVersion string   `json:"plugin_version"`
+	Digest        string   `json:"digest"`
+	Generation    int64    `json:"generation"`
+	Kinds         []string `json:"kinds"`
+	Currencies    []string `json:"currencies" doc:"Empty means any"`
+	Available     bool     `json:"available"`
+	Reason        string   `json:"reason,omitempty" doc:"Why it is not asked now"`
+}
+
+type providersOutput struct {
+	Body struct {
+		Data []Provider `json:"data"`
+	}
+}
+
+func (a *api) providers(context.Context, *struct{}) (*providersOutput, error) {
+	out := &providersOutput{}
+	out.Body.Data = []Provider{}
+	for _, account := range a.engine.Fleet().Accounts {
+		out.Body.Data = append(out.Body.Data, providerOf(account))
+	}
+	slices.SortFunc(out.Body.Data, func(x, y Provider) int { return strings.Compare(x.Name, y.Name) })
+	return out, nil
+}
+
+func providerOf(account *payment.Account) Provider {
+	serving := account.Plugin()
+	manifest := serving.Manifest()
+	p := Provider{
+		Name: account.Name, Title: manifest.GetTitle(), Plugin: manifest.GetName(), PluginVersion: manifest.GetVersion(),
+		Digest: serving.Digest(), Generation: serving.Number(), Kinds: []string{}, Currencies: []string{}, Available: true,
+	}
+	for _, flow := range manifest.GetFlows() {
+		p.Kinds = append(p.Kinds, strings.ToLower(strings.TrimPrefix(flow.GetKind().String(), "KIND_")))
+		p.Currencies = append(p.Currencies, flow.GetCurrencies()...)
+	}
+	slices.Sort(p.Currencies)
+	p.Currencies = slices.Compact(p.Currencies)
+	if err := account.Egress.Available(); err != nil {
+		p.Available, p.Reason = false, err.Error()
+	}
+	return p
+}

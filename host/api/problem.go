@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+)
+
+// Problem is an error as RFC 9457 has it. Its type is stable: callers may decide on it.
+type Problem struct {
+	Type   string `json:"type" example:"urn:payrouter:problem:invalid-request"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Errors name each member at fault.
+	Errors []fieldError `json:"errors,omitempty"`
+	// PaymentID is set where a payment exists.
+	PaymentID string            `json:"payment_id,omitempty"`
+	Failure   *payment.Failure  `json:"failure,omitempty"`
+	Decision  *routing.Decision `json:"decision,omitempty"`
+
+	retryAfter int
+}
+
+// fieldError says what is wrong with one member of the body, or with one parameter.
+type fieldError struct {
+	Pointer   string `json:"pointer,omitempty" doc:"JSON pointer into the body" example:"/amount"`
+	Parameter string `json:"parameter,omitempty" doc:"Header, query or path parameter" example:"header Idempotency-Key"`
+	Detail    string `json:"detail"`
+}
+
+// Error is the problem's detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus is the HTTP status, for huma.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is RFC 9457's, for huma.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders are the headers that go with it, for huma.
+func (p *Problem) GetHeaders() http.Header {
+	headers := http.Header{}
+	if p.retryAfter > 0 {
+		headers.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		headers.Set("WWW-Authenticate", `Bearer realm="payrouter"`)
+	}
+	return headers
+}
+
+// problemKind is a row of the table: what an error is to a caller.
+type problemKind struct {
+	name       string
+	status     int
+	title      string
+	retryAfter int
+}
+
+// The problems that no error of the engine stands behind.
+//
+//nolint:gochecknoglobals // a lookup table
+var (
+	malformed       = problemKind{"malformed-request", http.StatusBadRequest, "The request cannot be read", 0}
+	invalid         = problemKind{"invalid-request", http.StatusUnprocessableEntity, "The request is not valid", 0}
+	keyMissing      = problemKind{"idempotency-key-missing", http.StatusBadRequest, "The request needs an Idempotency-Key", 0}
+	keyReused       = problemKind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used with another request", 0}
+	inFlight        = problemKind{"in-flight", http.StatusConflict, "The first request with this Idempotency-Key is still under way", 1}
+	unauthorized    = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
+	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
+	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
+	declined        = problemKind{"provider-declined", http.StatusUnprocessableEntity, "The provider declined the operation", 0}
+	internalProblem = problemKind{"internal", http.StatusInternalServerError, "Internal error", 0}
+)
+
+// problems maps the engine's errors. The first that an error is decides; any other is an internal error, of which the caller learns nothing.
+//
+//nolint:gochecknoglobals // a lookup table
+var problems = []struct {
+	is error
+	problemKind
+}{
+	{payment.ErrNotFound, problemKind{"not-found", http.StatusNotFound, "There is no such payment", 0}},
+	{payment.ErrState, problemKind{"wrong-status", http.StatusConflict, "The payment's status does not allow it", 0}},
+	{payment.ErrUnsupported, problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0}},
+	{payment.ErrUnanswered, problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5}},
+	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
+	{payment.ErrJournal, problemKind{"journal-unavailable", http.StatusServiceUnavailable, "Payments cannot be recorded now, so none is taken", 5}},
+	{payment.ErrShuttingDown, problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1}},
+	{context.DeadlineExceeded, problemKind{"timeout", http.StatusServiceUnavailable, "The request took too long", 1}},
+	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
+}
+
+func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
+	return &Problem{Type: "urn:payrouter:problem:" + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs, retryAfter: k.retryAfter}
+}
+
+// problemOf is what a caller learns of an error. paymentID may be empty.
+func problemOf(err error, paymentID string) *Problem {
+	p := classify(err)
+	p.PaymentID = paymentID
+	return p
+}
+
+func classify(err error) *Problem {
+	if already, ok := errors.AsType[*Problem](err); ok {
+		return already
+	}
+	if route, ok := errors.AsType[*payment.NoRouteError](err); ok {
+		return noRouteProblem(route)
+	}
+	if refused, ok := errors.AsType[*payment.DeclinedError](err); ok {
+		p := declined.problem(refused.Failure.Message)
+		p.Failure = refused.Failure
+		return p
+	}
+	if fields := invalidFields(err); len(fields) > 0 {
+		return invalid.problem(fields[0].Pointer+" "+fields[0].Detail, fields...)
+	}
+	for _, row := range problems {
+		if errors.Is(err, row.is) {
+			return row.problem(err.Error())
+		}
+	}
+	return internalProblem.problem("")
+}
+
+func noRouteProblem(route *payment.NoRouteError) *Problem {
+	kind := noRoute
+	var fields []fieldError
+	switch {
+	case len(route.Missing) > 0:
+		kind = invalid
+		for _, field := range route.Missing {
+			fields = append(fields, fieldError{Pointer: field, Detail: "is missing: the provider that takes such a payment needs it"})
+		}
+	case route.Decision.Outcome == routing.UnknownProvider:
+		kind = invalid
+		fields = append(fields, fieldError{Pointer: "/provider", Detail: route.Decision.Reason})
+	case route.Decision.Outcome == routing.Unavailable:
+		kind = noRouteNow
+	}
+	p := kind.problem(route.Error(), fields...)
+	p.Decision = &route.Decision
+	return p
+}
+
+// invalidFields collects every *payment.InvalidError that an error joins.
+func invalidFields(err error) []fieldError {
+	if one, ok := err.(*payment.InvalidError); ok { //nolint:errorlint // the walk below unwraps
+		return []fieldError{{Pointer: one.Field, Detail: one.Reason}}
+	}
+	var fields []fieldError
+	switch wrapped := err.(type) { //nolint:errorlint // the walk itself
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapped.Unwrap() {
+			fields = append(fields, invalidFields(inner)...)
+		}
+	case interface{ Unwrap() error }:
+		return invalidFields(wrapped.Unwrap())
+	}
+	return fields
+}
+
+// asProblem turns huma's own errors (validation, parsing) into problems; it is a huma.Transformer.
+func asProblem(_ huma.Context, _ string, value any) (any, error) {
+	model, ok := value.(*huma.ErrorModel)
+	if !ok {
+		return value, nil
+	}
+	kind := invalid
+	switch {
+	case model.Status == http.StatusUnprocessableEntity:
+	case model.Status >= http.StatusInternalServerError:
+		kind = internalProblem
+	default:
+		kind = malformed
+	}
+	p := kind.problem(model.Detail)
+	p.Status = model.Status
+	for _, detail := range model.Errors {
+		p.Errors = append(p.Errors, fieldOf(detail))
+	}
+	return p, nil
+}
+
+// fieldOf reads huma's locations: "body.payer.email", "query.limit".
+func fieldOf(detail *huma.ErrorDetail) fieldError {
+	in, path, _ := strings.Cut(detail.Location, ".")
+	if in == "body" {
+		pointer := ""
+		if path != "" {
+			pointer = "/" + strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".", "/")
+		}
+		return fieldError{Pointer: pointer, Detail: detail.Message}
+	}
+	return fieldError{Parameter: strings.TrimSpace(in + " " + path), Detail: detail.Message}
+}

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+)
+
+// orderBody is a payment as a caller asks for it.
+type orderBody struct {
+	Kind        string                     `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect" doc:"What the payment does"`
+	Amount      string                     `json:"amount" maxLength:"80" example:"49.90" doc:"Decimal text, never a number"`
+	Currency    string                     `json:"currency" maxLength:"16" example:"EUR" doc:"ISO 4217 code, or a crypto ticker that a provider knows"`
+	Country     string                     `json:"country,omitempty" maxLength:"2" example:"DE" doc:"The payer's, ISO 3166-1 alpha-2"`
+	Method      string                     `json:"method,omitempty" example:"crypto" doc:"The payer's wish; empty leaves it open"`
+	Reference   string                     `json:"reference,omitempty" example:"order-1001" doc:"Your own, for finding the payment again"`
+	Description string                     `json:"description,omitempty" doc:"What the payer sees, where the provider shows it"`
+	ReturnURL   string                     `json:"return_url,omitempty" doc:"Where the payer comes back to"`
+	ExpiresAt   time.Time                  `json:"expires_at,omitzero" doc:"When the payer's time is over, where the provider knows such a thing"`
+	Payer       payerBody                  `json:"payer,omitzero" required:"false"`
+	Destination destinationBody            `json:"destination,omitzero" required:"false" doc:"Where money goes: operator and number of a recharge; account, address, network of a payout"`
+	Metadata    map[string]string          `json:"metadata,omitempty" doc:"Yours; rules can match on it"`
+	Provider    string                     `json:"provider,omitempty" doc:"Pins the payment to one provider, which must be able to take it"`
+	Options     map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name, for that plugin alone"`
+}
+
+type payerBody struct {
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+	Phone string `json:"phone,omitempty"`
+	IP    string `json:"ip,omitempty"`
+}
+
+type destinationBody struct {
+	Operator string `json:"operator,omitempty" doc:"Operator code of a recharge"`
+	Number   string `json:"number,omitempty" doc:"Phone or customer number of a recharge"`
+	Account  string `json:"account,omitempty"`
+	Address  string `json:"address,omitempty"`
+	Network  string `json:"network,omitempty"`
+	Memo     string `json:"memo,omitempty"`
+}
+
+func (b orderBody) order() payment.Order {
+	return payment.Order{
+		Kind: payment.Kind(b.Kind), Amount: b.Amount, Currency: b.Currency, Country: b.Country, Method: b.Method, Reference: b.Reference,
+		Description: b.Description, ReturnURL: b.ReturnURL, ExpiresAt: b.ExpiresAt.UTC(), Payer: payment.Payer(b.Payer),
+		Destination: payment.Destination(b.Destination), Metadata: b.Metadata, Pinned: b.Provider, Options: b.Options,
+	}
+}
+
+// Payment is a payment as the API shows it.
+type Payment struct {
+	ID                string            `json:"id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+	Status            string            `json:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown" doc:"Only ever moves forward; unknown means that something was sent and nobody knows yet what became of it"`
+	Kind              string            `json:"kind"`
+	Amount            string            `json:"amount"`
+	Currency          string            `json:"currency"`
+	AmountReceived    *money            `json:"amount_received,omitempty"`
+	Fee               *money            `json:"fee,omitempty"`
+	Country           string            `json:"country,omitempty"`
+	Method            string            `json:"method,omitempty"`
+	Reference         string            `json:"reference,omitempty"`
+	Description       string            `json:"description,omitempty"`
+	ReturnURL         string            `json:"return_url,omitempty"`
+	ExpiresAt         time.Time         `json:"expires_at,omitzero"`
+	Metadata          map[string]string `json:"metadata,omitempty"`
+	Provider          string            `json:"provider,omitempty" doc:"The account that holds the payment, or was asked last"`
+	ProviderReference string            `json:"provider_reference,omitempty"`
+	NextAction        *nextAction       `json:"next_action,omitempty"`
+	Failure           *payment.Failure  `json:"failure,omitempty"`
+	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
+	MoneyConflict     bool              `json:"money_conflict" doc:"A report contradicted the terminal status: a person must look"`
+	Decision          routing.Decision  `json:"decision"`
+	Attempts          int               `json:"attempts"`
+	CreatedAt         time.Time         `json:"created_at"`
+	UpdatedAt         time.Time         `json:"updated_at"`
+	Version           int64             `json:"version"`
+}
+
+type money struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+type nextAction struct {
+	Type    string `json:"type" enum:"redirect,pay_to,instructions"`
+	URL     string `json:"url,omitempty"`
+	Address string `json:"address,omitempty"`
+	Network string `json:"network,omitempty"`
+	Memo    string `json:"memo,omitempty"`
+	Amount  *money `json:"amount,omitempty" doc:"Exact: more or less may not be credited"`
+	Text    string `json:"text,omitempty"`
+}
+
+func viewOf(p payment.Payment) Payment {
+	return Payment{
+		ID: p.ID, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount, Currency: p.Currency, AmountReceived: moneyOf(p.Received), Fee: moneyOf(p.Fee),
+		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description, ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
+		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction), Failure: p.Failure, Alert: p.Alert,
+		MoneyConflict: p.MoneyConflict, Decision: p.Decision, Attempts: p.Attempts, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Version: p.Version,
+	}
+}
+
+func moneyOf(m payment.Money) *money {
+	if m == (payment.Money{}) {
+		return nil
+	}
+	return &money{Amount: m.Amount, Currency: m.Currency}
+}
+
+func actionOf(a *payment.NextAction) *nextAction {
+	if a == nil {
+		return nil
+	}
+	return &nextAction{Type: a.Type, URL: a.URL, Address: a.Address, Network: a.Network, Memo: a.Memo, Amount: moneyOf(a.Amount), Text: a.Text}
+}
+
+// Attempt is one request to a provider, as the API shows it; secrets are masked.
+type Attempt struct {
+	ID          string           `json:"id"`
+	Number      int              `json:"number"`
+	Provider    string           `json:"provider"`
+	Plugin      string           `json:"plugin"`
+	Digest      string           `json:"digest" doc:"SHA-256 of the module that made the request"`
+	Generation  int64            `json:"generation"`
+	Role        string           `json:"role"`
+	Operation   string           `json:"operation"`
+	Idempotency string           `json:"idempotency" enum:"safe,keyed,abandonable,none"`
+	Reference   string           `json:"reference,omitempty"`
+	Event       string           `json:"event" doc:"What it came to; open while its answer is awaited"`
+	Sent        bool             `json:"sent" doc:"Whether a byte of the request left, or may have left"`
+	Abandoned   bool             `json:"abandoned,omitempty"`
+	Failure     *payment.Failure `json:"failure,omitempty"`
+	Error       string           `json:"error,omitempty"`
+	Request     json.RawMessage  `json:"request,omitempty"`
+	Response    json.RawMessage  `json:"response,omitempty"`
+	Fuel        int64            `json:"fuel"`
+	StartedAt   time.Time        `json:"started_at"`
+	FinishedAt  time.Time        `json:"finished_at,omitzero"`
+}
+
+func attemptOf(a payment.Attempt) Attempt {
+	event := string(a.Event)
+	if a.Open() {
+		event = "open"
+	}
+	return Attempt{
+		ID: a.ID, Number: a.Number, Provider: a.Provider, Plugin: a.Plugin, Digest: a.Digest, Generation: a.Generation, Role: a.Role, Operation: a.Operation,
+		Idempotency: a.Idempotency, Reference: a.Reference, Event: event, Sent: a.Sent, Abandoned: a.Abandoned, Failure: a.Failure, Error: a.Error,
+		Request: a.Request, Response: a.Response, Fuel: a.Fuel, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
+	}
+}

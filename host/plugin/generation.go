@@ -1,0 +1,122 @@
+// Package plugin keeps the plugins that serve: each a generation of compiled code with its manifest.
+//
+// It hides how a module becomes a connector: which checks it goes through, how calls are encoded for it, and which
+// generation of a name is the current one.
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/wasm"
+)
+
+// FaultError is a plugin's own word that it could not do its part: a panic, an unknown operation, settings that do not serve.
+type FaultError struct {
+	Code    abi.Error_Code
+	Message string
+}
+
+func (e *FaultError) Error() string {
+	return "plugin fault: " + e.Message
+}
+
+// errNoAnswer is an answer of another kind than was asked for.
+var errNoAnswer = errors.New("the answer is not what was asked for")
+
+// Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an instance of the module
+// to itself. The shelf that made it closes it.
+type Generation struct {
+	module   *wasm.Module
+	manifest *abi.Manifest
+	number   int64
+}
+
+// Manifest is what the plugin said of itself when it was loaded. It is not to be changed.
+func (g *Generation) Manifest() *abi.Manifest { return g.manifest }
+
+// Digest is the SHA-256 of the module's bytes, in hexadecimal.
+func (g *Generation) Digest() string { return g.module.Digest() }
+
+// Number counts generations, over all plugins, in the order in which they were loaded since the router started.
+func (g *Generation) Number() int64 { return g.number }
+
+// Stats are the figures of its instances.
+func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
+
+// Prepare turns a call into its first step, and tells the fuel that it burned. ctx bounds the wait for an instance alone. The error is a
+// *FaultError, or one of package wasm's.
+func (g *Generation) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
+	input, err := call.MarshalVT()
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode a call of %s: %w", g.manifest.GetName(), err)
+	}
+	return g.step(ctx, wasm.Prepare, input, envOf(call))
+}
+
+// Interpret turns a response into the next step, as Prepare does a call.
+func (g *Generation) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
+	input, err := in.MarshalVT()
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode a response for %s: %w", g.manifest.GetName(), err)
+	}
+	return g.step(ctx, wasm.Interpret, input, envOf(in.GetCall()))
+}
+
+// Receive reads a provider's callback, as Prepare does a call.
+func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.Receipt, int64, error) {
+	input, err := callback.MarshalVT()
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode a callback for %s: %w", g.manifest.GetName(), err)
+	}
+	answer, fuel, err := ask(ctx, g.module, wasm.Receive, input, wasm.Env{Now: time.UnixMilli(callback.GetNowMs())})
+	if err != nil {
+		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
+	}
+	if answer.GetReceipt() == nil {
+		return nil, fuel, fmt.Errorf("%s: receive: %w", g.manifest.GetName(), errNoAnswer)
+	}
+	return answer.GetReceipt(), fuel, nil
+}
+
+func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) (*abi.Step, int64, error) {
+	answer, fuel, err := ask(ctx, g.module, export, input, env)
+	if err != nil {
+		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
+	}
+	if answer.GetStep().GetNext() == nil {
+		return nil, fuel, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
+	}
+	return answer.GetStep(), fuel, nil
+}
+
+// ask runs one export. A panic that the guest recovered from leaves its instance in doubt: it is reported as a bad answer, so that the
+// instance is not used again.
+func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte, env wasm.Env) (*abi.Answer, int64, error) {
+	answer := new(abi.Answer)
+	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {
+		if err := answer.UnmarshalVT(encoded); err != nil {
+			return err
+		}
+		if fault := answer.GetError(); fault.GetCode() == abi.Error_CODE_PANIC {
+			return &FaultError{Code: fault.GetCode(), Message: fault.GetMessage()}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, usage.Fuel, err
+	}
+	if fault := answer.GetError(); fault != nil {
+		return nil, usage.Fuel, &FaultError{Code: fault.GetCode(), Message: fault.GetMessage()}
+	}
+	return answer, usage.Fuel, nil
+}
+
+func envOf(call *abi.Call) wasm.Env {
+	env := wasm.Env{Now: time.UnixMilli(call.GetNowMs())}
+	copy(env.Seed[:], call.GetSeed())
+	return env
+}
