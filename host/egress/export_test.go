@@ -1,8 +1,11 @@
 package egress
 
 import (
+	"bytes"
 	"context"
 	"net"
+
+	abi "payrouter/abi/v1"
 )
 
 // NewWithDial makes a client that reaches its provider through dial, past the address check.
@@ -12,4 +15,18 @@ func NewWithDial(s Settings, dial func(ctx context.Context, network, address str
 		c.transport = c.newTransport(dial)
 	}
 	return c, err
+}
+
+// CheckAddress is what the dialer asks about every address.
+var CheckAddress = checkAddress
+
+// Wire is what a request looks like on the wire.
+func Wire(c *Client, in *abi.HttpRequest) ([]byte, error) {
+	out, err := c.render(in)
+	if err != nil {
+		return nil, err
+	}
+	var wire bytes.Buffer
+	err = out.http(context.Background(), false).Write(&wire)
+	return wire.Bytes(), err
 }

@@ -102,14 +102,26 @@ func (p *permit) sentLocked() int {
 	return sent
 }
 
-// revoke ends the try: nothing more is written under the permit. It reports on how many connections a byte of the request
-// was written, and whether a byte came back after that. A write under way counts as written.
-func (p *permit) revoke() (writes int, heard, late bool) {
+// spent is what was done under a permit.
+type spent struct {
+	// writes is on how many connections a byte of the request was written. A write under way counts as written.
+	writes int
+	// heard is whether a byte came back after that.
+	heard bool
+	// late is whether a write was refused or cut off because of the time.
+	late bool
+}
+
+// answered is false where an answer cannot be one to this request: its bytes were there before.
+func (s spent) answered() bool { return s.writes > 0 && s.heard }
+
+// revoke ends the try: nothing more is written under the permit.
+func (p *permit) revoke() spent {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.revoked = true
 	p.parkLocked()
-	return p.sentLocked(), p.heard, p.late
+	return spent{writes: p.sentLocked(), heard: p.heard, late: p.late}
 }
 
 // park is httptrace's PutIdleConn: the answer was read whole, and the connection has nothing more to say.

@@ -29,15 +29,15 @@ const userAgent = "payrouter/1"
 func (c *Client) send(ctx context.Context, r *run, until deadline) {
 	p := &permit{now: c.settings.Now, until: until, resend: r.exchange.Resendable, room: c.wireLimit()}
 	response, err := c.roundTrip(ctx, r.request, p)
-	writes, heard, late := p.revoke()
-	if err == nil && (writes == 0 || !heard) {
+	spent := p.revoke()
+	if err == nil && !spent.answered() {
 		// Bytes that an earlier answer left behind. Taking them for this one would settle a payment with another's answer.
 		p.closeConns()
 		err = errLeftover
 	}
-	r.try.Sent, r.try.Writes = writes > 0, writes
+	r.try.Sent, r.try.Writes = spent.writes > 0, spent.writes
 	if err != nil {
-		r.try.Err = r.mask.fault(err, late, ctx.Err())
+		r.try.Err = r.mask.fault(err, spent.late, ctx.Err())
 		return
 	}
 	r.try.RetryAfter = retryAfter(response.header.Get("Retry-After"), c.settings.Now())

@@ -50,15 +50,15 @@ func TestTryTellsWhatBecameOfIt(t *testing.T) {
 			serve: func(v *visit) { v.book() }, kind: egress.ErrBroken, booked: 1,
 		},
 		"never answers": {
-			serve: func(v *visit) { v.book(); v.hold() }, within: 100 * time.Millisecond, kind: egress.ErrTimeout, booked: 1,
+			serve: func(v *visit) { v.book(); v.hold() }, within: time.Second, kind: egress.ErrTimeout, booked: 1,
 		},
 		"never ends its answer": {
 			serve:  func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"); v.hold() },
-			within: 100 * time.Millisecond, kind: egress.ErrTimeout, booked: 1,
+			within: time.Second, kind: egress.ErrTimeout, booked: 1,
 		},
 		"never ends its header": {
 			serve:  func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\nContent-"); v.hold() },
-			within: 100 * time.Millisecond, kind: egress.ErrTimeout, booked: 1,
+			within: time.Second, kind: egress.ErrTimeout, booked: 1,
 		},
 		"answer shorter than its length": {
 			serve: func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"ok\":true}") },
