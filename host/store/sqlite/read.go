@@ -1,0 +1,172 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"payrouter/host/payment"
+)
+
+// pageSize is how many rows a list has where the caller does not say.
+const pageSize = 100
+
+const (
+	attemptColumns = `call, state, request, response, doc`
+
+	findPayment  = `SELECT doc FROM payment WHERE id = ?`
+	listAttempts = `SELECT ` + attemptColumns + ` FROM attempt WHERE payment_id = ? ORDER BY number`
+	// The condition is the partial index's, word for word: otherwise SQLite does not see that the index serves it.
+	listUnfinished = `SELECT doc FROM payment
+		WHERE status NOT IN ('succeeded', 'failed', 'canceled', 'expired') AND id > ? ORDER BY id LIMIT ?`
+	listOpen = `SELECT ` + attemptColumns + ` FROM attempt WHERE event IS NULL AND id > ? ORDER BY id LIMIT ?`
+)
+
+func reads() []string { return []string{findPayment, listAttempts, listUnfinished, listOpen, findKey} }
+
+// Payment implements payment.Journal.
+func (db *DB) Payment(ctx context.Context, id string) (payment.Payment, error) {
+	var doc string
+	err := db.read[findPayment].QueryRowContext(ctx, id).Scan(&doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return payment.Payment{}, fmt.Errorf("payment %s: %w", id, payment.ErrNotFound)
+	}
+	if err != nil {
+		return payment.Payment{}, unread(ctx, "read payment "+id, err)
+	}
+	return decodePayment(doc)
+}
+
+// Payments implements payment.Journal.
+func (db *DB) Payments(ctx context.Context, filter payment.Filter) ([]payment.Payment, error) {
+	text, args := listQuery(filter)
+	rows, err := db.reads.QueryContext(ctx, text, args...)
+	return paymentsOf(ctx, "list payments", rows, err)
+}
+
+// Unfinished implements payment.Journal. An empty id starts at the oldest; limit 0 means 100.
+func (db *DB) Unfinished(ctx context.Context, after string, limit int) ([]payment.Payment, error) {
+	rows, err := db.read[listUnfinished].QueryContext(ctx, after, atMost(limit))
+	return paymentsOf(ctx, "list unfinished payments", rows, err)
+}
+
+// Attempts implements payment.Journal. A payment that does not exist has none.
+func (db *DB) Attempts(ctx context.Context, paymentID string) ([]payment.Attempt, error) {
+	rows, err := db.read[listAttempts].QueryContext(ctx, paymentID)
+	return attemptsOf(ctx, "list attempts of payment "+paymentID, rows, err)
+}
+
+// OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty starts at
+// the oldest. limit 0 means 100.
+func (db *DB) OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error) {
+	rows, err := db.read[listOpen].QueryContext(ctx, after, atMost(limit))
+	return attemptsOf(ctx, "list open attempts", rows, err)
+}
+
+// Key implements payment.Journal.
+func (db *DB) Key(ctx context.Context, merchant, value string) (*payment.Key, error) {
+	row := keyRow{key: payment.Key{Merchant: merchant, Value: value}}
+	err := db.read[findKey].QueryRowContext(ctx, merchant, value).Scan(row.into()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unread(ctx, "read an idempotency key", err)
+	}
+	return row.decode()
+}
+
+func listQuery(filter payment.Filter) (text string, args []any) {
+	var where []string
+	and := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	equal := func(column, value string) {
+		if value != "" {
+			and(column+" = ?", value)
+		}
+	}
+	equal("merchant", filter.Merchant)
+	equal("provider", filter.Provider)
+	equal("kind", string(filter.Kind))
+	equal("currency", filter.Currency)
+	equal("reference", filter.Reference)
+	if len(filter.Status) > 0 {
+		statuses := make([]any, 0, len(filter.Status))
+		for _, status := range filter.Status {
+			statuses = append(statuses, string(status))
+		}
+		and("status IN (?"+strings.Repeat(", ?", len(statuses)-1)+")", statuses...)
+	}
+	if !filter.From.IsZero() {
+		and("created_at >= ?", textOf(filter.From))
+	}
+	if !filter.Until.IsZero() {
+		and("created_at < ?", textOf(filter.Until))
+	}
+	if filter.Before != "" {
+		and("id < ?", filter.Before)
+	}
+	text = "SELECT doc FROM payment"
+	if len(where) > 0 {
+		text += " WHERE " + strings.Join(where, " AND ")
+	}
+	return text + " ORDER BY id DESC LIMIT ?", append(args, atMost(filter.Limit))
+}
+
+func atMost(limit int) int {
+	if limit <= 0 {
+		return pageSize
+	}
+	return limit
+}
+
+func paymentsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Payment, error) {
+	return collect(ctx, what, rows, err, func() (payment.Payment, error) {
+		var doc string
+		if err := rows.Scan(&doc); err != nil {
+			return payment.Payment{}, unread(ctx, what, err)
+		}
+		return decodePayment(doc)
+	})
+}
+
+func attemptsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Attempt, error) {
+	return collect(ctx, what, rows, err, func() (payment.Attempt, error) {
+		var row attemptRow
+		if err := rows.Scan(&row.call, &row.state, &row.request, &row.response, &row.doc); err != nil {
+			return payment.Attempt{}, unread(ctx, what, err)
+		}
+		return row.decode()
+	})
+}
+
+// collect reads all rows of a query and closes it. err is the query's own.
+func collect[T any](ctx context.Context, what string, rows *sql.Rows, err error, scan func() (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, unread(ctx, what, err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		one, err := scan()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unread(ctx, what, err)
+	}
+	return all, nil
+}
+
+// unread tells a caller that went away from a journal that cannot be read.
+func unread(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	return failed(what, err)
+}

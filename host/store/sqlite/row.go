@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"payrouter/host/payment"
+)
+
+// timeText has all nine digits always, so that such texts sort as their times do.
+const timeText = "2006-01-02T15:04:05.000000000Z"
+
+func textOf(t time.Time) string { return t.UTC().Format(timeText) }
+
+// optional is NULL for what is empty.
+func optional(text string) sql.NullString { return sql.NullString{String: text, Valid: text != ""} }
+
+// paymentDoc is a payment as JSON. The caller's options are objects whose text is kept to the byte, which JSON inside JSON is
+// not: it loses its white space.
+type paymentDoc struct {
+	payment.Payment
+	Options map[string]string `json:"options,omitempty"`
+}
+
+func encodePayment(p payment.Payment) (string, error) {
+	doc := paymentDoc{Payment: p}
+	if len(p.Options) > 0 {
+		doc.Options = make(map[string]string, len(p.Options))
+		for plugin, option := range p.Options {
+			doc.Options[plugin] = string(option)
+		}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return "", fmt.Errorf("encode payment %s: %w", p.ID, err)
+	}
+	return string(text), nil
+}
+
+func decodePayment(text string) (payment.Payment, error) {
+	var doc paymentDoc
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		return payment.Payment{}, failed("decode a payment", err)
+	}
+	p := doc.Payment
+	if len(doc.Options) > 0 {
+		p.Options = make(map[string]json.RawMessage, len(doc.Options))
+		for plugin, option := range doc.Options {
+			p.Options[plugin] = json.RawMessage(option)
+		}
+	}
+	return p, nil
+}
+
+// attemptRow is an attempt as its columns: what it exchanged as bytes, and the rest as JSON.
+type attemptRow struct {
+	call, state, request, response []byte
+	doc                            string
+}
+
+func encodeAttempt(a payment.Attempt) (attemptRow, error) {
+	row := attemptRow{call: a.Call, state: a.State, request: a.Request, response: a.Response}
+	a.Call, a.State, a.Request, a.Response = nil, nil, nil, nil
+	text, err := json.Marshal(a)
+	if err != nil {
+		return attemptRow{}, fmt.Errorf("encode attempt %s: %w", a.ID, err)
+	}
+	row.doc = string(text)
+	return row, nil
+}
+
+func (r attemptRow) decode() (payment.Attempt, error) {
+	var a payment.Attempt
+	if err := json.Unmarshal([]byte(r.doc), &a); err != nil {
+		return payment.Attempt{}, failed("decode an attempt", err)
+	}
+	a.Call, a.State, a.Request, a.Response = r.call, r.state, r.request, r.response
+	return a, nil
+}
+
+// keyRow reads what findKey selects.
+type keyRow struct {
+	key     payment.Key
+	created string
+}
+
+func (r *keyRow) into() []any {
+	return []any{&r.key.Fingerprint, &r.key.PaymentID, &r.key.Status, &r.key.Body, &r.created}
+}
+
+func (r *keyRow) decode() (_ *payment.Key, err error) {
+	if r.key.CreatedAt, err = time.Parse(timeText, r.created); err != nil {
+		return nil, failed("read when a key was made", err)
+	}
+	return &r.key, nil
+}

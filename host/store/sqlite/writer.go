@@ -1,0 +1,238 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"payrouter/host/payment"
+	"payrouter/host/store"
+)
+
+// maxBatch is how many writes share a commit at most. It bounds what one failing commit refuses.
+const maxBatch = 256
+
+var errClosed = fmt.Errorf("%w: it is closed", payment.ErrJournal)
+
+// writer owns the only connection that writes. Its goroutine takes the writes that wait, runs them in one transaction, and
+// answers them after its commit.
+type writer struct {
+	db    *sql.DB
+	stmts prepared
+	batch int
+	// queue has no buffer: a write is either with its caller or in the batch.
+	queue chan *write
+	stop  chan struct{}
+	ended sync.WaitGroup
+
+	mu sync.Mutex
+	// failure is why the last batch failed; nil when it did not.
+	failure error
+}
+
+// write is one caller's change.
+type write struct {
+	// apply either makes the whole change or returns why not: an error that wraps payment.ErrJournal fails the whole batch, any
+	// other undoes this write alone.
+	apply  func(transaction) error
+	answer chan error
+}
+
+// startWriter takes db over as far as statements go; who opened it closes it, after the writer.
+func startWriter(ctx context.Context, db *sql.DB, batch int) (*writer, error) {
+	stmts, err := prepare(ctx, db, writes())
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{db: db, stmts: stmts, batch: batch, queue: make(chan *write), stop: make(chan struct{})}
+	w.ended.Go(w.run)
+	return w, nil
+}
+
+func (w *writer) close() error {
+	close(w.stop)
+	w.ended.Wait()
+	return nil
+}
+
+// do queues a change and waits until it is durable or refused. ctx counts only while it is queued.
+func (w *writer) do(ctx context.Context, apply func(transaction) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("queue a write: %w", err)
+	}
+	change := &write{apply: apply, answer: make(chan error, 1)}
+	select {
+	case w.queue <- change:
+		return <-change.answer
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a place in the journal's queue: %w", ctx.Err())
+	case <-w.stop:
+		return errClosed
+	}
+}
+
+func (w *writer) run() {
+	for {
+		select {
+		case <-w.stop:
+			return
+		case first := <-w.queue:
+			w.commit(w.gather(first))
+		}
+	}
+}
+
+// gather takes whoever is waiting now. It waits for nobody: a lone caller pays for no one else.
+func (w *writer) gather(first *write) []*write {
+	batch := []*write{first}
+	for len(batch) < w.batch {
+		select {
+		case next := <-w.queue:
+			batch = append(batch, next)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *writer) commit(batch []*write) {
+	refusals, err := w.transact(batch)
+	w.mu.Lock()
+	w.failure = err
+	w.mu.Unlock()
+	for i, change := range batch {
+		if err != nil {
+			change.answer <- err
+			continue
+		}
+		change.answer <- refusals[i]
+	}
+}
+
+// transact runs a batch in one transaction. The error is the engine's: nothing of the batch stands. The refusals are those of
+// single writes, nil for each that stands.
+func (w *writer) transact(batch []*write) (refusals []error, err error) {
+	// A batch belongs to no caller, so no caller's context may end it.
+	ctx := context.Background()
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, failed("begin", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, and after an error there is nothing to add
+	t := transaction{ctx: ctx, tx: tx, stmts: w.stmts}
+	refusals = make([]error, len(batch))
+	for i, change := range batch {
+		if refusals[i], err = t.apart(change.apply); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, failed("commit", err)
+	}
+	return refusals, nil
+}
+
+func (w *writer) healthy() error {
+	select {
+	case <-w.stop:
+		return errClosed
+	default:
+	}
+	w.mu.Lock()
+	failure := w.failure
+	w.mu.Unlock()
+	if failure == nil {
+		return nil
+	}
+	return w.do(context.Background(), probe)
+}
+
+const (
+	savepoint  = `SAVEPOINT change`
+	rollbackTo = `ROLLBACK TO change`
+	release    = `RELEASE change`
+
+	// The probe needs new pages, as a new payment does: a full disk takes an update in place for a long while.
+	fillProbe  = `INSERT INTO probe (junk) VALUES (zeroblob(65536))`
+	emptyProbe = `DELETE FROM probe`
+)
+
+func probe(t transaction) error {
+	if _, err := t.exec(fillProbe); err != nil {
+		return err
+	}
+	_, err := t.exec(emptyProbe)
+	return err
+}
+
+// transaction is the one that a batch runs in. It lives as long as the batch, which is why it may hold a context.
+type transaction struct {
+	ctx   context.Context //nolint:containedctx // see above
+	tx    *sql.Tx
+	stmts prepared
+}
+
+// apart runs one write of several so that its refusal undoes nothing of the others.
+func (t transaction) apart(apply func(transaction) error) (refusal, err error) {
+	if _, err := t.exec(savepoint); err != nil {
+		return nil, err
+	}
+	refusal = apply(t)
+	if errors.Is(refusal, payment.ErrJournal) {
+		// SQLite may have rolled the whole transaction back by itself: nothing more may be run in it.
+		return nil, refusal
+	}
+	if refusal != nil {
+		if _, err := t.exec(rollbackTo); err != nil {
+			return nil, err
+		}
+	}
+	_, err = t.exec(release)
+	return refusal, err
+}
+
+// exec runs one of the prepared statements and tells how many rows it changed.
+func (t transaction) exec(text string, args ...any) (int64, error) {
+	result, err := t.tx.StmtContext(t.ctx, t.stmts[text]).ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, refused(verb(text), err)
+	}
+	rows, err := result.RowsAffected()
+	if err != nil {
+		return 0, failed(verb(text), err)
+	}
+	return rows, nil
+}
+
+// find reads one row and tells whether there is one.
+func (t transaction) find(text string, args []any, into ...any) (bool, error) {
+	err := t.tx.StmtContext(t.ctx, t.stmts[text]).QueryRowContext(t.ctx, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, failed(verb(text), err)
+	}
+	return true, nil
+}
+
+// refused tells a row that another stands in the way of from a failure of the engine.
+func refused(what string, err error) error {
+	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch cause.Code() {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+			return fmt.Errorf("%s: %w: %w", what, store.ErrTaken, err)
+		}
+	}
+	return failed(what, err)
+}
+
+func failed(what string, err error) error {
+	return fmt.Errorf("%w: %s: %w", payment.ErrJournal, what, err)
+}

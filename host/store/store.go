@@ -1,0 +1,31 @@
+// Package store names what every engine of the journal refuses to write: the last line of defence behind the payment
+// engine's own rules. The engines are its sub-packages, and storetest is the suite that each of them passes.
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"payrouter/host/payment"
+)
+
+// What an engine refuses, told apart with errors.Is. Nothing of a refused change is written, and trying it again is refused
+// again: each of them is a fault in the caller.
+var (
+	// ErrTerminal: the payment's status is terminal, and the change has another.
+	ErrTerminal = errors.New("a terminal status never changes")
+	// ErrFixed: the change has another merchant or time of creation.
+	ErrFixed = errors.New("merchant and time of creation never change")
+	// ErrClosed: the attempt is closed, and the change has anything else in it.
+	ErrClosed = errors.New("a closed attempt never changes")
+	// ErrTaken: the id of a new payment, or the id or number of an attempt, is another's.
+	ErrTaken = errors.New("id or number is taken")
+)
+
+// CheckStatus is ErrTerminal where a payment may not go from one status to another.
+func CheckStatus(from, to payment.Status) error {
+	if from.Terminal() && from != to {
+		return fmt.Errorf("%w: from %s to %s", ErrTerminal, from, to)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+	"payrouter/host/store"
+)
+
+func testAttempts(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("attempts come by number", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		first, second, tenth := attemptOf(p, 1), attemptOf(p, 2), attemptOf(p, 10)
+		require.NoError(t, journal.Save(t.Context(), next(p, payment.Processing), tenth, second, first))
+		requireAttempts(t, journal, p.ID, first, second, tenth)
+		requireAttempts(t, journal, "pay_none")
+	})
+
+	t.Run("an open attempt is closed once", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		p = next(p, payment.Processing)
+		require.NoError(t, journal.Save(t.Context(), p, attemptOf(p, 1)))
+		requireAttempts(t, journal, p.ID, attemptOf(p, 1))
+		done := closed(attemptOf(p, 1), payment.Unanswered)
+		p = next(p, payment.Unknown)
+		require.NoError(t, journal.Save(t.Context(), p, done))
+		requireAttempts(t, journal, p.ID, done)
+
+		changes := map[string]func(*payment.Attempt){
+			"opened again":     func(a *payment.Attempt) { a.Event = "" },
+			"another event":    func(a *payment.Attempt) { a.Event = payment.NotSent },
+			"said not sent":    func(a *payment.Attempt) { a.Sent = false },
+			"another answer":   func(a *payment.Attempt) { a.Response = []byte(`{}`) },
+			"another request":  func(a *payment.Attempt) { a.Request = []byte(`{"method":"POST"}`) },
+			"another call":     func(a *payment.Attempt) { a.Call = []byte{1} },
+			"another state":    func(a *payment.Attempt) { a.State = []byte{1} },
+			"another error":    func(a *payment.Attempt) { a.Error = "x" },
+			"marked abandoned": func(a *payment.Attempt) { a.Abandoned = true },
+		}
+		for what, change := range changes {
+			altered := done
+			change(&altered)
+			require.ErrorIs(t, journal.Save(t.Context(), next(p, payment.Failed), altered), store.ErrClosed, what)
+		}
+		requirePayment(t, journal, p)
+		requireAttempts(t, journal, p.ID, done)
+	})
+
+	t.Run("a closed attempt may be saved again as it is", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		done := closed(attemptOf(p, 1), payment.Accepted)
+		p = next(p, payment.Processing)
+		require.NoError(t, journal.Save(t.Context(), p, done))
+		p = next(p, payment.Succeeded)
+		require.NoError(t, journal.Save(t.Context(), p, done, attemptOf(p, 2)))
+		requireAttempts(t, journal, p.ID, done, attemptOf(p, 2))
+	})
+
+	t.Run("neither id nor number is given twice", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		p = next(p, payment.Processing)
+		require.NoError(t, journal.Save(t.Context(), p, attemptOf(p, 1)))
+		sameNumber, sameID, elsewhere := attemptOf(p, 1), attemptOf(p, 1), attemptOf(sample(2), 1)
+		sameNumber.ID = "att_other"
+		sameID.Number = 2
+		for _, a := range []payment.Attempt{sameNumber, sameID, elsewhere} {
+			require.ErrorIs(t, journal.Save(t.Context(), next(p, payment.Failed), a), store.ErrTaken)
+		}
+		requirePayment(t, journal, p)
+		requireAttempts(t, journal, p.ID, attemptOf(p, 1))
+	})
+
+	t.Run("open attempts of all payments are found, page by page", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		var open []payment.Attempt
+		for n := range 5 {
+			p := sample(n)
+			create(t, journal, p)
+			left := attemptOf(p, 2)
+			require.NoError(t, journal.Save(t.Context(), next(p, payment.Processing), closed(attemptOf(p, 1), payment.NotSent), left))
+			open = append(open, left)
+		}
+		p := next(next(sample(3), payment.Processing), payment.Unknown)
+		require.NoError(t, journal.Save(t.Context(), p, closed(attemptOf(sample(3), 2), payment.Unanswered)))
+		open = append(open[:3], open[4])
+
+		all, err := journal.OpenAttempts(t.Context(), "", 0)
+		require.NoError(t, err)
+		require.Equal(t, open, all)
+		page, err := journal.OpenAttempts(t.Context(), open[0].ID, 2)
+		require.NoError(t, err)
+		require.Equal(t, open[1:3], page)
+	})
+}

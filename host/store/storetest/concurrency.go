@@ -1,0 +1,152 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+func testConcurrency(t *testing.T, engine Engine) {
+	t.Helper()
+	const many = 300
+
+	t.Run("hundreds of creates with one key make one payment", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		made := make([]string, many)
+		together(many, func(n int) {
+			p := sample(n)
+			key := keyOf(p)
+			key.Value = "one key"
+			earlier, err := journal.Create(t.Context(), p, key)
+			if err == nil && earlier == nil {
+				earlier = &key
+			}
+			if err == nil {
+				made[n] = earlier.PaymentID
+			}
+		})
+		all, err := journal.Payments(t.Context(), payment.Filter{Limit: many})
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		for n := range many {
+			require.Equal(t, all[0].ID, made[n])
+		}
+	})
+
+	t.Run("of hundreds of changes at one version one is made", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		var won, stale atomic.Int64
+		var winner atomic.Pointer[payment.Payment]
+		together(many, func(n int) {
+			changed := next(p, payment.Processing)
+			changed.ProviderReference = fmt.Sprint(n)
+			attempt := attemptOf(p, 1)
+			attempt.ID = fmt.Sprintf("att_%d", n)
+			if err := journal.Save(t.Context(), changed, attempt); err == nil {
+				won.Add(1)
+				winner.Store(&changed)
+			} else if isStale(err) {
+				stale.Add(1)
+			}
+		})
+		require.EqualValues(t, 1, won.Load())
+		require.EqualValues(t, many-1, stale.Load())
+		requirePayment(t, journal, *winner.Load())
+		attempts, err := journal.Attempts(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Len(t, attempts, 1)
+		require.Equal(t, "att_"+winner.Load().ProviderReference, attempts[0].ID)
+	})
+
+	t.Run("what is refused hurts nothing that is written at the same time", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		errs := make([]error, many)
+		together(many, func(n int) {
+			p := sample(n)
+			if n%3 == 0 { // its attempt is refused after the payment was written
+				p.ID = fmt.Sprintf("pay_none_%d", n)
+				errs[n] = journal.Save(t.Context(), next(p, payment.Processing))
+				return
+			}
+			_, errs[n] = journal.Create(t.Context(), p, keyOf(p))
+		})
+		for n := range many {
+			if n%3 == 0 {
+				require.ErrorIs(t, errs[n], payment.ErrNotFound)
+				continue
+			}
+			require.NoError(t, errs[n])
+			requirePayment(t, journal, sample(n))
+		}
+	})
+
+	t.Run("each payment's changes are seen in their order by whoever reads", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		ctx, stop := context.WithCancel(t.Context())
+		var readers sync.WaitGroup
+		var backwards atomic.Bool
+		for range 4 {
+			readers.Go(func() {
+				last := int64(0)
+				for ctx.Err() == nil {
+					got, err := journal.Payment(t.Context(), p.ID)
+					if err != nil || got.Version < last {
+						backwards.Store(true)
+						return
+					}
+					last = got.Version
+				}
+			})
+		}
+		for range 50 {
+			p = next(p, payment.Processing)
+			require.NoError(t, journal.Save(t.Context(), p))
+			requirePayment(t, journal, p)
+		}
+		stop()
+		readers.Wait()
+		require.False(t, backwards.Load())
+	})
+
+	t.Run("a caller who has gone writes nothing", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := journal.Create(ctx, sample(1), keyOf(sample(1)))
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = journal.Payment(t.Context(), sample(1).ID)
+		require.ErrorIs(t, err, payment.ErrNotFound)
+		_, err = journal.Payments(ctx, payment.Filter{})
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, payment.ErrJournal)
+	})
+}
+
+// together runs all at once and waits for them.
+func together(count int, run func(n int)) {
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for n := range count {
+		all.Go(func() {
+			<-start
+			run(n)
+		})
+	}
+	close(start)
+	all.Wait()
+}

@@ -1,0 +1,70 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+func testCrash(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("a restart after a crash finds all that was acknowledged", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		const many = 100
+		errs := make([]error, many)
+		together(many, func(n int) {
+			p := sample(n)
+			_, err := journal.Create(t.Context(), p, keyOf(p))
+			errs[n] = errors.Join(err, journal.Save(t.Context(), next(p, payment.Processing), attemptOf(p, 1)), journal.Answer(t.Context(), answerTo(p)))
+		})
+		require.NoError(t, errors.Join(errs...))
+
+		found := engine.crash(t, journal)
+		for n := range many {
+			p := sample(n)
+			requirePayment(t, found, next(p, payment.Processing))
+			requireAttempts(t, found, p.ID, attemptOf(p, 1))
+			key, err := found.Key(t.Context(), p.Merchant, keyOf(p).Value)
+			require.NoError(t, err)
+			require.Equal(t, answerTo(p), *key)
+		}
+		require.NoError(t, found.Save(t.Context(), next(next(sample(1), payment.Processing), payment.Unknown)))
+	})
+
+	t.Run("a journal that is closed says that it is unavailable", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.Open(t)
+		create(t, journal, sample(1))
+		require.NoError(t, journal.Healthy())
+		require.NoError(t, journal.Close())
+		require.NoError(t, journal.Close(), "closing twice changes nothing")
+
+		calls := map[string]func() error{
+			"create":        func() error { _, err := journal.Create(t.Context(), sample(2), keyOf(sample(2))); return err },
+			"save":          func() error { return journal.Save(t.Context(), next(sample(1), payment.Failed)) },
+			"answer":        func() error { return journal.Answer(t.Context(), answerTo(sample(1))) },
+			"payment":       func() error { _, err := journal.Payment(t.Context(), sample(1).ID); return err },
+			"payments":      func() error { _, err := journal.Payments(t.Context(), payment.Filter{}); return err },
+			"unfinished":    func() error { _, err := journal.Unfinished(t.Context(), "", 0); return err },
+			"attempts":      func() error { _, err := journal.Attempts(t.Context(), sample(1).ID); return err },
+			"open attempts": func() error { _, err := journal.OpenAttempts(t.Context(), "", 0); return err },
+			"key":           func() error { _, err := journal.Key(t.Context(), "shop", "key"); return err },
+			"healthy":       journal.Healthy,
+		}
+		for name, call := range calls {
+			require.ErrorIs(t, call(), payment.ErrJournal, name)
+		}
+	})
+}
+
+func answerTo(p payment.Payment) payment.Key {
+	key := keyOf(p)
+	key.Status, key.Body = 201, []byte(`{"id":"`+p.ID+`"}`)
+	return key
+}
+
+func isStale(err error) bool { return errors.Is(err, payment.ErrStale) }

@@ -1,0 +1,167 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrouter/host/payment"
+	"payrouter/host/store"
+)
+
+func testCreate(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("whatever a payment, a key and attempts hold comes back as it was", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		n := 0
+		rapid.Check(t, func(t *rapid.T) {
+			n++
+			p := anyPayment(t, fmt.Sprintf("pay_%d", n), rapid.Int64Range(0, 1<<40).Draw(t, "version"))
+			key := anyKey(t, p, fmt.Sprintf("%d %s", n, anyText().Draw(t, "key")))
+			earlier, err := journal.Create(context.Background(), p, key)
+			require.NoError(t, err)
+			require.Nil(t, earlier)
+			requirePayment(t, journal, p)
+			found, err := journal.Key(context.Background(), key.Merchant, key.Value)
+			require.NoError(t, err)
+			require.Equal(t, &key, found)
+
+			changed := anyPayment(t, p.ID, p.Version+1)
+			changed.Merchant, changed.CreatedAt, changed.Kind = p.Merchant, p.CreatedAt, p.Kind
+			if p.Status.Terminal() {
+				changed.Status = p.Status
+			}
+			attempts := []payment.Attempt{anyAttempt(t, p, 1), anyAttempt(t, p, 2)}
+			require.NoError(t, journal.Save(context.Background(), changed, attempts...))
+			requirePayment(t, journal, changed)
+			requireAttempts(t, journal, p.ID, attempts...)
+		})
+	})
+
+	t.Run("a payment that was never made is not found", func(t *testing.T) {
+		t.Parallel()
+		_, err := engine.open(t).Payment(t.Context(), "pay_none")
+		require.ErrorIs(t, err, payment.ErrNotFound)
+	})
+
+	t.Run("an id that is taken writes neither payment nor key", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		first, second := sample(1), sample(1)
+		create(t, journal, first)
+		second.Amount = "1.00"
+		key := keyOf(second)
+		key.Value = "another"
+		_, err := journal.Create(t.Context(), second, key)
+		require.ErrorIs(t, err, store.ErrTaken)
+		require.NotErrorIs(t, err, payment.ErrJournal)
+		requirePayment(t, journal, first)
+		unused, err := journal.Key(t.Context(), key.Merchant, key.Value)
+		require.NoError(t, err)
+		require.Nil(t, unused)
+	})
+
+	t.Run("a key for another payment or merchant writes nothing", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		for _, change := range []func(*payment.Key){
+			func(key *payment.Key) { key.PaymentID = "pay_other" },
+			func(key *payment.Key) { key.Merchant = "other" },
+		} {
+			key := keyOf(p)
+			change(&key)
+			_, err := journal.Create(t.Context(), p, key)
+			require.Error(t, err)
+			_, err = journal.Payment(t.Context(), p.ID)
+			require.ErrorIs(t, err, payment.ErrNotFound)
+		}
+	})
+}
+
+func testKeys(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("a key that was used gives the earlier one and writes nothing", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		first, second := sample(1), sample(2)
+		create(t, journal, first)
+		again := keyOf(first)
+		again.PaymentID, again.Fingerprint = second.ID, "another body"
+		earlier, err := journal.Create(t.Context(), second, again)
+		require.NoError(t, err)
+		require.Equal(t, keyOf(first), *earlier)
+		_, err = journal.Payment(t.Context(), second.ID)
+		require.ErrorIs(t, err, payment.ErrNotFound)
+	})
+
+	t.Run("two merchants may use the same key", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		first, second := sample(1), sample(2)
+		second.Merchant = "another shop"
+		create(t, journal, first)
+		key := keyOf(second)
+		key.Value = keyOf(first).Value
+		earlier, err := journal.Create(t.Context(), second, key)
+		require.NoError(t, err)
+		require.Nil(t, earlier)
+		requirePayment(t, journal, second)
+	})
+
+	t.Run("keys differ by case and white space", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		for i, value := range []string{"k", "K", "k ", " k", ""} {
+			p := sample(i)
+			key := keyOf(p)
+			key.Value = value
+			earlier, err := journal.Create(t.Context(), p, key)
+			require.NoError(t, err)
+			require.Nil(t, earlier, "%q", value)
+		}
+	})
+
+	t.Run("a key that was never used is none", func(t *testing.T) {
+		t.Parallel()
+		key, err := engine.open(t).Key(t.Context(), "shop", "never")
+		require.NoError(t, err)
+		require.Nil(t, key)
+	})
+
+	t.Run("the first answer stands", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		answered, later := keyOf(p), keyOf(p)
+		answered.Status, answered.Body = 201, []byte("{\"id\": 1}\n\x00\xff")
+		later.Status, later.Body = 500, []byte("too late")
+		require.NoError(t, journal.Answer(t.Context(), answered))
+		require.NoError(t, journal.Answer(t.Context(), later))
+		found, err := journal.Key(t.Context(), p.Merchant, answered.Value)
+		require.NoError(t, err)
+		require.Equal(t, answered, *found)
+		earlier, err := journal.Create(t.Context(), p, keyOf(p))
+		require.NoError(t, err)
+		require.Equal(t, answered, *earlier)
+	})
+
+	t.Run("what is no answer is refused", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		require.Error(t, journal.Answer(t.Context(), keyOf(p)))
+	})
+
+	t.Run("an answer to a key that was never used is not found", func(t *testing.T) {
+		t.Parallel()
+		err := engine.open(t).Answer(t.Context(), payment.Key{Merchant: "shop", Value: "never", Status: 201})
+		require.ErrorIs(t, err, payment.ErrNotFound)
+	})
+}

@@ -1,0 +1,169 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrouter/host/payment"
+)
+
+func testLists(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("a filter gives what a look at every payment gives", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		all := variety()
+		create(t, journal, all...)
+		rapid.Check(t, func(t *rapid.T) {
+			filter := anyFilter().Draw(t, "filter")
+			got, err := journal.Payments(context.Background(), filter)
+			require.NoError(t, err)
+			require.Equal(t, ids(matching(all, filter)), ids(got))
+		})
+	})
+
+	t.Run("pages go from the newest to the oldest, each payment once", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		all := variety()
+		create(t, journal, all...)
+		var seen []string
+		filter := payment.Filter{Merchant: "shop", Limit: 7}
+		for {
+			page, err := journal.Payments(t.Context(), filter)
+			require.NoError(t, err)
+			if len(page) == 0 {
+				break
+			}
+			seen = append(seen, ids(page)...)
+			filter.Before = page[len(page)-1].ID
+		}
+		require.Equal(t, ids(matching(all, payment.Filter{Merchant: "shop", Limit: len(all)})), seen)
+	})
+
+	t.Run("a list has a hundred where nobody says how many", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		var all []payment.Payment
+		for n := range 101 {
+			all = append(all, sample(n))
+		}
+		create(t, journal, all...)
+		newest, err := journal.Payments(t.Context(), payment.Filter{})
+		require.NoError(t, err)
+		require.Len(t, newest, 100)
+		require.Equal(t, all[100], newest[0])
+		oldest, err := journal.Unfinished(t.Context(), "", 0)
+		require.NoError(t, err)
+		require.Equal(t, all[:100], oldest)
+	})
+
+	t.Run("a changed payment is found under what it is now", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		changed := next(p, payment.Processing)
+		changed.Provider, changed.Reference, changed.Currency, changed.Kind = "exchanger", "renamed", "BTC", payment.Payout
+		require.NoError(t, journal.Save(t.Context(), changed))
+		for _, now := range []payment.Filter{
+			{Provider: "exchanger"},
+			{Reference: "renamed"},
+			{Currency: "BTC"},
+			{Kind: payment.Payout},
+			{Status: []payment.Status{payment.Processing}},
+		} {
+			got, err := journal.Payments(t.Context(), now)
+			require.NoError(t, err)
+			require.Equal(t, []payment.Payment{changed}, got)
+		}
+		for _, before := range []payment.Filter{{Reference: p.Reference}, {Currency: "EUR"}, {Kind: p.Kind}, {Status: []payment.Status{p.Status}}} {
+			got, err := journal.Payments(t.Context(), before)
+			require.NoError(t, err)
+			require.Empty(t, got)
+		}
+	})
+
+	t.Run("unfinished payments come oldest first, page by page", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		all := variety()
+		create(t, journal, all...)
+		want := slices.DeleteFunc(slices.Clone(all), func(p payment.Payment) bool { return p.Status.Terminal() })
+		var seen []payment.Payment
+		after := ""
+		for {
+			page, err := journal.Unfinished(t.Context(), after, 5)
+			require.NoError(t, err)
+			seen = append(seen, page...)
+			if len(page) < 5 {
+				break
+			}
+			after = page[len(page)-1].ID
+		}
+		require.Equal(t, want, seen)
+	})
+}
+
+// variety is payments that differ in everything that a filter looks at, oldest first.
+func variety() []payment.Payment {
+	var all []payment.Payment
+	for n := range 48 {
+		p := sample(n)
+		p.Status = payment.Statuses()[n%8]
+		p.Merchant = []string{"shop", "stall"}[n/3%2]
+		p.Currency = []string{"EUR", "USD", "BTC"}[n%3]
+		p.Kind = []payment.Kind{payment.Collect, payment.Payout}[n/2%2]
+		p.Provider = []string{"", "paygram-eu", "payplay"}[n/5%3]
+		p.Reference = []string{"", "order-1", "order-2", "Order-1"}[n%4]
+		// Several share a time, down to the nanosecond.
+		p.CreatedAt = epoch().Add(time.Duration(n/4) * time.Nanosecond)
+		all = append(all, p)
+	}
+	return all
+}
+
+func anyFilter() *rapid.Generator[payment.Filter] {
+	return rapid.Custom(func(t *rapid.T) payment.Filter {
+		at := rapid.OneOf(rapid.Just(time.Time{}), rapid.Custom(func(t *rapid.T) time.Time {
+			return epoch().Add(time.Duration(rapid.IntRange(-1, 13).Draw(t, "ns")))
+		}))
+		return payment.Filter{
+			Merchant:  rapid.SampledFrom([]string{"", "shop", "stall", "nobody"}).Draw(t, "merchant"),
+			Status:    rapid.SliceOfN(rapid.SampledFrom(payment.Statuses()), 0, 3).Draw(t, "status"),
+			Provider:  rapid.SampledFrom([]string{"", "", "paygram-eu", "payplay"}).Draw(t, "provider"),
+			Kind:      rapid.SampledFrom([]payment.Kind{"", "", payment.Collect, payment.Payout}).Draw(t, "kind"),
+			Currency:  rapid.SampledFrom([]string{"", "", "EUR", "BTC", "eur"}).Draw(t, "currency"),
+			Reference: rapid.SampledFrom([]string{"", "", "order-1", "' OR 1=1 --"}).Draw(t, "reference"),
+			From:      at.Draw(t, "from"), Until: at.Draw(t, "until"),
+			Before: rapid.OneOf(rapid.Just(""), rapid.Map(rapid.IntRange(0, 48), func(n int) string { return fmt.Sprintf("pay_%026d", n) })).Draw(t, "before"),
+			Limit:  rapid.IntRange(0, 50).Draw(t, "limit"),
+		}
+	})
+}
+
+// matching is the model of a list: all are looked at, newest first.
+func matching(all []payment.Payment, filter payment.Filter) []payment.Payment {
+	var found []payment.Payment
+	for _, p := range slices.Backward(all) {
+		if matches(p, filter) && (filter.Limit == 0 || len(found) < filter.Limit) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func matches(p payment.Payment, filter payment.Filter) bool {
+	is := func(want, have string) bool { return want == "" || want == have }
+	return is(filter.Merchant, p.Merchant) && is(filter.Provider, p.Provider) && is(string(filter.Kind), string(p.Kind)) &&
+		is(filter.Currency, p.Currency) && is(filter.Reference, p.Reference) &&
+		(len(filter.Status) == 0 || slices.Contains(filter.Status, p.Status)) &&
+		(filter.From.IsZero() || !p.CreatedAt.Before(filter.From)) && (filter.Until.IsZero() || p.CreatedAt.Before(filter.Until)) &&
+		(filter.Before == "" || p.ID < filter.Before)
+}

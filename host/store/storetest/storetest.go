@@ -1,0 +1,133 @@
+// Package storetest is the one contract that every engine of the journal passes.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+// Journal is what an engine offers.
+type Journal interface {
+	payment.Journal
+	OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error)
+	Healthy() error
+	Close() error
+}
+
+// Engine makes the journals of one engine. Tests run in parallel, each on its own.
+type Engine struct {
+	// Open gives an empty journal, which the suite closes.
+	Open func(t testing.TB) Journal
+	// Crash gives the journal that a restart would find if the machine stopped at this moment, which the suite closes. The running
+	// one stays as it is.
+	Crash func(t testing.TB, running Journal) Journal
+}
+
+// Run runs the suite.
+func Run(t *testing.T, engine Engine) {
+	t.Helper()
+	topics := []struct {
+		name string
+		run  func(*testing.T, Engine)
+	}{
+		{"create", testCreate},
+		{"keys", testKeys},
+		{"save", testSave},
+		{"attempts", testAttempts},
+		{"lists", testLists},
+		{"concurrency", testConcurrency},
+		{"crash", testCrash},
+	}
+	for _, topic := range topics {
+		t.Run(topic.name, func(t *testing.T) {
+			t.Parallel()
+			topic.run(t, engine)
+		})
+	}
+}
+
+func (e Engine) open(t testing.TB) Journal {
+	t.Helper()
+	journal := e.Open(t)
+	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+	return journal
+}
+
+func (e Engine) crash(t testing.TB, running Journal) Journal {
+	t.Helper()
+	journal := e.Crash(t, running)
+	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+	return journal
+}
+
+func epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC) }
+
+// sample is the nth payment of a merchant, made n seconds after the epoch.
+func sample(n int) payment.Payment {
+	at := epoch().Add(time.Duration(n) * time.Second)
+	return payment.Payment{
+		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
+		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Reference: fmt.Sprintf("order-%d", n)},
+	}
+}
+
+func keyOf(p payment.Payment) payment.Key {
+	return payment.Key{Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, PaymentID: p.ID, CreatedAt: p.CreatedAt}
+}
+
+// attemptOf is a payment's nth attempt, open.
+func attemptOf(p payment.Payment, n int) payment.Attempt {
+	return payment.Attempt{
+		ID: fmt.Sprintf("att_%s_%020d", p.ID, n), PaymentID: p.ID, Number: n, Provider: "paygram-eu", Plugin: "paygram",
+		Role: "create", Operation: "IssueInvoice", Idempotency: "ABANDONABLE", Request: []byte(`{ "method" : "POST" }`),
+		StartedAt: p.CreatedAt, SendBefore: p.CreatedAt.Add(time.Minute),
+	}
+}
+
+func closed(a payment.Attempt, event payment.Event) payment.Attempt {
+	a.Event, a.Sent, a.Writes, a.FinishedAt = event, true, 1, a.StartedAt.Add(time.Second)
+	a.Response = []byte("{\"status\": 200,\n\t\"body\": \"<&>\"}")
+	return a
+}
+
+// next is the payment at its next version, with a status.
+func next(p payment.Payment, status payment.Status) payment.Payment {
+	p.Status, p.UpdatedAt = status, p.UpdatedAt.Add(time.Millisecond)
+	p.Version++
+	return p
+}
+
+func create(t testing.TB, journal Journal, payments ...payment.Payment) {
+	t.Helper()
+	for _, p := range payments {
+		earlier, err := journal.Create(t.Context(), p, keyOf(p))
+		require.NoError(t, err)
+		require.Nil(t, earlier)
+	}
+}
+
+func requirePayment(t require.TestingT, journal Journal, want payment.Payment) {
+	got, err := journal.Payment(context.Background(), want.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func requireAttempts(t require.TestingT, journal Journal, paymentID string, want ...payment.Attempt) {
+	got, err := journal.Attempts(context.Background(), paymentID)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func ids(payments []payment.Payment) []string {
+	all := make([]string, 0, len(payments))
+	for _, p := range payments {
+		all = append(all, p.ID)
+	}
+	return all
+}
