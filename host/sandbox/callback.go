@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Callback is where a provider reports that a payment changed.
+type Callback struct {
+	// URL gets the callbacks; "" means that none are sent, but to a URL that a request itself named.
+	URL string `json:"url"`
+	// Secret signs them, where the provider signs: PayPlay's general webhook token.
+	Secret string `json:"secret"`
+	// PageSecret is PayPlay's token of the payment page, which signs what concerns orders; "" means Secret.
+	PageSecret string `json:"page_secret"`
+}
+
+// delivery is one callback to be sent.
+type delivery struct {
+	provider string
+	method   string
+	url      string
+	header   http.Header
+	body     string
+	// tries is how often it is sent until somebody answers 2xx.
+	tries int
+}
+
+// courier sends callbacks, each provider's in the order in which they were posted.
+type courier struct {
+	log    *slog.Logger
+	client *http.Client
+	ctx    context.Context //nolint:containedctx // the life of the deliveries, which belong to no request
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	queues map[string][]delivery // by provider; present while its goroutine runs
+}
+
+func newCourier(log *slog.Logger) *courier {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &courier{
+		log: log,
+		client: &http.Client{
+			Timeout:       10 * time.Second,
+			Transport:     &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		ctx:    ctx,
+		cancel: cancel,
+		queues: map[string][]delivery{},
+	}
+}
+
+// post sends d soon. It does not block, and does nothing without a URL.
+func (c *courier) post(d delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || d.url == "" {
+		return
+	}
+	waiting, running := c.queues[d.provider]
+	c.queues[d.provider] = append(waiting, d)
+	if !running {
+		c.work.Go(func() { c.drain(d.provider) })
+	}
+}
+
+func (c *courier) drain(provider string) {
+	for {
+		d, ok := c.next(provider)
+		if !ok {
+			return
+		}
+		c.deliver(d)
+	}
+}
+
+func (c *courier) next(provider string) (delivery, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	waiting := c.queues[provider]
+	if c.closed || len(waiting) == 0 {
+		delete(c.queues, provider)
+		return delivery{}, false
+	}
+	c.queues[provider] = waiting[1:]
+	return waiting[0], true
+}
+
+func (c *courier) deliver(d delivery) {
+	var err error
+	for range d.tries {
+		if err = c.send(d); err == nil {
+			return
+		}
+	}
+	c.log.Warn("a provider's callback was not taken", "provider", d.provider, "error", err)
+}
+
+func (c *courier) send(d delivery) error {
+	req, err := http.NewRequestWithContext(c.ctx, d.method, d.url, strings.NewReader(d.body))
+	if err != nil {
+		return fmt.Errorf("make the callback: %w", err)
+	}
+	for name, values := range d.header {
+		req.Header[name] = values
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("send the callback: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("send the callback: answered %s", resp.Status)
+	}
+	return nil
+}
+
+func (c *courier) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.work.Wait()
+}

@@ -1,0 +1,234 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The kinds of fault. "Processed" means that the provider has done what was asked, and booked it, before the fault.
+const (
+	// FaultDelay answers late. The request is processed when the delay is over, even if the caller has gone by then;
+	// with After it is processed first.
+	FaultDelay = "delay"
+	// FaultResetBefore resets the connection (RST), unprocessed.
+	FaultResetBefore = "reset_before"
+	// FaultResetAfter processes, then resets the connection.
+	FaultResetAfter = "reset_after"
+	// FaultStatus answers Status, with RetryAfter in Retry-After; processed only with After.
+	FaultStatus = "status"
+	// FaultTruncated processes, promises the whole answer in Content-Length, sends half of it and closes.
+	FaultTruncated = "truncated"
+	// FaultGarbage processes, and answers Status (200 if 0) with something that is not JSON.
+	FaultGarbage = "garbage"
+	// FaultEmpty processes, and answers Status (200 if 0) with no body.
+	FaultEmpty = "empty"
+	// FaultHang never answers: the connection stays open until the caller or the sandbox goes; processed only with After.
+	FaultHang = "hang"
+	// FaultMaintenance refuses in the provider's own way, unprocessed.
+	FaultMaintenance = "maintenance"
+)
+
+// Fault is a misbehaviour ordered for one provider.
+type Fault struct {
+	// Operation is the provider's name of a call; "" means any.
+	Operation string
+	Kind      string
+	// Count is how many requests it strikes; 0 means all, until cleared.
+	Count int
+	// Delay comes before processing, or, with After, between processing and answering. Any kind may have one.
+	Delay time.Duration
+	// Status is the HTTP status of FaultStatus, FaultGarbage and FaultEmpty.
+	Status int
+	// RetryAfter is the Retry-After header of FaultStatus, as it stands: seconds or an HTTP date; "" means none.
+	RetryAfter string
+	// After processes the request first, for the kinds that leave it open.
+	After bool
+}
+
+// effect is what a kind of fault does.
+type effect struct {
+	// processes: never, always, or as Fault.After says.
+	processes processing
+	deliver   func(s *site, w http.ResponseWriter, r *http.Request, f Fault, a answer)
+}
+
+type processing int
+
+const (
+	never processing = iota
+	always
+	ifAfter
+)
+
+//nolint:gochecknoglobals // a table
+var effects = map[string]effect{
+	FaultDelay:       {always, deliverWhole},
+	FaultResetBefore: {never, deliverReset},
+	FaultResetAfter:  {always, deliverReset},
+	FaultStatus:      {ifAfter, deliverStatus},
+	FaultTruncated:   {always, deliverHalf},
+	FaultGarbage:     {always, deliverGarbage},
+	FaultEmpty:       {always, deliverEmpty},
+	FaultHang:        {ifAfter, deliverNothing},
+	FaultMaintenance: {never, deliverRefusal},
+}
+
+func (f Fault) validate() error {
+	var problems []error
+	if _, ok := effects[f.Kind]; !ok {
+		kinds := slices.Sorted(maps.Keys(effects))
+		problems = append(problems, fmt.Errorf("fault kind %q is not one of %s", f.Kind, strings.Join(kinds, ", ")))
+	}
+	if f.Count < 0 {
+		problems = append(problems, fmt.Errorf("count %d is negative", f.Count))
+	}
+	if f.Delay < 0 {
+		problems = append(problems, fmt.Errorf("delay %s is negative", f.Delay))
+	}
+	if f.Kind == FaultDelay && f.Delay == 0 {
+		problems = append(problems, errors.New("a delay of nothing: set delay, as in \"250ms\""))
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.Status == 0 && f.Kind == FaultStatus {
+		problems = append(problems, fmt.Errorf("status %d is not between 200 and 599", f.Status))
+	}
+	if strings.ContainsFunc(f.RetryAfter, func(c rune) bool { return c < ' ' || c > '~' }) {
+		problems = append(problems, fmt.Errorf("retry_after %q cannot stand in a header", f.RetryAfter))
+	}
+	return errors.Join(problems...)
+}
+
+// faults is the queue of one provider. The zero value is empty.
+type faults struct {
+	mu    sync.Mutex
+	queue []Fault
+}
+
+func (q *faults) order(f Fault) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.queue = append(q.queue, f)
+}
+
+func (q *faults) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.queue = nil
+}
+
+func (q *faults) list() []Fault {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.queue)
+}
+
+// take finds the first fault that strikes operation, and counts it.
+func (q *faults) take(operation string) (Fault, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.IndexFunc(q.queue, func(f Fault) bool { return f.Operation == "" || f.Operation == operation })
+	if i < 0 {
+		return Fault{}, false
+	}
+	f := q.queue[i]
+	switch f.Count {
+	case 0:
+	case 1:
+		q.queue = slices.Delete(q.queue, i, i+1)
+	default:
+		q.queue[i].Count--
+	}
+	return f, true
+}
+
+// interfere lets fault f spoil one request.
+func (s *site) interfere(w http.ResponseWriter, r *http.Request, f Fault, process func() answer) {
+	e := effects[f.Kind]
+	acts := e.processes == always || e.processes == ifAfter && f.After
+	if !f.After {
+		s.wait(f.Delay)
+	}
+	var a answer
+	if acts {
+		a = process()
+	}
+	if f.After {
+		s.wait(f.Delay)
+	}
+	e.deliver(s, w, r, f, a)
+}
+
+// wait lets d pass. Only the sandbox's end cuts it short: a provider that is slow does not notice that its caller left.
+func (s *site) wait(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.closing:
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func deliverWhole(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) {
+	a.write(w)
+}
+
+func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // what is unsent is dropped, and the peer gets a RST instead of a FIN
+	}
+	_ = conn.Close()
+}
+
+func deliverStatus(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ answer) {
+	a := jsonAnswer(f.Status, map[string]string{"message": http.StatusText(f.Status)})
+	if f.RetryAfter != "" {
+		a.header.Set("Retry-After", f.RetryAfter)
+	}
+	a.write(w)
+}
+
+func deliverHalf(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) {
+	w.Header().Set("Content-Length", strconv.Itoa(max(len(a.body), 2)))
+	a.writeHeader(w)
+	_, _ = w.Write(a.body[:len(a.body)/2])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+func deliverGarbage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) {
+	answer{f.Status, a.header, []byte("<html><body>Bad\xffGateway {\"success\":true,</body>")}.write(w)
+}
+
+func deliverEmpty(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) {
+	answer{f.Status, a.header, nil}.write(w)
+}
+
+func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ answer) {
+	select {
+	case <-r.Context().Done():
+	case <-s.closing:
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func deliverRefusal(s *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) {
+	s.mu.Lock()
+	a := s.sim.maintenance()
+	s.mu.Unlock()
+	a.write(w)
+}

@@ -1,0 +1,176 @@
+package sandbox_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/sandbox"
+)
+
+func (w *world) paygrt(method, path string, pairs ...string) reply {
+	w.t.Helper()
+	body := ""
+	if method == "POST" {
+		body = form(pairs...)
+	}
+	return w.do(method, "/paygrt"+path, formHeader("api-key", sandbox.DefaultCredentials().Paygrt), body)
+}
+
+func (w *world) recharge(ref, sum, operator string) reply {
+	w.t.Helper()
+	return w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", ref, "recharge_number", "9988998899", "recharge_amount", sum, "operator_code", operator)
+}
+
+func TestPaygrtAnswersAreTheDocumentsByteForByte(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{PaygrtBalance: "12160.5"})
+
+	submitted := w.recharge("12345", "10", "AT")
+	require.Equal(t, compact(t, `{
+    "message": "Success",
+    "data": {
+        "api_ref_id": "12345",
+        "txn_id": "5001234",
+        "operator_id": "",
+        "recharge_number": "9988998899",
+        "recharge_amount": "10.00",
+        "recharge_status": "Pending",
+        "message": "Recharge Request Accepted",
+        "remaining_balance": "12150.50",
+        "status_code": "2"
+    },
+    "status": "0"
+}`), submitted.text)
+	require.Equal(t, "application/json; charset=utf-8", submitted.header.Get("Content-Type"))
+
+	require.NoError(t, w.Fund("paygrt", "", "INR", "120"))
+	require.Equal(t, compact(t, `{
+    "message": "Fail",
+    "data": {
+        "api_ref_id": "12346",
+        "txn_id": null,
+        "operator_id": null,
+        "recharge_number": null,
+        "recharge_amount": null,
+        "recharge_status": null,
+        "message": "Insufficient Merchant Balance",
+        "remaining_balance": "120.00",
+        "status_code": "1"
+    },
+    "status": "1"
+}`), w.recharge("12346", "399", "VF").text)
+
+	require.NoError(t, w.Drive("paygrt", "12345", "pay", ""))
+	state := w.paygrt("POST", "/v1/recharges/status/AB1234", "api_ref_id", "12345", "txn_date", "2026-03-02")
+	require.Regexp(t, `^{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5001234","operator_id":"PG\d{5}XYZ","recharge_status":"Success"},"status":"0"}$`, state.text)
+
+	require.NoError(t, w.Fund("paygrt", "", "", "0"))
+	balance := w.paygrt("GET", "/v1/merchants/AB1234/balance")
+	require.JSONEq(t, `{"message":"Success","data":{"merchant_id":"AB1234","merchant_name":"API Partner Demo","balance":"0.0000"},"status":"0"}`, balance.text)
+	require.Len(t, balance.text, 120, "the document's Content-Length")
+
+	operators := w.paygrt("GET", "/v1/operators/AB1234")
+	require.Equal(t, "0", operators.at(t, "status"))
+	require.Len(t, operators.at(t, "data"), 22)
+}
+
+func TestPaygrtRefusals(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{PaygrtMerchant: "AB1234"})
+	tests := map[string]struct {
+		got  reply
+		want string
+	}{
+		"an operator other than Airtel":      {w.recharge("r1", "10", "VF"), "Recharge Failed"},
+		"an operator that does not exist":    {w.recharge("r2", "10", "ZZ"), "Invalid Operator Code"},
+		"an amount that is none":             {w.recharge("r3", "ten", "AT"), "Invalid Recharge Amount"},
+		"an amount below a paisa":            {w.recharge("r4", "0.001", "AT"), "Invalid Recharge Amount"},
+		"a missing field":                    {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r5"), "Missing parameter recharge_number"},
+		"a number with letters":              {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r6", "recharge_number", "12x", "recharge_amount", "1", "operator_code", "AT"), "Invalid Recharge Number"},
+		"JSON where a form is asked for":     {w.do("POST", "/paygrt/v1/recharges/AB1234", jsonHeader("api-key", sandbox.DefaultCredentials().Paygrt), `{"api_ref_id":"r7"}`), "Missing parameter api_ref_id"},
+		"an amount above the balance by .01": {w.recharge("r8", "100000.01", "AT"), "Insufficient Merchant Balance"},
+	}
+	for name, tt := range tests {
+		require.Equal(t, 200, tt.got.status, name)
+		require.Equal(t, "1", tt.got.at(t, "status"), name)
+		require.Equal(t, "1", tt.got.at(t, "data", "status_code"), name)
+		require.Equal(t, tt.want, tt.got.at(t, "data", "message"), name)
+		require.Nil(t, tt.got.at(t, "data", "txn_id"), name)
+		require.Equal(t, "100000.00", tt.got.at(t, "data", "remaining_balance"), name)
+	}
+	for name, got := range map[string]reply{
+		"a wrong key":      w.do("GET", "/paygrt/v1/operators/AB1234", formHeader("api-key", "wrong"), ""),
+		"no key":           w.do("GET", "/paygrt/v1/operators/AB1234", nil, ""),
+		"a wrong merchant": w.paygrt("GET", "/v1/operators/XY9"),
+	} {
+		require.Equal(t, 200, got.status, name)
+		require.Equal(t, "Invalid API Key", got.at(t, "message"), name)
+		require.Equal(t, "1", got.at(t, "status"), name)
+	}
+	require.Empty(t, w.Ledger("paygrt"), "nothing was booked")
+}
+
+func TestPaygrtBalanceAddsUp(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{PaygrtBalance: "100"})
+	balance := func() any { return w.paygrt("GET", "/v1/merchants/AB1234/balance").at(t, "data", "balance") }
+	w.recharge("a", "10.50", "AT")
+	require.Equal(t, "89.5000", balance())
+	require.NoError(t, w.Drive("paygrt", "a", "decline", ""))
+	require.Equal(t, "100.0000", balance(), "a failed recharge is paid back")
+	require.False(t, w.Ledger("paygrt")[0].MovedMoney)
+	require.NoError(t, w.Drive("paygrt", "a", "pay", ""), "late news may contradict")
+	require.Equal(t, "89.5000", balance())
+	require.True(t, w.Ledger("paygrt")[0].MovedMoney)
+	require.ErrorIs(t, w.Drive("paygrt", "a", "pay", ""), sandbox.ErrRefused)
+}
+
+func TestPaygrtBooksARepeatedReferenceTwice(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	for i := range 2 {
+		require.Equal(t, strconv.Itoa(5001234+i), w.recharge("same", "5", "AT").at(t, "data", "txn_id"))
+	}
+	list := w.Ledger("paygrt")
+	require.Len(t, list, 2)
+	require.Equal(t, 2, list[0].Times)
+	require.Equal(t, "99990.0000", w.paygrt("GET", "/v1/merchants/AB1234/balance").at(t, "data", "balance"))
+}
+
+func TestPaygrtStatusIsAskedByIndianDate(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	w.clock.Set("2026-03-02T19:00:00Z") // half past midnight in India
+	w.recharge("late", "5", "AT")
+	ask := func(date string) reply {
+		return w.paygrt("POST", "/v1/recharges/status/AB1234", "api_ref_id", "late", "txn_date", date)
+	}
+	require.Equal(t, "Pending", ask("2026-03-03").at(t, "data", "recharge_status"))
+	missing := ask("2026-03-02")
+	require.Equal(t, "1", missing.at(t, "status"))
+	require.Nil(t, missing.at(t, "data", "recharge_status"))
+	require.Equal(t, "Invalid txn_date", ask("03/03/2026").at(t, "message"))
+}
+
+func TestPaygrtCanSucceedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{PaygrtImmediate: true})
+	got := w.recharge("now", "5", "AT")
+	require.Equal(t, "Success", got.at(t, "data", "recharge_status"))
+	require.Equal(t, "0", got.at(t, "data", "status_code"))
+	require.NotEmpty(t, got.at(t, "data", "operator_id"))
+}
+
+func TestPaygrtCallsBackByQuery(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	in := receive(t)
+	require.NoError(t, w.Report("paygrt", sandbox.Callback{URL: in.url + "?k=v"}))
+	w.recharge("cb", "5", "AT")
+	require.NoError(t, w.Drive("paygrt", "5001234", "decline", ""))
+	r, _ := in.next(t)
+	require.Equal(t, "GET", r.Method)
+	require.Equal(t, "k=v&api_ref_id=cb&operator_id=&recharge_status=Fail&txn_id=5001234", r.URL.RawQuery)
+}
