@@ -61,12 +61,9 @@ func (d Document) Check(accounts []string) error {
 				report(amount.At, "add currency beside it: 1000 JPY is not 1000 BTC", "an amount is bounded without a currency")
 			}
 		}
-		for _, earlier := range d.Rules[:i] {
-			if earlier.covers(rule) {
-				report(rule.At, "move it up, narrow the other, or remove it",
-					"no payment reaches rule %q: every one that it matches is taken by rule %q at %s", rule.Name, earlier.Name, earlier.At)
-				break
-			}
+		if earlier, ok := d.covering(i); ok {
+			report(rule.At, "move it up, narrow the other, or remove it",
+				"no payment reaches rule %q: every one that it matches is taken by rule %q at %s", rule.Name, earlier.Name, earlier.At)
 		}
 	}
 	return errors.Join(problems...)
@@ -101,7 +98,7 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 
 func (m Match) condition() condition {
 	if m.Key == amountKey {
-		return amountRange(m.Min, m.Max)
+		return m.bounds
 	}
 	field, _ := fieldByKey(m.Key)
 	return valueIn{field: field, values: m.texts()}
@@ -144,26 +141,40 @@ func (r Rule) repeatedProviders() []Share {
 	})
 }
 
-// covers tells that whatever other matches, r matches: each of r's conditions is met by one of other's.
-func (r Rule) covers(other Rule) bool {
+// covering is the first rule before the i-th that takes every payment from it.
+func (d Document) covering(i int) (Rule, bool) {
+	for earlier := range i {
+		if d.Rules[earlier].covers(&d.Rules[i]) {
+			return d.Rules[earlier], true
+		}
+	}
+	return Rule{}, false
+}
+
+// covers tells that whatever other matches, r matches: each of r's conditions is met by one of other's. It runs for every
+// two rules of a file, hence the pointers.
+func (r *Rule) covers(other *Rule) bool {
 	if r.malformed || other.malformed {
 		return false
 	}
-	for _, wide := range r.When {
-		narrow, ok := other.match(wide.Key)
-		if !ok || !wide.covers(narrow) {
+	for i := range r.When {
+		narrow := slices.IndexFunc(other.When, func(m Match) bool { return m.Key == r.When[i].Key })
+		if narrow < 0 || !r.When[i].covers(&other.When[narrow]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (m Match) covers(narrow Match) bool {
+func (m *Match) covers(narrow *Match) bool {
 	if m.Key == amountKey {
-		return amountRange(m.Min, m.Max).covers(amountRange(narrow.Min, narrow.Max))
+		return m.bounds.covers(narrow.bounds)
 	}
-	texts := m.texts()
-	return !slices.ContainsFunc(narrow.texts(), func(v string) bool { return !slices.Contains(texts, v) })
+	return !slices.ContainsFunc(narrow.Values, func(v Value) bool { return !m.lists(v.Text) })
+}
+
+func (m *Match) lists(text string) bool {
+	return slices.ContainsFunc(m.Values, func(v Value) bool { return v.Text == text })
 }
 
 // checkCapability finds what can never come to anything: a provider that takes no payment of this rule, and a value that
@@ -218,8 +229,7 @@ func (r Rule) fitsBounds(flow *abi.Flow) bool {
 	}
 	currency, _ := r.match("currency")
 	return slices.ContainsFunc(currency.texts(), func(c string) bool {
-		within := boundOf(flow, c)
-		return within.overlaps(amountRange(amount.Min, amount.Max))
+		return boundOf(flow, c).overlaps(amount.bounds)
 	})
 }
 
@@ -271,6 +281,10 @@ func amountRange(low, high string) span {
 		s.max = d
 	}
 	return s
+}
+
+func (s span) isEmpty() bool {
+	return s.min != nil && s.max != nil && s.min.Cmp(s.max) > 0
 }
 
 func (s span) covers(narrow span) bool {

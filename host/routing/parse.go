@@ -160,9 +160,8 @@ func (r *reader) amount(key, node *yaml.Node) Match {
 			match.Max = text
 		}
 	})
-	low, hasLow := parseAmount(match.Min)
-	high, hasHigh := parseAmount(match.Max)
-	if hasLow && hasHigh && low.Cmp(high) > 0 {
+	match.bounds = amountRange(match.Min, match.Max)
+	if match.bounds.isEmpty() {
 		r.report(node, fmt.Sprintf("no amount is at least %s and at most %s", match.Min, match.Max), "swap min and max")
 	}
 	return match

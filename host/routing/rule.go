@@ -46,6 +46,9 @@ type Match struct {
 	// Min and Max bound "amount", both ends included, as decimal texts; an empty end is open.
 	Min, Max string
 	At       Position
+
+	// bounds are Min and Max as numbers.
+	bounds span
 }
 
 // Value is a text in the file.
