@@ -1,0 +1,72 @@
+package main
+
+import (
+	"strconv"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// answer is a response that says success, with what it holds.
+type answer struct {
+	jsontext.Value
+	raw []byte
+}
+
+// readAnswer reads PayGram's flat envelope. Whatever is not a success ends the call with the step that it returns.
+func readAnswer(response *abi.HttpResponse) (answer, *abi.Step) {
+	switch status := response.GetStatus(); status {
+	case 200:
+	case 401, 403, 429:
+		return answer{}, guest.Rejected(strconv.Itoa(int(status)), "HTTP status "+strconv.Itoa(int(status)))
+	default:
+		return answer{}, guest.Unreadable("HTTP status " + strconv.Itoa(int(status)))
+	}
+	value, err := jsontext.Parse(response.GetBody())
+	if err != nil || !value.IsObject() {
+		return answer{}, guest.Unreadable("the body is not a JSON object")
+	}
+	success := value.Get("success")
+	switch {
+	case success.IsString():
+		return answer{}, guest.Unreadable("success is a string")
+	case success.Text() == "false":
+		return answer{}, refusal(value)
+	case success.Text() != "true":
+		return answer{}, guest.Unreadable("success is missing")
+	case failureCode(value) != "":
+		return answer{}, guest.Unreadable("success, and yet response code " + failureCode(value))
+	}
+	return answer{Value: value, raw: response.GetBody()}, nil
+}
+
+// refusal reads success false. PayGram's older answers have a text alone; newer ones a code beside it.
+func refusal(value jsontext.Value) *abi.Step {
+	message := value.Text("message")
+	switch code := failureCode(value); {
+	case message == invalidToken:
+		return guest.Rejected(invalidToken, message)
+	case code != "":
+		return guest.Rejected(code, message)
+	case message != "":
+		return guest.Rejected(message, message)
+	}
+	return guest.Unreadable("success is false, without a code or a message")
+}
+
+// failureCode is responseCode, which for a short time was in type; empty where there is none, or it says that all is well.
+func failureCode(value jsontext.Value) string {
+	for _, member := range []string{"responseCode", "type"} {
+		switch code := value.Text(member); code {
+		case codeGeneric, codeUpdating, codeDuplicate, codeAuth, codeNotFound, codeNoFunds:
+			return code
+		case "", "0", "200":
+		default:
+			if member == "responseCode" {
+				return code
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+
+	"payrouter/abi/jsontext"
+)
+
+// currencies has PayGram's number of each currency by its place; an empty place is a number that PayGram does not use.
+//
+//nolint:gochecknoglobals // a table
+var currencies = [...]string{
+	1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY", 13: "PHP",
+	14: "VND", 15: "GBP", 16: "BNB", 17: "TRX", 18: "USDC", 19: "FTN",
+}
+
+// currencyNumber is 0 for a currency that PayGram does not have.
+func currencyNumber(code string) int {
+	if code == "" {
+		return 0
+	}
+	return max(slices.Index(currencies[:], code), 0)
+}
+
+func currencyCodes() []string {
+	return slices.DeleteFunc(slices.Clone(currencies[:]), func(code string) bool { return code == "" })
+}
+
+// currencyOf is the currency that an answer's currencyCode stands for; empty where it is missing or not known.
+func currencyOf(value jsontext.Value) string {
+	number, err := strconv.Atoi(value.Text("currencyCode"))
+	if err != nil || number < 0 || number >= len(currencies) {
+		return ""
+	}
+	return currencies[number]
+}

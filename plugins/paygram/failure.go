@@ -1,0 +1,58 @@
+package main
+
+import (
+	abi "payrouter/abi/v1"
+)
+
+// PayGram's failures: one text from before there were codes, and the codes.
+const (
+	invalidToken  = "Invalid Token"
+	codeGeneric   = "500"
+	codeUpdating  = "550"
+	codeDuplicate = "551"
+	codeAuth      = "552"
+	codeNotFound  = "553"
+	codeNoFunds   = "554"
+)
+
+// noInvoice stands for an empty list of invoices.
+const noInvoice = "no invoice"
+
+// Where the failures are known from.
+const (
+	document   = "API document, RedeemInvoice, server response"
+	codesOfAPI = "vendor's published response codes"
+)
+
+func failures() []*abi.FailureRule {
+	soft, hard := abi.Meaning_MEANING_DECLINED_SOFT, abi.Meaning_MEANING_DECLINED_HARD
+	refused, fault := abi.Meaning_MEANING_REFUSED, abi.Meaning_MEANING_FAULT
+	duplicate, notFound := abi.Meaning_MEANING_DUPLICATE, abi.Meaning_MEANING_NOT_FOUND
+	return []*abi.FailureRule{
+		rule("", invalidToken, soft, "authentication_failed", document),
+		rule("", codeAuth, soft, "authentication_failed", codesOfAPI),
+		rule("", codeGeneric, fault, "provider_error", codesOfAPI),
+		rule("", codeDuplicate, duplicate, "duplicate", codesOfAPI),
+		rule("", codeNoFunds, soft, "insufficient_funds", codesOfAPI),
+		// While the server is updating nothing is taken; but where money moves, that is not said clearly enough.
+		rule(redeemInvoice, codeUpdating, fault, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"),
+		rule(payInvoice, codeUpdating, fault, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"),
+		rule("", codeUpdating, refused, "provider_unavailable", codesOfAPI),
+		rule(invoiceInfo, codeNotFound, notFound, "not_found", codesOfAPI),
+		rule(getInvoices, codeNotFound, notFound, "not_found", codesOfAPI),
+		rule(redeemInvoice, codeNotFound, notFound, "not_found", codesOfAPI),
+		rule(payInvoice, codeNotFound, notFound, "not_found", codesOfAPI),
+		rule("", noInvoice, notFound, "not_found", "GetInvoices: an empty list"),
+		// The payer may have had the invoice in hand: what became of it is no reason to ask another provider.
+		rule("", failedCode("5"), hard, "provider_error", "vendor's published invoice statuses: error"),
+		rule("", failedCode("7"), hard, "declined", "vendor's published invoice statuses: denied"),
+		{HttpStatus: 401, Meaning: soft, Code: "authentication_failed", Source: "RFC 9110: not applied for want of credentials"},
+		{HttpStatus: 403, Meaning: soft, Code: "authentication_failed", Source: "RFC 9110: refused for its credentials"},
+		{HttpStatus: 429, Meaning: refused, Code: "rate_limited", Source: "RFC 6585"},
+	}
+}
+
+// rule is for an answer with HTTP 200: PayGram's failures have no other.
+func rule(operation, code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
+	return &abi.FailureRule{Operation: operation, HttpStatus: 200, ProviderCode: code, Meaning: meaning, Code: canonical, Source: source}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// invoice is PayGram's invoice as every answer about one has it.
+type invoice struct {
+	code, state, amount, fee, currency, callbackData, payURL string
+	paid, redeemed                                           bool
+}
+
+// readInvoice reads an invoice; why says what is missing or wrong, and is empty where it is whole.
+func readInvoice(value jsontext.Value) (i invoice, why string) {
+	amount, isAmount := value.Decimal("amount")
+	fee, _ := value.Decimal("expectedFee")
+	i = invoice{
+		code: value.Text("invoiceCode"), state: value.Text("status"), amount: amount, fee: fee, currency: currencyOf(value),
+		callbackData: value.Text("callbackData"), payURL: value.Text("payUrl"),
+		paid: value.Bool("isPaid"), redeemed: value.Bool("isRedeemed"),
+	}
+	switch {
+	case !isCode(i.code):
+		return i, "invoiceCode is missing"
+	case i.currency == "":
+		return i, "currencyCode is missing, or not known"
+	case i.state == "":
+		return i, "status is missing"
+	case !isAmount:
+		return i, "amount is missing"
+	case !isBool(value.Get("isPaid")) || !isBool(value.Get("isRedeemed")):
+		return i, "isPaid or isRedeemed is missing"
+	}
+	return i, ""
+}
+
+func isBool(value jsontext.Value) bool {
+	return !value.IsString() && (value.Text() == "true" || value.Text() == "false")
+}
+
+// isCode allows what an invoice's code is made of: a UUID, or a short code with dashes.
+func isCode(code string) bool {
+	return code != "" && len(code) <= 64 && strings.IndexFunc(code, func(c rune) bool {
+		return c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	}) < 0
+}
+
+// outcome is what an invoice means, for a payment under our reference; the reference may be empty where it is not known.
+// An invoice that is not the one asked for makes the answer unreadable, and why says so.
+func (i invoice) outcome(t *task, reference string) (outcome *abi.Outcome, why string) {
+	if why := i.differs(t, reference); why != "" {
+		return nil, why
+	}
+	status, alert := statusOf(i.state, i.paid, i.redeemed)
+	outcome = guest.Accepted(status, i.code)
+	outcome.Alert = alert
+	outcome.Amount = guest.Money(i.amount, i.currency)
+	outcome.Fee = guest.Money(i.fee, i.currency)
+	outcome.EchoedReference = i.callbackData
+	if i.paid {
+		outcome.Received = outcome.GetAmount()
+	}
+	if status == abi.Status_STATUS_FAILED {
+		outcome.Failure = &abi.Failure{ProviderCode: failedCode(i.state), Message: "the invoice has status " + i.state}
+	}
+	return outcome, ""
+}
+
+func (i invoice) differs(t *task, reference string) string {
+	if t.native() {
+		return ""
+	}
+	if asked := t.GetProviderReference(); asked != "" && !strings.EqualFold(asked, i.code) {
+		return "it is about another invoice"
+	}
+	if reference != "" && i.callbackData != "" && i.callbackData != reference {
+		return "it has another callbackData than ours"
+	}
+	if i.currency != t.GetPayment().GetCurrency() || !equal(i.amount, t.GetPayment().GetAmount()) {
+		return "it is for " + i.amount + " " + i.currency
+	}
+	return ""
+}
+
+func equal(a, b string) bool {
+	left, leftErr := decimal.Parse(a)
+	right, rightErr := decimal.Parse(b)
+	return leftErr == nil && rightErr == nil && left.Cmp(right) == 0
+}
+
+// action tells the payer how to pay: on the invoice's page where it has one, else by its code in the app.
+func (i invoice) action() *abi.NextAction {
+	if strings.HasPrefix(i.payURL, "https://") || strings.HasPrefix(i.payURL, "http://") {
+		return guest.RedirectTo(i.payURL)
+	}
+	return guest.Instruct("Pay the invoice "+i.code+" in the PayGram app.", guest.Money(i.amount, i.currency), "")
+}
+
+// finish is the step for an answer that holds an invoice.
+func finish(t *task, a answer, reference string, payable bool) *abi.Step {
+	i, why := readInvoice(a.Value)
+	if why != "" {
+		return guest.Unreadable("the invoice: " + why)
+	}
+	outcome, why := i.outcome(t, reference)
+	if why != "" {
+		return guest.Unreadable("the invoice: " + why)
+	}
+	if payable && outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
+		outcome.NextAction = i.action()
+	}
+	if t.native() {
+		outcome.Output = a.raw
+	}
+	return guest.Done(outcome)
+}
+
+// prepareIssue asks for an invoice. Our reference travels in callbackData, the one field that PayGram gives back.
+func prepareIssue(t *task) *abi.Step {
+	if t.native() {
+		return issueNative(t)
+	}
+	payment := t.GetPayment()
+	number := currencyNumber(payment.GetCurrency())
+	if number == 0 {
+		return guest.Reject("unsupported", "/currency", "PayGram has no "+payment.GetCurrency())
+	}
+	if sum, err := decimal.Parse(payment.GetAmount()); err != nil || sum.Sign() <= 0 {
+		return guest.Reject("invalid_request", "/amount", "an invoice needs a positive amount")
+	}
+	if payment.GetKind() != abi.Kind_KIND_COLLECT {
+		return guest.Reject("unsupported", "/kind", "PayGram's invoices collect")
+	}
+	body := t.body().Number("currencyCode", strconv.Itoa(number)).Number("amount", payment.GetAmount()).
+		String("callbackData", t.GetReference()).Number("merchantType", t.merchantType)
+	return post(issueInvoice, body).Send(nil)
+}
+
+func issueNative(t *task) *abi.Step {
+	sum, isSum := t.input.Decimal("amount")
+	switch {
+	case t.input.Text("currencyCode") == "":
+		return missing("currencyCode")
+	case !isSum:
+		return missing("amount")
+	}
+	reference, kind := t.input.Text("callbackData"), t.input.Text("merchantType")
+	if reference == "" {
+		reference = t.GetReference()
+	}
+	if kind == "" {
+		kind = t.merchantType
+	}
+	body := t.body().Number("currencyCode", t.input.Text("currencyCode")).Number("amount", sum).
+		String("callbackData", reference).Number("merchantType", kind)
+	return post(issueInvoice, body).Send(nil)
+}
+
+func interpretIssue(t *task, _ []byte, a answer) *abi.Step {
+	return finish(t, a, t.GetReference(), true)
+}

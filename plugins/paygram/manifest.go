@@ -1,0 +1,169 @@
+package main
+
+import (
+	abi "payrouter/abi/v1"
+)
+
+// The operations, by PayGram's names for its methods.
+const (
+	issueInvoice  = "IssueInvoice"
+	invoiceInfo   = "InvoiceInfo"
+	getInvoices   = "GetInvoices"
+	redeemInvoice = "RedeemInvoice"
+	payInvoice    = "PayInvoice"
+)
+
+// The form of our reference, which travels in callbackData: PayGram takes any text; this is 134 bits of it.
+const (
+	referenceAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
+	referenceLength   = 26
+)
+
+// settleAfter is how long, in milliseconds, GetInvoices may miss an invoice that was just asked for. PayGram says nothing
+// of it; its dates show invoices within a second, and this is generous.
+const settleAfter = 60 * 1000
+
+func manifest() *abi.Manifest {
+	return &abi.Manifest{
+		Name:           "paygram",
+		Version:        "1.0.0",
+		Title:          "PayGram",
+		BaseUrl:        "https://api.pay-gram.org",
+		Secrets:        []*abi.Secret{{Name: token, Summary: "The client's API token, a UUID."}},
+		SettingsSchema: settingsSchema,
+		Flows: []*abi.Flow{{
+			Kind:       abi.Kind_KIND_COLLECT,
+			Currencies: currencyCodes(),
+			Actions: []*abi.Action{
+				{Role: abi.Role_ROLE_CREATE, Operation: issueInvoice},
+				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
+				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice},
+				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice},
+			},
+		}},
+		Operations: operations(),
+		Failures:   failures(),
+		Callback: &abi.CallbackForm{
+			Supported: true,
+			Summary:   "Set the callback's URL at PayGram once, with SetCallbackApi or SetUserInfo. What it says is confirmed by InvoiceInfo.",
+		},
+		MaxSteps: 1 + mostInvoices,
+	}
+}
+
+func operations() []*abi.Operation {
+	return []*abi.Operation{
+		{
+			Name: issueInvoice, Summary: "Issue an invoice that a payer settles in the PayGram app, fees included.",
+			// Nobody can pay an invoice whose code and page never left PayGram and the router.
+			Idempotency: abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
+			InputSchema: issueInput, OutputSchema: invoiceSchema,
+			Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true, SettleAfterMs: settleAfter, Reference: reference(),
+		},
+		{
+			Name: invoiceInfo, Summary: "Read an invoice, by its code or by our reference.",
+			Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
+			InputSchema: codeInput, OutputSchema: invoiceSchema,
+			Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true, FindsByReference: true,
+		},
+		{
+			Name: getInvoices, Summary: "List the invoices with a callbackData.",
+			Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
+			InputSchema: listInput, OutputSchema: listSchema,
+			Documented: abi.Documented_DOCUMENTED_NO, DeclineIsFinal: true,
+		},
+		{
+			Name: redeemInvoice, Summary: "Take in what a payer has paid on an invoice.",
+			// It moves money to the merchant's balance, and nothing says that a second one is harmless.
+			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE,
+			InputSchema: codeInput, OutputSchema: redeemSchema,
+			Documented: abi.Documented_DOCUMENTED_PARTIAL,
+		},
+		{
+			Name: payInvoice, Summary: "Pay an invoice from the balance of a PayGram user, named by user_cli_id.",
+			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: "client_unique", Reference: reference(),
+			InputSchema: payInput, OutputSchema: invoiceSchema,
+			Documented: abi.Documented_DOCUMENTED_FULL,
+		},
+	}
+}
+
+func reference() *abi.ReferenceForm {
+	return &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength}
+}
+
+const settingsSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "properties": {
+    "user_cli_id": {"type": "string", "minLength": 1, "description": "The PayGram user that invoices are issued for (userCliId)."},
+    "merchant_type": {"type": "integer", "minimum": 0, "maximum": 3, "default": 2,
+      "description": "Who issues: 0 unknown, 1 user, 2 business; the document's example sends 3."},
+    "client_unique": {"type": "boolean", "default": false,
+      "description": "True where this account honours clientUnique, so that a spending request may be sent again."}
+  },
+  "required": ["user_cli_id"],
+  "additionalProperties": false
+}`
+
+const issueInput = `{
+  "type": "object",
+  "properties": {
+    "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
+    "currencyCode": {"type": "integer", "minimum": 1, "description": "PayGram's number of the currency: 11 is PHPT."},
+    "amount": {"type": ["string", "number"], "description": "Fees included; a decimal, best as a string."},
+    "callbackData": {"type": "string"},
+    "merchantType": {"type": "integer", "minimum": 0, "maximum": 3}
+  },
+  "required": ["currencyCode", "amount"],
+  "additionalProperties": false
+}`
+
+const codeInput = `{
+  "type": "object",
+  "properties": {
+    "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
+    "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
+  },
+  "additionalProperties": false
+}`
+
+const listInput = `{
+  "type": "object",
+  "properties": {
+    "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
+    "callbackData": {"type": "string", "minLength": 1}
+  },
+  "required": ["callbackData"],
+  "additionalProperties": false
+}`
+
+const payInput = `{
+  "type": "object",
+  "properties": {
+    "user_cli_id": {"type": "string", "minLength": 1, "description": "Who pays: a PayGram user of this client, who has agreed to it."},
+    "userCliId": {"type": "string", "minLength": 1, "description": "The same, in PayGram's spelling."},
+    "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
+  },
+  "anyOf": [{"required": ["user_cli_id"]}, {"required": ["userCliId"]}],
+  "additionalProperties": false
+}`
+
+const text = `{"type": ["string", "null"]}`
+
+const invoiceMembers = `"invoiceCode": {"type": "string"}, "payUrl": ` + text + `, "status": {"type": "integer"}, "lastEventUtc": ` + text +
+	`, "createdUtc": ` + text + `, "amount": {"type": "number"}, "expectedFee": {"type": ["number", "null"]}, "callbackData": ` + text +
+	`, "currencyCode": {"type": "integer"}, "fromUser": ` + text + `, "toUser": ` + text + `, "originatingUser": ` + text +
+	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": {"type": "integer"}`
+
+const envelopeMembers = `"type": {"type": "integer"}, "success": {"const": true}, "responseCode": {"type": "integer"}`
+
+const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
+	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
+
+const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
+	`, "received": {"type": "number"}, "credited": {"type": "number"}, "fees": {"type": "number"}, "newBalance": {"type": "number"}` +
+	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
+
+const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": {"type": "string"}` +
+	`, "friendlyVoucherCode": ` + text + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`

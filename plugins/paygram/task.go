@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// token is the secret in every path.
+const token = "token"
+
+// task is a call with its settings and input read.
+type task struct {
+	*abi.Call
+	user         string
+	merchantType string
+	clientUnique bool
+	input        jsontext.Value
+}
+
+func newTask(call *abi.Call) (*task, error) {
+	settings, err := jsontext.Parse(call.GetSettings())
+	if err != nil {
+		return nil, guest.BadSettings("settings: %v", err)
+	}
+	t := &task{Call: call, user: settings.Text("user_cli_id"), merchantType: "2", clientUnique: settings.Bool("client_unique")}
+	if t.user == "" {
+		return nil, guest.BadSettings("user_cli_id: the PayGram user that invoices are issued for is missing")
+	}
+	if kind := settings.Text("merchant_type"); kind != "" {
+		t.merchantType = kind
+	}
+	if len(call.GetInput()) > 0 {
+		if t.input, err = jsontext.Parse(call.GetInput()); err != nil || !t.input.IsObject() {
+			return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "input: not a JSON object"}
+		}
+	}
+	return t, nil
+}
+
+// native tells a call of the operation by itself from one for a payment.
+func (t *task) native() bool {
+	return t.GetPayment() == nil
+}
+
+// body starts a method's body with the fields that all have, in the document's order.
+func (t *task) body() *jsontext.Object {
+	user := t.user
+	if named := t.input.Text("userCliId"); named != "" && t.native() {
+		user = named
+	}
+	return t.bodyAs(user)
+}
+
+func (t *task) bodyAs(user string) *jsontext.Object {
+	return jsontext.NewObject().Number("requestId", t.requestID()).String("userCliId", user)
+}
+
+// requestID is positive, and below 2^53 so that no reader on the way rounds it.
+func (t *task) requestID() string {
+	const exact = 1<<53 - 1
+	var first [8]byte
+	copy(first[:], t.GetSeed())
+	return strconv.FormatUint(max(binary.LittleEndian.Uint64(first[:])&exact, 1), 10)
+}
+
+func post(name string, body *jsontext.Object) *guest.Request {
+	return guest.NewRequest("POST", guest.Literal("/"), guest.Secret(token), guest.Literal("/"+name)).JSON(body.JSON())
+}
+
+// missing rejects a call that lacks a member of its input, or what stands for it in a payment's life.
+func missing(member string) *abi.Step {
+	return guest.Reject("invalid_request", "/"+member, member+" is missing")
+}
