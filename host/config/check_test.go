@@ -31,8 +31,8 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 			`routing.yaml:2:88: settings/wallets/1 does not serve the plugin: value must be one of 'btc', 'eth', 'bnb'`}},
 		{"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"), []string{
 			`routing.yaml:2:75: settings/client_unique does not serve the plugin: got number, want boolean`}},
-		{"settings where there are none", account("plugin: exchanger, base_url: https://x.example, secrets: {api_login: env:L, api_key: env:K}, settings: {x: 1}"), []string{
-			`routing.yaml:2:100: plugin "exchanger" has no settings: remove them`}},
+		{"settings where there are none", account("plugin: plain, settings: {x: 1}"), []string{
+			`routing.yaml:2:22: plugin "plain" has no settings: remove them`}},
 		{"a failure of an unknown operation", account("plugin: paygram, secrets: {token: env:T}, failures: [{operation: Issue, code: x, meaning: fault, as: x}]"), []string{
 			`routing.yaml:2:72: plugin "paygram" has no operation "Issue": there is none`}},
 		{"a rule that its providers cannot serve", "providers:\n  a: {plugin: paygram, secrets: {token: env:T}}\nrules: [{name: x, when: {kind: payout}, to: a}]", []string{

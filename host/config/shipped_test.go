@@ -28,25 +28,27 @@ func manifests() map[string]*abi.Manifest {
 		"paygram": {
 			BaseUrl:        "https://api.pay-gram.org",
 			Secrets:        []*abi.Secret{{Name: "token", Summary: "the API token"}},
-			SettingsSchema: object(`"client_unique": {"type": "boolean"}, "user_cli_id": {"type": "integer"}`),
+			SettingsSchema: object(`"client_unique": {"type": "boolean"}, "user_cli_id": {"type": "string"}`),
 			Flows:          collect("BTC", "ETH", "EUR", "USD", "USDT", "LTC", "CNY", "PHP", "VND", "GBP", "BNB", "TRX", "USDC"),
 		},
 		"cryptogram": {
-			BaseUrl: "https://cryptogram.vip/api/v1",
+			BaseUrl: "https://cryptogram.vip",
 			Secrets: []*abi.Secret{{Name: "token"}},
 			SettingsSchema: object(`"title": {"type": "string"},
 				"wallets": {"type": "array", "items": {"enum": ["btc", "eth", "bnb"]}}`),
-			Flows: collect("EUR", "USD"),
+			Flows: collect("EUR", "USD", "GBP", "PHP"),
 		},
 		"payplay": {
 			BaseUrl:        "https://api.payplay.io",
 			Secrets:        []*abi.Secret{{Name: "api_key"}, {Name: "webhook_token", Optional: true}},
 			SettingsSchema: object(`"slug": {"type": "string"}, "company_slug": {"type": "string"}`),
-			Flows:          collect(),
+			Flows: append(collect("EUR", "USD", "GBP", "SEK", "BTC", "ETH", "USDT", "USDC", "LTC", "TRX", "BNB"),
+				&abi.Flow{Kind: abi.Kind_KIND_PAYOUT, Currencies: []string{"BTC", "ETH", "USDT", "USDC"}}),
 		},
 		"exchanger": {
-			Secrets: []*abi.Secret{{Name: "api_login"}, {Name: "api_key"}},
-			Flows:   collect("BTC", "ETH", "USDT", "LTC", "TRX", "BNB"),
+			Secrets:        []*abi.Secret{{Name: "api_login"}, {Name: "api_key"}},
+			SettingsSchema: object(`"directions": {"type": "object"}`),
+			Flows:          collect(),
 		},
 		"paygrt": {
 			BaseUrl:        "https://api.paygrt.com",
@@ -55,6 +57,7 @@ func manifests() map[string]*abi.Manifest {
 			Flows:          []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"}, Countries: []string{"IN"}}},
 			Operations:     []*abi.Operation{{Name: "Recharge"}},
 		},
+		"plain": {BaseUrl: "https://api.plain.example", Flows: collect()},
 	}
 }
 
@@ -87,6 +90,7 @@ func TestShippedFileRoutesSensibly(t *testing.T) {
 		{routing.Facts{Amount: "900", Currency: "PHP", Country: "PH"}, "asia", []string{"paygram-asia"}},
 		{routing.Facts{Amount: "5000", Currency: "USDT"}, "tether-large", []string{"payplay"}},
 		{routing.Facts{Amount: "0.01", Currency: "BTC"}, "crypto", []string{"payplay", "paygram-eu"}},
+		{routing.Facts{Kind: "payout", Amount: "100", Currency: "USDT"}, "payout", []string{"payplay"}},
 		{routing.Facts{Amount: "10", Currency: "SEK"}, "default", []string{"payplay"}},
 	} {
 		d := rules.Decide(c.facts, nil)
