@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
@@ -51,30 +52,13 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			outcome := answer(row.operation, row.status, row.body)
-			rule := ruleFor(row.operation, row.status, outcome)
+			outcome := refused(row.operation, &abi.HttpResponse{Status: row.status, Body: []byte(row.body)}).GetDone()
+			var rule *abi.FailureRule
+			if outcome.GetVerdict() == abi.Verdict_VERDICT_REJECTED {
+				rule = check.Rule(manifest(), row.operation, row.status, outcome.GetFailure().GetProviderCode())
+			}
 			require.Equal(t, row.meaning, rule.GetMeaning())
 			require.Equal(t, row.code, rule.GetCode())
 		})
 	}
-}
-
-func answer(operation string, status uint32, body string) *abi.Outcome {
-	return refused(operation, &abi.HttpResponse{Status: status, Body: []byte(body)}).GetDone()
-}
-
-// ruleFor is the manifest's rule for a rejection, as the contract says that it is found; nil for anything else.
-func ruleFor(operation string, status uint32, outcome *abi.Outcome) *abi.FailureRule {
-	if outcome.GetVerdict() != abi.Verdict_VERDICT_REJECTED {
-		return nil
-	}
-	code := outcome.GetFailure().GetProviderCode()
-	for _, rule := range failureRules() {
-		if (rule.GetOperation() == "" || rule.GetOperation() == operation) &&
-			(rule.GetHttpStatus() == 0 || rule.GetHttpStatus() == status) &&
-			(rule.GetProviderCode() == "" && rule.GetHttpStatus() != 0 || rule.GetProviderCode() == code) {
-			return rule
-		}
-	}
-	return nil
 }

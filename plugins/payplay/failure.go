@@ -1,0 +1,136 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// PayPlay's document has no errors. They are those of WhitePay, whose software it runs on.
+const (
+	sourceWhitePay = "WhitePay's documentation of the same software: errors"
+	sourceInferred = "inferred: Laravel's error responses, of which WhitePay's are"
+	sourceStatuses = "document: Order Statuses List; transactions' from WhitePay's documentation"
+	sourceFilter   = "document: Show Orders List, filter external_order_id"
+)
+
+// pageNotFound is the text that a wrong slug or key is answered with, too: it does not say that an object is absent.
+const pageNotFound = "Page not found"
+
+// codePageNotFound stands for that text.
+const codePageNotFound = "page_not_found"
+
+// fieldRule is a field that a request may fail by.
+type fieldRule struct {
+	field   string
+	meaning abi.Meaning
+	code    string
+}
+
+// checked are the fields of each operation, in the order in which one is named where several failed. Ours come first: a
+// reference that is refused may be one that is taken, and then the original has to be looked up.
+var checked = map[string][]fieldRule{
+	createOrder: {
+		{"external_order_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
+		{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
+		{"currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+		{"successful_link", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+		{"failure_link", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	},
+	withdraw: {
+		{"external_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
+		{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
+		{"currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+		{"network", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+		{"wallet", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
+		{"memo", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
+		{"comment", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	},
+}
+
+// finders are the operations that read one object, for which a 404 says that it is not there.
+var finders = []string{showOrder, showTransaction}
+
+// failureRules gives each refusal its meaning.
+func failureRules() []*abi.FailureRule {
+	rules := []*abi.FailureRule{
+		{HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: sourceWhitePay},
+		{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: sourceInferred},
+		{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: sourceInferred},
+		{HttpStatus: 200, ProviderCode: noSuchReference, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: sourceFilter},
+		{ProviderCode: "DECLINED", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: sourceStatuses},
+	}
+	for _, operation := range []string{createOrder, withdraw} {
+		rules = append(rules, &abi.FailureRule{
+			Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceWhitePay,
+		})
+		for _, one := range checked[operation] {
+			rules = append(rules, &abi.FailureRule{
+				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code, Source: sourceWhitePay,
+			})
+		}
+	}
+	for _, operation := range finders {
+		rules = append(rules,
+			&abi.FailureRule{
+				Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
+				Code: "authentication_failed", Source: sourceWhitePay,
+			},
+			&abi.FailureRule{
+				Operation: operation, HttpStatus: 404, ProviderCode: "404", Meaning: abi.Meaning_MEANING_NOT_FOUND,
+				Code: "not_found", Source: sourceWhitePay,
+			})
+	}
+	return rules
+}
+
+// refused reads an answer that is not a success. Only a refusal in PayPlay's own words counts: the same status from
+// something in front of it says nothing of what became of the request. 429 alone speaks for itself.
+func refused(operation string, response *abi.HttpResponse) *abi.Step {
+	status := strconv.FormatUint(uint64(response.GetStatus()), 10)
+	body, err := jsontext.Parse(response.GetBody())
+	message := body.Text("message")
+	switch {
+	case response.GetStatus() == 429:
+		return guest.Rejected(status, cmp.Or(message, "too many requests"))
+	case err != nil || message == "":
+		return guest.Unreadable("HTTP " + status + " without an error of PayPlay's")
+	case response.GetStatus() == 401, response.GetStatus() == 403:
+		return guest.Rejected(status, message)
+	case response.GetStatus() == 404:
+		return absent(operation, message)
+	case response.GetStatus() == 422:
+		return invalid(operation, body, message)
+	default:
+		return guest.Unreadable("HTTP " + status)
+	}
+}
+
+func absent(operation, message string) *abi.Step {
+	_, creates := checked[operation]
+	finds := slices.Contains(finders, operation)
+	switch {
+	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound) && (creates || finds):
+		return guest.Rejected(codePageNotFound, message)
+	case finds:
+		return guest.Rejected("404", message)
+	default:
+		return guest.Unreadable("HTTP 404")
+	}
+}
+
+// invalid is a refusal of the request's fields, coded by the first of them.
+func invalid(operation string, body jsontext.Value, message string) *abi.Step {
+	for _, one := range checked[operation] {
+		if body.Get("errors", one.field).Exists() {
+			return guest.Rejected(one.field, message)
+		}
+	}
+	return guest.Unreadable("HTTP 422 for a field that was not sent")
+}

@@ -1,0 +1,85 @@
+// Command payplay is the plugin for PayPlay, where a payer settles an order in a cryptocurrency on a hosted page, and a
+// merchant withdraws coins. It hides PayPlay's private API: its orders and transactions, their statuses, its refusals.
+package main
+
+import (
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+)
+
+func init() { guest.Register(connector{}) }
+
+func main() {}
+
+type connector struct{}
+
+// The operations. Those that PayPlay's document has are named after its headings.
+const (
+	createOrder       = "CreateCryptoOrder"
+	completeOrder     = "CompleteCryptoOrder"
+	showOrder         = "ShowOrderDetails"
+	showOrders        = "ShowOrdersList"
+	showOrderStatuses = "OrderStatusesList"
+	showTransaction   = "ShowTransactionDetails"
+	getRates          = "Rates"
+	getExchangeRate   = "ExchangeRates"
+	withdraw          = "Withdrawal"
+)
+
+// operation is how a call becomes a request, and an answer of PayPlay's (HTTP 200 or 201) the next step.
+type operation struct {
+	prepare   func(call *abi.Call, account settings) *abi.Step
+	interpret func(call *abi.Call, account settings, state []byte, body []byte) *abi.Step
+}
+
+var operations = map[string]operation{
+	createOrder:       {prepareCreate, interpretCreated},
+	completeOrder:     {prepareComplete, interpretOrder},
+	showOrder:         {prepareShowOrder, interpretShownOrder},
+	showOrders:        {prepareShowOrders, interpretOrders},
+	showOrderStatuses: {prepareOrderStatuses, interpretOrderStatuses},
+	showTransaction:   {prepareShowTransaction, interpretShownTransaction},
+	getRates:          {prepareRates, interpretRates},
+	getExchangeRate:   {prepareExchangeRate, interpretExchangeRate},
+	withdraw:          {prepareWithdraw, interpretWithdrawn},
+}
+
+func (connector) Describe() *abi.Manifest {
+	return manifest()
+}
+
+func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
+	chosen, account, err := chosen(call)
+	if err != nil {
+		return nil, err
+	}
+	return chosen.prepare(call, account), nil
+}
+
+func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
+	chosen, account, err := chosen(call)
+	if err != nil {
+		return nil, err
+	}
+	if response.GetStatus() != 200 && response.GetStatus() != 201 {
+		return refused(call.GetOperation(), response), nil
+	}
+	return chosen.interpret(call, account, state, response.GetBody()), nil
+}
+
+func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {
+	account, err := readSettings(callback.GetSettings())
+	if err != nil {
+		return nil, err
+	}
+	return receive(callback, account), nil
+}
+
+func chosen(call *abi.Call) (operation, settings, error) {
+	found, known := operations[call.GetOperation()]
+	if !known {
+		return operation{}, settings{}, guest.UnknownOperation(call.GetOperation())
+	}
+	account, err := readSettings(call.GetSettings())
+	return found, account, err
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"cmp"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+)
+
+// settings is an account's settings, defaults filled in.
+type settings struct {
+	// slug names the payment page that orders are made on.
+	slug string
+	// companySlug names the company that withdrawals are made for; empty where the account makes none.
+	companySlug    string
+	successfulLink string
+	failureLink    string
+	// orderSecret is the secret that orders' webhooks are signed with.
+	orderSecret string
+}
+
+const settingsSchema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["slug"],
+  "properties": {
+    "slug": {"type": "string", "minLength": 1, "description": "The payment page's unique name, from its settings in PayPlay's CRM.", "examples": ["shop"]},
+    "company_slug": {"type": "string", "minLength": 1, "description": "The company's unique name. Payouts need it."},
+    "successful_link": {"type": "string", "pattern": "^https?://", "description": "Where the payer goes after payment, where the payment has no return_url."},
+    "failure_link": {"type": "string", "pattern": "^https?://", "description": "Where the payer goes after a failure, where the payment has no return_url."},
+    "order_webhook_token": {"enum": ["page", "general"], "default": "page", "description": "Which token signs the webhooks about orders: the payment page's own (secret page_webhook_token), or the general one (secret webhook_token)."}
+  }
+}`
+
+// The secrets that the manifest declares.
+const (
+	secretKey         = "api_key"
+	secretWebhook     = "webhook_token"
+	secretPageWebhook = "page_webhook_token"
+)
+
+// signers has the secret behind each value of order_webhook_token.
+var signers = map[string]string{
+	"page":    secretPageWebhook,
+	"general": secretWebhook,
+}
+
+func readSettings(data []byte) (settings, error) {
+	from, err := jsontext.Parse(data)
+	if err != nil || !from.IsObject() {
+		return settings{}, guest.BadSettings("settings are not a JSON object")
+	}
+	account := settings{
+		slug:           from.Text("slug"),
+		companySlug:    from.Text("company_slug"),
+		successfulLink: from.Text("successful_link"),
+		failureLink:    from.Text("failure_link"),
+		orderSecret:    signers[cmp.Or(from.Text("order_webhook_token"), "page")],
+	}
+	if account.slug == "" {
+		return settings{}, guest.BadSettings("slug: the payment page's name is wanted")
+	}
+	if account.orderSecret == "" {
+		return settings{}, guest.BadSettings("order_webhook_token: page or general is wanted")
+	}
+	return account, nil
+}
