@@ -1,0 +1,44 @@
+# Everything that is built, run and checked. "make" alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PLUGINS := paygram cryptogram payplay exchanger paygrt
+MODULES := $(PLUGINS:%=build/plugins/%.wasm)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+BUF := go tool -modfile=tools/buf/go.mod buf
+
+.PHONY: help run test plugins build generate lint bench clean FORCE
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build plugins ## start the router beside simulated providers, and print a curl line that works
+	@exec build/router serve --sandbox --data build/data
+
+test: ## run every test
+	go test ./...
+
+plugins: $(MODULES) ## build the five plugins to build/plugins/*.wasm
+
+build/plugins/%.wasm: FORCE
+	@mkdir -p build/plugins
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared $(GOFLAGS_BUILD) -o $@ ./plugins/$*
+
+build: ## build the router to build/router
+	@mkdir -p build
+	go build $(GOFLAGS_BUILD) -o build/router ./cmd/router
+
+generate: ## generate the contract's Go code and the OpenAPI document
+	$(BUF) generate
+	go run ./cmd/router openapi > docs/openapi.json
+
+lint: ## format check, vet and linters
+	$(LINT) run ./...
+
+bench: ## print the figures of docs/performance.md
+	cd bench && go test -run '^$$' -bench . -benchtime 2s ./...
+
+clean: ## remove what was built
+	rm -rf build

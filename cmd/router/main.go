@@ -1,0 +1,64 @@
+// Command router takes payments over HTTP and routes each to a provider.
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the Makefile.
+var version = "dev" //nolint:gochecknoglobals // -ldflags -X needs a variable
+
+type cli struct {
+	Serve   serveCommand   `cmd:"" help:"Take payments over HTTP."`
+	Sandbox sandboxCommand `cmd:"" help:"Run the five providers, simulated from their documents."`
+	Route   routeCommand   `cmd:"" help:"Check the rules, and ask where a payment would go."`
+	Plugin  pluginCommand  `cmd:"" help:"Check a plugin's module."`
+	OpenAPI openAPICommand `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// host is what commands take from the process.
+type host struct {
+	ctx     context.Context //nolint:containedctx // the process's own
+	stdout  io.Writer
+	environ []string
+	log     *slog.Logger
+}
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var commands cli
+	parsed := kong.Parse(&commands, kong.Name("router"), kong.UsageOnError(),
+		kong.Description("A payment router: providers by rules, integrations as sandboxed WebAssembly, no payment twice, none lost."))
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	err := parsed.Run(&host{ctx: ctx, stdout: os.Stdout, environ: os.Environ(), log: log})
+	if err != nil {
+		_, _ = io.WriteString(os.Stderr, "router: "+err.Error()+"\n")
+		return 1
+	}
+	return 0
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(h *host) error {
+	text := version
+	if info, ok := debug.ReadBuildInfo(); ok {
+		text += " " + info.GoVersion
+	}
+	_, err := io.WriteString(h.stdout, text+"\n")
+	return err
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"payrouter/host/api"
+	"payrouter/host/config"
+	"payrouter/host/payment"
+	"payrouter/host/sandbox"
+	"payrouter/host/store/sqlite"
+)
+
+type serveCommand struct {
+	Listen        string        `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Routing       string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+	Plugins       string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
+	Data          string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
+	APIKeys       string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
+	Patience      time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	Grace         time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
+	RecoverEvery  time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
+	Sandbox       bool          `help:"Run the simulated providers too, and point every account at them."`
+	SandboxListen string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
+}
+
+func (s *serveCommand) Run(h *host) error {
+	keys, err := readKeys(s.APIKeys, s.Listen)
+	if err != nil {
+		return err
+	}
+	environ := h.environ
+	if s.Sandbox {
+		stop, base, err := startSandbox(h, s.SandboxListen)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		environ = append(sandbox.Environment(base), environ...)
+	}
+	return s.serve(h, environ, keys)
+}
+
+// serve builds the router from the ground up, serves until the process is told to stop, and takes it down in reverse.
+func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) (err error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
+	defer cancel()
+	routes, err := config.Load(s.Routing, environ)
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, s.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	shelf, unload, err := loadPlugins(ctx, s.Plugins, filepath.Join(s.Data, "compiled"), h.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unload(ctx)) }()
+	fleet, disconnect, err := newFleet(routes, environ, shelf, h.log)
+	if err != nil {
+		return err
+	}
+	defer disconnect()
+	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log})
+	handler := api.New(engine, api.Settings{Keys: keys, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
+
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+	}
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() { s.keepRecovering(ctx, engine, h.log) })
+
+	failed := make(chan error, 1)
+	background.Go(func() { failed <- server.Serve(listener) })
+	s.announce(h, listener.Addr(), keys)
+	select {
+	case <-h.ctx.Done():
+		h.log.Info("shutting down", slog.Duration("grace", s.Grace))
+	case err := <-failed:
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	graceful, done := context.WithTimeout(ctx, s.Grace)
+	defer done()
+	return errors.Join(server.Shutdown(graceful), engine.Shutdown(graceful))
+}
+
+// keepRecovering takes up what a crash, and later what a failed write, left behind.
+func (s *serveCommand) keepRecovering(ctx context.Context, engine *payment.Engine, log *slog.Logger) {
+	ticker := time.NewTicker(s.RecoverEvery)
+	defer ticker.Stop()
+	for {
+		if err := engine.Recover(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, payment.ErrShuttingDown) {
+			log.Error("take up payments left behind", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// announce says where the router is, with a line that works when pasted.
+func (s *serveCommand) announce(h *host, at net.Addr, keys map[string]string) {
+	authorization := ""
+	if len(keys) > 0 {
+		authorization = ` -H "Authorization: Bearer $API_KEY"`
+	}
+	_, _ = fmt.Fprintf(h.stdout, `
+The router listens on http://%[1]s (API documentation: http://%[1]s/docs/). Take a payment:
+
+  curl -si http://%[1]s/v1/payments%[2]s -H 'Idempotency-Key: "order-1001-try-1"' -H 'Content-Type: application/json' \
+    -d '{"amount": "49.90", "currency": "EUR", "country": "DE", "reference": "order-1001", "return_url": "https://shop.example/thanks"}'
+
+`, at, authorization)
+}
+
+// readKeys reads the file of API keys. Without a file the router is open, and so must be on loopback.
+func readKeys(path, listen string) (map[string]string, error) {
+	if path == "" {
+		host, _, err := net.SplitHostPort(listen)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %q: %w", listen, err)
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil, fmt.Errorf("listen on %s: without --api-keys the router is open to all, and listens on loopback only", listen)
+		}
+		return nil, nil //nolint:nilnil // no keys is a setting
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // G304: the operator's own file
+	if err != nil {
+		return nil, fmt.Errorf("read API keys: %w", err)
+	}
+	keys := map[string]string{}
+	if err := yaml.Unmarshal(text, &keys); err != nil {
+		return nil, fmt.Errorf("read API keys of %s: want lines \"merchant: key\"", path)
+	}
+	seen := map[string]string{}
+	for merchant, key := range keys {
+		const shortest = 16
+		if merchant == "" || len(key) < shortest {
+			return nil, fmt.Errorf("read API keys of %s: the key of %q has fewer than %d characters", path, merchant, shortest)
+		}
+		if other, twice := seen[key]; twice {
+			return nil, fmt.Errorf("read API keys of %s: %q and %q have the same key", path, merchant, other)
+		}
+		seen[key] = merchant
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("read API keys of %s: there is none", path)
+	}
+	return keys, nil
+}

@@ -1,0 +1,299 @@
+package payment_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+	"payrouter/host/store/sqlite"
+)
+
+// probe is a connector whose create has whatever idempotency a test asks for. Its provider speaks JSON: {"id","status"} or {"error"}.
+type probe struct {
+	name        string
+	idempotency abi.Idempotency
+	// revocable: a decline is not final.
+	revocable   bool
+	settleAfter time.Duration
+	prepare     func(call *abi.Call) (*abi.Step, error)
+}
+
+func (p *probe) Manifest() *abi.Manifest {
+	form := &abi.ReferenceForm{Alphabet: "abcdefghijklmnopqrstuvwxyz0123456789", Length: 24}
+	return &abi.Manifest{
+		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
+		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
+		Flows: []*abi.Flow{{
+			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"},
+			Actions: []*abi.Action{
+				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
+				{Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},
+				{Role: abi.Role_ROLE_CANCEL, Operation: "cancel"},
+				{Role: abi.Role_ROLE_CONFIRM, Operation: "confirm"},
+				{Role: abi.Role_ROLE_UPDATE, Operation: "update"},
+			},
+		}},
+		Operations: []*abi.Operation{
+			{Name: "create", Idempotency: p.idempotency, DeclineIsFinal: !p.revocable, Reference: form, SettleAfterMs: p.settleAfter.Milliseconds()},
+			{Name: "quote", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
+			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true, DeclineIsFinal: true},
+			{Name: "cancel", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
+			{Name: "confirm", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true},
+			{Name: "update", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
+		},
+		Failures: []*abi.FailureRule{
+			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "test"},
+			{ProviderCode: "busy", Meaning: abi.Meaning_MEANING_REFUSED, Code: "provider_unavailable", Source: "test"},
+			{ProviderCode: "limit", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "test"},
+			{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"},
+			{ProviderCode: "duplicate", Meaning: abi.Meaning_MEANING_DUPLICATE, Code: "duplicate", Source: "test"},
+			{ProviderCode: "absent", Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: "test"},
+		},
+	}
+}
+
+func (p *probe) Digest() string { return strings.Repeat("ab", 32) }
+func (p *probe) Number() int64  { return 1 }
+
+func (p *probe) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
+	if p.prepare != nil {
+		step, err := p.prepare(call)
+		return step, 7, err
+	}
+	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).
+		Number("amount", call.GetPayment().GetAmount()).String("description", call.GetPayment().GetDescription()).JSON()
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).Bearer("token").JSON(body).Send(nil), 7, nil
+}
+
+func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
+	answer, err := jsontext.Parse(in.GetResponse().GetBody())
+	if code := answer.Text("error"); code != "" || in.GetResponse().GetStatus() == http.StatusTooManyRequests {
+		return guest.Rejected(code, "said "+code), 3, nil
+	}
+	if answer.Text("trap") != "" {
+		return nil, 3, fmt.Errorf("trapped")
+	}
+	if err != nil || !answer.IsObject() {
+		return guest.Unreadable("not a JSON object"), 3, nil
+	}
+	if next := answer.Text("next"); next != "" {
+		return guest.NewRequest(http.MethodPost, guest.Literal("/"+next)).Bearer("token").Send(nil), 3, nil
+	}
+	status, known := map[string]abi.Status{
+		"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING, "paid": abi.Status_STATUS_SUCCEEDED,
+		"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED, "expired": abi.Status_STATUS_EXPIRED,
+	}[answer.Text("status")]
+	if !known {
+		return guest.Unreadable("no status"), 3, nil
+	}
+	outcome := guest.Accepted(status, answer.Text("id"))
+	outcome.EchoedReference = answer.Text("reference")
+	if amount, ok := answer.Decimal("amount"); ok {
+		outcome.Amount = guest.Money(amount, "EUR")
+	}
+	if received, ok := answer.Decimal("received"); ok {
+		outcome.Received = guest.Money(received, "EUR")
+	}
+	if status == abi.Status_STATUS_FAILED {
+		outcome.Failure = &abi.Failure{ProviderCode: "fraud", Message: "failed later"}
+	}
+	if status == abi.Status_STATUS_REQUIRES_ACTION {
+		outcome.NextAction = guest.RedirectTo("https://pay.example/" + answer.Text("id"))
+	}
+	return guest.Done(outcome), 3, nil
+}
+
+// asked is a request that a provider saw.
+type asked struct {
+	operation, reference, of, description, authorization string
+}
+
+// provider is a real server on loopback that a test makes behave or misbehave, request by request.
+type provider struct {
+	url     string
+	mutex   sync.Mutex
+	asked   []asked
+	answers []http.HandlerFunc
+	usual   http.HandlerFunc
+}
+
+// newProvider answers with answers in turn, and then as usual.
+func newProvider(t *testing.T, usual http.HandlerFunc, answers ...http.HandlerFunc) *provider {
+	t.Helper()
+	p := &provider{usual: usual, answers: answers}
+	server := httptest.NewServer(http.HandlerFunc(p.serve))
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	return p
+}
+
+func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
+	text, _ := io.ReadAll(r.Body)
+	body, _ := jsontext.Parse(text)
+	p.mutex.Lock()
+	p.asked = append(p.asked, asked{strings.TrimPrefix(r.URL.Path, "/"), body.Text("reference"), body.Text("of"), body.Text("description"), r.Header.Get("Authorization")})
+	answer := p.usual
+	if len(p.answers) > 0 {
+		answer, p.answers = p.answers[0], p.answers[1:]
+	}
+	p.mutex.Unlock()
+	answer(w, r)
+}
+
+func (p *provider) requests() []asked {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return append([]asked(nil), p.asked...)
+}
+
+func says(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+}
+
+func fails(status int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+	}
+}
+
+// resets books what it was asked, and breaks the connection with a reset.
+func resets(w http.ResponseWriter, _ *http.Request) {
+	connection, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	_ = connection.(*net.TCPConn).SetLinger(0)
+	_ = connection.Close()
+}
+
+// hangsUp ends the connection without an answer.
+func hangsUp(w http.ResponseWriter, _ *http.Request) {
+	connection, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	_ = connection.Close()
+}
+
+// truncates promises more than it sends.
+func truncates(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "500")
+	_, _ = io.WriteString(w, `{"id":"t-1","status":"paid"`)
+}
+
+// silence never answers: it lasts as long as the client has patience.
+func silence(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+}
+
+// house is an engine over real parts: a journal on disk, connections to loopback.
+type house struct {
+	engine  *payment.Engine
+	journal *sqlite.DB
+	log     *strings.Builder
+}
+
+type account struct {
+	name      string
+	connector payment.Connector
+	url       string
+	breaker   egress.BreakerSettings
+	tries     int
+}
+
+func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
+	t.Helper()
+	journal, err := sqlite.Open(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+	h := &house{journal: journal, log: &strings.Builder{}}
+	if settings.Logger == nil {
+		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
+	}
+	h.engine = payment.NewEngine(journal, newFleet(t, accounts...), settings)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, h.engine.Shutdown(ctx))
+	})
+	return h
+}
+
+// secretToken is what every probe's provider is authenticated with.
+const secretToken = "probe-token-made-up-0123456789"
+
+func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
+	t.Helper()
+	fleet := &payment.Fleet{Accounts: map[string]*payment.Account{}}
+	var names []string
+	var providers []routing.Provider
+	for _, a := range accounts {
+		client, err := egress.New(egress.Settings{
+			Provider: a.name, BaseURL: a.url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true, Timeout: 300 * time.Millisecond,
+			Retry: egress.RetrySettings{MaxTries: max(a.tries, 1), BaseDelay: time.Millisecond, MaxDelay: time.Millisecond, RetryAfterCap: time.Millisecond}, Breaker: a.breaker,
+		})
+		require.NoError(t, err)
+		t.Cleanup(client.Close)
+		fleet.Accounts[a.name] = &payment.Account{Name: a.name, Plugin: func() payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}")}
+		names = append(names, a.name)
+		providers = append(providers, routing.Provider{Name: a.name, Plugin: a.connector.Manifest().GetName(), Flows: a.connector.Manifest().GetFlows()})
+	}
+	fleet.Rules = ruleset(t, providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")))
+	return fleet
+}
+
+func ruleset(t *testing.T, providers []routing.Provider, text string) *routing.Ruleset {
+	t.Helper()
+	var node yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(text), &node))
+	document, err := routing.Parse("routing.yaml", node.Content[0])
+	require.NoError(t, err)
+	rules, err := routing.Compile(document, providers, "v1")
+	require.NoError(t, err)
+	return rules
+}
+
+func orderOf(amount string) payment.Order {
+	return payment.Order{Kind: payment.Collect, Amount: amount, Currency: "EUR", Country: "DE", Description: "a thing"}
+}
+
+func (h *house) create(t *testing.T, key string) payment.Payment {
+	t.Helper()
+	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	require.NoError(t, err)
+	require.False(t, receipt.Waiting)
+	return receipt.Payment
+}
+
+func (h *house) attempts(t *testing.T, id string) []payment.Attempt {
+	t.Helper()
+	attempts, err := h.engine.Attempts(t.Context(), "shop", id)
+	require.NoError(t, err)
+	return attempts
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(text)
+}

@@ -1,0 +1,240 @@
+package payment_test
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+	"payrouter/host/payment"
+)
+
+const (
+	safe        = abi.Idempotency_IDEMPOTENCY_SAFE
+	keyed       = abi.Idempotency_IDEMPOTENCY_KEYED
+	abandonable = abi.Idempotency_IDEMPOTENCY_ABANDONABLE
+	none        = abi.Idempotency_IDEMPOTENCY_NONE
+)
+
+// expectation is a cell of the table as the provider and the merchant see it: the first provider always misbehaves, the second would take
+// anything.
+type expectation struct {
+	// tries are the requests that the first provider gets, where it can get any; attempts the rows that they leave.
+	tries, attempts int
+	// moves: the second provider was asked.
+	moves     bool
+	status    payment.Status
+	abandoned bool
+}
+
+// A row's expectations stand in the order of the columns: SAFE, KEYED, ABANDONABLE, NONE. Two tries are allowed at each provider.
+func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
+	t.Parallel()
+	moved := func(tries, attempts int) expectation {
+		return expectation{tries: tries, attempts: attempts, moves: true, status: payment.RequiresAction}
+	}
+	held := func(tries int) expectation {
+		return expectation{tries: tries, attempts: tries, status: payment.Unknown}
+	}
+	left := func(tries int) expectation {
+		return expectation{tries: tries, attempts: tries, moves: true, status: payment.RequiresAction, abandoned: true}
+	}
+	failed := expectation{tries: 1, attempts: 1, status: payment.Failed}
+	unanswered := [4]expectation{moved(2, 2), held(2), left(2), held(1)}
+
+	rows := []struct {
+		what  string
+		event payment.Event
+		// answer is the first provider's; nil where it cannot be reached.
+		answer http.HandlerFunc
+		probe  probe
+		cells  [4]expectation
+	}{
+		{what: "nobody listens", event: payment.NotSent, cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)}},
+		{
+			what: "the plugin traps before anything is sent", event: payment.Unable, answer: says(`{"id":"a-1","status":"open"}`),
+			probe: probe{prepare: func(*abi.Call) (*abi.Step, error) { return nil, errors.New("trapped") }},
+			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
+		},
+		{
+			what: "the plugin cannot make a request of it", event: payment.Unable, answer: says(`{"id":"a-1","status":"open"}`),
+			probe: probe{prepare: func(*abi.Call) (*abi.Step, error) { return guest.Reject("unsupported", "/amount", "too odd"), nil }},
+			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
+		},
+		{
+			what: "the request may not leave", event: payment.Unable, answer: says(`{"id":"a-1","status":"open"}`),
+			probe: probe{prepare: func(*abi.Call) (*abi.Step, error) {
+				step := guest.NewRequest(http.MethodPost, guest.Literal("/create")).Send(nil)
+				step.GetSend().GetRequest().Origin = "https://elsewhere.example"
+				return step, nil
+			}},
+			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
+		},
+		{what: "429", event: payment.Refused, answer: fails(429, ""), cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
+		{what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`), cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
+		{what: "booked, then reset", event: payment.Unanswered, answer: resets, cells: unanswered},
+		{what: "booked, then end of file", event: payment.Unanswered, answer: hangsUp, cells: unanswered},
+		{what: "booked, then silence", event: payment.Unanswered, answer: silence, cells: unanswered},
+		{what: "500", event: payment.Unanswered, answer: fails(500, "oops"), cells: unanswered},
+		{what: "503 with an answer that looks fine", event: payment.Unanswered, answer: fails(503, `{"id":"a-1","status":"paid"}`), cells: unanswered},
+		{what: "not JSON", event: payment.Unanswered, answer: says("<html>"), cells: unanswered},
+		{what: "truncated", event: payment.Unanswered, answer: truncates, cells: unanswered},
+		{what: "the plugin traps on the answer", event: payment.Unanswered, answer: says(`{"trap":true}`), cells: unanswered},
+		{what: "a refusal that nobody listed", event: payment.Unanswered, answer: says(`{"error":"whatever"}`), cells: unanswered},
+		{what: "another payment's reference", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered},
+		{what: "another amount", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`), cells: unanswered},
+		{what: "declined softly", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`), cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)}},
+		{
+			what: "declined softly, and not finally", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`), probe: probe{revocable: true},
+			cells: [4]expectation{held(1), held(1), held(1), held(1)},
+		},
+		{what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`), cells: [4]expectation{failed, failed, failed, failed}},
+		{what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`), cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)}},
+	}
+	for _, row := range rows {
+		for column, idempotency := range []abi.Idempotency{safe, keyed, abandonable, none} {
+			want := row.cells[column]
+			t.Run(row.what+"/"+idempotency.String(), func(t *testing.T) {
+				t.Parallel()
+				connector := row.probe
+				connector.name, connector.idempotency = "first", idempotency
+				url, requests := unreachable(t), func() []asked { return nil }
+				if row.answer != nil {
+					first := newProvider(t, row.answer)
+					url, requests = first.url, first.requests
+				}
+				second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+				h := newHouse(t, payment.Settings{},
+					account{name: "a", connector: &connector, url: url, tries: 2},
+					account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url, tries: 2})
+
+				p := h.create(t, "k")
+
+				require.Equal(t, want.status, p.Status)
+				require.Len(t, requests(), want.tries)
+				attempts := h.attempts(t, p.ID)
+				if want.moves {
+					require.Len(t, second.requests(), 1)
+					require.Equal(t, "b", p.Provider)
+					require.Equal(t, "b-1", p.ProviderReference)
+					require.Equal(t, payment.Accepted, attempts[len(attempts)-1].Event)
+					attempts = attempts[:len(attempts)-1]
+				} else {
+					require.Empty(t, second.requests())
+					require.Equal(t, "a", p.Provider)
+				}
+				require.Len(t, attempts, want.attempts)
+				for i, attempt := range attempts {
+					require.Equal(t, row.event, attempt.Event, asJSON(t, attempt))
+					require.Equal(t, want.abandoned, attempt.Abandoned)
+					require.Equal(t, want.tries > 0, attempt.Sent)
+					require.Equal(t, i+1, attempt.Number)
+				}
+				for _, request := range requests() {
+					require.Equal(t, requests()[0].reference, request.reference, "a resend carries the same reference")
+					require.Len(t, request.reference, 24)
+				}
+			})
+		}
+	}
+}
+
+// unreachable is the URL of a port that nobody listens on.
+func unreachable(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return "http://" + listener.Addr().String()
+}
+
+// A KEYED request that was once unanswered may have been taken: what a retry of it meets cannot take that back.
+func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T) {
+	t.Parallel()
+	for what, retry := range map[string]http.HandlerFunc{
+		"429": fails(429, ""), "soft decline": says(`{"error":"limit"}`), "hard decline": says(`{"error":"fraud"}`), "duplicate": says(`{"error":"duplicate"}`),
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			first := newProvider(t, retry, resets)
+			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+			h := newHouse(t, payment.Settings{},
+				account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2},
+				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+
+			p := h.create(t, "k")
+
+			require.Equal(t, payment.Unknown, p.Status)
+			require.Empty(t, second.requests())
+		})
+	}
+}
+
+func TestARetryThatIsTakenSettlesAKeyedPayment(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), resets)
+	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2})
+
+	p := h.create(t, "k")
+
+	require.Equal(t, payment.RequiresAction, p.Status)
+	require.Len(t, first.requests(), 2)
+	require.Equal(t, "https://pay.example/a-1", p.NextAction.URL)
+}
+
+func TestAMultiStepFlowIsHeldOnceAStepThatCountsWasTaken(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, fails(500, ""), says(`{"next":"quote"}`))
+	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
+		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+
+	p := h.create(t, "k")
+
+	require.Equal(t, payment.Unknown, p.Status)
+	require.Empty(t, second.requests())
+}
+
+// With one provider down its breaker opens, traffic goes to the next, and comes back once it has recovered.
+func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), fails(500, ""), fails(500, ""))
+	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, breaker: egress.BreakerSettings{Failures: 2, Cooldown: 50 * time.Millisecond}},
+		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+
+	require.Equal(t, "b", h.create(t, "k1").Provider)
+	require.Equal(t, "b", h.create(t, "k2").Provider)
+	require.Len(t, first.requests(), 2)
+
+	explained := h.engine.Explain("shop", "pay_x", orderOf("10.00"))
+	require.Equal(t, []string{"b"}, explained.Order())
+	require.Contains(t, explained.Candidates[0].Reason, "breaker")
+	skipped := h.create(t, "k3")
+	require.Equal(t, "b", skipped.Provider)
+	require.True(t, skipped.Decision.Candidates[0].Skipped, "the decision says why the first was not asked")
+	require.Len(t, first.requests(), 2, "an open breaker lets nothing through")
+
+	require.Eventually(t, func() bool { return h.engine.Fleet().Accounts["a"].Egress.Available() == nil }, 10*time.Second, time.Millisecond)
+	require.Equal(t, "a", h.create(t, "k4").Provider)
+	require.Equal(t, "a", h.create(t, "k5").Provider)
+}
+
+func TestWithNobodyLeftThePaymentFailsAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"error":"limit"}`))
+	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+
+	p := h.create(t, "k")
+
+	require.Equal(t, payment.Failed, p.Status)
+	require.Equal(t, &payment.Failure{Code: "limit_exceeded", Class: payment.Soft, Message: "said limit", ProviderCode: "limit"}, p.Failure)
+}
