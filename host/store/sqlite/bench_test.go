@@ -1,0 +1,57 @@
+package sqlite
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+// BenchmarkSave writes a change of a payment with an attempt, durably, for one caller and for many at a time, with a commit for
+// each change and with one for all that wait.
+func BenchmarkSave(b *testing.B) {
+	for _, writers := range []int{1, 64} {
+		for _, commit := range []struct {
+			name  string
+			batch int
+		}{{"each", 1}, {"group", maxBatch}} {
+			b.Run(fmt.Sprintf("writers=%d/commit=%s", writers, commit.name), func(b *testing.B) {
+				benchmarkSave(b, writers, commit.batch)
+			})
+		}
+	}
+}
+
+func benchmarkSave(b *testing.B, writers, batch int) {
+	b.Helper()
+	db, err := open(b.Context(), b.TempDir(), batch)
+	require.NoError(b, err)
+	defer db.Close()
+	for n := range writers {
+		require.NoError(b, create(b, db, n))
+	}
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for n := range writers {
+		all.Go(func() {
+			p, _ := sample(n)
+			for number := 1; left.Add(-1) >= 0; number++ {
+				p.Version, p.Status = p.Version+1, payment.Processing
+				attempt := openAttempt(p)
+				attempt.ID, attempt.Number = fmt.Sprintf("att_%d_%d", n, number), number
+				if err := db.Save(b.Context(), p, attempt); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "saves/s")
+}

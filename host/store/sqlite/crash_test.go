@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+// victimDir names the variable that makes this test binary a process to be killed, and gives it a data directory.
+const victimDir = "PAYROUTER_TEST_VICTIM"
+
+// victim writes payments, several at a time and without end, and says of each on a line of its own that it was acknowledged.
+func victim(dir string) int {
+	ctx := context.Background()
+	db, err := Open(ctx, dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	const writers = 8
+	var all sync.WaitGroup
+	for first := range writers {
+		all.Go(func() {
+			for n := first; ; n += writers {
+				p, key := sample(n)
+				if _, err := db.Create(ctx, p, key); err != nil {
+					return
+				}
+				fmt.Printf("created %d\n", n)
+				if err := db.Save(ctx, processing(p), openAttempt(p)); err != nil {
+					return
+				}
+				fmt.Printf("saved %d\n", n)
+			}
+		})
+	}
+	all.Wait()
+	return 1 // somebody was to kill it
+}
+
+func processing(p payment.Payment) payment.Payment {
+	p.Status, p.Version = payment.Processing, p.Version+1
+	return p
+}
+
+func openAttempt(p payment.Payment) payment.Attempt {
+	return payment.Attempt{ID: "att_" + p.ID, PaymentID: p.ID, Number: 1, Provider: "payplay", SendBefore: p.CreatedAt, StartedAt: p.CreatedAt}
+}
+
+func TestKilledProcessLosesNothingItAcknowledged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	command := exec.CommandContext(t.Context(), os.Args[0])
+	command.Env = append(os.Environ(), victimDir+"="+dir)
+	command.Stderr = os.Stderr
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+
+	created, saved := map[int]bool{}, map[int]bool{}
+	lines := bufio.NewReader(output)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break // what follows the last line's end was not said
+		}
+		what, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var n int
+		_, err = fmt.Sscan(number, &n)
+		require.NoError(t, err)
+		map[string]map[int]bool{"created": created, "saved": saved}[what][n] = true
+		if len(saved) == 100 {
+			require.NoError(t, command.Process.Kill())
+		}
+	}
+	require.Error(t, command.Wait())
+	require.GreaterOrEqual(t, len(saved), 100)
+
+	db := openAt(t, dir)
+	defer db.Close()
+	for n := range created {
+		requireAtLeast(t, db, n, saved[n])
+	}
+	unfinished, err := db.Unfinished(t.Context(), "", 1<<20)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(unfinished), len(created))
+}
+
+// requireAtLeast finds what was acknowledged, or the change after it, which may have been written and not yet said.
+func requireAtLeast(t *testing.T, db *DB, n int, saved bool) {
+	t.Helper()
+	p, key := sample(n)
+	got, err := db.Payment(t.Context(), p.ID)
+	require.NoError(t, err)
+	found, err := db.Key(t.Context(), key.Merchant, key.Value)
+	require.NoError(t, err)
+	require.Equal(t, &key, found)
+	attempts, err := db.Attempts(t.Context(), p.ID)
+	require.NoError(t, err)
+	if !saved && got.Version == 1 {
+		require.Equal(t, p, got)
+		require.Empty(t, attempts)
+		return
+	}
+	require.Equal(t, processing(p), got)
+	require.Equal(t, []payment.Attempt{openAttempt(p)}, attempts)
+}

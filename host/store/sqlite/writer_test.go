@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+// held is a batch of one that does not end before it is let go, so that others queue behind it.
+type held struct {
+	started, release chan struct{}
+	done             chan error
+}
+
+func hold(ctx context.Context, db *DB) held {
+	h := held{started: make(chan struct{}), release: make(chan struct{}), done: make(chan error, 1)}
+	go func() {
+		h.done <- db.writer.do(ctx, func(transaction) error {
+			close(h.started)
+			<-h.release
+			return nil
+		})
+	}()
+	<-h.started
+	return h
+}
+
+func TestWritesThatWaitShareOneCommit(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	first := hold(t.Context(), db)
+	const many = 20
+	used := make(chan *sql.Tx, many)
+	errs := make(chan error, many)
+	running := make(chan struct{})
+	for range many {
+		go func() {
+			running <- struct{}{}
+			errs <- db.writer.do(t.Context(), func(tx transaction) error {
+				used <- tx.tx
+				return nil
+			})
+		}()
+	}
+	for range many {
+		<-running
+	}
+	close(first.release)
+	require.NoError(t, <-first.done)
+	transactions := map[*sql.Tx]bool{}
+	for range many {
+		require.NoError(t, <-errs)
+		transactions[<-used] = true
+	}
+	require.Less(t, len(transactions), many/2)
+}
+
+func TestBatchIsBounded(t *testing.T) {
+	t.Parallel()
+	w := &writer{batch: 3, queue: make(chan *write, 9)}
+	for range 9 {
+		w.queue <- &write{}
+	}
+	require.Len(t, w.gather(&write{}), 3)
+	require.Len(t, w.queue, 7)
+}
+
+func TestCallerWhoLeavesTheQueueWritesNothing(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	first := hold(t.Context(), db)
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() {
+		p, key := sample(1)
+		_, err := db.Create(ctx, p, key)
+		gone <- err
+	}()
+	cancel()
+	err := <-gone
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, payment.ErrJournal)
+	close(first.release)
+	require.NoError(t, <-first.done)
+	requireGone(t, db, 1)
+}
+
+func TestCallerWhoseWriteIsUnderWayLearnsWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	first := hold(ctx, db)
+	cancel()
+	select {
+	case err := <-first.done:
+		require.Fail(t, "answered before it was committed", "%v", err)
+	default:
+	}
+	close(first.release)
+	require.NoError(t, <-first.done)
+}
+
+func TestCloseWaitsForTheBatchAndRefusesTheQueue(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := openAt(t, dir)
+	underWay := make(chan error, 1)
+	started, release := make(chan struct{}), make(chan struct{})
+	p, key := sample(1)
+	doc, err := encodePayment(p)
+	require.NoError(t, err)
+	go func() {
+		underWay <- db.writer.do(t.Context(), func(tx transaction) error {
+			close(started)
+			<-release
+			return tx.create(p, doc, key)
+		})
+	}()
+	<-started
+	queued := make(chan error, 1)
+	go func() { queued <- create(t, db, 2) }()
+	closed := make(chan error, 1)
+	go func() { closed <- db.Close() }()
+	require.ErrorIs(t, <-queued, payment.ErrJournal)
+	close(release)
+	require.NoError(t, <-underWay)
+	require.NoError(t, <-closed)
+
+	again := openAt(t, dir)
+	defer again.Close()
+	requireStands(t, again, 1)
+	requireGone(t, again, 2)
+}
+
+func TestRefusedWriteUndoesItselfAlone(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	refusal := errors.New("no")
+	batch := make([]*write, 3)
+	for n := range batch {
+		p, key := sample(n)
+		doc, err := encodePayment(p)
+		require.NoError(t, err)
+		batch[n] = &write{answer: make(chan error, 1), apply: func(tx transaction) error {
+			if err := tx.create(p, doc, key); err != nil || n != 1 {
+				return err
+			}
+			return refusal
+		}}
+	}
+	lone := &writer{db: db.writer.db, stmts: db.writer.stmts}
+	lone.commit(batch)
+	require.NoError(t, <-batch[0].answer)
+	require.ErrorIs(t, <-batch[1].answer, refusal)
+	require.NoError(t, <-batch[2].answer)
+	require.NoError(t, lone.healthy(), "a refusal is no failure of the engine")
+	requireStands(t, db, 0)
+	requireGone(t, db, 1)
+	requireStands(t, db, 2)
+}
+
+func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	p, key := sample(1)
+	doc, err := encodePayment(p)
+	require.NoError(t, err)
+	batch := []*write{
+		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(p, doc, key) }},
+		{answer: make(chan error, 1), apply: func(tx transaction) error {
+			// What SQLite does by itself on some failures: the transaction is over, and a statement after it would stand alone.
+			_, err := tx.tx.ExecContext(tx.ctx, "ROLLBACK")
+			return errors.Join(err, failed("write", errors.New("disk I/O error")))
+		}},
+		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(p, doc, key) }},
+	}
+	lone := &writer{db: db.writer.db, stmts: db.writer.stmts}
+	lone.commit(batch)
+	for _, change := range batch {
+		require.ErrorIs(t, <-change.answer, payment.ErrJournal)
+	}
+	requireGone(t, db, 1)
+	require.NoError(t, create(t, db, 1), "the connection is as good as before")
+}
