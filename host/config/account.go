@@ -14,6 +14,7 @@ const (
 	longest  = 10 * time.Minute
 )
 
+//nolint:gochecknoglobals // a table
 var accountKeys = []string{
 	"plugin", "base_url", "settings", "secrets", "allow_private", "timeout", "retry", "breaker", "limits", "failures",
 }
@@ -141,6 +142,8 @@ func (v view) breaker() Breaker {
 }
 
 // meanings by the names that the file uses.
+//
+//nolint:gochecknoglobals // a table
 var meanings = []struct {
 	name    string
 	meaning abi.Meaning

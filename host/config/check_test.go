@@ -19,25 +19,37 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 		problems    []string
 	}{
 		{"an unknown plugin", account("plugin: paygrm"), []string{
-			`routing.yaml:2:15: provider "a": there is no plugin "paygrm": did you mean "paygram"?`}},
+			`routing.yaml:2:15: provider "a": there is no plugin "paygrm": did you mean "paygram"?`,
+		}},
 		{"no site", account("plugin: exchanger, secrets: {api_login: env:L, api_key: env:K}"), []string{
-			`routing.yaml:2:3: provider "a": plugin "exchanger" needs a base URL: add base_url: each account has a site of its own`}},
+			`routing.yaml:2:3: provider "a": plugin "exchanger" needs a base URL: add base_url: each account has a site of its own`,
+		}},
 		{"secrets that are missing", account("plugin: paygram"), []string{
-			`routing.yaml:2:3: provider "a" lacks secret "token" (the API token): add token: env:NAME under secrets`}},
+			`routing.yaml:2:3: provider "a" lacks secret "token" (the API token): add token: env:NAME under secrets`,
+		}},
 		{"a secret that nobody wants", account("plugin: paygram, secrets: {token: env:T, tokn: env:U}"), []string{
-			`routing.yaml:2:48: plugin "paygram" has no secret "tokn": did you mean "token"?`}},
+			`routing.yaml:2:48: plugin "paygram" has no secret "tokn": did you mean "token"?`,
+		}},
 		{"settings against the schema", account("plugin: cryptogram, secrets: {token: env:T}, settings: {titel: x, wallets: [btc, doge]}"), []string{
 			`routing.yaml:2:63: unknown key "titel" in settings: did you mean "title"?`,
-			`routing.yaml:2:88: settings/wallets/1 does not serve the plugin: value must be one of 'btc', 'eth', 'bnb'`}},
+			`routing.yaml:2:88: settings/wallets/1 does not serve the plugin: value must be one of 'btc', 'eth', 'bnb'`,
+		}},
 		{"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"), []string{
-			`routing.yaml:2:75: settings/client_unique does not serve the plugin: got number, want boolean`}},
+			`routing.yaml:2:75: settings/client_unique does not serve the plugin: got number, want boolean`,
+		}},
+		{"a setting that is missing", account("plugin: paygrt, secrets: {api_key: env:K}"), []string{
+			`routing.yaml:2:6: settings does not serve the plugin: missing property 'merchant_id'`,
+		}},
 		{"settings where there are none", account("plugin: plain, settings: {x: 1}"), []string{
-			`routing.yaml:2:22: plugin "plain" has no settings: remove them`}},
+			`routing.yaml:2:22: plugin "plain" has no settings: remove them`,
+		}},
 		{"a failure of an unknown operation", account("plugin: paygram, secrets: {token: env:T}, failures: [{operation: Issue, code: x, meaning: fault, as: x}]"), []string{
-			`routing.yaml:2:72: plugin "paygram" has no operation "Issue": there is none`}},
+			`routing.yaml:2:72: plugin "paygram" has no operation "Issue": there is none`,
+		}},
 		{"a rule that its providers cannot serve", "providers:\n  a: {plugin: paygram, secrets: {token: env:T}}\nrules: [{name: x, when: {kind: payout}, to: a}]", []string{
 			`routing.yaml:3:32: no provider of rule "x" takes kind payout: correct it, remove it, or add a provider that does`,
-			`routing.yaml:3:45: provider "a" takes no payment that rule "x" matches: it takes collect, currency one of BTC, ETH, EUR, USD, USDT, LTC, CNY, PHP and 5 more`}},
+			`routing.yaml:3:45: provider "a" takes no payment that rule "x" matches: it takes collect, currency one of BTC, ETH, EUR, USD, USDT, LTC, CNY, PHP and 5 more`,
+		}},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
@@ -76,5 +88,6 @@ func TestRulesetDecidesUnderTheVersion(t *testing.T) {
 	config := read(t, "providers: {a: {plugin: paygram, secrets: {token: env:T}}}\nrules: [{name: d, to: a}]")
 	rules, err := config.Ruleset(manifests())
 	require.NoError(t, err)
+	require.Equal(t, config.Version, rules.Version())
 	require.Equal(t, config.Version, rules.Decide(routing.Facts{Amount: "5", Currency: "EUR"}, nil).ConfigVersion)
 }

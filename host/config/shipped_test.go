@@ -11,6 +11,7 @@ import (
 
 const shipped = "../../routing.yaml"
 
+//nolint:gochecknoglobals // a table
 var shippedSecrets = []string{
 	"PAYGRAM_EU_TOKEN=a-token", "PAYGRAM_ASIA_TOKEN=b-token", "CRYPTOGRAM_TOKEN=c-token", "PAYPLAY_API_KEY=d-key",
 	"EXCHANGER_API_LOGIN=e-login", "EXCHANGER_API_KEY=e-key", "PAYGRT_API_KEY=f-key",
@@ -53,7 +54,7 @@ func manifests() map[string]*abi.Manifest {
 		"paygrt": {
 			BaseUrl:        "https://api.paygrt.com",
 			Secrets:        []*abi.Secret{{Name: "api_key"}},
-			SettingsSchema: object(`"merchant_id": {"type": "string"}`),
+			SettingsSchema: `{"properties": {"merchant_id": {"type": "string"}}, "required": ["merchant_id"]}`,
 			Flows:          []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"}, Countries: []string{"IN"}}},
 			Operations:     []*abi.Operation{{Name: "Recharge"}},
 		},

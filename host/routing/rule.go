@@ -89,6 +89,8 @@ type field struct {
 }
 
 // fields in the order in which they are offered to a reader.
+//
+//nolint:gochecknoglobals // a table
 var fields = []field{
 	{"kind", func(f Facts) string { return f.kind() }, checkKind},
 	{"currency", func(f Facts) string { return f.Currency }, checkCurrency},
@@ -123,6 +125,8 @@ func conditionKeys() []string {
 }
 
 // kinds are a payment's kinds by the names that the file and the API use.
+//
+//nolint:gochecknoglobals // a table
 var kinds = []struct {
 	name string
 	kind abi.Kind
