@@ -1,0 +1,368 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// order is an order as the document shows it: the fields are in its order.
+type order struct {
+	ID                string         `json:"id"`
+	Currency          string         `json:"currency"`
+	OrderNumber       string         `json:"order_number"`
+	Value             string         `json:"value"`
+	ExpectedAmount    *string        `json:"expected_amount"`
+	ReceivedTotal     string         `json:"received_total"`
+	ExchangeRate      *string        `json:"exchange_rate"`
+	CleanRate         *string        `json:"clean_exchange_rate"`
+	IsInternal        *bool          `json:"is_internal"`
+	DepositedCurrency string         `json:"deposited_currency"`
+	ReceivedCurrency  string         `json:"received_currency"`
+	Status            string         `json:"status"`
+	ExternalOrderID   *string        `json:"external_order_id"`
+	CreatedAt         payplayTime    `json:"created_at"`
+	CompletedAt       *payplayTime   `json:"completed_at"`
+	AcquiringURL      *string        `json:"acquiring_url"`
+	SuccessfulLink    *string        `json:"successful_link"`
+	FailureLink       *string        `json:"failure_link"`
+	Transactions      []*transaction `json:"transactions"`
+
+	slug     string
+	expected money
+	received money // net of fees, in the received currency
+	refunded money
+}
+
+// transaction is a movement of coins as the document shows it.
+type transaction struct {
+	ID          string       `json:"id"`
+	Type        string       `json:"type"`
+	Currency    string       `json:"currency"`
+	Value       string       `json:"value"`
+	Status      string       `json:"status"`
+	Hash        *string      `json:"hash"`
+	IsInternal  bool         `json:"is_internal"`
+	CreatedAt   payplayTime  `json:"created_at"`
+	CompletedAt *payplayTime `json:"completed_at"`
+}
+
+func orderAnswer(o *order) answer {
+	return jsonAnswer(http.StatusOK, map[string]any{"order": o})
+}
+
+func (p *payplay) serveCreate(r *request) answer {
+	var in struct {
+		Amount         json.RawMessage `json:"amount"`
+		Currency       string          `json:"currency"`
+		ExternalID     *string         `json:"external_order_id"`
+		SuccessfulLink *string         `json:"successful_link"`
+		FailureLink    *string         `json:"failure_link"`
+	}
+	errs := &fieldErrors{}
+	if json.Unmarshal(r.body, &in) != nil {
+		errs.add("amount", "The given data was invalid.")
+		return *errs.answer()
+	}
+	value := payplayAmount(in.Amount, errs)
+	if _, known := payplayPrice[in.Currency]; !known {
+		errs.add("currency", "The selected currency is invalid.")
+	}
+	if in.ExternalID != nil && !payplayExternalID.MatchString(*in.ExternalID) {
+		errs.add("external_order_id", "The external order id format is invalid.")
+	}
+	if in.SuccessfulLink != nil {
+		checkURL(*in.SuccessfulLink, "successful_link", errs)
+	}
+	if in.FailureLink != nil {
+		checkURL(*in.FailureLink, "failure_link", errs)
+	}
+	if refusal := errs.answer(); refusal != nil {
+		return *refusal
+	}
+
+	id := p.ids.uuid()
+	link := r.base + "/crypto-orders/" + id
+	o := &order{
+		ID: id, Currency: in.Currency, OrderNumber: p.ids.digits(9), Value: value.trim().String(), ReceivedTotal: "0",
+		DepositedCurrency: "USDT", ReceivedCurrency: "USDT", Status: orderInit, ExternalOrderID: in.ExternalID,
+		CreatedAt: payplayTime{r.now}, AcquiringURL: &link, SuccessfulLink: in.SuccessfulLink, FailureLink: in.FailureLink,
+		Transactions: []*transaction{}, slug: r.vars["slug"],
+	}
+	p.orders = append(p.orders, o)
+	p.book(Booking{
+		Operation: "create_order", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value, Currency: o.Currency, Status: o.Status,
+	})
+	return orderAnswer(o)
+}
+
+func (o *order) external() string {
+	if o.ExternalOrderID == nil {
+		return ""
+	}
+	return *o.ExternalOrderID
+}
+
+// onSlug finds an order of the page that the request names.
+func (p *payplay) onSlug(r *request) *order {
+	i := slices.IndexFunc(p.orders, func(o *order) bool { return o.ID == r.vars["id"] && o.slug == r.vars["slug"] })
+	if i < 0 {
+		return nil
+	}
+	return p.orders[i]
+}
+
+func (p *payplay) serveOrder(r *request) answer {
+	if o := p.onSlug(r); o != nil {
+		return orderAnswer(o)
+	}
+	return laravelMessage(http.StatusNotFound, "Order not found")
+}
+
+// serveComplete takes an order that was paid in part for paid.
+func (p *payplay) serveComplete(r *request) answer {
+	o := p.onSlug(r)
+	if o == nil {
+		return laravelMessage(http.StatusNotFound, "Order not found")
+	}
+	if o.Status != orderPartial {
+		errs := &fieldErrors{}
+		errs.add("order", "The order cannot be completed.")
+		return *errs.answer()
+	}
+	p.moveOrder(o, orderComplete)
+	return orderAnswer(o)
+}
+
+// serveOrders lists a page's orders, newest first.
+func (p *payplay) serveOrders(r *request) answer {
+	errs := &fieldErrors{}
+	keep := orderFilter(r, errs)
+	page, size := listPage(r.query, errs)
+	if refusal := errs.answer(); refusal != nil {
+		return *refusal
+	}
+	found := []*order{}
+	for _, o := range slices.Backward(p.orders) {
+		if keep(o) {
+			found = append(found, o)
+		}
+	}
+	shown, meta := cut(found, page, size)
+	return jsonAnswer(http.StatusOK, struct {
+		Orders []*order `json:"orders"`
+		Meta   listMeta `json:"meta"`
+	}{shown, meta})
+}
+
+// listMeta says where in a list an answer stands.
+type listMeta struct {
+	Current int `json:"current_page"`
+	Last    int `json:"last_page"`
+	Total   int `json:"total"`
+}
+
+// listPage reads the paging parameters.
+func listPage(query url.Values, errs *fieldErrors) (page, size int) {
+	read := func(name string, otherwise int) int {
+		text := query.Get(name)
+		if text == "" {
+			return otherwise
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 100000 {
+			errs.add(name, fmt.Sprintf("The %s must be an integer.", name))
+			return otherwise
+		}
+		return n
+	}
+	return read("page", 1), min(read("per_page", 15), 100)
+}
+
+func cut[T any](list []T, page, size int) ([]T, listMeta) {
+	from := min((page-1)*size, len(list))
+	to := min(from+size, len(list))
+	return list[from:to], listMeta{page, max((len(list)+size-1)/size, 1), len(list)}
+}
+
+// orderFilter reads the list's filters. A date's "+" arrives as a blank: that is what it means in a URL.
+func orderFilter(r *request, errs *fieldErrors) func(*order) bool {
+	date := func(name string) (time.Time, bool) {
+		text := r.query.Get(name)
+		if text == "" {
+			return time.Time{}, false
+		}
+		for _, layout := range []string{time.DateTime, time.DateOnly} {
+			if t, err := time.Parse(layout, text); err == nil {
+				return t, true
+			}
+		}
+		errs.add(name, fmt.Sprintf("The %s is not a valid date.", name))
+		return time.Time{}, false
+	}
+	from, hasFrom := date("date_from")
+	to, hasTo := date("date_to")
+	doneFrom, hasDoneFrom := date("completed_at_from")
+	doneTo, hasDoneTo := date("completed_at_to")
+	status := r.query.Get("order_status_id")
+	external := r.query.Get("external_order_id")
+
+	return func(o *order) bool {
+		created := o.CreatedAt.Truncate(time.Second)
+		var completed time.Time
+		if o.CompletedAt != nil {
+			completed = o.CompletedAt.Truncate(time.Second)
+		}
+		switch {
+		case o.slug != r.vars["slug"],
+			hasFrom && created.Before(from),
+			hasTo && created.After(to),
+			hasDoneFrom && completed.Before(doneFrom),
+			hasDoneTo && (o.CompletedAt == nil || completed.After(doneTo)),
+			status != "" && status != statusID(o.Status),
+			external != "" && external != o.external():
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+func statusID(label string) string {
+	for _, s := range payplayStatuses {
+		if s.Label == label {
+			return s.ID
+		}
+	}
+	return ""
+}
+
+func (p *payplay) findOrder(ref string) *order {
+	for _, o := range slices.Backward(p.orders) {
+		if ref != "" && (o.ID == ref || o.external() == ref) {
+			return o
+		}
+	}
+	return nil
+}
+
+func (p *payplay) driveOrder(o *order, event, sum string) error {
+	if o.Status == orderComplete {
+		return fmt.Errorf("%w: it is COMPLETE already", ErrRefused)
+	}
+	to := payplayMoves[event]
+	if to == orderOpen && o.Status != orderInit {
+		return fmt.Errorf("%w: it is %s", ErrRefused, o.Status)
+	}
+	if to == orderOpen || to == orderComplete || to == orderPartial {
+		p.quote(o)
+	}
+	if to == orderComplete || to == orderPartial {
+		paid, err := o.payment(event, sum)
+		if err != nil {
+			return err
+		}
+		p.deposit(o, paid)
+	}
+	p.moveOrder(o, to)
+	return nil
+}
+
+// quote says what is to be paid, once the payer has picked a coin.
+func (p *payplay) quote(o *order) {
+	if o.ExpectedAmount != nil {
+		return
+	}
+	clean := amount(payplayPrice[o.DepositedCurrency]).div(amount(payplayPrice[o.Currency]))
+	rate := clean
+	if o.Currency != o.DepositedCurrency {
+		rate = clean.mul(amount("0.999"))
+	}
+	rate, clean = rate.round(8).trim(), clean.round(8).trim()
+	o.expected = amount(o.Value).div(rate).roundUp(6).trim()
+	expected, shown, cleanShown := o.expected.String(), rate.String(), clean.String()
+	o.ExpectedAmount, o.ExchangeRate, o.CleanRate = &expected, &shown, &cleanShown
+}
+
+// payment is how much the payer sends: what is expected, half of it, or what the control says.
+func (o *order) payment(event, sum string) (money, error) {
+	if sum != "" {
+		given, err := parseMoney(sum)
+		if err != nil {
+			return money{}, fmt.Errorf("%w amount: %w", ErrInvalid, err)
+		}
+		return given, nil
+	}
+	if event == "underpay" {
+		return o.expected.mul(amount("0.5")).roundDown(6), nil
+	}
+	return o.expected, nil
+}
+
+// deposit books what arrived: less 1 % for the provider.
+func (p *payplay) deposit(o *order, paid money) {
+	net := paid.mul(amount("0.99")).roundDown(6).trim()
+	o.received = o.received.add(net)
+	o.ReceivedTotal = o.received.trim().String()
+	internal := false
+	o.IsInternal = &internal
+	p.balances[o.ReceivedCurrency] = p.balances[o.ReceivedCurrency].add(net)
+	t := p.addTransaction("CRYPTO_INVOICE", o.DepositedCurrency, paid, orderComplete)
+	o.Transactions = append(o.Transactions, t)
+}
+
+func (p *payplay) addTransaction(kind, currency string, value money, status string) *transaction {
+	now := payplayTime{p.now()}
+	t := &transaction{ID: p.ids.uuid(), Type: kind, Currency: currency, Value: value.trim().String(), Status: status, CreatedAt: now}
+	if status == orderComplete {
+		hash := p.ids.uuid()
+		t.Hash, t.CompletedAt = &hash, &now
+	}
+	p.transactions = append(p.transactions, t)
+	return t
+}
+
+func (p *payplay) moveOrder(o *order, status string) {
+	o.Status = status
+	if status == orderComplete {
+		o.CompletedAt = &payplayTime{p.now()}
+	}
+	p.settle(o.ID, status, o.received.sign() > 0)
+	p.reportOrder(o)
+}
+
+// serveRefund gives back what was received for an order, or a part of it.
+func (p *payplay) serveRefund(r *request) answer {
+	o := p.findOrder(r.vars["id"])
+	if o == nil || o.ID != r.vars["id"] {
+		return laravelMessage(http.StatusNotFound, "Order not found")
+	}
+	var in struct {
+		Amount json.RawMessage `json:"amount"`
+	}
+	_ = json.Unmarshal(r.body, &in)
+	errs := &fieldErrors{}
+	left := o.received.sub(o.refunded)
+	sum := left
+	if len(in.Amount) > 0 {
+		sum = payplayAmount(in.Amount, errs)
+	}
+	if left.sign() <= 0 || sum.cmp(left) > 0 || sum.cmp(p.balances[o.ReceivedCurrency]) > 0 {
+		errs.add("amount", "The amount cannot be refunded.")
+	}
+	if refusal := errs.answer(); refusal != nil {
+		return *refusal
+	}
+	o.refunded = o.refunded.add(sum)
+	p.balances[o.ReceivedCurrency] = p.balances[o.ReceivedCurrency].sub(sum)
+	t := p.addTransaction("REFUND", o.ReceivedCurrency, sum, orderComplete)
+	p.book(Booking{
+		Operation: "refund_order", Reference: o.ID, ProviderReference: t.ID, Amount: t.Value, Currency: t.Currency,
+		Status: t.Status, MovedMoney: true,
+	})
+	return jsonAnswer(http.StatusOK, map[string]any{"transaction": t})
+}

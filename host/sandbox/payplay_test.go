@@ -1,0 +1,264 @@
+package sandbox_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/sandbox"
+)
+
+func (w *world) payplay(method, path, body string) reply {
+	w.t.Helper()
+	return w.do(method, "/payplay"+path, jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().PayPlay), body)
+}
+
+func (w *world) order(external, sum, currency string) string {
+	w.t.Helper()
+	made := w.payplay("POST", "/private-api/crypto-orders/shop", fmt.Sprintf(
+		`{"amount":%q,"currency":%q,"external_order_id":%q,"successful_link":"https://shop.example/ok"}`, sum, currency, external))
+	require.Equal(w.t, 200, made.status, made.text)
+	return made.at(w.t, "order", "id").(string)
+}
+
+func TestPayPlayOrderHasTheDocumentsFieldsInItsOrder(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	id := w.order("order_1", "12.12", "EUR")
+	got := w.payplay("GET", "/private-api/orders/shop/"+id, "")
+	number := got.at(t, "order", "order_number").(string)
+	require.Regexp(t, `^\d{9}$`, number)
+	require.Equal(t, compact(t, `{
+  "order":{
+    "id":"`+id+`",
+    "currency":"EUR",
+    "order_number":"`+number+`",
+    "value":"12.12",
+    "expected_amount":null,
+    "received_total":"0",
+    "exchange_rate":null,
+    "clean_exchange_rate":null,
+    "is_internal":null,
+    "deposited_currency":"USDT",
+    "received_currency":"USDT",
+    "status":"INIT",
+    "external_order_id":"order_1",
+    "created_at":"2026-03-02 12:00:00",
+    "completed_at":null,
+    "acquiring_url":"`+w.url+`/payplay/crypto-orders/`+id+`",
+    "successful_link":"https://shop.example/ok",
+    "failure_link":null,
+    "transactions":[
+
+    ]
+  }
+}`), got.text)
+	require.Equal(t, got.text, w.payplay("GET", "/private-api/crypto-orders/shop/"+id, "").text)
+
+	require.NoError(t, w.Drive("payplay", "order_1", "open", ""))
+	open := w.payplay("GET", "/private-api/orders/shop/"+id, "")
+	require.Equal(t, "OPEN", open.at(t, "order", "status"))
+	require.Equal(t, "0.95369928", open.at(t, "order", "exchange_rate"))
+	require.Equal(t, "12.708409", open.at(t, "order", "expected_amount"))
+
+	w.clock.Set("2026-03-02T12:01:00Z")
+	require.NoError(t, w.Drive("payplay", id, "pay", ""))
+	paid := w.payplay("GET", "/private-api/orders/shop/"+id, "")
+	require.Equal(t, "COMPLETE", paid.at(t, "order", "status"))
+	require.Equal(t, "12.12", paid.at(t, "order", "value"))
+	require.Equal(t, "12.581324", paid.at(t, "order", "received_total"), "another currency, and net of the fee")
+	require.Equal(t, "2026-03-02 12:01:00", paid.at(t, "order", "completed_at"))
+	entry := paid.at(t, "order", "transactions", 0, "id").(string)
+	shown := w.payplay("GET", "/private-api/transactions/"+entry, "")
+	require.Regexp(t, `^{"transaction":{"id":"`+entry+`","type":"CRYPTO_INVOICE","currency":"USDT","value":"12.708409","status":"COMPLETE","hash":"[0-9a-f-]{36}","is_internal":false,"created_at":"2026-03-02 12:01:00","completed_at":"2026-03-02 12:01:00"}}$`, shown.text)
+	require.Contains(t, w.payplay("GET", "/private-api/balances/", "").text, `{"currency":"USDT","amount":"100012.581324"}`)
+	require.ErrorIs(t, w.Drive("payplay", id, "pay", ""), sandbox.ErrRefused)
+}
+
+func TestPayPlayEnds(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		event, status string
+		moved         bool
+	}{
+		"paid":       {"pay", "COMPLETE", true},
+		"underpaid":  {"underpay", "PARTIALLY_FULFILLED", true},
+		"declined":   {"decline", "DECLINED", false},
+		"canceled":   {"cancel", "CANCELED", false},
+		"timed out":  {"expire", "DECLINED", false},
+		"being paid": {"open", "OPEN", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := serve(t, sandbox.Options{})
+			id := w.order("o", "10", "USDT")
+			require.NoError(t, w.Drive("payplay", "o", tt.event, ""))
+			require.Equal(t, tt.status, w.payplay("GET", "/private-api/orders/shop/"+id, "").at(t, "order", "status"))
+			require.Equal(t, tt.moved, w.Ledger("")[0].MovedMoney)
+			require.Equal(t, tt.status, w.Ledger("")[0].Status)
+		})
+	}
+}
+
+func TestPayPlayTakesAnUnderpaidOrderForComplete(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	id := w.order("o", "10", "USDT")
+	complete := "/private-api/crypto-orders/shop/" + id + "/complete"
+	require.Equal(t, 422, w.payplay("POST", complete, "").status)
+	require.NoError(t, w.Drive("payplay", "o", "underpay", "4"))
+	got := w.payplay("POST", complete, "")
+	require.Equal(t, "COMPLETE", got.at(t, "order", "status"))
+	require.Equal(t, "3.96", got.at(t, "order", "received_total"))
+}
+
+func TestPayPlayListsByPageAndFilter(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	for i := range 5 {
+		w.clock.Set(fmt.Sprintf("2026-03-0%dT12:00:00Z", i+1))
+		w.order(fmt.Sprintf("o%d", i+1), "1", "USDT")
+	}
+	require.NoError(t, w.Drive("payplay", "o2", "pay", ""))
+	list := func(query string) reply { return w.payplay("GET", "/private-api/orders/shop?"+query, "") }
+	references := func(r reply) []any {
+		found := []any{}
+		for _, o := range r.at(t, "orders").([]any) {
+			found = append(found, o.(map[string]any)["external_order_id"])
+		}
+		return found
+	}
+	first := list("per_page=2")
+	require.Equal(t, []any{"o5", "o4"}, references(first), "newest first")
+	require.Contains(t, first.text, `"meta":{"current_page":1,"last_page":3,"total":5}}`)
+	require.Equal(t, []any{"o1"}, references(list("per_page=2&page=3")))
+	require.Empty(t, references(list("per_page=2&page=4")))
+	require.Equal(t, []any{"o3"}, references(list("external_order_id=o3")))
+	require.Equal(t, []any{"o2"}, references(list("order_status_id=ab306dbd-b837-413a-add5-3bd76542c1c4")))
+	require.Equal(t, []any{"o3", "o2"}, references(list("date_from=2026-03-02+00:00:00&date_to=2026-03-03+12:00:00")))
+	require.Equal(t, []any{"o2"}, references(list("completed_at_from=2026-03-01+00:00:00")))
+	require.Equal(t, 422, list("page=none").status)
+	require.Equal(t, 422, list("date_from=yesterday").status)
+	require.Empty(t, references(w.payplay("GET", "/private-api/orders/other", "")), "another page's")
+	require.Equal(t, "1", w.payplay("GET", "/private-api/transactions?per_page=1", "").at(t, "meta", "total"))
+}
+
+func TestPayPlayRefusals(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{PayPlaySlug: "shop", PayPlayCompany: "acme"})
+	create := "/private-api/crypto-orders/shop"
+	for name, tt := range map[string]struct {
+		got    reply
+		status int
+		text   string
+	}{
+		"no key":                   {w.do("GET", "/payplay/private-api/order-statuses", nil, ""), 401, "Unauthenticated."},
+		"another page":             {w.payplay("POST", "/private-api/crypto-orders/other", `{"amount":"1","currency":"USDT"}`), 404, "Page not found"},
+		"no such call":             {w.payplay("GET", "/private-api/nothing", ""), 404, "Page not found"},
+		"no such order":            {w.payplay("GET", "/private-api/orders/shop/x", ""), 404, "Order not found"},
+		"no such transaction":      {w.payplay("GET", "/private-api/transactions/x", ""), 404, "Transaction not found"},
+		"no amount":                {w.payplay("POST", create, `{"currency":"USDT"}`), 422, "The amount field is required."},
+		"an amount of nothing":     {w.payplay("POST", create, `{"amount":"0","currency":"USDT"}`), 422, "The amount must be greater than 0."},
+		"an unknown currency":      {w.payplay("POST", create, `{"amount":"1","currency":"XXX"}`), 422, "The selected currency is invalid."},
+		"a reference with a blank": {w.payplay("POST", create, `{"amount":"1","currency":"USDT","external_order_id":"a b"}`), 422, "The external order id format is invalid."},
+		"a link that is none":      {w.payplay("POST", create, `{"amount":"1","currency":"USDT","failure_link":"x"}`), 422, "The failure_link field must be a valid URL."},
+		"no JSON":                  {w.payplay("POST", create, `amount=1`), 422, "The given data was invalid."},
+		"another company":          {w.payplay("POST", "/private-api/other/withdrawal", `{}`), 404, "Page not found"},
+		"a withdrawal of a number": {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":1,"currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be a string."},
+		"a withdrawal to nowhere":  {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"1","currency":"USDT","network":"TRC20"}`), 422, "The wallet field is required."},
+		"more than there is":       {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"99999.5","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "Insufficient balance."},
+		"a rate of a coin":         {w.payplay("GET", "/private-api/exchange-rates/BTC", ""), 404, "Currency not found"},
+	} {
+		require.Equal(t, tt.status, tt.got.status, name)
+		require.Equal(t, tt.text, tt.got.at(t, "message"), name)
+	}
+	require.Empty(t, w.Ledger("payplay"))
+}
+
+func TestPayPlayRatesAreTheDocuments(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	require.Equal(t, `{"USDT_USD":"1,00"}`, w.do("GET", "/payplay/rates", nil, "").text, "a decimal comma, and no credentials")
+	require.Equal(t, `{"ticker":"NGN","exchange_rate":"1660.2759444311"}`, w.payplay("GET", "/private-api/exchange-rates/NGN", "").text)
+	statuses := w.payplay("GET", "/private-api/order-statuses", "")
+	require.Len(t, statuses.at(t, "order_statuses"), 6)
+	require.Equal(t, "f46218e8-e883-4478-abac-f5b8c94f97c2", statuses.at(t, "order_statuses", 2, "id"))
+	require.Equal(t, "PARTIALLY_FULFILLED", statuses.at(t, "order_statuses", 2, "label"))
+	require.Contains(t, w.payplay("GET", "/private-api/withdrawals/fees", "").text, `{"currency":"USDT","fee":"1"}`)
+}
+
+func TestPayPlayWithdrawalAddsUp(t *testing.T) {
+	t.Parallel()
+	for event, tt := range map[string]struct{ status, balance string }{
+		"pay": {"COMPLETE", "99899"}, "decline": {"DECLINED", "100000"}, "cancel": {"CANCELLED", "100000"},
+	} {
+		t.Run(event, func(t *testing.T) {
+			t.Parallel()
+			w := serve(t, sandbox.Options{})
+			balance := func() string { return w.payplay("GET", "/private-api/balances/", "").text }
+			made := w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"100","currency":"USDT","wallet":"TWallet","network":"TRC20","external_id":"w1"}`)
+			require.NotEmpty(t, made.at(t, "request_id"))
+			require.Equal(t, "PENDING_WITHDRAWAL", made.at(t, "transactions", 0, "status"))
+			require.Equal(t, "USDT", made.at(t, "transactions", 0, "currency", "ticker"), "an object here")
+			require.Contains(t, balance(), `"amount":"99899"`)
+			require.NoError(t, w.Drive("payplay", "w1", event, ""))
+			require.Contains(t, balance(), `"amount":"`+tt.balance+`"`)
+			id := made.at(t, "transactions", 0, "id").(string)
+			again := w.payplay("GET", "/private-api/transactions/"+id, "")
+			require.Equal(t, tt.status, again.at(t, "transaction", "status"))
+			require.Equal(t, "USDT", again.at(t, "transaction", "currency"), "a string here")
+			require.Equal(t, event == "pay", w.Ledger("")[0].MovedMoney)
+			require.ErrorIs(t, w.Drive("payplay", "w1", event, ""), sandbox.ErrRefused)
+		})
+	}
+}
+
+func TestPayPlayRefundsWhatItReceivedOnce(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	id := w.order("o", "10", "USDT")
+	refund := func(body string) reply { return w.payplay("POST", "/private-api/refunds/orders/"+id, body) }
+	require.Equal(t, 422, refund("").status)
+	require.NoError(t, w.Drive("payplay", "o", "pay", ""))
+	require.Equal(t, "4", refund(`{"amount":"4"}`).at(t, "transaction", "value"))
+	require.Equal(t, "5.9", refund("").at(t, "transaction", "value"))
+	require.Equal(t, 422, refund("").status)
+	require.Contains(t, w.payplay("GET", "/private-api/balances", "").text, `{"currency":"USDT","amount":"100000"}`)
+}
+
+func TestPayPlayBooksARepeatedReferenceTwice(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	require.NotEqual(t, w.order("same", "1", "USDT"), w.order("same", "1", "USDT"))
+	require.Equal(t, 2, w.Ledger("payplay")[0].Times)
+}
+
+func TestPayPlaySignsWebhooksByFamily(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	in := receive(t)
+	require.NoError(t, w.Report("payplay", sandbox.Callback{URL: in.url, Secret: "general", PageSecret: "page"}))
+	sign := func(key, body string) string {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(body))
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	id := w.order("o", "1", "USDT")
+	require.NoError(t, w.Drive("payplay", "o", "pay", ""))
+	r, body := in.next(t)
+	got := reply{text: body}
+	require.Equal(t, "order::completed", got.at(t, "event_type"))
+	require.Equal(t, id, got.at(t, "order", "id"))
+	require.Equal(t, sign("page", body), r.Header.Get("Signature"))
+
+	w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"1","currency":"USDT","wallet":"T","network":"TRC20","external_id":"w"}`)
+	require.NoError(t, w.Drive("payplay", "w", "pay", ""))
+	r, body = in.next(t)
+	require.Equal(t, "withdrawal::completed", reply{text: body}.at(t, "event_type"))
+	require.Equal(t, sign("general", body), r.Header.Get("Signature"))
+}
