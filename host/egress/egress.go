@@ -180,8 +180,9 @@ type Client struct {
 	breaker   *breaker
 	budget    *budget
 	transport *http.Transport
-	life      context.Context //nolint:containedctx // bounds dials, which net/http detaches from their request
-	end       context.CancelFunc
+	// life bounds dialling, which net/http detaches from the request that it is for.
+	life context.Context
+	end  context.CancelFunc
 }
 
 // New makes a client; it connects nowhere yet. The error joins every problem of the settings, without a secret's value.

@@ -79,12 +79,12 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("no further try after %d: %s", e.Tries, e.Reason)
 }
 
-// fault is a failed try's error: kinds to decide on, and a text with no secret in it. It does not wrap its cause, whose
+// tryError is a failed try's error: kinds to decide on, and a text with no secret in it. It does not wrap its cause, whose
 // own text may hold one.
-type fault struct {
+type tryError struct {
 	kinds []error
 	text  string
 }
 
-func (f *fault) Error() string   { return f.text }
-func (f *fault) Unwrap() []error { return f.kinds }
+func (e *tryError) Error() string   { return e.text }
+func (e *tryError) Unwrap() []error { return e.kinds }

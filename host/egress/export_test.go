@@ -30,3 +30,9 @@ func Wire(c *Client, in *abi.HttpRequest) ([]byte, error) {
 	err = out.http(context.Background(), false).Write(&wire)
 	return wire.Bytes(), err
 }
+
+// Mask replaces secrets as answers and errors have them replaced.
+func Mask(secrets map[string]string) func(string) string { return newMask(secrets).text }
+
+// RetryAfter reads the header of that name.
+var RetryAfter = retryAfter

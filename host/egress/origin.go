@@ -71,6 +71,8 @@ func (o origins) parse(raw string) (*url.URL, error) {
 		return nil, errors.New("holds a user")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):
 		return nil, errors.New("holds a query or a fragment")
+	case u.String() != raw:
+		return nil, errors.New("is not in its normal form")
 	case !validHost(u.Hostname()):
 		return nil, errors.New("has no valid host name")
 	}

@@ -44,6 +44,7 @@ type visit struct {
 	number   int
 	reader   *bufio.Reader
 	provider *provider
+	last     string // the body booked last
 }
 
 // newProvider serves every connection with serve and closes it afterwards.
@@ -101,6 +102,7 @@ func (v *visit) book() bool {
 	if err != nil {
 		return false
 	}
+	v.last = string(body)
 	v.provider.mu.Lock()
 	defer v.provider.mu.Unlock()
 	v.provider.books = append(v.provider.books, booked{request.Method, request.RequestURI, request.Header, string(body)})

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,8 +15,8 @@ const longestRetryAfter = 24 * time.Hour
 // retryAfter reads a Retry-After header: seconds or an HTTP date. 0 where there is none to be understood.
 func retryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, longestRetryAfter)
+	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(longestRetryAfter/time.Second))) * time.Second //nolint:gosec // a day at most
 	}
 	at, err := http.ParseTime(header)
 	if err != nil {

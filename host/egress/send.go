@@ -149,7 +149,7 @@ func (m mask) response(a *answer) *abi.HttpResponse {
 // fault sorts a failed try's error. The first kind that holds is the one to tell; caller is what ended the caller's
 // context, if anything did.
 func (m mask) fault(err error, late bool, caller error) error {
-	f := &fault{}
+	f := &tryError{}
 	var dial *dialError
 	var network net.Error
 	switch {
