@@ -1,0 +1,59 @@
+package main
+
+import (
+	"slices"
+
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+)
+
+// act is a way to move an order by the API.
+type act struct {
+	// The member of api_actions that says how it is done here, and the code of an order where it is not done by the API.
+	member, refused string
+	// Statuses of an order that it still makes sense for.
+	from []abi.Status
+}
+
+var acts = map[string]act{ //nolint:gochecknoglobals // a table
+	opCancelBid: {"cancel", codeNoCancel, []abi.Status{abi.Status_STATUS_REQUIRES_ACTION, abi.Status_STATUS_PROCESSING, abi.Status_STATUS_UNKNOWN}},
+	opPayBid:    {"pay", codeNoPay, []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
+}
+
+// prepareAct starts with a look at the order: the methods work only where its api_actions say so, and answer of an order
+// that is past them as if it did not exist.
+func prepareAct(call *abi.Call, account settings) (*abi.Step, error) {
+	id := call.GetProviderReference()
+	if id == "" {
+		return guest.Reject("invalid_request", "", "the order's id is not known"), nil
+	}
+	return post(call, account, opBidInfo, new(guest.Form).Set("id", id), stageCheck, id), nil
+}
+
+// readCheck moves the order if it can be moved, and is done if it need not be.
+func readCheck(t turn) (*abi.Step, error) {
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	step, err := ofID(t)
+	if err != nil || step.GetDone().GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return step, err
+	}
+	wanted := acts[t.call.GetOperation()]
+	if !slices.Contains(wanted.from, step.GetDone().GetStatus()) {
+		return step, nil
+	}
+	if how := t.answer.data.Text("api_actions", wanted.member); how != "api" {
+		return guest.Rejected(wanted.refused, "api_actions."+wanted.member+" is "+clip(plain(how), 40)), nil
+	}
+	form := new(guest.Form).Set("id", t.note).Set("hash", t.answer.data.Text("hash"))
+	return post(t.call, t.account, t.call.GetOperation(), form, stageAct, t.note), nil
+}
+
+// readAct looks at the order again: the method answers a bare word, "success" on some sites and the status on others.
+func readAct(t turn) (*abi.Step, error) {
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	return askInfo(t.call, t.account, t.note), nil
+}

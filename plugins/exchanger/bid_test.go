@@ -1,0 +1,137 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+)
+
+// read is the outcome of a bid_info that answers with this order.
+func read(t *testing.T, call *abi.Call, data string) *abi.Outcome {
+	t.Helper()
+	body := []byte(`{"error":"0","error_text":"","data":` + data + `}`)
+	step, err := connector{}.Interpret(call, append([]byte{stageInfo}, "4711"...), &abi.HttpResponse{Status: 200, Body: body})
+	require.NoError(t, err)
+	return step.GetDone()
+}
+
+func order(status, give, get, rest string) string {
+	return `{"id":"4711","status":"` + status + `","currency_code_give":"USDT","currency_code_get":"EUR","amount_give":` + give + `,"amount_get":` + get + rest + `}`
+}
+
+func infoCall(by string) *abi.Call {
+	call := createCall()
+	call.Operation, call.ProviderReference = opBidInfo, "4711"
+	call.Settings = []byte(`{"directions":{"USDT":{"direction_id":"12","calc_action":` + by + `}}}`)
+	return call
+}
+
+func TestPrice(t *testing.T) {
+	t.Parallel()
+	const succeeded, processing, canceled = abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_PROCESSING, abi.Status_STATUS_CANCELED
+	for name, row := range map[string]struct {
+		by, data    string
+		status      abi.Status
+		amount, fee string
+	}{
+		"the very amount":                   {"1", order("success", `"100.00"`, `"92"`, ""), succeeded, "100.00", ""},
+		"a commission on top":               {"1", order("success", `"101.5"`, `"92"`, ""), succeeded, "100", "1.5"},
+		"less, and done: no success":        {"1", order("success", `"99.99"`, `"92"`, ""), processing, "99.99", ""},
+		"less, and canceled":                {"1", order("cancel", `"99.99"`, `"92"`, ""), canceled, "99.99", ""},
+		"less, commission included":         {"3", order("success", `"99"`, `"92"`, ""), processing, "99", ""},
+		"more, commission included: stated": {"3", order("success", `"101"`, `"92"`, ""), succeeded, "101", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outcome := read(t, infoCall(row.by), row.data)
+			require.Equal(t, row.status, outcome.GetStatus())
+			require.Equal(t, row.amount, outcome.GetAmount().GetAmount())
+			require.Equal(t, row.fee, outcome.GetFee().GetAmount())
+			require.Equal(t, row.status == processing, outcome.GetAlert() != "")
+		})
+	}
+}
+
+func TestBidOfIsUnreadable(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string]string{
+		"no order":          `[]`,
+		"a bare word":       `"success"`,
+		"another order":     `{"id":"4712","status":"success"}`,
+		"no status":         `{"id":"4711"}`,
+		"another currency":  `{"id":"4711","status":"success","currency_code_give":"USDC","amount_give":"100"}`,
+		"no currency":       `{"id":"4711","status":"success","amount_give":"100"}`,
+		"no amount":         `{"id":"4711","status":"success","currency_code_give":"USDT"}`,
+		"an amount of text": `{"id":"4711","status":"success","currency_code_give":"USDT","amount_give":"many"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, read(t, infoCall("1"), data).GetVerdict())
+		})
+	}
+}
+
+func TestShow(t *testing.T) {
+	t.Parallel()
+	const page = `,"url":"https://exchanger.example/hst_1/","psys_give":"Tether TRC20"`
+	actions := func(members string) string { return page + `,"api_actions":{` + members + `}` }
+	for name, row := range map[string]struct {
+		rest string
+		want func(t *testing.T, outcome *abi.Outcome)
+	}{
+		"pay is a page": {actions(`"pay":"https://exchanger.example/pay","instruction":"x"`), func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Equal(t, "https://exchanger.example/pay", o.GetNextAction().GetRedirect().GetUrl())
+		}},
+		"pay is api": {actions(`"pay":"api","instruction":"<b>Do</b> it","pay_amount":"100,5"`), func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Equal(t, "Do it", o.GetNextAction().GetInstructions().GetText())
+			require.Equal(t, "100.5", o.GetNextAction().GetInstructions().GetAmount().GetAmount())
+			require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetInstructions().GetUrl())
+		}},
+		"pay is disabled": {actions(`"pay":"disabled","instruction":"Wait"`), func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Equal(t, "Wait", o.GetNextAction().GetInstructions().GetText())
+			require.Equal(t, "100", o.GetNextAction().GetInstructions().GetAmount().GetAmount(), "the order's amount, where none is said")
+		}},
+		"an address": {actions(`"pay":"api","address":"T1","dest_tag":7,"pay_amount":"100"`), func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Equal(t, "T1", o.GetNextAction().GetPayTo().GetAddress())
+			require.Equal(t, "7", o.GetNextAction().GetPayTo().GetMemo())
+			require.Equal(t, "Tether TRC20", o.GetNextAction().GetPayTo().GetNetwork())
+		}},
+		"nothing but the order's page": {actions(`"pay":"disabled"`), func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetRedirect().GetUrl())
+		}},
+		"a script for a page": {`,"url":"javascript:evil()","api_actions":{"pay":"javascript:evil()"}`, func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Nil(t, o.GetNextAction())
+			require.NotEmpty(t, o.GetAlert())
+		}},
+		"no actions, as off the list": {``, func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Nil(t, o.GetNextAction())
+			require.Empty(t, o.GetAlert())
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outcome := read(t, infoCall("1"), order("new", `"100"`, `"92"`, row.rest))
+			require.Equal(t, abi.Status_STATUS_REQUIRES_ACTION, outcome.GetStatus())
+			row.want(t, outcome)
+		})
+	}
+}
+
+func TestNobodyIsAskedToPayAnOrderPastIt(t *testing.T) {
+	t.Parallel()
+	const rest = `,"url":"https://exchanger.example/hst_1/","api_actions":{"pay":"https://exchanger.example/pay"}`
+	for status := range statuses {
+		outcome := read(t, infoCall("1"), order(status, `"100"`, `"92"`, rest))
+		require.Equal(t, outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION, outcome.GetNextAction() != nil, status)
+	}
+	require.Nil(t, read(t, infoCall("1"), order("new", `"90"`, `"92"`, rest)).GetNextAction(), "an order of less")
+}

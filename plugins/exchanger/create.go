@@ -1,0 +1,187 @@
+package main
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// prepareCreate starts an order: the direction, where the account names only its currencies; the calculator, which changes
+// nothing; and the order, once the calculator agrees to the very amount.
+func prepareCreate(call *abi.Call, account settings) (*abi.Step, error) {
+	payment := call.GetPayment()
+	if payment.GetKind() != abi.Kind_KIND_COLLECT {
+		return guest.Reject("unsupported", "/kind", "an exchange order collects"), nil
+	}
+	if amount, err := decimal.Parse(payment.GetAmount()); err != nil || amount.Sign() <= 0 {
+		return guest.Reject("invalid_request", "/amount", "the amount is not a positive decimal"), nil
+	}
+	// The sites look for duplicates only among positive whole numbers.
+	if reference := call.GetReference(); !isDigits(reference) || reference[0] == '0' {
+		return guest.Reject("invalid_request", "", "an order needs a reference of digits, without a leading zero"), nil
+	}
+	d, reject, err := account.direction(payment)
+	if reject != nil || err != nil {
+		return reject, err
+	}
+	if d.id == "" {
+		form := new(guest.Form).Set("currency_id_give", d.giveID).Set("currency_id_get", d.getID)
+		return post(call, account, opGetDirections, form, stageDirections, ""), nil
+	}
+	return calculate(call, account, d, d.id), nil
+}
+
+// readDirections picks the direction between the two currencies that the account names.
+func readDirections(t turn) (*abi.Step, error) {
+	d, reject, err := t.account.direction(t.call.GetPayment())
+	if reject != nil || err != nil {
+		return reject, err
+	}
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	if !t.answer.data.IsArray() {
+		return guest.Unreadable("the directions are not a list"), nil
+	}
+	var found []string
+	for _, item := range t.answer.data.Items() {
+		if item.Text("currency_give_id") == d.giveID && item.Text("currency_get_id") == d.getID {
+			found = append(found, item.Text("direction_id"))
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return guest.Rejected(codeNoPair, "the site has no direction between the two currencies now"), nil
+	case len(found) > 1:
+		return guest.Rejected(codeManyPairs, "directions "+strings.Join(found, ", ")), nil
+	case !isDigits(found[0]):
+		return guest.Unreadable("the direction has no number"), nil
+	}
+	return calculate(t.call, t.account, d, found[0]), nil
+}
+
+func calculate(call *abi.Call, account settings, d direction, id string) *abi.Step {
+	form := new(guest.Form).
+		Set("direction_id", id).
+		Set("calc_amount", call.GetPayment().GetAmount()).
+		Set("calc_action", string(d.action)).
+		Set("cd", d.calcFields())
+	return post(call, account, opGetCalc, form, stageCalc, id)
+}
+
+// calcFields are the fields that change the calculation, as a query in one field. The site decodes the field once more
+// than the form asks for, so the query is encoded once more.
+func (d direction) calcFields() string {
+	query := make(url.Values)
+	for _, field := range d.fields {
+		if field.text != "" && slices.Contains(d.cd, field.name) {
+			query.Set(field.name, field.text)
+		}
+	}
+	return url.QueryEscape(query.Encode())
+}
+
+// readCalc makes the order if the calculator agrees.
+func readCalc(t turn) (*abi.Step, error) {
+	payment := t.call.GetPayment()
+	d, reject, err := t.account.direction(payment)
+	if reject != nil || err != nil {
+		return reject, err
+	}
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	asked, err := decimal.Parse(payment.GetAmount())
+	if err != nil {
+		return guest.Reject("invalid_request", "/amount", "the amount is not a decimal"), nil
+	}
+	if objection := d.objection(t.answer.data, asked); objection != nil {
+		return objection, nil
+	}
+	form := new(guest.Form).
+		Set("direction_id", t.note).
+		Set("calc_amount", payment.GetAmount()).
+		Set("calc_action", string(d.action)).
+		Set("api_id", t.call.GetReference()).
+		Set("partner_id", t.account.partner).
+		Set("callback_url", t.call.GetCallbackUrl()).
+		Set("account1", d.account1).
+		Set("account2", d.account2)
+	for _, field := range d.fields {
+		form.Set(field.name, field.text)
+	}
+	return post(t.call, t.account, opCreateBid, form, stageBid, ""), nil
+}
+
+// objection ends the call where the calculator would make another order of it than was asked for; nil where it agrees.
+// The site itself would change the amount in silence.
+func (d direction) objection(calc jsontext.Value, asked decimal.Decimal) *abi.Step {
+	side := "get"
+	if d.action.gives() {
+		side = "give"
+	}
+	sum, sumKnown := number(calc.Get(d.action.sum()))
+	other, otherKnown := number(calc.Get(d.action.counterpart()))
+	code := calc.Text("currency_code_" + side)
+	if !sumKnown || !otherKnown || code == "" {
+		return guest.Unreadable("the calculator answers no sums")
+	}
+	if !strings.EqualFold(code, d.code) {
+		return guest.Rejected(codeOtherMoney, "the direction counts in "+clip(code, 20))
+	}
+	if limit := outside(calc, side, asked); limit != nil {
+		return limit
+	}
+	if sum.Cmp(asked) != 0 || !unchanged(calc) {
+		return guest.Rejected(codeChanged, "the site would take "+sum.String()+" instead of "+asked.String())
+	}
+	// The order's own amounts count the commission of the receiving side, and a part of the giving side's. Where the
+	// account leaves it out of one and into the other, what was asked for could not be compared later.
+	if (d.action == getNet || d.action == giveGross) && other.Cmp(sum) != 0 {
+		return guest.Rejected(codeCommission, "the direction has a commission: calc_action 1 or 4 says who bears it")
+	}
+	return otherSide(calc, side)
+}
+
+// unchanged reads the flag that the amount had to be changed.
+func unchanged(calc jsontext.Value) bool {
+	changed := calc.Text("changed")
+	return changed == "0" || changed == "false" || changed == ""
+}
+
+// otherSide holds what the calculator makes of the amount to the limits of the other side.
+func otherSide(calc jsontext.Value, side string) *abi.Step {
+	opposite := "give"
+	if side == "give" {
+		opposite = "get"
+	}
+	sum, known := number(calc.Get("sum_" + opposite))
+	if !known {
+		return guest.Unreadable("the calculator answers one sum alone")
+	}
+	return outside(calc, opposite, sum)
+}
+
+// outside refuses an amount beyond the limits of its side; an unset limit is "no".
+func outside(calc jsontext.Value, side string, amount decimal.Decimal) *abi.Step {
+	if least, set := number(calc.Get("min_" + side)); set && amount.Cmp(least) < 0 {
+		return guest.Rejected(codeBelow, "at least "+least.String()+" "+clip(calc.Text("currency_code_"+side), 20))
+	}
+	if most, set := number(calc.Get("max_" + side)); set && amount.Cmp(most) > 0 {
+		return guest.Rejected(codeAbove, "at most "+most.String()+" "+clip(calc.Text("currency_code_"+side), 20))
+	}
+	return nil
+}
+
+// readBid reads the order just made.
+func readBid(t turn) (*abi.Step, error) {
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	return bidOf(t, t.answer.data)
+}

@@ -1,0 +1,100 @@
+// Package main is the Exchanger plugin: it decides how an exchange order at a Premium Exchanger site takes a payment.
+//
+// The payer gives one currency to the site, and the site sends another one to the merchant's account. The files are
+// chapters: manifest.go says what the plugin can do, failure.go what refusals mean, settings.go reads an account,
+// envelope.go the form that every answer comes in, create.go makes an order in steps, bid.go and status.go read one,
+// lookup.go finds one, act.go cancels and confirms, native.go passes the API's own calls through, callback.go reads what
+// the site reports, plain.go turns the site's numbers and HTML into text.
+package main
+
+import (
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+)
+
+func init() { guest.Register(connector{}) }
+
+func main() {}
+
+// connector is the integration. It keeps no state.
+type connector struct{}
+
+// turn is one answer of the site, with what was being done.
+type turn struct {
+	call    *abi.Call
+	account settings
+	// What the stage left for itself: a bid's or direction's id, an offset.
+	note   string
+	answer envelope
+}
+
+// Stages of a call. A step's state is its stage's letter and the stage's note.
+const (
+	stageNative     = 'n'
+	stageDirections = 'd'
+	stageCalc       = 'c' // note: the direction's id
+	stageBid        = 'b'
+	stageInfo       = 'i' // note: the bid's id
+	stageListed     = 'l' // note: the bid's id
+	stagePage       = 'p' // note: the page's offset
+	stageCheck      = 'k' // note: the bid's id
+	stageAct        = 'a' // note: the bid's id
+)
+
+// preparers are the operations of a payment's life; every other call is native.
+var preparers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+	opCreateBid: prepareCreate,
+	opBidInfo:   prepareLookup,
+	opCancelBid: prepareAct,
+	opPayBid:    prepareAct,
+}
+
+// stages are what reads the answer to each stage's request.
+var stages = map[byte]func(t turn) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+	stageNative:     readNative,
+	stageDirections: readDirections,
+	stageCalc:       readCalc,
+	stageBid:        readBid,
+	stageInfo:       readInfo,
+	stageListed:     readListed,
+	stagePage:       readPage,
+	stageCheck:      readCheck,
+	stageAct:        readAct,
+}
+
+func (connector) Describe() *abi.Manifest { return manifest() }
+
+func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
+	form, found := natives[call.GetOperation()]
+	if !found {
+		return nil, guest.UnknownOperation(call.GetOperation())
+	}
+	account, err := readSettings(call.GetSettings())
+	if err != nil {
+		return nil, err
+	}
+	if prepare := preparers[call.GetOperation()]; prepare != nil && call.GetPayment() != nil {
+		return prepare(call, account)
+	}
+	return prepareNative(call, account, form), nil
+}
+
+func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
+	if _, found := natives[call.GetOperation()]; !found {
+		return nil, guest.UnknownOperation(call.GetOperation())
+	}
+	if len(state) == 0 || stages[state[0]] == nil {
+		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
+	}
+	account, err := readSettings(call.GetSettings())
+	if err != nil {
+		return nil, err
+	}
+	answer, end := readEnvelope(response)
+	if end != nil {
+		return end, nil
+	}
+	return stages[state[0]](turn{call: call, account: account, note: string(state[1:]), answer: answer})
+}
+
+func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) { return receive(callback), nil }

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// settings are an account's own values.
+type settings struct {
+	lang            string
+	partner         string
+	errorFinalAfter int64 // milliseconds
+	directions      jsontext.Value
+	payerFields     jsontext.Value
+}
+
+const (
+	// defaultLang makes the error texts those of the failure table.
+	defaultLang       = "en_US"
+	defaultErrorHours = 72
+	hour              = 60 * 60 * 1000 // milliseconds
+)
+
+func readSettings(raw []byte) (settings, error) {
+	parsed, err := jsontext.Parse(raw)
+	if err != nil || !parsed.IsObject() {
+		return settings{}, guest.BadSettings("settings are not a JSON object")
+	}
+	account := settings{
+		lang: parsed.Text("lang"), partner: parsed.Text("partner_id"), errorFinalAfter: defaultErrorHours * hour,
+		directions: parsed.Get("directions"), payerFields: parsed.Get("payer_fields"),
+	}
+	if account.lang == "" {
+		account.lang = defaultLang
+	}
+	if hours := parsed.Text("error_final_after_hours"); hours != "" {
+		number, err := strconv.ParseInt(hours, 10, 32)
+		if err != nil || number < 0 {
+			return settings{}, guest.BadSettings("error_final_after_hours is not a count of hours")
+		}
+		account.errorFinalAfter = number * hour
+	}
+	return account, nil
+}
+
+// action is calc_action: which side's amount is given, and whether the commission is in it.
+type action byte
+
+const (
+	giveNet   action = '1'
+	getNet    action = '2'
+	giveGross action = '3'
+	getGross  action = '4'
+)
+
+// gives tells that the amount is the payer's side's.
+func (a action) gives() bool { return a == giveNet || a == giveGross }
+
+// sum is the member of get_calc's answer that must be the amount asked for.
+func (a action) sum() string { return sums[a][0] }
+
+// counterpart is the same side's sum, with the commission counted the other way.
+func (a action) counterpart() string { return sums[a][1] }
+
+var sums = map[action][2]string{ //nolint:gochecknoglobals // a table
+	giveNet:   {"sum_give", "sum_give_com"},
+	getNet:    {"sum_get", "sum_get_com"},
+	giveGross: {"sum_give_com", "sum_give"},
+	getGross:  {"sum_get_com", "sum_get"},
+}
+
+// direction is what an order is made of: a pair of currencies at the site, the accounts at both its ends, its fields.
+type direction struct {
+	id, giveID, getID  string
+	code               string // the site's code of the payment's currency
+	action             action
+	account1, account2 string
+	fields             []field
+	cd                 []string // the names of the fields that get_calc wants too
+}
+
+type field struct{ name, text string }
+
+// terms are the parts of a direction that an order already made is read by.
+func (s settings) terms(payment *abi.Payment) (code string, by action, err error) {
+	configured := s.directions.Get(payment.GetCurrency())
+	code, by = configured.Text("code"), giveNet
+	if code == "" {
+		code = payment.GetCurrency()
+	}
+	if text := configured.Text("calc_action"); text != "" {
+		by = action(text[0])
+		if _, known := sums[by]; !known || len(text) > 1 {
+			return "", 0, guest.BadSettings("calc_action of %s is not 1, 2, 3 or 4", payment.GetCurrency())
+		}
+	}
+	return code, by, nil
+}
+
+// direction puts a payment's direction together: settings first, its options over them. The step, if any, says why the
+// payment has none.
+func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) {
+	options, reject := readOptions(payment.GetOptions())
+	if reject != nil {
+		return direction{}, reject, nil
+	}
+	code, by, err := s.terms(payment)
+	if err != nil {
+		return direction{}, nil, err
+	}
+	configured := s.directions.Get(payment.GetCurrency())
+	d := direction{
+		id: either(options.Text("direction_id"), configured.Text("direction_id")), code: code, action: by,
+		giveID: configured.Text("currency_id_give"), getID: configured.Text("currency_id_get"),
+		account1: either(options.Text("account1"), configured.Text("account1")),
+		account2: either(options.Text("account2"), configured.Text("account2")),
+	}
+	if d.id == "" && (d.giveID == "" || d.getID == "") {
+		return direction{}, guest.Reject("unsupported", "/currency", "no direction is set for this currency"), nil
+	}
+	d.fields = s.fields(payment.GetPayer(), configured.Get("fields"), options)
+	for _, name := range configured.Items("cd_fields") {
+		d.cd = append(d.cd, name.Text())
+	}
+	return d, nil, nil
+}
+
+// fields gathers the custom fields: the payer's, then the direction's own, then the payment's options over both.
+func (s settings) fields(payer *abi.Payer, fixed, options jsontext.Value) []field {
+	var fields []field
+	set := func(name, text string) {
+		for i := range fields {
+			if fields[i].name == name {
+				fields[i].text = text
+				return
+			}
+		}
+		fields = append(fields, field{name, text})
+	}
+	if s.payerFields.Exists() {
+		s.payerFields.Each(func(name string, member jsontext.Value) { set(name, payerMember(payer, member.Text())) })
+	} else {
+		set("cf6", payer.GetEmail())
+	}
+	fixed.Each(func(name string, text jsontext.Value) { set(name, text.Text()) })
+	options.Each(func(name string, text jsontext.Value) {
+		if isCustom(name) {
+			set(name, text.Text())
+		}
+	})
+	return fields
+}
+
+func payerMember(payer *abi.Payer, name string) string {
+	switch name {
+	case "name":
+		return payer.GetName()
+	case "email":
+		return payer.GetEmail()
+	case "phone":
+		return payer.GetPhone()
+	}
+	return ""
+}
+
+// readOptions reads a payment's provider_options; an unknown member is refused by name, lest a typo become a wrong order.
+func readOptions(raw []byte) (jsontext.Value, *abi.Step) {
+	const where = "/provider_options/exchanger"
+	if len(raw) == 0 {
+		return jsontext.Value{}, nil
+	}
+	options, err := jsontext.Parse(raw)
+	if err != nil || !options.IsObject() {
+		return jsontext.Value{}, guest.Reject("invalid_request", where, "the options are not a JSON object")
+	}
+	var reject *abi.Step
+	options.Each(func(name string, value jsontext.Value) {
+		known := name == "direction_id" || name == "account1" || name == "account2" || isCustom(name)
+		if (!known || value.IsObject() || value.IsArray()) && reject == nil {
+			reject = guest.Reject("invalid_request", where+"/"+name, "options are direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
+		}
+	})
+	return options, reject
+}
+
+// isCustom tells a custom field's name: cf6, cfgive8, cfget12.
+func isCustom(name string) bool {
+	rest, found := strings.CutPrefix(name, "cf")
+	if !found {
+		return false
+	}
+	rest = strings.TrimPrefix(strings.TrimPrefix(rest, "give"), "get")
+	return isDigits(rest) && len(rest) <= 6
+}
+
+func isDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+func either(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}
