@@ -2,6 +2,9 @@ package sqlite
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +33,20 @@ func TestDatabaseOfALaterReleaseIsLeftAlone(t *testing.T) {
 	require.ErrorContains(t, err, "at version 99")
 	_, err = Open(t.Context(), dir)
 	require.ErrorContains(t, err, "at version 99", "the refused open gave the directory up")
+}
+
+func TestFileThatIsNoDatabaseIsRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, databaseName)
+	text := []byte(strings.Repeat("somebody's notes\n", 1000))
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	_, err := Open(t.Context(), dir)
+	require.ErrorContains(t, err, "not a database")
+	require.ErrorContains(t, err, file)
+	found, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, text, found)
 }
 
 // A list that reads the whole table, or sorts what it read, is fast in every test and slow in a year.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -87,15 +88,20 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes whoever is waiting now. It waits for nobody: a lone caller pays for no one else.
+// gather takes whoever is waiting now. Those that the last batch answered are often about to write again: they get the
+// processor once, which fills batches twice as well, and no clock is waited for.
 func (w *writer) gather(first *write) []*write {
 	batch := []*write{first}
-	for len(batch) < w.batch {
+	for yielded := false; len(batch) < w.batch; {
 		select {
 		case next := <-w.queue:
-			batch = append(batch, next)
+			batch, yielded = append(batch, next), false
 		default:
-			return batch
+			if yielded {
+				return batch
+			}
+			runtime.Gosched()
+			yielded = true
 		}
 	}
 	return batch
