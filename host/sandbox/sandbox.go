@@ -103,6 +103,7 @@ func New(o Options) (*Server, error) {
 	add(PayGram, func(d *desk) simulation { return newPayGram(d, o) })
 	add(Cryptogram, func(d *desk) simulation { return newCryptogram(d, o) })
 	add(PayPlay, func(d *desk) simulation { return newPayPlay(d, o) })
+	add(Exchanger, func(d *desk) simulation { return newExchanger(d, o) })
 	add(Paygrt, func(d *desk) simulation { return newPaygrt(d, o, balance) })
 	return s, nil
 }

@@ -1,0 +1,401 @@
+package sandbox
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// bid is an order to exchange.
+type bid struct {
+	id, hash, apiID, partner string
+	direction                direction
+	sums                     sums
+	callbackURL, ip          string
+	status                   string
+	changed                  time.Time
+	history                  []bidMoment
+	payAddress               string
+}
+
+// bidMoment is one change of a bid's status.
+type bidMoment struct {
+	Time   string `json:"time"`
+	Date   string `json:"date"`
+	Status string `json:"status"`
+}
+
+// bidStatus is what a status means to this simulation.
+type bidStatus struct {
+	title string
+	// arrived says that the payer's money is at the site; over, that nothing more can be asked of the bid.
+	arrived, over bool
+}
+
+//nolint:gochecknoglobals // a table
+var bidStatuses = map[string]bidStatus{
+	"new":         {"New order", false, false},
+	"coldnew":     {"Awaiting confirmation", false, false},
+	"techpay":     {"Payment started", false, false},
+	"payed":       {"Marked as paid", false, false},
+	"merchwait":   {"Awaiting the merchant", false, false},
+	"coldpay":     {"Awaiting confirmations", true, false},
+	"partpay":     {"Paid in part", true, false},
+	"realpay":     {"Paid", true, false},
+	"verify":      {"Paid, being verified", true, false},
+	"amlwait":     {"AML check", true, false},
+	"amlerror":    {"AML check failed", true, false},
+	"mercherror":  {"Merchant's error", false, false},
+	"coldsuccess": {"Awaiting the payout's confirmations", true, false},
+	"partpayout":  {"Paid out in part", true, false},
+	"payouterror": {"Payout failed", true, false},
+	"scrpayerror": {"Automatic payout failed", true, false},
+	"error":       {"Error", false, false},
+	"success":     {"Completed", true, true},
+	"cancel":      {"Cancelled by the user", false, true},
+	"delete":      {"Deleted", false, true},
+}
+
+// siteZone is where the site's dates are counted.
+var siteZone = time.FixedZone("site", 3*3600) //nolint:gochecknoglobals // a constant in all but name
+
+//nolint:gochecknoglobals // compiled once, never changed
+var (
+	apiIDForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+	emailForm = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+)
+
+// bidView is a bid as create_bid and bid_info show it: the fields are in the document's order.
+type bidView struct {
+	URL         string     `json:"url"`
+	ID          string     `json:"id"`
+	Hash        string     `json:"hash"`
+	Status      string     `json:"status"`
+	StatusTitle string     `json:"status_title"`
+	PsysGive    string     `json:"psys_give"`
+	PsysGet     string     `json:"psys_get"`
+	CodeGive    string     `json:"currency_code_give"`
+	CodeGet     string     `json:"currency_code_get"`
+	AmountGive  string     `json:"amount_give"`
+	AmountGet   string     `json:"amount_get"`
+	CourseGive  string     `json:"course_give"`
+	CourseGet   string     `json:"course_get"`
+	Actions     bidActions `json:"api_actions"`
+}
+
+// bidActions say what can be done about a bid.
+type bidActions struct {
+	Type        string `json:"type"`
+	Cancel      string `json:"cancel"`
+	Pay         string `json:"pay"`
+	Instruction string `json:"instruction"`
+	PayAmount   string `json:"pay_amount"`
+	Address     string `json:"address,omitempty"`
+}
+
+func (b *bid) url(r *request) string { return r.base + "/hst_" + b.hash + "/" }
+
+func (b *bid) view(r *request) bidView {
+	d := b.direction
+	give, get := tenders[d.give], tenders[d.get]
+	return bidView{
+		URL: b.url(r), ID: b.id, Hash: b.hash, Status: b.status, StatusTitle: bidStatuses[b.status].title,
+		PsysGive: give.psys, PsysGet: get.psys, CodeGive: give.code, CodeGet: get.code,
+		AmountGive: b.sums.giveCom.trim().String(), AmountGet: b.sums.getCom.trim().String(),
+		CourseGive: d.courseGive, CourseGet: d.courseGet, Actions: b.actions(r),
+	}
+}
+
+// payable statuses are those in which the payer has not paid yet.
+func (b *bid) payable() bool {
+	return b.status == "new" || b.status == "coldnew" || b.status == "techpay"
+}
+
+func (b *bid) actions(r *request) bidActions {
+	if !b.payable() {
+		return bidActions{Type: "finished", Cancel: "disabled", Pay: "disabled", PayAmount: "0"}
+	}
+	a := bidActions{Type: "mypaid", Cancel: b.direction.cancel, Pay: b.direction.pay, PayAmount: b.sums.giveCom.trim().String()}
+	switch {
+	case b.direction.pay == "link":
+		a.Type, a.Pay = "link", b.url(r)+"pay/"
+		a.Instruction = "<p>Go to the payment page.</p>"
+	case b.payAddress != "":
+		a.Address = b.payAddress
+		a.Instruction = "<p>Send exactly <b>" + a.PayAmount + " " + tenders[b.direction.give].code + "</b> to " + a.Address + "</p>"
+	}
+	return a
+}
+
+func (x *exchanger) serveCreate(r *request) answer {
+	form := r.form()
+	d, ok := findDirection(form)
+	if !ok {
+		return exchangerError("1", "direction not found")
+	}
+	s := d.calculate(siteNumber(form.Get("calc_amount")), calcAction(form))
+	blamed := d.check(form)
+	if name, html := x.outside(d, s); name != "" {
+		blamed[name] = html
+	}
+	if len(blamed) > 0 {
+		return exchangerInvalid(blamed)
+	}
+	apiID := "0" // what is no positive number is no api_id
+	if given := form.Get("api_id"); apiIDForm.MatchString(given) {
+		apiID = given
+	}
+	if apiID != "0" && slices.ContainsFunc(x.bids, func(b *bid) bool { return b.apiID == apiID }) {
+		return exchangerError("3", "api id not unique")
+	}
+
+	b := &bid{
+		id: strconv.Itoa(x.nextBid), hash: x.ids.hex(18)[:35], apiID: apiID, partner: form.Get("partner_id"), direction: d, sums: s,
+		callbackURL: form.Get("callback_url"), ip: r.ip, payAddress: giveAddress(d, x.ids),
+	}
+	x.nextBid++
+	x.bids = append(x.bids, b)
+	x.book(Booking{
+		Operation: "create_bid", Reference: strings.TrimPrefix(apiID, "0"), ProviderReference: b.id,
+		Amount: s.giveCom.trim().String(), Currency: tenders[d.give].code, Status: "new",
+	})
+	b.set("new", r.now)
+	return exchangerData(b.view(r))
+}
+
+// giveAddress is where coins are to be sent; cards are paid on a page.
+func giveAddress(d direction, draw *ids) string {
+	switch tenders[d.give].code {
+	case "USDT":
+		return "T" + strings.ToUpper(draw.hex(17))[:33]
+	case "BTC":
+		return cryptoAddress("btc", draw)
+	case "ETH":
+		return cryptoAddress("eth", draw)
+	default:
+		return ""
+	}
+}
+
+// check finds the fields that are missing or wrong.
+func (d direction) check(form url.Values) map[string]string {
+	blamed := map[string]string{}
+	for _, f := range slices.Concat(d.giveFields, d.getFields, d.dirFields) {
+		value := strings.TrimSpace(form.Get(f.Name))
+		switch {
+		case value == "" && f.Req == "1":
+			blamed[f.Name] = "<span>field is not filled</span>"
+		case value != "" && f.Name == "cf6" && !emailForm.MatchString(value):
+			blamed[f.Name] = "<span>not an e-mail</span>"
+		case value != "" && strings.HasSuffix(f.Label, " card") && !cardNumber(value):
+			blamed[f.Name] = "<span>invalid card number</span>"
+		}
+	}
+	return blamed
+}
+
+func cardNumber(text string) bool {
+	digits := strings.ReplaceAll(text, " ", "")
+	return len(digits) >= 12 && len(digits) <= 19 && strings.Trim(digits, "0123456789") == ""
+}
+
+// set changes a bid's status, at a time.
+func (b *bid) set(status string, now time.Time) {
+	b.status, b.changed = status, now
+	b.history = append(b.history, bidMoment{strconv.FormatInt(now.Unix(), 10), siteDate(now), status})
+}
+
+func siteDate(t time.Time) string { return t.In(siteZone).Format("02.01.2006 15:04") }
+
+// asked finds the bid that a request names by hash or id.
+func (x *exchanger) asked(r *request) *bid {
+	form := r.form()
+	return x.findBid(func(b *bid) bool {
+		return b.hash == form.Get("hash") || form.Get("hash") == "" && b.id == form.Get("id")
+	})
+}
+
+func (x *exchanger) findBid(fits func(*bid) bool) *bid {
+	for _, b := range slices.Backward(x.bids) {
+		if fits(b) {
+			return b
+		}
+	}
+	return nil
+}
+
+func (x *exchanger) serveInfo(r *request) answer {
+	b := x.asked(r)
+	if b == nil {
+		return exchangerError("1", "no bid exists")
+	}
+	return exchangerData(b.view(r))
+}
+
+func (x *exchanger) serveCancel(r *request) answer {
+	return x.act(r, "cancel", func(b *bid) bool { return b.direction.cancel == "api" })
+}
+
+// servePay takes the payer's word that money was sent. It proves nothing.
+func (x *exchanger) servePay(r *request) answer {
+	return x.act(r, "payed", func(b *bid) bool { return b.direction.pay == "api" })
+}
+
+// act moves a bid at the caller's word; the answer is the bid's status. One that is there already is left alone.
+func (x *exchanger) act(r *request, to string, allowed func(*bid) bool) answer {
+	b := x.asked(r)
+	switch {
+	case b == nil:
+		return exchangerError("1", "no bid exists")
+	case b.status == to:
+		return exchangerData(to)
+	case !b.payable() || !allowed(b):
+		return exchangerRefusal(2, "action disabled")
+	}
+	x.moveBid(b, to)
+	return exchangerData(to)
+}
+
+// exchange is a bid as get_exchanges and get_partner_exchanges list it.
+type exchange struct {
+	ID         string `json:"id"`
+	APIID      string `json:"api_id"`
+	Time       string `json:"time"`
+	Date       string `json:"date"`
+	PsysGive   string `json:"psys_give"`
+	PsysGet    string `json:"psys_get"`
+	CodeGive   string `json:"currency_code_give"`
+	CodeGet    string `json:"currency_code_get"`
+	CourseGive string `json:"course_give"`
+	CourseGet  string `json:"course_get"`
+	AmountGive string `json:"amount_give"`
+	AmountGet  string `json:"amount_get"`
+	// Success is upside down, as documented: "0" is an order that was executed.
+	Success  string      `json:"exchange_success"`
+	UserHash string      `json:"user_hash"`
+	UserIP   string      `json:"user_ip"`
+	Status   string      `json:"status"`
+	Statuses []bidMoment `json:"statuses,omitempty"`
+}
+
+func (b *bid) listed(history bool) exchange {
+	d := b.direction
+	give, get := tenders[d.give], tenders[d.get]
+	e := exchange{
+		ID: b.id, APIID: b.apiID, Time: strconv.FormatInt(b.changed.Unix(), 10), Date: siteDate(b.changed),
+		PsysGive: give.psys, PsysGet: get.psys, CodeGive: give.code, CodeGet: get.code,
+		CourseGive: d.courseGive, CourseGet: d.courseGet,
+		AmountGive: b.sums.giveCom.trim().String(), AmountGet: b.sums.getCom.trim().String(),
+		Success: "1", UserHash: "u" + b.hash[:8], UserIP: b.ip, Status: b.status,
+	}
+	if b.status == "success" {
+		e.Success = "0"
+	}
+	if history {
+		e.Statuses = b.history
+	}
+	return e
+}
+
+// serveExchanges lists bids, newest first. The api_id filter is documented, and does nothing.
+func (x *exchanger) serveExchanges(r *request) answer {
+	form := r.form()
+	list := []exchange{}
+	for _, b := range x.listBids(form) {
+		list = append(list, b.listed(form.Get("status_history") == "1"))
+	}
+	return exchangerData(map[string]any{"items": list})
+}
+
+// listBids applies the filters and the page that a list request asks for.
+func (x *exchanger) listBids(form url.Values) []*bid {
+	number := func(name string, otherwise int) int {
+		n, err := strconv.Atoi(form.Get(name))
+		if err != nil || n < 0 {
+			return otherwise
+		}
+		return n
+	}
+	from, to := number("start_time", 0), number("end_time", 0)
+	var found []*bid
+	for _, b := range slices.Backward(x.bids) {
+		at := int(b.changed.Unix())
+		switch {
+		case from > 0 && at < from,
+			to > 0 && at > to,
+			form.Get("ip") != "" && form.Get("ip") != b.ip,
+			form.Get("id") != "" && form.Get("id") != b.id,
+			form.Get("hash") != "" && form.Get("hash") != b.hash:
+		default:
+			found = append(found, b)
+		}
+	}
+	start := min(number("offset", 0), len(found))
+	size := min(cmp.Or(number("limit", 100), 100), 500)
+	return found[start:min(start+size, len(found))]
+}
+
+// bidEvents are the controls that are not statuses themselves.
+//
+//nolint:gochecknoglobals // a table
+var bidEvents = map[string]string{"pay": "success", "decline": "error", "expire": "delete"}
+
+func (x *exchanger) events() []string {
+	events := []string{"pay", "decline", "expire"}
+	for status := range bidStatuses {
+		events = append(events, status)
+	}
+	slices.Sort(events)
+	return events
+}
+
+func (x *exchanger) drive(ref, event, _ string) error {
+	b := x.findBid(func(b *bid) bool { return ref == b.id || ref == b.hash || ref == b.apiID && ref != "0" })
+	if b == nil {
+		return x.drivePayout(ref, event)
+	}
+	to := cmp.Or(bidEvents[event], event)
+	if b.status == to {
+		return fmt.Errorf("%w: it is %s already", ErrRefused, to)
+	}
+	x.moveBid(b, to)
+	return nil
+}
+
+// moveBid changes a bid's status, moves the reserves when it is done, and tells the caller.
+func (x *exchanger) moveBid(b *bid, to string) {
+	give, get := b.direction.give, b.direction.get
+	switch {
+	case to == "success":
+		x.reserves[give] = x.reserves[give].add(b.sums.give)
+		x.reserves[get] = x.reserves[get].sub(b.sums.get)
+		x.partner.reward(b)
+	case b.status == "success":
+		x.reserves[give] = x.reserves[give].sub(b.sums.give)
+		x.reserves[get] = x.reserves[get].add(b.sums.get)
+		x.partner.takeBack(b)
+	}
+	b.set(to, x.now())
+	x.settle(b.id, to, bidStatuses[to].arrived)
+	x.courier.post(delivery{
+		provider: Exchanger, method: http.MethodPost, url: cmp.Or(b.callbackURL, x.callback.URL), tries: 1,
+		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		body:   url.Values{"bid_id": {b.id}, "status": {to}}.Encode(),
+	})
+}
+
+func (x *exchanger) page(path string) (payerPage, bool) {
+	rest, ok := strings.CutPrefix(path, "/hst_")
+	hash, _, _ := strings.Cut(rest, "/")
+	b := x.findBid(func(b *bid) bool { return b.hash == hash })
+	if !ok || b == nil {
+		return payerPage{}, false
+	}
+	return payerPage{Reference: b.id, Amount: b.sums.giveCom.trim().String(), Currency: tenders[b.direction.give].code, Status: b.status}, true
+}
