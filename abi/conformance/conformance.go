@@ -56,7 +56,44 @@ func Test(t *testing.T, connector guest.Connector, vectors string) {
 			t.Run(v.name, func(t *testing.T) { testGolden(t, native{connector}, manifest, v) })
 		}
 	})
+	t.Run("pure", func(t *testing.T) {
+		for _, v := range loaded {
+			testPure(t, native{connector}, v)
+		}
+	})
+	t.Run("hostile", func(t *testing.T) {
+		attacker := newAttacker(manifest)
+		for _, v := range loaded {
+			t.Run(v.name, func(t *testing.T) { testHostile(t, native{connector}, attacker, v) })
+		}
+	})
+	t.Run("sandbox", func(t *testing.T) { testSandbox(t, native{connector}, manifest, loaded) })
 	t.Run("coverage", func(t *testing.T) { testCoverage(t, native{connector}, manifest, loaded) })
+}
+
+// testPure asks everything twice: the same call has the same answer.
+func testPure(t *testing.T, guest machine, v *vector) {
+	t.Helper()
+	first, err := play(t.Context(), guest, v)
+	require.NoError(t, err, v.name)
+	for _, m := range first {
+		again, err := guest.call(t.Context(), m.input)
+		require.NoError(t, err, v.name)
+		before, err := encode(m.answer)
+		require.NoError(t, err, v.name)
+		require.Equal(t, before, again, "%s: %s answers otherwise the second time", v.name, m.input.export)
+	}
+}
+
+// testHostile damages what the provider says, and looks at what the connector makes of it.
+func testHostile(t *testing.T, guest machine, attacker *attacker, v *vector) {
+	t.Helper()
+	attacks, err := attacker.on(t.Context(), guest, v)
+	require.NoError(t, err)
+	for _, a := range attacks {
+		_, wrong := mount(t.Context(), guest, a)
+		require.Empty(t, wrong, a.name)
+	}
 }
 
 // testGolden compares what a vector plays to with what it holds.

@@ -1,0 +1,134 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"payrouter/abi/conformance/check"
+	abi "payrouter/abi/v1"
+)
+
+// attack is an input with a response in it that the provider never meant to send, or a callback that it did not.
+type attack struct {
+	name  string
+	input input
+	// judge tells what is wrong with the answer, or nothing.
+	judge func(answer *abi.Answer) []string
+}
+
+// attacker turns vectors into attacks. What does not depend on a vector's response, and what is costly, it does once for
+// each place where a response is awaited.
+type attacker struct {
+	manifest *abi.Manifest
+	done     map[string]bool
+}
+
+func newAttacker(manifest *abi.Manifest) *attacker {
+	return &attacker{manifest: manifest, done: make(map[string]bool)}
+}
+
+// first tells the first visit to a place.
+func (a *attacker) first(place string) bool {
+	seen := a.done[place]
+	a.done[place] = true
+	return !seen
+}
+
+// on are the attacks that a vector gives rise to: each of its responses, damaged in every way and replaced by garbage, at
+// the place in the flow where the response stood.
+func (a *attacker) on(ctx context.Context, guest machine, v *vector) ([]attack, error) {
+	if v.callback != nil {
+		callback := v.callback.CloneVT()
+		callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
+		return a.onCallback(callback)
+	}
+	moves, err := play(ctx, guest, v)
+	if err != nil {
+		return nil, err
+	}
+	var attacks []attack
+	for trip, m := range moves {
+		if m.interpretation == nil {
+			continue
+		}
+		made, err := a.onMove(trip, m)
+		if err != nil {
+			return nil, err
+		}
+		attacks = append(attacks, made...)
+	}
+	return attacks, nil
+}
+
+func (a *attacker) onMove(trip int, m move) ([]attack, error) {
+	good := m.interpretation.GetResponse()
+	hostile := check.Spoil(good)
+	native := m.interpretation.GetCall().GetPayment() == nil
+	place := fmt.Sprint(m.interpretation.GetCall().GetOperation(), m.operation, trip, native)
+	if a.first(place) {
+		hostile = slices.Concat(hostile, check.Garbage())
+	}
+	if a.first(place + fmt.Sprint(good.GetStatus())) {
+		hostile = slices.Concat(hostile, check.Swell(good))
+	}
+	attacks := make([]attack, 0, len(hostile))
+	for _, h := range hostile {
+		interpretation := &abi.Interpretation{Call: m.interpretation.GetCall(), State: m.interpretation.GetState(), Response: h.Response}
+		encoded, err := encode(interpretation)
+		if err != nil {
+			return nil, err
+		}
+		attacks = append(attacks, attack{
+			name:  fmt.Sprintf("response-%d: %s", trip, h.Name),
+			input: input{export: exportInterpret, bytes: encoded},
+			judge: func(answer *abi.Answer) []string { return h.Judge(a.manifest, answer) },
+		})
+	}
+	return attacks, nil
+}
+
+// onCallback are what strangers may post to a callback's address.
+func (a *attacker) onCallback(good *abi.Callback) ([]attack, error) {
+	body := &abi.HttpResponse{Status: 200, Body: good.GetBody()}
+	hostile := check.Spoil(body)
+	if a.first("callback") {
+		hostile = slices.Concat(hostile, check.Garbage(), check.Swell(body))
+	}
+	var attacks []attack
+	for _, h := range hostile {
+		changed := good.CloneVT()
+		changed.Body = h.Response.GetBody()
+		attacks = append(attacks, a.post("callback: "+h.Name, changed))
+	}
+	for _, query := range []string{"", "%zz&&==&a=%ff&%", strings.Repeat("a=1&", 25_000)} {
+		changed := good.CloneVT()
+		changed.Query = query
+		attacks = append(attacks, a.post(fmt.Sprintf("callback with a query of %d bytes", len(query)), changed))
+	}
+	return attacks, nil
+}
+
+func (a *attacker) post(name string, callback *abi.Callback) attack {
+	encoded, _ := callback.MarshalVT() // the generated code has no error to give
+	return attack{name: name, input: input{export: exportReceive, bytes: encoded}, judge: func(answer *abi.Answer) []string {
+		if fault := answer.GetError(); fault != nil {
+			return []string{"an error, and not a receipt: " + fault.GetMessage()}
+		}
+		return check.Answer(a.manifest, answer)
+	}}
+}
+
+// mount answers an attack, and tells what is wrong with the answer.
+func mount(ctx context.Context, guest machine, a attack) (answer []byte, wrong []string) {
+	encoded, err := guest.call(ctx, a.input)
+	if err != nil {
+		return nil, []string{err.Error()}
+	}
+	decoded := new(abi.Answer)
+	if err := decoded.UnmarshalVT(encoded); err != nil {
+		return encoded, []string{"the answer does not decode: " + err.Error()}
+	}
+	return encoded, a.judge(decoded)
+}
