@@ -179,7 +179,7 @@ type Client struct {
 	mask      mask
 	breaker   *breaker
 	budget    *budget
-	transport *http.Transport
+	transport transport
 	// life bounds dialling, which net/http detaches from the request that it is for.
 	life context.Context
 	end  context.CancelFunc
@@ -198,6 +198,12 @@ func New(s Settings) (*Client, error) {
 	dialer := Dialer{AllowPrivate: s.AllowPrivate, Timeout: s.DialTimeout, Resolver: s.Resolver}
 	c.transport = c.newTransport(dialer.DialContext)
 	return c, nil
+}
+
+// transport is what of http.Transport is used.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
 }
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)

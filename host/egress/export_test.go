@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptrace"
 
 	abi "payrouter/abi/v1"
 )
@@ -16,6 +18,28 @@ func NewWithDial(s Settings, dial func(ctx context.Context, network, address str
 	}
 	return c, err
 }
+
+// NewUnheard makes a client whose answers stand before their requests do: a request is written to c, and answered by what
+// was never read from it.
+func NewUnheard(s Settings, c net.Conn, answer func() *http.Response) (*Client, error) {
+	client, err := New(s)
+	if err == nil {
+		client.transport = unheard{&conn{Conn: c}, answer}
+	}
+	return client, err
+}
+
+type unheard struct {
+	conn   *conn
+	answer func() *http.Response
+}
+
+func (u unheard) RoundTrip(r *http.Request) (*http.Response, error) {
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: u.conn})
+	return u.answer(), r.Write(u.conn)
+}
+
+func (unheard) CloseIdleConnections() {}
 
 // CheckAddress is what the dialer asks about every address.
 var CheckAddress = checkAddress

@@ -464,7 +464,9 @@ func TestFailureKeepsOtherConnections(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
 	p := newProvider(t, answers(downAnswer))
-	c, err := egress.NewWithDial(sandbox(p), func(ctx context.Context, network, address string) (net.Conn, error) {
+	s := sandbox(p)
+	s.Retry.BaseDelay = 1
+	c, err := egress.NewWithDial(s, func(ctx context.Context, network, address string) (net.Conn, error) {
 		dials.Add(1)
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	})
