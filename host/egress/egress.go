@@ -180,9 +180,6 @@ type Client struct {
 	breaker   *breaker
 	budget    *budget
 	transport transport
-	// life bounds dialling, which net/http detaches from the request that it is for.
-	life context.Context
-	end  context.CancelFunc
 }
 
 // New makes a client; it connects nowhere yet. The error joins every problem of the settings, without a secret's value.
@@ -194,7 +191,6 @@ func New(s Settings) (*Client, error) {
 	}
 	c := &Client{settings: s, origins: allowed, mask: newMask(s.Secrets), budget: newBudget(s.Retry)}
 	c.breaker = newBreaker(s.Provider, s.Breaker, s.Logger, s.Now)
-	c.life, c.end = context.WithCancel(context.Background())
 	dialer := Dialer{AllowPrivate: s.AllowPrivate, Timeout: s.DialTimeout, Resolver: s.Resolver}
 	c.transport = c.newTransport(dialer.DialContext)
 	return c, nil
@@ -240,11 +236,10 @@ func (e *dialError) Error() string { return e.cause.Error() }
 func (e *dialError) Unwrap() error { return e.cause }
 
 // connect dials, with TLS where secure is not nil. net/http goes on dialling after a request gave up, for the next one:
-// hence the bounds of its own.
+// hence the bound of its own.
 func (c *Client) connect(ctx context.Context, dial dialFunc, network, address string, secure *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.settings.DialTimeout)
 	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
 	raw, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, &dialError{cause: err}
@@ -261,10 +256,7 @@ func (c *Client) connect(ctx context.Context, dial dialFunc, network, address st
 }
 
 // Close drops idle connections and stops dialling. Call it when no Do is under way any more.
-func (c *Client) Close() {
-	c.end()
-	c.transport.CloseIdleConnections()
-}
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Available is nil, or a *BreakerError that says why no try would be made now. A half-open breaker counts as available:
 // somebody has to probe.
