@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,24 +63,22 @@ func TestBatchIsBounded(t *testing.T) {
 	require.Len(t, w.queue, 7)
 }
 
-func TestCallerWhoLeavesTheQueueWritesNothing(t *testing.T) {
+func TestCallerMayLeaveTheQueue(t *testing.T) {
 	t.Parallel()
-	db := openNew(t)
-	first := hold(t.Context(), db)
-	ctx, cancel := context.WithCancel(t.Context())
-	gone := make(chan error, 1)
-	go func() {
-		p, key := sample(1)
-		_, err := db.Create(ctx, p, key)
-		gone <- err
-	}()
-	cancel()
-	err := <-gone
-	require.ErrorIs(t, err, context.Canceled)
-	require.NotErrorIs(t, err, payment.ErrJournal)
-	close(first.release)
-	require.NoError(t, <-first.done)
-	requireGone(t, db, 1)
+	synctest.Test(t, func(t *testing.T) {
+		w := &writer{queue: make(chan *write), stop: make(chan struct{})} // nobody takes from the queue
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan error, 1)
+		go func() { gone <- w.do(ctx, probe) }()
+		synctest.Wait()
+		require.Empty(t, gone)
+		cancel()
+		synctest.Wait()
+		require.Len(t, gone, 1)
+		err := <-gone
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, payment.ErrJournal)
+	})
 }
 
 func TestCallerWhoseWriteIsUnderWayLearnsWhatBecameOfIt(t *testing.T) {

@@ -127,11 +127,13 @@ func testConcurrency(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := journal.Create(ctx, sample(1), keyOf(sample(1)))
-		require.ErrorIs(t, err, context.Canceled)
-		_, err = journal.Payment(t.Context(), sample(1).ID)
-		require.ErrorIs(t, err, payment.ErrNotFound)
-		_, err = journal.Payments(ctx, payment.Filter{})
+		for n := range 20 {
+			_, err := journal.Create(ctx, sample(n), keyOf(sample(n)))
+			require.ErrorIs(t, err, context.Canceled)
+			_, err = journal.Payment(t.Context(), sample(n).ID)
+			require.ErrorIs(t, err, payment.ErrNotFound)
+		}
+		_, err := journal.Payments(ctx, payment.Filter{})
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, payment.ErrJournal)
 	})

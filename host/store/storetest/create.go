@@ -35,9 +35,15 @@ func testCreate(t *testing.T, engine Engine) {
 			if p.Status.Terminal() {
 				changed.Status = p.Status
 			}
-			attempts := []payment.Attempt{anyAttempt(t, p, 1), anyAttempt(t, p, 2)}
-			require.NoError(t, journal.Save(context.Background(), changed, attempts...))
+			open := anyAttempt(t, p, 1)
+			open.Event = ""
+			require.NoError(t, journal.Save(context.Background(), changed, open))
 			requirePayment(t, journal, changed)
+			requireAttempts(t, journal, p.ID, open)
+
+			attempts := []payment.Attempt{anyAttempt(t, p, 1), anyAttempt(t, p, 2)}
+			changed.Version++
+			require.NoError(t, journal.Save(context.Background(), changed, attempts...))
 			requireAttempts(t, journal, p.ID, attempts...)
 		})
 	})
@@ -68,9 +74,11 @@ func testCreate(t *testing.T, engine Engine) {
 	t.Run("a key for another payment or merchant writes nothing", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
-		p := sample(1)
+		p, other := sample(1), sample(2)
+		create(t, journal, other)
 		for _, change := range []func(*payment.Key){
-			func(key *payment.Key) { key.PaymentID = "pay_other" },
+			func(key *payment.Key) { key.PaymentID = "pay_none" },
+			func(key *payment.Key) { key.PaymentID = other.ID },
 			func(key *payment.Key) { key.Merchant = "other" },
 		} {
 			key := keyOf(p)

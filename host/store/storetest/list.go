@@ -28,6 +28,21 @@ func testLists(t *testing.T, engine Engine) {
 		})
 	})
 
+	t.Run("a range of time has its start and not its end", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		for _, test := range []struct {
+			from, until time.Duration // from the time of creation
+			found       int
+		}{{0, 1, 1}, {-1, 1, 1}, {-1, 0, 0}, {1, 2, 0}, {0, 0, 0}} {
+			got, err := journal.Payments(t.Context(), payment.Filter{From: p.CreatedAt.Add(test.from), Until: p.CreatedAt.Add(test.until)})
+			require.NoError(t, err)
+			require.Len(t, got, test.found, "from %s until %s", test.from, test.until)
+		}
+	})
+
 	t.Run("pages go from the newest to the oldest, each payment once", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
@@ -68,6 +83,7 @@ func testLists(t *testing.T, engine Engine) {
 		t.Parallel()
 		journal := engine.open(t)
 		p := sample(1)
+		p.Provider = "payplay"
 		create(t, journal, p)
 		changed := next(p, payment.Processing)
 		changed.Provider, changed.Reference, changed.Currency, changed.Kind = "exchanger", "renamed", "BTC", payment.Payout
@@ -83,7 +99,13 @@ func testLists(t *testing.T, engine Engine) {
 			require.NoError(t, err)
 			require.Equal(t, []payment.Payment{changed}, got)
 		}
-		for _, before := range []payment.Filter{{Reference: p.Reference}, {Currency: "EUR"}, {Kind: p.Kind}, {Status: []payment.Status{p.Status}}} {
+		for _, before := range []payment.Filter{
+			{Provider: p.Provider},
+			{Reference: p.Reference},
+			{Currency: p.Currency},
+			{Kind: p.Kind},
+			{Status: []payment.Status{p.Status}},
+		} {
 			got, err := journal.Payments(t.Context(), before)
 			require.NoError(t, err)
 			require.Empty(t, got)
