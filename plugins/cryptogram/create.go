@@ -46,12 +46,11 @@ func prepareCreate(call *abi.Call, account settings) *abi.Step {
 
 // checkoutOf is the checkout that a call asks for, or the reject that says why there is none.
 func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
-	order, refusal := checkout{}, (*abi.Step)(nil)
+	read := checkoutOfPayment
 	if call.GetPayment() == nil {
-		order, refusal = checkoutOfInput(call, account)
-	} else {
-		order, refusal = checkoutOfPayment(call, account)
+		read = checkoutOfInput
 	}
+	order, refusal := read(call, account)
 	if refusal != nil {
 		return checkout{}, refusal
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 // checked are the fields that a request may fail by, in the order in which one is named where several did.
-var checked = []struct {
+var checked = []struct { //nolint:gochecknoglobals // a table
 	field string
 	code  string
 }{

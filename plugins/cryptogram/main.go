@@ -11,6 +11,7 @@ func init() { guest.Register(connector{}) }
 
 func main() {}
 
+// connector is the integration. It keeps no state.
 type connector struct{}
 
 // The operations, named after the requests in Cryptogram's document.
@@ -21,7 +22,7 @@ const (
 )
 
 // operations has each operation's request. Every one of them is answered with the payment as it then stands.
-var operations = map[string]func(call *abi.Call, account settings) *abi.Step{
+var operations = map[string]func(call *abi.Call, account settings) *abi.Step{ //nolint:gochecknoglobals // the dispatch table
 	createPayment: prepareCreate,
 	getPayment:    prepareGet,
 	updatePayment: prepareUpdate,

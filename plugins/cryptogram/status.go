@@ -34,7 +34,7 @@ type reading struct {
 
 // readings maps Cryptogram's statuses. That something was completed counts for nothing without the money, and that
 // something was canceled does not make money unreceived.
-var readings = map[situation]reading{
+var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"", fundsNone}: {status: abi.Status_STATUS_REQUIRES_ACTION, late: abi.Status_STATUS_EXPIRED},
 
 	// Coins may still be on their way to the address of an expired payment, until Cryptogram cancels it.
@@ -83,7 +83,7 @@ type wallet struct {
 
 // wallets are those of the document. It does not name their networks: bnb's is known from its sample's address, in the form
 // of the BNB Smart Chain.
-var wallets = []wallet{
+var wallets = []wallet{ //nolint:gochecknoglobals // a table
 	{name: "btc", ticker: "BTC", network: "bitcoin"},
 	{name: "eth", ticker: "ETH", network: "ethereum", prefix: "0x"},
 	{name: "bnb", ticker: "BNB", network: "bnb-smart-chain", prefix: "0x"},

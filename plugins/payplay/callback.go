@@ -11,7 +11,7 @@ import (
 
 // events has, for the end of an event's name, the statuses that its object may have then. Names are spelled in more than
 // one way.
-var events = map[string][]string{
+var events = map[string][]string{ //nolint:gochecknoglobals // a table
 	"complete":            {"COMPLETE"},
 	"completed":           {"COMPLETE"},
 	"partially_fulfilled": {"PARTIALLY_FULFILLED"},

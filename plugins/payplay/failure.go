@@ -34,7 +34,7 @@ type fieldRule struct {
 
 // checked are the fields of each operation, in the order in which one is named where several failed. Ours come first: a
 // reference that is refused may be one that is taken, and then the original has to be looked up.
-var checked = map[string][]fieldRule{
+var checked = map[string][]fieldRule{ //nolint:gochecknoglobals // a table
 	createOrder: {
 		{"external_order_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
 		{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
@@ -54,7 +54,7 @@ var checked = map[string][]fieldRule{
 }
 
 // finders are the operations that read one object, for which a 404 says that it is not there.
-var finders = []string{showOrder, showTransaction}
+var finders = []string{showOrder, showTransaction} //nolint:gochecknoglobals // a table
 
 // failureRules gives each refusal its meaning.
 func failureRules() []*abi.FailureRule {

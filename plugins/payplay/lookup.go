@@ -122,7 +122,7 @@ func readList(body []byte) (list, bool) {
 }
 
 // filters are the list's, as the document has them.
-var filters = []string{"date_from", "date_to", "completed_at_from", "completed_at_to", "order_status_id", "external_order_id"}
+var filters = []string{"date_from", "date_to", "completed_at_from", "completed_at_to", "order_status_id", "external_order_id"} //nolint:gochecknoglobals // a table
 
 func prepareShowOrders(call *abi.Call, account settings) *abi.Step {
 	input := inputOf(call)

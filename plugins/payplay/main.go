@@ -11,6 +11,7 @@ func init() { guest.Register(connector{}) }
 
 func main() {}
 
+// connector is the integration. It keeps no state.
 type connector struct{}
 
 // The operations. Those that PayPlay's document has are named after its headings.
@@ -32,7 +33,7 @@ type operation struct {
 	interpret func(call *abi.Call, account settings, state []byte, body []byte) *abi.Step
 }
 
-var operations = map[string]operation{
+var operations = map[string]operation{ //nolint:gochecknoglobals // the dispatch table
 	createOrder:       {prepareCreate, interpretCreated},
 	completeOrder:     {prepareComplete, interpretOrder},
 	showOrder:         {prepareShowOrder, interpretShownOrder},

@@ -12,8 +12,14 @@ func prepareRates(*abi.Call, settings) *abi.Step {
 	return request("GET", guest.Literal("/rates")).Send(nil)
 }
 
+// longestRates bounds the answer, of which every member is read, in bytes. The document's has one rate.
+const longestRates = 64 << 10
+
 // interpretRates wants every rate to be one. They have a decimal comma, and are passed on as they came.
 func interpretRates(_ *abi.Call, _ settings, _, body []byte) *abi.Step {
+	if len(body) > longestRates {
+		return guest.Unreadable("the answer is too long to be one of rates")
+	}
 	rates, err := jsontext.Parse(body)
 	if err != nil || !rates.IsObject() {
 		return guest.Unreadable("the answer is not an object of rates")
@@ -21,7 +27,7 @@ func interpretRates(_ *abi.Call, _ settings, _, body []byte) *abi.Step {
 	count, bad := 0, ""
 	rates.Each(func(pair string, rate jsontext.Value) {
 		count++
-		if !isPositive(strings.Replace(rate.Text(), ",", ".", 1)) {
+		if bad == "" && !isPositive(strings.Replace(rate.Text(), ",", ".", 1)) {
 			bad = pair
 		}
 	})

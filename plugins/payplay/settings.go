@@ -37,11 +37,11 @@ const settingsSchema = `{
 const (
 	secretKey         = "api_key"
 	secretWebhook     = "webhook_token"
-	secretPageWebhook = "page_webhook_token"
+	secretPageWebhook = "page_webhook_token" //nolint:gosec // G101: the name of a secret, not its value
 )
 
 // signers has the secret behind each value of order_webhook_token.
-var signers = map[string]string{
+var signers = map[string]string{ //nolint:gochecknoglobals // a table
 	"page":    secretPageWebhook,
 	"general": secretWebhook,
 }

@@ -18,7 +18,7 @@ type situation struct {
 
 // orderReadings maps the statuses of the order-statuses list. An order that ended without success, though money came in,
 // has not ended: a person has to see it, and nobody else is asked for the money meanwhile.
-var orderReadings = map[situation]reading{
+var orderReadings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"INIT", false}:                {status: abi.Status_STATUS_REQUIRES_ACTION},
 	{"INIT", true}:                 {status: abi.Status_STATUS_PROCESSING},
 	{"OPEN", false}:                {status: abi.Status_STATUS_REQUIRES_ACTION},
@@ -42,7 +42,7 @@ func readOrderStatus(status string, money bool) reading {
 
 // transactionReadings maps transactions' statuses. The document has COMPLETE alone; the rest is from the software that
 // PayPlay runs on, where one spelling has two letters L.
-var transactionReadings = map[string]reading{
+var transactionReadings = map[string]reading{ //nolint:gochecknoglobals // a table
 	"COMPLETE":           {status: abi.Status_STATUS_SUCCEEDED},
 	"PENDING_WITHDRAWAL": {status: abi.Status_STATUS_PROCESSING},
 	"CANCELLED":          {status: abi.Status_STATUS_CANCELED},
