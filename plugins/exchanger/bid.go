@@ -81,8 +81,7 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 
 // short holds back an order that is worth too little, unless it came to nothing anyway.
 func short(outcome *abi.Outcome, said decimal.Decimal, payment *abi.Payment) {
-	switch outcome.GetStatus() {
-	case abi.Status_STATUS_FAILED, abi.Status_STATUS_CANCELED, abi.Status_STATUS_EXPIRED:
+	if status := outcome.GetStatus(); status == abi.Status_STATUS_FAILED || status == abi.Status_STATUS_CANCELED {
 		return
 	}
 	outcome.Status = abi.Status_STATUS_PROCESSING

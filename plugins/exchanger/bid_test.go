@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	abi "payrouter/abi/v1"
 )
@@ -52,6 +56,23 @@ func TestPrice(t *testing.T) {
 			require.Equal(t, row.status == processing, outcome.GetAlert() != "")
 		})
 	}
+}
+
+func TestAnOrderOfLessIsNeverASuccess(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		by := rapid.SampledFrom([]string{"1", "2", "3", "4"}).Draw(r, "calc_action")
+		status := rapid.SampledFrom(slices.Sorted(maps.Keys(statuses))).Draw(r, "status")
+		cents := rapid.IntRange(0, 20_000).Draw(r, "cents")
+		amount := fmt.Sprintf("%d,%02d", cents/100, cents%100)
+		data := `{"id":"4711","status":"` + status + `","currency_code_give":"USDT","currency_code_get":"USDT","amount_give":"` + amount +
+			`","amount_get":"` + amount + `","url":"https://exchanger.example/","api_actions":{"pay":"api"}}`
+		outcome := read(t, infoCall(by), data)
+		if cents < 100_00 {
+			require.NotEqual(r, abi.Status_STATUS_SUCCEEDED, outcome.GetStatus())
+			require.Nil(r, outcome.GetNextAction())
+		}
+	})
 }
 
 func TestBidOfIsUnreadable(t *testing.T) {

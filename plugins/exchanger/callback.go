@@ -1,9 +1,6 @@
 package main
 
 import (
-	"net/url"
-	"strings"
-
 	abi "payrouter/abi/v1"
 )
 
@@ -14,14 +11,13 @@ func receive(callback *abi.Callback) *abi.Receipt {
 		Trust: abi.Receipt_TRUST_IGNORE,
 		Reply: &abi.CallbackReply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("OK")},
 	}
-	// What can be read counts: a broken field beside a good bid_id is still a reason to look.
-	fields, _ := url.ParseQuery(string(callback.GetBody()))
-	id := fields.Get("bid_id")
+	form := string(callback.GetBody())
+	id := formValue(form, "bid_id")
 	if callback.GetMethod() != "POST" || !isID(id) {
 		return receipt
 	}
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
 	receipt.ProviderReference = id
-	receipt.DedupeKey = id + "/" + clip(strings.ToValidUTF8(fields.Get("status"), "\uFFFD"), 40)
+	receipt.DedupeKey = id + "/" + clip(formValue(form, "status"), 40)
 	return receipt
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -77,13 +76,13 @@ func calculate(call *abi.Call, account settings, d direction, id string) *abi.St
 // calcFields are the fields that change the calculation, as a query in one field. The site decodes the field once more
 // than the form asks for, so the query is encoded once more.
 func (d direction) calcFields() string {
-	query := make(url.Values)
+	var query []string
 	for _, field := range d.fields {
 		if field.text != "" && slices.Contains(d.cd, field.name) {
-			query.Set(field.name, field.text)
+			query = append(query, field.name+"="+escape(field.text))
 		}
 	}
-	return url.QueryEscape(query.Encode())
+	return escape(strings.Join(query, "&"))
 }
 
 // readCalc makes the order if the calculator agrees.

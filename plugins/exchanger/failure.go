@@ -21,8 +21,6 @@ const (
 	textUnknownPair    = "Error! The direction do not exist"
 	textPairDisabled   = "Error! Exchange direction is disabled"
 	textPairForbidden  = "Error! Direction prohibited by settings API"
-	textNoPartner      = "no active partner program"
-	textNoPartnerID    = "no partner id"
 )
 
 // longestCode bounds a text that serves as a code, in bytes.
@@ -75,8 +73,6 @@ func failures() []*abi.FailureRule {
 		said(textUnknownPair, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made"),
 		said(textPairDisabled, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made"),
 		said(textPairForbidden, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made"),
-		said(textNoPartner, soft, "unsupported", sourceVendor+"error 1 of the partner methods"),
-		said(textNoPartnerID, soft, "unsupported", sourceVendor+"error 1 of the partner methods"),
 		said(textNoBid, fault, "provider_error", sourceVendor+"error 1; also said of an order whose direction was switched off, or that is past being cancelled"),
 		said(textNotUnique, duplicate, "duplicate", sourceVendor+"error 3 of create_bid; the first order is not returned"),
 		said(codeFieldAmount, soft, "limit_exceeded", sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made"),
@@ -113,7 +109,7 @@ func failures() []*abi.FailureRule {
 // texts are the site's error texts, as the rules spell them.
 var texts = []string{ //nolint:gochecknoglobals // a table
 	textAPIDisabled, textIPBlocked, textMaintenance, textActionDisabled, textNoMethod, textNoDirection, textNoBid,
-	textUnknownPair, textPairDisabled, textPairForbidden, textNoPartner, textNoPartnerID,
+	textUnknownPair, textPairDisabled, textPairForbidden,
 }
 
 // spelled gives a text as the rules spell it; sites differ in capitals. It is empty for any other text.

@@ -42,8 +42,6 @@ func TestRefusal(t *testing.T) {
 		"no such pair":                       {"3", "Error! The direction do not exist", "[]", textUnknownPair, soft},
 		"a pair that is off":                 {"3", "Error! Exchange direction is disabled", "[]", textPairDisabled, soft},
 		"a pair that the API may not use":    {"3", "Error! Direction prohibited by settings API", "[]", textPairForbidden, soft},
-		"no partner program":                 {"1", "no active partner program", "", textNoPartner, soft},
-		"no partner":                         {"1", "no partner id", "", textNoPartnerID, soft},
 		"no order proves nothing":            {"1", "no bid exists", "[]", textNoBid, fault},
 		"a duplicate":                        {"3", "api id not unique", "[]", textNotUnique, duplicate},
 		"a duplicate among others":           {"3", "Something\napi id not unique", `{"sum1":"min"}`, textNotUnique, duplicate},

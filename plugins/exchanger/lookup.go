@@ -10,12 +10,14 @@ import (
 )
 
 const (
-	// pageSize is how many orders a page of get_exchanges holds; the sites give 500 at most.
-	pageSize = 200
+	// pageSize is how many orders a page of get_exchanges holds: the sites give 500 at most, a guest's fuel is meant for
+	// fewer. The list begins with what changed last, so an order just made stands on its first page.
+	pageSize = 40
 	// mostPages bounds a walk, so that it fits into max_steps with what follows it.
-	mostPages = 5
-	// listMargin goes back before the order was sent, in seconds: start_time is compared with the site's local time.
-	listMargin = 24 * 60 * 60
+	mostPages = 6
+	// listMargin goes back before the order was sent, in seconds: the sites compare start_time, read as UTC, with their
+	// local time, which is up to twelve hours behind.
+	listMargin = 13 * 60 * 60
 )
 
 // prepareLookup asks for an order by its id; or, where only our reference is known, walks the orders for it.

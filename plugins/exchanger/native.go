@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -76,7 +75,7 @@ func replaced(call *abi.Call, name string) bool {
 // nativeText is a field's text; the fields inside cd are encoded once more, as calcFields has it.
 func nativeText(name, text string) string {
 	if name == "cd" {
-		return url.QueryEscape(text)
+		return escape(text)
 	}
 	return text
 }

@@ -97,6 +97,9 @@ func skipElement(html, name string) string {
 	}
 }
 
+// longestEntity bounds an entity with its semicolon, in bytes: "#x10FFFF;" and every name below fit.
+const longestEntity = 12
+
 var named = map[string]string{ //nolint:gochecknoglobals // a table
 	"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'", "nbsp": " ", "laquo": "«", "raquo": "»", "mdash": "—", "ndash": "–",
 }
@@ -110,7 +113,8 @@ func entities(text string) string {
 		if !found {
 			return resolved.String()
 		}
-		name, rest, closed := strings.Cut(after, ";")
+		// No further than a name reaches: a text of ampersands must not be searched to its end from each of them.
+		name, _, closed := strings.Cut(clip(after, longestEntity), ";")
 		character, known := entity(name)
 		if !closed || !known {
 			resolved.WriteByte('&')
@@ -118,7 +122,7 @@ func entities(text string) string {
 			continue
 		}
 		resolved.WriteString(character)
-		text = rest
+		text = after[len(name)+1:]
 	}
 }
 
@@ -132,7 +136,7 @@ func entity(name string) (string, bool) {
 	if len(digits) > 0 && digits[0]|0x20 == 'x' {
 		digits, base = digits[1:], 16
 	}
-	code, err := strconv.ParseUint(digits, base, 32)
+	code, err := strconv.ParseInt(digits, base, 32)
 	if err != nil || code < ' ' || !utf8.ValidRune(rune(code)) {
 		return "", false
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"strings"
 
 	abi "payrouter/abi/v1"
@@ -15,25 +14,19 @@ func receive(callback *abi.Callback) *abi.Receipt {
 		Trust: abi.Receipt_TRUST_IGNORE,
 		Reply: &abi.CallbackReply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("OK")},
 	}
-	fields := fieldsOf(callback)
-	reference := fields.Get("api_ref_id")
+	form := callback.GetQuery()
+	if callback.GetMethod() == "POST" && formValue(form, "api_ref_id") == "" {
+		form = string(callback.GetBody())
+	}
+	reference := formValue(form, "api_ref_id")
 	if !ours(reference) {
 		return receipt
 	}
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
 	receipt.Reference = reference
-	receipt.ProviderReference = strings.ToValidUTF8(fields.Get("txn_id"), "\uFFFD")
-	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(), strings.ToValidUTF8(fields.Get("recharge_status"), "\uFFFD")}, "/")
+	receipt.ProviderReference = formValue(form, "txn_id")
+	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(), formValue(form, "recharge_status")}, "/")
 	return receipt
-}
-
-// fieldsOf reads what can be read: a report with one broken field may still name its recharge.
-func fieldsOf(callback *abi.Callback) url.Values {
-	fields, _ := url.ParseQuery(callback.GetQuery())
-	if callback.GetMethod() == "POST" && !fields.Has("api_ref_id") {
-		fields, _ = url.ParseQuery(string(callback.GetBody()))
-	}
-	return fields
 }
 
 // ours tells a reference that this router may have made. Others are not looked up, so that a stranger cannot make the
