@@ -53,6 +53,7 @@ func TestControlsThatMakeNoSenseSayWhy(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	w.recharge("r", "1", "AT")
+	w.cryptogram("POST", "", checkout)
 	require.NoError(t, w.Drive("paygrt", "r", "pay", ""))
 	tests := []struct {
 		method, path, body string
@@ -73,6 +74,8 @@ func TestControlsThatMakeNoSenseSayWhy(t *testing.T) {
 		{"POST", "paygrt/callback", `{"url":"ftp://x"}`, 400, "callback URL"},
 		{"POST", "paygrt/balance", `{"amount":"much"}`, 400, "not an amount"},
 		{"POST", "paygrt/balance", `{"amount":"1","currency":"EUR"}`, 400, "paygrt has INR"},
+		{"POST", "cryptogram/payments/tok_123456/pay", `{"amount":"-1"}`, 400, "-1 is not above 0"},
+		{"POST", "cryptogram/payments/tok_123456/underpay", `{"amount":"x"}`, 400, "not an amount"},
 		{"POST", "cryptogram/balance", `{"amount":"1"}`, 404, "cryptogram shows none"},
 		{"POST", "paygram/balance", `{"account":"x","amount":"1","currency":"EUR"}`, 404, `unknown account "x"`},
 	}

@@ -19,6 +19,7 @@ type cryptogram struct {
 	window   time.Time // the minute that is being counted
 	used     int
 	payments []*checkout
+	byID     map[string]*checkout
 }
 
 // checkout is a payment as the document shows it: the fields are in its order.
@@ -82,7 +83,7 @@ const (
 )
 
 func newCryptogram(d *desk, o Options) *cryptogram {
-	return &cryptogram{desk: d, token: o.Credentials.Cryptogram, limit: o.CryptogramLimit}
+	return &cryptogram{desk: d, token: o.Credentials.Cryptogram, limit: o.CryptogramLimit, byID: map[string]*checkout{}}
 }
 
 func (c *cryptogram) routes() []route {
@@ -149,6 +150,7 @@ func (c *cryptogram) serveCreate(r *request) answer {
 	made.URL = r.base + "/payments/" + made.ID
 	made.CreatedAt, made.UpdatedAt = laravelTime{r.now}, laravelTime{r.now}
 	c.payments = append(c.payments, made)
+	c.byID[made.ID] = made
 	c.book(Booking{
 		Operation: "create", Reference: made.Redirect, ProviderReference: made.ID,
 		Amount: made.Amount.String(), Currency: made.Currency, Status: "created",
@@ -252,7 +254,7 @@ func cryptogramWallets(in map[string]json.RawMessage, errs *fieldErrors) []strin
 }
 
 func (c *cryptogram) serveGet(r *request) answer {
-	if found := c.byID(r.vars["id"]); found != nil {
+	if found := c.byID[r.vars["id"]]; found != nil {
 		return jsonAnswer(http.StatusOK, found)
 	}
 	return c.notFound(r)
@@ -262,17 +264,9 @@ func (c *cryptogram) notFound(r *request) answer {
 	return laravelMessage(http.StatusNotFound, fmt.Sprintf(`No query results for model [App\Models\CommercePayment] %s`, r.vars["id"]))
 }
 
-func (c *cryptogram) byID(id string) *checkout {
-	i := slices.IndexFunc(c.payments, func(p *checkout) bool { return p.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return c.payments[i]
-}
-
 // serveUpdate changes the four texts that the document lets one change, and nothing else.
 func (c *cryptogram) serveUpdate(r *request) answer {
-	found := c.byID(r.vars["id"])
+	found := c.byID[r.vars["id"]]
 	if found == nil {
 		return c.notFound(r)
 	}
@@ -316,17 +310,15 @@ func (c *cryptogram) drive(ref, event, sum string) error {
 	if found.Transaction != nil && found.Transaction.Status == cryptogramCompleted {
 		return fmt.Errorf("%w: it is paid already", ErrRefused)
 	}
-	if found.Transaction == nil {
-		wallet := found.Wallets[0]
-		if event == "pick" && slices.Contains(found.Wallets, sum) {
-			wallet = sum
-		}
-		found.Transaction = c.transaction(found, wallet, now)
+	t := found.Transaction
+	if t == nil {
+		t = c.transaction(found, found.Wallets[0], now)
 	}
-	if err := c.receive(found, event, sum); err != nil {
+	if err := c.receive(t, event, sum); err != nil {
 		return err
 	}
-	found.Transaction.UpdatedAt = now
+	t.UpdatedAt = now
+	found.Transaction = t
 	c.settle(found.ID, found.Transaction.Status, found.Transaction.Received.sign() > 0)
 	c.report(found)
 	return nil
@@ -334,7 +326,7 @@ func (c *cryptogram) drive(ref, event, sum string) error {
 
 // find takes the payment's id, or a token of ours in its redirect URL.
 func (c *cryptogram) find(ref string) *checkout {
-	if found := c.byID(ref); found != nil {
+	if found := c.byID[ref]; found != nil {
 		return found
 	}
 	for _, p := range slices.Backward(c.payments) {
@@ -367,8 +359,7 @@ func cryptoAddress(wallet string, draw *ids) string {
 }
 
 // receive lets coins arrive: all, part, more than all, or, without sum, half or a tenth more.
-func (c *cryptogram) receive(p *checkout, event, sum string) error {
-	t := p.Transaction
+func (c *cryptogram) receive(t *cryptoEntry, event, sum string) error {
 	received := t.Value.money
 	switch event {
 	case "pick":
@@ -382,12 +373,9 @@ func (c *cryptogram) receive(p *checkout, event, sum string) error {
 	case "overpay":
 		received = received.mul(amount("1.1")).roundUp(8)
 	}
-	if sum != "" {
-		given, err := parseMoney(sum)
-		if err != nil {
-			return fmt.Errorf("%w amount: %w", ErrInvalid, err)
-		}
-		received = given
+	received, err := controlAmount(sum, received)
+	if err != nil {
+		return err
 	}
 	t.Received = phpNumber{received}
 	t.ReceivedPrice = phpNumber{received.div(t.Value.money).mul(t.Price.money).round(2)}
@@ -420,7 +408,7 @@ func (c *cryptogram) fund(string, string, money) error {
 
 func (c *cryptogram) page(path string) (payerPage, bool) {
 	id, ok := strings.CutPrefix(path, "/payments/")
-	p := c.byID(id)
+	p := c.byID[id]
 	if !ok || p == nil {
 		return payerPage{}, false
 	}

@@ -17,6 +17,7 @@ type exchanger struct {
 	login, key string
 	reserves   map[string]money // by currency id
 	bids       []*bid
+	apiIDs     map[string]bool
 	nextBid    int
 	partner    partner
 }
@@ -90,7 +91,7 @@ var (
 
 func newExchanger(d *desk, o Options) *exchanger {
 	x := &exchanger{
-		desk: d, login: o.Credentials.ExchangerLogin, key: o.Credentials.ExchangerKey, reserves: map[string]money{}, nextBid: 100001,
+		desk: d, login: o.Credentials.ExchangerLogin, key: o.Credentials.ExchangerKey, reserves: map[string]money{}, apiIDs: map[string]bool{}, nextBid: 100001,
 		partner: partner{balance: amount("25"), nextPayout: 1},
 	}
 	for id, reserve := range tenderReserves {
@@ -306,7 +307,8 @@ func (x *exchanger) serveDirection(r *request) answer {
 		Dir  map[string]field `json:"dir_fields"`
 	}{
 		d.id, fmt.Sprintf("%s/exchange_%s/", r.base, d.id), x.quote(d, d.calculate(*least, 1)),
-		infoTexts{"<p>Usually within 15 minutes.</p>", "", ""}, d.giveFields, d.getFields, byName,
+		infoTexts{"<p>Usually within 15 minutes.</p>", "", ""},
+		d.giveFields, d.getFields, byName,
 	})
 }
 

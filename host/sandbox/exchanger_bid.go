@@ -151,7 +151,7 @@ func (x *exchanger) serveCreate(r *request) answer {
 	if given := form.Get("api_id"); apiIDForm.MatchString(given) {
 		apiID = given
 	}
-	if apiID != "0" && slices.ContainsFunc(x.bids, func(b *bid) bool { return b.apiID == apiID }) {
+	if x.apiIDs[apiID] {
 		return exchangerError("3", "api id not unique")
 	}
 
@@ -161,6 +161,7 @@ func (x *exchanger) serveCreate(r *request) answer {
 	}
 	x.nextBid++
 	x.bids = append(x.bids, b)
+	x.apiIDs[apiID] = apiID != "0"
 	x.book(Booking{
 		Operation: "create_bid", Reference: strings.TrimPrefix(apiID, "0"), ProviderReference: b.id,
 		Amount: s.giveCom.trim().String(), Currency: tenders[d.give].code, Status: "new",

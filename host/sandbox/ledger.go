@@ -36,11 +36,16 @@ type Booking struct {
 type ledger struct {
 	mu       sync.Mutex
 	bookings []Booking
+	at       map[theirs]int // into bookings
 }
+
+// theirs is a provider's own reference.
+type theirs struct{ provider, reference string }
 
 func (l *ledger) book(b Booking) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.at[theirs{b.Provider, b.ProviderReference}] = len(l.bookings)
 	l.bookings = append(l.bookings, b)
 }
 
@@ -48,11 +53,8 @@ func (l *ledger) book(b Booking) {
 func (l *ledger) update(provider, providerReference, status string, moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.bookings {
-		b := &l.bookings[i]
-		if b.Provider == provider && b.ProviderReference == providerReference {
-			b.Status, b.MovedMoney = status, moved
-		}
+	if i, ok := l.at[theirs{provider, providerReference}]; ok {
+		l.bookings[i].Status, l.bookings[i].MovedMoney = status, moved
 	}
 }
 

@@ -31,6 +31,21 @@ func parseMoney(text string) (money, error) {
 	return m, nil
 }
 
+// controlAmount reads a control's amount: otherwise, where it gives none.
+func controlAmount(text string, otherwise money) (money, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	m, err := parseMoney(text)
+	if err != nil {
+		return money{}, fmt.Errorf("%w amount: %w", ErrInvalid, err)
+	}
+	if m.sign() <= 0 {
+		return money{}, fmt.Errorf("%w amount: %s is not above 0", ErrInvalid, text)
+	}
+	return m, nil
+}
+
 // amount is parseMoney for what stands in this package's own tables.
 func amount(text string) money {
 	m, err := parseMoney(text)

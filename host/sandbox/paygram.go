@@ -25,6 +25,7 @@ type paygram struct {
 	accounts map[string]*paygramAccount // by token
 	names    map[string]*paygramAccount // by name
 	invoices []*invoice
+	byCode   map[string]*invoice
 	vouchers []*voucher
 }
 
@@ -37,6 +38,7 @@ type paygramAccount struct {
 	spent   map[string]bool
 	updates []paygramUpdate
 	nextID  int
+	offers  offers
 }
 
 type paygramUser struct {
@@ -100,7 +102,7 @@ var paygramPrice = map[int]string{
 }
 
 func newPayGram(d *desk, o Options) *paygram {
-	p := &paygram{desk: d, noPayURL: o.PayGramNoPayURL, accounts: map[string]*paygramAccount{}, names: map[string]*paygramAccount{}}
+	p := &paygram{desk: d, noPayURL: o.PayGramNoPayURL, accounts: map[string]*paygramAccount{}, names: map[string]*paygramAccount{}, byCode: map[string]*invoice{}}
 	for name, token := range map[string]string{"paygram-eu": o.Credentials.PayGramEU, "paygram-asia": o.Credentials.PayGramAsia} {
 		a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, nextID: 1}
 		p.accounts[token], p.names[name] = a, a
@@ -120,30 +122,36 @@ type paygramRequest struct {
 
 // paygramFields are the fields of every method that this simulation reads.
 type paygramFields struct {
-	RequestID       *int64  `json:"requestId"`
-	UserCliID       string  `json:"userCliId"`
-	ClientUnique    string  `json:"clientUnique"`
-	CurrencyCode    int     `json:"currencyCode"`
-	Amount          *money  `json:"amount"`
-	CallbackData    *string `json:"callbackData"`
-	MerchantType    int     `json:"merchantType"`
-	InvoiceCode     string  `json:"invoiceCode"`
-	InvoiceID       string  `json:"invoiceId"`
-	ToUserCliID     *string `json:"toUserCliId"`
-	CallbackURL     *string `json:"callbackUrl"`
-	URL             *string `json:"url"`
-	FromUTC         string  `json:"fromUtc"`
-	ToExcludingUTC  string  `json:"toExcludingUtc"`
-	StartIdx        int     `json:"startIdx"`
-	ResultsPerPage  int     `json:"resultsPerPage"`
-	GoForward       bool    `json:"goForward"`
-	FromCurrency    int     `json:"fromCurrency"`
-	ToCurrency      int     `json:"toCurrency"`
-	AmountToSwap    *money  `json:"amountToSwap"`
-	IsSimulation    bool    `json:"isSimulation"`
-	Network         int     `json:"network"`
-	MaxNumRedeemers int     `json:"maxNumOfRedeemers"`
-	UpdateIDs       []int   `json:"updateIds"`
+	RequestID       *int64          `json:"requestId"`
+	UserCliID       string          `json:"userCliId"`
+	ClientUnique    string          `json:"clientUnique"`
+	CurrencyCode    int             `json:"currencyCode"`
+	Amount          *money          `json:"amount"`
+	CallbackData    *string         `json:"callbackData"`
+	MerchantType    int             `json:"merchantType"`
+	InvoiceCode     string          `json:"invoiceCode"`
+	InvoiceID       string          `json:"invoiceId"`
+	ToUserCliID     *string         `json:"toUserCliId"`
+	CallbackURL     *string         `json:"callbackUrl"`
+	URL             *string         `json:"url"`
+	FromUTC         string          `json:"fromUtc"`
+	ToExcludingUTC  string          `json:"toExcludingUtc"`
+	StartIdx        int             `json:"startIdx"`
+	ResultsPerPage  int             `json:"resultsPerPage"`
+	GoForward       bool            `json:"goForward"`
+	FromCurrency    int             `json:"fromCurrency"`
+	ToCurrency      int             `json:"toCurrency"`
+	AmountToSwap    *money          `json:"amountToSwap"`
+	IsSimulation    bool            `json:"isSimulation"`
+	Network         int             `json:"network"`
+	MaxNumRedeemers int             `json:"maxNumOfRedeemers"`
+	UpdateIDs       []int           `json:"updateIds"`
+	DigitalCurrency string          `json:"digitalCurrency"`
+	FiatCurrency    string          `json:"fiatCurrency"`
+	RequestAmount   *money          `json:"requestAmount"`
+	OwnOnly         bool            `json:"ownOnly"`
+	GroupInfo       json.RawMessage `json:"groupInfo"`
+	Business        json.RawMessage `json:"business"`
 	WithdrawMethod  struct {
 		CurrencyCode  int    `json:"currencyCode"`
 		Network       int    `json:"network"`
@@ -175,6 +183,11 @@ func (p *paygram) routes() []route {
 		"TopUp":               p.spending(p.topUp),
 		"CreateRedEnvelope":   p.spending(p.createRedEnvelope),
 		"RedeemRedEnvelope":   p.redeemRedEnvelope,
+		"SimplexGetQuote":     p.simplexQuote,
+		"GetP2PGroups":        p.getP2PGroups,
+		"SetP2PGroup":         p.setP2PGroup,
+		"GetBusinesses":       p.getBusinesses,
+		"SetBusiness":         p.setBusiness,
 	}
 	var routes []route
 	for _, name := range slices.Sorted(maps.Keys(calls)) {

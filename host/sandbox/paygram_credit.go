@@ -229,8 +229,11 @@ func (p *paygram) redeemVoucher(q *paygramRequest, v *voucher, kind int) answer 
 		Total        money `json:"totalAmount"`
 		paygramTail
 	}{
-		v.each, v.each, money{}, v.currency, q.user.balances[v.currency], taken, v.places,
-		v.each.mul(count(taken)), v.total, paygramTail{paygramEnvelopeRedeem, true},
+		v.each, v.each,
+		money{},
+		v.currency, q.user.balances[v.currency], taken, v.places,
+		v.each.mul(count(taken)), v.total,
+		paygramTail{paygramEnvelopeRedeem, true},
 	})
 }
 

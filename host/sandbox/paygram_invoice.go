@@ -126,6 +126,7 @@ func (p *paygram) addInvoice(q *paygramRequest, sum money, currency int, operati
 		amount: sum, callbackData: q.fields.CallbackData, currency: currency, kind: q.fields.MerchantType,
 	}
 	p.invoices = append(p.invoices, v)
+	p.byCode[v.code] = v
 	var ours string
 	if v.callbackData != nil {
 		ours = *v.callbackData
@@ -138,11 +139,7 @@ func (p *paygram) addInvoice(q *paygramRequest, sum money, currency int, operati
 }
 
 func (p *paygram) invoice(code string) *invoice {
-	i := slices.IndexFunc(p.invoices, func(v *invoice) bool { return strings.EqualFold(v.code, code) })
-	if i < 0 {
-		return nil
-	}
-	return p.invoices[i]
+	return p.byCode[strings.ToLower(code)]
 }
 
 func invoiceAnswer(v *invoice) answer {

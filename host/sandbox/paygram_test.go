@@ -284,3 +284,17 @@ func TestPayGramCallsBackInCapitals(t *testing.T) {
 	w.paygram("MarkUpdatesError", `{"updateIds":[1]}`)
 	require.Len(t, w.paygram("GetUpdates", `{"userCliId":"shop"}`).at(t, "updates"), 1)
 }
+
+func TestPayGramOffersComeBackAsTheyWereSent(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	for get, set := range map[string][2]string{"GetP2PGroups": {"SetP2PGroup", "groupInfo"}, "GetBusinesses": {"SetBusiness", "business"}} {
+		require.Equal(t, "500", w.paygram(set[0], `{"userCliId":"a"}`).at(t, "responseCode"))
+		require.Equal(t, "Ann", w.paygram(set[0], `{"userCliId":"a","`+set[1]+`":{"name":"Ann"}}`).at(t, set[1], "name"))
+		require.Contains(t, w.paygram(get, `{"userCliId":"b"}`).text, `[{"name":"Ann"}]`)
+		require.Contains(t, w.paygram(get, `{"userCliId":"b","ownOnly":true}`).text, `[]`)
+	}
+	quote := w.paygram("SimplexGetQuote", `{"digitalCurrency":"BTC","fiatCurrency":"EUR","requestAmount":50}`)
+	require.Equal(t, w.url+"/paygram/simplex/"+quote.at(t, "paymentID").(string), quote.at(t, "paymentUrl"))
+	require.Equal(t, "500", w.paygram("SimplexGetQuote", `{"requestAmount":0}`).at(t, "responseCode"))
+}

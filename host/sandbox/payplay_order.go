@@ -109,11 +109,12 @@ func (o *order) external() string {
 
 // onSlug finds an order of the page that the request names.
 func (p *payplay) onSlug(r *request) *order {
-	i := slices.IndexFunc(p.orders, func(o *order) bool { return o.ID == r.vars["id"] && o.slug == r.vars["slug"] })
-	if i < 0 {
-		return nil
+	for _, o := range slices.Backward(p.orders) { // the newest are asked for most
+		if o.ID == r.vars["id"] && o.slug == r.vars["slug"] {
+			return o
+		}
 	}
-	return p.orders[i]
+	return nil
 }
 
 func (p *payplay) serveOrder(r *request) answer {
@@ -290,17 +291,10 @@ func (p *payplay) quote(o *order) {
 
 // payment is how much the payer sends: what is expected, half of it, or what the control says.
 func (o *order) payment(event, sum string) (money, error) {
-	if sum != "" {
-		given, err := parseMoney(sum)
-		if err != nil {
-			return money{}, fmt.Errorf("%w amount: %w", ErrInvalid, err)
-		}
-		return given, nil
-	}
 	if event == "underpay" {
-		return o.expected.mul(amount("0.5")).roundDown(6), nil
+		return controlAmount(sum, o.expected.mul(amount("0.5")).roundDown(6))
 	}
-	return o.expected, nil
+	return controlAmount(sum, o.expected)
 }
 
 // deposit books what arrived: less 1 % for the provider.

@@ -88,7 +88,7 @@ func New(o Options) (*Server, error) {
 
 	s := &Server{
 		sites:    map[string]*site{},
-		ledger:   &ledger{},
+		ledger:   &ledger{at: map[theirs]int{}},
 		requests: &counter{},
 		courier:  newCourier(o.Log),
 		closing:  make(chan struct{}),
