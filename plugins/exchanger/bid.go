@@ -100,7 +100,8 @@ func show(outcome *abi.Outcome, data jsontext.Value) {
 	switch pay := actions.Text("pay"); {
 	case isPage(pay):
 		outcome.NextAction = guest.RedirectTo(pay)
-	case address != "" && amount != nil:
+	// Elsewhere the address is an account or a card, and the instruction says what to do with it.
+	case address != "" && amount != nil && (actions.Text("type") == "address" || instruction == ""):
 		outcome.NextAction = guest.PayTo(address, data.Text("psys_give"), amount, actions.Text("dest_tag"))
 	case instruction != "":
 		outcome.NextAction = guest.Instruct(instruction, amount, page)

@@ -117,7 +117,11 @@ func TestShow(t *testing.T) {
 			require.Equal(t, "Wait", o.GetNextAction().GetInstructions().GetText())
 			require.Equal(t, "100", o.GetNextAction().GetInstructions().GetAmount().GetAmount(), "the order's amount, where none is said")
 		}},
-		"an address": {actions(`"pay":"api","address":"T1","dest_tag":7,"pay_amount":"100"`), func(t *testing.T, o *abi.Outcome) {
+		"an account with an instruction": {actions(`"type":"mypaid","pay":"api","address":"4111","instruction":"Send it"`), func(t *testing.T, o *abi.Outcome) {
+			t.Helper()
+			require.Equal(t, "Send it", o.GetNextAction().GetInstructions().GetText())
+		}},
+		"an address": {actions(`"type":"address","pay":"api","address":"T1","dest_tag":7,"pay_amount":"100","instruction":"Send it"`), func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Equal(t, "T1", o.GetNextAction().GetPayTo().GetAddress())
 			require.Equal(t, "7", o.GetNextAction().GetPayTo().GetMemo())
