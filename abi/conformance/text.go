@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	abi "payrouter/abi/v1"
@@ -82,7 +83,7 @@ func partsText(parts []*abi.Part, escape func(string) string) string {
 	return text.String()
 }
 
-// signatureText is a signature as vectors write it: "sha256={{hmac_sha256:hex:{{secret:key}}:timestamp.+body}}".
+// signatureText is a signature as vectors write it: "sha256={{hmac_sha256:hex:{{secret:key}}:"v1."+body}}".
 func signatureText(signature *abi.Signature) string {
 	if signature == nil {
 		return ""
@@ -101,7 +102,7 @@ func signatureText(signature *abi.Signature) string {
 func signedPartText(part *abi.SignedPart) string {
 	switch part := part.GetPart().(type) {
 	case *abi.SignedPart_Literal:
-		return part.Literal
+		return strconv.Quote(part.Literal)
 	case *abi.SignedPart_Secret:
 		return secretText(part.Secret)
 	case *abi.SignedPart_Method:

@@ -1,0 +1,122 @@
+package check
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/wasm"
+)
+
+func newCompiler(t *testing.T) *wasm.Compiler {
+	t.Helper()
+	compiler, err := wasm.New("", wasm.Options{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, compiler.Close(context.Background())) })
+	return compiler
+}
+
+// build makes the example plugin, with a defect linked in.
+func build(t *testing.T, defect string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "example.wasm")
+	command := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-ldflags", "-X main.defect="+defect, "-o", path, "../example")
+	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	code, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return code
+}
+
+func TestModule(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	report, err := Module(t.Context(), compiler, build(t, ""))
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%v", report.Results)
+	require.Equal(t, "example", report.Manifest.GetName())
+	require.Len(t, report.Digest, 64)
+	require.Positive(t, report.Fuel)
+	var names []string
+	for _, result := range report.Results {
+		names = append(names, result.Name)
+	}
+	require.Equal(t, []string{
+		"contract", "describe", "manifest", "operation CreatePayment", "operation GetPayment", "operation that is not there", "callbacks",
+		"input that is not the contract's", "fuel",
+	}, names)
+}
+
+func TestModuleWithDefects(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	for defect, row := range map[string]struct{ check, says string }{
+		"no-summary": {"manifest", "no summary"},
+		"lenient":    {"operation that is not there", "not refused"},
+		"credulous":  {"operation GetPayment", "success out of garbage"},
+		"trap":       {"operation GetPayment", "panic"},
+		"spin":       {"operation GetPayment", "out of fuel"},
+	} {
+		t.Run(defect, func(t *testing.T) {
+			t.Parallel()
+			report, err := Module(t.Context(), compiler, build(t, defect))
+			require.NoError(t, err)
+			require.False(t, report.OK())
+			for _, result := range report.Results {
+				if result.Name == row.check {
+					require.Contains(t, strings.Join(result.Problems, "\n"), row.says)
+					return
+				}
+			}
+			require.Fail(t, "the check was never made", row.check)
+		})
+	}
+}
+
+func TestModuleRefused(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	for name, code := range map[string][]byte{
+		"nothing":       {},
+		"not a module":  []byte("#!/bin/sh"),
+		"an empty one":  []byte("\x00asm\x01\x00\x00\x00"),
+		"half a module": []byte("\x00asm\x01\x00\x00\x00\x01\x7f"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report, err := Module(t.Context(), compiler, code)
+			require.NoError(t, err)
+			require.False(t, report.OK())
+			require.Len(t, report.Results, 1)
+			require.Nil(t, report.Manifest)
+		})
+	}
+}
+
+func TestLeast(t *testing.T) {
+	t.Parallel()
+	for schema, want := range map[string]string{
+		`{"type": "object", "required": ["a", "b"], "properties": {"a": {"type": "string", "minLength": 3}, "b": {"enum": ["x"]}, "c": {}}}`:                                                                                                       `{"a": "12345", "b": "x"}`,
+		`{"type": "object", "required": ["n", "s", "l"], "properties": {"n": {"type": "integer", "minimum": 5}, "s": {"type": ["string", "null"], "pattern": "^[0-9]{4}-"}, "l": {"type": "array", "minItems": 1, "items": {"type": "boolean"}}}}`: `{"n": 5, "s": "2025-01-01", "l": [false]}`,
+		`{"type": "object", "properties": {"a": {"const": 1}}, "required": ["b"], "anyOf": [{"required": ["a"]}]}`:                                                                                                                                 `{"a": 1, "b": null}`,
+		`{"properties": {"a": {}}}`:                        `{}`,
+		`{"type": "number"}`:                               `1`,
+		`{"type": "string", "default": "d"}`:               `"d"`,
+		`{"type": "string", "examples": ["e"]}`:            `"e"`,
+		`{"type": "string", "pattern": "^only this one$"}`: `""`,
+		`{`:    `{}`,
+		`true`: `{}`,
+	} {
+		t.Run(schema, func(t *testing.T) {
+			t.Parallel()
+			require.JSONEq(t, want, string(least(schema)))
+		})
+	}
+}

@@ -1,0 +1,174 @@
+// Command example is a plugin for a provider that does not exist: the smallest one that shows every form of the contract,
+// and the suite's own proof that it can be passed. Start a plugin by copying it.
+package main
+
+import (
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+func init() { guest.Register(connector{}) }
+
+func main() {}
+
+// defect is what is wrong with this plugin: nothing, unless a test links something else in.
+//
+//nolint:gochecknoglobals // set by the linker
+var defect string
+
+type connector struct{}
+
+func (connector) Describe() *abi.Manifest {
+	m := manifest()
+	if defect == "no-summary" {
+		m.Operations[0].Summary = ""
+	}
+	return m
+}
+
+func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
+	switch call.GetOperation() {
+	case create:
+		return prepareCreate(call), nil
+	case get:
+		return prepareGet(call)
+	}
+	if defect == "lenient" {
+		return guest.Reject("unsupported", "", "what?"), nil
+	}
+	return nil, guest.UnknownOperation(call.GetOperation())
+}
+
+// The state of a create: the quote was asked for, or the payment was.
+const (
+	quoting  = "quote"
+	creating = "create"
+)
+
+// prepareCreate asks for the fee first: a read, on the way to the payment.
+func prepareCreate(call *abi.Call) *abi.Step {
+	payment := call.GetPayment()
+	if payment == nil {
+		return guest.Reject("unsupported", "", "a payment is needed")
+	}
+	return guest.NewRequest("GET", guest.Literal("/quotes/"), guest.Text(payment.GetCurrency())).
+		Query("amount", payment.GetAmount()).Header("X-Key", guest.Secret("key")).
+		SendAs(get, []byte(quoting))
+}
+
+func prepareGet(call *abi.Call) (*abi.Step, error) {
+	reference := call.GetProviderReference()
+	if input, err := jsontext.Parse(call.GetInput()); err == nil && reference == "" {
+		reference = input.Text("id")
+	}
+	if reference == "" {
+		return guest.Reject("invalid_request", "/id", "id is missing"), nil
+	}
+	return guest.NewRequest("GET", guest.Literal("/payments/"), guest.Text(reference)).Bearer("key").Send(nil), nil
+}
+
+func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
+	switch defect {
+	case "trap":
+		_ = response.GetBody()[1000] // a panic wherever the body is shorter
+	case "spin":
+		for len(response.GetBody()) == 0 {
+		}
+	}
+	if response.GetStatus() == 429 {
+		return guest.Rejected("429", "too many requests"), nil
+	}
+	body, err := jsontext.Parse(response.GetBody())
+	if defect != "credulous" && (err != nil || response.GetStatus() != 200) {
+		return guest.Unreadable("not JSON with status 200"), nil
+	}
+	if string(state) == quoting {
+		return interpretQuote(call, body), nil
+	}
+	return interpretPayment(call, body), nil
+}
+
+func interpretQuote(call *abi.Call, quote jsontext.Value) *abi.Step {
+	fee, isDecimal := quote.Decimal("fee")
+	amount, err := decimal.Parse(call.GetPayment().GetAmount())
+	if !isDecimal || err != nil {
+		return guest.Unreadable("no fee")
+	}
+	cost, err := decimal.Parse(fee)
+	if err != nil || cost.Cmp(amount) >= 0 {
+		return guest.Rejected("fee", "the fee is as large as the payment")
+	}
+	body := jsontext.NewObject().String("reference", call.GetReference()).Number("amount", call.GetPayment().GetAmount()).
+		String("currency", call.GetPayment().GetCurrency())
+	step := guest.NewRequest("POST", guest.Literal("/payments")).JSON(body.JSON()).Send([]byte(creating))
+	request := step.GetSend().GetRequest()
+	request.BasicAuth = &abi.BasicAuth{User: guest.Literal("shop"), PasswordSecret: "key"}
+	request.Signatures = []*abi.Signature{signature("X-Signature")}
+	return step
+}
+
+func signature(header string) *abi.Signature {
+	return &abi.Signature{
+		Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Encoding: abi.Signature_ENCODING_HEX, Secret: "signing_key",
+		Header: header, Prefix: "sha256=",
+		Parts: []*abi.SignedPart{
+			{Part: &abi.SignedPart_Method{Method: true}},
+			{Part: &abi.SignedPart_Literal{Literal: "."}},
+			{Part: &abi.SignedPart_Body{Body: true}},
+		},
+	}
+}
+
+// statuses maps the provider's states.
+//
+//nolint:gochecknoglobals // a table
+var statuses = map[string]abi.Status{
+	"open": abi.Status_STATUS_REQUIRES_ACTION, "paid": abi.Status_STATUS_SUCCEEDED, "failed": abi.Status_STATUS_FAILED,
+}
+
+func interpretPayment(call *abi.Call, body jsontext.Value) *abi.Step {
+	if defect == "credulous" {
+		return guest.Done(guest.Accepted(abi.Status_STATUS_SUCCEEDED, "1"))
+	}
+	status, known := statuses[body.Text("status")]
+	amount, isDecimal := body.Decimal("amount")
+	if !known || !isDecimal || body.Text("id") == "" || body.Text("currency") != "EUR" {
+		return guest.Unreadable("id, status, amount or currency is missing")
+	}
+	outcome := guest.Accepted(status, body.Text("id"))
+	outcome.Amount = guest.Money(amount, "EUR")
+	outcome.EchoedReference = body.Text("reference")
+	switch status {
+	case abi.Status_STATUS_REQUIRES_ACTION:
+		outcome.NextAction = guest.PayTo("addr-"+outcome.GetProviderReference(), "EXA", outcome.GetAmount(), "")
+	case abi.Status_STATUS_FAILED:
+		outcome.Failure = &abi.Failure{ProviderCode: "failed", Message: body.Text("reason")}
+	}
+	if call.GetPayment() == nil {
+		outcome.Output = body.JSON()
+	}
+	return guest.Done(outcome)
+}
+
+func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {
+	reply := &abi.CallbackReply{Status: 204}
+	body, err := jsontext.Parse(callback.GetBody())
+	if err != nil || body.Text("id") == "" {
+		return &abi.Receipt{Trust: abi.Receipt_TRUST_IGNORE, Reply: reply}, nil
+	}
+	receipt := &abi.Receipt{
+		Trust: abi.Receipt_TRUST_SIGNED, ProviderReference: body.Text("id"), Signature: signature(""), Reply: reply,
+		DedupeKey: body.Text("id") + "/" + body.Text("status"),
+	}
+	for _, header := range callback.GetHeaders() {
+		if header.GetName() == "X-Signature" {
+			receipt.SignatureValue = header.GetValue()
+		}
+	}
+	if done := interpretPayment(&abi.Call{Payment: &abi.Payment{}}, body).GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+		receipt.Outcome = done
+	}
+	return receipt, nil
+}
