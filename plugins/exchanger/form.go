@@ -8,7 +8,7 @@ import (
 const longestForm = 8 << 10
 
 // formValue is the first value of a field in a form or query, decoded; empty where it does not stand, or is not well
-// encoded. net/url would do the same, and brings a start-up along that costs a guest more fuel than it has.
+// encoded. net/url would do the same, and make the module 130 KB larger.
 func formValue(form, name string) string {
 	if len(form) > longestForm {
 		return ""
