@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/payment"
+	"payrouter/host/store"
 )
 
 func testConcurrency(t *testing.T, engine Engine) {
@@ -71,24 +72,29 @@ func testConcurrency(t *testing.T, engine Engine) {
 	t.Run("what is refused hurts nothing that is written at the same time", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
+		standing := sample(many)
+		create(t, journal, standing)
+		sameNumber := attemptOf(standing, 1)
+		sameNumber.ID = "att_other"
 		errs := make([]error, many)
 		together(many, func(n int) {
 			p := sample(n)
-			if n%3 == 0 { // its attempt is refused after the payment was written
-				p.ID = fmt.Sprintf("pay_none_%d", n)
-				errs[n] = journal.Save(t.Context(), next(p, payment.Processing))
+			if n%3 == 0 { // refused after its payment was written
+				errs[n] = journal.Save(t.Context(), next(standing, payment.Processing), attemptOf(standing, 1), sameNumber)
 				return
 			}
 			_, errs[n] = journal.Create(t.Context(), p, keyOf(p))
 		})
 		for n := range many {
 			if n%3 == 0 {
-				require.ErrorIs(t, errs[n], payment.ErrNotFound)
+				require.ErrorIs(t, errs[n], store.ErrTaken)
 				continue
 			}
 			require.NoError(t, errs[n])
 			requirePayment(t, journal, sample(n))
 		}
+		requirePayment(t, journal, standing)
+		requireAttempts(t, journal, standing.ID)
 	})
 
 	t.Run("each payment's changes are seen in their order by whoever reads", func(t *testing.T) {
@@ -96,6 +102,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		p := sample(1)
 		create(t, journal, p)
+		id := p.ID
 		ctx, stop := context.WithCancel(t.Context())
 		var readers sync.WaitGroup
 		var backwards atomic.Bool
@@ -103,7 +110,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 			readers.Go(func() {
 				last := int64(0)
 				for ctx.Err() == nil {
-					got, err := journal.Payment(t.Context(), p.ID)
+					got, err := journal.Payment(t.Context(), id)
 					if err != nil || got.Version < last {
 						backwards.Store(true)
 						return
