@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
@@ -79,6 +80,34 @@ func TestCallerMayLeaveTheQueue(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, payment.ErrJournal)
 	})
+}
+
+func TestCallerWhoHasGoneDoesNotQueue(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	queue := make(chan *write)
+	stop := make(chan struct{})
+	taken := make(chan int)
+	go func() {
+		count := 0
+		for {
+			select {
+			case change := <-queue:
+				count++
+				change.answer <- nil
+			case <-stop:
+				taken <- count
+				return
+			}
+		}
+	}()
+	for range 100 { // of several that are ready, chance chooses
+		runtime.Gosched()
+		_ = (&writer{queue: queue, stop: make(chan struct{})}).do(ctx, probe)
+	}
+	close(stop)
+	require.Zero(t, <-taken)
 }
 
 func TestCallerWhoseWriteIsUnderWayLearnsWhatBecameOfIt(t *testing.T) {
