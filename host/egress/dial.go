@@ -49,7 +49,7 @@ type network struct {
 
 // refusedNetworks is taken from IANA's special-purpose address registries. Of IPv6, only global unicast (2000::/3) is
 // public in the first place: see checkAddress.
-var refusedNetworks = []network{
+var refusedNetworks = []network{ //nolint:gochecknoglobals // a table
 	{netip.MustParsePrefix("0.0.0.0/8"), "this network", false},
 	{netip.MustParsePrefix("10.0.0.0/8"), "private", true},
 	{netip.MustParsePrefix("100.64.0.0/10"), "carrier-grade NAT", true},
@@ -78,7 +78,7 @@ var refusedNetworks = []network{
 	{netip.MustParsePrefix("ff00::/8"), "multicast", false},
 }
 
-var globalUnicast6 = netip.MustParsePrefix("2000::/3")
+var globalUnicast6 = netip.MustParsePrefix("2000::/3") //nolint:gochecknoglobals // a table
 
 func checkAddress(addr netip.Addr, allowPrivate bool) error {
 	// A zone would hide an address from the prefixes, which hold none.

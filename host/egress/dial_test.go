@@ -86,7 +86,7 @@ func TestDialerJudgesWhatIsDialled(t *testing.T) {
 
 // answerDNS answers one query over a stream (RFC 1035, 4.2.2) with one A record.
 func answerDNS(c net.Conn, address func() netip.Addr) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	var size [2]byte
 	if _, err := io.ReadFull(c, size[:]); err != nil {
 		return

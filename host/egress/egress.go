@@ -72,7 +72,7 @@ type RetrySettings struct {
 	MaxTries int
 	// BaseDelay before the second try; doubled for each further one. 0 means 200 ms.
 	BaseDelay time.Duration
-	// MaxDelay bounds a delay that we choose. 0 means 5 s.
+	// MaxDelay bounds a delay that we choose. 0 means 5 s, or BaseDelay where that is more.
 	MaxDelay time.Duration
 	// RetryAfterCap bounds a delay that the provider asks for. 0 means 10 s.
 	RetryAfterCap time.Duration
@@ -106,7 +106,7 @@ func (s Settings) withDefaults() Settings {
 	s.MaxResponse = or(s.MaxResponse, 1<<20)
 	s.Retry.MaxTries = or(s.Retry.MaxTries, 3)
 	s.Retry.BaseDelay = or(s.Retry.BaseDelay, 200*time.Millisecond)
-	s.Retry.MaxDelay = or(s.Retry.MaxDelay, 5*time.Second)
+	s.Retry.MaxDelay = or(s.Retry.MaxDelay, max(5*time.Second, s.Retry.BaseDelay))
 	s.Retry.RetryAfterCap = or(s.Retry.RetryAfterCap, 10*time.Second)
 	s.Retry.BudgetRatio = or(s.Retry.BudgetRatio, 0.2)
 	s.Retry.BudgetMin = or(s.Retry.BudgetMin, 10)
@@ -120,10 +120,10 @@ func (s Settings) withDefaults() Settings {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
 	if s.Now == nil {
-		s.Now = time.Now
+		s.Now = time.Now //nolint:forbidigo // the one place
 	}
 	if s.Random == nil {
-		s.Random = rand.Float64
+		s.Random = rand.Float64 //nolint:forbidigo // the one place
 	}
 	s.Secrets = maps.Clone(s.Secrets)
 	return s

@@ -170,7 +170,7 @@ func base64Forms(secret string) []string {
 			}
 		}
 	}
-	for _, form := range all[:len(all):len(all)] {
+	for _, form := range slices.Clip(all) {
 		all = append(all, strings.ReplaceAll(form, "/", `\/`), url.QueryEscape(form))
 	}
 	return all

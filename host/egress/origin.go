@@ -83,9 +83,12 @@ func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
-		return r > '~' || !isUnreserved(byte(r)) || r == '~'
-	})
+	for i := range len(host) {
+		if !isUnreserved(host[i]) || host[i] == '~' {
+			return false
+		}
+	}
+	return host != ""
 }
 
 func originOf(u *url.URL) string {

@@ -68,7 +68,7 @@ func (p *provider) accept(serve func(v *visit)) {
 		p.conns = append(p.conns, c)
 		p.mu.Unlock()
 		p.wait.Go(func() {
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			serve(&visit{Conn: c, number: number, reader: bufio.NewReader(c), provider: p})
 		})
 	}

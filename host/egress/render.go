@@ -49,6 +49,7 @@ type place struct {
 	full bool
 }
 
+//nolint:gochecknoglobals // a table
 var (
 	inPath   = place{literal: isPathByte, percent: true, escape: url.PathEscape, full: true}
 	inQuery  = place{literal: isQueryByte, percent: true, escape: url.QueryEscape}
@@ -58,13 +59,13 @@ var (
 
 var tokenPattern = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
-var methods = map[string]bool{
+var methods = map[string]bool{ //nolint:gochecknoglobals // a table
 	http.MethodGet: true, http.MethodHead: true, http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true,
 	http.MethodDelete: true, http.MethodOptions: true,
 }
 
 // hostHeaders belong to the host: they frame the message, hop to the next proxy, or change how the answer is read.
-var hostHeaders = map[string]bool{
+var hostHeaders = map[string]bool{ //nolint:gochecknoglobals // a table
 	"Accept-Encoding": true, "Connection": true, "Content-Length": true, "Expect": true, "Host": true, "Keep-Alive": true,
 	"Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Range": true, "Te": true,
 	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true,

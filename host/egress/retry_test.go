@@ -37,7 +37,7 @@ func (p *pipe) dial(context.Context, string, string) (net.Conn, error) {
 }
 
 func (p *pipe) serve(c net.Conn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	reader := bufio.NewReader(c)
 	for {
 		request, err := http.ReadRequest(reader)

@@ -126,7 +126,9 @@ func (out *rendered) http(ctx context.Context, resend bool) *http.Request {
 }
 
 // lengthSent are the methods that say "Content-Length: 0" where there is no body.
-var lengthSent = map[string]bool{http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true}
+var lengthSent = map[string]bool{ //nolint:gochecknoglobals // a table
+	http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true,
+}
 
 func hideKey(header http.Header, canonical, plain string) {
 	if values, ok := header[canonical]; ok {

@@ -55,8 +55,10 @@ func TestBaseURLs(t *testing.T) {
 
 func TestZeroSettingsServe(t *testing.T) {
 	t.Parallel()
-	c, err := egress.New(egress.Settings{Provider: "acme", BaseURL: "https://api.example.com"})
-	require.NoError(t, err)
+	c, err := egress.New(egress.Settings{
+		Provider: "acme", BaseURL: "https://api.example.com", Retry: egress.RetrySettings{BaseDelay: time.Minute},
+	})
+	require.NoError(t, err, "the most follows the base")
 	require.NoError(t, c.Available())
 	c.Close()
 }

@@ -2,7 +2,7 @@ package egress
 
 import (
 	"crypto/hmac"
-	"crypto/md5" //nolint:gosec // some providers ask for it
+	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -19,7 +19,7 @@ type algorithm struct {
 	keyed bool
 }
 
-var algorithms = map[abi.Signature_Algorithm]algorithm{
+var algorithms = map[abi.Signature_Algorithm]algorithm{ //nolint:gochecknoglobals // a table
 	abi.Signature_ALGORITHM_HMAC_SHA256: {sha256.New, true},
 	abi.Signature_ALGORITHM_HMAC_SHA512: {sha512.New, true},
 	abi.Signature_ALGORITHM_SHA256:      {sha256.New, false},
@@ -27,7 +27,7 @@ var algorithms = map[abi.Signature_Algorithm]algorithm{
 	abi.Signature_ALGORITHM_MD5:         {md5.New, false},
 }
 
-var encodings = map[abi.Signature_Encoding]func([]byte) string{
+var encodings = map[abi.Signature_Encoding]func([]byte) string{ //nolint:gochecknoglobals // a table
 	abi.Signature_ENCODING_HEX:    hex.EncodeToString,
 	abi.Signature_ENCODING_BASE64: base64.StdEncoding.EncodeToString,
 }
