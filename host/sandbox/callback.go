@@ -2,10 +2,12 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -116,6 +118,11 @@ func (c *courier) send(d delivery) error {
 	}
 	resp, err := c.client.Do(req)
 	if err != nil {
+		// Its text holds the URL, which may have an unguessable part.
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
 		return fmt.Errorf("send the callback: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -251,6 +251,9 @@ func TestExchangerPaysPartnersTheWholeBalance(t *testing.T) {
 	info := func() any { return w.exchanger("get_partner_info").at(t, "data", "balance") }
 	require.Equal(t, "25.5", info())
 	require.Contains(t, w.exchanger("get_partner_info").text, `"comission"`)
+	require.NoError(t, w.Drive("exchanger", "100001", "cancel", ""))
+	require.Equal(t, "25", info(), "a reward is taken back")
+	require.NoError(t, w.Drive("exchanger", "100001", "success", ""))
 	require.Equal(t, "1", w.exchanger("get_partner_exchanges").at(t, "data", "items", 0, "accrued"))
 	require.Empty(t, w.exchanger("get_partner_links").at(t, "data", "items"))
 	require.Equal(t, "3", w.exchanger("add_partner_payout", "method_id", "12").at(t, "error"))

@@ -109,6 +109,7 @@ func TestPaygrtRefusals(t *testing.T) {
 		require.Equal(t, "Invalid API Key", got.at(t, "message"), name)
 		require.Equal(t, "1", got.at(t, "status"), name)
 	}
+	require.Equal(t, 404, w.paygrt("GET", "/v1/nothing").status)
 	require.Empty(t, w.Ledger("paygrt"), "nothing was booked")
 }
 

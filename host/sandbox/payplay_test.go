@@ -231,9 +231,12 @@ func TestPayPlayRefundsWhatItReceivedOnce(t *testing.T) {
 	require.Contains(t, w.payplay("GET", "/private-api/balances", "").text, `{"currency":"USDT","amount":"100000"}`)
 }
 
-func TestPayPlayBooksARepeatedReferenceTwice(t *testing.T) {
+func TestPayPlayBooksARepeatedReferenceTwiceAndCanBeFunded(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
+	require.NoError(t, w.Fund("payplay", "", "TRX", "3"))
+	require.ErrorIs(t, w.Fund("payplay", "", "EUR", "3"), sandbox.ErrUnknown)
+	require.Contains(t, w.payplay("GET", "/private-api/balances", "").text, `{"currency":"TRX","amount":"3"}`)
 	require.NotEqual(t, w.order("same", "1", "USDT"), w.order("same", "1", "USDT"))
 	require.Equal(t, 2, w.Ledger("payplay")[0].Times)
 }

@@ -243,6 +243,74 @@ func TestABadOptionIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "PaygrtBalance")
 }
 
+func TestMaintenanceIsSaidInEachProvidersWay(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	for provider, tt := range map[string]struct {
+		ask    func() reply
+		status int
+		text   string
+	}{
+		"paygram":    {func() reply { return w.paygram("IssueInvoice", invoiceRequest) }, 200, `{"message":"Server updating","type":0,"success":false,"responseCode":550}`},
+		"cryptogram": {func() reply { return w.cryptogram("POST", "", checkout) }, 503, `{"message":"Service Unavailable"}`},
+		"payplay":    {func() reply { return w.payplay("GET", "/private-api/balances", "") }, 503, `{"message":"Service Unavailable"}`},
+		"exchanger":  {func() reply { return w.bid() }, 200, `{"error":2,"error_text":"maintenance","data":[]}`},
+		"paygrt":     {func() reply { return w.recharge("r", "1", "AT") }, 503, `{"Message":"Service Unavailable"}`},
+	} {
+		require.NoError(t, w.Order(provider, sandbox.Fault{Kind: sandbox.FaultMaintenance}))
+		got := tt.ask()
+		require.Equal(t, tt.status, got.status, provider)
+		require.Equal(t, tt.text, got.text, provider)
+	}
+	require.Empty(t, w.Ledger(""), "nothing was processed")
+}
+
+func TestLinksOpenForThePayer(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	id := w.cryptogram("POST", "", checkout).at(t, "id").(string)
+	order := w.order("o", "12.12", "EUR")
+	w.bid()
+	require.NoError(t, w.Drive("cryptogram", id, "pick", ""))
+	for path, want := range map[string]string{
+		"/cryptogram/payments/" + id:      "10 USD",
+		"/payplay/crypto-orders/" + order: "12.12 EUR",
+		w.exchangerPage("100001"):         "100 USDT",
+	} {
+		got := w.do("GET", path, nil, "")
+		require.Equal(t, 200, got.status, path)
+		require.Contains(t, got.text, want)
+		require.Contains(t, got.text, "/pay\">", "a button that pays")
+	}
+	for path, status := range map[string]int{"/cryptogram/payments/none": 401, "/payplay/crypto-orders/none": 401, "/paygram/pay/none": 200, "/exchanger/hst_none/": 200} {
+		got := w.do("GET", path, nil, "")
+		require.Equal(t, status, got.status, path)
+		require.NotContains(t, got.text, "<form", path)
+	}
+}
+
+func (w *world) exchangerPage(id string) string {
+	w.t.Helper()
+	return strings.TrimPrefix(w.exchanger("bid_info", "id", id).at(w.t, "data", "url").(string), w.url)
+}
+
+func TestEventsAreWhatAProviderCanDo(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	events, err := w.Events("paygram")
+	require.NoError(t, err)
+	require.NotContains(t, events, "expire", "no such status there")
+	_, err = w.Events("nobody")
+	require.ErrorIs(t, err, sandbox.ErrUnknown)
+	for _, provider := range w.Providers() {
+		events, err := w.Events(provider)
+		require.NoError(t, err)
+		for _, event := range events {
+			require.ErrorIs(t, w.Drive(provider, "nothing", event, ""), sandbox.ErrUnknown, event)
+		}
+	}
+}
+
 func TestEnvironmentPointsEveryAccountAtTheSandbox(t *testing.T) {
 	t.Parallel()
 	env := sandbox.Environment("http://127.0.0.1:9/")
