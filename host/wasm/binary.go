@@ -40,7 +40,7 @@ const (
 	mostGlobals   = 1_000
 	mostExports   = 1_000
 	mostSegments  = 250_000
-	mostBody      = 1 << 20
+	mostBody      = 256 << 10
 	mostLocals    = 10_000
 	mostParams    = 100
 	mostNesting   = 10_000

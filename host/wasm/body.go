@@ -9,15 +9,23 @@ import (
 type functionMeter struct {
 	*rewriter
 	out     []byte
-	regions []int64 // what each costs, in ticks; the first is the function's own
+	regions []region
 	blocks  []block
 	marks   []mark
-	leads   bool // every way into the function leads into its first loop
 }
 
-// block is one level of nesting: its opcode, and the region that its instructions belong to. A region is code that runs
-// at most once for each payment: a function's body or a loop's, without the loops inside. Branches inside it go forward
-// only, so no part of it can run twice; what all of it costs is paid at its head.
+// region is code with one way in, its head, that runs at most once for each time its head is passed: branches inside it
+// go forward only. What all of it costs is paid at the head. A function's body is a region; so are a loop's body, and,
+// because Go's compiler makes a loop around nearly everything and jumps into its middle, what follows a block's end and
+// the arms of an if. The instructions of a region within another are paid for by their own.
+type region struct {
+	ticks    int64
+	absorbed int64 // of ticks, what was taken over from regions within
+	parent   int   // the region that it may be paid with, as whoever passes its head has passed the parent's; -1 if none
+}
+
+// block is one level of nesting: its opcode, and the region that its next instruction belongs to. After its end that is
+// the region of the level around it: whoever leaves a block has entered it.
 type block struct {
 	code   byte
 	region int
@@ -49,8 +57,8 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 	if !f.charge {
 		return f.code[body.start:body.end], nil
 	}
-	f.regions[0] += int64(variables) * light // cleared on entry, and room on the stack
-	f.merge()
+	f.regions[0].ticks += entry + int64(variables)*variable
+	f.absorb()
 
 	f.out = binary.AppendUvarint(f.out[:0], uint64(groups)+2)
 	f.out = append(f.out, f.code[declared:start]...)
@@ -78,46 +86,73 @@ func (f *functionMeter) locals(r *reader) int {
 
 // measure walks the instructions, checks each, adds its cost to its region, and marks where there is something to pay.
 func (f *functionMeter) measure(r *reader, variables uint32) error {
-	f.regions = append(f.regions[:0], 0)
+	f.regions = append(f.regions[:0], region{parent: -1})
 	f.blocks = append(f.blocks[:0], block{})
 	f.marks = append(f.marks[:0], mark{at: r.at})
-	f.leads = true
 	for len(f.blocks) > 0 && r.err == nil {
-		inner := f.blocks[len(f.blocks)-1]
+		level := len(f.blocks) - 1
+		current := f.blocks[level].region
 		at := r.at
 		code, op := r.operation()
 		f.immediates(r, op.immediate, variables)
 		if r.err != nil {
 			break
 		}
-		switch code {
-		case opBlock, opIf:
-			f.push(r, block{code, inner.region})
-		case opLoop:
-			inner = block{code, len(f.regions)}
-			f.regions = append(f.regions, 0)
-			f.marks = append(f.marks, mark{at: r.at, region: inner.region})
-			f.push(r, inner)
-		case opElse:
-			if inner.code != opIf {
-				r.fail(ErrMalformed, "else without an if")
-			}
-			f.blocks[len(f.blocks)-1].code = opElse
-		case opEnd:
-			f.blocks = f.blocks[:len(f.blocks)-1]
-		}
+		f.regions[current].ticks += int64(op.cost)
 		if op.scale != (scale{}) {
 			f.marks = append(f.marks, mark{at: at, scale: op.scale})
 		}
-		if len(f.regions) == 1 {
-			f.leads = f.leads && straight(code)
+		switch code {
+		case opBlock:
+			f.push(r, block{code, current})
+		case opLoop:
+			f.push(r, block{code, f.region(r.at, -1)})
+		case opIf:
+			f.push(r, block{code, f.region(r.at, current)})
+		case opElse:
+			if f.blocks[level].code != opIf {
+				r.fail(ErrMalformed, "else without an if")
+				break
+			}
+			f.blocks[level] = block{code, f.region(r.at, f.blocks[level-1].region)}
+		case opEnd:
+			ended := f.blocks[level].code
+			f.blocks = f.blocks[:level]
+			if ended == opBlock && level > 0 {
+				around := &f.blocks[level-1]
+				around.region = f.region(r.at, around.region)
+			}
 		}
-		f.regions[inner.region] += int64(op.cost)
 	}
 	if r.err == nil && r.left() > 0 {
 		r.fail(ErrMalformed, "%d bytes after the function's end", r.left())
 	}
 	return r.err
+}
+
+// region begins one at a place.
+func (f *functionMeter) region(at, parent int) int {
+	f.regions = append(f.regions, region{parent: parent})
+	f.marks = append(f.marks, mark{at: at, region: len(f.regions) - 1})
+	return len(f.regions) - 1
+}
+
+// absorb lets regions pay for small ones within: a payment takes time, and one too many is one that honest code makes
+// for nothing.
+func (f *functionMeter) absorb() {
+	for i := len(f.regions) - 1; i > 0; i-- {
+		inner := &f.regions[i]
+		if inner.parent < 0 {
+			continue
+		}
+		outer := &f.regions[inner.parent]
+		if outer.absorbed+inner.ticks > mostAbsorbed {
+			continue
+		}
+		outer.ticks += inner.ticks
+		outer.absorbed += inner.ticks
+		inner.ticks = 0
+	}
 }
 
 func (f *functionMeter) push(r *reader, b block) {
@@ -265,23 +300,6 @@ func (f *functionMeter) checkLabel(r *reader, depth uint32) {
 	}
 }
 
-// merge lets the first loop pay for the function around it, where every way into the function leads into that loop
-// before anything can branch, call or work in bulk. Go's compiler begins many functions so.
-func (f *functionMeter) merge() {
-	const most = 64 * ticksPerFuel // paid again at every turn of the loop
-	if !f.leads || len(f.regions) == 1 || f.regions[0] > most {
-		return
-	}
-	f.regions[1] += f.regions[0]
-	f.marks = f.marks[1:]
-}
-
-// straight tells the instructions that lead to the next one and nowhere else, and cost what their cost says.
-func straight(code byte) bool {
-	return code == opBlock || code >= opLocalGet && code <= opGlobalSet || code >= 0x28 && code <= 0x3e ||
-		code >= opI32Const && code <= 0xc4
-}
-
 // emit copies the instructions with the payments put in.
 func (f *functionMeter) emit(body span, variables uint32) {
 	copied := body.start
@@ -292,7 +310,12 @@ func (f *functionMeter) emit(body span, variables uint32) {
 			f.payByLength(m.scale, variables)
 			continue
 		}
-		f.pay(f.regions[m.region], variables)
+		switch region := f.regions[m.region]; {
+		case region.parent < 0 || region.ticks > mostOwed:
+			f.pay(region.ticks, variables)
+		case region.ticks > 0:
+			f.owe(region.ticks)
+		}
 	}
 	f.out = append(f.out, f.code[copied:body.end]...)
 }
@@ -305,6 +328,17 @@ func (f *functionMeter) pay(ticks int64, variables uint32) {
 	f.constant(1 + (ticks+ticksPerFuel-1)/ticksPerFuel)
 	f.out = append(f.out, opI64Sub)
 	f.settle(variables)
+}
+
+// owe takes fuel for what a small region costs, and leaves it to the next function's or loop's head to see that there was
+// too little: nothing runs for long without passing one, as a body has at most mostBody bytes. It takes half the time.
+//
+//	fuel -= cost
+func (f *functionMeter) owe(ticks int64) {
+	f.instruction(opGlobalGet, f.fuel)
+	f.constant((ticks + ticksPerFuel - 1) / ticksPerFuel)
+	f.out = append(f.out, opI64Sub)
+	f.instruction(opGlobalSet, f.fuel)
 }
 
 // payByLength takes fuel by the operand on top of the stack, an unsigned i32, and leaves it there.

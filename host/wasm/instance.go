@@ -188,10 +188,9 @@ func (g *instance) run(name string, f api.Function) error {
 func (g *instance) fault(name string, err error) error {
 	const overflow = "stack overflow"
 	text, trace, _ := strings.Cut(err.Error(), "\n")
-	call := &CallError{Call: name, Reason: ErrTrapped, Detail: strings.TrimPrefix(text, "wasm error: "), Err: err}
-	_, call.Trace, _ = strings.Cut(trace, "\n") // without the line "wasm stack trace:"
-	if _, ok := strings.CutPrefix(trace, "wasm stack trace:"); !ok {
-		call.Trace = trace
+	call := &CallError{
+		Call: name, Reason: ErrTrapped, Detail: strings.TrimPrefix(text, "wasm error: "),
+		Trace: strings.TrimPrefix(trace, "wasm stack trace:\n"), Err: err,
 	}
 	switch exit := (*sys.ExitError)(nil); {
 	case g.fuelLeft() < 0:

@@ -11,14 +11,16 @@ import (
 
 // Limits bounds one module's guests. A zero field takes its default.
 type Limits struct {
-	// Fuel that one call may burn; about a nanosecond each in the worst shape of code, and far less in an honest one.
-	// Default 50,000,000.
-	Fuel int64
-	// Start is the fuel for bringing an instance up. Default 4 times Fuel's default.
+	// Fuel that one call may burn, and FuelPerByte more for every byte of its input, but no more than FuelMost. The
+	// default Fuel ends every shape of code that we could think of within 50 ms (BenchmarkWorstShape; an AMD EPYC 9004 at
+	// 2.6 GHz), the slowest being one that waits for memory with every instruction. Honest code burns 20 to 40 a
+	// nanosecond: half a million for a call of 15 µs. Defaults 30,000,000, 4,000 and 600,000,000.
+	Fuel, FuelPerByte, FuelMost int64
+	// Start is the fuel for bringing an instance up. Default 300,000,000.
 	Start int64
-	// MemoryPages that a guest's memory may have, 64 KiB each. Growth beyond fails inside the guest. Default 1024, 64 MiB.
+	// MemoryPages that a guest's memory may have, 64 KiB each. Growth beyond fails inside the guest. Default 512, 32 MiB.
 	MemoryPages uint32
-	// MemoryMark is how many pages an instance may have after a call and be kept. Default 512, 32 MiB.
+	// MemoryMark is how many pages an instance may have after a call and be kept. Default 256, 16 MiB.
 	MemoryMark uint32
 	// Instances that exist at once. Default 8.
 	Instances int
@@ -37,10 +39,12 @@ type Limits struct {
 // withDefaults fills the fields that are zero.
 func (l Limits) withDefaults() Limits {
 	const mib = 1 << 20
-	fill(&l.Fuel, 50_000_000)
-	fill(&l.Start, 200_000_000)
-	fill(&l.MemoryPages, 1024)
-	fill(&l.MemoryMark, 512)
+	fill(&l.Fuel, 30_000_000)
+	fill(&l.FuelPerByte, 4_000)
+	fill(&l.FuelMost, 600_000_000)
+	fill(&l.Start, 300_000_000)
+	fill(&l.MemoryPages, 512)
+	fill(&l.MemoryMark, 256)
 	fill(&l.Instances, 8)
 	fill(&l.Calls, 50_000)
 	fill(&l.Input, 8*mib)
@@ -66,6 +70,8 @@ func (l Limits) validate() error {
 		}
 	}
 	positive("fuel", l.Fuel)
+	positive("fuel per byte", l.FuelPerByte)
+	positive("most fuel", l.FuelMost)
 	positive("start", l.Start)
 	positive("instances", int64(l.Instances))
 	positive("calls", int64(l.Calls))
@@ -77,6 +83,11 @@ func (l Limits) validate() error {
 		errs = append(errs, fmt.Errorf("limit memory pages is %d, at most 65536", l.MemoryPages))
 	}
 	return errors.Join(errs...)
+}
+
+// fuel gives what a call may burn whose input has so many bytes.
+func (l Limits) fuel(input int) int64 {
+	return min(l.Fuel+int64(input)*l.FuelPerByte, max(l.FuelMost, l.Fuel))
 }
 
 // Usage is what a call took.
@@ -142,7 +153,8 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	defer func() { m.pool.release(g, sound) }() // an instance whose call panicked is not sound
 
 	g.served++
-	g.begin(&env, m.limits.Fuel)
+	fuel := m.limits.fuel(len(input))
+	g.begin(&env, fuel)
 	answer, err := g.call(export, input)
 	if err == nil {
 		if cause := read(answer); cause != nil {
@@ -152,7 +164,7 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	g.env = Env{}
 	usage := Usage{Memory: g.memory.Size()}
 	if g.fuel != nil {
-		usage.Fuel = m.limits.Fuel - max(g.fuelLeft(), 0)
+		usage.Fuel = fuel - max(g.fuelLeft(), 0)
 	}
 	sound = err == nil
 	return usage, err

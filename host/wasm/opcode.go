@@ -76,16 +76,25 @@ const (
 // ticksPerFuel is the grain of costs. The sum of what can run before the next charge is rounded up to whole fuel.
 const ticksPerFuel = 16
 
-// The costs below are what an instruction took in the worst shape found, by BenchmarkWorstShape, scaled so that one fuel
-// is about a nanosecond of an AMD EPYC 9004 at 2.6 GHz.
+// Costs in ticks. They are what an instruction took in the worst shape found, such as a load that has to wait for memory,
+// so that a fuel is at most 1.7 nanoseconds of an AMD EPYC 9004 at 2.6 GHz; BenchmarkWorstShape measures it anew.
 const (
-	free     = 0  // nothing is left of it in machine code
 	light    = 8  // integer arithmetic, branches
 	medium   = 24 // floating point, conversions; denormals included
-	memory   = 24 // a load or store
+	load     = 1024
+	store    = 64
 	heavy    = 128
 	hostTrip = 3200 // leaves compiled code
+	entry    = 256  // of a function: a call, and room on the stack, which grows by copying
+	variable = 16   // a local: cleared on entry, and room on the stack
 )
+
+// mostAbsorbed is how much, in ticks, a region may pay for smaller ones within it. More makes fewer payments, and honest
+// code pay for more that it does not do.
+const mostAbsorbed = 32 * ticksPerFuel
+
+// mostOwed is the largest region, in ticks, that may be run before it is seen whether it could be paid for.
+const mostOwed = 512 * ticksPerFuel
 
 // opRange gives first..last one and the same operation.
 type opRange struct {
@@ -103,7 +112,7 @@ var plainOpcodes = expand([]opRange{
 	{opElse, opElse, operation{immediate: none, cost: light}},             //
 	{opEnd, opEnd, operation{immediate: none}},                            //
 	{0x0c, 0x0d, operation{immediate: label, cost: light}},                // br, br_if
-	{0x0e, 0x0e, operation{immediate: labels, cost: heavy}},               // br_table
+	{0x0e, 0x0e, operation{immediate: labels, cost: medium}},              // br_table
 	{opReturn, opReturn, operation{immediate: none, cost: light}},         //
 	{opCall, opCall, operation{immediate: function, cost: medium}},        //
 	{opIndirect, opIndirect, operation{immediate: indirect, cost: heavy}}, //
@@ -112,10 +121,11 @@ var plainOpcodes = expand([]opRange{
 	{0x1c, 0x1c, operation{immediate: types, cost: light}},                // select t
 	{0x20, 0x22, operation{immediate: local, cost: 2}},                    // local.get, set, tee
 	{opGlobalGet, opGlobalSet, operation{immediate: global, cost: light}}, //
-	{0x25, 0x26, operation{immediate: table, cost: memory}},               // table.get, set
-	{0x28, 0x3e, operation{immediate: memoryArgument, cost: memory}},      // loads, stores
+	{0x25, 0x26, operation{immediate: table, cost: heavy}},                // table.get, set
+	{0x28, 0x35, operation{immediate: memoryArgument, cost: load}},        // loads
+	{0x36, 0x3e, operation{immediate: memoryArgument, cost: store}},       // stores
 	{0x3f, 0x3f, operation{immediate: zero, cost: light}},                 // memory.size
-	{opMemoryGrow, opMemoryGrow, operation{immediate: zero, cost: hostTrip, scale: scale{multiply: 40_000}}},
+	{opMemoryGrow, opMemoryGrow, operation{immediate: zero, cost: hostTrip, scale: scale{multiply: 100_000}}},
 	{opI32Const, opI32Const, operation{immediate: constI32, cost: 2}},
 	{opI64Const, opI64Const, operation{immediate: constI64, cost: 2}},
 	{opF32Const, opF32Const, operation{immediate: constF32, cost: light}},
@@ -144,17 +154,17 @@ var plainOpcodes = expand([]opRange{
 
 // miscOpcodes are those behind the 0xfc prefix.
 var miscOpcodes = expand([]opRange{
-	{0x00, 0x07, operation{immediate: none, cost: medium}},                                                          // saturating truncations
-	{0x08, 0x08, operation{immediate: dataIndexZero, cost: heavy, scale: scale{multiply: 1, shift: 2}}},             // memory.init
-	{0x09, 0x09, operation{immediate: dataIndex, cost: light}},                                                      // data.drop
-	{0x0a, 0x0a, operation{immediate: zeroZero, cost: heavy, scale: scale{multiply: 1, shift: 2}}},                  // memory.copy
-	{0x0b, 0x0b, operation{immediate: zero, cost: heavy, scale: scale{multiply: 1, shift: 2}}},                      // memory.fill
-	{0x0c, 0x0c, operation{immediate: elementIndexTable, cost: heavy, scale: scale{multiply: 2}}},                   // table.init
-	{0x0d, 0x0d, operation{immediate: elementIndex, cost: light}},                                                   // elem.drop
-	{0x0e, 0x0e, operation{immediate: tableTable, cost: heavy, scale: scale{multiply: 2}}},                          // table.copy
-	{0x0f, 0x0f, operation{immediate: table, cost: hostTrip, scale: scale{multiply: 16}}},                           // table.grow
-	{0x10, 0x10, operation{immediate: table, cost: light}},                                                          // table.size
-	{0x11, 0x11, operation{immediate: table, cost: heavy, scale: scale{multiply: 2}}},                               // table.fill
+	{0x00, 0x07, operation{immediate: none, cost: medium}},                                                  // saturating truncations
+	{0x08, 0x08, operation{immediate: dataIndexZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}}, // memory.init
+	{0x09, 0x09, operation{immediate: dataIndex, cost: light}},                                              // data.drop
+	{0x0a, 0x0a, operation{immediate: zeroZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},      // memory.copy
+	{0x0b, 0x0b, operation{immediate: zero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},          // memory.fill
+	{0x0c, 0x0c, operation{immediate: elementIndexTable, cost: heavy, scale: scale{multiply: 2}}},           // table.init
+	{0x0d, 0x0d, operation{immediate: elementIndex, cost: light}},                                           // elem.drop
+	{0x0e, 0x0e, operation{immediate: tableTable, cost: heavy, scale: scale{multiply: 2}}},                  // table.copy
+	{0x0f, 0x0f, operation{immediate: table, cost: hostTrip, scale: scale{multiply: 16}}},                   // table.grow
+	{0x10, 0x10, operation{immediate: table, cost: light}},                                                  // table.size
+	{0x11, 0x11, operation{immediate: table, cost: heavy, scale: scale{multiply: 2}}},                       // table.fill
 })
 
 func expand(ranges []opRange) [256]operation {

@@ -23,8 +23,9 @@ type Env struct {
 	Now time.Time
 	// Seed is what the guest's random numbers are made from.
 	Seed [32]byte
-	// Log gets what the guest writes to stdout (1) and stderr (2), up to Limits.Log bytes a call. The text is valid
-	// until Log returns. nil drops it.
+	// Log gets what the guest writes to stdout (1) and stderr (2), up to Limits.Log bytes a call, in the pieces that it
+	// writes. The text is valid until Log returns, and may hold anything that the guest was given, a payer's name
+	// among it. Log runs on the caller's goroutine, and must not call the module. nil drops the text.
 	Log func(stream int, text []byte)
 }
 

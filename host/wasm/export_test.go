@@ -1,0 +1,31 @@
+package wasm
+
+// Rewrite gives the module that would be compiled in place of another.
+func Rewrite(code []byte, charge bool) ([]byte, error) {
+	p, err := decode(code)
+	if err != nil {
+		return nil, err
+	}
+	return meter(p, charge)
+}
+
+// ReadSigned and ReadUnsigned read one LEB128 number, and tell how many bytes it took.
+func ReadSigned(raw []byte, bits int) (value int64, used int, err error) {
+	r := &reader{code: raw, end: len(raw)}
+	value = r.signed(bits)
+	return value, r.at, r.err
+}
+
+func ReadUnsigned(raw []byte) (value uint32, used int, err error) {
+	r := &reader{code: raw, end: len(raw)}
+	value = r.u32()
+	return value, r.at, r.err
+}
+
+// Known tells whether an opcode is let pass; prefixed ones stand behind 0xfc.
+func Known(code byte, prefixed bool) bool {
+	if prefixed {
+		return miscOpcodes[code].immediate != unknown
+	}
+	return code == opMisc || plainOpcodes[code].immediate != unknown
+}
