@@ -76,7 +76,7 @@ func TestPayGramOtherAnswersHaveTheDocumentsLength(t *testing.T) {
 	w := serve(t, sandbox.Options{})
 	w.clock.Set("2023-10-04T08:29:46.8110235Z")
 	callback := "https://shop12.example/api/DepositCallbackRequest/PayGramDepCallBackReqAs"
-	require.Len(t, w.do("POST", "/paygram/355c3d34-0000-4000-8000-000000000000/IssueInvoice", jsonHeader(), invoiceRequest).text, 52)
+	require.Len(t, w.do("POST", "/paygram/deadbeef-0000-4000-8000-000000000001/IssueInvoice", jsonHeader(), invoiceRequest).text, 52)
 	user := w.paygram("SetUserInfo", `{"requestId":-93748383,"userCliId":"wakay","callbackUrl":"`+callback+`"}`)
 	require.Len(t, user.text, 292)
 	require.Contains(t, user.text, `{"balances":[],"joinedOn":"2023-10-04T08:29:46.8110235Z","userIdInClient":"wakay","uid":"`)
@@ -98,7 +98,7 @@ func TestPayGramFailuresComeWithStatus200(t *testing.T) {
 	tests := map[string]struct {
 		method, body, code string
 	}{
-		"no such invoice":      {"InvoiceInfo", `{"invoiceCode":"3ceb007d-4422-450b-8835-000000000000"}`, "553"},
+		"no such invoice":      {"InvoiceInfo", `{"invoiceCode":"deadbeef-0000-4000-8000-000000000002"}`, "553"},
 		"paying nothing":       {"PayInvoice", `{"invoiceCode":"nothing"}`, "553"},
 		"too little money":     {"PayInvoice", `{"userCliId":"poor","invoiceCode":"` + code + `"}`, "554"},
 		"redeeming the unpaid": {"RedeemInvoice", `{"invoiceCode":"` + code + `"}`, "500"},
