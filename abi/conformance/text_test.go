@@ -23,8 +23,12 @@ func TestRequestText(t *testing.T) {
 		{
 			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Encoding: abi.Signature_ENCODING_BASE64, Secret: "key", Header: "X-Sign", Prefix: "v1=",
 			Parts: []*abi.SignedPart{
-				{Part: &abi.SignedPart_Literal{Literal: "+"}}, {Part: &abi.SignedPart_Secret{Secret: "salt"}}, {Part: &abi.SignedPart_Method{Method: true}},
-				{Part: &abi.SignedPart_Path{Path: true}}, {Part: &abi.SignedPart_Body{Body: true}}, {Part: &abi.SignedPart_Header{Header: "Date"}},
+				{Part: &abi.SignedPart_Literal{Literal: "+"}},
+				{Part: &abi.SignedPart_Secret{Secret: "salt"}},
+				{Part: &abi.SignedPart_Method{Method: true}},
+				{Part: &abi.SignedPart_Path{Path: true}},
+				{Part: &abi.SignedPart_Body{Body: true}},
+				{Part: &abi.SignedPart_Header{Header: "Date"}},
 			},
 		},
 		{Algorithm: abi.Signature_ALGORITHM_MD5, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Hash", Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}}},

@@ -89,6 +89,9 @@ func (i invoice) differs(t *task, reference string) string {
 }
 
 func equal(a, b string) bool {
+	if a == b {
+		return true
+	}
 	left, leftErr := decimal.Parse(a)
 	right, rightErr := decimal.Parse(b)
 	return leftErr == nil && rightErr == nil && left.Cmp(right) == 0

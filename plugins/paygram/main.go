@@ -51,7 +51,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	if !known {
 		return nil, guest.UnknownOperation(call.GetOperation())
 	}
-	t, err := newTask(call)
+	t, err := resumeTask(call, state)
 	if err != nil {
 		return nil, err
 	}

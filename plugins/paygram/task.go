@@ -41,6 +41,15 @@ func newTask(call *abi.Call) (*task, error) {
 	return t, nil
 }
 
+// resumeTask is newTask for a call whose request was sent. Settings and input are read only where they may be needed again,
+// on the way to another request: reading them costs as much as the rest of a payment's answer.
+func resumeTask(call *abi.Call, state []byte) (*task, error) {
+	if len(state) == 0 && call.GetPayment() != nil {
+		return &task{Call: call}, nil
+	}
+	return newTask(call)
+}
+
 // native tells a call of the operation by itself from one for a payment.
 func (t *task) native() bool {
 	return t.GetPayment() == nil

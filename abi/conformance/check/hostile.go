@@ -55,11 +55,12 @@ func (h Hostile) Judge(m *abi.Manifest, answer *abi.Answer) []string {
 }
 
 const (
-	// huge is the size of the largest bodies, in bytes.
-	huge = 1 << 20
-	// long is how many values the longest list has. Many times as many are more than a call's fuel is meant for: the host
-	// ends such a call, and takes the response for unreadable.
-	long = 2000
+	// huge is the size of the largest body that is turned away unread, and large that of the largest one which may be taken
+	// and copied, in bytes.
+	huge  = 1 << 20
+	large = 1 << 18
+	// long is how many objects the longest list has: as many as a page of a provider's list as a rule.
+	long = 100
 	// deep is how far the deepest bodies are nested.
 	deep = 20_000
 	// mostLeaves bounds how many of a body's values are spoilt one by one.
@@ -82,7 +83,7 @@ func Garbage() []Hostile {
 		{Name: "a list of nulls", Bar: NotAccepted, Response: response(200, "[null,[],{}]")},
 		{Name: "two objects", Bar: NotAccepted, Response: response(200, "{}{}")},
 		{Name: "huge text", Bar: NotAccepted, Response: response(200, strings.Repeat("a", huge))},
-		{Name: "a long list", Bar: NotAccepted, Response: response(200, "["+strings.Repeat("0,", long)+"0]")},
+		{Name: "a long list", Bar: NotAccepted, Response: response(200, "["+strings.Repeat(`{"id":"123456","amount":10.50,"paid":false},`, long)+"{}]")},
 		{Name: "deep lists", Bar: NotAccepted, Response: response(200, strings.Repeat("[", deep)+strings.Repeat("]", deep))},
 		{Name: "deep and open", Bar: NotAccepted, Response: response(200, strings.Repeat(`{"a":`, deep))},
 	}
@@ -118,7 +119,7 @@ func Swell(good *abi.HttpResponse) []Hostile {
 	}
 	if object, isObject := value.(map[string]any); isObject {
 		padded := maps.Clone(object)
-		padded["zzz"] = strings.Repeat("a", huge)
+		padded["zzz"] = strings.Repeat("a", large)
 		swollen = append(swollen, Hostile{Name: "padded", Response: with(good, write(padded))})
 	}
 	return swollen

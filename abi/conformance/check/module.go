@@ -19,10 +19,13 @@ type Report struct {
 	Manifest *abi.Manifest
 	// In the order in which they were made. A check that fails early ends the list.
 	Results []Result
-	// What the costliest call took.
+	// What the costliest call of an everyday size took, and the most memory that any call left behind, in bytes.
 	Fuel   int64
 	Memory uint32
 }
+
+// everyday is the largest input of an everyday size, in bytes.
+const everyday = 4 << 10
 
 // Result is one check.
 type Result struct {
@@ -112,7 +115,10 @@ func (c *checker) ask(ctx context.Context, export wasm.Export, in message) (*abi
 func (c *checker) askBytes(ctx context.Context, export wasm.Export, in []byte) (*abi.Answer, []string) {
 	answer := new(abi.Answer)
 	usage, err := c.module.Call(ctx, export, in, wasm.Env{}, answer.UnmarshalVT)
-	c.report.Fuel, c.report.Memory = max(c.report.Fuel, usage.Fuel), max(c.report.Memory, usage.Memory)
+	c.report.Memory = max(c.report.Memory, usage.Memory)
+	if len(in) <= everyday {
+		c.report.Fuel = max(c.report.Fuel, usage.Fuel)
+	}
 	if err != nil {
 		return nil, []string{err.Error()}
 	}
@@ -226,7 +232,7 @@ func (c *checker) badInput(ctx context.Context) []string {
 	return compact(problems)
 }
 
-// fuel asks for room above what garbage costs: a provider's real answers cost more.
+// fuel asks for room above what small calls cost: a provider's real answers cost more.
 func (c *checker) fuel() []string {
 	if limit := c.module.Limits().Fuel; c.report.Fuel > limit/2 {
 		return []string{fmt.Sprintf("the costliest call took %d of %d fuel", c.report.Fuel, limit)}

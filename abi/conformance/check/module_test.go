@@ -60,7 +60,7 @@ func TestModuleWithDefects(t *testing.T) {
 	for defect, row := range map[string]struct{ check, says string }{
 		"no-summary": {"manifest", "no summary"},
 		"lenient":    {"operation that is not there", "not refused"},
-		"credulous":  {"operation GetPayment", "success out of garbage"},
+		"credulous":  {"operation GetPayment", "out of garbage"},
 		"trap":       {"operation GetPayment", "panic"},
 		"spin":       {"operation GetPayment", "out of fuel"},
 	} {
