@@ -24,7 +24,7 @@ plugins: $(MODULES) ## build the five plugins to build/plugins/*.wasm
 
 build/plugins/%.wasm: FORCE
 	@mkdir -p build/plugins
-	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared $(GOFLAGS_BUILD) -o $@ ./plugins/$*
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
 
 build: ## build the router to build/router
 	@mkdir -p build

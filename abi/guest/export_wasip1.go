@@ -38,7 +38,9 @@ func alloc(size int32) unsafe.Pointer {
 }
 
 //go:wasmexport describe
-func exportDescribe(pointer unsafe.Pointer, length int32) int64 { return run(describe, pointer, length) }
+func exportDescribe(pointer unsafe.Pointer, length int32) int64 {
+	return run(describe, pointer, length)
+}
 
 //go:wasmexport prepare
 func exportPrepare(pointer unsafe.Pointer, length int32) int64 { return run(prepare, pointer, length) }

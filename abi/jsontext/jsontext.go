@@ -3,7 +3,9 @@
 package jsontext
 
 import (
+	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -17,13 +19,45 @@ type Value struct {
 	json *fastjson.Value
 }
 
-// Parse reads one JSON text (RFC 8259).
+// maxDepth bounds the nesting of arrays and objects.
+const maxDepth = 64
+
+// Parse reads one JSON text (RFC 8259), nested at most 64 deep.
 func Parse(data []byte) (Value, error) {
+	// The parser alone takes nan, 01 and raw control characters, and its errors grow with the square of the depth.
+	if tooDeep(data) {
+		return Value{}, fmt.Errorf("read JSON: nested deeper than %d levels", maxDepth)
+	}
+	if err := fastjson.ValidateBytes(data); err != nil {
+		return Value{}, fmt.Errorf("read JSON: %w", err)
+	}
 	parsed, err := fastjson.ParseBytes(data)
 	if err != nil {
 		return Value{}, fmt.Errorf("read JSON: %w", err)
 	}
 	return Value{json: parsed}, nil
+}
+
+func tooDeep(data []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted:
+			if c == '\\' {
+				i++
+			}
+			quoted = c != '"'
+		case c == '"':
+			quoted = true
+		case c == '[' || c == '{':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
 }
 
 // Get follows keys into objects; an array is entered by an index in decimal.
@@ -125,27 +159,23 @@ func (v Value) Each(visit func(name string, member Value)) {
 
 // JSON is the value as JSON text; "null" where it is absent.
 func (v Value) JSON() []byte {
-	if v.json == nil {
-		return []byte("null")
-	}
-	return v.json.MarshalTo(nil)
+	return appendValue(nil, v)
 }
 
 // Object writes a JSON object, member by member, in order. Make one with NewObject.
 type Object struct {
-	arena *fastjson.Arena
-	json  *fastjson.Value
+	text []byte
 }
 
 // NewObject starts an empty object.
 func NewObject() *Object {
-	arena := new(fastjson.Arena)
-	return &Object{arena: arena, json: arena.NewObject()}
+	return &Object{text: []byte{'{'}}
 }
 
-// String adds a string member.
+// String adds a string member. Bytes that are not UTF-8 are replaced.
 func (o *Object) String(name, text string) *Object {
-	o.json.Set(name, o.arena.NewString(text))
+	o.name(name)
+	o.text = appendString(o.text, text)
 	return o
 }
 
@@ -155,52 +185,119 @@ func (o *Object) Number(name, text string) *Object {
 	if err != nil {
 		return o.String(name, text)
 	}
-	o.json.Set(name, o.arena.NewNumberString(d.String()))
-	return o
+	return o.raw(name, d.String())
 }
 
 // Bool adds true or false.
 func (o *Object) Bool(name string, value bool) *Object {
-	if value {
-		o.json.Set(name, o.arena.NewTrue())
-	} else {
-		o.json.Set(name, o.arena.NewFalse())
-	}
-	return o
+	return o.raw(name, strconv.FormatBool(value))
 }
 
 // Null adds null.
 func (o *Object) Null(name string) *Object {
-	o.json.Set(name, o.arena.NewNull())
-	return o
+	return o.raw(name, "null")
 }
 
 // Strings adds an array of strings.
 func (o *Object) Strings(name string, texts []string) *Object {
-	array := o.arena.NewArray()
+	o.name(name)
+	o.text = append(o.text, '[')
 	for i, text := range texts {
-		array.SetArrayItem(i, o.arena.NewString(text))
+		if i > 0 {
+			o.text = append(o.text, ',')
+		}
+		o.text = appendString(o.text, text)
 	}
-	o.json.Set(name, array)
+	o.text = append(o.text, ']')
 	return o
 }
 
 // Value adds a value that was read elsewhere; null where it is absent.
 func (o *Object) Value(name string, value Value) *Object {
-	if value.json == nil {
-		return o.Null(name)
-	}
-	o.json.Set(name, value.json)
+	o.name(name)
+	o.text = appendValue(o.text, value)
 	return o
 }
 
-// Object adds an object.
+// Object adds an object as it stands now.
 func (o *Object) Object(name string, object *Object) *Object {
-	o.json.Set(name, object.json)
+	return o.raw(name, string(object.JSON()))
+}
+
+// JSON is the object as JSON text. More members may follow.
+func (o *Object) JSON() []byte {
+	return append(bytes.Clone(o.text), '}')
+}
+
+func (o *Object) name(name string) {
+	if len(o.text) > 1 {
+		o.text = append(o.text, ',')
+	}
+	o.text = append(appendString(o.text, name), ':')
+}
+
+func (o *Object) raw(name, text string) *Object {
+	o.name(name)
+	o.text = append(o.text, text...)
 	return o
 }
 
-// JSON is the object as JSON text.
-func (o *Object) JSON() []byte {
-	return o.json.MarshalTo(nil)
+func appendValue(text []byte, v Value) []byte {
+	switch {
+	case !v.Exists():
+		return append(text, "null"...)
+	case v.IsString():
+		return appendString(text, v.Text())
+	case v.IsArray():
+		text = append(text, '[')
+		for i, item := range v.Items() {
+			if i > 0 {
+				text = append(text, ',')
+			}
+			text = appendValue(text, item)
+		}
+		return append(text, ']')
+	case v.IsObject():
+		text = append(text, '{')
+		first := true
+		v.Each(func(name string, member Value) {
+			if !first {
+				text = append(text, ',')
+			}
+			first = false
+			text = appendValue(append(appendString(text, name), ':'), member)
+		})
+		return append(text, '}')
+	}
+	return v.json.MarshalTo(text)
+}
+
+// appendString escapes what RFC 8259 section 7 says must be, and nothing else. (fastjson's own writer uses Go's escapes for some
+// characters, which are not JSON.)
+func appendString(text []byte, content string) []byte {
+	const hex = "0123456789abcdef"
+	content = strings.ToValidUTF8(content, "\uFFFD")
+	text = append(text, '"')
+	start := 0
+	for i := range len(content) {
+		c := content[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		text = append(text, content[start:i]...)
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			text = append(text, '\\', c)
+		case '\n':
+			text = append(text, '\\', 'n')
+		case '\t':
+			text = append(text, '\\', 't')
+		case '\r':
+			text = append(text, '\\', 'r')
+		default:
+			text = append(text, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(text, content[start:]...), '"')
 }

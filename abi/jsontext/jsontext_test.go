@@ -2,9 +2,11 @@ package jsontext_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"payrouter/abi/jsontext"
 )
@@ -65,6 +67,35 @@ func TestObjectWritesWhatItWasTold(t *testing.T) {
 		JSON()
 	require.JSONEq(t, `{"title":"a \"quoted\"\nline","amount":49.90,"big":1000,"broken":"1;DROP","yes":true,"none":null,"wallets":["btc","eth"],"inner":{"no":false}}`, string(got))
 	require.Contains(t, string(got), `"amount":49.90`, "a number keeps its trailing zero")
+}
+
+func TestParseTakesNothingThatIsNotJSON(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "{", `{"a":01}`, `{"a":nan}`, `{"a":1.}`, `{"a":"\q"}`, "{\"a\":\"\n\"}", `{"a":1}{"b":2}`, `{'a':1}`, `{"a":1,}`,
+		strings.Repeat("[", 65) + strings.Repeat("]", 65), strings.Repeat(`{"a":`, 1<<20),
+	} {
+		_, err := jsontext.Parse([]byte(text))
+		require.Error(t, err, "%.40q", text)
+	}
+	_, err := jsontext.Parse([]byte(strings.Repeat("[", 64) + `"]]]["` + strings.Repeat("]", 64)))
+	require.NoError(t, err)
+}
+
+func TestWhatIsWrittenIsJSONWhateverTheText(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		name, text := rapid.String().Draw(t, "name"), rapid.String().Draw(t, "text")
+		written := jsontext.NewObject().String(name, text).Strings("list", []string{text, name}).JSON()
+		read, err := jsontext.Parse(written)
+		require.NoError(t, err, string(written))
+		require.Equal(t, text, read.Get("list").Text("0"))
+		again := jsontext.NewObject().Value("copy", read).JSON()
+		require.True(t, json.Valid(again), string(again))
+		require.JSONEq(t, `{"copy":`+string(written)+`}`, string(again))
+	})
+	odd := jsontext.NewObject().String("text", "a\"\x7f\x01\U000e0067\xff").JSON()
+	require.True(t, json.Valid(odd), string(odd))
 }
 
 func FuzzParse(f *testing.F) {

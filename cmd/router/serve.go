@@ -68,7 +68,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unload(ctx)) }()
+	defer func() { err = errors.Join(err, unload(context.WithoutCancel(ctx))) }()
 	fleet, disconnect, err := newFleet(routes, environ, shelf, h.log)
 	if err != nil {
 		return err

@@ -117,8 +117,8 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 		return err
 	}
 	past := historyOf(attempts, e.now())
-	waiting := !past.taken && (p.Status == Created || p.Status == Processing)
-	if len(past.interrupted) == 0 && !waiting {
+	unsettled := p.Status == Created || p.Status == Processing
+	if len(past.interrupted) == 0 && !(unsettled && (past.doubt || !past.taken)) {
 		return nil
 	}
 	one.payment, one.err = e.resume(ctx, p, past)

@@ -113,8 +113,9 @@ type Payment struct {
 	Order
 
 	Status Status `json:"status"`
-	// Acted: the payer's part is over.
-	Acted bool `json:"acted,omitempty"`
+	// Offered: the payer has been asked to act. Acted: and the payer's part is over.
+	Offered bool `json:"offered,omitempty"`
+	Acted   bool `json:"acted,omitempty"`
 	// Provider is the account that holds it, once one does; Plugin is that account's.
 	Provider          string      `json:"provider,omitempty"`
 	Plugin            string      `json:"plugin,omitempty"`

@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -218,6 +219,7 @@ type account struct {
 	url       string
 	breaker   egress.BreakerSettings
 	tries     int
+	timeout   time.Duration
 }
 
 func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
@@ -248,7 +250,7 @@ func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 	var providers []routing.Provider
 	for _, a := range accounts {
 		client, err := egress.New(egress.Settings{
-			Provider: a.name, BaseURL: a.url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true, Timeout: 300 * time.Millisecond,
+			Provider: a.name, BaseURL: a.url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true, Timeout: cmp.Or(a.timeout, 300*time.Millisecond),
 			Retry: egress.RetrySettings{MaxTries: max(a.tries, 1), BaseDelay: time.Millisecond, MaxDelay: time.Millisecond, RetryAfterCap: time.Millisecond}, Breaker: a.breaker,
 		})
 		require.NoError(t, err)

@@ -36,7 +36,8 @@ func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Pa
 	}
 	next, conflict := p.Status.Next(report, p.Acted)
 	p.MoneyConflict = p.MoneyConflict || conflict
-	p.Acted = p.Acted || (p.Status == RequiresAction && next == Processing)
+	p.Offered = p.Offered || next == RequiresAction
+	p.Acted = p.Acted || (p.Offered && next == Processing)
 	wasTerminal := p.Status.Terminal()
 	p.Status = next
 	p.UpdatedAt = now

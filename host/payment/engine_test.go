@@ -1,0 +1,422 @@
+package payment_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"payrouter/host/payment"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func one(t *testing.T, p *probe, provider *provider, settings payment.Settings) *house {
+	t.Helper()
+	return newHouse(t, settings, account{name: "a", connector: p, url: provider.url, tries: 2, timeout: 10 * time.Second})
+}
+
+func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
+	t.Parallel()
+	var h *house
+	var seen payment.Payment
+	var rows []payment.Attempt
+	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+		payments, err := h.journal.Payments(context.Background(), payment.Filter{})
+		if err != nil || len(payments) != 1 {
+			return
+		}
+		seen = payments[0]
+		rows, _ = h.journal.Attempts(context.Background(), seen.ID)
+		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
+	})
+	h = one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+
+	p := h.create(t, "k")
+
+	require.Equal(t, p.ID, seen.ID)
+	require.Equal(t, payment.Processing, seen.Status)
+	require.Len(t, rows, 1)
+	require.True(t, rows[0].Open())
+	require.Contains(t, string(rows[0].Request), "/create")
+	require.Equal(t, "all", seen.Decision.Rule)
+}
+
+func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+
+	const repetitions = 100
+	receipts := make([]payment.Receipt, repetitions)
+	var group sync.WaitGroup
+	for i := range repetitions {
+		group.Go(func() {
+			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+			if err == nil {
+				receipts[i] = receipt
+			}
+		})
+	}
+	group.Wait()
+
+	made := 0
+	for _, receipt := range receipts {
+		require.Equal(t, receipts[0].Payment.ID, receipt.Payment.ID)
+		if receipt.Earlier == nil {
+			made++
+		}
+	}
+	require.Equal(t, 1, made)
+	require.Len(t, first.requests(), 1)
+}
+
+func TestAKeyBelongsToItsMerchant(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	mine := h.create(t, "k")
+
+	receipt, err := h.engine.Create(t.Context(), "other", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	require.NoError(t, err)
+	require.Nil(t, receipt.Earlier)
+	require.NotEqual(t, mine.ID, receipt.Payment.ID)
+
+	_, err = h.engine.Payment(t.Context(), "other", mine.ID)
+	require.ErrorIs(t, err, payment.ErrNotFound)
+}
+
+func TestAClientThatGoesAwayDoesNotStopItsPayment(t *testing.T) {
+	t.Parallel()
+	arrived, leave := make(chan struct{}), make(chan struct{})
+	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-leave
+		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
+	})
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	ctx, hangUp := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		hangUp()
+	}()
+
+	receipt, err := h.engine.Create(ctx, "shop", payment.Key{Value: "k"}, orderOf("10.00"), time.Minute)
+	require.NoError(t, err)
+	require.True(t, receipt.Waiting)
+	close(leave)
+
+	require.Eventually(t, func() bool {
+		p, err := h.engine.Payment(t.Context(), "shop", receipt.Payment.ID)
+		return err == nil && p.Status == payment.RequiresAction
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-leave
+		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
+	})
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+
+	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
+	require.NoError(t, err)
+	require.True(t, receipt.Waiting)
+	require.NotEqual(t, payment.RequiresAction, receipt.Payment.Status)
+
+	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
+	require.NoError(t, err)
+	require.NotNil(t, again.Earlier)
+	require.True(t, again.Waiting, "in flight")
+	close(leave)
+}
+
+func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	order := orderOf("10")
+	order.Currency = "JPY"
+
+	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, order, time.Minute)
+
+	var refused *payment.NoRouteError
+	require.ErrorAs(t, err, &refused)
+	require.Contains(t, refused.Decision.Candidates[0].Reason, "JPY")
+	payments, err := h.journal.Payments(t.Context(), payment.Filter{})
+	require.NoError(t, err)
+	require.Empty(t, payments)
+	key, err := h.journal.Key(t.Context(), "shop", "k")
+	require.NoError(t, err)
+	require.Nil(t, key)
+}
+
+func TestActsOnAPayment(t *testing.T) {
+	t.Parallel()
+	open := `{"id":"a-1","status":"open"}`
+	description := "another thing"
+	type act func(h *house, id string) (payment.Payment, error)
+	cancel := func(h *house, id string) (payment.Payment, error) {
+		return h.engine.Cancel(context.Background(), "shop", id)
+	}
+	refresh := func(h *house, id string) (payment.Payment, error) {
+		return h.engine.Refresh(context.Background(), "shop", id)
+	}
+	confirm := func(h *house, id string) (payment.Payment, error) {
+		return h.engine.Confirm(context.Background(), "shop", id, "", nil)
+	}
+	update := func(h *house, id string) (payment.Payment, error) {
+		return h.engine.Update(context.Background(), "shop", id, payment.Change{Description: &description})
+	}
+	for _, row := range []struct {
+		what   string
+		act    act
+		answer http.HandlerFunc
+		status payment.Status
+		err    error
+		// operation is what the provider was asked for last.
+		operation string
+	}{
+		{"a cancel is the provider's word", cancel, says(`{"id":"a-1","status":"canceled"}`), payment.Canceled, nil, "cancel"},
+		{"a cancel without an answer changes nothing", cancel, fails(500, ""), payment.RequiresAction, payment.ErrUnanswered, "cancel"},
+		{"a look-up finds it paid", refresh, says(`{"id":"a-1","status":"paid"}`), payment.Succeeded, nil, "lookup"},
+		{"a look-up finds it expired", refresh, says(`{"id":"a-1","status":"expired"}`), payment.Expired, nil, "lookup"},
+		{"a look-up finds it failed", refresh, says(`{"id":"a-1","status":"failed"}`), payment.Failed, nil, "lookup"},
+		{"a look-up about another payment is not believed", refresh, says(`{"id":"a-2","status":"paid"}`), payment.RequiresAction, payment.ErrUnanswered, "lookup"},
+		{"paid with less than was asked for is not success", refresh, says(`{"id":"a-1","status":"paid","received":9.99}`), payment.Processing, nil, "lookup"},
+		{"not found does not move what a provider has taken", refresh, says(`{"error":"absent"}`), payment.RequiresAction, nil, "lookup"},
+		{"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, payment.ErrUnanswered, "lookup"},
+		{"a confirm moves it on", confirm, says(`{"id":"a-1","status":"working"}`), payment.Processing, nil, "confirm"},
+		{"a confirm without an answer leaves it unknown", confirm, hangsUp, payment.Unknown, nil, "confirm"},
+		{"an update goes to the provider", update, says(open), payment.RequiresAction, nil, "update"},
+		{"an update without an answer changes nothing", update, fails(500, ""), payment.RequiresAction, payment.ErrUnanswered, "update"},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			t.Parallel()
+			first := newProvider(t, row.answer, says(open))
+			h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+			made := h.create(t, "k")
+
+			p, err := row.act(h, made.ID)
+
+			if row.err != nil {
+				require.ErrorIs(t, err, row.err)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, row.status, p.Status)
+			stored, err := h.engine.Payment(t.Context(), "shop", made.ID)
+			require.NoError(t, err)
+			require.Equal(t, row.status, stored.Status)
+			requests := first.requests()
+			last := requests[len(requests)-1]
+			require.Equal(t, row.operation, last.operation)
+			require.Equal(t, requests[0].reference, last.of, "an act names the reference under which the payment was made")
+			if row.operation == "update" {
+				require.Equal(t, description, last.description)
+				require.Equal(t, row.err == nil, stored.Description == description)
+			}
+		})
+	}
+}
+
+func TestATerminalStatusNeverChangesAndAContradictionShows(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"failed"}`))
+	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+	made := h.create(t, "k")
+	failed, err := h.engine.Refresh(t.Context(), "shop", made.ID)
+	require.NoError(t, err)
+	require.Equal(t, payment.Failed, failed.Status)
+	require.False(t, failed.MoneyConflict)
+
+	paid, err := h.engine.Refresh(t.Context(), "shop", made.ID)
+
+	require.NoError(t, err)
+	require.Equal(t, payment.Failed, paid.Status)
+	require.True(t, paid.MoneyConflict)
+	require.Equal(t, failed.Failure, paid.Failure)
+}
+
+func TestAnUnknownPaymentIsSettledByLookingItUp(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"error":"duplicate"}`))
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	made := h.create(t, "k")
+	require.Equal(t, payment.Unknown, made.Status)
+
+	p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
+
+	require.NoError(t, err)
+	require.Equal(t, payment.Succeeded, p.Status)
+	require.Equal(t, "a-1", p.ProviderReference)
+	require.Equal(t, first.requests()[0].reference, first.requests()[1].of)
+}
+
+// "Not found" is believed only once everything sent must have arrived and settled, and never of a request that may have moved money.
+func TestWhenNotFoundIsBelieved(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		what  string
+		probe probe
+		later time.Duration
+		moves bool
+	}{
+		{"keyed, too early", probe{idempotency: keyed, settleAfter: time.Minute}, 2 * time.Minute, false},
+		{"keyed, late enough", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 11*time.Second, true},
+		{"none, however late", probe{idempotency: none, settleAfter: time.Minute}, 1000 * time.Hour, false},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			t.Parallel()
+			clock := &clock{now: time.Now()}
+			row.probe.name = "first"
+			first := newProvider(t, says(`{"error":"absent"}`), resets)
+			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+			h := newHouse(t, payment.Settings{Now: clock.read},
+				account{name: "a", connector: &row.probe, url: first.url},
+				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			made := h.create(t, "k")
+			require.Equal(t, payment.Unknown, made.Status)
+			clock.advance(row.later)
+
+			p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
+
+			require.NoError(t, err)
+			if row.moves {
+				require.Equal(t, payment.RequiresAction, p.Status)
+				require.Equal(t, "b", p.Provider)
+			} else {
+				require.Equal(t, payment.Unknown, p.Status)
+				require.Empty(t, second.requests())
+			}
+		})
+	}
+}
+
+// What a crash interrupts is told by the journal alone: an engine that never knew of the payment takes it up.
+func TestRecoveryAfterACrash(t *testing.T) {
+	t.Parallel()
+	open := func(idempotency string) payment.Attempt {
+		return payment.Attempt{ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create", Operation: "create", Idempotency: idempotency, Sent: true}
+	}
+	closed := func(idempotency string, event payment.Event) payment.Attempt {
+		a := open(idempotency)
+		a.Event = event
+		return a
+	}
+	for _, row := range []struct {
+		what     string
+		attempts []payment.Attempt
+		status   payment.Status
+		provider string
+	}{
+		{"created, and nothing sent", nil, payment.RequiresAction, "a"},
+		{"NONE about to be sent", []payment.Attempt{open("none")}, payment.Unknown, "a"},
+		{"KEYED about to be sent", []payment.Attempt{open("keyed")}, payment.Unknown, "a"},
+		{"ABANDONABLE about to be sent", []payment.Attempt{open("abandonable")}, payment.RequiresAction, "b"},
+		{"a SAFE step about to be sent", []payment.Attempt{open("safe")}, payment.RequiresAction, "a"},
+		{"declined softly, and nobody asked yet after that", []payment.Attempt{closed("none", payment.DeclinedSoft)}, payment.RequiresAction, "b"},
+		{"unanswered, and not yet written as unknown", []payment.Attempt{closed("none", payment.Unanswered)}, payment.Unknown, "a"},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			t.Parallel()
+			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+			h := newHouse(t, payment.Settings{},
+				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
+				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			p := payment.Payment{
+				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+			}
+			earlier, err := h.journal.Create(t.Context(), p, payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+			require.NoError(t, err)
+			require.Nil(t, earlier)
+			if len(row.attempts) > 0 {
+				p.Version, p.Attempts, p.Status, p.Provider = 2, len(row.attempts), payment.Processing, "a"
+				for i := range row.attempts {
+					row.attempts[i].PaymentID = p.ID
+				}
+				require.NoError(t, h.journal.Save(t.Context(), p, row.attempts...))
+			}
+
+			require.NoError(t, h.engine.Recover(t.Context()))
+
+			p, err = h.engine.Payment(t.Context(), "shop", p.ID)
+			require.NoError(t, err)
+			require.Equal(t, row.status, p.Status)
+			require.Equal(t, row.provider, p.Provider)
+			require.LessOrEqual(t, len(first.requests())+len(second.requests()), 1)
+			for _, attempt := range h.attempts(t, p.ID) {
+				require.False(t, attempt.Open())
+			}
+			version := p.Version
+			require.NoError(t, h.engine.Recover(t.Context()))
+			p, err = h.engine.Payment(t.Context(), "shop", p.ID)
+			require.NoError(t, err)
+			require.Equal(t, version, p.Version, "a second recovery finds nothing to do")
+		})
+	}
+}
+
+func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	arrived, leave := make(chan struct{}), make(chan struct{})
+	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-leave
+		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
+	})
+	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
+	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
+	require.NoError(t, err)
+	<-arrived
+	ended := make(chan error, 1)
+	go func() { ended <- h.engine.Shutdown(context.Background()) }()
+	for tries := 0; err == nil; tries++ {
+		_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"), time.Minute)
+	}
+	require.ErrorIs(t, err, payment.ErrShuttingDown)
+	close(leave)
+
+	require.NoError(t, <-ended)
+	p, err := h.engine.Payment(t.Context(), "shop", receipt.Payment.ID)
+	require.NoError(t, err)
+	require.Equal(t, payment.RequiresAction, p.Status)
+}
+
+func TestNoSecretReachesJournalOrLog(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open","echo":"`+secretToken+`"}`), says(`{"error":"Bearer `+secretToken+`"}`))
+	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+
+	p := h.create(t, "k")
+
+	require.Equal(t, "Bearer "+secretToken, first.requests()[0].authorization, "the provider did get it")
+	require.NotContains(t, asJSON(t, p)+asJSON(t, h.attempts(t, p.ID))+h.log.String(), secretToken)
+}
+
+type clock struct {
+	mutex sync.Mutex
+	now   time.Time
+}
+
+func (c *clock) read() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.now = c.now.Add(by)
+}

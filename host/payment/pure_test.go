@@ -1,0 +1,191 @@
+package payment
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	abi "payrouter/abi/v1"
+)
+
+// stage orders statuses as a payment goes through them; unknown stands beside the order.
+func stage(s Status, acted bool) int {
+	switch s {
+	case Created:
+		return 0
+	case Processing:
+		if acted {
+			return 3
+		}
+		return 1
+	case RequiresAction:
+		return 2
+	case Unknown:
+		return -1
+	case Succeeded, Failed, Canceled, Expired:
+	}
+	return 4
+}
+
+func TestStatusesNeverGoBackwardsWhateverTheReports(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := Payment{Status: Created, Order: Order{Amount: "1", Currency: "EUR"}}
+		highest := 0
+		for range rapid.IntRange(1, 30).Draw(t, "reports") {
+			before := p
+			report := abi.Status(rapid.IntRange(0, len(abi.Status_name)-1).Draw(t, "report"))
+			p = settle(p, &abi.Outcome{Status: report}, nil, time.Time{})
+			if before.Status.Terminal() {
+				require.Equal(t, before.Status, p.Status)
+				contradicted := statusOf(report).Terminal() && (statusOf(report) == Succeeded) != (before.Status == Succeeded)
+				require.Equal(t, before.MoneyConflict || contradicted, p.MoneyConflict)
+				continue
+			}
+			if now := stage(p.Status, p.Acted); now >= 0 {
+				require.GreaterOrEqual(t, now, highest, "%s after %s", p.Status, before.Status)
+				highest = now
+			}
+			require.NotEqual(t, Created, p.Status)
+		}
+	})
+}
+
+func TestEveryFailureCodeHasAClass(t *testing.T) {
+	t.Parallel()
+	for code, class := range Codes {
+		require.Contains(t, []Class{Soft, Hard}, class, code)
+		require.Equal(t, strings.ToLower(code), code)
+	}
+}
+
+func TestAnEventOfAnUnspecifiedOperationIsJudgedAsNone(t *testing.T) {
+	t.Parallel()
+	for event := range retryTable {
+		require.Equal(t, RuleFor(event, abi.Idempotency_IDEMPOTENCY_NONE), RuleFor(event, abi.Idempotency_IDEMPOTENCY_UNSPECIFIED))
+	}
+	require.Equal(t, RuleFor(Unanswered, abi.Idempotency_IDEMPOTENCY_KEYED), RuleFor("never heard of", abi.Idempotency_IDEMPOTENCY_KEYED))
+}
+
+func TestMeaningAsksTheAccountBeforeTheManifestAndBelievesNothingUnlisted(t *testing.T) {
+	t.Parallel()
+	rules := []*abi.FailureRule{
+		{Operation: "pay", ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined"},
+		{HttpStatus: 401, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed"},
+		{HttpStatus: 200, ProviderCode: "9", Meaning: abi.Meaning_MEANING_FAULT, Code: "provider_error"},
+	}
+	overrides := []*abi.FailureRule{{ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded"}}
+	for _, row := range []struct {
+		what      string
+		overrides []*abi.FailureRule
+		operation string
+		status    uint32
+		code      string
+		event     Event
+		canonical string
+		class     Class
+	}{
+		{"listed", nil, "pay", 200, "7", DeclinedHard, "declined", Hard},
+		{"overridden", overrides, "pay", 200, "7", DeclinedSoft, "limit_exceeded", Soft},
+		{"of another operation", nil, "look", 200, "7", Unanswered, "provider_error", Soft},
+		{"by HTTP status", nil, "look", 401, "whatever", DeclinedSoft, "authentication_failed", Soft},
+		{"a fault", nil, "look", 200, "9", Unanswered, "provider_error", Soft},
+		{"another HTTP status", nil, "look", 500, "9", Unanswered, "provider_error", Soft},
+		{"no code", nil, "look", 200, "", Unanswered, "provider_error", Soft},
+	} {
+		event, failure := Meaning(row.overrides, rules, row.operation, row.status, &abi.Failure{ProviderCode: row.code, Message: "m"})
+		require.Equal(t, row.event, event, row.what)
+		require.Equal(t, &Failure{Code: row.canonical, Class: row.class, Message: "m", ProviderCode: row.code}, failure, row.what)
+	}
+}
+
+func TestAReferenceIsStableAndHasItsForm(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		alphabet := rapid.SampledFrom([]string{"0123456789", "abc", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", "x"}).Draw(t, "alphabet")
+		form := &abi.ReferenceForm{Alphabet: alphabet, Length: rapid.Uint32Range(1, 64).Draw(t, "length")}
+		id := rapid.String().Draw(t, "payment")
+		made := reference(form, id, "paygrt", "Recharge")
+		require.Equal(t, made, reference(form, id, "paygrt", "Recharge"))
+		require.Len(t, made, int(form.GetLength()))
+		require.Empty(t, strings.Trim(made, alphabet))
+		require.False(t, strings.HasPrefix(made, "0"))
+		if len(alphabet) > 8 && form.GetLength() > 16 {
+			require.NotEqual(t, made, reference(form, id, "other", "Recharge"))
+			require.NotEqual(t, made, reference(form, id, "paygrt", "Other"))
+		}
+	})
+	require.Empty(t, reference(nil, "pay_1", "a", "b"))
+}
+
+func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	valid := Order{Kind: Collect, Amount: "49.90", Currency: "EUR"}
+	require.NoError(t, valid.Validate(nil, now))
+	tickers := map[string]bool{"USDT": true}
+	for _, row := range []struct {
+		field, says string
+		edit        func(*Order)
+	}{
+		{"/kind", "one of collect", func(o *Order) { o.Kind = "gift" }},
+		{"/currency", "neither an ISO 4217 code", func(o *Order) { o.Currency = "EUX" }},
+		{"/currency", "neither an ISO 4217 code", func(o *Order) { o.Currency = "DOGE" }},
+		{"/currency", "upper-case", func(o *Order) { o.Currency = "eur" }},
+		{"/currency", "upper-case", func(o *Order) { o.Currency = "" }},
+		{"/amount", "above zero", func(o *Order) { o.Amount = "-1" }},
+		{"/amount", "above zero", func(o *Order) { o.Amount = "0.00" }},
+		{"/amount", "at most 39 digits", func(o *Order) { o.Amount = strings.Repeat("9", 40) }},
+		{"/amount", "without an exponent", func(o *Order) { o.Amount = "1e3" }},
+		{"/amount", "decimal text", func(o *Order) { o.Amount = "12,50" }},
+		{"/amount", "decimal text", func(o *Order) { o.Amount = "" }},
+		{"/amount", "EUR has 2 decimals", func(o *Order) { o.Amount = "1.001" }},
+		{"/amount", "JPY has 0 decimals", func(o *Order) { o.Amount, o.Currency = "1.5", "JPY" }},
+		{"/country", "alpha-2", func(o *Order) { o.Country = "de" }},
+		{"/country", "alpha-2", func(o *Order) { o.Country = "XX" }},
+		{"/return_url", "absolute", func(o *Order) { o.ReturnURL = "/thanks" }},
+		{"/return_url", "absolute", func(o *Order) { o.ReturnURL = "javascript:alert(1)" }},
+		{"/return_url", "password", func(o *Order) { o.ReturnURL = "https://a:b@shop.example/" }},
+		{"/expires_at", "future", func(o *Order) { o.ExpiresAt = now.Add(-time.Second) }},
+		{"/payer/ip", "IPv4", func(o *Order) { o.Payer.IP = "1.2.3" }},
+		{"/reference", "at most 255", func(o *Order) { o.Reference = strings.Repeat("r", 256) }},
+		{"/description", "UTF-8", func(o *Order) { o.Description = "\xff" }},
+		{"/payer/name", "control", func(o *Order) { o.Payer.Name = "a\x00b" }},
+		{"/metadata", "at most 50", func(o *Order) {
+			o.Metadata = map[string]string{}
+			for i := range 51 {
+				o.Metadata[strings.Repeat("k", i+1)] = ""
+			}
+		}},
+		{"/metadata/a~1b", "control", func(o *Order) { o.Metadata = map[string]string{"a/b": "\x01"} }},
+		{"/provider_options/paygram", "JSON object", func(o *Order) { o.Options = map[string]json.RawMessage{"paygram": json.RawMessage(`[1]`)} }},
+	} {
+		order := valid
+		row.edit(&order)
+		err := order.Validate(tickers, now)
+		var invalid *InvalidError
+		require.ErrorAs(t, err, &invalid, row.field)
+		require.Equal(t, row.field, invalid.Field)
+		require.Contains(t, invalid.Reason, row.says)
+	}
+	crypto := Order{Kind: Collect, Amount: "0.000000000000000001", Currency: "USDT"}
+	require.NoError(t, crypto.Validate(tickers, now))
+}
+
+func FuzzValidate(f *testing.F) {
+	f.Add("49.90", "EUR", "DE", "text")
+	f.Add("1e9999999", "\xff", "", "\x00")
+	f.Fuzz(func(t *testing.T, amount, code, country, text string) {
+		order := Order{Kind: Collect, Amount: amount, Currency: code, Country: country, Description: text, ReturnURL: text}
+		if err := order.Validate(nil, time.Time{}); err != nil {
+			var invalid *InvalidError
+			require.ErrorAs(t, err, &invalid)
+			return
+		}
+		require.NotContains(t, order.Amount, "-")
+	})
+}
