@@ -1,5 +1,7 @@
 package wasm
 
+import "context"
+
 // Rewrite gives the module that would be compiled in place of another.
 func Rewrite(code []byte, charge bool) ([]byte, error) {
 	p, err := decode(code)
@@ -28,4 +30,9 @@ func Known(code byte, prefixed bool) bool {
 		return miscOpcodes[code].immediate != unknown
 	}
 	return code == opMisc || plainOpcodes[code].immediate != unknown
+}
+
+// Turn takes the turn to compile the module of a digest.
+func (c *Compiler) Turn(ctx context.Context, digest string) (done func(), err error) {
+	return c.turn(ctx, digest)
 }
