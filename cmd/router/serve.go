@@ -59,7 +59,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, s.Data)
+	armed, err := armFailpoint(environ, h.stdout)
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, s.Data, sqlite.WhileMigrating(func(int64) { armed.reach("migrating") }))
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		return err
 	}
 	defer disconnect()
-	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log})
+	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
 	handler := api.New(engine, api.Settings{Keys: keys, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)

@@ -17,7 +17,7 @@ import (
 // conversation is one operation of a payment at one provider, over as many round trips as its flow takes. The caller holds
 // the payment's lock.
 type conversation struct {
-	engine  *Engine
+	turn    *turn
 	plan    plan
 	payment Payment
 	call    *abi.Call
@@ -145,9 +145,11 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 				return time.Time{}, err
 			}
 			attempt = &begun
+			c.turn.settings.Moment(MomentJournalled)
 			return begun.SendBefore, nil
 		},
 		After: func(ctx context.Context, try egress.Try) egress.Judgement {
+			c.turn.settings.Moment(MomentSent)
 			last = c.judge(ctx, send, operation, idempotency, try)
 			last.fuel += fuel
 			fuel = 0
@@ -185,7 +187,7 @@ func (c *conversation) judge(ctx context.Context, send *abi.Send, operation stri
 		c.doubt = false
 	}
 	if try.Writes > 1 && idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
-		c.engine.log.ErrorContext(ctx, "one attempt was written more than once",
+		c.turn.log.ErrorContext(ctx, "one attempt was written more than once",
 			slog.String("payment", c.payment.ID), slog.String("provider", c.plan.account.Name), slog.Int("writes", try.Writes))
 		c.payment.Alert = "a request was written more than once: look for a second booking"
 	}
@@ -283,8 +285,8 @@ func (c *conversation) expectedEcho() string {
 
 // begin makes the row of a try that is about to leave. It counts on the payment, and is written with it.
 func (c *conversation) begin(operation string, send *abi.Send, rendered json.RawMessage) (Attempt, error) {
-	now := c.engine.now()
-	id, err := c.engine.ids.make("att_", now)
+	now := c.turn.now()
+	id, err := c.turn.ids.make("att_", now)
 	if err != nil {
 		return Attempt{}, fmt.Errorf("make an attempt's id: %w", err)
 	}
@@ -298,7 +300,7 @@ func (c *conversation) begin(operation string, send *abi.Send, rendered json.Raw
 		Provider: c.plan.account.Name, Plugin: c.plan.connector.Manifest().GetName(), Digest: c.plan.connector.Digest(), Generation: c.plan.connector.Number(),
 		Role: enumName(c.plan.role.String(), "ROLE_"), Operation: operation,
 		Idempotency: enumName(c.plan.idempotency(operation).String(), "IDEMPOTENCY_"), Reference: c.call.GetReference(),
-		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.engine.settings.SendWithin), Sent: true, StartedAt: now,
+		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.turn.settings.SendWithin), Sent: true, StartedAt: now,
 	}, nil
 }
 
@@ -306,7 +308,7 @@ func (c *conversation) close(attempt Attempt, t trial, try egress.Try) {
 	attempt.Event, attempt.Sent, attempt.Writes = t.event, try.Sent, try.Writes
 	attempt.Failure, attempt.Error, attempt.Fuel = t.failure, t.why, t.fuel
 	attempt.Abandoned = RuleFor(t.event, c.plan.idempotency(attempt.Operation)).Abandon
-	attempt.FinishedAt = c.engine.now()
+	attempt.FinishedAt = c.turn.now()
 	if try.Response != nil {
 		attempt.Response = renderResponse(try.Response)
 	}
@@ -315,7 +317,7 @@ func (c *conversation) close(attempt Attempt, t trial, try egress.Try) {
 
 // write saves the payment with what is closed, and what is about to leave.
 func (c *conversation) write(ctx context.Context, opened ...Attempt) error {
-	saved, err := c.engine.save(ctx, c.payment, append(c.closed, opened...)...)
+	saved, err := c.turn.save(ctx, c.payment, append(c.closed, opened...)...)
 	if err != nil {
 		return err
 	}

@@ -19,18 +19,19 @@ func (e *Engine) drive(one *drive, p Payment) {
 		return
 	}
 	defer unlock()
-	one.payment, one.err = e.place(e.base, p, nil)
+	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRequest}).place(e.base, p, nil)
+	e.settings.Moment(MomentSettled)
 	if one.err != nil {
 		e.log.ErrorContext(e.base, "a payment stays as the journal has it", slog.String("payment", p.ID), slog.Any("error", one.err))
 	}
 }
 
 // place asks providers that have not been asked before. The caller holds the payment's lock.
-func (e *Engine) place(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
+func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
 	var closed []Attempt
 	failure := unavailable("no provider could be reached")
 	for _, name := range p.Decision.Order() {
-		account, known := e.Fleet().Accounts[name]
+		account, known := t.Fleet().Accounts[name]
 		if asked[name] || !known {
 			continue
 		}
@@ -42,20 +43,20 @@ func (e *Engine) place(ctx context.Context, p Payment, asked map[string]bool) (P
 		if next, _ := p.Status.Next(Processing, p.Acted); next == Processing {
 			p.Status = Processing
 		}
-		end, err := e.converse(ctx, p, at, e.callFor(p, at, nil, time.Time{}), closed)
+		end, err := t.converse(ctx, p, at, t.callFor(p, at, nil, time.Time{}), closed)
 		if err != nil {
 			return p, err
 		}
 		p, closed = end.payment, end.closed
 		switch end.resolution(at.operation) {
 		case Stay:
-			return e.save(ctx, settle(p, end.outcome, end.failure, e.now()), closed...)
+			return t.save(ctx, settle(p, end.outcome, end.failure, t.now()), closed...)
 		case HoldUnknown:
 			p.Status = Unknown
-			return e.save(ctx, p, closed...)
+			return t.save(ctx, p, closed...)
 		case Fail:
 			p.Status, p.Failure = Failed, end.failure
-			return e.save(ctx, p, closed...)
+			return t.save(ctx, p, closed...)
 		case TryNext:
 			if end.failure != nil {
 				failure = end.failure
@@ -63,12 +64,12 @@ func (e *Engine) place(ctx context.Context, p Payment, asked map[string]bool) (P
 		}
 	}
 	p.Status, p.Failure = Failed, failure
-	return e.save(ctx, p, closed...)
+	return t.save(ctx, p, closed...)
 }
 
 // converse runs one operation of a payment at one provider. closed attempts are written along with its own.
-func (e *Engine) converse(ctx context.Context, p Payment, at plan, call *abi.Call, closed []Attempt) (ending, error) {
-	c := &conversation{engine: e, plan: at, payment: p, call: call, closed: closed}
+func (t *turn) converse(ctx context.Context, p Payment, at plan, call *abi.Call, closed []Attempt) (ending, error) {
+	c := &conversation{turn: t, plan: at, payment: p, call: call, closed: closed}
 	return c.run(ctx)
 }
 
@@ -121,7 +122,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	if len(past.interrupted) == 0 && !(unsettled && (past.doubt || !past.taken)) {
 		return nil
 	}
-	one.payment, one.err = e.resume(ctx, p, past)
+	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRecovery}).resume(ctx, p, past)
 	return one.err
 }
 
@@ -162,15 +163,15 @@ func historyOf(attempts []Attempt, now time.Time) history {
 }
 
 // resume closes what was interrupted, and goes on where nobody can have taken the payment.
-func (e *Engine) resume(ctx context.Context, p Payment, past history) (Payment, error) {
+func (t *turn) resume(ctx context.Context, p Payment, past history) (Payment, error) {
 	if past.doubt {
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	}
-	saved, err := e.save(ctx, p, past.interrupted...)
+	saved, err := t.save(ctx, p, past.interrupted...)
 	if err != nil || past.taken {
 		return saved, err
 	}
-	return e.place(ctx, saved, past.asked)
+	return t.place(ctx, saved, past.asked)
 }
 
 func idempotencyOf(name string) abi.Idempotency {

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,12 +25,33 @@ type Settings struct {
 	SendWithin time.Duration
 	// ClockSkew is how far clocks of routers and providers may be apart. 0 means 1 min.
 	ClockSkew time.Duration
+	// Snapshot is a payment as merchants see it, for its timeline. Nil means the payment as JSON, without what is the payer's.
+	Snapshot func(p Payment) json.RawMessage
+	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers cannot reach the
+	// router. Nil means empty.
+	CallbackURL func(provider, paymentID string) string
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
 	// Random feeds ids. Nil means crypto/rand.
 	Random io.Reader
 	Logger *slog.Logger
+	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or end the
+	// process. Nil means nobody is told.
+	Moment func(Moment)
 }
+
+// Moment is an instant at which a crash is worst: something is done that nobody has been told of.
+type Moment string
+
+// The moments of a payment, in their order.
+const (
+	// MomentJournalled: an attempt is journalled as about to be sent, and no byte has left.
+	MomentJournalled Moment = "journalled"
+	// MomentSent: a try is over, and its outcome is not journalled.
+	MomentSent Moment = "sent"
+	// MomentSettled: a create's outcome is journalled, and its caller has no answer.
+	MomentSettled Moment = "settled"
+)
 
 func (s Settings) withDefaults() Settings {
 	if s.SendWithin == 0 {
@@ -37,6 +59,12 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.ClockSkew == 0 {
 		s.ClockSkew = time.Minute
+	}
+	if s.Snapshot == nil {
+		s.Snapshot = bareSnapshot
+	}
+	if s.CallbackURL == nil {
+		s.CallbackURL = func(string, string) string { return "" }
 	}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
@@ -46,6 +74,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	if s.Moment == nil {
+		s.Moment = func(Moment) {}
 	}
 	return s
 }
@@ -121,7 +152,7 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 	if err != nil {
 		return Receipt{}, err
 	}
-	earlier, err = e.journal.Create(context.WithoutCancel(ctx), payment, key)
+	earlier, err = e.create(context.WithoutCancel(ctx), payment, key)
 	if err != nil || earlier != nil {
 		e.release(payment.ID, one)
 	}
@@ -133,6 +164,15 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 	}
 	go e.drive(one, payment)
 	return e.await(ctx, one, payment, patience)
+}
+
+// create journals a new payment with its key.
+func (e *Engine) create(ctx context.Context, p Payment, key Key) (earlier *Key, err error) {
+	entries, err := e.turnAt(Payment{}, Origin{Cause: ByRequest}).entries(p, nil)
+	if err != nil {
+		return nil, err
+	}
+	return e.journal.Create(ctx, Change{Payment: p, Entries: entries}, key)
 }
 
 // draft routes an order and makes the payment of it.
@@ -147,7 +187,7 @@ func (e *Engine) draft(merchant string, order Order) (Payment, error) {
 		return Payment{}, err
 	}
 	return Payment{
-		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now, Version: 1,
+		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now, StatusAt: now, Version: 1,
 	}, nil
 }
 
@@ -175,8 +215,8 @@ func (e *Engine) await(ctx context.Context, one *drive, payment Payment, patienc
 	return Receipt{Payment: current, Waiting: e.driving(current.ID)}, nil
 }
 
-// Answer keeps what the key's request was answered, for repetitions.
-func (e *Engine) Answer(ctx context.Context, key Key) error {
+// Answer keeps what the key's request was answered, for repetitions, and gives back what stands: the first answer does.
+func (e *Engine) Answer(ctx context.Context, key Key) (standing Key, err error) {
 	return e.journal.Answer(context.WithoutCancel(ctx), key)
 }
 
@@ -203,6 +243,19 @@ func (e *Engine) Attempts(ctx context.Context, merchant, id string) ([]Attempt, 
 		return nil, err
 	}
 	return e.journal.Attempts(ctx, id)
+}
+
+// Timeline lists the entries of a merchant's payment, in their order.
+func (e *Engine) Timeline(ctx context.Context, merchant, id string) ([]Entry, error) {
+	if _, err := e.Payment(ctx, merchant, id); err != nil {
+		return nil, err
+	}
+	return e.journal.Timeline(ctx, id)
+}
+
+// Entries lists a merchant's entries in their order, those after a sequence number; limit 0 means 100.
+func (e *Engine) Entries(ctx context.Context, merchant string, after int64, limit int) ([]Entry, error) {
+	return e.journal.Entries(ctx, merchant, after, limit)
 }
 
 // Explain decides on an order without making a payment. A decision that routes nowhere is no error here.
@@ -265,16 +318,6 @@ func (e *Engine) driving(id string) bool {
 	return found
 }
 
-// save writes the payment's next version, and gives it back.
-func (e *Engine) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
-	p.Version++
-	p.UpdatedAt = e.now()
-	if err := e.journal.Save(ctx, p, attempts...); err != nil {
-		return Payment{}, err
-	}
-	return p, nil
-}
-
 func (e *Engine) now() time.Time {
 	return e.settings.Now().UTC()
 }
@@ -285,6 +328,7 @@ func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.
 		Operation: at.operation.GetName(), Payment: contractPayment(p, at.connector.Manifest().GetName()), Input: input, Settings: at.account.Settings,
 		Reference: reference(at.operation.GetReference(), p.ID, at.account.Name, at.operation.GetName()), ProviderReference: p.ProviderReference,
 		NowMs: e.now().UnixMilli(), Seed: seed(p.ID, at.account.Name, at.operation.GetName()),
+		CallbackUrl: e.settings.CallbackURL(at.account.Name, p.ID),
 	}
 	if at.role == abi.Role_ROLE_CREATE {
 		return call

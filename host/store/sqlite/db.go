@@ -36,11 +36,28 @@ var _ payment.Journal = (*DB)(nil)
 // Open opens the journal in a data directory, which is made where it is missing, and brings its schema up to date. It is an
 // error where another process holds the directory or everybody may write to it (*DirectoryError), where SQLite is too old to be
 // trusted or does not take a setting that durability needs, and where a later release has written there.
-func Open(ctx context.Context, dir string) (*DB, error) {
-	return open(ctx, dir, maxBatch)
+func Open(ctx context.Context, dir string, options ...Option) (*DB, error) {
+	return open(ctx, dir, maxBatch, options...)
 }
 
-func open(ctx context.Context, dir string, batch int) (_ *DB, err error) {
+// Option is something about opening that few want.
+type Option func(*choices)
+
+type choices struct {
+	migrating func(version int64)
+}
+
+// WhileMigrating is told of each migration to a version, when all of it is done and none of it is committed. It may hold it there, or end
+// the process.
+func WhileMigrating(told func(version int64)) Option {
+	return func(c *choices) { c.migrating = told }
+}
+
+func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB, err error) {
+	chosen := choices{migrating: func(int64) {}}
+	for _, choose := range options {
+		choose(&chosen)
+	}
 	db := &DB{}
 	var closers []func() error
 	closeAll := func() error {
@@ -66,7 +83,7 @@ func open(ctx context.Context, dir string, batch int) (_ *DB, err error) {
 		return nil, err
 	}
 	closers = append(closers, writes.Close)
-	if err := migrate(ctx, writes); err != nil {
+	if err := migrate(ctx, writes, chosen.migrating); err != nil {
 		return nil, fmt.Errorf("migrate %s: %w", db.dir.database(), err)
 	}
 

@@ -8,18 +8,23 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 )
 
 //go:embed migration/*.sql
 var migrations embed.FS
 
 // migrate brings a database to the schema of this binary. One that a later binary has migrated is left alone.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 	files, err := fs.Sub(migrations, "migration")
 	if err != nil {
 		return fmt.Errorf("find the migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	versions, err := database.NewStore(goose.DialectSQLite3, goose.DefaultTablename)
+	if err != nil {
+		return fmt.Errorf("prepare the migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithDisableGlobalRegistry(true), goose.WithStore(watchedVersions{versions, told}))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -32,6 +37,24 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate from version %d to %d: %w", current, target, err)
+	}
+	return nil
+}
+
+// watchedVersions tells of each version that is about to be committed: goose writes it last, in the migration's own transaction.
+type watchedVersions struct {
+	database.Store
+
+	told func(version int64)
+}
+
+// Insert writes a version, and tells of it. Version 0 is the empty table.
+func (w watchedVersions) Insert(ctx context.Context, db database.DBTxConn, req database.InsertRequest) error {
+	if err := w.Store.Insert(ctx, db, req); err != nil {
+		return fmt.Errorf("note version %d: %w", req.Version, err)
+	}
+	if req.Version > 0 {
+		w.told(req.Version)
 	}
 	return nil
 }
