@@ -28,6 +28,7 @@ type serveCommand struct {
 	Data          string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
 	APIKeys       string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
 	Patience      time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	SendWithin    time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
 	Grace         time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
 	RecoverEvery  time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
 	Sandbox       bool          `help:"Run the simulated providers too, and point every account at them."`
@@ -78,7 +79,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		return err
 	}
 	defer disconnect()
-	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
+	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
 	handler := api.New(engine, api.Settings{Keys: keys, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)

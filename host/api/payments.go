@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -36,6 +37,7 @@ func (a *api) register(described huma.API) {
 	huma.Register(described, a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh", "Ask the provider where a payment stands", "", nil), a.refresh)
 	huma.Register(described, a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
 		"Each is one request to a provider, with secrets masked.", nil), a.attempts)
+	a.registerEvents(described)
 	huma.Register(described, a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why",
 		"Makes no payment.", nil), a.explain)
 	huma.Register(described, a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "", nil), a.providers)
@@ -95,17 +97,26 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 		return nil, problemOf(err, receipt.Payment.ID)
 	}
 	if receipt.Earlier != nil {
-		return a.repeat(receipt, key)
+		return a.repeat(ctx, receipt, key)
 	}
 	out := created(receipt.Payment, receipt.Waiting)
-	if !receipt.Waiting {
-		key.Merchant, key.PaymentID, key.Status, key.Body = merchantOf(ctx), receipt.Payment.ID, out.Status, out.Body
-		if err := a.engine.Answer(ctx, key); err != nil {
-			// The payment stands; a repetition gets it as it is then, instead of this answer.
-			a.settings.Logger.WarnContext(ctx, "keep an answer for repetitions", "error", err)
-		}
+	if receipt.Waiting {
+		return out, nil
 	}
-	return out, nil
+	return a.keep(ctx, receipt.Payment, key, out), nil
+}
+
+// keep stores an answer for repetitions, and gives back the one that stands: what was answered first.
+func (a *api) keep(ctx context.Context, p payment.Payment, key payment.Key, out *rawOutput) *rawOutput {
+	key.Merchant, key.PaymentID, key.Status, key.Body = p.Merchant, p.ID, out.Status, out.Body
+	standing, err := a.engine.Answer(ctx, key)
+	if err != nil {
+		// The payment stands; a repetition gets it as it is then, instead of this answer.
+		a.settings.Logger.WarnContext(ctx, "keep an answer for repetitions", slog.Any("error", err))
+		return out
+	}
+	out.Status, out.Body = standing.Status, standing.Body
+	return out
 }
 
 func (a *api) keyOf(in *createInput) (payment.Key, error) {
@@ -130,7 +141,7 @@ func (a *api) patience(prefer string) time.Duration {
 }
 
 // repeat answers a key that was used before.
-func (a *api) repeat(receipt payment.Receipt, key payment.Key) (*rawOutput, error) {
+func (a *api) repeat(ctx context.Context, receipt payment.Receipt, key payment.Key) (*rawOutput, error) {
 	earlier := receipt.Earlier
 	if earlier.Fingerprint != key.Fingerprint {
 		p := keyReused.problem("send the body of the first request again, or take a new key")
@@ -146,8 +157,9 @@ func (a *api) repeat(receipt payment.Receipt, key payment.Key) (*rawOutput, erro
 	out.Replayed = "true"
 	if earlier.Status != 0 {
 		out.Status, out.Body = earlier.Status, earlier.Body
+		return out, nil
 	}
-	return out, nil
+	return a.keep(ctx, receipt.Payment, key, out), nil
 }
 
 func created(p payment.Payment, waiting bool) *rawOutput {
@@ -221,7 +233,7 @@ type updateInput struct {
 }
 
 func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, error) {
-	p, err := a.engine.Update(ctx, merchantOf(ctx), in.ID, payment.Change{
+	p, err := a.engine.Update(ctx, merchantOf(ctx), in.ID, payment.Edit{
 		Reference: in.Body.Reference, Metadata: in.Body.Metadata, Description: in.Body.Description, ReturnURL: in.Body.ReturnURL,
 	})
 	return shown(p, in.ID, err)

@@ -30,49 +30,49 @@ func (e *DeclinedError) Error() string {
 
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
-	return e.withLock(ctx, merchant, id, func(ctx context.Context, p Payment) (Payment, error) {
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 		if p.Status == Canceled {
 			return p, nil
 		}
 		if p.Status.Terminal() {
 			return p, fmt.Errorf("cancel: it is %s: %w", p.Status, ErrState)
 		}
-		return e.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
+		return t.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
 	})
 }
 
 // Confirm moves a payment on at the merchant's word, where its provider knows such a thing. operation chooses one of several, and is
 // empty for the default; input is what that operation takes, JSON or empty.
 func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
-	return e.withLock(ctx, merchant, id, func(ctx context.Context, p Payment) (Payment, error) {
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 		if p.Status.Terminal() || p.Status == Unknown {
 			return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
 		}
-		return e.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
+		return t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
 	})
 }
 
 // Refresh asks the provider where a payment stands.
 func (e *Engine) Refresh(ctx context.Context, merchant, id string) (Payment, error) {
-	return e.withLock(ctx, merchant, id, func(ctx context.Context, p Payment) (Payment, error) {
-		return e.lookUp(ctx, p)
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		return t.lookUp(ctx, p, "")
 	})
 }
 
-// Change is an edit of a payment; nil members stay as they are.
-type Change struct {
+// Edit is a change of a payment; nil members stay as they are.
+type Edit struct {
 	Reference   *string
 	Metadata    map[string]string
 	Description *string
 	ReturnURL   *string
 }
 
-// atProvider tells a change that a provider has to know of.
-func (c Change) atProvider() bool {
+// atProvider tells an edit that a provider has to know of.
+func (c Edit) atProvider() bool {
 	return c.Description != nil || c.ReturnURL != nil
 }
 
-func (c Change) apply(o Order) Order {
+func (c Edit) apply(o Order) Order {
 	if c.Reference != nil {
 		o.Reference = *c.Reference
 	}
@@ -90,28 +90,28 @@ func (c Change) apply(o Order) Order {
 
 // Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can. The edited order
 // is valid, or the error joins *InvalidError.
-func (e *Engine) Update(ctx context.Context, merchant, id string, change Change) (Payment, error) {
-	return e.withLock(ctx, merchant, id, func(ctx context.Context, p Payment) (Payment, error) {
-		order := change.apply(p.Order)
+func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		order := edit.apply(p.Order)
 		unexpired := order
 		unexpired.ExpiresAt = time.Time{}
 		if err := unexpired.Validate(e.Fleet().Tickers(), e.now()); err != nil {
 			return p, err
 		}
-		if !change.atProvider() {
+		if !edit.atProvider() {
 			p.Order = order
-			return e.save(ctx, p)
+			return t.save(ctx, p)
 		}
 		if p.Status.Terminal() || p.Status == Unknown {
 			return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
 		}
-		return e.act(ctx, p, order, abi.Role_ROLE_UPDATE, "", nil)
+		return t.act(ctx, p, order, abi.Role_ROLE_UPDATE, "", nil)
 	})
 }
 
 // act performs one operation on a payment at the provider that holds it. order is what the payment is to be afterwards.
-func (e *Engine) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string, input []byte) (Payment, error) {
-	at, err := e.planFor(p, role, operation)
+func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string, input []byte) (Payment, error) {
+	at, err := t.planFor(p, role, operation)
 	if err != nil {
 		return p, err
 	}
@@ -120,7 +120,7 @@ func (e *Engine) act(ctx context.Context, p Payment, order Order, role abi.Role,
 	}
 	wanted := p
 	wanted.Order = order
-	end, err := e.converse(ctx, p, at, e.callFor(wanted, at, input, time.Time{}), nil)
+	end, err := t.converse(ctx, p, at, t.callFor(wanted, at, input, time.Time{}), nil)
 	if err != nil {
 		return p, err
 	}
@@ -128,66 +128,86 @@ func (e *Engine) act(ctx context.Context, p Payment, order Order, role abi.Role,
 	switch {
 	case end.event == Accepted:
 		p.Order = order
-		return e.save(ctx, settle(p, end.outcome, end.failure, e.now()), end.closed...)
+		return t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
 	case end.doubt:
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
-		return e.save(ctx, p, end.closed...)
+		return t.save(ctx, p, end.closed...)
 	}
-	if p, err = e.save(ctx, p, end.closed...); err != nil {
+	if p, err = t.save(ctx, p, end.closed...); err != nil {
 		return p, err
 	}
-	return p, verdictOf(at, end)
+	return p, verdictOf(end)
 }
 
-// lookUp asks the provider about a payment, and believes what is about this payment.
-func (e *Engine) lookUp(ctx context.Context, p Payment) (Payment, error) {
+// lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference on somebody's word,
+// for a payment whose own is not known: it is believed where the answer repeats our reference.
+func (t *turn) lookUp(ctx context.Context, p Payment, named string) (Payment, error) {
 	if p.Provider == "" {
 		return p, nil
 	}
-	at, err := e.planFor(p, abi.Role_ROLE_LOOKUP, "")
-	if err != nil {
-		return p, err
-	}
-	if p.ProviderReference == "" && !at.operation.GetFindsByReference() {
-		return p, fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", p.Provider, ErrUnsupported)
-	}
-	attempts, err := e.journal.Attempts(ctx, p.ID)
-	if err != nil {
-		return p, err
-	}
-	create, found := lastCreate(attempts, p.Provider)
-	if !found {
-		return p, nil
-	}
-	end, err := e.converse(ctx, p, at, e.callFor(p, at, nil, create.StartedAt), nil)
-	if err != nil {
+	end, create, err := t.inquire(ctx, p, p.Provider, named)
+	if err != nil || create.ID == "" {
 		return p, err
 	}
 	p = end.payment
 	switch end.event {
 	case Accepted:
-		return e.save(ctx, settle(p, end.outcome, end.failure, e.now()), end.closed...)
+		return t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
 	case NotFound:
-		return e.absent(ctx, p, create, end.closed)
+		return t.absent(ctx, p, create, end.closed)
 	case NotSent, Unable, Refused, Unanswered, DeclinedSoft, DeclinedHard, Duplicate:
 	}
-	if p, err = e.save(ctx, p, end.closed...); err != nil {
+	if p, err = t.save(ctx, p, end.closed...); err != nil {
 		return p, err
 	}
-	return p, verdictOf(at, end)
+	return p, verdictOf(end)
+}
+
+// inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before. What was sent there
+// to make it comes along; nothing was asked where nothing was sent.
+func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create Attempt, err error) {
+	subject := p
+	if provider != p.Provider {
+		subject.Provider, subject.ProviderReference = provider, ""
+	}
+	at, err := t.planFor(subject, abi.Role_ROLE_LOOKUP, "")
+	if err != nil {
+		return ending{}, Attempt{}, err
+	}
+	unproven := false
+	switch known := subject.ProviderReference; {
+	case known != "" && named != "" && named != known:
+		subject.ProviderReference, unproven = named, true
+	case known == "" && !at.operation.GetFindsByReference():
+		if named == "" {
+			return ending{}, Attempt{}, fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, ErrUnsupported)
+		}
+		subject.ProviderReference, unproven = named, true
+	}
+	attempts, err := t.journal.Attempts(ctx, p.ID)
+	if err != nil {
+		return ending{}, Attempt{}, err
+	}
+	create, found := lastCreate(attempts, provider)
+	if !found {
+		return ending{payment: p}, Attempt{}, nil
+	}
+	c := &conversation{turn: t, plan: at, payment: p, call: t.callFor(subject, at, nil, create.StartedAt), unproven: unproven}
+	end, err = c.run(ctx)
+	return end, create, err
 }
 
 // absent handles a provider's word that it does not know a payment. It is believed only of an unknown one, once everything that
 // was sent must have arrived and settled, and never where an unanswered request may have moved money.
-func (e *Engine) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
-	account := e.Fleet().Accounts[p.Provider]
+func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
+	account := t.Fleet().Accounts[p.Provider]
 	idempotency := idempotencyOf(create.Idempotency)
 	settleAfter := operationOf(account.Plugin().Manifest(), create.Operation).GetSettleAfterMs()
-	believable := create.SendBefore.Add(e.settings.ClockSkew).Add(time.Duration(settleAfter) * time.Millisecond)
-	if p.Status != Unknown || idempotency == abi.Idempotency_IDEMPOTENCY_NONE || !e.now().After(believable) {
-		return e.save(ctx, p, closed...)
+	believable := create.SendBefore.Add(t.settings.ClockSkew).Add(time.Duration(settleAfter) * time.Millisecond)
+	if p.Status != Unknown || idempotency == abi.Idempotency_IDEMPOTENCY_NONE || !t.now().After(believable) {
+		return t.save(ctx, p, closed...)
 	}
-	attempts, err := e.journal.Attempts(ctx, p.ID)
+	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
@@ -195,11 +215,11 @@ func (e *Engine) absent(ctx context.Context, p Payment, create Attempt, closed [
 	for _, a := range attempts {
 		asked[a.Provider] = true
 	}
-	saved, err := e.save(ctx, p, closed...)
+	saved, err := t.save(ctx, p, closed...)
 	if err != nil {
 		return p, err
 	}
-	return e.place(ctx, saved, asked)
+	return t.place(ctx, saved, asked)
 }
 
 // lastCreate is the attempt that may have made the payment at the provider.
@@ -226,17 +246,19 @@ func (e *Engine) planFor(p Payment, role abi.Role, operation string) (plan, erro
 	return at, nil
 }
 
-func verdictOf(at plan, end ending) error {
+func verdictOf(end ending) error {
 	switch end.event {
 	case DeclinedSoft, DeclinedHard, Duplicate, NotFound, Unable:
 		return &DeclinedError{Failure: end.failure}
 	case NotSent, Refused, Unanswered, Accepted:
 	}
-	return fmt.Errorf("%s at %s: %w", at.operation.GetName(), at.account.Name, ErrUnanswered)
+	return fmt.Errorf("%s at %s: %w", end.plan.operation.GetName(), end.plan.account.Name, ErrUnanswered)
 }
 
-// withLock runs an act on a merchant's payment, alone. Once begun it no longer depends on the caller's context.
-func (e *Engine) withLock(ctx context.Context, merchant, id string, act func(ctx context.Context, p Payment) (Payment, error)) (Payment, error) {
+// withLock runs an act on a payment, alone; an empty merchant is anybody's. Once begun it no longer depends on the caller's context.
+func (e *Engine) withLock(
+	ctx context.Context, merchant, id string, origin Origin, act func(ctx context.Context, t *turn, p Payment) (Payment, error),
+) (Payment, error) {
 	unlock, err := e.locks.acquire(ctx, id)
 	if err != nil {
 		return Payment{}, err
@@ -246,11 +268,14 @@ func (e *Engine) withLock(ctx context.Context, merchant, id string, act func(ctx
 		return Payment{}, err
 	}
 	defer e.running.Done()
-	p, err := e.Payment(ctx, merchant, id)
+	p, err := e.journal.Payment(ctx, id)
 	if err != nil {
 		return Payment{}, err
 	}
-	return act(e.base, p)
+	if merchant != "" && p.Merchant != merchant {
+		return Payment{}, fmt.Errorf("%s: %w", id, ErrNotFound)
+	}
+	return act(e.base, e.turnAt(p, origin), p)
 }
 
 func (e *Engine) enter() error {

@@ -23,6 +23,8 @@ type conversation struct {
 	call    *abi.Call
 	// closed attempts wait here for the next write.
 	closed []Attempt
+	// unproven: nothing but an answer that repeats our reference says that it is about this payment.
+	unproven bool
 	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later event
 	// takes it back.
 	doubt bool
@@ -38,6 +40,7 @@ type ending struct {
 	doubt   bool
 	closed  []Attempt
 	payment Payment
+	plan    plan
 }
 
 // resolution is where a create goes from here.
@@ -111,7 +114,7 @@ func (c *conversation) unable(operation string, t trial) ending {
 
 func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
 	return ending{
-		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, doubt: c.doubt, closed: c.closed, payment: c.payment,
+		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, doubt: c.doubt, closed: c.closed, payment: c.payment, plan: c.plan,
 	}
 }
 
@@ -255,7 +258,7 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStat
 		if httpStatus >= 500 {
 			break
 		}
-		if why := contradiction(c.payment, c.expectedEcho(), outcome); why != "" {
+		if why := c.contradiction(outcome); why != "" {
 			return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer contradicts the request")}
 		}
 		t := trial{event: Accepted, outcome: outcome}
@@ -273,6 +276,16 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStat
 		why = fmt.Sprintf("HTTP status %d", httpStatus)
 	}
 	return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer could not be read")}
+}
+
+// contradiction tells what speaks against an answer's being about what was asked; empty where nothing does.
+func (c *conversation) contradiction(outcome *abi.Outcome) string {
+	if c.unproven && (outcome.GetEchoedReference() == "" || outcome.GetEchoedReference() != c.expectedEcho()) {
+		return "nothing in the answer shows that it is about this payment"
+	}
+	subject := c.payment
+	subject.ProviderReference = c.call.GetProviderReference()
+	return contradiction(subject, c.expectedEcho(), outcome)
 }
 
 // expectedEcho is the reference of ours that an answer would repeat: the operation's own, or the create's for operations on what it made.

@@ -175,7 +175,7 @@ func TestActsOnAPayment(t *testing.T) {
 		return h.engine.Confirm(context.Background(), "shop", id, "", nil)
 	}
 	update := func(h *house, id string) (payment.Payment, error) {
-		return h.engine.Update(context.Background(), "shop", id, payment.Change{Description: &description})
+		return h.engine.Update(context.Background(), "shop", id, payment.Edit{Description: &description})
 	}
 	for _, row := range []struct {
 		what   string
@@ -337,7 +337,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 			p := payment.Payment{
 				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
 			}
-			earlier, err := h.journal.Create(t.Context(), p, payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+			earlier, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
 			require.NoError(t, err)
 			require.Nil(t, earlier)
 			if len(row.attempts) > 0 {
@@ -345,7 +345,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 				for i := range row.attempts {
 					row.attempts[i].PaymentID = p.ID
 				}
-				require.NoError(t, h.journal.Save(t.Context(), p, row.attempts...))
+				require.NoError(t, h.journal.Save(t.Context(), changeOf(p, row.attempts...)))
 			}
 
 			require.NoError(t, h.engine.Recover(t.Context()))

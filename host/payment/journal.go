@@ -14,29 +14,52 @@ var (
 	ErrStale = errors.New("payment changed meanwhile")
 	// ErrJournal: the journal cannot be written or read now; nothing may be sent.
 	ErrJournal = errors.New("journal unavailable")
+	// ErrAmbiguous: a reference that should name one payment names several.
+	ErrAmbiguous = errors.New("the reference names several payments")
 )
 
 // Journal keeps payments durably: what a method has returned without an error survives a crash of the machine. Every method is
 // safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
 type Journal interface {
-	// Create writes a new payment and its key together. Where the merchant has used the key before, nothing is written and the
-	// earlier key comes back.
-	Create(ctx context.Context, p Payment, key Key) (earlier *Key, err error)
-	// Save writes one change: the payment at the version after the one that it was read at, and attempts, new or closed. Either all
-	// of it is written or nothing. ErrStale if the payment is not at p.Version-1.
-	Save(ctx context.Context, p Payment, attempts ...Attempt) error
+	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before, nothing is
+	// written and the earlier key comes back.
+	Create(ctx context.Context, change Change, key Key) (earlier *Key, err error)
+	// Save writes a change of a payment that exists. ErrStale if that is not at the version before the change's.
+	Save(ctx context.Context, change Change) error
 	// Payment reads one, whoever's.
 	Payment(ctx context.Context, id string) (Payment, error)
 	// Payments lists, newest first.
 	Payments(ctx context.Context, filter Filter) ([]Payment, error)
 	// Unfinished lists payments that are not terminal, oldest first, after the given id.
 	Unfinished(ctx context.Context, after string, limit int) ([]Payment, error)
+	// PaymentByReference finds the payment of which an attempt at the provider had our reference. ErrAmbiguous where several had.
+	PaymentByReference(ctx context.Context, provider, reference string) (Payment, error)
+	// PaymentByProviderReference finds the payment that the provider holds under its own reference. ErrAmbiguous where there are several.
+	PaymentByProviderReference(ctx context.Context, provider, reference string) (Payment, error)
+	// Due lists payments at a provider whose NextCheck has come, the longest due first.
+	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
+	// Timeline lists a payment's entries in their order.
+	Timeline(ctx context.Context, paymentID string) ([]Entry, error)
+	// Entries lists a merchant's entries in their order, those after a sequence number; an empty merchant is everybody.
+	Entries(ctx context.Context, merchant string, after int64, limit int) ([]Entry, error)
 	// Attempts lists a payment's attempts by number.
 	Attempts(ctx context.Context, paymentID string) ([]Attempt, error)
 	// Key reads a merchant's idempotency key; nil where it was never used.
 	Key(ctx context.Context, merchant, value string) (*Key, error)
-	// Answer stores what the key's request was answered. The first answer stands.
-	Answer(ctx context.Context, key Key) error
+	// Answer stores what the key's request was answered, and gives back what stands: the first answer does.
+	Answer(ctx context.Context, key Key) (standing Key, err error)
+	// PurgeKeys forgets keys whose payments have been terminal since before a time, some at a time, and tells how many.
+	PurgeKeys(ctx context.Context, settledBefore time.Time, limit int) (int, error)
+}
+
+// Change is one change of a payment. All of it is written, or nothing.
+type Change struct {
+	// Payment is at the version after the one that it was read at.
+	Payment Payment
+	// Attempts are new, or closed.
+	Attempts []Attempt
+	// Entries are new. The journal gives them their numbers, in this order.
+	Entries []Entry
 }
 
 // Key is an idempotency key: one per merchant and value.

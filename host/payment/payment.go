@@ -127,12 +127,19 @@ type Payment struct {
 	// Alert is something that a person should look at.
 	Alert string `json:"alert,omitempty"`
 	// MoneyConflict: a report contradicted the terminal status. Money is somewhere it should not be.
-	MoneyConflict bool             `json:"money_conflict,omitempty"`
-	Decision      routing.Decision `json:"decision"`
+	MoneyConflict bool `json:"money_conflict,omitempty"`
+	// AbandonedFound: a provider named what an earlier try had left behind.
+	AbandonedFound bool             `json:"abandoned_found,omitempty"`
+	Decision       routing.Decision `json:"decision"`
 	// Attempts counts the attempts journalled so far.
 	Attempts  int       `json:"attempts"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+	// StatusAt is since when the status holds.
+	StatusAt time.Time `json:"status_at,omitzero"`
+	// NextCheck is when the provider is asked next, by the router itself; zero where nobody need ask. Checks counts such looks since StatusAt.
+	NextCheck time.Time `json:"next_check,omitzero"`
+	Checks    int       `json:"checks,omitempty"`
 	// Version rises by one with every change.
 	Version int64 `json:"version"`
 }

@@ -299,3 +299,7 @@ func asJSON(t *testing.T, v any) string {
 	require.NoError(t, err)
 	return string(text)
 }
+
+func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {
+	return payment.Change{Payment: p, Attempts: attempts}
+}

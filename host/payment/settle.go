@@ -57,10 +57,14 @@ func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Pa
 		return p
 	}
 	p.Failure = nil
+	asked := p.NextAction
 	p.NextAction = nil
 	switch next {
 	case RequiresAction:
-		p.NextAction = actionOf(outcome.GetNextAction())
+		// A report that does not repeat what the payer is to do does not take it back.
+		if p.NextAction = actionOf(outcome.GetNextAction()); p.NextAction == nil {
+			p.NextAction = asked
+		}
 	case Failed, Canceled, Expired:
 		p.Failure = failure
 	case Created, Processing, Succeeded, Unknown:

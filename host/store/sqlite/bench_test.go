@@ -45,7 +45,7 @@ func benchmarkSave(b *testing.B, writers, batch int) {
 				p.Version, p.Status = p.Version+1, payment.Processing
 				attempt := openAttempt(p)
 				attempt.ID, attempt.Number = fmt.Sprintf("att_%d_%d", n, number), number
-				if err := db.Save(b.Context(), p, attempt); err != nil {
+				if err := db.Save(b.Context(), changeOf(p, attempt)); err != nil {
 					b.Error(err)
 					return
 				}

@@ -32,11 +32,11 @@ func victim(dir string) int {
 		all.Go(func() {
 			for n := first; ; n += writers {
 				p, key := sample(n)
-				if _, err := db.Create(ctx, p, key); err != nil {
+				if _, err := db.Create(ctx, changeOf(p), key); err != nil {
 					return
 				}
 				fmt.Printf("created %d\n", n)
-				if err := db.Save(ctx, processing(p), openAttempt(p)); err != nil {
+				if err := db.Save(ctx, changeOf(processing(p), openAttempt(p))); err != nil {
 					return
 				}
 				fmt.Printf("saved %d\n", n)

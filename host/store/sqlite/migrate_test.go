@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
 )
 
 func TestMigrationsAreNumberedFromOneWithoutGaps(t *testing.T) {
@@ -58,9 +60,14 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 		args  []any
 		index string
 	}{
-		"unfinished": {listUnfinished, []any{"", 100}, "payment_unfinished"},
-		"open":       {listOpen, []any{"", 100}, "attempt_open"},
-		"attempts":   {listAttempts, []any{"pay_1"}, "sqlite_autoindex_attempt_2"},
+		"unfinished":          {listUnfinished, []any{"", 100}, "payment_unfinished"},
+		"open":                {listOpen, []any{"", 100}, "attempt_open"},
+		"attempts":            {listAttempts, []any{"pay_1"}, "sqlite_autoindex_attempt_2"},
+		"by theirs":           {findByTheirs, []any{"paygram-eu", "1"}, "payment_by_provider_reference"},
+		"due":                 {listDue, []any{"paygram-eu", "2026", 100}, "payment_due"},
+		"timeline":            {listTimeline, []any{"pay_1"}, "event_of_payment"},
+		"events":              {listEntries, []any{0, 100}, "INTEGER PRIMARY KEY"},
+		"a merchant's events": {listTheirEvents, []any{"shop", 0, 100}, "event_of_merchant"},
 	} {
 		requirePlan(t, db, name, test.index, test.text, test.args)
 	}
@@ -70,11 +77,74 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 	}
 }
 
+func TestPaymentsAreFoundByReferenceThroughAnIndex(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	rows, err := db.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+findByReference, "paygram-eu", "1")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+		require.NotContains(t, step, "SCAN payment")
+		require.NotContains(t, step, "SCAN attempt")
+	}
+	require.NoError(t, rows.Err())
+}
+
+// What the first release wrote is found by what the second looks for.
+func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := openAt(t, dir)
+	require.NoError(t, create(t, db, 1))
+	p, _ := sample(1)
+	p = processing(p)
+	p.Provider, p.ProviderReference = "payplay", "theirs"
+	attempt := openAttempt(p)
+	attempt.Reference = "ours"
+	require.NoError(t, db.Save(t.Context(), changeOf(p, attempt)))
+	require.NoError(t, create(t, db, 2))
+	paid, _ := sample(2)
+	paid.Version, paid.Status = 2, payment.Succeeded
+	require.NoError(t, db.Save(t.Context(), changeOf(paid)))
+	for _, text := range []string{
+		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_at`, `DROP INDEX attempt_by_reference`,
+		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`, `DROP INDEX payment_by_provider_reference`,
+		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE event`,
+		`DELETE FROM goose_db_version WHERE version_id > 1`,
+	} {
+		_, err := db.writer.db.ExecContext(t.Context(), text)
+		require.NoError(t, err, text)
+	}
+	require.NoError(t, db.Close())
+
+	db = openAt(t, dir)
+	defer func() { require.NoError(t, db.Close()) }()
+	for _, find := range []func() (payment.Payment, error){
+		func() (payment.Payment, error) { return db.PaymentByReference(t.Context(), "payplay", "ours") },
+		func() (payment.Payment, error) {
+			return db.PaymentByProviderReference(t.Context(), "payplay", "theirs")
+		},
+	} {
+		found, err := find()
+		require.NoError(t, err)
+		require.Equal(t, p, found)
+	}
+	due, err := db.Due(t.Context(), "payplay", p.UpdatedAt, 0)
+	require.NoError(t, err)
+	require.Equal(t, []payment.Payment{p}, due)
+	purged, err := db.PurgeKeys(t.Context(), paid.UpdatedAt.Add(1), 0)
+	require.NoError(t, err)
+	require.Equal(t, 1, purged)
+}
+
 func requirePlan(t *testing.T, db *DB, name, index, text string, args []any) {
 	t.Helper()
 	rows, err := db.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
 	require.NoError(t, err)
-	defer rows.Close()
+	defer func() { require.NoError(t, rows.Close()) }()
 	for rows.Next() {
 		var id, parent, unused int
 		var step string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"payrouter/host/payment"
 )
@@ -21,10 +22,24 @@ const (
 	// The condition is the partial index's, word for word: otherwise SQLite does not see that the index serves it.
 	listUnfinished = `SELECT doc FROM payment
 		WHERE status NOT IN ('succeeded', 'failed', 'canceled', 'expired') AND id > ? ORDER BY id LIMIT ?`
+	// A reference is one payment's: a second row is all that need be seen of more.
+	findByReference = `SELECT doc FROM payment WHERE id IN (SELECT payment_id FROM attempt WHERE provider = ? AND reference = ?) LIMIT 2`
+	findByTheirs    = `SELECT doc FROM payment WHERE provider = ? AND provider_reference = ? LIMIT 2`
+	listDue         = `SELECT doc FROM payment WHERE provider = ? AND next_check <= ? ORDER BY next_check LIMIT ?`
+
+	entryColumns    = `seq, doc, snapshot`
+	listTimeline    = `SELECT ` + entryColumns + ` FROM event WHERE payment_id = ? ORDER BY seq`
+	listEntries     = `SELECT ` + entryColumns + ` FROM event WHERE seq > ? ORDER BY seq LIMIT ?`
+	listTheirEvents = `SELECT ` + entryColumns + ` FROM event WHERE merchant = ? AND seq > ? ORDER BY seq LIMIT ?`
+
 	listOpen = `SELECT ` + attemptColumns + ` FROM attempt WHERE event IS NULL AND id > ? ORDER BY id LIMIT ?`
 )
 
-func reads() []string { return []string{findPayment, listAttempts, listUnfinished, listOpen, findKey} }
+func reads() []string {
+	return []string{
+		findPayment, findByReference, findByTheirs, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, listUnfinished, listOpen, findKey,
+	}
+}
 
 // Payment implements payment.Journal.
 func (db *DB) Payment(ctx context.Context, id string) (payment.Payment, error) {
@@ -50,6 +65,66 @@ func (db *DB) Payments(ctx context.Context, filter payment.Filter) ([]payment.Pa
 func (db *DB) Unfinished(ctx context.Context, after string, limit int) ([]payment.Payment, error) {
 	rows, err := db.read[listUnfinished].QueryContext(ctx, after, atMost(limit))
 	return paymentsOf(ctx, "list unfinished payments", rows, err)
+}
+
+// PaymentByReference implements payment.Journal.
+func (db *DB) PaymentByReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
+	return db.only(ctx, findByReference, provider, reference)
+}
+
+// PaymentByProviderReference implements payment.Journal.
+func (db *DB) PaymentByProviderReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
+	return db.only(ctx, findByTheirs, provider, reference)
+}
+
+func (db *DB) only(ctx context.Context, text, provider, reference string) (payment.Payment, error) {
+	what := "find a payment at " + provider
+	rows, err := db.read[text].QueryContext(ctx, provider, reference)
+	found, err := paymentsOf(ctx, what, rows, err)
+	switch {
+	case err != nil:
+		return payment.Payment{}, err
+	case len(found) == 0:
+		return payment.Payment{}, fmt.Errorf("%s: %w", what, payment.ErrNotFound)
+	case len(found) > 1:
+		return payment.Payment{}, fmt.Errorf("%s: %s and %s: %w", what, found[0].ID, found[1].ID, payment.ErrAmbiguous)
+	}
+	return found[0], nil
+}
+
+// Due implements payment.Journal. limit 0 means 100.
+func (db *DB) Due(ctx context.Context, provider string, now time.Time, limit int) ([]payment.Payment, error) {
+	rows, err := db.read[listDue].QueryContext(ctx, provider, textOf(now), atMost(limit))
+	return paymentsOf(ctx, "list payments that are due", rows, err)
+}
+
+// Timeline implements payment.Journal. A payment that does not exist has none.
+func (db *DB) Timeline(ctx context.Context, paymentID string) ([]payment.Entry, error) {
+	rows, err := db.read[listTimeline].QueryContext(ctx, paymentID)
+	return entriesOf(ctx, "list events of payment "+paymentID, rows, err)
+}
+
+// Entries implements payment.Journal. limit 0 means 100.
+func (db *DB) Entries(ctx context.Context, merchant string, after int64, limit int) ([]payment.Entry, error) {
+	const what = "list events"
+	if merchant == "" {
+		rows, err := db.read[listEntries].QueryContext(ctx, after, atMost(limit))
+		return entriesOf(ctx, what, rows, err)
+	}
+	rows, err := db.read[listTheirEvents].QueryContext(ctx, merchant, after, atMost(limit))
+	return entriesOf(ctx, what, rows, err)
+}
+
+func entriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Entry, error) {
+	return collect(ctx, what, rows, err, func() (payment.Entry, error) {
+		var sequence int64
+		var doc string
+		var snapshot []byte
+		if err := rows.Scan(&sequence, &doc, &snapshot); err != nil {
+			return payment.Entry{}, unread(ctx, what, err)
+		}
+		return decodeEntry(sequence, doc, snapshot)
+	})
 }
 
 // Attempts implements payment.Journal. A payment that does not exist has none.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payrouter/host/payment"
+	"payrouter/host/store"
 )
 
 // timeText has all nine digits always, so that such texts sort as their times do.
@@ -16,6 +17,59 @@ func textOf(t time.Time) string { return t.UTC().Format(timeText) }
 
 // optional is NULL for what is empty.
 func optional(text string) sql.NullString { return sql.NullString{String: text, Valid: text != ""} }
+
+// optionalTime is NULL for no time.
+func optionalTime(t time.Time) sql.NullString {
+	if t.IsZero() {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: textOf(t), Valid: true}
+}
+
+// encodedChange is a change as its rows hold it, in the change's order.
+type encodedChange struct {
+	payment  string
+	attempts []attemptRow
+	entries  []string
+}
+
+// encodeChange refuses a change that holds rows of another payment.
+func encodeChange(change payment.Change) (encoded encodedChange, err error) {
+	id := change.Payment.ID
+	if encoded.payment, err = encodePayment(change.Payment); err != nil {
+		return encodedChange{}, err
+	}
+	for _, a := range change.Attempts {
+		if a.PaymentID != id {
+			return encodedChange{}, fmt.Errorf("change payment %s: attempt %s is of payment %s: %w", id, a.ID, a.PaymentID, store.ErrTaken)
+		}
+		row, err := encodeAttempt(a)
+		if err != nil {
+			return encodedChange{}, err
+		}
+		encoded.attempts = append(encoded.attempts, row)
+	}
+	for _, e := range change.Entries {
+		if e.PaymentID != id || e.Merchant != change.Payment.Merchant {
+			return encodedChange{}, fmt.Errorf("change payment %s: event %s is of payment %s: %w", id, e.ID, e.PaymentID, store.ErrTaken)
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			return encodedChange{}, fmt.Errorf("encode event %s: %w", e.ID, err)
+		}
+		encoded.entries = append(encoded.entries, string(text))
+	}
+	return encoded, nil
+}
+
+func decodeEntry(sequence int64, doc string, snapshot []byte) (payment.Entry, error) {
+	var e payment.Entry
+	if err := json.Unmarshal([]byte(doc), &e); err != nil {
+		return payment.Entry{}, failed("decode an event", err)
+	}
+	e.Sequence, e.Snapshot = sequence, snapshot
+	return e, nil
+}
 
 // paymentDoc is a payment as JSON. The caller's options are objects whose text is kept to the byte, which JSON inside JSON is
 // not: it loses its white space.

@@ -72,7 +72,7 @@ func sample(n int) (payment.Payment, payment.Key) {
 func create(t testing.TB, db *DB, n int) error {
 	t.Helper()
 	p, key := sample(n)
-	_, err := db.Create(t.Context(), p, key)
+	_, err := db.Create(t.Context(), changeOf(p), key)
 	return err
 }
 
@@ -92,4 +92,8 @@ func requireGone(t testing.TB, db *DB, n int) {
 	found, err := db.Key(t.Context(), key.Merchant, key.Value)
 	require.NoError(t, err)
 	require.Nil(t, found)
+}
+
+func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {
+	return payment.Change{Payment: p, Attempts: attempts}
 }

@@ -3,37 +3,46 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
 
 const (
-	insertPayment = `INSERT INTO payment (merchant, status, kind, currency, provider, reference, created_at, updated_at, version, doc, id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertPayment = `INSERT INTO payment (merchant, status, kind, currency, provider, provider_reference, reference, next_check, created_at,
+		updated_at, version, doc, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	findStanding  = `SELECT merchant, created_at, status, version FROM payment WHERE id = ?`
-	updatePayment = `UPDATE payment SET status = ?, kind = ?, currency = ?, provider = ?, reference = ?, updated_at = ?, version = ?, doc = ?
-		WHERE id = ? AND version = ?`
+	updatePayment = `UPDATE payment SET status = ?, kind = ?, currency = ?, provider = ?, provider_reference = ?, reference = ?, next_check = ?,
+		updated_at = ?, version = ?, doc = ? WHERE id = ? AND version = ?`
 
-	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`
-	findKey   = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
-	answerKey = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
+	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at, settled_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	findKey    = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
+	answerKey  = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
+	settleKeys = `UPDATE idempotency_key SET settled_at = ? WHERE payment_id = ?`
+	purgeKeys  = `DELETE FROM idempotency_key WHERE (merchant, value) IN (
+		SELECT merchant, value FROM idempotency_key WHERE settled_at < ? ORDER BY settled_at LIMIT ?)`
 
 	findAttempt = `SELECT payment_id, number, event IS NULL, call, state, request, response, doc FROM attempt WHERE id = ?`
 	// putAttempt leaves what an attempt is known by, its payment and number, as it is.
-	putAttempt = `INSERT INTO attempt (id, payment_id, number, provider, event, send_before, call, state, request, response, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, event = excluded.event, send_before = excluded.send_before,
+	putAttempt = `INSERT INTO attempt (id, payment_id, number, provider, reference, event, send_before, call, state, request, response, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, reference = excluded.reference, event = excluded.event, send_before = excluded.send_before,
 			call = excluded.call, state = excluded.state, request = excluded.request, response = excluded.response, doc = excluded.doc`
+
+	insertEvent = `INSERT INTO event (id, payment_id, merchant, type, at, doc, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?)`
 )
 
 func writes() []string {
 	return []string{
 		savepoint, rollbackTo, release, fillProbe, emptyProbe,
-		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, findAttempt, putAttempt,
+		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, settleKeys, purgeKeys,
+		findAttempt, putAttempt, insertEvent,
 	}
 }
 
@@ -44,11 +53,12 @@ func verb(statement string) string {
 }
 
 // Create implements payment.Journal. A payment whose id is taken is refused with store.ErrTaken.
-func (db *DB) Create(ctx context.Context, p payment.Payment, key payment.Key) (earlier *payment.Key, err error) {
+func (db *DB) Create(ctx context.Context, change payment.Change, key payment.Key) (earlier *payment.Key, err error) {
+	p := change.Payment
 	if key.PaymentID != p.ID || key.Merchant != p.Merchant {
 		return nil, fmt.Errorf("create payment %s of %q: its key is for payment %s of %q", p.ID, p.Merchant, key.PaymentID, key.Merchant)
 	}
-	doc, err := encodePayment(p)
+	encoded, err := encodeChange(change)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +67,7 @@ func (db *DB) Create(ctx context.Context, p payment.Payment, key payment.Key) (e
 		if earlier, err = t.key(key.Merchant, key.Value); err != nil || earlier != nil {
 			return err
 		}
-		return t.create(p, doc, key)
+		return t.create(change, encoded, key)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create payment %s: %w", p.ID, err)
@@ -65,14 +75,26 @@ func (db *DB) Create(ctx context.Context, p payment.Payment, key payment.Key) (e
 	return earlier, nil
 }
 
-func (t transaction) create(p payment.Payment, doc string, key payment.Key) error {
-	_, err := t.exec(insertPayment, p.Merchant, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.Reference),
-		textOf(p.CreatedAt), textOf(p.UpdatedAt), p.Version, doc, p.ID)
+func (t transaction) create(change payment.Change, encoded encodedChange, key payment.Key) error {
+	p := change.Payment
+	_, err := t.exec(insertPayment, p.Merchant, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.ProviderReference),
+		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.CreatedAt), textOf(p.UpdatedAt), p.Version, encoded.payment, p.ID)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body, textOf(key.CreatedAt))
-	return err
+	_, err = t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body, textOf(key.CreatedAt), settledAt(p))
+	if err != nil {
+		return err
+	}
+	return t.putRows(change, encoded)
+}
+
+// settledAt is when a payment became terminal; NULL while it is not.
+func settledAt(p payment.Payment) sql.NullString {
+	if !p.Status.Terminal() {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: textOf(p.StatusAt), Valid: true}
 }
 
 // key is nil where the merchant has not used the value.
@@ -87,33 +109,35 @@ func (t transaction) key(merchant, value string) (*payment.Key, error) {
 
 // Save implements payment.Journal. Changes that must never happen are refused with the errors of package store; saving an
 // attempt that is closed already is none, where nothing in it differs.
-func (db *DB) Save(ctx context.Context, p payment.Payment, attempts ...payment.Attempt) error {
-	doc, err := encodePayment(p)
+func (db *DB) Save(ctx context.Context, change payment.Change) error {
+	encoded, err := encodeChange(change)
 	if err != nil {
 		return err
 	}
-	rows := make([]attemptRow, len(attempts))
-	for i, a := range attempts {
-		if a.PaymentID != p.ID {
-			return fmt.Errorf("save payment %s: attempt %s is of payment %s: %w", p.ID, a.ID, a.PaymentID, store.ErrTaken)
-		}
-		if rows[i], err = encodeAttempt(a); err != nil {
-			return err
-		}
-	}
 	err = db.writer.do(ctx, func(t transaction) error {
-		if err := t.update(p, doc); err != nil {
+		if err := t.update(change.Payment, encoded.payment); err != nil {
 			return err
 		}
-		for i, a := range attempts {
-			if err := t.putAttempt(a, rows[i]); err != nil {
-				return fmt.Errorf("attempt %s: %w", a.ID, err)
-			}
-		}
-		return nil
+		return t.putRows(change, encoded)
 	})
 	if err != nil {
-		return fmt.Errorf("save payment %s: %w", p.ID, err)
+		return fmt.Errorf("save payment %s: %w", change.Payment.ID, err)
+	}
+	return nil
+}
+
+// putRows writes what goes with a payment.
+func (t transaction) putRows(change payment.Change, encoded encodedChange) error {
+	for i, a := range change.Attempts {
+		if err := t.putAttempt(a, encoded.attempts[i]); err != nil {
+			return fmt.Errorf("attempt %s: %w", a.ID, err)
+		}
+	}
+	for i, e := range change.Entries {
+		_, err := t.exec(insertEvent, e.ID, e.PaymentID, e.Merchant, string(e.Type), textOf(e.At), encoded.entries[i], []byte(e.Snapshot))
+		if err != nil {
+			return fmt.Errorf("event %s: %w", e.ID, err)
+		}
 	}
 	return nil
 }
@@ -136,15 +160,19 @@ func (t transaction) update(p payment.Payment, doc string) error {
 	if err := store.CheckStatus(status, p.Status); err != nil {
 		return err
 	}
-	rows, err := t.exec(updatePayment, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.Reference),
-		textOf(p.UpdatedAt), p.Version, doc, p.ID, p.Version-1)
+	rows, err := t.exec(updatePayment, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.ProviderReference),
+		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.UpdatedAt), p.Version, doc, p.ID, p.Version-1)
 	if err != nil {
 		return err
 	}
 	if rows != 1 {
 		return payment.ErrStale
 	}
-	return nil
+	if !p.Status.Terminal() || status.Terminal() {
+		return nil
+	}
+	_, err = t.exec(settleKeys, settledAt(p), p.ID)
+	return err
 }
 
 func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
@@ -164,7 +192,7 @@ func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
 	case found && !open:
 		return store.ErrClosed
 	}
-	_, err = t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(string(a.Event)), textOf(a.SendBefore),
+	_, err = t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(a.Reference), optional(string(a.Event)), textOf(a.SendBefore),
 		row.call, row.state, row.request, row.response, row.doc)
 	return err
 }
@@ -175,23 +203,39 @@ func (r attemptRow) equal(other attemptRow) bool {
 }
 
 // Answer implements payment.Journal. A key that does not exist is payment.ErrNotFound.
-func (db *DB) Answer(ctx context.Context, key payment.Key) error {
+func (db *DB) Answer(ctx context.Context, key payment.Key) (standing payment.Key, err error) {
 	if key.Status == 0 {
-		return errors.New("answer a key: status 0 is no answer")
+		return payment.Key{}, errors.New("answer a key: status 0 is no answer")
 	}
-	err := db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(answerKey, key.Status, key.Body, key.Merchant, key.Value)
-		if err != nil || rows == 1 {
+	err = db.writer.do(ctx, func(t transaction) error {
+		if _, err := t.exec(answerKey, key.Status, key.Body, key.Merchant, key.Value); err != nil {
 			return err
 		}
-		standing, err := t.key(key.Merchant, key.Value)
-		if err == nil && standing == nil {
-			err = payment.ErrNotFound
+		found, err := t.key(key.Merchant, key.Value)
+		if err != nil {
+			return err
 		}
+		if found == nil {
+			return payment.ErrNotFound
+		}
+		standing = *found
+		return nil
+	})
+	if err != nil {
+		return payment.Key{}, fmt.Errorf("answer the key of payment %s: %w", key.PaymentID, err)
+	}
+	return standing, nil
+}
+
+// PurgeKeys implements payment.Journal. limit 0 means 100.
+func (db *DB) PurgeKeys(ctx context.Context, settledBefore time.Time, limit int) (purged int, err error) {
+	err = db.writer.do(ctx, func(t transaction) error {
+		rows, err := t.exec(purgeKeys, textOf(settledBefore), atMost(limit))
+		purged = int(rows)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("answer the key of payment %s: %w", key.PaymentID, err)
+		return 0, fmt.Errorf("purge keys: %w", err)
 	}
-	return nil
+	return purged, nil
 }

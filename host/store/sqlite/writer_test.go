@@ -132,13 +132,14 @@ func TestCloseWaitsForTheBatchAndRefusesTheQueue(t *testing.T) {
 	underWay := make(chan error, 1)
 	started, release := make(chan struct{}), make(chan struct{})
 	p, key := sample(1)
-	doc, err := encodePayment(p)
+	change := changeOf(p)
+	encoded, err := encodeChange(change)
 	require.NoError(t, err)
 	go func() {
 		underWay <- db.writer.do(t.Context(), func(tx transaction) error {
 			close(started)
 			<-release
-			return tx.create(p, doc, key)
+			return tx.create(change, encoded, key)
 		})
 	}()
 	<-started
@@ -164,10 +165,11 @@ func TestRefusedWriteUndoesItselfAlone(t *testing.T) {
 	batch := make([]*write, 3)
 	for n := range batch {
 		p, key := sample(n)
-		doc, err := encodePayment(p)
+		change := changeOf(p)
+		encoded, err := encodeChange(change)
 		require.NoError(t, err)
 		batch[n] = &write{answer: make(chan error, 1), apply: func(tx transaction) error {
-			if err := tx.create(p, doc, key); err != nil || n != 1 {
+			if err := tx.create(change, encoded, key); err != nil || n != 1 {
 				return err
 			}
 			return refusal
@@ -188,16 +190,17 @@ func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	p, key := sample(1)
-	doc, err := encodePayment(p)
+	change := changeOf(p)
+	encoded, err := encodeChange(change)
 	require.NoError(t, err)
 	batch := []*write{
-		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(p, doc, key) }},
+		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(change, encoded, key) }},
 		{answer: make(chan error, 1), apply: func(tx transaction) error {
 			// What SQLite does by itself on some failures: the transaction is over, and a statement after it would stand alone.
 			_, err := tx.tx.ExecContext(tx.ctx, "ROLLBACK")
 			return errors.Join(err, failed("write", errors.New("disk I/O error")))
 		}},
-		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(p, doc, key) }},
+		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(change, encoded, key) }},
 	}
 	lone := &writer{db: db.writer.db, stmts: db.writer.stmts}
 	lone.commit(batch)

@@ -17,7 +17,7 @@ func testAttempts(t *testing.T, engine Engine) {
 		p := sample(1)
 		create(t, journal, p)
 		first, second, tenth := attemptOf(p, 1), attemptOf(p, 2), attemptOf(p, 10)
-		require.NoError(t, journal.Save(t.Context(), next(p, payment.Processing), tenth, second, first))
+		require.NoError(t, journal.Save(t.Context(), changeOf(next(p, payment.Processing), tenth, second, first)))
 		requireAttempts(t, journal, p.ID, first, second, tenth)
 		requireAttempts(t, journal, "pay_none")
 	})
@@ -28,11 +28,11 @@ func testAttempts(t *testing.T, engine Engine) {
 		p := sample(1)
 		create(t, journal, p)
 		p = next(p, payment.Processing)
-		require.NoError(t, journal.Save(t.Context(), p, attemptOf(p, 1)))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, attemptOf(p, 1))))
 		requireAttempts(t, journal, p.ID, attemptOf(p, 1))
 		done := closed(attemptOf(p, 1), payment.Unanswered)
 		p = next(p, payment.Unknown)
-		require.NoError(t, journal.Save(t.Context(), p, done))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, done)))
 		requireAttempts(t, journal, p.ID, done)
 
 		changes := map[string]func(*payment.Attempt){
@@ -49,7 +49,7 @@ func testAttempts(t *testing.T, engine Engine) {
 		for what, change := range changes {
 			altered := done
 			change(&altered)
-			require.ErrorIs(t, journal.Save(t.Context(), next(p, payment.Failed), altered), store.ErrClosed, what)
+			require.ErrorIs(t, journal.Save(t.Context(), changeOf(next(p, payment.Failed), altered)), store.ErrClosed, what)
 		}
 		requirePayment(t, journal, p)
 		requireAttempts(t, journal, p.ID, done)
@@ -62,9 +62,9 @@ func testAttempts(t *testing.T, engine Engine) {
 		create(t, journal, p)
 		done := closed(attemptOf(p, 1), payment.Accepted)
 		p = next(p, payment.Processing)
-		require.NoError(t, journal.Save(t.Context(), p, done))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, done)))
 		p = next(p, payment.Succeeded)
-		require.NoError(t, journal.Save(t.Context(), p, done, attemptOf(p, 2)))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, done, attemptOf(p, 2))))
 		requireAttempts(t, journal, p.ID, done, attemptOf(p, 2))
 	})
 
@@ -74,12 +74,12 @@ func testAttempts(t *testing.T, engine Engine) {
 		p := sample(1)
 		create(t, journal, p)
 		p = next(p, payment.Processing)
-		require.NoError(t, journal.Save(t.Context(), p, attemptOf(p, 1)))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, attemptOf(p, 1))))
 		sameNumber, sameID, elsewhere := attemptOf(p, 1), attemptOf(p, 1), attemptOf(sample(2), 1)
 		sameNumber.ID = "att_other"
 		sameID.Number = 2
 		for _, a := range []payment.Attempt{sameNumber, sameID, elsewhere} {
-			require.ErrorIs(t, journal.Save(t.Context(), next(p, payment.Failed), a), store.ErrTaken)
+			require.ErrorIs(t, journal.Save(t.Context(), changeOf(next(p, payment.Failed), a)), store.ErrTaken)
 		}
 		requirePayment(t, journal, p)
 		requireAttempts(t, journal, p.ID, attemptOf(p, 1))
@@ -93,11 +93,11 @@ func testAttempts(t *testing.T, engine Engine) {
 			p := sample(n)
 			create(t, journal, p)
 			left := attemptOf(p, 2)
-			require.NoError(t, journal.Save(t.Context(), next(p, payment.Processing), closed(attemptOf(p, 1), payment.NotSent), left))
+			require.NoError(t, journal.Save(t.Context(), changeOf(next(p, payment.Processing), closed(attemptOf(p, 1), payment.NotSent), left)))
 			open = append(open, left)
 		}
 		p := next(next(sample(3), payment.Processing), payment.Unknown)
-		require.NoError(t, journal.Save(t.Context(), p, closed(attemptOf(sample(3), 2), payment.Unanswered)))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, closed(attemptOf(sample(3), 2), payment.Unanswered))))
 		open = append(open[:3], open[4])
 
 		all, err := journal.OpenAttempts(t.Context(), "", 0)

@@ -25,7 +25,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 			p := sample(n)
 			key := keyOf(p)
 			key.Value = "one key"
-			earlier, err := journal.Create(t.Context(), p, key)
+			earlier, err := journal.Create(t.Context(), changeOf(p), key)
 			if err == nil && earlier == nil {
 				earlier = &key
 			}
@@ -53,7 +53,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 			changed.ProviderReference = fmt.Sprint(n)
 			attempt := attemptOf(p, 1)
 			attempt.ID = fmt.Sprintf("att_%d", n)
-			if err := journal.Save(t.Context(), changed, attempt); err == nil {
+			if err := journal.Save(t.Context(), changeOf(changed, attempt)); err == nil {
 				won.Add(1)
 				winner.Store(&changed)
 			} else if isStale(err) {
@@ -80,10 +80,10 @@ func testConcurrency(t *testing.T, engine Engine) {
 		together(many, func(n int) {
 			p := sample(n)
 			if n%3 == 0 { // refused after its payment was written
-				errs[n] = journal.Save(t.Context(), next(standing, payment.Processing), attemptOf(standing, 1), sameNumber)
+				errs[n] = journal.Save(t.Context(), changeOf(next(standing, payment.Processing), attemptOf(standing, 1), sameNumber))
 				return
 			}
-			_, errs[n] = journal.Create(t.Context(), p, keyOf(p))
+			_, errs[n] = journal.Create(t.Context(), changeOf(p), keyOf(p))
 		})
 		for n := range many {
 			if n%3 == 0 {
@@ -121,7 +121,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 		}
 		for range 50 {
 			p = next(p, payment.Processing)
-			require.NoError(t, journal.Save(t.Context(), p))
+			require.NoError(t, journal.Save(t.Context(), changeOf(p)))
 			requirePayment(t, journal, p)
 		}
 		stop()
@@ -135,7 +135,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for n := range 20 {
-			_, err := journal.Create(ctx, sample(n), keyOf(sample(n)))
+			_, err := journal.Create(ctx, changeOf(sample(n)), keyOf(sample(n)))
 			require.ErrorIs(t, err, context.Canceled)
 			_, err = journal.Payment(t.Context(), sample(n).ID)
 			require.ErrorIs(t, err, payment.ErrNotFound)

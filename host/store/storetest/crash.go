@@ -18,8 +18,8 @@ func testCrash(t *testing.T, engine Engine) {
 		errs := make([]error, many)
 		together(many, func(n int) {
 			p := sample(n)
-			_, err := journal.Create(t.Context(), p, keyOf(p))
-			errs[n] = errors.Join(err, journal.Save(t.Context(), next(p, payment.Processing), attemptOf(p, 1)), journal.Answer(t.Context(), answerTo(p)))
+			_, err := journal.Create(t.Context(), changeOf(p), keyOf(p))
+			errs[n] = errors.Join(err, journal.Save(t.Context(), changeOf(next(p, payment.Processing), attemptOf(p, 1))), answer(t, journal, answerTo(p)))
 		})
 		require.NoError(t, errors.Join(errs...))
 
@@ -32,7 +32,7 @@ func testCrash(t *testing.T, engine Engine) {
 			require.NoError(t, err)
 			require.Equal(t, answerTo(p), *key)
 		}
-		require.NoError(t, found.Save(t.Context(), next(next(sample(1), payment.Processing), payment.Unknown)))
+		require.NoError(t, found.Save(t.Context(), changeOf(next(next(sample(1), payment.Processing), payment.Unknown))))
 	})
 
 	t.Run("a journal that is closed says that it is unavailable", func(t *testing.T) {
@@ -44,15 +44,21 @@ func testCrash(t *testing.T, engine Engine) {
 		require.NoError(t, journal.Close(), "closing twice changes nothing")
 
 		calls := map[string]func() error{
-			"create":        func() error { _, err := journal.Create(t.Context(), sample(2), keyOf(sample(2))); return err },
-			"save":          func() error { return journal.Save(t.Context(), next(sample(1), payment.Failed)) },
-			"answer":        func() error { return journal.Answer(t.Context(), answerTo(sample(1))) },
+			"create":        func() error { _, err := journal.Create(t.Context(), changeOf(sample(2)), keyOf(sample(2))); return err },
+			"save":          func() error { return journal.Save(t.Context(), changeOf(next(sample(1), payment.Failed))) },
+			"answer":        func() error { return answer(t, journal, answerTo(sample(1))) },
 			"payment":       func() error { _, err := journal.Payment(t.Context(), sample(1).ID); return err },
 			"payments":      func() error { _, err := journal.Payments(t.Context(), payment.Filter{}); return err },
 			"unfinished":    func() error { _, err := journal.Unfinished(t.Context(), "", 0); return err },
 			"attempts":      func() error { _, err := journal.Attempts(t.Context(), sample(1).ID); return err },
 			"open attempts": func() error { _, err := journal.OpenAttempts(t.Context(), "", 0); return err },
 			"key":           func() error { _, err := journal.Key(t.Context(), "shop", "key"); return err },
+			"purge keys":    func() error { _, err := journal.PurgeKeys(t.Context(), epoch(), 0); return err },
+			"by ours":       func() error { _, err := journal.PaymentByReference(t.Context(), "paygram-eu", "r"); return err },
+			"by theirs":     func() error { _, err := journal.PaymentByProviderReference(t.Context(), "paygram-eu", "r"); return err },
+			"due":           func() error { _, err := journal.Due(t.Context(), "paygram-eu", epoch(), 0); return err },
+			"timeline":      func() error { _, err := journal.Timeline(t.Context(), sample(1).ID); return err },
+			"entries":       func() error { _, err := journal.Entries(t.Context(), "", 0, 0); return err },
 			"healthy":       journal.Healthy,
 		}
 		for name, call := range calls {
@@ -65,6 +71,12 @@ func answerTo(p payment.Payment) payment.Key {
 	key := keyOf(p)
 	key.Status, key.Body = 201, []byte(`{"id":"`+p.ID+`"}`)
 	return key
+}
+
+func answer(t *testing.T, journal Journal, key payment.Key) error {
+	t.Helper()
+	_, err := journal.Answer(t.Context(), key)
+	return err
 }
 
 func isStale(err error) bool { return errors.Is(err, payment.ErrStale) }

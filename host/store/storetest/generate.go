@@ -111,6 +111,8 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 		Failure: anyFailure().Draw(t, "failure"), Alert: anyText().Draw(t, "alert"), MoneyConflict: rapid.Bool().Draw(t, "conflict"),
 		Decision: anyDecision().Draw(t, "decision"), Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"),
 		CreatedAt: anyTime().Draw(t, "created at"), UpdatedAt: anyTime().Draw(t, "updated at"),
+		Offered: rapid.Bool().Draw(t, "offered"), AbandonedFound: rapid.Bool().Draw(t, "abandoned found"), StatusAt: anyTime().Draw(t, "status at"),
+		NextCheck: anyTime().Draw(t, "next check"), Checks: rapid.IntRange(0, 9).Draw(t, "checks"),
 	}
 }
 

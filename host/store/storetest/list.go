@@ -87,7 +87,7 @@ func testLists(t *testing.T, engine Engine) {
 		create(t, journal, p)
 		changed := next(p, payment.Processing)
 		changed.Provider, changed.Reference, changed.Currency, changed.Kind = "exchanger", "renamed", "BTC", payment.Payout
-		require.NoError(t, journal.Save(t.Context(), changed))
+		require.NoError(t, journal.Save(t.Context(), changeOf(changed)))
 		for _, now := range []payment.Filter{
 			{Provider: "exchanger"},
 			{Reference: "renamed"},

@@ -17,11 +17,11 @@ func testSave(t *testing.T, engine Engine) {
 		p := sample(1)
 		create(t, journal, p)
 		p = next(p, payment.Processing)
-		require.NoError(t, journal.Save(t.Context(), p))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p)))
 		for _, version := range []int64{-1, 0, 1, 2, 4, 1 << 40} {
 			other := next(p, payment.Failed)
 			other.Version = version
-			err := journal.Save(t.Context(), other, attemptOf(p, 1))
+			err := journal.Save(t.Context(), changeOf(other, attemptOf(p, 1)))
 			require.ErrorIs(t, err, payment.ErrStale, "version %d", version)
 			require.NotErrorIs(t, err, payment.ErrJournal)
 		}
@@ -31,7 +31,7 @@ func testSave(t *testing.T, engine Engine) {
 
 	t.Run("a payment that was never made cannot be saved", func(t *testing.T) {
 		t.Parallel()
-		err := engine.open(t).Save(t.Context(), next(sample(1), payment.Failed))
+		err := engine.open(t).Save(t.Context(), changeOf(next(sample(1), payment.Failed)))
 		require.ErrorIs(t, err, payment.ErrNotFound)
 	})
 
@@ -46,7 +46,7 @@ func testSave(t *testing.T, engine Engine) {
 				p.Status = from
 				create(t, journal, p)
 				changed := next(p, to)
-				err := journal.Save(t.Context(), changed)
+				err := journal.Save(t.Context(), changeOf(changed))
 				if from.Terminal() && from != to {
 					require.ErrorIs(t, err, store.ErrTerminal, "from %s to %s", from, to)
 					requirePayment(t, journal, p)
@@ -66,7 +66,7 @@ func testSave(t *testing.T, engine Engine) {
 		create(t, journal, p)
 		marked := next(p, payment.Failed)
 		marked.MoneyConflict, marked.Alert = true, "paid after it failed"
-		require.NoError(t, journal.Save(t.Context(), marked))
+		require.NoError(t, journal.Save(t.Context(), changeOf(marked)))
 		requirePayment(t, journal, marked)
 	})
 
@@ -78,8 +78,8 @@ func testSave(t *testing.T, engine Engine) {
 		moved, aged := next(p, payment.Processing), next(p, payment.Processing)
 		moved.Merchant = "another shop"
 		aged.CreatedAt = aged.CreatedAt.Add(1)
-		require.ErrorIs(t, journal.Save(t.Context(), moved), store.ErrFixed)
-		require.ErrorIs(t, journal.Save(t.Context(), aged), store.ErrFixed)
+		require.ErrorIs(t, journal.Save(t.Context(), changeOf(moved)), store.ErrFixed)
+		require.ErrorIs(t, journal.Save(t.Context(), changeOf(aged)), store.ErrFixed)
 		requirePayment(t, journal, p)
 	})
 
@@ -88,10 +88,10 @@ func testSave(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		p, other := sample(1), sample(2)
 		create(t, journal, p, other)
-		require.NoError(t, journal.Save(t.Context(), next(other, payment.Processing), attemptOf(other, 1)))
+		require.NoError(t, journal.Save(t.Context(), changeOf(next(other, payment.Processing), attemptOf(other, 1))))
 		stolen := attemptOf(other, 1)
 		stolen.PaymentID = p.ID
-		err := journal.Save(t.Context(), next(p, payment.Processing), attemptOf(p, 1), stolen)
+		err := journal.Save(t.Context(), changeOf(next(p, payment.Processing), attemptOf(p, 1), stolen))
 		require.ErrorIs(t, err, store.ErrTaken)
 		requirePayment(t, journal, p)
 		requireAttempts(t, journal, p.ID)

@@ -42,6 +42,10 @@ func Run(t *testing.T, engine Engine) {
 		{"attempts", testAttempts},
 		{"lists", testLists},
 		{"concurrency", testConcurrency},
+		{"timeline", testTimeline},
+		{"references", testReferences},
+		{"due", testDue},
+		{"purge", testPurge},
 		{"crash", testCrash},
 	}
 	for _, topic := range topics {
@@ -106,7 +110,7 @@ func next(p payment.Payment, status payment.Status) payment.Payment {
 func create(t testing.TB, journal Journal, payments ...payment.Payment) {
 	t.Helper()
 	for _, p := range payments {
-		earlier, err := journal.Create(t.Context(), p, keyOf(p))
+		earlier, err := journal.Create(t.Context(), changeOf(p), keyOf(p))
 		require.NoError(t, err)
 		require.Nil(t, earlier)
 	}
@@ -130,4 +134,9 @@ func ids(payments []payment.Payment) []string {
 		all = append(all, p.ID)
 	}
 	return all
+}
+
+// changeOf is a change without entries.
+func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {
+	return payment.Change{Payment: p, Attempts: attempts}
 }

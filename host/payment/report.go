@@ -1,0 +1,155 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	abi "payrouter/abi/v1"
+)
+
+// ErrContradiction: a report cannot be about the payment that it names. It changes nothing.
+var ErrContradiction = errors.New("the report contradicts the payment")
+
+// Report is what a provider says of a payment by itself.
+type Report struct {
+	// Reference is ours, ProviderReference theirs, of the payment that the report is about. One of them has to be there.
+	Reference         string
+	ProviderReference string
+	// Outcome is what the report says, where its word is proved to be the provider's. Nil: nobody vouches for it, and the provider is asked.
+	Outcome *abi.Outcome
+	// CallbackID is the callback that brought it.
+	CallbackID string
+}
+
+// Find is the payment that a report of an account's provider is about. ErrNotFound where there is none, ErrAmbiguous where there are
+// several, ErrContradiction where its two references name two.
+func (e *Engine) Find(ctx context.Context, provider string, report Report) (Payment, error) {
+	byOurs, err := e.found(ctx, provider, report.Reference, e.journal.PaymentByReference)
+	if err != nil {
+		return Payment{}, err
+	}
+	byTheirs, err := e.found(ctx, provider, report.ProviderReference, e.journal.PaymentByProviderReference)
+	if err != nil {
+		return Payment{}, err
+	}
+	switch {
+	case byOurs != nil && byTheirs != nil && byOurs.ID != byTheirs.ID:
+		return Payment{}, fmt.Errorf("find the payment of a report by %s: its references name %s and %s: %w", provider, byOurs.ID, byTheirs.ID, ErrContradiction)
+	case byOurs != nil:
+		return *byOurs, nil
+	case byTheirs != nil:
+		return *byTheirs, nil
+	}
+	return Payment{}, fmt.Errorf("find the payment of a report by %s: %w", provider, ErrNotFound)
+}
+
+// found is nil where a reference is empty or names nothing.
+func (e *Engine) found(ctx context.Context, provider, reference string, find func(context.Context, string, string) (Payment, error)) (*Payment, error) {
+	if reference == "" {
+		return nil, nil //nolint:nilnil // no reference names no payment
+	}
+	p, err := find(ctx, provider, reference)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil //nolint:nilnil // the other reference may
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// Report settles what a provider says of a payment, in the payment's turn: after the create that may still be under way, and after what
+// came before. What it says twice changes nothing twice. The error is one of Find's, ErrContradiction, or a look-up's.
+func (e *Engine) Report(ctx context.Context, provider string, report Report) (Payment, error) {
+	p, err := e.Find(ctx, provider, report)
+	if err != nil {
+		return Payment{}, err
+	}
+	return e.withLock(ctx, "", p.ID, Origin{Cause: ByCallback, CallbackID: report.CallbackID}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		return t.report(ctx, p, provider, report)
+	})
+}
+
+func (t *turn) report(ctx context.Context, p Payment, provider string, report Report) (Payment, error) {
+	theirs := report.ProviderReference
+	if theirs == "" {
+		theirs = report.Outcome.GetProviderReference()
+	}
+	if p.Provider != provider || (theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference) {
+		return t.stray(ctx, p, provider, theirs, report.Outcome)
+	}
+	if report.Outcome == nil {
+		return t.lookUp(ctx, p, theirs)
+	}
+	if report.Outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return p, fmt.Errorf("report on %s: it has no status: %w", p.ID, ErrContradiction)
+	}
+	attempts, err := t.journal.Attempts(ctx, p.ID)
+	if err != nil {
+		return p, err
+	}
+	create, _ := lastCreate(attempts, provider)
+	if why := contradiction(p, create.Reference, report.Outcome); why != "" {
+		return p, fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
+	}
+	return t.keep(ctx, settle(p, report.Outcome, t.failureOf(p, report.Outcome), t.now()))
+}
+
+// failureOf is a reported failure in the router's words.
+func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *Failure {
+	if outcome.GetFailure() == nil {
+		return nil
+	}
+	const ok = 200
+	account, known := t.Fleet().Accounts[p.Provider]
+	if !known {
+		_, failure := Meaning(nil, nil, "", ok, outcome.GetFailure())
+		return failure
+	}
+	operation := ""
+	if at, able := account.plan(p.Kind, abi.Role_ROLE_LOOKUP, ""); able {
+		operation = at.operation.GetName()
+	}
+	_, failure := Meaning(account.Failures, account.Plugin().Manifest().GetFailures(), operation, ok, outcome.GetFailure())
+	return failure
+}
+
+// stray handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind, here or at another
+// provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should not be. A word that nobody vouches for is
+// asked after.
+func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
+	if outcome == nil {
+		end, _, err := t.inquire(ctx, p, provider, theirs)
+		if err != nil {
+			return p, err
+		}
+		p = end.payment
+		if len(end.closed) > 0 {
+			if p, err = t.save(ctx, p, end.closed...); err != nil {
+				return p, err
+			}
+		}
+		outcome = end.outcome
+	}
+	if outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return p, nil
+	}
+	money := false
+	switch statusOf(outcome.GetStatus()) {
+	case Failed, Canceled, Expired:
+		return p, nil
+	case Succeeded:
+		money = true
+	case Created, Processing, RequiresAction, Unknown:
+	}
+	if p.AbandonedFound && (p.MoneyConflict || !money) {
+		return p, nil
+	}
+	p.AbandonedFound, p.MoneyConflict = true, p.MoneyConflict || money
+	p.Alert = fmt.Sprintf("%s reports on what an earlier try had left behind there: look for a second payment", provider)
+	t.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID), slog.String("provider", provider),
+		slog.Bool("money", money))
+	return t.save(ctx, p)
+}

@@ -1,0 +1,150 @@
+package payment
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+)
+
+// Entry is one line of a payment's timeline: something that a merchant is to learn of, which the API calls an event. It is written with
+// the change that it tells of, or not at all.
+type Entry struct {
+	// Sequence is the journal's: it rises by the order in which entries became durable, over all payments. 0 until it is written.
+	Sequence int64 `json:"-"`
+	// ID is "evt_" and a ULID.
+	ID        string    `json:"id"`
+	PaymentID string    `json:"payment_id"`
+	Merchant  string    `json:"merchant"`
+	Type      EntryType `json:"type"`
+	At        time.Time `json:"at"`
+	Origin
+	// AttemptID is the attempt whose answer, or whose sending, brought the change; empty where none did.
+	AttemptID string `json:"attempt_id,omitempty"`
+	// Snapshot is the payment after the change, as the API shows it.
+	Snapshot json.RawMessage `json:"-"`
+}
+
+// EntryType says what happened.
+type EntryType string
+
+// The types: one for each status that a payment comes to, and some beside them.
+const (
+	PaymentCreated        EntryType = "payment.created"
+	PaymentProcessing     EntryType = "payment.processing"
+	PaymentRequiresAction EntryType = "payment.requires_action"
+	PaymentSucceeded      EntryType = "payment.succeeded"
+	PaymentFailed         EntryType = "payment.failed"
+	PaymentCanceled       EntryType = "payment.canceled"
+	PaymentExpired        EntryType = "payment.expired"
+	PaymentUnknown        EntryType = "payment.unknown"
+	// PaymentUpdated: something that the merchant sees changed, and the status did not.
+	PaymentUpdated EntryType = "payment.updated"
+	// PaymentMoneyConflict: a report contradicts what money has done. A person must look.
+	PaymentMoneyConflict EntryType = "payment.money_conflict"
+	// PaymentAbandonedFound: a provider named what an earlier try had left behind.
+	PaymentAbandonedFound EntryType = "payment.abandoned_found"
+)
+
+// EntryTypes are all of them.
+func EntryTypes() []EntryType {
+	return []EntryType{
+		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, PaymentCanceled, PaymentExpired, PaymentUnknown,
+		PaymentUpdated, PaymentMoneyConflict, PaymentAbandonedFound,
+	}
+}
+
+// Cause is by whose word a payment changed.
+type Cause string
+
+// The causes.
+const (
+	// ByRequest: the merchant's own.
+	ByRequest Cause = "request"
+	// ByAnswer: the provider's answer to such a request.
+	ByAnswer Cause = "answer"
+	// ByCallback: the provider's, by itself.
+	ByCallback Cause = "callback"
+	// ByPoll: the provider's answer to a look-up that the router made by itself.
+	ByPoll Cause = "poll"
+	// ByRecovery: what the journal says after a crash.
+	ByRecovery Cause = "recovery"
+	// ByOperator: a person's, with a reason.
+	ByOperator Cause = "operator"
+)
+
+// Origin is where a change came from.
+type Origin struct {
+	Cause Cause `json:"cause"`
+	// CallbackID is set where the cause is a callback.
+	CallbackID string `json:"callback_id,omitempty"`
+	// Operator and Reason are set where a person decided.
+	Operator string `json:"operator,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// entryTypes are what a merchant is to learn of a change, in the order of telling. before is the zero Payment of a new one.
+func entryTypes(before, after Payment) []EntryType {
+	var types []EntryType
+	switch {
+	case before.Status != after.Status:
+		types = append(types, EntryType("payment."+after.Status))
+	case !sameToMerchant(before, after):
+		types = append(types, PaymentUpdated)
+	}
+	if after.AbandonedFound && !before.AbandonedFound {
+		types = append(types, PaymentAbandonedFound)
+	}
+	if after.MoneyConflict && !before.MoneyConflict {
+		types = append(types, PaymentMoneyConflict)
+	}
+	return types
+}
+
+// sameToMerchant tells that nothing changed which a merchant would act on: the router's own accounts of its work do not count.
+func sameToMerchant(before, after Payment) bool {
+	for _, p := range []*Payment{&before, &after} {
+		p.Attempts, p.Version, p.UpdatedAt, p.Plugin = 0, 0, time.Time{}, ""
+		p.StatusAt, p.NextCheck, p.Checks = time.Time{}, time.Time{}, 0
+		p.Offered, p.Acted = false, false
+		// Each has an entry of its own, and both set the alert.
+		if before.AbandonedFound != after.AbandonedFound || before.MoneyConflict != after.MoneyConflict {
+			p.Alert = ""
+		}
+	}
+	before.AbandonedFound, before.MoneyConflict = after.AbandonedFound, after.MoneyConflict
+	return reflect.DeepEqual(before, after)
+}
+
+// causeOf is the cause of a change within a turn: what a merchant's request set off is the provider's answer, once there is one.
+func causeOf(turn Cause, attempts []Attempt) Cause {
+	if turn != ByRequest {
+		return turn
+	}
+	for _, a := range attempts {
+		if !a.Open() && a.Sent {
+			return ByAnswer
+		}
+	}
+	return turn
+}
+
+// attemptOf is the attempt that a change is about: the last that is closed by it, or else the last that is opened.
+func attemptOf(attempts []Attempt) string {
+	id := ""
+	for _, a := range attempts {
+		if !a.Open() {
+			id = a.ID
+		}
+	}
+	if id == "" && len(attempts) > 0 {
+		id = attempts[len(attempts)-1].ID
+	}
+	return id
+}
+
+// bareSnapshot is how a payment is kept where nobody says how the API shows it: without what is the payer's.
+func bareSnapshot(p Payment) json.RawMessage {
+	p.Payer, p.Destination, p.Options = Payer{}, Destination{}, nil
+	text, _ := json.Marshal(p) //nolint:errchkjson // strings, numbers and times
+	return text
+}

@@ -1,0 +1,64 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+)
+
+// turn is one holder's turn at a payment, from taking its lock to giving it back. It knows how the payment stands in the journal and
+// why it changes, so that every change is written with the entries that tell of it.
+type turn struct {
+	*Engine
+	origin Origin
+	// standing is the payment as the journal has it.
+	standing Payment
+}
+
+func (e *Engine) turnAt(standing Payment, origin Origin) *turn {
+	return &turn{Engine: e, origin: origin, standing: standing}
+}
+
+// save writes the payment's next version with what it changes, and gives it back.
+func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
+	p.Version++
+	p.UpdatedAt = t.now()
+	p = t.schedule(p, attempts)
+	entries, err := t.entries(p, attempts)
+	if err != nil {
+		return Payment{}, err
+	}
+	if err := t.journal.Save(ctx, Change{Payment: p, Attempts: attempts, Entries: entries}); err != nil {
+		return Payment{}, err
+	}
+	t.standing = p
+	return p, nil
+}
+
+// keep saves what a report changed, and writes nothing where it changed nothing.
+func (t *turn) keep(ctx context.Context, p Payment) (Payment, error) {
+	if p.Status == t.standing.Status && p.Acted == t.standing.Acted && len(entryTypes(t.standing, p)) == 0 {
+		return t.standing, nil
+	}
+	return t.save(ctx, p)
+}
+
+func (t *turn) entries(p Payment, attempts []Attempt) ([]Entry, error) {
+	types := entryTypes(t.standing, p)
+	if len(types) == 0 {
+		return nil, nil
+	}
+	origin := t.origin
+	origin.Cause = causeOf(origin.Cause, attempts)
+	snapshot := t.settings.Snapshot(p)
+	entries := make([]Entry, len(types))
+	for i, kind := range types {
+		id, err := t.ids.make("evt_", p.UpdatedAt)
+		if err != nil {
+			return nil, fmt.Errorf("make an event's id: %w", err)
+		}
+		entries[i] = Entry{
+			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, Origin: origin, AttemptID: attemptOf(attempts), Snapshot: snapshot,
+		}
+	}
+	return entries, nil
+}

@@ -1,0 +1,173 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+func testReferences(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("a payment is found by our reference at a provider, and by theirs", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p, other := sample(1), sample(2)
+		create(t, journal, p, other)
+		first, second := attemptOf(p, 1), attemptOf(p, 2)
+		first.Reference = "ours"
+		second.Provider, second.Reference = "payplay", "ours too"
+		p = next(p, payment.Processing)
+		p.Provider, p.ProviderReference = "payplay", "theirs"
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, first, second)))
+		for _, row := range []struct {
+			provider, reference string
+			found               bool
+		}{
+			{found: true, provider: "paygram-eu", reference: "ours"},
+			{found: true, provider: "payplay", reference: "ours too"},
+			{found: false, provider: "payplay", reference: "ours"},
+			{found: false, provider: "payplay", reference: ""},
+			{found: false, provider: "payplay", reference: "theirs"},
+		} {
+			got, err := journal.PaymentByReference(t.Context(), row.provider, row.reference)
+			if !row.found {
+				require.ErrorIs(t, err, payment.ErrNotFound)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, p, got)
+		}
+		got, err := journal.PaymentByProviderReference(t.Context(), "payplay", "theirs")
+		require.NoError(t, err)
+		require.Equal(t, p, got)
+		for _, row := range [][2]string{{"paygram-eu", "theirs"}, {"payplay", "ours"}, {"payplay", ""}} {
+			_, err := journal.PaymentByProviderReference(t.Context(), row[0], row[1])
+			require.ErrorIs(t, err, payment.ErrNotFound)
+		}
+	})
+
+	t.Run("a reference that names two payments names none", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		for n := range 2 {
+			p := sample(n)
+			create(t, journal, p)
+			attempt := attemptOf(p, 1)
+			attempt.Reference = "ours"
+			p = next(p, payment.Processing)
+			p.Provider, p.ProviderReference = "paygram-eu", "theirs"
+			require.NoError(t, journal.Save(t.Context(), changeOf(p, attempt)))
+		}
+		_, err := journal.PaymentByReference(t.Context(), "paygram-eu", "ours")
+		require.ErrorIs(t, err, payment.ErrAmbiguous)
+		_, err = journal.PaymentByProviderReference(t.Context(), "paygram-eu", "theirs")
+		require.ErrorIs(t, err, payment.ErrAmbiguous)
+	})
+}
+
+func testDue(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("payments are due at their provider from the moment on that they name, the longest due first", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		at := func(n int, provider string, due time.Time) payment.Payment {
+			p := sample(n)
+			p.Provider, p.NextCheck = provider, due
+			create(t, journal, p)
+			return p
+		}
+		later, sooner, never := at(1, "payplay", epoch().Add(2)), at(2, "payplay", epoch().Add(1)), at(3, "payplay", time.Time{})
+		at(4, "paygrt", epoch())
+
+		requireDue(t, journal, epoch())
+		requireDue(t, journal, epoch().Add(1), sooner)
+		requireDue(t, journal, epoch().Add(2), sooner, later)
+		requireDue(t, journal, epoch().Add(1000*time.Hour), sooner, later)
+		few, err := journal.Due(t.Context(), "payplay", epoch().Add(2), 1)
+		require.NoError(t, err)
+		require.Equal(t, []payment.Payment{sooner}, few)
+
+		settled, moved := next(sooner, payment.Succeeded), next(later, payment.Processing)
+		settled.NextCheck, moved.NextCheck = time.Time{}, epoch().Add(time.Hour)
+		require.NoError(t, journal.Save(t.Context(), changeOf(settled)))
+		require.NoError(t, journal.Save(t.Context(), changeOf(moved)))
+		requireDue(t, journal, epoch().Add(2))
+		requireDue(t, journal, epoch().Add(time.Hour), moved)
+		woken := next(never, payment.Unknown)
+		woken.NextCheck = epoch()
+		require.NoError(t, journal.Save(t.Context(), changeOf(woken)))
+		requireDue(t, journal, epoch(), woken)
+	})
+}
+
+func requireDue(t *testing.T, journal Journal, now time.Time, want ...payment.Payment) {
+	t.Helper()
+	got, err := journal.Due(t.Context(), "payplay", now, 0)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func testPurge(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("a key is forgotten once its payment has been terminal long enough, and never before it is", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		var standing []payment.Payment
+		for n, status := range payment.Statuses() {
+			p := sample(n)
+			create(t, journal, p)
+			p = next(p, status)
+			p.StatusAt = epoch().Add(time.Duration(n) * time.Hour)
+			require.NoError(t, journal.Save(t.Context(), changeOf(p)))
+			// A later change does not make the payment terminal anew.
+			p = next(p, status)
+			require.NoError(t, journal.Save(t.Context(), changeOf(p)))
+			standing = append(standing, p)
+		}
+		kept := func() (kept []payment.Status) {
+			for _, p := range standing {
+				key, err := journal.Key(t.Context(), p.Merchant, keyOf(p).Value)
+				require.NoError(t, err)
+				if key != nil {
+					kept = append(kept, p.Status)
+				}
+			}
+			return kept
+		}
+		purge := func(before time.Time, limit, want int) {
+			got, err := journal.PurgeKeys(t.Context(), before, limit)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: hours 0 to 7.
+		purge(epoch().Add(3*time.Hour), 0, 0)
+		purge(epoch().Add(3*time.Hour+1), 0, 1)
+		require.NotContains(t, kept(), payment.Succeeded)
+		purge(epoch().Add(1000*time.Hour), 2, 2)
+		require.Contains(t, kept(), payment.Expired)
+		purge(epoch().Add(1000*time.Hour), 0, 1)
+		require.Equal(t, []payment.Status{payment.Created, payment.Processing, payment.RequiresAction, payment.Unknown}, kept())
+		for _, p := range standing {
+			requirePayment(t, journal, p)
+		}
+	})
+
+	t.Run("a key that was forgotten makes a new payment", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p, again := sample(1), sample(2)
+		p.Status, p.StatusAt = payment.Failed, epoch()
+		create(t, journal, p)
+		purged, err := journal.PurgeKeys(t.Context(), epoch().Add(1), 0)
+		require.NoError(t, err)
+		require.Equal(t, 1, purged)
+		key := keyOf(again)
+		key.Value = keyOf(p).Value
+		earlier, err := journal.Create(t.Context(), changeOf(again), key)
+		require.NoError(t, err)
+		require.Nil(t, earlier)
+	})
+}
