@@ -65,7 +65,8 @@ func (q query) ask(account settings, day string) *abi.Step {
 }
 
 // interpretStatus reads a status check. A failed check says nothing of the recharge, "not found" included: the day may be
-// wrong, or the recharge late.
+// wrong, or the recharge late. It is a healthy answer all the same: were it unreadable, asking about recharges that never arrived would
+// open the provider's breaker for everybody.
 func interpretStatus(call *abi.Call, account settings, state []byte, answer reply) *abi.Step {
 	wanted, rejected := queryOf(call)
 	if rejected != nil {
@@ -75,7 +76,7 @@ func interpretStatus(call *abi.Call, account settings, state []byte, answer repl
 		if len(wanted.days) > 1 && string(state) == wanted.days[0] {
 			return wanted.ask(account, wanted.days[1])
 		}
-		return guest.Unreadable("the status check failed, which says nothing of the recharge: " + answer.message)
+		return guest.Rejected(codeNoWord, "the status check failed, which says nothing of the recharge: "+answer.message)
 	}
 	word := wordOf(answer.data.Text("status_code"), answer.data.Text("recharge_status"))
 	transactionID := answer.data.Text("txn_id")

@@ -66,7 +66,8 @@ func TestStatusAsksTheOtherDayNearMidnight(t *testing.T) {
 	require.Equal(t, "api_ref_id=12345&txn_date=2019-07-21", string(step.GetSend().GetRequest().GetBody()))
 
 	outcome := interpretBody(t, statusCall(), string(step.GetSend().GetState()), 200, missed).GetDone()
-	require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, outcome.GetVerdict(), "a failed check says nothing of the recharge")
+	require.Equal(t, abi.Verdict_VERDICT_REJECTED, outcome.GetVerdict(), "a failed check says nothing of the recharge, and nothing against the provider's health")
+	require.Equal(t, codeNoWord, outcome.GetFailure().GetProviderCode())
 }
 
 func TestStatusNeedsAReferenceAndATime(t *testing.T) {
@@ -93,6 +94,7 @@ func TestInterpretStatus(t *testing.T) {
 	const (
 		accepted   = abi.Verdict_VERDICT_ACCEPTED
 		unreadable = abi.Verdict_VERDICT_UNREADABLE
+		rejected   = abi.Verdict_VERDICT_REJECTED
 	)
 	for name, row := range map[string]struct {
 		body    string
@@ -111,7 +113,7 @@ func TestInterpretStatus(t *testing.T) {
 		"no word":                       {reply(`"12345"`, `"5001234"`, `null`), unreadable, 0},
 		"no data":                       {`{"message":"Success","data":null,"status":"0"}`, unreadable, 0},
 		"a failed check that says failed": {
-			`{"message":"Fail","data":{"api_ref_id":"12345","txn_id":"5001234","recharge_status":"Fail"},"status":"1"}`, unreadable, 0,
+			`{"message":"Fail","data":{"api_ref_id":"12345","txn_id":"5001234","recharge_status":"Fail"},"status":"1"}`, rejected, 0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -106,6 +106,7 @@ const (
 	codeDuplicate = "duplicate"
 	codeRefused   = "1"
 	codeFail      = wordFail
+	codeNoWord    = "status check failed"
 )
 
 func failures() []*abi.FailureRule {
@@ -124,6 +125,11 @@ func failures() []*abi.FailureRule {
 			Operation: opRecharge, HttpStatus: 200, ProviderCode: codeRefused,
 			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "declined",
 			Source: "API document, Error Codes: status_code 1 is Fail, its reason is in message; no txn_id was given",
+		},
+		{
+			Operation: opStatus, HttpStatus: 200, ProviderCode: codeNoWord,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "provider_error",
+			Source: "API document, Error Codes: status_code 1 is Fail; of a status check it is the check that failed, whatever became of the recharge",
 		},
 		{
 			HttpStatus: 200, ProviderCode: codeFail,
