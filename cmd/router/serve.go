@@ -22,23 +22,33 @@ import (
 )
 
 type serveCommand struct {
-	Listen        string        `default:"127.0.0.1:8080" help:"Address to listen on."`
-	Routing       string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
-	Plugins       string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Data          string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
-	APIKeys       string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
-	Patience      time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
-	SendWithin    time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
-	Grace         time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
-	RecoverEvery  time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
-	Sandbox       bool          `help:"Run the simulated providers too, and point every account at them."`
-	SandboxListen string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
+	Listen           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Routing          string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+	Plugins          string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
+	Data             string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
+	APIKeys          string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
+	Patience         time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	SendWithin       time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
+	Grace            time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
+	RecoverEvery     time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
+	Sandbox          bool          `help:"Run the simulated providers too, and point every account at them."`
+	ReconcileEvery   time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
+	LookupsPerSecond int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
+	UnknownAlert     time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
+	KeyLifetime      time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
+	Operators        []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
+	SandboxListen    string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
 func (s *serveCommand) Run(h *host) error {
 	keys, err := readKeys(s.APIKeys, s.Listen)
 	if err != nil {
 		return err
+	}
+	for _, operator := range s.Operators {
+		if _, known := keys[operator]; !known {
+			return fmt.Errorf("operator %q has no line in the file of API keys", operator)
+		}
 	}
 	environ := h.environ
 	if s.Sandbox {
@@ -79,8 +89,8 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		return err
 	}
 	defer disconnect()
-	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
-	handler := api.New(engine, api.Settings{Keys: keys, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
+	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
@@ -93,6 +103,10 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 	defer background.Wait()
 	defer cancel()
 	background.Go(func() { s.keepRecovering(ctx, engine, h.log) })
+	reconciler := payment.NewReconciler(engine, payment.ReconcilerSettings{
+		Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,
+	})
+	background.Go(func() { reconciler.Run(ctx) })
 
 	failed := make(chan error, 1)
 	background.Go(func() { failed <- server.Serve(listener) })

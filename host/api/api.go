@@ -24,6 +24,8 @@ type Settings struct {
 	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant "default":
 	// only for a router that listens on loopback.
 	Keys map[string]string
+	// Operators are the merchants in Keys that may also settle anybody's payment by hand. Without keys everybody may.
+	Operators []string
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.
 	Patience time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,6 +47,32 @@ func (a *api) registerEvents(described huma.API) {
 		"Every change with its cause, oldest first.", nil), a.timeline)
 	huma.Register(described, a.operation("list-events", http.MethodGet, "/v1/events", "Catch up with events",
 		"In the order in which they happened, over all of the merchant's payments. Ask again with the last sequence seen.", nil), a.events)
+}
+
+func (a *api) registerResolve(described huma.API) {
+	huma.Register(described, a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
+		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of it. The reason stays on the payment's timeline. "+
+			"A provider that says otherwise later shows as money_conflict.", nil), a.resolve)
+}
+
+type resolveInput struct {
+	idInput
+	Body struct {
+		Status            string `json:"status" enum:"succeeded,failed,canceled,expired"`
+		Reason            string `json:"reason" minLength:"1" maxLength:"1024" doc:"How you know" example:"Their support confirmed ticket 4711"`
+		ProviderReference string `json:"provider_reference,omitempty" maxLength:"255" doc:"Where you found it out"`
+	}
+}
+
+func (a *api) resolve(ctx context.Context, in *resolveInput) (*paymentOutput, error) {
+	operator := merchantOf(ctx)
+	if len(a.merchants) > 0 && !slices.Contains(a.settings.Operators, operator) {
+		return nil, forbidden.problem("this API key is not an operator's")
+	}
+	p, err := a.engine.Resolve(ctx, in.ID, payment.Ruling{
+		Operator: operator, Reason: in.Body.Reason, Status: payment.Status(in.Body.Status), ProviderReference: in.Body.ProviderReference,
+	})
+	return shown(p, in.ID, err)
 }
 
 type timelineOutput struct {

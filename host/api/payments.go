@@ -38,6 +38,7 @@ func (a *api) register(described huma.API) {
 	huma.Register(described, a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
 		"Each is one request to a provider, with secrets masked.", nil), a.attempts)
 	a.registerEvents(described)
+	a.registerResolve(described)
 	huma.Register(described, a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why",
 		"Makes no payment.", nil), a.explain)
 	huma.Register(described, a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "", nil), a.providers)

@@ -75,6 +75,7 @@ var (
 	keyReused       = problemKind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used with another request", 0}
 	inFlight        = problemKind{"in-flight", http.StatusConflict, "The first request with this Idempotency-Key is still under way", 1}
 	unauthorized    = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
+	forbidden       = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
 	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
 	declined        = problemKind{"provider-declined", http.StatusUnprocessableEntity, "The provider declined the operation", 0}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -201,15 +202,14 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 // was sent must have arrived and settled, and never where an unanswered request may have moved money.
 func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
 	account := t.Fleet().Accounts[p.Provider]
-	idempotency := idempotencyOf(create.Idempotency)
 	settleAfter := operationOf(account.Plugin().Manifest(), create.Operation).GetSettleAfterMs()
 	believable := create.SendBefore.Add(t.settings.ClockSkew).Add(time.Duration(settleAfter) * time.Millisecond)
-	if p.Status != Unknown || idempotency == abi.Idempotency_IDEMPOTENCY_NONE || !t.now().After(believable) {
-		return t.save(ctx, p, closed...)
-	}
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
+	}
+	if p.Status != Unknown || holds(attempts, p.Provider) || !t.now().After(believable) {
+		return t.save(ctx, p, closed...)
 	}
 	asked := map[string]bool{}
 	for _, a := range attempts {
@@ -220,6 +220,19 @@ func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []A
 		return p, err
 	}
 	return t.place(ctx, saved, asked)
+}
+
+// holds tells that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has the payment, or was
+// sent something that may have moved money.
+func holds(attempts []Attempt, provider string) bool {
+	return slices.ContainsFunc(attempts, func(a Attempt) bool {
+		idempotency := idempotencyOf(a.Idempotency)
+		if a.Provider != provider || idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
+			return false
+		}
+		grave := idempotency == abi.Idempotency_IDEMPOTENCY_NONE && a.Sent && a.Event != Refused
+		return a.Event == Accepted || a.Event == Duplicate || grave
+	})
 }
 
 // lastCreate is the attempt that may have made the payment at the provider.

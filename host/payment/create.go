@@ -118,8 +118,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 		return err
 	}
 	past := historyOf(attempts, e.now())
-	unsettled := p.Status == Created || p.Status == Processing
-	if len(past.interrupted) == 0 && !(unsettled && (past.doubt || !past.taken)) {
+	if !past.unfinished(p) {
 		return nil
 	}
 	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRecovery}).resume(ctx, p, past)
@@ -160,6 +159,12 @@ func historyOf(attempts []Attempt, now time.Time) history {
 		}
 	}
 	return past
+}
+
+// unfinished tells a payment that a crash, or a write that failed, left before its first settled step, or with an attempt that is open.
+func (h history) unfinished(p Payment) bool {
+	unsettled := p.Status == Created || p.Status == Processing
+	return len(h.interrupted) > 0 || (unsettled && (h.doubt || !h.taken))
 }
 
 // resume closes what was interrupted, and goes on where nobody can have taken the payment.

@@ -32,7 +32,9 @@ type probe struct {
 	name        string
 	idempotency abi.Idempotency
 	// revocable: a decline is not final.
-	revocable   bool
+	revocable bool
+	// blind: a look-up finds nothing by our reference.
+	blind       bool
 	settleAfter time.Duration
 	prepare     func(call *abi.Call) (*abi.Step, error)
 }
@@ -55,7 +57,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Operations: []*abi.Operation{
 			{Name: "create", Idempotency: p.idempotency, DeclineIsFinal: !p.revocable, Reference: form, SettleAfterMs: p.settleAfter.Milliseconds()},
 			{Name: "quote", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
-			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true, DeclineIsFinal: true},
+			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: !p.blind, DeclineIsFinal: true},
 			{Name: "cancel", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
 			{Name: "confirm", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true},
 			{Name: "update", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},

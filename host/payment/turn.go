@@ -22,6 +22,9 @@ func (e *Engine) turnAt(standing Payment, origin Origin) *turn {
 func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
+	if p.Alert == alertOverdue && p.Status != Unknown {
+		p.Alert = ""
+	}
 	p = t.schedule(p, attempts)
 	entries, err := t.entries(p, attempts)
 	if err != nil {

@@ -1,0 +1,283 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// ReconcilerSettings of a Reconciler. Zero fields take the defaults that they name.
+type ReconcilerSettings struct {
+	// Every is the pause between two looks into the journal for what is due. 0 means 1 s.
+	Every time.Duration
+	// PerSecond is how many payments are looked up at one provider in a second, at most. 0 means 10.
+	PerSecond int
+	// AtOnce is how many of them are under way at one provider. 0 means 4.
+	AtOnce int64
+	// Overdue is how long a payment may be unknown before it is a person's matter. 0 means 1 h.
+	Overdue time.Duration
+	// KeyLifetime is how long after its payment became terminal an idempotency key is remembered. 0 means 7 days.
+	KeyLifetime time.Duration
+}
+
+func (s ReconcilerSettings) withDefaults() ReconcilerSettings {
+	if s.Every == 0 {
+		s.Every = time.Second
+	}
+	if s.PerSecond == 0 {
+		s.PerSecond = 10
+	}
+	if s.AtOnce == 0 {
+		s.AtOnce = 4
+	}
+	if s.Overdue == 0 {
+		s.Overdue = time.Hour
+	}
+	if s.KeyLifetime == 0 {
+		s.KeyLifetime = 7 * 24 * time.Hour
+	}
+	return s
+}
+
+// Reconciler asks providers about payments that are on their way, until each has come to an end. It never ends one by itself: not for
+// being old, and not because nobody answers. It is safe for concurrent use.
+type Reconciler struct {
+	engine   *Engine
+	settings ReconcilerSettings
+
+	mutex     sync.Mutex
+	providers map[string]*reconciled
+}
+
+// reconciled is what the reconciler knows of one provider.
+type reconciled struct {
+	// bucket is its round's.
+	bucket bucket
+	// busy: its last round is not over. It is the reconciler's mutex's.
+	busy bool
+}
+
+// alertOverdue is what a payment says that has been unknown for too long.
+const alertOverdue = "unknown for long: neither a look-up nor a callback has told what became of it; an operator can resolve it"
+
+// NewReconciler makes a reconciler of an engine's payments. It does nothing by itself: see Run and Round.
+func NewReconciler(engine *Engine, settings ReconcilerSettings) *Reconciler {
+	return &Reconciler{engine: engine, settings: settings.withDefaults(), providers: map[string]*reconciled{}}
+}
+
+// Run makes rounds until ctx ends, and returns when what it began is over. A provider that is slow holds up no other.
+func (r *Reconciler) Run(ctx context.Context) {
+	ticker := time.NewTicker(r.settings.Every)
+	defer ticker.Stop()
+	var rounds sync.WaitGroup
+	defer rounds.Wait()
+	for {
+		r.begin(ctx, &rounds)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Round looks once at everything that is due, as far as its providers' limits go, and forgets keys that have outlived their payments.
+func (r *Reconciler) Round(ctx context.Context) {
+	var rounds sync.WaitGroup
+	r.begin(ctx, &rounds)
+	rounds.Wait()
+}
+
+func (r *Reconciler) begin(ctx context.Context, rounds *sync.WaitGroup) {
+	for _, name := range slices.Sorted(maps.Keys(r.engine.Fleet().Accounts)) {
+		if one, free := r.enter(name); free {
+			rounds.Go(func() {
+				defer r.leave(one)
+				r.report(ctx, "look at payments that are due at "+name, r.provider(ctx, name, &one.bucket))
+			})
+		}
+	}
+	const keys = ""
+	if one, free := r.enter(keys); free {
+		rounds.Go(func() {
+			defer r.leave(one)
+			r.report(ctx, "forget idempotency keys", r.purge(ctx))
+		})
+	}
+}
+
+// enter gives a provider's round to one goroutine at a time.
+func (r *Reconciler) enter(name string) (one *reconciled, free bool) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	one, known := r.providers[name]
+	if !known {
+		one = &reconciled{}
+		r.providers[name] = one
+	}
+	if one.busy {
+		return nil, false
+	}
+	one.busy = true
+	return one, true
+}
+
+func (r *Reconciler) leave(one *reconciled) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	one.busy = false
+}
+
+func (r *Reconciler) report(ctx context.Context, what string, err error) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrShuttingDown) {
+		return
+	}
+	r.engine.log.ErrorContext(ctx, what, slog.Any("error", err))
+}
+
+// provider looks at what is due at one provider.
+func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) error {
+	account, known := r.engine.Fleet().Accounts[name]
+	if !known {
+		return nil
+	}
+	if account.Egress.Available() != nil {
+		// Nobody is asked now: what is due stays so, and is asked for as soon as the breaker lets a look-up through.
+		_, err := r.each(ctx, name, overdueBatch, r.remind)
+		return err
+	}
+	left := limit.left(r.engine.now(), r.settings.PerSecond)
+	if left <= 0 {
+		return nil
+	}
+	used, err := r.each(ctx, name, left, r.look)
+	limit.spent += used
+	return err
+}
+
+// overdueBatch is how many payments of a provider that cannot be asked are shown to people in one round.
+const overdueBatch = 100
+
+// each does something with payments that are due, several at a time, and tells how many there were.
+func (r *Reconciler) each(ctx context.Context, provider string, limit int, do func(context.Context, Payment) error) (count int, err error) {
+	due, err := r.engine.journal.Due(ctx, provider, r.engine.now(), limit)
+	if err != nil {
+		return 0, err
+	}
+	places := semaphore.NewWeighted(r.settings.AtOnce)
+	errs := make([]error, len(due))
+	var looks sync.WaitGroup
+	for i, p := range due {
+		if places.Acquire(ctx, 1) != nil {
+			break
+		}
+		looks.Go(func() {
+			defer places.Release(1)
+			errs[i] = do(ctx, p)
+		})
+	}
+	looks.Wait()
+	return len(due), errors.Join(errs...)
+}
+
+// look asks about one payment, unless something else is happening to it.
+func (r *Reconciler) look(ctx context.Context, due Payment) error {
+	if r.engine.driving(due.ID) {
+		return nil
+	}
+	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		if !t.due(p) {
+			return p, nil
+		}
+		return t.look(ctx, p, r.settings.Overdue)
+	})
+	return err
+}
+
+// remind shows a payment that has been unknown for too long, without asking its provider.
+func (r *Reconciler) remind(ctx context.Context, due Payment) error {
+	if due.Alert != "" || !r.engine.overdue(due, r.settings.Overdue) {
+		return nil
+	}
+	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		if !t.due(p) {
+			return p, nil
+		}
+		return t.remind(ctx, r.settings.Overdue)
+	})
+	return err
+}
+
+func (r *Reconciler) purge(ctx context.Context) error {
+	const batch = 500
+	for {
+		purged, err := r.engine.journal.PurgeKeys(ctx, r.engine.now().Add(-r.settings.KeyLifetime), batch)
+		if err != nil || purged < batch {
+			return err
+		}
+	}
+}
+
+// due tells a payment that is still to be looked at, now that its turn has come.
+func (t *turn) due(p Payment) bool {
+	_, looked := schedules[p.Status]
+	return looked && !p.NextCheck.After(t.now())
+}
+
+// look asks a payment's provider where it stands, and sees to it that it is looked at again. What a crash interrupted is closed first.
+// A provider's refusal to tell, or its silence, is no error here.
+func (t *turn) look(ctx context.Context, p Payment, overdue time.Duration) (Payment, error) {
+	attempts, err := t.journal.Attempts(ctx, p.ID)
+	if err != nil {
+		return p, err
+	}
+	if past := historyOf(attempts, t.now()); past.unfinished(p) {
+		t.origin.Cause = ByRecovery
+		return t.resume(ctx, p, past)
+	}
+	_, err = t.lookUp(ctx, p, "")
+	if errors.Is(err, ErrJournal) {
+		return t.standing, err
+	}
+	return t.remind(ctx, overdue)
+}
+
+// remind shows a payment that has been unknown for too long, and plans the next look where nothing has yet.
+func (t *turn) remind(ctx context.Context, overdue time.Duration) (Payment, error) {
+	p := t.standing
+	if p.Alert == "" && t.overdue(p, overdue) {
+		p.Alert = alertOverdue
+		t.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID), slog.String("provider", p.Provider),
+			slog.Time("since", p.StatusAt))
+		return t.save(ctx, p)
+	}
+	if t.due(p) {
+		return t.save(ctx, p)
+	}
+	return p, nil
+}
+
+func (e *Engine) overdue(p Payment, limit time.Duration) bool {
+	return p.Status == Unknown && e.now().Sub(p.StatusAt) >= limit
+}
+
+// bucket grants so many in a second, and no more for having waited longer. One goroutine at a time uses it.
+type bucket struct {
+	// started is when the second began, in which spent have been granted.
+	started time.Time
+	spent   int
+}
+
+// left is how many may be granted now.
+func (b *bucket) left(now time.Time, perSecond int) int {
+	if elapsed := now.Sub(b.started); elapsed >= time.Second || elapsed < 0 {
+		b.started, b.spent = now, 0
+	}
+	return perSecond - b.spent
+}

@@ -1,0 +1,62 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// Ruling is a person's word on what became of a payment that nobody else can tell of.
+type Ruling struct {
+	// Operator is who says so; Reason is why, for whoever reads the timeline.
+	Operator string
+	Reason   string
+	// Status is terminal.
+	Status Status
+	// ProviderReference is the provider's, where it was found out.
+	ProviderReference string
+}
+
+func (r Ruling) check(p Payment) error {
+	var problems []error
+	refuse := func(field, reason string) { problems = append(problems, &InvalidError{Field: field, Reason: reason}) }
+	if !r.Status.Terminal() {
+		refuse("/status", fmt.Sprintf("must be one of succeeded, failed, canceled, expired; got %q", clip(string(r.Status))))
+	}
+	if r.Reason == "" {
+		refuse("/reason", "is missing: say how you know")
+	} else if reason := checkText(r.Reason, MaxDescription); reason != "" {
+		refuse("/reason", reason)
+	}
+	if reason := checkText(r.ProviderReference, MaxReference); reason != "" {
+		refuse("/provider_reference", reason)
+	} else if r.ProviderReference != "" && p.ProviderReference != "" && r.ProviderReference != p.ProviderReference {
+		refuse("/provider_reference", fmt.Sprintf("the payment has another: %q", p.ProviderReference))
+	}
+	return errors.Join(problems...)
+}
+
+// Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never sent, is left as it
+// is (ErrState); a ruling that does not serve joins *InvalidErrors. A provider that later says otherwise shows as a conflict about money.
+func (e *Engine) Resolve(ctx context.Context, id string, ruling Ruling) (Payment, error) {
+	origin := Origin{Cause: ByOperator, Operator: ruling.Operator, Reason: ruling.Reason}
+	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		if p.Status.Terminal() || p.Status == Created {
+			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)
+		}
+		if err := ruling.check(p); err != nil {
+			return p, err
+		}
+		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id), slog.String("operator", ruling.Operator),
+			slog.String("from", string(p.Status)), slog.String("to", string(ruling.Status)))
+		p.Status, p.NextAction, p.Failure, p.Alert = ruling.Status, nil, nil, ""
+		if p.Status == Failed {
+			p.Failure = &Failure{Code: "declined", Class: Hard, Message: "settled by an operator"}
+		}
+		if p.ProviderReference == "" {
+			p.ProviderReference = ruling.ProviderReference
+		}
+		return t.save(ctx, p)
+	})
+}

@@ -1,0 +1,76 @@
+package payment
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestWhenAPaymentIsLookedAtNext(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, row := range []struct {
+		what    string
+		status  Status
+		age     time.Duration
+		expires time.Duration
+		// next is in the middle of the jitter.
+		next time.Duration
+	}{
+		{"unknown, just now", Unknown, 0, 0, 5 * time.Second},
+		{"unknown, for a minute", Unknown, time.Minute, 0, 30 * time.Second},
+		{"unknown, for ten minutes", Unknown, 10 * time.Minute, 0, 2 * time.Minute},
+		{"unknown, for an hour", Unknown, time.Hour, 0, 15 * time.Minute},
+		{"unknown, for a day", Unknown, 24 * time.Hour, 0, time.Hour},
+		{"unknown, for a year: it is not given up", Unknown, 365 * 24 * time.Hour, 0, time.Hour},
+		{"processing, just now", Processing, 0, 0, 10 * time.Second},
+		{"processing, for an hour", Processing, time.Hour, 0, 10 * time.Minute},
+		{"the payer's turn, just now", RequiresAction, 0, 0, 30 * time.Second},
+		{"the payer's turn, for a day", RequiresAction, 24 * time.Hour, 0, time.Hour},
+		{"the payer's turn, over in ten seconds", RequiresAction, 0, 10 * time.Second, 15 * time.Second},
+		{"the payer's turn, over just now", RequiresAction, time.Hour, -time.Second, 4 * time.Second},
+		{"the payer's turn, over long ago", RequiresAction, time.Hour, -time.Hour, 15 * time.Minute},
+	} {
+		p := Payment{Status: row.status, StatusAt: now.Add(-row.age)}
+		if row.expires != 0 {
+			p.ExpiresAt = now.Add(row.expires)
+		}
+		require.Equal(t, now.Add(row.next), nextCheck(p, now, 0.5), row.what)
+	}
+	for _, status := range []Status{Created, Succeeded, Failed, Canceled, Expired} {
+		require.Zero(t, nextCheck(Payment{Status: status, StatusAt: now}, now, 0.5), status)
+	}
+}
+
+func TestChecksGrowRarerWithAgeAndKeepWithinTheirJitter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		status := rapid.SampledFrom([]Status{Unknown, Processing, RequiresAction}).Draw(t, "status")
+		younger := time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "younger"))
+		older := younger + time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "by"))
+		draw := float64(rapid.IntRange(0, 255).Draw(t, "draw")) / 256
+		wait := func(age time.Duration, draw float64) time.Duration {
+			return nextCheck(Payment{Status: status, StatusAt: now.Add(-age)}, now, draw).Sub(now)
+		}
+		require.LessOrEqual(t, wait(younger, 0.5), wait(older, 0.5))
+		middle := wait(older, 0.5)
+		require.InDelta(t, float64(middle), float64(wait(older, draw)), jitter*float64(middle)+1)
+		require.Positive(t, wait(older, draw))
+	})
+}
+
+func TestABucketGrantsSoManyInASecond(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var b bucket
+	require.Equal(t, 3, b.left(now, 3))
+	b.spent += 2
+	require.Equal(t, 1, b.left(now.Add(time.Second-1), 3))
+	b.spent++
+	require.Zero(t, b.left(now.Add(time.Second-1), 3))
+	require.Equal(t, 3, b.left(now.Add(time.Second), 3))
+	require.Equal(t, 3, b.left(now.Add(time.Hour), 3), "what was not used is not saved up")
+}
