@@ -56,7 +56,7 @@ func (a *api) registerResolve(described huma.API) {
 }
 
 type resolveInput struct {
-	idInput
+	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		Status            string `json:"status" enum:"succeeded,failed,canceled,expired"`
 		Reason            string `json:"reason" minLength:"1" maxLength:"1024" doc:"How you know" example:"Their support confirmed ticket 4711"`

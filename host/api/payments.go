@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -104,20 +104,22 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if receipt.Waiting {
 		return out, nil
 	}
-	return a.keep(ctx, receipt.Payment, key, out), nil
+	return a.keep(ctx, receipt.Payment, key, out)
 }
 
-// keep stores an answer for repetitions, and gives back the one that stands: what was answered first.
-func (a *api) keep(ctx context.Context, p payment.Payment, key payment.Key, out *rawOutput) *rawOutput {
+// keep stores an answer for repetitions, and gives the one that stands: what was answered first.
+func (a *api) keep(ctx context.Context, p payment.Payment, key payment.Key, out *rawOutput) (*rawOutput, error) {
 	key.Merchant, key.PaymentID, key.Status, key.Body = p.Merchant, p.ID, out.Status, out.Body
 	standing, err := a.engine.Answer(ctx, key)
+	if errors.Is(err, payment.ErrNotFound) {
+		return out, nil // the key was forgotten meanwhile, and there will be no repetition
+	}
 	if err != nil {
-		// The payment stands; a repetition gets it as it is then, instead of this answer.
-		a.settings.Logger.WarnContext(ctx, "keep an answer for repetitions", slog.Any("error", err))
-		return out
+		// An answer that cannot be kept is not given: a repetition would be told another.
+		return nil, problemOf(err, p.ID)
 	}
 	out.Status, out.Body = standing.Status, standing.Body
-	return out
+	return out, nil
 }
 
 func (a *api) keyOf(in *createInput) (payment.Key, error) {
@@ -160,7 +162,7 @@ func (a *api) repeat(ctx context.Context, receipt payment.Receipt, key payment.K
 		out.Status, out.Body = earlier.Status, earlier.Body
 		return out, nil
 	}
-	return a.keep(ctx, receipt.Payment, key, out), nil
+	return a.keep(ctx, receipt.Payment, key, out)
 }
 
 func created(p payment.Payment, waiting bool) *rawOutput {

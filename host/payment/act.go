@@ -288,7 +288,7 @@ func (e *Engine) withLock(
 	if merchant != "" && p.Merchant != merchant {
 		return Payment{}, fmt.Errorf("%s: %w", id, ErrNotFound)
 	}
-	return act(e.base, e.turnAt(p, origin), p)
+	return act(e.base, e.turnAt(p, origin), p) //nolint:contextcheck // on purpose: see above
 }
 
 func (e *Engine) enter() error {

@@ -22,6 +22,7 @@ func (e *Engine) drive(one *drive, p Payment) {
 	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRequest}).place(e.base, p, nil)
 	e.settings.Moment(MomentSettled)
 	if one.err != nil {
+		one.payment = p
 		e.log.ErrorContext(e.base, "a payment stays as the journal has it", slog.String("payment", p.ID), slog.Any("error", one.err))
 	}
 }

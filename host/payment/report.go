@@ -9,7 +9,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// ErrContradiction: a report cannot be about the payment that it names. It changes nothing.
+// ErrContradiction tells that a report cannot be about the payment that it names. It changes nothing.
 var ErrContradiction = errors.New("the report contradicts the payment")
 
 // Report is what a provider says of a payment by itself.

@@ -1,0 +1,189 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.yaml.in/yaml/v3"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+	"payrouter/host/api"
+	"payrouter/host/egress"
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+	"payrouter/host/store/sqlite"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// till is a connector whose provider speaks JSON: {"id","status"} or {"error"}.
+type till struct{}
+
+func (till) Manifest() *abi.Manifest {
+	return &abi.Manifest{
+		Name: "till", Version: "1.0.0", Title: "Till", MaxSteps: 1,
+		Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR"}, Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_CREATE, Operation: "create"}, {Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},
+		}}},
+		Operations: []*abi.Operation{
+			{Name: "create", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true, Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24}},
+			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true, DeclineIsFinal: true},
+		},
+		Failures: []*abi.FailureRule{{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"}},
+	}
+}
+
+func (till) Digest() string { return strings.Repeat("cd", 32) }
+func (till) Number() int64  { return 1 }
+
+func (till) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
+	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).JSON()
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).JSON(body).Send(nil), 1, nil
+}
+
+func (till) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
+	answer, err := jsontext.Parse(in.GetResponse().GetBody())
+	if err != nil {
+		return guest.Unreadable("no JSON"), 1, nil
+	}
+	if code := answer.Text("error"); code != "" {
+		return guest.Rejected(code, "said "+code), 1, nil
+	}
+	status, known := map[string]abi.Status{
+		"open": abi.Status_STATUS_REQUIRES_ACTION, "paid": abi.Status_STATUS_SUCCEEDED, "failed": abi.Status_STATUS_FAILED,
+	}[answer.Text("status")]
+	if !known {
+		return guest.Unreadable("no status"), 1, nil
+	}
+	outcome := guest.Accepted(status, answer.Text("id"))
+	if status == abi.Status_STATUS_REQUIRES_ACTION {
+		outcome.NextAction = guest.RedirectTo("https://pay.example/" + answer.Text("id"))
+	}
+	return guest.Done(outcome), 1, nil
+}
+
+// provider is a real server on loopback. It counts the creates of each reference.
+type provider struct {
+	url     string
+	mutex   sync.Mutex
+	creates map[string]int
+}
+
+func newProvider(t *testing.T, answer http.HandlerFunc) *provider {
+	t.Helper()
+	p := &provider{creates: map[string]int{}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		if body, err := jsontext.Parse(text); err == nil && r.URL.Path == "/create" {
+			p.mutex.Lock()
+			p.creates[body.Text("reference")]++
+			p.mutex.Unlock()
+		}
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	return p
+}
+
+func (p *provider) created() (payments, requests int) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, count := range p.creates {
+		requests += count
+	}
+	return len(p.creates), requests
+}
+
+func says(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+}
+
+func hangsUp(w http.ResponseWriter, _ *http.Request) {
+	connection, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		_ = connection.Close()
+	}
+}
+
+// shop is the API over real parts, in one directory.
+type shop struct {
+	dir     string
+	journal *sqlite.DB
+	engine  *payment.Engine
+	handler http.Handler
+}
+
+// open opens the shop; close it with crash.
+func open(t *testing.T, dir, url string, settings api.Settings) *shop {
+	t.Helper()
+	journal, err := sqlite.Open(t.Context(), dir)
+	require.NoError(t, err)
+	client, err := egress.New(egress.Settings{
+		Provider: "till-eu", BaseURL: url, AllowPrivate: true, Timeout: 10 * time.Second,
+		Retry: egress.RetrySettings{MaxTries: 1}, Breaker: egress.BreakerSettings{Failures: 1 << 20, MinTries: 1 << 20},
+	})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	var node yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte("- {name: all, to: [till-eu]}"), &node))
+	document, err := routing.Parse("routing.yaml", node.Content[0])
+	require.NoError(t, err)
+	rules, err := routing.Compile(document, []routing.Provider{{Name: "till-eu", Plugin: "till", Flows: till{}.Manifest().GetFlows()}}, "v1")
+	require.NoError(t, err)
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
+		"till-eu": {Name: "till-eu", Plugin: func() payment.Connector { return till{} }, Egress: client, Settings: []byte("{}")},
+	}}
+	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{Snapshot: api.Snapshot})}
+	settings.Ready = journal.Healthy
+	s.handler = api.New(s.engine, settings)
+	return s
+}
+
+// crash takes the journal away from under whatever is on its way, as the end of the process does: nothing that was not written will be.
+func (s *shop) crash(t *testing.T) {
+	t.Helper()
+	require.NoError(t, s.journal.Close())
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	_ = s.engine.Shutdown(ctx)
+}
+
+func (s *shop) close(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	require.NoError(t, s.engine.Shutdown(ctx))
+	require.NoError(t, s.journal.Close())
+}
+
+// ask serves a request; headers are names and values in turn.
+func (s *shop) ask(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	s.handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func orderOf(amount string) string {
+	return fmt.Sprintf(`{"amount":"%s","currency":"EUR"}`, amount)
+}
