@@ -38,30 +38,38 @@ const signatureShown = "{{signature}}"
 // another's header.
 func (r renderer) sign(s *abi.Signature, out *rendered) error {
 	part := "signature " + s.GetHeader()
-	encode, ok := encodings[s.GetEncoding()]
-	if !ok {
-		return denied(part, "its encoding is not known")
+	if err := inHeader.check(part, "prefix", s.GetPrefix()); err != nil {
+		return err
 	}
-	sum, err := r.digest(part, s)
+	value, err := r.compute(part, s, out)
 	if err != nil {
 		return err
 	}
+	out.derived = append(out.derived, pair{value, signatureShown})
+	return out.set(s.GetHeader(), twin{s.GetPrefix() + value, s.GetPrefix() + signatureShown})
+}
+
+// compute gives a signature over a request, without its prefix.
+func (r renderer) compute(part string, s *abi.Signature, out *rendered) (string, error) {
+	encode, ok := encodings[s.GetEncoding()]
+	if !ok {
+		return "", denied(part, "its encoding is not known")
+	}
+	sum, err := r.digest(part, s)
+	if err != nil {
+		return "", err
+	}
 	if len(s.GetParts()) == 0 {
-		return denied(part, "covers nothing")
+		return "", denied(part, "covers nothing")
 	}
 	for _, p := range s.GetParts() {
 		signed, err := r.signed(part, p, out)
 		if err != nil {
-			return err
+			return "", err
 		}
 		sum.Write(signed)
 	}
-	if err := inHeader.check(part, "prefix", s.GetPrefix()); err != nil {
-		return err
-	}
-	value := encode(sum.Sum(nil))
-	out.derived = append(out.derived, pair{value, signatureShown})
-	return out.set(s.GetHeader(), twin{s.GetPrefix() + value, s.GetPrefix() + signatureShown})
+	return encode(sum.Sum(nil)), nil
 }
 
 func (r renderer) digest(part string, s *abi.Signature) (hash.Hash, error) {
