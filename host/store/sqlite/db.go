@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"payrouter/host/payment"
@@ -92,7 +93,7 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 		return nil, err
 	}
 	closers = append(closers, db.reads.Close)
-	if db.read, err = prepare(ctx, db.reads, reads()); err != nil {
+	if db.read, err = prepare(ctx, db.reads, slices.Concat(reads(), webhookReads())); err != nil {
 		return nil, err
 	}
 	if db.writer, err = startWriter(ctx, writes, batch); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -46,7 +47,7 @@ type write struct {
 
 // startWriter takes db over as far as statements go; who opened it closes it, after the writer.
 func startWriter(ctx context.Context, db *sql.DB, batch int) (*writer, error) {
-	stmts, err := prepare(ctx, db, writes())
+	stmts, err := prepare(ctx, db, slices.Concat(writes(), webhookWrites()))
 	if err != nil {
 		return nil, err
 	}
