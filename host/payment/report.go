@@ -14,7 +14,9 @@ var ErrContradiction = errors.New("the report contradicts the payment")
 
 // Report is what a provider says of a payment by itself.
 type Report struct {
-	// Reference is ours, ProviderReference theirs, of the payment that the report is about. One of them has to be there.
+	// PaymentID is the payment that the report was brought to the address of; empty where the address is not a payment's own.
+	PaymentID string
+	// Reference is ours, ProviderReference theirs, of the payment that the report is about. One of them has to be there, or PaymentID.
 	Reference         string
 	ProviderReference string
 	// Outcome is what the report says, where its word is proved to be the provider's. Nil: nobody vouches for it, and the provider is asked.
@@ -24,8 +26,22 @@ type Report struct {
 }
 
 // Find is the payment that a report of an account's provider is about. ErrNotFound where there is none, ErrAmbiguous where there are
-// several, ErrContradiction where its two references name two.
+// several, ErrContradiction where its references, or the address that it was brought to, name two.
 func (e *Engine) Find(ctx context.Context, provider string, report Report) (Payment, error) {
+	p, err := e.named(ctx, provider, report)
+	switch {
+	case report.PaymentID == "" || (err != nil && !errors.Is(err, ErrNotFound)):
+		return p, err
+	case err != nil:
+		return e.journal.Payment(ctx, report.PaymentID)
+	case p.ID != report.PaymentID:
+		return Payment{}, fmt.Errorf("find the payment of a report by %s: it names %s and was brought to %s: %w", provider, p.ID, report.PaymentID, ErrContradiction)
+	}
+	return p, nil
+}
+
+// named is the payment that a report's references name.
+func (e *Engine) named(ctx context.Context, provider string, report Report) (Payment, error) {
 	byOurs, err := e.found(ctx, provider, report.Reference, e.journal.PaymentByReference)
 	if err != nil {
 		return Payment{}, err

@@ -202,10 +202,32 @@ func TestAReportOfNobodysPaymentIsNotFound(t *testing.T) {
 		{"a", payment.Report{Reference: "x", ProviderReference: "y"}, payment.ErrNotFound},
 		{"b", payment.Report{ProviderReference: "a-1"}, payment.ErrNotFound},
 		{"a", payment.Report{Reference: ours, ProviderReference: other.ProviderReference}, payment.ErrContradiction},
+		{"a", payment.Report{PaymentID: other.ID, Reference: ours}, payment.ErrContradiction},
+		{"a", payment.Report{PaymentID: "pay_none"}, payment.ErrNotFound},
 	} {
 		_, err := h.engine.Report(t.Context(), row.provider, row.report)
 		require.ErrorIs(t, err, row.err)
 	}
+}
+
+// A provider that finds payments by its own reference alone, and whose answer was lost, names that reference to the payment's own address.
+func TestAReportToAPaymentsOwnAddressIsAboutThatPayment(t *testing.T) {
+	t.Parallel()
+	ours := ""
+	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+		says(`{"id":"a-1","status":"paid","reference":"`+ours+`"}`)(w, nil)
+	}, resets)
+	h := one(t, &probe{name: "first", idempotency: none, blind: true}, first, payment.Settings{})
+	made := h.create(t, "k")
+	require.Equal(t, payment.Unknown, made.Status)
+	ours = h.attempts(t, made.ID)[0].Reference
+
+	_, err := h.engine.Report(t.Context(), "a", payment.Report{ProviderReference: "a-1"})
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	p, err := h.engine.Report(t.Context(), "a", payment.Report{PaymentID: made.ID, ProviderReference: "a-1"})
+
+	require.NoError(t, err)
+	require.Equal(t, payment.Succeeded, p.Status)
 }
 
 // A callback may overtake the answer to the create that it is about: it waits for its turn.
