@@ -116,7 +116,7 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 	for _, text := range []string{
 		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_at`, `DROP INDEX attempt_by_reference`,
 		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`, `DROP INDEX payment_by_provider_reference`,
-		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE webhook_delivery`,
+		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE callback`, `DROP TABLE webhook_delivery`,
 		`DROP TABLE webhook_endpoint`, `DROP TABLE event`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 	} {

@@ -38,6 +38,7 @@ const (
 func reads() []string {
 	return []string{
 		findPayment, findByReference, findByTheirs, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, listUnfinished, listOpen, findKey,
+		listDueCallbacks,
 	}
 }
 

@@ -43,6 +43,7 @@ func writes() []string {
 		savepoint, rollbackTo, release, fillProbe, emptyProbe,
 		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, settleKeys, purgeKeys,
 		findAttempt, putAttempt, insertEvent,
+		keepCallback, settleCallback, postponeCallback, purgeCallbacks,
 	}
 }
 

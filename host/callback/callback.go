@@ -1,0 +1,108 @@
+// Package callback takes what providers report by themselves.
+//
+// It hides how far a stranger's word is followed: a callback is kept before it is answered, believed where its signature holds, and is
+// otherwise no more than a reason to ask the provider, at a pace that no storm of callbacks can raise. What merchants are told is another
+// package's: there the router is the one that reports, and decides about endpoints and repetitions instead of trust.
+//
+// Read address.go, then in.go (a callback comes), settle.go (it is acted on) and pace.go (how often).
+package callback
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+	"payrouter/host/payment"
+)
+
+// State is how far a callback has come.
+type State string
+
+// The states of a callback.
+const (
+	// Pending: it is to be acted on when it is due.
+	Pending State = "pending"
+	// Settled: its payment knows.
+	Settled State = "settled"
+	// Ignored: its provider's plugin says that it is about no payment.
+	Ignored State = "ignored"
+	// Dismissed: nothing came of it; Note says why.
+	Dismissed State = "dismissed"
+	// Unread: its provider's plugin failed on it. The provider was told to repeat it.
+	Unread State = "unread"
+)
+
+// Callback is a provider's callback as it came, and what became of it.
+type Callback struct {
+	// ID is "cb_" and a ULID.
+	ID      string
+	Account string
+	// Identity is the same for repetitions of one callback, and for nothing else at the account.
+	Identity string
+	// AddressedTo is the payment to whose own address it came; empty where that was the account's.
+	AddressedTo string
+	// PaymentID is the payment that it turned out to be about.
+	PaymentID string
+	// ReceivedAt is when it came first, LastAt when last, and Repeats how often in between and then.
+	ReceivedAt, LastAt time.Time
+	Repeats            int
+
+	Method string
+	// Query is raw, without "?".
+	Query  string
+	Header http.Header
+	Body   []byte
+
+	// Receipt is what the plugin made of it; nil where it is Unread.
+	Receipt *abi.Receipt
+	// Vouched: its signature holds, so that its word is the provider's.
+	Vouched bool
+
+	State State
+	// Due is when it is to be acted on; zero where it is not.
+	Due time.Time
+	// Tries counts those that did not settle it.
+	Tries int
+	Note  string
+}
+
+// Store keeps callbacks durably: what a method has returned without an error survives a crash of the machine. Every method is safe for
+// concurrent use. Failures of the engine beneath wrap payment.ErrJournal.
+type Store interface {
+	// KeepCallback writes a callback. Where its account has one of its identity, that one counts a repetition instead; if it is not
+	// pending and the new one is, it becomes so again, with the new one's receipt, unless its provider vouched for it and it is settled.
+	KeepCallback(ctx context.Context, c Callback) error
+	// DueCallbacks lists those of an account that are pending and due, the longest due first: those that are vouched for, or the others.
+	DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time, limit int) ([]Callback, error)
+	// SettleCallback writes what became of a callback: PaymentID, State, Due, Tries and Note. Where it was repeated since it was read, and
+	// is not vouched for, it stays pending, and is due again at the time given.
+	SettleCallback(ctx context.Context, c Callback, again time.Time) error
+	// PurgeCallbacks forgets those that are not pending and came last before a time, some at a time, and tells how many.
+	PurgeCallbacks(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Engine settles reports, as payment.Engine does.
+type Engine interface {
+	Find(ctx context.Context, provider string, report payment.Report) (payment.Payment, error)
+	Report(ctx context.Context, provider string, report payment.Report) (payment.Payment, error)
+}
+
+// Receiver reads callbacks, as a plugin's generation does.
+type Receiver interface {
+	Receive(ctx context.Context, callback *abi.Callback) (receipt *abi.Receipt, fuel int64, err error)
+}
+
+// Verifier checks a provider's signature with an account's secrets, as egress.Client does.
+type Verifier interface {
+	Verify(signature *abi.Signature, given string, over egress.Signed) error
+}
+
+// Account is one that callbacks come for.
+type Account struct {
+	Plugin   Receiver
+	Verifier Verifier
+	// Settings are a JSON object that satisfies the plugin's schema.
+	Settings []byte
+}

@@ -1,0 +1,290 @@
+package callback
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+)
+
+// Settings of an Inbox. Zero fields take the defaults that they name.
+type Settings struct {
+	Addresses Addresses
+	// Accounts gives the accounts that serve now, by name.
+	Accounts func() map[string]Account
+	// MaxBody is the largest callback, in bytes; headers may be as large. 0 means 256 KiB.
+	MaxBody int64
+	// BodyWithin is how long a callback's body may take. 0 means 10 s.
+	BodyWithin time.Duration
+	// ArrivalsPerSecond is how many callbacks an account takes in a second, and ten times as many at once. 0 means 100.
+	ArrivalsPerSecond int
+	// LookupsPerSecond is how many look-ups the callbacks of an account may cause in a second. 0 means 5.
+	LookupsPerSecond int
+	// AtOnce is how many callbacks of an account are acted on at a time. 0 means 4.
+	AtOnce int64
+	// Every is the pause between two looks for callbacks that are due; new ones do not wait for it. 0 means 1 s.
+	Every time.Duration
+	// KeepFor is how long callbacks that are done with are remembered, and their repetitions known. 0 means 30 days.
+	KeepFor time.Duration
+	// Now is the clock. Nil means the system's.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.MaxBody == 0 {
+		s.MaxBody = 256 << 10
+	}
+	if s.BodyWithin == 0 {
+		s.BodyWithin = 10 * time.Second
+	}
+	if s.ArrivalsPerSecond == 0 {
+		s.ArrivalsPerSecond = 100
+	}
+	if s.LookupsPerSecond == 0 {
+		s.LookupsPerSecond = 5
+	}
+	if s.AtOnce == 0 {
+		s.AtOnce = 4
+	}
+	if s.Every == 0 {
+		s.Every = time.Second
+	}
+	if s.KeepFor == 0 {
+		s.KeepFor = 30 * 24 * time.Hour
+	}
+	if s.Now == nil {
+		s.Now = time.Now //nolint:forbidigo // the clock's one place
+	}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// Inbox takes providers' callbacks over HTTP, under Prefix, and acts on them while Run does. It is safe for concurrent use.
+type Inbox struct {
+	settings Settings
+	log      *slog.Logger
+	store    Store
+	engine   Engine
+	// news says that something may be due before its time to look.
+	news chan struct{}
+
+	mutex    sync.Mutex
+	accounts map[string]*work
+}
+
+// work is what an inbox knows of one account. All but busy is safe for concurrent use; busy is the inbox's mutex's.
+type work struct {
+	arrivals, lookups bucket
+	looks             looks
+	// busy: its last round is not over.
+	busy bool
+}
+
+// NewInbox makes an inbox. It answers at once, and acts on nothing before Run.
+func NewInbox(store Store, engine Engine, settings Settings) *Inbox {
+	settings = settings.withDefaults()
+	return &Inbox{
+		settings: settings, log: settings.Logger, store: store, engine: engine, news: make(chan struct{}, 1), accounts: map[string]*work{},
+	}
+}
+
+// work is made where there is none: callers name accounts that exist.
+func (i *Inbox) work(account string) *work {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	one, known := i.accounts[account]
+	if !known {
+		one = &work{
+			arrivals: bucket{perSecond: i.settings.ArrivalsPerSecond, most: 10 * i.settings.ArrivalsPerSecond},
+			lookups:  bucket{perSecond: i.settings.LookupsPerSecond, most: i.settings.LookupsPerSecond},
+		}
+		i.accounts[account] = one
+	}
+	return one
+}
+
+// ServeHTTP keeps a callback and answers as its provider expects. An address that is not ours is not found, whatever is wrong with it.
+func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, last, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
+	paymentID, ours := i.settings.Addresses.owner(name, last)
+	account, known := i.settings.Accounts()[name]
+	if !ours || !known {
+		http.NotFound(w, r)
+		return
+	}
+	if !i.work(name).arrivals.take(i.settings.Now()) {
+		i.refuse(w, http.StatusTooManyRequests)
+		return
+	}
+	body, err := i.read(w, r)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok || headerSize(r.Header) > i.settings.MaxBody {
+		i.log.WarnContext(r.Context(), "a callback is too large", slog.String("account", name), slog.Any("error", tooLarge))
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		http.Error(w, "the body ended early", http.StatusBadRequest)
+		return
+	}
+	// A provider that hangs up has delivered all the same.
+	reply, err := i.take(context.WithoutCancel(r.Context()), name, account, paymentID, r, body)
+	if err != nil {
+		i.log.ErrorContext(r.Context(), "take a callback", slog.String("account", name), slog.Any("error", err))
+		i.refuse(w, http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, reply)
+}
+
+func (i *Inbox) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// Where the connection knows no deadlines, the server's own hold.
+	_ = http.NewResponseController(w).SetReadDeadline(i.settings.Now().Add(i.settings.BodyWithin))
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, i.settings.MaxBody))
+}
+
+func headerSize(header http.Header) (size int64) {
+	for name, values := range header {
+		for _, value := range values {
+			size += int64(len(name) + len(value))
+		}
+	}
+	return size
+}
+
+// refuse asks for another try a little later.
+func (i *Inbox) refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Retry-After", "5")
+	http.Error(w, http.StatusText(status), status)
+}
+
+// answer gives a plugin's reply to the letter.
+func answer(w http.ResponseWriter, reply *abi.CallbackReply) {
+	status := int(reply.GetStatus())
+	if status < http.StatusOK || status > 599 {
+		status = http.StatusOK
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header()["Content-Type"] = nil // none where the plugin names none
+	if kind := reply.GetContentType(); kind != "" {
+		w.Header().Set("Content-Type", kind)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(reply.GetBody())
+}
+
+// take reads and keeps one callback, and gives the reply that its provider expects. An error asks the provider to repeat it.
+func (i *Inbox) take(ctx context.Context, name string, account Account, paymentID string, r *http.Request, body []byte) (*abi.CallbackReply, error) {
+	now := i.settings.Now().UTC()
+	id, err := ulid.New(ulid.Timestamp(now), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a callback's id: %w", err)
+	}
+	c := Callback{
+		ID: "cb_" + strings.ToLower(id.String()), Account: name, AddressedTo: paymentID, ReceivedAt: now, LastAt: now,
+		Method: r.Method, Query: r.URL.RawQuery, Header: r.Header, Body: body,
+	}
+	receipt, _, unread := account.Plugin.Receive(ctx, message(c, account.Settings))
+	if unread == nil {
+		c.Receipt = receipt
+		c.Vouched = i.vouched(ctx, account, c, r.URL.EscapedPath())
+	}
+	c.State, c.Due = begin(c)
+	c.Identity = identity(c)
+	if err := i.store.KeepCallback(ctx, c); err != nil {
+		return nil, err
+	}
+	if unread != nil {
+		return nil, fmt.Errorf("callback %s is kept unread: %w", c.ID, unread)
+	}
+	i.wake()
+	return receipt.GetReply(), nil
+}
+
+// message is what a plugin gets to see: everything but the token of the address.
+func message(c Callback, settings []byte) *abi.Callback {
+	m := &abi.Callback{
+		Method: text(c.Method), Path: Prefix + c.Account, Query: text(c.Query), Body: c.Body, Settings: settings, NowMs: c.ReceivedAt.UnixMilli(),
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
+		for _, value := range c.Header[name] {
+			m.Headers = append(m.Headers, &abi.Header{Name: text(name), Value: text(value)})
+		}
+	}
+	return m
+}
+
+// text is valid UTF-8, as the contract's strings are.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// vouched tells whether a callback's signature holds. One that does not is as good as none: what it is about is asked for.
+func (i *Inbox) vouched(ctx context.Context, account Account, c Callback, path string) bool {
+	if c.Receipt.GetTrust() != abi.Receipt_TRUST_SIGNED {
+		return false
+	}
+	err := account.Verifier.Verify(c.Receipt.GetSignature(), c.Receipt.GetSignatureValue(), egress.Signed{
+		Method: c.Method, Path: path, Header: c.Header, Body: c.Body,
+	})
+	if err != nil && !errors.Is(err, egress.ErrNoSecret) {
+		i.log.WarnContext(ctx, "a callback's signature is not believed", slog.String("account", c.Account), slog.String("callback", c.ID), slog.Any("error", err))
+	}
+	return err == nil
+}
+
+// begin is how a callback that has just come goes on.
+func begin(c Callback) (state State, due time.Time) {
+	switch c.Receipt.GetTrust() {
+	case abi.Receipt_TRUST_LOOK_UP, abi.Receipt_TRUST_SIGNED:
+		return Pending, c.ReceivedAt
+	case abi.Receipt_TRUST_IGNORE, abi.Receipt_TRUST_UNSPECIFIED:
+	}
+	if c.Receipt == nil {
+		return Unread, time.Time{}
+	}
+	return Ignored, time.Time{}
+}
+
+// identity tells a repetition from a new callback. A word that is vouched for is the same only where all of it is. A hint is nothing but
+// what it is about, so the plugin's key may stand for its contents: but never for another payment, and never for a word.
+func identity(c Callback) string {
+	hint := !c.Vouched && c.State == Pending
+	parts := [][]byte{fmt.Append(nil, c.Vouched, hint), []byte(c.AddressedTo), []byte(c.Receipt.GetReference()), []byte(c.Receipt.GetProviderReference())}
+	if key := c.Receipt.GetDedupeKey(); hint && key != "" {
+		parts = append(parts, []byte("key"), []byte(key))
+	} else {
+		parts = append(parts, []byte("contents"), []byte(c.Method), []byte(c.Query), c.Body)
+	}
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		_, _ = io.Copy(sum, bytes.NewReader(part))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// wake has Run look at once.
+func (i *Inbox) wake() {
+	select {
+	case i.news <- struct{}{}:
+	default:
+	}
+}
