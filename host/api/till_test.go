@@ -30,7 +30,10 @@ func TestMain(m *testing.M) {
 }
 
 // till is a connector whose provider speaks JSON: {"id","status"} or {"error"}.
-type till struct{}
+type till struct {
+	// prepared is told when a request is about to be made; nil for nobody.
+	prepared func()
+}
 
 func (till) Manifest() *abi.Manifest {
 	return &abi.Manifest{
@@ -49,7 +52,10 @@ func (till) Manifest() *abi.Manifest {
 func (till) Digest() string { return strings.Repeat("cd", 32) }
 func (till) Number() int64  { return 1 }
 
-func (till) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
+func (c till) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
+	if c.prepared != nil {
+		c.prepared()
+	}
 	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).JSON()
 	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).JSON(body).Send(nil), 1, nil
 }
@@ -130,6 +136,11 @@ type shop struct {
 // open opens the shop; close it with crash.
 func open(t *testing.T, dir, url string, settings api.Settings) *shop {
 	t.Helper()
+	return openWith(t, dir, url, settings, till{})
+}
+
+func openWith(t *testing.T, dir, url string, settings api.Settings, connector till) *shop {
+	t.Helper()
 	journal, err := sqlite.Open(t.Context(), dir)
 	require.NoError(t, err)
 	client, err := egress.New(egress.Settings{
@@ -142,10 +153,10 @@ func open(t *testing.T, dir, url string, settings api.Settings) *shop {
 	require.NoError(t, yaml.Unmarshal([]byte("- {name: all, to: [till-eu]}"), &node))
 	document, err := routing.Parse("routing.yaml", node.Content[0])
 	require.NoError(t, err)
-	rules, err := routing.Compile(document, []routing.Provider{{Name: "till-eu", Plugin: "till", Flows: till{}.Manifest().GetFlows()}}, "v1")
+	rules, err := routing.Compile(document, []routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"till-eu": {Name: "till-eu", Plugin: func() payment.Connector { return till{} }, Egress: client, Settings: []byte("{}")},
+		"till-eu": {Name: "till-eu", Plugin: func() payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
 	}}
 	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{Snapshot: api.Snapshot})}
 	settings.Ready = journal.Healthy

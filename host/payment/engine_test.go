@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if setting := os.Getenv(tracedVariable); setting != "" {
+		os.Exit(traced(setting))
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -267,13 +267,21 @@ func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 
 func ruleset(t *testing.T, providers []routing.Provider, text string) *routing.Ruleset {
 	t.Helper()
-	var node yaml.Node
-	require.NoError(t, yaml.Unmarshal([]byte(text), &node))
-	document, err := routing.Parse("routing.yaml", node.Content[0])
-	require.NoError(t, err)
-	rules, err := routing.Compile(document, providers, "v1")
+	rules, err := rulesOf(providers, text)
 	require.NoError(t, err)
 	return rules
+}
+
+func rulesOf(providers []routing.Provider, text string) (*routing.Ruleset, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+		return nil, err
+	}
+	document, err := routing.Parse("routing.yaml", node.Content[0])
+	if err != nil {
+		return nil, err
+	}
+	return routing.Compile(document, providers, "v1")
 }
 
 func orderOf(amount string) payment.Order {
