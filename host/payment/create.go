@@ -118,7 +118,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	past := historyOf(attempts, e.now())
+	past := historyOf(p, attempts, e.now())
 	if !past.unfinished(p) {
 		return nil
 	}
@@ -138,14 +138,16 @@ type history struct {
 	doubt bool
 }
 
-func historyOf(attempts []Attempt, now time.Time) history {
+func historyOf(p Payment, attempts []Attempt, now time.Time) history {
 	past := history{asked: map[string]bool{}}
 	for _, a := range attempts {
 		idempotency := idempotencyOf(a.Idempotency)
+		// A look-up or a report has found what this request made: its payer may know of it by now, and it is not left behind.
+		found := a.Role == "create" && a.Provider == p.Provider && p.ProviderReference != ""
 		if a.Open() {
 			a.Event, a.Error, a.FinishedAt = Unanswered, "the router stopped before the answer", now
 			a.Failure = unavailable("the router stopped before the provider answered")
-			a.Abandoned = RuleFor(Unanswered, idempotency).Abandon
+			a.Abandoned = RuleFor(Unanswered, idempotency).Abandon && !found
 			past.interrupted = append(past.interrupted, a)
 		}
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
@@ -153,7 +155,7 @@ func historyOf(attempts []Attempt, now time.Time) history {
 		}
 		past.asked[a.Provider] = true
 		switch {
-		case a.Event == Accepted:
+		case a.Event == Accepted || found:
 			past.taken, past.doubt = true, false
 		case RuleFor(a.Event, idempotency).Then == HoldUnknown:
 			past.taken, past.doubt = true, true

@@ -237,7 +237,7 @@ func (t *turn) look(ctx context.Context, p Payment, overdue time.Duration) (Paym
 	if err != nil {
 		return p, err
 	}
-	if past := historyOf(attempts, t.now()); past.unfinished(p) {
+	if past := historyOf(p, attempts, t.now()); past.unfinished(p) {
 		t.origin.Cause = ByRecovery
 		return t.resume(ctx, p, past)
 	}
