@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -14,7 +16,7 @@ import (
 )
 
 // Problem is an error as RFC 9457 has it. Its type is stable: callers may decide on it.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Type   string `json:"type" example:"urn:payrouter:problem:invalid-request"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -74,6 +76,11 @@ var (
 	keyMissing      = problemKind{"idempotency-key-missing", http.StatusBadRequest, "The request needs an Idempotency-Key", 0}
 	keyReused       = problemKind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used with another request", 0}
 	inFlight        = problemKind{"in-flight", http.StatusConflict, "The first request with this Idempotency-Key is still under way", 1}
+	tooLarge        = problemKind{"body-too-large", http.StatusRequestEntityTooLarge, "The request's body is too large", 0}
+	tooSlow         = problemKind{"body-too-slow", http.StatusRequestTimeout, "The request's body did not come in time", 1}
+	unknownMedia    = problemKind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The request's body is not JSON", 0}
+	unknownPath     = problemKind{"unknown-path", http.StatusNotFound, "There is no such path", 0}
+	wrongMethod     = problemKind{"wrong-method", http.StatusMethodNotAllowed, "The path does not take this method", 0}
 	unauthorized    = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
@@ -176,20 +183,40 @@ func asProblem(_ huma.Context, _ string, value any) (any, error) {
 	if !ok {
 		return value, nil
 	}
-	kind := invalid
-	switch {
-	case model.Status == http.StatusUnprocessableEntity:
-	case model.Status >= http.StatusInternalServerError:
-		kind = internalProblem
-	default:
-		kind = malformed
-	}
+	kind := kindOf(model.Status)
 	p := kind.problem(model.Detail)
 	p.Status = model.Status
 	for _, detail := range model.Errors {
 		p.Errors = append(p.Errors, fieldOf(detail))
 	}
+	if len(p.Errors) > 0 {
+		first := p.Errors[0]
+		p.Detail = strings.TrimSpace(cmp.Or(first.Pointer, first.Parameter, "the body") + " " + first.Detail)
+	}
 	return p, nil
+}
+
+// kindOf is what huma means by a status.
+func kindOf(status int) problemKind {
+	for _, kind := range []problemKind{invalid, tooLarge, tooSlow, unknownMedia} {
+		if kind.status == status {
+			return kind
+		}
+	}
+	if status >= http.StatusInternalServerError {
+		return internalProblem
+	}
+	return malformed
+}
+
+// writeProblem answers where huma is not at work.
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
 }
 
 // fieldOf reads huma's locations: "body.payer.email", "query.limit".
@@ -199,6 +226,12 @@ func fieldOf(detail *huma.ErrorDetail) fieldError {
 		pointer := ""
 		if path != "" {
 			pointer = "/" + strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".", "/")
+		}
+		// Of a body that cannot be read huma tells no place, but gives the body as the value.
+		if text, whole := detail.Value.(string); whole && path == "" {
+			if _, err := canonical([]byte(text)); err != nil {
+				return fieldError{Pointer: err.pointer, Detail: err.reason}
+			}
 		}
 		return fieldError{Pointer: pointer, Detail: detail.Message}
 	}
