@@ -250,7 +250,7 @@ func (e *Engine) withLock(ctx context.Context, merchant, id string, act func(ctx
 	if err != nil {
 		return Payment{}, err
 	}
-	return act(e.base, p)
+	return act(e.base, p) //nolint:contextcheck // on purpose: see above
 }
 
 func (e *Engine) enter() error {

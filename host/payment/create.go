@@ -118,7 +118,8 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	}
 	past := historyOf(attempts, e.now())
 	unsettled := p.Status == Created || p.Status == Processing
-	if len(past.interrupted) == 0 && !(unsettled && (past.doubt || !past.taken)) {
+	undecided := unsettled && (past.doubt || !past.taken)
+	if len(past.interrupted) == 0 && !undecided {
 		return nil
 	}
 	one.payment, one.err = e.resume(ctx, p, past)
