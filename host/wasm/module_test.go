@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -280,7 +281,7 @@ func TestInstancesAreBoundedAndWaitedFor(t *testing.T) {
 	var waited sync.WaitGroup
 	waited.Go(func() {
 		_, _, err := call(t, m, wasm.Describe, "", wasm.Env{})
-		require.NoError(t, err)
+		assert.NoError(t, err)
 	})
 	one()
 	waited.Wait()
@@ -351,7 +352,7 @@ func TestWaitersAreToldOfClosing(t *testing.T) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		_, err := m.Call(context.Background(), wasm.Describe, nil, wasm.Env{}, func([]byte) error { return nil })
-		require.ErrorIs(t, err, wasm.ErrClosed)
+		assert.ErrorIs(t, err, wasm.ErrClosed)
 	})
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -369,13 +370,13 @@ func TestManyGoroutinesCallAtOnce(t *testing.T) {
 			for j := range 20 {
 				if j%7 == 3 {
 					_, _, err := call(t, m, wasm.Prepare, "x", wasm.Env{})
-					require.ErrorIs(t, err, wasm.ErrExited)
+					assert.ErrorIs(t, err, wasm.ErrExited)
 					continue
 				}
 				want := fmt.Sprint(i, " ", j)
 				answer, _, err := call(t, m, wasm.Prepare, "e"+want, wasm.Env{})
-				require.NoError(t, err)
-				require.Equal(t, want, answer)
+				assert.NoError(t, err)
+				assert.Equal(t, want, answer)
 			}
 		})
 	}

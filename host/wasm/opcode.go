@@ -77,7 +77,7 @@ const (
 const ticksPerFuel = 16
 
 // Costs in ticks. They are what an instruction took in the worst shape found, such as a load that has to wait for memory,
-// so that a fuel is at most 1.7 nanoseconds of an AMD EPYC 9004 at 2.6 GHz; BenchmarkWorstShape measures it anew.
+// so that a fuel is at most 1.5 nanoseconds of an AMD EPYC 9004 at 2.6 GHz; BenchmarkWorstShape measures it anew.
 const (
 	light    = 8  // integer arithmetic, branches
 	medium   = 24 // floating point, conversions; denormals included
