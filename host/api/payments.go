@@ -43,20 +43,22 @@ func (a *api) register(described huma.API) {
 
 	update := a.operation("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
 		"Reference and metadata are the router's; description and return URL are changed at the provider too, where it can.")
-	refuses(&update, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway)
+	refuses(&update, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway,
+		http.StatusServiceUnavailable)
 	huma.Register(described, update, a.update)
 
 	cancel := a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel", "Cancel a payment at its provider", "")
-	refuses(&cancel, registry, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway)
+	refuses(&cancel, registry, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable)
 	huma.Register(described, cancel, a.cancel)
 
 	confirm := a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm", "Move a payment on at the merchant's word",
 		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.")
-	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity)
+	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+		http.StatusServiceUnavailable)
 	huma.Register(described, confirm, a.confirm)
 
 	refresh := a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh", "Ask the provider where a payment stands", "")
-	refuses(&refresh, registry, http.StatusNotFound, http.StatusConflict, http.StatusBadGateway)
+	refuses(&refresh, registry, http.StatusNotFound, http.StatusConflict, http.StatusBadGateway, http.StatusServiceUnavailable)
 	huma.Register(described, refresh, a.refresh)
 
 	attempts := a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",

@@ -99,6 +99,7 @@ var problems = []struct {
 	{payment.ErrState, problemKind{"wrong-status", http.StatusConflict, "The payment's status does not allow it", 0}},
 	{payment.ErrUnsupported, problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0}},
 	{payment.ErrUnanswered, problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5}},
+	{payment.ErrUnavailable, problemKind{"provider-unavailable", http.StatusServiceUnavailable, "The provider cannot be asked now", 5}},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{payment.ErrJournal, problemKind{"journal-unavailable", http.StatusServiceUnavailable, "Payments cannot be recorded now, so none is taken", 5}},
 	{payment.ErrShuttingDown, problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1}},

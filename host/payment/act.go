@@ -17,6 +17,8 @@ var (
 	ErrState = errors.New("not possible in the payment's status")
 	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was.
 	ErrUnanswered = errors.New("the provider gave no answer")
+	// ErrUnavailable: the provider could not be asked now (its breaker is open, its plugin fails); nothing was sent.
+	ErrUnavailable = errors.New("the provider cannot be asked now")
 )
 
 // DeclinedError says that the provider refused to act on a payment; the payment stands as it was.
@@ -228,7 +230,13 @@ func (e *Engine) planFor(p Payment, role abi.Role, operation string) (plan, erro
 
 func verdictOf(at plan, end ending) error {
 	switch end.event {
-	case DeclinedSoft, DeclinedHard, Duplicate, NotFound, Unable:
+	case Unable:
+		// A plugin that cannot make a request says why; anything else in the way passes.
+		if end.failure.Code == unavailable("").Code {
+			return fmt.Errorf("%s at %s: %w", at.operation.GetName(), at.account.Name, ErrUnavailable)
+		}
+		return &DeclinedError{Failure: end.failure}
+	case DeclinedSoft, DeclinedHard, Duplicate, NotFound:
 		return &DeclinedError{Failure: end.failure}
 	case NotSent, Refused, Unanswered, Accepted:
 	}
