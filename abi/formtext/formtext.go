@@ -23,7 +23,7 @@ func Value(form, name string) string {
 	return ""
 }
 
-// Escape encodes a text for a form or query; a blank becomes %20, which decodes in paths, too.
+// Escape encodes a text for a form or query inside another field; a blank becomes %20, which any decoder reads.
 func Escape(text string) string {
 	const hex = "0123456789ABCDEF"
 	var encoded strings.Builder
