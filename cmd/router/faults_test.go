@@ -266,17 +266,17 @@ func (w *town) trail(id string) []string {
 	return trail
 }
 
-// explained is an answer of /v1/routes/explain.
-type explained struct {
+// explanation is an answer of /v1/routes/explain.
+type explanation struct {
 	Decision routing.Decision `json:"decision"`
 	Text     string           `json:"text"`
 }
 
-func (w *town) explain(order string) explained {
+func (w *town) explain(order string) explanation {
 	w.t.Helper()
 	a := w.ask("POST", w.router+"/v1/routes/explain", order)
 	require.Equal(w.t, 200, a.status, string(a.body))
-	return read[explained](w.t, a)
+	return read[explanation](w.t, a)
 }
 
 func (w *town) provider(name string) api.Provider {

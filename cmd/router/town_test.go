@@ -40,6 +40,8 @@ type plan struct {
 	environ []string
 	command serveCommand
 	sandbox sandbox.Options
+	// beside is a town whose simulated providers and data are used, after its router has stopped.
+	beside *town
 }
 
 // quick makes tests wait less, and faults more patiently borne than in production.
@@ -57,7 +59,11 @@ func build(t *testing.T, with plan) *town {
 	dir, compiled := plugins(t)
 	w := &town{t: t, log: &transcript{}, data: t.TempDir(), ended: make(chan error, 1)}
 	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.openSandbox(with.sandbox)
+	if with.beside != nil {
+		w.sandbox, w.simulated, w.data = with.beside.sandbox, with.beside.simulated, with.beside.data
+	} else {
+		w.openSandbox(with.sandbox)
+	}
 	transport := &http.Transport{}
 	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 

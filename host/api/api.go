@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -80,7 +81,12 @@ func OpenAPI(version string) ([]byte, error) {
 	return described.OpenAPI().MarshalJSON()
 }
 
+// strictCasing makes huma take members' names as they are written: "Amount" beside "amount" would be two readings of one order.
+// huma has one switch for the whole process.
+var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true }) //nolint:gochecknoglobals // see above
+
 func (a *api) config() huma.Config {
+	strictCasing()
 	config := huma.DefaultConfig("Payment router", a.settings.Version)
 	config.Info.Description = "Takes payments and routes each to a provider by rules. Amounts are decimal strings. " +
 		"Errors are problem+json (RFC 9457) with a stable type."

@@ -17,7 +17,7 @@ func idempotencyKey(header string) (string, error) {
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
 		text = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(text[1 : len(text)-1])
 	}
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return "", errors.New("is missing: send one that is new for each payment, and the same for each repetition of it")
 	}
 	if len(text) > maxKey {

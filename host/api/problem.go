@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -114,7 +117,9 @@ func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
 // problemOf is what a caller learns of an error. paymentID may be empty.
 func problemOf(err error, paymentID string) *Problem {
 	p := classify(err)
-	p.PaymentID = paymentID
+	if !errors.Is(err, payment.ErrNotFound) {
+		p.PaymentID = paymentID
+	}
 	return p
 }
 
@@ -188,7 +193,7 @@ func asProblem(_ huma.Context, _ string, value any) (any, error) {
 	p := kind.problem(model.Detail)
 	p.Status = model.Status
 	for _, detail := range model.Errors {
-		p.Errors = append(p.Errors, fieldOf(detail))
+		p.Errors = append(p.Errors, fieldOf(model.Status, detail))
 	}
 	if len(p.Errors) > 0 {
 		first := p.Errors[0]
@@ -212,29 +217,31 @@ func kindOf(status int) problemKind {
 
 // writeProblem answers where huma is not at work.
 func writeProblem(w http.ResponseWriter, p *Problem) {
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)
 }
 
 // fieldOf reads huma's locations: "body.payer.email", "query.limit".
-func fieldOf(detail *huma.ErrorDetail) fieldError {
+func fieldOf(status int, detail *huma.ErrorDetail) fieldError {
 	in, path, _ := strings.Cut(detail.Location, ".")
-	if in == "body" {
-		pointer := ""
-		if path != "" {
-			pointer = "/" + strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".", "/")
-		}
-		// Of a body that cannot be read huma tells no place, but gives the body as the value.
-		if text, whole := detail.Value.(string); whole && path == "" {
-			if _, err := canonical([]byte(text)); err != nil {
-				return fieldError{Pointer: err.pointer, Detail: err.reason}
-			}
-		}
-		return fieldError{Pointer: pointer, Detail: detail.Message}
+	if in != "body" {
+		return fieldError{Parameter: strings.TrimSpace(in + " " + path), Detail: detail.Message}
 	}
-	return fieldError{Parameter: strings.TrimSpace(in + " " + path), Detail: detail.Message}
+	// Of a body that cannot be read huma tells no place, but gives the body as the value.
+	if text, whole := detail.Value.(string); whole && status == http.StatusBadRequest {
+		if _, refused := canonical([]byte(text)); refused != nil {
+			return fieldError{Pointer: refused.pointer, Detail: refused.reason}
+		}
+	}
+	pointer := ""
+	if path != "" {
+		pointer = "/" + strings.NewReplacer("[", "/", "]", "", ".", "/").Replace(path)
+	}
+	var missing string
+	if _, err := fmt.Sscanf(detail.Message, validation.MsgExpectedRequiredProperty, &missing); err == nil {
+		return fieldError{Pointer: pointer + "/" + missing, Detail: "is required"}
+	}
+	return fieldError{Pointer: pointer, Detail: detail.Message}
 }
