@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,18 +48,24 @@ func (c checkedRun) Run() int {
 func plugins(t *testing.T) (dir, compiled string) {
 	t.Helper()
 	dir, compiled = filepath.Join(built.dir, "plugins"), filepath.Join(built.dir, "compiled")
-	built.once.Do(func() {
-		for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
-			build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
-				"-o", filepath.Join(dir, name+".wasm"), "payrouter/plugins/"+name)
-			build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-			if out, err := build.CombinedOutput(); err != nil {
-				_, _ = os.Stderr.Write(out)
-				built.err = err
-				return
-			}
-		}
-	})
+	built.once.Do(func() { built.err = prepare(dir, compiled) })
 	require.NoError(t, built.err)
 	return dir, compiled
+}
+
+// prepare builds the plugins and compiles them, once for everybody: not each test its own at the same time.
+func prepare(dir, compiled string) error {
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
+			"-o", filepath.Join(dir, name+".wasm"), "payrouter/plugins/"+name)
+		build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build plugin %s: %w\n%s", name, err, out)
+		}
+	}
+	_, unload, err := loadPlugins(context.Background(), dir, compiled, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return unload(context.Background())
 }

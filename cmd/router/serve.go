@@ -27,7 +27,7 @@ type serveCommand struct {
 	Routing       string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
 	Plugins       string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 	Data          string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
-	Compiled      string        `type:"path" help:"Folder of compiled plugins, where it is not to be in the data's: routers may share one. Its code is run as it is."`
+	Compiled      string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
 	APIKeys       string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
 	Patience      time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
 	Grace         time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
