@@ -207,7 +207,7 @@ func (a *api) log(r *http.Request, recorder *statusRecorder, started time.Time) 
 		}
 		a.settings.Logger.ErrorContext(r.Context(), "a handler panicked", slog.Any("panic", fault))
 		recorder.status = http.StatusInternalServerError
-		http.Error(recorder.ResponseWriter, `{"type":"urn:payrouter:problem:internal","title":"Internal error","status":500}`, recorder.status)
+		writeProblem(recorder.ResponseWriter, internalProblem.problem(""))
 	}
 	a.settings.Logger.InfoContext(r.Context(), "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", recorder.status), slog.Duration("took", a.settings.Now().Sub(started)))
