@@ -56,7 +56,7 @@ func read(data []byte) (*document, error) {
 	depth, at := 0, blanks(text, 0)
 	for {
 		// A value stands here, and before it, in an object, its name.
-		if depth > 0 && nodes[open[depth-1]].kind == object {
+		if depth > 0 && nodes[open[depth-1]].kind == object { //nolint:gosec // G602: depth is above 0
 			end, plain := quoted(text, at)
 			if end < 0 {
 				return nil, refuse(errSyntax, at)

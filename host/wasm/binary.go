@@ -23,6 +23,8 @@ const (
 )
 
 // sectionOrder is the place of each section; each stands at most once, custom ones aside.
+//
+//nolint:gochecknoglobals // a table
 var sectionOrder = [...]int{
 	sectionType: 1, sectionImport: 2, sectionFunction: 3, sectionTable: 4, sectionMemory: 5, sectionGlobal: 6,
 	sectionExport: 7, sectionStart: 8, sectionElement: 9, sectionDataCount: 10, sectionCode: 11, sectionData: 12,
@@ -49,6 +51,8 @@ const (
 )
 
 // header opens every module: the magic number and version 1.
+//
+//nolint:gochecknoglobals // a table
 var header = []byte("\x00asm\x01\x00\x00\x00")
 
 // parsed is a module taken apart, as far as checking and metering need it.
@@ -98,6 +102,7 @@ const (
 	kindGlobal   = 3
 )
 
+//nolint:gochecknoglobals // a table
 var kindNames = [...]string{"function", "table", "memory", "global"}
 
 // limits bound a table or a memory.

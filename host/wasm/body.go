@@ -196,6 +196,8 @@ func (r *reader) operation() (byte, operation) {
 }
 
 // refusedFamilies names the proposals behind prefixes and opcodes that compilers are known to emit.
+//
+//nolint:gochecknoglobals // a table
 var refusedFamilies = map[byte]string{
 	0x06: "exceptions", 0x07: "exceptions", 0x08: "exceptions", 0x09: "exceptions", 0x0a: "exceptions",
 	0x18: "exceptions", 0x19: "exceptions", 0x1f: "exceptions",
@@ -240,8 +242,8 @@ func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) 
 			r.fail(ErrMalformed, "local %d of %d", index, variables)
 		}
 	case global:
-		if index := r.u32(); int64(index) >= int64(f.parsed.globals) {
-			r.fail(ErrMalformed, "global %d of %d", index, f.parsed.globals)
+		if index := r.u32(); int64(index) >= int64(f.globals) {
+			r.fail(ErrMalformed, "global %d of %d", index, f.globals)
 		}
 	case table:
 		f.checkTable(r, r.u32())

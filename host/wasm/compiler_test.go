@@ -48,14 +48,14 @@ func TestMachineCodeIsKeptOnDisk(t *testing.T) {
 func TestCacheThatOthersMayWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o770)) //nolint:gosec // the point of the test
+	require.NoError(t, os.Chmod(dir, 0o770))
 	_, err := wasm.New(dir, wasm.Options{})
 	require.ErrorContains(t, err, "may be written by others (mode 0770): chmod 0700")
 
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // readable by others is fine
+	require.NoError(t, os.Chmod(dir, 0o755))
 	inner := filepath.Join(dir, "wazero-v1-amd64-linux")
 	require.NoError(t, os.Mkdir(inner, 0o700))
-	require.NoError(t, os.Chmod(inner, 0o777)) //nolint:gosec // the point of the test
+	require.NoError(t, os.Chmod(inner, 0o777))
 	_, err = wasm.New(dir, wasm.Options{})
 	require.ErrorContains(t, err, "may be written by others")
 

@@ -1,7 +1,6 @@
 package wasm_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +41,8 @@ func TestModulesAreRefusedWithAReason(t *testing.T) {
 		"no alloc":              {assembly{without: "alloc"}, wasm.ErrExport, `"alloc"`},
 		"no _initialize":        {assembly{without: "_initialize"}, wasm.ErrExport, `"_initialize"`},
 		"prepare of another type": {
-			assembly{without: "prepare", exports: [][]byte{exported("prepare", 0, 1)}}, wasm.ErrExport,
+			assembly{without: "prepare", exports: [][]byte{exported("prepare", 0, 1)}},
+			wasm.ErrExport,
 			`function "prepare" is () -> (i32), not (i32 i32) -> (i64)`,
 		},
 		"the host's own name":   {assembly{exports: [][]byte{exported("payrouter_fuel", 0, 1)}}, wasm.ErrReserved, `"payrouter_fuel"`},
@@ -171,7 +171,7 @@ func TestInitializeThatFailsRefusesTheModule(t *testing.T) {
 		require.ErrorIs(t, err, wasm.ErrStart, name)
 		require.ErrorIs(t, err, c.want, name)
 		var failed *wasm.CallError
-		require.True(t, errors.As(err, &failed), name)
+		require.ErrorAs(t, err, &failed, name)
 		require.Equal(t, "_initialize", failed.Call, name)
 	}
 }
