@@ -93,8 +93,14 @@ func TestAPIKeys(t *testing.T) {
 		"as a password": {"Authorization", "Basic " + shop}, "without a scheme": {"Authorization", shop},
 	} {
 		for _, call := range [][2]string{
-			{"GET", "/v1/payments"}, {"GET", "/v1/payments/pay_1"}, {"PATCH", "/v1/payments/pay_1"}, {"POST", "/v1/payments"}, {"GET", "/v1/providers"},
-			{"POST", "/v1/routes/explain"}, {"POST", "/v1/payments/pay_1/cancel"}, {"GET", "/v1/payments/pay_1/attempts"},
+			{"GET", "/v1/payments"},
+			{"GET", "/v1/payments/pay_1"},
+			{"PATCH", "/v1/payments/pay_1"},
+			{"POST", "/v1/payments"},
+			{"GET", "/v1/providers"},
+			{"POST", "/v1/routes/explain"},
+			{"POST", "/v1/payments/pay_1/cancel"},
+			{"GET", "/v1/payments/pay_1/attempts"},
 		} {
 			a := w.ask(call[0], w.router+call[1], "{}", header...)
 			require.Equal(t, "unauthorized", problem(t, a).Type, what)

@@ -105,6 +105,7 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 
 // seenBy is the same town in a subtest.
 func (w *town) seenBy(t *testing.T) *town {
+	t.Helper()
 	return &town{t: t, sandbox: w.sandbox, simulated: w.simulated, router: w.router, client: w.client, log: w.log, data: w.data}
 }
 

@@ -118,5 +118,5 @@ func connector(shelf *plugin.Shelf, name string) func() payment.Connector {
 }
 
 func count(n int) uint32 {
-	return uint32(min(max(n, 0), math.MaxInt32)) //nolint:gosec // G115: bounded here
+	return uint32(min(max(n, 0), math.MaxInt32))
 }

@@ -34,7 +34,7 @@ func (c checkedRun) Run() int {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	built.dir = dir
 	code := c.tests.Run()
 	if err := goleak.Find(); err != nil && code == 0 {

@@ -256,7 +256,8 @@ func orderOf(t *testing.T, text string) payment.Order {
 func replay(t *testing.T, code []byte, inputs []input) []byte {
 	t.Helper()
 	ctx := t.Context()
-	runtime := wazero.NewRuntime(ctx)
+	// A handful of calls: interpreting them is quicker than compiling.
+	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	defer func() { require.NoError(t, runtime.Close(context.Background())) }()
 	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
 	guest, err := runtime.InstantiateWithConfig(ctx, code, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
 	"testing"
 	"time"
 
