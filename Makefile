@@ -38,7 +38,7 @@ lint: ## format check, vet and linters
 	$(LINT) run ./...
 
 bench: ## print the figures of docs/performance.md
-	cd bench && go test -run '^$$' -bench . -benchtime 2s ./...
+	go test -run '^$$' -bench . -benchtime 2s ./plugins/paygram ./host/store/sqlite ./host/wasm
 
 clean: ## remove what was built
 	rm -rf build

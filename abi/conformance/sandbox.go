@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,23 +45,19 @@ func (s *sandboxed) run(ctx context.Context, export wasm.Export, in []byte) (ans
 // newSandboxed builds the package under test as a module, and brings it up.
 func newSandboxed(t *testing.T) *sandboxed {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "plugin.wasm")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-o", path, ".")
+	return newMachine(t, buildModule(t), wasm.Options{})
+}
+
+func buildModule(tb testing.TB) []byte {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "plugin.wasm")
+	build := exec.CommandContext(tb.Context(), "go", "build", "-buildmode=c-shared", "-o", path, ".")
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	output, err := build.CombinedOutput()
-	require.NoError(t, err, "build the module:\n%s", output)
+	require.NoError(tb, err, "build the module:\n%s", output)
 	code, err := os.ReadFile(path)
-	require.NoError(t, err)
-
-	compiler, err := wasm.New("", wasm.Options{Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	module, err := compiler.Compile(t.Context(), code, wasm.Limits{Instances: 1})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, module.Close(context.Background()))
-		require.NoError(t, compiler.Close(context.Background()))
-	})
-	return &sandboxed{module: module}
+	require.NoError(tb, err)
+	return code
 }
 
 // testSandbox asks the module everything that the connector was asked, and wants the same answers to the byte.

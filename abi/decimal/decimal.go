@@ -45,6 +45,9 @@ func Parse(text string) (Decimal, error) {
 	if whole == "" || !ok {
 		return Decimal{}, syntax(text)
 	}
+	if exponent == 0 && (whole == "0" || whole[0] != '0') && len(whole)+len(fraction) <= MaxDigits && (!negative || whole[0] != '0') {
+		return Decimal{plain: text[:len(text)-len(rest)]}, nil
+	}
 	whole, fraction = shift(whole, fraction, exponent)
 	whole = strings.TrimLeft(whole, "0")
 	if len(whole)+len(fraction) > MaxDigits {

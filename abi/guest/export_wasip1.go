@@ -61,14 +61,28 @@ func run(call export, pointer unsafe.Pointer, length int32) int64 {
 	return result
 }
 
+// write encodes an answer from the end of the buffer backwards, as the generated code does, so that its size need not be known:
+// finding it costs as much again. Where the buffer is too small the generated code panics, and the size is found after all.
 func write(answer *abi.Answer) int64 {
-	size := answer.SizeVT()
-	if size > cap(output) || cap(output) > keep {
-		output = make([]byte, max(size, 1))
+	const usual = 8 << 10
+	if cap(output) < usual || cap(output) > keep {
+		output = make([]byte, usual)
 	}
-	output = output[:cap(output)]
-	if _, err := answer.MarshalToSizedBufferVT(output[:size]); err != nil {
-		panic(err)
+	size, fits := tryWrite(answer, output)
+	if !fits {
+		output = make([]byte, answer.SizeVT())
+		size, _ = tryWrite(answer, output)
 	}
-	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(output))))<<32 | int64(size)
+	start := len(output) - size
+	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(output[start:]))))<<32 | int64(size)
+}
+
+func tryWrite(answer *abi.Answer, to []byte) (size int, fits bool) {
+	defer func() {
+		if recover() != nil {
+			size, fits = 0, false
+		}
+	}()
+	size, err := answer.MarshalToSizedBufferVT(to)
+	return size, err == nil
 }

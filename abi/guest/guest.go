@@ -67,7 +67,7 @@ func describe(connector Connector, _ []byte) (*abi.Answer, error) {
 
 func prepare(connector Connector, input []byte) (*abi.Answer, error) {
 	call := new(abi.Call)
-	if err := call.UnmarshalVT(input); err != nil {
+	if err := call.UnmarshalVTUnsafe(input); err != nil {
 		return nil, badInput("Call", err)
 	}
 	step, err := connector.Prepare(call)
@@ -76,7 +76,7 @@ func prepare(connector Connector, input []byte) (*abi.Answer, error) {
 
 func interpret(connector Connector, input []byte) (*abi.Answer, error) {
 	in := new(abi.Interpretation)
-	if err := in.UnmarshalVT(input); err != nil {
+	if err := in.UnmarshalVTUnsafe(input); err != nil {
 		return nil, badInput("Interpretation", err)
 	}
 	if in.GetCall() == nil || in.GetResponse() == nil {
@@ -88,7 +88,7 @@ func interpret(connector Connector, input []byte) (*abi.Answer, error) {
 
 func receive(connector Connector, input []byte) (*abi.Answer, error) {
 	callback := new(abi.Callback)
-	if err := callback.UnmarshalVT(input); err != nil {
+	if err := callback.UnmarshalVTUnsafe(input); err != nil {
 		return nil, badInput("Callback", err)
 	}
 	receipt, err := connector.Receive(callback)

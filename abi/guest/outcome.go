@@ -6,7 +6,12 @@ import (
 
 // Done is the step that ends a call.
 func Done(outcome *abi.Outcome) *abi.Step {
-	return &abi.Step{Next: &abi.Step_Done{Done: outcome}}
+	made := &struct {
+		step abi.Step
+		next abi.Step_Done
+	}{next: abi.Step_Done{Done: outcome}}
+	made.step.Next = &made.next
+	return &made.step
 }
 
 // Accepted starts the outcome of a request that the provider took.
@@ -32,7 +37,14 @@ func Reject(code, field, message string) *abi.Step {
 
 // RedirectTo sends the payer to a page.
 func RedirectTo(url string) *abi.NextAction {
-	return &abi.NextAction{Action: &abi.NextAction_Redirect{Redirect: &abi.Redirect{Url: url}}}
+	made := &struct {
+		action   abi.NextAction
+		which    abi.NextAction_Redirect
+		redirect abi.Redirect
+	}{redirect: abi.Redirect{Url: url}}
+	made.which.Redirect = &made.redirect
+	made.action.Action = &made.which
+	return &made.action
 }
 
 // PayTo asks the payer for an exact amount at an address.

@@ -53,8 +53,14 @@ func (r *Request) Query(name, text string) *Request {
 // JSON sets a JSON body.
 func (r *Request) JSON(body []byte) *Request {
 	r.http.Body = body
-	return r.Header("Content-Type", Literal("application/json"))
+	r.http.Headers = append(r.http.Headers, jsonContent)
+	return r
 }
+
+// jsonContent is in most requests, and never changed.
+//
+//nolint:gochecknoglobals // see above
+var jsonContent = &abi.Field{Name: "Content-Type", Value: []*abi.Part{Literal("application/json")}}
 
 // Form sets a urlencoded body.
 func (r *Request) Form(form *Form) *Request {

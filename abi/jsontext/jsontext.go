@@ -1,14 +1,16 @@
-// Package jsontext reads and writes JSON whose numbers stay text, so that no amount ever becomes a float. It costs a
-// guest a sixth of what encoding/json does.
+// Package jsontext reads and writes JSON whose numbers stay text, so that no amount ever becomes a float.
+//
+// It reads a text once, into one flat list, because guests pay dearly for each allocation and each call: encoding/json
+// costs them more than everything else that they do, and valyala/fastjson three times what this does, for it has to be
+// asked for strictness and for a bound on nesting beforehand, and writes escapes that are Go's and not JSON's.
 package jsontext
 
 import (
-	"bytes"
-	"fmt"
+	"errors"
+	"math"
 	"strconv"
 	"strings"
-
-	"github.com/valyala/fastjson"
+	"unicode/utf8"
 
 	"payrouter/abi/decimal"
 )
@@ -16,109 +18,117 @@ import (
 // Value is a JSON value, or the absence of one: the zero Value is absent, and every question to it has a harmless answer.
 // It borrows nothing from the bytes it was parsed from.
 type Value struct {
-	json *fastjson.Value
+	in *document
+	at int32
 }
 
-// maxDepth bounds the nesting of arrays and objects.
-const maxDepth = 64
-
-// Parse reads one JSON text (RFC 8259), nested at most 64 deep.
+// Parse reads one JSON text, strictly as RFC 8259 has it, nested at most 64 deep. Of members of one name the first counts.
 func Parse(data []byte) (Value, error) {
-	// The parser alone takes nan, 01 and raw control characters, and its errors grow with the square of the depth.
-	if tooDeep(data) {
-		return Value{}, fmt.Errorf("read JSON: nested deeper than %d levels", maxDepth)
+	if len(data) > math.MaxInt32 {
+		return Value{}, errors.New("read JSON: too long")
 	}
-	if err := fastjson.ValidateBytes(data); err != nil {
-		return Value{}, fmt.Errorf("read JSON: %w", err)
-	}
-	parsed, err := fastjson.ParseBytes(data)
+	read, err := read(data)
 	if err != nil {
-		return Value{}, fmt.Errorf("read JSON: %w", err)
+		return Value{}, err
 	}
-	return Value{json: parsed}, nil
+	return Value{in: read}, nil
 }
 
-func tooDeep(data []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted:
-			if c == '\\' {
-				i++
-			}
-			quoted = c != '"'
-		case c == '"':
-			quoted = true
-		case c == '[' || c == '{':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
+// node is the value's own; of kind 0 where there is none.
+func (v Value) node() node {
+	if v.in == nil {
+		return node{}
 	}
-	return false
+	return v.in.nodes[v.at]
 }
 
 // Get follows keys into objects; an array is entered by an index in decimal.
 func (v Value) Get(keys ...string) Value {
-	if v.json == nil {
-		return v
+	for _, key := range keys {
+		switch v.node().kind {
+		case object:
+			v = v.member(key)
+		case array:
+			v = v.item(key)
+		default:
+			return Value{}
+		}
 	}
-	return Value{json: v.json.Get(keys...)}
+	return v
 }
 
 // Fold is Get of one key, whatever its case.
 func (v Value) Fold(key string) Value {
-	var found Value
-	v.Each(func(name string, member Value) {
-		if !found.Exists() && strings.EqualFold(name, key) {
-			found = member
+	if !v.IsObject() {
+		return Value{}
+	}
+	for at := v.at + 1; at < v.node().next; at = v.in.nodes[at+1].next {
+		if strings.EqualFold(v.in.content(v.in.nodes[at]), key) {
+			return Value{in: v.in, at: at + 1}
 		}
-	})
-	return found
+	}
+	return Value{}
+}
+
+// member is the first one of that name. It is what guests do most.
+func (v Value) member(key string) Value {
+	nodes := v.in.nodes
+	end := nodes[v.at].next
+	for at := v.at + 1; at < end; at = nodes[at+1].next {
+		name := &nodes[at]
+		if name.plain && int(name.end-name.start) != len(key) {
+			continue
+		}
+		if v.in.content(*name) == key {
+			return Value{in: v.in, at: at + 1}
+		}
+	}
+	return Value{}
+}
+
+func (v Value) item(index string) Value {
+	wanted, err := strconv.Atoi(index)
+	if err != nil || wanted < 0 {
+		return Value{}
+	}
+	for at := v.at + 1; at < v.node().next; at = v.in.nodes[at].next {
+		if wanted == 0 {
+			return Value{in: v.in, at: at}
+		}
+		wanted--
+	}
+	return Value{}
 }
 
 // Exists is false where nothing, or null, stands.
 func (v Value) Exists() bool {
-	return v.json != nil && v.json.Type() != fastjson.TypeNull
+	is := v.node().kind
+	return is != 0 && is != null
 }
 
 // IsObject tells an object.
-func (v Value) IsObject() bool {
-	return v.json != nil && v.json.Type() == fastjson.TypeObject
-}
+func (v Value) IsObject() bool { return v.node().kind == object }
 
 // IsArray tells an array.
-func (v Value) IsArray() bool {
-	return v.json != nil && v.json.Type() == fastjson.TypeArray
-}
+func (v Value) IsArray() bool { return v.node().kind == array }
 
 // IsString tells a string.
-func (v Value) IsString() bool {
-	return v.json != nil && v.json.Type() == fastjson.TypeString
-}
+func (v Value) IsString() bool { return v.node().kind == quote }
 
 // Text is a string's content, a number's digits as they were sent, "true" or "false"; and empty for all else. Bytes that
 // are not UTF-8 are replaced.
 func (v Value) Text(keys ...string) string {
-	at := v.Get(keys...).json
-	if at == nil {
-		return ""
-	}
-	switch at.Type() {
-	case fastjson.TypeString:
-		content, _ := at.StringBytes()
-		return strings.ToValidUTF8(string(content), "\uFFFD")
-	case fastjson.TypeNumber, fastjson.TypeTrue, fastjson.TypeFalse:
-		return string(at.MarshalTo(nil))
-	case fastjson.TypeNull, fastjson.TypeObject, fastjson.TypeArray:
+	at := v.Get(keys...)
+	switch n := at.node(); n.kind {
+	case quote, number, boolean:
+		return at.in.content(n)
+	case null, array, object:
 	}
 	return ""
 }
 
 // Decimal is the plain decimal text of a number, or of a string that holds one; ok is false for anything else.
-func (v Value) Decimal(keys ...string) (text string, ok bool) {
+func (v Value) Decimal(keys ...string) (plain string, ok bool) {
 	d, err := decimal.Parse(v.Text(keys...))
 	if err != nil {
 		return "", false
@@ -128,20 +138,19 @@ func (v Value) Decimal(keys ...string) (text string, ok bool) {
 
 // Bool is true for true alone.
 func (v Value) Bool(keys ...string) bool {
-	at := v.Get(keys...).json
-	return at != nil && at.Type() == fastjson.TypeTrue
+	at := v.Get(keys...)
+	return at.node().kind == boolean && at.Text() == "true"
 }
 
 // Items are an array's elements.
 func (v Value) Items(keys ...string) []Value {
-	at := v.Get(keys...)
-	if !at.IsArray() {
+	list := v.Get(keys...)
+	if !list.IsArray() {
 		return nil
 	}
-	elements, _ := at.json.Array()
-	items := make([]Value, len(elements))
-	for i, element := range elements {
-		items[i] = Value{json: element}
+	var items []Value
+	for at := list.at + 1; at < list.node().next; at = list.in.nodes[at].next {
+		items = append(items, Value{in: list.in, at: at})
 	}
 	return items
 }
@@ -151,10 +160,9 @@ func (v Value) Each(visit func(name string, member Value)) {
 	if !v.IsObject() {
 		return
 	}
-	object, _ := v.json.Object()
-	object.Visit(func(key []byte, member *fastjson.Value) {
-		visit(strings.ToValidUTF8(string(key), "\uFFFD"), Value{json: member})
-	})
+	for at := v.at + 1; at < v.node().next; at = v.in.nodes[at+1].next {
+		visit(v.in.content(v.in.nodes[at]), Value{in: v.in, at: at + 1})
+	}
 }
 
 // JSON is the value as JSON text; "null" where it is absent.
@@ -169,7 +177,8 @@ type Object struct {
 
 // NewObject starts an empty object.
 func NewObject() *Object {
-	return &Object{text: []byte{'{'}}
+	const usual = 256 // bytes; more grows
+	return &Object{text: append(make([]byte, 0, usual), '{')}
 }
 
 // String adds a string member. Bytes that are not UTF-8 are replaced.
@@ -224,9 +233,9 @@ func (o *Object) Object(name string, object *Object) *Object {
 	return o.raw(name, string(object.JSON()))
 }
 
-// JSON is the object as JSON text. More members may follow.
+// JSON ends the object, and is its text. No member may follow.
 func (o *Object) JSON() []byte {
-	return append(bytes.Clone(o.text), '}')
+	return append(o.text, '}')
 }
 
 func (o *Object) name(name string) {
@@ -242,62 +251,65 @@ func (o *Object) raw(name, text string) *Object {
 	return o
 }
 
-func appendValue(text []byte, v Value) []byte {
-	switch {
-	case !v.Exists():
-		return append(text, "null"...)
-	case v.IsString():
-		return appendString(text, v.Text())
-	case v.IsArray():
-		text = append(text, '[')
+func appendValue(to []byte, v Value) []byte {
+	switch n := v.node(); n.kind {
+	case quote:
+		return appendString(to, v.Text())
+	case number, boolean:
+		return append(to, v.Text()...)
+	case array:
+		to = append(to, '[')
 		for i, item := range v.Items() {
 			if i > 0 {
-				text = append(text, ',')
+				to = append(to, ',')
 			}
-			text = appendValue(text, item)
+			to = appendValue(to, item)
 		}
-		return append(text, ']')
-	case v.IsObject():
-		text = append(text, '{')
+		return append(to, ']')
+	case object:
+		to = append(to, '{')
 		first := true
 		v.Each(func(name string, member Value) {
 			if !first {
-				text = append(text, ',')
+				to = append(to, ',')
 			}
 			first = false
-			text = appendValue(append(appendString(text, name), ':'), member)
+			to = appendValue(append(appendString(to, name), ':'), member)
 		})
-		return append(text, '}')
+		return append(to, '}')
+	case null:
 	}
-	return v.json.MarshalTo(text)
+	return append(to, "null"...)
 }
 
-// appendString escapes what RFC 8259 section 7 says must be, and nothing else. (fastjson's own writer uses Go's escapes for some
-// characters, which are not JSON.)
-func appendString(text []byte, content string) []byte {
-	const hex = "0123456789abcdef"
-	content = strings.ToValidUTF8(content, "\uFFFD")
-	text = append(text, '"')
-	start := 0
+// appendString escapes what RFC 8259 section 7 says must be, and nothing else.
+func appendString(to []byte, content string) []byte {
+	to = append(to, '"')
 	for i := range len(content) {
-		c := content[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		text = append(text, content[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			text = append(text, '\\', c)
-		case '\n':
-			text = append(text, '\\', 'n')
-		case '\t':
-			text = append(text, '\\', 't')
-		case '\r':
-			text = append(text, '\\', 'r')
-		default:
-			text = append(text, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		if c := content[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return append(appendEscaped(append(to, content[:i]...), strings.ToValidUTF8(content[i:], "\uFFFD")), '"')
 		}
 	}
-	return append(append(text, content[start:]...), '"')
+	return append(append(to, content...), '"')
+}
+
+func appendEscaped(to []byte, content string) []byte {
+	const hex = "0123456789abcdef"
+	for i := range len(content) {
+		switch c := content[i]; {
+		case c == '"' || c == '\\':
+			to = append(to, '\\', c)
+		case c == '\n':
+			to = append(to, '\\', 'n')
+		case c == '\t':
+			to = append(to, '\\', 't')
+		case c == '\r':
+			to = append(to, '\\', 'r')
+		case c < ' ':
+			to = append(to, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			to = append(to, c)
+		}
+	}
+	return to
 }

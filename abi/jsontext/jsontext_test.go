@@ -1,7 +1,9 @@
 package jsontext_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -98,20 +100,78 @@ func TestWhatIsWrittenIsJSONWhateverTheText(t *testing.T) {
 	require.True(t, json.Valid(odd), string(odd))
 }
 
+// The standard library says what JSON is, up to the bound on nesting.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,{"b":null}]}`, `"\ud800"`, `[`, `1.2.3`, "{\"a\":\xff}", `{"a":nan}`} {
+	for _, seed := range []string{
+		`{"a":[1,{"b":null}]}`, `"\ud800"`, `"\ud83d\ude00\u00e9\/"`, `[`, `1.2.3`, "{\"a\":\xff}", "\"\xff\"", `{"a":nan}`, `-0.0e+1`, ` [ true , false ] `, `{"a":1,}`, `[1,]`, `[,1]`, "", `"\u12g4"`, `-`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := jsontext.Parse(data)
 		if err != nil {
+			require.True(t, !json.Valid(data) || strings.Contains(err.Error(), "nested deeper"), "%q: %v", data, err)
 			return
 		}
-		_ = v.Text()
-		if number, ok := v.Decimal(); ok {
-			require.True(t, json.Valid([]byte(number)) || number[0] == '0' || number[0] == '-', number)
-		}
-		v.Each(func(name string, member jsontext.Value) { _ = member.Text() })
-		_ = v.JSON()
+		require.True(t, json.Valid(data), "%q", data)
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		var want any
+		require.NoError(t, decoder.Decode(&want))
+		same(t, want, v)
+		written := v.JSON()
+		again, err := jsontext.Parse(written)
+		require.NoError(t, err, "%q", written)
+		require.Equal(t, string(written), string(again.JSON()))
 	})
+}
+
+// replaced makes a run of replacement characters one: encoding/json writes one for each byte.
+func replaced(text string) string {
+	for strings.Contains(text, "\uFFFD\uFFFD") {
+		text = strings.ReplaceAll(text, "\uFFFD\uFFFD", "\uFFFD")
+	}
+	return text
+}
+
+// same holds a value against what encoding/json read, names that come twice aside.
+func same(t *testing.T, want any, got jsontext.Value) {
+	t.Helper()
+	switch want := want.(type) {
+	case nil:
+		require.False(t, got.Exists())
+	case bool:
+		require.Equal(t, want, got.Bool())
+	case string:
+		require.True(t, got.IsString())
+		require.Equal(t, replaced(want), replaced(got.Text()))
+	case json.Number:
+		require.Equal(t, want.String(), got.Text())
+	case []any:
+		items := got.Items()
+		require.Len(t, items, len(want))
+		for i := range want {
+			same(t, want[i], items[i])
+			require.Equal(t, string(items[i].JSON()), string(got.Get(strconv.Itoa(i)).JSON()))
+		}
+	case map[string]any:
+		names := map[string]int{}
+		got.Each(func(name string, _ jsontext.Value) { names[name]++ })
+		for name, member := range want {
+			if names[name] == 1 {
+				same(t, member, got.Get(name))
+			}
+		}
+	}
+}
+
+func TestReadingAnAnswerAllocatesItsTextAndItsNodes(t *testing.T) {
+	answer := []byte(`{"invoiceCode":"3ceb007d","status":4,"amount":100,"isPaid":false,"nested":{"list":[1,2,3]}}`)
+	var amount string
+	allocations := testing.AllocsPerRun(100, func() {
+		v, _ := jsontext.Parse(answer)
+		amount = v.Text("amount")
+	})
+	require.Equal(t, "100", amount)
+	require.LessOrEqual(t, allocations, 4.0)
 }

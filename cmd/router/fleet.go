@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 
 	"payrouter/host/config"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/routing"
 	"payrouter/host/wasm"
 )
 
@@ -32,7 +35,7 @@ func loadPlugins(ctx context.Context, dir, cache string, log *slog.Logger) (shel
 
 // newFleet makes the accounts and rules of a configuration serve over the plugins on a shelf. closer closes their connections.
 func newFleet(c *config.Config, environ []string, shelf *plugin.Shelf, log *slog.Logger) (fleet *payment.Fleet, closer func(), err error) {
-	rules, err := c.Ruleset(shelf.Manifests())
+	rules, err := ruleset(c, shelf)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,6 +62,31 @@ func newFleet(c *config.Config, environ []string, shelf *plugin.Shelf, log *slog
 		}
 	}
 	return fleet, closer, nil
+}
+
+// ruleset compiles a configuration's rules over the plugins on a shelf. It reports every problem of the file that shows without
+// secrets.
+func ruleset(c *config.Config, shelf *plugin.Shelf) (*routing.Ruleset, error) {
+	rules, err := c.Ruleset(shelf.Manifests())
+	if err := errors.Join(err, checkCodes(c)); err != nil {
+		return nil, err
+	}
+	return rules, nil
+}
+
+// checkCodes holds what the accounts call their failures against the router's own list.
+func checkCodes(c *config.Config) error {
+	known := slices.Sorted(maps.Keys(payment.Codes))
+	var problems []error
+	for _, p := range c.Providers {
+		for _, rule := range p.Failures {
+			if !slices.Contains(known, rule.GetCode()) {
+				problems = append(problems, fmt.Errorf("%s: %q is not one of the router's failure codes: %s",
+					rule.GetSource(), rule.GetCode(), routing.DidYouMean(rule.GetCode(), known)))
+			}
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func newClient(p *config.Provider, secrets map[string]string, shelf *plugin.Shelf, log *slog.Logger) (*egress.Client, error) {
@@ -90,5 +118,5 @@ func connector(shelf *plugin.Shelf, name string) func() payment.Connector {
 }
 
 func count(n int) uint32 {
-	return uint32(min(max(n, 0), math.MaxInt32)) //nolint:gosec // G115: bounded here
+	return uint32(min(max(n, 0), math.MaxInt32))
 }

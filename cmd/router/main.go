@@ -4,17 +4,20 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
 
 // version is set by the Makefile.
-var version = "dev" //nolint:gochecknoglobals // -ldflags -X needs a variable
+var version = "dev"
 
 type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Take payments over HTTP."`
@@ -30,7 +33,10 @@ type host struct {
 	ctx     context.Context //nolint:containedctx // the process's own
 	stdout  io.Writer
 	environ []string
+	now     func() time.Time
 	log     *slog.Logger
+	// listening is told where a router listens once it does; nil where nobody asks.
+	listening func(net.Addr)
 }
 
 func main() {
@@ -40,11 +46,15 @@ func main() {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// net/http writes what a provider sends unasked to the standard logger, unmasked.
+	log.SetOutput(io.Discard)
 	var commands cli
 	parsed := kong.Parse(&commands, kong.Name("router"), kong.UsageOnError(),
 		kong.Description("A payment router: providers by rules, integrations as sandboxed WebAssembly, no payment twice, none lost."))
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	err := parsed.Run(&host{ctx: ctx, stdout: os.Stdout, environ: os.Environ(), log: log})
+	err := parsed.Run(&host{
+		ctx: ctx, stdout: os.Stdout, environ: os.Environ(), log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		now: time.Now, //nolint:forbidigo // the clock's one place
+	})
 	if err != nil {
 		_, _ = io.WriteString(os.Stderr, "router: "+err.Error()+"\n")
 		return 1

@@ -1,9 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 
+	"payrouter/abi/conformance/check"
 	"payrouter/host/api"
+	"payrouter/host/wasm"
 )
 
 type openAPICommand struct{}
@@ -17,4 +24,56 @@ func (openAPICommand) Run(h *host) error {
 	return err
 }
 
-type pluginCommand struct{}
+type pluginCommand struct {
+	Check pluginCheckCommand `cmd:"" help:"Check a plugin's module: that the router takes it, and that it stands what it may be fed."`
+}
+
+type pluginCheckCommand struct {
+	File string `arg:"" type:"existingfile" help:"The module, *.wasm."`
+}
+
+func (p *pluginCheckCommand) Run(h *host) (err error) {
+	code, err := os.ReadFile(p.File)
+	if err != nil {
+		return fmt.Errorf("read the module: %w", err)
+	}
+	compiler, err := wasm.New("", wasm.Options{Logger: h.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, compiler.Close(context.WithoutCancel(h.ctx))) }()
+	report, err := check.Module(h.ctx, compiler, code)
+	if err != nil {
+		return err
+	}
+	if err := printReport(h, report); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return fmt.Errorf("%s is not in order", p.File)
+	}
+	return nil
+}
+
+func printReport(h *host, report *check.Report) error {
+	var text strings.Builder
+	if manifest := report.Manifest; manifest != nil {
+		_, _ = fmt.Fprintf(&text, "%s %s (%s)\n", manifest.GetName(), manifest.GetVersion(), manifest.GetTitle())
+	}
+	_, _ = fmt.Fprintf(&text, "sha256 %s\n", report.Digest)
+	for _, result := range report.Results {
+		verdict := "holds"
+		if len(result.Problems) > 0 {
+			verdict = "FAILS"
+		}
+		_, _ = fmt.Fprintf(&text, "%s  %s\n", verdict, result.Name)
+		for _, problem := range result.Problems {
+			_, _ = fmt.Fprintf(&text, "       %s\n", problem)
+		}
+	}
+	if report.Manifest != nil {
+		_, _ = fmt.Fprintf(&text, "an everyday call burns at most %d fuel; memory reached %d KiB\n", report.Fuel, report.Memory>>10)
+	}
+	_, err := io.WriteString(h.stdout, text.String())
+	return err
+}

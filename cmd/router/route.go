@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"payrouter/host/config"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/routing"
 )
 
@@ -16,36 +17,47 @@ type routeCommand struct {
 }
 
 type routeCheckCommand struct {
-	File    string `arg:"" optional:"" default:"routing.yaml" type:"path" help:"The routing file."`
-	Plugins string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Secrets bool   `help:"Also see that every secret is there."`
+	File     string `arg:"" optional:"" default:"routing.yaml" type:"path" help:"The routing file."`
+	Plugins  string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Secrets  bool   `help:"Also see that every secret is there."`
 }
 
 func (r *routeCheckCommand) Run(h *host) error {
-	routes, err := config.Load(r.File, h.environ)
+	routes, shelf, unload, err := readRoutes(h, r.File, r.Plugins, r.Compiled)
 	if err != nil {
 		return err
 	}
-	shelf, unload, err := loadPlugins(h.ctx, r.Plugins, "", h.log)
-	if err != nil {
-		return err
-	}
-	_, err = routes.Ruleset(shelf.Manifests())
+	_, err = ruleset(routes, shelf)
 	if r.Secrets {
 		_, missing := routes.Secrets(h.environ)
 		err = errors.Join(err, missing)
 	}
-	if err = errors.Join(err, unload(h.ctx)); err != nil {
+	if err = errors.Join(err, unload()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(h.stdout, "%s is in order: %d providers, %d rules, version %s\n", r.File, len(routes.Providers), len(routes.Rules.Rules), routes.Version)
 	return err
 }
 
+// readRoutes reads a routing file, and the plugins that it is about.
+func readRoutes(h *host, file, plugins, compiled string) (routes *config.Config, shelf *plugin.Shelf, unload func() error, err error) {
+	routes, err = config.Load(file, h.environ)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	shelf, closer, err := loadPlugins(h.ctx, plugins, compiled, h.log)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return routes, shelf, func() error { return closer(context.WithoutCancel(h.ctx)) }, nil
+}
+
 type routeExplainCommand struct {
 	File      string            `default:"routing.yaml" type:"path" help:"The routing file."`
 	Plugins   string            `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Kind      string            `default:"collect" enum:"collect,payout,recharge,transfer"`
+	Compiled  string            `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Kind      string            `default:"collect" placeholder:"recharge"`
 	Amount    string            `required:"" placeholder:"49.90"`
 	Currency  string            `required:"" placeholder:"EUR"`
 	Country   string            `placeholder:"DE"`
@@ -56,24 +68,40 @@ type routeExplainCommand struct {
 	PaymentID string            `name:"payment-id" default:"pay_example" help:"Splits go by the payment's id."`
 }
 
-func (r *routeExplainCommand) Run(h *host) error {
-	order := payment.Order{Kind: payment.Kind(r.Kind), Amount: r.Amount, Currency: strings.ToUpper(r.Currency), Country: strings.ToUpper(r.Country)}
-	routes, err := config.Load(r.File, h.environ)
+func (r *routeExplainCommand) Run(h *host) (err error) {
+	routes, shelf, unload, err := readRoutes(h, r.File, r.Plugins, r.Compiled)
 	if err != nil {
 		return err
 	}
-	shelf, unload, err := loadPlugins(h.ctx, r.Plugins, "", h.log)
+	defer func() { err = errors.Join(err, unload()) }()
+	rules, err := ruleset(routes, shelf)
 	if err != nil {
 		return err
 	}
-	rules, err := routes.Ruleset(shelf.Manifests())
-	if err = errors.Join(err, unload(h.ctx)); err != nil {
+	order := r.order()
+	if err := order.Validate(tickers(routes, shelf), h.now()); err != nil {
 		return err
 	}
 	decision := rules.Decide(routing.Facts{
-		PaymentID: r.PaymentID, Kind: r.Kind, Amount: order.Amount, Currency: order.Currency, Country: order.Country, Method: r.Method,
-		Merchant: r.Merchant, Metadata: r.Metadata, Provider: r.Provider,
+		PaymentID: r.PaymentID, Kind: string(order.Kind), Amount: order.Amount, Currency: order.Currency, Country: order.Country,
+		Method: order.Method, Merchant: r.Merchant, Metadata: order.Metadata, Provider: order.Pinned,
 	}, nil)
 	_, err = fmt.Fprint(h.stdout, decision.Explain())
 	return err
+}
+
+func (r *routeExplainCommand) order() payment.Order {
+	return payment.Order{
+		Kind: payment.Kind(r.Kind), Amount: r.Amount, Currency: r.Currency, Country: r.Country, Method: r.Method, Metadata: r.Metadata,
+		Pinned: r.Provider,
+	}
+}
+
+// tickers are the currencies that the configured accounts' plugins know, beside ISO 4217's.
+func tickers(routes *config.Config, shelf *plugin.Shelf) map[string]bool {
+	offline := payment.Fleet{Accounts: map[string]*payment.Account{}}
+	for _, p := range routes.Providers {
+		offline.Accounts[p.Name] = &payment.Account{Name: p.Name, Plugin: connector(shelf, p.Plugin)}
+	}
+	return offline.Tickers()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type serveCommand struct {
 	Routing          string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
 	Plugins          string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 	Data             string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
+	Compiled      string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
 	APIKeys          string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
 	Patience         time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
 	SendWithin       time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
@@ -79,7 +81,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	shelf, unload, err := loadPlugins(ctx, s.Plugins, filepath.Join(s.Data, "compiled"), h.log)
+	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")), h.log)
 	if err != nil {
 		return err
 	}
@@ -111,6 +113,9 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 	failed := make(chan error, 1)
 	background.Go(func() { failed <- server.Serve(listener) })
 	s.announce(h, listener.Addr(), keys)
+	if h.listening != nil {
+		h.listening(listener.Addr())
+	}
 	select {
 	case <-h.ctx.Done():
 		h.log.Info("shutting down", slog.Duration("grace", s.Grace))

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,6 +67,7 @@ func New(engine *payment.Engine, settings Settings) http.Handler {
 	}
 	mux := http.NewServeMux()
 	a.register(humago.New(mux, a.config()))
+	mux.HandleFunc("/", elsewhere(mux))
 	mux.Handle("GET /docs/", v5emb.New("Payment router", "/openapi.json", "/docs/"))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, nil) })
@@ -81,12 +83,19 @@ func OpenAPI(version string) ([]byte, error) {
 	return described.OpenAPI().MarshalJSON()
 }
 
+// strictCasing makes huma take members' names as they are written: "Amount" beside "amount" would be two readings of one order.
+// huma has one switch for the whole process.
+var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true }) //nolint:gochecknoglobals // see above
+
 func (a *api) config() huma.Config {
+	strictCasing()
 	config := huma.DefaultConfig("Payment router", a.settings.Version)
 	config.Info.Description = "Takes payments and routes each to a provider by rules. Amounts are decimal strings. " +
 		"Errors are problem+json (RFC 9457) with a stable type."
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{asProblem}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"apiKey": {Type: "http", Scheme: "bearer"}}
@@ -139,6 +148,32 @@ func (a *api) merchant(authorization string) (string, bool) {
 	return "", false
 }
 
+// elsewhere answers what no operation is for.
+func elsewhere(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		allowed := methodsAt(mux, r)
+		if len(allowed) == 0 {
+			writeProblem(w, unknownPath.problem("there is nothing at "+r.URL.Path))
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeProblem(w, wrongMethod.problem(r.URL.Path+" has "+strings.Join(allowed, ", ")))
+	}
+}
+
+// methodsAt are the methods with which a request's path would find an operation.
+func methodsAt(mux *http.ServeMux, r *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPatch, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
 func (a *api) ready() error {
 	if a.settings.Ready == nil {
 		return nil
@@ -160,22 +195,24 @@ func writeHealth(w http.ResponseWriter, problem error) {
 // logged tells of each request what may be told: no query, no body, no header.
 func (a *api) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		started := a.settings.Now()
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-		defer func() {
-			if fault := recover(); fault != nil {
-				if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-					panic(fault)
-				}
-				a.settings.Logger.ErrorContext(r.Context(), "a handler panicked", slog.Any("panic", fault))
-				recorder.status = http.StatusInternalServerError
-				http.Error(recorder.ResponseWriter, `{"type":"urn:payrouter:problem:internal","title":"Internal error","status":500}`, recorder.status)
-			}
-			a.settings.Logger.InfoContext(r.Context(), "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
-				slog.Int("status", recorder.status), slog.Duration("took", a.settings.Now().Sub(started)))
-		}()
+		defer a.log(r, recorder, a.settings.Now())
 		next.ServeHTTP(recorder, r)
 	})
+}
+
+// log is deferred: it answers for a handler that panicked.
+func (a *api) log(r *http.Request, recorder *statusRecorder, started time.Time) {
+	if fault := recover(); fault != nil {
+		if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(fault)
+		}
+		a.settings.Logger.ErrorContext(r.Context(), "a handler panicked", slog.Any("panic", fault))
+		recorder.status = http.StatusInternalServerError
+		writeProblem(recorder.ResponseWriter, internalProblem.problem(""))
+	}
+	a.settings.Logger.InfoContext(r.Context(), "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", recorder.status), slog.Duration("took", a.settings.Now().Sub(started)))
 }
 
 type statusRecorder struct {

@@ -43,16 +43,26 @@ func Snapshot(p payment.Payment) json.RawMessage {
 }
 
 func (a *api) registerEvents(described huma.API) {
-	huma.Register(described, a.operation("list-payment-events", http.MethodGet, paymentsPath+"/{id}/events", "Show a payment's timeline",
-		"Every change with its cause, oldest first.", nil), a.timeline)
-	huma.Register(described, a.operation("list-events", http.MethodGet, "/v1/events", "Catch up with events",
-		"In the order in which they happened, over all of the merchant's payments. Ask again with the last sequence seen.", nil), a.events)
+	registry := described.OpenAPI().Components.Schemas
+	timeline := a.operation("list-payment-events", http.MethodGet, paymentsPath+"/{id}/events", "Show a payment's timeline",
+		"Every change with its cause, oldest first.")
+	refuses(&timeline, registry, http.StatusNotFound)
+	huma.Register(described, timeline, a.timeline)
+
+	events := a.operation("list-events", http.MethodGet, "/v1/events", "Catch up with events",
+		"In the order in which they happened, over all of the merchant's payments. Ask again with the last sequence seen.")
+	refuses(&events, registry, http.StatusUnprocessableEntity)
+	huma.Register(described, events, a.events)
 }
 
 func (a *api) registerResolve(described huma.API) {
-	huma.Register(described, a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
+	registry := described.OpenAPI().Components.Schemas
+	resolve := a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
 		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of it. The reason stays on the payment's timeline. "+
-			"A provider that says otherwise later shows as money_conflict.", nil), a.resolve)
+			"A provider that says otherwise later shows as money_conflict.")
+	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+		http.StatusServiceUnavailable)
+	huma.Register(described, resolve, a.resolve)
 }
 
 type resolveInput struct {

@@ -1,15 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxKey is the longest idempotency key, in bytes.
@@ -21,7 +17,7 @@ func idempotencyKey(header string) (string, error) {
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
 		text = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(text[1 : len(text)-1])
 	}
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return "", errors.New("is missing: send one that is new for each payment, and the same for each repetition of it")
 	}
 	if len(text) > maxKey {
@@ -43,74 +39,4 @@ func fingerprint(method, path string, canonical []byte) string {
 		sum.Write(part)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// maxDepth bounds the nesting of a body.
-const maxDepth = 32
-
-// canonical is JSON text with its members sorted and its blanks gone, so that the same content gives the same bytes. It refuses what two
-// readers could understand differently: bytes that are not UTF-8, and members that come twice.
-func canonical(body []byte) ([]byte, error) {
-	if !utf8.Valid(body) {
-		return nil, errors.New("is not valid UTF-8")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	value, err := readValue(decoder, "", 0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("holds more than one JSON value")
-	}
-	return json.Marshal(value)
-}
-
-func readValue(decoder *json.Decoder, at string, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
-	}
-	token, err := decoder.Token()
-	if err != nil {
-		return nil, fmt.Errorf("is not JSON: %w", err)
-	}
-	switch token {
-	case json.Delim('{'):
-		return readObject(decoder, at, depth)
-	case json.Delim('['):
-		return readArray(decoder, at, depth)
-	}
-	return token, nil
-}
-
-func readObject(decoder *json.Decoder, at string, depth int) (any, error) {
-	members := map[string]any{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, fmt.Errorf("is not JSON: %w", err)
-		}
-		name, _ := token.(string)
-		if _, twice := members[name]; twice {
-			return nil, fmt.Errorf("has the member %s/%s twice", at, name)
-		}
-		if members[name], err = readValue(decoder, at+"/"+name, depth+1); err != nil {
-			return nil, err
-		}
-	}
-	_, err := decoder.Token()
-	return members, err
-}
-
-func readArray(decoder *json.Decoder, at string, depth int) (any, error) {
-	items := []any{}
-	for decoder.More() {
-		item, err := readValue(decoder, at, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, item)
-	}
-	_, err := decoder.Token()
-	return items, err
 }

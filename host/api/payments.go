@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,51 +23,89 @@ const paymentsPath = "/v1/payments"
 // register declares every operation.
 func (a *api) register(described huma.API) {
 	described.UseMiddleware(a.authenticate(described))
-	shown := answers(described, Payment{})
+	registry := described.OpenAPI().Components.Schemas
 
-	huma.Register(described, a.operation("create-payment", http.MethodPost, paymentsPath, "Take a payment",
-		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the provider declines is a 201 with status failed: it exists, and says why.",
-		shown(201, 202)), a.create)
-	huma.Register(described, a.operation("list-payments", http.MethodGet, paymentsPath, "List payments", "Newest first.", nil), a.list)
-	huma.Register(described, a.operation("get-payment", http.MethodGet, paymentsPath+"/{id}", "Get a payment", "", nil), a.get)
-	huma.Register(described, a.operation("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
-		"Reference and metadata are the router's; description and return URL are changed at the provider too, where it can.", nil), a.update)
-	huma.Register(described, a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel", "Cancel a payment at its provider", "", nil), a.cancel)
-	huma.Register(described, a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm", "Move a payment on at the merchant's word",
-		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.", nil), a.confirm)
-	huma.Register(described, a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh", "Ask the provider where a payment stands", "", nil), a.refresh)
-	huma.Register(described, a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
-		"Each is one request to a provider, with secrets masked.", nil), a.attempts)
+	create := a.operation("create-payment", http.MethodPost, paymentsPath, "Take a payment",
+		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the provider declines is a 201 with status failed: it exists, and says why.")
+	create.DefaultStatus = http.StatusCreated
+	answers(&create, registry, Payment{}, "application/json", http.StatusCreated, http.StatusAccepted)
+	refuses(&create, registry, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
+	huma.Register(described, create, a.create)
+
+	list := a.operation("list-payments", http.MethodGet, paymentsPath, "List payments", "Newest first.")
+	refuses(&list, registry, http.StatusUnprocessableEntity)
+	huma.Register(described, list, a.list)
+
+	get := a.operation("get-payment", http.MethodGet, paymentsPath+"/{id}", "Get a payment", "")
+	refuses(&get, registry, http.StatusNotFound)
+	huma.Register(described, get, a.get)
+
+	update := a.operation("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
+		"Reference and metadata are the router's; description and return URL are changed at the provider too, where it can.")
+	refuses(&update, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway,
+		http.StatusServiceUnavailable)
+	huma.Register(described, update, a.update)
+
+	cancel := a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel", "Cancel a payment at its provider", "")
+	refuses(&cancel, registry, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable)
+	huma.Register(described, cancel, a.cancel)
+
+	confirm := a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm", "Move a payment on at the merchant's word",
+		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.")
+	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+		http.StatusServiceUnavailable)
+	huma.Register(described, confirm, a.confirm)
+
+	refresh := a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh", "Ask the provider where a payment stands", "")
+	refuses(&refresh, registry, http.StatusNotFound, http.StatusConflict, http.StatusBadGateway, http.StatusServiceUnavailable)
+	huma.Register(described, refresh, a.refresh)
+
+	attempts := a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
+		"Each is one request to a provider, with secrets masked.")
+	refuses(&attempts, registry, http.StatusNotFound)
+	huma.Register(described, attempts, a.attempts)
+
 	a.registerEvents(described)
 	a.registerResolve(described)
-	huma.Register(described, a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why",
-		"Makes no payment.", nil), a.explain)
-	huma.Register(described, a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "", nil), a.providers)
+
+	explain := a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why", "Makes no payment.")
+	refuses(&explain, registry, http.StatusBadRequest, http.StatusUnprocessableEntity)
+	huma.Register(described, explain, a.explain)
+
+	providers := a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")
+	refuses(&providers, registry)
+	huma.Register(described, providers, a.providers)
+
+	// huma puts its own error beside ours, which nothing answers with.
+	delete(registry.Map(), "ErrorModel")
+	delete(registry.Map(), "ErrorDetail")
 }
 
-func (a *api) operation(id, method, path, summary, description string, responses map[string]*huma.Response) huma.Operation {
+func (a *api) operation(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
-		OperationID: id, Method: method, Path: path, Summary: summary, Description: description, Responses: responses, MaxBodyBytes: a.settings.MaxBody,
-		BodyReadTimeout: 10 * time.Second,
+		OperationID: id, Method: method, Path: path, Summary: summary, Description: description, MaxBodyBytes: a.settings.MaxBody,
+		BodyReadTimeout: 10 * time.Second, Responses: map[string]*huma.Response{},
 	}
 }
 
-// answers describes operations that write their body's bytes themselves.
-func answers(described huma.API, body any) func(statuses ...int) map[string]*huma.Response {
-	schema := described.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(body), true, "")
-	return func(statuses ...int) map[string]*huma.Response {
-		responses := map[string]*huma.Response{}
-		for _, status := range statuses {
-			responses[statusText(status)] = &huma.Response{
-				Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
-			}
+// answers describes statuses with one kind of body.
+func answers(operation *huma.Operation, registry huma.Registry, body any, contentType string, statuses ...int) {
+	schema := registry.Schema(reflect.TypeOf(body), true, "")
+	for _, status := range statuses {
+		operation.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status), Content: map[string]*huma.MediaType{contentType: {Schema: schema}},
 		}
-		return responses
 	}
 }
 
-func statusText(status int) string {
-	return string([]byte{byte('0' + status/100), byte('0' + status/10%10), byte('0' + status%10)})
+// refuses describes the problems that callers have to reckon with; others are under "default".
+func refuses(operation *huma.Operation, registry huma.Registry, statuses ...int) {
+	const problemJSON = "application/problem+json"
+	answers(operation, registry, Problem{}, problemJSON, append(statuses, http.StatusUnauthorized)...)
+	operation.Responses["default"] = &huma.Response{
+		Description: "Any other problem", Content: map[string]*huma.MediaType{problemJSON: {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "")}},
+	}
 }
 
 type createInput struct {
@@ -127,9 +166,9 @@ func (a *api) keyOf(in *createInput) (payment.Key, error) {
 	if err != nil {
 		return payment.Key{}, keyMissing.problem("Idempotency-Key "+err.Error(), fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
 	}
-	body, err := canonical(in.RawBody)
-	if err != nil {
-		return payment.Key{}, malformed.problem("the body "+err.Error(), fieldError{Detail: err.Error()})
+	body, refused := canonical(in.RawBody)
+	if refused != nil {
+		return payment.Key{}, malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
 	}
 	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, paymentsPath, body)}, nil
 }
@@ -209,7 +248,7 @@ func (a *api) refresh(ctx context.Context, in *idInput) (*paymentOutput, error) 
 }
 
 type confirmInput struct {
-	idInput
+	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
 		Operation string          `json:"operation,omitempty" doc:"One of the provider's confirm operations; empty for its default" example:"PayInvoice"`
 		Input     json.RawMessage `json:"input,omitempty" doc:"What that operation takes, a JSON object"`
@@ -226,7 +265,7 @@ func (a *api) confirm(ctx context.Context, in *confirmInput) (*paymentOutput, er
 }
 
 type updateInput struct {
-	idInput
+	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		Reference   *string           `json:"reference,omitempty"`
 		Metadata    map[string]string `json:"metadata,omitempty" doc:"Replaces the metadata"`
@@ -250,7 +289,7 @@ type listInput struct {
 	Reference string    `query:"reference"`
 	From      time.Time `query:"created_from" doc:"RFC 3339, included"`
 	Until     time.Time `query:"created_until" doc:"RFC 3339, not included"`
-	Cursor    string    `query:"cursor" maxLength:"64" doc:"next_cursor of the page before"`
+	Cursor    string    `query:"cursor" pattern:"^pay_[0-9a-z]{26}$" patternDescription:"next_cursor of a page" doc:"next_cursor of the page before"`
 	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 

@@ -1,20 +1,25 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
 
 // Problem is an error as RFC 9457 has it. Its type is stable: callers may decide on it.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Type   string `json:"type" example:"urn:payrouter:problem:invalid-request"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -74,6 +79,11 @@ var (
 	keyMissing      = problemKind{"idempotency-key-missing", http.StatusBadRequest, "The request needs an Idempotency-Key", 0}
 	keyReused       = problemKind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used with another request", 0}
 	inFlight        = problemKind{"in-flight", http.StatusConflict, "The first request with this Idempotency-Key is still under way", 1}
+	tooLarge        = problemKind{"body-too-large", http.StatusRequestEntityTooLarge, "The request's body is too large", 0}
+	tooSlow         = problemKind{"body-too-slow", http.StatusRequestTimeout, "The request's body did not come in time", 1}
+	unknownMedia    = problemKind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The request's body is not JSON", 0}
+	unknownPath     = problemKind{"unknown-path", http.StatusNotFound, "There is no such path", 0}
+	wrongMethod     = problemKind{"wrong-method", http.StatusMethodNotAllowed, "The path does not take this method", 0}
 	unauthorized    = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	forbidden       = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
 	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
@@ -93,6 +103,7 @@ var problems = []struct {
 	{payment.ErrState, problemKind{"wrong-status", http.StatusConflict, "The payment's status does not allow it", 0}},
 	{payment.ErrUnsupported, problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0}},
 	{payment.ErrUnanswered, problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5}},
+	{payment.ErrUnavailable, problemKind{"provider-unavailable", http.StatusServiceUnavailable, "The provider cannot be asked now", 5}},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{payment.ErrJournal, problemKind{"journal-unavailable", http.StatusServiceUnavailable, "Payments cannot be recorded now, so none is taken", 5}},
 	{payment.ErrShuttingDown, problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1}},
@@ -107,7 +118,9 @@ func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
 // problemOf is what a caller learns of an error. paymentID may be empty.
 func problemOf(err error, paymentID string) *Problem {
 	p := classify(err)
-	p.PaymentID = paymentID
+	if !errors.Is(err, payment.ErrNotFound) {
+		p.PaymentID = paymentID
+	}
 	return p
 }
 
@@ -177,31 +190,59 @@ func asProblem(_ huma.Context, _ string, value any) (any, error) {
 	if !ok {
 		return value, nil
 	}
-	kind := invalid
-	switch {
-	case model.Status == http.StatusUnprocessableEntity:
-	case model.Status >= http.StatusInternalServerError:
-		kind = internalProblem
-	default:
-		kind = malformed
-	}
+	kind := kindOf(model.Status)
 	p := kind.problem(model.Detail)
 	p.Status = model.Status
 	for _, detail := range model.Errors {
-		p.Errors = append(p.Errors, fieldOf(detail))
+		p.Errors = append(p.Errors, fieldOf(model.Status, detail))
+	}
+	if len(p.Errors) > 0 {
+		first := p.Errors[0]
+		p.Detail = strings.TrimSpace(cmp.Or(first.Pointer, first.Parameter, "the body") + " " + first.Detail)
 	}
 	return p, nil
 }
 
-// fieldOf reads huma's locations: "body.payer.email", "query.limit".
-func fieldOf(detail *huma.ErrorDetail) fieldError {
-	in, path, _ := strings.Cut(detail.Location, ".")
-	if in == "body" {
-		pointer := ""
-		if path != "" {
-			pointer = "/" + strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".", "/")
+// kindOf is what huma means by a status.
+func kindOf(status int) problemKind {
+	for _, kind := range []problemKind{invalid, tooLarge, tooSlow, unknownMedia} {
+		if kind.status == status {
+			return kind
 		}
-		return fieldError{Pointer: pointer, Detail: detail.Message}
 	}
-	return fieldError{Parameter: strings.TrimSpace(in + " " + path), Detail: detail.Message}
+	if status >= http.StatusInternalServerError {
+		return internalProblem
+	}
+	return malformed
+}
+
+// writeProblem answers where huma is not at work.
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	maps.Copy(w.Header(), p.GetHeaders())
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+// fieldOf reads huma's locations: "body.payer.email", "query.limit".
+func fieldOf(status int, detail *huma.ErrorDetail) fieldError {
+	in, path, _ := strings.Cut(detail.Location, ".")
+	if in != "body" {
+		return fieldError{Parameter: strings.TrimSpace(in + " " + path), Detail: detail.Message}
+	}
+	// Of a body that cannot be read huma tells no place, but gives the body as the value.
+	if text, whole := detail.Value.(string); whole && status == http.StatusBadRequest {
+		if _, refused := canonical([]byte(text)); refused != nil {
+			return fieldError{Pointer: refused.pointer, Detail: refused.reason}
+		}
+	}
+	pointer := ""
+	if path != "" {
+		pointer = "/" + strings.NewReplacer("[", "/", "]", "", ".", "/").Replace(path)
+	}
+	var missing string
+	if _, err := fmt.Sscanf(detail.Message, validation.MsgExpectedRequiredProperty, &missing); err == nil {
+		return fieldError{Pointer: pointer + "/" + missing, Detail: "is required"}
+	}
+	return fieldError{Pointer: pointer, Detail: detail.Message}
 }

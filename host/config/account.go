@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,7 @@ func (v view) failures() []*abi.FailureRule {
 	}
 	var rules []*abi.FailureRule
 	for i, item := range items {
-		path := append(v.path[:len(v.path):len(v.path)], fmt.Sprint(i))
+		path := append(slices.Clip(v.path), fmt.Sprint(i))
 		rules = append(rules, view{src: v.src, path: path, value: item}.failure())
 	}
 	return rules

@@ -72,7 +72,7 @@ type Retry struct {
 
 // Breaker says when a provider is given a rest.
 type Breaker struct {
-	// Failures within Window open it.
+	// Failures in a row open it, as do faults in half of at least 20 tries within Window.
 	Failures int
 	Window   time.Duration
 	// OpenFor is the rest.

@@ -62,8 +62,8 @@ func TestSecretsDoNotShow(t *testing.T) {
 	secrets, err := withSecrets(t, "token: env:TOKEN").Secrets([]string{"TOKEN=sesame"})
 	require.NoError(t, err)
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secrets", secrets, "inside", struct{ S Secrets }{secrets})
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secrets", secrets, "inside", struct{ S Secrets }{secrets})
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("secrets", secrets), slog.Any("inside", struct{ S Secrets }{secrets}))
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", slog.Any("secrets", secrets), slog.Any("inside", struct{ S Secrets }{secrets}))
 	marshalled, err := json.Marshal(map[string]any{"secrets": secrets})
 	require.NoError(t, err)
 	for _, shown := range []string{

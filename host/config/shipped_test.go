@@ -11,7 +11,6 @@ import (
 
 const shipped = "../../routing.yaml"
 
-//nolint:gochecknoglobals // a table
 var shippedSecrets = []string{
 	"PAYGRAM_EU_TOKEN=a-token", "PAYGRAM_ASIA_TOKEN=b-token", "CRYPTOGRAM_TOKEN=c-token", "PAYPLAY_API_KEY=d-key",
 	"EXCHANGER_API_LOGIN=e-login", "EXCHANGER_API_KEY=e-key", "PAYGRT_API_KEY=f-key",
@@ -35,7 +34,7 @@ func manifests() map[string]*abi.Manifest {
 		"cryptogram": {
 			BaseUrl: "https://cryptogram.vip",
 			Secrets: []*abi.Secret{{Name: "token"}},
-			SettingsSchema: object(`"title": {"type": "string"},
+			SettingsSchema: object(`"title": {"type": "string"}, "redirect": {"type": "string"},
 				"wallets": {"type": "array", "items": {"enum": ["btc", "eth", "bnb"]}}`),
 			Flows: collect("EUR", "USD", "GBP", "PHP"),
 		},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -124,7 +125,7 @@ func (s *source) mapping(path []string, node *yaml.Node) map[string]any {
 			continue
 		}
 		lines[name] = key.Line
-		at := append(path[:len(path):len(path)], name)
+		at := append(slices.Clip(path), name)
 		s.note(at, key, value)
 		if len(path) == 0 && name == "rules" {
 			s.rules = value
@@ -146,7 +147,7 @@ func (s *source) value(path []string, node *yaml.Node) any {
 	case yaml.SequenceNode:
 		list := make([]any, 0, len(node.Content))
 		for i, item := range node.Content {
-			at := append(path[:len(path):len(path)], strconv.Itoa(i))
+			at := append(slices.Clip(path), strconv.Itoa(i))
 			s.note(at, item, item)
 			if v := s.value(at, item); v != nil {
 				list = append(list, v)
@@ -155,6 +156,7 @@ func (s *source) value(path []string, node *yaml.Node) any {
 		return list
 	case yaml.ScalarNode:
 		return s.scalar(node)
+	case yaml.DocumentNode, yaml.AliasNode:
 	}
 	s.report(s.position(node), "aliases are not read", "write the value out")
 	return nil

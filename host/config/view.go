@@ -23,7 +23,7 @@ type view struct {
 // at is the value's member; a view of nothing where there is none.
 func (v view) at(key string) view {
 	members, _ := v.value.(map[string]any)
-	return view{src: v.src, path: append(v.path[:len(v.path):len(v.path)], key), value: members[key]}
+	return view{src: v.src, path: append(slices.Clip(v.path), key), value: members[key]}
 }
 
 // origin is where the value comes from, or, for a default, what it belongs to.

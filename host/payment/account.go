@@ -88,6 +88,7 @@ func (e *missingError) Error() string {
 // decide routes an order. Its error is a *NoRouteError.
 func (f *Fleet) decide(id, merchant string, o Order) (routing.Decision, error) {
 	var missing []string
+	unavailable := false
 	decision := f.Rules.Decide(facts(id, merchant, o), func(provider string) error {
 		account, known := f.Accounts[provider]
 		if !known {
@@ -97,8 +98,13 @@ func (f *Fleet) decide(id, merchant string, o Order) (routing.Decision, error) {
 			missing = append(missing, fields...)
 			return &missingError{fields: fields}
 		}
-		return account.Egress.Available()
+		err := account.Egress.Available()
+		unavailable = unavailable || err != nil
+		return err
 	})
+	if decision.Outcome == routing.Unavailable && len(missing) > 0 && !unavailable {
+		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than it says"
+	}
 	if decision.Outcome != routing.Routed {
 		return decision, &NoRouteError{Decision: decision, Missing: missing}
 	}

@@ -18,6 +18,8 @@ var (
 	ErrState = errors.New("not possible in the payment's status")
 	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was.
 	ErrUnanswered = errors.New("the provider gave no answer")
+	// ErrUnavailable: the provider could not be asked now (its breaker is open, its plugin fails); nothing was sent.
+	ErrUnavailable = errors.New("the provider cannot be asked now")
 )
 
 // DeclinedError says that the provider refused to act on a payment; the payment stands as it was.
@@ -137,7 +139,7 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 	if p, err = t.save(ctx, p, end.closed...); err != nil {
 		return p, err
 	}
-	return p, verdictOf(end)
+	return p, verdictOf(p.Provider, end)
 }
 
 // lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference on somebody's word,
@@ -161,7 +163,7 @@ func (t *turn) lookUp(ctx context.Context, p Payment, named string) (Payment, er
 	if p, err = t.save(ctx, p, end.closed...); err != nil {
 		return p, err
 	}
-	return p, verdictOf(end)
+	return p, verdictOf(p.Provider, end)
 }
 
 // inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before. What was sent there
@@ -259,9 +261,15 @@ func (e *Engine) planFor(p Payment, role abi.Role, operation string) (plan, erro
 	return at, nil
 }
 
-func verdictOf(end ending) error {
+func verdictOf(provider string, end ending) error {
 	switch end.event {
-	case DeclinedSoft, DeclinedHard, Duplicate, NotFound, Unable:
+	case Unable:
+		// A plugin that cannot make a request says why; anything else in the way passes.
+		if end.failure.Code == unavailable("").Code {
+			return fmt.Errorf("%s: %w", provider, ErrUnavailable)
+		}
+		return &DeclinedError{Failure: end.failure}
+	case DeclinedSoft, DeclinedHard, Duplicate, NotFound:
 		return &DeclinedError{Failure: end.failure}
 	case NotSent, Refused, Unanswered, Accepted:
 	}

@@ -16,7 +16,7 @@ import (
 	"payrouter/host/routing"
 )
 
-// ErrShuttingDown: the engine takes no new work.
+// ErrShuttingDown tells that the engine takes no new work.
 var ErrShuttingDown = errors.New("shutting down")
 
 // Settings of an engine. Zero fields take the defaults that they name.

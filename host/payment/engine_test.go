@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"payrouter/host/payment"
+	"payrouter/host/routing"
 )
 
 func TestMain(m *testing.M) {
@@ -162,6 +163,20 @@ func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	key, err := h.journal.Key(t.Context(), "shop", "k")
 	require.NoError(t, err)
 	require.Nil(t, key)
+}
+
+func TestAnOrderThatSaysTooLittleIsToldWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	h := one(t, &probe{name: "first", idempotency: none, required: []string{"/destination/number", "/country"}}, first, payment.Settings{})
+
+	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
+
+	var refused *payment.NoRouteError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, []string{"/destination/number"}, refused.Missing)
+	require.Equal(t, routing.Unsupported, refused.Decision.Outcome, "waiting would not help")
+	require.Empty(t, first.requests())
 }
 
 func TestActsOnAPayment(t *testing.T) {

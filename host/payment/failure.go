@@ -7,6 +7,7 @@ import (
 // Class tells whether another provider may take what one declined.
 type Class string
 
+// The classes.
 const (
 	// Soft: a reason of this provider or account.
 	Soft Class = "soft"
@@ -49,28 +50,13 @@ var Codes = map[string]Class{
 // first that matches holds. A rejection that nobody listed is not believed: it is Unanswered.
 func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) (Event, *Failure) {
 	for _, table := range [][]*abi.FailureRule{overrides, rules} {
-		for _, rule := range table {
-			if matches(rule, operation, httpStatus, failure.GetProviderCode()) {
-				return meant(rule, failure)
-			}
+		if rule := abi.FirstMatch(table, operation, httpStatus, failure.GetProviderCode()); rule != nil {
+			return meant(rule, failure)
 		}
 	}
 	return Unanswered, &Failure{
 		Code: "provider_error", Class: Codes["provider_error"], Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode(),
 	}
-}
-
-func matches(rule *abi.FailureRule, operation string, httpStatus uint32, code string) bool {
-	if rule.GetOperation() != "" && rule.GetOperation() != operation {
-		return false
-	}
-	if rule.GetHttpStatus() != 0 && rule.GetHttpStatus() != httpStatus {
-		return false
-	}
-	if rule.GetProviderCode() == "" {
-		return rule.GetHttpStatus() != 0
-	}
-	return rule.GetProviderCode() == code
 }
 
 func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {

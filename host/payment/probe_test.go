@@ -36,6 +36,7 @@ type probe struct {
 	// blind: a look-up finds nothing by our reference.
 	blind       bool
 	settleAfter time.Duration
+	required    []string
 	prepare     func(call *abi.Call) (*abi.Step, error)
 }
 
@@ -45,7 +46,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"},
+			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},

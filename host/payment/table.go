@@ -31,6 +31,7 @@ const (
 // Resolution is where a create goes when its tries at one provider are over.
 type Resolution uint8
 
+// The resolutions.
 const (
 	// Stay: the answer stands (accepted).
 	Stay Resolution = iota

@@ -16,7 +16,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-// ErrManifest: a module's manifest is incomplete or contradicts itself.
+// ErrManifest tells of a module whose manifest is incomplete or contradicts itself.
 var ErrManifest = errors.New("manifest refused")
 
 // Shelf holds the current generation of each plugin. It is safe for concurrent use.

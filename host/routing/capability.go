@@ -88,13 +88,13 @@ func describeFlows(flows []*abi.Flow) string {
 	}
 	parts := make([]string, 0, len(flows))
 	for _, flow := range flows {
-		part := kindName(flow.GetKind())
+		limits := []string{kindName(flow.GetKind())}
 		for _, l := range flowLimits(flow)[1:] {
 			if len(l.values) > 0 {
-				part += fmt.Sprintf(", %s %s", l.key, oneOf(l.values))
+				limits = append(limits, l.key+" "+oneOf(l.values))
 			}
 		}
-		parts = append(parts, part)
+		parts = append(parts, strings.Join(limits, ", "))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -293,6 +293,7 @@ func (s span) covers(narrow span) bool {
 }
 
 func (s span) overlaps(other span) bool {
-	return !(s.min != nil && other.max != nil && other.max.Cmp(s.min) < 0) &&
-		!(s.max != nil && other.min != nil && other.min.Cmp(s.max) > 0)
+	below := s.min != nil && other.max != nil && other.max.Cmp(s.min) < 0
+	above := s.max != nil && other.min != nil && other.min.Cmp(s.max) > 0
+	return !below && !above
 }

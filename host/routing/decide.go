@@ -163,11 +163,11 @@ func (r rule) whyNot(f Facts) string {
 
 func (r rule) candidates(paymentID string) []Candidate {
 	var candidates []Candidate
-	splits := 0
+	splits := uint64(0)
 	for _, e := range r.to {
 		total := 0
 		if e.split {
-			total = int(totalWeight(e.shares))
+			total = totalWeight(e.shares)
 		}
 		for _, share := range e.order(paymentID, r.name, splits) {
 			c := Candidate{Provider: share.Provider}

@@ -16,7 +16,6 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-//nolint:gochecknoglobals // a flag of the tests
 var update = flag.Bool("update", false, "rewrite the decisions in testdata")
 
 // Each archive holds providers, rules, and pairs of a payment and the decision on it.

@@ -24,7 +24,7 @@ func (p Position) String() string {
 }
 
 // Problem is one mistake in routing.yaml, and how to mend it.
-type Problem struct {
+type Problem struct { //nolint:errname // one of a list for a person, as a compiler's; ProblemError would say it twice
 	At   Position `json:"at"`
 	What string   `json:"what"`
 	// Mend tells what to write instead; empty where What says it all.

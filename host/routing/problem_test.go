@@ -131,11 +131,14 @@ func TestMistakesInRules(t *testing.T) {
 		{"a rule after the default", "- {name: all, to: a}\n- {name: x, when: {country: DE}, to: b}", []string{
 			`r.yaml:2:3: no payment reaches rule "x": every one that it matches is taken by rule "all" at r.yaml:1:3: move it up, narrow the other, or remove it`,
 		}},
-		{"a rule after a wider one",
+		{
+			"a rule after a wider one",
 			"- {name: wide, when: {currency: [EUR, USD], amount: {max: 500}}, to: a}\n" +
-				"- {name: x, when: {currency: EUR, country: DE, amount: {min: 1, max: 500.00}}, to: b}", []string{
+				"- {name: x, when: {currency: EUR, country: DE, amount: {min: 1, max: 500.00}}, to: b}",
+			[]string{
 				`r.yaml:2:3: no payment reaches rule "x": every one that it matches is taken by rule "wide" at r.yaml:1:3: move it up, narrow the other, or remove it`,
-			}},
+			},
+		},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()

@@ -16,13 +16,13 @@ type entry struct {
 // order is the entry's providers for one payment: the one that its hash picks by weight, then, for failover, the others as
 // further picks among those left. It depends on the payment's id, the rule's name, which of the rule's splits this is, and
 // the shares; not on the order in which they are written, nor on any other rule.
-func (e entry) order(paymentID, rule string, split int) []Share {
+func (e entry) order(paymentID, rule string, split uint64) []Share {
 	if len(e.shares) == 1 {
 		return e.shares
 	}
 	left := slices.SortedFunc(slices.Values(e.shares), func(a, b Share) int { return cmp.Compare(a.Provider, b.Provider) })
 	ordered := make([]Share, 0, len(left))
-	for round := 0; len(left) > 0; round++ {
+	for round := uint64(0); len(left) > 0; round++ {
 		i := pick(left, draw(paymentID, rule, split, round))
 		ordered = append(ordered, left[i])
 		left = slices.Delete(left, i, i+1)
@@ -32,10 +32,10 @@ func (e entry) order(paymentID, rule string, split int) []Share {
 
 // pick is the index of the share on which the number falls, when the shares lie side by side and repeat.
 func pick(shares []Share, number uint64) int {
-	point := number % totalWeight(shares)
+	point := int(number % uint64(totalWeight(shares))) //nolint:gosec // G115: weights are counts, and their sum is at least 1
 	for i, s := range shares {
-		if weight := uint64(s.Weight); point >= weight {
-			point -= weight
+		if point >= s.Weight {
+			point -= s.Weight
 			continue
 		}
 		return i
@@ -43,23 +43,23 @@ func pick(shares []Share, number uint64) int {
 	return len(shares) - 1 // not reached: point is below the total
 }
 
-func totalWeight(shares []Share) uint64 {
-	var total uint64
+func totalWeight(shares []Share) int {
+	total := 0
 	for _, s := range shares {
-		total += uint64(s.Weight)
+		total += s.Weight
 	}
 	return total
 }
 
 // draw is a number as good as random that is the same whenever, and on whichever router, it is drawn. Every part is
 // delimited, so that no two different draws hash the same bytes.
-func draw(paymentID, rule string, split, round int) uint64 {
+func draw(paymentID, rule string, split, round uint64) uint64 {
 	input := binary.AppendUvarint(nil, uint64(len(paymentID)))
 	input = append(input, paymentID...)
 	input = binary.AppendUvarint(input, uint64(len(rule)))
 	input = append(input, rule...)
-	input = binary.AppendUvarint(input, uint64(split))
-	input = binary.AppendUvarint(input, uint64(round))
+	input = binary.AppendUvarint(input, split)
+	input = binary.AppendUvarint(input, round)
 	sum := sha256.Sum256(input)
 	return binary.BigEndian.Uint64(sum[:8])
 }

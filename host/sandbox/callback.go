@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -105,7 +106,7 @@ func (c *courier) deliver(d delivery) {
 			return
 		}
 	}
-	c.log.Warn("a provider's callback was not taken", "provider", d.provider, "error", err)
+	c.log.Warn("a provider's callback was not taken", slog.String("provider", d.provider), slog.Any("error", err))
 }
 
 func (c *courier) send(d delivery) error {
@@ -113,14 +114,11 @@ func (c *courier) send(d delivery) error {
 	if err != nil {
 		return fmt.Errorf("make the callback: %w", err)
 	}
-	for name, values := range d.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, d.header)
 	resp, err := c.client.Do(req)
 	if err != nil {
 		// Its text holds the URL, which may have an unguessable part.
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
 		return fmt.Errorf("send the callback: %w", err)

@@ -65,7 +65,6 @@ var bidStatuses = map[string]bidStatus{
 // siteZone is where the site's dates are counted.
 var siteZone = time.FixedZone("site", 3*3600) //nolint:gochecknoglobals // a constant in all but name
 
-//nolint:gochecknoglobals // compiled once, never changed
 var (
 	apiIDForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 	emailForm = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)

@@ -69,7 +69,7 @@ func TestExchangerTakesEveryDocumentedStatus(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	w.bid()
-	for _, status := range strings.Fields(`coldnew techpay merchwait payed coldpay partpay realpay verify amlwait coldsuccess partpayout
+	for status := range strings.FieldsSeq(`coldnew techpay merchwait payed coldpay partpay realpay verify amlwait coldsuccess partpayout
 		payouterror scrpayerror amlerror mercherror error success cancel delete new`) {
 		require.NoError(t, w.Drive("exchanger", "100001", status, ""))
 		got := w.exchanger("bid_info", "id", "100001")

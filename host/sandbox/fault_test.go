@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -190,7 +189,7 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 	err := w.Order("paygrt", sandbox.Fault{Kind: sandbox.FaultEmpty, Operation: "refund"})
 	require.ErrorIs(t, err, sandbox.ErrUnknown)
 	require.ErrorContains(t, err, "balance, operators, recharge, status")
-	require.True(t, errors.Is(w.Down("nobody"), sandbox.ErrUnknown))
+	require.ErrorIs(t, w.Down("nobody"), sandbox.ErrUnknown)
 }
 
 // The request line is enough for a raw client: the reset must be a RST, not a FIN.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -104,9 +105,7 @@ func (a answer) write(w http.ResponseWriter) {
 }
 
 func (a answer) writeHeader(w http.ResponseWriter) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}

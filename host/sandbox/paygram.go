@@ -227,7 +227,6 @@ func (p *paygram) maintenance() answer {
 	return paygramFailure(paygramUpdating, "Server updating")
 }
 
-//nolint:gochecknoglobals // compiled once, never changed
 var paygramJSON = regexp.MustCompile(`^(application|text)/(json|[a-z.-]+\+json)$`)
 
 // read finds the account, its user and the fields, for one method.

@@ -173,7 +173,6 @@ func (p *payplay) fund(_, currency string, balance money) error {
 	return nil
 }
 
-//nolint:gochecknoglobals // compiled once, never changed
 var payplayExternalID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
 // payplayAmount takes an amount as a string or as a number.

@@ -237,7 +237,8 @@ func TestPayPlayBooksARepeatedReferenceTwiceAndCanBeFunded(t *testing.T) {
 	require.NoError(t, w.Fund("payplay", "", "TRX", "3"))
 	require.ErrorIs(t, w.Fund("payplay", "", "EUR", "3"), sandbox.ErrUnknown)
 	require.Contains(t, w.payplay("GET", "/private-api/balances", "").text, `{"currency":"TRX","amount":"3"}`)
-	require.NotEqual(t, w.order("same", "1", "USDT"), w.order("same", "1", "USDT"))
+	first, second := w.order("same", "1", "USDT"), w.order("same", "1", "USDT")
+	require.NotEqual(t, first, second)
 	require.Equal(t, 2, w.Ledger("payplay")[0].Times)
 }
 

@@ -138,7 +138,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		case <-ended:
 		}
 		s.Close()
-		stopWeb(web)
+		stopWeb(context.WithoutCancel(ctx), web)
 	})
 	err := web.Serve(ln)
 	close(ended)
@@ -150,8 +150,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 // stopWeb lets answers under way finish for a second, and then cuts them off.
-func stopWeb(web *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func stopWeb(ctx context.Context, web *http.Server) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if web.Shutdown(ctx) != nil {
 		_ = web.Close()

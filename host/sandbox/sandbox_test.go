@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -124,9 +125,7 @@ func (w *world) do(method, path string, header http.Header, body string) reply {
 	}
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, reader)
 	require.NoError(w.t, err)
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return reply{err: err}
@@ -214,8 +213,9 @@ func TestIdentifiersRepeatWithASeedAndDifferWithout(t *testing.T) {
 		w := serve(t, sandbox.Options{Seed: seed})
 		return w.paygram("IssueInvoice", `{"currencyCode":11,"amount":1}`).at(t, "invoiceCode").(string)
 	}
-	require.Equal(t, issue(42), issue(42))
-	require.NotEqual(t, issue(42), issue(43))
+	first, again, other := issue(42), issue(42), issue(43)
+	require.Equal(t, first, again)
+	require.NotEqual(t, first, other)
 }
 
 func TestEveryProviderIsServedUnderItsPrefixAndNothingElse(t *testing.T) {

@@ -47,7 +47,7 @@ const (
 	typeI32I32         // (i32) -> (i32)
 	typeCall           // (i32 i32) -> (i64)
 	typeI64I64         // (i64) -> (i64)
-	typeFour           // (i32 i32 i32 i32) -> (i32)
+	typeFour           // four of i32 -> (i32)
 	typeClock          // (i32 i64 i32) -> (i32)
 	typeTwo            // (i32 i32) -> (i32)
 	typeI32Gone        // (i32) -> ()

@@ -23,14 +23,16 @@ const (
 )
 
 // sectionOrder is the place of each section; each stands at most once, custom ones aside.
+//
+//nolint:gochecknoglobals // a table
 var sectionOrder = [...]int{
 	sectionType: 1, sectionImport: 2, sectionFunction: 3, sectionTable: 4, sectionMemory: 5, sectionGlobal: 6,
 	sectionExport: 7, sectionStart: 8, sectionElement: 9, sectionDataCount: 10, sectionCode: 11, sectionData: 12,
 }
 
 // What a module may have at most. The compiler below allocates by the counts that it reads, tens to hundreds of bytes
-// each, and recurses over nested blocks, so that a small hostile file could take the host down. A plugin of 3 MB has
-// 2,100 functions, 37,000 data segments, bodies up to 29 KB.
+// each, and takes time by the square of a function's branches, so that a small hostile file could take the host down. A
+// plugin of 3 MB has 2,100 functions, 37,000 data segments, bodies up to 29 KB.
 const (
 	mostTypes     = 10_000
 	mostImports   = 100
@@ -43,10 +45,14 @@ const (
 	mostBody      = 256 << 10
 	mostLocals    = 10_000
 	mostParams    = 100
-	mostNesting   = 10_000
+	mostNesting   = 5_000
+	mostRegions   = 5_000 // of a function, see region; a Go function has up to 800
+	mostPayments  = 1_000 // of a function, that are seen to be paid; a Go function has up to 43
 )
 
 // header opens every module: the magic number and version 1.
+//
+//nolint:gochecknoglobals // a table
 var header = []byte("\x00asm\x01\x00\x00\x00")
 
 // parsed is a module taken apart, as far as checking and metering need it.
@@ -96,6 +102,7 @@ const (
 	kindGlobal   = 3
 )
 
+//nolint:gochecknoglobals // a table
 var kindNames = [...]string{"function", "table", "memory", "global"}
 
 // limits bound a table or a memory.
@@ -125,7 +132,9 @@ func decode(code []byte) (*parsed, error) {
 			break
 		}
 		if id == sectionCustom {
-			p.keepNames(content)
+			if p.keepNames(content); content.err != nil {
+				return nil, content.err
+			}
 			continue
 		}
 		if int(id) >= len(sectionOrder) {
@@ -488,10 +497,11 @@ func (p *parsed) readData(r *reader) {
 
 // keepNames keeps the names of functions out of the name section: they make a trap's trace readable. Names are advice,
 // so names that are not well-formed are left out without a word, as are all other custom sections.
-func (p *parsed) keepNames(r *reader) {
-	if r.name() != "name" || p.names != nil {
+func (p *parsed) keepNames(custom *reader) {
+	if name := custom.name(); name != "name" || p.names != nil {
 		return
 	}
+	r := *custom // what is wrong from here on is nobody's concern
 	for !r.done() {
 		id := r.byte()
 		start := r.at - 1

@@ -24,6 +24,9 @@ type region struct {
 	parent   int   // the region that it may be paid with, as whoever passes its head has passed the parent's; -1 if none
 }
 
+// seen tells whether it is looked at, at the head, that the region can be paid.
+func (r region) seen() bool { return r.parent < 0 || r.ticks > mostOwed }
+
 // block is one level of nesting: its opcode, and the region that its next instruction belongs to. After its end that is
 // the region of the level around it: whoever leaves a block has entered it.
 type block struct {
@@ -59,6 +62,11 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 	}
 	f.regions[0].ticks += entry + int64(variables)*variable
 	f.absorb()
+	if n := f.payments(); n > mostPayments {
+		r.at = start
+		r.fail(ErrTooLarge, "function of %d loops, bulk instructions and large branches, at most %d", n, mostPayments)
+		return nil, r.err
+	}
 
 	f.out = binary.AppendUvarint(f.out[:0], uint64(groups)+2)
 	f.out = append(f.out, f.code[declared:start]...)
@@ -127,6 +135,9 @@ func (f *functionMeter) measure(r *reader, variables uint32) error {
 	if r.err == nil && r.left() > 0 {
 		r.fail(ErrMalformed, "%d bytes after the function's end", r.left())
 	}
+	if r.err == nil && len(f.regions) > mostRegions {
+		r.fail(ErrTooLarge, "function of %d blocks, at most %d", len(f.regions), mostRegions)
+	}
 	return r.err
 }
 
@@ -185,6 +196,8 @@ func (r *reader) operation() (byte, operation) {
 }
 
 // refusedFamilies names the proposals behind prefixes and opcodes that compilers are known to emit.
+//
+//nolint:gochecknoglobals // a table
 var refusedFamilies = map[byte]string{
 	0x06: "exceptions", 0x07: "exceptions", 0x08: "exceptions", 0x09: "exceptions", 0x0a: "exceptions",
 	0x18: "exceptions", 0x19: "exceptions", 0x1f: "exceptions",
@@ -229,8 +242,8 @@ func (f *functionMeter) immediates(r *reader, kind immediate, variables uint32) 
 			r.fail(ErrMalformed, "local %d of %d", index, variables)
 		}
 	case global:
-		if index := r.u32(); int64(index) >= int64(f.parsed.globals) {
-			r.fail(ErrMalformed, "global %d of %d", index, f.parsed.globals)
+		if index := r.u32(); int64(index) >= int64(f.globals) {
+			r.fail(ErrMalformed, "global %d of %d", index, f.globals)
 		}
 	case table:
 		f.checkTable(r, r.u32())
@@ -300,6 +313,17 @@ func (f *functionMeter) checkLabel(r *reader, depth uint32) {
 	}
 }
 
+// payments counts the places where a function may trap for want of fuel.
+func (f *functionMeter) payments() int {
+	n := 0
+	for _, m := range f.marks {
+		if m.scale != (scale{}) || f.regions[m.region].seen() {
+			n++
+		}
+	}
+	return n
+}
+
 // emit copies the instructions with the payments put in.
 func (f *functionMeter) emit(body span, variables uint32) {
 	copied := body.start
@@ -311,7 +335,7 @@ func (f *functionMeter) emit(body span, variables uint32) {
 			continue
 		}
 		switch region := f.regions[m.region]; {
-		case region.parent < 0 || region.ticks > mostOwed:
+		case region.seen():
 			f.pay(region.ticks, variables)
 		case region.ticks > 0:
 			f.owe(region.ticks)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/wasm"
@@ -47,14 +48,14 @@ func TestMachineCodeIsKeptOnDisk(t *testing.T) {
 func TestCacheThatOthersMayWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o770)) //nolint:gosec // the point of the test
+	require.NoError(t, os.Chmod(dir, 0o770))
 	_, err := wasm.New(dir, wasm.Options{})
 	require.ErrorContains(t, err, "may be written by others (mode 0770): chmod 0700")
 
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // readable by others is fine
+	require.NoError(t, os.Chmod(dir, 0o755))
 	inner := filepath.Join(dir, "wazero-v1-amd64-linux")
 	require.NoError(t, os.Mkdir(inner, 0o700))
-	require.NoError(t, os.Chmod(inner, 0o777)) //nolint:gosec // the point of the test
+	require.NoError(t, os.Chmod(inner, 0o777))
 	_, err = wasm.New(dir, wasm.Options{})
 	require.ErrorContains(t, err, "may be written by others")
 
@@ -68,18 +69,22 @@ func TestSameModuleCompiledManyTimesAtOnce(t *testing.T) {
 	t.Parallel()
 	c, err := wasm.New("", wasm.Options{})
 	require.NoError(t, err)
+	modules := make([]*wasm.Module, 4)
 	var done sync.WaitGroup
-	for range 4 {
+	for i := range modules {
 		done.Go(func() {
 			m, err := c.Compile(t.Context(), guest(t), wasm.Limits{Instances: 1})
-			require.NoError(t, err)
-			answer, _, err := call(t, m, wasm.Describe, "", wasm.Env{})
-			require.NoError(t, err)
-			require.Equal(t, "a guest for tests", answer)
-			require.NoError(t, m.Close(t.Context()))
+			assert.NoError(t, err)
+			modules[i] = m
 		})
 	}
 	done.Wait()
+	for _, m := range modules {
+		answer, _, err := call(t, m, wasm.Describe, "", wasm.Env{})
+		require.NoError(t, err)
+		require.Equal(t, "a guest for tests", answer)
+		require.NoError(t, m.Close(t.Context()))
+	}
 	require.NoError(t, c.Close(t.Context()))
 	_, err = c.Compile(t.Context(), guest(t), wasm.Limits{})
 	require.ErrorIs(t, err, wasm.ErrClosed)

@@ -28,6 +28,7 @@ const (
 	exports int = iota
 )
 
+//nolint:gochecknoglobals // a table
 var exportNames = [exports]string{"describe", "prepare", "interpret", "receive"}
 
 // String gives the export's name.
@@ -94,6 +95,8 @@ func digest(code []byte) string {
 }
 
 // wanted is what a guest has to export as a function, and its type.
+//
+//nolint:gochecknoglobals // a table
 var wanted = []struct {
 	name string
 	signature
@@ -210,6 +213,7 @@ func spell(types string) string {
 	return strings.Join(words, " ")
 }
 
+//nolint:gochecknoglobals // a table
 var typeNames = map[byte]string{
 	typeI32: "i32", typeI64: "i64", typeF32: "f32", typeF64: "f64", typeFunction: "funcref", typeReference: "externref",
 }

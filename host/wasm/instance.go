@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"strings"
 
@@ -28,6 +29,8 @@ type instance struct {
 	ctx    context.Context
 	stack  [2]uint64
 	served int
+	// room is where the guest takes inputs of up to size bytes; size 0 is nowhere.
+	room struct{ at, size uint32 }
 
 	// Of the call under way:
 	env     Env
@@ -156,23 +159,37 @@ func (g *instance) call(export Export, input []byte) ([]byte, error) {
 	return answer, nil
 }
 
-// place copies the input to where the guest wants it. An empty one needs no place.
+// place copies the input to where the guest wants it. An empty one needs no place. Room for inputs of a usual size is asked
+// for once: a call into a guest costs it more than reading a small input does.
 func (g *instance) place(input []byte) (uint32, error) {
-	if len(input) == 0 {
+	const least, kept = 4 << 10, 64 << 10
+	size := uint32(len(input))
+	if size == 0 {
 		return 0, nil
 	}
-	g.stack[0] = uint64(len(input))
-	if err := g.run("alloc", g.alloc); err != nil {
-		return 0, err
+	room := g.room
+	if size > room.size {
+		room.size = max(size, least)
+		if room.size < kept {
+			room.size = 1 << bits.Len32(room.size-1)
+		}
+		g.room.size = 0
+		g.stack[0] = uint64(room.size)
+		if err := g.run("alloc", g.alloc); err != nil {
+			return 0, err
+		}
+		room.at = uint32(g.stack[0])
 	}
-	address := uint32(g.stack[0])
-	if address == 0 || !g.memory.Write(address, input) {
+	if room.at == 0 || uint64(room.at)+uint64(room.size) > uint64(g.memory.Size()) || !g.memory.Write(room.at, input) {
 		return 0, &CallError{
 			Call: "alloc", Reason: ErrBadAnswer,
-			Detail: fmt.Sprintf("room for %d bytes at %d, in a memory of %d", len(input), address, g.memory.Size()),
+			Detail: fmt.Sprintf("room for %d bytes at %d, in a memory of %d", room.size, room.at, g.memory.Size()),
 		}
 	}
-	return address, nil
+	if room.size <= kept {
+		g.room = room
+	}
+	return room.at, nil
 }
 
 // run calls a function of the guest. Arguments and result are on g.stack.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -280,7 +281,7 @@ func TestInstancesAreBoundedAndWaitedFor(t *testing.T) {
 	var waited sync.WaitGroup
 	waited.Go(func() {
 		_, _, err := call(t, m, wasm.Describe, "", wasm.Env{})
-		require.NoError(t, err)
+		assert.NoError(t, err)
 	})
 	one()
 	waited.Wait()
@@ -351,7 +352,7 @@ func TestWaitersAreToldOfClosing(t *testing.T) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		_, err := m.Call(context.Background(), wasm.Describe, nil, wasm.Env{}, func([]byte) error { return nil })
-		require.ErrorIs(t, err, wasm.ErrClosed)
+		assert.ErrorIs(t, err, wasm.ErrClosed)
 	})
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -364,22 +365,12 @@ func TestManyGoroutinesCallAtOnce(t *testing.T) {
 	t.Parallel()
 	m := compiled(t, guest(t), wasm.Limits{Instances: 3})
 	var done sync.WaitGroup
-	for i := range 12 {
-		done.Go(func() {
-			for j := range 20 {
-				if j%7 == 3 {
-					_, _, err := call(t, m, wasm.Prepare, "x", wasm.Env{})
-					require.ErrorIs(t, err, wasm.ErrExited)
-					continue
-				}
-				want := fmt.Sprint(i, " ", j)
-				answer, _, err := call(t, m, wasm.Prepare, "e"+want, wasm.Env{})
-				require.NoError(t, err)
-				require.Equal(t, want, answer)
-			}
-		})
+	wrong := make([]error, 12)
+	for i := range wrong {
+		done.Go(func() { wrong[i] = callAndEnd(t, m, i) })
 	}
 	done.Wait()
+	require.NoError(t, errors.Join(wrong...))
 	stats := m.Stats()
 	require.LessOrEqual(t, stats.Instances, 3)
 	require.Equal(t, stats.Idle, stats.Instances)
@@ -431,4 +422,22 @@ func TestCallDoesNotAllocate(t *testing.T) {
 		}
 	})
 	require.Zero(t, allocations)
+}
+
+// callAndEnd calls many times, on the way to which some end their instance. It runs beside the test's own goroutine.
+func callAndEnd(t *testing.T, m *wasm.Module, caller int) error {
+	t.Helper()
+	for i := range 20 {
+		if i%7 == 3 {
+			if _, _, err := call(t, m, wasm.Prepare, "x", wasm.Env{}); !errors.Is(err, wasm.ErrExited) {
+				return fmt.Errorf("caller %d, call %d ended with: %w", caller, i, err)
+			}
+			continue
+		}
+		want := fmt.Sprint(caller, " ", i)
+		if answer, _, err := call(t, m, wasm.Prepare, "e"+want, wasm.Env{}); err != nil || answer != want {
+			return fmt.Errorf("caller %d, call %d answered %q: %w", caller, i, answer, err)
+		}
+	}
+	return nil
 }

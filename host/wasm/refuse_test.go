@@ -1,7 +1,6 @@
 package wasm_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +41,8 @@ func TestModulesAreRefusedWithAReason(t *testing.T) {
 		"no alloc":              {assembly{without: "alloc"}, wasm.ErrExport, `"alloc"`},
 		"no _initialize":        {assembly{without: "_initialize"}, wasm.ErrExport, `"_initialize"`},
 		"prepare of another type": {
-			assembly{without: "prepare", exports: [][]byte{exported("prepare", 0, 1)}}, wasm.ErrExport,
+			assembly{without: "prepare", exports: [][]byte{exported("prepare", 0, 1)}},
+			wasm.ErrExport,
 			`function "prepare" is () -> (i32), not (i32 i32) -> (i64)`,
 		},
 		"the host's own name":   {assembly{exports: [][]byte{exported("payrouter_fuel", 0, 1)}}, wasm.ErrReserved, `"payrouter_fuel"`},
@@ -66,7 +66,9 @@ func TestModulesAreRefusedWithAReason(t *testing.T) {
 		"too many locals": {
 			assembly{prepare: routine{locals: slices.Repeat([]byte{i64Type}, 10_001)}}, wasm.ErrTooLarge, "groups of locals, at most 10000",
 		},
-		"blocks too deep":      {prepare(times(10_001, 0x02, 0x40), times(10_001, 0x0b), i64c(0)), wasm.ErrTooLarge, "nested"},
+		"blocks too deep":      {prepare(times(5_001, 0x02, 0x40), times(5_001, 0x0b), i64c(0)), wasm.ErrTooLarge, "nested"},
+		"too many blocks":      {prepare(times(5_001, 0x02, 0x40, 0x0b), i64c(0)), wasm.ErrTooLarge, "function of 5002 blocks, at most 5000"},
+		"too many loops":       {prepare(times(1_001, 0x03, 0x40, 0x0b), i64c(0)), wasm.ErrTooLarge, "function of 1002 loops"},
 		"function too large":   {prepare(times(300_000, 1), i64c(0)), wasm.ErrTooLarge, "function of 300"},
 		"memory too large":     {assembly{pages: 513}, wasm.ErrTooLarge, "memory of 513 pages, at most 512"},
 		"table too large":      {assembly{tables: slices.Concat([]byte{1, 0x70, 0}, u32(100_001))}, wasm.ErrTooLarge, "table of 100001"},
@@ -98,25 +100,26 @@ func TestBytesThatAreNoModuleAreRefused(t *testing.T) {
 		want error
 		text string
 	}{
-		"nothing":              {"", wasm.ErrMalformed, "not a core WebAssembly module at byte 0"},
-		"text":                 {"(module)", wasm.ErrMalformed, "WebAssembly text"},
-		"a component":          {"\x00asm\x0d\x00\x01\x00", wasm.ErrMalformed, "a component"},
-		"a header and no more": {string(header), wasm.ErrVersion, "no export payrouter_abi_v1"},
-		"section cut short":    {string(header) + "\x01\x05\x01", wasm.ErrMalformed, "5 bytes announced, 1 left"},
-		"section too long":     {string(header) + "\x01\x02\x00\x00", wasm.ErrMalformed, "1 bytes too many in section 1"},
-		"section twice":        {string(header) + "\x01\x01\x00\x01\x01\x00", wasm.ErrMalformed, "section 1 out of order"},
-		"sections reversed":    {string(header) + "\x03\x01\x00\x01\x01\x00", wasm.ErrMalformed, "section 1 out of order"},
-		"tags":                 {string(header) + "\x0d\x01\x00", wasm.ErrUnsupported, "section 13"},
-		"more than announced":  {string(header) + "\x01\x05\xff\xff\xff\xff\x0f", wasm.ErrTooLarge, "4294967295 types, at most 10000"},
-		"two memories":         {string(header) + "\x05\x05\x02\x00\x01\x00\x01", wasm.ErrUnsupported, "more than one memory"},
-		"shared memory":        {string(header) + "\x05\x04\x01\x03\x01\x01", wasm.ErrUnsupported, "shared memory"},
-		"64-bit memory":        {string(header) + "\x05\x03\x01\x04\x01", wasm.ErrUnsupported, "64-bit memory"},
-		"imported memory":      {string(header) + "\x02\x08\x01\x01e\x01m\x02\x00\x01", wasm.ErrImport, `memory "e"."m"`},
-		"imported global":      {string(header) + "\x02\x08\x01\x01e\x01g\x03\x7f\x00", wasm.ErrImport, `global "e"."g"`},
-		"struct type":          {string(header) + "\x01\x03\x01\x5f\x00", wasm.ErrUnsupported, "type form 0x5f"},
-		"vector type":          {string(header) + "\x01\x05\x01\x60\x01\x7b\x00", wasm.ErrUnsupported, "vector type"},
-		"cut in its middle":    {string(good[:len(good)/2]), wasm.ErrMalformed, ""},
-		"cut by a byte":        {string(good[:len(good)-1]), wasm.ErrMalformed, ""},
+		"nothing":                       {"", wasm.ErrMalformed, "not a core WebAssembly module at byte 0"},
+		"text":                          {"(module)", wasm.ErrMalformed, "WebAssembly text"},
+		"a component":                   {"\x00asm\x0d\x00\x01\x00", wasm.ErrMalformed, "a component"},
+		"a header and no more":          {string(header), wasm.ErrVersion, "no export payrouter_abi_v1"},
+		"section cut short":             {string(header) + "\x01\x05\x01", wasm.ErrMalformed, "5 bytes announced, 1 left"},
+		"section too long":              {string(header) + "\x01\x02\x00\x00", wasm.ErrMalformed, "1 bytes too many in section 1"},
+		"section twice":                 {string(header) + "\x01\x01\x00\x01\x01\x00", wasm.ErrMalformed, "section 1 out of order"},
+		"sections reversed":             {string(header) + "\x03\x01\x00\x01\x01\x00", wasm.ErrMalformed, "section 1 out of order"},
+		"tags":                          {string(header) + "\x0d\x01\x00", wasm.ErrUnsupported, "section 13"},
+		"more than announced":           {string(header) + "\x01\x05\xff\xff\xff\xff\x0f", wasm.ErrTooLarge, "4294967295 types, at most 10000"},
+		"two memories":                  {string(header) + "\x05\x05\x02\x00\x01\x00\x01", wasm.ErrUnsupported, "more than one memory"},
+		"shared memory":                 {string(header) + "\x05\x04\x01\x03\x01\x01", wasm.ErrUnsupported, "shared memory"},
+		"64-bit memory":                 {string(header) + "\x05\x03\x01\x04\x01", wasm.ErrUnsupported, "64-bit memory"},
+		"imported memory":               {string(header) + "\x02\x08\x01\x01e\x01m\x02\x00\x01", wasm.ErrImport, `memory "e"."m"`},
+		"imported global":               {string(header) + "\x02\x08\x01\x01e\x01g\x03\x7f\x00", wasm.ErrImport, `global "e"."g"`},
+		"struct type":                   {string(header) + "\x01\x03\x01\x5f\x00", wasm.ErrUnsupported, "type form 0x5f"},
+		"vector type":                   {string(header) + "\x01\x05\x01\x60\x01\x7b\x00", wasm.ErrUnsupported, "vector type"},
+		"custom section without a name": {string(header) + "\x00\x00", wasm.ErrMalformed, "cut short"},
+		"cut in its middle":             {string(good[:len(good)/2]), wasm.ErrMalformed, ""},
+		"cut by a byte":                 {string(good[:len(good)-1]), wasm.ErrMalformed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +171,7 @@ func TestInitializeThatFailsRefusesTheModule(t *testing.T) {
 		require.ErrorIs(t, err, wasm.ErrStart, name)
 		require.ErrorIs(t, err, c.want, name)
 		var failed *wasm.CallError
-		require.True(t, errors.As(err, &failed), name)
+		require.ErrorAs(t, err, &failed, name)
 		require.Equal(t, "_initialize", failed.Call, name)
 	}
 }

@@ -49,6 +49,8 @@ const (
 
 // wasiFunctions are what a Go guest's runtime imports, served without touching anything outside the call: no files, no
 // environment, no sockets, no sleep. All else is refused when a module is loaded.
+//
+//nolint:gochecknoglobals // a table
 var wasiFunctions = map[string]struct {
 	signature
 	serve func(g *instance, args []uint64) errno
@@ -85,7 +87,7 @@ func (e importEntry) verify() error {
 		}
 	}
 	if e.signature != offered.signature {
-		return &RefusedError{Reason: ErrImport, What: what + " as " + e.signature.String() + ", it is " + offered.signature.String()}
+		return &RefusedError{Reason: ErrImport, What: what + " as " + e.signature.String() + ", it is " + offered.String()}
 	}
 	return nil
 }
@@ -113,7 +115,7 @@ func instantiateWASI(ctx context.Context, r wazero.Runtime) error {
 func valueTypes(types string) []api.ValueType {
 	out := make([]api.ValueType, len(types))
 	for i, t := range []byte(types) {
-		out[i] = api.ValueType(t)
+		out[i] = t
 	}
 	return out
 }

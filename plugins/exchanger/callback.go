@@ -1,6 +1,7 @@
 package main
 
 import (
+	"payrouter/abi/formtext"
 	abi "payrouter/abi/v1"
 )
 
@@ -12,12 +13,12 @@ func receive(callback *abi.Callback) *abi.Receipt {
 		Reply: &abi.CallbackReply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("OK")},
 	}
 	form := string(callback.GetBody())
-	id := formValue(form, "bid_id")
+	id := formtext.Value(form, "bid_id")
 	if callback.GetMethod() != "POST" || !isID(id) {
 		return receipt
 	}
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
 	receipt.ProviderReference = id
-	receipt.DedupeKey = id + "/" + clip(formValue(form, "status"), 40)
+	receipt.DedupeKey = id + "/" + clip(formtext.Value(form, "status"), 40)
 	return receipt
 }

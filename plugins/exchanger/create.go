@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"payrouter/abi/decimal"
+	"payrouter/abi/formtext"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
@@ -79,10 +80,10 @@ func (d direction) calcFields() string {
 	var query []string
 	for _, field := range d.fields {
 		if field.text != "" && slices.Contains(d.cd, field.name) {
-			query = append(query, field.name+"="+escape(field.text))
+			query = append(query, field.name+"="+formtext.Escape(field.text))
 		}
 	}
-	return escape(strings.Join(query, "&"))
+	return formtext.Escape(strings.Join(query, "&"))
 }
 
 // readCalc makes the order if the calculator agrees.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"payrouter/abi/formtext"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
@@ -75,7 +76,7 @@ func replaced(call *abi.Call, name string) bool {
 // nativeText is a field's text; the fields inside cd are encoded once more, as calcFields has it.
 func nativeText(name, text string) string {
 	if name == "cd" {
-		return escape(text)
+		return formtext.Escape(text)
 	}
 	return text
 }

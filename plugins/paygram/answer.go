@@ -27,16 +27,15 @@ func readAnswer(response *abi.HttpResponse) (answer, *abi.Step) {
 	if err != nil || !value.IsObject() {
 		return answer{}, guest.Unreadable("the body is not a JSON object")
 	}
-	success := value.Get("success")
+	success, isBool := boolean(value.Get("success"))
 	switch {
-	case success.IsString():
-		return answer{}, guest.Unreadable("success is a string")
-	case success.Text() == "false":
+	case !isBool:
+		return answer{}, guest.Unreadable("success is neither true nor false")
+	case !success:
 		return answer{}, refusal(value)
-	case success.Text() != "true":
-		return answer{}, guest.Unreadable("success is missing")
-	case failureCode(value) != "":
-		return answer{}, guest.Unreadable("success, and yet response code " + failureCode(value))
+	}
+	if code := failureCode(value); code != "" {
+		return answer{}, guest.Unreadable("success, and yet response code " + code)
 	}
 	return answer{Value: value, raw: response.GetBody()}, nil
 }
@@ -57,7 +56,7 @@ func refusal(value jsontext.Value) *abi.Step {
 
 // failureCode is responseCode, which for a short time was in type; empty where there is none, or it says that all is well.
 func failureCode(value jsontext.Value) string {
-	for _, member := range []string{"responseCode", "type"} {
+	for _, member := range [...]string{"responseCode", "type"} {
 		switch code := value.Text(member); code {
 		case codeGeneric, codeUpdating, codeDuplicate, codeAuth, codeNotFound, codeNoFunds:
 			return code

@@ -20,10 +20,11 @@ type invoice struct {
 func readInvoice(value jsontext.Value) (i invoice, why string) {
 	amount, isAmount := value.Decimal("amount")
 	fee, _ := value.Decimal("expectedFee")
+	paid, isPaid := boolean(value.Get("isPaid"))
+	redeemed, isRedeemed := boolean(value.Get("isRedeemed"))
 	i = invoice{
 		code: value.Text("invoiceCode"), state: value.Text("status"), amount: amount, fee: fee, currency: currencyOf(value),
-		callbackData: value.Text("callbackData"), payURL: value.Text("payUrl"),
-		paid: value.Bool("isPaid"), redeemed: value.Bool("isRedeemed"),
+		callbackData: value.Text("callbackData"), payURL: value.Text("payUrl"), paid: paid, redeemed: redeemed,
 	}
 	switch {
 	case !isCode(i.code):
@@ -34,21 +35,28 @@ func readInvoice(value jsontext.Value) (i invoice, why string) {
 		return i, "status is missing"
 	case !isAmount:
 		return i, "amount is missing"
-	case !isBool(value.Get("isPaid")) || !isBool(value.Get("isRedeemed")):
+	case !isPaid || !isRedeemed:
 		return i, "isPaid or isRedeemed is missing"
 	}
 	return i, ""
 }
 
-func isBool(value jsontext.Value) bool {
-	return !value.IsString() && (value.Text() == "true" || value.Text() == "false")
+// boolean is strict: ok is false for anything but true and false, their spelling in a string included.
+func boolean(value jsontext.Value) (is, ok bool) {
+	if value.Bool() {
+		return true, true
+	}
+	return false, value.Exists() && !value.IsString() && value.Text() == "false"
 }
 
 // isCode allows what an invoice's code is made of: a UUID, or a short code with dashes.
 func isCode(code string) bool {
-	return code != "" && len(code) <= 64 && strings.IndexFunc(code, func(c rune) bool {
-		return c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
-	}) < 0
+	for i := range len(code) {
+		if c := code[i]; c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return code != "" && len(code) <= 64
 }
 
 // outcome is what an invoice means, for a payment under our reference; the reference may be empty where it is not known.
@@ -98,11 +106,11 @@ func equal(a, b string) bool {
 }
 
 // action tells the payer how to pay: on the invoice's page where it has one, else by its code in the app.
-func (i invoice) action() *abi.NextAction {
+func (i invoice) action(amount *abi.Money) *abi.NextAction {
 	if strings.HasPrefix(i.payURL, "https://") || strings.HasPrefix(i.payURL, "http://") {
 		return guest.RedirectTo(i.payURL)
 	}
-	return guest.Instruct("Pay the invoice "+i.code+" in the PayGram app.", guest.Money(i.amount, i.currency), "")
+	return guest.Instruct("Pay the invoice "+i.code+" in the PayGram app.", amount, "")
 }
 
 // finish is the step for an answer that holds an invoice.
@@ -116,7 +124,7 @@ func finish(t *task, a answer, reference string, payable bool) *abi.Step {
 		return guest.Unreadable("the invoice: " + why)
 	}
 	if payable && outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
-		outcome.NextAction = i.action()
+		outcome.NextAction = i.action(outcome.GetAmount())
 	}
 	if t.native() {
 		outcome.Output = a.raw

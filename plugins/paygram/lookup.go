@@ -105,7 +105,7 @@ func walked(t *task, state string, a answer) *abi.Step {
 		return guest.Unreadable("the invoice: " + why)
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
-		outcome.NextAction = i.action()
+		outcome.NextAction = i.action(outcome.GetAmount())
 	}
 	best = better(best, outcome)
 	if len(codes) > 1 {

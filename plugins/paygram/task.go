@@ -76,8 +76,19 @@ func (t *task) requestID() string {
 	return strconv.FormatUint(max(binary.LittleEndian.Uint64(first[:])&exact, 1), 10)
 }
 
+// paths are those of the methods. They are the same in every call, and so are made once.
+//
+//nolint:gochecknoglobals // a table
+var paths = func() map[string][]*abi.Part {
+	made := map[string][]*abi.Part{}
+	for _, name := range [...]string{issueInvoice, invoiceInfo, getInvoices, redeemInvoice, payInvoice} {
+		made[name] = []*abi.Part{guest.Literal("/"), guest.Secret(token), guest.Literal("/" + name)}
+	}
+	return made
+}()
+
 func post(name string, body *jsontext.Object) *guest.Request {
-	return guest.NewRequest("POST", guest.Literal("/"), guest.Secret(token), guest.Literal("/"+name)).JSON(body.JSON())
+	return guest.NewRequest("POST", paths[name]...).JSON(body.JSON())
 }
 
 // missing rejects a call that lacks a member of its input, or what stands for it in a payment's life.

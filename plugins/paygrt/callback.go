@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"payrouter/abi/formtext"
 	abi "payrouter/abi/v1"
 )
 
@@ -15,17 +16,17 @@ func receive(callback *abi.Callback) *abi.Receipt {
 		Reply: &abi.CallbackReply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("OK")},
 	}
 	form := callback.GetQuery()
-	if callback.GetMethod() == "POST" && formValue(form, "api_ref_id") == "" {
+	if callback.GetMethod() == "POST" && formtext.Value(form, "api_ref_id") == "" {
 		form = string(callback.GetBody())
 	}
-	reference := formValue(form, "api_ref_id")
+	reference := formtext.Value(form, "api_ref_id")
 	if !ours(reference) {
 		return receipt
 	}
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
 	receipt.Reference = reference
-	receipt.ProviderReference = formValue(form, "txn_id")
-	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(), formValue(form, "recharge_status")}, "/")
+	receipt.ProviderReference = formtext.Value(form, "txn_id")
+	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(), formtext.Value(form, "recharge_status")}, "/")
 	return receipt
 }
 

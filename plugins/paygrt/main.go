@@ -33,11 +33,7 @@ var handlers = map[string]handler{ //nolint:gochecknoglobals // the dispatch tab
 func (connector) Describe() *abi.Manifest { return manifest() }
 
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
-	operation, found := handlers[call.GetOperation()]
-	if !found {
-		return nil, guest.UnknownOperation(call.GetOperation())
-	}
-	account, err := readSettings(call.GetSettings())
+	operation, account, err := chosen(call)
 	if err != nil {
 		return nil, err
 	}
@@ -45,11 +41,7 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 }
 
 func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
-	operation, found := handlers[call.GetOperation()]
-	if !found {
-		return nil, guest.UnknownOperation(call.GetOperation())
-	}
-	account, err := readSettings(call.GetSettings())
+	operation, account, err := chosen(call)
 	if err != nil {
 		return nil, err
 	}
@@ -61,3 +53,12 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) { return receive(callback), nil }
+
+func chosen(call *abi.Call) (handler, settings, error) {
+	found, known := handlers[call.GetOperation()]
+	if !known {
+		return handler{}, settings{}, guest.UnknownOperation(call.GetOperation())
+	}
+	account, err := readSettings(call.GetSettings())
+	return found, account, err
+}

@@ -204,16 +204,16 @@ func TestFailureTable(t *testing.T) {
 		code      string
 		want      abi.Meaning
 	}{
-		"our balance at Paygrt: another provider":  {opRecharge, 200, codeNoBalance, abi.Meaning_MEANING_DECLINED_SOFT},
-		"a duplicate is never a decline":           {opRecharge, 200, codeDuplicate, abi.Meaning_MEANING_DUPLICATE},
-		"a refusal before the transaction":         {opRecharge, 200, codeRefused, abi.Meaning_MEANING_DECLINED_SOFT},
-		"a transaction that failed goes nowhere":   {opRecharge, 200, codeFail, abi.Meaning_MEANING_DECLINED_HARD},
-		"the same, learned later":                  {opStatus, 200, codeFail, abi.Meaning_MEANING_DECLINED_HARD},
-		"a status check refuses nothing by code 1": {opStatus, 200, codeRefused, abi.Meaning_MEANING_UNSPECIFIED},
-		"unauthorized":             {opRecharge, 401, "401", abi.Meaning_MEANING_DECLINED_SOFT},
-		"forbidden":                {opRecharge, 403, "403", abi.Meaning_MEANING_DECLINED_SOFT},
-		"too many requests":        {opRecharge, 429, "429", abi.Meaning_MEANING_REFUSED},
-		"nothing else is believed": {opRecharge, 200, "2", abi.Meaning_MEANING_UNSPECIFIED},
+		"our balance at Paygrt: another provider":    {opRecharge, 200, codeNoBalance, abi.Meaning_MEANING_DECLINED_SOFT},
+		"a duplicate is never a decline":             {opRecharge, 200, codeDuplicate, abi.Meaning_MEANING_DUPLICATE},
+		"a refusal before the transaction":           {opRecharge, 200, codeRefused, abi.Meaning_MEANING_DECLINED_SOFT},
+		"a transaction that failed goes nowhere":     {opRecharge, 200, codeFail, abi.Meaning_MEANING_DECLINED_HARD},
+		"the same, learned later":                    {opStatus, 200, codeFail, abi.Meaning_MEANING_DECLINED_HARD},
+		"a status check refuses nothing by code 1":   {opStatus, 200, codeRefused, abi.Meaning_MEANING_UNSPECIFIED},
+		"unauthorized: another provider":             {opRecharge, 401, "401", abi.Meaning_MEANING_DECLINED_SOFT},
+		"forbidden: another provider":                {opRecharge, 403, "403", abi.Meaning_MEANING_DECLINED_SOFT},
+		"too many requests: once more":               {opRecharge, 429, "429", abi.Meaning_MEANING_REFUSED},
+		"nothing else is believed":                   {opRecharge, 200, "2", abi.Meaning_MEANING_UNSPECIFIED},
 		"a server's fault is not a refusal, even so": {opRecharge, 500, codeRefused, abi.Meaning_MEANING_UNSPECIFIED},
 	} {
 		t.Run(name, func(t *testing.T) {

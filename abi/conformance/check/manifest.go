@@ -20,7 +20,6 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-//nolint:gochecknoglobals // compiled once
 var (
 	namePattern     = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 	versionPattern  = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)

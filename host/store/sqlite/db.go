@@ -88,7 +88,7 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 		return nil, fmt.Errorf("migrate %s: %w", db.dir.database(), err)
 	}
 
-	db.reads, err = openPool(ctx, db.dir.database(), max(4, runtime.GOMAXPROCS(0)), append(pragmas[:len(pragmas):len(pragmas)], queryOnly)...)
+	db.reads, err = openPool(ctx, db.dir.database(), max(4, runtime.GOMAXPROCS(0)), append(slices.Clip(pragmas), queryOnly)...)
 	if err != nil {
 		return nil, err
 	}

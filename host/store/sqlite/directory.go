@@ -66,10 +66,10 @@ func openDirectory(path string) (*directory, error) {
 }
 
 func makeDirectory(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := os.MkdirAll(path, 0o700); err != nil { //nolint:gosec // G703: the operator's own directory
 		return &DirectoryError{Dir: path, What: "cannot be made", Mend: "name one that this user may make", Err: err}
 	}
-	found, err := os.Stat(path)
+	found, err := os.Stat(path) //nolint:gosec // G703: the operator's own directory
 	if err != nil {
 		return &DirectoryError{Dir: path, What: "cannot be looked at", Mend: "give this user access to it", Err: err}
 	}
@@ -84,7 +84,7 @@ func makeDirectory(path string) error {
 }
 
 func syncDirectory(path string) error {
-	dir, err := os.Open(path)
+	dir, err := os.Open(path) //nolint:gosec // G304: the operator's own directory
 	if errors.Is(err, os.ErrPermission) {
 		return nil // a parent that is not ours to read is not ours to have made
 	}
@@ -97,12 +97,12 @@ func syncDirectory(path string) error {
 // lockDirectory leaves the holder's process id in the file, for whoever finds the directory locked. The lock is the system's:
 // it goes with the process, however that ends.
 func lockDirectory(path string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // G304: the operator's own directory
 	if err != nil {
 		return nil, &DirectoryError{Dir: path, What: "cannot be written", Mend: "give this user access to it", Err: err}
 	}
 	if err := tryLock(file); err != nil {
-		defer file.Close()
+		defer file.Close() //nolint:errcheck // nothing was written, and what is wrong is told already
 		if !errors.Is(err, errHeld) {
 			return nil, &DirectoryError{Dir: path, What: "cannot be locked", Mend: "put it on a local disk", Err: err}
 		}

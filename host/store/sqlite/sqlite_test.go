@@ -24,38 +24,42 @@ func TestMain(m *testing.M) {
 func TestContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Engine{
-		Open: func(t testing.TB) storetest.Journal { return openAt(t, t.TempDir()) },
-		Crash: func(t testing.TB, running storetest.Journal) storetest.Journal {
+		Open: func(tb testing.TB) storetest.Journal {
+			tb.Helper()
+			return openAt(tb, tb.TempDir())
+		},
+		Crash: func(tb testing.TB, running storetest.Journal) storetest.Journal {
+			tb.Helper()
 			return openAt(t, copyFiles(t, running.(*DB).dir.path))
 		},
 	})
 }
 
 // openAt opens a journal that the caller closes.
-func openAt(t testing.TB, dir string) *DB {
-	t.Helper()
-	db, err := Open(t.Context(), dir)
-	require.NoError(t, err)
+func openAt(tb testing.TB, dir string) *DB {
+	tb.Helper()
+	db, err := Open(tb.Context(), dir)
+	require.NoError(tb, err)
 	return db
 }
 
 // openNew opens an empty journal that closes with the test.
-func openNew(t testing.TB) *DB {
-	t.Helper()
-	db := openAt(t, t.TempDir())
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+func openNew(tb testing.TB) *DB {
+	tb.Helper()
+	db := openAt(tb, tb.TempDir())
+	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db
 }
 
 // copyFiles copies what a crash leaves of a journal that nobody writes to just now: the database and its log, and not what was
 // in shared memory.
-func copyFiles(t testing.TB, dir string) string {
-	t.Helper()
-	to := t.TempDir()
+func copyFiles(tb testing.TB, dir string) string {
+	tb.Helper()
+	to := tb.TempDir()
 	for _, name := range []string{databaseName, databaseName + "-wal"} {
 		bytes, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(to, name), bytes, 0o600))
+		require.NoError(tb, err)
+		require.NoError(tb, os.WriteFile(filepath.Join(to, name), bytes, 0o600))
 	}
 	return to
 }
@@ -69,29 +73,29 @@ func sample(n int) (payment.Payment, payment.Key) {
 	return p, payment.Key{Merchant: p.Merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at}
 }
 
-func create(t testing.TB, db *DB, n int) error {
-	t.Helper()
+func create(tb testing.TB, db *DB, n int) error {
+	tb.Helper()
 	p, key := sample(n)
-	_, err := db.Create(t.Context(), changeOf(p), key)
+	_, err := db.Create(tb.Context(), changeOf(p), key)
 	return err
 }
 
-func requireStands(t testing.TB, db *DB, n int) {
-	t.Helper()
+func requireStands(tb testing.TB, db *DB, n int) {
+	tb.Helper()
 	want, _ := sample(n)
-	got, err := db.Payment(t.Context(), want.ID)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
+	got, err := db.Payment(tb.Context(), want.ID)
+	require.NoError(tb, err)
+	require.Equal(tb, want, got)
 }
 
-func requireGone(t testing.TB, db *DB, n int) {
-	t.Helper()
+func requireGone(tb testing.TB, db *DB, n int) {
+	tb.Helper()
 	p, key := sample(n)
-	_, err := db.Payment(t.Context(), p.ID)
-	require.ErrorIs(t, err, payment.ErrNotFound)
-	found, err := db.Key(t.Context(), key.Merchant, key.Value)
-	require.NoError(t, err)
-	require.Nil(t, found)
+	_, err := db.Payment(tb.Context(), p.ID)
+	require.ErrorIs(tb, err, payment.ErrNotFound)
+	found, err := db.Key(tb.Context(), key.Merchant, key.Value)
+	require.NoError(tb, err)
+	require.Nil(tb, found)
 }
 
 func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {

@@ -206,7 +206,7 @@ func (t transaction) apart(apply func(transaction) error) (refusal, err error) {
 
 // exec runs one of the prepared statements and tells how many rows it changed.
 func (t transaction) exec(text string, args ...any) (int64, error) {
-	result, err := t.tx.StmtContext(t.ctx, t.stmts[text]).ExecContext(t.ctx, args...)
+	result, err := t.tx.StmtContext(t.ctx, t.stmts[text]).ExecContext(t.ctx, args...) //nolint:sqlclosecheck // the transaction's end closes it
 	if err != nil {
 		return 0, refused(verb(text), err)
 	}
@@ -219,7 +219,7 @@ func (t transaction) exec(text string, args ...any) (int64, error) {
 
 // find reads one row and tells whether there is one.
 func (t transaction) find(text string, args []any, into ...any) (bool, error) {
-	err := t.tx.StmtContext(t.ctx, t.stmts[text]).QueryRowContext(t.ctx, args...).Scan(into...)
+	err := t.tx.StmtContext(t.ctx, t.stmts[text]).QueryRowContext(t.ctx, args...).Scan(into...) //nolint:sqlclosecheck // the transaction's end closes it
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

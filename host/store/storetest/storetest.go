@@ -23,10 +23,10 @@ type Journal interface {
 // Engine makes the journals of one engine. Tests run in parallel, each on its own.
 type Engine struct {
 	// Open gives an empty journal, which the suite closes.
-	Open func(t testing.TB) Journal
+	Open func(tb testing.TB) Journal
 	// Crash gives the journal that a restart would find if the machine stopped at this moment, which the suite closes. The running
 	// one stays as it is.
-	Crash func(t testing.TB, running Journal) Journal
+	Crash func(tb testing.TB, running Journal) Journal
 }
 
 // Run runs the suite.
@@ -56,17 +56,17 @@ func Run(t *testing.T, engine Engine) {
 	}
 }
 
-func (e Engine) open(t testing.TB) Journal {
-	t.Helper()
-	journal := e.Open(t)
-	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+func (e Engine) open(tb testing.TB) Journal {
+	tb.Helper()
+	journal := e.Open(tb)
+	tb.Cleanup(func() { require.NoError(tb, journal.Close()) })
 	return journal
 }
 
-func (e Engine) crash(t testing.TB, running Journal) Journal {
-	t.Helper()
-	journal := e.Crash(t, running)
-	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+func (e Engine) crash(tb testing.TB, running Journal) Journal {
+	tb.Helper()
+	journal := e.Crash(tb, running)
+	tb.Cleanup(func() { require.NoError(tb, journal.Close()) })
 	return journal
 }
 
@@ -107,12 +107,12 @@ func next(p payment.Payment, status payment.Status) payment.Payment {
 	return p
 }
 
-func create(t testing.TB, journal Journal, payments ...payment.Payment) {
-	t.Helper()
+func create(tb testing.TB, journal Journal, payments ...payment.Payment) {
+	tb.Helper()
 	for _, p := range payments {
-		earlier, err := journal.Create(t.Context(), changeOf(p), keyOf(p))
-		require.NoError(t, err)
-		require.Nil(t, earlier)
+		earlier, err := journal.Create(tb.Context(), changeOf(p), keyOf(p))
+		require.NoError(tb, err)
+		require.Nil(tb, earlier)
 	}
 }
 

@@ -1,0 +1,92 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+)
+
+// echo answers with what it was given.
+type echo struct {
+	err error
+}
+
+func (echo) Describe() *abi.Manifest { return &abi.Manifest{Name: "echo"} }
+
+func (e echo) Prepare(call *abi.Call) (*abi.Step, error) {
+	return Rejected("prepared", call.GetOperation()), e.err
+}
+
+func (e echo) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
+	return Rejected("interpreted", fmt.Sprint(call.GetOperation(), " ", string(state), " ", response.GetStatus())), e.err
+}
+
+func (e echo) Receive(callback *abi.Callback) (*abi.Receipt, error) {
+	return &abi.Receipt{ProviderReference: callback.GetMethod()}, e.err
+}
+
+// message is what a call takes, as the host sends it.
+type message interface{ MarshalVT() ([]byte, error) }
+
+func encoded(t *testing.T, from message) []byte {
+	t.Helper()
+	text, err := from.MarshalVT()
+	require.NoError(t, err)
+	return text
+}
+
+func TestCallsReachTheConnector(t *testing.T) {
+	t.Parallel()
+	call := &abi.Call{Operation: "pay"}
+	require.Equal(t, "echo", serve(echo{}, describe, nil).GetManifest().GetName())
+
+	prepared := serve(echo{}, prepare, encoded(t, call)).GetStep().GetDone().GetFailure()
+	require.Equal(t, []string{"prepared", "pay"}, []string{prepared.GetProviderCode(), prepared.GetMessage()})
+
+	response := &abi.Interpretation{Call: call, State: []byte("s"), Response: &abi.HttpResponse{Status: 200}}
+	interpreted := serve(echo{}, interpret, encoded(t, response)).GetStep().GetDone().GetFailure()
+	require.Equal(t, []string{"interpreted", "pay s 200"}, []string{interpreted.GetProviderCode(), interpreted.GetMessage()})
+
+	received := serve(echo{}, receive, encoded(t, &abi.Callback{Method: "POST"})).GetReceipt()
+	require.Equal(t, "POST", received.GetProviderReference())
+}
+
+func TestFaultsBecomeErrors(t *testing.T) {
+	t.Parallel()
+	garbage := []byte{0xff}
+	panics := func(Connector, []byte) (*abi.Answer, error) { panic("index out of range") }
+	for claim, row := range map[string]struct {
+		connector Connector
+		call      export
+		input     []byte
+		code      abi.Error_Code
+		message   string
+	}{
+		"a call that does not decode":           {echo{}, prepare, garbage, abi.Error_CODE_BAD_INPUT, "decode Call"},
+		"a response that does not decode":       {echo{}, interpret, garbage, abi.Error_CODE_BAD_INPUT, "decode Interpretation"},
+		"an interpretation without a response":  {echo{}, interpret, nil, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
+		"a callback that does not decode":       {echo{}, receive, garbage, abi.Error_CODE_BAD_INPUT, "decode Callback"},
+		"an error with a code":                  {echo{UnknownOperation("pay")}, prepare, nil, abi.Error_CODE_UNKNOWN_OPERATION, `operation "pay" is not in the manifest`},
+		"an error with a code, wrapped":         {echo{fmt.Errorf("read: %w", BadSettings("no %s", "id"))}, receive, nil, abi.Error_CODE_BAD_SETTINGS, "read: no id"},
+		"an error without a code":               {echo{errors.New("why")}, prepare, nil, abi.Error_CODE_UNSPECIFIED, "why"},
+		"a panic":                               {echo{}, panics, nil, abi.Error_CODE_PANIC, "index out of range"},
+		"a module that registered no connector": {nil, describe, nil, abi.Error_CODE_PANIC, "guest.Register"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			fault := serve(row.connector, row.call, row.input).GetError()
+			require.Equal(t, row.code, fault.GetCode())
+			require.Contains(t, fault.GetMessage(), row.message)
+		})
+	}
+}
+
+func TestRegisteredConnectorIsTheModules(t *testing.T) {
+	t.Cleanup(func() { Register(nil) })
+	Register(echo{})
+	require.Equal(t, "echo", serve(registered, describe, nil).GetManifest().GetName())
+}

@@ -1,0 +1,28 @@
+// Package abiv1 is the contract between the router and a provider plugin, in Go: what abi.proto generates, and what its messages
+// mean together.
+package abiv1
+
+// Matches tells whether the rule is about a failure of an operation, with the HTTP status of the answer and the provider's own
+// code for it. What a rule leaves out holds for all; but without a code it needs a status, so that no rule takes every failure.
+func (m *FailureRule) Matches(operation string, httpStatus uint32, code string) bool {
+	if m.GetOperation() != "" && m.GetOperation() != operation {
+		return false
+	}
+	if m.GetHttpStatus() != 0 && m.GetHttpStatus() != httpStatus {
+		return false
+	}
+	if m.GetProviderCode() == "" {
+		return m.GetHttpStatus() != 0
+	}
+	return m.GetProviderCode() == code
+}
+
+// FirstMatch is the first of the rules that matches, which is the one that holds; nil where none does.
+func FirstMatch(rules []*FailureRule, operation string, httpStatus uint32, code string) *FailureRule {
+	for _, rule := range rules {
+		if rule.Matches(operation, httpStatus, code) {
+			return rule
+		}
+	}
+	return nil
+}

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/api"
+)
+
+type batch struct {
+	Data []api.Payment `json:"data"`
+	Next string        `json:"next_cursor"`
+}
+
+func (w *town) list(query string, headers ...string) batch {
+	w.t.Helper()
+	a := w.ask("GET", w.router+"/v1/payments?"+query, "", headers...)
+	require.Equal(w.t, 200, a.status, string(a.body))
+	return read[batch](w.t, a)
+}
+
+func ids(of []api.Payment) []string {
+	list := []string{}
+	for _, p := range of {
+		list = append(list, p.ID)
+	}
+	return list
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	require.Empty(t, w.list("").Data)
+	invoice := w.create(byPayGram)
+	order := w.create(byPayPlay)
+	out := w.create(payout)
+	phone := w.create(recharge)
+	declined := w.create(strings.Replace(recharge, `"AT"`, `"RJ"`, 1))
+
+	newestFirst := []string{declined.ID, phone.ID, out.ID, order.ID, invoice.ID}
+	require.Equal(t, newestFirst, ids(w.list("").Data))
+	require.Empty(t, w.list("").Next)
+	later := invoice.CreatedAt.Add(time.Hour).UTC().Format(time.RFC3339)
+	for query, want := range map[string][]string{
+		"status=failed":                      {declined.ID},
+		"status=failed,requires_action":      {declined.ID, order.ID, invoice.ID},
+		"provider=payplay":                   {out.ID, order.ID},
+		"provider=payplay&kind=payout":       {out.ID},
+		"currency=INR":                       {declined.ID, phone.ID},
+		"reference=order-1001":               {order.ID, invoice.ID},
+		"reference=order-1001&status=failed": {},
+		"created_from=" + later:              {},
+		"created_until=" + later:             newestFirst,
+		"created_from=" + url.QueryEscape(out.CreatedAt.Format(time.RFC3339Nano)):  {declined.ID, phone.ID, out.ID},
+		"created_until=" + url.QueryEscape(out.CreatedAt.Format(time.RFC3339Nano)): {order.ID, invoice.ID},
+	} {
+		require.Equal(t, want, ids(w.list(query).Data), query)
+	}
+
+	first := w.list("limit=2")
+	require.Equal(t, newestFirst[:2], ids(first.Data))
+	second := w.list("limit=2&cursor=" + first.Next)
+	require.Equal(t, newestFirst[2:4], ids(second.Data))
+	newer := w.create(byPayGram)
+	third := w.list("limit=2&cursor=" + second.Next)
+	require.Equal(t, newestFirst[4:], ids(third.Data), "what came meanwhile does not shift a page")
+	require.Empty(t, third.Next)
+	require.Equal(t, newer.ID, w.list("limit=1").Data[0].ID)
+}
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	const shop, stall = "shop-key-made-up-for-tests", "stall-key-made-up-for-tests"
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	require.NoError(t, os.WriteFile(keys, []byte("shop: "+shop+"\nstall: "+stall+"\n"), 0o600))
+	w := build(t, plan{command: serveCommand{APIKeys: keys}})
+
+	for what, header := range map[string][]string{
+		"none": nil, "wrong": {"Authorization", "Bearer shop-key-made-up-for-test"}, "empty": {"Authorization", "Bearer "},
+		"as a password": {"Authorization", "Basic " + shop}, "without a scheme": {"Authorization", shop},
+	} {
+		for _, call := range [][2]string{
+			{"GET", "/v1/payments"},
+			{"GET", "/v1/payments/pay_1"},
+			{"PATCH", "/v1/payments/pay_1"},
+			{"POST", "/v1/payments"},
+			{"GET", "/v1/providers"},
+			{"POST", "/v1/routes/explain"},
+			{"POST", "/v1/payments/pay_1/cancel"},
+			{"GET", "/v1/payments/pay_1/attempts"},
+		} {
+			a := w.ask(call[0], w.router+call[1], "{}", header...)
+			require.Equal(t, "unauthorized", problem(t, a).Type, what)
+			require.Equal(t, 401, a.status)
+			require.Equal(t, `Bearer realm="payrouter"`, a.header.Get("WWW-Authenticate"))
+		}
+	}
+	for _, open := range []string{"/healthz", "/readyz", "/openapi.json", "/docs/"} {
+		require.Equal(t, 200, w.ask("GET", w.router+open, "").status, open)
+	}
+
+	as := func(key string) []string { return []string{"Authorization", "Bearer " + key} }
+	mine := w.post("k", order, as(shop)...)
+	theirs := w.post("k", order, as(stall)...)
+	require.Equal(t, 201, mine.status)
+	require.Equal(t, 201, theirs.status, "a key belongs to its merchant")
+	one, other := read[api.Payment](t, mine), read[api.Payment](t, theirs)
+	require.NotEqual(t, one.ID, other.ID)
+	require.Equal(t, []string{one.ID}, ids(w.list("", as(shop)...).Data))
+	require.Equal(t, []string{other.ID}, ids(w.list("", as(stall)...).Data))
+	for _, call := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"POST", "/cancel"}, {"POST", "/confirm"}, {"POST", "/refresh"}} {
+		a := w.ask(call[0], w.router+"/v1/payments/"+other.ID+call[1], "", as(shop)...)
+		require.Equal(t, "not-found", problem(t, a).Type, "another's payment is not there")
+	}
+	require.NotContains(t, w.log.String(), shop)
+}
+
+func TestKeysFile(t *testing.T) {
+	t.Parallel()
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "keys.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	for text, says := range map[string]string{
+		"":                             "there is none",
+		"shop: short":                  "fewer than 16",
+		"- shop-key-made-up-for-tests": "want lines",
+		"a: shop-key-made-up-for-tests\nb: shop-key-made-up-for-tests": "the same key",
+	} {
+		_, err := readKeys(write(text), "0.0.0.0:8080")
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "made-up", "no key in an error")
+	}
+	for _, listen := range []string{"0.0.0.0:8080", ":8080", "192.0.2.1:80", "example.com:80"} {
+		_, err := readKeys("", listen)
+		require.ErrorContains(t, err, "loopback only", listen)
+	}
+	for _, listen := range []string{"127.0.0.1:8080", "localhost:8080", "[::1]:8080"} {
+		keys, err := readKeys("", listen)
+		require.NoError(t, err)
+		require.Empty(t, keys)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	for _, path := range []string{"/healthz", "/readyz"} {
+		a := w.ask("GET", w.router+path, "")
+		require.Equal(t, 200, a.status)
+		require.JSONEq(t, `{"status":"ok"}`, string(a.body))
+		require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	}
+}
+
+// The document is what the router does: its references resolve, and answers are as it says.
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	a := w.ask("GET", w.router+"/openapi.json", "")
+	require.Equal(t, 200, a.status)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+	require.NoError(t, err)
+	root := document.(map[string]any)
+	require.Regexp(t, `^3\.1\.`, root["openapi"])
+	refs := 0
+	walk(document, func(node map[string]any) {
+		if ref, ok := node["$ref"].(string); ok {
+			refs++
+			require.NotNil(t, resolve(root, ref), ref)
+		}
+	})
+	require.Positive(t, refs)
+
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	require.NoError(t, compiler.AddResource("openapi.json", document))
+	conform := func(schema string, a answer) {
+		compiled, err := compiler.Compile("openapi.json#/components/schemas/" + schema)
+		require.NoError(t, err)
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+		require.NoError(t, err)
+		require.NoError(t, compiled.Validate(instance), string(a.body))
+	}
+	for name := range root["components"].(map[string]any)["schemas"].(map[string]any) {
+		_, err := compiler.Compile("openapi.json#/components/schemas/" + name)
+		require.NoError(t, err)
+	}
+	for _, body := range []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout, strings.Replace(recharge, `"AT"`, `"RJ"`, 1)} {
+		made := w.post(w.key(), body)
+		require.Equal(t, 201, made.status)
+		conform("Payment", made)
+		id := read[api.Payment](t, made).ID
+		conform("Payment", w.ask("GET", w.router+"/v1/payments/"+id, ""))
+		conform("AttemptsOutputBody", w.ask("GET", w.router+"/v1/payments/"+id+"/attempts", ""))
+		conform("ExplainOutputBody", w.ask("POST", w.router+"/v1/routes/explain", body))
+	}
+	conform("ListOutputBody", w.ask("GET", w.router+"/v1/payments?limit=2", ""))
+	conform("ProvidersOutputBody", w.ask("GET", w.router+"/v1/providers", ""))
+	conform("Problem", w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, "Idempotency-Key", "k"))
+	conform("Problem", w.ask("GET", w.router+"/v1/payments/pay_1", ""))
+
+	out, err := api.OpenAPI("dev")
+	require.NoError(t, err)
+	require.JSONEq(t, string(out), string(a.body), "the command prints what the router serves")
+}
+
+func walk(node any, visit func(map[string]any)) {
+	switch node := node.(type) {
+	case map[string]any:
+		visit(node)
+		for _, child := range node {
+			walk(child, visit)
+		}
+	case []any:
+		for _, child := range node {
+			walk(child, visit)
+		}
+	}
+}
+
+func resolve(root map[string]any, ref string) any {
+	var node any = root
+	for step := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+		members, _ := node.(map[string]any)
+		node = members[step]
+	}
+	return node
+}
+
+// The documentation's page needs nobody but the router.
+func TestDocsWorkOffline(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	require.Equal(t, "/docs/", w.ask("GET", w.router+"/docs", "").header.Get("Location"))
+	page := w.ask("GET", w.router+"/docs/", "")
+	require.Equal(t, 200, page.status)
+	require.Contains(t, string(page.body), "/openapi.json")
+	assets := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(string(page.body), -1)
+	require.NotEmpty(t, assets)
+	base, err := url.Parse(w.router + "/docs/")
+	require.NoError(t, err)
+	for _, asset := range assets {
+		at, err := base.Parse(asset[1])
+		require.NoError(t, err)
+		require.Equal(t, base.Host, at.Host, "the page refers to %s", asset[1])
+		require.Equal(t, 200, w.ask("GET", at.String(), "").status, asset[1])
+	}
+	loaded := regexp.MustCompile(`(?:import|importScripts|@import|url)\s*\(?["'](https?:)?//`)
+	require.Empty(t, loaded.FindAllString(string(page.body), -1))
+}
+
+// Every status that the document has for an operation appears, and every answer is as documented.
+func TestEveryDocumentedStatusAppears(t *testing.T) {
+	t.Parallel()
+	const key = "shop-key-made-up-for-tests"
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\n"), 0o600))
+	w := build(t, plan{command: serveCommand{APIKeys: keys}, environ: []string{
+		"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
+		"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
+	}})
+	seen := map[string]bool{}
+	call := func(operation, method, path, body string, headers ...string) answer {
+		a := w.ask(method, w.router+path, body, append([]string{"Authorization", "Bearer " + key}, headers...)...)
+		seen[operation+" "+strconv.Itoa(a.status)] = true
+		return a
+	}
+	create := func(idempotency, body string, headers ...string) api.Payment {
+		a := call("create-payment", "POST", "/v1/payments", body, append([]string{"Idempotency-Key", idempotency}, headers...)...)
+		var p api.Payment
+		_ = json.Unmarshal(a.body, &p)
+		return p
+	}
+	act := func(p api.Payment, act, body string) {
+		call(act+"-payment", "POST", "/v1/payments/"+p.ID+"/"+act, body)
+	}
+	edit := func(p api.Payment, body string) { call("update-payment", "PATCH", "/v1/payments/"+p.ID, body) }
+	nothing := api.Payment{ID: "pay_00000000000000000000000000"}
+
+	for operation, at := range map[string][2]string{
+		"create-payment": {"POST", "/v1/payments"}, "list-payments": {"GET", "/v1/payments"}, "get-payment": {"GET", "/v1/payments/x"},
+		"update-payment": {"PATCH", "/v1/payments/x"}, "cancel-payment": {"POST", "/v1/payments/x/cancel"},
+		"confirm-payment": {"POST", "/v1/payments/x/confirm"}, "refresh-payment": {"POST", "/v1/payments/x/refresh"},
+		"list-attempts": {"GET", "/v1/payments/x/attempts"}, "explain-route": {"POST", "/v1/routes/explain"}, "list-providers": {"GET", "/v1/providers"},
+	} {
+		call(operation, at[0], at[1], "", "Authorization", "")
+	}
+	invoice := create("k1", byPayGram)
+	page := create("k2", byCryptogram)
+	bid := create("k3", byExchanger)
+	kept := create("k4", byExchangerE)
+	create("k5", `{`)
+	create("k5", `{"amount":"-1","currency":"EUR"}`)
+	create("k5", byPayPlay, "Content-Type", "text/html")
+	create("k5", `{"amount":"`+strings.Repeat("1", 1<<20)+`"}`)
+	w.control("POST", "payplay/faults", `{"kind":"delay","delay":"1s","count":1}`)
+	create("k6", byPayPlay, "Prefer", "respond-async")
+	create("k6", byPayPlay)
+	call("list-payments", "GET", "/v1/payments", "")
+	call("list-payments", "GET", "/v1/payments?limit=0", "")
+	call("get-payment", "GET", "/v1/payments/"+invoice.ID, "")
+	call("get-payment", "GET", "/v1/payments/"+nothing.ID, "")
+	call("list-attempts", "GET", "/v1/payments/"+invoice.ID+"/attempts", "")
+	call("list-attempts", "GET", "/v1/payments/"+nothing.ID+"/attempts", "")
+	call("explain-route", "POST", "/v1/routes/explain", byPayGram)
+	call("explain-route", "POST", "/v1/routes/explain", `{`)
+	call("explain-route", "POST", "/v1/routes/explain", `{}`)
+	call("list-providers", "GET", "/v1/providers", "")
+	edit(page, `{"description":"Lamps"}`)
+	edit(page, `{`)
+	edit(page, `{"return_url":"none"}`)
+	edit(nothing, `{"reference":"a"}`)
+	edit(invoice, `{"description":"Lamps"}`)
+	act(nothing, "cancel", "")
+	act(invoice, "cancel", "")
+	act(kept, "cancel", "")
+	act(nothing, "confirm", "")
+	act(page, "confirm", "")
+	act(bid, "confirm", `{`)
+	act(invoice, "confirm", `{"operation":"PayInvoice"}`)
+	act(invoice, "refresh", "")
+	act(nothing, "refresh", "")
+	lost := func() api.Payment {
+		w.control("POST", "payplay/faults", `{"operation":"withdraw","kind":"reset_after","count":1}`)
+		return create("k7", payout)
+	}()
+	act(lost, "refresh", "")
+	act(bid, "confirm", "")
+	act(create("k8", byExchanger), "cancel", "")
+	// The first finds nobody, and opens the breaker.
+	w.control("POST", "cryptogram/down", "")
+	edit(page, `{"description":"Lamps"}`)
+	edit(page, `{"description":"Lamps"}`)
+	w.control("POST", "exchanger/down", "")
+	act(kept, "cancel", "")
+	act(kept, "cancel", "")
+	w.control("POST", "paygram/down", "")
+	act(invoice, "refresh", "")
+	act(invoice, "refresh", "")
+	act(invoice, "confirm", "")
+	create("k9", byPayGram)
+
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string                     `json:"operationId"`
+			Responses   map[string]json.RawMessage `json:"responses"`
+		} `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(w.ask("GET", w.router+"/openapi.json", "").body, &document))
+	documented := map[string]bool{}
+	for _, methods := range document.Paths {
+		for _, operation := range methods {
+			for status := range operation.Responses {
+				if status != "default" {
+					documented[operation.OperationID+" "+status] = true
+				}
+			}
+		}
+	}
+	require.Equal(t, slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(seen)))
+}

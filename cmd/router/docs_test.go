@@ -1,0 +1,346 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/config"
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+)
+
+const root = "../.."
+
+// document is a page of the documentation.
+type document struct {
+	path, text string
+}
+
+func documents(t *testing.T) []document {
+	t.Helper()
+	paths := []string{filepath.Join(root, "README.md")}
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".md") {
+			paths = append(paths, path)
+		}
+		return err
+	}))
+	pages := make([]document, 0, len(paths))
+	for _, path := range paths {
+		pages = append(pages, readPage(t, path))
+	}
+	return pages
+}
+
+func readPage(t *testing.T, path string) document {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return document{path, string(text)}
+}
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
+// blocks are a page's code blocks of a language; "" for those that name none.
+func (d document) blocks(language string) []string {
+	var found []string
+	for _, match := range fence.FindAllStringSubmatch(d.text, -1) {
+		if match[1] == language {
+			found = append(found, match[2])
+		}
+	}
+	return found
+}
+
+// prose is the page without its code blocks.
+func (d document) prose() string {
+	return fence.ReplaceAllString(d.text, "")
+}
+
+// anchors are what its headings are linked by, as GitHub makes them.
+func (d document) anchors() map[string]bool {
+	anchors := map[string]bool{}
+	for line := range strings.Lines(d.prose()) {
+		if title, isHeading := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); isHeading && line[0] == '#' {
+			anchors[anchor(title)] = true
+		}
+	}
+	return anchors
+}
+
+func anchor(title string) string {
+	kept := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		case r == ' ':
+			return '-'
+		}
+		return -1
+	}, strings.ToLower(strings.TrimSpace(title)))
+	return kept
+}
+
+var link = regexp.MustCompile(`\]\(([^)]+)\)`)
+
+func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+	t.Parallel()
+	for _, d := range documents(t) {
+		for _, match := range link.FindAllStringSubmatch(d.prose(), -1) {
+			target, fragment, _ := strings.Cut(match[1], "#")
+			require.NotContains(t, target, "://", "%s: %s", d.path, match[1])
+			to := d
+			if target != "" {
+				path := filepath.Join(filepath.Dir(d.path), target)
+				require.FileExists(t, path, "%s: %s", d.path, match[1])
+				to = readPage(t, path)
+			}
+			require.True(t, fragment == "" || to.anchors()[fragment], "%s: %s", d.path, match[1])
+		}
+	}
+}
+
+func TestEveryDocumentIsLinkedTo(t *testing.T) {
+	t.Parallel()
+	linked := map[string]bool{filepath.Join(root, "README.md"): true}
+	for _, d := range documents(t) {
+		for _, match := range link.FindAllStringSubmatch(d.prose(), -1) {
+			target, _, _ := strings.Cut(match[1], "#")
+			linked[filepath.Join(filepath.Dir(d.path), target)] = true
+		}
+	}
+	for _, d := range documents(t) {
+		require.True(t, linked[d.path], d.path)
+	}
+}
+
+// Commands in the documents are commands that there are: the router's with their flags, and the Makefile's targets.
+func TestDocumentsCommandsAreThere(t *testing.T) {
+	t.Parallel()
+	modules := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(modules, "paygrt.wasm"), nil, 0o600))
+	makefile := readPage(t, filepath.Join(root, "Makefile")).text
+	found := 0
+	for _, d := range documents(t) {
+		for line := range strings.Lines(strings.Join(d.blocks(""), "")) {
+			line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
+			line = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(line, "[FILE]", "routing.yaml"), "build/plugins", modules))
+			name, arguments, _ := strings.Cut(line, " ")
+			switch name {
+			case "build/router":
+				commands, err := kong.New(&cli{}, kong.Name("router"))
+				require.NoError(t, err)
+				_, err = commands.Parse(strings.Fields(arguments))
+				require.NoError(t, err, "%s: %s", d.path, line)
+				found++
+			case "make":
+				require.Contains(t, makefile, "\n"+strings.Fields(arguments)[0]+":", "%s: %s", d.path, line)
+				found++
+			}
+		}
+	}
+	require.Greater(t, found, 5, "the documents show commands")
+}
+
+// The README's first rule goes where it says, and the commands print what it shows.
+func TestReadmesRuleDoesWhatItSays(t *testing.T) {
+	t.Parallel()
+	readme := readPage(t, filepath.Join(root, "README.md"))
+	require.Len(t, readme.blocks("yaml"), 1)
+	rule, above := readme.blocks("yaml")[0], "  - name: fiat-small\n"
+	shipped := readPage(t, filepath.Join(root, "routing.yaml")).text
+	require.Contains(t, shipped, above)
+	edited := strings.Replace(shipped, above, rule+"\n"+above, 1)
+
+	routes, rules := compiledRoutes(t, edited)
+	requireShown(t, readme, fmt.Sprintf("is in order: %d providers, %d rules, version %s\n", len(routes.Providers), len(routes.Rules.Rules), routes.Version))
+	explained := rules.Decide(routing.Facts{PaymentID: "pay_example", Amount: "49.90", Currency: "EUR", Country: "PL"}, nil).Explain()
+	requireShown(t, readme, explained)
+
+	_, err := config.Read("/home/you/payrouter/routing.yaml", []byte(strings.Replace(edited, "country: PL", "contry: PL", 1)), nil)
+	require.Error(t, err)
+	requireShown(t, readme, "router: "+err.Error())
+}
+
+func TestRoutingPageShowsFilesThatHold(t *testing.T) {
+	t.Parallel()
+	page := readPage(t, filepath.Join(root, "docs", "routing.md"))
+	compiledRoutes(t, page.blocks("yaml")[0])
+
+	_, rules := compiledRoutes(t, readPage(t, filepath.Join(root, "routing.yaml")).text)
+	explained := rules.Decide(routing.Facts{PaymentID: "pay_example", Amount: "1500", Currency: "EUR"}, nil).Explain()
+	requireShown(t, page, explained)
+}
+
+// changing is what any edit of routing.yaml changes in what commands print: versions, and places in the file.
+var changing = regexp.MustCompile(`\b[0-9a-f]{12}\b|yaml:[0-9]+:[0-9]+`)
+
+// requireShown wants a page's code blocks to show a text, but for what any edit changes.
+func requireShown(t *testing.T, d document, text string) {
+	t.Helper()
+	require.Contains(t, changing.ReplaceAllString(strings.Join(d.blocks(""), ""), "…"), changing.ReplaceAllString(text, "…"), d.path)
+}
+
+// compiledRoutes checks a routing file as "router route check" does.
+func compiledRoutes(t *testing.T, text string) (*config.Config, *routing.Ruleset) {
+	t.Helper()
+	routes, err := config.Read("routing.yaml", []byte(text), nil)
+	require.NoError(t, err)
+	rules, err := routes.Ruleset(manifests(t))
+	require.NoError(t, err)
+	return routes, rules
+}
+
+func manifests(t *testing.T) map[string]*abi.Manifest {
+	t.Helper()
+	dir, compiled := plugins(t)
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, unload(t.Context())) }()
+	return shelf.Manifests()
+}
+
+// cells are a table's rows, by the first cell, of the table whose head begins so.
+func (d document) cells(t *testing.T, head string) map[string][]string {
+	t.Helper()
+	_, table, found := strings.Cut(d.text, "\n| "+head+" |")
+	require.True(t, found, "%s has no table of %s", d.path, head)
+	rows := map[string][]string{}
+	for line := range strings.Lines(table) {
+		if line == "\n" {
+			break
+		}
+		if line[0] != '|' || strings.HasPrefix(line, "| ---") {
+			continue // the rest of the head, and the line below it
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.Trim(strings.TrimSpace(cells[i]), "`")
+		}
+		rows[cells[0]] = cells[1:]
+	}
+	return rows
+}
+
+func TestArchitecturesRetryTableIsTheEngines(t *testing.T) {
+	t.Parallel()
+	events := []payment.Event{
+		payment.Accepted, payment.NotSent, payment.Unable, payment.Refused, payment.Unanswered, payment.DeclinedSoft, payment.DeclinedHard,
+		payment.Duplicate, payment.NotFound,
+	}
+	classes := []abi.Idempotency{
+		abi.Idempotency_IDEMPOTENCY_SAFE, abi.Idempotency_IDEMPOTENCY_KEYED, abi.Idempotency_IDEMPOTENCY_ABANDONABLE, abi.Idempotency_IDEMPOTENCY_NONE,
+	}
+	shown := readPage(t, filepath.Join(root, "docs", "architecture.md")).cells(t, "event")
+	for _, event := range events {
+		var held []string
+		for _, class := range classes {
+			held = append(held, inWords(payment.RuleFor(event, class)))
+		}
+		require.Equal(t, held, shown[string(event)], event)
+	}
+}
+
+func inWords(rule payment.Rule) string {
+	var words []string
+	if rule.Abandon {
+		words = append(words, "abandon")
+	}
+	if rule.Retry {
+		words = append(words, "retry")
+	}
+	then := map[payment.Resolution]string{
+		payment.Stay: "stands", payment.TryNext: "next", payment.HoldUnknown: "unknown", payment.Fail: "failed",
+	}[rule.Then]
+	if rule.Retry {
+		then = "then " + then
+	}
+	return strings.Join(append(words, then), ", ")
+}
+
+func TestArchitectureHasEveryStatus(t *testing.T) {
+	t.Parallel()
+	text := readPage(t, filepath.Join(root, "docs", "architecture.md")).text
+	for _, status := range payment.Statuses() {
+		require.Contains(t, text, "`"+string(status)+"`")
+	}
+}
+
+func TestAPIPageHasEveryFailureCode(t *testing.T) {
+	t.Parallel()
+	shown := readPage(t, filepath.Join(root, "docs", "api.md")).cells(t, "code")
+	held := map[string][]string{}
+	for code, class := range payment.Codes {
+		held[code] = []string{string(class)}
+	}
+	require.Equal(t, held, shown)
+}
+
+var problemKinds = regexp.MustCompile(`problemKind\{"([a-z-]+)", http\.Status`)
+
+func TestAPIPageHasEveryProblem(t *testing.T) {
+	t.Parallel()
+	source := readPage(t, filepath.Join(root, "host", "api", "problem.go")).text
+	shown := readPage(t, filepath.Join(root, "docs", "api.md")).cells(t, "`type`, after `urn:payrouter:problem:`")
+	var held []string
+	for _, match := range problemKinds.FindAllStringSubmatch(source, -1) {
+		held = append(held, match[1])
+	}
+	require.Greater(t, len(held), 10)
+	require.ElementsMatch(t, held, slices.Collect(maps.Keys(shown)))
+}
+
+// A provider's page has what its plugin's manifest has, and its set-up passes the check.
+func TestProvidersPagesSayWhatManifestsSay(t *testing.T) {
+	t.Parallel()
+	known := manifests(t)
+	accounts, names := "", []string{}
+	for name, manifest := range known {
+		d := readPage(t, filepath.Join(root, "docs", "providers", name+".md"))
+		for _, word := range words(t, manifest) {
+			require.Contains(t, d.text, "`"+word+"`", "%s", d.path)
+		}
+		account, _, _ := strings.Cut(strings.TrimSpace(d.blocks("yaml")[0]), ":")
+		accounts += d.blocks("yaml")[0]
+		names = append(names, account)
+	}
+	require.Len(t, names, 5)
+	_, rules := compiledRoutes(t, "providers:\n"+accounts+"rules:\n  - name: default\n    to: ["+strings.Join(names, ", ")+"]\n")
+	require.NotNil(t, rules)
+}
+
+// words are what a page about a plugin has to name: secrets, settings, the operations of its payments, and failure codes.
+func words(t *testing.T, manifest *abi.Manifest) []string {
+	t.Helper()
+	var names []string
+	for _, secret := range manifest.GetSecrets() {
+		names = append(names, secret.GetName())
+	}
+	var schema struct {
+		Properties map[string]any `json:"properties"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(manifest.GetSettingsSchema()), &schema))
+	names = slices.AppendSeq(names, maps.Keys(schema.Properties))
+	for _, flow := range manifest.GetFlows() {
+		for _, action := range flow.GetActions() {
+			names = append(names, action.GetOperation())
+		}
+	}
+	for _, rule := range manifest.GetFailures() {
+		names = append(names, rule.GetCode())
+	}
+	return names
+}

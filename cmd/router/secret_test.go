@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/config"
+	"payrouter/host/payment"
+	"payrouter/host/sandbox"
+	"payrouter/host/store/sqlite"
+)
+
+// secrets are the credentials of every account, in the forms in which they might leak.
+func secrets() map[string][]byte {
+	forms := map[string][]byte{}
+	credentials := reflect.ValueOf(sandbox.DefaultCredentials())
+	for i := range credentials.NumField() {
+		name, value := credentials.Type().Field(i).Name, credentials.Field(i).String()
+		forms[name] = []byte(value)
+		forms[name+" in base64"] = []byte(strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(value)), "="))
+		forms[name+" in hexadecimal"] = []byte(hex.EncodeToString([]byte(value)))
+		forms[name+" escaped for a URL"] = []byte(url.QueryEscape(value))
+	}
+	return forms
+}
+
+func requireNoSecret(t *testing.T, where string, text []byte) {
+	t.Helper()
+	for what, secret := range secrets() {
+		require.False(t, bytes.Contains(text, secret), "%s holds %s", where, what)
+	}
+}
+
+// tattler stands before a provider, and repeats every request's credentials in its answer's header and body: what a careless provider's error page does.
+func tattler(t *testing.T, simulated string) string {
+	t.Helper()
+	at, err := url.Parse(simulated)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inbound := r.URL.Path + " " + r.Header.Get("Authorization") + " " + r.Header.Get("Api-Key") + " " + r.Header.Get("Api-Login")
+		r.URL.Scheme, r.URL.Host, r.RequestURI = at.Scheme, at.Host, ""
+		answer, err := transport.RoundTrip(r)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		if members := map[string]json.RawMessage{}; json.Unmarshal(text, &members) == nil {
+			members["debug"], _ = json.Marshal(inbound)
+			text, _ = json.Marshal(members)
+		} else {
+			text = append(text, inbound...)
+		}
+		w.Header().Set("Content-Type", answer.Header.Get("Content-Type"))
+		w.Header().Set("X-Debug", inbound)
+		w.WriteHeader(answer.StatusCode)
+		_, _ = w.Write(text)
+	}))
+	t.Cleanup(func() {
+		server.Close()
+		transport.CloseIdleConnections()
+	})
+	return server.URL
+}
+
+var allFive = []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout}
+
+// Whatever a provider repeats, no credential is found in the journal's files, the log, or any answer.
+func TestNoSecretIsKeptOrTold(t *testing.T) {
+	t.Parallel()
+	behind := &town{t: t, log: &transcript{}, data: t.TempDir()}
+	behind.openSandbox(sandbox.Options{})
+	front := *behind
+	front.simulated = tattler(t, behind.simulated)
+	w := build(t, plan{beside: &front})
+	var told bytes.Buffer
+	tell := func(a answer) { told.Write(a.body); told.WriteString(stringOf(a.header)) }
+	for _, order := range allFive {
+		made := w.post(w.key(), order)
+		require.Equal(t, 201, made.status, string(made.body))
+		tell(made)
+		p := w.list("limit=1").Data[0]
+		require.Contains(t, []string{"requires_action", "processing"}, p.Status, "%+v", p.Failure)
+		for _, kind := range []string{`"kind":"garbage","status":401`, `"kind":"status","status":403,"after":true`, `"kind":"reset_after"`} {
+			provider := strings.TrimSuffix(p.Provider, "-eu")
+			w.ask("POST", behind.simulated+"/_sandbox/"+provider+"/faults", `{"count":1,`+kind+`}`)
+			tell(w.post(w.key(), order))
+			w.ask("DELETE", behind.simulated+"/_sandbox/"+provider+"/faults", "")
+		}
+		for _, act := range []string{"refresh", "confirm", "cancel"} {
+			tell(w.ask("POST", w.router+"/v1/payments/"+p.ID+"/"+act, ""))
+		}
+		tell(w.ask("PATCH", w.router+"/v1/payments/"+p.ID, `{"description":"Lamps"}`))
+	}
+	for _, p := range w.list("").Data {
+		a := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "")
+		tell(a)
+		require.Contains(t, string(a.body), `"request"`)
+	}
+	tell(w.ask("GET", w.router+"/v1/payments", ""))
+	tell(w.ask("GET", w.router+"/v1/providers", ""))
+	require.Contains(t, told.String(), "X-Debug", "the attempts do show what was repeated")
+	requireNoSecret(t, "an answer", told.Bytes())
+	requireNoSecret(t, "the log", []byte(w.log.String()))
+
+	journal := 0
+	require.NoError(t, filepath.WalkDir(w.data, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if bytes.Contains(text, []byte("X-Debug")) {
+			journal++
+		}
+		requireNoSecret(t, path, text)
+		return nil
+	}))
+	require.Positive(t, journal, "the journal's files were searched while they hold the attempts")
+}
+
+func stringOf(header http.Header) string {
+	var text bytes.Buffer
+	_ = header.Write(&text)
+	return text.String()
+}
+
+// heard is everything that a plugin was ever given.
+type heard struct {
+	payment.Connector
+	mutex  sync.Mutex
+	inputs []input
+}
+
+type input struct {
+	export string
+	bytes  []byte
+}
+
+func (h *heard) note(export string, encode func() ([]byte, error)) {
+	encoded, err := encode()
+	if err != nil {
+		panic(err)
+	}
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.inputs = append(h.inputs, input{export, encoded})
+}
+
+func (h *heard) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
+	h.note("prepare", call.MarshalVT)
+	return h.Connector.Prepare(ctx, call)
+}
+
+func (h *heard) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
+	h.note("interpret", in.MarshalVT)
+	return h.Connector.Interpret(ctx, in)
+}
+
+// A guest's memory is made of its module and of what it is given, and of nothing else: so what every plugin was given, while payments went
+// through all of them and providers repeated credentials, is given to a fresh instance of the same module, whose memory is searched.
+func TestNoSecretIsInAGuestsMemory(t *testing.T) {
+	t.Parallel()
+	dir, compiled := plugins(t)
+	behind := &town{t: t, log: &transcript{}}
+	behind.openSandbox(sandbox.Options{})
+	environ := append(sandbox.Environment(tattler(t, behind.simulated)), quick...)
+	log := slog.New(slog.DiscardHandler)
+	routes, err := config.Load("../../routing.yaml", environ)
+	require.NoError(t, err)
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, log)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, unload(context.Background())) }()
+	fleet, disconnect, err := newFleet(routes, environ, shelf, log)
+	require.NoError(t, err)
+	defer disconnect()
+	ears := map[string]*heard{}
+	for _, account := range fleet.Accounts {
+		serving := account.Plugin()
+		name := serving.Manifest().GetName()
+		if ears[name] == nil {
+			ears[name] = &heard{Connector: serving}
+		}
+		account.Plugin = func() payment.Connector { return ears[name] }
+	}
+	db, err := sqlite.Open(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	engine := payment.NewEngine(db, fleet, payment.Settings{})
+	defer func() { require.NoError(t, engine.Shutdown(context.Background())) }()
+
+	for i, text := range allFive {
+		order := orderOf(t, text)
+		receipt, err := engine.Create(t.Context(), "shop", payment.Key{Value: string(rune('a' + i))}, order, time.Minute)
+		require.NoError(t, err)
+		require.NotEmpty(t, receipt.Payment.ProviderReference, "%+v", receipt.Payment.Failure)
+		_, err = engine.Refresh(t.Context(), "shop", receipt.Payment.ID)
+		require.NoError(t, err)
+	}
+
+	require.Len(t, ears, 5)
+	for name, ear := range ears {
+		code, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
+		require.NoError(t, err)
+		memory := replay(t, code, ear.inputs)
+		require.GreaterOrEqual(t, len(ear.inputs), 4, name)
+		require.True(t, bytes.Contains(memory, []byte("X-Debug")), "%s: the memory searched is the one that held the answers", name)
+		requireNoSecret(t, "the memory of "+name, memory)
+	}
+}
+
+func orderOf(t *testing.T, text string) payment.Order {
+	t.Helper()
+	var body struct {
+		Kind        payment.Kind
+		Amount      string
+		Currency    string
+		Country     string
+		Provider    string
+		Payer       payment.Payer
+		Destination payment.Destination
+	}
+	require.NoError(t, json.Unmarshal([]byte(text), &body))
+	if body.Kind == "" {
+		body.Kind = payment.Collect
+	}
+	return payment.Order{
+		Kind: body.Kind, Amount: body.Amount, Currency: body.Currency, Country: body.Country, Pinned: body.Provider, Payer: body.Payer,
+		Destination: body.Destination,
+	}
+}
+
+// replay gives a module's instance its inputs, and hands out its memory as it was after each.
+func replay(t *testing.T, code []byte, inputs []input) []byte {
+	t.Helper()
+	ctx := t.Context()
+	// A handful of calls: interpreting them is quicker than compiling.
+	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	defer func() { require.NoError(t, runtime.Close(context.Background())) }()
+	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
+	guest, err := runtime.InstantiateWithConfig(ctx, code, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
+	require.NoError(t, err)
+	var all []byte
+	for _, one := range inputs {
+		at := callGuest(t, guest, "alloc", uint64(len(one.bytes)))
+		require.True(t, guest.Memory().Write(uint32(at), one.bytes))
+		callGuest(t, guest, one.export, at, uint64(len(one.bytes)))
+		memory, ok := guest.Memory().Read(0, guest.Memory().Size())
+		require.True(t, ok)
+		all = append(all, memory...)
+	}
+	return all
+}
+
+func callGuest(t *testing.T, guest api.Module, export string, args ...uint64) uint64 {
+	t.Helper()
+	results, err := guest.ExportedFunction(export).Call(t.Context(), args...)
+	require.NoError(t, err)
+	return results[0]
+}
