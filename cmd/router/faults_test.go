@@ -136,8 +136,8 @@ func (w *town) requireHeld(p api.Payment, create create, trouble trouble, attemp
 		require.Equal(w.t, create.taken, settled.Status)
 		require.Equal(w.t, own[0].ProviderReference, settled.ProviderReference)
 	case create.provider == sandbox.Paygrt:
-		// Its "not found" may be about another day, or come too early.
-		require.Equal(w.t, "provider-unanswered", w.refused(p, "refresh", "").Type)
+		// Its "not found" is a failed check: it may be about another day, or come too early.
+		require.Equal(w.t, "provider-declined", w.refused(p, "refresh", "").Type)
 		require.Equal(w.t, "unknown", w.get(p.ID).Status)
 	default:
 		require.Equal(w.t, "unknown", w.act(p, "refresh", "").Status, "\"not found\" never moves what may have moved money")
