@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"payrouter/host/api"
+	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
@@ -37,6 +38,7 @@ type serveCommand struct {
 	UnknownAlert     time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
 	KeyLifetime      time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
 	Operators        []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
+	PublicURL        string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
 	SandboxListen    string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
@@ -51,19 +53,21 @@ func (s *serveCommand) Run(h *host) error {
 		}
 	}
 	environ := h.environ
+	var simulated *sandbox.Server
 	if s.Sandbox {
-		stop, base, err := startSandbox(h, s.SandboxListen)
+		providers, stop, base, err := startSandbox(h, s.SandboxListen)
 		if err != nil {
 			return err
 		}
 		defer stop()
+		simulated = providers
 		environ = append(sandbox.Environment(base), environ...)
 	}
-	return s.serve(h, environ, keys)
+	return s.serve(h, environ, keys, simulated)
 }
 
 // serve builds the router from the ground up, serves until the process is told to stop, and takes it down in reverse.
-func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) (err error) {
+func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *sandbox.Server) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
 	defer cancel()
 	routes, err := config.Load(s.Routing, environ)
@@ -89,15 +93,31 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		return err
 	}
 	defer disconnect()
-	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
-
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return err
 	}
+	public := s.PublicURL
+	if public == "" && simulated != nil {
+		public = "http://" + listener.Addr().String()
+	}
+	addresses, err := newAddresses(public, s.Data, environ)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if simulated != nil {
+		if err := reportTo(simulated, routes, addresses); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	engine := payment.NewEngine(db, fleet, payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
+
+	inbox := callback.NewInbox(db, engine, callback.Settings{
+		Addresses: addresses, Accounts: func() map[string]callback.Account { return receivers(engine.Fleet()) }, Logger: h.log,
+	})
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -107,6 +127,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,
 	})
 	background.Go(func() { reconciler.Run(ctx) })
+	background.Go(func() { inbox.Run(ctx) })
 
 	failed := make(chan error, 1)
 	background.Go(func() { failed <- server.Serve(listener) })
