@@ -39,6 +39,7 @@ func (a *api) register(described huma.API) {
 		"Each is one request to a provider, with secrets masked.", nil), a.attempts)
 	a.registerEvents(described)
 	a.registerResolve(described)
+	a.registerWebhooks(described)
 	huma.Register(described, a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why",
 		"Makes no payment.", nil), a.explain)
 	huma.Register(described, a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "", nil), a.providers)
