@@ -13,7 +13,7 @@ import (
 )
 
 // secretVariable holds the secret of callbacks' addresses, for routers that do not keep it in their data directory.
-const secretVariable = "ROUTER_CALLBACK_SECRET" //nolint:gosec // G101: a name
+const secretVariable = "ROUTER_CALLBACK_SECRET"
 
 // newAddresses makes the addresses that providers report to.
 func newAddresses(public, data string, environ []string) (callback.Addresses, error) {
