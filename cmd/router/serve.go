@@ -20,26 +20,28 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/webhook"
 )
 
 type serveCommand struct {
-	Listen           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
-	Routing          string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
-	Plugins          string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Data             string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
-	APIKeys          string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
-	Patience         time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
-	SendWithin       time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
-	Grace            time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
-	RecoverEvery     time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
-	Sandbox          bool          `help:"Run the simulated providers too, and point every account at them."`
-	ReconcileEvery   time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
-	LookupsPerSecond int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
-	UnknownAlert     time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
-	KeyLifetime      time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
-	Operators        []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
-	PublicURL        string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
-	SandboxListen    string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
+	Listen            string        `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Routing           string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+	Plugins           string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
+	Data              string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
+	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
+	Patience          time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	SendWithin        time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
+	Grace             time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
+	RecoverEvery      time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
+	Sandbox           bool          `help:"Run the simulated providers too, and point every account at them."`
+	ReconcileEvery    time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
+	LookupsPerSecond  int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
+	UnknownAlert      time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
+	KeyLifetime       time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
+	Operators         []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
+	PublicURL         string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
+	WebhooksToPrivate bool          `help:"Send webhooks to loopback and private addresses too, and without TLS: for development."`
+	SandboxListen     string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
 func (s *serveCommand) Run(h *host) error {
@@ -111,7 +113,8 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		}
 	}
 	engine := payment.NewEngine(db, fleet, payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
+	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() map[string]callback.Account { return receivers(engine.Fleet()) }, Logger: h.log,
@@ -128,6 +131,10 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	})
 	background.Go(func() { reconciler.Run(ctx) })
 	background.Go(func() { inbox.Run(ctx) })
+	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
+		AllowPrivate: s.WebhooksToPrivate, Logger: h.log, Answered: func() { armed.reach("webhook") },
+	})
+	background.Go(func() { sender.Run(ctx) })
 
 	failed := make(chan error, 1)
 	background.Go(func() { failed <- server.Serve(listener) })
