@@ -9,7 +9,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 BUF := go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test plugins build generate lint bench clean FORCE
+.PHONY: help run test plugins build generate lint bench chaos clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: ## format check, vet and linters
 
 bench: ## print the figures of docs/performance.md
 	go test -run '^$$' -bench . -benchtime 2s ./plugins/paygram ./host/store/sqlite ./host/wasm
+
+chaos: build plugins ## kill a router under load, and compare what clients, journal and providers say (CHAOS="-payments 300 -kills 12 -seed 7")
+	go run ./chaos/run $(CHAOS)
 
 clean: ## remove what was built
 	rm -rf build

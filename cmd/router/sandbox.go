@@ -33,14 +33,14 @@ func (s *sandboxCommand) Run(h *host) error {
 }
 
 // startSandbox runs the simulated providers beside a router, until stop.
-func startSandbox(h *host, listen string) (stop func(), base string, err error) {
+func startSandbox(h *host, listen string) (server *sandbox.Server, stop func(), base string, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(h.ctx, "tcp", listen)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
-	server, err := sandbox.New(sandbox.Options{Log: h.log})
+	server, err = sandbox.New(sandbox.Options{Log: h.log})
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
@@ -52,7 +52,7 @@ func startSandbox(h *host, listen string) (stop func(), base string, err error) 
 	}()
 	base = "http://" + listener.Addr().String()
 	_, _ = fmt.Fprintf(h.stdout, "The simulated providers listen on %s (controls: %s/_sandbox/).\n", base, base)
-	return func() {
+	return server, func() {
 		cancel()
 		<-done
 		server.Close()

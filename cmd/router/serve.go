@@ -16,30 +16,34 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"payrouter/host/api"
+	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/webhook"
 )
 
 type serveCommand struct {
-	Listen           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
-	Routing          string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
-	Plugins          string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Data             string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
-	Compiled      string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
-	APIKeys          string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
-	Patience         time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
-	SendWithin       time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
-	Grace            time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
-	RecoverEvery     time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
-	Sandbox          bool          `help:"Run the simulated providers too, and point every account at them."`
-	ReconcileEvery   time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
-	LookupsPerSecond int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
-	UnknownAlert     time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
-	KeyLifetime      time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
-	Operators        []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
-	SandboxListen    string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
+	Listen            string        `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Routing           string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+	Plugins           string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
+	Data              string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
+	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
+	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
+	Patience          time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	SendWithin        time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
+	Grace             time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
+	RecoverEvery      time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
+	Sandbox           bool          `help:"Run the simulated providers too, and point every account at them."`
+	ReconcileEvery    time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
+	LookupsPerSecond  int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
+	UnknownAlert      time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
+	KeyLifetime       time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
+	Operators         []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
+	PublicURL         string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
+	WebhooksToPrivate bool          `help:"Send webhooks to loopback and private addresses too, and without TLS: for development."`
+	SandboxListen     string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
 func (s *serveCommand) Run(h *host) error {
@@ -53,19 +57,21 @@ func (s *serveCommand) Run(h *host) error {
 		}
 	}
 	environ := h.environ
+	var simulated *sandbox.Server
 	if s.Sandbox {
-		stop, base, err := startSandbox(h, s.SandboxListen)
+		providers, stop, base, err := startSandbox(h, s.SandboxListen)
 		if err != nil {
 			return err
 		}
 		defer stop()
+		simulated = providers
 		environ = append(sandbox.Environment(base), environ...)
 	}
-	return s.serve(h, environ, keys)
+	return s.serve(h, environ, keys, simulated)
 }
 
 // serve builds the router from the ground up, serves until the process is told to stop, and takes it down in reverse.
-func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) (err error) {
+func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *sandbox.Server) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
 	defer cancel()
 	routes, err := config.Load(s.Routing, environ)
@@ -91,15 +97,32 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		return err
 	}
 	defer disconnect()
-	engine := payment.NewEngine(db, fleet, payment.Settings{Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy})
-
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return err
 	}
+	public := s.PublicURL
+	if public == "" && simulated != nil {
+		public = "http://" + listener.Addr().String()
+	}
+	addresses, err := newAddresses(public, s.Data, environ)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if simulated != nil {
+		if err := reportTo(simulated, routes, addresses); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	engine := payment.NewEngine(db, fleet, payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
+	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book})
+
+	inbox := callback.NewInbox(db, engine, callback.Settings{
+		Addresses: addresses, Accounts: func() map[string]callback.Account { return receivers(engine.Fleet()) }, Logger: h.log,
+	})
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -109,6 +132,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string) 
 		Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,
 	})
 	background.Go(func() { reconciler.Run(ctx) })
+	background.Go(func() { inbox.Run(ctx) })
+	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
+		AllowPrivate: s.WebhooksToPrivate, Logger: h.log, Answered: func() { armed.reach("webhook") },
+	})
+	background.Go(func() { sender.Run(ctx) })
 
 	failed := make(chan error, 1)
 	background.Go(func() { failed <- server.Serve(listener) })

@@ -18,6 +18,7 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 
 	"payrouter/host/payment"
+	"payrouter/host/webhook"
 )
 
 // Settings of the API. Zero fields take the defaults that they name.
@@ -27,6 +28,8 @@ type Settings struct {
 	Keys map[string]string
 	// Operators are the merchants in Keys that may also settle anybody's payment by hand. Without keys everybody may.
 	Operators []string
+	// Webhooks are the merchants' endpoints. It has no default.
+	Webhooks *webhook.Book
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.
 	Patience time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.

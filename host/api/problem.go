@@ -16,6 +16,7 @@ import (
 
 	"payrouter/host/payment"
 	"payrouter/host/routing"
+	"payrouter/host/webhook"
 )
 
 // Problem is an error as RFC 9457 has it. Its type is stable: callers may decide on it.
@@ -107,6 +108,9 @@ var problems = []struct {
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{payment.ErrJournal, problemKind{"journal-unavailable", http.StatusServiceUnavailable, "Payments cannot be recorded now, so none is taken", 5}},
 	{payment.ErrShuttingDown, problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1}},
+	{webhook.ErrNotFound, problemKind{"webhook-not-found", http.StatusNotFound, "There is no such webhook endpoint or event", 0}},
+	{webhook.ErrDisabled, problemKind{"webhook-disabled", http.StatusConflict, "The webhook endpoint is disabled", 0}},
+	{webhook.ErrTooMany, problemKind{"webhook-too-many", http.StatusConflict, "The merchant has as many webhook endpoints as it may", 0}},
 	{context.DeadlineExceeded, problemKind{"timeout", http.StatusServiceUnavailable, "The request took too long", 1}},
 	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
 }

@@ -53,7 +53,7 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]time.Duration{
 		"": 0, "120": 2 * time.Minute, " 7 ": 7 * time.Second, "0": 0, "-5": 0, "soon": 0, "1e9": 0, "99999999999999999999": 0,
-		"2000000000":                   24 * time.Hour,
+		"2000000000":                    24 * time.Hour,
 		"Sun, 01 Mar 2026 12:05:00 GMT": 5 * time.Minute,
 		"Sun, 01 Mar 2026 11:05:00 GMT": 0,
 		"Tue, 01 Mar 2033 11:05:00 GMT": 24 * time.Hour,

@@ -27,7 +27,9 @@ type Settings struct {
 	Now func() time.Time
 	// Chance gives numbers in [0, 1) that spread tries over time. Nil means a random one.
 	Chance func() float64
-	Logger *slog.Logger
+	// Answered is told of each try that is over and not yet written down, and may hold it there or end the process. Nil is told nothing.
+	Answered func()
+	Logger   *slog.Logger
 }
 
 func (s Settings) withDefaults() Settings {
@@ -48,6 +50,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Chance == nil {
 		s.Chance = rand.Float64 //nolint:forbidigo // the randomness's one place
+	}
+	if s.Answered == nil {
+		s.Answered = func() {}
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
@@ -138,6 +143,7 @@ func (s *Sender) begin(ctx context.Context, tries *sync.WaitGroup) (began int, e
 func (s *Sender) try(ctx context.Context, job Job) {
 	log := s.settings.Logger.With(slog.String("endpoint", job.Endpoint.ID), slog.String("event", job.Entry.ID), slog.Int("try", job.Delivery.Tries))
 	a := s.post(ctx, job)
+	s.settings.Answered()
 	after := judge(job.Delivery, a, s.settings.Chance())
 	consequence := effect(after, a)
 	if a.status == 0 && ctx.Err() != nil {

@@ -531,3 +531,30 @@ type unwritable struct{ webhook.Queue }
 func (unwritable) Claim(context.Context, webhook.Wish) ([]webhook.Job, error) {
 	return nil, payment.ErrJournal
 }
+
+// What a router sent and could not write down is sent again, with the same id.
+func TestRouterThatDiesAfterSendingSendsAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	r := newReceiver(t, nil)
+	e := h.endpoint(t, r.URL)
+	event := h.event(t, "shop", payment.PaymentSucceeded)
+	ctx, die := context.WithCancel(t.Context())
+	dying := webhook.NewSender(deaf{h.db.Webhooks()}, webhook.Settings{AllowPrivate: true, Now: h.clock.now, Answered: die})
+	_ = dying.Round(ctx)
+	require.Error(t, ctx.Err())
+	h.clock.advance(time.Minute)
+	h.round(t)
+	seen := r.seen()
+	require.Len(t, seen, 2)
+	require.Equal(t, seen[0].body, seen[1].body)
+	require.Equal(t, event.ID, seen[1].event())
+	require.Equal(t, webhook.Delivered, h.delivery(t, e, event).State)
+}
+
+// deaf takes no word of what became of a try.
+type deaf struct{ webhook.Queue }
+
+func (deaf) Finish(context.Context, webhook.Delivery, func(*webhook.Endpoint)) error {
+	return payment.ErrJournal
+}

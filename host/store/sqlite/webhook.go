@@ -368,8 +368,8 @@ func (w Webhooks) Finish(ctx context.Context, d webhook.Delivery, effect func(*w
 
 // endpointRow is an endpoint as its columns: those that differ stand beside it.
 type endpointRow struct {
-	e                                                webhook.Endpoint
-	types, created                                   string
+	e                                                 webhook.Endpoint
+	types, created                                    string
 	previousUntil, disabled, held, failing, delivered sql.NullString
 }
 

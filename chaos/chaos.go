@@ -1,0 +1,221 @@
+// Package chaos decides whether the router keeps its promises when it is killed, stopped and lied to: it runs a real router process
+// between clients that repeat themselves and providers that misbehave, and compares what clients were told, what the journal has, and
+// what the providers really did.
+//
+// A seed fixes the plan (orders, payers, faults, kills), not the run: processes and sockets keep their own time.
+package chaos
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"payrouter/host/sandbox"
+)
+
+// Settings of a run.
+type Settings struct {
+	// Binary is the router's; Plugins is the folder of its modules.
+	Binary, Plugins string
+	// Dir is where journal, log and compiled plugins go. It must be empty.
+	Dir string
+	// Payments and Kills are how many there will be.
+	Payments, Kills int
+	// Rate is how many payments begin in a second.
+	Rate float64
+	Seed uint64
+	// Patience is how long payments may take to settle once every fault is over. 0 means 2 min.
+	Patience time.Duration
+	// Nudge has clients ask for what is not settled at the end, instead of leaving it to the router's own schedule.
+	Nudge bool
+	// Progress is told how it goes; nil means nobody.
+	Progress io.Writer
+}
+
+func (s Settings) validate() error {
+	var problems []error
+	if s.Payments < 1 {
+		problems = append(problems, errors.New("payments: at least 1"))
+	}
+	if s.Kills < 0 {
+		problems = append(problems, errors.New("kills: at least 0"))
+	}
+	if s.Rate <= 0 {
+		problems = append(problems, errors.New("rate: above 0 payments a second"))
+	}
+	for _, file := range []string{s.Binary, s.Plugins} {
+		if _, err := os.Stat(file); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+//go:embed routing.yaml
+var routing []byte
+
+// run is one run on its way.
+type run struct {
+	settings Settings
+	sandbox  *sandbox.Server
+	router   *router
+	clients  *clients
+	payers   *payers
+	faults   *faults
+	began    time.Time
+	counts   counts
+}
+
+// Run makes one run and reports on it. The error says that the run itself could not be made; broken promises are in the report.
+func Run(ctx context.Context, settings Settings) (*Report, error) {
+	if settings.Patience == 0 {
+		settings.Patience = 2 * time.Minute
+	}
+	if settings.Progress == nil {
+		settings.Progress = io.Discard
+	}
+	if err := settings.validate(); err != nil {
+		return nil, err
+	}
+	r := &run{settings: settings, began: time.Now()}
+	stop, err := r.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	if err := r.migrations(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.storm(ctx); err != nil {
+		return nil, err
+	}
+	return r.settle(ctx)
+}
+
+// dice are the run's randomness for one purpose.
+func (r *run) dice(purpose uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(r.settings.Seed, purpose))
+}
+
+// build starts the providers, and prepares the router without starting it.
+func (r *run) build(ctx context.Context) (stop func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the providers: %w", err)
+	}
+	r.sandbox, err = sandbox.New(sandbox.Options{Seed: r.settings.Seed + 1, PaygrtBalance: "1000000000", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	serving, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { _ = r.sandbox.Serve(serving, listener) })
+	stop = func() {
+		if r.router != nil {
+			r.router.kill()
+		}
+		cancel()
+		work.Wait()
+	}
+	if err := r.prepare("http://" + listener.Addr().String()); err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
+}
+
+func (r *run) prepare(providers string) error {
+	if err := r.sandbox.Fund(sandbox.PayPlay, "", "USDT", "1000000000"); err != nil {
+		return fmt.Errorf("fund payouts: %w", err)
+	}
+	rules := filepath.Join(r.settings.Dir, "routing.yaml")
+	if err := os.WriteFile(rules, routing, 0o600); err != nil {
+		return fmt.Errorf("write the rules: %w", err)
+	}
+	environment := environmentOf(providers)
+	var err error
+	if r.router, err = newRouter(r.settings, rules, environment); err != nil {
+		return err
+	}
+	r.payers = newPayers(r.sandbox, r.dice(1))
+	r.clients = newClients(r.router.url(), r.payers, r.settings, r.dice(2))
+	r.faults = newFaults(r.sandbox, r.dice(3))
+	return nil
+}
+
+// environmentOf leaves out of the sandbox's environment the accounts that the rules here do not have.
+func environmentOf(providers string) []string {
+	environment := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	for _, variable := range sandbox.Environment(providers) {
+		if !strings.Contains(variable, "PAYGRAM_ASIA") {
+			environment = append(environment, variable)
+		}
+	}
+	return environment
+}
+
+// migrations kills the router inside each of its migrations, until there is none left to kill it in.
+func (r *run) migrations(ctx context.Context) error {
+	for n := 1; ; n++ {
+		died, err := r.router.startArmed(ctx, "migrating", fmt.Sprintf("migrating:%d:kill", n))
+		if err != nil {
+			return err
+		}
+		if !died {
+			return nil
+		}
+		r.counts.crash("migrating")
+		// What the crash left must open again, at the version before.
+		if n > 20 {
+			return errors.New("the router has more migrations than anybody would write")
+		}
+	}
+}
+
+// storm lets clients, payers, faults and kills loose on the router, until every order is placed and every kill done.
+func (r *run) storm(ctx context.Context) error {
+	storming, calm := context.WithCancel(ctx)
+	defer calm()
+	var weather sync.WaitGroup
+	weather.Go(func() { r.payers.work(storming) })
+	weather.Go(func() { r.faults.work(storming) })
+	weather.Go(func() { r.progress(storming) })
+	crashed := make(chan error, 1)
+	go func() { crashed <- r.crash(ctx) }() // it ends with its last kill, or with ctx, and leaves the router running
+	r.clients.place(ctx)
+	r.clients.wait()
+	err := <-crashed
+	calm()
+	weather.Wait()
+	r.faults.end()
+	return errors.Join(err, ctx.Err())
+}
+
+func (r *run) progress(ctx context.Context) {
+	for pause(ctx, 5*time.Second) {
+		_, _ = fmt.Fprintf(r.settings.Progress, "%5.0fs  %d of %d payments answered, %d on their way, %d of %d kills\n", time.Since(r.began).Seconds(),
+			r.clients.answered(), r.settings.Payments, r.clients.underway(), r.counts.kills(), r.settings.Kills)
+	}
+}
+
+// pause waits; false says that ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,158 @@
+package chaos
+
+import (
+	"context"
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"payrouter/host/sandbox"
+)
+
+// payers are the people at the other end: they pay, decline or forget what they were asked to pay, and providers finish what they took.
+type payers struct {
+	sandbox *sandbox.Server
+
+	mutex  sync.Mutex // guards what follows
+	dice   *rand.Rand
+	due    []deed
+	seen   map[string]bool
+	driven map[string]time.Time
+}
+
+// deed is something that will happen at a provider.
+type deed struct {
+	site, reference, event string
+	at                     time.Time
+}
+
+func newPayers(s *sandbox.Server, dice *rand.Rand) *payers {
+	return &payers{sandbox: s, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{}}
+}
+
+// habits are what happens to a booking by its call, in hundredths. What is left over is forgotten, until everything expires at the end.
+//
+//nolint:gochecknoglobals // a table
+var habits = map[string][]struct {
+	event string
+	share int
+}{
+	sandbox.PayGram + " IssueInvoice": {{"pay", 75}, {"cancel", 10}, {"decline", 5}},
+	sandbox.Cryptogram + " create":    {{"pay", 75}, {"expire", 10}},
+	sandbox.PayPlay + " create_order": {{"pay", 75}, {"cancel", 5}, {"decline", 5}, {"expire", 5}},
+	sandbox.PayPlay + " withdraw":     {{"pay", 85}, {"decline", 10}, {"cancel", 5}},
+	sandbox.Exchanger + " create_bid": {{"pay", 75}, {"cancel", 10}, {"expire", 5}},
+	sandbox.Paygrt + " recharge":      {{"pay", 80}, {"decline", 20}},
+}
+
+// overs are what ends a booking that everybody has forgotten.
+//
+//nolint:gochecknoglobals // a table
+var overs = map[string]string{
+	sandbox.PayGram + " IssueInvoice": "cancel", sandbox.Cryptogram + " create": "expire", sandbox.PayPlay + " create_order": "expire",
+	sandbox.PayPlay + " withdraw": "pay", sandbox.Exchanger + " create_bid": "expire", sandbox.Paygrt + " recharge": "pay",
+}
+
+// offered tells payers of something to pay. What moves money only when a payer does is paid by nobody else.
+func (p *payers) offered(site, reference string) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.plan(site, reference, offersOf[site])
+}
+
+// offersOf is the call whose booking a payer is offered.
+//
+//nolint:gochecknoglobals // a table
+var offersOf = map[string]string{
+	sandbox.PayGram: "IssueInvoice", sandbox.Cryptogram: "create", sandbox.PayPlay: "create_order", sandbox.Exchanger: "create_bid", sandbox.Paygrt: "recharge",
+}
+
+// plan draws what will happen to a booking, once. The draw hangs on the booking alone.
+func (p *payers) plan(site, reference, call string) {
+	key := site + " " + reference
+	if p.seen[key] {
+		return
+	}
+	p.seen[key] = true
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(key))
+	drawn := int(sum.Sum32() % 100)
+	for _, habit := range habits[site+" "+call] {
+		if drawn < habit.share {
+			wait := time.Duration(50+p.dice.IntN(3000)) * time.Millisecond
+			p.due = append(p.due, deed{site, reference, habit.event, time.Now().Add(wait)})
+			return
+		}
+		drawn -= habit.share
+	}
+}
+
+// work lets things happen until ctx ends. What is grave happens whether or not the router knows of it.
+func (p *payers) work(ctx context.Context) {
+	for i := 0; pause(ctx, 100*time.Millisecond); i++ {
+		if i%5 == 0 {
+			p.observe()
+		}
+		p.act(time.Now())
+	}
+}
+
+func (p *payers) observe() {
+	bookings := p.sandbox.Ledger("")
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, b := range bookings {
+		if _, isGrave := grave[b.Provider+" "+b.Operation]; isGrave {
+			p.plan(b.Provider, b.ProviderReference, b.Operation)
+		}
+	}
+}
+
+func (p *payers) act(now time.Time) {
+	p.mutex.Lock()
+	var ripe, rest []deed
+	for _, d := range p.due {
+		if d.at.After(now) {
+			rest = append(rest, d)
+		} else {
+			ripe = append(ripe, d)
+		}
+	}
+	p.due = rest
+	p.mutex.Unlock()
+	for _, d := range ripe {
+		p.drive(d)
+	}
+}
+
+func (p *payers) drive(d deed) {
+	if p.sandbox.Drive(d.site, d.reference, d.event, "") != nil {
+		return
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.driven[d.site+" "+d.reference] = time.Now()
+}
+
+// finish lets everything happen that is still due, and then lets what nobody paid or finished run out.
+func (p *payers) finish() {
+	p.observe()
+	p.act(time.Now().Add(time.Hour))
+	for _, b := range p.sandbox.Ledger("") {
+		key := b.Provider + " " + b.ProviderReference
+		p.mutex.Lock()
+		_, done := p.driven[key]
+		p.mutex.Unlock()
+		if over := overs[b.Provider+" "+b.Operation]; !done && over != "" {
+			p.drive(deed{site: b.Provider, reference: b.ProviderReference, event: over})
+		}
+	}
+}
+
+// drivenAt is when a booking's end came; zero where it had none.
+func (p *payers) drivenAt(site, reference string) time.Time {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.driven[site+" "+reference]
+}

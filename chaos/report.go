@@ -1,0 +1,188 @@
+package chaos
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Report is what a run came to.
+type Report struct {
+	Seed     uint64  `json:"seed"`
+	Payments int     `json:"payments"`
+	Seconds  float64 `json:"seconds"`
+	// HealSeconds is how long it took, once every fault was over, until nothing was left that a provider could tell.
+	HealSeconds float64        `json:"heal_seconds"`
+	Kills       int            `json:"kills"`
+	KillsAt     map[string]int `json:"kills_at"`
+	Stops       map[string]int `json:"stops"`
+	Drains      int            `json:"drains"`
+	// Faults are the providers', by kind.
+	Faults   map[string]int `json:"faults"`
+	Statuses map[string]int `json:"statuses"`
+	// Answers are what clients got, by status.
+	Answers map[string]int `json:"answers"`
+	// LongestInFlight is how long a key was answered 409 on end, in seconds.
+	LongestInFlight float64 `json:"longest_in_flight_seconds"`
+	Attempts        int     `json:"attempts"`
+	Bookings        int     `json:"bookings"`
+	// Abandoned are bookings left behind, that no payer was told of.
+	Abandoned  int            `json:"abandoned"`
+	Doubles    int            `json:"double_charges"`
+	Lost       int            `json:"lost_payments"`
+	Lies       int            `json:"lies"`
+	Unsettled  int            `json:"unsettled"`
+	Unknown    map[string]int `json:"unknown_left"`
+	Settle     Percentiles    `json:"settle_seconds"`
+	Violations []Violation    `json:"violations,omitempty"`
+}
+
+// Percentiles are of the seconds from a provider's last word until the journal had it.
+type Percentiles struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// shownViolations bounds how many violations a report spells out.
+const shownViolations = 50
+
+func (r *run) report(payments []shownPayment) *Report {
+	ledgers := r.ledgers(payments, r.clients.ledger())
+	violations, unknown := Audit(ledgers)
+	report := &Report{
+		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes, Stops: r.counts.stops, Drains: r.counts.drains,
+		Faults: r.faults.fired(), Statuses: map[string]int{}, Answers: r.clients.answers, LongestInFlight: r.clients.longest.Seconds(),
+		Bookings: len(ledgers.Bookings), Unknown: unknown, Violations: violations[:min(len(violations), shownViolations)],
+	}
+	var waits []time.Duration
+	for _, p := range payments {
+		report.Statuses[p.Status]++
+		report.Attempts += len(p.Tries)
+		for _, try := range p.Tries {
+			if try.Abandoned {
+				report.Abandoned++
+			}
+		}
+		if !terminal(p.Status) {
+			continue
+		}
+		from := p.CreatedAt
+		if at := r.payers.drivenAt(siteOf(p.Provider), p.ProviderReference); at.After(from) {
+			from = at
+		}
+		waits = append(waits, max(p.UpdatedAt.Sub(from), 0))
+	}
+	report.Settle = percentilesOf(waits)
+	for _, v := range violations {
+		switch v.Kind {
+		case Double:
+			report.Doubles++
+		case Lost:
+			report.Lost++
+		case Lie:
+			report.Lies++
+		case Unsettled:
+			report.Unsettled++
+		}
+	}
+	return report
+}
+
+func percentilesOf(waits []time.Duration) Percentiles {
+	if len(waits) == 0 {
+		return Percentiles{}
+	}
+	slices.Sort(waits)
+	at := func(share float64) float64 {
+		return waits[min(int(share*float64(len(waits))), len(waits)-1)].Seconds()
+	}
+	return Percentiles{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1)}
+}
+
+// Err is nil where every promise was kept, and every kind of fault struck.
+func (r *Report) Err() error {
+	var broken []error
+	for _, count := range []struct {
+		name string
+		n    int
+	}{{"double charges", r.Doubles}, {"lost payments", r.Lost}, {"lies", r.Lies}, {"payments unsettled that a provider could tell of", r.Unsettled}} {
+		if count.n > 0 {
+			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))
+		}
+	}
+	for _, fault := range slices.Sorted(maps.Keys(r.Faults)) {
+		if r.Faults[fault] == 0 {
+			broken = append(broken, fmt.Errorf("the fault %s never struck", fault))
+		}
+	}
+	return errors.Join(broken...)
+}
+
+// Print writes the report for people, and as its last line the same as JSON.
+func (r *Report) Print(w io.Writer) error {
+	lines := []struct {
+		name  string
+		value any
+	}{
+		{"seed", r.Seed},
+		{"payments", fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts left behind", r.Payments, r.Seconds, r.Attempts, r.Bookings, r.Abandoned)},
+		{"statuses", listed(r.Statuses)},
+		{"kills", fmt.Sprintf("%d: %s", r.Kills, listed(r.KillsAt))},
+		{"stops", listed(r.Stops)},
+		{"drains", r.Drains},
+		{"faults", listed(r.Faults)},
+		{"answers", listed(r.Answers)},
+		{"longest 409", fmt.Sprintf("%.1f s", r.LongestInFlight)},
+		{"double charges", r.Doubles},
+		{"lost payments", r.Lost},
+		{"lies", r.Lies},
+		{"unsettled", r.Unsettled},
+		{"unknown left", listed(r.Unknown)},
+		{"time to settle", fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99, r.Settle.Max)},
+		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(w, "%-16s %v\n", line.name, line.value); err != nil {
+			return fmt.Errorf("print the report: %w", err)
+		}
+	}
+	for _, v := range r.Violations {
+		if _, err := fmt.Fprintf(w, "! %s: %s %s: %s\n  %s\n", v.Kind, v.Order, v.Payment, v.Detail, strings.Join(v.Trail, "\n  ")); err != nil {
+			return fmt.Errorf("print the report: %w", err)
+		}
+	}
+	bare := *r
+	bare.Violations = slices.Clone(r.Violations)
+	for i := range bare.Violations {
+		bare.Violations[i].Trail = nil
+	}
+	text, err := json.Marshal(bare)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "%s\n", text)
+	}
+	if err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
+
+// listed is a count by name, most first.
+func listed(counts map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
+	text := ""
+	for i, name := range names {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s %d", name, counts[name])
+	}
+	return cmp.Or(text, "none")
+}

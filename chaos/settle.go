@@ -1,0 +1,179 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"payrouter/host/sandbox"
+)
+
+// settle lets calm return, waits until everything that can settle has, and audits.
+func (r *run) settle(ctx context.Context) (*Report, error) {
+	calm := time.Now()
+	if err := r.heal(ctx, calm.Add(r.settings.Patience)); err != nil {
+		return nil, err
+	}
+	healed := time.Since(calm)
+	r.clients.repeatAll(ctx)
+	payments, err := r.journal(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	r.tries(ctx, payments)
+	report := r.report(payments)
+	r.trail(ctx, report)
+	report.Seconds, report.HealSeconds = time.Since(r.began).Seconds(), healed.Seconds()
+	return report, ctx.Err()
+}
+
+// heal asks for what is not settled until nothing is left that a provider could tell.
+func (r *run) heal(ctx context.Context, until time.Time) error {
+	for ctx.Err() == nil {
+		// Each time anew: what was on its way when calm came is booked only now.
+		r.payers.finish()
+		open, err := r.journal(ctx, "created,processing,requires_action,unknown")
+		if err != nil {
+			return err
+		}
+		r.tries(ctx, open)
+		if !waiting(r.ledgers(open, nil)) || time.Now().After(until) {
+			return nil
+		}
+		if r.settings.Nudge {
+			r.each(open, func(p *shownPayment) {
+				r.clients.send(ctx, http.MethodPost, "/v1/payments/"+p.ID+"/refresh", "", "", 10*time.Second)
+			})
+		}
+		pause(ctx, 500*time.Millisecond)
+	}
+	return ctx.Err()
+}
+
+// each does something for every payment, a few at a time.
+func (r *run) each(payments []shownPayment, do func(*shownPayment)) {
+	const hands = 8
+	var work sync.WaitGroup
+	for hand := range hands {
+		work.Go(func() {
+			for i := hand; i < len(payments); i += hands {
+				do(&payments[i])
+			}
+		})
+	}
+	work.Wait()
+}
+
+// journal lists every payment that the router knows, or those in some statuses.
+func (r *run) journal(ctx context.Context, statuses string) ([]shownPayment, error) {
+	var all []shownPayment
+	for cursor := ""; ; {
+		path := "/v1/payments?limit=500"
+		if statuses != "" {
+			path += "&status=" + statuses
+		}
+		if cursor != "" {
+			path += "&cursor=" + cursor
+		}
+		var page struct {
+			Data       []shownPayment `json:"data"`
+			NextCursor string         `json:"next_cursor"`
+		}
+		if err := r.read(ctx, path, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Data...)
+		if cursor = page.NextCursor; cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+// read is a request that has to succeed, with a few tries.
+func (r *run) read(ctx context.Context, path string, into any) error {
+	var answer said
+	for range 5 {
+		answer = r.clients.send(ctx, http.MethodGet, path, "", "", 30*time.Second)
+		if answer.status == http.StatusOK {
+			if err := json.Unmarshal(answer.body, into); err != nil {
+				return fmt.Errorf("read %s: %w", path, err)
+			}
+			return nil
+		}
+		pause(ctx, 200*time.Millisecond)
+	}
+	return fmt.Errorf("read %s: answered %d: %.200s", path, answer.status, answer.body)
+}
+
+// tries reads the attempts of payments.
+func (r *run) tries(ctx context.Context, payments []shownPayment) {
+	r.each(payments, func(p *shownPayment) {
+		var list struct {
+			Data []Tried `json:"data"`
+		}
+		if r.read(ctx, "/v1/payments/"+p.ID+"/attempts", &list) == nil {
+			p.Tries = list.Data
+		}
+	})
+}
+
+// repeatAll sends every order once more: each key must answer, with its own payment.
+func (c *clients) repeatAll(ctx context.Context) {
+	var work sync.WaitGroup
+	const hands = 8
+	for hand := range hands {
+		work.Go(func() {
+			for i := hand; i < len(c.talks); i += hands {
+				t := c.talks[i]
+				if answer := c.create(ctx, t, 30*time.Second); answer.payment == nil {
+					t.complain("after everything, the key was answered %d: %.200s", answer.status, answer.body)
+				}
+			}
+		})
+	}
+	work.Wait()
+}
+
+// ledgers are the three accounts of some payments, with what was told where that is given.
+func (r *run) ledgers(payments []shownPayment, told []Told) Ledgers {
+	l := Ledgers{Told: told, Bookings: r.sandbox.Ledger(""), SiteOf: siteOf, OrderOf: orderOfBooking}
+	for _, p := range payments {
+		l.Journal = append(l.Journal, p.Entry)
+	}
+	return l
+}
+
+// orderOfBooking reads the order out of the payer's way back, which is all of ours that Cryptogram keeps.
+func orderOfBooking(b sandbox.Booking) string {
+	if b.Provider != sandbox.Cryptogram {
+		return ""
+	}
+	_, rest, _ := strings.Cut(b.Reference, "/thanks/")
+	order, _, _ := strings.Cut(rest, "/")
+	return order
+}
+
+// trail adds to each violation what its payment went through.
+func (r *run) trail(ctx context.Context, report *Report) {
+	for i := range report.Violations {
+		v := &report.Violations[i]
+		var attempts, events struct {
+			Data []json.RawMessage `json:"data"`
+		}
+		if v.Payment == "" || r.read(ctx, "/v1/payments/"+v.Payment+"/attempts", &attempts) != nil || r.read(ctx, "/v1/payments/"+v.Payment+"/events", &events) != nil {
+			continue
+		}
+		for _, row := range append(attempts.Data, events.Data...) {
+			v.Trail = append(v.Trail, string(row))
+		}
+		for _, told := range r.clients.ledger() {
+			if told.Order == v.Order {
+				v.Trail = append(v.Trail, fmt.Sprintf("told: %+v", told))
+			}
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"payrouter/host/callback"
+	"payrouter/host/config"
+	"payrouter/host/payment"
+	"payrouter/host/sandbox"
+)
+
+// secretVariable holds the secret of callbacks' addresses, for routers that do not keep it in their data directory.
+const secretVariable = "ROUTER_CALLBACK_SECRET"
+
+// newAddresses makes the addresses that providers report to.
+func newAddresses(public, data string, environ []string) (callback.Addresses, error) {
+	for _, variable := range environ {
+		if secret, found := strings.CutPrefix(variable, secretVariable+"="); found {
+			return callback.NewAddresses(public, []byte(secret))
+		}
+	}
+	secret, err := callback.Secret(data)
+	if err != nil {
+		return callback.Addresses{}, err
+	}
+	return callback.NewAddresses(public, secret)
+}
+
+// receivers are the fleet's accounts as callbacks need them: those whose plugin reads callbacks, and whose connections know signatures.
+func receivers(fleet *payment.Fleet) map[string]callback.Account {
+	accounts := make(map[string]callback.Account, len(fleet.Accounts))
+	for name, account := range fleet.Accounts {
+		receiver, reads := account.Plugin().(callback.Receiver)
+		verifier, verifies := account.Egress.(callback.Verifier)
+		if reads && verifies {
+			accounts[name] = callback.Account{Plugin: receiver, Verifier: verifier, Settings: account.Settings}
+		}
+	}
+	return accounts
+}
+
+// withCallbacks serves callbacks beside the API.
+func withCallbacks(inbox *callback.Inbox, api http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(callback.Prefix, inbox)
+	mux.Handle("/", api)
+	return mux
+}
+
+// reportTo has the simulated providers report to a router, as a person sets it up at real ones: each to the first account on its plugin.
+func reportTo(providers *sandbox.Server, routes *config.Config, addresses callback.Addresses) error {
+	for _, simulated := range providers.Providers() {
+		at := slices.IndexFunc(routes.Providers, func(p *config.Provider) bool { return p.Plugin == simulated })
+		if at < 0 {
+			continue
+		}
+		if err := providers.Report(simulated, sandbox.Callback{URL: addresses.Account(routes.Providers[at].Name)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type callbackURLsCommand struct {
+	PublicURL string `required:"" name:"public-url" help:"Where the world reaches the router: https://pay.example.com."`
+	Routing   string `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+	Data      string `default:"data" type:"path" help:"Folder of the journal, as serve has it."`
+}
+
+// Run prints where each account's provider is to report to.
+func (c *callbackURLsCommand) Run(h *host) error {
+	routes, err := config.Load(c.Routing, h.environ)
+	if err != nil {
+		return err
+	}
+	addresses, err := newAddresses(c.PublicURL, c.Data, h.environ)
+	if err != nil {
+		return err
+	}
+	for _, p := range routes.Providers {
+		if _, err := fmt.Fprintf(h.stdout, "%s\t%s\n", p.Name, addresses.Account(p.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
