@@ -87,7 +87,7 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 // label is the way out for want of fuel. So a function traps in one place: the machine code of a trap is longer than that of
 // a payment, and with one in each honest code outgrew the processor's caches (62 µs against 54 unmetered, now 50 against 48).
 //
-//	block block (result …) body end return end unreachable
+//	block; block (result …); body; end; return; end; unreachable
 func (f *functionMeter) wrap(body span, results string, variables uint32) {
 	const nothing = 0x40
 	inner := byte(nothing)
