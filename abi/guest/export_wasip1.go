@@ -56,9 +56,24 @@ func exportReceive(pointer unsafe.Pointer, length int32) int64 { return run(rece
 func run(call export, pointer unsafe.Pointer, length int32) int64 {
 	answer := serve(registered, call, unsafe.Slice((*byte)(pointer), length))
 	result := write(answer)
-	// A reactor whose exports never yield never gives the collector its turn, and dies of a full memory.
-	runtime.Gosched()
+	yield(length + int32(result)) // the low half is the answer's length
 	return result
+}
+
+// unyielded is how much calls have handled since the last one yielded, in bytes.
+var unyielded int32 //nolint:gochecknoglobals // see yield
+
+// yield gives the collector its turn now and then: a reactor whose exports never do dies of a full memory. Doing so after
+// every call would take a tenth of a small one's time.
+func yield(handled int32) {
+	const (
+		often = 16 << 10
+		least = 1 << 10 // that the smallest call counts for
+	)
+	if unyielded += least + handled; unyielded > often {
+		unyielded = 0
+		runtime.Gosched()
+	}
 }
 
 // write encodes an answer from the end of the buffer backwards, as the generated code does, so that its size need not be known:

@@ -113,7 +113,12 @@ func serve(connector Connector, call export, input []byte) (answer *abi.Answer) 
 }
 
 func stepAnswer(step *abi.Step) *abi.Answer {
-	return &abi.Answer{Result: &abi.Answer_Step{Step: step}}
+	made := &struct {
+		answer abi.Answer
+		result abi.Answer_Step
+	}{result: abi.Answer_Step{Step: step}}
+	made.answer.Result = &made.result
+	return &made.answer
 }
 
 func errorAnswer(err error) *abi.Answer {

@@ -21,14 +21,21 @@ func Secret(name string) *abi.Part {
 	return &abi.Part{Part: &abi.Part_Secret{Secret: name}}
 }
 
-// Request builds an HTTP request to the account's base URL.
+// Request builds an HTTP request to the account's base URL. It holds the step that it becomes: an allocation costs a guest
+// as much as reading a short message.
 type Request struct {
-	http abi.HttpRequest
+	http    abi.HttpRequest
+	headers [2]*abi.Field // as many as most requests have
+	step    abi.Step
+	next    abi.Step_Send
+	send    abi.Send
 }
 
 // NewRequest starts a request; the path is its parts in a row, and starts with a literal "/".
 func NewRequest(method string, path ...*abi.Part) *Request {
-	return &Request{http: abi.HttpRequest{Method: method, Path: path}}
+	r := new(Request)
+	r.http.Method, r.http.Path, r.http.Headers = method, path, r.headers[:0]
+	return r
 }
 
 // Header adds a header whose value is the parts in a row.
@@ -76,7 +83,10 @@ func (r *Request) Send(state []byte) *abi.Step {
 // SendAs is Send for a request that performs another operation than the call's, on the way to it: that operation's
 // idempotency class governs the request.
 func (r *Request) SendAs(operation string, state []byte) *abi.Step {
-	return &abi.Step{Next: &abi.Step_Send{Send: &abi.Send{Request: &r.http, State: state, Operation: operation}}}
+	r.send.Request, r.send.State, r.send.Operation = &r.http, state, operation
+	r.next.Send = &r.send
+	r.step.Next = &r.next
+	return &r.step
 }
 
 // Form is an application/x-www-form-urlencoded body (the URL Standard's serializer). The zero value is empty.

@@ -29,7 +29,8 @@ type pluginCommand struct {
 }
 
 type pluginCheckCommand struct {
-	File string `arg:"" type:"existingfile" help:"The module, *.wasm."`
+	File     string `arg:"" type:"existingfile" help:"The module, *.wasm."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
 func (p *pluginCheckCommand) Run(h *host) (err error) {
@@ -37,7 +38,7 @@ func (p *pluginCheckCommand) Run(h *host) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the module: %w", err)
 	}
-	compiler, err := wasm.New("", wasm.Options{Logger: h.log})
+	compiler, err := wasm.New(p.Compiled, wasm.Options{Logger: h.log})
 	if err != nil {
 		return err
 	}

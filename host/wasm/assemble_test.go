@@ -52,6 +52,7 @@ const (
 	typeTwo            // (i32 i32) -> (i32)
 	typeI32Gone        // (i32) -> ()
 	typeManyI64        // 16 of i64 -> ()
+	typePair           // () -> (i64 i64)
 )
 
 var assemblyTypes = [][2][]byte{
@@ -65,6 +66,7 @@ var assemblyTypes = [][2][]byte{
 	{{i32Type, i32Type}, {i32Type}},
 	{{i32Type}, nil},
 	{slices.Repeat([]byte{i64Type}, 16), nil},
+	{nil, {i64Type, i64Type}},
 }
 
 // firstExtra is the number of the first extra function, after the imports.

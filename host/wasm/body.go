@@ -12,6 +12,7 @@ type functionMeter struct {
 	regions []region
 	blocks  []block
 	marks   []mark
+	wrapped bool // the function under way is, see wrap
 }
 
 // region is code with one way in, its head, that runs at most once for each time its head is passed: branches inside it
@@ -40,6 +41,7 @@ type mark struct {
 	at     int
 	region int
 	scale  scale
+	trap   int // the label of the way out for want of fuel, seen from here
 }
 
 // rewrite gives a function's new body, which stands until the next call.
@@ -71,8 +73,30 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 	f.out = binary.AppendUvarint(f.out[:0], uint64(groups)+2)
 	f.out = append(f.out, f.code[declared:start]...)
 	f.out = append(f.out, 1, typeI64, 1, typeI32)
-	f.emit(span{start, body.end}, variables)
+	results := f.types[f.functions[index]].results
+	f.wrapped = len(results) < 2 // a block of more would need a type of its own
+	if f.wrapped {
+		f.wrap(span{start, body.end}, results, variables)
+	} else {
+		f.emit(span{start, body.end}, variables)
+	}
 	return f.out, nil
+}
+
+// wrap puts a function's body into a block that gives its results, as its own label does, and that into another one whose
+// label is the way out for want of fuel. So a function traps in one place: the machine code of a trap is longer than that of
+// a payment, and with one in each honest code outgrew the processor's caches (62 µs against 54 unmetered, now 50 against 48).
+//
+//	block; block (result …); body; end; return; end; unreachable
+func (f *functionMeter) wrap(body span, results string, variables uint32) {
+	const nothing = 0x40
+	inner := byte(nothing)
+	if len(results) == 1 {
+		inner = results[0]
+	}
+	f.out = append(f.out, opBlock, nothing, opBlock, inner)
+	f.emit(body, variables)
+	f.out = append(f.out, opReturn, opEnd, opUnreachable, opEnd)
 }
 
 // locals reads over the declarations of locals and gives their number.
@@ -96,7 +120,7 @@ func (f *functionMeter) locals(r *reader) int {
 func (f *functionMeter) measure(r *reader, variables uint32) error {
 	f.regions = append(f.regions[:0], region{parent: -1})
 	f.blocks = append(f.blocks[:0], block{})
-	f.marks = append(f.marks[:0], mark{at: r.at})
+	f.marks = append(f.marks[:0], mark{at: r.at, trap: 1})
 	for len(f.blocks) > 0 && r.err == nil {
 		level := len(f.blocks) - 1
 		current := f.blocks[level].region
@@ -108,27 +132,27 @@ func (f *functionMeter) measure(r *reader, variables uint32) error {
 		}
 		f.regions[current].ticks += int64(op.cost)
 		if op.scale != (scale{}) {
-			f.marks = append(f.marks, mark{at: at, scale: op.scale})
+			f.marks = append(f.marks, mark{at: at, scale: op.scale, trap: len(f.blocks)})
 		}
 		switch code {
 		case opBlock:
 			f.push(r, block{code, current})
 		case opLoop:
-			f.push(r, block{code, f.region(r.at, -1)})
+			f.push(r, block{code, f.region(r.at, -1, len(f.blocks)+1)})
 		case opIf:
-			f.push(r, block{code, f.region(r.at, current)})
+			f.push(r, block{code, f.region(r.at, current, len(f.blocks)+1)})
 		case opElse:
 			if f.blocks[level].code != opIf {
 				r.fail(ErrMalformed, "else without an if")
 				break
 			}
-			f.blocks[level] = block{code, f.region(r.at, f.blocks[level-1].region)}
+			f.blocks[level] = block{code, f.region(r.at, f.blocks[level-1].region, len(f.blocks))}
 		case opEnd:
 			ended := f.blocks[level].code
 			f.blocks = f.blocks[:level]
 			if ended == opBlock && level > 0 {
 				around := &f.blocks[level-1]
-				around.region = f.region(r.at, around.region)
+				around.region = f.region(r.at, around.region, len(f.blocks))
 			}
 		}
 	}
@@ -142,9 +166,9 @@ func (f *functionMeter) measure(r *reader, variables uint32) error {
 }
 
 // region begins one at a place.
-func (f *functionMeter) region(at, parent int) int {
+func (f *functionMeter) region(at, parent, trap int) int {
 	f.regions = append(f.regions, region{parent: parent})
-	f.marks = append(f.marks, mark{at: at, region: len(f.regions) - 1})
+	f.marks = append(f.marks, mark{at: at, region: len(f.regions) - 1, trap: trap})
 	return len(f.regions) - 1
 }
 
@@ -331,12 +355,12 @@ func (f *functionMeter) emit(body span, variables uint32) {
 		f.out = append(f.out, f.code[copied:m.at]...)
 		copied = m.at
 		if m.scale != (scale{}) {
-			f.payByLength(m.scale, variables)
+			f.payByLength(m.scale, variables, m.trap)
 			continue
 		}
 		switch region := f.regions[m.region]; {
 		case region.seen():
-			f.pay(region.ticks, variables)
+			f.pay(region.ticks, variables, m.trap)
 		case region.ticks > 0:
 			f.owe(region.ticks)
 		}
@@ -346,12 +370,12 @@ func (f *functionMeter) emit(body span, variables uint32) {
 
 // pay takes fuel for what a region costs, rounded up, and one more.
 //
-//	fuel -= cost; if fuel < 0 { unreachable }
-func (f *functionMeter) pay(ticks int64, variables uint32) {
+//	fuel -= cost; if fuel < 0 { trap }
+func (f *functionMeter) pay(ticks int64, variables uint32, trap int) {
 	f.instruction(opGlobalGet, f.fuel)
 	f.constant(1 + (ticks+ticksPerFuel-1)/ticksPerFuel)
 	f.out = append(f.out, opI64Sub)
-	f.settle(variables)
+	f.settle(variables, trap)
 }
 
 // owe takes fuel for what a small region costs, and leaves it to the next function's or loop's head to see that there was
@@ -367,8 +391,8 @@ func (f *functionMeter) owe(ticks int64) {
 
 // payByLength takes fuel by the operand on top of the stack, an unsigned i32, and leaves it there.
 //
-//	fuel -= length*multiply>>shift; if fuel < 0 { unreachable }
-func (f *functionMeter) payByLength(by scale, variables uint32) {
+//	fuel -= length*multiply>>shift; if fuel < 0 { trap }
+func (f *functionMeter) payByLength(by scale, variables uint32, trap int) {
 	length := variables + 1
 	f.instruction(opLocalTee, length)
 	f.instruction(opGlobalGet, f.fuel)
@@ -383,17 +407,23 @@ func (f *functionMeter) payByLength(by scale, variables uint32) {
 		f.out = append(f.out, opI64ShrU)
 	}
 	f.out = append(f.out, opI64Sub)
-	f.settle(variables)
+	f.settle(variables, trap)
 }
 
-// settle stores what is left on top of the stack, and traps where it is less than nothing.
-func (f *functionMeter) settle(left uint32) {
+// settle stores what is left on top of the stack, and traps where it is less than nothing: out there, or here where the
+// function is not wrapped.
+func (f *functionMeter) settle(left uint32, trap int) {
 	const nothing = 0x40
 	f.instruction(opLocalTee, left)
 	f.instruction(opGlobalSet, f.fuel)
 	f.instruction(opLocalGet, left)
 	f.constant(0)
-	f.out = append(f.out, opI64LtS, opIf, nothing, opUnreachable, opEnd)
+	f.out = append(f.out, opI64LtS)
+	if f.wrapped {
+		f.instruction(opBranchIf, uint32(trap))
+		return
+	}
+	f.out = append(f.out, opIf, nothing, opUnreachable, opEnd)
 }
 
 func (f *functionMeter) instruction(code byte, index uint32) {

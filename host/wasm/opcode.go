@@ -51,6 +51,7 @@ const (
 	opIf          = 0x04
 	opElse        = 0x05
 	opEnd         = 0x0b
+	opBranchIf    = 0x0d
 	opReturn      = 0x0f
 	opCall        = 0x10
 	opIndirect    = 0x11

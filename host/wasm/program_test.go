@@ -135,6 +135,32 @@ func TestProgramsPayForWhatTheyDo(t *testing.T) {
 	})
 }
 
+// However a function is left, its results are those that it would have without the meter's blocks around it.
+func TestMeteringKeepsTheWaysOut(t *testing.T) {
+	t.Parallel()
+	const answer = 1024<<32 | 8
+	given := code(i32c(1024), i64c(7), 0x37, 3, 0, i64c(answer))
+	for name, c := range map[string]assembly{
+		"at the end":                  {prepare: routine{code: given}},
+		"return":                      {prepare: routine{code: code(given, 0x0f)}},
+		"a branch":                    {prepare: routine{code: code(given, 0x0c, 0)}},
+		"a branch from blocks within": {prepare: routine{code: code(0x02, 0x40, 0x03, 0x40, given, 0x0c, 2, 0x0b, 0x0b, i64c(0))}},
+		"a branch on a condition":     {prepare: routine{code: code(given, i32c(1), 0x0d, 0, 0x1a, i64c(0))}},
+		"a table's branch":            {prepare: routine{code: code(0x02, 0x40, given, i32c(5), 0x0e, 1, 1, 1, 0x0b, i64c(0))}},
+		"two results": {
+			prepare: routine{code: code(0x10, firstExtra, 0x1a, 0x1a, given)},
+			extra:   []routine{{kind: typePair, code: code(i64c(1), i64c(2), i32c(1), 0x0d, 0)}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _, err := call(t, compiled(t, c.bytes(), wasm.Limits{}), wasm.Prepare, "", wasm.Env{})
+			require.NoError(t, err)
+			require.Equal(t, "\x07\x00\x00\x00\x00\x00\x00\x00", got)
+		})
+	}
+}
+
 // One more of something costs what it should, and nothing is paid for that did not run, small branches aside.
 func TestFuelIsPaidForWhatRuns(t *testing.T) {
 	t.Parallel()

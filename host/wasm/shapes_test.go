@@ -53,6 +53,13 @@ func shapes() map[string]assembly {
 		"calls in a straight line": {
 			prepare: routine{code: forever(times(many, 0x10, firstExtra))}, extra: []routine{{kind: typeNothing}},
 		},
+		"call of a function with two results": {
+			prepare: routine{code: forever(0x10, firstExtra, drop, drop)},
+			extra:   []routine{{kind: typePair, code: code(i64c(1), i64c(2), 0x03, 0x40, 0x0b)}},
+		},
+		"loop in a function with two results": {
+			prepare: routine{code: code(0x10, firstExtra, drop)}, extra: []routine{{kind: typePair, code: forever()}},
+		},
 		"call with many parameters": {
 			prepare: routine{code: forever(times(200, times(16, i64c(1)), 0x10, firstExtra))}, extra: []routine{{kind: typeManyI64}},
 		},
