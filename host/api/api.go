@@ -167,7 +167,7 @@ func elsewhere(mux *http.ServeMux) http.HandlerFunc {
 // methodsAt are the methods with which a request's path would find an operation.
 func methodsAt(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPatch, http.MethodPost} {
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {

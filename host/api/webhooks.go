@@ -73,24 +73,32 @@ func deliveryOf(d webhook.Delivery) WebhookDelivery {
 }
 
 func (a *api) registerWebhooks(described huma.API) {
-	operation := func(id, method, path, summary, description string, status int) huma.Operation {
+	registry := described.OpenAPI().Components.Schemas
+	operation := func(id, method, path, summary, description string, status int, refused ...int) huma.Operation {
 		o := a.operation(id, method, webhooksPath+path, summary, description)
 		o.DefaultStatus = status
+		refuses(&o, registry, refused...)
 		return o
 	}
 	huma.Register(described, operation("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
-		"It gets the events from now on, signed as Standard Webhooks says. The secret is in this answer only.", http.StatusCreated), a.createEndpoint)
-	huma.Register(described, operation("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", 0), a.listEndpoints)
-	huma.Register(described, operation("get-webhook-endpoint", http.MethodGet, "/{id}", "Get a webhook endpoint", "", 0), a.getEndpoint)
+		"It gets the events from now on, signed as Standard Webhooks says. The secret is in this answer only.",
+		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity), a.createEndpoint)
+	huma.Register(described, operation("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", http.StatusOK), a.listEndpoints)
+	huma.Register(described, operation("get-webhook-endpoint", http.MethodGet, "/{id}", "Get a webhook endpoint", "",
+		http.StatusOK, http.StatusNotFound), a.getEndpoint)
 	huma.Register(described, operation("update-webhook-endpoint", http.MethodPatch, "/{id}", "Edit a webhook endpoint",
-		"Enabling one that was disabled sends what came meanwhile.", 0), a.updateEndpoint)
-	huma.Register(described, operation("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "", http.StatusNoContent), a.deleteEndpoint)
+		"Enabling one that was disabled sends what came meanwhile.",
+		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.updateEndpoint)
+	huma.Register(described, operation("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "",
+		http.StatusNoContent, http.StatusNotFound), a.deleteEndpoint)
 	huma.Register(described, operation("rotate-webhook-secret", http.MethodPost, "/{id}/rotate-secret", "Give a webhook endpoint a new secret",
-		"The new secret is in this answer only. Until the old one ends, each message is signed with both.", 0), a.rotateSecret)
+		"The new secret is in this answer only. Until the old one ends, each message is signed with both.",
+		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.rotateSecret)
 	huma.Register(described, operation("list-webhook-deliveries", http.MethodGet, "/{id}/deliveries", "List what was and will be sent to an endpoint",
-		"The newest event first.", 0), a.deliveries)
+		"The newest event first.", http.StatusOK, http.StatusNotFound, http.StatusUnprocessableEntity), a.deliveries)
 	huma.Register(described, operation("redeliver-webhook", http.MethodPost, "/{id}/deliveries/{event}/redeliver", "Send an event to an endpoint again",
-		"At once, and then by the whole schedule; also one that the endpoint has not been sent before.", http.StatusAccepted), a.redeliver)
+		"At once, and then by the whole schedule; also one that the endpoint has not been sent before.",
+		http.StatusAccepted, http.StatusNotFound, http.StatusConflict), a.redeliver)
 }
 
 type endpointOutput struct {
@@ -195,7 +203,8 @@ func (a *api) deleteEndpoint(ctx context.Context, in *endpointInput) (*struct{},
 type rotateInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
-		Overlap int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" default:"86400" doc:"How long the old secret signs too"`
+		// A pointer, since 0 is an answer of its own: a secret that leaked ends now.
+		Overlap *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old secret signs too; a day where it is not given"`
 	}
 }
 
@@ -204,8 +213,8 @@ const usualOverlap = 24 * time.Hour
 
 func (a *api) rotateSecret(ctx context.Context, in *rotateInput) (*secretOutput, error) {
 	overlap := usualOverlap
-	if in.Body != nil {
-		overlap = time.Duration(in.Body.Overlap) * time.Second
+	if in.Body != nil && in.Body.Overlap != nil {
+		overlap = time.Duration(*in.Body.Overlap) * time.Second
 	}
 	return secretShown(a.settings.Webhooks.Rotate(ctx, merchantOf(ctx), in.ID, overlap))
 }

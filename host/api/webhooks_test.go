@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,7 +59,13 @@ func TestASecretIsShownOnceAndNeverAgain(t *testing.T) {
 	rotated := decode[api.WebhookEndpoint](t, answer, http.StatusOK)
 	require.True(t, strings.HasPrefix(rotated.Secret, "whsec_"))
 	require.NotEqual(t, made.Secret, rotated.Secret)
-	require.False(t, rotated.PreviousSecretUntil.IsZero())
+	require.WithinDuration(t, time.Now().Add(time.Minute), rotated.PreviousSecretUntil, 30*time.Second)
+	for body, overlap := range map[string]time.Duration{
+		"": 24 * time.Hour, `{}`: 24 * time.Hour, `{"overlap_seconds":0}`: 0,
+	} {
+		rotated := decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPost, at+"/rotate-secret", body), http.StatusOK)
+		require.WithinDuration(t, time.Now().Add(overlap), rotated.PreviousSecretUntil, time.Minute, "after %q", body)
+	}
 
 	for _, answer := range []*httptest.ResponseRecorder{
 		s.as("shop", http.MethodGet, endpoints, ""), s.as("shop", http.MethodGet, at, ""), s.as("shop", http.MethodPatch, at, `{"description":"theirs"}`),
@@ -114,6 +121,9 @@ func TestWebhookRequestsThatAreRefused(t *testing.T) {
 	p := decode[api.Problem](t, s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/"}`), http.StatusConflict)
 	require.Equal(t, "urn:payrouter:problem:webhook-too-many", p.Type)
 	require.Equal(t, http.StatusUnauthorized, s.ask(http.MethodGet, endpoints, "").Code)
+	wrong := s.as("shop", http.MethodPut, endpoints+"/we_1", `{}`)
+	require.Equal(t, http.StatusMethodNotAllowed, wrong.Code)
+	require.Equal(t, "DELETE, GET, PATCH", wrong.Header().Get("Allow"))
 }
 
 func TestDeliveriesAreListedAndMadeAgain(t *testing.T) {
