@@ -75,6 +75,8 @@ type Ledgers struct {
 	Told     []Told
 	Journal  []Entry
 	Bookings []sandbox.Booking
+	// Announced are the terminal statuses that webhooks told, by payment.
+	Announced map[string][]string
 	// OrderOf tells the order of a booking that carries no reference of ours; empty where it is none.
 	OrderOf func(sandbox.Booking) string
 	// SiteOf tells an account's provider.
@@ -137,7 +139,6 @@ type account struct {
 
 	bookings []sandbox.Booking
 	offers   []string
-	final    []string
 }
 
 func newAudit(l Ledgers) *audit {
@@ -201,6 +202,11 @@ func (a *audit) told(t Told) {
 
 // entry compares one payment with what providers booked.
 func (a *audit) entry(p *account) {
+	for _, status := range a.ledgers.Announced[p.ID] {
+		if status != p.Status {
+			a.find(Lie, p.ID, p.Order, "a webhook told %s, and it is %s", status, p.Status)
+		}
+	}
 	a.charges(p)
 	a.covered(p)
 	a.truth(p)

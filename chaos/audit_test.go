@@ -80,6 +80,7 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 		"a booking that no attempt stands for":              {ledgers, func(l *Ledgers) { l.Bookings = append(l.Bookings, sandbox.Booking{Provider: "paygrt", Reference: "x"}) }, []string{Lost}},
 		"a client that was told otherwise":                  {ledgers, func(l *Ledgers) { l.Told[0].Final = []string{"failed", "succeeded"} }, []string{Lie}},
 		"an answer that was wrong by itself":                {ledgers, func(l *Ledgers) { l.Told[0].Complaints = []string{"a repetition was answered otherwise"} }, []string{Lie}},
+		"a webhook that told otherwise":                     {ledgers, func(l *Ledgers) { l.Announced = map[string][]string{"pay_1": {"expired"}} }, []string{Lie}},
 		"success for which no money moved":                  {ledgers, func(l *Ledgers) { l.Bookings[0].MovedMoney = false }, []string{Lie}},
 		"failure for which money moved": {recharge, func(l *Ledgers) {
 			l.Journal[0].Status, l.Told[0].Final = "failed", []string{"failed"}

@@ -14,12 +14,14 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"payrouter/host/callback"
 	"payrouter/host/sandbox"
 )
 
@@ -72,6 +74,7 @@ type run struct {
 	clients  *clients
 	payers   *payers
 	faults   *faults
+	hooks    *hooks
 	began    time.Time
 	counts   counts
 }
@@ -94,6 +97,9 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	}
 	defer stop()
 	if err := r.migrations(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.listen(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.storm(ctx); err != nil {
@@ -120,21 +126,29 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 	serving, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { _ = r.sandbox.Serve(serving, listener) })
+	hooks, closed, err := newHooks(serving)
+	if err != nil {
+		cancel()
+		work.Wait()
+		return nil, err
+	}
+	r.hooks = hooks
 	stop = func() {
 		if r.router != nil {
 			r.router.kill()
 		}
 		cancel()
+		<-closed
 		work.Wait()
 	}
-	if err := r.prepare("http://" + listener.Addr().String()); err != nil {
+	if err := r.prepare(ctx, "http://"+listener.Addr().String()); err != nil {
 		stop()
 		return nil, err
 	}
 	return stop, nil
 }
 
-func (r *run) prepare(providers string) error {
+func (r *run) prepare(ctx context.Context, providers string) error {
 	if err := r.sandbox.Fund(sandbox.PayPlay, "", "USDT", "1000000000"); err != nil {
 		return fmt.Errorf("fund payouts: %w", err)
 	}
@@ -142,14 +156,43 @@ func (r *run) prepare(providers string) error {
 	if err := os.WriteFile(rules, routing, 0o600); err != nil {
 		return fmt.Errorf("write the rules: %w", err)
 	}
-	environment := environmentOf(providers)
+	environment := append(environmentOf(providers), "ROUTER_CALLBACK_SECRET="+callbackSecret)
 	var err error
-	if r.router, err = newRouter(r.settings, rules, environment); err != nil {
+	if r.router, err = newRouter(ctx, r.settings, rules, environment); err != nil {
+		return err
+	}
+	if err := r.subscribe(); err != nil {
 		return err
 	}
 	r.payers = newPayers(r.sandbox, r.dice(1))
 	r.clients = newClients(r.router.url(), r.payers, r.settings, r.dice(2))
 	r.faults = newFaults(r.sandbox, r.dice(3))
+	return nil
+}
+
+// callbackSecret is made up; with it the harness knows the router's addresses for callbacks.
+const callbackSecret = "a-secret-made-up-for-chaos-of-40-bytes-+"
+
+// subscribe has every provider report to the router, as a person sets it up at real ones.
+func (r *run) subscribe() error {
+	addresses, err := callback.NewAddresses(r.router.url(), []byte(callbackSecret))
+	if err != nil {
+		return fmt.Errorf("make the callbacks' addresses: %w", err)
+	}
+	for _, account := range []string{"paygram-eu", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		if err := r.sandbox.Report(siteOf(account), sandbox.Callback{URL: addresses.Account(account)}); err != nil {
+			return fmt.Errorf("have %s report: %w", account, err)
+		}
+	}
+	return nil
+}
+
+// listen has the router send its webhooks here.
+func (r *run) listen(ctx context.Context) error {
+	answer := r.clients.send(ctx, http.MethodPost, "/v1/webhook-endpoints", "", fmt.Sprintf(`{"url": %q}`, r.hooks.url), 10*time.Second)
+	if answer.status != http.StatusCreated {
+		return fmt.Errorf("add a webhook endpoint: answered %d: %.200s", answer.status, answer.body)
+	}
 	return nil
 }
 
@@ -197,7 +240,7 @@ func (r *run) storm(ctx context.Context) error {
 	err := <-crashed
 	calm()
 	weather.Wait()
-	r.faults.end()
+	r.faults.end(ctx)
 	return errors.Join(err, ctx.Err())
 }
 

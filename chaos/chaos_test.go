@@ -44,7 +44,7 @@ func TestPromisesHoldInASmallStorm(t *testing.T) {
 	binary, plugins := built(t)
 	dir := t.TempDir()
 	report, err := Run(t.Context(), Settings{
-		Binary: binary, Plugins: plugins, Dir: dir, Payments: 80, Kills: 6, Rate: 20, Seed: 1, Patience: 30 * time.Second, Nudge: true, Progress: t.Output(),
+		Binary: binary, Plugins: plugins, Dir: dir, Payments: 80, Kills: 6, Rate: 25, Seed: 1, Patience: 30 * time.Second, Nudge: true, Progress: t.Output(),
 	})
 	require.NoError(t, err)
 	var text strings.Builder

@@ -62,7 +62,7 @@ func newClients(url string, payers *payers, settings Settings, dice *rand.Rand) 
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Second}},
 	}
 	for n := range settings.Payments {
-		dice := rand.New(rand.NewPCG(settings.Seed, 1<<32+uint64(n))) //nolint:gosec // G115: n is not negative
+		dice := rand.New(rand.NewPCG(settings.Seed, 1<<32+uint64(n)))
 		reference := fmt.Sprintf("order-%d", n)
 		c.talks = append(c.talks, &talk{key: fmt.Sprintf("%q", reference+"-try-1"), body: orderBody(reference, dice), dice: dice, told: Told{Order: reference}})
 	}

@@ -58,7 +58,7 @@ func (c *counts) kills() int {
 //
 //nolint:gochecknoglobals // a table
 var moments = []struct{ at, how string }{
-	{"journalled", "kill"}, {"sent", "kill"}, {"settled", "kill"}, {"journalled", "pause"}, {"sent", "pause"},
+	{"journalled", "kill"}, {"sent", "kill"}, {"settled", "kill"}, {"webhook", "kill"}, {"journalled", "pause"}, {"sent", "pause"},
 }
 
 // troubles come at any moment, in this order.

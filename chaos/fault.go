@@ -19,17 +19,15 @@ const outage = "outage"
 type faults struct {
 	sandbox *sandbox.Server
 	dice    *rand.Rand
-	struck  struckFaults
+	// door is where the sandbox tells which faults still wait.
+	door http.Handler
 
 	mutex   sync.Mutex // guards ordered
 	ordered map[string]int
 }
 
-// struckFaults counts, through the sandbox's own door, the faults that still wait.
-type struckFaults struct{ handler http.Handler }
-
 func newFaults(s *sandbox.Server, dice *rand.Rand) *faults {
-	return &faults{sandbox: s, dice: dice, struck: struckFaults{s.Handler()}, ordered: map[string]int{}}
+	return &faults{sandbox: s, dice: dice, door: s.Handler(), ordered: map[string]int{}}
 }
 
 // menu is what may be ordered, by weight: each kind, processed and not where it leaves that open.
@@ -59,7 +57,7 @@ func (f *faults) work(ctx context.Context) {
 	providers := f.sandbox.Providers()
 	for i := 0; pause(ctx, time.Duration(10+f.dice.IntN(60))*time.Millisecond); i++ {
 		provider := providers[f.dice.IntN(len(providers))]
-		if len(f.waiting(provider)) > 2 {
+		if len(f.waiting(ctx, provider)) > 2 {
 			continue
 		}
 		if f.dice.IntN(100) == 0 {
@@ -83,13 +81,13 @@ func (f *faults) order(provider, name string, fault sandbox.Fault, times int) {
 	f.ordered[name]++
 }
 
-func (f *faults) waiting(provider string) []string {
+func (f *faults) waiting(ctx context.Context, provider string) []string {
 	var list struct {
 		Faults []struct {
 			Kind string `json:"kind"`
 		} `json:"faults"`
 	}
-	if _, err := inside(f.struck.handler, http.MethodGet, fmt.Sprintf("/_sandbox/%s/faults", provider), &list); err != nil {
+	if _, err := inside(ctx, f.door, http.MethodGet, fmt.Sprintf("/_sandbox/%s/faults", provider), &list); err != nil {
 		return nil
 	}
 	var kinds []string
@@ -100,11 +98,11 @@ func (f *faults) waiting(provider string) []string {
 }
 
 // end takes back what has not struck yet.
-func (f *faults) end() {
+func (f *faults) end(ctx context.Context) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for _, provider := range f.sandbox.Providers() {
-		for _, kind := range f.waiting(provider) {
+		for _, kind := range f.waiting(ctx, provider) {
 			f.ordered[kind]--
 		}
 		_ = f.sandbox.Clear(provider)

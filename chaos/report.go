@@ -33,14 +33,19 @@ type Report struct {
 	Attempts        int     `json:"attempts"`
 	Bookings        int     `json:"bookings"`
 	// Abandoned are bookings left behind, that no payer was told of.
-	Abandoned  int            `json:"abandoned"`
-	Doubles    int            `json:"double_charges"`
-	Lost       int            `json:"lost_payments"`
-	Lies       int            `json:"lies"`
-	Unsettled  int            `json:"unsettled"`
-	Unknown    map[string]int `json:"unknown_left"`
-	Settle     Percentiles    `json:"settle_seconds"`
-	Violations []Violation    `json:"violations,omitempty"`
+	Abandoned int            `json:"abandoned"`
+	Doubles   int            `json:"double_charges"`
+	Lost      int            `json:"lost_payments"`
+	Lies      int            `json:"lies"`
+	Unsettled int            `json:"unsettled"`
+	Unknown   map[string]int `json:"unknown_left"`
+	Settle    Percentiles    `json:"settle_seconds"`
+	// Webhooks are the events that the merchant was sent; Repeated of them came more than once, which they may. Unannounced are payments that
+	// have ended and of which no webhook has told so by the end of the run.
+	Webhooks    int         `json:"webhooks"`
+	Repeated    int         `json:"webhooks_repeated"`
+	Unannounced int         `json:"unannounced"`
+	Violations  []Violation `json:"violations,omitempty"`
 }
 
 // Percentiles are of the seconds from a provider's last word until the journal had it.
@@ -81,6 +86,8 @@ func (r *run) report(payments []shownPayment) *Report {
 		waits = append(waits, max(p.UpdatedAt.Sub(from), 0))
 	}
 	report.Settle = percentilesOf(waits)
+	report.Webhooks, report.Repeated = r.hooks.counts()
+	report.Unannounced = len(unannounced(payments, r.hooks.announced()))
 	for _, v := range violations {
 		switch v.Kind {
 		case Double:
@@ -147,6 +154,7 @@ func (r *Report) Print(w io.Writer) error {
 		{"unsettled", r.Unsettled},
 		{"unknown left", listed(r.Unknown)},
 		{"time to settle", fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99, r.Settle.Max)},
+		{"webhooks", fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated, r.Unannounced)},
 		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},
 	}
 	for _, line := range lines {
@@ -177,12 +185,9 @@ func (r *Report) Print(w io.Writer) error {
 // listed is a count by name, most first.
 func listed(counts map[string]int) string {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
-	text := ""
-	for i, name := range names {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%s %d", name, counts[name])
+	var parts []string
+	for _, name := range names {
+		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
 	}
-	return cmp.Or(text, "none")
+	return cmp.Or(strings.Join(parts, ", "), "none")
 }

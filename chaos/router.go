@@ -42,10 +42,10 @@ type process struct {
 }
 
 // readyWithin is how long a start may take, on a machine that does much else.
-const readyWithin = 30 * time.Second
+const readyWithin = 2 * time.Minute
 
-func newRouter(settings Settings, rules string, environment []string) (*router, error) {
-	free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func newRouter(ctx context.Context, settings Settings, rules string, environment []string) (*router, error) {
+	free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("find a port: %w", err)
 	}
@@ -73,7 +73,7 @@ func (r *router) start(ctx context.Context, at, failpoint string) error {
 func (r *router) startArmed(ctx context.Context, at, failpoint string) (died bool, err error) {
 	command := exec.Command(r.settings.Binary, "serve", "--listen", r.listen, "--routing", r.rules, "--plugins", r.settings.Plugins, //nolint:noctx // it is killed, not canceled
 		"--data", filepath.Join(r.settings.Dir, "data"), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within", sendWithin.String(),
-		"--reconcile-every", "200ms", "--lookups-per-second", "200")
+		"--public-url", r.url(), "--webhooks-to-private", "--reconcile-every", "200ms", "--lookups-per-second", "200")
 	command.Env = slices.Clone(r.environment)
 	if failpoint != "" {
 		command.Env = append(command.Env, "ROUTER_FAILPOINT="+failpoint)

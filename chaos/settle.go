@@ -20,6 +20,9 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 	}
 	healed := time.Since(calm)
 	r.clients.repeatAll(ctx)
+	if err := r.hear(ctx, calm.Add(r.settings.Patience)); err != nil {
+		return nil, err
+	}
 	payments, err := r.journal(ctx, "")
 	if err != nil {
 		return nil, err
@@ -52,6 +55,24 @@ func (r *run) heal(ctx context.Context, until time.Time) error {
 		pause(ctx, 500*time.Millisecond)
 	}
 	return ctx.Err()
+}
+
+// hear waits until webhooks have told of every payment that has ended.
+func (r *run) hear(ctx context.Context, until time.Time) error {
+	payments, err := r.journal(ctx, "succeeded,failed,canceled,expired")
+	for err == nil && len(unannounced(payments, r.hooks.announced())) > 0 && time.Now().Before(until) && pause(ctx, 200*time.Millisecond) {
+	}
+	return err
+}
+
+// unannounced are the payments that have ended and of which no webhook has told so.
+func unannounced(payments []shownPayment, announced map[string][]string) (ids []string) {
+	for _, p := range payments {
+		if terminal(p.Status) && len(announced[p.ID]) == 0 {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 // each does something for every payment, a few at a time.
@@ -140,7 +161,7 @@ func (c *clients) repeatAll(ctx context.Context) {
 
 // ledgers are the three accounts of some payments, with what was told where that is given.
 func (r *run) ledgers(payments []shownPayment, told []Told) Ledgers {
-	l := Ledgers{Told: told, Bookings: r.sandbox.Ledger(""), SiteOf: siteOf, OrderOf: orderOfBooking}
+	l := Ledgers{Told: told, Bookings: r.sandbox.Ledger(""), SiteOf: siteOf, OrderOf: orderOfBooking, Announced: r.hooks.announced()}
 	for _, p := range payments {
 		l.Journal = append(l.Journal, p.Entry)
 	}

@@ -18,17 +18,17 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	listen := flag.String("listen", "127.0.0.1:9000", "address to listen on")
 	flag.Parse()
-	if err := run(ctx, *listen, os.Getenv("WEBHOOK_SECRET")); err != nil {
+	if err := run(*listen, os.Getenv("WEBHOOK_SECRET")); err != nil {
 		fmt.Fprintln(os.Stderr, "webhook-receiver:", err)
-		os.Exit(1) //nolint:gocritic // nothing is left to stop
+		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, listen, secret string) error {
+func run(listen, secret string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if secret == "" {
 		return errors.New("set WEBHOOK_SECRET to the secret that creating the endpoint answered")
 	}

@@ -1,0 +1,581 @@
+package payment_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+	"payrouter/host/store/sqlite"
+)
+
+// fault is what goes wrong with one request.
+type fault string
+
+const (
+	loses   fault = "done, and the answer lost"
+	drops   fault = "lost on its way"
+	delays  fault = "late, and without an answer"
+	breaks  fault = "500, and done"
+	refuses fault = "429"
+	limits  fault = "declined softly"
+	frauds  fault = "declined"
+	unsent  fault = "no connection"
+	misses  fault = "not found, though it is there"
+	fine    fault = ""
+)
+
+// settleAfter is how long the simulated providers may say "not found" of what they have.
+const settleAfter = time.Minute
+
+// booking is what a provider really has.
+type booking struct {
+	id, reference, state string
+	at                   time.Time
+}
+
+// bank is a provider in memory, with the truth of what it did. It takes the engine's requests as an egress client does, without a network.
+type bank struct {
+	name  string
+	class abi.Idempotency
+	clock *clock
+
+	mutex    sync.Mutex
+	faults   []fault
+	bookings []*booking
+	// late are requests that have not arrived yet.
+	late []string
+}
+
+// money tells a booking that has taken some: what nobody pays for by hand takes it when it is made.
+func (b *bank) money(one *booking) bool {
+	if b.class == abandonable {
+		return one.state == "paid"
+	}
+	return one.state == "working" || one.state == "paid"
+}
+
+func (b *bank) Available() error { return nil }
+
+func (b *bank) Render(request *abi.HttpRequest) (egress.Request, error) {
+	return egress.Request{Method: request.GetMethod(), URL: b.name + pathOf(request), Body: request.GetBody()}, nil
+}
+
+func pathOf(request *abi.HttpRequest) string {
+	path := ""
+	for _, part := range request.GetPath() {
+		path += part.GetLiteral()
+	}
+	return path
+}
+
+func (b *bank) Do(ctx context.Context, x egress.Exchange) error {
+	const tries = 2
+	for try := 1; try <= tries; try++ {
+		if _, err := x.Before(ctx, try); err != nil {
+			return err
+		}
+		done := b.serve(pathOf(x.Request), x.Request.GetBody())
+		done.Number = try
+		if !x.After(ctx, done).Retry {
+			return nil
+		}
+	}
+	return &egress.EndedError{Reason: egress.EndTries, Tries: tries}
+}
+
+func (b *bank) serve(path string, text []byte) egress.Try {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	wrong := fine
+	if len(b.faults) > 0 {
+		wrong, b.faults = b.faults[0], b.faults[1:]
+	}
+	body, _ := jsontext.Parse(text)
+	silent := egress.Try{Sent: true, Writes: 1, Err: egress.ErrTimeout}
+	answers := func(status uint32, text string) egress.Try {
+		return egress.Try{Sent: true, Writes: 1, Response: &abi.HttpResponse{Status: status, Body: []byte(text)}}
+	}
+	create := path == "/create"
+	switch {
+	case wrong == unsent:
+		return egress.Try{Err: egress.ErrDial}
+	case wrong == drops || (wrong == delays && !create):
+		return silent
+	case wrong == delays:
+		b.late = append(b.late, body.Text("reference"))
+		return silent
+	case wrong == refuses:
+		return answers(429, "{}")
+	case wrong == limits && create:
+		return answers(200, `{"error":"limit"}`)
+	case wrong == frauds && create:
+		return answers(200, `{"error":"fraud"}`)
+	}
+	answer := b.answer(strings.TrimPrefix(path, "/"), body, wrong)
+	switch wrong {
+	case loses:
+		return silent
+	case breaks:
+		return answers(500, answer)
+	}
+	return answers(200, answer)
+}
+
+func (b *bank) answer(operation string, body jsontext.Value, wrong fault) string {
+	if operation == "create" {
+		return b.book(body.Text("reference"))
+	}
+	one := b.find(body.Text("theirs"), body.Text("of"))
+	if one == nil || (wrong == misses && operation == "lookup" && b.clock.read().Sub(one.at) < settleAfter) {
+		return `{"error":"absent"}`
+	}
+	if operation == "cancel" && (one.state == "open" || one.state == "working") {
+		one.state = "canceled"
+	}
+	return tell(one)
+}
+
+func tell(one *booking) string {
+	return fmt.Sprintf(`{"id":%q,"status":%q,"reference":%q}`, one.id, one.state, one.reference)
+}
+
+func (b *bank) book(reference string) string {
+	if b.class == keyed && b.find("", reference) != nil {
+		return `{"error":"duplicate"}`
+	}
+	one := &booking{id: fmt.Sprintf("%s-%d", b.name, len(b.bookings)+1), reference: reference, state: "working", at: b.clock.read()}
+	if b.class == abandonable {
+		one.state = "open"
+	}
+	b.bookings = append(b.bookings, one)
+	return tell(one)
+}
+
+// find is by the provider's id, or else the last of a reference.
+func (b *bank) find(id, reference string) (found *booking) {
+	for _, one := range b.bookings {
+		if (id != "" && one.id == id) || (id == "" && one.reference == reference) {
+			found = one
+		}
+	}
+	return found
+}
+
+// arrive lets what was late come in.
+func (b *bank) arrive() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for _, reference := range b.late {
+		b.book(reference)
+	}
+	b.late = nil
+}
+
+// brittle is a journal that fails when told to, before anything is written.
+type brittle struct {
+	*sqlite.DB
+	mutex sync.Mutex
+	// failing are whether each of the next writes fails.
+	failing []bool
+}
+
+func (b *brittle) fails() error {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if len(b.failing) == 0 {
+		return nil
+	}
+	now := b.failing[0]
+	b.failing = b.failing[1:]
+	if now {
+		return fmt.Errorf("%w: it was told to fail", payment.ErrJournal)
+	}
+	return nil
+}
+
+func (b *brittle) Save(ctx context.Context, change payment.Change) error {
+	if err := b.fails(); err != nil {
+		return err
+	}
+	return b.DB.Save(ctx, change)
+}
+
+func (b *brittle) Create(ctx context.Context, change payment.Change, key payment.Key) (*payment.Key, error) {
+	if err := b.fails(); err != nil {
+		return nil, err
+	}
+	return b.DB.Create(ctx, change, key)
+}
+
+// world is an engine over simulated providers, and what the test remembers of it.
+type world struct {
+	journal    *brittle
+	fleet      *payment.Fleet
+	engine     *payment.Engine
+	reconciler *payment.Reconciler
+	clock      *clock
+	banks      []*bank
+
+	// keys are the payments that were made under each.
+	keys map[string]string
+	// shown are objects that a payer has been sent to.
+	shown map[string]bool
+	// ended are the terminal statuses that were seen.
+	ended map[string]payment.Status
+}
+
+func newWorld(t *rapid.T, dir string) *world {
+	db, err := sqlite.Open(context.Background(), dir)
+	require.NoError(t, err)
+	w := &world{
+		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
+		keys: map[string]string{}, shown: map[string]bool{}, ended: map[string]payment.Status{},
+	}
+	classes := []abi.Idempotency{keyed, abandonable, none}
+	w.fleet = &payment.Fleet{Accounts: map[string]*payment.Account{}}
+	var providers []routing.Provider
+	var names []string
+	for n := range rapid.IntRange(1, 3).Draw(t, "providers") {
+		name := string(rune('a' + n))
+		b := &bank{name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock}
+		connector := &probe{name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter, revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming}
+		w.banks = append(w.banks, b)
+		w.fleet.Accounts[name] = &payment.Account{Name: name, Plugin: func() payment.Connector { return connector }, Egress: b, Settings: []byte("{}")}
+		providers = append(providers, routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
+		names = append(names, name)
+	}
+	w.fleet.Rules, err = rulesOf(providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")))
+	require.NoError(t, err)
+	w.start()
+	return w
+}
+
+// naming makes requests that name the provider's own reference too, where it is known.
+func naming(call *abi.Call) (*abi.Step, error) {
+	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).
+		String("theirs", call.GetProviderReference()).JSON()
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).JSON(body).Send(nil), nil
+}
+
+func (w *world) start() {
+	w.engine = payment.NewEngine(w.journal, w.fleet, payment.Settings{Now: w.clock.read})
+	w.reconciler = payment.NewReconciler(w.engine, payment.ReconcilerSettings{AtOnce: 1})
+}
+
+func (w *world) stop(t *rapid.T) {
+	require.NoError(t, w.engine.Shutdown(context.Background()))
+}
+
+func (w *world) payments(t *rapid.T) []payment.Payment {
+	found, err := w.journal.Payments(context.Background(), payment.Filter{})
+	require.NoError(t, err)
+	return found
+}
+
+// prepare draws what will go wrong during the next action.
+func (w *world) prepare(t *rapid.T) {
+	faults := rapid.SampledFrom([]fault{fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent, misses})
+	for _, b := range w.banks {
+		b.mutex.Lock()
+		b.faults = rapid.SliceOfN(faults, 0, 3).Draw(t, "faults of "+b.name)
+		b.mutex.Unlock()
+	}
+	w.journal.mutex.Lock()
+	defer w.journal.mutex.Unlock()
+	w.journal.failing = nil
+	if rapid.IntRange(0, 3).Draw(t, "failing writes") == 0 {
+		w.journal.failing = rapid.SliceOfN(rapid.Bool(), 0, 5).Draw(t, "writes")
+	}
+}
+
+// tolerate passes over the errors that faults bring.
+func tolerate(t *rapid.T, err error) {
+	var declined *payment.DeclinedError
+	for _, known := range []error{
+		nil, payment.ErrJournal, payment.ErrState, payment.ErrUnanswered, payment.ErrUnsupported, payment.ErrNotFound, payment.ErrContradiction,
+	} {
+		if errors.Is(err, known) {
+			return
+		}
+	}
+	require.ErrorAs(t, err, &declined)
+}
+
+func (w *world) create(t *rapid.T) {
+	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
+	receipt, err := w.engine.Create(context.Background(), "shop", payment.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	tolerate(t, err)
+	if receipt.Payment.ID == "" {
+		return
+	}
+	if before, used := w.keys[key]; used {
+		require.Equal(t, before, receipt.Payment.ID, "a key is one payment's")
+	}
+	w.keys[key] = receipt.Payment.ID
+}
+
+// pick is one of the payments; nil where there is none.
+func (w *world) pick(t *rapid.T) *payment.Payment {
+	all := w.payments(t)
+	if len(all) == 0 {
+		return nil
+	}
+	return &all[rapid.IntRange(0, len(all)-1).Draw(t, "payment")]
+}
+
+func (w *world) on(act func(id string) error) func(*rapid.T) {
+	return func(t *rapid.T) {
+		if p := w.pick(t); p != nil {
+			tolerate(t, act(p.ID))
+		}
+	}
+}
+
+// report brings what a provider really has, or had: vouched for, or as a hint; or a hint about anything.
+func (w *world) report(t *rapid.T) {
+	b := rapid.SampledFrom(w.banks).Draw(t, "bank")
+	if len(b.bookings) == 0 {
+		return
+	}
+	one := *rapid.SampledFrom(b.bookings).Draw(t, "booking")
+	report := payment.Report{Reference: one.reference, ProviderReference: one.id, CallbackID: "cb"}
+	switch rapid.IntRange(0, 4).Draw(t, "trust") {
+	case 0:
+		report.ProviderReference = "forged"
+	case 1:
+		report.ProviderReference = ""
+	case 2:
+		report.Outcome = outcomeOf(map[string]abi.Status{"open": abi.Status_STATUS_REQUIRES_ACTION}[b.first()], one.id)
+		if report.Outcome.GetStatus() == 0 {
+			report.Outcome.Status = abi.Status_STATUS_PROCESSING
+		}
+	case 3:
+		report.Outcome = outcomeOf(map[string]abi.Status{
+			"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING, "paid": abi.Status_STATUS_SUCCEEDED,
+			"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED,
+		}[one.state], one.id)
+	}
+	_, err := w.engine.Report(context.Background(), b.name, report)
+	tolerate(t, err)
+}
+
+// first is what a booking starts as.
+func (b *bank) first() string {
+	if b.class == abandonable {
+		return "open"
+	}
+	return "working"
+}
+
+// happen lets payers pay what they were sent to, and providers finish their work.
+func (w *world) happen(t *rapid.T) {
+	for _, b := range w.banks {
+		for _, one := range b.bookings {
+			switch {
+			case one.state == "open" && w.shown[one.id] && rapid.Bool().Draw(t, "pays "+one.id):
+				one.state = "paid"
+			case one.state == "working" && rapid.Bool().Draw(t, "works "+one.id):
+				one.state = rapid.SampledFrom([]string{"paid", "failed"}).Draw(t, "ends "+one.id)
+			}
+		}
+	}
+}
+
+func (w *world) pass(by time.Duration) {
+	for _, b := range w.banks {
+		b.arrive()
+	}
+	w.clock.advance(by)
+	w.reconciler.Round(context.Background())
+}
+
+func (w *world) restart(t *rapid.T) {
+	w.stop(t)
+	w.start()
+	tolerate(t, w.engine.Recover(context.Background()))
+}
+
+// check holds what the payments are against what the providers have.
+func (w *world) check(t *rapid.T) {
+	known := map[string]string{}
+	for _, p := range w.payments(t) {
+		attempts, err := w.journal.Attempts(context.Background(), p.ID)
+		require.NoError(t, err)
+		references := map[string]bool{}
+		for _, a := range attempts {
+			if a.Role == "create" {
+				references[a.Provider+" "+a.Reference] = true
+			}
+		}
+		taken := 0
+		for _, b := range w.banks {
+			for _, one := range b.bookings {
+				if !references[b.name+" "+one.reference] {
+					continue
+				}
+				known[one.id] = p.ID
+				if b.money(one) {
+					taken++
+				}
+			}
+		}
+		require.LessOrEqual(t, taken, 1, "%s takes money twice", p.ID)
+		if p.Status == payment.Succeeded {
+			require.Equal(t, 1, taken, "%s succeeded, and nobody has money", p.ID)
+		}
+		if p.Status.Terminal() && p.Status != payment.Succeeded && !p.MoneyConflict {
+			require.Zero(t, taken, "%s is %s, and somebody has money", p.ID, p.Status)
+		}
+		if before, ended := w.ended[p.ID]; ended {
+			require.Equal(t, before, p.Status)
+		}
+		if p.Status.Terminal() {
+			w.ended[p.ID] = p.Status
+		}
+		if p.NextAction != nil {
+			w.shown[strings.TrimPrefix(p.NextAction.URL, "https://pay.example/")] = true
+		}
+		w.checkTimeline(t, p)
+	}
+	for _, b := range w.banks {
+		for _, one := range b.bookings {
+			require.Contains(t, known, one.id, "a booking of nobody's")
+		}
+	}
+	for key, id := range w.keys {
+		found, err := w.journal.Key(context.Background(), "shop", key)
+		require.NoError(t, err)
+		require.Equal(t, id, found.PaymentID)
+	}
+}
+
+// checkTimeline follows the statuses that merchants were told of.
+func (w *world) checkTimeline(t *rapid.T, p payment.Payment) {
+	entries, err := w.journal.Timeline(context.Background(), p.ID)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	require.Equal(t, payment.PaymentCreated, entries[0].Type)
+	status := payment.Status("")
+	for _, e := range entries {
+		now := payment.Status(strings.TrimPrefix(string(e.Type), "payment."))
+		if !now.Valid() {
+			continue // tells of something else
+		}
+		require.False(t, status.Terminal(), "%s after %s", now, status)
+		require.NotEqual(t, status, now)
+		require.False(t, now == payment.Created && status != "")
+		status = now
+	}
+	require.Equal(t, p.Status, status, "the last that was told is what holds")
+}
+
+// heal ends all faults, and gives everything the time that it needs.
+func (w *world) heal(t *rapid.T) {
+	for _, b := range w.banks {
+		b.mutex.Lock()
+		b.faults = nil
+		b.mutex.Unlock()
+	}
+	w.journal.mutex.Lock()
+	w.journal.failing = nil
+	w.journal.mutex.Unlock()
+	w.restart(t)
+	for range 4 {
+		w.pass(2 * time.Hour)
+		w.check(t)
+		for _, b := range w.banks {
+			for _, one := range b.bookings {
+				if one.state == "working" || (one.state == "open" && w.shown[one.id]) {
+					one.state = "paid"
+				}
+			}
+		}
+		require.NoError(t, w.engine.Recover(context.Background()))
+	}
+	for _, p := range w.payments(t) {
+		if p.Status.Terminal() {
+			continue
+		}
+		require.Equal(t, payment.Unknown, p.Status, "%s has not ended", p.ID)
+		attempts, err := w.journal.Attempts(context.Background(), p.ID)
+		require.NoError(t, err)
+		for _, a := range attempts {
+			require.False(t, a.Open())
+			if a.Provider == p.Provider && a.Role == "create" {
+				require.Nil(t, w.bank(p.Provider).find("", a.Reference), "%s is unknown, and its provider knows it", p.ID)
+			}
+		}
+	}
+}
+
+func (w *world) bank(name string) *bank {
+	for _, b := range w.banks {
+		if b.name == name {
+			return b
+		}
+	}
+	return nil
+}
+
+// Whatever is asked for, in whatever order, and whatever goes wrong on the way: no payment takes money twice, none is lost, none is told to
+// have failed while somebody has the money, and once all is well each comes to its end.
+func TestNoInterleavingTakesMoneyTwiceOrLosesAPayment(t *testing.T) {
+	t.Parallel()
+	root, runs := t.TempDir(), 0
+	rapid.Check(t, func(t *rapid.T) {
+		runs++
+		dir := filepath.Join(root, strconv.Itoa(runs))
+		w := newWorld(t, dir)
+		defer func() {
+			w.stop(t)
+			require.NoError(t, w.journal.Close())
+			require.NoError(t, os.RemoveAll(dir))
+		}()
+		ctx := context.Background()
+		actions := []struct {
+			name string
+			do   func(*rapid.T)
+		}{
+			{"create", w.create},
+			{"create again", w.create},
+			{"refresh", w.on(func(id string) error { _, err := w.engine.Refresh(ctx, "shop", id); return err })},
+			{"cancel", w.on(func(id string) error { _, err := w.engine.Cancel(ctx, "shop", id); return err })},
+			{"report", w.report},
+			{"report again", w.report},
+			{"recover", func(t *rapid.T) { tolerate(t, w.engine.Recover(ctx)) }},
+			{"time passes", func(t *rapid.T) {
+				w.pass(time.Duration(rapid.SampledFrom([]int{1, 30, 90, 3600}).Draw(t, "seconds")) * time.Second)
+			}},
+			{"restart", w.restart},
+			{"happen", w.happen},
+		}
+		for step := range rapid.IntRange(1, 20).Draw(t, "steps") {
+			w.prepare(t)
+			action := actions[0]
+			if step > 0 {
+				action = actions[rapid.IntRange(0, len(actions)-1).Draw(t, "action")]
+			}
+			t.Logf("%s", action.name)
+			action.do(t)
+			w.check(t)
+		}
+		w.heal(t)
+	})
+}
