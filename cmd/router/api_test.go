@@ -101,6 +101,11 @@ func TestAPIKeys(t *testing.T) {
 			{"POST", "/v1/routes/explain"},
 			{"POST", "/v1/payments/pay_1/cancel"},
 			{"GET", "/v1/payments/pay_1/attempts"},
+			{"GET", "/v1/payments/pay_1/events"},
+			{"GET", "/v1/events"},
+			{"POST", "/v1/payments/pay_1/resolve"},
+			{"POST", "/v1/webhook-endpoints"},
+			{"DELETE", "/v1/webhook-endpoints/we_1"},
 		} {
 			a := w.ask(call[0], w.router+call[1], "{}", header...)
 			require.Equal(t, "unauthorized", problem(t, a).Type, what)
@@ -121,7 +126,7 @@ func TestAPIKeys(t *testing.T) {
 	require.NotEqual(t, one.ID, other.ID)
 	require.Equal(t, []string{one.ID}, ids(w.list("", as(shop)...).Data))
 	require.Equal(t, []string{other.ID}, ids(w.list("", as(stall)...).Data))
-	for _, call := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"POST", "/cancel"}, {"POST", "/confirm"}, {"POST", "/refresh"}} {
+	for _, call := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"GET", "/events"}, {"POST", "/cancel"}, {"POST", "/confirm"}, {"POST", "/refresh"}} {
 		a := w.ask(call[0], w.router+"/v1/payments/"+other.ID+call[1], "", as(shop)...)
 		require.Equal(t, "not-found", problem(t, a).Type, "another's payment is not there")
 	}
@@ -207,9 +212,21 @@ func TestOpenAPI(t *testing.T) {
 		id := read[api.Payment](t, made).ID
 		conform("Payment", w.ask("GET", w.router+"/v1/payments/"+id, ""))
 		conform("AttemptsOutputBody", w.ask("GET", w.router+"/v1/payments/"+id+"/attempts", ""))
+		conform("TimelineOutputBody", w.ask("GET", w.router+"/v1/payments/"+id+"/events", ""))
 		conform("ExplainOutputBody", w.ask("POST", w.router+"/v1/routes/explain", body))
 	}
 	conform("ListOutputBody", w.ask("GET", w.router+"/v1/payments?limit=2", ""))
+	conform("EventsOutputBody", w.ask("GET", w.router+"/v1/events?limit=3", ""))
+	hook := w.ask("POST", w.router+hooks, `{"url":"https://shop.example/hooks"}`)
+	conform("WebhookEndpoint", hook)
+	conform("EndpointsOutputBody", w.ask("GET", w.router+hooks, ""))
+	at := hooks + "/" + read[api.WebhookEndpoint](t, hook).ID + "/deliveries"
+	first := read[struct {
+		Data []api.Event `json:"data"`
+		More bool        `json:"more"`
+	}](t, w.ask("GET", w.router+"/v1/events?limit=1", "")).Data[0]
+	conform("WebhookDelivery", w.ask("POST", w.router+at+"/"+first.ID+"/redeliver", ""))
+	conform("DeliveriesOutputBody", w.ask("GET", w.router+at, ""))
 	conform("ProvidersOutputBody", w.ask("GET", w.router+"/v1/providers", ""))
 	conform("Problem", w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, "Idempotency-Key", "k"))
 	conform("Problem", w.ask("GET", w.router+"/v1/payments/pay_1", ""))
@@ -264,13 +281,48 @@ func TestDocsWorkOffline(t *testing.T) {
 	require.Empty(t, loaded.FindAllString(string(page.body), -1))
 }
 
+const hooks = "/v1/webhook-endpoints"
+
+// reachWebhooks gets every documented status of the operations on webhook endpoints; p has happened before there was one.
+func (w *town) reachWebhooks(call func(operation, method, path, body string, headers ...string) answer, p api.Payment) {
+	w.t.Helper()
+	add := func(body string) answer { return call("create-webhook-endpoint", "POST", hooks, body) }
+	at := func(id string) string { return hooks + "/" + id }
+	made := read[api.WebhookEndpoint](w.t, add(`{"url":"https://shop.example/hooks"}`))
+	add(`{`)
+	add(`{"url":"ftp://shop.example"}`)
+	for range 16 {
+		add(`{"url":"https://shop.example/hooks"}`)
+	}
+	events := read[struct {
+		Data []api.Event `json:"data"`
+	}](w.t, call("list-payment-events", "GET", "/v1/payments/"+p.ID+"/events", "")).Data
+	for _, id := range []string{made.ID, "we_none"} {
+		call("get-webhook-endpoint", "GET", at(id), "")
+		call("rotate-webhook-secret", "POST", at(id)+"/rotate-secret", `{"overlap_seconds":0}`)
+		call("list-webhook-deliveries", "GET", at(id)+"/deliveries", "")
+		call("redeliver-webhook", "POST", at(id)+"/deliveries/"+events[0].ID+"/redeliver", "")
+		call("update-webhook-endpoint", "PATCH", at(id), `{"enabled":false}`)
+	}
+	call("redeliver-webhook", "POST", at(made.ID)+"/deliveries/"+events[0].ID+"/redeliver", "")
+	call("rotate-webhook-secret", "POST", at(made.ID)+"/rotate-secret", `{`)
+	call("rotate-webhook-secret", "POST", at(made.ID)+"/rotate-secret", `{"overlap_seconds":-1}`)
+	call("list-webhook-deliveries", "GET", at(made.ID)+"/deliveries?state=lost", "")
+	call("update-webhook-endpoint", "PATCH", at(made.ID), `{`)
+	call("update-webhook-endpoint", "PATCH", at(made.ID), `{"types":["payment.lost"]}`)
+	call("list-webhook-endpoints", "GET", hooks, "")
+	call("delete-webhook-endpoint", "DELETE", at(made.ID), "")
+	call("delete-webhook-endpoint", "DELETE", at(made.ID), "")
+}
+
 // Every status that the document has for an operation appears, and every answer is as documented.
 func TestEveryDocumentedStatusAppears(t *testing.T) {
 	t.Parallel()
 	const key = "shop-key-made-up-for-tests"
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\n"), 0o600))
-	w := build(t, plan{command: serveCommand{APIKeys: keys}, environ: []string{
+	const clerk = "clerk-key-made-up-for-tests"
+	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\nclerk: "+clerk+"\n"), 0o600))
+	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}}, environ: []string{
 		"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
 		"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
 	}})
@@ -297,6 +349,11 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"update-payment": {"PATCH", "/v1/payments/x"}, "cancel-payment": {"POST", "/v1/payments/x/cancel"},
 		"confirm-payment": {"POST", "/v1/payments/x/confirm"}, "refresh-payment": {"POST", "/v1/payments/x/refresh"},
 		"list-attempts": {"GET", "/v1/payments/x/attempts"}, "explain-route": {"POST", "/v1/routes/explain"}, "list-providers": {"GET", "/v1/providers"},
+		"list-payment-events": {"GET", "/v1/payments/x/events"}, "list-events": {"GET", "/v1/events"}, "resolve-payment": {"POST", "/v1/payments/x/resolve"},
+		"create-webhook-endpoint": {"POST", hooks}, "list-webhook-endpoints": {"GET", hooks}, "get-webhook-endpoint": {"GET", hooks + "/x"},
+		"update-webhook-endpoint": {"PATCH", hooks + "/x"}, "delete-webhook-endpoint": {"DELETE", hooks + "/x"},
+		"rotate-webhook-secret": {"POST", hooks + "/x/rotate-secret"}, "list-webhook-deliveries": {"GET", hooks + "/x/deliveries"},
+		"redeliver-webhook": {"POST", hooks + "/x/deliveries/y/redeliver"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}
@@ -340,6 +397,21 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		return create("k7", payout)
 	}()
 	act(lost, "refresh", "")
+	settle := func(p api.Payment, body string) {
+		call("resolve-payment", "POST", "/v1/payments/"+p.ID+"/resolve", body, "Authorization", "Bearer "+clerk)
+	}
+	failed := `{"status":"failed","reason":"their support says that it never came"}`
+	act(lost, "resolve", failed)
+	settle(nothing, failed)
+	settle(lost, `{`)
+	settle(lost, `{"status":"unknown"}`)
+	call("list-payment-events", "GET", "/v1/payments/"+lost.ID+"/events", "")
+	call("list-payment-events", "GET", "/v1/payments/"+nothing.ID+"/events", "")
+	call("list-events", "GET", "/v1/events", "")
+	call("list-events", "GET", "/v1/events?after=x", "")
+	w.reachWebhooks(call, lost)
+	settle(lost, failed)
+	settle(lost, failed)
 	act(bid, "confirm", "")
 	act(create("k8", byExchanger), "cancel", "")
 	// The first finds nobody, and opens the breaker.

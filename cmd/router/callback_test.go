@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,11 +13,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +23,6 @@ import (
 	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/payment"
-	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
 )
@@ -36,42 +31,6 @@ const (
 	pageToken    = "page-webhook-token-made-up"
 	generalToken = "general-webhook-token-made-up"
 )
-
-// shipped are the five plugins, built and compiled once for all tests.
-var shipped = sync.OnceValues(func() (held, error) {
-	dir, err := os.MkdirTemp("", "router-plugins-")
-	if err != nil {
-		return held{}, err
-	}
-	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
-		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
-			"-o", filepath.Join(dir, name+".wasm"), "../../plugins/"+name)
-		build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			return held{}, fmt.Errorf("build %s: %w\n%s", name, err, output)
-		}
-	}
-	shelf, unload, err := loadPlugins(context.Background(), dir, filepath.Join(dir, "compiled"), slog.New(slog.DiscardHandler))
-	return held{shelf, func() error { return errors.Join(unload(context.Background()), os.RemoveAll(dir)) }}, err
-})
-
-type held struct {
-	shelf *plugin.Shelf
-	give  func() error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if shopsOpened.Load() {
-		if plugins, err := shipped(); err == nil {
-			_ = plugins.give()
-		}
-	}
-	os.Exit(code)
-}
-
-// shopsOpened: somebody needed the plugins.
-var shopsOpened atomic.Bool
 
 // arrivals tells when a callback has been kept.
 type arrivals struct {
@@ -98,13 +57,11 @@ type shop struct {
 // newShop reports callbacks of every provider to it. With tokens, PayPlay's signatures can be verified.
 func newShop(t *testing.T, tokens bool) *shop {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds the five plugins")
-	}
-	shopsOpened.Store(true)
-	plugins, err := shipped()
-	require.NoError(t, err)
 	log := slog.New(slog.DiscardHandler)
+	dir, compiled := plugins(t)
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	providers, err := sandbox.New(sandbox.Options{})
 	require.NoError(t, err)
 	site := httptest.NewServer(providers.Handler())
@@ -127,7 +84,7 @@ func newShop(t *testing.T, tokens bool) *shop {
 	db, err := sqlite.Open(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	fleet, disconnect, err := newFleet(routes, environ, plugins.shelf, log)
+	fleet, disconnect, err := newFleet(routes, environ, shelf, log)
 	require.NoError(t, err)
 	t.Cleanup(disconnect)
 

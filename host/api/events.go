@@ -60,8 +60,7 @@ func (a *api) registerResolve(described huma.API) {
 	resolve := a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
 		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of it. The reason stays on the payment's timeline. "+
 			"A provider that says otherwise later shows as money_conflict.")
-	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
-		http.StatusServiceUnavailable)
+	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity)
 	huma.Register(described, resolve, a.resolve)
 }
 
