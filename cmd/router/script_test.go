@@ -11,6 +11,9 @@ import (
 // The command line as a person types it. $PLUGINS holds the shipped plugins, $ROUTING is the shipped routing file.
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("every command is a process of its own, in which nothing runs at once")
+	}
 	dir, compiled := plugins(t)
 	routing, err := filepath.Abs("../../routing.yaml")
 	require.NoError(t, err)

@@ -183,6 +183,9 @@ func (h *heard) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 // through all of them and providers repeated credentials, is given to a fresh instance of the same module, whose memory is searched.
 func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it interprets five modules")
+	}
 	dir, compiled := plugins(t)
 	behind := &town{t: t, log: &transcript{}}
 	behind.openSandbox(sandbox.Options{})
