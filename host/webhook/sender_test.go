@@ -293,13 +293,13 @@ func TestEndpointIsDisabledAfterFiveDaysWithoutASuccess(t *testing.T) {
 		require.False(t, h.standing(t, e).Disabled())
 		h.event(t, "shop", payment.PaymentSucceeded)
 		h.round(t)
-		for range 4 * 24 {
-			h.clock.advance(15 * time.Minute)
+		for range 12 {
+			h.clock.advance(2 * time.Hour)
 			h.round(t)
 		}
 	}
-	for range 3 * 24 {
-		h.clock.advance(time.Hour)
+	for range 36 {
+		h.clock.advance(2 * time.Hour)
 		h.round(t)
 	}
 	standing := h.standing(t, e)
