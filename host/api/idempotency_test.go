@@ -295,3 +295,23 @@ func (c *counter) next() int {
 	c.count++
 	return c.count
 }
+
+func TestARequestHasOneKey(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	s := open(t, t.TempDir(), p.url, api.Settings{})
+	defer s.close(t)
+	for what, headers := range map[string][]string{
+		"none":             nil,
+		"empty":            {"Idempotency-Key", ""},
+		"two":              {"Idempotency-Key", "a", "Idempotency-Key", "b"},
+		"two that are one": {"Idempotency-Key", "a", "Idempotency-Key", "a"},
+		"no closing quote": {"Idempotency-Key", `"a`},
+	} {
+		answer := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), headers...)
+		require.Equal(t, http.StatusBadRequest, answer.Code, what)
+		require.Contains(t, answer.Body.String(), "idempotency-key-missing", what)
+	}
+	_, sent := p.created()
+	require.Zero(t, sent)
+}

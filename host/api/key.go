@@ -14,8 +14,11 @@ const maxKey = 255
 // idempotencyKey reads the header's value: an RFC 8941 string, as draft-ietf-httpapi-idempotency-key-header asks for, or the same bare.
 func idempotencyKey(header string) (string, error) {
 	text := strings.TrimSpace(header)
-	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
-		text = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(text[1 : len(text)-1])
+	if strings.HasPrefix(text, `"`) {
+		var err error
+		if text, err = unquote(text); err != nil {
+			return "", err
+		}
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", errors.New("is missing: send one that is new for each payment, and the same for each repetition of it")
@@ -29,6 +32,29 @@ func idempotencyKey(header string) (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// unquote reads an RFC 8941 string. Parameters behind it are no part of the key.
+func unquote(text string) (string, error) {
+	var plain strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '"':
+			if rest := strings.TrimSpace(text[i+1:]); rest != "" && rest[0] != ';' {
+				return "", errors.New("has something behind its closing quote")
+			}
+			return plain.String(), nil
+		case '\\':
+			i++
+			if i == len(text) || (text[i] != '"' && text[i] != '\\') {
+				return "", errors.New("has a backslash before what is neither a quote nor a backslash")
+			}
+			plain.WriteByte(text[i])
+		default:
+			plain.WriteByte(c)
+		}
+	}
+	return "", errors.New("has no closing quote")
 }
 
 // fingerprint tells requests apart that share a key: method, path and the body's canonical form.

@@ -114,6 +114,19 @@ type createInput struct {
 	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
 	RawBody []byte
 	Body    orderBody
+
+	// keys counts the headers of that name.
+	keys int
+}
+
+// Resolve implements huma.Resolver: it counts what huma takes the first of.
+func (in *createInput) Resolve(ctx huma.Context) []error {
+	ctx.EachHeader(func(name, _ string) {
+		if strings.EqualFold(name, "Idempotency-Key") {
+			in.keys++
+		}
+	})
+	return nil
 }
 
 type rawOutput struct {
@@ -164,6 +177,9 @@ func (a *api) keep(ctx context.Context, p payment.Payment, key payment.Key, out 
 
 func (a *api) keyOf(in *createInput) (payment.Key, error) {
 	value, err := idempotencyKey(in.Key)
+	if in.keys > 1 {
+		err = errors.New("came more than once: send one")
+	}
 	if err != nil {
 		return payment.Key{}, keyMissing.problem("Idempotency-Key "+err.Error(), fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
 	}

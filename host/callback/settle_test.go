@@ -158,6 +158,21 @@ func TestARealCallbackIsNotTakenForAForgedOne(t *testing.T) {
 	require.Equal(t, "second", h.engine.lookups[2].Reference)
 }
 
+func TestAKeyIsNoReasonToLoseAnotherCallback(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, callback.Settings{})
+	for _, body := range []string{"about=known&key=k&received=1", "about=known&key=k&received=2"} {
+		h.post(t, body, signatureOf(body))
+	}
+	for _, body := range []string{"about=known&key=k", "about=second&key=k", "theirs=their-2&key=k", "theirs=their-3&key=k", "about=known&key=k&more=1"} {
+		h.post(t, body)
+	}
+	h.engine.know("their-2", "pay_3")
+	h.engine.know("their-3", "pay_4")
+	h.later(t, time.Second)
+	h.requireCounts(t, 2, 4)
+}
+
 // A repetition is a new reason to ask: the answer to the first may have come too early.
 func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 	t.Parallel()
@@ -195,7 +210,7 @@ func TestAStormOfHintsIsNoStormOfLookUps(t *testing.T) {
 				}
 			}
 			for range 3 {
-				h.later(t, time.Second)
+				h.later(t, time.Minute)
 			}
 			_, lookups := h.engine.counts()
 			require.LessOrEqual(t, lookups, row.lookups)

@@ -161,15 +161,19 @@ func TestGoneDisablesAndNothingIsLostUntilItIsEnabledAgain(t *testing.T) {
 func TestMerchantsDisableTheirEndpoints(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	r := newReceiver(t, nil)
+	r := newReceiver(t, status(500))
 	e := h.endpoint(t, r.URL)
+	h.event(t, "shop", payment.PaymentSucceeded)
+	h.round(t)
+	require.Len(t, r.seen(), 1)
 	enabled := false
 	standing, err := h.book.Change(t.Context(), "shop", e.ID, webhook.Edit{Enabled: &enabled})
 	require.NoError(t, err)
 	require.Equal(t, "by the merchant", standing.DisabledReason)
 	h.event(t, "shop", payment.PaymentSucceeded)
+	h.clock.advance(time.Hour)
 	h.round(t)
-	require.Empty(t, r.seen())
+	require.Empty(t, r.seen(), "neither what comes nor what was to be tried again")
 }
 
 func TestEndpointThatAsksForLessGetsLess(t *testing.T) {
@@ -289,13 +293,13 @@ func TestEndpointIsDisabledAfterFiveDaysWithoutASuccess(t *testing.T) {
 		require.False(t, h.standing(t, e).Disabled())
 		h.event(t, "shop", payment.PaymentSucceeded)
 		h.round(t)
-		for range 4 * 24 {
-			h.clock.advance(15 * time.Minute)
+		for range 12 {
+			h.clock.advance(2 * time.Hour)
 			h.round(t)
 		}
 	}
-	for range 3 * 24 {
-		h.clock.advance(time.Hour)
+	for range 36 {
+		h.clock.advance(2 * time.Hour)
 		h.round(t)
 	}
 	standing := h.standing(t, e)
@@ -557,4 +561,22 @@ type deaf struct{ webhook.Queue }
 
 func (deaf) Finish(context.Context, webhook.Delivery, func(*webhook.Endpoint)) error {
 	return payment.ErrJournal
+}
+
+func TestPlacesThatBecomeFreeAreTakenWithoutWaitingForTheClock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	arrived := make(chan string, 10)
+	h.endpoint(t, newReceiver(t, func(_ http.ResponseWriter, _ *http.Request, event string) { arrived <- event }).URL)
+	for range 10 {
+		h.event(t, "shop", payment.PaymentSucceeded)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { h.newSender(webhook.Settings{Every: time.Hour, PerEndpoint: 1}).Run(ctx) })
+	for range 10 {
+		<-arrived
+	}
+	cancel()
+	run.Wait()
 }

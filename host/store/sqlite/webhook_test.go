@@ -208,17 +208,22 @@ func TestWorkForWebhooksIsFoundThroughIndexes(t *testing.T) {
 		findDelivery:     {"we_1", "evt_1"},
 		claimTry:         {"2026", "we_1", 1, 1, "2026"},
 	} {
-		rows, err := db.writer.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
-		require.NoError(t, err)
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
-			for _, scan := range []string{"SCAN d", "SCAN v", "SCAN event", "SCAN webhook_delivery"} {
-				require.NotContains(t, step, scan, text)
-			}
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		requireNoScan(t, db, text, args)
 	}
+}
+
+func requireNoScan(t *testing.T, db *DB, text string, args []any) {
+	t.Helper()
+	rows, err := db.writer.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+		for _, scan := range []string{"SCAN d", "SCAN v", "SCAN event", "SCAN webhook_delivery"} {
+			require.NotContains(t, step, scan, text)
+		}
+	}
+	require.NoError(t, rows.Err())
 }
