@@ -303,6 +303,27 @@ func TestAPIPageHasEveryProblem(t *testing.T) {
 	require.ElementsMatch(t, held, slices.Collect(maps.Keys(shown)))
 }
 
+// The page on running the router has every flag of serve, with its default.
+func TestRunningPageHasEveryFlag(t *testing.T) {
+	t.Parallel()
+	page := readPage(t, filepath.Join(root, "docs", "running.md"))
+	commands, err := kong.New(&cli{}, kong.Name("router"))
+	require.NoError(t, err)
+	serve := slices.IndexFunc(commands.Model.Children, func(n *kong.Node) bool { return n.Name == "serve" })
+	var flags []string
+	shown := page.cells(t, "flag")
+	for _, flag := range commands.Model.Children[serve].Flags {
+		flags = append(flags, "--"+flag.Name)
+		if flag.HasDefault {
+			require.Equal(t, flag.Default, shown["--"+flag.Name][0], flag.Name)
+		}
+	}
+	require.ElementsMatch(t, flags, slices.Collect(maps.Keys(shown)))
+	for _, variable := range []string{secretVariable, "ROUTER_COMPILED"} {
+		require.Contains(t, page.cells(t, "variable"), variable)
+	}
+}
+
 // A provider's page has what its plugin's manifest has, and its set-up passes the check.
 func TestProvidersPagesSayWhatManifestsSay(t *testing.T) {
 	t.Parallel()

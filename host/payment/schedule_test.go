@@ -1,12 +1,40 @@
 package payment
 
 import (
+	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
+
+// The page on architecture has the schedule as it is.
+func TestTheDocumentedScheduleIsTheEngines(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/architecture.md")
+	require.NoError(t, err)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for status := range schedules {
+		row := "| `" + string(status) + "` |"
+		for _, age := range []time.Duration{0, time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour} {
+			next := nextCheck(Payment{Status: status, StatusAt: now.Add(-age)}, now, 0.5).Sub(now)
+			row += " " + inWords(next) + " |"
+		}
+		require.Contains(t, string(page), row)
+	}
+}
+
+func inWords(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}
 
 func TestWhenAPaymentIsLookedAtNext(t *testing.T) {
 	t.Parallel()
