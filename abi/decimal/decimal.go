@@ -29,6 +29,9 @@ type Decimal struct {
 // Parse reads decimal text: an optional minus, digits, an optional fraction, an optional exponent as JSON has them. It
 // takes no plus sign, blanks, separators, infinities or NaN, and keeps trailing zeros.
 func Parse(text string) (Decimal, error) {
+	if whole, rest := digits(text); rest == "" && len(whole) <= MaxDigits && whole != "" && (whole[0] != '0' || whole == "0") {
+		return Decimal{plain: text}, nil // as most are, and sooner told
+	}
 	const longest = 2 * MaxDigits
 	if len(text) > longest {
 		return Decimal{}, fmt.Errorf("%w: %d characters are too many", ErrSyntax, len(text))
@@ -110,13 +113,15 @@ func (d Decimal) String() string {
 
 // Sign is -1, 0 or +1.
 func (d Decimal) Sign() int {
-	switch {
-	case strings.HasPrefix(d.plain, "-"):
+	if strings.HasPrefix(d.plain, "-") {
 		return -1
-	case strings.Trim(d.plain, "0.") == "":
-		return 0
 	}
-	return 1
+	for i := range len(d.plain) {
+		if d.plain[i] > '0' {
+			return 1
+		}
+	}
+	return 0
 }
 
 // Scale is the number of digits after the point, trailing zeros not counted.

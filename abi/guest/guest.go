@@ -75,14 +75,19 @@ func prepare(connector Connector, input []byte) (*abi.Answer, error) {
 }
 
 func interpret(connector Connector, input []byte) (*abi.Answer, error) {
-	in := new(abi.Interpretation)
-	if err := in.UnmarshalVTUnsafe(input); err != nil {
+	made := new(struct {
+		in       abi.Interpretation
+		call     abi.Call
+		response abi.HttpResponse
+	})
+	made.in.Call, made.in.Response = &made.call, &made.response
+	if err := made.in.UnmarshalVTUnsafe(input); err != nil {
 		return nil, badInput("Interpretation", err)
 	}
-	if in.GetCall() == nil || in.GetResponse() == nil {
+	if made.call.GetOperation() == "" || made.response.GetStatus() == 0 {
 		return nil, badInput("Interpretation", errors.New("it needs a call and a response"))
 	}
-	step, err := connector.Interpret(in.GetCall(), in.GetState(), in.GetResponse())
+	step, err := connector.Interpret(&made.call, made.in.GetState(), &made.response)
 	return stepAnswer(step), err
 }
 

@@ -58,6 +58,8 @@ func TestCallsReachTheConnector(t *testing.T) {
 func TestFaultsBecomeErrors(t *testing.T) {
 	t.Parallel()
 	garbage := []byte{0xff}
+	noCall := encoded(t, &abi.Interpretation{Response: &abi.HttpResponse{Status: 200}})
+	noResponse := encoded(t, &abi.Interpretation{Call: &abi.Call{Operation: "pay"}})
 	panics := func(Connector, []byte) (*abi.Answer, error) { panic("index out of range") }
 	for claim, row := range map[string]struct {
 		connector Connector
@@ -68,7 +70,9 @@ func TestFaultsBecomeErrors(t *testing.T) {
 	}{
 		"a call that does not decode":           {echo{}, prepare, garbage, abi.Error_CODE_BAD_INPUT, "decode Call"},
 		"a response that does not decode":       {echo{}, interpret, garbage, abi.Error_CODE_BAD_INPUT, "decode Interpretation"},
-		"an interpretation without a response":  {echo{}, interpret, nil, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
+		"an interpretation without a call":      {echo{}, interpret, noCall, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
+		"an interpretation without a response":  {echo{}, interpret, noResponse, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
+		"an interpretation without anything":    {echo{}, interpret, nil, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
 		"a callback that does not decode":       {echo{}, receive, garbage, abi.Error_CODE_BAD_INPUT, "decode Callback"},
 		"an error with a code":                  {echo{UnknownOperation("pay")}, prepare, nil, abi.Error_CODE_UNKNOWN_OPERATION, `operation "pay" is not in the manifest`},
 		"an error with a code, wrapped":         {echo{fmt.Errorf("read: %w", BadSettings("no %s", "id"))}, receive, nil, abi.Error_CODE_BAD_SETTINGS, "read: no id"},

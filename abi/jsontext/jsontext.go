@@ -16,7 +16,7 @@ import (
 )
 
 // Value is a JSON value, or the absence of one: the zero Value is absent, and every question to it has a harmless answer.
-// It borrows nothing from the bytes it was parsed from.
+// It borrows the bytes that it was parsed from, and so do the texts that it gives: they must not change while those are used.
 type Value struct {
 	in *document
 	at int32
@@ -70,7 +70,26 @@ func (v Value) Fold(key string) Value {
 	return Value{}
 }
 
-// member is the first one of that name. It is what guests do most.
+// Members looks for several members in one walk, where Get would take one each: into[i] becomes the first that is called
+// names[i], and stays as it is where there is none. into is at least as long as names.
+func (v Value) Members(names []string, into []Value) {
+	if !v.IsObject() {
+		return
+	}
+	nodes := v.in.nodes
+	end := nodes[v.at].next
+	for at := v.at + 1; at < end; at = nodes[at+1].next {
+		name := v.in.content(nodes[at])
+		for i, wanted := range names {
+			if len(wanted) == len(name) && into[i].in == nil && wanted == name {
+				into[i] = Value{in: v.in, at: at + 1}
+				break
+			}
+		}
+	}
+}
+
+// member is the first one of that name.
 func (v Value) member(key string) Value {
 	nodes := v.in.nodes
 	end := nodes[v.at].next
@@ -118,10 +137,12 @@ func (v Value) IsString() bool { return v.node().kind == quote }
 // Text is a string's content, a number's digits as they were sent, "true" or "false"; and empty for all else. Bytes that
 // are not UTF-8 are replaced.
 func (v Value) Text(keys ...string) string {
-	at := v.Get(keys...)
-	switch n := at.node(); n.kind {
+	if len(keys) > 0 {
+		v = v.Get(keys...)
+	}
+	switch n := v.node(); n.kind {
 	case quote, number, boolean:
-		return at.in.content(n)
+		return v.in.content(n)
 	case null, array, object:
 	}
 	return ""
@@ -138,8 +159,17 @@ func (v Value) Decimal(keys ...string) (plain string, ok bool) {
 
 // Bool is true for true alone.
 func (v Value) Bool(keys ...string) bool {
-	at := v.Get(keys...)
-	return at.node().kind == boolean && at.Text() == "true"
+	is, _ := v.Flag(keys...)
+	return is
+}
+
+// Flag is a boolean; ok is false for anything else, its spelling in a string included.
+func (v Value) Flag(keys ...string) (is, ok bool) {
+	if len(keys) > 0 {
+		v = v.Get(keys...)
+	}
+	n := v.node()
+	return n.kind == boolean && v.in.text[n.start] == 't', n.kind == boolean
 }
 
 // Items are an array's elements.
@@ -172,13 +202,15 @@ func (v Value) JSON() []byte {
 
 // Object writes a JSON object, member by member, in order. Make one with NewObject.
 type Object struct {
-	text []byte
+	text  []byte
+	usual [256]byte // room for the text; more grows
 }
 
 // NewObject starts an empty object.
 func NewObject() *Object {
-	const usual = 256 // bytes; more grows
-	return &Object{text: append(make([]byte, 0, usual), '{')}
+	o := new(Object)
+	o.text = append(o.usual[:0], '{')
+	return o
 }
 
 // String adds a string member. Bytes that are not UTF-8 are replaced.
@@ -195,6 +227,13 @@ func (o *Object) Number(name, text string) *Object {
 		return o.String(name, text)
 	}
 	return o.raw(name, d.String())
+}
+
+// Integer adds a whole number.
+func (o *Object) Integer(name string, value uint64) *Object {
+	o.name(name)
+	o.text = strconv.AppendUint(o.text, value, 10)
+	return o
 }
 
 // Bool adds true or false.

@@ -62,12 +62,13 @@ func TestObjectWritesWhatItWasTold(t *testing.T) {
 		Number("amount", "49.90").
 		Number("big", "1e3").
 		Number("broken", "1;DROP").
+		Integer("whole", 1<<53).
 		Bool("yes", true).
 		Null("none").
 		Strings("wallets", []string{"btc", "eth"}).
 		Object("inner", jsontext.NewObject().Bool("no", false)).
 		JSON()
-	require.JSONEq(t, `{"title":"a \"quoted\"\nline","amount":49.90,"big":1000,"broken":"1;DROP","yes":true,"none":null,"wallets":["btc","eth"],"inner":{"no":false}}`, string(got))
+	require.JSONEq(t, `{"title":"a \"quoted\"\nline","amount":49.90,"big":1000,"broken":"1;DROP","whole":9007199254740992,"yes":true,"none":null,"wallets":["btc","eth"],"inner":{"no":false}}`, string(got))
 	require.Contains(t, string(got), `"amount":49.90`, "a number keeps its trailing zero")
 }
 
@@ -165,7 +166,7 @@ func same(t *testing.T, want any, got jsontext.Value) {
 	}
 }
 
-func TestReadingAnAnswerAllocatesItsTextAndItsNodes(t *testing.T) {
+func TestReadingAnAnswerAllocatesOnce(t *testing.T) {
 	answer := []byte(`{"invoiceCode":"3ceb007d","status":4,"amount":100,"isPaid":false,"nested":{"list":[1,2,3]}}`)
 	var amount string
 	allocations := testing.AllocsPerRun(100, func() {
@@ -173,5 +174,33 @@ func TestReadingAnAnswerAllocatesItsTextAndItsNodes(t *testing.T) {
 		amount = v.Text("amount")
 	})
 	require.Equal(t, "100", amount)
-	require.LessOrEqual(t, allocations, 4.0)
+	require.LessOrEqual(t, allocations, 1.0)
+}
+
+func TestMembersAreTheFirstOfTheirNames(t *testing.T) {
+	t.Parallel()
+	v, err := jsontext.Parse([]byte(`{"b": 1, "\u0061": {"b": 2}, "c": null, "b": 3, "bb": 4}`))
+	require.NoError(t, err)
+	names := []string{"a", "b", "c", "d"}
+	var into [4]jsontext.Value
+	v.Members(names, into[:])
+	for i, name := range names {
+		require.Equal(t, v.Get(name), into[i], name)
+	}
+	require.Equal(t, "1", into[1].Text())
+
+	var none [4]jsontext.Value
+	jsontext.Value{}.Members(names, none[:])
+	v.Get("b").Members(names, none[:])
+	require.Zero(t, none)
+}
+
+func TestFlagsAreBooleansAlone(t *testing.T) {
+	t.Parallel()
+	v, err := jsontext.Parse([]byte(`{"true": true, "false": false, "text": "true", "one": 1, "null": null}`))
+	require.NoError(t, err)
+	for name, want := range map[string][2]bool{"true": {true, true}, "false": {false, true}, "text": {}, "one": {}, "null": {}, "absent": {}} {
+		is, ok := v.Flag(name)
+		require.Equal(t, want, [2]bool{is, ok}, name)
+	}
 }

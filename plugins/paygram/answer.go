@@ -27,7 +27,7 @@ func readAnswer(response *abi.HttpResponse) (answer, *abi.Step) {
 	if err != nil || !value.IsObject() {
 		return answer{}, guest.Unreadable("the body is not a JSON object")
 	}
-	success, isBool := boolean(value.Get("success"))
+	success, isBool := value.Flag("success")
 	switch {
 	case !isBool:
 		return answer{}, guest.Unreadable("success is neither true nor false")

@@ -16,20 +16,20 @@ var currencies = [...]string{
 }
 
 // currencyNumber is 0 for a currency that PayGram does not have.
-func currencyNumber(code string) int {
+func currencyNumber(code string) uint64 {
 	if code == "" {
 		return 0
 	}
-	return max(slices.Index(currencies[:], code), 0)
+	return uint64(max(slices.Index(currencies[:], code), 0))
 }
 
 func currencyCodes() []string {
 	return slices.DeleteFunc(slices.Clone(currencies[:]), func(code string) bool { return code == "" })
 }
 
-// currencyOf is the currency that an answer's currencyCode stands for; empty where it is missing or not known.
-func currencyOf(value jsontext.Value) string {
-	number, err := strconv.Atoi(value.Text("currencyCode"))
+// currencyOf is the currency that a currencyCode stands for; empty where it is missing or not known.
+func currencyOf(code jsontext.Value) string {
+	number, err := strconv.Atoi(code.Text())
 	if err != nil || number < 0 || number >= len(currencies) {
 		return ""
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strconv"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -16,16 +15,37 @@ type invoice struct {
 	paid, redeemed                                           bool
 }
 
+// The members of an invoice that are read, in the document's order.
+const (
+	payURLAt = iota
+	codeAt
+	stateAt
+	amountAt
+	feeAt
+	callbackDataAt
+	currencyAt
+	paidAt
+	redeemedAt
+	readMembers
+)
+
+//nolint:gochecknoglobals // a table
+var invoiceNames = [readMembers]string{
+	payURLAt: "payUrl", codeAt: "invoiceCode", stateAt: "status", amountAt: "amount", feeAt: "expectedFee", callbackDataAt: "callbackData",
+	currencyAt: "currencyCode", paidAt: "isPaid", redeemedAt: "isRedeemed",
+}
+
 // readInvoice reads an invoice; why says what is missing or wrong, and is empty where it is whole.
 func readInvoice(value jsontext.Value) (i invoice, why string) {
-	amount, isAmount := value.Decimal("amount")
-	fee, _ := value.Decimal("expectedFee")
-	paid, isPaid := boolean(value.Get("isPaid"))
-	redeemed, isRedeemed := boolean(value.Get("isRedeemed"))
-	i = invoice{
-		code: value.Text("invoiceCode"), state: value.Text("status"), amount: amount, fee: fee, currency: currencyOf(value),
-		callbackData: value.Text("callbackData"), payURL: value.Text("payUrl"), paid: paid, redeemed: redeemed,
-	}
+	var is [readMembers]jsontext.Value
+	value.Members(invoiceNames[:], is[:])
+	i.code, i.state, i.callbackData, i.payURL = is[codeAt].Text(), is[stateAt].Text(), is[callbackDataAt].Text(), is[payURLAt].Text()
+	i.currency = currencyOf(is[currencyAt])
+	var isAmount, isPaid, isRedeemed bool
+	i.amount, isAmount = is[amountAt].Decimal()
+	i.fee, _ = is[feeAt].Decimal()
+	i.paid, isPaid = is[paidAt].Flag()
+	i.redeemed, isRedeemed = is[redeemedAt].Flag()
 	switch {
 	case !isCode(i.code):
 		return i, "invoiceCode is missing"
@@ -39,14 +59,6 @@ func readInvoice(value jsontext.Value) (i invoice, why string) {
 		return i, "isPaid or isRedeemed is missing"
 	}
 	return i, ""
-}
-
-// boolean is strict: ok is false for anything but true and false, their spelling in a string included.
-func boolean(value jsontext.Value) (is, ok bool) {
-	if value.Bool() {
-		return true, true
-	}
-	return false, value.Exists() && !value.IsString() && value.Text() == "false"
 }
 
 // isCode allows what an invoice's code is made of: a UUID, or a short code with dashes.
@@ -148,9 +160,9 @@ func prepareIssue(t *task) *abi.Step {
 	if payment.GetKind() != abi.Kind_KIND_COLLECT {
 		return guest.Reject("unsupported", "/kind", "PayGram's invoices collect")
 	}
-	body := t.body().Number("currencyCode", strconv.Itoa(number)).Number("amount", payment.GetAmount()).
+	body := t.body().Integer("currencyCode", number).Number("amount", payment.GetAmount()).
 		String("callbackData", t.GetReference()).Number("merchantType", t.merchantType)
-	return post(issueInvoice, body).Send(nil)
+	return post(issuePath, body).Send(nil)
 }
 
 func issueNative(t *task) *abi.Step {
@@ -170,7 +182,7 @@ func issueNative(t *task) *abi.Step {
 	}
 	body := t.body().Number("currencyCode", t.input.Text("currencyCode")).Number("amount", sum).
 		String("callbackData", reference).Number("merchantType", kind)
-	return post(issueInvoice, body).Send(nil)
+	return post(issuePath, body).Send(nil)
 }
 
 func interpretIssue(t *task, _ []byte, a answer) *abi.Step {

@@ -31,11 +31,11 @@ func prepareInfo(t *task) *abi.Step {
 }
 
 func askInfo(t *task, code string) *guest.Request {
-	return post(invoiceInfo, t.body().String("invoiceCode", code))
+	return post(infoPath, t.body().String("invoiceCode", code))
 }
 
 func askList(t *task, reference string) *guest.Request {
-	return post(getInvoices, t.body().String("callbackData", reference))
+	return post(listPath, t.body().String("callbackData", reference))
 }
 
 func interpretInfo(t *task, state []byte, a answer) *abi.Step {

@@ -23,7 +23,7 @@ func prepareRedeem(t *task) *abi.Step {
 	if code == "" {
 		return missing("invoiceCode")
 	}
-	return post(redeemInvoice, t.body().String("invoiceCode", code)).Send(nil)
+	return post(redeemPath, t.body().String("invoiceCode", code)).Send(nil)
 }
 
 // interpretRedeem reads either of the two answers that PayGram may give: the invoice, or what was credited.
@@ -63,7 +63,7 @@ func credited(t *task, value jsontext.Value) (outcome *abi.Outcome, why string) 
 }
 
 func readCredit(value jsontext.Value) (i invoice, why string) {
-	currency := currencyOf(value)
+	currency := currencyOf(value.Get("currencyCode"))
 	received, isReceived := value.Decimal("received")
 	fees, _ := value.Decimal("fees")
 	switch {
@@ -88,7 +88,7 @@ func preparePay(t *task) *abi.Step {
 	if t.clientUnique && t.GetReference() != "" {
 		body.String("clientUnique", t.GetReference())
 	}
-	return post(payInvoice, body).Send(nil)
+	return post(payPath, body).Send(nil)
 }
 
 func interpretPay(t *task, _ []byte, a answer) *abi.Step {

@@ -6,30 +6,41 @@ import (
 
 // stage is what an invoice's state is worth.
 type stage struct {
+	state  string // PayGram's number
 	unpaid abi.Status
 	// Of a state that an invoice cannot have once it is paid.
 	neverPaid bool
 }
 
-// stages has an invoice's state by PayGram's number, as long as it is not paid.
+// stages has an invoice's states, as long as it is not paid.
 //
 //nolint:gochecknoglobals // a table
-var stages = map[string]stage{
-	"1":   {unpaid: abi.Status_STATUS_PROCESSING},      // requested: made, not yet open to the payer
-	"4":   {unpaid: abi.Status_STATUS_REQUIRES_ACTION}, // ongoing
-	"2":   {unpaid: abi.Status_STATUS_UNKNOWN},         // completed, and yet not paid
-	"3":   {unpaid: abi.Status_STATUS_CANCELED, neverPaid: true},
-	"5":   {unpaid: abi.Status_STATUS_FAILED, neverPaid: true}, // error
-	"7":   {unpaid: abi.Status_STATUS_FAILED, neverPaid: true}, // denied
-	"8":   {unpaid: abi.Status_STATUS_PROCESSING},              // accepted
-	"100": {unpaid: abi.Status_STATUS_PROCESSING},              // accepted
+var stages = [...]stage{
+	{state: "1", unpaid: abi.Status_STATUS_PROCESSING},      // requested: made, not yet open to the payer
+	{state: "4", unpaid: abi.Status_STATUS_REQUIRES_ACTION}, // ongoing
+	{state: "2", unpaid: abi.Status_STATUS_UNKNOWN},         // completed, and yet not paid
+	{state: "3", unpaid: abi.Status_STATUS_CANCELED, neverPaid: true},
+	{state: "5", unpaid: abi.Status_STATUS_FAILED, neverPaid: true}, // error
+	{state: "7", unpaid: abi.Status_STATUS_FAILED, neverPaid: true}, // denied
+	{state: "8", unpaid: abi.Status_STATUS_PROCESSING},              // accepted
+	{state: "100", unpaid: abi.Status_STATUS_PROCESSING},            // accepted
+}
+
+// stageOf is nil for a state that is not known.
+func stageOf(state string) *stage {
+	for i := range stages {
+		if stages[i].state == state {
+			return &stages[i]
+		}
+	}
+	return nil
 }
 
 // statusOf maps an invoice's state. The alert is set where it contradicts itself, or is not known.
 func statusOf(state string, paid, redeemed bool) (status abi.Status, alert string) {
-	s, known := stages[state]
+	s := stageOf(state)
 	switch {
-	case !known:
+	case s == nil:
 		return abi.Status_STATUS_UNKNOWN, "PayGram's invoice has a status that is not known: " + state
 	case paid && s.neverPaid:
 		return abi.Status_STATUS_UNKNOWN, "PayGram calls the invoice paid, but its status is " + state

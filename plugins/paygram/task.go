@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"strconv"
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
@@ -65,30 +64,34 @@ func (t *task) body() *jsontext.Object {
 }
 
 func (t *task) bodyAs(user string) *jsontext.Object {
-	return jsontext.NewObject().Number("requestId", t.requestID()).String("userCliId", user)
+	return jsontext.NewObject().Integer("requestId", t.requestID()).String("userCliId", user)
 }
 
 // requestID is positive, and below 2^53 so that no reader on the way rounds it.
-func (t *task) requestID() string {
+func (t *task) requestID() uint64 {
 	const exact = 1<<53 - 1
 	var first [8]byte
 	copy(first[:], t.GetSeed())
-	return strconv.FormatUint(max(binary.LittleEndian.Uint64(first[:])&exact, 1), 10)
+	return max(binary.LittleEndian.Uint64(first[:])&exact, 1)
 }
 
-// paths are those of the methods. They are the same in every call, and so are made once.
+// The methods' paths are the same in every call, and so are made once.
 //
-//nolint:gochecknoglobals // a table
-var paths = func() map[string][]*abi.Part {
-	made := map[string][]*abi.Part{}
-	for _, name := range [...]string{issueInvoice, invoiceInfo, getInvoices, redeemInvoice, payInvoice} {
-		made[name] = []*abi.Part{guest.Literal("/"), guest.Secret(token), guest.Literal("/" + name)}
-	}
-	return made
-}()
+//nolint:gochecknoglobals // see above
+var (
+	issuePath  = pathOf(issueInvoice)
+	infoPath   = pathOf(invoiceInfo)
+	listPath   = pathOf(getInvoices)
+	redeemPath = pathOf(redeemInvoice)
+	payPath    = pathOf(payInvoice)
+)
 
-func post(name string, body *jsontext.Object) *guest.Request {
-	return guest.NewRequest("POST", paths[name]...).JSON(body.JSON())
+func pathOf(method string) []*abi.Part {
+	return []*abi.Part{guest.Literal("/"), guest.Secret(token), guest.Literal("/" + method)}
+}
+
+func post(path []*abi.Part, body *jsontext.Object) *guest.Request {
+	return guest.NewRequest("POST", path...).JSON(body.JSON())
 }
 
 // missing rejects a call that lacks a member of its input, or what stands for it in a payment's life.
