@@ -23,8 +23,8 @@ func endpointOf(n int) webhook.Endpoint {
 }
 
 // tell makes the nth payment, with so many events.
-func tell(t testing.TB, db *DB, n, events int) {
-	t.Helper()
+func tell(tb testing.TB, db *DB, n, events int) {
+	tb.Helper()
 	p, key := sample(n)
 	change := changeOf(p)
 	for i := range events {
@@ -33,16 +33,16 @@ func tell(t testing.TB, db *DB, n, events int) {
 			Origin: payment.Origin{Cause: payment.ByPoll}, Snapshot: json.RawMessage(`{"id": 1}`),
 		})
 	}
-	_, err := db.Create(t.Context(), change, key)
-	require.NoError(t, err)
+	_, err := db.Create(tb.Context(), change, key)
+	require.NoError(tb, err)
 }
 
-func spread(t testing.TB, db *DB, now time.Time) {
-	t.Helper()
+func spread(tb testing.TB, db *DB, now time.Time) {
+	tb.Helper()
 	for more := true; more; {
 		var err error
-		more, err = db.Webhooks().Spread(t.Context(), now)
-		require.NoError(t, err)
+		more, err = db.Webhooks().Spread(tb.Context(), now)
+		require.NoError(tb, err)
 	}
 }
 
