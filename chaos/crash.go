@@ -134,6 +134,6 @@ func (c *crasher) restart(ctx context.Context) error {
 	}
 	moment := moments[(c.lives-1)%len(moments)]
 	// About as often as not the moment comes before the next trouble is due.
-	count := 1 + c.dice.IntN(max(4, int(3*c.settings.Rate*c.interval.Seconds())))
+	count := 1 + c.dice.IntN(max(4, int(c.settings.Rate*c.interval.Seconds()/2)))
 	return c.router.start(ctx, moment.at, fmt.Sprintf("%s:%d:%s", moment.at, count, moment.how))
 }
