@@ -80,7 +80,7 @@ func ask(ctx context.Context, guest machine, export export, m message) (move, er
 		return move{}, fmt.Errorf("%s: %w", export, err)
 	}
 	asked.answer = new(abi.Answer)
-	if err := asked.answer.UnmarshalVT(answer); err != nil {
+	if err := asked.answer.UnmarshalVTUnsafe(answer); err != nil { // as the host does: the bytes are its own copy
 		return move{}, fmt.Errorf("%s: decode Answer: %w", export, err)
 	}
 	return asked, nil

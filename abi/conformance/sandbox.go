@@ -85,6 +85,7 @@ func testSandbox(t *testing.T, connector native, manifest *abi.Manifest, vectors
 			t.Run(v.name, func(t *testing.T) { testSameUnderAttack(t, connector, sandbox, attacker, v) })
 		}
 	})
+	t.Run("again and again", func(t *testing.T) { testAgain(t, sandbox) })
 	t.Run("not the contract's", func(t *testing.T) { testBadInput(t, sandbox) })
 	require.Zero(t, sandbox.module.Stats().Discarded, "no call cost an instance")
 }
@@ -115,6 +116,19 @@ func testSameUnderAttack(t *testing.T, connector native, sandbox *sandboxed, att
 		require.Empty(t, wrong, a.name)
 		require.Equal(t, expected, answer, "%s: answers otherwise in the sandbox", a.name)
 	}
+}
+
+// testAgain asks until more memory has been used than there is: the guest's collector has to have its turns.
+func testAgain(t *testing.T, sandbox *sandboxed) {
+	t.Helper()
+	limit := int64(sandbox.module.Limits().MemoryPages) * wasmPage
+	manifest, err := sandbox.run(t.Context(), wasm.Describe, nil)
+	require.NoError(t, err)
+	for range 2 * limit / int64(len(manifest)) {
+		_, err := sandbox.run(t.Context(), wasm.Describe, nil)
+		require.NoError(t, err)
+	}
+	require.Less(t, int64(sandbox.most.Memory), limit/share)
 }
 
 // testBadInput hands the module bytes that are none of the contract's messages: it says so, and goes on.

@@ -5,8 +5,6 @@ package guest
 import (
 	"runtime"
 	"unsafe"
-
-	abi "payrouter/abi/v1"
 )
 
 // One rooted buffer each way: the host writes into the first before a call and reads the second after it, and neither may
@@ -54,10 +52,18 @@ func exportInterpret(pointer unsafe.Pointer, length int32) int64 {
 func exportReceive(pointer unsafe.Pointer, length int32) int64 { return run(receive, pointer, length) }
 
 func run(call export, pointer unsafe.Pointer, length int32) int64 {
-	answer := serve(registered, call, unsafe.Slice((*byte)(pointer), length))
-	result := write(answer)
-	yield(length + int32(result)) // the low half is the answer's length
-	return result
+	const usual = 8 << 10
+	if cap(output) < usual || cap(output) > keep {
+		output = make([]byte, usual)
+	}
+	answer, size := serve(registered, call, unsafe.Slice((*byte)(pointer), length), output)
+	if size < 0 {
+		output = make([]byte, answer.SizeVT())
+		size, _ = answer.MarshalToSizedBufferVT(output)
+	}
+	yield(length + int32(size))
+	start := unsafe.SliceData(output[len(output)-size:])
+	return int64(uintptr(unsafe.Pointer(start)))<<32 | int64(size)
 }
 
 // unyielded is how much calls have handled since the last one yielded, in bytes.
@@ -67,37 +73,11 @@ var unyielded int32 //nolint:gochecknoglobals // see yield
 // every call would take a tenth of a small one's time.
 func yield(handled int32) {
 	const (
-		often = 16 << 10
+		often = 64 << 10
 		least = 1 << 10 // that the smallest call counts for
 	)
 	if unyielded += least + handled; unyielded > often {
 		unyielded = 0
 		runtime.Gosched()
 	}
-}
-
-// write encodes an answer from the end of the buffer backwards, as the generated code does, so that its size need not be known:
-// finding it costs as much again. Where the buffer is too small the generated code panics, and the size is found after all.
-func write(answer *abi.Answer) int64 {
-	const usual = 8 << 10
-	if cap(output) < usual || cap(output) > keep {
-		output = make([]byte, usual)
-	}
-	size, fits := tryWrite(answer, output)
-	if !fits {
-		output = make([]byte, answer.SizeVT())
-		size, _ = tryWrite(answer, output)
-	}
-	start := len(output) - size
-	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(output[start:]))))<<32 | int64(size)
-}
-
-func tryWrite(answer *abi.Answer, to []byte) (size int, fits bool) {
-	defer func() {
-		if recover() != nil {
-			size, fits = 0, false
-		}
-	}()
-	size, err := answer.MarshalToSizedBufferVT(to)
-	return size, err == nil
 }

@@ -79,8 +79,9 @@ func interpret(connector Connector, input []byte) (*abi.Answer, error) {
 		in       abi.Interpretation
 		call     abi.Call
 		response abi.HttpResponse
+		headers  [8]*abi.Header // as many as most responses have
 	})
-	made.in.Call, made.in.Response = &made.call, &made.response
+	made.in.Call, made.in.Response, made.response.Headers = &made.call, &made.response, made.headers[:0]
 	if err := made.in.UnmarshalVTUnsafe(input); err != nil {
 		return nil, badInput("Interpretation", err)
 	}
@@ -100,21 +101,33 @@ func receive(connector Connector, input []byte) (*abi.Answer, error) {
 	return &abi.Answer{Result: &abi.Answer_Receipt{Receipt: receipt}}, err
 }
 
-// serve runs one call to an answer, whatever the connector does.
-func serve(connector Connector, call export, input []byte) (answer *abi.Answer) {
+// serve runs one call to an answer, whatever the connector does, and encodes it at the end of room. It does so backwards, as the
+// generated code does, so that the size need not be known: finding it costs as much again. Where there is too little room that code
+// panics, and size is below 0.
+func serve(connector Connector, call export, input, room []byte) (answer *abi.Answer, size int) {
 	defer func() {
-		if fault := recover(); fault != nil {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		size = -1
+		if answer == nil {
 			answer = errorAnswer(&Error{Code: abi.Error_CODE_PANIC, Message: fmt.Sprint(fault)})
 		}
 	}()
 	if connector == nil {
-		return errorAnswer(&Error{Code: abi.Error_CODE_PANIC, Message: "no connector: the plugin never called guest.Register"})
+		panic("no connector: the plugin never called guest.Register")
 	}
-	answer, err := call(connector, input)
+	made, err := call(connector, input)
 	if err != nil {
-		return errorAnswer(err)
+		made = errorAnswer(err)
 	}
-	return answer
+	answer = made
+	size, err = answer.MarshalToSizedBufferVT(room)
+	if err != nil {
+		panic(err)
+	}
+	return answer, size
 }
 
 func stepAnswer(step *abi.Step) *abi.Answer {

@@ -39,19 +39,32 @@ func encoded(t *testing.T, from message) []byte {
 	return text
 }
 
+// answer is what a call answers, as the host reads it.
+func answer(t *testing.T, connector Connector, call export, input []byte) *abi.Answer {
+	t.Helper()
+	room := make([]byte, 1024)
+	made, size := serve(connector, call, input, room)
+	if size < 0 {
+		return made
+	}
+	read := new(abi.Answer)
+	require.NoError(t, read.UnmarshalVT(room[len(room)-size:]))
+	return read
+}
+
 func TestCallsReachTheConnector(t *testing.T) {
 	t.Parallel()
 	call := &abi.Call{Operation: "pay"}
-	require.Equal(t, "echo", serve(echo{}, describe, nil).GetManifest().GetName())
+	require.Equal(t, "echo", answer(t, echo{}, describe, nil).GetManifest().GetName())
 
-	prepared := serve(echo{}, prepare, encoded(t, call)).GetStep().GetDone().GetFailure()
+	prepared := answer(t, echo{}, prepare, encoded(t, call)).GetStep().GetDone().GetFailure()
 	require.Equal(t, []string{"prepared", "pay"}, []string{prepared.GetProviderCode(), prepared.GetMessage()})
 
 	response := &abi.Interpretation{Call: call, State: []byte("s"), Response: &abi.HttpResponse{Status: 200}}
-	interpreted := serve(echo{}, interpret, encoded(t, response)).GetStep().GetDone().GetFailure()
+	interpreted := answer(t, echo{}, interpret, encoded(t, response)).GetStep().GetDone().GetFailure()
 	require.Equal(t, []string{"interpreted", "pay s 200"}, []string{interpreted.GetProviderCode(), interpreted.GetMessage()})
 
-	received := serve(echo{}, receive, encoded(t, &abi.Callback{Method: "POST"})).GetReceipt()
+	received := answer(t, echo{}, receive, encoded(t, &abi.Callback{Method: "POST"})).GetReceipt()
 	require.Equal(t, "POST", received.GetProviderReference())
 }
 
@@ -82,7 +95,7 @@ func TestFaultsBecomeErrors(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			fault := serve(row.connector, row.call, row.input).GetError()
+			fault := answer(t, row.connector, row.call, row.input).GetError()
 			require.Equal(t, row.code, fault.GetCode())
 			require.Contains(t, fault.GetMessage(), row.message)
 		})
@@ -92,5 +105,17 @@ func TestFaultsBecomeErrors(t *testing.T) {
 func TestRegisteredConnectorIsTheModules(t *testing.T) {
 	t.Cleanup(func() { Register(nil) })
 	Register(echo{})
-	require.Equal(t, "echo", serve(registered, describe, nil).GetManifest().GetName())
+	require.Equal(t, "echo", answer(t, registered, describe, nil).GetManifest().GetName())
+}
+
+func TestAnswerThatDoesNotFitIsKept(t *testing.T) {
+	t.Parallel()
+	input := encoded(t, &abi.Call{Operation: "pay"})
+	whole, size := serve(echo{}, prepare, input, make([]byte, 1024))
+	require.Equal(t, whole.SizeVT(), size)
+	for room := range size {
+		kept, none := serve(echo{}, prepare, input, make([]byte, room))
+		require.Negative(t, none, "%d bytes", room)
+		require.True(t, whole.EqualVT(kept), "%d bytes", room)
+	}
 }

@@ -5,6 +5,7 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,8 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte, env wasm.Env) (*abi.Answer, int64, error) {
 	answer := new(abi.Answer)
 	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {
-		if err := answer.UnmarshalVT(encoded); err != nil {
+		// One copy out of the guest's memory, which the answer's texts then borrow.
+		if err := answer.UnmarshalVTUnsafe(bytes.Clone(encoded)); err != nil {
 			return err
 		}
 		if fault := answer.GetError(); fault.GetCode() == abi.Error_CODE_PANIC {

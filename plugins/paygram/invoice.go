@@ -26,18 +26,18 @@ const (
 	currencyAt
 	paidAt
 	redeemedAt
-	readMembers
+	invoiceSize
 )
 
 //nolint:gochecknoglobals // a table
-var invoiceNames = [readMembers]string{
+var invoiceNames = [invoiceSize]string{
 	payURLAt: "payUrl", codeAt: "invoiceCode", stateAt: "status", amountAt: "amount", feeAt: "expectedFee", callbackDataAt: "callbackData",
 	currencyAt: "currencyCode", paidAt: "isPaid", redeemedAt: "isRedeemed",
 }
 
 // readInvoice reads an invoice; why says what is missing or wrong, and is empty where it is whole.
 func readInvoice(value jsontext.Value) (i invoice, why string) {
-	var is [readMembers]jsontext.Value
+	var is [invoiceSize]jsontext.Value
 	value.Members(invoiceNames[:], is[:])
 	i.code, i.state, i.callbackData, i.payURL = is[codeAt].Text(), is[stateAt].Text(), is[callbackDataAt].Text(), is[payURLAt].Text()
 	i.currency = currencyOf(is[currencyAt])
@@ -183,8 +183,4 @@ func issueNative(t *task) *abi.Step {
 	body := t.body().Number("currencyCode", t.input.Text("currencyCode")).Number("amount", sum).
 		String("callbackData", reference).Number("merchantType", kind)
 	return post(issuePath, body).Send(nil)
-}
-
-func interpretIssue(t *task, _ []byte, a answer) *abi.Step {
-	return finish(t, a, t.GetReference(), true)
 }

@@ -152,7 +152,7 @@ func prepareList(t *task) *abi.Step {
 	return askList(t, reference).Send(nil)
 }
 
-func interpretList(_ *task, _ []byte, a answer) *abi.Step {
+func interpretList(a answer) *abi.Step {
 	if _, why := readCodes(a); why != "" {
 		return guest.Unreadable("the invoices: " + why)
 	}

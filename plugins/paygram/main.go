@@ -13,59 +13,54 @@ func main() {}
 
 type connector struct{}
 
-// method is how an operation becomes a request, and its response the next step. state is that of the request's step.
-type method struct {
-	prepare   func(t *task) *abi.Step
-	interpret func(t *task, state []byte, answer answer) *abi.Step
-}
-
-// methodOf finds an operation by the name that PayGram gives it. It is no map, which takes a guest longer than to read a member.
-func methodOf(operation string) (m method, known bool) {
-	switch operation {
-	case issueInvoice:
-		return method{prepareIssue, interpretIssue}, true
-	case invoiceInfo:
-		return method{prepareInfo, interpretInfo}, true
-	case getInvoices:
-		return method{prepareList, interpretList}, true
-	case redeemInvoice:
-		return method{prepareRedeem, interpretRedeem}, true
-	case payInvoice:
-		return method{preparePay, interpretPay}, true
-	}
-	return method{}, false
-}
-
 func (connector) Describe() *abi.Manifest {
 	return manifest()
 }
 
+// Prepare knows the operations by the names that PayGram gives them. Neither it nor Interpret goes through a table: of a
+// function that the compiler can see it knows that the task may stay on the stack.
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
-	m, known := methodOf(call.GetOperation())
-	if !known {
-		return nil, guest.UnknownOperation(call.GetOperation())
-	}
-	t, err := newTask(call)
-	if err != nil {
+	t := task{Call: call}
+	if err := t.read(); err != nil {
 		return nil, err
 	}
-	return m.prepare(t), nil
+	switch call.GetOperation() {
+	case issueInvoice:
+		return prepareIssue(&t), nil
+	case invoiceInfo:
+		return prepareInfo(&t), nil
+	case getInvoices:
+		return prepareList(&t), nil
+	case redeemInvoice:
+		return prepareRedeem(&t), nil
+	case payInvoice:
+		return preparePay(&t), nil
+	}
+	return nil, guest.UnknownOperation(call.GetOperation())
 }
 
 func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
-	m, known := methodOf(call.GetOperation())
-	if !known {
-		return nil, guest.UnknownOperation(call.GetOperation())
-	}
-	t, err := resumeTask(call, state)
-	if err != nil {
+	t := task{Call: call}
+	if err := t.resume(state); err != nil {
 		return nil, err
 	}
 	a, end := readAnswer(response)
 	if end != nil {
 		return end, nil
 	}
-	return m.interpret(t, state, a), nil
+	switch call.GetOperation() {
+	case issueInvoice:
+		return finish(&t, a, t.GetReference(), true), nil
+	case invoiceInfo:
+		return interpretInfo(&t, state, a), nil
+	case getInvoices:
+		return interpretList(a), nil
+	case redeemInvoice:
+		return interpretRedeem(&t, a), nil
+	case payInvoice:
+		return finish(&t, a, t.GetCreateReference(), false), nil
+	}
+	return nil, guest.UnknownOperation(call.GetOperation())
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {

@@ -27,7 +27,7 @@ func prepareRedeem(t *task) *abi.Step {
 }
 
 // interpretRedeem reads either of the two answers that PayGram may give: the invoice, or what was credited.
-func interpretRedeem(t *task, _ []byte, a answer) *abi.Step {
+func interpretRedeem(t *task, a answer) *abi.Step {
 	if a.Get("invoiceCode").Exists() {
 		return finish(t, a, t.GetCreateReference(), false)
 	}
@@ -89,8 +89,4 @@ func preparePay(t *task) *abi.Step {
 		body.String("clientUnique", t.GetReference())
 	}
 	return post(payPath, body).Send(nil)
-}
-
-func interpretPay(t *task, _ []byte, a answer) *abi.Step {
-	return finish(t, a, t.GetCreateReference(), false)
 }

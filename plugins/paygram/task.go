@@ -20,33 +20,34 @@ type task struct {
 	input        jsontext.Value
 }
 
-func newTask(call *abi.Call) (*task, error) {
-	settings, err := jsontext.Parse(call.GetSettings())
+// read reads the call's settings and input.
+func (t *task) read() error {
+	settings, err := jsontext.Parse(t.GetSettings())
 	if err != nil {
-		return nil, guest.BadSettings("settings: %v", err)
+		return guest.BadSettings("settings: %v", err)
 	}
-	t := &task{Call: call, user: settings.Text("user_cli_id"), merchantType: "2", clientUnique: settings.Bool("client_unique")}
+	t.user, t.merchantType, t.clientUnique = settings.Text("user_cli_id"), "2", settings.Bool("client_unique")
 	if t.user == "" {
-		return nil, guest.BadSettings("user_cli_id: the PayGram user that invoices are issued for is missing")
+		return guest.BadSettings("user_cli_id: the PayGram user that invoices are issued for is missing")
 	}
 	if kind := settings.Text("merchant_type"); kind != "" {
 		t.merchantType = kind
 	}
-	if len(call.GetInput()) > 0 {
-		if t.input, err = jsontext.Parse(call.GetInput()); err != nil || !t.input.IsObject() {
-			return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "input: not a JSON object"}
+	if len(t.GetInput()) > 0 {
+		if t.input, err = jsontext.Parse(t.GetInput()); err != nil || !t.input.IsObject() {
+			return &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "input: not a JSON object"}
 		}
 	}
-	return t, nil
+	return nil
 }
 
-// resumeTask is newTask for a call whose request was sent. Settings and input are read only where they may be needed again,
-// on the way to another request: reading them costs as much as the rest of a payment's answer.
-func resumeTask(call *abi.Call, state []byte) (*task, error) {
-	if len(state) == 0 && call.GetPayment() != nil {
-		return &task{Call: call}, nil
+// resume is read for a call whose request was sent. Settings and input are read only where they may be needed again, on the
+// way to another request: reading them costs as much as the rest of a payment's answer.
+func (t *task) resume(state []byte) error {
+	if len(state) == 0 && t.GetPayment() != nil {
+		return nil
 	}
-	return newTask(call)
+	return t.read()
 }
 
 // native tells a call of the operation by itself from one for a payment.
