@@ -97,6 +97,10 @@ func (e *Engine) Recover(ctx context.Context) error {
 }
 
 func (e *Engine) recoverOne(ctx context.Context, id string) error {
+	// A reserved payment is in flight to whoever repeats its key: only one that there is something to do for is reserved.
+	if _, _, unfinished, err := e.leftBehind(ctx, id); err != nil || !unfinished {
+		return err
+	}
 	one, err := e.reserve(id)
 	if errors.Is(err, ErrShuttingDown) {
 		return err
@@ -110,20 +114,26 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 		return err
 	}
 	defer unlock()
-	p, err := e.journal.Payment(ctx, id)
-	if err != nil || p.Status.Terminal() {
+	p, past, unfinished, err := e.leftBehind(ctx, id)
+	if err != nil || !unfinished {
 		return err
-	}
-	attempts, err := e.journal.Attempts(ctx, id)
-	if err != nil {
-		return err
-	}
-	past := historyOf(p, attempts, e.now())
-	if !past.unfinished(p) {
-		return nil
 	}
 	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRecovery}).resume(ctx, p, past)
 	return one.err
+}
+
+// leftBehind reads a payment with its history, and tells whether nobody has finished what was begun for it.
+func (e *Engine) leftBehind(ctx context.Context, id string) (p Payment, past history, unfinished bool, err error) {
+	p, err = e.journal.Payment(ctx, id)
+	if err != nil || p.Status.Terminal() {
+		return p, history{}, false, err
+	}
+	attempts, err := e.journal.Attempts(ctx, id)
+	if err != nil {
+		return p, history{}, false, err
+	}
+	past = historyOf(p, attempts, e.now())
+	return p, past, past.unfinished(p), nil
 }
 
 // history is what a payment's attempts say about where it may still go.

@@ -386,6 +386,28 @@ func TestRecoveryAfterACrash(t *testing.T) {
 	}
 }
 
+// Recovery passes over what it has nothing to do for without a trace: a repetition in that moment was answered "in flight".
+func TestRecoveryDoesNotMakeAPaymentLookInFlight(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, hangsUp)
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	require.Equal(t, payment.Unknown, h.create(t, "k").Status)
+	ctx, stop := context.WithCancel(t.Context())
+	var recovering sync.WaitGroup
+	recovering.Go(func() {
+		for ctx.Err() == nil {
+			_ = h.engine.Recover(ctx)
+		}
+	})
+	defer recovering.Wait()
+	defer stop()
+	for range 300 {
+		again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+		require.NoError(t, err)
+		require.False(t, again.Waiting)
+	}
+}
+
 func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	arrived, leave := make(chan struct{}), make(chan struct{})
