@@ -127,7 +127,12 @@ func (r *run) read(ctx context.Context, path string, into any) error {
 		}
 		pause(ctx, 200*time.Millisecond)
 	}
-	return fmt.Errorf("read %s: answered %d: %.200s", path, answer.status, answer.body)
+	select {
+	case <-r.router.life().ended:
+		return fmt.Errorf("read %s: the router has ended by itself: see %s", path, r.router.log.Name())
+	default:
+		return fmt.Errorf("read %s: answered %d: %.200s", path, answer.status, answer.body)
+	}
 }
 
 // tries reads the attempts of payments.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ func run() error {
 	flag.Uint64Var(&settings.Seed, "seed", 1, "fixes orders, payers, faults and kills")
 	flag.DurationVar(&settings.Patience, "patience", 5*time.Minute, "how long payments may take to settle when every fault is over")
 	flag.BoolVar(&settings.Nudge, "nudge", false, "have clients ask for what is not settled at the end, instead of leaving it to the router's own look-ups")
-	flag.BoolVar(&keep, "keep", false, "keep the journal and the router's log, and say where")
+	flag.BoolVar(&keep, "keep", false, "keep the journal and the router's log of a run that went well, too")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -41,11 +42,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
-	if keep {
-		fmt.Fprintln(os.Stderr, "journal and log:", dir)
-	} else {
-		defer func() { _ = os.RemoveAll(dir) }()
-	}
+	fmt.Fprintln(os.Stderr, "journal and log:", dir)
 	if settings.Binary, err = filepath.Abs(settings.Binary); err != nil {
 		return fmt.Errorf("find the router: %w", err)
 	}
@@ -54,8 +51,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	if err := report.Print(os.Stdout); err != nil {
+	if err := errors.Join(report.Print(os.Stdout), report.Err()); err != nil {
 		return err
 	}
-	return report.Err()
+	if keep {
+		return nil
+	}
+	return os.RemoveAll(dir)
 }
