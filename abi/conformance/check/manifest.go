@@ -134,7 +134,8 @@ func (f *findings) operations(m *abi.Manifest) {
 func (f *findings) operation(m *abi.Manifest, operation *abi.Operation) {
 	name := "operation " + operation.GetName()
 	f.require(operation.GetSummary() != "", "%s has no summary", name)
-	f.require(operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_UNSPECIFIED, "%s has no idempotency class", name)
+	_, known := abi.Idempotency_name[int32(operation.GetIdempotency())]
+	f.require(known && operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_UNSPECIFIED, "%s has no idempotency class that is known", name)
 	f.require(operation.GetDocumented() != abi.Documented_DOCUMENTED_UNSPECIFIED, "%s: how far is it documented?", name)
 	f.require(operation.GetSettleAfterMs() >= 0, "%s: settle_after_ms is negative", name)
 	f.require(operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_KEYED || operation.GetReference() != nil,

@@ -67,6 +67,7 @@ func TestManifest(t *testing.T) {
 		"operation twice":                {func(m *abi.Manifest) { m.Operations[1].Name = "Make" }, "one name each"},
 		"operation without a summary":    {func(m *abi.Manifest) { m.Operations[0].Summary = "" }, "no summary"},
 		"operation without a class":      {func(m *abi.Manifest) { m.Operations[0].Idempotency = 0 }, "no idempotency"},
+		"operation of a made-up class":   {func(m *abi.Manifest) { m.Operations[0].Idempotency = 99 }, "no idempotency"},
 		"operation without documents":    {func(m *abi.Manifest) { m.Operations[0].Documented = 0 }, "documented"},
 		"operation without an input":     {func(m *abi.Manifest) { m.Operations[0].InputSchema = "" }, "input_schema"},
 		"operation without an output":    {func(m *abi.Manifest) { m.Operations[0].OutputSchema = "" }, "output_schema"},

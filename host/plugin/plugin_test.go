@@ -1,0 +1,73 @@
+package plugin_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"payrouter/host/plugin"
+	"payrouter/host/wasm"
+)
+
+// workDir holds what the tests' modules are built to, and their machine code, so that each is made once.
+var workDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "plugin-test-")
+	if err != nil {
+		panic(err)
+	}
+	workDir = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// module builds the plugin in testdata, with a defect linked in, or with a socket where the defect is of that name.
+func module(t *testing.T, defect string) []byte {
+	t.Helper()
+	path := filepath.Join(workDir, "hostile-"+defect+".wasm")
+	if code, err := os.ReadFile(path); err == nil {
+		return code
+	}
+	made := filepath.Join(t.TempDir(), "made.wasm")
+	arguments := []string{"build", "-buildmode=c-shared", "-ldflags", "-X main.defect=" + defect, "-o", made}
+	if defect == "socket" {
+		arguments = append(arguments, "-tags", "socket")
+	}
+	build := exec.CommandContext(t.Context(), "go", append(arguments, "./testdata/hostile")...)
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	code, err := os.ReadFile(made)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(made, path)) // whole at once, whoever else builds it
+	return code
+}
+
+// newShelf makes a shelf of the test's own.
+func newShelf(t *testing.T, limits wasm.Limits) *plugin.Shelf {
+	t.Helper()
+	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	shelf := plugin.NewShelf(compiler, limits)
+	t.Cleanup(func() {
+		require.NoError(t, shelf.Close(context.Background()))
+		require.NoError(t, compiler.Close(context.Background()))
+	})
+	return shelf
+}
+
+func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
+	t.Helper()
+	generation, err := newShelf(t, limits).Load(t.Context(), module(t, ""))
+	require.NoError(t, err)
+	return generation
+}

@@ -1,0 +1,105 @@
+package plugin_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/plugin"
+	"payrouter/host/wasm"
+)
+
+func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{
+		"a.wasm": module(t, ""), "b-again.wasm": module(t, ""), "c-socket.wasm": module(t, "socket"), "d-text.wasm": []byte("no module"),
+		"notes.txt": []byte("no plugin"),
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.wasm"), 0o700))
+	shelf := newShelf(t, wasm.Limits{})
+
+	err := shelf.LoadDir(t.Context(), dir)
+	require.ErrorIs(t, err, wasm.ErrImport)
+	require.ErrorIs(t, err, wasm.ErrMalformed)
+	var problems []string
+	for line := range strings.Lines(err.Error()) {
+		problems = append(problems, strings.TrimSpace(strings.ReplaceAll(line, dir+"/", "")))
+	}
+	require.Len(t, problems, 3, "%q", problems)
+	require.Contains(t, problems[0], `load plugin b-again.wasm: plugin "hostile" is loaded already, with digest `)
+	require.Contains(t, problems[1], `load plugin c-socket.wasm: wasm module refused: import refused: env.connect (a plugin computes; only the host does I/O)`)
+	require.Contains(t, problems[2], `load plugin d-text.wasm: wasm module refused: malformed module`)
+
+	generation, found := shelf.Current("hostile")
+	require.True(t, found)
+	require.Equal(t, "Hostile", shelf.Manifests()["hostile"].GetTitle())
+	_, _, err = generation.Prepare(t.Context(), operation("serve"))
+	require.NoError(t, err)
+}
+
+func TestFolderWithoutPluginsIsAProblem(t *testing.T) {
+	t.Parallel()
+	shelf := newShelf(t, wasm.Limits{})
+	dir := t.TempDir()
+	require.ErrorContains(t, shelf.LoadDir(t.Context(), dir), `no *.wasm in `+dir+`: build them with "make plugins"`)
+	require.ErrorIs(t, shelf.LoadDir(t.Context(), filepath.Join(dir, "none")), os.ErrNotExist)
+	require.Empty(t, shelf.Manifests())
+	_, found := shelf.Current("hostile")
+	require.False(t, found)
+}
+
+func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
+	t.Parallel()
+	for claim, row := range map[string]struct {
+		defect string
+		reason error
+		says   string
+	}{
+		"it imports a socket":           {"socket", wasm.ErrImport, "import refused: env.connect (a plugin computes; only the host does I/O)"},
+		"its manifest has no name":      {"nameless", plugin.ErrManifest, "name"},
+		"it invents an idempotency":     {"greedy", plugin.ErrManifest, "operation serve has no idempotency class that is known"},
+		"it says nothing of itself":     {"mute", plugin.ErrManifest, "manifest"},
+		"its manifest does not decode":  {"garbage", wasm.ErrBadAnswer, "ask for the manifest: wasm guest: describe: bad answer"},
+		"it never ends to speak":        {"endless", wasm.ErrOutOfFuel, "ask for the manifest: wasm guest: describe: out of fuel"},
+		"it panics instead of speaking": {"panic", wasm.ErrTrapped, "ask for the manifest: wasm guest: describe: trapped"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			shelf := newShelf(t, wasm.Limits{})
+			_, err := shelf.Load(t.Context(), module(t, row.defect))
+			require.ErrorIs(t, err, row.reason)
+			require.ErrorContains(t, err, row.says)
+			require.Empty(t, shelf.Manifests(), "nothing of it stays")
+		})
+	}
+}
+
+func TestGenerationsAreNumberedAsTheyAreLoaded(t *testing.T) {
+	t.Parallel()
+	shelf := newShelf(t, wasm.Limits{})
+	first, err := shelf.Load(t.Context(), module(t, ""))
+	require.NoError(t, err)
+	require.Equal(t, int64(1), first.Number())
+	require.Len(t, first.Digest(), 64)
+	require.Equal(t, "1.0.0", first.Manifest().GetVersion())
+
+	_, err = shelf.Load(t.Context(), module(t, ""))
+	require.ErrorContains(t, err, first.Digest())
+	current, _ := shelf.Current("hostile")
+	require.Same(t, first, current, "what serves goes on serving")
+
+	require.NoError(t, shelf.Close(t.Context()))
+	_, found := shelf.Current("hostile")
+	require.False(t, found)
+	_, _, err = first.Prepare(t.Context(), operation("serve"))
+	require.ErrorIs(t, err, wasm.ErrClosed)
+	again, err := shelf.Load(t.Context(), module(t, ""))
+	require.NoError(t, err)
+	require.Equal(t, int64(2), again.Number())
+}

@@ -1,0 +1,175 @@
+// Command hostile is a plugin for the tests: its operations are what a plugin may do to its host. It is written without the SDK,
+// which would keep it from most of that.
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"strconv"
+	"time"
+	"unsafe"
+
+	abi "payrouter/abi/v1"
+)
+
+func main() {}
+
+// defect is what is wrong with the whole plugin: nothing, unless a test links something else in.
+var defect string
+
+var (
+	input, output []byte
+	kept          [][]byte
+)
+
+//go:wasmexport payrouter_abi_v1
+func marker() {}
+
+//go:wasmexport abi_version
+func version() int32 { return 1 }
+
+//go:wasmexport alloc
+func alloc(size int32) int32 {
+	input = make([]byte, size)
+	return int32(uintptr(unsafe.Pointer(unsafe.SliceData(input))))
+}
+
+//go:wasmexport describe
+func describe(_, _ int32) int64 {
+	m := manifest()
+	switch defect {
+	case "mute":
+		return answer(&abi.Answer{})
+	case "garbage":
+		return give([]byte{0xff})
+	case "endless":
+		for {
+		}
+	case "panic":
+		panic("no manifest today")
+	case "nameless":
+		m.Name = ""
+	case "greedy":
+		m.Operations[0].Idempotency = 99
+	}
+	return answer(&abi.Answer{Result: &abi.Answer_Manifest{Manifest: m}})
+}
+
+func manifest() *abi.Manifest {
+	const object = `{"type": "object"}`
+	return &abi.Manifest{
+		Name: "hostile", Version: "1.0.0", Title: "Hostile", BaseUrl: "https://api.example.com", SettingsSchema: object,
+		Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT, Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_CREATE, Operation: "serve"}, {Role: abi.Role_ROLE_LOOKUP, Operation: "look"},
+		}}},
+		Operations: []*abi.Operation{
+			{
+				Name: "serve", Summary: "Do what is asked.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, InputSchema: object, OutputSchema: object,
+				Documented: abi.Documented_DOCUMENTED_FULL,
+			},
+			{
+				Name: "look", Summary: "Read it.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: object, OutputSchema: object,
+				Documented: abi.Documented_DOCUMENTED_FULL, FindsByReference: true,
+			},
+		},
+		Callback: &abi.CallbackForm{},
+		MaxSteps: 1,
+	}
+}
+
+//go:wasmexport prepare
+func prepare(_, size int32) int64 {
+	call := new(abi.Call)
+	if err := call.UnmarshalVT(input[:size]); err != nil {
+		panic(err)
+	}
+	switch call.GetOperation() {
+	case "loop":
+		for {
+		}
+	case "allocate":
+		for {
+			kept = append(kept, make([]byte, 1<<20))
+		}
+	case "recurse":
+		return deeper(0)
+	case "reach out":
+		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
+	case "panic":
+		panic("boom")
+	case "exit":
+		os.Exit(7)
+	case "garbage":
+		return give([]byte{0xff})
+	case "beyond":
+		return 0x7fff_ffff<<32 | 16
+	case "huge":
+		return int64(uintptr(unsafe.Pointer(unsafe.SliceData(input))))<<32 | 0x7fff_ffff
+	case "receipt":
+		return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: &abi.Receipt{}}})
+	case "empty step":
+		return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{}}})
+	case "admitted panic":
+		return answer(fault(abi.Error_CODE_PANIC, "it went wrong"))
+	case "bad settings":
+		return answer(fault(abi.Error_CODE_BAD_SETTINGS, "no account"))
+	case "clock":
+		return done(strconv.FormatInt(time.Now().UnixMilli(), 10))
+	case "random":
+		var drawn [8]byte
+		_, _ = rand.Read(drawn[:])
+		return done(hex.EncodeToString(drawn[:]))
+	}
+	return done("prepared " + call.GetOperation())
+}
+
+func deeper(n int64) int64 { return deeper(n+1) + n }
+
+//go:wasmexport interpret
+func interpret(_, size int32) int64 {
+	in := new(abi.Interpretation)
+	if err := in.UnmarshalVT(input[:size]); err != nil {
+		panic(err)
+	}
+	if in.GetCall().GetOperation() == "trap" {
+		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
+	}
+	return done("interpreted " + string(in.GetState()) + string(in.GetResponse().GetBody()))
+}
+
+//go:wasmexport receive
+func receive(_, size int32) int64 {
+	callback := new(abi.Callback)
+	if err := callback.UnmarshalVT(input[:size]); err != nil {
+		panic(err)
+	}
+	if callback.GetMethod() != "POST" {
+		return done("a step is no receipt")
+	}
+	return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: &abi.Receipt{
+		Reference: string(callback.GetBody()), DedupeKey: strconv.FormatInt(time.Now().UnixMilli(), 10),
+	}}})
+}
+
+func done(reference string) int64 {
+	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, ProviderReference: reference}
+	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Done{Done: outcome}}}})
+}
+
+func fault(code abi.Error_Code, message string) *abi.Answer {
+	return &abi.Answer{Result: &abi.Answer_Error{Error: &abi.Error{Code: code, Message: message}}}
+}
+
+func answer(made *abi.Answer) int64 {
+	encoded, err := made.MarshalVT()
+	if err != nil {
+		panic(err)
+	}
+	return give(encoded)
+}
+
+func give(bytes []byte) int64 {
+	output = bytes
+	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(output))))<<32 | int64(len(output))
+}
