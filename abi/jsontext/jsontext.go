@@ -1,8 +1,8 @@
 // Package jsontext reads and writes JSON whose numbers stay text, so that no amount ever becomes a float.
 //
 // It reads a text once, into one flat list, because guests pay dearly for each allocation and each call: encoding/json
-// costs them more than everything else that they do, and valyala/fastjson three times what this does, for it has to be
-// asked for strictness and for a bound on nesting beforehand, and writes escapes that are Go's and not JSON's.
+// costs them more than everything else that they do. valyala/fastjson takes what is not JSON (nan, 01), has no bound on
+// nesting of its own, and writes escapes that are Go's and not JSON's.
 package jsontext
 
 import (
