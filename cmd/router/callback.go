@@ -29,17 +29,19 @@ func newAddresses(public, data string, environ []string) (callback.Addresses, er
 	return callback.NewAddresses(public, secret)
 }
 
-// receivers are the fleet's accounts as callbacks need them: those whose plugin reads callbacks, and whose connections know signatures.
-func receivers(fleet *payment.Fleet) map[string]callback.Account {
-	accounts := make(map[string]callback.Account, len(fleet.Accounts))
+// receivers are the accounts that serve now as callbacks need them: those whose plugin reads callbacks, and whose connections know
+// signatures.
+func receivers(engine *payment.Engine) (accounts map[string]callback.Account, release func()) {
+	fleet, release := engine.Hold()
+	accounts = make(map[string]callback.Account, len(fleet.Accounts))
 	for name, account := range fleet.Accounts {
-		receiver, reads := account.Plugin().(callback.Receiver)
+		receiver, reads := account.Plugin("").(callback.Receiver)
 		verifier, verifies := account.Egress.(callback.Verifier)
 		if reads && verifies {
 			accounts[name] = callback.Account{Plugin: receiver, Verifier: verifier, Settings: account.Settings}
 		}
 	}
-	return accounts
+	return accounts, release
 }
 
 // withCallbacks serves callbacks beside the API.

@@ -98,7 +98,7 @@ func newShop(t *testing.T, tokens bool) *shop {
 	s.engine = payment.NewEngine(db, fleet, payment.Settings{CallbackURL: s.addresses.Payment})
 	t.Cleanup(func() { require.NoError(t, s.engine.Shutdown(context.Background())) })
 	s.inbox = callback.NewInbox(arrivals{db, s.kept}, s.engine, callback.Settings{
-		Addresses: s.addresses, Accounts: func() map[string]callback.Account { return receivers(s.engine.Fleet()) },
+		Addresses: s.addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(s.engine) },
 		ArrivalsPerSecond: 1 << 20, Now: func() time.Time { return s.clock },
 	})
 	require.NoError(t, reportTo(providers, routes, s.addresses))

@@ -23,7 +23,7 @@ func loadPlugins(ctx context.Context, dir, cache string, log *slog.Logger) (shel
 	if err != nil {
 		return nil, nil, err
 	}
-	shelf = plugin.NewShelf(compiler, wasm.Limits{})
+	shelf = plugin.NewShelf(compiler, plugin.Settings{Logger: log})
 	closer = func(ctx context.Context) error {
 		return errors.Join(shelf.Close(ctx), compiler.Close(ctx))
 	}
@@ -110,8 +110,8 @@ func newClient(p *config.Provider, secrets map[string]string, shelf *plugin.Shel
 	})
 }
 
-func connector(shelf *plugin.Shelf, name string) func() payment.Connector {
-	return func() payment.Connector {
+func connector(shelf *plugin.Shelf, name string) func(string) payment.Connector {
+	return func(string) payment.Connector {
 		serving, _ := shelf.Current(name)
 		return serving
 	}

@@ -201,12 +201,12 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	defer disconnect()
 	ears := map[string]*heard{}
 	for _, account := range fleet.Accounts {
-		serving := account.Plugin()
+		serving := account.Plugin("")
 		name := serving.Manifest().GetName()
 		if ears[name] == nil {
 			ears[name] = &heard{Connector: serving}
 		}
-		account.Plugin = func() payment.Connector { return ears[name] }
+		account.Plugin = func(string) payment.Connector { return ears[name] }
 	}
 	db, err := sqlite.Open(t.Context(), t.TempDir())
 	require.NoError(t, err)

@@ -119,7 +119,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
-		Addresses: addresses, Accounts: func() map[string]callback.Account { return receivers(engine.Fleet()) }, Logger: h.log,
+		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,
 	})
 	server := &http.Server{
 		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),

@@ -414,7 +414,7 @@ func (a *api) providers(context.Context, *struct{}) (*providersOutput, error) {
 }
 
 func providerOf(account *payment.Account) Provider {
-	serving := account.Plugin()
+	serving := account.Plugin("")
 	manifest := serving.Manifest()
 	p := Provider{
 		Name: account.Name, Title: manifest.GetTitle(), Plugin: manifest.GetName(), PluginVersion: manifest.GetVersion(),

@@ -156,7 +156,7 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	rules, err := routing.Compile(document, []routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"till-eu": {Name: "till-eu", Plugin: func() payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
+		"till-eu": {Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
 	}}
 	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{Snapshot: api.Snapshot})}
 	settings.Ready = journal.Healthy

@@ -27,8 +27,8 @@ import (
 // Settings of an Inbox. Zero fields take the defaults that they name.
 type Settings struct {
 	Addresses Addresses
-	// Accounts gives the accounts that serve now, by name.
-	Accounts func() map[string]Account
+	// Accounts gives the accounts that serve now, by name, and keeps them serving until release is called.
+	Accounts func() (accounts map[string]Account, release func())
 	// MaxBody is the largest callback, in bytes; headers may be as large. 0 means 256 KiB.
 	MaxBody int64
 	// BodyWithin is how long a callback's body may take. 0 means 10 s.
@@ -127,7 +127,9 @@ func (i *Inbox) work(account string) *work {
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, last, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
 	paymentID, ours := i.settings.Addresses.owner(name, last)
-	account, known := i.settings.Accounts()[name]
+	accounts, release := i.settings.Accounts()
+	defer release()
+	account, known := accounts[name]
 	if !ours || !known {
 		http.NotFound(w, r)
 		return

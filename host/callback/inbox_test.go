@@ -205,8 +205,8 @@ func newHouse(t *testing.T, settings callback.Settings) *house {
 		store: &store{DB: db, settled: map[string]callback.Callback{}}, plugin: &reader{}, clock: &clock{now: time.Now()}, log: &strings.Builder{},
 	}
 	settings.Addresses, settings.Now, settings.Logger = addresses, h.clock.read, slog.New(slog.NewTextHandler(h.log, nil))
-	settings.Accounts = func() map[string]callback.Account {
-		return map[string]callback.Account{"a": {Plugin: h.plugin, Verifier: client, Settings: []byte(`{"x":1}`)}}
+	settings.Accounts = func() (map[string]callback.Account, func()) {
+		return map[string]callback.Account{"a": {Plugin: h.plugin, Verifier: client, Settings: []byte(`{"x":1}`)}}, func() {}
 	}
 	if settings.ArrivalsPerSecond == 0 {
 		settings.ArrivalsPerSecond = 1 << 20

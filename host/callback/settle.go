@@ -40,7 +40,8 @@ func (i *Inbox) Round(ctx context.Context) {
 }
 
 func (i *Inbox) begin(ctx context.Context, rounds *sync.WaitGroup) {
-	accounts := i.settings.Accounts()
+	accounts, release := i.settings.Accounts()
+	release() // their names are what is asked for
 	for _, name := range slices.Sorted(maps.Keys(accounts)) {
 		if one, free := i.enter(name); free {
 			rounds.Go(func() {

@@ -34,8 +34,8 @@ type Exchanger interface {
 // Account is a named account at a provider.
 type Account struct {
 	Name string
-	// Plugin gives the generation that serves now. An operation keeps the one that it began with.
-	Plugin func() Connector
+	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is given the same one.
+	Plugin func(paymentID string) Connector
 	Egress Exchanger
 	// Settings are a JSON object that satisfies the manifest's schema.
 	Settings []byte
@@ -43,17 +43,11 @@ type Account struct {
 	Failures []*abi.FailureRule
 }
 
-// Fleet is the accounts and rules that serve together. It is immutable: a new configuration is a new Fleet.
-type Fleet struct {
-	Rules    *routing.Ruleset
-	Accounts map[string]*Account
-}
-
 // Tickers are the currencies that the fleet's plugins name, beside ISO 4217's.
 func (f *Fleet) Tickers() map[string]bool {
 	tickers := map[string]bool{}
 	for _, account := range f.Accounts {
-		for _, flow := range account.Plugin().Manifest().GetFlows() {
+		for _, flow := range account.Plugin("").Manifest().GetFlows() {
 			for _, code := range flow.GetCurrencies() {
 				tickers[code] = true
 			}
@@ -94,7 +88,7 @@ func (f *Fleet) decide(id, merchant string, o Order) (routing.Decision, error) {
 		if !known {
 			return fmt.Errorf("no plugin is loaded for %s", provider)
 		}
-		if fields := account.missing(o); len(fields) > 0 {
+		if fields := account.missing(id, o); len(fields) > 0 {
 			missing = append(missing, fields...)
 			return &missingError{fields: fields}
 		}
@@ -119,7 +113,7 @@ func facts(id, merchant string, o Order) routing.Facts {
 }
 
 // missing are the members that the plugin's flow requires and the order lacks.
-func (a *Account) missing(o Order) []string {
+func (a *Account) missing(id string, o Order) []string {
 	present := map[string]bool{
 		"/country": o.Country != "", "/method": o.Method != "", "/reference": o.Reference != "", "/description": o.Description != "",
 		"/return_url": o.ReturnURL != "", "/expires_at": !o.ExpiresAt.IsZero(),
@@ -129,7 +123,7 @@ func (a *Account) missing(o Order) []string {
 		"/destination/network": o.Destination.Network != "", "/destination/memo": o.Destination.Memo != "",
 	}
 	var missing []string
-	for _, field := range flowOf(a.Plugin().Manifest(), o.Kind).GetRequired() {
+	for _, field := range flowOf(a.Plugin(id).Manifest(), o.Kind).GetRequired() {
 		if !present[field] {
 			missing = append(missing, field)
 		}
@@ -145,10 +139,10 @@ type plan struct {
 	operation *abi.Operation
 }
 
-// plan finds the operation behind a role of a kind; name chooses one where a role has several, and is empty for the default.
-func (a *Account) plan(kind Kind, role abi.Role, name string) (plan, bool) {
-	connector := a.Plugin()
-	for _, action := range flowOf(connector.Manifest(), kind).GetActions() {
+// plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty for the default.
+func (a *Account) plan(p Payment, role abi.Role, name string) (plan, bool) {
+	connector := a.Plugin(p.ID)
+	for _, action := range flowOf(connector.Manifest(), p.Kind).GetActions() {
 		if action.GetRole() != role || (name != "" && action.GetOperation() != name) {
 			continue
 		}

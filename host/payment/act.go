@@ -98,7 +98,7 @@ func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Pa
 		order := edit.apply(p.Order)
 		unexpired := order
 		unexpired.ExpiresAt = time.Time{}
-		if err := unexpired.Validate(e.Fleet().Tickers(), e.now()); err != nil {
+		if err := unexpired.Validate(t.fleet.Tickers(), e.now()); err != nil {
 			return p, err
 		}
 		if !edit.atProvider() {
@@ -203,8 +203,8 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 // absent handles a provider's word that it does not know a payment. It is believed only of an unknown one, once everything that
 // was sent must have arrived and settled, and never where an unanswered request may have moved money.
 func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
-	account := t.Fleet().Accounts[p.Provider]
-	settleAfter := operationOf(account.Plugin().Manifest(), create.Operation).GetSettleAfterMs()
+	account := t.fleet.Accounts[p.Provider]
+	settleAfter := operationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
 	believable := create.SendBefore.Add(t.settings.ClockSkew).Add(time.Duration(settleAfter) * time.Millisecond)
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
@@ -249,12 +249,12 @@ func lastCreate(attempts []Attempt, provider string) (Attempt, bool) {
 	return last, found
 }
 
-func (e *Engine) planFor(p Payment, role abi.Role, operation string) (plan, error) {
-	account, known := e.Fleet().Accounts[p.Provider]
+func (t *turn) planFor(p Payment, role abi.Role, operation string) (plan, error) {
+	account, known := t.fleet.Accounts[p.Provider]
 	if !known {
 		return plan{}, fmt.Errorf("provider %q is not configured: %w", p.Provider, ErrUnsupported)
 	}
-	at, able := account.plan(p.Kind, role, operation)
+	at, able := account.plan(p, role, operation)
 	if !able {
 		return plan{}, fmt.Errorf("%s has no operation to %s a %s: %w", p.Provider, enumName(role.String(), "ROLE_"), p.Kind, ErrUnsupported)
 	}
@@ -296,7 +296,9 @@ func (e *Engine) withLock(
 	if merchant != "" && p.Merchant != merchant {
 		return Payment{}, fmt.Errorf("%s: %w", id, ErrNotFound)
 	}
-	return act(e.base, e.turnAt(p, origin), p) //nolint:contextcheck // on purpose: see above
+	t := e.begin(p, origin)
+	defer t.end()
+	return act(e.base, t, p) //nolint:contextcheck // on purpose: see above
 }
 
 func (e *Engine) enter() error {

@@ -326,6 +326,7 @@ func (c *conversation) close(attempt Attempt, t trial, try egress.Try) {
 		attempt.Response = renderResponse(try.Response)
 	}
 	c.closed = append(c.closed, attempt)
+	c.turn.settings.Observe(attempt)
 }
 
 // write saves the payment with what is closed, and what is about to leave.

@@ -10,16 +10,19 @@ import (
 )
 
 // drive takes a payment to its first settled step: it asks the decision's providers in their order, until one takes it, or may have
-// taken it, or nobody is left.
-func (e *Engine) drive(one *drive, p Payment) {
+// taken it, or nobody is left. It gives back the fleet, which is the one that decided.
+func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 	defer e.release(p.ID, one)
+	defer fleet.release()
 	unlock, err := e.locks.acquire(e.base, p.ID)
 	if err != nil {
 		one.payment, one.err = p, err
 		return
 	}
 	defer unlock()
-	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRequest}).place(e.base, p, nil)
+	t := e.turnAt(p, Origin{Cause: ByRequest})
+	t.fleet = fleet
+	one.payment, one.err = t.place(e.base, p, nil)
 	e.settings.Moment(MomentSettled)
 	if one.err != nil {
 		one.payment = p
@@ -32,11 +35,11 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 	var closed []Attempt
 	failure := unavailable("no provider could be reached")
 	for _, name := range p.Decision.Order() {
-		account, known := t.Fleet().Accounts[name]
+		account, known := t.fleet.Accounts[name]
 		if asked[name] || !known {
 			continue
 		}
-		at, able := account.plan(p.Kind, abi.Role_ROLE_CREATE, "")
+		at, able := account.plan(p, abi.Role_ROLE_CREATE, "")
 		if !able {
 			continue
 		}
@@ -118,7 +121,9 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	if err != nil || !unfinished {
 		return err
 	}
-	one.payment, one.err = e.turnAt(p, Origin{Cause: ByRecovery}).resume(ctx, p, past)
+	t := e.begin(p, Origin{Cause: ByRecovery})
+	defer t.end()
+	one.payment, one.err = t.resume(ctx, p, past)
 	return one.err
 }
 

@@ -53,7 +53,7 @@ func takeOne(dir, url string) error {
 		return err
 	}
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"a": {Name: "a", Plugin: func() payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
+		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
 	}}
 	engine := payment.NewEngine(journal, fleet, payment.Settings{})
 	_, err = engine.Create(ctx, "shop", payment.Key{Value: "k"}, orderOf("10.00"), time.Minute)

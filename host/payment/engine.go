@@ -35,6 +35,8 @@ type Settings struct {
 	// Random feeds ids. Nil means crypto/rand.
 	Random io.Reader
 	Logger *slog.Logger
+	// Observe is told of each attempt that is over, before it is journalled, on its payment's own goroutine. Nil means nobody is told.
+	Observe func(Attempt)
 	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or end the
 	// process. Nil means nobody is told.
 	Moment func(Moment)
@@ -75,6 +77,9 @@ func (s Settings) withDefaults() Settings {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
+	if s.Observe == nil {
+		s.Observe = func(Attempt) {}
+	}
 	if s.Moment == nil {
 		s.Moment = func(Moment) {}
 	}
@@ -88,7 +93,7 @@ type Engine struct {
 	log      *slog.Logger
 	journal  Journal
 	ids      *identities
-	fleet    atomic.Pointer[Fleet]
+	serving  atomic.Pointer[Fleet]
 	locks    locks
 
 	// base is every drive's context: it ends when a shutdown loses its patience.
@@ -115,13 +120,8 @@ func NewEngine(journal Journal, fleet *Fleet, settings Settings) *Engine {
 	e := &Engine{
 		settings: settings, log: settings.Logger, journal: journal, ids: newIdentities(settings.Random), base: base, stop: stop, drives: map[string]*drive{},
 	}
-	e.fleet.Store(fleet)
+	e.serving.Store(fleet)
 	return e
-}
-
-// Fleet is the one that serves now.
-func (e *Engine) Fleet() *Fleet {
-	return e.fleet.Load()
 }
 
 // Receipt is what became of a create.
@@ -143,18 +143,11 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 	if earlier != nil {
 		return e.repeated(ctx, earlier)
 	}
-	payment, err := e.draft(merchant, order)
-	if err != nil {
-		return Receipt{}, err
-	}
-	key.Merchant, key.PaymentID, key.CreatedAt = merchant, payment.ID, payment.CreatedAt
-	one, err := e.reserve(payment.ID)
-	if err != nil {
-		return Receipt{}, err
-	}
-	earlier, err = e.create(context.WithoutCancel(ctx), payment, key)
+	// The fleet that decides is the fleet that sends.
+	fleet := e.hold()
+	payment, one, earlier, err := e.open(context.WithoutCancel(ctx), fleet, merchant, key, order)
 	if err != nil || earlier != nil {
-		e.release(payment.ID, one)
+		fleet.release()
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -162,8 +155,25 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 	if earlier != nil {
 		return e.repeated(ctx, earlier)
 	}
-	go e.drive(one, payment)
+	go e.drive(one, fleet, payment)
 	return e.await(ctx, one, payment, patience)
+}
+
+// open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the meantime.
+func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key, order Order) (p Payment, one *drive, earlier *Key, err error) {
+	p, err = e.draft(fleet, merchant, order)
+	if err != nil {
+		return p, nil, nil, err
+	}
+	key.Merchant, key.PaymentID, key.CreatedAt = merchant, p.ID, p.CreatedAt
+	if one, err = e.reserve(p.ID); err != nil {
+		return p, nil, nil, err
+	}
+	earlier, err = e.create(ctx, p, key)
+	if err != nil || earlier != nil {
+		e.release(p.ID, one)
+	}
+	return p, one, earlier, err
 }
 
 // create journals a new payment with its key.
@@ -176,13 +186,13 @@ func (e *Engine) create(ctx context.Context, p Payment, key Key) (earlier *Key, 
 }
 
 // draft routes an order and makes the payment of it.
-func (e *Engine) draft(merchant string, order Order) (Payment, error) {
+func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, error) {
 	now := e.now()
 	id, err := e.ids.make("pay_", now)
 	if err != nil {
 		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
 	}
-	decision, err := e.Fleet().decide(id, merchant, order)
+	decision, err := fleet.decide(id, merchant, order)
 	if err != nil {
 		return Payment{}, err
 	}
@@ -333,7 +343,7 @@ func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.
 	if at.role == abi.Role_ROLE_CREATE {
 		return call
 	}
-	if create, ok := at.account.plan(p.Kind, abi.Role_ROLE_CREATE, ""); ok {
+	if create, ok := at.account.plan(p, abi.Role_ROLE_CREATE, ""); ok {
 		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name, create.operation.GetName())
 	}
 	if !sent.IsZero() {

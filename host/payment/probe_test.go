@@ -29,7 +29,9 @@ import (
 
 // probe is a connector whose create has whatever idempotency a test asks for. Its provider speaks JSON: {"id","status"} or {"error"}.
 type probe struct {
-	name        string
+	name string
+	// number is its generation's; 0 means 1.
+	number      int64
 	idempotency abi.Idempotency
 	// revocable: a decline is not final.
 	revocable bool
@@ -74,8 +76,8 @@ func (p *probe) Manifest() *abi.Manifest {
 	}
 }
 
-func (p *probe) Digest() string { return strings.Repeat("ab", 32) }
-func (p *probe) Number() int64  { return 1 }
+func (p *probe) Digest() string { return fmt.Sprintf("%064x", p.Number()) }
+func (p *probe) Number() int64  { return cmp.Or(p.number, 1) }
 
 func (p *probe) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
 	if p.prepare != nil {
@@ -258,7 +260,7 @@ func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 		})
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
-		fleet.Accounts[a.name] = &payment.Account{Name: a.name, Plugin: func() payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}")}
+		fleet.Accounts[a.name] = &payment.Account{Name: a.name, Plugin: func(string) payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}")}
 		names = append(names, a.name)
 		providers = append(providers, routing.Provider{Name: a.name, Plugin: a.connector.Manifest().GetName(), Flows: a.connector.Manifest().GetFlows()})
 	}

@@ -257,7 +257,7 @@ func newWorld(t *rapid.T, dir string) *world {
 		b := &bank{name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock}
 		connector := &probe{name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter, revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming}
 		w.banks = append(w.banks, b)
-		w.fleet.Accounts[name] = &payment.Account{Name: name, Plugin: func() payment.Connector { return connector }, Egress: b, Settings: []byte("{}")}
+		w.fleet.Accounts[name] = &payment.Account{Name: name, Plugin: func(string) payment.Connector { return connector }, Egress: b, Settings: []byte("{}")}
 		providers = append(providers, routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
 		names = append(names, name)
 	}

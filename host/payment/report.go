@@ -119,16 +119,16 @@ func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *Failure {
 		return nil
 	}
 	const ok = 200
-	account, known := t.Fleet().Accounts[p.Provider]
+	account, known := t.fleet.Accounts[p.Provider]
 	if !known {
 		_, failure := Meaning(nil, nil, "", ok, outcome.GetFailure())
 		return failure
 	}
 	operation := ""
-	if at, able := account.plan(p.Kind, abi.Role_ROLE_LOOKUP, ""); able {
+	if at, able := account.plan(p, abi.Role_ROLE_LOOKUP, ""); able {
 		operation = at.operation.GetName()
 	}
-	_, failure := Meaning(account.Failures, account.Plugin().Manifest().GetFailures(), operation, ok, outcome.GetFailure())
+	_, failure := Meaning(account.Failures, account.Plugin(p.ID).Manifest().GetFailures(), operation, ok, outcome.GetFailure())
 	return failure
 }
 

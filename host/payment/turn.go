@@ -10,12 +10,25 @@ import (
 type turn struct {
 	*Engine
 	origin Origin
+	// fleet is held for the whole turn, so that no operation mixes generations.
+	fleet *Fleet
 	// standing is the payment as the journal has it.
 	standing Payment
 }
 
 func (e *Engine) turnAt(standing Payment, origin Origin) *turn {
 	return &turn{Engine: e, origin: origin, standing: standing}
+}
+
+// begin makes a turn that works with the fleet that serves now, until end.
+func (e *Engine) begin(standing Payment, origin Origin) *turn {
+	t := e.turnAt(standing, origin)
+	t.fleet = e.hold()
+	return t
+}
+
+func (t *turn) end() {
+	t.fleet.release()
 }
 
 // save writes the payment's next version with what it changes, and gives it back.
