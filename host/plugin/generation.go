@@ -29,11 +29,13 @@ func (e *FaultError) Error() string {
 var errNoAnswer = errors.New("the answer is not what was asked for")
 
 // Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an instance of the module
-// to itself. The shelf that made it closes it.
+// to itself. It is open as long as somebody holds it: the shelf, while it serves or is kept warm, and whoever called Hold.
 type Generation struct {
 	module   *wasm.Module
 	manifest *abi.Manifest
 	number   int64
+	shelf    *Shelf
+	holds    int // the shelf's mutex guards it
 }
 
 // Manifest is what the plugin said of itself when it was loaded. It is not to be changed.
@@ -44,6 +46,13 @@ func (g *Generation) Digest() string { return g.module.Digest() }
 
 // Number counts generations, over all plugins, in the order in which they were loaded since the router started.
 func (g *Generation) Number() int64 { return g.number }
+
+// Hold keeps the generation open until Release, which may be called from anywhere, once for each Hold. Only what is open may be held: what
+// serves in a lineup that Adopt is asked about, or that is held.
+func (g *Generation) Hold() { g.shelf.hold(g) }
+
+// Release gives up what Hold took. Who gives up the last hold closes the generation; Release does not wait for that.
+func (g *Generation) Release() { g.shelf.release(g) }
 
 // Stats are the figures of its instances.
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }

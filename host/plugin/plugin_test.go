@@ -53,11 +53,11 @@ func module(t *testing.T, defect string) []byte {
 }
 
 // newShelf makes a shelf of the test's own.
-func newShelf(t *testing.T, limits wasm.Limits) *plugin.Shelf {
+func newShelf(t *testing.T, settings plugin.Settings) *plugin.Shelf {
 	t.Helper()
 	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	shelf := plugin.NewShelf(compiler, limits)
+	shelf := plugin.NewShelf(compiler, settings)
 	t.Cleanup(func() {
 		require.NoError(t, shelf.Close(context.Background()))
 		require.NoError(t, compiler.Close(context.Background()))
@@ -67,7 +67,7 @@ func newShelf(t *testing.T, limits wasm.Limits) *plugin.Shelf {
 
 func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 	t.Helper()
-	generation, err := newShelf(t, limits).Load(t.Context(), module(t, ""))
+	generation, err := newShelf(t, plugin.Settings{Limits: limits}).Load(t.Context(), module(t, ""))
 	require.NoError(t, err)
 	return generation
 }
