@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -27,6 +28,7 @@ func testCoverage(t *testing.T, guest machine, manifest *abi.Manifest, vectors [
 			}
 		}
 		requireShapes(t, manifest, v, moves)
+		requireQuote(t, manifest, v, moves)
 	}
 	for _, operation := range manifest.GetOperations() {
 		require.True(t, shown[operation.GetName()], "no vector shows operation %s", operation.GetName())
@@ -45,6 +47,42 @@ func requireSteps(t *testing.T, manifest *abi.Manifest, v *vector, moves []move)
 		}
 	}
 	require.LessOrEqual(t, sent, int(max(manifest.GetMaxSteps(), 1)), "%s takes more round trips than max_steps", v.name)
+}
+
+// requireQuote demands that an accepted quote says what it quotes, and that every request on its way is one that changes nothing.
+func requireQuote(t *testing.T, manifest *abi.Manifest, v *vector, moves []move) {
+	t.Helper()
+	payment := v.call.GetPayment()
+	if payment == nil || !quotes(manifest, payment.GetKind(), v.call.GetOperation()) {
+		return
+	}
+	for _, m := range moves {
+		step := m.answer.GetStep()
+		if send := step.GetSend(); send != nil {
+			name := cmp.Or(send.GetOperation(), v.call.GetOperation())
+			require.Equal(t, abi.Idempotency_IDEMPOTENCY_SAFE, classOf(manifest, name), "%s: a quote performs %s", v.name, name)
+		}
+		if done := step.GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+			require.NotNil(t, done.GetQuote(), "%s: accepted, without a quote", v.name)
+		}
+	}
+}
+
+func quotes(manifest *abi.Manifest, kind abi.Kind, operation string) bool {
+	return slices.ContainsFunc(manifest.GetFlows(), func(flow *abi.Flow) bool {
+		return flow.GetKind() == kind && slices.ContainsFunc(flow.GetActions(), func(action *abi.Action) bool {
+			return action.GetRole() == abi.Role_ROLE_QUOTE && action.GetOperation() == operation
+		})
+	})
+}
+
+func classOf(manifest *abi.Manifest, name string) abi.Idempotency {
+	for _, operation := range manifest.GetOperations() {
+		if operation.GetName() == name {
+			return operation.GetIdempotency()
+		}
+	}
+	return abi.Idempotency_IDEMPOTENCY_UNSPECIFIED
 }
 
 // requireShapes holds the input of native calls and the output of accepted ones to the operation's schemas.

@@ -128,9 +128,30 @@ type outcomeText struct {
 	Failure           *failureText    `json:"failure,omitempty"`
 	EchoedReference   string          `json:"echoed_reference,omitempty"`
 	ExpiresAt         string          `json:"expires_at,omitempty"`
+	Quote             *quoteText      `json:"quote,omitempty"`
 	Cursor            string          `json:"cursor,omitempty"`
 	Alert             string          `json:"alert,omitempty"`
 	Output            json.RawMessage `json:"output,omitempty"`
+}
+
+type quoteText struct {
+	Pays      *moneyText   `json:"pays"`
+	Gets      *moneyText   `json:"gets"`
+	Rate      *rateText    `json:"rate,omitempty"`
+	Fees      []*moneyText `json:"fees,omitempty"`
+	Bounds    []boundText  `json:"bounds,omitempty"`
+	ExpiresAt string       `json:"expires_at,omitempty"`
+}
+
+type rateText struct {
+	From *moneyText `json:"from"`
+	To   *moneyText `json:"to"`
+}
+
+type boundText struct {
+	Currency string `json:"currency"`
+	Min      string `json:"min,omitempty"`
+	Max      string `json:"max,omitempty"`
 }
 
 type moneyText struct {
@@ -199,12 +220,30 @@ func newOutcomeText(outcome *abi.Outcome, rule func(code string) *abi.FailureRul
 		Failure:           newFailureText(outcome, rule),
 		EchoedReference:   outcome.GetEchoedReference(),
 		ExpiresAt:         timeText(outcome.GetExpiresMs()),
+		Quote:             newQuoteText(outcome.GetQuote()),
 		Cursor:            outcome.GetCursor(),
 		Alert:             outcome.GetAlert(),
 		Output:            outcome.GetOutput(),
 	}
 	if status := outcome.GetStatus(); status != abi.Status_STATUS_UNSPECIFIED {
 		text.Status = enumName(status, "STATUS_")
+	}
+	return text
+}
+
+func newQuoteText(quote *abi.Quote) *quoteText {
+	if quote == nil {
+		return nil
+	}
+	text := &quoteText{Pays: newMoneyText(quote.GetPays()), Gets: newMoneyText(quote.GetGets()), ExpiresAt: timeText(quote.GetExpiresMs())}
+	if rate := quote.GetRate(); rate != nil {
+		text.Rate = &rateText{From: newMoneyText(rate.GetFrom()), To: newMoneyText(rate.GetTo())}
+	}
+	for _, fee := range quote.GetFees() {
+		text.Fees = append(text.Fees, newMoneyText(fee))
+	}
+	for _, bound := range quote.GetBounds() {
+		text.Bounds = append(text.Bounds, boundText{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
 	}
 	return text
 }

@@ -19,6 +19,11 @@ func Accepted(status abi.Status, reference string) *abi.Outcome {
 	return &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: status, ProviderReference: reference}
 }
 
+// Quoted is the step that ends a quote.
+func Quoted(quote *abi.Quote) *abi.Step {
+	return Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Quote: quote})
+}
+
 // Rejected is the step for a well-formed refusal. The manifest's failure rules say what the code means.
 func Rejected(code, message string) *abi.Step {
 	return Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_REJECTED, Failure: &abi.Failure{ProviderCode: code, Message: message}})

@@ -89,6 +89,7 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 	f.money("amount", outcome.GetAmount())
 	f.money("received", outcome.GetReceived())
 	f.money("fee", outcome.GetFee())
+	f.quote(outcome.GetQuote())
 	f.nextAction(outcome.GetNextAction())
 	f.text("provider_reference", outcome.GetProviderReference())
 	f.text("echoed_reference", outcome.GetEchoedReference())
@@ -110,10 +111,12 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 	}
 }
 
-// accepted allows an outcome without a status only where it carries a native operation's output.
+// accepted allows an outcome without a status only where it carries a native operation's output, or a quote.
 func (f *findings) accepted(outcome *abi.Outcome) {
 	status := outcome.GetStatus()
-	f.require(status != abi.Status_STATUS_UNSPECIFIED || len(outcome.GetOutput()) > 0, "outcome: accepted, but neither a status nor an output")
+	quoted := outcome.GetQuote() != nil
+	f.require(status != abi.Status_STATUS_UNSPECIFIED || quoted || len(outcome.GetOutput()) > 0, "outcome: accepted, but neither a status, nor a quote, nor an output")
+	f.require(status == abi.Status_STATUS_UNSPECIFIED || !quoted, "outcome: a quote, and yet a status: of which payment?")
 	f.require(status != abi.Status_STATUS_FAILED || outcome.GetFailure().GetProviderCode() != "", "outcome: failed without a provider's code")
 }
 

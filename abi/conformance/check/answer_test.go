@@ -37,6 +37,50 @@ func signed() *abi.Signature {
 	}
 }
 
+func quoteAnswer(change func(q *abi.Quote)) *abi.Answer {
+	quote := &abi.Quote{
+		Pays: guest.Money("101.5", "USDT"), Gets: guest.Money("92", "EUR"), Fees: []*abi.Money{guest.Money("1.5", "USDT"), guest.Money("0", "EUR")},
+		Rate:      &abi.Rate{From: guest.Money("100", "USDT"), To: guest.Money("92", "EUR")},
+		Bounds:    []*abi.Bound{{Currency: "USDT", Min: "10", Max: "5000"}, {Currency: "EUR", Min: "1"}},
+		ExpiresMs: 1704067200000,
+	}
+	change(quote)
+	return stepAnswer(guest.Quoted(quote))
+}
+
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	m := &abi.Manifest{}
+	require.Empty(t, Answer(m, quoteAnswer(func(*abi.Quote) {})))
+	require.Empty(t, Answer(m, quoteAnswer(func(q *abi.Quote) { q.Gets, q.Rate, q.Bounds = guest.Money("101", "USDT"), nil, nil })))
+	for name, row := range map[string]struct {
+		spoil func(q *abi.Quote)
+		says  string
+	}{
+		"nothing is paid":            {func(q *abi.Quote) { q.Pays = nil }, "pays: there is no amount"},
+		"nothing is got":             {func(q *abi.Quote) { q.Gets = guest.Money("0", "EUR") }, "gets: \"0\" is not above zero"},
+		"wrong sign":                 {func(q *abi.Quote) { q.Pays = guest.Money("-1", "USDT") }, "not above zero"},
+		"an exponent":                {func(q *abi.Quote) { q.Gets = guest.Money("9e1", "EUR") }, "not plain decimal text"},
+		"two currencies and no rate": {func(q *abi.Quote) { q.Rate = nil }, "at which rate"},
+		"a rate of nothing":          {func(q *abi.Quote) { q.Rate.From = guest.Money("0", "USDT") }, "rate from"},
+		"a rate the other way":       {func(q *abi.Quote) { q.Rate.From, q.Rate.To = q.Rate.To, q.Rate.From }, "not from what is paid"},
+		"a fee below zero":           {func(q *abi.Quote) { q.Fees[0].Amount = "-1" }, "is no fee"},
+		"a bound of a third":         {func(q *abi.Quote) { q.Bounds[0].Currency = "BTC" }, "nobody pays or gets"},
+		"a bound that is a word":     {func(q *abi.Quote) { q.Bounds[0].Min = "no" }, "not decimals"},
+		"a bound of nothing":         {func(q *abi.Quote) { q.Bounds[0].Min, q.Bounds[0].Max = "", "" }, "bounds nothing"},
+		"bounds upside down":         {func(q *abi.Quote) { q.Bounds[0].Max = "9" }, "wrong way round"},
+		"expiry before time":         {func(q *abi.Quote) { q.ExpiresMs = -1 }, "before time began"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, strings.Join(Answer(m, quoteAnswer(row.spoil)), "\n"), row.says)
+		})
+	}
+	both := quoteAnswer(func(*abi.Quote) {})
+	both.GetStep().GetDone().Status = abi.Status_STATUS_SUCCEEDED
+	require.Contains(t, strings.Join(Answer(m, both), "\n"), "a quote, and yet a status")
+}
+
 func TestAnswerSound(t *testing.T) {
 	t.Parallel()
 	ok := &abi.CallbackReply{Status: 200}
@@ -105,7 +149,7 @@ func TestAnswerUnsound(t *testing.T) {
 		}), `secret "other"`},
 		"a signature of nothing":       {sendAnswer(func(r *abi.HttpRequest) { r.Signatures = []*abi.Signature{{}} }), "algorithm"},
 		"no verdict":                   {outcomeAnswer(func(o *abi.Outcome) { o.Verdict = 0 }), "no verdict"},
-		"accepted, and no more":        {outcomeAnswer(func(o *abi.Outcome) { o.Status = 0 }), "neither a status nor an output"},
+		"accepted, and no more":        {outcomeAnswer(func(o *abi.Outcome) { o.Status = 0 }), "neither a status, nor a quote, nor an output"},
 		"failed without a code":        {outcomeAnswer(func(o *abi.Outcome) { o.Status = abi.Status_STATUS_FAILED }), "without a provider's code"},
 		"refused without a code":       {stepAnswer(guest.Rejected("", "no")), "without a provider's code"},
 		"refused with a status":        {outcomeAnswer(func(o *abi.Outcome) { o.Verdict = abi.Verdict_VERDICT_REJECTED }), "with a status"},

@@ -197,6 +197,8 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 		operation := find(m, action.GetOperation())
 		f.require(operation != nil, "%s: operation %q is not in the manifest", name, action.GetOperation())
 		f.require(action.GetRole() != abi.Role_ROLE_UNSPECIFIED, "%s: operation %q has no role", name, action.GetOperation())
+		f.require(action.GetRole() != abi.Role_ROLE_QUOTE || operation == nil || operation.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE,
+			"%s: %s is a quote, and a quote is SAFE", name, action.GetOperation())
 		if operation != nil && action.GetRole() == abi.Role_ROLE_CREATE {
 			creates = append(creates, operation)
 		}

@@ -49,12 +49,16 @@ func TestManifest(t *testing.T) {
 		spoil func(m *abi.Manifest)
 		says  string
 	}{
-		"name with capitals":             {func(m *abi.Manifest) { m.Name = "Sound" }, "name"},
-		"version of two numbers":         {func(m *abi.Manifest) { m.Version = "1.0" }, "not semantic"},
-		"no title":                       {func(m *abi.Manifest) { m.Title = " " }, "title"},
-		"plain HTTP":                     {func(m *abi.Manifest) { m.BaseUrl = "http://api.example.com" }, "base_url"},
-		"base URL with a slash":          {func(m *abi.Manifest) { m.BaseUrl = "https://api.example.com/" }, "base_url"},
-		"host with a scheme":             {func(m *abi.Manifest) { m.Hosts[0] = "https://files.example.com" }, "host"},
+		"name with capitals":     {func(m *abi.Manifest) { m.Name = "Sound" }, "name"},
+		"version of two numbers": {func(m *abi.Manifest) { m.Version = "1.0" }, "not semantic"},
+		"no title":               {func(m *abi.Manifest) { m.Title = " " }, "title"},
+		"plain HTTP":             {func(m *abi.Manifest) { m.BaseUrl = "http://api.example.com" }, "base_url"},
+		"base URL with a slash":  {func(m *abi.Manifest) { m.BaseUrl = "https://api.example.com/" }, "base_url"},
+		"host with a scheme":     {func(m *abi.Manifest) { m.Hosts[0] = "https://files.example.com" }, "host"},
+		"quote that may move money": {func(m *abi.Manifest) {
+			m.Flows[0].Actions[1].Role = abi.Role_ROLE_QUOTE
+			m.Operations[1].Idempotency = abi.Idempotency_IDEMPOTENCY_ABANDONABLE
+		}, "a quote is SAFE"},
 		"too many steps":                 {func(m *abi.Manifest) { m.MaxSteps = 99 }, "max_steps"},
 		"secret twice":                   {func(m *abi.Manifest) { m.Secrets = append(m.Secrets, m.Secrets[0]) }, "twice"},
 		"secret without a summary":       {func(m *abi.Manifest) { m.Secrets[0].Summary = "" }, "no summary"},

@@ -49,7 +49,7 @@ func TestModule(t *testing.T) {
 		names = append(names, result.Name)
 	}
 	require.Equal(t, []string{
-		"contract", "describe", "manifest", "operation CreatePayment", "operation GetPayment", "operation that is not there", "callbacks",
+		"contract", "describe", "manifest", "operation CreatePayment", "operation GetPayment", "operation QuotePayment", "operation that is not there", "callbacks",
 		"input that is not the contract's", "fuel",
 	}, names)
 }

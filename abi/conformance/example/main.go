@@ -30,8 +30,8 @@ func (connector) Describe() *abi.Manifest {
 
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	switch call.GetOperation() {
-	case create:
-		return prepareCreate(call), nil
+	case create, quote:
+		return askQuote(call), nil
 	case get:
 		return prepareGet(call)
 	}
@@ -47,15 +47,18 @@ const (
 	creating = "create"
 )
 
-// prepareCreate asks for the fee first: a read, on the way to the payment.
-func prepareCreate(call *abi.Call) *abi.Step {
+// askQuote asks for the fee: for its own sake, or on the way to the payment.
+func askQuote(call *abi.Call) *abi.Step {
 	payment := call.GetPayment()
 	if payment == nil {
 		return guest.Reject("unsupported", "", "a payment is needed")
 	}
-	return guest.NewRequest("GET", guest.Literal("/quotes/"), guest.Text(payment.GetCurrency())).
-		Query("amount", payment.GetAmount()).Header("X-Key", guest.Secret("key")).
-		SendAs(get, []byte(quoting))
+	request := guest.NewRequest("GET", guest.Literal("/quotes/"), guest.Text(payment.GetCurrency())).
+		Query("amount", payment.GetAmount()).Header("X-Key", guest.Secret("key"))
+	if call.GetOperation() == quote {
+		return request.Send([]byte(quoting))
+	}
+	return request.SendAs(quote, []byte(quoting))
 }
 
 func prepareGet(call *abi.Call) (*abi.Step, error) {
@@ -90,8 +93,8 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	return interpretPayment(call, body), nil
 }
 
-func interpretQuote(call *abi.Call, quote jsontext.Value) *abi.Step {
-	fee, isDecimal := quote.Decimal("fee")
+func interpretQuote(call *abi.Call, body jsontext.Value) *abi.Step {
+	fee, isDecimal := body.Decimal("fee")
 	amount, err := decimal.Parse(call.GetPayment().GetAmount())
 	if !isDecimal || err != nil {
 		return guest.Unreadable("no fee")
@@ -100,9 +103,19 @@ func interpretQuote(call *abi.Call, quote jsontext.Value) *abi.Step {
 	if err != nil || cost.Cmp(amount) >= 0 {
 		return guest.Rejected("fee", "the fee is as large as the payment")
 	}
-	body := jsontext.NewObject().String("reference", call.GetReference()).Number("amount", call.GetPayment().GetAmount()).
+	if cost.Sign() < 0 {
+		return guest.Unreadable("a fee below zero")
+	}
+	if call.GetOperation() == quote {
+		return guest.Quoted(&abi.Quote{
+			Pays: guest.Money(amount.String(), call.GetPayment().GetCurrency()),
+			Gets: guest.Money(amount.Sub(cost).String(), call.GetPayment().GetCurrency()),
+			Fees: []*abi.Money{guest.Money(fee, call.GetPayment().GetCurrency())},
+		})
+	}
+	payment := jsontext.NewObject().String("reference", call.GetReference()).Number("amount", call.GetPayment().GetAmount()).
 		String("currency", call.GetPayment().GetCurrency())
-	step := guest.NewRequest("POST", guest.Literal("/payments")).JSON(body.JSON()).Send([]byte(creating))
+	step := guest.NewRequest("POST", guest.Literal("/payments")).JSON(payment.JSON()).Send([]byte(creating))
 	request := step.GetSend().GetRequest()
 	request.BasicAuth = &abi.BasicAuth{User: guest.Literal("shop"), PasswordSecret: "key"}
 	request.Signatures = []*abi.Signature{signature("X-Signature")}

@@ -8,6 +8,7 @@ import (
 const (
 	create = "CreatePayment"
 	get    = "GetPayment"
+	quote  = "QuotePayment"
 )
 
 const settings = `{"type": "object", "properties": {"keyed": {"type": "boolean"}}, "additionalProperties": false}`
@@ -29,6 +30,7 @@ func manifest() *abi.Manifest {
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: create},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: get},
+				{Role: abi.Role_ROLE_QUOTE, Operation: quote},
 			},
 		}},
 		Operations: []*abi.Operation{
@@ -41,9 +43,13 @@ func manifest() *abi.Manifest {
 				Name: get, Summary: "Read a payment.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
 				InputSchema: getInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
 			},
+			{
+				Name: quote, Summary: "Say what a payment would cost.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
+				InputSchema: `{"type": "object"}`, OutputSchema: `{"type": "object"}`, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
+			},
 		},
 		Failures: []*abi.FailureRule{
-			{Operation: get, HttpStatus: 200, ProviderCode: "fee", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "made up"},
+			{Operation: quote, HttpStatus: 200, ProviderCode: "fee", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "made up"},
 			{HttpStatus: 200, ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: "made up"},
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "made up"},
 		},
