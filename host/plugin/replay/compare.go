@@ -1,0 +1,225 @@
+package replay
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	abi "payrouter/abi/v1"
+)
+
+// Kind is in what two runs differ.
+type Kind string
+
+// The kinds of differences. Their names are also what an operator allows.
+const (
+	// Requests: another request would be sent, or none.
+	Requests Kind = "requests"
+	// Outcomes: the same response would be read another way.
+	Outcomes Kind = "outcomes"
+	// Failures: a call fails that did not, or fails no more.
+	Failures Kind = "failures"
+	// Fuel: the same calls burn more than is allowed for.
+	Fuel Kind = "fuel"
+)
+
+// Difference is one place in which two runs of a conversation differ.
+type Difference struct {
+	Kind      Kind
+	Operation string
+	// PaymentID is empty for operations that belong to no payment, and for fuel.
+	PaymentID string
+	// Step counts the plugin's calls from 1, the first of which prepares; 0 where it is about all of them.
+	Step int
+	// Lines say what differs, without anything that a payer said: "- body/amount: 49.90", "+ body/amount: 4990".
+	Lines []string
+}
+
+// String gives the difference on one line and its lines below.
+func (d Difference) String() string {
+	head := string(d.Kind) + " differ: " + d.Operation
+	if d.PaymentID != "" {
+		head += " of " + d.PaymentID
+	}
+	if d.Step > 0 {
+		head += fmt.Sprintf(", call %d", d.Step)
+	}
+	return strings.Join(append([]string{head}, d.Lines...), "\n  ")
+}
+
+// Compare says in what a run differs from a former one of the same conversation. Fuel is left out: single calls vary a little.
+func Compare(former, run Recording) []Difference {
+	if Identical(former, run) {
+		return nil
+	}
+	masks := masksOf(former)
+	var found []Difference
+	for i := range max(len(former.Steps), len(run.Steps)) {
+		var before, after Step
+		if i < len(former.Steps) {
+			before = former.Steps[i]
+		}
+		if i < len(run.Steps) {
+			after = run.Steps[i]
+		}
+		kind, lines := differ(before, after, masks)
+		if kind == "" {
+			continue
+		}
+		found = append(found, Difference{Kind: kind, Operation: former.Operation, PaymentID: former.PaymentID, Step: i + 1, Lines: lines})
+		if len(run.Steps) != len(former.Steps) && i+1 >= min(len(run.Steps), len(former.Steps)) {
+			break // what is missing is missing because of this
+		}
+	}
+	return found
+}
+
+// differ tells two answers to the same input apart. An empty kind means that what they say is the same.
+func differ(before, after Step, m masks) (Kind, []string) {
+	if (before.Answer == nil) != (after.Answer == nil) || before.Answer == nil && before.Failure != after.Failure {
+		return Failures, change("ended", m.ending(before), m.ending(after))
+	}
+	was, is := before.read(), after.read()
+	lines := diff(m.answer(was), m.answer(is))
+	if len(lines) == 0 && !same(was, is) {
+		lines = []string{"  the same members, in other bytes"}
+	}
+	switch {
+	case len(lines) == 0:
+		return "", nil
+	case was.GetError() != nil || is.GetError() != nil:
+		return Failures, lines
+	case was.GetStep().GetSend() != nil || is.GetStep().GetSend() != nil:
+		return Requests, lines
+	}
+	return Outcomes, lines
+}
+
+// same tells whether two answers are encoded alike, but for the state, which means something to the plugin alone.
+func same(a, b *abi.Answer) bool {
+	for _, answer := range []*abi.Answer{a, b} {
+		if send := answer.GetStep().GetSend(); send != nil {
+			send.State = nil
+		}
+	}
+	first, err := a.MarshalVT()
+	if err != nil {
+		return false
+	}
+	second, err := b.MarshalVT()
+	return err == nil && bytes.Equal(first, second)
+}
+
+func change(key, before, after string) []string {
+	if before == after { // two texts of one length, neither of which is shown
+		after += ", others"
+	}
+	return []string{"- " + key + ": " + before, "+ " + key + ": " + after}
+}
+
+// ending says in a few words what a call came to.
+func (m masks) ending(s Step) string {
+	answer := s.read()
+	switch {
+	case s.Failure != "":
+		return m.text(firstLine(s.Failure))
+	case answer.GetStep().GetSend() != nil:
+		return "sends a request"
+	case answer.GetStep().GetDone() != nil:
+		return "done"
+	case answer.GetStep().GetReject() != nil:
+		return "rejects the call"
+	case answer.GetError() != nil:
+		return "fault " + answer.GetError().GetCode().String()
+	}
+	return "was not asked"
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// fact is one thing that an answer says. Comparing looks at value, people are shown shown.
+type fact struct{ key, value, shown string }
+
+// diff lists what is gone and what is new, by key.
+func diff(before, after []fact) []string {
+	var lines []string
+	for _, was := range before {
+		i := slices.IndexFunc(after, func(f fact) bool { return f.key == was.key })
+		switch {
+		case i < 0:
+			lines = append(lines, "- "+was.key+": "+was.shown)
+		case after[i].value != was.value:
+			lines = append(lines, change(was.key, was.shown, after[i].shown)...)
+		}
+	}
+	for _, is := range after {
+		if !slices.ContainsFunc(before, func(f fact) bool { return f.key == is.key }) {
+			lines = append(lines, "+ "+is.key+": "+is.shown)
+		}
+	}
+	return lines
+}
+
+// Burned compares what runs of the same conversations took, by operation: more than percent above the former is a difference. Runs that
+// differ otherwise should not be among them.
+func Burned(former, runs []Recording, percent int) []Difference {
+	type sums struct{ before, after int64 }
+	byOperation := map[string]sums{}
+	var operations []string
+	for i := range former {
+		sum, known := byOperation[former[i].Operation]
+		if !known {
+			operations = append(operations, former[i].Operation)
+		}
+		sum.before += fuelOf(former[i])
+		sum.after += fuelOf(runs[i])
+		byOperation[former[i].Operation] = sum
+	}
+	slices.Sort(operations)
+	var found []Difference
+	for _, operation := range operations {
+		sum := byOperation[operation]
+		if sum.before == 0 || (sum.after-sum.before)*100 <= sum.before*int64(percent) {
+			continue
+		}
+		line := fmt.Sprintf("%d before, %d now: %d %% more, at most %d %% are taken", sum.before, sum.after, (sum.after-sum.before)*100/sum.before, percent)
+		found = append(found, Difference{Kind: Fuel, Operation: operation, Lines: []string{line}})
+	}
+	return found
+}
+
+func fuelOf(r Recording) int64 {
+	var sum int64
+	for _, step := range r.Steps {
+		sum += step.Fuel
+	}
+	return sum
+}
+
+// enum is an enum's value as people read it: "accepted".
+func enum(value fmt.Stringer, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
+}
+
+// answer lists what an answer says.
+func (m masks) answer(answer *abi.Answer) []fact {
+	var f facts
+	switch step := answer.GetStep(); {
+	case answer.GetError() != nil:
+		f.open("fault", enum(answer.GetError().GetCode(), "CODE_"))
+		f.closed("fault/message", answer.GetError().GetMessage())
+	case step.GetSend() != nil:
+		m.send(&f, step.GetSend())
+	case step.GetDone() != nil:
+		m.outcome(&f, step.GetDone())
+	case step.GetReject() != nil:
+		f.open("reject/code", step.GetReject().GetCode())
+		f.open("reject/field", step.GetReject().GetField())
+		f.closed("reject/message", step.GetReject().GetMessage())
+	}
+	return f
+}

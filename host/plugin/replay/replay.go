@@ -1,0 +1,136 @@
+// Package replay runs recorded conversations again, and says in what two runs of the same one differ.
+//
+// A plugin is a pure function: what it was given decides what it answers. So a recording of its inputs can be run through any version of it.
+// The state that a plugin hands itself from step to step is its own affair: a run is given back the state of its own last step.
+package replay
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/wasm"
+)
+
+// Recording is one conversation of a plugin: what it was given, and what it answered. It holds no credential, since plugins are given none,
+// but it holds what payers said of themselves: Compare shows none of that.
+type Recording struct {
+	Plugin string
+	// Digest of the module that answered.
+	Digest    string
+	Operation string
+	// PaymentID is empty for operations that belong to no payment.
+	PaymentID string
+	At        time.Time
+	Steps     []Step
+}
+
+// Step is one call of a conversation: the first prepares, the others interpret. The bytes are encoded messages of the contract, and nobody
+// changes them.
+type Step struct {
+	// Input is an abi.Call in the first step, and an abi.Interpretation in the others.
+	Input []byte
+	// Answer is an abi.Answer; nil where there was none.
+	Answer []byte
+	// Failure is how the call ended where there was no answer: "wasm guest: prepare: out of fuel".
+	Failure string
+	Fuel    int64
+}
+
+// Size is what the recording takes, in bytes.
+func (r Recording) Size() int {
+	size := 0
+	for _, step := range r.Steps {
+		size += len(step.Input) + len(step.Answer)
+	}
+	return size
+}
+
+// Identical tells whether two runs were answered the same, bit for bit. What they burned is no part of it.
+func Identical(a, b Recording) bool {
+	if len(a.Steps) != len(b.Steps) {
+		return false
+	}
+	for i := range a.Steps {
+		if !bytes.Equal(a.Steps[i].Answer, b.Steps[i].Answer) || a.Steps[i].Failure != b.Steps[i].Failure {
+			return false
+		}
+	}
+	return true
+}
+
+// Guest answers encoded calls, as a plugin's module does.
+type Guest interface {
+	Digest() string
+	// Answer gives the encoded answer and the fuel that it burned. The error is the guest's failure.
+	Answer(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error)
+}
+
+// Run has a conversation again, with the recorded responses. It ends early where the guest fails, or no longer sends a request that a
+// recorded response could be to. The error says that the recording cannot be read, or that ctx ended.
+func Run(ctx context.Context, guest Guest, recording Recording) (Recording, error) {
+	again := recording
+	again.Digest, again.Steps = guest.Digest(), nil
+	if len(recording.Steps) == 0 {
+		return again, nil
+	}
+	call := new(abi.Call)
+	if err := call.UnmarshalVT(recording.Steps[0].Input); err != nil {
+		return Recording{}, fmt.Errorf("read a recorded call: %w", err)
+	}
+	env := EnvOf(call)
+	last := again.ask(ctx, guest, wasm.Prepare, recording.Steps[0].Input, env)
+	state := last.GetSend().GetState()
+	for _, step := range recording.Steps[1:] {
+		if err := ctx.Err(); err != nil {
+			return Recording{}, fmt.Errorf("replay: %w", err)
+		}
+		if last.GetSend() == nil {
+			break
+		}
+		in := new(abi.Interpretation)
+		if err := in.UnmarshalVT(step.Input); err != nil {
+			return Recording{}, fmt.Errorf("read a recorded response: %w", err)
+		}
+		in.State = state
+		input, err := in.MarshalVT()
+		if err != nil {
+			return Recording{}, fmt.Errorf("encode a recorded response: %w", err)
+		}
+		read := again.ask(ctx, guest, wasm.Interpret, input, env)
+		// An answer that ends the conversation may be followed by another try of the same request: its response is for the same state.
+		if read.GetSend() != nil {
+			last, state = read, read.GetSend().GetState()
+		}
+	}
+	return again, ctx.Err()
+}
+
+// ask adds a step to the run, and gives what it came to; nil where it failed.
+func (r *Recording) ask(ctx context.Context, guest Guest, export wasm.Export, input []byte, env wasm.Env) *abi.Step {
+	answer, fuel, err := guest.Answer(ctx, export, input, env)
+	step := Step{Input: input, Answer: answer, Fuel: fuel}
+	if err != nil {
+		step.Answer, step.Failure = nil, err.Error()
+	}
+	r.Steps = append(r.Steps, step)
+	return step.read().GetStep()
+}
+
+// read decodes the answer; what does not decode is nothing.
+func (s Step) read() *abi.Answer {
+	answer := new(abi.Answer)
+	if s.Answer == nil || answer.UnmarshalVT(s.Answer) != nil {
+		return nil
+	}
+	return answer
+}
+
+// EnvOf is what a guest learns of the world while it serves a call.
+func EnvOf(call *abi.Call) wasm.Env {
+	env := wasm.Env{Now: time.UnixMilli(call.GetNowMs())}
+	copy(env.Seed[:], call.GetSeed())
+	return env
+}

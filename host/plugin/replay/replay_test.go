@@ -1,0 +1,290 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/replay"
+	"payrouter/host/wasm"
+)
+
+// guest is a connector as a function, answered in the contract's bytes.
+type guest struct {
+	name      string
+	prepare   func(call *abi.Call) (*abi.Step, error)
+	interpret func(call *abi.Call, state string, response *abi.HttpResponse) (*abi.Step, error)
+	fuel      int64
+}
+
+func (g guest) Digest() string { return g.name }
+
+func (g guest) Answer(_ context.Context, export wasm.Export, input []byte, _ wasm.Env) ([]byte, int64, error) {
+	var step *abi.Step
+	var err error
+	if export == wasm.Prepare {
+		call := new(abi.Call)
+		if err := call.UnmarshalVT(input); err != nil {
+			return nil, 0, err
+		}
+		step, err = g.prepare(call)
+	} else {
+		in := new(abi.Interpretation)
+		if err := in.UnmarshalVT(input); err != nil {
+			return nil, 0, err
+		}
+		step, err = g.interpret(in.GetCall(), string(in.GetState()), in.GetResponse())
+	}
+	if err != nil {
+		return nil, 7, err
+	}
+	answer, err := (&abi.Answer{Result: &abi.Answer_Step{Step: step}}).MarshalVT()
+	return answer, g.fuel, err
+}
+
+func sends(request *abi.HttpRequest, state string) *abi.Step {
+	return &abi.Step{Next: &abi.Step_Send{Send: &abi.Send{Request: request, State: []byte(state)}}}
+}
+
+func done(outcome *abi.Outcome) *abi.Step { return &abi.Step{Next: &abi.Step_Done{Done: outcome}} }
+
+func literal(text string) []*abi.Part {
+	return []*abi.Part{{Part: &abi.Part_Literal{Literal: text}}}
+}
+
+// usual asks for a quote, then orders; its state says how far it is, in words of its own.
+func usual(name, prefix string) guest {
+	return guest{
+		name: name, fuel: 100,
+		prepare: func(call *abi.Call) (*abi.Step, error) {
+			return sends(&abi.HttpRequest{
+				Method: "POST", Path: append(literal("/quote/"), &abi.Part{Part: &abi.Part_Secret{Secret: "token"}}),
+				Body: []byte(`{"amount":"` + call.GetPayment().GetAmount() + `","email":"` + call.GetPayment().GetPayer().GetEmail() + `"}`),
+			}, prefix+"1"), nil
+		},
+		interpret: func(_ *abi.Call, state string, response *abi.HttpResponse) (*abi.Step, error) {
+			switch state {
+			case prefix + "1":
+				return sends(&abi.HttpRequest{Method: "POST", Path: literal("/order"), Body: []byte("rate=" + string(response.GetBody()))}, prefix+"2"), nil
+			case prefix + "2":
+				return done(&abi.Outcome{
+					Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED, ProviderReference: string(response.GetBody()),
+				}), nil
+			}
+			return nil, errors.New("wasm guest: interpret: trapped: no such state")
+		},
+	}
+}
+
+// recorded is a conversation with the usual guest: a quote, an order that a first try got no readable answer to, and its outcome.
+func recorded(t *testing.T, g guest) replay.Recording {
+	t.Helper()
+	call := &abi.Call{Operation: "order", Settings: []byte("{}"), Seed: make([]byte, 32), NowMs: 1, Payment: &abi.Payment{
+		Id: "pay_1", Amount: "49.90", Currency: "EUR", Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example", Phone: "+44 20 7946 0958"},
+	}}
+	input, err := call.MarshalVT()
+	require.NoError(t, err)
+	recording := replay.Recording{Plugin: "p", Operation: "order", PaymentID: "pay_1", Steps: []replay.Step{{Input: input}}}
+	for _, body := range []string{"1.25", "ord-77"} {
+		input, err := (&abi.Interpretation{Call: call, State: []byte("whose?"), Response: &abi.HttpResponse{Status: 200, Body: []byte(body)}}).MarshalVT()
+		require.NoError(t, err)
+		recording.Steps = append(recording.Steps, replay.Step{Input: input})
+	}
+	run, err := replay.Run(t.Context(), g, recording)
+	require.NoError(t, err)
+	require.Len(t, run.Steps, 3)
+	return run
+}
+
+func rerun(t *testing.T, g guest, recording replay.Recording) replay.Recording {
+	t.Helper()
+	run, err := replay.Run(t.Context(), g, recording)
+	require.NoError(t, err)
+	return run
+}
+
+func TestSameGuestAnswersTheSame(t *testing.T) {
+	t.Parallel()
+	former := recorded(t, usual("a", "s"))
+	again := rerun(t, usual("a", "s"), former)
+	require.True(t, replay.Identical(former, again))
+	require.Equal(t, former, again)
+	require.Empty(t, replay.Compare(former, again))
+	require.Positive(t, former.Size())
+}
+
+// State is the plugin's own affair: another version may write it another way, and gets back what it wrote.
+func TestStateOfItsOwnIsNoDifference(t *testing.T) {
+	t.Parallel()
+	former := recorded(t, usual("a", "s"))
+	run := rerun(t, usual("b", "state-"), former)
+	require.False(t, replay.Identical(former, run))
+	require.Empty(t, replay.Compare(former, run))
+	require.Equal(t, "b", run.Digest)
+}
+
+// A try without a readable answer is followed by another of the same request.
+func TestSecondTryIsReadWithTheStateOfItsRequest(t *testing.T) {
+	t.Parallel()
+	former := recorded(t, usual("a", "s"))
+	twice := former
+	twice.Steps = append(append([]replay.Step{}, former.Steps...), former.Steps[2])
+	run := rerun(t, usual("a", "s"), twice)
+	require.Len(t, run.Steps, 4)
+	require.Empty(t, run.Steps[3].Failure)
+}
+
+func TestDifferencesAreClassifiedAndNamed(t *testing.T) {
+	t.Parallel()
+	former := recorded(t, usual("a", "s"))
+	for claim, row := range map[string]struct {
+		change func(g *guest)
+		kind   replay.Kind
+		step   int
+		lines  []string
+	}{
+		"another amount is sent": {func(g *guest) {
+			before := g.prepare
+			g.prepare = func(call *abi.Call) (*abi.Step, error) {
+				step, err := before(call)
+				step.GetSend().Request.Body = []byte(strings.Replace(string(step.GetSend().GetRequest().GetBody()), "49.90", "4990", 1))
+				return step, err
+			}
+		}, replay.Requests, 1, []string{`- request/body/amount: "49.90"`, `+ request/body/amount: "4990"`}},
+		"another place": {func(g *guest) {
+			before := g.prepare
+			g.prepare = func(call *abi.Call) (*abi.Step, error) {
+				step, err := before(call)
+				step.GetSend().Request.Path[0] = literal("/v2/quote/")[0]
+				return step, err
+			}
+		}, replay.Requests, 1, []string{`- request/path: /quote/{{secret:token}}`, `+ request/path: /v2/quote/{{secret:token}}`}},
+		"nothing is sent": {func(g *guest) {
+			g.prepare = func(*abi.Call) (*abi.Step, error) {
+				return &abi.Step{Next: &abi.Step_Reject{Reject: &abi.Reject{Code: "unsupported", Message: "not any more"}}}, nil
+			}
+		}, replay.Requests, 1, nil},
+		"the same body, written otherwise": {func(g *guest) {
+			before := g.prepare
+			g.prepare = func(call *abi.Call) (*abi.Step, error) {
+				step, err := before(call)
+				step.GetSend().Request.Body = append(step.GetSend().GetRequest().GetBody(), '\n')
+				return step, err
+			}
+		}, replay.Requests, 1, []string{"  the same members, in other bytes"}},
+		"another outcome": {func(g *guest) {
+			before := g.interpret
+			g.interpret = func(call *abi.Call, state string, response *abi.HttpResponse) (*abi.Step, error) {
+				step, err := before(call, state, response)
+				if step.GetDone() != nil {
+					step.GetDone().Status = abi.Status_STATUS_FAILED
+				}
+				return step, err
+			}
+		}, replay.Outcomes, 3, []string{"- outcome/status: succeeded", "+ outcome/status: failed"}},
+		"a trap": {func(g *guest) {
+			before := g.interpret
+			g.interpret = func(call *abi.Call, state string, response *abi.HttpResponse) (*abi.Step, error) {
+				if state == "s2" {
+					return nil, errors.New("wasm guest: interpret: trapped: unreachable")
+				}
+				return before(call, state, response)
+			}
+		}, replay.Failures, 3, []string{"- ended: done", "+ ended: wasm guest: interpret: trapped: unreachable"}},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			g := usual("b", "s")
+			row.change(&g)
+			found := replay.Compare(former, rerun(t, g, former))
+			require.Len(t, found, 1, "%v", found)
+			require.Equal(t, row.kind, found[0].Kind)
+			require.Equal(t, row.step, found[0].Step)
+			require.Equal(t, "pay_1", found[0].PaymentID)
+			require.Equal(t, "order", found[0].Operation)
+			if row.lines != nil {
+				require.Equal(t, row.lines, found[0].Lines)
+			}
+		})
+	}
+}
+
+// What payers said of themselves, links, addresses and free text are told apart in a difference, and not shown.
+func TestDifferencesShowNobodysData(t *testing.T) {
+	t.Parallel()
+	leaky := func(version string) guest {
+		g := usual(version, "s")
+		g.prepare = func(call *abi.Call) (*abi.Step, error) {
+			payer := call.GetPayment().GetPayer()
+			return sends(&abi.HttpRequest{
+				Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Text{Text: payer.GetName() + version}}},
+				Headers: []*abi.Field{{Name: "X-Phone", Value: []*abi.Part{{Part: &abi.Part_Literal{Literal: "442079460958" + version}}}}},
+				Body:    []byte(`{"mail":"` + payer.GetEmail() + version + `","first":"Ada","n":442079460958` + map[string]string{"a": "1", "b": "2"}[version] + `,"mode":"` + version + `"}`),
+			}, "s1"), nil
+		}
+		g.interpret = func(call *abi.Call, _ string, _ *abi.HttpResponse) (*abi.Step, error) {
+			return done(&abi.Outcome{
+				Verdict: abi.Verdict_VERDICT_REJECTED, Failure: &abi.Failure{ProviderCode: "E" + version, Message: "Dear " + call.GetPayment().GetPayer().GetName() + ", no " + version},
+				NextAction: &abi.NextAction{Action: &abi.NextAction_Redirect{Redirect: &abi.Redirect{Url: "https://pay.example/x/secret-link-" + version}}},
+			}), nil
+		}
+		return g
+	}
+	base := recorded(t, usual("x", "s"))
+	base.Steps = base.Steps[:2]
+	former, run := rerun(t, leaky("a"), base), rerun(t, leaky("b"), base)
+	found := replay.Compare(former, run)
+	require.Len(t, found, 2)
+	shown := strings.ToLower(found[0].String() + found[1].String())
+	for _, private := range []string{"lovelace", "ada", "442079460958", "secret-link", "dear"} {
+		require.NotContains(t, shown, private)
+	}
+	require.Contains(t, shown, `- request/body/mode: "a"`)
+	require.Contains(t, shown, "+ outcome/failure/provider_code: eb")
+	require.Contains(t, shown, "https://pay.example/…")
+	require.Contains(t, shown, "request/body/mail")
+}
+
+func TestFuelIsHeldAgainstAShare(t *testing.T) {
+	t.Parallel()
+	former := recorded(t, usual("a", "s"))
+	hungry := usual("b", "s")
+	hungry.fuel = 160
+	run := rerun(t, hungry, former)
+	require.Empty(t, replay.Burned([]replay.Recording{former}, []replay.Recording{run}, 60))
+	found := replay.Burned([]replay.Recording{former}, []replay.Recording{run}, 59)
+	require.Equal(t, []replay.Difference{{
+		Kind: replay.Fuel, Operation: "order", Lines: []string{"300 before, 480 now: 60 % more, at most 59 % are taken"},
+	}}, found)
+	require.Empty(t, replay.Burned([]replay.Recording{run}, []replay.Recording{former}, 0), "less is fine")
+}
+
+func TestRecordingThatDoesNotReadIsAnError(t *testing.T) {
+	t.Parallel()
+	_, err := replay.Run(t.Context(), usual("a", "s"), replay.Recording{Steps: []replay.Step{{Input: []byte{0xff}}}})
+	require.ErrorContains(t, err, "read a recorded call")
+	good := recorded(t, usual("a", "s"))
+	good.Steps[1].Input = []byte{0xff}
+	_, err = replay.Run(t.Context(), usual("a", "s"), good)
+	require.ErrorContains(t, err, "read a recorded response")
+	empty, err := replay.Run(t.Context(), usual("a", "s"), replay.Recording{})
+	require.NoError(t, err)
+	require.Empty(t, empty.Steps)
+}
+
+// Whatever a guest once answered, comparing it reads it without a panic.
+func FuzzCompare(f *testing.F) {
+	answer, err := (&abi.Answer{Result: &abi.Answer_Step{Step: done(&abi.Outcome{Output: []byte(`{"a":[1,"x"]}`)})}}).MarshalVT()
+	require.NoError(f, err)
+	f.Add(answer, []byte{0xff})
+	f.Fuzz(func(_ *testing.T, a, b []byte) {
+		former := replay.Recording{Steps: []replay.Step{{Answer: a}}}
+		for _, found := range replay.Compare(former, replay.Recording{Steps: []replay.Step{{Answer: b}}}) {
+			_ = found.String()
+		}
+	})
+}
