@@ -14,18 +14,30 @@ import (
 // prepareCreate starts an order: the direction, where the account names only its currencies; the calculator, which changes
 // nothing; and the order, once the calculator agrees to the very amount.
 func prepareCreate(call *abi.Call, account settings) (*abi.Step, error) {
-	payment := call.GetPayment()
-	if payment.GetKind() != abi.Kind_KIND_COLLECT {
-		return guest.Reject("unsupported", "/kind", "an exchange order collects"), nil
-	}
-	if amount, err := decimal.Parse(payment.GetAmount()); err != nil || amount.Sign() <= 0 {
-		return guest.Reject("invalid_request", "/amount", "the amount is not a positive decimal"), nil
+	if reject := unfit(call.GetPayment()); reject != nil {
+		return reject, nil
 	}
 	// The sites look for duplicates only among positive whole numbers.
 	if reference := call.GetReference(); !isDigits(reference) || reference[0] == '0' {
 		return guest.Reject("invalid_request", "", "an order needs a reference of digits, without a leading zero"), nil
 	}
-	d, reject, err := account.direction(payment)
+	return begin(call, account)
+}
+
+// unfit rejects a payment that no order can be made of, whatever the direction.
+func unfit(payment *abi.Payment) *abi.Step {
+	if payment.GetKind() != abi.Kind_KIND_COLLECT {
+		return guest.Reject("unsupported", "/kind", "an exchange order collects")
+	}
+	if amount, err := decimal.Parse(payment.GetAmount()); err != nil || amount.Sign() <= 0 {
+		return guest.Reject("invalid_request", "/amount", "the amount is not a positive decimal")
+	}
+	return nil
+}
+
+// begin asks for the direction, or the calculator where the direction is known.
+func begin(call *abi.Call, account settings) (*abi.Step, error) {
+	d, reject, err := account.direction(call.GetPayment())
 	if reject != nil || err != nil {
 		return reject, err
 	}
@@ -65,12 +77,16 @@ func readDirections(t turn) (*abi.Step, error) {
 	return calculate(t.call, t.account, d, found[0]), nil
 }
 
+// calculate asks what the amount comes to, for its own sake or on the way to an order.
 func calculate(call *abi.Call, account settings, d direction, id string) *abi.Step {
 	form := new(guest.Form).
 		Set("direction_id", id).
 		Set("calc_amount", call.GetPayment().GetAmount()).
 		Set("calc_action", string(d.action)).
 		Set("cd", d.calcFields())
+	if call.GetOperation() == opGetCalc {
+		return post(call, account, opGetCalc, form, stageQuote, id)
+	}
 	return post(call, account, opGetCalc, form, stageCalc, id)
 }
 
@@ -88,24 +104,13 @@ func (d direction) calcFields() string {
 
 // readCalc makes the order if the calculator agrees.
 func readCalc(t turn) (*abi.Step, error) {
-	payment := t.call.GetPayment()
-	d, reject, err := t.account.direction(payment)
-	if reject != nil || err != nil {
-		return reject, err
-	}
-	if t.answer.failed() {
-		return refusal(t.answer), nil
-	}
-	asked, err := decimal.Parse(payment.GetAmount())
-	if err != nil {
-		return guest.Reject("invalid_request", "/amount", "the amount is not a decimal"), nil
-	}
-	if objection := d.objection(t.answer.data, asked); objection != nil {
-		return objection, nil
+	d, end, err := t.agreed()
+	if end != nil || err != nil {
+		return end, err
 	}
 	form := new(guest.Form).
 		Set("direction_id", t.note).
-		Set("calc_amount", payment.GetAmount()).
+		Set("calc_amount", t.call.GetPayment().GetAmount()).
 		Set("calc_action", string(d.action)).
 		Set("api_id", t.call.GetReference()).
 		Set("partner_id", t.account.partner).
@@ -116,6 +121,23 @@ func readCalc(t turn) (*abi.Step, error) {
 		form.Set(field.name, field.text)
 	}
 	return post(t.call, t.account, opCreateBid, form, stageBid, ""), nil
+}
+
+// agreed is the direction whose calculator agrees to the very amount, or the step that ends the call.
+func (t turn) agreed() (direction, *abi.Step, error) {
+	payment := t.call.GetPayment()
+	d, reject, err := t.account.direction(payment)
+	if reject != nil || err != nil {
+		return direction{}, reject, err
+	}
+	if t.answer.failed() {
+		return direction{}, refusal(t.answer), nil
+	}
+	asked, err := decimal.Parse(payment.GetAmount())
+	if err != nil {
+		return direction{}, guest.Reject("invalid_request", "/amount", "the amount is not a decimal"), nil
+	}
+	return d, d.objection(t.answer.data, asked), nil
 }
 
 // objection ends the call where the calculator would make another order of it than was asked for; nil where it agrees.

@@ -3,7 +3,7 @@
 // The payer gives one currency to the site, and the site sends another one to the merchant's account. The files are
 // chapters: manifest.go says what the plugin can do, failure.go what refusals mean, settings.go reads an account,
 // envelope.go the form that every answer comes in, create.go makes an order in steps, bid.go and status.go read one,
-// lookup.go finds one, act.go cancels and confirms, native.go passes the API's own calls through, callback.go reads what
+// quote.go says what one would cost, lookup.go finds one, act.go cancels and confirms, native.go passes the API's own calls through, callback.go reads what
 // the site reports, plain.go turns the site's numbers and HTML into text.
 package main
 
@@ -33,6 +33,7 @@ const (
 	stageNative     = 'n'
 	stageDirections = 'd'
 	stageCalc       = 'c' // note: the direction's id
+	stageQuote      = 'q' // note: the direction's id
 	stageBid        = 'b'
 	stageInfo       = 'i' // note: the bid's id
 	stageListed     = 'l' // note: the bid's id
@@ -44,6 +45,7 @@ const (
 // preparers are the operations of a payment's life; every other call is native.
 var preparers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
 	opCreateBid: prepareCreate,
+	opGetCalc:   prepareQuote,
 	opBidInfo:   prepareLookup,
 	opCancelBid: prepareAct,
 	opPayBid:    prepareAct,
@@ -54,6 +56,7 @@ var stages = map[byte]func(t turn) (*abi.Step, error){ //nolint:gochecknoglobals
 	stageNative:     readNative,
 	stageDirections: readDirections,
 	stageCalc:       readCalc,
+	stageQuote:      readQuote,
 	stageBid:        readBid,
 	stageInfo:       readInfo,
 	stageListed:     readListed,

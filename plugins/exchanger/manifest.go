@@ -55,6 +55,7 @@ func manifest() *abi.Manifest {
 				{Role: abi.Role_ROLE_LOOKUP, Operation: opBidInfo},
 				{Role: abi.Role_ROLE_CANCEL, Operation: opCancelBid},
 				{Role: abi.Role_ROLE_CONFIRM, Operation: opPayBid},
+				{Role: abi.Role_ROLE_QUOTE, Operation: opGetCalc},
 			},
 		}},
 		Operations: operations(),
@@ -94,7 +95,7 @@ func operations() []*abi.Operation {
 		read(opGetCurrencies, "List the currencies that can be exchanged.", pairInput, `{"type": ["object", "array"]}`, partial),
 		read(opGetDirections, "List the directions of exchange.", pairInput, `{"type": "array", "items": {"type": "object"}}`, partial),
 		read(opGetDirection, "Read a direction: its rates, limits and fields.", directionInput, `{"type": ["object", "array"]}`, partial),
-		read(opGetCalc, "Calculate both sums of an exchange.", calcInput, `{"type": ["object", "array"]}`, full),
+		read(opGetCalc, "Calculate both sums of an exchange, or what a payment would come to.", calcInput, `{"type": ["object", "array"]}`, full),
 		create,
 		info,
 		// An order that is already so answers as if it had just been done.
