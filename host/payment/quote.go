@@ -1,0 +1,223 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"payrouter/abi/decimal"
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+)
+
+// quoteWithin bounds the asking for a quote, all its round trips together.
+const quoteWithin = 10 * time.Second
+
+// Quote is what a provider says a payment would come to. Its amounts are plain decimal text above zero.
+type Quote struct {
+	// Pays leaves whoever pays, and Gets reaches whoever is paid, all fees between. One of them at least is in the order's currency.
+	Pays Money `json:"pays"`
+	Gets Money `json:"gets"`
+	// Rate is before fees; the zero Rate where none is told, which is so between amounts of one currency only.
+	Rate Rate `json:"rate,omitzero"`
+	// Fees are in their own currencies, not below zero; empty where the provider does not tell them from the rate.
+	Fees   []Money `json:"fees,omitempty"`
+	Bounds []Bound `json:"bounds,omitempty"`
+	// ExpiresAt is the zero time where the provider does not say.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Rate is an exchange: so much of one currency for so much of another. It is no quotient, so that nothing is rounded.
+type Rate struct {
+	From Money `json:"from"`
+	To   Money `json:"to"`
+}
+
+// Bound is what amounts a provider takes in a currency, both ends included; an empty end is open.
+type Bound struct {
+	Currency string `json:"currency"`
+	Min      string `json:"min,omitempty"`
+	Max      string `json:"max,omitempty"`
+}
+
+// Quote asks a provider what an order would come to. No payment is made of it, and nothing is journalled; the provider learns kind, amount,
+// currency, country, method, operator and network, and its own options, and nothing of the payer. It takes 10 s at most, and is tried once.
+// The error is ErrUnsupported where the provider has no quotes for such an order, a *DeclinedError where it would not take it, and
+// ErrUnavailable or ErrUnanswered where it could not be asked or made no sense.
+func (e *Engine) Quote(ctx context.Context, provider string, o Order) (Quote, error) {
+	if err := e.enter(); err != nil {
+		return Quote{}, err
+	}
+	defer e.running.Done()
+	fleet, release := e.Hold()
+	defer release()
+	account, known := fleet.Accounts[provider]
+	if !known {
+		return Quote{}, fmt.Errorf("provider %q is not configured: %w", provider, ErrUnsupported)
+	}
+	asked := Payment{Order: quotable(o)}
+	at, able := account.plan(asked, abi.Role_ROLE_QUOTE, "")
+	if !able {
+		return Quote{}, fmt.Errorf("%s has no quotes of a %s: %w", provider, o.Kind, ErrUnsupported)
+	}
+	ctx, cancel := context.WithTimeout(ctx, quoteWithin)
+	defer cancel()
+	began := e.now()
+	q := &inquiry{engine: e, talk: conversation{plan: at, payment: asked, call: e.quoteCall(asked, at, began)}}
+	quote, err := q.run(ctx)
+	e.log.LogAttrs(ctx, slog.LevelDebug, "asked for a quote", slog.String("provider", provider), slog.String("operation", at.operation.GetName()),
+		slog.String("event", string(q.event)), slog.Duration("took", e.now().Sub(began)), slog.String("why", q.why))
+	return quote, err
+}
+
+// quotable is what a provider is told of an order that may never come to it.
+func quotable(o Order) Order {
+	return Order{
+		Kind: o.Kind, Amount: o.Amount, Currency: o.Currency, Country: o.Country, Method: o.Method, Options: o.Options,
+		Destination: Destination{Operator: o.Destination.Operator, Network: o.Destination.Network},
+	}
+}
+
+func (e *Engine) quoteCall(p Payment, at plan, now time.Time) *abi.Call {
+	plugin := at.connector.Manifest().GetName()
+	return &abi.Call{
+		Operation: at.operation.GetName(), Payment: contractPayment(p, plugin), Settings: at.account.Settings, NowMs: now.UnixMilli(),
+		Seed: seed(strconv.FormatInt(now.UnixNano(), 10), at.account.Name, at.operation.GetName()),
+	}
+}
+
+// inquiry is the asking for one quote. It reads answers as a payment's conversation does, and writes nothing.
+type inquiry struct {
+	engine *Engine
+	talk   conversation
+	// What it came to, for the log.
+	event Event
+	why   string
+}
+
+func (q *inquiry) run(ctx context.Context) (Quote, error) {
+	connector := q.talk.plan.connector
+	step, _, err := connector.Prepare(ctx, q.talk.call)
+	if err != nil {
+		return Quote{}, q.ended(trial{event: Unable, why: err.Error(), failure: unavailable("the plugin could not prepare the request")})
+	}
+	for range max(connector.Manifest().GetMaxSteps(), 1) {
+		send := step.GetSend()
+		if send == nil {
+			return q.unsent(step)
+		}
+		last := q.exchange(ctx, send)
+		if last.event != Accepted {
+			return Quote{}, q.ended(last)
+		}
+		if last.outcome != nil {
+			return q.read(last.outcome)
+		}
+		step = last.next
+	}
+	return Quote{}, q.ended(trial{event: Unanswered, why: "the plugin's flow took more round trips than its manifest allows"})
+}
+
+// unsent ends an inquiry whose plugin knows without asking.
+func (q *inquiry) unsent(step *abi.Step) (Quote, error) {
+	if done := step.GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+		return q.read(done)
+	}
+	return Quote{}, q.ended(trial{event: Unable, why: step.GetReject().GetMessage(), failure: rejected(step.GetReject())})
+}
+
+// ended is the error of an inquiry that brought no quote.
+func (q *inquiry) ended(last trial) error {
+	q.event, q.why = last.event, last.why
+	return verdictOf(q.talk.plan.account.Name, ending{event: last.event, failure: last.failure, plan: q.talk.plan})
+}
+
+// exchange sends one request, once.
+func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
+	name := q.talk.plan.named(send.GetOperation()).GetName()
+	idempotency := q.talk.plan.idempotency(send.GetOperation())
+	if idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
+		return trial{event: Unable, why: "a quote may not perform " + send.GetOperation(), failure: unavailable("the quote would not be safe")}
+	}
+	last := trial{event: Unable, failure: unavailable("no try was made")}
+	err := q.talk.plan.account.Egress.Do(ctx, egress.Exchange{
+		Request: send.GetRequest(), Resendable: true,
+		Before: func(context.Context, int) (time.Time, error) {
+			return q.engine.now().Add(q.engine.settings.SendWithin), nil
+		},
+		After: func(ctx context.Context, try egress.Try) egress.Judgement {
+			last = q.talk.read(ctx, send, name, idempotency, try)
+			// Who runs out of patience with a price says nothing of the provider's health.
+			return egress.Judgement{Fault: last.fault && ctx.Err() == nil}
+		},
+	})
+	if denied, is := errors.AsType[*egress.DeniedError](err); is {
+		last.why = denied.Error()
+	}
+	return last
+}
+
+// read believes a quote that is about this order, and adds up.
+func (q *inquiry) read(outcome *abi.Outcome) (Quote, error) {
+	quote, err := quoteOf(outcome.GetQuote())
+	if err == nil {
+		err = quote.check(q.talk.payment.Order, q.engine.now())
+	}
+	if err != nil {
+		return Quote{}, q.ended(trial{event: Unanswered, why: err.Error()})
+	}
+	q.event = Accepted
+	return quote, nil
+}
+
+func quoteOf(said *abi.Quote) (Quote, error) {
+	quote := Quote{Pays: moneyOf(said.GetPays()), Gets: moneyOf(said.GetGets())}
+	if !quote.Pays.positive() || !quote.Gets.positive() {
+		return Quote{}, errors.New("the quote lacks what is paid or what is got")
+	}
+	if rate := said.GetRate(); rate != nil {
+		quote.Rate = Rate{From: moneyOf(rate.GetFrom()), To: moneyOf(rate.GetTo())}
+		if !quote.Rate.From.positive() || !quote.Rate.To.positive() {
+			return Quote{}, errors.New("the quote's rate is none")
+		}
+	}
+	for _, fee := range said.GetFees() {
+		quote.Fees = append(quote.Fees, moneyOf(fee))
+	}
+	for _, bound := range said.GetBounds() {
+		quote.Bounds = append(quote.Bounds, Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
+	}
+	if said.GetExpiresMs() > 0 {
+		quote.ExpiresAt = time.UnixMilli(said.GetExpiresMs()).UTC()
+	}
+	return quote, nil
+}
+
+// check holds a quote to the order that was asked about: the payer pays no less than that, or the other end gets no more.
+func (q Quote) check(o Order, now time.Time) error {
+	from, to := q.Rate.From.Currency, q.Rate.To.Currency
+	switch {
+	case q.Rate == Rate{} && q.Pays.Currency != q.Gets.Currency:
+		return errors.New("the quote is between two currencies, and has no rate")
+	case q.Rate != Rate{} && (from != q.Pays.Currency || to != q.Gets.Currency):
+		return errors.New("the quote's rate is between other currencies")
+	case !q.ExpiresAt.IsZero() && !q.ExpiresAt.After(now):
+		return errors.New("the quote is out of date")
+	}
+	paid, paidOK := compare(q.Pays.Amount, o.Amount)
+	got, gotOK := compare(q.Gets.Amount, o.Amount)
+	about := q.Pays.Currency == o.Currency && paidOK && paid >= 0 || q.Gets.Currency == o.Currency && gotOK && got <= 0
+	if !about {
+		return fmt.Errorf("the quote is about %s %s and %s %s, not %s %s", q.Pays.Amount, q.Pays.Currency, q.Gets.Amount, q.Gets.Currency, o.Amount, o.Currency)
+	}
+	return nil
+}
+
+// positive tells an amount above zero, in a currency.
+func (m Money) positive() bool {
+	amount, err := decimal.Parse(m.Amount)
+	return err == nil && amount.Sign() > 0 && m.Currency != ""
+}
