@@ -22,7 +22,9 @@ import (
 
 	"payrouter/host/callback"
 	"payrouter/host/config"
+	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
 )
@@ -59,7 +61,7 @@ func newShop(t *testing.T, tokens bool) *shop {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, log)
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	providers, err := sandbox.New(sandbox.Options{})
@@ -84,9 +86,10 @@ func newShop(t *testing.T, tokens bool) *shop {
 	db, err := sqlite.Open(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	fleet, disconnect, err := newFleet(routes, environ, shelf, log)
+	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, shelf.Lineup())
 	require.NoError(t, err)
-	t.Cleanup(disconnect)
+	t.Cleanup(keeper.Close)
+	fleet := keeper.Fleet()
 
 	s := &shop{providers: providers, kept: make(chan callback.Callback, 1<<14), clock: time.Now()}
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

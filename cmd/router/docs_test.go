@@ -19,6 +19,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/config"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/routing"
 )
 
@@ -207,7 +208,7 @@ func compiledRoutes(t *testing.T, text string) (*config.Config, *routing.Ruleset
 func manifests(t *testing.T) map[string]*abi.Manifest {
 	t.Helper()
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, slog.New(slog.DiscardHandler))
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(t.Context())) }()
 	return shelf.Manifests()

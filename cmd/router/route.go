@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"payrouter/host/config"
+	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/routing"
@@ -28,7 +29,7 @@ func (r *routeCheckCommand) Run(h *host) error {
 	if err != nil {
 		return err
 	}
-	_, err = ruleset(routes, shelf)
+	_, err = live.Ruleset(routes, shelf.Manifests())
 	if r.Secrets {
 		_, missing := routes.Secrets(h.environ)
 		err = errors.Join(err, missing)
@@ -46,7 +47,7 @@ func readRoutes(h *host, file, plugins, compiled string) (routes *config.Config,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	shelf, closer, err := loadPlugins(h.ctx, plugins, compiled, h.log)
+	shelf, closer, err := loadPlugins(h.ctx, plugins, compiled, plugin.Settings{Logger: h.log}, h.log)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -74,7 +75,7 @@ func (r *routeExplainCommand) Run(h *host) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unload()) }()
-	rules, err := ruleset(routes, shelf)
+	rules, err := live.Ruleset(routes, shelf.Manifests())
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,10 @@ func (r *routeExplainCommand) order() payment.Order {
 func tickers(routes *config.Config, shelf *plugin.Shelf) map[string]bool {
 	offline := payment.Fleet{Accounts: map[string]*payment.Account{}}
 	for _, p := range routes.Providers {
-		offline.Accounts[p.Name] = &payment.Account{Name: p.Name, Plugin: connector(shelf, p.Plugin)}
+		offline.Accounts[p.Name] = &payment.Account{Name: p.Name, Plugin: func(string) payment.Connector {
+			serving, _ := shelf.Current(p.Plugin)
+			return serving
+		}}
 	}
 	return offline.Tickers()
 }

@@ -25,8 +25,9 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	abi "payrouter/abi/v1"
-	"payrouter/host/config"
+	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
 )
@@ -191,14 +192,13 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	behind.openSandbox(sandbox.Options{})
 	environ := append(sandbox.Environment(tattler(t, behind.simulated)), quick...)
 	log := slog.New(slog.DiscardHandler)
-	routes, err := config.Load("../../routing.yaml", environ)
-	require.NoError(t, err)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, log)
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
-	fleet, disconnect, err := newFleet(routes, environ, shelf, log)
+	keeper, err := live.Open(live.Settings{File: "../../routing.yaml", Environ: environ}, shelf.Lineup())
 	require.NoError(t, err)
-	defer disconnect()
+	defer keeper.Close()
+	fleet := keeper.Fleet()
 	ears := map[string]*heard{}
 	for _, account := range fleet.Accounts {
 		serving := account.Plugin("")

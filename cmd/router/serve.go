@@ -18,7 +18,9 @@ import (
 	"payrouter/host/api"
 	"payrouter/host/callback"
 	"payrouter/host/config"
+	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/webhook"
@@ -27,6 +29,7 @@ import (
 type serveCommand struct {
 	Listen            string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	Routing           string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+	Watch             bool          `default:"true" negatable:"" help:"Take edits of the routing file, and of the files of secrets that it names, while the router runs."`
 	Plugins           string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 	Data              string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
 	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
@@ -74,10 +77,6 @@ func (s *serveCommand) Run(h *host) error {
 func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *sandbox.Server) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
 	defer cancel()
-	routes, err := config.Load(s.Routing, environ)
-	if err != nil {
-		return err
-	}
 	armed, err := armFailpoint(environ, h.stdout)
 	if err != nil {
 		return err
@@ -87,16 +86,19 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")), h.log)
+	var keeper *live.Keeper // its first lineup is what the shelf finds at start; only later ones are to be adopted
+	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")), plugin.Settings{
+		Adopt: func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) }, Logger: h.log,
+	}, h.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unload(context.WithoutCancel(ctx))) }()
-	fleet, disconnect, err := newFleet(routes, environ, shelf, h.log)
+	keeper, err = live.Open(live.Settings{File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Logger: h.log}, shelf.Lineup())
 	if err != nil {
 		return err
 	}
-	defer disconnect()
+	defer keeper.Close()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return err
@@ -110,13 +112,18 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		return errors.Join(err, listener.Close())
 	}
 	if simulated != nil {
-		if err := reportTo(simulated, routes, addresses); err != nil {
+		routes, err := config.Load(s.Routing, environ)
+		if err == nil {
+			err = reportTo(simulated, routes, addresses)
+		}
+		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
 	}
-	engine := payment.NewEngine(db, fleet, payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
+	engine := payment.NewEngine(db, keeper.Fleet(), payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
+	keeper.Bind(engine)
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,
@@ -127,6 +134,9 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
+	if s.Watch {
+		background.Go(func() { keeper.Run(ctx) })
+	}
 	background.Go(func() { s.keepRecovering(ctx, engine, h.log) })
 	reconciler := payment.NewReconciler(engine, payment.ReconcilerSettings{
 		Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,

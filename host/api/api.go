@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/swaggest/swgui/v5emb"
 
+	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/webhook"
 )
@@ -26,10 +27,12 @@ type Settings struct {
 	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant "default":
 	// only for a router that listens on loopback.
 	Keys map[string]string
-	// Operators are the merchants in Keys that may also settle anybody's payment by hand. Without keys everybody may.
+	// Operators are the merchants in Keys that may also settle anybody's payment by hand, and change what serves. Without keys everybody may.
 	Operators []string
 	// Webhooks are the merchants' endpoints. It has no default.
 	Webhooks *webhook.Book
+	// Live keeps the configuration. It has no default.
+	Live *live.Keeper
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.
 	Patience time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
@@ -167,7 +170,7 @@ func elsewhere(mux *http.ServeMux) http.HandlerFunc {
 // methodsAt are the methods with which a request's path would find an operation.
 func methodsAt(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
-	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost} {
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {

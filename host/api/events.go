@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -74,9 +73,9 @@ type resolveInput struct {
 }
 
 func (a *api) resolve(ctx context.Context, in *resolveInput) (*paymentOutput, error) {
-	operator := merchantOf(ctx)
-	if len(a.merchants) > 0 && !slices.Contains(a.settings.Operators, operator) {
-		return nil, forbidden.problem("this API key is not an operator's")
+	operator, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
 	}
 	p, err := a.engine.Resolve(ctx, in.ID, payment.Ruling{
 		Operator: operator, Reason: in.Body.Reason, Status: payment.Status(in.Body.Status), ProviderReference: in.Body.ProviderReference,

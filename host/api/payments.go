@@ -69,6 +69,7 @@ func (a *api) register(described huma.API) {
 	a.registerEvents(described)
 	a.registerResolve(described)
 	a.registerWebhooks(described)
+	a.registerConfig(described)
 
 	explain := a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why", "Makes no payment.")
 	refuses(&explain, registry, http.StatusBadRequest, http.StatusUnprocessableEntity)

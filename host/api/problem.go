@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 	"payrouter/host/webhook"
@@ -31,6 +32,8 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	PaymentID string            `json:"payment_id,omitempty"`
 	Failure   *payment.Failure  `json:"failure,omitempty"`
 	Decision  *routing.Decision `json:"decision,omitempty"`
+	// Problems are the mistakes in a routing file.
+	Problems []ConfigProblem `json:"problems,omitempty"`
 
 	retryAfter int
 }
@@ -89,6 +92,8 @@ var (
 	forbidden       = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
 	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
+	unconditional   = problemKind{"if-match-missing", http.StatusPreconditionRequired, "The request needs If-Match", 0}
+	configInvalid   = problemKind{"config-invalid", http.StatusUnprocessableEntity, "The configuration cannot serve", 0}
 	declined        = problemKind{"provider-declined", http.StatusUnprocessableEntity, "The provider declined the operation", 0}
 	internalProblem = problemKind{"internal", http.StatusInternalServerError, "Internal error", 0}
 )
@@ -111,6 +116,9 @@ var problems = []struct {
 	{webhook.ErrNotFound, problemKind{"webhook-not-found", http.StatusNotFound, "There is no such webhook endpoint or event", 0}},
 	{webhook.ErrDisabled, problemKind{"webhook-disabled", http.StatusConflict, "The webhook endpoint is disabled", 0}},
 	{webhook.ErrTooMany, problemKind{"webhook-too-many", http.StatusConflict, "The merchant has as many webhook endpoints as it may", 0}},
+	{live.ErrChanged, problemKind{"config-changed", http.StatusPreconditionFailed, "The configuration is another one by now", 0}},
+	{live.ErrUnknownVersion, problemKind{"config-version-unknown", http.StatusNotFound, "No such version of the configuration is remembered", 0}},
+	{live.ErrNotWritable, problemKind{"config-not-writable", http.StatusConflict, "The routing file cannot be written", 0}},
 	{context.DeadlineExceeded, problemKind{"timeout", http.StatusServiceUnavailable, "The request took too long", 1}},
 	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
 }
@@ -138,6 +146,11 @@ func classify(err error) *Problem {
 	if refused, ok := errors.AsType[*payment.DeclinedError](err); ok {
 		p := declined.problem(refused.Failure.Message)
 		p.Failure = refused.Failure
+		return p
+	}
+	if broken, ok := errors.AsType[*live.InvalidError](err); ok {
+		p := configInvalid.problem("the configuration has mistakes; nothing was changed")
+		p.Problems = configProblems(broken.Problems)
 		return p
 	}
 	if fields := invalidFields(err); len(fields) > 0 {

@@ -25,6 +25,24 @@ func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	return inFileOrder(problems)
 }
 
+// CheckCodes holds what the accounts call their failures against the router's own list. It reports all problems, joined, each a
+// *routing.Problem.
+func (c *Config) CheckCodes(known []string) error {
+	var problems []error
+	for _, p := range c.Providers {
+		found := &source{file: p.source.src.file, origins: p.source.src.origins}
+		failures := view{src: found, path: p.source.path, value: p.source.value}.at("failures")
+		for i, rule := range p.Failures {
+			if !slices.Contains(known, rule.GetCode()) {
+				failures.at(fmt.Sprint(i)).at("as").report(fmt.Sprintf("%q is not one of the router's failure codes", rule.GetCode()),
+					routing.DidYouMean(rule.GetCode(), known))
+			}
+		}
+		problems = append(problems, found.err())
+	}
+	return inFileOrder(problems)
+}
+
 // Ruleset makes the rules decide over the accounts, once Check is content. Its problems are those of Check, and those of
 // routing.Compile.
 func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {

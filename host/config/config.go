@@ -97,6 +97,15 @@ func (c *Config) Provider(name string) (*Provider, bool) {
 
 // Load reads a file; see Read.
 func Load(path string, environ []string) (*Config, error) {
+	text, err := Text(path)
+	if err != nil {
+		return nil, err
+	}
+	return Read(path, text, environ)
+}
+
+// Text is a file's content, of which no more is read than shows that it is too large.
+func Text(path string) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the operator's own file
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -106,7 +115,7 @@ func Load(path string, environ []string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration %s: %w", path, err)
 	}
-	return Read(path, text, environ)
+	return text, nil
 }
 
 // Read makes a configuration of a file's text. environ holds "NAME=value" as os.Environ gives it: a name such as

@@ -1,12 +1,16 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"payrouter/host/routing"
@@ -57,6 +61,33 @@ type Secrets struct {
 // For is the values of one account's secrets, by name. The map is the caller's to read, not to change or keep where it may
 // be printed.
 func (s Secrets) For(provider string) map[string]string { return s.byProvider[provider] }
+
+// Fingerprint tells two sets of values apart, and is for nothing else: whoever knows it can try values against it.
+func (s Secrets) Fingerprint() [sha256.Size]byte {
+	return fingerprint(s.byProvider, func(sum hash.Hash, values map[string]string) {
+		of := FingerprintOf(values)
+		sum.Write(of[:])
+	})
+}
+
+// FingerprintOf does for one account what Fingerprint does for all.
+func FingerprintOf(values map[string]string) [sha256.Size]byte {
+	return fingerprint(values, func(sum hash.Hash, value string) { writeText(sum, value) })
+}
+
+func fingerprint[V any](values map[string]V, write func(hash.Hash, V)) [sha256.Size]byte {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		writeText(sum, name)
+		write(sum, values[name])
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+// writeText writes a text with its length, so that no two lists of texts are the same bytes.
+func writeText(sum hash.Hash, text string) {
+	_, _ = fmt.Fprintf(sum, "%d:%s", len(text), text)
+}
 
 const masked = "[secrets]"
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -55,6 +56,9 @@ func (s *source) document(text []byte) (*yaml.Node, error) {
 	whole := routing.Position{File: s.file}
 	if len(text) > maxSize {
 		return nil, &routing.Problem{At: whole, What: fmt.Sprintf("the file is larger than %d bytes", maxSize)}
+	}
+	if !utf8.Valid(text) {
+		return nil, &routing.Problem{At: whole, What: "the file is not UTF-8", Mend: "save it as UTF-8"}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var doc yaml.Node

@@ -1,0 +1,233 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/live"
+	"payrouter/host/routing"
+)
+
+const configPath = "/v1/config"
+
+// ConfigProblem is a mistake in a routing file, and where it is.
+type ConfigProblem struct {
+	File    string `json:"file" example:"/etc/payrouter/routing.yaml"`
+	Line    int    `json:"line,omitempty" doc:"From 1; none where it is about the file as a whole"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message" example:"unknown key \"contry\" in when"`
+	Hint    string `json:"hint,omitempty" doc:"How to mend it" example:"did you mean \"country\"?"`
+}
+
+func configProblems(found []*routing.Problem) []ConfigProblem {
+	shown := make([]ConfigProblem, len(found))
+	for i, p := range found {
+		shown[i] = ConfigProblem{File: p.At.File, Line: p.At.Line, Column: p.At.Column, Message: p.What, Hint: p.Mend}
+	}
+	return shown
+}
+
+// ConfigEdition is a configuration that served, or serves.
+type ConfigEdition struct {
+	Version string    `json:"version" doc:"What payments' decisions name: the same for texts that mean the same" example:"bb60d4d071f4"`
+	ETag    string    `json:"etag" doc:"For If-Match; it tells texts apart that are one version" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
+	Since   time.Time `json:"since"`
+	Source  string    `json:"source" enum:"file,api,rollback"`
+	By      string    `json:"by,omitempty" doc:"The operator who edited it over the API"`
+}
+
+func editionOf(e live.Edition) ConfigEdition {
+	return ConfigEdition{Version: e.Version, ETag: etag(e), Since: e.At, Source: string(e.Source), By: e.By}
+}
+
+func etag(e live.Edition) string { return `"` + e.Tag() + `"` }
+
+// ConfigPending is what the routing file says and what does not serve.
+type ConfigPending struct {
+	Since    time.Time       `json:"since"`
+	Problems []ConfigProblem `json:"problems"`
+}
+
+// ConfigStatus is what serves, what waits, and what served.
+type ConfigStatus struct {
+	File    string          `json:"file"`
+	Active  ConfigEdition   `json:"active"`
+	Pending *ConfigPending  `json:"pending,omitempty" doc:"Set while the file is not in order: the active one goes on"`
+	History []ConfigEdition `json:"history" doc:"The newest first"`
+	Applied int             `json:"edits_applied" doc:"Since the router started"`
+	Refused int             `json:"edits_refused" doc:"Since the router started"`
+	Fleets  int             `json:"fleets" doc:"Configurations that payments on their way began with, the active one included"`
+	Lines   int             `json:"connections" doc:"Accounts' connections that those hold, each with its breaker"`
+}
+
+// ConfigCheck is what would come of a routing file.
+type ConfigCheck struct {
+	Valid     bool            `json:"valid"`
+	Version   string          `json:"version,omitempty"`
+	Providers int             `json:"providers,omitempty"`
+	Rules     int             `json:"rules,omitempty"`
+	Problems  []ConfigProblem `json:"problems" doc:"All of them"`
+}
+
+func (a *api) registerConfig(described huma.API) {
+	registry := described.OpenAPI().Components.Schemas
+	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		o := a.operation(id, method, path, summary, description)
+		refuses(&o, registry, append(refused, http.StatusForbidden)...)
+		return o
+	}
+	huma.Register(described, operation("get-config", http.MethodGet, configPath, "Say which configuration serves",
+		"With what keeps an edit of the file from serving, and what served before. For operators."), a.configStatus)
+	huma.Register(described, operation("get-routing", http.MethodGet, configPath+"/routing", "Get the routing file that serves",
+		"For operators."), a.routing)
+	huma.Register(described, operation("check-config", http.MethodPost, configPath+"/validate", "Say what would come of a routing file",
+		"Every mistake, or how many of the latest payments would go elsewhere. Changes nothing. For operators.", http.StatusRequestEntityTooLarge), a.checkConfig)
+	huma.Register(described, operation("put-routing", http.MethodPut, configPath+"/routing", "Replace the routing file",
+		"Takes effect at once, and is written to the file. A text with a mistake changes nothing. For operators.",
+		http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge,
+		http.StatusUnprocessableEntity), a.putRouting)
+	huma.Register(described, operation("rollback-config", http.MethodPost, configPath+"/rollback", "Go back to a former configuration",
+		"Its text is written to the file. For operators.",
+		http.StatusBadRequest, http.StatusConflict, http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
+		http.StatusUnprocessableEntity), a.rollbackConfig)
+}
+
+// operator is who asks, where that is an operator. Without keys everybody is.
+func (a *api) operator(ctx context.Context) (string, error) {
+	asking := merchantOf(ctx)
+	if len(a.merchants) > 0 && !slices.Contains(a.settings.Operators, asking) {
+		return "", forbidden.problem("this API key is not an operator's")
+	}
+	return asking, nil
+}
+
+type configOutput struct {
+	Body ConfigStatus
+}
+
+func (a *api) configStatus(ctx context.Context, _ *struct{}) (*configOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	return &configOutput{Body: statusOf(a.settings.Live.Status())}, nil
+}
+
+func statusOf(s live.Status) ConfigStatus {
+	shown := ConfigStatus{
+		File: s.File, Active: editionOf(s.Active), History: make([]ConfigEdition, len(s.History)), Applied: s.Applied, Refused: s.Refused,
+		Fleets: s.Fleets, Lines: s.Lines,
+	}
+	for i, e := range s.History {
+		shown.History[i] = editionOf(e)
+	}
+	if s.Pending != nil {
+		shown.Pending = &ConfigPending{Since: s.Pending.Since, Problems: configProblems(s.Pending.Problems)}
+	}
+	return shown
+}
+
+type routingOutput struct {
+	ContentType string `header:"Content-Type"`
+	ETag        string `header:"ETag"`
+	Body        []byte
+}
+
+func (a *api) routing(ctx context.Context, _ *struct{}) (*routingOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	active := a.settings.Live.Status().Active
+	return &routingOutput{ContentType: "application/yaml", ETag: etag(active), Body: []byte(active.Text)}, nil
+}
+
+type checkConfigInput struct {
+	RawBody []byte `contentType:"application/yaml"`
+}
+
+type checkConfigOutput struct {
+	Body ConfigCheck
+}
+
+func (a *api) checkConfig(ctx context.Context, in *checkConfigInput) (*checkConfigOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	checked, err := a.settings.Live.Check(string(in.RawBody))
+	if err != nil {
+		return &checkConfigOutput{Body: ConfigCheck{Problems: classify(err).Problems}}, nil
+	}
+	return &checkConfigOutput{Body: ConfigCheck{
+		Valid: true, Version: checked.Version, Providers: checked.Providers, Rules: checked.Rules, Problems: []ConfigProblem{},
+	}}, nil
+}
+
+type putRoutingInput struct {
+	IfMatch string `header:"If-Match" doc:"The ETag of the text that was edited, or * to replace whatever there is" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
+	RawBody []byte `contentType:"application/yaml"`
+}
+
+type editionOutput struct {
+	ETag string `header:"ETag"`
+	Body ConfigEdition
+}
+
+func (a *api) putRouting(ctx context.Context, in *putRoutingInput) (*editionOutput, error) {
+	by, match, err := a.editor(ctx, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return edited(a.settings.Live.Put(string(in.RawBody), by, match))
+}
+
+type rollbackInput struct {
+	IfMatch string `header:"If-Match" doc:"The ETag of the configuration that serves, or *" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
+	Body    struct {
+		Version string `json:"version" minLength:"1" maxLength:"64" example:"3f0a6f0f7a55"`
+	}
+}
+
+func (a *api) rollbackConfig(ctx context.Context, in *rollbackInput) (*editionOutput, error) {
+	by, match, err := a.editor(ctx, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return edited(a.settings.Live.Rollback(in.Body.Version, by, match))
+}
+
+func edited(e live.Edition, err error) (*editionOutput, error) {
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	return &editionOutput{ETag: etag(e), Body: editionOf(e)}, nil
+}
+
+// editor is who edits, and what the edit was made of.
+func (a *api) editor(ctx context.Context, ifMatch string) (string, live.Match, error) {
+	by, err := a.operator(ctx)
+	if err != nil {
+		return "", live.Match{}, err
+	}
+	if strings.TrimSpace(ifMatch) == "" {
+		return "", live.Match{}, unconditional.problem("send the ETag of what you edited as If-Match, so that nobody else's edit is lost; * replaces whatever there is",
+			fieldError{Parameter: "header If-Match", Detail: "is missing"})
+	}
+	return by, matchOf(ifMatch), nil
+}
+
+// matchOf reads If-Match (RFC 9110): tags in quotes, or "*". A weak tag never matches.
+func matchOf(header string) live.Match {
+	var match live.Match
+	for tag := range strings.SplitSeq(header, ",") {
+		tag = strings.TrimSpace(tag)
+		match.Any = match.Any || tag == "*"
+		if plain, quoted := strings.CutPrefix(tag, `"`); quoted && strings.HasSuffix(plain, `"`) {
+			match.Tags = append(match.Tags, strings.TrimSuffix(plain, `"`))
+		}
+	}
+	return match
+}

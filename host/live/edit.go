@@ -1,0 +1,215 @@
+package live
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"payrouter/host/routing"
+)
+
+var (
+	// ErrChanged: the configuration is not, or is no longer, the one that the edit was made of.
+	ErrChanged = errors.New("the configuration is another one by now")
+	// ErrUnknownVersion: the history has no such version.
+	ErrUnknownVersion = errors.New("no such version is remembered")
+	// ErrNotWritable: the routing file cannot be written, and so nothing was changed.
+	ErrNotWritable = errors.New("the routing file cannot be written")
+)
+
+// InvalidError says why a configuration cannot serve.
+type InvalidError struct {
+	// Problems is never empty.
+	Problems []*routing.Problem
+}
+
+func (e *InvalidError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// invalid takes an error's problems out of it; one that has none is a problem of the file as a whole.
+func (k *Keeper) invalid(err error) *InvalidError {
+	problems := routing.Problems(err)
+	if len(problems) == 0 {
+		problems = []*routing.Problem{{At: routing.Position{File: k.settings.File}, What: err.Error()}}
+	}
+	return &InvalidError{Problems: problems}
+}
+
+// Source is where an edition came from.
+type Source string
+
+// The sources of an edition.
+const (
+	BySourceFile Source = "file"
+	ByAPI        Source = "api"
+	ByRollback   Source = "rollback"
+)
+
+// Edition is a configuration that served, from At on.
+type Edition struct {
+	Version string    `json:"version"`
+	At      time.Time `json:"at"`
+	Source  Source    `json:"source"`
+	// By is who edited it over the API; empty for the file.
+	By string `json:"by,omitempty"`
+	// Text is the routing file's.
+	Text string `json:"text"`
+}
+
+// Tag tells texts apart, comments included, where two of them may be one version.
+func (e Edition) Tag() string {
+	const length = 12
+	sum := sha256.Sum256([]byte(e.Text))
+	return e.Version + "-" + hex.EncodeToString(sum[:])[:length]
+}
+
+// Pending is what the routing file says and what does not serve.
+type Pending struct {
+	Since    time.Time
+	Problems []*routing.Problem
+}
+
+// pend shows a mistake, from the first moment at which the file had one.
+func (k *Keeper) pend(err error) {
+	since := k.now()
+	if k.pending != nil {
+		since = k.pending.Since
+	}
+	k.pending = &Pending{Since: since, Problems: k.invalid(err).Problems}
+}
+
+// Status is what serves, what waits, and what served.
+type Status struct {
+	File string
+	// Active serves.
+	Active Edition
+	// Pending is nil where the file says what serves.
+	Pending *Pending
+	// History is the newest first, Active included.
+	History []Edition
+	// Applied and Refused count edits since the router started.
+	Applied, Refused int
+	// Fleets and Lines are how many configurations have payments on their way or serve, and how many accounts' connections they hold.
+	Fleets, Lines int
+}
+
+// Status tells how things stand.
+func (k *Keeper) Status() Status {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	status := Status{
+		File: k.settings.File, Active: k.active(), History: k.history.newest(), Applied: k.applied, Refused: k.refused,
+		Fleets: int(k.fleets.open.Load()), Lines: k.fleets.count(),
+	}
+	if k.pending != nil {
+		status.Pending = &Pending{Since: k.pending.Since, Problems: slices.Clone(k.pending.Problems)}
+	}
+	return status
+}
+
+// active is what serves, as the history has it.
+func (k *Keeper) active() Edition {
+	for _, e := range k.history.newest() {
+		if e.Text == k.serving.text {
+			return e
+		}
+	}
+	return Edition{Version: k.serving.config.Version, Source: BySourceFile, Text: k.serving.text}
+}
+
+// Check tells what would come of a text, and changes nothing. Its error is a *InvalidError.
+func (k *Keeper) Check(text string) (Checked, error) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	would, err := k.build(text, k.lineup)
+	if err != nil {
+		return Checked{}, err
+	}
+	defer would.discard()
+	return Checked{
+		Version: would.config.Version, Providers: len(would.config.Providers), Rules: len(would.config.Rules.Rules),
+		Before: k.serving.fleet.Rules, After: would.fleet.Rules,
+	}, nil
+}
+
+// Checked is a text that could serve.
+type Checked struct {
+	Version          string
+	Providers, Rules int
+	// Before are the rules that serve, After those that would.
+	Before, After *routing.Ruleset
+}
+
+// Match says of which edition an edit was made: it is refused where another serves by now.
+type Match struct {
+	// Tags are Edition.Tag's, one of which is the active edition's.
+	Tags []string
+	// Any replaces whatever there is, an edit of the file included that nobody has looked at yet.
+	Any bool
+}
+
+// Put writes a text to the routing file and makes it serve, in this order: a router that stops in between begins with it. Nothing has
+// changed after an error: ErrChanged, ErrNotWritable or a *InvalidError.
+func (k *Keeper) Put(text, by string, match Match) (Edition, error) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.put(text, match, Edition{Source: ByAPI, By: by})
+}
+
+// Rollback puts the newest text of a version that served; the error may be ErrUnknownVersion too.
+func (k *Keeper) Rollback(version, by string, match Match) (Edition, error) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	for _, e := range k.history.newest() {
+		if e.Version == version {
+			return k.put(e.Text, match, Edition{Source: ByRollback, By: by})
+		}
+	}
+	return Edition{}, fmt.Errorf("%s: %w", version, ErrUnknownVersion)
+}
+
+func (k *Keeper) put(text string, match Match, as Edition) (Edition, error) {
+	if err := k.changeable(); err != nil {
+		return Edition{}, err
+	}
+	if err := k.matches(match); err != nil {
+		return Edition{}, err
+	}
+	next, err := k.build(text, k.lineup)
+	if err != nil {
+		k.refused++
+		return Edition{}, err
+	}
+	if err := write(k.settings.File, text); err != nil {
+		next.discard()
+		return Edition{}, fmt.Errorf("%w: %w", ErrNotWritable, err)
+	}
+	k.seen, k.watched = sight{text: text, secrets: next.secrets}, next.config
+	as.At = k.now()
+	k.take(next, as)
+	return k.active(), nil
+}
+
+// matches also holds the file against what was seen of it: an edit of the file that is not taken yet would be lost without a trace.
+func (k *Keeper) matches(match Match) error {
+	if match.Any {
+		return nil
+	}
+	if active := k.active().Tag(); !slices.Contains(match.Tags, active) {
+		return fmt.Errorf("%w: it is at %q", ErrChanged, active)
+	}
+	now := k.see(nil)
+	if now.text != k.seen.text || now.unreadable != k.seen.unreadable {
+		return fmt.Errorf("%w: the file has just been edited", ErrChanged)
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package live
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/config"
+	"payrouter/host/egress"
+	"payrouter/host/payment"
+	"payrouter/host/plugin"
+	"payrouter/host/routing"
+)
+
+// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that shows without secrets, each a
+// *routing.Problem.
+func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
+	rules, err := c.Ruleset(manifests)
+	if err := errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(payment.Codes)))); err != nil {
+		return nil, err
+	}
+	return rules, nil
+}
+
+// build is a text as it would serve.
+type build struct {
+	text    string
+	config  *config.Config
+	secrets [sha256.Size]byte
+	fleet   *payment.Fleet
+}
+
+// discard gives back what a build took that never served. A nil build took nothing.
+func (b *build) discard() {
+	if b != nil {
+		b.fleet.Retired()
+	}
+}
+
+// build reads a text and makes a fleet of it. Its error is a *InvalidError.
+func (k *Keeper) build(text string, lineup plugin.Lineup) (*build, error) {
+	c, err := k.read(text)
+	if err != nil {
+		return nil, err
+	}
+	return k.assemble(c, text, lineup)
+}
+
+// read is what can be told of a text by itself. Its error is a *InvalidError.
+func (k *Keeper) read(text string) (*config.Config, error) {
+	c, err := config.Read(k.settings.File, []byte(text), k.settings.Environ)
+	if err != nil {
+		return nil, k.invalid(err)
+	}
+	return c, nil
+}
+
+// assemble makes a fleet of what was read. Its error is a *InvalidError.
+func (k *Keeper) assemble(c *config.Config, text string, lineup plugin.Lineup) (*build, error) {
+	rules, err := rulesOver(c, lineup)
+	secrets, missing := c.Secrets(k.settings.Environ)
+	if err := errors.Join(err, missing); err != nil {
+		return nil, k.invalid(err)
+	}
+	fleet, err := k.fleets.make(c, rules, secrets, lineup)
+	if err != nil {
+		return nil, k.invalid(err)
+	}
+	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
+}
+
+// rulesOver compiles the rules over what every payment may count on: the stable generations. What a candidate says of itself must fit
+// as well, or its share of the payments would find out.
+func rulesOver(c *config.Config, lineup plugin.Lineup) (*routing.Ruleset, error) {
+	rules, err := Ruleset(c, lineup.Manifests())
+	candidates, some := lineup.Manifests(), false
+	for _, name := range lineup.Names() {
+		if serving, _ := lineup.Of(name); serving.Canary != nil {
+			candidates[name], some = serving.Canary.Manifest(), true
+		}
+	}
+	if err != nil || !some {
+		return rules, err
+	}
+	_, err = Ruleset(c, candidates)
+	return rules, err
+}
+
+// fleets makes fleets, and keeps what several of them share: the connections to an account, its breaker and its budget of retries outlive a
+// fleet whose successor has the same account under the same settings.
+type fleets struct {
+	log *slog.Logger
+	// open counts fleets that were made and not given back.
+	open atomic.Int64
+
+	mutex sync.Mutex
+	lines map[lineKey]*line
+}
+
+func newFleets(log *slog.Logger) *fleets {
+	return &fleets{log: log, lines: map[lineKey]*line{}}
+}
+
+// line is the way to one account's provider, under one key. The fleets that use it are counted.
+type line struct {
+	client *egress.Client
+	users  int
+}
+
+// lineKey is all that a client is made of. Secrets are in it as a fingerprint.
+type lineKey struct {
+	provider, base, hosts string
+	secrets               [sha256.Size]byte
+	private               bool
+	timeout               int64
+	connections           int
+	retry                 egress.RetrySettings
+	breaker               egress.BreakerSettings
+}
+
+// make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error joins problems, each a
+// *routing.Problem.
+func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets, lineup plugin.Lineup) (*payment.Fleet, error) {
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}}
+	var used []lineKey
+	var problems []error
+	for _, p := range c.Providers {
+		serving, _ := lineup.Of(p.Plugin) // the ruleset knows that it is there
+		key, client, err := f.connect(p, serving, secrets.For(p.Name))
+		if err != nil {
+			problems = append(problems, &routing.Problem{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")})
+			continue
+		}
+		used = append(used, key)
+		fleet.Accounts[p.Name] = &payment.Account{
+			Name: p.Name, Plugin: connector(serving), Egress: client, Settings: p.Settings, Failures: p.Failures,
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		f.disconnect(used)
+		return nil, err
+	}
+	lineup.Hold()
+	f.open.Add(1)
+	fleet.Retired = sync.OnceFunc(func() {
+		f.disconnect(used)
+		lineup.Release()
+		f.open.Add(-1)
+	})
+	return fleet, nil
+}
+
+func connector(serving plugin.Serving) func(paymentID string) payment.Connector {
+	return func(paymentID string) payment.Connector { return serving.For(paymentID) }
+}
+
+// connect gives the line of an account, a new one where none is under its key.
+func (f *fleets) connect(p *config.Provider, serving plugin.Serving, secrets map[string]string) (lineKey, *egress.Client, error) {
+	settings, err := f.egress(p, serving, secrets)
+	if err != nil {
+		return lineKey{}, nil, err
+	}
+	key := keyOf(settings)
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if there, found := f.lines[key]; found {
+		there.users++
+		return key, there.client, nil
+	}
+	client, err := egress.New(settings)
+	if err != nil {
+		return lineKey{}, nil, err
+	}
+	f.lines[key] = &line{client: client, users: 1}
+	return key, client, nil
+}
+
+// disconnect gives lines back, and closes those that nobody uses any more.
+func (f *fleets) disconnect(used []lineKey) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	for _, key := range used {
+		there := f.lines[key]
+		if there.users--; there.users == 0 {
+			delete(f.lines, key)
+			there.client.Close()
+		}
+	}
+}
+
+// egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the provider.
+func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[string]string) (egress.Settings, error) {
+	manifest := serving.Stable.Manifest()
+	base, hosts := manifest.GetBaseUrl(), slices.Clone(manifest.GetHosts())
+	if serving.Canary != nil {
+		candidate := serving.Canary.Manifest()
+		if p.BaseURL == "" && candidate.GetBaseUrl() != base {
+			return egress.Settings{}, fmt.Errorf("provider %q: the candidate of plugin %q has another base URL: add base_url to choose one", p.Name, p.Plugin)
+		}
+		hosts = append(hosts, candidate.GetHosts()...)
+	}
+	if p.BaseURL != "" {
+		base = p.BaseURL
+	}
+	slices.Sort(hosts)
+	return egress.Settings{
+		Provider: p.Name, BaseURL: base, Hosts: slices.Compact(hosts), Secrets: secrets, AllowPrivate: p.AllowPrivate,
+		Timeout: p.Timeout, MaxConns: p.Limits.Connections, Logger: f.log,
+		Retry: egress.RetrySettings{
+			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap,
+		},
+		Breaker: egress.BreakerSettings{
+			Failures: count(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor, Probes: count(p.Breaker.HalfOpen),
+		},
+	}, nil
+}
+
+func keyOf(s egress.Settings) lineKey {
+	return lineKey{
+		provider: s.Provider, base: s.BaseURL, hosts: strings.Join(s.Hosts, " "), secrets: config.FingerprintOf(s.Secrets), private: s.AllowPrivate,
+		timeout: int64(s.Timeout), connections: s.MaxConns, retry: s.Retry, breaker: s.Breaker,
+	}
+}
+
+func count(n int) uint32 {
+	return uint32(min(max(n, 0), math.MaxInt32))
+}
+
+// count is how many lines are there.
+func (f *fleets) count() int {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return len(f.lines)
+}

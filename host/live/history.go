@@ -1,0 +1,170 @@
+package live
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// history is the configurations that served: in memory, the oldest first, and each in a file of its own, NNNNNNNNNN.json, so that a crash
+// can spoil none but the one being written. Texts hold no secrets, only where they are; the folder is its owner's all the same.
+type history struct {
+	dir      string
+	remember int
+	editions []numbered
+}
+
+type numbered struct {
+	number int
+	Edition
+}
+
+// openHistory reads what is in a folder, and makes it where it is not there. What cannot be read is told of and passed over.
+func openHistory(dir string, remember int, log *slog.Logger) (*history, error) {
+	h := &history{dir: dir, remember: remember}
+	if dir == "" {
+		return h, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of former configurations: %w", err)
+	}
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the former configurations: %w", err)
+	}
+	for _, file := range found { // sorted by name
+		var number int
+		if _, err := fmt.Sscanf(file.Name(), "%d.json", &number); err != nil || file.Name() != name(number) {
+			continue
+		}
+		e, err := readEdition(filepath.Join(dir, file.Name()))
+		if err != nil {
+			log.Warn("pass over a former configuration", slog.Any("error", err))
+		}
+		h.editions = append(h.editions, numbered{number, e})
+	}
+	return h, nil
+}
+
+func name(number int) string { return fmt.Sprintf("%010d.json", number) }
+
+func readEdition(path string) (Edition, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // G304: in the router's own folder
+	if err != nil {
+		return Edition{}, err
+	}
+	var e Edition
+	if err := json.Unmarshal(text, &e); err != nil {
+		return Edition{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return e, nil
+}
+
+// add appends an edition, durably, and forgets the oldest beyond those that are remembered. After an error it is remembered in memory.
+func (h *history) add(e Edition) error {
+	number := 1
+	if len(h.editions) > 0 {
+		number = h.editions[len(h.editions)-1].number + 1
+	}
+	h.editions = append(h.editions, numbered{number, e})
+	forgotten := max(len(h.editions)-h.remember, 0)
+	old := h.editions[:forgotten]
+	h.editions = slices.Clone(h.editions[forgotten:])
+	if h.dir == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode configuration %s: %w", e.Version, err)
+	}
+	problems := []error{replace(filepath.Join(h.dir, name(number)), string(text)+"\n", 0o600)}
+	for _, former := range old {
+		if err := os.Remove(filepath.Join(h.dir, name(former.number))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// last is the newest edition that could be read.
+func (h *history) last() (Edition, bool) {
+	for _, e := range slices.Backward(h.editions) {
+		if e.Version != "" {
+			return e.Edition, true
+		}
+	}
+	return Edition{}, false
+}
+
+// newest lists the editions, the newest first.
+func (h *history) newest() []Edition {
+	editions := make([]Edition, 0, len(h.editions))
+	for _, e := range slices.Backward(h.editions) {
+		if e.Version != "" {
+			editions = append(editions, e.Edition)
+		}
+	}
+	return editions
+}
+
+// write replaces the routing file's text at once and durably: whoever reads it gets the old or the new. A symbolic link stays one, its
+// target is replaced.
+func write(path, text string) error {
+	target, mode := path, fs.FileMode(0o644)
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		if resolved != path && throughDotDotData(path) {
+			return errors.New("it is mounted from a ConfigMap: edit that")
+		}
+		target = resolved
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if info, err := os.Stat(target); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return replace(target, text, mode)
+}
+
+// throughDotDotData tells of a link as Kubernetes makes them: the next update of the ConfigMap would undo what is written behind it.
+func throughDotDotData(path string) bool {
+	to, err := os.Readlink(path)
+	return err == nil && slices.Contains(strings.Split(filepath.ToSlash(to), "/"), "..data")
+}
+
+// replace writes beside a file, and renames over it when all of it is on the disk.
+func replace(path, text string, mode fs.FileMode) (err error) {
+	beside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = beside.Close()
+			_ = os.Remove(beside.Name())
+		}
+	}()
+	if _, err := beside.WriteString(text); err != nil {
+		return err
+	}
+	if err := errors.Join(beside.Chmod(mode), beside.Sync(), beside.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(beside.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	folder, err := os.Open(dir) //nolint:gosec // G304: of a file that was just written
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

@@ -1,0 +1,217 @@
+// Package live keeps what serves in step with the routing file and the plugins.
+//
+// It hides how a change comes to serve: an edit of the file, an edit over the API, a change of plugins. Whichever it is, what would serve is
+// built whole beside what does serve (fleet.go), and takes its place in one step; what does not hold together changes nothing and is shown
+// as the pending edit (look.go, edit.go). What served is remembered over restarts, so that it can be gone back to (history.go).
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"payrouter/host/config"
+	"payrouter/host/payment"
+	"payrouter/host/plugin"
+)
+
+// Settings of a keeper. Zero fields take the defaults that they name; File has none.
+type Settings struct {
+	// File is the routing file.
+	File string
+	// Environ overrides it, and has secrets: "NAME=value".
+	Environ []string
+	// History is a folder of the keeper's own, for the configurations that served. Empty keeps them in memory only.
+	History string
+	// Remember is how many of them are kept. 0 means 50.
+	Remember int
+	// Every is how often the file, and files of secrets, are looked at besides hints that they changed. 0 means 250 ms.
+	Every time.Duration
+	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it in pieces, and a
+	// piece of a good file may be a good file. 0 means 100 ms.
+	Settle time.Duration
+	// Now is the clock. Nil means the system's.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.Remember == 0 {
+		s.Remember = 50
+	}
+	if s.Every == 0 {
+		s.Every = 250 * time.Millisecond
+	}
+	if s.Settle == 0 {
+		s.Settle = 100 * time.Millisecond
+	}
+	if s.Now == nil {
+		s.Now = time.Now //nolint:forbidigo // the clock's one place
+	}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// Server takes over a fleet, as payment.Engine does.
+type Server interface {
+	Serve(next *payment.Fleet)
+}
+
+// errNotServing: nobody has been told of the first fleet yet.
+var errNotServing = errors.New("the router does not serve yet")
+
+// Keeper keeps a configuration in effect. It is safe for concurrent use; changes happen one at a time.
+type Keeper struct {
+	settings Settings
+	log      *slog.Logger
+	fleets   *fleets
+
+	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may be waiting for it.
+	mutex   sync.Mutex
+	server  Server
+	lineup  plugin.Lineup
+	serving *build
+	// seen is what the file and the secrets' files said last, taken or not; watched is the configuration by which secrets are looked at.
+	seen    sight
+	watched *config.Config
+	pending *Pending
+	history *history
+	applied int
+	refused int
+	closed  bool
+}
+
+// Open makes the routing file serve over a lineup: Fleet is what an engine begins with. Where the file does not hold together and the
+// history has a configuration that does, that one serves, and the file's is the pending edit: a bad edit that was found out while the router
+// ran must not keep it from starting again. Close gives back what Open took; the lineup is held until then.
+func Open(s Settings, lineup plugin.Lineup) (*Keeper, error) {
+	s = s.withDefaults()
+	file, err := filepath.Abs(s.File)
+	if err != nil {
+		return nil, fmt.Errorf("find the routing file: %w", err)
+	}
+	s.File = file
+	k := &Keeper{settings: s, log: s.Logger, fleets: newFleets(s.Logger), lineup: lineup}
+	if k.history, err = openHistory(s.History, s.Remember, s.Logger); err != nil {
+		return nil, err
+	}
+	k.seen = k.see(nil)
+	first, err := k.readSeen()
+	if err == nil {
+		k.serving = first
+		k.remember(Edition{At: k.now(), Source: BySourceFile})
+		return k, nil
+	}
+	last, known := k.history.last()
+	if !known {
+		return nil, err
+	}
+	former, broken := k.build(last.Text, lineup)
+	if broken != nil {
+		return nil, err
+	}
+	k.serving = former
+	k.refused++
+	k.pend(err)
+	k.log.Error("the routing file is not in order: the last configuration that served goes on", slog.String("version", last.Version), slog.Any("problems", err))
+	return k, nil
+}
+
+// Fleet is what serves now.
+func (k *Keeper) Fleet() *payment.Fleet {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.serving.fleet
+}
+
+// Bind names who serves. It began with Fleet, and is told of every one that follows. Nothing can be changed before.
+func (k *Keeper) Bind(server Server) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	k.server = server
+}
+
+// Run watches the routing file and the files of secrets until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	config.Watch(ctx, k.settings.File, k.settings.Every, func() { k.look(ctx) })
+}
+
+// Adopt makes a lineup serve. Its error says why the configuration does not fit it; then nothing has changed. An edit that waits for such
+// plugins is taken with them.
+func (k *Keeper) Adopt(_ context.Context, lineup plugin.Lineup) error {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if err := k.changeable(); err != nil {
+		return err
+	}
+	next, err := k.build(k.serving.text, lineup)
+	if k.pending != nil {
+		if edited, broken := k.build(k.seen.text, lineup); broken == nil {
+			next.discard()
+			k.lineup = lineup
+			k.take(edited, Edition{At: k.now(), Source: BySourceFile})
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the plugins do not fit the configuration: %w", err)
+	}
+	k.lineup = lineup
+	k.serve(next)
+	return nil
+}
+
+// Close gives back what serves now, once nobody serves with it any more, and lets nothing change from then on.
+func (k *Keeper) Close() {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if k.closed {
+		return
+	}
+	k.closed = true
+	k.serving.fleet.Retired()
+}
+
+func (k *Keeper) changeable() error {
+	if k.server == nil || k.closed {
+		return errNotServing
+	}
+	return nil
+}
+
+// take makes a configuration serve that is not the one that does, and remembers it.
+func (k *Keeper) take(next *build, as Edition) {
+	former := k.serving.config.Version
+	k.serve(next)
+	k.remember(as)
+	k.applied++
+	k.pending = nil
+	k.log.Info("configuration changed", slog.String("version", next.config.Version), slog.String("from", former),
+		slog.String("source", string(as.Source)), slog.String("by", as.By))
+}
+
+// serve lets the engine have a fleet. The one before is given back by the engine, when its last turn is over.
+func (k *Keeper) serve(next *build) {
+	k.serving = next
+	k.server.Serve(next.fleet)
+}
+
+// remember notes what serves now, if that is not what was noted last. A history that cannot be written keeps no change from serving.
+func (k *Keeper) remember(as Edition) {
+	if last, known := k.history.last(); known && last.Text == k.serving.text {
+		return
+	}
+	as.Version, as.Text = k.serving.config.Version, k.serving.text
+	if err := k.history.add(as); err != nil {
+		k.log.Error("remember the configuration", slog.String("version", as.Version), slog.Any("error", err))
+	}
+}
+
+// now is as the history has it, so that what was read back is what was written.
+func (k *Keeper) now() time.Time { return k.settings.Now().UTC().Round(0) }

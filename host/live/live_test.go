@@ -1,0 +1,231 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"payrouter/host/live"
+	"payrouter/host/payment"
+	"payrouter/host/plugin"
+	"payrouter/host/sandbox"
+	"payrouter/host/store/sqlite"
+	"payrouter/host/wasm"
+)
+
+// built is the modules that the tests run, and their machine code, made once.
+var built struct {
+	dir  string
+	once sync.Once
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "live-test-")
+	if err != nil {
+		panic(err)
+	}
+	built.dir = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// module is a shipped plugin's.
+func module(t *testing.T, name string) []byte {
+	t.Helper()
+	built.once.Do(func() { built.err = prepare("paygram", "cryptogram") })
+	require.NoError(t, built.err)
+	code, err := os.ReadFile(filepath.Join(built.dir, name+".wasm"))
+	require.NoError(t, err)
+	return code
+}
+
+// prepare builds plugins, and has a router that is built as it ships compile them: under the race detector that takes minutes.
+func prepare(names ...string) error {
+	router := filepath.Join(built.dir, "router")
+	if out, err := exec.Command("go", "build", "-o", router, "payrouter/cmd/router").CombinedOutput(); err != nil {
+		return fmt.Errorf("build the router: %w\n%s", err, out)
+	}
+	for _, name := range names {
+		file := filepath.Join(built.dir, name+".wasm")
+		guest := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", file, "payrouter/plugins/"+name)
+		guest.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+		if out, err := guest.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+	}
+	compile := exec.Command(router, "route", "check", "--plugins", built.dir, "--compiled", filepath.Join(built.dir, "compiled"), filepath.Join("testdata", "compile.yaml"))
+	if out, err := compile.CombinedOutput(); err != nil {
+		return fmt.Errorf("compile the plugins: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func shelfOf(t *testing.T, names ...string) *plugin.Shelf {
+	t.Helper()
+	module(t, "paygram") // makes the machine code
+	compiler, err := wasm.New(filepath.Join(built.dir, "compiled"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	shelf := plugin.NewShelf(compiler, plugin.Settings{})
+	t.Cleanup(func() {
+		require.NoError(t, shelf.Close(context.Background()))
+		require.NoError(t, compiler.Close(context.Background()))
+	})
+	for _, name := range names {
+		_, err := shelf.Load(t.Context(), module(t, name))
+		require.NoError(t, err)
+	}
+	return shelf
+}
+
+const token = "made-up-token-0123456789"
+
+// house is a keeper over a file, and what it needs.
+type house struct {
+	t        *testing.T
+	keeper   *live.Keeper
+	engine   *payment.Engine
+	shelf    *plugin.Shelf
+	dir      string
+	file     string
+	provider string
+}
+
+// plan is what a house is built with; the zero value has one account and one rule.
+type plan struct {
+	text string
+	// link, where it is set, is made in place of the file.
+	link      func(t *testing.T, dir, text string) (file string)
+	settings  live.Settings
+	unwatched bool
+	beside    *house
+}
+
+// one is a configuration with one account and a rule of a name.
+func (h *house) one(rule string, more ...string) string {
+	return fmt.Sprintf(`providers:
+  paygram-eu:
+    plugin: paygram
+    base_url: %s
+    allow_private: true
+    secrets: {token: env:TOKEN}
+    settings: {user_cli_id: shop}
+%srules:
+  - {name: %s, to: [paygram-eu]}
+`, h.provider, strings.Join(more, ""), rule)
+}
+
+func build(t *testing.T, with plan) *house {
+	t.Helper()
+	h, err := try(t, with)
+	require.NoError(t, err)
+	return h
+}
+
+func try(t *testing.T, with plan) (*house, error) {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), shelf: shelfOf(t, "paygram")}
+	if with.beside != nil {
+		h.dir, h.provider = with.beside.dir, with.beside.provider
+	} else {
+		providers, err := sandbox.New(sandbox.Options{})
+		require.NoError(t, err)
+		site := httptest.NewServer(providers.Handler())
+		t.Cleanup(func() { providers.Close(); site.Close() })
+		h.provider = site.URL + "/" + sandbox.PayGram
+	}
+	h.file = filepath.Join(h.dir, "routing.yaml")
+	if with.text == "" {
+		with.text = h.one("first")
+	}
+	switch {
+	case with.link != nil:
+		h.file = with.link(t, h.dir, with.text)
+	case with.beside == nil:
+		h.write(with.text)
+	}
+	s := with.settings
+	s.File, s.History = h.file, filepath.Join(h.dir, "history")
+	s.Environ = append(s.Environ, "TOKEN="+sandbox.DefaultCredentials().PayGramEU)
+	keeper, err := live.Open(s, h.shelf.Lineup())
+	if err != nil {
+		return nil, err
+	}
+	h.keeper = keeper
+	t.Cleanup(keeper.Close)
+	db, err := sqlite.Open(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	h.engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{})
+	t.Cleanup(func() { require.NoError(t, h.engine.Shutdown(context.Background())) })
+	keeper.Bind(h.engine)
+	if !with.unwatched {
+		h.watch()
+	}
+	return h, nil
+}
+
+// watch has the keeper watch until the test's end.
+func (h *house) watch() {
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { h.keeper.Run(ctx) })
+	h.t.Cleanup(func() {
+		stop()
+		watching.Wait()
+	})
+}
+
+func (h *house) write(text string) {
+	h.t.Helper()
+	require.NoError(h.t, os.WriteFile(h.file, []byte(text), 0o600))
+}
+
+// serves waits for a rule to be the one that decides, and tells how long that took.
+func (h *house) serves(rule string) time.Duration {
+	h.t.Helper()
+	began := time.Now()
+	require.Eventually(h.t, func() bool { return h.rule() == rule }, 10*time.Second, 5*time.Millisecond, "%+v", h.keeper.Status())
+	return time.Since(began)
+}
+
+func (h *house) rule() string {
+	return h.engine.Explain("shop", "pay_1", order()).Rule
+}
+
+// pending waits for problems to be shown.
+func (h *house) pending(part string) {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool {
+		pending := h.keeper.Status().Pending
+		return pending != nil && strings.Contains((&live.InvalidError{Problems: pending.Problems}).Error(), part)
+	}, 10*time.Second, 5*time.Millisecond, part)
+}
+
+func order() payment.Order {
+	return payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Country: "DE", ReturnURL: "https://shop.example/thanks"}
+}
+
+func (h *house) create(key string) payment.Payment {
+	h.t.Helper()
+	receipt, err := h.engine.Create(h.t.Context(), "shop", payment.Key{Value: key}, order(), time.Minute)
+	require.NoError(h.t, err)
+	return receipt.Payment
+}
+
+func (h *house) tag() live.Match {
+	return live.Match{Tags: []string{h.keeper.Status().Active.Tag()}}
+}
