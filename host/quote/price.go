@@ -1,0 +1,121 @@
+package quote
+
+import (
+	"context"
+	"math/big"
+	"strings"
+
+	"payrouter/abi/decimal"
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+)
+
+// places is how finely a price that had to be divided is told, in digits after the point.
+const places = 18
+
+// Offer is a quote with its price.
+type Offer struct {
+	Quote payment.Quote
+	// Price is what is lost on the way: what leaves whoever pays, less what reaches whoever is paid, in the order's currency. Plain decimal
+	// text; exact where both are in that currency, and otherwise rounded at 18 digits after the point. It is comparable among the offers
+	// of one call.
+	Price string
+}
+
+// price tells what each quote costs in a currency. The amounts in another are valued at the best rate that any of these quotes has between
+// the two: at its own rate, a bad rate would look like none.
+func price(currency string, quotes map[string]payment.Quote) map[string]Offer {
+	best := map[pair]*big.Rat{}
+	for _, q := range quotes {
+		if q.Pays.Currency == q.Gets.Currency {
+			continue
+		}
+		between := pair{q.Pays.Currency, q.Gets.Currency}
+		if rate := rateOf(q); rate != nil && (best[between] == nil || rate.Cmp(best[between]) > 0) {
+			best[between] = rate
+		}
+	}
+	offers := make(map[string]Offer, len(quotes))
+	for provider, q := range quotes {
+		if cost, ok := cost(currency, q, best[pair{q.Pays.Currency, q.Gets.Currency}]); ok {
+			offers[provider] = Offer{Quote: q, Price: cost}
+		}
+	}
+	return offers
+}
+
+type pair struct{ from, to string }
+
+// rateOf is how much is got for one that is paid, before fees; nil where that cannot be told.
+func rateOf(q payment.Quote) *big.Rat {
+	from, to := rational(q.Rate.From.Amount), rational(q.Rate.To.Amount)
+	if from == nil || to == nil || from.Sign() <= 0 || to.Sign() <= 0 {
+		return nil
+	}
+	return to.Quo(to, from)
+}
+
+// cost is a quote's price in a currency, with rate between its two where they are two.
+func cost(currency string, q payment.Quote, rate *big.Rat) (string, bool) {
+	pays, gets := rational(q.Pays.Amount), rational(q.Gets.Amount)
+	if pays == nil || gets == nil {
+		return "", false
+	}
+	switch {
+	case q.Pays.Currency == currency && q.Gets.Currency == currency:
+	case q.Pays.Currency == currency && rate != nil:
+		gets.Quo(gets, rate)
+	case q.Gets.Currency == currency && rate != nil:
+		pays.Mul(pays, rate)
+	default:
+		return "", false
+	}
+	text := trim(pays.Sub(pays, gets).FloatString(places))
+	_, err := decimal.Parse(text)
+	return text, err == nil
+}
+
+// trim takes the zeros off that end a fraction.
+func trim(text string) string {
+	if !strings.Contains(text, ".") {
+		return text
+	}
+	text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	if text == "-0" {
+		return "0"
+	}
+	return text
+}
+
+// rational is an amount as an exact fraction; nil for what is none.
+func rational(amount string) *big.Rat {
+	if _, err := decimal.Parse(amount); err != nil {
+		return nil
+	}
+	exact, ok := new(big.Rat).SetString(amount)
+	if !ok {
+		return nil
+	}
+	return exact
+}
+
+// Sheet is the prices of one order, for one decision. It asks for all of them when the first is wanted, so that a decision waits once at
+// most, and not at all where no rule looks at prices. It is for one goroutine.
+type Sheet struct {
+	ask    func() map[string]Offer
+	offers map[string]Offer
+}
+
+// Sheet makes the prices of an order at these providers; others have none.
+func (b *Book) Sheet(ctx context.Context, o payment.Order, providers []string) *Sheet {
+	return &Sheet{ask: func() map[string]Offer { return b.Offers(ctx, o, providers) }}
+}
+
+// Price is what a provider costs, as Offer.Price; ok is false where that is not known. The facts are those of the sheet's order.
+func (s *Sheet) Price(provider string, _ routing.Facts) (price string, ok bool) {
+	if s.offers == nil {
+		s.offers = s.ask()
+	}
+	offer, ok := s.offers[provider]
+	return offer.Price, ok
+}
