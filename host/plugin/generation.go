@@ -12,6 +12,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/replay"
 	"payrouter/host/wasm"
 )
 
@@ -35,6 +36,10 @@ type Generation struct {
 	manifest *abi.Manifest
 	number   int64
 	shelf    *Shelf
+	recorder *recorder
+	loadedAt time.Time
+	source   string
+	signed   bool
 	holds    int // the shelf's mutex guards it
 }
 
@@ -58,13 +63,17 @@ func (g *Generation) Release() { g.shelf.release(g) }
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
 
 // Prepare turns a call into its first step, and tells the fuel that it burned. ctx bounds the wait for an instance alone. The error is a
-// *FaultError, or one of package wasm's.
+// *FaultError, or one of package wasm's. It begins a conversation, which is recorded as the one about this *abi.Call.
 func (g *Generation) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
 	input, err := call.MarshalVT()
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a call of %s: %w", g.manifest.GetName(), err)
 	}
-	return g.step(ctx, wasm.Prepare, input, envOf(call))
+	step, made, err := g.step(ctx, wasm.Prepare, input, replay.EnvOf(call))
+	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
+		g.recorder.begin(g, call, made)
+	}
+	return step, made.Fuel, err
 }
 
 // Interpret turns a response into the next step, as Prepare does a call.
@@ -73,7 +82,11 @@ func (g *Generation) Interpret(ctx context.Context, in *abi.Interpretation) (*ab
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a response for %s: %w", g.manifest.GetName(), err)
 	}
-	return g.step(ctx, wasm.Interpret, input, envOf(in.GetCall()))
+	step, made, err := g.step(ctx, wasm.Interpret, input, replay.EnvOf(in.GetCall()))
+	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
+		g.recorder.add(g, in.GetCall(), made)
+	}
+	return step, made.Fuel, err
 }
 
 // Receive reads a provider's callback, as Prepare does a call.
@@ -82,7 +95,7 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode a callback for %s: %w", g.manifest.GetName(), err)
 	}
-	answer, fuel, err := ask(ctx, g.module, wasm.Receive, input, wasm.Env{Now: time.UnixMilli(callback.GetNowMs())})
+	answer, _, fuel, err := ask(ctx, g.module, wasm.Receive, input, wasm.Env{Now: time.UnixMilli(callback.GetNowMs())})
 	if err != nil {
 		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
 	}
@@ -92,24 +105,40 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 	return answer.GetReceipt(), fuel, nil
 }
 
-func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) (*abi.Step, int64, error) {
-	answer, fuel, err := ask(ctx, g.module, export, input, env)
-	if err != nil {
-		return nil, fuel, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
+// Answer implements replay.Guest: it answers in the contract's bytes, and records nothing.
+func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error) {
+	_, raw, fuel, err := ask(ctx, g.module, export, input, env)
+	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
+		return raw, fuel, nil
 	}
-	if answer.GetStep().GetNext() == nil {
-		return nil, fuel, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
-	}
-	return answer.GetStep(), fuel, nil
+	return raw, fuel, err
 }
 
-// ask runs one export. A panic that the guest recovered from leaves its instance in doubt: it is reported as a bad answer, so that the
-// instance is not used again.
-func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte, env wasm.Env) (*abi.Answer, int64, error) {
+// step asks for a step, and gives with it what is recorded.
+func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) (*abi.Step, replay.Step, error) {
+	answer, raw, fuel, err := ask(ctx, g.module, export, input, env)
+	made := replay.Step{Input: input, Answer: raw, Fuel: fuel}
+	if err != nil {
+		if fault, said := errors.AsType[*FaultError](err); !said || fault.Code == abi.Error_CODE_PANIC {
+			made.Answer, made.Failure = nil, err.Error()
+		}
+		return nil, made, fmt.Errorf("%s: %w", g.manifest.GetName(), err)
+	}
+	if answer.GetStep().GetNext() == nil {
+		return nil, made, fmt.Errorf("%s: %s: %w", g.manifest.GetName(), export, errNoAnswer)
+	}
+	return answer.GetStep(), made, nil
+}
+
+// ask runs one export, and gives the answer, also in its bytes. A panic that the guest recovered from leaves its instance in doubt: it is
+// reported as a bad answer, so that the instance is not used again.
+func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte, env wasm.Env) (*abi.Answer, []byte, int64, error) {
 	answer := new(abi.Answer)
+	var raw []byte
 	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {
 		// One copy out of the guest's memory, which the answer's texts then borrow.
-		if err := answer.UnmarshalVTUnsafe(bytes.Clone(encoded)); err != nil {
+		raw = bytes.Clone(encoded)
+		if err := answer.UnmarshalVTUnsafe(raw); err != nil {
 			return err
 		}
 		if fault := answer.GetError(); fault.GetCode() == abi.Error_CODE_PANIC {
@@ -118,16 +147,10 @@ func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []b
 		return nil
 	})
 	if err != nil {
-		return nil, usage.Fuel, err
+		return nil, nil, usage.Fuel, err
 	}
 	if fault := answer.GetError(); fault != nil {
-		return nil, usage.Fuel, &FaultError{Code: fault.GetCode(), Message: fault.GetMessage()}
+		return nil, raw, usage.Fuel, &FaultError{Code: fault.GetCode(), Message: fault.GetMessage()}
 	}
-	return answer, usage.Fuel, nil
-}
-
-func envOf(call *abi.Call) wasm.Env {
-	env := wasm.Env{Now: time.UnixMilli(call.GetNowMs())}
-	copy(env.Seed[:], call.GetSeed())
-	return env
+	return answer, raw, usage.Fuel, nil
 }

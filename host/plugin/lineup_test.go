@@ -41,8 +41,7 @@ func TestCanaryGetsItsShareAndAlwaysTheSamePayments(t *testing.T) {
 func TestHeldLineupStaysOpen(t *testing.T) {
 	t.Parallel()
 	shelf := newShelf(t, plugin.Settings{})
-	_, err := shelf.Load(t.Context(), module(t, ""))
-	require.NoError(t, err)
+	install(t, shelf, module(t, ""))
 	lineup := shelf.Lineup()
 	require.Equal(t, []string{"hostile"}, lineup.Names())
 	lineup.Hold()

@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -52,6 +53,19 @@ func module(t *testing.T, defect string) []byte {
 	return code
 }
 
+// variant is the plugin in testdata with some of its bytes written over: "version=1.1.0 place=/v2/buy".
+func variant(t *testing.T, words string) []byte {
+	t.Helper()
+	const room = "variant: ......................................................................"
+	code := module(t, "")
+	at := bytes.Index(code, []byte(room))
+	require.Positive(t, at)
+	require.LessOrEqual(t, len(words), len(room)-len("variant: "))
+	written := bytes.Clone(code)
+	copy(written[at+len("variant: "):], words+" ")
+	return written
+}
+
 // newShelf makes a shelf of the test's own.
 func newShelf(t *testing.T, settings plugin.Settings) *plugin.Shelf {
 	t.Helper()
@@ -67,7 +81,16 @@ func newShelf(t *testing.T, settings plugin.Settings) *plugin.Shelf {
 
 func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 	t.Helper()
-	generation, err := newShelf(t, plugin.Settings{Limits: limits}).Load(t.Context(), module(t, ""))
+	return install(t, newShelf(t, plugin.Settings{Limits: limits}), module(t, ""))
+}
+
+// install makes a module serve, and gives its generation.
+func install(t *testing.T, shelf *plugin.Shelf, code []byte) *plugin.Generation {
+	t.Helper()
+	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: code, Source: "test"})
 	require.NoError(t, err)
+	generation, found := shelf.Current(report.Name)
+	require.True(t, found)
+	require.Equal(t, report.Digest, generation.Digest())
 	return generation
 }

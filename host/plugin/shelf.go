@@ -5,18 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
+	"time"
 
-	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/signature"
 	"payrouter/host/wasm"
 )
-
-// ErrManifest tells of a module whose manifest is incomplete or contradicts itself.
-var ErrManifest = errors.New("manifest refused")
 
 // Settings of a shelf. Zero fields take the defaults that they name.
 type Settings struct {
@@ -26,6 +21,26 @@ type Settings struct {
 	// Its error, say that a manifest does not fit the configuration, leaves what served before. It must not change the shelf. Nil means that
 	// every lineup is taken.
 	Adopt func(ctx context.Context, lineup Lineup) error
+	// Pinned are the digests that the configuration asks for of a plugin; none where it does not. Nil means none.
+	Pinned func(name string) []string
+	// Keys are those whose signatures are believed.
+	Keys signature.Keys
+	// RequireSignature refuses modules that are not signed with one of the Keys.
+	RequireSignature bool
+	// Keep is how many former generations of a plugin stay warm for a rollback. 0 means 1, less than 0 none.
+	Keep int
+	// Dir is where modules are kept that came otherwise than by the folder, so that a restart serves them. Empty means that they are not.
+	Dir string
+	// Record is how many conversations of each operation of a plugin are recorded, in memory. 0 means 100, less than 0 none.
+	Record int
+	// RecordBytes is what the recordings of one plugin may take. 0 means 4 MiB.
+	RecordBytes int
+	// FuelPercent is how much more fuel than before a candidate may burn on recorded conversations. 0 means 50.
+	FuelPercent int
+	// Canary decides when a canary is given up.
+	Canary CanarySettings
+	// Now is the clock. Nil means the system's.
+	Now func() time.Time
 	// Logger is told of every step of a change. Nil means silence.
 	Logger *slog.Logger
 }
@@ -33,6 +48,25 @@ type Settings struct {
 func (s Settings) withDefaults() Settings {
 	if s.Adopt == nil {
 		s.Adopt = func(context.Context, Lineup) error { return nil }
+	}
+	if s.Pinned == nil {
+		s.Pinned = func(string) []string { return nil }
+	}
+	if s.Keep == 0 {
+		s.Keep = 1
+	}
+	if s.Record == 0 {
+		s.Record = 100
+	}
+	if s.RecordBytes == 0 {
+		s.RecordBytes = 4 << 20
+	}
+	if s.FuelPercent == 0 {
+		s.FuelPercent = 50
+	}
+	s.Canary = s.Canary.withDefaults()
+	if s.Now == nil {
+		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
@@ -46,100 +80,58 @@ type Shelf struct {
 	compiler *wasm.Compiler
 	settings Settings
 
-	// changing is held during a change, Adopt included; mutex never is while anything is waited for.
-	changing sync.Mutex
+	// installing is held while a module is examined, and changing, taken after it, while the lineup changes, Adopt included: so a rollback
+	// does not wait for a compilation. mutex is the innermost, and never held while anything is waited for.
+	installing, changing sync.Mutex
 
 	mutex   sync.RWMutex
 	lineup  Lineup
+	entries map[string]*entry
 	open    map[*Generation]struct{}
 	last    int64
 	closed  bool
-	closing sync.WaitGroup
-	broken  []error // what closing generations complained of
+	tasks   sync.WaitGroup // closing generations, and ending canaries
+	broken  []error        // what closing generations complained of
+}
+
+// entry is what the shelf knows of a plugin beyond what serves.
+type entry struct {
+	// warm are former generations, the last one first. The shelf holds each.
+	warm     []*Generation
+	recorder *recorder
+	// trial is the canary's; nil where there is none.
+	trial  *trial
+	events []Event
+	record record
+	// file is the path in the folder that provides the plugin; empty where none does.
+	file string
 }
 
 // NewShelf makes an empty shelf. Close gives back what was loaded; the compiler stays the caller's.
 func NewShelf(compiler *wasm.Compiler, settings Settings) *Shelf {
-	return &Shelf{compiler: compiler, settings: settings.withDefaults(), open: map[*Generation]struct{}{}}
+	return &Shelf{compiler: compiler, settings: settings.withDefaults(), entries: map[string]*entry{}, open: map[*Generation]struct{}{}}
 }
 
-// LoadDir loads every *.wasm of a directory. It reports every module that could not be loaded, joined, and a directory without one; those
-// that could be are on the shelf all the same.
-func (s *Shelf) LoadDir(ctx context.Context, dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("load plugins: %w", err)
+// entry gives what is known of a plugin. The caller holds the mutex.
+func (s *Shelf) entry(name string) *entry {
+	known := s.entries[name]
+	if known == nil {
+		known = &entry{recorder: newRecorder(s.settings.Record, s.settings.RecordBytes, s.settings.Now)}
+		s.entries[name] = known
 	}
-	var problems []error
-	found := 0
-	for _, entry := range entries {
-		if entry.IsDir() || !strings.HasSuffix(entry.Name(), ".wasm") {
-			continue
-		}
-		found++
-		path := filepath.Join(dir, entry.Name())
-		code, err := os.ReadFile(path) //nolint:gosec // G304: the operator's own folder
-		if err == nil {
-			_, err = s.Load(ctx, code)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("load plugin %s: %w", path, err))
-		}
-	}
-	if found == 0 {
-		problems = append(problems, fmt.Errorf("load plugins: no *.wasm in %s: build them with \"make plugins\"", dir))
-	}
-	return errors.Join(problems...)
+	return known
 }
 
-// Load checks and compiles a module, asks it for its manifest, and puts it on the shelf. A plugin of the same name must not be there yet.
-func (s *Shelf) Load(ctx context.Context, code []byte) (*Generation, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	generation, err := s.make(ctx, code)
-	if err != nil {
-		return nil, err
-	}
-	defer generation.Release()
-	name := generation.manifest.GetName()
-	if there, found := s.Current(name); found {
-		return nil, fmt.Errorf("plugin %q is loaded already, with digest %s", name, there.Digest())
-	}
-	s.line(s.Lineup().with(name, Serving{Stable: generation}))
-	return generation, nil
-}
-
-// make compiles a module and asks it for its manifest. The caller releases the generation.
-func (s *Shelf) make(ctx context.Context, code []byte) (*Generation, error) {
-	if s.shut() {
-		return nil, fmt.Errorf("load plugin: %w", wasm.ErrClosed)
-	}
-	module, err := s.compiler.Compile(ctx, code, s.settings.Limits)
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := describe(ctx, module)
-	if err != nil {
-		return nil, errors.Join(err, module.Close(context.WithoutCancel(ctx)))
-	}
+// shelve makes a generation of a module. The caller releases it.
+func (s *Shelf) shelve(module *wasm.Module, manifest *abi.Manifest) *Generation {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.last++
-	generation := &Generation{module: module, manifest: manifest, number: s.last, shelf: s, holds: 1}
+	generation := &Generation{
+		module: module, manifest: manifest, number: s.last, shelf: s, holds: 1, recorder: s.entry(manifest.GetName()).recorder, loadedAt: s.settings.Now().UTC(),
+	}
 	s.open[generation] = struct{}{}
-	return generation, nil
-}
-
-func describe(ctx context.Context, module *wasm.Module) (*abi.Manifest, error) {
-	answer, _, err := ask(ctx, module, wasm.Describe, nil, wasm.Env{})
-	if err != nil {
-		return nil, fmt.Errorf("ask for the manifest: %w", err)
-	}
-	manifest := answer.GetManifest()
-	if problems := check.Manifest(manifest); len(problems) > 0 {
-		return nil, fmt.Errorf("%w: %s", ErrManifest, strings.Join(problems, "; "))
-	}
-	return manifest, nil
+	return generation
 }
 
 // line makes a lineup the shelf's, and lets go of the one before.
@@ -204,28 +196,36 @@ func (s *Shelf) release(g *Generation) {
 		return
 	}
 	// No conversation has it any more, so what is waited for is at most a callback that is being read.
-	s.closing.Go(func() {
-		err := g.module.Close(context.Background())
-		s.mutex.Lock()
-		defer s.mutex.Unlock()
-		delete(s.open, g)
-		if err != nil {
-			s.broken = append(s.broken, fmt.Errorf("close %s: %w", g.manifest.GetName(), err))
-		}
-	})
+	s.tasks.Go(func() { s.retire(g) })
+}
+
+// retire closes a generation that nobody holds.
+func (s *Shelf) retire(g *Generation) {
+	err := g.module.Close(context.Background())
+	s.mutex.Lock()
+	delete(s.open, g)
+	if err != nil {
+		s.broken = append(s.broken, fmt.Errorf("close %s: %w", g.manifest.GetName(), err))
+	}
+	s.mutex.Unlock()
+	t := s.trail(g.manifest.GetName(), g.source)
+	t.of(g)
+	t.note(StepClose, "nobody has it any more", err)
 }
 
 // Close empties the shelf, held or not, and waits for calls under way until ctx ends.
 func (s *Shelf) Close(ctx context.Context) error {
+	s.mutex.Lock()
+	s.closed = true
+	s.mutex.Unlock()
+	s.tasks.Wait()
+	s.installing.Lock()
+	defer s.installing.Unlock()
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	s.mutex.Lock()
-	s.closed = true
-	s.lineup = Lineup{}
-	s.mutex.Unlock()
-	s.closing.Wait()
-	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	s.lineup, s.entries = Lineup{}, map[string]*entry{}
 	problems := s.broken
 	for generation := range s.open {
 		if err := generation.module.Close(ctx); err != nil {

@@ -32,9 +32,9 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 		problems = append(problems, strings.TrimSpace(strings.ReplaceAll(line, dir+"/", "")))
 	}
 	require.Len(t, problems, 3, "%q", problems)
-	require.Contains(t, problems[0], `load plugin b-again.wasm: plugin "hostile" is loaded already, with digest `)
-	require.Contains(t, problems[1], `load plugin c-socket.wasm: wasm module refused: import refused: env.connect (a plugin computes; only the host does I/O)`)
-	require.Contains(t, problems[2], `load plugin d-text.wasm: wasm module refused: malformed module`)
+	require.Contains(t, problems[0], `load plugin b-again.wasm: compare: another plugin: a.wasm provides "hostile" already`)
+	require.Contains(t, problems[1], `load plugin c-socket.wasm: compile: wasm module refused: import refused: env.connect (a plugin computes; only the host does I/O)`)
+	require.Contains(t, problems[2], `load plugin d-text.wasm: compile: wasm module refused: malformed module`)
 
 	generation, found := shelf.Current("hostile")
 	require.True(t, found)
@@ -72,7 +72,7 @@ func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			shelf := newShelf(t, plugin.Settings{})
-			_, err := shelf.Load(t.Context(), module(t, row.defect))
+			_, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, row.defect)})
 			require.ErrorIs(t, err, row.reason)
 			require.ErrorContains(t, err, row.says)
 			require.Empty(t, shelf.Manifests(), "nothing of it stays")
@@ -83,22 +83,23 @@ func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 func TestGenerationsAreNumberedAsTheyAreLoaded(t *testing.T) {
 	t.Parallel()
 	shelf := newShelf(t, plugin.Settings{})
-	first, err := shelf.Load(t.Context(), module(t, ""))
-	require.NoError(t, err)
+	first := install(t, shelf, module(t, ""))
 	require.Equal(t, int64(1), first.Number())
 	require.Len(t, first.Digest(), 64)
 	require.Equal(t, "1.0.0", first.Manifest().GetVersion())
 
-	_, err = shelf.Load(t.Context(), module(t, ""))
-	require.ErrorContains(t, err, first.Digest())
+	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
+	require.NoError(t, err)
+	require.True(t, report.Unchanged)
 	current, _ := shelf.Current("hostile")
 	require.Same(t, first, current, "what serves goes on serving")
+	require.Equal(t, int64(2), install(t, shelf, variant(t, "version=1.0.1")).Number())
 
 	require.NoError(t, shelf.Close(t.Context()))
 	_, found := shelf.Current("hostile")
 	require.False(t, found)
 	_, _, err = first.Prepare(t.Context(), operation("serve"))
 	require.ErrorIs(t, err, wasm.ErrClosed)
-	_, err = shelf.Load(t.Context(), module(t, ""))
+	_, err = shelf.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
 	require.ErrorIs(t, err, wasm.ErrClosed)
 }

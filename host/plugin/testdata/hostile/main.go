@@ -3,10 +3,12 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -14,6 +16,20 @@ import (
 )
 
 func main() {}
+
+// variant makes other plugins of this one without building them: the tests write over its bytes in the module. It holds words
+// "key=value", and points where there is room.
+var variant = "variant: ......................................................................"
+
+// word is the value of a key of the variant.
+func word(key string) string {
+	for word := range strings.FieldsSeq(variant) {
+		if value, found := strings.CutPrefix(word, key+"="); found {
+			return value
+		}
+	}
+	return ""
+}
 
 // defect is what is wrong with the whole plugin: nothing, unless a test links something else in.
 var defect string
@@ -38,6 +54,13 @@ func alloc(size int32) int32 {
 //go:wasmexport describe
 func describe(_, _ int32) int64 {
 	m := manifest()
+	m.Name, m.Version = cmp.Or(word("name"), m.Name), cmp.Or(word("version"), m.Version)
+	if secret := word("secret"); secret != "" {
+		m.Secrets = append(m.Secrets, &abi.Secret{Name: secret, Summary: "One more."})
+	}
+	if host := word("host"); host != "" {
+		m.Hosts = append(m.Hosts, host)
+	}
 	switch defect {
 	case "mute":
 		return answer(&abi.Answer{})
@@ -85,6 +108,8 @@ func prepare(_, size int32) int64 {
 		panic(err)
 	}
 	switch call.GetOperation() {
+	case "buy":
+		return send(cmp.Or(word("place"), "/buy"), call.GetPayment())
 	case "loop":
 		for {
 		}
@@ -132,6 +157,9 @@ func interpret(_, size int32) int64 {
 	if err := in.UnmarshalVT(input[:size]); err != nil {
 		panic(err)
 	}
+	if in.GetCall().GetOperation() == "buy" {
+		return bought(in)
+	}
 	if in.GetCall().GetOperation() == "trap" {
 		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
 	}
@@ -150,6 +178,32 @@ func receive(_, size int32) int64 {
 	return answer(&abi.Answer{Result: &abi.Answer_Receipt{Receipt: &abi.Receipt{
 		Reference: string(callback.GetBody()), DedupeKey: strconv.FormatInt(time.Now().UnixMilli(), 10),
 	}}})
+}
+
+// send asks for a request about a payment. Its state holds which variant it is of.
+func send(place string, payment *abi.Payment) int64 {
+	body := []byte(`{"amount":"` + payment.GetAmount() + `","email":"` + payment.GetPayer().GetEmail() + `"}`)
+	request := &abi.HttpRequest{Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Literal{Literal: place}}}, Body: body}
+	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Send{Send: &abi.Send{Request: request, State: []byte(variant)}}}}})
+}
+
+// bought reads the answer to a request of send, by the same variant only.
+func bought(in *abi.Interpretation) int64 {
+	if string(in.GetState()) != variant {
+		return answer(fault(abi.Error_CODE_BAD_INPUT, "not a state of this plugin"))
+	}
+	for range 1000 * len(word("burn")) {
+		kept = append(kept[:0], []byte("effort"))
+	}
+	status := abi.Status_STATUS_SUCCEEDED
+	switch word("outcome") {
+	case "failed":
+		status = abi.Status_STATUS_FAILED
+	case "trap":
+		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
+	}
+	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: status, ProviderReference: string(in.GetResponse().GetBody())}
+	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Done{Done: outcome}}}})
 }
 
 func done(reference string) int64 {
