@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,6 +43,20 @@ type Bound struct {
 	Currency string `json:"currency"`
 	Min      string `json:"min,omitempty"`
 	Max      string `json:"max,omitempty"`
+}
+
+// Quoters are the accounts that may have quotes of such orders, by name: those whose plugins have an operation for it.
+func (f *Fleet) Quoters(o Order) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
+		account := f.Accounts[name]
+		_, able := account.plan(Payment{Order: o}, abi.Role_ROLE_QUOTE, "")
+		currencies := flowOf(account.Plugin("").Manifest(), o.Kind).GetCurrencies()
+		if able && (len(currencies) == 0 || slices.Contains(currencies, o.Currency)) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Quote asks a provider what an order would come to. No payment is made of it, and nothing is journalled; the provider learns kind, amount,

@@ -253,3 +253,20 @@ func TestNoQuotesDuringAShutdown(t *testing.T) {
 	_, err := h.engine.Quote(t.Context(), "a", orderOf("10.00"))
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
 }
+
+func TestWhoQuotes(t *testing.T) {
+	t.Parallel()
+	provider := newProvider(t, says(offer))
+	h := newHouse(t, payment.Settings{},
+		account{name: "plain", connector: &probe{name: "plain", idempotency: none}, url: provider.url},
+		account{name: "second", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url},
+		account{name: "first", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url})
+	require.Equal(t, []string{"first", "second"}, h.engine.Fleet().Quoters(orderOf("10")))
+	other := orderOf("10")
+	other.Currency = "USD"
+	require.Empty(t, h.engine.Fleet().Quoters(other))
+	other = orderOf("10")
+	other.Kind = payment.Payout
+	require.Empty(t, h.engine.Fleet().Quoters(other))
+	require.Empty(t, provider.requests())
+}
