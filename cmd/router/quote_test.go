@@ -24,15 +24,21 @@ func TestAQuoteIsWhatThePaymentCosts(t *testing.T) {
 	}{
 		"a commission of one percent, at 0.93": {
 			payment.Order{Amount: "100", Currency: "USDT"},
-			payment.Money{Amount: "100", Currency: "USDT"}, payment.Money{Amount: "92.07", Currency: "EUR"}, "1",
+			payment.Money{Amount: "100", Currency: "USDT"},
+			payment.Money{Amount: "92.07", Currency: "EUR"},
+			"1",
 		},
 		"a commission of half a percent, at 95,800": {
 			payment.Order{Amount: "0.5", Currency: "BTC"},
-			payment.Money{Amount: "0.5", Currency: "BTC"}, payment.Money{Amount: "47660.5", Currency: "USDT"}, "0.0025",
+			payment.Money{Amount: "0.5", Currency: "BTC"},
+			payment.Money{Amount: "47660.5", Currency: "USDT"},
+			"0.0025",
 		},
 		"no commission": {
 			payment.Order{Amount: "1.25", Currency: "ETH"},
-			payment.Money{Amount: "1.25", Currency: "ETH"}, payment.Money{Amount: "3388.12", Currency: "USDT"}, "0",
+			payment.Money{Amount: "1.25", Currency: "ETH"},
+			payment.Money{Amount: "3388.12", Currency: "USDT"},
+			"0",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

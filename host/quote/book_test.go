@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // town is providers that quote after a while, by a bubble's clock.
 type town struct {
+	t     *testing.T // the bubble's
 	mutex sync.Mutex
 	asked []string
 	// By provider: how long an answer takes, what it is.
@@ -30,8 +31,9 @@ type town struct {
 	fails  map[string]error
 }
 
-func newTown() *town {
-	return &town{takes: map[string]time.Duration{}, quotes: map[string]payment.Quote{}, fails: map[string]error{}}
+func newTown(t *testing.T) *town {
+	t.Helper()
+	return &town{t: t, takes: map[string]time.Duration{}, quotes: map[string]payment.Quote{}, fails: map[string]error{}}
 }
 
 func (t *town) ask(ctx context.Context, provider string, o payment.Order) (payment.Quote, error) {
@@ -67,17 +69,17 @@ func order(amount string) payment.Order {
 }
 
 // inTown runs a test by a clock of its own, with a book over the town.
-func inTown(t *testing.T, change func(s *quote.Settings), test func(t *testing.T, b *quote.Book, providers *town)) {
+func inTown(t *testing.T, change func(s *quote.Settings), test func(b *quote.Book, providers *town)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		providers := newTown()
+		providers := newTown(t)
 		settings := quote.Settings{Ask: providers.ask}
 		if change != nil {
 			change(&settings)
 		}
 		b := quote.New(settings)
 		defer b.Close()
-		test(t, b, providers)
+		test(b, providers)
 	})
 }
 
@@ -94,7 +96,8 @@ func prices(t *testing.T, b *quote.Book, o payment.Order, providers ...string) (
 
 func TestAnAnswerServesForAWhile(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 100*time.Millisecond, "98", nil)
 		found, took := prices(t, b, order("100"), "a")
 		require.Equal(t, map[string]string{"a": "2"}, found)
@@ -111,7 +114,8 @@ func TestAnAnswerServesForAWhile(t *testing.T) {
 
 func TestAnOldQuoteServesWhileANewOneIsFetched(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 100*time.Millisecond, "98", nil)
 		prices(t, b, order("100"), "a")
 		providers.set("a", 100*time.Millisecond, "97", nil)
@@ -135,7 +139,8 @@ func TestAnOldQuoteServesWhileANewOneIsFetched(t *testing.T) {
 
 func TestAQuoteDoesNotOutliveItsExpiry(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 0, "98", nil)
 		said := providers.quotes["a"]
 		said.ExpiresAt = time.Now().Add(5 * time.Second)
@@ -151,7 +156,8 @@ func TestAQuoteDoesNotOutliveItsExpiry(t *testing.T) {
 
 func TestWhatAQuoteDependsOn(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 0, "98", nil)
 		plain := order("100")
 		plain.Options = map[string]json.RawMessage{"x": json.RawMessage(`{"direction_id":"1"}`)}
@@ -188,23 +194,26 @@ func TestWhatAQuoteDependsOn(t *testing.T) {
 
 func TestManyDecisionsAskOnce(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 100*time.Millisecond, "98", nil)
 		var decisions sync.WaitGroup
-		for range 50 {
-			decisions.Go(func() {
-				found, _ := prices(t, b, order("100"), "a")
-				require.Len(t, found, 1) //nolint:testifylint // ends this goroutine, and the test sees it fail
-			})
+		found := make([]map[string]string, 50)
+		for i := range found {
+			decisions.Go(func() { found[i], _ = prices(t, b, order("100"), "a") })
 		}
 		decisions.Wait()
+		for _, one := range found {
+			require.Equal(t, map[string]string{"a": "2"}, one)
+		}
 		require.Equal(t, 1, providers.count())
 	})
 }
 
 func TestProvidersAreAskedTogether(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 500*time.Millisecond, "98", nil)
 		providers.set("b", 600*time.Millisecond, "97", nil)
 		providers.set("c", time.Hour, "99", nil)
@@ -216,7 +225,8 @@ func TestProvidersAreAskedTogether(t *testing.T) {
 
 func TestNobodyWaitsTwiceForASlowProvider(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 2*time.Second, "98", nil)
 		found, took := prices(t, b, order("100"), "a")
 		require.Empty(t, found)
@@ -241,7 +251,8 @@ func TestNobodyWaitsTwiceForASlowProvider(t *testing.T) {
 
 func TestAProviderWithoutAnAnswerRests(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("100"), "a")
 		providers.set("a", 0, "97", fmt.Errorf("get_calc at a: %w", payment.ErrUnanswered))
@@ -268,7 +279,8 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+			inTown(t, nil, func(b *quote.Book, providers *town) {
+				t := providers.t
 				providers.set("a", 0, "98", err)
 				for range 3 {
 					found, _ := prices(t, b, order("100"), "a")
@@ -288,7 +300,8 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 
 func TestARefusalReplacesAnOldQuote(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("100"), "a")
 		providers.set("a", 0, "98", &payment.DeclinedError{Failure: &payment.Failure{}})
@@ -302,7 +315,8 @@ func TestARefusalReplacesAnOldQuote(t *testing.T) {
 
 func TestTheBookIsBounded(t *testing.T) {
 	t.Parallel()
-	inTown(t, func(s *quote.Settings) { s.Size = 2 }, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, func(s *quote.Settings) { s.Size = 2 }, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("1"), "a")
 		prices(t, b, order("2"), "a")
@@ -318,7 +332,8 @@ func TestTheBookIsBounded(t *testing.T) {
 
 func TestAProviderIsNotFlooded(t *testing.T) {
 	t.Parallel()
-	inTown(t, func(s *quote.Settings) { s.AtOnce = 2 }, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, func(s *quote.Settings) { s.AtOnce = 2 }, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", time.Minute, "98", nil)
 		for i := range 10 {
 			prices(t, b, order(fmt.Sprint(i+1)), "a")
@@ -330,7 +345,8 @@ func TestAProviderIsNotFlooded(t *testing.T) {
 
 func TestForgettingForgetsWhatIsOnItsWayToo(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", time.Second, "98", nil)
 		prices(t, b, order("100"), "a")
 		b.Forget()
@@ -349,7 +365,8 @@ func TestForgettingForgetsWhatIsOnItsWayToo(t *testing.T) {
 
 func TestACallerWhoLeavesWaitsNoLonger(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 500*time.Millisecond, "98", nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -366,7 +383,7 @@ func TestACallerWhoLeavesWaitsNoLonger(t *testing.T) {
 func TestAClosedBookAsksNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		providers := newTown()
+		providers := newTown(t)
 		b := quote.New(quote.Settings{Ask: providers.ask})
 		providers.set("a", time.Hour, "98", nil)
 		prices(t, b, order("100"), "a")
@@ -380,7 +397,8 @@ func TestAClosedBookAsksNobody(t *testing.T) {
 
 func TestASheetAsksWhenAPriceIsWanted(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(t *testing.T, b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
 		providers.set("a", 300*time.Millisecond, "98", nil)
 		providers.set("b", 300*time.Millisecond, "97", errors.New("no answer"))
 		began := time.Now()

@@ -16,7 +16,7 @@ import (
 )
 
 // said reads "101.5 USDT > 91.08 EUR at 100 > 92".
-func said(t testing.TB, text string) payment.Quote {
+func said(t *testing.T, text string) payment.Quote {
 	t.Helper()
 	amounts, rate, _ := strings.Cut(text, " at ")
 	pays, gets, found := strings.Cut(amounts, " > ")
