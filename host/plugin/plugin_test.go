@@ -3,11 +3,14 @@ package plugin_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -93,4 +96,15 @@ func install(t *testing.T, shelf *plugin.Shelf, code []byte) *plugin.Generation 
 	require.True(t, found)
 	require.Equal(t, report.Digest, generation.Digest())
 	return generation
+}
+
+// waiting is how long a test waits for what another goroutine does, looking every tick.
+const (
+	waiting = 20 * time.Second
+	tick    = 2 * time.Millisecond
+)
+
+func digestOf(code []byte) string {
+	sum := sha256.Sum256(code)
+	return hex.EncodeToString(sum[:])
 }

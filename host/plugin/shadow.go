@@ -62,8 +62,8 @@ func (s *Shelf) shadow(ctx context.Context, serving, candidate *Generation, c Ca
 		if len(found) == 0 {
 			alikeBefore, alikeNow = append(alikeBefore, former), append(alikeNow, run)
 		}
-		shadow.FuelBefore += burned(former)
-		shadow.FuelNow += burned(run)
+		shadow.FuelBefore += former.Fuel()
+		shadow.FuelNow += run.Fuel()
 	}
 	shadow.add(replay.Burned(alikeBefore, alikeNow, s.settings.FuelPercent)...)
 	return shadow, shadow.verdict(c)
@@ -78,14 +78,6 @@ func sideBySide(ctx context.Context, serving, candidate *Generation, recording r
 	}
 	run, err = replay.Run(ctx, candidate, recording)
 	return former, run, err
-}
-
-func burned(r replay.Recording) int64 {
-	var sum int64
-	for _, step := range r.Steps {
-		sum += step.Fuel
-	}
-	return sum
 }
 
 // verdict is why the differences stop a candidate, or nil.

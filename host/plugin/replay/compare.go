@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -164,35 +165,40 @@ func diff(before, after []fact) []string {
 	return lines
 }
 
-// Burned compares what runs of the same conversations took, by operation: more than percent above the former is a difference. Runs that
-// differ otherwise should not be among them.
+// fewest conversations of an operation whose fuel says something: an instance's first calls, and those in which it collects garbage, burn a
+// multiple of the others.
+const fewest = 5
+
+// Burned compares what runs of the same conversations took, by operation, the middle one with the middle one: more than percent above the
+// former is a difference. Runs that differ otherwise should not be among them.
 func Burned(former, runs []Recording, percent int) []Difference {
-	type sums struct{ before, after int64 }
-	byOperation := map[string]sums{}
-	var operations []string
+	type sides struct{ before, after []int64 }
+	byOperation := map[string]sides{}
 	for i := range former {
-		sum, known := byOperation[former[i].Operation]
-		if !known {
-			operations = append(operations, former[i].Operation)
-		}
-		sum.before += fuelOf(former[i])
-		sum.after += fuelOf(runs[i])
-		byOperation[former[i].Operation] = sum
+		one := byOperation[former[i].Operation]
+		one.before, one.after = append(one.before, former[i].Fuel()), append(one.after, runs[i].Fuel())
+		byOperation[former[i].Operation] = one
 	}
-	slices.Sort(operations)
 	var found []Difference
-	for _, operation := range operations {
-		sum := byOperation[operation]
-		if sum.before == 0 || (sum.after-sum.before)*100 <= sum.before*int64(percent) {
+	for _, operation := range slices.Sorted(maps.Keys(byOperation)) {
+		one := byOperation[operation]
+		before, after := middle(one.before), middle(one.after)
+		if len(one.before) < fewest || before == 0 || (after-before)*100 <= before*int64(percent) {
 			continue
 		}
-		line := fmt.Sprintf("%d before, %d now: %d %% more, at most %d %% are taken", sum.before, sum.after, (sum.after-sum.before)*100/sum.before, percent)
+		line := fmt.Sprintf("%d before, %d now: %d %% more, at most %d %% are taken", before, after, (after-before)*100/before, percent)
 		found = append(found, Difference{Kind: Fuel, Operation: operation, Lines: []string{line}})
 	}
 	return found
 }
 
-func fuelOf(r Recording) int64 {
+func middle(values []int64) int64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// Fuel is what all calls of the conversation burned.
+func (r Recording) Fuel() int64 {
 	var sum int64
 	for _, step := range r.Steps {
 		sum += step.Fuel

@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -255,12 +256,15 @@ func TestFuelIsHeldAgainstAShare(t *testing.T) {
 	hungry := usual("b", "s")
 	hungry.fuel = 160
 	run := rerun(t, hungry, former)
-	require.Empty(t, replay.Burned([]replay.Recording{former}, []replay.Recording{run}, 60))
-	found := replay.Burned([]replay.Recording{former}, []replay.Recording{run}, 59)
+	times := func(n int, r replay.Recording) []replay.Recording { return slices.Repeat([]replay.Recording{r}, n) }
+	require.Empty(t, replay.Burned(times(5, former), times(5, run), 60))
+	found := replay.Burned(times(5, former), times(5, run), 59)
 	require.Equal(t, []replay.Difference{{
 		Kind: replay.Fuel, Operation: "order", Lines: []string{"300 before, 480 now: 60 % more, at most 59 % are taken"},
 	}}, found)
-	require.Empty(t, replay.Burned([]replay.Recording{run}, []replay.Recording{former}, 0), "less is fine")
+	require.Empty(t, replay.Burned(times(5, run), times(5, former), 0), "less is fine")
+	require.Empty(t, replay.Burned(times(4, former), times(4, run), 0), "too few to say")
+	require.Empty(t, replay.Burned(times(6, former), append(times(5, former), run), 0), "one that collected garbage")
 }
 
 func TestRecordingThatDoesNotReadIsAnError(t *testing.T) {

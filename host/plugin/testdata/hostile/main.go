@@ -192,7 +192,7 @@ func bought(in *abi.Interpretation) int64 {
 	if string(in.GetState()) != variant {
 		return answer(fault(abi.Error_CODE_BAD_INPUT, "not a state of this plugin"))
 	}
-	for range 1000 * len(word("burn")) {
+	for range 50 * len(word("burn")) {
 		kept = append(kept[:0], []byte("effort"))
 	}
 	status := abi.Status_STATUS_SUCCEEDED

@@ -1,0 +1,324 @@
+package plugin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aead.dev/minisign"
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/plugin"
+	"payrouter/host/plugin/signature"
+	"payrouter/host/wasm"
+)
+
+// buy has the conversation of a payment with whatever generation serves it, and gives what it ended in.
+func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
+	t.Helper()
+	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{
+		Id: id, Amount: "49.90", Currency: "EUR", Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example"},
+	}}
+	step, _, err := generation.Prepare(t.Context(), call)
+	require.NoError(t, err)
+	require.NotNil(t, step.GetSend())
+	step, _, err = generation.Interpret(t.Context(), &abi.Interpretation{
+		Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)},
+	})
+	require.NoError(t, err)
+	return step.GetDone()
+}
+
+func pair(t *testing.T) (signature.Keys, minisign.PrivateKey) {
+	t.Helper()
+	public, private, err := minisign.GenerateKey(nil)
+	require.NoError(t, err)
+	keys, err := signature.ReadKeys([]string{public.String()})
+	require.NoError(t, err)
+	return keys, private
+}
+
+func signed(key minisign.PrivateKey, version string, code []byte) []byte {
+	return signature.Sign(key, code, signature.Of("hostile", version, code))
+}
+
+// A module that is no good leaves what serves where it is, and says at which step it stopped, and why, each time in words of its own.
+func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
+	t.Parallel()
+	keys, key := pair(t)
+	_, stranger := pair(t)
+	other := variant(t, "version=1.1.0")
+	for claim, row := range map[string]struct {
+		candidate plugin.Candidate
+		settings  plugin.Settings
+		step      plugin.Step
+		reason    error
+		says      string
+	}{
+		"forged signature": {
+			plugin.Candidate{Code: other, Signature: signed(key, "1.1.0", module(t, ""))}, plugin.Settings{Keys: keys},
+			plugin.StepSignature, signature.ErrForged, "signature: signature forged: key ",
+		},
+		"unsigned": {
+			plugin.Candidate{Code: other}, plugin.Settings{Keys: keys, RequireSignature: true},
+			plugin.StepSignature, signature.ErrUnsigned, "signature: not signed: this router takes signed plugins only",
+		},
+		"untrusted key": {
+			plugin.Candidate{Code: other, Signature: signed(stranger, "1.1.0", other)}, plugin.Settings{Keys: keys},
+			plugin.StepSignature, signature.ErrUntrusted, "signature: signed with a key that is not trusted",
+		},
+		"signed as another version": {
+			plugin.Candidate{Code: other, Signature: signed(key, "9.0.0", other)}, plugin.Settings{Keys: keys},
+			plugin.StepSignature, signature.ErrStatement, "signature: signed as something else: as hostile 9.0.0, and it is hostile 1.1.0",
+		},
+		"version older": {
+			plugin.Candidate{Code: variant(t, "version=0.9.0"), Signature: signed(key, "0.9.0", variant(t, "version=0.9.0"))}, plugin.Settings{Keys: keys},
+			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that has served: 0.9.0, after 1.0.0",
+		},
+		"new import": {
+			plugin.Candidate{Code: module(t, "socket")}, plugin.Settings{},
+			plugin.StepCompile, wasm.ErrImport, "compile: wasm module refused: import refused: env.connect",
+		},
+		"wrong ABI version": {
+			plugin.Candidate{Code: []byte(strings.Replace(string(other), "payrouter_abi_v1", "payrouter_abi_v2", 1))}, plugin.Settings{},
+			plugin.StepCompile, wasm.ErrVersion, "compile: wasm module refused: ABI version not known: ABI version 2, this router speaks 1",
+		},
+		"truncated": {
+			plugin.Candidate{Code: other[:len(other)/2]}, plugin.Settings{},
+			plugin.StepCompile, wasm.ErrMalformed, "compile: wasm module refused: malformed module",
+		},
+		"manifest": {
+			plugin.Candidate{Code: module(t, "nameless")}, plugin.Settings{},
+			plugin.StepDescribe, plugin.ErrManifest, `describe: manifest refused: name ""`,
+		},
+		"another plugin": {
+			plugin.Candidate{Code: variant(t, "name=tame"), Name: "hostile"}, plugin.Settings{},
+			plugin.StepCompare, plugin.ErrName, `compare: another plugin: it is "tame", not "hostile"`,
+		},
+		"changed secret list": {
+			plugin.Candidate{Code: variant(t, "secret=master_key")}, plugin.Settings{},
+			plugin.StepCompare, plugin.ErrSecrets, "compare: secret list changed: none before, master_key now (allow secrets, if that is meant)",
+		},
+		"changed secret list of a canary": {
+			plugin.Candidate{Code: variant(t, "secret=master_key"), Canary: 10, Allow: plugin.Allowances()}, plugin.Settings{},
+			plugin.StepCompare, plugin.ErrSecrets, "it cannot be a canary",
+		},
+		"new host": {
+			plugin.Candidate{Code: variant(t, "host=collect.example.net")}, plugin.Settings{},
+			plugin.StepCompare, plugin.ErrHosts, "compare: new hosts: collect.example.net (allow hosts, if that is meant)",
+		},
+		"new host of a canary": {
+			plugin.Candidate{Code: variant(t, "host=collect.example.net"), Canary: 10, Allow: plugin.Allowances()}, plugin.Settings{},
+			plugin.StepCompare, plugin.ErrHosts, "it cannot be a canary",
+		},
+		"digest not pinned": {
+			plugin.Candidate{Code: other}, plugin.Settings{Pinned: func(string) []string { return []string{digestOf(module(t, ""))} }},
+			plugin.StepPin, plugin.ErrPinned, "pin: digest not pinned: ",
+		},
+		"another request": {
+			plugin.Candidate{Code: variant(t, "place=/v2/buy")}, plugin.Settings{},
+			plugin.StepShadow, plugin.ErrShadow,
+			"shadow: differs from what serves: 3 recorded conversations, 3 times requests differ",
+		},
+		"another outcome": {
+			plugin.Candidate{Code: variant(t, "outcome=failed")}, plugin.Settings{},
+			plugin.StepShadow, plugin.ErrShadow, "requests differ: buy of pay_1, call 1;",
+		},
+		"not compatible with the configuration": {
+			plugin.Candidate{Code: other}, plugin.Settings{Adopt: refuseSecond()},
+			plugin.StepAdopt, plugin.ErrIncompatible, "adopt: not compatible with the configuration: routing.yaml:12:3: no flow for payouts",
+		},
+		"canary of nothing": {
+			plugin.Candidate{Code: variant(t, "name=tame"), Canary: 10}, plugin.Settings{},
+			plugin.StepCompare, plugin.ErrCanary, "nothing of this name serves, to try it beside",
+		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			shelf := newShelf(t, row.settings)
+			first := plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))}
+			_, err := shelf.Install(t.Context(), first)
+			require.NoError(t, err)
+			serving, _ := shelf.Current("hostile")
+			for i := range 3 {
+				buy(t, serving, fmt.Sprintf("pay_%d", i+1))
+			}
+			if row.reason == plugin.ErrShadow && claim == "another outcome" {
+				row.says = "outcomes differ: buy of pay_1, call 2; - outcome/status: succeeded; + outcome/status: failed"
+			}
+
+			report, err := shelf.Install(t.Context(), row.candidate)
+			refused, ok := errors.AsType[*plugin.RefusedError](err)
+			require.True(t, ok, "%v", err)
+			require.Equal(t, row.step, refused.Step)
+			require.ErrorIs(t, err, row.reason)
+			require.ErrorContains(t, err, row.says)
+			require.NotContains(t, err.Error(), "lovelace")
+			last := report.Steps[len(report.Steps)-1]
+			require.Equal(t, row.step, last.Step)
+			require.Contains(t, last.Error, row.says)
+
+			still, _ := shelf.Current("hostile")
+			require.Same(t, serving, still)
+			buy(t, still, "pay_after")
+			require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick, "nothing of it stays")
+		})
+	}
+}
+
+// refuseSecond takes the first lineup and no other.
+func refuseSecond() func(context.Context, plugin.Lineup) error {
+	asked := 0
+	return func(context.Context, plugin.Lineup) error {
+		if asked++; asked == 1 {
+			return nil
+		}
+		return errors.New("routing.yaml:12:3: no flow for payouts")
+	}
+}
+
+// What is meant is taken, where the operator says so.
+func TestWhatIsAllowedIsTaken(t *testing.T) {
+	t.Parallel()
+	keys, key := pair(t)
+	for words, allow := range map[string][]plugin.Allowance{
+		"secret=master_key":               {plugin.AllowSecrets},
+		"host=collect.example.net":        {plugin.AllowHosts},
+		"version=0.9.0":                   {plugin.AllowOlder},
+		"place=/v2/buy":                   {"requests"},
+		"outcome=failed":                  {"outcomes"},
+		"outcome=trap":                    {"failures"},
+		"burn=" + strings.Repeat("x", 60): {"fuel"},
+	} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			shelf := newShelf(t, plugin.Settings{Keys: keys})
+			_, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))})
+			require.NoError(t, err)
+			serving, _ := shelf.Current("hostile")
+			for i := range 5 {
+				buy(t, serving, fmt.Sprintf("pay_%d", i))
+			}
+			version := "1.0.0"
+			if strings.HasPrefix(words, "version=") {
+				version = "0.9.0"
+			}
+			c := plugin.Candidate{Code: variant(t, words), Signature: signed(key, version, variant(t, words))}
+			_, err = shelf.Install(t.Context(), c)
+			require.Error(t, err)
+			c.Allow = allow
+			report, err := shelf.Install(t.Context(), c)
+			require.NoError(t, err)
+			require.NotNil(t, report.Shadow)
+			require.Equal(t, 5, report.Shadow.Conversations)
+			now, _ := shelf.Current("hostile")
+			require.Equal(t, report.Digest, now.Digest())
+		})
+	}
+}
+
+// Recordings outlive the generation that made them: a second swap is held against them too.
+func TestShadowComparesWithWhatServesNow(t *testing.T) {
+	t.Parallel()
+	shelf := newShelf(t, plugin.Settings{})
+	buy(t, install(t, shelf, module(t, "")), "pay_1")
+	_, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "place=/v2/buy"), Allow: []plugin.Allowance{"requests"}})
+	require.NoError(t, err)
+	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.2 place=/v2/buy")})
+	require.NoError(t, err, "it is like what serves, not like what recorded")
+	require.Equal(t, 1, report.Shadow.Conversations)
+	_, err = shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.3")})
+	require.ErrorIs(t, err, plugin.ErrShadow)
+	require.ErrorContains(t, err, "- request/path: /v2/buy; + request/path: /buy")
+}
+
+// Once signed modules serve, a router that asks for signatures takes the next, and the record of the newest version outlives it.
+func TestSignedModulesComeInOrder(t *testing.T) {
+	t.Parallel()
+	keys, key := pair(t)
+	dir, kept := t.TempDir(), t.TempDir()
+	old, fresh := variant(t, "version=1.9.0"), variant(t, "version=1.10.0")
+	settings := plugin.Settings{Keys: keys, RequireSignature: true, Dir: kept}
+	shelf := newShelf(t, settings)
+	for version, code := range map[string][]byte{"1.9.0": old} {
+		_, err := shelf.Install(t.Context(), plugin.Candidate{Code: code, Signature: signed(key, version, code)})
+		require.NoError(t, err)
+	}
+	_, err := shelf.Install(t.Context(), plugin.Candidate{Code: fresh, Signature: signed(key, "1.10.0", fresh)})
+	require.NoError(t, err)
+	require.NoError(t, shelf.Close(t.Context()))
+
+	again := newShelf(t, settings)
+	require.NoError(t, again.LoadDir(t.Context(), dir))
+	serving, found := again.Current("hostile")
+	require.True(t, found, "what was uploaded is there after a restart")
+	require.Equal(t, digestOf(fresh), serving.Digest())
+	_, err = again.Install(t.Context(), plugin.Candidate{Code: old, Signature: signed(key, "1.9.0", old)})
+	require.ErrorIs(t, err, plugin.ErrOlder)
+	require.ErrorContains(t, err, "1.9.0, after 1.10.0")
+}
+
+// What was decided last stands over a restart: an upload or a rollback, until the file in the folder changes.
+func TestRestartServesWhatWasDecidedLast(t *testing.T) {
+	t.Parallel()
+	dir, kept := t.TempDir(), t.TempDir()
+	file := filepath.Join(dir, "hostile.wasm")
+	place := func(code []byte) { require.NoError(t, os.WriteFile(file, code, 0o600)) }
+	serves := func(claim string, code []byte, during func(*plugin.Shelf)) {
+		t.Helper()
+		shelf := newShelf(t, plugin.Settings{Dir: kept})
+		require.NoError(t, shelf.LoadDir(t.Context(), dir))
+		serving, found := shelf.Current("hostile")
+		require.True(t, found)
+		require.Equal(t, digestOf(code), serving.Digest(), claim)
+		during(shelf)
+		require.NoError(t, shelf.Close(t.Context()))
+	}
+	nothing := func(*plugin.Shelf) {}
+	first, second, third := module(t, ""), variant(t, "version=2.0.0"), variant(t, "version=3.0.0")
+	place(first)
+	serves("the file", first, nothing)
+	serves("the file", first, func(s *plugin.Shelf) { install(t, s, second) })
+	serves("the upload", second, func(s *plugin.Shelf) { install(t, s, third) })
+	serves("the last upload", third, func(s *plugin.Shelf) {
+		install(t, s, second)
+		require.NoError(t, s.Rollback(t.Context(), "hostile", "", "desk"))
+	})
+	serves("the rollback", third, nothing)
+	place(second)
+	serves("the file that changed", second, nothing)
+	serves("the file that changed", second, func(s *plugin.Shelf) {
+		install(t, s, first)
+		require.NoError(t, s.Rollback(t.Context(), "hostile", "", "desk"))
+	})
+	serves("the file, rolled back to", second, nothing)
+	left, err := filepath.Glob(filepath.Join(kept, "hostile", "*.wasm"))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "what nobody can go back to is removed")
+
+	require.NoError(t, os.Remove(file))
+	empty := newShelf(t, plugin.Settings{Dir: kept})
+	require.ErrorContains(t, empty.LoadDir(t.Context(), dir), "no *.wasm in")
+}
+
+func TestDamagedModulesAreNotServed(t *testing.T) {
+	t.Parallel()
+	kept := t.TempDir()
+	shelf := newShelf(t, plugin.Settings{Dir: kept})
+	serving := install(t, shelf, module(t, ""))
+	require.NoError(t, shelf.Close(t.Context()))
+	path := filepath.Join(kept, "hostile", serving.Digest()+".wasm")
+	code, err := os.ReadFile(path)
+	require.NoError(t, err)
+	code[len(code)/2] ^= 1
+	require.NoError(t, os.WriteFile(path, code, 0o600))
+	again := newShelf(t, plugin.Settings{Dir: kept})
+	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), path+" is damaged")
+	require.NoError(t, os.WriteFile(filepath.Join(kept, "hostile", "record.json"), []byte("{"), 0o600))
+	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read what is kept of plugins: ")
+}
