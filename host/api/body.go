@@ -24,15 +24,27 @@ func (e *bodyError) Error() string { return strings.TrimSpace(e.pointer + " " + 
 
 // unmarshal reads JSON that has one reading only; see canonical.
 func unmarshal(body []byte, into any) error {
-	if _, err := canonical(body); err != nil {
+	if _, err := read(body); err != nil {
 		return err
 	}
 	return json.Unmarshal(body, into)
 }
 
-// canonical is JSON text with its members sorted and its blanks gone, so that the same content gives the same bytes. It refuses what two
-// readers could understand differently: bytes that are not UTF-8, and members that come twice.
+// canonical is JSON text with its members sorted and its blanks gone, so that the same content gives the same bytes.
 func canonical(body []byte) ([]byte, *bodyError) {
+	value, refused := read(body)
+	if refused != nil {
+		return nil, refused
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, notJSON(err)
+	}
+	return text, nil
+}
+
+// read refuses what two readers could understand differently: bytes that are not UTF-8, and members that come twice.
+func read(body []byte) (any, *bodyError) {
 	if !utf8.Valid(body) {
 		return nil, &bodyError{reason: "is not valid UTF-8"}
 	}
@@ -45,11 +57,7 @@ func canonical(body []byte) ([]byte, *bodyError) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, &bodyError{reason: "holds more than one JSON value"}
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return nil, notJSON(err)
-	}
-	return text, nil
+	return value, nil
 }
 
 func readValue(decoder *json.Decoder, at string, depth int) (any, *bodyError) {
@@ -77,7 +85,7 @@ func readObject(decoder *json.Decoder, at string, depth int) (any, *bodyError) {
 			return nil, notJSON(err)
 		}
 		name, _ := token.(string)
-		member := at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		member := at + "/" + escaped(name)
 		if _, twice := members[name]; twice {
 			return nil, &bodyError{pointer: member, reason: "comes twice"}
 		}
@@ -115,4 +123,12 @@ func notJSON(err error) *bodyError {
 		return &bodyError{reason: "is not JSON: it ends too early"}
 	}
 	return &bodyError{reason: "is not JSON: " + err.Error()}
+}
+
+// escaped is a member's name in a JSON pointer (RFC 6901).
+func escaped(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name // making a replacer costs more than reading the whole body
+	}
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
