@@ -30,7 +30,8 @@ type Journal interface {
 	Payment(ctx context.Context, id string) (Payment, error)
 	// Payments lists, newest first.
 	Payments(ctx context.Context, filter Filter) ([]Payment, error)
-	// Unfinished lists payments that are not terminal, oldest first, after the given id.
+	// Unfinished lists payments that somebody may have left half done, oldest first, after the given id: those that are created or processing,
+	// and those that are not terminal and have an attempt that is open.
 	Unfinished(ctx context.Context, after string, limit int) ([]Payment, error)
 	// PaymentByReference finds the payment of which an attempt at the provider had our reference. ErrAmbiguous where several had.
 	PaymentByReference(ctx context.Context, provider, reference string) (Payment, error)

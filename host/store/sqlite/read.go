@@ -19,9 +19,13 @@ const (
 
 	findPayment  = `SELECT doc FROM payment WHERE id = ?`
 	listAttempts = `SELECT ` + attemptColumns + ` FROM attempt WHERE payment_id = ? ORDER BY number`
-	// The condition is the partial index's, word for word: otherwise SQLite does not see that the index serves it.
-	listUnfinished = `SELECT doc FROM payment
-		WHERE status NOT IN ('succeeded', 'failed', 'canceled', 'expired') AND id > ? ORDER BY id LIMIT ?`
+	// Most payments wait for their payers, and are not looked at. Left alone, SQLite would look for attempts by payment, at all of them.
+	listUnfinished = `SELECT doc FROM payment WHERE id IN (
+		SELECT id FROM payment WHERE status = 'created' AND id > ?1
+		UNION SELECT id FROM payment WHERE status = 'processing' AND id > ?1
+		UNION SELECT payment_id FROM attempt INDEXED BY attempt_open WHERE event IS NULL AND payment_id > ?1
+			AND (SELECT status FROM payment WHERE id = payment_id) NOT IN (` + terminal + `)
+		ORDER BY 1 LIMIT ?2) ORDER BY id`
 	// A reference is one payment's: a second row is all that need be seen of more.
 	findByReference = `SELECT doc FROM payment WHERE id IN (SELECT payment_id FROM attempt WHERE provider = ? AND reference = ?) LIMIT 2`
 	findByTheirs    = `SELECT doc FROM payment WHERE provider = ? AND provider_reference = ? LIMIT 2`
