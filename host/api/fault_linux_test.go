@@ -22,7 +22,13 @@ func TestWithoutADiskNothingLeavesAndServiceComesBackByItself(t *testing.T) {
 	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
 	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, "/readyz", "").Code)
+	before := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "before")
+	require.Equal(t, http.StatusCreated, before.Code)
 	mend := breakLog(t, s.dir)
+
+	repeated := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "before")
+	require.Equal(t, http.StatusCreated, repeated.Code, "what was answered can be read still")
+	require.Equal(t, before.Body.String(), repeated.Body.String())
 
 	refused := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "k")
 
@@ -34,13 +40,13 @@ func TestWithoutADiskNothingLeavesAndServiceComesBackByItself(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, s.ask(http.MethodGet, "/readyz", "").Code)
 	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, "/healthz", "").Code)
 	_, sent := p.created()
-	require.Zero(t, sent)
+	require.Equal(t, 1, sent)
 
 	mend()
 	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, "/readyz", "").Code)
 	require.Equal(t, http.StatusCreated, s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "k").Code)
 	_, sent = p.created()
-	require.Equal(t, 1, sent)
+	require.Equal(t, 2, sent)
 }
 
 // The disk goes between the payment and its attempt, and then between the request and its outcome.

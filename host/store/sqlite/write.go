@@ -16,24 +16,28 @@ import (
 const (
 	insertPayment = `INSERT INTO payment (merchant, status, kind, currency, provider, provider_reference, reference, next_check, created_at,
 		updated_at, version, doc, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	findStanding  = `SELECT merchant, created_at, status, version FROM payment WHERE id = ?`
-	updatePayment = `UPDATE payment SET status = ?, kind = ?, currency = ?, provider = ?, provider_reference = ?, reference = ?, next_check = ?,
-		updated_at = ?, version = ?, doc = ? WHERE id = ? AND version = ?`
+	findStanding = `SELECT merchant, created_at, status, version FROM payment WHERE id = ?`
+	// updatePayment finds nothing where the change must not be made.
+	updatePayment = `UPDATE payment SET status = ?1, kind = ?2, currency = ?3, provider = ?4, provider_reference = ?5, reference = ?6, next_check = ?7,
+		updated_at = ?8, version = ?9, doc = ?10
+		WHERE id = ?11 AND version = ?9 - 1 AND merchant = ?12 AND created_at = ?13 AND (status = ?1 OR status NOT IN (` + terminal + `))`
+	terminal = `'succeeded', 'failed', 'canceled', 'expired'`
 
 	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at, settled_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	findKey    = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
 	answerKey  = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
-	settleKeys = `UPDATE idempotency_key SET settled_at = ? WHERE payment_id = ?`
+	settleKeys = `UPDATE idempotency_key SET settled_at = ? WHERE payment_id = ? AND settled_at IS NULL`
 	purgeKeys  = `DELETE FROM idempotency_key WHERE (merchant, value) IN (
 		SELECT merchant, value FROM idempotency_key WHERE settled_at < ? ORDER BY settled_at LIMIT ?)`
 
-	findAttempt = `SELECT payment_id, number, event IS NULL, call, state, request, response, doc FROM attempt WHERE id = ?`
-	// putAttempt leaves what an attempt is known by, its payment and number, as it is.
+	findAttempt = `SELECT payment_id, number, call, state, request, response, doc FROM attempt WHERE id = ?`
+	// putAttempt leaves a closed attempt as it is, and one that is known by another payment or number.
 	putAttempt = `INSERT INTO attempt (id, payment_id, number, provider, reference, event, send_before, call, state, request, response, doc)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, reference = excluded.reference, event = excluded.event, send_before = excluded.send_before,
-			call = excluded.call, state = excluded.state, request = excluded.request, response = excluded.response, doc = excluded.doc`
+			call = excluded.call, state = excluded.state, request = excluded.request, response = excluded.response, doc = excluded.doc
+		WHERE event IS NULL AND payment_id = excluded.payment_id AND number = excluded.number`
 
 	insertEvent = `INSERT INTO event (id, payment_id, merchant, type, at, doc, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?)`
 )
@@ -144,6 +148,22 @@ func (t transaction) putRows(change payment.Change, encoded encodedChange) error
 }
 
 func (t transaction) update(p payment.Payment, doc string) error {
+	rows, err := t.exec(updatePayment, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.ProviderReference),
+		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.UpdatedAt), p.Version, doc, p.ID, p.Merchant, textOf(p.CreatedAt))
+	if err != nil {
+		return err
+	}
+	if rows != 1 {
+		return t.whyNotUpdated(p)
+	}
+	if !p.Status.Terminal() {
+		return nil
+	}
+	_, err = t.exec(settleKeys, settledAt(p), p.ID)
+	return err
+}
+
+func (t transaction) whyNotUpdated(p payment.Payment) error {
 	var merchant, created string
 	var status payment.Status
 	var version int64
@@ -161,41 +181,28 @@ func (t transaction) update(p payment.Payment, doc string) error {
 	if err := store.CheckStatus(status, p.Status); err != nil {
 		return err
 	}
-	rows, err := t.exec(updatePayment, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.ProviderReference),
-		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.UpdatedAt), p.Version, doc, p.ID, p.Version-1)
-	if err != nil {
-		return err
-	}
-	if rows != 1 {
-		return payment.ErrStale
-	}
-	if !p.Status.Terminal() || status.Terminal() {
-		return nil
-	}
-	_, err = t.exec(settleKeys, settledAt(p), p.ID)
-	return err
+	return payment.ErrStale
 }
 
 func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
+	rows, err := t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(a.Reference), optional(string(a.Event)), textOf(a.SendBefore),
+		row.call, row.state, row.request, row.response, row.doc)
+	if err != nil || rows == 1 {
+		return err
+	}
 	var paymentID string
 	var number int
-	var open bool
 	var standing attemptRow
-	found, err := t.find(findAttempt, []any{a.ID},
-		&paymentID, &number, &open, &standing.call, &standing.state, &standing.request, &standing.response, &standing.doc)
+	_, err = t.find(findAttempt, []any{a.ID}, &paymentID, &number, &standing.call, &standing.state, &standing.request, &standing.response, &standing.doc)
 	switch {
 	case err != nil:
 		return err
-	case found && (paymentID != a.PaymentID || number != a.Number):
+	case paymentID != a.PaymentID || number != a.Number:
 		return fmt.Errorf("%w: it is number %d of payment %s", store.ErrTaken, number, paymentID)
-	case found && !open && standing.equal(row):
+	case standing.equal(row):
 		return nil
-	case found && !open:
-		return store.ErrClosed
 	}
-	_, err = t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(a.Reference), optional(string(a.Event)), textOf(a.SendBefore),
-		row.call, row.state, row.request, row.response, row.doc)
-	return err
+	return store.ErrClosed
 }
 
 func (r attemptRow) equal(other attemptRow) bool {

@@ -40,7 +40,7 @@ type writer struct {
 // write is one caller's change.
 type write struct {
 	// apply either makes the whole change or returns why not: an error that wraps payment.ErrJournal fails the whole batch, any
-	// other undoes this write alone.
+	// other undoes this write alone. It may be called twice; what the first call found and did does not stand.
 	apply  func(transaction) error
 	answer chan error
 }
@@ -124,7 +124,21 @@ func (w *writer) commit(batch []*write) {
 
 // transact runs a batch in one transaction. The error is the engine's: nothing of the batch stands. The refusals are those of
 // single writes, nil for each that stands.
+//
+// To keep writes apart, SQLite copies every page that each of them touches, and hardly a write is ever refused. So they are first run as if
+// none would be; where one is, everything is undone and run again, each apart from the others.
 func (w *writer) transact(batch []*write) (refusals []error, err error) {
+	refusals, err = w.attempt(batch, transaction.together)
+	if errors.Is(err, errUndone) {
+		return w.attempt(batch, transaction.apart)
+	}
+	return refusals, err
+}
+
+// errUndone: a write was refused where that cannot be undone alone.
+var errUndone = errors.New("a write of several was refused")
+
+func (w *writer) attempt(batch []*write, run func(transaction, func(transaction) error) (refusal, err error)) (refusals []error, err error) {
 	// A batch belongs to no caller, so no caller's context may end it.
 	ctx := context.Background()
 	tx, err := w.db.BeginTx(ctx, nil)
@@ -135,7 +149,7 @@ func (w *writer) transact(batch []*write) (refusals []error, err error) {
 	t := transaction{ctx: ctx, tx: tx, stmts: w.stmts}
 	refusals = make([]error, len(batch))
 	for i, change := range batch {
-		if refusals[i], err = t.apart(change.apply); err != nil {
+		if refusals[i], err = run(t, change.apply); err != nil {
 			return nil, err
 		}
 	}
@@ -183,6 +197,15 @@ type transaction struct {
 	ctx   context.Context //nolint:containedctx // see above
 	tx    *sql.Tx
 	stmts prepared
+}
+
+// together runs one write of several that are all undone where one is refused.
+func (t transaction) together(apply func(transaction) error) (refusal, err error) {
+	err = apply(t)
+	if err != nil && !errors.Is(err, payment.ErrJournal) {
+		err = errUndone
+	}
+	return nil, err
 }
 
 // apart runs one write of several so that its refusal undoes nothing of the others.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -184,6 +185,34 @@ func TestRefusedWriteUndoesItselfAlone(t *testing.T) {
 	requireStands(t, db, 0)
 	requireGone(t, db, 1)
 	requireStands(t, db, 2)
+}
+
+// Keeping writes apart costs a copy of every page that they touch.
+func TestWritesAreKeptApartOnlyWhereOneIsRefused(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	for _, refusal := range []error{nil, errors.New("no")} {
+		runs := 0
+		batch := []*write{
+			{answer: make(chan error, 1), apply: func(transaction) error { runs++; return nil }},
+			{answer: make(chan error, 1), apply: func(transaction) error { return refusal }},
+		}
+		(&writer{db: db.writer.db, stmts: db.writer.stmts}).commit(batch)
+		require.NoError(t, <-batch[0].answer)
+		require.Equal(t, refusal, <-batch[1].answer)
+		if refusal == nil {
+			require.Equal(t, 1, runs)
+		} else {
+			require.Equal(t, 2, runs)
+		}
+	}
+}
+
+func TestTerminalStatusesAreThePaymentsOwn(t *testing.T) {
+	t.Parallel()
+	for _, status := range payment.Statuses() {
+		require.Equal(t, status.Terminal(), strings.Contains(terminal, "'"+string(status)+"'"), status)
+	}
 }
 
 func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
