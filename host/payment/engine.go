@@ -136,13 +136,6 @@ type Receipt struct {
 // Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs out. An
 // order that nobody can take is a *NoRouteError, and leaves nothing behind.
 func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order, patience time.Duration) (Receipt, error) {
-	earlier, err := e.journal.Key(ctx, merchant, key.Value)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if earlier != nil {
-		return e.repeated(ctx, earlier)
-	}
 	// The fleet that decides is the fleet that sends.
 	fleet := e.hold()
 	payment, one, earlier, err := e.open(context.WithoutCancel(ctx), fleet, merchant, key, order)
@@ -150,7 +143,11 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 		fleet.release()
 	}
 	if err != nil {
-		return Receipt{}, err
+		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Hardly a request is one: whether it is,
+		// is asked here alone, and otherwise shows when the payment is written.
+		if earlier, _ = e.journal.Key(ctx, merchant, key.Value); earlier == nil {
+			return Receipt{}, err
+		}
 	}
 	if earlier != nil {
 		return e.repeated(ctx, earlier)

@@ -165,6 +165,24 @@ func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	require.Nil(t, key)
 }
 
+// Its payment exists: what has become of the rules since is no concern of whoever asks again.
+func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	made := h.create(t, "k")
+	h.engine.Serve(newFleet(t, account{name: "a", connector: &probe{name: "first", idempotency: none, required: []string{"/destination/number"}}, url: first.url}))
+
+	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
+
+	require.NoError(t, err)
+	require.NotNil(t, again.Earlier)
+	require.Equal(t, made.ID, again.Payment.ID)
+	_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: "another"}, orderOf("10"), time.Minute)
+	var refused *payment.NoRouteError
+	require.ErrorAs(t, err, &refused)
+}
+
 func TestAnOrderThatSaysTooLittleIsToldWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
