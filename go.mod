@@ -5,6 +5,9 @@ go 1.26.0
 // The release that a test dependency asks for is not served everywhere; nothing we build imports it.
 replace github.com/google/pprof => github.com/google/pprof v0.0.0-20260906184651-6331bc6350fe
 
+// The release that goose's module file asks for is not served everywhere; CEL's parser sorts with an older one.
+replace golang.org/x/exp => golang.org/x/exp v0.0.0-20260908205506-85c1c2202aba
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/aperturerobotics/protobuf-go-lite v0.14.0
@@ -29,7 +32,7 @@ require (
 
 require (
 	aead.dev/minisign v0.3.0
-	cel.dev/cel-go v0.33.2 // indirect
+	cel.dev/cel-go v0.33.2
 	cel.dev/expr v0.25.1 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/fsnotify/fsnotify v1.10.1
@@ -67,5 +70,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace golang.org/x/exp => golang.org/x/exp v0.0.0-20260908205506-85c1c2202aba

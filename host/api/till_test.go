@@ -151,7 +151,7 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	t.Cleanup(client.Close)
 	var node yaml.Node
 	require.NoError(t, yaml.Unmarshal([]byte("- {name: all, to: [till-eu]}"), &node))
-	document, err := routing.Parse("routing.yaml", node.Content[0])
+	document, err := routing.Parse("routing.yaml", node.Content[0], nil)
 	require.NoError(t, err)
 	rules, err := routing.Compile(document, []routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)

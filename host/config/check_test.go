@@ -48,7 +48,7 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 		}},
 		{"a rule that its providers cannot serve", "providers:\n  a: {plugin: paygram, secrets: {token: env:T}}\nrules: [{name: x, when: {kind: payout}, to: a}]", []string{
 			`routing.yaml:3:32: no provider of rule "x" takes kind payout: correct it, remove it, or add a provider that does`,
-			`routing.yaml:3:45: provider "a" takes no payment that rule "x" matches: it takes collect, currency one of BTC, ETH, EUR, USD, USDT, LTC, CNY, PHP and 5 more`,
+			`routing.yaml:3:45: provider "a" takes no payment that rule "x" matches: it takes collect, currency one of BTC, ETH, EUR, USD, USDT, LTC, CNY, PHP, VND, GBP and 3 more`,
 		}},
 	} {
 		t.Run(c.claim, func(t *testing.T) {

@@ -29,6 +29,7 @@ type source struct {
 	file     string
 	tree     map[string]any
 	rules    *yaml.Node
+	groups   *yaml.Node
 	origins  map[string]origin
 	problems []error
 }
@@ -131,8 +132,8 @@ func (s *source) mapping(path []string, node *yaml.Node) map[string]any {
 		lines[name] = key.Line
 		at := append(slices.Clip(path), name)
 		s.note(at, key, value)
-		if len(path) == 0 && name == "rules" {
-			s.rules = value
+		if own := s.ofRules(name); len(path) == 0 && own != nil {
+			*own = value
 			values[name] = outline(value)
 			continue
 		}
@@ -141,6 +142,17 @@ func (s *source) mapping(path []string, node *yaml.Node) map[string]any {
 		}
 	}
 	return values
+}
+
+// ofRules is where a part of the file is kept that package routing reads; nil for any other.
+func (s *source) ofRules(name string) **yaml.Node {
+	switch name {
+	case "rules":
+		return &s.rules
+	case "groups":
+		return &s.groups
+	}
+	return nil
 }
 
 // value turns a node into what encoding/json would have read; nil where it cannot.
@@ -206,7 +218,7 @@ func (s *source) readRules(providers []*Provider) routing.Document {
 	for _, p := range providers {
 		names = append(names, p.Name)
 	}
-	doc, err := routing.Parse(s.file, s.rules)
+	doc, err := routing.Parse(s.file, s.rules, s.groups)
 	s.problems = append(s.problems, err, doc.Check(names))
 	return doc
 }

@@ -1,9 +1,11 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
@@ -79,37 +81,105 @@ func (e *missingError) Error() string {
 	return "needs " + strings.Join(e.fields, ", ")
 }
 
-// decide routes an order. Its error is a *NoRouteError.
-func (f *Fleet) decide(id, merchant string, o Order) (routing.Decision, error) {
-	var missing []string
-	unavailable := false
-	decision := f.Rules.Decide(facts(id, merchant, o), func(provider string) error {
-		account, known := f.Accounts[provider]
-		if !known {
-			return fmt.Errorf("no plugin is loaded for %s", provider)
-		}
-		if fields := account.missing(id, o); len(fields) > 0 {
-			missing = append(missing, fields...)
-			return &missingError{fields: fields}
-		}
-		err := account.Egress.Available()
-		unavailable = unavailable || err != nil
-		return err
-	})
-	if decision.Outcome == routing.Unavailable && len(missing) > 0 && !unavailable {
+// Health is how providers did lately, and how much of their limits rules have used, as health.Book knows it. Safe for concurrent use.
+type Health interface {
+	Record(provider string, now time.Time) routing.Record
+	Used(rule string, now time.Time) routing.Use
+	// Take counts a payment against a rule's limits, unless it would go over one of them; GiveBack undoes that.
+	Take(rule string, limits routing.Limits, amount string, now time.Time) bool
+	GiveBack(rule string, amount string, now time.Time)
+}
+
+// standing answers for the accounts while one order is routed.
+type standing struct {
+	fleet *Fleet
+	id    string
+	order Order
+	now   time.Time
+	// missing are the members for want of which accounts are unavailable; down that one is for another reason.
+	missing []string
+	down    bool
+}
+
+func (s *standing) Unavailable(provider string) error {
+	account, known := s.fleet.Accounts[provider]
+	if !known {
+		return fmt.Errorf("no plugin is loaded for %s", provider)
+	}
+	if fields := account.missing(s.id, s.order); len(fields) > 0 {
+		s.missing = append(s.missing, fields...)
+		return &missingError{fields: fields}
+	}
+	err := account.Egress.Available()
+	s.down = s.down || err != nil
+	return err
+}
+
+func (s *standing) Record(provider string) routing.Record {
+	if s.fleet.Health == nil {
+		return routing.Record{}
+	}
+	return s.fleet.Health.Record(provider, s.now)
+}
+
+func (s *standing) Price(provider string, f routing.Facts) (string, bool) {
+	if s.fleet.Price == nil {
+		return "", false
+	}
+	return s.fleet.Price(provider, f)
+}
+
+func (s *standing) Used(rule string) routing.Use {
+	if s.fleet.Health == nil {
+		return routing.Use{}
+	}
+	return s.fleet.Health.Used(rule, s.now)
+}
+
+// decide routes an order, and takes nothing of a rule's limits. Its error is a *NoRouteError.
+func (f *Fleet) decide(id, merchant string, o Order, now time.Time) (routing.Decision, error) {
+	s := &standing{fleet: f, id: id, order: o, now: now}
+	decision := f.Rules.Decide(facts(id, merchant, o, now), s)
+	if decision.Outcome == routing.Unavailable && len(s.missing) > 0 && !s.down {
 		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than it says"
 	}
 	if decision.Outcome != routing.Routed {
-		return decision, &NoRouteError{Decision: decision, Missing: missing}
+		return decision, &NoRouteError{Decision: decision, Missing: s.missing}
 	}
 	return decision, nil
 }
 
-func facts(id, merchant string, o Order) routing.Facts {
-	return routing.Facts{
-		PaymentID: id, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country, Method: o.Method,
-		Merchant: merchant, Metadata: o.Metadata, Provider: o.Pinned,
+// claim routes an order for a payment that is about to be made, and takes its part of the rule's limits. Of payments that are routed at
+// the same moment no more are let through than the limits say: who comes too late is routed again, past that rule.
+func (f *Fleet) claim(id, merchant string, o Order, now time.Time) (routing.Decision, error) {
+	const races = 1000 // nobody loses so many: each is lost to a payment that was taken
+	for range races {
+		decision, err := f.decide(id, merchant, o, now)
+		if limits := f.Rules.Limits(decision.Rule); err != nil || f.Health == nil || !limits.Any() ||
+			f.Health.Take(decision.Rule, limits, o.Amount, now) {
+			return decision, err
+		}
 	}
+	return routing.Decision{}, fmt.Errorf("route an order of %s: its rule's limits were taken by others %d times", merchant, races)
+}
+
+// giveBack undoes claim for a payment that was not made after all.
+func (f *Fleet) giveBack(p Payment) {
+	if f.Health != nil && f.Rules.Limits(p.Decision.Rule).Any() {
+		f.Health.GiveBack(p.Decision.Rule, p.Order.Amount, p.CreatedAt)
+	}
+}
+
+func facts(id, merchant string, o Order, now time.Time) routing.Facts {
+	return routing.Facts{
+		PaymentID: id, At: now, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country, Method: o.Method,
+		Merchant: merchant, Metadata: o.Metadata, Payer: payerKey(o.Payer), Provider: o.Pinned,
+	}
+}
+
+// payerKey tells one payer from another, however he writes his address; empty where the order says too little.
+func payerKey(p Payer) string {
+	return cmp.Or(strings.ToLower(strings.TrimSpace(p.Email)), strings.ReplaceAll(p.Phone, " ", ""))
 }
 
 // missing are the members that the plugin's flow requires and the order lacks.

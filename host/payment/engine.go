@@ -164,10 +164,12 @@ func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Ke
 	}
 	key.Merchant, key.PaymentID, key.CreatedAt = merchant, p.ID, p.CreatedAt
 	if one, err = e.reserve(p.ID); err != nil {
+		fleet.giveBack(p)
 		return p, nil, nil, err
 	}
 	earlier, err = e.create(ctx, p, key)
 	if err != nil || earlier != nil {
+		fleet.giveBack(p)
 		e.release(p.ID, one)
 	}
 	return p, one, earlier, err
@@ -189,7 +191,7 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 	if err != nil {
 		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
 	}
-	decision, err := fleet.decide(id, merchant, order)
+	decision, err := fleet.claim(id, merchant, order, now)
 	if err != nil {
 		return Payment{}, err
 	}
@@ -267,7 +269,7 @@ func (e *Engine) Entries(ctx context.Context, merchant string, after int64, limi
 
 // Explain decides on an order without making a payment. A decision that routes nowhere is no error here.
 func (e *Engine) Explain(merchant, paymentID string, order Order) routing.Decision {
-	decision, _ := e.Fleet().decide(paymentID, merchant, order)
+	decision, _ := e.Fleet().decide(paymentID, merchant, order, e.now())
 	return decision
 }
 

@@ -280,7 +280,7 @@ func rulesOf(providers []routing.Provider, text string) (*routing.Ruleset, error
 	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 		return nil, err
 	}
-	document, err := routing.Parse("routing.yaml", node.Content[0])
+	document, err := routing.Parse("routing.yaml", node.Content[0], nil)
 	if err != nil {
 		return nil, err
 	}

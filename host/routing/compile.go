@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/cockroachdb/apd/v3"
-
 	abi "payrouter/abi/v1"
 )
 
@@ -30,7 +28,9 @@ type Ruleset struct {
 
 type rule struct {
 	name       string
-	conditions []condition
+	conditions allOf
+	expression *Expression
+	limits     Limits
 	to         []entry
 }
 
@@ -38,14 +38,14 @@ type rule struct {
 func (r *Ruleset) Version() string { return r.version }
 
 // Check reports every problem that shows without manifests, joined, each a *Problem: names used twice, providers that are
-// not among the given accounts or come twice in a rule, amounts without a currency, rules that no payment reaches.
+// not among the given accounts or come twice in a rule, amounts without a currency or of several, rules that no payment reaches.
 func (d Document) Check(accounts []string) error {
 	var problems []error
 	report := func(at Position, mend, what string, args ...any) {
 		problems = append(problems, &Problem{At: at, What: fmt.Sprintf(what, args...), Mend: mend})
 	}
 	named := make(map[string]Position, len(d.Rules))
-	for i, rule := range d.Rules {
+	for _, rule := range d.Rules {
 		if first, twice := named[rule.Name]; twice && rule.Name != "" {
 			report(rule.At, "give each its own name", "rule %q is already at %s", rule.Name, first)
 		}
@@ -56,16 +56,14 @@ func (d Document) Check(accounts []string) error {
 		for _, share := range rule.repeatedProviders() {
 			report(share.At, "remove one", "rule %q sends to %q twice", rule.Name, share.Provider)
 		}
-		if amount, ok := rule.match(amountKey); ok {
-			if _, ok := rule.match("currency"); !ok {
-				report(amount.At, "add currency beside it: 1000 JPY is not 1000 BTC", "an amount is bounded without a currency")
-			}
+		for _, amount := range amountsWithoutCurrency(rule.When, false) {
+			report(amount.At, "add currency beside it: 1000 JPY is not 1000 BTC", "an amount is bounded without a currency")
 		}
-		if earlier, ok := d.covering(i); ok {
-			report(rule.At, "move it up, narrow the other, or remove it",
-				"no payment reaches rule %q: every one that it matches is taken by rule %q at %s", rule.Name, earlier.Name, earlier.At)
+		if rule.Limits.AmountPerDay != "" && !rule.hasOneCurrency() {
+			report(rule.Limits.At, "let the rule match one currency: 1000 JPY is not 1000 BTC", "%s adds up several currencies", amountPerDay)
 		}
 	}
+	d.unreachable(report)
 	return errors.Join(problems...)
 }
 
@@ -81,12 +79,9 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 	problems = append(problems, doc.Check(slices.Sorted(maps.Keys(set.providers))))
 	for _, r := range doc.Rules {
 		problems = append(problems, r.checkCapability(set.providers))
-		compiled := rule{name: r.Name}
-		for _, m := range r.When {
-			compiled.conditions = append(compiled.conditions, m.condition())
-		}
+		compiled := rule{name: r.Name, conditions: conditionsOf(r.When), expression: r.If, limits: r.Limits}
 		for _, e := range r.To {
-			compiled.to = append(compiled.to, entry{shares: e.shares(), split: e.Split != nil})
+			compiled.to = append(compiled.to, entry{shares: e.shares(), split: e.Split != nil, by: e.By, strategy: e.Strategy})
 		}
 		set.rules = append(set.rules, compiled)
 	}
@@ -96,28 +91,42 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 	return set, nil
 }
 
-func (m Match) condition() condition {
-	if m.Key == amountKey {
-		return m.bounds
-	}
-	field, _ := fieldByKey(m.Key)
-	return valueIn{field: field, values: m.texts()}
-}
-
 func (m Match) texts() []string {
 	texts := make([]string, 0, len(m.Values))
 	for _, v := range m.Values {
-		texts = append(texts, v.Text)
+		texts = append(texts, v.texts()...)
 	}
 	return texts
 }
 
-func (r Rule) match(key string) (Match, bool) {
-	i := slices.IndexFunc(r.When, func(m Match) bool { return m.Key == key })
-	if i < 0 {
-		return Match{}, false
+// amountsWithoutCurrency are the amounts of conditions that name no currency beside them or around them; within tells that one around
+// them does.
+func amountsWithoutCurrency(when []Match, within bool) []Match {
+	within = within || slices.ContainsFunc(when, func(m Match) bool { return m.Key == currencyKey })
+	var found []Match
+	for _, m := range when {
+		if m.Key == amountKey && !within {
+			found = append(found, m)
+		}
+		for _, inner := range slices.Concat(m.Any, [][]Match{m.Not}) {
+			found = append(found, amountsWithoutCurrency(inner, within)...)
+		}
 	}
-	return r.When[i], true
+	return found
+}
+
+// hasOneCurrency tells that all payments that the rule matches have the same. Of a rule that is too intricate it is not believed.
+func (r Rule) hasOneCurrency() bool {
+	currency := ""
+	boxes, known := boxesOf(r.When, false, nil)
+	return known && !slices.ContainsFunc(boxes, func(b box) bool {
+		i := slices.IndexFunc(b, func(a area) bool { return a.dimension == currencyKey })
+		if i < 0 || b[i].except || len(b[i].texts) != 1 || currency != "" && currency != b[i].texts[0] {
+			return true
+		}
+		currency = b[i].texts[0]
+		return false
+	})
 }
 
 func (r Rule) shares() []Share {
@@ -141,54 +150,23 @@ func (r Rule) repeatedProviders() []Share {
 	})
 }
 
-// covering is the first rule before the i-th that takes every payment from it.
-func (d Document) covering(i int) (Rule, bool) {
-	for earlier := range i {
-		if d.Rules[earlier].covers(&d.Rules[i]) {
-			return d.Rules[earlier], true
-		}
-	}
-	return Rule{}, false
-}
-
-// covers tells that whatever other matches, r matches: each of r's conditions is met by one of other's. It runs for every
-// two rules of a file, hence the pointers.
-func (r *Rule) covers(other *Rule) bool {
-	if r.malformed || other.malformed {
-		return false
-	}
-	for i := range r.When {
-		narrow := slices.IndexFunc(other.When, func(m Match) bool { return m.Key == r.When[i].Key })
-		if narrow < 0 || !r.When[i].covers(&other.When[narrow]) {
-			return false
-		}
-	}
-	return true
-}
-
-func (m *Match) covers(narrow *Match) bool {
-	if m.Key == amountKey {
-		return m.bounds.covers(narrow.bounds)
-	}
-	return !slices.ContainsFunc(narrow.Values, func(v Value) bool { return !m.lists(v.Text) })
-}
-
-func (m *Match) lists(text string) bool {
-	return slices.ContainsFunc(m.Values, func(v Value) bool { return v.Text == text })
-}
-
 // checkCapability finds what can never come to anything: a provider that takes no payment of this rule, and a value that
 // none of its providers takes. Both are typing mistakes that would show only when payments fail.
 func (r Rule) checkCapability(providers map[string]Provider) error {
+	boxes, known := boxesOf(r.When, false, nil)
+	if !known || len(boxes) == 0 {
+		return nil // Too intricate; or Check tells.
+	}
 	var problems []error
-	var flows []*abi.Flow
+	var all []box
 	for _, share := range r.shares() {
 		provider, known := providers[share.Provider]
 		if !known {
 			return nil // Check tells.
 		}
-		flows = append(flows, provider.Flows...)
-		if !slices.ContainsFunc(provider.Flows, r.fits) {
+		takes := provider.boxes()
+		all = append(all, takes...)
+		if !meet(takes, boxes) {
 			problems = append(problems, &Problem{
 				At:   share.At,
 				What: fmt.Sprintf("provider %q takes no payment that rule %q matches", share.Provider, r.Name),
@@ -196,10 +174,24 @@ func (r Rule) checkCapability(providers map[string]Provider) error {
 			})
 		}
 	}
-	for _, match := range r.When {
+	if len(all) > 0 {
+		problems = append(problems, r.checkValues(r.When, all)...)
+	}
+	return errors.Join(problems...)
+}
+
+// checkValues reports values of these conditions of the rule, and of alternatives among them, that no provider takes.
+func (r Rule) checkValues(when []Match, takes []box) (problems []error) {
+	for _, match := range when {
+		for _, alternative := range match.Any {
+			problems = append(problems, r.checkValues(alternative, takes)...)
+		}
+		if !isCapability(match.Key) {
+			continue
+		}
 		for _, value := range match.Values {
-			narrowed := r.narrowed(match.Key, value)
-			if isCapability(match.Key) && len(flows) > 0 && !slices.ContainsFunc(flows, narrowed.fits) {
+			boxes, known := boxesOf(r.When, false, &focus{at: match.At, value: value})
+			if known && len(boxes) > 0 && !meet(takes, boxes) {
 				problems = append(problems, &Problem{
 					At:   value.At,
 					What: fmt.Sprintf("no provider of rule %q takes %s %s", r.Name, match.Key, value.Text),
@@ -208,40 +200,20 @@ func (r Rule) checkCapability(providers map[string]Provider) error {
 			}
 		}
 	}
-	return errors.Join(problems...)
+	return problems
 }
 
-// fits tells whether some payment that the rule matches may go through the flow.
-func (r Rule) fits(flow *abi.Flow) bool {
-	for _, limit := range flowLimits(flow) {
-		match, ok := r.match(limit.key)
-		if ok && !slices.ContainsFunc(match.texts(), limit.allows) {
-			return false
-		}
+// boxes are the payments that the provider takes.
+func (p Provider) boxes() []box {
+	var boxes []box
+	for _, flow := range p.Flows {
+		boxes = append(boxes, flowBoxes(flow)...)
 	}
-	return r.fitsBounds(flow)
+	return boxes
 }
 
-func (r Rule) fitsBounds(flow *abi.Flow) bool {
-	amount, bounded := r.match(amountKey)
-	if !bounded {
-		return true
-	}
-	currency, _ := r.match("currency")
-	return slices.ContainsFunc(currency.texts(), func(c string) bool {
-		return boundOf(flow, c).overlaps(amount.bounds)
-	})
-}
-
-// narrowed is the rule for one value of one of its conditions.
-func (r Rule) narrowed(key string, value Value) Rule {
-	r.When = slices.Clone(r.When)
-	for i := range r.When {
-		if r.When[i].Key == key {
-			r.When[i].Values = []Value{value}
-		}
-	}
-	return r
+func meet(some, others []box) bool {
+	return slices.ContainsFunc(some, func(b box) bool { return slices.ContainsFunc(others, b.meets) })
 }
 
 func checkBounds(p Provider) error {
@@ -255,45 +227,4 @@ func checkBounds(p Provider) error {
 		}
 	}
 	return nil
-}
-
-// condition is one test of a payment's facts.
-type condition interface {
-	// whyNot is "" where the facts meet the condition, otherwise the reason in words: "currency EUR is not USD or BTC".
-	whyNot(f Facts) string
-}
-
-// valueIn holds where a field has one of the values.
-type valueIn struct {
-	field  field
-	values []string
-}
-
-// span is a range of amounts; a nil end is open.
-type span struct{ min, max *apd.Decimal }
-
-func amountRange(low, high string) span {
-	var s span
-	if d, ok := parseAmount(low); ok {
-		s.min = d
-	}
-	if d, ok := parseAmount(high); ok {
-		s.max = d
-	}
-	return s
-}
-
-func (s span) isEmpty() bool {
-	return s.min != nil && s.max != nil && s.min.Cmp(s.max) > 0
-}
-
-func (s span) covers(narrow span) bool {
-	return (s.min == nil || narrow.min != nil && narrow.min.Cmp(s.min) >= 0) &&
-		(s.max == nil || narrow.max != nil && narrow.max.Cmp(s.max) <= 0)
-}
-
-func (s span) overlaps(other span) bool {
-	below := s.min != nil && other.max != nil && other.max.Cmp(s.min) < 0
-	above := s.max != nil && other.min != nil && other.min.Cmp(s.max) > 0
-	return !below && !above
 }

@@ -1,11 +1,16 @@
 package routing
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Facts are what rules look at in a payment. They are taken as normalized: upper-case currency and country, a decimal
 // amount.
 type Facts struct {
 	PaymentID string
+	// At is when it is decided; the zero time lies in no time window.
+	At time.Time
 	// Kind is "collect", "payout", "recharge" or "transfer"; empty means "collect".
 	Kind     string
 	Amount   string
@@ -16,6 +21,9 @@ type Facts struct {
 	Method   string
 	Merchant string
 	Metadata map[string]string
+	// Payer is what tells one payer from another, an e-mail address or a telephone number; empty where nothing does. Splits may go by it.
+	// It is in no decision.
+	Payer string
 	// Provider pins the payment to an account: rules are not asked, but it must be able to take it.
 	Provider string
 }
@@ -67,6 +75,10 @@ type Tried struct {
 	Matched bool   `json:"matched"`
 	// Why is the first condition that failed: "currency EUR is not USD or BTC". Empty where the rule matched.
 	Why string `json:"why,omitempty"`
+	// Limit is the rule's limit that was reached, by its key in the file: "per_minute".
+	Limit string `json:"limit,omitempty"`
+	// Group is the country group by which the rule matched.
+	Group string `json:"group,omitempty"`
 }
 
 // Candidate is a provider that the rule names.
@@ -77,6 +89,15 @@ type Candidate struct {
 	// Weight and Total are its part of a split; 0 outside one.
 	Weight int `json:"weight,omitempty"`
 	Total  int `json:"total,omitempty"`
+	// Sticky is what the split went by, by its name: "payer", "merchant", "metadata.customer", or "payment_id" where the payment lacks
+	// that. It is empty for a split that goes by nothing else.
+	Sticky string `json:"sticky,omitempty"`
+	// Strategy that gave it its rank among others, and Figure by which it did: "97 %", "340 ms", "1.20 EUR"; empty where too little is
+	// known.
+	Strategy Strategy `json:"strategy,omitempty"`
+	Figure   string   `json:"figure,omitempty"`
+	// Explored: it is asked before the others because too little is known of it.
+	Explored bool `json:"explored,omitempty"`
 	// Skipped candidates are not asked; Reason says why, in words.
 	Skipped bool   `json:"skipped"`
 	Reason  string `json:"reason,omitempty"`
@@ -93,37 +114,46 @@ func (d Decision) Order() []string {
 	return order
 }
 
-// Decide decides on a payment. health answers for a provider that could take it: nil, or why it is not to be asked now (its
-// breaker is open, no plugin is loaded); it is asked once for each. A nil health means that all are well. The same facts
-// and health give the same decision, on every router that has this configuration.
-func (r *Ruleset) Decide(f Facts, health func(provider string) error) Decision {
+// Decide decides on a payment. A nil standing means that all are well and that nothing else is known of them. The same facts and standing
+// give the same decision, on every router that has this configuration.
+func (r *Ruleset) Decide(f Facts, s Standing) Decision {
 	d := Decision{ConfigVersion: r.version, Tried: []Tried{}, Candidates: []Candidate{}}
 	if f.Provider != "" {
-		return r.decidePinned(d, f, health)
+		return r.decidePinned(d, f, s)
 	}
 	for _, rule := range r.rules {
-		why := rule.whyNot(f)
-		d.Tried = append(d.Tried, Tried{Rule: rule.name, Matched: why == "", Why: why})
-		if why == "" {
+		tried := rule.try(f, s)
+		d.Tried = append(d.Tried, tried)
+		if tried.Matched {
 			d.Rule = rule.name
-			return r.weigh(d, rule.candidates(f.PaymentID), f, health)
+			return r.weigh(d, r.candidates(rule, f, s), f, s)
 		}
 	}
 	d.Outcome, d.Reason = NoRule, "no rule matches"
 	return d
 }
 
-func (r *Ruleset) decidePinned(d Decision, f Facts, health func(string) error) Decision {
+// Limits are those of a rule, by its name; zero for a rule that has none or is not there.
+func (r *Ruleset) Limits(name string) Limits {
+	for _, rule := range r.rules {
+		if rule.name == name {
+			return rule.limits
+		}
+	}
+	return Limits{}
+}
+
+func (r *Ruleset) decidePinned(d Decision, f Facts, s Standing) Decision {
 	d.Pinned = f.Provider
 	if _, known := r.providers[f.Provider]; !known {
 		d.Outcome, d.Reason = UnknownProvider, fmt.Sprintf("there is no provider %q", f.Provider)
 		return d
 	}
-	return r.weigh(d, []Candidate{{Provider: f.Provider}}, f, health)
+	return r.weigh(d, []Candidate{{Provider: f.Provider}}, f, s)
 }
 
 // weigh says of each candidate whether it can be asked, and what comes of it all.
-func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, health func(string) error) Decision {
+func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, s Standing) Decision {
 	d.Outcome, d.Reason = Unsupported, "no candidate can take such a payment"
 	routed, able := false, false
 	for i := range candidates {
@@ -134,8 +164,8 @@ func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, health func
 			continue
 		}
 		able = true
-		if health != nil {
-			if err := health(c.Provider); err != nil {
+		if s != nil {
+			if err := s.Unavailable(c.Provider); err != nil {
 				c.Skipped, c.Reason = true, err.Error()
 				continue
 			}
@@ -152,33 +182,51 @@ func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, health func
 	return d
 }
 
-func (r rule) whyNot(f Facts) string {
-	for _, c := range r.conditions {
-		if why := c.whyNot(f); why != "" {
-			return why
-		}
+// try tells whether the rule matches. What it has used is asked for last, and only where that matters.
+func (r rule) try(f Facts, s Standing) Tried {
+	t := Tried{Rule: r.name, Why: r.conditions.whyNot(f)}
+	if t.Why == "" && r.expression != nil {
+		t.Why = r.expression.whyNot(f)
 	}
-	return ""
+	if t.Why == "" && r.limits.Any() {
+		var use Use
+		if s != nil {
+			use = s.Used(r.name)
+		}
+		t.Limit, t.Why = r.limits.Reached(use, f.Amount)
+	}
+	t.Matched = t.Why == ""
+	if t.Matched {
+		t.Group = groupOf(r.conditions, f)
+	}
+	return t
 }
 
-func (r rule) candidates(paymentID string) []Candidate {
+func (r *Ruleset) candidates(rule rule, f Facts, s Standing) []Candidate {
 	var candidates []Candidate
-	splits := uint64(0)
-	for _, e := range r.to {
-		total := 0
-		if e.split {
-			total = totalWeight(e.shares)
-		}
-		for _, share := range e.order(paymentID, r.name, splits) {
-			c := Candidate{Provider: share.Provider}
-			if e.split {
-				c.Weight, c.Total = share.Weight, total
-			}
-			candidates = append(candidates, c)
-		}
-		if e.split {
+	splits, strategies := uint64(0), uint64(0)
+	for _, e := range rule.to {
+		switch {
+		case e.strategy != "":
+			candidates = append(candidates, r.ranked(e, f, s, rule.name, strategies)...)
+			strategies++
+		case e.split:
+			candidates = append(candidates, e.divided(f, rule.name, splits)...)
 			splits++
+		default:
+			candidates = append(candidates, Candidate{Provider: e.shares[0].Provider})
 		}
+	}
+	return candidates
+}
+
+// divided are a split's providers in the order in which one payment asks them.
+func (e entry) divided(f Facts, rule string, split uint64) []Candidate {
+	key, sticky := e.key(f)
+	total := totalWeight(e.shares)
+	var candidates []Candidate
+	for _, share := range e.order(key, rule, split) {
+		candidates = append(candidates, Candidate{Provider: share.Provider, Weight: share.Weight, Total: total, Sticky: sticky})
 	}
 	return candidates
 }

@@ -56,16 +56,11 @@ func decideArchive(t *testing.T, archive *txtar.Archive) {
 			continue
 		}
 		var payment struct {
-			Facts `yaml:",inline"`
-			Down  map[string]string
+			Facts    `yaml:",inline"`
+			standing `yaml:",inline"`
 		}
 		require.NoError(t, yaml.Unmarshal(f.Data, &payment), name)
-		got := rules.Decide(payment.Facts, func(provider string) error {
-			if why, down := payment.Down[provider]; down {
-				return errors.New(why)
-			}
-			return nil
-		}).Explain()
+		got := rules.Decide(payment.Facts, payment.standing).Explain()
 		decision := part(name + ".decision")
 		if *update {
 			decision.Data = []byte(got)
@@ -74,9 +69,41 @@ func decideArchive(t *testing.T, archive *txtar.Archive) {
 	}
 }
 
+// standing is what is known of providers and rules, as an archive writes it.
+type standing struct {
+	Down    map[string]string
+	Records map[string]Record
+	Prices  map[string]string
+	Use     map[string]Use
+}
+
+func (s standing) Unavailable(provider string) error {
+	if why, down := s.Down[provider]; down {
+		return errors.New(why)
+	}
+	return nil
+}
+
+func (s standing) Record(provider string) Record { return s.Records[provider] }
+
+func (s standing) Price(provider string, _ Facts) (string, bool) {
+	price, ok := s.Prices[provider]
+	return price, ok
+}
+
+func (s standing) Used(rule string) Use { return s.Use[rule] }
+
+// unavailable is a standing of which only this is known.
+type unavailable func(provider string) error
+
+func (u unavailable) Unavailable(provider string) error { return u(provider) }
+func (unavailable) Record(string) Record                { return Record{} }
+func (unavailable) Price(string, Facts) (string, bool)  { return "", false }
+func (unavailable) Used(string) Use                     { return Use{} }
+
 func parseRules(t *testing.T, text string) Document {
 	t.Helper()
-	doc, err := Parse("rules.yaml", rulesNode(t, text))
+	doc, err := Parse("rules.yaml", rulesNode(t, text), nil)
 	require.NoError(t, err)
 	return doc
 }
@@ -129,18 +156,18 @@ func TestOutcomes(t *testing.T) {
 	doc := parseRules(t, `[{name: euro, when: {currency: EUR}, to: [a, b]}]`)
 	rules, err := Compile(doc, collecting("a", "b"), "v1")
 	require.NoError(t, err)
-	down := func(names ...string) func(string) error {
-		return func(p string) error {
+	down := func(names ...string) Standing {
+		return unavailable(func(p string) error {
 			if strings.Contains(strings.Join(names, " "), p) {
 				return errors.New("breaker open")
 			}
 			return nil
-		}
+		})
 	}
 	for _, c := range []struct {
 		claim   string
 		facts   Facts
-		health  func(string) error
+		health  Standing
 		outcome Outcome
 		order   []string
 	}{
@@ -169,12 +196,12 @@ func TestDecisionIsStoredInSnakeCase(t *testing.T) {
 - {name: euro, to: [{split: {a: 70, b: 30}}]}`)
 	rules, err := Compile(doc, collecting("a", "b"), "3f2a")
 	require.NoError(t, err)
-	stored, err := json.Marshal(rules.Decide(Facts{PaymentID: "pay_1", Currency: "EUR"}, func(p string) error {
+	stored, err := json.Marshal(rules.Decide(Facts{PaymentID: "pay_1", Currency: "EUR"}, unavailable(func(p string) error {
 		if p == "a" {
 			return errors.New("breaker open")
 		}
 		return nil
-	}))
+	})))
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"outcome": "routed", "rule": "euro", "config_version": "3f2a",
@@ -197,10 +224,10 @@ func TestHealthIsAskedOnceAndOnlyOfThoseWhoCould(t *testing.T) {
 	rules, err := Compile(parseRules(t, `[{name: all, to: [a, c, b]}]`), providers, "v1")
 	require.NoError(t, err)
 	var asked []string
-	rules.Decide(Facts{}, func(p string) error {
+	rules.Decide(Facts{}, unavailable(func(p string) error {
 		asked = append(asked, p)
 		return nil
-	})
+	}))
 	require.Equal(t, []string{"a", "b"}, asked)
 }
 

@@ -2,41 +2,8 @@ package routing
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
-
-// whyNot names the value, unless it is the merchant's metadata: that may be somebody's, and decisions are kept and shown.
-func (v valueIn) whyNot(f Facts) string {
-	value := v.field.get(f)
-	switch {
-	case value == "":
-		return fmt.Sprintf("%s is not given; the rule wants %s", v.field.key, oneOf(v.values))
-	case slices.Contains(v.values, value):
-		return ""
-	case strings.HasPrefix(v.field.key, metadataPrefix):
-		return fmt.Sprintf("%s is not %s", v.field.key, oneOf(v.values))
-	}
-	return fmt.Sprintf("%s %s is not %s", v.field.key, value, oneOf(v.values))
-}
-
-func (s span) whyNot(f Facts) string {
-	if s.min == nil && s.max == nil {
-		return ""
-	}
-	amount, ok := parseAmount(f.Amount)
-	switch {
-	case f.Amount == "":
-		return "amount is not given"
-	case !ok:
-		return "amount is not a decimal number"
-	case s.min != nil && amount.Cmp(s.min) < 0:
-		return fmt.Sprintf("amount %s %s is below %s", f.Amount, f.Currency, s.min.Text('f'))
-	case s.max != nil && amount.Cmp(s.max) > 0:
-		return fmt.Sprintf("amount %s %s is above %s", f.Amount, f.Currency, s.max.Text('f'))
-	}
-	return ""
-}
 
 // Explain tells the decision to a person, in lines for a terminal.
 func (d Decision) Explain() string {
@@ -47,13 +14,16 @@ func (d Decision) Explain() string {
 	}
 	for _, t := range d.Tried {
 		verdict := "matches"
+		if t.Group != "" {
+			verdict += " by country group " + t.Group
+		}
 		if !t.Matched {
 			verdict = "does not match: " + t.Why
 		}
 		fmt.Fprintf(&b, "rule %s %s\n", t.Rule, verdict)
 	}
 	for _, c := range d.Candidates {
-		fmt.Fprintf(&b, "  %d. %s%s%s\n", c.Rank, c.Provider, c.share(), c.skip())
+		fmt.Fprintf(&b, "  %d. %s%s%s%s\n", c.Rank, c.Provider, c.share(), c.standing(), c.skip())
 	}
 	if d.Outcome == Routed {
 		fmt.Fprintf(&b, "ask %s\n", strings.Join(d.Order(), ", then "))
@@ -67,7 +37,23 @@ func (c Candidate) share() string {
 	if c.Total == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d of %d)", c.Weight, c.Total)
+	by := ""
+	if c.Sticky != "" {
+		by = " by " + c.Sticky
+	}
+	return fmt.Sprintf(" (%d of %d%s)", c.Weight, c.Total, by)
+}
+
+func (c Candidate) standing() string {
+	switch {
+	case c.Strategy == "":
+		return ""
+	case c.Explored:
+		return fmt.Sprintf(" (%s: not known, asked first to find out)", c.Strategy)
+	case c.Figure == "":
+		return fmt.Sprintf(" (%s: not known)", c.Strategy)
+	}
+	return fmt.Sprintf(" (%s: %s)", c.Strategy, c.Figure)
 }
 
 func (c Candidate) skip() string {

@@ -112,7 +112,7 @@ func editDistance(a, b string) int {
 
 // oneOf lists words for a reader: "EUR", "EUR or USD", "one of EUR, USD, GBP".
 func oneOf(words []string) string {
-	const shown = 8
+	const shown = 10
 	switch {
 	case len(words) == 1:
 		return words[0]

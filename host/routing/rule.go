@@ -1,8 +1,9 @@
 // Package routing decides which providers may take a payment, in which order, and says why.
 //
-// It hides the language of rules: how they are written (rule.go, parse.go), checked (compile.go), decided on (decide.go,
-// capability.go, split.go) and explained (explain.go). It is pure: a decision is a function of the rules, the payment's
-// facts and the providers' health as they are handed in.
+// It hides the language of rules: how they are written (rule.go, window.go, limit.go, parse.go, parse_when.go, parse_to.go, group.go),
+// checked (compile.go, reach.go with box.go), decided on (condition.go, expression.go, decide.go, capability.go, split.go,
+// strategy.go), explained (explain.go) and compared (diff.go). It is pure: a decision is a function of the rules, the payment's
+// facts, the time among them, and the standing of providers and rules as it is handed in.
 package routing
 
 import (
@@ -28,6 +29,10 @@ type Rule struct {
 	Description string
 	// When is every condition that a payment must meet, as written. A rule without one matches every payment.
 	When []Match
+	// If is what must be true of a payment as well; nil for nothing.
+	If *Expression
+	// Limits are how much the rule takes; a rule that has taken it matches no more.
+	Limits Limits
 	// To is the providers in the order of failover.
 	To []Entry
 	At Position
@@ -36,16 +41,21 @@ type Rule struct {
 	malformed bool
 }
 
-// Match is one condition. Later forms (a negation, an alternative, an expression) are further fields here and further
-// conditions in Compile; nothing else knows what a condition is.
+// Match is one condition. Which of its fields are set follows from Key.
 type Match struct {
-	// Key is "kind", "currency", "country", "method", "merchant", "amount" or "metadata.<key>".
+	// Key is "kind", "currency", "country", "method", "merchant", "amount", "metadata.<key>", "time", "any" or "not".
 	Key string
-	// Values are the texts of which the payment's must be one; empty for "amount".
+	// Values are the texts of which the payment's must be one.
 	Values []Value
 	// Min and Max bound "amount", both ends included, as decimal texts; an empty end is open.
 	Min, Max string
-	At       Position
+	// Windows are when "time" holds: in one of them.
+	Windows []Window
+	// Any are the alternatives of "any": all conditions of one of them must be met.
+	Any [][]Match
+	// Not are the conditions of "not": one of them must not be met.
+	Not []Match
+	At  Position
 
 	// bounds are Min and Max as numbers.
 	bounds span
@@ -54,15 +64,30 @@ type Match struct {
 // Value is a text in the file.
 type Value struct {
 	Text string
-	At   Position
+	// Group is the countries that Text, a group's name, stands for; nil for a text that stands for itself.
+	Group []string
+	At    Position
 }
 
-// Entry is a place in the order of failover: a provider, or several that share the payments that come there.
+// texts are what the value stands for.
+func (v Value) texts() []string {
+	if v.Group != nil {
+		return v.Group
+	}
+	return []string{v.Text}
+}
+
+// Entry is a place in the order of failover: a provider, or several that share or compete for the payments that come there.
 type Entry struct {
 	Provider string
 	// Split is set instead of Provider.
 	Split []Share
-	At    Position
+	// By is what a split goes by instead of the payment's id: "payer", "merchant" or "metadata.<key>".
+	By string
+	// Strategy orders Among, which is set instead of Provider.
+	Strategy Strategy
+	Among    []Share
+	At       Position
 }
 
 // Share is a provider's part in a split: Weight of the sum of all weights there.
@@ -74,8 +99,11 @@ type Share struct {
 
 // shares are an entry's providers; a plain entry is a split that has one.
 func (e Entry) shares() []Share {
-	if e.Split != nil {
+	switch {
+	case e.Split != nil:
 		return e.Split
+	case e.Among != nil:
+		return e.Among
 	}
 	return []Share{{Provider: e.Provider, Weight: 1, At: e.At}}
 }
@@ -92,15 +120,21 @@ type field struct {
 //
 //nolint:gochecknoglobals // a table
 var fields = []field{
-	{"kind", func(f Facts) string { return f.kind() }, checkKind},
-	{"currency", func(f Facts) string { return f.Currency }, checkCurrency},
-	{"country", func(f Facts) string { return f.Country }, checkCountry},
+	{kindKey, func(f Facts) string { return f.kind() }, checkKind},
+	{currencyKey, func(f Facts) string { return f.Currency }, checkCurrency},
+	{countryKey, func(f Facts) string { return f.Country }, checkCountry},
 	{"method", func(f Facts) string { return f.Method }, checkAnything},
 	{"merchant", func(f Facts) string { return f.Merchant }, checkAnything},
 }
 
 const (
+	kindKey        = "kind"
 	amountKey      = "amount"
+	timeKey        = "time"
+	anyKey         = "any"
+	notKey         = "not"
+	currencyKey    = "currency"
+	countryKey     = "country"
 	metadataPrefix = "metadata."
 )
 
@@ -117,24 +151,26 @@ func fieldByKey(key string) (field, bool) {
 
 // conditionKeys are the keys of a when, for a reader.
 func conditionKeys() []string {
-	keys := make([]string, 0, len(fields)+2)
+	keys := make([]string, 0, len(fields)+5)
 	for _, f := range fields {
 		keys = append(keys, f.key)
 	}
-	return append(keys, amountKey, metadataPrefix+"<key>")
+	return append(keys, amountKey, metadataPrefix+"<key>", timeKey, anyKey, notKey)
 }
 
 // kinds are a payment's kinds by the names that the file and the API use.
 //
 //nolint:gochecknoglobals // a table
-var kinds = []struct {
-	name string
-	kind abi.Kind
-}{
+var kinds = []kindNamed{
 	{"collect", abi.Kind_KIND_COLLECT},
 	{"payout", abi.Kind_KIND_PAYOUT},
 	{"recharge", abi.Kind_KIND_RECHARGE},
 	{"transfer", abi.Kind_KIND_TRANSFER},
+}
+
+type kindNamed struct {
+	name string
+	kind abi.Kind
 }
 
 func kindName(kind abi.Kind) string {

@@ -5,25 +5,69 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"strings"
 )
 
 // entry is a compiled place in the order of failover.
 type entry struct {
 	shares []Share
 	split  bool
+	// by is what a split goes by; empty for the payment's id.
+	by       string
+	strategy Strategy
 }
 
-// order is the entry's providers for one payment: the one that its hash picks by weight, then, for failover, the others as
-// further picks among those left. It depends on the payment's id, the rule's name, which of the rule's splits this is, and
+// paymentKey is what decisions call a payment's own id, where a split fell back to it.
+const paymentKey = "payment_id"
+
+// stickyKeys are what a split may go by, beside metadata, so that one customer always falls on the same side.
+//
+//nolint:gochecknoglobals // a table
+var stickyKeys = []struct {
+	name string
+	get  func(f Facts) string
+}{
+	{"payer", func(f Facts) string { return f.Payer }},
+	{"merchant", func(f Facts) string { return f.Merchant }},
+}
+
+func stickyKey(by string) (get func(Facts) string, ok bool) {
+	if strings.HasPrefix(by, metadataPrefix) {
+		field, ok := fieldByKey(by)
+		return field.get, ok
+	}
+	for _, k := range stickyKeys {
+		if k.name == by {
+			return k.get, true
+		}
+	}
+	return nil, false
+}
+
+// key is what the split goes by for one payment, and its name: the payment's id, where the payment lacks what the file says.
+func (e entry) key(f Facts) (key, name string) {
+	if e.by == "" {
+		return f.PaymentID, ""
+	}
+	if get, ok := stickyKey(e.by); ok {
+		if value := get(f); value != "" {
+			return e.by + "\x00" + value, e.by
+		}
+	}
+	return f.PaymentID, paymentKey
+}
+
+// order is the entry's providers for one payment: the one that the hash of its key, mostly its id, picks by weight, then, for failover,
+// the others as further picks among those left. It depends on the key, the rule's name, which of the rule's splits this is, and
 // the shares; not on the order in which they are written, nor on any other rule.
-func (e entry) order(paymentID, rule string, split uint64) []Share {
+func (e entry) order(key, rule string, split uint64) []Share {
 	if len(e.shares) == 1 {
 		return e.shares
 	}
 	left := slices.SortedFunc(slices.Values(e.shares), func(a, b Share) int { return cmp.Compare(a.Provider, b.Provider) })
 	ordered := make([]Share, 0, len(left))
 	for round := uint64(0); len(left) > 0; round++ {
-		i := pick(left, draw(paymentID, rule, split, round))
+		i := pick(left, draw(key, rule, split, round))
 		ordered = append(ordered, left[i])
 		left = slices.Delete(left, i, i+1)
 	}
@@ -53,9 +97,9 @@ func totalWeight(shares []Share) int {
 
 // draw is a number as good as random that is the same whenever, and on whichever router, it is drawn. Every part is
 // delimited, so that no two different draws hash the same bytes.
-func draw(paymentID, rule string, split, round uint64) uint64 {
-	input := binary.AppendUvarint(nil, uint64(len(paymentID)))
-	input = append(input, paymentID...)
+func draw(key, rule string, split, round uint64) uint64 {
+	input := binary.AppendUvarint(nil, uint64(len(key)))
+	input = append(input, key...)
 	input = binary.AppendUvarint(input, uint64(len(rule)))
 	input = append(input, rule...)
 	input = binary.AppendUvarint(input, split)

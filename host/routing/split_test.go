@@ -141,12 +141,12 @@ func TestDecideIsTotalAndDeterministic(t *testing.T) {
 			Provider:  rapid.SampledFrom([]string{"", "", "a", "x"}).Draw(t, "provider"),
 		}
 		down := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c"})).Draw(t, "down")
-		health := func(p string) error {
+		health := unavailable(func(p string) error {
 			if slices.Contains(down, p) {
 				return fmt.Errorf("%s is down", p)
 			}
 			return nil
-		}
+		})
 		d := rules.Decide(f, health)
 		require.Equal(t, d, rules.Decide(f, health))
 		require.Equal(t, d.Outcome == Routed, len(d.Order()) > 0)

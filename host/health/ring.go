@@ -1,0 +1,70 @@
+package health
+
+import (
+	"iter"
+	"time"
+)
+
+// ring is a window that slides in steps: the newest slices of time, each with what happened in it.
+type ring[T any] struct {
+	step   time.Duration
+	slices []slice[T]
+}
+
+// slice is a part of the window. number counts steps since the epoch; it tells a slice from the one whose place it took.
+type slice[T any] struct {
+	number int64
+	of     T
+}
+
+// newRing cuts a window into parts. What is told of it covers the window, and up to a part of it more.
+func newRing[T any](window time.Duration, parts int) ring[T] {
+	return ring[T]{step: window / time.Duration(parts), slices: make([]slice[T], parts+1)}
+}
+
+func (r *ring[T]) number(at time.Time) int64 {
+	return at.UnixNano() / int64(r.step)
+}
+
+func (r *ring[T]) place(number int64) *slice[T] {
+	count := int64(len(r.slices))
+	return &r.slices[(number%count+count)%count]
+}
+
+// at is the slice of a time; begin makes it, where it is none yet. It is nil for one that is over or was never begun. A clock that was set
+// back finds its slices gone or still there; it never begins one in the place of a newer.
+func (r *ring[T]) at(at time.Time, begin bool) *T {
+	number := r.number(at)
+	place := r.place(number)
+	if place.number != number {
+		if !begin || place.number > number {
+			return nil
+		}
+		*place = slice[T]{number: number}
+	}
+	return &place.of
+}
+
+// recent are the slices of the window before now that were begun, the last one included.
+func (r *ring[T]) recent(now time.Time) iter.Seq[*T] {
+	newest := r.number(now)
+	return func(yield func(*T) bool) {
+		for i := range r.slices {
+			s := &r.slices[i]
+			if s.number <= newest-int64(len(r.slices)) || s.number == 0 {
+				continue
+			}
+			if !yield(&s.of) {
+				return
+			}
+		}
+	}
+}
+
+// idle: nothing happened within the window before now.
+func (r *ring[T]) idle(now time.Time) bool {
+	for range r.recent(now) {
+		return false
+	}
+	return true
+}

@@ -1,0 +1,222 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// condition is one test of a payment's facts.
+type condition interface {
+	// whyNot is "" where the facts meet the condition, otherwise the reason in words: "currency EUR is not USD or BTC".
+	whyNot(f Facts) string
+	// String is the condition in words: "currency USD or BTC".
+	String() string
+}
+
+func conditionsOf(when []Match) allOf {
+	conditions := make(allOf, 0, len(when))
+	for _, m := range when {
+		conditions = append(conditions, m.condition())
+	}
+	return conditions
+}
+
+func (m Match) condition() condition {
+	switch m.Key {
+	case amountKey:
+		return m.bounds
+	case timeKey:
+		return inWindow(m.Windows)
+	case notKey:
+		return not{conditionsOf(m.Not)}
+	case anyKey:
+		alternatives := make(anyOf, 0, len(m.Any))
+		for _, alternative := range m.Any {
+			alternatives = append(alternatives, conditionsOf(alternative))
+		}
+		return alternatives
+	}
+	field, _ := fieldByKey(m.Key)
+	return valueIn{field: field, values: m.Values, texts: m.texts()}
+}
+
+// allOf holds where all of them hold.
+type allOf []condition
+
+func (a allOf) whyNot(f Facts) string {
+	for _, c := range a {
+		if why := c.whyNot(f); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (a allOf) String() string { return joined(a, " and ") }
+
+// anyOf holds where one of them holds.
+type anyOf []allOf
+
+func (a anyOf) whyNot(f Facts) string {
+	reasons := make([]string, 0, len(a))
+	for _, alternative := range a {
+		why := alternative.whyNot(f)
+		if why == "" {
+			return ""
+		}
+		reasons = append(reasons, why)
+	}
+	return "none of any: " + strings.Join(reasons, "; ")
+}
+
+func (a anyOf) String() string { return "any of (" + joined(a, "; ") + ")" }
+
+// not holds where the others do not all hold.
+type not struct{ allOf }
+
+func (n not) whyNot(f Facts) string {
+	if n.allOf.whyNot(f) != "" {
+		return ""
+	}
+	return "excluded: " + n.allOf.String()
+}
+
+func (n not) String() string { return "not (" + n.allOf.String() + ")" }
+
+func joined[C condition](conditions []C, separator string) string {
+	texts := make([]string, 0, len(conditions))
+	for _, c := range conditions {
+		texts = append(texts, c.String())
+	}
+	return strings.Join(texts, separator)
+}
+
+// valueIn holds where a field has one of the values.
+type valueIn struct {
+	field  field
+	values []Value
+	// texts are what the values stand for.
+	texts []string
+}
+
+func (v valueIn) wanted() string {
+	written := make([]string, 0, len(v.values))
+	for _, value := range v.values {
+		written = append(written, value.Text)
+	}
+	return oneOf(written)
+}
+
+// whyNot names the value, unless it is the merchant's metadata: that may be somebody's, and decisions are kept and shown.
+func (v valueIn) whyNot(f Facts) string {
+	value := v.field.get(f)
+	switch {
+	case value == "":
+		return fmt.Sprintf("%s is not given; the rule wants %s", v.field.key, v.wanted())
+	case slices.Contains(v.texts, value):
+		return ""
+	case strings.HasPrefix(v.field.key, metadataPrefix):
+		return fmt.Sprintf("%s is not %s", v.field.key, v.wanted())
+	}
+	return fmt.Sprintf("%s %s is not %s", v.field.key, value, v.wanted())
+}
+
+func (v valueIn) String() string { return v.field.key + " " + v.wanted() }
+
+// groupOf is the country group by whose name the conditions hold; empty where it was none.
+func groupOf(conditions allOf, f Facts) string {
+	for _, c := range conditions {
+		switch c := c.(type) {
+		case valueIn:
+			i := slices.IndexFunc(c.values, func(v Value) bool { return slices.Contains(v.texts(), f.Country) })
+			if c.field.key == countryKey && i >= 0 && c.values[i].Group != nil {
+				return c.values[i].Text
+			}
+		case anyOf:
+			for _, alternative := range c {
+				if alternative.whyNot(f) != "" {
+					continue
+				}
+				if group := groupOf(alternative, f); group != "" {
+					return group
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// inWindow holds within one of the windows.
+type inWindow []Window
+
+func (w inWindow) whyNot(f Facts) string {
+	if f.At.IsZero() {
+		return "time is not given"
+	}
+	if slices.ContainsFunc(w, func(window Window) bool { return window.holds(f.At) }) {
+		return ""
+	}
+	local := f.At.In(w[0].Zone)
+	return fmt.Sprintf("it is %s %s, which is not within %s", strings.ToLower(local.Format("Mon 15:04")), local.Location(), oneOf(w.texts()))
+}
+
+func (w inWindow) texts() []string {
+	texts := make([]string, 0, len(w))
+	for _, window := range w {
+		texts = append(texts, window.String())
+	}
+	return texts
+}
+
+func (w inWindow) String() string { return "time " + oneOf(w.texts()) }
+
+// span is a range of amounts; a nil end is open.
+type span struct{ min, max *apd.Decimal }
+
+func amountRange(low, high string) span {
+	var s span
+	if d, ok := parseAmount(low); ok {
+		s.min = d
+	}
+	if d, ok := parseAmount(high); ok {
+		s.max = d
+	}
+	return s
+}
+
+func (s span) isEmpty() bool {
+	return s.min != nil && s.max != nil && s.min.Cmp(s.max) > 0
+}
+
+func (s span) whyNot(f Facts) string {
+	if s.min == nil && s.max == nil {
+		return ""
+	}
+	amount, ok := parseAmount(f.Amount)
+	switch {
+	case f.Amount == "":
+		return "amount is not given"
+	case !ok:
+		return "amount is not a decimal number"
+	case s.min != nil && amount.Cmp(s.min) < 0:
+		return fmt.Sprintf("amount %s %s is below %s", f.Amount, f.Currency, s.min.Text('f'))
+	case s.max != nil && amount.Cmp(s.max) > 0:
+		return fmt.Sprintf("amount %s %s is above %s", f.Amount, f.Currency, s.max.Text('f'))
+	}
+	return ""
+}
+
+func (s span) String() string {
+	switch {
+	case s.min == nil && s.max == nil:
+		return "any amount"
+	case s.min == nil:
+		return "amount up to " + s.max.Text('f')
+	case s.max == nil:
+		return "amount from " + s.min.Text('f')
+	}
+	return "amount from " + s.min.Text('f') + " to " + s.max.Text('f')
+}

@@ -1,0 +1,114 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/cockroachdb/apd/v3"
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits are how much one rule takes; zero values are no limits. The windows slide: the last 60 seconds, 60 minutes, 24 hours.
+type Limits struct {
+	PerMinute, PerHour, PerDay int
+	// AmountPerDay bounds the sum of the amounts, a decimal in the one currency that the rule matches.
+	AmountPerDay string
+	At           Position
+}
+
+// Use is how much of its limits a rule has used.
+type Use struct {
+	// Minute, Hour and Day count the payments of the windows.
+	Minute, Hour, Day int
+	// Amount is the sum of the day's amounts, a decimal; empty is 0.
+	Amount string
+}
+
+// Any tells whether there is a limit at all.
+func (l Limits) Any() bool {
+	return l.PerMinute > 0 || l.PerHour > 0 || l.PerDay > 0 || l.AmountPerDay != ""
+}
+
+// Reached is the limit that one more payment of this amount would go over, by its key in the file, and in words; empty where it may be
+// taken.
+func (l Limits) Reached(use Use, amount string) (key, why string) {
+	for _, c := range []struct {
+		key         string
+		limit, used int
+		of          string
+	}{
+		{"per_minute", l.PerMinute, use.Minute, "the last minute"},
+		{"per_hour", l.PerHour, use.Hour, "the last hour"},
+		{"per_day", l.PerDay, use.Day, "the last day"},
+	} {
+		if c.limit > 0 && c.used >= c.limit {
+			return c.key, fmt.Sprintf("limit %s is reached: %d of %d in %s", c.key, c.used, c.limit, c.of)
+		}
+	}
+	if l.AmountPerDay == "" {
+		return "", ""
+	}
+	limit, _ := parseAmount(l.AmountPerDay)
+	one, ok := parseAmount(amount)
+	if !ok {
+		return amountPerDay, "amount is not given, and " + amountPerDay + " counts it"
+	}
+	// A sum may have more digits than an amount.
+	used, _, err := apd.NewFromString(cmp.Or(use.Amount, "0"))
+	var sum apd.Decimal
+	if err == nil {
+		_, err = exactly.Add(&sum, used, one)
+	}
+	if err != nil || sum.Cmp(limit) > 0 {
+		return amountPerDay, fmt.Sprintf("limit %s would be passed: %s of %s in the last day", amountPerDay, cmp.Or(use.Amount, "0"), l.AmountPerDay)
+	}
+	return "", ""
+}
+
+const amountPerDay = "amount_per_day"
+
+// exactly adds amounts: the longest has 64 digits, and no router takes 10^36 payments a day.
+//
+//nolint:gochecknoglobals // a constant
+var exactly = apd.Context{Precision: 200, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent}
+
+func (r *reader) limits(node *yaml.Node) Limits {
+	limits := Limits{At: r.at(node)}
+	keys := []string{"per_minute", "per_hour", "per_day", amountPerDay}
+	if node.Kind == yaml.MappingNode && len(node.Content) == 0 {
+		r.report(node, "limits holds no limit", "leave it out, or write one of per_minute, per_hour, per_day, amount_per_day")
+	}
+	r.members(node, "limits", keys, func(key string, value *yaml.Node) {
+		text, ok := r.text(value, key)
+		if !ok {
+			return
+		}
+		switch key {
+		case "per_minute":
+			limits.PerMinute = r.count(value, text)
+		case "per_hour":
+			limits.PerHour = r.count(value, text)
+		case "per_day":
+			limits.PerDay = r.count(value, text)
+		case amountPerDay:
+			if amount, ok := parseAmount(text); !ok || amount.IsZero() {
+				r.report(value, fmt.Sprintf("%q is not an amount to be limited to", text), "write a decimal number above 0, such as 10000, without sign or exponent")
+				return
+			}
+			limits.AmountPerDay = text
+			limits.At = r.at(value)
+		}
+	})
+	return limits
+}
+
+func (r *reader) count(node *yaml.Node, text string) int {
+	count, err := strconv.Atoi(text)
+	if err != nil || count < 1 || count > math.MaxInt32 {
+		r.report(node, fmt.Sprintf("%q is not a number of payments", text), "write a whole number from 1")
+		return 0
+	}
+	return count
+}

@@ -1,0 +1,171 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// Standing is what is known, at the moment of a decision, of providers and of how much rules have taken.
+type Standing interface {
+	// Unavailable is nil, or why a provider that could take the payment is not to be asked now (its breaker is open, no plugin is
+	// loaded). It is asked once for each provider.
+	Unavailable(provider string) error
+	// Record is how the provider did lately.
+	Record(provider string) Record
+	// Price is what the provider would take for such a payment, a decimal in the payment's currency; not ok where it is not known.
+	Price(provider string, f Facts) (price string, ok bool)
+	// Used is how much of its limits a rule has used.
+	Used(rule string) Use
+}
+
+// Record is how a provider did lately.
+type Record struct {
+	// Tries within the window, and how many of them went well.
+	Tries, Well int
+	// Median is how long a try took, if Tries is not 0.
+	Median time.Duration
+}
+
+// Strategy orders providers by their standing.
+type Strategy string
+
+// The strategies.
+const (
+	// Cheapest asks the one with the lowest price first.
+	Cheapest Strategy = "cheapest"
+	// Healthiest asks the one first of whose tries the most went well.
+	Healthiest Strategy = "healthiest"
+	// Fastest asks the one first whose tries took the shortest.
+	Fastest Strategy = "fastest"
+)
+
+const (
+	// enoughTries are needed to judge a provider: with fewer, one bad minute of one payer would move everybody.
+	enoughTries = 20
+	// explore is one in how many payments asks a provider first of which too little is known. Without them, one that once did badly
+	// would never be asked again, and a new one never at all.
+	explore = 20
+	// exploring keeps its draws apart from those of splits.
+	exploring = 1 << 32
+)
+
+// measure is how a strategy judges a provider: the lower the better.
+type measure struct {
+	value *apd.Decimal
+	// figure is the same for a reader: "97 %", "340 ms", "1.20 EUR".
+	figure string
+}
+
+// ranking is a strategy's way to judge. It explores where a payment that goes to an unknown provider makes it known.
+type ranking struct {
+	name     Strategy
+	explores bool
+	judge    func(s Standing, provider string, f Facts) (measure, bool)
+}
+
+//nolint:gochecknoglobals // a table
+var strategies = []ranking{
+	{Cheapest, false, byPrice},
+	{Healthiest, true, byHealth},
+	{Fastest, true, bySpeed},
+}
+
+func strategyNames() []string {
+	names := make([]string, 0, len(strategies))
+	for _, s := range strategies {
+		names = append(names, string(s.name))
+	}
+	return names
+}
+
+func byPrice(s Standing, provider string, f Facts) (m measure, ok bool) {
+	text, ok := s.Price(provider, f)
+	if !ok {
+		return m, false
+	}
+	price, ok := parseAmount(strings.TrimPrefix(text, "-")) // a discount is a price below 0
+	if !ok {
+		return m, false
+	}
+	price.Negative = strings.HasPrefix(text, "-")
+	return measure{value: price, figure: strings.TrimSpace(text + " " + f.Currency)}, true
+}
+
+// byHealth compares whole percents: a fraction of one is chance, and would move payments to and fro.
+func byHealth(s Standing, provider string, _ Facts) (m measure, ok bool) {
+	record := s.Record(provider)
+	if record.Tries < enoughTries {
+		return m, false
+	}
+	percent := int64(record.Well) * 100 / int64(record.Tries)
+	return measure{value: apd.New(-percent, 0), figure: fmt.Sprintf("%d %%", percent)}, true
+}
+
+func bySpeed(s Standing, provider string, _ Facts) (m measure, ok bool) {
+	record := s.Record(provider)
+	if record.Tries < enoughTries {
+		return m, false
+	}
+	ms := record.Median.Milliseconds()
+	return measure{value: apd.New(ms, 0), figure: fmt.Sprintf("%d ms", ms)}, true
+}
+
+// judged is a provider on its way to its rank.
+type judged struct {
+	Candidate
+	measure
+	able, known bool
+}
+
+// ranked are an entry's providers as its strategy orders them: those that can be judged, the best one first and equals as written; then
+// the others as written. Those that cannot take the payment are not judged.
+func (r *Ruleset) ranked(e entry, f Facts, s Standing, rule string, place uint64) []Candidate {
+	strategy := strategies[slices.IndexFunc(strategies, func(known ranking) bool { return known.name == e.strategy })]
+	all := make([]judged, 0, len(e.shares))
+	for _, share := range e.shares {
+		j := judged{Candidate: Candidate{Provider: share.Provider, Strategy: e.strategy}}
+		j.able = r.providers[share.Provider].cannot(f) == ""
+		if s != nil && j.able {
+			j.measure, j.known = strategy.judge(s, share.Provider, f)
+			j.Figure = j.figure
+		}
+		all = append(all, j)
+	}
+	if strategy.explores && draw(f.PaymentID, rule, exploring+place, 0)%explore == 0 {
+		exploreOne(all)
+	}
+	slices.SortStableFunc(all, func(a, b judged) int {
+		if byKind := cmp.Or(trueFirst(a.Explored, b.Explored), trueFirst(a.known, b.known)); byKind != 0 || !a.known {
+			return byKind
+		}
+		return a.value.Cmp(b.value)
+	})
+	candidates := make([]Candidate, 0, len(all))
+	for _, j := range all {
+		candidates = append(candidates, j.Candidate)
+	}
+	return candidates
+}
+
+// exploreOne marks the first of which nothing is known. Where nothing is known of any, the written order explores.
+func exploreOne(all []judged) {
+	unknown := slices.IndexFunc(all, func(j judged) bool { return j.able && !j.known })
+	if unknown >= 0 && slices.ContainsFunc(all, func(j judged) bool { return j.known }) {
+		all[unknown].Explored = true
+	}
+}
+
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
