@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -48,7 +49,7 @@ func (q quoter) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 		Bounds: []*abi.Bound{{Currency: "EUR", Min: "1"}},
 	}
 	if answer.Get("rate").Exists() {
-		quote.Rate = &abi.Rate{From: guest.Money(answer.Text("from"), answer.Text("of")), To: guest.Money(answer.Text("rate"), answer.Text("in"))}
+		quote.Rate = &abi.Rate{From: guest.Money(answer.Text("from"), answer.Text("of")), To: guest.Money(answer.Text("rate"), cmp.Or(answer.Text("into"), answer.Text("in")))}
 	}
 	if fee := answer.Text("fee"); fee != "" {
 		quote.Fees = []*abi.Money{guest.Money(fee, "EUR")}
@@ -162,6 +163,8 @@ func TestWhatBringsNoQuote(t *testing.T) {
 		"a request that may move money":     {says(offer), probe{prepare: send("create")}, nil, payment.ErrUnavailable, 0, false},
 		"an operation that is none":         {says(offer), probe{prepare: send("odd")}, nil, payment.ErrUnavailable, 0, false},
 		"nothing paid":                      {says(`{"gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
+		"zero paid":                         {says(`{"pays":"0","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
+		"a rate of other currencies":        {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1","into":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"less than nothing got":             {says(`{"pays":"10.00","of":"EUR","gets":"-9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"a number that is none":             {says(`{"pays":"ten","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"no currency":                       {says(`{"pays":"10.00","gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},

@@ -363,6 +363,22 @@ func TestForgettingForgetsWhatIsOnItsWayToo(t *testing.T) {
 	})
 }
 
+func TestAForgottenAnswerDoesNotMakeWayForAnotherQuestion(t *testing.T) {
+	t.Parallel()
+	inTown(t, nil, func(b *quote.Book, providers *town) {
+		t := providers.t
+		providers.set("a", time.Second, "98", nil)
+		prices(t, b, order("100"), "a")
+		b.Forget()
+		providers.set("a", 5*time.Second, "97", nil)
+		prices(t, b, order("100"), "a")
+		require.Equal(t, 2, providers.count())
+		prices(t, b, order("100"), "a")
+		synctest.Wait()
+		require.Equal(t, 2, providers.count(), "the first answer has come, the second question still is under way")
+	})
+}
+
 func TestACallerWhoLeavesWaitsNoLonger(t *testing.T) {
 	t.Parallel()
 	inTown(t, nil, func(b *quote.Book, providers *town) {
@@ -391,6 +407,7 @@ func TestAClosedBookAsksNobody(t *testing.T) {
 		found, took := prices(t, b, order("200"), "a")
 		require.Empty(t, found)
 		require.Zero(t, took)
+		synctest.Wait()
 		require.Equal(t, 1, providers.count())
 	})
 }
@@ -412,6 +429,9 @@ func TestASheetAsksWhenAPriceIsWanted(t *testing.T) {
 		_, ok = sheet.Price("c", routing.Facts{})
 		require.False(t, ok)
 		require.Equal(t, 300*time.Millisecond, time.Since(began), "one wait for all")
+		b.Forget()
+		price, _ = sheet.Price("a", routing.Facts{})
+		require.Equal(t, "2", price, "a decision goes by one state of things")
 		require.Equal(t, 2, providers.count())
 	})
 }

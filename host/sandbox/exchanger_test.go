@@ -266,3 +266,25 @@ func TestExchangerPaysPartnersTheWholeBalance(t *testing.T) {
 	require.Equal(t, "25.5", info())
 	require.ErrorIs(t, w.Drive("exchanger", "payout-1", "pay", ""), sandbox.ErrRefused)
 }
+
+// What the calculator says is what the order then is, whichever side's amount is given.
+func TestExchangerOrdersCostWhatTheCalculatorSays(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	for direction, amounts := range map[string][4]string{
+		"1": {"100", "93.01", "100.5", "92.99"}, "2": {"0.5", "4791", "0.33", "4790.5"}, "3": {"1000", "0.01", "999.99", "0.0123"},
+		"4": {"321.09", "0.002", "7", "0.0031"}, "5": {"100", "103.33", "101.5", "99.99"}, "6": {"1.5", "1000", "0.7", "2711"}, "7": {"2760.5", "1", "33.33", "0.5"},
+	} {
+		for i, amount := range amounts {
+			of := []string{"direction_id", direction, "calc_amount", amount, "calc_action", fmt.Sprint(i + 1)}
+			calc := w.exchanger("get_calc", of...)
+			require.Contains(t, calc.text, `"changed":0`, of)
+			bid := w.exchanger("create_bid", append(of, "account1", "4111 1111 1111 1111", "cfgive8", "J D",
+				"account2", "4111 1111 1111 1111", "cfget8", "J D", "cf6", "jane@example.com")...)
+			for _, side := range []string{"give", "get"} {
+				require.Equal(t, calc.at(t, "data", "sum_"+side+"_com"), bid.at(t, "data", "amount_"+side), "%v: %s", of, bid.text)
+				require.Equal(t, calc.at(t, "data", "currency_code_"+side), bid.at(t, "data", "currency_code_"+side), of)
+			}
+		}
+	}
+}

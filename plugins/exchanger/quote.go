@@ -31,9 +31,7 @@ func readQuote(t turn) (*abi.Step, error) {
 func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	pays, fee, paysOK := d.end(calc, payment, "give")
 	gets, cut, getsOK := d.end(calc, payment, "get")
-	give, giveOK := limits(calc, "give", pays.GetCurrency())
-	get, getOK := limits(calc, "get", gets.GetCurrency())
-	if !paysOK || !getsOK || !giveOK || !getOK {
+	if !paysOK || !getsOK {
 		return guest.Unreadable("the calculator's sums do not go together")
 	}
 	from, _ := number(calc.Get("sum_give"))
@@ -47,7 +45,7 @@ func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 			quote.Fees = append(quote.Fees, found)
 		}
 	}
-	for _, found := range []*abi.Bound{give, get} {
+	for _, found := range []*abi.Bound{limits(calc, "give", pays.GetCurrency()), limits(calc, "get", gets.GetCurrency())} {
 		if found != nil {
 			quote.Bounds = append(quote.Bounds, found)
 		}
@@ -85,22 +83,19 @@ func (d direction) currency(code string, payment *abi.Payment) string {
 	return ticker(code)
 }
 
-// limits are what the direction takes on one side, nil where nothing is set.
-func limits(calc jsontext.Value, side, currency string) (bound *abi.Bound, ok bool) {
+// limits are what the direction takes on one side, nil where nothing is set. They are the right way round: the amount lies within them.
+func limits(calc jsontext.Value, side, currency string) *abi.Bound {
 	least, hasLeast := number(calc.Get("min_" + side))
 	most, hasMost := number(calc.Get("max_" + side))
-	if hasLeast && hasMost && least.Cmp(most) > 0 {
-		return nil, false
-	}
 	if !hasLeast && !hasMost {
-		return nil, true
+		return nil
 	}
-	bound = &abi.Bound{Currency: currency}
+	bound := &abi.Bound{Currency: currency}
 	if hasLeast {
 		bound.Min = least.String()
 	}
 	if hasMost {
 		bound.Max = most.String()
 	}
-	return bound, true
+	return bound
 }
