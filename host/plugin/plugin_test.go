@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // module builds the plugin in testdata, with a defect linked in, or with a socket where the defect is of that name.
-func module(t *testing.T, defect string) []byte {
+func module(t testing.TB, defect string) []byte {
 	t.Helper()
 	path := filepath.Join(workDir, "hostile-"+defect+".wasm")
 	if code, err := os.ReadFile(path); err == nil {
@@ -70,7 +70,7 @@ func variant(t *testing.T, words string) []byte {
 }
 
 // newShelf makes a shelf of the test's own.
-func newShelf(t *testing.T, settings plugin.Settings) *plugin.Shelf {
+func newShelf(t testing.TB, settings plugin.Settings) *plugin.Shelf {
 	t.Helper()
 	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 }
 
 // install makes a module serve, and gives its generation.
-func install(t *testing.T, shelf *plugin.Shelf, code []byte) *plugin.Generation {
+func install(t testing.TB, shelf *plugin.Shelf, code []byte) *plugin.Generation {
 	t.Helper()
 	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: code, Source: "test"})
 	require.NoError(t, err)
