@@ -227,6 +227,9 @@ func TestOpenAPI(t *testing.T) {
 	}](t, w.ask("GET", w.router+"/v1/events?limit=1", "")).Data[0]
 	conform("WebhookDelivery", w.ask("POST", w.router+at+"/"+first.ID+"/redeliver", ""))
 	conform("DeliveriesOutputBody", w.ask("GET", w.router+at, ""))
+	conform("ConfigStatus", w.ask("GET", w.router+"/v1/config", ""))
+	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", "providers: ["))
+	conform("Problem", w.ask("PUT", w.router+"/v1/config/routing", "providers: [", "If-Match", "*"))
 	conform("ProvidersOutputBody", w.ask("GET", w.router+"/v1/providers", ""))
 	conform("Problem", w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, "Idempotency-Key", "k"))
 	conform("Problem", w.ask("GET", w.router+"/v1/payments/pay_1", ""))
@@ -322,7 +325,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
 	const clerk = "clerk-key-made-up-for-tests"
 	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\nclerk: "+clerk+"\n"), 0o600))
-	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}}, environ: []string{
+	file, _ := ownRouting(t)
+	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}, Routing: file}, environ: []string{
 		"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
 		"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
 	}})
@@ -354,6 +358,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"update-webhook-endpoint": {"PATCH", hooks + "/x"}, "delete-webhook-endpoint": {"DELETE", hooks + "/x"},
 		"rotate-webhook-secret": {"POST", hooks + "/x/rotate-secret"}, "list-webhook-deliveries": {"GET", hooks + "/x/deliveries"},
 		"redeliver-webhook": {"POST", hooks + "/x/deliveries/y/redeliver"},
+		"get-config": {"GET", "/v1/config"}, "get-routing": {"GET", "/v1/config/routing"}, "put-routing": {"PUT", "/v1/config/routing"},
+		"check-config": {"POST", "/v1/config/validate"}, "rollback-config": {"POST", "/v1/config/rollback"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}
@@ -410,6 +416,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	call("list-events", "GET", "/v1/events", "")
 	call("list-events", "GET", "/v1/events?after=x", "")
 	w.reachWebhooks(call, lost)
+	w.reachConfig(call, file, clerk)
 	settle(lost, failed)
 	settle(lost, failed)
 	act(bid, "confirm", "")

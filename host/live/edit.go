@@ -35,6 +35,15 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Unwrap gives the problems.
+func (e *InvalidError) Unwrap() []error {
+	problems := make([]error, len(e.Problems))
+	for i, p := range e.Problems {
+		problems[i] = p
+	}
+	return problems
+}
+
 // invalid takes an error's problems out of it; one that has none is a problem of the file as a whole.
 func (k *Keeper) invalid(err error) *InvalidError {
 	problems := routing.Problems(err)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -97,7 +96,7 @@ func rulesOver(c *config.Config, lineup plugin.Lineup) (*routing.Ruleset, error)
 // fleets makes fleets, and keeps what several of them share: the connections to an account, its breaker and its budget of retries outlive a
 // fleet whose successor has the same account under the same settings.
 type fleets struct {
-	log *slog.Logger
+	settings Settings
 	// open counts fleets that were made and not given back.
 	open atomic.Int64
 
@@ -105,8 +104,8 @@ type fleets struct {
 	lines map[lineKey]*line
 }
 
-func newFleets(log *slog.Logger) *fleets {
-	return &fleets{log: log, lines: map[lineKey]*line{}}
+func newFleets(s Settings) *fleets {
+	return &fleets{settings: s, lines: map[lineKey]*line{}}
 }
 
 // line is the way to one account's provider, under one key. The fleets that use it are counted.
@@ -129,7 +128,7 @@ type lineKey struct {
 // make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error joins problems, each a
 // *routing.Problem.
 func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets, lineup plugin.Lineup) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}}
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health, Price: f.settings.Price}
 	var used []lineKey
 	var problems []error
 	for _, p := range c.Providers {
@@ -213,7 +212,7 @@ func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[
 	slices.Sort(hosts)
 	return egress.Settings{
 		Provider: p.Name, BaseURL: base, Hosts: slices.Compact(hosts), Secrets: secrets, AllowPrivate: p.AllowPrivate,
-		Timeout: p.Timeout, MaxConns: p.Limits.Connections, Logger: f.log,
+		Timeout: p.Timeout, MaxConns: p.Limits.Connections, Logger: f.settings.Logger,
 		Retry: egress.RetrySettings{
 			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap,
 		},

@@ -17,6 +17,7 @@ import (
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/routing"
 )
 
 // Settings of a keeper. Zero fields take the defaults that they name; File has none.
@@ -34,6 +35,9 @@ type Settings struct {
 	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it in pieces, and a
 	// piece of a good file may be a good file. 0 means 100 ms.
 	Settle time.Duration
+	// Health and Price are what every fleet's rules go by; see payment.Fleet.
+	Health payment.Health
+	Price  func(provider string, f routing.Facts) (price string, ok bool)
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -97,7 +101,7 @@ func Open(s Settings, lineup plugin.Lineup) (*Keeper, error) {
 		return nil, fmt.Errorf("find the routing file: %w", err)
 	}
 	s.File = file
-	k := &Keeper{settings: s, log: s.Logger, fleets: newFleets(s.Logger), lineup: lineup}
+	k := &Keeper{settings: s, log: s.Logger, fleets: newFleets(s), lineup: lineup}
 	if k.history, err = openHistory(s.History, s.Remember, s.Logger); err != nil {
 		return nil, err
 	}

@@ -84,10 +84,11 @@ func shelfOf(t *testing.T, names ...string) *plugin.Shelf {
 		require.NoError(t, shelf.Close(context.Background()))
 		require.NoError(t, compiler.Close(context.Background()))
 	})
+	dir := t.TempDir()
 	for _, name := range names {
-		_, err := shelf.Load(t.Context(), module(t, name))
-		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), module(t, name), 0o600))
 	}
+	require.NoError(t, shelf.LoadDir(t.Context(), dir))
 	return shelf
 }
 

@@ -110,6 +110,7 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	h.pending("routing.yaml:7:5: unknown key \"setings\" in a provider: did you mean \"settings\"?")
 	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean \"paygram-eu\"?")
 	status := h.keeper.Status()
+	require.Len(t, status.Pending.Problems, 2)
 	require.Equal(t, "first", h.rule())
 	require.Equal(t, before, status.Active)
 	require.Equal(t, 1, status.Refused)

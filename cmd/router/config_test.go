@@ -1,0 +1,137 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/api"
+)
+
+// ownRouting is the shipped routing file, as a test's own to edit.
+func ownRouting(t *testing.T) (file, text string) {
+	t.Helper()
+	shipped, err := os.ReadFile("../../routing.yaml")
+	require.NoError(t, err)
+	file = filepath.Join(t.TempDir(), "routing.yaml")
+	require.NoError(t, os.WriteFile(file, shipped, 0o600))
+	return file, string(shipped)
+}
+
+const (
+	aboveDefault = "  - name: default\n"
+	aRule        = "  - name: sampler\n    when: {kind: collect, currency: EUR, metadata.tier: sampler}\n    to: [payplay]\n\n"
+)
+
+// Somebody who owns the rules edits the file while the router takes payments, makes a mistake, mends it, and goes back, by the file and
+// over the API: each payment tells by which version it went.
+func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	w := build(t, plan{command: serveCommand{Routing: file, Watch: true}})
+	status := func() api.ConfigStatus { return read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")) }
+	const sampler = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1","description":"A lamp","return_url":"https://shop.example/thanks","metadata":{"tier":"sampler"}}`
+	first := w.create(sampler)
+	require.Equal(t, status().Active.Version, first.Decision.ConfigVersion)
+
+	edited := strings.Replace(text, "  - name: india-recharge\n", aRule+"  - name: india-recharge\n", 1)
+	began := time.Now()
+	require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
+	require.Eventually(t, func() bool { return status().Active.Version != first.Decision.ConfigVersion }, 5*time.Second, 5*time.Millisecond)
+	require.Less(t, time.Since(began), time.Second)
+	second := w.create(sampler)
+	require.Equal(t, "sampler", second.Decision.Rule)
+	require.Equal(t, "payplay", second.Provider)
+
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(edited, "metadata.tier: sampler", "metdata.tier: sampler", 1)), 0o600))
+	require.Eventually(t, func() bool { return status().Pending != nil }, 5*time.Second, 5*time.Millisecond)
+	mistake := status().Pending.Problems[0]
+	require.Positive(t, mistake.Line, "%+v", mistake)
+	require.Equal(t, file, mistake.File)
+	require.Equal(t, "    when: {kind: collect, currency: EUR, ", strings.Split(edited, "\n")[mistake.Line-1][:mistake.Column-1])
+	require.Contains(t, mistake.Message, "metdata.tier")
+	require.Equal(t, second.Decision.ConfigVersion, w.create(sampler).Decision.ConfigVersion)
+
+	back := w.ask("POST", w.router+"/v1/config/rollback", `{"version":"`+first.Decision.ConfigVersion+`"}`, "If-Match", status().Active.ETag)
+	require.Equal(t, 200, back.status, string(back.body))
+	require.Equal(t, first.Decision.ConfigVersion, w.create(sampler).Decision.ConfigVersion)
+	require.Nil(t, status().Pending)
+	require.Len(t, status().History, 3)
+	written, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, text, string(written))
+
+	serves := w.ask("GET", w.router+"/v1/config/routing", "")
+	require.Equal(t, text, string(serves.body))
+	put := w.ask("PUT", w.router+"/v1/config/routing", edited, "If-Match", serves.header.Get("ETag"), "Content-Type", "application/yaml")
+	require.Equal(t, 200, put.status, string(put.body))
+	require.Equal(t, "sampler", w.create(sampler).Decision.Rule, "at once")
+	stale := problem(t, w.ask("PUT", w.router+"/v1/config/routing", text, "If-Match", serves.header.Get("ETag")))
+	require.Equal(t, "config-changed", stale.Type)
+	require.Equal(t, 1, status().Fleets)
+}
+
+// A breaker's setting takes effect without a restart, too.
+func TestABreakerIsSetWhileTheRouterRuns(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	w := build(t, plan{command: serveCommand{Routing: file, Watch: true}})
+	w.control("POST", "paygram/down", "")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(text, "breaker: {failures: 5, window: 30s", "breaker: {failures: 1, window: 30s", 1)), 0o600))
+	require.Eventually(t, func() bool {
+		return len(read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")).History) == 2
+	}, 5*time.Second, 5*time.Millisecond)
+	w.post(w.key(), byPayGram)
+	require.Contains(t, string(w.ask("GET", w.router+"/v1/providers", "").body), `"name":"paygram-eu"`)
+	for _, p := range read[struct {
+		Data []api.Provider `json:"data"`
+	}](t, w.ask("GET", w.router+"/v1/providers", "")).Data {
+		require.Equal(t, p.Name != "paygram-eu", p.Available, "%s: %s", p.Name, p.Reason)
+	}
+}
+
+// reachConfig gets every documented status of the operations on the configuration in file, asked by an operator.
+func (w *town) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file, operator string) {
+	w.t.Helper()
+	const config = "/v1/config"
+	by := func(headers ...string) []string { return append(headers, "Authorization", "Bearer "+operator) }
+	text := string(call("get-routing", "GET", config+"/routing", "", by()...).body)
+	broken := strings.Replace(text, "plugin:", "plugn:", 1)
+	large := strings.Repeat("#", 1<<20+1)
+	call("get-config", "GET", config, "")
+	call("get-config", "GET", config, "", by()...)
+	call("get-routing", "GET", config+"/routing", "")
+	check := func(body string, headers ...string) { call("check-config", "POST", config+"/validate", body, headers...) }
+	put := func(body string, headers ...string) { call("put-routing", "PUT", config+"/routing", body, headers...) }
+	back := func(body string, headers ...string) { call("rollback-config", "POST", config+"/rollback", body, headers...) }
+	check(text)
+	check(text, by()...)
+	check(broken, by()...)
+	check(large, by()...)
+	put(text)
+	put(text, by()...)
+	put(large, by("If-Match", "*")...)
+	put(text, by("If-Match", `"another"`)...)
+	put(broken, by("If-Match", "*")...)
+	put(text+"# seen\n", by("If-Match", "*")...)
+	version := read[api.ConfigStatus](w.t, call("get-config", "GET", config, "", by()...)).Active.Version
+	to := `{"version":"` + version + `"}`
+	back(to)
+	back(to, by()...)
+	back(`{`, by("If-Match", "*")...)
+	back(`{}`, by("If-Match", "*")...)
+	back(`{"version":"none"}`, by("If-Match", "*")...)
+	back(to, by("If-Match", `"another"`)...)
+	back(to, by("If-Match", "*")...)
+	// As in a ConfigMap, which nobody but Kubernetes writes.
+	data := filepath.Join(filepath.Dir(file), "..data")
+	require.NoError(w.t, os.Mkdir(data, 0o700))
+	require.NoError(w.t, os.Rename(file, filepath.Join(data, "routing.yaml")))
+	require.NoError(w.t, os.Symlink(filepath.Join("..data", "routing.yaml"), file))
+	put(text, by("If-Match", "*")...)
+	back(to, by("If-Match", "*")...)
+}
