@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,7 @@ func TestDecisions(t *testing.T) {
 func decideArchive(t *testing.T, archive *txtar.Archive) {
 	t.Helper()
 	part := func(name string) *txtar.File {
+		t.Helper()
 		for i := range archive.Files {
 			if archive.Files[i].Name == name {
 				return &archive.Files[i]
@@ -48,7 +50,13 @@ func decideArchive(t *testing.T, archive *txtar.Archive) {
 		t.Fatalf("the archive has no %s", name)
 		return nil
 	}
-	rules, err := Compile(parseRules(t, string(part("rules.yaml").Data)), parseProviders(t, part("providers.yaml").Data), "v1")
+	var groups *yaml.Node
+	if slices.ContainsFunc(archive.Files, func(f txtar.File) bool { return f.Name == "groups.yaml" }) {
+		groups = rulesNode(t, string(part("groups.yaml").Data))
+	}
+	doc, err := Parse("rules.yaml", rulesNode(t, string(part("rules.yaml").Data)), groups)
+	require.NoError(t, err)
+	rules, err := Compile(doc, parseProviders(t, part("providers.yaml").Data), "v1")
 	require.NoError(t, err)
 	for _, f := range archive.Files {
 		name, isPayment := strings.CutSuffix(f.Name, ".payment")
@@ -108,8 +116,7 @@ func parseRules(t *testing.T, text string) Document {
 	return doc
 }
 
-func rulesNode(t *testing.T, text string) *yaml.Node {
-	t.Helper()
+func rulesNode(t require.TestingT, text string) *yaml.Node {
 	var node yaml.Node
 	require.NoError(t, yaml.Unmarshal([]byte(text), &node))
 	return node.Content[0]

@@ -1,0 +1,147 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Difference is what an edit changes for payments that were made before it.
+type Difference struct {
+	// From and To are the configurations' versions.
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Payments that were compared. Moved ones would ask another provider first; Reordered ones the same first and others, or in another
+	// order, after it; Renamed ones go by another rule to the same providers. The others stay as they are.
+	Payments  int `json:"payments"`
+	Moved     int `json:"moved"`
+	Reordered int `json:"reordered"`
+	Renamed   int `json:"renamed"`
+	// Lost payments, among the moved, have nobody to ask any more; Gained ones had nobody before.
+	Lost   int `json:"lost"`
+	Gained int `json:"gained"`
+	// Changes are the payments that do not stay, those together that go from the same to the same: most payments first.
+	Changes []Change `json:"changes"`
+}
+
+// Change is what happens to some payments.
+type Change struct {
+	Before Route `json:"before"`
+	After  Route `json:"after"`
+	// Payments are how many; Examples are ids of the first of them, as they were handed in.
+	Payments int      `json:"payments"`
+	Examples []string `json:"examples"`
+}
+
+// Route is where payments go, and why.
+type Route struct {
+	// Rule that matches; empty where none does, or where payments are pinned to a provider.
+	Rule    string  `json:"rule,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	// Order is the providers to ask; empty unless Outcome is Routed.
+	Order []string `json:"order"`
+}
+
+func routeOf(d Decision) Route {
+	return Route{Rule: d.Rule, Outcome: d.Outcome, Order: append([]string{}, d.Order()...)}
+}
+
+// String is "paygram-eu, then payplay by rule fiat-large".
+func (r Route) String() string {
+	to := "nobody (" + string(r.Outcome) + ")"
+	if len(r.Order) > 0 {
+		to = strings.Join(r.Order, ", then ")
+	}
+	if r.Rule != "" {
+		to += " by rule " + r.Rule
+	}
+	return to
+}
+
+func (r Route) first() string {
+	if len(r.Order) == 0 {
+		return ""
+	}
+	return r.Order[0]
+}
+
+// exampled is how many payments a change names.
+const exampled = 3
+
+// Diff decides on payments by two configurations, and tells what differs. All providers count as well and unknown, and no limit as used:
+// what differs comes from the edit alone. The same arguments give the same Difference.
+func Diff(before, after *Ruleset, payments []Facts) Difference {
+	d := Difference{From: before.version, To: after.version, Payments: len(payments), Changes: []Change{}}
+	places := map[string]int{}
+	for _, f := range payments {
+		from, to := routeOf(before.Decide(f, nil)), routeOf(after.Decide(f, nil))
+		if !d.count(from, to) {
+			continue
+		}
+		key := from.key() + to.key()
+		place, known := places[key]
+		if !known {
+			place = len(d.Changes)
+			places[key] = place
+			d.Changes = append(d.Changes, Change{Before: from, After: to, Examples: []string{}})
+		}
+		c := &d.Changes[place]
+		c.Payments++
+		if len(c.Examples) < exampled {
+			c.Examples = append(c.Examples, f.PaymentID)
+		}
+	}
+	slices.SortStableFunc(d.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(b.Payments, a.Payments), cmp.Compare(a.Before.String(), b.Before.String()), cmp.Compare(a.After.String(), b.After.String()))
+	})
+	return d
+}
+
+// key tells routes apart; no name holds a line break.
+func (r Route) key() string {
+	return strings.Join(append([]string{r.Rule, string(r.Outcome)}, r.Order...), "\n") + "\n\n"
+}
+
+// count tells whether a payment changes, and counts how.
+func (d *Difference) count(from, to Route) bool {
+	switch {
+	case from.first() != to.first():
+		d.Moved++
+		if to.first() == "" {
+			d.Lost++
+		}
+		if from.first() == "" {
+			d.Gained++
+		}
+	case !slices.Equal(from.Order, to.Order):
+		d.Reordered++
+	case from.Rule != to.Rule || from.Outcome != to.Outcome:
+		d.Renamed++
+	default:
+		return false
+	}
+	return true
+}
+
+// Text tells the difference to a person, in lines for a terminal.
+func (d Difference) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "of %d payments, %d move", d.Payments, d.Moved)
+	for _, part := range []struct {
+		count int
+		what  string
+	}{
+		{d.Lost, "have nobody to ask any more"},
+		{d.Gained, "had nobody to ask before"},
+	} {
+		if part.count > 0 {
+			fmt.Fprintf(&b, " (%d %s)", part.count, part.what)
+		}
+	}
+	fmt.Fprintf(&b, ", %d have others to fall back on, %d go by another rule to the same\n", d.Reordered, d.Renamed)
+	for _, c := range d.Changes {
+		fmt.Fprintf(&b, "%d: %s\n  → %s\n  such as %s\n", c.Payments, c.Before, c.After, strings.Join(c.Examples, ", "))
+	}
+	return b.String()
+}
