@@ -9,7 +9,6 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
-	"payrouter/host/routing"
 	"payrouter/host/sandbox"
 )
 
@@ -55,7 +54,7 @@ func TestAQuoteIsWhatThePaymentCosts(t *testing.T) {
 
 			book := quote.New(quote.Settings{Ask: s.engine.Quote})
 			defer book.Close()
-			price, known := book.Sheet(t.Context(), order, []string{"exchanger", "paygram-eu"}).Price("exchanger", routing.Facts{})
+			price, known := book.Prices(order, []string{"exchanger", "paygram-eu"})("exchanger")
 			require.True(t, known)
 			require.Equal(t, row.price, price)
 

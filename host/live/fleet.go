@@ -128,7 +128,7 @@ type lineKey struct {
 // make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error joins problems, each a
 // *routing.Problem.
 func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets, lineup plugin.Lineup) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health, Price: f.settings.Price}
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health, Prices: f.settings.Prices}
 	var used []lineKey
 	var problems []error
 	for _, p := range c.Providers {

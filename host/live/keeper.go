@@ -17,7 +17,6 @@ import (
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
-	"payrouter/host/routing"
 )
 
 // Settings of a keeper. Zero fields take the defaults that they name; File has none.
@@ -35,9 +34,9 @@ type Settings struct {
 	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it in pieces, and a
 	// piece of a good file may be a good file. 0 means 100 ms.
 	Settle time.Duration
-	// Health and Price are what every fleet's rules go by; see payment.Fleet.
+	// Health and Prices are what every fleet's rules go by; see payment.Fleet.
 	Health payment.Health
-	Price  func(provider string, f routing.Facts) (price string, ok bool)
+	Prices payment.Prices
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
 	Logger *slog.Logger

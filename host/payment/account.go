@@ -99,6 +99,8 @@ type standing struct {
 	// missing are the members for want of which accounts are unavailable; down that one is for another reason.
 	missing []string
 	down    bool
+	// price is made when the first one is wanted.
+	price func(provider string) (string, bool)
 }
 
 func (s *standing) Unavailable(provider string) error {
@@ -122,11 +124,14 @@ func (s *standing) Record(provider string) routing.Record {
 	return s.fleet.Health.Record(provider, s.now)
 }
 
-func (s *standing) Price(provider string, f routing.Facts) (string, bool) {
-	if s.fleet.Price == nil {
+func (s *standing) Price(provider string, _ routing.Facts) (string, bool) {
+	if s.fleet.Prices == nil {
 		return "", false
 	}
-	return s.fleet.Price(provider, f)
+	if s.price == nil {
+		s.price = s.fleet.Prices(s.order, s.fleet.Quoters(s.order))
+	}
+	return s.price(provider)
 }
 
 func (s *standing) Used(rule string) routing.Use {
@@ -176,6 +181,9 @@ func facts(id, merchant string, o Order, now time.Time) routing.Facts {
 		Merchant: merchant, Metadata: o.Metadata, Payer: payerKey(o.Payer), Provider: o.Pinned,
 	}
 }
+
+// Facts are what rules looked at when the payment was made.
+func (p Payment) Facts() routing.Facts { return facts(p.ID, p.Merchant, p.Order, p.CreatedAt) }
 
 // payerKey tells one payer from another, however he writes his address; empty where the order says too little.
 func payerKey(p Payer) string {

@@ -13,9 +13,8 @@ type Fleet struct {
 	Accounts map[string]*Account
 	// Health is what rules go by that order providers or have limits; one Health outlives the fleets. Nil means that nothing is known.
 	Health Health
-	// Price is what a provider would take for a payment, a decimal in the payment's currency; not ok where it is not known. Nil means that
-	// no price is.
-	Price func(provider string, f routing.Facts) (price string, ok bool)
+	// Prices tells what orders cost at providers. Nil means that no price is known.
+	Prices Prices
 	// Retired is called once, when another fleet has taken over and the last turn that began with this one is over: what only this one
 	// used may be closed then. Nil means nobody is told.
 	Retired func()

@@ -45,6 +45,10 @@ type Bound struct {
 	Max      string `json:"max,omitempty"`
 }
 
+// Prices gives what an order costs at these providers, for one decision on one goroutine, as quote.Book does: a provider's price is decimal
+// text in the order's currency, or it is not known. It may wait for providers, within bounds of its own.
+type Prices func(o Order, providers []string) func(provider string) (price string, ok bool)
+
 // Quoters are the accounts that may have quotes of such orders, by name: those whose plugins have an operation for it.
 func (f *Fleet) Quoters(o Order) []string {
 	var names []string

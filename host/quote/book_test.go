@@ -15,7 +15,6 @@ import (
 
 	"payrouter/host/payment"
 	"payrouter/host/quote"
-	"payrouter/host/routing"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -412,26 +411,26 @@ func TestAClosedBookAsksNobody(t *testing.T) {
 	})
 }
 
-func TestASheetAsksWhenAPriceIsWanted(t *testing.T) {
+func TestPricesAreAskedForWhenOneIsWanted(t *testing.T) {
 	t.Parallel()
 	inTown(t, nil, func(b *quote.Book, providers *town) {
 		t := providers.t
 		providers.set("a", 300*time.Millisecond, "98", nil)
 		providers.set("b", 300*time.Millisecond, "97", errors.New("no answer"))
 		began := time.Now()
-		sheet := b.Sheet(t.Context(), order("100"), []string{"a", "b"})
+		price := b.Prices(order("100"), []string{"a", "b"})
 		require.Zero(t, providers.count())
-		_, ok := sheet.Price("b", routing.Facts{})
+		_, ok := price("b")
 		require.False(t, ok)
-		price, ok := sheet.Price("a", routing.Facts{})
+		costs, ok := price("a")
 		require.True(t, ok)
-		require.Equal(t, "2", price)
-		_, ok = sheet.Price("c", routing.Facts{})
+		require.Equal(t, "2", costs)
+		_, ok = price("c")
 		require.False(t, ok)
 		require.Equal(t, 300*time.Millisecond, time.Since(began), "one wait for all")
 		b.Forget()
-		price, _ = sheet.Price("a", routing.Facts{})
-		require.Equal(t, "2", price, "a decision goes by one state of things")
+		costs, _ = price("a")
+		require.Equal(t, "2", costs, "a decision goes by one state of things")
 		require.Equal(t, 2, providers.count())
 	})
 }

@@ -1,13 +1,12 @@
 package quote
 
 import (
-	"context"
 	"math/big"
 	"strings"
+	"sync"
 
 	"payrouter/abi/decimal"
 	"payrouter/host/payment"
-	"payrouter/host/routing"
 )
 
 // places is how finely a price that had to be divided is told, in digits after the point.
@@ -99,23 +98,12 @@ func rational(amount string) *big.Rat {
 	return exact
 }
 
-// Sheet is the prices of one order, for one decision. It asks for all of them when the first is wanted, so that a decision waits once at
-// most, and not at all where no rule looks at prices. It is for one goroutine.
-type Sheet struct {
-	ask    func() map[string]Offer
-	offers map[string]Offer
-}
-
-// Sheet makes the prices of an order at these providers; others have none.
-func (b *Book) Sheet(ctx context.Context, o payment.Order, providers []string) *Sheet {
-	return &Sheet{ask: func() map[string]Offer { return b.Offers(ctx, o, providers) }}
-}
-
-// Price is what a provider costs, as Offer.Price; ok is false where that is not known. The facts are those of the sheet's order.
-func (s *Sheet) Price(provider string, _ routing.Facts) (price string, ok bool) {
-	if s.offers == nil {
-		s.offers = s.ask()
+// Prices are what an order comes to at these providers, as payment.Prices has it. It asks for all of them when the first is wanted, so that
+// a decision waits once at most, and goes by one state of things.
+func (b *Book) Prices(o payment.Order, providers []string) func(provider string) (price string, ok bool) {
+	offers := sync.OnceValue(func() map[string]Offer { return b.Offers(b.base, o, providers) })
+	return func(provider string) (price string, ok bool) {
+		offer, ok := offers()[provider]
+		return offer.Price, ok
 	}
-	offer, ok := s.offers[provider]
-	return offer.Price, ok
 }
