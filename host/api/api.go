@@ -19,6 +19,7 @@ import (
 
 	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
 	"payrouter/host/webhook"
 )
 
@@ -33,6 +34,10 @@ type Settings struct {
 	Webhooks *webhook.Book
 	// Live keeps the configuration. It has no default.
 	Live *live.Keeper
+	// Plugins keeps the plugins. It has no default.
+	Plugins *plugin.Shelf
+	// Attempts is the journal's view of attempts, whoever's. It has no default.
+	Attempts Attempts
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.
 	Patience time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
@@ -43,6 +48,14 @@ type Settings struct {
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
 	Logger *slog.Logger
+}
+
+// Attempts reads attempts for operators, whichever merchant's they are.
+type Attempts interface {
+	// Attempt reads one; payment.ErrNotFound where there is none.
+	Attempt(ctx context.Context, id string) (payment.Attempt, error)
+	// Attempts lists a payment's by number.
+	Attempts(ctx context.Context, paymentID string) ([]payment.Attempt, error)
 }
 
 // api is what the handlers share.

@@ -70,10 +70,14 @@ func (a *api) register(described huma.API) {
 	a.registerResolve(described)
 	a.registerWebhooks(described)
 	a.registerConfig(described)
+	a.registerPlugins(described)
+	a.registerRecordings(described)
 
 	explain := a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why", "Makes no payment.")
 	refuses(&explain, registry, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	huma.Register(described, explain, a.explain)
+
+	a.registerDiff(described)
 
 	providers := a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")
 	refuses(&providers, registry)

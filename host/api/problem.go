@@ -16,7 +16,10 @@ import (
 
 	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/plugin"
+	"payrouter/host/plugin/signature"
 	"payrouter/host/routing"
+	"payrouter/host/wasm"
 	"payrouter/host/webhook"
 )
 
@@ -34,6 +37,8 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Decision  *routing.Decision `json:"decision,omitempty"`
 	// Problems are the mistakes in a routing file.
 	Problems []ConfigProblem `json:"problems,omitempty"`
+	// Plugin is how far a module came that was refused.
+	Plugin *PluginInstall `json:"plugin,omitempty"`
 
 	retryAfter int
 }
@@ -94,6 +99,7 @@ var (
 	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
 	unconditional   = problemKind{"if-match-missing", http.StatusPreconditionRequired, "The request needs If-Match", 0}
 	configInvalid   = problemKind{"config-invalid", http.StatusUnprocessableEntity, "The configuration cannot serve", 0}
+	pluginRefused   = problemKind{"plugin-refused", http.StatusUnprocessableEntity, "The module is not a plugin of this router", 0}
 	declined        = problemKind{"provider-declined", http.StatusUnprocessableEntity, "The provider declined the operation", 0}
 	internalProblem = problemKind{"internal", http.StatusInternalServerError, "Internal error", 0}
 )
@@ -119,6 +125,24 @@ var problems = []struct {
 	{live.ErrChanged, problemKind{"config-changed", http.StatusPreconditionFailed, "The configuration is another one by now", 0}},
 	{live.ErrUnknownVersion, problemKind{"config-version-unknown", http.StatusNotFound, "No such version of the configuration is remembered", 0}},
 	{live.ErrNotWritable, problemKind{"config-not-writable", http.StatusConflict, "The routing file cannot be written", 0}},
+	{plugin.ErrUnknown, problemKind{"plugin-unknown", http.StatusNotFound, "There is no such plugin", 0}},
+	{signature.ErrUnsigned, problemKind{"plugin-unsigned", http.StatusUnprocessableEntity, "The module is not signed", 0}},
+	{signature.ErrUntrusted, problemKind{"plugin-untrusted-key", http.StatusUnprocessableEntity, "The module is signed with a key that is not trusted", 0}},
+	{signature.ErrForged, problemKind{"plugin-signature-forged", http.StatusUnprocessableEntity, "The module's signature is forged", 0}},
+	{signature.ErrStatement, problemKind{"plugin-signed-otherwise", http.StatusUnprocessableEntity, "The module is signed as something else", 0}},
+	{wasm.ErrImport, problemKind{"plugin-import", http.StatusUnprocessableEntity, "The module imports what the router does not offer", 0}},
+	{wasm.ErrVersion, problemKind{"plugin-abi-version", http.StatusUnprocessableEntity, "The module speaks another version of the contract", 0}},
+	{plugin.ErrManifest, problemKind{"plugin-manifest", http.StatusUnprocessableEntity, "The plugin's manifest is not in order", 0}},
+	{plugin.ErrName, problemKind{"plugin-name", http.StatusUnprocessableEntity, "The module is another plugin", 0}},
+	{plugin.ErrOlder, problemKind{"plugin-older", http.StatusConflict, "A newer version has served", 0}},
+	{plugin.ErrSecrets, problemKind{"plugin-secrets-changed", http.StatusConflict, "The plugin names other secrets", 0}},
+	{plugin.ErrHosts, problemKind{"plugin-new-hosts", http.StatusConflict, "The plugin names new hosts", 0}},
+	{plugin.ErrPinned, problemKind{"plugin-not-pinned", http.StatusConflict, "The configuration pins another digest", 0}},
+	{plugin.ErrShadow, problemKind{"plugin-differs", http.StatusConflict, "The plugin would do otherwise with recorded payments", 0}},
+	{plugin.ErrIncompatible, problemKind{"plugin-incompatible", http.StatusConflict, "The configuration cannot work with it", 0}},
+	{plugin.ErrNothingKept, problemKind{"plugin-nothing-kept", http.StatusConflict, "No such generation is kept", 0}},
+	{plugin.ErrCanary, problemKind{"plugin-canary", http.StatusConflict, "A canary stands in the way, or there is none", 0}},
+	{wasm.ErrClosed, problemKind{"plugins-closed", http.StatusServiceUnavailable, "This router is shutting down", 1}},
 	{context.DeadlineExceeded, problemKind{"timeout", http.StatusServiceUnavailable, "The request took too long", 1}},
 	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
 }
@@ -148,6 +172,9 @@ func classify(err error) *Problem {
 		p.Failure = refused.Failure
 		return p
 	}
+	if refused, ok := errors.AsType[*plugin.RefusedError](err); ok {
+		return refusedPlugin(refused)
+	}
 	if broken, ok := errors.AsType[*live.InvalidError](err); ok {
 		p := configInvalid.problem("the configuration has mistakes; nothing was changed")
 		p.Problems = configProblems(broken.Problems)
@@ -156,12 +183,35 @@ func classify(err error) *Problem {
 	if fields := invalidFields(err); len(fields) > 0 {
 		return invalid.problem(fields[0].Pointer+" "+fields[0].Detail, fields...)
 	}
-	for _, row := range problems {
-		if errors.Is(err, row.is) {
-			return row.problem(err.Error())
-		}
+	if kind, known := kindOfError(err); known {
+		return kind.problem(err.Error())
 	}
 	return internalProblem.problem("")
+}
+
+func kindOfError(err error) (problemKind, bool) {
+	for _, row := range problems {
+		if errors.Is(err, row.is) {
+			return row.problemKind, true
+		}
+	}
+	return problemKind{}, false
+}
+
+// refusedPlugin is what an operator learns of a change of plugins that was refused: all of it.
+func refusedPlugin(refused *plugin.RefusedError) *Problem {
+	kind, known := kindOfError(refused)
+	switch {
+	case !known && refused.Step == plugin.StepKeep:
+		return internalProblem.problem("the module could not be written to the data folder; nothing was changed")
+	case !known:
+		kind = pluginRefused
+	}
+	p := kind.problem(refused.Error())
+	if broken, ok := errors.AsType[*live.InvalidError](refused); ok {
+		p.Problems = configProblems(broken.Problems)
+	}
+	return p
 }
 
 func noRouteProblem(route *payment.NoRouteError) *Problem {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
@@ -368,6 +369,8 @@ type journalResponse struct {
 	Status  uint32          `json:"status"`
 	Headers []journalHeader `json:"headers,omitempty"`
 	Body    string          `json:"body"`
+	// Exact is the body where it is no UTF-8, and Body shows it with holes: a replay needs every byte.
+	Exact []byte `json:"body_base64,omitempty"`
 }
 
 type journalHeader struct {
@@ -387,6 +390,9 @@ func renderRequest(request egress.Request) json.RawMessage {
 
 func renderResponse(response *abi.HttpResponse) json.RawMessage {
 	shown := journalResponse{Status: response.GetStatus(), Body: string(response.GetBody())}
+	if !utf8.Valid(response.GetBody()) {
+		shown.Exact = response.GetBody()
+	}
 	for _, header := range response.GetHeaders() {
 		shown.Headers = append(shown.Headers, journalHeader{Name: header.GetName(), Value: header.GetValue()})
 	}

@@ -66,6 +66,7 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 	}{
 		"open":                {listOpen, []any{"", 100}, "attempt_open"},
 		"attempts":            {listAttempts, []any{"pay_1"}, "sqlite_autoindex_attempt_2"},
+		"an attempt":          {attemptByID, []any{"att_1"}, "sqlite_autoindex_attempt_1"},
 		"by theirs":           {findByTheirs, []any{"paygram-eu", "1"}, "payment_by_provider_reference"},
 		"due":                 {listDue, []any{"paygram-eu", "2026", 100}, "payment_due"},
 		"timeline":            {listTimeline, []any{"pay_1"}, "event_of_payment"},

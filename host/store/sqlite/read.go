@@ -19,6 +19,7 @@ const (
 
 	findPayment  = `SELECT doc FROM payment WHERE id = ?`
 	listAttempts = `SELECT ` + attemptColumns + ` FROM attempt WHERE payment_id = ? ORDER BY number`
+	attemptByID  = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = ?`
 	// Most payments wait for their payers, and are not looked at. Left alone, SQLite would look for attempts by payment, at all of them.
 	listUnfinished = `SELECT doc FROM payment WHERE id IN (
 		SELECT id FROM payment WHERE status = 'created' AND id > ?1
@@ -41,7 +42,7 @@ const (
 
 func reads() []string {
 	return []string{
-		findPayment, findByReference, findByTheirs, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, listUnfinished, listOpen, findKey,
+		findPayment, findByReference, findByTheirs, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
 		listDueCallbacks,
 	}
 }
@@ -136,6 +137,19 @@ func entriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]p
 func (db *DB) Attempts(ctx context.Context, paymentID string) ([]payment.Attempt, error) {
 	rows, err := db.read[listAttempts].QueryContext(ctx, paymentID)
 	return attemptsOf(ctx, "list attempts of payment "+paymentID, rows, err)
+}
+
+// Attempt reads one attempt, of whichever payment; payment.ErrNotFound where there is none.
+func (db *DB) Attempt(ctx context.Context, id string) (payment.Attempt, error) {
+	rows, err := db.read[attemptByID].QueryContext(ctx, id)
+	found, err := attemptsOf(ctx, "read attempt "+id, rows, err)
+	if err != nil {
+		return payment.Attempt{}, err
+	}
+	if len(found) == 0 {
+		return payment.Attempt{}, fmt.Errorf("attempt %s: %w", id, payment.ErrNotFound)
+	}
+	return found[0], nil
 }
 
 // OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty starts at

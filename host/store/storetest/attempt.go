@@ -22,6 +22,20 @@ func testAttempts(t *testing.T, engine Engine) {
 		requireAttempts(t, journal, "pay_none")
 	})
 
+	t.Run("an attempt is found by its id", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		first, second := attemptOf(p, 1), attemptOf(p, 2)
+		require.NoError(t, journal.Save(t.Context(), changeOf(next(p, payment.Processing), first, second)))
+		found, err := journal.Attempt(t.Context(), second.ID)
+		require.NoError(t, err)
+		require.Equal(t, second, found)
+		_, err = journal.Attempt(t.Context(), "att_none")
+		require.ErrorIs(t, err, payment.ErrNotFound)
+	})
+
 	t.Run("an open attempt is closed once", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)

@@ -15,6 +15,7 @@ import (
 // Journal is what an engine offers.
 type Journal interface {
 	payment.Journal
+	Attempt(ctx context.Context, id string) (payment.Attempt, error)
 	OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error)
 	Healthy() error
 	Close() error

@@ -1,0 +1,318 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/plugin"
+	"payrouter/host/plugin/replay"
+)
+
+const pluginsPath = "/v1/plugins"
+
+// mostModule is the largest module that can be sent, in bytes.
+const mostModule = 32 << 20
+
+// PluginGeneration is one version of a plugin that is open.
+type PluginGeneration struct {
+	Number    int64     `json:"number" doc:"Counts generations of all plugins since the router started; attempts name it"`
+	Digest    string    `json:"digest" doc:"SHA-256 of the module"`
+	Version   string    `json:"version" example:"1.2.0"`
+	State     string    `json:"state" enum:"serving,canary,warm,draining"`
+	LoadedAt  time.Time `json:"loaded_at"`
+	Source    string    `json:"source,omitempty" example:"upload by desk"`
+	Signed    bool      `json:"signed" doc:"Whether a trusted key stands behind it"`
+	Instances int       `json:"instances"`
+	Idle      int       `json:"idle"`
+	Calls     int64     `json:"calls"`
+	Discarded int64     `json:"discarded" doc:"Instances that were thrown away after a call that the plugin failed"`
+}
+
+// PluginEvent is a step of a change that was taken, or failed.
+type PluginEvent struct {
+	At         time.Time `json:"at"`
+	Step       string    `json:"step" example:"shadow"`
+	Digest     string    `json:"digest,omitempty"`
+	Version    string    `json:"version,omitempty"`
+	Generation int64     `json:"generation,omitempty"`
+	Source     string    `json:"source,omitempty"`
+	Detail     string    `json:"detail,omitempty"`
+	Error      string    `json:"error,omitempty" doc:"Why the step failed; what served before serves on"`
+}
+
+// PluginFigures count what became of attempts.
+type PluginFigures struct {
+	Attempts int `json:"attempts"`
+	Failed   int `json:"failed" doc:"No readable answer, or the plugin did not do its part"`
+	Declined int `json:"declined"`
+}
+
+// PluginCanary is how a canary does.
+type PluginCanary struct {
+	Share   int           `json:"share" doc:"Percentage of new payments"`
+	Since   time.Time     `json:"since"`
+	Stable  PluginFigures `json:"stable"`
+	Canary  PluginFigures `json:"canary"`
+	Least   int           `json:"least" doc:"Attempts that both must have had before they are compared"`
+	Percent int           `json:"percent" doc:"Percentage points by which the canary may be worse"`
+}
+
+// Plugin is what can be said of a plugin.
+type Plugin struct {
+	Name        string             `json:"name" example:"paygram"`
+	Title       string             `json:"title,omitempty" example:"PayGram"`
+	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
+	Canary      *PluginCanary      `json:"canary,omitempty"`
+	Recorded    int                `json:"recorded" doc:"Conversations that a candidate would be held against"`
+	Events      []PluginEvent      `json:"events,omitempty" doc:"The last steps, the oldest first"`
+}
+
+// PluginDifference is one thing that a candidate would do otherwise. Nothing that a payer said is in it.
+type PluginDifference struct {
+	Kind      string   `json:"kind" enum:"requests,outcomes,failures,fuel"`
+	Operation string   `json:"operation"`
+	PaymentID string   `json:"payment_id,omitempty"`
+	Call      int      `json:"call,omitempty" doc:"Counts the plugin's calls of a conversation from 1, the first of which prepares"`
+	Lines     []string `json:"lines" example:"- request/body/amount: \"49.90\""`
+}
+
+// PluginShadow is what recorded conversations came to when a candidate had them.
+type PluginShadow struct {
+	Conversations int                `json:"conversations"`
+	Requests      int                `json:"requests" doc:"How many differ in what would be sent"`
+	Outcomes      int                `json:"outcomes"`
+	Failures      int                `json:"failures"`
+	Fuel          int                `json:"fuel" doc:"Operations that burn too much more"`
+	FuelBefore    int64              `json:"fuel_before"`
+	FuelNow       int64              `json:"fuel_now"`
+	Examples      []PluginDifference `json:"examples,omitempty" doc:"The first few of each kind"`
+}
+
+// PluginInstall is how far a module came.
+type PluginInstall struct {
+	Name       string        `json:"name,omitempty"`
+	Version    string        `json:"version,omitempty"`
+	Digest     string        `json:"digest"`
+	Generation int64         `json:"generation,omitempty"`
+	Unchanged  bool          `json:"unchanged,omitempty" doc:"It serves already"`
+	Steps      []PluginEvent `json:"steps"`
+	Shadow     *PluginShadow `json:"shadow,omitempty"`
+}
+
+func pluginOf(s plugin.Status, events bool) Plugin {
+	shown := Plugin{Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)), Recorded: s.Recorded}
+	for i, g := range s.Generations {
+		shown.Generations[i] = PluginGeneration{
+			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt, Source: g.Source, Signed: g.Signed,
+			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
+		}
+	}
+	if s.Trial != nil {
+		shown.Canary = &PluginCanary{
+			Share: s.Trial.Share, Since: s.Trial.Since, Stable: PluginFigures(s.Trial.Stable), Canary: PluginFigures(s.Trial.Canary),
+			Least: s.Trial.Least, Percent: s.Trial.Percent,
+		}
+	}
+	if events {
+		shown.Events = pluginEvents(s.Events)
+	}
+	return shown
+}
+
+func pluginEvents(events []plugin.Event) []PluginEvent {
+	shown := make([]PluginEvent, len(events))
+	for i, e := range events {
+		shown[i] = PluginEvent{
+			At: e.At, Step: string(e.Step), Digest: e.Digest, Version: e.Version, Generation: e.Generation, Source: e.Source, Detail: e.Detail, Error: e.Error,
+		}
+	}
+	return shown
+}
+
+func installOf(r plugin.Report) *PluginInstall {
+	shown := &PluginInstall{
+		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged, Steps: pluginEvents(r.Steps),
+	}
+	if r.Shadow == nil {
+		return shown
+	}
+	shadow := &PluginShadow{
+		Conversations: r.Shadow.Conversations, Requests: r.Shadow.Differences[replay.Requests], Outcomes: r.Shadow.Differences[replay.Outcomes],
+		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel], FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
+	}
+	for _, d := range r.Shadow.Examples {
+		shadow.Examples = append(shadow.Examples, PluginDifference{
+			Kind: string(d.Kind), Operation: d.Operation, PaymentID: d.PaymentID, Call: d.Step, Lines: d.Lines,
+		})
+	}
+	shown.Shadow = shadow
+	return shown
+}
+
+func (a *api) registerPlugins(described huma.API) {
+	registry := described.OpenAPI().Components.Schemas
+	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		o := a.operation(id, method, pluginsPath+path, summary, description+" For operators.")
+		refuses(&o, registry, append(refused, http.StatusForbidden)...)
+		return o
+	}
+	huma.Register(described, operation("list-plugins", http.MethodGet, "", "List plugins", "With their generations."), a.listPlugins)
+	huma.Register(described, operation("get-plugin", http.MethodGet, "/{name}", "Get a plugin",
+		"With the steps of its last changes, and how its canary does.", http.StatusNotFound), a.getPlugin)
+	put := operation("put-plugin", http.MethodPut, "/{name}", "Make a module serve",
+		"Its signature, imports, manifest and what it would do to the last payments are looked at first; any of them may refuse it, and then what served "+
+			"serves on. Payments that are under way end with what they began with.",
+		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	put.MaxBodyBytes, put.BodyReadTimeout = mostModule, time.Minute
+	huma.Register(described, put, a.putPlugin)
+	huma.Register(described, operation("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
+		"To the last that is kept warm, or to the one with the digest.", http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity), a.rollbackPlugin)
+	huma.Register(described, operation("drain-plugin", http.MethodPost, "/{name}/drain", "Let go of generations",
+		"Of those that are kept warm, or of the one with the digest. The digest of what serves takes the plugin out of service, where no account needs it.",
+		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), a.drainPlugin)
+	huma.Register(described, operation("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
+		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), a.changeCanary)
+}
+
+type pluginsOutput struct {
+	Body struct {
+		Data []Plugin `json:"data"`
+	}
+}
+
+func (a *api) listPlugins(ctx context.Context, _ *struct{}) (*pluginsOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	out := &pluginsOutput{}
+	out.Body.Data = []Plugin{}
+	for _, status := range a.settings.Plugins.Plugins() {
+		out.Body.Data = append(out.Body.Data, pluginOf(status, false))
+	}
+	return out, nil
+}
+
+type pluginInput struct {
+	Name string `path:"name" maxLength:"64" example:"paygram"`
+}
+
+type pluginOutput struct {
+	Body Plugin
+}
+
+func (a *api) getPlugin(ctx context.Context, in *pluginInput) (*pluginOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	return a.shownPlugin(in.Name, nil)
+}
+
+// shownPlugin is the end of what is done to a plugin.
+func (a *api) shownPlugin(name string, err error) (*pluginOutput, error) {
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	status, found := a.settings.Plugins.Plugin(name)
+	if !found {
+		return nil, problemOf(plugin.ErrUnknown, "")
+	}
+	return &pluginOutput{Body: pluginOf(status, true)}, nil
+}
+
+type putPluginInput struct {
+	Name      string   `path:"name" maxLength:"64" example:"paygram"`
+	Canary    int      `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that it is to be tried on beside what serves; 0 makes it serve all"`
+	Allow     []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older" doc:"What is not to stop it, comma-separated"`
+	Signature string   `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
+	RawBody   []byte   `contentType:"application/wasm"`
+}
+
+type installOutput struct {
+	Body *PluginInstall
+}
+
+func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput, error) {
+	by, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := base64.StdEncoding.DecodeString(in.Signature)
+	if err != nil {
+		return nil, malformed.problem("the signature is not base64", fieldError{Parameter: "header Plugin-Signature", Detail: "is not base64"})
+	}
+	candidate := plugin.Candidate{Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by, Canary: in.Canary}
+	for _, allowed := range in.Allow {
+		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))
+	}
+	// An upload whose caller hangs up is finished all the same: half a change is nobody's wish.
+	report, err := a.settings.Plugins.Install(context.WithoutCancel(ctx), candidate)
+	if err != nil {
+		p := problemOf(err, "")
+		p.Plugin = installOf(report)
+		return nil, p
+	}
+	return &installOutput{Body: installOf(report)}, nil
+}
+
+type digestInput struct {
+	Name string `path:"name" maxLength:"64" example:"paygram"`
+	Body *struct {
+		Digest string `json:"digest,omitempty" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of a generation's module"`
+	}
+}
+
+func (in *digestInput) digest() string {
+	if in.Body == nil {
+		return ""
+	}
+	return in.Body.Digest
+}
+
+func (a *api) rollbackPlugin(ctx context.Context, in *digestInput) (*pluginOutput, error) {
+	by, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.shownPlugin(in.Name, a.settings.Plugins.Rollback(context.WithoutCancel(ctx), in.Name, in.digest(), by))
+}
+
+func (a *api) drainPlugin(ctx context.Context, in *digestInput) (*pluginOutput, error) {
+	by, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.shownPlugin(in.Name, a.settings.Plugins.Drain(context.WithoutCancel(ctx), in.Name, in.digest(), by))
+}
+
+type canaryInput struct {
+	Name string `path:"name" maxLength:"64" example:"paygram"`
+	Body struct {
+		Action string `json:"action" enum:"share,promote,abort"`
+		Share  int    `json:"share,omitempty" minimum:"1" maximum:"99" doc:"Percentage of new payments, with the action share"`
+	}
+}
+
+func (a *api) changeCanary(ctx context.Context, in *canaryInput) (*pluginOutput, error) {
+	by, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	detached, shelf := context.WithoutCancel(ctx), a.settings.Plugins
+	switch in.Body.Action {
+	case "promote":
+		err = shelf.Promote(detached, in.Name, by)
+	case "abort":
+		err = shelf.Abort(detached, in.Name, by)
+	default:
+		if in.Body.Share == 0 {
+			return nil, invalid.problem("/share is required", fieldError{Pointer: "/share", Detail: "is required"})
+		}
+		err = shelf.Share(detached, in.Name, in.Body.Share, by)
+	}
+	return a.shownPlugin(in.Name, err)
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/payment"
+)
+
+// Recording is what a plugin was given in the conversation that an attempt belongs to, so that it can be had again.
+type Recording struct {
+	PaymentID string `json:"payment_id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+	Plugin    string `json:"plugin" example:"paygram"`
+	Digest    string `json:"digest" doc:"SHA-256 of the module that the conversation was had with"`
+	Call      []byte `json:"call" doc:"The call, an abi.v1.Call in base64. It holds what the payer said; it holds no credential"`
+	// Trips are in their order. The last is the attempt that was asked for.
+	Trips []Trip `json:"trips"`
+}
+
+// Trip is one attempt of a conversation.
+type Trip struct {
+	Attempt Attempt `json:"attempt"`
+	State   []byte  `json:"state,omitempty" doc:"What the plugin told itself, in base64"`
+}
+
+func (a *api) registerRecordings(described huma.API) {
+	o := a.operation("get-recording", http.MethodGet, "/v1/attempts/{id}/recording", "Get what a replay of an attempt needs",
+		"The conversation with the plugin, up to the attempt, in whatever merchant's payment. For operators.")
+	refuses(&o, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusNotFound)
+	huma.Register(described, o, a.recording)
+}
+
+type recordingInput struct {
+	ID string `path:"id" maxLength:"64" example:"att_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+}
+
+type recordingOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         Recording
+}
+
+func (a *api) recording(ctx context.Context, in *recordingInput) (*recordingOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	asked, err := a.settings.Attempts.Attempt(ctx, in.ID)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	all, err := a.settings.Attempts.Attempts(ctx, asked.PaymentID)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	return &recordingOutput{CacheControl: "no-store", Body: Recording{
+		PaymentID: asked.PaymentID, Plugin: asked.Plugin, Digest: asked.Digest, Call: asked.Call, Trips: trips(all, asked),
+	}}, nil
+}
+
+// trips are the attempts of one conversation, which all have its call, up to the one that was asked for.
+func trips(all []payment.Attempt, asked payment.Attempt) []Trip {
+	var of []Trip
+	for _, one := range all {
+		if one.Number <= asked.Number && one.Digest == asked.Digest && one.Provider == asked.Provider && bytes.Equal(one.Call, asked.Call) {
+			of = append(of, Trip{Attempt: attemptOf(one), State: one.State})
+		}
+	}
+	return of
+}
