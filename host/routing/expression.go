@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -240,7 +241,7 @@ func (r *reader) reportIn(node *yaml.Node, in *ast.AST, e ast.Expr, what, mend s
 	r.reportAt(within(r.at(node), node, at.Line(), at.Column()), what, mend)
 }
 
-// unknownNames reports variables that are not there, so that a slip of the finger gets its mend.
+// unknownNames reports variables and functions that are not there, so that a slip of the finger gets its mend.
 func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 	known := variableNames()
 	var idents []ast.Expr
@@ -251,6 +252,10 @@ func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 			known = append(known, c.IterVar(), c.IterVar2(), c.AccuVar())
 		case ast.IdentKind:
 			idents = append(idents, e)
+		case ast.CallKind:
+			if name := e.AsCall().FunctionName(); !r.cel.HasFunction(name) {
+				r.reportIn(node, parsed, e, fmt.Sprintf("if: unknown function %q", name), DidYouMean(name, r.functionNames()))
+			}
 		}
 	}))
 	for _, e := range idents {
@@ -260,6 +265,11 @@ func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 			r.reportIn(node, parsed, e, fmt.Sprintf("if: unknown name %q", name), DidYouMean(name, variableNames()))
 		}
 	}
+}
+
+// functionNames are those that are written as names, not the operators.
+func (r *reader) functionNames() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.cel.Functions())), func(name string) bool { return strings.ContainsAny(name, "_@!-?") })
 }
 
 // lint reports what would fail whenever it is evaluated, and tells what the expression reads.

@@ -102,7 +102,7 @@ func (r *reader) resolve(name string, path []string) []string {
 // checkCountryOrGroup says how to mend what is neither. A group's name is in lower case, a country in upper case.
 func (r *reader) checkCountryOrGroup(text string) string {
 	mend := checkCountry(text)
-	if mend == "" || isCountry(strings.ToUpper(text)) || len(r.groups) == 0 {
+	if mend == "" || isCountry(strings.ToUpper(text)) || len(r.groups) == 0 || !onlyOf(text, groupAlphabet) {
 		return mend
 	}
 	if near := DidYouMean(text, r.groupNames()); strings.HasPrefix(near, "did you mean") {
