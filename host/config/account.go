@@ -17,7 +17,7 @@ const (
 
 //nolint:gochecknoglobals // a table
 var accountKeys = []string{
-	"plugin", "base_url", "settings", "secrets", "allow_private", "timeout", "retry", "breaker", "limits", "failures",
+	"plugin", "digests", "base_url", "settings", "secrets", "allow_private", "timeout", "retry", "breaker", "limits", "failures",
 }
 
 func (v view) providers() []*Provider {
@@ -37,6 +37,8 @@ func (v view) provider(name string) *Provider {
 		switch key {
 		case "plugin":
 			p.Plugin = m.text()
+		case "digests":
+			p.Digests = m.digests()
 		case "base_url":
 			p.BaseURL = strings.TrimRight(m.text(), "/")
 		case "settings":
@@ -91,6 +93,23 @@ func mendBaseURL(text string, allowPrivate bool) string {
 		return "write https; plain HTTP is for a sandbox, and needs allow_private: true"
 	}
 	return ""
+}
+
+func (v view) digests() []string {
+	items, ok := v.value.([]any)
+	if !ok {
+		v.report("digests is not a list", "write \"- <sha256>\" lines under it")
+	}
+	var digests []string
+	for i, item := range items {
+		m := view{src: v.src, path: append(slices.Clip(v.path), fmt.Sprint(i)), value: item}
+		digest := m.text()
+		if len(digest) != 64 || strings.Trim(digest, "0123456789abcdef") != "" {
+			m.report("this is no digest of a module", "write the SHA-256 that \"router plugin inspect\" prints: 64 digits, in lower case")
+		}
+		digests = append(digests, digest)
+	}
+	return digests
 }
 
 func (v view) settings() []byte {

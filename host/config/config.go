@@ -40,6 +40,8 @@ type Provider struct {
 	Name string
 	// Plugin is the name in its plugin's manifest.
 	Plugin string
+	// Digests, SHA-256 in hexadecimal, are the only modules of the plugin that may serve the account; none where any may.
+	Digests []string
 	// BaseURL is without a trailing slash; empty for the manifest's.
 	BaseURL string
 	// Settings is a JSON object. Check holds it against the manifest's schema.

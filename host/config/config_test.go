@@ -46,6 +46,14 @@ func problems(err error) []string {
 	return texts
 }
 
+func TestAccountsPinDigests(t *testing.T) {
+	t.Parallel()
+	const digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	config := read(t, strings.Replace(small, "asia: {plugin: paygram}", "asia: {plugin: paygram, digests: ["+digest+"]}", 1))
+	require.Equal(t, []string{digest}, config.Providers[1].Digests)
+	require.Empty(t, config.Providers[0].Digests)
+}
+
 func TestFileOverridesDefaults(t *testing.T) {
 	t.Parallel()
 	config := read(t, small)
@@ -221,6 +229,12 @@ func TestMistakesInTheFile(t *testing.T) {
 		}},
 		{"a base URL that holds a password", account(`base_url: "https://me:sesame@api.example.com"`), []string{
 			`routing.yaml:2:28: base_url does not serve: take the user and password out of it: they belong under secrets`,
+		}},
+		{"digests that are no list", account("digests: abc"), []string{
+			`routing.yaml:2:27: digests is not a list: write "- <sha256>" lines under it`,
+		}},
+		{"a digest that is none", account("digests: [ABC]"), []string{
+			`routing.yaml:2:28: this is no digest of a module: write the SHA-256 that "router plugin inspect" prints: 64 digits, in lower case`,
 		}},
 		{"a literal secret", account("secrets: {token: sesame}"), []string{
 			`routing.yaml:2:35: secret "token" is not a reference: put its value into an environment variable or a file, and write env:NAME or file:/path`,

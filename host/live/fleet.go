@@ -133,6 +133,10 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 	var problems []error
 	for _, p := range c.Providers {
 		serving, _ := lineup.Of(p.Plugin) // the ruleset knows that it is there
+		if problem := unpinned(p, serving); problem != nil {
+			problems = append(problems, problem)
+			continue
+		}
 		key, client, err := f.connect(p, serving, secrets.For(p.Name))
 		if err != nil {
 			problems = append(problems, &routing.Problem{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")})
@@ -155,6 +159,19 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 		f.open.Add(-1)
 	})
 	return fleet, nil
+}
+
+// unpinned is what is wrong where an account pins other modules of its plugin than would serve it.
+func unpinned(p *config.Provider, serving plugin.Serving) error {
+	for _, generation := range []*plugin.Generation{serving.Stable, serving.Canary} {
+		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
+			return &routing.Problem{
+				At: p.At, What: fmt.Sprintf("provider %q pins other modules than %s of plugin %q", p.Name, generation.Digest(), p.Plugin),
+				Mend: "add that digest to its digests, or install a module that is among them",
+			}
+		}
+	}
+	return nil
 }
 
 func connector(serving plugin.Serving) func(paymentID string) payment.Connector {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -168,6 +169,15 @@ func (k *Keeper) Adopt(_ context.Context, lineup plugin.Lineup) error {
 	k.lineup = lineup
 	k.serve(next)
 	return nil
+}
+
+// Pinned tells whether the configuration that serves lets a module of a plugin serve every account of it.
+func (k *Keeper) Pinned(name, digest string) bool {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return !slices.ContainsFunc(k.serving.config.Providers, func(p *config.Provider) bool {
+		return p.Plugin == name && len(p.Digests) > 0 && !slices.Contains(p.Digests, digest)
+	})
 }
 
 // Close gives back what serves now, once nobody serves with it any more, and lets nothing change from then on.

@@ -331,13 +331,10 @@ func list(names []string) string {
 
 // pinned holds a digest against those that the configuration names.
 func (s *Shelf) pinned(name, digest string) error {
-	pins := s.settings.Pinned(name)
-	if len(pins) == 0 || !slices.ContainsFunc(pins, func(pin string) bool { return pin != digest }) {
+	if s.settings.Pinned(name, digest) {
 		return nil
 	}
-	return &RefusedError{
-		Step: StepPin, Reason: ErrPinned, What: fmt.Sprintf("%.12s…, and the configuration asks for %.12s…", digest, pins[0]), Hint: "change the account's digest first",
-	}
+	return &RefusedError{Step: StepPin, Reason: ErrPinned, What: digest, Hint: "add it to the digests of the plugin's accounts first"}
 }
 
 // compareVersions orders semantic versions by their numbers and then by their pre-releases, as https://semver.org/#spec-item-11 does.

@@ -117,7 +117,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.StepCompare, plugin.ErrHosts, "it cannot be a canary",
 		},
 		"digest not pinned": {
-			plugin.Candidate{Code: other}, plugin.Settings{Pinned: func(string) []string { return []string{digestOf(module(t, ""))} }},
+			plugin.Candidate{Code: other}, plugin.Settings{Pinned: func(_, digest string) bool { return digest == digestOf(module(t, "")) }},
 			plugin.StepPin, plugin.ErrPinned, "pin: digest not pinned: ",
 		},
 		"another request": {

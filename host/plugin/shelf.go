@@ -21,8 +21,8 @@ type Settings struct {
 	// Its error, say that a manifest does not fit the configuration, leaves what served before. It must not change the shelf. Nil means that
 	// every lineup is taken.
 	Adopt func(ctx context.Context, lineup Lineup) error
-	// Pinned are the digests that the configuration asks for of a plugin; none where it does not. Nil means none.
-	Pinned func(name string) []string
+	// Pinned tells whether the configuration lets a module of a plugin serve. Nil means that it lets any.
+	Pinned func(name, digest string) bool
 	// Keys are those whose signatures are believed.
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
@@ -50,7 +50,7 @@ func (s Settings) withDefaults() Settings {
 		s.Adopt = func(context.Context, Lineup) error { return nil }
 	}
 	if s.Pinned == nil {
-		s.Pinned = func(string) []string { return nil }
+		s.Pinned = func(string, string) bool { return true }
 	}
 	if s.Keep == 0 {
 		s.Keep = 1
