@@ -229,6 +229,8 @@ func TestOpenAPI(t *testing.T) {
 	conform("DeliveriesOutputBody", w.ask("GET", w.router+at, ""))
 	conform("ConfigStatus", w.ask("GET", w.router+"/v1/config", ""))
 	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", "providers: ["))
+	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", readPage(t, "../../routing.yaml").text))
+	conform("DiffOutputBody", w.ask("POST", w.router+"/v1/routes/diff", readPage(t, "../../routing.yaml").text))
 	conform("Problem", w.ask("PUT", w.router+"/v1/config/routing", "providers: [", "If-Match", "*"))
 	conform("ProvidersOutputBody", w.ask("GET", w.router+"/v1/providers", ""))
 	conform("Problem", w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, "Idempotency-Key", "k"))
@@ -358,8 +360,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"update-webhook-endpoint": {"PATCH", hooks + "/x"}, "delete-webhook-endpoint": {"DELETE", hooks + "/x"},
 		"rotate-webhook-secret": {"POST", hooks + "/x/rotate-secret"}, "list-webhook-deliveries": {"GET", hooks + "/x/deliveries"},
 		"redeliver-webhook": {"POST", hooks + "/x/deliveries/y/redeliver"},
-		"get-config": {"GET", "/v1/config"}, "get-routing": {"GET", "/v1/config/routing"}, "put-routing": {"PUT", "/v1/config/routing"},
-		"check-config": {"POST", "/v1/config/validate"}, "rollback-config": {"POST", "/v1/config/rollback"},
+		"get-config":        {"GET", "/v1/config"}, "get-routing": {"GET", "/v1/config/routing"}, "put-routing": {"PUT", "/v1/config/routing"},
+		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"}, "rollback-config": {"POST", "/v1/config/rollback"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}

@@ -94,6 +94,38 @@ func TestABreakerIsSetWhileTheRouterRuns(t *testing.T) {
 	}
 }
 
+// Before an edit serves, it is asked which payments it would have moved.
+func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	w := build(t, plan{command: serveCommand{Routing: file}})
+	large := w.create(`{"amount":"1500","currency":"EUR","reference":"order-1","return_url":"https://shop.example/thanks"}`)
+	require.Equal(t, "fiat-large", large.Decision.Rule)
+	w.create(byPayGram)
+	edited := filepath.Join(t.TempDir(), "new.yaml")
+	diff := func(text string) (string, error) {
+		require.NoError(t, os.WriteFile(edited, []byte(text), 0o600))
+		var out strings.Builder
+		err := (&routeDiffCommand{File: edited, Router: w.router, Payments: 1000}).Run(&host{ctx: t.Context(), stdout: &out})
+		return out.String(), err
+	}
+	const order = "    to: [paygram-eu, payplay]\n\n  - name: tether-large"
+	require.Contains(t, text, order)
+	shown, err := diff(strings.Replace(text, order, "    to: [payplay, paygram-eu]\n\n  - name: tether-large", 1))
+	require.NoError(t, err)
+	require.Contains(t, shown, "of 2 payments, 1 move, ")
+	require.Contains(t, shown, "1: paygram-eu, then payplay by rule fiat-large\n  → payplay, then paygram-eu by rule fiat-large\n  such as "+large.ID+"\n")
+	shown, err = diff(text)
+	require.NoError(t, err)
+	require.Contains(t, shown, "of 2 payments, 0 move")
+	_, err = diff(strings.Replace(text, "    plugin:", "    plugn:", 1))
+	require.ErrorContains(t, err, edited+":13:5: unknown key \"plugn\" in a provider: did you mean \"plugin\"?")
+	w.stop()
+	require.NoError(t, w.end())
+	_, err = diff(text)
+	require.ErrorContains(t, err, "ask the router")
+}
+
 // reachConfig gets every documented status of the operations on the configuration in file, asked by an operator.
 func (w *town) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file, operator string) {
 	w.t.Helper()
@@ -105,13 +137,22 @@ func (w *town) reachConfig(call func(operation, method, path, body string, heade
 	call("get-config", "GET", config, "")
 	call("get-config", "GET", config, "", by()...)
 	call("get-routing", "GET", config+"/routing", "")
-	check := func(body string, headers ...string) { call("check-config", "POST", config+"/validate", body, headers...) }
+	check := func(body string, headers ...string) {
+		call("check-config", "POST", config+"/validate", body, headers...)
+	}
 	put := func(body string, headers ...string) { call("put-routing", "PUT", config+"/routing", body, headers...) }
-	back := func(body string, headers ...string) { call("rollback-config", "POST", config+"/rollback", body, headers...) }
+	back := func(body string, headers ...string) {
+		call("rollback-config", "POST", config+"/rollback", body, headers...)
+	}
 	check(text)
 	check(text, by()...)
 	check(broken, by()...)
 	check(large, by()...)
+	diff := func(body string, headers ...string) { call("diff-routes", "POST", "/v1/routes/diff", body, headers...) }
+	diff(text)
+	diff(text, by()...)
+	diff(broken, by()...)
+	diff(large, by()...)
 	put(text)
 	put(text, by()...)
 	put(large, by("If-Match", "*")...)

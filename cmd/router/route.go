@@ -15,6 +15,7 @@ import (
 type routeCommand struct {
 	Check   routeCheckCommand   `cmd:"" help:"Say everything that is wrong with a routing file."`
 	Explain routeExplainCommand `cmd:"" help:"Say where a payment would go, and why."`
+	Diff    routeDiffCommand    `cmd:"" help:"Say which of a router's latest payments an edited routing file would send elsewhere."`
 }
 
 type routeCheckCommand struct {

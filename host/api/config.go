@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/live"
+	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
 
@@ -72,6 +73,8 @@ type ConfigCheck struct {
 	Providers int             `json:"providers,omitempty"`
 	Rules     int             `json:"rules,omitempty"`
 	Problems  []ConfigProblem `json:"problems" doc:"All of them"`
+	// Difference is left out where there are problems.
+	Difference *routing.Difference `json:"difference,omitempty" doc:"What it would change for the latest 1,000 payments"`
 }
 
 func (a *api) registerConfig(described huma.API) {
@@ -95,6 +98,54 @@ func (a *api) registerConfig(described huma.API) {
 		"Its text is written to the file. For operators.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
 		http.StatusUnprocessableEntity), a.rollbackConfig)
+}
+
+func (a *api) registerDiff(described huma.API) {
+	diff := a.operation("diff-routes", http.MethodPost, "/v1/routes/diff", "Say which payments an edited routing file would send elsewhere",
+		"Decides on the latest payments, whosever they are, by the rules that serve and by the file's, with all providers well. Changes nothing. For operators.")
+	refuses(&diff, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	huma.Register(described, diff, a.diff)
+}
+
+type diffInput struct {
+	Limit   int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"How many payments"`
+	RawBody []byte `contentType:"application/yaml"`
+}
+
+type diffOutput struct {
+	Body struct {
+		Difference routing.Difference `json:"difference"`
+		Text       string             `json:"text" doc:"The same for people"`
+	}
+}
+
+func (a *api) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	checked, err := a.settings.Live.Check(string(in.RawBody))
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &diffOutput{}
+	if out.Body.Difference, err = a.difference(ctx, checked, in.Limit); err != nil {
+		return nil, problemOf(err, "")
+	}
+	out.Body.Text = out.Body.Difference.Text()
+	return out, nil
+}
+
+// difference is what a configuration would change for the latest payments.
+func (a *api) difference(ctx context.Context, checked live.Checked, limit int) (routing.Difference, error) {
+	latest, err := a.engine.Payments(ctx, payment.Filter{Limit: limit})
+	if err != nil {
+		return routing.Difference{}, err
+	}
+	facts := make([]routing.Facts, len(latest))
+	for i, p := range latest {
+		facts[i] = p.Facts()
+	}
+	return routing.Diff(checked.Before, checked.After, facts), nil
 }
 
 // operator is who asks, where that is an operator. Without keys everybody is.
@@ -161,8 +212,13 @@ func (a *api) checkConfig(ctx context.Context, in *checkConfigInput) (*checkConf
 	if err != nil {
 		return &checkConfigOutput{Body: ConfigCheck{Problems: classify(err).Problems}}, nil
 	}
+	const latest = 1000
+	difference, err := a.difference(ctx, checked, latest)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
 	return &checkConfigOutput{Body: ConfigCheck{
-		Valid: true, Version: checked.Version, Providers: checked.Providers, Rules: checked.Rules, Problems: []ConfigProblem{},
+		Valid: true, Version: checked.Version, Providers: checked.Providers, Rules: checked.Rules, Problems: []ConfigProblem{}, Difference: &difference,
 	}}, nil
 }
 
