@@ -30,8 +30,8 @@ var orders = [...]order{
 type shot struct {
 	key   string
 	order order
-	// due is when it was to begin, counted from the load's begin; took is from then until its answer was read.
-	due, took time.Duration
+	// due is when it was to begin, counted from the load's begin; sent is when it did; took is from due until its answer was read.
+	due, sent, took time.Duration
 	// status is 0 where there was no answer.
 	status int
 	body   []byte
@@ -68,6 +68,7 @@ func (l *load) fire(ctx context.Context) error {
 			line := &line{address: l.address}
 			defer line.hangUp()
 			for one := range turns {
+				one.sent = time.Since(l.began)
 				one.status, one.body, one.err = line.post(ctx, one)
 				one.took = time.Since(l.began) - one.due
 			}

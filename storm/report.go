@@ -12,9 +12,32 @@ import (
 
 // Report is what a run came to.
 type Report struct {
-	Rate  float64 `json:"rate"`
-	Calm  Phase   `json:"calm"`
-	Storm Phase   `json:"storm"`
+	Rate float64 `json:"rate"`
+	// Warm is before anything counts, but failures; Calm without changes, Storm with them.
+	Warm  Phase `json:"warm"`
+	Calm  Phase `json:"calm"`
+	Storm Phase `json:"storm"`
+	// Misrouted payments did not go where the rules of their decision say, or went by rules that did not serve then.
+	Misrouted int `json:"misrouted"`
+	// Mixed attempts were made by more than one build, or by one that did not serve then.
+	Mixed int `json:"mixed"`
+	// Swaps were done; Editions are edits that took effect, Refused those that were not in order and had none.
+	Swaps    int `json:"swaps"`
+	Editions int `json:"edits_applied"`
+	Refused  int `json:"edits_refused"`
+	// EditEffect and SwapEffect are the milliseconds from a change until the router says that it serves; Cold is that of builds that the router
+	// had not seen before.
+	EditEffect Percentiles `json:"edit_to_effect_ms"`
+	SwapEffect Percentiles `json:"swap_to_effect_ms"`
+	Cold       Percentiles `json:"cold_swap_to_effect_ms"`
+	// Slowdown is the storm's p99 latency over the calm's.
+	Slowdown float64 `json:"p99_storm_over_calm"`
+	Before   Levels  `json:"levels_before"`
+	After    Levels  `json:"levels_after"`
+	// Violations are what else was not as promised.
+	Violations []string `json:"violations,omitempty"`
+	// Examples are some of the payments that went wrong.
+	Examples []string `json:"examples,omitempty"`
 }
 
 // Phase is one part of a run.
@@ -29,7 +52,7 @@ type Phase struct {
 	// CPU is what the router used for one payment, user and system, in milliseconds.
 	CPU float64 `json:"router_cpu_ms_per_payment"`
 	// Failures are some of what went wrong.
-	Failures []string `json:"failures,omitempty"`
+	Failures []string `json:"-"`
 }
 
 // Percentiles of some figure.
@@ -102,27 +125,105 @@ func (p Phase) String() string {
 		p.Requests, p.Failed, p.PerSecond, p.Latency.P50, p.Latency.P90, p.Latency.P99, p.Latency.Max, p.CPU)
 }
 
-// Err is nil where no promise was broken.
+const (
+	// editWithin and coldWithin are how soon a change has to show, in milliseconds.
+	editWithin = 1000
+	coldWithin = 3000
+)
+
+func (r *Report) conclude(run *run, found verdict) {
+	r.Misrouted, r.Mixed = len(found.misrouted), len(found.mixed)
+	r.Swaps, r.Editions, r.Refused = len(run.swaps.took)-1, run.edits.applied, run.edits.refused
+	r.EditEffect, r.SwapEffect, r.Cold = percentilesOf(millis(run.edits.effects)), percentilesOf(millis(run.swaps.effects)), percentilesOf(millis(run.swaps.cold))
+	if r.Calm.Latency.P99 > 0 {
+		r.Slowdown = r.Storm.Latency.P99 / r.Calm.Latency.P99
+	}
+	r.Violations = slices.Concat(run.swaps.violations, run.edits.violations)
+	if r.After.Generations > r.Before.Generations || r.After.Fleets > r.Before.Fleets {
+		r.Violations = append(r.Violations, fmt.Sprintf("%d generations and %d fleets are open, and were %d and %d", r.After.Generations, r.After.Fleets,
+			r.Before.Generations, r.Before.Fleets))
+	}
+	for _, wrong := range [][]string{r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, found.misrouted, found.mixed} {
+		r.Examples = append(r.Examples, wrong[:min(len(wrong), shownFailures)]...)
+	}
+}
+
+func millis(durations []time.Duration) []float64 {
+	values := make([]float64, len(durations))
+	for i, d := range durations {
+		values[i] = float64(d) / float64(time.Millisecond)
+	}
+	return values
+}
+
+// Err is nil where no promise was broken. How fast anything was is none: see Findings.
 func (r *Report) Err() error {
 	var broken []error
-	if n := r.Calm.Failed + r.Storm.Failed; n > 0 {
-		broken = append(broken, fmt.Errorf("%d requests failed", n))
+	for _, count := range []struct {
+		name string
+		n    int
+	}{
+		{"requests failed", r.Warm.Failed + r.Calm.Failed + r.Storm.Failed}, {"payments were misrouted", r.Misrouted},
+		{"attempts mixed generations", r.Mixed}, {"changes went wrong", len(r.Violations)},
+	} {
+		if count.n > 0 {
+			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))
+		}
 	}
 	return errors.Join(broken...)
 }
 
-// Print writes the report for people, and as its last line the same as JSON.
-func (r *Report) Print(w io.Writer) error {
-	for _, line := range []struct {
-		name  string
-		value any
-	}{{"calm", r.Calm}, {"storm", r.Storm}} {
-		if _, err := fmt.Fprintf(w, "%-16s %v\n", line.name, line.value); err != nil {
-			return fmt.Errorf("print the report: %w", err)
+// Findings are what was slower than it should be. They depend on what else the machine does.
+func (r *Report) Findings() []string {
+	var found []string
+	for _, bound := range []struct {
+		name       string
+		value, top float64
+	}{
+		{"slowest edit, ms", r.EditEffect.Max, editWithin}, {"slowest swap, ms", r.SwapEffect.Max, coldWithin}, {"slowest cold swap, ms", r.Cold.Max, coldWithin},
+		{"p99 in the storm over p99 in the calm", r.Slowdown, 2},
+	} {
+		if bound.value > bound.top {
+			found = append(found, fmt.Sprintf("%s: %.1f, above %.0f", bound.name, bound.value, bound.top))
 		}
 	}
-	for _, failure := range append(r.Calm.Failures, r.Storm.Failures...) {
-		if _, err := fmt.Fprintln(w, "!", failure); err != nil {
+	return found
+}
+
+// Print writes the report for people, and as its last line the same as JSON.
+func (r *Report) Print(w io.Writer) error {
+	effect := func(p Percentiles) string {
+		return fmt.Sprintf("p50 %.0f ms, p99 %.0f ms, max %.0f ms", p.P50, p.P99, p.Max)
+	}
+	lines := []struct {
+		name  string
+		value any
+	}{
+		{"warm", r.Warm},
+		{"calm", r.Calm},
+		{"storm", r.Storm},
+		{"p99 storm/calm", fmt.Sprintf("%.2f", r.Slowdown)},
+		{"misrouted", r.Misrouted},
+		{"mixed", r.Mixed},
+		{"swaps", fmt.Sprintf("%d: %s; cold %s", r.Swaps, effect(r.SwapEffect), effect(r.Cold))},
+		{"edits", fmt.Sprintf("%d applied: %s; %d refused", r.Editions, effect(r.EditEffect), r.Refused)},
+		{"before", r.Before},
+		{"after", r.After},
+	}
+	for _, finding := range r.Findings() {
+		lines = append(lines, struct {
+			name  string
+			value any
+		}{"slow", finding})
+	}
+	for _, violation := range append(slices.Clone(r.Violations), r.Examples...) {
+		lines = append(lines, struct {
+			name  string
+			value any
+		}{"!", violation})
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(w, "%-16s %v\n", line.name, line.value); err != nil {
 			return fmt.Errorf("print the report: %w", err)
 		}
 	}
@@ -130,4 +231,8 @@ func (r *Report) Print(w io.Writer) error {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return nil
+}
+
+func (l Levels) String() string {
+	return fmt.Sprintf("%d generations open with %d instances, %d fleets, %d MiB resident", l.Generations, l.Instances, l.Fleets, l.Resident)
 }

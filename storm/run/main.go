@@ -28,6 +28,9 @@ func run() error {
 	var keep bool
 	flag.StringVar(&settings.Binary, "binary", "build/router", "the router")
 	flag.StringVar(&settings.Plugins, "plugins", "build/plugins", "folder of plugins' modules")
+	flag.StringVar(&settings.Source, "source", ".", "the project's folder")
+	flag.IntVar(&settings.Swaps, "swaps", 100, "how many times the plugin is swapped in the storm")
+	flag.IntVar(&settings.Edits, "edits", 100, "how many times the rules are edited in the storm; each third edit is broken")
 	flag.Float64Var(&settings.Rate, "rate", 1000, "payments begun in a second")
 	flag.IntVar(&seconds, "seconds", 60, "how long the storm takes")
 	flag.IntVar(&calm, "calm", 20, "how many seconds are measured before it")
@@ -42,8 +45,10 @@ func run() error {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	fmt.Fprintln(os.Stderr, "journal and log:", dir)
-	if settings.Binary, err = filepath.Abs(settings.Binary); err != nil {
-		return fmt.Errorf("find the router: %w", err)
+	for _, path := range []*string{&settings.Binary, &settings.Plugins, &settings.Source} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return fmt.Errorf("find %s: %w", *path, err)
+		}
 	}
 	settings.Dir, settings.Progress = dir, os.Stderr
 	report, err := storm.Run(ctx, settings)
