@@ -21,6 +21,8 @@ import (
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/signature"
+	"payrouter/host/quote"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/webhook"
@@ -29,9 +31,13 @@ import (
 type serveCommand struct {
 	Listen            string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	Routing           string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
-	Watch             bool          `default:"true" negatable:"" help:"Take edits of the routing file, and of the files of secrets that it names, while the router runs."`
+	Watch             bool          `default:"true" negatable:"" help:"Take edits of the routing file, of the files of secrets that it names, and of the plugins' folder, while the router runs."`
 	Plugins           string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Data              string        `default:"data" type:"path" help:"Folder of the journal and of compiled plugins."`
+	PluginKey         []string      `name:"plugin-key" help:"A minisign public key, or a file with one, whose signatures of plugins are believed. May be given several times."`
+	RequireSignature  bool          `help:"Take only plugins that are signed with a --plugin-key."`
+	KeepPlugins       int           `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
+	RecordCalls       int           `default:"100" help:"Conversations of each operation of a plugin that a new version of it is held against; -1 for none."`
+	Data              string        `default:"data" type:"path" help:"Folder of the journal, of uploaded plugins, and of compiled ones."`
 	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
 	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
 	Patience          time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
@@ -87,14 +93,30 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var keeper *live.Keeper // its first lineup is what the shelf finds at start; only later ones are to be adopted
+	trusted, err := s.trusted()
+	if err != nil {
+		return err
+	}
 	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")), plugin.Settings{
-		Adopt: func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) }, Logger: h.log,
+		Adopt:  func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) },
+		Pinned: func(name, digest string) bool { return keeper == nil || keeper.Pinned(name, digest) },
+		Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls, Dir: filepath.Join(s.Data, "plugins"), Logger: h.log,
 	}, h.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unload(context.WithoutCancel(ctx))) }()
-	keeper, err = live.Open(live.Settings{File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Logger: h.log}, shelf.Lineup())
+	var engine *payment.Engine // it decides by prices that it asks for itself
+	prices := quote.New(quote.Settings{
+		Ask: func(ctx context.Context, provider string, o payment.Order) (payment.Quote, error) {
+			return engine.Quote(ctx, provider, o)
+		},
+		Logger: h.log,
+	})
+	defer prices.Close()
+	keeper, err = live.Open(live.Settings{
+		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Prices: prices.Prices, Logger: h.log,
+	}, shelf.Lineup())
 	if err != nil {
 		return err
 	}
@@ -120,10 +142,10 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 			return errors.Join(err, listener.Close())
 		}
 	}
-	engine := payment.NewEngine(db, keeper.Fleet(), payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }})
-	keeper.Bind(engine)
+	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }, Observe: func(a payment.Attempt) { shelf.Observe(sampleOf(a)) }})
+	keeper.Bind(&priced{Engine: engine, prices: prices})
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper, Plugins: shelf, Attempts: db})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,
@@ -136,6 +158,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	defer cancel()
 	if s.Watch {
 		background.Go(func() { keeper.Run(ctx) })
+		background.Go(func() {
+			if err := shelf.Watch(ctx, s.Plugins, plugin.WatchSettings{}); err != nil {
+				h.log.Error("watch the plugins' folder", slog.Any("error", err))
+			}
+		})
 	}
 	background.Go(func() { s.keepRecovering(ctx, engine, h.log) })
 	reconciler := payment.NewReconciler(engine, payment.ReconcilerSettings{
@@ -162,7 +189,30 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	}
 	graceful, done := context.WithTimeout(ctx, s.Grace)
 	defer done()
-	return errors.Join(server.Shutdown(graceful), engine.Shutdown(graceful))
+	err = server.Shutdown(graceful)
+	prices.Close() // a payment on its way is waited for, and a price is not
+	return errors.Join(err, engine.Shutdown(graceful))
+}
+
+// priced is an engine whose prices do not outlive the accounts that they are of.
+type priced struct {
+	*payment.Engine
+	prices *quote.Book
+}
+
+// Serve lets a fleet take over.
+func (p *priced) Serve(next *payment.Fleet) {
+	p.Engine.Serve(next)
+	p.prices.Forget()
+}
+
+// trusted reads the keys whose signatures of plugins are believed.
+func (s *serveCommand) trusted() (signature.Keys, error) {
+	keys, err := signature.ReadKeys(s.PluginKey)
+	if err == nil && s.RequireSignature && !keys.Any() {
+		err = errors.New("--require-signature needs a --plugin-key to check signatures with")
+	}
+	return keys, err
 }
 
 // keepRecovering takes up what a crash, and later what a failed write, left behind.
