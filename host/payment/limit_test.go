@@ -1,0 +1,88 @@
+package payment_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/health"
+	"payrouter/host/payment"
+	"payrouter/host/routing"
+)
+
+// limitedHouse has two accounts: the first by a rule that takes three payments and 100 EUR, the second for the rest.
+func limitedHouse(t *testing.T) (*house, *health.Book) {
+	t.Helper()
+	provider := newProvider(t, says(`{"id":"p-1","status":"paid"}`))
+	book := &health.Book{}
+	h := newHouse(t, payment.Settings{Observe: book.Observe},
+		account{name: "first", connector: &probe{name: "one"}, url: provider.url}, account{name: "second", connector: &probe{name: "two"}, url: provider.url})
+	before := h.engine.Fleet()
+	var providers []routing.Provider
+	for name, a := range before.Accounts {
+		providers = append(providers, routing.Provider{Name: name, Flows: a.Plugin("").Manifest().GetFlows()})
+	}
+	h.engine.Serve(&payment.Fleet{Accounts: before.Accounts, Health: book, Rules: ruleset(t, providers, `
+- {name: limited, when: {currency: EUR}, limits: {per_day: 3, amount_per_day: 100}, to: first}
+- {name: rest, to: second}`)})
+	return h, book
+}
+
+func TestPaymentsAtOncePassNoLimit(t *testing.T) {
+	t.Parallel()
+	h, book := limitedHouse(t)
+	var all sync.WaitGroup
+	payments := make([]payment.Payment, 12)
+	for i := range payments {
+		all.Go(func() {
+			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(i), Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+			if err == nil {
+				payments[i] = receipt.Payment
+			}
+		})
+	}
+	all.Wait()
+	limited := 0
+	for _, p := range payments {
+		switch p.Decision.Rule {
+		case "limited":
+			limited++
+			require.Equal(t, "first", p.Provider)
+		case "rest":
+			require.Equal(t, "per_day", p.Decision.Tried[0].Limit)
+		default:
+			t.Fatalf("routed by %q", p.Decision.Rule)
+		}
+	}
+	require.Equal(t, 3, limited)
+	require.Equal(t, 3, book.Record("first", time.Now()).Tries, "attempts are observed")
+}
+
+func TestRepetitionsAndExplanationsTakeNothingOfALimit(t *testing.T) {
+	t.Parallel()
+	h, book := limitedHouse(t)
+	for range 5 {
+		require.Equal(t, "limited", h.create(t, "the same key").Decision.Rule)
+		require.Equal(t, "limited", h.engine.Explain("shop", "pay_x", orderOf("10.00")).Rule)
+	}
+	use := book.Used("limited", time.Now())
+	require.Equal(t, 1, use.Day)
+	require.Equal(t, "10.00", use.Amount)
+}
+
+func TestPaymentThatPassesAnAmountGoesByTheNextRule(t *testing.T) {
+	t.Parallel()
+	h, book := limitedHouse(t)
+	create := func(key, amount string) string {
+		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: key}, orderOf(amount), time.Minute)
+		require.NoError(t, err)
+		return receipt.Payment.Decision.Rule
+	}
+	require.Equal(t, "limited", create("a", "60"))
+	require.Equal(t, "rest", create("b", "40.01"))
+	require.Equal(t, "limited", create("c", "40"))
+	require.Equal(t, "100", book.Used("limited", time.Now()).Amount)
+}
