@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -304,15 +305,34 @@ func TestVersionIsOfTheMeaning(t *testing.T) {
 		require.Equal(t, base, read(t, text).Version, claim)
 	}
 	different := map[string]string{
-		"a setting":           strings.Replace(small, "client_unique: true", "client_unique: false", 1),
-		"a secret's place":    strings.Replace(small, "env:TOKEN", "env:OTHER", 1),
-		"the order of rules":  strings.Replace(small, "[paygram-eu, asia]", "[asia, paygram-eu]", 1),
-		"an account's plugin": strings.Replace(small, "{plugin: paygram}", "{plugin: other}", 1),
+		"a setting":            strings.Replace(small, "client_unique: true", "client_unique: false", 1),
+		"a secret's place":     strings.Replace(small, "env:TOKEN", "env:OTHER", 1),
+		"the order of rules":   strings.Replace(small, "[paygram-eu, asia]", "[asia, paygram-eu]", 1),
+		"a group of countries": small + "\ngroups: {eu: [DE, FR]}\n",
+		"an account's plugin":  strings.Replace(small, "{plugin: paygram}", "{plugin: other}", 1),
 	}
 	for claim, text := range different {
 		require.NotEqual(t, base, read(t, text).Version, claim)
 	}
 	require.NotEqual(t, base, read(t, small, "ROUTER_PROVIDERS__ASIA__TIMEOUT=3s").Version, "an override")
+}
+
+func TestRulesKnowTheGroupsOfTheFile(t *testing.T) {
+	t.Parallel()
+	const file = "groups: {eu: [DE, FR], europe: [eu, CH]}\nproviders: {a: {plugin: plain}}\nrules: [{name: x, when: {country: %s}, to: a}]\n"
+	rules, err := read(t, fmt.Sprintf(file, "europe")).Ruleset(manifests())
+	require.NoError(t, err)
+	require.Equal(t, "europe", rules.Decide(routing.Facts{Country: "FR"}, nil).Tried[0].Group)
+	for text, problem := range map[string]string{
+		fmt.Sprintf(file, "europa"):               `routing.yaml:3:35: "europa" is not a country: did you mean "europe"?`,
+		"groups: [DE]\n" + small:                  `routing.yaml:1:9: groups is not a mapping: write "key: value" lines`,
+		small + "\ngroups:\n  eu: [DE]\n  eu: FR": `"eu" is already on line`,
+	} {
+		_, err := Read("routing.yaml", []byte(text), nil)
+		require.ErrorContains(t, err, problem)
+	}
+	_, err = Read("routing.yaml", []byte(fmt.Sprintf(file, "eu")), []string{"ROUTER_GROUPS__EU=DE"})
+	require.ErrorContains(t, err, "ROUTER_GROUPS__EU", "groups are lists, and changed in the file")
 }
 
 // Whatever the bytes, reading ends in a configuration or in problems.
