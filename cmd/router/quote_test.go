@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -104,4 +106,57 @@ func TestWhatHasNoQuote(t *testing.T) {
 	_, err := s.engine.Quote(t.Context(), "exchanger", payment.Order{Kind: payment.Collect, Amount: "5", Currency: "USDT", Country: "DE"})
 	require.ErrorAs(t, err, &declined)
 	require.Equal(t, "limit_exceeded", declined.Failure.Code)
+}
+
+// exchangers are two more accounts at the simulated exchange site, for the shipped routing file.
+const exchangers = `  to-btc:
+    plugin: exchanger
+    base_url: "{site}/exchanger"
+    allow_private: true
+    secrets: {api_login: env:EXCHANGER_API_LOGIN, api_key: env:EXCHANGER_API_KEY}
+    settings: {directions: {EUR: {direction_id: "3", account1: "4000000000000002", account2: bc1qshop, fields: {cfgive8: J D}}}}
+  to-usdt:
+    plugin: exchanger
+    base_url: "{site}/exchanger"
+    allow_private: true
+    secrets: {api_login: env:EXCHANGER_API_LOGIN, api_key: env:EXCHANGER_API_KEY}
+    settings: {directions: {EUR: {direction_id: "5", account1: "4000000000000002", account2: TShop, fields: {cfgive8: J D}}}}
+
+  paygrt:
+`
+
+const thrifty = `rules:
+  - name: thrifty
+    when: {kind: collect, currency: EUR, metadata.tier: thrifty}
+    to: [{cheapest: [payplay, to-btc, to-usdt]}]
+
+`
+
+// A payment goes to the provider that asks least; those without a price come after it, as the rule writes them.
+func TestAPaymentGoesToTheCheapest(t *testing.T) {
+	t.Parallel()
+	site := &town{t: t, data: t.TempDir()}
+	site.openSandbox(sandbox.Options{})
+	file, text := ownRouting(t)
+	text = strings.Replace(text, "  paygrt:\n", strings.ReplaceAll(exchangers, "{site}", site.simulated), 1)
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(text, "rules:\n", thrifty, 1)), 0o600))
+	w := build(t, plan{command: serveCommand{Routing: file}, beside: site})
+	const of = `{"amount":"100","currency":"EUR","country":"DE","payer":{"email":"payer@shop.example"},"metadata":{"tier":"thrifty"}}`
+
+	made := w.create(of)
+
+	require.Equal(t, "to-usdt", made.Provider)
+	require.Equal(t, []string{"to-usdt", "to-btc", "payplay"}, made.Decision.Order())
+	var figures []string
+	for _, c := range made.Decision.Candidates {
+		figures = append(figures, c.Figure)
+	}
+	require.Equal(t, []string{"1.5 EUR", "2 EUR", ""}, figures)
+	require.Len(t, w.attempts(made.ID), 2, "the order's own get_calc and create_bid: a quote is no attempt")
+	require.Equal(t, "1.5", made.Fee.Amount, "the price is what the order's own terms then say")
+
+	w.control("POST", "exchanger/down", "")
+	made = w.create(strings.Replace(of, "100", "101", 1))
+	require.Equal(t, []string{"payplay", "to-btc", "to-usdt"}, made.Decision.Order(), "without prices, as it is written")
+	require.Equal(t, "payplay", made.Provider)
 }
