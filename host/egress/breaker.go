@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -40,18 +39,14 @@ func newBreaker(provider string, s BreakerSettings, logger *slog.Logger, now fun
 				until := now().Add(s.Cooldown)
 				b.until.Store(&until)
 			}
-			logger.LogAttrs(context.Background(), stateLevel(to), "breaker changed", slog.String("provider", provider),
-				slog.String("from", from.String()), slog.String("to", to.String()))
+			log := logger.Info
+			if to == gobreaker.StateOpen {
+				log = logger.Warn
+			}
+			log("breaker changed", slog.String("provider", provider), slog.String("from", from.String()), slog.String("to", to.String()))
 		},
 	})
 	return b
-}
-
-func stateLevel(to gobreaker.State) slog.Level {
-	if to == gobreaker.StateOpen {
-		return slog.LevelWarn
-	}
-	return slog.LevelInfo
 }
 
 func (s BreakerSettings) trips(counts gobreaker.Counts) bool {

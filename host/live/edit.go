@@ -12,12 +12,13 @@ import (
 	"payrouter/host/routing"
 )
 
+// Errors of an edit, told apart with errors.Is.
 var (
-	// ErrChanged: the configuration is not, or is no longer, the one that the edit was made of.
+	// ErrChanged tells that the configuration is not, or is no longer, the one that the edit was made of.
 	ErrChanged = errors.New("the configuration is another one by now")
-	// ErrUnknownVersion: the history has no such version.
+	// ErrUnknownVersion tells that the history has no such version.
 	ErrUnknownVersion = errors.New("no such version is remembered")
-	// ErrNotWritable: the routing file cannot be written, and so nothing was changed.
+	// ErrNotWritable tells that the routing file cannot be written, and so nothing was changed.
 	ErrNotWritable = errors.New("the routing file cannot be written")
 )
 

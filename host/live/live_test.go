@@ -220,13 +220,6 @@ func order() payment.Order {
 	return payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Country: "DE", ReturnURL: "https://shop.example/thanks"}
 }
 
-func (h *house) create(key string) payment.Payment {
-	h.t.Helper()
-	receipt, err := h.engine.Create(h.t.Context(), "shop", payment.Key{Value: key}, order(), time.Minute)
-	require.NoError(h.t, err)
-	return receipt.Payment
-}
-
 func (h *house) tag() live.Match {
 	return live.Match{Tags: []string{h.keeper.Status().Active.Tag()}}
 }
