@@ -181,9 +181,20 @@ func TestRoutingPageShowsFilesThatHold(t *testing.T) {
 	page := readPage(t, filepath.Join(root, "docs", "routing.md"))
 	compiledRoutes(t, page.blocks("yaml")[0])
 
-	_, rules := compiledRoutes(t, readPage(t, filepath.Join(root, "routing.yaml")).text)
+	shipped := readPage(t, filepath.Join(root, "routing.yaml")).text
+	_, rules := compiledRoutes(t, shipped)
 	explained := rules.Decide(routing.Facts{PaymentID: "pay_example", Amount: "1500", Currency: "EUR"}, nil).Explain()
 	requireShown(t, page, explained)
+
+	providers, _, _ := strings.Cut(shipped, "\nrules:")
+	examples := 0
+	for _, block := range page.blocks("yaml") {
+		if strings.HasPrefix(block, "groups:") || strings.HasPrefix(block, "rules:") {
+			compiledRoutes(t, providers+"\n"+block)
+			examples++
+		}
+	}
+	require.Equal(t, 4, examples)
 }
 
 // changing is what any edit of routing.yaml changes in what commands print: versions, and places in the file.
