@@ -227,6 +227,11 @@ func TestOpenAPI(t *testing.T) {
 	}](t, w.ask("GET", w.router+"/v1/events?limit=1", "")).Data[0]
 	conform("WebhookDelivery", w.ask("POST", w.router+at+"/"+first.ID+"/redeliver", ""))
 	conform("DeliveriesOutputBody", w.ask("GET", w.router+at, ""))
+	conform("PluginsOutputBody", w.ask("GET", w.router+"/v1/plugins", ""))
+	conform("Plugin", w.ask("GET", w.router+"/v1/plugins/payplay", ""))
+	conform("PluginInstall", w.put("payplay", "", marked(shipped(t, "payplay"), "a")))
+	conform("Problem", w.put("payplay", "", astray(t)))
+	conform("Recording", w.ask("GET", w.router+"/v1/attempts/"+w.attempts(w.create(byPayPlay).ID)[0].ID+"/recording", ""))
 	conform("ConfigStatus", w.ask("GET", w.router+"/v1/config", ""))
 	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", "providers: ["))
 	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", readPage(t, "../../routing.yaml").text))
@@ -362,6 +367,9 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"redeliver-webhook": {"POST", hooks + "/x/deliveries/y/redeliver"},
 		"get-config":        {"GET", "/v1/config"}, "get-routing": {"GET", "/v1/config/routing"}, "put-routing": {"PUT", "/v1/config/routing"},
 		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"}, "rollback-config": {"POST", "/v1/config/rollback"},
+		"list-plugins": {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"}, "put-plugin": {"PUT", "/v1/plugins/x"},
+		"rollback-plugin": {"POST", "/v1/plugins/x/rollback"}, "drain-plugin": {"POST", "/v1/plugins/x/drain"},
+		"change-canary": {"POST", "/v1/plugins/x/canary"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}
@@ -419,6 +427,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	call("list-events", "GET", "/v1/events?after=x", "")
 	w.reachWebhooks(call, lost)
 	w.reachConfig(call, file, clerk)
+	w.reachPlugins(call, clerk, invoice)
 	settle(lost, failed)
 	settle(lost, failed)
 	act(bid, "confirm", "")

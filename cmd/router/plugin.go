@@ -25,7 +25,11 @@ func (openAPICommand) Run(h *host) error {
 }
 
 type pluginCommand struct {
-	Check pluginCheckCommand `cmd:"" help:"Check a plugin's module: that the router takes it, and that it stands what it may be fed."`
+	Check   pluginCheckCommand   `cmd:"" help:"Check a plugin's module: that the router takes it, and that it stands what it may be fed."`
+	Inspect pluginInspectCommand `cmd:"" help:"Show what is in a plugin's module, and what it costs."`
+	Keygen  pluginKeygenCommand  `cmd:"" help:"Make a pair of keys to sign plugins with."`
+	Sign    pluginSignCommand    `cmd:"" help:"Sign a plugin's module, for its name and version."`
+	Verify  pluginVerifyCommand  `cmd:"" help:"Say who signed a plugin's module, and as what."`
 }
 
 type pluginCheckCommand struct {

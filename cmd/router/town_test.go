@@ -71,6 +71,9 @@ func build(t *testing.T, with plan) *town {
 	if with.command.Routing != "" {
 		command.Routing = with.command.Routing
 	}
+	if with.command.Plugins != "" {
+		command.Plugins = with.command.Plugins
+	}
 	command.Grace, command.RecoverEvery = time.Minute, time.Hour
 	if command.Patience == 0 {
 		command.Patience = 30 * time.Second

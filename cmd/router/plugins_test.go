@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aead.dev/minisign"
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/api"
+	"payrouter/host/plugin/signature"
+)
+
+// shipped is a module that ships.
+func shipped(t *testing.T, name string) []byte {
+	t.Helper()
+	dir, _ := plugins(t)
+	code, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
+	require.NoError(t, err)
+	return code
+}
+
+// marked is the same module with another digest: a custom section more, which nothing looks at.
+func marked(code []byte, mark string) []byte {
+	section := append([]byte{byte(len(mark))}, mark...)
+	return append(append(bytes.Clone(code), 0, byte(len(section))), section...)
+}
+
+// astray is PayPlay with another path in its requests.
+func astray(t *testing.T) []byte {
+	t.Helper()
+	code := shipped(t, "payplay")
+	require.Contains(t, string(code), "/private-api/crypto-orders/")
+	return bytes.ReplaceAll(code, []byte("/private-api/crypto-orders/"), []byte("/private-api/crypto-ordres/"))
+}
+
+func (w *town) plugin(name string) api.Plugin {
+	w.t.Helper()
+	a := w.ask("GET", w.router+"/v1/plugins/"+name, "")
+	require.Equal(w.t, 200, a.status, string(a.body))
+	return read[api.Plugin](w.t, a)
+}
+
+// serving is the digest that serves as stable.
+func (w *town) serving(name string) string {
+	w.t.Helper()
+	for _, g := range w.plugin(name).Generations {
+		if g.State == "serving" {
+			return g.Digest
+		}
+	}
+	return ""
+}
+
+func (w *town) put(name, query string, code []byte, headers ...string) answer {
+	w.t.Helper()
+	return w.ask("PUT", w.router+"/v1/plugins/"+name+query, string(code), append([]string{"Content-Type", "application/wasm"}, headers...)...)
+}
+
+// A platform team swaps a plugin while payments run: a candidate that would do otherwise is named and refused, a good one serves, what began
+// with the former ends with it, and one call goes back.
+func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	first := w.create(byPayPlay)
+	before := w.serving("payplay")
+	require.Equal(t, before, w.attempts(first.ID)[0].Digest)
+
+	other := w.put("payplay", "", astray(t))
+	require.Equal(t, 409, other.status, string(other.body))
+	refused := read[api.Problem](t, other)
+	require.Equal(t, "urn:payrouter:problem:plugin-differs", refused.Type)
+	require.Equal(t, "shadow", refused.Plugin.Steps[len(refused.Plugin.Steps)-1].Step)
+	require.Positive(t, refused.Plugin.Shadow.Requests)
+	example := refused.Plugin.Shadow.Examples[0]
+	require.Equal(t, "requests", example.Kind)
+	require.Equal(t, first.ID, example.PaymentID)
+	require.Contains(t, strings.Join(example.Lines, "\n"), "+ request/path: /private-api/crypto-ordres/")
+	require.Equal(t, before, w.serving("payplay"))
+
+	good := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
+	require.Equal(t, 200, good.status, string(good.body))
+	made := read[api.PluginInstall](t, good)
+	require.Positive(t, made.Shadow.Conversations)
+	require.Zero(t, made.Shadow.Requests+made.Shadow.Outcomes+made.Shadow.Failures)
+	require.Equal(t, made.Digest, w.serving("payplay"))
+	second := w.create(byPayPlay)
+	require.Equal(t, made.Digest, w.attempts(second.ID)[0].Digest)
+	require.Equal(t, made.Generation, w.attempts(second.ID)[0].Generation)
+	require.True(t, read[api.PluginInstall](t, w.put("payplay", "", marked(shipped(t, "payplay"), "a"))).Unchanged)
+
+	back := w.ask("POST", w.router+"/v1/plugins/payplay/rollback", "")
+	require.Equal(t, 200, back.status, string(back.body))
+	require.Equal(t, before, w.serving("payplay"))
+	w.create(byPayPlay)
+
+	events := fmt.Sprint(w.plugin("payplay").Events)
+	for _, said := range []string{"upload by default", "rollback by default", "differs from what serves", "drains"} {
+		require.Contains(t, events, said)
+	}
+}
+
+// The folder is watched, and an upload outlives a restart.
+func TestPluginsComeByTheFolderAndStayAfterARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), shipped(t, name), 0o600))
+	}
+	w := build(t, plan{command: serveCommand{Plugins: dir, Watch: true}})
+	first := w.create(byPayPlay)
+	began := time.Now()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), marked(shipped(t, "payplay"), "by file"), 0o600))
+	require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "payplay.wasm")))
+	before := w.attempts(first.ID)[0].Digest
+	require.Eventually(t, func() bool { return w.serving("payplay") != before }, 20*time.Second, 5*time.Millisecond)
+	t.Logf("a plugin of %d bytes served %s after it was written", len(shipped(t, "payplay")), time.Since(began))
+	uploaded := read[api.PluginInstall](t, w.put("payplay", "", marked(shipped(t, "payplay"), "by upload"))).Digest
+	w.stop()
+	require.NoError(t, w.end())
+
+	again := build(t, plan{beside: w, command: serveCommand{Plugins: dir}})
+	require.Equal(t, uploaded, again.serving("payplay"))
+	require.Equal(t, uploaded, again.attempts(again.create(byPayPlay).ID)[0].Digest)
+}
+
+// A share of the payments goes to a candidate; when it turns out worse, it is given up by itself.
+func TestWorseCanaryIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{environ: []string{"ROUTER_PROVIDERS__PAYPLAY__BREAKER__FAILURES=10000"}})
+	before := w.serving("payplay")
+	tried := w.put("payplay", "?canary=50&allow=requests,outcomes", astray(t))
+	require.Equal(t, 200, tried.status, string(tried.body))
+	candidate := read[api.PluginInstall](t, tried).Digest
+	require.Equal(t, 50, w.plugin("payplay").Canary.Share)
+	digests := map[string]int{}
+	for range 400 {
+		a := w.post(w.key(), byPayPlay)
+		require.Equal(t, 201, a.status, string(a.body))
+		for _, attempt := range w.attempts(read[api.Payment](t, a).ID) {
+			digests[attempt.Digest]++
+		}
+		if w.plugin("payplay").Canary == nil {
+			break
+		}
+	}
+	require.Nil(t, w.plugin("payplay").Canary)
+	require.Equal(t, before, w.serving("payplay"))
+	require.Greater(t, digests[candidate], 20)
+	require.Greater(t, digests[before], 20)
+	require.Contains(t, fmt.Sprint(w.plugin("payplay").Events), "canary watch")
+}
+
+// A router that asks for signatures takes signed plugins only, over the API too.
+func TestSignedPluginsOnly(t *testing.T) {
+	t.Parallel()
+	public, key, err := minisign.GenerateKey(nil)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	sign := func(name string, code []byte) []byte {
+		return signature.Sign(key, code, signature.Of(name, "1.0.0", code))
+	}
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		code := shipped(t, name)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), code, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm.minisig"), sign(name, code), 0o600))
+	}
+	w := build(t, plan{command: serveCommand{Plugins: dir, PluginKey: []string{public.String()}, RequireSignature: true}})
+	require.True(t, w.plugin("payplay").Generations[0].Signed)
+	code := marked(shipped(t, "payplay"), "a")
+	for claim, row := range map[string]struct {
+		signature []byte
+		problem   string
+	}{
+		"unsigned":    {nil, "plugin-unsigned"},
+		"forged":      {sign("payplay", shipped(t, "payplay")), "plugin-signature-forged"},
+		"as another":  {sign("paygram", code), "plugin-signed-otherwise"},
+		"good":        {sign("payplay", code), ""},
+		"not base 64": {nil, "malformed-request"},
+	} {
+		header := base64.StdEncoding.EncodeToString(row.signature)
+		if claim == "not base 64" {
+			header = "?"
+		}
+		a := w.put("payplay", "", code, "Plugin-Signature", header)
+		if row.problem == "" {
+			require.Equal(t, 200, a.status, string(a.body))
+			continue
+		}
+		if a.status == 200 {
+			continue // the good one came first: the same module is unchanged, however it is signed
+		}
+		require.Equal(t, "urn:payrouter:problem:"+row.problem, read[api.Problem](t, a).Type, claim)
+	}
+	require.ErrorContains(t, (&serveCommand{RequireSignature: true, Listen: "127.0.0.1:0", Data: t.TempDir()}).Run(&host{
+		ctx: t.Context(), stdout: io.Discard, log: slog.New(slog.DiscardHandler),
+	}), "--require-signature needs a --plugin-key")
+}
+
+// A module that no account's digests have does not serve, and an edit may not pin what does not serve.
+func TestPinnedPluginsStay(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	pin := func(digest string) string {
+		return strings.Replace(text, "    plugin: payplay\n", "    plugin: payplay\n    digests: [\""+digest+"\"]\n", 1)
+	}
+	require.NotEqual(t, text, pin("x"))
+	require.NoError(t, os.WriteFile(file, []byte(pin(sum(shipped(t, "payplay")))), 0o600))
+	w := build(t, plan{command: serveCommand{Routing: file}})
+	a := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
+	require.Equal(t, 409, a.status)
+	require.Equal(t, "urn:payrouter:problem:plugin-not-pinned", read[api.Problem](t, a).Type)
+	edit := w.ask("PUT", w.router+"/v1/config/routing", pin(strings.Repeat("0", 64)), "If-Match", "*", "Content-Type", "application/yaml")
+	require.Equal(t, 422, edit.status, string(edit.body))
+	require.Contains(t, read[api.Problem](t, edit).Problems[0].Message, `provider "payplay" pins other modules than `)
+	w.create(byPayPlay)
+}
+
+// What made an attempt answers it again as the journal has it; what would answer otherwise is shown.
+func TestAttemptsAreReplayed(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	dir, compiled := plugins(t)
+	other := filepath.Join(t.TempDir(), "astray.wasm")
+	require.NoError(t, os.WriteFile(other, astray(t), 0o600))
+	replayed := func(attempt, module string) (string, error) {
+		var out bytes.Buffer
+		command := &replayCommand{Attempt: attempt, Module: module, Plugins: []string{dir}, Router: w.router, Compiled: compiled}
+		err := command.Run(&host{ctx: t.Context(), stdout: &out, log: slog.New(slog.DiscardHandler)})
+		return out.String(), err
+	}
+	for _, order := range []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout} {
+		for _, attempt := range w.attempts(w.create(order).ID) {
+			shown, err := replayed(attempt.ID, "")
+			require.NoError(t, err, shown)
+			require.Contains(t, shown, "identical to what the journal has")
+		}
+	}
+	one := w.attempts(w.create(byPayPlay).ID)[0]
+	shown, err := replayed(one.ID, other)
+	require.ErrorContains(t, err, "answers otherwise in 1 of ")
+	require.Contains(t, shown, "requests differ: ")
+	require.Contains(t, shown, "+ request/path: /private-api/crypto-ordres/")
+	_, err = replayed("att_none", "")
+	require.ErrorContains(t, err, "the router answered 404 Not Found: attempt att_none: payment not found")
+	dir = t.TempDir()
+	_, err = replayed(one.ID, "")
+	require.ErrorContains(t, err, "name its folder with --plugins")
+}
+
+// reachPlugins gets every documented status of the operations on plugins, asked by an operator.
+func (w *town) reachPlugins(call func(operation, method, path, body string, headers ...string) answer, operator string, p api.Payment) {
+	w.t.Helper()
+	by := []string{"Authorization", "Bearer " + operator}
+	const at = "/v1/plugins"
+	for _, who := range [][]string{nil, by} {
+		call("list-plugins", "GET", at, "", who...)
+		call("get-plugin", "GET", at+"/payplay", "", who...)
+		call("put-plugin", "PUT", at+"/payplay", string(marked(shipped(w.t, "payplay"), "a")), append(who, "Content-Type", "application/wasm")...)
+		call("rollback-plugin", "POST", at+"/payplay/rollback", "", who...)
+		call("drain-plugin", "POST", at+"/payplay/drain", "", who...)
+		call("change-canary", "POST", at+"/payplay/canary", `{"action":"abort"}`, who...)
+	}
+	call("get-plugin", "GET", at+"/nobody", "", by...)
+	put := func(query, body string, headers ...string) {
+		call("put-plugin", "PUT", at+"/payplay"+query, body, append(headers, "Authorization", "Bearer "+operator, "Content-Type", "application/wasm")...)
+	}
+	put("", "no module")
+	put("", "no module", "Plugin-Signature", "?")
+	put("", strings.Repeat("0", 32<<20+1))
+	put("", string(astray(w.t)))
+	put("?canary=10", string(marked(shipped(w.t, "payplay"), "b")))
+	call("change-canary", "POST", at+"/payplay/canary", `{"action":"share","share":20}`, by...)
+	for _, operation := range []string{"rollback", "drain", "canary"} {
+		id := map[string]string{"rollback": "rollback-plugin", "drain": "drain-plugin", "canary": "change-canary"}[operation]
+		call(id, "POST", at+"/nobody/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)
+		call(id, "POST", at+"/payplay/"+operation, `{`, by...)
+		call(id, "POST", at+"/payplay/"+operation, `{"digest":"none","action":"none"}`, by...)
+		call(id, "POST", at+"/payplay/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)
+	}
+	call("drain-plugin", "POST", at+"/payplay/drain", "", by...)
+	attempt := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "", "Authorization", "Bearer shop-key-made-up-for-tests")
+	id := read[struct {
+		Data []api.Attempt `json:"data"`
+	}](w.t, attempt).Data[0].ID
+	call("get-recording", "GET", "/v1/attempts/"+id+"/recording", "")
+	call("get-recording", "GET", "/v1/attempts/"+id+"/recording", "", by...)
+	call("get-recording", "GET", "/v1/attempts/att_none/recording", "", by...)
+}
