@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"payrouter/host/config"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
-	"payrouter/host/routing"
 )
 
 type routeCommand struct {
@@ -67,7 +67,9 @@ type routeExplainCommand struct {
 	Merchant  string            `default:"default"`
 	Metadata  map[string]string `placeholder:"tier=gold"`
 	Provider  string            `help:"Pin the payment to a provider."`
+	Payer     string            `placeholder:"jane@shop.example" help:"The payer's e-mail address: splits may go by it."`
 	PaymentID string            `name:"payment-id" default:"pay_example" help:"Splits go by the payment's id."`
+	At        time.Time         `placeholder:"2026-03-01T12:00:00+01:00" help:"When it is created; now where it is left out."`
 }
 
 func (r *routeExplainCommand) Run(h *host) (err error) {
@@ -84,10 +86,11 @@ func (r *routeExplainCommand) Run(h *host) (err error) {
 	if err := order.Validate(tickers(routes, shelf), h.now()); err != nil {
 		return err
 	}
-	decision := rules.Decide(routing.Facts{
-		PaymentID: r.PaymentID, Kind: string(order.Kind), Amount: order.Amount, Currency: order.Currency, Country: order.Country,
-		Method: order.Method, Merchant: r.Merchant, Metadata: order.Metadata, Provider: order.Pinned,
-	}, nil)
+	at := r.At
+	if at.IsZero() {
+		at = h.now()
+	}
+	decision := rules.Decide(payment.Payment{ID: r.PaymentID, Merchant: r.Merchant, Order: order, CreatedAt: at}.Facts(), nil)
 	_, err = fmt.Fprint(h.stdout, decision.Explain())
 	return err
 }
@@ -95,7 +98,7 @@ func (r *routeExplainCommand) Run(h *host) (err error) {
 func (r *routeExplainCommand) order() payment.Order {
 	return payment.Order{
 		Kind: payment.Kind(r.Kind), Amount: r.Amount, Currency: r.Currency, Country: r.Country, Method: r.Method, Metadata: r.Metadata,
-		Pinned: r.Provider,
+		Pinned: r.Provider, Payer: payment.Payer{Email: r.Payer},
 	}
 }
 
