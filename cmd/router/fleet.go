@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	abi "payrouter/abi/v1"
 	"payrouter/host/config"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -76,7 +77,7 @@ func ruleset(c *config.Config, shelf *plugin.Shelf) (*routing.Ruleset, error) {
 
 // checkCodes holds what the accounts call their failures against the router's own list.
 func checkCodes(c *config.Config) error {
-	known := slices.Sorted(maps.Keys(payment.Codes))
+	known := slices.Sorted(maps.Keys(abi.FailureCodes))
 	var problems []error
 	for _, p := range c.Providers {
 		for _, rule := range p.Failures {
