@@ -40,6 +40,7 @@ type serveCommand struct {
 	LookupsPerSecond  int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
 	UnknownAlert      time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
 	KeyLifetime       time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
+	WebhookLifetime   time.Duration `default:"720h" help:"How long a delivery is remembered that a webhook endpoint has taken."`
 	Operators         []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
 	PublicURL         string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
 	WebhooksToPrivate bool          `help:"Send webhooks to loopback and private addresses too, and without TLS: for development."`
@@ -134,7 +135,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	background.Go(func() { reconciler.Run(ctx) })
 	background.Go(func() { inbox.Run(ctx) })
 	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
-		AllowPrivate: s.WebhooksToPrivate, Logger: h.log, Answered: func() { armed.reach("webhook") },
+		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Logger: h.log, Answered: func() { armed.reach("webhook") },
 	})
 	background.Go(func() { sender.Run(ctx) })
 

@@ -93,6 +93,14 @@ func TestPaymentsAreFoundByReferenceThroughAnIndex(t *testing.T) {
 	require.NoError(t, rows.Err())
 }
 
+func TestDeliveriesToForgetAreFoundThroughAnIndex(t *testing.T) {
+	t.Parallel()
+	db := openNew(t)
+	_, chosen, found := strings.Cut(strings.TrimSuffix(purgeDeliveries, ")"), "IN (")
+	require.True(t, found)
+	requirePlan(t, db, "deliveries to forget", "webhook_delivery_done", chosen, []any{"2026", 100})
+}
+
 // What the first release wrote is found by what the second looks for.
 func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 	t.Parallel()
