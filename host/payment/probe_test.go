@@ -104,6 +104,7 @@ func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step,
 	status, known := map[string]abi.Status{
 		"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING, "paid": abi.Status_STATUS_SUCCEEDED,
 		"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED, "expired": abi.Status_STATUS_EXPIRED,
+		"unclear": abi.Status_STATUS_UNKNOWN,
 	}[answer.Text("status")]
 	if !known {
 		return guest.Unreadable("no status"), 3, nil
