@@ -1,7 +1,10 @@
 package simulation
 
 import (
+	"github.com/stretchr/testify/require"
 	"sync/atomic"
+	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 )
@@ -13,14 +16,26 @@ type clock struct {
 	ahead atomic.Int64
 }
 
-// now has both readings, of which only the wall clock's is shifted. Package time knows no way to say so: a time with a monotonic reading keeps
-// the seconds of its wall clock above the 30 bits of nanoseconds in its first word.
+// layout is a time.Time with a monotonic reading, of which package time knows no way to say that its wall clock is another: the first word has
+// a bit that says so, the seconds since 1885, and 30 bits of nanoseconds.
+type layout struct {
+	wall      uint64
+	monotonic int64
+	location  *time.Location
+}
+
+const (
+	hasMonotonic   = 1 << 63
+	nanosecondBits = 30
+)
+
+// now has both readings; the bubble's own time has a wall clock only.
 func (c *clock) now() time.Time {
-	const nanosecondBits = 30
-	t := time.Now()
-	word := (*uint64)(unsafe.Pointer(&t))
-	*word += uint64(c.ahead.Load()) << nanosecondBits
-	return t
+	epoch := time.Date(1885, time.January, 1, 0, 0, 0, 0, time.UTC)
+	wall := time.Now().Add(time.Duration(c.ahead.Load()) * time.Second)
+	seconds := uint64(wall.Unix() - epoch.Unix())
+	both := layout{hasMonotonic | seconds<<nanosecondBits | uint64(wall.Nanosecond()), int64(time.Since(epoch)), time.Local}
+	return *(*time.Time)(unsafe.Pointer(&both))
 }
 
 // wall is what the router's wall clock shows.
@@ -32,3 +47,17 @@ func (c *clock) until(t time.Time) time.Time {
 }
 
 func (c *clock) jump(by time.Duration) { c.ahead.Add(int64(by / time.Second)) }
+
+func TestAClockThatIsSetKeepsItsMonotonicReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &clock{}
+		before := c.now()
+		c.jump(-time.Hour)
+		time.Sleep(time.Second)
+		after := c.now()
+		require.Equal(t, time.Second, after.Sub(before))
+		require.Equal(t, time.Second-time.Hour, after.Round(0).Sub(before.Round(0)))
+		require.Equal(t, time.Now().Add(-time.Hour).UTC(), c.wall().UTC())
+	})
+}

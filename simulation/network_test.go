@@ -117,7 +117,7 @@ func (c *wire) Write(b []byte) (int, error) {
 		return 0, syscall.EPIPE
 	case c.failure != nil && !errors.Is(c.failure, io.EOF):
 		return 0, syscall.EPIPE
-	case !c.deadline.IsZero() && time.Until(c.deadline) <= 0:
+	case !c.deadline.IsZero() && !c.deadline.After(c.network.w.clock.now()):
 		return 0, os.ErrDeadlineExceeded
 	}
 	c.out = append(c.out, b...)

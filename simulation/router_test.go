@@ -152,7 +152,10 @@ func (w *world) start(k *kit, dir string) error {
 	l.reconciler = payment.NewReconciler(l.engine, payment.ReconcilerSettings{})
 	l.inbox = callback.NewInbox(l.journal, l.engine, callback.Settings{
 		Addresses: addresses(), Accounts: func() map[string]callback.Account { return l.receivers() },
+
 		Now: w.clock.now, Random: w.random(fmt.Sprint("callbacks ", l.number)),
+		// Two callbacks about one payment, acted on at once, could not be told apart.
+		AtOnce: 1,
 	})
 	l.handler = api.New(l.engine, api.Settings{
 		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.now, Ready: db.Healthy,
@@ -303,15 +306,17 @@ func (l *life) settle() {
 	if l.dead.Load() {
 		return
 	}
-	pending := l.w.ledger.pendingCallbacks()
-	if pending {
-		l.w.running.Go(func() { l.inbox.Round(context.Background()) })
-	}
+	next, pending := l.w.ledger.pendingCallbacks()
 	wait := l.w.between(time.Second, 2*time.Second)
-	if l.w.calm && !pending {
-		wait = 20 * time.Second
+	switch {
+	case pending && !l.w.clock.until(next).After(time.Now()):
+		l.w.running.Go(func() { l.inbox.Round(context.Background()) })
+	case pending:
+		wait = max(wait, time.Until(l.w.clock.until(next)))
+	case l.w.calm:
+		wait = 10 * time.Second
 	}
-	l.w.plan(wait, fmt.Sprintf("router %d acts on callbacks", l.number), l.settle)
+	l.w.plan(min(wait, time.Minute), fmt.Sprintf("router %d acts on callbacks", l.number), l.settle)
 }
 
 // crash ends the router where it stands: what it has written it has written, what it was about to do it never does.

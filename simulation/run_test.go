@@ -79,7 +79,7 @@ func (w *world) run(k *kit) outcome {
 	w.until(w.began.Add(storm), func() bool { return false })
 	w.heal(k)
 	calm := time.Now()
-	w.until(calm.Add(deadline), func() bool { return w.ledger.settled() && w.quiet() })
+	w.until(calm.Add(deadline), func() bool { return w.quiet() && w.ledger.settled() })
 	settling := time.Since(calm)
 	w.last()
 	o := w.outcome()

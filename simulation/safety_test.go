@@ -32,7 +32,6 @@ type ledger struct {
 	keys   map[string]string
 	// writes and arrivals are by attempt.
 	writes, arrivals map[string]int
-	pending          map[string]time.Time
 	// moved and over are bookings that have moved money, or have been over without, at some time; by site and reference.
 	moved, over map[string]bool
 	// turned are payments that have come to an end since the last look.
@@ -44,7 +43,7 @@ type ledger struct {
 func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]payment.Attempt{}, states: map[string]map[int64]payment.Status{},
-		keys: map[string]string{}, writes: map[string]int{}, arrivals: map[string]int{}, pending: map[string]time.Time{}, moved: map[string]bool{}, over: map[string]bool{},
+		keys: map[string]string{}, writes: map[string]int{}, arrivals: map[string]int{}, moved: map[string]bool{}, over: map[string]bool{},
 	}
 }
 
@@ -133,17 +132,23 @@ func (l *ledger) callback(c callback.Callback) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.w.note("callback %s is %s: %s %s", c.ID, c.State, c.PaymentID, c.Note)
-	if c.State == callback.Pending {
-		l.pending[c.Account+" "+c.Identity] = c.Due
-	} else {
-		delete(l.pending, c.Account+" "+c.Identity)
-	}
 }
 
-func (l *ledger) pendingCallbacks() bool {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return len(l.pending) > 0
+// pendingCallbacks tells when the next callback is due that the router has to act on, by its clock. The journal is asked past the scheduler.
+func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
+	if l.w.life == nil {
+		return time.Time{}, false
+	}
+	ages := l.w.clock.wall().Add(24 * 365 * time.Hour)
+	for account := range l.w.life.engine.Fleet().Accounts {
+		for _, vouched := range []bool{true, false} {
+			due, err := l.w.life.journal.db.DueCallbacks(context.Background(), account, vouched, ages, 1)
+			if err == nil && len(due) > 0 && (!any || due[0].Due.Before(next)) {
+				next, any = due[0].Due, true
+			}
+		}
+	}
+	return next, any
 }
 
 // left is asked about a request that is leaving: which open attempt it is of, and whether it may leave now.
@@ -152,11 +157,10 @@ func (l *ledger) left(site, key string, wall time.Time) (payment.Attempt, bool) 
 	defer l.mutex.Unlock()
 	var of *payment.Attempt
 	for _, id := range slices.Sorted(maps.Keys(l.attempts)) {
-		for _, number := range slices.Sorted(maps.Keys(l.attempts[id])) {
-			a := l.attempts[id][number]
-			if a.Open() && siteOf(a.Provider) == site && journalKey(a) == key && (of == nil || l.writes[of.ID] > l.writes[a.ID]) {
-				of = &a
-			}
+		// The newest is the one under way: what a crash has left open may be of the same contents.
+		a := l.attempts[id][len(l.attempts[id])]
+		if a.ID != "" && a.Open() && siteOf(a.Provider) == site && journalKey(a) == key && (of == nil || l.writes[of.ID] > l.writes[a.ID]) {
+			of = &a
 		}
 	}
 	if of == nil {
@@ -399,10 +403,11 @@ func orderOf(b sandbox.Booking) string {
 
 // settled tells that nothing is left that somebody could still be told.
 func (l *ledger) settled() bool {
+	if _, pending := l.pendingCallbacks(); pending {
+		return false
+	}
 	violations, _ := chaos.Audit(l.ledgers())
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return len(l.pending) == 0 && !slices.ContainsFunc(violations, func(v chaos.Violation) bool { return v.Kind == chaos.Unsettled })
+	return !slices.ContainsFunc(violations, func(v chaos.Violation) bool { return v.Kind == chaos.Unsettled })
 }
 
 // compare holds a journal that a router has just opened against what its predecessors were told is written.
