@@ -235,11 +235,12 @@ func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *hou
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
 	}
-	h.engine = payment.NewEngine(journal, newFleet(t, accounts...), settings)
+	engine := payment.NewEngine(journal, newFleet(t, accounts...), settings)
+	h.engine = engine
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		require.NoError(t, h.engine.Shutdown(ctx))
+		require.NoError(t, engine.Shutdown(ctx))
 	})
 	return h
 }

@@ -22,7 +22,7 @@ func (e *Engine) turnAt(standing Payment, origin Origin) *turn {
 func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
-	if p.Alert == alertOverdue && p.Status != Unknown {
+	if t.outdated(p) {
 		p.Alert = ""
 	}
 	p = t.schedule(p, attempts)
@@ -35,6 +35,12 @@ func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Paymen
 	}
 	t.standing = p
 	return p, nil
+}
+
+// outdated tells an alert whose reason is gone.
+func (t *turn) outdated(p Payment) bool {
+	holder := t.standing.Provider
+	return (p.Alert == alertOverdue && p.Status != Unknown) || (p.Alert == alertUnconfigured(holder) && t.configured(holder))
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.
