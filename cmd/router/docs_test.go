@@ -366,3 +366,28 @@ func words(t *testing.T, manifest *abi.Manifest) []string {
 	}
 	return names
 }
+
+var (
+	testNamed   = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+	testWritten = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+)
+
+func TestTestsThatDocumentsNameAreThere(t *testing.T) {
+	t.Parallel()
+	written := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, match := range testWritten.FindAllStringSubmatch(readPage(t, path).text, -1) {
+			written[match[1]] = true
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for _, d := range documents(t) {
+		for _, match := range testNamed.FindAllStringSubmatch(d.text, -1) {
+			require.True(t, written[match[1]], "%s: %s", d.path, match[1])
+		}
+	}
+}

@@ -38,6 +38,7 @@ type serveCommand struct {
 	Sandbox           bool          `help:"Run the simulated providers too, and point every account at them."`
 	ReconcileEvery    time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
 	LookupsPerSecond  int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
+	CallbackLookups   int           `name:"callback-lookups-per-second" default:"5" help:"Look-ups that the callbacks of one account may cause in a second, at most."`
 	UnknownAlert      time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
 	KeyLifetime       time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
 	WebhookLifetime   time.Duration `default:"720h" help:"How long a delivery is remembered that a webhook endpoint has taken."`
@@ -121,6 +122,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() map[string]callback.Account { return receivers(engine.Fleet()) }, Logger: h.log,
+		LookupsPerSecond: s.CallbackLookups,
 	})
 	server := &http.Server{
 		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
