@@ -453,7 +453,7 @@ func (p *people) post(d *delivery) {
 	}
 	for copy := range copies {
 		wait := w.between(0, 2*time.Second)
-		if w.chance(20) {
+		if w.chance(30) {
 			wait = w.between(0, 40*time.Second)
 		}
 		w.plan(wait, fmt.Sprintf("callback %d about %s arrives (%d)", d.number, d.about, copy), func() { p.deliver(d) })

@@ -38,6 +38,10 @@ type ledger struct {
 	turned []payment.Payment
 	// changed: there is something to check.
 	changed bool
+	// news counts what was told to the ledger. What was found out at a count holds while it stands.
+	news, foundAt, dueAt int
+	found                bool
+	callbacksDue         time.Time
 }
 
 func newLedger(w *world) *ledger {
@@ -51,6 +55,7 @@ func (l *ledger) touch() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.changed = true
+	l.news++
 }
 
 // created takes in a new payment with its key.
@@ -66,6 +71,7 @@ func (l *ledger) created(change payment.Change, key payment.Key) {
 	l.payments[p.ID], l.attempts[p.ID] = p, map[int]payment.Attempt{}
 	l.states[p.ID] = map[int64]payment.Status{p.Version: p.Status}
 	l.changed = true
+	l.news++
 }
 
 // saved takes in a change, and looks whether the payment may change so.
@@ -105,6 +111,7 @@ func (l *ledger) saved(change payment.Change) {
 	l.payments[p.ID] = p
 	l.states[p.ID][p.Version] = p.Status
 	l.changed = true
+	l.news++
 }
 
 func describe(p payment.Payment, attempts []payment.Attempt) string {
@@ -132,6 +139,7 @@ func (l *ledger) callback(c callback.Callback) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.w.note("callback %s is %s: %s %s", c.ID, c.State, c.PaymentID, c.Note)
+	l.news++
 }
 
 // pendingCallbacks tells when the next callback is due that the router has to act on, by its clock. The journal is asked past the scheduler.
@@ -139,6 +147,12 @@ func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 	if l.w.life == nil {
 		return time.Time{}, false
 	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.dueAt == l.news+1 {
+		return l.callbacksDue, !l.callbacksDue.IsZero()
+	}
+	defer func() { l.dueAt, l.callbacksDue = l.news+1, next }()
 	ages := l.w.clock.wall().Add(24 * 365 * time.Hour)
 	for account := range l.w.life.engine.Fleet().Accounts {
 		for _, vouched := range []bool{true, false} {
@@ -211,6 +225,7 @@ func (l *ledger) observe() {
 		}
 	}
 	l.changed = true
+	l.news++
 }
 
 // overStatuses are the providers' words for what has ended without money.
@@ -228,6 +243,12 @@ func (l *ledger) awaited(about string) bool {
 		}
 	}
 	return true
+}
+
+func (l *ledger) terminal(id string) bool {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.payments[id].Status.Terminal()
 }
 
 // heard holds what a client was told against the journal.
@@ -301,11 +322,13 @@ func (w *world) safety() {
 		return
 	}
 	for _, p := range turned {
-		l.ended(p)
+		if !w.network.misled[p.ID] {
+			l.ended(p)
+		}
 	}
 	violations, _ := chaos.Audit(l.ledgers())
 	for _, v := range violations {
-		if v.Kind == chaos.Double {
+		if v.Kind == chaos.Double && !w.network.misled[v.Payment] {
 			w.violated("%s: %s %s", v.Kind, v.Payment, v.Detail)
 		}
 	}
@@ -406,8 +429,18 @@ func (l *ledger) settled() bool {
 	if _, pending := l.pendingCallbacks(); pending {
 		return false
 	}
+	l.mutex.Lock()
+	known, found := l.foundAt == l.news+1, l.found
+	l.mutex.Unlock()
+	if known {
+		return found
+	}
 	violations, _ := chaos.Audit(l.ledgers())
-	return !slices.ContainsFunc(violations, func(v chaos.Violation) bool { return v.Kind == chaos.Unsettled })
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.foundAt = l.news + 1
+	l.found = !slices.ContainsFunc(violations, func(v chaos.Violation) bool { return v.Kind == chaos.Unsettled && !l.w.network.misled[v.Payment] })
+	return l.found
 }
 
 // compare holds a journal that a router has just opened against what its predecessors were told is written.
