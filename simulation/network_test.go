@@ -441,7 +441,7 @@ func (n *network) answer(x *exchange, raw []byte) {
 	w := n.w
 	w.plan(x.delay, fmt.Sprintf("answer to %s (connection %d): %s", x.attempt.ID, x.wire.number, summary(raw)), func() {
 		taken := x.wire.deliver(raw)
-		if taken && x.create() && (x.fault == "" || x.fault == duplicate) {
+		if taken && x.create() && x.wire.site == sandbox.Exchanger && (x.fault == "" || x.fault == duplicate) {
 			delete(n.misled, x.attempt.PaymentID)
 		}
 		switch {
