@@ -75,6 +75,8 @@ type run struct {
 	payers   *payers
 	faults   *faults
 	hooks    *hooks
+	post     *post
+	operator operator
 	began    time.Time
 	counts   counts
 }
@@ -140,8 +142,11 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 		cancel()
 		<-closed
 		work.Wait()
+		if r.post != nil {
+			<-r.post.closed
+		}
 	}
-	if err := r.prepare(ctx, "http://"+listener.Addr().String()); err != nil {
+	if err := r.prepare(serving, "http://"+listener.Addr().String()); err != nil {
 		stop()
 		return nil, err
 	}
@@ -156,11 +161,15 @@ func (r *run) prepare(ctx context.Context, providers string) error {
 	if err := os.WriteFile(rules, routing, 0o600); err != nil {
 		return fmt.Errorf("write the rules: %w", err)
 	}
-	environment := append(environmentOf(providers), "ROUTER_CALLBACK_SECRET="+callbackSecret)
+	environment := append(environmentOf(providers), "ROUTER_CALLBACK_SECRET="+callbackSecret, "PAYPLAY_WEBHOOK_TOKEN="+payPlayToken)
 	var err error
 	if r.router, err = newRouter(ctx, r.settings, rules, environment); err != nil {
 		return err
 	}
+	if r.post, err = newPost(ctx, r.router.url(), r.dice(5)); err != nil {
+		return err
+	}
+	r.router.public = r.post.url
 	if err := r.subscribe(); err != nil {
 		return err
 	}
@@ -170,17 +179,21 @@ func (r *run) prepare(ctx context.Context, providers string) error {
 	return nil
 }
 
-// callbackSecret is made up; with it the harness knows the router's addresses for callbacks.
-const callbackSecret = "a-secret-made-up-for-chaos-of-40-bytes-+"
+const (
+	// callbackSecret is made up; with it the harness knows the router's addresses for callbacks.
+	callbackSecret = "a-secret-made-up-for-chaos-of-40-bytes-+"
+	// payPlayToken is made up; PayPlay signs with it, so that its word is believed without asking.
+	payPlayToken = "a-token-made-up-for-chaos-0123456789"
+)
 
 // subscribe has every provider report to the router, as a person sets it up at real ones.
 func (r *run) subscribe() error {
-	addresses, err := callback.NewAddresses(r.router.url(), []byte(callbackSecret))
+	addresses, err := callback.NewAddresses(r.post.url, []byte(callbackSecret))
 	if err != nil {
 		return fmt.Errorf("make the callbacks' addresses: %w", err)
 	}
 	for _, account := range []string{"paygram-eu", "cryptogram", "payplay", "exchanger", "paygrt"} {
-		if err := r.sandbox.Report(siteOf(account), sandbox.Callback{URL: addresses.Account(account)}); err != nil {
+		if err := r.sandbox.Report(siteOf(account), sandbox.Callback{URL: addresses.Account(account), Secret: payPlayToken}); err != nil {
 			return fmt.Errorf("have %s report: %w", account, err)
 		}
 	}
@@ -232,6 +245,7 @@ func (r *run) storm(ctx context.Context) error {
 	var weather sync.WaitGroup
 	weather.Go(func() { r.payers.work(storming) })
 	weather.Go(func() { r.faults.work(storming) })
+	weather.Go(func() { r.operate(storming) })
 	weather.Go(func() { r.progress(storming) })
 	crashed := make(chan error, 1)
 	go func() { crashed <- r.crash(ctx) }() // it ends with its last kill, or with ctx, and leaves the router running
@@ -246,8 +260,8 @@ func (r *run) storm(ctx context.Context) error {
 
 func (r *run) progress(ctx context.Context) {
 	for pause(ctx, 5*time.Second) {
-		_, _ = fmt.Fprintf(r.settings.Progress, "%5.0fs  %d of %d payments answered, %d on their way, %d of %d kills\n", time.Since(r.began).Seconds(),
-			r.clients.answered(), r.settings.Payments, r.clients.underway(), r.counts.kills(), r.settings.Kills)
+		_, _ = fmt.Fprintf(r.settings.Progress, "%5.0fs  %d of %d payments answered, %d on their way, %d of %d kills, %d callbacks under way\n",
+			time.Since(r.began).Seconds(), r.clients.answered(), r.settings.Payments, r.clients.underway(), r.counts.kills(), r.settings.Kills, r.post.underway())
 	}
 }
 

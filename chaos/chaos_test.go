@@ -55,6 +55,9 @@ func TestPromisesHoldInASmallStorm(t *testing.T) {
 	require.GreaterOrEqual(t, report.Kills, 6)
 	require.Positive(t, report.KillsAt["migrating"])
 	require.Positive(t, report.Statuses["succeeded"])
+	require.Positive(t, report.Callbacks.Genuine)
+	require.Positive(t, report.Callbacks.Replayed)
+	require.Positive(t, report.Callbacks.Forged)
 	require.Positive(t, report.Abandoned, "providers booked what their answers did not tell of")
 
 	lines := strings.Split(strings.TrimSpace(text.String()), "\n")

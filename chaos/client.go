@@ -185,8 +185,10 @@ func (c *clients) inFlight(since time.Time) {
 	c.longest = max(c.longest, time.Since(since))
 }
 
-// said is an answer; the zero one is none at all.
+// said is an answer; one with status 0 is none at all.
 type said struct {
+	// err is why there is none.
+	err      error
 	status   int
 	body     []byte
 	payment  *shownPayment
@@ -341,7 +343,7 @@ func (c *clients) send(ctx context.Context, method, path, key, body string, pati
 	defer cancel()
 	request, err := http.NewRequestWithContext(within, method, c.url+path, strings.NewReader(body))
 	if err != nil {
-		return said{}
+		return said{err: err}
 	}
 	if key != "" {
 		request.Header.Set("Idempotency-Key", key)
@@ -350,13 +352,13 @@ func (c *clients) send(ctx context.Context, method, path, key, body string, pati
 	response, err := c.http.Do(request)
 	if err != nil {
 		c.count("no answer")
-		return said{}
+		return said{err: err}
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		c.count("half an answer")
-		return said{}
+		return said{err: err}
 	}
 	c.count(strconv.Itoa(response.StatusCode))
 	return said{status: response.StatusCode, body: text, replayed: response.Header.Get("Idempotency-Replayed") == "true"}

@@ -34,16 +34,20 @@ func newPayers(s *sandbox.Server, dice *rand.Rand) *payers {
 // habits are what happens to a booking by its call, in hundredths. What is left over is forgotten, until everything expires at the end.
 //
 //nolint:gochecknoglobals // a table
-var habits = map[string][]struct {
+var habits = map[string][]habit{
+	sandbox.PayGram + " IssueInvoice": {{"pay", 70, ""}, {"cancel", 10, ""}, {"decline", 5, ""}, {"cancel", 5, "pay"}},
+	sandbox.Cryptogram + " create":    {{"pay", 70, ""}, {"expire", 10, ""}, {"expire", 5, "pay"}},
+	sandbox.PayPlay + " create_order": {{"pay", 70, ""}, {"cancel", 5, ""}, {"decline", 5, ""}, {"expire", 5, ""}, {"expire", 5, "pay"}},
+	sandbox.PayPlay + " withdraw":     {{"pay", 85, ""}, {"decline", 10, ""}, {"cancel", 5, ""}},
+	sandbox.Exchanger + " create_bid": {{"pay", 70, ""}, {"cancel", 10, ""}, {"expire", 5, ""}, {"cancel", 5, "pay"}},
+	sandbox.Paygrt + " recharge":      {{"pay", 80, ""}, {"decline", 20, ""}},
+}
+
+// habit is an event with its share in hundredths, and what follows a few seconds later: money may come after the end.
+type habit struct {
 	event string
 	share int
-}{
-	sandbox.PayGram + " IssueInvoice": {{"pay", 75}, {"cancel", 10}, {"decline", 5}},
-	sandbox.Cryptogram + " create":    {{"pay", 75}, {"expire", 10}},
-	sandbox.PayPlay + " create_order": {{"pay", 75}, {"cancel", 5}, {"decline", 5}, {"expire", 5}},
-	sandbox.PayPlay + " withdraw":     {{"pay", 85}, {"decline", 10}, {"cancel", 5}},
-	sandbox.Exchanger + " create_bid": {{"pay", 75}, {"cancel", 10}, {"expire", 5}},
-	sandbox.Paygrt + " recharge":      {{"pay", 80}, {"decline", 20}},
+	then  string
 }
 
 // overs are what ends a booking that everybody has forgotten.
@@ -80,8 +84,11 @@ func (p *payers) plan(site, reference, call string) {
 	drawn := int(sum.Sum32() % 100)
 	for _, habit := range habits[site+" "+call] {
 		if drawn < habit.share {
-			wait := time.Duration(50+p.dice.IntN(3000)) * time.Millisecond
-			p.due = append(p.due, deed{site, reference, habit.event, time.Now().Add(wait)})
+			at := time.Now().Add(time.Duration(50+p.dice.IntN(3000)) * time.Millisecond)
+			p.due = append(p.due, deed{site, reference, habit.event, at})
+			if habit.then != "" {
+				p.due = append(p.due, deed{site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond)})
+			}
 			return
 		}
 		drawn -= habit.share

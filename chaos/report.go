@@ -40,6 +40,11 @@ type Report struct {
 	Unsettled int            `json:"unsettled"`
 	Unknown   map[string]int `json:"unknown_left"`
 	Settle    Percentiles    `json:"settle_seconds"`
+	// Conflicts are payments that show money where their status says otherwise, Resolved those that an operator settled.
+	Conflicts int   `json:"money_conflicts"`
+	Resolved  int64 `json:"resolved_by_hand"`
+	// Callbacks are what came to the router's addresses for providers.
+	Callbacks letters `json:"callbacks"`
 	// Webhooks are the events that the merchant was sent; Repeated of them came more than once, which they may. Unannounced are payments that
 	// have ended and of which no webhook has told so by the end of the run.
 	Webhooks    int         `json:"webhooks"`
@@ -62,6 +67,9 @@ const shownViolations = 50
 func (r *run) report(payments []shownPayment) *Report {
 	ledgers := r.ledgers(payments, r.clients.ledger())
 	violations, unknown := Audit(ledgers)
+	for _, complaint := range r.post.complaints() {
+		violations = append(violations, Violation{Kind: Lost, Detail: complaint})
+	}
 	report := &Report{
 		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes, Stops: r.counts.stops, Drains: r.counts.drains,
 		Faults: r.faults.fired(), Statuses: map[string]int{}, Answers: r.clients.answers, LongestInFlight: r.clients.longest.Seconds(),
@@ -71,6 +79,9 @@ func (r *run) report(payments []shownPayment) *Report {
 	for _, p := range payments {
 		report.Statuses[p.Status]++
 		report.Attempts += len(p.Tries)
+		if p.MoneyConflict {
+			report.Conflicts++
+		}
 		for _, try := range p.Tries {
 			if try.Abandoned {
 				report.Abandoned++
@@ -87,6 +98,8 @@ func (r *run) report(payments []shownPayment) *Report {
 	}
 	report.Settle = percentilesOf(waits)
 	report.Webhooks, report.Repeated = r.hooks.counts()
+	report.Callbacks = r.post.carried()
+	report.Resolved = r.operator.resolved.Load()
 	report.Unannounced = len(unannounced(payments, r.hooks.announced()))
 	for _, v := range violations {
 		switch v.Kind {
@@ -154,6 +167,9 @@ func (r *Report) Print(w io.Writer) error {
 		{"unsettled", r.Unsettled},
 		{"unknown left", listed(r.Unknown)},
 		{"time to settle", fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99, r.Settle.Max)},
+		{"money conflicts", r.Conflicts},
+		{"by an operator", r.Resolved},
+		{"callbacks", fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine, r.Callbacks.Replayed, r.Callbacks.Forged)},
 		{"webhooks", fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated, r.Unannounced)},
 		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},
 	}

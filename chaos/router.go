@@ -21,8 +21,10 @@ import (
 // router is the router's process, started again and again on one journal. Only one goroutine may start and end it; url may be called
 // by all.
 type router struct {
-	settings    Settings
-	listen      string
+	settings Settings
+	listen   string
+	// public is where the world reaches it.
+	public      string
 	rules       string
 	environment []string
 	log         *os.File
@@ -73,7 +75,10 @@ func (r *router) start(ctx context.Context, at, failpoint string) error {
 func (r *router) startArmed(ctx context.Context, at, failpoint string) (died bool, err error) {
 	command := exec.Command(r.settings.Binary, "serve", "--listen", r.listen, "--routing", r.rules, "--plugins", r.settings.Plugins, //nolint:noctx // it is killed, not canceled
 		"--data", filepath.Join(r.settings.Dir, "data"), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within", sendWithin.String(),
-		"--public-url", r.url(), "--webhooks-to-private", "--reconcile-every", "200ms", "--lookups-per-second", "200")
+		"--public-url", r.public, "--webhooks-to-private", "--reconcile-every", "200ms", "--lookups-per-second", "200",
+		"--callback-lookups-per-second", "200")
+	// What ends the harness from the terminal is not to drain the router under its hands: an audit of a router that is gone says nothing.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = slices.Clone(r.environment)
 	if failpoint != "" {
 		command.Env = append(command.Env, "ROUTER_FAILPOINT="+failpoint)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ import (
 // settle lets calm return, waits until everything that can settle has, and audits.
 func (r *run) settle(ctx context.Context) (*Report, error) {
 	calm := time.Now()
-	if err := r.heal(ctx, calm.Add(r.settings.Patience)); err != nil {
+	if err := r.recover(ctx, calm.Add(r.settings.Patience)); err != nil {
 		return nil, err
 	}
 	healed := time.Since(calm)
@@ -32,6 +33,19 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 	r.trail(ctx, report)
 	report.Seconds, report.HealSeconds = time.Since(r.began).Seconds(), healed.Seconds()
 	return report, ctx.Err()
+}
+
+// recover waits until nothing is left that a provider could tell, while the operator goes on.
+func (r *run) recover(ctx context.Context, until time.Time) error {
+	working, rest := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer rest()
+	work.Go(func() { r.operate(working) })
+	if err := r.heal(ctx, until); err != nil {
+		return err
+	}
+	return r.conflicts(ctx, until)
 }
 
 // heal asks for what is not settled until nothing is left that a provider could tell.
@@ -53,6 +67,28 @@ func (r *run) heal(ctx context.Context, until time.Time) error {
 			})
 		}
 		pause(ctx, 500*time.Millisecond)
+	}
+	return ctx.Err()
+}
+
+// conflicts waits until everything that providers reported has been taken, and shows where it says that money came after an end.
+func (r *run) conflicts(ctx context.Context, until time.Time) error {
+	for time.Now().Before(until) && ctx.Err() == nil {
+		ended, err := r.journal(ctx, "failed,canceled,expired")
+		if err != nil {
+			return err
+		}
+		moved := map[string]bool{}
+		for _, b := range r.sandbox.Ledger("") {
+			moved[b.Provider+" "+b.ProviderReference] = b.MovedMoney
+		}
+		hidden := slices.ContainsFunc(ended, func(p shownPayment) bool {
+			return !p.MoneyConflict && moved[siteOf(p.Provider)+" "+p.ProviderReference]
+		})
+		if !hidden && r.post.underway() == 0 {
+			return nil
+		}
+		pause(ctx, 2*time.Second)
 	}
 	return ctx.Err()
 }
@@ -117,7 +153,7 @@ func (r *run) journal(ctx context.Context, statuses string) ([]shownPayment, err
 // read is a request that has to succeed, with a few tries.
 func (r *run) read(ctx context.Context, path string, into any) error {
 	var answer said
-	for range 5 {
+	for until := time.Now().Add(readWithin); ; {
 		answer = r.clients.send(ctx, http.MethodGet, path, "", "", 30*time.Second)
 		if answer.status == http.StatusOK {
 			if err := json.Unmarshal(answer.body, into); err != nil {
@@ -125,15 +161,23 @@ func (r *run) read(ctx context.Context, path string, into any) error {
 			}
 			return nil
 		}
-		pause(ctx, 200*time.Millisecond)
+		if !pause(ctx, 200*time.Millisecond) {
+			return fmt.Errorf("read %s: the run was interrupted: %w", path, ctx.Err())
+		}
+		if answer.status != 0 || time.Now().After(until) {
+			break
+		}
 	}
 	select {
 	case <-r.router.life().ended:
 		return fmt.Errorf("read %s: the router has ended by itself: see %s", path, r.router.log.Name())
 	default:
-		return fmt.Errorf("read %s: answered %d: %.200s", path, answer.status, answer.body)
+		return fmt.Errorf("read %s: answered %d: %.200s: %w", path, answer.status, answer.body, answer.err)
 	}
 }
+
+// readWithin is how long the router may leave a question without any answer, on a machine that does much else.
+const readWithin = time.Minute
 
 // tries reads the attempts of payments.
 func (r *run) tries(ctx context.Context, payments []shownPayment) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
@@ -101,7 +100,7 @@ func results(manifest *abi.Manifest, moves []move) ([]txtar.File, error) {
 
 func (m move) result(manifest *abi.Manifest, number int) (txtar.File, error) {
 	rule := func(code string) *abi.FailureRule {
-		return check.Rule(manifest, m.operation, m.interpretation.GetResponse().GetStatus(), code)
+		return abi.FirstMatch(manifest.GetFailures(), m.operation, m.interpretation.GetResponse().GetStatus(), code)
 	}
 	switch result := m.answer.GetResult().(type) {
 	case *abi.Answer_Error:

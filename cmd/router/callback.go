@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -52,15 +53,30 @@ func withCallbacks(inbox *callback.Inbox, api http.Handler) http.Handler {
 	return mux
 }
 
-// reportTo has the simulated providers report to a router, as a person sets it up at real ones: each to the first account on its plugin.
+// reportTo has the simulated providers report to a router, as a person sets it up at real ones: about each account that they know by its
+// name to that account's own address, and about all others to the first on their plugin.
 func reportTo(providers *sandbox.Server, routes *config.Config, addresses callback.Addresses) error {
-	for _, simulated := range providers.Providers() {
-		at := slices.IndexFunc(routes.Providers, func(p *config.Provider) bool { return p.Plugin == simulated })
-		if at < 0 {
-			continue
+	first := map[string]bool{}
+	for _, p := range routes.Providers {
+		accounts, err := providers.Accounts(p.Plugin)
+		if errors.Is(err, sandbox.ErrUnknown) {
+			continue // a plugin whose provider is not simulated
 		}
-		if err := providers.Report(simulated, sandbox.Callback{URL: addresses.Account(routes.Providers[at].Name)}); err != nil {
+		if err != nil {
 			return err
+		}
+		to := []sandbox.Callback{{URL: addresses.Account(p.Name)}}
+		if first[p.Plugin] {
+			to = nil
+		}
+		first[p.Plugin] = true
+		if slices.Contains(accounts, p.Name) {
+			to = append(to, sandbox.Callback{URL: addresses.Account(p.Name), Account: p.Name})
+		}
+		for _, one := range to {
+			if err := providers.Report(p.Plugin, one); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

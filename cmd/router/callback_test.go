@@ -152,6 +152,7 @@ func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 		asks          bool
 	}{
 		{"paygram-eu", sandbox.PayGram, collect("EUR"), []string{"pay"}, http.MethodPost, false, true},
+		{"paygram-asia", sandbox.PayGram, collect("PHP"), []string{"pay"}, http.MethodPost, false, true},
 		{"cryptogram", sandbox.Cryptogram, collect("EUR"), []string{"pick", "pay"}, http.MethodPost, false, true},
 		{"payplay", sandbox.PayPlay, collect("EUR"), []string{"pay"}, http.MethodPost, false, true},
 		{"payplay", sandbox.PayPlay, collect("EUR"), []string{"pay"}, http.MethodPost, true, false},

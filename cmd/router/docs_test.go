@@ -295,7 +295,8 @@ func TestAPIPageHasEveryFailureCode(t *testing.T) {
 	t.Parallel()
 	shown := readPage(t, filepath.Join(root, "docs", "api.md")).cells(t, "code")
 	held := map[string][]string{}
-	for code, class := range payment.Codes {
+	for code := range abi.FailureCodes {
+		class, _ := payment.ClassOf(code)
 		held[code] = []string{string(class)}
 	}
 	require.Equal(t, held, shown)
@@ -376,4 +377,29 @@ func words(t *testing.T, manifest *abi.Manifest) []string {
 		names = append(names, rule.GetCode())
 	}
 	return names
+}
+
+var (
+	testNamed   = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+	testWritten = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+)
+
+func TestTestsThatDocumentsNameAreThere(t *testing.T) {
+	t.Parallel()
+	written := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, match := range testWritten.FindAllStringSubmatch(readPage(t, path).text, -1) {
+			written[match[1]] = true
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for _, d := range documents(t) {
+		for _, match := range testNamed.FindAllStringSubmatch(d.text, -1) {
+			require.True(t, written[match[1]], "%s: %s", d.path, match[1])
+		}
+	}
 }

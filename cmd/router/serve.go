@@ -47,8 +47,10 @@ type serveCommand struct {
 	Sandbox           bool          `help:"Run the simulated providers too, and point every account at them."`
 	ReconcileEvery    time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
 	LookupsPerSecond  int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
+	CallbackLookups   int           `name:"callback-lookups-per-second" default:"5" help:"Look-ups that the callbacks of one account may cause in a second, at most."`
 	UnknownAlert      time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
 	KeyLifetime       time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
+	WebhookLifetime   time.Duration `default:"720h" help:"How long a delivery is remembered that a webhook endpoint has taken."`
 	Operators         []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
 	PublicURL         string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
 	WebhooksToPrivate bool          `help:"Send webhooks to loopback and private addresses too, and without TLS: for development."`
@@ -149,6 +151,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,
+		LookupsPerSecond: s.CallbackLookups,
 	})
 	server := &http.Server{
 		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
@@ -171,7 +174,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	background.Go(func() { reconciler.Run(ctx) })
 	background.Go(func() { inbox.Run(ctx) })
 	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
-		AllowPrivate: s.WebhooksToPrivate, Logger: h.log, Answered: func() { armed.reach("webhook") },
+		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Logger: h.log, Answered: func() { armed.reach("webhook") },
 	})
 	background.Go(func() { sender.Run(ctx) })
 

@@ -44,7 +44,9 @@ type Settings struct {
 	// KeepFor is how long callbacks that are done with are remembered, and their repetitions known. 0 means 30 days.
 	KeepFor time.Duration
 	// Now is the clock. Nil means the system's.
-	Now    func() time.Time
+	Now func() time.Time
+	// Random feeds ids, and is safe for concurrent use. Nil means crypto/rand.
+	Random io.Reader
 	Logger *slog.Logger
 }
 
@@ -72,6 +74,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
+	}
+	if s.Random == nil {
+		s.Random = rand.Reader
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
@@ -197,7 +202,7 @@ func answer(w http.ResponseWriter, reply *abi.CallbackReply) {
 // take reads and keeps one callback, and gives the reply that its provider expects. An error asks the provider to repeat it.
 func (i *Inbox) take(ctx context.Context, name string, account Account, paymentID string, r *http.Request, body []byte) (*abi.CallbackReply, error) {
 	now := i.settings.Now().UTC()
-	id, err := ulid.New(ulid.Timestamp(now), rand.Reader)
+	id, err := ulid.New(ulid.Timestamp(now), i.settings.Random)
 	if err != nil {
 		return nil, fmt.Errorf("make a callback's id: %w", err)
 	}

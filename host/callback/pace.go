@@ -50,6 +50,13 @@ type look struct {
 	count    int
 }
 
+// covers tells a look-up that was answered and began after a hint came. By the wall clock alone, one that was set back would make hints older
+// than they are; so the look-up has to be younger than the hint by its monotonic reading too, where it has one.
+func (l look) covers(came, now time.Time) bool {
+	age := now.Sub(l.answered)
+	return l.answered.Round(0).After(came) && age >= 0 && age < now.Round(0).Sub(came)
+}
+
 // looks space the look-ups of each payment out. They are safe for concurrent use; the zero value is ready.
 type looks struct {
 	mutex    sync.Mutex
@@ -76,7 +83,7 @@ func (l *looks) ask(paymentID string, came, now time.Time, limit *bucket) (v ver
 	defer l.mutex.Unlock()
 	last, known := l.payments[paymentID]
 	switch {
-	case known && last.answered.After(came):
+	case known && last.covers(came, now):
 		return covered, time.Time{}
 	case known && now.Sub(last.started) >= calm:
 		last.count = 0

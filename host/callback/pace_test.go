@@ -62,6 +62,19 @@ func TestLookUpsOfAPaymentAreSpacedOut(t *testing.T) {
 	require.Empty(t, l.payments)
 }
 
+func TestAHintThatCameAfterTheClockWasSetBackIsNotCovered(t *testing.T) {
+	t.Parallel()
+	limit := &bucket{perSecond: 1 << 20, most: 1 << 20}
+	started := time.Unix(1_772_366_400, 0)
+	var l looks
+	v, _ := l.ask("pay_1", started, started, limit)
+	require.Equal(t, goAhead, v)
+	l.done("pay_1", started)
+	came := started.Add(2*time.Second - time.Minute)
+	v, _ = l.ask("pay_1", came, came.Add(time.Second), limit)
+	require.NotEqual(t, covered, v)
+}
+
 func TestALookUpCoversWhatCameBeforeItAndWasAnswered(t *testing.T) {
 	t.Parallel()
 	limit := &bucket{perSecond: 1, most: 1}

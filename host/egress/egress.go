@@ -42,6 +42,8 @@ type Settings struct {
 	RootCAs *x509.CertPool
 	// Resolver looks the provider's names up. Nil means the system's.
 	Resolver *net.Resolver
+	// Dial connects in the place of a Dialer, for networks that are not the world's: no address is checked then. Nil means a Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Timeout bounds a whole try, the answer's last byte included. 0 means 20 s.
 	Timeout time.Duration
@@ -191,8 +193,11 @@ func New(s Settings) (*Client, error) {
 	}
 	c := &Client{settings: s, origins: allowed, mask: newMask(s.Secrets), budget: newBudget(s.Retry)}
 	c.breaker = newBreaker(s.Provider, s.Breaker, s.Logger, s.Now)
-	dialer := Dialer{AllowPrivate: s.AllowPrivate, Timeout: s.DialTimeout, Resolver: s.Resolver}
-	c.transport = c.newTransport(dialer.DialContext)
+	dial := s.Dial
+	if dial == nil {
+		dial = (&Dialer{AllowPrivate: s.AllowPrivate, Timeout: s.DialTimeout, Resolver: s.Resolver}).DialContext
+	}
+	c.transport = c.newTransport(dial)
 	return c, nil
 }
 

@@ -12,11 +12,8 @@ import (
 
 // NewWithDial makes a client that reaches its provider through dial, past the address check.
 func NewWithDial(s Settings, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
-	c, err := New(s)
-	if err == nil {
-		c.transport = c.newTransport(dial)
-	}
-	return c, err
+	s.Dial = dial
+	return New(s)
 }
 
 // NewUnheard makes a client whose answers stand before their requests do: a request is written to c, and answered by what

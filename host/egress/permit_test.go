@@ -44,6 +44,15 @@ func TestDeadlineHoldsWhenTheWallClockIsSetBack(t *testing.T) {
 	require.True(t, setBack.passed(start.Add(61*time.Second)))
 }
 
+// The monotonic clock stands still while a machine sleeps, and the wall clock does not.
+func TestDeadlineHoldsWhenTheMachineSlept(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	d := newDeadline(start.Round(0).Add(time.Minute), start)
+	slept := deadline{at: d.at.Add(-time.Hour), mono: d.mono} // as seen by a wall clock an hour on
+	require.True(t, slept.passed(start.Add(time.Second)))
+}
+
 func held(t *testing.T) (mine *conn, theirs net.Conn) {
 	t.Helper()
 	a, b := net.Pipe()

@@ -23,7 +23,7 @@ import (
 // *routing.Problem.
 func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	rules, err := c.Ruleset(manifests)
-	if err := errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(payment.Codes)))); err != nil {
+	if err := errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes)))); err != nil {
 		return nil, err
 	}
 	return rules, nil

@@ -145,25 +145,33 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 // lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference on somebody's word,
 // for a payment whose own is not known: it is believed where the answer repeats our reference.
 func (t *turn) lookUp(ctx context.Context, p Payment, named string) (Payment, error) {
+	p, _, err := t.ask(ctx, p, named)
+	return p, err
+}
+
+// ask is lookUp, and gives what was answered; its event is empty where nothing was asked.
+func (t *turn) ask(ctx context.Context, p Payment, named string) (Payment, ending, error) {
 	if p.Provider == "" {
-		return p, nil
+		return p, ending{}, nil
 	}
 	end, create, err := t.inquire(ctx, p, p.Provider, named)
 	if err != nil || create.ID == "" {
-		return p, err
+		return p, end, err
 	}
 	p = end.payment
 	switch end.event {
 	case Accepted:
-		return t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
+		p, err = t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
+		return p, end, err
 	case NotFound:
-		return t.absent(ctx, p, create, end.closed)
+		p, err = t.absent(ctx, p, create, end.closed)
+		return p, end, err
 	case NotSent, Unable, Refused, Unanswered, DeclinedSoft, DeclinedHard, Duplicate:
 	}
 	if p, err = t.save(ctx, p, end.closed...); err != nil {
-		return p, err
+		return p, end, err
 	}
-	return p, verdictOf(p.Provider, end)
+	return p, end, verdictOf(p.Provider, end)
 }
 
 // inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before. What was sent there

@@ -346,7 +346,7 @@ func unavailable(message string) *Failure {
 
 func rejected(reject *abi.Reject) *Failure {
 	code := reject.GetCode()
-	class, known := Codes[code]
+	class, known := ClassOf(code)
 	if !known {
 		code, class = "unsupported", Soft
 	}

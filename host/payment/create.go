@@ -78,7 +78,8 @@ func (t *turn) converse(ctx context.Context, p Payment, at plan, call *abi.Call,
 }
 
 // Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where they were not
-// yet, and an open attempt counts as sent and unanswered, with what the table says of that. It passes over what is on its way.
+// yet, and an open attempt counts as sent and unanswered, with what the table says of that. It passes over what is on its way, and shows
+// what nobody can be asked about, because its provider is no longer configured.
 func (e *Engine) Recover(ctx context.Context) error {
 	after := ""
 	for {
@@ -90,6 +91,9 @@ func (e *Engine) Recover(ctx context.Context) error {
 		for _, p := range unfinished {
 			after = p.ID
 			if err := e.recoverOne(ctx, p.ID); err != nil {
+				return err
+			}
+			if err := e.showUnconfigured(ctx, p); err != nil {
 				return err
 			}
 		}

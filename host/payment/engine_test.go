@@ -308,7 +308,7 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 		later time.Duration
 		moves bool
 	}{
-		{"keyed, too early", probe{idempotency: keyed, settleAfter: time.Minute}, 2 * time.Minute, false},
+		{"keyed, too early", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 9*time.Second, false},
 		{"keyed, late enough", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 11*time.Second, true},
 		{"none, however late", probe{idempotency: none, settleAfter: time.Minute}, 1000 * time.Hour, false},
 	} {

@@ -17,33 +17,21 @@ const (
 
 // Failure is why a payment, or one attempt of it, failed. The provider's own words travel beside the canonical code.
 type Failure struct {
-	// Code is one of Codes.
+	// Code is one of abi.FailureCodes.
 	Code         string `json:"code"`
 	Class        Class  `json:"class"`
 	Message      string `json:"message,omitempty"`
 	ProviderCode string `json:"provider_code,omitempty"`
 }
 
-// Codes are the canonical failure codes, each with the class that it has unless a manifest's rule or routing.yaml says otherwise.
-//
-//nolint:gochecknoglobals // a lookup table
-var Codes = map[string]Class{
-	"insufficient_funds":    Soft,
-	"limit_exceeded":        Soft,
-	"unsupported":           Soft,
-	"provider_unavailable":  Soft,
-	"rate_limited":          Soft,
-	"authentication_failed": Soft,
-	"account_restricted":    Soft,
-	"provider_error":        Soft,
-	"not_found":             Soft,
-	"duplicate":             Hard,
-	"invalid_destination":   Hard,
-	"invalid_request":       Hard,
-	"expired":               Hard,
-	"canceled_by_payer":     Hard,
-	"fraud_suspected":       Hard,
-	"declined":              Hard,
+// ClassOf is the class that a canonical failure code has unless a manifest's rule or routing.yaml says otherwise. A code that is none of
+// abi.FailureCodes is not known, and soft.
+func ClassOf(code string) (class Class, known bool) {
+	hard, known := abi.FailureCodes[code]
+	if hard {
+		return Hard, known
+	}
+	return Soft, known
 }
 
 // Meaning finds what a provider's rejection of an operation means: the account's own rules come before the manifest's, and the
@@ -54,13 +42,12 @@ func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus u
 			return meant(rule, failure)
 		}
 	}
-	return Unanswered, &Failure{
-		Code: "provider_error", Class: Codes["provider_error"], Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode(),
-	}
+	return Unanswered, &Failure{Code: "provider_error", Class: Soft, Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode()}
 }
 
 func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
-	event, class := Unanswered, Codes[rule.GetCode()]
+	event := Unanswered
+	class, _ := ClassOf(rule.GetCode())
 	switch rule.GetMeaning() {
 	case abi.Meaning_MEANING_REFUSED:
 		event, class = Refused, Soft

@@ -106,6 +106,7 @@ func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step,
 	status, known := map[string]abi.Status{
 		"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING, "paid": abi.Status_STATUS_SUCCEEDED,
 		"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED, "expired": abi.Status_STATUS_EXPIRED,
+		"unclear": abi.Status_STATUS_UNKNOWN,
 	}[answer.Text("status")]
 	if !known {
 		return guest.Unreadable("no status"), 3, nil
@@ -236,11 +237,12 @@ func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *hou
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
 	}
-	h.engine = payment.NewEngine(journal, newFleet(t, accounts...), settings)
+	engine := payment.NewEngine(journal, newFleet(t, accounts...), settings)
+	h.engine = engine
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		require.NoError(t, h.engine.Shutdown(ctx))
+		require.NoError(t, engine.Shutdown(ctx))
 	})
 	return h
 }

@@ -57,10 +57,18 @@ func TestStatusesNeverGoBackwardsWhateverTheReports(t *testing.T) {
 
 func TestEveryFailureCodeHasAClass(t *testing.T) {
 	t.Parallel()
-	for code, class := range Codes {
-		require.Contains(t, []Class{Soft, Hard}, class, code)
+	for code := range abi.FailureCodes {
+		_, known := ClassOf(code)
+		require.True(t, known, code)
 		require.Equal(t, strings.ToLower(code), code)
 	}
+	for code, want := range map[string]Class{"limit_exceeded": Soft, "fraud_suspected": Hard} {
+		class, _ := ClassOf(code)
+		require.Equal(t, want, class, code)
+	}
+	class, known := ClassOf("never_heard_of")
+	require.False(t, known)
+	require.Equal(t, Soft, class)
 }
 
 func TestAnEventOfAnUnspecifiedOperationIsJudgedAsNone(t *testing.T) {

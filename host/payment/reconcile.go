@@ -214,6 +214,35 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 	return err
 }
 
+// alertUnconfigured is what a payment says whose provider is not in the routing file any more.
+func alertUnconfigured(provider string) string {
+	return "provider " + provider + " is not configured: nobody can be asked about this payment"
+}
+
+func (e *Engine) configured(provider string) bool {
+	_, known := e.Fleet().Accounts[provider]
+	return known
+}
+
+// showUnconfigured shows a payment on its way whose provider nobody can ask, once. It is due as soon as the provider is there again.
+func (e *Engine) showUnconfigured(ctx context.Context, unfinished Payment) error {
+	shown := func(p Payment) bool {
+		return p.Provider == "" || e.configured(p.Provider) || p.Status.Terminal() || (p.Alert != "" && p.Alert != alertOverdue)
+	}
+	if shown(unfinished) {
+		return nil
+	}
+	_, err := e.withLock(ctx, "", unfinished.ID, Origin{Cause: ByRecovery}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		if shown(p) {
+			return p, nil
+		}
+		p.Alert = alertUnconfigured(p.Provider)
+		t.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID), slog.String("provider", p.Provider))
+		return t.save(ctx, p)
+	})
+	return err
+}
+
 func (r *Reconciler) purge(ctx context.Context) error {
 	const batch = 500
 	for {

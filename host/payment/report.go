@@ -97,7 +97,7 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 		return t.stray(ctx, p, provider, theirs, report.Outcome)
 	}
 	if report.Outcome == nil {
-		return t.lookUp(ctx, p, theirs)
+		return t.follow(ctx, p, theirs)
 	}
 	if report.Outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
 		return p, fmt.Errorf("report on %s: it has no status: %w", p.ID, ErrContradiction)
@@ -111,6 +111,28 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 		return p, fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
 	}
 	return t.keep(ctx, settle(p, report.Outcome, t.failureOf(p, report.Outcome), t.now()))
+}
+
+// follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just reported on has told
+// nothing: it is an error, so that the report is not taken for settled.
+func (t *turn) follow(ctx context.Context, p Payment, theirs string) (Payment, error) {
+	asked, end, err := t.ask(ctx, p, theirs)
+	if err == nil && asked.Provider == p.Provider {
+		err = untold(p.Provider, end)
+	}
+	return asked, err
+}
+
+// untold is an error where a look-up after a report told nothing. It is nil where nothing was asked.
+func untold(provider string, end ending) error {
+	switch end.event {
+	case "", Accepted:
+		return nil
+	case NotFound:
+		return fmt.Errorf("%s does not know what it has reported on: %w", provider, ErrUnanswered)
+	case NotSent, Unable, Refused, Unanswered, DeclinedSoft, DeclinedHard, Duplicate:
+	}
+	return verdictOf(provider, end)
 }
 
 // failureOf is a reported failure in the router's words.
@@ -146,6 +168,9 @@ func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, ou
 			if p, err = t.save(ctx, p, end.closed...); err != nil {
 				return p, err
 			}
+		}
+		if err := untold(provider, end); err != nil {
+			return p, err
 		}
 		outcome = end.outcome
 	}

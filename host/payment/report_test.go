@@ -113,6 +113,11 @@ func TestWhatAReportChanges(t *testing.T) {
 		},
 		{"and is not believed", says(open), says(open), payment.Report{ProviderReference: "a-1"}, payment.RequiresAction, nil, true},
 		{
+			"a provider that does not know what it reports on has told nothing", says(`{"id":"a-1","status":"paid"}`), says(`{"error":"absent"}`),
+			payment.Report{ProviderReference: "a-1"},
+			payment.Succeeded, payment.ErrUnanswered, true,
+		},
+		{
 			"an unknown payment is found by our reference, and settled", resets, nil,
 			payment.Report{Reference: "ours", Outcome: outcomeOf(abi.Status_STATUS_SUCCEEDED, "a-1")},
 			payment.Succeeded, nil, false,
@@ -284,6 +289,7 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 		{"open, when asked", nil, says(`{"id":"a-1","status":"open"}`), []payment.EntryType{payment.PaymentAbandonedFound}, false},
 		{"expired", outcomeOf(abi.Status_STATUS_EXPIRED, "a-1"), nil, nil, false},
 		{"not there, when asked", nil, says(`{"error":"absent"}`), nil, false},
+		{"no answer, when asked", nil, resets, nil, false},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -299,7 +305,11 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 
 			for range 3 {
 				_, err := h.engine.Report(t.Context(), "a", report)
-				require.NoError(t, err)
+				if told := row.outcome != nil || row.types != nil; told {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, payment.ErrUnanswered, "the report is not settled: it is to be asked after again")
+				}
 			}
 
 			p, err := h.engine.Payment(t.Context(), "shop", made.ID)

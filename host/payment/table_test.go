@@ -208,7 +208,7 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), fails(500, ""), fails(500, ""))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
 	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, breaker: egress.BreakerSettings{Failures: 2, Cooldown: 50 * time.Millisecond}},
+		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second}},
 		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
 	require.Equal(t, "b", h.create(t, "k1").Provider)

@@ -35,7 +35,7 @@ func (t *turn) end() {
 func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
-	if p.Alert == alertOverdue && p.Status != Unknown {
+	if t.outdated(p) {
 		p.Alert = ""
 	}
 	p = t.schedule(p, attempts)
@@ -48,6 +48,12 @@ func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Paymen
 	}
 	t.standing = p
 	return p, nil
+}
+
+// outdated tells an alert whose reason is gone.
+func (t *turn) outdated(p Payment) bool {
+	holder := t.standing.Provider
+	return (p.Alert == alertOverdue && p.Status != Unknown) || (p.Alert == alertUnconfigured(holder) && t.configured(holder))
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.

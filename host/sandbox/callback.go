@@ -16,6 +16,8 @@ import (
 
 // Callback is where a provider reports that a payment changed.
 type Callback struct {
+	// Account is one of the provider's Accounts, whose callbacks these are; "" is all that have none of their own.
+	Account string `json:"account"`
 	// URL gets the callbacks; "" means that none are sent, but to a URL that a request itself named.
 	URL string `json:"url"`
 	// Secret signs them, where the provider signs: PayPlay's general webhook token.
@@ -48,13 +50,16 @@ type courier struct {
 	queues map[string][]delivery // by provider; present while its goroutine runs
 }
 
-func newCourier(log *slog.Logger) *courier {
+func newCourier(log *slog.Logger, carrier http.RoundTripper) *courier {
+	if carrier == nil {
+		carrier = &http.Transport{DisableKeepAlives: true}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &courier{
 		log: log,
 		client: &http.Client{
 			Timeout:       10 * time.Second,
-			Transport:     &http.Transport{DisableKeepAlives: true},
+			Transport:     carrier,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		ctx:    ctx,

@@ -123,8 +123,24 @@ func (s *Server) Report(provider string, c Callback) error {
 	}
 	site.mu.Lock()
 	defer site.mu.Unlock()
-	site.desk.callback = c
+	switch {
+	case c.Account == "":
+		site.desk.callback = c
+	case !slices.Contains(site.desk.accounts, c.Account):
+		return fmt.Errorf("%w account %q of %s: there are %q", ErrUnknown, c.Account, provider, site.desk.accounts)
+	default:
+		site.desk.own[c.Account] = c
+	}
 	return nil
+}
+
+// Accounts are the names of a provider's accounts, sorted, where it has more than one here.
+func (s *Server) Accounts(provider string) ([]string, error) {
+	site, err := s.site(provider)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(site.desk.accounts), nil
 }
 
 // control answers what comes in under /_sandbox/.
@@ -237,7 +253,7 @@ func (s *Server) index() any {
 			"GET|DELETE /_sandbox/{provider}/faults",
 			"POST /_sandbox/{provider}/down",
 			"POST /_sandbox/{provider}/up",
-			"POST /_sandbox/{provider}/callback {\"url\",\"secret\",\"page_secret\"}",
+			"POST /_sandbox/{provider}/callback {\"url\",\"account\",\"secret\",\"page_secret\"}",
 			"POST /_sandbox/{provider}/balance {\"account\",\"currency\",\"amount\"}",
 		},
 		"providers": providers,

@@ -96,6 +96,26 @@ func TestTheTokenInPayGramsPathIsNotCountedInTheOpen(t *testing.T) {
 	}}, w.Requests("paygram"))
 }
 
+func TestEachAccountsCallbacksGoToItsOwnAddress(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	accounts, err := w.Accounts("paygram")
+	require.NoError(t, err)
+	require.Equal(t, []string{"paygram-asia", "paygram-eu"}, accounts)
+	others, asias := receive(t), receive(t)
+	require.NoError(t, w.Report("paygram", sandbox.Callback{URL: others.url}))
+	require.NoError(t, w.Report("paygram", sandbox.Callback{URL: asias.url, Account: "paygram-asia"}))
+	require.ErrorIs(t, w.Report("paygram", sandbox.Callback{URL: asias.url, Account: "paygram-us"}), sandbox.ErrUnknown)
+	require.ErrorIs(t, w.Report("paygrt", sandbox.Callback{URL: asias.url, Account: "paygrt"}), sandbox.ErrUnknown)
+
+	for token, in := range map[string]*inbox{sandbox.DefaultCredentials().PayGramEU: others, sandbox.DefaultCredentials().PayGramAsia: asias} {
+		issued := w.do("POST", "/paygram/"+token+"/IssueInvoice", jsonHeader(), `{"userCliId":"shop","currencyCode":5,"amount":1,"callbackData":"`+token+`"}`)
+		require.NoError(t, w.Drive("paygram", issued.at(t, "invoiceCode").(string), "pay", ""))
+		_, body := in.next(t)
+		require.Contains(t, body, token)
+	}
+}
+
 func TestCallbacksKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})

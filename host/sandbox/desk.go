@@ -18,7 +18,11 @@ type desk struct {
 	ids      *ids
 	ledger   *ledger
 	courier  *courier
+	// accounts are the provider's, where it has more than one here.
+	accounts []string
 	callback Callback
+	// own are the callbacks of single accounts.
+	own map[string]Callback
 }
 
 // book records something that the provider made.

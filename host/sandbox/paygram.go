@@ -107,6 +107,7 @@ func newPayGram(d *desk, o Options) *paygram {
 		a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, nextID: 1}
 		p.accounts[token], p.names[name] = a, a
 	}
+	d.accounts = slices.Sorted(maps.Keys(p.names))
 	return p
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -335,7 +336,7 @@ func (p *paygram) report(v *invoice) {
 		return
 	}
 	v.account.notify(v)
-	url := p.callback.URL
+	url := cmp.Or(p.own[v.account.name].URL, p.callback.URL)
 	for _, own := range []*string{v.account.callbackAPI, v.owner.callbackURL} {
 		if url == "" && own != nil {
 			url = *own

@@ -42,6 +42,8 @@ type Options struct {
 	Credentials Credentials
 	// Log gets callbacks that could not be delivered; nil means nowhere.
 	Log *slog.Logger
+	// Deliver carries callbacks; nil means the network, with a connection for each.
+	Deliver http.RoundTripper
 
 	// PayGramNoPayURL makes invoices come with a null payUrl, as in the document's example.
 	PayGramNoPayURL bool
@@ -90,12 +92,12 @@ func New(o Options) (*Server, error) {
 		sites:    map[string]*site{},
 		ledger:   &ledger{at: map[theirs]int{}},
 		requests: &counter{},
-		courier:  newCourier(o.Log),
+		courier:  newCourier(o.Log, o.Deliver),
 		closing:  make(chan struct{}),
 	}
 	draw := newIDs(o.Seed)
 	add := func(name string, simulate func(*desk) simulation) {
-		d := &desk{provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier}
+		d := &desk{provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier, own: map[string]Callback{}}
 		sim := simulate(d)
 		s.sites[name] = &site{name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests, closing: s.closing}
 		s.names = append(s.names, name)

@@ -23,6 +23,8 @@ type Settings struct {
 	Workers, PerEndpoint int
 	// Lease is how long a claim holds; it must be longer than a try. 0 means 1 min.
 	Lease time.Duration
+	// KeepFor is how long a delivery is remembered that its endpoint has taken. 0 means 30 days.
+	KeepFor time.Duration
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
 	// Chance gives numbers in [0, 1) that spread tries over time. Nil means a random one.
@@ -44,6 +46,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Lease == 0 {
 		s.Lease = time.Minute
+	}
+	if s.KeepFor == 0 {
+		s.KeepFor = 30 * 24 * time.Hour
 	}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
@@ -71,6 +76,8 @@ type Sender struct {
 	mutex sync.Mutex
 	// busy are the tries under way, by endpoint.
 	busy map[string]int
+	// purged is when deliveries were last forgotten.
+	purged time.Time
 }
 
 // NewSender makes a sender. It does nothing by itself: see Run and Round.
@@ -102,7 +109,7 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// Round sends everything that is due, and returns when nothing is any more.
+// Round sends everything that is due, and returns when nothing is any more. Now and then it forgets what was delivered long ago.
 func (s *Sender) Round(ctx context.Context) error {
 	for {
 		var tries sync.WaitGroup
@@ -117,6 +124,9 @@ func (s *Sender) Round(ctx context.Context) error {
 // begin starts as many tries as there is room for.
 func (s *Sender) begin(ctx context.Context, tries *sync.WaitGroup) (began int, err error) {
 	now := s.settings.Now().UTC()
+	if err := s.purge(ctx, now); err != nil {
+		return 0, err
+	}
 	for more := true; more; {
 		if more, err = s.queue.Spread(ctx, now); err != nil {
 			return 0, err
@@ -138,6 +148,27 @@ func (s *Sender) begin(ctx context.Context, tries *sync.WaitGroup) (began int, e
 		})
 	}
 	return len(jobs), nil
+}
+
+// purgeEvery is how far apart two looks are for deliveries to be forgotten.
+const purgeEvery = time.Minute
+
+// purge forgets what was delivered long ago, where it is time to.
+func (s *Sender) purge(ctx context.Context, now time.Time) error {
+	s.mutex.Lock()
+	due := now.Sub(s.purged) >= purgeEvery || now.Before(s.purged)
+	if due {
+		s.purged = now
+	}
+	s.mutex.Unlock()
+	const batch = 500
+	for due {
+		purged, err := s.queue.Purge(ctx, now.Add(-s.settings.KeepFor), batch)
+		if err != nil || purged < batch {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Sender) try(ctx context.Context, job Job) {

@@ -149,6 +149,8 @@ type Queue interface {
 	Claim(ctx context.Context, wish Wish) ([]Job, error)
 	// Finish writes what became of a try, and what it means for its endpoint, together. ErrLost where the claim is no longer the last.
 	Finish(ctx context.Context, delivery Delivery, effect func(*Endpoint)) error
+	// Purge forgets deliveries that were answered before a time, some at a time, and tells how many. The events themselves stay.
+	Purge(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Wish is what a claimer can take.

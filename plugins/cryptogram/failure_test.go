@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
@@ -55,7 +54,7 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 			outcome := refused(row.operation, &abi.HttpResponse{Status: row.status, Body: []byte(row.body)}).GetDone()
 			var rule *abi.FailureRule
 			if outcome.GetVerdict() == abi.Verdict_VERDICT_REJECTED {
-				rule = check.Rule(manifest(), row.operation, row.status, outcome.GetFailure().GetProviderCode())
+				rule = abi.FirstMatch(manifest().GetFailures(), row.operation, row.status, outcome.GetFailure().GetProviderCode())
 			}
 			require.Equal(t, row.meaning, rule.GetMeaning())
 			require.Equal(t, row.code, rule.GetCode())

@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
@@ -49,7 +48,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rule := check.Rule(manifest(), row.operation, row.status, row.code)
+			rule := abi.FirstMatch(manifest().GetFailures(), row.operation, row.status, row.code)
 			require.Equal(t, row.meaning, rule.GetMeaning())
 			require.Equal(t, row.canonical, rule.GetCode())
 		})

@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
@@ -65,14 +64,14 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 			outcome := refused(row.operation, &abi.HttpResponse{Status: row.status, Body: []byte(row.body)}).GetDone()
 			var rule *abi.FailureRule
 			if outcome.GetVerdict() == abi.Verdict_VERDICT_REJECTED {
-				rule = check.Rule(manifest(), row.operation, row.status, outcome.GetFailure().GetProviderCode())
+				rule = abi.FirstMatch(manifest().GetFailures(), row.operation, row.status, outcome.GetFailure().GetProviderCode())
 			}
 			require.Equal(t, row.meaning, rule.GetMeaning())
 			require.Equal(t, row.code, rule.GetCode())
 		})
 	}
-	require.Equal(t, hard, check.Rule(manifest(), showOrder, 200, "DECLINED").GetMeaning())
-	require.Equal(t, hard, check.Rule(manifest(), showTransaction, 200, "DECLINED").GetMeaning())
-	require.Equal(t, notFound, check.Rule(manifest(), showOrder, 200, noSuchReference).GetMeaning())
-	require.Nil(t, check.Rule(manifest(), showOrder, 200, "FROZEN"))
+	require.Equal(t, hard, abi.FirstMatch(manifest().GetFailures(), showOrder, 200, "DECLINED").GetMeaning())
+	require.Equal(t, hard, abi.FirstMatch(manifest().GetFailures(), showTransaction, 200, "DECLINED").GetMeaning())
+	require.Equal(t, notFound, abi.FirstMatch(manifest().GetFailures(), showOrder, 200, noSuchReference).GetMeaning())
+	require.Nil(t, abi.FirstMatch(manifest().GetFailures(), showOrder, 200, "FROZEN"))
 }

@@ -42,7 +42,7 @@ func (f *findings) step(m *abi.Manifest, step *abi.Step) {
 	case *abi.Step_Done:
 		f.outcome(next.Done)
 	case *abi.Step_Reject:
-		f.require(codes[next.Reject.GetCode()], "reject: code %q is not in the router's list", next.Reject.GetCode())
+		f.require(isCode(next.Reject.GetCode()), "reject: code %q is not in the router's list", next.Reject.GetCode())
 		f.require(next.Reject.GetMessage() != "", "reject: it says nothing")
 		f.require(next.Reject.GetField() == "" || pointerPattern.MatchString(next.Reject.GetField()), "reject: field %q is no JSON pointer", next.Reject.GetField())
 		f.text("reject message", next.Reject.GetMessage())

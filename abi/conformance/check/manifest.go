@@ -242,7 +242,7 @@ func (f *findings) failures(m *abi.Manifest) {
 		f.require(rule.GetOperation() == "" || find(m, rule.GetOperation()) != nil, "%s: no such operation", where)
 		f.require(rule.GetProviderCode() != "" || rule.GetHttpStatus() != 0, "%s: it would match everything", where)
 		f.require(rule.GetMeaning() != abi.Meaning_MEANING_UNSPECIFIED, "%s has no meaning", where)
-		f.require(codes[rule.GetCode()], "%s: code %q is not in the router's list", where, rule.GetCode())
+		f.require(isCode(rule.GetCode()), "%s: code %q is not in the router's list", where, rule.GetCode())
 		f.require(rule.GetSource() != "", "%s: where is it known from?", where)
 		f.require((rule.GetMeaning() == abi.Meaning_MEANING_DUPLICATE) == (rule.GetCode() == "duplicate"),
 			"%s: code duplicate and meaning DUPLICATE go together", where)

@@ -138,16 +138,6 @@ func TestManifestWithoutLookup(t *testing.T) {
 	require.Empty(t, Manifest(m))
 }
 
-func TestRule(t *testing.T) {
-	t.Parallel()
-	m := whole()
-	require.Equal(t, "duplicate", Rule(m, "Make", 200, "1").GetCode())
-	require.Nil(t, Rule(m, "Read", 200, "1"), "another operation")
-	require.Nil(t, Rule(m, "Make", 201, "1"), "another status")
-	require.Nil(t, Rule(m, "Make", 200, "2"), "another code")
-	require.Equal(t, "rate_limited", Rule(m, "Read", 429, "whatever").GetCode())
-}
-
 func TestSatisfies(t *testing.T) {
 	t.Parallel()
 	schema, err := Schema(`{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}`)

@@ -54,7 +54,7 @@ func webhookReads() []string {
 func webhookWrites() []string {
 	return []string{
 		findEndpoint, countEndpoints, insertEndpoint, updateEndpoint, deleteEndpoint, deleteDeliveries, spreadEvents, moveCursor, claimTry, finishTry,
-		redeliver, findDelivery,
+		redeliver, findDelivery, purgeDeliveries,
 	}
 }
 

@@ -34,6 +34,8 @@ const (
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending' AND due <= ?`
 	finishTry = `UPDATE webhook_delivery SET state = ?, due = ?, tries = ?, tried_at = ?, status = ?, error = ?
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending'`
+	purgeDeliveries = `DELETE FROM webhook_delivery WHERE (endpoint_id, seq) IN (
+		SELECT endpoint_id, seq FROM webhook_delivery WHERE state = 'delivered' AND tried_at < ? ORDER BY tried_at LIMIT ?)`
 )
 
 // Spread implements webhook.Queue.
@@ -169,4 +171,17 @@ func (w Webhooks) Finish(ctx context.Context, d webhook.Delivery, effect func(*w
 		return fmt.Errorf("finish a try of event %s at webhook endpoint %s: %w", d.EventID, d.EndpointID, err)
 	}
 	return nil
+}
+
+// Purge implements webhook.Queue. limit 0 means 100.
+func (w Webhooks) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = w.db.writer.do(ctx, func(t transaction) error {
+		rows, err := t.exec(purgeDeliveries, textOf(before), atMost(limit))
+		purged = int(rows)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("purge webhook deliveries: %w", err)
+	}
+	return purged, nil
 }

@@ -38,6 +38,7 @@ CREATE TABLE webhook_delivery (
 
 CREATE INDEX webhook_delivery_due ON webhook_delivery (endpoint_id, due) WHERE state = 'pending';
 CREATE INDEX webhook_delivery_by_state ON webhook_delivery (endpoint_id, state, seq);
+CREATE INDEX webhook_delivery_done ON webhook_delivery (tried_at) WHERE state = 'delivered';
 
 -- +goose Down
 DROP TABLE webhook_delivery;

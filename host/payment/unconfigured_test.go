@@ -1,0 +1,68 @@
+package payment_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/payment"
+)
+
+// restart has another engine take the journal over, with the accounts of another configuration.
+func (h *house) restart(t *testing.T, settings payment.Settings, accounts ...account) {
+	t.Helper()
+	engine := payment.NewEngine(h.journal, newFleet(t, accounts...), settings)
+	t.Cleanup(func() { require.NoError(t, engine.Shutdown(context.Background())) })
+	h.engine = engine
+}
+
+// An account that is taken out of the routing file leaves payments behind that only it can tell of.
+func TestAPaymentWhoseProviderIsNoLongerConfiguredIsShownOnceAndTakenUpWhenItReturns(t *testing.T) {
+	t.Parallel()
+	clock := &clock{now: time.Now()}
+	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`))
+	a := account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url}
+	b := account{name: "b", connector: &probe{name: "second", idempotency: none}, url: first.url}
+	h := newHouse(t, payment.Settings{Now: clock.read}, a, b)
+	made := h.create(t, "k")
+	require.Equal(t, "a", made.Provider)
+
+	h.restart(t, payment.Settings{Now: clock.read}, b)
+	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
+	var shown payment.Payment
+	for range 3 {
+		h.later(t, r, clock, time.Hour)
+		require.NoError(t, h.engine.Recover(t.Context()))
+		shown = h.payment(t, made.ID)
+	}
+	require.Equal(t, payment.RequiresAction, shown.Status)
+	require.Equal(t, "provider a is not configured: nobody can be asked about this payment", shown.Alert)
+	require.Equal(t, made.Version+1, shown.Version, "once")
+	require.Len(t, first.requests(), 1)
+	types := h.types(t, made.ID)
+	require.Equal(t, payment.PaymentUpdated, types[len(types)-1], "the merchant is told")
+
+	h.restart(t, payment.Settings{Now: clock.read}, a, b)
+	h.later(t, payment.NewReconciler(h.engine, payment.ReconcilerSettings{}), clock, 2*time.Hour)
+	found := h.payment(t, made.ID)
+	require.Equal(t, payment.Succeeded, found.Status)
+	require.Empty(t, found.Alert)
+	require.False(t, slices.Contains(h.types(t, made.ID), payment.PaymentMoneyConflict))
+}
+
+func TestWhatIsMoreUrgentIsNotHiddenByAProviderThatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	a := account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
+	h := newHouse(t, payment.Settings{}, a)
+	p := h.create(t, "k")
+	p.Alert, p.Version = "a request was written more than once: look for a second booking", p.Version+1
+	require.NoError(t, h.journal.Save(t.Context(), changeOf(p)))
+
+	h.restart(t, payment.Settings{}, account{name: "b", connector: a.connector, url: first.url})
+	require.NoError(t, h.engine.Recover(t.Context()))
+	require.Equal(t, p.Alert, h.payment(t, p.ID).Alert)
+}
