@@ -171,7 +171,7 @@ func (f *Fleet) claim(id, merchant string, o Order, now time.Time) (routing.Deci
 // giveBack undoes claim for a payment that was not made after all.
 func (f *Fleet) giveBack(p Payment) {
 	if f.Health != nil && f.Rules.Limits(p.Decision.Rule).Any() {
-		f.Health.GiveBack(p.Decision.Rule, p.Order.Amount, p.CreatedAt)
+		f.Health.GiveBack(p.Decision.Rule, p.Amount, p.CreatedAt)
 	}
 }
 
