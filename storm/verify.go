@@ -187,7 +187,7 @@ func copyModules(from, to string, first build) (digests map[string]string, err e
 	}
 	digests = map[string]string{}
 	for _, name := range []string{"payplay"} {
-		code, err := os.ReadFile(filepath.Join(from, name+".wasm")) //nolint:gosec // G304: the caller's own
+		code, err := os.ReadFile(filepath.Join(from, name+".wasm"))
 		if err != nil {
 			return nil, fmt.Errorf("read a plugin: %w", err)
 		}
