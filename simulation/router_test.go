@@ -87,7 +87,7 @@ func newKit(dir string) (*kit, error) {
 		}
 	}
 	for i := range k.shelves {
-		k.shelves[i] = plugin.NewShelf(compiler, wasm.Limits{Instances: 16})
+		k.shelves[i] = plugin.NewShelf(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
 		for n := range names {
 			// In another order, so that generations have other numbers.
 			code, err := os.ReadFile(filepath.Join(dir, names[(n+i)%len(names)]+".wasm"))

@@ -22,8 +22,14 @@ type order struct {
 //
 //nolint:gochecknoglobals // a table
 var orders = [...]order{
-	{"49.90", "EUR", "DE"}, {"1200.00", "EUR", "FR"}, {"15.00", "USD", "US"}, {"0.015", "BTC", "SE"}, {"250", "USDT", "NL"}, {"1000.00", "EUR", "IT"},
-	{"80.00", "GBP", "GB"}, {"99.99", "EUR", "ES"},
+	{"49.90", "EUR", "DE"},
+	{"1200.00", "EUR", "FR"},
+	{"15.00", "USD", "US"},
+	{"0.015", "BTC", "SE"},
+	{"250", "USDT", "NL"},
+	{"1000.00", "EUR", "IT"},
+	{"80.00", "GBP", "GB"},
+	{"99.99", "EUR", "ES"},
 }
 
 // shot is one request, and what became of it.

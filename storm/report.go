@@ -163,8 +163,10 @@ func (r *Report) Err() error {
 		name string
 		n    int
 	}{
-		{"requests failed", r.Warm.Failed + r.Calm.Failed + r.Storm.Failed}, {"payments were misrouted", r.Misrouted},
-		{"attempts mixed generations", r.Mixed}, {"changes went wrong", len(r.Violations)},
+		{"requests failed", r.Warm.Failed + r.Calm.Failed + r.Storm.Failed},
+		{"payments were misrouted", r.Misrouted},
+		{"attempts mixed generations", r.Mixed},
+		{"changes went wrong", len(r.Violations)},
 	} {
 		if count.n > 0 {
 			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))
@@ -180,7 +182,9 @@ func (r *Report) Findings() []string {
 		name       string
 		value, top float64
 	}{
-		{"slowest edit, ms", r.EditEffect.Max, editWithin}, {"slowest swap, ms", r.SwapEffect.Max, coldWithin}, {"slowest cold swap, ms", r.Cold.Max, coldWithin},
+		{"slowest edit, ms", r.EditEffect.Max, editWithin},
+		{"slowest swap, ms", r.SwapEffect.Max, coldWithin},
+		{"slowest cold swap, ms", r.Cold.Max, coldWithin},
 		{"p99 in the storm over p99 in the calm", r.Slowdown, 2},
 	} {
 		if bound.value > bound.top {

@@ -148,10 +148,12 @@ type buildsSeen struct {
 }
 
 func (b *buildsSeen) mixed(p answered, attempts []payment.Attempt, began, ended time.Time) string {
-	if len(attempts) != 1 {
-		return fmt.Sprintf("it took %d attempts", len(attempts))
+	// The router looks payments up by itself, too.
+	creates := slices.DeleteFunc(attempts, func(a payment.Attempt) bool { return a.Role != "create" })
+	if len(creates) != 1 {
+		return fmt.Sprintf("it took %d attempts", len(creates))
 	}
-	a := attempts[0]
+	a := creates[0]
 	if a.Provider != p.Provider {
 		return "it is at " + p.Provider + ", and " + a.Provider + " was asked"
 	}
@@ -185,7 +187,7 @@ func copyModules(from, to string, first build) (digests map[string]string, err e
 	}
 	digests = map[string]string{}
 	for _, name := range []string{"payplay"} {
-		code, err := os.ReadFile(filepath.Join(from, name+".wasm")) //nolint:gosec // G304: the caller's own
+		code, err := os.ReadFile(filepath.Join(from, name+".wasm"))
 		if err != nil {
 			return nil, fmt.Errorf("read a plugin: %w", err)
 		}

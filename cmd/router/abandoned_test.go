@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/plugin"
 )
 
 // The router cancels nothing that it has left behind, because no provider lets it: docs/decisions/003-why-abandonable.md. A plugin that breaks
@@ -15,7 +16,7 @@ import (
 func TestNoProviderCanCancelWhatMayBeLeftBehindThere(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, slog.New(slog.DiscardHandler))
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	left := 0

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
+	"payrouter/host/routing"
 )
 
 // ownRouting is the shipped routing file, as a test's own to edit.
@@ -94,6 +97,29 @@ func TestABreakerIsSetWhileTheRouterRuns(t *testing.T) {
 	}
 }
 
+// What a rule has taken of its limits, and how providers did, is known across an edit.
+func TestLimitsAndHealthOutliveAnEdit(t *testing.T) {
+	t.Parallel()
+	file, text := ownRouting(t)
+	const first = "  - name: india-recharge\n"
+	limited := strings.Replace(text, first, "  - name: sampler\n    when: {currency: EUR}\n    limits: {per_day: 1}\n    to: [payplay]\n"+
+		"  - name: quick\n    when: {currency: EUR}\n    to: [{fastest: [cryptogram, paygram-eu, payplay]}]\n"+first, 1)
+	require.NoError(t, os.WriteFile(file, []byte(limited), 0o600))
+	w := build(t, plan{command: serveCommand{Routing: file}})
+	const of = `{"amount":"49.90","currency":"EUR","reference":"order-1","return_url":"https://shop.example/thanks"}`
+	require.Equal(t, "sampler", w.create(of).Decision.Rule)
+	const enough = 25 // tries, before a rule goes by them
+	for range enough {
+		require.Equal(t, "quick", w.create(of).Decision.Rule)
+	}
+	put := w.ask("PUT", w.router+"/v1/config/routing", limited+"  # edited\n", "If-Match", "*")
+	require.Equal(t, 200, put.status, string(put.body))
+	after := w.create(of)
+	require.Equal(t, "quick", after.Decision.Rule)
+	require.True(t, slices.ContainsFunc(after.Decision.Candidates, func(c routing.Candidate) bool { return strings.HasSuffix(c.Figure, " ms") }),
+		"it is known how fast one is: %+v", after.Decision.Candidates)
+}
+
 // Before an edit serves, it is asked which payments it would have moved.
 func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 	t.Parallel()
@@ -119,7 +145,8 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, shown, "of 2 payments, 0 move")
 	_, err = diff(strings.Replace(text, "    plugin:", "    plugn:", 1))
-	require.ErrorContains(t, err, edited+":13:5: unknown key \"plugn\" in a provider: did you mean \"plugin\"?")
+	line := 1 + strings.Count(text[:strings.Index(text, "    plugin:")], "\n")
+	require.ErrorContains(t, err, fmt.Sprintf("%s:%d:5: unknown key \"plugn\" in a provider: did you mean \"plugin\"?", edited, line))
 	w.stop()
 	require.NoError(t, w.end())
 	_, err = diff(text)

@@ -18,6 +18,7 @@ import (
 	"payrouter/host/api"
 	"payrouter/host/callback"
 	"payrouter/host/config"
+	"payrouter/host/health"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -116,8 +117,9 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		Logger: h.log,
 	})
 	defer prices.Close()
+	lately := &health.Book{}
 	keeper, err = live.Open(live.Settings{
-		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Prices: prices.Prices, Logger: h.log,
+		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately, Prices: prices.Prices, Logger: h.log,
 	}, shelf.Lineup())
 	if err != nil {
 		return err
@@ -144,7 +146,14 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 			return errors.Join(err, listener.Close())
 		}
 	}
-	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, SendWithin: s.SendWithin, Moment: func(m payment.Moment) { armed.reach(string(m)) }, Observe: func(a payment.Attempt) { shelf.Observe(sampleOf(a)) }})
+	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
+		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
+		Moment: func(m payment.Moment) { armed.reach(string(m)) },
+		Observe: func(a payment.Attempt) {
+			lately.Observe(a)
+			shelf.Observe(sampleOf(a))
+		},
+	})
 	keeper.Bind(&priced{Engine: engine, prices: prices})
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
 	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper, Plugins: shelf, Attempts: db})

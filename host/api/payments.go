@@ -158,6 +158,9 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if receipt.Earlier != nil {
 		return a.repeat(ctx, receipt, key)
 	}
+	if receipt.Answer != nil {
+		return answered(receipt.Payment.ID, *receipt.Answer), nil
+	}
 	out := created(receipt.Payment, receipt.Waiting)
 	if receipt.Waiting {
 		return out, nil
@@ -235,7 +238,17 @@ func created(p payment.Payment, waiting bool) *rawOutput {
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(viewOf(p)) // strings, numbers and times: it cannot fail
-	return &rawOutput{Status: status, ContentType: "application/json", Location: paymentsPath + "/" + p.ID, Body: body.Bytes()}
+	return answered(p.ID, payment.Answer{Status: status, Body: body.Bytes()})
+}
+
+func answered(id string, answer payment.Answer) *rawOutput {
+	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id, Body: answer.Body}
+}
+
+// Answer is what a create is answered whose payment has come to its first settled step.
+func Answer(p payment.Payment) payment.Answer {
+	out := created(p, false)
+	return payment.Answer{Status: out.Status, Body: out.Body}
 }
 
 type idInput struct {

@@ -158,7 +158,7 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
 		"till-eu": {Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
 	}}
-	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{Snapshot: api.Snapshot})}
+	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{Snapshot: api.Snapshot, Answer: api.Answer})}
 	settings.Ready = journal.Healthy
 	s.handler = api.New(s.engine, settings)
 	return s

@@ -45,17 +45,19 @@ type Account struct {
 	Failures []*abi.FailureRule
 }
 
-// Tickers are the currencies that the fleet's plugins name, beside ISO 4217's.
+// Tickers are the currencies that the fleet's plugins name, beside ISO 4217's. The caller does not change them.
 func (f *Fleet) Tickers() map[string]bool {
-	tickers := map[string]bool{}
-	for _, account := range f.Accounts {
-		for _, flow := range account.Plugin("").Manifest().GetFlows() {
-			for _, code := range flow.GetCurrencies() {
-				tickers[code] = true
+	f.named.Do(func() {
+		f.tickers = map[string]bool{}
+		for _, account := range f.Accounts {
+			for _, flow := range account.Plugin("").Manifest().GetFlows() {
+				for _, code := range flow.GetCurrencies() {
+					f.tickers[code] = true
+				}
 			}
 		}
-	}
-	return tickers
+	})
+	return f.tickers
 }
 
 // NoRouteError says that nobody can take an order; no payment was made.
@@ -171,7 +173,7 @@ func (f *Fleet) claim(id, merchant string, o Order, now time.Time) (routing.Deci
 // giveBack undoes claim for a payment that was not made after all.
 func (f *Fleet) giveBack(p Payment) {
 	if f.Health != nil && f.Rules.Limits(p.Decision.Rule).Any() {
-		f.Health.GiveBack(p.Decision.Rule, p.Order.Amount, p.CreatedAt)
+		f.Health.GiveBack(p.Decision.Rule, p.Amount, p.CreatedAt)
 	}
 }
 

@@ -21,13 +21,23 @@ func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 	}
 	defer unlock()
 	t := e.turnAt(p, Origin{Cause: ByRequest})
-	t.fleet = fleet
+	t.fleet, t.answer = fleet, func(p Payment) *Answer { return one.tell(p, e.settings.Answer) }
 	one.payment, one.err = t.place(e.base, p, nil)
 	e.settings.Moment(MomentSettled)
 	if one.err != nil {
-		one.payment = p
+		one.payment, one.answer = p, nil
 		e.log.ErrorContext(e.base, "a payment stays as the journal has it", slog.String("payment", p.ID), slog.Any("error", one.err))
 	}
+}
+
+// tell is what the drive's caller will be told, if that one still waits for it.
+func (d *drive) tell(p Payment, answer func(Payment) Answer) *Answer {
+	if answer == nil || d.left.Load() {
+		return nil
+	}
+	told := answer(p)
+	d.answer = &told
+	return d.answer
 }
 
 // place asks providers that have not been asked before. The caller holds the payment's lock.
@@ -54,13 +64,13 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		p, closed = end.payment, end.closed
 		switch end.resolution(at.operation) {
 		case Stay:
-			return t.save(ctx, settle(p, end.outcome, end.failure, t.now()), closed...)
+			return t.conclude(ctx, settle(p, end.outcome, end.failure, t.now()), closed...)
 		case HoldUnknown:
 			p.Status = Unknown
-			return t.save(ctx, p, closed...)
+			return t.conclude(ctx, p, closed...)
 		case Fail:
 			p.Status, p.Failure = Failed, end.failure
-			return t.save(ctx, p, closed...)
+			return t.conclude(ctx, p, closed...)
 		case TryNext:
 			if end.failure != nil {
 				failure = end.failure
@@ -68,7 +78,7 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		}
 	}
 	p.Status, p.Failure = Failed, failure
-	return t.save(ctx, p, closed...)
+	return t.conclude(ctx, p, closed...)
 }
 
 // converse runs one operation of a payment at one provider. closed attempts are written along with its own.

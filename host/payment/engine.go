@@ -27,6 +27,8 @@ type Settings struct {
 	ClockSkew time.Duration
 	// Snapshot is a payment as merchants see it, for its timeline. Nil means the payment as JSON, without what is the payer's.
 	Snapshot func(p Payment) json.RawMessage
+	// Answer is what a create is answered, once its payment is settled or waits for somebody else. Nil leaves it to whoever asks.
+	Answer func(p Payment) Answer
 	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers cannot reach the
 	// router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
@@ -108,8 +110,12 @@ type Engine struct {
 
 // drive is a create on its way.
 type drive struct {
-	done    chan struct{}
+	// left: its caller waits no more.
+	left atomic.Bool
+	done chan struct{}
+	// payment, answer and err are what it came to, once it is done.
 	payment Payment
+	answer  *Answer
 	err     error
 }
 
@@ -131,6 +137,8 @@ type Receipt struct {
 	Earlier *Key
 	// Waiting: the payment is still on its way to its first settled step.
 	Waiting bool
+	// Answer is what the key is answered with from now on, where that is written already.
+	Answer *Answer
 }
 
 // Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs out. An
@@ -213,10 +221,11 @@ func (e *Engine) await(ctx context.Context, one *drive, payment Payment, patienc
 	defer timer.Stop()
 	select {
 	case <-one.done:
-		return Receipt{Payment: one.payment}, one.err
+		return Receipt{Payment: one.payment, Answer: one.answer}, one.err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	one.left.Store(true)
 	current, err := e.journal.Payment(context.WithoutCancel(ctx), payment.ID)
 	if err != nil {
 		return Receipt{}, err

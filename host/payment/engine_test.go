@@ -145,6 +145,43 @@ func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
 	close(leave)
 }
 
+// One write tells of the outcome and of what the caller will be told: a crash between them cannot make a repetition hear something else.
+func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan struct{}), make(chan struct{})
+	slow := func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-release
+		says(`{"id":"a-1","status":"open"}`)(w, r)
+	}
+	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), slow)
+	told := func(p payment.Payment) payment.Answer {
+		return payment.Answer{Status: 201, Body: []byte(p.ID + " " + string(p.Status))}
+	}
+	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Answer: told})
+
+	left, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "left"}, orderOf("10.00"), 0)
+	require.NoError(t, err)
+	require.True(t, left.Waiting)
+	<-asked
+	close(release)
+	settled := func() bool {
+		p, err := h.journal.Payment(t.Context(), left.Payment.ID)
+		return err == nil && p.Status == payment.RequiresAction
+	}
+	require.Eventually(t, settled, 10*time.Second, time.Millisecond)
+	key, err := h.journal.Key(t.Context(), "shop", "left")
+	require.NoError(t, err)
+	require.Zero(t, key.Status, "whoever asks again is told how it stands then")
+
+	waited, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, &payment.Answer{Status: 201, Body: []byte(waited.Payment.ID + " requires_action")}, waited.Answer)
+	key, err = h.journal.Key(t.Context(), "shop", "waited")
+	require.NoError(t, err)
+	require.Equal(t, *waited.Answer, payment.Answer{Status: key.Status, Body: key.Body})
+}
+
 func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))

@@ -19,6 +19,9 @@ type Fleet struct {
 	// used may be closed then. Nil means nobody is told.
 	Retired func()
 
+	named   sync.Once
+	tickers map[string]bool
+
 	mutex sync.Mutex
 	// users are the turns under way; once replaced, the fleet takes no more.
 	users    int

@@ -102,3 +102,10 @@ func TestSwitchingFailsNoPayment(t *testing.T) {
 	require.Zero(t, mixed.Load())
 	require.Equal(t, int64(switches), retired.Load())
 }
+
+// It is asked for every order.
+func TestTheTickersOfAFleetAreGatheredOnce(t *testing.T) {
+	fleet := newFleet(t, account{name: "a", connector: &probe{}, url: "http://127.0.0.1:1"})
+	require.True(t, fleet.Tickers()["EUR"])
+	require.Zero(t, testing.AllocsPerRun(100, func() { fleet.Tickers() }))
+}

@@ -24,7 +24,7 @@ type Journal interface {
 	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before, nothing is
 	// written and the earlier key comes back.
 	Create(ctx context.Context, change Change, key Key) (earlier *Key, err error)
-	// Save writes a change of a payment that exists. ErrStale if that is not at the version before the change's.
+	// Save writes a change of a payment that exists, its key's answer included. ErrStale if that is not at the version before the change's.
 	Save(ctx context.Context, change Change) error
 	// Payment reads one, whoever's.
 	Payment(ctx context.Context, id string) (Payment, error)
@@ -61,6 +61,14 @@ type Change struct {
 	Attempts []Attempt
 	// Entries are new. The journal gives them their numbers, in this order.
 	Entries []Entry
+	// Answer is what the payment's key is answered with from now on, unless it has been answered already. Nil leaves the key as it is.
+	Answer *Answer
+}
+
+// Answer is what a request was answered.
+type Answer struct {
+	Status int
+	Body   []byte
 }
 
 // Key is an idempotency key: one per merchant and value.

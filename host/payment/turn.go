@@ -14,6 +14,8 @@ type turn struct {
 	fleet *Fleet
 	// standing is the payment as the journal has it.
 	standing Payment
+	// answer is what a caller who waits for the turn's end will be told; nil where nobody does.
+	answer func(p Payment) *Answer
 }
 
 func (e *Engine) turnAt(standing Payment, origin Origin) *turn {
@@ -33,6 +35,15 @@ func (t *turn) end() {
 
 // save writes the payment's next version with what it changes, and gives it back.
 func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
+	return t.write(ctx, p, attempts, nil)
+}
+
+// conclude is save at the end of a create: what its caller will be told is written along, so that nothing is left to write.
+func (t *turn) conclude(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
+	return t.write(ctx, p, attempts, t.answer)
+}
+
+func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt, answer func(Payment) *Answer) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
 	if t.outdated(p) {
@@ -43,7 +54,11 @@ func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Paymen
 	if err != nil {
 		return Payment{}, err
 	}
-	if err := t.journal.Save(ctx, Change{Payment: p, Attempts: attempts, Entries: entries}); err != nil {
+	change := Change{Payment: p, Attempts: attempts, Entries: entries}
+	if answer != nil {
+		change.Answer = answer(p)
+	}
+	if err := t.journal.Save(ctx, change); err != nil {
 		return Payment{}, err
 	}
 	t.standing = p

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"log/slog"
 	"time"
 )
@@ -86,16 +85,16 @@ func (t *trail) failed(step Step, err error) error {
 func (t *trail) note(step Step, detail string, err error) {
 	event := t.about
 	event.At, event.Step, event.Source, event.Detail = t.shelf.settings.Now().UTC(), step, t.source, detail
-	attributes := []slog.Attr{
+	attributes := []any{
 		slog.String("plugin", t.name), slog.String("step", string(step)), slog.String("digest", event.Digest), slog.String("version", event.Version),
 		slog.String("source", t.source), slog.String("detail", detail),
 	}
-	level := slog.LevelInfo
+	say := t.shelf.settings.Logger.Info
 	if err != nil {
 		event.Error = err.Error()
-		attributes, level = append(attributes, slog.Any("error", err)), slog.LevelError
+		attributes, say = append(attributes, slog.Any("error", err)), t.shelf.settings.Logger.Error
 	}
-	t.shelf.settings.Logger.LogAttrs(context.Background(), level, "plugin", attributes...)
+	say("plugin", attributes...)
 	t.events = append(t.events, event)
 	t.shelf.remember(t.name, event)
 }

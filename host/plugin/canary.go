@@ -136,7 +136,7 @@ func (s *Shelf) Observe(sample Sample) {
 		return
 	}
 	// Not on the attempt's own goroutine: who adopts the lineup may wait for attempts.
-	s.tasks.Go(func() { _ = s.abort(context.Background(), sample.Plugin, "canary watch", reason, on) })
+	s.tasks.Go(func() { _ = s.abort(s.base, sample.Plugin, "canary watch", reason, on) })
 }
 
 // Share changes the percentage of payments that a canary serves; 1 to 99.

@@ -61,80 +61,99 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		says      string
 	}{
 		"forged signature": {
-			plugin.Candidate{Code: other, Signature: signed(key, "1.1.0", module(t, ""))}, plugin.Settings{Keys: keys},
+			plugin.Candidate{Code: other, Signature: signed(key, "1.1.0", module(t, ""))},
+			plugin.Settings{Keys: keys},
 			plugin.StepSignature, signature.ErrForged, "signature: signature forged: key ",
 		},
 		"unsigned": {
-			plugin.Candidate{Code: other}, plugin.Settings{Keys: keys, RequireSignature: true},
+			plugin.Candidate{Code: other},
+			plugin.Settings{Keys: keys, RequireSignature: true},
 			plugin.StepSignature, signature.ErrUnsigned, "signature: not signed: this router takes signed plugins only",
 		},
 		"untrusted key": {
-			plugin.Candidate{Code: other, Signature: signed(stranger, "1.1.0", other)}, plugin.Settings{Keys: keys},
+			plugin.Candidate{Code: other, Signature: signed(stranger, "1.1.0", other)},
+			plugin.Settings{Keys: keys},
 			plugin.StepSignature, signature.ErrUntrusted, "signature: signed with a key that is not trusted",
 		},
 		"signed as another version": {
-			plugin.Candidate{Code: other, Signature: signed(key, "9.0.0", other)}, plugin.Settings{Keys: keys},
+			plugin.Candidate{Code: other, Signature: signed(key, "9.0.0", other)},
+			plugin.Settings{Keys: keys},
 			plugin.StepSignature, signature.ErrStatement, "signature: signed as something else: as hostile 9.0.0, and it is hostile 1.1.0",
 		},
 		"version older": {
-			plugin.Candidate{Code: variant(t, "version=0.9.0"), Signature: signed(key, "0.9.0", variant(t, "version=0.9.0"))}, plugin.Settings{Keys: keys},
+			plugin.Candidate{Code: variant(t, "version=0.9.0"), Signature: signed(key, "0.9.0", variant(t, "version=0.9.0"))},
+			plugin.Settings{Keys: keys},
 			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that has served: 0.9.0, after 1.0.0",
 		},
 		"new import": {
-			plugin.Candidate{Code: module(t, "socket")}, plugin.Settings{},
+			plugin.Candidate{Code: module(t, "socket")},
+			plugin.Settings{},
 			plugin.StepCompile, wasm.ErrImport, "compile: wasm module refused: import refused: env.connect",
 		},
 		"wrong ABI version": {
-			plugin.Candidate{Code: []byte(strings.Replace(string(other), "payrouter_abi_v1", "payrouter_abi_v2", 1))}, plugin.Settings{},
+			plugin.Candidate{Code: []byte(strings.Replace(string(other), "payrouter_abi_v1", "payrouter_abi_v2", 1))},
+			plugin.Settings{},
 			plugin.StepCompile, wasm.ErrVersion, "compile: wasm module refused: ABI version not known: ABI version 2, this router speaks 1",
 		},
 		"truncated": {
-			plugin.Candidate{Code: other[:len(other)/2]}, plugin.Settings{},
+			plugin.Candidate{Code: other[:len(other)/2]},
+			plugin.Settings{},
 			plugin.StepCompile, wasm.ErrMalformed, "compile: wasm module refused: malformed module",
 		},
 		"manifest": {
-			plugin.Candidate{Code: module(t, "nameless")}, plugin.Settings{},
+			plugin.Candidate{Code: module(t, "nameless")},
+			plugin.Settings{},
 			plugin.StepDescribe, plugin.ErrManifest, `describe: manifest refused: name ""`,
 		},
 		"another plugin": {
-			plugin.Candidate{Code: variant(t, "name=tame"), Name: "hostile"}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "name=tame"), Name: "hostile"},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrName, `compare: another plugin: it is "tame", not "hostile"`,
 		},
 		"changed secret list": {
-			plugin.Candidate{Code: variant(t, "secret=master_key")}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "secret=master_key")},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrSecrets, "compare: secret list changed: none before, master_key now (allow secrets, if that is meant)",
 		},
 		"changed secret list of a canary": {
-			plugin.Candidate{Code: variant(t, "secret=master_key"), Canary: 10, Allow: plugin.Allowances()}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "secret=master_key"), Canary: 10, Allow: plugin.Allowances()},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrSecrets, "it cannot be a canary",
 		},
 		"new host": {
-			plugin.Candidate{Code: variant(t, "host=collect.example.net")}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "host=collect.example.net")},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrHosts, "compare: new hosts: collect.example.net (allow hosts, if that is meant)",
 		},
 		"new host of a canary": {
-			plugin.Candidate{Code: variant(t, "host=collect.example.net"), Canary: 10, Allow: plugin.Allowances()}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "host=collect.example.net"), Canary: 10, Allow: plugin.Allowances()},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrHosts, "it cannot be a canary",
 		},
 		"digest not pinned": {
-			plugin.Candidate{Code: other}, plugin.Settings{Pinned: func(_, digest string) bool { return digest == digestOf(module(t, "")) }},
+			plugin.Candidate{Code: other},
+			plugin.Settings{Pinned: func(_, digest string) bool { return digest == digestOf(module(t, "")) }},
 			plugin.StepPin, plugin.ErrPinned, "pin: digest not pinned: ",
 		},
 		"another request": {
-			plugin.Candidate{Code: variant(t, "place=/v2/buy")}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "place=/v2/buy")},
+			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow,
 			"shadow: differs from what serves: 3 recorded conversations, 3 times requests differ",
 		},
 		"another outcome": {
-			plugin.Candidate{Code: variant(t, "outcome=failed")}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "outcome=failed")},
+			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow, "requests differ: buy of pay_1, call 1;",
 		},
 		"not compatible with the configuration": {
-			plugin.Candidate{Code: other}, plugin.Settings{Adopt: refuseSecond()},
+			plugin.Candidate{Code: other},
+			plugin.Settings{Adopt: refuseSecond()},
 			plugin.StepAdopt, plugin.ErrIncompatible, "adopt: not compatible with the configuration: routing.yaml:12:3: no flow for payouts",
 		},
 		"canary of nothing": {
-			plugin.Candidate{Code: variant(t, "name=tame"), Canary: 10}, plugin.Settings{},
+			plugin.Candidate{Code: variant(t, "name=tame"), Canary: 10},
+			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrCanary, "nothing of this name serves, to try it beside",
 		},
 	} {

@@ -35,24 +35,24 @@ func TestMain(m *testing.M) {
 }
 
 // module builds the plugin in testdata, with a defect linked in, or with a socket where the defect is of that name.
-func module(t testing.TB, defect string) []byte {
-	t.Helper()
+func module(tb testing.TB, defect string) []byte {
+	tb.Helper()
 	path := filepath.Join(workDir, "hostile-"+defect+".wasm")
 	if code, err := os.ReadFile(path); err == nil {
 		return code
 	}
-	made := filepath.Join(t.TempDir(), "made.wasm")
+	made := filepath.Join(tb.TempDir(), "made.wasm")
 	arguments := []string{"build", "-buildmode=c-shared", "-ldflags", "-X main.defect=" + defect, "-o", made}
 	if defect == "socket" {
 		arguments = append(arguments, "-tags", "socket")
 	}
-	build := exec.CommandContext(t.Context(), "go", append(arguments, "./testdata/hostile")...)
+	build := exec.CommandContext(tb.Context(), "go", append(arguments, "./testdata/hostile")...)
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	output, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", output)
+	require.NoError(tb, err, "%s", output)
 	code, err := os.ReadFile(made)
-	require.NoError(t, err)
-	require.NoError(t, os.Rename(made, path)) // whole at once, whoever else builds it
+	require.NoError(tb, err)
+	require.NoError(tb, os.Rename(made, path)) // whole at once, whoever else builds it
 	return code
 }
 
@@ -70,14 +70,14 @@ func variant(t *testing.T, words string) []byte {
 }
 
 // newShelf makes a shelf of the test's own.
-func newShelf(t testing.TB, settings plugin.Settings) *plugin.Shelf {
-	t.Helper()
+func newShelf(tb testing.TB, settings plugin.Settings) *plugin.Shelf {
+	tb.Helper()
 	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	shelf := plugin.NewShelf(compiler, settings)
-	t.Cleanup(func() {
-		require.NoError(t, shelf.Close(context.Background()))
-		require.NoError(t, compiler.Close(context.Background()))
+	tb.Cleanup(func() {
+		require.NoError(tb, shelf.Close(context.Background()))
+		require.NoError(tb, compiler.Close(context.Background()))
 	})
 	return shelf
 }
@@ -88,13 +88,13 @@ func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 }
 
 // install makes a module serve, and gives its generation.
-func install(t testing.TB, shelf *plugin.Shelf, code []byte) *plugin.Generation {
-	t.Helper()
-	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: code, Source: "test"})
-	require.NoError(t, err)
+func install(tb testing.TB, shelf *plugin.Shelf, code []byte) *plugin.Generation {
+	tb.Helper()
+	report, err := shelf.Install(tb.Context(), plugin.Candidate{Code: code, Source: "test"})
+	require.NoError(tb, err)
 	generation, found := shelf.Current(report.Name)
-	require.True(t, found)
-	require.Equal(t, report.Digest, generation.Digest())
+	require.True(tb, found)
+	require.Equal(tb, report.Digest, generation.Digest())
 	return generation
 }
 

@@ -25,16 +25,16 @@ const mostExamples = 5
 
 // String gives the figures.
 func (s *Shadow) String() string {
-	text := fmt.Sprintf("%d recorded conversations", s.Conversations)
+	words := []string{fmt.Sprintf("%d recorded conversations", s.Conversations)}
 	for _, kind := range []replay.Kind{replay.Requests, replay.Outcomes, replay.Failures, replay.Fuel} {
 		if n := s.Differences[kind]; n > 0 {
-			text += fmt.Sprintf(", %d times %s differ", n, kind)
+			words = append(words, fmt.Sprintf("%d times %s differ", n, kind))
 		}
 	}
 	if s.FuelBefore > 0 {
-		text += fmt.Sprintf(", fuel %d → %d", s.FuelBefore, s.FuelNow)
+		words = append(words, fmt.Sprintf("fuel %d → %d", s.FuelBefore, s.FuelNow))
 	}
-	return text
+	return strings.Join(words, ", ")
 }
 
 func (s *Shadow) add(found ...replay.Difference) {

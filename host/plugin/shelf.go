@@ -79,6 +79,8 @@ func (s Settings) withDefaults() Settings {
 type Shelf struct {
 	compiler *wasm.Compiler
 	settings Settings
+	// base is for what outlives the call that starts it: closing a generation, giving up a canary.
+	base context.Context
 
 	// installing is held while a module is examined, and changing, taken after it, while the lineup changes, Adopt included: so a rollback
 	// does not wait for a compilation. mutex is the innermost, and never held while anything is waited for.
@@ -109,7 +111,7 @@ type entry struct {
 
 // NewShelf makes an empty shelf. Close gives back what was loaded; the compiler stays the caller's.
 func NewShelf(compiler *wasm.Compiler, settings Settings) *Shelf {
-	return &Shelf{compiler: compiler, settings: settings.withDefaults(), entries: map[string]*entry{}, open: map[*Generation]struct{}{}}
+	return &Shelf{base: context.Background(), compiler: compiler, settings: settings.withDefaults(), entries: map[string]*entry{}, open: map[*Generation]struct{}{}}
 }
 
 // entry gives what is known of a plugin. The caller holds the mutex.
@@ -201,7 +203,7 @@ func (s *Shelf) release(g *Generation) {
 
 // retire closes a generation that nobody holds.
 func (s *Shelf) retire(g *Generation) {
-	err := g.module.Close(context.Background())
+	err := g.module.Close(s.base)
 	s.mutex.Lock()
 	delete(s.open, g)
 	if err != nil {

@@ -94,7 +94,7 @@ func TestFolderIsFollowed(t *testing.T) {
 		_, err := file.Write(whole[len(whole)*piece/10 : len(whole)*(piece+1)/10])
 		require.NoError(t, err)
 		require.NoError(t, file.Sync())
-		time.Sleep(15 * time.Millisecond) //nolint:forbidigo // somebody who writes slowly
+		time.Sleep(15 * time.Millisecond) // somebody who writes slowly
 	}
 	require.NoError(t, file.Close())
 	f.serves(whole)
@@ -162,7 +162,7 @@ func TestTruncatedModuleIsRefusedWhenItStaysSo(t *testing.T) {
 	})
 	whole := variant(t, "version=1.1.0")
 	f.write("hostile.wasm", whole[:len(whole)-100])
-	f.says("hostile compile: compile: wasm module refused: malformed module")
+	f.says("compile: wasm module refused: malformed module")
 	f.serves(module(t, ""))
 	f.write("hostile.wasm", whole)
 	f.serves(whole)
@@ -195,6 +195,6 @@ func TestForgedFileIsRefusedAfterAWhile(t *testing.T) {
 	})
 	f.write("hostile.wasm.minisig", signed(key, "1.0.0", []byte("something else")))
 	f.write("hostile.wasm", variant(t, "version=1.1.0"))
-	f.says("hostile signature: signature: signature forged")
+	f.says("signature forged: key ")
 	f.serves(module(t, ""))
 }

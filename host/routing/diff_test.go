@@ -35,8 +35,20 @@ func TestDiff(t *testing.T) {
 - {name: rest, when: {currency: [JPY, PLN]}, to: a}`)
 	var payments []Facts
 	for i, p := range []struct{ amount, currency, provider string }{
-		{"5", "EUR", ""}, {"100", "EUR", ""}, {"5", "USD", ""}, {"200", "EUR", ""}, {"5", "GBP", ""}, {"5", "CHF", ""}, {"5", "SEK", ""},
-		{"5", "PLN", ""}, {"5", "JPY", ""}, {"300", "EUR", ""}, {"5", "SEK", ""}, {"400", "EUR", ""}, {"500", "EUR", "a"}, {"5", "XXX", ""},
+		{"5", "EUR", ""},
+		{"100", "EUR", ""},
+		{"5", "USD", ""},
+		{"200", "EUR", ""},
+		{"5", "GBP", ""},
+		{"5", "CHF", ""},
+		{"5", "SEK", ""},
+		{"5", "PLN", ""},
+		{"5", "JPY", ""},
+		{"300", "EUR", ""},
+		{"5", "SEK", ""},
+		{"400", "EUR", ""},
+		{"500", "EUR", "a"},
+		{"5", "XXX", ""},
 	} {
 		payments = append(payments, Facts{PaymentID: fmt.Sprintf("pay_%d", i), Amount: p.amount, Currency: p.currency, Provider: p.provider})
 	}

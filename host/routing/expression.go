@@ -168,7 +168,7 @@ func environment() (*cel.Env, error) {
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, v.kind))
 	}
-	// That the standard library compares whatever can be compared; it needs to be told only that decimals can.
+	// The standard library compares whatever can be compared; it needs to be told only that decimals can.
 	for name, operator := range map[string]string{
 		"less": operators.Less, "less_equals": operators.LessEquals, "greater": operators.Greater, "greater_equals": operators.GreaterEquals,
 	} {
@@ -256,6 +256,7 @@ func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 			if name := e.AsCall().FunctionName(); !r.cel.HasFunction(name) {
 				r.reportIn(node, parsed, e, fmt.Sprintf("if: unknown function %q", name), DidYouMean(name, r.functionNames()))
 			}
+		default: // it names nothing
 		}
 	}))
 	for _, e := range idents {
@@ -311,6 +312,7 @@ func metadataRead(e ast.Expr) string {
 				return metadataPrefix + key
 			}
 		}
+	default: // it reads nothing itself
 	}
 	return ""
 }
@@ -323,21 +325,26 @@ func literalText(e ast.Expr) (string, bool) {
 	return string(text), ok
 }
 
-// within is the place in the file of a line (from 1) and column (from 0) of a scalar's text. Where YAML joins lines or knows escapes it is
-// the scalar's beginning. The parser does not tell how far a block is indented: its columns are the text's own.
+// within is the place in the file of a line (from 1) and column (from 0) of a scalar's text. In a folded block, and where quotes or escapes
+// come before it, it is the scalar's beginning. The YAML parser tells neither how far a block is indented, so that its columns are the text's
+// own, nor that a plain scalar was written over several lines: then they count on from the first.
 func within(at Position, node *yaml.Node, line, column int) Position {
+	inLine := func(indent int, escaped string) {
+		if line == 1 && !strings.ContainsAny(node.Value, "\n"+escaped) {
+			at.Column += indent + column
+		}
+	}
 	switch node.Style &^ yaml.TaggedStyle {
 	case yaml.LiteralStyle:
 		at.Line += line
 		at.Column = 1 + column
-	case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
-		if line == 1 && !strings.ContainsAny(node.Value, "\n'\"\\") {
-			at.Column += 1 + column
-		}
+	case yaml.SingleQuotedStyle:
+		inLine(1, "'")
+	case yaml.DoubleQuotedStyle:
+		inLine(1, "\"\\")
 	case 0:
-		if line == 1 && !strings.Contains(node.Value, "\n") {
-			at.Column += column
-		}
+		inLine(0, "")
+	default: // folded
 	}
 	return at
 }

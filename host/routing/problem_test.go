@@ -234,7 +234,7 @@ func TestMistakesInRules(t *testing.T) {
 				`compare like with like; amounts with decimals, as in amount >= decimal("10.50")`,
 		}},
 		{"a decimal that is none", `- {name: x, if: 'amount > decimal("1e3")', to: a}`, []string{
-			`r.yaml:1:17: if: "1e3" is not an amount: write a decimal number such as 49.90, without sign, exponent or separators`,
+			`r.yaml:1:35: if: "1e3" is not an amount: write a decimal number such as 49.90, without sign, exponent or separators`,
 		}},
 		{"a pattern from metadata", "- {name: x, if: country.matches(metadata.p), to: a}", []string{
 			`r.yaml:1:41: if: a pattern is made while payments are routed: write the pattern out, or compare with ==, contains, startsWith`,

@@ -6,8 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	// A router in a bare container knows the zones, too.
-	_ "time/tzdata"
+	_ "time/tzdata" // a router in a bare container knows the zones, too
 
 	"go.yaml.in/yaml/v3"
 )
@@ -65,8 +64,13 @@ var weekdays = []struct {
 	name string
 	day  time.Weekday
 }{
-	{"mon", time.Monday}, {"tue", time.Tuesday}, {"wed", time.Wednesday}, {"thu", time.Thursday}, {"fri", time.Friday},
-	{"sat", time.Saturday}, {"sun", time.Sunday},
+	{"mon", time.Monday},
+	{"tue", time.Tuesday},
+	{"wed", time.Wednesday},
+	{"thu", time.Thursday},
+	{"fri", time.Friday},
+	{"sat", time.Saturday},
+	{"sun", time.Sunday},
 }
 
 // parseDays reads "sat", or "mon-fri", which may go over the week's end: "fri-mon".

@@ -25,10 +25,12 @@ const (
 
 	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at, settled_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-	findKey    = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
-	answerKey  = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
-	settleKeys = `UPDATE idempotency_key SET settled_at = ? WHERE payment_id = ? AND settled_at IS NULL`
-	purgeKeys  = `DELETE FROM idempotency_key WHERE (merchant, value) IN (
+	findKey   = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
+	answerKey = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
+	// answerKeyOf answers a payment's key as answerKey does.
+	answerKeyOf = `UPDATE idempotency_key SET status = ?, body = ? WHERE payment_id = ? AND status = 0`
+	settleKeys  = `UPDATE idempotency_key SET settled_at = ? WHERE payment_id = ? AND settled_at IS NULL`
+	purgeKeys   = `DELETE FROM idempotency_key WHERE (merchant, value) IN (
 		SELECT merchant, value FROM idempotency_key WHERE settled_at < ? ORDER BY settled_at LIMIT ?)`
 
 	findAttempt = `SELECT payment_id, number, call, state, request, response, doc FROM attempt WHERE id = ?`
@@ -45,7 +47,7 @@ const (
 func writes() []string {
 	return []string{
 		savepoint, rollbackTo, release, fillProbe, emptyProbe,
-		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, settleKeys, purgeKeys,
+		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, answerKeyOf, settleKeys, purgeKeys,
 		findAttempt, putAttempt, insertEvent,
 		keepCallback, settleCallback, postponeCallback, purgeCallbacks,
 	}
@@ -144,7 +146,11 @@ func (t transaction) putRows(change payment.Change, encoded encodedChange) error
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
 	}
-	return nil
+	if change.Answer == nil {
+		return nil
+	}
+	_, err := t.exec(answerKeyOf, change.Answer.Status, change.Answer.Body, change.Payment.ID)
+	return err
 }
 
 func (t transaction) update(p payment.Payment, doc string) error {

@@ -162,6 +162,47 @@ func testKeys(t *testing.T, engine Engine) {
 		require.Equal(t, answered, *earlier)
 	})
 
+	t.Run("an answer is written with a change, and the first stands", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p, sample(2))
+		answered := keyOf(p)
+		for n, body := range []string{"{\"id\": 1}\n\x00\xff", "too late"} {
+			p = next(p, payment.Processing)
+			change := changeOf(p)
+			change.Answer = &payment.Answer{Status: 201 + n, Body: []byte(body)}
+			require.NoError(t, journal.Save(t.Context(), change))
+			if n == 0 {
+				answered.Status, answered.Body = change.Answer.Status, change.Answer.Body
+			}
+			found, err := journal.Key(t.Context(), p.Merchant, answered.Value)
+			require.NoError(t, err)
+			require.Equal(t, answered, *found)
+		}
+		later := answered
+		later.Status, later.Body = 500, []byte("too late")
+		standing, err := journal.Answer(t.Context(), later)
+		require.NoError(t, err)
+		require.Equal(t, answered, standing)
+		another, err := journal.Key(t.Context(), p.Merchant, keyOf(sample(2)).Value)
+		require.NoError(t, err)
+		require.Equal(t, keyOf(sample(2)), *another)
+	})
+
+	t.Run("a change that is refused answers nothing", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p := sample(1)
+		create(t, journal, p)
+		stale := changeOf(p)
+		stale.Answer = &payment.Answer{Status: 201, Body: []byte("{}")}
+		require.ErrorIs(t, journal.Save(t.Context(), stale), payment.ErrStale)
+		found, err := journal.Key(t.Context(), p.Merchant, keyOf(p).Value)
+		require.NoError(t, err)
+		require.Equal(t, keyOf(p), *found)
+	})
+
 	t.Run("what is no answer is refused", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
