@@ -269,7 +269,7 @@ func (l *life) adopt(c *wire) {
 
 // chores are what the router does by itself, from time to time.
 func (l *life) chores() {
-	l.w.plan(l.w.between(0, 3*time.Second), fmt.Sprintf("router %d recovers", l.number), l.recover)
+	l.w.plan(l.w.between(0, 5*time.Second), fmt.Sprintf("router %d recovers", l.number), l.recover)
 	l.w.plan(l.w.between(0, 2*time.Second), fmt.Sprintf("router %d reconciles", l.number), l.reconcile)
 	l.w.plan(l.w.between(0, 2*time.Second), fmt.Sprintf("router %d acts on callbacks", l.number), l.settle)
 }
