@@ -73,10 +73,7 @@ func newKit(dir string) (*kit, error) {
 	if err != nil {
 		cache = dir
 	}
-	compiler, err := wasm.New(filepath.Join(cache, "payrouter-simulation"), wasm.Options{})
-	if err != nil {
-		return nil, err
-	}
+	cache = filepath.Join(cache, "payrouter-simulation")
 	names := []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"}
 	for _, name := range names {
 		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
@@ -85,6 +82,16 @@ func newKit(dir string) (*kit, error) {
 		if out, err := build.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s: %w\n%s", build, err, out)
 		}
+	}
+	if underRace {
+		check := exec.Command("go", "run", "payrouter/cmd/router", "route", "check", "--plugins", dir, "--compiled", cache, "routing.yaml")
+		if out, err := check.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%s: %w\n%s", check, err, out)
+		}
+	}
+	compiler, err := wasm.New(cache, wasm.Options{})
+	if err != nil {
+		return nil, err
 	}
 	for i := range k.shelves {
 		k.shelves[i] = plugin.NewShelf(compiler, wasm.Limits{Instances: 16})
