@@ -9,7 +9,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 BUF := go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test plugins build generate lint bench chaos swapstorm clean FORCE
+.PHONY: help run test plugins build generate lint bench chaos simulate swapstorm clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: ## print the figures of docs/performance.md
 
 chaos: build plugins ## kill a router under load, and compare what clients, journal and providers say (CHAOS="-payments 300 -kills 12 -seed 7")
 	go run ./chaos/run $(CHAOS)
+
+simulate: ## run 10,000 seeds of the simulator, and say how often each fault struck (SIMULATE="-seeds 100 -seed 7 -trace")
+	go test ./simulation -run TestPromises -timeout 0 -v -args -seeds 10000 $(SIMULATE)
 
 swapstorm: build plugins ## swap plugins and edit rules under load, and check every payment (STORM="-rate 1000 -seconds 60 -swaps 100 -edits 100")
 	go run ./storm/run $(STORM)

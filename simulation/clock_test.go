@@ -1,12 +1,13 @@
 package simulation
 
 import (
-	"github.com/stretchr/testify/require"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 	"unsafe"
+
+	"github.com/stretchr/testify/require"
 )
 
 // clock is the router's. Its wall clock can be set; what passes on the monotonic clock is the bubble's, as on a machine whose clock

@@ -234,7 +234,7 @@ type writing struct {
 	all   map[string]*connection
 }
 
-//nolint:gochecknoglobals // SQLite's driver has one list of hooks for the whole process
+// SQLite's driver has one list of hooks for the whole process.
 var connections = &writing{all: map[string]*connection{}}
 
 func (c *writing) of(dir string) *connection {

@@ -172,7 +172,8 @@ func (c *wire) deliver(raw []byte) bool {
 	return true
 }
 
-func (c *wire) LocalAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: c.number} }
+func (c *wire) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: c.number} }
+
 func (c *wire) RemoteAddr() net.Addr            { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 80} }
 func (c *wire) SetDeadline(t time.Time) error   { return c.SetWriteDeadline(t) }
 func (c *wire) SetReadDeadline(time.Time) error { return nil }
@@ -194,9 +195,8 @@ type exchange struct {
 	fault   string
 	// delay is how long the answer takes.
 	delay time.Duration
-	// status and after are of the faults that have them.
+	// status is of the faults that have one.
 	status int
-	after  bool
 }
 
 // leave takes a request over from the router, on a goroutine of the router's.
@@ -225,8 +225,6 @@ func requestKey(site, method, uri string, body []byte) string {
 }
 
 // tokensInPaths are PayGram's credentials as they leave, and as the journal shows them.
-//
-//nolint:gochecknoglobals // a table
 var tokensInPaths = []string{sandbox.DefaultCredentials().PayGramEU, sandbox.DefaultCredentials().PayGramAsia, "{{secret:token}}", "%7B%7Bsecret:token%7D%7D"}
 
 func (x *exchange) lookup() bool { return x.attempt.Role == "lookup" }
@@ -259,8 +257,6 @@ const (
 )
 
 // odds are how often a fault is tried, of a hundred requests; what it does not apply to goes well.
-//
-//nolint:gochecknoglobals // a table
 var odds = []struct {
 	fault   string
 	percent int

@@ -38,11 +38,13 @@ type people struct {
 type order struct {
 	reference, key, body string
 	told                 chaos.Told
+	// id is the payment's, as soon as any answer has named it, be it a problem.
+	id string
 	// first is the answer that was no repetition.
 	first []byte
 	// answered: an answer has told of the payment.
 	answered bool
-	// busy counts requests without an answer, hungUp those that their client has given up.
+	// busy counts requests without an answer.
 	busy int
 }
 
@@ -80,7 +82,7 @@ func (p *people) place(count int, within time.Duration) {
 	w := p.w
 	for n := range count {
 		reference := fmt.Sprintf("order-%d", n)
-		o := &order{reference: reference, key: reference + "-try-1", body: p.body(reference, ""), told: chaos.Told{Order: reference}}
+		o := &order{reference: reference, key: reference + "-try-1", body: p.body(reference), told: chaos.Told{Order: reference}}
 		p.orders = append(p.orders, o)
 		at := w.between(0, within)
 		w.plan(at, reference+" is placed", func() { p.create(o) })
@@ -110,7 +112,7 @@ func (p *people) place(count int, within time.Duration) {
 }
 
 // body draws an order. Every kind and every provider has its share.
-func (p *people) body(reference, _ string) string {
+func (p *people) body(reference string) string {
 	dice := p.w.dice
 	o := map[string]any{
 		"amount": fmt.Sprintf("%d.%02d", 10+dice.IntN(400), dice.IntN(100)), "currency": "EUR", "country": "DE", "reference": reference,
@@ -210,6 +212,7 @@ func (p *people) create(o *order) {
 			p.told(o, a)
 			return
 		case http.StatusConflict, http.StatusServiceUnavailable, 0, http.StatusInternalServerError:
+			p.named(o, a)
 		default:
 			w.violated("%s: an order that is in order was answered %d: %s", o.reference, a.status, a.body)
 		}
@@ -252,16 +255,43 @@ func (p *people) cheat(o *order) {
 	})
 }
 
+// named takes in which payment a problem is about.
+func (p *people) named(o *order, a answer) {
+	var problem struct {
+		PaymentID string `json:"payment_id"`
+	}
+	if json.Unmarshal(a.body, &problem) == nil && problem.PaymentID != "" {
+		o.id = problem.PaymentID
+	}
+}
+
+// worry has clients ask for their orders at once, as they do when a router has just come back.
+func (p *people) worry() {
+	for _, o := range p.orders {
+		if o.id != "" && p.w.chance(60) {
+			p.w.plan(p.w.between(0, 2*time.Second), o.reference+" is asked for, in worry", func() { p.refresh(o) })
+		}
+	}
+}
+
+func (p *people) refresh(o *order) {
+	p.request(o, http.MethodPost, "/v1/payments/"+o.id+"/refresh", "", 0, func(a answer) {
+		if a.status == http.StatusOK {
+			p.told(o, a)
+		}
+	})
+}
+
 // ask reads a payment, or has its provider asked.
 func (p *people) ask(o *order) {
-	if len(o.told.IDs) == 0 {
+	if o.id == "" {
 		return
 	}
-	method, path := http.MethodGet, "/v1/payments/"+o.told.IDs[0]
 	if p.w.dice.IntN(2) == 0 {
-		method, path = http.MethodPost, path+"/refresh"
+		p.refresh(o)
+		return
 	}
-	p.request(o, method, path, "", 0, func(a answer) {
+	p.request(o, http.MethodGet, "/v1/payments/"+o.id, "", 0, func(a answer) {
 		if a.status == http.StatusOK {
 			p.told(o, a)
 		}
@@ -269,10 +299,10 @@ func (p *people) ask(o *order) {
 }
 
 func (p *people) act(o *order, what, body string) {
-	if len(o.told.IDs) == 0 {
+	if o.id == "" {
 		return
 	}
-	p.request(o, http.MethodPost, "/v1/payments/"+o.told.IDs[0]+"/"+what, body, 0, func(a answer) {
+	p.request(o, http.MethodPost, "/v1/payments/"+o.id+"/"+what, body, 0, func(a answer) {
 		if a.status == http.StatusOK {
 			p.told(o, a)
 		}
@@ -305,7 +335,7 @@ func (p *people) told(o *order, a answer) {
 			w.violated("%s: one key has two answers: %s and %s", o.reference, o.first, a.body)
 		}
 	}
-	o.answered = true
+	o.answered, o.id = true, s.ID
 	if !slices.Contains(o.told.IDs, s.ID) {
 		o.told.IDs = append(o.told.IDs, s.ID)
 	}
@@ -328,15 +358,11 @@ func (p *people) told(o *order, a answer) {
 }
 
 // callOf is the call whose booking a payer is offered.
-//
-//nolint:gochecknoglobals // a table
 var callOf = map[string]string{
 	sandbox.PayGram: "IssueInvoice", sandbox.Cryptogram: "create", sandbox.PayPlay: "create_order", sandbox.Exchanger: "create_bid", sandbox.Paygrt: "recharge",
 }
 
 // habits are what happens to a booking by its call, in hundredths; what is left over is forgotten until the end. over is what happens then.
-//
-//nolint:gochecknoglobals // a table
 var habits = map[string]struct {
 	grave  bool
 	over   string

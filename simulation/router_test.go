@@ -73,10 +73,7 @@ func newKit(dir string) (*kit, error) {
 	if err != nil {
 		cache = dir
 	}
-	compiler, err := wasm.New(filepath.Join(cache, "payrouter-simulation"), wasm.Options{})
-	if err != nil {
-		return nil, err
-	}
+	cache = filepath.Join(cache, "payrouter-simulation")
 	names := []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"}
 	for _, name := range names {
 		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
@@ -86,13 +83,23 @@ func newKit(dir string) (*kit, error) {
 			return nil, fmt.Errorf("%s: %w\n%s", build, err, out)
 		}
 	}
+	if underRace {
+		check := exec.Command("go", "run", "payrouter/cmd/router", "route", "check", "--plugins", dir, "--compiled", cache, "routing.yaml")
+		if out, err := check.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%s: %w\n%s", check, err, out)
+		}
+	}
+	compiler, err := wasm.New(cache, wasm.Options{})
+	if err != nil {
+		return nil, err
+	}
 	for i := range k.shelves {
 		k.shelves[i] = plugin.NewShelf(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
 		for n := range names {
 			// In another order, so that generations have other numbers.
 			code, err := os.ReadFile(filepath.Join(dir, names[(n+i)%len(names)]+".wasm"))
 			if err == nil {
-				_, err = k.shelves[i].Load(ctx, code)
+				_, err = k.shelves[i].Install(ctx, plugin.Candidate{Code: code})
 			}
 			if err != nil {
 				return nil, err
@@ -118,6 +125,7 @@ func newKit(dir string) (*kit, error) {
 // life is a router from its start to its crash.
 type life struct {
 	w      *world
+	kit    *kit
 	number int
 	dir    string
 	dead   atomic.Bool
@@ -127,7 +135,7 @@ type life struct {
 	reconciler *payment.Reconciler
 	inbox      *callback.Inbox
 	handler    http.Handler
-	clients    []*egress.Client
+	clients    map[string]*egress.Client // by account
 
 	mutex sync.Mutex // guards wires
 	wires []*wire
@@ -136,22 +144,21 @@ type life struct {
 // start has a router take over the journal in a directory.
 func (w *world) start(k *kit, dir string) error {
 	w.lives++
-	l := &life{w: w, number: w.lives, dir: dir}
+	l := &life{w: w, kit: k, number: w.lives, dir: dir, clients: map[string]*egress.Client{}}
 	db, err := dbs.Open(context.Background(), dir)
 	if err != nil {
 		return err
 	}
 	l.journal = &journal{life: l, db: db}
-	fleet, err := l.fleet(k)
-	if err != nil {
+	if err := l.connect(); err != nil {
 		return err
 	}
-	l.engine = payment.NewEngine(l.journal, fleet, payment.Settings{
+	l.engine = payment.NewEngine(l.journal, l.fleet(), payment.Settings{
 		CallbackURL: addresses().Payment, Snapshot: api.Snapshot, Now: w.clock.now, Random: w.random(fmt.Sprint("ids ", l.number)), Moment: l.moment,
 	})
 	l.reconciler = payment.NewReconciler(l.engine, payment.ReconcilerSettings{})
 	l.inbox = callback.NewInbox(l.journal, l.engine, callback.Settings{
-		Addresses: addresses(), Accounts: func() map[string]callback.Account { return l.receivers() },
+		Addresses: addresses(), Accounts: l.receivers,
 
 		Now: w.clock.now, Random: w.random(fmt.Sprint("callbacks ", l.number)),
 		// Two callbacks about one payment, acted on at once, could not be told apart.
@@ -169,13 +176,13 @@ func (w *world) start(k *kit, dir string) error {
 	return nil
 }
 
-func (l *life) fleet(k *kit) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Rules: k.rules, Accounts: map[string]*payment.Account{}}
-	for _, p := range k.routes.Providers {
+// connect makes the clients of the accounts' providers, which outlive changes of plugins.
+func (l *life) connect() error {
+	for _, p := range l.kit.routes.Providers {
 		dice := rand.New(rand.NewChaCha8([32]byte{byte(l.w.seed), byte(l.w.seed >> 8), byte(l.w.seed >> 16), byte(l.number), p.Name[0], p.Name[3], p.Name[4]}))
 		var turn sync.Mutex
 		client, err := egress.New(egress.Settings{
-			Provider: p.Name, BaseURL: p.BaseURL, Secrets: k.secrets.For(p.Name), AllowPrivate: p.AllowPrivate, Timeout: p.Timeout,
+			Provider: p.Name, BaseURL: p.BaseURL, Secrets: l.kit.secrets.For(p.Name), AllowPrivate: p.AllowPrivate, Timeout: p.Timeout,
 			Retry:   egress.RetrySettings{MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap},
 			Breaker: egress.BreakerSettings{Failures: uint32(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor, Probes: uint32(p.Breaker.HalfOpen)},
 			Dial:    l.dial(p.Name), Now: l.w.clock.now,
@@ -186,28 +193,35 @@ func (l *life) fleet(k *kit) (*payment.Fleet, error) {
 			},
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		l.clients = append(l.clients, client)
-		fleet.Accounts[p.Name] = &payment.Account{
-			Name: p.Name, Egress: client, Settings: p.Settings, Failures: p.Failures,
-			Plugin: func() payment.Connector {
-				serving, _ := k.shelves[l.w.serving(p.Plugin)].Current(p.Plugin)
-				return serving
-			},
-		}
+		l.clients[p.Name] = client
 	}
-	return fleet, nil
+	return nil
 }
 
-func (l *life) receivers() map[string]callback.Account {
-	accounts := map[string]callback.Account{}
-	for name, account := range l.engine.Fleet().Accounts {
-		accounts[name] = callback.Account{
-			Plugin: account.Plugin().(callback.Receiver), Verifier: account.Egress.(callback.Verifier), Settings: account.Settings,
+// fleet has the generations that serve now.
+func (l *life) fleet() *payment.Fleet {
+	fleet := &payment.Fleet{Rules: l.kit.rules, Accounts: map[string]*payment.Account{}}
+	for _, p := range l.kit.routes.Providers {
+		serving, _ := l.kit.shelves[l.w.serving(p.Plugin)].Current(p.Plugin)
+		fleet.Accounts[p.Name] = &payment.Account{
+			Name: p.Name, Egress: l.clients[p.Name], Settings: p.Settings, Failures: p.Failures,
+			Plugin: func(string) payment.Connector { return serving },
 		}
 	}
-	return accounts
+	return fleet
+}
+
+func (l *life) receivers() (accounts map[string]callback.Account, release func()) {
+	fleet, release := l.engine.Hold()
+	accounts = map[string]callback.Account{}
+	for name, account := range fleet.Accounts {
+		accounts[name] = callback.Account{
+			Plugin: account.Plugin("").(callback.Receiver), Verifier: account.Egress.(callback.Verifier), Settings: account.Settings,
+		}
+	}
+	return accounts, release
 }
 
 // serving is which generation of a plugin serves now.
@@ -222,6 +236,9 @@ func (w *world) swap(plugin string) {
 	w.mutex.Lock()
 	w.generation[plugin] = 1 - w.generation[plugin]
 	w.mutex.Unlock()
+	if w.life != nil {
+		w.life.engine.Serve(w.life.fleet())
+	}
 }
 
 func (l *life) hold(ctx context.Context, name string, enter func(*event)) error {
@@ -269,7 +286,7 @@ func (l *life) adopt(c *wire) {
 
 // chores are what the router does by itself, from time to time.
 func (l *life) chores() {
-	l.w.plan(l.w.between(0, 3*time.Second), fmt.Sprintf("router %d recovers", l.number), l.recover)
+	l.w.plan(l.w.between(0, 5*time.Second), fmt.Sprintf("router %d recovers", l.number), l.recover)
 	l.w.plan(l.w.between(0, 2*time.Second), fmt.Sprintf("router %d reconciles", l.number), l.reconcile)
 	l.w.plan(l.w.between(0, 2*time.Second), fmt.Sprintf("router %d acts on callbacks", l.number), l.settle)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +29,9 @@ const (
 	tooMany = 60_000
 )
 
+// runs counts runs, for the names of their directories.
+var runs atomic.Int64
+
 // outcome is what a run came to.
 type outcome struct {
 	seed       uint64
@@ -47,11 +51,8 @@ type outcome struct {
 // simulate makes one run of a seed.
 func simulate(t *testing.T, k *kit, seed uint64, scratch string) (o outcome) {
 	t.Helper()
-	dir, err := os.MkdirTemp(scratch, "run-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
+	dir := filepath.Join(scratch, fmt.Sprint("run-", runs.Add(1)))
+	defer func() { _ = os.RemoveAll(dir) }()
 	synctest.Test(t, func(t *testing.T) {
 		o = newWorld(seed, dir).run(k)
 	})
@@ -155,6 +156,7 @@ func (w *world) revive(k *kit) {
 	if err := w.start(k, filepath.Join(w.dir, fmt.Sprint(w.lives+1))); err != nil {
 		w.violated("start again: %v", err)
 	}
+	w.people.worry()
 }
 
 func (w *world) breakDisk(how string) {

@@ -229,8 +229,6 @@ func (l *ledger) observe() {
 }
 
 // overStatuses are the providers' words for what has ended without money.
-//
-//nolint:gochecknoglobals // a table
 var overStatuses = []string{"DECLINED", "CANCELLED", "CANCELED", "cancel", "delete", "Fail"}
 
 // awaited tells a booking whose payment does not know of it yet.

@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	sqlite.RegisterConnectionHook(connections.opened)
 	k, err := newKit(scratch)
 	if err != nil {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package simulation
+
+// underRace: compiling a plugin under the race detector takes minutes, so somebody else does it.
+const underRace = false
