@@ -129,6 +129,13 @@ func (j *journal) Unfinished(ctx context.Context, after string, limit int) ([]pa
 	return j.db.Unfinished(ctx, after, limit)
 }
 
+func (j *journal) Waiting(ctx context.Context) ([]string, error) {
+	if err := j.hold("list providers at which payments wait"); err != nil {
+		return nil, err
+	}
+	return j.db.Waiting(ctx)
+}
+
 func (j *journal) PaymentByReference(ctx context.Context, provider, reference string) (payment.Payment, error) {
 	if err := j.hold("find " + provider + " " + reference); err != nil {
 		return payment.Payment{}, err

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	abi "payrouter/abi/v1"
 )
 
@@ -91,24 +93,21 @@ func (t *turn) converse(ctx context.Context, p Payment, at plan, call *abi.Call,
 // yet, and an open attempt counts as sent and unanswered, with what the table says of that. It passes over what is on its way, and shows
 // what nobody can be asked about, because its provider is no longer configured.
 func (e *Engine) Recover(ctx context.Context) error {
-	after := ""
-	for {
-		const batch = 100
+	// One payment at a slow provider, or one that cannot be written, holds up no other.
+	const batch, atOnce = 100, 32
+	var work errgroup.Group
+	work.SetLimit(atOnce)
+	for after := ""; ; {
 		unfinished, err := e.journal.Unfinished(ctx, after, batch)
 		if err != nil {
-			return err
+			return errors.Join(err, work.Wait())
 		}
 		for _, p := range unfinished {
 			after = p.ID
-			if err := e.recoverOne(ctx, p.ID); err != nil {
-				return err
-			}
-			if err := e.showUnconfigured(ctx, p); err != nil {
-				return err
-			}
+			work.Go(func() error { return e.recoverOne(ctx, p.ID) })
 		}
 		if len(unfinished) < batch {
-			return nil
+			return errors.Join(work.Wait(), e.showUnconfigured(ctx))
 		}
 	}
 }

@@ -516,3 +516,35 @@ func (c *clock) advance(by time.Duration) {
 	defer c.mutex.Unlock()
 	c.now = c.now.Add(by)
 }
+
+// After a crash in the midst of many payments, one at a provider that does not answer must not keep the others waiting.
+func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	first := newProvider(t, says(`{"id":"a-2","status":"paid"}`), func(w http.ResponseWriter, _ *http.Request) {
+		<-leave
+		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
+	})
+	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
+	decided := h.engine.Explain("shop", "pay_1", orderOf("10.00"))
+	ids := []string{"pay_1", "pay_2", "pay_3"}
+	for _, id := range ids {
+		p := payment.Payment{ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: decided, CreatedAt: time.Now().UTC(), Version: 1}
+		_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: id, PaymentID: id})
+		require.NoError(t, err)
+	}
+	recovered := make(chan error, 1)
+	go func() { recovered <- h.engine.Recover(context.Background()) }()
+	paid := func() (n int) {
+		for _, id := range ids {
+			if h.payment(t, id).Status == payment.Succeeded {
+				n++
+			}
+		}
+		return n
+	}
+	require.Eventually(t, func() bool { return paid() == len(ids)-1 }, time.Minute, time.Millisecond)
+	close(leave)
+	require.NoError(t, <-recovered)
+	require.Equal(t, len(ids), paid())
+}

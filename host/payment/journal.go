@@ -37,6 +37,8 @@ type Journal interface {
 	PaymentByReference(ctx context.Context, provider, reference string) (Payment, error)
 	// PaymentByProviderReference finds the payment that the provider holds under its own reference. ErrAmbiguous where there are several.
 	PaymentByProviderReference(ctx context.Context, provider, reference string) (Payment, error)
+	// Waiting lists the providers at which payments have a NextCheck, sorted.
+	Waiting(ctx context.Context) ([]string, error)
 	// Due lists payments at a provider whose NextCheck has come, the longest due first.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
 	// Timeline lists a payment's entries in their order.

@@ -224,15 +224,45 @@ func (e *Engine) configured(provider string) bool {
 	return known
 }
 
-// showUnconfigured shows a payment on its way whose provider nobody can ask, once. It is due as soon as the provider is there again.
-func (e *Engine) showUnconfigured(ctx context.Context, unfinished Payment) error {
-	shown := func(p Payment) bool {
-		return p.Provider == "" || e.configured(p.Provider) || p.Status.Terminal() || (p.Alert != "" && p.Alert != alertOverdue)
+// showUnconfigured shows payments on their way whose provider nobody can ask, each once. They are due as soon as the provider is there again.
+func (e *Engine) showUnconfigured(ctx context.Context) error {
+	providers, err := e.journal.Waiting(ctx)
+	if err != nil {
+		return err
 	}
-	if shown(unfinished) {
+	for _, name := range providers {
+		if e.configured(name) {
+			continue
+		}
+		const page = 100
+		filter := Filter{Provider: name, Status: slices.Sorted(maps.Keys(schedules)), Limit: page}
+		for {
+			payments, err := e.journal.Payments(ctx, filter)
+			if err != nil {
+				return err
+			}
+			for _, p := range payments {
+				filter.Before = p.ID
+				if err := e.showUnconfiguredOne(ctx, p); err != nil {
+					return err
+				}
+			}
+			if len(payments) < page {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error {
+	shown := func(p Payment) bool {
+		return e.configured(p.Provider) || p.Status.Terminal() || (p.Alert != "" && p.Alert != alertOverdue)
+	}
+	if shown(waiting) {
 		return nil
 	}
-	_, err := e.withLock(ctx, "", unfinished.ID, Origin{Cause: ByRecovery}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+	_, err := e.withLock(ctx, "", waiting.ID, Origin{Cause: ByRecovery}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 		if shown(p) {
 			return p, nil
 		}

@@ -30,7 +30,13 @@ const (
 	// A reference is one payment's: a second row is all that need be seen of more.
 	findByReference = `SELECT doc FROM payment WHERE id IN (SELECT payment_id FROM attempt WHERE provider = ? AND reference = ?) LIMIT 2`
 	findByTheirs    = `SELECT doc FROM payment WHERE provider = ? AND provider_reference = ? LIMIT 2`
-	listDue         = `SELECT doc FROM payment WHERE provider = ? AND next_check <= ? ORDER BY next_check LIMIT ?`
+	// One step of the index for each provider, however many payments wait there.
+	listWaiting = `WITH RECURSIVE waiting (provider) AS (
+		SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL
+		UNION ALL SELECT (SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL AND provider > waiting.provider)
+			FROM waiting WHERE provider IS NOT NULL
+		) SELECT provider FROM waiting WHERE provider IS NOT NULL`
+	listDue = `SELECT doc FROM payment WHERE provider = ? AND next_check <= ? ORDER BY next_check LIMIT ?`
 
 	entryColumns    = `seq, doc, snapshot`
 	listTimeline    = `SELECT ` + entryColumns + ` FROM event WHERE payment_id = ? ORDER BY seq`
@@ -42,7 +48,7 @@ const (
 
 func reads() []string {
 	return []string{
-		findPayment, findByReference, findByTheirs, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
+		findPayment, findByReference, findByTheirs, listWaiting, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
 		listDueCallbacks,
 	}
 }
@@ -96,6 +102,19 @@ func (db *DB) only(ctx context.Context, text, provider, reference string) (payme
 		return payment.Payment{}, fmt.Errorf("%s: %s and %s: %w", what, found[0].ID, found[1].ID, payment.ErrAmbiguous)
 	}
 	return found[0], nil
+}
+
+// Waiting implements payment.Journal.
+func (db *DB) Waiting(ctx context.Context) ([]string, error) {
+	const what = "list providers at which payments wait"
+	rows, err := db.read[listWaiting].QueryContext(ctx)
+	return collect(ctx, what, rows, err, func() (string, error) {
+		var provider string
+		if err := rows.Scan(&provider); err != nil {
+			return "", unread(ctx, what, err)
+		}
+		return provider, nil
+	})
 }
 
 // Due implements payment.Journal. limit 0 means 100.

@@ -82,6 +82,9 @@ func testDue(t *testing.T, engine Engine) {
 		later, sooner, never := at(1, "payplay", epoch().Add(2)), at(2, "payplay", epoch().Add(1)), at(3, "payplay", time.Time{})
 		at(4, "paygrt", epoch())
 
+		waiting, err := journal.Waiting(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"paygrt", "payplay"}, waiting)
 		requireDue(t, journal, epoch())
 		requireDue(t, journal, epoch().Add(1), sooner)
 		requireDue(t, journal, epoch().Add(2), sooner, later)
