@@ -179,7 +179,8 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	require.Equal(t, &payment.Answer{Status: 201, Body: []byte(waited.Payment.ID + " requires_action")}, waited.Answer)
 	key, err = h.journal.Key(t.Context(), "shop", "waited")
 	require.NoError(t, err)
-	require.Equal(t, *waited.Answer, payment.Answer{Status: key.Status, Body: key.Body})
+	kept := payment.Answer{Status: key.Status, Body: key.Body}
+	require.Equal(t, *waited.Answer, kept)
 }
 
 func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {

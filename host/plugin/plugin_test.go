@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +25,12 @@ import (
 var workDir string
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(compileModule); path != "" {
+		if err := compileOnly(path); err != nil {
+			panic(err)
+		}
+		return
+	}
 	dir, err := os.MkdirTemp("", "plugin-test-")
 	if err != nil {
 		panic(err)
@@ -39,6 +47,7 @@ func module(tb testing.TB, defect string) []byte {
 	tb.Helper()
 	path := filepath.Join(workDir, "hostile-"+defect+".wasm")
 	if code, err := os.ReadFile(path); err == nil {
+		compiled(tb, code)
 		return code
 	}
 	made := filepath.Join(tb.TempDir(), "made.wasm")
@@ -53,6 +62,7 @@ func module(tb testing.TB, defect string) []byte {
 	code, err := os.ReadFile(made)
 	require.NoError(tb, err)
 	require.NoError(tb, os.Rename(made, path)) // whole at once, whoever else builds it
+	compiled(tb, code)
 	return code
 }
 
@@ -66,7 +76,59 @@ func variant(t *testing.T, words string) []byte {
 	require.LessOrEqual(t, len(words), len(room)-len("variant: "))
 	written := bytes.Clone(code)
 	copy(written[at+len("variant: "):], words+" ")
+	compiled(t, written)
 	return written
+}
+
+// tool is these tests without the race detector, under which a module takes most of a minute to compile.
+var tool struct {
+	sync.Mutex
+	path string
+	done map[string]bool
+}
+
+// The environment that makes the tests' binary compile a module, and do nothing else.
+const compileModule, compileInto = "PLUGIN_TEST_COMPILE", "PLUGIN_TEST_CACHE"
+
+// compiled has a module's machine code made by the tool, where the tests run under the race detector. What comes of it is no matter: what is
+// not in the cache the test compiles.
+func compiled(tb testing.TB, code []byte) {
+	tb.Helper()
+	if !raced {
+		return
+	}
+	tool.Lock()
+	defer tool.Unlock()
+	if tool.path == "" {
+		tool.path, tool.done = filepath.Join(workDir, "tool"), map[string]bool{}
+		output, err := exec.CommandContext(tb.Context(), "go", "test", "-c", "-o", tool.path, "payrouter/host/plugin").CombinedOutput()
+		require.NoError(tb, err, "%s", output)
+	}
+	if digest := digestOf(code); !tool.done[digest] {
+		tool.done[digest] = true
+		path := filepath.Join(tb.TempDir(), "module.wasm")
+		require.NoError(tb, os.WriteFile(path, code, 0o600))
+		command := exec.CommandContext(tb.Context(), tool.path)
+		command.Env = append(os.Environ(), compileModule+"="+path, compileInto+"="+filepath.Join(workDir, "cache"))
+		_ = command.Run()
+	}
+}
+
+// compileOnly is what the tool does.
+func compileOnly(path string) error {
+	code, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	compiler, err := wasm.New(os.Getenv(compileInto), wasm.Options{})
+	if err != nil {
+		return err
+	}
+	module, err := compiler.Compile(context.Background(), code, wasm.Limits{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(module.Close(context.Background()), compiler.Close(context.Background()))
 }
 
 // newShelf makes a shelf of the test's own.

@@ -224,7 +224,7 @@ func TestDifferencesShowNobodysData(t *testing.T) {
 			return sends(&abi.HttpRequest{
 				Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Text{Text: payer.GetName() + version}}},
 				Headers: []*abi.Field{{Name: "X-Phone", Value: []*abi.Part{{Part: &abi.Part_Literal{Literal: "442079460958" + version}}}}},
-				Body:    []byte(`{"mail":"` + payer.GetEmail() + version + `","first":"Ada","n":442079460958` + map[string]string{"a": "1", "b": "2"}[version] + `,"mode":"` + version + `"}`),
+				Body:    []byte(`{"mail":"` + payer.GetEmail() + version + `","first":"Ada` + version + `","n":442079460958` + map[string]string{"a": "1", "b": "2"}[version] + `,"mode":"` + version + `"}`),
 			}, "s1"), nil
 		}
 		g.interpret = func(call *abi.Call, _ string, _ *abi.HttpResponse) (*abi.Step, error) {
