@@ -40,7 +40,7 @@ func (r *run) operate(ctx context.Context) {
 			return hashOf([]byte(p.ID))%2 == 0 || now.Sub(since[p.ID]) < patient
 		})
 		r.tries(ctx, unknown)
-		for _, p := range newAudit(r.ledgers(unknown, nil)).entries {
+		for _, p := range newAudit(r.ledgers(unknown, r.sandbox.Ledger(""), nil)).entries {
 			if status, reference, known := r.asked(p); known {
 				r.rule(ctx, p.ID, status, reference)
 			}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"payrouter/host/sandbox"
 )
 
 // Report is what a run came to.
@@ -64,12 +66,17 @@ type Percentiles struct {
 // shownViolations bounds how many violations a report spells out.
 const shownViolations = 50
 
-func (r *run) report(payments []shownPayment) *Report {
-	ledgers := r.ledgers(payments, r.clients.ledger())
+func (r *run) report(payments []shownPayment, bookings []sandbox.Booking) *Report {
+	ledgers := r.ledgers(payments, bookings, r.clients.ledger())
 	violations, unknown := Audit(ledgers)
 	for _, complaint := range r.post.complaints() {
 		violations = append(violations, Violation{Kind: Lost, Detail: complaint})
 	}
+	// What is spelt out is bounded: what is worst comes first.
+	slices.SortStableFunc(violations, func(a, b Violation) int {
+		worst := []string{Double, Lost, Lie, Unsettled}
+		return cmp.Compare(slices.Index(worst, a.Kind), slices.Index(worst, b.Kind))
+	})
 	report := &Report{
 		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes, Stops: r.counts.stops, Drains: r.counts.drains,
 		Faults: r.faults.fired(), Statuses: map[string]int{}, Answers: r.clients.answers, LongestInFlight: r.clients.longest.Seconds(),
