@@ -23,7 +23,8 @@ type cli struct {
 	Serve     serveCommand        `cmd:"" help:"Take payments over HTTP."`
 	Sandbox   sandboxCommand      `cmd:"" help:"Run the five providers, simulated from their documents."`
 	Route     routeCommand        `cmd:"" help:"Check the rules, and ask where a payment would go."`
-	Plugin    pluginCommand       `cmd:"" help:"Check a plugin's module."`
+	Plugin    pluginCommand       `cmd:"" help:"Check, inspect, sign and verify a plugin's module."`
+	Replay    replayCommand       `cmd:"" help:"Have an attempt's conversation with a plugin again, here."`
 	Callbacks callbackURLsCommand `cmd:"" name:"callback-urls" help:"Print where each account's provider is to report to."`
 	OpenAPI   openAPICommand      `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
 	Version   versionCommand      `cmd:"" help:"Print the version."`

@@ -57,6 +57,8 @@ type trail struct {
 	source string
 	about  Event
 	events []Event
+	// quiet: nothing serves yet, so that what goes well is no news.
+	quiet bool
 }
 
 func (s *Shelf) trail(name, source string) *trail {
@@ -90,6 +92,9 @@ func (t *trail) note(step Step, detail string, err error) {
 		slog.String("source", t.source), slog.String("detail", detail),
 	}
 	say := t.shelf.settings.Logger.Info
+	if t.quiet {
+		say = t.shelf.settings.Logger.Debug
+	}
 	if err != nil {
 		event.Error = err.Error()
 		attributes, say = append(attributes, slog.Any("error", err)), t.shelf.settings.Logger.Error

@@ -118,6 +118,7 @@ func (s *Shelf) load(ctx context.Context, c Candidate) error {
 	s.installing.Lock()
 	defer s.installing.Unlock()
 	t := s.trail(c.called(), c.Source)
+	t.quiet = true
 	t.about.Digest = digestOf(c.Code)
 	generation, err := s.examine(ctx, c, t)
 	if err != nil {
