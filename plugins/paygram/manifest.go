@@ -52,7 +52,7 @@ func manifest() *abi.Manifest {
 }
 
 func operations() []*abi.Operation {
-	return []*abi.Operation{
+	all := []*abi.Operation{
 		{
 			Name: issueInvoice, Summary: "Issue an invoice that a payer settles in the PayGram app, fees included.",
 			// Nobody can pay an invoice whose code and page never left PayGram and the router.
@@ -81,11 +81,17 @@ func operations() []*abi.Operation {
 		},
 		{
 			Name: payInvoice, Summary: "Pay an invoice from the balance of a PayGram user, named by user_cli_id.",
-			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: "client_unique", Reference: reference(),
+			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: keyedBySetting, Reference: reference(),
 			InputSchema: payInput, OutputSchema: invoiceSchema,
 			Documented: abi.Documented_DOCUMENTED_FULL,
 		},
 	}
+	for _, topic := range natives {
+		for i := range topic {
+			all = append(all, topic[i].operation())
+		}
+	}
+	return all
 }
 
 func reference() *abi.ReferenceForm {
@@ -109,9 +115,10 @@ const settingsSchema = `{
 const issueInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "currencyCode": {"type": "integer", "minimum": 1, "description": "PayGram's number of the currency: 11 is PHPT."},
-    "amount": {"type": ["string", "number"], "description": "Fees included; a decimal, best as a string."},
+    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "description": "Fees included; above 0."},
     "callbackData": {"type": "string"},
     "merchantType": {"type": "integer", "minimum": 0, "maximum": 3}
   },
@@ -122,6 +129,7 @@ const issueInput = `{
 const codeInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
   },
@@ -131,6 +139,7 @@ const codeInput = `{
 const listInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "callbackData": {"type": "string", "minLength": 1}
   },
@@ -141,6 +150,7 @@ const listInput = `{
 const payInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "user_cli_id": {"type": "string", "minLength": 1, "description": "Who pays: a PayGram user of this client, who has agreed to it."},
     "userCliId": {"type": "string", "minLength": 1, "description": "The same, in PayGram's spelling."},
     "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
@@ -149,11 +159,13 @@ const payInput = `{
   "additionalProperties": false
 }`
 
-const text = `{"type": ["string", "null"]}`
+const nullableText = `{"type": ["string", "null"]}`
 
-const invoiceMembers = `"invoiceCode": {"type": "string"}, "payUrl": ` + text + `, "status": {"type": "integer"}, "lastEventUtc": ` + text +
-	`, "createdUtc": ` + text + `, "amount": {"type": "number"}, "expectedFee": {"type": ["number", "null"]}, "callbackData": ` + text +
-	`, "currencyCode": {"type": "integer"}, "fromUser": ` + text + `, "toUser": ` + text + `, "originatingUser": ` + text +
+const amountText = `{"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$"}`
+
+const invoiceMembers = `"invoiceCode": {"type": "string"}, "payUrl": ` + nullableText + `, "status": {"type": "integer"}, "lastEventUtc": ` + nullableText +
+	`, "createdUtc": ` + nullableText + `, "amount": ` + amountText + `, "expectedFee": ` + nullableText + `, "callbackData": ` + nullableText +
+	`, "currencyCode": {"type": "integer"}, "fromUser": ` + nullableText + `, "toUser": ` + nullableText + `, "originatingUser": ` + nullableText +
 	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": {"type": "integer"}`
 
 const envelopeMembers = `"type": {"type": "integer"}, "success": {"const": true}, "responseCode": {"type": "integer"}`
@@ -162,8 +174,8 @@ const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `,
 	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`, "received": {"type": "number"}, "credited": {"type": "number"}, "fees": {"type": "number"}, "newBalance": {"type": "number"}` +
+	`, "received": ` + amountText + `, "credited": ` + amountText + `, "fees": ` + amountText + `, "newBalance": ` + amountText + `` +
 	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
 
 const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": {"type": "string"}` +
-	`, "friendlyVoucherCode": ` + text + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`
+	`, "friendlyVoucherCode": ` + nullableText + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`
