@@ -99,3 +99,27 @@ func requestsShown(t *testing.T) map[string][]string {
 	}
 	return shown
 }
+
+// The page about PayGram has a row for every operation, with its class and how far the document goes.
+func TestThePageHasEveryOperation(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../../docs/providers/paygram.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(content), "| method | class | evidence | |\n| --- | --- | --- | --- |\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var rows, want []string
+	for line := range strings.Lines(table) {
+		cells := strings.SplitN(line, " | ", 4)
+		rows = append(rows, strings.Join(cells[:3], " | "))
+	}
+	words := map[abi.Documented]string{full: "full", partial: "partial", abi.Documented_DOCUMENTED_NO: "no"}
+	for _, operation := range manifest().GetOperations() {
+		class := strings.TrimPrefix(operation.GetIdempotency().String(), "IDEMPOTENCY_")
+		if setting := operation.GetKeyedBySetting(); setting != "" {
+			class += "; KEYED with `" + setting + "`"
+		}
+		want = append(want, "| `"+operation.GetName()+"` | "+class+" | "+words[operation.GetDocumented()])
+	}
+	require.ElementsMatch(t, want, rows)
+}
