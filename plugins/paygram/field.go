@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -88,9 +90,22 @@ func allWhole(values jsontext.Value) bool {
 // shape says in words what does not fit.
 func (f *field) shape() string {
 	return [...]string{
-		text: "a text, and not too long", whole: "a whole number", sum: "a decimal above 0, as a text", yesNo: "true or false", object: "an object with its members", list: "a list",
+		text: "a text", whole: "a whole number", sum: "an amount, as a text", yesNo: "true or false", object: "an object", list: "a list",
 		numbers: "a list of whole numbers",
 	}[f.form]
+}
+
+// more says what else an input's member has to be.
+func (f *field) more() string {
+	switch {
+	case f.form == sum:
+		return " above 0"
+	case f.form == object && len(f.members) > 0:
+		return " with its members"
+	case f.most > 0:
+		return " of at most " + strconv.Itoa(f.most) + " characters"
+	}
+	return ""
 }
 
 // add puts a member of the input into a body, as PayGram wants it.
@@ -102,8 +117,32 @@ func (f *field) add(to *jsontext.Object, value jsontext.Value) {
 	to.Value(f.name, value)
 }
 
-// has tells whether an answer's member is what the field says it must be.
+// lacks says what is wrong with an answer: a member that must be there and is not what the table says, and, where the document shows the answer,
+// any member that is something else. It is empty where nothing is.
+func lacks(fields []field, shown bool, value jsontext.Value) string {
+	for i := range fields {
+		f := &fields[i]
+		member := value.Get(f.name)
+		switch {
+		case !member.Exists() && f.must:
+			return f.name + " is missing"
+		case member.Exists() && (f.must || shown) && !f.has(member):
+			return f.name + " is not " + f.shape()
+		case !shown:
+			continue
+		}
+		for _, item := range member.Items() {
+			if why := lacks(f.members, shown, item); why != "" || f.form == list && !item.IsObject() {
+				return cmp.Or(why, f.name+" has what is no object")
+			}
+		}
+	}
+	return ""
+}
+
+// has tells whether an answer's member has the field's form.
 func (f *field) has(value jsontext.Value) bool {
+	_, isFlag := value.Flag()
 	switch f.form {
 	case text:
 		return value.IsString()
@@ -113,7 +152,6 @@ func (f *field) has(value jsontext.Value) bool {
 		_, isSum := value.Decimal()
 		return isSum
 	case yesNo:
-		_, isFlag := value.Flag()
 		return isFlag
 	case object:
 		return value.IsObject()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
@@ -13,7 +14,7 @@ import (
 )
 
 // FuzzInterpret holds whatever PayGram may answer to the contract, for every operation: nothing traps, and an amount of a native
-// answer is the very one that was sent.
+// answer is the very one that was sent, in a shape that the operation promises.
 func FuzzInterpret(f *testing.F) {
 	for _, body := range []string{
 		`{"invoiceCode":"7d1f","status":4,"amount":100,"expectedFee":0,"callbackData":"ours","currencyCode":11,"isPaid":false,"isRedeemed":false,"type":6,"success":true}`,
@@ -31,9 +32,17 @@ func FuzzInterpret(f *testing.F) {
 	} {
 		f.Add(uint32(200), []byte(body))
 	}
+	f.Add(uint32(200), []byte(`{"callbackApi":7,"balances":[{"balance":"x"}],"coins":[1],"userIdInClient":"a","type":{},"success":true}`))
+	f.Add(uint32(200), []byte(`{"invoiceCode":7,"status":"4","amount":"1e2","currencyCode":"11","isPaid":true,"isRedeemed":true,"fromUser":{},"success":true}`))
 	f.Add(uint32(502), []byte(`<html>`))
 	described := manifest()
 	settings := []byte(`{"user_cli_id":"shop-1"}`)
+	promised := make(map[string]*jsonschema.Schema)
+	for _, operation := range described.GetOperations() {
+		schema, err := check.Schema(operation.GetOutputSchema())
+		require.NoError(f, err)
+		promised[operation.GetName()] = schema
+	}
 	f.Fuzz(func(t *testing.T, status uint32, body []byte) {
 		for _, operation := range described.GetOperations() {
 			call := &abi.Call{Operation: operation.GetName(), Settings: settings, Input: []byte(`{"startIdx":2}`)}
@@ -41,6 +50,7 @@ func FuzzInterpret(f *testing.F) {
 			require.NoError(t, err)
 			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), operation.GetName())
 			if output := step.GetDone().GetOutput(); output != nil {
+				require.NoError(t, check.Satisfies(promised[operation.GetName()], output), operation.GetName())
 				requireSame(t, "", decoded(t, body), decoded(t, output))
 			}
 		}

@@ -159,23 +159,28 @@ const payInput = `{
   "additionalProperties": false
 }`
 
-const nullableText = `{"type": ["string", "null"]}`
+// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody needs.
+const (
+	toldText   = `{"description": "A text, or null."}`
+	toldNumber = `{"description": "A number."}`
+	toldAmount = `{"description": "An amount, as a text."}`
+	amountText = `{"type": "string"}`
+)
 
-const amountText = `{"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$"}`
+const invoiceMembers = `"invoiceCode": ` + toldText + `, "payUrl": ` + toldText + `, "status": ` + toldNumber + `, "lastEventUtc": ` + toldText +
+	`, "createdUtc": ` + toldText + `, "amount": ` + amountText + `, "expectedFee": ` + toldAmount + `, "callbackData": ` + toldText +
+	`, "currencyCode": ` + toldNumber + `, "fromUser": ` + toldText + `, "toUser": ` + toldText + `, "originatingUser": ` + toldText +
+	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + toldNumber
 
-const invoiceMembers = `"invoiceCode": {"type": "string"}, "payUrl": ` + nullableText + `, "status": {"type": "integer"}, "lastEventUtc": ` + nullableText +
-	`, "createdUtc": ` + nullableText + `, "amount": ` + amountText + `, "expectedFee": ` + nullableText + `, "callbackData": ` + nullableText +
-	`, "currencyCode": {"type": "integer"}, "fromUser": ` + nullableText + `, "toUser": ` + nullableText + `, "originatingUser": ` + nullableText +
-	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": {"type": "integer"}`
-
-const envelopeMembers = `"type": {"type": "integer"}, "success": {"const": true}, "responseCode": {"type": "integer"}`
+const envelopeMembers = `"type": {"description": "The kind of answer, a number of PayGram's."}, "success": {"const": true}` +
+	`, "responseCode": {"description": "200, where there is one."}`
 
 const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
 	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`, "received": ` + amountText + `, "credited": ` + amountText + `, "fees": ` + amountText + `, "newBalance": ` + amountText + `` +
+	`, "received": ` + toldAmount + `, "credited": ` + toldAmount + `, "fees": ` + toldAmount + `, "newBalance": ` + toldAmount +
 	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
 
-const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": {"type": "string"}` +
-	`, "friendlyVoucherCode": ` + nullableText + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`
+const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": ` + toldText +
+	`, "friendlyVoucherCode": ` + toldText + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`

@@ -131,7 +131,7 @@ func (n *native) refuses(t *task) *abi.Step {
 		case f.must && (!value.Exists() || f.form == text && value.Text() == ""):
 			return missing(f.name)
 		case value.Exists() && !f.fits(value):
-			return guest.Reject("invalid_request", "/"+f.name, f.name+" has to be "+f.shape())
+			return guest.Reject("invalid_request", "/"+f.name, f.name+" has to be "+f.shape()+f.more())
 		}
 	}
 	var wrong *abi.Step
@@ -218,10 +218,8 @@ func (n *native) query(t *task, request *guest.Request) *guest.Request {
 
 // interpretNative hands PayGram's answer on.
 func interpretNative(t *task, n *native, a answer) *abi.Step {
-	for i := range n.gives {
-		if f := &n.gives[i]; f.must && !f.has(a.Get(f.name)) {
-			return guest.Unreadable(f.name + " is missing")
-		}
+	if why := lacks(n.gives, n.documented == full, a.Value); why != "" {
+		return guest.Unreadable(why)
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 	if code := a.Text(n.reference); n.reference != "" && isCode(code) {

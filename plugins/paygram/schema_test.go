@@ -24,7 +24,7 @@ func TestSchemasAreThoseOfTheFields(t *testing.T) {
 	for _, topic := range natives {
 		for i := range topic {
 			n := &topic[i]
-			source.WriteString("\tcase \"" + n.name + "\":\n\t\treturn `" + inputSchema(n.inputs(), !n.closed) + "`,\n\t\t\t`" + outputSchema(n.gives) + "`\n")
+			source.WriteString("\tcase \"" + n.name + "\":\n\t\treturn `" + inputSchema(n.inputs(), !n.closed) + "`,\n\t\t\t`" + outputSchema(n.gives, n.documented == full) + "`\n")
 		}
 	}
 	source.WriteString("\t}\n\treturn \"\", \"\"\n}\n")
@@ -50,13 +50,14 @@ func inputSchema(fields []field, open bool) string {
 	return string(schema.JSON())
 }
 
-// outputSchema is the JSON Schema of an answer with these members, and the envelope's.
-func outputSchema(fields []field) string {
-	shown := properties(fields, given).
-		Object("type", typed("integer")).
+// outputSchema is the JSON Schema of an answer with these members, and the envelope's. Where the document shows the answer the schema holds it to
+// that, as the plugin does; elsewhere to what must be there, and says no more than what the others are known as.
+func outputSchema(fields []field, shown bool) string {
+	members := properties(fields, given(shown)).
+		Object("type", jsontext.NewObject().String("description", "The kind of answer, a number of PayGram's.")).
 		Object("success", jsontext.NewObject().Bool("const", true)).
-		Object("responseCode", typed("integer"))
-	return string(jsontext.NewObject().String("type", "object").Object("properties", shown).
+		Object("responseCode", jsontext.NewObject().String("description", "200, where there is one."))
+	return string(jsontext.NewObject().String("type", "object").Object("properties", members).
 		Strings("required", append(required(fields), "success")).JSON())
 }
 
@@ -78,11 +79,8 @@ func required(fields []field) []string {
 	return names
 }
 
-func typed(names ...string) *jsontext.Object {
-	if len(names) == 1 {
-		return jsontext.NewObject().String("type", names[0])
-	}
-	return jsontext.NewObject().Strings("type", names)
+func typed(name string) *jsontext.Object {
+	return jsontext.NewObject().String("type", name)
 }
 
 // wholeAmount is the form of an amount above 0; 0 itself is refused in prepare.
@@ -121,29 +119,32 @@ func taken(f *field) *jsontext.Object {
 	return schema
 }
 
-// given is the field's schema in an answer, where any member may be null that need not be there.
-func given(f *field) *jsontext.Object {
-	switch f.form {
-	case text, sum:
-		return nullable(f, "string")
-	case whole:
-		return nullable(f, "integer")
-	case yesNo:
-		return nullable(f, "boolean")
-	case object:
-		return nullable(f, "object").Object("properties", properties(f.members, given))
-	case list:
-		items := typed("object").Object("properties", properties(f.members, given))
-		return nullable(f, "array").Object("items", items)
-	case numbers:
-		return nullable(f, "array")
+// given is the schema of a field in an answer, where any member may be null that need not be there.
+func given(shown bool) func(*field) *jsontext.Object {
+	return func(f *field) *jsontext.Object {
+		schema := jsontext.NewObject()
+		kind := [...]string{text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object", list: "array", numbers: "array"}[f.form]
+		switch {
+		case f.must:
+			schema.String("type", kind)
+		case shown:
+			schema.Strings("type", []string{kind, "null"})
+		default:
+			schema.String("description", "As far as is known: "+f.shape()+".")
+		}
+		members := jsontext.NewObject()
+		if len(f.members) > 0 {
+			if f.form == list && shown {
+				members.String("type", "object")
+			}
+			members.Object("properties", properties(f.members, given(shown)))
+		}
+		switch {
+		case len(f.members) > 0 && f.form == object:
+			schema.Object("properties", properties(f.members, given(shown)))
+		case len(f.members) > 0 && f.form == list:
+			schema.Object("items", members)
+		}
+		return schema
 	}
-	return jsontext.NewObject()
-}
-
-func nullable(f *field, name string) *jsontext.Object {
-	if f.must {
-		return typed(name)
-	}
-	return typed(name, "null")
 }
