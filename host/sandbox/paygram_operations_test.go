@@ -118,6 +118,7 @@ func TestPayGramDepositArrivesOnce(t *testing.T) {
 	report := func(path string) reply { return w.do("GET", "/paygram/Cryptapi/"+path, nil, "") }
 	require.Equal(t, "553", report("d2").at(t, "responseCode"))
 	require.Equal(t, "500", report("d1?value_coin=-1").at(t, "responseCode"))
+	require.Equal(t, "500", report("d1?value_coin=0.000000001").at(t, "responseCode"), "less than its fee")
 	arrived := report("d1?value_coin=50.5")
 	require.Equal(t, []any{"50.5", "0.505", "49.995"}, []any{arrived.at(t, "received"), arrived.at(t, "fees"), arrived.at(t, "credited")})
 	require.Equal(t, "10049.995", w.balance("a", "5"))

@@ -56,7 +56,7 @@ func (p *paygram) cryptapi(r *request) answer {
 	sum := d.asked
 	if text := r.query.Get("value_coin"); text != "" {
 		value, err := parseMoney(text)
-		if err != nil || value.sign() <= 0 {
+		if err != nil || paygramAmount(d.currency, &value) != nil {
 			return paygramFailure(paygramFailed, "Invalid value_coin")
 		}
 		sum = value
