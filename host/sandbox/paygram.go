@@ -27,6 +27,7 @@ type paygram struct {
 	invoices []*invoice
 	byCode   map[string]*invoice
 	vouchers []*voucher
+	topUps   []*topUp
 }
 
 // paygramAccount is a client of PayGram, and its users.
@@ -39,6 +40,7 @@ type paygramAccount struct {
 	updates []paygramUpdate
 	nextID  int
 	offers  offers
+	standBy bool
 }
 
 type paygramUser struct {
@@ -52,22 +54,25 @@ type paygramUser struct {
 
 // The answers' types, in the numbers that the provider gives them.
 const (
-	paygramClientInfo     = 3
-	paygramSetCallbackAPI = 4
-	paygramInvoiceInfo    = 6
-	paygramTopUp          = 7
-	paygramReceived       = 8
-	paygramTransfer       = 9
-	paygramUserInfo       = 11
-	paygramWithdraw       = 12
-	paygramIssueInvoice   = 14
-	paygramCirculating    = 16
-	paygramRates          = 17 // GetUpdates answers 17 too
-	paygramSwap           = 20
-	paygramStatement      = 21
-	paygramEnvelope       = 22
-	paygramEnvelopeRedeem = 24
-	paygramInvoices       = 31
+	paygramUnnamed         = 0 // what has no type that is known
+	paygramClientInfo      = 3
+	paygramSetCallbackAPI  = 4
+	paygramCreateClient    = 5
+	paygramInvoiceInfo     = 6
+	paygramReceived        = 8
+	paygramTransfer        = 9
+	paygramWithdrawUpdated = 10
+	paygramUserInfo        = 11
+	paygramWithdraw        = 12
+	paygramIssueInvoice    = 14
+	paygramTopUpAddress    = 15
+	paygramCirculating     = 16
+	paygramRates           = 17 // GetUpdates answers 17 too
+	paygramSwap            = 20
+	paygramStatement       = 21
+	paygramEnvelope        = 22
+	paygramEnvelopeRedeem  = 24
+	paygramInvoices        = 31
 )
 
 // The response codes of failures.
@@ -103,12 +108,15 @@ var paygramPrice = map[int]string{
 
 func newPayGram(d *desk, o Options) *paygram {
 	p := &paygram{desk: d, noPayURL: o.PayGramNoPayURL, accounts: map[string]*paygramAccount{}, names: map[string]*paygramAccount{}, byCode: map[string]*invoice{}}
-	for name, token := range map[string]string{"paygram-eu": o.Credentials.PayGramEU, "paygram-asia": o.Credentials.PayGramAsia} {
-		a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, nextID: 1}
-		p.accounts[token], p.names[name] = a, a
-	}
+	p.addAccount("paygram-eu", o.Credentials.PayGramEU)
+	p.addAccount("paygram-asia", o.Credentials.PayGramAsia)
 	d.accounts = slices.Sorted(maps.Keys(p.names))
 	return p
+}
+
+func (p *paygram) addAccount(name, token string) {
+	a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, nextID: 1}
+	p.accounts[token], p.names[name] = a, a
 }
 
 // paygramCall is a method's work: the account, its user and the fields are read already.
@@ -151,6 +159,10 @@ type paygramFields struct {
 	FiatCurrency    string          `json:"fiatCurrency"`
 	RequestAmount   *money          `json:"requestAmount"`
 	OwnOnly         bool            `json:"ownOnly"`
+	ID              string          `json:"id"`
+	IsApproved      *bool           `json:"isApproved"`
+	Status          int             `json:"status"`
+	Name            string          `json:"name"`
 	GroupInfo       json.RawMessage `json:"groupInfo"`
 	Business        json.RawMessage `json:"business"`
 	WithdrawMethod  struct {
@@ -189,8 +201,16 @@ func (p *paygram) routes() []route {
 		"SetP2PGroup":         p.setP2PGroup,
 		"GetBusinesses":       p.getBusinesses,
 		"SetBusiness":         p.setBusiness,
+		"UpdateWithdraw":      p.updateWithdraw,
+		"UserCallback":        p.userCallback,
+		"CreateClient":        p.createClient,
 	}
-	var routes []route
+	routes := []route{
+		{operation: "SetStandBy", method: http.MethodGet, pattern: "/{token}/SetStandBy", serve: p.read(p.setStandBy)},
+		{operation: "GetStandBy", method: http.MethodGet, pattern: "/{token}/GetStandBy", serve: p.read(p.getStandBy)},
+		{operation: "Approve/Update", method: http.MethodPost, pattern: "/Approve/Update/{token}", serve: p.read(p.approve)},
+		{operation: "Cryptapi", method: http.MethodGet, pattern: "/Cryptapi/{callbackData}", serve: p.cryptapi, open: true},
+	}
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		routes = append(routes, route{operation: name, method: http.MethodPost, pattern: "/{token}/" + name, serve: p.read(calls[name])})
 	}
@@ -209,7 +229,7 @@ func paygramFailure(code int, message string) answer {
 
 // admit looks for the token. The refusal is the document's, byte for byte: it has no code.
 func (p *paygram) admit(r *request) *answer {
-	if _, ok := p.accounts[r.path[0]]; ok {
+	if _, ok := p.accounts[paygramToken(r)]; ok {
 		return nil
 	}
 	a := jsonAnswer(http.StatusOK, struct {
@@ -218,6 +238,28 @@ func (p *paygram) admit(r *request) *answer {
 		Success bool   `json:"success"`
 	}{"Invalid Token", 0, false})
 	return &a
+}
+
+// paygramToken is the first part of a path, but where a call has it elsewhere.
+func paygramToken(r *request) string {
+	if token, ok := r.vars["token"]; ok {
+		return token
+	}
+	return r.path[0]
+}
+
+// paygramPath is a path without the token in it.
+func paygramPath(path string) string {
+	first, rest, more := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case first == "Cryptapi":
+		return "/Cryptapi/{callbackData}"
+	case strings.HasPrefix(path, "/Approve/Update/"):
+		return "/Approve/Update/{token}"
+	case !more:
+		return "/{token}"
+	}
+	return "/{token}/" + rest
 }
 
 func (p *paygram) missing(*request) answer {
@@ -233,7 +275,7 @@ var paygramJSON = regexp.MustCompile(`^(application|text)/(json|[a-z.-]+\+json)$
 // read finds the account, its user and the fields, for one method.
 func (p *paygram) read(call paygramCall) func(*request) answer {
 	return func(r *request) answer {
-		q := &paygramRequest{request: r, account: p.accounts[r.path[0]]}
+		q := &paygramRequest{request: r, account: p.accounts[paygramToken(r)]}
 		if refusal := q.decode(); refusal != nil {
 			return *refusal
 		}
@@ -362,25 +404,6 @@ func (p *paygram) setUserInfo(q *paygramRequest) answer {
 	}
 	q.user.callbackURL = q.fields.CallbackURL
 	return p.userAnswer(q.user)
-}
-
-func (p *paygram) clientAnswer(q *paygramRequest, kind int) answer {
-	return jsonAnswer(http.StatusOK, struct {
-		CallbackAPI *string `json:"callbackApi"`
-		paygramTail
-	}{q.account.callbackAPI, paygramTail{kind, true}})
-}
-
-func (p *paygram) clientInfo(q *paygramRequest) answer {
-	return p.clientAnswer(q, paygramClientInfo)
-}
-
-func (p *paygram) setCallbackAPI(q *paygramRequest) answer {
-	if q.fields.URL != nil && len(*q.fields.URL) > 512 {
-		return paygramFailure(paygramFailed, "url is too long")
-	}
-	q.account.callbackAPI = q.fields.URL
-	return p.clientAnswer(q, paygramSetCallbackAPI)
 }
 
 func (p *paygram) events() []string {

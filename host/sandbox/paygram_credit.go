@@ -1,12 +1,9 @@
 package sandbox
 
 import (
-	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // voucher is credit on its way to whoever redeems it: one open transfer, or a red envelope for several.
@@ -16,105 +13,6 @@ type voucher struct {
 	total, each    money
 	left, places   int
 	redeemers      []*paygramUser
-}
-
-// paygramEntry is a line of a user's statement.
-type paygramEntry struct {
-	ID          int            `json:"id"`
-	Transaction string         `json:"transactionId"`
-	Executed    netTime        `json:"executedUtc"`
-	Amount      money          `json:"amount"`
-	Currency    int            `json:"currency"`
-	Created     netTime        `json:"createdUtc"`
-	Fees        money          `json:"fees"`
-	EntryType   int            `json:"entryType"`
-	Recallable  bool           `json:"recallable"`
-	Invoice     map[string]any `json:"invoice"`
-}
-
-// enter moves money in or out of a user's purse and writes it down: a debit is negative.
-func (p *paygram) enter(u *paygramUser, currency int, sum money, way, code string, callbackData *string) {
-	kind := 1
-	if way == "debit" {
-		sum, kind = money{}.sub(sum), 2
-	}
-	u.balances[currency] = u.balances[currency].add(sum)
-	now := netTime{p.now(), true}
-	u.statement = append(u.statement, paygramEntry{
-		ID: len(u.statement) + 1, Transaction: p.ids.uuid(), Executed: now, Amount: sum, Currency: currency, Created: now,
-		EntryType: kind, Invoice: map[string]any{"guid": code, "friendlyVoucherCode": nil, "callbackData": callbackData},
-	})
-}
-
-func (p *paygram) statement(q *paygramRequest) answer {
-	from, _ := time.Parse(time.RFC3339Nano, q.fields.FromUTC)
-	to, err := time.Parse(time.RFC3339Nano, q.fields.ToExcludingUTC)
-	if err != nil {
-		to = q.now.Add(time.Second)
-	}
-	entries := []paygramEntry{}
-	for _, e := range q.user.statement {
-		if !e.Executed.at.Before(from) && e.Executed.at.Before(to) {
-			entries = append(entries, e)
-		}
-	}
-	if !q.fields.GoForward {
-		slices.Reverse(entries)
-	}
-	size := q.fields.ResultsPerPage
-	if size <= 0 {
-		size = 25
-	}
-	start := min(max(q.fields.StartIdx, 0), len(entries))
-	end := min(start+size, len(entries))
-	return jsonAnswer(http.StatusOK, struct {
-		Entries []paygramEntry `json:"statementEntries"`
-		Results int            `json:"results"`
-		More    bool           `json:"nextPageAvailable"`
-		paygramTail
-	}{entries[start:end], end - start, end < len(entries), paygramTail{paygramStatement, true}})
-}
-
-func (p *paygram) circulatingCoins(q *paygramRequest) answer {
-	sums := map[int]money{}
-	for _, u := range q.account.users {
-		for currency, b := range u.balances {
-			sums[currency] = sums[currency].add(b)
-		}
-	}
-	coins := []paygramBalance{}
-	for _, currency := range slices.Sorted(maps.Keys(sums)) {
-		coins = append(coins, paygramBalance{sums[currency], currency})
-	}
-	return jsonAnswer(http.StatusOK, struct {
-		Coins []paygramBalance `json:"coins"`
-		paygramTail
-	}{coins, paygramTail{paygramCirculating, true}})
-}
-
-func (p *paygram) exchangeRates(q *paygramRequest) answer {
-	type rate struct {
-		Quote   int     `json:"quoteCurrency"`
-		Updated netTime `json:"updatedUTC"`
-		Price   money   `json:"price"`
-	}
-	rates := map[int]map[int]rate{}
-	for base := range paygramPrice {
-		rates[base] = map[int]rate{}
-		for quote := range paygramPrice {
-			if quote != base {
-				rates[base][quote] = rate{quote, netTime{q.now.Truncate(time.Minute), false}, paygramRate(base, quote).round(8)}
-			}
-		}
-	}
-	return jsonAnswer(http.StatusOK, struct {
-		Rates map[int]map[int]rate `json:"rates"`
-		paygramTail
-	}{rates, paygramTail{paygramRates, true}})
-}
-
-func paygramRate(base, quote int) money {
-	return amount(paygramPrice[base]).div(amount(paygramPrice[quote]))
 }
 
 // transferCredit sends credit to a user of the account, or, without one, into a voucher.
@@ -282,35 +180,6 @@ func (p *paygram) redeemRedEnvelope(q *paygramRequest) answer {
 	return p.redeemVoucher(q, v, paygramEnvelopeRedeem)
 }
 
-// withdraw takes the amount out of the purse at once; the invoice says later whether it arrived.
-func (p *paygram) withdraw(q *paygramRequest) answer {
-	f := q.fields
-	currency := f.WithdrawMethod.CurrencyCode
-	if currency == 0 {
-		currency = f.CurrencyCode
-	}
-	if refusal := q.affordable(currency, f.Amount); refusal != nil {
-		return *refusal
-	}
-	to := f.WithdrawMethod
-	if to.CryptoAddress == "" && to.BankIBAN == "" && to.BankAccount == "" {
-		return paygramFailure(paygramFailed, "Invalid withdrawMethod")
-	}
-	v := p.addInvoice(q, *f.Amount, currency, "Withdraw")
-	v.payout = true
-	v.fee = f.Amount.mul(amount("0.01")).round(8).trim()
-	p.enter(q.user, currency, *f.Amount, "debit", v.code, f.CallbackData)
-	p.settle(v.code, strconv.Itoa(v.status), v.moved())
-	return jsonAnswer(http.StatusOK, struct {
-		NewBalance money  `json:"newBalance"`
-		Fee        money  `json:"expectedFee"`
-		Withdrawn  money  `json:"withdrawnAmount"`
-		Receive    money  `json:"amountWillReceive"`
-		Code       string `json:"invoiceCode"`
-		paygramTail
-	}{q.user.balances[currency], v.fee, *f.Amount, f.Amount.sub(v.fee), v.code, paygramTail{paygramWithdraw, true}})
-}
-
 func (p *paygram) swap(q *paygramRequest) answer {
 	f := q.fields
 	if refusal := q.affordable(f.FromCurrency, f.AmountToSwap); refusal != nil {
@@ -337,60 +206,4 @@ func (p *paygram) swap(q *paygramRequest) answer {
 		Dest     money `json:"balanceDestAfter"`
 		paygramTail
 	}{received.trim(), fee.trim(), after, gained, paygramTail{paygramSwap, true}})
-}
-
-// topUp says what to send in, and where; nothing arrives by itself.
-func (p *paygram) topUp(q *paygramRequest) answer {
-	f := q.fields
-	if refusal := paygramAmount(f.CurrencyCode, f.Amount); refusal != nil {
-		return *refusal
-	}
-	fee := f.Amount.mul(amount("0.01")).roundUp(8).trim()
-	return jsonAnswer(http.StatusOK, struct {
-		Send    money  `json:"amountToSendInChosenCurrency"`
-		Fees    money  `json:"coinTotalFees"`
-		Receive money  `json:"coinAmountWillReceive"`
-		Address string `json:"sendToAddress"`
-		paygramTail
-	}{*f.Amount, fee, f.Amount.sub(fee), "T" + strings.ToUpper(p.ids.hex(16)), paygramTail{paygramTopUp, true}})
-}
-
-// paygramUpdate is a notification that waits to be fetched.
-type paygramUpdate struct {
-	ID        int            `json:"id"`
-	Invoice   paygramInvoice `json:"invoiceInfo"`
-	delivered bool
-}
-
-// notify queues an update about an invoice.
-func (a *paygramAccount) notify(v *invoice) {
-	a.updates = append(a.updates, paygramUpdate{ID: a.nextID, Invoice: v.view(false)})
-	a.nextID++
-}
-
-// updates hands out at most 20 notifications, which count as delivered from then on.
-func (p *paygram) updates(q *paygramRequest) answer {
-	out := []paygramUpdate{}
-	for i := range q.account.updates {
-		u := &q.account.updates[i]
-		mine := q.fields.UserCliID == "" || u.Invoice.ToUser == q.fields.UserCliID
-		if !u.delivered && mine && len(out) < 20 {
-			u.delivered = true
-			out = append(out, *u)
-		}
-	}
-	return jsonAnswer(http.StatusOK, struct {
-		Updates []paygramUpdate `json:"updates"`
-		paygramTail
-	}{out, paygramTail{paygramRates, true}})
-}
-
-// markUpdatesError puts updates back into the queue.
-func (p *paygram) markUpdatesError(q *paygramRequest) answer {
-	for i := range q.account.updates {
-		if slices.Contains(q.fields.UpdateIDs, q.account.updates[i].ID) {
-			q.account.updates[i].delivered = false
-		}
-	}
-	return jsonAnswer(http.StatusOK, paygramTail{paygramRates, true})
 }

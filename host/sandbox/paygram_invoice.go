@@ -237,7 +237,7 @@ func (p *paygram) getInvoices(q *paygramRequest) answer {
 func (p *paygram) drive(ref, event, _ string) error {
 	v := p.findInvoice(ref)
 	if v == nil {
-		return fmt.Errorf("%w payment", ErrUnknown)
+		return p.driveTopUp(ref, event)
 	}
 	if v.payout {
 		return p.driveWithdrawal(v, event)
@@ -261,21 +261,6 @@ func (p *paygram) drive(ref, event, _ string) error {
 	case "error":
 		p.move(v, invoiceError)
 	}
-	return nil
-}
-
-// driveWithdrawal pays a withdrawal out, or gives it back.
-func (p *paygram) driveWithdrawal(v *invoice, event string) error {
-	if v.status != invoiceOngoing {
-		return fmt.Errorf("%w: the withdrawal has ended", ErrRefused)
-	}
-	if event == "pay" {
-		v.paid, v.redeemed = true, true
-		p.move(v, invoiceCompleted)
-		return nil
-	}
-	p.enter(v.owner, v.currency, v.amount, "credit", v.code, v.callbackData)
-	p.move(v, invoiceDenied)
 	return nil
 }
 
@@ -318,8 +303,14 @@ const (
 	invoiceCredited = 2
 )
 
-// report calls the user's own URL, the account's, or the one set for the sandbox; and queues an update for GetUpdates.
+// report calls back, and queues an update for GetUpdates.
 func (p *paygram) report(v *invoice) {
+	v.account.notify(v)
+	p.callBack(v)
+}
+
+// callBack calls the user's own URL, the account's, or the one set for the sandbox.
+func (p *paygram) callBack(v *invoice) {
 	kind := invoiceCredited
 	if v.payout {
 		kind = withdrawChanged
@@ -335,7 +326,6 @@ func (p *paygram) report(v *invoice) {
 	if err != nil {
 		return
 	}
-	v.account.notify(v)
 	url := cmp.Or(p.own[v.account.name].URL, p.callback.URL)
 	for _, own := range []*string{v.account.callbackAPI, v.owner.callbackURL} {
 		if url == "" && own != nil {

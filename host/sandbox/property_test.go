@@ -109,6 +109,9 @@ func FuzzProviders(f *testing.F) {
 		return h
 	}
 	f.Add("POST", "/paygram/"+c.PayGramEU+"/IssueInvoice", "application/json", invoiceRequest)
+	f.Add("POST", "/paygram/Approve/Update/"+c.PayGramEU, "application/json", `{"id":"1","isApproved":true}`)
+	f.Add("POST", "/paygram/"+c.PayGramEU+"/TopUp", "application/json", `{"currencyCode":5,"amount":1e3,"callbackData":"d"}`)
+	f.Add("GET", "/paygram/Cryptapi/d?value_coin=1e9", "", "")
 	f.Add("POST", "/cryptogram/api/v1/commerce-payments", "application/json", checkout)
 	f.Add("GET", "/payplay/private-api/orders/shop?page=1&date_from=2026-01-01+00:00:00", "", "")
 	f.Add("POST", "/payplay/private-api/crypto-orders/shop", "application/json", `{"amount":"1e3","currency":"EUR"}`)

@@ -266,11 +266,7 @@ func maskedPath(provider, path string) string {
 	if provider != PayGram {
 		return path
 	}
-	_, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok {
-		return "/{token}"
-	}
-	return "/{token}/" + rest
+	return paygramPath(path)
 }
 
 func writeProblem(w http.ResponseWriter, status int, detail string) {

@@ -28,7 +28,7 @@ func failures() []*abi.FailureRule {
 	soft, hard := abi.Meaning_MEANING_DECLINED_SOFT, abi.Meaning_MEANING_DECLINED_HARD
 	refused, fault := abi.Meaning_MEANING_REFUSED, abi.Meaning_MEANING_FAULT
 	duplicate, notFound := abi.Meaning_MEANING_DUPLICATE, abi.Meaning_MEANING_NOT_FOUND
-	return []*abi.FailureRule{
+	return append(nativeFailures(), []*abi.FailureRule{
 		rule("", invalidToken, soft, "authentication_failed", document),
 		rule("", codeAuth, soft, "authentication_failed", codesOfAPI),
 		rule("", codeGeneric, fault, "provider_error", codesOfAPI),
@@ -49,7 +49,25 @@ func failures() []*abi.FailureRule {
 		{HttpStatus: 401, Meaning: soft, Code: "authentication_failed", Source: "RFC 9110: not applied for want of credentials"},
 		{HttpStatus: 403, Meaning: soft, Code: "authentication_failed", Source: "RFC 9110: refused for its credentials"},
 		{HttpStatus: 429, Meaning: refused, Code: "rate_limited", Source: "RFC 6585"},
+	}...)
+}
+
+// nativeFailures are those of the methods in the table that mean something else there than elsewhere.
+func nativeFailures() []*abi.FailureRule {
+	rules := []*abi.FailureRule{
+		rule("TransferCredit", codeNotFound, abi.Meaning_MEANING_DECLINED_SOFT, "invalid_destination", codesOfAPI+"; that it is the receiver is inferred"),
 	}
+	for _, topic := range natives {
+		for i := range topic {
+			if topic[i].class == risky {
+				rules = append(rules, rule(topic[i].name, codeUpdating, abi.Meaning_MEANING_FAULT, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"))
+			}
+			if topic[i].finds {
+				rules = append(rules, rule(topic[i].name, codeNotFound, abi.Meaning_MEANING_NOT_FOUND, "not_found", codesOfAPI))
+			}
+		}
+	}
+	return rules
 }
 
 // rule is for an answer with HTTP 200: PayGram's failures have no other.

@@ -44,6 +44,17 @@ func TestFailures(t *testing.T) {
 		"403":                              {issueInvoice, 403, "403", soft, "authentication_failed"},
 		"429":                              {issueInvoice, 429, "429", refused, "rate_limited"},
 		"not found where nothing is found": {issueInvoice, 200, "553", abi.Meaning_MEANING_UNSPECIFIED, ""},
+		"nobody to send credit to":         {"TransferCredit", 200, "553", soft, "invalid_destination"},
+		"no such envelope":                 {"RedeemRedEnvelope", 200, "553", notFound, "not_found"},
+		"no such user":                     {"UserInfo", 200, "553", notFound, "not_found"},
+		"no such user's statement":         {"GetStatement", 200, "553", notFound, "not_found"},
+		"no such withdrawal":               {"UpdateWithdraw", 200, "553", notFound, "not_found"},
+		"nothing to approve":               {"Approve/Update", 200, "553", notFound, "not_found"},
+		"updating, while it pays out":      {"Withdraw", 200, "550", fault, "provider_unavailable"},
+		"updating, while it hands out":     {"GetUpdates", 200, "550", fault, "provider_unavailable"},
+		"updating, while it reads":         {"UserInfo", 200, "550", refused, "provider_unavailable"},
+		"no funds to pay out":              {"Withdraw", 200, "554", soft, "insufficient_funds"},
+		"a swap that was there before":     {"Swap", 200, "551", duplicate, "duplicate"},
 		"anything else":                    {issueInvoice, 200, "Something else", abi.Meaning_MEANING_UNSPECIFIED, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -138,10 +138,7 @@ func finish(t *task, a answer, reference string, payable bool) *abi.Step {
 	if payable && outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
 		outcome.NextAction = i.action(outcome.GetAmount())
 	}
-	if t.native() {
-		outcome.Output = a.raw
-	}
-	return guest.Done(outcome)
+	return t.done(outcome, a)
 }
 
 // prepareIssue asks for an invoice. Our reference travels in callbackData, the one field that PayGram gives back.
@@ -166,11 +163,11 @@ func prepareIssue(t *task) *abi.Step {
 }
 
 func issueNative(t *task) *abi.Step {
-	sum, isSum := t.input.Decimal("amount")
+	sum, err := decimal.Parse(t.input.Text("amount"))
 	switch {
 	case t.input.Text("currencyCode") == "":
 		return missing("currencyCode")
-	case !isSum:
+	case err != nil || sum.Sign() <= 0:
 		return missing("amount")
 	}
 	reference, kind := t.input.Text("callbackData"), t.input.Text("merchantType")
@@ -180,7 +177,7 @@ func issueNative(t *task) *abi.Step {
 	if kind == "" {
 		kind = t.merchantType
 	}
-	body := t.body().Number("currencyCode", t.input.Text("currencyCode")).Number("amount", sum).
+	body := t.body().Number("currencyCode", t.input.Text("currencyCode")).Number("amount", sum.String()).
 		String("callbackData", reference).Number("merchantType", kind)
 	return post(issuePath, body).Send(nil)
 }

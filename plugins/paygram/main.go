@@ -17,8 +17,8 @@ func (connector) Describe() *abi.Manifest {
 	return manifest()
 }
 
-// Prepare knows the operations by the names that PayGram gives them. Neither it nor Interpret goes through a table: of a
-// function that the compiler can see it knows that the task may stay on the stack.
+// Prepare knows the operations by the names that PayGram gives them. For those that payments go through, neither it nor
+// Interpret goes by a table: of a function that the compiler can see it knows that the task may stay on the stack.
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	t := task{Call: call}
 	if err := t.read(); err != nil {
@@ -35,6 +35,9 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 		return prepareRedeem(&t), nil
 	case payInvoice:
 		return preparePay(&t), nil
+	}
+	if method := nativeOf(call.GetOperation()); method != nil {
+		return prepareNative(&t, method), nil
 	}
 	return nil, guest.UnknownOperation(call.GetOperation())
 }
@@ -59,6 +62,9 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 		return interpretRedeem(&t, a), nil
 	case payInvoice:
 		return finish(&t, a, t.GetCreateReference(), false), nil
+	}
+	if method := nativeOf(call.GetOperation()); method != nil {
+		return interpretNative(&t, method, a), nil
 	}
 	return nil, guest.UnknownOperation(call.GetOperation())
 }

@@ -26,7 +26,7 @@ const settleAfter = 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygram",
-		Version:        "1.0.0",
+		Version:        "1.1.0",
 		Title:          "PayGram",
 		BaseUrl:        "https://api.pay-gram.org",
 		Secrets:        []*abi.Secret{{Name: token, Summary: "The client's API token, a UUID."}},
@@ -52,7 +52,7 @@ func manifest() *abi.Manifest {
 }
 
 func operations() []*abi.Operation {
-	return []*abi.Operation{
+	all := []*abi.Operation{
 		{
 			Name: issueInvoice, Summary: "Issue an invoice that a payer settles in the PayGram app, fees included.",
 			// Nobody can pay an invoice whose code and page never left PayGram and the router.
@@ -81,11 +81,17 @@ func operations() []*abi.Operation {
 		},
 		{
 			Name: payInvoice, Summary: "Pay an invoice from the balance of a PayGram user, named by user_cli_id.",
-			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: "client_unique", Reference: reference(),
+			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: keyedBySetting, Reference: reference(),
 			InputSchema: payInput, OutputSchema: invoiceSchema,
 			Documented: abi.Documented_DOCUMENTED_FULL,
 		},
 	}
+	for _, topic := range natives {
+		for i := range topic {
+			all = append(all, topic[i].operation())
+		}
+	}
+	return all
 }
 
 func reference() *abi.ReferenceForm {
@@ -109,9 +115,10 @@ const settingsSchema = `{
 const issueInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "currencyCode": {"type": "integer", "minimum": 1, "description": "PayGram's number of the currency: 11 is PHPT."},
-    "amount": {"type": ["string", "number"], "description": "Fees included; a decimal, best as a string."},
+    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "description": "Fees included; above 0."},
     "callbackData": {"type": "string"},
     "merchantType": {"type": "integer", "minimum": 0, "maximum": 3}
   },
@@ -122,6 +129,7 @@ const issueInput = `{
 const codeInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
   },
@@ -131,6 +139,7 @@ const codeInput = `{
 const listInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "callbackData": {"type": "string", "minLength": 1}
   },
@@ -141,6 +150,7 @@ const listInput = `{
 const payInput = `{
   "type": "object",
   "properties": {
+    "requestId": {"type": "integer"},
     "user_cli_id": {"type": "string", "minLength": 1, "description": "Who pays: a PayGram user of this client, who has agreed to it."},
     "userCliId": {"type": "string", "minLength": 1, "description": "The same, in PayGram's spelling."},
     "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
@@ -149,21 +159,28 @@ const payInput = `{
   "additionalProperties": false
 }`
 
-const text = `{"type": ["string", "null"]}`
+// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody needs.
+const (
+	toldText   = `{"description": "A text, or null."}`
+	toldNumber = `{"description": "A number."}`
+	toldAmount = `{"description": "An amount, as a text."}`
+	amountText = `{"type": "string"}`
+)
 
-const invoiceMembers = `"invoiceCode": {"type": "string"}, "payUrl": ` + text + `, "status": {"type": "integer"}, "lastEventUtc": ` + text +
-	`, "createdUtc": ` + text + `, "amount": {"type": "number"}, "expectedFee": {"type": ["number", "null"]}, "callbackData": ` + text +
-	`, "currencyCode": {"type": "integer"}, "fromUser": ` + text + `, "toUser": ` + text + `, "originatingUser": ` + text +
-	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": {"type": "integer"}`
+const invoiceMembers = `"invoiceCode": ` + toldText + `, "payUrl": ` + toldText + `, "status": ` + toldNumber + `, "lastEventUtc": ` + toldText +
+	`, "createdUtc": ` + toldText + `, "amount": ` + amountText + `, "expectedFee": ` + toldAmount + `, "callbackData": ` + toldText +
+	`, "currencyCode": ` + toldNumber + `, "fromUser": ` + toldText + `, "toUser": ` + toldText + `, "originatingUser": ` + toldText +
+	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + toldNumber
 
-const envelopeMembers = `"type": {"type": "integer"}, "success": {"const": true}, "responseCode": {"type": "integer"}`
+const envelopeMembers = `"type": {"description": "The kind of answer, a number of PayGram's."}, "success": {"const": true}` +
+	`, "responseCode": {"description": "200, where there is one."}`
 
 const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
 	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`, "received": {"type": "number"}, "credited": {"type": "number"}, "fees": {"type": "number"}, "newBalance": {"type": "number"}` +
+	`, "received": ` + toldAmount + `, "credited": ` + toldAmount + `, "fees": ` + toldAmount + `, "newBalance": ` + toldAmount +
 	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
 
-const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": {"type": "string"}` +
-	`, "friendlyVoucherCode": ` + text + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`
+const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": ` + toldText +
+	`, "friendlyVoucherCode": ` + toldText + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`

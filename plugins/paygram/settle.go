@@ -35,10 +35,7 @@ func interpretRedeem(t *task, a answer) *abi.Step {
 	if why != "" {
 		return guest.Unreadable("the redemption: " + why)
 	}
-	if t.native() {
-		outcome.Output = a.raw
-	}
-	return guest.Done(outcome)
+	return t.done(outcome, a)
 }
 
 // credited reads a redemption without its invoice. Less than the payment's amount is never success.
@@ -86,7 +83,7 @@ func preparePay(t *task) *abi.Step {
 	}
 	body := t.bodyAs(user).String("invoiceCode", code)
 	if t.clientUnique && t.GetReference() != "" {
-		body.String("clientUnique", t.GetReference())
+		body.String(clientUnique, t.GetReference())
 	}
 	return post(payPath, body).Send(nil)
 }

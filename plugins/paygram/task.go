@@ -11,6 +11,12 @@ import (
 // token is the secret in every path.
 const token = "token"
 
+// keyedBySetting is the setting that says whether the account honours clientUnique.
+const (
+	keyedBySetting = "client_unique"
+	clientUnique   = "clientUnique"
+)
+
 // task is a call with its settings and input read.
 type task struct {
 	*abi.Call
@@ -26,7 +32,7 @@ func (t *task) read() error {
 	if err != nil {
 		return guest.BadSettings("settings: %v", err)
 	}
-	t.user, t.merchantType, t.clientUnique = settings.Text("user_cli_id"), "2", settings.Bool("client_unique")
+	t.user, t.merchantType, t.clientUnique = settings.Text("user_cli_id"), "2", settings.Bool(keyedBySetting)
 	if t.user == "" {
 		return guest.BadSettings("user_cli_id: the PayGram user that invoices are issued for is missing")
 	}
@@ -65,7 +71,11 @@ func (t *task) body() *jsontext.Object {
 }
 
 func (t *task) bodyAs(user string) *jsontext.Object {
-	return jsontext.NewObject().Integer("requestId", t.requestID()).String("userCliId", user)
+	body := jsontext.NewObject()
+	if given := t.input.Get("requestId"); t.native() && given.Exists() {
+		return body.Number("requestId", given.Text()).String("userCliId", user)
+	}
+	return body.Integer("requestId", t.requestID()).String("userCliId", user)
 }
 
 // requestID is positive, and below 2^53 so that no reader on the way rounds it.
