@@ -165,10 +165,11 @@ func TestSignedPluginsOnly(t *testing.T) {
 	public, key, err := minisign.GenerateKey(nil)
 	require.NoError(t, err)
 	dir := t.TempDir()
+	versions := map[string]string{"paygram": "1.1.0", "cryptogram": "1.0.0", "payplay": "1.0.0", "exchanger": "1.0.0", "paygrt": "1.0.0"}
 	sign := func(name string, code []byte) []byte {
-		return signature.Sign(key, code, signature.Of(name, "1.0.0", code))
+		return signature.Sign(key, code, signature.Of(name, versions[name], code))
 	}
-	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+	for name := range versions {
 		code := shipped(t, name)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), code, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm.minisig"), sign(name, code), 0o600))

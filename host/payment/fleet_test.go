@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/payment"
 )
 
-//nolint:gochecknoglobals // an answer
 var paid = says(`{"id":"t-1","status":"paid"}`)
 
 // A payment that was begun before a switch ends with the generation that began it, and only then is the old fleet let go.
@@ -31,8 +31,12 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 	retired := make(chan struct{})
 	before.Retired = func() { close(retired) }
 
-	first := make(chan payment.Payment)
-	go func() { first <- h.create(t, "first") }()
+	first := make(chan payment.Receipt)
+	go func() {
+		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "first", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+		assert.NoError(t, err)
+		first <- receipt
+	}()
 	<-arrived
 	h.engine.Serve(newFleet(t, account{name: "a", connector: &probe{number: 2}, url: quick.url}))
 	second := h.create(t, "second")
@@ -43,7 +47,7 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 	default:
 	}
 	close(goOn)
-	one := <-first
+	one := (<-first).Payment
 	<-retired
 	require.Equal(t, payment.Succeeded, one.Status)
 	require.Equal(t, int64(1), h.attempts(t, one.ID)[0].Generation)

@@ -107,7 +107,7 @@ func (db *DB) only(ctx context.Context, text, provider, reference string) (payme
 // Waiting implements payment.Journal.
 func (db *DB) Waiting(ctx context.Context) ([]string, error) {
 	const what = "list providers at which payments wait"
-	rows, err := db.read[listWaiting].QueryContext(ctx)
+	rows, err := db.read[listWaiting].QueryContext(ctx) //nolint:sqlclosecheck // collect closes it
 	return collect(ctx, what, rows, err, func() (string, error) {
 		var provider string
 		if err := rows.Scan(&provider); err != nil {
