@@ -60,7 +60,7 @@ func (d *desk) get(ctx context.Context, path string, into any) error {
 
 const (
 	// lookEvery is how exactly the time to an effect is known.
-	lookEvery = 10 * time.Millisecond
+	lookEvery = 25 * time.Millisecond
 	// patience is how long an effect is waited for, at most; what is promised is much less.
 	patience = 20 * time.Second
 )

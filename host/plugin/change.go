@@ -12,8 +12,9 @@ type change struct {
 	name string
 	// serving is what serves after it; the zero Serving takes the plugin out.
 	serving Serving
-	// code and signature are a module that is new here.
+	// code and signature are a module that is new here, and digest is the code's.
 	code, signature []byte
+	digest          string
 	// file is where in the folder it came from.
 	file string
 	// kept: nothing serves yet, so that nobody is asked.

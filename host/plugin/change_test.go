@@ -65,6 +65,31 @@ func TestRollbackGoesToWhatIsKeptAndBack(t *testing.T) {
 	require.Contains(t, fmt.Sprint(status.Events), "rollback by desk")
 }
 
+// Bytes that served a while ago and are kept warm are not compiled again when they come back: their generation serves on.
+func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	shelf := newShelf(t, plugin.Settings{})
+	first := install(t, shelf, module(t, ""))
+	second := install(t, shelf, variant(t, "version=2.0.0"))
+	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Source: "test"})
+	require.NoError(t, err)
+	require.Equal(t, first.Number(), report.Generation)
+	require.NotNil(t, report.Shadow, "it is held against what has been recorded since")
+	now, _ := shelf.Current("hostile")
+	require.Same(t, first, now)
+	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, shelf))
+	report, err = shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=2.0.0"), Source: "test", Canary: 10})
+	require.NoError(t, err)
+	require.Equal(t, second.Number(), report.Generation, "as a canary too")
+	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, shelf))
+	require.NoError(t, shelf.Drain(t.Context(), "hostile", second.Digest(), "desk"))
+	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, shelf))
+	require.NoError(t, shelf.Drain(t.Context(), "hostile", "", "desk"))
+	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick)
+	again := install(t, shelf, variant(t, "version=2.0.0"))
+	require.NotSame(t, second, again, "what was closed is compiled anew")
+}
+
 // A rollback that the configuration will not have changes nothing.
 func TestRefusedRollbackChangesNothing(t *testing.T) {
 	t.Parallel()

@@ -137,7 +137,9 @@ func (s *Shelf) load(ctx context.Context, c Candidate) error {
 	if err := s.pinned(name, generation.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
-	return s.serve(ctx, t, change{name: name, serving: Serving{Stable: generation}, code: c.Code, signature: c.Signature, file: c.file, kept: true})
+	return s.serve(ctx, t, change{
+		name: name, serving: Serving{Stable: generation}, code: c.Code, digest: generation.Digest(), signature: c.Signature, file: c.file, kept: true,
+	})
 }
 
 // fileOf is the path in the folder that provides a plugin; empty where none does.
@@ -151,7 +153,7 @@ func (s *Shelf) fileOf(name string) string {
 }
 
 // seen notes that a file of the folder holds what serves anyway.
-func (s *Shelf) seen(name string, c Candidate) {
+func (s *Shelf) seen(name, digest string, c Candidate) {
 	if c.file == "" {
 		return
 	}
@@ -159,8 +161,8 @@ func (s *Shelf) seen(name string, c Candidate) {
 	defer s.changing.Unlock()
 	s.mutex.Lock()
 	known := s.entry(name)
-	changed := known.record.Folder != digestOf(c.Code)
-	known.file, known.record.Folder = c.file, digestOf(c.Code)
+	changed := known.record.Folder != digest
+	known.file, known.record.Folder = c.file, digest
 	s.mutex.Unlock()
 	if !changed {
 		return

@@ -89,7 +89,7 @@ func (s *Shelf) Install(ctx context.Context, c Candidate) (Report, error) {
 	t.about.Digest = digestOf(c.Code)
 	report := Report{Digest: t.about.Digest}
 	if name, serves := s.serves(t.about.Digest); serves && c.Canary == 0 && (c.Name == "" || c.Name == name) {
-		s.seen(name, c)
+		s.seen(name, report.Digest, c)
 		report.Name, report.Unchanged = name, true
 		return report, nil
 	}
@@ -130,6 +130,11 @@ func (s *Shelf) examine(ctx context.Context, c Candidate, t *trail) (*Generation
 	if err != nil {
 		return nil, t.failed(StepSignature, err)
 	}
+	if generation := s.holdSame(t.about.Digest, statement.Name != ""); generation != nil {
+		t.of(generation)
+		t.done(StepCompile, fmt.Sprintf("generation %d, which is still open, is of the same bytes", generation.number))
+		return generation, nil
+	}
 	module, err := s.compiler.Compile(ctx, c.Code, s.settings.Limits)
 	if err != nil {
 		return nil, t.failed(StepCompile, err)
@@ -148,6 +153,21 @@ func (s *Shelf) examine(ctx context.Context, c Candidate, t *trail) (*Generation
 		return nil, t.failed(StepSignature, err)
 	}
 	return generation, nil
+}
+
+// holdSame holds a generation of the same bytes that does not serve and is open all the same, as one that is kept warm: all that can be said
+// of it alone is known, and its instances are there. Nil where there is none.
+func (s *Shelf) holdSame(digest string, signed bool) *Generation {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	serving := slices.Collect(s.lineup.generations)
+	for generation := range s.open {
+		if generation.holds > 0 && generation.Digest() == digest && generation.signed == signed && !slices.Contains(serving, generation) {
+			generation.holds++
+			return generation
+		}
+	}
+	return nil
 }
 
 // vouched verifies a signature, as far as the settings ask for one. The zero Statement says that nobody vouches for the module.
@@ -221,7 +241,9 @@ func (s *Shelf) place(ctx context.Context, c Candidate, t *trail, g *Generation)
 	if c.Canary > 0 {
 		serving = Serving{Stable: former.Stable, Canary: g, Share: c.Canary}
 	}
-	return shadow, s.serve(ctx, t, change{name: name, serving: serving, code: c.Code, signature: c.Signature, file: c.file, kept: c.kept})
+	return shadow, s.serve(ctx, t, change{
+		name: name, serving: serving, code: c.Code, digest: g.Digest(), signature: c.Signature, file: c.file, kept: c.kept,
+	})
 }
 
 func compared(former *Generation) string {

@@ -22,7 +22,7 @@ type record struct {
 // follow brings a record in step with a change.
 func (r *record) follow(c change) {
 	if c.file != "" {
-		r.Folder = digestOf(c.code)
+		r.Folder = c.digest
 	}
 	if c.serving.Stable == nil {
 		r.Serving = ""
@@ -50,7 +50,7 @@ func (s *Shelf) keepModule(c change) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep the module: %w", err)
 	}
-	path := filepath.Join(dir, digestOf(c.code)+moduleSuffix)
+	path := filepath.Join(dir, c.digest+moduleSuffix)
 	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(c.code)) {
 		return nil // written whole, and looked at again when it is read
 	}

@@ -172,6 +172,18 @@ func (s *Shelf) Open() (generations, instances int) {
 	return len(s.open), instances
 }
 
+// opened tells whether a generation of a module is open.
+func (s *Shelf) opened(digest string) bool {
+	s.mutex.RLock()
+	defer s.mutex.RUnlock()
+	for generation := range s.open {
+		if generation.Digest() == digest {
+			return true
+		}
+	}
+	return false
+}
+
 // shut tells a shelf that is closed. Whoever changes it asks under changing, so that it stays true.
 func (s *Shelf) shut() bool {
 	s.mutex.RLock()

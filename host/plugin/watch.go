@@ -189,7 +189,7 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		one.done = true
 		return w.settings.Every
 	}
-	if patient := now.Sub(one.since); patient < w.settings.Patience && w.unfinished(c) {
+	if patient := now.Sub(one.since); patient < w.settings.Patience && w.unfinished(c, code) {
 		return min(w.settings.Settle, w.settings.Patience-patient)
 	}
 	one.done, one.code, one.signed = true, code, signed
@@ -198,9 +198,11 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 }
 
 // unfinished tells whether a module looks as if the rest of it, or its signature, were still to come.
-func (w *watch) unfinished(c Candidate) bool {
-	if _, err := wasm.Inspect(c.Code); errors.Is(err, wasm.ErrMalformed) {
-		return true
+func (w *watch) unfinished(c Candidate, digest string) bool {
+	if !w.shelf.opened(digest) {
+		if _, err := wasm.Inspect(c.Code); errors.Is(err, wasm.ErrMalformed) {
+			return true
+		}
 	}
 	s := w.shelf.settings
 	if !s.Keys.Any() || len(c.Signature) == 0 && !s.RequireSignature {

@@ -82,13 +82,14 @@ func differ(before, after Step, m masks) (Kind, []string) {
 		return Failures, change("ended", m.ending(before), m.ending(after))
 	}
 	was, is := before.read(), after.read()
+	if same(was, is) {
+		return "", nil
+	}
 	lines := diff(m.answer(was), m.answer(is))
-	if len(lines) == 0 && !same(was, is) {
+	if len(lines) == 0 {
 		lines = []string{"  the same members, in other bytes"}
 	}
 	switch {
-	case len(lines) == 0:
-		return "", nil
 	case was.GetError() != nil || is.GetError() != nil:
 		return Failures, lines
 	case was.GetStep().GetSend() != nil || is.GetStep().GetSend() != nil:
