@@ -44,14 +44,14 @@ func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	edited := strings.Replace(text, "  - name: india-recharge\n", aRule+"  - name: india-recharge\n", 1)
 	began := time.Now()
 	require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
-	require.Eventually(t, func() bool { return status().Active.Version != first.Decision.ConfigVersion }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return status().Active.Version != first.Decision.ConfigVersion }, time.Minute, 5*time.Millisecond)
 	require.Less(t, time.Since(began), time.Second)
 	second := w.create(sampler)
 	require.Equal(t, "sampler", second.Decision.Rule)
 	require.Equal(t, "payplay", second.Provider)
 
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(edited, "metadata.tier: sampler", "metdata.tier: sampler", 1)), 0o600))
-	require.Eventually(t, func() bool { return status().Pending != nil }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return status().Pending != nil }, time.Minute, 5*time.Millisecond)
 	mistake := status().Pending.Problems[0]
 	require.Positive(t, mistake.Line, "%+v", mistake)
 	require.Equal(t, file, mistake.File)

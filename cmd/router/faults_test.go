@@ -247,7 +247,7 @@ func TestTrafficGoesRoundAProviderThatIsDownAndComesBack(t *testing.T) {
 	require.Equal(t, "provider-unavailable", unasked.Type)
 
 	w.control("POST", "paygram/up", "")
-	require.Eventually(t, func() bool { return w.provider("paygram-eu").Available }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return w.provider("paygram-eu").Available }, time.Minute, 20*time.Millisecond)
 	back := w.create(order)
 	require.Equal(t, "paygram-eu", back.Provider)
 	require.Equal(t, []string{"paygram-eu accepted"}, w.trail(back.ID))

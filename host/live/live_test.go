@@ -199,7 +199,7 @@ func (h *house) write(text string) {
 func (h *house) serves(rule string) time.Duration {
 	h.t.Helper()
 	began := time.Now()
-	require.Eventually(h.t, func() bool { return h.rule() == rule }, 10*time.Second, 5*time.Millisecond, "%+v", h.keeper.Status())
+	require.Eventually(h.t, func() bool { return h.rule() == rule }, time.Minute, 5*time.Millisecond, "%+v", h.keeper.Status())
 	return time.Since(began)
 }
 

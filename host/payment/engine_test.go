@@ -169,7 +169,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 		p, err := h.journal.Payment(t.Context(), left.Payment.ID)
 		return err == nil && p.Status == payment.RequiresAction
 	}
-	require.Eventually(t, settled, 10*time.Second, time.Millisecond)
+	require.Eventually(t, settled, time.Minute, time.Millisecond)
 	key, err := h.journal.Key(t.Context(), "shop", "left")
 	require.NoError(t, err)
 	require.Zero(t, key.Status, "whoever asks again is told how it stands then")

@@ -162,8 +162,8 @@ func install(tb testing.TB, shelf *plugin.Shelf, code []byte) *plugin.Generation
 
 // waiting is how long a test waits for what another goroutine does, looking every tick.
 const (
-	waiting = 20 * time.Second
-	tick    = 2 * time.Millisecond
+	waiting = 2 * time.Minute
+	tick    = 5 * time.Millisecond
 )
 
 func digestOf(code []byte) string {

@@ -38,9 +38,16 @@ func watching(t *testing.T, settings plugin.Settings, how plugin.WatchSettings, 
 	return f
 }
 
-// quick notices changes by the system's word alone.
+// quick notices changes by the system's word alone, and waits for the rest of a file as long as it takes.
 func quick() plugin.WatchSettings {
-	return plugin.WatchSettings{Every: time.Hour, Settle: 10 * time.Millisecond, Patience: 300 * time.Millisecond}
+	return plugin.WatchSettings{Every: time.Hour, Settle: 10 * time.Millisecond, Patience: time.Hour}
+}
+
+// hasty takes what does not change for a moment for all that will come.
+func hasty() plugin.WatchSettings {
+	how := quick()
+	how.Patience = 300 * time.Millisecond
+	return how
 }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
@@ -52,9 +59,10 @@ func (f *folder) write(name string, content []byte) {
 
 func (f *folder) serves(code []byte) {
 	f.Helper()
+	digest := digestOf(code)
 	require.Eventually(f, func() bool {
 		serving, found := f.shelf.Current("hostile")
-		return found && serving.Digest() == digestOf(code)
+		return found && serving.Digest() == digest
 	}, waiting, tick)
 }
 
@@ -157,7 +165,7 @@ func TestUntoldChangesAreFound(t *testing.T) {
 // A truncated module that stays so is an error at last; what served serves.
 func TestTruncatedModuleIsRefusedWhenItStaysSo(t *testing.T) {
 	t.Parallel()
-	f := watching(t, plugin.Settings{}, quick(), func(dir string) {
+	f := watching(t, plugin.Settings{}, hasty(), func(dir string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "hostile.wasm"), module(t, ""), 0o600))
 	})
 	whole := variant(t, "version=1.1.0")
@@ -190,7 +198,7 @@ func TestSignatureIsWaitedFor(t *testing.T) {
 func TestForgedFileIsRefusedAfterAWhile(t *testing.T) {
 	t.Parallel()
 	keys, key := pair(t)
-	f := watching(t, plugin.Settings{Keys: keys}, quick(), func(dir string) {
+	f := watching(t, plugin.Settings{Keys: keys}, hasty(), func(dir string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "hostile.wasm"), module(t, ""), 0o600))
 	})
 	f.write("hostile.wasm.minisig", signed(key, "1.0.0", []byte("something else")))

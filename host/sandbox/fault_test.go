@@ -117,7 +117,7 @@ func TestClosingTheSandboxEndsWhatHangs(t *testing.T) {
 		require.NoError(t, w.Order("paygrt", f))
 		answered := make(chan reply, 1)
 		go func() { answered <- w.recharge("h", "1", "AT") }()
-		require.Eventually(t, func() bool { return len(w.Requests("paygrt")) == 1 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(w.Requests("paygrt")) == 1 }, time.Minute, time.Millisecond)
 		w.Close()
 		require.ErrorIs(t, (<-answered).err, io.EOF)
 	}
@@ -130,7 +130,7 @@ func TestADelayedRequestIsProcessedEvenIfItsCallerLeft(t *testing.T) {
 	w.client.Timeout = 30 * time.Millisecond
 	require.Error(t, w.recharge("late", "1", "AT").err)
 	require.Zero(t, w.booked())
-	require.Eventually(t, func() bool { return w.booked() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.booked() == 1 }, time.Minute, time.Millisecond)
 }
 
 func TestADelayAfterProcessingBooksAtOnce(t *testing.T) {
@@ -138,7 +138,7 @@ func TestADelayAfterProcessingBooksAtOnce(t *testing.T) {
 	w := serve(t, sandbox.Options{})
 	require.NoError(t, w.Order("paygrt", sandbox.Fault{Kind: sandbox.FaultDelay, Delay: time.Hour, After: true}))
 	go w.recharge("late", "1", "AT")
-	require.Eventually(t, func() bool { return w.booked() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.booked() == 1 }, time.Minute, time.Millisecond)
 	w.Close()
 }
 
