@@ -80,8 +80,10 @@ type engine struct {
 	mutex    sync.Mutex
 	payments map[string]string
 	err      error
-	words    []payment.Report
-	lookups  []payment.Report
+	// found is how every payment stands, for whoever looks.
+	found   payment.Payment
+	words   []payment.Report
+	lookups []payment.Report
 }
 
 func (e *engine) Find(_ context.Context, _ string, r payment.Report) (payment.Payment, error) {
@@ -89,7 +91,9 @@ func (e *engine) Find(_ context.Context, _ string, r payment.Report) (payment.Pa
 	defer e.mutex.Unlock()
 	for _, reference := range []string{r.Reference, r.ProviderReference} {
 		if id, known := e.payments[reference]; known {
-			return payment.Payment{ID: id}, nil
+			p := e.found
+			p.ID = id
+			return p, nil
 		}
 	}
 	return payment.Payment{}, fmt.Errorf("find: %w", payment.ErrNotFound)

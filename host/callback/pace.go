@@ -137,6 +137,12 @@ var strange = []time.Duration{
 //nolint:gochecknoglobals // a table
 var failed = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
 
+// doubted is when a payment is looked up again that a look-up found to have ended without money, for which its provider had no need to call:
+// providers answer from copies that lag behind.
+//
+//nolint:gochecknoglobals // a table
+var doubted = []time.Duration{time.Minute, 30 * time.Minute}
+
 // after is when something is tried again that was tried so often before; false where it is given up.
 func after(schedule []time.Duration, tries int, now time.Time) (time.Time, bool) {
 	if tries >= len(schedule) {

@@ -163,8 +163,11 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if err != nil {
 		return true, i.conclude(ctx, c, p, err)
 	}
-	now := i.settings.Now()
-	switch v, until := one.looks.ask(p.ID, c.LastAt, now, &one.lookups); v {
+	now, came := i.settings.Now(), c.LastAt
+	if c.Tries > 0 {
+		came = c.Due // what was found out before the last try is no answer to this one
+	}
+	switch v, until := one.looks.ask(p.ID, came, now, &one.lookups); v {
 	case covered:
 		return true, i.conclude(ctx, c, p, nil)
 	case wait:
@@ -175,10 +178,21 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	case goAhead:
 	}
 	p, err = i.engine.Report(ctx, c.Account, about(c))
-	if err == nil {
-		one.looks.done(p.ID, now)
+	if err != nil {
+		return true, i.conclude(ctx, c, p, err)
 	}
-	return true, i.conclude(ctx, c, p, err)
+	one.looks.done(p.ID, now)
+	if due, left := after(doubted, c.Tries, now); left && endedWithoutMoney(p) {
+		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is asked again"
+		return true, i.store.SettleCallback(ctx, c, now)
+	}
+	return true, i.conclude(ctx, c, p, nil)
+}
+
+// endedWithoutMoney tells a payment about which a hint may mean more than its look-up found: an answer may be older than the hint, and nobody
+// asks about what has ended.
+func endedWithoutMoney(p payment.Payment) bool {
+	return p.Status.Terminal() && p.Status != payment.Succeeded && !p.MoneyConflict
 }
 
 func about(c Callback) payment.Report {

@@ -186,6 +186,37 @@ func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 	h.requireCounts(t, 0, 3)
 }
 
+// A provider calls when something has happened. Where the look-up finds that the payment has ended without money, that may be an answer from a
+// copy that lags behind, and nobody else asks about what has ended.
+func TestAHintAboutAPaymentThatEndedWithoutMoneyIsFollowedAgain(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		found   payment.Payment
+		lookups int
+	}{
+		"expired":           {payment.Payment{Status: payment.Expired}, 3},
+		"failed":            {payment.Payment{Status: payment.Failed}, 3},
+		"money after all":   {payment.Payment{Status: payment.Expired, MoneyConflict: true}, 1},
+		"succeeded":         {payment.Payment{Status: payment.Succeeded}, 1},
+		"not ended so far":  {payment.Payment{Status: payment.RequiresAction}, 1},
+		"nobody knows this": {payment.Payment{Status: payment.Unknown}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, callback.Settings{})
+			h.engine.found = row.found
+			h.post(t, "about=known")
+			h.later(t, time.Second)
+			h.requireCounts(t, 0, 1)
+			for range 4 {
+				h.later(t, 31*time.Minute)
+			}
+			h.requireCounts(t, 0, row.lookups)
+			require.Equal(t, callback.Settled, h.store.last().State)
+		})
+	}
+}
+
 func TestAStormOfHintsIsNoStormOfLookUps(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

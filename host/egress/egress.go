@@ -182,6 +182,8 @@ type Client struct {
 	breaker   *breaker
 	budget    *budget
 	transport transport
+	// alone keeps no connection alive.
+	alone transport
 }
 
 // New makes a client; it connects nowhere yet. The error joins every problem of the settings, without a secret's value.
@@ -197,7 +199,9 @@ func New(s Settings) (*Client, error) {
 	if dial == nil {
 		dial = (&Dialer{AllowPrivate: s.AllowPrivate, Timeout: s.DialTimeout, Resolver: s.Resolver}).DialContext
 	}
-	c.transport = c.newTransport(dial)
+	shared, alone := c.newTransport(dial), c.newTransport(dial)
+	alone.DisableKeepAlives = true
+	c.transport, c.alone = shared, alone
 	return c, nil
 }
 
@@ -261,7 +265,10 @@ func (c *Client) connect(ctx context.Context, dial dialFunc, network, address st
 }
 
 // Close drops idle connections and stops dialling. Call it when no Do is under way any more.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	c.alone.CloseIdleConnections()
+}
 
 // Available is nil, or a *BreakerError that says why no try would be made now. A half-open breaker counts as available:
 // somebody has to probe.

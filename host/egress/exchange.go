@@ -19,6 +19,9 @@ type Exchange struct {
 	// Resendable is for requests that change nothing: net/http may resend them itself, within one try. All others are
 	// written at most once per try.
 	Resendable bool
+	// Alone gives each try a connection that nothing went over before, and nothing will after: for requests that may move money. A provider,
+	// or a proxy before it, that answers an earlier request once too often cannot be told from one that answers this one.
+	Alone bool
 	// Before is called when a try (from 1) is about to be made. It makes the try durable, and returns the latest moment at
 	// which the request may leave; the zero time sets none. With an error nothing is sent, and Do returns it.
 	Before func(ctx context.Context, try int) (sendBefore time.Time, err error)

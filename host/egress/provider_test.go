@@ -164,15 +164,19 @@ func before(context.Context, int) (time.Time, error) { return time.Now().Add(tim
 // once makes one exchange that wants no retry, and gives its try.
 func once(t *testing.T, c *egress.Client, request *abi.HttpRequest) egress.Try {
 	t.Helper()
+	return onceAs(t, c, egress.Exchange{Request: request})
+}
+
+// onceAs is once for an exchange of some kind.
+func onceAs(t *testing.T, c *egress.Client, x egress.Exchange) egress.Try {
+	t.Helper()
 	var last egress.Try
-	err := c.Do(t.Context(), egress.Exchange{
-		Request: request, Before: before,
-		After: func(_ context.Context, try egress.Try) egress.Judgement {
-			last = try
-			return egress.Judgement{}
-		},
-	})
-	require.NoError(t, err)
+	x.Before = before
+	x.After = func(_ context.Context, try egress.Try) egress.Judgement {
+		last = try
+		return egress.Judgement{}
+	}
+	require.NoError(t, c.Do(t.Context(), x))
 	require.Equal(t, last.Response == nil, last.Err != nil, "a try has either an answer or an error")
 	require.False(t, last.Response != nil && !last.Sent, "an answer to nothing")
 	return last

@@ -28,7 +28,7 @@ const userAgent = "payrouter/1"
 // send makes one try on the wire and fills r.try in.
 func (c *Client) send(ctx context.Context, r *run, until deadline) {
 	p := &permit{now: c.settings.Now, until: until, resend: r.exchange.Resendable, room: c.wireLimit()}
-	response, err := c.roundTrip(ctx, r.request, p)
+	response, err := c.roundTrip(ctx, r, p)
 	spent := p.revoke()
 	if err == nil && !spent.answered() {
 		// Bytes that an earlier answer left behind. Taking them for this one would settle a payment with another's answer.
@@ -55,7 +55,7 @@ type answer struct {
 	body   []byte
 }
 
-func (c *Client) roundTrip(ctx context.Context, request *rendered, p *permit) (*answer, error) {
+func (c *Client) roundTrip(ctx context.Context, r *run, p *permit) (*answer, error) {
 	if p.until.passed(c.settings.Now()) {
 		return nil, ErrLate
 	}
@@ -65,7 +65,11 @@ func (c *Client) roundTrip(ctx context.Context, request *rendered, p *permit) (*
 		GotConn:     func(got httptrace.GotConnInfo) { p.grant(got.Conn) },
 		PutIdleConn: func(error) { p.park() },
 	})
-	response, err := c.transport.RoundTrip(request.http(ctx, p.resend))
+	over := c.transport
+	if r.exchange.Alone {
+		over = c.alone
+	}
+	response, err := over.RoundTrip(r.request.http(ctx, p.resend))
 	if err != nil {
 		return nil, err
 	}

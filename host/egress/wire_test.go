@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -325,6 +326,33 @@ func TestSurplusAnswerIsNobodys(t *testing.T) {
 				})
 			}
 			all.Wait()
+		})
+	}
+}
+
+// A surplus answer that comes once the next request is out is that one's answer, for all that anybody can see. A request that goes alone is
+// not reached by it.
+func TestARequestThatGoesAloneGetsNobodyElsesAnswer(t *testing.T) {
+	t.Parallel()
+	for name, alone := range map[string]bool{"alone": true, "over a connection that was kept": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t, func(v *visit) {
+				for answer := ""; v.book(); {
+					answer = cmp.Or(answer, v.last) // each is answered as the connection's first was
+					v.say("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(answer)) + "\r\n\r\n" + answer)
+				}
+			})
+			c := newClient(t, sandbox(p))
+			require.Equal(t, "first", string(once(t, c, post("first")).Response.GetBody()))
+			second := onceAs(t, c, egress.Exchange{Request: post("second"), Alone: alone})
+			if !alone {
+				require.Equal(t, "first", string(second.Response.GetBody()))
+				return
+			}
+			require.Equal(t, "second", string(second.Response.GetBody()))
+			require.Equal(t, "third", string(onceAs(t, c, egress.Exchange{Request: post("third"), Alone: true}).Response.GetBody()))
+			require.Equal(t, 1, second.Writes)
 		})
 	}
 }

@@ -140,6 +140,7 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 	ended := c.plan.account.Egress.Do(ctx, egress.Exchange{
 		Request:    send.GetRequest(),
 		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
+		Alone:      grave(idempotency),
 		Before: func(ctx context.Context, _ int) (time.Time, error) {
 			begun, err := c.begin(operation, send, rendered)
 			if err != nil {
@@ -183,11 +184,10 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 // judge says what a try came to. It believes what the host saw before what the plugin says.
 func (c *conversation) judge(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency, try egress.Try) trial {
 	t := c.read(ctx, send, operation, idempotency, try)
-	grave := idempotency == abi.Idempotency_IDEMPOTENCY_KEYED || idempotency == abi.Idempotency_IDEMPOTENCY_NONE
-	if grave && (t.event == Unanswered || t.next != nil) {
+	if grave(idempotency) && (t.event == Unanswered || t.next != nil) {
 		c.doubt = true
 	}
-	if grave && t.event == Accepted && t.next == nil {
+	if grave(idempotency) && t.event == Accepted && t.next == nil {
 		c.doubt = false
 	}
 	if try.Writes > 1 && idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
@@ -196,6 +196,11 @@ func (c *conversation) judge(ctx context.Context, send *abi.Send, operation stri
 		c.payment.Alert = "a request was written more than once: look for a second booking"
 	}
 	return t
+}
+
+// grave tells requests that may move money, or tell the payer.
+func grave(idempotency abi.Idempotency) bool {
+	return idempotency == abi.Idempotency_IDEMPOTENCY_KEYED || idempotency == abi.Idempotency_IDEMPOTENCY_NONE
 }
 
 func (c *conversation) read(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency, try egress.Try) trial {
