@@ -302,10 +302,6 @@ func (n *network) travel(x *exchange) time.Duration {
 		}
 		drawn -= one.percent
 	}
-	if x.fault == staleLookup && w.ledger.terminal(x.attempt.PaymentID) {
-		// A provider whose look-ups lag behind its own callbacks hides money from whoever asks no more: nobody can tell.
-		x.fault = ""
-	}
 	switch x.fault {
 	case lateRequest:
 		return w.between(5*time.Second, 40*time.Second)

@@ -243,12 +243,6 @@ func (l *ledger) awaited(about string) bool {
 	return true
 }
 
-func (l *ledger) terminal(id string) bool {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.payments[id].Status.Terminal()
-}
-
 // heard holds what a client was told against the journal.
 func (l *ledger) heard(o *order, s shown) {
 	l.mutex.Lock()
