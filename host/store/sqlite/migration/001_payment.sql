@@ -21,7 +21,6 @@ CREATE INDEX payment_of_merchant ON payment (merchant, id, created_at);
 CREATE INDEX payment_by_reference ON payment (reference, merchant, id) WHERE reference IS NOT NULL;
 CREATE INDEX payment_at_provider ON payment (provider, id) WHERE provider IS NOT NULL;
 CREATE INDEX payment_by_status ON payment (status, id);
-CREATE INDEX payment_unfinished ON payment (id) WHERE status NOT IN ('succeeded', 'failed', 'canceled', 'expired');
 
 -- event is NULL while the attempt is open.
 CREATE TABLE attempt (
