@@ -45,16 +45,18 @@ const calm = 10 * time.Minute
 // look is what is known of one payment's look-ups.
 type look struct {
 	started time.Time
-	// answered is when the last one that was answered started.
-	answered time.Time
+	// answered is when the last one that was answered started, by the provider's reference that was asked about: empty for the payment's own.
+	// What was left behind for a payment says nothing of what took its place.
+	answered map[string]time.Time
 	count    int
 }
 
-// covers tells a look-up that was answered and began after a hint came. By the wall clock alone, one that was set back would make hints older
+// covers tells a look-up of the same object that was answered and began after a hint came. By the wall clock alone, one that was set back would make hints older
 // than they are; so the look-up has to be younger than the hint by its monotonic reading too, where it has one.
-func (l look) covers(came, now time.Time) bool {
-	age := now.Sub(l.answered)
-	return l.answered.Round(0).After(came) && age >= 0 && age < now.Round(0).Sub(came)
+func (l look) covers(object string, came, now time.Time) bool {
+	answered := l.answered[object]
+	age := now.Sub(answered)
+	return answered.Round(0).After(came) && age >= 0 && age < now.Round(0).Sub(came)
 }
 
 // looks space the look-ups of each payment out. They are safe for concurrent use; the zero value is ready.
@@ -77,13 +79,13 @@ const (
 	exhausted
 )
 
-// ask decides on a hint that came at a time. A look-up is one of limit's.
-func (l *looks) ask(paymentID string, came, now time.Time, limit *bucket) (v verdict, until time.Time) {
+// ask decides on a hint about an object of a payment that came at a time. A look-up is one of limit's.
+func (l *looks) ask(paymentID, object string, came, now time.Time, limit *bucket) (v verdict, until time.Time) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	last, known := l.payments[paymentID]
 	switch {
-	case known && last.covers(came, now):
+	case known && last.covers(object, came, now):
 		return covered, time.Time{}
 	case known && now.Sub(last.started) >= calm:
 		last.count = 0
@@ -104,12 +106,15 @@ func (l *looks) ask(paymentID string, came, now time.Time, limit *bucket) (v ver
 	return goAhead, time.Time{}
 }
 
-// done tells that the look-up that started at a time was answered.
-func (l *looks) done(paymentID string, started time.Time) {
+// done tells that the look-up of an object that started at a time was answered.
+func (l *looks) done(paymentID, object string, started time.Time) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	last := l.payments[paymentID]
-	last.answered = started
+	if last.answered == nil {
+		last.answered = map[string]time.Time{}
+	}
+	last.answered[object] = started
 	l.payments[paymentID] = last
 }
 

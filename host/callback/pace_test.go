@@ -41,22 +41,22 @@ func TestLookUpsOfAPaymentAreSpacedOut(t *testing.T) {
 	var l looks
 	var at []time.Duration
 	for after := time.Duration(0); after < 5*time.Minute; after += 500 * time.Millisecond {
-		if v, _ := l.ask("pay_1", start.Add(after), start.Add(after), limit); v == goAhead {
+		if v, _ := l.ask("pay_1", "", start.Add(after), start.Add(after), limit); v == goAhead {
 			at = append(at, after)
-			l.done("pay_1", start.Add(after))
+			l.done("pay_1", "", start.Add(after))
 		}
 	}
 	require.Equal(t, []time.Duration{
 		0, time.Second, 6 * time.Second, 21 * time.Second, 81 * time.Second, 141 * time.Second, 201 * time.Second, 261 * time.Second,
 	}, at)
-	v, _ := l.ask("pay_2", start, start, limit)
+	v, _ := l.ask("pay_2", "", start, start, limit)
 	require.Equal(t, goAhead, v, "another payment waits for nothing")
 
 	now := start.Add(261*time.Second + calm)
-	v, _ = l.ask("pay_1", now, now, limit)
+	v, _ = l.ask("pay_1", "", now, now, limit)
 	require.Equal(t, goAhead, v)
 	now = now.Add(time.Second)
-	v, _ = l.ask("pay_1", now, now, limit)
+	v, _ = l.ask("pay_1", "", now, now, limit)
 	require.Equal(t, goAhead, v, "after a calm the gaps are short again")
 	l.forget(now.Add(calm))
 	require.Empty(t, l.payments)
@@ -67,11 +67,11 @@ func TestAHintThatCameAfterTheClockWasSetBackIsNotCovered(t *testing.T) {
 	limit := &bucket{perSecond: 1 << 20, most: 1 << 20}
 	started := time.Unix(1_772_366_400, 0)
 	var l looks
-	v, _ := l.ask("pay_1", started, started, limit)
+	v, _ := l.ask("pay_1", "", started, started, limit)
 	require.Equal(t, goAhead, v)
-	l.done("pay_1", started)
+	l.done("pay_1", "", started)
 	came := started.Add(2*time.Second - time.Minute)
-	v, _ = l.ask("pay_1", came, came.Add(time.Second), limit)
+	v, _ = l.ask("pay_1", "", came, came.Add(time.Second), limit)
 	require.NotEqual(t, covered, v)
 }
 
@@ -80,17 +80,17 @@ func TestALookUpCoversWhatCameBeforeItAndWasAnswered(t *testing.T) {
 	limit := &bucket{perSecond: 1, most: 1}
 	start := time.Unix(1_772_366_400, 0)
 	var l looks
-	v, _ := l.ask("pay_1", start.Add(-1), start, limit)
+	v, _ := l.ask("pay_1", "", start.Add(-1), start, limit)
 	require.Equal(t, goAhead, v)
-	v, until := l.ask("pay_1", start.Add(-1), start, limit)
+	v, until := l.ask("pay_1", "", start.Add(-1), start, limit)
 	require.Equal(t, wait, v, "it is under way, and may fail")
 	require.Equal(t, start.Add(gaps[0]), until)
-	l.done("pay_1", start)
-	v, _ = l.ask("pay_1", start.Add(-1), start, limit)
+	l.done("pay_1", "", start)
+	v, _ = l.ask("pay_1", "", start.Add(-1), start, limit)
 	require.Equal(t, covered, v)
-	v, _ = l.ask("pay_1", start.Add(1), start.Add(1), limit)
+	v, _ = l.ask("pay_1", "", start.Add(1), start.Add(1), limit)
 	require.Equal(t, wait, v, "what came after it is not covered")
-	v, _ = l.ask("pay_2", start, start, limit)
+	v, _ = l.ask("pay_2", "", start, start, limit)
 	require.Equal(t, exhausted, v)
 }
 

@@ -163,11 +163,15 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if err != nil {
 		return true, i.conclude(ctx, c, p, err)
 	}
+	object := c.Receipt.GetProviderReference()
+	if object == p.ProviderReference {
+		object = ""
+	}
 	now, came := i.settings.Now(), c.LastAt
 	if c.Tries > 0 {
 		came = c.Due // what was found out before the last try is no answer to this one
 	}
-	switch v, until := one.looks.ask(p.ID, came, now, &one.lookups); v {
+	switch v, until := one.looks.ask(p.ID, object, came, now, &one.lookups); v {
 	case covered:
 		return true, i.conclude(ctx, c, p, nil)
 	case wait:
@@ -181,7 +185,7 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if err != nil {
 		return true, i.conclude(ctx, c, p, err)
 	}
-	one.looks.done(p.ID, now)
+	one.looks.done(p.ID, object, now)
 	if due, left := after(doubted, c.Tries, now); left && endedWithoutMoney(p) {
 		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is asked again"
 		return true, i.store.SettleCallback(ctx, c, now)

@@ -186,6 +186,23 @@ func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 	h.requireCounts(t, 0, 3)
 }
 
+// What was left behind for a payment is another object than the payment's own: a look-up of the one says nothing of the other.
+func TestALookUpCoversHintsAboutItsOwnObjectAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, callback.Settings{})
+	h.engine.found = payment.Payment{ProviderReference: "own"}
+	h.engine.know("left-behind", "pay_1")
+	h.engine.know("own", "pay_1")
+	for _, body := range []string{"theirs=left-behind", "theirs=own", "theirs=left-behind&again=1", "theirs=own&again=1"} {
+		h.post(t, body)
+	}
+	for range 3 {
+		h.later(t, time.Minute)
+	}
+	h.requireCounts(t, 0, 2)
+	require.ElementsMatch(t, []string{"left-behind", "own"}, []string{h.engine.lookups[0].ProviderReference, h.engine.lookups[1].ProviderReference})
+}
+
 // A provider calls when something has happened. Where the look-up finds that the payment has ended without money, that may be an answer from a
 // copy that lags behind, and nobody else asks about what has ended.
 func TestAHintAboutAPaymentThatEndedWithoutMoneyIsFollowedAgain(t *testing.T) {
