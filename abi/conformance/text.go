@@ -131,7 +131,43 @@ type outcomeText struct {
 	Quote             *quoteText      `json:"quote,omitempty"`
 	Cursor            string          `json:"cursor,omitempty"`
 	Alert             string          `json:"alert,omitempty"`
-	Output            json.RawMessage `json:"output,omitempty"`
+	accountText
+	Output json.RawMessage `json:"output,omitempty"`
+}
+
+// accountText is what an account holds.
+type accountText struct {
+	Balances     []balanceText     `json:"balances,omitempty"`
+	Rates        []rateText        `json:"rates,omitempty"`
+	Transactions []transactionText `json:"transactions,omitempty"`
+	Items        []itemText        `json:"items,omitempty"`
+}
+
+type balanceText struct {
+	Available *moneyText `json:"available,omitempty"`
+	Held      *moneyText `json:"held,omitempty"`
+	Purse     string     `json:"purse,omitempty"`
+}
+
+type transactionText struct {
+	ID                string     `json:"id"`
+	At                string     `json:"at"`
+	Amount            *moneyText `json:"amount"`
+	Fee               *moneyText `json:"fee,omitempty"`
+	FeeIncluded       bool       `json:"fee_included,omitempty"`
+	Kind              string     `json:"kind,omitempty"`
+	Status            string     `json:"status,omitempty"`
+	Reference         string     `json:"reference,omitempty"`
+	ProviderReference string     `json:"provider_reference,omitempty"`
+}
+
+type itemText struct {
+	Code        string      `json:"code"`
+	Name        string      `json:"name,omitempty"`
+	Sort        string      `json:"sort,omitempty"`
+	Currency    string      `json:"currency,omitempty"`
+	CurrencyOut string      `json:"currency_out,omitempty"`
+	Bounds      []boundText `json:"bounds,omitempty"`
 }
 
 type quoteText struct {
@@ -223,6 +259,7 @@ func newOutcomeText(outcome *abi.Outcome, rule func(code string) *abi.FailureRul
 		Quote:             newQuoteText(outcome.GetQuote()),
 		Cursor:            outcome.GetCursor(),
 		Alert:             outcome.GetAlert(),
+		accountText:       newAccountText(outcome),
 		Output:            outcome.GetOutput(),
 	}
 	if status := outcome.GetStatus(); status != abi.Status_STATUS_UNSPECIFIED {
@@ -235,15 +272,45 @@ func newQuoteText(quote *abi.Quote) *quoteText {
 	if quote == nil {
 		return nil
 	}
-	text := &quoteText{Pays: newMoneyText(quote.GetPays()), Gets: newMoneyText(quote.GetGets()), ExpiresAt: timeText(quote.GetExpiresMs())}
+	text := &quoteText{
+		Pays: newMoneyText(quote.GetPays()), Gets: newMoneyText(quote.GetGets()), Bounds: newBoundTexts(quote.GetBounds()), ExpiresAt: timeText(quote.GetExpiresMs()),
+	}
 	if rate := quote.GetRate(); rate != nil {
 		text.Rate = &rateText{From: newMoneyText(rate.GetFrom()), To: newMoneyText(rate.GetTo())}
 	}
 	for _, fee := range quote.GetFees() {
 		text.Fees = append(text.Fees, newMoneyText(fee))
 	}
-	for _, bound := range quote.GetBounds() {
-		text.Bounds = append(text.Bounds, boundText{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
+	return text
+}
+
+func newBoundTexts(bounds []*abi.Bound) []boundText {
+	var texts []boundText
+	for _, bound := range bounds {
+		texts = append(texts, boundText{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
+	}
+	return texts
+}
+
+func newAccountText(outcome *abi.Outcome) (text accountText) {
+	for _, balance := range outcome.GetBalances() {
+		text.Balances = append(text.Balances, balanceText{newMoneyText(balance.GetAvailable()), newMoneyText(balance.GetHeld()), balance.GetPurse()})
+	}
+	for _, rate := range outcome.GetRates() {
+		text.Rates = append(text.Rates, rateText{newMoneyText(rate.GetFrom()), newMoneyText(rate.GetTo())})
+	}
+	for _, entry := range outcome.GetTransactions() {
+		text.Transactions = append(text.Transactions, transactionText{
+			ID: entry.GetId(), At: timeText(entry.GetAtMs()), Amount: newMoneyText(entry.GetAmount()), Fee: newMoneyText(entry.GetFee()),
+			FeeIncluded: entry.GetFeeIncluded(), Kind: entry.GetKind(), Status: entry.GetStatus(), Reference: entry.GetReference(),
+			ProviderReference: entry.GetProviderReference(),
+		})
+	}
+	for _, item := range outcome.GetItems() {
+		text.Items = append(text.Items, itemText{
+			Code: item.GetCode(), Name: item.GetName(), Sort: item.GetSort(), Currency: item.GetCurrency(), CurrencyOut: item.GetCurrencyOut(),
+			Bounds: newBoundTexts(item.GetBounds()),
+		})
 	}
 	return text
 }

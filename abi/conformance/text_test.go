@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -102,6 +103,71 @@ func TestOutcomeText(t *testing.T) {
 	again, err := canonical("outcome.json", []byte(text))
 	require.NoError(t, err)
 	require.Equal(t, text, again)
+}
+
+func TestAccountText(t *testing.T) {
+	t.Parallel()
+	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
+	outcome.Output = []byte(`1`)
+	outcome.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR"), Held: guest.Money("2", "EUR"), Purse: "p"}}
+	outcome.Rates = []*abi.Rate{{From: guest.Money("1", "BTC"), To: guest.Money("2", "EUR")}}
+	outcome.Transactions = []*abi.Transaction{{
+		Id: "i", AtMs: 1704067200000, Amount: guest.Money("-1", "EUR"), Fee: guest.Money("0.1", "EUR"), FeeIncluded: true, Kind: "k", Status: "s",
+		Reference: "ours", ProviderReference: "theirs",
+	}}
+	outcome.Items = []*abi.Item{{Code: "c", Name: "n", Sort: "s", Currency: "EUR", CurrencyOut: "BTC", Bounds: []*abi.Bound{{Currency: "EUR", Min: "1", Max: "2"}}}}
+	text, err := jsonText(newOutcomeText(outcome, nil))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"verdict": "accepted",
+		"balances": [{"available": {"amount": "1", "currency": "EUR"}, "held": {"amount": "2", "currency": "EUR"}, "purse": "p"}],
+		"rates": [{"from": {"amount": "1", "currency": "BTC"}, "to": {"amount": "2", "currency": "EUR"}}],
+		"transactions": [{"id": "i", "at": "2024-01-01T00:00:00Z", "amount": {"amount": "-1", "currency": "EUR"},
+			"fee": {"amount": "0.1", "currency": "EUR"}, "fee_included": true, "kind": "k", "status": "s", "reference": "ours", "provider_reference": "theirs"}],
+		"items": [{"code": "c", "name": "n", "sort": "s", "currency": "EUR", "currency_out": "BTC", "bounds": [{"currency": "EUR", "min": "1", "max": "2"}]}],
+		"output": 1}`, text)
+	again, err := canonical("outcome.json", []byte(text))
+	require.NoError(t, err)
+	require.Equal(t, text, again)
+}
+
+// What a vector's question asks for reaches the plugin, and how it is answered is held to what the host makes of it.
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	v, err := parseVector("v.txtar", []byte(`-- call.json --
+{"operation": "Read", "query": {"from": "2024-01-01T00:00:00Z", "until": "2024-01-02T00:00:00Z", "country": "DE", "currency": "EUR", "limit": 25}}
+`))
+	require.NoError(t, err)
+	require.True(t, v.call.GetQuery().EqualVT(&abi.Query{FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE", Currency: "EUR", Limit: 25}))
+	manifest := &abi.Manifest{
+		Actions:    []*abi.Action{{Role: abi.Role_ROLE_BALANCES, Operation: "Read"}},
+		Operations: []*abi.Operation{{Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE}, {Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_KEYED}},
+	}
+	step := func(steps ...*abi.Step) (moves []move) {
+		for _, s := range steps {
+			moves = append(moves, move{answer: &abi.Answer{Result: &abi.Answer_Step{Step: s}}})
+		}
+		return moves
+	}
+	request := guest.NewRequest("GET", guest.Literal("/"))
+	tells := func(change func(*abi.Outcome)) *abi.Step {
+		outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
+		change(outcome)
+		return guest.Done(outcome)
+	}
+	balance := tells(func(o *abi.Outcome) { o.Balances = []*abi.Balance{{}} })
+	require.Empty(t, faultsOfQuestion(manifest, v.call, step(request.Send(nil), balance)))
+	for says, row := range map[string]struct {
+		call  *abi.Call
+		moves []move
+	}{
+		"performs Pay":               {v.call, step(request.SendAs("Pay", nil), balance)},
+		"performs Nothing":           {v.call, step(request.SendAs("Nothing", nil), balance)},
+		"tells of rates":             {v.call, step(tells(func(o *abi.Outcome) { o.Rates = []*abi.Rate{{}} }))},
+		"not of a payment":           {&abi.Call{Operation: "Read", Payment: &abi.Payment{}}, step(balance)},
+		"has no role of the account": {&abi.Call{Operation: "Pay"}, step(tells(func(*abi.Outcome) {}))},
+	} {
+		require.Contains(t, strings.Join(faultsOfQuestion(manifest, row.call, row.moves), "\n"), says)
+	}
 }
 
 func TestNextActionText(t *testing.T) {

@@ -149,6 +149,16 @@ type callText struct {
 	Seed              string          `json:"seed"`
 	Cursor            string          `json:"cursor"`
 	CallbackURL       string          `json:"callback_url"`
+	Query             *queryText      `json:"query"`
+}
+
+// queryText is there where the operation is performed for a role of the account; it may be empty.
+type queryText struct {
+	From     string `json:"from"`
+	Until    string `json:"until"`
+	Country  string `json:"country"`
+	Currency string `json:"currency"`
+	Limit    uint32 `json:"limit"`
 }
 
 type paymentText struct {
@@ -204,12 +214,31 @@ func readCall(data []byte, call *abi.Call) error {
 	if err != nil {
 		return err
 	}
+	query, err := text.Query.message()
+	if err != nil {
+		return err
+	}
 	*call = abi.Call{
 		Operation: text.Operation, Payment: payment, Input: text.Input, Settings: text.Settings, Reference: text.Reference,
 		ProviderReference: text.ProviderReference, CreateReference: text.CreateReference, NowMs: now, SentMs: sent, Seed: seed,
-		Cursor: text.Cursor, CallbackUrl: text.CallbackURL,
+		Cursor: text.Cursor, CallbackUrl: text.CallbackURL, Query: query,
 	}
 	return nil
+}
+
+func (text *queryText) message() (*abi.Query, error) {
+	if text == nil {
+		return nil, nil
+	}
+	from, err := readTime(text.From)
+	if err != nil {
+		return nil, err
+	}
+	until, err := readTime(text.Until)
+	if err != nil {
+		return nil, err
+	}
+	return &abi.Query{FromMs: from, UntilMs: until, Country: text.Country, Currency: text.Currency, Limit: text.Limit}, nil
 }
 
 func (text *paymentText) message() (*abi.Payment, error) {
