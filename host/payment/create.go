@@ -85,8 +85,7 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 
 // converse runs one operation of a payment at one provider. closed attempts are written along with its own.
 func (t *turn) converse(ctx context.Context, p Payment, at plan, call *abi.Call, closed []Attempt) (ending, error) {
-	c := &conversation{turn: t, plan: at, payment: p, call: call, closed: closed}
-	return c.run(ctx)
+	return (&heldPayment{turn: t, payment: p}).converse(ctx, at, call, closed)
 }
 
 // Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where they were not

@@ -97,6 +97,7 @@ type Engine struct {
 	ids      *identities
 	serving  atomic.Pointer[Fleet]
 	locks    locks
+	fuels    fuels
 
 	// base is every drive's context: it ends when a shutdown loses its patience.
 	base context.Context //nolint:containedctx // goroutines outlive the calls that start them
