@@ -1,4 +1,4 @@
-package conformance
+package vector
 
 import (
 	"context"
@@ -24,10 +24,15 @@ type input struct {
 	bytes  []byte
 }
 
-// machine answers inputs: the connector as it stands, or its module in the sandbox.
-type machine interface {
+// Machine answers calls: the connector as it stands, or a module in the sandbox.
+type Machine interface {
 	// call gives the encoded Answer; an error is a fault of the machine (a trap), not an Answer that holds an error.
 	call(ctx context.Context, in input) ([]byte, error)
+}
+
+// Native is a connector in this process.
+func Native(connector guest.Connector) Machine {
+	return native{connector}
 }
 
 // native runs the connector in this process, with the answers that the guest's exports give.

@@ -1,4 +1,4 @@
-package conformance
+package vector
 
 import (
 	"strings"
@@ -133,7 +133,7 @@ func TestAccountText(t *testing.T) {
 // What a vector's question asks for reaches the plugin, and how it is answered is held to what the host makes of it.
 func TestQuestions(t *testing.T) {
 	t.Parallel()
-	v, err := parseVector("v.txtar", []byte(`-- call.json --
+	v, err := parse("v.txtar", []byte(`-- call.json --
 {"operation": "Read", "query": {"from": "2024-01-01T00:00:00Z", "until": "2024-01-02T00:00:00Z", "country": "DE", "currency": "EUR", "limit": 25}}
 `))
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
-package conformance
+package vector
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -18,19 +19,20 @@ type attack struct {
 	judge func(answer *abi.Answer) []string
 }
 
-// attacker turns vectors into attacks. What does not depend on a vector's response, and what is costly, it does once for
-// each place where a response is awaited.
-type attacker struct {
+// Attacker turns vectors into attacks. What does not depend on a vector's response, and what is costly, it does once for
+// each place where a response is awaited. It is used by one goroutine, on one machine or on two of which one is the model.
+type Attacker struct {
 	manifest *abi.Manifest
 	done     map[string]bool
 }
 
-func newAttacker(manifest *abi.Manifest) *attacker {
-	return &attacker{manifest: manifest, done: make(map[string]bool)}
+// NewAttacker starts the attacks on a plugin with this manifest.
+func NewAttacker(manifest *abi.Manifest) *Attacker {
+	return &Attacker{manifest: manifest, done: make(map[string]bool)}
 }
 
 // first tells the first visit to a place.
-func (a *attacker) first(place string) bool {
+func (a *Attacker) first(place string) bool {
 	seen := a.done[place]
 	a.done[place] = true
 	return !seen
@@ -38,7 +40,7 @@ func (a *attacker) first(place string) bool {
 
 // on are the attacks that a vector gives rise to: each of its responses, damaged in every way and replaced by garbage, at
 // the place in the flow where the response stood.
-func (a *attacker) on(ctx context.Context, guest machine, v *vector) ([]attack, error) {
+func (a *Attacker) on(ctx context.Context, guest Machine, v *Vector) ([]attack, error) {
 	if v.callback != nil {
 		callback := v.callback.CloneVT()
 		callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
@@ -62,7 +64,7 @@ func (a *attacker) on(ctx context.Context, guest machine, v *vector) ([]attack, 
 	return attacks, nil
 }
 
-func (a *attacker) onMove(trip int, m move) ([]attack, error) {
+func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 	good := m.interpretation.GetResponse()
 	hostile := check.Spoil(good)
 	native := m.interpretation.GetCall().GetPayment() == nil
@@ -90,7 +92,7 @@ func (a *attacker) onMove(trip int, m move) ([]attack, error) {
 }
 
 // onCallback are what strangers may post to a callback's address.
-func (a *attacker) onCallback(good *abi.Callback) ([]attack, error) {
+func (a *Attacker) onCallback(good *abi.Callback) ([]attack, error) {
 	body := &abi.HttpResponse{Status: 200, Body: good.GetBody()}
 	hostile := check.Spoil(body)
 	if a.first("callback") {
@@ -110,7 +112,7 @@ func (a *attacker) onCallback(good *abi.Callback) ([]attack, error) {
 	return attacks, nil
 }
 
-func (a *attacker) post(name string, callback *abi.Callback) attack {
+func (a *Attacker) post(name string, callback *abi.Callback) attack {
 	encoded, _ := callback.MarshalVT() // the generated code has no error to give
 	return attack{name: name, input: input{export: exportReceive, bytes: encoded}, judge: func(answer *abi.Answer) []string {
 		if fault := answer.GetError(); fault != nil {
@@ -121,7 +123,7 @@ func (a *attacker) post(name string, callback *abi.Callback) attack {
 }
 
 // mount answers an attack, and tells what is wrong with the answer.
-func mount(ctx context.Context, guest machine, a attack) (answer []byte, wrong []string) {
+func mount(ctx context.Context, guest Machine, a attack) (answer []byte, wrong []string) {
 	encoded, err := guest.call(ctx, a.input)
 	if err != nil {
 		return nil, []string{err.Error()}
@@ -131,4 +133,44 @@ func mount(ctx context.Context, guest machine, a attack) (answer []byte, wrong [
 		return encoded, []string{"the answer does not decode: " + err.Error()}
 	}
 	return encoded, a.judge(decoded)
+}
+
+// Attack mounts the attacks that a vector gives rise to, and tells what is wrong with the answers.
+func (a *Attacker) Attack(ctx context.Context, guest Machine, v *Vector) []string {
+	attacks, err := a.on(ctx, guest, v)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var problems []string
+	for _, attack := range attacks {
+		_, wrong := mount(ctx, guest, attack)
+		problems = append(problems, named(attack, wrong)...)
+	}
+	return problems
+}
+
+// SameUnderAttack is Attack, and tells besides where the guest does not answer to the byte what the model answers.
+func (a *Attacker) SameUnderAttack(ctx context.Context, model, guest Machine, v *Vector) []string {
+	attacks, err := a.on(ctx, model, v)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var problems []string
+	for _, attack := range attacks {
+		expected, _ := mount(ctx, model, attack)
+		answer, wrong := mount(ctx, guest, attack)
+		if !bytes.Equal(expected, answer) {
+			wrong = append(wrong, fmt.Sprintf("one call, and two answers:\n%x\n%x", expected, answer))
+		}
+		problems = append(problems, named(attack, wrong)...)
+	}
+	return problems
+}
+
+func named(a attack, wrong []string) []string {
+	problems := make([]string, 0, len(wrong))
+	for _, problem := range wrong {
+		problems = append(problems, a.name+": "+problem)
+	}
+	return problems
 }

@@ -1,4 +1,4 @@
-package conformance
+package vector
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type move struct {
 
 // play drives a vector through the machine: every response that it holds, in order, until the call ends, or asks for a
 // response that the vector does not hold.
-func play(ctx context.Context, guest machine, v *vector) ([]move, error) {
+func play(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
 	if v.callback != nil {
 		return playCallback(ctx, guest, v)
 	}
@@ -54,21 +54,21 @@ func play(ctx context.Context, guest machine, v *vector) ([]move, error) {
 	return nil, fmt.Errorf("%d round trips, and no end", most)
 }
 
-func spare(v *vector, trips int) error {
+func spare(v *Vector, trips int) error {
 	if trips < len(v.responses) {
 		return fmt.Errorf("the call ended after %d responses; response-%d is never asked for", trips, trips+1)
 	}
 	return nil
 }
 
-func playCallback(ctx context.Context, guest machine, v *vector) ([]move, error) {
+func playCallback(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
 	callback := v.callback.CloneVT()
 	callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
 	only, err := ask(ctx, guest, exportReceive, callback)
 	return []move{only}, err
 }
 
-func ask(ctx context.Context, guest machine, export export, m message) (move, error) {
+func ask(ctx context.Context, guest Machine, export export, m message) (move, error) {
 	encoded, err := encode(m)
 	if err != nil {
 		return move{}, err

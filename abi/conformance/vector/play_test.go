@@ -1,4 +1,4 @@
-package conformance
+package vector
 
 import (
 	"errors"
@@ -32,9 +32,9 @@ func send(*abi.Call) (*abi.Step, error) {
 	return guest.NewRequest("GET", guest.Literal("/")).Send([]byte("state")), nil
 }
 
-func parsed(t *testing.T, text string) *vector {
+func parsed(t *testing.T, text string) *Vector {
 	t.Helper()
-	v, err := parseVector("v.txtar", []byte(text))
+	v, err := parse("v.txtar", []byte(text))
 	require.NoError(t, err)
 	return v
 }
@@ -132,7 +132,7 @@ func TestAttacks(t *testing.T) {
 	t.Parallel()
 	done := func(*abi.Call, []byte, *abi.HttpResponse) (*abi.Step, error) { return guest.Unreadable("why"), nil }
 	connector := native{fake{send, done}}
-	attacker := newAttacker(&abi.Manifest{})
+	attacker := NewAttacker(&abi.Manifest{})
 	v := parsed(t, oneCall+"-- response-1 --\n200\n\n{\"a\": 1}\n")
 	first, err := attacker.on(t.Context(), connector, v)
 	require.NoError(t, err)

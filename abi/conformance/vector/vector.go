@@ -1,4 +1,29 @@
-package conformance
+// Package vector decides how golden vectors are written down, and finds out what a plugin, in this process or as a bare module, makes of them.
+//
+// A vector is one txtar file:
+//
+//	Comment: the document and section that the example comes from, and what was mended.
+//	-- call.json --
+//	{"operation": "IssueInvoice", "payment": {"id": "pay_1", "kind": "collect", "amount": "100", "currency": "PHPT"},
+//	 "settings": {}, "reference": "…", "now": "2023-10-04T08:34:00Z"}
+//	-- request-1 --
+//	POST /{{secret:token}}/IssueInvoice
+//	Content-Type: application/json
+//
+//	{"requestId": 1}
+//	-- response-1 --
+//	200
+//	Content-Type: application/json
+//
+//	{"success": true}
+//	-- outcome.json --
+//	{"verdict": "accepted", "status": "requires_action"}
+//
+// Further round trips are request-2, response-2 and so on. A call that ends otherwise has reject.json or error.json in the
+// place of outcome.json; a callback has the sections callback (an HTTP request) and receipt.json, and takes settings and
+// now from call.json. The expected sections are written by the suite itself when the test runs with -update: read the
+// difference before you commit it. Enum values are the contract's in lower case, without their prefix.
+package vector
 
 import (
 	"bytes"
@@ -16,10 +41,11 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// vector is one golden file: a call, the requests and responses of its round trips, and what it ends in; or a callback and
+// Vector is one golden file: a call, the requests and responses of its round trips, and what it ends in; or a callback and
 // its receipt.
-type vector struct {
-	name     string
+type Vector struct {
+	// The file's name, without its ending.
+	Name     string
 	path     string
 	archive  *txtar.Archive
 	call     *abi.Call
@@ -28,28 +54,38 @@ type vector struct {
 	responses []*abi.HttpResponse
 }
 
-func loadVectors(directory string) ([]*vector, error) {
+// Load reads a folder's vectors, *.txtar, in the order of their names.
+func Load(directory string) ([]*Vector, error) {
 	paths, err := filepath.Glob(filepath.Join(directory, "*.txtar"))
 	if err != nil {
 		return nil, fmt.Errorf("list vectors: %w", err)
 	}
-	vectors := make([]*vector, 0, len(paths))
+	vectors := make([]*Vector, 0, len(paths))
 	for _, path := range paths {
-		content, err := os.ReadFile(path)
+		loaded, err := Read(path)
 		if err != nil {
-			return nil, fmt.Errorf("read vector: %w", err)
-		}
-		loaded, err := parseVector(path, content)
-		if err != nil {
-			return nil, fmt.Errorf("read vector %s: %w", path, err)
+			return nil, err
 		}
 		vectors = append(vectors, loaded)
 	}
 	return vectors, nil
 }
 
-func parseVector(path string, content []byte) (*vector, error) {
-	v := &vector{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content), call: &abi.Call{}}
+// Read reads one vector.
+func Read(path string) (*Vector, error) {
+	content, err := os.ReadFile(path) //nolint:gosec // G304: the plugin author's own file
+	if err != nil {
+		return nil, fmt.Errorf("read vector: %w", err)
+	}
+	v, err := parse(path, content)
+	if err != nil {
+		return nil, fmt.Errorf("read vector %s: %w", path, err)
+	}
+	return v, nil
+}
+
+func parse(path string, content []byte) (*Vector, error) {
+	v := &Vector{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content), call: &abi.Call{}}
 	for i, file := range v.archive.Files {
 		if err := v.take(file.Name, file.Data); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.Name, err)
@@ -66,7 +102,7 @@ func parseVector(path string, content []byte) (*vector, error) {
 	return v, nil
 }
 
-func (v *vector) take(name string, data []byte) error {
+func (v *Vector) take(name string, data []byte) error {
 	kind, number, _ := strings.Cut(name, "-")
 	switch {
 	case name == "call.json":
@@ -89,7 +125,7 @@ func (v *vector) take(name string, data []byte) error {
 }
 
 // section is the content under a name, and whether it stands there.
-func (v *vector) section(name string) ([]byte, bool) {
+func (v *Vector) section(name string) ([]byte, bool) {
 	for _, file := range v.archive.Files {
 		if file.Name == name {
 			return file.Data, true
@@ -99,7 +135,7 @@ func (v *vector) section(name string) ([]byte, bool) {
 }
 
 // rewrite puts results in the place of those that the vector holds, and saves the file.
-func (v *vector) rewrite(results []txtar.File) error {
+func (v *Vector) rewrite(results []txtar.File) error {
 	kept := v.archive.Files[:0:0]
 	for _, file := range v.archive.Files {
 		if !isResult(file.Name) {

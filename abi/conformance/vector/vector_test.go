@@ -1,4 +1,4 @@
-package conformance
+package vector
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 
 func TestParseVector(t *testing.T) {
 	t.Parallel()
-	v, err := parseVector("dir/name.txtar", []byte(`Comment: all of it.
+	v, err := parse("dir/name.txtar", []byte(`Comment: all of it.
 -- call.json --
 {
   "operation": "Make",
@@ -40,7 +40,7 @@ X-Two: c
 500
 `))
 	require.NoError(t, err)
-	require.Equal(t, "name", v.name)
+	require.Equal(t, "name", v.Name)
 	require.True(t, v.call.EqualVT(&abi.Call{
 		Operation: "Make",
 		Payment: &abi.Payment{
@@ -64,7 +64,7 @@ X-Two: c
 
 func TestParseVectorCallback(t *testing.T) {
 	t.Parallel()
-	v, err := parseVector("name.txtar", []byte("-- callback --\nPOST /a/b?c=%20d&e\nX-Sign: 00\n\nbody\n"))
+	v, err := parse("name.txtar", []byte("-- callback --\nPOST /a/b?c=%20d&e\nX-Sign: 00\n\nbody\n"))
 	require.NoError(t, err)
 	require.True(t, v.callback.EqualVT(&abi.Callback{
 		Method: "POST", Path: "/a/b", Query: "c=%20d&e", Headers: []*abi.Header{{Name: "X-Sign", Value: "00"}}, Body: []byte("body"),
@@ -94,7 +94,7 @@ func TestParseVectorMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parseVector("name.txtar", []byte(row.vector))
+			_, err := parse("name.txtar", []byte(row.vector))
 			require.ErrorContains(t, err, row.says)
 		})
 	}
@@ -105,11 +105,11 @@ func TestLoadVectors(t *testing.T) {
 	directory := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "b.txtar"), []byte("-- call.json --\n{\"operation\": \"Make\"}\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "a.txt"), []byte("not one"), 0o600))
-	vectors, err := loadVectors(directory)
+	vectors, err := Load(directory)
 	require.NoError(t, err)
 	require.Len(t, vectors, 1)
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "c.txtar"), []byte("-- nonsense --\n"), 0o600))
-	_, err = loadVectors(directory)
+	_, err = Load(directory)
 	require.ErrorContains(t, err, "c.txtar")
 }
 
@@ -117,7 +117,7 @@ func TestLoadVectors(t *testing.T) {
 func TestRewrite(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.txtar")
-	v, err := parseVector(path, []byte(`Comment: stays.
+	v, err := parse(path, []byte(`Comment: stays.
 -- outcome.json --
 {"verdict": "old"}
 -- call.json --
