@@ -58,7 +58,7 @@ var accountMethods = []native{
 		gives: []field{{name: "callbackApi"}},
 	},
 	{
-		name: "UserInfo", summary: "Read a user: the balances, and where callbacks go.",
+		name: userInfo, summary: "Read a user: the balances, and where callbacks go.",
 		class: safe, documented: full, closed: true, finds: true,
 		gives: userGives,
 	},
