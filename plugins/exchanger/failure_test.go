@@ -52,6 +52,7 @@ func TestRefusal(t *testing.T) {
 		"an amount with commission, getting": {"3", "Error!", `{"sum2c":"amount must be greater than 0"}`, codeFieldAmount, soft},
 		"the payer's account":                {"3", "Error!", `{"account1":"invalid account number"}`, codeFieldAccount, soft},
 		"the merchant's account":             {"3", "Error!", `{"account2":"invalid account number"}`, codeFieldAccount, soft},
+		"the account of a payout":            {"3", "Error!", `{"account":"invalid account number"}`, codeFieldAccount, soft},
 		"a field of the site":                {"3", "Error!", `{"cf6":"field is filled with errors"}`, codeFieldOther, soft},
 		"a known field counts first":         {"3", "Error!", `{"cf6":"field is filled with errors","sum1":"min"}`, codeFieldAmount, soft},
 		"validation that names no field":     {"3", "Error!", `[]`, "Error!", unlisted},
