@@ -88,6 +88,8 @@ func TestAnswersThatContradictThemselvesAreUnreadable(t *testing.T) {
 // The catalog is the document's table, and nobody is asked for it.
 func TestWalletsAreTheDocuments(t *testing.T) {
 	t.Parallel()
+	require.Len(t, manifest().GetActions(), 1)
+	require.Equal(t, "wallets", manifest().GetActions()[0].GetTopic())
 	for name, call := range map[string]*abi.Call{
 		"by itself":              {Operation: availableWallets, Input: []byte(`{}`)},
 		"for a role":             {Operation: availableWallets, Query: &abi.Query{Currency: "BTC", Limit: 1}},

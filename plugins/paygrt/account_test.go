@@ -13,6 +13,15 @@ func askBody(t *testing.T, operation, body string) *abi.Outcome {
 	return interpretBody(t, &abi.Call{Operation: operation, Settings: []byte(testSettings), Query: &abi.Query{}}, "", 200, body).GetDone()
 }
 
+func TestWhatTheAccountIsAsked(t *testing.T) {
+	t.Parallel()
+	asked := make(map[string]string)
+	for _, action := range manifest().GetActions() {
+		asked[action.GetRole().String()+" "+action.GetTopic()] = action.GetOperation()
+	}
+	require.Equal(t, map[string]string{"ROLE_BALANCES ": opBalance, "ROLE_CATALOG operators": opOperators}, asked)
+}
+
 func TestBalance(t *testing.T) {
 	t.Parallel()
 	balance := func(merchant, sum string) string {
