@@ -41,6 +41,8 @@ type subject interface {
 	contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string
 	// warn shows people something.
 	warn(alert string)
+	// journalled is what the journal shows of an answer; outcome is what the plugin made of it, and nil where it made none.
+	journalled(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage
 	// write saves it as it stands by now, with attempts that are closed, or about to leave.
 	write(ctx context.Context, attempts []Attempt) error
 }
@@ -331,7 +333,7 @@ func (c *conversation) close(attempt Attempt, t trial, try egress.Try) {
 	attempt.Abandoned = RuleFor(t.event, c.plan.idempotency(attempt.Operation)).Abandon
 	attempt.FinishedAt = c.engine.now()
 	if try.Response != nil {
-		attempt.Response = renderResponse(try.Response)
+		attempt.Response = c.about.journalled(try.Response, t.outcome)
 	}
 	c.closed = append(c.closed, attempt)
 	c.engine.settings.Observe(attempt)
@@ -370,6 +372,10 @@ func (h *heldPayment) count() int {
 }
 
 func (h *heldPayment) warn(alert string) { h.payment.Alert = alert }
+
+func (h *heldPayment) journalled(response *abi.HttpResponse, _ *abi.Outcome) json.RawMessage {
+	return renderResponse(response)
+}
 
 func (h *heldPayment) write(ctx context.Context, attempts []Attempt) error {
 	saved, err := h.turn.save(ctx, h.payment, attempts...)

@@ -3,6 +3,7 @@ package payment
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	abi "payrouter/abi/v1"
@@ -134,4 +135,13 @@ func (f *Fleet) shown(at plan, output []byte) ([]byte, error) {
 		return nil, err
 	}
 	return by.Mask(output), nil
+}
+
+// hidden are the texts in an operation's output that its schema says nobody is to see.
+func (f *Fleet) hidden(at plan, output []byte) []string {
+	by, err := f.schemas.of(at, true)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(by.Hidden(output), func(text string) bool { return text == "" })
 }

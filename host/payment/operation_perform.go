@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/schema"
 )
 
 // alertUnsettled is what a run says of which nobody knows what became of it.
@@ -234,9 +236,6 @@ func (h *heldRun) save(ctx context.Context, attempts []Attempt, answer func(Run)
 	next := h.run
 	next.Version++
 	next.UpdatedAt = h.engine.now()
-	for i := range attempts {
-		attempts[i].Response = h.hide(attempts[i].Response)
-	}
 	change := RunChange{Run: next, Attempts: attempts}
 	if answer != nil {
 		change.Answer = answer(next)
@@ -248,25 +247,6 @@ func (h *heldRun) save(ctx context.Context, attempts []Attempt, answer func(Run)
 	return nil
 }
 
-// hide takes out of a journalled answer what the operation's schema says that nobody is to see: most providers' answers are an operation's
-// output as it stands.
-func (h *heldRun) hide(response json.RawMessage) json.RawMessage {
-	if len(response) == 0 || h.at.operation == nil {
-		return response
-	}
-	var shown journalResponse
-	if json.Unmarshal(response, &shown) != nil {
-		return response
-	}
-	body := []byte(shown.Body)
-	masked, err := h.fleet.shown(h.at, body)
-	if err == nil && string(masked) == shown.Body {
-		return response
-	}
-	shown.Body, shown.Exact = string(masked), nil
-	return asJSON(shown)
-}
-
 func (h *heldRun) name() string { return h.run.ID }
 
 func (h *heldRun) count() int {
@@ -275,6 +255,15 @@ func (h *heldRun) count() int {
 }
 
 func (h *heldRun) warn(alert string) { h.run.Alert = alert }
+
+// journalled lacks what the operation's schema says that nobody is to see of its output.
+func (h *heldRun) journalled(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage {
+	shown := &abi.HttpResponse{Status: response.GetStatus(), Headers: response.GetHeaders(), Body: response.GetBody()}
+	for _, hidden := range h.fleet.hidden(h.at, outcome.GetOutput()) {
+		shown.Body = bytes.ReplaceAll(shown.Body, []byte(hidden), []byte(schema.Masked))
+	}
+	return renderResponse(shown)
+}
 
 func (h *heldRun) write(ctx context.Context, attempts []Attempt) error {
 	return h.save(ctx, attempts, nil)

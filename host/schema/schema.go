@@ -161,28 +161,52 @@ func isUnwieldy(number string) bool {
 // Mask puts Masked where an instance has members that the schema says are writeOnly. Numbers keep their text; where something is masked,
 // members may change their order.
 func (s *Schema) Mask(instance []byte) []byte {
+	masked, _ := s.mask(instance)
+	return masked
+}
+
+// Hidden are the texts of members that the schema says are writeOnly, as they stand in JSON: what is to be masked wherever else it shows up.
+func (s *Schema) Hidden(instance []byte) []string {
+	_, hidden := s.mask(instance)
+	return hidden
+}
+
+func (s *Schema) mask(instance []byte) (masked []byte, hidden []string) {
 	if !s.hides || len(instance) == 0 {
-		return instance
+		return instance, nil
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(instance))
 	if err != nil {
-		return nil // what cannot be read cannot be masked
+		return nil, nil // what cannot be read cannot be masked
 	}
+	value = mask(s.compiled, value, func(member any) {
+		text := string(encode(member))
+		if _, is := member.(string); is {
+			text = text[1 : len(text)-1]
+		}
+		hidden = append(hidden, text)
+	})
+	return encode(value), hidden
+}
+
+// encode is what was decoded, which cannot fail.
+func encode(value any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if encoder.Encode(mask(s.compiled, value)) != nil {
-		return nil
-	}
+	_ = encoder.Encode(value) //nolint:errchkjson // see above
 	return bytes.TrimSpace(text.Bytes())
 }
 
-func mask(by *jsonschema.Schema, value any) any {
+func mask(by *jsonschema.Schema, value any, hidden func(any)) any {
 	if value == nil {
 		return nil
 	}
 	alike := speaking(by, nil)
 	if slices.ContainsFunc(alike, func(one *jsonschema.Schema) bool { return one.WriteOnly }) {
+		if value != Masked {
+			hidden(value)
+		}
 		return Masked
 	}
 	switch v := value.(type) {
@@ -190,7 +214,7 @@ func mask(by *jsonschema.Schema, value any) any {
 		for name := range v {
 			for _, one := range alike {
 				if of := memberOf(one, name); of != nil {
-					v[name] = mask(of, v[name])
+					v[name] = mask(of, v[name], hidden)
 				}
 			}
 		}
@@ -198,7 +222,7 @@ func mask(by *jsonschema.Schema, value any) any {
 		for i := range v {
 			for _, one := range alike {
 				if one.Items2020 != nil {
-					v[i] = mask(one.Items2020, v[i])
+					v[i] = mask(one.Items2020, v[i], hidden)
 				}
 			}
 		}

@@ -74,7 +74,17 @@ func TestMembersThatNobodyIsToSeeAreMasked(t *testing.T) {
 		compiled, err := schema.Compile(row.schema)
 		require.NoError(t, err, name)
 		require.Equal(t, row.want, string(compiled.Mask([]byte(row.instance))), name)
+		for _, hidden := range compiled.Hidden([]byte(row.instance)) {
+			require.Contains(t, []string{"s3cret", `{"a":"s3cret"}`}, hidden, name)
+		}
 	}
+}
+
+func TestWhatIsHiddenIsToldAsItStandsInJSON(t *testing.T) {
+	t.Parallel()
+	compiled, err := schema.Compile(`{"properties":{"list":{"items":{"writeOnly":true}}}}`)
+	require.NoError(t, err)
+	require.Equal(t, []string{`a\"<b>`, "1.10", "true"}, compiled.Hidden([]byte(`{"list":["a\"<b>",1.10,null,true]}`)))
 }
 
 // FuzzCheck: whatever a caller sends, it is told calmly.
