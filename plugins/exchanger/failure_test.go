@@ -1,6 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,6 +73,27 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// Every refusal that the manifest lists is shown by a vector: the code, or the status alone.
+func TestEveryFailureHasAVector(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txtar")
+	require.NoError(t, err)
+	var shown strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		_, outcome, _ := strings.Cut(string(content), "-- outcome.json --")
+		shown.WriteString(outcome)
+	}
+	for _, rule := range failures() {
+		code := rule.GetProviderCode()
+		if code == "" {
+			code = strconv.Itoa(int(rule.GetHttpStatus()))
+		}
+		require.True(t, strings.Contains(shown.String(), `"provider_code": "`+code+`"`), code) //nolint:testifylint // all the vectors are too much to show
+	}
+}
+
 func TestHTTPStatuses(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, abi.Meaning_MEANING_DECLINED_SOFT, meaning(401, "401"))
@@ -97,6 +122,7 @@ func TestReadEnvelope(t *testing.T) {
 		"a list":                        {`[]`, false, false},
 		"a page":                        {`<html></html>`, false, false},
 		"nothing":                       {``, false, false},
+		"data twice":                    {`{"error":"0","data":{},"data":{}}`, false, false},
 		"half of it":                    {`{"error":"0","data":{"id":"47`, false, false},
 		"bytes that are not UTF-8":      {"{\"error\":\"0\",\"data\":\"\xff\"}", false, false},
 	} {

@@ -90,24 +90,37 @@ func (f *field) shape() string {
 }
 
 // lacks says what is wrong with an answer's object: a member that must be there and is not, or an amount that cannot be one. It
-// is empty where nothing is.
-func lacks(fields []field, value jsontext.Value) string {
-	for i := range fields {
-		f := &fields[i]
-		member := value.Get(f.name)
-		switch {
-		case !member.Exists() && f.must:
-			return f.name + " is missing"
-		case member.Exists() && !f.has(member):
-			return f.name + " is not what the document says"
+// is empty where nothing is. Of a member that stands twice readers take the first here and the last there, so all have to be right.
+func lacks(fields []field, value jsontext.Value) (why string) {
+	value.Each(func(name string, member jsontext.Value) {
+		f := fieldOf(fields, name)
+		if why != "" || f == nil || !member.Exists() && !f.must {
+			return
 		}
-		for _, item := range member.Items() {
-			if why := lacks(f.members, item); why != "" {
-				return why
-			}
+		if !f.has(member) {
+			why = name + " is not what the document says"
+			return
+		}
+		if f.form == list {
+			why = unlikeList(f.members, member)
+		}
+	})
+	for i := range fields {
+		if f := &fields[i]; f.must && why == "" && !value.Get(f.name).Exists() {
+			why = f.name + " is missing"
 		}
 	}
-	return ""
+	return why
+}
+
+// fieldOf is nil for a name that none of the fields has.
+func fieldOf(fields []field, name string) *field {
+	for i := range fields {
+		if fields[i].name == name {
+			return &fields[i]
+		}
+	}
+	return nil
 }
 
 // has tells whether an answer's member has the field's form, as far as anything depends on it.

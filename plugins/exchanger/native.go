@@ -120,7 +120,7 @@ func (n *native) refuses(call *abi.Call, input jsontext.Value) (wrong *abi.Step)
 		if wrong != nil {
 			return
 		}
-		f := n.field(name)
+		f := fieldOf(n.takes, name)
 		switch {
 		case f != nil && value.Exists() && !f.fits(value):
 			wrong = guest.Reject("invalid_request", pointer(name), name+" has to be "+f.shape())
@@ -153,16 +153,6 @@ func (n *native) named(input jsontext.Value) bool {
 	return false
 }
 
-// field is nil for a name that the method does not take.
-func (n *native) field(name string) *field {
-	for i := range n.takes {
-		if n.takes[i].name == name {
-			return &n.takes[i]
-		}
-	}
-	return nil
-}
-
 // nativeText is a field's text; the fields inside cd are encoded once more, as calcFields has it.
 func nativeText(name, text string) string {
 	if name == "cd" {
@@ -185,7 +175,7 @@ func readNative(t turn) (*abi.Step, error) {
 	case opCreateBid, opBidInfo:
 		if id := t.answer.data.Text("id"); isID(id) {
 			outcome.ProviderReference = id
-			outcome.Status = stateOf(t.answer.data.Text("status"), 0, t.account.errorFinalAfter).status
+			settle(outcome, t.answer.data.Text("status"), t)
 		}
 	case opAddPartnerPayout:
 		outcome.ProviderReference = payoutReference(t.answer.data.Text("payout_id"))
@@ -223,7 +213,7 @@ func (n *native) unlike(data jsontext.Value) string {
 		if isNothing(data) {
 			return ""
 		}
-		return unlikeList(n.members, data.Get("items"))
+		return lacks([]field{{name: "items", form: list, must: true, members: n.members}}, data)
 	case statusWord:
 		if !data.Exists() {
 			return "there are no data"

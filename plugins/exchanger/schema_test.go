@@ -148,7 +148,7 @@ func given(members []field) *jsontext.Object {
 			schema = jsontext.NewObject().Strings("type", []string{"string", "null"})
 		case f.form == list:
 			schema = jsontext.NewObject().Strings("type", []string{"array", "null"}).
-				Object("items", jsontext.NewObject().Object("properties", given(f.members)))
+				Object("items", typed("object").Object("properties", given(f.members)))
 		default:
 			schema = jsontext.NewObject()
 		}
