@@ -10,20 +10,8 @@ import (
 
 	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/vector"
-	"payrouter/host/api"
 	"payrouter/host/wasm"
 )
-
-type openAPICommand struct{}
-
-func (openAPICommand) Run(h *host) error {
-	document, err := api.OpenAPI(version)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(h.stdout, "%s\n", document)
-	return err
-}
 
 type pluginCommand struct {
 	New     pluginNewCommand     `cmd:"" help:"Write the beginnings of a plugin in Go: one that builds, and passes its tests."`

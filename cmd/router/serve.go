@@ -148,6 +148,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	}
 	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
 		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
+		Runs: db, RunAnswer: api.RunAnswer,
 		Moment: func(m payment.Moment) { armed.reach(string(m)) },
 		Observe: func(a payment.Attempt) {
 			lately.Observe(a)
