@@ -77,6 +77,9 @@ func TestAnswersThatContradictThemselvesAreUnreadable(t *testing.T) {
 		"a received price below it":  answered("10", `{"status":"completed","value":1,"received":1,"price":10,"received_price":-10}`),
 		"a price beyond measure":     answered("10", `{"status":"pending","value":1,"received":1,"price":1e400}`),
 		"a status that is a number":  answered("10", `{"status":1,"value":1,"received":1}`),
+		"two amounts":                answered(`10,"amount":99`, "null"),
+		"two transactions":           answered("10", `null,"transaction":[]`),
+		"two values":                 answered("10", `{"status":"pending","value":1,"value":2,"received":0}`),
 		"an id that is a number":     `{"id":1,"amount":10,"currency":"USD","url":"https://a","expires_at":"2025-05-19T09:13:28Z"}`,
 	} {
 		step, err := connector{}.Interpret(&abi.Call{Operation: getPayment}, nil, &abi.HttpResponse{Status: 200, Body: []byte(body)})

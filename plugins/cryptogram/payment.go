@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,6 +155,9 @@ func readPayment(body []byte) (payment, error) {
 	if err != nil || !from.IsObject() {
 		return payment{}, errors.New("the answer is not a JSON object")
 	}
+	if twice(from, "id", "amount", "currency", "redirect", "url", "expires_at", "transaction") {
+		return payment{}, errors.New("a member of the answer stands twice")
+	}
 	p := payment{
 		id:       from.Text("id"),
 		currency: from.Text("currency"),
@@ -184,6 +188,9 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 		status:   from.Text("status"),
 		address:  from.Text("address"),
 	}
+	if twice(from, "wallet", "currency", "status", "value", "price", "received", "received_price", "address") {
+		return t, errors.New("a member of the transaction stands twice")
+	}
 	if t.status == "" || !from.Get("status").IsString() {
 		return t, errors.New("the transaction has no status")
 	}
@@ -202,6 +209,19 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 	t.price, t.receivedPrice = price, receivedPrice
 	t.hasPrice = noPrice == nil && noReceivedPrice == nil && isCurrency(t.currency)
 	return t, nil
+}
+
+// twice tells whether an object has one of these members twice: readers differ in which of them counts.
+func twice(of jsontext.Value, names ...string) bool {
+	var seen uint
+	again := false
+	of.Each(func(name string, _ jsontext.Value) {
+		if at := slices.Index(names, name); at >= 0 {
+			again = again || seen&(1<<at) != 0
+			seen |= 1 << at
+		}
+	})
+	return again
 }
 
 // isCurrency tells a code as ISO 4217 has them.

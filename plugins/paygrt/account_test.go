@@ -38,6 +38,7 @@ func TestBalance(t *testing.T) {
 		"no balance":                    {balance(`"AP0001"`, `null`), ""},
 		"a balance that is none":        {balance(`"AP0001"`, `"1,000.00"`), ""},
 		"a balance beyond measure":      {balance(`"AP0001"`, `1e400`), ""},
+		"two balances":                  {balance(`"AP0001"`, `"1","balance":"2"`), ""},
 		"a list":                        {`{"message":"Success","data":[],"status":"0"}`, ""},
 	} {
 		outcome := askBody(t, opBalance, row.body)
