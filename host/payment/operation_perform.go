@@ -259,8 +259,12 @@ func (h *heldRun) warn(alert string) { h.run.Alert = alert }
 // journalled lacks what the operation's schema says that nobody is to see of its output.
 func (h *heldRun) journalled(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage {
 	shown := &abi.HttpResponse{Status: response.GetStatus(), Headers: response.GetHeaders(), Body: response.GetBody()}
+	const telling = 8 // what is shorter stands for itself between quotes alone: it may be part of anything
 	for _, hidden := range h.fleet.hidden(h.at, outcome.GetOutput()) {
-		shown.Body = bytes.ReplaceAll(shown.Body, []byte(hidden), []byte(schema.Masked))
+		shown.Body = bytes.ReplaceAll(shown.Body, []byte(`"`+hidden+`"`), []byte(`"`+schema.Masked+`"`))
+		if len(hidden) >= telling {
+			shown.Body = bytes.ReplaceAll(shown.Body, []byte(hidden), []byte(schema.Masked))
+		}
 	}
 	return renderResponse(shown)
 }

@@ -29,7 +29,7 @@ var userGives = []field{
 	{name: "userIdInClient", must: true},
 	{name: "uid"},
 	{name: "callbackUrl"},
-	{name: "signSeed"},
+	{name: "signSeed", secret: true},
 }
 
 // accountMethods are about the client and its users.
