@@ -431,6 +431,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	w.reachWebhooks(call, lost)
 	w.reachConfig(call, file, clerk)
 	w.reachPlugins(call, clerk, invoice)
+	w.reachAccounts(call, clerk)
 	settle(lost, failed)
 	settle(lost, failed)
 	act(bid, "confirm", "")

@@ -36,6 +36,8 @@ type Settings struct {
 	Live *live.Keeper
 	// Plugins keeps the plugins. It has no default.
 	Plugins *plugin.Shelf
+	// Quotes asks providers for quotes. It has no default.
+	Quotes Surveyor
 	// Attempts is the journal's view of attempts, whoever's. It has no default.
 	Attempts Attempts
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.

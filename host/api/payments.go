@@ -78,6 +78,7 @@ func (a *api) register(described huma.API) {
 	huma.Register(described, explain, a.explain)
 
 	a.registerDiff(described)
+	a.registerAccounts(described)
 	a.registerOperations(described)
 
 	providers := a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")

@@ -97,6 +97,7 @@ var (
 	wrongMethod     = problemKind{"wrong-method", http.StatusMethodNotAllowed, "The path does not take this method", 0}
 	unauthorized    = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	forbidden       = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
+	unsupported     = problemKind{"unsupported", http.StatusUnprocessableEntity, "The provider cannot tell this", 0}
 	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
 	unconditional   = problemKind{"if-match-missing", http.StatusPreconditionRequired, "The request needs If-Match", 0}

@@ -12,10 +12,10 @@ import (
 // withdraw pays credit out.
 const withdraw = "Withdraw"
 
-// networks has PayGram's number of each network by its place.
+// networks has PayGram's number of each network by its place: by the name of its tokens' standard, and by its own, as other providers call it.
 //
 //nolint:gochecknoglobals // a table
-var networks = [...]string{"STANDARD", "ERC20", "TRC20", "BEP20", "FNT20"}
+var networks = [...][2]string{{"STANDARD", ""}, {"ERC20", "ETHEREUM"}, {"TRC20", "TRON"}, {"BEP20", "BSC"}, {"FNT20", ""}}
 
 // onSeveral are the coins that exist on more than one network: without its name they may go to where nobody can reach them.
 //
@@ -89,12 +89,12 @@ func payoutMethod(payment *abi.Payment, number uint64) (*jsontext.Object, *abi.S
 func networkNumber(payment *abi.Payment) (number uint64, wrong *abi.Step) {
 	name := strings.ToUpper(payment.GetDestination().GetNetwork())
 	for i, known := range networks {
-		if name == known {
+		if name != "" && (name == known[0] || name == known[1]) {
 			return uint64(i), nil
 		}
 	}
 	if name != "" {
-		return 0, guest.Reject("unsupported", "/destination/network", "PayGram pays out on "+strings.Join(networks[:], ", "))
+		return 0, guest.Reject("unsupported", "/destination/network", "PayGram pays out on standard, ERC20, TRC20, BEP20 and FNT20")
 	}
 	for _, coin := range onSeveral {
 		if coin == payment.GetCurrency() {

@@ -47,6 +47,9 @@ func TestNetworks(t *testing.T) {
 	}{
 		{"USDT", "TRC20", 2, ""},
 		{"USDT", "trc20", 2, ""},
+		{"USDT", "tron", 2, ""},
+		{"USDT", "Ethereum", 1, ""},
+		{"BNB", "BSC", 3, ""},
 		{"USDC", "ERC20", 1, ""},
 		{"BNB", "BEP20", 3, ""},
 		{"FTN", "FNT20", 4, ""},
