@@ -120,9 +120,6 @@ func names(fields []field, name string) bool {
 // further adds to a body what a native call's input holds beyond what the table knows, as it is.
 func further(call *abi.Call, body *jsontext.Object) *jsontext.Object {
 	n := nativeOf(call.GetOperation())
-	if n == nil || !n.open {
-		return body
-	}
 	inputOf(call).Each(func(name string, value jsontext.Value) {
 		if !names(n.takes, name) {
 			body.Value(name, value)

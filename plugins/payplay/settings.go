@@ -75,9 +75,12 @@ func readSettings(data []byte) (settings, error) {
 
 // readLists reads what only questions about the account need.
 func (s *settings) readLists(from jsontext.Value) error {
-	s.outgoing = make(map[string]bool)
 	var bad string
-	from.Get("transaction_types").Each(func(name string, way jsontext.Value) {
+	types := from.Get("transaction_types")
+	if types.Exists() {
+		s.outgoing = make(map[string]bool)
+	}
+	types.Each(func(name string, way jsontext.Value) {
 		if s.outgoing[name] = way.Text() == "out"; way.Text() != "out" && way.Text() != "in" {
 			bad = name
 		}
