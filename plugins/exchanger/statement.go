@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
@@ -15,18 +16,15 @@ type listing struct {
 	read      func(t turn, item jsontext.Value, at int64) (*abi.Transaction, string)
 }
 
-// listings make a statement, one after the other: the orders made with this key, the rewards for those that the partner has a share of,
-// and the payouts of the rewards. A cursor is a list's letter, and an offset into it.
+// listings make a statement: the payouts of what the partner has earned, the rewards that it was earned by, and the orders made with this
+// key. A page asks each for as many entries as it may have, and takes the newest of all. The list of the call's own operation comes last, so that
+// its answer is the output.
 //
 //nolint:gochecknoglobals // a table
-var (
-	listings = map[byte]listing{
-		'e': {opGetExchanges, orderEntry},
-		'r': {opGetPartnerExchanges, rewardEntry},
-		'p': {opGetPartnerPayouts, payoutEntry},
-	}
-	listingAfter = map[byte]byte{'e': 'r', 'r': 'p'}
-)
+var listings = [...]listing{{opGetPartnerPayouts, payoutEntry}, {opGetPartnerExchanges, rewardEntry}, {opGetExchanges, orderEntry}}
+
+// rewards is the place of theirs among the listings: without the partner's currency they are no amounts.
+const rewards = 1
 
 const (
 	// statementPage is how many entries a page has at most.
@@ -35,51 +33,61 @@ const (
 	endMargin = 15 * 60 * 60
 )
 
-// position is a place in a statement.
-type position struct {
-	list   byte
-	offset int
-}
+// offsets are how far each list was read: "4.2.1" as a cursor.
+type offsets [len(listings)]int
 
-func readPosition(cursor string) (position, bool) {
+func readOffsets(cursor string) (at offsets, ok bool) {
 	if cursor == "" {
-		return position{list: 'e'}, true
+		return at, true
 	}
-	_, known := listings[cursor[0]]
-	offset, err := strconv.Atoi(cursor[1:])
-	return position{cursor[0], offset}, known && err == nil && isOffset(cursor[1:])
+	parts := strings.Split(cursor, ".")
+	if len(parts) != len(at) {
+		return at, false
+	}
+	for i, part := range parts {
+		if !isOffset(part) {
+			return at, false
+		}
+		at[i], _ = strconv.Atoi(part)
+	}
+	return at, true
 }
 
-func (p position) cursor() string { return string(p.list) + strconv.Itoa(p.offset) }
-
-// after is where the next list begins; empty behind the last. Without the partner's currency a reward is no amount.
-func (p position) after(account settings) string {
-	next := listingAfter[p.list]
-	if next == 'r' && account.partnerCurrency == "" {
-		next = listingAfter[next]
+func (at offsets) cursor() string {
+	var text []string
+	for _, offset := range at {
+		text = append(text, strconv.Itoa(offset))
 	}
-	if next == 0 {
-		return ""
-	}
-	return position{list: next}.cursor()
+	return strings.Join(text, ".")
 }
 
-// prepareStatement asks for a page of the list whose turn it is, with the times wide enough for any site's clock.
+// stretch is what a list gave for a page: its entries in their order, the newest first. What is no transaction of the query's stands there
+// without an id, for it counts when the list is gone on with.
+type stretch struct {
+	entries []*abi.Transaction
+	// full: the list may go on.
+	full bool
+}
+
 func prepareStatement(call *abi.Call, account settings) (*abi.Step, error) {
-	at, ok := readPosition(call.GetCursor())
+	at, ok := readOffsets(call.GetCursor())
 	if !ok {
 		return guest.Reject("invalid_request", "", "the cursor is none of this plugin's"), nil
 	}
-	form := new(guest.Form)
-	query := call.GetQuery()
+	return askStretch(call, account, at, 0, ""), nil
+}
+
+// askStretch asks a list for its part of a page, with the times wide enough for any site's clock. read is what the lists before it gave.
+func askStretch(call *abi.Call, account settings, at offsets, list int, read string) *abi.Step {
+	form, query := new(guest.Form), call.GetQuery()
 	if from := query.GetFromMs()/1000 - listMargin; query.GetFromMs() > 0 && from > 0 {
 		form.Set("start_time", strconv.FormatInt(from, 10))
 	}
 	if query.GetUntilMs() > 0 {
 		form.Set("end_time", strconv.FormatInt(query.GetUntilMs()/1000+endMargin, 10))
 	}
-	form.Set("limit", strconv.Itoa(statementSize(query))).Set("offset", strconv.Itoa(at.offset))
-	return post(call, account, listings[at.list].operation, form, stageStatement, ""), nil
+	form.Set("limit", strconv.Itoa(statementSize(query))).Set("offset", strconv.Itoa(at[list]))
+	return post(call, account, listings[list].operation, form, stageStatement, strconv.Itoa(list)+read)
 }
 
 func statementSize(query *abi.Query) int {
@@ -89,45 +97,127 @@ func statementSize(query *abi.Query) int {
 	return statementPage
 }
 
-// readStatement gives the entries of a page that lie within the query's times.
+// readStatement reads a list's part of a page, and goes on with the next list, or puts the page together.
 func readStatement(t turn) (*abi.Step, error) {
-	at, ok := readPosition(t.call.GetCursor())
-	if !ok {
-		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the cursor is none of this plugin's"}
+	at, ok := readOffsets(t.call.GetCursor())
+	if !ok || t.note == "" || int(t.note[0]-'0') >= len(listings) {
+		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
 	}
-	list := listings[at.list]
-	if t.answer.failed() && (list.operation == opGetExchanges || spelled(t.answer.text) != textNoMethod) {
-		return refusal(t.answer), nil
+	list, read := int(t.note[0]-'0'), t.note[1:]
+	found, end := listings[list].stretch(t)
+	if end != nil {
+		return end, nil
 	}
-	// A key that may not ask for what a partner has done has no more of a statement.
+	if list == len(listings)-1 {
+		return t.merged(at, read, found)
+	}
+	read += found.pack()
+	if list++; list == rewards && t.account.partnerCurrency == "" {
+		read += stretch{}.pack()
+		list++
+	}
+	return askStretch(t.call, t.account, at, list, read), nil
+}
+
+// stretch reads a list's part of a page. The step, if any, says why it cannot be told.
+func (l listing) stretch(t turn) (stretch, *abi.Step) {
+	// A key that may not ask for what a partner has done has a statement of orders alone.
+	if t.answer.failed() && l.operation != opGetExchanges && spelled(t.answer.text) == textNoMethod {
+		return stretch{}, nil
+	}
 	if t.answer.failed() {
-		return guest.Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Output: nothing(), Cursor: at.after(t.account)}), nil
+		return stretch{}, refusal(t.answer)
 	}
-	if why := nativeOf(list.operation).unlike(t.answer.data); why != "" {
-		return guest.Unreadable(why), nil
+	if why := nativeOf(l.operation).unlike(t.answer.data); why != "" {
+		return stretch{}, guest.Unreadable(why)
+	}
+	items := t.answer.data.Items("items")
+	found := stretch{full: len(items) >= statementSize(t.call.GetQuery())}
+	for _, item := range items {
+		entry, why := l.entry(t, item)
+		if why != "" {
+			return stretch{}, guest.Unreadable("the statement: " + why)
+		}
+		found.entries = append(found.entries, entry)
+	}
+	return found, nil
+}
+
+// merged puts a page together.
+func (t turn) merged(at offsets, read string, last stretch) (*abi.Step, error) {
+	lists, ok := unpack(read)
+	if !ok || len(lists) != len(listings)-1 {
+		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
 	}
 	outcome := new(abi.Outcome)
-	items := t.answer.data.Items("items")
-	for _, item := range items {
-		entry, why := list.entry(t, item)
-		if why != "" {
-			return guest.Unreadable("the statement: " + why), nil
+	lists = append(lists, last)
+	size, more := statementSize(t.call.GetQuery()), false
+	for len(outcome.GetTransactions()) < size {
+		next := newest(lists)
+		if next < 0 {
+			break
 		}
-		if entry != nil {
+		if entry := lists[next].entries[0]; entry.GetId() != "" {
 			outcome.Transactions = append(outcome.Transactions, entry)
 		}
+		lists[next].entries = lists[next].entries[1:]
+		at[next]++
 	}
-	outcome.Cursor = at.after(t.account)
-	if size := statementSize(t.call.GetQuery()); len(items) >= size {
-		outcome.Cursor = position{at.list, at.offset + size}.cursor()
+	for _, list := range lists {
+		more = more || list.full || len(list.entries) > 0
+	}
+	if more {
+		outcome.Cursor = at.cursor()
 	}
 	return t.answered(outcome), nil
+}
+
+// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be told because a list's next one
+// is on another page.
+func newest(lists []stretch) int {
+	found := -1
+	for i, list := range lists {
+		switch {
+		case len(list.entries) == 0 && list.full:
+			return -1
+		case len(list.entries) > 0 && (found < 0 || list.entries[0].GetAtMs() > lists[found].entries[0].GetAtMs()):
+			found = i
+		}
+	}
+	return found
+}
+
+// pack is a stretch as a step's state has it: its length, and the contract's own encoding.
+func (s stretch) pack() string {
+	held := &abi.Outcome{Transactions: s.entries}
+	if s.full {
+		held.Cursor = "more"
+	}
+	encoded, _ := held.MarshalVT() // the generated code has no error to give
+	return strconv.Itoa(len(encoded)) + ":" + string(encoded)
+}
+
+func unpack(text string) (lists []stretch, ok bool) {
+	for text != "" {
+		digits, rest, found := strings.Cut(text, ":")
+		length, err := strconv.Atoi(digits)
+		if !found || err != nil || length < 0 || length > len(rest) {
+			return nil, false
+		}
+		held := new(abi.Outcome)
+		if held.UnmarshalVT([]byte(rest[:length])) != nil {
+			return nil, false
+		}
+		lists = append(lists, stretch{entries: held.GetTransactions(), full: held.GetCursor() != ""})
+		text = rest[length:]
+	}
+	return lists, true
 }
 
 // nothing is a list without entries, as the sites send it.
 func nothing() []byte { return []byte(`{"error":"0","error_text":"","data":[]}`) }
 
-// entry is a transaction; nil for what is none, or lies outside the query's times.
+// entry is a transaction; without an id for what is none, or lies outside the query's times.
 func (l listing) entry(t turn, item jsontext.Value) (*abi.Transaction, string) {
 	seconds, err := strconv.ParseInt(item.Text("time"), 10, 64)
 	if err != nil || !isOffset(item.Text("time")) {
@@ -136,7 +226,7 @@ func (l listing) entry(t turn, item jsontext.Value) (*abi.Transaction, string) {
 	at := seconds * 1000
 	query := t.call.GetQuery()
 	if at < query.GetFromMs() || query.GetUntilMs() > 0 && at >= query.GetUntilMs() {
-		return nil, ""
+		return &abi.Transaction{AtMs: at}, ""
 	}
 	if !isID(item.Text("id")) {
 		return nil, "an entry has no number"
@@ -162,7 +252,7 @@ func orderEntry(_ turn, item jsontext.Value, at int64) (*abi.Transaction, string
 // rewardEntry is the partner's share of an order, once it is on the balance.
 func rewardEntry(t turn, item jsontext.Value, at int64) (*abi.Transaction, string) {
 	if item.Text("accrued") != "1" {
-		return nil, ""
+		return &abi.Transaction{AtMs: at}, ""
 	}
 	amount, why := entryMoney(item, "partner_reward", t.account.partnerCurrency)
 	if why != "" {
