@@ -39,8 +39,8 @@ func interpretBalance(_ *abi.Call, account settings, _ []byte, answer reply) *ab
 	return told(outcome, answer)
 }
 
-// interpretOperators lists the operators by the codes that recharges name.
-func interpretOperators(_ *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
+// interpretOperators lists the operators by the codes that recharges name. They are India's: a payer elsewhere has none.
+func interpretOperators(call *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
 	if answer.status == envelopeFailed {
 		return queryFailed(answer)
 	}
@@ -48,6 +48,9 @@ func interpretOperators(_ *abi.Call, _ settings, _ []byte, answer reply) *abi.St
 		return guest.Unreadable("the operators are not a list")
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED}
+	if payers := call.GetQuery().GetCountry(); payers != "" && payers != country {
+		return told(outcome, answer)
+	}
 	for _, operator := range answer.data.Items() {
 		if item := itemOf(operator); item != nil {
 			outcome.Items = append(outcome.Items, item)

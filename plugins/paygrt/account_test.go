@@ -62,6 +62,12 @@ func TestOperators(t *testing.T) {
 	item := outcome.GetItems()[0]
 	require.Equal(t, []string{"AT", "Airtel", "Mobile", "INR"}, []string{item.GetCode(), item.GetName(), item.GetSort(), item.GetCurrency()})
 
+	abroad := &abi.Call{Operation: opOperators, Settings: []byte(testSettings), Query: &abi.Query{Country: "DE"}}
+	const one = `{"message":"Success","data":[{"operator_name":"Airtel","operator_code":"AT","type":"Mobile"}],"status":"0"}`
+	require.Empty(t, interpretBody(t, abroad, "", 200, one).GetDone().GetItems(), "a payer in another country can be recharged by none")
+	abroad.Query.Country = "IN"
+	require.Len(t, interpretBody(t, abroad, "", 200, one).GetDone().GetItems(), 1)
+
 	empty := askBody(t, opOperators, `{"message":"Success","data":[],"status":"0"}`)
 	require.Equal(t, abi.Verdict_VERDICT_ACCEPTED, empty.GetVerdict())
 	for _, body := range []string{`{"message":"Success","data":{},"status":"0"}`, `{"message":"Success","data":null,"status":"0"}`} {

@@ -18,6 +18,9 @@ const secretAPIKey = "api_key"
 // currency is the only one that Paygrt moves.
 const currency = "INR"
 
+// country is where it recharges.
+const country = "IN"
+
 // The form of api_ref_id. The document calls it the merchant's unique id and shows digits alone; a zero is left out so
 // that no reading as a number can shorten it, and 18 digits fit into 64 bits.
 const (
@@ -40,7 +43,7 @@ func manifest() *abi.Manifest {
 		Flows: []*abi.Flow{{
 			Kind:       abi.Kind_KIND_RECHARGE,
 			Currencies: []string{currency},
-			Countries:  []string{"IN"},
+			Countries:  []string{country},
 			Bounds:     []*abi.Bound{{Currency: currency, Min: "0.01"}},
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: opRecharge},
