@@ -37,7 +37,16 @@ var accountMethods = []native{
 			{name: "date_to"},
 		},
 		gives: []field{
-			{name: "transactions", form: list, must: true, members: []field{{name: "id", must: true}, {name: "value", form: sum, must: true}}},
+			{name: "transactions", form: list, must: true, members: []field{
+				{name: "id", must: true},
+				{name: "type"},
+				{name: "currency", form: another, note: "A ticker, or an object with one."},
+				{name: "value", form: sum, must: true},
+				{name: "status"},
+				{name: "fee", form: sum},
+				{name: "external_id"},
+				{name: "created_at", note: withoutZone},
+			}},
 			{name: "meta", form: object},
 		},
 	},

@@ -80,14 +80,23 @@ var listRules = []fieldRule{ //nolint:gochecknoglobals // a table
 	{"external_order_id", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
 }
 
-// creators are the operations that make something under a page's or a company's name, and finders those that are about one
-// object, for which a 404 says that it is not there.
-//
-//nolint:gochecknoglobals // tables
-var (
-	creators = []string{createOrder, createTopup, withdraw}
-	finders  = []string{showOrder, showCryptoOrder, showTransaction, refundOrder, getExchangeRate}
-)
+// creators are the operations that make something under a page's or a company's name.
+var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknoglobals // a table
+
+// finder is an operation about one object, for which a 404 says that it is not there.
+type finder struct {
+	operation string
+	absent    abi.Meaning
+}
+
+// finders: where something was to be read it is not found, and where something was to be done it is declined.
+var finders = []finder{ //nolint:gochecknoglobals // a table
+	{showOrder, abi.Meaning_MEANING_NOT_FOUND},
+	{showCryptoOrder, abi.Meaning_MEANING_NOT_FOUND},
+	{showTransaction, abi.Meaning_MEANING_NOT_FOUND},
+	{getExchangeRate, abi.Meaning_MEANING_NOT_FOUND},
+	{refundOrder, abi.Meaning_MEANING_DECLINED_SOFT},
+}
 
 // failureRules gives each refusal its meaning.
 func failureRules() []*abi.FailureRule {
@@ -111,14 +120,14 @@ func failureRules() []*abi.FailureRule {
 			})
 		}
 	}
-	for _, operation := range finders {
+	for _, one := range finders {
 		rules = append(rules,
 			&abi.FailureRule{
-				Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
 				Code: "authentication_failed", Source: sourceWhitePay,
 			},
 			&abi.FailureRule{
-				Operation: operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: abi.Meaning_MEANING_NOT_FOUND,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.absent,
 				Code: "not_found", Source: sourceWhitePay,
 			})
 	}
@@ -149,7 +158,7 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 
 func absent(operation, message string) *abi.Step {
 	creates := slices.Contains(creators, operation)
-	finds := slices.Contains(finders, operation)
+	finds := slices.ContainsFunc(finders, func(f finder) bool { return f.operation == operation })
 	switch {
 	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound) && (creates || finds):
 		return guest.Rejected(codePageNotFound, message)

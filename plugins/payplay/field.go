@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"payrouter/abi/jsontext"
@@ -99,9 +100,12 @@ func (f *field) more() string {
 	return ""
 }
 
-// lacks says what is wrong with an answer: a member that must be there and is not what the table says, and, where the
+// lacks says what is wrong with an answer: a member that stands twice, or must be there and is not what the table says, and, where the
 // document shows the answer, any member that is something else. It is empty where nothing is.
 func lacks(fields []field, shown bool, value jsontext.Value) string {
+	if name, again := twice(fields, value); again {
+		return name + " stands twice"
+	}
 	for i := range fields {
 		f := &fields[i]
 		member := value.Get(f.name)
@@ -120,6 +124,22 @@ func lacks(fields []field, shown bool, value jsontext.Value) string {
 		}
 	}
 	return ""
+}
+
+// twice names a member of the table that an object has twice: readers differ in which of them counts.
+func twice(fields []field, of jsontext.Value) (found string, again bool) {
+	var seen uint64 // a bit for each field
+	of.Each(func(name string, _ jsontext.Value) {
+		at := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		if at < 0 {
+			return
+		}
+		if seen&(1<<at) != 0 && !again {
+			found, again = name, true
+		}
+		seen |= 1 << at
+	})
+	return found, again
 }
 
 // lacksIn looks at what an object, or each of a list, has in it.

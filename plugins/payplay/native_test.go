@@ -14,7 +14,6 @@ func TestClasses(t *testing.T) {
 	classes := map[string]abi.Idempotency{
 		createOrder: abandoned, createTopup: abandoned, completeOrder: risky, withdraw: risky, refundOrder: risky,
 	}
-	final := map[string]bool{createOrder: true, completeOrder: true, withdraw: true}
 	for _, operation := range manifest().GetOperations() {
 		name := operation.GetName()
 		class, moves := classes[name]
@@ -22,7 +21,7 @@ func TestClasses(t *testing.T) {
 			class = safe
 		}
 		require.Equal(t, class, operation.GetIdempotency(), name)
-		require.Equal(t, !moves || final[name], operation.GetDeclineIsFinal(), name)
+		require.True(t, operation.GetDeclineIsFinal(), "%s: PayPlay looks at a request before it does anything", name)
 		require.Equal(t, name == showOrders || name == showTransactions, operation.GetPaged(), name)
 		require.Equal(t, name == createOrder || name == createTopup || name == withdraw, operation.GetReference() != nil, name)
 	}
@@ -75,6 +74,28 @@ func TestInputIsRefusedByName(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "invalid_request", step.GetReject().GetCode(), "%s %s", row.operation, row.input)
 		require.Equal(t, row.field, step.GetReject().GetField(), "%s %s", row.operation, row.input)
+	}
+}
+
+// Readers differ in which of two members of one name counts: an output must not say another thing than its outcome.
+func TestWhatStandsTwiceIsUnreadable(t *testing.T) {
+	t.Parallel()
+	const meta = `"meta":{"current_page":1,"last_page":1,"total":1}`
+	for _, row := range []struct{ operation, body string }{
+		{showOrder, `{"order":{"id":"1","currency":"EUR","value":"1","value":"2","status":"INIT"}}`},
+		{showOrder, `{"order":{"id":"1","currency":"EUR","value":"1","status":"INIT"},"order":{}}`},
+		{showOrders, `{"orders":[{"id":"1","currency":"EUR","value":"1","status":"INIT","status":"COMPLETE"}],` + meta + `}`},
+		{showTransactions, `{"transactions":[{"id":"1","type":"FIAT_INVOICE","type":"X","currency":"EUR","value":"1","status":"COMPLETE",` +
+			`"created_at":"2022-03-23 14:40:53"}],` + meta + `}`},
+		{accountBalance, `{"balances":[{"id":"1","currency":"EUR","value":"1","value":"2"}]}`},
+		{getRates, `{"USDT_USD":"1,00","USDT_USD":"1,00"}`},
+		{showFees, `{"currencies":[{"ticker":"EUR","ticker":"USD"}]}`},
+	} {
+		call := &abi.Call{Operation: row.operation, Settings: []byte(`{"slug":"shop"}`), Input: []byte(`{"id":"1"}`)}
+		step, err := connector{}.Interpret(call, nil, &abi.HttpResponse{Status: 200, Body: []byte(row.body)})
+		require.NoError(t, err)
+		require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(), row.body)
+		require.Contains(t, step.GetDone().GetFailure().GetMessage(), "stands twice", row.body)
 	}
 }
 

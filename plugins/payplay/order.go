@@ -97,7 +97,7 @@ var orderMethods = []native{
 		name: createTopup,
 		summary: "Creates a top-up with a hosted page, of an amount or of whatever the payer sends. One whose page never arrived can be paid by " +
 			"nobody.",
-		class: abandoned, documented: elsewhere, ours: "external_order_id", open: true,
+		class: abandoned, documented: elsewhere, final: true, ours: "external_order_id", open: true,
 		takes: append([]field{
 			{name: "amount", form: sum, note: "With a currency, or left out.", example: "300"},
 			{name: "currency", note: "With an amount, or left out.", example: "USDT"},
@@ -150,7 +150,7 @@ var orderMethods = []native{
 		name: refundOrder,
 		summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, no document tells: members " +
 			"beyond the id are sent as they are.",
-		class: risky, documented: elsewhere, open: true,
+		class: risky, documented: elsewhere, final: true, open: true,
 		takes: []field{idTaken, {name: "amount", form: sum, note: "Whether PayPlay heeds it is not known."}},
 		gives: []field{{name: "order", form: object, members: orderGives}, {name: "transaction", form: object, members: transactionGives}},
 	},

@@ -63,14 +63,18 @@ func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.S
 
 // faultOfRates says what is wrong with an object of rates; empty where nothing is.
 func faultOfRates(rates jsontext.Value) (why string) {
-	count := 0
+	seen := make(map[string]bool)
 	rates.Each(func(pair string, rate jsontext.Value) {
-		count++
-		if why == "" && !isPositive(withPoint(rate.Text())) {
+		switch {
+		case why != "":
+		case seen[pair]:
+			why = "the rate of " + pair + " stands twice"
+		case !isPositive(withPoint(rate.Text())):
 			why = "the rate of " + pair + " is not a number above zero"
 		}
+		seen[pair] = true
 	})
-	if count == 0 {
+	if len(seen) == 0 {
 		return "the answer has no rate"
 	}
 	return why
@@ -149,7 +153,8 @@ func readWalk(state []byte) (*walk, bool) {
 	return w, true
 }
 
-// canonical are the rates of /rates whose names are two currencies, and those of external currencies. The first of a pair counts.
+// canonical are the rates of /rates whose names are two currencies, and those of external currencies. Of one that is in both
+// places, the former counts.
 func (w *walk) canonical() []*abi.Rate {
 	var rates []*abi.Rate
 	add := func(from, to, amount string) {
