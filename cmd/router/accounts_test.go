@@ -156,11 +156,11 @@ func TestAccountsTell(t *testing.T) {
 	balances := told[api.Balance](w, "/v1/balances")
 	// The exchange tells of its one purse only where the account says in which currency it is.
 	require.Subset(t, []string{"exchanger"}, absent(balances.Errors))
-	require.Subset(t, providersOf(balances.Data, func(b api.Balance) string { return b.Provider }), []string{"paygram-asia", "paygram-eu"})
+	require.Subset(t, providersOf(balances.Data, func(b api.Balance) string { return b.Provider }), []string{"paygram-asia", "paygram-eu", "paygrt", "payplay"})
 
 	rates := told[api.Rate](w, "/v1/rates?from=BTC&to=USDT")
 	require.Empty(t, rates.Errors)
-	require.Subset(t, providersOf(rates.Data, func(r api.Rate) string { return r.Provider }), []string{"paygram-asia", "paygram-eu"})
+	require.Equal(t, []string{"exchanger", "paygram-asia", "paygram-eu"}, providersOf(rates.Data, func(r api.Rate) string { return r.Provider }))
 	for _, rate := range rates.Data {
 		require.Equal(t, []string{"BTC", "USDT"}, []string{rate.From.Currency, rate.To.Currency}, rate.Provider)
 	}
@@ -169,6 +169,14 @@ func TestAccountsTell(t *testing.T) {
 	require.Equal(t, "1", only[0].From.Amount)
 	require.Zero(t, compare(t, "96250.5", only[0].To.Amount))
 
+	for topic, who := range map[string][]string{
+		"operators": {"paygrt"}, "directions": {"exchanger"}, "wallets": {"cryptogram", "paygram-asia", "paygram-eu"},
+		"currencies": {"exchanger", "paygram-asia", "paygram-eu", "payplay"},
+	} {
+		items := told[api.Item](w, "/v1/catalog/"+topic)
+		require.Empty(t, items.Errors, topic)
+		require.Equal(t, who, providersOf(items.Data, func(i api.Item) string { return i.Provider }), topic)
+	}
 	for topic, code := range map[string]string{"currencies": "PHPT", "wallets": "USDT"} {
 		items := told[api.Item](w, "/v1/catalog/"+topic)
 		require.Empty(t, items.Errors, topic)

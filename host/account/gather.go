@@ -45,7 +45,7 @@ type Absence struct {
 	Cursor string
 }
 
-// ErrIncomplete: an account told more than could be read.
+// ErrIncomplete tells that an account said more than could be read, or than its plugin understands.
 var ErrIncomplete = errors.New("not all of it could be read")
 
 // Gather asks accounts, and gives what those told that did, in the accounts' order, and why of others something is missing.

@@ -15,7 +15,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// ErrCursor: that is no cursor of a statement.
+// ErrCursor tells what is no cursor of a statement.
 var ErrCursor = errors.New("it is no cursor of a statement")
 
 // Period is what a statement is about. The cursor of a further page holds it.

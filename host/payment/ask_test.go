@@ -28,8 +28,10 @@ func (o oracle) Manifest() *abi.Manifest {
 		Name: "tell", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: `{"type": "object", "required": ["never"]}`, OutputSchema: `{}`,
 	})
 	m.Actions = []*abi.Action{
-		{Role: abi.Role_ROLE_BALANCES, Operation: "tell"}, {Role: abi.Role_ROLE_RATES, Operation: "tell"},
-		{Role: abi.Role_ROLE_STATEMENT, Operation: "tell"}, {Role: abi.Role_ROLE_CATALOG, Operation: "tell", Topic: "operators"},
+		{Role: abi.Role_ROLE_BALANCES, Operation: "tell"},
+		{Role: abi.Role_ROLE_RATES, Operation: "tell"},
+		{Role: abi.Role_ROLE_STATEMENT, Operation: "tell"},
+		{Role: abi.Role_ROLE_CATALOG, Operation: "tell", Topic: "operators"},
 	}
 	return m
 }

@@ -8,7 +8,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// ErrBusy: a provider is being asked for as many quotes as it may be at a time.
+// ErrBusy tells that a provider is being asked for as many quotes as it may be at a time.
 var ErrBusy = errors.New("as many quotes as may be are being asked for")
 
 // Survey is what an order comes to at each of the providers, and why at others there is nothing to tell. A person waits, and no payment: it
