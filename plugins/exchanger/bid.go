@@ -118,7 +118,8 @@ var bidMethods = []native{
 		name: opGetExchanges, summary: "List the orders made with this key.",
 		class: safe, documented: partial, gives: itemList,
 		takes: []field{
-			startField, endField, ipField, idField, {name: "hash"},
+			startField, endField, ipField, idField,
+			{name: "hash"},
 			{name: "api_id", form: whole, note: "Some sites compare it with the order's id: match the list's own api_id."},
 			historyField, limitField, offsetField,
 		},

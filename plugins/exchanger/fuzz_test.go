@@ -135,13 +135,11 @@ func questions(m *abi.Manifest) []question {
 		collect(opPayBid, string(stageAct)+"4711")
 	}
 	out := &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "25.5", Currency: "USD", Destination: &abi.Destination{Account: "T1"}}
-	for _, q := range []question{
-		{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stageBalance)},
-		{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stagePaidOut)},
-		{&abi.Call{Operation: opGetPartnerPayouts, Payment: out}, string(stagePayout) + "1"},
-	} {
-		all = append(all, q)
-	}
+	all = append(all,
+		question{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stageBalance)},
+		question{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stagePaidOut)},
+		question{&abi.Call{Operation: opGetPartnerPayouts, Payment: out}, string(stagePayout) + "1"},
+	)
 	for _, q := range all {
 		q.call.Settings = []byte(fuzzSettings)
 	}
