@@ -241,8 +241,11 @@ func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 	require.NotNil(t, run.Failure)
 
 	for _, call := range [][2]string{
-		{http.MethodPost, tillOperations + "/pay"}, {http.MethodPost, tillOperations + "/Books%2FList"}, {http.MethodGet, "/v1/operations"},
-		{http.MethodGet, "/v1/operations/" + run.ID}, {http.MethodGet, "/v1/operations/" + run.ID + "/attempts"},
+		{http.MethodPost, tillOperations + "/pay"},
+		{http.MethodPost, tillOperations + "/Books%2FList"},
+		{http.MethodGet, "/v1/operations"},
+		{http.MethodGet, "/v1/operations/" + run.ID},
+		{http.MethodGet, "/v1/operations/" + run.ID + "/attempts"},
 	} {
 		require.Equal(t, http.StatusForbidden, s.ask(call[0], call[1], "", append(shop, "Idempotency-Key", "s")...).Code, call[1])
 	}

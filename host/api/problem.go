@@ -164,7 +164,7 @@ func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
 func problemOf(err error, id string) *Problem {
 	p := classify(err)
 	if !isAbsent(err) {
-		p.about(id)
+		return p.about(id)
 	}
 	return p
 }

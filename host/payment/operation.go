@@ -10,7 +10,7 @@ import (
 	"payrouter/host/schema"
 )
 
-// ErrNoOperation: there is no such account, or its plugin has no such operation.
+// ErrNoOperation tells that there is no such account, or that its plugin has no such operation.
 var ErrNoOperation = errors.New("there is no such operation")
 
 // Operation is one operation of an account, under the name that its provider gives it.

@@ -104,8 +104,8 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	require.True(t, rows[0].Open())
 	require.Contains(t, string(rows[0].Request), "/pay")
 	require.Equal(t, payment.RunSucceeded, run.Status)
-	require.Equal(t, `{ "amount": "10.00" }`, string(run.Input), "to the byte")
-	require.Equal(t, `{"balance":0.50,"seed":"{{masked}}"}`, string(run.Output))
+	require.Equal(t, []byte(`{ "amount": "10.00" }`), run.Input, "to the byte")
+	require.Equal(t, []byte(`{"balance":0.50,"seed":"{{masked}}"}`), run.Output, "numbers keep their text")
 	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"}, []string{run.From, run.Cursor, run.Idempotency, run.Plugin, run.Merchant})
 	require.Len(t, first.requests()[0].reference, 24)
 	require.Equal(t, "1", first.requests()[0].of)
@@ -314,7 +314,8 @@ func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 	require.Equal(t, &payment.Answer{Status: 201, Body: []byte("succeeded")}, receipt.Answer)
 	key, err := h.journal.Key(t.Context(), "desk", "k")
 	require.NoError(t, err)
-	require.Equal(t, *receipt.Answer, payment.Answer{Status: key.Status, Body: key.Body})
+	kept := payment.Answer{Status: key.Status, Body: key.Body}
+	require.Equal(t, *receipt.Answer, kept)
 }
 
 // A run that was begun before a switch ends with the generation that began it.
