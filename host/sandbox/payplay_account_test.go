@@ -127,9 +127,13 @@ func TestPayPlayTopups(t *testing.T) {
 	require.Nil(t, open.at(t, "order", "currency"))
 	require.ErrorIs(t, w.Drive("payplay", id, "underpay", ""), sandbox.ErrRefused)
 	require.NoError(t, w.Drive("payplay", id, "open", ""))
+	require.Nil(t, w.payplay("GET", "/private-api/orders/shop/"+id, "").at(t, "order", "expected_amount"), "of nothing in particular")
 	require.NoError(t, w.Drive("payplay", id, "pay", "2.5"))
 	paid := w.payplay("GET", "/private-api/orders/shop/"+id, "")
 	require.Equal(t, "2.5", paid.at(t, "order", "value"))
+	page := w.do("GET", "/payplay/topup-orders/crypto/"+id, nil, "")
+	require.Equal(t, 200, page.status)
+	require.Contains(t, page.text, "2.5 USDT")
 	require.Equal(t, "2.475", paid.at(t, "order", "received_total"))
 	require.Empty(t, w.payplay("GET", "/private-api/orders/shop", "").at(t, "orders"), "the list has orders alone")
 

@@ -171,6 +171,7 @@ func TestPayPlayRefusals(t *testing.T) {
 		"another company":          {w.payplay("POST", "/private-api/other/withdrawal", `{}`), 404, "Page not found"},
 		"a withdrawal of a number": {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":1,"currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be a string."},
 		"a withdrawal to nowhere":  {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"1","currency":"USDT","network":"TRC20"}`), 422, "The wallet field is required."},
+		"less than is sent":        {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"0.99","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be at least 1."},
 		"more than there is":       {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"99999.5","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "Insufficient balance."},
 		"a rate of a coin":         {w.payplay("GET", "/private-api/exchange-rates/BTC", ""), 404, "Currency not found"},
 	} {
