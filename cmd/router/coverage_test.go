@@ -18,7 +18,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-//nolint:gochecknoglobals // a test's flag has to be known before any test runs
+// update is -update.
 var update = flag.Bool("update", false, "write docs/coverage.md")
 
 // endpoint is a line of a plugin's testdata/endpoints.txt: an endpoint that the provider's documents name, the operation that speaks with it,

@@ -20,7 +20,7 @@ func TestANewPluginPassesAtOnce(t *testing.T) {
 	}
 	source, err := filepath.Abs(root)
 	require.NoError(t, err)
-	within, err := os.MkdirTemp("testdata", "new-")
+	within, err := os.MkdirTemp("testdata", "new-") //nolint:usetesting // it has to lie within the module
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(within)) })
 	for name, row := range map[string]struct{ folder, source string }{

@@ -15,6 +15,9 @@ import (
 // The contract belongs to no language: the example that is written in Rust answers to the byte what this one answers.
 func TestTheExampleInRustIsThisOnesTwin(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it compiles and attacks a module twice")
+	}
 	conformance.TestTwin(t, connector{}, rustModule(t), "testdata")
 }
 
