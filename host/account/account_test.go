@@ -233,6 +233,31 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+// Where little of each page is wanted, time runs out before the pages do: what was found is given, and the walk goes on later.
+func TestAPageTakesNotMuchLongerThanOneAccountMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		places := newTown()
+		places.size = 1
+		places.happened("a", 1, 3, 5, 7, 9, 10)
+		places.takes["a"] = 6 * time.Second
+		period := today
+		period.Currency = "EUR"
+		began := time.Now()
+		page := account.Desk{Teller: places}.Statement(context.Background(), []string{"a"}, period, 5)
+		require.Equal(t, 12*time.Second, time.Since(began))
+		require.Empty(t, page.Entries)
+		require.Empty(t, page.Absent)
+		for range 2 {
+			var err error
+			page, err = account.Desk{Teller: places}.Further(context.Background(), page.Cursor, 5)
+			require.NoError(t, err)
+		}
+		require.Equal(t, []string{"a-10-5"}, shown(page.Entries))
+		require.Empty(t, page.Cursor)
+	})
+}
+
 // One that stops answering half-way is gone on with from there.
 func TestOneThatBreaksOff(t *testing.T) {
 	t.Parallel()
