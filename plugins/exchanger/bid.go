@@ -250,11 +250,17 @@ func ticker(code string) string {
 		}
 		return -1
 	}, strings.ToUpper(code))
-	if len(code) < 2 || len(code) > 16 {
+	if len(code) < shortestTicker || len(code) > longestTicker {
 		return ""
 	}
 	return code
 }
+
+// The lengths of a currency's code.
+const (
+	shortestTicker = 2
+	longestTicker  = 16
+)
 
 func isPage(text string) bool {
 	return (strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")) && !strings.ContainsAny(text, " \t\r\n\"<>")

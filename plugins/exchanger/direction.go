@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"payrouter/abi/guest"
@@ -93,8 +94,14 @@ var directionMethods = []native{
 //nolint:gochecknoglobals // a table
 var currencyMembers = []field{{name: "id"}, {name: "title"}, {name: "logo"}}
 
-// prepareCatalog asks for a whole list: the sites cannot choose by a currency's code.
+// catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them there is not.
+const catalogPage = 1000
+
+// prepareCatalog asks for a whole list: the sites can neither page it, nor choose by a currency's code.
 func prepareCatalog(call *abi.Call, account settings) (*abi.Step, error) {
+	if cursor := call.GetCursor(); cursor != "" && !isOffset(cursor) {
+		return guest.Reject("invalid_request", "", "the cursor is none of this plugin's"), nil
+	}
 	return post(call, account, call.GetOperation(), new(guest.Form), stageCatalog, ""), nil
 }
 
@@ -108,14 +115,9 @@ func readCatalog(t turn) (*abi.Step, error) {
 	}
 	outcome := new(abi.Outcome)
 	if t.call.GetOperation() == opGetDirections {
-		for _, item := range t.answer.data.Items() {
-			outcome.Items = append(outcome.Items, directionItem(item))
-		}
-	}
-	for _, way := range [...]string{"give", "get"} {
-		for _, item := range t.answer.data.Items(way) {
-			outcome.Items = addCurrency(outcome.Items, item, way)
-		}
+		listDirections(outcome, t.answer.data.Items(), t.call.GetCursor())
+	} else {
+		listCurrencies(outcome, t.answer.data)
 	}
 	for _, item := range outcome.GetItems() {
 		if item.GetCode() == "" {
@@ -125,15 +127,41 @@ func readCatalog(t turn) (*abi.Step, error) {
 	return t.answered(outcome), nil
 }
 
-// directionItem is a direction as a payment names it: by its number, in its options.
+// listDirections adds a page of the directions; the next one begins where it ends.
+func listDirections(outcome *abi.Outcome, directions []jsontext.Value, cursor string) {
+	start, _ := strconv.Atoi(cursor) // prepareCatalog has read it; empty is the start
+	start = min(start, len(directions))
+	end := min(start+catalogPage, len(directions))
+	for _, item := range directions[start:end] {
+		outcome.Items = append(outcome.Items, directionItem(item))
+	}
+	if end < len(directions) {
+		outcome.Cursor = strconv.Itoa(end)
+	}
+}
+
+func listCurrencies(outcome *abi.Outcome, data jsontext.Value) {
+	for _, way := range [...]string{"give", "get"} {
+		for _, item := range data.Items(way) {
+			outcome.Items = addCurrency(outcome.Items, item, way)
+		}
+	}
+}
+
+// directionItem is a direction as a payment names it: by its number, in its options. A site has thousands, so each is walked through once.
 func directionItem(item jsontext.Value) *abi.Item {
-	give, get := plain(item.Text("currency_give_title")), plain(item.Text("currency_get_title"))
-	made := &abi.Item{Code: item.Text("direction_id"), Name: give + " → " + get, Currency: tickerOf(give)}
+	var told [len(directionNames)]jsontext.Value
+	item.Members(directionNames[:], told[:])
+	give, get := plain(told[1].Text()), plain(told[2].Text())
+	made := &abi.Item{Code: told[0].Text(), Name: give + " → " + get, Currency: tickerOf(give)}
 	if made.GetCurrency() != "" {
 		made.CurrencyOut = tickerOf(get)
 	}
 	return made
 }
+
+//nolint:gochecknoglobals // a table
+var directionNames = [...]string{"direction_id", "currency_give_title", "currency_get_title"}
 
 // addCurrency adds a currency as a payment names it, with the ways in which it can be exchanged. Several of the site's may be one of the
 // router's: Tether has one for each network.
@@ -160,8 +188,19 @@ func addCurrency(to []*abi.Item, item jsontext.Value, way string) []*abi.Item {
 // currencies and directions have no codes of their own.
 func tickerOf(title string) string {
 	last := title[strings.LastIndexByte(title, ' ')+1:]
-	if code := ticker(last); code == last && strings.Trim(code, "0123456789") != "" {
-		return code
+	letters := false
+	for i := range len(last) {
+		c := last[i]
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return ""
+		}
+		letters = letters || c >= 'A'
 	}
-	return ""
+	if !letters {
+		return ""
+	}
+	if len(last) < shortestTicker || len(last) > longestTicker {
+		return ""
+	}
+	return last
 }

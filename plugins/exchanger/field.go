@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,6 +112,26 @@ func lacks(fields []field, value jsontext.Value) (why string) {
 		}
 	}
 	return why
+}
+
+// unlikeList says what is wrong with a list of objects with these members.
+func unlikeList(members []field, entries jsontext.Value) string {
+	if !entries.IsArray() {
+		return "there is no list"
+	}
+	binding := slices.ContainsFunc(members, func(f field) bool { return f.must || f.form == sum || f.form == list })
+	for _, item := range entries.Items() {
+		if !item.IsObject() {
+			return "the list has what is no object"
+		}
+		if !binding {
+			continue
+		}
+		if why := lacks(members, item); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // fieldOf is nil for a name that none of the fields has.

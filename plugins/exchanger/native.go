@@ -137,7 +137,7 @@ func (n *native) refuses(call *abi.Call, input jsontext.Value) (wrong *abi.Step)
 	if n.oneOf && wrong == nil && !n.named(input) {
 		return guest.Reject("invalid_request", "", n.takes[0].name+" or "+n.takes[1].name+" has to be there")
 	}
-	if call.GetCursor() != "" && !isOffset(call.GetCursor()) && wrong == nil {
+	if cursor := call.GetCursor(); cursor != "" && (!n.paged() || !isOffset(cursor)) && wrong == nil {
 		return guest.Reject("invalid_request", "", "the cursor is none of the site's")
 	}
 	return wrong
@@ -230,21 +230,6 @@ func (n *native) mustGive() bool {
 		}
 	}
 	return false
-}
-
-func unlikeList(members []field, entries jsontext.Value) string {
-	if !entries.IsArray() {
-		return "there is no list"
-	}
-	for _, item := range entries.Items() {
-		if !item.IsObject() {
-			return "the list has what is no object"
-		}
-		if why := lacks(members, item); why != "" {
-			return why
-		}
-	}
-	return ""
 }
 
 // isNothing tells the empty list that the site sends where there is nothing.

@@ -168,6 +168,10 @@ func TestNativePages(t *testing.T) {
 	step, err = connector{}.Prepare(call)
 	require.NoError(t, err)
 	require.NotNil(t, step.GetReject(), "a statement's cursor is none of the list's")
+	call.Operation, call.Input, call.Cursor = opGetDirections, nil, "100"
+	step, err = connector{}.Prepare(call)
+	require.NoError(t, err)
+	require.NotNil(t, step.GetReject(), "what has no pages has no cursors")
 }
 
 func FuzzReceive(f *testing.F) {
