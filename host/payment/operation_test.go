@@ -396,6 +396,11 @@ func TestRecoveryOfRuns(t *testing.T) {
 			}
 			require.NoError(t, h.engine.Recover(t.Context()), "once is enough")
 			h.requireRun(t, stands)
+			again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+			require.NoError(t, err)
+			require.Equal(t, stands, again.Run, "the key tells how it stands")
+			require.NotNil(t, again.Earlier)
+			require.Len(t, first.requests(), row.asked)
 		})
 	}
 }

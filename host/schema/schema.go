@@ -67,7 +67,10 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("a plugin's schema cannot refer to %s", url)
 }
 
-// Check says everything that is wrong with an instance, in the order of its places.
+// mostViolations is how much is said of one instance.
+const mostViolations = 100
+
+// Check says everything that is wrong with an instance, in the order of its places; the first 100 of it.
 func (s *Schema) Check(instance []byte) []Violation {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(instance))
 	if err != nil {
@@ -81,7 +84,8 @@ func (s *Schema) Check(instance []byte) []Violation {
 		found = violations(invalid, message.NewPrinter(language.English))
 	}
 	slices.SortStableFunc(found, func(a, b Violation) int { return strings.Compare(a.Pointer, b.Pointer) })
-	return slices.Compact(found)
+	found = slices.Compact(found)
+	return found[:min(len(found), mostViolations)]
 }
 
 // violations are the innermost causes: the outer ones only say that something inside them is wrong.

@@ -39,6 +39,13 @@ func TestWhatIsWrongIsToldByPlace(t *testing.T) {
 	require.Equal(t, "/code", compiled.Check([]byte(`{"amount":"1","to":{"a/b":""},"code":` + strings.Repeat("9", 401) + `}`))[0].Pointer)
 }
 
+func TestHowMuchIsSaidOfOneInstance(t *testing.T) {
+	t.Parallel()
+	compiled, err := schema.Compile(`{"items":{"type":"string"}}`)
+	require.NoError(t, err)
+	require.Len(t, compiled.Check([]byte("["+strings.Repeat("1,", 500)+"1]")), 100)
+}
+
 func TestNoSchemaTakesEverything(t *testing.T) {
 	t.Parallel()
 	compiled, err := schema.Compile("")
