@@ -9,10 +9,10 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 BUF := go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test plugins build generate lint bench chaos simulate swapstorm clean FORCE
+.PHONY: help run test plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins clean FORCE
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build plugins ## start the router beside simulated providers, and print a curl line that works
 	@exec build/router serve --sandbox --data build/data
@@ -30,9 +30,10 @@ build: ## build the router to build/router
 	@mkdir -p build
 	go build $(GOFLAGS_BUILD) -o build/router ./cmd/router
 
-generate: ## generate the contract's Go code and the OpenAPI document
+generate: ## generate the contract's Go code, the OpenAPI document and the table of endpoints
 	$(BUF) generate
 	go run ./cmd/router openapi > docs/openapi.json
+	go test ./cmd/router -run TestCoverage -count 1 -args -update
 
 lint: ## format check, vet and linters
 	$(LINT) run ./...
@@ -48,6 +49,12 @@ simulate: ## run 10,000 seeds of the simulator, and say how often each fault str
 
 swapstorm: build plugins ## swap plugins and edit rules under load, and check every payment (STORM="-rate 1000 -seconds 60 -swaps 100 -edits 100")
 	go run ./storm/run $(STORM)
+
+newman: build ## run two providers' own Postman collections against the simulated providers (needs node and npm)
+	tools/newman/run build/router
+
+fuzz-plugins: ## fuzz what the plugins read, each of their targets for so long (FUZZ=5m)
+	tools/fuzz plugins -fuzztime $(or $(FUZZ),5m)
 
 clean: ## remove what was built
 	rm -rf build

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"net/url"
 	"os"
@@ -238,12 +239,18 @@ func TestOpenAPI(t *testing.T) {
 	conform("DiffOutputBody", w.ask("POST", w.router+"/v1/routes/diff", readPage(t, "../../routing.yaml").text))
 	conform("Problem", w.ask("PUT", w.router+"/v1/config/routing", "providers: [", "If-Match", "*"))
 	conform("ProvidersOutputBody", w.ask("GET", w.router+"/v1/providers", ""))
+	conform("OperationsOutputBody", w.ask("GET", w.router+"/v1/providers/paygram-eu/operations", ""))
+	conform("Reading", w.ask("POST", w.router+atPayGram+"UserInfo", ""))
+	conform("Run", w.ask("POST", w.router+atPayGram+"Withdraw", withdraw, "Idempotency-Key", "w-1"))
+	conform("ListRunsOutputBody", w.ask("GET", w.router+"/v1/operations", ""))
 	conform("Problem", w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, "Idempotency-Key", "k"))
 	conform("Problem", w.ask("GET", w.router+"/v1/payments/pay_1", ""))
 
-	out, err := api.OpenAPI("dev")
-	require.NoError(t, err)
-	require.JSONEq(t, string(out), string(a.body), "the command prints what the router serves")
+	var printed strings.Builder
+	dir, compiled := plugins(t)
+	command := openAPICommand{Config: "../../routing.yaml", Plugins: dir, Compiled: compiled}
+	require.NoError(t, command.Run(&host{ctx: t.Context(), stdout: &printed, log: slog.New(slog.DiscardHandler)}))
+	require.JSONEq(t, printed.String(), string(a.body), "the command prints what the router serves")
 }
 
 func walk(node any, visit func(map[string]any)) {
@@ -369,7 +376,10 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"}, "rollback-config": {"POST", "/v1/config/rollback"},
 		"list-plugins": {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"}, "put-plugin": {"PUT", "/v1/plugins/x"},
 		"rollback-plugin": {"POST", "/v1/plugins/x/rollback"}, "drain-plugin": {"POST", "/v1/plugins/x/drain"},
-		"change-canary": {"POST", "/v1/plugins/x/canary"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
+		"change-canary": {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
+		"get-operation": {"GET", "/v1/providers/x/operations/y"}, "perform-operation": {"POST", "/v1/providers/x/operations/y"},
+		"list-runs": {"GET", "/v1/operations"}, "get-run": {"GET", "/v1/operations/x"}, "list-run-attempts": {"GET", "/v1/operations/x/attempts"},
+		"resolve-run": {"POST", "/v1/operations/x/resolve"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}
@@ -428,6 +438,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	w.reachWebhooks(call, lost)
 	w.reachConfig(call, file, clerk)
 	w.reachPlugins(call, clerk, invoice)
+	w.reachOperations(call, clerk)
+	w.reachAccounts(call, clerk)
 	settle(lost, failed)
 	settle(lost, failed)
 	act(bid, "confirm", "")

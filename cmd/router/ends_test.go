@@ -18,7 +18,9 @@ const (
 	byExchanger  = `{"amount":"100","currency":"USDT","payer":{"email":"payer@shop.example"},"provider":"exchanger"}`
 	byExchangerE = `{"amount":"0.5","currency":"ETH","payer":{"email":"payer@shop.example"},"provider":"exchanger"}`
 	payout       = `{"kind":"payout","amount":"100","currency":"USDT","destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"tron"}}`
-	recharge     = `{"kind":"recharge","amount":"199","currency":"INR","country":"IN","destination":{"operator":"AT","number":"9876543210"}}`
+	// paidOut goes to the same place at another provider.
+	paidOut  = `{"kind":"payout","amount":"100","currency":"USDT","destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"tron"},"provider":"paygram-eu"}`
+	recharge = `{"kind":"recharge","amount":"199","currency":"INR","country":"IN","destination":{"operator":"AT","number":"9876543210"}}`
 )
 
 // end is a way in which a payment comes to an end, or stays open.
@@ -50,6 +52,8 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 		{"canceled", "paygram", byPayGram, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"denied", "paygram", byPayGram, "requires_action", []string{"decline"}, "", "failed", "", "declined", ""},
 		{"broken", "paygram", byPayGram, "requires_action", []string{"error"}, "", "failed", "", "provider_error", ""},
+		{"paid out", "paygram", paidOut, "processing", []string{"pay"}, "", "succeeded", "", "", ""},
+		{"payout denied", "paygram", paidOut, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
 
 		{"paid", "cryptogram", byCryptogram, "requires_action", []string{"pick", "pay"}, "", "succeeded", "", "", ""},
 		{"overpaid", "cryptogram", byCryptogram, "requires_action", []string{"overpay"}, "", "succeeded", "", "", "more was received"},

@@ -30,6 +30,7 @@ type create struct {
 
 var creates = []create{
 	{"paygram", "IssueInvoice", "IssueInvoice", byPayGram, "requires_action", false, false},
+	{"paygram", "Withdraw", "Withdraw", paidOut, "processing", true, true},
 	{"cryptogram", "create", "CreatePayment", byCryptogram, "requires_action", false, false},
 	{"payplay", "create_order", "CreateCryptoOrder", byPayPlay, "requires_action", false, false},
 	{"exchanger", "create_bid", "create_bid", byExchanger, "requires_action", true, true},

@@ -9,22 +9,12 @@ import (
 	"strings"
 
 	"payrouter/abi/conformance/check"
-	"payrouter/host/api"
+	"payrouter/abi/conformance/vector"
 	"payrouter/host/wasm"
 )
 
-type openAPICommand struct{}
-
-func (openAPICommand) Run(h *host) error {
-	document, err := api.OpenAPI(version)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(h.stdout, "%s\n", document)
-	return err
-}
-
 type pluginCommand struct {
+	New     pluginNewCommand     `cmd:"" help:"Write the beginnings of a plugin in Go: one that builds, and passes its tests."`
 	Check   pluginCheckCommand   `cmd:"" help:"Check a plugin's module: that the router takes it, and that it stands what it may be fed."`
 	Inspect pluginInspectCommand `cmd:"" help:"Show what is in a plugin's module, and what it costs."`
 	Keygen  pluginKeygenCommand  `cmd:"" help:"Make a pair of keys to sign plugins with."`
@@ -34,10 +24,15 @@ type pluginCommand struct {
 
 type pluginCheckCommand struct {
 	File     string `arg:"" type:"existingfile" help:"The module, *.wasm."`
+	Vectors  string `type:"existingdir" help:"Folder of golden vectors, *.txtar: play them, damage them, and hold the manifest to them."`
+	Update   bool   `help:"Write what the module answers into the vectors first. Read the difference before you keep it."`
 	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
 func (p *pluginCheckCommand) Run(h *host) (err error) {
+	if p.Update && p.Vectors == "" {
+		return errors.New("--update writes into vectors: say where they are with --vectors")
+	}
 	code, err := os.ReadFile(p.File)
 	if err != nil {
 		return fmt.Errorf("read the module: %w", err)
@@ -51,6 +46,11 @@ func (p *pluginCheckCommand) Run(h *host) (err error) {
 	if err != nil {
 		return err
 	}
+	if p.Vectors != "" && report.OK() {
+		if err := p.play(h, compiler, code, report); err != nil {
+			return err
+		}
+	}
 	if err := printReport(h, report); err != nil {
 		return err
 	}
@@ -58,6 +58,32 @@ func (p *pluginCheckCommand) Run(h *host) (err error) {
 		return fmt.Errorf("%s is not in order", p.File)
 	}
 	return nil
+}
+
+// play holds the module to golden vectors, and adds what comes of it to the report.
+func (p *pluginCheckCommand) play(h *host, compiler *wasm.Compiler, code []byte, report *check.Report) (err error) {
+	vectors, err := vector.Load(p.Vectors)
+	if err != nil {
+		return err
+	}
+	if len(vectors) == 0 {
+		return fmt.Errorf("%s has no vectors, *.txtar", p.Vectors)
+	}
+	module, err := compiler.Compile(h.ctx, code, wasm.Limits{Instances: 1})
+	if err != nil {
+		return fmt.Errorf("compile the module: %w", err)
+	}
+	defer func() { err = errors.Join(err, module.Close(context.WithoutCancel(h.ctx))) }()
+	if p.Update {
+		for _, v := range vectors {
+			if err := v.Update(h.ctx, vector.NewSandboxed(module), report.Manifest); err != nil {
+				return fmt.Errorf("update %s: %w", v.Name, err)
+			}
+		}
+	}
+	results, err := vector.Module(h.ctx, module, vectors)
+	report.Results = append(report.Results, results...)
+	return err
 }
 
 func printReport(h *host, report *check.Report) error {

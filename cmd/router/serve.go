@@ -148,6 +148,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	}
 	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
 		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
+		Runs: db, RunAnswer: api.RunAnswer,
 		Moment: func(m payment.Moment) { armed.reach(string(m)) },
 		Observe: func(a payment.Attempt) {
 			lately.Observe(a)
@@ -156,7 +157,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	})
 	keeper.Bind(&priced{Engine: engine, prices: prices})
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper, Plugins: shelf, Attempts: db})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,

@@ -36,6 +36,8 @@ type Settings struct {
 	Live *live.Keeper
 	// Plugins keeps the plugins. It has no default.
 	Plugins *plugin.Shelf
+	// Quotes asks providers for quotes. It has no default.
+	Quotes Surveyor
 	// Attempts is the journal's view of attempts, whoever's. It has no default.
 	Attempts Attempts
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.
@@ -85,21 +87,15 @@ func New(engine *payment.Engine, settings Settings) http.Handler {
 		a.merchants[sha256.Sum256([]byte(key))] = merchant
 	}
 	mux := http.NewServeMux()
-	a.register(humago.New(mux, a.config()))
+	described := humago.New(mux, a.config())
+	a.register(described)
+	mux.Handle("GET /openapi.json", a.document(described))
 	mux.HandleFunc("/", elsewhere(mux))
 	mux.Handle("GET /docs/", v5emb.New("Payment router", "/openapi.json", "/docs/"))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, a.ready()) })
 	return a.logged(mux)
-}
-
-// OpenAPI is the document that the API serves, as JSON.
-func OpenAPI(version string) ([]byte, error) {
-	a := &api{settings: Settings{Version: version, MaxBody: 1 << 20}}
-	described := humago.New(http.NewServeMux(), a.config())
-	a.register(described)
-	return described.OpenAPI().MarshalJSON()
 }
 
 // strictCasing makes huma take members' names as they are written: "Amount" beside "amount" would be two readings of one order.
@@ -111,7 +107,7 @@ func (a *api) config() huma.Config {
 	config := huma.DefaultConfig("Payment router", a.settings.Version)
 	config.Info.Description = "Takes payments and routes each to a provider by rules. Amounts are decimal strings. " +
 		"Errors are problem+json (RFC 9457) with a stable type."
-	config.DocsPath, config.SchemasPath = "", ""
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}

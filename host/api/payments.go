@@ -78,6 +78,8 @@ func (a *api) register(described huma.API) {
 	huma.Register(described, explain, a.explain)
 
 	a.registerDiff(described)
+	a.registerAccounts(described)
+	a.registerOperations(described)
 
 	providers := a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")
 	refuses(&providers, registry)
@@ -126,12 +128,17 @@ type createInput struct {
 
 // Resolve implements huma.Resolver: it counts what huma takes the first of.
 func (in *createInput) Resolve(ctx huma.Context) []error {
+	in.keys = countKeys(ctx)
+	return nil
+}
+
+func countKeys(ctx huma.Context) (keys int) {
 	ctx.EachHeader(func(name, _ string) {
 		if strings.EqualFold(name, "Idempotency-Key") {
-			in.keys++
+			keys++
 		}
 	})
-	return nil
+	return keys
 }
 
 type rawOutput struct {
@@ -143,7 +150,7 @@ type rawOutput struct {
 }
 
 func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
-	key, err := a.keyOf(in)
+	key, err := keyFor(in.Key, in.keys, paymentsPath, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -165,37 +172,38 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if receipt.Waiting {
 		return out, nil
 	}
-	return a.keep(ctx, receipt.Payment, key, out)
+	return a.keep(ctx, receipt.Payment.Merchant, receipt.Payment.ID, key, out)
 }
 
-// keep stores an answer for repetitions, and gives the one that stands: what was answered first.
-func (a *api) keep(ctx context.Context, p payment.Payment, key payment.Key, out *rawOutput) (*rawOutput, error) {
-	key.Merchant, key.PaymentID, key.Status, key.Body = p.Merchant, p.ID, out.Status, out.Body
+// keep stores an answer for repetitions, and gives the one that stands: what was answered first. id is the payment's, or the run's.
+func (a *api) keep(ctx context.Context, merchant, id string, key payment.Key, out *rawOutput) (*rawOutput, error) {
+	key.Merchant, key.PaymentID, key.Status, key.Body = merchant, id, out.Status, out.Body
 	standing, err := a.engine.Answer(ctx, key)
 	if errors.Is(err, payment.ErrNotFound) {
 		return out, nil // the key was forgotten meanwhile, and there will be no repetition
 	}
 	if err != nil {
 		// An answer that cannot be kept is not given: a repetition would be told another.
-		return nil, problemOf(err, p.ID)
+		return nil, problemOf(err, id)
 	}
 	out.Status, out.Body = standing.Status, standing.Body
 	return out, nil
 }
 
-func (a *api) keyOf(in *createInput) (payment.Key, error) {
-	value, err := idempotencyKey(in.Key)
-	if in.keys > 1 {
+// keyFor reads a request's key; count is how many it came with.
+func keyFor(header string, count int, path string, raw []byte) (payment.Key, error) {
+	value, err := idempotencyKey(header)
+	if count > 1 {
 		err = errors.New("came more than once: send one")
 	}
 	if err != nil {
 		return payment.Key{}, keyMissing.problem("Idempotency-Key "+err.Error(), fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
 	}
-	body, refused := canonical(in.RawBody)
+	body, refused := canonical(raw)
 	if refused != nil {
 		return payment.Key{}, malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
 	}
-	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, paymentsPath, body)}, nil
+	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, path, body)}, nil
 }
 
 func (a *api) patience(prefer string) time.Duration {
@@ -211,9 +219,7 @@ func (a *api) patience(prefer string) time.Duration {
 func (a *api) repeat(ctx context.Context, receipt payment.Receipt, key payment.Key) (*rawOutput, error) {
 	earlier := receipt.Earlier
 	if earlier.Fingerprint != key.Fingerprint {
-		p := keyReused.problem("send the body of the first request again, or take a new key")
-		p.PaymentID = receipt.Payment.ID
-		return nil, p
+		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(earlier.PaymentID)
 	}
 	if receipt.Waiting {
 		p := inFlight.problem("ask again in a moment, or get the payment by its id")
@@ -226,7 +232,7 @@ func (a *api) repeat(ctx context.Context, receipt payment.Receipt, key payment.K
 		out.Status, out.Body = earlier.Status, earlier.Body
 		return out, nil
 	}
-	return a.keep(ctx, receipt.Payment, key, out)
+	return a.keep(ctx, receipt.Payment.Merchant, receipt.Payment.ID, key, out)
 }
 
 func created(p payment.Payment, waiting bool) *rawOutput {
@@ -234,11 +240,16 @@ func created(p payment.Payment, waiting bool) *rawOutput {
 	if waiting {
 		status = http.StatusAccepted
 	}
+	return answered(p.ID, payment.Answer{Status: status, Body: encoded(viewOf(p))})
+}
+
+// encoded is a view as JSON: strings, numbers, times and JSON that was looked at, which cannot fail.
+func encoded(view any) []byte {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(viewOf(p)) // strings, numbers and times: it cannot fail
-	return answered(p.ID, payment.Answer{Status: status, Body: body.Bytes()})
+	_ = encoder.Encode(view) //nolint:errchkjson // see above
+	return body.Bytes()
 }
 
 func answered(id string, answer payment.Answer) *rawOutput {
@@ -370,12 +381,16 @@ func (a *api) attempts(ctx context.Context, in *idInput) (*attemptsOutput, error
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
+	return shownAttempts(found), nil
+}
+
+func shownAttempts(found []payment.Attempt) *attemptsOutput {
 	out := &attemptsOutput{}
 	out.Body.Data = make([]Attempt, len(found))
 	for i, attempt := range found {
 		out.Body.Data[i] = attemptOf(attempt)
 	}
-	return out, nil
+	return out
 }
 
 type explainInput struct {

@@ -32,9 +32,11 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	// Errors name each member at fault.
 	Errors []fieldError `json:"errors,omitempty"`
 	// PaymentID is set where a payment exists.
-	PaymentID string            `json:"payment_id,omitempty"`
-	Failure   *payment.Failure  `json:"failure,omitempty"`
-	Decision  *routing.Decision `json:"decision,omitempty"`
+	PaymentID string `json:"payment_id,omitempty"`
+	// OperationID is set where a run exists.
+	OperationID string            `json:"operation_id,omitempty"`
+	Failure     *payment.Failure  `json:"failure,omitempty"`
+	Decision    *routing.Decision `json:"decision,omitempty"`
 	// Problems are the mistakes in a routing file.
 	Problems []ConfigProblem `json:"problems,omitempty"`
 	// Plugin is how far a module came that was refused.
@@ -95,6 +97,7 @@ var (
 	wrongMethod     = problemKind{"wrong-method", http.StatusMethodNotAllowed, "The path does not take this method", 0}
 	unauthorized    = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	forbidden       = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
+	unsupported     = problemKind{"unsupported", http.StatusUnprocessableEntity, "The provider cannot tell this", 0}
 	noRoute         = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow      = problemKind{"no-route-now", http.StatusServiceUnavailable, "No provider can take this payment now", 10}
 	unconditional   = problemKind{"if-match-missing", http.StatusPreconditionRequired, "The request needs If-Match", 0}
@@ -116,6 +119,9 @@ var problems = []struct {
 	{payment.ErrUnsupported, problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0}},
 	{payment.ErrUnanswered, problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5}},
 	{payment.ErrUnavailable, problemKind{"provider-unavailable", http.StatusServiceUnavailable, "The provider cannot be asked now", 5}},
+	{payment.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
+	{payment.ErrNoRun, problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0}},
+	{payment.ErrRunState, problemKind{"run-wrong-status", http.StatusConflict, "The run's status does not allow it", 0}},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{payment.ErrJournal, problemKind{"journal-unavailable", http.StatusServiceUnavailable, "Payments cannot be recorded now, so none is taken", 5}},
 	{payment.ErrShuttingDown, problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1}},
@@ -147,15 +153,18 @@ var problems = []struct {
 	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
 }
 
+// problemPrefix stands before each problem's name.
+const problemPrefix = "urn:payrouter:problem:"
+
 func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
-	return &Problem{Type: "urn:payrouter:problem:" + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs, retryAfter: k.retryAfter}
+	return &Problem{Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs, retryAfter: k.retryAfter}
 }
 
-// problemOf is what a caller learns of an error. paymentID may be empty.
-func problemOf(err error, paymentID string) *Problem {
+// problemOf is what a caller learns of an error. id is the payment's or the run's that it is about; it may be empty.
+func problemOf(err error, id string) *Problem {
 	p := classify(err)
-	if !errors.Is(err, payment.ErrNotFound) {
-		p.PaymentID = paymentID
+	if !isAbsent(err) {
+		return p.about(id)
 	}
 	return p
 }
@@ -181,7 +190,7 @@ func classify(err error) *Problem {
 		return p
 	}
 	if fields := invalidFields(err); len(fields) > 0 {
-		return invalid.problem(fields[0].Pointer+" "+fields[0].Detail, fields...)
+		return invalid.problem(cmp.Or(fields[0].Pointer, "the body")+" "+fields[0].Detail, fields...)
 	}
 	if kind, known := kindOfError(err); known {
 		return kind.problem(err.Error())

@@ -44,6 +44,16 @@ func (till) Manifest() *abi.Manifest {
 		Operations: []*abi.Operation{
 			{Name: "create", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true, Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24}},
 			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true, DeclineIsFinal: true},
+			{
+				Name: "Books/List", Summary: "Lists.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true, Paged: true,
+				Documented:   abi.Documented_DOCUMENTED_PARTIAL,
+				InputSchema:  `{"type":"object","properties":{"from":{"$ref":"#/$defs/day"}},"additionalProperties":false,"$defs":{"day":{"type":"string"}}}`,
+				OutputSchema: `{"type":"object","properties":{"seed":{"type":"string","writeOnly":true}}}`,
+			},
+			{
+				Name: "pay", Summary: "Pays.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true, Documented: abi.Documented_DOCUMENTED_FULL,
+				InputSchema: `{"type":"object","properties":{"amount":{"type":"string"}},"required":["amount"]}`,
+			},
 		},
 		Failures: []*abi.FailureRule{{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"}},
 	}
@@ -67,6 +77,11 @@ func (till) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step, int
 	}
 	if code := answer.Text("error"); code != "" {
 		return guest.Rejected(code, "said "+code), 1, nil
+	}
+	if output := answer.Get("output"); output.Exists() {
+		outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
+		outcome.Output, outcome.Cursor = output.JSON(), answer.Text("cursor")
+		return guest.Done(outcome), 1, nil
 	}
 	status, known := map[string]abi.Status{
 		"open": abi.Status_STATUS_REQUIRES_ACTION, "paid": abi.Status_STATUS_SUCCEEDED, "failed": abi.Status_STATUS_FAILED,
@@ -158,7 +173,9 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
 		"till-eu": {Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
 	}}
-	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{Snapshot: api.Snapshot, Answer: api.Answer})}
+	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{
+		Snapshot: api.Snapshot, Answer: api.Answer, Runs: journal, RunAnswer: api.RunAnswer,
+	})}
 	settings.Ready = journal.Healthy
 	s.handler = api.New(s.engine, settings)
 	return s
@@ -188,6 +205,21 @@ func (s *shop) ask(method, path, body string, headers ...string) *httptest.Respo
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	s.handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+// askOnce is ask, with headers that take the place of those it would set.
+func (s *shop) askOnce(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Content-Type" {
+			request.Header.Del(headers[i])
+		}
 		request.Header.Add(headers[i], headers[i+1])
 	}
 	recorder := httptest.NewRecorder()

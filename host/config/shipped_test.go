@@ -47,7 +47,7 @@ func manifests() map[string]*abi.Manifest {
 		},
 		"exchanger": {
 			Secrets:        []*abi.Secret{{Name: "api_login"}, {Name: "api_key"}},
-			SettingsSchema: object(`"directions": {"type": "object"}`),
+			SettingsSchema: object(`"directions": {"type": "object"}, "partner_currency": {"type": "string"}, "payout_method": {"type": "string"}`),
 			Flows:          collect(),
 		},
 		"paygrt": {

@@ -232,6 +232,14 @@ func (a *Account) plan(p Payment, role abi.Role, name string) (plan, bool) {
 	return plan{}, false
 }
 
+// purpose is what the operation is performed for, in words.
+func (p plan) purpose() string {
+	if p.role == abi.Role_ROLE_UNSPECIFIED {
+		return "operation"
+	}
+	return enumName(p.role.String(), "ROLE_")
+}
+
 // idempotency of a request that performs the named operation; empty means the plan's own. An operation that the manifest does not
 // have may do anything.
 func (p plan) idempotency(name string) abi.Idempotency {

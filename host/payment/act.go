@@ -203,8 +203,8 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 	if !found {
 		return ending{payment: p}, Attempt{}, nil
 	}
-	c := &conversation{turn: t, plan: at, payment: p, call: t.callFor(subject, at, nil, create.StartedAt), unproven: unproven}
-	end, err = c.run(ctx)
+	about := &heldPayment{turn: t, payment: p, unproven: unproven}
+	end, err = about.converse(ctx, at, t.callFor(subject, at, nil, create.StartedAt), nil)
 	return end, create, err
 }
 

@@ -15,20 +15,36 @@ import (
 	"payrouter/host/egress"
 )
 
-// conversation is one operation of a payment at one provider, over as many round trips as its flow takes. The caller holds
-// the payment's lock.
+// conversation is one operation at one provider, over as many round trips as its flow takes. The caller holds the lock of what it is about.
 type conversation struct {
-	turn    *turn
-	plan    plan
-	payment Payment
-	call    *abi.Call
+	engine *Engine
+	plan   plan
+	call   *abi.Call
+	// about is nil where nothing is journalled, and any answer is about what was asked.
+	about subject
 	// closed attempts wait here for the next write.
 	closed []Attempt
-	// unproven: nothing but an answer that repeats our reference says that it is about this payment.
-	unproven bool
+	// burned is what the plugin's calls came to so far.
+	burned int64
 	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later event
 	// takes it back.
 	doubt bool
+}
+
+// subject is what a conversation is about, as it stands: a payment, or a run.
+type subject interface {
+	// name is its id.
+	name() string
+	// count numbers one more attempt.
+	count() int
+	// contradiction tells what speaks against an answer's being about what was asked; empty where nothing does.
+	contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string
+	// warn shows people something.
+	warn(alert string)
+	// journalled is what the journal shows of an answer; outcome is what the plugin made of it, and nil where it made none.
+	journalled(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage
+	// write saves it as it stands by now, with attempts that are closed, or about to leave.
+	write(ctx context.Context, attempts []Attempt) error
 }
 
 // ending is what a conversation came to. Its closed attempts are not written yet: they go with the caller's next write.
@@ -40,6 +56,7 @@ type ending struct {
 	failure *Failure
 	doubt   bool
 	closed  []Attempt
+	// payment is the one that the conversation was about, where it was about one.
 	payment Payment
 	plan    plan
 }
@@ -71,7 +88,9 @@ type trial struct {
 
 // run holds the conversation. Its error wraps ErrJournal: what has to be written first could not be, and nothing was sent after it.
 func (c *conversation) run(ctx context.Context) (ending, error) {
+	defer func() { c.engine.fuels.burned(c.plan, c.burned) }()
 	step, fuel, err := c.plan.connector.Prepare(ctx, c.call)
+	c.burned += fuel
 	if err != nil {
 		return c.unable(c.plan.operation.GetName(), trial{fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not prepare the request")}), nil
 	}
@@ -115,7 +134,7 @@ func (c *conversation) unable(operation string, t trial) ending {
 
 func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
 	return ending{
-		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, doubt: c.doubt, closed: c.closed, payment: c.payment, plan: c.plan,
+		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, doubt: c.doubt, closed: c.closed, plan: c.plan,
 	}
 }
 
@@ -150,11 +169,11 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 				return time.Time{}, err
 			}
 			attempt = &begun
-			c.turn.settings.Moment(MomentJournalled)
+			c.engine.settings.Moment(MomentJournalled)
 			return begun.SendBefore, nil
 		},
 		After: func(ctx context.Context, try egress.Try) egress.Judgement {
-			c.turn.settings.Moment(MomentSent)
+			c.engine.settings.Moment(MomentSent)
 			last = c.judge(ctx, send, operation, idempotency, try)
 			last.fuel += fuel
 			fuel = 0
@@ -191,9 +210,9 @@ func (c *conversation) judge(ctx context.Context, send *abi.Send, operation stri
 		c.doubt = false
 	}
 	if try.Writes > 1 && idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
-		c.turn.log.ErrorContext(ctx, "one attempt was written more than once",
-			slog.String("payment", c.payment.ID), slog.String("provider", c.plan.account.Name), slog.Int("writes", try.Writes))
-		c.payment.Alert = "a request was written more than once: look for a second booking"
+		c.engine.log.ErrorContext(ctx, "one attempt was written more than once",
+			slog.String("about", c.about.name()), slog.String("provider", c.plan.account.Name), slog.Int("writes", try.Writes))
+		c.about.warn("a request was written more than once: look for a second booking")
 	}
 	return t
 }
@@ -208,6 +227,7 @@ func (c *conversation) read(ctx context.Context, send *abi.Send, operation strin
 		return silent(try)
 	}
 	step, fuel, err := c.plan.connector.Interpret(ctx, &abi.Interpretation{Call: c.call, State: send.GetState(), Response: try.Response})
+	c.burned += fuel
 	if err != nil {
 		return trial{event: Unanswered, fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not read the answer")}
 	}
@@ -286,26 +306,16 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStat
 
 // contradiction tells what speaks against an answer's being about what was asked; empty where nothing does.
 func (c *conversation) contradiction(outcome *abi.Outcome) string {
-	if c.unproven && (outcome.GetEchoedReference() == "" || outcome.GetEchoedReference() != c.expectedEcho()) {
-		return "nothing in the answer shows that it is about this payment"
+	if c.about == nil {
+		return ""
 	}
-	subject := c.payment
-	subject.ProviderReference = c.call.GetProviderReference()
-	return contradiction(subject, c.expectedEcho(), outcome)
+	return c.about.contradiction(c.plan, c.call, outcome)
 }
 
-// expectedEcho is the reference of ours that an answer would repeat: the operation's own, or the create's for operations on what it made.
-func (c *conversation) expectedEcho() string {
-	if c.plan.role == abi.Role_ROLE_CREATE {
-		return c.call.GetReference()
-	}
-	return c.call.GetCreateReference()
-}
-
-// begin makes the row of a try that is about to leave. It counts on the payment, and is written with it.
+// begin makes the row of a try that is about to leave. It counts on what it is about, and is written with that.
 func (c *conversation) begin(operation string, send *abi.Send, rendered json.RawMessage) (Attempt, error) {
-	now := c.turn.now()
-	id, err := c.turn.ids.make("att_", now)
+	now := c.engine.now()
+	id, err := c.engine.ids.make("att_", now)
 	if err != nil {
 		return Attempt{}, fmt.Errorf("make an attempt's id: %w", err)
 	}
@@ -313,13 +323,12 @@ func (c *conversation) begin(operation string, send *abi.Send, rendered json.Raw
 	if err != nil {
 		return Attempt{}, fmt.Errorf("encode a call: %w", err)
 	}
-	c.payment.Attempts++
 	return Attempt{
-		ID: id, PaymentID: c.payment.ID, Number: c.payment.Attempts,
+		ID: id, PaymentID: c.about.name(), Number: c.about.count(),
 		Provider: c.plan.account.Name, Plugin: c.plan.connector.Manifest().GetName(), Digest: c.plan.connector.Digest(), Generation: c.plan.connector.Number(),
-		Role: enumName(c.plan.role.String(), "ROLE_"), Operation: operation,
+		Role: c.plan.purpose(), Operation: operation,
 		Idempotency: enumName(c.plan.idempotency(operation).String(), "IDEMPOTENCY_"), Reference: c.call.GetReference(),
-		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.turn.settings.SendWithin), Sent: true, StartedAt: now,
+		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.engine.settings.SendWithin), Sent: true, StartedAt: now,
 	}, nil
 }
 
@@ -327,22 +336,72 @@ func (c *conversation) close(attempt Attempt, t trial, try egress.Try) {
 	attempt.Event, attempt.Sent, attempt.Writes = t.event, try.Sent, try.Writes
 	attempt.Failure, attempt.Error, attempt.Fuel = t.failure, t.why, t.fuel
 	attempt.Abandoned = RuleFor(t.event, c.plan.idempotency(attempt.Operation)).Abandon
-	attempt.FinishedAt = c.turn.now()
+	attempt.FinishedAt = c.engine.now()
 	if try.Response != nil {
-		attempt.Response = renderResponse(try.Response)
+		attempt.Response = c.about.journalled(try.Response, t.outcome)
 	}
 	c.closed = append(c.closed, attempt)
-	c.turn.settings.Observe(attempt)
+	c.engine.settings.Observe(attempt)
 }
 
-// write saves the payment with what is closed, and what is about to leave.
+// write saves what the conversation is about with what is closed, and what is about to leave.
 func (c *conversation) write(ctx context.Context, opened ...Attempt) error {
-	saved, err := c.turn.save(ctx, c.payment, append(c.closed, opened...)...)
-	if err != nil {
+	if err := c.about.write(ctx, append(c.closed, opened...)); err != nil {
 		return err
 	}
-	c.payment, c.closed = saved, nil
+	c.closed = nil
 	return nil
+}
+
+// heldPayment is a payment in its turn, as a conversation about it finds it.
+type heldPayment struct {
+	turn    *turn
+	payment Payment
+	// unproven: nothing but an answer that repeats our reference says that it is about this payment.
+	unproven bool
+}
+
+// converse holds one conversation about a payment. closed attempts are written along with its own.
+func (h *heldPayment) converse(ctx context.Context, at plan, call *abi.Call, closed []Attempt) (ending, error) {
+	c := &conversation{engine: h.turn.Engine, about: h, plan: at, call: call, closed: closed}
+	end, err := c.run(ctx)
+	end.payment = h.payment
+	return end, err
+}
+
+func (h *heldPayment) name() string { return h.payment.ID }
+
+func (h *heldPayment) count() int {
+	h.payment.Attempts++
+	return h.payment.Attempts
+}
+
+func (h *heldPayment) warn(alert string) { h.payment.Alert = alert }
+
+func (h *heldPayment) journalled(response *abi.HttpResponse, _ *abi.Outcome) json.RawMessage {
+	return renderResponse(response)
+}
+
+func (h *heldPayment) write(ctx context.Context, attempts []Attempt) error {
+	saved, err := h.turn.save(ctx, h.payment, attempts...)
+	if err == nil {
+		h.payment = saved
+	}
+	return err
+}
+
+func (h *heldPayment) contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string {
+	// The reference of ours that an answer would repeat: the operation's own, or the create's for operations on what it made.
+	expected := call.GetCreateReference()
+	if at.role == abi.Role_ROLE_CREATE {
+		expected = call.GetReference()
+	}
+	if h.unproven && (outcome.GetEchoedReference() == "" || outcome.GetEchoedReference() != expected) {
+		return "nothing in the answer shows that it is about this payment"
+	}
+	subject := h.payment
+	subject.ProviderReference = call.GetProviderReference()
+	return contradiction(subject, expected, outcome)
 }
 
 func unavailable(message string) *Failure {

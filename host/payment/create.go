@@ -23,7 +23,12 @@ func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 	}
 	defer unlock()
 	t := e.turnAt(p, Origin{Cause: ByRequest})
-	t.fleet, t.answer = fleet, func(p Payment) *Answer { return one.tell(p, e.settings.Answer) }
+	t.fleet, t.answer = fleet, func(p Payment) *Answer {
+		if e.settings.Answer == nil {
+			return nil
+		}
+		return one.tell(func() Answer { return e.settings.Answer(p) })
+	}
 	one.payment, one.err = t.place(e.base, p, nil)
 	e.settings.Moment(MomentSettled)
 	if one.err != nil {
@@ -33,11 +38,11 @@ func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 }
 
 // tell is what the drive's caller will be told, if that one still waits for it.
-func (d *drive) tell(p Payment, answer func(Payment) Answer) *Answer {
-	if answer == nil || d.left.Load() {
+func (d *drive) tell(answer func() Answer) *Answer {
+	if d.left.Load() {
 		return nil
 	}
-	told := answer(p)
+	told := answer()
 	d.answer = &told
 	return d.answer
 }
@@ -85,29 +90,45 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 
 // converse runs one operation of a payment at one provider. closed attempts are written along with its own.
 func (t *turn) converse(ctx context.Context, p Payment, at plan, call *abi.Call, closed []Attempt) (ending, error) {
-	c := &conversation{turn: t, plan: at, payment: p, call: call, closed: closed}
-	return c.run(ctx)
+	return (&heldPayment{turn: t, payment: p}).converse(ctx, at, call, closed)
 }
 
 // Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where they were not
-// yet, and an open attempt counts as sent and unanswered, with what the table says of that. It passes over what is on its way, and shows
-// what nobody can be asked about, because its provider is no longer configured.
+// yet, runs likewise, and an open attempt counts as sent and unanswered, with what the table says of that. It passes over what is on its way,
+// and shows what nobody can be asked about, because its provider is no longer configured.
 func (e *Engine) Recover(ctx context.Context) error {
+	var kinds errgroup.Group
+	kinds.Go(func() error {
+		return eachLeftBehind(ctx, e.journal.Unfinished, func(p Payment) string { return p.ID }, e.recoverOne)
+	})
+	if e.settings.Runs != nil {
+		kinds.Go(func() error {
+			return eachLeftBehind(ctx, e.settings.Runs.UnfinishedRuns, func(run Run) string { return run.ID }, e.recoverRun)
+		})
+	}
+	return errors.Join(kinds.Wait(), e.showUnconfigured(ctx))
+}
+
+// eachLeftBehind lists what somebody may have left half done, and goes on with each.
+func eachLeftBehind[T any](
+	ctx context.Context, list func(ctx context.Context, after string, limit int) ([]T, error), idOf func(T) string, goOn func(ctx context.Context, id string) error,
+) error {
 	// One payment at a slow provider, or one that cannot be written, holds up no other.
 	const batch, atOnce = 100, 32
 	var work errgroup.Group
 	work.SetLimit(atOnce)
 	for after := ""; ; {
-		unfinished, err := e.journal.Unfinished(ctx, after, batch)
+		unfinished, err := list(ctx, after, batch)
 		if err != nil {
 			return errors.Join(err, work.Wait())
 		}
-		for _, p := range unfinished {
-			after = p.ID
-			work.Go(func() error { return e.recoverOne(ctx, p.ID) })
+		for _, one := range unfinished {
+			after = idOf(one)
+			id := after
+			work.Go(func() error { return goOn(ctx, id) })
 		}
 		if len(unfinished) < batch {
-			return errors.Join(work.Wait(), e.showUnconfigured(ctx))
+			return work.Wait()
 		}
 	}
 }

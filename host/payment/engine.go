@@ -29,6 +29,10 @@ type Settings struct {
 	Snapshot func(p Payment) json.RawMessage
 	// Answer is what a create is answered, once its payment is settled or waits for somebody else. Nil leaves it to whoever asks.
 	Answer func(p Payment) Answer
+	// Runs keep what accounts do natively. Nil means that they only answer what changes nothing (Read).
+	Runs Runs
+	// RunAnswer is what a performance is answered, once it is over. Nil leaves it to whoever asks.
+	RunAnswer func(run Run) Answer
 	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers cannot reach the
 	// router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
@@ -97,6 +101,7 @@ type Engine struct {
 	ids      *identities
 	serving  atomic.Pointer[Fleet]
 	locks    locks
+	fuels    fuels
 
 	// base is every drive's context: it ends when a shutdown loses its patience.
 	base context.Context //nolint:containedctx // goroutines outlive the calls that start them
@@ -108,13 +113,14 @@ type Engine struct {
 	running sync.WaitGroup
 }
 
-// drive is a create on its way.
+// drive is a create, or a run, on its way.
 type drive struct {
 	// left: its caller waits no more.
 	left atomic.Bool
 	done chan struct{}
-	// payment, answer and err are what it came to, once it is done.
+	// payment or run, answer and err are what it came to, once it is done.
 	payment Payment
+	run     Run
 	answer  *Answer
 	err     error
 }
@@ -132,6 +138,7 @@ func NewEngine(journal Journal, fleet *Fleet, settings Settings) *Engine {
 
 // Receipt is what became of a create.
 type Receipt struct {
+	// Payment is zero where Earlier was a run's.
 	Payment Payment
 	// Earlier is set where the key had been used before: nothing was made.
 	Earlier *Key
@@ -210,6 +217,9 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 
 func (e *Engine) repeated(ctx context.Context, earlier *Key) (Receipt, error) {
 	payment, err := e.journal.Payment(ctx, earlier.PaymentID)
+	if errors.Is(err, ErrNotFound) {
+		return Receipt{Earlier: earlier}, nil // it is a run's
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -217,20 +227,28 @@ func (e *Engine) repeated(ctx context.Context, earlier *Key) (Receipt, error) {
 }
 
 func (e *Engine) await(ctx context.Context, one *drive, payment Payment, patience time.Duration) (Receipt, error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-one.done:
+	if one.wait(ctx, patience) {
 		return Receipt{Payment: one.payment, Answer: one.answer}, one.err
-	case <-timer.C:
-	case <-ctx.Done():
 	}
-	one.left.Store(true)
 	current, err := e.journal.Payment(context.WithoutCancel(ctx), payment.ID)
 	if err != nil {
 		return Receipt{}, err
 	}
 	return Receipt{Payment: current, Waiting: e.driving(current.ID)}, nil
+}
+
+// wait tells whether a drive is done before ctx ends or patience runs out. Where it is not, its caller is gone.
+func (d *drive) wait(ctx context.Context, patience time.Duration) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-d.done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	d.left.Store(true)
+	return false
 }
 
 // Answer keeps what the key's request was answered, for repetitions, and gives back what stands: the first answer does.

@@ -21,6 +21,7 @@ type Fleet struct {
 
 	named   sync.Once
 	tickers map[string]bool
+	schemas schemas
 
 	mutex sync.Mutex
 	// users are the turns under way; once replaced, the fleet takes no more.

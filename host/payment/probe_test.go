@@ -230,9 +230,27 @@ type account struct {
 
 func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
 	t.Helper()
+	return furnish(t, openJournal(t), settings, accounts...)
+}
+
+// runsHouse is a house whose engine keeps runs.
+func runsHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
+	t.Helper()
+	journal := openJournal(t)
+	settings.Runs = journal
+	return furnish(t, journal, settings, accounts...)
+}
+
+func openJournal(t *testing.T) *sqlite.DB {
+	t.Helper()
 	journal, err := sqlite.Open(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, journal.Close()) })
+	return journal
+}
+
+func furnish(t *testing.T, journal *sqlite.DB, settings payment.Settings, accounts ...account) *house {
+	t.Helper()
 	h := &house{journal: journal, log: &strings.Builder{}}
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))

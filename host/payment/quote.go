@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
-	"payrouter/host/egress"
 )
 
 // quoteWithin bounds the asking for a quote, all its round trips together.
@@ -85,11 +83,9 @@ func (e *Engine) Quote(ctx context.Context, provider string, o Order) (Quote, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, quoteWithin)
 	defer cancel()
-	began := e.now()
-	q := &inquiry{engine: e, talk: conversation{plan: at, payment: asked, call: e.quoteCall(asked, at, began)}}
-	quote, err := q.run(ctx)
-	e.log.LogAttrs(ctx, slog.LevelDebug, "asked for a quote", slog.String("provider", provider), slog.String("operation", at.operation.GetName()),
-		slog.String("event", string(q.event)), slog.Duration("took", e.now().Sub(began)), slog.String("why", q.why))
+	q := &inquiry{talk: conversation{engine: e, about: &heldPayment{payment: asked}, plan: at, call: e.quoteCall(asked, at, e.now())}, once: true}
+	quote, err := q.quote(ctx, asked.Order)
+	q.log(ctx, "asked for a quote")
 	return quote, err
 }
 
@@ -109,87 +105,19 @@ func (e *Engine) quoteCall(p Payment, at plan, now time.Time) *abi.Call {
 	}
 }
 
-// inquiry is the asking for one quote. It reads answers as a payment's conversation does, and writes nothing.
-type inquiry struct {
-	engine *Engine
-	talk   conversation
-	// What it came to, for the log.
-	event Event
-	why   string
-}
-
-func (q *inquiry) run(ctx context.Context) (Quote, error) {
-	connector := q.talk.plan.connector
-	step, _, err := connector.Prepare(ctx, q.talk.call)
+// quote asks for a quote, and believes one that is about this order, and adds up.
+func (q *inquiry) quote(ctx context.Context, o Order) (Quote, error) {
+	outcome, err := q.run(ctx)
 	if err != nil {
-		return Quote{}, q.ended(trial{event: Unable, why: err.Error(), failure: unavailable("the plugin could not prepare the request")})
+		return Quote{}, err
 	}
-	for range max(connector.Manifest().GetMaxSteps(), 1) {
-		send := step.GetSend()
-		if send == nil {
-			return q.unsent(step)
-		}
-		last := q.exchange(ctx, send)
-		if last.event != Accepted {
-			return Quote{}, q.ended(last)
-		}
-		if last.outcome != nil {
-			return q.read(last.outcome)
-		}
-		step = last.next
-	}
-	return Quote{}, q.ended(trial{event: Unanswered, why: "the plugin's flow took more round trips than its manifest allows"})
-}
-
-// unsent ends an inquiry whose plugin knows without asking.
-func (q *inquiry) unsent(step *abi.Step) (Quote, error) {
-	if done := step.GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
-		return q.read(done)
-	}
-	return Quote{}, q.ended(trial{event: Unable, why: step.GetReject().GetMessage(), failure: rejected(step.GetReject())})
-}
-
-// ended is the error of an inquiry that brought no quote.
-func (q *inquiry) ended(last trial) error {
-	q.event, q.why = last.event, last.why
-	return verdictOf(q.talk.plan.account.Name, ending{event: last.event, failure: last.failure, plan: q.talk.plan})
-}
-
-// exchange sends one request, once.
-func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
-	name := q.talk.plan.named(send.GetOperation()).GetName()
-	idempotency := q.talk.plan.idempotency(send.GetOperation())
-	if idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
-		return trial{event: Unable, why: "a quote may not perform " + send.GetOperation(), failure: unavailable("the quote would not be safe")}
-	}
-	last := trial{event: Unable, failure: unavailable("no try was made")}
-	err := q.talk.plan.account.Egress.Do(ctx, egress.Exchange{
-		Request: send.GetRequest(), Resendable: true,
-		Before: func(context.Context, int) (time.Time, error) {
-			return q.engine.now().Add(q.engine.settings.SendWithin), nil
-		},
-		After: func(ctx context.Context, try egress.Try) egress.Judgement {
-			last = q.talk.read(ctx, send, name, idempotency, try)
-			// Who runs out of patience with a price says nothing of the provider's health.
-			return egress.Judgement{Fault: last.fault && ctx.Err() == nil}
-		},
-	})
-	if denied, is := errors.AsType[*egress.DeniedError](err); is {
-		last.why = denied.Error()
-	}
-	return last
-}
-
-// read believes a quote that is about this order, and adds up.
-func (q *inquiry) read(outcome *abi.Outcome) (Quote, error) {
 	quote, err := quoteOf(outcome.GetQuote())
 	if err == nil {
-		err = quote.check(q.talk.payment.Order, q.engine.now())
+		err = quote.check(o, q.talk.engine.now())
 	}
 	if err != nil {
 		return Quote{}, q.ended(trial{event: Unanswered, why: err.Error()})
 	}
-	q.event = Accepted
 	return quote, nil
 }
 

@@ -94,8 +94,9 @@ type key struct {
 type entry struct {
 	key   key
 	quote payment.Quote
-	none  bool
-	at    time.Time
+	// none is why there is none to be had; nil where there is.
+	none error
+	at   time.Time
 }
 
 // flight is a question on its way.
@@ -103,13 +104,16 @@ type flight struct {
 	done    chan struct{}
 	began   time.Time
 	edition int
+	// err is why it brought nothing, once it is done.
+	err error
 }
 
 // desk is how a provider has been at answering.
 type desk struct {
 	flights int
-	// restUntil: it gave no answer, and is left alone.
+	// restUntil: it gave no answer, and is left alone; tired is what it gave instead.
 	restUntil time.Time
+	tired     error
 	// slow: it kept a decision waiting in vain, and nobody waits for it until an answer comes in time.
 	slow bool
 }
@@ -190,7 +194,7 @@ func (b *Book) look(k key) (have, fresh bool) {
 	if expires := e.quote.ExpiresAt; !expires.IsZero() && !now.Before(expires) {
 		return false, false
 	}
-	return !e.none && age < b.settings.Fresh+b.settings.Stale, age < b.settings.Fresh
+	return e.none == nil && age < b.settings.Fresh+b.settings.Stale, age < b.settings.Fresh
 }
 
 // launch asks, unless the provider is to be left alone; nil then. The caller holds the mutex.
@@ -220,6 +224,7 @@ func (b *Book) land(k key, f *flight, quote payment.Quote, err error) {
 	}
 	d := b.desk(k.provider)
 	d.flights--
+	f.err = err
 	if f.edition != b.edition || b.closed {
 		return
 	}
@@ -229,9 +234,9 @@ func (b *Book) land(k key, f *flight, quote payment.Quote, err error) {
 	case err == nil:
 		b.keep(&entry{key: k, quote: quote, at: now})
 	case noSuchQuote(err):
-		b.keep(&entry{key: k, none: true, at: now})
+		b.keep(&entry{key: k, none: err, at: now})
 	default:
-		d.restUntil = now.Add(b.settings.Rest)
+		d.restUntil, d.tired = now.Add(b.settings.Rest), err
 		b.settings.Logger.Warn("no quote", slog.String("provider", k.provider), slog.Any("error", err), slog.Time("again_at", d.restUntil))
 	}
 }

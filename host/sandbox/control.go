@@ -57,8 +57,8 @@ func (s *Server) Events(provider string) ([]string, error) {
 	return site.sim.events(), nil
 }
 
-// Fund sets a balance: of a PayGram user (account "paygram-eu/USER"), PayPlay's company, Paygrt's merchant, or what
-// Exchanger has in reserve. account is ignored by all but PayGram.
+// Fund sets a balance: of a PayGram user (account "paygram-eu/USER"), PayPlay's company, Paygrt's merchant, the partner at
+// Exchanger (account "partner"), or what Exchanger has in reserve. Elsewhere account is ignored.
 func (s *Server) Fund(provider, account, currency, amount string) error {
 	site, err := s.site(provider)
 	if err != nil {

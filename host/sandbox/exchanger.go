@@ -125,7 +125,7 @@ func (x *exchanger) routes() []route {
 	for _, m := range methods {
 		routes = append(routes, route{operation: m.name, method: http.MethodPost, pattern: "/api/userapi/v1/" + m.name, serve: m.serve})
 	}
-	return routes
+	return append(routes, route{operation: "visit", method: http.MethodGet, pattern: "/", serve: x.serveVisit, open: true})
 }
 
 // exchangerEnvelope goes round every answer. Error is a number or a string: both are in the wild.
@@ -348,7 +348,17 @@ func siteNumber(text string) money {
 	return m
 }
 
-func (x *exchanger) fund(_, currency string, balance money) error {
+// fundedPartner is the account name under which the partner's balance is funded.
+const fundedPartner = "partner"
+
+func (x *exchanger) fund(account, currency string, balance money) error {
+	if account == fundedPartner {
+		if currency != partnerCurrency {
+			return fmt.Errorf("%w currency %q: the partner's balance is in %s", ErrUnknown, currency, partnerCurrency)
+		}
+		x.partner.balance = balance
+		return nil
+	}
 	for id, c := range tenders {
 		if c.code == currency {
 			x.reserves[id] = balance

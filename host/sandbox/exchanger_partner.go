@@ -2,9 +2,10 @@ package sandbox
 
 import (
 	"fmt"
-	"net/url"
+	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,23 @@ type partner struct {
 	payouts    []*partnerPayout
 	nextPayout int
 	rewarded   []string // ids of the bids that a reward was paid for
+	links      []partnerLink
 }
+
+// partnerLink is somebody who came by the partner's link.
+type partnerLink struct {
+	Time     string `json:"time"`
+	Date     string `json:"date"`
+	Browser  string `json:"browser"`
+	IP       string `json:"ip"`
+	Referrer string `json:"referrer"`
+	UserHash string `json:"user_hash"`
+	Query    string `json:"query_string"`
+	at       time.Time
+}
+
+// partnerCurrency is what the partner's balance is in.
+const partnerCurrency = "USD"
 
 // partnerReward is what an executed bid with our partner id earns; partnerLeast the least that is paid out. In USD.
 //
@@ -47,8 +64,21 @@ const (
 	payoutCancelled = "2"
 )
 
-// payoutMethod is the one currency that partners are paid in: USDT.
-const payoutMethod = "11"
+// payoutMethods are the currencies that partners are paid in, and what of a payout the site keeps, in percent.
+//
+//nolint:gochecknoglobals // a table
+var payoutMethods = []struct{ id, commission string }{{"11", "0"}, {"22", "2"}}
+
+// payoutOf is what of a sum arrives by a method; it is not ok where there is no such method.
+func payoutOf(method string, sum money) (arrives money, ok bool) {
+	for _, m := range payoutMethods {
+		if m.id == method {
+			kept := sum.mul(amount(m.commission)).div(amount("100"))
+			return sum.sub(kept).roundDown(tenders[method].places), true
+		}
+	}
+	return money{}, false
+}
 
 func (p *partner) reward(b *bid) {
 	if b.partner == exchangerUser {
@@ -72,18 +102,39 @@ func (x *exchanger) servePartnerInfo(*request) answer {
 		Commission string `json:"comission"`
 		Amount     string `json:"amount"`
 	}
-	balance := x.partner.balance.trim().String()
+	items := []item{}
+	for _, m := range payoutMethods {
+		arrives, _ := payoutOf(m.id, x.partner.balance)
+		items = append(items, item{m.id, tenders[m.id].title(), m.commission + "%", arrives.trim().String()})
+	}
 	return exchangerData(struct {
 		Partner string `json:"partner_id"`
 		Balance string `json:"balance"`
 		Least   string `json:"min_payout"`
 		Items   []item `json:"items"`
-	}{exchangerUser, balance, partnerLeast.String(), []item{{payoutMethod, tenders[payoutMethod].title(), "0%", balance}}})
+	}{exchangerUser, x.partner.balance.trim().String(), partnerLeast.String(), items})
 }
 
-// servePartnerLinks has nothing to list: nobody clicks here.
-func (x *exchanger) servePartnerLinks(*request) answer {
-	return exchangerData(map[string]any{"items": []any{}})
+// serveVisit is somebody who opens the site, maybe by the partner's link. What such a link looks like the document does not say.
+func (x *exchanger) serveVisit(r *request) answer {
+	if r.query.Get("rid") == exchangerUser {
+		x.partner.links = append(x.partner.links, partnerLink{
+			Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now), Browser: r.header.Get("User-Agent"), IP: r.ip,
+			Referrer: r.header.Get("Referer"), UserHash: "u" + x.ids.hex(4), Query: r.query.Encode(), at: r.now,
+		})
+	}
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}}, body: []byte("<h1>Exchange</h1>")}
+}
+
+func (x *exchanger) servePartnerLinks(r *request) answer {
+	form := r.form()
+	list := []partnerLink{}
+	for _, link := range slices.Backward(x.partner.links) {
+		if exchangerTimes(form, link.at) && (form.Get("ip") == "" || form.Get("ip") == link.IP) {
+			list = append(list, link)
+		}
+	}
+	return exchangerData(map[string]any{"items": exchangerPage(form, list)})
 }
 
 func (x *exchanger) servePartnerExchanges(r *request) answer {
@@ -94,10 +145,7 @@ func (x *exchanger) servePartnerExchanges(r *request) answer {
 	}
 	form := r.form()
 	list := []entry{}
-	for _, b := range x.listBids(form) {
-		if b.partner != exchangerUser {
-			continue
-		}
+	for _, b := range exchangerPage(form, x.listBids(form, func(b *bid) bool { return b.partner == exchangerUser })) {
 		e := entry{b.listed(form.Get("status_history") == "1"), "0", "0"}
 		if slices.Contains(x.partner.rewarded, b.id) {
 			e.Accrued, e.Reward = "1", partnerReward.String()
@@ -111,28 +159,28 @@ func (x *exchanger) servePartnerPayouts(r *request) answer {
 	form := r.form()
 	list := []*partnerPayout{}
 	for _, p := range slices.Backward(x.partner.payouts) {
-		if wanted(form, p) {
+		if exchangerTimes(form, p.at) && (form.Get("id") == "" || form.Get("id") == p.ID) {
 			list = append(list, p)
 		}
 	}
-	return exchangerData(map[string]any{"items": list})
-}
-
-func wanted(form url.Values, p *partnerPayout) bool {
-	end, err := strconv.ParseInt(form.Get("end_time"), 10, 64)
-	late := err == nil && p.at.Unix() > end
-	return !late && (form.Get("id") == "" || form.Get("id") == p.ID)
+	return exchangerData(map[string]any{"items": exchangerPage(form, list)})
 }
 
 // serveAddPayout asks for no amount: it takes the whole balance.
 func (x *exchanger) serveAddPayout(r *request) answer {
 	form := r.form()
 	blamed := map[string]string{}
-	if form.Get("method_id") != payoutMethod {
+	method := form.Get("method_id")
+	sum := x.partner.balance
+	arrives, known := payoutOf(method, sum)
+	if !known {
 		blamed["method_id"] = "<span>no such currency</span>"
 	}
-	if form.Get("account") == "" {
+	switch account := strings.TrimSpace(form.Get("account")); {
+	case account == "":
 		blamed["account"] = "<span>field is not filled</span>"
+	case tenders[method].code == "USD" && !cardNumber(account):
+		blamed["account"] = "<span>invalid card number</span>"
 	}
 	if x.partner.balance.cmp(partnerLeast) < 0 {
 		blamed["method_id"] = fmt.Sprintf("<span>min.: %s USD</span>", partnerLeast)
@@ -140,18 +188,17 @@ func (x *exchanger) serveAddPayout(r *request) answer {
 	if len(blamed) > 0 {
 		return exchangerInvalid(blamed)
 	}
-	sum := x.partner.balance
 	text := sum.trim().String()
 	p := &partnerPayout{
-		ID: strconv.Itoa(x.partner.nextPayout), Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now), MethodID: payoutMethod,
-		Account: form.Get("account"), PayAmount: text, PayCode: tenders[payoutMethod].code, Original: text, OriginalCode: "USD",
+		ID: strconv.Itoa(x.partner.nextPayout), Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now), MethodID: method,
+		Account: form.Get("account"), PayAmount: arrives.trim().String(), PayCode: tenders[method].code, Original: text, OriginalCode: partnerCurrency,
 		Status: payoutWaits, sum: sum, at: r.now,
 	}
 	x.partner.nextPayout++
 	x.partner.balance = money{}
 	x.partner.payouts = append(x.partner.payouts, p)
 	x.book(Booking{
-		Operation: "add_partner_payout", ProviderReference: "payout-" + p.ID, Amount: text, Currency: "USD", Status: p.Status, MovedMoney: true,
+		Operation: "add_partner_payout", ProviderReference: "payout-" + p.ID, Amount: text, Currency: partnerCurrency, Status: p.Status, MovedMoney: true,
 	})
 	return exchangerData(map[string]string{"payout_id": p.ID})
 }

@@ -243,30 +243,6 @@ func TestExchangerListsBids(t *testing.T) {
 	require.Equal(t, "success", list.at(t, "data", "items", 3, "statuses", 1, "status"))
 }
 
-func TestExchangerPaysPartnersTheWholeBalance(t *testing.T) {
-	t.Parallel()
-	w := serve(t, sandbox.Options{})
-	w.bid("partner_id", "7")
-	require.NoError(t, w.Drive("exchanger", "100001", "success", ""))
-	info := func() any { return w.exchanger("get_partner_info").at(t, "data", "balance") }
-	require.Equal(t, "25.5", info())
-	require.Contains(t, w.exchanger("get_partner_info").text, `"comission"`)
-	require.NoError(t, w.Drive("exchanger", "100001", "cancel", ""))
-	require.Equal(t, "25", info(), "a reward is taken back")
-	require.NoError(t, w.Drive("exchanger", "100001", "success", ""))
-	require.Equal(t, "1", w.exchanger("get_partner_exchanges").at(t, "data", "items", 0, "accrued"))
-	require.Empty(t, w.exchanger("get_partner_links").at(t, "data", "items"))
-	require.Equal(t, "3", w.exchanger("add_partner_payout", "method_id", "12").at(t, "error"))
-	require.Equal(t, `{"error":"0","error_text":"","data":{"payout_id":"1"}}`, w.exchanger("add_partner_payout", "method_id", "11", "account", "T").text)
-	require.Equal(t, "0", info())
-	require.Equal(t, "3", w.exchanger("add_partner_payout", "method_id", "11", "account", "T").at(t, "error"), "nothing is left")
-	require.Equal(t, "0", w.exchanger("get_partner_payouts").at(t, "data", "items", 0, "status"))
-	require.NoError(t, w.Drive("exchanger", "payout-1", "cancel", ""))
-	require.Equal(t, "2", w.exchanger("get_partner_payouts", "id", "1").at(t, "data", "items", 0, "status"))
-	require.Equal(t, "25.5", info())
-	require.ErrorIs(t, w.Drive("exchanger", "payout-1", "pay", ""), sandbox.ErrRefused)
-}
-
 // What the calculator says is what the order then is, whichever side's amount is given.
 func TestExchangerOrdersCostWhatTheCalculatorSays(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -89,6 +88,7 @@ func (p *payplay) routes() []route {
 	const api = "/private-api"
 	return []route{
 		{operation: "create_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}", serve: p.onPage(p.serveCreate)},
+		{operation: "create_topup", method: http.MethodPost, pattern: api + "/crypto-topups/{slug}", serve: p.onPage(p.serveTopup)},
 		{operation: "complete_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}/{id}/complete", serve: p.onPage(p.serveComplete)},
 		{operation: "get_order", method: http.MethodGet, pattern: api + "/crypto-orders/{slug}/{id}", serve: p.onPage(p.serveOrder)},
 		{operation: "get_order", method: http.MethodGet, pattern: api + "/orders/{slug}/{id}", serve: p.onPage(p.serveOrder)},
@@ -151,18 +151,6 @@ func (p *payplay) serveExchangeRate(r *request) answer {
 		Ticker string `json:"ticker"`
 		Rate   string `json:"exchange_rate"`
 	}{ticker, amount("1").div(amount(price)).round(10).trim().String()})
-}
-
-func (p *payplay) serveBalances(*request) answer {
-	type balance struct {
-		Currency string `json:"currency"`
-		Amount   string `json:"amount"`
-	}
-	list := []balance{}
-	for _, currency := range slices.Sorted(maps.Keys(p.balances)) {
-		list = append(list, balance{currency, p.balances[currency].trim().String()})
-	}
-	return jsonAnswer(http.StatusOK, map[string]any{"balances": list})
 }
 
 func (p *payplay) fund(_, currency string, balance money) error {
@@ -238,12 +226,15 @@ func (p *payplay) reportOrder(o *order) {
 		orderPartial: "order::partially_fulfilled",
 	}
 	if event, ok := events[o.Status]; ok {
-		p.report(cmp.Or(p.callback.PageSecret, p.callback.Secret), event, "order", o)
+		p.report(cmp.Or(p.callback.PageSecret, p.callback.Secret), event, "order", o.view())
 	}
 }
 
 func (p *payplay) page(path string) (payerPage, bool) {
 	id, ok := strings.CutPrefix(path, "/crypto-orders/")
+	if !ok {
+		id, ok = strings.CutPrefix(path, "/topup-orders/crypto/")
+	}
 	o := p.findOrder(id)
 	if !ok || o == nil {
 		return payerPage{}, false

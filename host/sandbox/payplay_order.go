@@ -33,6 +33,7 @@ type order struct {
 	Transactions      []*transaction `json:"transactions"`
 
 	slug     string
+	topup    bool
 	expected money
 	received money // net of fees, in the received currency
 	refunded money
@@ -49,26 +50,44 @@ type transaction struct {
 	IsInternal  bool         `json:"is_internal"`
 	CreatedAt   payplayTime  `json:"created_at"`
 	CompletedAt *payplayTime `json:"completed_at"`
+
+	fee money // on top of what went out, or kept back from what came in
 }
 
 func orderAnswer(o *order) answer {
-	return jsonAnswer(http.StatusOK, map[string]any{"order": o})
+	return jsonAnswer(http.StatusOK, map[string]any{"order": o.view()})
 }
 
 func (p *payplay) serveCreate(r *request) answer {
-	var in struct {
-		Amount         json.RawMessage `json:"amount"`
-		Currency       string          `json:"currency"`
-		ExternalID     *string         `json:"external_order_id"`
-		SuccessfulLink *string         `json:"successful_link"`
-		FailureLink    *string         `json:"failure_link"`
-	}
+	var in orderRequest
 	errs := &fieldErrors{}
 	if json.Unmarshal(r.body, &in) != nil {
 		errs.add("amount", "The given data was invalid.")
 		return *errs.answer()
 	}
 	value := payplayAmount(in.Amount, errs)
+	in.check(errs)
+	if refusal := errs.answer(); refusal != nil {
+		return *refusal
+	}
+	o := p.newOrder(r, in, value, "/crypto-orders/")
+	p.book(Booking{
+		Operation: "create_order", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value, Currency: o.Currency, Status: o.Status,
+	})
+	return orderAnswer(o)
+}
+
+// orderRequest is what an order, or a top-up, is asked for with.
+type orderRequest struct {
+	Amount         json.RawMessage `json:"amount"`
+	Currency       string          `json:"currency"`
+	ExternalID     *string         `json:"external_order_id"`
+	SuccessfulLink *string         `json:"successful_link"`
+	FailureLink    *string         `json:"failure_link"`
+}
+
+// check finds fault with all but the amount.
+func (in orderRequest) check(errs *fieldErrors) {
 	if _, known := payplayPrice[in.Currency]; !known {
 		errs.add("currency", "The selected currency is invalid.")
 	}
@@ -81,12 +100,12 @@ func (p *payplay) serveCreate(r *request) answer {
 	if in.FailureLink != nil {
 		checkURL(*in.FailureLink, "failure_link", errs)
 	}
-	if refusal := errs.answer(); refusal != nil {
-		return *refusal
-	}
+}
 
+// newOrder makes an order with a page under a path.
+func (p *payplay) newOrder(r *request, in orderRequest, value money, path string) *order {
 	id := p.ids.uuid()
-	link := r.base + "/crypto-orders/" + id
+	link := r.base + path + id
 	o := &order{
 		ID: id, Currency: in.Currency, OrderNumber: p.ids.digits(9), Value: value.trim().String(), ReceivedTotal: "0",
 		DepositedCurrency: "USDT", ReceivedCurrency: "USDT", Status: orderInit, ExternalOrderID: in.ExternalID,
@@ -94,10 +113,7 @@ func (p *payplay) serveCreate(r *request) answer {
 		Transactions: []*transaction{}, slug: r.vars["slug"],
 	}
 	p.orders = append(p.orders, o)
-	p.book(Booking{
-		Operation: "create_order", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value, Currency: o.Currency, Status: o.Status,
-	})
-	return orderAnswer(o)
+	return o
 }
 
 func (o *order) external() string {
@@ -190,8 +206,29 @@ func cut[T any](list []T, page, size int) ([]T, listMeta) {
 	return list[from:to], listMeta{page, max((len(list)+size-1)/size, 1), len(list)}
 }
 
-// orderFilter reads the list's filters. A date's "+" arrives as a blank: that is what it means in a URL.
+// orderFilter reads the list's filters.
 func orderFilter(r *request, errs *fieldErrors) func(*order) bool {
+	created := datesBetween(r, "date_from", "date_to", errs)
+	completed := datesBetween(r, "completed_at_from", "completed_at_to", errs)
+	status := r.query.Get("order_status_id")
+	external := r.query.Get("external_order_id")
+	return func(o *order) bool {
+		switch {
+		case o.slug != r.vars["slug"], o.topup,
+			!created(&o.CreatedAt),
+			!completed(o.CompletedAt),
+			status != "" && status != statusID(o.Status),
+			external != "" && external != o.external():
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// datesBetween reads two filters between which a date has to be; what has none is not between any. A date's "+" arrives as a
+// blank: that is what it means in a URL.
+func datesBetween(r *request, first, last string, errs *fieldErrors) func(*payplayTime) bool {
 	date := func(name string) (time.Time, bool) {
 		text := r.query.Get(name)
 		if text == "" {
@@ -205,31 +242,14 @@ func orderFilter(r *request, errs *fieldErrors) func(*order) bool {
 		errs.add(name, fmt.Sprintf("The %s is not a valid date.", name))
 		return time.Time{}, false
 	}
-	from, hasFrom := date("date_from")
-	to, hasTo := date("date_to")
-	doneFrom, hasDoneFrom := date("completed_at_from")
-	doneTo, hasDoneTo := date("completed_at_to")
-	status := r.query.Get("order_status_id")
-	external := r.query.Get("external_order_id")
-
-	return func(o *order) bool {
-		created := o.CreatedAt.Truncate(time.Second)
-		var completed time.Time
-		if o.CompletedAt != nil {
-			completed = o.CompletedAt.Truncate(time.Second)
+	from, hasFrom := date(first)
+	to, hasTo := date(last)
+	return func(at *payplayTime) bool {
+		if at == nil {
+			return !hasFrom && !hasTo
 		}
-		switch {
-		case o.slug != r.vars["slug"],
-			hasFrom && created.Before(from),
-			hasTo && created.After(to),
-			hasDoneFrom && completed.Before(doneFrom),
-			hasDoneTo && (o.CompletedAt == nil || completed.After(doneTo)),
-			status != "" && status != statusID(o.Status),
-			external != "" && external != o.external():
-			return false
-		default:
-			return true
-		}
+		second := at.Truncate(time.Second)
+		return (!hasFrom || !second.Before(from)) && (!hasTo || !second.After(to))
 	}
 }
 
@@ -259,7 +279,12 @@ func (p *payplay) driveOrder(o *order, event, sum string) error {
 	if to == orderOpen && o.Status != orderInit {
 		return fmt.Errorf("%w: it is %s", ErrRefused, o.Status)
 	}
-	if to == orderOpen || to == orderComplete || to == orderPartial {
+	if o.ofAnyAmount() && (to == orderComplete || to == orderPartial) {
+		if err := o.fix(to, sum); err != nil {
+			return err
+		}
+	}
+	if (to == orderOpen || to == orderComplete || to == orderPartial) && !o.ofAnyAmount() {
 		p.quote(o)
 	}
 	if to == orderComplete || to == orderPartial {
@@ -306,6 +331,7 @@ func (p *payplay) deposit(o *order, paid money) {
 	o.IsInternal = &internal
 	p.balances[o.ReceivedCurrency] = p.balances[o.ReceivedCurrency].add(net)
 	t := p.addTransaction("CRYPTO_INVOICE", o.DepositedCurrency, paid, orderComplete)
+	t.fee = paid.sub(net)
 	o.Transactions = append(o.Transactions, t)
 }
 
@@ -327,36 +353,4 @@ func (p *payplay) moveOrder(o *order, status string) {
 	}
 	p.settle(o.ID, status, o.received.sign() > 0)
 	p.reportOrder(o)
-}
-
-// serveRefund gives back what was received for an order, or a part of it.
-func (p *payplay) serveRefund(r *request) answer {
-	o := p.findOrder(r.vars["id"])
-	if o == nil || o.ID != r.vars["id"] {
-		return laravelMessage(http.StatusNotFound, "Order not found")
-	}
-	var in struct {
-		Amount json.RawMessage `json:"amount"`
-	}
-	_ = json.Unmarshal(r.body, &in)
-	errs := &fieldErrors{}
-	left := o.received.sub(o.refunded)
-	sum := left
-	if len(in.Amount) > 0 {
-		sum = payplayAmount(in.Amount, errs)
-	}
-	if left.sign() <= 0 || sum.cmp(left) > 0 || sum.cmp(p.balances[o.ReceivedCurrency]) > 0 {
-		errs.add("amount", "The amount cannot be refunded.")
-	}
-	if refusal := errs.answer(); refusal != nil {
-		return *refusal
-	}
-	o.refunded = o.refunded.add(sum)
-	p.balances[o.ReceivedCurrency] = p.balances[o.ReceivedCurrency].sub(sum)
-	t := p.addTransaction("REFUND", o.ReceivedCurrency, sum, orderComplete)
-	p.book(Booking{
-		Operation: "refund_order", Reference: o.ID, ProviderReference: t.ID, Amount: t.Value, Currency: t.Currency,
-		Status: t.Status, MovedMoney: true,
-	})
-	return jsonAnswer(http.StatusOK, map[string]any{"transaction": t})
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -12,40 +11,67 @@ import (
 type withdrawal struct {
 	requestID, externalID string
 	entry                 *transaction
-	fee                   money
-}
-
-// payplayTicker is a currency in a withdrawal, where it is an object.
-type payplayTicker struct {
-	Ticker string `json:"ticker"`
-	Name   string `json:"name"`
 }
 
 // withdrawalEntry is a withdrawal's transaction as its answer and its webhook show it.
 type withdrawalEntry struct {
 	*transaction
-	Currency payplayTicker `json:"currency"`
+	Currency payplayCurrency `json:"currency"`
+	Network  *string         `json:"network"`
+	Fee      string          `json:"fee"`
 }
 
 func (w *withdrawal) view() withdrawalEntry {
-	return withdrawalEntry{w.entry, payplayTicker{w.entry.Currency, w.entry.Currency}}
+	return withdrawalEntry{w.entry, currencyOf(w.entry.Currency), nil, w.entry.fee.trim().String()}
 }
 
+// payplayFees is what a withdrawal costs, and what is the least that is sent.
+//
 //nolint:gochecknoglobals // a table
-var payplayFees = map[string]string{"USDT": "1", "USDC": "1", "ETH": "0.001", "BTC": "0.0001"}
+var payplayFees = map[string]struct{ fee, least string }{
+	"USDT": {"1", "1"}, "USDC": {"1", "1"}, "ETH": {"0.001", "0.0001"}, "BTC": {"0.0001", "0.00001"},
+}
 
+// payplayNetworks are those that a coin is sent on. A withdrawal may name others: which PayPlay takes is not documented.
+//
+//nolint:gochecknoglobals // a table
+var payplayNetworks = map[string][]string{
+	"USDT": {"TRC20", "ERC20", "TON"}, "USDC": {"ERC20"}, "ETH": {"ERC20"}, "BTC": {"BTC"},
+}
+
+// networkFee is what a withdrawal on a network costs.
+type networkFee struct {
+	Fixed          string            `json:"fixed"`
+	MaxAmount      string            `json:"max_amount"`
+	MinAmount      string            `json:"min_amount"`
+	IsMemoRequired bool              `json:"is_memo_required"`
+	Flex           map[string]string `json:"flex"`
+}
+
+// serveFees lists fees and limits. How the vendor's list names the currency is not public.
 func (p *payplay) serveFees(*request) answer {
-	type fee struct {
-		Currency string `json:"currency"`
-		Fee      string `json:"fee"`
+	type currencyFees struct {
+		Fees        *string               `json:"fees"`
+		NetworkFees map[string]networkFee `json:"network_fees"`
+		Ticker      string                `json:"ticker"`
+		Title       string                `json:"title"`
 	}
-	list := []fee{}
+	list := []currencyFees{}
 	for _, currency := range payplayCoins {
-		if f, ok := payplayFees[currency]; ok {
-			list = append(list, fee{currency, f})
+		costs, sent := payplayFees[currency]
+		if !sent {
+			continue
 		}
+		networks := map[string]networkFee{}
+		for _, network := range payplayNetworks[currency] {
+			networks[network] = networkFee{
+				Fixed: costs.fee, MaxAmount: "0", MinAmount: costs.least, IsMemoRequired: network == "TON",
+				Flex: map[string]string{"minFee": "0", "maxFee": "0", "percent": "0"},
+			}
+		}
+		list = append(list, currencyFees{nil, networks, currency, payplayTitles[currency]})
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"fees": list})
+	return jsonAnswer(http.StatusOK, map[string]any{"currencies": list})
 }
 
 // serveWithdraw takes the coins from the balance at once. A repeated external_id is a second withdrawal: that one is
@@ -72,9 +98,12 @@ func (p *payplay) serveWithdraw(r *request) answer {
 	if len(in.Amount) > 0 && in.Amount[0] != '"' {
 		errs.add("amount", "The amount must be a string.")
 	}
-	fee, known := payplayFees[in.Currency]
-	if !known {
+	costs, known := payplayFees[in.Currency]
+	switch {
+	case !known:
 		errs.add("currency", "The selected currency is invalid.")
+	case sum.sign() > 0 && sum.cmp(amount(costs.least)) < 0:
+		errs.add("amount", fmt.Sprintf("The amount must be at least %s.", costs.least))
 	}
 	if strings.TrimSpace(in.Wallet) == "" {
 		errs.add("wallet", "The wallet field is required.")
@@ -85,7 +114,7 @@ func (p *payplay) serveWithdraw(r *request) answer {
 	if refusal := errs.answer(); refusal != nil {
 		return *refusal
 	}
-	total := sum.add(amount(fee))
+	total := sum.add(amount(costs.fee))
 	if p.balances[in.Currency].cmp(total) < 0 {
 		errs.add("amount", "Insufficient balance.")
 		return *errs.answer()
@@ -93,9 +122,10 @@ func (p *payplay) serveWithdraw(r *request) answer {
 
 	p.balances[in.Currency] = p.balances[in.Currency].sub(total)
 	w := &withdrawal{
-		requestID: p.ids.uuid(), externalID: in.ExternalID, fee: amount(fee),
+		requestID: p.ids.uuid(), externalID: in.ExternalID,
 		entry: p.addTransaction("WITHDRAWAL_EXTERNAL", in.Currency, sum, payoutPending),
 	}
+	w.entry.fee = amount(costs.fee)
 	p.withdrawals = append(p.withdrawals, w)
 	p.book(Booking{
 		Operation: "withdraw", Reference: in.ExternalID, ProviderReference: w.entry.ID, Amount: w.entry.Value,
@@ -123,33 +153,10 @@ func (p *payplay) driveWithdrawal(w *withdrawal, event string) error {
 		hash := p.ids.uuid()
 		w.entry.Hash, w.entry.CompletedAt = &hash, &payplayTime{p.now()}
 	} else {
-		back := amount(w.entry.Value).add(w.fee)
+		back := amount(w.entry.Value).add(w.entry.fee)
 		p.balances[w.entry.Currency] = p.balances[w.entry.Currency].add(back)
 	}
 	p.settle(w.entry.ID, end.status, event == "pay")
 	p.report(p.callback.Secret, end.event, "transaction", w.view())
 	return nil
-}
-
-func (p *payplay) serveTransaction(r *request) answer {
-	i := slices.IndexFunc(p.transactions, func(t *transaction) bool { return t.ID == r.vars["id"] })
-	if i < 0 {
-		return laravelMessage(http.StatusNotFound, "Transaction not found")
-	}
-	return jsonAnswer(http.StatusOK, map[string]any{"transaction": p.transactions[i]})
-}
-
-func (p *payplay) serveTransactions(r *request) answer {
-	errs := &fieldErrors{}
-	page, size := listPage(r.query, errs)
-	if refusal := errs.answer(); refusal != nil {
-		return *refusal
-	}
-	newest := slices.Clone(p.transactions)
-	slices.Reverse(newest)
-	shown, meta := cut(newest, page, size)
-	return jsonAnswer(http.StatusOK, struct {
-		Transactions []*transaction `json:"transactions"`
-		Meta         listMeta       `json:"meta"`
-	}{append([]*transaction{}, shown...), meta})
 }

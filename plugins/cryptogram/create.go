@@ -26,6 +26,12 @@ type checkout struct {
 // timeLayout is how expires_at goes in: without a zone, and read as UTC.
 const timeLayout = "2006-01-02T15:04:05"
 
+// Where a call has the page that the payer is sent back to.
+const (
+	pageOfPayment = "/return_url"
+	pageOfInput   = "/redirect"
+)
+
 func prepareCreate(call *abi.Call, account settings) *abi.Step {
 	order, refusal := checkoutOf(call, account)
 	if refusal != nil {
@@ -46,9 +52,9 @@ func prepareCreate(call *abi.Call, account settings) *abi.Step {
 
 // checkoutOf is the checkout that a call asks for, or the reject that says why there is none.
 func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
-	read := checkoutOfPayment
+	read, page := checkoutOfPayment, pageOfPayment
 	if call.GetPayment() == nil {
-		read = checkoutOfInput
+		read, page = checkoutOfInput, pageOfInput
 	}
 	order, refusal := read(call, account)
 	if refusal != nil {
@@ -61,8 +67,14 @@ func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
 		return checkout{}, guest.Reject("invalid_request", "/currency", "a currency is required")
 	}
 	if !isWebAddress(order.redirect) {
-		return checkout{}, guest.Reject("invalid_request", "/return_url",
-			"Cryptogram sends the payer back to a page: give return_url as an http(s) URL, or set the account's redirect")
+		return checkout{}, guest.Reject("invalid_request", page,
+			"Cryptogram sends the payer back to a page: give "+page[1:]+" as an http(s) URL, or set the account's redirect")
+	}
+	switch expires, err := readTime(order.expires); {
+	case err != nil:
+		return checkout{}, guest.Reject("invalid_request", "/expires_at", "expires_at has to be a date like "+timeLayout)
+	case expires <= call.GetNowMs():
+		return checkout{}, guest.Reject("expired", "/expires_at", "expires_at has passed")
 	}
 	return order, nil
 }
@@ -76,9 +88,6 @@ func checkoutOfPayment(call *abi.Call, account settings) (checkout, *abi.Step) {
 	expires := payment.GetExpiresMs()
 	if expires == 0 {
 		expires = call.GetNowMs() + account.lifetime.Milliseconds()
-	}
-	if expires <= call.GetNowMs() {
-		return checkout{}, guest.Reject("expired", "/expires_at", "expires_at has passed")
 	}
 	title := cmp.Or(extra.title, account.title)
 	wallets := extra.wallets

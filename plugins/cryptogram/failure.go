@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
@@ -42,6 +44,9 @@ func failureRules() []*abi.FailureRule {
 	}
 	for _, operation := range []string{createPayment, updatePayment} {
 		for _, check := range checked {
+			if operation == updatePayment && !slices.Contains(changeable, check.field) {
+				continue // it is not sent
+			}
 			rules = append(rules, &abi.FailureRule{
 				Operation:    operation,
 				HttpStatus:   422,
@@ -79,10 +84,15 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 
 // invalid is a refusal of the request's fields, coded by the first of them.
 func invalid(body jsontext.Value, message string) *abi.Step {
-	for _, check := range checked {
-		if body.Get("errors", check.field).Exists() {
-			return guest.Rejected(check.field, message)
+	failed := make([]bool, len(checked))
+	body.Get("errors").Each(func(name string, _ jsontext.Value) {
+		name, _, _ = strings.Cut(name, ".") // an item of a list is "wallets.0"
+		for i := range checked {
+			failed[i] = failed[i] || checked[i].field == name
 		}
+	})
+	if first := slices.Index(failed, true); first >= 0 {
+		return guest.Rejected(checked[first].field, message)
 	}
 	return guest.Unreadable("HTTP 422 for a field that was not sent")
 }

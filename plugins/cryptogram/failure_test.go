@@ -43,6 +43,8 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 		{"description", updatePayment, 422, `{"message":"m","errors":{"description":["e"]}}`, soft, "invalid_request"},
 		{"message", updatePayment, 422, `{"message":"m","errors":{"message":["e"]}}`, soft, "invalid_request"},
 		{"a field that was not sent", createPayment, 422, `{"message":"m","errors":{"team":["e"]}}`, unreadable, ""},
+		{"a field that an update does not send", updatePayment, 422, `{"message":"m","errors":{"amount":["e"]}}`, unreadable, ""},
+		{"an item of a list", createPayment, 422, `{"message":"m","errors":{"wallets.0":["e"]}}`, soft, "unsupported"},
 		{"no field", createPayment, 422, `{"message":"m"}`, unreadable, ""},
 		{"no message", createPayment, 401, `{}`, unreadable, ""},
 		{"fault", createPayment, 500, `{"message":"Server Error"}`, unreadable, ""},

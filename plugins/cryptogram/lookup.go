@@ -35,7 +35,11 @@ func prepareUpdate(call *abi.Call, _ settings) *abi.Step {
 		return refusal
 	}
 	if redirect := fields["redirect"]; redirect != "" && !isWebAddress(redirect) {
-		return guest.Reject("invalid_request", "/return_url", "return_url has to be an http(s) URL")
+		page := pageOfPayment
+		if call.GetPayment() == nil {
+			page = pageOfInput
+		}
+		return guest.Reject("invalid_request", page, "the page that the payer is sent back to has to be an http(s) URL")
 	}
 	// A new redirect has to carry the mark that the old one had: it is how the payment is told.
 	fields["redirect"] = marked(fields["redirect"], call.GetCreateReference())

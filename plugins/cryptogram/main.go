@@ -14,18 +14,27 @@ func main() {}
 // connector is the integration. It keeps no state.
 type connector struct{}
 
-// The operations, named after the requests in Cryptogram's document.
+// The operations, named after the requests in Cryptogram's document, and after its section "Available Wallets", which it has no request
+// for.
 const (
-	createPayment = "CreatePayment"
-	getPayment    = "GetPayment"
-	updatePayment = "UpdatePayment"
+	createPayment    = "CreatePayment"
+	getPayment       = "GetPayment"
+	updatePayment    = "UpdatePayment"
+	availableWallets = "AvailableWallets"
 )
 
-// operations has each operation's request. Every one of them is answered with the payment as it then stands.
-var operations = map[string]func(call *abi.Call, account settings) *abi.Step{ //nolint:gochecknoglobals // the dispatch table
-	createPayment: prepareCreate,
-	getPayment:    prepareGet,
-	updatePayment: prepareUpdate,
+// handler is the two halves of an operation.
+type handler struct {
+	prepare   func(call *abi.Call, account settings) *abi.Step
+	interpret func(call *abi.Call, account settings, response *abi.HttpResponse) *abi.Step
+}
+
+// handlers has the operations. Every request is answered with the payment as it then stands.
+var handlers = map[string]handler{ //nolint:gochecknoglobals // the dispatch table
+	createPayment:    {prepareCreate, interpret},
+	getPayment:       {prepareGet, interpret},
+	updatePayment:    {prepareUpdate, interpret},
+	availableWallets: {prepareWallets, interpretWallets},
 }
 
 func (connector) Describe() *abi.Manifest {
@@ -33,26 +42,28 @@ func (connector) Describe() *abi.Manifest {
 }
 
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
-	prepare, known := operations[call.GetOperation()]
-	if !known {
-		return nil, guest.UnknownOperation(call.GetOperation())
-	}
-	account, err := readSettings(call.GetSettings())
+	operation, account, err := chosen(call)
 	if err != nil {
 		return nil, err
 	}
-	return prepare(call, account), nil
+	return operation.prepare(call, account), nil
 }
 
 func (connector) Interpret(call *abi.Call, _ []byte, response *abi.HttpResponse) (*abi.Step, error) {
-	if _, known := operations[call.GetOperation()]; !known {
-		return nil, guest.UnknownOperation(call.GetOperation())
-	}
-	account, err := readSettings(call.GetSettings())
+	operation, account, err := chosen(call)
 	if err != nil {
 		return nil, err
 	}
-	return interpret(call, account, response), nil
+	return operation.interpret(call, account, response), nil
+}
+
+func chosen(call *abi.Call) (handler, settings, error) {
+	operation, known := handlers[call.GetOperation()]
+	if !known {
+		return handler{}, settings{}, guest.UnknownOperation(call.GetOperation())
+	}
+	account, err := readSettings(call.GetSettings())
+	return operation, account, err
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {

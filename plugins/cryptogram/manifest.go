@@ -9,13 +9,13 @@ import (
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "cryptogram",
-		Version:        "1.0.0",
+		Version:        "1.1.0",
 		Title:          "Cryptogram",
 		BaseUrl:        "https://cryptogram.vip",
 		Secrets:        []*abi.Secret{{Name: "token", Summary: "Access token, from the Developer section of the account."}},
 		SettingsSchema: settingsSchema,
 		Flows:          []*abi.Flow{collect()},
-		Operations:     []*abi.Operation{createOperation(), getOperation(), updateOperation()},
+		Operations:     []*abi.Operation{createOperation(), getOperation(), updateOperation(), walletsOperation()},
 		Failures:       failureRules(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
@@ -23,6 +23,7 @@ func manifest() *abi.Manifest {
 				"unsigned, so the payment is looked up before anything is believed. Cryptogram tries 20 times over several hours.",
 		},
 		MaxSteps: 1,
+		Actions:  []*abi.Action{{Role: abi.Role_ROLE_CATALOG, Topic: "wallets", Operation: availableWallets}},
 	}
 }
 
@@ -86,19 +87,31 @@ func updateOperation() *abi.Operation {
 	}
 }
 
+func walletsOperation() *abi.Operation {
+	return &abi.Operation{
+		Name:           availableWallets,
+		Summary:        "Lists the cryptocurrencies that a payment may accept, as the document does. Nothing is sent: Cryptogram has no request for it.",
+		Idempotency:    abi.Idempotency_IDEMPOTENCY_SAFE,
+		InputSchema:    noInput,
+		OutputSchema:   walletsOutput,
+		Documented:     abi.Documented_DOCUMENTED_FULL,
+		DeclineIsFinal: true,
+	}
+}
+
 const createInput = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "additionalProperties": false,
   "required": ["amount", "currency"],
   "properties": {
-    "amount": {"type": ["string", "number"], "description": "What the payer has to pay, in the fiat currency. A string keeps every digit.", "examples": ["10"]},
-    "currency": {"type": "string", "minLength": 3, "examples": ["USD"]},
-    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]}},
+    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "description": "What the payer has to pay, in the fiat currency; above 0.", "examples": ["10"]},
+    "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
+    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]}, "description": "The account's where they are left out; so are the texts."},
     "title": {"type": "string"},
     "description": {"type": "string"},
     "redirect": {"type": "string", "pattern": "^https?://", "examples": ["https://shop.example/thanks"]},
-    "expires_at": {"type": "string", "description": "UTC, without a zone.", "examples": ["2025-05-19T09:13:28"]},
+    "expires_at": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$", "description": "UTC, without a zone; by default the account's expire_hours from now.", "examples": ["2025-05-19T09:13:28"]},
     "message": {"type": "string"}
   }
 }`
@@ -125,40 +138,60 @@ const updateInput = `{
   }
 }`
 
-// paymentOutput has what this plugin relies on, and lets the rest be.
+const noInput = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false
+}`
+
+const walletsOutput = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "required": ["wallets"],
+  "properties": {"wallets": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Names by identifier."}}
+}`
+
+// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody needs.
+const (
+	toldText   = `{"description": "A text, or null."}`
+	toldDate   = `{"description": "A date like 2025-02-21T13:01:12.000000Z, or null."}`
+	toldAmount = `{"description": "An amount, as a text, or null."}`
+)
+
 const paymentOutput = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "required": ["id", "amount", "currency", "url", "expires_at"],
   "properties": {
     "id": {"type": "string"},
-    "amount": {"type": ["number", "string"]},
+    "amount": {"type": "string"},
     "currency": {"type": "string"},
-    "title": {"type": ["string", "null"]},
-    "description": {"type": ["string", "null"]},
-    "redirect": {"type": ["string", "null"]},
-    "message": {"type": ["string", "null"]},
+    "title": ` + toldText + `,
+    "description": ` + toldText + `,
+    "redirect": ` + toldText + `,
+    "message": ` + toldText + `,
     "expires_at": {"type": "string"},
-    "created_at": {"type": ["string", "null"]},
-    "updated_at": {"type": ["string", "null"]},
-    "wallets": {"type": ["array", "null"], "items": {"type": "string"}},
+    "created_at": ` + toldDate + `,
+    "updated_at": ` + toldDate + `,
+    "wallets": {"description": "A list of wallets' identifiers."},
     "url": {"type": "string"},
     "transaction": {
       "type": ["object", "null"],
+      "description": "Null until the payer has chosen a wallet.",
       "required": ["status", "value", "received"],
       "properties": {
-        "wallet": {"type": "string"},
-        "currency": {"type": "string"},
-        "status": {"type": "string"},
-        "value": {"type": ["number", "string"]},
-        "price": {"type": ["number", "string", "null"]},
-        "received": {"type": ["number", "string"]},
-        "received_price": {"type": ["number", "string", "null"]},
-        "address": {"type": ["string", "null"]},
-        "completed_at": {"type": ["string", "null"]},
-        "canceled_at": {"type": ["string", "null"]},
-        "created_at": {"type": ["string", "null"]},
-        "updated_at": {"type": ["string", "null"]}
+        "wallet": ` + toldText + `,
+        "currency": ` + toldText + `,
+        "status": {"type": "string", "examples": ["pending", "completed", "canceled"]},
+        "value": {"type": "string", "description": "What is expected, in the wallet's currency."},
+        "price": ` + toldAmount + `,
+        "received": {"type": "string", "description": "What has come, in the wallet's currency."},
+        "received_price": ` + toldAmount + `,
+        "address": ` + toldText + `,
+        "completed_at": ` + toldDate + `,
+        "canceled_at": ` + toldDate + `,
+        "created_at": ` + toldDate + `,
+        "updated_at": ` + toldDate + `
       }
     }
   }

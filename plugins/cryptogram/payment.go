@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ type payment struct {
 	// expires is in Unix milliseconds.
 	expires     int64
 	transaction transaction
+	// said is all of it.
+	said jsontext.Value
 }
 
 // transaction is the payer's part of a payment; the zero value until a wallet is chosen.
@@ -66,7 +69,7 @@ func interpret(call *abi.Call, account settings, response *abi.HttpResponse) *ab
 	if err := answer.matches(call); err != nil {
 		return guest.Unreadable(err.Error())
 	}
-	return guest.Done(answer.outcome(call, account, response.GetBody()))
+	return answer.done(call, account)
 }
 
 // created tells the statuses of an answer with a payment in it: the document has 201 for a create and 200 for the rest.
@@ -74,7 +77,30 @@ func created(status uint32) bool {
 	return status == 200 || status == 201
 }
 
-func (p payment) outcome(call *abi.Call, account settings, body []byte) *abi.Outcome {
+// done ends a call; one of the operation by itself has the answer as its output.
+func (p payment) done(call *abi.Call, account settings) *abi.Step {
+	outcome := p.outcome(call, account)
+	if call.GetPayment() != nil {
+		return guest.Done(outcome)
+	}
+	output, wrong := p.said.Spell(isAmount)
+	if wrong != "" {
+		return guest.Unreadable("the answer's " + wrong + " is not an amount")
+	}
+	outcome.Output = output
+	return guest.Done(outcome)
+}
+
+// isAmount tells the members that hold an amount: numbers in Cryptogram's answers, text in ours.
+func isAmount(name string) bool {
+	switch name {
+	case "amount", "value", "price", "received", "received_price":
+		return true
+	}
+	return false
+}
+
+func (p payment) outcome(call *abi.Call, account settings) *abi.Outcome {
 	found := assess(p, call.GetNowMs(), account.grace.Milliseconds())
 	outcome := guest.Accepted(found.status, p.id)
 	outcome.Alert = found.alert
@@ -86,9 +112,6 @@ func (p payment) outcome(call *abi.Call, account settings, body []byte) *abi.Out
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
 		outcome.NextAction = nextAction(p)
-	}
-	if call.GetPayment() == nil {
-		outcome.Output = body
 	}
 	return outcome
 }
@@ -132,17 +155,21 @@ func readPayment(body []byte) (payment, error) {
 	if err != nil || !from.IsObject() {
 		return payment{}, errors.New("the answer is not a JSON object")
 	}
+	if twice(from, "id", "amount", "currency", "redirect", "url", "expires_at", "transaction") {
+		return payment{}, errors.New("a member of the answer stands twice")
+	}
 	p := payment{
 		id:       from.Text("id"),
 		currency: from.Text("currency"),
 		redirect: from.Text("redirect"),
 		url:      from.Text("url"),
+		said:     from,
 	}
-	if !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
+	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
 	}
-	if p.amount, err = decimal.Parse(from.Text("amount")); err != nil {
-		return payment{}, fmt.Errorf("amount: %w", err)
+	if p.amount, err = decimal.Parse(from.Text("amount")); err != nil || p.amount.Sign() <= 0 {
+		return payment{}, errors.New("the amount is not a decimal above zero")
 	}
 	if p.expires, err = readTime(from.Text("expires_at")); err != nil {
 		return payment{}, fmt.Errorf("expires_at: %w", err)
@@ -161,7 +188,10 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 		status:   from.Text("status"),
 		address:  from.Text("address"),
 	}
-	if t.status == "" {
+	if twice(from, "wallet", "currency", "status", "value", "price", "received", "received_price", "address") {
+		return t, errors.New("a member of the transaction stands twice")
+	}
+	if t.status == "" || !from.Get("status").IsString() {
 		return t, errors.New("the transaction has no status")
 	}
 	var err error
@@ -173,9 +203,25 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 	}
 	price, noPrice := decimal.Parse(from.Text("price"))
 	receivedPrice, noReceivedPrice := decimal.Parse(from.Text("received_price"))
+	if price.Sign() < 0 || receivedPrice.Sign() < 0 {
+		return t, errors.New("the transaction has a price below zero")
+	}
 	t.price, t.receivedPrice = price, receivedPrice
 	t.hasPrice = noPrice == nil && noReceivedPrice == nil && isCurrency(t.currency)
 	return t, nil
+}
+
+// twice tells whether an object has one of these members twice: readers differ in which of them counts.
+func twice(of jsontext.Value, names ...string) bool {
+	var seen uint
+	again := false
+	of.Each(func(name string, _ jsontext.Value) {
+		if at := slices.Index(names, name); at >= 0 {
+			again = again || seen&(1<<at) != 0
+			seen |= 1 << at
+		}
+	})
+	return again
 }
 
 // isCurrency tells a code as ISO 4217 has them.

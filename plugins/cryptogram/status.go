@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
 )
@@ -69,36 +67,6 @@ func assess(p payment, now, grace int64) reading {
 		found.status = found.late
 	}
 	return found
-}
-
-// wallet is a cryptocurrency that Cryptogram takes.
-type wallet struct {
-	name    string
-	ticker  string
-	network string
-	// prefix is what an address on that network starts with; empty where forms vary. Where an address has another, the
-	// network is not told: coins sent on the wrong one are lost.
-	prefix string
-}
-
-// wallets are those of the document. It does not name their networks: bnb's is known from its sample's address, in the form
-// of the BNB Smart Chain.
-var wallets = []wallet{ //nolint:gochecknoglobals // a table
-	{name: "btc", ticker: "BTC", network: "bitcoin"},
-	{name: "eth", ticker: "ETH", network: "ethereum", prefix: "0x"},
-	{name: "bnb", ticker: "BNB", network: "bnb-smart-chain", prefix: "0x"},
-}
-
-func (w wallet) owns(address string) bool {
-	return address != "" && strings.HasPrefix(address, w.prefix)
-}
-
-func walletNames() []string {
-	names := make([]string, len(wallets))
-	for i, one := range wallets {
-		names[i] = one.name
-	}
-	return names
 }
 
 // nextAction is what the payer has to do about a payment that requires it: pay to the address once there is one, else

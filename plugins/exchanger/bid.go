@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -8,6 +9,123 @@ import (
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 )
+
+// The form of api_id. The sites look for duplicates among positive whole numbers only; without a zero none can lead.
+const (
+	referenceAlphabet = "123456789"
+	referenceLength   = 18
+)
+
+// settleAfter is how long, in milliseconds, get_exchanges may leave a new order out: it lists orders once they are
+// complete, some seconds after they are made.
+const settleAfter = 2 * 60 * 1000
+
+// bidFields name an order.
+//
+//nolint:gochecknoglobals // a table
+var bidFields = []field{{name: "id", form: whole}, {name: "hash"}}
+
+// bidMembers are an order, in the document's order.
+//
+//nolint:gochecknoglobals // a table
+var bidMembers = []field{
+	{name: "url", note: "The order's page, for the payer."},
+	{name: "id", must: true},
+	{name: "hash"},
+	{name: "status", must: true},
+	{name: "status_title"},
+	{name: "psys_give"},
+	{name: "psys_get"},
+	{name: "currency_code_give"},
+	{name: "currency_code_get"},
+	{name: "amount_give", form: sum},
+	{name: "amount_get", form: sum},
+	{name: "course_give", form: sum},
+	{name: "course_get", form: sum},
+	{name: "api_actions", note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how."},
+}
+
+// listFields choose what a list shows.
+//
+//nolint:gochecknoglobals // a table
+var (
+	startField   = field{name: "start_time", form: whole, note: "Unix time, in seconds. Sites compare it with their own local time."}
+	endField     = field{name: "end_time", form: whole, note: "Unix time, in seconds."}
+	ipField      = field{name: "ip"}
+	idField      = field{name: "id", form: whole}
+	historyField = field{name: "status_history", form: yesNo, note: "1 shows how each order's status changed."}
+	limitField   = field{name: "limit", form: many, note: "How many to show; 100 where it is left out."}
+	offsetField  = field{name: "offset", form: whole, note: "How many to skip; a cursor goes before it."}
+)
+
+// exchangeMembers are an order as the lists show it, in the document's order.
+//
+//nolint:gochecknoglobals // a table
+var exchangeMembers = []field{
+	{name: "id"},
+	{name: "time", note: "When the status changed, Unix time in seconds."},
+	{name: "date", note: "The same, in the site's local time."},
+	{name: "psys_give"},
+	{name: "psys_get"},
+	{name: "currency_code_give"},
+	{name: "currency_code_get"},
+	{name: "course_give", form: sum},
+	{name: "course_get", form: sum},
+	{name: "amount_give", form: sum},
+	{name: "amount_get", form: sum},
+	{name: "exchange_success", note: "Not to be relied on: documented as 0 for executed, and sites disagree."},
+	{name: "user_hash"},
+	{name: "user_ip"},
+	{name: "status"},
+	{name: "statuses", note: "Each with time, date and status."},
+}
+
+// bidMethods are about orders.
+//
+//nolint:gochecknoglobals // a table
+var bidMethods = []native{
+	{
+		name: opCreateBid, summary: "Make an exchange order: the payer gives, the site pays the merchant.",
+		// The site tells the payer of the order, and the check for duplicates has no unique index behind it.
+		class: risky, documented: partial, custom: true, settleAfter: settleAfter,
+		reference: &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength},
+		takes: []field{
+			{name: "direction_id", form: whole, must: true},
+			{name: "calc_amount", form: sum, must: true},
+			{name: "calc_action", form: side, must: true, note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
+			{name: "api_id", form: serial, note: "Our unique number; the router makes one where it is left out."},
+			{name: "partner_id", form: whole},
+			{name: "callback_url", note: "Where the site reports a change of the order's status."},
+			{name: "account1", note: "The account that the payer pays from."},
+			{name: "account2", note: "The account that the site pays."},
+		},
+		members: bidMembers,
+	},
+	{
+		name: opBidInfo, summary: "Read an order, by its id or hash, or by our reference.",
+		class: safe, documented: full, finds: true, takes: bidFields, oneOf: true, members: bidMembers,
+	},
+	{
+		// An order that is already so answers as if it had just been done.
+		name: opCancelBid, summary: "Cancel an order, where its api_actions.cancel is api.",
+		class: safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
+	},
+	{
+		name: opPayBid, summary: "Mark an order as paid by the payer, where its api_actions.pay is api. A claim, not a proof.",
+		class: safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
+	},
+	{
+		name: opGetExchanges, summary: "List the orders made with this key.",
+		class: safe, documented: partial, gives: itemList,
+		takes: []field{
+			startField, endField, ipField, idField,
+			{name: "hash"},
+			{name: "api_id", form: whole, note: "Some sites compare it with the order's id: match the list's own api_id."},
+			historyField, limitField, offsetField,
+		},
+		members: slices.Concat([]field{{name: "api_id", note: "Our number; 0 where there is none."}}, exchangeMembers),
+	},
+}
 
 // bidOf ends a call with what an order's description says of the payment.
 func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
@@ -20,7 +138,6 @@ func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
 		return nil, err
 	}
 	outcome := guest.Accepted(0, id)
-	outcome.Output = t.answer.raw
 	// The list of orders has it; bid_info does not.
 	outcome.EchoedReference = data.Text("api_id")
 	settle(outcome, data.Text("status"), t)
@@ -133,11 +250,17 @@ func ticker(code string) string {
 		}
 		return -1
 	}, strings.ToUpper(code))
-	if len(code) < 2 || len(code) > 16 {
+	if len(code) < shortestTicker || len(code) > longestTicker {
 		return ""
 	}
 	return code
 }
+
+// The lengths of a currency's code.
+const (
+	shortestTicker = 2
+	longestTicker  = 16
+)
 
 func isPage(text string) bool {
 	return (strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")) && !strings.ContainsAny(text, " \t\r\n\"<>")

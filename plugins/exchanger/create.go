@@ -60,21 +60,27 @@ func readDirections(t turn) (*abi.Step, error) {
 	if !t.answer.data.IsArray() {
 		return guest.Unreadable("the directions are not a list"), nil
 	}
-	var found []string
-	for _, item := range t.answer.data.Items() {
-		if item.Text("currency_give_id") == d.giveID && item.Text("currency_get_id") == d.getID {
-			found = append(found, item.Text("direction_id"))
-		}
-	}
-	switch {
+	switch found := between(t.answer.data, d.giveID, d.getID); {
 	case len(found) == 0:
 		return guest.Rejected(codeNoPair, "the site has no direction between the two currencies now"), nil
 	case len(found) > 1:
 		return guest.Rejected(codeManyPairs, "directions "+strings.Join(found, ", ")), nil
 	case !isDigits(found[0]):
 		return guest.Unreadable("the direction has no number"), nil
+	default:
+		return calculate(t.call, t.account, d, found[0]), nil
 	}
-	return calculate(t.call, t.account, d, found[0]), nil
+}
+
+// between are the numbers of the directions from one currency to another.
+func between(directions jsontext.Value, giveID, getID string) []string {
+	var found []string
+	for _, item := range directions.Items() {
+		if item.Text("currency_give_id") == giveID && item.Text("currency_get_id") == getID {
+			found = append(found, item.Text("direction_id"))
+		}
+	}
+	return found
 }
 
 // calculate asks what the amount comes to, for its own sake or on the way to an order.

@@ -114,7 +114,7 @@ func TestObjection(t *testing.T) {
 
 func TestCalcFieldsDecodeAsTheSiteDecodesThem(t *testing.T) {
 	t.Parallel()
-	d := direction{fields: []field{{"cf1", "a&b=c d+e%é"}, {"cf2", ""}, {"cf3", "not asked for"}}, cd: []string{"cf2", "cf1"}}
+	d := direction{fields: []entry{{"cf1", "a&b=c d+e%é"}, {"cf2", ""}, {"cf3", "not asked for"}}, cd: []string{"cf2", "cf1"}}
 	// The form's own decoding is undone by the form; this is the field's.
 	query, err := url.QueryUnescape(d.calcFields())
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ type envelope struct {
 	text   string
 	fields jsontext.Value
 	data   jsontext.Value
-	raw    []byte
+	whole  jsontext.Value
 }
 
 // readEnvelope reads the envelope, or ends the call where there is none. The API itself always answers 200: another status
@@ -36,7 +36,17 @@ func readEnvelope(response *abi.HttpResponse) (envelope, *abi.Step) {
 	}
 	answer := envelope{
 		code: parsed.Text("error"), text: plain(parsed.Text("error_text")), fields: parsed.Get("error_fields"),
-		data: parsed.Get("data"), raw: raw,
+		data: parsed.Get("data"), whole: parsed,
+	}
+	seen := 0
+	parsed.Each(func(name string, _ jsontext.Value) {
+		if name == "error" || name == "data" {
+			seen++
+		}
+	})
+	// Of two of a name the host might read the other one.
+	if seen > 2 {
+		return envelope{}, guest.Unreadable("the envelope has a member twice")
 	}
 	if answer.code == "" {
 		return envelope{}, guest.Unreadable("the envelope has no error member")

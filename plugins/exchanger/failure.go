@@ -41,6 +41,11 @@ const (
 	codeNotListed    = "get_exchanges: not listed"
 	codeNoCancel     = "api_actions: cancel is not api"
 	codeNoPay        = "api_actions: pay is not api"
+	codeNoMethod     = "get_partner_info: no such method"
+	codeNotEnough    = "get_partner_info: more than the balance"
+	codeNotAll       = "get_partner_info: less than the balance"
+	codeTooLittle    = "get_partner_info: below min_payout"
+	codeNoPayout     = "get_partner_payouts: not listed"
 )
 
 // Where the rules below are known from.
@@ -76,8 +81,8 @@ func failures() []*abi.FailureRule {
 		said(textNoBid, fault, "provider_error", sourceVendor+"error 1; also said of an order whose direction was switched off, or that is past being cancelled"),
 		said(textNotUnique, duplicate, "duplicate", sourceVendor+"error 3 of create_bid; the first order is not returned"),
 		said(codeFieldAmount, soft, "limit_exceeded", sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made"),
-		said(codeFieldAccount, soft, "invalid_destination", sourceVendor+"error 3 with error_fields account1 or account2, before an order is made"),
-		said(codeFieldOther, soft, "invalid_request", sourceVendor+"error 3 with error_fields of this site's own fields, before an order is made"),
+		said(codeFieldAccount, soft, "invalid_destination", sourceVendor+"error 3 with error_fields account1 or account2, before an order is made; account of add_partner_payout is inferred"),
+		said(codeFieldOther, soft, "invalid_request", sourceVendor+"error 3 with other error_fields, before anything is made"),
 		said(codeNoPair, soft, "unsupported", sourceDocument+"get_directions: the pair is not among the directions available"),
 		said(codeManyPairs, soft, "unsupported", sourceDocument+"get_directions: the pair does not say which direction is meant"),
 		said(codeBelow, soft, "limit_exceeded", sourceDocument+"get_calc: min_give, min_get"),
@@ -88,6 +93,11 @@ func failures() []*abi.FailureRule {
 		said(codeNotListed, notFound, "not_found", sourceDocument+"get_exchanges lists the orders created with this key"),
 		said(codeNoCancel, soft, "unsupported", sourceDocument+"cancel_bid works only where api_actions.cancel is api"),
 		said(codeNoPay, soft, "unsupported", sourceDocument+"pay_bid works only where api_actions.pay is api"),
+		said(codeNoMethod, soft, "unsupported", sourceDocument+"get_partner_info: items, the currencies for payout"),
+		said(codeNotEnough, soft, "insufficient_funds", sourceDocument+"get_partner_info: balance"),
+		said(codeNotAll, soft, "limit_exceeded", sourceDocument+"add_partner_payout takes no amount: it pays the whole balance out"),
+		said(codeTooLittle, soft, "limit_exceeded", sourceDocument+"get_partner_info: min_payout"),
+		said(codeNoPayout, notFound, "not_found", sourceDocument+"get_partner_payouts lists the requests for a payout"),
 		said(statusAMLError, hard, "fraud_suspected", sourceVendor+"order status; believed after error_final_after_hours"),
 		said(statusMerchError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
 		said(statusError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
@@ -125,7 +135,7 @@ func spelled(text string) string {
 // fieldCodes are the codes of the members of error_fields that are the same on every site.
 var fieldCodes = map[string]string{ //nolint:gochecknoglobals // a table
 	"sum1": codeFieldAmount, "sum2": codeFieldAmount, "sum1c": codeFieldAmount, "sum2c": codeFieldAmount,
-	"account1": codeFieldAccount, "account2": codeFieldAccount,
+	"account1": codeFieldAccount, "account2": codeFieldAccount, "account": codeFieldAccount,
 }
 
 // refusal is the step for an answer that is an error.

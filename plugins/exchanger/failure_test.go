@@ -1,6 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +56,7 @@ func TestRefusal(t *testing.T) {
 		"an amount with commission, getting": {"3", "Error!", `{"sum2c":"amount must be greater than 0"}`, codeFieldAmount, soft},
 		"the payer's account":                {"3", "Error!", `{"account1":"invalid account number"}`, codeFieldAccount, soft},
 		"the merchant's account":             {"3", "Error!", `{"account2":"invalid account number"}`, codeFieldAccount, soft},
+		"the account of a payout":            {"3", "Error!", `{"account":"invalid account number"}`, codeFieldAccount, soft},
 		"a field of the site":                {"3", "Error!", `{"cf6":"field is filled with errors"}`, codeFieldOther, soft},
 		"a known field counts first":         {"3", "Error!", `{"cf6":"field is filled with errors","sum1":"min"}`, codeFieldAmount, soft},
 		"validation that names no field":     {"3", "Error!", `[]`, "Error!", unlisted},
@@ -65,6 +70,27 @@ func TestRefusal(t *testing.T) {
 			require.Equal(t, row.want, failure.GetProviderCode())
 			require.Equal(t, row.meaning, meaning(200, failure.GetProviderCode()))
 		})
+	}
+}
+
+// Every refusal that the manifest lists is shown by a vector: the code, or the status alone.
+func TestEveryFailureHasAVector(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txtar")
+	require.NoError(t, err)
+	var shown strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		_, outcome, _ := strings.Cut(string(content), "-- outcome.json --")
+		shown.WriteString(outcome)
+	}
+	for _, rule := range failures() {
+		code := rule.GetProviderCode()
+		if code == "" {
+			code = strconv.Itoa(int(rule.GetHttpStatus()))
+		}
+		require.True(t, strings.Contains(shown.String(), `"provider_code": "`+code+`"`), code) //nolint:testifylint // all the vectors are too much to show
 	}
 }
 
@@ -96,6 +122,7 @@ func TestReadEnvelope(t *testing.T) {
 		"a list":                        {`[]`, false, false},
 		"a page":                        {`<html></html>`, false, false},
 		"nothing":                       {``, false, false},
+		"data twice":                    {`{"error":"0","data":{},"data":{}}`, false, false},
 		"half of it":                    {`{"error":"0","data":{"id":"47`, false, false},
 		"bytes that are not UTF-8":      {"{\"error\":\"0\",\"data\":\"\xff\"}", false, false},
 	} {

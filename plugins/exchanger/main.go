@@ -3,8 +3,9 @@
 // The payer gives one currency to the site, and the site sends another one to the merchant's account. The files are
 // chapters: manifest.go says what the plugin can do, failure.go what refusals mean, settings.go reads an account,
 // envelope.go the form that every answer comes in, create.go makes an order in steps, bid.go and status.go read one,
-// quote.go says what one would cost, lookup.go finds one, act.go cancels and confirms, native.go passes the API's own calls through, callback.go reads what
-// the site reports, plain.go turns the site's numbers and HTML into text.
+// quote.go says what one would cost, lookup.go finds one, act.go cancels and confirms, callback.go reads what the site reports. payout.go pays the
+// partner's balance out. field.go and native.go pass the API's own methods through, which direction.go, bid.go and partner.go have tables of;
+// rate.go and statement.go read what the account itself is asked for. plain.go turns the site's numbers and HTML into text.
 package main
 
 import (
@@ -40,15 +41,35 @@ const (
 	stagePage       = 'p' // note: the page's offset
 	stageCheck      = 'k' // note: the bid's id
 	stageAct        = 'a' // note: the bid's id
+	stageBalance    = 'w'
+	stagePaidOut    = 'o'
+	stagePayout     = 'y' // note: the payout's id
+	stageBalances   = 'B'
+	stageCatalog    = 'C'
+	stageRatePair   = 'D' // note: the walk
+	stageRate       = 'R' // note: the walk
+	stageStatement  = 'S'
 )
 
-// preparers are the operations of a payment's life; every other call is native.
+// preparers are the operations of a payment's life.
 var preparers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
 	opCreateBid: prepareCreate,
 	opGetCalc:   prepareQuote,
 	opBidInfo:   prepareLookup,
 	opCancelBid: prepareAct,
 	opPayBid:    prepareAct,
+
+	opAddPartnerPayout:  preparePayout,
+	opGetPartnerPayouts: preparePayoutLookup,
+}
+
+// answerers are the operations that the account itself is asked by.
+var answerers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+	opGetPartnerInfo: prepareBalances,
+	opGetDirection:   prepareRates,
+	opGetExchanges:   prepareStatement,
+	opGetDirections:  prepareCatalog,
+	opGetCurrencies:  prepareCatalog,
 }
 
 // stages are what reads the answer to each stage's request.
@@ -63,13 +84,21 @@ var stages = map[byte]func(t turn) (*abi.Step, error){ //nolint:gochecknoglobals
 	stagePage:       readPage,
 	stageCheck:      readCheck,
 	stageAct:        readAct,
+	stageBalance:    readBalance,
+	stagePaidOut:    readPaidOut,
+	stagePayout:     readPayout,
+	stageBalances:   readBalances,
+	stageCatalog:    readCatalog,
+	stageRatePair:   readRatePair,
+	stageRate:       readRate,
+	stageStatement:  readStatement,
 }
 
 func (connector) Describe() *abi.Manifest { return manifest() }
 
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
-	form, found := natives[call.GetOperation()]
-	if !found {
+	method := nativeOf(call.GetOperation())
+	if method == nil {
 		return nil, guest.UnknownOperation(call.GetOperation())
 	}
 	account, err := readSettings(call.GetSettings())
@@ -79,11 +108,14 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	if prepare := preparers[call.GetOperation()]; prepare != nil && call.GetPayment() != nil {
 		return prepare(call, account)
 	}
-	return prepareNative(call, account, form), nil
+	if prepare := answerers[call.GetOperation()]; prepare != nil && call.GetQuery() != nil {
+		return prepare(call, account)
+	}
+	return prepareNative(call, account, method), nil
 }
 
 func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
-	if _, found := natives[call.GetOperation()]; !found {
+	if nativeOf(call.GetOperation()) == nil {
 		return nil, guest.UnknownOperation(call.GetOperation())
 	}
 	if len(state) == 0 || stages[state[0]] == nil {

@@ -16,6 +16,12 @@ const (
 	opBidInfo       = "bid_info"
 	opCancelBid     = "cancel_bid"
 	opPayBid        = "pay_bid"
+
+	opGetPartnerInfo      = "get_partner_info"
+	opGetPartnerLinks     = "get_partner_links"
+	opGetPartnerExchanges = "get_partner_exchanges"
+	opGetPartnerPayouts   = "get_partner_payouts"
+	opAddPartnerPayout    = "add_partner_payout"
 )
 
 // The secrets: 32 letters and digits each. The login is one too: it is half of what a key needs.
@@ -24,23 +30,13 @@ const (
 	secretKey   = "api_key"
 )
 
-// The form of api_id. The sites look for duplicates among positive whole numbers only; without a zero none can lead.
-const (
-	referenceAlphabet = "123456789"
-	referenceLength   = 18
-)
-
-// settleAfter is how long, in milliseconds, get_exchanges may leave a new order out: it lists orders once they are
-// complete, some seconds after they are made.
-const settleAfter = 2 * 60 * 1000
-
-// maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id.
+// maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id. Rates are read as far as it reaches.
 const maxSteps = mostPages + 2
 
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:    "exchanger",
-		Version: "1.0.0",
+		Version: "1.1.0",
 		Title:   "Exchanger",
 		// Every site has its own host: the account's base URL says which.
 		Secrets: []*abi.Secret{
@@ -57,7 +53,20 @@ func manifest() *abi.Manifest {
 				{Role: abi.Role_ROLE_CONFIRM, Operation: opPayBid},
 				{Role: abi.Role_ROLE_QUOTE, Operation: opGetCalc},
 			},
+		}, {
+			Kind: abi.Kind_KIND_PAYOUT,
+			Actions: []*abi.Action{
+				{Role: abi.Role_ROLE_CREATE, Operation: opAddPartnerPayout},
+				{Role: abi.Role_ROLE_LOOKUP, Operation: opGetPartnerPayouts},
+			},
 		}},
+		Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_BALANCES, Operation: opGetPartnerInfo},
+			{Role: abi.Role_ROLE_RATES, Operation: opGetDirection},
+			{Role: abi.Role_ROLE_STATEMENT, Operation: opGetExchanges},
+			{Role: abi.Role_ROLE_CATALOG, Operation: opGetDirections, Topic: "directions"},
+			{Role: abi.Role_ROLE_CATALOG, Operation: opGetCurrencies, Topic: "currencies"},
+		},
 		Operations: operations(),
 		Failures:   failures(),
 		Callback: &abi.CallbackForm{
@@ -69,40 +78,13 @@ func manifest() *abi.Manifest {
 }
 
 func operations() []*abi.Operation {
-	read := func(name, summary, input, data string, documented abi.Documented) *abi.Operation {
-		return &abi.Operation{
-			Name: name, Summary: summary, Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: input, OutputSchema: envelopeOf(data),
-			Documented: documented, DeclineIsFinal: true,
+	var all []*abi.Operation
+	for _, topic := range natives {
+		for i := range topic {
+			all = append(all, topic[i].operation())
 		}
 	}
-	const (
-		full    = abi.Documented_DOCUMENTED_FULL
-		partial = abi.Documented_DOCUMENTED_PARTIAL
-	)
-	create := &abi.Operation{
-		Name: opCreateBid, Summary: "Make an exchange order: the payer gives, the site pays the merchant.",
-		// The site tells the payer of the order, and the check for duplicates has no unique index behind it.
-		Idempotency: abi.Idempotency_IDEMPOTENCY_NONE,
-		InputSchema: createInput, OutputSchema: envelopeOf(bidData), Documented: partial, DeclineIsFinal: true, SettleAfterMs: settleAfter,
-		Reference: &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength},
-	}
-	info := read(opBidInfo, "Read an order, by its id or hash, or by our reference.", bidInput, bidData, full)
-	info.FindsByReference = true
-	exchanges := read(opGetExchanges, "List the orders made with this key.", exchangesInput, exchangesData, partial)
-	exchanges.Paged = true
-	return []*abi.Operation{
-		read(opTest, "Check the key, and see how the site sees the caller.", testInput, `{"type": ["object", "array"]}`, full),
-		read(opGetCurrencies, "List the currencies that can be exchanged.", pairInput, `{"type": ["object", "array"]}`, partial),
-		read(opGetDirections, "List the directions of exchange.", pairInput, `{"type": "array", "items": {"type": "object"}}`, partial),
-		read(opGetDirection, "Read a direction: its rates, limits and fields.", directionInput, `{"type": ["object", "array"]}`, partial),
-		read(opGetCalc, "Calculate both sums of an exchange, or what a payment would come to.", calcInput, `{"type": ["object", "array"]}`, full),
-		create,
-		info,
-		// An order that is already so answers as if it had just been done.
-		read(opCancelBid, "Cancel an order, where its api_actions.cancel is api.", bidInput, statusData, partial),
-		read(opPayBid, "Mark an order as paid by the payer, where its api_actions.pay is api. A claim, not a proof.", bidInput, statusData, partial),
-		exchanges,
-	}
+	return all
 }
 
 const settingsSchema = `{
@@ -112,6 +94,9 @@ const settingsSchema = `{
     "lang": {"type": "string", "pattern": "^[a-z]{2}_[A-Z]{2}$", "default": "en_US",
       "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in routing.yaml."},
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
+    "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
+      "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. Payouts, balances and rewards need it."},
+    "payout_method": {"type": "string", "pattern": "^[0-9]+$", "description": "The method_id of payouts, one of the items of get_partner_info."},
     "error_final_after_hours": {"type": "integer", "minimum": 0, "default": 72,
       "description": "How old an order with an error status has to be to count as failed: until then an operator of the site may move it."},
     "payer_fields": {"type": "object", "default": {"cf6": "email"}, "propertyNames": {"pattern": "^cf(give|get)?[0-9]{1,6}$"},
@@ -140,40 +125,3 @@ const settingsSchema = `{
   },
   "additionalProperties": false
 }`
-
-const scalar = `{"type": ["string", "integer"]}`
-
-const testInput = `{"type": "object", "properties": {"partner_id": ` + scalar + `}, "additionalProperties": false}`
-
-const pairInput = `{"type": "object", "properties": {"currency_id_give": ` + scalar + `, "currency_id_get": ` + scalar + `}, "additionalProperties": false}`
-
-const directionInput = `{"type": "object", "properties": {"direction_id": ` + scalar + `}, "required": ["direction_id"], "additionalProperties": false}`
-
-const calcInput = `{"type": "object", "properties": {"direction_id": ` + scalar + `, "calc_amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"}` +
-	`, "calc_action": {"enum": [1, 2, 3, 4, "1", "2", "3", "4"]}, "cd": {"type": "string", "description": "The fields marked cd = 1, as a query: cf1=a&cf2=b."}}` +
-	`, "required": ["direction_id", "calc_amount", "calc_action"], "additionalProperties": false}`
-
-const createInput = `{"type": "object", "properties": {"direction_id": ` + scalar + `, "calc_amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"}` +
-	`, "calc_action": {"enum": [1, 2, 3, 4, "1", "2", "3", "4"]}, "api_id": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "Our unique number; the router makes one where it is left out."}` +
-	`, "partner_id": ` + scalar + `, "callback_url": {"type": "string"}, "account1": {"type": "string"}, "account2": {"type": "string"}}` +
-	`, "patternProperties": {"^cf(give|get)?[0-9]{1,6}$": {"type": "string"}}` +
-	`, "required": ["direction_id", "calc_amount", "calc_action"], "additionalProperties": false}`
-
-const bidInput = `{"type": "object", "properties": {"id": ` + scalar + `, "hash": {"type": "string"}}, "anyOf": [{"required": ["id"]}, {"required": ["hash"]}], "additionalProperties": false}`
-
-const exchangesInput = `{"type": "object", "properties": {"start_time": ` + scalar + `, "end_time": ` + scalar + `, "ip": {"type": "string"}, "id": ` + scalar +
-	`, "hash": {"type": "string"}, "api_id": ` + scalar + `, "status_history": {"enum": [0, 1, "0", "1"]}, "limit": {"type": "integer", "minimum": 1, "maximum": 500}` +
-	`, "offset": {"type": "integer", "minimum": 0}}, "additionalProperties": false}`
-
-const bidData = `{"type": ["object", "array"], "properties": {"id": ` + scalar + `, "hash": {"type": "string"}, "url": {"type": "string"}, "status": {"type": "string"}` +
-	`, "api_actions": {"type": ["object", "array"]}}}`
-
-// statusData is the answer of a move: the bare word of a native call, or the order that a payment's call ends with.
-const statusData = `{"type": ["string", "object", "array"]}`
-
-const exchangesData = `{"type": ["object", "array"], "properties": {"items": {"type": "array", "items": {"type": "object"}}}}`
-
-// envelopeOf is the schema of an answer around its data.
-func envelopeOf(data string) string {
-	return `{"type": "object", "properties": {"error": ` + scalar + `, "error_text": {"type": ["string", "null"]}, "data": ` + data + `}, "required": ["error"]}`
-}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,23 +11,130 @@ import (
 
 func TestEveryOperationIsNativeToo(t *testing.T) {
 	t.Parallel()
-	require.Len(t, manifest().GetOperations(), len(natives))
+	inputs := map[string]string{
+		opGetDirection: `{"direction_id":12}`, opGetCalc: `{"direction_id":"12","calc_amount":"5","calc_action":1}`,
+		opCreateBid: `{"direction_id":"12","calc_amount":"5","calc_action":1}`, opBidInfo: `{"id":1}`, opCancelBid: `{"id":1}`, opPayBid: `{"hash":"a"}`,
+		opAddPartnerPayout: `{"method_id":"11","account":"T1"}`,
+	}
 	for _, operation := range manifest().GetOperations() {
-		step, err := connector{}.Prepare(&abi.Call{Operation: operation.GetName(), Settings: []byte(`{}`), Input: []byte(`{}`), Reference: "7"})
+		input := either(inputs[operation.GetName()], `{}`)
+		step, err := connector{}.Prepare(&abi.Call{Operation: operation.GetName(), Settings: []byte(`{}`), Input: []byte(input), Reference: "7"})
 		require.NoError(t, err)
 		require.Equal(t, "/api/userapi/v1/"+operation.GetName(), step.GetSend().GetRequest().GetPath()[0].GetLiteral())
+		require.Empty(t, step.GetSend().GetOperation())
 	}
 }
 
-func TestNativeInputIsRefusedByName(t *testing.T) {
+// Where money moves, or the payer may hear of it, an unanswered call is never harmless.
+func TestClasses(t *testing.T) {
 	t.Parallel()
-	for input, field := range map[string]string{
-		`{"hash":["a"]}`: "/hash", `{"id":{}}`: "/id", `{"cf6":"only orders take it"}`: "/cf6", `[]`: "", `{`: "",
+	require.Len(t, manifest().GetOperations(), 15)
+	for _, operation := range manifest().GetOperations() {
+		name := operation.GetName()
+		want := safe
+		if name == opCreateBid || name == opAddPartnerPayout {
+			want = risky
+		}
+		require.Equal(t, want, operation.GetIdempotency(), name)
+		require.Equal(t, strings.HasPrefix(name, "get_partner_") && name != opGetPartnerInfo || name == opGetExchanges, operation.GetPaged(), name)
+	}
+}
+
+// Every amount that the tables know is spelt out, and nothing else is.
+func TestAmountsOfTheTablesAreSpelt(t *testing.T) {
+	t.Parallel()
+	var walk func(fields []field)
+	walk = func(fields []field) {
+		for _, f := range fields {
+			require.Equal(t, f.form == sum, isAmount(f.name), f.name)
+			walk(f.members)
+		}
+	}
+	for _, topic := range natives {
+		for _, n := range topic {
+			walk(n.members)
+			walk(n.takes)
+		}
+	}
+	require.True(t, isAmount("amount"), "of the currencies for payout")
+}
+
+func TestInputIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ operation, input, field string }{
+		{opBidInfo, `{"hash":["a"]}`, "/hash"},
+		{opBidInfo, `{"id":{}}`, "/id"},
+		{opBidInfo, `{"id":-1}`, "/id"},
+		{opBidInfo, `{"id":1,"cf6":"only orders take it"}`, "/cf6"},
+		{opBidInfo, `{"id":1,"":2}`, ""},
+		{opBidInfo, `{"id":1,"a/b~c":2}`, "/a~1b~0c"},
+		{opBidInfo, `{}`, ""},
+		{opBidInfo, `[]`, ""},
+		{opBidInfo, `{`, ""},
+		{opGetDirection, `{}`, "/direction_id"},
+		{opGetDirection, `{"direction_id":1,"more":[]}`, "/more"},
+		{opGetCalc, `{"direction_id":1,"calc_amount":"1","calc_action":5}`, "/calc_action"},
+		{opGetCalc, `{"direction_id":1,"calc_amount":1,"calc_action":1}`, "/calc_amount"},
+		{opGetCalc, `{"direction_id":1,"calc_amount":"0","calc_action":1}`, "/calc_amount"},
+		{opGetCalc, `{"direction_id":1,"calc_amount":"-4","calc_amount":"4","calc_action":1}`, "/calc_amount"},
+		{opGetCalc, `{"direction_id":1,"calc_amount":"1e2","calc_action":1}`, "/calc_amount"},
+		{opCreateBid, `{"direction_id":1,"calc_amount":"4","calc_action":1,"acount2":"T"}`, "/acount2"},
+		{opCreateBid, `{"direction_id":1,"calc_amount":"4","calc_action":1,"cf6":{}}`, "/cf6"},
+		{opCreateBid, `{"direction_id":1,"calc_amount":"4","calc_action":1,"api_id":"012"}`, "/api_id"},
+		{opCreateBid, `{"direction_id":1,"calc_amount":"4","calc_action":1,"api_id":12}`, "/api_id"},
+		{opGetExchanges, `{"limit":501}`, "/limit"},
+		{opGetExchanges, `{"limit":"5"}`, "/limit"},
+		{opGetExchanges, `{"status_history":2}`, "/status_history"},
+		{opAddPartnerPayout, `{"method_id":"11","account":"T1","amount":"5"}`, "/amount"},
+		{opAddPartnerPayout, `{"method_id":"11"}`, "/account"},
 	} {
-		step, err := connector{}.Prepare(&abi.Call{Operation: opBidInfo, Settings: []byte(`{}`), Input: []byte(input)})
+		step, err := connector{}.Prepare(&abi.Call{Operation: row.operation, Settings: []byte(`{}`), Input: []byte(row.input)})
 		require.NoError(t, err)
-		require.Equal(t, "invalid_request", step.GetReject().GetCode(), input)
-		require.Equal(t, field, step.GetReject().GetField())
+		require.Equal(t, "invalid_request", step.GetReject().GetCode(), "%s %s", row.operation, row.input)
+		require.Equal(t, row.field, step.GetReject().GetField(), "%s %s", row.operation, row.input)
+	}
+}
+
+// What the document does not tell the fields of takes further ones.
+func TestOpenMethodsPassFurtherFieldsOn(t *testing.T) {
+	t.Parallel()
+	step, err := connector{}.Prepare(&abi.Call{Operation: opGetDirections, Settings: []byte(`{}`), Input: []byte(`{"currency_id_give":3,"city":"Riga"}`)})
+	require.NoError(t, err)
+	require.Equal(t, "currency_id_give=3&city=Riga", string(step.GetSend().GetRequest().GetBody()))
+}
+
+func TestAnswersThatAreNotTheMethodsAreUnreadable(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ operation, data string }{
+		{opTest, `"success"`},
+		{opTest, `[1]`},
+		{opGetCurrencies, `{"give":{}}`},
+		{opGetDirections, `{}`},
+		{opGetDirections, `[1]`},
+		{opGetCalc, `{"sum_give":{}}`},
+		{opGetCalc, `{"sum_give":true}`},
+		{opGetCalc, `{"sum_give":1e400}`},
+		{opCreateBid, `[]`},
+		{opCreateBid, `{"id":"1"}`},
+		{opBidInfo, `{"status":"new"}`},
+		{opPayBid, `null`},
+		{opGetCalc, `{"sum_give":"1","sum_give":{}}`},
+		{opGetPartnerInfo, `{"balance":"1","balance":null}`},
+		{opGetExchanges, `{"items":{}}`},
+		{opGetExchanges, `{"items":[],"items":{}}`},
+		{opGetExchanges, `{"items":{},"items":[]}`},
+		{opGetExchanges, `{"items":[[]]}`},
+		{opGetExchanges, `{"items":[{"amount_give":[]}]}`},
+		{opGetPartnerInfo, `{"min_payout":"10"}`},
+		{opGetPartnerInfo, `[]`},
+		{opAddPartnerPayout, `[]`},
+		{opAddPartnerPayout, `"success"`},
+	} {
+		call := &abi.Call{Operation: row.operation, Settings: []byte(`{}`)}
+		body := []byte(`{"error":"0","data":` + row.data + `}`)
+		step, err := connector{}.Interpret(call, []byte{stageNative}, &abi.HttpResponse{Status: 200, Body: body})
+		require.NoError(t, err)
+		require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(), "%s %s", row.operation, row.data)
 	}
 }
 
@@ -42,7 +150,7 @@ func TestNativePages(t *testing.T) {
 		"a second page":                      {`{}`, "100", 100, "200"},
 		"an offset of the caller's":          {`{"limit":2,"offset":10}`, "", 2, "12"},
 		"a cursor goes before the offset":    {`{"limit":2,"offset":10}`, "12", 2, "14"},
-		"more than the sites give":           {`{"limit":900}`, "", 500, "500"},
+		"as many as the sites give":          {`{"limit":500}`, "", 500, "500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,6 +164,14 @@ func TestNativePages(t *testing.T) {
 	step, err := connector{}.Prepare(call)
 	require.NoError(t, err)
 	require.Equal(t, "limit=2&offset=12", string(step.GetSend().GetRequest().GetBody()))
+	call.Cursor = "e12"
+	step, err = connector{}.Prepare(call)
+	require.NoError(t, err)
+	require.NotNil(t, step.GetReject(), "a statement's cursor is none of the list's")
+	call.Operation, call.Input, call.Cursor = opGetDirections, nil, "100"
+	step, err = connector{}.Prepare(call)
+	require.NoError(t, err)
+	require.NotNil(t, step.GetReject(), "what has no pages has no cursors")
 }
 
 func FuzzReceive(f *testing.F) {

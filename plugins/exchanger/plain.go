@@ -28,6 +28,9 @@ func number(value jsontext.Value) (decimal.Decimal, bool) {
 // plain is the text of HTML: tags gone, blocks on lines of their own, entities resolved. It is for people to read, and
 // is not safe to put back into a page unescaped.
 func plain(html string) string {
+	if isPlain(html) {
+		return html
+	}
 	var text strings.Builder
 	for html != "" {
 		open := strings.IndexByte(html, '<')
@@ -52,6 +55,19 @@ func plain(html string) string {
 		html = rest
 	}
 	return tidy(entities(text.String()))
+}
+
+// isPlain tells text that plain would leave as it is, without reading it three times: most is, and lists have thousands of them.
+func isPlain(text string) bool {
+	last := byte(' ')
+	for i := range len(text) {
+		c := text[i]
+		if c < ' ' || c == '<' || c == '&' || c >= utf8.RuneSelf || c == ' ' && last == ' ' {
+			return false
+		}
+		last = c
+	}
+	return last != ' ' || text == ""
 }
 
 // breaks are the elements that begin or end a line.

@@ -29,6 +29,12 @@ func TestPlain(t *testing.T) {
 		"a tag that never ends":    {"a<b class='", "a"},
 		"blanks":                   {"  a \t\r\n\n\n  b  ", "a\nb"},
 		"nothing":                  {"", ""},
+		"a blank":                  {" ", ""},
+		"a blank in front":         {" a", "a"},
+		"a blank behind":           {"a ", "a"},
+		"two blanks":               {"a  b", "a b"},
+		"a blank of another sort":  {"a\u00a0b", "a b"},
+		"other letters":            {"Наличные", "Наличные"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,8 @@ type settings struct {
 	errorFinalAfter int64 // milliseconds
 	directions      jsontext.Value
 	payerFields     jsontext.Value
+	// partnerCurrency is what the partner's balance is in, payoutMethod how it is paid out; empty where they are not set.
+	partnerCurrency, payoutMethod string
 }
 
 const (
@@ -33,6 +35,7 @@ func readSettings(raw []byte) (settings, error) {
 	account := settings{
 		lang: parsed.Text("lang"), partner: parsed.Text("partner_id"), errorFinalAfter: defaultErrorHours * hour,
 		directions: parsed.Get("directions"), payerFields: parsed.Get("payer_fields"),
+		partnerCurrency: parsed.Text("partner_currency"), payoutMethod: parsed.Text("payout_method"),
 	}
 	if account.lang == "" {
 		account.lang = defaultLang
@@ -79,11 +82,12 @@ type direction struct {
 	code               string // the site's code of the payment's currency
 	action             action
 	account1, account2 string
-	fields             []field
+	fields             []entry
 	cd                 []string // the names of the fields that get_calc wants too
 }
 
-type field struct{ name, text string }
+// entry is a custom field with what goes into it.
+type entry struct{ name, text string }
 
 // terms are the parts of a direction that an order already made is read by.
 func (s settings) terms(payment *abi.Payment) (code string, by action, err error) {
@@ -104,7 +108,7 @@ func (s settings) terms(payment *abi.Payment) (code string, by action, err error
 // direction puts a payment's direction together: settings first, its options over them. The step, if any, says why the
 // payment has none.
 func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) {
-	options, reject := readOptions(payment.GetOptions())
+	options, reject := readOptions(payment.GetOptions(), orderOption, "direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
 	if reject != nil {
 		return direction{}, reject, nil
 	}
@@ -130,8 +134,8 @@ func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) 
 }
 
 // fields gathers the custom fields: the payer's, then the direction's own, then the payment's options over both.
-func (s settings) fields(payer *abi.Payer, fixed, options jsontext.Value) []field {
-	var fields []field
+func (s settings) fields(payer *abi.Payer, fixed, options jsontext.Value) []entry {
+	var fields []entry
 	set := func(name, text string) {
 		for i := range fields {
 			if fields[i].name == name {
@@ -139,7 +143,7 @@ func (s settings) fields(payer *abi.Payer, fixed, options jsontext.Value) []fiel
 				return
 			}
 		}
-		fields = append(fields, field{name, text})
+		fields = append(fields, entry{name, text})
 	}
 	if s.payerFields.Exists() {
 		s.payerFields.Each(func(name string, member jsontext.Value) { set(name, payerMember(payer, member.Text())) })
@@ -167,8 +171,8 @@ func payerMember(payer *abi.Payer, name string) string {
 	return ""
 }
 
-// readOptions reads a payment's provider_options; an unknown member is refused by name, lest a typo become a wrong order.
-func readOptions(raw []byte) (jsontext.Value, *abi.Step) {
+// readOptions reads a payment's provider_options; a member that is not known is refused by name, lest a typo become another payment.
+func readOptions(raw []byte, known func(name string) bool, those string) (jsontext.Value, *abi.Step) {
 	const where = "/provider_options/exchanger"
 	if len(raw) == 0 {
 		return jsontext.Value{}, nil
@@ -179,12 +183,16 @@ func readOptions(raw []byte) (jsontext.Value, *abi.Step) {
 	}
 	var reject *abi.Step
 	options.Each(func(name string, value jsontext.Value) {
-		known := name == "direction_id" || name == "account1" || name == "account2" || isCustom(name)
-		if (!known || value.IsObject() || value.IsArray()) && reject == nil {
-			reject = guest.Reject("invalid_request", where+"/"+name, "options are direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
+		if (!known(name) || value.IsObject() || value.IsArray()) && reject == nil {
+			reject = guest.Reject("invalid_request", where+"/"+name, "options are "+those)
 		}
 	})
 	return options, reject
+}
+
+// orderOption tells an option of an order.
+func orderOption(name string) bool {
+	return name == "direction_id" || name == "account1" || name == "account2" || isCustom(name)
 }
 
 // isCustom tells a custom field's name: cf6, cfgive8, cfget12.

@@ -56,7 +56,7 @@ func TestOptionsGoOverSettings(t *testing.T) {
 	require.Equal(t, "13", d.id)
 	require.Equal(t, "a", d.account1)
 	require.Equal(t, "c", d.account2)
-	require.Equal(t, []field{{"cf6", "payer@example.com"}, {"cf4", "fixed"}, {"cf10", "mine"}}, d.fields)
+	require.Equal(t, []entry{{"cf6", "payer@example.com"}, {"cf4", "fixed"}, {"cf10", "mine"}}, d.fields)
 }
 
 func TestReadOptionsRefuses(t *testing.T) {
@@ -70,7 +70,7 @@ func TestReadOptionsRefuses(t *testing.T) {
 		`{"calc_amount":"1"}`:      "/provider_options/exchanger/calc_amount",
 		`{"cf6":"a","api_id":"1"}`: "/provider_options/exchanger/api_id",
 	} {
-		_, reject := readOptions([]byte(raw))
+		_, reject := readOptions([]byte(raw), orderOption, "")
 		require.Equal(t, "invalid_request", reject.GetReject().GetCode(), raw)
 		require.Equal(t, field, reject.GetReject().GetField())
 	}

@@ -29,7 +29,7 @@ var userGives = []field{
 	{name: "userIdInClient", must: true},
 	{name: "uid"},
 	{name: "callbackUrl"},
-	{name: "signSeed"},
+	{name: "signSeed", secret: true},
 }
 
 // accountMethods are about the client and its users.
@@ -58,7 +58,7 @@ var accountMethods = []native{
 		gives: []field{{name: "callbackApi"}},
 	},
 	{
-		name: "UserInfo", summary: "Read a user: the balances, and where callbacks go.",
+		name: userInfo, summary: "Read a user: the balances, and where callbacks go.",
 		class: safe, documented: full, closed: true, finds: true,
 		gives: userGives,
 	},

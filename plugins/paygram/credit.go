@@ -22,8 +22,8 @@ var creditGives = []field{{name: "userCliId"}, {name: "newBalance", form: sum}}
 //nolint:gochecknoglobals // a table
 var creditMethods = []native{
 	{
-		name: "TransferCredit", summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
-		class: risky, documented: partial, keyed: true, reference: "voucherCode",
+		name: transferCredit, summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
+		class: risky, documented: partial, keyed: true, final: true, reference: "voucherCode",
 		takes: []field{currencyField, {name: "toUserCliId", note: "Left out: a voucher."}, amountField, callbackField, uniqueField},
 		gives: []field{
 			{name: "fromCredit", form: object, members: creditGives},

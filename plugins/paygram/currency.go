@@ -29,9 +29,14 @@ func currencyCodes() []string {
 
 // currencyOf is the currency that a currencyCode stands for; empty where it is missing or not known.
 func currencyOf(code jsontext.Value) string {
-	number, err := strconv.Atoi(code.Text())
-	if err != nil || number < 0 || number >= len(currencies) {
+	return currencyNumbered(code.Text())
+}
+
+// currencyNumbered is the currency of a number as a text; empty where it is not known.
+func currencyNumbered(number string) string {
+	place, err := strconv.Atoi(number)
+	if err != nil || place < 0 || place >= len(currencies) {
 		return ""
 	}
-	return currencies[number]
+	return currencies[place]
 }

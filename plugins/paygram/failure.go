@@ -55,7 +55,7 @@ func failures() []*abi.FailureRule {
 // nativeFailures are those of the methods in the table that mean something else there than elsewhere.
 func nativeFailures() []*abi.FailureRule {
 	rules := []*abi.FailureRule{
-		rule("TransferCredit", codeNotFound, abi.Meaning_MEANING_DECLINED_SOFT, "invalid_destination", codesOfAPI+"; that it is the receiver is inferred"),
+		rule(transferCredit, codeNotFound, abi.Meaning_MEANING_DECLINED_SOFT, "invalid_destination", codesOfAPI+"; that it is the receiver is inferred"),
 	}
 	for _, topic := range natives {
 		for i := range topic {

@@ -32,7 +32,9 @@ type field struct {
 	// otherwise is what is sent where the input has no such member: JSON text. Empty sends nothing.
 	otherwise string
 	// ours is sent as our reference where the input has no such member.
-	ours    bool
+	ours bool
+	// secret is what an answer has and nobody is to see.
+	secret  bool
 	note    string
 	members []field
 }

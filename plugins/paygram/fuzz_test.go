@@ -21,6 +21,7 @@ func FuzzInterpret(f *testing.F) {
 		`{"balances":[{"balance":-1E-8,"currency":11}],"userIdInClient":"a","uid":"b","callbackUrl":null,"type":11,"success":true}`,
 		`{"coins":[{"balance":55534228.52065455,"currency":11}],"type":16,"success":true}`,
 		`{"statementEntries":[{"id":1,"amount":-0.10,"fees":1e2}],"results":1,"nextPageAvailable":true,"type":21,"success":true}`,
+		`{"statementEntries":[{"id":1,"executedUtc":"2023-10-03T09:00:00.1234567","amount":-1E-8,"currency":5,"fees":"0.10","invoice":{"guid":"7d1f"}}],"nextPageAvailable":false,"success":true}`,
 		`{"rates":{"1":{"4":{"quoteCurrency":4,"price":27512.33000000}}},"type":17,"success":true}`,
 		`{"updates":[{"id":41,"invoiceInfo":{"amount":100.10}}],"type":17,"success":true}`,
 		`{"fromCredit":{"userCliId":"a","newBalance":95.99999999},"voucherCode":"7d1f","amount":4.00000001,"fees":-0,"type":9,"success":true}`,
@@ -53,6 +54,22 @@ func FuzzInterpret(f *testing.F) {
 				require.NoError(t, check.Satisfies(promised[operation.GetName()], output), operation.GetName())
 				requireSame(t, "", decoded(t, body), decoded(t, output))
 			}
+		}
+		for _, action := range described.GetActions() {
+			call := &abi.Call{Operation: action.GetOperation(), Settings: settings, Query: &abi.Query{}, NowMs: 1}
+			step, err := connector{}.Interpret(call, nil, &abi.HttpResponse{Status: status, Body: body})
+			require.NoError(t, err)
+			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), action.GetOperation())
+			requireSent(t, body, step.GetDone())
+		}
+		for _, operation := range []string{withdraw, transferCredit, getStatement, invoiceInfo} {
+			call := &abi.Call{
+				Operation: operation, Settings: settings, CreateReference: "ours", SentMs: 1,
+				Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "100", Currency: "PHPT", Destination: &abi.Destination{Account: "b"}},
+			}
+			step, err := connector{}.Interpret(call, []byte("0"), &abi.HttpResponse{Status: status, Body: body})
+			require.NoError(t, err)
+			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), operation)
 		}
 		payment := &abi.Call{Operation: invoiceInfo, Settings: settings, ProviderReference: "7d1f", Payment: &abi.Payment{Amount: "100", Currency: "PHPT"}}
 		step, err := connector{}.Interpret(payment, nil, &abi.HttpResponse{Status: status, Body: body})
@@ -102,6 +119,56 @@ func requireSame(t *testing.T, name string, sent, output any) {
 		require.Equal(t, want.Sign(), got.Sign())
 	default:
 		require.Equal(t, sent, output)
+	}
+}
+
+// requireSent demands that what is told of an account is what was sent, to the digit: no amount has another value or sign.
+func requireSent(t *testing.T, body []byte, outcome *abi.Outcome) {
+	t.Helper()
+	var told []*abi.Money
+	for _, balance := range outcome.GetBalances() {
+		told = append(told, balance.GetAvailable())
+	}
+	for _, rate := range outcome.GetRates() {
+		require.Equal(t, "1", rate.GetFrom().GetAmount())
+		told = append(told, rate.GetTo())
+	}
+	for _, entry := range outcome.GetTransactions() {
+		told = append(told, entry.GetAmount())
+		if entry.GetFee() != nil {
+			told = append(told, entry.GetFee())
+		}
+	}
+	if len(told) == 0 {
+		return
+	}
+	sent := make(map[string]bool)
+	amounts(decoded(t, body), sent)
+	for _, money := range told {
+		require.True(t, sent[money.GetAmount()], "nobody sent %s", money.GetAmount())
+	}
+}
+
+// amounts gathers the decimals of a body, as they are told.
+func amounts(value any, into map[string]bool) {
+	gather := func(text string) {
+		if d, err := decimal.Parse(text); err == nil {
+			into[d.String()] = true
+		}
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for _, member := range value {
+			amounts(member, into)
+		}
+	case []any:
+		for _, item := range value {
+			amounts(item, into)
+		}
+	case json.Number:
+		gather(value.String())
+	case string:
+		gather(value)
 	}
 }
 

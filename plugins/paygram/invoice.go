@@ -77,13 +77,17 @@ func (i invoice) outcome(t *task, reference string) (outcome *abi.Outcome, why s
 	if why := i.differs(t, reference); why != "" {
 		return nil, why
 	}
+	payout := t.GetPayment().GetKind() == abi.Kind_KIND_PAYOUT
 	status, alert := statusOf(i.state, i.paid, i.redeemed)
+	if payout {
+		status, alert = payoutStatus(i.state, i.paid)
+	}
 	outcome = guest.Accepted(status, i.code)
 	outcome.Alert = alert
 	outcome.Amount = guest.Money(i.amount, i.currency)
 	outcome.Fee = guest.Money(i.fee, i.currency)
 	outcome.EchoedReference = i.callbackData
-	if i.paid {
+	if i.paid && !payout {
 		outcome.Received = outcome.GetAmount()
 	}
 	if status == abi.Status_STATUS_FAILED {

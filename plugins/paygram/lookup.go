@@ -54,6 +54,8 @@ func found(t *task, a answer) *abi.Step {
 	switch {
 	case why != "":
 		return guest.Unreadable("the invoices: " + why)
+	case len(codes) == 0 && t.GetPayment().GetKind() == abi.Kind_KIND_PAYOUT:
+		return unproven() // no document says that withdrawals are listed
 	case len(codes) == 0:
 		return guest.Rejected(noInvoice, "PayGram has no invoice with our callbackData")
 	case len(codes) > mostInvoices:
@@ -116,7 +118,7 @@ func walked(t *task, state string, a answer) *abi.Step {
 
 // better is the outcome that counts for the payment: the invoice that was paid, else one that can still be.
 func better(best, next *abi.Outcome) *abi.Outcome {
-	if best.GetReceived() != nil && next.GetReceived() != nil {
+	if moved(best) && moved(next) {
 		best.Alert = "two invoices of this payment are paid: " + best.GetProviderReference() + " and " + next.GetProviderReference()
 		return best
 	}
@@ -126,9 +128,14 @@ func better(best, next *abi.Outcome) *abi.Outcome {
 	return best
 }
 
+// moved tells that money came in, or, of a payout, arrived.
+func moved(outcome *abi.Outcome) bool {
+	return outcome.GetReceived() != nil || outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED
+}
+
 func rank(outcome *abi.Outcome) int {
 	switch {
-	case outcome.GetReceived() != nil:
+	case moved(outcome):
 		return 4
 	case outcome.GetStatus() == abi.Status_STATUS_UNKNOWN:
 		return 3

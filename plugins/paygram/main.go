@@ -36,6 +36,16 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	case payInvoice:
 		return preparePay(&t), nil
 	}
+	if !t.native() {
+		switch call.GetOperation() {
+		case withdraw:
+			return preparePayout(&t), nil
+		case transferCredit:
+			return prepareTransfer(&t), nil
+		case getStatement:
+			return prepareTrace(&t), nil
+		}
+	}
 	if method := nativeOf(call.GetOperation()); method != nil {
 		return prepareNative(&t, method), nil
 	}
@@ -49,7 +59,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	}
 	a, end := readAnswer(response)
 	if end != nil {
-		return end, nil
+		return cautious(&t, end), nil
 	}
 	switch call.GetOperation() {
 	case issueInvoice:
@@ -62,6 +72,16 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 		return interpretRedeem(&t, a), nil
 	case payInvoice:
 		return finish(&t, a, t.GetCreateReference(), false), nil
+	}
+	if !t.native() {
+		switch call.GetOperation() {
+		case withdraw:
+			return interpretPayout(&t, a), nil
+		case transferCredit:
+			return interpretTransfer(&t, a), nil
+		case getStatement:
+			return interpretTrace(&t, string(state), a), nil
+		}
 	}
 	if method := nativeOf(call.GetOperation()); method != nil {
 		return interpretNative(&t, method, a), nil

@@ -26,12 +26,26 @@ const settleAfter = 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygram",
-		Version:        "1.1.0",
+		Version:        "1.2.0",
 		Title:          "PayGram",
 		BaseUrl:        "https://api.pay-gram.org",
 		Secrets:        []*abi.Secret{{Name: token, Summary: "The client's API token, a UUID."}},
 		SettingsSchema: settingsSchema,
-		Flows: []*abi.Flow{{
+		Flows:          flows(),
+		Actions:        actions(),
+		Operations:     operations(),
+		Failures:       failures(),
+		Callback: &abi.CallbackForm{
+			Supported: true,
+			Summary:   "Set the callback's URL at PayGram once, with SetCallbackApi or SetUserInfo. What it says is confirmed by InvoiceInfo.",
+		},
+		MaxSteps: 1 + mostInvoices,
+	}
+}
+
+func flows() []*abi.Flow {
+	return []*abi.Flow{
+		{
 			Kind:       abi.Kind_KIND_COLLECT,
 			Currencies: currencyCodes(),
 			Actions: []*abi.Action{
@@ -40,14 +54,24 @@ func manifest() *abi.Manifest {
 				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice},
 				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice},
 			},
-		}},
-		Operations: operations(),
-		Failures:   failures(),
-		Callback: &abi.CallbackForm{
-			Supported: true,
-			Summary:   "Set the callback's URL at PayGram once, with SetCallbackApi or SetUserInfo. What it says is confirmed by InvoiceInfo.",
 		},
-		MaxSteps: 1 + mostInvoices,
+		{
+			Kind:       abi.Kind_KIND_PAYOUT,
+			Currencies: currencyCodes(),
+			Actions: []*abi.Action{
+				{Role: abi.Role_ROLE_CREATE, Operation: withdraw},
+				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
+			},
+		},
+		{
+			Kind:       abi.Kind_KIND_TRANSFER,
+			Currencies: currencyCodes(),
+			Required:   []string{"/destination/account"},
+			Actions: []*abi.Action{
+				{Role: abi.Role_ROLE_CREATE, Operation: transferCredit},
+				{Role: abi.Role_ROLE_LOOKUP, Operation: getStatement},
+			},
+		},
 	}
 }
 

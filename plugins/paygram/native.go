@@ -45,6 +45,10 @@ type native struct {
 	reference string
 	// finds marks a method that is about an object which may not be there.
 	finds bool
+	// final marks a spending request that PayGram does not come back to once it has declined it.
+	final bool
+	// traces marks a look-up that can find a payment by our reference.
+	traces bool
 }
 
 // natives are the methods that no payment goes through, by topic.
@@ -69,7 +73,7 @@ func (n *native) operation() *abi.Operation {
 	operation := &abi.Operation{
 		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged,
 		InputSchema: input, OutputSchema: output,
-		DeclineIsFinal: n.class == abi.Idempotency_IDEMPOTENCY_SAFE,
+		DeclineIsFinal: n.class == abi.Idempotency_IDEMPOTENCY_SAFE || n.final, FindsByReference: n.traces,
 	}
 	for _, f := range n.takes {
 		if f.ours {
@@ -231,6 +235,11 @@ func interpretNative(t *task, n *native, a answer) *abi.Step {
 			return guest.Unreadable("the page: " + why)
 		}
 		outcome.Cursor = cursor
+	}
+	if t.GetQuery() != nil {
+		if why := tell(t, a, outcome); why != "" {
+			return guest.Unreadable(why)
+		}
 	}
 	return t.done(outcome, a)
 }

@@ -26,7 +26,7 @@ func TestClasses(t *testing.T) {
 			require.Equal(t, abi.Idempotency_IDEMPOTENCY_ABANDONABLE, operation.GetIdempotency())
 		default:
 			require.Equal(t, risky, operation.GetIdempotency(), name)
-			require.False(t, operation.GetDeclineIsFinal(), name)
+			require.Equal(t, name == withdraw || name == transferCredit, operation.GetDeclineIsFinal(), name)
 		}
 		require.Equal(t, slices.Contains(keyed, name), operation.GetKeyedBySetting() == keyedBySetting, name)
 		require.Equal(t, name == "GetStatement", operation.GetPaged(), name)

@@ -145,6 +145,9 @@ func given(shown bool) func(*field) *jsontext.Object {
 		case len(f.members) > 0 && f.form == list:
 			schema.Object("items", members)
 		}
+		if f.secret {
+			schema.Bool("writeOnly", true)
+		}
 		return schema
 	}
 }

@@ -13,8 +13,8 @@ var statementMethods = []native{
 		gives: []field{{name: "coins", form: list, must: true, members: balances}},
 	},
 	{
-		name: "GetStatement", summary: "List what came into a user's purse and went out of it, by time.",
-		class: safe, documented: partial, closed: true, paged: true, finds: true,
+		name: getStatement, summary: "List what came into a user's purse and went out of it, by time.",
+		class: safe, documented: partial, closed: true, paged: true, finds: true, traces: true,
 		takes: []field{
 			{name: "fromUtc", must: true, note: "The first moment, UTC: 2023-10-03T08:21:58.449Z."},
 			{name: "toExcludingUtc", must: true, note: "The moment behind the last, UTC."},
@@ -40,7 +40,7 @@ var statementMethods = []native{
 		},
 	},
 	{
-		name: "GetExchangeRates", summary: "List PayGram's exchange rates: the price of one unit of a base currency, by base and quote.",
+		name: exchangeRates, summary: "List PayGram's exchange rates: the price of one unit of a base currency, by base and quote.",
 		class: safe, documented: partial, carriage: asNothing,
 		gives: []field{{name: "rates", form: object, must: true}},
 	},

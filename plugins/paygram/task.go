@@ -44,7 +44,10 @@ func (t *task) read() error {
 			return &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "input: not a JSON object"}
 		}
 	}
-	return nil
+	if t.GetQuery() != nil {
+		t.input, err = question(t)
+	}
+	return err
 }
 
 // resume is read for a call whose request was sent. Settings and input are read only where they may be needed again, on the

@@ -10,8 +10,8 @@ import (
 //nolint:gochecknoglobals // a table
 var withdrawalMethods = []native{
 	{
-		name: "Withdraw", summary: "Pay a user's credit out, to an address or a bank account.",
-		class: risky, documented: partial, keyed: true, reference: "invoiceCode",
+		name: withdraw, summary: "Pay a user's credit out, to an address or a bank account.",
+		class: risky, documented: partial, keyed: true, final: true, reference: "invoiceCode",
 		takes: []field{
 			{name: "provider", form: whole, otherwise: "0", note: "0 lets PayGram choose."},
 			amountField,

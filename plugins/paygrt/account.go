@@ -1,7 +1,10 @@
 package main
 
 import (
+	"strings"
+
 	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 )
 
@@ -17,10 +20,55 @@ func get(path ...*abi.Part) *abi.Step {
 	return guest.NewRequest("GET", path...).Header("api-key", guest.Secret(secretAPIKey)).Send(nil)
 }
 
-// interpretNative hands the provider's answer on as it came. A failed query has no documented reason to map.
-func interpretNative(_ *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
+// interpretBalance reads the one balance that a merchant has.
+func interpretBalance(_ *abi.Call, account settings, _ []byte, answer reply) *abi.Step {
 	if answer.status == envelopeFailed {
-		return guest.Unreadable("the query failed: " + answer.message)
+		return queryFailed(answer)
 	}
-	return guest.Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Output: answer.raw})
+	balance, isAmount := answer.data.Decimal("balance")
+	switch {
+	case !strings.EqualFold(answer.data.Text("merchant_id"), account.merchant):
+		return guest.Unreadable("the answer is about another merchant_id")
+	case !isAmount:
+		return guest.Unreadable("the balance is not an amount")
+	}
+	outcome := &abi.Outcome{
+		Verdict:  abi.Verdict_VERDICT_ACCEPTED,
+		Balances: []*abi.Balance{{Available: guest.Money(balance, currency)}},
+	}
+	return told(outcome, answer)
+}
+
+// interpretOperators lists the operators by the codes that recharges name. They are India's: a payer elsewhere has none.
+func interpretOperators(call *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
+	if answer.status == envelopeFailed {
+		return queryFailed(answer)
+	}
+	if !answer.data.IsArray() {
+		return guest.Unreadable("the operators are not a list")
+	}
+	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED}
+	if payers := call.GetQuery().GetCountry(); payers != "" && payers != country {
+		return told(outcome, answer)
+	}
+	for _, operator := range answer.data.Items() {
+		if item := itemOf(operator); item != nil {
+			outcome.Items = append(outcome.Items, item)
+		}
+	}
+	return told(outcome, answer)
+}
+
+// itemOf is nil for an operator that no recharge could name.
+func itemOf(operator jsontext.Value) *abi.Item {
+	code := operator.Text("operator_code")
+	if code == "" {
+		return nil
+	}
+	return &abi.Item{Code: code, Name: operator.Text("operator_name"), Sort: operator.Text("type"), Currency: currency}
+}
+
+// queryFailed is the answer to a read that was not carried out. The document has no reasons for it.
+func queryFailed(answer reply) *abi.Step {
+	return guest.Rejected(codeRefused, answer.message)
 }

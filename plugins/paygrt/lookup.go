@@ -94,5 +94,5 @@ func interpretStatus(call *abi.Call, account settings, state []byte, answer repl
 	if outcome.GetProviderReference() == "" {
 		outcome.ProviderReference = call.GetProviderReference()
 	}
-	return guest.Done(outcome)
+	return done(call, outcome, answer)
 }

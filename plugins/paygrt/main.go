@@ -26,8 +26,8 @@ type handler struct {
 var handlers = map[string]handler{ //nolint:gochecknoglobals // the dispatch table
 	opRecharge:  {prepareRecharge, interpretRecharge},
 	opStatus:    {prepareStatus, interpretStatus},
-	opBalance:   {prepareBalance, interpretNative},
-	opOperators: {prepareOperators, interpretNative},
+	opBalance:   {prepareBalance, interpretBalance},
+	opOperators: {prepareOperators, interpretOperators},
 }
 
 func (connector) Describe() *abi.Manifest { return manifest() }

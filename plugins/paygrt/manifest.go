@@ -18,6 +18,9 @@ const secretAPIKey = "api_key"
 // currency is the only one that Paygrt moves.
 const currency = "INR"
 
+// country is where it recharges.
+const country = "IN"
+
 // The form of api_ref_id. The document calls it the merchant's unique id and shows digits alone; a zero is left out so
 // that no reading as a number can shorten it, and 18 digits fit into 64 bits.
 const (
@@ -32,7 +35,7 @@ const settleAfter = 10 * 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygrt",
-		Version:        "1.0.0",
+		Version:        "1.1.0",
 		Title:          "Paygrt",
 		BaseUrl:        "https://api.paygrt.com",
 		Secrets:        []*abi.Secret{{Name: secretAPIKey, Summary: "The partner's api-key, given after onboarding."}},
@@ -40,7 +43,7 @@ func manifest() *abi.Manifest {
 		Flows: []*abi.Flow{{
 			Kind:       abi.Kind_KIND_RECHARGE,
 			Currencies: []string{currency},
-			Countries:  []string{"IN"},
+			Countries:  []string{country},
 			Bounds:     []*abi.Bound{{Currency: currency, Min: "0.01"}},
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: opRecharge},
@@ -55,6 +58,10 @@ func manifest() *abi.Manifest {
 			Summary:   "Set the callback URL once in Paygrt's panel. It is unsigned: every report is confirmed by a status check.",
 		},
 		MaxSteps: 2,
+		Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_BALANCES, Operation: opBalance},
+			{Role: abi.Role_ROLE_CATALOG, Topic: "operators", Operation: opOperators},
+		},
 	}
 }
 
@@ -132,6 +139,16 @@ func failures() []*abi.FailureRule {
 			Source: "API document, Error Codes: status_code 1 is Fail; of a status check it is the check that failed, whatever became of the recharge",
 		},
 		{
+			Operation: opBalance, HttpStatus: 200, ProviderCode: codeRefused,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "provider_error",
+			Source: "API document, Error Codes: status 1 is Fail; of a balance check no reason is documented",
+		},
+		{
+			Operation: opOperators, HttpStatus: 200, ProviderCode: codeRefused,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "provider_error",
+			Source: "API document, Error Codes: status 1 is Fail; of the list of operators no reason is documented",
+		},
+		{
 			HttpStatus: 200, ProviderCode: codeFail,
 			Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
 			Source: "API document, Status Check and Callback: recharge_status Fail, of a recharge that had a txn_id",
@@ -168,7 +185,7 @@ const rechargeInput = `{
   "properties": {
     "api_ref_id": {"type": "string", "minLength": 1, "description": "Our unique reference; the router makes one where it is left out."},
     "recharge_number": {"type": "string", "minLength": 1},
-    "recharge_amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$"},
+    "recharge_amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$", "description": "In INR; above 0."},
     "operator_code": {"type": "string", "minLength": 1, "description": "As the operators' list has it."}
   },
   "required": ["recharge_number", "recharge_amount", "operator_code"],
@@ -185,21 +202,27 @@ const statusInput = `{
   "additionalProperties": false
 }`
 
-const text = `{"type": ["string", "null"]}`
+// What is not held against an answer is only told of: a recharge does not fail for the form of a member that nobody needs.
+const (
+	toldText   = `{"description": "A text, or null."}`
+	toldAmount = `{"description": "An amount in INR, as a text, or null."}`
+)
 
-const rechargeData = `{"type": ["object", "null"], "properties": {"api_ref_id": ` + text + `, "txn_id": ` + text + `, "operator_id": ` + text +
-	`, "recharge_number": ` + text + `, "recharge_amount": ` + text + `, "recharge_status": ` + text + `, "message": ` + text +
-	`, "remaining_balance": ` + text + `, "status_code": ` + text + `}}`
+const rechargeData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText + `, "operator_id": ` + toldText +
+	`, "recharge_number": ` + toldText + `, "recharge_amount": ` + toldAmount + `, "recharge_status": ` + toldText + `, "message": ` + toldText +
+	`, "remaining_balance": ` + toldAmount + `, "status_code": ` + toldText + `}}`
 
-const statusData = `{"type": ["object", "null"], "properties": {"api_ref_id": ` + text + `, "txn_id": ` + text + `, "operator_id": ` + text +
-	`, "recharge_status": ` + text + `}}`
+const statusData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText + `, "operator_id": ` + toldText +
+	`, "recharge_status": ` + toldText + `}}`
 
-const balanceData = `{"type": ["object", "null"], "properties": {"merchant_id": ` + text + `, "merchant_name": ` + text + `, "balance": ` + text + `}}`
+const balanceData = `{"type": "object", "properties": {"merchant_id": ` + toldText + `, "merchant_name": ` + toldText +
+	`, "balance": {"type": "string", "description": "In INR."}}, "required": ["balance"]}`
 
-const operatorsData = `{"type": ["array", "null"], "items": {"type": "object", "properties": {"operator_name": ` + text +
-	`, "operator_code": ` + text + `, "type": ` + text + `}}}`
+const operatorsData = `{"type": "array", "items": {"properties": {"operator_name": ` + toldText +
+	`, "operator_code": ` + toldText + `, "type": ` + toldText + `}}}`
 
 // envelopeOf is the schema of an answer around its data.
 func envelopeOf(data string) string {
-	return `{"type": "object", "properties": {"message": ` + text + `, "data": ` + data + `, "status": ` + text + `}, "required": ["status"]}`
+	return `{"type": "object", "properties": {"message": ` + toldText + `, "data": ` + data +
+		`, "status": {"description": "0: it was carried out."}}, "required": ["data", "status"]}`
 }

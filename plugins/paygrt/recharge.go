@@ -75,10 +75,11 @@ func prepareRecharge(call *abi.Call, account settings) (*abi.Step, error) {
 	if rejected != nil {
 		return rejected, nil
 	}
+	sum, _ := decimal.Parse(wanted.amount) // it was read before
 	form := new(guest.Form).
 		Set("api_ref_id", wanted.reference).
 		Set("recharge_number", wanted.number).
-		Set("recharge_amount", wanted.amount).
+		Set("recharge_amount", sum.String()).
 		Set("operator_code", wanted.operator)
 	return post(account, "/v1/recharges/", form).Send(nil), nil
 }
@@ -101,7 +102,7 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 	}
 	outcome := transaction(answer, word)
 	outcome.Amount = guest.Money(amountOf(answer.data), currency)
-	return guest.Done(outcome)
+	return done(call, outcome, answer)
 }
 
 // contradicts says why an answer cannot be about this order, or about any; empty where it can. What failed comes with null
@@ -159,7 +160,6 @@ func refusalCode(said string) string {
 func transaction(answer reply, word string) *abi.Outcome {
 	outcome := guest.Accepted(statuses[word], answer.data.Text("txn_id"))
 	outcome.EchoedReference = answer.data.Text("api_ref_id")
-	outcome.Output = answer.raw
 	if word == wordFail {
 		said := answer.data.Text("message")
 		if said == "" {

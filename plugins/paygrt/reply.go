@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -37,7 +38,8 @@ type reply struct {
 	status  string
 	message string
 	data    jsontext.Value
-	raw     []byte
+	// said is all of it.
+	said jsontext.Value
 }
 
 // readReply reads the envelope, or ends the call where there is none. Paygrt answers 200 for success and failure alike.
@@ -54,11 +56,55 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 	if err != nil || !utf8.Valid(raw) {
 		return reply{}, guest.Unreadable("the body is not JSON")
 	}
-	answer := reply{status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"), raw: raw}
+	if twice(parsed, "status", "message", "data") || twice(parsed.Get("data"), answered...) {
+		return reply{}, guest.Unreadable("a member of the answer stands twice")
+	}
+	answer := reply{status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"), said: parsed}
 	if answer.status != envelopeDone && answer.status != envelopeFailed {
 		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
 	}
 	return answer, nil
+}
+
+// answered are the members of data that anything is made of.
+var answered = []string{ //nolint:gochecknoglobals // a table
+	"api_ref_id", "txn_id", "recharge_number", "recharge_amount", "recharge_status", "message", "status_code", "merchant_id", "balance",
+}
+
+// twice tells whether an object has one of these members twice: readers differ in which of them counts.
+func twice(of jsontext.Value, names ...string) bool {
+	var seen uint
+	again := false
+	of.Each(func(name string, _ jsontext.Value) {
+		if at := slices.Index(names, name); at >= 0 {
+			again = again || seen&(1<<at) != 0
+			seen |= 1 << at
+		}
+	})
+	return again
+}
+
+// done ends a payment's call; one of the operation by itself has the answer as its output.
+func done(call *abi.Call, outcome *abi.Outcome, answer reply) *abi.Step {
+	if call.GetPayment() != nil {
+		return guest.Done(outcome)
+	}
+	return told(outcome, answer)
+}
+
+// told ends a call with the answer as its output: members under Paygrt's names, amounts as text.
+func told(outcome *abi.Outcome, answer reply) *abi.Step {
+	output, wrong := answer.said.Spell(isAmount)
+	if wrong != "" {
+		return guest.Unreadable("the answer's " + wrong + " is not an amount")
+	}
+	outcome.Output = output
+	return guest.Done(outcome)
+}
+
+// isAmount tells the members that hold an amount. Paygrt's are texts; a number becomes one.
+func isAmount(name string) bool {
+	return name == "balance" || name == "recharge_amount" || name == "remaining_balance"
 }
 
 // post starts a request with the account's credentials.

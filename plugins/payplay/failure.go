@@ -25,6 +25,9 @@ const pageNotFound = "Page not found"
 // codePageNotFound stands for that text.
 const codePageNotFound = "page_not_found"
 
+// codeAbsent stands for any other text of a 404.
+const codeAbsent = "404"
+
 // fieldRule is a field that a request may fail by.
 type fieldRule struct {
 	field   string
@@ -42,6 +45,18 @@ var checked = map[string][]fieldRule{ //nolint:gochecknoglobals // a table
 		{"successful_link", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
 		{"failure_link", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
 	},
+	createTopup: {
+		{"external_order_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
+		{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
+		{"currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+		{"successful_link", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+		{"failure_link", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	},
+	refundOrder: {
+		{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
+	},
+	showOrders:       listRules,
+	showTransactions: listRules,
 	withdraw: {
 		{"external_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
 		{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
@@ -53,8 +68,35 @@ var checked = map[string][]fieldRule{ //nolint:gochecknoglobals // a table
 	},
 }
 
-// finders are the operations that read one object, for which a 404 says that it is not there.
-var finders = []string{showOrder, showTransaction} //nolint:gochecknoglobals // a table
+// listRules are the filters of the lists that PayPlay may find fault with.
+var listRules = []fieldRule{ //nolint:gochecknoglobals // a table
+	{"page", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"per_page", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"date_from", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"date_to", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"completed_at_from", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"completed_at_to", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"order_status_id", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+	{"external_order_id", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
+}
+
+// creators are the operations that make something under a page's or a company's name.
+var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknoglobals // a table
+
+// finder is an operation about one object, for which a 404 says that it is not there.
+type finder struct {
+	operation string
+	absent    abi.Meaning
+}
+
+// finders: where something was to be read it is not found, and where something was to be done it is declined.
+var finders = []finder{ //nolint:gochecknoglobals // a table
+	{showOrder, abi.Meaning_MEANING_NOT_FOUND},
+	{showCryptoOrder, abi.Meaning_MEANING_NOT_FOUND},
+	{showTransaction, abi.Meaning_MEANING_NOT_FOUND},
+	{getExchangeRate, abi.Meaning_MEANING_NOT_FOUND},
+	{refundOrder, abi.Meaning_MEANING_DECLINED_SOFT},
+}
 
 // failureRules gives each refusal its meaning.
 func failureRules() []*abi.FailureRule {
@@ -65,25 +107,27 @@ func failureRules() []*abi.FailureRule {
 		{HttpStatus: 200, ProviderCode: noSuchReference, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: sourceFilter},
 		{ProviderCode: "DECLINED", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: sourceStatuses},
 	}
-	for _, operation := range []string{createOrder, withdraw} {
+	for _, operation := range creators {
 		rules = append(rules, &abi.FailureRule{
 			Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
 			Code: "authentication_failed", Source: sourceWhitePay,
 		})
+	}
+	for _, operation := range []string{createOrder, createTopup, withdraw, refundOrder, showOrders, showTransactions} {
 		for _, one := range checked[operation] {
 			rules = append(rules, &abi.FailureRule{
 				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code, Source: sourceWhitePay,
 			})
 		}
 	}
-	for _, operation := range finders {
+	for _, one := range finders {
 		rules = append(rules,
 			&abi.FailureRule{
-				Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
 				Code: "authentication_failed", Source: sourceWhitePay,
 			},
 			&abi.FailureRule{
-				Operation: operation, HttpStatus: 404, ProviderCode: "404", Meaning: abi.Meaning_MEANING_NOT_FOUND,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.absent,
 				Code: "not_found", Source: sourceWhitePay,
 			})
 	}
@@ -113,13 +157,13 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 }
 
 func absent(operation, message string) *abi.Step {
-	_, creates := checked[operation]
-	finds := slices.Contains(finders, operation)
+	creates := slices.Contains(creators, operation)
+	finds := slices.ContainsFunc(finders, func(f finder) bool { return f.operation == operation })
 	switch {
 	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound) && (creates || finds):
 		return guest.Rejected(codePageNotFound, message)
 	case finds:
-		return guest.Rejected("404", message)
+		return guest.Rejected(codeAbsent, message)
 	default:
 		return guest.Unreadable("HTTP 404")
 	}

@@ -1,32 +1,226 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"math/big"
+	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
-// FuzzInterpret holds whatever PayPlay may answer to the contract, for every operation.
+// bodies are what every fuzzing of answers starts from.
+var bodies = []string{
+	`{"order":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1","received_total":"1"}}`,
+	`{"order":{"id":"1","status":"INIT","currency":"EUR","value":1.10,"acquiring_url":"https://pay.example/1","external_order_id":"ours","transactions":[]}}`,
+	`{"orders":[{"id":"1","external_order_id":"ours","status":"INIT","currency":"EUR","value":1}],"meta":{"current_page":1,"last_page":2,"total":3}}`,
+	`{"transactions":[{"id":"1","status":"DECLINED","currency":{"ticker":"USDT"},"value":"1","fee":0.10}]}`,
+	`{"transactions":[{"id":"1","type":"WITHDRAWAL_EXTERNAL","status":"COMPLETE","currency":"USDT","value":1e-7,"created_at":"2022-03-23 14:40:53"},` +
+		`{"id":"2","type":"CRYPTO_INVOICE","status":"COMPLETE","currency":"USDT","value":"13.50","created_at":"2022-03-23 14:40:53"}],` +
+		`"meta":{"current_page":1,"last_page":2,"total":3}}`,
+	`{"transaction":{"id":"1","type":"REFUND","status":"COMPLETE","currency":"USDT","value":14.850}}`,
+	`{"balances":[{"id":"1","currency":{"ticker":"USDT"},"value":"87.06441001"},{"id":"2","currency":"BTC","value":-0.00000001}]}`,
+	`{"currencies":[{"ticker":"USDT","fees":null,"network_fees":{"TRC20":{"min_amount":"10","max_amount":"0"},"TON":{"min_amount":5.0,"max_amount":"7"}}}]}`,
+	`{"order_statuses":[{"id":"5af96312","label":"CANCELED"}]}`,
+	`{"USDT_USD":"1,00","USDC_USD":0.9998}`,
+	`{"ticker":"NGN","exchange_rate":"1660.2759444311"}`,
+	`{"message":"m","errors":{"amount":["e"]}}`,
+	`{"message":"Page not found"}`,
+}
+
+// FuzzInterpret holds whatever PayPlay may answer to the contract, for every operation in each of the ways that it is called:
+// nothing traps, and an amount that is told is the very one that was sent.
 func FuzzInterpret(f *testing.F) {
-	f.Add(uint32(200), []byte(`{"order":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1","received_total":"1"}}`))
-	f.Add(uint32(200), []byte(`{"orders":[{"id":"1","external_order_id":"ours","status":"INIT","currency":"EUR","value":1}],"meta":{"current_page":1,"last_page":2,"total":3}}`))
-	f.Add(uint32(201), []byte(`{"transactions":[{"id":"1","status":"DECLINED","currency":{"ticker":"USDT"},"value":"1"}]}`))
-	f.Add(uint32(200), []byte(`{"ticker":"NGN","exchange_rate":"1660.2759444311"}`))
-	f.Add(uint32(422), []byte(`{"message":"m","errors":{"amount":["e"]}}`))
+	for _, body := range bodies {
+		f.Add(uint32(200), []byte(body))
+	}
+	f.Add(uint32(422), []byte(bodies[11]))
+	f.Add(uint32(404), []byte(bodies[12]))
+	f.Add(uint32(502), []byte(`<html>`))
 	described := manifest()
+	promised := make(map[string]*jsonschema.Schema)
+	for _, operation := range described.GetOperations() {
+		schema, err := check.Schema(operation.GetOutputSchema())
+		require.NoError(f, err)
+		promised[operation.GetName()] = schema
+	}
 	f.Fuzz(func(t *testing.T, status uint32, body []byte) {
 		for name := range operations {
-			for _, call := range []*abi.Call{
-				{Operation: name, Settings: []byte(`{"slug":"shop"}`), CreateReference: "ours", Payment: &abi.Payment{Amount: "1", Currency: "EUR"}},
-				{Operation: name, Settings: []byte(`{"slug":"shop"}`), Input: []byte(`{"ticker":"NGN"}`)},
-			} {
-				step, err := connector{}.Interpret(call, []byte("1"), &abi.HttpResponse{Status: status, Body: body})
-				require.NoError(t, err)
-				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
+			for _, call := range callsOf(name) {
+				for _, state := range []string{"", "1", `{"rates":{"USDT_USD":"1,00"},"known":{"EUR":"0.9"},"left":["NGN","EUR"]}`} {
+					step, err := connector{}.Interpret(call, []byte(state), &abi.HttpResponse{Status: status, Body: body})
+					require.NoError(t, err)
+					require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
+					if outcome := step.GetDone(); state == "" && outcome.GetOutput() != nil {
+						require.NoError(t, check.Satisfies(promised[name], outcome.GetOutput()), "%s %s", name, outcome.GetOutput())
+						requireSame(t, name == getRates, "", decoded(t, body), decoded(t, outcome.GetOutput()))
+						requireTold(t, decoded(t, body), outcome)
+					}
+				}
 			}
+		}
+	})
+}
+
+func callsOf(name string) []*abi.Call {
+	settings := []byte(`{"slug":"shop","transaction_types":{"REFUND":"out"}}`)
+	return []*abi.Call{
+		{Operation: name, Settings: settings, CreateReference: "ours", Payment: &abi.Payment{Amount: "1", Currency: "EUR"}},
+		{Operation: name, Settings: settings, Input: []byte(`{"ticker":"NGN"}`)},
+		{Operation: name, Settings: settings, Input: []byte(`{"id":"1"}`)},
+		{Operation: name, Settings: settings, Query: &abi.Query{Limit: 10}},
+	}
+}
+
+func decoded(t *testing.T, text []byte) (value any) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	require.NoError(t, decoder.Decode(&value))
+	return value
+}
+
+// repeats tells a text in which an object names a member twice: the standard library counts the last, and a request the first.
+func repeats(text []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	return repeatsIn(decoder)
+}
+
+func repeatsIn(decoder *json.Decoder) bool {
+	token, err := decoder.Token()
+	if err != nil {
+		return err != io.EOF
+	}
+	delim, isDelim := token.(json.Delim)
+	if !isDelim {
+		return false
+	}
+	found, seen := false, make(map[string]bool)
+	for decoder.More() {
+		if delim == '{' {
+			name, err := decoder.Token()
+			if err != nil {
+				return true
+			}
+			found = found || seen[name.(string)]
+			seen[name.(string)] = true
+		}
+		if repeatsIn(decoder) {
+			return true
+		}
+	}
+	_, err = decoder.Token()
+	return found || err != nil
+}
+
+// requireSame demands that an output is what was sent, but for amounts, which are decimals of the same value in a string.
+func requireSame(t *testing.T, everyNumber bool, name string, sent, output any) {
+	t.Helper()
+	switch sent := sent.(type) {
+	case map[string]any:
+		members, isObject := output.(map[string]any)
+		require.True(t, isObject)
+		require.Len(t, members, len(sent))
+		for member, value := range sent {
+			requireSame(t, everyNumber, member, value, members[member])
+		}
+	case []any:
+		items, isList := output.([]any)
+		require.True(t, isList)
+		require.Len(t, items, len(sent))
+		for i := range sent {
+			requireSame(t, everyNumber, "", sent[i], items[i])
+		}
+	case json.Number:
+		if !everyNumber && !isAmount(name) {
+			require.Equal(t, sent, output)
+			return
+		}
+		text, isText := output.(string)
+		require.True(t, isText, "%s is no text", name)
+		require.Zero(t, exact(t, sent).Cmp(exact(t, text)), "%s became %s", sent, text)
+	default:
+		require.Equal(t, sent, output)
+	}
+}
+
+// exact reads an amount by another way than the plugin does.
+func exact(t *testing.T, amount any) *big.Rat {
+	t.Helper()
+	text, isText := amount.(string)
+	if number, isNumber := amount.(json.Number); isNumber {
+		text, isText = number.String(), true
+	}
+	require.True(t, isText, "%v", amount)
+	value, ok := new(big.Rat).SetString(strings.Replace(text, ",", ".", 1))
+	require.True(t, ok, text)
+	return value
+}
+
+// requireTold demands that what an account tells are the amounts of the answer, with the sign that their direction has.
+func requireTold(t *testing.T, sent any, outcome *abi.Outcome) {
+	t.Helper()
+	for i, balance := range outcome.GetBalances() {
+		value := member(t, sent, "balances", i, "value")
+		require.Zero(t, exact(t, value).Cmp(exact(t, balance.GetAvailable().GetAmount())))
+	}
+	for i, entry := range outcome.GetTransactions() {
+		value := exact(t, member(t, sent, "transactions", i, "value"))
+		if leaves := map[string]bool{"WITHDRAWAL_EXTERNAL": true, "CRYPTO_WALLET": true, "CONVERT_WITHDRAWAL": true, "REFUND": true}; leaves[entry.GetKind()] {
+			value.Neg(value)
+		}
+		require.Zero(t, value.Cmp(exact(t, entry.GetAmount().GetAmount())))
+		if fee := entry.GetFee(); fee != nil {
+			require.Zero(t, exact(t, member(t, sent, "transactions", i, "fee")).Cmp(exact(t, fee.GetAmount())))
+		}
+	}
+	for _, rate := range outcome.GetRates() {
+		pair := rate.GetFrom().GetCurrency() + "_" + rate.GetTo().GetCurrency()
+		require.Zero(t, exact(t, sent.(map[string]any)[pair]).Cmp(exact(t, rate.GetTo().GetAmount())), pair)
+		require.Equal(t, "1", rate.GetFrom().GetAmount())
+	}
+}
+
+func member(t *testing.T, sent any, list string, index int, name string) any {
+	t.Helper()
+	return sent.(map[string]any)[list].([]any)[index].(map[string]any)[name]
+}
+
+// FuzzPrepare holds the requests to what was asked: whatever the input, an amount in a request is a text above zero, the input's own.
+func FuzzPrepare(f *testing.F) {
+	f.Add(createOrder, []byte(`{"amount":"12.12","currency":"EUR","external_order_id":"INV-1","note":1.50}`), "")
+	f.Add(createTopup, []byte(`{"amount":"1e2","currency":"USDT","amount":"5"}`), "")
+	f.Add(withdraw, []byte(`{"amount":"-5","amount":"5","currency":"USDT","wallet":"T","network":"TRC20"}`), "")
+	f.Add(refundOrder, []byte(`{"id":"../x","amount":"4"}`), "")
+	f.Add(completeOrder, []byte(`{"id":"1","":{}}`), "")
+	f.Add(showTransactions, []byte(`{"page":0,"date_from":"2022-06-01+00:00:00","a b":"&"}`), "2")
+	f.Add(getExchangeRate, []byte(`{"ticker":"NGN"}`), "")
+	described := manifest()
+	f.Fuzz(func(t *testing.T, operation string, input []byte, cursor string) {
+		call := &abi.Call{
+			Operation: operation, Settings: []byte(`{"slug":"shop","company_slug":"acme"}`), Input: input, Reference: "ours", Cursor: cursor,
+			Seed: make([]byte, 32),
+		}
+		step, err := connector{}.Prepare(call)
+		if err != nil {
+			return // no such operation
+		}
+		require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}))
+		body := step.GetSend().GetRequest().GetBody()
+		if len(body) == 0 || repeats(input) {
+			return
+		}
+		sent, isObject := decoded(t, body).(map[string]any)
+		require.True(t, isObject)
+		if amount := sent["amount"]; amount != nil {
+			require.Equal(t, decoded(t, input).(map[string]any)["amount"], amount)
+			require.Positive(t, exact(t, amount).Sign())
 		}
 	})
 }

@@ -17,8 +17,21 @@ const mostPages = 8
 // noSuchReference is the code of a walk through the list that did not meet our reference.
 const noSuchReference = "no_such_reference"
 
-// ordersPath is in front of the payment page's name.
-const ordersPath = "/private-api/orders/"
+// What is in front of the payment page's name.
+const (
+	ordersPath       = "/private-api/orders/"
+	cryptoOrdersPath = "/private-api/crypto-orders/"
+	topupsPath       = "/private-api/crypto-topups/"
+)
+
+// prepareShowCryptoOrder asks for an order by PayPlay's id, where crypto orders are made.
+func prepareShowCryptoOrder(call *abi.Call, account settings) *abi.Step {
+	id := idOf(call)
+	if !isID(id) {
+		return notAnID()
+	}
+	return request("GET", guest.Literal(cryptoOrdersPath), guest.Text(account.slug), guest.Literal("/"), guest.Text(id)).Send(nil)
+}
 
 // prepareShowOrder asks for an order by PayPlay's id, or looks for ours in the list.
 func prepareShowOrder(call *abi.Call, account settings) *abi.Step {
@@ -47,25 +60,25 @@ func interpretShownOrder(call *abi.Call, account settings, state, body []byte) *
 	if len(state) == 0 {
 		return interpretOrder(call, account, state, body)
 	}
-	page, _ := strconv.Atoi(string(state))
-	listed, ok := readList(body)
-	if !ok || listed.current != page {
+	number, _ := strconv.Atoi(string(state))
+	listed, ok := readPage(body, "orders")
+	if !ok || listed.current != number {
 		return guest.Unreadable("the answer is not the page of orders that was asked for")
 	}
-	found, unreadable := withReference(listed.orders, call.GetCreateReference())
+	found, unreadable := withReference(listed.items, call.GetCreateReference())
 	switch {
 	case unreadable != nil:
 		return guest.Unreadable(unreadable.Error())
 	case len(found) > 0:
-		return settled(call, found, body)
-	case len(listed.orders) == 0 && page == 1 && listed.total != 0:
+		return settled(call, found, listed.answer)
+	case len(listed.items) == 0 && number == 1 && listed.total != 0:
 		return guest.Unreadable("the list counts orders, and has none")
-	case page >= listed.last:
+	case number >= listed.last:
 		return guest.Rejected(noSuchReference, "PayPlay has no order with our reference")
-	case page >= mostPages:
+	case number >= mostPages:
 		return guest.Unreadable("the list is longer than is walked through")
 	default:
-		return search(call, account, page+1)
+		return search(call, account, number+1)
 	}
 }
 
@@ -87,9 +100,9 @@ func withReference(orders []jsontext.Value, reference string) ([]order, error) {
 
 // settled concludes with one of the orders that carry our reference. PayPlay does not promise that it is only one: where
 // an unanswered create was repeated, the order that has come furthest is the payment's.
-func settled(call *abi.Call, found []order, body []byte) *abi.Step {
+func settled(call *abi.Call, found []order, answer jsontext.Value) *abi.Step {
 	furthest := slices.MaxFunc(found, func(a, b order) int { return progress(a.status) - progress(b.status) })
-	step := concluded(call, furthest, body)
+	step := concluded(call, furthest, answer)
 	if outcome := step.GetDone(); len(found) > 1 && outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
 		outcome.Alert = strings.TrimPrefix(outcome.GetAlert()+"; "+strconv.Itoa(len(found))+" orders carry our reference", "; ")
 	}
@@ -101,24 +114,52 @@ func progress(status string) int {
 	return slices.Index([]string{"DECLINED", "CANCELED", "INIT", "OPEN", "PARTIALLY_FULFILLED", "COMPLETE"}, status)
 }
 
-// list is a page of orders.
-type list struct {
-	orders               []jsontext.Value
+// page is a page of a list.
+type page struct {
+	answer               jsontext.Value
+	items                []jsontext.Value
 	current, last, total int
 }
 
-func readList(body []byte) (list, bool) {
+// readPage reads a page of a list that the answer has under a name.
+func readPage(body []byte, name string) (page, bool) {
 	answer, err := jsontext.Parse(body)
-	if err != nil || !answer.Get("orders").IsArray() {
-		return list{}, false
+	if err != nil || !answer.Get(name).IsArray() {
+		return page{}, false
 	}
 	current, noCurrent := strconv.Atoi(answer.Text("meta", "current_page"))
 	last, noLast := strconv.Atoi(answer.Text("meta", "last_page"))
 	total, noTotal := strconv.Atoi(answer.Text("meta", "total"))
 	if noCurrent != nil || noLast != nil || noTotal != nil || current < 1 || last < 0 || total < 0 {
-		return list{}, false
+		return page{}, false
 	}
-	return list{orders: answer.Items("orders"), current: current, last: last, total: total}, true
+	return page{answer: answer, items: answer.Items(name), current: current, last: last, total: total}, true
+}
+
+// next is the cursor of the page behind; empty where there is none.
+func (p page) next() string {
+	if p.current < p.last {
+		return strconv.Itoa(p.current + 1)
+	}
+	return ""
+}
+
+// isPageNumber tells what next makes.
+func isPageNumber(cursor string) bool {
+	number, err := strconv.Atoi(cursor)
+	return err == nil && number > 0
+}
+
+// pageOf is the number of the page that a call of a paged operation asks for; empty for the first.
+func pageOf(call *abi.Call) (number string, refusal *abi.Step) {
+	switch cursor := call.GetCursor(); {
+	case cursor == "":
+		return inputOf(call).Text("page"), nil
+	case !isPageNumber(cursor):
+		return "", guest.Reject("invalid_request", "", "the cursor is none of PayPlay's")
+	default:
+		return cursor, nil
+	}
 }
 
 // filters are the list's, as the document has them.
@@ -126,51 +167,49 @@ var filters = []string{"date_from", "date_to", "completed_at_from", "completed_a
 
 func prepareShowOrders(call *abi.Call, account settings) *abi.Step {
 	input := inputOf(call)
-	page := call.GetCursor()
-	if page == "" {
-		page = input.Text("page")
+	number, refusal := pageOf(call)
+	if refusal != nil {
+		return refusal
 	}
 	asked := request("GET", guest.Literal(ordersPath), guest.Text(account.slug)).
-		Query("page", page).
+		Query("page", number).
 		Query("per_page", input.Text("per_page"))
 	for _, name := range filters {
 		text := input.Text(name)
 		if !strings.HasSuffix(name, "_id") {
-			// The document writes dates as they stand in a URL, where a plus is a space.
-			text = strings.ReplaceAll(text, "+", " ")
+			text = unescaped(text)
 		}
 		asked.Query(name, text)
 	}
 	return asked.Send(nil)
 }
 
-func interpretOrders(_ *abi.Call, _ settings, _, body []byte) *abi.Step {
-	listed, ok := readList(body)
+// unescaped is a date as the host is to escape it: the document writes dates as they stand in a URL, where a plus is a space.
+func unescaped(date string) string {
+	return strings.ReplaceAll(date, "+", " ")
+}
+
+func interpretOrders(call *abi.Call, _ settings, _, body []byte) *abi.Step {
+	listed, ok := readPage(body, "orders")
 	if !ok {
 		return guest.Unreadable("the answer is not a page of orders")
 	}
-	step := answered(body)
-	if listed.current < listed.last {
-		step.GetDone().Cursor = strconv.Itoa(listed.current + 1)
+	step := answered(call, listed.answer)
+	if outcome := step.GetDone(); outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+		outcome.Cursor = listed.next()
 	}
 	return step
-}
-
-// answered ends a native call about no payment: what PayPlay said is all there is.
-func answered(body []byte) *abi.Step {
-	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
-	outcome.Output = body
-	return guest.Done(outcome)
 }
 
 func prepareOrderStatuses(*abi.Call, settings) *abi.Step {
 	return request("GET", guest.Literal("/private-api/order-statuses")).Send(nil)
 }
 
-func interpretOrderStatuses(_ *abi.Call, _ settings, _, body []byte) *abi.Step {
+// interpretPlain passes on an answer that needs no reading beyond what the table says of it.
+func interpretPlain(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	answer, err := jsontext.Parse(body)
-	if err != nil || !answer.Get("order_statuses").IsArray() {
-		return guest.Unreadable("the answer is not a list of order statuses")
+	if err != nil || !answer.IsObject() {
+		return guest.Unreadable("the answer is not a JSON object")
 	}
-	return answered(body)
+	return answered(call, answer)
 }

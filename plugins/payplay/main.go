@@ -14,17 +14,23 @@ func main() {}
 // connector is the integration. It keeps no state.
 type connector struct{}
 
-// The operations. Those that PayPlay's document has are named after its headings.
+// The operations. Those that PayPlay's document has, and those that the vendor shows elsewhere, are named after the headings.
 const (
 	createOrder       = "CreateCryptoOrder"
+	createTopup       = "CreateCryptoTopup"
 	completeOrder     = "CompleteCryptoOrder"
+	showCryptoOrder   = "ShowCryptoOrderDetails"
 	showOrder         = "ShowOrderDetails"
 	showOrders        = "ShowOrdersList"
 	showOrderStatuses = "OrderStatusesList"
+	refundOrder       = "RefundOrder"
 	showTransaction   = "ShowTransactionDetails"
+	showTransactions  = "ShowTransactionsList"
+	accountBalance    = "AccountBalance"
 	getRates          = "Rates"
 	getExchangeRate   = "ExchangeRates"
 	withdraw          = "Withdrawal"
+	showFees          = "ShowWithdrawalFees"
 )
 
 // operation is how a call becomes a request, and an answer of PayPlay's (HTTP 200 or 201) the next step.
@@ -35,14 +41,20 @@ type operation struct {
 
 var operations = map[string]operation{ //nolint:gochecknoglobals // the dispatch table
 	createOrder:       {prepareCreate, interpretCreated},
+	createTopup:       {prepareTopup, interpretTopup},
 	completeOrder:     {prepareComplete, interpretOrder},
+	showCryptoOrder:   {prepareShowCryptoOrder, interpretOrder},
 	showOrder:         {prepareShowOrder, interpretShownOrder},
 	showOrders:        {prepareShowOrders, interpretOrders},
-	showOrderStatuses: {prepareOrderStatuses, interpretOrderStatuses},
+	showOrderStatuses: {prepareOrderStatuses, interpretPlain},
+	refundOrder:       {prepareRefund, interpretRefund},
 	showTransaction:   {prepareShowTransaction, interpretShownTransaction},
+	showTransactions:  {prepareTransactions, interpretTransactions},
+	accountBalance:    {prepareBalance, interpretBalance},
 	getRates:          {prepareRates, interpretRates},
 	getExchangeRate:   {prepareExchangeRate, interpretExchangeRate},
 	withdraw:          {prepareWithdraw, interpretWithdrawn},
+	showFees:          {prepareFees, interpretFees},
 }
 
 func (connector) Describe() *abi.Manifest {
@@ -54,6 +66,9 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	if refusal := nativeOf(call.GetOperation()).refuses(call); refusal != nil {
+		return refusal, nil
+	}
 	return chosen.prepare(call, account), nil
 }
 
@@ -61,6 +76,9 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	chosen, account, err := chosen(call)
 	if err != nil {
 		return nil, err
+	}
+	if skipped := withoutRate(call, state, response); skipped != nil {
+		return skipped, nil
 	}
 	if response.GetStatus() != 200 && response.GetStatus() != 201 {
 		return refused(call.GetOperation(), response), nil

@@ -9,7 +9,7 @@ import (
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:    "payplay",
-		Version: "1.0.0",
+		Version: "1.1.0",
 		Title:   "PayPlay",
 		BaseUrl: "https://api.payplay.io",
 		Secrets: []*abi.Secret{
@@ -19,16 +19,14 @@ func manifest() *abi.Manifest {
 		},
 		SettingsSchema: settingsSchema,
 		Flows:          []*abi.Flow{collect(), payouts()},
-		Operations: []*abi.Operation{
-			createOperation(), completeOperation(), withdrawOperation(),
-			read(showOrder, "Reads an order by PayPlay's id, or finds it in the list by our reference.", idInput, orderOutput, findsByReference),
-			read(showOrders, "Lists the payment page's orders, by date, status or external_order_id.", listInput, listOutput, inPages),
-			read(showOrderStatuses, "Lists the statuses that an order may have.", noInput, orderStatusesOutput),
-			read(showTransaction, "Reads a transaction by PayPlay's id.", idInput, transactionOutput),
-			read(getRates, "Reads the rate of USDT in USD, with a decimal comma.", noInput, ratesOutput),
-			read(getExchangeRate, "Reads the rate of a currency to USDT.", tickerInput, exchangeRateOutput),
+		Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_BALANCES, Operation: accountBalance},
+			{Role: abi.Role_ROLE_RATES, Operation: getRates},
+			{Role: abi.Role_ROLE_STATEMENT, Operation: showTransactions},
+			{Role: abi.Role_ROLE_CATALOG, Operation: showFees, Topic: "currencies"},
 		},
-		Failures: failureRules(),
+		Operations: described(),
+		Failures:   failureRules(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
 			Summary: "Give this URL as the webhook in the payment page's settings (orders), and in the company's (withdrawals). Webhooks " +
@@ -85,64 +83,13 @@ func reference() *abi.ReferenceForm {
 // minute in milliseconds.
 const minute = 60_000
 
-func createOperation() *abi.Operation {
-	return &abi.Operation{
-		Name: createOrder,
-		Summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it is found again by our " +
-			"reference, which PayPlay does not promise to be unique.",
-		Idempotency:    abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
-		InputSchema:    createInput,
-		OutputSchema:   orderOutput,
-		Documented:     abi.Documented_DOCUMENTED_NO,
-		DeclineIsFinal: true,
-		SettleAfterMs:  minute,
-		Reference:      reference(),
+// described are the operations, as the manifest has them.
+func described() []*abi.Operation {
+	var all []*abi.Operation
+	for _, topic := range natives {
+		for i := range topic {
+			all = append(all, topic[i].operation())
+		}
 	}
+	return all
 }
-
-func completeOperation() *abi.Operation {
-	return &abi.Operation{
-		Name:           completeOrder,
-		Summary:        "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from then on.",
-		Idempotency:    abi.Idempotency_IDEMPOTENCY_NONE,
-		InputSchema:    idInput,
-		OutputSchema:   orderOutput,
-		Documented:     abi.Documented_DOCUMENTED_NO,
-		DeclineIsFinal: true,
-	}
-}
-
-func withdrawOperation() *abi.Operation {
-	return &abi.Operation{
-		Name: withdraw,
-		Summary: "Sends coins to an address. PayPlay has no way to find a withdrawal by our reference: one that was not answered stays " +
-			"unknown until its webhook comes or a person settles it.",
-		Idempotency:    abi.Idempotency_IDEMPOTENCY_NONE,
-		InputSchema:    withdrawInput,
-		OutputSchema:   withdrawOutput,
-		Documented:     abi.Documented_DOCUMENTED_NO,
-		DeclineIsFinal: true,
-		Reference:      reference(),
-	}
-}
-
-// read is an operation of the document that changes nothing.
-func read(name, summary, input, output string, further ...func(*abi.Operation)) *abi.Operation {
-	operation := &abi.Operation{
-		Name:           name,
-		Summary:        summary,
-		Idempotency:    abi.Idempotency_IDEMPOTENCY_SAFE,
-		InputSchema:    input,
-		OutputSchema:   output,
-		Documented:     abi.Documented_DOCUMENTED_FULL,
-		DeclineIsFinal: true,
-	}
-	for _, set := range further {
-		set(operation)
-	}
-	return operation
-}
-
-func findsByReference(operation *abi.Operation) { operation.FindsByReference = true }
-
-func inPages(operation *abi.Operation) { operation.Paged = true }

@@ -12,6 +12,163 @@ import (
 	abi "payrouter/abi/v1"
 )
 
+// transactionGives is a movement of coins. Its currency is a ticker in some answers, and an object with one in others.
+//
+//nolint:gochecknoglobals // a table
+var transactionGives = []field{
+	{name: "id", must: true},
+	{name: "type"},
+	{name: "currency", form: another, must: true, note: "A ticker, or an object with one."},
+	{name: "value", form: sum, must: true},
+	{name: "status", must: true},
+	{name: "hash"},
+	{name: "is_internal", form: yesNo},
+	{name: "created_at", note: withoutZone},
+	{name: "completed_at", note: withoutZone},
+}
+
+// withoutZone is what is known of PayPlay's dates.
+const withoutZone = "Without a zone, presumably UTC."
+
+//nolint:gochecknoglobals // a table
+var orderGives = []field{
+	{name: "id", must: true},
+	{name: "currency", must: true},
+	{name: "order_number"},
+	{name: "value", form: sum, must: true},
+	{name: "expected_amount", form: sum},
+	{name: "received_total", form: sum, note: "In received_currency, after PayPlay's fee: not to be compared with value."},
+	{name: "exchange_rate", form: sum},
+	{name: "clean_exchange_rate", form: sum},
+	{name: "is_internal", form: yesNo},
+	{name: "deposited_currency"},
+	{name: "received_currency"},
+	{name: "status", must: true},
+	{name: "external_order_id"},
+	{name: "created_at", note: withoutZone},
+	{name: "completed_at", note: withoutZone},
+	{name: "acquiring_url", note: "Where the payer goes."},
+	{name: "successful_link"},
+	{name: "failure_link"},
+	{name: "transactions", form: list, members: transactionGives},
+}
+
+// metaGives says where in a list an answer stands.
+//
+//nolint:gochecknoglobals // a table
+var metaGives = []field{
+	{name: "current_page", form: whole, must: true},
+	{name: "last_page", form: whole, must: true},
+	{name: "total", form: whole, must: true},
+}
+
+//nolint:gochecknoglobals // tables
+var (
+	idTaken       = field{name: "id", must: true, of: isID, pattern: "^[A-Za-z0-9_-]{1,64}$", example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", note: "PayPlay's."}
+	pageTaken     = field{name: "page", form: whole, note: "A cursor goes before it."}
+	perPageTaken  = field{name: "per_page", form: whole}
+	oneOrder      = []field{{name: "order", form: object, must: true, members: orderGives}}
+	linksAndOurID = []field{
+		{
+			name: "external_order_id", of: isExternalID, pattern: "^[A-Za-z0-9_-]{1,255}$",
+			note: "The caller's own; the router's reference where it is left out.",
+		},
+		{name: "successful_link", of: isWebAddress, pattern: "^https?://", note: "Where the payer goes after payment."},
+		{name: "failure_link", of: isWebAddress, pattern: "^https?://", note: "Where the payer goes after a failure."},
+	}
+)
+
+// orderMethods are about what payers pay.
+//
+//nolint:gochecknoglobals // a table
+var orderMethods = []native{
+	{
+		name: createOrder,
+		summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it is found again by our " +
+			"reference, which PayPlay does not promise to be unique.",
+		class: abandoned, documented: elsewhere, final: true, settles: minute, ours: "external_order_id", open: true,
+		takes: append([]field{
+			{name: "amount", form: sum, must: true, example: "12.12"},
+			{name: "currency", must: true, note: "A currency's code, or a coin's ticker.", example: "EUR"},
+		}, linksAndOurID...),
+		gives: oneOrder,
+	},
+	{
+		name: createTopup,
+		summary: "Creates a top-up with a hosted page, of an amount or of whatever the payer sends. One whose page never arrived can be paid by " +
+			"nobody.",
+		class: abandoned, documented: elsewhere, final: true, ours: "external_order_id", open: true,
+		takes: append([]field{
+			{name: "amount", form: sum, note: "With a currency, or left out.", example: "300"},
+			{name: "currency", note: "With an amount, or left out.", example: "USDT"},
+		}, linksAndOurID...),
+		gives: []field{{name: "order", form: object, must: true, members: topupGives}},
+	},
+	{
+		name:    completeOrder,
+		summary: "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from then on.",
+		class:   risky, documented: elsewhere, final: true, open: true,
+		takes: []field{idTaken}, gives: oneOrder,
+	},
+	{
+		name:    showCryptoOrder,
+		summary: "Reads an order by PayPlay's id, where crypto orders are made.",
+		class:   safe, documented: elsewhere,
+		takes: []field{idTaken}, gives: oneOrder,
+	},
+	{
+		name:    showOrder,
+		summary: "Reads an order by PayPlay's id, or finds it in the list by our reference.",
+		class:   safe, documented: full, finds: true,
+		takes: []field{idTaken}, gives: oneOrder,
+	},
+	{
+		name:    showOrders,
+		summary: "Lists the payment page's orders, by date, status or external_order_id.",
+		class:   safe, documented: full, paged: true,
+		takes: []field{
+			pageTaken, perPageTaken,
+			{name: "date_from", note: "UTC, of the order's creation.", example: "2022-06-01 00:00:00"},
+			{name: "date_to"},
+			{name: "completed_at_from"},
+			{name: "completed_at_to"},
+			{name: "order_status_id", note: "One of OrderStatusesList.", example: "ab306dbd-b837-413a-add5-3bd76542c1c4"},
+			{name: "external_order_id"},
+		},
+		gives: []field{
+			{name: "orders", form: list, must: true, members: orderGives},
+			{name: "meta", form: object, must: true, members: metaGives},
+		},
+	},
+	{
+		name:    showOrderStatuses,
+		summary: "Lists the statuses that an order may have.",
+		class:   safe, documented: full,
+		gives: []field{{name: "order_statuses", form: list, must: true, members: []field{{name: "id", must: true}, {name: "label", must: true}}}},
+	},
+	{
+		name: refundOrder,
+		summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, no document tells: members " +
+			"beyond the id are sent as they are.",
+		class: risky, documented: elsewhere, final: true, open: true,
+		takes: []field{idTaken, {name: "amount", form: sum, note: "Whether PayPlay heeds it is not known."}},
+		gives: []field{{name: "order", form: object, members: orderGives}, {name: "transaction", form: object, members: transactionGives}},
+	},
+}
+
+// topupGives is an order that may have no amount.
+//
+//nolint:gochecknoglobals // a table
+var topupGives = []field{
+	{name: "id", must: true},
+	{name: "status", must: true},
+	{name: "currency"},
+	{name: "value", form: sum},
+	{name: "received_total", form: sum},
+	{name: "external_order_id"},
+	{name: "acquiring_url", must: true, note: "Where the payer goes."},
+}
+
 // checkout is what PayPlay is asked for an order.
 type checkout struct {
 	amount         string
@@ -32,8 +189,15 @@ func prepareCreate(call *abi.Call, account settings) *abi.Step {
 	if order.currency == "" {
 		return guest.Reject("invalid_request", "/currency", "a currency is required")
 	}
-	body := jsontext.NewObject().String("amount", order.amount).String("currency", order.currency)
+	return request("POST", guest.Literal(cryptoOrdersPath), guest.Text(account.slug)).JSON(order.body(call)).Send(nil)
+}
+
+// body is the order as PayPlay is asked for it.
+func (order checkout) body(call *abi.Call) []byte {
+	body := jsontext.NewObject()
 	for _, field := range []struct{ name, text string }{
+		{"amount", order.amount},
+		{"currency", order.currency},
 		{"external_order_id", order.reference},
 		{"successful_link", order.successfulLink},
 		{"failure_link", order.failureLink},
@@ -42,18 +206,25 @@ func prepareCreate(call *abi.Call, account settings) *abi.Step {
 			body.String(field.name, field.text)
 		}
 	}
-	return request("POST", guest.Literal("/private-api/crypto-orders/"), guest.Text(account.slug)).JSON(body.JSON()).Send(nil)
+	return further(call, body).JSON()
+}
+
+// ourReference is what PayPlay is told to know the call by: where a native call's input names a reference of the caller's, that.
+func ourReference(call *abi.Call) string {
+	if n := nativeOf(call.GetOperation()); isNative(call) && n != nil && n.ours != "" {
+		return cmp.Or(inputOf(call).Text(n.ours), call.GetReference())
+	}
+	return call.GetReference()
 }
 
 func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
 	payment := call.GetPayment()
 	if payment == nil {
 		input := inputOf(call)
-		amount, _ := input.Decimal("amount")
 		return checkout{
-			amount:         amount,
+			amount:         input.Text("amount"),
 			currency:       input.Text("currency"),
-			reference:      cmp.Or(call.GetReference(), input.Text("external_order_id")),
+			reference:      ourReference(call),
 			successfulLink: cmp.Or(input.Text("successful_link"), account.successfulLink),
 			failureLink:    cmp.Or(input.Text("failure_link"), account.failureLink),
 		}, nil
@@ -113,8 +284,23 @@ func prepareComplete(call *abi.Call, account settings) *abi.Step {
 	if !isID(id) {
 		return notAnID()
 	}
-	return request("POST", guest.Literal("/private-api/crypto-orders/"), guest.Text(account.slug), guest.Literal("/"), guest.Text(id),
-		guest.Literal("/complete")).Send(nil)
+	asked := request("POST", guest.Literal(cryptoOrdersPath), guest.Text(account.slug), guest.Literal("/"), guest.Text(id), guest.Literal("/complete"))
+	if body := furtherAlone(call); body != nil {
+		asked.JSON(body)
+	}
+	return asked.Send(nil)
+}
+
+// furtherAlone is the body of a request that takes none by itself: what else a native call's input holds; nil where that is nothing.
+func furtherAlone(call *abi.Call) []byte {
+	if !isNative(call) {
+		return nil
+	}
+	body := further(call, jsontext.NewObject()).JSON()
+	if string(body) == "{}" {
+		return nil
+	}
+	return body
 }
 
 func interpretOrder(call *abi.Call, _ settings, _, body []byte) *abi.Step {
@@ -126,19 +312,15 @@ func interpretOrder(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	if err != nil {
 		return guest.Unreadable(err.Error())
 	}
-	return concluded(call, found, body)
+	return concluded(call, found, answer)
 }
 
 // concluded ends a call with an order, if it is the one that was asked about.
-func concluded(call *abi.Call, found order, body []byte) *abi.Step {
+func concluded(call *abi.Call, found order, answer jsontext.Value) *abi.Step {
 	if err := found.matches(call); err != nil {
 		return guest.Unreadable(err.Error())
 	}
-	outcome := found.outcome()
-	if call.GetPayment() == nil {
-		outcome.Output = body
-	}
-	return guest.Done(outcome)
+	return completed(call, found.outcome(), answer)
 }
 
 // order is PayPlay's order, as far as a payment goes.
@@ -205,7 +387,7 @@ type expectation struct {
 func expected(call *abi.Call) expectation {
 	asked := expectation{id: idOf(call), reference: call.GetCreateReference()}
 	if call.GetOperation() == createOrder || call.GetOperation() == withdraw {
-		asked.id, asked.reference = "", call.GetReference()
+		asked.id, asked.reference = "", ourReference(call)
 	}
 	if payment := call.GetPayment(); payment != nil {
 		asked.amount, asked.currency = payment.GetAmount(), payment.GetCurrency()

@@ -1,12 +1,32 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 )
+
+// rateMethods tell rates.
+//
+//nolint:gochecknoglobals // a table
+var rateMethods = []native{
+	{
+		name:    getRates,
+		summary: "Reads the rate of USDT in USD, with a decimal comma.",
+		class:   safe, documented: full,
+		gives: []field{{name: each, note: "With a decimal comma, as PayPlay sends it.", example: "1,00"}},
+	},
+	{
+		name:    getExchangeRate,
+		summary: "Reads the rate of a currency to USDT.",
+		class:   safe, documented: full,
+		takes: []field{{name: "ticker", must: true, of: isCurrency, pattern: "^[A-Z0-9]{2,16}$", example: "NGN"}},
+		gives: []field{{name: "ticker", must: true}, {name: "exchange_rate", form: sum, must: true, note: "How much of it one USDT is."}},
+	},
+}
 
 func prepareRates(*abi.Call, settings) *abi.Step {
 	return request("GET", guest.Literal("/rates")).Send(nil)
@@ -15,8 +35,12 @@ func prepareRates(*abi.Call, settings) *abi.Step {
 // longestRates bounds the answer, of which every member is read, in bytes. The document's has one rate.
 const longestRates = 64 << 10
 
-// interpretRates wants every rate to be one. They have a decimal comma, and are passed on as they came.
-func interpretRates(_ *abi.Call, _ settings, _, body []byte) *abi.Step {
+// interpretRates wants every rate to be one. They have a decimal comma, and are passed on as they came. Where the account is
+// asked for its rates, those of external currencies are asked for, too.
+func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	if len(state) > 0 {
+		return interpretExternal(call, state, body)
+	}
 	if len(body) > longestRates {
 		return guest.Unreadable("the answer is too long to be one of rates")
 	}
@@ -24,37 +48,189 @@ func interpretRates(_ *abi.Call, _ settings, _, body []byte) *abi.Step {
 	if err != nil || !rates.IsObject() {
 		return guest.Unreadable("the answer is not an object of rates")
 	}
-	count, bad := 0, ""
-	rates.Each(func(pair string, rate jsontext.Value) {
-		count++
-		if bad == "" && !isPositive(strings.Replace(rate.Text(), ",", ".", 1)) {
-			bad = pair
-		}
-	})
-	if bad != "" {
-		return guest.Unreadable("the rate of " + bad + " is not a number above zero")
+	if why := faultOfRates(rates); why != "" {
+		return guest.Unreadable(why)
 	}
-	if count == 0 {
-		return guest.Unreadable("the answer has no rate")
+	output, wrong := rates.Spell(func(string) bool { return true })
+	if wrong != "" {
+		return guest.Unreadable("the rate of " + wrong + " is not a number")
 	}
-	return answered(body)
+	if call.GetQuery() == nil {
+		return told(output, nil)
+	}
+	return askNext(&walk{rates: output, left: externals(call.GetQuery(), account)})
 }
+
+// faultOfRates says what is wrong with an object of rates; empty where nothing is.
+func faultOfRates(rates jsontext.Value) (why string) {
+	seen := make(map[string]bool)
+	rates.Each(func(pair string, rate jsontext.Value) {
+		switch {
+		case why != "":
+		case seen[pair]:
+			why = "the rate of " + pair + " stands twice"
+		case !isPositive(withPoint(rate.Text())):
+			why = "the rate of " + pair + " is not a number above zero"
+		}
+		seen[pair] = true
+	})
+	if len(seen) == 0 {
+		return "the answer has no rate"
+	}
+	return why
+}
+
+// withPoint is a number with a decimal comma, with a point in its place.
+func withPoint(number string) string {
+	return strings.Replace(number, ",", ".", 1)
+}
+
+// told ends a call for rates.
+func told(output []byte, rates []*abi.Rate) *abi.Step {
+	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
+	outcome.Output, outcome.Rates = output, rates
+	return guest.Done(outcome)
+}
+
+// mostExternal bounds the external currencies that an account may name: with one more that is asked about, and /rates, they
+// are as many requests as a call may send.
+const mostExternal = mostPages - 2
+
+// usdt is what PayPlay's rates are of.
+const usdt = "USDT"
+
+// externals are the currencies whose rates are to be asked for: the one that the question is about, and the account's. PayPlay
+// has rates of coins nowhere.
+func externals(query *abi.Query, account settings) []string {
+	var wanted []string
+	for _, currency := range append([]string{query.GetCurrency()}, account.external...) {
+		if isCurrency(currency) && !slices.Contains(strings.Fields(coins), currency) && !slices.Contains(wanted, currency) {
+			wanted = append(wanted, currency)
+		}
+	}
+	return wanted
+}
+
+// walk is where the asking for rates stands: what /rates said, the rates that are known, and whose are still to be asked for.
+type walk struct {
+	rates []byte
+	known []externalRate
+	left  []string
+}
+
+// externalRate is how much of a currency one USDT is.
+type externalRate struct{ currency, rate string }
+
+// askNext asks for the next currency's rate, or ends the walk.
+func askNext(w *walk) *abi.Step {
+	if len(w.left) == 0 {
+		return told(w.rates, w.canonical())
+	}
+	return request("GET", guest.Literal(exchangeRatesPath), guest.Text(w.left[0])).SendAs(getExchangeRate, w.state())
+}
+
+func (w *walk) state() []byte {
+	rates, _ := jsontext.Parse(w.rates) // they have been read before
+	known := jsontext.NewObject()
+	for _, one := range w.known {
+		known.String(one.currency, one.rate)
+	}
+	return jsontext.NewObject().Value("rates", rates).Object("known", known).Strings("left", w.left).JSON()
+}
+
+func readWalk(state []byte) (*walk, bool) {
+	from, err := jsontext.Parse(state)
+	if err != nil || len(from.Items("left")) == 0 || !from.Get("rates").IsObject() {
+		return nil, false
+	}
+	w := &walk{rates: from.Get("rates").JSON()}
+	from.Get("known").Each(func(currency string, rate jsontext.Value) {
+		w.known = append(w.known, externalRate{currency, rate.Text()})
+	})
+	for _, currency := range from.Items("left") {
+		w.left = append(w.left, currency.Text())
+	}
+	return w, true
+}
+
+// canonical are the rates of /rates whose names are two currencies, and those of external currencies. Of one that is in both
+// places, the former counts.
+func (w *walk) canonical() []*abi.Rate {
+	var rates []*abi.Rate
+	add := func(from, to, amount string) {
+		said := slices.ContainsFunc(rates, func(r *abi.Rate) bool { return r.GetFrom().GetCurrency() == from && r.GetTo().GetCurrency() == to })
+		if isCurrency(from) && isCurrency(to) && from != to && !said {
+			rates = append(rates, &abi.Rate{From: guest.Money("1", from), To: guest.Money(amount, to)})
+		}
+	}
+	shown, _ := jsontext.Parse(w.rates) // they have been read before
+	shown.Each(func(pair string, rate jsontext.Value) {
+		from, to, _ := strings.Cut(pair, "_")
+		amount, _ := plain(withPoint(rate.Text()))
+		add(from, to, amount)
+	})
+	for _, one := range w.known {
+		add(usdt, one.currency, one.rate)
+	}
+	return rates
+}
+
+// interpretExternal reads the rate of the currency that was asked for.
+func interpretExternal(call *abi.Call, state, body []byte) *abi.Step {
+	w, ok := readWalk(state)
+	if !ok || call.GetQuery() == nil {
+		return guest.Unreadable("the state is none of this plugin's")
+	}
+	_, rate, why := readExternal(body, w.left[0])
+	if why != "" {
+		return guest.Unreadable(why)
+	}
+	w.known = append(w.known, externalRate{w.left[0], rate})
+	w.left = w.left[1:]
+	return askNext(w)
+}
+
+// withoutRate goes on where PayPlay has no rate of the currency that was asked for; nil for any other answer.
+func withoutRate(call *abi.Call, state []byte, response *abi.HttpResponse) *abi.Step {
+	if call.GetOperation() != getRates || len(state) == 0 || response.GetStatus() != 404 {
+		return nil
+	}
+	w, ok := readWalk(state)
+	refusal := refused(getExchangeRate, response).GetDone()
+	if !ok || refusal.GetFailure().GetProviderCode() != codeAbsent {
+		return nil
+	}
+	w.left = w.left[1:]
+	return askNext(w)
+}
+
+const exchangeRatesPath = "/private-api/exchange-rates/"
 
 func prepareExchangeRate(call *abi.Call, _ settings) *abi.Step {
 	ticker := inputOf(call).Text("ticker")
 	if !isCurrency(ticker) {
 		return guest.Reject("invalid_request", "/ticker", "a currency's ticker in capitals is wanted, such as NGN")
 	}
-	return request("GET", guest.Literal("/private-api/exchange-rates/"), guest.Text(ticker)).Send(nil)
+	return request("GET", guest.Literal(exchangeRatesPath), guest.Text(ticker)).Send(nil)
 }
 
 func interpretExchangeRate(call *abi.Call, _ settings, _, body []byte) *abi.Step {
-	rate, err := jsontext.Parse(body)
-	if err != nil || !isPositive(rate.Text("exchange_rate")) {
-		return guest.Unreadable("the answer is not an exchange rate above zero")
+	answer, _, why := readExternal(body, inputOf(call).Text("ticker"))
+	if why != "" {
+		return guest.Unreadable(why)
 	}
-	if !strings.EqualFold(rate.Text("ticker"), inputOf(call).Text("ticker")) {
-		return guest.Unreadable("the exchange rate is another currency's")
+	return answered(call, answer)
+}
+
+// readExternal reads an answer about a currency's rate; why is empty where it is one.
+func readExternal(body []byte, ticker string) (answer jsontext.Value, rate, why string) {
+	answer, err := jsontext.Parse(body)
+	if err != nil || !isPositive(answer.Text("exchange_rate")) {
+		return answer, "", "the answer is not an exchange rate above zero"
 	}
-	return answered(body)
+	if !strings.EqualFold(answer.Text("ticker"), ticker) {
+		return answer, "", "the exchange rate is another currency's"
+	}
+	rate, _ = answer.Decimal("exchange_rate")
+	return answer, rate, ""
 }

@@ -44,6 +44,12 @@ func notAnID() *abi.Step {
 	return guest.Reject("invalid_request", "/id", "this is not an id of PayPlay's")
 }
 
+// isExternalID tells what external_order_id may be.
+func isExternalID(text string) bool {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+	return text != "" && len(text) <= 255 && strings.Trim(text, letters) == ""
+}
+
 // isCurrency tells a currency's code or a coin's ticker.
 func isCurrency(text string) bool {
 	return len(text) >= 2 && len(text) <= 16 && strings.Trim(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
@@ -57,6 +63,12 @@ func isWebAddress(text string) bool {
 func isPositive(text string) bool {
 	amount, err := decimal.Parse(text)
 	return err == nil && amount.Sign() > 0
+}
+
+// plain is a decimal's plain text, without an exponent.
+func plain(text string) (string, bool) {
+	amount, err := decimal.Parse(text)
+	return amount.String(), err == nil
 }
 
 // differ tells amounts of which one was asked for and another answered. Without an amount asked for nothing differs.

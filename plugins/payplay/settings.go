@@ -17,6 +17,10 @@ type settings struct {
 	failureLink    string
 	// orderSecret is the secret that orders' webhooks are signed with.
 	orderSecret string
+	// outgoing tells of types of transactions beyond those that are known whether they take money from the account.
+	outgoing map[string]bool
+	// external are the currencies whose rates are asked for beside the one of USDT.
+	external []string
 }
 
 const settingsSchema = `{
@@ -29,7 +33,9 @@ const settingsSchema = `{
     "company_slug": {"type": "string", "minLength": 1, "description": "The company's unique name. Payouts need it."},
     "successful_link": {"type": "string", "pattern": "^https?://", "description": "Where the payer goes after payment, where the payment has no return_url."},
     "failure_link": {"type": "string", "pattern": "^https?://", "description": "Where the payer goes after a failure, where the payment has no return_url."},
-    "order_webhook_token": {"enum": ["page", "general"], "default": "page", "description": "Which token signs the webhooks about orders: the payment page's own (secret page_webhook_token), or the general one (secret webhook_token)."}
+    "order_webhook_token": {"enum": ["page", "general"], "default": "page", "description": "Which token signs the webhooks about orders: the payment page's own (secret page_webhook_token), or the general one (secret webhook_token)."},
+    "transaction_types": {"type": "object", "additionalProperties": {"enum": ["in", "out"]}, "description": "For statements: of types of transactions that the router does not know, whether they bring money in or take it out.", "examples": [{"REFUND": "out"}]},
+    "external_currencies": {"type": "array", "maxItems": 6, "items": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$"}, "description": "Currencies whose rates to USDT are told among the account's rates.", "examples": [["NGN"]]}
   }
 }`
 
@@ -64,5 +70,29 @@ func readSettings(data []byte) (settings, error) {
 	if account.orderSecret == "" {
 		return settings{}, guest.BadSettings("order_webhook_token: page or general is wanted")
 	}
-	return account, nil
+	return account, account.readLists(from)
+}
+
+// readLists reads what only questions about the account need.
+func (s *settings) readLists(from jsontext.Value) error {
+	var bad string
+	types := from.Get("transaction_types")
+	if types.Exists() {
+		s.outgoing = make(map[string]bool)
+	}
+	types.Each(func(name string, way jsontext.Value) {
+		if s.outgoing[name] = way.Text() == "out"; way.Text() != "out" && way.Text() != "in" {
+			bad = name
+		}
+	})
+	if bad != "" {
+		return guest.BadSettings("transaction_types: %s: in or out is wanted", bad)
+	}
+	for _, currency := range from.Items("external_currencies") {
+		if !isCurrency(currency.Text()) || len(s.external) == mostExternal {
+			return guest.BadSettings("external_currencies: at most %d tickers in capitals are wanted", mostExternal)
+		}
+		s.external = append(s.external, currency.Text())
+	}
+	return nil
 }

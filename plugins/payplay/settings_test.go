@@ -8,7 +8,11 @@ import (
 
 func TestSettingsThatDoNotServeAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{``, `[]`, `{`, `{}`, `{"slug": ""}`, `{"slug": "shop", "order_webhook_token": "both"}`} {
+	for _, bad := range []string{
+		``, `[]`, `{`, `{}`, `{"slug": ""}`, `{"slug": "shop", "order_webhook_token": "both"}`,
+		`{"slug": "shop", "transaction_types": {"REFUND": "away"}}`, `{"slug": "shop", "external_currencies": ["ngn"]}`,
+		`{"slug": "shop", "external_currencies": ["NGN", "EUR", "GBP", "PLN", "UAH", "TRY", "INR"]}`,
+	} {
 		_, err := readSettings([]byte(bad))
 		require.Error(t, err, bad)
 	}

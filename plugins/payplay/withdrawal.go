@@ -12,6 +12,56 @@ import (
 	abi "payrouter/abi/v1"
 )
 
+// withdrawalMethods send coins out, and tell what that costs.
+//
+//nolint:gochecknoglobals // a table
+var withdrawalMethods = []native{
+	{
+		name: withdraw,
+		summary: "Sends coins to an address. PayPlay has no way to find a withdrawal by our reference: one that was not answered stays " +
+			"unknown until its webhook comes or a person settles it.",
+		class: risky, documented: elsewhere, final: true, ours: "external_id", open: true,
+		takes: []field{
+			{name: "amount", form: sum, must: true, example: "10"},
+			{name: "currency", must: true, example: "USDT"},
+			{name: "wallet", must: true, note: "The address to send to.", example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"},
+			{name: "network", must: true, example: "TRC20"},
+			{name: "memo"},
+			{name: "external_id", note: "The caller's own; the router's reference where it is left out."},
+			{name: "comment"},
+		},
+		gives: []field{
+			{name: "request_id", form: another, note: "PayPlay's."},
+			{name: "transactions", form: list, must: true, members: withdrawnGives},
+		},
+	},
+	{
+		name:    showFees,
+		summary: "Lists the currencies that can be withdrawn, with fees and limits by network.",
+		class:   safe, documented: elsewhere,
+		gives: []field{{name: "currencies", form: list, must: true, members: []field{
+			{name: "ticker", note: "Its name here is inferred."},
+			{name: "fees", form: another, note: "Null where they are by network."},
+			{name: "network_fees", form: object, note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex."},
+		}}},
+	},
+}
+
+// withdrawnGives is a withdrawal's transaction, as the vendor shows it in the answer to the withdrawal.
+//
+//nolint:gochecknoglobals // a table
+var withdrawnGives = []field{
+	{name: "id", must: true},
+	{name: "currency", form: another, must: true, note: "A ticker, or an object with one."},
+	{name: "value", form: sum, must: true},
+	{name: "status", must: true},
+	{name: "type"},
+	{name: "network"},
+	{name: "fee", form: sum},
+	{name: "created_at", note: withoutZone},
+	{name: "completed_at", note: withoutZone},
+}
+
 // payout is what PayPlay is asked for a withdrawal. The amount is a string there.
 type payout struct {
 	amount, currency, wallet, network, memo, reference, comment string
@@ -46,17 +96,17 @@ func prepareWithdraw(call *abi.Call, account settings) *abi.Step {
 			body.String(field.name, field.text)
 		}
 	}
-	return request("POST", guest.Literal("/private-api/"), guest.Text(account.companySlug), guest.Literal("/withdrawal")).JSON(body.JSON()).Send(nil)
+	return request("POST", guest.Literal("/private-api/"), guest.Text(account.companySlug), guest.Literal("/withdrawal")).
+		JSON(further(call, body).JSON()).Send(nil)
 }
 
 func payoutOf(call *abi.Call) payout {
 	payment := call.GetPayment()
 	if payment == nil {
 		input := inputOf(call)
-		amount, _ := input.Decimal("amount")
 		return payout{
-			amount: amount, currency: input.Text("currency"), wallet: input.Text("wallet"), network: input.Text("network"),
-			memo: input.Text("memo"), reference: cmp.Or(call.GetReference(), input.Text("external_id")), comment: input.Text("comment"),
+			amount: input.Text("amount"), currency: input.Text("currency"), wallet: input.Text("wallet"), network: input.Text("network"),
+			memo: input.Text("memo"), reference: ourReference(call), comment: input.Text("comment"),
 		}
 	}
 	to := payment.GetDestination()
@@ -77,7 +127,7 @@ func interpretWithdrawn(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	if len(made) != 1 {
 		return guest.Unreadable("the answer does not have exactly one transaction")
 	}
-	return transacted(call, made[0], body)
+	return transacted(call, made[0], answer)
 }
 
 func prepareShowTransaction(call *abi.Call, _ settings) *abi.Step {
@@ -97,11 +147,11 @@ func interpretShownTransaction(call *abi.Call, _ settings, _, body []byte) *abi.
 	if err != nil {
 		return guest.Unreadable("the answer is not JSON")
 	}
-	return transacted(call, answer.Get("transaction"), body)
+	return transacted(call, answer.Get("transaction"), answer)
 }
 
 // transacted ends a call with a transaction, if it is the one that was asked about.
-func transacted(call *abi.Call, from jsontext.Value, body []byte) *abi.Step {
+func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
 	found, err := readTransaction(from)
 	if err != nil {
 		return guest.Unreadable(err.Error())
@@ -115,10 +165,7 @@ func transacted(call *abi.Call, from jsontext.Value, body []byte) *abi.Step {
 	} else {
 		outcome.Amount = guest.Money(found.value.String(), found.currency)
 	}
-	if call.GetPayment() == nil {
-		outcome.Output = body
-	}
-	return guest.Done(outcome)
+	return completed(call, outcome, answer)
 }
 
 // transaction is PayPlay's transaction, as far as a payout goes.
@@ -128,6 +175,8 @@ type transaction struct {
 	currency  string
 	value     decimal.Decimal
 	reference string
+	// fee is in the transaction's currency; empty where PayPlay does not say.
+	fee string
 }
 
 // readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in others.
@@ -145,7 +194,23 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 	if t.value, err = decimal.Parse(from.Text("value")); err != nil {
 		return transaction{}, fmt.Errorf("the transaction's value: %w", err)
 	}
-	return t, nil
+	t.fee, err = readFee(from.Get("fee"))
+	return t, err
+}
+
+// readFee reads a fee: decimal text, and empty where there is none.
+func readFee(from jsontext.Value) (string, error) {
+	if !from.Exists() {
+		return "", nil
+	}
+	fee, err := decimal.Parse(from.Text())
+	if err != nil {
+		return "", fmt.Errorf("the transaction's fee: %w", err)
+	}
+	if fee.Sign() < 0 {
+		return "", errors.New("the transaction's fee is below zero")
+	}
+	return fee.String(), nil
 }
 
 // matches tells a transaction that is not the one that was asked about. Its value is not held against it: whether that
@@ -167,8 +232,74 @@ func (t transaction) outcome() *abi.Outcome {
 	outcome := guest.Accepted(meaning.status, t.id)
 	outcome.Alert = meaning.alert
 	outcome.EchoedReference = t.reference
+	outcome.Fee = guest.Money(t.fee, t.currency)
 	if meaning.status == abi.Status_STATUS_FAILED {
 		outcome.Failure = &abi.Failure{ProviderCode: t.status, Message: "PayPlay declined the transaction"}
 	}
 	return outcome
+}
+
+func prepareFees(*abi.Call, settings) *abi.Step {
+	return request("GET", guest.Literal("/private-api/withdrawals/fees")).Send(nil)
+}
+
+// interpretFees gives the currencies that can be withdrawn, where the account is asked for them.
+func interpretFees(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	step := interpretPlain(call, account, state, body)
+	outcome := step.GetDone()
+	if call.GetQuery() == nil || outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return step
+	}
+	answer, _ := jsontext.Parse(body) // interpretPlain has read it
+	for _, currency := range answer.Items("currencies") {
+		ticker := cmp.Or(currency.Text("ticker"), currency.Text("currency", "ticker"), currency.Text("currency"))
+		if !isCurrency(ticker) {
+			return guest.Unreadable("a currency that can be withdrawn has no ticker")
+		}
+		outcome.Items = append(outcome.Items, &abi.Item{
+			Code: ticker, Name: cmp.Or(currency.Text("title"), currency.Text("currency", "title"), currency.Text("name")), Currency: ticker,
+			Bounds: withdrawalBounds(currency.Get("network_fees"), ticker),
+		})
+	}
+	return step
+}
+
+// withdrawalBounds are the limits that hold whatever the network: none takes less than the least, or more than the most. There
+// is none where a network does not say, or says 0.
+func withdrawalBounds(networks jsontext.Value, ticker string) []*abi.Bound {
+	var lowest, highest limit
+	networks.Each(func(_ string, network jsontext.Value) {
+		lowest.take(network.Text("min_amount"), -1)
+		highest.take(network.Text("max_amount"), 1)
+	})
+	low, high := lowest.text(), highest.text()
+	if low == "" && high == "" || low != "" && high != "" && lowest.amount.Cmp(highest.amount) > 0 {
+		return nil
+	}
+	return []*abi.Bound{{Currency: ticker, Min: low, Max: high}}
+}
+
+// limit is the least or the greatest of several, unless one of them is open.
+type limit struct {
+	amount     decimal.Decimal
+	seen, open bool
+}
+
+// take looks at one more limit; order is -1 where the least is wanted, and 1 where the greatest.
+func (l *limit) take(text string, order int) {
+	amount, err := decimal.Parse(text)
+	switch {
+	case err != nil || amount.Sign() <= 0:
+		l.open = true
+	case !l.seen || amount.Cmp(l.amount) == order:
+		l.amount = amount
+	}
+	l.seen = true
+}
+
+func (l *limit) text() string {
+	if !l.seen || l.open {
+		return ""
+	}
+	return l.amount.String()
 }

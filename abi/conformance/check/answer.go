@@ -90,6 +90,7 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 	f.money("received", outcome.GetReceived())
 	f.money("fee", outcome.GetFee())
 	f.quote(outcome.GetQuote())
+	f.account(outcome)
 	f.nextAction(outcome.GetNextAction())
 	f.text("provider_reference", outcome.GetProviderReference())
 	f.text("echoed_reference", outcome.GetEchoedReference())
@@ -101,9 +102,11 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 	case abi.Verdict_VERDICT_ACCEPTED:
 		f.accepted(outcome)
 	case abi.Verdict_VERDICT_REJECTED:
+		f.require(!accountParts(outcome), "outcome: rejected, and yet it tells of the account")
 		f.require(outcome.GetFailure().GetProviderCode() != "", "outcome: rejected without a provider's code")
 		f.require(outcome.GetStatus() == abi.Status_STATUS_UNSPECIFIED, "outcome: rejected, and yet with a status")
 	case abi.Verdict_VERDICT_UNREADABLE:
+		f.require(!accountParts(outcome), "outcome: unreadable, and yet it tells of the account")
 		f.require(outcome.GetFailure().GetMessage() != "", "outcome: unreadable; but why?")
 		f.require(outcome.GetStatus() == abi.Status_STATUS_UNSPECIFIED, "outcome: unreadable, and yet with a status")
 	case abi.Verdict_VERDICT_UNSPECIFIED:
@@ -111,11 +114,14 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 	}
 }
 
-// accepted allows an outcome without a status only where it carries a native operation's output, or a quote.
+// accepted allows an outcome without a status only where it carries a native operation's output, or a quote. What an account holds goes
+// with the output of the operation that tells it.
 func (f *findings) accepted(outcome *abi.Outcome) {
 	status := outcome.GetStatus()
 	quoted := outcome.GetQuote() != nil
 	f.require(status != abi.Status_STATUS_UNSPECIFIED || quoted || len(outcome.GetOutput()) > 0, "outcome: accepted, but neither a status, nor a quote, nor an output")
+	f.require(!accountParts(outcome) || len(outcome.GetOutput()) > 0, "outcome: what the account holds, without the provider's own answer")
+	f.require(status == abi.Status_STATUS_UNSPECIFIED || !accountParts(outcome), "outcome: what the account holds, and yet a status: of which payment?")
 	f.require(status == abi.Status_STATUS_UNSPECIFIED || !quoted, "outcome: a quote, and yet a status: of which payment?")
 	f.require(status != abi.Status_STATUS_FAILED || outcome.GetFailure().GetProviderCode() != "", "outcome: failed without a provider's code")
 }

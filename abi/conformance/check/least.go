@@ -30,7 +30,20 @@ func leastCalls(m *abi.Manifest, operation *abi.Operation) []*abi.Call {
 			}
 		}
 	}
+	for _, action := range m.GetActions() {
+		if action.GetOperation() == operation.GetName() {
+			calls = append(calls, accountCalls(bare)...)
+		}
+	}
 	return calls
+}
+
+// accountCalls ask with nothing said, and with everything.
+func accountCalls(bare *abi.Call) []*abi.Call {
+	open, narrow := bare.CloneVT(), bare.CloneVT()
+	open.Query = &abi.Query{}
+	narrow.Query = &abi.Query{FromMs: nowMS - 86_400_000, UntilMs: nowMS, Country: "DE", Currency: "EUR", Limit: 10}
+	return []*abi.Call{open, narrow}
 }
 
 func flowCalls(m *abi.Manifest, flow *abi.Flow, native *abi.Call) []*abi.Call {

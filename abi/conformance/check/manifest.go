@@ -66,6 +66,7 @@ func Manifest(m *abi.Manifest) []string {
 	f.schema("settings_schema", m.GetSettingsSchema())
 	f.operations(m)
 	f.flows(m)
+	f.actions(m)
 	f.failures(m)
 	return f
 }
@@ -197,6 +198,7 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 		operation := find(m, action.GetOperation())
 		f.require(operation != nil, "%s: operation %q is not in the manifest", name, action.GetOperation())
 		f.require(action.GetRole() != abi.Role_ROLE_UNSPECIFIED, "%s: operation %q has no role", name, action.GetOperation())
+		f.require(!slices.Contains(accountRoles, action.GetRole()), "%s: %s is the account's to be asked, not a payment's", name, action.GetRole())
 		f.require(action.GetRole() != abi.Role_ROLE_QUOTE || operation == nil || operation.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE,
 			"%s: %s is a quote, and a quote is SAFE", name, action.GetOperation())
 		if operation != nil && action.GetRole() == abi.Role_ROLE_CREATE {

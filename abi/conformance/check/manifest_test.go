@@ -31,6 +31,9 @@ func whole() *abi.Manifest {
 				{Role: abi.Role_ROLE_CREATE, Operation: "Make"}, {Role: abi.Role_ROLE_LOOKUP, Operation: "Read"},
 			},
 		}},
+		Actions: []*abi.Action{
+			{Role: abi.Role_ROLE_BALANCES, Operation: "Read"}, {Role: abi.Role_ROLE_CATALOG, Operation: "Read", Topic: "wallets"},
+		},
 		Operations: []*abi.Operation{first, operation("Read", abi.Idempotency_IDEMPOTENCY_SAFE)},
 		Failures: []*abi.FailureRule{
 			{Operation: "Make", HttpStatus: 200, ProviderCode: "1", Meaning: abi.Meaning_MEANING_DUPLICATE, Code: "duplicate", Source: "document"},
@@ -98,6 +101,16 @@ func TestManifest(t *testing.T) {
 		"action of no role":              {func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = 0 }, "no role"},
 		"action of no operation":         {func(m *abi.Manifest) { m.Flows[0].Actions[1].Operation = "Nope" }, "not in the manifest"},
 		"no look-up":                     {func(m *abi.Manifest) { m.Flows[0].Actions = m.Flows[0].Actions[:1] }, "no look-up"},
+		"account asked by a create":      {func(m *abi.Manifest) { m.Actions[0].Operation = "Make" }, "has to be SAFE"},
+		"account asked by nothing":       {func(m *abi.Manifest) { m.Actions[0].Operation = "Nope" }, "not in the manifest"},
+		"account asked for a payment":    {func(m *abi.Manifest) { m.Actions[0].Role = abi.Role_ROLE_LOOKUP }, "no role of an account"},
+		"account asked of no role":       {func(m *abi.Manifest) { m.Actions[0].Role = 0 }, "no role of an account"},
+		"account asked twice":            {func(m *abi.Manifest) { m.Actions = append(m.Actions, m.Actions[0]) }, "not several"},
+		"balances with a topic":          {func(m *abi.Manifest) { m.Actions[0].Topic = "wallets" }, "has no topic"},
+		"catalog of nothing":             {func(m *abi.Manifest) { m.Actions[1].Topic = "" }, "a catalog of"},
+		"catalog of what nobody asks":    {func(m *abi.Manifest) { m.Actions[1].Topic = "moods" }, "a catalog of"},
+		"two catalogs of one operation":  {twoTopics, "lists two topics"},
+		"payment asks for balances":      {func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = abi.Role_ROLE_BALANCES }, "not a payment's"},
 		"failure of no operation":        {func(m *abi.Manifest) { m.Failures[0].Operation = "Nope" }, "no such operation"},
 		"failure that takes all":         {func(m *abi.Manifest) { m.Failures[0].HttpStatus, m.Failures[0].ProviderCode = 0, "" }, "match everything"},
 		"failure without a meaning":      {func(m *abi.Manifest) { m.Failures[1].Meaning = 0 }, "no meaning"},
@@ -117,6 +130,10 @@ func TestManifest(t *testing.T) {
 			require.Contains(t, strings.Join(found, "\n"), row.says)
 		})
 	}
+}
+
+func twoTopics(m *abi.Manifest) {
+	m.Actions = append(m.Actions, &abi.Action{Role: abi.Role_ROLE_CATALOG, Operation: "Read", Topic: "currencies"})
 }
 
 func keyedWithoutReference(m *abi.Manifest) {

@@ -67,9 +67,22 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 		"due":                 {listDue, []any{"paygram-eu", "2026", 100}, "payment_due"},
 		"timeline":            {listTimeline, []any{"pay_1"}, "event_of_payment"},
 		"events":              {listEntries, []any{0, 100}, "INTEGER PRIMARY KEY"},
+		"unfinished runs":     {listUnfinishedRuns, []any{"", 100}, "run_by_status"},
+		"a run":               {findRun, []any{"op_1"}, "sqlite_autoindex_run_1"},
 		"a merchant's events": {listTheirEvents, []any{"shop", 0, 100}, "event_of_merchant"},
 	} {
 		requirePlan(t, db, name, test.index, test.text, test.args)
+	}
+	for name, test := range map[string]struct {
+		filter payment.RunFilter
+		index  string
+	}{
+		"runs":               {payment.RunFilter{}, "sqlite_autoindex_run_1"},
+		"runs of a provider": {payment.RunFilter{Provider: "payplay", Operation: "pay"}, "run_at_provider"},
+		"runs by status":     {payment.RunFilter{Status: []payment.RunStatus{payment.RunUnknown}}, "run_by_status"},
+	} {
+		text, args := runQuery(test.filter)
+		requirePlan(t, db, name, test.index, text, args)
 	}
 	for name, test := range listPlans() {
 		text, args := listQuery(test.filter)
@@ -140,7 +153,7 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_at`, `DROP INDEX attempt_by_reference`,
 		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`, `DROP INDEX payment_by_provider_reference`,
 		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE callback`, `DROP TABLE webhook_delivery`,
-		`DROP TABLE webhook_endpoint`, `DROP TABLE event`,
+		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 	} {
 		_, err := db.writer.db.ExecContext(t.Context(), text)

@@ -39,15 +39,8 @@ func encodeChange(change payment.Change) (encoded encodedChange, err error) {
 	if encoded.payment, err = encodePayment(change.Payment); err != nil {
 		return encodedChange{}, err
 	}
-	for _, a := range change.Attempts {
-		if a.PaymentID != id {
-			return encodedChange{}, fmt.Errorf("change payment %s: attempt %s is of payment %s: %w", id, a.ID, a.PaymentID, store.ErrTaken)
-		}
-		row, err := encodeAttempt(a)
-		if err != nil {
-			return encodedChange{}, err
-		}
-		encoded.attempts = append(encoded.attempts, row)
+	if encoded.attempts, err = encodeAttempts(id, change.Attempts); err != nil {
+		return encodedChange{}, err
 	}
 	for _, e := range change.Entries {
 		if e.PaymentID != id || e.Merchant != change.Payment.Merchant {
@@ -112,6 +105,22 @@ func decodePayment(text string) (payment.Payment, error) {
 type attemptRow struct {
 	call, state, request, response []byte
 	doc                            string
+}
+
+// encodeAttempts refuses attempts of another payment or run.
+func encodeAttempts(of string, attempts []payment.Attempt) ([]attemptRow, error) {
+	rows := make([]attemptRow, len(attempts))
+	for i, a := range attempts {
+		if a.PaymentID != of {
+			return nil, fmt.Errorf("change %s: attempt %s is of %s: %w", of, a.ID, a.PaymentID, store.ErrTaken)
+		}
+		row, err := encodeAttempt(a)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = row
+	}
+	return rows, nil
 }
 
 func encodeAttempt(a payment.Attempt) (attemptRow, error) {

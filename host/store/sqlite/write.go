@@ -50,6 +50,7 @@ func writes() []string {
 		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, answerKeyOf, settleKeys, purgeKeys,
 		findAttempt, putAttempt, insertEvent,
 		keepCallback, settleCallback, postponeCallback, purgeCallbacks,
+		insertRun, findRunStanding, updateRun,
 	}
 }
 
@@ -89,11 +90,15 @@ func (t transaction) create(change payment.Change, encoded encodedChange, key pa
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body, textOf(key.CreatedAt), settledAt(p))
-	if err != nil {
+	if err := t.putKey(key, settledAt(p)); err != nil {
 		return err
 	}
 	return t.putRows(change, encoded)
+}
+
+func (t transaction) putKey(key payment.Key, settled sql.NullString) error {
+	_, err := t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body, textOf(key.CreatedAt), settled)
+	return err
 }
 
 // settledAt is when a payment became terminal; NULL while it is not.
@@ -135,21 +140,26 @@ func (db *DB) Save(ctx context.Context, change payment.Change) error {
 
 // putRows writes what goes with a payment.
 func (t transaction) putRows(change payment.Change, encoded encodedChange) error {
-	for i, a := range change.Attempts {
-		if err := t.putAttempt(a, encoded.attempts[i]); err != nil {
-			return fmt.Errorf("attempt %s: %w", a.ID, err)
-		}
-	}
 	for i, e := range change.Entries {
 		_, err := t.exec(insertEvent, e.ID, e.PaymentID, e.Merchant, string(e.Type), textOf(e.At), encoded.entries[i], []byte(e.Snapshot))
 		if err != nil {
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
 	}
-	if change.Answer == nil {
+	return t.putAttempts(change.Payment.ID, change.Attempts, encoded.attempts, change.Answer)
+}
+
+// putAttempts writes attempts of a payment or a run, and what its key is answered, where that is known.
+func (t transaction) putAttempts(of string, attempts []payment.Attempt, rows []attemptRow, answer *payment.Answer) error {
+	for i, a := range attempts {
+		if err := t.putAttempt(a, rows[i]); err != nil {
+			return fmt.Errorf("attempt %s: %w", a.ID, err)
+		}
+	}
+	if answer == nil {
 		return nil
 	}
-	_, err := t.exec(answerKeyOf, change.Answer.Status, change.Answer.Body, change.Payment.ID)
+	_, err := t.exec(answerKeyOf, answer.Status, answer.Body, of)
 	return err
 }
 

@@ -59,7 +59,15 @@ func testCrash(t *testing.T, engine Engine) {
 			"due":           func() error { _, err := journal.Due(t.Context(), "paygram-eu", epoch(), 0); return err },
 			"timeline":      func() error { _, err := journal.Timeline(t.Context(), sample(1).ID); return err },
 			"entries":       func() error { _, err := journal.Entries(t.Context(), "", 0, 0); return err },
-			"healthy":       journal.Healthy,
+			"create run": func() error {
+				_, err := journal.CreateRun(t.Context(), sampleRun(1), keyOfRun(sampleRun(1)))
+				return err
+			},
+			"save run":        func() error { return journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), payment.RunFailed))) },
+			"run":             func() error { _, err := journal.Run(t.Context(), "op_1"); return err },
+			"runs":            func() error { _, err := journal.Runs(t.Context(), payment.RunFilter{}); return err },
+			"unfinished runs": func() error { _, err := journal.UnfinishedRuns(t.Context(), "", 0); return err },
+			"healthy":         journal.Healthy,
 		}
 		for name, call := range calls {
 			require.ErrorIs(t, call(), payment.ErrJournal, name)

@@ -15,6 +15,7 @@ import (
 // Journal is what an engine offers.
 type Journal interface {
 	payment.Journal
+	payment.Runs
 	Attempt(ctx context.Context, id string) (payment.Attempt, error)
 	OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error)
 	Healthy() error
@@ -47,6 +48,7 @@ func Run(t *testing.T, engine Engine) {
 		{"references", testReferences},
 		{"due", testDue},
 		{"purge", testPurge},
+		{"runs", testRuns},
 		{"crash", testCrash},
 	}
 	for _, topic := range topics {

@@ -1,0 +1,165 @@
+package vector
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"payrouter/abi/conformance/check"
+	abi "payrouter/abi/v1"
+	"payrouter/host/wasm"
+)
+
+// share is how much of a call's fuel and memory an honest call may take, as its inverse: what is left is for a larger
+// answer than the documents show.
+const share = 2
+
+// wasmPage is a page of WebAssembly's memory, in bytes.
+const wasmPage = 64 << 10
+
+//nolint:gochecknoglobals // a table
+var wasmExports = map[export]wasm.Export{exportPrepare: wasm.Prepare, exportInterpret: wasm.Interpret, exportReceive: wasm.Receive}
+
+// Sandboxed runs a plugin's module as the host does. It is used by one goroutine.
+type Sandboxed struct {
+	module *wasm.Module
+	// Of the calls so far.
+	most wasm.Usage
+}
+
+// NewSandboxed makes a machine of a module, which stays the caller's to close.
+func NewSandboxed(module *wasm.Module) *Sandboxed {
+	return &Sandboxed{module: module}
+}
+
+func (s *Sandboxed) call(ctx context.Context, in input) ([]byte, error) {
+	return s.run(ctx, wasmExports[in.export], in.bytes)
+}
+
+func (s *Sandboxed) run(ctx context.Context, export wasm.Export, in []byte) (answer []byte, err error) {
+	usage, err := s.module.Call(ctx, export, in, wasm.Env{}, func(bytes []byte) error {
+		answer = slices.Clone(bytes)
+		return nil
+	})
+	s.most.Fuel = max(s.most.Fuel, usage.Fuel)
+	s.most.Memory = max(s.most.Memory, usage.Memory)
+	return answer, err
+}
+
+// Describe is the module's manifest.
+func (s *Sandboxed) Describe(ctx context.Context) (*abi.Manifest, error) {
+	encoded, err := s.run(ctx, wasm.Describe, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer := new(abi.Answer)
+	if err := answer.UnmarshalVT(encoded); err != nil {
+		return nil, fmt.Errorf("describe: decode Answer: %w", err)
+	}
+	if answer.GetManifest() == nil {
+		return nil, fmt.Errorf("describe: the answer holds no manifest")
+	}
+	return answer.GetManifest(), nil
+}
+
+// SameManifest tells whether the module describes itself to the byte as the model does.
+func (s *Sandboxed) SameManifest(ctx context.Context, model *abi.Manifest) []string {
+	expected, err := encode(&abi.Answer{Result: &abi.Answer_Manifest{Manifest: model}})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	answer, err := s.run(ctx, wasm.Describe, nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if !bytes.Equal(expected, answer) {
+		return []string{fmt.Sprintf("two manifests:\n%x\n%x", expected, answer)}
+	}
+	return nil
+}
+
+// Frugal tells where a call so far took more than an honest one may.
+func (s *Sandboxed) Frugal() []string {
+	wrong := s.memory()
+	if limit := s.module.Limits().Fuel; s.most.Fuel >= limit/share {
+		wrong = append(wrong, fmt.Sprintf("a call took %d of %d fuel; an honest one may take half", s.most.Fuel, limit))
+	}
+	return wrong
+}
+
+func (s *Sandboxed) memory() []string {
+	if limit := int64(s.module.Limits().MemoryPages) * wasmPage; int64(s.most.Memory) >= limit/share {
+		return []string{fmt.Sprintf("calls took %d of %d bytes of memory; honest ones may take half", s.most.Memory, limit)}
+	}
+	return nil
+}
+
+// Unharmed tells whether a call so far cost an instance.
+func (s *Sandboxed) Unharmed() []string {
+	if discarded := s.module.Stats().Discarded; discarded > 0 {
+		return []string{fmt.Sprintf("%d calls cost an instance", discarded)}
+	}
+	return nil
+}
+
+// Lasting asks until more memory has been used than there is, and tells where it ran out: the guest's collector has to have its turns.
+func (s *Sandboxed) Lasting(ctx context.Context) []string {
+	limit := int64(s.module.Limits().MemoryPages) * wasmPage
+	manifest, err := s.run(ctx, wasm.Describe, nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for range 2 * limit / int64(len(manifest)) {
+		if _, err := s.run(ctx, wasm.Describe, nil); err != nil {
+			return []string{err.Error()}
+		}
+	}
+	return s.memory()
+}
+
+// Guarded hands the module bytes that are none of the contract's messages, and tells where it does not say so, and go on.
+func (s *Sandboxed) Guarded(ctx context.Context) []string {
+	var wrong []string
+	for _, export := range []wasm.Export{wasm.Prepare, wasm.Interpret, wasm.Receive} {
+		for _, garbage := range [][]byte{{0xff}, {0x0a, 0x7f}, slices.Repeat([]byte{0x0a}, 1000)} {
+			answer := new(abi.Answer)
+			encoded, err := s.run(ctx, export, garbage)
+			if err == nil {
+				err = answer.UnmarshalVT(encoded)
+			}
+			if err != nil || answer.GetError().GetCode() != abi.Error_CODE_BAD_INPUT {
+				wrong = append(wrong, fmt.Sprintf("%s: %d bytes that are no message are not refused as such: %v %v", export, len(garbage), err, answer))
+			}
+		}
+	}
+	return wrong
+}
+
+// Module checks a bare module by its golden vectors, whoever wrote it in whatever language: everything that a plugin's own test checks, but
+// for the comparison with its native self.
+func Module(ctx context.Context, module *wasm.Module, vectors []*Vector) ([]check.Result, error) {
+	guest := NewSandboxed(module)
+	manifest, err := guest.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	attacker := NewAttacker(manifest)
+	each := func(judge func(v *Vector) []string) (problems []string) {
+		for _, v := range vectors {
+			for _, problem := range judge(v) {
+				problems = append(problems, v.Name+": "+problem)
+			}
+		}
+		return problems
+	}
+	return []check.Result{
+		{Name: fmt.Sprintf("%d golden vectors", len(vectors)), Problems: each(func(v *Vector) []string { return v.Golden(ctx, guest, manifest) })},
+		{Name: "one call, one answer", Problems: each(func(v *Vector) []string { return v.Pure(ctx, guest) })},
+		{Name: "an honest call's share", Problems: guest.Frugal()},
+		{Name: "vectors show what the manifest says", Problems: Coverage(ctx, guest, manifest, vectors)},
+		{Name: "hostile answers and callbacks", Problems: each(func(v *Vector) []string { return attacker.Attack(ctx, guest, v) })},
+		{Name: "again and again", Problems: guest.Lasting(ctx)},
+		{Name: "no instance lost", Problems: guest.Unharmed()},
+	}, ctx.Err()
+}

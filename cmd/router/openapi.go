@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"payrouter/host/api"
+	"payrouter/host/config"
+	"payrouter/host/payment"
+	"payrouter/host/plugin"
+)
+
+type openAPICommand struct {
+	Config   string `type:"existingfile" placeholder:"routing.yaml" help:"A routing file: the document then has each account's operations too, with their own schemas."`
+	Plugins  string `default:"build/plugins" type:"path" help:"Folder of plugins' modules, with --config."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+}
+
+// Run prints the document.
+func (o *openAPICommand) Run(h *host) (err error) {
+	if o.Config == "" {
+		return printOpenAPI(h, nil)
+	}
+	routes, shelf, unload, err := readRoutes(h, o.Config, o.Plugins, o.Compiled)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unload()) }()
+	fleet, err := offlineFleet(routes, shelf)
+	if err != nil {
+		return err
+	}
+	return printOpenAPI(h, fleet)
+}
+
+func printOpenAPI(h *host, fleet *payment.Fleet) error {
+	document, err := api.OpenAPI(version, fleet)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(h.stdout, "%s\n", document)
+	return err
+}
+
+// offlineFleet has the configured accounts without their connections: good for looking at.
+func offlineFleet(routes *config.Config, shelf *plugin.Shelf) (*payment.Fleet, error) {
+	fleet := &payment.Fleet{Accounts: map[string]*payment.Account{}}
+	for _, p := range routes.Providers {
+		serving, found := shelf.Current(p.Plugin)
+		if !found {
+			return nil, fmt.Errorf("provider %q: there is no plugin %q", p.Name, p.Plugin)
+		}
+		fleet.Accounts[p.Name] = &payment.Account{Name: p.Name, Settings: p.Settings, Plugin: func(string) payment.Connector { return serving }}
+	}
+	return fleet, nil
+}

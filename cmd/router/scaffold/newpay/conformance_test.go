@@ -1,0 +1,12 @@
+package main
+
+import (
+	"testing"
+
+	"payrouter/abi/conformance"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	conformance.Test(t, connector{}, "testdata")
+}

@@ -1,0 +1,41 @@
+// Package main is the Newpay plugin: it decides how payments are asked for and read at Newpay's API.
+//
+// The files are chapters: manifest.go says what the plugin can do, payment.go makes payments and reads them, callback.go reads what
+// Newpay reports by itself.
+package main
+
+import (
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+)
+
+func init() { guest.Register(connector{}) }
+
+func main() {}
+
+// connector is Newpay's integration. It keeps no state.
+type connector struct{}
+
+func (connector) Describe() *abi.Manifest { return manifest() }
+
+func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
+	switch call.GetOperation() {
+	case createPayment:
+		return prepareCreate(call)
+	case getPayment:
+		return prepareGet(call), nil
+	}
+	return nil, guest.UnknownOperation(call.GetOperation())
+}
+
+// Interpret reads the answer to either operation: both tell of a payment, and are refused in the same form. No call takes a second round
+// trip, so there is no state to look at.
+func (connector) Interpret(call *abi.Call, _ []byte, response *abi.HttpResponse) (*abi.Step, error) {
+	switch call.GetOperation() {
+	case createPayment, getPayment:
+		return interpret(call, response), nil
+	}
+	return nil, guest.UnknownOperation(call.GetOperation())
+}
+
+func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) { return receive(callback), nil }

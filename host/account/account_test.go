@@ -1,0 +1,375 @@
+package account_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"payrouter/host/account"
+	"payrouter/host/payment"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// town is accounts that tell, after a while, pages of what happened to them, the newest first.
+type town struct {
+	mutex   sync.Mutex
+	entries map[string][]payment.Transaction
+	size    int
+	takes   map[string]time.Duration
+	fails   map[string]error
+	alerts  map[string]string
+	asked   []string
+	// under way now, and the most that ever were.
+	now, most int
+}
+
+func newTown() *town {
+	return &town{entries: map[string][]payment.Transaction{}, takes: map[string]time.Duration{}, fails: map[string]error{}, alerts: map[string]string{}}
+}
+
+func (t *town) Tell(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error) {
+	t.mutex.Lock()
+	t.asked = append(t.asked, fmt.Sprintf("%s %s %q", provider, s, q.Cursor))
+	t.now++
+	t.most = max(t.most, t.now)
+	takes, err, size := t.takes[provider], t.fails[provider], t.size
+	t.mutex.Unlock()
+	defer func() {
+		t.mutex.Lock()
+		t.now--
+		t.mutex.Unlock()
+	}()
+	if takes > 0 {
+		select {
+		case <-ctx.Done():
+			return payment.Told{}, payment.ErrUnanswered
+		case <-time.After(takes):
+		}
+	}
+	if err != nil {
+		return payment.Told{}, err
+	}
+	told := payment.Told{Alert: t.alerts[provider]}
+	start := 0
+	if q.Cursor != "" {
+		if start, err = strconv.Atoi(q.Cursor); err != nil {
+			return payment.Told{}, &payment.DeclinedError{Failure: &payment.Failure{Code: "invalid_request", Message: "that is no cursor"}}
+		}
+	}
+	all := slices.DeleteFunc(slices.Clone(t.entries[provider]), func(e payment.Transaction) bool {
+		return e.At.Before(q.From) || !e.At.Before(q.Until)
+	})
+	if size == 0 {
+		size = q.Limit
+	}
+	end := min(start+size, len(all))
+	for _, e := range all[min(start, len(all)):end] {
+		switch {
+		case s == payment.Balances:
+			told.Balances = append(told.Balances, payment.Balance{Purse: e.ID})
+		case q.Currency == "" || q.Currency == e.Amount.Currency:
+			told.Transactions = append(told.Transactions, e)
+		}
+	}
+	if end < len(all) {
+		told.Cursor = strconv.Itoa(end)
+	}
+	return told, nil
+}
+
+var noon = time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// happened adds entries, so many seconds before noon; they have to come the newest first.
+func (t *town) happened(provider string, ago ...int) {
+	for _, seconds := range ago {
+		t.entries[provider] = append(t.entries[provider], payment.Transaction{
+			ID: fmt.Sprintf("%s-%d-%d", provider, seconds, len(t.entries[provider])), At: noon.Add(-time.Duration(seconds) * time.Second),
+			Amount: payment.Money{Amount: "1", Currency: []string{"EUR", "BTC"}[seconds%2]},
+		})
+	}
+}
+
+var today = account.Period{From: noon.Add(-time.Hour), Until: noon.Add(time.Second)}
+
+func shown(entries []account.Entry) []string {
+	ids := []string{}
+	for _, e := range entries {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+func TestAPageHasTheNewestOfAll(t *testing.T) {
+	t.Parallel()
+	places := newTown()
+	places.happened("a", 1, 4, 5, 9)
+	places.happened("b", 2, 3, 8)
+	places.happened("c")
+	desk := account.Desk{Teller: places}
+	all := []string{"a", "b", "c"}
+
+	first := desk.Statement(t.Context(), all, today, 4)
+	require.Equal(t, []string{"a-1-0", "b-2-0", "b-3-1", "a-4-1"}, shown(first.Entries))
+	require.Empty(t, first.Absent)
+	second, err := desk.Further(t.Context(), first.Cursor, 4)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a-5-2", "b-8-2", "a-9-3"}, shown(second.Entries))
+	require.Empty(t, second.Cursor)
+}
+
+// The period is the cursor's: what happens while somebody walks shifts no page.
+func TestAWalkHoldsStill(t *testing.T) {
+	t.Parallel()
+	places := newTown()
+	places.happened("a", 1, 2, 3, 4)
+	desk := account.Desk{Teller: places}
+	first := desk.Statement(t.Context(), []string{"a"}, today, 2)
+	places.entries["a"] = append([]payment.Transaction{{ID: "new", At: today.Until}}, places.entries["a"]...)
+	second, err := desk.Further(t.Context(), first.Cursor, 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a-3-2", "a-4-3"}, shown(second.Entries))
+}
+
+func TestOneCurrency(t *testing.T) {
+	t.Parallel()
+	places := newTown()
+	places.size = 2
+	places.happened("a", 1, 3, 5, 7, 9, 11, 13, 15, 17, 18)
+	period := today
+	period.Currency = "EUR"
+	page := account.Desk{Teller: places}.Statement(t.Context(), []string{"a"}, period, 5)
+	require.Empty(t, page.Entries, "what is asked of an account for one page is bounded")
+	page, err := account.Desk{Teller: places}.Further(t.Context(), page.Cursor, 5)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a-18-9"}, shown(page.Entries), "and the walk goes on with the same currency")
+	require.Empty(t, page.Cursor)
+}
+
+// Whatever the pages: a walk brings everything once, and in order.
+func TestAWalkBringsEverythingOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		places := newTown()
+		places.size = rapid.IntRange(0, 4).Draw(t, "size of the providers' pages")
+		limit := rapid.IntRange(1, 7).Draw(t, "limit")
+		var all, want []string
+		for i := range rapid.IntRange(0, 5).Draw(t, "accounts") {
+			provider := string(rune('a' + i))
+			ago := rapid.SliceOfN(rapid.IntRange(0, 40), 0, 12).Draw(t, provider)
+			slices.Sort(ago)
+			places.happened(provider, ago...)
+			all = append(all, provider)
+			want = append(want, shown(entriesOf(places, provider))...)
+		}
+		var got []account.Entry
+		page := account.Desk{Teller: places}.Statement(context.Background(), all, today, limit)
+		for range 1000 {
+			require.LessOrEqual(t, len(page.Entries), limit)
+			require.Empty(t, page.Absent)
+			if got = append(got, page.Entries...); page.Cursor == "" {
+				break
+			}
+			var err error
+			page, err = account.Desk{Teller: places}.Further(context.Background(), page.Cursor, limit)
+			require.NoError(t, err)
+		}
+		require.Empty(t, page.Cursor, "the walk ends")
+		require.ElementsMatch(t, want, shown(got))
+		require.True(t, slices.IsSortedFunc(got, func(a, b account.Entry) int { return b.At.Compare(a.At) }))
+	})
+}
+
+func entriesOf(places *town, provider string) []account.Entry {
+	var all []account.Entry
+	for _, e := range places.entries[provider] {
+		all = append(all, account.Entry{Provider: provider, Transaction: e})
+	}
+	return all
+}
+
+// One that is slow, or says no, hides nothing of the others; and the walk can be gone on with for it alone.
+func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		places := newTown()
+		places.happened("a", 1, 4, 9)
+		places.happened("b", 2, 3)
+		places.happened("c", 5)
+		places.takes["a"] = time.Hour
+		places.fails["c"] = payment.ErrUnavailable
+		desk := account.Desk{Teller: places}
+		began := time.Now()
+
+		page := desk.Statement(context.Background(), []string{"a", "b", "c"}, today, 10)
+		require.Equal(t, 10*time.Second, time.Since(began))
+		require.Equal(t, []string{"b-2-0", "b-3-1"}, shown(page.Entries))
+		require.Empty(t, page.Cursor)
+		require.Len(t, page.Absent, 2)
+		late, refused := page.Absent[0], page.Absent[1]
+		require.Equal(t, []string{"a", "c"}, []string{late.Provider, refused.Provider})
+		require.ErrorIs(t, late.Err, payment.ErrUnanswered)
+		require.ErrorContains(t, late.Err, "within 10s")
+		require.ErrorIs(t, refused.Err, payment.ErrUnavailable)
+
+		places.takes["a"], places.fails["c"] = 0, nil
+		page, err := desk.Further(context.Background(), late.Cursor, 10)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a-1-0", "a-4-1", "a-9-2"}, shown(page.Entries))
+		page, err = desk.Further(context.Background(), refused.Cursor, 10)
+		require.NoError(t, err)
+		require.Equal(t, []string{"c-5-0"}, shown(page.Entries))
+	})
+}
+
+// Where little of each page is wanted, time runs out before the pages do: what was found is given, and the walk goes on later.
+func TestAPageTakesNotMuchLongerThanOneAccountMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		places := newTown()
+		places.size = 1
+		places.happened("a", 1, 3, 5, 7, 9, 10)
+		places.takes["a"] = 6 * time.Second
+		period := today
+		period.Currency = "EUR"
+		began := time.Now()
+		page := account.Desk{Teller: places}.Statement(context.Background(), []string{"a"}, period, 5)
+		require.Equal(t, 12*time.Second, time.Since(began))
+		require.Empty(t, page.Entries)
+		require.Empty(t, page.Absent)
+		for range 2 {
+			var err error
+			page, err = account.Desk{Teller: places}.Further(context.Background(), page.Cursor, 5)
+			require.NoError(t, err)
+		}
+		require.Equal(t, []string{"a-10-5"}, shown(page.Entries))
+		require.Empty(t, page.Cursor)
+	})
+}
+
+// One that stops answering half-way is gone on with from there.
+func TestOneThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	places := newTown()
+	places.happened("a", 1, 4, 9)
+	places.happened("b", 2, 3, 10)
+	desk := account.Desk{Teller: places}
+	page := desk.Statement(t.Context(), []string{"a", "b"}, today, 2)
+	require.Equal(t, []string{"a-1-0", "b-2-0"}, shown(page.Entries))
+	places.fails["a"] = payment.ErrUnanswered
+	page, err := desk.Further(t.Context(), page.Cursor, 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"b-3-1", "b-10-2"}, shown(page.Entries))
+	require.Len(t, page.Absent, 1)
+	places.fails["a"] = nil
+	page, err = desk.Further(t.Context(), page.Absent[0].Cursor, 5)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a-4-1", "a-9-2"}, shown(page.Entries))
+}
+
+func TestWhatIsNoCursor(t *testing.T) {
+	t.Parallel()
+	desk := account.Desk{Teller: newTown()}
+	encode := base64.RawURLEncoding.EncodeToString
+	for name, cursor := range map[string]string{
+		"a word":               "further",
+		"empty":                "",
+		"not JSON":             encode([]byte(`{`)),
+		"of nobody":            encode([]byte(`{"f":1,"u":2,"p":{}}`)),
+		"before the beginning": encode([]byte(`{"f":1,"u":2,"p":{"a":{"t":-1}}}`)),
+		"of another form":      encode([]byte(`{"f":1,"u":2,"p":{"a":7}}`)),
+		"too long":             strings.Repeat("A", 20_000),
+	} {
+		_, err := desk.Further(t.Context(), cursor, 10)
+		require.ErrorIs(t, err, account.ErrCursor, name)
+	}
+}
+
+// A cursor that somebody made up brings what the account says to it, or what there is: never a fault.
+func FuzzFurther(f *testing.F) {
+	f.Add([]byte(`{"f":1704106800000,"u":1704110401000,"p":{"a":{"c":"1","t":1},"b":{"t":99}}}`))
+	f.Add([]byte(`{"f":-9223372036854775808,"u":9223372036854775807,"c":"EUR","p":{"x":{"c":"not ours"}}}`))
+	places := newTown()
+	places.happened("a", 1, 4, 9)
+	places.happened("b", 2, 3, 10)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		page, err := account.Desk{Teller: places}.Further(t.Context(), base64.RawURLEncoding.EncodeToString(text), 3)
+		if err != nil {
+			require.ErrorIs(t, err, account.ErrCursor)
+			return
+		}
+		require.LessOrEqual(t, len(page.Entries), 3)
+	})
+}
+
+func TestGather(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		places := newTown()
+		var all []string
+		for i := range 20 {
+			provider := fmt.Sprintf("p%02d", i)
+			places.happened(provider, 1, 2, 3)
+			places.takes[provider] = time.Second
+			all = append(all, provider)
+		}
+		places.size = 2
+		places.takes["p03"] = 6 * time.Second
+		places.fails["p04"] = payment.ErrUnavailable
+		places.alerts["p05"] = "left out: one"
+		places.happened("p06", slices.Repeat([]int{7}, 100)...)
+		places.takes["p06"] = time.Millisecond
+		began := time.Now()
+		question := payment.Question{From: today.From, Until: today.Until}
+
+		answers, absent := account.Desk{Teller: places}.Gather(context.Background(), all, payment.Balances, question)
+		require.LessOrEqual(t, time.Since(began), 15*time.Second)
+		require.Equal(t, 8, places.most, "so many at a time")
+		why := map[string]error{}
+		for _, a := range absent {
+			why[a.Provider] = a.Err
+			require.Empty(t, a.Cursor)
+		}
+		require.Len(t, why, 4)
+		require.ErrorIs(t, why["p03"], payment.ErrUnanswered, "its two pages take longer than one account may")
+		require.ErrorIs(t, why["p04"], payment.ErrUnavailable)
+		require.ErrorIs(t, why["p05"], account.ErrIncomplete)
+		require.ErrorContains(t, why["p05"], "left out: one")
+		require.ErrorIs(t, why["p06"], account.ErrIncomplete)
+		told := map[string]int{}
+		for _, a := range answers {
+			told[a.Provider] = len(a.Balances)
+		}
+		require.Len(t, told, 18, "what could not be told whole is told as far as it goes")
+		require.Equal(t, []int{3, 3, 40}, []int{told["p00"], told["p05"], told["p06"]})
+		require.True(t, slices.IsSortedFunc(answers, func(a, b account.Answer) int { return strings.Compare(a.Provider, b.Provider) }))
+	})
+}
+
+// circle tells the same page again and again.
+type circle struct{}
+
+func (c *circle) Tell(context.Context, string, payment.Subject, payment.Question) (payment.Told, error) {
+	return payment.Told{Cursor: "1", Transactions: []payment.Transaction{{ID: "1", At: noon}}}, nil
+}
+
+func TestPagesThatGoRoundInACircle(t *testing.T) {
+	t.Parallel()
+	_, absent := account.Desk{Teller: &circle{}}.Gather(t.Context(), []string{"a"}, payment.Rates, payment.Question{})
+	require.Len(t, absent, 1)
+	require.ErrorContains(t, absent[0].Err, "circle")
+	page := account.Desk{Teller: &circle{}}.Statement(t.Context(), []string{"a"}, today, 10)
+	require.Len(t, page.Entries, 1)
+	require.ErrorContains(t, page.Absent[0].Err, "circle")
+}

@@ -1,0 +1,137 @@
+// Package account asks many accounts one question, and decides how their answers become one: all are asked at once, and one that is slow,
+// or says no, holds up no other and hides nothing that another said.
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"payrouter/host/payment"
+)
+
+// Teller asks one account, as payment.Engine does. It ends soon after its context.
+type Teller interface {
+	Tell(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error)
+}
+
+// Desk asks accounts. It is safe for concurrent use, and remembers nothing. Zero fields take the defaults that they name.
+type Desk struct {
+	// Teller has no default.
+	Teller Teller
+	// Within is how long one account may take, all its pages together. 0 means 10 s.
+	Within time.Duration
+	// AtOnce is how many accounts one question is put to at a time. 0 means 8.
+	AtOnce int
+}
+
+// mostPages is how many pages of one account are read for one question.
+const mostPages = 20
+
+// Answer is what one account told, all its pages together.
+type Answer struct {
+	Provider string
+	payment.Told
+}
+
+// Absence is why something of an account is missing.
+type Absence struct {
+	Provider string
+	// Err is the teller's. It is ErrIncomplete where what the account told is there, and not all that there is.
+	Err error
+	// Cursor goes on with this account alone, where its statement broke off; empty elsewhere.
+	Cursor string
+}
+
+// ErrIncomplete tells that an account said more than could be read, or than its plugin understands.
+var ErrIncomplete = errors.New("not all of it could be read")
+
+// Gather asks accounts, and gives what those told that did, in the accounts' order, and why of others something is missing.
+func (d Desk) Gather(ctx context.Context, providers []string, s payment.Subject, q payment.Question) (answers []Answer, absent []Absence) {
+	told, errs := make([]payment.Told, len(providers)), make([]error, len(providers))
+	d.atOnce(len(providers), func(i int) { told[i], errs[i] = d.all(ctx, providers[i], s, q) })
+	for i, provider := range providers {
+		if errs[i] != nil {
+			absent = append(absent, Absence{Provider: provider, Err: errs[i]})
+		}
+		if errs[i] == nil || errors.Is(errs[i], ErrIncomplete) {
+			answers = append(answers, Answer{Provider: provider, Told: told[i]})
+		}
+	}
+	return answers, absent
+}
+
+// all reads an account's pages. Where the error is ErrIncomplete, what was told is there.
+func (d Desk) all(ctx context.Context, provider string, s payment.Subject, q payment.Question) (all payment.Told, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.within())
+	defer cancel()
+	for range mostPages {
+		page, err := d.ask(ctx, provider, s, q)
+		if err != nil {
+			return payment.Told{}, err
+		}
+		all = joined(all, page)
+		if page.Cursor == "" {
+			return all, leftOut(all.Alert)
+		}
+		q.Cursor = page.Cursor
+	}
+	return all, fmt.Errorf("%s has more than %d pages: %w", provider, mostPages, ErrIncomplete)
+}
+
+// ask is one question for one page; where the account did not answer in time, the error says so.
+func (d Desk) ask(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error) {
+	told, err := d.Teller.Tell(ctx, provider, s, q)
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return told, fmt.Errorf("%s did not answer within %s: %w", provider, d.within(), payment.ErrUnanswered)
+	case err == nil && told.Cursor != "" && told.Cursor == q.Cursor:
+		return told, fmt.Errorf("the pages of %s go round in a circle: %w", provider, payment.ErrUnanswered)
+	}
+	return told, err
+}
+
+func joined(all, page payment.Told) payment.Told {
+	all.Balances = append(all.Balances, page.Balances...)
+	all.Rates = append(all.Rates, page.Rates...)
+	all.Items = append(all.Items, page.Items...)
+	if all.Alert == "" {
+		all.Alert = page.Alert
+	}
+	return all
+}
+
+// leftOut is an error where the plugin had to leave something out.
+func leftOut(alert string) error {
+	if alert == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", alert, ErrIncomplete)
+}
+
+// atOnce does count things, so many at a time, and waits for them.
+func (d Desk) atOnce(count int, do func(i int)) {
+	most := d.AtOnce
+	if most == 0 {
+		most = 8
+	}
+	free := make(chan struct{}, most)
+	var under sync.WaitGroup
+	for i := range count {
+		free <- struct{}{}
+		under.Go(func() {
+			defer func() { <-free }()
+			do(i)
+		})
+	}
+	under.Wait()
+}
+
+func (d Desk) within() time.Duration {
+	if d.Within == 0 {
+		return 10 * time.Second
+	}
+	return d.Within
+}

@@ -1,0 +1,230 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/account"
+	"payrouter/host/payment"
+)
+
+// AccountError says why something of an account is missing in an answer.
+type AccountError struct {
+	Provider string `json:"provider"`
+	Code     string `json:"code" doc:"The type of the problem, without its prefix; incomplete where the account's data is there, and not all of it" example:"provider-unanswered"`
+	Detail   string `json:"detail"`
+	// Failure is set where the provider declined.
+	Failure *payment.Failure `json:"failure,omitempty"`
+	Cursor  string           `json:"cursor,omitempty" doc:"Goes on with this account alone, where a statement broke off"`
+}
+
+// incomplete is the code of an account that told more than is shown.
+const incomplete = "incomplete"
+
+func accountErrorOf(provider string, err error) AccountError {
+	p := classify(err)
+	shown := AccountError{Provider: provider, Code: strings.TrimPrefix(p.Type, problemPrefix), Detail: p.Detail, Failure: p.Failure}
+	if errors.Is(err, account.ErrIncomplete) {
+		shown.Code, shown.Detail = incomplete, err.Error()
+	}
+	if shown.Detail == "" {
+		shown.Detail = p.Title
+	}
+	return shown
+}
+
+func accountErrors(absent []account.Absence) []AccountError {
+	shown := make([]AccountError, len(absent))
+	for i, one := range absent {
+		shown[i] = accountErrorOf(one.Provider, one.Err)
+		shown[i].Cursor = one.Cursor
+	}
+	return shown
+}
+
+// Balance is what an account holds of a currency.
+type Balance struct {
+	Provider  string `json:"provider"`
+	Available *money `json:"available,omitempty" doc:"What can be spent; may be below zero. Left out where the provider does not say"`
+	Held      *money `json:"held,omitempty" doc:"What is held back"`
+	Purse     string `json:"purse,omitempty" doc:"The provider's name, where the account has several of one currency"`
+}
+
+// Rate is at what an account exchanges: so much for so much, so that nothing is rounded.
+type Rate struct {
+	Provider string `json:"provider"`
+	From     money  `json:"from"`
+	To       money  `json:"to"`
+}
+
+// Item is something that a provider offers.
+type Item struct {
+	Provider    string  `json:"provider"`
+	Code        string  `json:"code" doc:"How a payment names it: destination.operator, a currency, the direction_id of provider_options"`
+	Name        string  `json:"name,omitempty"`
+	Sort        string  `json:"sort,omitempty" doc:"The provider's word" example:"Mobile"`
+	Currency    string  `json:"currency,omitempty" doc:"What goes into a direction; of anything else the currency that it is in"`
+	CurrencyOut string  `json:"currency_out,omitempty" doc:"What comes out of a direction"`
+	Bounds      []bound `json:"bounds,omitempty"`
+}
+
+type bound struct {
+	Currency string `json:"currency"`
+	Min      string `json:"min,omitempty" doc:"Included; open where it is left out"`
+	Max      string `json:"max,omitempty" doc:"Included; open where it is left out"`
+}
+
+func boundsOf(bounds []payment.Bound) []bound {
+	var shown []bound
+	for _, b := range bounds {
+		shown = append(shown, bound(b))
+	}
+	return shown
+}
+
+func (a *api) registerAccounts(described huma.API) {
+	registry := described.OpenAPI().Components.Schemas
+	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		const partly = " Accounts that cannot answer now are in errors, and the rest in data: a partial answer is a 200."
+		o := a.operation(id, method, path, summary, description+partly)
+		refuses(&o, registry, append(refused, http.StatusUnprocessableEntity)...)
+		return o
+	}
+	huma.Register(described, operation("list-balances", http.MethodGet, "/v1/balances", "Ask accounts what they hold", "For operators.",
+		http.StatusForbidden), a.balances)
+	huma.Register(described, operation("list-rates", http.MethodGet, "/v1/rates", "Ask accounts at what they exchange", "For operators.",
+		http.StatusForbidden), a.rates)
+	huma.Register(described, operation("list-statement", http.MethodGet, "/v1/statements", "Ask accounts what happened to their money",
+		"The newest first, all accounts together. For operators.", http.StatusForbidden), a.statement)
+	huma.Register(described, operation("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
+	huma.Register(described, operation("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
+		"At each provider that says so beforehand, the cheapest first. Makes no payment.", http.StatusBadRequest), a.quotes)
+}
+
+func (a *api) desk() account.Desk { return account.Desk{Teller: a.engine} }
+
+// tellers are the accounts to be asked of a subject: those that are named, or all that can tell.
+func (a *api) tellers(named []string, s payment.Subject) ([]string, error) {
+	fleet := a.engine.Fleet()
+	able := fleet.Tellers(s)
+	if len(named) == 0 {
+		return able, nil
+	}
+	for _, name := range named {
+		if _, known := fleet.Accounts[name]; !known {
+			return nil, invalid.problem("there is no provider "+name, fieldError{Parameter: "query provider", Detail: fmt.Sprintf("%q is not configured", name)})
+		}
+		if !slices.Contains(able, name) {
+			return nil, unsupported.problem(fmt.Sprintf("%s cannot tell of %s", name, s), fieldError{Parameter: "query provider", Detail: name + " cannot tell of it"})
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(named))), nil
+}
+
+// gather asks for a subject.
+func (a *api) gather(ctx context.Context, named []string, s payment.Subject, q payment.Question) ([]account.Answer, []AccountError, error) {
+	providers, err := a.tellers(named, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	answers, absent := a.desk().Gather(ctx, providers, s, q)
+	return answers, accountErrors(absent), nil
+}
+
+type balancesInput struct {
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Currency string   `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR"`
+}
+
+type balancesOutput struct {
+	Body struct {
+		Data   []Balance      `json:"data"`
+		Errors []AccountError `json:"errors"`
+	}
+}
+
+func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	answers, missing, err := a.gather(ctx, in.Provider, payment.Balances, payment.Question{Currency: in.Currency})
+	if err != nil {
+		return nil, err
+	}
+	out := &balancesOutput{}
+	out.Body.Data, out.Body.Errors = []Balance{}, missing
+	for _, answer := range answers {
+		for _, b := range answer.Balances {
+			out.Body.Data = append(out.Body.Data, Balance{answer.Provider, moneyOf(b.Available), moneyOf(b.Held), b.Purse})
+		}
+	}
+	return out, nil
+}
+
+type ratesInput struct {
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	From     string   `query:"from" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"BTC"`
+	To       string   `query:"to" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
+}
+
+type ratesOutput struct {
+	Body struct {
+		Data   []Rate         `json:"data"`
+		Errors []AccountError `json:"errors"`
+	}
+}
+
+func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	answers, missing, err := a.gather(ctx, in.Provider, payment.Rates, payment.Question{Currency: in.From})
+	if err != nil {
+		return nil, err
+	}
+	out := &ratesOutput{}
+	out.Body.Data, out.Body.Errors = []Rate{}, missing
+	for _, answer := range answers {
+		for _, r := range answer.Rates {
+			if in.To == "" || r.To.Currency == in.To {
+				out.Body.Data = append(out.Body.Data, Rate{answer.Provider, money(r.From), money(r.To)})
+			}
+		}
+	}
+	return out, nil
+}
+
+type catalogInput struct {
+	Topic    string   `path:"topic" enum:"operators,currencies,directions,wallets"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Country  string   `query:"country" pattern:"^[A-Z]{2}$" patternDescription:"an ISO 3166-1 alpha-2 code" example:"IN" doc:"The payer's, as far as a provider knows it"`
+	Currency string   `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
+}
+
+type catalogOutput struct {
+	Body struct {
+		Data   []Item         `json:"data"`
+		Errors []AccountError `json:"errors"`
+	}
+}
+
+func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
+	answers, missing, err := a.gather(ctx, in.Provider, payment.Subject(in.Topic), payment.Question{Country: in.Country, Currency: in.Currency})
+	if err != nil {
+		return nil, err
+	}
+	out := &catalogOutput{}
+	out.Body.Data, out.Body.Errors = []Item{}, missing
+	for _, answer := range answers {
+		for _, i := range answer.Items {
+			out.Body.Data = append(out.Body.Data, Item{answer.Provider, i.Code, i.Name, i.Sort, i.Currency, i.CurrencyOut, boundsOf(i.Bounds)})
+		}
+	}
+	return out, nil
+}

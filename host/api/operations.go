@@ -1,0 +1,423 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/payment"
+)
+
+const runsPath = "/v1/operations"
+
+// operationsPath is where an account's operations are; below it each by its name, escaped.
+func operationsPath(provider string) string { return "/v1/providers/" + provider + "/operations" }
+
+// Operation is what an account can be asked to do under the name that its provider gives it.
+type Operation struct {
+	Name           string          `json:"name" example:"IssueInvoice"`
+	Summary        string          `json:"summary"`
+	Idempotency    string          `json:"idempotency" enum:"safe,keyed,abandonable,none" doc:"What an unanswered call may have done, for this account; safe ones change nothing, and make no run"`
+	Documented     string          `json:"documented" enum:"full,partial,no" doc:"How far the provider's public documents cover it"`
+	Paged          bool            `json:"paged" doc:"It answers in pages, walked by cursor and next_cursor"`
+	DeclineIsFinal bool            `json:"decline_is_final" doc:"False where the provider may still report success after it declined"`
+	InputSchema    json.RawMessage `json:"input_schema" doc:"JSON Schema (2020-12)"`
+	OutputSchema   json.RawMessage `json:"output_schema" doc:"JSON Schema (2020-12)"`
+	Fuel           *int64          `json:"fuel,omitempty" doc:"The most that a call of it took since its plugin's generation serves; left out where it was not called"`
+}
+
+func (a *api) operationOf(o payment.Operation) Operation {
+	of := o.Manifest
+	shown := Operation{
+		Name: of.GetName(), Summary: of.GetSummary(), Idempotency: lower(o.Idempotency.String(), "IDEMPOTENCY_"),
+		Documented: lower(of.GetDocumented().String(), "DOCUMENTED_"), Paged: of.GetPaged(), DeclineIsFinal: of.GetDeclineIsFinal(),
+		InputSchema: schemaText(of.GetInputSchema()), OutputSchema: schemaText(of.GetOutputSchema()),
+	}
+	if shown.Documented == "unspecified" {
+		shown.Documented = "no"
+	}
+	if most, called := a.engine.Fuel(o); called {
+		shown.Fuel = &most
+	}
+	return shown
+}
+
+func lower(name, prefix string) string { return strings.ToLower(strings.TrimPrefix(name, prefix)) }
+
+// schemaText takes everything where a plugin gives none.
+func schemaText(text string) json.RawMessage { return json.RawMessage(cmp.Or(text, "{}")) }
+
+// Reading is the answer of an operation that changes nothing.
+type Reading struct {
+	Output     json.RawMessage `json:"output" doc:"The provider's word, as the operation's output_schema has it; amounts are decimal text"`
+	NextCursor string          `json:"next_cursor,omitempty" doc:"Empty on the last page"`
+	Fuel       int64           `json:"fuel" doc:"What the plugin burned"`
+}
+
+// Run is one performance of an operation that may change something at its provider.
+type Run struct {
+	ID                string           `json:"id" example:"op_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+	Provider          string           `json:"provider"`
+	Operation         string           `json:"operation"`
+	Status            string           `json:"status" enum:"processing,succeeded,failed,unknown" doc:"unknown means that something was sent and nobody knows what became of it: an operator has to find out, and resolve it"`
+	Idempotency       string           `json:"idempotency" enum:"keyed,abandonable,none,safe"`
+	AskedBy           string           `json:"asked_by" doc:"The API key's name"`
+	Input             json.RawMessage  `json:"input"`
+	Cursor            string           `json:"cursor,omitempty" doc:"The page that was asked for"`
+	Output            json.RawMessage  `json:"output,omitempty" doc:"The provider's word"`
+	NextCursor        string           `json:"next_cursor,omitempty"`
+	ProviderReference string           `json:"provider_reference,omitempty"`
+	Failure           *payment.Failure `json:"failure,omitempty" doc:"Why it failed, or why nobody knows"`
+	Alert             string           `json:"alert,omitempty" doc:"Something that a person should look at"`
+	Resolved          *Resolved        `json:"resolved,omitempty" doc:"Set where an operator said what became of it"`
+	Attempts          int              `json:"attempts"`
+	CreatedAt         time.Time        `json:"created_at"`
+	UpdatedAt         time.Time        `json:"updated_at"`
+	Version           int64            `json:"version"`
+}
+
+// Resolved is by whose word a run ended.
+type Resolved struct {
+	Operator string    `json:"operator"`
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"at"`
+}
+
+func runOf(run payment.Run) Run {
+	shown := Run{
+		ID: run.ID, Provider: run.Provider, Operation: run.Operation, Status: string(run.Status), Idempotency: run.Idempotency, AskedBy: run.Merchant,
+		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor, ProviderReference: run.ProviderReference,
+		Failure: run.Failure, Alert: run.Alert, Attempts: run.Attempts, CreatedAt: run.CreatedAt, UpdatedAt: run.UpdatedAt, Version: run.Version,
+	}
+	if run.Settled != nil {
+		shown.Resolved = &Resolved{Operator: run.Settled.Operator, Reason: run.Settled.Reason, At: run.Settled.At}
+	}
+	return shown
+}
+
+// asJSON shows what a plugin took or gave. A plugin that gives what is no JSON has it shown as a text.
+func asJSON(text []byte) json.RawMessage {
+	if len(text) == 0 || json.Valid(text) {
+		return text
+	}
+	quoted, _ := json.Marshal(string(text)) //nolint:errchkjson // a string cannot fail
+	return quoted
+}
+
+func (a *api) registerOperations(described huma.API) {
+	registry := described.OpenAPI().Components.Schemas
+
+	list := a.operation("list-operations", http.MethodGet, operationsPath("{provider}"), "List what an account can be asked to do",
+		"Each operation under the name that its provider gives it, with the JSON Schemas of what it takes and gives.")
+	refuses(&list, registry, http.StatusNotFound)
+	huma.Register(described, list, a.listOperations)
+
+	get := a.operation("get-operation", http.MethodGet, operationsPath("{provider}")+"/{operation}", "Get an operation", "")
+	refuses(&get, registry, http.StatusNotFound)
+	huma.Register(described, get, a.getOperation)
+
+	perform := a.operation("perform-operation", http.MethodPost, operationsPath("{provider}")+"/{operation}", "Have an account do something",
+		"The body is the operation's input. What changes nothing is answered with 200; anything else needs an Idempotency-Key and makes a run, "+
+			"which is answered with 201 whatever became of it. For operators.")
+	perform.DefaultStatus = http.StatusOK
+	perform.SkipValidateBody = true // by the operation's own schema
+	perform.RequestBody = &huma.RequestBody{Description: "What the operation takes; none is an object without members"}
+	answers(&perform, registry, Reading{}, "application/json", http.StatusOK)
+	answers(&perform, registry, Run{}, "application/json", http.StatusCreated, http.StatusAccepted)
+	refuses(&perform, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable)
+	huma.Register(described, perform, a.perform)
+	perform.RequestBody.Required = false
+	perform.RequestBody.Content["application/json"].Schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+
+	a.registerRuns(described)
+}
+
+func (a *api) registerRuns(described huma.API) {
+	registry := described.OpenAPI().Components.Schemas
+	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		o := a.operation(id, method, runsPath+path, summary, strings.TrimSpace(description+" For operators."))
+		refuses(&o, registry, append(refused, http.StatusForbidden)...)
+		return o
+	}
+	huma.Register(described, operation("list-runs", http.MethodGet, "", "List what accounts were asked to do", "Newest first, whoever asked.",
+		http.StatusUnprocessableEntity), a.listRuns)
+	huma.Register(described, operation("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound), a.getRun)
+	huma.Register(described, operation("list-run-attempts", http.MethodGet, "/{id}/attempts", "List a run's attempts",
+		"Each is one request to a provider, with secrets masked.", http.StatusNotFound), a.runAttempts)
+	huma.Register(described, operation("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
+		"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity), a.resolveRun)
+}
+
+type operationsInput struct {
+	Provider string `path:"provider" maxLength:"64" example:"paygram-eu"`
+}
+
+type operationsOutput struct {
+	Body struct {
+		Data []Operation `json:"data"`
+	}
+}
+
+func (a *api) listOperations(_ context.Context, in *operationsInput) (*operationsOutput, error) {
+	found, err := a.engine.Fleet().Operations(in.Provider)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &operationsOutput{}
+	out.Body.Data = make([]Operation, len(found))
+	for i, one := range found {
+		out.Body.Data[i] = a.operationOf(one)
+	}
+	return out, nil
+}
+
+type operationInput struct {
+	Provider  string `path:"provider" maxLength:"64" example:"paygram-eu"`
+	Operation string `path:"operation" maxLength:"128" example:"IssueInvoice" doc:"A slash in it is %2F"`
+}
+
+type operationOutput struct {
+	Body Operation
+}
+
+func (a *api) getOperation(_ context.Context, in *operationInput) (*operationOutput, error) {
+	found, err := a.engine.Fleet().Operation(in.Provider, in.Operation)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	return &operationOutput{Body: a.operationOf(found)}, nil
+}
+
+type performInput struct {
+	Provider    string `path:"provider" maxLength:"64" example:"paygram-eu"`
+	Operation   string `path:"operation" maxLength:"128" example:"IssueInvoice" doc:"A slash in it is %2F"`
+	Cursor      string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before, where the operation is paged"`
+	Key         string `header:"Idempotency-Key" doc:"For what may change something: new for each run, the same for each repetition; at most 255 printable characters" example:"payout-77-try-1"`
+	Prefer      string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
+	ContentType string `header:"Content-Type" hidden:"true"`
+	RawBody     []byte `contentType:"application/json"`
+
+	// keys counts the headers of that name.
+	keys int
+}
+
+// Resolve implements huma.Resolver: it counts what huma takes the first of.
+func (in *performInput) Resolve(ctx huma.Context) []error {
+	in.keys = countKeys(ctx)
+	return nil
+}
+
+func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error) {
+	asking, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	operation, err := a.engine.Fleet().Operation(in.Provider, in.Operation)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	if operation.Safe() {
+		return a.read(ctx, in)
+	}
+	path := operationsPath(in.Provider) + "/" + url.PathEscape(in.Operation) + "?" + url.Values{"cursor": {in.Cursor}}.Encode()
+	key, err := keyFor(in.Key, in.keys, path, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := a.engine.Perform(ctx, asking, key, payment.Performance{
+		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
+	}, a.patience(in.Prefer))
+	if err != nil {
+		return nil, problemOf(err, receipt.Run.ID)
+	}
+	return a.answerRun(ctx, asking, receipt, key)
+}
+
+// check reads the body as far as that is the same for all operations, and puts an object where there is none.
+func (in *performInput) check() error {
+	if len(in.RawBody) == 0 {
+		in.RawBody = []byte("{}")
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(in.ContentType); in.ContentType != "" && (err != nil || media != "application/json" && !strings.HasSuffix(media, "+json")) {
+		return unknownMedia.problem("send the input as application/json")
+	}
+	if _, refused := canonical(in.RawBody); refused != nil {
+		return malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
+	}
+	return nil
+}
+
+// read answers an operation that changes nothing.
+func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
+	outcome, fuel, err := a.engine.Read(ctx, in.Provider, payment.Ask{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	reading := Reading{Output: asJSON(outcome.GetOutput()), NextCursor: outcome.GetCursor(), Fuel: fuel}
+	if len(reading.Output) == 0 {
+		reading.Output = json.RawMessage("null")
+	}
+	return &rawOutput{Status: http.StatusOK, ContentType: "application/json", Body: encoded(reading)}, nil
+}
+
+// answerRun answers a performance, or the repetition of one.
+func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunReceipt, key payment.Key) (*rawOutput, error) {
+	run, earlier := receipt.Run, receipt.Earlier
+	switch {
+	case earlier == nil && receipt.Answer != nil:
+		return answeredRun(run.ID, *receipt.Answer), nil
+	case earlier == nil && receipt.Waiting:
+		return performed(run, true), nil
+	case earlier == nil:
+		return a.keep(ctx, asking, run.ID, key, performed(run, false))
+	case earlier.Fingerprint != key.Fingerprint:
+		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(earlier.PaymentID)
+	case receipt.Waiting:
+		return nil, inFlight.problem("ask again in a moment, or get the run by its id").about(run.ID)
+	}
+	out := performed(run, false)
+	out.Replayed = "true"
+	if earlier.Status != 0 {
+		out.Status, out.Body = earlier.Status, earlier.Body
+		return out, nil
+	}
+	return a.keep(ctx, asking, run.ID, key, out)
+}
+
+func performed(run payment.Run, waiting bool) *rawOutput {
+	status := http.StatusCreated
+	if waiting {
+		status = http.StatusAccepted
+	}
+	return answeredRun(run.ID, payment.Answer{Status: status, Body: encoded(runOf(run))})
+}
+
+func answeredRun(id string, answer payment.Answer) *rawOutput {
+	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id, Body: answer.Body}
+}
+
+// RunAnswer is what a performance is answered that is over.
+func RunAnswer(run payment.Run) payment.Answer {
+	out := performed(run, false)
+	return payment.Answer{Status: out.Status, Body: out.Body}
+}
+
+type runInput struct {
+	ID string `path:"id" maxLength:"64" example:"op_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+}
+
+type runOutput struct {
+	Body Run
+}
+
+// shownRun is the end of every operation on one run.
+func shownRun(run payment.Run, id string, err error) (*runOutput, error) {
+	if err != nil {
+		return nil, problemOf(err, id)
+	}
+	return &runOutput{Body: runOf(run)}, nil
+}
+
+func (a *api) getRun(ctx context.Context, in *runInput) (*runOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	run, err := a.engine.Run(ctx, in.ID)
+	return shownRun(run, "", err)
+}
+
+type listRunsInput struct {
+	Provider  string   `query:"provider"`
+	Operation string   `query:"operation"`
+	Status    []string `query:"status" enum:"processing,succeeded,failed,unknown"`
+	Cursor    string   `query:"cursor" pattern:"^op_[0-9a-z]{26}$" patternDescription:"next_cursor of a page" doc:"next_cursor of the page before"`
+	Limit     int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}
+
+type listRunsOutput struct {
+	Body struct {
+		Data       []Run  `json:"data"`
+		NextCursor string `json:"next_cursor,omitempty" doc:"Empty on the last page"`
+	}
+}
+
+func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	filter := payment.RunFilter{Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1}
+	for _, status := range in.Status {
+		filter.Status = append(filter.Status, payment.RunStatus(status))
+	}
+	found, err := a.engine.Runs(ctx, filter)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &listRunsOutput{}
+	if len(found) > in.Limit {
+		found = found[:in.Limit]
+		out.Body.NextCursor = found[in.Limit-1].ID
+	}
+	out.Body.Data = make([]Run, len(found))
+	for i, run := range found {
+		out.Body.Data[i] = runOf(run)
+	}
+	return out, nil
+}
+
+func (a *api) runAttempts(ctx context.Context, in *runInput) (*attemptsOutput, error) {
+	if _, err := a.operator(ctx); err != nil {
+		return nil, err
+	}
+	found, err := a.engine.RunAttempts(ctx, in.ID)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	return shownAttempts(found), nil
+}
+
+type resolveRunInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body struct {
+		Status string `json:"status" enum:"succeeded,failed"`
+		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"How you know" example:"The statement of 1 March has it"`
+	}
+}
+
+func (a *api) resolveRun(ctx context.Context, in *resolveRunInput) (*runOutput, error) {
+	operator, err := a.operator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	run, err := a.engine.ResolveRun(ctx, in.ID, payment.RunRuling{Operator: operator, Reason: in.Body.Reason, Status: payment.RunStatus(in.Body.Status)})
+	return shownRun(run, in.ID, err)
+}
+
+// about names the payment or the run that a problem is about.
+func (p *Problem) about(id string) *Problem {
+	if strings.HasPrefix(id, "op_") {
+		p.OperationID = id
+	} else {
+		p.PaymentID = id
+	}
+	return p
+}
+
+// isAbsent tells an error that says there is no such thing: then it is about nothing.
+func isAbsent(err error) bool {
+	return errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrNoRun)
+}

@@ -1,0 +1,135 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"payrouter/abi/decimal"
+	"payrouter/host/payment"
+	"payrouter/host/quote"
+)
+
+// Surveyor asks providers what an order comes to, as quote.Book does: it ends with ctx, and says of each that has no offer why.
+type Surveyor interface {
+	Survey(ctx context.Context, o payment.Order, providers []string) (offers map[string]quote.Offer, none map[string]error)
+}
+
+// Quote is what a payment would come to at a provider.
+type Quote struct {
+	Provider  string    `json:"provider"`
+	Price     money     `json:"price" doc:"What is lost on the way, in the payment's currency: what is paid less what is got, the other currency valued at the best rate among these quotes"`
+	Pays      money     `json:"pays" doc:"What leaves whoever pays, all fees included"`
+	Gets      money     `json:"gets" doc:"What reaches whoever is paid, after all fees"`
+	Rate      *exchange `json:"rate,omitempty" doc:"Before fees"`
+	Fees      []money   `json:"fees" doc:"What of it are fees; empty where the provider does not tell them from the rate"`
+	Bounds    []bound   `json:"bounds,omitempty" doc:"What amounts the provider takes"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Left out where the provider does not say"`
+}
+
+// exchange is so much for so much.
+type exchange struct {
+	From money `json:"from"`
+	To   money `json:"to"`
+}
+
+type quotesInput struct {
+	Body struct {
+		Kind        string                     `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect"`
+		Amount      string                     `json:"amount" maxLength:"80" example:"100"`
+		Currency    string                     `json:"currency" maxLength:"16" example:"USDT"`
+		To          string                     `json:"to,omitempty" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR" doc:"The currency at the other end; any where it is left out"`
+		Country     string                     `json:"country,omitempty" maxLength:"2" example:"DE"`
+		Method      string                     `json:"method,omitempty" example:"crypto"`
+		Destination destinationBody            `json:"destination,omitzero" required:"false" doc:"Of it a provider learns operator and network alone"`
+		Providers   []string                   `json:"providers,omitempty" nullable:"false" doc:"Accounts; all that quote such payments where it is left out"`
+		Options     map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name, for that plugin alone"`
+	}
+}
+
+type quotesOutput struct {
+	Body struct {
+		Data   []Quote        `json:"data" doc:"The cheapest first"`
+		Errors []AccountError `json:"errors" doc:"Providers that quote such payments, and gave no quote of this one"`
+	}
+}
+
+// surveyWithin is how long providers have to quote, all of them together.
+const surveyWithin = 10 * time.Second
+
+func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error) {
+	order := orderBody{
+		Kind: in.Body.Kind, Amount: in.Body.Amount, Currency: in.Body.Currency, Country: in.Body.Country, Method: in.Body.Method,
+		Destination: in.Body.Destination, Options: in.Body.Options,
+	}.order()
+	fleet := a.engine.Fleet()
+	if err := order.Validate(fleet.Tickers(), a.settings.Now()); err != nil {
+		return nil, problemOf(err, "")
+	}
+	able := fleet.Quoters(order)
+	for i, name := range in.Body.Providers {
+		if !slices.Contains(able, name) {
+			return nil, unsupported.problem(name+" has no quotes of such a payment",
+				fieldError{Pointer: fmt.Sprintf("/providers/%d", i), Detail: fmt.Sprintf("%q has no quotes of such a payment, or is not configured", name)})
+		}
+	}
+	if len(in.Body.Providers) > 0 {
+		able = slices.Compact(slices.Sorted(slices.Values(in.Body.Providers)))
+	}
+	ctx, cancel := context.WithTimeout(ctx, surveyWithin)
+	defer cancel()
+	offers, none := a.settings.Quotes.Survey(ctx, order, able)
+	out := &quotesOutput{}
+	out.Body.Data, out.Body.Errors = quotesOf(able, order.Currency, in.Body.To, offers, none)
+	return out, nil
+}
+
+// quotesOf sorts offers by their price, and puts those between other currencies among the errors.
+func quotesOf(providers []string, currency, to string, offers map[string]quote.Offer, none map[string]error) ([]Quote, []AccountError) {
+	quotes, missing := []Quote{}, []AccountError{}
+	for _, provider := range providers {
+		offer, quoted := offers[provider]
+		switch {
+		case !quoted:
+			missing = append(missing, accountErrorOf(provider, none[provider]))
+		case to != "" && !between(offer.Quote, currency, to):
+			missing = append(missing, AccountError{
+				Provider: provider, Code: strings.TrimPrefix(unsupported.problem("").Type, problemPrefix),
+				Detail: fmt.Sprintf("its quote is from %s to %s", offer.Quote.Pays.Currency, offer.Quote.Gets.Currency),
+			})
+		default:
+			quotes = append(quotes, quoteOf(provider, currency, offer))
+		}
+	}
+	slices.SortStableFunc(quotes, func(x, y Quote) int {
+		// Prices are the book's own decimals, and parse.
+		a, _ := decimal.Parse(x.Price.Amount)
+		b, _ := decimal.Parse(y.Price.Amount)
+		return cmp.Or(a.Cmp(b), strings.Compare(x.Provider, y.Provider))
+	})
+	return quotes, missing
+}
+
+func between(q payment.Quote, one, other string) bool {
+	pays, gets := q.Pays.Currency, q.Gets.Currency
+	return pays == one && gets == other || pays == other && gets == one
+}
+
+func quoteOf(provider, currency string, offer quote.Offer) Quote {
+	q := offer.Quote
+	shown := Quote{
+		Provider: provider, Price: money{offer.Price, currency}, Pays: money(q.Pays), Gets: money(q.Gets), Fees: []money{}, Bounds: boundsOf(q.Bounds),
+		ExpiresAt: q.ExpiresAt,
+	}
+	if q.Rate != (payment.Rate{}) {
+		shown.Rate = &exchange{money(q.Rate.From), money(q.Rate.To)}
+	}
+	for _, fee := range q.Fees {
+		shown.Fees = append(shown.Fees, money(fee))
+	}
+	return shown
+}

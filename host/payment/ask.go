@@ -1,0 +1,345 @@
+package payment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"payrouter/abi/decimal"
+	abi "payrouter/abi/v1"
+)
+
+// Subject is what an account can be asked, whatever its payments.
+type Subject string
+
+// The subjects. The last four are a provider's catalogs.
+const (
+	Balances   Subject = "balances"
+	Rates      Subject = "rates"
+	Statement  Subject = "statement"
+	Operators  Subject = "operators"
+	Currencies Subject = "currencies"
+	Directions Subject = "directions"
+	Wallets    Subject = "wallets"
+)
+
+// role is the subject in the contract's words.
+func (s Subject) role() (role abi.Role, topic string) {
+	switch s {
+	case Balances:
+		return abi.Role_ROLE_BALANCES, ""
+	case Rates:
+		return abi.Role_ROLE_RATES, ""
+	case Statement:
+		return abi.Role_ROLE_STATEMENT, ""
+	case Operators, Currencies, Directions, Wallets:
+		return abi.Role_ROLE_CATALOG, string(s)
+	}
+	return abi.Role_ROLE_UNSPECIFIED, ""
+}
+
+// Question narrows what an account is asked. A zero member leaves it open; what a provider knows nothing of, the engine narrows itself.
+type Question struct {
+	// From is included, Until is not. They are a statement's.
+	From, Until time.Time
+	// Country is the payer's, ISO 3166-1 alpha-2.
+	Country string
+	// Currency is that of balances, of transactions and of what goes into a rate.
+	Currency string
+	// Limit is the most entries on a page, as far as the provider heeds it.
+	Limit int
+	// Cursor is where a walk through pages goes on: a former Told.Cursor.
+	Cursor string
+}
+
+// Told is what an account tells: the part that was asked for. All amounts are plain decimal text.
+type Told struct {
+	Balances []Balance
+	Rates    []Rate
+	// Transactions are the newest first, as far as they stand on one page.
+	Transactions []Transaction
+	Items        []Item
+	// Cursor is where the next page starts; empty on the last.
+	Cursor string
+	// Alert is what the plugin had to leave out; empty as a rule.
+	Alert string
+}
+
+// Balance is what an account holds of a currency. One of its two amounts may be none: the provider does not say. They may be below zero.
+type Balance struct {
+	Available, Held Money
+	// Purse is the provider's name, where there are several of a currency.
+	Purse string
+}
+
+// Transaction is one entry of an account's statement.
+type Transaction struct {
+	// ID is the provider's, unique within the account.
+	ID string
+	At time.Time
+	// Amount is what it changed: below zero where money left the account. Fee is a part of it where FeeIncluded; no fee is none that is told.
+	Amount      Money
+	Fee         Money
+	FeeIncluded bool
+	// Kind and Status are the provider's words. Status is empty where only what is done is listed.
+	Kind, Status string
+	// Reference is ours, where the provider repeats it.
+	Reference, ProviderReference string
+}
+
+// Item is one entry of a catalog.
+type Item struct {
+	// Code is how a payment names it.
+	Code, Name string
+	// Sort is the provider's word.
+	Sort string
+	// Currency is what goes into a direction, and CurrencyOut what comes out; of anything else the currency that it is in.
+	Currency, CurrencyOut string
+	Bounds                []Bound
+}
+
+// Tellers are the accounts whose plugins can tell of a subject, by name.
+func (f *Fleet) Tellers(s Subject) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
+		if f.teller(name, s) != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// teller is the operation of an account that tells of a subject; empty where it has none.
+func (f *Fleet) teller(provider string, s Subject) string {
+	account, known := f.Accounts[provider]
+	if !known {
+		return ""
+	}
+	role, topic := s.role()
+	for _, action := range account.Plugin("").Manifest().GetActions() {
+		if action.GetRole() == role && action.GetTopic() == topic {
+			return action.GetOperation()
+		}
+	}
+	return ""
+}
+
+// Tell asks an account of a subject, for one page. Nothing is journalled; it ends with ctx. What a provider says is shown whole or not at
+// all: where an amount, a currency, a time or an id of it does not hold, the error is ErrUnanswered. Otherwise the errors are Read's, and
+// ErrUnsupported where the account cannot tell.
+func (e *Engine) Tell(ctx context.Context, provider string, s Subject, q Question) (Told, error) {
+	operation := e.Fleet().teller(provider, s)
+	if operation == "" {
+		return Told{}, fmt.Errorf("%s cannot tell of %s: %w", provider, s, ErrUnsupported)
+	}
+	outcome, _, err := e.Read(ctx, provider, Ask{Operation: operation, Query: q.query(), Cursor: q.Cursor})
+	if err != nil {
+		return Told{}, err
+	}
+	told, err := tellingOf(s, outcome, e.now())
+	if err != nil {
+		return Told{}, fmt.Errorf("%s at %s: %w: %w", operation, provider, err, ErrUnanswered)
+	}
+	return told.narrow(q), nil
+}
+
+func (q Question) query() *abi.Query {
+	query := &abi.Query{Country: q.Country, Currency: q.Currency, Limit: uint32(max(q.Limit, 0))} //nolint:gosec // G115: a page's length
+	if !q.From.IsZero() {
+		query.FromMs = q.From.UnixMilli()
+	}
+	if !q.Until.IsZero() {
+		query.UntilMs = q.Until.UnixMilli()
+	}
+	return query
+}
+
+// narrow leaves out what was not asked for, where the provider did not.
+func (t Told) narrow(q Question) Told {
+	other := func(code string) bool { return q.Currency != "" && code != q.Currency }
+	t.Balances = slices.DeleteFunc(t.Balances, func(b Balance) bool { return other(cmp.Or(b.Available.Currency, b.Held.Currency)) })
+	t.Rates = slices.DeleteFunc(t.Rates, func(r Rate) bool { return other(r.From.Currency) })
+	t.Transactions = slices.DeleteFunc(t.Transactions, func(one Transaction) bool {
+		early, late := one.At.Before(q.From), !q.Until.IsZero() && !one.At.Before(q.Until)
+		return early || late || other(one.Amount.Currency)
+	})
+	t.Items = slices.DeleteFunc(t.Items, func(i Item) bool { return i.Currency != "" && other(i.Currency) && other(i.CurrencyOut) })
+	return t
+}
+
+// Bounds of what an account may tell: an entry's texts in bytes, entries on a page.
+const (
+	longestTold = 255
+	mostTold    = 20_000
+)
+
+// A transaction happened in this century, and no later than clocks and zones may be apart.
+const aheadOfUs = 26 * time.Hour
+
+//nolint:gochecknoglobals // a constant
+var earliestTold = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// tellingOf reads the part of an outcome that tells of a subject. Its error says what of it does not hold.
+func tellingOf(s Subject, outcome *abi.Outcome, now time.Time) (told Told, err error) {
+	told = Told{Cursor: outcome.GetCursor(), Alert: outcome.GetAlert()}
+	switch s {
+	case Balances:
+		told.Balances, err = each(outcome.GetBalances(), balanceOf, Balance.name)
+	case Rates:
+		told.Rates, err = each(outcome.GetRates(), rateOf, Rate.name)
+	case Statement:
+		told.Transactions, err = each(outcome.GetTransactions(), func(t *abi.Transaction) (Transaction, error) { return transactionOf(t, now) },
+			func(t Transaction) string { return t.ID })
+		slices.SortStableFunc(told.Transactions, func(a, b Transaction) int { return b.At.Compare(a.At) })
+	case Operators, Currencies, Directions, Wallets:
+		told.Items, err = each(outcome.GetItems(), itemOf, func(i Item) string { return i.Code })
+	}
+	return told, err
+}
+
+// each reads entries that have to be told apart by their names.
+func each[E, T any](entries []E, read func(E) (T, error), name func(T) string) ([]T, error) {
+	if len(entries) > mostTold {
+		return nil, fmt.Errorf("%d entries are too many", len(entries))
+	}
+	all, seen := make([]T, 0, len(entries)), make(map[string]bool, len(entries))
+	for _, entry := range entries {
+		one, err := read(entry)
+		if err != nil {
+			return nil, err
+		}
+		if seen[name(one)] {
+			return nil, fmt.Errorf("%q stands twice", clip(name(one)))
+		}
+		seen[name(one)] = true
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func (b Balance) name() string {
+	return cmp.Or(b.Available.Currency, b.Held.Currency) + " " + b.Purse
+}
+
+func (r Rate) name() string {
+	return r.From.Currency + " to " + r.To.Currency
+}
+
+func balanceOf(said *abi.Balance) (b Balance, err error) {
+	b.Purse = said.GetPurse()
+	var available, held error
+	b.Available, available = exact(said.GetAvailable())
+	b.Held, held = exact(said.GetHeld())
+	switch {
+	case said.GetAvailable() == nil && said.GetHeld() == nil:
+		return b, errors.New("a balance has no amount")
+	case said.GetAvailable() != nil && said.GetHeld() != nil && b.Available.Currency != b.Held.Currency:
+		return b, errors.New("a balance is in two currencies")
+	}
+	return b, errors.Join(available, held, bounded(b.Purse))
+}
+
+func rateOf(said *abi.Rate) (r Rate, err error) {
+	r = Rate{From: moneyOf(said.GetFrom()), To: moneyOf(said.GetTo())}
+	_, from := exact(said.GetFrom())
+	_, to := exact(said.GetTo())
+	if err := errors.Join(from, to); err != nil {
+		return r, err
+	}
+	if !r.From.positive() || !r.To.positive() || r.From.Currency == r.To.Currency {
+		return r, errors.New("a rate is none")
+	}
+	return r, nil
+}
+
+func transactionOf(said *abi.Transaction, now time.Time) (t Transaction, err error) {
+	t = Transaction{
+		ID: said.GetId(), At: time.UnixMilli(said.GetAtMs()).UTC(), FeeIncluded: said.GetFeeIncluded(), Kind: said.GetKind(), Status: said.GetStatus(),
+		Reference: said.GetReference(), ProviderReference: said.GetProviderReference(),
+	}
+	switch {
+	case t.ID == "":
+		return t, errors.New("a transaction has no id")
+	case t.At.Before(earliestTold) || t.At.After(now.Add(aheadOfUs)):
+		return t, fmt.Errorf("transaction %q is of no sane time", clip(t.ID))
+	case said.GetAmount() == nil:
+		return t, fmt.Errorf("transaction %q has no amount", clip(t.ID))
+	}
+	var amount, fee error
+	t.Amount, amount = exact(said.GetAmount())
+	t.Fee, fee = exact(said.GetFee())
+	return t, errors.Join(amount, fee, bounded(t.ID, t.Kind, t.Status, t.Reference, t.ProviderReference))
+}
+
+func itemOf(said *abi.Item) (i Item, err error) {
+	i = Item{Code: said.GetCode(), Name: said.GetName(), Sort: said.GetSort(), Currency: said.GetCurrency(), CurrencyOut: said.GetCurrencyOut()}
+	if i.Code == "" {
+		return i, errors.New("an entry has no code")
+	}
+	for _, code := range []string{i.Currency, i.CurrencyOut} {
+		if code != "" && !isTicker(code) {
+			return i, fmt.Errorf("%q is no currency", clip(code))
+		}
+	}
+	for _, bound := range said.GetBounds() {
+		one := Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()}
+		if !one.sound() {
+			return i, fmt.Errorf("the bounds of %q are none", clip(i.Code))
+		}
+		i.Bounds = append(i.Bounds, one)
+	}
+	return i, bounded(i.Code, i.Name, i.Sort)
+}
+
+// sound tells bounds that are plain amounts, in their order.
+func (b Bound) sound() bool {
+	for _, end := range []string{b.Min, b.Max} {
+		if end != "" && !isPlain(end) {
+			return false
+		}
+	}
+	order, ok := compare(cmp.Or(b.Min, "0"), cmp.Or(b.Max, b.Min, "0"))
+	return isTicker(b.Currency) && ok && order <= 0
+}
+
+// exact is an amount as it was said, which has to be plain decimal text in a currency; the zero Money where there is none.
+func exact(said *abi.Money) (Money, error) {
+	if said == nil {
+		return Money{}, nil
+	}
+	if !isPlain(said.GetAmount()) || !isTicker(said.GetCurrency()) {
+		return Money{}, fmt.Errorf("%q %q is no amount of money", clip(said.GetAmount()), clip(said.GetCurrency()))
+	}
+	return Money{Amount: said.GetAmount(), Currency: said.GetCurrency()}, nil
+}
+
+// isPlain tells an amount that every reader takes for the same: no exponent, no sign but a minus, no leading zeros.
+func isPlain(amount string) bool {
+	value, err := decimal.Parse(amount)
+	return err == nil && value.String() == amount
+}
+
+// isTicker tells the form of a currency's code.
+func isTicker(code string) bool {
+	const shortest, longest = 2, 16
+	for i := range len(code) {
+		if c := code[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(code) >= shortest && len(code) <= longest
+}
+
+func bounded(texts ...string) error {
+	for _, text := range texts {
+		if len(text) > longestTold || !utf8.ValidString(text) {
+			return fmt.Errorf("%q is no text of at most %d bytes", clip(text), longestTold)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package payment_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+	"payrouter/host/payment"
+	"payrouter/host/store/sqlite"
+)
+
+// brittleRuns is a brittle journal of runs.
+type brittleRuns struct {
+	*brittle
+}
+
+func (b brittleRuns) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (*payment.Key, error) {
+	if err := b.fails(); err != nil {
+		return nil, err
+	}
+	return b.DB.CreateRun(ctx, run, key)
+}
+
+func (b brittleRuns) SaveRun(ctx context.Context, change payment.RunChange) error {
+	if err := b.fails(); err != nil {
+		return err
+	}
+	return b.DB.SaveRun(ctx, change)
+}
+
+// desk is an engine that performs one operation at one simulated provider, and what the test remembers of it.
+type desk struct {
+	journal *brittle
+	fleet   *payment.Fleet
+	engine  *payment.Engine
+	bank    *bank
+	clock   *clock
+	// keys are the runs that were made under each, and ended the terminal statuses that were seen.
+	keys  map[string]string
+	ended map[string]payment.RunStatus
+}
+
+func newDesk(t *rapid.T, dir string) *desk {
+	db, err := sqlite.Open(context.Background(), dir)
+	require.NoError(t, err)
+	d := &desk{
+		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
+		keys: map[string]string{}, ended: map[string]payment.RunStatus{},
+	}
+	d.bank = &bank{name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"), clock: d.clock}
+	connector := clerk{probe: &probe{name: "clerk", idempotency: d.bank.class, revocable: rapid.Bool().Draw(t, "revocable"), prepare: books}}
+	d.fleet = &payment.Fleet{Accounts: map[string]*payment.Account{
+		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: d.bank, Settings: []byte("{}")},
+	}}
+	d.start()
+	return d
+}
+
+// books makes a request that books.
+func books(call *abi.Call) (*abi.Step, error) {
+	return guest.NewRequest(http.MethodPost, guest.Literal("/create")).JSON(jsontext.NewObject().String("reference", call.GetReference()).JSON()).Send(nil), nil
+}
+
+func (d *desk) start() {
+	d.engine = payment.NewEngine(d.journal, d.fleet, payment.Settings{Now: d.clock.read, Runs: brittleRuns{d.journal}})
+}
+
+func (d *desk) restart(t *rapid.T) {
+	require.NoError(t, d.engine.Shutdown(context.Background()))
+	d.start()
+	tolerate(t, d.engine.Recover(context.Background()))
+}
+
+func (d *desk) prepare(t *rapid.T) {
+	faults := rapid.SampledFrom([]fault{fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent})
+	d.bank.mutex.Lock()
+	d.bank.faults = rapid.SliceOfN(faults, 0, 3).Draw(t, "faults")
+	d.bank.mutex.Unlock()
+	d.journal.mutex.Lock()
+	defer d.journal.mutex.Unlock()
+	d.journal.failing = nil
+	if rapid.IntRange(0, 2).Draw(t, "failing writes") == 0 {
+		d.journal.failing = rapid.SliceOfN(rapid.Bool(), 0, 5).Draw(t, "writes")
+	}
+}
+
+func (d *desk) perform(t *rapid.T) {
+	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
+	receipt, err := d.engine.Perform(context.Background(), "desk", payment.Key{Value: key, Fingerprint: "f"}, payOf(ten), time.Minute)
+	tolerate(t, err)
+	if receipt.Run.ID == "" {
+		return
+	}
+	if before, used := d.keys[key]; used {
+		require.Equal(t, before, receipt.Run.ID, "a key is one run's")
+	}
+	d.keys[key] = receipt.Run.ID
+}
+
+// check holds what the runs are against what the provider has.
+func (d *desk) check(t *rapid.T) {
+	runs, err := d.journal.Runs(context.Background(), payment.RunFilter{})
+	require.NoError(t, err)
+	known := 0
+	for _, run := range runs {
+		attempts, err := d.journal.Attempts(context.Background(), run.ID)
+		require.NoError(t, err)
+		booked := 0
+		for _, one := range d.bank.bookings {
+			if len(attempts) > 0 && one.reference == attempts[0].Reference {
+				booked++
+			}
+		}
+		known += booked
+		if d.bank.class != abandonable {
+			require.LessOrEqual(t, booked, 1, "%s was done twice", run.ID)
+			require.False(t, run.Status == payment.RunFailed && booked > 0, "%s failed, and was done", run.ID)
+		}
+		require.False(t, run.Status == payment.RunSucceeded && booked == 0, "%s succeeded, and was not done", run.ID)
+		if before, ended := d.ended[run.ID]; ended {
+			require.Equal(t, before, run.Status)
+		}
+		if run.Status.Terminal() || run.Status == payment.RunUnknown {
+			d.ended[run.ID] = run.Status
+			for _, a := range attempts {
+				require.False(t, a.Open())
+			}
+		}
+	}
+	require.Len(t, d.bank.bookings, known, "a booking of nobody's")
+}
+
+// Whatever goes wrong on the way, and whenever the router stops: what may have been done is not done again, and what was done is not told to
+// have failed.
+func TestNoInterleavingDoesARunTwiceOrLosesIt(t *testing.T) {
+	t.Parallel()
+	root, runs := t.TempDir(), 0
+	rapid.Check(t, func(t *rapid.T) {
+		runs++
+		dir := filepath.Join(root, strconv.Itoa(runs))
+		d := newDesk(t, dir)
+		defer func() {
+			require.NoError(t, d.engine.Shutdown(context.Background()))
+			require.NoError(t, d.journal.Close())
+			require.NoError(t, os.RemoveAll(dir))
+		}()
+		actions := []func(*rapid.T){
+			d.perform, d.perform, d.restart,
+			func(t *rapid.T) { tolerate(t, d.engine.Recover(context.Background())) },
+			func(*rapid.T) { d.bank.arrive() },
+		}
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			d.prepare(t)
+			actions[rapid.IntRange(0, len(actions)-1).Draw(t, "action")](t)
+			d.check(t)
+		}
+		d.bank.faults, d.journal.failing = nil, nil
+		d.restart(t)
+		d.bank.arrive()
+		d.check(t)
+		left, err := d.journal.UnfinishedRuns(context.Background(), "", 0)
+		require.NoError(t, err)
+		require.Empty(t, left, "each comes to its end")
+	})
+}

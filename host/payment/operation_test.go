@@ -1,0 +1,535 @@
+package payment_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"payrouter/abi/guest"
+	abi "payrouter/abi/v1"
+	"payrouter/host/payment"
+)
+
+// counter is an engine that keeps runs.
+func counter(t *testing.T, settings payment.Settings, c clerk, at *provider) *house {
+	t.Helper()
+	c.name = "clerk"
+	return runsHouse(t, settings, account{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
+}
+
+func payOf(input string) payment.Performance {
+	return payment.Performance{Provider: "a", Operation: "pay", Input: []byte(input)}
+}
+
+const ten = `{"amount":"10.00"}`
+
+func (h *house) perform(t *testing.T, key string, what payment.Performance) payment.Run {
+	t.Helper()
+	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
+	require.NoError(t, err)
+	require.False(t, receipt.Waiting)
+	return receipt.Run
+}
+
+func (h *house) requireRun(t *testing.T, want payment.Run) {
+	t.Helper()
+	stands, err := h.engine.Run(t.Context(), want.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, stands)
+}
+
+func eventsOf(t *testing.T, h *house, id string) (events []payment.Event) {
+	t.Helper()
+	attempts, err := h.engine.RunAttempts(t.Context(), id)
+	require.NoError(t, err)
+	for n, a := range attempts {
+		require.Equal(t, n+1, a.Number)
+		require.Equal(t, "operation", a.Role)
+		require.Equal(t, id, a.PaymentID)
+		require.NotContains(t, string(a.Request), secretToken)
+		events = append(events, a.Event)
+	}
+	return events
+}
+
+func TestOperationsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	fleet := newFleet(t, account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none}, setting: "unique"}, url: "http://127.0.0.1:1"})
+	one, err := fleet.Operation("a", "pay")
+	require.NoError(t, err)
+	require.Equal(t, none, one.Idempotency)
+	require.False(t, one.Safe())
+	fleet.Accounts["a"].Settings = []byte(`{"unique":true}`)
+	one, err = fleet.Operation("a", "pay")
+	require.NoError(t, err)
+	require.Equal(t, keyed, one.Idempotency, "the account's setting makes it so")
+	require.Equal(t, none, one.Manifest.GetIdempotency())
+	all, err := fleet.Operations("a")
+	require.NoError(t, err)
+	require.Len(t, all, len(fleet.Accounts["a"].Plugin("").Manifest().GetOperations()))
+	require.Equal(t, one, all[len(all)-1])
+
+	_, err = fleet.Operations("b")
+	require.ErrorIs(t, err, payment.ErrNoOperation)
+	_, err = fleet.Operation("a", "Pay")
+	require.ErrorIs(t, err, payment.ErrNoOperation)
+}
+
+func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
+	t.Parallel()
+	var h *house
+	var seen []payment.Run
+	var rows []payment.Attempt
+	first := newProvider(t, func(w http.ResponseWriter, r *http.Request) {
+		if seen, _ = h.journal.UnfinishedRuns(context.Background(), "", 0); len(seen) == 1 {
+			rows, _ = h.journal.Attempts(context.Background(), seen[0].ID)
+		}
+		says(`{"output":{"balance":0.50,"seed":"never to be seen"},"cursor":"2"}`)(w, r)
+	})
+	h = counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+
+	run := h.perform(t, "k", payment.Performance{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
+
+	require.Len(t, seen, 1)
+	require.Equal(t, run.ID, seen[0].ID)
+	require.True(t, strings.HasPrefix(run.ID, "op_"))
+	require.Len(t, rows, 1)
+	require.True(t, rows[0].Open())
+	require.Contains(t, string(rows[0].Request), "/pay")
+	require.Equal(t, payment.RunSucceeded, run.Status)
+	require.Equal(t, []byte(`{ "amount": "10.00" }`), run.Input, "to the byte")
+	require.Equal(t, []byte(`{"balance":0.50,"seed":"{{masked}}"}`), run.Output, "numbers keep their text")
+	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"}, []string{run.From, run.Cursor, run.Idempotency, run.Plugin, run.Merchant})
+	require.Len(t, first.requests()[0].reference, 24)
+	require.Equal(t, "1", first.requests()[0].of)
+	h.requireRun(t, run)
+	require.Equal(t, []payment.Event{payment.Accepted}, eventsOf(t, h, run.ID))
+	attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.NotContains(t, string(attempts[0].Response), "never to be seen")
+	require.Contains(t, string(attempts[0].Response), "balance", "the rest is for replays")
+	require.EqualValues(t, 10, attempts[0].Fuel)
+}
+
+// The table rules, as it does payments; and "next provider" is the end.
+func TestWhatBecomesOfARun(t *testing.T) {
+	t.Parallel()
+	output := says(`{"output":{}}`)
+	const (
+		succeeded, failed, unknown = payment.RunSucceeded, payment.RunFailed, payment.RunUnknown
+		accepted, unanswered       = payment.Accepted, payment.Unanswered
+	)
+	for name, row := range map[string]struct {
+		probe   probe
+		answers []http.HandlerFunc
+		status  payment.RunStatus
+		code    string
+		events  []payment.Event
+	}{
+		"unanswered, none":                {probe{idempotency: none}, []http.HandlerFunc{hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered}},
+		"500, none":                       {probe{idempotency: none}, []http.HandlerFunc{fails(500, "{}")}, unknown, "provider_unavailable", []payment.Event{unanswered}},
+		"unspecified is none":             {probe{}, []http.HandlerFunc{hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered}},
+		"unanswered, keyed":               {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, truncates}, succeeded, "", []payment.Event{unanswered, unanswered, accepted}},
+		"unanswered for good, keyed":      {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
+		"unanswered, abandonable":         {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp}, succeeded, "", []payment.Event{unanswered, accepted}},
+		"unanswered for good, left":       {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp}, failed, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
+		"refused, and then taken":         {probe{idempotency: none}, []http.HandlerFunc{fails(429, "")}, succeeded, "", []payment.Event{payment.Refused, accepted}},
+		"declined":                        {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"limit"}`)}, failed, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
+		"declined by everybody":           {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"fraud"}`)}, failed, "fraud_suspected", []payment.Event{payment.DeclinedHard}},
+		"declined, and not for good":      {probe{idempotency: none, revocable: true}, []http.HandlerFunc{says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
+		"a duplicate":                     {probe{idempotency: keyed}, []http.HandlerFunc{says(`{"error":"duplicate"}`)}, unknown, "duplicate", []payment.Event{payment.Duplicate}},
+		"an error that nobody listed":     {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"odd"}`)}, unknown, "provider_error", []payment.Event{unanswered}},
+		"declined after doubt":            {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{unanswered, payment.DeclinedSoft}},
+		"a further step after it":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{accepted, payment.DeclinedSoft}},
+		"about another reference":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, unknown, "provider_unavailable", []payment.Event{unanswered}},
+		"about the caller's own":          {probe{idempotency: none}, []http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)}, succeeded, "", []payment.Event{accepted}},
+		"taken, and failed there":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"failed"}`)}, failed, "fraud_suspected", []payment.Event{accepted}},
+		"taken, and nobody can say so":    {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)}, unknown, "", []payment.Event{accepted}},
+		"taken, and under way":            {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"working"}`)}, succeeded, "", []payment.Event{accepted}},
+		"what it was to end is ended":     {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"canceled"}`)}, succeeded, "", []payment.Event{accepted}},
+		"the plugin traps on the answer":  {probe{idempotency: none}, []http.HandlerFunc{says(`{"trap":"1"}`)}, unknown, "provider_unavailable", []payment.Event{unanswered}},
+		"the plugin cannot make it":       {probe{idempotency: none, prepare: rejects}, nil, failed, "invalid_request", []payment.Event{payment.Unable}},
+		"the plugin fails before it goes": {probe{idempotency: none, prepare: traps}, nil, failed, "provider_unavailable", []payment.Event{payment.Unable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := newProvider(t, output, row.answers...)
+			h := counter(t, payment.Settings{}, clerk{probe: &row.probe}, first)
+
+			run := h.perform(t, "k", payOf(`{"amount":"10.00","reference":"mine-1"}`))
+
+			require.Equal(t, row.status, run.Status)
+			if row.code == "" {
+				require.Nil(t, run.Failure)
+			} else {
+				require.Equal(t, row.code, run.Failure.Code)
+			}
+			require.Equal(t, row.status == unknown, run.Alert != "", "a person must look where nobody knows")
+			require.Equal(t, row.events, eventsOf(t, h, run.ID))
+			require.Equal(t, len(row.events), run.Attempts)
+			for _, request := range first.requests() {
+				if request.operation == "pay" {
+					require.Equal(t, first.requests()[0].reference, request.reference, "a resend has the same reference")
+				}
+			}
+			h.requireRun(t, run)
+			attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
+			require.NoError(t, err)
+			for _, a := range attempts {
+				require.Equal(t, a.Idempotency == "abandonable" && a.Event == unanswered, a.Abandoned)
+			}
+		})
+	}
+}
+
+func rejects(*abi.Call) (*abi.Step, error) {
+	return guest.Reject("invalid_request", "/amount", "no such amount"), nil
+}
+
+func traps(*abi.Call) (*abi.Step, error) { return nil, errors.New("trapped") }
+
+func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`))
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	perform := func(what payment.Performance) error {
+		_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, what, time.Minute)
+		return err
+	}
+	require.ErrorIs(t, perform(payment.Performance{Provider: "b", Operation: "pay"}), payment.ErrNoOperation)
+	require.ErrorIs(t, perform(payment.Performance{Provider: "a", Operation: "prey"}), payment.ErrNoOperation)
+	var invalid *payment.InvalidError
+	require.ErrorAs(t, perform(payOf("")), &invalid)
+	require.Equal(t, &payment.InvalidError{Field: "/amount", Reason: "is required"}, invalid)
+	runs, err := h.engine.Runs(t.Context(), payment.RunFilter{})
+	require.NoError(t, err)
+	require.Empty(t, runs)
+	key, err := h.journal.Key(t.Context(), "desk", "k")
+	require.NoError(t, err)
+	require.Nil(t, key)
+	require.Empty(t, first.requests())
+
+	_, err = clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first).engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, payOf(ten), time.Minute)
+	require.ErrorContains(t, err, "no runs are kept")
+}
+
+func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`))
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+
+	const repetitions = 100
+	receipts := make([]payment.RunReceipt, repetitions)
+	var group sync.WaitGroup
+	for i := range repetitions {
+		group.Go(func() {
+			receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+			if assert.NoError(t, err) {
+				receipts[i] = receipt
+			}
+		})
+	}
+	group.Wait()
+
+	made := 0
+	for _, receipt := range receipts {
+		require.Equal(t, receipts[0].Run.ID, receipt.Run.ID)
+		if receipt.Earlier == nil {
+			made++
+		}
+	}
+	require.Equal(t, 1, made)
+	require.Len(t, first.requests(), 1)
+}
+
+func TestAKeyIsAPaymentsOrARuns(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`), says(`{"id":"a-1","status":"open"}`))
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	made := h.create(t, "payment's")
+	run, err := h.engine.Perform(t.Context(), "shop", payment.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, made.ID, run.Earlier.PaymentID)
+	require.Empty(t, run.Run.ID)
+
+	run, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, payOf(ten), time.Minute)
+	require.NoError(t, err)
+	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, run.Run.ID, again.Earlier.PaymentID)
+	require.Empty(t, again.Payment.ID)
+	require.Len(t, first.requests(), 2)
+}
+
+func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
+	t.Parallel()
+	arrived, leave := make(chan struct{}), make(chan struct{})
+	first := newProvider(t, func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-leave
+		says(`{"output":{}}`)(w, r)
+	})
+	answer := func(run payment.Run) payment.Answer { return payment.Answer{Status: 201, Body: []byte(run.Status)} }
+	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
+	ctx, hangUp := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		hangUp()
+	}()
+
+	receipt, err := h.engine.Perform(ctx, "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	require.NoError(t, err)
+	require.True(t, receipt.Waiting)
+	require.Equal(t, payment.RunProcessing, receipt.Run.Status)
+	again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	require.NoError(t, err)
+	require.NotNil(t, again.Earlier)
+	require.True(t, again.Waiting, "in flight")
+	close(leave)
+
+	require.Eventually(t, func() bool {
+		run, err := h.engine.Run(t.Context(), receipt.Run.ID)
+		return err == nil && run.Status == payment.RunSucceeded
+	}, 10*time.Second, time.Millisecond)
+	key, err := h.journal.Key(t.Context(), "desk", "k")
+	require.NoError(t, err)
+	require.Zero(t, key.Status, "nobody was told")
+}
+
+// One write tells of the end and of what the caller will be told.
+func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`))
+	answer := func(run payment.Run) payment.Answer { return payment.Answer{Status: 201, Body: []byte(run.Status)} }
+	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
+	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, &payment.Answer{Status: 201, Body: []byte("succeeded")}, receipt.Answer)
+	key, err := h.journal.Key(t.Context(), "desk", "k")
+	require.NoError(t, err)
+	kept := payment.Answer{Status: key.Status, Body: key.Body}
+	require.Equal(t, *receipt.Answer, kept)
+}
+
+// A run that was begun before a switch ends with the generation that began it.
+func TestARunKeepsItsGeneration(t *testing.T) {
+	t.Parallel()
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	first := newProvider(t, says(`{"output":{}}`), func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-goOn
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
+	done := make(chan payment.RunReceipt)
+	go func() {
+		receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+		assert.NoError(t, err)
+		done <- receipt
+	}()
+	<-arrived
+	h.engine.Serve(newFleet(t, account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none, number: 2}}, url: first.url}))
+	close(goOn)
+	run := (<-done).Run
+	attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.Len(t, attempts, 2)
+	for _, a := range attempts {
+		require.EqualValues(t, 1, a.Generation)
+	}
+}
+
+// What a crash left is taken up: nothing that may have been done is done again.
+func TestRecoveryOfRuns(t *testing.T) {
+	t.Parallel()
+	open := func(a *payment.Attempt) { a.Sent = true }
+	event := func(event payment.Event) func(*payment.Attempt) {
+		return func(a *payment.Attempt) { a.Event, a.Sent = event, true }
+	}
+	quotes := func(a *payment.Attempt) { a.Idempotency, a.Operation, a.Event = "safe", "quote", payment.Accepted }
+	for name, row := range map[string]struct {
+		class    abi.Idempotency
+		attempts []func(*payment.Attempt)
+		status   payment.RunStatus
+		asked    int
+		events   []payment.Event
+	}{
+		"nothing was sent":                      {none, nil, payment.RunSucceeded, 1, []payment.Event{payment.Accepted}},
+		"between journal and answer, none":      {none, []func(*payment.Attempt){open}, payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
+		"between journal and answer, keyed":     {keyed, []func(*payment.Attempt){open}, payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
+		"between journal and answer, left":      {abandonable, []func(*payment.Attempt){open}, payment.RunFailed, 0, []payment.Event{payment.Unanswered}},
+		"refused, while it waited to try again": {none, []func(*payment.Attempt){event(payment.Refused)}, payment.RunSucceeded, 1, []payment.Event{payment.Refused, payment.Accepted}},
+		"never reached, and the same":           {none, []func(*payment.Attempt){event(payment.NotSent)}, payment.RunSucceeded, 1, []payment.Event{payment.NotSent, payment.Accepted}},
+		"unanswered, while it waited, keyed":    {keyed, []func(*payment.Attempt){event(payment.Unanswered)}, payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
+		"a step of it was taken":                {none, []func(*payment.Attempt){event(payment.Accepted)}, payment.RunUnknown, 0, []payment.Event{payment.Accepted}},
+		"on the way to it, safe":                {none, []func(*payment.Attempt){quotes}, payment.RunSucceeded, 1, []payment.Event{payment.Accepted, payment.Accepted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := newProvider(t, says(`{"output":{}}`))
+			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: row.class}}, first)
+			run, attempts := interruptedRun(t, h, row.class, row.attempts)
+
+			require.NoError(t, h.engine.Recover(t.Context()))
+
+			stands, err := h.engine.Run(t.Context(), run.ID)
+			require.NoError(t, err)
+			require.Equal(t, row.status, stands.Status)
+			require.Equal(t, row.status != payment.RunSucceeded, stands.Failure != nil, "it says why")
+			require.Len(t, first.requests(), row.asked)
+			found, err := h.engine.RunAttempts(t.Context(), run.ID)
+			require.NoError(t, err)
+			var events []payment.Event
+			for _, a := range found {
+				events = append(events, a.Event)
+			}
+			require.Equal(t, row.events, events)
+			if len(attempts) > 0 && row.class == abandonable {
+				require.True(t, found[0].Abandoned)
+			}
+			require.NoError(t, h.engine.Recover(t.Context()), "once is enough")
+			h.requireRun(t, stands)
+			again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+			require.NoError(t, err)
+			require.Equal(t, stands, again.Run, "the key tells how it stands")
+			require.NotNil(t, again.Earlier)
+			require.Len(t, first.requests(), row.asked)
+		})
+	}
+}
+
+// interruptedRun journals a run as a crash would leave it.
+func interruptedRun(t *testing.T, h *house, class abi.Idempotency, changes []func(*payment.Attempt)) (payment.Run, []payment.Attempt) {
+	t.Helper()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	run := payment.Run{
+		ID: "op_01jd3x6v7q8r9s0t1v2w3x4y5z", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay", Status: payment.RunProcessing,
+		Input: []byte(ten), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	_, err := h.journal.CreateRun(t.Context(), run, payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: now})
+	require.NoError(t, err)
+	var attempts []payment.Attempt
+	for n, change := range changes {
+		a := payment.Attempt{
+			ID: "att_" + string(rune('1'+n)), PaymentID: run.ID, Number: n + 1, Provider: "a", Operation: "pay", Role: "operation", StartedAt: now,
+			Idempotency: map[abi.Idempotency]string{none: "none", keyed: "keyed", abandonable: "abandonable"}[class],
+		}
+		change(&a)
+		attempts = append(attempts, a)
+	}
+	run.Version, run.Attempts = 2, len(attempts)
+	require.NoError(t, h.journal.SaveRun(t.Context(), payment.RunChange{Run: run, Attempts: attempts}))
+	return run, attempts
+}
+
+func TestARunWhoseAccountIsGoneAndThatWasNeverSentFails(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`))
+	h := runsHouse(t, payment.Settings{}, account{name: "b", connector: clerk{probe: &probe{name: "clerk"}}, url: first.url})
+	run, _ := interruptedRun(t, h, none, nil)
+	require.NoError(t, h.engine.Recover(t.Context()))
+	stands, err := h.engine.Run(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.Equal(t, payment.RunFailed, stands.Status)
+	require.Contains(t, stands.Failure.Message, "not configured")
+	require.Empty(t, first.requests())
+}
+
+func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		status payment.RunStatus
+		code   string
+	}{
+		"it was done":     {payment.RunSucceeded, ""},
+		"it was not done": {payment.RunFailed, "declined"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := newProvider(t, hangsUp)
+			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+			run := h.perform(t, "k", payOf(ten))
+			require.Equal(t, payment.RunUnknown, run.Status)
+			require.NoError(t, h.engine.Recover(t.Context()))
+			h.requireRun(t, run)
+
+			settled, err := h.engine.ResolveRun(t.Context(), run.ID, payment.RunRuling{Operator: "ann", Reason: "the statement has it", Status: row.status})
+
+			require.NoError(t, err)
+			require.Equal(t, row.status, settled.Status)
+			require.Empty(t, settled.Alert)
+			require.Equal(t, "ann", settled.Settled.Operator)
+			require.Equal(t, "the statement has it", settled.Settled.Reason)
+			require.False(t, settled.Settled.At.IsZero())
+			if row.code != "" {
+				require.Equal(t, row.code, settled.Failure.Code)
+			} else {
+				require.Nil(t, settled.Failure)
+			}
+			h.requireRun(t, settled)
+			_, err = h.engine.ResolveRun(t.Context(), run.ID, payment.RunRuling{Operator: "ann", Reason: "again", Status: payment.RunFailed})
+			require.ErrorIs(t, err, payment.ErrRunState)
+			require.Len(t, first.requests(), 1, "it was never sent again")
+		})
+	}
+}
+
+func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, hangsUp)
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	run := h.perform(t, "k", payOf(ten))
+	for field, ruling := range map[string]payment.RunRuling{
+		"/status": {Reason: "r", Status: payment.RunUnknown},
+		"/reason": {Status: payment.RunFailed},
+	} {
+		_, err := h.engine.ResolveRun(t.Context(), run.ID, ruling)
+		var invalid *payment.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, field, invalid.Field)
+	}
+	_, err := h.engine.ResolveRun(t.Context(), "op_none", payment.RunRuling{Reason: "r", Status: payment.RunFailed})
+	require.ErrorIs(t, err, payment.ErrNoRun)
+	h.requireRun(t, run)
+}
+
+func TestARunNeedsAnEngineThatServes(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`))
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	require.NoError(t, h.engine.Shutdown(t.Context()))
+	_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, payOf(ten), time.Minute)
+	require.ErrorIs(t, err, payment.ErrShuttingDown)
+	_, _, err = h.engine.Read(t.Context(), "a", payment.Ask{Operation: "balance"})
+	require.ErrorIs(t, err, payment.ErrShuttingDown)
+	_, err = h.engine.ResolveRun(t.Context(), "op_1", payment.RunRuling{})
+	require.ErrorIs(t, err, payment.ErrShuttingDown)
+}
+
+func TestTheMostThatAnOperationBurned(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, ""), fails(429, ""))
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	one, err := h.engine.Fleet().Operation("a", "pay")
+	require.NoError(t, err)
+	_, called := h.engine.Fuel(one)
+	require.False(t, called)
+	h.perform(t, "1", payOf(ten))
+	most, called := h.engine.Fuel(one)
+	require.True(t, called)
+	require.EqualValues(t, 10, most)
+	h.perform(t, "2", payOf(ten))
+	h.perform(t, "3", payOf(ten))
+	most, _ = h.engine.Fuel(one)
+	require.EqualValues(t, 16, most)
+	one.Generation++
+	_, called = h.engine.Fuel(one)
+	require.False(t, called, "of its own generation")
+}

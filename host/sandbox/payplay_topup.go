@@ -1,0 +1,84 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// serveTopup makes a top-up: an order that may leave open how much is sent. It is read by its id alone; that the list of orders has
+// top-ups is not documented.
+func (p *payplay) serveTopup(r *request) answer {
+	var in orderRequest
+	errs := &fieldErrors{}
+	if json.Unmarshal(r.body, &in) != nil {
+		errs.add("amount", "The given data was invalid.")
+		return *errs.answer()
+	}
+	given := len(in.Amount) > 0 && string(in.Amount) != "null"
+	value := amount("0")
+	switch {
+	case given:
+		value = payplayAmount(in.Amount, errs)
+	case in.Currency != "":
+		errs.add("amount", "The amount field is required when currency is present.")
+	default:
+		in.Currency = topupCurrency
+	}
+	in.check(errs)
+	if refusal := errs.answer(); refusal != nil {
+		return *refusal
+	}
+	o := p.newOrder(r, in, value, "/topup-orders/crypto/")
+	o.topup = true
+	p.book(Booking{
+		Operation: "create_topup", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value, Currency: o.Currency, Status: o.Status,
+	})
+	return orderAnswer(o)
+}
+
+// topupCurrency is what a top-up of any amount is in, and topupStandard what is sent for one where the control does not say.
+const (
+	topupCurrency = "USDT"
+	topupStandard = "10"
+)
+
+// ofAnyAmount tells a top-up that nothing has been sent for, and that asks for no amount.
+func (o *order) ofAnyAmount() bool {
+	return o.topup && o.Value == "0"
+}
+
+// fix makes a top-up of any amount one of what is sent.
+func (o *order) fix(to, sum string) error {
+	if to == orderPartial {
+		return fmt.Errorf("%w: it asks for no amount, of which something could be a part", ErrRefused)
+	}
+	sent, err := controlAmount(sum, amount(topupStandard))
+	if err != nil {
+		return err
+	}
+	o.Value = sent.trim().String()
+	return nil
+}
+
+// topupView is an order that may have no amount.
+type topupView struct {
+	*order
+	Currency          *string `json:"currency"`
+	Value             *string `json:"value"`
+	DepositedCurrency *string `json:"deposited_currency"`
+}
+
+// view is the order as answers and webhooks show it.
+func (o *order) view() any {
+	if !o.topup {
+		return o
+	}
+	shown := topupView{order: o}
+	if !o.ofAnyAmount() {
+		shown.Currency, shown.Value = &o.Currency, &o.Value
+	}
+	if o.ExpectedAmount != nil {
+		shown.DepositedCurrency = &o.DepositedCurrency
+	}
+	return shown
+}

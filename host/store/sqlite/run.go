@@ -1,0 +1,209 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"payrouter/host/payment"
+	"payrouter/host/store"
+)
+
+var _ payment.Runs = (*DB)(nil)
+
+const (
+	insertRun = `INSERT INTO run (merchant, status, provider, operation, created_at, version, input, output, doc, id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	findRunStanding = `SELECT merchant, created_at, status, version FROM run WHERE id = ?`
+	// updateRun finds nothing where the change must not be made. Provider, operation and input never change.
+	updateRun = `UPDATE run SET status = ?1, version = ?2, output = ?3, doc = ?4
+		WHERE id = ?5 AND version = ?2 - 1 AND merchant = ?6 AND created_at = ?7 AND (status = ?1 OR status NOT IN (` + terminal + `))`
+
+	runColumns         = `input, output, doc`
+	findRun            = `SELECT ` + runColumns + ` FROM run WHERE id = ?`
+	listUnfinishedRuns = `SELECT ` + runColumns + ` FROM run WHERE status = 'processing' AND id > ? ORDER BY id LIMIT ?`
+)
+
+// CreateRun implements payment.Runs. A run whose id is taken is refused with store.ErrTaken.
+func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (earlier *payment.Key, err error) {
+	if key.PaymentID != run.ID || key.Merchant != run.Merchant {
+		return nil, fmt.Errorf("create run %s of %q: its key is for %s of %q", run.ID, run.Merchant, key.PaymentID, key.Merchant)
+	}
+	doc, err := encodeRun(run)
+	if err != nil {
+		return nil, err
+	}
+	err = db.writer.do(ctx, func(t transaction) error {
+		var err error
+		if earlier, err = t.key(key.Merchant, key.Value); err != nil || earlier != nil {
+			return err
+		}
+		_, err = t.exec(insertRun, run.Merchant, string(run.Status), run.Provider, run.Operation, textOf(run.CreatedAt), run.Version, run.Input, run.Output,
+			doc, run.ID)
+		if err != nil {
+			return err
+		}
+		return t.putKey(key, settledRun(run))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create run %s: %w", run.ID, err)
+	}
+	return earlier, nil
+}
+
+// settledRun is when a run became terminal; NULL while it is not.
+func settledRun(run payment.Run) sql.NullString {
+	if !run.Status.Terminal() {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: textOf(run.UpdatedAt), Valid: true}
+}
+
+// SaveRun implements payment.Runs. What it refuses is what Save does.
+func (db *DB) SaveRun(ctx context.Context, change payment.RunChange) error {
+	run := change.Run
+	doc, err := encodeRun(run)
+	if err != nil {
+		return err
+	}
+	attempts, err := encodeAttempts(run.ID, change.Attempts)
+	if err != nil {
+		return err
+	}
+	err = db.writer.do(ctx, func(t transaction) error {
+		if err := t.updateRun(run, doc); err != nil {
+			return err
+		}
+		return t.putAttempts(run.ID, change.Attempts, attempts, change.Answer)
+	})
+	if err != nil {
+		return fmt.Errorf("save run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+func (t transaction) updateRun(run payment.Run, doc string) error {
+	rows, err := t.exec(updateRun, string(run.Status), run.Version, run.Output, doc, run.ID, run.Merchant, textOf(run.CreatedAt))
+	if err != nil {
+		return err
+	}
+	if rows != 1 {
+		return t.whyRunNotUpdated(run)
+	}
+	if !run.Status.Terminal() {
+		return nil
+	}
+	_, err = t.exec(settleKeys, settledRun(run), run.ID)
+	return err
+}
+
+func (t transaction) whyRunNotUpdated(run payment.Run) error {
+	var merchant, created string
+	var status payment.RunStatus
+	var version int64
+	found, err := t.find(findRunStanding, []any{run.ID}, &merchant, &created, &status, &version)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return payment.ErrNoRun
+	case version != run.Version-1:
+		return fmt.Errorf("%w: it is at version %d, and the change makes %d", payment.ErrStale, version, run.Version)
+	case merchant != run.Merchant || created != textOf(run.CreatedAt):
+		return store.ErrFixed
+	case status.Terminal() && status != run.Status:
+		return fmt.Errorf("%w: from %s to %s", store.ErrTerminal, status, run.Status)
+	}
+	return payment.ErrStale
+}
+
+// Run implements payment.Runs.
+func (db *DB) Run(ctx context.Context, id string) (payment.Run, error) {
+	var row runRow
+	err := db.read[findRun].QueryRowContext(ctx, id).Scan(row.into()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return payment.Run{}, fmt.Errorf("run %s: %w", id, payment.ErrNoRun)
+	}
+	if err != nil {
+		return payment.Run{}, unread(ctx, "read run "+id, err)
+	}
+	return row.decode()
+}
+
+// Runs implements payment.Runs.
+func (db *DB) Runs(ctx context.Context, filter payment.RunFilter) ([]payment.Run, error) {
+	text, args := runQuery(filter)
+	rows, err := db.reads.QueryContext(ctx, text, args...)
+	return runsOf(ctx, "list runs", rows, err)
+}
+
+// UnfinishedRuns implements payment.Runs. An empty id starts at the oldest; limit 0 means 100.
+func (db *DB) UnfinishedRuns(ctx context.Context, after string, limit int) ([]payment.Run, error) {
+	rows, err := db.read[listUnfinishedRuns].QueryContext(ctx, after, atMost(limit))
+	return runsOf(ctx, "list unfinished runs", rows, err)
+}
+
+func runQuery(filter payment.RunFilter) (text string, args []any) {
+	var where []string
+	and := func(condition string, value any) {
+		where, args = append(where, condition), append(args, value)
+	}
+	if filter.Provider != "" {
+		and("provider = ?", filter.Provider)
+	}
+	if filter.Operation != "" {
+		and("operation = ?", filter.Operation)
+	}
+	if len(filter.Status) > 0 {
+		for _, status := range filter.Status {
+			args = append(args, string(status))
+		}
+		where = append(where, "status IN (?"+strings.Repeat(", ?", len(filter.Status)-1)+")")
+	}
+	if filter.Before != "" {
+		and("id < ?", filter.Before)
+	}
+	text = "SELECT " + runColumns + " FROM run"
+	if len(where) > 0 {
+		text += " WHERE " + strings.Join(where, " AND ")
+	}
+	return text + " ORDER BY id DESC LIMIT ?", append(args, atMost(filter.Limit))
+}
+
+func runsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Run, error) {
+	return collect(ctx, what, rows, err, func() (payment.Run, error) {
+		var row runRow
+		if err := rows.Scan(row.into()...); err != nil {
+			return payment.Run{}, unread(ctx, what, err)
+		}
+		return row.decode()
+	})
+}
+
+// runRow is a run as its columns: what went in and came out as bytes, and the rest as JSON.
+type runRow struct {
+	input, output []byte
+	doc           string
+}
+
+func (r *runRow) into() []any { return []any{&r.input, &r.output, &r.doc} }
+
+func encodeRun(run payment.Run) (string, error) {
+	text, err := json.Marshal(run)
+	if err != nil {
+		return "", fmt.Errorf("encode run %s: %w", run.ID, err)
+	}
+	return string(text), nil
+}
+
+func (r *runRow) decode() (payment.Run, error) {
+	var run payment.Run
+	if err := json.Unmarshal([]byte(r.doc), &run); err != nil {
+		return payment.Run{}, failed("decode a run", err)
+	}
+	run.Input, run.Output = r.input, r.output
+	return run, nil
+}

@@ -1,0 +1,302 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrouter/host/payment"
+	"payrouter/host/store"
+)
+
+// sampleRun is the nth run of a merchant, made n seconds after the epoch.
+func sampleRun(n int) payment.Run {
+	at := epoch().Add(time.Duration(n) * time.Second)
+	return payment.Run{
+		ID: fmt.Sprintf("op_%026d", n), Merchant: "shop", Provider: "paygram-eu", Plugin: "paygram", Operation: "Withdraw", Idempotency: "none",
+		Status: payment.RunProcessing, Input: []byte("{ \"amount\" : \"1.10\" }"), CreatedAt: at, UpdatedAt: at, Version: 1,
+	}
+}
+
+func keyOfRun(run payment.Run) payment.Key {
+	return payment.Key{Merchant: run.Merchant, Value: "key of " + run.ID, Fingerprint: "of " + run.ID, PaymentID: run.ID, CreatedAt: run.CreatedAt}
+}
+
+// nextRun is the run at its next version, with a status.
+func nextRun(run payment.Run, status payment.RunStatus) payment.Run {
+	run.Status, run.UpdatedAt = status, run.UpdatedAt.Add(time.Millisecond)
+	run.Version++
+	return run
+}
+
+func runChange(run payment.Run, attempts ...payment.Attempt) payment.RunChange {
+	return payment.RunChange{Run: run, Attempts: attempts}
+}
+
+// attemptOfRun is a run's nth attempt, open.
+func attemptOfRun(run payment.Run, n int) payment.Attempt {
+	return attemptOf(payment.Payment{ID: run.ID, CreatedAt: run.CreatedAt}, n)
+}
+
+func createRun(tb testing.TB, journal Journal, runs ...payment.Run) {
+	tb.Helper()
+	for _, run := range runs {
+		earlier, err := journal.CreateRun(tb.Context(), run, keyOfRun(run))
+		require.NoError(tb, err)
+		require.Nil(tb, earlier)
+	}
+}
+
+func requireRun(t require.TestingT, journal Journal, want payment.Run) {
+	got, err := journal.Run(context.Background(), want.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func anyRun(t *rapid.T, id string, version int64) payment.Run {
+	run := payment.Run{
+		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Provider: anyText().Draw(t, "provider"), Plugin: anyText().Draw(t, "plugin"),
+		Operation: anyText().Draw(t, "operation"), Idempotency: anyText().Draw(t, "idempotency"), Status: rapid.SampledFrom(payment.RunStatuses()).Draw(t, "status"),
+		Input: anyJSON().Draw(t, "input"), From: anyText().Draw(t, "from"), Output: anyBytes().Draw(t, "output"), Cursor: anyText().Draw(t, "cursor"),
+		ProviderReference: anyText().Draw(t, "provider reference"), Failure: anyFailure().Draw(t, "failure"), Alert: anyText().Draw(t, "alert"),
+		Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"), CreatedAt: anyTime().Draw(t, "created at"), UpdatedAt: anyTime().Draw(t, "updated at"),
+	}
+	if rapid.Bool().Draw(t, "settled") {
+		run.Settled = &payment.Settlement{Operator: anyText().Draw(t, "operator"), Reason: anyText().Draw(t, "reason"), At: anyTime().Draw(t, "settled at")}
+	}
+	return run
+}
+
+func testRuns(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("whatever a run, its key and its attempts hold comes back as it was", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		n := 0
+		rapid.Check(t, func(t *rapid.T) {
+			n++
+			run := anyRun(t, fmt.Sprintf("op_%d", n), rapid.Int64Range(0, 1<<40).Draw(t, "version"))
+			key := anyKey(t, payment.Payment{ID: run.ID, Merchant: run.Merchant}, fmt.Sprintf("%d %s", n, anyText().Draw(t, "key")))
+			earlier, err := journal.CreateRun(context.Background(), run, key)
+			require.NoError(t, err)
+			require.Nil(t, earlier)
+			requireRun(t, journal, run)
+			found, err := journal.Key(context.Background(), key.Merchant, key.Value)
+			require.NoError(t, err)
+			require.Equal(t, &key, found)
+
+			changed := anyRun(t, run.ID, run.Version+1)
+			changed.Merchant, changed.CreatedAt, changed.Input = run.Merchant, run.CreatedAt, run.Input
+			if run.Status.Terminal() {
+				changed.Status = run.Status
+			}
+			attempt := anyAttempt(t, payment.Payment{ID: run.ID}, 1)
+			require.NoError(t, journal.SaveRun(context.Background(), runChange(changed, attempt)))
+			requireRun(t, journal, changed)
+			requireAttempts(t, journal, run.ID, attempt)
+		})
+	})
+
+	t.Run("a run that was never made is not found, and cannot be saved", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		_, err := journal.Run(t.Context(), "op_none")
+		require.ErrorIs(t, err, payment.ErrNoRun)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), payment.RunFailed))), payment.ErrNoRun)
+	})
+
+	t.Run("payments and runs share a merchant's keys", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		p, run := sample(1), sampleRun(1)
+		create(t, journal, p)
+		createRun(t, journal, run)
+		ofPayment, ofRun := keyOfRun(sampleRun(2)), keyOf(sample(2))
+		ofPayment.Value, ofRun.Value = keyOf(p).Value, keyOfRun(run).Value
+
+		earlier, err := journal.CreateRun(t.Context(), sampleRun(2), ofPayment)
+		require.NoError(t, err)
+		require.Equal(t, p.ID, earlier.PaymentID)
+		_, err = journal.Run(t.Context(), sampleRun(2).ID)
+		require.ErrorIs(t, err, payment.ErrNoRun)
+
+		earlier, err = journal.Create(t.Context(), changeOf(sample(2)), ofRun)
+		require.NoError(t, err)
+		require.Equal(t, run.ID, earlier.PaymentID)
+
+		stray := keyOfRun(run)
+		stray.PaymentID = "op_other"
+		_, err = journal.CreateRun(t.Context(), run, stray)
+		require.Error(t, err)
+	})
+
+	t.Run("an id that is taken writes nothing", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		run := sampleRun(1)
+		createRun(t, journal, run)
+		again, key := run, keyOfRun(run)
+		again.Operation, key.Value = "Swap", "another"
+		_, err := journal.CreateRun(t.Context(), again, key)
+		require.ErrorIs(t, err, store.ErrTaken)
+		requireRun(t, journal, run)
+	})
+
+	t.Run("only a change of the version before is made", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		run := sampleRun(1)
+		createRun(t, journal, run)
+		for _, version := range []int64{0, 1, 3} {
+			changed := nextRun(run, payment.RunFailed)
+			changed.Version = version
+			require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(changed, attemptOfRun(run, 1))), payment.ErrStale, "version %d", version)
+		}
+		moved, aged := nextRun(run, payment.RunFailed), nextRun(run, payment.RunFailed)
+		moved.Merchant, aged.CreatedAt = "another shop", aged.CreatedAt.Add(1)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(moved)), store.ErrFixed)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(aged)), store.ErrFixed)
+		requireRun(t, journal, run)
+		requireAttempts(t, journal, run.ID)
+	})
+
+	t.Run("a terminal status of a run never changes", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		n := 0
+		for _, from := range payment.RunStatuses() {
+			for _, to := range payment.RunStatuses() {
+				n++
+				run := sampleRun(n)
+				run.Status = from
+				createRun(t, journal, run)
+				changed := nextRun(run, to)
+				err := journal.SaveRun(t.Context(), runChange(changed))
+				if from.Terminal() && from != to {
+					require.ErrorIs(t, err, store.ErrTerminal, "from %s to %s", from, to)
+					requireRun(t, journal, run)
+					continue
+				}
+				require.NoError(t, err, "from %s to %s", from, to)
+				requireRun(t, journal, changed)
+			}
+		}
+	})
+
+	t.Run("a run's attempt is closed once, and another's is refused", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		run, other := sampleRun(1), sampleRun(2)
+		createRun(t, journal, run, other)
+		run = nextRun(run, payment.RunProcessing)
+		require.NoError(t, journal.SaveRun(t.Context(), runChange(run, attemptOfRun(run, 1))))
+		open, err := journal.OpenAttempts(t.Context(), "", 0)
+		require.NoError(t, err)
+		require.Equal(t, []payment.Attempt{attemptOfRun(run, 1)}, open)
+		done := closed(attemptOfRun(run, 1), payment.Unanswered)
+		run = nextRun(run, payment.RunUnknown)
+		require.NoError(t, journal.SaveRun(t.Context(), runChange(run, done)))
+		altered := done
+		altered.Event = payment.NotSent
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(run, payment.RunFailed), altered)), store.ErrClosed)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(other, payment.RunFailed), done)), store.ErrTaken)
+		requireRun(t, journal, run)
+		requireRun(t, journal, other)
+		requireAttempts(t, journal, run.ID, done)
+	})
+
+	t.Run("the answer is written with the change, and the first one stands", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		run := sampleRun(1)
+		createRun(t, journal, run)
+		change := runChange(nextRun(run, payment.RunSucceeded))
+		change.Answer = &payment.Answer{Status: 201, Body: []byte("first")}
+		require.NoError(t, journal.SaveRun(t.Context(), change))
+		again := keyOfRun(run)
+		again.Status, again.Body = 201, []byte("second")
+		standing, err := journal.Answer(t.Context(), again)
+		require.NoError(t, err)
+		require.Equal(t, "first", string(standing.Body))
+	})
+
+	testRunLists(t, engine)
+}
+
+func testRunLists(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("runs are listed newest first, by what narrows them", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		var all []payment.Run
+		for n := range 6 {
+			run := sampleRun(n)
+			if n%2 == 1 {
+				run.Provider, run.Operation = "payplay", "pay"
+			}
+			run.Status = payment.RunStatuses()[n%4]
+			createRun(t, journal, run)
+			all = append([]payment.Run{run}, all...)
+		}
+		for name, row := range map[string]struct {
+			filter payment.RunFilter
+			want   []payment.Run
+		}{
+			"all":               {payment.RunFilter{}, all},
+			"by provider":       {payment.RunFilter{Provider: "payplay"}, []payment.Run{all[0], all[2], all[4]}},
+			"by operation":      {payment.RunFilter{Operation: "Withdraw"}, []payment.Run{all[1], all[3], all[5]}},
+			"by status":         {payment.RunFilter{Status: []payment.RunStatus{payment.RunFailed, payment.RunUnknown}}, []payment.Run{all[2], all[3]}},
+			"a page":            {payment.RunFilter{Limit: 2}, all[:2]},
+			"the page after it": {payment.RunFilter{Limit: 2, Before: all[1].ID}, all[2:4]},
+			"all of it at once": {payment.RunFilter{Provider: "payplay", Operation: "pay", Status: []payment.RunStatus{payment.RunUnknown}, Before: all[0].ID}, []payment.Run{all[2]}},
+			"none":              {payment.RunFilter{Provider: "nobody"}, nil},
+		} {
+			found, err := journal.Runs(t.Context(), row.filter)
+			require.NoError(t, err)
+			require.Equal(t, row.want, found, name)
+		}
+	})
+
+	t.Run("what is processing is found after a crash, oldest first and page by page", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		var left []payment.Run
+		for n, status := range append(payment.RunStatuses(), payment.RunProcessing, payment.RunProcessing) {
+			run := sampleRun(n)
+			createRun(t, journal, run)
+			run = nextRun(run, status)
+			require.NoError(t, journal.SaveRun(t.Context(), runChange(run)))
+			if status == payment.RunProcessing {
+				left = append(left, run)
+			}
+		}
+		found := engine.crash(t, journal)
+		all, err := found.UnfinishedRuns(t.Context(), "", 0)
+		require.NoError(t, err)
+		require.Equal(t, left, all)
+		page, err := found.UnfinishedRuns(t.Context(), left[0].ID, 1)
+		require.NoError(t, err)
+		require.Equal(t, left[1:2], page)
+	})
+
+	t.Run("a run's key is forgotten once it has ended long enough, and never before", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		for n, status := range payment.RunStatuses() {
+			createRun(t, journal, sampleRun(n))
+			require.NoError(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(n), status))))
+		}
+		purged, err := journal.PurgeKeys(t.Context(), epoch().Add(1000*time.Hour), 0)
+		require.NoError(t, err)
+		require.Equal(t, 2, purged)
+		for n, status := range payment.RunStatuses() {
+			key, err := journal.Key(t.Context(), "shop", keyOfRun(sampleRun(n)).Value)
+			require.NoError(t, err)
+			require.Equal(t, !status.Terminal(), key != nil, status)
+		}
+	})
+}

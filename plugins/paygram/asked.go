@@ -1,0 +1,183 @@
+package main
+
+import (
+	"cmp"
+	"time"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// What the account itself is asked, by PayGram's names.
+const (
+	userInfo      = "UserInfo"
+	exchangeRates = "GetExchangeRates"
+	getStatement  = "GetStatement"
+)
+
+// actions are what the account can be asked. Its currencies are those that PayGram exchanges, its wallets the user's purses.
+func actions() []*abi.Action {
+	return []*abi.Action{
+		{Role: abi.Role_ROLE_BALANCES, Operation: userInfo},
+		{Role: abi.Role_ROLE_RATES, Operation: exchangeRates},
+		{Role: abi.Role_ROLE_STATEMENT, Operation: getStatement},
+		{Role: abi.Role_ROLE_CATALOG, Operation: exchangeRates, Topic: "currencies"},
+		{Role: abi.Role_ROLE_CATALOG, Operation: userInfo, Topic: "wallets"},
+	}
+}
+
+// A statement's times, as the document writes them.
+const utcMilliseconds = "2006-01-02T15:04:05.000Z"
+
+// A statement of no end reaches a minute beyond now, and its page has what the document's example asks for.
+const (
+	ahead    = 60 * 1000
+	pageSize = 25
+)
+
+// question is the input that stands for a query: the newest entries first.
+func question(t *task) (jsontext.Value, error) {
+	input := jsontext.NewObject()
+	if t.GetOperation() == getStatement {
+		q := t.GetQuery()
+		input.String("fromUtc", utc(q.GetFromMs())).String("toExcludingUtc", utc(cmp.Or(q.GetUntilMs(), t.GetNowMs()+ahead))).
+			Integer("resultsPerPage", uint64(cmp.Or(q.GetLimit(), pageSize))).Bool("goForward", false)
+	}
+	return jsontext.Parse(input.JSON())
+}
+
+func utc(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format(utcMilliseconds)
+}
+
+// tell adds to an outcome what the answer says of the account; why says what of it cannot be read.
+func tell(t *task, a answer, outcome *abi.Outcome) (why string) {
+	switch t.GetOperation() {
+	case userInfo:
+		return tellBalances(a, outcome)
+	case exchangeRates:
+		return tellRates(a, outcome)
+	case getStatement:
+		return tellStatement(a, outcome)
+	}
+	return ""
+}
+
+// unnamed says that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
+func unnamed(outcome *abi.Outcome, number string) {
+	if outcome.GetAlert() == "" {
+		outcome.Alert = "left out: PayGram's currency number " + number + ", which is not known"
+	}
+}
+
+func tellBalances(a answer, outcome *abi.Outcome) (why string) {
+	for _, entry := range a.Items("balances") {
+		number, known := entry.Get("currency"), currencyOf(entry.Get("currency"))
+		sum, isSum := entry.Decimal("balance")
+		switch {
+		case !isSum:
+			return "a balance has no amount"
+		case known == "":
+			unnamed(outcome, number.Text())
+			continue
+		}
+		outcome.Balances = append(outcome.Balances, &abi.Balance{Available: guest.Money(sum, known)})
+		outcome.Items = append(outcome.Items, &abi.Item{Code: known, Sort: "purse", Currency: known})
+	}
+	return ""
+}
+
+// tellRates reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is no rate.
+func tellRates(a answer, outcome *abi.Outcome) (why string) {
+	listed := make(map[string]bool)
+	list := func(number string) string {
+		code := currencyNumbered(number)
+		if code == "" {
+			unnamed(outcome, number)
+		} else if !listed[code] {
+			listed[code] = true
+			outcome.Items = append(outcome.Items, &abi.Item{Code: code, Currency: code})
+		}
+		return code
+	}
+	a.Get("rates").Each(func(base string, quotes jsontext.Value) {
+		from := list(base)
+		quotes.Each(func(quote string, rate jsontext.Value) {
+			to := list(quote)
+			price, err := decimal.Parse(rate.Text("price"))
+			switch {
+			case err != nil || price.Sign() < 0:
+				why = "the price of " + base + " in " + quote + " is none"
+			case from != "" && to != "" && from != to && price.Sign() > 0:
+				outcome.Rates = append(outcome.Rates, &abi.Rate{From: guest.Money("1", from), To: guest.Money(price.String(), to)})
+			}
+		})
+	})
+	return why
+}
+
+func tellStatement(a answer, outcome *abi.Outcome) (why string) {
+	for _, value := range a.Items("statementEntries") {
+		entry, why := readEntry(value)
+		switch {
+		case why != "":
+			return why
+		case entry.currency == "":
+			unnamed(outcome, value.Text("currency"))
+			continue
+		}
+		outcome.Transactions = append(outcome.Transactions, entry.transaction())
+	}
+	return ""
+}
+
+// entry is a line of a statement.
+type entry struct {
+	id, sort, amount, fee, currency, code, callbackData string
+	at                                                  time.Time
+}
+
+// readEntry reads a line; currency is empty where its number is not known.
+func readEntry(value jsontext.Value) (e entry, why string) {
+	e.id = cmp.Or(value.Text("id"), value.Text("transactionId"))
+	e.currency, e.callbackData = currencyOf(value.Get("currency")), value.Text("invoice", callbackDataName)
+	var isAmount, isTime bool
+	e.amount, isAmount = value.Decimal("amount")
+	e.fee, _ = value.Decimal("fees")
+	e.at, isTime = readUTC(cmp.Or(value.Text("executedUtc"), value.Text("createdUtc")))
+	if sort := value.Text("entryType"); sort != "" {
+		e.sort = "entry type " + sort
+	}
+	if code := value.Text("invoice", "guid"); isCode(code) {
+		e.code = code
+	}
+	switch {
+	case e.id == "":
+		return e, "an entry has no id"
+	case !isAmount:
+		return e, "an entry has no amount"
+	case !isTime:
+		return e, "an entry has no time"
+	}
+	return e, ""
+}
+
+// transaction is the entry as the contract has it. That its fee is a part of its amount is inferred.
+func (e entry) transaction() *abi.Transaction {
+	return &abi.Transaction{
+		Id: e.id, AtMs: e.at.UnixMilli(), Amount: guest.Money(e.amount, e.currency), Fee: guest.Money(e.fee, e.currency), FeeIncluded: e.fee != "",
+		Kind: e.sort, Reference: e.callbackData, ProviderReference: e.code,
+	}
+}
+
+// readUTC reads .NET's time: seven digits after the second, with a Z where the object was just made, and without one where it was read again.
+func readUTC(text string) (at time.Time, ok bool) {
+	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.9999999"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"strings"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// withdraw pays credit out.
+const withdraw = "Withdraw"
+
+// networks has PayGram's number of each network by its place: by the name of its tokens' standard, and by its own, as other providers call it.
+//
+//nolint:gochecknoglobals // a table
+var networks = [...][2]string{{"STANDARD", ""}, {"ERC20", "ETHEREUM"}, {"TRC20", "TRON"}, {"BEP20", "BSC"}, {"FNT20", ""}}
+
+// onSeveral are the coins that exist on more than one network: without its name they may go to where nobody can reach them.
+//
+//nolint:gochecknoglobals // a table
+var onSeveral = [...]string{"USDT", "USDC", "BNB"}
+
+// bankMembers are the members of withdrawMethod that a payment's options may give, by their names there.
+//
+//nolint:gochecknoglobals // a table
+var bankMembers = [...]string{
+	"beneficiaryAccountFullname", "bicSwift", "bankRoutingNumber", "bankSortCode", "bankAddress", "beneficiaryAddress",
+}
+
+// preparePayout withdraws to an address or a bank account.
+func preparePayout(t *task) *abi.Step {
+	payment := t.GetPayment()
+	number := currencyNumber(payment.GetCurrency())
+	if wrong := refusesMoney(t, number); wrong != nil {
+		return wrong
+	}
+	method, wrong := payoutMethod(payment, number)
+	if wrong != nil {
+		return wrong
+	}
+	body := t.body().Integer("provider", 0).Number("amount", payment.GetAmount()).String(callbackDataName, t.GetReference()).Object("withdrawMethod", method)
+	return post(pathOf(withdraw), t.unique(body)).Send(nil)
+}
+
+// refusesMoney says no to a payment whose money PayGram does not have.
+func refusesMoney(t *task, number uint64) *abi.Step {
+	payment := t.GetPayment()
+	if number == 0 {
+		return guest.Reject("unsupported", "/currency", "PayGram has no "+payment.GetCurrency())
+	}
+	if sum, err := decimal.Parse(payment.GetAmount()); err != nil || sum.Sign() <= 0 {
+		return guest.Reject("invalid_request", "/amount", "it needs a positive amount")
+	}
+	return nil
+}
+
+// unique adds our reference as clientUnique where the account honours it.
+func (t *task) unique(body *jsontext.Object) *jsontext.Object {
+	if t.clientUnique && t.GetReference() != "" {
+		body.String(clientUnique, t.GetReference())
+	}
+	return body
+}
+
+// payoutMethod says where the money goes: to an address, or to a bank account.
+func payoutMethod(payment *abi.Payment, number uint64) (*jsontext.Object, *abi.Step) {
+	to := payment.GetDestination()
+	method := jsontext.NewObject().Integer("currencyCode", number)
+	switch {
+	case (to.GetAddress() == "") == (to.GetAccount() == ""):
+		return nil, guest.Reject("invalid_request", "/destination", "a payout goes to an address, or to an account of a bank: give one of the two")
+	case to.GetMemo() != "":
+		return nil, guest.Reject("unsupported", "/destination/memo", "PayGram has no place for a memo, and coins without it would be lost")
+	case to.GetAddress() != "":
+		network, wrong := networkNumber(payment)
+		return method.Integer("network", network).String("cryptoAddress", to.GetAddress()), wrong
+	}
+	method.Integer("network", 0)
+	if isIBAN(to.GetAccount()) {
+		method.String("bankIban", strings.ReplaceAll(to.GetAccount(), " ", ""))
+	} else {
+		method.String("bankAccount", to.GetAccount())
+	}
+	return method, bankOptions(payment, method)
+}
+
+func networkNumber(payment *abi.Payment) (number uint64, wrong *abi.Step) {
+	name := strings.ToUpper(payment.GetDestination().GetNetwork())
+	for i, known := range networks {
+		if name != "" && (name == known[0] || name == known[1]) {
+			return uint64(i), nil
+		}
+	}
+	if name != "" {
+		return 0, guest.Reject("unsupported", "/destination/network", "PayGram pays out on standard, ERC20, TRC20, BEP20 and FNT20")
+	}
+	for _, coin := range onSeveral {
+		if coin == payment.GetCurrency() {
+			return 0, guest.Reject("invalid_request", "/destination/network", coin+" is on several networks: say on which")
+		}
+	}
+	return 0, nil
+}
+
+// isIBAN tells an IBAN's form (ISO 13616) from any other account number: two letters, two digits, and letters and digits.
+func isIBAN(account string) bool {
+	account = strings.ReplaceAll(account, " ", "")
+	if len(account) < 15 || len(account) > 34 {
+		return false
+	}
+	for i := range len(account) {
+		digit, letter := account[i] >= '0' && account[i] <= '9', account[i] >= 'A' && account[i] <= 'Z'
+		if !digit && !letter || i < 2 && !letter || (i == 2 || i == 3) && !digit {
+			return false
+		}
+	}
+	return true
+}
+
+// bankOptions adds what a bank wants to know beyond the account.
+func bankOptions(payment *abi.Payment, method *jsontext.Object) *abi.Step {
+	if len(payment.GetOptions()) == 0 {
+		return nil
+	}
+	const place = "/provider_options/paygram"
+	options, err := jsontext.Parse(payment.GetOptions())
+	if err != nil || !options.IsObject() {
+		return guest.Reject("invalid_request", place, "the options are no object")
+	}
+	var wrong *abi.Step
+	options.Each(func(name string, value jsontext.Value) {
+		switch known := knownBankMember(name); {
+		case wrong != nil:
+		case !known:
+			wrong = guest.Reject("invalid_request", place+pointer(name), "a payout takes no such option")
+		case !value.IsString():
+			wrong = guest.Reject("invalid_request", place+pointer(name), name+" has to be a text")
+		default:
+			method.String(name, value.Text())
+		}
+	})
+	return wrong
+}
+
+func knownBankMember(name string) bool {
+	for _, member := range bankMembers {
+		if member == name {
+			return true
+		}
+	}
+	return false
+}
+
+// interpretPayout takes note that PayGram has the withdrawal. What it says of amounts is not to be relied on: the look-up's invoice is.
+func interpretPayout(t *task, a answer) *abi.Step {
+	code := a.Text("invoiceCode")
+	if !isCode(code) {
+		code = "" // it is found by our reference
+	}
+	outcome := guest.Accepted(abi.Status_STATUS_PROCESSING, code)
+	fee, _ := a.Decimal("expectedFee")
+	outcome.Fee = guest.Money(fee, t.GetPayment().GetCurrency())
+	return guest.Done(outcome)
+}
+
+// payoutStatus maps a withdrawal's state. Money that has left, or may have, is never called failed: whoever reads that pays again.
+func payoutStatus(state string, paid bool) (status abi.Status, alert string) {
+	switch state {
+	case "1", "4", "8", "100":
+		return abi.Status_STATUS_PROCESSING, ""
+	case "2":
+		if paid {
+			return abi.Status_STATUS_SUCCEEDED, ""
+		}
+		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal completed, but not paid"
+	case "3", "7":
+		if paid {
+			return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal paid, but its status is " + state
+		}
+		if state == "3" {
+			return abi.Status_STATUS_CANCELED, ""
+		}
+		return abi.Status_STATUS_FAILED, ""
+	case "5":
+		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal an error: whether money has left is not said"
+	}
+	return abi.Status_STATUS_UNKNOWN, "PayGram's withdrawal has a status that is not known: " + state
+}

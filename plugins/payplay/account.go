@@ -1,0 +1,228 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"payrouter/abi/decimal"
+	"payrouter/abi/guest"
+	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
+)
+
+// accountMethods tell what the company has, and what came and went.
+//
+//nolint:gochecknoglobals // a table
+var accountMethods = []native{
+	{
+		name:    accountBalance,
+		summary: "Lists what the company has of each currency.",
+		class:   safe, documented: elsewhere,
+		gives: []field{{name: "balances", form: list, must: true, members: []field{
+			{name: "id"},
+			{name: "currency", form: another, must: true, note: "An object with a ticker."},
+			{name: "value", form: sum, must: true},
+		}}},
+	},
+	{
+		name: showTransactions,
+		summary: "Lists the company's transactions. No document shows the list: it is taken for one like the list of orders, with the same " +
+			"filters by date.",
+		class: safe, documented: elsewhere, paged: true, open: true,
+		takes: []field{
+			pageTaken, perPageTaken,
+			{name: "date_from", note: "UTC, of the transaction's creation.", example: "2022-06-01 00:00:00"},
+			{name: "date_to"},
+		},
+		gives: []field{
+			{name: "transactions", form: list, must: true, members: []field{
+				{name: "id", must: true},
+				{name: "type"},
+				{name: "currency", form: another, note: "A ticker, or an object with one."},
+				{name: "value", form: sum, must: true},
+				{name: "status"},
+				{name: "fee", form: sum},
+				{name: "external_id"},
+				{name: "created_at", note: withoutZone},
+			}},
+			{name: "meta", form: object},
+		},
+	},
+	{
+		name:    showTransaction,
+		summary: "Reads a transaction by PayPlay's id.",
+		class:   safe, documented: full,
+		takes: []field{idTaken},
+		gives: []field{{name: "transaction", form: object, must: true, members: transactionGives}},
+	},
+}
+
+func prepareBalance(*abi.Call, settings) *abi.Step {
+	return request("GET", guest.Literal("/private-api/balances/")).Send(nil)
+}
+
+// interpretBalance gives the balances, where the account is asked for them.
+func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	step := interpretPlain(call, account, state, body)
+	outcome := step.GetDone()
+	if call.GetQuery() == nil || outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return step
+	}
+	answer, _ := jsontext.Parse(body) // interpretPlain has read it
+	several := make(map[string]int)
+	for _, purse := range answer.Items("balances") {
+		ticker := tickerOf(purse)
+		amount, isSum := purse.Decimal("value")
+		if !isCurrency(ticker) || !isSum {
+			return guest.Unreadable("a balance has no currency, or no value")
+		}
+		several[ticker]++
+		outcome.Balances = append(outcome.Balances, &abi.Balance{Available: guest.Money(amount, ticker), Purse: purse.Text("id")})
+	}
+	for _, balance := range outcome.GetBalances() {
+		if several[balance.GetAvailable().GetCurrency()] == 1 {
+			balance.Purse = ""
+		}
+	}
+	return step
+}
+
+// tickerOf is the currency of a balance or of a transaction: a ticker in some answers, and an object with one in others.
+func tickerOf(of jsontext.Value) string {
+	if text := of.Text("currency"); text != "" {
+		return text
+	}
+	return of.Text("currency", "ticker")
+}
+
+// prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked about.
+func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
+	number, refusal := pageOf(call)
+	if refusal != nil {
+		return refusal
+	}
+	asked := request("GET", guest.Literal("/private-api/transactions")).Query("page", number)
+	if query := call.GetQuery(); query != nil {
+		return within(asked, query).Send(nil)
+	}
+	input := inputOf(call)
+	asked.Query("per_page", input.Text("per_page")).
+		Query("date_from", unescaped(input.Text("date_from"))).
+		Query("date_to", unescaped(input.Text("date_to")))
+	n := nativeOf(showTransactions)
+	input.Each(func(name string, value jsontext.Value) {
+		switch {
+		case names(n.takes, name):
+		case value.IsObject() || value.IsArray() || name == "":
+			refusal = guest.Reject("invalid_request", pointer(name), "a query has texts, numbers and flags alone")
+		default:
+			asked.Query(name, value.Text())
+		}
+	})
+	if refusal != nil {
+		return refusal
+	}
+	return asked.Send(nil)
+}
+
+// within adds the times and the page's length of a query. PayPlay's dates are whole seconds, and the last one counts.
+func within(asked *guest.Request, query *abi.Query) *guest.Request {
+	if limit := query.GetLimit(); limit > 0 {
+		asked.Query("per_page", fmt.Sprint(limit))
+	}
+	if from := query.GetFromMs(); from > 0 {
+		asked.Query("date_from", time.UnixMilli(from).UTC().Format(dateForm))
+	}
+	if until := query.GetUntilMs(); until > 0 {
+		asked.Query("date_to", time.UnixMilli(until-1).UTC().Format(dateForm))
+	}
+	return asked
+}
+
+// dateForm is how PayPlay writes dates, without a zone.
+const dateForm = "2006-01-02 15:04:05"
+
+// interpretTransactions gives the statement, where the account is asked for it.
+func interpretTransactions(call *abi.Call, account settings, _, body []byte) *abi.Step {
+	answer, err := jsontext.Parse(body)
+	if err != nil || !answer.Get("transactions").IsArray() {
+		return guest.Unreadable("the answer is not a list of transactions")
+	}
+	step := answered(call, answer)
+	outcome := step.GetDone()
+	if outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return step
+	}
+	listed, ok := readPage(body, "transactions")
+	switch {
+	case ok:
+		outcome.Cursor = listed.next()
+	case call.GetQuery() != nil || answer.Get("meta").Exists():
+		return guest.Unreadable("the list does not say whether it goes on")
+	}
+	if call.GetQuery() == nil {
+		return step
+	}
+	for _, item := range listed.items {
+		entry, err := account.entry(item)
+		if err != nil {
+			return guest.Unreadable(err.Error())
+		}
+		outcome.Transactions = append(outcome.Transactions, entry)
+	}
+	return step
+}
+
+// takesOut tells of each type of transaction that is known whether it takes money from the account. The document has
+// CRYPTO_INVOICE and WITHDRAWAL_EXTERNAL; the others are from the vendor's and WhitePay's documentation.
+//
+//nolint:gochecknoglobals // a table
+var takesOut = map[string]bool{
+	"CRYPTO_INVOICE":      false,
+	"FIAT_INVOICE":        false,
+	"WITHDRAWAL_EXTERNAL": true,
+	"CRYPTO_WALLET":       true,
+	"CONVERT_WITHDRAWAL":  true,
+}
+
+// entry is a transaction as a statement has it. One whose direction is not known has no sign to give it: no statement then.
+func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
+	t, err := readTransaction(from)
+	if err != nil {
+		return nil, err
+	}
+	kind := from.Text("type")
+	out, known := s.outgoing[kind]
+	if !known {
+		out, known = takesOut[kind]
+	}
+	at, err := time.Parse(dateForm, from.Text("created_at"))
+	switch {
+	case !known:
+		return nil, errors.New("whether a transaction of type " + quoted(kind) + " brings money in is not known: say so in the setting transaction_types")
+	case err != nil:
+		return nil, fmt.Errorf("the transaction's created_at: %w", err)
+	case t.value.Sign() < 0:
+		return nil, errors.New("the transaction's value is below zero")
+	}
+	entry := &abi.Transaction{
+		Id: t.id, AtMs: at.UnixMilli(), Amount: guest.Money(t.value.String(), t.currency), Fee: guest.Money(t.fee, t.currency), Kind: kind,
+		Status: t.status, Reference: t.reference,
+	}
+	if out {
+		entry.Amount.Amount = decimal.Decimal{}.Sub(t.value).String()
+		entry.ProviderReference = t.id
+	}
+	return entry, nil
+}
+
+// quoted shortens a text of PayPlay's for a message.
+func quoted(text string) string {
+	const longest = 40
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return `"` + text + `"`
+}
