@@ -191,12 +191,15 @@ func (h *heldRun) call() *abi.Call {
 // settle applies what a conversation came to. There is no other provider to go on to.
 func (h *heldRun) settle(end ending) {
 	h.run.Failure = end.failure
-	switch end.resolution(h.at.operation) {
-	case Stay:
+	switch resolution := end.resolution(h.at.operation); {
+	case end.event == NotFound && !end.doubt:
+		// Of a payment's own object that would be odd. What a caller names may just not be there, and then nothing was done with it.
+		h.run.Status = RunFailed
+	case resolution == Stay:
 		h.accept(end)
-	case HoldUnknown:
+	case resolution == HoldUnknown:
 		h.run.Status = RunUnknown
-	case TryNext, Fail:
+	default:
 		h.run.Status = RunFailed
 		if h.run.Failure == nil {
 			h.run.Failure = unavailable("the provider could not be asked")

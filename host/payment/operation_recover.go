@@ -75,7 +75,7 @@ func (h *heldRun) interrupted(attempts []Attempt) (closed []Attempt, doubt, left
 			continue
 		}
 		rule := RuleFor(a.Event, idempotency)
-		doubt = doubt || a.Event == Accepted || rule.Then == HoldUnknown
+		doubt = doubt || a.Event == Accepted || rule.Then == HoldUnknown && a.Event != NotFound
 		leftBehind = leftBehind || rule.Abandon
 	}
 	return closed, doubt, leftBehind

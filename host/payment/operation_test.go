@@ -144,6 +144,7 @@ func TestWhatBecomesOfARun(t *testing.T) {
 		"declined":                        {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"limit"}`)}, failed, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
 		"declined by everybody":           {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"fraud"}`)}, failed, "fraud_suspected", []payment.Event{payment.DeclinedHard}},
 		"declined, and not for good":      {probe{idempotency: none, revocable: true}, []http.HandlerFunc{says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
+		"what it names is not there":      {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"absent"}`)}, failed, "not_found", []payment.Event{payment.NotFound}},
 		"a duplicate":                     {probe{idempotency: keyed}, []http.HandlerFunc{says(`{"error":"duplicate"}`)}, unknown, "duplicate", []payment.Event{payment.Duplicate}},
 		"an error that nobody listed":     {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"odd"}`)}, unknown, "provider_error", []payment.Event{unanswered}},
 		"declined after doubt":            {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{unanswered, payment.DeclinedSoft}},
