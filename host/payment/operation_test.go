@@ -512,6 +512,37 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
 }
 
+// What crashes are tested with strikes runs where it strikes payments.
+func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
+	t.Parallel()
+	var h *house
+	var first *provider
+	var mutex sync.Mutex
+	type seen struct {
+		moment   payment.Moment
+		requests int
+		open     bool
+	}
+	var moments []seen
+	told := func(m payment.Moment) {
+		open, err := h.journal.OpenAttempts(context.Background(), "", 0)
+		if err != nil {
+			return
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		moments = append(moments, seen{m, len(first.requests()), len(open) == 1})
+	}
+	first = newProvider(t, says(`{"output":{}}`))
+	h = counter(t, payment.Settings{Moment: told}, clerk{probe: &probe{idempotency: none}}, first)
+
+	h.perform(t, "k", payOf(ten))
+
+	mutex.Lock()
+	defer mutex.Unlock()
+	require.Equal(t, []seen{{payment.MomentJournalled, 0, true}, {payment.MomentSent, 1, true}, {payment.MomentSettled, 1, false}}, moments)
+}
+
 func TestTheMostThatAnOperationBurned(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, ""), fails(429, ""))
