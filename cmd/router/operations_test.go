@@ -111,6 +111,11 @@ func TestAWithdrawalLowersTheBalanceOnce(t *testing.T) {
 	}](t, w.ask("GET", w.router+"/v1/operations/"+made.ID+"/attempts", "")).Data
 	require.Len(t, attempts, 1)
 	require.Contains(t, string(attempts[0].Request), "{{secret:")
+	dir, compiled := plugins(t)
+	var replayed strings.Builder
+	replay := replayCommand{Attempt: attempts[0].ID, Plugins: []string{dir}, Router: w.router, Compiled: compiled}
+	require.NoError(t, replay.Run(&host{ctx: t.Context(), stdout: &replayed, log: slog.New(slog.DiscardHandler)}))
+	require.Contains(t, replayed.String(), "identical to what the journal has", "an attempt of a run is replayed as any other")
 
 	lacking := w.run("Withdraw", "w-2", strings.Replace(withdraw, "12.5", "99999999", 1))
 	require.Equal(t, "failed", lacking.Status)

@@ -124,6 +124,8 @@ func TestAKeyOfARunIsAnsweredAsAPaymentsIs(t *testing.T) {
 	})
 	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release()
 	pay := func(body string, headers ...string) (int, string, http.Header) {
 		answer := s.ask(http.MethodPost, tillOperations+"/pay", body, headers...)
 		return answer.Code, answer.Body.String(), answer.Header()
@@ -139,7 +141,7 @@ func TestAKeyOfARunIsAnsweredAsAPaymentsIs(t *testing.T) {
 	require.Equal(t, http.StatusConflict, code)
 	require.Equal(t, run.ID, decoded[api.Problem](t, body).OperationID)
 	require.Equal(t, "1", header.Get("Retry-After"))
-	close(leave)
+	release()
 	require.Eventually(t, func() bool {
 		code, body, header = pay(`{ "amount" : "10.00" }`, "Idempotency-Key", `"k"`)
 		return code == http.StatusCreated

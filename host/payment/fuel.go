@@ -23,7 +23,10 @@ const mostBurners = 10_000
 
 // burned notes what a call took.
 func (f *fuels) burned(at plan, fuel int64) {
-	one := burner{at.connector.Number(), at.operation.GetName()}
+	f.note(burner{at.connector.Number(), at.operation.GetName()}, fuel)
+}
+
+func (f *fuels) note(one burner, fuel int64) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if fuel <= f.most[one] {

@@ -104,8 +104,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	require.True(t, rows[0].Open())
 	require.Contains(t, string(rows[0].Request), "/pay")
 	require.Equal(t, payment.RunSucceeded, run.Status)
-	require.Equal(t, []byte(`{ "amount": "10.00" }`), run.Input, "to the byte")
-	require.Equal(t, []byte(`{"balance":0.50,"seed":"{{masked}}"}`), run.Output, "numbers keep their text")
+	require.Equal(t, []string{`{ "amount": "10.00" }`, `{"balance":0.50,"seed":"{{masked}}"}`}, []string{string(run.Input), string(run.Output)}, "to the byte")
 	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"}, []string{run.From, run.Cursor, run.Idempotency, run.Plugin, run.Merchant})
 	require.Len(t, first.requests()[0].reference, 24)
 	require.Equal(t, "1", first.requests()[0].of)
@@ -512,6 +511,37 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
 	_, err = h.engine.ResolveRun(t.Context(), "op_1", payment.RunRuling{})
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
+}
+
+// What crashes are tested with strikes runs where it strikes payments.
+func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
+	t.Parallel()
+	var h *house
+	var first *provider
+	var mutex sync.Mutex
+	type seen struct {
+		moment   payment.Moment
+		requests int
+		open     bool
+	}
+	var moments []seen
+	told := func(m payment.Moment) {
+		open, err := h.journal.OpenAttempts(context.Background(), "", 0)
+		if err != nil {
+			return
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		moments = append(moments, seen{m, len(first.requests()), len(open) == 1})
+	}
+	first = newProvider(t, says(`{"output":{}}`))
+	h = counter(t, payment.Settings{Moment: told}, clerk{probe: &probe{idempotency: none}}, first)
+
+	h.perform(t, "k", payOf(ten))
+
+	mutex.Lock()
+	defer mutex.Unlock()
+	require.Equal(t, []seen{{payment.MomentJournalled, 0, true}, {payment.MomentSent, 1, true}, {payment.MomentSettled, 1, false}}, moments)
 }
 
 func TestTheMostThatAnOperationBurned(t *testing.T) {
