@@ -79,7 +79,7 @@ func TestAReadingIsShownAndLeavesNoRun(t *testing.T) {
 	answer := s.ask(http.MethodPost, tillOperations+"/Books%2FList?cursor=1", `{"from":"today"}`)
 
 	require.Equal(t, http.StatusOK, answer.Code)
-	require.Equal(t, []byte(`{"output":{"n":1.10,"seed":"{{masked}}","t":"<&>"},"next_cursor":"2","fuel":2}`+"\n"), answer.Body.Bytes())
+	require.Equal(t, []byte(`{"output":{"n":1.10,"seed":"{{masked}}","t":"<&>"},"next_cursor":"2","fuel":2}`+"\n"), answer.Body.Bytes()) //nolint:testifylint // to the byte
 	require.Equal(t, []string{"/Books/List"}, asked)
 	require.Empty(t, decoded[runList](t, s.ask(http.MethodGet, "/v1/operations", "").Body.String()).Data)
 }
