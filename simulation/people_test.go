@@ -165,8 +165,12 @@ func (p *people) request(o *order, method, path, body string, patience time.Dura
 	w.running.Go(func() {
 		recorder := httptest.NewRecorder()
 		l.handler.ServeHTTP(recorder, request)
+		said := fmt.Sprintf("%d %s", recorder.Code, recorder.Body.String())
+		if l.dead.Load() {
+			said = "none" // what a dead router still says depends on what of it notices first, and nobody hears it
+		}
 		w.announce(&event{
-			name:  fmt.Sprintf("answer to %s: %d %s", name, recorder.Code, recorder.Body.String()),
+			name:  fmt.Sprintf("answer to %s: %s", name, said),
 			enter: func(e *event) { e.at = time.Now().Add(w.between(0, 20*time.Millisecond)) },
 			happen: func() {
 				cancel()

@@ -13,10 +13,11 @@ import (
 // Report is what a run came to.
 type Report struct {
 	Rate float64 `json:"rate"`
-	// Warm is before anything counts, but failures; Calm without changes, Storm with them.
+	// Warm is before anything counts, but failures; Calm and Again are without changes, before and after the Storm, which has them.
 	Warm  Phase `json:"warm"`
 	Calm  Phase `json:"calm"`
 	Storm Phase `json:"storm"`
+	Again Phase `json:"again"`
 	// Misrouted payments did not go where the rules of their decision say, or went by rules that did not serve then.
 	Misrouted int `json:"misrouted"`
 	// Mixed attempts were made by more than one build, or by one that did not serve then.
@@ -30,7 +31,8 @@ type Report struct {
 	EditEffect Percentiles `json:"edit_to_effect_ms"`
 	SwapEffect Percentiles `json:"swap_to_effect_ms"`
 	Cold       Percentiles `json:"cold_swap_to_effect_ms"`
-	// Slowdown is the storm's p99 latency over the calm's.
+	// Slowdown is the storm's p99 latency over that of both calms together: the journal grows all the while, and a payment takes longer in a
+	// larger one.
 	Slowdown float64 `json:"p99_storm_over_calm"`
 	Before   Levels  `json:"levels_before"`
 	After    Levels  `json:"levels_after"`
@@ -70,11 +72,9 @@ func phaseOf(l *load, cpu time.Duration) Phase {
 	if len(l.shots) == 0 {
 		return p
 	}
-	latencies := make([]float64, len(l.shots))
 	var end time.Duration
 	for i := range l.shots {
 		one := &l.shots[i]
-		latencies[i] = float64(one.took) / float64(time.Millisecond)
 		end = max(end, one.due+one.took)
 		if why := one.failure(); why != "" {
 			p.Failed++
@@ -83,10 +83,19 @@ func phaseOf(l *load, cpu time.Duration) Phase {
 			}
 		}
 	}
-	p.Latency = percentilesOf(latencies)
+	p.Latency = percentilesOf(l.latencies())
 	p.PerSecond = float64(len(l.shots)) / end.Seconds()
 	p.CPU = float64(cpu) / float64(time.Millisecond) / float64(len(l.shots))
 	return p
+}
+
+// latencies are in milliseconds, in the shots' order.
+func (l *load) latencies() []float64 {
+	latencies := make([]float64, len(l.shots))
+	for i := range l.shots {
+		latencies[i] = float64(l.shots[i].took) / float64(time.Millisecond)
+	}
+	return latencies
 }
 
 // failure says why a shot was not answered as it should; empty where it was.
@@ -131,21 +140,36 @@ const (
 	coldWithin = 3000
 )
 
-func (r *Report) conclude(run *run, found verdict) {
+func (r *Report) conclude(run *run, loads []*load, found verdict) {
 	r.Misrouted, r.Mixed = len(found.misrouted), len(found.mixed)
 	r.Swaps, r.Editions, r.Refused = len(run.swaps.took)-1, run.edits.applied, run.edits.refused
 	r.EditEffect, r.SwapEffect, r.Cold = percentilesOf(millis(run.edits.effects)), percentilesOf(millis(run.swaps.effects)), percentilesOf(millis(run.swaps.cold))
-	if r.Calm.Latency.P99 > 0 {
-		r.Slowdown = r.Storm.Latency.P99 / r.Calm.Latency.P99
-	}
+	r.Slowdown = slowdown(loads)
 	r.Violations = slices.Concat(run.swaps.violations, run.edits.violations)
 	if r.After.Generations > r.Before.Generations || r.After.Fleets > r.Before.Fleets {
 		r.Violations = append(r.Violations, fmt.Sprintf("%d generations and %d fleets are open, and were %d and %d", r.After.Generations, r.After.Fleets,
 			r.Before.Generations, r.Before.Fleets))
 	}
-	for _, wrong := range [][]string{r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, found.misrouted, found.mixed} {
+	for _, wrong := range [][]string{r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, r.Again.Failures, found.misrouted, found.mixed} {
 		r.Examples = append(r.Examples, wrong[:min(len(wrong), shownFailures)]...)
 	}
+}
+
+// slowdown is 0 where nothing was measured without changes.
+func slowdown(loads []*load) float64 {
+	var quiet, changed []float64
+	for _, l := range loads {
+		switch l.name {
+		case calm, again:
+			quiet = append(quiet, l.latencies()...)
+		case storm:
+			changed = append(changed, l.latencies()...)
+		}
+	}
+	if len(quiet) == 0 {
+		return 0
+	}
+	return percentilesOf(changed).P99 / percentilesOf(quiet).P99
 }
 
 func millis(durations []time.Duration) []float64 {
@@ -163,7 +187,7 @@ func (r *Report) Err() error {
 		name string
 		n    int
 	}{
-		{"requests failed", r.Warm.Failed + r.Calm.Failed + r.Storm.Failed},
+		{"requests failed", r.Warm.Failed + r.Calm.Failed + r.Storm.Failed + r.Again.Failed},
 		{"payments were misrouted", r.Misrouted},
 		{"attempts mixed generations", r.Mixed},
 		{"changes went wrong", len(r.Violations)},
@@ -206,6 +230,7 @@ func (r *Report) Print(w io.Writer) error {
 		{"warm", r.Warm},
 		{"calm", r.Calm},
 		{"storm", r.Storm},
+		{"again", r.Again},
 		{"p99 storm/calm", fmt.Sprintf("%.2f", r.Slowdown)},
 		{"misrouted", r.Misrouted},
 		{"mixed", r.Mixed},

@@ -30,7 +30,7 @@ type Settings struct {
 	Dir string
 	// Rate is how many payments begin in a second.
 	Rate float64
-	// Warm, Calm and Storm are how long payments come in before anything is measured, without changes, and with them.
+	// Warm, Calm and Storm are how long payments come in before anything is measured, without changes (and once more after those), and with them.
 	Warm, Calm, Storm time.Duration
 	// Swaps and Edits are how many changes are made in the storm, evenly spread.
 	Swaps, Edits int
@@ -166,6 +166,7 @@ const (
 	warm  = "warm"
 	calm  = "calm"
 	storm = "storm"
+	again = "again"
 )
 
 // rounds is how many swaps there are before anything is measured: each build has served, and a former one is kept warm, as from then on.
@@ -186,6 +187,7 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 		{warm, r.settings.Warm, rounds, 0, &report.Warm},
 		{calm, r.settings.Calm, 0, 0, &report.Calm},
 		{storm, r.settings.Storm, r.settings.Swaps, r.settings.Edits, &report.Storm},
+		{again, r.settings.Calm, 0, 0, &report.Again},
 	} {
 		if part.name == storm {
 			var err error
@@ -212,7 +214,7 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report.conclude(r, found)
+	report.conclude(r, loads, found)
 	return report, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 	require.NoError(t, report.Print(&text))
 	t.Log("\n" + text.String())
 	require.NoError(t, report.Err())
-	require.Equal(t, 210, report.Warm.Requests+report.Calm.Requests+report.Storm.Requests)
+	require.Equal(t, 240, report.Warm.Requests+report.Calm.Requests+report.Storm.Requests+report.Again.Requests)
 	require.Equal(t, rounds+8, report.Swaps)
 	require.Equal(t, 6, report.Editions)
 	require.Equal(t, 3, report.Refused)
@@ -88,11 +89,21 @@ func TestWhatIsLeftOpenIsAViolation(t *testing.T) {
 	t.Parallel()
 	r := &run{swaps: &swaps{took: make([]swap, 1)}, edits: &edits{}}
 	level := Report{Before: Levels{Generations: 2, Fleets: 1}, After: Levels{Generations: 2, Fleets: 1}}
-	level.conclude(r, verdict{})
+	level.conclude(r, nil, verdict{})
 	require.NoError(t, level.Err())
 	for _, after := range []Levels{{Generations: 3, Fleets: 1}, {Generations: 2, Fleets: 2}} {
 		leaked := Report{Before: level.Before, After: after}
-		leaked.conclude(r, verdict{})
+		leaked.conclude(r, nil, verdict{})
 		require.ErrorContains(t, leaked.Err(), "went wrong")
 	}
+}
+
+// The journal grows from one part to the next: the storm is held against what came before it and after it.
+func TestTheStormIsHeldAgainstBothCalms(t *testing.T) {
+	t.Parallel()
+	of := func(name string, took time.Duration) *load {
+		return &load{name: name, shots: slices.Repeat([]shot{{took: took}}, 100)}
+	}
+	require.InDelta(t, 1.5, slowdown([]*load{of(warm, time.Hour), of(calm, time.Millisecond), of(storm, 6*time.Millisecond), of(again, 4*time.Millisecond)}), 1e-9)
+	require.Zero(t, slowdown([]*load{of(storm, time.Second)}))
 }
