@@ -26,7 +26,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
-	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 const (
@@ -83,9 +83,7 @@ func newShop(t *testing.T, tokens bool) *shop {
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	routes, err := config.Load(file, environ)
 	require.NoError(t, err)
-	db, err := sqlite.Open(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := sqlitetest.Open(t)
 	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, shelf.Lineup())
 	require.NoError(t, err)
 	t.Cleanup(keeper.Close)

@@ -29,7 +29,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
-	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 // secrets are the credentials of every account, in the forms in which they might leak.
@@ -208,9 +208,7 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 		}
 		account.Plugin = func(string) payment.Connector { return ears[name] }
 	}
-	db, err := sqlite.Open(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
+	db := sqlitetest.Open(t)
 	engine := payment.NewEngine(db, fleet, payment.Settings{})
 	defer func() { require.NoError(t, engine.Shutdown(context.Background())) }()
 

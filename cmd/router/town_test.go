@@ -18,6 +18,7 @@ import (
 
 	"payrouter/host/api"
 	"payrouter/host/sandbox"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 // town is a router as it ships, the simulated providers that it talks to over real sockets, and a merchant.
@@ -62,6 +63,7 @@ func build(t *testing.T, with plan) *town {
 		w.sandbox, w.simulated, w.data = with.beside.sandbox, with.beside.simulated, with.beside.data
 	} else {
 		w.openSandbox(with.sandbox)
+		require.NoError(t, sqlitetest.Lay(w.data))
 	}
 	transport := &http.Transport{}
 	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -26,6 +26,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) {
@@ -197,9 +198,7 @@ type house struct {
 
 func newHouse(t *testing.T, settings callback.Settings) *house {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := sqlitetest.Open(t)
 	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://a.example", Secrets: map[string]string{"webhook": webhookSecret}})
 	require.NoError(t, err)
 	addresses, err := callback.NewAddresses("https://pay.example", []byte(addressSecret))

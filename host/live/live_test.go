@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -20,7 +21,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
-	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 	"payrouter/host/wasm"
 )
 
@@ -31,7 +32,16 @@ var built struct {
 	err  error
 }
 
+// compileIn names the folder of modules that this binary compiles, instead of running tests.
+const compileIn = "LIVE_TEST_COMPILE"
+
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(compileIn); dir != "" {
+		if err := compile(dir); err != nil {
+			panic(err)
+		}
+		return
+	}
 	dir, err := os.MkdirTemp("", "live-test-")
 	if err != nil {
 		panic(err)
@@ -53,11 +63,12 @@ func module(t *testing.T, name string) []byte {
 	return code
 }
 
-// prepare builds plugins, and has a router that is built as it ships compile them: under the race detector that takes minutes.
+// prepare builds plugins, and has them compiled by these tests without the race detector, under which that takes most of a minute. It is these
+// tests because machine code is for binaries of the same kind: wazero tells its version apart by what is linked.
 func prepare(names ...string) error {
-	router := filepath.Join(built.dir, "router")
-	if out, err := exec.Command("go", "build", "-o", router, "payrouter/cmd/router").CombinedOutput(); err != nil {
-		return fmt.Errorf("build the router: %w\n%s", err, out)
+	tool := filepath.Join(built.dir, "tool")
+	if out, err := exec.Command("go", "test", "-c", "-o", tool, "payrouter/host/live").CombinedOutput(); err != nil {
+		return fmt.Errorf("build the tool: %w\n%s", err, out)
 	}
 	for _, name := range names {
 		file := filepath.Join(built.dir, name+".wasm")
@@ -67,11 +78,22 @@ func prepare(names ...string) error {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
-	compile := exec.Command(router, "route", "check", "--plugins", built.dir, "--compiled", filepath.Join(built.dir, "compiled"), filepath.Join("testdata", "compile.yaml"))
+	compile := exec.Command(tool)
+	compile.Env = append(os.Environ(), compileIn+"="+built.dir)
 	if out, err := compile.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile the plugins: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// compile makes the machine code of a folder's modules.
+func compile(dir string) error {
+	compiler, err := wasm.New(filepath.Join(dir, "compiled"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	shelf := plugin.NewShelf(compiler, plugin.Settings{})
+	return errors.Join(shelf.LoadDir(context.Background(), dir), shelf.Close(context.Background()), compiler.Close(context.Background()))
 }
 
 func shelfOf(t *testing.T, names ...string) *plugin.Shelf {
@@ -167,9 +189,7 @@ func try(t *testing.T, with plan) (*house, error) {
 	}
 	h.keeper = keeper
 	t.Cleanup(keeper.Close)
-	db, err := sqlite.Open(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := sqlitetest.Open(t)
 	h.engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{})
 	t.Cleanup(func() { require.NoError(t, h.engine.Shutdown(context.Background())) })
 	keeper.Bind(h.engine)

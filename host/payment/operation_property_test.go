@@ -18,6 +18,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/payment"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 // brittleRuns is a brittle journal of runs.
@@ -52,6 +53,7 @@ type desk struct {
 }
 
 func newDesk(t *rapid.T, dir string) *desk {
+	require.NoError(t, sqlitetest.Lay(dir))
 	db, err := sqlite.Open(context.Background(), dir)
 	require.NoError(t, err)
 	d := &desk{

@@ -25,6 +25,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 // probe is a connector whose create has whatever idempotency a test asks for. Its provider speaks JSON: {"id","status"} or {"error"}.
@@ -230,23 +231,15 @@ type account struct {
 
 func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
 	t.Helper()
-	return furnish(t, openJournal(t), settings, accounts...)
+	return furnish(t, sqlitetest.Open(t), settings, accounts...)
 }
 
 // runsHouse is a house whose engine keeps runs.
 func runsHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
 	t.Helper()
-	journal := openJournal(t)
+	journal := sqlitetest.Open(t)
 	settings.Runs = journal
 	return furnish(t, journal, settings, accounts...)
-}
-
-func openJournal(t *testing.T) *sqlite.DB {
-	t.Helper()
-	journal, err := sqlite.Open(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, journal.Close()) })
-	return journal
 }
 
 func furnish(t *testing.T, journal *sqlite.DB, settings payment.Settings, accounts ...account) *house {

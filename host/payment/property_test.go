@@ -23,6 +23,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 )
 
 // fault is what goes wrong with one request.
@@ -242,6 +243,7 @@ type world struct {
 }
 
 func newWorld(t *rapid.T, dir string) *world {
+	require.NoError(t, sqlitetest.Lay(dir))
 	db, err := sqlite.Open(context.Background(), dir)
 	require.NoError(t, err)
 	w := &world{

@@ -61,6 +61,7 @@ func New(dir string, options Options) (*Compiler, error) {
 		options.Logger.Warn("plugins are interpreted on this platform, about 40 times slower than compiled",
 			slog.String("os", runtime.GOOS), slog.String("arch", runtime.GOARCH))
 	}
+	versioned()
 	c := &Compiler{options: options, busy: make(map[string]*turn)}
 	if dir == "" {
 		c.cache = wazero.NewCompilationCache()
@@ -76,6 +77,11 @@ func New(dir string, options Options) (*Compiler, error) {
 	c.cache = cache
 	return c, nil
 }
+
+// versioned has wazero look up its own version, which it otherwise does on first use and remembers without a lock.
+//
+//nolint:gochecknoglobals // that version is global
+var versioned = sync.OnceFunc(func() { _ = wazero.NewRuntime(context.Background()).Close(context.Background()) })
 
 // compiles tells the platforms that machine code is made for.
 func compiles(arch string) bool { return arch == "amd64" || arch == "arm64" }

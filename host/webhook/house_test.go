@@ -15,6 +15,7 @@ import (
 
 	"payrouter/host/payment"
 	"payrouter/host/store/sqlite"
+	"payrouter/host/store/sqlite/sqlitetest"
 	"payrouter/host/webhook"
 )
 
@@ -48,9 +49,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := sqlitetest.Open(t)
 	h := &house{db: db, clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
 	h.book = webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: true, Now: h.clock.now})
 	h.sender = h.newSender(webhook.Settings{})
