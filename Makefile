@@ -5,9 +5,11 @@ SHELL := /bin/bash
 PLUGINS := paygram cryptogram payplay exchanger paygrt
 MODULES := $(PLUGINS:%=build/plugins/%.wasm)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+LDFLAGS := -ldflags "-s -w -X main.version=$(VERSION)"
+# Everything is built as what ships, so that nothing is compiled twice.
+export GOFLAGS += -trimpath
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
-BUF := go tool -modfile=tools/buf/go.mod buf
+BUF ?= go tool -modfile=tools/buf/go.mod buf
 
 .PHONY: help run test plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins clean FORCE
 
@@ -24,11 +26,11 @@ plugins: $(MODULES) ## build the five plugins to build/plugins/*.wasm
 
 build/plugins/%.wasm: FORCE
 	@mkdir -p build/plugins
-	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
 
 build: ## build the router to build/router
 	@mkdir -p build
-	go build $(GOFLAGS_BUILD) -o build/router ./cmd/router
+	go build $(LDFLAGS) -o build/router ./cmd/router
 
 generate: ## generate the contract's Go code, the OpenAPI document and the table of endpoints
 	$(BUF) generate

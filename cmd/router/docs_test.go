@@ -356,6 +356,23 @@ func TestProvidersPagesSayWhatManifestsSay(t *testing.T) {
 	require.NotNil(t, rules)
 }
 
+// A plugin's page has a row for every operation, with its class and how far the document goes.
+func TestProvidersPagesListEveryOperation(t *testing.T) {
+	t.Parallel()
+	for name, manifest := range manifests(t) {
+		d := readPage(t, filepath.Join(root, "docs", "providers", name+".md"))
+		want := map[string][]string{}
+		for _, operation := range manifest.GetOperations() {
+			want[operation.GetName()] = []string{strings.Trim(classOf(operation), "`"), lower(operation.GetDocumented(), "DOCUMENTED_")}
+		}
+		shown := d.cells(t, "operation | class | evidence")
+		for operation, cells := range shown {
+			shown[operation] = cells[:2]
+		}
+		require.Equal(t, want, shown, d.path)
+	}
+}
+
 // words are what a page about a plugin has to name: secrets, settings, the operations of its payments, and failure codes.
 func words(t *testing.T, manifest *abi.Manifest) []string {
 	t.Helper()

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
+	"payrouter/abi/conformance/evidence"
+	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
 )
@@ -16,7 +18,7 @@ import (
 // FuzzInterpret holds whatever Cryptogram may answer to the contract, for every operation: nothing traps, and each amount of an outcome is
 // one that was sent.
 func FuzzInterpret(f *testing.F) {
-	for _, response := range shown(f) {
+	for _, response := range evidence.Responses(f, ".") {
 		f.Add(response.GetStatus(), response.GetBody())
 	}
 	f.Add(uint32(201), []byte(`{"id":"1","amount":1e2,"currency":"EUR","url":"https://a","redirect":"https://b","expires_at":"2025-05-19T09:13:28","transaction":null}`))
@@ -40,12 +42,13 @@ func FuzzInterpret(f *testing.F) {
 				step, err := connector{}.Interpret(call, nil, &abi.HttpResponse{Status: status, Body: body})
 				require.NoError(t, err)
 				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
-				requireFound(t, body, step.GetDone())
-				output := step.GetDone().GetOutput()
+				done := step.GetDone()
+				exact.Found(t, body, done.GetAmount(), done.GetReceived(), done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
+				output := done.GetOutput()
 				if output == nil {
 					continue
 				}
-				requireSpelt(t, body, output)
+				exact.Spelt(t, body, output, isAmount)
 				require.NoError(t, check.Satisfies(promised[name], output), name)
 			}
 		}
@@ -82,7 +85,7 @@ func FuzzPrepare(f *testing.F) {
 		amount, err := decimal.Parse(sent.Amount.String())
 		require.NoError(t, err)
 		require.Positive(t, amount.Sign())
-		require.True(t, amountsIn(input)[trimmed(amount)], "%s was not asked for", amount)
+		require.True(t, exact.AmountsIn(input).Have(amount), "%s was not asked for", amount)
 	})
 }
 

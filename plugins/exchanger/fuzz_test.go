@@ -4,17 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/big"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
+	"payrouter/abi/conformance/evidence"
+	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
 )
@@ -48,7 +47,9 @@ func FuzzInterpret(f *testing.F) {
 	f.Add(uint32(200), []byte(`{"error":"3","error_text":"<b>Error!</b>","data":[],"error_fields":{"sum1":"min.: 10","api_id":"api id not unique"}}`))
 	f.Add(uint32(200), []byte(`{"error":2,"error_text":"maintenance","data":[]}`))
 	f.Add(uint32(502), []byte(`<html>`))
-	addVectors(f)
+	for _, response := range evidence.Responses(f, ".") {
+		f.Add(response.GetStatus(), response.GetBody())
+	}
 	described := manifest()
 	promised := make(map[string]*jsonschema.Schema)
 	for _, operation := range described.GetOperations() {
@@ -67,31 +68,11 @@ func FuzzInterpret(f *testing.F) {
 			if output := done.GetOutput(); output != nil {
 				require.NoError(t, check.Satisfies(promised[q.call.GetOperation()], output), "%s %s", q.call.GetOperation(), q.state)
 				if string(output) != string(nothing()) {
-					requireSame(t, "", decoded(t, body), decoded(t, output))
+					exact.Spelt(t, body, output, isAmount)
 				}
 			}
 		}
 	})
-}
-
-// addVectors starts from every answer that the golden vectors show.
-func addVectors(f *testing.F) {
-	f.Helper()
-	files, err := filepath.Glob("testdata/*.txtar")
-	require.NoError(f, err)
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		require.NoError(f, err)
-		for _, section := range archive.Files {
-			if !strings.HasPrefix(section.Name, "response-") {
-				continue
-			}
-			head, body, _ := bytes.Cut(section.Data, []byte("\n\n"))
-			status, err := strconv.ParseUint(string(head[:3]), 10, 32)
-			require.NoError(f, err, file)
-			f.Add(uint32(status), bytes.TrimSuffix(body, []byte("\n")))
-		}
-	}
 }
 
 // question is a place at which an answer is awaited.
@@ -260,50 +241,6 @@ func contains(values []*big.Rat, wanted *big.Rat) bool {
 		}
 	}
 	return false
-}
-
-func decoded(t *testing.T, text []byte) (value any) {
-	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	require.NoError(t, decoder.Decode(&value))
-	return value
-}
-
-// requireSame demands that an output is what was sent, but for amounts that came as numbers, which are decimals of the same value in a string.
-func requireSame(t *testing.T, name string, sent, output any) {
-	t.Helper()
-	switch sent := sent.(type) {
-	case map[string]any:
-		members, isObject := output.(map[string]any)
-		require.True(t, isObject)
-		require.Len(t, members, len(sent))
-		for member, value := range sent {
-			requireSame(t, member, value, members[member])
-		}
-	case []any:
-		items, isList := output.([]any)
-		require.True(t, isList)
-		require.Len(t, items, len(sent))
-		for i := range sent {
-			requireSame(t, "", sent[i], items[i])
-		}
-	case json.Number:
-		if !isAmount(name) {
-			require.Equal(t, sent, output)
-			return
-		}
-		text, isText := output.(string)
-		require.True(t, isText, "%s is no text", name)
-		want, err := decimal.Parse(sent.String())
-		require.NoError(t, err)
-		got, err := decimal.Parse(text)
-		require.NoError(t, err)
-		require.Zero(t, want.Cmp(got), "%s became %s", sent, text)
-		require.Equal(t, want.Sign(), got.Sign())
-	default:
-		require.Equal(t, sent, output)
-	}
 }
 
 // FuzzPrepare holds the requests to what was asked: whatever the input, a request has the amount as it was written, or there is none; and no

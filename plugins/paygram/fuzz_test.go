@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
+	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
 )
@@ -52,7 +52,7 @@ func FuzzInterpret(f *testing.F) {
 			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), operation.GetName())
 			if output := step.GetDone().GetOutput(); output != nil {
 				require.NoError(t, check.Satisfies(promised[operation.GetName()], output), operation.GetName())
-				requireSame(t, "", decoded(t, body), decoded(t, output))
+				exact.Spelt(t, body, output, isAmount)
 			}
 		}
 		for _, action := range described.GetActions() {
@@ -78,50 +78,6 @@ func FuzzInterpret(f *testing.F) {
 	})
 }
 
-func decoded(t *testing.T, text []byte) (value any) {
-	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	require.NoError(t, decoder.Decode(&value))
-	return value
-}
-
-// requireSame demands that an output is what was sent, but for amounts, which are decimals of the same value in a string.
-func requireSame(t *testing.T, name string, sent, output any) {
-	t.Helper()
-	switch sent := sent.(type) {
-	case map[string]any:
-		members, isObject := output.(map[string]any)
-		require.True(t, isObject)
-		require.Len(t, members, len(sent))
-		for member, value := range sent {
-			requireSame(t, member, value, members[member])
-		}
-	case []any:
-		items, isList := output.([]any)
-		require.True(t, isList)
-		require.Len(t, items, len(sent))
-		for i := range sent {
-			requireSame(t, "", sent[i], items[i])
-		}
-	case json.Number:
-		if !isAmount(name) {
-			require.Equal(t, sent, output)
-			return
-		}
-		text, isText := output.(string)
-		require.True(t, isText, "%s is no text", name)
-		want, err := decimal.Parse(sent.String())
-		require.NoError(t, err)
-		got, err := decimal.Parse(text)
-		require.NoError(t, err)
-		require.Zero(t, want.Cmp(got), "%s became %s", sent, text)
-		require.Equal(t, want.Sign(), got.Sign())
-	default:
-		require.Equal(t, sent, output)
-	}
-}
-
 // requireSent demands that what is told of an account is what was sent, to the digit: no amount has another value or sign.
 func requireSent(t *testing.T, body []byte, outcome *abi.Outcome) {
 	t.Helper()
@@ -143,7 +99,7 @@ func requireSent(t *testing.T, body []byte, outcome *abi.Outcome) {
 		return
 	}
 	sent := make(map[string]bool)
-	amounts(decoded(t, body), sent)
+	amounts(exact.Decoded(t, body), sent)
 	for _, money := range told {
 		require.True(t, sent[money.GetAmount()], "nobody sent %s", money.GetAmount())
 	}
@@ -192,7 +148,7 @@ func FuzzPrepare(f *testing.F) {
 		if len(body) == 0 {
 			return
 		}
-		sent, isObject := decoded(t, body).(map[string]any)
+		sent, isObject := exact.Decoded(t, body).(map[string]any)
 		require.True(t, isObject)
 		n := nativeOf(operation)
 		if n == nil {

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
+	"payrouter/abi/conformance/evidence"
+	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
 )
@@ -15,7 +17,7 @@ import (
 // FuzzInterpret holds whatever Paygrt may answer to the contract, for every operation: nothing traps, and each amount of an outcome is one
 // that was sent.
 func FuzzInterpret(f *testing.F) {
-	for _, response := range shown(f) {
+	for _, response := range evidence.Responses(f, ".") {
 		f.Add(response.GetStatus(), response.GetBody())
 	}
 	f.Add(uint32(200), []byte(`{"message":"Success","data":{"merchant_id":"ap0001","balance":-1.50e3},"status":"0"}`))
@@ -35,12 +37,16 @@ func FuzzInterpret(f *testing.F) {
 				step, err := connector{}.Interpret(call, []byte("2019-07-20"), &abi.HttpResponse{Status: status, Body: body})
 				require.NoError(t, err)
 				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
-				requireFound(t, body, step.GetDone())
-				output := step.GetDone().GetOutput()
+				done := step.GetDone()
+				exact.Found(t, body, done.GetAmount(), done.GetReceived(), done.GetFee())
+				for _, balance := range done.GetBalances() {
+					exact.Found(t, body, balance.GetAvailable(), balance.GetHeld())
+				}
+				output := done.GetOutput()
 				if output == nil {
 					continue
 				}
-				requireSpelt(t, body, output)
+				exact.Spelt(t, body, output, isAmount)
 				require.NoError(t, check.Satisfies(promised[name], output), name)
 			}
 		}
@@ -87,6 +93,6 @@ func FuzzPrepare(f *testing.F) {
 		require.Equal(t, amount.String(), form.Get("recharge_amount"))
 		require.Positive(t, amount.Sign())
 		require.LessOrEqual(t, amount.Scale(), 2)
-		require.True(t, amountsIn(input)[trimmed(amount)], "%s was not asked for", amount)
+		require.True(t, exact.AmountsIn(input).Have(amount), "%s was not asked for", amount)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance/check"
+	"payrouter/abi/conformance/exact"
 	abi "payrouter/abi/v1"
 )
 
@@ -59,8 +60,8 @@ func FuzzInterpret(f *testing.F) {
 					require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
 					if outcome := step.GetDone(); state == "" && outcome.GetOutput() != nil {
 						require.NoError(t, check.Satisfies(promised[name], outcome.GetOutput()), "%s %s", name, outcome.GetOutput())
-						requireSame(t, name == getRates, "", decoded(t, body), decoded(t, outcome.GetOutput()))
-						requireTold(t, decoded(t, body), outcome)
+						exact.Spelt(t, body, outcome.GetOutput(), func(member string) bool { return name == getRates || isAmount(member) })
+						requireTold(t, exact.Decoded(t, body), outcome)
 					}
 				}
 			}
@@ -76,14 +77,6 @@ func callsOf(name string) []*abi.Call {
 		{Operation: name, Settings: settings, Input: []byte(`{"id":"1"}`)},
 		{Operation: name, Settings: settings, Query: &abi.Query{Limit: 10}},
 	}
-}
-
-func decoded(t *testing.T, text []byte) (value any) {
-	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	require.NoError(t, decoder.Decode(&value))
-	return value
 }
 
 // repeats tells a text in which an object names a member twice: the standard library counts the last, and a request the first.
@@ -119,39 +112,8 @@ func repeatsIn(decoder *json.Decoder) bool {
 	return found || err != nil
 }
 
-// requireSame demands that an output is what was sent, but for amounts, which are decimals of the same value in a string.
-func requireSame(t *testing.T, everyNumber bool, name string, sent, output any) {
-	t.Helper()
-	switch sent := sent.(type) {
-	case map[string]any:
-		members, isObject := output.(map[string]any)
-		require.True(t, isObject)
-		require.Len(t, members, len(sent))
-		for member, value := range sent {
-			requireSame(t, everyNumber, member, value, members[member])
-		}
-	case []any:
-		items, isList := output.([]any)
-		require.True(t, isList)
-		require.Len(t, items, len(sent))
-		for i := range sent {
-			requireSame(t, everyNumber, "", sent[i], items[i])
-		}
-	case json.Number:
-		if !everyNumber && !isAmount(name) {
-			require.Equal(t, sent, output)
-			return
-		}
-		text, isText := output.(string)
-		require.True(t, isText, "%s is no text", name)
-		require.Zero(t, exact(t, sent).Cmp(exact(t, text)), "%s became %s", sent, text)
-	default:
-		require.Equal(t, sent, output)
-	}
-}
-
-// exact reads an amount by another way than the plugin does.
-func exact(t *testing.T, amount any) *big.Rat {
+// rational reads an amount by another way than the plugin does.
+func rational(t *testing.T, amount any) *big.Rat {
 	t.Helper()
 	text, isText := amount.(string)
 	if number, isNumber := amount.(json.Number); isNumber {
@@ -168,21 +130,21 @@ func requireTold(t *testing.T, sent any, outcome *abi.Outcome) {
 	t.Helper()
 	for i, balance := range outcome.GetBalances() {
 		value := member(t, sent, "balances", i, "value")
-		require.Zero(t, exact(t, value).Cmp(exact(t, balance.GetAvailable().GetAmount())))
+		require.Zero(t, rational(t, value).Cmp(rational(t, balance.GetAvailable().GetAmount())))
 	}
 	for i, entry := range outcome.GetTransactions() {
-		value := exact(t, member(t, sent, "transactions", i, "value"))
+		value := rational(t, member(t, sent, "transactions", i, "value"))
 		if leaves := map[string]bool{"WITHDRAWAL_EXTERNAL": true, "CRYPTO_WALLET": true, "CONVERT_WITHDRAWAL": true, "REFUND": true}; leaves[entry.GetKind()] {
 			value.Neg(value)
 		}
-		require.Zero(t, value.Cmp(exact(t, entry.GetAmount().GetAmount())))
+		require.Zero(t, value.Cmp(rational(t, entry.GetAmount().GetAmount())))
 		if fee := entry.GetFee(); fee != nil {
-			require.Zero(t, exact(t, member(t, sent, "transactions", i, "fee")).Cmp(exact(t, fee.GetAmount())))
+			require.Zero(t, rational(t, member(t, sent, "transactions", i, "fee")).Cmp(rational(t, fee.GetAmount())))
 		}
 	}
 	for _, rate := range outcome.GetRates() {
 		pair := rate.GetFrom().GetCurrency() + "_" + rate.GetTo().GetCurrency()
-		require.Zero(t, exact(t, sent.(map[string]any)[pair]).Cmp(exact(t, rate.GetTo().GetAmount())), pair)
+		require.Zero(t, rational(t, sent.(map[string]any)[pair]).Cmp(rational(t, rate.GetTo().GetAmount())), pair)
 		require.Equal(t, "1", rate.GetFrom().GetAmount())
 	}
 }
@@ -216,11 +178,11 @@ func FuzzPrepare(f *testing.F) {
 		if len(body) == 0 || repeats(input) {
 			return
 		}
-		sent, isObject := decoded(t, body).(map[string]any)
+		sent, isObject := exact.Decoded(t, body).(map[string]any)
 		require.True(t, isObject)
 		if amount := sent["amount"]; amount != nil {
-			require.Equal(t, decoded(t, input).(map[string]any)["amount"], amount)
-			require.Positive(t, exact(t, amount).Sign())
+			require.Equal(t, exact.Decoded(t, input).(map[string]any)["amount"], amount)
+			require.Positive(t, rational(t, amount).Sign())
 		}
 	})
 }

@@ -1,0 +1,135 @@
+// Package exact holds what a plugin tells to the digits that its provider sent. It reads them otherwise than the plugin does: with the standard
+// library, from the text as it stands.
+package exact
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/abi/decimal"
+	abi "payrouter/abi/v1"
+)
+
+// Decoded is a JSON text, whose numbers are json.Number.
+func Decoded(tb testing.TB, text []byte) (value any) {
+	tb.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	require.NoError(tb, decoder.Decode(&value))
+	return value
+}
+
+// Spelt demands that an output is the text that was sent, but for the numbers that are amounts by their members' names: these are decimals of
+// the same value in a string. It goes through both as they stand, so that an order and a member that is there twice are kept too.
+func Spelt(tb testing.TB, sent, output []byte, isAmount func(member string) bool) {
+	tb.Helper()
+	s := speller{tb: tb, sent: json.NewDecoder(bytes.NewReader(sent)), output: json.NewDecoder(bytes.NewReader(output)), isAmount: isAmount}
+	s.sent.UseNumber()
+	s.output.UseNumber()
+	s.value("")
+}
+
+type speller struct {
+	tb           testing.TB
+	sent, output *json.Decoder
+	isAmount     func(string) bool
+}
+
+// value holds the next value of the output, which is the member's, to the one that was sent.
+func (s speller) value(member string) {
+	was, is := s.next()
+	if number, isNumber := was.(json.Number); isNumber && s.isAmount(member) {
+		text, isText := is.(string)
+		require.True(s.tb, isText, "%s is no text", member)
+		require.Equal(s.tb, value(s.tb, number.String()), value(s.tb, text), member)
+		return
+	}
+	require.Equal(s.tb, was, is)
+	if was != json.Delim('{') && was != json.Delim('[') {
+		return
+	}
+	for s.sent.More() {
+		name := ""
+		if was == json.Delim('{') {
+			name = s.same().(string)
+		}
+		s.value(name)
+	}
+	s.same()
+}
+
+// same is the next token of both.
+func (s speller) same() json.Token {
+	was, is := s.next()
+	require.Equal(s.tb, was, is)
+	return was
+}
+
+func (s speller) next() (was, is json.Token) {
+	was, err := s.sent.Token()
+	require.NoError(s.tb, err)
+	is, err = s.output.Token()
+	require.NoError(s.tb, err)
+	return was, is
+}
+
+// value is an amount in one spelling: 1.50, 1.5 and 15e-1 are the same.
+func value(tb testing.TB, text string) string {
+	tb.Helper()
+	d, err := decimal.Parse(text)
+	require.NoError(tb, err)
+	return trimmed(d)
+}
+
+func trimmed(d decimal.Decimal) string {
+	if d.Scale() == 0 {
+		whole, _, _ := strings.Cut(d.String(), ".")
+		return whole
+	}
+	return strings.TrimRight(d.String(), "0")
+}
+
+// Amounts are the values of all numbers in a JSON text, those in strings included.
+type Amounts map[string]bool
+
+// AmountsIn reads them, as far as it is JSON.
+func AmountsIn(text []byte) Amounts {
+	held := make(Amounts)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return held
+		}
+		written, _ := token.(string)
+		if number, isNumber := token.(json.Number); isNumber {
+			written = number.String()
+		}
+		if d, err := decimal.Parse(written); err == nil {
+			held[trimmed(d)] = true
+		}
+	}
+}
+
+// Have tells whether an amount is among them.
+func (a Amounts) Have(amount decimal.Decimal) bool { return a[trimmed(amount)] }
+
+// Found demands that each amount that is told is one that the body holds, digit by digit. What is nil was not told.
+func Found(tb testing.TB, body []byte, told ...*abi.Money) {
+	tb.Helper()
+	var held Amounts
+	for _, money := range told {
+		if money == nil {
+			continue
+		}
+		if held == nil {
+			held = AmountsIn(body)
+		}
+		require.True(tb, held[value(tb, money.GetAmount())], "%s stands nowhere in %s", money.GetAmount(), body)
+	}
+}
