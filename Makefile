@@ -56,7 +56,7 @@ newman: build ## run two providers' own Postman collections against the simulate
 	tools/newman/run build/router
 
 fuzz-plugins: ## fuzz what the plugins read, each of their targets for so long (FUZZ=5m)
-	tools/fuzz plugins -fuzztime $(or $(FUZZ),5m)
+	tools/fuzz plugins -test.fuzztime $(or $(FUZZ),5m) -test.fuzzminimizetime 10x
 
 clean: ## remove what was built
 	rm -rf build
