@@ -92,7 +92,11 @@ func TestARepetitionWhileTheFirstIsUnderWay(t *testing.T) {
 	require.Equal(t, 422, w.post("k", strings.Replace(order, "49.90", "5", 1)).status)
 
 	w.eventually(made.ID, "requires_action")
-	settled := w.post("k", order)
+	var settled answer
+	require.Eventually(t, func() bool { // the key's answer is there a moment after the payment's status
+		settled = w.post("k", order)
+		return settled.status != 409
+	}, time.Minute, 10*time.Millisecond)
 	require.Equal(t, 201, settled.status)
 	require.Equal(t, "true", settled.header.Get("Idempotency-Replayed"))
 	require.Equal(t, "requires_action", read[api.Payment](t, settled).Status)
