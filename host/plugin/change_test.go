@@ -93,7 +93,6 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 // A rollback that the configuration will not have changes nothing.
 func TestRefusedRollbackChangesNothing(t *testing.T) {
 	t.Parallel()
-	long(t)
 	refuse := false
 	shelf := newShelf(t, plugin.Settings{Adopt: func(context.Context, plugin.Lineup) error {
 		if refuse {

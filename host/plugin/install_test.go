@@ -50,7 +50,6 @@ func signed(key minisign.PrivateKey, version string, code []byte) []byte {
 // A module that is no good leaves what serves where it is, and says at which step it stopped, and why, each time in words of its own.
 func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 	t.Parallel()
-	long(t)
 	keys, key := pair(t)
 	_, stranger := pair(t)
 	other := variant(t, "version=1.1.0")
@@ -205,7 +204,6 @@ func refuseSecond() func(context.Context, plugin.Lineup) error {
 // What is meant is taken, where the operator says so.
 func TestWhatIsAllowedIsTaken(t *testing.T) {
 	t.Parallel()
-	long(t)
 	keys, key := pair(t)
 	for words, allow := range map[string][]plugin.Allowance{
 		"secret=master_key":               {plugin.AllowSecrets},
@@ -246,7 +244,6 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 // Recordings outlive the generation that made them: a second swap is held against them too.
 func TestShadowComparesWithWhatServesNow(t *testing.T) {
 	t.Parallel()
-	long(t)
 	shelf := newShelf(t, plugin.Settings{})
 	buy(t, install(t, shelf, module(t, "")), "pay_1")
 	_, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "place=/v2/buy"), Allow: []plugin.Allowance{"requests"}})
@@ -262,7 +259,6 @@ func TestShadowComparesWithWhatServesNow(t *testing.T) {
 // Once signed modules serve, a router that asks for signatures takes the next, and the record of the newest version outlives it.
 func TestSignedModulesComeInOrder(t *testing.T) {
 	t.Parallel()
-	long(t)
 	keys, key := pair(t)
 	dir, kept := t.TempDir(), t.TempDir()
 	old, fresh := variant(t, "version=1.9.0"), variant(t, "version=1.10.0")
@@ -289,7 +285,6 @@ func TestSignedModulesComeInOrder(t *testing.T) {
 // What was decided last stands over a restart: an upload or a rollback, until the file in the folder changes.
 func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 	t.Parallel()
-	long(t)
 	dir, kept := t.TempDir(), t.TempDir()
 	file := filepath.Join(dir, "hostile.wasm")
 	place := func(code []byte) { require.NoError(t, os.WriteFile(file, code, 0o600)) }

@@ -131,14 +131,6 @@ func compileOnly(path string) error {
 	return errors.Join(module.Close(context.Background()), compiler.Close(context.Background()))
 }
 
-// long skips a test that compiles many modules, and has one goroutine, where tests are to be short, as under the race detector.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("compiles many modules, one after the other")
-	}
-}
-
 // newShelf makes a shelf of the test's own.
 func newShelf(tb testing.TB, settings plugin.Settings) *plugin.Shelf {
 	tb.Helper()

@@ -56,7 +56,6 @@ func TestFolderWithoutPluginsIsAProblem(t *testing.T) {
 
 func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 	t.Parallel()
-	long(t)
 	for claim, row := range map[string]struct {
 		defect string
 		reason error

@@ -381,9 +381,6 @@ func TestManyGoroutinesCallAtOnce(t *testing.T) {
 
 func TestMeteringChangesNoAnswer(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("under the race detector the second build takes half a minute to compile")
-	}
 	metered := compiled(t, guest(t), wasm.Limits{})
 	bare := compiledWith(t, guest(t), wasm.Limits{}, wasm.Options{Unmetered: true})
 	rapid.Check(t, func(rt *rapid.T) {

@@ -5,7 +5,7 @@ package exact
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,17 +80,21 @@ func (s speller) next() (was, is json.Token) {
 // value is an amount in one spelling: 1.50, 1.5 and 15e-1 are the same.
 func value(tb testing.TB, text string) string {
 	tb.Helper()
-	d, err := decimal.Parse(text)
-	require.NoError(tb, err)
-	return trimmed(d)
+	spelt, isAmount := read(text)
+	require.True(tb, isAmount, "%s is no amount", text)
+	return spelt
 }
 
-func trimmed(d decimal.Decimal) string {
-	if d.Scale() == 0 {
-		whole, _, _ := strings.Cut(d.String(), ".")
-		return whole
+// read reads an amount by math/big. The plugins' own reader only bounds its length, beyond which it would be a number of gigabytes.
+func read(text string) (spelt string, isAmount bool) {
+	if _, err := decimal.Parse(text); err != nil {
+		return "", false
 	}
-	return strings.TrimRight(d.String(), "0")
+	exactly, isNumber := new(big.Rat).SetString(text)
+	if !isNumber {
+		return "", false
+	}
+	return exactly.RatString(), true
 }
 
 // Amounts are the values of all numbers in a JSON text, those in strings included.
@@ -110,14 +114,17 @@ func AmountsIn(text []byte) Amounts {
 		if number, isNumber := token.(json.Number); isNumber {
 			written = number.String()
 		}
-		if d, err := decimal.Parse(written); err == nil {
-			held[trimmed(d)] = true
+		if spelt, isAmount := read(written); isAmount {
+			held[spelt] = true
 		}
 	}
 }
 
 // Have tells whether an amount is among them.
-func (a Amounts) Have(amount decimal.Decimal) bool { return a[trimmed(amount)] }
+func (a Amounts) Have(amount decimal.Decimal) bool {
+	spelt, _ := read(amount.String())
+	return a[spelt]
+}
 
 // Found demands that each amount that is told is one that the body holds, digit by digit. What is nil was not told.
 func Found(tb testing.TB, body []byte, told ...*abi.Money) {
