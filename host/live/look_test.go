@@ -134,7 +134,7 @@ func TestAMistakeChangesNothing(t *testing.T) {
 // Whoever writes in place writes in pieces. The first piece of this file is a file in order, and would send payments elsewhere.
 func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{settings: live.Settings{Settle: 500 * time.Millisecond}})
+	h := build(t, plan{settings: live.Settings{Settle: 2 * time.Second}})
 	whole := h.one("second") + "  - {name: third, to: [paygram-eu]}\n"
 	whole = strings.Replace(whole, "second, to", "second, when: {currency: USD}, to", 1)
 	piece, rest := whole[:strings.Index(whole, "  - {name: third")], whole[strings.Index(whole, "  - {name: third"):]
