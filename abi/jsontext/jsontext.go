@@ -125,6 +125,9 @@ func (v Value) Exists() bool {
 	return is != 0 && is != null
 }
 
+// IsNull reports a member that is there, and null.
+func (v Value) IsNull() bool { return v.node().kind == null }
+
 // IsObject tells an object.
 func (v Value) IsObject() bool { return v.node().kind == object }
 
