@@ -881,6 +881,9 @@ type Action struct {
 	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	// Where ROLE_CATALOG, what is listed: "operators", "currencies", "directions", "wallets".
 	Topic string `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Where ROLE_CONFIRM, the statuses that a look-up has to report for the operation to make sense. The host looks the payment up first,
+	// and sends nothing where the provider reports another one. Empty means that the host sends it at once.
+	From []Status `protobuf:"varint,4,rep,packed,name=from,proto3" json:"from,omitempty"`
 }
 
 func (x *Action) Reset() {
@@ -908,6 +911,13 @@ func (x *Action) GetTopic() string {
 		return x.Topic
 	}
 	return ""
+}
+
+func (x *Action) GetFrom() []Status {
+	if x != nil {
+		return x.From
+	}
+	return nil
 }
 
 // Bound limits amounts in one currency, both ends included. An empty end is open.
@@ -3349,6 +3359,9 @@ func (m *Action) CloneVT() *Action {
 	r.Role = m.Role
 	r.Operation = m.Operation
 	r.Topic = m.Topic
+	if rhs := m.From; rhs != nil {
+		r.From = slices.Clone(rhs)
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = slices.Clone(m.unknownFields)
 	}
@@ -4831,6 +4844,15 @@ func (this *Action) EqualVT(that *Action) bool {
 	}
 	if this.Topic != that.Topic {
 		return false
+	}
+	if len(this.From) != len(that.From) {
+		return false
+	}
+	for i, vx := range this.From {
+		vy := that.From[i]
+		if vx != vy {
+			return false
+		}
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
@@ -7133,6 +7155,27 @@ func (m *Action) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.From) > 0 {
+		var pksize2 int
+		for _, num := range m.From {
+			pksize2 += protobuf_go_lite.SizeOfVarint(uint64(num))
+		}
+		i -= pksize2
+		j1 := i
+		for _, num1 := range m.From {
+			num := uint64(num1)
+			for num >= 1<<7 {
+				dAtA[j1] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j1++
+			}
+			dAtA[j1] = uint8(num)
+			j1++
+		}
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(pksize2))
+		i--
+		dAtA[i] = 0x22
 	}
 	if len(m.Topic) > 0 {
 		i -= len(m.Topic)
@@ -10455,6 +10498,13 @@ func (m *Action) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if len(m.From) > 0 {
+		l = 0
+		for _, e := range m.From {
+			l += protobuf_go_lite.SizeOfVarint(uint64(e))
+		}
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(l)) + l
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -12721,6 +12771,51 @@ func (m *Action) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Topic = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 4:
+			if wireType == 0 {
+				var v Status
+				var _v uint64
+				_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+				v = Status(_v)
+				if err != nil {
+					return err
+				}
+				m.From = append(m.From, v)
+			} else if wireType == 2 {
+				var packedLen int
+				var _v uint64
+				_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+				packedLen = int(_v)
+				if err != nil {
+					return err
+				}
+				if packedLen < 0 {
+					return protobuf_go_lite.ErrInvalidLength
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return protobuf_go_lite.ErrInvalidLength
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				if elementCount != 0 && len(m.From) == 0 {
+					m.From = make([]Status, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v Status
+					var _v uint64
+					_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+					v = Status(_v)
+					if err != nil {
+						return err
+					}
+					m.From = append(m.From, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -19701,6 +19796,51 @@ func (m *Action) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.Topic = stringValue
 			iNdEx = postIndex
+		case 4:
+			if wireType == 0 {
+				var v Status
+				var _v uint64
+				_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+				v = Status(_v)
+				if err != nil {
+					return err
+				}
+				m.From = append(m.From, v)
+			} else if wireType == 2 {
+				var packedLen int
+				var _v uint64
+				_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+				packedLen = int(_v)
+				if err != nil {
+					return err
+				}
+				if packedLen < 0 {
+					return protobuf_go_lite.ErrInvalidLength
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return protobuf_go_lite.ErrInvalidLength
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				if elementCount != 0 && len(m.From) == 0 {
+					m.From = make([]Status, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v Status
+					var _v uint64
+					_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+					v = Status(_v)
+					if err != nil {
+						return err
+					}
+					m.From = append(m.From, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

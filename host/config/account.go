@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -205,7 +206,7 @@ func (v view) failures() []*abi.FailureRule {
 
 func (v view) failure() *abi.FailureRule {
 	rule := &abi.FailureRule{Source: v.origin().value.String()}
-	v.members("a failure", []string{"operation", "http_status", "code", "meaning", "as"}, func(key string, m view) {
+	v.members("a failure", []string{"operation", "http_status", "code", "meaning", "as", "proof", "final"}, func(key string, m view) {
 		switch key {
 		case "operation":
 			rule.Operation = m.text()
@@ -217,6 +218,10 @@ func (v view) failure() *abi.FailureRule {
 			rule.Meaning = m.meaning()
 		case "as":
 			rule.Code = m.code()
+		case "proof":
+			rule.Proofs = m.proofs()
+		case "final":
+			rule.Final = m.boolean()
 		}
 	})
 	if _, ok := v.value.(map[string]any); !ok {
@@ -229,6 +234,36 @@ func (v view) failure() *abi.FailureRule {
 		v.report("this failure is not given a meaning", "add meaning (declined_soft, …) and as (insufficient_funds, …)")
 	}
 	return rule
+}
+
+// proofs are members of the answer's body: a JSON pointer each, and what may stand there.
+func (v view) proofs() []*abi.Proof {
+	members, ok := v.value.(map[string]any)
+	if !ok || len(members) == 0 {
+		v.report("proof is not a mapping", `write "/success: false" lines under it: a JSON pointer, and what stands there`)
+		return nil
+	}
+	var proofs []*abi.Proof
+	for _, pointer := range slices.Sorted(maps.Keys(members)) {
+		m := v.at(pointer)
+		one := &abi.Proof{Pointer: pointer}
+		if !strings.HasPrefix(pointer, "/") {
+			m.reportKey(fmt.Sprintf("%q is no JSON pointer", pointer), `write one such as "/error"`)
+		}
+		switch value := members[pointer].(type) {
+		case nil: // any value
+		case []any:
+			for _, item := range value {
+				one.Values = append(one.Values, fmt.Sprint(item))
+			}
+		case map[string]any:
+			m.report("this proof is a mapping", "write the value that stands there, a list of values, or nothing for any value")
+		default:
+			one.Values = []string{fmt.Sprint(value)}
+		}
+		proofs = append(proofs, one)
+	}
+	return proofs
 }
 
 // code is one of the router's failure codes; which there are is the engine's to say.

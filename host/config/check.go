@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
 	"payrouter/host/routing"
 )
@@ -107,6 +108,13 @@ func (p *Provider) checkFailures(failures view, manifest *abi.Manifest) {
 		if rule.GetOperation() != "" && !slices.Contains(operations, rule.GetOperation()) {
 			failures.at(fmt.Sprint(i)).at("operation").report(fmt.Sprintf("plugin %q has no operation %q", p.Plugin, rule.GetOperation()),
 				routing.DidYouMean(rule.GetOperation(), operations))
+		}
+		if !proof.Needed(manifest, rule) {
+			continue
+		}
+		if weak := proof.Weakness(proof.Of(manifest, rule)); weak != "" {
+			failures.at(fmt.Sprint(i)).report("this failure decides what becomes of a request that may have moved money, and has no proof: "+weak,
+				`add "proof: {/error: 1, /data: }": members of the body that show that the provider itself wrote the answer`)
 		}
 	}
 }

@@ -222,14 +222,19 @@ type plan struct {
 // plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty for the default.
 func (a *Account) plan(p Payment, role abi.Role, name string) (plan, bool) {
 	connector := a.Plugin(p.ID)
-	for _, action := range flowOf(connector.Manifest(), p.Kind).GetActions() {
-		if action.GetRole() != role || (name != "" && action.GetOperation() != name) {
-			continue
+	action := actionFor(flowOf(connector.Manifest(), p.Kind), role, name)
+	operation := operationOf(connector.Manifest(), action.GetOperation())
+	return plan{account: a, connector: connector, role: role, operation: operation}, operation != nil
+}
+
+// actionFor is a flow's action for a role; name chooses one where there are several, and is empty for the default. It is nil where there is none.
+func actionFor(flow *abi.Flow, role abi.Role, name string) *abi.Action {
+	for _, action := range flow.GetActions() {
+		if action.GetRole() == role && (name == "" || action.GetOperation() == name) {
+			return action
 		}
-		operation := operationOf(connector.Manifest(), action.GetOperation())
-		return plan{account: a, connector: connector, role: role, operation: operation}, operation != nil
 	}
-	return plan{}, false
+	return nil
 }
 
 // purpose is what the operation is performed for, in words.

@@ -51,8 +51,39 @@ func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, in
 		if p.Status.Terminal() || p.Status == Unknown {
 			return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
 		}
+		p, err := t.confirmable(ctx, p, operation)
+		if err != nil {
+			return p, err
+		}
 		return t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
 	})
+}
+
+// confirmable looks a payment up where the manifest says from which statuses the operation makes sense, and refuses it in any other: a
+// provider's refusal of what may move money is not always readable, and would leave a healthy payment unknown.
+func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Payment, error) {
+	at, err := t.planFor(p, abi.Role_ROLE_CONFIRM, operation)
+	if err != nil {
+		return p, err
+	}
+	action := actionFor(flowOf(at.connector.Manifest(), p.Kind), abi.Role_ROLE_CONFIRM, at.operation.GetName())
+	if len(action.GetFrom()) == 0 {
+		return p, nil
+	}
+	p, end, err := t.ask(ctx, p, "")
+	switch {
+	case err != nil:
+		return p, err
+	case end.event != Accepted:
+		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.operation.GetName(), ErrUnanswered)
+	case !slices.Contains(action.GetFrom(), end.outcome.GetStatus()):
+		return p, &DeclinedError{Failure: &Failure{
+			Code: "invalid_request", Class: Hard,
+			Message: fmt.Sprintf("%s is not possible: the provider reports the payment as %s",
+				at.operation.GetName(), enumName(end.outcome.GetStatus().String(), "STATUS_")),
+		}}
+	}
+	return p, nil
 }
 
 // Refresh asks the provider where a payment stands.
@@ -203,7 +234,7 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 	if !found {
 		return ending{payment: p}, Attempt{}, nil
 	}
-	about := &heldPayment{turn: t, payment: p, unproven: unproven}
+	about := &heldPayment{turn: t, payment: p, unproven: unproven, create: idempotencyOf(create.Idempotency)}
 	end, err = about.converse(ctx, at, t.callFor(subject, at, nil, create.StartedAt), nil)
 	return end, create, err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
 )
@@ -22,6 +23,8 @@ type conversation struct {
 	call   *abi.Call
 	// about is nil where nothing is journalled, and any answer is about what was asked.
 	about subject
+	// create is the class of the request whose effect a look-up asks about; unspecified where the conversation is no look-up.
+	create abi.Idempotency
 	// closed attempts wait here for the next write.
 	closed []Attempt
 	// burned is what the plugin's calls came to so far.
@@ -54,8 +57,10 @@ type ending struct {
 	// outcome is set where event is Accepted.
 	outcome *abi.Outcome
 	failure *Failure
-	doubt   bool
-	closed  []Attempt
+	// final: the failure is final for the request that it answers, whatever the operation's manifest says of declines.
+	final  bool
+	doubt  bool
+	closed []Attempt
 	// payment is the one that the conversation was about, where it was about one.
 	payment Payment
 	plan    plan
@@ -67,7 +72,10 @@ func (e ending) resolution(operation *abi.Operation) Resolution {
 		return Stay
 	}
 	declined := e.event == DeclinedSoft || e.event == DeclinedHard
-	if e.doubt || (declined && !operation.GetDeclineIsFinal()) {
+	// What declined a request that changes nothing, on the way to one that does, has left nothing to come back to.
+	onTheWay := e.idempotency == abi.Idempotency_IDEMPOTENCY_SAFE && operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_SAFE
+	final := e.final || onTheWay || operation.GetDeclineIsFinal()
+	if e.doubt || (declined && !final) {
 		return HoldUnknown
 	}
 	return RuleFor(e.event, e.idempotency).Then
@@ -83,7 +91,9 @@ type trial struct {
 	fuel int64
 	// fault: the provider is to blame, for its breaker.
 	fault bool
-	why   string
+	// final is as an ending's. proven: the answer's body shows that the provider itself wrote it.
+	final, proven bool
+	why           string
 }
 
 // run holds the conversation. Its error wraps ErrJournal: what has to be written first could not be, and nothing was sent after it.
@@ -134,7 +144,8 @@ func (c *conversation) unable(operation string, t trial) ending {
 
 func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
 	return ending{
-		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, doubt: c.doubt, closed: c.closed, plan: c.plan,
+		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, final: last.final,
+		doubt: c.doubt, closed: c.closed, plan: c.plan,
 	}
 }
 
@@ -231,7 +242,7 @@ func (c *conversation) read(ctx context.Context, send *abi.Send, operation strin
 	if err != nil {
 		return trial{event: Unanswered, fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not read the answer")}
 	}
-	t := c.understand(step, operation, idempotency, try.Response.GetStatus())
+	t := c.understand(step, operation, idempotency, try.Response)
 	t.fuel = fuel
 	return t
 }
@@ -259,7 +270,8 @@ func silent(try egress.Try) trial {
 }
 
 // understand turns a plugin's reading of an answer into an event.
-func (c *conversation) understand(step *abi.Step, operation string, idempotency abi.Idempotency, httpStatus uint32) trial {
+func (c *conversation) understand(step *abi.Step, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
+	httpStatus := response.GetStatus()
 	serverFault := httpStatus >= 500
 	switch next := step.GetNext().(type) {
 	case *abi.Step_Send:
@@ -272,16 +284,16 @@ func (c *conversation) understand(step *abi.Step, operation string, idempotency 
 			return trial{event: Unable, failure: rejected(next.Reject), why: next.Reject.GetMessage()}
 		}
 	case *abi.Step_Done:
-		return c.conclude(next.Done, operation, httpStatus)
+		return c.conclude(next.Done, operation, idempotency, response)
 	}
 	return trial{event: Unanswered, failure: unavailable("the plugin gave no outcome")}
 }
 
-func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStatus uint32) trial {
-	manifest := c.plan.connector.Manifest()
+func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
+	manifest, httpStatus := c.plan.connector.Manifest(), response.GetStatus()
 	switch outcome.GetVerdict() {
 	case abi.Verdict_VERDICT_ACCEPTED:
-		if httpStatus >= 500 {
+		if httpStatus < 200 || httpStatus > 299 {
 			break
 		}
 		if why := c.contradiction(outcome); why != "" {
@@ -293,8 +305,7 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStat
 		}
 		return t
 	case abi.Verdict_VERDICT_REJECTED:
-		event, failure := Meaning(c.plan.account.Failures, manifest.GetFailures(), operation, httpStatus, outcome.GetFailure())
-		return trial{event: event, failure: failure, fault: event == Unanswered, why: outcome.GetFailure().GetMessage()}
+		return c.rejected(outcome.GetFailure(), operation, idempotency, response)
 	case abi.Verdict_VERDICT_UNREADABLE, abi.Verdict_VERDICT_UNSPECIFIED:
 	}
 	why := outcome.GetFailure().GetMessage()
@@ -302,6 +313,24 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, httpStat
 		why = fmt.Sprintf("HTTP status %d", httpStatus)
 	}
 	return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer could not be read")}
+}
+
+// rejected looks up what a rejection amounts to. Where money may have moved, a rejection is believed only with the proof that its rule
+// names in the body: a server in front of the provider may have replaced the answer to a request that was carried out.
+func (c *conversation) rejected(failure *abi.Failure, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
+	manifest := c.plan.connector.Manifest()
+	rule := ruleFor(c.plan.account.Failures, manifest.GetFailures(), operation, response.GetStatus(), failure)
+	event, meaning := meant(rule, failure)
+	proven := rule != nil && proof.Hold(proof.Of(manifest, rule), response.GetBody())
+	if event != Unanswered && !proven && (grave(idempotency) || grave(c.create)) {
+		return trial{
+			event: Unanswered, fault: true, failure: unavailable("the answer does not show that the provider itself wrote it"),
+			why: fmt.Sprintf("HTTP status %d without proof in its body: %s", response.GetStatus(), failure.GetMessage()),
+		}
+	}
+	return trial{
+		event: event, failure: meaning, final: rule.GetFinal(), proven: proven, fault: event == Unanswered, why: failure.GetMessage(),
+	}
 }
 
 // contradiction tells what speaks against an answer's being about what was asked; empty where nothing does.
@@ -359,11 +388,13 @@ type heldPayment struct {
 	payment Payment
 	// unproven: nothing but an answer that repeats our reference says that it is about this payment.
 	unproven bool
+	// create is as a conversation's.
+	create abi.Idempotency
 }
 
 // converse holds one conversation about a payment. closed attempts are written along with its own.
 func (h *heldPayment) converse(ctx context.Context, at plan, call *abi.Call, closed []Attempt) (ending, error) {
-	c := &conversation{engine: h.turn.Engine, about: h, plan: at, call: call, closed: closed}
+	c := &conversation{engine: h.turn.Engine, about: h, create: h.create, plan: at, call: call, closed: closed}
 	end, err := c.run(ctx)
 	end.payment = h.payment
 	return end, err

@@ -34,18 +34,26 @@ func ClassOf(code string) (class Class, known bool) {
 	return Soft, known
 }
 
-// Meaning finds what a provider's rejection of an operation means: the account's own rules come before the manifest's, and the
-// first that matches holds. A rejection that nobody listed is not believed: it is Unanswered.
-func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) (Event, *Failure) {
+// ruleFor is the failure rule of a provider's rejection: the account's own rules come before the manifest's, and the first that matches
+// holds. It is nil for a rejection that no rule lists.
+func ruleFor(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) *abi.FailureRule {
 	for _, table := range [][]*abi.FailureRule{overrides, rules} {
 		if rule := abi.FirstMatch(table, operation, httpStatus, failure.GetProviderCode()); rule != nil {
-			return meant(rule, failure)
+			return rule
 		}
 	}
-	return Unanswered, &Failure{Code: "provider_error", Class: Soft, Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode()}
+	return nil
+}
+
+// Meaning is what a provider's rejection of an operation amounts to. A rejection that no rule lists is not believed: it is Unanswered.
+func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) (Event, *Failure) {
+	return meant(ruleFor(overrides, rules, operation, httpStatus, failure), failure)
 }
 
 func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
+	if rule == nil {
+		return Unanswered, &Failure{Code: "provider_error", Class: Soft, Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode()}
+	}
 	event := Unanswered
 	class, _ := ClassOf(rule.GetCode())
 	switch rule.GetMeaning() {

@@ -139,7 +139,7 @@ func TestWhatBecomesOfARun(t *testing.T) {
 		"unanswered for good, keyed":      {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
 		"unanswered, abandonable":         {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp}, succeeded, "", []payment.Event{unanswered, accepted}},
 		"unanswered for good, left":       {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp}, failed, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
-		"refused, and then taken":         {probe{idempotency: none}, []http.HandlerFunc{fails(429, "")}, succeeded, "", []payment.Event{payment.Refused, accepted}},
+		"refused, and then taken":         {probe{idempotency: none}, []http.HandlerFunc{fails(429, `{"error":"slow"}`)}, succeeded, "", []payment.Event{payment.Refused, accepted}},
 		"declined":                        {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"limit"}`)}, failed, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
 		"declined by everybody":           {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"fraud"}`)}, failed, "fraud_suspected", []payment.Event{payment.DeclinedHard}},
 		"declined, and not for good":      {probe{idempotency: none, revocable: true}, []http.HandlerFunc{says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
@@ -322,10 +322,10 @@ func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 func TestARunKeepsItsGeneration(t *testing.T) {
 	t.Parallel()
 	arrived, goOn := make(chan struct{}), make(chan struct{})
-	first := newProvider(t, says(`{"output":{}}`), func(w http.ResponseWriter, _ *http.Request) {
+	first := newProvider(t, says(`{"output":{}}`), func(w http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-goOn
-		w.WriteHeader(http.StatusTooManyRequests)
+		fails(http.StatusTooManyRequests, `{"error":"slow"}`)(w, r)
 	})
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
 	done := make(chan payment.RunReceipt)
@@ -546,7 +546,7 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 
 func TestTheMostThatAnOperationBurned(t *testing.T) {
 	t.Parallel()
-	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, ""), fails(429, ""))
+	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, `{"error":"slow"}`), fails(429, `{"error":"slow"}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	one, err := h.engine.Fleet().Operation("a", "pay")
 	require.NoError(t, err)

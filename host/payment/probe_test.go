@@ -66,8 +66,11 @@ func (p *probe) Manifest() *abi.Manifest {
 			{Name: "confirm", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true},
 			{Name: "update", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
 		},
+		Envelope: []*abi.Proof{{Pointer: "/error"}},
 		Failures: []*abi.FailureRule{
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "test"},
+			{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: "test"},
+			{ProviderCode: "token", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: "test", Final: true},
 			{ProviderCode: "busy", Meaning: abi.Meaning_MEANING_REFUSED, Code: "provider_unavailable", Source: "test"},
 			{ProviderCode: "limit", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "test"},
 			{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"},
@@ -94,6 +97,9 @@ func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step,
 	answer, err := jsontext.Parse(in.GetResponse().GetBody())
 	if code := answer.Text("error"); code != "" || in.GetResponse().GetStatus() == http.StatusTooManyRequests {
 		return guest.Rejected(code, "said "+code), 3, nil
+	}
+	if in.GetResponse().GetStatus() == http.StatusForbidden {
+		return guest.Rejected("403", "forbidden"), 3, nil
 	}
 	if answer.Text("trap") != "" {
 		return nil, 3, fmt.Errorf("trapped")

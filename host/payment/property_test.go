@@ -123,7 +123,7 @@ func (b *bank) serve(path string, text []byte) egress.Try {
 		b.late = append(b.late, body.Text("reference"))
 		return silent
 	case wrong == refuses:
-		return answers(429, "{}")
+		return answers(429, `{"error":"slow"}`)
 	case wrong == limits && create:
 		return answers(200, `{"error":"limit"}`)
 	case wrong == frauds && create:

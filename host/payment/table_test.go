@@ -55,6 +55,8 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 		answer http.HandlerFunc
 		probe  probe
 		cells  [4]expectation
+		// bare: the status is in the failure rules, and the body proves nothing. Where money may have moved, it is unanswered.
+		bare bool
 	}{
 		{what: "nobody listens", event: payment.NotSent, cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)}},
 		{
@@ -76,8 +78,25 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			}},
 			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
 		},
-		{what: "429", event: payment.Refused, answer: fails(429, ""), cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
+		{
+			what: "429 in the provider's own words", event: payment.Refused, answer: fails(429, `{"error":"slow"}`),
+			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)},
+		},
 		{what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`), cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
+		{
+			what: "429 without a body", event: payment.Refused, answer: fails(429, ""), bare: true,
+			cells: [4]expectation{moved(2, 2), held(2), moved(2, 2), held(1)},
+		},
+		{
+			what: "booked, and a firewall's page instead of the answer", event: payment.DeclinedSoft, bare: true,
+			answer: fails(403, "<!DOCTYPE html><html><title>403 Forbidden</title></html>"),
+			cells:  [4]expectation{moved(1, 1), held(2), moved(1, 1), held(1)},
+		},
+		{
+			what: "booked, and a gateway's message instead of the answer", event: payment.DeclinedSoft, bare: true,
+			answer: fails(403, `{"message":"Forbidden"}`),
+			cells:  [4]expectation{moved(1, 1), held(2), moved(1, 1), held(1)},
+		},
 		{what: "booked, then reset", event: payment.Unanswered, answer: resets, cells: unanswered},
 		{what: "booked, then end of file", event: payment.Unanswered, answer: hangsUp, cells: unanswered},
 		{what: "booked, then silence", event: payment.Unanswered, answer: silence, cells: unanswered},
@@ -95,6 +114,14 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			cells: [4]expectation{held(1), held(1), held(1), held(1)},
 		},
 		{what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`), cells: [4]expectation{failed, failed, failed, failed}},
+		{
+			what: "credentials refused, where declines are not final", event: payment.DeclinedSoft, answer: says(`{"error":"token"}`),
+			probe: probe{revocable: true}, cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)},
+		},
+		{
+			what: "an answer with another status than 2xx that looks fine", event: payment.Unanswered,
+			answer: fails(404, `{"id":"a-1","status":"paid"}`), cells: unanswered,
+		},
 		{what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`), cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)}},
 	}
 	for _, row := range rows {
@@ -131,7 +158,11 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 				}
 				require.Len(t, attempts, want.attempts)
 				for i, attempt := range attempts {
-					require.Equal(t, row.event, attempt.Event, asJSON(t, attempt))
+					event := row.event
+					if row.bare && (idempotency == keyed || idempotency == none) {
+						event = payment.Unanswered
+					}
+					require.Equal(t, event, attempt.Event, asJSON(t, attempt))
 					require.Equal(t, want.abandoned, attempt.Abandoned)
 					require.Equal(t, want.tries > 0, attempt.Sent)
 					require.Equal(t, i+1, attempt.Number)

@@ -209,7 +209,7 @@ func outside(calc jsontext.Value, side string, amount decimal.Decimal) *abi.Step
 // readBid reads the order just made.
 func readBid(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
-		return refusal(t.answer), nil
+		return bidRefusal(t.answer), nil
 	}
 	return bidOf(t, t.answer.data)
 }

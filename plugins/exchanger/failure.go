@@ -23,6 +23,14 @@ const (
 	textPairForbidden  = "Error! Direction prohibited by settings API"
 )
 
+// Texts of add_partner_payout, all of them before a payout is made.
+const (
+	textPayoutAccount  = "Error! Invalid wallet account"
+	textPayoutBalance  = "Error! There is not enough money on your balance"
+	textPayoutReserve  = "Error! You are unable to make a selected currency transaction"
+	textPayoutCurrency = "Error! Selected currency can not be ordered payment"
+)
+
 // longestCode bounds a text that serves as a code, in bytes.
 const longestCode = 120
 
@@ -46,7 +54,19 @@ const (
 	codeNotAll       = "get_partner_info: less than the balance"
 	codeTooLittle    = "get_partner_info: below min_payout"
 	codeNoPayout     = "get_partner_payouts: not listed"
+	codeNoPayoutMade = "add_partner_payout: refused"
+	codeNoBidMade    = "create_bid: error 2"
 )
+
+// errorProofs are the envelope of the API's errors: a number, a text, and data, which is empty.
+func errorProofs() []*abi.Proof {
+	return []*abi.Proof{{Pointer: "/error", Values: []string{"1", "2", "3"}}, {Pointer: "/error_text"}, {Pointer: "/data"}}
+}
+
+// fineProofs are the envelope of an answer that is no error: what a list lacks is read from one.
+func fineProofs() []*abi.Proof {
+	return []*abi.Proof{{Pointer: "/error", Values: []string{"0"}}, {Pointer: "/data"}}
+}
 
 // Where the rules below are known from.
 const (
@@ -68,36 +88,58 @@ func failures() []*abi.FailureRule {
 	said := func(code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
 		return &abi.FailureRule{HttpStatus: 200, ProviderCode: code, Meaning: meaning, Code: canonical, Source: source}
 	}
+	final := func(rule *abi.FailureRule) *abi.FailureRule {
+		rule.Final = true
+		return rule
+	}
+	read := func(code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
+		rule := said(code, meaning, canonical, source)
+		rule.Proofs = fineProofs()
+		return rule
+	}
+	paidOut := func(code, canonical, source string) *abi.FailureRule {
+		rule := final(said(code, soft, canonical, sourceVendor+"add_partner_payout, before a payout is made: "+source))
+		rule.Operation = opAddPartnerPayout
+		return rule
+	}
+	bid := final(said(codeNoBidMade, soft, "provider_unavailable", sourceVendor+"error 2 of create_bid: nothing was made"))
+	bid.Operation = opCreateBid
 	return []*abi.FailureRule{
-		said(textAPIDisabled, soft, "authentication_failed", sourceVendor+"error 1; a wrong key, a banned one and an API that is off look the same"),
-		said(textIPBlocked, soft, "authentication_failed", sourceVendor+"error 2"),
+		paidOut(textPayoutAccount, "invalid_destination", "the account is not valid for the currency"),
+		paidOut(textPayoutBalance, "insufficient_funds", "the balance is below the amount, or below min_payout"),
+		paidOut(textPayoutReserve, "limit_exceeded", "the site's reserve is too small"),
+		paidOut(textPayoutCurrency, "unsupported", "the currency is not paid out"),
+		paidOut(codeNoPayoutMade, "declined", "any other text with empty data; a site's own plug-ins add theirs"),
+		bid,
+		final(said(textAPIDisabled, soft, "authentication_failed", sourceVendor+"error 1; a wrong key, a banned one and an API that is off look the same")),
+		final(said(textIPBlocked, soft, "authentication_failed", sourceVendor+"error 2")),
 		said(textMaintenance, soft, "provider_unavailable", sourceVendor+"error 2, and 1 of the reading methods"),
 		said(textActionDisabled, soft, "unsupported", sourceVendor+"error 2 of cancel_bid and pay_bid"),
-		said(textNoMethod, soft, "unsupported", sourceVendor+"error 3; the key lacks the method"),
+		final(said(textNoMethod, soft, "unsupported", sourceVendor+"error 3; the key lacks the method")),
 		said(textNoDirection, soft, "unsupported", sourceVendor+"error 1; the direction is unknown or switched off, and no order was made"),
-		said(textUnknownPair, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made"),
-		said(textPairDisabled, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made"),
-		said(textPairForbidden, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made"),
+		final(said(textUnknownPair, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made")),
+		final(said(textPairDisabled, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made")),
+		final(said(textPairForbidden, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made")),
 		said(textNoBid, fault, "provider_error", sourceVendor+"error 1; also said of an order whose direction was switched off, or that is past being cancelled"),
 		said(textNotUnique, duplicate, "duplicate", sourceVendor+"error 3 of create_bid; the first order is not returned"),
-		said(codeFieldAmount, soft, "limit_exceeded", sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made"),
-		said(codeFieldAccount, soft, "invalid_destination", sourceVendor+"error 3 with error_fields account1 or account2, before an order is made; account of add_partner_payout is inferred"),
-		said(codeFieldOther, soft, "invalid_request", sourceVendor+"error 3 with other error_fields, before anything is made"),
-		said(codeNoPair, soft, "unsupported", sourceDocument+"get_directions: the pair is not among the directions available"),
-		said(codeManyPairs, soft, "unsupported", sourceDocument+"get_directions: the pair does not say which direction is meant"),
-		said(codeBelow, soft, "limit_exceeded", sourceDocument+"get_calc: min_give, min_get"),
-		said(codeAbove, soft, "limit_exceeded", sourceDocument+"get_calc: max_give, max_get"),
-		said(codeChanged, soft, "limit_exceeded", sourceDocument+"get_calc: changed, or a sum that is not the one asked for"),
-		said(codeCommission, soft, "unsupported", sourceDocument+"get_calc: sum and sum_com differ where calc_action leaves the commission open"),
-		said(codeOtherMoney, soft, "unsupported", sourceDocument+"get_calc: currency_code_give, currency_code_get"),
-		said(codeNotListed, notFound, "not_found", sourceDocument+"get_exchanges lists the orders created with this key"),
-		said(codeNoCancel, soft, "unsupported", sourceDocument+"cancel_bid works only where api_actions.cancel is api"),
-		said(codeNoPay, soft, "unsupported", sourceDocument+"pay_bid works only where api_actions.pay is api"),
-		said(codeNoMethod, soft, "unsupported", sourceDocument+"get_partner_info: items, the currencies for payout"),
-		said(codeNotEnough, soft, "insufficient_funds", sourceDocument+"get_partner_info: balance"),
-		said(codeNotAll, soft, "limit_exceeded", sourceDocument+"add_partner_payout takes no amount: it pays the whole balance out"),
-		said(codeTooLittle, soft, "limit_exceeded", sourceDocument+"get_partner_info: min_payout"),
-		said(codeNoPayout, notFound, "not_found", sourceDocument+"get_partner_payouts lists the requests for a payout"),
+		final(said(codeFieldAmount, soft, "limit_exceeded", sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made")),
+		final(said(codeFieldAccount, soft, "invalid_destination", sourceVendor+"error 3 with error_fields account1 or account2, before an order is made; account of add_partner_payout is inferred")),
+		final(said(codeFieldOther, soft, "invalid_request", sourceVendor+"error 3 with other error_fields, before anything is made")),
+		read(codeNoPair, soft, "unsupported", sourceDocument+"get_directions: the pair is not among the directions available"),
+		read(codeManyPairs, soft, "unsupported", sourceDocument+"get_directions: the pair does not say which direction is meant"),
+		read(codeBelow, soft, "limit_exceeded", sourceDocument+"get_calc: min_give, min_get"),
+		read(codeAbove, soft, "limit_exceeded", sourceDocument+"get_calc: max_give, max_get"),
+		read(codeChanged, soft, "limit_exceeded", sourceDocument+"get_calc: changed, or a sum that is not the one asked for"),
+		read(codeCommission, soft, "unsupported", sourceDocument+"get_calc: sum and sum_com differ where calc_action leaves the commission open"),
+		read(codeOtherMoney, soft, "unsupported", sourceDocument+"get_calc: currency_code_give, currency_code_get"),
+		read(codeNotListed, notFound, "not_found", sourceDocument+"get_exchanges lists the orders created with this key"),
+		read(codeNoCancel, soft, "unsupported", sourceDocument+"cancel_bid works only where api_actions.cancel is api"),
+		read(codeNoPay, soft, "unsupported", sourceDocument+"pay_bid works only where api_actions.pay is api"),
+		read(codeNoMethod, soft, "unsupported", sourceDocument+"get_partner_info: items, the currencies for payout"),
+		read(codeNotEnough, soft, "insufficient_funds", sourceDocument+"get_partner_info: balance"),
+		read(codeNotAll, soft, "limit_exceeded", sourceDocument+"add_partner_payout takes no amount: it pays the whole balance out"),
+		read(codeTooLittle, soft, "limit_exceeded", sourceDocument+"get_partner_info: min_payout"),
+		read(codeNoPayout, notFound, "not_found", sourceDocument+"get_partner_payouts lists the requests for a payout"),
 		said(statusAMLError, hard, "fraud_suspected", sourceVendor+"order status; believed after error_final_after_hours"),
 		said(statusMerchError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
 		said(statusError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
@@ -120,6 +162,7 @@ func failures() []*abi.FailureRule {
 var texts = []string{ //nolint:gochecknoglobals // a table
 	textAPIDisabled, textIPBlocked, textMaintenance, textActionDisabled, textNoMethod, textNoDirection, textNoBid,
 	textUnknownPair, textPairDisabled, textPairForbidden,
+	textPayoutAccount, textPayoutBalance, textPayoutReserve, textPayoutCurrency,
 }
 
 // spelled gives a text as the rules spell it; sites differ in capitals. It is empty for any other text.
@@ -156,6 +199,49 @@ func refusal(answer envelope) *abi.Step {
 	}
 	// Not in the table, so the host believes nothing of it; but an account may name it in routing.yaml.
 	return guest.Rejected(clip(message, longestCode), message)
+}
+
+// refusalOf is the step for an error in answer to a method.
+func refusalOf(method string, answer envelope) *abi.Step {
+	switch method {
+	case opAddPartnerPayout:
+		return payoutRefusal(answer)
+	case opCreateBid:
+		return bidRefusal(answer)
+	}
+	return refusal(answer)
+}
+
+// payoutRefusal is refusal of add_partner_payout. Its texts are the site's own, in the site's language: what counts is that it is an error
+// and that no payout came with it.
+func payoutRefusal(answer envelope) *abi.Step {
+	step := refusal(answer)
+	code := step.GetDone().GetFailure().GetProviderCode()
+	if spelled(code) != "" || isFieldCode(code) || !empty(answer.data) {
+		return step
+	}
+	return guest.Rejected(codeNoPayoutMade, answer.text)
+}
+
+// bidRefusal is refusal of create_bid. Error 2 means that no order was made, whatever the site's text says.
+func bidRefusal(answer envelope) *abi.Step {
+	step := refusal(answer)
+	code := step.GetDone().GetFailure().GetProviderCode()
+	if answer.code != "2" || spelled(code) != "" || code == textNotUnique || isFieldCode(code) {
+		return step
+	}
+	return guest.Rejected(codeNoBidMade, answer.text)
+}
+
+func isFieldCode(code string) bool {
+	return code == codeFieldAmount || code == codeFieldAccount || code == codeFieldOther
+}
+
+// empty reports data that holds nothing: the sites send an empty list.
+func empty(data jsontext.Value) bool {
+	members := 0
+	data.Each(func(string, jsontext.Value) { members++ })
+	return members == 0 && len(data.Items()) == 0 && data.Text() == ""
 }
 
 // fieldRefusal gives the code of the first field at fault that is known, and what is said of all of them. The site sends

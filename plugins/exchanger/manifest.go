@@ -69,6 +69,7 @@ func manifest() *abi.Manifest {
 		},
 		Operations: operations(),
 		Failures:   failures(),
+		Envelope:   errorProofs(),
 		Callback: &abi.CallbackForm{
 			Supported: true, PerPayment: true,
 			Summary: "callback_url of create_bid. It is unsigned, sent once, and sent inside a cancel or confirm of ours: every report is confirmed by bid_info.",

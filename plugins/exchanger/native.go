@@ -164,7 +164,7 @@ func nativeText(name, text string) string {
 // readNative hands the site's answer on.
 func readNative(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
-		return refusal(t.answer), nil
+		return refusalOf(t.call.GetOperation(), t.answer), nil
 	}
 	method := nativeOf(t.call.GetOperation())
 	if why := method.unlike(t.answer.data); why != "" {

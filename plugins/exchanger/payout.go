@@ -110,7 +110,7 @@ func offers(info jsontext.Value, method string) bool {
 // readPaidOut reads the number of the payout just asked for. It is paid when somebody at the site has done so.
 func readPaidOut(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
-		return refusal(t.answer), nil
+		return payoutRefusal(t.answer), nil
 	}
 	reference := payoutReference(t.answer.data.Text("payout_id"))
 	if reference == "" {

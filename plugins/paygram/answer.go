@@ -18,6 +18,8 @@ type answer struct {
 func readAnswer(response *abi.HttpResponse) (answer, *abi.Step) {
 	switch status := response.GetStatus(); status {
 	case 200:
+	case 400, 415:
+		return answer{}, invalid(status, response.GetBody())
 	case 401, 403, 429:
 		return answer{}, guest.Rejected(strconv.Itoa(int(status)), "HTTP status "+strconv.Itoa(int(status)))
 	default:
@@ -38,6 +40,19 @@ func readAnswer(response *abi.HttpResponse) (answer, *abi.Step) {
 		return answer{}, guest.Unreadable("success, and yet response code " + code)
 	}
 	return answer{Value: value, raw: response.GetBody()}, nil
+}
+
+// invalid reads ASP.NET's answer to a request that no method has seen. Anything else with its status is not readable.
+func invalid(status uint32, body []byte) *abi.Step {
+	value, err := jsontext.Parse(body)
+	switch {
+	case err != nil || !value.Get("traceId").Exists():
+	case status == 400 && value.Get("errors").IsObject():
+		return guest.Rejected(codeInvalid, value.Text("title"))
+	case status == 415 && value.Text("status") == "415":
+		return guest.Rejected(codeMediaType, value.Text("title"))
+	}
+	return guest.Unreadable("HTTP status " + strconv.Itoa(int(status)) + " without a problem of the API's")
 }
 
 // refusal reads success false. PayGram's older answers have a text alone; newer ones a code beside it.

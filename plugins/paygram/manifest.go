@@ -35,6 +35,7 @@ func manifest() *abi.Manifest {
 		Actions:        actions(),
 		Operations:     operations(),
 		Failures:       failures(),
+		Envelope:       envelope(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
 			Summary:   "Set the callback's URL at PayGram once, with SetCallbackApi or SetUserInfo. What it says is confirmed by InvoiceInfo.",
@@ -51,8 +52,9 @@ func flows() []*abi.Flow {
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: issueInvoice},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
-				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice},
-				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice},
+				// Paid, and not redeemed.
+				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice, From: []abi.Status{abi.Status_STATUS_PROCESSING}},
+				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice, From: []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
 			},
 		},
 		{

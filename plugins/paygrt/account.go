@@ -70,5 +70,8 @@ func itemOf(operator jsontext.Value) *abi.Item {
 
 // queryFailed is the answer to a read that was not carried out. The document has no reasons for it.
 func queryFailed(answer reply) *abi.Step {
+	if answer.refusedKey() {
+		return guest.Rejected(codeKey, answer.message)
+	}
 	return guest.Rejected(codeRefused, answer.message)
 }

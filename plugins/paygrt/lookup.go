@@ -72,6 +72,9 @@ func interpretStatus(call *abi.Call, account settings, state []byte, answer repl
 	if rejected != nil {
 		return rejected
 	}
+	if answer.refusedKey() {
+		return guest.Rejected(codeKey, answer.message)
+	}
 	if answer.status == envelopeFailed {
 		if len(wanted.days) > 1 && string(state) == wanted.days[0] {
 			return wanted.ask(account, wanted.days[1])

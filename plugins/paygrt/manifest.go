@@ -53,6 +53,7 @@ func manifest() *abi.Manifest {
 		}},
 		Operations: operations(),
 		Failures:   failures(),
+		Envelope:   envelope(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
 			Summary:   "Set the callback URL once in Paygrt's panel. It is unsigned: every report is confirmed by a status check.",
@@ -114,10 +115,21 @@ const (
 	codeRefused   = "1"
 	codeFail      = wordFail
 	codeNoWord    = "status check failed"
+	codeKey       = "api-key"
 )
+
+// envelope is that of a request that failed: the document's "message", "data" and "status", which is "0" or "1".
+func envelope() []*abi.Proof {
+	return []*abi.Proof{{Pointer: "/status", Values: []string{"1"}}, {Pointer: "/message"}, {Pointer: "/data"}}
+}
 
 func failures() []*abi.FailureRule {
 	return []*abi.FailureRule{
+		{
+			HttpStatus: 200, ProviderCode: codeKey, Final: true,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
+			Source: "API document, Error Codes: status 1 is Fail; that it comes without data and speaks of the key is inferred",
+		},
 		{
 			Operation: opRecharge, HttpStatus: 200, ProviderCode: codeNoBalance,
 			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "insufficient_funds",

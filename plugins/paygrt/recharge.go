@@ -90,6 +90,9 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 	if rejected != nil {
 		return rejected
 	}
+	if answer.refusedWhole() {
+		return guest.Rejected(refusalCode(answer.message), answer.message)
+	}
 	if !answer.data.IsObject() {
 		return guest.Unreadable("there is no data: " + answer.message)
 	}
@@ -152,8 +155,20 @@ func refusalCode(said string) string {
 	// Undocumented, and the one refusal that must not be taken for a decline: the first recharge may have gone through.
 	case strings.Contains(folded, "duplicate"), strings.Contains(folded, "already"):
 		return codeDuplicate
+	case speaksOfKey(folded):
+		return codeKey
 	}
 	return codeRefused
+}
+
+// speaksOfKey reports a text about the caller's credentials. The document has none, and how a wrong key is answered is not stated.
+func speaksOfKey(folded string) bool {
+	for _, word := range [...]string{"api key", "api-key", "apikey", "authenticat", "authoriz", "authoris", "credential"} {
+		if strings.Contains(folded, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // transaction is the outcome of a recharge that has a txn_id.

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"payrouter/abi/guest"
@@ -64,6 +65,17 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
 	}
 	return answer, nil
+}
+
+// refusedWhole reports a request that Paygrt turned away before it made anything of it: it failed, and has no data. "status=0 should be
+// treated as successful else fail" (API document, Error Codes).
+func (r reply) refusedWhole() bool {
+	return r.status == envelopeFailed && r.data.IsNull()
+}
+
+// refusedKey reports such a refusal that speaks of the key.
+func (r reply) refusedKey() bool {
+	return r.refusedWhole() && speaksOfKey(strings.ToLower(r.message))
 }
 
 // answered are the members of data that anything is made of.

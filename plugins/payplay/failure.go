@@ -28,6 +28,14 @@ const codePageNotFound = "page_not_found"
 // codeAbsent stands for any other text of a 404.
 const codeAbsent = "404"
 
+// codeInvalid stands for a 422 of an operation whose fields are not known.
+const codeInvalid = "422"
+
+// envelope is that of a refusal that names fields: Laravel's message and errors. A message alone may be that of a gateway before PayPlay.
+func envelope() []*abi.Proof {
+	return []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/*"}}
+}
+
 // fieldRule is a field that a request may fail by.
 type fieldRule struct {
 	field   string
@@ -96,6 +104,7 @@ var finders = []finder{ //nolint:gochecknoglobals // a table
 	{showTransaction, abi.Meaning_MEANING_NOT_FOUND},
 	{getExchangeRate, abi.Meaning_MEANING_NOT_FOUND},
 	{refundOrder, abi.Meaning_MEANING_DECLINED_SOFT},
+	{completeOrder, abi.Meaning_MEANING_DECLINED_SOFT},
 }
 
 // failureRules gives each refusal its meaning.
@@ -117,9 +126,15 @@ func failureRules() []*abi.FailureRule {
 		for _, one := range checked[operation] {
 			rules = append(rules, &abi.FailureRule{
 				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code, Source: sourceWhitePay,
+				Proofs: []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/" + one.field}},
+				Final: one.meaning != abi.Meaning_MEANING_DUPLICATE,
 			})
 		}
 	}
+	rules = append(rules, &abi.FailureRule{
+		Operation: completeOrder, HttpStatus: 422, ProviderCode: codeInvalid, Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+		Code: "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
+	})
 	for _, one := range finders {
 		rules = append(rules,
 			&abi.FailureRule{
@@ -128,7 +143,7 @@ func failureRules() []*abi.FailureRule {
 			},
 			&abi.FailureRule{
 				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.absent,
-				Code: "not_found", Source: sourceWhitePay,
+				Code: "not_found", Source: sourceWhitePay, Final: one.absent != abi.Meaning_MEANING_NOT_FOUND,
 			})
 	}
 	return rules
@@ -175,6 +190,9 @@ func invalid(operation string, body jsontext.Value, message string) *abi.Step {
 		if body.Get("errors", one.field).Exists() {
 			return guest.Rejected(one.field, message)
 		}
+	}
+	if operation == completeOrder && body.Get("errors").IsObject() {
+		return guest.Rejected(codeInvalid, message)
 	}
 	return guest.Unreadable("HTTP 422 for a field that was not sent")
 }

@@ -27,6 +27,7 @@ func manifest() *abi.Manifest {
 		},
 		Operations: described(),
 		Failures:   failureRules(),
+		Envelope:   envelope(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
 			Summary: "Give this URL as the webhook in the payment page's settings (orders), and in the company's (withdrawals). Webhooks " +
@@ -45,7 +46,8 @@ func collect() *abi.Flow {
 		Actions: []*abi.Action{
 			{Role: abi.Role_ROLE_CREATE, Operation: createOrder},
 			{Role: abi.Role_ROLE_LOOKUP, Operation: showOrder},
-			{Role: abi.Role_ROLE_CONFIRM, Operation: completeOrder},
+			// Paid in part.
+			{Role: abi.Role_ROLE_CONFIRM, Operation: completeOrder, From: []abi.Status{abi.Status_STATUS_PROCESSING}},
 		},
 	}
 }

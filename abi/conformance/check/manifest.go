@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"payrouter/abi/decimal"
+	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
 )
 
@@ -193,11 +194,16 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 	for _, bound := range flow.GetBounds() {
 		f.bound(name, flow, bound)
 	}
+	f.precisions(name, flow)
 	var creates []*abi.Operation
 	for _, action := range flow.GetActions() {
 		operation := find(m, action.GetOperation())
 		f.require(operation != nil, "%s: operation %q is not in the manifest", name, action.GetOperation())
 		f.require(action.GetRole() != abi.Role_ROLE_UNSPECIFIED, "%s: operation %q has no role", name, action.GetOperation())
+		f.require(len(action.GetFrom()) == 0 || action.GetRole() == abi.Role_ROLE_CONFIRM,
+			"%s: %s names statuses to be done from, and is no confirm", name, action.GetOperation())
+		f.require(len(action.GetFrom()) == 0 || hasRole(flow, abi.Role_ROLE_LOOKUP),
+			"%s: %s names statuses to be done from, and there is no look-up that reports one", name, action.GetOperation())
 		f.require(!slices.Contains(accountRoles, action.GetRole()), "%s: %s is the account's to be asked, not a payment's", name, action.GetRole())
 		f.require(action.GetRole() != abi.Role_ROLE_QUOTE || operation == nil || operation.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE,
 			"%s: %s is a quote, and a quote is SAFE", name, action.GetOperation())
@@ -213,11 +219,15 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 
 // lookup demands a way to find out what became of a create that may have done something, or a word on why there is none.
 func (f *findings) lookup(name string, flow *abi.Flow, create *abi.Operation) {
-	hasLookup := slices.ContainsFunc(flow.GetActions(), func(a *abi.Action) bool { return a.GetRole() == abi.Role_ROLE_LOOKUP })
+	hasLookup := hasRole(flow, abi.Role_ROLE_LOOKUP)
 	harmless := create.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE
 	saysWhy := strings.Contains(strings.ToLower(create.GetSummary()), "look-up")
 	f.require(hasLookup || harmless || saysWhy,
 		"%s: %s has no look-up; add one, or say in its summary why there is no look-up", name, create.GetName())
+}
+
+func hasRole(flow *abi.Flow, role abi.Role) bool {
+	return slices.ContainsFunc(flow.GetActions(), func(a *abi.Action) bool { return a.GetRole() == role })
 }
 
 func (f *findings) list(where string, values []string, pattern *regexp.Regexp) {
@@ -238,6 +248,21 @@ func (f *findings) bound(where string, flow *abi.Flow, bound *abi.Bound) {
 	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0, "%s: bounds of %s are the wrong way round", where, currency)
 }
 
+// mostDecimals is how many digits after the point an amount may have anywhere in the router.
+const mostDecimals = 18
+
+func (f *findings) precisions(where string, flow *abi.Flow) {
+	seen := make(map[string]bool)
+	for _, one := range flow.GetPrecisions() {
+		currency := one.GetCurrency()
+		f.require(currencyPattern.MatchString(currency) && !seen[currency], "%s: precision of currency %q: one each", where, currency)
+		seen[currency] = true
+		f.require(len(flow.GetCurrencies()) == 0 || slices.Contains(flow.GetCurrencies(), currency),
+			"%s: precision of %s, which it does not take", where, currency)
+		f.require(one.GetDecimals() <= mostDecimals, "%s: precision of %s: at most %d decimals", where, currency, mostDecimals)
+	}
+}
+
 func (f *findings) failures(m *abi.Manifest) {
 	for i, rule := range m.GetFailures() {
 		where := fmt.Sprintf("failure rule %d (%q, %d, %q)", i, rule.GetOperation(), rule.GetHttpStatus(), rule.GetProviderCode())
@@ -250,10 +275,25 @@ func (f *findings) failures(m *abi.Manifest) {
 			"%s: code duplicate and meaning DUPLICATE go together", where)
 		f.require(rule.GetMeaning() != abi.Meaning_MEANING_NOT_FOUND || rule.GetCode() == "not_found",
 			"%s: meaning NOT_FOUND has code not_found", where)
+		if proof.Needed(m, rule) {
+			weak := proof.Weakness(proof.Of(m, rule))
+			f.require(weak == "", "%s decides what becomes of a request that may have moved money, and has no proof that the provider wrote the answer: %s",
+				where, weak)
+		}
+		f.require(!rule.GetFinal() || declines(rule), "%s: final is for refusals and declines", where)
 		for _, earlier := range m.GetFailures()[:i] {
 			f.require(!covers(earlier, rule), "%s never holds: an earlier rule takes all that it matches", where)
 		}
 	}
+}
+
+func declines(rule *abi.FailureRule) bool {
+	switch rule.GetMeaning() {
+	case abi.Meaning_MEANING_REFUSED, abi.Meaning_MEANING_DECLINED_SOFT, abi.Meaning_MEANING_DECLINED_HARD:
+		return true
+	case abi.Meaning_MEANING_UNSPECIFIED, abi.Meaning_MEANING_DUPLICATE, abi.Meaning_MEANING_NOT_FOUND, abi.Meaning_MEANING_FAULT:
+	}
+	return false
 }
 
 // covers tells whether all that later matches is matched by earlier too.

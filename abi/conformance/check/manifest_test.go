@@ -39,6 +39,7 @@ func whole() *abi.Manifest {
 			{Operation: "Make", HttpStatus: 200, ProviderCode: "1", Meaning: abi.Meaning_MEANING_DUPLICATE, Code: "duplicate", Source: "document"},
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "document"},
 		},
+		Envelope: []*abi.Proof{{Pointer: "/error"}, {Pointer: "/data"}},
 		Callback: &abi.CallbackForm{Supported: true, Summary: "By hand."},
 	}
 }
@@ -100,6 +101,14 @@ func TestManifest(t *testing.T) {
 		"two creates":                    {func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = abi.Role_ROLE_CREATE }, "2 creates"},
 		"action of no role":              {func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = 0 }, "no role"},
 		"action of no operation":         {func(m *abi.Manifest) { m.Flows[0].Actions[1].Operation = "Nope" }, "not in the manifest"},
+		"a decline without proof":        {func(m *abi.Manifest) { m.Envelope = nil }, "has no proof"},
+		"a lone message for a proof":     {func(m *abi.Manifest) { m.Envelope = []*abi.Proof{{Pointer: "/message"}} }, "alone may be a gateway's"},
+		"a proof that is no pointer":     {func(m *abi.Manifest) { m.Failures[0].Proofs = []*abi.Proof{{Pointer: "error"}} }, "does not start with"},
+		"a final duplicate":              {func(m *abi.Manifest) { m.Failures[0].Final = true }, "final is for"},
+		"precision of another currency":  {precision("USD", 2), "does not take"},
+		"precision twice":                {precision("EUR", 2, 3), "one each"},
+		"precision beyond all":           {precision("EUR", 19), "at most 18"},
+		"a create from a status":         {from(0), "is no confirm"},
 		"no look-up":                     {func(m *abi.Manifest) { m.Flows[0].Actions = m.Flows[0].Actions[:1] }, "no look-up"},
 		"account asked by a create":      {func(m *abi.Manifest) { m.Actions[0].Operation = "Make" }, "has to be SAFE"},
 		"account asked by nothing":       {func(m *abi.Manifest) { m.Actions[0].Operation = "Nope" }, "not in the manifest"},
@@ -162,4 +171,27 @@ func TestSatisfies(t *testing.T) {
 	require.NoError(t, Satisfies(schema, []byte(`{"a": 12345678901234567890}`)))
 	require.Error(t, Satisfies(schema, []byte(`{"a": "1"}`)))
 	require.Error(t, Satisfies(schema, []byte(`{`)))
+}
+
+func precision(currency string, decimals ...uint32) func(m *abi.Manifest) {
+	return func(m *abi.Manifest) {
+		for _, d := range decimals {
+			m.Flows[0].Precisions = append(m.Flows[0].Precisions, &abi.Precision{Currency: currency, Decimals: d})
+		}
+	}
+}
+
+func from(action int) func(m *abi.Manifest) {
+	return func(m *abi.Manifest) { m.Flows[0].Actions[action].From = []abi.Status{abi.Status_STATUS_PROCESSING} }
+}
+
+func TestALookUpsAbsenceOfAKeyedCreateNeedsProof(t *testing.T) {
+	t.Parallel()
+	m := whole()
+	absent := &abi.FailureRule{Operation: "Read", HttpStatus: 404, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: "document"}
+	absent.Proofs = []*abi.Proof{{Pointer: "/message"}}
+	m.Failures = append(m.Failures[:1:1], absent)
+	require.Contains(t, strings.Join(Manifest(m), "; "), "has no proof")
+	m.Operations[0].KeyedBySetting = ""
+	require.Empty(t, Manifest(m), "a create of class NONE is never moved by it")
 }

@@ -54,6 +54,7 @@ func manifest() *abi.Manifest {
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "made up"},
 		},
 		Callback: &abi.CallbackForm{Supported: true, Summary: "Set the URL in the provider's panel."},
+		Envelope: []*abi.Proof{{Pointer: "/error/code"}, {Pointer: "/error/message"}},
 		MaxSteps: 2,
 	}
 }

@@ -48,6 +48,11 @@ pub fn manifest() -> Message {
         )
         .message(11, Message::new().flag(1, true).text(3, "Set the URL in the provider's panel."))
         .number(12, 2)
+        .messages(14, vec![proof("/error/code"), proof("/error/message")])
+}
+
+fn proof(pointer: &str) -> Message {
+    Message::new().text(1, pointer)
 }
 
 fn secret(name: &str, summary: &str) -> Message {
