@@ -56,6 +56,7 @@ func manifests() map[string]*abi.Manifest {
 			SettingsSchema: `{"properties": {"merchant_id": {"type": "string"}}, "required": ["merchant_id"]}`,
 			Flows:          []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"}, Countries: []string{"IN"}}},
 			Operations:     []*abi.Operation{{Name: "Recharge"}},
+			Envelope:       []*abi.Proof{{Pointer: "/status"}, {Pointer: "/data"}},
 		},
 		"plain": {BaseUrl: "https://api.plain.example", Flows: collect()},
 	}
