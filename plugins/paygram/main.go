@@ -61,6 +61,9 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	if end != nil {
 		return cautious(&t, end), nil
 	}
+	if !a.Get("type").Exists() && movesMoney(call.GetOperation()) {
+		return guest.Unreadable("success without a type, which every answer of PayGram's has"), nil
+	}
 	switch call.GetOperation() {
 	case issueInvoice:
 		return finish(&t, a, t.GetReference(), true), nil
@@ -87,6 +90,12 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 		return interpretNative(&t, method, a), nil
 	}
 	return nil, guest.UnknownOperation(call.GetOperation())
+}
+
+// movesMoney reports a method whose success is believed only in PayGram's own envelope: {"success": true} alone may be anybody's.
+func movesMoney(operation string) bool {
+	method := nativeOf(operation)
+	return operation == redeemInvoice || operation == payInvoice || method != nil && method.class == risky
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {
