@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/api"
 	"payrouter/host/sandbox"
 )
 
@@ -92,13 +93,19 @@ func TestConfirmingWhatCannotBeConfirmed(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
 
-	// How PayPlay refuses to complete an order is not documented, so nothing is believed of it until the order is looked up.
+	// A confirm that comes too early changes nothing, and is not sent: the payment is looked up first.
 	unpaid := w.create(byPayPlay)
-	require.Equal(t, "unknown", w.act(unpaid, "confirm", "").Status)
-	require.Equal(t, "wrong-status", w.refused(unpaid, "confirm", "").Type)
-	unpaid = w.act(unpaid, "refresh", "")
-	require.Equal(t, "requires_action", unpaid.Status)
-	require.NotNil(t, unpaid.NextAction)
+	for _, early := range []api.Payment{unpaid, w.create(byPayGram)} {
+		problem := w.refused(early, "confirm", "")
+		require.Equal(t, 422, problem.Status)
+		require.Equal(t, "invalid_request", problem.Failure.Code)
+		stands := w.get(early.ID)
+		require.Equal(t, "requires_action", stands.Status)
+		require.NotNil(t, stands.NextAction)
+		for _, attempt := range w.attempts(early.ID) {
+			require.NotEqual(t, "confirm", attempt.Role)
+		}
+	}
 
 	require.Equal(t, "not-supported", w.refused(unpaid, "confirm", `{"operation":"Mint"}`).Type)
 	require.Equal(t, "not-supported", w.refused(w.create(byCryptogram), "confirm", "").Type)

@@ -269,7 +269,8 @@ func TestAnUnansweredSpendingRequestIsSentAgainWhereTheAccountHonoursItsKey(t *t
 	p = w.act(p, "confirm", `{"operation":"PayInvoice","input":{"user_cli_id":"customer-7"}}`)
 
 	require.Equal(t, "unknown", p.Status, "the second was refused as a duplicate: the first was taken")
-	require.Equal(t, []string{"paygram-eu accepted", "paygram-eu unanswered", "paygram-eu duplicate"}, w.trail(p.ID))
+	require.Equal(t, []string{"paygram-eu accepted", "paygram-eu accepted", "paygram-eu unanswered", "paygram-eu duplicate"}, w.trail(p.ID),
+		"the create, the look before the act, and the act")
 	require.Equal(t, "succeeded", w.act(p, "refresh", "").Status)
 }
 

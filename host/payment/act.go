@@ -70,6 +70,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 	if len(action.GetFrom()) == 0 {
 		return p, nil
 	}
+	alert := p.Alert
 	p, end, err := t.ask(ctx, p, "")
 	switch {
 	case err != nil:
@@ -83,6 +84,8 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 				at.operation.GetName(), enumName(end.outcome.GetStatus().String(), "STATUS_")),
 		}}
 	}
+	// What the look-up found to complain of ("paid in part") is what the operation settles.
+	p.Alert = alert
 	return p, nil
 }
 
