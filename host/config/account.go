@@ -236,7 +236,7 @@ func (v view) failure() *abi.FailureRule {
 	return rule
 }
 
-// proofs are members of the answer's body: a JSON pointer each, and what may stand there.
+// proofs are members of the answer's body: a JSON pointer each, and what may stand there; an empty list is any value.
 func (v view) proofs() []*abi.Proof {
 	members, ok := v.value.(map[string]any)
 	if !ok || len(members) == 0 {
@@ -251,13 +251,12 @@ func (v view) proofs() []*abi.Proof {
 			m.reportKey(fmt.Sprintf("%q is no JSON pointer", pointer), `write one such as "/error"`)
 		}
 		switch value := members[pointer].(type) {
-		case nil: // any value
 		case []any:
 			for _, item := range value {
 				one.Values = append(one.Values, fmt.Sprint(item))
 			}
 		case map[string]any:
-			m.report("this proof is a mapping", "write the value that stands there, a list of values, or nothing for any value")
+			m.report("this proof is a mapping", "write the value that stands there, a list of values, or [] for any value")
 		default:
 			one.Values = []string{fmt.Sprint(value)}
 		}

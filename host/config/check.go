@@ -114,7 +114,7 @@ func (p *Provider) checkFailures(failures view, manifest *abi.Manifest) {
 		}
 		if weak := proof.Weakness(proof.Of(manifest, rule)); weak != "" {
 			failures.at(fmt.Sprint(i)).report("this failure decides what becomes of a request that may have moved money, and has no proof: "+weak,
-				`add "proof: {/error: 1, /data: }": members of the body that show that the provider itself wrote the answer`)
+				`add "proof: {/error: 1, /data: []}": members of the body that show that the provider itself wrote the answer`)
 		}
 	}
 }

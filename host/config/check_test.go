@@ -91,3 +91,47 @@ func TestRulesetDecidesUnderTheVersion(t *testing.T) {
 	require.Equal(t, config.Version, rules.Version())
 	require.Equal(t, config.Version, rules.Decide(routing.Facts{Amount: "5", Currency: "EUR"}, nil).ConfigVersion)
 }
+
+// A bare status, or a lone message, never decides what becomes of money: an account's row needs a proof, as a manifest's does.
+func TestAFailureThatMayMoveMoneyOnNeedsAProof(t *testing.T) {
+	t.Parallel()
+	manifest := func() map[string]*abi.Manifest {
+		return map[string]*abi.Manifest{"p": {BaseUrl: "https://a.example", Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT}}, Operations: []*abi.Operation{
+			{Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE}, {Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE},
+		}}}
+	}
+	row := func(members string) string {
+		return "providers: {a: {plugin: p, failures: [{http_status: 403, as: declined, " + members + "}]}}\nrules: [{name: d, to: a}]"
+	}
+	for claim, text := range map[string]string{
+		"a bare status":               row("meaning: declined_soft"),
+		"of the operation by name":    row("meaning: declined_hard, operation: Pay"),
+		"a message alone":             row("meaning: refused, operation: Pay, proof: {/message: Forbidden}"),
+		"a message alone, any value":  row("meaning: duplicate, operation: Pay, proof: {/message: []}"),
+		"not found, for all requests": row("meaning: not_found"),
+	} {
+		require.ErrorContains(t, read(t, text).Check(manifest()), "routing.yaml:1:39: this failure decides what becomes of a request", claim)
+	}
+	for claim, text := range map[string]string{
+		"a fault decides nothing": row("meaning: fault"),
+		"a read":                  row("meaning: declined_soft, operation: Read"),
+		"two members":             row(`meaning: declined_soft, operation: Pay, proof: {/status: "1", /reason: [suspended, closed]}, final: true`),
+		"a nested member":         row("meaning: declined_soft, operation: Pay, proof: {/errors/wallet: []}"),
+	} {
+		require.NoError(t, read(t, text).Check(manifest()), claim)
+	}
+	enveloped := manifest()
+	enveloped["p"].Envelope = []*abi.Proof{{Pointer: "/error"}, {Pointer: "/data"}}
+	require.NoError(t, read(t, row("meaning: declined_soft")).Check(enveloped), "the manifest's envelope stands for a proof of its own")
+}
+
+func TestProofsOfAFailure(t *testing.T) {
+	t.Parallel()
+	text := "providers: {a: {plugin: p, failures: [{code: x, meaning: fault, as: declined, " +
+		`proof: {/error: 1, /text: [a, "2"], /data: [], /ok: false}}]}}` + "\nrules: [{name: d, to: a}]"
+	rule := read(t, text).Providers[0].Failures[0]
+	require.Equal(t, []*abi.Proof{
+		{Pointer: "/data"}, {Pointer: "/error", Values: []string{"1"}}, {Pointer: "/ok", Values: []string{"false"}}, {Pointer: "/text", Values: []string{"a", "2"}},
+	}, rule.GetProofs())
+	require.False(t, rule.GetFinal())
+}

@@ -261,6 +261,13 @@ func TestMistakesInTheFile(t *testing.T) {
 			`routing.yaml:2:65: "soft" is no meaning: write one of refused, declined_soft, declined_hard, duplicate, not_found, fault`,
 			`routing.yaml:2:75: "Insufficient Funds" is not one of the router's failure codes: write one such as insufficient_funds`,
 		}},
+		{"a proof that is none", account("failures: [{code: x, meaning: fault, as: declined, proof: 1}]"), []string{
+			`routing.yaml:2:76: proof is not a mapping: write "/success: false" lines under it: a JSON pointer, and what stands there`,
+		}},
+		{"a proof that is no pointer", account("failures: [{code: x, meaning: fault, as: declined, proof: {error: 1, /data: {a: 1}}}]"), []string{
+			`routing.yaml:2:77: "error" is no JSON pointer: write one such as "/error"`,
+			`routing.yaml:2:94: this proof is a mapping: write the value that stands there, a list of values, or [] for any value`,
+		}},
 		{"rules that send to an unknown account", "providers: {cryptogram: {plugin: p}}\nrules: [{name: x, to: cryptogrm}]", []string{
 			`routing.yaml:2:23: rule "x" sends to an unknown provider "cryptogrm": did you mean "cryptogram"?`,
 		}},
