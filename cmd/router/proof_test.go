@@ -105,8 +105,8 @@ type scripted struct {
 	recorded []*abi.HttpResponse
 	// answer is the stranger's; nil loses the answer.
 	answer *abi.HttpResponse
-	// lookup: the stranger answers requests that change nothing, too, once the recording is used up.
-	lookup bool
+	// then answers what comes after the first request that may have moved money; nil where answer does.
+	then *abi.HttpResponse
 	// sent counts requests that may have moved money; all counts every one.
 	sent, all int
 }
@@ -132,6 +132,9 @@ func (s *scripted) next(grave bool) *abi.HttpResponse {
 	s.all++
 	if grave {
 		s.sent++
+		if s.sent > 1 && s.then != nil {
+			return s.then
+		}
 		return s.answer
 	}
 	if len(s.recorded) > 0 {
@@ -405,4 +408,77 @@ func (b *bench) looksUp(kind payment.Kind) bool {
 		}
 	}
 	return false
+}
+
+// Where a provider's answer to a wrong key is documented, it is a proof: every payment, and every native operation that may do something,
+// ends as failed, and none as unknown.
+func TestAWrongKeyIsFinalWhereItsAnswerIsDocumented(t *testing.T) {
+	t.Parallel()
+	wrongKeys := map[string]*abi.HttpResponse{
+		"paygram":   {Status: 200, Body: []byte(`{"message":"Invalid Token","type":0,"success":false}`)},
+		"exchanger": {Status: 200, Body: []byte(`{"error":1,"error_text":"Api disabled","data":[]}`)},
+		"paygrt":    {Status: 200, Body: []byte(`{"message":"Invalid API Key","data":null,"status":"1"}`)},
+	}
+	loaded := connectors(t)
+	for name, answer := range wrongKeys {
+		connector, journal := loaded[name], sqlitetest.Open(t)
+		seen := map[string]bool{}
+		for _, one := range recordings(t, name) {
+			if len(one.call.Settings) == 0 {
+				continue
+			}
+			b := newBench(t, one.name, journal, connector, one.call.Settings)
+			b.first.play(nil, answer)
+			b.second.play(nil, answer)
+			what := one.call.Operation
+			if one.call.Payment == nil {
+				receipt, err := b.engine.Perform(t.Context(), "shop", b.key(), payment.Performance{
+					Provider: "first", Operation: what, Input: one.call.Input,
+				}, time.Minute)
+				if err != nil || b.first.all == 0 {
+					continue // the input is wrong, or a read
+				}
+				require.Equal(t, payment.RunFailed, receipt.Run.Status, one.name)
+				require.Equal(t, "authentication_failed", receipt.Run.Failure.Code, one.name)
+			} else {
+				p, err := b.create(one)
+				if err != nil || b.first.all == 0 {
+					continue
+				}
+				what = "create " + string(p.Kind)
+				require.Equal(t, payment.Failed, p.Status, one.name)
+				require.Equal(t, "authentication_failed", p.Failure.Code, one.name)
+			}
+			seen[what] = true
+		}
+		for _, operation := range connector.Manifest().GetOperations() {
+			require.True(t, seen[operation.GetName()] || !mayMove(operation), "%s was not tried", operation.GetName())
+		}
+		for _, flow := range connector.Manifest().GetFlows() {
+			kind := strings.ToLower(strings.TrimPrefix(flow.GetKind().String(), "KIND_"))
+			require.True(t, seen["create "+kind], "%s: no %s was tried", name, kind)
+		}
+	}
+}
+
+// A wrong key's answer to a repetition, after an answer that was lost, does not fail what may have been booked.
+func TestAWrongKeyAfterALostAnswerLeavesDoubt(t *testing.T) {
+	t.Parallel()
+	connector := connectors(t)["paygram"]
+	wrongKey := &abi.HttpResponse{Status: 200, Body: []byte(`{"message":"Invalid Token","type":0,"success":false}`)}
+	for _, one := range recordings(t, "paygram") {
+		if one.name != "payout-client-unique.txtar" {
+			continue
+		}
+		b := newBench(t, one.name, sqlitetest.Open(t), connector, one.call.Settings)
+		b.first.play(nil, nil) // the first answer is lost
+		b.first.then = wrongKey
+		p, err := b.create(one)
+		require.NoError(t, err)
+		require.Equal(t, 2, b.first.sent)
+		require.Equal(t, payment.Unknown, p.Status)
+		require.Zero(t, b.second.all)
+		return
+	}
+	t.Fatal("there is no recording of a payout under clientUnique")
 }
