@@ -56,14 +56,14 @@ type shop struct {
 }
 
 // newShop reports callbacks of every provider to it. With tokens, PayPlay's signatures can be verified.
-func newShop(t *testing.T, tokens bool) *shop {
+func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	dir, compiled := plugins(t)
 	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
-	providers, err := sandbox.New(sandbox.Options{})
+	providers, err := sandbox.New(append(options, sandbox.Options{})[0])
 	require.NoError(t, err)
 	site := httptest.NewServer(providers.Handler())
 	t.Cleanup(func() { providers.Close(); site.Close() })
