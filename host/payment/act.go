@@ -322,7 +322,7 @@ func verdictOf(provider string, end ending) error {
 func (e *Engine) withLock(
 	ctx context.Context, merchant, id string, origin Origin, act func(ctx context.Context, t *turn, p Payment) (Payment, error),
 ) (Payment, error) {
-	unlock, err := e.locks.acquire(ctx, id)
+	unlock, err := e.acquire(ctx, id)
 	if err != nil {
 		return Payment{}, err
 	}

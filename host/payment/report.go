@@ -117,6 +117,12 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 	if why != "" {
 		return t.contradicted(ctx, p, provider, why)
 	}
+	if p, why = t.claimed(p, report.Outcome); why != "" {
+		if p, err = t.keep(ctx, p); err != nil {
+			return p, err
+		}
+		return p, fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
+	}
 	return t.keep(ctx, settle(p, report.Outcome, t.failureOf(p, report.Outcome), t.now()))
 }
 
