@@ -95,8 +95,28 @@ func (e *Engine) claim(claim Claim, money bool) (why, alert string) {
 	}
 	e.log.ErrorContext(e.base, "an object at a provider is claimed twice", slog.String("provider", claim.Account), slog.String("object", claim.Object),
 		slog.String("reference", claim.Reference), slog.String("owner", owner), slog.String("claimed_by", claim.Owner), slog.Bool("money", money))
-	e.showClaim(owner, alertClaimed(claim, claim.Owner), money)
-	return fmt.Sprintf("the answer is about %q, which belongs to %s", claim.Reference, owner), alertClaimed(claim, owner)
+	toOwner, toClaimant := e.idFor(claim.Owner, owner), e.idFor(owner, claim.Owner)
+	e.showClaim(owner, alertClaimed(claim, toOwner), money)
+	return fmt.Sprintf("the answer is about %q, which belongs to %s", claim.Reference, toClaimant), alertClaimed(claim, toClaimant)
+}
+
+// idFor is the id of a payment or a run, for whoever sees another one: merchants see their own alone, and the log has both.
+func (e *Engine) idFor(id, to string) string {
+	merchant, err := e.merchantOf(id)
+	seen, unknown := e.merchantOf(to)
+	if err != nil || unknown != nil || merchant != seen {
+		return "another merchant's payment"
+	}
+	return id
+}
+
+func (e *Engine) merchantOf(id string) (string, error) {
+	if strings.HasPrefix(id, runPrefix) {
+		run, err := e.Run(e.base, id)
+		return run.Merchant, err
+	}
+	p, err := e.journal.Payment(e.base, id)
+	return p.Merchant, err
 }
 
 // ownerOf gives whose an object is: the claim's owner where it was nobody's, who has it from then on.

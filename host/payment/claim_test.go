@@ -157,11 +157,14 @@ func TestARunsObjectIsNoPayments(t *testing.T) {
 				require.Equal(t, payment.RunUnknown, run.Status)
 			}
 			require.Equal(t, row.runFirst, p.Status == payment.Unknown)
-			require.True(t, h.shows(t, p.ID, run.ID).MoneyConflict)
+			// The run is another merchant's: neither sees the other's id.
+			require.True(t, h.shows(t, p.ID, "another merchant's payment").MoneyConflict)
 			require.Eventually(t, func() bool {
 				stands, err := h.engine.Run(t.Context(), run.ID)
-				return err == nil && strings.Contains(stands.Alert, "answered this and "+p.ID)
+				return err == nil && strings.Contains(stands.Alert, "answered this and another merchant's payment")
 			}, time.Minute, time.Millisecond)
+			require.Contains(t, h.log.String(), run.ID)
+			require.Contains(t, h.log.String(), p.ID)
 
 			// An operation that acts on what is there names it, and claims nothing.
 			acted := h.perform(t, "c", payment.Performance{Provider: "a", Operation: "confirm", Input: []byte(`{}`)})

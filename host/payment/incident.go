@@ -72,7 +72,7 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 		add(&Payment{ID: report.PaymentID})
 	}
 	slices.Sort(ids)
-	why := fmt.Sprintf("it names %v", ids)
+	const why = "it names several payments"
 	e.log.ErrorContext(ctx, "a provider's signed report names several payments", slog.String("provider", provider), slog.Any("payments", ids))
 	var problems []error
 	for _, id := range ids {
