@@ -150,6 +150,13 @@ func (j *journal) PaymentByProviderReference(ctx context.Context, provider, refe
 	return j.db.PaymentByProviderReference(ctx, provider, reference)
 }
 
+func (j *journal) Owner(ctx context.Context, account, object, reference string) (string, error) {
+	if err := j.hold("find the owner of " + object + " " + reference + " at " + account); err != nil {
+		return "", err
+	}
+	return j.db.Owner(ctx, account, object, reference)
+}
+
 func (j *journal) Due(ctx context.Context, provider string, now time.Time, limit int) ([]payment.Payment, error) {
 	if err := j.hold("list what is due at " + provider); err != nil {
 		return nil, err

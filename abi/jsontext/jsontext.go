@@ -22,7 +22,8 @@ type Value struct {
 	at int32
 }
 
-// Parse reads one JSON text, strictly as RFC 8259 has it, nested at most 64 deep. Of members of one name the first counts.
+// Parse reads one JSON text, strictly as RFC 8259 has it, nested at most 64 deep. Of members of one name the first counts. One byte order
+// mark before the text is skipped, and is part of no value.
 func Parse(data []byte) (Value, error) {
 	if len(data) > math.MaxInt32 {
 		return Value{}, errors.New("read JSON: too long")

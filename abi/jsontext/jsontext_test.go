@@ -85,6 +85,44 @@ func TestParseTakesNothingThatIsNotJSON(t *testing.T) {
 	require.NoError(t, err)
 }
 
+const byteOrderMark = "\xef\xbb\xbf"
+
+// A PHP file that was saved with a byte order mark puts it before every answer of its site.
+func TestOneByteOrderMarkIsSkippedBeforeTheText(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"a":[1.50,"x"]}`, ` [true] `, `12.50`, `"text"`} {
+		without, err := jsontext.Parse([]byte(text))
+		require.NoError(t, err, text)
+		v, err := jsontext.Parse([]byte(byteOrderMark + text))
+		require.NoError(t, err, text)
+		require.Equal(t, string(without.JSON()), string(v.JSON()))
+		require.True(t, json.Valid(v.JSON()), "what is written again has no mark")
+		spelt, wrong := v.Spell(func(string) bool { return true })
+		require.Empty(t, wrong)
+		require.True(t, json.Valid(spelt), "%q", spelt)
+	}
+	v, err := jsontext.Parse([]byte(byteOrderMark + `{"a":"` + byteOrderMark + `b"}`))
+	require.NoError(t, err)
+	require.Equal(t, byteOrderMark+"b", v.Text("a"), "inside a string it is content")
+}
+
+func TestAByteOrderMarkAnywhereElseIsNotJSON(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"two of them":          byteOrderMark + byteOrderMark + `{}`,
+		"behind a blank":       " " + byteOrderMark + `{}`,
+		"behind the text":      `{}` + byteOrderMark,
+		"inside":               `{"a":` + byteOrderMark + `1}`,
+		"alone":                byteOrderMark,
+		"half of one":          byteOrderMark[:2] + `{}`,
+		"of UTF-16":            "\xfe\xff{}",
+		"of UTF-16, the other": "\xff\xfe{}",
+	} {
+		_, err := jsontext.Parse([]byte(text))
+		require.Error(t, err, name)
+	}
+}
+
 func TestWhatIsWrittenIsJSONWhateverTheText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -110,6 +148,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := jsontext.Parse(data)
+		data = bytes.TrimPrefix(data, []byte(byteOrderMark)) // which the standard library does not skip
 		if err != nil {
 			require.True(t, !json.Valid(data) || strings.Contains(err.Error(), "nested deeper"), "%q: %v", data, err)
 			return

@@ -78,7 +78,7 @@ func read(data []byte) (*document, error) {
 	made := newDocument(text)
 	nodes := made.nodes
 	var open [maxDepth]int32
-	depth, at := 0, blanks(text, 0)
+	depth, at := 0, blanks(text, mark(text))
 	for {
 		// A value stands here, and before it, in an object, its name.
 		if depth > 0 && nodes[open[depth-1]].kind == object { //nolint:gosec // G602: depth is above 0
@@ -148,6 +148,16 @@ func read(data []byte) (*document, error) {
 		}
 		at = blanks(text, at+1)
 	}
+}
+
+// mark is the width of the byte order mark that a text begins with. RFC 8259, section 8.1, lets a reader ignore one, and servers that are
+// written in PHP send it before every answer where one of their files was saved with it.
+func mark(text string) int {
+	const byteOrderMark = "\uFEFF"
+	if strings.HasPrefix(text, byteOrderMark) {
+		return len(byteOrderMark)
+	}
+	return 0
 }
 
 func refuse(err error, at int) error {

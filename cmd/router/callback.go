@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,33 +55,67 @@ func withCallbacks(inbox *callback.Inbox, api http.Handler) http.Handler {
 	return mux
 }
 
-// reportTo has the simulated providers report to a router, as a person sets it up at real ones: about each account that they know by its
-// name to that account's own address, and about all others to the first on their plugin.
-func reportTo(providers *sandbox.Server, routes *config.Config, addresses callback.Addresses) error {
-	first := map[string]bool{}
-	for _, p := range routes.Providers {
-		accounts, err := providers.Accounts(p.Plugin)
+// reports are where simulated providers report to, as far as a router has told them.
+type reports struct {
+	// main is the account, by plugin, that hears what concerns no account of its own.
+	main map[string]string
+	// told are never repeated: a person may have told a provider otherwise since.
+	told map[report]bool
+}
+
+type report struct {
+	plugin string
+	to     sandbox.Callback
+}
+
+// reportTo has the simulated providers report to a fleet's accounts, as a person sets it up at real ones: about an account that the provider
+// knows by its name to that account's own address, and about all else to the first of the accounts on its plugin by name, for as long as that
+// one is there.
+func (r *reports) reportTo(providers *sandbox.Server, fleet *payment.Fleet, addresses callback.Addresses) error {
+	main := map[string]string{}
+	pluginOf := func(name string) string { return fleet.Accounts[name].Plugin("").Manifest().GetName() }
+	for plugin, name := range r.main {
+		if _, there := fleet.Accounts[name]; there && pluginOf(name) == plugin {
+			main[plugin] = name
+		}
+	}
+	r.main = main
+	if r.told == nil {
+		r.told = map[report]bool{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fleet.Accounts)) {
+		plugin := pluginOf(name)
+		access, err := providers.Open(plugin, name)
 		if errors.Is(err, sandbox.ErrUnknown) {
 			continue // a plugin whose provider is not simulated
 		}
 		if err != nil {
 			return err
 		}
-		to := []sandbox.Callback{{URL: addresses.Account(p.Name)}}
-		if first[p.Plugin] {
-			to = nil
+		accounts, err := providers.Accounts(plugin)
+		if err != nil {
+			return err
 		}
-		first[p.Plugin] = true
-		if slices.Contains(accounts, p.Name) {
-			to = append(to, sandbox.Callback{URL: addresses.Account(p.Name), Account: p.Name})
+		to := sandbox.Callback{URL: addresses.Account(name), Secret: access.Secrets["webhook_token"]}
+		if main[plugin] = cmp.Or(main[plugin], name); main[plugin] == name {
+			err = r.tell(providers, report{plugin, to})
 		}
-		for _, one := range to {
-			if err := providers.Report(p.Plugin, one); err != nil {
-				return err
-			}
+		if to.Account = name; slices.Contains(accounts, name) {
+			err = errors.Join(err, r.tell(providers, report{plugin, to}))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (r *reports) tell(providers *sandbox.Server, one report) error {
+	if r.told[one] {
+		return nil
+	}
+	r.told[one] = true
+	return providers.Report(one.plugin, one.to)
 }
 
 type callbackURLsCommand struct {

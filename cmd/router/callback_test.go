@@ -21,7 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/callback"
-	"payrouter/host/config"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -57,14 +56,14 @@ type shop struct {
 }
 
 // newShop reports callbacks of every provider to it. With tokens, PayPlay's signatures can be verified.
-func newShop(t *testing.T, tokens bool) *shop {
+func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	dir, compiled := plugins(t)
 	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
-	providers, err := sandbox.New(sandbox.Options{})
+	providers, err := sandbox.New(append(options, sandbox.Options{})[0])
 	require.NoError(t, err)
 	site := httptest.NewServer(providers.Handler())
 	t.Cleanup(func() { providers.Close(); site.Close() })
@@ -81,8 +80,6 @@ func newShop(t *testing.T, tokens bool) *shop {
 	}
 	file := filepath.Join(t.TempDir(), "routing.yaml")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
-	routes, err := config.Load(file, environ)
-	require.NoError(t, err)
 	db := sqlitetest.Open(t)
 	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, shelf.Lineup())
 	require.NoError(t, err)
@@ -102,7 +99,7 @@ func newShop(t *testing.T, tokens bool) *shop {
 		Addresses: s.addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(s.engine) },
 		ArrivalsPerSecond: 1 << 20, Now: func() time.Time { return s.clock },
 	})
-	require.NoError(t, reportTo(providers, routes, s.addresses))
+	require.NoError(t, new(reports).reportTo(providers, fleet, s.addresses))
 	require.NoError(t, providers.Report(sandbox.PayPlay, sandbox.Callback{URL: s.addresses.Account("payplay"), Secret: generalToken, PageSecret: pageToken}))
 	return s
 }

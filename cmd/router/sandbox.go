@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 
+	"payrouter/host/callback"
+	"payrouter/host/config"
+	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 )
 
@@ -32,15 +37,49 @@ func (s *sandboxCommand) Run(h *host) error {
 	return server.Serve(h.ctx, listener)
 }
 
+// simulation is the simulated providers beside a router. A nil one is none.
+type simulation struct {
+	server *sandbox.Server
+	// base is without a trailing slash.
+	base string
+
+	mutex   sync.Mutex
+	reports reports
+}
+
+// simulator points each account at the simulated provider of its plugin; nil where there is no simulation.
+func (s *simulation) simulator() config.Simulator {
+	if s == nil {
+		return nil
+	}
+	return func(account, plugin string) (config.Simulated, error) {
+		access, err := s.server.Open(plugin, account)
+		if err != nil {
+			return config.Simulated{}, err
+		}
+		return config.Simulated{BaseURL: s.base + access.Path, Secrets: access.Secrets}, nil
+	}
+}
+
+// report has the simulated providers report to the accounts of a fleet.
+func (s *simulation) report(fleet *payment.Fleet, addresses callback.Addresses) error {
+	if s == nil {
+		return nil
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.reports.reportTo(s.server, fleet, addresses)
+}
+
 // startSandbox runs the simulated providers beside a router, until stop.
-func startSandbox(h *host, listen string) (server *sandbox.Server, stop func(), base string, err error) {
+func startSandbox(h *host, listen string) (simulated *simulation, stop func(), err error) {
 	listener, err := (&net.ListenConfig{}).Listen(h.ctx, "tcp", listen)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, nil, err
 	}
-	server, err = sandbox.New(sandbox.Options{Log: h.log})
+	server, err := sandbox.New(sandbox.Options{Log: h.log})
 	if err != nil {
-		return nil, nil, "", err
+		return nil, nil, errors.Join(err, listener.Close())
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
@@ -50,11 +89,11 @@ func startSandbox(h *host, listen string) (server *sandbox.Server, stop func(), 
 			h.log.Error("serve the simulated providers", slog.Any("error", err))
 		}
 	}()
-	base = "http://" + listener.Addr().String()
+	base := "http://" + listener.Addr().String()
 	_, _ = fmt.Fprintf(h.stdout, "The simulated providers listen on %s (controls: %s/_sandbox/).\n", base, base)
-	return server, func() {
+	return &simulation{server: server, base: base}, func() {
 		cancel()
 		<-done
 		server.Close()
-	}, base, nil
+	}, nil
 }

@@ -17,14 +17,12 @@ import (
 
 	"payrouter/host/api"
 	"payrouter/host/callback"
-	"payrouter/host/config"
 	"payrouter/host/health"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/quote"
-	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/webhook"
 )
@@ -68,22 +66,19 @@ func (s *serveCommand) Run(h *host) error {
 			return fmt.Errorf("operator %q has no line in the file of API keys", operator)
 		}
 	}
-	environ := h.environ
-	var simulated *sandbox.Server
-	if s.Sandbox {
-		providers, stop, base, err := startSandbox(h, s.SandboxListen)
-		if err != nil {
-			return err
-		}
-		defer stop()
-		simulated = providers
-		environ = append(sandbox.Environment(base), environ...)
+	if !s.Sandbox {
+		return s.serve(h, h.environ, keys, nil)
 	}
-	return s.serve(h, environ, keys, simulated)
+	simulated, stop, err := startSandbox(h, s.SandboxListen)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return s.serve(h, h.environ, keys, simulated)
 }
 
 // serve builds the router from the ground up, serves until the process is told to stop, and takes it down in reverse.
-func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *sandbox.Server) (err error) {
+func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *simulation) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
 	defer cancel()
 	armed, err := armFailpoint(environ, h.stdout)
@@ -120,6 +115,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	lately := &health.Book{}
 	keeper, err = live.Open(live.Settings{
 		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately, Prices: prices.Prices, Logger: h.log,
+		Simulate: simulated.simulator(),
 	}, shelf.Lineup())
 	if err != nil {
 		return err
@@ -137,14 +133,8 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if simulated != nil {
-		routes, err := config.Load(s.Routing, environ)
-		if err == nil {
-			err = reportTo(simulated, routes, addresses)
-		}
-		if err != nil {
-			return errors.Join(err, listener.Close())
-		}
+	if err := simulated.report(keeper.Fleet(), addresses); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
 		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
@@ -155,7 +145,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 			shelf.Observe(sampleOf(a))
 		},
 	})
-	keeper.Bind(&priced{Engine: engine, prices: prices})
+	keeper.Bind(&priced{Engine: engine, prices: prices, report: func(fleet *payment.Fleet) {
+		if err := simulated.report(fleet, addresses); err != nil {
+			h.log.Error("have the simulated providers report to an account", slog.Any("error", err))
+		}
+	}})
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
 	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db})
 
@@ -211,10 +205,13 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 type priced struct {
 	*payment.Engine
 	prices *quote.Book
+	// report is told of a fleet before it serves.
+	report func(*payment.Fleet)
 }
 
 // Serve lets a fleet take over.
 func (p *priced) Serve(next *payment.Fleet) {
+	p.report(next)
 	p.Engine.Serve(next)
 	p.prices.Forget()
 }

@@ -59,9 +59,12 @@ func build(t *testing.T, with plan) *town {
 	dir, compiled := plugins(t)
 	w := &town{t: t, log: &transcript{}, data: t.TempDir(), ended: make(chan error, 1)}
 	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if with.beside != nil {
+	switch {
+	case with.command.Sandbox: // the router has its own
+		require.NoError(t, sqlitetest.Lay(w.data))
+	case with.beside != nil:
 		w.sandbox, w.simulated, w.data = with.beside.sandbox, with.beside.simulated, with.beside.data
-	} else {
+	default:
 		w.openSandbox(with.sandbox)
 		require.NoError(t, sqlitetest.Lay(w.data))
 	}
@@ -84,6 +87,9 @@ func build(t *testing.T, with plan) *town {
 	w.stop = stop
 	listens := make(chan net.Addr, 1)
 	environ := append(append(sandbox.Environment(w.simulated), quick...), with.environ...)
+	if command.Sandbox {
+		command.SandboxListen, environ = "127.0.0.1:0", with.environ
+	}
 	go func() {
 		w.ended <- command.Run(&host{
 			ctx: ctx, stdout: io.Discard, environ: environ, now: time.Now, log: logger, listening: func(at net.Addr) { listens <- at },

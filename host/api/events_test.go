@@ -48,7 +48,7 @@ func TestATimelineShowsThePaymentAsItWasAtEachEvent(t *testing.T) {
 
 func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 	t.Parallel()
-	p := newProvider(t, says(`{"id":"a-1","status":"open"}`))
+	p := newProvider(t, says(`{"id":"a-*","status":"open"}`))
 	s := open(t, t.TempDir(), p.url, api.Settings{Keys: map[string]string{"shop": "shop-key-made-up-1", "stall": "stall-key-made-up-2"}})
 	defer s.close(t)
 	as := func(key string) []string { return []string{"Authorization", "Bearer " + key} }

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,8 +131,12 @@ func (p *provider) created() (payments, requests int) {
 	return len(p.creates), requests
 }
 
+// says answers the same each time, but for "*": that is another number in each answer, as ids of objects are.
 func says(text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+	var answers atomic.Int64
+	return func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.ReplaceAll(text, "*", strconv.FormatInt(answers.Add(1), 10)))
+	}
 }
 
 func hangsUp(w http.ResponseWriter, _ *http.Request) {

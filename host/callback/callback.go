@@ -71,13 +71,14 @@ type Callback struct {
 // Store keeps callbacks durably: what a method has returned without an error survives a crash of the machine. Every method is safe for
 // concurrent use. Failures of the engine beneath wrap payment.ErrJournal.
 type Store interface {
-	// KeepCallback writes a callback. Where its account has one of its identity, that one counts a repetition instead; if it is not
-	// pending and the new one is, it becomes so again, with the new one's receipt, unless its provider vouched for it and it is settled.
+	// KeepCallback writes a callback. Where its account has one of its identity, that one counts a repetition instead. If the new one is
+	// pending, the one that is there becomes so again and is due when the new one is, with the new one's receipt and no tries, whether it waited
+	// or was done with; unless its provider vouched for it and it is settled.
 	KeepCallback(ctx context.Context, c Callback) error
 	// DueCallbacks lists those of an account that are pending and due, the longest due first: those that are vouched for, or the others.
 	DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time, limit int) ([]Callback, error)
-	// SettleCallback writes what became of a callback: PaymentID, State, Due, Tries and Note. Where it was repeated since it was read, and
-	// is not vouched for, it stays pending, and is due again at the time given.
+	// SettleCallback writes what became of a callback: PaymentID, State, Due, Tries and Note. Where it was repeated since it was read, it stays
+	// pending without tries, and is due again at the time given; unless it is vouched for and settled.
 	SettleCallback(ctx context.Context, c Callback, again time.Time) error
 	// PurgeCallbacks forgets those that are not pending and came last before a time, some at a time, and tells how many.
 	PurgeCallbacks(ctx context.Context, before time.Time, limit int) (int, error)
@@ -85,6 +86,8 @@ type Store interface {
 
 // Engine settles reports, as payment.Engine does.
 type Engine interface {
+	// Alert shows people something about a payment, on behalf of a callback.
+	Alert(ctx context.Context, paymentID, callbackID, alert string) error
 	Find(ctx context.Context, provider string, report payment.Report) (payment.Payment, error)
 	Report(ctx context.Context, provider string, report payment.Report) (payment.Payment, error)
 }

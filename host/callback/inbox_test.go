@@ -85,6 +85,14 @@ type engine struct {
 	found   payment.Payment
 	words   []payment.Report
 	lookups []payment.Report
+	alerts  []string
+}
+
+func (e *engine) Alert(_ context.Context, paymentID, callbackID, alert string) error {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.alerts = append(e.alerts, paymentID+" "+callbackID+": "+alert)
+	return nil
 }
 
 func (e *engine) Find(_ context.Context, _ string, r payment.Report) (payment.Payment, error) {

@@ -224,12 +224,23 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 	default:
 		c.PaymentID = p.ID
 		c = again(c, failed, now, "the provider did not tell")
+		if err := i.show(ctx, c); err != nil {
+			return err
+		}
 	}
 	if c.State == Dismissed {
 		i.log.WarnContext(ctx, "nothing comes of a callback", slog.String("account", c.Account), slog.String("callback", c.ID),
 			slog.String("why", c.Note), slog.Any("error", reported))
 	}
 	return i.store.SettleCallback(ctx, c, now)
+}
+
+// show has people look at the payment of a callback that is given up: its provider reported something, and nobody found out what.
+func (i *Inbox) show(ctx context.Context, c Callback) error {
+	if c.State != Dismissed || c.PaymentID == "" {
+		return nil
+	}
+	return i.engine.Alert(ctx, c.PaymentID, c.ID, "a callback of "+c.Account+" could not be confirmed: the provider did not tell what it is about")
 }
 
 // again tries a callback once more, or gives it up.

@@ -103,6 +103,80 @@ func TestACallbackThatNobodyEverAnswersIsGivenUp(t *testing.T) {
 	h.requireCounts(t, 0, 6)
 	require.Equal(t, callback.Dismissed, h.store.last().State)
 	require.NotEmpty(t, h.store.last().Note)
+	require.Len(t, h.engine.alerts, 1, "people see that something was reported, and that nobody found out what")
+	require.Contains(t, h.engine.alerts[0], "pay_1 "+h.store.last().ID)
+}
+
+// Some providers' notices are the same bytes whatever they report: one that comes while another waits for its next try may be the one about
+// the money.
+func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		// first is what the first notice's look-up finds, after which it waits.
+		first payment.Payment
+		err   error
+		waits time.Duration
+	}{
+		"an end without money, asked again in half an hour": {payment.Payment{Status: payment.Expired}, nil, 2 * time.Minute},
+		"no answer, asked again in an hour":                 {payment.Payment{Status: payment.Unknown}, payment.ErrUnanswered, 15 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, callback.Settings{})
+			h.engine.found = row.first
+			h.engine.say(row.err)
+			h.post(t, "about=known")
+			for waited := time.Duration(0); waited < row.waits; waited += time.Minute {
+				h.later(t, time.Minute)
+			}
+			_, before := h.engine.counts()
+			h.later(t, time.Minute)
+			h.requireCounts(t, 0, before)
+
+			h.engine.found = payment.Payment{Status: payment.Succeeded}
+			h.engine.say(nil)
+			h.post(t, "about=known")
+			h.later(t, time.Minute)
+
+			h.requireCounts(t, 0, before+1)
+			require.Equal(t, callback.Settled, h.store.settled[h.store.kept[0].ID].State)
+			h.later(t, 2*time.Hour)
+			h.requireCounts(t, 0, before+1)
+		})
+	}
+}
+
+// While a provider does not answer, repetitions of its notice must not use up the tries that are left to it.
+func TestRepetitionsDoNotUseUpTheTriesOfANotice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, callback.Settings{})
+	h.engine.say(payment.ErrUnanswered)
+	for range 20 {
+		h.post(t, "about=known")
+		h.later(t, 2*time.Minute)
+	}
+	require.Equal(t, callback.Pending, h.store.settled[h.store.kept[0].ID].State)
+	h.engine.say(nil)
+	h.later(t, 2*time.Hour)
+	require.Equal(t, callback.Settled, h.store.settled[h.store.kept[0].ID].State)
+}
+
+// A word whose payment is not known yet is looked for again when it is repeated, and not when its turn comes.
+func TestARepeatedWordDoesNotWaitForItsPayment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, callback.Settings{})
+	const body = "theirs=late"
+	h.post(t, body, signatureOf(body))
+	for range 8 {
+		h.later(t, time.Minute)
+	}
+	h.requireCounts(t, 0, 0)
+	h.engine.know("late", "pay_3")
+	h.later(t, time.Second)
+	h.requireCounts(t, 0, 0)
+	h.post(t, body, signatureOf(body))
+	h.later(t, time.Second)
+	h.requireCounts(t, 1, 0)
 }
 
 // A callback may come before the answer to the create that makes its reference known.

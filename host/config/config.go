@@ -58,8 +58,11 @@ type Provider struct {
 	// Failures come before the manifest's.
 	Failures []*abi.FailureRule
 	At       routing.Position
+	// Simulated: requests go to BaseURL alone, with secrets that nobody else takes. See Config.Simulate.
+	Simulated bool
 
-	source view
+	source    view
+	simulated map[string]string
 }
 
 // Retry says how often a request that may be repeated is sent, and how long to wait in between.

@@ -104,7 +104,7 @@ func (Secrets) MarshalText() ([]byte, error) { return []byte(masked), nil }
 func (Secrets) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // Secrets resolves every reference, from environ ("NAME=value") and the files named. It reports all that are missing,
-// joined, each a *routing.Problem that names the provider and the reference.
+// joined, each a *routing.Problem that names the provider and the reference. References of simulated accounts are not followed.
 func (c *Config) Secrets(environ []string) (Secrets, error) {
 	variables := make(map[string]string, len(environ))
 	for _, e := range environ {
@@ -114,6 +114,10 @@ func (c *Config) Secrets(environ []string) (Secrets, error) {
 	resolved := Secrets{byProvider: make(map[string]map[string]string, len(c.Providers))}
 	var problems []error
 	for _, p := range c.Providers {
+		if p.Simulated {
+			resolved.byProvider[p.Name] = p.simulatedSecrets()
+			continue
+		}
 		values := make(map[string]string, len(p.Secrets))
 		for name, ref := range p.Secrets {
 			value, what, mend := ref.resolve(variables)

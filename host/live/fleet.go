@@ -56,6 +56,9 @@ func (k *Keeper) build(text string, lineup plugin.Lineup) (*build, error) {
 // read is what can be told of a text by itself. Its error is a *InvalidError.
 func (k *Keeper) read(text string) (*config.Config, error) {
 	c, err := config.Read(k.settings.File, []byte(text), k.settings.Environ)
+	if err == nil && k.settings.Simulate != nil {
+		err = c.Simulate(k.settings.Simulate)
+	}
 	if err != nil {
 		return nil, k.invalid(err)
 	}
@@ -215,20 +218,19 @@ func (f *fleets) disconnect(used []lineKey) {
 // egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the provider.
 func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[string]string) (egress.Settings, error) {
 	manifest := serving.Stable.Manifest()
-	base, hosts := manifest.GetBaseUrl(), slices.Clone(manifest.GetHosts())
+	base, manifests := manifest.GetBaseUrl(), []*abi.Manifest{manifest}
 	if serving.Canary != nil {
 		candidate := serving.Canary.Manifest()
 		if p.BaseURL == "" && candidate.GetBaseUrl() != base {
 			return egress.Settings{}, fmt.Errorf("provider %q: the candidate of plugin %q has another base URL: add base_url to choose one", p.Name, p.Plugin)
 		}
-		hosts = append(hosts, candidate.GetHosts()...)
+		manifests = append(manifests, candidate)
 	}
 	if p.BaseURL != "" {
 		base = p.BaseURL
 	}
-	slices.Sort(hosts)
 	return egress.Settings{
-		Provider: p.Name, BaseURL: base, Hosts: slices.Compact(hosts), Secrets: secrets, AllowPrivate: p.AllowPrivate,
+		Provider: p.Name, BaseURL: base, Hosts: further(p, manifests), Secrets: secrets, AllowPrivate: p.AllowPrivate,
 		Timeout: p.Timeout, MaxConns: p.Limits.Connections, Logger: f.settings.Logger,
 		Retry: egress.RetrySettings{
 			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap,
@@ -237,6 +239,20 @@ func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[
 			Failures: count(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor, Probes: count(p.Breaker.HalfOpen),
 		},
 	}, nil
+}
+
+// further are the hosts that an account's requests and secrets may go to besides its base URL's, sorted. They are real ones: a simulated
+// account has none.
+func further(p *config.Provider, manifests []*abi.Manifest) []string {
+	if p.Simulated {
+		return nil
+	}
+	var hosts []string
+	for _, manifest := range manifests {
+		hosts = append(hosts, manifest.GetHosts()...)
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }
 
 func keyOf(s egress.Settings) lineKey {

@@ -35,6 +35,8 @@ type Settings struct {
 	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it in pieces, and a
 	// piece of a good file may be a good file. 0 means 100 ms.
 	Settle time.Duration
+	// Simulate points every configuration's accounts at simulated providers before it serves. Nil leaves them as the file has them.
+	Simulate config.Simulator
 	// Health and Prices are what every fleet's rules go by; see payment.Fleet.
 	Health payment.Health
 	Prices payment.Prices

@@ -177,7 +177,7 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 }
 
 // lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference on somebody's word,
-// for a payment whose own is not known: it is believed where the answer repeats our reference.
+// for a payment whose own is not known: that object is looked up, and believed where the answer repeats our reference.
 func (t *turn) lookUp(ctx context.Context, p Payment, named string) (Payment, error) {
 	p, _, err := t.ask(ctx, p, named)
 	return p, err
@@ -198,6 +198,9 @@ func (t *turn) ask(ctx context.Context, p Payment, named string) (Payment, endin
 		p, err = t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
 		return p, end, err
 	case NotFound:
+		if named != "" && named != p.ProviderReference {
+			break // the object that somebody named is not there: that says nothing of the payment
+		}
 		p, err = t.absent(ctx, p, create, end.closed)
 		return p, end, err
 	case NotSent, Unable, Refused, Unanswered, DeclinedSoft, DeclinedHard, Duplicate:
@@ -221,13 +224,10 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 	}
 	unproven := false
 	switch known := subject.ProviderReference; {
-	case known != "" && named != "" && named != known:
+	case named != "" && named != known:
 		subject.ProviderReference, unproven = named, true
 	case known == "" && !at.operation.GetFindsByReference():
-		if named == "" {
-			return ending{}, Attempt{}, fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, ErrUnsupported)
-		}
-		subject.ProviderReference, unproven = named, true
+		return ending{}, Attempt{}, fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, ErrUnsupported)
 	}
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
@@ -322,7 +322,7 @@ func verdictOf(provider string, end ending) error {
 func (e *Engine) withLock(
 	ctx context.Context, merchant, id string, origin Origin, act func(ctx context.Context, t *turn, p Payment) (Payment, error),
 ) (Payment, error) {
-	unlock, err := e.locks.acquire(ctx, id)
+	unlock, err := e.acquire(ctx, id)
 	if err != nil {
 		return Payment{}, err
 	}

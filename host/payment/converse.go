@@ -432,7 +432,11 @@ func (h *heldPayment) contradiction(at plan, call *abi.Call, outcome *abi.Outcom
 	}
 	subject := h.payment
 	subject.ProviderReference = call.GetProviderReference()
-	return contradiction(subject, expected, outcome)
+	why := contradiction(subject, expected, outcome)
+	if why == "" && at.account.Name == h.payment.Provider {
+		h.payment, why = h.turn.claimed(h.payment, outcome)
+	}
+	return why
 }
 
 func unavailable(message string) *Failure {

@@ -16,7 +16,7 @@ import (
 func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 	defer e.release(p.ID, one)
 	defer fleet.release()
-	unlock, err := e.locks.acquire(e.base, p.ID)
+	unlock, err := e.acquire(e.base, p.ID)
 	if err != nil {
 		one.payment, one.err = p, err
 		return
@@ -146,7 +146,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 		return nil //nolint:nilerr // on its way already
 	}
 	defer e.release(id, one)
-	unlock, err := e.locks.acquire(ctx, id)
+	unlock, err := e.acquire(ctx, id)
 	if err != nil {
 		return err
 	}

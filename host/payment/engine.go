@@ -101,6 +101,7 @@ type Engine struct {
 	ids      *identities
 	serving  atomic.Pointer[Fleet]
 	locks    locks
+	claims   claims
 	fuels    fuels
 
 	// base is every drive's context: it ends when a shutdown loses its patience.

@@ -522,7 +522,7 @@ func (c *clock) advance(by time.Duration) {
 func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 	t.Parallel()
 	leave := make(chan struct{})
-	first := newProvider(t, says(`{"id":"a-2","status":"paid"}`), func(w http.ResponseWriter, _ *http.Request) {
+	first := newProvider(t, says(`{"id":"a-2*","status":"paid"}`), func(w http.ResponseWriter, _ *http.Request) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	})

@@ -24,7 +24,8 @@ type Journal interface {
 	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before, nothing is
 	// written and the earlier key comes back.
 	Create(ctx context.Context, change Change, key Key) (earlier *Key, err error)
-	// Save writes a change of a payment that exists, its key's answer included. ErrStale if that is not at the version before the change's.
+	// Save writes a change of a payment that exists, its key's answer and its claim included. ErrStale if that is not at the version before the
+	// change's, ErrClaimed if the object that it claims is another's.
 	Save(ctx context.Context, change Change) error
 	// Payment reads one, whoever's.
 	Payment(ctx context.Context, id string) (Payment, error)
@@ -37,6 +38,8 @@ type Journal interface {
 	PaymentByReference(ctx context.Context, provider, reference string) (Payment, error)
 	// PaymentByProviderReference finds the payment that the provider holds under its own reference. ErrAmbiguous where there are several.
 	PaymentByProviderReference(ctx context.Context, provider, reference string) (Payment, error)
+	// Owner is the id of the payment or the run that an object at an account belongs to; empty where it is nobody's. See Claim.
+	Owner(ctx context.Context, account, object, reference string) (string, error)
 	// Waiting lists the providers at which payments have a NextCheck, sorted.
 	Waiting(ctx context.Context) ([]string, error)
 	// Due lists payments at a provider whose NextCheck has come, the longest due first.
@@ -65,6 +68,8 @@ type Change struct {
 	Entries []Entry
 	// Answer is what the payment's key is answered with from now on, unless it has been answered already. Nil leaves the key as it is.
 	Answer *Answer
+	// Claim is of the object that the change names for the first time. Nil claims nothing.
+	Claim *Claim
 }
 
 // Answer is what a request was answered.

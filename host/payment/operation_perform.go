@@ -82,7 +82,7 @@ func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key
 
 func (e *Engine) draftRun(fleet *Fleet, merchant string, what Performance) (Run, error) {
 	now := e.now()
-	id, err := e.ids.make("op_", now)
+	id, err := e.ids.make(runPrefix, now)
 	if err != nil {
 		return Run{}, fmt.Errorf("make a run's id: %w", err)
 	}
@@ -130,7 +130,7 @@ func (e *Engine) driveRun(one *drive, fleet *Fleet, run Run) {
 	defer e.release(run.ID, one)
 	defer fleet.release()
 	one.run = run
-	unlock, err := e.locks.acquire(e.base, run.ID)
+	unlock, err := e.acquire(e.base, run.ID)
 	if err != nil {
 		one.err = err
 		return
@@ -159,6 +159,8 @@ type heldRun struct {
 	run    Run
 	// at is how it is performed, once it is.
 	at plan
+	// claim is of the object that the next change names.
+	claim *Claim
 	// answer is what a caller who waits for the end will be told; nil where nobody does.
 	answer func(run Run) *Answer
 }
@@ -217,6 +219,7 @@ func (h *heldRun) accept(end ending) {
 		h.engine.log.Error("a run's output is not shown", slog.String("run", h.run.ID), slog.Any("error", err))
 	}
 	h.run.Output, h.run.Cursor, h.run.ProviderReference = output, end.outcome.GetCursor(), end.outcome.GetProviderReference()
+	h.claim = h.claimOf(h.at, h.run.ProviderReference)
 	if alert := end.outcome.GetAlert(); alert != "" {
 		h.run.Alert = alert
 	}
@@ -239,14 +242,14 @@ func (h *heldRun) save(ctx context.Context, attempts []Attempt, answer func(Run)
 	next := h.run
 	next.Version++
 	next.UpdatedAt = h.engine.now()
-	change := RunChange{Run: next, Attempts: attempts}
+	change := RunChange{Run: next, Attempts: attempts, Claim: h.claim}
 	if answer != nil {
 		change.Answer = answer(next)
 	}
 	if err := h.engine.settings.Runs.SaveRun(ctx, change); err != nil {
 		return err
 	}
-	h.run = next
+	h.run, h.claim = next, nil
 	return nil
 }
 
@@ -276,11 +279,11 @@ func (h *heldRun) write(ctx context.Context, attempts []Attempt) error {
 	return h.save(ctx, attempts, nil)
 }
 
-// contradiction looks at the reference alone. The caller may have named one of his own in the input: then the answer repeats that.
-func (h *heldRun) contradiction(_ plan, call *abi.Call, outcome *abi.Outcome) string {
+// contradiction looks at the references alone. The caller may have named one of his own in the input: then the answer repeats that.
+func (h *heldRun) contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string {
 	echoed := outcome.GetEchoedReference()
 	if echoed == "" || call.GetReference() == "" || echoed == call.GetReference() || strings.Contains(string(call.GetInput()), echoed) {
-		return ""
+		return h.claimed(at, outcome)
 	}
 	return fmt.Sprintf("the answer is about reference %q, not %q", echoed, call.GetReference())
 }

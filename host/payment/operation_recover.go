@@ -22,7 +22,7 @@ func (e *Engine) recoverRun(ctx context.Context, id string) error {
 		return nil //nolint:nilerr // on its way already
 	}
 	defer e.release(id, one)
-	unlock, err := e.locks.acquire(ctx, id)
+	unlock, err := e.acquire(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (e *Engine) ResolveRun(ctx context.Context, id string, ruling RunRuling) (R
 	if e.settings.Runs == nil {
 		return Run{}, errNoRuns
 	}
-	unlock, err := e.locks.acquire(ctx, id)
+	unlock, err := e.acquire(ctx, id)
 	if err != nil {
 		return Run{}, err
 	}

@@ -85,7 +85,8 @@ type Runs interface {
 	// CreateRun writes a new run and its key, together. Where the merchant has used the key before, nothing is written and the earlier key
 	// comes back; its PaymentID may be a payment's.
 	CreateRun(ctx context.Context, run Run, key Key) (earlier *Key, err error)
-	// SaveRun writes a change of a run that exists, its key's answer included. ErrStale if that is not at the version before the change's.
+	// SaveRun writes a change of a run that exists, its key's answer and its claim included. ErrStale if that is not at the version before the
+	// change's, ErrClaimed if the object that it claims is another's.
 	SaveRun(ctx context.Context, change RunChange) error
 	// Run reads one, whoever's; ErrNoRun where there is none.
 	Run(ctx context.Context, id string) (Run, error)
@@ -101,8 +102,9 @@ type RunChange struct {
 	Run Run
 	// Attempts are new, or closed.
 	Attempts []Attempt
-	// Answer is as a Change's.
+	// Answer and Claim are as a Change's.
 	Answer *Answer
+	Claim  *Claim
 }
 
 // RunFilter narrows a list of runs. Zero fields do not narrow.

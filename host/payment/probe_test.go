@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,8 +180,12 @@ func (p *provider) requests() []asked {
 	return append([]asked(nil), p.asked...)
 }
 
+// says answers the same each time, but for "*": that is another number in each answer, as ids of objects are.
 func says(text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+	var answers atomic.Int64
+	return func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.ReplaceAll(text, "*", strconv.FormatInt(answers.Add(1), 10)))
+	}
 }
 
 func fails(status int, text string) http.HandlerFunc {

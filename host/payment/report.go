@@ -80,6 +80,9 @@ func (e *Engine) found(ctx context.Context, provider, reference string, find fun
 // came before. What it says twice changes nothing twice. The error is one of Find's, ErrContradiction, or a look-up's.
 func (e *Engine) Report(ctx context.Context, provider string, report Report) (Payment, error) {
 	p, err := e.Find(ctx, provider, report)
+	if errors.Is(err, ErrContradiction) && report.Outcome != nil {
+		err = errors.Join(err, e.showContradiction(ctx, provider, report))
+	}
 	if err != nil {
 		return Payment{}, err
 	}
@@ -96,7 +99,7 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 	if p.Provider != provider || (theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference) {
 		return t.stray(ctx, p, provider, theirs, report.Outcome)
 	}
-	if report.Outcome == nil {
+	if report.Outcome == nil || cannotTell(report.Outcome) {
 		return t.follow(ctx, p, theirs)
 	}
 	if report.Outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
@@ -107,26 +110,62 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 		return p, err
 	}
 	create, _ := lastCreate(attempts, provider)
-	if why := contradiction(p, create.Reference, report.Outcome); why != "" {
+	why := contradiction(p, create.Reference, report.Outcome)
+	if why == "" && !madeUnder(attempts, provider, report.Reference) {
+		why = fmt.Sprintf("it is about reference %q, not %q", report.Reference, create.Reference)
+	}
+	if why != "" {
+		return t.contradicted(ctx, p, provider, why)
+	}
+	if p, why = t.claimed(p, report.Outcome); why != "" {
+		if p, err = t.keep(ctx, p); err != nil {
+			return p, err
+		}
 		return p, fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
 	}
 	return t.keep(ctx, settle(p, report.Outcome, t.failureOf(p, report.Outcome), t.now()))
 }
 
-// follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just reported on has told
-// nothing: it is an error, so that the report is not taken for settled.
+// follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just reported on, or cannot say
+// where it stands, has answered nothing: it is an error, so that the report is not taken for settled.
+//
+// Where the payment's own reference at the provider is not known, the object that the report names is looked up; the payment itself is too,
+// where that object is not shown to be the payment's and the provider finds payments by our reference.
 func (t *turn) follow(ctx context.Context, p Payment, theirs string) (Payment, error) {
-	asked, end, err := t.ask(ctx, p, theirs)
+	if theirs != "" && p.ProviderReference == "" {
+		asked, err := t.followOne(ctx, p, theirs)
+		at, unable := t.planFor(p, abi.Role_ROLE_LOOKUP, "")
+		over := err == nil || errors.Is(err, ErrJournal) || asked.ProviderReference != ""
+		if over || unable != nil || !at.operation.GetFindsByReference() {
+			return asked, err
+		}
+		p = asked
+	}
+	return t.followOne(ctx, p, "")
+}
+
+func (t *turn) followOne(ctx context.Context, p Payment, named string) (Payment, error) {
+	asked, end, err := t.ask(ctx, p, named)
 	if err == nil && asked.Provider == p.Provider {
 		err = untold(p.Provider, end)
 	}
 	return asked, err
 }
 
-// untold is an error where a look-up after a report told nothing. It is nil where nothing was asked.
+// cannotTell reports an outcome that is no answer: the provider has the object, and does not say what became of it.
+func cannotTell(outcome *abi.Outcome) bool {
+	return outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED && statusOf(outcome.GetStatus()) == Unknown
+}
+
+// untold is an error where a look-up after a report answered nothing. It is nil where nothing was asked.
 func untold(provider string, end ending) error {
 	switch end.event {
-	case "", Accepted:
+	case "":
+		return nil
+	case Accepted:
+		if cannotTell(end.outcome) {
+			return fmt.Errorf("%s cannot tell what became of what it has reported on: %w", provider, ErrUnanswered)
+		}
 		return nil
 	case NotFound:
 		return fmt.Errorf("%s does not know what it has reported on: %w", provider, ErrUnanswered)

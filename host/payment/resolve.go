@@ -45,7 +45,7 @@ func (e *Engine) Resolve(ctx context.Context, id string, ruling Ruling) (Payment
 		if p.Status.Terminal() || p.Status == Created {
 			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)
 		}
-		if err := ruling.check(p); err != nil {
+		if err := errors.Join(ruling.check(p), t.unclaimed(p, ruling.ProviderReference)); err != nil {
 			return p, err
 		}
 		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id), slog.String("operator", ruling.Operator),
@@ -59,4 +59,16 @@ func (e *Engine) Resolve(ctx context.Context, id string, ruling Ruling) (Payment
 		}
 		return t.save(ctx, p)
 	})
+}
+
+// unclaimed is why a payment that has no reference of its provider's may not be given one: another has it.
+func (t *turn) unclaimed(p Payment, theirs string) error {
+	if theirs == "" || p.ProviderReference != "" || p.Provider == "" {
+		return nil
+	}
+	owner, err := t.ownerOf(Claim{Account: p.Provider, Object: t.objectOf(p), Reference: theirs, Owner: p.ID})
+	if err != nil || owner == p.ID {
+		return err
+	}
+	return &InvalidError{Field: "/provider_reference", Reason: "belongs to " + owner + " already"}
 }

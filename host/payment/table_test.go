@@ -236,8 +236,8 @@ func TestAMultiStepFlowIsHeldOnceAStepThatCountsWasTaken(t *testing.T) {
 // With one provider down its breaker opens, traffic goes to the next, and comes back once it has recovered.
 func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	t.Parallel()
-	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), fails(500, ""), fails(500, ""))
-	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
+	first := newProvider(t, says(`{"id":"a-*","status":"open"}`), fails(500, ""), fails(500, ""))
+	second := newProvider(t, says(`{"id":"b-*","status":"open"}`))
 	h := newHouse(t, payment.Settings{},
 		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second}},
 		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})

@@ -54,7 +54,7 @@ func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt, answer 
 	if err != nil {
 		return Payment{}, err
 	}
-	change := Change{Payment: p, Attempts: attempts, Entries: entries}
+	change := Change{Payment: p, Attempts: attempts, Entries: entries, Claim: t.newClaim(p)}
 	if answer != nil {
 		change.Answer = answer(p)
 	}

@@ -134,12 +134,34 @@ func (s *Server) Report(provider string, c Callback) error {
 	return nil
 }
 
+// Access is what a router needs to be an account at a provider.
+type Access struct {
+	// Path is the provider's base URL below the sandbox's.
+	Path string
+	// Secrets are by the names that the contract has for them.
+	Secrets map[string]string
+}
+
+// Open makes an account of a name at a provider: one of its own where the provider tells accounts apart here, and otherwise the one that
+// everybody has. The error is ErrUnknown where no such provider is simulated.
+func (s *Server) Open(provider, account string) (Access, error) {
+	site, err := s.site(provider)
+	if err != nil {
+		return Access{}, err
+	}
+	site.mu.Lock()
+	defer site.mu.Unlock()
+	return Access{Path: "/" + provider, Secrets: site.sim.open(account)}, nil
+}
+
 // Accounts are the names of a provider's accounts, sorted, where it has more than one here.
 func (s *Server) Accounts(provider string) ([]string, error) {
 	site, err := s.site(provider)
 	if err != nil {
 		return nil, err
 	}
+	site.mu.Lock()
+	defer site.mu.Unlock()
 	return slices.Clone(site.desk.accounts), nil
 }
 

@@ -24,6 +24,10 @@ func newCryptogram(d *desk, o Options) *cryptogram {
 	return &cryptogram{desk: d, token: o.Credentials.Cryptogram, limit: o.CryptogramLimit, byID: map[string]*checkout{}}
 }
 
+func (c *cryptogram) open(string) map[string]string {
+	return map[string]string{"token": c.token}
+}
+
 func (c *cryptogram) routes() []route {
 	return []route{
 		{operation: "create", method: http.MethodPost, pattern: "/api/v1/commerce-payments", serve: c.counted(c.serveCreate)},

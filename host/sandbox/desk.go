@@ -39,6 +39,7 @@ func (d *desk) settle(providerReference, status string, moved bool) {
 
 // ids makes identifiers: the same sequence for the same seed.
 type ids struct {
+	seeded bool
 	mu     sync.Mutex
 	source io.Reader
 }
@@ -49,7 +50,7 @@ func newIDs(seed uint64) *ids {
 	}
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
-	return &ids{source: rand.NewChaCha8(key)}
+	return &ids{seeded: true, source: rand.NewChaCha8(key)}
 }
 
 func (g *ids) bytes(n int) []byte {
@@ -71,6 +72,16 @@ func (g *ids) uuid() string {
 // hex is n random bytes in hexadecimal.
 func (g *ids) hex(n int) string {
 	return hex.EncodeToString(g.bytes(n))
+}
+
+// first is where a provider's count of something starts: at the number that is given in a sandbox with a seed, and at a random one of twelve
+// digits without. A router's journal outlives the sandbox beside it, and must not meet the numbers of objects that are no more.
+func (g *ids) first(seeded int) int {
+	if g.seeded {
+		return seeded
+	}
+	const lowest, numbers = 100_000_000_000, 900_000_000_000
+	return lowest + int(binary.LittleEndian.Uint64(g.bytes(8))%numbers) //nolint:gosec // G115: below 2^40
 }
 
 // digits is a random number of n decimal digits, the first not 0. n is at most 18.

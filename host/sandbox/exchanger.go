@@ -91,13 +91,17 @@ var (
 
 func newExchanger(d *desk, o Options) *exchanger {
 	x := &exchanger{
-		desk: d, login: o.Credentials.ExchangerLogin, key: o.Credentials.ExchangerKey, reserves: map[string]money{}, apiIDs: map[string]bool{}, nextBid: 100001,
-		partner: partner{balance: amount("25"), nextPayout: 1},
+		desk: d, login: o.Credentials.ExchangerLogin, key: o.Credentials.ExchangerKey, reserves: map[string]money{}, apiIDs: map[string]bool{},
+		nextBid: d.ids.first(100001), partner: partner{balance: amount("25"), nextPayout: d.ids.first(1)},
 	}
 	for id, reserve := range tenderReserves {
 		x.reserves[id] = amount(reserve)
 	}
 	return x
+}
+
+func (x *exchanger) open(string) map[string]string {
+	return map[string]string{"api_login": x.login, "api_key": x.key}
 }
 
 func (x *exchanger) routes() []route {

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -28,11 +30,15 @@ type paygram struct {
 	byCode   map[string]*invoice
 	vouchers []*voucher
 	topUps   []*topUp
+	// nextCallback counts callbacks, and firstEntry is where each user's statement begins to count.
+	nextCallback, firstEntry int
+	// unlisted: GetInvoices has no withdrawals.
+	unlisted bool
 }
 
 // paygramAccount is a client of PayGram, and its users.
 type paygramAccount struct {
-	name        string
+	name, token string
 	callbackAPI *string
 	users       map[string]*paygramUser
 	// spent holds the clientUnique of every spending request that was taken.
@@ -107,16 +113,34 @@ var paygramPrice = map[int]string{
 }
 
 func newPayGram(d *desk, o Options) *paygram {
-	p := &paygram{desk: d, noPayURL: o.PayGramNoPayURL, accounts: map[string]*paygramAccount{}, names: map[string]*paygramAccount{}, byCode: map[string]*invoice{}}
+	p := &paygram{
+		desk: d, noPayURL: o.PayGramNoPayURL, unlisted: o.PayGramUnlistedWithdrawals, accounts: map[string]*paygramAccount{},
+		names: map[string]*paygramAccount{}, byCode: map[string]*invoice{}, nextCallback: d.ids.first(1), firstEntry: d.ids.first(1),
+	}
 	p.addAccount("paygram-eu", o.Credentials.PayGramEU)
 	p.addAccount("paygram-asia", o.Credentials.PayGramAsia)
-	d.accounts = slices.Sorted(maps.Keys(p.names))
 	return p
 }
 
 func (p *paygram) addAccount(name, token string) {
-	a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, nextID: 1}
+	a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, token: token, nextID: p.ids.first(1)}
 	p.accounts[token], p.names[name] = a, a
+	p.desk.accounts = slices.Sorted(maps.Keys(p.names))
+}
+
+// open makes a client of a name, where there is none.
+func (p *paygram) open(account string) map[string]string {
+	if _, known := p.names[account]; !known {
+		p.addAccount(account, madeUpToken(account))
+	}
+	return map[string]string{"token": p.names[account].token}
+}
+
+// madeUpToken is a UUID like those of DefaultCredentials: the same for the same name, in every sandbox.
+func madeUpToken(account string) string {
+	sum := sha256.Sum256([]byte("sandbox account " + account))
+	digits := hex.EncodeToString(sum[:])
+	return "5a11d0c5-" + digits[:4] + "-4" + digits[4:7] + "-8" + digits[7:10] + "-" + digits[10:22]
 }
 
 // paygramCall is a method's work: the account, its user and the fields are read already.

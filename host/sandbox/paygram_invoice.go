@@ -223,7 +223,7 @@ func (p *paygram) getInvoices(q *paygramRequest) answer {
 	}
 	found := []entry{}
 	for _, v := range p.invoices {
-		wanted := q.fields.CallbackData == nil || v.callbackData != nil && *v.callbackData == *q.fields.CallbackData
+		wanted := !(p.unlisted && v.payout) && (q.fields.CallbackData == nil || v.callbackData != nil && *v.callbackData == *q.fields.CallbackData)
 		if v.account == q.account && wanted {
 			found = append(found, entry{v.code, nil})
 		}
@@ -284,17 +284,49 @@ func (p *paygram) move(v *invoice, status int) {
 	p.report(v)
 }
 
-// paygramCallback is a callback's body. Its names are capitalized, unlike the answers'. How the real hash is made is not
-// public: this one only has its form.
+// paygramCallback is a callback's body. Its names are capitalized, unlike the answers', and members that have their type's default value are
+// left out. How the real hash is made is not public: this one only has its form.
 type paygramCallback struct {
-	ID           string         `json:"Id"`
-	DateUTC      netTime        `json:"DateUtc"`
-	Timestamp    int64          `json:"Timestamp"`
-	CallbackData *string        `json:"CallbackData"`
-	UserCliID    string         `json:"UserCliId"`
-	InvoiceInfo  map[string]any `json:"InvoiceInfo"`
-	Hash         string         `json:"Hash"`
-	CallbackType int            `json:"CallbackType"`
+	ID           int                 `json:"Id,omitempty"`
+	DateUTC      netTime             `json:"DateUtc"`
+	Timestamp    int64               `json:"Timestamp,omitempty"`
+	CallbackData *string             `json:"CallbackData,omitempty"`
+	UserCliID    string              `json:"UserCliId,omitempty"`
+	WithdrawInfo *paygramWithdrawal  `json:"WithdrawInfo,omitempty"`
+	InvoiceInfo  *paygramInvoiceMove `json:"InvoiceInfo,omitempty"`
+	Hash         string              `json:"Hash"`
+	CallbackType int                 `json:"CallbackType,omitempty"`
+}
+
+// paygramPurse is how a purse has changed, where it has.
+type paygramPurse struct {
+	TransactionAmount *money `json:"TransactionAmount,omitempty"`
+	Fees              *money `json:"Fees,omitempty"`
+	Currency          int    `json:"Currency,omitempty"`
+	Balance           *money `json:"Balance,omitempty"`
+}
+
+// paygramInvoiceMove names an invoice. What became of it is not in it: InvoiceInfo tells.
+type paygramInvoiceMove struct {
+	paygramPurse
+
+	InvoiceCode        string `json:"InvoiceCode"`
+	UserIDInClientFrom string `json:"UserIdInClientFrom,omitempty"`
+}
+
+type paygramWithdrawal struct {
+	paygramPurse
+
+	Info struct {
+		Status     int    `json:"Status,omitempty"`
+		Amount     money  `json:"Amount"`
+		Fees       *money `json:"Fees,omitempty"`
+		WithdrawID string `json:"WithdrawId"`
+	} `json:"Info"`
+	AdminResponse struct {
+		InvoiceStatus int `json:"InvoiceStatus,omitempty"`
+		Currency      int `json:"Currency,omitempty"`
+	} `json:"AdminResponse"`
 }
 
 // invoiceCredited and withdrawChanged are callback types.
@@ -311,18 +343,25 @@ func (p *paygram) report(v *invoice) {
 
 // callBack calls the user's own URL, the account's, or the one set for the sandbox.
 func (p *paygram) callBack(v *invoice) {
-	kind := invoiceCredited
-	if v.payout {
-		kind = withdrawChanged
+	told := paygramCallback{
+		ID: p.nextCallback, DateUTC: netTime{v.changed, false}, Timestamp: v.changed.Unix(), CallbackData: v.callbackData,
+		UserCliID: v.owner.id, Hash: p.ids.hex(32), CallbackType: invoiceCredited,
 	}
-	body, err := marshal(paygramCallback{
-		ID: p.ids.uuid(), DateUTC: netTime{v.changed, false}, Timestamp: v.changed.Unix(), CallbackData: v.callbackData,
-		UserCliID: v.owner.id, Hash: p.ids.hex(32), CallbackType: kind,
-		InvoiceInfo: map[string]any{
-			"InvoiceCode": v.code, "Status": v.status, "Amount": v.amount, "CurrencyCode": v.currency,
-			"IsPaid": v.paid, "IsRedeemed": v.redeemed, "CallbackData": v.callbackData,
-		},
-	})
+	p.nextCallback++
+	balance := v.owner.balances[v.currency]
+	purse := paygramPurse{Currency: v.currency, Balance: &balance}
+	if v.payout {
+		w := &paygramWithdrawal{paygramPurse: purse}
+		w.Info.Status, w.Info.Amount, w.Info.Fees, w.Info.WithdrawID = v.status, v.amount, &v.fee, v.code
+		w.AdminResponse.InvoiceStatus, w.AdminResponse.Currency = v.status, v.currency
+		told.WithdrawInfo, told.CallbackType = w, withdrawChanged
+	} else {
+		told.InvoiceInfo = &paygramInvoiceMove{paygramPurse: purse, InvoiceCode: v.code}
+		if v.fromUser != nil {
+			told.InvoiceInfo.UserIDInClientFrom = *v.fromUser
+		}
+	}
+	body, err := marshal(told)
 	if err != nil {
 		return
 	}

@@ -30,7 +30,7 @@ func (p *paygram) enter(u *paygramUser, currency int, sum money, way, code strin
 	u.balances[currency] = u.balances[currency].add(sum)
 	now := netTime{p.now(), true}
 	u.statement = append(u.statement, paygramEntry{
-		ID: len(u.statement) + 1, Transaction: p.ids.uuid(), Executed: now, Amount: sum, Currency: currency, Created: now,
+		ID: p.firstEntry + len(u.statement), Transaction: p.ids.uuid(), Executed: now, Amount: sum, Currency: currency, Created: now,
 		EntryType: kind, Invoice: map[string]any{"guid": code, "friendlyVoucherCode": nil, "callbackData": callbackData},
 	})
 	return &u.statement[len(u.statement)-1]

@@ -67,8 +67,12 @@ func newPaygrt(d *desk, o Options, balance money) *paygrt {
 		merchant:  o.PaygrtMerchant,
 		immediate: o.PaygrtImmediate,
 		balance:   balance,
-		nextTxn:   5001234, // the document's example
+		nextTxn:   d.ids.first(5001234), // the document's example
 	}
+}
+
+func (p *paygrt) open(string) map[string]string {
+	return map[string]string{"api_key": p.key}
 }
 
 func (p *paygrt) routes() []route {

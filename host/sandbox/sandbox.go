@@ -47,6 +47,8 @@ type Options struct {
 
 	// PayGramNoPayURL makes invoices come with a null payUrl, as in the document's example.
 	PayGramNoPayURL bool
+	// PayGramUnlistedWithdrawals keeps withdrawals out of GetInvoices: no document says that they are there.
+	PayGramUnlistedWithdrawals bool
 	// CryptogramLimit is how many requests a minute Cryptogram takes before it answers 429; 0 means any number, while
 	// its headers still speak of 1000.
 	CryptogramLimit int
@@ -202,6 +204,9 @@ type simulation interface {
 	drive(ref, event, amount string) error
 	// fund sets a balance.
 	fund(account, currency string, amount money) error
+	// open makes an account of a name, where the provider has none of it and tells accounts apart here, and gives its secrets by the names that
+	// the contract has for them.
+	open(account string) map[string]string
 	// page tells about a payment to somebody who opens its link: false if the path is no payment's page.
 	page(path string) (payerPage, bool)
 }

@@ -11,7 +11,6 @@ import (
 // answer is a response that says success, with what it holds.
 type answer struct {
 	jsontext.Value
-	raw []byte
 }
 
 // readAnswer reads PayGram's flat envelope. Whatever is not a success ends the call with the step that it returns.
@@ -39,7 +38,7 @@ func readAnswer(response *abi.HttpResponse) (answer, *abi.Step) {
 	if code := failureCode(value); code != "" {
 		return answer{}, guest.Unreadable("success, and yet response code " + code)
 	}
-	return answer{Value: value, raw: response.GetBody()}, nil
+	return answer{Value: value}, nil
 }
 
 // invalid reads ASP.NET's answer to a request that no method has seen. Anything else with its status is not readable.

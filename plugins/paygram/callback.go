@@ -17,7 +17,7 @@ const (
 const longestReference = 64
 
 // receive reads a callback for what it refers to, and no further: what its hash is made of is not public, so that
-// everything it says has to be asked for. Names come in PascalCase or camelCase.
+// everything it says has to be asked for. Names come in PascalCase or camelCase; members that have their type's default value are left out.
 func receive(callback *abi.Callback) *abi.Receipt {
 	body, err := jsontext.Parse(callback.GetBody())
 	if err != nil || !body.IsObject() || callback.GetMethod() != "POST" {
@@ -27,12 +27,12 @@ func receive(callback *abi.Callback) *abi.Receipt {
 	receipt := &abi.Receipt{
 		Trust:             abi.Receipt_TRUST_LOOK_UP,
 		Reference:         ourReference(invoice, body),
-		ProviderReference: theirReference(invoice),
+		ProviderReference: theirReference(body),
 		DedupeKey:         dedupeKey(body),
 		Reply:             reply(200, heard),
 	}
 	if receipt.GetReference() == "" && receipt.GetProviderReference() == "" {
-		receipt.Trust = abi.Receipt_TRUST_IGNORE // about a balance, a withdrawal, a user: none of our payments
+		receipt.Trust = abi.Receipt_TRUST_IGNORE // about a balance, or a user: none of our payments
 	}
 	return receipt
 }
@@ -55,11 +55,33 @@ func isReference(text string) bool {
 	return len(text) == referenceLength && strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune(referenceAlphabet, c) }) < 0
 }
 
-func theirReference(invoice jsontext.Value) string {
-	if code := invoice.Fold("InvoiceCode").Text(); isCode(code) {
-		return code
+// objects are where a callback has the code of what it is about: each kind in a part of its own.
+//
+//nolint:gochecknoglobals // a table
+var objects = [][]string{
+	{"InvoiceInfo", "InvoiceCode"},
+	{"WithdrawInfo", "Info", "WithdrawId"},
+	{"MoneySentInfo", "VoucherCode"},
+}
+
+// theirReference is the code of the invoice, the withdrawal or the voucher that a callback is about; empty where it names none, or several.
+func theirReference(body jsontext.Value) string {
+	found := ""
+	for _, path := range objects {
+		at := body
+		for _, name := range path {
+			at = at.Fold(name)
+		}
+		code := at.Text()
+		switch {
+		case !isCode(code):
+		case found != "" && !strings.EqualFold(found, code):
+			return ""
+		default:
+			found = code
+		}
 	}
-	return ""
+	return found
 }
 
 // dedupeKey is the callback's own id; empty where it has none, since each is then a new one.

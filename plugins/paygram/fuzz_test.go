@@ -170,6 +170,7 @@ func FuzzPrepare(f *testing.F) {
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte(`{"Id":"1","CallbackData":"k3v9x0q2m8t7c5w1z6r4b0n2p8","InvoiceInfo":{"InvoiceCode":"7d1f","CallbackData":"x"},"CallbackType":2}`))
 	f.Add([]byte(`{"id":1,"invoiceinfo":[]}`))
+	f.Add([]byte(`{"Id":7,"WithdrawInfo":{"Info":{"WithdrawId":"7d1f"}},"MoneySentInfo":{"VoucherCode":"7D1F"},"CallbackType":1}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		receipt, err := connector{}.Receive(&abi.Callback{Method: "POST", Body: body})

@@ -164,6 +164,6 @@ func interpretList(a answer) *abi.Step {
 		return guest.Unreadable("the invoices: " + why)
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
-	outcome.Output = a.raw // it has no amounts
+	outcome.Output = a.JSON() // it has no amounts
 	return guest.Done(outcome)
 }

@@ -3,6 +3,7 @@ package vector
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,14 +42,14 @@ func (a *Attacker) first(place string) bool {
 // on are the attacks that a vector gives rise to: each of its responses, damaged in every way and replaced by garbage, at
 // the place in the flow where the response stood.
 func (a *Attacker) on(ctx context.Context, guest Machine, v *Vector) ([]attack, error) {
-	if v.callback != nil {
-		callback := v.callback.CloneVT()
-		callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
-		return a.onCallback(callback)
-	}
 	moves, err := play(ctx, guest, v)
 	if err != nil {
 		return nil, err
+	}
+	if v.callback != nil {
+		callback := v.callback.CloneVT()
+		callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
+		return a.onCallback(callback, moves[0].answer)
 	}
 	var attacks []attack
 	for trip, m := range moves {
@@ -88,11 +89,50 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 			judge: func(answer *abi.Answer) []string { return h.Judge(a.manifest, answer) },
 		})
 	}
+	if body := marked(good.GetBody()); body != nil {
+		interpretation := &abi.Interpretation{
+			Call: m.interpretation.GetCall(), State: m.interpretation.GetState(),
+			Response: &abi.HttpResponse{Status: good.GetStatus(), Headers: good.GetHeaders(), Body: body},
+		}
+		encoded, err := encode(interpretation)
+		if err != nil {
+			return nil, err
+		}
+		attacks = append(attacks, attack{
+			name:  fmt.Sprintf("response-%d: after a byte order mark", trip),
+			input: input{export: exportInterpret, bytes: encoded},
+			judge: func(answer *abi.Answer) []string { return a.same(m.answer, answer) },
+		})
+	}
 	return attacks, nil
 }
 
+// marked is a JSON body behind a byte order mark, which changes nothing of what it says; nil where the body is not JSON.
+func marked(body []byte) []byte {
+	if !json.Valid(body) {
+		return nil
+	}
+	return append([]byte("\xef\xbb\xbf"), body...)
+}
+
+// same tells where an answer differs from the one that the body without its byte order mark gets. What a flow carries over to its next
+// step may hold the body as it came.
+func (a *Attacker) same(without, with *abi.Answer) []string {
+	wrong := check.Answer(a.manifest, with)
+	without, with = without.CloneVT(), with.CloneVT()
+	for _, answer := range []*abi.Answer{without, with} {
+		if send := answer.GetStep().GetSend(); send != nil {
+			send.State = nil
+		}
+	}
+	if !without.EqualVT(with) {
+		wrong = append(wrong, "the answer is another than without the mark: RFC 8259 has readers ignore it, and some sites send it always")
+	}
+	return wrong
+}
+
 // onCallback are what strangers may post to a callback's address.
-func (a *Attacker) onCallback(good *abi.Callback) ([]attack, error) {
+func (a *Attacker) onCallback(good *abi.Callback, received *abi.Answer) ([]attack, error) {
 	body := &abi.HttpResponse{Status: 200, Body: good.GetBody()}
 	hostile := check.Spoil(body)
 	if a.first("callback") {
@@ -103,6 +143,13 @@ func (a *Attacker) onCallback(good *abi.Callback) ([]attack, error) {
 		changed := good.CloneVT()
 		changed.Body = h.Response.GetBody()
 		attacks = append(attacks, a.post("callback: "+h.Name, changed))
+	}
+	if body := marked(good.GetBody()); body != nil {
+		changed := good.CloneVT()
+		changed.Body = body
+		attack := a.post("callback: after a byte order mark", changed)
+		attack.judge = func(answer *abi.Answer) []string { return a.same(received, answer) }
+		attacks = append(attacks, attack)
 	}
 	for _, query := range []string{"", "%zz&&==&a=%ff&%", strings.Repeat("a=1&", 25_000)} {
 		changed := good.CloneVT()

@@ -1,7 +1,9 @@
 package vector
 
 import (
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -154,4 +156,19 @@ func TestAttacks(t *testing.T) {
 		}
 	}
 	require.Greater(t, caught, 20, "a connector that believes everything is found out")
+}
+
+// A reader that takes a byte order mark for a part of the answer would leave every payment at a site that sends one unknown.
+func TestAMarkBeforeTheAnswerChangesNothing(t *testing.T) {
+	t.Parallel()
+	strict := func(_ *abi.Call, _ []byte, response *abi.HttpResponse) (*abi.Step, error) {
+		if !json.Valid(response.GetBody()) {
+			return guest.Unreadable("not JSON"), nil
+		}
+		return guest.Rejected("7", "no"), nil
+	}
+	v := parsed(t, oneCall+"-- response-1 --\n200\n\n{\"a\": 1}\n")
+	const caught = "response-1: after a byte order mark: the answer is another"
+	require.Contains(t, strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, strict}}, v), "\n"), caught)
+	require.NotContains(t, strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, refusing}}, v), "\n"), caught)
 }

@@ -17,19 +17,20 @@ const (
 	callbackColumns = `id, account, identity, addressed_to, payment_id, received_at, last_at, repeats, method, query, header, body, receipt,
 		vouched, state, due, tries, note`
 
-	// keepCallback counts a repetition where the callback is there. What it sets anew is what takes one up again that is done with: not
-	// one that is pending anyway, nor a word that its payment knows.
+	// keepCallback counts a repetition where the callback is there, and makes it due: one that waits for its next try waits no longer, and one
+	// that is done with is taken up again. A word that its payment knows stays settled.
 	keepCallback = `INSERT INTO callback (` + callbackColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (account, identity) DO UPDATE SET repeats = repeats + 1, last_at = excluded.last_at,
 			receipt = CASE WHEN ` + takenUp + ` THEN excluded.receipt ELSE receipt END,
 			due = CASE WHEN ` + takenUp + ` THEN excluded.due ELSE due END,
 			tries = CASE WHEN ` + takenUp + ` THEN 0 ELSE tries END,
 			state = CASE WHEN ` + takenUp + ` THEN excluded.state ELSE state END`
-	takenUp = `excluded.state = 'pending' AND state <> 'pending' AND NOT (vouched = 1 AND state = 'settled')`
+	takenUp = `excluded.state = 'pending' AND NOT (vouched = 1 AND state = 'settled')`
 
-	settleCallback = `UPDATE callback SET payment_id = ?, state = ?, due = ?, tries = ?, note = ? WHERE id = ? AND (vouched = 1 OR repeats = ?)`
-	// postponeCallback is for one that was repeated meanwhile.
-	postponeCallback = `UPDATE callback SET due = ?, tries = ?, note = ? WHERE id = ?`
+	settleCallback = `UPDATE callback SET payment_id = ?1, state = ?2, due = ?3, tries = ?4, note = ?5
+		WHERE id = ?6 AND (repeats = ?7 OR (vouched = 1 AND ?2 = 'settled'))`
+	// postponeCallback is for one that was repeated meanwhile: its tries count anew from the repetition.
+	postponeCallback = `UPDATE callback SET due = ?, note = ? WHERE id = ?`
 	purgeCallbacks   = `DELETE FROM callback WHERE id IN (SELECT id FROM callback WHERE due IS NULL AND last_at < ? ORDER BY last_at LIMIT ?)`
 
 	listDueCallbacks = `SELECT ` + callbackColumns + ` FROM callback WHERE account = ? AND vouched = ? AND due <= ? ORDER BY due LIMIT ?`
@@ -65,7 +66,7 @@ func (db *DB) SettleCallback(ctx context.Context, c callback.Callback, again tim
 		if err != nil || rows == 1 {
 			return err
 		}
-		_, err = t.exec(postponeCallback, textOf(again), c.Tries, c.Note, c.ID)
+		_, err = t.exec(postponeCallback, textOf(again), c.Note, c.ID)
 		return err
 	})
 	if err != nil {

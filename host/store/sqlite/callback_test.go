@@ -59,7 +59,8 @@ func TestARepeatedCallbackIsTheSameOne(t *testing.T) {
 		state   callback.State
 		takenUp bool
 	}{
-		{"a hint that is pending", hint("cb_1"), callback.Pending, true},
+		{"a hint that waits", hint("cb_1"), callback.Pending, true},
+		{"a word that waits", word("cb_1"), callback.Pending, true},
 		{"a hint that was settled is a new reason to look", hint("cb_1"), callback.Settled, true},
 		{"a hint that nothing came of", hint("cb_1"), callback.Dismissed, true},
 		{"a word that was settled has nothing to add", word("cb_1"), callback.Settled, false},
@@ -71,8 +72,9 @@ func TestARepeatedCallbackIsTheSameOne(t *testing.T) {
 			require.NoError(t, db.KeepCallback(t.Context(), row.c))
 			done := row.c
 			done.State, done.Tries = row.state, 3
-			if row.state != callback.Pending {
-				done.Due = time.Time{}
+			done.Due = time.Time{}
+			if row.state == callback.Pending {
+				done.Due = row.c.Due.Add(24 * time.Hour) // it waits for its next try
 			}
 			require.NoError(t, db.SettleCallback(t.Context(), done, time.Time{}))
 			repeated := row.c
@@ -88,6 +90,8 @@ func TestARepeatedCallbackIsTheSameOne(t *testing.T) {
 			}
 			require.Len(t, due, 1)
 			require.Equal(t, "cb_1", due[0].ID)
+			require.Equal(t, repeated.Due, due[0].Due)
+			require.Zero(t, due[0].Tries, "its tries count anew")
 			require.Equal(t, 1, due[0].Repeats)
 			require.Equal(t, row.c.ReceivedAt, due[0].ReceivedAt)
 			require.Equal(t, repeated.LastAt, due[0].LastAt)
@@ -110,8 +114,30 @@ func TestWhatCameWhileACallbackWasActedOnIsNotLost(t *testing.T) {
 	due := dueCallbacks(t, db, false, again)
 	require.Len(t, due, 1)
 	require.Equal(t, callback.Pending, due[0].State)
-	require.Equal(t, 2, due[0].Tries)
+	require.Zero(t, due[0].Tries)
 	require.Equal(t, 1, due[0].Repeats)
+}
+
+// A word whose payment knows it has nothing to add, however often it comes; one that waits for its payment must not wait longer for having
+// been repeated at the wrong moment.
+func TestAWordThatWasRepeatedWhileItWasActedOn(t *testing.T) {
+	t.Parallel()
+	for state, due := range map[callback.State]int{callback.Settled: 0, callback.Pending: 1, callback.Dismissed: 1} {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			db := openNew(t)
+			read := word("cb_1")
+			require.NoError(t, db.KeepCallback(t.Context(), read))
+			require.NoError(t, db.KeepCallback(t.Context(), read))
+			now := read.LastAt.Add(time.Minute)
+			read.State, read.Due, read.Tries = state, time.Time{}, 2
+			if state == callback.Pending {
+				read.Due = now.Add(time.Hour)
+			}
+			require.NoError(t, db.SettleCallback(t.Context(), read, now))
+			require.Len(t, dueCallbacks(t, db, true, now), due)
+		})
+	}
 }
 
 func TestCallbacksThatAreDoneWithAreForgotten(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,7 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 		"timeline":            {listTimeline, []any{"pay_1"}, "event_of_payment"},
 		"events":              {listEntries, []any{0, 100}, "INTEGER PRIMARY KEY"},
 		"unfinished runs":     {listUnfinishedRuns, []any{"", 100}, "run_by_status"},
+		"a claim":             {findClaim, []any{"paygram-eu", "IssueInvoice", "1"}, "PRIMARY KEY"},
 		"a run":               {findRun, []any{"op_1"}, "sqlite_autoindex_run_1"},
 		"a merchant's events": {listTheirEvents, []any{"shop", 0, 100}, "event_of_merchant"},
 	} {
@@ -153,7 +155,7 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_at`, `DROP INDEX attempt_by_reference`,
 		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`, `DROP INDEX payment_by_provider_reference`,
 		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE callback`, `DROP TABLE webhook_delivery`,
-		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`,
+		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`, `DROP TABLE claim`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 	} {
 		_, err := db.writer.db.ExecContext(t.Context(), text)
@@ -194,4 +196,45 @@ func requirePlan(t *testing.T, db *DB, name, index, text string, args []any) {
 		require.NotContains(t, step, "TEMP B-TREE", name)
 	}
 	require.NoError(t, rows.Err())
+}
+
+// Payments that named an object before there were claims have it: of several the first. The object's type is the operation that made it.
+func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := openAt(t, dir)
+	name := func(n int, reference string, attempts ...payment.Attempt) payment.Payment {
+		require.NoError(t, create(t, db, n))
+		p, _ := sample(n)
+		p = processing(p)
+		p.Provider, p.ProviderReference = "exchanger", reference
+		for i := range attempts {
+			made := openAttempt(p)
+			made.ID, made.Number, made.Provider = fmt.Sprintf("att_%d_%d", n, i), i+1, "exchanger"
+			made.Role, made.Operation, made.Idempotency = attempts[i].Role, attempts[i].Operation, attempts[i].Idempotency
+			attempts[i] = made
+		}
+		require.NoError(t, db.Save(t.Context(), changeOf(p, attempts...)))
+		return p
+	}
+	order := []payment.Attempt{
+		{Role: "create", Operation: "get_calc", Idempotency: "safe"}, {Role: "create", Operation: "create_bid", Idempotency: "none"},
+		{Role: "create", Operation: "get_exchanges", Idempotency: "safe"}, {Role: "lookup", Operation: "bid_info", Idempotency: "none"},
+	}
+	first := name(1, "77", slices.Clone(order)...)
+	name(2, "77", slices.Clone(order)...)
+	bare := name(3, "78")
+	for _, text := range []string{`DROP TABLE claim`, `DELETE FROM goose_db_version WHERE version_id = 7`} {
+		_, err := db.writer.db.ExecContext(t.Context(), text)
+		require.NoError(t, err, text)
+	}
+	require.NoError(t, db.Close())
+
+	db = openAt(t, dir)
+	defer func() { require.NoError(t, db.Close()) }()
+	for object, owner := range map[[2]string]string{{"create_bid", "77"}: first.ID, {"get_calc", "77"}: "", {string(bare.Kind), "78"}: bare.ID} {
+		found, err := db.Owner(t.Context(), "exchanger", object[0], object[1])
+		require.NoError(t, err)
+		require.Equal(t, owner, found, object)
+	}
 }

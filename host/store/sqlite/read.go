@@ -49,7 +49,7 @@ const (
 func reads() []string {
 	return []string{
 		findPayment, findByReference, findByTheirs, listWaiting, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
-		listDueCallbacks, findRun, listUnfinishedRuns,
+		listDueCallbacks, findRun, listUnfinishedRuns, findClaim,
 	}
 }
 

@@ -77,6 +77,9 @@ func (db *DB) SaveRun(ctx context.Context, change payment.RunChange) error {
 		if err := t.updateRun(run, doc); err != nil {
 			return err
 		}
+		if err := t.putClaim(change.Claim, run.ID); err != nil {
+			return err
+		}
 		return t.putAttempts(run.ID, change.Attempts, attempts, change.Answer)
 	})
 	if err != nil {

@@ -50,7 +50,7 @@ func writes() []string {
 		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, answerKeyOf, settleKeys, purgeKeys,
 		findAttempt, putAttempt, insertEvent,
 		keepCallback, settleCallback, postponeCallback, purgeCallbacks,
-		insertRun, findRunStanding, updateRun,
+		insertRun, findRunStanding, updateRun, putClaim, findClaim,
 	}
 }
 
@@ -145,6 +145,9 @@ func (t transaction) putRows(change payment.Change, encoded encodedChange) error
 		if err != nil {
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
+	}
+	if err := t.putClaim(change.Claim, change.Payment.ID); err != nil {
+		return err
 	}
 	return t.putAttempts(change.Payment.ID, change.Attempts, encoded.attempts, change.Answer)
 }

@@ -49,6 +49,7 @@ func Run(t *testing.T, engine Engine) {
 		{"due", testDue},
 		{"purge", testPurge},
 		{"runs", testRuns},
+		{"claims", testClaims},
 		{"crash", testCrash},
 	}
 	for _, topic := range topics {

@@ -1,0 +1,99 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// alertContradiction is what a payment shows that a provider's signed report contradicts.
+func alertContradiction(provider, why string) string {
+	return "a signed report by " + provider + " contradicts the payment, and was not believed: " + why
+}
+
+// madeUnder reports whether a request of the payment to a provider carried a reference of ours. An empty reference contradicts nothing, and
+// neither does any where no request carried one.
+func madeUnder(attempts []Attempt, provider, reference string) bool {
+	carried := false
+	for _, a := range attempts {
+		if a.Provider != provider || a.Reference == "" {
+			continue
+		}
+		if a.Reference == reference {
+			return true
+		}
+		carried = true
+	}
+	return reference == "" || !carried
+}
+
+// contradicted shows people a signed report that cannot be about the payment. Nothing else changes.
+func (t *turn) contradicted(ctx context.Context, p Payment, provider, why string) (Payment, error) {
+	contradiction := fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
+	t.log.ErrorContext(ctx, "a provider's signed report contradicts its payment", slog.String("payment", p.ID), slog.String("provider", provider),
+		slog.String("why", why))
+	saved, err := t.alert(ctx, p, alertContradiction(provider, why))
+	if err != nil {
+		return p, err
+	}
+	return saved, contradiction
+}
+
+// alert writes an alert, once.
+func (t *turn) alert(ctx context.Context, p Payment, alert string) (Payment, error) {
+	if p.Alert == alert {
+		return p, nil
+	}
+	p.Alert = alert
+	return t.save(ctx, p)
+}
+
+// showContradiction shows people a signed report that names several payments: each of them is told which.
+func (e *Engine) showContradiction(ctx context.Context, provider string, report Report) error {
+	ids := []string{}
+	add := func(p *Payment) {
+		if p != nil && !slices.Contains(ids, p.ID) {
+			ids = append(ids, p.ID)
+		}
+	}
+	byOurs, err := e.found(ctx, provider, report.Reference, e.journal.PaymentByReference)
+	if err != nil {
+		return err
+	}
+	byTheirs, err := e.found(ctx, provider, report.ProviderReference, e.journal.PaymentByProviderReference)
+	if err != nil {
+		return err
+	}
+	add(byOurs)
+	add(byTheirs)
+	if report.PaymentID != "" {
+		add(&Payment{ID: report.PaymentID})
+	}
+	slices.Sort(ids)
+	const why = "it names several payments"
+	e.log.ErrorContext(ctx, "a provider's signed report names several payments", slog.String("provider", provider), slog.Any("payments", ids))
+	var problems []error
+	for _, id := range ids {
+		_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: report.CallbackID},
+			func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+				return t.alert(ctx, p, alertContradiction(provider, why))
+			})
+		if !errors.Is(err, ErrNotFound) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Alert shows people something about a payment, whoever's, unless it shows something already.
+func (e *Engine) Alert(ctx context.Context, id, callbackID, alert string) error {
+	_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: callbackID}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		if p.Alert != "" {
+			return p, nil
+		}
+		return t.alert(ctx, p, alert)
+	})
+	return err
+}
