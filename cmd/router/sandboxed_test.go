@@ -71,7 +71,7 @@ func (w *town) takes(account, currency string) (p api.Payment, base string) {
 	w.t.Helper()
 	p = w.create(`{"amount":"0.5","currency":"` + currency + `","country":"DE","description":"A lamp","return_url":"https://shop.example/thanks",` +
 		`"payer":{"email":"jo@shop.example"},"provider":"` + account + `"}`)
-	require.Equal(w.t, "requires_action", string(p.Status), "%+v", p.Failure)
+	require.Equal(w.t, "requires_action", p.Status, "%+v", p.Failure)
 	to, err := url.Parse(p.NextAction.URL)
 	require.NoError(w.t, err)
 	require.Equal(w.t, "127.0.0.1", to.Hostname())

@@ -45,24 +45,39 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 		err     error
 	}{
 		{
-			"our reference alone finds nothing that tells", map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"OURS"}`, "": `{"status":"unclear"}`},
-			payment.Succeeded, []string{"lookup/w-1"}, nil,
+			"our reference alone finds nothing that tells",
+			map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"OURS"}`, "": `{"status":"unclear"}`},
+			payment.Succeeded,
+			[]string{"lookup/w-1"},
+			nil,
 		},
 		{
-			"the object is somebody else's", map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"other"}`, "": `{"id":"w-2","status":"paid","reference":"OURS"}`},
-			payment.Succeeded, []string{"lookup/w-1", "lookup/"}, nil,
+			"the object is somebody else's",
+			map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"other"}`, "": `{"id":"w-2","status":"paid","reference":"OURS"}`},
+			payment.Succeeded,
+			[]string{"lookup/w-1", "lookup/"},
+			nil,
 		},
 		{
-			"nothing shows whose the object is", map[string]string{"w-1": `{"id":"w-1","status":"paid"}`, "": `{"status":"unclear"}`},
-			payment.Unknown, []string{"lookup/w-1", "lookup/"}, payment.ErrUnanswered,
+			"nothing shows whose the object is",
+			map[string]string{"w-1": `{"id":"w-1","status":"paid"}`, "": `{"status":"unclear"}`},
+			payment.Unknown,
+			[]string{"lookup/w-1", "lookup/"},
+			payment.ErrUnanswered,
 		},
 		{
-			"the object is not there", map[string]string{"w-1": `{"error":"absent"}`, "": `{"status":"unclear"}`},
-			payment.Unknown, []string{"lookup/w-1", "lookup/"}, payment.ErrUnanswered,
+			"the object is not there",
+			map[string]string{"w-1": `{"error":"absent"}`, "": `{"status":"unclear"}`},
+			payment.Unknown,
+			[]string{"lookup/w-1", "lookup/"},
+			payment.ErrUnanswered,
 		},
 		{
-			"the provider has the object, and cannot tell", map[string]string{"w-1": `{"id":"w-1","status":"unclear","reference":"OURS"}`, "": `{"id":"w-1","status":"unclear","reference":"OURS"}`},
-			payment.Unknown, []string{"lookup/w-1"}, payment.ErrUnanswered,
+			"the provider has the object, and cannot tell",
+			map[string]string{"w-1": `{"id":"w-1","status":"unclear","reference":"OURS"}`, "": `{"id":"w-1","status":"unclear","reference":"OURS"}`},
+			payment.Unknown,
+			[]string{"lookup/w-1"},
+			payment.ErrUnanswered,
 		},
 	} {
 		t.Run(row.what, func(t *testing.T) {

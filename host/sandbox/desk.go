@@ -81,7 +81,7 @@ func (g *ids) first(seeded int) int {
 		return seeded
 	}
 	const lowest, numbers = 100_000_000_000, 900_000_000_000
-	return lowest + int(binary.LittleEndian.Uint64(g.bytes(8))%numbers) //nolint:gosec // G115: below 2^40
+	return lowest + int(binary.LittleEndian.Uint64(g.bytes(8))%numbers)
 }
 
 // digits is a random number of n decimal digits, the first not 0. n is at most 18.

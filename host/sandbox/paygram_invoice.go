@@ -223,7 +223,7 @@ func (p *paygram) getInvoices(q *paygramRequest) answer {
 	}
 	found := []entry{}
 	for _, v := range p.invoices {
-		wanted := !(p.unlisted && v.payout) && (q.fields.CallbackData == nil || v.callbackData != nil && *v.callbackData == *q.fields.CallbackData)
+		wanted := (!p.unlisted || !v.payout) && (q.fields.CallbackData == nil || v.callbackData != nil && *v.callbackData == *q.fields.CallbackData)
 		if v.account == q.account && wanted {
 			found = append(found, entry{v.code, nil})
 		}

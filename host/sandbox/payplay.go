@@ -85,7 +85,7 @@ func newPayPlay(d *desk, o Options) *payplay {
 }
 
 // payplayWebhookToken signs the webhooks to accounts that were opened: of the payment page and of everything else.
-const payplayWebhookToken = "sandbox-payplay-webhook-token-made-up" //nolint:gosec // G101: nobody's
+const payplayWebhookToken = "sandbox-payplay-webhook-token-made-up"
 
 func (p *payplay) open(string) map[string]string {
 	return map[string]string{"api_key": p.key, "webhook_token": payplayWebhookToken, "page_webhook_token": payplayWebhookToken}

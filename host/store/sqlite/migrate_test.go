@@ -218,8 +218,10 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 		return p
 	}
 	order := []payment.Attempt{
-		{Role: "create", Operation: "get_calc", Idempotency: "safe"}, {Role: "create", Operation: "create_bid", Idempotency: "none"},
-		{Role: "create", Operation: "get_exchanges", Idempotency: "safe"}, {Role: "lookup", Operation: "bid_info", Idempotency: "none"},
+		{Role: "create", Operation: "get_calc", Idempotency: "safe"},
+		{Role: "create", Operation: "create_bid", Idempotency: "none"},
+		{Role: "create", Operation: "get_exchanges", Idempotency: "safe"},
+		{Role: "lookup", Operation: "bid_info", Idempotency: "none"},
 	}
 	first := name(1, "77", slices.Clone(order)...)
 	name(2, "77", slices.Clone(order)...)
