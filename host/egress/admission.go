@@ -143,6 +143,7 @@ type pass struct {
 	admission *Admission
 	lane      Lane
 	grave     bool
+	begun     bool
 	// trial: it is the one request of an account on trial.
 	trial bool
 	era   int
@@ -183,7 +184,7 @@ func errorOf(held *HeldError) error {
 func (a *Admission) try(x *Exchange) (*pass, <-chan struct{}, *HeldError) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	granted := &pass{admission: a, lane: x.Lane, era: a.era}
+	granted := &pass{admission: a, lane: x.Lane, begun: x.Begun, era: a.era}
 	if x.Lane != LaneSend {
 		return granted, nil, nil
 	}
@@ -287,6 +288,9 @@ func (a *Admission) barred(p *pass, current bool, t Try, party string) {
 	// What a look-up may do says nothing of what a payment may; a rate is the whole account's.
 	if !current || p.lane == LaneRead || (p.lane == LaneLookup && !busy) {
 		return
+	}
+	if p.begun && a.level > 0 {
+		return // a pause does not grow by what it does not hold
 	}
 	a.pause(fmt.Sprintf("HTTP %d without the provider's own words", status), t.RetryAfter, p.grave)
 	if !busy {

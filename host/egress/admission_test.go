@@ -176,19 +176,26 @@ func TestAPauseIsAsLongAsTheProviderAsksUpToACap(t *testing.T) {
 	})
 }
 
-func TestARetryWaitsForNoPause(t *testing.T) {
+// A retry of what may have moved money, with the same key, is no new payment. Anything else goes to the next account rather than wait.
+func TestAPauseHoldsRetriesOfWhatMovesNoMoney(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPipe(answer(403))
-		c := p.client(t, calm)
-		err := c.Do(t.Context(), egress.Exchange{
-			Request: post("{}"), Alone: true, Before: before,
-			After: func(context.Context, egress.Try) egress.Judgement {
-				return egress.Judgement{Retry: true, Signal: egress.SignalBarred}
-			},
+	for grave, want := range map[bool]egress.EndedError{
+		false: {Reason: egress.EndHeld, Tries: 1}, true: {Reason: egress.EndTries, Tries: 3},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPipe(answer(403))
+			c := p.client(t, calm)
+			err := c.Do(t.Context(), egress.Exchange{
+				Request: post("{}"), Alone: grave, Before: before,
+				After: func(context.Context, egress.Try) egress.Judgement {
+					return egress.Judgement{Retry: true, Signal: egress.SignalBarred}
+				},
+			})
+			require.Equal(t, want, ended(t, err))
+			require.Equal(t, int32(want.Tries), p.served.Load())
+			require.Equal(t, 15*time.Second, time.Until(held(t, c.Available()).Until).Round(time.Second), "it does not grow by them")
 		})
-		require.Equal(t, egress.EndedError{Reason: egress.EndHeld, Tries: 1}, ended(t, err))
-	})
+	}
 }
 
 func TestLookupsPauseNothingButAtARate(t *testing.T) {

@@ -18,7 +18,7 @@ type Exchange struct {
 	Request *abi.HttpRequest
 	// Lane is what the exchange is for.
 	Lane Lane
-	// Begun: an earlier request of the same flow was taken. Pauses do not hold it then: what was begun is better brought
+	// Begun: an earlier request of the same flow may have been taken. Pauses do not hold it then: what was begun is better brought
 	// to its end.
 	Begun bool
 	// Resendable is for requests that change nothing: net/http may resend them itself, within one try. All others are
@@ -195,6 +195,9 @@ func (r *run) check(ctx context.Context, _ *http.Response, _ error) (bool, error
 	}
 	judgement := r.exchange.After(ctx, r.try)
 	r.report(verdict(judgement, r.try), judgement)
+	if r.try.Sent && r.exchange.Alone {
+		r.exchange.Begun = true // another try of it is no new payment
+	}
 	if !judgement.Retry {
 		return false, nil
 	}
