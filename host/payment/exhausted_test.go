@@ -113,13 +113,20 @@ func TestAPaymentThatAnExhaustedMachineCannotSendIsLeftForRecovery(t *testing.T)
 	short.Store(true)
 	journal, fleet := sqlitetest.Open(t), newFleet(t, only)
 	exhaust(t, fleet, first.url, &egress.Machine{}, &short)
-	met := make(chan struct{}, 100)
-	engine := payment.NewEngine(journal, fleet, payment.Settings{Observe: func(payment.Attempt) { met <- struct{}{} }})
+	var asked atomic.Int32
+	engine := payment.NewEngine(journal, fleet, payment.Settings{Exhausted: func() error {
+		if asked.Add(1) == 1 {
+			return nil // found out too late
+		}
+		return egress.ErrExhausted
+	}})
 	receipt, err := engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
-	<-met
-	<-met
+	require.Eventually(t, func() bool {
+		attempts, err := journal.Attempts(t.Context(), receipt.Payment.ID)
+		return err == nil && len(attempts) == 1 && attempts[0].Event == payment.NotSent
+	}, time.Minute, time.Millisecond)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, engine.Shutdown(gone), context.Canceled)
