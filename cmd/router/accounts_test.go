@@ -312,7 +312,7 @@ func TestATransferThatGoesWrong(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{environ: patient})
 	w.control("POST", "paygram/balance", `{"account":"paygram-eu/customer-7","currency":"USDT","amount":"0"}`)
-	for _, trouble := range troubles {
+	for _, trouble := range slices.Concat(troubles, rates) {
 		if trouble.event != "unanswered" {
 			continue
 		}

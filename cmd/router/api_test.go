@@ -379,7 +379,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"change-canary": {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
 		"get-operation": {"GET", "/v1/providers/x/operations/y"}, "perform-operation": {"POST", "/v1/providers/x/operations/y"},
 		"list-runs": {"GET", "/v1/operations"}, "get-run": {"GET", "/v1/operations/x"}, "list-run-attempts": {"GET", "/v1/operations/x/attempts"},
-		"resolve-run": {"POST", "/v1/operations/x/resolve"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
+		"resume-provider": {"POST", "/v1/providers/x/resume"},
+		"resolve-run":     {"POST", "/v1/operations/x/resolve"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}
@@ -440,6 +441,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	w.reachPlugins(call, clerk, invoice)
 	w.reachOperations(call, clerk)
 	w.reachAccounts(call, clerk)
+	w.reachResume(call, create, clerk)
 	settle(lost, failed)
 	settle(lost, failed)
 	act(bid, "confirm", "")

@@ -59,7 +59,11 @@ var troubles = []trouble{
 	{"garbage with 503", `"kind":"garbage","status":503`, true, "unanswered"},
 	{"truncated", `"kind":"truncated"`, true, "unanswered"},
 	{"empty", `"kind":"empty"`, true, "unanswered"},
-	// Without proof in the body that the provider itself wrote it, it is believed only where nothing can have moved money.
+}
+
+// Without proof in the body that the provider itself wrote it, a 429 is believed only where nothing can have moved money. Elsewhere it pauses
+// the account.
+var rates = []trouble{
 	{"429", `"kind":"status","status":429`, false, "refused"},
 	{"429 that names a time", `"kind":"status","status":429,"retry_after":"0"`, false, "refused"},
 }
@@ -77,6 +81,23 @@ func TestACreateThatGoesWrongOnce(t *testing.T) {
 				for _, trouble := range some {
 					t.Run(trouble.what, func(t *testing.T) { w.seenBy(t).requireOneOf(create, trouble) })
 				}
+			})
+		}
+	}
+}
+
+func TestACreateThatMeetsARateOnce(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{environ: patient})
+	for _, create := range creates {
+		for _, rate := range rates {
+			t.Run(create.provider+" "+create.operation+" "+rate.what, func(t *testing.T) {
+				on := w.seenBy(t)
+				on.requireOneOf(create, rate)
+				name := on.list("limit=1").Data[0].Provider
+				require.Equal(t, create.held, !on.provider(name).Available)
+				resumed := on.ask("POST", w.router+"/v1/providers/"+name+"/resume", `{"reason":"the fault was made"}`)
+				require.Equal(t, create.held, resumed.status == 200, string(resumed.body))
 			})
 		}
 	}

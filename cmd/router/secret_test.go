@@ -109,6 +109,7 @@ func TestNoSecretIsKeptOrTold(t *testing.T) {
 			w.ask("POST", behind.simulated+"/_sandbox/"+provider+"/faults", `{"count":1,`+kind+`}`)
 			tell(w.post(w.key(), order))
 			w.ask("DELETE", behind.simulated+"/_sandbox/"+provider+"/faults", "")
+			tell(w.ask("POST", w.router+"/v1/providers/"+p.Provider+"/resume", `{"reason":"the fault was made"}`))
 		}
 		for _, act := range []string{"refresh", "confirm", "cancel"} {
 			tell(w.ask("POST", w.router+"/v1/payments/"+p.ID+"/"+act, ""))

@@ -17,6 +17,7 @@ import (
 
 	"payrouter/host/api"
 	"payrouter/host/callback"
+	"payrouter/host/egress"
 	"payrouter/host/health"
 	"payrouter/host/live"
 	"payrouter/host/payment"
@@ -112,10 +113,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		Logger: h.log,
 	})
 	defer prices.Close()
-	lately := &health.Book{}
+	lately, machine := &health.Book{}, &egress.Machine{}
+	exhausted := func() error { return machine.Check(h.now()) }
 	keeper, err = live.Open(live.Settings{
-		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately, Prices: prices.Prices, Logger: h.log,
-		Simulate: simulated.simulator(),
+		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately, Prices: prices.Prices,
+		Machine: machine, Logger: h.log, Simulate: simulated.simulator(),
 	}, shelf.Lineup())
 	if err != nil {
 		return err
@@ -138,7 +140,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	}
 	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
 		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
-		Runs: db, RunAnswer: api.RunAnswer,
+		Runs: db, RunAnswer: api.RunAnswer, Exhausted: exhausted,
 		Moment: func(m payment.Moment) { armed.reach(string(m)) },
 		Observe: func(a payment.Attempt) {
 			lately.Observe(a)
@@ -151,7 +153,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		}
 	}})
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: db.Healthy, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,

@@ -84,6 +84,7 @@ func (a *api) register(described huma.API) {
 	providers := a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")
 	refuses(&providers, registry)
 	huma.Register(described, providers, a.providers)
+	a.registerResume(described)
 
 	// huma puts its own error beside ours, which nothing answers with.
 	delete(registry.Map(), "ErrorModel")
@@ -428,6 +429,8 @@ type Provider struct {
 	Currencies    []string `json:"currencies" doc:"Empty means any"`
 	Available     bool     `json:"available"`
 	Reason        string   `json:"reason,omitempty" doc:"Why it is not asked now"`
+	// Held is left out where nothing holds new payments back but a breaker.
+	Held *HeldAccount `json:"held,omitempty" doc:"Set where the account is sent no new payments for how its provider answered, or for its rate"`
 }
 
 type providersOutput struct {
@@ -460,7 +463,7 @@ func providerOf(account *payment.Account) Provider {
 	slices.Sort(p.Currencies)
 	p.Currencies = slices.Compact(p.Currencies)
 	if err := account.Egress.Available(); err != nil {
-		p.Available, p.Reason = false, err.Error()
+		p.Available, p.Reason, p.Held = false, err.Error(), heldOf(err)
 	}
 	return p
 }

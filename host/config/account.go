@@ -55,7 +55,7 @@ func (v view) provider(name string) *Provider {
 		case "breaker":
 			p.Breaker = m.breaker()
 		case "limits":
-			m.members("limits", []string{"connections"}, func(_ string, m view) { p.Limits.Connections = m.integer(1, 10_000) })
+			p.Limits = m.limits()
 		case "failures":
 			p.Failures = m.failures()
 		}
@@ -160,6 +160,19 @@ func (v view) breaker() Breaker {
 		}
 	})
 	return b
+}
+
+func (v view) limits() Limits {
+	var l Limits
+	v.members("limits", []string{"connections", "per_second"}, func(key string, m view) {
+		switch key {
+		case "connections":
+			l.Connections = m.integer(1, 10_000)
+		case "per_second":
+			l.PerSecond = m.integer(1, 10_000)
+		}
+	})
+	return l
 }
 
 // meanings by the names that the file uses.

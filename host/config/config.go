@@ -89,6 +89,8 @@ type Breaker struct {
 // Limits bound what one account may use.
 type Limits struct {
 	Connections int
+	// PerSecond is how many requests leave in any second; 0 means no limit.
+	PerSecond int
 }
 
 // Provider finds an account by its name.

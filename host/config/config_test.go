@@ -23,7 +23,7 @@ providers:
     secrets: {token: env:TOKEN}
     timeout: 1500ms
     retry: {tries: 5}
-    limits: {connections: 8}
+    limits: {connections: 8, per_second: 12}
     failures:
       - {operation: Recharge, http_status: 200, code: No funds, meaning: declined_soft, as: insufficient_funds}
       - {code: 551, meaning: duplicate, as: duplicate}
@@ -67,7 +67,7 @@ func TestFileOverridesDefaults(t *testing.T) {
 	require.Equal(t, 1500*time.Millisecond, eu.Timeout)
 	require.Equal(t, Retry{Tries: 5, BaseDelay: 200 * time.Millisecond, MaxDelay: 5 * time.Second, RetryAfterCap: 30 * time.Second}, eu.Retry)
 	require.Equal(t, Breaker{Failures: 5, Window: 30 * time.Second, OpenFor: 15 * time.Second, HalfOpen: 1}, eu.Breaker)
-	require.Equal(t, Limits{Connections: 8}, eu.Limits)
+	require.Equal(t, Limits{Connections: 8, PerSecond: 12}, eu.Limits)
 	require.Equal(t, routing.Position{File: "routing.yaml", Line: 3, Column: 3}, eu.At)
 	require.Len(t, eu.Failures, 2)
 	require.Equal(t, "Recharge", eu.Failures[0].GetOperation())
@@ -181,7 +181,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"unknown keys deeper down", account("retry: {trys: 3}, breaker: {open: 3s}, limits: {conns: 1}"), []string{
 			`routing.yaml:2:26: unknown key "trys" in retry: did you mean "tries"?`,
 			`routing.yaml:2:46: unknown key "open" in breaker: write one of failures, window, open_for, half_open`,
-			`routing.yaml:2:66: unknown key "conns" in limits: write connections`,
+			`routing.yaml:2:66: unknown key "conns" in limits: write connections or per_second`,
 		}},
 		{"no value", "providers:\n  a:\n    plugin: p\n    timeout:\n" + rules, []string{
 			`routing.yaml:4:13: there is no value: write one, or remove the line`,
@@ -189,10 +189,11 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"a duration without a unit", account("timeout: 20"), []string{
 			`routing.yaml:2:27: timeout is not such a duration: write a number with its unit, such as 200ms or 20s, from 1ms to 10m0s`,
 		}},
-		{"numbers out of range", account("retry: {tries: 0}, breaker: {failures: -1}, limits: {connections: 1.5}"), []string{
+		{"numbers out of range", account("retry: {tries: 0}, breaker: {failures: -1}, limits: {connections: 1.5, per_second: 0}"), []string{
 			`routing.yaml:2:33: tries is out of range: write a whole number from 1 to 10`,
 			`routing.yaml:2:57: failures is out of range: write a whole number from 1 to 10000`,
 			`routing.yaml:2:84: connections is out of range: write a whole number from 1 to 10000`,
+			`routing.yaml:2:101: per_second is out of range: write a whole number from 1 to 10000`,
 		}},
 		{"delays the wrong way round", account("retry: {base_delay: 6s}"), []string{
 			`routing.yaml:2:25: base_delay is longer than max_delay: shorten the one, or lengthen the other`,

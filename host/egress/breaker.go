@@ -24,7 +24,7 @@ type breaker struct {
 	until    atomic.Pointer[time.Time]
 }
 
-func newBreaker(provider string, s BreakerSettings, logger *slog.Logger, now func() time.Time) *breaker {
+func newBreaker(provider, of string, s BreakerSettings, logger *slog.Logger, now func() time.Time) *breaker {
 	b := &breaker{provider: provider}
 	b.inner = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         provider,
@@ -43,7 +43,7 @@ func newBreaker(provider string, s BreakerSettings, logger *slog.Logger, now fun
 			if to == gobreaker.StateOpen {
 				log = logger.Warn
 			}
-			log("breaker changed", slog.String("provider", provider), slog.String("from", from.String()), slog.String("to", to.String()))
+			log("breaker changed", slog.String("provider", provider), slog.String("of", of), slog.String("from", from.String()), slog.String("to", to.String()))
 		},
 	})
 	return b

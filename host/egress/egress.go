@@ -1,8 +1,8 @@
 // Package egress talks to providers' HTTP APIs and decides whether a call may be repeated below the payment engine.
 //
-// A plugin only names its secrets; they are put in here, and go nowhere but to the provider's own hosts. What comes back is
-// masked before anybody sees it. A Client never lets net/http send a request twice on its own, never sends one later than
-// it was told, and says of every try whether a byte of it left the host.
+// A plugin only names its secrets; they are put in here, and go nowhere but to the provider's own hosts. What comes
+// back is masked before anybody sees it. A Client never lets net/http send a request twice on its own, never sends one
+// later than it was told, and says of every try whether a byte of it left the host.
 package egress
 
 import (
@@ -42,23 +42,31 @@ type Settings struct {
 	RootCAs *x509.CertPool
 	// Resolver looks the provider's names up. Nil means the system's.
 	Resolver *net.Resolver
-	// Dial connects in the place of a Dialer, for networks that are not the world's: no address is checked then. Nil means a Dialer.
+	// Dial connects in the place of a Dialer, for networks that are not the world's: no address is checked then. Nil means
+	// a Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Timeout bounds a whole try, the answer's last byte included. 0 means 20 s.
 	Timeout time.Duration
 	// DialTimeout bounds a connection's making, TLS included. 0 means 5 s.
 	DialTimeout time.Duration
-	// IdleTimeout is how long an unused connection is kept. Long ones are found closed by the provider when a payment is on
-	// its way. 0 means 3 s.
+	// IdleTimeout is how long an unused connection is kept. Long ones are found closed by the provider when a payment is
+	// on its way. 0 means 3 s.
 	IdleTimeout time.Duration
 	// MaxConns bounds connections to one host; further tries wait. 0 means 64.
 	MaxConns int
 	// MaxResponse bounds an answer's body after decompression, in bytes. 0 means 1 MiB.
 	MaxResponse int64
 
+	// PerSecond is how many requests leave in any second at most, all lanes together. 0 means no limit.
+	PerSecond int
+
 	Retry   RetrySettings
 	Breaker BreakerSettings
+	// Admission decides whether new payments are sent. Nil means one of the client's own.
+	Admission *Admission
+	// Machine knows what this process can still open. Nil means one of the client's own.
+	Machine *Machine
 
 	// Logger gets breaker changes and incidents; no request, no answer. Nil discards.
 	Logger *slog.Logger
@@ -127,6 +135,10 @@ func (s Settings) withDefaults() Settings {
 	if s.Random == nil {
 		s.Random = rand.Float64 //nolint:forbidigo // the one place
 	}
+	if s.Admission == nil {
+		s.Admission = NewAdmission(AdmissionSettings{Provider: s.Provider, Logger: s.Logger, Now: s.Now, Random: s.Random})
+	}
+	s.Machine = or(s.Machine, &Machine{})
 	s.Secrets = maps.Clone(s.Secrets)
 	return s
 }
@@ -153,6 +165,7 @@ func (s Settings) validate() error {
 	check(s.IdleTimeout > 0, "idle timeout is negative")
 	check(s.MaxConns > 0, "max conns is negative")
 	check(s.MaxResponse > 0, "max response is negative")
+	check(s.PerSecond >= 0, "rate is negative")
 	check(s.Retry.MaxTries > 0, "retry: max tries is negative")
 	check(s.Retry.BaseDelay > 0, "retry: base delay is negative")
 	check(s.Retry.MaxDelay >= s.Retry.BaseDelay, "retry: max delay is below base delay")
@@ -173,13 +186,15 @@ func (s Settings) validate() error {
 	return errors.Join(problems...)
 }
 
-// Client talks to one provider account. It owns that account's connections, breaker and retry budget. Safe for concurrent
-// use.
+// Client talks to one provider account. It owns that account's connections, breakers and retry budget. Safe for
+// concurrent use.
 type Client struct {
-	settings  Settings
-	origins   origins
-	mask      mask
+	settings Settings
+	origins  origins
+	mask     mask
+	// breaker judges what payments bring, reads what LaneRead does.
 	breaker   *breaker
+	reads     *breaker
 	budget    *budget
 	transport transport
 	// alone keeps no connection alive.
@@ -194,7 +209,8 @@ func New(s Settings) (*Client, error) {
 		return nil, fmt.Errorf("egress to %q: %w", s.Provider, err)
 	}
 	c := &Client{settings: s, origins: allowed, mask: newMask(s.Secrets), budget: newBudget(s.Retry)}
-	c.breaker = newBreaker(s.Provider, s.Breaker, s.Logger, s.Now)
+	c.breaker = newBreaker(s.Provider, "payments", s.Breaker, s.Logger, s.Now)
+	c.reads = newBreaker(s.Provider, "reads", s.Breaker, s.Logger, s.Now)
 	dial := s.Dial
 	if dial == nil {
 		dial = (&Dialer{AllowPrivate: s.AllowPrivate, Timeout: s.DialTimeout, Resolver: s.Resolver}).DialContext
@@ -270,17 +286,44 @@ func (c *Client) Close() {
 	c.alone.CloseIdleConnections()
 }
 
-// Available is nil, or a *BreakerError that says why no try would be made now. A half-open breaker counts as available:
-// somebody has to probe.
+// Available is nil, or a *BreakerError or *HeldError that says why no new payment would be sent now. A half-open
+// breaker, and an account whose pause is over, count as available: somebody has to probe.
 func (c *Client) Available() error {
-	if err := c.breaker.open(); err != nil {
-		return err
+	if held := c.settings.Admission.held(); held != nil {
+		return held
+	}
+	return c.free(LaneSend)
+}
+
+// Askable is nil, or a *BreakerError or *HeldError that says why no payment would be looked up now. Pauses and
+// suspensions do not count.
+func (c *Client) Askable() error { return c.free(LaneLookup) }
+
+// Readable is nil, or a *BreakerError or *HeldError that says why nothing would be read now that belongs to no payment.
+func (c *Client) Readable() error { return c.free(LaneRead) }
+
+func (c *Client) free(lane Lane) error {
+	if open := c.breakerOf(lane).open(); open != nil {
+		return open
+	}
+	if c.settings.Admission.pace.full(c.settings.Now(), lane, c.settings.PerSecond) {
+		return &HeldError{Provider: c.settings.Provider, Kind: HeldRate, Limit: c.settings.PerSecond}
 	}
 	return nil
 }
 
-// Render gives a request as it would leave, with secrets still named only. A request that Do would refuse gives the same
-// *DeniedError here.
+// Resume ends a pause or a suspension of the account at a person's word, and tells whether there was one.
+func (c *Client) Resume() bool { return c.settings.Admission.Resume() }
+
+func (c *Client) breakerOf(lane Lane) *breaker {
+	if lane == LaneRead {
+		return c.reads
+	}
+	return c.breaker
+}
+
+// Render gives a request as it would leave, with secrets still named only. A request that Do would refuse gives the
+// same *DeniedError here.
 func (c *Client) Render(in *abi.HttpRequest) (Request, error) {
 	out, err := c.render(in)
 	if err != nil {

@@ -6,11 +6,19 @@ import (
 	"time"
 )
 
-// What became of a try that has no answer, for errors.Is on Try.Err. Whether anything left the host is Try.Sent, whatever
-// the error. A caller's context that ended shows as context.Canceled.
+// What became of a try that has no answer, for errors.Is on Try.Err. Whether anything left the host is Try.Sent,
+// whatever the error. A caller's context that ended shows as context.Canceled.
 var (
 	// ErrBreakerOpen: the provider's breaker is open, or its probes are all out. Never sent.
 	ErrBreakerOpen = errors.New("breaker open")
+	// ErrHeld: the account is paused or suspended, or at its rate. Never sent.
+	ErrHeld = errors.New("held back")
+	// ErrExhausted: this machine had nothing left to make a connection of. Never sent, and no word on the provider. Comes
+	// with ErrDial.
+	ErrExhausted = errors.New("this machine is out of files, sockets or memory")
+	// ErrLocal: this machine had no address or port to connect from. Never sent, and no word on the provider. Comes with
+	// ErrDial.
+	ErrLocal = errors.New("no local address to connect from")
 	// ErrLate: the moment until which the request could leave passed before it had left whole.
 	ErrLate = errors.New("too late to send")
 	// ErrDial: no connection, TLS included. Never sent. Wraps ErrAddressRefused where the address was the reason.
@@ -23,8 +31,8 @@ var (
 	ErrBroken = errors.New("no readable answer")
 )
 
-// DeniedError says that a plugin's request may not leave as it is: an origin outside the allow-list, an unknown secret, a
-// malformed path or header. Nothing was sent, and the same request will be denied again.
+// DeniedError says that a plugin's request may not leave as it is: an origin outside the allow-list, an unknown secret,
+// a malformed path or header. Nothing was sent, and the same request will be denied again.
 type DeniedError struct {
 	// Part of the request that is at fault: "path", "header api-key".
 	Part string
@@ -51,6 +59,56 @@ func (e *BreakerError) Error() string {
 // Is makes the error match ErrBreakerOpen.
 func (e *BreakerError) Is(target error) bool { return target == ErrBreakerOpen }
 
+// HeldKind is what holds an account's requests back.
+type HeldKind string
+
+// The kinds of a HeldError.
+const (
+	// HeldPaused: the account is paused until HeldError.Until.
+	HeldPaused HeldKind = "paused"
+	// HeldOnTrial: the pause is over, and one request is under way that shows whether the account is served again.
+	HeldOnTrial HeldKind = "on_trial"
+	// HeldSuspended: the account waits for other secrets, or for Resume.
+	HeldSuspended HeldKind = "suspended"
+	// HeldStarting: as many requests as a slow start allows wait for their answers.
+	HeldStarting HeldKind = "starting"
+	// HeldRate: the account is at its rate.
+	HeldRate HeldKind = "rate"
+)
+
+// HeldError is ErrHeld with its particulars.
+type HeldError struct {
+	Provider string
+	Kind     HeldKind
+	// Until is when a pause ends; Since is when a suspension began.
+	Until, Since time.Time
+	// Reason is what brought a pause or a suspension.
+	Reason string
+	// Limit is the requests a second of a rate, or those at once of a slow start; 0 elsewhere.
+	Limit int
+}
+
+func (e *HeldError) Error() string {
+	switch e.Kind {
+	case HeldPaused:
+		return fmt.Sprintf("paused until %s after %s", e.Until.UTC().Format(time.RFC3339), e.Reason)
+	case HeldOnTrial:
+		return "on trial with one payment at a time, paused before after " + e.Reason
+	case HeldSuspended:
+		return fmt.Sprintf("suspended since %s after %s: change its secrets, or resume it", e.Since.UTC().Format(time.RFC3339), e.Reason)
+	case HeldStarting:
+		return fmt.Sprintf("starting with %d payments at once until one is answered", e.Limit)
+	case HeldRate:
+	}
+	if e.Limit == 0 {
+		return "look-ups are few while the account is paused"
+	}
+	return fmt.Sprintf("at its rate of %d requests a second", e.Limit)
+}
+
+// Is makes the error match ErrHeld.
+func (e *HeldError) Is(target error) bool { return target == ErrHeld }
+
 // EndReason is why no further try was made.
 type EndReason string
 
@@ -62,6 +120,8 @@ const (
 	EndBudget EndReason = "budget"
 	// EndBreaker: the breaker will still be open when the next try would be due.
 	EndBreaker EndReason = "breaker"
+	// EndHeld: the account will still be paused or suspended when the next try would be due.
+	EndHeld EndReason = "held"
 	// EndDeadline: the caller's deadline comes before the next try would.
 	EndDeadline EndReason = "deadline"
 	// EndCanceled: the caller's context ended.
@@ -79,8 +139,8 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("no further try after %d: %s", e.Tries, e.Reason)
 }
 
-// tryError is a failed try's error: kinds to decide on, and a text with no secret in it. It does not wrap its cause, whose
-// own text may hold one.
+// tryError is a failed try's error: kinds to decide on, and a text with no secret in it. It does not wrap its cause,
+// whose own text may hold one.
 type tryError struct {
 	kinds []error
 	text  string

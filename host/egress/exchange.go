@@ -16,17 +16,23 @@ import (
 // goroutine of Do.
 type Exchange struct {
 	Request *abi.HttpRequest
+	// Lane is what the exchange is for.
+	Lane Lane
+	// Begun: an earlier request of the same flow may have been taken. Pauses do not hold it then: what was begun is better brought
+	// to its end.
+	Begun bool
 	// Resendable is for requests that change nothing: net/http may resend them itself, within one try. All others are
 	// written at most once per try.
 	Resendable bool
-	// Alone gives each try a connection that nothing went over before, and nothing will after: for requests that may move money. A provider,
-	// or a proxy before it, that answers an earlier request once too often cannot be told from one that answers this one.
+	// Alone gives each try a connection that nothing went over before, and nothing will after: for requests that may move
+	// money. A provider, or a proxy before it, that answers an earlier request once too often cannot be told from one that
+	// answers this one. Slow starts count such requests.
 	Alone bool
 	// Before is called when a try (from 1) is about to be made. It makes the try durable, and returns the latest moment at
 	// which the request may leave; the zero time sets none. With an error nothing is sent, and Do returns it.
 	Before func(ctx context.Context, try int) (sendBefore time.Time, err error)
 	// After is called when a try is over, with what it was, and judges it. It is called without a Before where the breaker
-	// let nothing through.
+	// or the account's admission or rate let nothing through.
 	After func(ctx context.Context, t Try) Judgement
 }
 
@@ -41,8 +47,8 @@ type Try struct {
 	// Response is the whole answer, any status, redirects included (they are not followed), with secrets masked; header
 	// fields are sorted by name. Nil where none could be read whole.
 	Response *abi.HttpResponse
-	// Err is why there is no response: errors.Is tells ErrBreakerOpen, ErrLate, ErrDial, ErrTimeout, ErrTooLarge, ErrBroken
-	// and context.Canceled. Its text holds no secret.
+	// Err is why there is no response: errors.Is tells ErrBreakerOpen, ErrHeld, ErrLate, ErrDial, ErrTimeout, ErrTooLarge,
+	// ErrBroken and context.Canceled. Its text holds no secret.
 	Err error
 	// RetryAfter is what the provider asked for, at most 24 h; 0 where it did not.
 	RetryAfter time.Duration
@@ -57,11 +63,16 @@ type Judgement struct {
 	// Fault counts the try against the provider's breaker. Declines and our own troubles are none. A try with no fault and
 	// a response counts in the provider's favour; one with neither does not count.
 	Fault bool
+	// Signal is what the answer shows of how the provider treats the account.
+	Signal Signal
+	// Party is whose request was answered.
+	Party string
 }
 
-// Do makes tries until the caller wants no more, and returns nil then: the last try stands. Where the caller wanted another
-// one that was not granted, it returns an *EndedError. A request that may not leave gives a *DeniedError, and an error of
-// Before comes back as it is. The caller's context ends waiting, and a try under way; it bounds no Before or After.
+// Do makes tries until the caller wants no more, and returns nil then: the last try stands. Where the caller wanted
+// another one that was not granted, it returns an *EndedError. A request that may not leave gives a *DeniedError, and
+// an error of Before comes back as it is. The caller's context ends waiting, and a try under way; it bounds no Before
+// or After.
 func (c *Client) Do(ctx context.Context, x Exchange) error {
 	request, err := c.render(x.Request)
 	if err != nil {
@@ -69,13 +80,13 @@ func (c *Client) Do(ctx context.Context, x Exchange) error {
 	}
 	c.budget.deposit()
 	r := &run{client: c, exchange: x, request: request, mask: c.mask.and(request.derived)}
-	defer r.report(errExcluded)
+	defer r.report(errExcluded, Judgement{})
 	return r.drive(ctx)
 }
 
-// run is one Do. It is the RoundTripper, the CheckRetry and the Backoff of a retryable client that lives as long, so that
-// neither that client nor http.Client ever holds a URL, a header or an answer that could show up in an error of theirs.
-// It has no CloseIdleConnections: retryablehttp would close everybody's after a failure.
+// run is one Do. It is the RoundTripper, the CheckRetry and the Backoff of a retryable client that lives as long, so
+// that neither that client nor http.Client ever holds a URL, a header or an answer that could show up in an error of
+// theirs. It has no CloseIdleConnections: retryablehttp would close everybody's after a failure.
 type run struct {
 	client   *Client
 	exchange Exchange
@@ -84,6 +95,7 @@ type run struct {
 
 	try     Try
 	pending func(error) // the breaker's, until reported
+	pass    *pass       // the admission's, until reported
 	wait    time.Duration
 	stopped error
 }
@@ -135,13 +147,14 @@ func (r *run) RoundTrip(shell *http.Request) (*http.Response, error) {
 
 func (r *run) attempt(ctx context.Context) error {
 	c := r.client
-	report, err := c.breaker.allow()
-	if err != nil {
+	if err := r.admit(ctx); err != nil {
+		if ctx.Err() != nil {
+			return &EndedError{Reason: endOf(ctx), Tries: r.try.Number - 1}
+		}
 		now := c.settings.Now()
 		r.try.Err, r.try.Started, r.try.Finished = err, now, now
 		return nil
 	}
-	r.pending = report
 	sendBefore, err := r.exchange.Before(ctx, r.try.Number)
 	if err != nil {
 		return err
@@ -156,13 +169,35 @@ func (r *run) attempt(ctx context.Context) error {
 	return nil
 }
 
+// admit waits until a try may be made: for the account's admission, for its rate, and for its breaker's leave.
+func (r *run) admit(ctx context.Context) error {
+	c := r.client
+	breaker := c.breakerOf(r.exchange.Lane)
+	if open := breaker.open(); open != nil {
+		return open // no part of the rate is spent on it
+	}
+	granted, err := c.settings.Admission.enter(ctx, &r.exchange, c.settings.Timeout)
+	if err != nil {
+		return err
+	}
+	r.pass = granted
+	if err := c.settings.Admission.pace.wait(ctx, &r.exchange, &c.settings, c.settings.Admission.slow()); err != nil {
+		return err
+	}
+	r.pending, err = breaker.allow()
+	return err
+}
+
 // check is the driver's CheckRetry.
 func (r *run) check(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	if r.stopped != nil {
 		return false, r.stopped
 	}
 	judgement := r.exchange.After(ctx, r.try)
-	r.report(verdict(judgement, r.try))
+	r.report(verdict(judgement, r.try), judgement)
+	if r.try.Sent && r.exchange.Alone {
+		r.exchange.Begun = true // another try of it is no new payment
+	}
 	if !judgement.Retry {
 		return false, nil
 	}
@@ -185,13 +220,17 @@ func verdict(j Judgement, t Try) error {
 	}
 }
 
-// report tells the breaker once; a claim that is never reported would block a half-open breaker for good.
-func (r *run) report(verdict error) {
-	if r.pending == nil {
-		return
+// report tells breaker and admission once; a claim that is never reported would block a half-open breaker, or an
+// account on trial, for good.
+func (r *run) report(verdict error, judgement Judgement) {
+	if r.pending != nil {
+		r.pending(verdict)
+		r.pending = nil
 	}
-	r.pending(verdict)
-	r.pending = nil
+	if r.pass != nil {
+		r.pass.report(judgement, r.try)
+		r.pass = nil
+	}
 }
 
 // grant settles when the next try is made, or gives the reason why there is none.
@@ -208,8 +247,13 @@ func (r *run) grant(ctx context.Context) EndReason {
 	if deadline, ok := ctx.Deadline(); ok && !due.Before(deadline) {
 		return EndDeadline
 	}
-	if open := c.breaker.open(); open != nil && due.Before(open.Until) {
+	if open := c.breakerOf(r.exchange.Lane).open(); open != nil && due.Before(open.Until) {
 		return EndBreaker
+	}
+	if r.exchange.Lane == LaneSend && !r.exchange.Begun {
+		if held := c.settings.Admission.held(); held != nil && (held.Until.IsZero() || due.Before(held.Until)) {
+			return EndHeld
+		}
 	}
 	if !c.budget.withdraw() {
 		return EndBudget

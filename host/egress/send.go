@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"slices"
 	"strings"
+	"syscall"
 
 	abi "payrouter/abi/v1"
 )
@@ -37,7 +38,7 @@ func (c *Client) send(ctx context.Context, r *run, until deadline) {
 	}
 	r.try.Sent, r.try.Writes = spent.writes > 0, spent.writes
 	if err != nil {
-		r.try.Err = r.mask.fault(err, spent.late, ctx.Err())
+		r.try.Err = r.mask.fault(err, spent.late, ctx.Err(), c.ours(err))
 		return
 	}
 	r.try.RetryAfter = retryAfter(response.header.Get("Retry-After"), c.settings.Now())
@@ -152,9 +153,23 @@ func (m mask) response(a *answer) *abi.HttpResponse {
 	return masked
 }
 
+// ours is the kind of a failed try's error where this machine is to blame; nil elsewhere.
+func (c *Client) ours(err error) error {
+	if _, unconnected := errors.AsType[*dialError](err); !unconnected {
+		return nil
+	}
+	switch {
+	case c.settings.Machine.caused(err, c.settings.Now()):
+		return ErrExhausted
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return ErrLocal
+	}
+	return nil
+}
+
 // fault sorts a failed try's error. The first kind that holds is the one to tell; caller is what ended the caller's
-// context, if anything did.
-func (m mask) fault(err error, late bool, caller error) error {
+// context, if anything did; ours is set where this machine is to blame.
+func (m mask) fault(err error, late bool, caller, ours error) error {
 	f := &tryError{}
 	var dial *dialError
 	var network net.Error
@@ -167,6 +182,9 @@ func (m mask) fault(err error, late bool, caller error) error {
 		f.kinds = []error{ErrDial}
 		if errors.Is(err, ErrAddressRefused) {
 			f.kinds = append(f.kinds, ErrAddressRefused)
+		}
+		if ours != nil {
+			f.kinds = append(f.kinds, ours)
 		}
 	case errors.Is(err, ErrTooLarge):
 		f.kinds = []error{ErrTooLarge}

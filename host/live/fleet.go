@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ import (
 	"payrouter/host/routing"
 )
 
-// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that shows without secrets, each a
-// *routing.Problem.
+// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that shows without
+// secrets, each a *routing.Problem.
 func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	rules, err := c.Ruleset(manifests)
 	if err := errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes)))); err != nil {
@@ -79,8 +80,8 @@ func (k *Keeper) assemble(c *config.Config, text string, lineup plugin.Lineup) (
 	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
 }
 
-// rulesOver compiles the rules over what every payment may count on: the stable generations. What a candidate says of itself must fit
-// as well, or its share of the payments would find out.
+// rulesOver compiles the rules over what every payment may count on: the stable generations. What a candidate says of
+// itself must fit as well, or its share of the payments would find out.
 func rulesOver(c *config.Config, lineup plugin.Lineup) (*routing.Ruleset, error) {
 	rules, err := Ruleset(c, lineup.Manifests())
 	candidates, some := lineup.Manifests(), false
@@ -96,8 +97,8 @@ func rulesOver(c *config.Config, lineup plugin.Lineup) (*routing.Ruleset, error)
 	return rules, err
 }
 
-// fleets makes fleets, and keeps what several of them share: the connections to an account, its breaker and its budget of retries outlive a
-// fleet whose successor has the same account under the same settings.
+// fleets makes fleets, and keeps what several of them share: the connections to an account, its breaker and its budget
+// of retries outlive a fleet whose successor has the same account under the same settings.
 type fleets struct {
 	settings Settings
 	// open counts fleets that were made and not given back.
@@ -105,10 +106,22 @@ type fleets struct {
 
 	mutex sync.Mutex
 	lines map[lineKey]*line
+	// admissions are kept for good: an account that was suspended for its credentials stays so whatever else of it is
+	// edited, and when it is taken out and put back. There is one for each set of credentials that an account ever had.
+	admissions map[admissionKey]*egress.Admission
+	machine    *egress.Machine
 }
 
 func newFleets(s Settings) *fleets {
-	return &fleets{settings: s, lines: map[lineKey]*line{}}
+	return &fleets{
+		settings: s, lines: map[lineKey]*line{}, admissions: map[admissionKey]*egress.Admission{}, machine: cmp.Or(s.Machine, &egress.Machine{}),
+	}
+}
+
+// admissionKey is what an account is admitted by. Secrets are in it as a fingerprint.
+type admissionKey struct {
+	provider, base string
+	secrets        [sha256.Size]byte
 }
 
 // line is the way to one account's provider, under one key. The fleets that use it are counted.
@@ -124,12 +137,13 @@ type lineKey struct {
 	private               bool
 	timeout               int64
 	connections           int
+	perSecond             int
 	retry                 egress.RetrySettings
 	breaker               egress.BreakerSettings
 }
 
-// make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error joins problems, each a
-// *routing.Problem.
+// make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error
+// joins problems, each a *routing.Problem.
 func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets, lineup plugin.Lineup) (*payment.Fleet, error) {
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health, Prices: f.settings.Prices}
 	var used []lineKey
@@ -194,12 +208,24 @@ func (f *fleets) connect(p *config.Provider, serving plugin.Serving, secrets map
 		there.users++
 		return key, there.client, nil
 	}
+	settings.Admission = f.admission(settings)
 	client, err := egress.New(settings)
 	if err != nil {
 		return lineKey{}, nil, err
 	}
 	f.lines[key] = &line{client: client, users: 1}
 	return key, client, nil
+}
+
+// admission gives the admission of an account with its credentials. The caller holds the mutex.
+func (f *fleets) admission(s egress.Settings) *egress.Admission {
+	key := admissionKey{provider: s.Provider, base: s.BaseURL, secrets: config.FingerprintOf(s.Secrets)}
+	there, known := f.admissions[key]
+	if !known {
+		there = egress.NewAdmission(egress.AdmissionSettings{Provider: s.Provider, Logger: s.Logger})
+		f.admissions[key] = there
+	}
+	return there
 }
 
 // disconnect gives lines back, and closes those that nobody uses any more.
@@ -215,7 +241,8 @@ func (f *fleets) disconnect(used []lineKey) {
 	}
 }
 
-// egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the provider.
+// egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the
+// provider.
 func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[string]string) (egress.Settings, error) {
 	manifest := serving.Stable.Manifest()
 	base, manifests := manifest.GetBaseUrl(), []*abi.Manifest{manifest}
@@ -231,7 +258,7 @@ func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[
 	}
 	return egress.Settings{
 		Provider: p.Name, BaseURL: base, Hosts: further(p, manifests), Secrets: secrets, AllowPrivate: p.AllowPrivate,
-		Timeout: p.Timeout, MaxConns: p.Limits.Connections, Logger: f.settings.Logger,
+		Timeout: p.Timeout, MaxConns: p.Limits.Connections, PerSecond: p.Limits.PerSecond, Machine: f.machine, Logger: f.settings.Logger,
 		Retry: egress.RetrySettings{
 			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap,
 		},
@@ -258,7 +285,7 @@ func further(p *config.Provider, manifests []*abi.Manifest) []string {
 func keyOf(s egress.Settings) lineKey {
 	return lineKey{
 		provider: s.Provider, base: s.BaseURL, hosts: strings.Join(s.Hosts, " "), secrets: config.FingerprintOf(s.Secrets), private: s.AllowPrivate,
-		timeout: int64(s.Timeout), connections: s.MaxConns, retry: s.Retry, breaker: s.Breaker,
+		timeout: int64(s.Timeout), connections: s.MaxConns, perSecond: s.PerSecond, retry: s.Retry, breaker: s.Breaker,
 	}
 }
 

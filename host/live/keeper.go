@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"payrouter/host/config"
+	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 )
@@ -40,6 +41,8 @@ type Settings struct {
 	// Health and Prices are what every fleet's rules go by; see payment.Fleet.
 	Health payment.Health
 	Prices payment.Prices
+	// Machine knows what this process can still open; every account's connections report to it. Nil means one of the keeper's own.
+	Machine *egress.Machine
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
 	Logger *slog.Logger

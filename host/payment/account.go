@@ -29,8 +29,12 @@ type Connector interface {
 type Exchanger interface {
 	Do(ctx context.Context, x egress.Exchange) error
 	Render(request *abi.HttpRequest) (egress.Request, error)
-	// Available is nil, or why no try would be made now.
+	// Available is nil, or why no new payment would be sent now.
 	Available() error
+	// Askable is nil, or why no payment would be looked up now.
+	Askable() error
+	// Resume ends a pause or a suspension of the account, and tells whether there was one.
+	Resume() bool
 }
 
 // Account is a named account at a provider.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -38,6 +39,8 @@ type conversation struct {
 type subject interface {
 	// name is its id.
 	name() string
+	// merchant is whose it is.
+	merchant() string
 	// count numbers one more attempt.
 	count() int
 	// contradiction tells what speaks against an answer's being about what was asked; empty where nothing does.
@@ -58,9 +61,11 @@ type ending struct {
 	outcome *abi.Outcome
 	failure *Failure
 	// final: the failure is final for the request that it answers, whatever the operation's manifest says of declines.
-	final  bool
-	doubt  bool
-	closed []Attempt
+	final bool
+	doubt bool
+	// exhausted: this machine could not connect. Nothing was sent by the last try.
+	exhausted bool
+	closed    []Attempt
 	// payment is the one that the conversation was about, where it was about one.
 	payment Payment
 	plan    plan
@@ -89,11 +94,15 @@ type trial struct {
 	// next is the flow's next step, where the try was not its last.
 	next *abi.Step
 	fuel int64
-	// fault: the provider is to blame, for its breaker.
-	fault bool
 	// final is as an ending's. proven: the answer's body shows that the provider itself wrote it.
 	final, proven bool
-	why           string
+	// failing: the provider reports in a listed failure that it failed itself.
+	failing bool
+	// crashed: the plugin made nothing of the answer by a fault of its own.
+	crashed bool
+	// exhausted: this machine could not connect.
+	exhausted bool
+	why       string
 }
 
 // run holds the conversation. Its error wraps ErrJournal: what has to be written first could not be, and nothing was sent after it.
@@ -145,7 +154,7 @@ func (c *conversation) unable(operation string, t trial) ending {
 func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
 	return ending{
 		event: last.event, idempotency: idempotency, outcome: last.outcome, failure: last.failure, final: last.final,
-		doubt: c.doubt, closed: c.closed, plan: c.plan,
+		doubt: c.doubt, exhausted: last.exhausted, closed: c.closed, plan: c.plan,
 	}
 }
 
@@ -169,6 +178,8 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 	var attempt *Attempt
 	ended := c.plan.account.Egress.Do(ctx, egress.Exchange{
 		Request:    send.GetRequest(),
+		Lane:       c.plan.lane(idempotency),
+		Begun:      c.doubt,
 		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
 		Alone:      grave(idempotency),
 		Before: func(ctx context.Context, _ int) (time.Time, error) {
@@ -202,7 +213,9 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 				// The wait before the next try may be long: what is known by now should survive a crash in it.
 				_ = c.write(ctx)
 			}
-			return egress.Judgement{Retry: rule.Retry, Fault: last.fault}
+			judgement := c.health(last, idempotency, try)
+			judgement.Retry = rule.Retry
+			return judgement
 		},
 	})
 	if _, ordinary := errors.AsType[*egress.EndedError](ended); ended != nil && !ordinary {
@@ -240,7 +253,7 @@ func (c *conversation) read(ctx context.Context, send *abi.Send, operation strin
 	step, fuel, err := c.plan.connector.Interpret(ctx, &abi.Interpretation{Call: c.call, State: send.GetState(), Response: try.Response})
 	c.burned += fuel
 	if err != nil {
-		return trial{event: Unanswered, fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not read the answer")}
+		return trial{event: Unanswered, fuel: fuel, crashed: true, why: err.Error(), failure: unavailable("the plugin could not read the answer")}
 	}
 	t := c.understand(step, operation, idempotency, try.Response)
 	t.fuel = fuel
@@ -249,7 +262,7 @@ func (c *conversation) read(ctx context.Context, send *abi.Send, operation strin
 
 // silent judges a try without an answer.
 func silent(try egress.Try) trial {
-	t := trial{event: Unanswered, fault: true, failure: unavailable("the provider did not answer")}
+	t := trial{event: Unanswered, failure: unavailable("the provider did not answer")}
 	if try.Err != nil {
 		t.why = try.Err.Error()
 	}
@@ -257,14 +270,12 @@ func silent(try egress.Try) trial {
 		return t
 	}
 	t.event, t.failure = NotSent, unavailable("the provider cannot be reached")
-	if errors.Is(try.Err, egress.ErrBreakerOpen) || errors.Is(try.Err, egress.ErrAddressRefused) {
-		t.event, t.fault = Unable, false
+	t.exhausted = errors.Is(try.Err, egress.ErrExhausted)
+	if errors.Is(try.Err, egress.ErrBreakerOpen) || errors.Is(try.Err, egress.ErrHeld) || errors.Is(try.Err, egress.ErrAddressRefused) {
+		t.event = Unable
 	}
 	if _, denied := errors.AsType[*egress.DeniedError](try.Err); denied {
-		t.event, t.fault = Unable, false
-	}
-	if errors.Is(try.Err, egress.ErrLate) || errors.Is(try.Err, context.Canceled) {
-		t.fault = false
+		t.event = Unable
 	}
 	return t
 }
@@ -276,17 +287,17 @@ func (c *conversation) understand(step *abi.Step, operation string, idempotency 
 	switch next := step.GetNext().(type) {
 	case *abi.Step_Send:
 		if serverFault {
-			return trial{event: Unanswered, fault: true, failure: unavailable("the provider failed"), why: fmt.Sprintf("HTTP status %d", httpStatus)}
+			return trial{event: Unanswered, failure: unavailable("the provider failed"), why: fmt.Sprintf("HTTP status %d", httpStatus)}
 		}
-		return trial{event: Accepted, next: step}
+		return trial{event: Accepted, next: step, proven: httpStatus < http.StatusBadRequest}
 	case *abi.Step_Reject:
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
-			return trial{event: Unable, failure: rejected(next.Reject), why: next.Reject.GetMessage()}
+			return trial{event: Unable, proven: httpStatus < http.StatusBadRequest, failure: rejected(next.Reject), why: next.Reject.GetMessage()}
 		}
 	case *abi.Step_Done:
 		return c.conclude(next.Done, operation, idempotency, response)
 	}
-	return trial{event: Unanswered, failure: unavailable("the plugin gave no outcome")}
+	return trial{event: Unanswered, crashed: true, failure: unavailable("the plugin gave no outcome")}
 }
 
 func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
@@ -297,9 +308,9 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempote
 			break
 		}
 		if why := c.contradiction(outcome); why != "" {
-			return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer contradicts the request")}
+			return trial{event: Unanswered, why: why, failure: unavailable("the answer contradicts the request")}
 		}
-		t := trial{event: Accepted, outcome: outcome}
+		t := trial{event: Accepted, outcome: outcome, proven: true}
 		if outcome.GetFailure() != nil {
 			_, t.failure = Meaning(c.plan.account.Failures, manifest.GetFailures(), operation, httpStatus, outcome.GetFailure())
 		}
@@ -312,7 +323,7 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempote
 	if why == "" {
 		why = fmt.Sprintf("HTTP status %d", httpStatus)
 	}
-	return trial{event: Unanswered, fault: true, why: why, failure: unavailable("the answer could not be read")}
+	return trial{event: Unanswered, why: why, failure: unavailable("the answer could not be read")}
 }
 
 // rejected looks up what a rejection amounts to. Where money may have moved, a rejection is believed only with the proof that its rule
@@ -324,12 +335,13 @@ func (c *conversation) rejected(failure *abi.Failure, operation string, idempote
 	proven := rule != nil && proof.Hold(proof.Of(manifest, rule), response.GetBody())
 	if event != Unanswered && !proven && (grave(idempotency) || grave(c.create)) {
 		return trial{
-			event: Unanswered, fault: true, failure: unavailable("the answer does not show that the provider itself wrote it"),
+			event: Unanswered, failure: unavailable("the answer does not show that the provider itself wrote it"),
 			why: fmt.Sprintf("HTTP status %d without proof in its body: %s", response.GetStatus(), failure.GetMessage()),
 		}
 	}
 	return trial{
-		event: event, failure: meaning, final: rule.GetFinal(), proven: proven, fault: event == Unanswered, why: failure.GetMessage(),
+		event: event, failure: meaning, final: rule.GetFinal(), proven: proven, failing: rule != nil && event == Unanswered,
+		why: failure.GetMessage(),
 	}
 }
 
@@ -401,6 +413,8 @@ func (h *heldPayment) converse(ctx context.Context, at plan, call *abi.Call, clo
 }
 
 func (h *heldPayment) name() string { return h.payment.ID }
+
+func (h *heldPayment) merchant() string { return h.payment.Merchant }
 
 func (h *heldPayment) count() int {
 	h.payment.Attempts++

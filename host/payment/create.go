@@ -64,7 +64,15 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		if next, _ := p.Status.Next(Processing, p.Acted); next == Processing {
 			p.Status = Processing
 		}
-		end, err := t.converse(ctx, p, at, t.callFor(p, at, nil, time.Time{}), closed)
+		end, err := t.whileExhausted(ctx, func(closed []Attempt) (ending, error) {
+			end, err := t.converse(ctx, p, at, t.callFor(p, at, nil, time.Time{}), closed)
+			p = end.payment
+			return end, err
+		}, closed)
+		if errors.Is(err, ErrExhausted) {
+			_, unsaved := t.save(ctx, p, end.closed...)
+			return p, errors.Join(err, unsaved)
+		}
 		if err != nil {
 			return p, err
 		}
@@ -202,7 +210,10 @@ func historyOf(p Payment, attempts []Attempt, now time.Time) history {
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
 			continue
 		}
-		past.asked[a.Provider] = true
+		// What never left may be tried there again.
+		if a.Event != NotSent {
+			past.asked[a.Provider] = true
+		}
 		switch {
 		case a.Event == Accepted || found:
 			past.taken, past.doubt = true, false

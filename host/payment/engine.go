@@ -25,26 +25,32 @@ type Settings struct {
 	SendWithin time.Duration
 	// ClockSkew is how far clocks of routers and providers may be apart. 0 means 1 min.
 	ClockSkew time.Duration
-	// Snapshot is a payment as merchants see it, for its timeline. Nil means the payment as JSON, without what is the payer's.
+	// Snapshot is a payment as merchants see it, for its timeline. Nil means the payment as JSON, without what is the
+	// payer's.
 	Snapshot func(p Payment) json.RawMessage
-	// Answer is what a create is answered, once its payment is settled or waits for somebody else. Nil leaves it to whoever asks.
+	// Answer is what a create is answered, once its payment is settled or waits for somebody else. Nil leaves it to
+	// whoever asks.
 	Answer func(p Payment) Answer
 	// Runs keep what accounts do natively. Nil means that they only answer what changes nothing (Read).
 	Runs Runs
 	// RunAnswer is what a performance is answered, once it is over. Nil leaves it to whoever asks.
 	RunAnswer func(run Run) Answer
-	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers cannot reach the
-	// router. Nil means empty.
+	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers
+	// cannot reach the router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
+	// Exhausted is nil, or why this machine can take no new work: it has nothing left to make connections of. It is asked
+	// before anything is routed or journalled. Nil means that it always can.
+	Exhausted func() error
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
 	// Random feeds ids. Nil means crypto/rand.
 	Random io.Reader
 	Logger *slog.Logger
-	// Observe is told of each attempt that is over, before it is journalled, on its payment's own goroutine. Nil means nobody is told.
+	// Observe is told of each attempt that is over, before it is journalled, on its payment's own goroutine. Nil means
+	// nobody is told.
 	Observe func(Attempt)
-	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or end the
-	// process. Nil means nobody is told.
+	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or end
+	// the process. Nil means nobody is told.
 	Moment func(Moment)
 }
 
@@ -74,6 +80,9 @@ func (s Settings) withDefaults() Settings {
 	if s.CallbackURL == nil {
 		s.CallbackURL = func(string, string) string { return "" }
 	}
+	if s.Exhausted == nil {
+		s.Exhausted = func() error { return nil }
+	}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
@@ -92,8 +101,8 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// Engine takes payments and drives their attempts. It is safe for concurrent use. A payment that it has journalled no longer depends
-// on the context of the call that brought it.
+// Engine takes payments and drives their attempts. It is safe for concurrent use. A payment that it has journalled no
+// longer depends on the context of the call that brought it.
 type Engine struct {
 	settings Settings
 	log      *slog.Logger
@@ -149,8 +158,8 @@ type Receipt struct {
 	Answer *Answer
 }
 
-// Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs out. An
-// order that nobody can take is a *NoRouteError, and leaves nothing behind.
+// Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs
+// out. An order that nobody can take is a *NoRouteError, and leaves nothing behind.
 func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order, patience time.Duration) (Receipt, error) {
 	// The fleet that decides is the fleet that sends.
 	fleet := e.hold()
@@ -159,8 +168,8 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 		fleet.release()
 	}
 	if err != nil {
-		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Hardly a request is one: whether it is,
-		// is asked here alone, and otherwise shows when the payment is written.
+		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Hardly a request is one:
+		// whether it is, is asked here alone, and otherwise shows when the payment is written.
 		if earlier, _ = e.journal.Key(ctx, merchant, key.Value); earlier == nil {
 			return Receipt{}, err
 		}
@@ -172,7 +181,8 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 	return e.await(ctx, one, payment, patience)
 }
 
-// open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the meantime.
+// open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the
+// meantime.
 func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key, order Order) (p Payment, one *drive, earlier *Key, err error) {
 	p, err = e.draft(fleet, merchant, order)
 	if err != nil {
@@ -202,6 +212,9 @@ func (e *Engine) create(ctx context.Context, p Payment, key Key) (earlier *Key, 
 
 // draft routes an order and makes the payment of it.
 func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, error) {
+	if e.settings.Exhausted() != nil {
+		return Payment{}, ErrExhausted
+	}
 	now := e.now()
 	id, err := e.ids.make("pay_", now)
 	if err != nil {
@@ -228,14 +241,24 @@ func (e *Engine) repeated(ctx context.Context, earlier *Key) (Receipt, error) {
 }
 
 func (e *Engine) await(ctx context.Context, one *drive, payment Payment, patience time.Duration) (Receipt, error) {
-	if one.wait(ctx, patience) {
+	if one.wait(ctx, patience) && !errors.Is(one.err, ErrExhausted) {
 		return Receipt{Payment: one.payment, Answer: one.answer}, one.err
 	}
 	current, err := e.journal.Payment(context.WithoutCancel(ctx), payment.ID)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{Payment: current, Waiting: e.driving(current.ID)}, nil
+	return Receipt{Payment: current, Waiting: e.driving(current.ID) || errors.Is(one.failed(), ErrExhausted)}, nil
+}
+
+// failed is why a drive that is over came to no end; nil while it is under way.
+func (d *drive) failed() error {
+	select {
+	case <-d.done:
+		return d.err
+	default:
+		return nil
+	}
 }
 
 // wait tells whether a drive is done before ctx ends or patience runs out. Where it is not, its caller is gone.
@@ -301,8 +324,8 @@ func (e *Engine) Explain(merchant, paymentID string, order Order) routing.Decisi
 	return decision
 }
 
-// Shutdown takes no new work, and waits for what is under way until ctx ends; then it interrupts the rest, which the journal knows to
-// be on its way.
+// Shutdown takes no new work, and waits for what is under way until ctx ends; then it interrupts the rest, which the
+// journal knows to be on its way.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	e.mutex.Lock()
 	e.closing = true

@@ -143,7 +143,7 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 	}
 	last := trial{event: Unable, failure: unavailable("no try was made")}
 	err := q.talk.plan.account.Egress.Do(ctx, egress.Exchange{
-		Request: send.GetRequest(), Resendable: true,
+		Request: send.GetRequest(), Lane: egress.LaneRead, Resendable: true,
 		Before: func(context.Context, int) (time.Time, error) {
 			return q.talk.engine.now().Add(q.talk.engine.settings.SendWithin), nil
 		},
@@ -151,7 +151,7 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 			last = q.talk.read(ctx, send, name, idempotency, try)
 			// Who runs out of patience with an answer says nothing of the provider's health.
 			given := ctx.Err() != nil
-			return egress.Judgement{Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry, Fault: last.fault && !given}
+			return egress.Judgement{Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry, Fault: healthOf(last, idempotency, "", try).Fault && !given}
 		},
 	})
 	if denied, is := errors.AsType[*egress.DeniedError](err); is {

@@ -176,5 +176,5 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 
 	require.ErrorIs(t, err, payment.ErrUnanswered)
 	require.Len(t, first.requests(), 1)
-	require.NoError(t, h.engine.Fleet().Accounts["a"].Egress.Available())
+	require.NoError(t, readable(h))
 }

@@ -81,6 +81,9 @@ func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key
 }
 
 func (e *Engine) draftRun(fleet *Fleet, merchant string, what Performance) (Run, error) {
+	if e.settings.Exhausted() != nil {
+		return Run{}, ErrExhausted
+	}
 	now := e.now()
 	id, err := e.ids.make(runPrefix, now)
 	if err != nil {
@@ -115,14 +118,14 @@ func (e *Engine) repeatedRun(ctx context.Context, earlier *Key) (RunReceipt, err
 }
 
 func (e *Engine) awaitRun(ctx context.Context, one *drive, run Run, patience time.Duration) (RunReceipt, error) {
-	if one.wait(ctx, patience) {
+	if one.wait(ctx, patience) && !errors.Is(one.err, ErrExhausted) {
 		return RunReceipt{Run: one.run, Answer: one.answer}, one.err
 	}
 	current, err := e.settings.Runs.Run(context.WithoutCancel(ctx), run.ID)
 	if err != nil {
 		return RunReceipt{}, err
 	}
-	return RunReceipt{Run: current, Waiting: e.driving(current.ID)}, nil
+	return RunReceipt{Run: current, Waiting: e.driving(current.ID) || errors.Is(one.failed(), ErrExhausted)}, nil
 }
 
 // driveRun takes a run to its end, and gives back the fleet that it began with.
@@ -173,7 +176,12 @@ func (h *heldRun) perform(ctx context.Context) error {
 		return h.conclude(ctx, nil)
 	}
 	h.at = at
-	end, err := (&conversation{engine: h.engine, about: h, plan: at, call: h.call()}).run(ctx)
+	end, err := h.engine.whileExhausted(ctx, func(closed []Attempt) (ending, error) {
+		return (&conversation{engine: h.engine, about: h, plan: at, call: h.call(), closed: closed}).run(ctx)
+	}, nil)
+	if errors.Is(err, ErrExhausted) {
+		return errors.Join(err, h.save(ctx, end.closed, nil))
+	}
 	if err != nil {
 		return err
 	}
@@ -254,6 +262,8 @@ func (h *heldRun) save(ctx context.Context, attempts []Attempt, answer func(Run)
 }
 
 func (h *heldRun) name() string { return h.run.ID }
+
+func (h *heldRun) merchant() string { return h.run.Merchant }
 
 func (h *heldRun) count() int {
 	h.run.Attempts++

@@ -74,6 +74,10 @@ func (b *bank) money(one *booking) bool {
 
 func (b *bank) Available() error { return nil }
 
+func (b *bank) Askable() error { return nil }
+
+func (b *bank) Resume() bool { return false }
+
 func (b *bank) Render(request *abi.HttpRequest) (egress.Request, error) {
 	return egress.Request{Method: request.GetMethod(), URL: b.name + pathOf(request), Body: request.GetBody()}, nil
 }

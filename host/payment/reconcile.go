@@ -147,8 +147,8 @@ func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) e
 	if !known {
 		return nil
 	}
-	if account.Egress.Available() != nil {
-		// Nobody is asked now: what is due stays so, and is asked for as soon as the breaker lets a look-up through.
+	if account.Egress.Askable() != nil {
+		// Nobody is asked now: what is due stays so, and is asked for as soon as the breaker, or the account's rate, lets a look-up through.
 		_, err := r.each(ctx, name, overdueBatch, r.remind)
 		return err
 	}
@@ -188,7 +188,8 @@ func (r *Reconciler) each(ctx context.Context, provider string, limit int, do fu
 
 // look asks about one payment, unless something else is happening to it.
 func (r *Reconciler) look(ctx context.Context, due Payment) error {
-	if r.engine.driving(due.ID) {
+	account, known := r.engine.Fleet().Accounts[due.Provider]
+	if r.engine.driving(due.ID) || (known && account.Egress.Askable() != nil) {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {

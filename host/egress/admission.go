@@ -1,0 +1,388 @@
+package egress
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Lane is what an exchange is for. Each lane has its own part of an account's rate.
+type Lane int
+
+// The lanes.
+const (
+	// LaneSend is for requests of new payments and runs, and for acts that may move money. Pauses and suspensions hold it.
+	LaneSend Lane = iota
+	// LaneLookup is for requests about payments that were sent before, none of which moves money. Pauses slow it down.
+	LaneLookup
+	// LaneRead is for reads that belong to no payment: quotes, balances, statements. It has a breaker of its own, and no
+	// answer to it pauses an account.
+	LaneRead
+)
+
+// Signal is what the answer to a try shows of how the provider treats the account.
+type Signal int
+
+// The signals.
+const (
+	// SignalNone: there was no answer, or it shows nothing.
+	SignalNone Signal = iota
+	// SignalServed: the provider answered in its own words, and did not refuse the credentials.
+	SignalServed
+	// SignalBarred: HTTP 401, 403 or 429 without the provider's own words.
+	SignalBarred
+	// SignalUnauthenticated: the provider refused the credentials in its own words.
+	SignalUnauthenticated
+	// SignalContradiction: a well-formed answer that does not fit the request.
+	SignalContradiction
+)
+
+// AdmissionSettings of an Admission. Only Provider is needed.
+type AdmissionSettings struct {
+	// Provider is the account's name in errors and logs.
+	Provider string
+	// SlowStart is how many requests that may move money are under way at once until the provider has answered one of them
+	// in its own words: at the start, and after each pause. 0 means 4.
+	SlowStart int
+	// Pause is the first pause; each further one without a good answer in between is twice as long, up to MaxPause. 0
+	// means 15 s.
+	Pause time.Duration
+	// MaxPause bounds a pause, and what Retry-After may ask for. 0 means 10 min.
+	MaxPause time.Duration
+	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer one caller's mistake as they answer a
+	// wrong key: where these credentials have served before, refusals of one party's requests count only once they have lasted RefusedFor.
+	Refusals int
+	// RefusedFor is how long refusals of one party's requests have to last. 0 means 3 min.
+	RefusedFor time.Duration
+	// Contradictions of requests of so many different parties within ContradictionWindow pause the account. 0 means 3.
+	Contradictions int
+	// ContradictionWindow is how long a contradiction counts. 0 means 10 min.
+	ContradictionWindow time.Duration
+	// Logger gets an error for each pause and suspension. Nil discards.
+	Logger *slog.Logger
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+	// Random gives numbers in [0, 1) for jitter. Nil means math/rand/v2.
+	Random func() float64
+}
+
+func (s AdmissionSettings) withDefaults() AdmissionSettings {
+	s.SlowStart = or(s.SlowStart, 4)
+	s.Pause = or(s.Pause, 15*time.Second)
+	s.MaxPause = or(s.MaxPause, 10*time.Minute)
+	s.Refusals = or(s.Refusals, 5)
+	s.RefusedFor = or(s.RefusedFor, 3*time.Minute)
+	s.Contradictions = or(s.Contradictions, 3)
+	s.ContradictionWindow = or(s.ContradictionWindow, 10*time.Minute)
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	if s.Now == nil {
+		s.Now = time.Now //nolint:forbidigo // the one place
+	}
+	if s.Random == nil {
+		s.Random = rand.Float64 //nolint:forbidigo // the one place
+	}
+	return s
+}
+
+// Admission decides whether an account is sent new payments, by how its provider has answered. It belongs to an account
+// and its credentials, and may outlive the Client that uses it. Safe for concurrent use.
+//
+// A bare 401, 403 or 429, or contradictions of several parties' requests, pause the account. After the pause one
+// request at a time is let through, until one is answered in the provider's own words. Refusals of the credentials in a
+// row suspend it, until Resume.
+type Admission struct {
+	settings AdmissionSettings
+	pace     pace
+
+	mutex sync.Mutex
+	// changed is closed, and replaced, whenever a waiting request may find another state.
+	changed chan struct{}
+	// era counts pauses, suspensions and resumptions: an answer to a request of an earlier era neither lengthens nor ends
+	// a pause.
+	era int
+	// proved: since the era began, a request that may move money was answered in the provider's own words.
+	proved bool
+	// grave is how many requests that may move money are under way.
+	grave int
+
+	// level is how many pauses there were since the last good answer; above 0 the account is paused, or on trial after a
+	// pause.
+	level int
+	// until is when the pause ends; reason is why there is one; byGrave: a request that may move money brought it.
+	until   time.Time
+	reason  string
+	byGrave bool
+	// trying: the one request of an account on trial is under way.
+	trying bool
+
+	// refusals of the credentials in a row; refused is whose requests they answered, and refusedSince when the first of them came.
+	refusals     int
+	refused      map[string]bool
+	refusedSince time.Time
+	// hasServed: these credentials have been good before.
+	hasServed bool
+	// suspended is since when the account is suspended; the zero time where it is not.
+	suspended time.Time
+
+	// contradicted is when a request of each party was last contradicted.
+	contradicted map[string]time.Time
+}
+
+// NewAdmission makes the admission of an account of which nothing is known yet.
+func NewAdmission(s AdmissionSettings) *Admission {
+	return &Admission{settings: s.withDefaults(), changed: make(chan struct{}), contradicted: map[string]time.Time{}}
+}
+
+// pass is a request that was let through. It is reported once.
+type pass struct {
+	admission *Admission
+	lane      Lane
+	grave     bool
+	begun     bool
+	// trial: it is the one request of an account on trial.
+	trial bool
+	era   int
+}
+
+// enter lets a request through, or gives a *HeldError. It waits at most patience for requests of a slow start to be
+// answered; where ctx ends first, it gives the context's error.
+func (a *Admission) enter(ctx context.Context, x *Exchange, patience time.Duration) (*pass, error) {
+	var timeout <-chan time.Time
+	for {
+		granted, changed, held := a.try(x)
+		if granted != nil || changed == nil {
+			return granted, errorOf(held)
+		}
+		if timeout == nil {
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			return nil, errorOf(held)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func errorOf(held *HeldError) error {
+	if held == nil {
+		return nil
+	}
+	return held
+}
+
+// try gives a pass; or why there is none, and, where waiting may help, what is closed when the state has changed.
+func (a *Admission) try(x *Exchange) (*pass, <-chan struct{}, *HeldError) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	granted := &pass{admission: a, lane: x.Lane, begun: x.Begun, era: a.era}
+	if x.Lane != LaneSend {
+		return granted, nil, nil
+	}
+	onTrial := a.level > 0 && !x.Begun && (x.Alone || !a.byGrave)
+	if held := a.heldLocked(onTrial); held != nil && !x.Begun {
+		return nil, nil, held
+	}
+	if x.Alone && !a.proved && a.grave >= a.settings.SlowStart {
+		return nil, a.changed, &HeldError{Provider: a.settings.Provider, Kind: HeldStarting, Limit: a.settings.SlowStart}
+	}
+	if x.Alone {
+		granted.grave = true
+		a.grave++
+	}
+	if onTrial {
+		granted.trial, a.trying = true, true
+	}
+	return granted, nil, nil
+}
+
+// held is why a new payment is not sent now; nil where it is.
+func (a *Admission) held() *HeldError {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.heldLocked(true)
+}
+
+// heldLocked is held; onTrial: the request would be the one that an account on trial is sent. After a pause that a
+// request brought which may move money, only such requests are.
+func (a *Admission) heldLocked(onTrial bool) *HeldError {
+	held := &HeldError{Provider: a.settings.Provider, Reason: a.reason}
+	switch {
+	case !a.suspended.IsZero():
+		held.Kind, held.Since = HeldSuspended, a.suspended
+	case a.settings.Now().Before(a.until):
+		held.Kind, held.Until = HeldPaused, a.until
+	case a.trying && onTrial:
+		held.Kind = HeldOnTrial
+	default:
+		return nil
+	}
+	return held
+}
+
+// slow tells that look-ups are to be few.
+func (a *Admission) slow() bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.level > 0 || !a.suspended.IsZero()
+}
+
+// report ends a pass with what the caller made of the try.
+func (p *pass) report(j Judgement, t Try) {
+	a := p.admission
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if p.grave {
+		a.grave--
+	}
+	current := p.era == a.era
+	if p.trial && current {
+		a.trying = false
+	}
+	if !a.suspended.IsZero() {
+		j.Signal = SignalNone // a person decides
+	}
+	switch j.Signal {
+	case SignalServed:
+		a.served(p, current)
+	case SignalBarred:
+		a.barred(p, current, t, j.Party)
+	case SignalUnauthenticated:
+		a.unauthenticated(p, j.Party)
+	case SignalContradiction:
+		a.contradiction(p, current, j.Party)
+	case SignalNone:
+	}
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+func (a *Admission) served(p *pass, current bool) {
+	if p.lane != LaneSend {
+		return
+	}
+	a.refusals, a.hasServed = 0, true
+	if !current {
+		return
+	}
+	a.proved = a.proved || p.grave
+	if a.level > 0 && (p.grave || !a.byGrave) {
+		a.level, a.until, a.reason = 0, time.Time{}, ""
+		clear(a.contradicted)
+		a.settings.Logger.Info("account takes new payments again", slog.String("provider", a.settings.Provider))
+	}
+}
+
+func (a *Admission) barred(p *pass, current bool, t Try, party string) {
+	status := t.Response.GetStatus()
+	busy := status == tooManyRequests
+	// What a look-up may do says nothing of what a payment may; a rate is the whole account's.
+	if !current || p.lane == LaneRead || (p.lane == LaneLookup && !busy) {
+		return
+	}
+	if p.begun && a.level > 0 {
+		return // a pause does not grow by what it does not hold
+	}
+	a.pause(fmt.Sprintf("HTTP %d without the provider's own words", status), t.RetryAfter, p.grave)
+	if !busy {
+		a.refuse(party)
+	}
+}
+
+const tooManyRequests = 429
+
+func (a *Admission) unauthenticated(p *pass, party string) {
+	if p.lane == LaneSend {
+		a.refuse(party)
+	}
+}
+
+// refuse counts a refusal of the credentials. Bare ones count once a pause: many requests that were under way at once
+// are one finding.
+func (a *Admission) refuse(party string) {
+	now := a.settings.Now()
+	if a.refusals == 0 {
+		a.refused, a.refusedSince = map[string]bool{}, now
+	}
+	a.refusals++
+	if len(a.refused) < 2 {
+		a.refused[party] = true
+	}
+	oneParty := a.hasServed && len(a.refused) == 1 && now.Sub(a.refusedSince) < a.settings.RefusedFor
+	if a.refusals < a.settings.Refusals || oneParty {
+		return
+	}
+	a.begin()
+	a.suspended = a.settings.Now()
+	a.reason = fmt.Sprintf("%d refusals of its credentials in a row", a.refusals)
+	a.settings.Logger.Error("account is suspended: it takes no new payments until its secrets change or it is resumed",
+		slog.String("provider", a.settings.Provider), slog.String("after", a.reason))
+}
+
+func (a *Admission) contradiction(p *pass, current bool, party string) {
+	if p.lane == LaneRead {
+		return
+	}
+	now := a.settings.Now()
+	a.contradicted[party] = now
+	for other, at := range a.contradicted {
+		if now.Sub(at) > a.settings.ContradictionWindow {
+			delete(a.contradicted, other)
+		}
+	}
+	if len(a.contradicted) < a.settings.Contradictions || !current {
+		return
+	}
+	reason := fmt.Sprintf("answers that contradict the requests of %d merchants", len(a.contradicted))
+	clear(a.contradicted)
+	a.pause(reason, 0, p.grave)
+}
+
+// pause holds new payments: twice as long as the last time, or as long as the provider asks for.
+func (a *Admission) pause(reason string, asked time.Duration, grave bool) {
+	length := a.settings.MaxPause
+	if a.level < 32 && a.settings.Pause<<a.level>>a.level == a.settings.Pause {
+		length = min(length, a.settings.Pause<<a.level)
+	}
+	length = max(length, min(asked, a.settings.MaxPause))
+	length += time.Duration(a.settings.Random() * float64(length/4))
+	a.begin()
+	a.level++
+	a.byGrave = a.byGrave || grave
+	a.until, a.reason = a.settings.Now().Add(length), reason
+	a.settings.Logger.Error("account is paused: it takes no new payments",
+		slog.String("provider", a.settings.Provider), slog.Time("until", a.until), slog.String("after", reason))
+}
+
+// begin starts another era: what is under way decides nothing any more.
+func (a *Admission) begin() {
+	a.era++
+	a.proved, a.trying = false, false
+	if a.level == 0 {
+		a.byGrave = false
+	}
+}
+
+// Resume ends a pause or a suspension at a person's word, and tells whether there was one. What comes next starts
+// slowly.
+func (a *Admission) Resume() bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	held := a.level > 0 || !a.suspended.IsZero()
+	a.level, a.refusals = 0, 0
+	a.begin()
+	a.until, a.suspended, a.reason = time.Time{}, time.Time{}, ""
+	clear(a.contradicted)
+	close(a.changed)
+	a.changed = make(chan struct{})
+	return held
+}

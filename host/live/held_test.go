@@ -1,0 +1,61 @@
+package live_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+)
+
+// An account that was suspended for its credentials stays so, whatever else is edited, until they change.
+func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
+	h := build(t, plan{unwatched: true})
+	put := func(text string) {
+		t.Helper()
+		_, err := h.keeper.Put(text, "ops", h.tag())
+		require.NoError(t, err)
+	}
+	text := func(rule, extra string) string {
+		withFile := strings.Replace(h.one(rule), "env:TOKEN", "file:"+secret, 1)
+		return strings.Replace(withFile, "    settings:", extra+"    settings:", 1)
+	}
+	available := func() error { return h.keeper.Fleet().Accounts["paygram-eu"].Egress.Available() }
+	put(text("first", ""))
+	request := &abi.HttpRequest{Method: "GET", Path: []*abi.Part{{Part: &abi.Part_Literal{Literal: "/"}}}}
+	for range 5 {
+		require.NoError(t, available())
+		require.NoError(t, h.keeper.Fleet().Accounts["paygram-eu"].Egress.Do(t.Context(), egress.Exchange{
+			Request: request,
+			Before:  func(context.Context, int) (time.Time, error) { return time.Unix(0, 0), nil },
+			After: func(context.Context, egress.Try) egress.Judgement {
+				return egress.Judgement{Signal: egress.SignalUnauthenticated}
+			},
+		}))
+	}
+	require.ErrorContains(t, available(), "suspended since")
+	for _, edit := range []string{
+		text("second", ""), text("second", "    timeout: 3s\n"), text("second", "    limits: {connections: 2, per_second: 9}\n"),
+		text("second", "    breaker: {failures: 1}\n"), strings.Replace(text("second", ""), "user_cli_id: shop", "user_cli_id: other", 1),
+	} {
+		put(edit)
+		require.ErrorContains(t, available(), "suspended since", edit)
+	}
+	require.NoError(t, os.WriteFile(secret, []byte("another-"+token+"\n"), 0o600))
+	put(text("third", ""))
+	require.NoError(t, available())
+	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
+	put(text("fourth", ""))
+	require.ErrorContains(t, available(), "suspended since", "the provider has refused these")
+	require.True(t, h.keeper.Fleet().Accounts["paygram-eu"].Egress.Resume())
+	require.NoError(t, available())
+}

@@ -1,0 +1,44 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+// ErrNoAccount tells that no account has that name.
+var ErrNoAccount = errors.New("there is no such account")
+
+// ErrNotHeld tells that an account is neither paused nor suspended.
+var ErrNotHeld = errors.New("the account is neither paused nor suspended")
+
+// Resumption is a person's word that an account serves again.
+type Resumption struct {
+	Provider string
+	// Operator is who says so; Reason is why. Both stand in the log.
+	Operator string
+	Reason   string
+}
+
+// Resume lets an account take new payments again that is paused or suspended. ErrNoAccount, ErrNotHeld, or an
+// *InvalidError.
+func (e *Engine) Resume(ctx context.Context, r Resumption) error {
+	if r.Reason == "" {
+		return &InvalidError{Field: "/reason", Reason: "is missing: say what has changed"}
+	}
+	if reason := checkText(r.Reason, MaxDescription); reason != "" {
+		return &InvalidError{Field: "/reason", Reason: reason}
+	}
+	fleet, release := e.Hold()
+	defer release()
+	account, known := fleet.Accounts[r.Provider]
+	if !known {
+		return ErrNoAccount
+	}
+	if !account.Egress.Resume() {
+		return ErrNotHeld
+	}
+	e.log.WarnContext(ctx, "an operator resumes an account",
+		slog.String("provider", r.Provider), slog.String("operator", r.Operator), slog.String("reason", r.Reason))
+	return nil
+}
