@@ -57,6 +57,7 @@ func (till) Manifest() *abi.Manifest {
 				InputSchema: `{"type":"object","properties":{"amount":{"type":"string"}},"required":["amount"]}`,
 			},
 		},
+		Envelope: []*abi.Proof{{Pointer: "/error"}},
 		Failures: []*abi.FailureRule{{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"}},
 	}
 }
