@@ -977,8 +977,8 @@ type Operation struct {
 	Paged bool `protobuf:"varint,11,opt,name=paged,proto3" json:"paged,omitempty"`
 	// Idempotency of an operation that depends on the account: the name of a boolean setting that makes it KEYED.
 	KeyedBySetting string `protobuf:"bytes,12,opt,name=keyed_by_setting,json=keyedBySetting,proto3" json:"keyedBySetting,omitempty"`
-	// The kind of object that Outcome.provider_reference names: "invoice", "order". One object of an account belongs to one payment, or
-	// to one run. Empty means "payment".
+	// The kind of object that the operation makes, and Outcome.provider_reference names: "voucher". One object of an account belongs to
+	// one payment or run. Empty means the operation's own name for a flow's create, and for any other operation that it makes none.
 	Object string `protobuf:"bytes,13,opt,name=object,proto3" json:"object,omitempty"`
 }
 

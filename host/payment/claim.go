@@ -196,7 +196,7 @@ func (t *turn) objectOf(p Payment) string {
 	if t.fleet != nil {
 		if account, known := t.fleet.Accounts[p.Provider]; known {
 			if create, able := account.plan(p, abi.Role_ROLE_CREATE, ""); able {
-				return create.operation.GetName()
+				return create.makes()
 			}
 		}
 	}
@@ -212,25 +212,29 @@ func (t *turn) newClaim(p Payment) *Claim {
 	return &Claim{Account: p.Provider, Object: t.objectOf(p), Reference: p.ProviderReference, Owner: p.ID}
 }
 
-// makes tells that a run's operation makes the objects that payments are at its provider: what it names belongs to it. What other operations
-// name may be somebody else's that they act on.
-func (p plan) makes() bool {
+// makes is the kind of object that an operation makes: what its answers name belongs to whoever performed it. It is empty where it makes
+// none, and what it names may be somebody else's that it acts on.
+func (p plan) makes() string {
+	if object := p.operation.GetObject(); object != "" {
+		return object
+	}
 	for _, flow := range p.connector.Manifest().GetFlows() {
 		for _, action := range flow.GetActions() {
 			if action.GetRole() == abi.Role_ROLE_CREATE && action.GetOperation() == p.operation.GetName() {
-				return true
+				return p.operation.GetName()
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 // claimOf is what a run claims by an answer that names an object; nil where the run does not make such objects, or where the answer names none.
 func (h *heldRun) claimOf(at plan, reference string) *Claim {
-	if reference == "" || !at.makes() {
+	object := at.makes()
+	if reference == "" || object == "" {
 		return nil
 	}
-	return &Claim{Account: h.run.Provider, Object: at.operation.GetName(), Reference: reference, Owner: h.run.ID}
+	return &Claim{Account: h.run.Provider, Object: object, Reference: reference, Owner: h.run.ID}
 }
 
 // claimed claims the object that an answer names; it tells what speaks against that.

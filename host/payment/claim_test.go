@@ -186,3 +186,18 @@ func TestAnotherAccountsObjectIsAnother(t *testing.T) {
 	p := h.create(t, "l")
 	require.Equal(t, payment.RequiresAction, p.Status, "%+v", p)
 }
+
+// What a run's operation makes belongs to that run alone, whatever a payment is there.
+func TestWhatARunMakesBelongsToItAlone(t *testing.T) {
+	t.Parallel()
+	at := newProvider(t, says(`{"id":"same","status":"paid"}`))
+	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}, object: "voucher"}, at)
+	require.Equal(t, payment.RunSucceeded, h.perform(t, "r", payOf(ten)).Status)
+	second := h.perform(t, "s", payOf(ten))
+	require.Equal(t, payment.RunUnknown, second.Status)
+	require.Contains(t, second.Alert, "with the same object")
+	require.Equal(t, payment.Succeeded, h.create(t, "k").Status, "a payment's object of the same number is another kind")
+	owner, err := h.journal.Owner(t.Context(), "a", "voucher", "same")
+	require.NoError(t, err)
+	require.NotEqual(t, second.ID, owner)
+}

@@ -20,8 +20,8 @@ import (
 type clerk struct {
 	*probe
 
-	// setting makes "pay" KEYED.
-	setting string
+	// setting makes "pay" KEYED. object is what kind of object it makes.
+	setting, object string
 }
 
 func (c clerk) Manifest() *abi.Manifest {
@@ -34,7 +34,7 @@ func (c clerk) Manifest() *abi.Manifest {
 			OutputSchema: `{"type":"object","properties":{"seed":{"type":"string","writeOnly":true}}}`,
 		},
 		&abi.Operation{
-			Name: "pay", Summary: "Pays.", Idempotency: c.idempotency, DeclineIsFinal: !c.revocable, Reference: form, KeyedBySetting: c.setting,
+			Name: "pay", Summary: "Pays.", Idempotency: c.idempotency, DeclineIsFinal: !c.revocable, Reference: form, KeyedBySetting: c.setting, Object: c.object,
 			InputSchema:  `{"type":"object","properties":{"amount":{"type":"string"},"reference":{"type":"string"}},"required":["amount"]}`,
 			OutputSchema: `{"type":"object","properties":{"seed":{"type":"string","writeOnly":true}}}`,
 		})

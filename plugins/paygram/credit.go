@@ -38,7 +38,7 @@ var creditMethods = []native{
 	{
 		// Nothing says that clientUnique counts here.
 		name: "CreateRedEnvelope", summary: "Put credit into an envelope that several users share.",
-		class: risky, documented: partial, reference: "invoiceCode",
+		class: risky, documented: partial, reference: "invoiceCode", makes: "envelope",
 		takes: []field{currencyField, amountField, {name: "maxNumOfRedeemers", form: whole, must: true}, callbackField},
 		gives: []field{
 			{name: "invoiceCode"},

@@ -33,7 +33,7 @@ var marketMethods = []native{
 	{
 		// The quote carries the payer's address and telephone: who tells what to whom is not public.
 		name: "SimplexGetQuote", summary: "Ask for a page on which a payer buys coins by card.",
-		class: risky, documented: partial, reference: "paymentID",
+		class: risky, documented: partial, reference: "paymentID", makes: "purchase",
 		takes: []field{
 			{name: "provider", form: whole, otherwise: "0"},
 			{name: "requestCurrency", must: true, note: "Of requestAmount."},

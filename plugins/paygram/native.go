@@ -43,6 +43,8 @@ type native struct {
 	paged bool
 	// reference is the answer's member with PayGram's own reference.
 	reference string
+	// makes is what kind of object its reference names, where no payment's create makes such objects.
+	makes string
 	// finds marks a method that is about an object which may not be there.
 	finds bool
 	// final marks a spending request that PayGram does not come back to once it has declined it.
@@ -74,6 +76,7 @@ func (n *native) operation() *abi.Operation {
 		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged,
 		InputSchema: input, OutputSchema: output,
 		DeclineIsFinal: n.class == abi.Idempotency_IDEMPOTENCY_SAFE || n.final, FindsByReference: n.traces,
+		Object: n.makes,
 	}
 	for _, f := range n.takes {
 		if f.ours {

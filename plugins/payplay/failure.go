@@ -127,7 +127,7 @@ func failureRules() []*abi.FailureRule {
 			rules = append(rules, &abi.FailureRule{
 				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code, Source: sourceWhitePay,
 				Proofs: []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/" + one.field}},
-				Final: one.meaning != abi.Meaning_MEANING_DUPLICATE,
+				Final:  one.meaning != abi.Meaning_MEANING_DUPLICATE,
 			})
 		}
 	}
