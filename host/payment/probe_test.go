@@ -123,10 +123,10 @@ func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step,
 	outcome := guest.Accepted(status, answer.Text("id"))
 	outcome.EchoedReference = answer.Text("reference")
 	if amount, ok := answer.Decimal("amount"); ok {
-		outcome.Amount = guest.Money(amount, "EUR")
+		outcome.Amount = guest.Money(amount, cmp.Or(answer.Text("currency"), "EUR"))
 	}
 	if received, ok := answer.Decimal("received"); ok {
-		outcome.Received = guest.Money(received, "EUR")
+		outcome.Received = guest.Money(received, cmp.Or(answer.Text("received_currency"), "EUR"))
 	}
 	if status == abi.Status_STATUS_FAILED {
 		outcome.Failure = &abi.Failure{ProviderCode: "fraud", Message: "failed later"}

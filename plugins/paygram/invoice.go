@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -125,6 +126,9 @@ func (i invoice) differsFromInput(t *task) string {
 	currency := currencyOf(t.input.Get("currencyCode"))
 	if currency != "" && currency != i.currency || t.asked() != "" && !equal(i.amount, t.asked()) {
 		return "it is for " + i.amount + " " + i.currency
+	}
+	if i.callbackData != "" && i.callbackData != cmp.Or(t.input.Text(callbackDataName), t.GetReference()) {
+		return "it has another callbackData than was asked for"
 	}
 	return ""
 }
