@@ -42,6 +42,7 @@ type probe struct {
 	blind       bool
 	settleAfter time.Duration
 	required    []string
+	precisions  []*abi.Precision
 	prepare     func(call *abi.Call) (*abi.Step, error)
 }
 
@@ -51,7 +52,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
+			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required, Precisions: p.precisions,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},

@@ -22,8 +22,8 @@ var stages = [...]stage{
 	{state: "3", unpaid: abi.Status_STATUS_CANCELED, over: true},
 	{state: "5", unpaid: abi.Status_STATUS_FAILED, over: true}, // error
 	{state: "7", unpaid: abi.Status_STATUS_FAILED, over: true}, // denied
-	{state: "8", unpaid: abi.Status_STATUS_PROCESSING},              // accepted
-	{state: "100", unpaid: abi.Status_STATUS_PROCESSING},            // accepted
+	{state: "8", unpaid: abi.Status_STATUS_PROCESSING},         // accepted
+	{state: "100", unpaid: abi.Status_STATUS_PROCESSING},       // accepted
 }
 
 // stageOf is nil for a state that is not known.
