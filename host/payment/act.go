@@ -81,7 +81,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 		return p, err
 	case end.event != Accepted:
 		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.operation.GetName(), ErrUnanswered)
-	case !slices.Contains(action.GetFrom(), end.outcome.GetStatus()):
+	case !slices.Contains(action.GetFrom(), standingOf(end.outcome)):
 		return p, &DeclinedError{Failure: &Failure{
 			Code: "invalid_request", Class: Hard,
 			Message: fmt.Sprintf("%s is not possible: the provider reports the payment as %s",

@@ -44,5 +44,14 @@ func withMoney(was, report, next Status, received Money) (status Status, why str
 	return next, ""
 }
 
+// standingOf is the status by which an act on the provider's object is allowed. An object that ended with money in it is as good as one that is
+// paid and not taken in yet.
+func standingOf(outcome *abi.Outcome) abi.Status {
+	if statusOf(outcome.GetStatus()).ended() && moneyOf(outcome.GetReceived()).positive() {
+		return abi.Status_STATUS_PROCESSING
+	}
+	return outcome.GetStatus()
+}
+
 // ended reports a terminal status without success.
 func (s Status) ended() bool { return s.Terminal() && s != Succeeded }

@@ -23,6 +23,9 @@ func (t *turn) retrieve(ctx context.Context, p Payment, operation string, input 
 	if inDoubt(attempts) {
 		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w", ErrState)
 	}
+	if p, err = t.confirmable(ctx, p, operation); err != nil {
+		return p, err
+	}
 	before := p.Attempts
 	p, err = t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
 	if err != nil || p.Attempts == before {
