@@ -448,7 +448,7 @@ func (h *heldPayment) contradiction(at plan, call *abi.Call, outcome *abi.Outcom
 	subject.ProviderReference = call.GetProviderReference()
 	why := contradiction(subject, expected, outcome)
 	if why != "" {
-		h.warn(alertContradiction(at.account.Name, why))
+		h.warn(alertOtherAnswer(at.account.Name, why))
 		return why
 	}
 	if at.account.Name == h.payment.Provider {

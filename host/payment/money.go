@@ -55,3 +55,8 @@ func standingOf(outcome *abi.Outcome) abi.Status {
 
 // ended reports a terminal status without success.
 func (s Status) ended() bool { return s.Terminal() && s != Succeeded }
+
+// alertOtherAnswer is what a payment shows of an answer that contradicts it.
+func alertOtherAnswer(provider, why string) string {
+	return "an answer by " + provider + " contradicts the payment, and was not believed: " + why
+}
