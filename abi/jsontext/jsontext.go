@@ -154,7 +154,10 @@ func (v Value) Text(keys ...string) string {
 
 // Decimal is the plain decimal text of a number, or of a string that holds one; ok is false for anything else.
 func (v Value) Decimal(keys ...string) (plain string, ok bool) {
-	d, err := decimal.Parse(v.Text(keys...))
+	if len(keys) > 0 {
+		v = v.Get(keys...)
+	}
+	d, err := v.Amount()
 	if err != nil {
 		return "", false
 	}

@@ -1,9 +1,5 @@
 package jsontext
 
-import (
-	"payrouter/abi/decimal"
-)
-
 // Spell gives the value as it was sent, but for the numbers that are members of the names which are spelt out: each becomes a
 // string of its plain decimal text, so that whoever reads it cannot make a float of it. wrong names a member whose number is no
 // decimal of bounded size, and is empty where there is none. An absent value is "null".
@@ -24,7 +20,7 @@ func (v Value) Spell(isSpelt func(name string) bool) (text []byte, wrong string)
 		if !isSpelt(name) {
 			continue
 		}
-		plain, err := decimal.Parse(sent[n.start:n.end])
+		plain, err := parseNumber(sent[n.start:n.end])
 		if err != nil {
 			return nil, name
 		}

@@ -40,6 +40,8 @@ type plan struct {
 	environ []string
 	command serveCommand
 	sandbox sandbox.Options
+	// bare is a town whose routing file names none of the shipped accounts.
+	bare bool
 	// beside is a town whose simulated providers and data are used, after its router has stopped.
 	beside *town
 }
@@ -86,9 +88,11 @@ func build(t *testing.T, with plan) *town {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	listens := make(chan net.Addr, 1)
-	environ := append(append(sandbox.Environment(w.simulated), quick...), with.environ...)
+	environ := with.environ
 	if command.Sandbox {
-		command.SandboxListen, environ = "127.0.0.1:0", with.environ
+		command.SandboxListen = "127.0.0.1:0"
+	} else if !with.bare {
+		environ = append(append(sandbox.Environment(w.simulated), quick...), with.environ...)
 	}
 	go func() {
 		w.ended <- command.Run(&host{

@@ -235,6 +235,9 @@ func noRouteProblem(route *payment.NoRouteError) *Problem {
 		for _, field := range route.Missing {
 			fields = append(fields, fieldError{Pointer: field, Detail: "is missing: the provider that takes such a payment needs it"})
 		}
+	case route.TooFine != nil:
+		kind = invalid
+		fields = append(fields, fieldError{Pointer: route.TooFine.Field, Detail: route.TooFine.Reason})
 	case route.Decision.Outcome == routing.UnknownProvider:
 		kind = invalid
 		fields = append(fields, fieldError{Pointer: "/provider", Detail: route.Decision.Reason})

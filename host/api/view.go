@@ -71,7 +71,7 @@ type Payment struct {
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *payment.Failure  `json:"failure,omitempty"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
-	MoneyConflict     bool              `json:"money_conflict" doc:"A report contradicted the terminal status: a person must look"`
+	MoneyConflict     bool              `json:"money_conflict" doc:"What a provider reports of the money contradicts the status: a person must look"`
 	Decision          routing.Decision  `json:"decision"`
 	Attempts          int               `json:"attempts"`
 	CreatedAt         time.Time         `json:"created_at"`

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"payrouter/abi/decimal"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
@@ -69,11 +70,16 @@ type NoRouteError struct {
 	Decision routing.Decision
 	// Missing are the members that would let a provider take it, as JSON pointers.
 	Missing []string
+	// TooFine is set where the amount has more decimals than any candidate takes.
+	TooFine *InvalidError
 }
 
 func (e *NoRouteError) Error() string {
 	if len(e.Missing) > 0 {
 		return "missing " + strings.Join(e.Missing, ", ")
+	}
+	if e.TooFine != nil {
+		return e.TooFine.Error()
 	}
 	return e.Decision.Reason
 }
@@ -155,9 +161,32 @@ func (f *Fleet) decide(id, merchant string, o Order, now time.Time) (routing.Dec
 		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than it says"
 	}
 	if decision.Outcome != routing.Routed {
-		return decision, &NoRouteError{Decision: decision, Missing: s.missing}
+		return decision, &NoRouteError{Decision: decision, Missing: s.missing, TooFine: f.tooFine(decision, o)}
 	}
 	return decision, nil
+}
+
+// tooFine is what is wrong with an order's amount where nobody takes so many decimals: nil where that is not why, or a candidate may take it later.
+func (f *Fleet) tooFine(decision routing.Decision, o Order) *InvalidError {
+	amount, err := decimal.Parse(o.Amount)
+	if err != nil || decision.Outcome != routing.Unsupported {
+		return nil
+	}
+	most, limited := 0, false
+	for _, candidate := range decision.Candidates {
+		account, known := f.Accounts[candidate.Provider]
+		if !known {
+			continue
+		}
+		decimals, has := abi.DecimalsOf(flowOf(account.Plugin("").Manifest(), o.Kind), o.Currency)
+		if has && amount.Scale() > decimals {
+			most, limited = max(most, decimals), true
+		}
+	}
+	if !limited {
+		return nil
+	}
+	return &InvalidError{Field: "/amount", Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, clip(o.Amount))}
 }
 
 // claim routes an order for a payment that is about to be made, and takes its part of the rule's limits. Of payments that are routed at

@@ -45,9 +45,13 @@ func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, erro
 }
 
 // Confirm moves a payment on at the merchant's word, where its provider knows such a thing. operation chooses one of several, and is
-// empty for the default; input is what that operation takes, JSON or empty.
+// empty for the default; input is what that operation takes, JSON or empty. Of a payment that ended without success it takes in the money
+// that a conflict shows: the status stays.
 func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
 	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		if p.Status.ended() && p.MoneyConflict {
+			return t.retrieve(ctx, p, operation, input)
+		}
 		if p.Status.Terminal() || p.Status == Unknown {
 			return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
 		}
@@ -77,7 +81,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 		return p, err
 	case end.event != Accepted:
 		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.operation.GetName(), ErrUnanswered)
-	case !slices.Contains(action.GetFrom(), end.outcome.GetStatus()):
+	case !slices.Contains(action.GetFrom(), standingOf(end.outcome)):
 		return p, &DeclinedError{Failure: &Failure{
 			Code: "invalid_request", Class: Hard,
 			Message: fmt.Sprintf("%s is not possible: the provider reports the payment as %s",

@@ -447,7 +447,11 @@ func (h *heldPayment) contradiction(at plan, call *abi.Call, outcome *abi.Outcom
 	subject := h.payment
 	subject.ProviderReference = call.GetProviderReference()
 	why := contradiction(subject, expected, outcome)
-	if why == "" && at.account.Name == h.payment.Provider {
+	if why != "" {
+		h.warn(alertOtherAnswer(at.account.Name, why))
+		return why
+	}
+	if at.account.Name == h.payment.Provider {
 		h.payment, why = h.turn.claimed(h.payment, outcome)
 	}
 	return why

@@ -172,7 +172,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 // leftBehind reads a payment with its history, and tells whether nobody has finished what was begun for it.
 func (e *Engine) leftBehind(ctx context.Context, id string) (p Payment, past history, unfinished bool, err error) {
 	p, err = e.journal.Payment(ctx, id)
-	if err != nil || p.Status.Terminal() {
+	if err != nil {
 		return p, history{}, false, err
 	}
 	attempts, err := e.journal.Attempts(ctx, id)
@@ -236,7 +236,7 @@ func (t *turn) resume(ctx context.Context, p Payment, past history) (Payment, er
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	}
 	saved, err := t.save(ctx, p, past.interrupted...)
-	if err != nil || past.taken {
+	if err != nil || past.taken || saved.Status.Terminal() {
 		return saved, err
 	}
 	return t.place(ctx, saved, past.asked)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,6 +166,8 @@ type heldRun struct {
 	at plan
 	// claim is of the object that the next change names.
 	claim *Claim
+	// carried: a request of it had our reference in it, and so an answer may repeat it.
+	carried bool
 	// answer is what a caller who waits for the end will be told; nil where nobody does.
 	answer func(run Run) *Answer
 }
@@ -286,13 +290,36 @@ func (h *heldRun) journalled(response *abi.HttpResponse, outcome *abi.Outcome) j
 }
 
 func (h *heldRun) write(ctx context.Context, attempts []Attempt) error {
+	for _, a := range attempts {
+		h.carried = h.carried || a.Open() && carries(a.Request, a.Reference)
+	}
 	return h.save(ctx, attempts, nil)
 }
 
-// contradiction looks at the references alone. The caller may have named one of his own in the input: then the answer repeats that.
+// carries reports whether a rendered request has a reference of ours in its URL, a header or its body, as it is or escaped for its place.
+func carries(request json.RawMessage, reference string) bool {
+	if reference == "" {
+		return false
+	}
+	var shown journalRequest
+	if json.Unmarshal(request, &shown) != nil {
+		return false
+	}
+	places := []string{shown.URL, shown.Body}
+	for _, header := range shown.Headers {
+		places = append(places, header.Value)
+	}
+	inJSON := strings.Trim(string(asJSON(reference)), `"`)
+	return slices.ContainsFunc(places, func(place string) bool {
+		return strings.Contains(place, reference) || strings.Contains(place, url.QueryEscape(reference)) || strings.Contains(place, inJSON)
+	})
+}
+
+// contradiction looks at the references alone. Ours is compared where a request carried it: the reference in any other answer is of the object that the
+// input names, and was given to it by whoever made it. The caller may have named one of his own in the input: then the answer repeats that.
 func (h *heldRun) contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string {
 	echoed := outcome.GetEchoedReference()
-	if echoed == "" || call.GetReference() == "" || echoed == call.GetReference() || strings.Contains(string(call.GetInput()), echoed) {
+	if echoed == "" || !h.carried || echoed == call.GetReference() || strings.Contains(string(call.GetInput()), echoed) {
 		return h.claimed(at, outcome)
 	}
 	return fmt.Sprintf("the answer is about reference %q, not %q", echoed, call.GetReference())

@@ -149,6 +149,7 @@ func TestWhatBecomesOfARun(t *testing.T) {
 		"declined after doubt":            {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{unanswered, payment.DeclinedSoft}},
 		"a further step after it":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{accepted, payment.DeclinedSoft}},
 		"about another reference":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, unknown, "provider_unavailable", []payment.Event{unanswered}},
+		"about an object's own":           {probe{idempotency: none, prepare: anonymously}, []http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, succeeded, "", []payment.Event{accepted}},
 		"about the caller's own":          {probe{idempotency: none}, []http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)}, succeeded, "", []payment.Event{accepted}},
 		"taken, and failed there":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"failed"}`)}, failed, "fraud_suspected", []payment.Event{accepted}},
 		"taken, and nobody can say so":    {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)}, unknown, "", []payment.Event{accepted}},
@@ -175,7 +176,7 @@ func TestWhatBecomesOfARun(t *testing.T) {
 			require.Equal(t, row.events, eventsOf(t, h, run.ID))
 			require.Equal(t, len(row.events), run.Attempts)
 			for _, request := range first.requests() {
-				if request.operation == "pay" {
+				if request.operation == "pay" && row.probe.prepare == nil {
 					require.Equal(t, first.requests()[0].reference, request.reference, "a resend has the same reference")
 				}
 			}
@@ -187,6 +188,11 @@ func TestWhatBecomesOfARun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// anonymously makes a request without our reference: an answer that has one repeats what the object was given when it was made.
+func anonymously(*abi.Call) (*abi.Step, error) {
+	return guest.NewRequest(http.MethodPost, guest.Literal("/pay")).Bearer("token").JSON([]byte(`{"object":"o-1"}`)).Send(nil), nil
 }
 
 func rejects(*abi.Call) (*abi.Step, error) {

@@ -126,12 +126,11 @@ func checkAmount(amount, code string) string {
 	if value.Sign() <= 0 {
 		return fmt.Sprintf("must be above zero; got %q", clip(amount))
 	}
-	unit, err := currency.ParseISO(code)
-	if err != nil {
-		return ""
+	if _, err := currency.ParseISO(code); err != nil {
+		return "" // a coin: how many decimals it has is for those to say who take it
 	}
-	if scale, _ := currency.Standard.Rounding(unit); value.Scale() > scale {
-		return fmt.Sprintf("%s has %d decimals; got %q", code, scale, clip(amount))
+	if decimals, limited := minorUnits(code); limited && value.Scale() > decimals {
+		return fmt.Sprintf("must have at most %d decimals in %s; got %q", decimals, code, clip(amount))
 	}
 	return ""
 }

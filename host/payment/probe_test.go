@@ -42,6 +42,7 @@ type probe struct {
 	blind       bool
 	settleAfter time.Duration
 	required    []string
+	precisions  []*abi.Precision
 	prepare     func(call *abi.Call) (*abi.Step, error)
 }
 
@@ -51,7 +52,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
+			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required, Precisions: p.precisions,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},
@@ -123,10 +124,10 @@ func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step,
 	outcome := guest.Accepted(status, answer.Text("id"))
 	outcome.EchoedReference = answer.Text("reference")
 	if amount, ok := answer.Decimal("amount"); ok {
-		outcome.Amount = guest.Money(amount, "EUR")
+		outcome.Amount = guest.Money(amount, cmp.Or(answer.Text("currency"), "EUR"))
 	}
 	if received, ok := answer.Decimal("received"); ok {
-		outcome.Received = guest.Money(received, "EUR")
+		outcome.Received = guest.Money(received, cmp.Or(answer.Text("received_currency"), "EUR"))
 	}
 	if status == abi.Status_STATUS_FAILED {
 		outcome.Failure = &abi.Failure{ProviderCode: "fraud", Message: "failed later"}

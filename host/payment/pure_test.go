@@ -151,8 +151,10 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		{"/amount", "without an exponent", func(o *Order) { o.Amount = "1e3" }},
 		{"/amount", "decimal text", func(o *Order) { o.Amount = "12,50" }},
 		{"/amount", "decimal text", func(o *Order) { o.Amount = "" }},
-		{"/amount", "EUR has 2 decimals", func(o *Order) { o.Amount = "1.001" }},
-		{"/amount", "JPY has 0 decimals", func(o *Order) { o.Amount, o.Currency = "1.5", "JPY" }},
+		{"/amount", "at most 2 decimals in EUR", func(o *Order) { o.Amount = "1.001" }},
+		{"/amount", "at most 0 decimals in JPY", func(o *Order) { o.Amount, o.Currency = "1.5", "JPY" }},
+		{"/amount", "at most 3 decimals in BHD", func(o *Order) { o.Amount, o.Currency = "1.2345", "BHD" }},
+		{"/amount", "at most 4 decimals in CLF", func(o *Order) { o.Amount, o.Currency = "1.23456", "CLF" }},
 		{"/country", "alpha-2", func(o *Order) { o.Country = "de" }},
 		{"/country", "alpha-2", func(o *Order) { o.Country = "XX" }},
 		{"/return_url", "absolute", func(o *Order) { o.ReturnURL = "/thanks" }},
@@ -179,6 +181,9 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		require.ErrorAs(t, err, &invalid, row.field)
 		require.Equal(t, row.field, invalid.Field)
 		require.Contains(t, invalid.Reason, row.says)
+	}
+	for currency, amount := range map[string]string{"EUR": "1.10000", "BHD": "1.234", "RSD": "10.50", "JPY": "7.0", "XAU": "0.0001234", "HUF": "1.99"} {
+		require.NoError(t, Order{Kind: Collect, Amount: amount, Currency: currency}.Validate(tickers, now), currency)
 	}
 	crypto := Order{Kind: Collect, Amount: "0.000000000000000001", Currency: "USDT"}
 	require.NoError(t, crypto.Validate(tickers, now))

@@ -287,7 +287,7 @@ func (r *Reconciler) purge(ctx context.Context) error {
 // due tells a payment that is still to be looked at, now that its turn has come.
 func (t *turn) due(p Payment) bool {
 	_, looked := schedules[p.Status]
-	return looked && !p.NextCheck.After(t.now())
+	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !p.NextCheck.After(t.now())
 }
 
 // look asks a payment's provider where it stands, and sees to it that it is looked at again. What a crash interrupted is closed first.

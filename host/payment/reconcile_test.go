@@ -50,10 +50,10 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 			[]payment.Status{payment.RequiresAction, payment.RequiresAction, payment.Processing, payment.Succeeded},
 		},
 		{
-			"the payer's time is over",
+			"the payer's time is over: what was shown may still be paid, and is looked at for a week",
 			probe{idempotency: abandonable},
-			[]http.HandlerFunc{says(open), says(`{"id":"a-1","status":"expired"}`)},
-			[]payment.Status{payment.RequiresAction, payment.Expired},
+			[]http.HandlerFunc{says(open), says(`{"id":"a-1","status":"expired"}`), says(`{"id":"a-1","status":"expired"}`), says(`{"error":"absent"}`)},
+			[]payment.Status{payment.RequiresAction, payment.Expired, payment.Expired},
 		},
 		{
 			"the answer to the create was lost",

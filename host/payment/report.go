@@ -216,13 +216,10 @@ func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, ou
 	if outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
 		return p, nil
 	}
-	money := false
-	switch statusOf(outcome.GetStatus()) {
-	case Failed, Canceled, Expired:
+	status := statusOf(outcome.GetStatus())
+	money := status == Succeeded || moneyOf(outcome.GetReceived()).positive()
+	if status.ended() && !money {
 		return p, nil
-	case Succeeded:
-		money = true
-	case Created, Processing, RequiresAction, Unknown:
 	}
 	if p.AbandonedFound && (p.MoneyConflict || !money) {
 		return p, nil

@@ -22,7 +22,7 @@ const (
 )
 
 // schedules say how often a payment is looked at in a status, by how long it has been in it. A status without a schedule is not looked
-// at: a created payment waits for the router, not for a provider, and a terminal one for nobody.
+// at: a created payment waits for the router, not for a provider. See afterEnd for terminal ones.
 //
 //nolint:gochecknoglobals // a lookup table
 var schedules = map[Status][]interval{
@@ -37,22 +37,39 @@ var schedules = map[Status][]interval{
 	},
 }
 
+// afterEnd says how often a payment is looked at that ended without success after its payer had been asked to pay: what the payer was shown
+// may still be paid, and some providers report nothing then. It ends with its last row, or with a conflict that shows the money.
+//
+//nolint:gochecknoglobals // a lookup table
+var afterEnd = []interval{{time.Hour, 30 * time.Minute}, {24 * time.Hour, 6 * time.Hour}, {7 * 24 * time.Hour, 24 * time.Hour}}
+
+// mayBePaidLate reports whether a payment that has ended is looked at for money that comes late.
+func mayBePaidLate(p Payment) bool {
+	return p.Status.ended() && p.Offered && !p.MoneyConflict && p.Kind == Collect && p.ProviderReference != ""
+}
+
 // nextCheck is when to look at a payment next; zero where there is no need. draw is between 0 and 1. It is pure.
 func nextCheck(p Payment, now time.Time, draw float64) time.Time {
-	rows, looked := schedules[p.Status]
-	if !looked {
+	rows, every := schedules[p.Status], rarely
+	switch {
+	case mayBePaidLate(p):
+		rows, every = afterEnd, 0
+	case rows == nil:
 		return time.Time{}
 	}
 	since := p.StatusAt
 	if since.IsZero() {
 		since = p.CreatedAt
 	}
-	age, every := now.Sub(since), rarely
+	age := now.Sub(since)
 	for _, row := range rows {
 		if age < row.until {
 			every = row.every
 			break
 		}
+	}
+	if every == 0 {
+		return time.Time{}
 	}
 	next := now.Add(time.Duration(float64(every) * (1 - jitter + 2*jitter*draw)))
 	if expired := p.ExpiresAt.Add(afterExpiry); p.Status == RequiresAction && expired.After(now) && expired.Before(next) {
@@ -67,6 +84,9 @@ func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
 	switch {
 	case p.Status != t.standing.Status:
 		p.StatusAt, p.Checks = now, 0
+	case p.Status.ended() && !mayBePaidLate(p):
+		p.NextCheck = time.Time{}
+		return p
 	case p.NextCheck.After(now) || (p.NextCheck.IsZero() && p.Status.Terminal()):
 		return p
 	default:

@@ -26,6 +26,37 @@ func TestTheDocumentedScheduleIsTheEngines(t *testing.T) {
 	}
 }
 
+func TestAPaymentThatEndedIsLookedAtForAWeekIfItsPayerMayStillPay(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ended := Payment{Order: Order{Kind: Collect}, Status: Expired, Offered: true, ProviderReference: "a-1"}
+	for age, want := range map[time.Duration]time.Duration{
+		0: 30 * time.Minute, time.Hour: 6 * time.Hour, 24 * time.Hour: 24 * time.Hour, 7*24*time.Hour - 1: 24 * time.Hour,
+	} {
+		for _, status := range []Status{Failed, Canceled, Expired} {
+			p := ended
+			p.Status, p.StatusAt = status, now.Add(-age)
+			require.Equal(t, now.Add(want), nextCheck(p, now, 0.5), "%s for %s", status, age)
+		}
+	}
+	for what, edit := range map[string]func(*Payment){
+		"a week has passed":       func(p *Payment) { p.StatusAt = now.Add(-7 * 24 * time.Hour) },
+		"it succeeded":            func(p *Payment) { p.Status = Succeeded },
+		"nobody was asked to pay": func(p *Payment) { p.Offered = false },
+		"the money is known":      func(p *Payment) { p.MoneyConflict = true },
+		"a payout has no payer":   func(p *Payment) { p.Kind = Payout },
+		"nothing is there":        func(p *Payment) { p.ProviderReference = "" },
+	} {
+		p := ended
+		p.StatusAt = now
+		edit(&p)
+		require.Zero(t, nextCheck(p, now, 0.5), what)
+	}
+	page, err := os.ReadFile("../../docs/architecture.md")
+	require.NoError(t, err)
+	require.Contains(t, string(page), "every 30 min in the first hour, every\n  6 h in the first day and every 24 h in the first week")
+}
+
 func inWords(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:

@@ -17,24 +17,28 @@ func contradiction(p Payment, reference string, outcome *abi.Outcome) string {
 		return fmt.Sprintf("the answer is about %q, not %q", theirs, p.ProviderReference)
 	}
 	amount := outcome.GetAmount()
-	if amount.GetCurrency() != p.Currency || amount.GetAmount() == "" {
+	if amount.GetAmount() == "" || sameMoney(amount, p) {
 		return ""
 	}
-	if order, ok := compare(amount.GetAmount(), p.Amount); !ok || order != 0 {
-		return fmt.Sprintf("the answer is about %s %s, not %s %s", amount.GetAmount(), amount.GetCurrency(), p.Amount, p.Currency)
-	}
-	return ""
+	return fmt.Sprintf("the answer is about %s %s, not %s %s", amount.GetAmount(), amount.GetCurrency(), p.Amount, p.Currency)
 }
 
 // settle applies a provider's accepted word to a payment. It is pure: the same payment and word give the same payment.
 func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Payment {
-	report := statusOf(outcome.GetStatus())
-	alert := outcome.GetAlert()
-	if report == Succeeded && underpaid(p, outcome.GetReceived()) {
-		report = Processing
-		alert = fmt.Sprintf("reported as paid, with %s of %s %s received", outcome.GetReceived().GetAmount(), p.Amount, p.Currency)
+	report, alert := statusOf(outcome.GetStatus()), outcome.GetAlert()
+	if why := unproven(p, outcome); report == Succeeded && why != "" {
+		report, alert = Processing, why
 	}
 	next, conflict := p.Status.Next(report, p.Acted)
+	if received := moneyOf(outcome.GetReceived()); received.positive() {
+		var why string
+		if next, why = withMoney(p.Status, report, next, received); why != "" {
+			known := p.MoneyConflict && p.Received == received
+			if conflict = true; alert == "" && !known {
+				alert = why
+			}
+		}
+	}
 	p.MoneyConflict = p.MoneyConflict || conflict
 	p.Offered = p.Offered || next == RequiresAction
 	p.Acted = p.Acted || (p.Offered && next == Processing)
@@ -70,15 +74,6 @@ func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Pa
 	case Created, Processing, Succeeded, Unknown:
 	}
 	return p
-}
-
-// underpaid tells that less than asked for arrived. Amounts of different currencies are never compared.
-func underpaid(p Payment, received *abi.Money) bool {
-	if received.GetCurrency() != p.Currency || received.GetAmount() == "" {
-		return false
-	}
-	order, ok := compare(received.GetAmount(), p.Amount)
-	return !ok || order < 0
 }
 
 func compare(a, b string) (order int, ok bool) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
 )
 
@@ -68,7 +69,20 @@ func flowCannot(flow *abi.Flow, f Facts) string {
 			return why
 		}
 	}
+	if why := tooFine(flow, f); why != "" {
+		return why
+	}
 	return boundOf(flow, f.Currency).whyNot(f)
+}
+
+// tooFine says why an amount has more decimals than the flow takes; empty where it has not. Zeros at the end do not count.
+func tooFine(flow *abi.Flow, f Facts) string {
+	decimals, limited := abi.DecimalsOf(flow, f.Currency)
+	amount, err := decimal.Parse(f.Amount)
+	if !limited || err != nil || amount.Scale() <= decimals {
+		return ""
+	}
+	return fmt.Sprintf("amount %s has %d decimals, and it takes %d of %s", f.Amount, amount.Scale(), decimals, f.Currency)
 }
 
 // boundOf is the flow's range of amounts in a currency; open where it names none.

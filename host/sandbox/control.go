@@ -20,6 +20,9 @@ var ErrRefused = errors.New("refused")
 // ErrInvalid tells a control that makes no sense in itself.
 var ErrInvalid = errors.New("invalid")
 
+// payLate is the event of money that comes although the provider has closed the payment: what was received changes, and the status stays.
+const payLate = "pay_late"
+
 func (s *Server) site(provider string) (*site, error) {
 	site, ok := s.sites[provider]
 	if !ok {

@@ -131,3 +131,28 @@ func TestCallbacksKeepTheirOrder(t *testing.T) {
 		require.Equal(t, want, r.URL.Query().Get("recharge_status"))
 	}
 }
+
+func TestMoneyComesLateInEachProvidersOwnWords(t *testing.T) {
+	t.Parallel()
+	w := serve(t, sandbox.Options{})
+	code := w.paygram("IssueInvoice", invoiceRequest).at(t, "invoiceCode").(string)
+	require.NoError(t, w.Drive("paygram", code, "cancel", ""))
+	require.NoError(t, w.Drive("paygram", code, "pay_late", ""))
+	info := w.paygram("InvoiceInfo", `{"invoiceCode":"`+code+`"}`)
+	require.Equal(t, []any{"3", true, false}, []any{info.at(t, "status"), info.at(t, "isPaid"), info.at(t, "isRedeemed")})
+	require.Equal(t, "8", w.paygram("RedeemInvoice", `{"userCliId":"shop","invoiceCode":"`+code+`"}`).at(t, "type"), "it waits to be redeemed")
+
+	order := w.order("o", "10", "USDT")
+	require.NoError(t, w.Drive("payplay", "o", "cancel", ""))
+	require.NoError(t, w.Drive("payplay", "o", "pay_late", ""))
+	shown := w.payplay("GET", "/private-api/orders/shop/"+order, "")
+	require.Equal(t, []any{"CANCELED", "9.9"}, []any{shown.at(t, "order", "status"), shown.at(t, "order", "received_total")})
+
+	id := w.cryptogram("POST", "", checkout).at(t, "id").(string)
+	require.NoError(t, w.Drive("cryptogram", id, "cancel", ""))
+	require.NoError(t, w.Drive("cryptogram", id, "pay_late", ""))
+	require.Contains(t, w.cryptogram("GET", "/"+id, "").text, `"status":"canceled","value":0.01499948,"price":10,"received":0.01499948`)
+	for _, booking := range w.Ledger("") {
+		require.True(t, booking.MovedMoney, booking.Provider)
+	}
+}

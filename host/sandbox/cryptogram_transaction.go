@@ -44,7 +44,7 @@ const (
 )
 
 func (c *cryptogram) events() []string {
-	return []string{"pick", "pay", "underpay", "overpay", "cancel", "expire"}
+	return []string{"pick", "pay", "underpay", "overpay", payLate, "cancel", "expire"}
 }
 
 func (c *cryptogram) drive(ref, event, sum string) error {
@@ -129,6 +129,9 @@ func (c *cryptogram) receive(t *cryptoEntry, event, sum string) error {
 	}
 	t.Received = phpNumber{received}
 	t.ReceivedPrice = phpNumber{received.div(t.Value.money).mul(t.Price.money).round(2)}
+	if event == payLate {
+		return nil
+	}
 	t.Status, t.CompletedAt, t.CanceledAt = cryptogramPending, nil, nil
 	if received.cmp(t.Value.money) >= 0 {
 		t.Status = cryptogramCompleted

@@ -431,7 +431,7 @@ func (p *paygram) setUserInfo(q *paygramRequest) answer {
 }
 
 func (p *paygram) events() []string {
-	return []string{"pay", "pay_unredeemed", "cancel", "decline", "error"}
+	return []string{"pay", "pay_unredeemed", payLate, "cancel", "decline", "error"}
 }
 
 func (p *paygram) fund(account, currency string, balance money) error {

@@ -254,6 +254,10 @@ func (p *paygram) drive(ref, event, _ string) error {
 		v.fromUser = &payer
 		v.paid = true
 		p.move(v, invoiceAccepted)
+	case payLate:
+		v.fromUser = &payer
+		v.paid = true
+		p.move(v, v.status)
 	case "cancel":
 		p.move(v, invoiceCancelled)
 	case "decline":

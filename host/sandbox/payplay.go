@@ -198,7 +198,7 @@ var payplayMoves = map[string]string{
 }
 
 func (p *payplay) events() []string {
-	return []string{"open", "pay", "underpay", "decline", "cancel", "expire"}
+	return []string{"open", "pay", "underpay", payLate, "decline", "cancel", "expire"}
 }
 
 func (p *payplay) drive(ref, event, sum string) error {

@@ -275,6 +275,9 @@ func (p *payplay) driveOrder(o *order, event, sum string) error {
 	if o.Status == orderComplete {
 		return fmt.Errorf("%w: it is COMPLETE already", ErrRefused)
 	}
+	if event == payLate {
+		return p.payOrderLate(o, sum)
+	}
 	to := payplayMoves[event]
 	if to == orderOpen && o.Status != orderInit {
 		return fmt.Errorf("%w: it is %s", ErrRefused, o.Status)
@@ -295,6 +298,21 @@ func (p *payplay) driveOrder(o *order, event, sum string) error {
 		p.deposit(o, paid)
 	}
 	p.moveOrder(o, to)
+	return nil
+}
+
+// payOrderLate lets coins arrive at an order whose status stays.
+func (p *payplay) payOrderLate(o *order, sum string) error {
+	if o.ofAnyAmount() {
+		return fmt.Errorf("%w: it has no amount", ErrRefused)
+	}
+	p.quote(o)
+	paid, err := o.payment(payLate, sum)
+	if err != nil {
+		return err
+	}
+	p.deposit(o, paid)
+	p.moveOrder(o, o.Status)
 	return nil
 }
 

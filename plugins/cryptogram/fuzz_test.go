@@ -43,7 +43,7 @@ func FuzzInterpret(f *testing.F) {
 				require.NoError(t, err)
 				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
 				done := step.GetDone()
-				exact.Found(t, body, done.GetAmount(), done.GetReceived(), done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
+				exact.Found(t, body, []string{call.GetPayment().GetAmount()}, done.GetAmount(), done.GetReceived(), done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
 				output := done.GetOutput()
 				if output == nil {
 					continue

@@ -178,14 +178,14 @@ const paymentOutput = `{
     "transaction": {
       "type": ["object", "null"],
       "description": "Null until the payer has chosen a wallet.",
-      "required": ["status", "value", "received"],
+      "required": ["status", "value"],
       "properties": {
         "wallet": ` + toldText + `,
         "currency": ` + toldText + `,
         "status": {"type": "string", "examples": ["pending", "completed", "canceled"]},
         "value": {"type": "string", "description": "What is expected, in the wallet's currency."},
         "price": ` + toldAmount + `,
-        "received": {"type": "string", "description": "What has come, in the wallet's currency."},
+        "received": {"description": "What has come, in the wallet's currency: an amount, as a text; missing or null before anything has."},
         "received_price": ` + toldAmount + `,
         "address": ` + toldText + `,
         "completed_at": ` + toldDate + `,

@@ -62,7 +62,8 @@ func interpret(call *abi.Call, account settings, response *abi.HttpResponse) *ab
 	if !created(response.GetStatus()) {
 		return refused(call.GetOperation(), response)
 	}
-	answer, err := readPayment(response.GetBody())
+	asked, _, _, _ := expected(call)
+	answer, err := readPayment(response.GetBody(), asked)
 	if err != nil {
 		return guest.Unreadable(err.Error())
 	}
@@ -107,13 +108,39 @@ func (p payment) outcome(call *abi.Call, account settings) *abi.Outcome {
 	outcome.Amount = guest.Money(p.amount.String(), p.currency)
 	outcome.EchoedReference = markOf(p.redirect)
 	outcome.ExpiresMs = p.expires
-	if p.transaction.hasPrice {
-		outcome.Received = guest.Money(p.transaction.receivedPrice.String(), p.transaction.currency)
+	outcome.Received = p.transaction.money()
+	if why := p.misfit(); why != "" {
+		outcome.Alert = why
+		if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+			outcome.Status = abi.Status_STATUS_PROCESSING
+		}
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
 		outcome.NextAction = nextAction(p)
 	}
 	return outcome
+}
+
+// money is what has been received: in the payment's currency where Cryptogram gives both prices, else in coins. It is nil where neither can be
+// named.
+func (t transaction) money() *abi.Money {
+	coin := strings.ToUpper(t.wallet)
+	switch {
+	case t.hasPrice:
+		return guest.Money(t.receivedPrice.String(), t.currency)
+	case t.received.Sign() > 0 && isTicker(coin):
+		return guest.Money(t.received.String(), coin)
+	}
+	return nil
+}
+
+// misfit says why what was received is no proof that the payment was made: a transaction is priced in its payment's own currency, and money in
+// another is not that payment's amount, whatever the number.
+func (p payment) misfit() string {
+	if p.transaction.currency == "" || p.transaction.currency == p.currency {
+		return ""
+	}
+	return "Cryptogram reports the transaction in " + p.transaction.currency + ", and the payment is in " + p.currency
 }
 
 // matches tells an answer about another payment than was asked about.
@@ -150,7 +177,8 @@ func expected(call *abi.Call) (amount, currency, id, reference string) {
 	return amount, input.Text("currency"), id, reference
 }
 
-func readPayment(body []byte) (payment, error) {
+// readPayment reads an answer; asked is the amount that was asked for, where it is known.
+func readPayment(body []byte, asked string) (payment, error) {
 	from, err := jsontext.Parse(body)
 	if err != nil || !from.IsObject() {
 		return payment{}, errors.New("the answer is not a JSON object")
@@ -168,7 +196,7 @@ func readPayment(body []byte) (payment, error) {
 	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
 	}
-	if p.amount, err = decimal.Parse(from.Text("amount")); err != nil || p.amount.Sign() <= 0 {
+	if p.amount, err = from.Get("amount").Amount(asked); err != nil || p.amount.Sign() <= 0 {
 		return payment{}, errors.New("the amount is not a decimal above zero")
 	}
 	if p.expires, err = readTime(from.Text("expires_at")); err != nil {
@@ -177,11 +205,12 @@ func readPayment(body []byte) (payment, error) {
 	if !from.Get("transaction").Exists() {
 		return p, nil
 	}
-	p.transaction, err = readTransaction(from.Get("transaction"))
+	p.transaction, err = readTransaction(from.Get("transaction"), p.amount.String())
 	return p, err
 }
 
-func readTransaction(from jsontext.Value) (transaction, error) {
+// readTransaction reads the payer's part of a payment of an amount.
+func readTransaction(from jsontext.Value, amount string) (transaction, error) {
 	t := transaction{
 		wallet:   from.Text("wallet"),
 		currency: from.Text("currency"),
@@ -195,14 +224,17 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 		return t, errors.New("the transaction has no status")
 	}
 	var err error
-	if t.value, err = decimal.Parse(from.Text("value")); err != nil || t.value.Sign() <= 0 {
+	if t.value, err = from.Get("value").Amount(); err != nil || t.value.Sign() <= 0 {
 		return t, errors.New("the transaction's value is not a decimal above zero")
 	}
-	if t.received, err = decimal.Parse(from.Text("received")); err != nil || t.received.Sign() < 0 {
+	if from.Get("received").Exists() { // else nothing has been received yet
+		t.received, err = from.Get("received").Amount(t.value.String())
+	}
+	if err != nil || t.received.Sign() < 0 {
 		return t, errors.New("the transaction's received is not a decimal")
 	}
-	price, noPrice := decimal.Parse(from.Text("price"))
-	receivedPrice, noReceivedPrice := decimal.Parse(from.Text("received_price"))
+	price, noPrice := from.Get("price").Amount(amount)
+	receivedPrice, noReceivedPrice := from.Get("received_price").Amount(amount, price.String())
 	if price.Sign() < 0 || receivedPrice.Sign() < 0 {
 		return t, errors.New("the transaction has a price below zero")
 	}
@@ -222,6 +254,11 @@ func twice(of jsontext.Value, names ...string) bool {
 		}
 	})
 	return again
+}
+
+// isTicker tells a coin's code.
+func isTicker(text string) bool {
+	return len(text) >= 2 && len(text) <= 16 && strings.Trim(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // isCurrency tells a code as ISO 4217 has them.

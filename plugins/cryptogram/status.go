@@ -30,8 +30,7 @@ type reading struct {
 	alert string
 }
 
-// readings maps Cryptogram's statuses. That something was completed counts for nothing without the money, and that
-// something was canceled does not make money unreceived.
+// readings maps Cryptogram's statuses. That something was completed counts for nothing without the money.
 var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"", fundsNone}: {status: abi.Status_STATUS_REQUIRES_ACTION, late: abi.Status_STATUS_EXPIRED},
 
@@ -46,10 +45,11 @@ var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"completed", fundsFull}:  {status: abi.Status_STATUS_SUCCEEDED},
 	{"completed", fundsOver}:  {status: abi.Status_STATUS_SUCCEEDED, alert: "more was received than asked for"},
 
+	// What was received goes with it: the host decides what a payment is that was canceled with money in it.
 	{"canceled", fundsNone}:  {status: abi.Status_STATUS_CANCELED},
-	{"canceled", fundsShort}: {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but something was received"},
-	{"canceled", fundsFull}:  {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but the full amount was received"},
-	{"canceled", fundsOver}:  {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but more was received than asked for"},
+	{"canceled", fundsShort}: {status: abi.Status_STATUS_CANCELED},
+	{"canceled", fundsFull}:  {status: abi.Status_STATUS_CANCELED},
+	{"canceled", fundsOver}:  {status: abi.Status_STATUS_CANCELED},
 }
 
 // assess is what a payment's state means at a time, in Unix milliseconds. Within the grace after its expiry it is waited
@@ -58,6 +58,10 @@ func assess(p payment, now, grace int64) reading {
 	found, known := readings[situation{p.transaction.status, p.transaction.funds()}]
 	if !known {
 		return reading{status: abi.Status_STATUS_UNKNOWN, alert: "Cryptogram reports a status that its document does not have"}
+	}
+	if found.status == abi.Status_STATUS_CANCELED && p.transaction.received.Sign() > 0 && p.transaction.money() == nil {
+		// What was received cannot be named, and so not be reported: the payment is kept open.
+		return reading{status: abi.Status_STATUS_PROCESSING, alert: "canceled, but something was received"}
 	}
 	switch {
 	case now < p.expires || found.late == abi.Status_STATUS_UNSPECIFIED:

@@ -41,16 +41,16 @@ func TestStatusOfEverySituation(t *testing.T) {
 		{"completed, rounded up by the wallet", "completed", "2.00000001", "10", succeeded, succeeded, false},
 		{"completed with too much", "completed", "2.2", "11", succeeded, succeeded, true},
 		{"canceled", "canceled", "0", "0", canceled, canceled, false},
-		{"canceled with some money", "canceled", "1", "5", processing, processing, true},
-		{"canceled with the money", "canceled", "2", "10", processing, processing, true},
-		{"canceled with too much money", "canceled", "3", "15", processing, processing, true},
+		{"canceled with some money", "canceled", "1", "5", canceled, canceled, false},
+		{"canceled with the money", "canceled", "2", "10", canceled, canceled, false},
+		{"canceled with too much money", "canceled", "3", "15", canceled, canceled, false},
 		{"not in the document", "refunded", "2", "10", unknown, unknown, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			p := payment{expires: 1000, transaction: transaction{
 				status: row.state, value: number(t, "2"), received: number(t, row.received),
-				price: number(t, "10"), receivedPrice: number(t, row.price), hasPrice: true,
+				price: number(t, "10"), receivedPrice: number(t, row.price), currency: "USD", hasPrice: true,
 			}}
 			early, late := assess(p, 999, 0), assess(p, 1000, 0)
 			require.Equal(t, row.early, early.status)
@@ -58,6 +58,17 @@ func TestStatusOfEverySituation(t *testing.T) {
 			require.Equal(t, row.alert, early.alert != "")
 		})
 	}
+}
+
+func TestWhatWasReceivedOnACanceledPaymentAndCannotBeNamedKeepsItOpen(t *testing.T) {
+	t.Parallel()
+	p := payment{transaction: transaction{status: "canceled", value: number(t, "2"), received: number(t, "1")}}
+	found := assess(p, 0, 0)
+	require.Equal(t, abi.Status_STATUS_PROCESSING, found.status)
+	require.NotEmpty(t, found.alert)
+	p.transaction.wallet = "btc"
+	require.Equal(t, abi.Status_STATUS_CANCELED, assess(p, 0, 0).status)
+	require.Equal(t, &abi.Money{Amount: "1", Currency: "BTC"}, p.transaction.money())
 }
 
 func TestOverpaymentWithoutPricesIsJudgedByCoins(t *testing.T) {

@@ -35,13 +35,18 @@ func readCheck(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
-	step, err := ofID(t)
-	if err != nil || step.GetDone().GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
-		return step, err
+	outcome, _, why, err := described(t, t.answer.data)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.answer.data.Text("id") != t.note:
+		return guest.Unreadable("the answer is about another order"), nil
+	case why != "":
+		return guest.Unreadable(why), nil
 	}
 	wanted := acts[t.call.GetOperation()]
-	if !slices.Contains(wanted.from, step.GetDone().GetStatus()) {
-		return step, nil
+	if !slices.Contains(wanted.from, outcome.GetStatus()) {
+		return bidOf(t, t.answer.data)
 	}
 	if how := t.answer.data.Text("api_actions", wanted.member); how != "api" {
 		return guest.Rejected(wanted.refused, "api_actions."+wanted.member+" is "+clip(plain(how), 40)), nil

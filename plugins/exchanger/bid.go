@@ -127,27 +127,56 @@ var bidMethods = []native{
 	},
 }
 
-// bidOf ends a call with what an order's description says of the payment.
+// bidOf ends a call with what an order's description says of the payment. An order for more than was asked for is no proof by itself: the site's
+// calculator is asked what a commission would be.
 func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
+	outcome, surplus, why, err := described(t, data)
+	switch {
+	case err != nil:
+		return nil, err
+	case why != "":
+		return guest.Unreadable(why), nil
+	case surplus.Sign() > 0:
+		return askProof(t, data)
+	}
+	return guest.Done(outcome), nil
+}
+
+// bidQuoted ends a call with an order of which the calculator has said what the payer gives, commission included.
+func bidQuoted(t turn, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, error) {
+	outcome, surplus, why, err := described(t, data)
+	switch {
+	case err != nil:
+		return nil, err
+	case why != "":
+		return guest.Unreadable(why), nil
+	}
+	attribute(outcome, surplus, quoted, t.call.GetPayment())
+	return guest.Done(outcome), nil
+}
+
+// described is what an order's description says; why says why it cannot be this payment's order. surplus is what the order has beyond an amount
+// without commission: whether that is the commission the description does not say.
+func described(t turn, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
 	id := data.Text("id")
 	if !isID(id) || data.Text("status") == "" {
-		return guest.Unreadable("the answer describes no order"), nil
+		return nil, surplus, "the answer describes no order", nil
 	}
 	code, by, err := t.account.terms(t.call.GetPayment())
 	if err != nil {
-		return nil, err
+		return nil, surplus, "", err
 	}
-	outcome := guest.Accepted(0, id)
+	outcome = guest.Accepted(0, id)
 	// The list of orders has it; bid_info does not.
 	outcome.EchoedReference = data.Text("api_id")
 	settle(outcome, data.Text("status"), t)
-	if why := price(outcome, data, t.call.GetPayment(), code, by); why != "" {
-		return guest.Unreadable(why), nil
+	if surplus, why = price(outcome, data, t.call.GetPayment(), code, by); why != "" {
+		return nil, surplus, why, nil
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION && data.Get("api_actions").IsObject() {
 		show(outcome, data)
 	}
-	return guest.Done(outcome), nil
+	return outcome, surplus, "", nil
 }
 
 // isID tells an order's number.
@@ -169,38 +198,43 @@ func settle(outcome *abi.Outcome, status string, t turn) {
 }
 
 // price puts the amounts, and tells why they cannot be this payment's. An order that is worth less than what was asked
-// for is never a success: the site recalculates orders when rates move or the payer sends less.
-func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string, by action) string {
+// for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what an order has beyond an amount
+// that was asked for without commission.
+func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string, by action) (surplus decimal.Decimal, why string) {
 	side := "get"
 	if by.gives() {
 		side = "give"
 	}
 	if !strings.EqualFold(data.Text("currency_code_"+side), code) {
-		return "the order is in another currency"
+		return surplus, "the order is in another currency"
 	}
-	said, ok := number(data.Get("amount_" + side))
+	said, ok := number(data.Get("amount_"+side), payment.GetAmount())
 	asked, err := decimal.Parse(payment.GetAmount())
 	if !ok || err != nil {
-		return "the order has no amount"
+		return surplus, "the order has no amount"
 	}
 	outcome.Amount = guest.Money(said.String(), payment.GetCurrency())
 	difference := said.Sub(asked)
+	if difference.Sign() != 0 && over(outcome) {
+		outcome.Amount = nil // what an order was for that came to nothing is no matter
+		return surplus, ""
+	}
 	if difference.Sign() < 0 {
 		short(outcome, said, payment)
 	}
 	if difference.Sign() > 0 && by == giveNet {
-		// The amount without commission was asked for: what comes on top of it is the commission, told to the payer.
-		outcome.Amount = guest.Money(payment.GetAmount(), payment.GetCurrency())
-		outcome.Fee = guest.Money(difference.String(), payment.GetCurrency())
+		return difference, ""
 	}
-	return ""
+	return surplus, ""
 }
 
-// short holds back an order that is worth too little, unless it came to nothing anyway.
+// over reports whether an order came to nothing.
+func over(outcome *abi.Outcome) bool {
+	return outcome.GetStatus() == abi.Status_STATUS_FAILED || outcome.GetStatus() == abi.Status_STATUS_CANCELED
+}
+
+// short holds back an order that is worth too little.
 func short(outcome *abi.Outcome, said decimal.Decimal, payment *abi.Payment) {
-	if status := outcome.GetStatus(); status == abi.Status_STATUS_FAILED || status == abi.Status_STATUS_CANCELED {
-		return
-	}
 	outcome.Status = abi.Status_STATUS_PROCESSING
 	outcome.Alert = "the order is worth " + said.String() + " where " + payment.GetAmount() + " " + payment.GetCurrency() + " were asked for"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,10 +41,11 @@ func TestPrice(t *testing.T) {
 		status      abi.Status
 		amount, fee string
 	}{
-		"the very amount":                   {"1", order("success", `"100.00"`, `"92"`, ""), succeeded, "100.00", ""},
-		"a commission on top":               {"1", order("success", `"101.5"`, `"92"`, ""), succeeded, "100", "1.5"},
-		"less, and done: no success":        {"1", order("success", `"99.99"`, `"92"`, ""), processing, "99.99", ""},
-		"less, and canceled":                {"1", order("cancel", `"99.99"`, `"92"`, ""), canceled, "99.99", ""},
+		"the very amount":            {"1", order("success", `"100.00"`, `"92"`, ""), succeeded, "100.00", ""},
+		"less, and done: no success": {"1", order("success", `"99.99"`, `"92"`, ""), processing, "99.99", ""},
+		"less, and canceled":         {"1", order("cancel", `"99.99"`, `"92"`, ""), canceled, "", ""},
+		"more, and canceled":         {"1", order("cancel", `"101.5"`, `"92"`, ""), canceled, "", ""},
+
 		"less, commission included":         {"3", order("success", `"99"`, `"92"`, ""), processing, "99", ""},
 		"more, commission included: stated": {"3", order("success", `"101"`, `"92"`, ""), succeeded, "101", ""},
 	} {
@@ -56,6 +58,84 @@ func TestPrice(t *testing.T) {
 			require.Equal(t, row.status == processing, outcome.GetAlert() != "")
 		})
 	}
+}
+
+// A surplus is a commission only where the site's calculator says so.
+func TestASurplusIsHeldToTheCalculator(t *testing.T) {
+	t.Parallel()
+	const succeeded, processing = abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_PROCESSING
+	calc := func(give, com string) string {
+		return `{"error":"0","data":{"currency_code_give":"USDT","currency_code_get":"EUR","sum_give":` + give + `,"sum_give_com":` + com + `}}`
+	}
+	for name, row := range map[string]struct {
+		give, answer string
+		status       abi.Status
+		amount, fee  string
+	}{
+		"the commission that it names":     {`"101.5"`, calc(`"100"`, `"101.5"`), succeeded, "100", "1.5"},
+		"a part of it":                     {`"101"`, calc(`"100"`, `"101.5"`), succeeded, "100", "1"},
+		"more than it names":               {`"103"`, calc(`"100"`, `"101.5"`), processing, "", ""},
+		"no commission":                    {`"101.5"`, calc(`"100"`, `"100"`), processing, "", ""},
+		"another amount":                   {`"101.5"`, calc(`"50"`, `"101.5"`), processing, "", ""},
+		"no sums":                          {`"101.5"`, `{"error":"0","data":[]}`, processing, "", ""},
+		"another currency":                 {`"101.5"`, strings.Replace(calc(`"100"`, `"101.5"`), "USDT", "USDC", 1), processing, "", ""},
+		"a direction that is switched off": {`"101.5"`, `{"error":"1","error_text":"direction not found","data":[]}`, processing, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			call := infoCall("1")
+			answer := []byte(`{"error":"0","data":` + order("success", row.give, `"92"`, "") + `}`)
+			step, err := connector{}.Interpret(call, append([]byte{stageInfo}, "4711"...), &abi.HttpResponse{Status: 200, Body: answer})
+			require.NoError(t, err)
+			require.Equal(t, opGetCalc, step.GetSend().GetOperation())
+			require.Contains(t, string(step.GetSend().GetRequest().GetBody()), "calc_amount=100&calc_action=1")
+			step, err = connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: []byte(row.answer)})
+			require.NoError(t, err)
+			outcome := step.GetDone()
+			require.Equal(t, "4711", outcome.GetProviderReference())
+			require.Equal(t, row.status, outcome.GetStatus())
+			require.Equal(t, row.amount, outcome.GetAmount().GetAmount())
+			require.Equal(t, row.fee, outcome.GetFee().GetAmount())
+			require.Equal(t, row.status == processing, outcome.GetAlert() != "")
+		})
+	}
+}
+
+func TestTheCalculatorIsAskedByTheDirectionOfThePair(t *testing.T) {
+	t.Parallel()
+	call := infoCall("1")
+	call.Settings = []byte(`{"directions":{"USDT":{"currency_id_give":"3","currency_id_get":"8"}}}`)
+	answers := []string{
+		`{"error":"0","data":` + order("success", `"101.5"`, `"92"`, "") + `}`,
+		`{"error":"0","data":[{"direction_id":"12","currency_give_id":"3","currency_get_id":"8"}]}`,
+		`{"error":"0","data":{"currency_code_give":"USDT","sum_give":"100","sum_give_com":"101.5"}}`,
+	}
+	asked, state := []string{}, append([]byte{stageInfo}, "4711"...)
+	var step *abi.Step
+	for _, answer := range answers {
+		var err error
+		step, err = connector{}.Interpret(call, state, &abi.HttpResponse{Status: 200, Body: []byte(answer)})
+		require.NoError(t, err)
+		asked, state = append(asked, step.GetSend().GetOperation()), step.GetSend().GetState()
+	}
+	require.Equal(t, []string{opGetDirections, opGetCalc, ""}, asked)
+	require.Equal(t, "1.5", step.GetDone().GetFee().GetAmount())
+
+	none, err := connector{}.Interpret(call, append([]byte{stageProofPair}, order("success", `"101.5"`, `"92"`, "")...),
+		&abi.HttpResponse{Status: 200, Body: []byte(`{"error":"0","data":[]}`)})
+	require.NoError(t, err)
+	require.Equal(t, abi.Status_STATUS_PROCESSING, none.GetDone().GetStatus(), "without a direction there is no quote")
+}
+
+func TestAnOrderWithASurplusCanBeCanceled(t *testing.T) {
+	t.Parallel()
+	call := infoCall("1")
+	call.Operation = opCancelBid
+	body := []byte(`{"error":"0","data":` + order("new", `"101.5"`, `"92"`, `,"api_actions":{"cancel":"api"}`) + `}`)
+	step, err := connector{}.Interpret(call, append([]byte{stageCheck}, "4711"...), &abi.HttpResponse{Status: 200, Body: body})
+	require.NoError(t, err)
+	require.NotNil(t, step.GetSend())
+	require.Empty(t, step.GetSend().GetOperation(), "the call's own operation")
 }
 
 func TestAnOrderOfLessIsNeverASuccess(t *testing.T) {

@@ -85,11 +85,7 @@ func between(directions jsontext.Value, giveID, getID string) []string {
 
 // calculate asks what the amount comes to, for its own sake or on the way to an order.
 func calculate(call *abi.Call, account settings, d direction, id string) *abi.Step {
-	form := new(guest.Form).
-		Set("direction_id", id).
-		Set("calc_amount", call.GetPayment().GetAmount()).
-		Set("calc_action", string(d.action)).
-		Set("cd", d.calcFields())
+	form := d.calculation(call.GetPayment(), id)
 	if call.GetOperation() == opGetCalc {
 		return post(call, account, opGetCalc, form, stageQuote, id)
 	}
@@ -126,7 +122,8 @@ func readCalc(t turn) (*abi.Step, error) {
 	for _, field := range d.fields {
 		form.Set(field.name, field.text)
 	}
-	return post(t.call, t.account, opCreateBid, form, stageBid, ""), nil
+	quoted, _ := number(t.answer.data.Get("sum_give_com"))
+	return post(t.call, t.account, opCreateBid, form, stageBid, quoted.String()), nil
 }
 
 // agreed is the direction whose calculator agrees to the very amount, or the step that ends the call.
@@ -153,8 +150,8 @@ func (d direction) objection(calc jsontext.Value, asked decimal.Decimal) *abi.St
 	if d.action.gives() {
 		side = "give"
 	}
-	sum, sumKnown := number(calc.Get(d.action.sum()))
-	other, otherKnown := number(calc.Get(d.action.counterpart()))
+	sum, sumKnown := number(calc.Get(d.action.sum()), asked.String())
+	other, otherKnown := number(calc.Get(d.action.counterpart()), asked.String())
 	code := calc.Text("currency_code_" + side)
 	if !sumKnown || !otherKnown || code == "" {
 		return guest.Unreadable("the calculator answers no sums")
@@ -197,10 +194,10 @@ func otherSide(calc jsontext.Value, side string) *abi.Step {
 
 // outside refuses an amount beyond the limits of its side; an unset limit is "no".
 func outside(calc jsontext.Value, side string, amount decimal.Decimal) *abi.Step {
-	if least, set := number(calc.Get("min_" + side)); set && amount.Cmp(least) < 0 {
+	if least, set := number(calc.Get("min_"+side), amount.String()); set && amount.Cmp(least) < 0 {
 		return guest.Rejected(codeBelow, "at least "+least.String()+" "+clip(calc.Text("currency_code_"+side), 20))
 	}
-	if most, set := number(calc.Get("max_" + side)); set && amount.Cmp(most) > 0 {
+	if most, set := number(calc.Get("max_"+side), amount.String()); set && amount.Cmp(most) > 0 {
 		return guest.Rejected(codeAbove, "at most "+most.String()+" "+clip(calc.Text("currency_code_"+side), 20))
 	}
 	return nil
@@ -211,5 +208,6 @@ func readBid(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
 		return bidRefusal(t.answer), nil
 	}
-	return bidOf(t, t.answer.data)
+	quoted, _ := decimal.Parse(t.note) // a state without it has no quote
+	return bidQuoted(t, t.answer.data, quoted)
 }

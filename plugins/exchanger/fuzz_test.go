@@ -107,13 +107,15 @@ func questions(m *abi.Manifest) []question {
 			}, state})
 		}
 		collect(opCreateBid, string(stageCalc)+"12")
-		collect(opCreateBid, string(stageBid))
+		collect(opCreateBid, string(stageBid)+"101.5")
 		collect(opGetCalc, string(stageQuote)+"12")
 		collect(opBidInfo, string(stageInfo)+"4711")
 		collect(opBidInfo, string(stageListed)+"4711")
 		collect(opBidInfo, string(stagePage)+"0")
 		collect(opCancelBid, string(stageCheck)+"4711")
 		collect(opPayBid, string(stageAct)+"4711")
+		collect(opBidInfo, string(stageProof)+order("success", `"101.5"`, `"92"`, ""))
+		collect(opBidInfo, string(stageProofPair)+order("success", `"101.5"`, `"92"`, ""))
 	}
 	out := &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "25.5", Currency: "USD", Destination: &abi.Destination{Account: "T1"}}
 	all = append(all,
@@ -165,7 +167,7 @@ func amountsOf(body []byte) []*big.Rat {
 // requireExact holds every amount of an outcome to those that were sent.
 func requireExact(t *testing.T, sent []*big.Rat, outcome *abi.Outcome) {
 	t.Helper()
-	asked := []*big.Rat{big.NewRat(100, 1), big.NewRat(51, 2)}
+	asked := []*big.Rat{big.NewRat(100, 1), big.NewRat(51, 2), big.NewRat(203, 2), big.NewRat(92, 1)}
 	known := append(asked, sent...)
 	same := func(money *abi.Money) {
 		if money != nil {

@@ -14,7 +14,7 @@ const (
 	// fewer. The list begins with what changed last, so an order just made stands on its first page.
 	pageSize = 40
 	// mostPages bounds a walk, so that it fits into max_steps with what follows it.
-	mostPages = 6
+	mostPages = 4
 	// listMargin goes back before the order was sent, in seconds: the sites compare start_time, read as UTC, with their
 	// local time, which is up to twelve hours behind.
 	listMargin = 13 * 60 * 60

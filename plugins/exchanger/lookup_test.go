@@ -35,7 +35,7 @@ func TestAWalkEnds(t *testing.T) {
 	}
 	require.Equal(t, mostPages, pages)
 	require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(), "what was not read to its end proves nothing")
-	require.EqualValues(t, mostPages+2, manifest().GetMaxSteps(), "the order itself and the list by id come after")
+	require.EqualValues(t, mostPages+4, manifest().GetMaxSteps(), "the order itself, the list by id, the directions and the calculator come after")
 }
 
 func TestALookUpNeedsAReference(t *testing.T) {

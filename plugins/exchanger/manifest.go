@@ -30,8 +30,9 @@ const (
 	secretKey   = "api_key"
 )
 
-// maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id. Rates are read as far as it reaches.
-const maxSteps = mostPages + 2
+// maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id, then the directions and the calculator, which
+// say what a surplus is. Rates are read as far as it reaches.
+const maxSteps = mostPages + 4
 
 func manifest() *abi.Manifest {
 	return &abi.Manifest{

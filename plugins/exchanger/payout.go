@@ -77,8 +77,8 @@ func readBalance(t turn) (*abi.Step, error) {
 
 // notAll ends the call where the payment is not for the whole balance, or the site would not pay it; nil where it is, and would.
 func notAll(info jsontext.Value, payment *abi.Payment, method string) *abi.Step {
-	balance, balanceOK := number(info.Get("balance"))
-	least, leastOK := number(info.Get("min_payout"))
+	balance, balanceOK := number(info.Get("balance"), payment.GetAmount())
+	least, leastOK := number(info.Get("min_payout"), payment.GetAmount())
 	asked, err := decimal.Parse(payment.GetAmount())
 	if !balanceOK || !leastOK || err != nil {
 		return guest.Unreadable("the partner's balance and min_payout are no amounts")
@@ -155,7 +155,7 @@ var payoutStatuses = map[string]abi.Status{
 
 // payoutOf ends a call with what the list says of a payout.
 func payoutOf(t turn, item jsontext.Value) *abi.Step {
-	paid, ok := number(item.Get("original_amount"))
+	paid, ok := number(item.Get("original_amount"), t.call.GetPayment().GetAmount())
 	if !ok || item.Text("status") == "" {
 		return guest.Unreadable("the payout has no amount, or no status")
 	}
@@ -201,7 +201,7 @@ func weigh(outcome *abi.Outcome, paid decimal.Decimal, item jsontext.Value, paym
 
 // payoutFee is what of a payout does not arrive; nil where there is no such thing, or it arrives in another currency.
 func payoutFee(left decimal.Decimal, item jsontext.Value, currency string) *abi.Money {
-	arrives, ok := number(item.Get("pay_amount"))
+	arrives, ok := number(item.Get("pay_amount"), left.String())
 	if !ok || !strings.EqualFold(item.Text("pay_currency_code"), item.Text("original_currency_code")) {
 		return nil
 	}

@@ -10,8 +10,12 @@ import (
 )
 
 // number reads an amount of the site: text or number, perhaps with a decimal comma, perhaps with blanks between thousands.
-// "no", which stands for an unset bound, is none.
-func number(value jsontext.Value) (decimal.Decimal, bool) {
+// "no", which stands for an unset bound, is none. sent are the amounts that the answer may repeat: see jsontext.Value.Amount.
+func number(value jsontext.Value, sent ...string) (decimal.Decimal, bool) {
+	if value.IsNumber() {
+		parsed, err := value.Amount(sent...)
+		return parsed, err == nil
+	}
 	text := strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\u00a0' || r == '\u202f' {
 			return -1

@@ -34,8 +34,8 @@ func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	if !paysOK || !getsOK {
 		return guest.Unreadable("the calculator's sums do not go together")
 	}
-	from, _ := number(calc.Get("sum_give"))
-	to, _ := number(calc.Get("sum_get"))
+	from, _ := number(calc.Get("sum_give"), payment.GetAmount())
+	to, _ := number(calc.Get("sum_get"), payment.GetAmount())
 	quote := &abi.Quote{
 		Pays: pays, Gets: gets,
 		Rate: &abi.Rate{From: guest.Money(from.String(), pays.GetCurrency()), To: guest.Money(to.String(), gets.GetCurrency())},
@@ -57,8 +57,8 @@ func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 // payer give less, or the merchant get more.
 func (d direction) end(calc jsontext.Value, payment *abi.Payment, side string) (last, commission *abi.Money, ok bool) {
 	currency := d.currency(calc.Text("currency_code_"+side), payment)
-	sum, sumOK := number(calc.Get("sum_" + side))
-	com, comOK := number(calc.Get("sum_" + side + "_com"))
+	sum, sumOK := number(calc.Get("sum_"+side), payment.GetAmount())
+	com, comOK := number(calc.Get("sum_"+side+"_com"), payment.GetAmount())
 	if !sumOK || !comOK || currency == "" || sum.Sign() <= 0 || com.Sign() <= 0 {
 		return nil, nil, false
 	}

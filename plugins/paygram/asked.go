@@ -120,7 +120,7 @@ func tellRates(a answer, outcome *abi.Outcome) (why string) {
 
 func tellStatement(a answer, outcome *abi.Outcome) (why string) {
 	for _, value := range a.Items("statementEntries") {
-		entry, why := readEntry(value)
+		entry, why := readEntry(value, "")
 		switch {
 		case why != "":
 			return why
@@ -139,12 +139,13 @@ type entry struct {
 	at                                                  time.Time
 }
 
-// readEntry reads a line; currency is empty where its number is not known.
-func readEntry(value jsontext.Value) (e entry, why string) {
+// readEntry reads a line; currency is empty where its number is not known. asked is the amount that was asked for, where it is known.
+func readEntry(value jsontext.Value, asked string) (e entry, why string) {
 	e.id = cmp.Or(value.Text("id"), value.Text("transactionId"))
 	e.currency, e.callbackData = currencyOf(value.Get("currency")), value.Text("invoice", callbackDataName)
-	var isAmount, isTime bool
-	e.amount, isAmount = value.Decimal("amount")
+	amount, notAmount := value.Get("amount").Amount(asked, "-"+asked)
+	e.amount = amount.String()
+	var isTime bool
 	e.fee, _ = value.Decimal("fees")
 	e.at, isTime = readUTC(cmp.Or(value.Text("executedUtc"), value.Text("createdUtc")))
 	if sort := value.Text("entryType"); sort != "" {
@@ -156,7 +157,7 @@ func readEntry(value jsontext.Value) (e entry, why string) {
 	switch {
 	case e.id == "":
 		return e, "an entry has no id"
-	case !isAmount:
+	case notAmount != nil:
 		return e, "an entry has no amount"
 	case !isTime:
 		return e, "an entry has no time"

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"payrouter/abi/jsontext"
+	abi "payrouter/abi/v1"
 )
 
 // currencies has PayGram's number of each currency by its place; an empty place is a number that PayGram does not use.
@@ -26,6 +27,35 @@ func currencyNumber(code string) uint64 {
 func currencyCodes() []string {
 	return slices.DeleteFunc(slices.Clone(currencies[:]), func(code string) bool { return code == "" })
 }
+
+// ledgerDecimals is how many decimals PayGram's own ledger is known to keep of a coin, whichever it is.
+const ledgerDecimals = 8
+
+// onChain are the coins that have fewer decimals on their chains than PayGram's ledger.
+//
+//nolint:gochecknoglobals // a table
+var onChain = map[string]uint32{"USDT": 6, "USDC": 6, "XRP": 6, "TRX": 6}
+
+// precisions are the decimals that PayGram takes of its coins; those of its fiat currencies are ISO 4217's. A payout leaves the ledger for a
+// chain.
+func precisions(payout bool) []*abi.Precision {
+	var all []*abi.Precision
+	for _, code := range currencyCodes() {
+		decimals := uint32(ledgerDecimals)
+		if fewer, known := onChain[code]; payout && known {
+			decimals = fewer
+		}
+		if !slices.Contains(fiat[:], code) {
+			all = append(all, &abi.Precision{Currency: code, Decimals: decimals})
+		}
+	}
+	return all
+}
+
+// fiat are the currencies of ISO 4217 among PayGram's.
+//
+//nolint:gochecknoglobals // a table
+var fiat = [...]string{"EUR", "USD", "AED", "CNY", "PHP", "VND", "GBP"}
 
 // currencyOf is the currency that a currencyCode stands for; empty where it is missing or not known.
 func currencyOf(code jsontext.Value) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -36,13 +37,16 @@ var invoiceNames = [invoiceSize]string{
 }
 
 // readInvoice reads an invoice; why says what is missing or wrong, and is empty where it is whole.
-func readInvoice(value jsontext.Value) (i invoice, why string) {
+//
+// asked is the amount that was asked for, where it is known.
+func readInvoice(value jsontext.Value, asked string) (i invoice, why string) {
 	var is [invoiceSize]jsontext.Value
 	value.Members(invoiceNames[:], is[:])
 	i.code, i.state, i.callbackData, i.payURL = is[codeAt].Text(), is[stateAt].Text(), is[callbackDataAt].Text(), is[payURLAt].Text()
 	i.currency = currencyOf(is[currencyAt])
-	var isAmount, isPaid, isRedeemed bool
-	i.amount, isAmount = is[amountAt].Decimal()
+	var isPaid, isRedeemed bool
+	amount, notAmount := is[amountAt].Amount(asked)
+	i.amount = amount.String()
 	i.fee, _ = is[feeAt].Decimal()
 	i.paid, isPaid = is[paidAt].Flag()
 	i.redeemed, isRedeemed = is[redeemedAt].Flag()
@@ -53,7 +57,7 @@ func readInvoice(value jsontext.Value) (i invoice, why string) {
 		return i, "currencyCode is missing, or not known"
 	case i.state == "":
 		return i, "status is missing"
-	case !isAmount:
+	case notAmount != nil:
 		return i, "amount is missing"
 	case !isPaid || !isRedeemed:
 		return i, "isPaid or isRedeemed is missing"
@@ -86,7 +90,9 @@ func (i invoice) outcome(t *task, reference string) (outcome *abi.Outcome, why s
 	outcome.Alert = alert
 	outcome.Amount = guest.Money(i.amount, i.currency)
 	outcome.Fee = guest.Money(i.fee, i.currency)
-	outcome.EchoedReference = i.callbackData
+	if t.carries() {
+		outcome.EchoedReference = i.callbackData
+	}
 	if i.paid && !payout {
 		outcome.Received = outcome.GetAmount()
 	}
@@ -98,7 +104,7 @@ func (i invoice) outcome(t *task, reference string) (outcome *abi.Outcome, why s
 
 func (i invoice) differs(t *task, reference string) string {
 	if t.native() {
-		return ""
+		return i.differsFromInput(t)
 	}
 	if asked := t.GetProviderReference(); asked != "" && !strings.EqualFold(asked, i.code) {
 		return "it is about another invoice"
@@ -108,6 +114,21 @@ func (i invoice) differs(t *task, reference string) string {
 	}
 	if i.currency != t.GetPayment().GetCurrency() || !equal(i.amount, t.GetPayment().GetAmount()) {
 		return "it is for " + i.amount + " " + i.currency
+	}
+	return ""
+}
+
+// differsFromInput compares an invoice with the input that it was issued for. One that the input names may be for any amount.
+func (i invoice) differsFromInput(t *task) string {
+	if t.GetOperation() != issueInvoice {
+		return ""
+	}
+	currency := currencyOf(t.input.Get("currencyCode"))
+	if currency != "" && currency != i.currency || t.asked() != "" && !equal(i.amount, t.asked()) {
+		return "it is for " + i.amount + " " + i.currency
+	}
+	if i.callbackData != "" && i.callbackData != cmp.Or(t.input.Text(callbackDataName), t.GetReference()) {
+		return "it has another callbackData than was asked for"
 	}
 	return ""
 }
@@ -131,7 +152,7 @@ func (i invoice) action(amount *abi.Money) *abi.NextAction {
 
 // finish is the step for an answer that holds an invoice.
 func finish(t *task, a answer, reference string, payable bool) *abi.Step {
-	i, why := readInvoice(a.Value)
+	i, why := readInvoice(a.Value, t.asked())
 	if why != "" {
 		return guest.Unreadable("the invoice: " + why)
 	}

@@ -95,7 +95,7 @@ func walked(t *task, state string, a answer) *abi.Step {
 	if err := best.UnmarshalVT([]byte(encoded)); err != nil {
 		return guest.Unreadable("the look-up's own state is broken")
 	}
-	i, why := readInvoice(a.Value)
+	i, why := readInvoice(a.Value, t.asked())
 	if why == "" && !strings.EqualFold(i.code, codes[0]) {
 		why = "it is about another invoice"
 	}

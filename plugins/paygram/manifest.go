@@ -49,6 +49,7 @@ func flows() []*abi.Flow {
 		{
 			Kind:       abi.Kind_KIND_COLLECT,
 			Currencies: currencyCodes(),
+			Precisions: precisions(false),
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: issueInvoice},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
@@ -60,6 +61,7 @@ func flows() []*abi.Flow {
 		{
 			Kind:       abi.Kind_KIND_PAYOUT,
 			Currencies: currencyCodes(),
+			Precisions: precisions(true),
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: withdraw},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
@@ -68,6 +70,7 @@ func flows() []*abi.Flow {
 		{
 			Kind:       abi.Kind_KIND_TRANSFER,
 			Currencies: currencyCodes(),
+			Precisions: precisions(false),
 			Required:   []string{"/destination/account"},
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: transferCredit},

@@ -40,7 +40,7 @@ func interpretRedeem(t *task, a answer) *abi.Step {
 
 // credited reads a redemption without its invoice. Less than the payment's amount is never success.
 func credited(t *task, value jsontext.Value) (outcome *abi.Outcome, why string) {
-	i, why := readCredit(value)
+	i, why := readCredit(value, t.asked())
 	if why != "" {
 		return nil, why
 	}
@@ -59,17 +59,18 @@ func credited(t *task, value jsontext.Value) (outcome *abi.Outcome, why string) 
 	return outcome, ""
 }
 
-func readCredit(value jsontext.Value) (i invoice, why string) {
+// readCredit reads what was credited; asked is the amount that was asked for, where it is known.
+func readCredit(value jsontext.Value, asked string) (i invoice, why string) {
 	currency := currencyOf(value.Get("currencyCode"))
-	received, isReceived := value.Decimal("received")
+	received, notReceived := value.Get("received").Amount(asked)
 	fees, _ := value.Decimal("fees")
 	switch {
 	case currency == "":
 		return i, "currencyCode is missing, or not known"
-	case !isReceived:
+	case notReceived != nil:
 		return i, "neither an invoice, nor what was received"
 	}
-	return invoice{amount: received, fee: fees, currency: currency}, ""
+	return invoice{amount: received.String(), fee: fees, currency: currency}, ""
 }
 
 // preparePay charges a PayGram user, whom the merchant names: its own customer, who has agreed.

@@ -8,22 +8,22 @@ import (
 type stage struct {
 	state  string // PayGram's number
 	unpaid abi.Status
-	// Of a state that an invoice cannot have once it is paid.
-	neverPaid bool
+	// over: the invoice has ended without success. Its payer may have paid all the same.
+	over bool
 }
 
-// stages has an invoice's states, as long as it is not paid.
+// stages has an invoice's states, and what each is worth as long as the invoice is not paid.
 //
 //nolint:gochecknoglobals // a table
 var stages = [...]stage{
 	{state: "1", unpaid: abi.Status_STATUS_PROCESSING},      // requested: made, not yet open to the payer
 	{state: "4", unpaid: abi.Status_STATUS_REQUIRES_ACTION}, // ongoing
 	{state: "2", unpaid: abi.Status_STATUS_UNKNOWN},         // completed, and yet not paid
-	{state: "3", unpaid: abi.Status_STATUS_CANCELED, neverPaid: true},
-	{state: "5", unpaid: abi.Status_STATUS_FAILED, neverPaid: true}, // error
-	{state: "7", unpaid: abi.Status_STATUS_FAILED, neverPaid: true}, // denied
-	{state: "8", unpaid: abi.Status_STATUS_PROCESSING},              // accepted
-	{state: "100", unpaid: abi.Status_STATUS_PROCESSING},            // accepted
+	{state: "3", unpaid: abi.Status_STATUS_CANCELED, over: true},
+	{state: "5", unpaid: abi.Status_STATUS_FAILED, over: true}, // error
+	{state: "7", unpaid: abi.Status_STATUS_FAILED, over: true}, // denied
+	{state: "8", unpaid: abi.Status_STATUS_PROCESSING},         // accepted
+	{state: "100", unpaid: abi.Status_STATUS_PROCESSING},       // accepted
 }
 
 // stageOf is nil for a state that is not known.
@@ -42,8 +42,9 @@ func statusOf(state string, paid, redeemed bool) (status abi.Status, alert strin
 	switch {
 	case s == nil:
 		return abi.Status_STATUS_UNKNOWN, "PayGram's invoice has a status that is not known: " + state
-	case paid && s.neverPaid:
-		return abi.Status_STATUS_UNKNOWN, "PayGram calls the invoice paid, but its status is " + state
+	case paid && s.over:
+		// What was paid goes with it: the host decides what a payment is that ended with money in it.
+		return s.unpaid, ""
 	case paid && redeemed:
 		return abi.Status_STATUS_SUCCEEDED, ""
 	case paid:

@@ -24,10 +24,10 @@ func TestStatus(t *testing.T) {
 	}{
 		"requested":               {"1", processing, processing, succeeded, unknown},
 		"completed":               {"2", unknown, processing, succeeded, unknown},
-		"cancelled":               {"3", canceled, unknown, unknown, unknown},
+		"cancelled":               {"3", canceled, canceled, canceled, unknown},
 		"ongoing":                 {"4", action, processing, succeeded, unknown},
-		"error":                   {"5", failed, unknown, unknown, unknown},
-		"denied":                  {"7", failed, unknown, unknown, unknown},
+		"error":                   {"5", failed, failed, failed, unknown},
+		"denied":                  {"7", failed, failed, failed, unknown},
 		"accepted":                {"8", processing, processing, succeeded, unknown},
 		"accepted, the other one": {"100", processing, processing, succeeded, unknown},
 		"not known":               {"6", unknown, unknown, unknown, unknown},

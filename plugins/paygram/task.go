@@ -59,6 +59,20 @@ func (t *task) resume(state []byte) error {
 	return t.read()
 }
 
+// asked is the amount that was asked for: the payment's, or that of an invoice which the call itself issues; empty where there is none.
+func (t *task) asked() string {
+	if t.native() && t.GetOperation() == issueInvoice {
+		return t.input.Text("amount")
+	}
+	return t.GetPayment().GetAmount()
+}
+
+// carries reports whether an invoice that is answered has the callbackData of this router: a payment's own has, and so has one that the call
+// itself issues. An invoice that a native call names has whatever its issuer gave it.
+func (t *task) carries() bool {
+	return !t.native() || t.GetOperation() == issueInvoice
+}
+
 // native tells a call of the operation by itself from one for a payment.
 func (t *task) native() bool {
 	return t.GetPayment() == nil

@@ -36,11 +36,13 @@ func interpretTransfer(t *task, a answer) *abi.Step {
 		code = ""
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_SUCCEEDED, code)
-	amount, isAmount := a.Decimal("amount")
-	if a.Get("amount").Exists() && (!isAmount || !equal(amount, payment.GetAmount())) {
-		return guest.Unreadable("the transfer: it is for another amount")
+	if a.Get("amount").Exists() {
+		amount, err := a.Get("amount").Amount(t.asked())
+		if err != nil || !equal(amount.String(), t.asked()) {
+			return guest.Unreadable("the transfer: it is for another amount")
+		}
+		outcome.Amount = guest.Money(amount.String(), payment.GetCurrency())
 	}
-	outcome.Amount = guest.Money(amount, payment.GetCurrency())
 	fee, _ := a.Decimal("fees")
 	outcome.Fee = guest.Money(fee, payment.GetCurrency())
 	return guest.Done(outcome)
@@ -74,7 +76,7 @@ func tracePageFrom(t *task, index uint64) *abi.Step {
 // interpretTrace looks for the transfer on a page. Not to find it proves nothing: no document says that a statement repeats callbackData.
 func interpretTrace(t *task, state string, a answer) *abi.Step {
 	for _, value := range a.Items("statementEntries") {
-		e, why := readEntry(value)
+		e, why := readEntry(value, t.asked())
 		if why != "" {
 			return guest.Unreadable("the statement: " + why)
 		}

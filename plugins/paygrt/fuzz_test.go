@@ -38,9 +38,9 @@ func FuzzInterpret(f *testing.F) {
 				require.NoError(t, err)
 				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
 				done := step.GetDone()
-				exact.Found(t, body, done.GetAmount(), done.GetReceived(), done.GetFee())
+				exact.Found(t, body, []string{"10", call.GetPayment().GetAmount()}, done.GetAmount(), done.GetReceived(), done.GetFee())
 				for _, balance := range done.GetBalances() {
-					exact.Found(t, body, balance.GetAvailable(), balance.GetHeld())
+					exact.Found(t, body, []string{"10", call.GetPayment().GetAmount()}, balance.GetAvailable(), balance.GetHeld())
 				}
 				output := done.GetOutput()
 				if output == nil {

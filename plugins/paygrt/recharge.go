@@ -104,7 +104,7 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 		return refusal(answer)
 	}
 	outcome := transaction(answer, word)
-	outcome.Amount = guest.Money(amountOf(answer.data), currency)
+	outcome.Amount = guest.Money(amountOf(answer.data, wanted.amount), currency)
 	return done(call, outcome, answer)
 }
 
@@ -129,16 +129,20 @@ func (o order) contradicts(answer reply, word string) string {
 		return ""
 	}
 	asked, _ := decimal.Parse(o.amount)
-	said, err := decimal.Parse(amountOf(answer.data))
+	said, err := decimal.Parse(amountOf(answer.data, o.amount))
 	if err != nil || said.Cmp(asked) != 0 {
 		return "the answer is about another amount"
 	}
 	return ""
 }
 
-func amountOf(data jsontext.Value) string {
-	amount, _ := data.Decimal("recharge_amount")
-	return amount
+// amountOf is the amount that an answer repeats; empty where it repeats none.
+func amountOf(data jsontext.Value, asked string) string {
+	amount, err := data.Get("recharge_amount").Amount(asked)
+	if err != nil {
+		return ""
+	}
+	return amount.String()
 }
 
 // refusal is a recharge that never became a transaction: it has no txn_id.

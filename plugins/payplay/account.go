@@ -189,7 +189,7 @@ var takesOut = map[string]bool{
 
 // entry is a transaction as a statement has it. One whose direction is not known has no sign to give it: no statement then.
 func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
-	t, err := readTransaction(from)
+	t, err := readTransaction(from, "")
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 )
@@ -24,7 +25,8 @@ var events = map[string][]string{ //nolint:gochecknoglobals // a table
 const signatureHeader = "Signature"
 
 // receive reads a webhook. One that is signed is believed if its name and its object agree; of any other only what it is
-// about is taken, to be looked up.
+// about is taken, to be looked up. So is one whose amount is a JSON number with a double's tail: only a look-up knows the amount that it is
+// to be compared with.
 func receive(callback *abi.Callback, account settings) *abi.Receipt {
 	notice, err := jsontext.Parse(callback.GetBody())
 	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") {
@@ -46,7 +48,7 @@ func ignored(status uint32) *abi.Receipt {
 // receiveOrder reads a webhook about an order. Those of a payment page are signed with the page's token, unless the
 // account says otherwise.
 func receiveOrder(callback *abi.Callback, notice jsontext.Value, account settings) *abi.Receipt {
-	about, err := readOrder(notice.Get("order"))
+	about, err := readOrder(notice.Get("order"), "")
 	if err != nil {
 		return ignored(400)
 	}
@@ -54,16 +56,26 @@ func receiveOrder(callback *abi.Callback, notice jsontext.Value, account setting
 		Trust:             abi.Receipt_TRUST_LOOK_UP,
 		Reference:         about.reference,
 		ProviderReference: about.id,
-		DedupeKey:         "order:" + about.id + ":" + about.status,
+		DedupeKey:         dedupeKey(about),
 		Reply:             &abi.CallbackReply{Status: 200},
 	}
-	return signed(receipt, callback, account.orderSecret, about.outcome(), agrees(notice, "order", about.status))
+	believable := agrees(notice, "order", about.status) && notice.Get("order", "value").IsShortest()
+	return signed(receipt, callback, account.orderSecret, about.outcome(), believable)
+}
+
+// dedupeKey tells a repetition from a new report. Money that came to an order is new, though its status stays: a canceled one may be paid late.
+func dedupeKey(about order) string {
+	key := "order:" + about.id + ":" + about.status
+	if about.received.Sign() > 0 {
+		key += ":" + about.received.String()
+	}
+	return key
 }
 
 // receiveTransaction reads a webhook about a withdrawal, which the general token signs. Other transactions belong to
 // orders, whose own webhooks tell more.
 func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Receipt {
-	about, err := readTransaction(notice.Get("transaction"))
+	about, err := readTransaction(notice.Get("transaction"), "")
 	if err != nil {
 		return ignored(400)
 	}
@@ -77,7 +89,12 @@ func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Rece
 		DedupeKey:         "transaction:" + about.id + ":" + about.status,
 		Reply:             &abi.CallbackReply{Status: 200},
 	}
-	return signed(receipt, callback, secretWebhook, about.outcome(), agrees(notice, "withdrawal", about.status))
+	outcome := about.outcome()
+	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+		outcome.Received = guest.Money(about.value.String(), about.currency)
+	}
+	believable := agrees(notice, "withdrawal", about.status) && notice.Get("transaction", "value").IsShortest()
+	return signed(receipt, callback, secretWebhook, outcome, believable)
 }
 
 // agrees tells whether an event of a family is one of the object's status.

@@ -65,7 +65,7 @@ func interpretShownOrder(call *abi.Call, account settings, state, body []byte) *
 	if !ok || listed.current != number {
 		return guest.Unreadable("the answer is not the page of orders that was asked for")
 	}
-	found, unreadable := withReference(listed.items, call.GetCreateReference())
+	found, unreadable := withReference(listed.items, call.GetCreateReference(), expected(call).amount)
 	switch {
 	case unreadable != nil:
 		return guest.Unreadable(unreadable.Error())
@@ -83,13 +83,13 @@ func interpretShownOrder(call *abi.Call, account settings, state, body []byte) *
 }
 
 // withReference picks the orders that carry our reference: whether the filter held is not taken for granted.
-func withReference(orders []jsontext.Value, reference string) ([]order, error) {
+func withReference(orders []jsontext.Value, reference, asked string) ([]order, error) {
 	var found []order
 	for _, item := range orders {
 		if item.Text("external_order_id") != reference {
 			continue
 		}
-		one, err := readOrder(item)
+		one, err := readOrder(item, asked)
 		if err != nil {
 			return nil, err
 		}

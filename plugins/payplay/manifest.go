@@ -42,6 +42,7 @@ func collect() *abi.Flow {
 	return &abi.Flow{
 		Kind:       abi.Kind_KIND_COLLECT,
 		Currencies: append(strings.Fields(fiat), strings.Fields(coins)...),
+		Precisions: precisions(),
 		Methods:    []string{"crypto"},
 		Actions: []*abi.Action{
 			{Role: abi.Role_ROLE_CREATE, Operation: createOrder},
@@ -56,6 +57,7 @@ func payouts() *abi.Flow {
 	return &abi.Flow{
 		Kind:       abi.Kind_KIND_PAYOUT,
 		Currencies: strings.Fields(coins),
+		Precisions: precisions(),
 		Methods:    []string{"crypto"},
 		Actions: []*abi.Action{
 			{Role: abi.Role_ROLE_CREATE, Operation: withdraw},
@@ -76,6 +78,14 @@ JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD 
 NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL
 THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG`
 )
+
+// precisions are the decimals that the coins have on their chains. PayPlay keeps no more: it answers 25.123457 for 25.1234567 USDT. Those of
+// its fiat currencies are ISO 4217's.
+func precisions() []*abi.Precision {
+	return []*abi.Precision{
+		{Currency: "USDT", Decimals: 6}, {Currency: "USDC", Decimals: 6}, {Currency: "ETH", Decimals: 18}, {Currency: "BTC", Decimals: 8},
+	}
+}
 
 // reference is within the 1 to 255 of [A-Za-z0-9_-] that external_order_id may have.
 func reference() *abi.ReferenceForm {

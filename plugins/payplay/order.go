@@ -308,7 +308,7 @@ func interpretOrder(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	if err != nil {
 		return guest.Unreadable("the answer is not JSON")
 	}
-	found, err := readOrder(answer.Get("order"))
+	found, err := readOrder(answer.Get("order"), expected(call).amount)
 	if err != nil {
 		return guest.Unreadable(err.Error())
 	}
@@ -331,33 +331,35 @@ type order struct {
 	// value is in currency: what was asked for.
 	value    decimal.Decimal
 	currency string
-	// received is in receivedCurrency, after PayPlay's fee. It cannot be compared with value, even in the same currency.
+	// received is in receivedCurrency, after PayPlay's fee. It cannot be compared with value, even in the same currency. receivedCurrency is
+	// empty where PayPlay does not name it.
 	received         decimal.Decimal
 	receivedCurrency string
 	// page is where the payer goes; empty where PayPlay does not say.
 	page string
 }
 
-func readOrder(from jsontext.Value) (order, error) {
+// readOrder reads an order of any answer; asked is the amount that was asked for, where it is known.
+func readOrder(from jsontext.Value, asked string) (order, error) {
 	o := order{
 		id:               from.Text("id"),
 		status:           from.Text("status"),
 		reference:        from.Text("external_order_id"),
 		currency:         from.Text("currency"),
-		receivedCurrency: from.Text("received_currency"),
+		receivedCurrency: cmp.Or(from.Text("received_currency"), from.Text("deposited_currency")),
 		page:             from.Text("acquiring_url"),
 	}
 	if !isID(o.id) || o.status == "" || !isCurrency(o.currency) {
 		return order{}, errors.New("the answer has no order with an id, a status and a currency")
 	}
 	var err error
-	if o.value, err = decimal.Parse(from.Text("value")); err != nil {
+	if o.value, err = from.Get("value").Amount(asked); err != nil {
 		return order{}, fmt.Errorf("the order's value: %w", err)
 	}
 	if !from.Get("received_total").Exists() {
 		return o, nil
 	}
-	if o.received, err = decimal.Parse(from.Text("received_total")); err != nil {
+	if o.received, err = from.Get("received_total").Amount(); err != nil {
 		return order{}, fmt.Errorf("the order's received_total: %w", err)
 	}
 	return o, nil
@@ -404,9 +406,11 @@ func (o order) outcome() *abi.Outcome {
 	outcome.Alert = meaning.alert
 	outcome.Amount = guest.Money(o.value.String(), o.currency)
 	outcome.EchoedReference = o.reference
-	// In the payment's own currency it would be taken for a payment short of the fee.
-	if o.received.Sign() > 0 && isCurrency(o.receivedCurrency) && o.receivedCurrency != o.currency {
-		outcome.Received = guest.Money(o.received.String(), o.receivedCurrency)
+	outcome.Received = o.money(meaning.status)
+	if o.received.Sign() > 0 && !isCurrency(o.receivedCurrency) && meaning.ended() {
+		// What was received cannot be named, and so not be reported: the payment is kept open.
+		outcome.Status, outcome.Alert = abi.Status_STATUS_PROCESSING, o.status+", but something was received"
+		return outcome
 	}
 	if meaning.status == abi.Status_STATUS_REQUIRES_ACTION && isWebAddress(o.page) {
 		outcome.NextAction = guest.RedirectTo(o.page)
@@ -415,4 +419,14 @@ func (o order) outcome() *abi.Outcome {
 		outcome.Failure = &abi.Failure{ProviderCode: o.status, Message: "PayPlay declined the order"}
 	}
 	return outcome
+}
+
+// money is what was received, as the host may compare it. Of an order that is complete and was paid in its own currency nothing is said: after
+// PayPlay's fee it would be taken for less than the amount.
+func (o order) money(status abi.Status) *abi.Money {
+	complete := status == abi.Status_STATUS_SUCCEEDED
+	if o.received.Sign() <= 0 || !isCurrency(o.receivedCurrency) || complete && o.receivedCurrency == o.currency {
+		return nil
+	}
+	return guest.Money(o.received.String(), o.receivedCurrency)
 }

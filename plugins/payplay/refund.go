@@ -32,7 +32,7 @@ func interpretRefund(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 		return guest.Unreadable("the answer is not JSON")
 	}
 	if order := answer.Get("order"); order.IsObject() {
-		found, err := readOrder(order)
+		found, err := readOrder(order, "")
 		switch {
 		case err != nil:
 			return guest.Unreadable(err.Error())
@@ -41,7 +41,7 @@ func interpretRefund(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 		}
 		return answered(call, answer)
 	}
-	found, err := readTransaction(answer.Get("transaction"))
+	found, err := readTransaction(answer.Get("transaction"), "")
 	if err != nil {
 		return guest.Unreadable("the answer has neither the order nor a transaction")
 	}

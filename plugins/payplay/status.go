@@ -10,14 +10,19 @@ type reading struct {
 	alert  string
 }
 
+// ended reports whether the order is over without success.
+func (r reading) ended() bool {
+	return r.status == abi.Status_STATUS_FAILED || r.status == abi.Status_STATUS_CANCELED
+}
+
 // situation is what of an order decides its status: PayPlay's, and whether anything was received.
 type situation struct {
 	status string
 	money  bool
 }
 
-// orderReadings maps the statuses of the order-statuses list. An order that ended without success, though money came in,
-// has not ended: a person has to see it, and nobody else is asked for the money meanwhile.
+// orderReadings maps the statuses of the order-statuses list. What was received goes with an order that ended without success: the host
+// decides what a payment is that was declined or canceled with money in it.
 var orderReadings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"INIT", false}:                {status: abi.Status_STATUS_REQUIRES_ACTION},
 	{"INIT", true}:                 {status: abi.Status_STATUS_PROCESSING},
@@ -28,9 +33,9 @@ var orderReadings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"COMPLETE", false}:            {status: abi.Status_STATUS_SUCCEEDED},
 	{"COMPLETE", true}:             {status: abi.Status_STATUS_SUCCEEDED},
 	{"DECLINED", false}:            {status: abi.Status_STATUS_FAILED},
-	{"DECLINED", true}:             {status: abi.Status_STATUS_PROCESSING, alert: "declined, but something was received"},
+	{"DECLINED", true}:             {status: abi.Status_STATUS_FAILED},
 	{"CANCELED", false}:            {status: abi.Status_STATUS_CANCELED},
-	{"CANCELED", true}:             {status: abi.Status_STATUS_PROCESSING, alert: "canceled, but something was received"},
+	{"CANCELED", true}:             {status: abi.Status_STATUS_CANCELED},
 }
 
 func readOrderStatus(status string, money bool) reading {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
@@ -24,7 +23,7 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 	}
 	made := answer.Get("order")
 	asked, _ := checkoutOf(call, account)
-	value, err := decimal.Parse(made.Text("value"))
+	value, err := made.Get("value").Amount(asked.amount)
 	switch {
 	case !isID(made.Text("id")) || !isWebAddress(made.Text("acquiring_url")):
 		return guest.Unreadable("the answer has no top-up with an id and a page for the payer")

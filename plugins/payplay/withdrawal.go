@@ -152,7 +152,7 @@ func interpretShownTransaction(call *abi.Call, _ settings, _, body []byte) *abi.
 
 // transacted ends a call with a transaction, if it is the one that was asked about.
 func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
-	found, err := readTransaction(from)
+	found, err := readTransaction(from, expected(call).amount)
 	if err != nil {
 		return guest.Unreadable(err.Error())
 	}
@@ -160,12 +160,26 @@ func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
 		return guest.Unreadable(err.Error())
 	}
 	outcome := found.outcome()
-	if differ(expected(call).amount, found.value) {
-		outcome.Alert = strings.TrimPrefix(outcome.GetAlert()+"; the transaction's value is "+found.value.String(), "; ")
-	} else {
-		outcome.Amount = guest.Money(found.value.String(), found.currency)
-	}
+	found.weigh(outcome, expected(call).amount)
 	return completed(call, outcome, answer)
+}
+
+// weigh compares a transaction's value with the amount that was asked for, where it is known. Whether the value is before the fee or after it no
+// document says: a difference of the very fee that PayPlay names is that fee, and any other is no proof that the amount was sent.
+func (t transaction) weigh(outcome *abi.Outcome, asked string) {
+	amount, err := decimal.Parse(asked)
+	fee, _ := decimal.Parse(t.fee)
+	if err != nil || t.value.Cmp(amount) == 0 || t.value.Add(fee).Cmp(amount) == 0 || t.value.Sub(fee).Cmp(amount) == 0 {
+		if err != nil {
+			amount = t.value
+		}
+		outcome.Amount = guest.Money(amount.String(), t.currency)
+		return
+	}
+	outcome.Alert = strings.TrimPrefix(outcome.GetAlert()+"; the transaction's value is "+t.value.String(), "; ")
+	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+		outcome.Status = abi.Status_STATUS_PROCESSING
+	}
 }
 
 // transaction is PayPlay's transaction, as far as a payout goes.
@@ -180,7 +194,9 @@ type transaction struct {
 }
 
 // readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in others.
-func readTransaction(from jsontext.Value) (transaction, error) {
+//
+// asked is the amount that was asked for, where it is known.
+func readTransaction(from jsontext.Value, asked string) (transaction, error) {
 	t := transaction{
 		id:        from.Text("id"),
 		status:    from.Text("status"),
@@ -191,7 +207,7 @@ func readTransaction(from jsontext.Value) (transaction, error) {
 		return transaction{}, errors.New("the answer has no transaction with an id, a status and a currency")
 	}
 	var err error
-	if t.value, err = decimal.Parse(from.Text("value")); err != nil {
+	if t.value, err = from.Get("value").Amount(asked); err != nil {
 		return transaction{}, fmt.Errorf("the transaction's value: %w", err)
 	}
 	t.fee, err = readFee(from.Get("fee"))
@@ -203,7 +219,7 @@ func readFee(from jsontext.Value) (string, error) {
 	if !from.Exists() {
 		return "", nil
 	}
-	fee, err := decimal.Parse(from.Text())
+	fee, err := from.Amount()
 	if err != nil {
 		return "", fmt.Errorf("the transaction's fee: %w", err)
 	}

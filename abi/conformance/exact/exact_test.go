@@ -70,4 +70,19 @@ func TestFound(t *testing.T) {
 		require.Equal(t, want, exact.AmountsIn(body).Have(amount), told)
 	}
 	require.True(t, met(t, func(j *judge) { exact.Found(j, nil, nil, nil) }))
+	tails := []byte(`[29.949999999999999, "19.989999999999998", 67.2000000000000028421709430404007434844970703125]`)
+	for _, row := range []struct {
+		sent, told string
+		want       bool
+	}{
+		{"29.95", "29.95", true},  // the same double, and it was sent
+		{"29.96", "29.95", false}, // it was not sent
+		{"29.94", "29.94", false}, // another double
+		{"19.99", "19.99", false}, // a text is compared to the digit
+		{"", "67.2", true},        // longer than an amount: the double's shortest decimal
+		{"", "67.21", false},
+	} {
+		got := met(t, func(j *judge) { exact.Found(j, tails, []string{row.sent}, &abi.Money{Amount: row.told}) })
+		require.Equal(t, row.want, got, "%+v", row)
+	}
 }

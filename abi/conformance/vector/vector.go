@@ -124,6 +124,21 @@ func (v *Vector) take(name string, data []byte) error {
 	return fmt.Errorf("a vector has no such section")
 }
 
+// Call is what the vector asks of the plugin; of a callback's vector it has the settings and the time.
+func (v *Vector) Call() *abi.Call { return v.call }
+
+// Callback is nil but for a callback's vector.
+func (v *Vector) Callback() *abi.Callback { return v.callback }
+
+// Responses are the provider's, in the order of the round trips.
+func (v *Vector) Responses() []*abi.HttpResponse { return v.responses }
+
+// Section is the content under a name, "outcome.json"; nil where the vector has none.
+func (v *Vector) Section(name string) []byte {
+	content, _ := v.section(name)
+	return content
+}
+
 // section is the content under a name, and whether it stands there.
 func (v *Vector) section(name string) ([]byte, bool) {
 	for _, file := range v.archive.Files {

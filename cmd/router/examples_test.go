@@ -1,0 +1,532 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/abi/conformance/vector"
+	"payrouter/abi/decimal"
+	"payrouter/abi/proof"
+	abi "payrouter/abi/v1"
+	"payrouter/host/api"
+	"payrouter/host/payment"
+	"payrouter/host/plugin"
+	"payrouter/host/schema"
+)
+
+// undriven are the vectors that no request to the router leads to, and why, by "plugin/vector".
+var undriven = map[string]string{
+	"cryptogram/create-expired":                "the host refuses an expiry that has passed",
+	"cryptogram/update-nothing":                "an update at the provider has something to change",
+	"exchanger/lookup_amlerror_old":            "it is about an order of days ago",
+	"exchanger/lookup_error_old":               "it is about an order of days ago",
+	"exchanger/lookup_mercherror_old":          "it is about an order of days ago",
+	"exchanger/payout_lookup_order":            "the reference is none that the plugin gives a payout",
+	"exchanger/rates":                          "it asks for directions in the order of its settings, and the host orders those by name",
+	"paygram/info-without-references":          "the router always has a reference of its own",
+	"paygram/list-for-payment":                 "no payment's role is to list invoices",
+	"paygram/redeem-without-code":              "the router always has the invoice's code",
+	"paygram/transfer-payment-to-nobody":       "the host asks for the account before any plugin",
+	"paygram/transfer-trace-by-code":           "a transfer whose code is known is over",
+	"paygram/transfer-trace-unsent":            "the router knows when it has sent a transfer",
+	"paygram/transfer-trace-without-reference": "the router always has a reference of its own",
+	"paygrt/status_check_midnight":             "it is about a recharge that was sent near midnight",
+	"payplay/order-forged-id":                  "the reference is none that the plugin gives an order",
+	"payplay/order-no-reference":               "the router always has a reference of its own",
+}
+
+// example is a documented conversation, with the account that it is had at.
+type example struct {
+	*vector.Vector
+
+	plugin, account string
+	manifest        *abi.Manifest
+	outcome         documented
+}
+
+// documented is what a vector says that its conversation comes to.
+type documented struct {
+	Verdict string         `json:"verdict"`
+	Status  string         `json:"status"`
+	Amount  *payment.Money `json:"amount"`
+	// Received and the failure's meaning are as the plugin and its manifest say.
+	Received *payment.Money `json:"received"`
+	Failure  *struct {
+		ProviderCode string `json:"provider_code"`
+		Meaning      string `json:"meaning"`
+	} `json:"failure"`
+	Output json.RawMessage `json:"output"`
+	// Cursor is set where there is another page.
+	Cursor string `json:"cursor"`
+}
+
+// Every documented example goes through the whole router: HTTP in, host, plugin, a provider that plays the documented answers, and back. A
+// vector by itself stops at the plugin.
+func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
+	t.Parallel()
+	examples := loadExamples(t)
+	stage := &stage{examples: map[string]*scene{}}
+	server := httptest.NewServer(stage)
+	t.Cleanup(server.Close)
+	for _, e := range examples {
+		stage.examples[e.account] = &scene{example: e}
+	}
+	w := build(t, plan{
+		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true, environ: []string{"EXAMPLE_SECRET=made-up-secret-of-nobody"},
+	})
+	driven := 0
+	for _, e := range examples {
+		driven++
+		t.Run(e.plugin+"/"+e.Name, func(t *testing.T) {
+			t.Parallel()
+			w.seenBy(t).drivePlay(e, stage.examples[e.account])
+		})
+	}
+	require.Greater(t, driven, 500, "the vectors are found")
+}
+
+// loadExamples are the vectors of every plugin that is shipped, but for those that are no request to the router.
+func loadExamples(t *testing.T) []*example {
+	t.Helper()
+	dir, compiled := plugins(t)
+	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, unload(context.Background())) }()
+	var examples []*example
+	skipped := map[string]bool{}
+	for name, manifest := range shelf.Lineup().Manifests() {
+		settings, err := schema.Compile(manifest.GetSettingsSchema())
+		require.NoError(t, err)
+		vectors, err := vector.Load(filepath.Join("../../plugins", name, "testdata"))
+		require.NoError(t, err)
+		for n, v := range vectors {
+			// A callback is the provider's own request, and a fault is the caller's: the host refuses such settings and operations itself.
+			if v.Callback() != nil || v.Section("error.json") != nil || len(settings.Check(v.Call().GetSettings())) > 0 {
+				continue
+			}
+			e := &example{Vector: v, plugin: name, account: fmt.Sprintf("%s-%d", name, n), manifest: manifest}
+			if outcome := v.Section("outcome.json"); outcome != nil {
+				require.NoError(t, json.Unmarshal(outcome, &e.outcome), v.Name)
+			}
+			// Of an account the router asks all pages by itself.
+			if v.Call().GetQuery() != nil && (v.Call().GetCursor() != "" || e.outcome.Cursor != "") {
+				continue
+			}
+			if undriven[name+"/"+v.Name] != "" {
+				skipped[name+"/"+v.Name] = true
+				continue
+			}
+			examples = append(examples, e)
+		}
+	}
+	require.Len(t, skipped, len(undriven), "a vector that is not there is not left out")
+	slices.SortFunc(examples, func(a, b *example) int { return strings.Compare(a.plugin+"/"+a.Name, b.plugin+"/"+b.Name) })
+	return examples
+}
+
+// examplesFile is a routing file with an account for each example.
+func examplesFile(t *testing.T, base string, examples []*example) string {
+	t.Helper()
+	accounts := map[string]any{}
+	for _, e := range examples {
+		secrets := map[string]string{}
+		for _, secret := range e.manifest.GetSecrets() {
+			secrets[secret.GetName()] = "env:EXAMPLE_SECRET"
+		}
+		accounts[e.account] = map[string]any{
+			"plugin": e.plugin, "base_url": base + "/" + e.account, "allow_private": true, "secrets": secrets,
+			"settings": json.RawMessage(e.Call().GetSettings()), "retry": map[string]any{"tries": 1, "base_delay": "1ms"},
+		}
+	}
+	text, err := json.Marshal(map[string]any{
+		"providers": accounts, "rules": []any{map[string]any{"name": "any", "to": []string{examples[0].account}}},
+	})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "routing.yaml")
+	require.NoError(t, os.WriteFile(file, text, 0o600)) // JSON is YAML
+	return file
+}
+
+// stage is every example's provider: each is below its account's name.
+type stage struct {
+	examples map[string]*scene
+}
+
+// scene is one provider's: it opens with what makes the object that the example is about, and then plays the documented answers.
+type scene struct {
+	example *example
+
+	mutex sync.Mutex
+	// opening answers while the payment is made; nil once the documented answers are played.
+	opening func(r *http.Request, body string) (status int, answer string)
+	played  int
+	// said stands for the vector's texts in answers: the references that the router made.
+	said map[string]string
+	odd  []string
+}
+
+func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	account, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if one := s.examples[account]; one != nil {
+		one.answer(w, r)
+	}
+}
+
+func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
+	read, _ := io.ReadAll(r.Body)
+	body := string(read)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.opening != nil {
+		status, answer := s.opening(r, body)
+		if status == 0 {
+			panic(http.ErrAbortHandler) // no answer
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(answer))
+		return
+	}
+	responses := s.example.Responses()
+	if s.played >= len(responses) {
+		s.odd = append(s.odd, "asked once too often: "+r.Method+" "+r.URL.Path)
+		http.Error(w, "nothing is documented", http.StatusBadGateway)
+		return
+	}
+	s.learn(r.URL.RequestURI() + "\n" + body)
+	response := responses[s.played]
+	s.played++
+	for _, header := range response.GetHeaders() {
+		if !strings.HasPrefix(header.GetName(), "Content-Length") {
+			w.Header().Add(header.GetName(), header.GetValue())
+		}
+	}
+	w.WriteHeader(int(response.GetStatus()))
+	_, _ = w.Write([]byte(s.spoken(string(response.GetBody()))))
+}
+
+// learn finds out what the router calls that by which the vector's request calls the payment.
+func (s *scene) learn(request string) {
+	reference := s.example.Call().GetReference()
+	template := string(s.example.Section(fmt.Sprintf("request-%d", s.played+1)))
+	at := strings.Index(template, reference)
+	if reference == "" || at < 0 || s.said[reference] != "" {
+		return
+	}
+	before := template[max(at-8, 0):at]
+	if _, after, found := strings.Cut(request, before); found {
+		s.say(reference, regexp.MustCompile(`^[0-9A-Za-z]*`).FindString(after))
+	}
+}
+
+func (s *scene) say(vectors, routers string) {
+	if s.said == nil {
+		s.said = map[string]string{}
+	}
+	if vectors != "" && routers != "" {
+		s.said[vectors] = routers
+	}
+}
+
+var datePattern = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}`)
+
+// spoken is a documented text as it would be said now, of the router's own payment.
+func (s *scene) spoken(text string) string {
+	for vectors, routers := range s.said {
+		text = strings.ReplaceAll(text, vectors, routers)
+	}
+	if s.example.Call().GetNowMs() == 0 {
+		return text
+	}
+	passed := time.Since(time.UnixMilli(s.example.Call().GetNowMs()))
+	return datePattern.ReplaceAllStringFunc(text, func(date string) string {
+		layout := "2006-01-02" + date[10:11] + "15:04:05"
+		at, err := time.Parse(layout, date)
+		if err != nil {
+			return date
+		}
+		return at.Add(passed).Format(layout)
+	})
+}
+
+// drivePlay asks the router for what the example's call asks of the plugin.
+func (w *town) drivePlay(e *example, s *scene) {
+	w.t.Helper()
+	call := e.Call()
+	role := e.role()
+	switch {
+	case call.GetQuery() != nil:
+		w.driveQuery(e)
+	case call.GetPayment() == nil:
+		w.driveNative(e, s)
+	case role == abi.Role_ROLE_QUOTE:
+		w.requireAcross(e, w.ask("POST", w.router+"/v1/quotes", e.quotable()))
+	case role == abi.Role_ROLE_CREATE:
+		a := w.ask("POST", w.router+"/v1/payments", e.order(), "Idempotency-Key", e.account)
+		w.requireMade(e, s, a)
+	default:
+		w.driveAct(e, s, role)
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	require.Empty(w.t, s.odd)
+	if call.GetQuery() == nil {
+		require.Equal(w.t, len(e.Responses()), s.played, "every documented answer is asked for")
+	}
+}
+
+// role is what the call's operation is to its payment.
+func (e *example) role() abi.Role {
+	for _, flow := range e.manifest.GetFlows() {
+		for _, action := range flow.GetActions() {
+			if flow.GetKind() == e.Call().GetPayment().GetKind() && action.GetOperation() == e.Call().GetOperation() {
+				return action.GetRole()
+			}
+		}
+	}
+	return abi.Role_ROLE_UNSPECIFIED
+}
+
+func (e *example) operation(name string) *abi.Operation {
+	for _, operation := range e.manifest.GetOperations() {
+		if operation.GetName() == name {
+			return operation
+		}
+	}
+	return nil
+}
+
+// order is the vector's payment as a merchant asks for it, at the example's account.
+func (e *example) order() string {
+	p := e.Call().GetPayment()
+	order := map[string]any{
+		"kind": strings.ToLower(strings.TrimPrefix(p.GetKind().String(), "KIND_")), "amount": p.GetAmount(), "currency": p.GetCurrency(), "provider": e.account,
+		"country": p.GetCountry(), "method": p.GetMethod(), "reference": p.GetReference(), "description": p.GetDescription(), "return_url": p.GetReturnUrl(),
+		"payer": map[string]string{"name": p.GetPayer().GetName(), "email": p.GetPayer().GetEmail(), "phone": p.GetPayer().GetPhone()},
+		"destination": map[string]string{
+			"operator": p.GetDestination().GetOperator(), "number": p.GetDestination().GetNumber(), "account": p.GetDestination().GetAccount(),
+			"address": p.GetDestination().GetAddress(), "network": p.GetDestination().GetNetwork(), "memo": p.GetDestination().GetMemo(),
+		},
+	}
+	if p.GetExpiresMs() > e.Call().GetNowMs() && e.role() == abi.Role_ROLE_CREATE {
+		order["expires_at"] = time.Now().Add(time.Duration(p.GetExpiresMs()-e.Call().GetNowMs()) * time.Millisecond).UTC().Format(time.RFC3339)
+	}
+	if e.role() == abi.Role_ROLE_UPDATE && p.GetReturnUrl() == "" {
+		order["return_url"] = "https://shop.example/before"
+	}
+	if len(p.GetOptions()) > 0 {
+		order["provider_options"] = map[string]json.RawMessage{e.plugin: p.GetOptions()}
+	}
+	text, _ := json.Marshal(order) //nolint:errchkjson // texts
+	return string(text)
+}
+
+// quotable is what of the vector's payment a quote is asked of.
+func (e *example) quotable() string {
+	p := e.Call().GetPayment()
+	asked := map[string]any{"amount": p.GetAmount(), "currency": p.GetCurrency(), "country": p.GetCountry(), "providers": []string{e.account}}
+	if len(p.GetOptions()) > 0 {
+		asked["provider_options"] = map[string]json.RawMessage{e.plugin: p.GetOptions()}
+	}
+	text, _ := json.Marshal(asked) //nolint:errchkjson // texts
+	return string(text)
+}
+
+// requireMade holds what became of a create to the documented answer.
+func (w *town) requireMade(e *example, s *scene, a answer) {
+	w.t.Helper()
+	if e.Section("reject.json") != nil {
+		// What no request can be made of is refused by the host, or fails without anything sent.
+		require.Contains(w.t, []int{201, 422}, a.status, string(a.body))
+		if a.status == 201 {
+			require.Equal(w.t, "failed", read[api.Payment](w.t, a).Status)
+		}
+		return
+	}
+	require.Equal(w.t, 201, a.status, string(a.body))
+	p := read[api.Payment](w.t, a)
+	attempts := w.attempts(p.ID)
+	class := attempts[len(attempts)-1].Idempotency
+	require.Contains(w.t, e.madeAs(class), p.Status, "%s: %+v; %s; %+v", class, p.Failure, p.Alert, attempts[len(attempts)-1])
+	require.False(w.t, p.MoneyConflict && !e.endsWithMoney())
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if e.contradicts() {
+		require.NotEmpty(w.t, p.Alert)
+	}
+}
+
+// madeAs is what a payment may be after its create. class is that of the create's last request.
+func (e *example) madeAs(class string) []string {
+	lost := []string{"unknown"}
+	if class == "abandonable" || class == "safe" {
+		lost = []string{"failed"}
+	}
+	switch {
+	case e.outcome.Verdict == "accepted" && !e.contradicts():
+		return []string{e.status("")}
+	case e.outcome.Verdict != "rejected":
+		return lost
+	}
+	switch e.outcome.Failure.Meaning {
+	case "declined_soft", "declined_hard", "refused":
+		if (class == "none" || class == "keyed") && !e.proven() {
+			return lost
+		}
+		return []string{"failed"}
+	case "duplicate":
+		return []string{"unknown"}
+	}
+	return append(lost, "unknown")
+}
+
+// contradicts tells an outcome about another amount than was asked for.
+func (e *example) contradicts() bool {
+	p, amount := e.Call().GetPayment(), e.outcome.Amount
+	return e.outcome.Verdict == "accepted" && amount != nil && (amount.Currency != p.GetCurrency() || ordered(amount.Amount, p.GetAmount()) != 0)
+}
+
+func (e *example) endsWithMoney() bool {
+	ended := slices.Contains([]string{"failed", "canceled", "expired"}, e.outcome.Status)
+	return ended && e.outcome.Received != nil && ordered(e.outcome.Received.Amount, "0") > 0
+}
+
+// status is a payment's after an accepted outcome; was is where it stood.
+func (e *example) status(was string) string {
+	p, received := e.Call().GetPayment(), e.outcome.Received
+	switch {
+	case e.endsWithMoney():
+		return "processing"
+	case e.outcome.Status == "succeeded" && received != nil && received.Currency == p.GetCurrency() && ordered(received.Amount, p.GetAmount()) < 0:
+		return "processing"
+	case e.outcome.Status == "requires_action" && was == "processing":
+		return "processing"
+	}
+	return e.outcome.Status
+}
+
+// proven tells a documented failure whose body shows that the provider wrote it.
+func (e *example) proven() bool {
+	responses := e.Responses()
+	last := responses[len(responses)-1]
+	operation := e.Call().GetOperation()
+	if _, other, found := strings.Cut(firstLine(e.Section(fmt.Sprintf("request-%d", len(responses)))), " as "); found {
+		operation = other
+	}
+	rule := abi.FirstMatch(e.manifest.GetFailures(), operation, last.GetStatus(), e.outcome.Failure.ProviderCode)
+	return rule != nil && proof.Hold(proof.Of(e.manifest, rule), last.GetBody())
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
+
+func ordered(a, b string) int {
+	left, leftErr := decimal.Parse(a)
+	right, rightErr := decimal.Parse(b)
+	if leftErr != nil || rightErr != nil {
+		return -2
+	}
+	return left.Cmp(right)
+}
+
+// driveNative performs the operation under the provider's own name.
+func (w *town) driveNative(e *example, s *scene) {
+	w.t.Helper()
+	call := e.Call()
+	path := w.router + "/v1/providers/" + e.account + "/operations/" + url.PathEscape(call.GetOperation())
+	if call.GetCursor() != "" {
+		path += "?cursor=" + url.QueryEscape(call.GetCursor())
+	}
+	s.mutex.Lock()
+	input := s.spoken(string(call.GetInput()))
+	s.mutex.Unlock()
+	a := w.ask("POST", path, input, "Idempotency-Key", e.account)
+	accepted := e.outcome.Verdict == "accepted"
+	switch a.status {
+	case 200:
+		require.True(w.t, accepted, string(a.body))
+		w.requireOutput(e, s, read[api.Reading](w.t, a).Output)
+	case 201:
+		run := read[api.Run](w.t, a)
+		if !accepted {
+			require.NotEqual(w.t, "succeeded", run.Status)
+			return
+		}
+		want := map[string]string{"failed": "failed", "unknown": "unknown"}[e.outcome.Status]
+		if want == "" {
+			want = "succeeded"
+		}
+		require.Equal(w.t, want, run.Status, "%+v %s", run.Failure, run.Alert)
+		w.requireOutput(e, s, run.Output)
+	default:
+		require.False(w.t, accepted, "%d %s", a.status, a.body)
+	}
+}
+
+// requireOutput holds the output to the documented one; what nobody is to see is left out of it.
+func (w *town) requireOutput(e *example, s *scene, output json.RawMessage) {
+	w.t.Helper()
+	if strings.Contains(string(output), schema.Masked) {
+		return
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	require.JSONEq(w.t, s.spoken(string(e.outcome.Output)), string(output))
+}
+
+// driveQuery asks the account what the operation tells of.
+func (w *town) driveQuery(e *example) {
+	w.t.Helper()
+	q := e.Call().GetQuery()
+	at := slices.IndexFunc(e.manifest.GetActions(), func(a *abi.Action) bool { return a.GetOperation() == e.Call().GetOperation() })
+	require.GreaterOrEqual(w.t, at, 0)
+	action := e.manifest.GetActions()[at]
+	query := url.Values{"provider": {e.account}}
+	path := map[abi.Role]string{
+		abi.Role_ROLE_BALANCES: "balances", abi.Role_ROLE_RATES: "rates", abi.Role_ROLE_STATEMENT: "statements", abi.Role_ROLE_CATALOG: "catalog/" + action.GetTopic(),
+	}[action.GetRole()]
+	if action.GetRole() == abi.Role_ROLE_STATEMENT {
+		for name, ms := range map[string]int64{"from": q.GetFromMs(), "until": q.GetUntilMs()} {
+			if ms > 0 {
+				query.Set(name, time.UnixMilli(ms).UTC().Format(time.RFC3339))
+			}
+		}
+	}
+	if q.GetCountry() != "" {
+		query.Set("country", q.GetCountry())
+	}
+	if q.GetCurrency() != "" {
+		query.Set(map[bool]string{true: "from", false: "currency"}[action.GetRole() == abi.Role_ROLE_RATES], q.GetCurrency())
+	}
+	w.requireAcross(e, w.ask("GET", w.router+"/v1/"+path+"?"+query.Encode(), ""))
+}
+
+// requireAcross demands that the account is among those that answered if and only if its answer is documented as one.
+func (w *town) requireAcross(e *example, a answer) {
+	w.t.Helper()
+	if e.outcome.Verdict != "accepted" && a.status != 200 {
+		return
+	}
+	require.Equal(w.t, 200, a.status, string(a.body))
+	found := read[across[json.RawMessage]](w.t, a)
+	failed := len(found.Errors) > 0 && len(found.Data) == 0 // a further page is not documented
+	require.Equal(w.t, e.outcome.Verdict != "accepted", failed, string(a.body))
+}

@@ -1,0 +1,56 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+
+	abi "payrouter/abi/v1"
+)
+
+// What a payment says that ended without success, once its money was asked for.
+const (
+	alertRetrieved = "the money that a payer sent was taken in after the payment had ended: give it back, or deliver"
+	alertInDoubt   = "the money that a payer sent was asked for after the payment had ended, and nobody knows whether it was taken in: refresh"
+)
+
+// retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what becomes of the money
+// is for a person to decide. After a request whose effect nobody knows, the provider is asked first (Refresh).
+func (t *turn) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
+	attempts, err := t.journal.Attempts(ctx, p.ID)
+	if err != nil {
+		return p, err
+	}
+	if inDoubt(attempts) {
+		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w", ErrState)
+	}
+	if p, err = t.confirmable(ctx, p, operation); err != nil {
+		return p, err
+	}
+	before := p.Attempts
+	p, err = t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
+	if err != nil || p.Attempts == before {
+		return p, err
+	}
+	if attempts, err = t.journal.Attempts(ctx, p.ID); err != nil {
+		return p, err
+	}
+	p.Alert = alertRetrieved
+	if inDoubt(attempts) {
+		p.Alert = alertInDoubt
+	}
+	return t.save(ctx, p)
+}
+
+// inDoubt reports whether a confirm was sent of which nobody knows what it did, and no look-up has been answered since.
+func inDoubt(attempts []Attempt) bool {
+	doubt := false
+	for _, a := range attempts {
+		switch {
+		case a.Role == "confirm" && grave(idempotencyOf(a.Idempotency)) && a.Sent:
+			doubt = a.Open() || RuleFor(a.Event, idempotencyOf(a.Idempotency)).Then == HoldUnknown
+		case a.Role == "lookup" && a.Event == Accepted:
+			doubt = false
+		}
+	}
+	return doubt
+}
