@@ -178,7 +178,9 @@ type scene struct {
 	played  int
 	// said stands for the vector's texts in answers: the references that the router made.
 	said map[string]string
-	odd  []string
+	// passed is how far the example's dates are moved, the same in every text.
+	passed time.Duration
+	odd    []string
 }
 
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -254,14 +256,16 @@ func (s *scene) spoken(text string) string {
 	if s.example.Call().GetNowMs() == 0 {
 		return text
 	}
-	passed := time.Since(time.UnixMilli(s.example.Call().GetNowMs()))
+	if s.passed == 0 {
+		s.passed = time.Since(time.UnixMilli(s.example.Call().GetNowMs()))
+	}
 	return datePattern.ReplaceAllStringFunc(text, func(date string) string {
 		layout := "2006-01-02" + date[10:11] + "15:04:05"
 		at, err := time.Parse(layout, date)
 		if err != nil {
 			return date
 		}
-		return at.Add(passed).Format(layout)
+		return at.Add(s.passed).Format(layout)
 	})
 }
 
