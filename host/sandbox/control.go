@@ -203,6 +203,8 @@ func (s *Server) command(r *http.Request, parts []string) (any, error) {
 		return s.index(), nil
 	case name == "GET ledger":
 		return map[string]any{"bookings": s.Ledger(provider)}, nil
+	case name == "GET strikes":
+		return map[string]any{"strikes": s.Strikes(provider)}, nil
 	case name == "GET requests":
 		return map[string]any{"requests": s.Requests(provider)}, nil
 	case len(parts) < 2:
@@ -273,8 +275,9 @@ func (s *Server) index() any {
 		"controls": []string{
 			"GET /_sandbox/ledger?provider=",
 			"GET /_sandbox/requests?provider=",
+			"GET /_sandbox/strikes?provider=",
 			"POST /_sandbox/{provider}/payments/{reference, theirs or ours}/{event} {\"amount\"}",
-			"POST /_sandbox/{provider}/faults {\"operation\",\"kind\",\"count\",\"delay\",\"status\",\"retry_after\",\"after\"}",
+			"POST /_sandbox/{provider}/faults {\"operation\",\"kind\",\"count\",\"delay\",\"status\",\"retry_after\",\"after\",\"page\",\"spelling\"}",
 			"GET|DELETE /_sandbox/{provider}/faults",
 			"POST /_sandbox/{provider}/down",
 			"POST /_sandbox/{provider}/up",
@@ -305,6 +308,8 @@ type wireFault struct {
 	Status     int    `json:"status"`
 	RetryAfter any    `json:"retry_after"`
 	After      bool   `json:"after"`
+	Page       string `json:"page,omitempty"`
+	Spelling   string `json:"spelling,omitempty"`
 }
 
 func readFault(r *http.Request) (Fault, error) {
@@ -312,7 +317,7 @@ func readFault(r *http.Request) (Fault, error) {
 	if err := readControl(r, &wire); err != nil {
 		return Fault{}, err
 	}
-	f := Fault{Operation: wire.Operation, Kind: wire.Kind, Count: wire.Count, Status: wire.Status, After: wire.After}
+	f := Fault{Operation: wire.Operation, Kind: wire.Kind, Count: wire.Count, Status: wire.Status, After: wire.After, Page: wire.Page, Spelling: wire.Spelling}
 	if wire.RetryAfter != nil {
 		f.RetryAfter = fmt.Sprint(wire.RetryAfter) // seconds may come as a number or as text
 	}
@@ -330,7 +335,7 @@ func readFault(r *http.Request) (Fault, error) {
 func wireFaults(list []Fault) []wireFault {
 	wire := []wireFault{}
 	for _, f := range list {
-		w := wireFault{f.Operation, f.Kind, f.Count, "", f.Status, nil, f.After}
+		w := wireFault{f.Operation, f.Kind, f.Count, "", f.Status, nil, f.After, f.Page, f.Spelling}
 		if f.Delay > 0 {
 			w.Delay = f.Delay.String()
 		}

@@ -34,6 +34,14 @@ const (
 	FaultHang = "hang"
 	// FaultMaintenance refuses in the provider's own way, unprocessed.
 	FaultMaintenance = "maintenance"
+	// FaultPage answers Status with the page Page: what a web server, proxy, firewall or gateway in front of the provider
+	// writes instead of its answer. Processed only with After.
+	FaultPage = "page"
+	// FaultSpelling processes, and writes the answer's amounts as Spelling says. An answer without any is no strike.
+	FaultSpelling = "spelling"
+	// FaultOther processes, and gives an earlier answer to the same call that is about another object. While there is none,
+	// the true answer goes out, and it is no strike.
+	FaultOther = "other_object"
 )
 
 // Fault is a misbehaviour ordered for one provider.
@@ -45,19 +53,27 @@ type Fault struct {
 	Count int
 	// Delay comes before processing, or, with After, between processing and answering. Any kind may have one.
 	Delay time.Duration
-	// Status is the HTTP status of FaultStatus, FaultGarbage and FaultEmpty.
+	// Status is the HTTP status of FaultStatus, FaultPage, FaultGarbage and FaultEmpty.
 	Status int
-	// RetryAfter is the Retry-After header of FaultStatus, as it stands: seconds or an HTTP date; "" means none.
+	// Page is one of Pages, for FaultPage.
+	Page string
+	// Spelling is one of Spellings, for FaultSpelling.
+	Spelling string
+	// RetryAfter is the Retry-After header of FaultStatus and FaultPage, as it stands: seconds or an HTTP date; "" means none.
 	RetryAfter string
 	// After processes the request first, for the kinds that leave it open.
 	After bool
+
+	// struckAt is the call that it is striking.
+	struckAt string
 }
 
 // effect is what a kind of fault does.
 type effect struct {
 	// processes: never, always, or as Fault.After says.
 	processes processing
-	deliver   func(s *site, w http.ResponseWriter, r *http.Request, f Fault, a answer)
+	// deliver answers, and reports whether the fault struck: one that did not strikes a later request.
+	deliver func(s *site, w http.ResponseWriter, r *http.Request, f Fault, a answer) (struck bool)
 }
 
 type processing int
@@ -79,6 +95,9 @@ var effects = map[string]effect{
 	FaultEmpty:       {always, deliverEmpty},
 	FaultHang:        {ifAfter, deliverNothing},
 	FaultMaintenance: {never, deliverRefusal},
+	FaultPage:        {ifAfter, deliverPage},
+	FaultSpelling:    {always, deliverRespelt},
+	FaultOther:       {always, deliverOther},
 }
 
 func (f Fault) validate() error {
@@ -99,6 +118,7 @@ func (f Fault) validate() error {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.Status == 0 && f.Kind == FaultStatus {
 		problems = append(problems, fmt.Errorf("status %d is not between 200 and 599", f.Status))
 	}
+	problems = append(problems, f.validatePage(), f.validateSpelling())
 	if strings.ContainsFunc(f.RetryAfter, func(c rune) bool { return c < ' ' || c > '~' }) {
 		problems = append(problems, fmt.Errorf("retry_after %q cannot stand in a header", f.RetryAfter))
 	}
@@ -129,6 +149,15 @@ func (q *faults) list() []Fault {
 	return slices.Clone(q.queue)
 }
 
+// again has a fault that did not strike wait for another request, behind those that were ordered meanwhile.
+func (q *faults) again(f Fault) {
+	if f.Count == 0 {
+		return // it is still in the queue
+	}
+	f.Count, f.struckAt = 1, ""
+	q.order(f)
+}
+
 // take finds the first fault that strikes operation, and counts it.
 func (q *faults) take(operation string) (Fault, bool) {
 	q.mu.Lock()
@@ -149,8 +178,9 @@ func (q *faults) take(operation string) (Fault, bool) {
 }
 
 // interfere lets fault f spoil one request.
-func (s *site) interfere(w http.ResponseWriter, r *http.Request, f Fault, process func() answer) {
+func (s *site) interfere(w http.ResponseWriter, r *http.Request, operation string, f Fault, process func() answer) {
 	e := effects[f.Kind]
+	f.struckAt = operation
 	acts := e.processes == always || e.processes == ifAfter && f.After
 	if !f.After {
 		s.wait(f.Delay)
@@ -162,7 +192,27 @@ func (s *site) interfere(w http.ResponseWriter, r *http.Request, f Fault, proces
 	if f.After {
 		s.wait(f.Delay)
 	}
-	e.deliver(s, w, r, f, a)
+	// Some kinds end the request by a panic, as net/http wants it.
+	struck := true
+	defer func() {
+		if !struck {
+			s.faults.again(f)
+			return
+		}
+		s.strikes.add(Strike{Provider: s.name, Operation: operation, Kind: f.Kind, Detail: f.detail(), Processed: acts})
+	}()
+	struck = e.deliver(s, w, r, f, a)
+}
+
+// detail is what tells a fault from others of its kind.
+func (f Fault) detail() string {
+	switch f.Kind {
+	case FaultPage:
+		return fmt.Sprint(f.Page, " ", f.Status)
+	case FaultStatus:
+		return strconv.Itoa(f.Status)
+	}
+	return f.Spelling
 }
 
 // wait lets d pass. Only the sandbox's end cuts it short: a provider that is slow does not notice that its caller left.
@@ -179,11 +229,12 @@ func (s *site) wait(d time.Duration) {
 	}
 }
 
-func deliverWhole(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) {
+func deliverWhole(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) bool {
 	a.write(w)
+	return true
 }
 
-func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) {
+func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) bool {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -192,17 +243,19 @@ func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ an
 		_ = tcp.SetLinger(0) // what is unsent is dropped, and the peer gets a RST instead of a FIN
 	}
 	_ = conn.Close()
+	return true
 }
 
-func deliverStatus(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ answer) {
+func deliverStatus(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ answer) bool {
 	a := jsonAnswer(f.Status, map[string]string{"message": http.StatusText(f.Status)})
 	if f.RetryAfter != "" {
 		a.header.Set("Retry-After", f.RetryAfter)
 	}
 	a.write(w)
+	return true
 }
 
-func deliverHalf(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) {
+func deliverHalf(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) bool {
 	w.Header().Set("Content-Length", strconv.Itoa(max(len(a.body), 2)))
 	a.writeHeader(w)
 	_, _ = w.Write(a.body[:len(a.body)/2])
@@ -210,15 +263,17 @@ func deliverHalf(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a ans
 	panic(http.ErrAbortHandler)
 }
 
-func deliverGarbage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) {
+func deliverGarbage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) bool {
 	answer{f.Status, a.header, []byte("<html><body>Bad\xffGateway {\"success\":true,</body>")}.write(w)
+	return true
 }
 
-func deliverEmpty(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) {
+func deliverEmpty(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) bool {
 	answer{f.Status, a.header, nil}.write(w)
+	return true
 }
 
-func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ answer) {
+func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ answer) bool {
 	select {
 	case <-r.Context().Done():
 	case <-s.closing:
@@ -226,9 +281,10 @@ func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ 
 	panic(http.ErrAbortHandler)
 }
 
-func deliverRefusal(s *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) {
+func deliverRefusal(s *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) bool {
 	s.mu.Lock()
 	a := s.sim.maintenance()
 	s.mu.Unlock()
 	a.write(w)
+	return true
 }

@@ -68,6 +68,7 @@ type Server struct {
 	names    []string
 	ledger   *ledger
 	requests *counter
+	strikes  *strikes
 	courier  *courier
 	closing  chan struct{}
 	close    sync.Once
@@ -94,6 +95,7 @@ func New(o Options) (*Server, error) {
 		sites:    map[string]*site{},
 		ledger:   &ledger{at: map[theirs]int{}},
 		requests: &counter{},
+		strikes:  &strikes{},
 		courier:  newCourier(o.Log, o.Deliver),
 		closing:  make(chan struct{}),
 	}
@@ -101,7 +103,7 @@ func New(o Options) (*Server, error) {
 	add := func(name string, simulate func(*desk) simulation) {
 		d := &desk{provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier, own: map[string]Callback{}}
 		sim := simulate(d)
-		s.sites[name] = &site{name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests, closing: s.closing}
+		s.sites[name] = &site{name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests, strikes: s.strikes, closing: s.closing}
 		s.names = append(s.names, name)
 	}
 	add(PayGram, func(d *desk) simulation { return newPayGram(d, o) })
@@ -180,6 +182,8 @@ type site struct {
 	routes   []compiledRoute
 	requests *counter
 	faults   faults
+	strikes  *strikes
+	earlier  earlier
 	closing  <-chan struct{}
 
 	mu   sync.Mutex // guards sim and desk
@@ -250,10 +254,12 @@ func (s *site) serveHTTP(w http.ResponseWriter, r *http.Request, path string) {
 	}
 	due, ok := s.faults.take(operation)
 	if !ok {
-		process().write(w)
+		a := process()
+		a.write(w)
+		s.earlier.keep(operation, a)
 		return
 	}
-	s.interfere(w, r, due, process)
+	s.interfere(w, r, operation, due, process)
 }
 
 // operations are the names that a fault may be ordered for.
