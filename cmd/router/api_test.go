@@ -234,6 +234,7 @@ func TestOpenAPI(t *testing.T) {
 	conform("Problem", w.put("payplay", "", astray(t)))
 	conform("Recording", w.ask("GET", w.router+"/v1/attempts/"+w.attempts(w.create(byPayPlay).ID)[0].ID+"/recording", ""))
 	conform("ConfigStatus", w.ask("GET", w.router+"/v1/config", ""))
+	conform("JournalStanding", w.ask("GET", w.router+"/v1/journal", ""))
 	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", "providers: ["))
 	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", readPage(t, "../../routing.yaml").text))
 	conform("DiffOutputBody", w.ask("POST", w.router+"/v1/routes/diff", readPage(t, "../../routing.yaml").text))
@@ -340,7 +341,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	const clerk = "clerk-key-made-up-for-tests"
 	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\nclerk: "+clerk+"\n"), 0o600))
 	file, _ := ownRouting(t)
-	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}, Routing: file}, environ: []string{
+	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}, Routing: file, Witness: strangersWitness(t)}, environ: []string{
 		"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
 		"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
 	}})
@@ -359,6 +360,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	act := func(p api.Payment, act, body string) {
 		call(act+"-payment", "POST", "/v1/payments/"+p.ID+"/"+act, body)
 	}
+	w.reachJournal(call, clerk)
 	edit := func(p api.Payment, body string) { call("update-payment", "PATCH", "/v1/payments/"+p.ID, body) }
 	nothing := api.Payment{ID: "pay_00000000000000000000000000"}
 

@@ -26,6 +26,7 @@ type cli struct {
 	Plugin    pluginCommand       `cmd:"" help:"Check, inspect, sign and verify a plugin's module."`
 	Replay    replayCommand       `cmd:"" help:"Have an attempt's conversation with a plugin again, here."`
 	Call      callCommand         `cmd:"" help:"Have an account do something under its provider's own name for it, over a router's API."`
+	Journal   journalCommand      `cmd:"" help:"Back the journal up, check a copy of it, and release one that is held."`
 	Callbacks callbackURLsCommand `cmd:"" name:"callback-urls" help:"Print where each account's provider is to report to."`
 	OpenAPI   openAPICommand      `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
 	Version   versionCommand      `cmd:"" help:"Print the version."`

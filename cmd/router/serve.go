@@ -24,7 +24,6 @@ import (
 	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/quote"
-	"payrouter/host/store/sqlite"
 	"payrouter/host/webhook"
 )
 
@@ -38,6 +37,7 @@ type serveCommand struct {
 	KeepPlugins       int           `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
 	RecordCalls       int           `default:"100" help:"Conversations of each operation of a plugin that a new version of it is held against; -1 for none."`
 	Data              string        `default:"data" type:"path" help:"Folder of the journal, of uploaded plugins, and of compiled ones."`
+	Witness           string        `type:"path" help:"File that holds the journal's last commit, where it is not to be in the data's folder: on another volume it outlives the journal."`
 	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
 	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
 	Patience          time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
@@ -86,7 +86,10 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, s.Data, sqlite.WhileMigrating(func(int64) { armed.reach("migrating") }))
+	if h, err = withClock(h, environ); err != nil {
+		return err
+	}
+	db, err := s.openJournal(ctx, h, armed)
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")), plugin.Settings{
 		Adopt:  func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) },
 		Pinned: func(name, digest string) bool { return keeper == nil || keeper.Pinned(name, digest) },
-		Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls, Dir: filepath.Join(s.Data, "plugins"), Logger: h.log,
+		Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls, Dir: filepath.Join(s.Data, "plugins"), Now: h.now, Logger: h.log,
 	}, h.log)
 	if err != nil {
 		return err
@@ -110,14 +113,14 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		Ask: func(ctx context.Context, provider string, o payment.Order) (payment.Quote, error) {
 			return engine.Quote(ctx, provider, o)
 		},
-		Logger: h.log,
+		Now: h.now, Logger: h.log,
 	})
 	defer prices.Close()
 	lately, machine := &health.Book{}, &egress.Machine{}
 	exhausted := func() error { return machine.Check(h.now()) }
 	keeper, err = live.Open(live.Settings{
 		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately, Prices: prices.Prices,
-		Machine: machine, Logger: h.log, Simulate: simulated.simulator(),
+		Machine: machine, Now: h.now, Logger: h.log, Simulate: simulated.simulator(),
 	}, shelf.Lineup())
 	if err != nil {
 		return err
@@ -141,6 +144,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
 		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
 		Runs: db, RunAnswer: api.RunAnswer, Exhausted: exhausted,
+		Now: h.now, Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
 		Moment: func(m payment.Moment) { armed.reach(string(m)) },
 		Observe: func(a payment.Attempt) {
 			lately.Observe(a)
@@ -152,12 +156,12 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 			h.log.Error("have the simulated providers report to an account", slog.Any("error", err))
 		}
 	}})
-	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db})
+	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
+	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Journal: db, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db, Now: h.now})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,
-		LookupsPerSecond: s.CallbackLookups,
+		LookupsPerSecond: s.CallbackLookups, Now: h.now,
 	})
 	server := &http.Server{
 		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
@@ -180,7 +184,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	background.Go(func() { reconciler.Run(ctx) })
 	background.Go(func() { inbox.Run(ctx) })
 	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
-		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Logger: h.log, Answered: func() { armed.reach("webhook") },
+		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Now: h.now, Logger: h.log, Answered: func() { armed.reach("webhook") },
 	})
 	background.Go(func() { sender.Run(ctx) })
 

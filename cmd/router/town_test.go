@@ -42,6 +42,10 @@ type plan struct {
 	sandbox sandbox.Options
 	// bare is a town whose routing file names none of the shipped accounts.
 	bare bool
+	// now is the router's clock; nil is the system's.
+	now func() time.Time
+	// data is a folder with a journal; empty is a new one.
+	data string
 	// beside is a town whose simulated providers and data are used, after its router has stopped.
 	beside *town
 }
@@ -70,6 +74,12 @@ func build(t *testing.T, with plan) *town {
 		w.openSandbox(with.sandbox)
 		require.NoError(t, sqlitetest.Lay(w.data))
 	}
+	if with.data != "" {
+		w.data = with.data
+	}
+	if with.now == nil {
+		with.now = time.Now
+	}
 	transport := &http.Transport{}
 	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
@@ -96,7 +106,7 @@ func build(t *testing.T, with plan) *town {
 	}
 	go func() {
 		w.ended <- command.Run(&host{
-			ctx: ctx, stdout: io.Discard, environ: environ, now: time.Now, log: logger, listening: func(at net.Addr) { listens <- at },
+			ctx: ctx, stdout: io.Discard, environ: environ, now: with.now, log: logger, listening: func(at net.Addr) { listens <- at },
 		})
 	}()
 	select {

@@ -40,6 +40,8 @@ type Settings struct {
 	Quotes Surveyor
 	// Attempts is the journal's view of attempts, whoever's. It has no default.
 	Attempts Attempts
+	// Journal says whether the journal is held. Nil means that it is not, and that nobody asks.
+	Journal Journal
 	// Patience is how long a create waits for its first settled step. 0 means 30 s.
 	Patience time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
@@ -93,8 +95,10 @@ func New(engine *payment.Engine, settings Settings) http.Handler {
 	mux.HandleFunc("/", elsewhere(mux))
 	mux.Handle("GET /docs/", v5emb.New("Payment router", "/openapi.json", "/docs/"))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, a.ready()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeHealth(w, http.StatusOK, health{Status: "ok"})
+	})
+	mux.HandleFunc("GET /readyz", a.readyz)
 	return a.logged(mux)
 }
 
@@ -194,17 +198,6 @@ func (a *api) ready() error {
 		return nil
 	}
 	return a.settings.Ready()
-}
-
-func writeHealth(w http.ResponseWriter, problem error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if problem != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte(`{"status":"unavailable"}` + "\n"))
-		return
-	}
-	_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
 }
 
 // logged tells of each request what may be told: no query, no body, no header.

@@ -70,6 +70,7 @@ func (a *api) register(described huma.API) {
 	a.registerResolve(described)
 	a.registerWebhooks(described)
 	a.registerConfig(described)
+	a.registerJournal(described)
 	a.registerPlugins(described)
 	a.registerRecordings(described)
 

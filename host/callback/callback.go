@@ -80,8 +80,9 @@ type Store interface {
 	// SettleCallback writes what became of a callback: PaymentID, State, Due, Tries and Note. Where it was repeated since it was read, it stays
 	// pending without tries, and is due again at the time given; unless it is vouched for and settled.
 	SettleCallback(ctx context.Context, c Callback, again time.Time) error
-	// PurgeCallbacks forgets those that are not pending and came last before a time, some at a time, and tells how many.
-	PurgeCallbacks(ctx context.Context, before time.Time, limit int) (int, error)
+	// PurgeCallbacks forgets those that are not pending and came last longer ago than a lifetime, some at a time, and tells how many. The lifetime
+	// counts in the journal's own clock.
+	PurgeCallbacks(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 }
 
 // Engine settles reports, as payment.Engine does.

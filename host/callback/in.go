@@ -41,7 +41,7 @@ type Settings struct {
 	AtOnce int64
 	// Every is the pause between two looks for callbacks that are due; new ones do not wait for it. 0 means 1 s.
 	Every time.Duration
-	// KeepFor is how long callbacks that are done with are remembered, and their repetitions known. 0 means 30 days.
+	// KeepFor is how long callbacks that are done with are remembered, and their repetitions known, by the journal's own clock. 0 means 30 days.
 	KeepFor time.Duration
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time

@@ -90,8 +90,10 @@ func (l *looks) ask(paymentID, object string, came, now time.Time, limit *bucket
 	case known && now.Sub(last.started) >= calm:
 		last.count = 0
 	case known:
-		if next := last.started.Add(gaps[min(last.count, len(gaps))-1]); now.Before(next) {
-			return wait, next
+		gap := gaps[min(last.count, len(gaps))-1]
+		// Counted from now: the wall clock may have been ahead by days when the last one started.
+		if left := min(gap, last.started.Add(gap).Sub(now)); left > 0 {
+			return wait, now.Add(left)
 		}
 	}
 	if !limit.take(now) {

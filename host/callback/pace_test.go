@@ -107,3 +107,16 @@ func TestATryIsGivenUpAtTheEndOfItsSchedule(t *testing.T) {
 		require.False(t, left)
 	}
 }
+
+// A look-up that started while the wall clock was days ahead put the next one off until that day.
+func TestTheWaitForTheNextLookUpIsCountedFromNow(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var l looks
+	limit := &bucket{perSecond: 10, most: 10}
+	v, _ := l.ask("pay_1", "", now, now.Add(30*24*time.Hour), limit)
+	require.Equal(t, goAhead, v)
+	v, until := l.ask("pay_1", "", now, now, limit)
+	require.Equal(t, wait, v)
+	require.Equal(t, now.Add(gaps[0]), until)
+}

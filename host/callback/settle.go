@@ -91,7 +91,7 @@ func (i *Inbox) report(ctx context.Context, what string, err error) {
 func (i *Inbox) purge(ctx context.Context) error {
 	const batch = 500
 	for {
-		purged, err := i.store.PurgeCallbacks(ctx, i.settings.Now().Add(-i.settings.KeepFor), batch)
+		purged, err := i.store.PurgeCallbacks(ctx, i.settings.KeepFor, batch)
 		if err != nil || purged < batch {
 			return err
 		}
@@ -209,7 +209,7 @@ func about(c Callback) payment.Report {
 func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, reported error) error {
 	now := i.settings.Now()
 	switch {
-	case errors.Is(reported, payment.ErrJournal), errors.Is(reported, payment.ErrShuttingDown), ctx.Err() != nil:
+	case errors.Is(reported, payment.ErrJournal), errors.Is(reported, payment.ErrHeld), errors.Is(reported, payment.ErrShuttingDown), ctx.Err() != nil:
 		return reported
 	case reported == nil:
 		c.State, c.PaymentID, c.Due, c.Note = Settled, p.ID, time.Time{}, ""

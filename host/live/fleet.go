@@ -201,6 +201,7 @@ func (f *fleets) connect(p *config.Provider, serving plugin.Serving, secrets map
 	if err != nil {
 		return lineKey{}, nil, err
 	}
+	settings.Now = f.settings.Now
 	key := keyOf(settings)
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"payrouter/host/atomicfile"
 )
 
 // history is the configurations that served: in memory, the oldest first, and each in a file of its own, NNNNNNNNNN.json, so that a crash
@@ -83,7 +85,7 @@ func (h *history) add(e Edition) error {
 	if err != nil {
 		return fmt.Errorf("encode configuration %s: %w", e.Version, err)
 	}
-	problems := []error{replace(filepath.Join(h.dir, name(number)), string(text)+"\n", 0o600)}
+	problems := []error{atomicfile.Write(filepath.Join(h.dir, name(number)), append(text, '\n'), 0o600)}
 	for _, former := range old {
 		if err := os.Remove(filepath.Join(h.dir, name(former.number))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			problems = append(problems, err)
@@ -128,43 +130,11 @@ func write(path, text string) error {
 	if info, err := os.Stat(target); err == nil {
 		mode = info.Mode().Perm()
 	}
-	return replace(target, text, mode)
+	return atomicfile.Write(target, []byte(text), mode)
 }
 
 // throughDotDotData tells of a link as Kubernetes makes them: the next update of the ConfigMap would undo what is written behind it.
 func throughDotDotData(path string) bool {
 	to, err := os.Readlink(path)
 	return err == nil && slices.Contains(strings.Split(filepath.ToSlash(to), "/"), "..data")
-}
-
-// replace writes beside a file, and renames over it when all of it is on the disk.
-func replace(path, text string, mode fs.FileMode) (err error) {
-	beside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = beside.Close()
-			_ = os.Remove(beside.Name())
-		}
-	}()
-	if _, err := beside.WriteString(text); err != nil {
-		return err
-	}
-	if err := errors.Join(beside.Chmod(mode), beside.Sync(), beside.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(beside.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	folder, err := os.Open(dir) //nolint:gosec // G304: of a file that was just written
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

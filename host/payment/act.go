@@ -242,7 +242,7 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 		return ending{payment: p}, Attempt{}, nil
 	}
 	about := &heldPayment{turn: t, payment: p, unproven: unproven, create: idempotencyOf(create.Idempotency)}
-	end, err = about.converse(ctx, at, t.callFor(subject, at, nil, create.StartedAt), nil)
+	end, err = about.converse(ctx, at, t.callFor(subject, at, nil, t.sentAt(p, create)), nil)
 	return end, create, err
 }
 
@@ -251,12 +251,12 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
 	account := t.fleet.Accounts[p.Provider]
 	settleAfter := operationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
-	believable := create.SendBefore.Add(t.settings.ClockSkew).Add(time.Duration(settleAfter) * time.Millisecond)
+	patience := t.settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
-	if p.Status != Unknown || holds(attempts, p.Provider) || !t.now().After(believable) {
+	if p.Status != Unknown || holds(attempts, p.Provider) || !t.settled(create, patience) || t.settings.Doubtful(p.MadeClock) {
 		return t.save(ctx, p, closed...)
 	}
 	asked := map[string]bool{}

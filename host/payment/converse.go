@@ -183,6 +183,9 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
 		Alone:      grave(idempotency),
 		Before: func(ctx context.Context, _ int) (time.Time, error) {
+			if err := c.engine.mayLeave(idempotency); err != nil {
+				return time.Time{}, err
+			}
 			begun, err := c.begin(operation, send, rendered)
 			if err != nil {
 				return time.Time{}, err
@@ -370,6 +373,7 @@ func (c *conversation) begin(operation string, send *abi.Send, rendered json.Raw
 		Role: c.plan.purpose(), Operation: operation,
 		Idempotency: enumName(c.plan.idempotency(operation).String(), "IDEMPOTENCY_"), Reference: c.call.GetReference(),
 		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.engine.settings.SendWithin), Sent: true, StartedAt: now,
+		StartedClock: c.engine.settings.Clock(),
 	}, nil
 }
 

@@ -166,7 +166,15 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	t := e.begin(p, Origin{Cause: ByRecovery})
 	defer t.end()
 	one.payment, one.err = t.resume(ctx, p, past)
-	return one.err
+	return exceptHeld(one.err)
+}
+
+// exceptHeld is nil for what waits until the journal is released: the journal's hold is shown already.
+func exceptHeld(err error) error {
+	if errors.Is(err, ErrHeld) {
+		return nil
+	}
+	return err
 }
 
 // leftBehind reads a payment with its history, and tells whether nobody has finished what was begun for it.
@@ -185,6 +193,8 @@ func (e *Engine) leftBehind(ctx context.Context, id string) (p Payment, past his
 
 // history is what a payment's attempts say about where it may still go.
 type history struct {
+	// attempts are all of them, as the journal has them.
+	attempts []Attempt
 	// interrupted are open attempts, closed as unanswered.
 	interrupted []Attempt
 	// asked are the providers that are not asked again.
@@ -196,7 +206,7 @@ type history struct {
 }
 
 func historyOf(p Payment, attempts []Attempt, now time.Time) history {
-	past := history{asked: map[string]bool{}}
+	past := history{attempts: attempts, asked: map[string]bool{}}
 	for _, a := range attempts {
 		idempotency := idempotencyOf(a.Idempotency)
 		// A look-up or a report has found what this request made: its payer may know of it by now, and it is not left behind.
@@ -239,7 +249,7 @@ func (t *turn) resume(ctx context.Context, p Payment, past history) (Payment, er
 	if err != nil || past.taken || saved.Status.Terminal() {
 		return saved, err
 	}
-	return t.place(ctx, saved, past.asked)
+	return t.goOn(ctx, saved, past.attempts, past.asked)
 }
 
 func idempotencyOf(name string) abi.Idempotency {

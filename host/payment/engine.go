@@ -21,7 +21,8 @@ var ErrShuttingDown = errors.New("shutting down")
 
 // Settings of an engine. Zero fields take the defaults that they name.
 type Settings struct {
-	// SendWithin is how long after it was journalled a request may still leave. 0 means 10 s.
+	// SendWithin is how long after it was journalled a request may still leave, and how old what recovery sends for the first time may be. 0 means
+	// 10 s.
 	SendWithin time.Duration
 	// ClockSkew is how far clocks of routers and providers may be apart. 0 means 1 min.
 	ClockSkew time.Duration
@@ -35,6 +36,14 @@ type Settings struct {
 	Runs Runs
 	// RunAnswer is what a performance is answered, once it is over. Nil leaves it to whoever asks.
 	RunAnswer func(run Run) Answer
+	// Hold is nil, or says why no request of class KEYED or NONE may leave, nor a payment be made: an error that wraps ErrHeld. It is asked before
+	// each such request. Nil means that there is no reason.
+	Hold func() error
+	// Doubtful reports whether more may have been sent than the journal shows, of what was made when Clock showed a time. Nil means that there
+	// is no doubt.
+	Doubtful func(made time.Duration) bool
+	// Clock is the journal's own, which no wall clock moves. Nil means that the wall clock is right.
+	Clock func() time.Duration
 	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers
 	// cannot reach the router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
@@ -76,6 +85,15 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Snapshot == nil {
 		s.Snapshot = bareSnapshot
+	}
+	if s.Hold == nil {
+		s.Hold = func() error { return nil }
+	}
+	if s.Doubtful == nil {
+		s.Doubtful = func(time.Duration) bool { return false }
+	}
+	if s.Clock == nil {
+		s.Clock = func() time.Duration { return 0 }
 	}
 	if s.CallbackURL == nil {
 		s.CallbackURL = func(string, string) string { return "" }
@@ -184,6 +202,9 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 // open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the
 // meantime.
 func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key, order Order) (p Payment, one *drive, earlier *Key, err error) {
+	if err := e.settings.Hold(); err != nil {
+		return p, nil, nil, err
+	}
 	p, err = e.draft(fleet, merchant, order)
 	if err != nil {
 		return p, nil, nil, err
@@ -226,6 +247,7 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 	}
 	return Payment{
 		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now, StatusAt: now, Version: 1,
+		MadeClock: e.settings.Clock(),
 	}, nil
 }
 
@@ -396,10 +418,40 @@ func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.
 	if create, ok := at.account.plan(p, abi.Role_ROLE_CREATE, ""); ok {
 		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name, create.operation.GetName())
 	}
+	call.NowMs = e.nowFor(p).UnixMilli()
 	if !sent.IsZero() {
 		call.SentMs = sent.UnixMilli()
 	}
 	return call
+}
+
+// sentAt is when an attempt was sent, for a look-up that asks by the day. The wall clock may have been wrong then: where it and the journal's own
+// clock disagree about the attempt's age, look-ups take one after the other, and a time to come is none. (The journal's clock counts an hour of a
+// stop at most, so it may be the one that is wrong.)
+func (e *Engine) sentAt(p Payment, a Attempt) time.Time {
+	now := e.now()
+	byJournal := now.Add(a.StartedClock - e.settings.Clock())
+	switch {
+	case a.StartedClock == 0 || byJournal.Sub(a.StartedAt).Abs() <= e.settings.ClockSkew:
+		return a.StartedAt
+	case a.StartedAt.After(now), p.Checks%2 == 1:
+		return byJournal
+	}
+	return a.StartedAt
+}
+
+// nowFor is the time at which a plugin reads a provider's answer about a payment: the wall clock, and never later than the payment's age by the
+// journal's own clock allows. A plugin compares it with the provider's expiry, and a wall clock that is ahead for seconds must end no payment.
+func (e *Engine) nowFor(p Payment) time.Time {
+	now := e.now()
+	if p.MadeClock == 0 {
+		return now
+	}
+	byJournal := p.CreatedAt.Add(e.settings.Clock() - p.MadeClock)
+	if byJournal.Before(now) {
+		return byJournal
+	}
+	return now
 }
 
 func contractPayment(p Payment, plugin string) *abi.Payment {

@@ -411,6 +411,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
 				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+				CreatedAt: time.Now().UTC(),
 			}
 			earlier, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
 			require.NoError(t, err)

@@ -102,7 +102,7 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	require.ErrorIs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "b", Operator: "desk", Reason: "they mended it"}), payment.ErrNoAccount)
 	require.ErrorAs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk"}), new(*payment.InvalidError))
 	require.NoError(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}))
-	require.ErrorIs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}), payment.ErrNotHeld)
+	require.ErrorIs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}), payment.ErrAccountNotHeld)
 	require.NoError(t, available())
 }
 

@@ -22,7 +22,7 @@ var (
 // safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
 type Journal interface {
 	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before, nothing is
-	// written and the earlier key comes back.
+	// written and the earlier key comes back; ErrKeyExpired where that is forgotten.
 	Create(ctx context.Context, change Change, key Key) (earlier *Key, err error)
 	// Save writes a change of a payment that exists, its key's answer and its claim included. ErrStale if that is not at the version before the
 	// change's, ErrClaimed if the object that it claims is another's.
@@ -42,7 +42,8 @@ type Journal interface {
 	Owner(ctx context.Context, account, object, reference string) (string, error)
 	// Waiting lists the providers at which payments have a NextCheck, sorted.
 	Waiting(ctx context.Context) ([]string, error)
-	// Due lists payments at a provider whose NextCheck has come, the longest due first.
+	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than FurthestCheck ahead (of a
+	// payment that has ended, FurthestLateCheck) has come too.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
 	// Timeline lists a payment's entries in their order.
 	Timeline(ctx context.Context, paymentID string) ([]Entry, error)
@@ -54,8 +55,9 @@ type Journal interface {
 	Key(ctx context.Context, merchant, value string) (*Key, error)
 	// Answer stores what the key's request was answered, and gives back what stands: the first answer does.
 	Answer(ctx context.Context, key Key) (standing Key, err error)
-	// PurgeKeys forgets keys whose payments have been terminal since before a time, some at a time, and tells how many.
-	PurgeKeys(ctx context.Context, settledBefore time.Time, limit int) (int, error)
+	// PurgeKeys forgets keys whose payments have been terminal for longer than a lifetime, some at a time, and tells how many. The lifetime counts in
+	// the journal's own clock, which no wall clock moves. What is left of a key makes Create answer ErrKeyExpired.
+	PurgeKeys(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 }
 
 // Change is one change of a payment. All of it is written, or nothing.

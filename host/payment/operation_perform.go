@@ -68,6 +68,9 @@ func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what Per
 
 // openRun journals a new run with its key, and announces its drive. Nothing is announced where the key was used in the meantime.
 func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key Key, what Performance) (run Run, one *drive, earlier *Key, err error) {
+	if err := e.settings.Hold(); err != nil {
+		return run, nil, nil, err
+	}
 	run, err = e.draftRun(fleet, merchant, what)
 	if err != nil {
 		return run, nil, nil, err
@@ -104,7 +107,7 @@ func (e *Engine) draftRun(fleet *Fleet, merchant string, what Performance) (Run,
 	return Run{
 		ID: id, Merchant: merchant, Provider: what.Provider, Plugin: at.connector.Manifest().GetName(), Operation: what.Operation,
 		Idempotency: enumName(at.described().Idempotency.String(), "IDEMPOTENCY_"), Status: RunProcessing, Input: what.Input, From: what.Cursor,
-		CreatedAt: now, UpdatedAt: now, Version: 1,
+		CreatedAt: now, UpdatedAt: now, Version: 1, MadeClock: e.settings.Clock(),
 	}, nil
 }
 

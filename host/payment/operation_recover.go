@@ -38,7 +38,7 @@ func (e *Engine) recoverRun(ctx context.Context, id string) error {
 	fleet := e.hold()
 	defer fleet.release()
 	held := &heldRun{engine: e, fleet: fleet, run: run}
-	return held.resume(ctx, attempts)
+	return exceptHeld(held.resume(ctx, attempts))
 }
 
 // resume closes what was interrupted. What was left behind is not begun a second time by the router itself: a run has one caller, who is told.
@@ -56,6 +56,16 @@ func (h *heldRun) resume(ctx context.Context, attempts []Attempt) error {
 		if err := h.save(ctx, interrupted, nil); err != nil {
 			return err
 		}
+	}
+	switch h.engine.firstSend(h.run.CreatedAt, h.run.MadeClock, attempts) {
+	case tooLate:
+		h.run.Status, h.run.Failure = RunFailed, unavailable("the router stopped before the provider took it, and it is too late to send it")
+		return h.save(ctx, nil, nil)
+	case doubted:
+		h.run.Status, h.run.Alert = RunUnknown, alertBehind
+		h.run.Failure = unavailable("it is not known whether the provider was asked")
+		return h.save(ctx, nil, nil)
+	case sendNow:
 	}
 	return h.perform(ctx)
 }

@@ -67,7 +67,9 @@ type Run struct {
 	// Attempts counts the attempts journalled so far. Their PaymentID is the run's id.
 	Attempts  int       `json:"attempts"`
 	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	// MadeClock is as a Payment's.
+	MadeClock time.Duration `json:"made_clock,omitempty"`
+	UpdatedAt time.Time     `json:"updated_at"`
 	// Version rises by one with every change.
 	Version int64 `json:"version"`
 }

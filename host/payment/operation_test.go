@@ -414,7 +414,7 @@ func TestRecoveryOfRuns(t *testing.T) {
 // interruptedRun journals a run as a crash would leave it.
 func interruptedRun(t *testing.T, h *house, class abi.Idempotency, changes []func(*payment.Attempt)) (payment.Run, []payment.Attempt) {
 	t.Helper()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now := time.Now().UTC()
 	run := payment.Run{
 		ID: "op_01jd3x6v7q8r9s0t1v2w3x4y5z", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay", Status: payment.RunProcessing,
 		Input: []byte(ten), CreatedAt: now, UpdatedAt: now, Version: 1,

@@ -134,7 +134,9 @@ type Payment struct {
 	// Attempts counts the attempts journalled so far.
 	Attempts  int       `json:"attempts"`
 	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	// MadeClock is when it was made by the journal's own clock; 0 for payments of earlier releases.
+	MadeClock time.Duration `json:"made_clock,omitempty"`
+	UpdatedAt time.Time     `json:"updated_at"`
 	// StatusAt is since when the status holds.
 	StatusAt time.Time `json:"status_at,omitzero"`
 	// NextCheck is when the provider is asked next, by the router itself; zero where nobody need ask. Checks counts such looks since StatusAt.
@@ -183,9 +185,11 @@ type Attempt struct {
 	// Error is why there was no answer, masked.
 	Error string `json:"error,omitempty"`
 	// Fuel is what the plugin's calls for this attempt burned.
-	Fuel       int64     `json:"fuel"`
-	StartedAt  time.Time `json:"started_at"`
-	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Fuel      int64     `json:"fuel"`
+	StartedAt time.Time `json:"started_at"`
+	// StartedClock is when it began by the journal's own clock; 0 for attempts of earlier releases.
+	StartedClock time.Duration `json:"started_clock,omitempty"`
+	FinishedAt   time.Time     `json:"finished_at,omitzero"`
 }
 
 // Open tells an attempt whose request may be on its way.

@@ -244,13 +244,22 @@ type account struct {
 
 func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
 	t.Helper()
-	return furnish(t, sqlitetest.Open(t), settings, accounts...)
+	return furnish(t, openJournal(t, settings), settings, accounts...)
+}
+
+// openJournal opens an empty journal that goes by the settings' clock.
+func openJournal(t *testing.T, settings payment.Settings) *sqlite.DB {
+	t.Helper()
+	if settings.Now == nil {
+		settings.Now = time.Now
+	}
+	return sqlitetest.Open(t, sqlite.Now(settings.Now))
 }
 
 // runsHouse is a house whose engine keeps runs.
 func runsHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
 	t.Helper()
-	journal := sqlitetest.Open(t)
+	journal := openJournal(t, settings)
 	settings.Runs = journal
 	return furnish(t, journal, settings, accounts...)
 }
@@ -260,6 +269,15 @@ func furnish(t *testing.T, journal *sqlite.DB, settings payment.Settings, accoun
 	h := &house{journal: journal, log: &strings.Builder{}}
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
+	}
+	if settings.Hold == nil {
+		settings.Hold = journal.Hold
+	}
+	if settings.Doubtful == nil {
+		settings.Doubtful = journal.Doubtful
+	}
+	if settings.Clock == nil {
+		settings.Clock = journal.Clock
 	}
 	engine := payment.NewEngine(journal, newFleet(t, accounts...), settings)
 	h.engine = engine

@@ -22,7 +22,7 @@ type ReconcilerSettings struct {
 	AtOnce int64
 	// Overdue is how long a payment may be unknown before it is a person's matter. 0 means 1 h.
 	Overdue time.Duration
-	// KeyLifetime is how long after its payment became terminal an idempotency key is remembered. 0 means 7 days.
+	// KeyLifetime is how long after its payment became terminal an idempotency key is remembered, by the journal's own clock. 0 means 7 days.
 	KeyLifetime time.Duration
 }
 
@@ -135,7 +135,7 @@ func (r *Reconciler) leave(one *reconciled) {
 }
 
 func (r *Reconciler) report(ctx context.Context, what string, err error) {
-	if err == nil || ctx.Err() != nil || errors.Is(err, ErrShuttingDown) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrShuttingDown) || errors.Is(err, ErrHeld) {
 		return
 	}
 	r.engine.log.ErrorContext(ctx, what, slog.Any("error", err))
@@ -277,7 +277,7 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 func (r *Reconciler) purge(ctx context.Context) error {
 	const batch = 500
 	for {
-		purged, err := r.engine.journal.PurgeKeys(ctx, r.engine.now().Add(-r.settings.KeyLifetime), batch)
+		purged, err := r.engine.journal.PurgeKeys(ctx, r.settings.KeyLifetime, batch)
 		if err != nil || purged < batch {
 			return err
 		}
@@ -287,7 +287,7 @@ func (r *Reconciler) purge(ctx context.Context) error {
 // due tells a payment that is still to be looked at, now that its turn has come.
 func (t *turn) due(p Payment) bool {
 	_, looked := schedules[p.Status]
-	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !p.NextCheck.After(t.now())
+	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !ahead(p, t.now())
 }
 
 // look asks a payment's provider where it stands, and sees to it that it is looked at again. What a crash interrupted is closed first.

@@ -9,8 +9,8 @@ import (
 // ErrNoAccount tells that no account has that name.
 var ErrNoAccount = errors.New("there is no such account")
 
-// ErrNotHeld tells that an account is neither paused nor suspended.
-var ErrNotHeld = errors.New("the account is neither paused nor suspended")
+// ErrAccountNotHeld tells that an account is neither paused nor suspended.
+var ErrAccountNotHeld = errors.New("the account is neither paused nor suspended")
 
 // Resumption is a person's word that an account serves again.
 type Resumption struct {
@@ -20,7 +20,7 @@ type Resumption struct {
 	Reason   string
 }
 
-// Resume lets an account take new payments again that is paused or suspended. ErrNoAccount, ErrNotHeld, or an
+// Resume lets an account take new payments again that is paused or suspended. ErrNoAccount, ErrAccountNotHeld, or an
 // *InvalidError.
 func (e *Engine) Resume(ctx context.Context, r Resumption) error {
 	if r.Reason == "" {
@@ -36,7 +36,7 @@ func (e *Engine) Resume(ctx context.Context, r Resumption) error {
 		return ErrNoAccount
 	}
 	if !account.Egress.Resume() {
-		return ErrNotHeld
+		return ErrAccountNotHeld
 	}
 	e.log.WarnContext(ctx, "an operator resumes an account",
 		slog.String("provider", r.Provider), slog.String("operator", r.Operator), slog.String("reason", r.Reason))

@@ -21,6 +21,23 @@ const (
 	jitter = 0.2
 )
 
+// FurthestCheck is more than the schedule of any payment lies ahead that has not ended, and FurthestLateCheck of one that has (see afterEnd). A
+// NextCheck beyond it was planned by a wall clock that was ahead, and has come: otherwise the payment would wait for as long as that clock was
+// wrong.
+const (
+	FurthestCheck     = 2 * rarely
+	FurthestLateCheck = 48 * time.Hour
+)
+
+// ahead reports a payment whose next check is still to come.
+func ahead(p Payment, now time.Time) bool {
+	furthest := FurthestCheck
+	if p.Status.Terminal() {
+		furthest = FurthestLateCheck
+	}
+	return p.NextCheck.After(now) && !p.NextCheck.After(now.Add(furthest))
+}
+
 // schedules say how often a payment is looked at in a status, by how long it has been in it. A status without a schedule is not looked
 // at: a created payment waits for the router, not for a provider. See afterEnd for terminal ones.
 //
@@ -61,7 +78,7 @@ func nextCheck(p Payment, now time.Time, draw float64) time.Time {
 	if since.IsZero() {
 		since = p.CreatedAt
 	}
-	age := now.Sub(since)
+	age := max(now.Sub(since), leastAge(rows, p.Checks))
 	for _, row := range rows {
 		if age < row.until {
 			every = row.every
@@ -78,6 +95,22 @@ func nextCheck(p Payment, now time.Time, draw float64) time.Time {
 	return next
 }
 
+// leastAge is how long a payment has been in its status at least, by how often it has been looked at there: the wall clock may have been ahead when it
+// came to the status, and its age by that clock is below zero until then.
+func leastAge(rows []interval, checks int) time.Duration {
+	age, row := time.Duration(0), 0
+	for range checks {
+		for row < len(rows) && age >= rows[row].until {
+			row++
+		}
+		if row == len(rows) {
+			break
+		}
+		age += time.Duration(float64(rows[row].every) * (1 - jitter))
+	}
+	return age
+}
+
 // schedule says when a payment that is about to be saved is looked at next.
 func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
 	now := p.UpdatedAt
@@ -87,7 +120,7 @@ func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
 	case p.Status.ended() && !mayBePaidLate(p):
 		p.NextCheck = time.Time{}
 		return p
-	case p.NextCheck.After(now) || (p.NextCheck.IsZero() && p.Status.Terminal()):
+	case ahead(p, now) || (p.NextCheck.IsZero() && p.Status.Terminal()):
 		return p
 	default:
 		p.Checks++

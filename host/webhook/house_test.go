@@ -49,8 +49,9 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	db := sqlitetest.Open(t)
-	h := &house{db: db, clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	at := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	db := sqlitetest.Open(t, sqlite.Now(at.now))
+	h := &house{db: db, clock: at}
 	h.book = webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: true, Now: h.clock.now})
 	h.sender = h.newSender(webhook.Settings{})
 	return h

@@ -23,7 +23,7 @@ type Settings struct {
 	Workers, PerEndpoint int
 	// Lease is how long a claim holds; it must be longer than a try. 0 means 1 min.
 	Lease time.Duration
-	// KeepFor is how long a delivery is remembered that its endpoint has taken. 0 means 30 days.
+	// KeepFor is how long a delivery is remembered that its endpoint has taken, by the journal's own clock. 0 means 30 days.
 	KeepFor time.Duration
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
@@ -163,7 +163,7 @@ func (s *Sender) purge(ctx context.Context, now time.Time) error {
 	s.mutex.Unlock()
 	const batch = 500
 	for due {
-		purged, err := s.queue.Purge(ctx, now.Add(-s.settings.KeepFor), batch)
+		purged, err := s.queue.Purge(ctx, s.settings.KeepFor, batch)
 		if err != nil || purged < batch {
 			return err
 		}

@@ -149,8 +149,9 @@ type Queue interface {
 	Claim(ctx context.Context, wish Wish) ([]Job, error)
 	// Finish writes what became of a try, and what it means for its endpoint, together. ErrLost where the claim is no longer the last.
 	Finish(ctx context.Context, delivery Delivery, effect func(*Endpoint)) error
-	// Purge forgets deliveries that were answered before a time, some at a time, and tells how many. The events themselves stay.
-	Purge(ctx context.Context, before time.Time, limit int) (int, error)
+	// Purge forgets deliveries that were answered longer ago than a lifetime, some at a time, and tells how many. The lifetime counts in the
+	// journal's own clock. The events themselves stay.
+	Purge(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 }
 
 // Wish is what a claimer can take.

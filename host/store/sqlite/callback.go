@@ -19,8 +19,8 @@ const (
 
 	// keepCallback counts a repetition where the callback is there, and makes it due: one that waits for its next try waits no longer, and one
 	// that is done with is taken up again. A word that its payment knows stays settled.
-	keepCallback = `INSERT INTO callback (` + callbackColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (account, identity) DO UPDATE SET repeats = repeats + 1, last_at = excluded.last_at,
+	keepCallback = `INSERT INTO callback (` + callbackColumns + `, last_clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (account, identity) DO UPDATE SET repeats = repeats + 1, last_at = excluded.last_at, last_clock = excluded.last_clock,
 			receipt = CASE WHEN ` + takenUp + ` THEN excluded.receipt ELSE receipt END,
 			due = CASE WHEN ` + takenUp + ` THEN excluded.due ELSE due END,
 			tries = CASE WHEN ` + takenUp + ` THEN 0 ELSE tries END,
@@ -31,7 +31,7 @@ const (
 		WHERE id = ?6 AND (repeats = ?7 OR (vouched = 1 AND ?2 = 'settled'))`
 	// postponeCallback is for one that was repeated meanwhile: its tries count anew from the repetition.
 	postponeCallback = `UPDATE callback SET due = ?, note = ? WHERE id = ?`
-	purgeCallbacks   = `DELETE FROM callback WHERE id IN (SELECT id FROM callback WHERE due IS NULL AND last_at < ? ORDER BY last_at LIMIT ?)`
+	purgeCallbacks   = `DELETE FROM callback WHERE id IN (SELECT id FROM callback WHERE due IS NULL AND last_clock < ? ORDER BY last_clock LIMIT ?)`
 
 	listDueCallbacks = `SELECT ` + callbackColumns + ` FROM callback WHERE account = ? AND vouched = ? AND due <= ? ORDER BY due LIMIT ?`
 )
@@ -50,7 +50,7 @@ func (db *DB) KeepCallback(ctx context.Context, c callback.Callback) error {
 	}
 	err = db.writer.do(ctx, func(t transaction) error {
 		_, err := t.exec(keepCallback, c.ID, c.Account, c.Identity, optional(c.AddressedTo), optional(c.PaymentID), textOf(c.ReceivedAt), textOf(c.LastAt),
-			c.Repeats, c.Method, c.Query, string(header), append([]byte{}, c.Body...), receipt, c.Vouched, string(c.State), optionalTime(c.Due), c.Tries, c.Note)
+			c.Repeats, c.Method, c.Query, string(header), append([]byte{}, c.Body...), receipt, c.Vouched, string(c.State), optionalTime(c.Due), c.Tries, c.Note, t.clock())
 		return err
 	})
 	if err != nil {
@@ -117,9 +117,9 @@ func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Ca
 }
 
 // PurgeCallbacks implements callback.Store. limit 0 means 100.
-func (db *DB) PurgeCallbacks(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+func (db *DB) PurgeCallbacks(ctx context.Context, lifetime time.Duration, limit int) (purged int, err error) {
 	err = db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(purgeCallbacks, textOf(before), atMost(limit))
+		rows, err := t.exec(purgeCallbacks, t.before(lifetime), atMost(limit))
 		purged = int(rows)
 		return err
 	})

@@ -142,16 +142,22 @@ func TestAWordThatWasRepeatedWhileItWasActedOn(t *testing.T) {
 
 func TestCallbacksThatAreDoneWithAreForgotten(t *testing.T) {
 	t.Parallel()
-	db := openNew(t)
+	clock := &steadyClock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	db := openAt(t, t.TempDir(), Now(clock.now))
+	defer db.Close()
 	done, pending := hint("cb_1"), hint("cb_2")
 	done.State, done.Due = callback.Ignored, time.Time{}
+	done.LastAt = done.LastAt.Add(-1000 * time.Hour) // the wall clock's word: no lifetime counts in it
 	require.NoError(t, db.KeepCallback(t.Context(), done))
 	require.NoError(t, db.KeepCallback(t.Context(), pending))
+	clock.advance(time.Minute)
+	require.NoError(t, db.KeepCallback(t.Context(), done), "a repetition begins its lifetime anew")
+	clock.advance(time.Hour)
 	for _, row := range []struct {
-		before time.Time
-		purged int
-	}{{done.LastAt, 0}, {done.LastAt.Add(1), 1}, {done.LastAt.Add(1), 0}} {
-		purged, err := db.PurgeCallbacks(t.Context(), row.before, 0)
+		lifetime time.Duration
+		purged   int
+	}{{time.Hour, 0}, {time.Hour - time.Millisecond, 1}, {0, 0}} {
+		purged, err := db.PurgeCallbacks(t.Context(), row.lifetime, 0)
 		require.NoError(t, err)
 		require.Equal(t, row.purged, purged)
 	}

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +23,10 @@ const victimDir = "PAYROUTER_TEST_VICTIM"
 // victim writes payments, several at a time and without end, and says of each on a line of its own that it was acknowledged.
 func victim(dir string) int {
 	ctx := context.Background()
-	db, err := Open(ctx, dir)
+	db, err := Open(ctx, dir, func(c *choices) { c.witnessEvery = time.Nanosecond })
+	if err == nil {
+		err = db.Hold()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -30,7 +35,7 @@ func victim(dir string) int {
 	var all sync.WaitGroup
 	for first := range writers {
 		all.Go(func() {
-			for n := first; ; n += writers {
+			for n := int(db.standing.commits)*1000 + first; ; n += writers { // several are killed in one directory
 				p, key := sample(n)
 				if _, err := db.Create(ctx, changeOf(p), key); err != nil {
 					return
@@ -113,4 +118,34 @@ func requireAtLeast(t *testing.T, db *DB, n int, saved bool) {
 	}
 	require.Equal(t, processing(p), got)
 	require.Equal(t, []payment.Attempt{openAttempt(p)}, attempts)
+}
+
+// A kill leaves the witness behind the journal, or level with it, and never ahead.
+func TestKilledProcessIsNeverHeld(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for kill := range 15 {
+		command := exec.CommandContext(t.Context(), os.Args[0])
+		command.Env = append(os.Environ(), victimDir+"="+dir)
+		var said strings.Builder
+		command.Stderr = &said
+		output, err := command.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, command.Start())
+		lines := bufio.NewScanner(output)
+		for range 1 + kill*7 {
+			require.True(t, lines.Scan(), said.String())
+		}
+		require.NoError(t, command.Process.Kill())
+		_, err = io.Copy(io.Discard, output) // what it still said is read, so that it can end
+		require.NoError(t, err)
+		require.Error(t, command.Wait())
+		seen, err := readTestimony(Witness(dir))
+		require.NoError(t, err)
+		require.NotNil(t, seen)
+	}
+	db := openAt(t, dir)
+	defer db.Close()
+	require.NoError(t, db.Hold())
+	require.False(t, db.Doubtful(0), "the witness shows that it is current")
 }

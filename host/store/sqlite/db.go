@@ -2,13 +2,16 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"payrouter/host/payment"
 )
@@ -25,18 +28,23 @@ import (
 //
 // Text that is not valid UTF-8 is kept with U+FFFD in place of what is not; bytes are kept as they are.
 type DB struct {
-	dir    *directory
-	writer *writer
-	reads  *sql.DB
-	read   prepared
-	close  func() error
+	dir      *directory
+	writer   *writer
+	reads    *sql.DB
+	read     prepared
+	clock    *clock
+	standing *standing
+	witness  *witness
+	log      *slog.Logger
+	close    func() error
 }
 
 var _ payment.Journal = (*DB)(nil)
 
 // Open opens the journal in a data directory, which is made where it is missing, and brings its schema up to date. It is an
 // error where another process holds the directory or everybody may write to it (*DirectoryError), where SQLite is too old to be
-// trusted or does not take a setting that durability needs, and where a later release has written there.
+// trusted or does not take a setting that durability needs, where a later release has written there, and where the journal was made in another
+// mode (*ModeError). A journal that is older than its witness opens held: see Hold.
 func Open(ctx context.Context, dir string, options ...Option) (*DB, error) {
 	return open(ctx, dir, maxBatch, options...)
 }
@@ -46,6 +54,37 @@ type Option func(*choices)
 
 type choices struct {
 	migrating func(version int64)
+	now       func() time.Time
+	log       *slog.Logger
+	witness   string
+	// witnessEvery is how far apart two writes of the witness are, at least.
+	witnessEvery time.Duration
+	mode         Mode
+}
+
+// Now is the clock that the journal's own advances by: its monotonic reading, where it has one. Without this option, or with nil, it is the
+// system's.
+func Now(now func() time.Time) Option {
+	return func(c *choices) {
+		if now != nil {
+			c.now = now
+		}
+	}
+}
+
+// Logger gets jumps of the wall clock, holds, and what keeps the witness from being written. Without this option nobody does.
+func Logger(log *slog.Logger) Option {
+	return func(c *choices) { c.log = log }
+}
+
+// WitnessAt is the path of the witness file; empty is one in the data directory. Its folder must exist.
+func WitnessAt(path string) Option {
+	return func(c *choices) { c.witness = path }
+}
+
+// InMode marks a journal that is not marked yet, and refuses one that is marked otherwise. Without this option any journal is taken.
+func InMode(mode Mode) Option {
+	return func(c *choices) { c.mode = mode }
 }
 
 // WhileMigrating is told of each migration to a version, when all of it is done and none of it is committed. It may hold it there, or end
@@ -55,11 +94,14 @@ func WhileMigrating(told func(version int64)) Option {
 }
 
 func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB, err error) {
-	chosen := choices{migrating: func(int64) {}}
+	chosen := choices{
+		migrating: func(int64) {}, log: slog.New(slog.DiscardHandler), witnessEvery: witnessEvery,
+		now: time.Now, //nolint:forbidigo // the clock's one place
+	}
 	for _, choose := range options {
 		choose(&chosen)
 	}
-	db := &DB{}
+	db := &DB{log: chosen.log}
 	var closers []func() error
 	closeAll := func() error {
 		var errs []error
@@ -96,13 +138,55 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 	if db.read, err = prepare(ctx, db.reads, slices.Concat(reads(), webhookReads())); err != nil {
 		return nil, err
 	}
-	if db.writer, err = startWriter(ctx, writes, batch); err != nil {
+	shown, empty, err := db.look(ctx, writes, chosen)
+	if err != nil {
+		return nil, err
+	}
+	session := newSession()
+	closers = append(closers, db.witness.close)
+	db.witness.start()
+	db.writer = &writer{
+		db: writes, batch: batch, clock: db.clock, session: session, commits: db.standing.commits, persisted: db.standing.clock,
+		committed: func(number int64, at time.Time) {
+			db.witness.saw(testimony{Journal: db.standing.identity, Session: session, Commit: number, At: at})
+		},
+	}
+	if err := db.writer.start(ctx); err != nil {
 		return nil, err
 	}
 	closers = append(closers, db.writer.close)
+	if err := db.begin(ctx, chosen.mode, shown, empty); err != nil {
+		return nil, err
+	}
 
 	db.close = sync.OnceValue(closeAll)
 	return db, nil
+}
+
+// look reads how a journal stands, and what its witness shows, before anything is written to it. empty: it has no payment and no run.
+func (db *DB) look(ctx context.Context, from *sql.DB, chosen choices) (shown evidence, empty bool, err error) {
+	if db.standing, err = readStanding(ctx, from); err != nil {
+		return evidence{}, false, err
+	}
+	if made := Mode(db.standing.mode); chosen.mode != "" && made != "" && made != chosen.mode {
+		return evidence{}, false, &ModeError{Dir: db.dir.path, Journal: made, Asked: chosen.mode}
+	}
+	db.clock = startClock(chosen.now, db.log, db.standing.clock, db.standing.wall)
+	sessions, err := readSessions(ctx, from)
+	if err != nil {
+		return evidence{}, false, err
+	}
+	path := cmp.Or(chosen.witness, db.dir.witness())
+	if shown, err = db.standing.examine(path, sessions, chosen.now()); err != nil {
+		return evidence{}, false, err
+	}
+	db.witness = newWitness(path, chosen.witnessEvery, db.log)
+	db.witness.speak(false)
+	var any bool
+	if err := from.QueryRowContext(ctx, findAny).Scan(&any); err != nil {
+		return evidence{}, false, fmt.Errorf("read how the journal stands: %w", err)
+	}
+	return shown, !any, nil
 }
 
 // Close waits for the batch under way, refuses the writes still queued, and gives the directory up. More calls change nothing.

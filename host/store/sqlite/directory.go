@@ -13,6 +13,7 @@ import (
 const (
 	databaseName = "payrouter.db"
 	lockName     = "payrouter.lock"
+	witnessName  = "payrouter.witness"
 )
 
 // errHeld is what tryLock gives where another holds the lock.
@@ -145,6 +146,8 @@ func (d *directory) makeDatabase() error {
 }
 
 func (d *directory) database() string { return filepath.Join(d.path, databaseName) }
+
+func (d *directory) witness() string { return filepath.Join(d.path, witnessName) }
 
 // close gives the directory up. The lock file stays: removing it would let two processes lock two files of one name.
 func (d *directory) close() error { return d.lock.Close() }

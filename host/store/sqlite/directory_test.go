@@ -18,7 +18,7 @@ func TestDirectoryAndFilesAreItsOwnersAlone(t *testing.T) {
 	requireMode(t, 0o700, dir)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 4, "database, log, shared memory, lock")
+	require.Len(t, entries, 5, "database, log, shared memory, lock, witness")
 	for _, entry := range entries {
 		requireMode(t, 0o600, filepath.Join(dir, entry.Name()))
 	}

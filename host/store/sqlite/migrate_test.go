@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,6 +67,9 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 		"an attempt":          {attemptByID, []any{"att_1"}, "sqlite_autoindex_attempt_1"},
 		"by theirs":           {findByTheirs, []any{"paygram-eu", "1"}, "payment_by_provider_reference"},
 		"due":                 {listDue, []any{"paygram-eu", "2026", 100}, "payment_due"},
+		"stranded":            {listStranded, []any{"paygram-eu", "2026", "2026", 100}, "payment_due"},
+		"old keys":            {listOldKeys, []any{1, 100}, "idempotency_key_settled"},
+		"a spent key":         {findSpent, []any{[]byte("hash")}, "PRIMARY KEY"},
 		"timeline":            {listTimeline, []any{"pay_1"}, "event_of_payment"},
 		"events":              {listEntries, []any{0, 100}, "INTEGER PRIMARY KEY"},
 		"unfinished runs":     {listUnfinishedRuns, []any{"", 100}, "run_by_status"},
@@ -152,10 +156,10 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 	paid.Version, paid.Status = 2, payment.Succeeded
 	require.NoError(t, db.Save(t.Context(), changeOf(paid)))
 	for _, text := range []string{
-		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_at`, `DROP INDEX attempt_by_reference`,
+		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_clock`, `DROP INDEX attempt_by_reference`,
 		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`, `DROP INDEX payment_by_provider_reference`,
 		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE callback`, `DROP TABLE webhook_delivery`,
-		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`, `DROP TABLE claim`,
+		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`, `DROP TABLE journal`, `DROP TABLE journal_event`, `DROP TABLE spent_key`, `DROP TABLE claim`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 	} {
 		_, err := db.writer.db.ExecContext(t.Context(), text)
@@ -163,7 +167,10 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 	}
 	require.NoError(t, db.Close())
 
-	db = openAt(t, dir)
+	require.NoError(t, os.Remove(filepath.Join(dir, witnessName)), "no earlier release wrote one")
+
+	clock := &steadyClock{at: time.Now()}
+	db = openAt(t, dir, Now(clock.now))
 	defer func() { require.NoError(t, db.Close()) }()
 	for _, find := range []func() (payment.Payment, error){
 		func() (payment.Payment, error) { return db.PaymentByReference(t.Context(), "payplay", "ours") },
@@ -178,9 +185,16 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 	due, err := db.Due(t.Context(), "payplay", p.UpdatedAt, 0)
 	require.NoError(t, err)
 	require.Equal(t, []payment.Payment{p}, due)
-	purged, err := db.PurgeKeys(t.Context(), paid.UpdatedAt.Add(1), 0)
-	require.NoError(t, err)
-	require.Equal(t, 1, purged)
+	// Whenever it was settled by the wall clock, its lifetime begins with the journal's clock.
+	clock.advance(time.Hour)
+	for _, row := range []struct {
+		lifetime time.Duration
+		purged   int
+	}{{time.Hour, 0}, {time.Hour - time.Millisecond, 1}} {
+		purged, err := db.PurgeKeys(t.Context(), row.lifetime, 0)
+		require.NoError(t, err)
+		require.Equal(t, row.purged, purged)
+	}
 }
 
 func requirePlan(t *testing.T, db *DB, name, index, text string, args []any) {

@@ -37,6 +37,9 @@ const (
 			FROM waiting WHERE provider IS NOT NULL
 		) SELECT provider FROM waiting WHERE provider IS NOT NULL`
 	listDue = `SELECT doc FROM payment WHERE provider = ? AND next_check <= ? ORDER BY next_check LIMIT ?`
+	// What is due later than any schedule goes was scheduled by a wall clock that was ahead.
+	listStranded = `SELECT doc FROM payment WHERE provider = ? AND next_check > ?
+		AND (status NOT IN ('succeeded', 'failed', 'canceled', 'expired') OR next_check > ?) ORDER BY next_check LIMIT ?`
 
 	entryColumns    = `seq, doc, snapshot`
 	listTimeline    = `SELECT ` + entryColumns + ` FROM event WHERE payment_id = ? ORDER BY seq`
@@ -48,7 +51,7 @@ const (
 
 func reads() []string {
 	return []string{
-		findPayment, findByReference, findByTheirs, listWaiting, listDue, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
+		findPayment, findByReference, findByTheirs, listWaiting, listDue, listStranded, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
 		listDueCallbacks, findRun, listUnfinishedRuns, findClaim,
 	}
 }
@@ -119,8 +122,19 @@ func (db *DB) Waiting(ctx context.Context) ([]string, error) {
 
 // Due implements payment.Journal. limit 0 means 100.
 func (db *DB) Due(ctx context.Context, provider string, now time.Time, limit int) ([]payment.Payment, error) {
-	rows, err := db.read[listDue].QueryContext(ctx, provider, textOf(now), atMost(limit))
-	return paymentsOf(ctx, "list payments that are due", rows, err)
+	what := "list payments due at " + provider
+	limit = atMost(limit)
+	rows, err := db.read[listDue].QueryContext(ctx, provider, textOf(now), limit)
+	due, err := paymentsOf(ctx, what, rows, err)
+	if err != nil || len(due) == limit {
+		return due, err
+	}
+	rows, err = db.read[listStranded].QueryContext(ctx, provider, textOf(now.Add(payment.FurthestCheck)), textOf(now.Add(payment.FurthestLateCheck)), limit-len(due))
+	stranded, err := paymentsOf(ctx, what, rows, err)
+	if err != nil {
+		return nil, err
+	}
+	return append(due, stranded...), nil
 }
 
 // Timeline implements payment.Journal. A payment that does not exist has none.

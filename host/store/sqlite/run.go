@@ -38,7 +38,7 @@ func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (
 	}
 	err = db.writer.do(ctx, func(t transaction) error {
 		var err error
-		if earlier, err = t.key(key.Merchant, key.Value); err != nil || earlier != nil {
+		if earlier, err = t.used(key); err != nil || earlier != nil {
 			return err
 		}
 		_, err = t.exec(insertRun, run.Merchant, string(run.Status), run.Provider, run.Operation, textOf(run.CreatedAt), run.Version, run.Input, run.Output,
@@ -46,20 +46,12 @@ func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (
 		if err != nil {
 			return err
 		}
-		return t.putKey(key, settledRun(run))
+		return t.putKey(key, run.Status.Terminal())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create run %s: %w", run.ID, err)
 	}
 	return earlier, nil
-}
-
-// settledRun is when a run became terminal; NULL while it is not.
-func settledRun(run payment.Run) sql.NullString {
-	if !run.Status.Terminal() {
-		return sql.NullString{}
-	}
-	return sql.NullString{String: textOf(run.UpdatedAt), Valid: true}
 }
 
 // SaveRun implements payment.Runs. What it refuses is what Save does.
@@ -99,7 +91,7 @@ func (t transaction) updateRun(run payment.Run, doc string) error {
 	if !run.Status.Terminal() {
 		return nil
 	}
-	_, err = t.exec(settleKeys, settledRun(run), run.ID)
+	_, err = t.exec(settleKeys, t.clock(), run.ID)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,9 +25,11 @@ func TestMain(m *testing.M) {
 func TestContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Engine{
-		Open: func(tb testing.TB) storetest.Journal {
+		Open: func(tb testing.TB, now func() time.Time) storetest.Journal {
 			tb.Helper()
-			return openAt(tb, tb.TempDir())
+			db, err := Open(tb.Context(), tb.TempDir(), Now(now))
+			require.NoError(tb, err)
+			return db
 		},
 		Crash: func(tb testing.TB, running storetest.Journal) storetest.Journal {
 			tb.Helper()
@@ -36,11 +39,29 @@ func TestContract(t *testing.T) {
 }
 
 // openAt opens a journal that the caller closes.
-func openAt(tb testing.TB, dir string) *DB {
+func openAt(tb testing.TB, dir string, options ...Option) *DB {
 	tb.Helper()
-	db, err := Open(tb.Context(), dir)
+	db, err := Open(tb.Context(), dir, options...)
 	require.NoError(tb, err)
 	return db
+}
+
+// steadyClock stands still, and has no monotonic reading: what a test adds has passed.
+type steadyClock struct {
+	mutex sync.Mutex
+	at    time.Time
+}
+
+func (c *steadyClock) now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.at
+}
+
+func (c *steadyClock) advance(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.at = c.at.Add(by)
 }
 
 // openNew opens an empty journal that closes with the test.

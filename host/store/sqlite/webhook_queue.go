@@ -32,10 +32,10 @@ const (
 		WHERE d.endpoint_id = ? AND d.state = 'pending' AND d.due <= ? ORDER BY d.due LIMIT ?`
 	claimTry = `UPDATE webhook_delivery SET due = ?, claim = claim + 1, tries = tries + 1
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending' AND due <= ?`
-	finishTry = `UPDATE webhook_delivery SET state = ?, due = ?, tries = ?, tried_at = ?, status = ?, error = ?
+	finishTry = `UPDATE webhook_delivery SET state = ?, due = ?, tries = ?, tried_at = ?, tried_clock = ?, status = ?, error = ?
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending'`
 	purgeDeliveries = `DELETE FROM webhook_delivery WHERE (endpoint_id, seq) IN (
-		SELECT endpoint_id, seq FROM webhook_delivery WHERE state = 'delivered' AND tried_at < ? ORDER BY tried_at LIMIT ?)`
+		SELECT endpoint_id, seq FROM webhook_delivery WHERE state = 'delivered' AND tried_clock < ? ORDER BY tried_clock LIMIT ?)`
 )
 
 // Spread implements webhook.Queue.
@@ -154,7 +154,8 @@ func (w Webhooks) claim(ctx context.Context, found []webhook.Job, wish webhook.W
 // Finish implements webhook.Queue.
 func (w Webhooks) Finish(ctx context.Context, d webhook.Delivery, effect func(*webhook.Endpoint)) error {
 	err := w.db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(finishTry, string(d.State), textOf(d.Due), d.Tries, optionalTime(d.TriedAt), d.Status, d.Error, d.EndpointID, d.Sequence, d.Claim)
+		rows, err := t.exec(finishTry, string(d.State), textOf(d.Due), d.Tries, optionalTime(d.TriedAt), t.clock(), d.Status, d.Error, d.EndpointID,
+			d.Sequence, d.Claim)
 		if err != nil {
 			return err
 		}
@@ -174,9 +175,9 @@ func (w Webhooks) Finish(ctx context.Context, d webhook.Delivery, effect func(*w
 }
 
 // Purge implements webhook.Queue. limit 0 means 100.
-func (w Webhooks) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+func (w Webhooks) Purge(ctx context.Context, lifetime time.Duration, limit int) (purged int, err error) {
 	err = w.db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(purgeDeliveries, textOf(before), atMost(limit))
+		rows, err := t.exec(purgeDeliveries, t.before(lifetime), atMost(limit))
 		purged = int(rows)
 		return err
 	})

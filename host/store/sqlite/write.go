@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -23,15 +24,17 @@ const (
 		WHERE id = ?11 AND version = ?9 - 1 AND merchant = ?12 AND created_at = ?13 AND (status = ?1 OR status NOT IN (` + terminal + `))`
 	terminal = `'succeeded', 'failed', 'canceled', 'expired'`
 
-	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at, settled_at)
+	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at, settled_clock)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	findKey   = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
 	answerKey = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
 	// answerKeyOf answers a payment's key as answerKey does.
 	answerKeyOf = `UPDATE idempotency_key SET status = ?, body = ? WHERE payment_id = ? AND status = 0`
-	settleKeys  = `UPDATE idempotency_key SET settled_at = ? WHERE payment_id = ? AND settled_at IS NULL`
-	purgeKeys   = `DELETE FROM idempotency_key WHERE (merchant, value) IN (
-		SELECT merchant, value FROM idempotency_key WHERE settled_at < ? ORDER BY settled_at LIMIT ?)`
+	settleKeys  = `UPDATE idempotency_key SET settled_clock = ? WHERE payment_id = ? AND settled_clock IS NULL`
+	listOldKeys = `SELECT merchant, value FROM idempotency_key WHERE settled_clock < ? ORDER BY settled_clock LIMIT ?`
+	purgeKey    = `DELETE FROM idempotency_key WHERE merchant = ? AND value = ?`
+	insertSpent = `INSERT INTO spent_key (hash) VALUES (?) ON CONFLICT (hash) DO NOTHING`
+	findSpent   = `SELECT 1 FROM spent_key WHERE hash = ?`
 
 	findAttempt = `SELECT payment_id, number, call, state, request, response, doc FROM attempt WHERE id = ?`
 	// putAttempt leaves a closed attempt as it is, and one that is known by another payment or number.
@@ -47,7 +50,8 @@ const (
 func writes() []string {
 	return []string{
 		savepoint, rollbackTo, release, fillProbe, emptyProbe,
-		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, answerKeyOf, settleKeys, purgeKeys,
+		insertPayment, findStanding, updatePayment, insertKey, findKey, answerKey, answerKeyOf, settleKeys,
+		listOldKeys, purgeKey, insertSpent, findSpent,
 		findAttempt, putAttempt, insertEvent,
 		keepCallback, settleCallback, postponeCallback, purgeCallbacks,
 		insertRun, findRunStanding, updateRun, putClaim, findClaim,
@@ -72,7 +76,7 @@ func (db *DB) Create(ctx context.Context, change payment.Change, key payment.Key
 	}
 	err = db.writer.do(ctx, func(t transaction) error {
 		var err error
-		if earlier, err = t.key(key.Merchant, key.Value); err != nil || earlier != nil {
+		if earlier, err = t.used(key); err != nil || earlier != nil {
 			return err
 		}
 		return t.create(change, encoded, key)
@@ -90,23 +94,38 @@ func (t transaction) create(change payment.Change, encoded encodedChange, key pa
 	if err != nil {
 		return err
 	}
-	if err := t.putKey(key, settledAt(p)); err != nil {
+	if err := t.putKey(key, p.Status.Terminal()); err != nil {
 		return err
 	}
 	return t.putRows(change, encoded)
 }
 
-func (t transaction) putKey(key payment.Key, settled sql.NullString) error {
+// putKey writes a key. Its lifetime starts when its payment or run is terminal, by the journal's clock.
+func (t transaction) putKey(key payment.Key, terminal bool) error {
+	settled := sql.NullInt64{Int64: t.clock(), Valid: terminal}
 	_, err := t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body, textOf(key.CreatedAt), settled)
 	return err
 }
 
-// settledAt is when a payment became terminal; NULL while it is not.
-func settledAt(p payment.Payment) sql.NullString {
-	if !p.Status.Terminal() {
-		return sql.NullString{}
+// used is the key as it was used before, and nil where it was not. One that is forgotten is payment.ErrKeyExpired.
+func (t transaction) used(key payment.Key) (*payment.Key, error) {
+	earlier, err := t.key(key.Merchant, key.Value)
+	if err != nil || earlier != nil {
+		return earlier, err
 	}
-	return sql.NullString{String: textOf(p.StatusAt), Valid: true}
+	var one int
+	spent, err := t.find(findSpent, []any{spentHash(key.Merchant, key.Value)}, &one)
+	if err == nil && spent {
+		err = payment.ErrKeyExpired
+	}
+	return nil, err
+}
+
+// spentHash is what is left of a key that is forgotten: 128 bits, which tell keys apart and name nobody.
+func spentHash(merchant, value string) []byte {
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%d:%s%s", len(merchant), merchant, value)
+	return sum.Sum(nil)[:16]
 }
 
 // key is nil where the merchant has not used the value.
@@ -178,7 +197,7 @@ func (t transaction) update(p payment.Payment, doc string) error {
 	if !p.Status.Terminal() {
 		return nil
 	}
-	_, err = t.exec(settleKeys, settledAt(p), p.ID)
+	_, err = t.exec(settleKeys, t.clock(), p.ID)
 	return err
 }
 
@@ -255,14 +274,37 @@ func (db *DB) Answer(ctx context.Context, key payment.Key) (standing payment.Key
 }
 
 // PurgeKeys implements payment.Journal. limit 0 means 100.
-func (db *DB) PurgeKeys(ctx context.Context, settledBefore time.Time, limit int) (purged int, err error) {
+func (db *DB) PurgeKeys(ctx context.Context, lifetime time.Duration, limit int) (purged int, err error) {
 	err = db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(purgeKeys, textOf(settledBefore), atMost(limit))
-		purged = int(rows)
-		return err
+		old, err := t.oldKeys(lifetime, limit)
+		if err != nil {
+			return err
+		}
+		for _, key := range old {
+			if _, err := t.exec(insertSpent, spentHash(key.Merchant, key.Value)); err != nil {
+				return err
+			}
+			if _, err := t.exec(purgeKey, key.Merchant, key.Value); err != nil {
+				return err
+			}
+		}
+		purged = len(old)
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("purge keys: %w", err)
 	}
 	return purged, nil
+}
+
+// oldKeys are those that have outlived a lifetime.
+func (t transaction) oldKeys(lifetime time.Duration, limit int) ([]payment.Key, error) {
+	const what = "list old keys"
+	rows, err := t.tx.StmtContext(t.ctx, t.stmts[listOldKeys]).QueryContext(t.ctx, t.before(lifetime), atMost(limit)) //nolint:sqlclosecheck // see collect
+	return collect(t.ctx, what, rows, err, func() (key payment.Key, err error) {
+		if err := rows.Scan(&key.Merchant, &key.Value); err != nil {
+			return key, unread(t.ctx, what, err)
+		}
+		return key, nil
+	})
 }

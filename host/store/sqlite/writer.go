@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -27,6 +28,14 @@ type writer struct {
 	db    *sql.DB
 	stmts prepared
 	batch int
+	clock *clock
+	// session names this opening of the journal.
+	session string
+	// committed is called after each commit that changed anything, with its number.
+	committed func(number int64, at time.Time)
+	// commits is the number of the last commit that changed anything, and persisted what the clock showed at it. They are the goroutine's.
+	commits   int64
+	persisted time.Duration
 	// queue has no buffer: a write is either with its caller or in the batch.
 	queue chan *write
 	stop  chan struct{}
@@ -45,20 +54,21 @@ type write struct {
 	answer chan error
 }
 
-// startWriter takes db over as far as statements go; who opened it closes it, after the writer.
-func startWriter(ctx context.Context, db *sql.DB, batch int) (*writer, error) {
-	stmts, err := prepare(ctx, db, slices.Concat(writes(), webhookWrites()))
-	if err != nil {
-		return nil, err
+// start takes db over as far as statements go; who opened it closes it, after the writer.
+func (w *writer) start(ctx context.Context) (err error) {
+	if w.stmts, err = prepare(ctx, w.db, slices.Concat(writes(), webhookWrites(), standingWrites())); err != nil {
+		return err
 	}
-	w := &writer{db: db, stmts: stmts, batch: batch, queue: make(chan *write), stop: make(chan struct{})}
+	w.queue, w.stop = make(chan *write), make(chan struct{})
 	w.ended.Go(w.run)
-	return w, nil
+	return nil
 }
 
+// close writes down what the clock shows, as far as the disk takes it.
 func (w *writer) close() error {
 	close(w.stop)
 	w.ended.Wait()
+	_, _ = w.attempt(nil, transaction.together, true)
 	return nil
 }
 
@@ -79,14 +89,35 @@ func (w *writer) do(ctx context.Context, apply func(transaction) error) error {
 }
 
 func (w *writer) run() {
+	ticker := time.NewTicker(sampleEvery)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-w.stop:
 			return
 		case first := <-w.queue:
 			w.commit(w.gather(first))
+		case <-ticker.C:
+			w.sample()
 		}
 	}
+}
+
+// sample looks at the clocks while nobody writes, and writes down what must not be lost of them.
+func (w *writer) sample() {
+	m := w.clock.moment()
+	if len(m.jumps) == 0 && m.clock-w.persisted < persistEvery {
+		return
+	}
+	_, err := w.attempt(nil, transaction.together, true)
+	w.note(err)
+}
+
+// note keeps why the last batch failed.
+func (w *writer) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failure = err
 }
 
 // gather takes whoever is waiting now. Those that the last batch answered are often about to write again: they get the
@@ -110,9 +141,7 @@ func (w *writer) gather(first *write) []*write {
 
 func (w *writer) commit(batch []*write) {
 	refusals, err := w.transact(batch)
-	w.mu.Lock()
-	w.failure = err
-	w.mu.Unlock()
+	w.note(err)
 	for i, change := range batch {
 		if err != nil {
 			change.answer <- err
@@ -128,9 +157,9 @@ func (w *writer) commit(batch []*write) {
 // To keep writes apart, SQLite copies every page that each of them touches, and hardly a write is ever refused. So they are first run as if
 // none would be; where one is, everything is undone and run again, each apart from the others.
 func (w *writer) transact(batch []*write) (refusals []error, err error) {
-	refusals, err = w.attempt(batch, transaction.together)
+	refusals, err = w.attempt(batch, transaction.together, false)
 	if errors.Is(err, errUndone) {
-		return w.attempt(batch, transaction.apart)
+		return w.attempt(batch, transaction.apart, false)
 	}
 	return refusals, err
 }
@@ -138,7 +167,11 @@ func (w *writer) transact(batch []*write) (refusals []error, err error) {
 // errUndone: a write was refused where that cannot be undone alone.
 var errUndone = errors.New("a write of several was refused")
 
-func (w *writer) attempt(batch []*write, run func(transaction, func(transaction) error) (refusal, err error)) (refusals []error, err error) {
+// attempt runs a batch in a transaction. One that changes anything gets the next number, and the clock is written with it; always says that it
+// does even where nothing else changes.
+func (w *writer) attempt(
+	batch []*write, run func(transaction, func(transaction) error) (refusal, err error), always bool,
+) (refusals []error, err error) {
 	// A batch belongs to no caller, so no caller's context may end it.
 	ctx := context.Background()
 	tx, err := w.db.BeginTx(ctx, nil)
@@ -146,17 +179,42 @@ func (w *writer) attempt(batch []*write, run func(transaction, func(transaction)
 		return nil, failed("begin", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, and after an error there is nothing to add
-	t := transaction{ctx: ctx, tx: tx, stmts: w.stmts}
+	state := &batchState{moment: w.clock.moment(), number: w.commits + 1, session: w.session, changed: always}
+	t := transaction{ctx: ctx, tx: tx, stmts: w.stmts, batch: state}
+	for _, by := range state.moment.jumps {
+		if err := t.jumped(by); err != nil {
+			return nil, err
+		}
+	}
 	refusals = make([]error, len(batch))
 	for i, change := range batch {
 		if refusals[i], err = run(t, change.apply); err != nil {
 			return nil, err
 		}
 	}
+	if state.changed {
+		if _, err := t.exec(countCommit, state.number, state.moment.ms(), textOf(state.moment.wall)); err != nil {
+			return nil, err
+		}
+	}
 	if err := tx.Commit(); err != nil {
 		return nil, failed("commit", err)
 	}
+	if state.changed {
+		w.clock.told(state.moment)
+		w.commits, w.persisted = state.number, state.moment.clock
+		w.committed(state.number, state.moment.wall)
+	}
 	return refusals, nil
+}
+
+// batchState is what the writes of a batch share.
+type batchState struct {
+	moment moment
+	// number is the commit's, if it changes anything.
+	number  int64
+	session string
+	changed bool
 }
 
 func (w *writer) healthy() error {
@@ -197,7 +255,14 @@ type transaction struct {
 	ctx   context.Context //nolint:containedctx // see above
 	tx    *sql.Tx
 	stmts prepared
+	batch *batchState
 }
+
+// clock is what the journal's clock shows, in milliseconds.
+func (t transaction) clock() int64 { return t.batch.moment.ms() }
+
+// before is what the journal's clock showed a lifetime ago: negative where the journal is not that old.
+func (t transaction) before(lifetime time.Duration) int64 { return t.clock() - lifetime.Milliseconds() }
 
 // together runs one write of several that are all undone where one is refused.
 func (t transaction) together(apply func(transaction) error) (refusal, err error) {
@@ -236,6 +301,11 @@ func (t transaction) exec(text string, args ...any) (int64, error) {
 	rows, err := result.RowsAffected()
 	if err != nil {
 		return 0, failed(verb(text), err)
+	}
+	switch text {
+	case savepoint, rollbackTo, release: // they change no row, and repeat the count of the statement before
+	default:
+		t.batch.changed = t.batch.changed || rows > 0
 	}
 	return rows, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,7 +38,10 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	const many = 20
-	w := &writer{db: db.writer.db, stmts: db.writer.stmts, batch: maxBatch, queue: make(chan *write, many), stop: make(chan struct{})}
+	w := &writer{
+		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}, batch: maxBatch,
+		queue: make(chan *write, many), stop: make(chan struct{}),
+	}
 	used := map[*sql.Tx]int{}
 	batch := make([]*write, many)
 	for i := range batch {
@@ -176,7 +180,7 @@ func TestRefusedWriteUndoesItselfAlone(t *testing.T) {
 			return refusal
 		}}
 	}
-	lone := &writer{db: db.writer.db, stmts: db.writer.stmts}
+	lone := &writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}
 	lone.commit(batch)
 	require.NoError(t, <-batch[0].answer)
 	require.ErrorIs(t, <-batch[1].answer, refusal)
@@ -197,7 +201,7 @@ func TestWritesAreKeptApartOnlyWhereOneIsRefused(t *testing.T) {
 			{answer: make(chan error, 1), apply: func(transaction) error { runs++; return nil }},
 			{answer: make(chan error, 1), apply: func(transaction) error { return refusal }},
 		}
-		(&writer{db: db.writer.db, stmts: db.writer.stmts}).commit(batch)
+		(&writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}).commit(batch)
 		require.NoError(t, <-batch[0].answer)
 		require.Equal(t, refusal, <-batch[1].answer)
 		if refusal == nil {
@@ -231,7 +235,7 @@ func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
 		}},
 		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(change, encoded, key) }},
 	}
-	lone := &writer{db: db.writer.db, stmts: db.writer.stmts}
+	lone := &writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}
 	lone.commit(batch)
 	for _, change := range batch {
 		require.ErrorIs(t, <-change.answer, payment.ErrJournal)

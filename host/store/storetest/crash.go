@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,7 +38,7 @@ func testCrash(t *testing.T, engine Engine) {
 
 	t.Run("a journal that is closed says that it is unavailable", func(t *testing.T) {
 		t.Parallel()
-		journal := engine.Open(t)
+		journal := engine.Open(t, time.Now)
 		create(t, journal, sample(1))
 		require.NoError(t, journal.Healthy())
 		require.NoError(t, journal.Close())
@@ -53,7 +54,7 @@ func testCrash(t *testing.T, engine Engine) {
 			"attempts":      func() error { _, err := journal.Attempts(t.Context(), sample(1).ID); return err },
 			"open attempts": func() error { _, err := journal.OpenAttempts(t.Context(), "", 0); return err },
 			"key":           func() error { _, err := journal.Key(t.Context(), "shop", "key"); return err },
-			"purge keys":    func() error { _, err := journal.PurgeKeys(t.Context(), epoch(), 0); return err },
+			"purge keys":    func() error { _, err := journal.PurgeKeys(t.Context(), time.Hour, 0); return err },
 			"by ours":       func() error { _, err := journal.PaymentByReference(t.Context(), "paygram-eu", "r"); return err },
 			"by theirs":     func() error { _, err := journal.PaymentByProviderReference(t.Context(), "paygram-eu", "r"); return err },
 			"due":           func() error { _, err := journal.Due(t.Context(), "paygram-eu", epoch(), 0); return err },

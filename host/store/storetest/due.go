@@ -115,20 +115,25 @@ func requireDue(t *testing.T, journal Journal, now time.Time, want ...payment.Pa
 
 func testPurge(t *testing.T, engine Engine) {
 	t.Helper()
-	t.Run("a key is forgotten once its payment has been terminal long enough, and never before it is", func(t *testing.T) {
+	t.Run("a key is forgotten once its payment has been terminal for longer than its lifetime, and never before it is", func(t *testing.T) {
 		t.Parallel()
-		journal := engine.open(t)
+		clock := newClock()
+		journal := engine.openAt(t, clock.now)
 		var standing []payment.Payment
 		for n, status := range payment.Statuses() {
 			p := sample(n)
 			create(t, journal, p)
 			p = next(p, status)
-			p.StatusAt = epoch().Add(time.Duration(n) * time.Hour)
-			require.NoError(t, journal.Save(t.Context(), changeOf(p)))
-			// A later change does not make the payment terminal anew.
-			p = next(p, status)
+			// What the payment says of times is the wall clock's word: no lifetime counts in it.
+			p.StatusAt = epoch().Add(-time.Duration(n) * 10_000 * time.Hour)
 			require.NoError(t, journal.Save(t.Context(), changeOf(p)))
 			standing = append(standing, p)
+			clock.advance(time.Hour)
+		}
+		for i, p := range standing {
+			// A later change does not make the payment terminal anew.
+			standing[i] = next(p, p.Status)
+			require.NoError(t, journal.Save(t.Context(), changeOf(standing[i])))
 		}
 		kept := func() (kept []payment.Status) {
 			for _, p := range standing {
@@ -140,37 +145,61 @@ func testPurge(t *testing.T, engine Engine) {
 			}
 			return kept
 		}
-		purge := func(before time.Time, limit, want int) {
-			got, err := journal.PurgeKeys(t.Context(), before, limit)
+		purge := func(lifetime time.Duration, limit, want int) {
+			t.Helper()
+			got, err := journal.PurgeKeys(t.Context(), lifetime, limit)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}
-		// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: hours 0 to 7.
-		purge(epoch().Add(3*time.Hour), 0, 0)
-		purge(epoch().Add(3*time.Hour+1), 0, 1)
+		// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 8 hours ago to 1 hour ago.
+		purge(5*time.Hour, 0, 0)
+		purge(5*time.Hour-time.Millisecond, 0, 1)
 		require.NotContains(t, kept(), payment.Succeeded)
-		purge(epoch().Add(1000*time.Hour), 2, 2)
+		purge(0, 2, 2)
 		require.Contains(t, kept(), payment.Expired)
-		purge(epoch().Add(1000*time.Hour), 0, 1)
+		purge(0, 0, 1)
 		require.Equal(t, []payment.Status{payment.Created, payment.Processing, payment.RequiresAction, payment.Unknown}, kept())
 		for _, p := range standing {
 			requirePayment(t, journal, p)
 		}
 	})
 
-	t.Run("a key that was forgotten makes a new payment", func(t *testing.T) {
+	t.Run("a key that was forgotten makes nothing new, and another's key of the same text does", func(t *testing.T) {
 		t.Parallel()
-		journal := engine.open(t)
-		p, again := sample(1), sample(2)
-		p.Status, p.StatusAt = payment.Failed, epoch()
+		clock := newClock()
+		journal := engine.openAt(t, clock.now)
+		p, again, other := sample(1), sample(2), sample(3)
+		p.Status = payment.Failed
 		create(t, journal, p)
-		purged, err := journal.PurgeKeys(t.Context(), epoch().Add(1), 0)
+		clock.advance(time.Second)
+		purged, err := journal.PurgeKeys(t.Context(), 0, 0)
 		require.NoError(t, err)
 		require.Equal(t, 1, purged)
 		key := keyOf(again)
 		key.Value = keyOf(p).Value
 		earlier, err := journal.Create(t.Context(), changeOf(again), key)
+		require.ErrorIs(t, err, payment.ErrKeyExpired)
+		require.Nil(t, earlier)
+		_, err = journal.Payment(t.Context(), again.ID)
+		require.ErrorIs(t, err, payment.ErrNotFound)
+
+		other.Merchant = "another shop"
+		key = keyOf(other)
+		key.Value = keyOf(p).Value
+		earlier, err = journal.Create(t.Context(), changeOf(other), key)
 		require.NoError(t, err)
 		require.Nil(t, earlier)
+	})
+
+	t.Run("a payment whose check was planned by a clock that was ahead is due", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		stranded, planned := sample(1), sample(2)
+		stranded.Provider, stranded.NextCheck = "payplay", epoch().Add(payment.FurthestCheck+1)
+		planned.Provider, planned.NextCheck = "payplay", epoch().Add(payment.FurthestCheck)
+		create(t, journal, stranded, planned)
+		requireDue(t, journal, epoch(), stranded)
+		requireDue(t, journal, epoch().Add(payment.FurthestCheck), planned)
+		requireDue(t, journal, epoch().Add(payment.FurthestCheck+1), planned, stranded)
 	})
 }

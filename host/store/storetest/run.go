@@ -285,14 +285,28 @@ func testRunLists(t *testing.T, engine Engine) {
 
 	t.Run("a run's key is forgotten once it has ended long enough, and never before", func(t *testing.T) {
 		t.Parallel()
-		journal := engine.open(t)
+		clock := newClock()
+		journal := engine.openAt(t, clock.now)
 		for n, status := range payment.RunStatuses() {
 			createRun(t, journal, sampleRun(n))
 			require.NoError(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(n), status))))
 		}
-		purged, err := journal.PurgeKeys(t.Context(), epoch().Add(1000*time.Hour), 0)
+		clock.advance(time.Hour)
+		purged, err := journal.PurgeKeys(t.Context(), time.Hour, 0)
+		require.NoError(t, err)
+		require.Zero(t, purged)
+		clock.advance(time.Millisecond)
+		purged, err = journal.PurgeKeys(t.Context(), time.Hour, 0)
 		require.NoError(t, err)
 		require.Equal(t, 2, purged)
+		again := sampleRun(9)
+		key := keyOfRun(again)
+		for n, status := range payment.RunStatuses() {
+			if key.Value = keyOfRun(sampleRun(n)).Value; status.Terminal() {
+				_, err = journal.CreateRun(t.Context(), again, key)
+				require.ErrorIs(t, err, payment.ErrKeyExpired)
+			}
+		}
 		for n, status := range payment.RunStatuses() {
 			key, err := journal.Key(t.Context(), "shop", keyOfRun(sampleRun(n)).Value)
 			require.NoError(t, err)

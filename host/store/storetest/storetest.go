@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,8 +25,8 @@ type Journal interface {
 
 // Engine makes the journals of one engine. Tests run in parallel, each on its own.
 type Engine struct {
-	// Open gives an empty journal, which the suite closes.
-	Open func(tb testing.TB) Journal
+	// Open gives an empty journal whose clock advances as now does. The suite closes it.
+	Open func(tb testing.TB, now func() time.Time) Journal
 	// Crash gives the journal that a restart would find if the machine stopped at this moment, which the suite closes. The running
 	// one stays as it is.
 	Crash func(tb testing.TB, running Journal) Journal
@@ -62,7 +63,13 @@ func Run(t *testing.T, engine Engine) {
 
 func (e Engine) open(tb testing.TB) Journal {
 	tb.Helper()
-	journal := e.Open(tb)
+	return e.openAt(tb, time.Now)
+}
+
+// openAt opens a journal by a clock that the test sets.
+func (e Engine) openAt(tb testing.TB, now func() time.Time) Journal {
+	tb.Helper()
+	journal := e.Open(tb, now)
 	tb.Cleanup(func() { require.NoError(tb, journal.Close()) })
 	return journal
 }
@@ -72,6 +79,26 @@ func (e Engine) crash(tb testing.TB, running Journal) Journal {
 	journal := e.Crash(tb, running)
 	tb.Cleanup(func() { require.NoError(tb, journal.Close()) })
 	return journal
+}
+
+// clock is one that a test sets, and that stands still otherwise.
+type clock struct {
+	mutex sync.Mutex
+	at    time.Time
+}
+
+func newClock() *clock { return &clock{at: epoch()} }
+
+func (c *clock) now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.at = c.at.Add(by)
 }
 
 func epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC) }

@@ -16,11 +16,11 @@ import (
 )
 
 // Open opens an empty journal, which is closed when the test ends.
-func Open(tb testing.TB) *sqlite.DB {
+func Open(tb testing.TB, options ...sqlite.Option) *sqlite.DB {
 	tb.Helper()
 	dir := tb.TempDir()
 	require.NoError(tb, Lay(dir))
-	db, err := sqlite.Open(tb.Context(), dir)
+	db, err := sqlite.Open(tb.Context(), dir, options...)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db

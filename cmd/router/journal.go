@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"payrouter/host/store/sqlite"
+)
+
+type journalCommand struct {
+	Backup  journalBackupCommand  `cmd:"" help:"Copy the journal to a file, while a router may run."`
+	Check   journalCheckCommand   `cmd:"" help:"Say whether a journal, or a copy of one, is sound, and whether a router would hold it."`
+	Release journalReleaseCommand `cmd:"" help:"Release a held journal, over a router's API."`
+}
+
+type journalBackupCommand struct {
+	To   string `arg:"" type:"path" help:"The file to write. It must not exist."`
+	Data string `default:"data" type:"path" help:"The router's data folder."`
+}
+
+// Run copies the journal and says what is in the copy.
+func (c *journalBackupCommand) Run(h *host) error {
+	made, err := sqlite.Backup(h.ctx, c.Data, c.To)
+	if err != nil {
+		return err
+	}
+	return write(h, copyText(made))
+}
+
+type journalCheckCommand struct {
+	Journal string `arg:"" optional:"" type:"path" help:"The file to check. Without one, the data folder's."`
+	Data    string `default:"data" type:"path" help:"The router's data folder."`
+	Witness string `type:"path" help:"The witness to compare it with, as serve's --witness. Without one, the data folder's."`
+}
+
+// Run says what is in a journal. It fails where the journal is damaged, or a router would hold it.
+func (c *journalCheckCommand) Run(h *host) error {
+	found, err := sqlite.Check(h.ctx, cmp.Or(c.Journal, sqlite.Journal(c.Data)), cmp.Or(c.Witness, sqlite.Witness(c.Data)))
+	if err != nil {
+		return err
+	}
+	if err := write(h, copyText(found)); err != nil {
+		return err
+	}
+	switch {
+	case found.Missing != "":
+		return fmt.Errorf("a router would hold it: %s", found.Missing)
+	case found.Held != "":
+		return fmt.Errorf("it is held: %s", found.Held)
+	case !found.Witnessed:
+		return write(h, "no witness was found: nothing shows whether it is the latest\n")
+	}
+	return write(h, "its witness saw nothing later\n")
+}
+
+func copyText(c sqlite.Copy) string {
+	var text strings.Builder
+	mode := cmp.Or(string(c.Mode), "not marked sandbox or real")
+	fmt.Fprintf(&text, "%s is sound: journal %s, %s, commit %d of %s\n", c.Path, c.Identity, mode, c.Commits, c.At.Format(time.RFC3339))
+	for _, kind := range []struct {
+		name   string
+		counts map[string]int
+	}{{"payments", c.Payments}, {"native operations", c.Runs}} {
+		fmt.Fprintf(&text, "%s:", kind.name)
+		for _, status := range slices.Sorted(maps.Keys(kind.counts)) {
+			fmt.Fprintf(&text, " %s %d", status, kind.counts[status])
+		}
+		if len(kind.counts) == 0 {
+			text.WriteString(" none")
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
+}
+
+type journalReleaseCommand struct {
+	Reason string `required:"" help:"What the journal was compared with. It stays in the journal."`
+	Router string `default:"http://127.0.0.1:8080" help:"The router to ask."`
+	APIKey string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+}
+
+// Run releases the journal of a running router.
+func (c *journalReleaseCommand) Run(h *host) error {
+	target, err := url.JoinPath(c.Router, "/v1/journal/release")
+	if err != nil {
+		return fmt.Errorf("the router's address: %w", err)
+	}
+	body, err := json.Marshal(map[string]string{"reason": c.Reason})
+	if err != nil {
+		return fmt.Errorf("encode the reason: %w", err)
+	}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	asker := &asker{h: h, client: client, apiKey: c.APIKey}
+	answer, err := asker.ask(http.MethodPost, target, bytes.TrimSpace(body), "")
+	if err != nil {
+		return err
+	}
+	return asker.print(answer)
+}
+
+// openJournal opens the journal as the flags say.
+func (s *serveCommand) openJournal(ctx context.Context, h *host, armed *failpoint) (*sqlite.DB, error) {
+	mode := sqlite.Real
+	if s.Sandbox {
+		mode = sqlite.Sandbox
+	}
+	return sqlite.Open(ctx, s.Data, sqlite.WhileMigrating(func(int64) { armed.reach("migrating") }),
+		sqlite.InMode(mode), sqlite.WitnessAt(s.Witness), sqlite.Now(h.now), sqlite.Logger(h.log))
+}

@@ -1,0 +1,43 @@
+package atomicfile_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/atomicfile"
+)
+
+func TestContentIsReplacedAndNothingIsLeftBeside(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	for _, content := range []string{"first, and longer", "second"} {
+		require.NoError(t, atomicfile.Write(path, []byte(content), 0o600))
+		found, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(found))
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	requireAlone(t, path)
+}
+
+func TestAFailureLeavesTheOldContent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "folder")
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "within"), 0o700))
+	require.Error(t, atomicfile.Write(path, []byte("content"), 0o600), "a folder is in its place")
+	requireAlone(t, path)
+	require.Error(t, atomicfile.Write(filepath.Join(path, "missing", "file"), nil, 0o600))
+}
+
+func requireAlone(t *testing.T, path string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}

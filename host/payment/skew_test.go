@@ -1,0 +1,75 @@
+package payment
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// clocks is an engine whose wall clock and journal's clock a test sets.
+func clocks(wall time.Time, journal time.Duration) *Engine {
+	return &Engine{settings: Settings{
+		Now: func() time.Time { return wall }, Clock: func() time.Duration { return journal },
+	}.withDefaults()}
+}
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+
+// A wall clock that is days ahead for seconds must not let a plugin find a payment expired.
+func TestAPluginReadsAnAnswerNoLaterThanThePaymentIsOld(t *testing.T) {
+	t.Parallel()
+	made := Payment{CreatedAt: noon, MadeClock: time.Hour}
+	for name, row := range map[string]struct {
+		payment Payment
+		wall    time.Time
+		journal time.Duration
+		want    time.Time
+	}{
+		"both clocks agree":                   {made, noon.Add(time.Minute), time.Hour + time.Minute, noon.Add(time.Minute)},
+		"the wall clock is days ahead":        {made, noon.Add(72 * time.Hour), time.Hour + time.Minute, noon.Add(time.Minute)},
+		"the wall clock is behind":            {made, noon.Add(-72 * time.Hour), time.Hour + time.Minute, noon.Add(-72 * time.Hour)},
+		"a payment of an earlier release":     {Payment{CreatedAt: noon}, noon.Add(72 * time.Hour), time.Minute, noon.Add(72 * time.Hour)},
+		"made while the wall clock was ahead": {Payment{CreatedAt: noon.Add(72 * time.Hour), MadeClock: time.Hour}, noon, time.Hour + time.Minute, noon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, row.want, clocks(row.wall, row.journal).nowFor(row.payment))
+		})
+	}
+}
+
+// Paygrt is asked by the day on which a recharge was sent: a wrong day finds nothing, for ever.
+func TestALookUpIsAboutTheTimeAtWhichTheRequestWasSent(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, row := range map[string]struct {
+		started time.Time
+		clock   time.Duration
+		checks  int
+		want    time.Time
+	}{
+		"both clocks agree":                               {noon.Add(-time.Minute), time.Hour - time.Minute, 1, noon.Add(-time.Minute)},
+		"sent while the wall clock was ahead":             {noon.Add(3 * day), time.Hour - time.Minute, 0, noon.Add(-time.Minute)},
+		"sent while it was behind, or before a long stop": {noon.Add(-3 * day), time.Hour - time.Minute, 0, noon.Add(-3 * day)},
+		"and the next look-up takes the other":            {noon.Add(-3 * day), time.Hour - time.Minute, 1, noon.Add(-time.Minute)},
+		"an attempt of an earlier release":                {noon.Add(3 * day), 0, 1, noon.Add(3 * day)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := clocks(noon, time.Hour)
+			require.Equal(t, row.want, e.sentAt(Payment{Checks: row.checks}, Attempt{StartedAt: row.started, StartedClock: row.clock}))
+		})
+	}
+}
+
+// A payment that came to its status while the wall clock was ahead was looked at every five seconds until that day.
+func TestAPaymentIsAtLeastAsOldAsItsLookUpsSay(t *testing.T) {
+	t.Parallel()
+	p := Payment{Status: Unknown, StatusAt: noon.Add(72 * time.Hour)}
+	require.Equal(t, noon.Add(5*time.Second), nextCheck(p, noon, 0.5))
+	p.Checks = 20
+	require.Equal(t, noon.Add(30*time.Second), nextCheck(p, noon, 0.5))
+	p.Checks = 1000
+	require.Equal(t, noon.Add(time.Hour), nextCheck(p, noon, 0.5))
+}
