@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"payrouter/host/sandbox"
 )
@@ -75,6 +76,8 @@ type Ledgers struct {
 	Told     []Told
 	Journal  []Entry
 	Bookings []sandbox.Booking
+	// Rewound are payments of the journal as a lost tail of it had them, Gone those that only a lost tail had.
+	Rewound, Gone []Entry
 	// Announced are the terminal statuses that webhooks told, by payment.
 	Announced map[string][]string
 	// OrderOf tells the order of a booking that carries no reference of ours; empty where it is none.
@@ -98,6 +101,17 @@ func stands(b sandbox.Booking) bool {
 	over, isGrave := grave[b.Provider+" "+b.Operation]
 	return isGrave && !slices.Contains(over, b.Status)
 }
+
+// closedWords are how providers say that an object has ended without money. Where money came for it all the same, their word stays.
+//
+//nolint:gochecknoglobals // a table
+var closedWords = map[string][]string{
+	sandbox.PayGram: {"3", "5", "7"}, sandbox.Cryptogram: {"canceled"}, sandbox.PayPlay: {"CANCELED", "DECLINED"},
+}
+
+const closedWithMoney = "money came for what its provider has closed, and an alert shows it: a person settles it"
+
+func closed(b sandbox.Booking) bool { return slices.Contains(closedWords[b.Provider], b.Status) }
 
 // Audit compares the three ledgers. It is pure: the same ledgers give the same violations, in the same order.
 func Audit(l Ledgers) (violations []Violation, unknown map[string]int) {
@@ -139,6 +153,8 @@ type account struct {
 
 	bookings []sandbox.Booking
 	offers   []string
+	// rewound: a lost tail of the journal knew more; gone: only that knew of it.
+	rewound, gone bool
 }
 
 func newAudit(l Ledgers) *audit {
@@ -153,7 +169,10 @@ func newAudit(l Ledgers) *audit {
 			a.find(Double, entry.ID, entry.Order, "the order has a second payment beside %s", first.ID)
 		}
 		byOrder[entry.Order] = one
-		for _, try := range entry.Tries {
+	}
+	a.lose(byOrder)
+	for _, one := range a.entries {
+		for _, try := range one.Tries {
 			if try.Role == "create" && try.Reference != "" {
 				byReference[ours{l.SiteOf(try.Provider), try.Reference}] = one
 			}
@@ -171,6 +190,34 @@ func newAudit(l Ledgers) *audit {
 		one.bookings = append(one.bookings, b)
 	}
 	return a
+}
+
+// lose takes in what lost tails of the journal knew: attempts, and whole payments.
+func (a *audit) lose(byOrder map[string]*account) {
+	for _, lost := range a.ledgers.Rewound {
+		one := a.byID[lost.ID]
+		if one == nil {
+			continue // this is about other payments
+		}
+		one.rewound, one.Tries = true, slices.Clone(one.Tries)
+		for _, try := range lost.Tries {
+			same := func(t Tried) bool {
+				return t.Provider == try.Provider && t.Operation == try.Operation && t.Reference == try.Reference
+			}
+			if !slices.ContainsFunc(one.Tries, same) {
+				one.Tries = append(one.Tries, try)
+			}
+		}
+	}
+	for _, lost := range a.ledgers.Gone {
+		one := &account{Entry: lost, gone: true}
+		a.entries = append(a.entries, one)
+		a.byID[lost.ID] = one
+		if second := byOrder[lost.Order]; second != nil {
+			a.find(Double, second.ID, lost.Order, "the order has a second payment beside %s, which the journal lost", lost.ID)
+		}
+		byOrder[lost.Order] = one
+	}
 }
 
 func (a *audit) find(kind, payment, order, format string, args ...any) {
@@ -193,7 +240,7 @@ func (a *audit) told(t Told) {
 		}
 		one.offers = append(one.offers, t.Offers...)
 		for _, status := range t.Final {
-			if status != one.Status {
+			if status != one.Status && !one.rewound && !one.gone {
 				a.find(Lie, id, t.Order, "a client was told %s, and it is %s", status, one.Status)
 			}
 		}
@@ -203,7 +250,7 @@ func (a *audit) told(t Told) {
 // entry compares one payment with what providers booked.
 func (a *audit) entry(p *account) {
 	for _, status := range a.ledgers.Announced[p.ID] {
-		if status != p.Status {
+		if status != p.Status && !p.rewound && !p.gone {
 			a.find(Lie, p.ID, p.Order, "a webhook told %s, and it is %s", status, p.Status)
 		}
 	}
@@ -240,20 +287,25 @@ func (a *audit) covered(p *account) {
 				continue
 			}
 			sent++
-			if try.Abandoned || try.Event == "unanswered" || try.Event == "open" {
+			if try.Abandoned || try.Event == "unanswered" || try.Event == "open" || try.refused() {
 				left++
 			}
 		}
-		if len(bookings) > sent {
+		if len(bookings) > sent && !p.rewound && !p.gone {
 			a.find(Double, p.ID, p.Order, "%s booked %d times for %d journalled requests", site, len(bookings), sent)
 		}
 		others := slices.DeleteFunc(slices.Clone(bookings), func(b sandbox.Booking) bool {
 			return b.ProviderReference == p.ProviderReference && site == a.ledgers.SiteOf(p.Provider)
 		})
-		if len(others) > left {
+		if len(others) > left && !p.rewound && !p.gone {
 			a.find(Lost, p.ID, p.Order, "%s booked %d beside the payment's own, and %d attempts are marked as left behind", site, len(others), left)
 		}
 	}
+}
+
+// refused tells an attempt of which the router believes that it booked nothing, and may: whatever it booked can be paid by nobody.
+func (t Tried) refused() bool {
+	return t.Idempotency == "abandonable" && (t.Event == "refused" || strings.HasPrefix(t.Event, "declined"))
 }
 
 // books tells an attempt that may have booked.
@@ -263,6 +315,9 @@ func (t Tried) books() bool {
 
 // truth compares a payment's status with what the providers did.
 func (a *audit) truth(p *account) {
+	if p.gone {
+		return // nobody can say more of it
+	}
 	held := slices.IndexFunc(p.bookings, func(b sandbox.Booking) bool {
 		return b.ProviderReference == p.ProviderReference && b.Provider == a.ledgers.SiteOf(p.Provider)
 	})
@@ -278,14 +333,26 @@ func (a *audit) truth(p *account) {
 			a.find(Lie, p.ID, p.Order, "it is %s, and money moved for %s %s (%s)", p.Status, b.Provider, b.ProviderReference, b.Status)
 		}
 	case "unknown":
+		if held >= 0 && p.Alert != "" && p.bookings[held].MovedMoney && closed(p.bookings[held]) {
+			a.unknown[closedWithMoney]++
+			return
+		}
 		a.unknownOne(p)
 	default:
+		if held >= 0 && p.Alert != "" && p.bookings[held].MovedMoney && closed(p.bookings[held]) {
+			a.unknown[closedWithMoney]++
+			return
+		}
 		a.find(Unsettled, p.ID, p.Order, "it is %s at %s; bookings: %s", p.Status, cmp.Or(p.Provider, "no provider"), described(p.bookings))
 	}
 }
 
 // unknownOne says why a payment is still unknown, and whether that may be.
 func (a *audit) unknownOne(p *account) {
+	if p.rewound {
+		a.unknown["a lost tail of the journal knew more of it: a person settles it"]++
+		return
+	}
 	at := slices.IndexFunc(p.Tries, func(t Tried) bool { return t.books() && t.Provider == p.Provider })
 	if at < 0 {
 		a.find(Unsettled, p.ID, p.Order, "it is unknown, and nothing was sent to %s", p.Provider)

@@ -87,6 +87,33 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 		}, []string{Lie}},
 		"a payment that is not settled":                  {ledgers, func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "processing", nil }, []string{Unsettled}},
 		"an unknown payment that a provider can tell of": {recharge, func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "unknown", nil }, []string{Unsettled}},
+		"an exchange order that a web server's page hid": {ledgers, func(l *Ledgers) {
+			l.Bookings = append(l.Bookings, sandbox.Booking{Provider: "exchanger", Operation: "create_bid", Reference: "bid", ProviderReference: "7", Status: "cancel"})
+			l.Journal[0].Tries = append(l.Journal[0].Tries, Tried{Provider: "exchanger", Role: "create", Idempotency: "none", Reference: "bid", Event: "refused", Sent: true})
+		}, []string{Lost}},
+		"an order that is booked again after a lost tail": {recharge, func(l *Ledgers) {
+			lost := l.Journal[0]
+			l.Rewound = []Entry{lost}
+			again := l.Bookings[0]
+			again.Reference, again.ProviderReference = "ref-2", "o-2"
+			l.Bookings = append(l.Bookings, again)
+			l.Journal[0].Tries = []Tried{{Provider: "paygrt", Role: "create", Operation: "Recharge", Idempotency: "none", Reference: "ref-2", Event: "accepted", Sent: true}}
+		}, []string{Double}},
+		"a payment failed after a lost tail had booked it": {recharge, func(l *Ledgers) {
+			l.Rewound = []Entry{l.Journal[0]}
+			l.Journal[0].Status, l.Journal[0].Tries = "failed", nil
+		}, []string{Lie}},
+		"an order that is placed again although a lost tail had it": {recharge, func(l *Ledgers) {
+			lost := l.Journal[0]
+			lost.ID, lost.Tries = "pay_0", nil
+			l.Gone = []Entry{lost}
+		}, []string{Double}},
+		"money for what its provider has closed, and no alert": {ledgers, func(l *Ledgers) {
+			l.Journal[0].Status, l.Told[0].Final, l.Bookings[0].Status = "processing", nil, "CANCELED"
+		}, []string{Unsettled}},
+		"an alert about something else": {ledgers, func(l *Ledgers) {
+			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].Alert = "processing", nil, "unknown for an hour"
+		}, []string{Unsettled}},
 		"an unknown payment of which nothing was sent": {recharge, func(l *Ledgers) {
 			l.Journal[0].Status, l.Told[0].Final = "unknown", nil
 			l.Journal[0].Tries[0].Sent, l.Bookings = false, nil
@@ -117,9 +144,22 @@ func TestWhatMayBeIsNoViolation(t *testing.T) {
 			l.Bookings = append(l.Bookings, sandbox.Booking{Provider: "paygram", Operation: "IssueInvoice", Reference: "inv", ProviderReference: "i-1", Status: "4"})
 			l.Journal[0].Tries = append(l.Journal[0].Tries, Tried{Provider: "paygram-eu", Role: "create", Idempotency: "abandonable", Reference: "inv", Event: "unanswered", Sent: true, Abandoned: true})
 		}, 0},
+		"an object that a web server's page hid, and nobody can pay": {ledgers, func(l *Ledgers) {
+			l.Bookings = append(l.Bookings, sandbox.Booking{Provider: "paygram", Operation: "IssueInvoice", Reference: "inv", ProviderReference: "i-1", Status: "4"})
+			l.Journal[0].Tries = append(l.Journal[0].Tries, Tried{Provider: "paygram-eu", Role: "create", Idempotency: "abandonable", Reference: "inv", Event: "refused", Sent: true})
+		}, 0},
 		"money that came after the end, and shows": {ledgers, func(l *Ledgers) {
 			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].MoneyConflict = "expired", []string{"expired"}, true
 		}, 0},
+		"money for what its provider has closed, and an alert that shows it": {ledgers, func(l *Ledgers) {
+			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].Alert = "processing", nil, "reported as canceled, and 9.9 USDT was received"
+			l.Bookings[0].Status = "CANCELED"
+		}, 1},
+		"a recharge that only a lost tail of the journal knew": {recharge, func(l *Ledgers) { l.Gone, l.Journal = l.Journal, nil }, 0},
+		"a recharge of whose attempt only a lost tail knew": {recharge, func(l *Ledgers) {
+			l.Rewound = []Entry{l.Journal[0]}
+			l.Journal[0].Status, l.Journal[0].Tries, l.Journal[0].ProviderReference = "unknown", nil, ""
+		}, 1},
 		"a recharge that its provider has never seen": {recharge, func(l *Ledgers) {
 			l.Journal[0].Status, l.Told[0].Final, l.Bookings = "unknown", nil, nil
 			l.Journal[0].Tries[0].Event = "unanswered"

@@ -57,6 +57,8 @@ func TestPromisesHoldInASmallStorm(t *testing.T) {
 	require.Positive(t, report.Statuses["succeeded"])
 	require.Positive(t, report.Callbacks.Genuine)
 	require.Positive(t, report.Callbacks.Replayed)
+	require.NotEmpty(t, report.Runs, "accounts did things natively")
+	require.Positive(t, report.Faults["page after booking"])
 	require.Positive(t, report.Callbacks.Forged)
 	require.Positive(t, report.Abandoned, "providers booked what their answers did not tell of")
 

@@ -51,6 +51,10 @@ type talk struct {
 	// version is the newest that an answer to a request of its own showed.
 	version int64
 	status  string
+	// provider is the account that the newest answer named.
+	provider string
+	// rewound: a lost tail of the journal knew more of it; lost: the journal does not know it any more.
+	rewound, lost bool
 }
 
 // atOnce bounds how many orders are talked about at the same time.
@@ -127,6 +131,7 @@ func (c *clients) talk(ctx context.Context, t *talk) {
 	if t.dice.IntN(100) < 3 {
 		c.cheat(ctx, t)
 	}
+	c.act(ctx, t)
 	for range t.dice.IntN(4) {
 		if !pause(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) {
 			return
@@ -138,7 +143,7 @@ func (c *clients) talk(ctx context.Context, t *talk) {
 // order sends the order, again and again, until one answer tells of the payment. Now and then it is sent several times at once.
 func (c *clients) order(ctx context.Context, t *talk) bool {
 	var refusedSince time.Time
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !t.isLost() {
 		copies := 1
 		if t.dice.IntN(100) < 12 {
 			copies += 1 + t.dice.IntN(3)
@@ -245,6 +250,9 @@ func (t *talk) compare(first uint64, answer said) {
 	sum := hashOf(answer.body)
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	if t.rewound {
+		return // the key may be answered anew
+	}
 	switch {
 	case !answer.replayed && t.first != 0 && t.first != sum:
 		t.told.Complaints = append(t.told.Complaints, "two answers to one key both say that they are the first")
@@ -263,23 +271,69 @@ func hashOf(body []byte) uint64 {
 
 // cheat sends another order under the same key: it must be refused.
 func (c *clients) cheat(ctx context.Context, t *talk) {
+	if t.isLost() {
+		return
+	}
 	other := strings.Replace(t.body, `"A thing"`, `"Another thing"`, 1)
 	if answer := c.send(ctx, http.MethodPost, "/v1/payments", t.key, other, 6*time.Second); answer.status == http.StatusCreated || answer.status == http.StatusAccepted {
 		t.complain("another order under the same key was answered %d", answer.status)
 	}
 }
 
+// actShares are how many payments of a hundred are canceled, or paid from the shop's own balance, by their provider. Not every provider can.
+//
+//nolint:gochecknoglobals // a table
+var actShares = map[string]struct{ cancel, confirm int }{
+	sandbox.PayGram: {0, 40}, sandbox.Exchanger: {40, 0}, sandbox.Cryptogram: {4, 0}, sandbox.PayPlay: {4, 0},
+}
+
+// act has some payments canceled, or paid from the shop's own balance.
+func (c *clients) act(ctx context.Context, t *talk) {
+	t.mutex.Lock()
+	id, shares, lost := t.told.IDs[0], actShares[siteOf(t.provider)], t.lost
+	t.mutex.Unlock()
+	if lost {
+		return
+	}
+	what, body := "cancel", ""
+	switch drawn := t.dice.IntN(100); {
+	case drawn < shares.cancel:
+	case drawn < shares.cancel+shares.confirm:
+		what, body = "confirm", `{"operation":"PayInvoice","input":{"user_cli_id":"shop-eu"}}`
+	default:
+		return
+	}
+	for range actTries {
+		answer := c.send(ctx, http.MethodPost, "/v1/payments/"+id+"/"+what, "", body, 6*time.Second)
+		if answer.status == http.StatusOK {
+			if shown := t.hear(answer.body); shown != nil {
+				c.offer(t, shown)
+			}
+			return
+		}
+		if t.isLost() || !pause(ctx, time.Duration(50+t.dice.IntN(400))*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// actTries is how often a client tries an act that is not answered, or cannot be done now.
+const actTries = 5
+
 // ask reads the payment, or has its provider asked.
 func (c *clients) ask(ctx context.Context, t *talk, refresh bool) {
 	t.mutex.Lock()
-	id, over, version := t.told.IDs[0], terminal(t.status), t.version
+	id, over, version, lost := t.told.IDs[0], terminal(t.status), t.version, t.lost
 	t.mutex.Unlock()
+	if lost {
+		return
+	}
 	method, path := http.MethodGet, "/v1/payments/"+id
 	if refresh && !over {
 		method, path = http.MethodPost, path+"/refresh"
 	}
 	answer := c.send(ctx, method, path, "", "", 6*time.Second)
-	if answer.status == http.StatusNotFound {
+	if answer.status == http.StatusNotFound && !t.isLost() {
 		t.complain("the payment %s was answered 404", id)
 	}
 	if answer.status != http.StatusOK {
@@ -289,7 +343,7 @@ func (c *clients) ask(ctx context.Context, t *talk, refresh bool) {
 	if shown == nil {
 		return
 	}
-	if shown.Version < version {
+	if shown.Version < version && !t.isRewound() {
 		t.complain("version %d was shown after version %d", shown.Version, version)
 	}
 	c.offer(t, shown)
@@ -311,7 +365,7 @@ func (t *talk) hear(body []byte) *shownPayment {
 		t.told.Final = append(t.told.Final, shown.Status)
 	}
 	if shown.Version > t.version {
-		t.version, t.status = shown.Version, shown.Status
+		t.version, t.status, t.provider = shown.Version, shown.Status, shown.Provider
 	}
 	return &shown
 }
@@ -329,6 +383,12 @@ func (c *clients) offer(t *talk, shown *shownPayment) {
 	}
 	t.mutex.Unlock()
 	c.payers.offered(site, shown.ProviderReference)
+}
+
+func (t *talk) isRewound() bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.rewound
 }
 
 func (t *talk) complain(format string, args ...any) {

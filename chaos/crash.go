@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -17,6 +18,34 @@ type counts struct {
 	crashes map[string]int
 	stops   map[string]int
 	drains  int
+	clocks  map[string]int
+}
+
+// The clocks that are wrong.
+const (
+	daysAhead  = "clock days ahead"
+	daysBehind = "clock days behind"
+)
+
+func (c *counts) clock(how string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.clocks == nil {
+		c.clocks = map[string]int{}
+	}
+	c.clocks[how]++
+}
+
+// wrongClocks are how often the clock was wrong, with 0 for what has to be and was not.
+func (c *counts) wrongClocks(long bool) map[string]int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	struck := map[string]int{}
+	if long {
+		struck[daysAhead], struck[daysBehind] = 0, 0
+	}
+	maps.Copy(struck, c.clocks)
+	return struck
 }
 
 func (c *counts) crash(at string) {
@@ -64,7 +93,7 @@ var moments = []struct{ at, how string }{
 // troubles come at any moment, in this order.
 //
 //nolint:gochecknoglobals // a table
-var troubles = []string{"kill", "stop", "kill", "drain", "kill"}
+var troubles = []string{"kill", "stop", "clock", "kill", "tail", "drain", "kill", "clock", "kill"}
 
 // crasher troubles the router until its kills are done, and leaves it running.
 type crasher struct {
@@ -75,17 +104,33 @@ type crasher struct {
 	interval time.Duration
 	lives    int
 	next     int
+	// strays are how often the clock was set wrong, and rightAt is when it is put right; zero while it is right.
+	strays  int
+	rightAt time.Time
+	// kept: there is a copy of the journal to put back.
+	kept bool
 }
 
 func (r *run) crash(ctx context.Context) error {
-	span := time.Duration(float64(r.settings.Payments) / r.settings.Rate * float64(time.Second))
-	c := &crasher{run: r, dice: r.dice(4), began: time.Now(), interval: span / time.Duration(max(r.settings.Kills, 1))}
+	c := &crasher{run: r, dice: r.dice(4), began: time.Now(), interval: r.span() / time.Duration(max(r.settings.Kills, 1))}
 	for r.counts.kills() < r.settings.Kills && ctx.Err() == nil {
 		if err := c.trouble(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.router.setClock(0)
+}
+
+// stray sets the router's wall clock wrong by days, in turn ahead and behind, until some seconds later.
+func (c *crasher) stray() error {
+	by, how := time.Duration(24+c.dice.IntN(29*24))*time.Hour, daysAhead
+	if c.strays%2 == 1 {
+		by, how = -by, daysBehind
+	}
+	c.strays++
+	c.counts.clock(how)
+	c.rightAt = time.Now().Add(time.Duration(500+c.dice.IntN(4000)) * time.Millisecond)
+	return c.router.setClock(by)
 }
 
 // trouble waits for an armed moment, or until the next trouble is due, whichever is first. Kills are spread over the orders.
@@ -93,6 +138,12 @@ func (c *crasher) trouble(ctx context.Context) error {
 	due := c.began.Add(time.Duration(float64(c.interval) * (float64(c.counts.kills()) + c.dice.Float64())))
 	timer := time.NewTimer(max(time.Until(due), time.Duration(50+c.dice.IntN(300))*time.Millisecond))
 	defer timer.Stop()
+	if !c.rightAt.IsZero() && time.Now().After(c.rightAt) {
+		c.rightAt = time.Time{}
+		if err := c.router.setClock(0); err != nil {
+			return err
+		}
+	}
 	life := c.router.life()
 	select {
 	case <-ctx.Done():
@@ -112,11 +163,22 @@ func (c *crasher) trouble(ctx context.Context) error {
 func (c *crasher) atAnyMoment(ctx context.Context) error {
 	trouble := troubles[c.next%len(troubles)]
 	c.next++
+	if !c.settings.with(trouble) {
+		return nil
+	}
 	switch trouble {
 	case "stop":
 		c.counts.stop("any moment")
 		c.router.hold(ctx, time.Duration(50+c.dice.IntN(700))*time.Millisecond)
 		return nil
+	case "clock":
+		return c.stray()
+	case "tail":
+		if c.kept {
+			return c.loseTail(ctx)
+		}
+		c.counts.crash("any moment")
+		c.router.kill()
 	case "drain":
 		c.counts.drain()
 		c.router.terminate()
@@ -128,6 +190,9 @@ func (c *crasher) atAnyMoment(ctx context.Context) error {
 }
 
 func (c *crasher) restart(ctx context.Context) error {
+	if err := c.keep(); err != nil {
+		return err
+	}
 	c.lives++
 	if ctx.Err() != nil || c.counts.kills() >= c.settings.Kills {
 		return c.router.start(ctx, "", "")

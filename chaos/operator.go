@@ -50,7 +50,7 @@ func (r *run) operate(ctx context.Context) {
 
 // asked is what the provider's people say became of a payment. What may still change is not known.
 func (r *run) asked(p *account) (status, reference string, known bool) {
-	if len(p.Tries) == 0 || len(p.bookings) > 1 {
+	if p.gone || len(p.Tries) == 0 || len(p.bookings) > 1 {
 		return "", "", false
 	}
 	if len(p.bookings) == 0 {

@@ -3,7 +3,9 @@ package chaos
 import (
 	"context"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,32 +14,40 @@ import (
 
 // payers are the people at the other end: they pay, decline or forget what they were asked to pay, and providers finish what they took.
 type payers struct {
-	sandbox *sandbox.Server
+	sandbox  *sandbox.Server
+	settings Settings
 
 	mutex  sync.Mutex // guards what follows
 	dice   *rand.Rand
 	due    []deed
 	seen   map[string]bool
 	driven map[string]time.Time
+	// after counts what happened to bookings that had ended, by provider and event.
+	after map[string]int
 }
 
 // deed is something that will happen at a provider.
 type deed struct {
 	site, reference, event string
 	at                     time.Time
+	// after says that it follows an end.
+	after bool
 }
 
-func newPayers(s *sandbox.Server, dice *rand.Rand) *payers {
-	return &payers{sandbox: s, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{}}
+func newPayers(s *sandbox.Server, dice *rand.Rand, settings Settings) *payers {
+	return &payers{sandbox: s, settings: settings, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{}, after: map[string]int{}}
 }
+
+// late is money after the end, in the words of a provider that keeps to that end.
+const late = "pay_late"
 
 // habits are what happens to a booking by its call, in hundredths. What is left over is forgotten, until everything expires at the end.
 //
 //nolint:gochecknoglobals // a table
 var habits = map[string][]habit{
-	sandbox.PayGram + " IssueInvoice": {{"pay", 70, ""}, {"cancel", 10, ""}, {"decline", 5, ""}, {"cancel", 5, "pay"}},
-	sandbox.Cryptogram + " create":    {{"pay", 70, ""}, {"expire", 10, ""}, {"expire", 5, "pay"}},
-	sandbox.PayPlay + " create_order": {{"pay", 70, ""}, {"cancel", 5, ""}, {"decline", 5, ""}, {"expire", 5, ""}, {"expire", 5, "pay"}},
+	sandbox.PayGram + " IssueInvoice": {{"pay", 60, ""}, {"cancel", 8, ""}, {"decline", 5, ""}, {"cancel", 9, "pay"}, {"cancel", 7, late}, {"decline", 3, late}},
+	sandbox.Cryptogram + " create":    {{"pay", 50, ""}, {"pick", 15, "pay"}, {"expire", 10, ""}, {"expire", 7, "pay"}, {"cancel", 8, late}},
+	sandbox.PayPlay + " create_order": {{"pay", 60, ""}, {"cancel", 5, ""}, {"decline", 5, ""}, {"expire", 5, ""}, {"expire", 5, "pay"}, {"cancel", 5, late}, {"expire", 5, late}},
 	sandbox.PayPlay + " withdraw":     {{"pay", 85, ""}, {"decline", 10, ""}, {"cancel", 5, ""}},
 	sandbox.Exchanger + " create_bid": {{"pay", 70, ""}, {"cancel", 10, ""}, {"expire", 5, ""}, {"cancel", 5, "pay"}},
 	sandbox.Paygrt + " recharge":      {{"pay", 80, ""}, {"decline", 20, ""}},
@@ -85,9 +95,9 @@ func (p *payers) plan(site, reference, call string) {
 	for _, habit := range habits[site+" "+call] {
 		if drawn < habit.share {
 			at := time.Now().Add(time.Duration(50+p.dice.IntN(3000)) * time.Millisecond)
-			p.due = append(p.due, deed{site, reference, habit.event, at})
-			if habit.then != "" {
-				p.due = append(p.due, deed{site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond)})
+			p.due = append(p.due, deed{site, reference, habit.event, at, false})
+			if habit.then != "" && (habit.event == "pick" || p.settings.with("late money")) {
+				p.due = append(p.due, deed{site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond), habit.event != "pick"})
 			}
 			return
 		}
@@ -134,12 +144,34 @@ func (p *payers) act(now time.Time) {
 }
 
 func (p *payers) drive(d deed) {
-	if p.sandbox.Drive(d.site, d.reference, d.event, "") != nil {
+	if p.sandbox.Drive(d.site, d.reference, d.event, "") != nil || d.event == "pick" {
 		return
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.driven[d.site+" "+d.reference] = time.Now()
+	if d.after {
+		p.after[lateMoney(d.site, d.event)]++
+	}
+}
+
+// lateMoney is what money after the end counts as.
+func lateMoney(site, event string) string { return "late money: " + site + " " + event }
+
+// struck is how often money came after an end, in each provider's words. Those that must come are there with 0 where they did not.
+func (p *payers) struck(long bool) map[string]int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	struck := maps.Clone(p.after)
+	for call, habits := range habits {
+		site, _, _ := strings.Cut(call, " ")
+		for _, habit := range habits {
+			if long && habit.then != "" && habit.event != "pick" && p.settings.with("late money") {
+				struck[lateMoney(site, habit.then)] += 0
+			}
+		}
+	}
+	return struck
 }
 
 // finish lets everything happen that is still due, and then lets what nobody paid or finished run out.

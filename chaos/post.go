@@ -40,6 +40,8 @@ type letters struct {
 	Genuine  int `json:"genuine"`
 	Replayed int `json:"replayed"`
 	Forged   int `json:"forged"`
+	// Insisting are those that came 19 times more, as Cryptogram repeats what it thinks was not taken.
+	Insisting int `json:"insisting"`
 }
 
 // letter is one callback on its way.
@@ -148,19 +150,31 @@ func (p *post) bring(ctx context.Context, l *letter) {
 
 // misuse has a letter come again, and forged. The caller holds the mutex.
 func (p *post) misuse(l *letter) {
-	if p.dice.IntN(100) < 30 {
-		for range 1 + p.dice.IntN(5) {
-			again := *l
-			again.again, again.due = true, p.soon(8*time.Second)
-			p.waiting = append(p.waiting, &again)
-			p.counts.Replayed++
-		}
+	switch drawn := p.dice.IntN(100); {
+	case drawn < 4:
+		p.repeat(l, insistence, 20*time.Second)
+		p.counts.Insisting++
+	case drawn < 30:
+		p.repeat(l, 1+p.dice.IntN(5), 8*time.Second)
 	}
 	if p.dice.IntN(100) < 20 {
 		forged := forge(l, p.dice)
 		forged.due = p.soon(4 * time.Second)
 		p.waiting = append(p.waiting, forged)
 		p.counts.Forged++
+	}
+}
+
+// insistence is how often Cryptogram repeats a notification, to the byte, that it thinks was not taken.
+const insistence = 19
+
+// repeat has a letter come again, byte for byte. The caller holds the mutex.
+func (p *post) repeat(l *letter, times int, within time.Duration) {
+	for range times {
+		again := *l
+		again.again, again.due = true, p.soon(within)
+		p.waiting = append(p.waiting, &again)
+		p.counts.Replayed++
 	}
 }
 

@@ -88,7 +88,7 @@ func TestAForgedCallbackIsAnother(t *testing.T) {
 // The operator believes what has come to its end, and nothing else.
 func TestTheOperatorSaysWhatTheProviderDid(t *testing.T) {
 	t.Parallel()
-	r := &run{payers: newPayers(nil, nil)}
+	r := &run{payers: newPayers(nil, nil, Settings{})}
 	r.payers.driven["paygrt over"] = time.Unix(1, 0)
 	try := Tried{Provider: "paygrt", Role: "create", Idempotency: "none", Sent: true}
 	of := func(reference string, moved bool) sandbox.Booking {

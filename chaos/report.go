@@ -28,6 +28,8 @@ type Report struct {
 	// Faults are the providers', by kind.
 	Faults   map[string]int `json:"faults"`
 	Statuses map[string]int `json:"statuses"`
+	// Runs are the native runs, by operation and status.
+	Runs map[string]int `json:"runs"`
 	// Answers are what clients got, by status.
 	Answers map[string]int `json:"answers"`
 	// LongestInFlight is how long a key was answered 409 on end, in seconds.
@@ -45,6 +47,8 @@ type Report struct {
 	// Conflicts are payments that show money where their status says otherwise, Resolved those that an operator settled.
 	Conflicts int   `json:"money_conflicts"`
 	Resolved  int64 `json:"resolved_by_hand"`
+	// LostInTails are payments that only a lost tail of the journal knew.
+	LostInTails int `json:"lost_in_tails"`
 	// Callbacks are what came to the router's addresses for providers.
 	Callbacks letters `json:"callbacks"`
 	// Webhooks are the events that the merchant was sent; Repeated of them came more than once, which they may. Unannounced are payments that
@@ -63,12 +67,23 @@ type Percentiles struct {
 	Max float64 `json:"max"`
 }
 
+// longRun is how many payments it takes until every call of every provider can be expected to be made, and to be struck.
+const longRun = 250
+
 // shownViolations bounds how many violations a report spells out.
 const shownViolations = 50
 
-func (r *run) report(payments []shownPayment, bookings []sandbox.Booking) *Report {
+func (r *run) report(payments []shownPayment, runs []RunEntry, bookings []sandbox.Booking) *Report {
+	long := r.settings.Payments >= longRun
 	ledgers := r.ledgers(payments, bookings, r.clients.ledger())
 	violations, unknown := Audit(ledgers)
+	ofRuns, unknownRuns := AuditRuns(r.natives.ledger(), runs, bookings)
+	violations = append(violations, ofRuns...)
+	r.losses.mutex.Lock()
+	violations = append(violations, r.losses.broken...)
+	tails, lost := r.losses.times, len(r.losses.gone)
+	r.losses.mutex.Unlock()
+	maps.Copy(unknown, unknownRuns)
 	for _, complaint := range r.post.complaints() {
 		violations = append(violations, Violation{Kind: Lost, Detail: complaint})
 	}
@@ -79,8 +94,11 @@ func (r *run) report(payments []shownPayment, bookings []sandbox.Booking) *Repor
 	})
 	report := &Report{
 		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes, Stops: r.counts.stops, Drains: r.counts.drains,
-		Faults: r.faults.fired(), Statuses: map[string]int{}, Answers: r.clients.answers, LongestInFlight: r.clients.longest.Seconds(),
-		Bookings: len(ledgers.Bookings), Unknown: unknown, Violations: violations[:min(len(violations), shownViolations)],
+		Faults: r.faults.fired(long), Statuses: map[string]int{}, Answers: r.clients.answers, LongestInFlight: r.clients.longest.Seconds(),
+		Runs: map[string]int{}, Bookings: len(bookings), Unknown: unknown, Violations: violations[:min(len(violations), shownViolations)],
+	}
+	for _, one := range runs {
+		report.Runs[one.Operation+" "+one.Status]++
 	}
 	var waits []time.Duration
 	for _, p := range payments {
@@ -101,11 +119,24 @@ func (r *run) report(payments []shownPayment, bookings []sandbox.Booking) *Repor
 		if at := r.payers.drivenAt(siteOf(p.Provider), p.ProviderReference); at.After(from) {
 			from = at
 		}
-		waits = append(waits, max(p.UpdatedAt.Sub(from), 0))
+		if wait := p.UpdatedAt.Sub(from); wait < time.Since(r.began) { // what a wrong clock wrote says nothing
+			waits = append(waits, max(wait, 0))
+		}
 	}
 	report.Settle = percentilesOf(waits)
 	report.Webhooks, report.Repeated = r.hooks.counts()
 	report.Callbacks = r.post.carried()
+	report.Faults["callback repeated byte for byte"] = report.Callbacks.Replayed
+	report.Faults["callback forged"] = report.Callbacks.Forged
+	if long || report.Callbacks.Insisting > 0 {
+		report.Faults["callback repeated 19 times"] = report.Callbacks.Insisting
+	}
+	maps.Copy(report.Faults, r.payers.struck(long))
+	if tails > 0 || long && r.settings.with("tail") {
+		report.Faults[tailLost] = tails
+	}
+	report.LostInTails = lost
+	maps.Copy(report.Faults, r.counts.wrongClocks(long && r.settings.with("clock")))
 	report.Resolved = r.operator.resolved.Load()
 	report.Unannounced = len(unannounced(payments, r.hooks.announced()))
 	for _, v := range violations {
@@ -162,6 +193,7 @@ func (r *Report) Print(w io.Writer) error {
 		{"seed", r.Seed},
 		{"payments", fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts left behind", r.Payments, r.Seconds, r.Attempts, r.Bookings, r.Abandoned)},
 		{"statuses", listed(r.Statuses)},
+		{"native runs", listed(r.Runs)},
 		{"kills", fmt.Sprintf("%d: %s", r.Kills, listed(r.KillsAt))},
 		{"stops", listed(r.Stops)},
 		{"drains", r.Drains},
@@ -176,6 +208,7 @@ func (r *Report) Print(w io.Writer) error {
 		{"time to settle", fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99, r.Settle.Max)},
 		{"money conflicts", r.Conflicts},
 		{"by an operator", r.Resolved},
+		{"lost in tails", r.LostInTails},
 		{"callbacks", fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine, r.Callbacks.Replayed, r.Callbacks.Forged)},
 		{"webhooks", fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated, r.Unannounced)},
 		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type router struct {
 	rules       string
 	environment []string
 	log         *os.File
+	// witness says that the router keeps one; without, it cannot notice that its journal is older than it was.
+	witness bool
 
 	mutex   sync.Mutex // guards process
 	process *process
@@ -56,7 +59,29 @@ func newRouter(ctx context.Context, settings Settings, rules string, environment
 	if err = errors.Join(err, free.Close()); err != nil {
 		return nil, fmt.Errorf("open the router's log: %w", err)
 	}
-	return &router{settings: settings, listen: listen, rules: rules, environment: environment, log: log}, nil
+	r := &router{settings: settings, listen: listen, rules: rules, environment: environment, log: log}
+	if help, err := exec.CommandContext(ctx, settings.Binary, "serve", "--help").Output(); err == nil {
+		r.witness = strings.Contains(string(help), "--witness")
+	}
+	r.environment = append(r.environment, "ROUTER_CLOCK_OFFSET_FILE="+r.clockFile())
+	return r, r.setClock(0)
+}
+
+func (r *router) data() string { return filepath.Join(r.settings.Dir, "data") }
+
+func (r *router) clockFile() string { return filepath.Join(r.settings.Dir, "clock") }
+
+// setClock has the router's wall clock be wrong by so much, from now on. The file is replaced whole: the router reads it at any moment.
+func (r *router) setClock(by time.Duration) error {
+	next := r.clockFile() + ".next"
+	err := os.WriteFile(next, []byte(by.String()), 0o600)
+	if err == nil {
+		err = os.Rename(next, r.clockFile())
+	}
+	if err != nil {
+		return fmt.Errorf("set the router's clock: %w", err)
+	}
+	return nil
 }
 
 func (r *router) url() string { return "http://" + r.listen }
@@ -74,9 +99,12 @@ func (r *router) start(ctx context.Context, at, failpoint string) error {
 // startArmed is start that tells whether the router died.
 func (r *router) startArmed(ctx context.Context, at, failpoint string) (died bool, err error) {
 	command := exec.Command(r.settings.Binary, "serve", "--listen", r.listen, "--routing", r.rules, "--plugins", r.settings.Plugins, //nolint:noctx // it is killed, not canceled
-		"--data", filepath.Join(r.settings.Dir, "data"), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within", sendWithin.String(),
+		"--data", r.data(), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within", sendWithin.String(),
 		"--public-url", r.public, "--webhooks-to-private", "--reconcile-every", "200ms", "--lookups-per-second", "200",
 		"--callback-lookups-per-second", "200")
+	if r.witness {
+		command.Args = append(command.Args, "--witness", filepath.Join(r.settings.Dir, "witness"))
+	}
 	// What ends the harness from the terminal is not to drain the router under its hands: an audit of a router that is gone says nothing.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = slices.Clone(r.environment)
@@ -125,7 +153,12 @@ func (r *router) ready(ctx context.Context, life *process) (died bool, err error
 		}
 		answer, err := http.DefaultClient.Do(request)
 		if err == nil {
+			const longest = 4096
+			text, _ := io.ReadAll(io.LimitReader(answer.Body, longest))
 			_ = answer.Body.Close()
+			if bytes.Contains(text, []byte(`"status":"held"`)) {
+				return false, fmt.Errorf("a kill has led to a held journal: %s", text)
+			}
 			if answer.StatusCode == http.StatusOK {
 				return false, nil
 			}

@@ -25,13 +25,17 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	// Bookings first: each has been journalled before, so that what a router books that is still at work is not missing in the journal.
+	runs, err := r.settledRuns(ctx, calm.Add(r.settings.Patience))
+	if err != nil {
+		return nil, err
+	}
 	bookings := r.sandbox.Ledger("")
 	payments, err := r.journal(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	r.tries(ctx, payments)
-	report := r.report(payments, bookings)
+	report := r.report(payments, runs, bookings)
 	r.trail(ctx, report)
 	report.Seconds, report.HealSeconds = time.Since(r.began).Seconds(), healed.Seconds()
 	return report, ctx.Err()
@@ -204,6 +208,9 @@ func (c *clients) repeatAll(ctx context.Context) {
 		work.Go(func() {
 			for i := hand; i < len(c.talks); i += hands {
 				t := c.talks[i]
+				if t.isLost() {
+					continue
+				}
 				answer := c.create(ctx, t, 30*time.Second)
 				for tries := 0; answer.status == http.StatusConflict && tries < 10; tries++ {
 					pause(ctx, 500*time.Millisecond) // a look at the payment may be under way; it does not last
@@ -220,10 +227,12 @@ func (c *clients) repeatAll(ctx context.Context) {
 
 // ledgers are the three accounts of some payments, with what was told where that is given.
 func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, told []Told) Ledgers {
+	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
 	l := Ledgers{Told: told, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking, Announced: r.hooks.announced()}
 	for _, p := range payments {
 		l.Journal = append(l.Journal, p.Entry)
 	}
+	l.Rewound, l.Gone = r.losses.lists()
 	return l
 }
 

@@ -200,9 +200,9 @@ func (j *journal) DueCallbacks(ctx context.Context, account string, vouched bool
 }
 
 // PurgeKeys and PurgeCallbacks forget what is days old: no run takes so long.
-func (j *journal) PurgeKeys(context.Context, time.Time, int) (int, error) { return 0, nil }
+func (j *journal) PurgeKeys(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
-func (j *journal) PurgeCallbacks(context.Context, time.Time, int) (int, error) { return 0, nil }
+func (j *journal) PurgeCallbacks(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
 // The disk's faults.
 const (
@@ -302,7 +302,7 @@ func copyJournal(from, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{"payrouter.db", "payrouter.db-wal"} {
+	for _, name := range []string{"payrouter.db", "payrouter.db-wal", "payrouter.witness"} {
 		text, err := os.ReadFile(filepath.Join(from, name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue

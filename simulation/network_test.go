@@ -31,12 +31,9 @@ type network struct {
 	down map[string]time.Time
 	// blind are the payments that their provider denies to know, until when.
 	blind map[string]time.Time
-	// misled are the payments of which a provider has said that it refused what it booked, and nothing since. Nobody can know better: package
-	// payment believes a refusal that a manifest lists, with its source.
-	misled map[string]bool
-	// told are the answers to look-ups so far, by site and operation.
-	told  map[string][]toldAnswer
-	conns int
+	// told are the answers to look-ups so far, by site and operation; taken are those to creates that the router got as they were.
+	told, taken map[string][]toldAnswer
+	conns       int
 }
 
 type toldAnswer struct {
@@ -120,7 +117,7 @@ func (c *wire) Write(b []byte) (int, error) {
 		return 0, syscall.EPIPE
 	case c.failure != nil && !errors.Is(c.failure, io.EOF):
 		return 0, syscall.EPIPE
-	case !c.deadline.IsZero() && !c.deadline.After(c.network.w.clock.now()):
+	case !c.deadline.IsZero() && !c.deadline.After(c.network.w.clock.Now()):
 		return 0, os.ErrDeadlineExceeded
 	}
 	c.out = append(c.out, b...)
@@ -203,7 +200,7 @@ type exchange struct {
 func (n *network) leave(c *wire, request *http.Request, body []byte) {
 	x := &exchange{wire: c, request: request, body: body}
 	x.key = requestKey(c.site, request.Method, request.URL.RequestURI(), body)
-	attempt, known := n.w.ledger.left(c.site, x.key, n.w.clock.wall())
+	attempt, known := n.w.ledger.left(c.site, x.key, n.w.clock.Wall())
 	if !known {
 		n.w.violated("a request left for %s without a journalled attempt: %s", c.site, x.key)
 	}
@@ -254,6 +251,10 @@ const (
 	duplicate     = "duplicate answer"
 	goneAway      = "provider closes an idle connection"
 	down          = "provider down for a while"
+	pageBefore    = "web server's page before booking"
+	pageAfter     = "web server's page after booking"
+	wrongCreate   = "another payment's data in answer to a create"
+	respelt       = "amounts in another spelling"
 )
 
 // odds are how often a fault is tried, of a hundred requests; what it does not apply to goes well.
@@ -268,7 +269,7 @@ var odds = []struct {
 	{failedBefore, 3, always},
 	{failedAfter, 4, always},
 	{limited, 3, always},
-	{limitedAfter, 8, func(x *exchange) bool { return x.create() && x.wire.site == sandbox.Exchanger }},
+	{limitedAfter, 5, (*exchange).create},
 	{garbage, 3, always},
 	{truncated, 3, always},
 	{empty, 2, always},
@@ -280,6 +281,10 @@ var odds = []struct {
 	{unknownLookup, 5, (*exchange).lookup},
 	{blindLookup, 4, (*exchange).create},
 	{duplicate, 5, always},
+	{pageBefore, 3, always},
+	{pageAfter, 6, always},
+	{wrongCreate, 8, (*exchange).create},
+	{respelt, 5, always},
 }
 
 func always(*exchange) bool { return true }
@@ -295,7 +300,7 @@ func (n *network) travel(x *exchange) time.Duration {
 	drawn := w.dice.IntN(100)
 	for _, one := range odds {
 		if drawn < one.percent {
-			if one.applies(x) {
+			if one.applies(x) && !leftOut(one.fault) {
 				x.fault = one.fault
 			}
 			break
@@ -370,8 +375,16 @@ func (n *network) process(x *exchange) []byte {
 	if x.create() && x.fault == blindLookup {
 		n.blind[x.attempt.PaymentID] = time.Now().Add(10 * time.Minute)
 	}
-	raw := serve(w.providers, x)
-	if !x.lookup() {
+	raw := n.disguised(x)
+	if x.create() {
+		for _, other := range n.taken[kind] {
+			if x.fault == wrongCreate && other.payment != x.attempt.PaymentID {
+				w.fire(x.fault)
+				return other.raw
+			}
+		}
+	}
+	if !x.lookup() || x.fault == pageBefore || x.fault == pageAfter {
 		return raw
 	}
 	said := n.told[kind]
@@ -393,6 +406,45 @@ func (n *network) process(x *exchange) []byte {
 	return raw
 }
 
+// pageStatuses are what web servers, firewalls and gateways answer in a provider's place.
+var pageStatuses = []int{
+	http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusNotFound, http.StatusBadRequest, http.StatusBadGateway, http.StatusOK,
+}
+
+// disguised has a provider answer, with what stands in front of it, or in the spelling of its numbers.
+func (n *network) disguised(x *exchange) []byte {
+	w := n.w
+	fault := sandbox.Fault{Count: 1}
+	switch x.fault {
+	case pageBefore, pageAfter:
+		pages := sandbox.Pages()
+		fault.Kind, fault.Page, fault.Status = sandbox.FaultPage, pages[w.dice.IntN(len(pages))], pageStatuses[w.dice.IntN(len(pageStatuses))]
+		fault.After = x.fault == pageAfter
+	case respelt:
+		spellings := sandbox.Spellings()
+		fault.Kind, fault.Spelling = sandbox.FaultSpelling, spellings[w.dice.IntN(len(spellings))]
+	default:
+		return serve(w.providers, x)
+	}
+	if w.providers.Order(x.wire.site, fault) != nil {
+		return serve(w.providers, x)
+	}
+	before := struck(w.providers)
+	raw := serve(w.providers, x)
+	if struck(w.providers) > before {
+		w.fire(x.fault)
+	}
+	_ = w.providers.Clear(x.wire.site)
+	return raw
+}
+
+func struck(providers *sandbox.Server) (sum int) {
+	for _, strike := range providers.Strikes("") {
+		sum += strike.Times
+	}
+	return sum
+}
+
 // spoil does to an answer what its fault says.
 func (n *network) spoil(x *exchange, raw []byte) {
 	w := n.w
@@ -404,7 +456,6 @@ func (n *network) spoil(x *exchange, raw []byte) {
 	case failedAfter:
 		raw = render(x.status, nil, `{"message":"failed"}`)
 	case limitedAfter:
-		n.misled[x.attempt.PaymentID] = true
 		raw = render(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}}, `{"message":"slow down"}`)
 	case garbage:
 		raw = render(http.StatusOK, nil, "<html>It works!</html>")
@@ -433,8 +484,9 @@ func (n *network) answer(x *exchange, raw []byte) {
 	w := n.w
 	w.plan(x.delay, fmt.Sprintf("answer to %s (connection %d): %s", x.attempt.ID, x.wire.number, summary(raw)), func() {
 		taken := x.wire.deliver(raw)
-		if taken && x.create() && x.wire.site == sandbox.Exchanger && (x.fault == "" || x.fault == duplicate) {
-			delete(n.misled, x.attempt.PaymentID)
+		if taken && x.create() && (x.fault == "" || x.fault == duplicate) {
+			kind := x.wire.site + " " + x.attempt.Operation
+			n.taken[kind] = append(n.taken[kind], toldAnswer{x.attempt.PaymentID, x.key, raw})
 		}
 		switch {
 		case x.fault == lateAnswer && !taken:

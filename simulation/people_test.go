@@ -71,6 +71,9 @@ const (
 	clockForward  = "clock jumps forward"
 	clockBack     = "clock jumps back"
 	swapped       = "plugin swapped in the middle of a flow"
+	insisting     = "callback 19 times more, byte for byte"
+	daysForward   = "clock days ahead"
+	daysBack      = "clock days behind"
 )
 
 func newPeople(w *world) *people {
@@ -373,7 +376,7 @@ var habits = map[string]struct {
 	events []habit
 }{
 	sandbox.PayGram + " IssueInvoice": {false, "cancel", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}}},
-	sandbox.Cryptogram + " create":    {false, "expire", []habit{{"pay", 60}, {"expire", 25}}},
+	sandbox.Cryptogram + " create":    {false, "expire", []habit{{"pay", 50}, {"expire", 20}, {"cancel", 15}}},
 	sandbox.PayPlay + " create_order": {false, "expire", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}, {"expire", 10}}},
 	sandbox.PayPlay + " withdraw":     {true, "pay", []habit{{"pay", 70}, {"decline", 20}, {"cancel", 10}}},
 	sandbox.Exchanger + " create_bid": {true, "expire", []habit{{"pay", 60}, {"cancel", 15}, {"expire", 10}}},
@@ -410,10 +413,14 @@ func (p *people) decide(site, reference, call string) {
 		}
 		wait := w.between(50*time.Millisecond, 30*time.Second)
 		w.plan(wait, fmt.Sprintf("%s %s: %s", site, reference, h.event), func() { p.drive(site, reference, h.event) })
-		if h.event != "pay" && w.chance(50) {
+		if words := lateWords(site, call, h.event); h.event != "pay" && w.chance(50) {
 			w.plan(wait+w.between(time.Second, 30*time.Second), fmt.Sprintf("%s %s: pay, late", site, reference), func() {
-				if p.drive(site, reference, "pay") {
-					w.fire(paidLate)
+				word := words[w.dice.IntN(len(words))]
+				if leftOut(lateMoney(site, word)) {
+					return
+				}
+				if p.drive(site, reference, word) {
+					w.fire(lateMoney(site, word))
 				}
 			})
 		}
@@ -421,13 +428,30 @@ func (p *people) decide(site, reference, call string) {
 	}
 }
 
+// lateWords are how a provider reports money that came after the end: as if it had not ended, or in the words of that end.
+func lateWords(site, call, end string) []string {
+	switch site + " " + call {
+	case sandbox.Cryptogram + " create":
+		if end == "expire" {
+			break // nothing there has an end to keep to
+		}
+		fallthrough
+	case sandbox.PayGram + " IssueInvoice", sandbox.PayPlay + " create_order":
+		return []string{"pay", "pay_late"}
+	}
+	return []string{"pay"}
+}
+
+// lateMoney is what a late word counts as.
+func lateMoney(site, event string) string { return paidLate + ": " + site + " " + event }
+
 func (p *people) drive(site, reference, event string) bool {
 	if err := p.w.providers.Drive(site, reference, event, ""); err != nil {
 		return false
 	}
 	key := site + " " + reference
 	p.driven[key] = true
-	if event != "pay" {
+	if event != "pay" && event != "pay_late" {
 		p.ended[key] = true
 	}
 	p.w.ledger.observe()
@@ -467,6 +491,9 @@ func (p *people) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
+// insistence is how often Cryptogram repeats what it thinks was not taken.
+const insistence = 19
+
 // post sends a callback on its way, now and then twice.
 func (p *people) post(d *delivery) {
 	w := p.w
@@ -478,8 +505,12 @@ func (p *people) post(d *delivery) {
 		}
 	}
 	copies := 1
-	if w.chance(20) {
+	switch {
+	case w.chance(20):
 		copies += 1 + w.dice.IntN(2)
+	case w.chance(4):
+		w.fire(insisting)
+		copies += insistence
 	}
 	for copy := range copies {
 		wait := w.between(0, 2*time.Second)

@@ -145,27 +145,31 @@ type life struct {
 func (w *world) start(k *kit, dir string) error {
 	w.lives++
 	l := &life{w: w, kit: k, number: w.lives, dir: dir, clients: map[string]*egress.Client{}}
-	db, err := dbs.Open(context.Background(), dir)
+	db, err := dbs.Open(context.Background(), dir, dbs.Now(w.clock.Now))
 	if err != nil {
 		return err
+	}
+	if err := db.Hold(); err != nil {
+		w.violated("an ordinary crash holds the journal: %v", err)
 	}
 	l.journal = &journal{life: l, db: db}
 	if err := l.connect(); err != nil {
 		return err
 	}
 	l.engine = payment.NewEngine(l.journal, l.fleet(), payment.Settings{
-		CallbackURL: addresses().Payment, Snapshot: api.Snapshot, Now: w.clock.now, Random: w.random(fmt.Sprint("ids ", l.number)), Moment: l.moment,
+		CallbackURL: addresses().Payment, Snapshot: api.Snapshot, Now: w.clock.Now, Random: w.random(fmt.Sprint("ids ", l.number)), Moment: l.moment,
+		Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
 	})
 	l.reconciler = payment.NewReconciler(l.engine, payment.ReconcilerSettings{})
 	l.inbox = callback.NewInbox(l.journal, l.engine, callback.Settings{
 		Addresses: addresses(), Accounts: l.receivers,
 
-		Now: w.clock.now, Random: w.random(fmt.Sprint("callbacks ", l.number)),
+		Now: w.clock.Now, Random: w.random(fmt.Sprint("callbacks ", l.number)),
 		// Two callbacks about one payment, acted on at once, could not be told apart.
 		AtOnce: 1,
 	})
 	l.handler = api.New(l.engine, api.Settings{
-		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.now, Ready: db.Healthy,
+		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.Now, Ready: db.Healthy,
 	})
 	w.life = l
 	if w.disk.broken != "" {
@@ -185,7 +189,7 @@ func (l *life) connect() error {
 			Provider: p.Name, BaseURL: p.BaseURL, Secrets: l.kit.secrets.For(p.Name), AllowPrivate: p.AllowPrivate, Timeout: p.Timeout,
 			Retry:   egress.RetrySettings{MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap},
 			Breaker: egress.BreakerSettings{Failures: uint32(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor, Probes: uint32(p.Breaker.HalfOpen)},
-			Dial:    l.dial(p.Name), Now: l.w.clock.now,
+			Dial:    l.dial(p.Name), Now: l.w.clock.Now,
 			Random: func() float64 {
 				turn.Lock()
 				defer turn.Unlock()
@@ -308,10 +312,10 @@ func (l *life) reconcile() {
 	next, any := l.w.ledger.due()
 	wait := l.w.between(time.Second, 2*time.Second)
 	switch {
-	case any && !l.w.clock.until(next).After(time.Now()):
+	case any && !l.w.untilShows(next).After(time.Now()):
 		l.w.running.Go(func() { l.reconciler.Round(context.Background()) })
 	case any:
-		wait = max(wait, time.Until(l.w.clock.until(next)))
+		wait = max(wait, time.Until(l.w.untilShows(next)))
 	}
 	if !l.w.calm {
 		wait = min(wait, 5*time.Second)
@@ -326,10 +330,10 @@ func (l *life) settle() {
 	next, pending := l.w.ledger.pendingCallbacks()
 	wait := l.w.between(time.Second, 2*time.Second)
 	switch {
-	case pending && !l.w.clock.until(next).After(time.Now()):
+	case pending && !l.w.untilShows(next).After(time.Now()):
 		l.w.running.Go(func() { l.inbox.Round(context.Background()) })
 	case pending:
-		wait = max(wait, time.Until(l.w.clock.until(next)))
+		wait = max(wait, time.Until(l.w.untilShows(next)))
 	case l.w.calm:
 		wait = 10 * time.Second
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"payrouter/chaos"
+	"payrouter/host/clocktest"
+	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 )
 
@@ -61,13 +63,13 @@ func simulate(t *testing.T, k *kit, seed uint64, scratch string) (o outcome) {
 
 func newWorld(seed uint64, dir string) *world {
 	w := &world{
-		seed: seed, dice: rand.New(rand.NewPCG(seed, 1)), clock: &clock{}, began: time.Now(), fired: map[string]int{}, bell: make(chan struct{}, 1),
+		seed: seed, dice: rand.New(rand.NewPCG(seed, 1)), clock: &clocktest.Clock{}, began: time.Now(), fired: map[string]int{}, bell: make(chan struct{}, 1),
 		dir: dir, generation: map[string]int{},
 	}
 	w.disk = disk{w: w, hits: map[string]int{}}
 	w.people = newPeople(w)
 	w.ledger = newLedger(w)
-	w.network = &network{w: w, down: map[string]time.Time{}, blind: map[string]time.Time{}, misled: map[string]bool{}, told: map[string][]toldAnswer{}}
+	w.network = &network{w: w, down: map[string]time.Time{}, blind: map[string]time.Time{}, told: map[string][]toldAnswer{}, taken: map[string][]toldAnswer{}}
 	return w
 }
 
@@ -117,14 +119,19 @@ func (w *world) set(k *kit) (stop func(), err error) {
 func (w *world) storm(k *kit) {
 	often := func(kind string, most int, strike func()) {
 		for n := range w.dice.IntN(most + 1) {
+			if leftOut(kind) {
+				continue
+			}
 			w.plan(w.between(time.Second, storm-10*time.Second), fmt.Sprintf("%s (%d)", kind, n), strike)
 		}
 	}
 	often(crash, 3, func() { w.restart(k) })
 	often(failedCommit, 1, func() { w.breakDisk(failedCommit) })
 	often(diskFull, 1, func() { w.breakDisk(diskFull) })
-	often(clockForward, 1, func() { w.fire(clockForward); w.clock.jump(w.between(5*time.Second, 5*time.Minute)) })
-	often(clockBack, 1, func() { w.fire(clockBack); w.clock.jump(-w.between(5*time.Second, 5*time.Minute)) })
+	often(clockForward, 1, func() { w.fire(clockForward); w.clock.Jump(w.between(5*time.Second, 5*time.Minute)) })
+	often(clockBack, 1, func() { w.fire(clockBack); w.clock.Jump(-w.between(5*time.Second, 5*time.Minute)) })
+	often(daysForward, 1, func() { w.strayDays(daysForward) })
+	often(daysBack, 1, func() { w.strayDays(daysBack) })
 	often(forged, 4, w.people.forge)
 	sites := w.providers.Providers()
 	often(down, 2, func() {
@@ -136,6 +143,21 @@ func (w *world) storm(k *kit) {
 			w.fire(swapped)
 		}
 		w.swap(name)
+	})
+}
+
+// strayDays sets the router's wall clock wrong by days. Somebody puts it right, sooner or later.
+func (w *world) strayDays(kind string) {
+	w.fire(kind)
+	w.strayed = true
+	by := w.between(24*time.Hour, 30*24*time.Hour).Truncate(time.Second)
+	if kind == daysBack {
+		by = -by
+	}
+	w.clock.Jump(by)
+	w.plan(w.between(time.Second, 20*time.Minute), "the clock is put right after: "+kind, func() {
+		w.clock.Jump(-by)
+		w.plan(3*time.Second, "the router has seen that the clock was set", w.ledger.planned)
 	})
 }
 
@@ -233,7 +255,7 @@ func (w *world) last() {
 	w.look()
 	violations, _ := chaos.Audit(w.ledger.ledgers())
 	for _, v := range violations {
-		if !w.network.misled[v.Payment] {
+		if v.Kind != chaos.Unsettled || !w.expiresDaysLater(v.Payment) {
 			w.violated("%s: %s %s: %s", v.Kind, v.Order, v.Payment, v.Detail)
 		}
 	}
@@ -241,6 +263,13 @@ func (w *world) last() {
 		w.ledger.compare(w.life.journal.db)
 	}
 	w.look()
+}
+
+// expiresDaysLater reports a payment that was made while the wall clock was days ahead: its provider was asked to expire it days later than the
+// calm lasts.
+func (w *world) expiresDaysLater(id string) bool {
+	p, known := w.ledger.payments[id]
+	return known && p.Status == payment.RequiresAction && p.CreatedAt.After(w.clock.Wall())
 }
 
 func (w *world) outcome() outcome {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"payrouter/host/clocktest"
 	"payrouter/host/sandbox"
 )
 
@@ -19,11 +20,13 @@ import (
 type world struct {
 	seed  uint64
 	dice  *rand.Rand
-	clock *clock
+	clock *clocktest.Clock
 	began time.Time
 	// calm: faults are over, and everything has to settle.
-	calm  bool
-	steps int
+	calm bool
+	// strayed: the router's wall clock has been wrong by days.
+	strayed bool
+	steps   int
 	// fired counts the faults that struck, by kind.
 	fired map[string]int
 	trace strings.Builder
@@ -217,3 +220,6 @@ func (r *lockedReader) Read(b []byte) (int, error) {
 	defer r.mutex.Unlock()
 	return r.source.Read(b)
 }
+
+// untilShows is when the bubble's clock will stand where the router's wall clock shows a time, if nobody sets it before.
+func (w *world) untilShows(t time.Time) time.Time { return t.Add(-w.clock.Ahead()) }

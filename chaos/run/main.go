@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ func main() {
 func run() error {
 	var settings chaos.Settings
 	var keep bool
+	var without string
 	flag.StringVar(&settings.Binary, "binary", "build/router", "the router")
 	flag.StringVar(&settings.Plugins, "plugins", "build/plugins", "folder of plugins' modules")
 	flag.IntVar(&settings.Payments, "payments", 20_000, "how many payments")
@@ -34,7 +36,11 @@ func run() error {
 	flag.DurationVar(&settings.Patience, "patience", 5*time.Minute, "how long payments may take to settle when every fault is over")
 	flag.BoolVar(&settings.Nudge, "nudge", false, "have clients ask for what is not settled at the end, instead of leaving it to the router's own look-ups")
 	flag.BoolVar(&keep, "keep", false, "keep the journal and the router's log of a run that went well, too")
+	flag.StringVar(&without, "without", "", `faults to leave out, as in "clock,tail,late money,page,other_object,spelling"`)
 	flag.Parse()
+	if without != "" {
+		settings.Without = strings.Split(without, ",")
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
