@@ -165,7 +165,7 @@ func TestSignedPluginsOnly(t *testing.T) {
 	public, key, err := minisign.GenerateKey(nil)
 	require.NoError(t, err)
 	dir := t.TempDir()
-	versions := map[string]string{"paygram": "1.2.0", "cryptogram": "1.1.0", "payplay": "1.1.0", "exchanger": "1.1.0", "paygrt": "1.1.0"}
+	versions := map[string]string{"paygram": "1.3.0", "cryptogram": "1.2.0", "payplay": "1.2.0", "exchanger": "1.2.0", "paygrt": "1.2.0"}
 	sign := func(name string, code []byte) []byte {
 		return signature.Sign(key, code, signature.Of(name, versions[name], code))
 	}

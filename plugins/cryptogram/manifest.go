@@ -9,7 +9,7 @@ import (
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "cryptogram",
-		Version:        "1.1.0",
+		Version:        "1.2.0",
 		Title:          "Cryptogram",
 		BaseUrl:        "https://cryptogram.vip",
 		Secrets:        []*abi.Secret{{Name: "token", Summary: "Access token, from the Developer section of the account."}},

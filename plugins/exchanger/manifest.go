@@ -37,7 +37,7 @@ const maxSteps = mostPages + 4
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:    "exchanger",
-		Version: "1.1.0",
+		Version: "1.2.0",
 		Title:   "Exchanger",
 		// Every site has its own host: the account's base URL says which.
 		Secrets: []*abi.Secret{

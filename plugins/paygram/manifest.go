@@ -26,7 +26,7 @@ const settleAfter = 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygram",
-		Version:        "1.2.0",
+		Version:        "1.3.0",
 		Title:          "PayGram",
 		BaseUrl:        "https://api.pay-gram.org",
 		Secrets:        []*abi.Secret{{Name: token, Summary: "The client's API token, a UUID."}},

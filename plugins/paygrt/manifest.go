@@ -35,7 +35,7 @@ const settleAfter = 10 * 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygrt",
-		Version:        "1.1.0",
+		Version:        "1.2.0",
 		Title:          "Paygrt",
 		BaseUrl:        "https://api.paygrt.com",
 		Secrets:        []*abi.Secret{{Name: secretAPIKey, Summary: "The partner's api-key, given after onboarding."}},

@@ -9,7 +9,7 @@ import (
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:    "payplay",
-		Version: "1.1.0",
+		Version: "1.2.0",
 		Title:   "PayPlay",
 		BaseUrl: "https://api.payplay.io",
 		Secrets: []*abi.Secret{
