@@ -121,8 +121,9 @@ func requireAtLeast(t *testing.T, db *DB, n int, saved bool) {
 }
 
 // A kill leaves the witness behind the journal, or level with it, and never ahead.
+//
+// It runs alone: a child has its parent's file locks for the moment between fork and exec.
 func TestKilledProcessIsNeverHeld(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	for kill := range 15 {
 		command := exec.CommandContext(t.Context(), os.Args[0])
