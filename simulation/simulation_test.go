@@ -204,3 +204,14 @@ func difference(a, b string) string {
 	}
 	return fmt.Sprintf("%d and %d lines", len(first), len(second))
 }
+
+// Each of these seeds once found a mistake: a look-up that was put off until the day that a wrong clock showed, one that was spared because of a
+// look-up of another day, and requests that were looked up under a day to come.
+func TestSeedsThatOnceFoundAMistake(t *testing.T) {
+	t.Parallel()
+	for _, seed := range []uint64{64, 112, 381, 522, 565} {
+		if o := simulate(t, shared.kit, seed, shared.scratch); len(o.violations) > 0 {
+			t.Errorf("seed %d:\n  %s", seed, strings.Join(o.violations, "\n  "))
+		}
+	}
+}

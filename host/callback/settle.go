@@ -169,7 +169,9 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	}
 	now, came := i.settings.Now(), c.LastAt
 	if c.Tries > 0 {
-		came = c.Due // what was found out before the last try is no answer to this one
+		// What was found out before the last try is no answer to this one. When that try was cannot be compared with a look-up's time where the
+		// wall clock was set in between, so a try is never spared.
+		came = now
 	}
 	switch v, until := one.looks.ask(p.ID, object, came, now, &one.lookups); v {
 	case covered:
