@@ -20,8 +20,9 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Reads one JSON text, strictly as RFC 8259 has it.
+    /// Reads one JSON text, strictly as RFC 8259 has it. One byte order mark before it is skipped.
     pub fn parse(text: &'a [u8]) -> Option<Value<'a>> {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut reader = Reader { text, at: 0 };
         let value = reader.value(0)?;
         reader.blanks();
