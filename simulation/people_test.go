@@ -435,7 +435,7 @@ func lateWords(site, call, end string) []string {
 		if end == "expire" {
 			break // nothing there has an end to keep to
 		}
-		fallthrough
+		return []string{"pay_late"} // few are canceled there
 	case sandbox.PayGram + " IssueInvoice", sandbox.PayPlay + " create_order":
 		return []string{"pay", "pay_late"}
 	}
