@@ -31,6 +31,8 @@ type router struct {
 	log         *os.File
 	// witness says that the router keeps one; without, it cannot notice that its journal is older than it was.
 	witness bool
+	// rewound: an older journal was put back, and is to be held. A start by the crasher's own goroutine reads it.
+	rewound bool
 
 	mutex   sync.Mutex // guards process
 	process *process
@@ -156,7 +158,7 @@ func (r *router) ready(ctx context.Context, life *process) (died bool, err error
 			const longest = 4096
 			text, _ := io.ReadAll(io.LimitReader(answer.Body, longest))
 			_ = answer.Body.Close()
-			if bytes.Contains(text, []byte(`"status":"held"`)) {
+			if !r.rewound && bytes.Contains(text, []byte(`"status":"held"`)) {
 				return false, fmt.Errorf("a kill has led to a held journal: %s", text)
 			}
 			if answer.StatusCode == http.StatusOK {

@@ -176,6 +176,8 @@ func (c *crasher) loseTail(ctx context.Context) error {
 		return err
 	}
 	c.kept = false
+	c.router.rewound = true
+	defer func() { c.router.rewound = false }()
 	if err := c.router.start(ctx, "", ""); err != nil {
 		return err
 	}

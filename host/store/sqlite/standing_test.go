@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,10 +173,28 @@ func TestWitnessIsWrittenAtMostOnceInAWhileAndNeverAhead(t *testing.T) {
 	})
 }
 
+// record is a log that a test reads while it is written.
+type record struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (r *record) Write(line []byte) (int, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.text.Write(line)
+}
+
+func (r *record) String() string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.text.String()
+}
+
 func TestWitnessThatCannotBeWrittenIsWrittenOnceItCan(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log strings.Builder
+		var log record
 		dir := filepath.Join(t.TempDir(), "volume")
 		w := newWitness(filepath.Join(dir, "witness"), time.Second, slog.New(slog.NewTextHandler(&log, nil)))
 		w.start()
