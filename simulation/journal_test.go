@@ -199,6 +199,8 @@ func (j *journal) DueCallbacks(ctx context.Context, account string, vouched bool
 	return j.db.DueCallbacks(ctx, account, vouched, now, limit)
 }
 
+func (j *journal) Clock() time.Duration { return j.db.Clock() }
+
 // PurgeKeys and PurgeCallbacks forget what is days old: no run takes so long.
 func (j *journal) PurgeKeys(context.Context, time.Duration, int) (int, error) { return 0, nil }
 

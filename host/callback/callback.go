@@ -48,6 +48,8 @@ type Callback struct {
 	// ReceivedAt is when it came first, LastAt when last, and Repeats how often in between and then.
 	ReceivedAt, LastAt time.Time
 	Repeats            int
+	// LastClock is LastAt by the journal's own clock, in whole milliseconds. The store sets it.
+	LastClock time.Duration
 
 	Method string
 	// Query is raw, without "?".
@@ -83,6 +85,8 @@ type Store interface {
 	// PurgeCallbacks forgets those that are not pending and came last longer ago than a lifetime, some at a time, and tells how many. The lifetime
 	// counts in the journal's own clock.
 	PurgeCallbacks(ctx context.Context, lifetime time.Duration, limit int) (int, error)
+	// Clock is what the journal's own clock shows: the wall clock may be set, this one only advances.
+	Clock() time.Duration
 }
 
 // Engine settles reports, as payment.Engine does.

@@ -86,6 +86,8 @@ type engine struct {
 	words   []payment.Report
 	lookups []payment.Report
 	alerts  []string
+	// during happens while a provider is asked.
+	during func()
 }
 
 func (e *engine) Alert(_ context.Context, paymentID, callbackID, alert string) error {
@@ -115,6 +117,9 @@ func (e *engine) Report(ctx context.Context, provider string, r payment.Report) 
 	}
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
+	if e.during != nil {
+		e.during()
+	}
 	if r.Outcome != nil {
 		e.words = append(e.words, r)
 	} else {
@@ -206,14 +211,15 @@ type house struct {
 
 func newHouse(t *testing.T, settings callback.Settings) *house {
 	t.Helper()
-	db := sqlitetest.Open(t)
+	now := &clock{now: time.Now()}
+	db := sqlitetest.Open(t, sqlite.Now(now.read))
 	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://a.example", Secrets: map[string]string{"webhook": webhookSecret}})
 	require.NoError(t, err)
 	addresses, err := callback.NewAddresses("https://pay.example", []byte(addressSecret))
 	require.NoError(t, err)
 	h := &house{
 		addresses: addresses, engine: &engine{payments: map[string]string{"known": "pay_1", "their-1": "pay_1", "second": "pay_2"}},
-		store: &store{DB: db, settled: map[string]callback.Callback{}}, plugin: &reader{}, clock: &clock{now: time.Now()}, log: &strings.Builder{},
+		store: &store{DB: db, settled: map[string]callback.Callback{}}, plugin: &reader{}, clock: now, log: &strings.Builder{},
 	}
 	settings.Addresses, settings.Now, settings.Logger = addresses, h.clock.read, slog.New(slog.NewTextHandler(h.log, nil))
 	settings.Accounts = func() (map[string]callback.Account, func()) {

@@ -42,21 +42,20 @@ var gaps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.
 // calm is how long after a payment's last look-up the next is its first again.
 const calm = 10 * time.Minute
 
-// look is what is known of one payment's look-ups.
+// look is what is known of one payment's look-ups. Its times are by the journal's own clock: the wall clock may be set between two of them.
 type look struct {
-	started time.Time
+	started time.Duration
 	// answered is when the last one that was answered started, by the provider's reference that was asked about: empty for the payment's own.
 	// What was left behind for a payment says nothing of what took its place.
-	answered map[string]time.Time
+	answered map[string]time.Duration
 	count    int
 }
 
-// covers tells a look-up of the same object that was answered and began after a hint came. By the wall clock alone, one that was set back would make hints older
-// than they are; so the look-up has to be younger than the hint by its monotonic reading too, where it has one.
-func (l look) covers(object string, came, now time.Time) bool {
-	answered := l.answered[object]
-	age := now.Sub(answered)
-	return answered.Round(0).After(came) && age >= 0 && age < now.Round(0).Sub(came)
+// covers tells a look-up of the same object that was answered and began after a hint came. The journal keeps a hint's time in whole
+// milliseconds, so a look-up that began in the same one does not cover it.
+func (l look) covers(object string, came time.Duration) bool {
+	answered, known := l.answered[object]
+	return known && answered.Truncate(time.Millisecond) > came
 }
 
 // looks space the look-ups of each payment out. They are safe for concurrent use; the zero value is ready.
@@ -71,7 +70,7 @@ type verdict int
 const (
 	// goAhead: now. The caller tells the end by done.
 	goAhead verdict = iota
-	// wait: not before a time.
+	// wait: not before a while has passed.
 	wait
 	// covered: it was, after the hint came.
 	covered
@@ -79,25 +78,24 @@ const (
 	exhausted
 )
 
-// ask decides on a hint about an object of a payment that came at a time. A look-up is one of limit's.
-func (l *looks) ask(paymentID, object string, came, now time.Time, limit *bucket) (v verdict, until time.Time) {
+// ask decides on a hint about an object of a payment that came at a time, by the journal's clock as now is. A look-up is one that grant grants.
+func (l *looks) ask(paymentID, object string, came, now time.Duration, grant func() bool) (v verdict, left time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	last, known := l.payments[paymentID]
 	switch {
-	case known && last.covers(object, came, now):
-		return covered, time.Time{}
-	case known && now.Sub(last.started) >= calm:
+	case known && last.covers(object, came):
+		return covered, 0
+	case known && now-last.started >= calm:
 		last.count = 0
 	case known:
 		gap := gaps[min(last.count, len(gaps))-1]
-		// Counted from now: the wall clock may have been ahead by days when the last one started.
-		if left := min(gap, last.started.Add(gap).Sub(now)); left > 0 {
-			return wait, now.Add(left)
+		if left := last.started + gap - now; left > 0 {
+			return wait, left
 		}
 	}
-	if !limit.take(now) {
-		return exhausted, time.Time{}
+	if !grant() {
+		return exhausted, 0
 	}
 	last.started = now
 	last.count++
@@ -105,27 +103,27 @@ func (l *looks) ask(paymentID, object string, came, now time.Time, limit *bucket
 		l.payments = map[string]look{}
 	}
 	l.payments[paymentID] = last
-	return goAhead, time.Time{}
+	return goAhead, 0
 }
 
 // done tells that the look-up of an object that started at a time was answered.
-func (l *looks) done(paymentID, object string, started time.Time) {
+func (l *looks) done(paymentID, object string, started time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	last := l.payments[paymentID]
 	if last.answered == nil {
-		last.answered = map[string]time.Time{}
+		last.answered = map[string]time.Duration{}
 	}
 	last.answered[object] = started
 	l.payments[paymentID] = last
 }
 
 // forget drops what no longer delays anything.
-func (l *looks) forget(now time.Time) {
+func (l *looks) forget(now time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for id, last := range l.payments {
-		if now.Sub(last.started) >= calm {
+		if now-last.started >= calm {
 			delete(l.payments, id)
 		}
 	}

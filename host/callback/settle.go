@@ -104,7 +104,7 @@ const batch = 100
 // account acts on what is due at one account: what is vouched for first, since it costs nobody a request. more says that there may be
 // more to act on at once.
 func (i *Inbox) account(ctx context.Context, name string, one *work) (more bool, err error) {
-	one.looks.forget(i.settings.Now())
+	one.looks.forget(i.store.Clock())
 	words, err := i.each(ctx, name, true, func(ctx context.Context, c Callback) (bool, error) {
 		return true, i.believe(ctx, c)
 	})
@@ -167,18 +167,17 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if object == p.ProviderReference {
 		object = ""
 	}
-	now, came := i.settings.Now(), c.LastAt
+	clock, came := i.store.Clock(), c.LastClock
 	if c.Tries > 0 {
-		// What was found out before the last try is no answer to this one. When that try was cannot be compared with a look-up's time where the
-		// wall clock was set in between, so a try is never spared.
-		came = now
+		came = clock // what was found out before the last try is no answer to this one
 	}
-	switch v, until := one.looks.ask(p.ID, object, came, now, &one.lookups); v {
+	grant := func() bool { return one.lookups.take(i.settings.Now()) }
+	switch v, left := one.looks.ask(p.ID, object, came, clock, grant); v {
 	case covered:
 		return true, i.conclude(ctx, c, p, nil)
 	case wait:
-		c.Due = until
-		return true, i.store.SettleCallback(ctx, c, until)
+		c.Due = i.settings.Now().Add(left)
+		return true, i.store.SettleCallback(ctx, c, c.Due)
 	case exhausted:
 		return false, nil
 	case goAhead:
@@ -187,7 +186,9 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if err != nil {
 		return true, i.conclude(ctx, c, p, err)
 	}
-	one.looks.done(p.ID, object, now)
+	one.looks.done(p.ID, object, clock)
+	// The wall clock may have been set while the provider was asked: a time by one that was ahead would not come for days.
+	now := i.settings.Now()
 	if due, left := after(doubted, c.Tries, now); left && endedWithoutMoney(p) {
 		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is asked again"
 		return true, i.store.SettleCallback(ctx, c, now)

@@ -146,6 +146,33 @@ func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
 	}
 }
 
+// The wall clock was ahead when the look-up began, and is put right before its answer comes.
+func TestAClockSetBackDuringALookUpDoesNotPutTheNextOneOff(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		first payment.Payment
+		err   error
+	}{
+		"an end without money": {payment.Payment{Status: payment.Canceled}, nil},
+		"no answer":            {payment.Payment{Status: payment.Unknown}, payment.ErrUnanswered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, callback.Settings{})
+			h.engine.found = row.first
+			h.engine.say(row.err)
+			const ahead = 72 * time.Hour
+			h.engine.during = func() { h.clock.advance(-ahead) }
+			h.post(t, "about=known")
+			h.later(t, ahead)
+			h.requireCounts(t, 0, 1)
+			h.engine.during = nil
+			h.later(t, 2*time.Minute)
+			h.requireCounts(t, 0, 2)
+		})
+	}
+}
+
 // While a provider does not answer, repetitions of its notice must not use up the tries that are left to it.
 func TestRepetitionsDoNotUseUpTheTriesOfANotice(t *testing.T) {
 	t.Parallel()

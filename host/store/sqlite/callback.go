@@ -15,11 +15,11 @@ var _ callback.Store = (*DB)(nil)
 
 const (
 	callbackColumns = `id, account, identity, addressed_to, payment_id, received_at, last_at, repeats, method, query, header, body, receipt,
-		vouched, state, due, tries, note`
+		vouched, state, due, tries, note, last_clock`
 
 	// keepCallback counts a repetition where the callback is there, and makes it due: one that waits for its next try waits no longer, and one
 	// that is done with is taken up again. A word that its payment knows stays settled.
-	keepCallback = `INSERT INTO callback (` + callbackColumns + `, last_clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	keepCallback = `INSERT INTO callback (` + callbackColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (account, identity) DO UPDATE SET repeats = repeats + 1, last_at = excluded.last_at, last_clock = excluded.last_clock,
 			receipt = CASE WHEN ` + takenUp + ` THEN excluded.receipt ELSE receipt END,
 			due = CASE WHEN ` + takenUp + ` THEN excluded.due ELSE due END,
@@ -87,11 +87,13 @@ func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Ca
 	var addressedTo, paymentID, due sql.NullString
 	var received, last, header string
 	var receipt []byte
+	var lastClock int64
 	err := rows.Scan(&c.ID, &c.Account, &c.Identity, &addressedTo, &paymentID, &received, &last, &c.Repeats, &c.Method, &c.Query, &header, &c.Body, &receipt,
-		&c.Vouched, &c.State, &due, &c.Tries, &c.Note)
+		&c.Vouched, &c.State, &due, &c.Tries, &c.Note, &lastClock)
 	if err != nil {
 		return callback.Callback{}, unread(ctx, what, err)
 	}
+	c.LastClock = time.Duration(lastClock) * time.Millisecond
 	c.AddressedTo, c.PaymentID = addressedTo.String, paymentID.String
 	if err := json.Unmarshal([]byte(header), &c.Header); err != nil {
 		return callback.Callback{}, failed("decode a callback's header", err)

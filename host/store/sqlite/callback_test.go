@@ -30,6 +30,10 @@ func dueCallbacks(t *testing.T, db *DB, vouched bool, now time.Time) []callback.
 	t.Helper()
 	due, err := db.DueCallbacks(t.Context(), "a", vouched, now, 0)
 	require.NoError(t, err)
+	for n := range due {
+		require.LessOrEqual(t, due[n].LastClock, db.Clock())
+		due[n].LastClock = 0 // the store's own
+	}
 	return due
 }
 
@@ -49,6 +53,22 @@ func TestCallbacksSurviveACrashAsTheyCame(t *testing.T) {
 	require.Equal(t, []callback.Callback{first, second}, dueCallbacks(t, after, false, second.Due))
 	require.Equal(t, []callback.Callback{first}, dueCallbacks(t, after, false, first.Due))
 	require.Equal(t, []callback.Callback{word("cb_4")}, dueCallbacks(t, after, true, first.Due))
+}
+
+// Whether a look-up began after a callback came is compared by this: the wall clock may be set in between.
+func TestACallbacksLastTimeByTheJournalsClockIsThatOfItsRepetition(t *testing.T) {
+	t.Parallel()
+	now := hint("").ReceivedAt
+	db := openAt(t, t.TempDir(), Now(func() time.Time { return now }))
+	defer func() { require.NoError(t, db.Close()) }()
+	for range 2 {
+		now = now.Add(time.Minute)
+		require.NoError(t, db.KeepCallback(t.Context(), hint("cb_1")))
+		due, err := db.DueCallbacks(t.Context(), "a", false, now, 0)
+		require.NoError(t, err)
+		require.Len(t, due, 1)
+		require.Equal(t, db.Clock().Truncate(time.Millisecond), due[0].LastClock)
+	}
 }
 
 func TestARepeatedCallbackIsTheSameOne(t *testing.T) {
