@@ -86,8 +86,8 @@ type Ledgers struct {
 	SiteOf func(account string) string
 }
 
-// grave are the bookings that may move money, or tell the payer, as soon as they are made, with the statuses in which they are over and
-// nothing moved. The others cannot be paid by anybody whom the router has not told.
+// grave are the bookings that may move money, or tell the payer, as soon as they are made, with the statuses in which
+// they are over and nothing moved. The others cannot be paid by anybody whom the router has not told.
 //
 //nolint:gochecknoglobals // a table
 var grave = map[string][]string{
@@ -102,7 +102,8 @@ func stands(b sandbox.Booking) bool {
 	return isGrave && !slices.Contains(over, b.Status)
 }
 
-// closedWords are how providers say that an object has ended without money. Where money came for it all the same, their word stays.
+// closedWords are how providers say that an object has ended without money. Where money came for it all the same, their
+// word stays.
 //
 //nolint:gochecknoglobals // a table
 var closedWords = map[string][]string{
@@ -123,7 +124,8 @@ func Audit(l Ledgers) (violations []Violation, unknown map[string]int) {
 		a.entry(a.entries[i])
 	}
 	for _, b := range a.orphans {
-		a.find(Lost, "", b.Reference, "%s booked %s %s, and the journal has no attempt for it", b.Provider, b.Operation, b.ProviderReference)
+		a.find(Lost, "", b.Reference, "%s booked %s %s, and the journal has no attempt for it", b.Provider, b.Operation,
+			b.ProviderReference)
 	}
 	return a.violations, a.unknown
 }
@@ -214,14 +216,16 @@ func (a *audit) lose(byOrder map[string]*account) {
 		a.entries = append(a.entries, one)
 		a.byID[lost.ID] = one
 		if second := byOrder[lost.Order]; second != nil {
-			a.find(Double, second.ID, lost.Order, "the order has a second payment beside %s, which the journal lost", lost.ID)
+			a.find(Double, second.ID, lost.Order, "the order has a second payment beside %s, which the journal lost",
+				lost.ID)
 		}
 		byOrder[lost.Order] = one
 	}
 }
 
 func (a *audit) find(kind, payment, order, format string, args ...any) {
-	a.violations = append(a.violations, Violation{Kind: kind, Payment: payment, Order: order, Detail: fmt.Sprintf(format, args...)})
+	a.violations = append(a.violations,
+		Violation{Kind: kind, Payment: payment, Order: order, Detail: fmt.Sprintf(format, args...)})
 }
 
 // told compares what an order's clients heard with the journal.
@@ -259,8 +263,8 @@ func (a *audit) entry(p *account) {
 	a.truth(p)
 }
 
-// charges counts what takes, took or can take money for a payment: whatever moved money, whatever grave stands, and whatever a payer
-// was offered.
+// charges counts what takes, took or can take money for a payment: whatever moved money, whatever grave stands, and
+// whatever a payer was offered.
 func (a *audit) charges(p *account) {
 	charges := slices.Clone(p.offers)
 	for _, b := range p.bookings {
@@ -274,7 +278,8 @@ func (a *audit) charges(p *account) {
 	}
 }
 
-// covered sees that every booking has an attempt of its own that may have made it, and that all but the payment's are marked as left behind.
+// covered sees that every booking has an attempt of its own that may have made it, and that all but the payment's are
+// marked as left behind.
 func (a *audit) covered(p *account) {
 	booked := map[string][]sandbox.Booking{}
 	for _, b := range p.bookings {
@@ -298,12 +303,15 @@ func (a *audit) covered(p *account) {
 			return b.ProviderReference == p.ProviderReference && site == a.ledgers.SiteOf(p.Provider)
 		})
 		if len(others) > left && !p.rewound && !p.gone {
-			a.find(Lost, p.ID, p.Order, "%s booked %d beside the payment's own, and %d attempts are marked as left behind", site, len(others), left)
+			a.find(Lost, p.ID, p.Order,
+				"%s booked %d beside the payment's own, and %d attempts are marked as left behind", site, len(others),
+				left)
 		}
 	}
 }
 
-// refused tells an attempt of which the router believes that it booked nothing, and may: whatever it booked can be paid by nobody.
+// refused tells an attempt of which the router believes that it booked nothing, and may: whatever it booked can be paid
+// by nobody.
 func (t Tried) refused() bool {
 	return t.Idempotency == "abandonable" && (t.Event == "refused" || strings.HasPrefix(t.Event, "declined"))
 }
@@ -330,7 +338,8 @@ func (a *audit) truth(p *account) {
 	case "failed", "canceled", "expired":
 		if moved >= 0 && !p.MoneyConflict {
 			b := p.bookings[moved]
-			a.find(Lie, p.ID, p.Order, "it is %s, and money moved for %s %s (%s)", p.Status, b.Provider, b.ProviderReference, b.Status)
+			a.find(Lie, p.ID, p.Order, "it is %s, and money moved for %s %s (%s)", p.Status, b.Provider,
+				b.ProviderReference, b.Status)
 		}
 	case "unknown":
 		if held >= 0 && p.Alert != "" && p.bookings[held].MovedMoney && closed(p.bookings[held]) {
@@ -343,7 +352,8 @@ func (a *audit) truth(p *account) {
 			a.unknown[closedWithMoney]++
 			return
 		}
-		a.find(Unsettled, p.ID, p.Order, "it is %s at %s; bookings: %s", p.Status, cmp.Or(p.Provider, "no provider"), described(p.bookings))
+		a.find(Unsettled, p.ID, p.Order, "it is %s at %s; bookings: %s", p.Status, cmp.Or(p.Provider, "no provider"),
+			described(p.bookings))
 	}
 }
 
@@ -365,7 +375,8 @@ func (a *audit) unknownOne(p *account) {
 	case site == sandbox.PayPlay && p.Kind == "payout":
 		a.unknown[operation+" has no look-up: a callback or a person settles it"]++
 	case here >= 0:
-		a.find(Unsettled, p.ID, p.Order, "it is unknown, and %s can be asked about %s", p.Provider, p.bookings[here].ProviderReference)
+		a.find(Unsettled, p.ID, p.Order, "it is unknown, and %s can be asked about %s", p.Provider,
+			p.bookings[here].ProviderReference)
 	default:
 		a.unknown["the provider does not know it, and "+operation+" may have moved money: a person settles it"]++
 	}

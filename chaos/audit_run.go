@@ -35,12 +35,14 @@ func (e RunEntry) reference() string {
 	return e.Input.CallbackData + e.Input.APIRefID + e.Input.APIID
 }
 
-// AuditRuns compares what services were told of their native runs, the journal, and what the providers booked. Bookings of payments are none
-// of its business. It is pure.
-func AuditRuns(told []ToldRun, journal []RunEntry, bookings []sandbox.Booking) (violations []Violation, unknown map[string]int) {
+// AuditRuns compares what services were told of their native runs, the journal, and what the providers booked. Bookings
+// of payments are none of its business. It is pure.
+func AuditRuns(told []ToldRun, journal []RunEntry,
+	bookings []sandbox.Booking) (violations []Violation, unknown map[string]int) {
 	unknown = map[string]int{}
 	find := func(kind, id, reference, format string, args ...any) {
-		violations = append(violations, Violation{Kind: kind, Payment: id, Order: reference, Detail: fmt.Sprintf(format, args...)})
+		violations = append(violations,
+			Violation{Kind: kind, Payment: id, Order: reference, Detail: fmt.Sprintf(format, args...)})
 	}
 	runs, booked := map[string][]RunEntry{}, map[string][]sandbox.Booking{}
 	for _, e := range journal {
@@ -71,7 +73,8 @@ func AuditRuns(told []ToldRun, journal []RunEntry, bookings []sandbox.Booking) (
 			}
 		}
 		if len(made) > 0 && len(known) == 0 && !t.Excused {
-			find(Lost, "", t.Reference, "%s booked %s, and the journal has no run for it", t.Site, made[0].ProviderReference)
+			find(Lost, "", t.Reference, "%s booked %s, and the journal has no run for it", t.Site,
+				made[0].ProviderReference)
 		}
 		for _, e := range known {
 			for _, status := range t.Final {

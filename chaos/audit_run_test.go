@@ -20,10 +20,14 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 		want    []string
 		unknown int
 	}{
-		"ledgers that agree":                    {func(*ledgers) {}, nil, 0},
-		"a failure although it was booked":      {func(l *ledgers) { l.journal[0].Status, l.told[0].Final = "failed", []string{"failed"} }, []string{Lie}, 0},
+		"ledgers that agree": {func(*ledgers) {}, nil, 0},
+		"a failure although it was booked": {func(l *ledgers) {
+			l.journal[0].Status, l.told[0].Final = "failed",
+				[]string{"failed"}
+		}, []string{Lie}, 0},
 		"a success for which nothing is booked": {func(l *ledgers) { l.bookings = nil }, []string{Lie}, 0},
-		"two bookings for one run":              {func(l *ledgers) { l.bookings = append(l.bookings, l.bookings[0]) }, []string{Double}, 0},
+		"two bookings for one run": {func(l *ledgers) { l.bookings = append(l.bookings, l.bookings[0]) },
+			[]string{Double}, 0},
 		"a key that made two runs": {func(l *ledgers) {
 			l.told[0].IDs = append(l.told[0].IDs, "op_2")
 			second := l.journal[0]
@@ -32,11 +36,22 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 		}, []string{Double, Double}, 0},
 		"a run that the journal does not have": {func(l *ledgers) { l.journal = nil }, []string{Lost, Lost}, 0},
 		"a run that a lost tail had":           {func(l *ledgers) { l.journal, l.told[0].Excused = nil, true }, nil, 0},
-		"a booking repeated after a lost tail": {func(l *ledgers) { l.bookings, l.told[0].Excused = append(l.bookings, l.bookings[0]), true }, []string{Double}, 0},
-		"a service that was told otherwise":    {func(l *ledgers) { l.told[0].Final = []string{"failed"} }, []string{Lie}, 0},
-		"an answer that was wrong by itself":   {func(l *ledgers) { l.told[0].Complaints = []string{"answered 422"} }, []string{Lie}, 0},
-		"a run that is not over":               {func(l *ledgers) { l.journal[0].Status, l.told[0].Final = "processing", nil }, []string{Unsettled}, 0},
-		"a run that nobody can tell of":        {func(l *ledgers) { l.journal[0].Status, l.told[0].Final = "unknown", nil }, nil, 1},
+		"a booking repeated after a lost tail": {func(l *ledgers) {
+			l.bookings,
+				l.told[0].Excused = append(l.bookings, l.bookings[0]), true
+		}, []string{Double}, 0},
+		"a service that was told otherwise": {func(l *ledgers) { l.told[0].Final = []string{"failed"} },
+			[]string{Lie}, 0},
+		"an answer that was wrong by itself": {func(l *ledgers) { l.told[0].Complaints = []string{"answered 422"} },
+			[]string{Lie}, 0},
+		"a run that is not over": {func(l *ledgers) {
+			l.journal[0].Status, l.told[0].Final = "processing",
+				nil
+		}, []string{Unsettled}, 0},
+		"a run that nobody can tell of": {func(l *ledgers) {
+			l.journal[0].Status, l.told[0].Final = "unknown",
+				nil
+		}, nil, 1},
 		"a payment's booking": {func(l *ledgers) {
 			l.bookings = append(l.bookings, sandbox.Booking{Provider: "paygrt", Reference: "pay-1"})
 		}, nil, 0},
@@ -46,9 +61,11 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 			entry := RunEntry{ID: "op_1", Provider: "paygrt", Operation: "Recharge", Status: "succeeded"}
 			entry.Input.APIRefID = "run-1"
 			l := &ledgers{
-				told:     []ToldRun{{Reference: "run-1", Site: "paygrt", IDs: []string{"op_1"}, Final: []string{"succeeded"}}},
-				journal:  []RunEntry{entry},
-				bookings: []sandbox.Booking{{Provider: "paygrt", Operation: "recharge", Reference: "run-1", ProviderReference: "5001234", MovedMoney: true}},
+				told: []ToldRun{{Reference: "run-1", Site: "paygrt", IDs: []string{"op_1"},
+					Final: []string{"succeeded"}}},
+				journal: []RunEntry{entry},
+				bookings: []sandbox.Booking{{Provider: "paygrt", Operation: "recharge", Reference: "run-1",
+					ProviderReference: "5001234", MovedMoney: true}},
 			}
 			test.do(l)
 			violations, unknown := AuditRuns(l.told, l.journal, l.bookings)

@@ -1,6 +1,6 @@
-// Package chaos decides whether the router keeps its promises when it is killed, stopped and lied to: it runs a real router process
-// between clients that repeat themselves and providers that misbehave, and compares what clients were told, what the journal has, and
-// what the providers really did.
+// Package chaos decides whether the router keeps its promises when it is killed, stopped and lied to: it runs a real
+// router process between clients that repeat themselves and providers that misbehave, and compares what clients were
+// told, what the journal has, and what the providers really did.
 //
 // A seed fixes the plan (orders, payers, faults, kills), not the run: processes and sockets keep their own time.
 package chaos
@@ -41,7 +41,8 @@ type Settings struct {
 	Patience time.Duration
 	// Nudge has clients ask for what is not settled at the end, instead of leaving it to the router's own schedule.
 	Nudge bool
-	// Without are faults to leave out, to look for the one that breaks something: kinds of the sandbox's, "late money", "clock", "tail".
+	// Without are faults to leave out, to look for the one that breaks something: kinds of the sandbox's, "late money",
+	// "clock", "tail".
 	Without []string
 	// Progress is told how it goes; nil means nobody.
 	Progress io.Writer
@@ -89,7 +90,8 @@ type run struct {
 	losses   losses
 }
 
-// Run makes one run and reports on it. The error says that the run itself could not be made; broken promises are in the report.
+// Run makes one run and reports on it. The error says that the run itself could not be made; broken promises are in the
+// report.
 func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if settings.Patience == 0 {
 		settings.Patience = 2 * time.Minute
@@ -129,7 +131,8 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the providers: %w", err)
 	}
-	r.sandbox, err = sandbox.New(sandbox.Options{Seed: r.settings.Seed + 1, PaygrtBalance: "1000000000", Log: slog.New(slog.DiscardHandler)})
+	r.sandbox, err = sandbox.New(sandbox.Options{Seed: r.settings.Seed + 1, PaygrtBalance: "1000000000",
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -169,7 +172,8 @@ func (r *run) prepare(ctx context.Context, providers string) error {
 	if err := os.WriteFile(rules, routing, 0o600); err != nil {
 		return fmt.Errorf("write the rules: %w", err)
 	}
-	environment := append(environmentOf(providers), "ROUTER_CALLBACK_SECRET="+callbackSecret, "PAYPLAY_WEBHOOK_TOKEN="+payPlayToken)
+	environment := append(environmentOf(providers), "ROUTER_CALLBACK_SECRET="+callbackSecret,
+		"PAYPLAY_WEBHOOK_TOKEN="+payPlayToken)
 	var err error
 	if r.router, err = newRouter(ctx, r.settings, rules, environment); err != nil {
 		return err
@@ -202,7 +206,8 @@ func (r *run) subscribe() error {
 		return fmt.Errorf("make the callbacks' addresses: %w", err)
 	}
 	for _, account := range []string{"paygram-eu", "cryptogram", "payplay", "exchanger", "paygrt"} {
-		if err := r.sandbox.Report(siteOf(account), sandbox.Callback{URL: addresses.Account(account), Secret: payPlayToken}); err != nil {
+		if err := r.sandbox.Report(siteOf(account),
+			sandbox.Callback{URL: addresses.Account(account), Secret: payPlayToken}); err != nil {
 			return fmt.Errorf("have %s report: %w", account, err)
 		}
 	}
@@ -211,7 +216,8 @@ func (r *run) subscribe() error {
 
 // listen has the router send its webhooks here.
 func (r *run) listen(ctx context.Context) error {
-	answer := r.clients.send(ctx, http.MethodPost, "/v1/webhook-endpoints", "", fmt.Sprintf(`{"url": %q}`, r.hooks.url), 10*time.Second)
+	answer := r.clients.send(ctx, http.MethodPost, "/v1/webhook-endpoints", "", fmt.Sprintf(`{"url": %q}`, r.hooks.url),
+		10*time.Second)
 	if answer.status != http.StatusCreated {
 		return fmt.Errorf("add a webhook endpoint: answered %d: %.200s", answer.status, answer.body)
 	}
@@ -277,8 +283,10 @@ func (r *run) span() time.Duration {
 
 func (r *run) progress(ctx context.Context) {
 	for pause(ctx, 5*time.Second) {
-		_, _ = fmt.Fprintf(r.settings.Progress, "%5.0fs  %d of %d payments answered, %d on their way, %d of %d kills, %d callbacks under way\n",
-			time.Since(r.began).Seconds(), r.clients.answered(), r.settings.Payments, r.clients.underway(), r.counts.kills(), r.settings.Kills, r.post.underway())
+		_, _ = fmt.Fprintf(r.settings.Progress,
+			"%5.0fs  %d of %d payments answered, %d on their way, %d of %d kills, %d callbacks under way\n",
+			time.Since(r.began).Seconds(), r.clients.answered(), r.settings.Payments, r.clients.underway(),
+			r.counts.kills(), r.settings.Kills, r.post.underway())
 	}
 }
 

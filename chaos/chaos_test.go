@@ -30,7 +30,8 @@ func built(t *testing.T) (binary, plugins string) {
 	}
 	run(nil, "build", "-o", binary, "payrouter/cmd/router")
 	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
-		run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=", "-trimpath",
+		run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=",
+			"-trimpath",
 			"-o", filepath.Join(plugins, name+".wasm"), "payrouter/plugins/"+name)
 	}
 	return binary, plugins
@@ -44,7 +45,8 @@ func TestPromisesHoldInASmallStorm(t *testing.T) {
 	binary, plugins := built(t)
 	dir := t.TempDir()
 	report, err := Run(t.Context(), Settings{
-		Binary: binary, Plugins: plugins, Dir: dir, Payments: 80, Kills: 6, Rate: 25, Seed: 1, Patience: 30 * time.Second, Nudge: true, Progress: t.Output(),
+		Binary: binary, Plugins: plugins, Dir: dir, Payments: 80, Kills: 6, Rate: 25, Seed: 1,
+		Patience: 30 * time.Second, Nudge: true, Progress: t.Output(),
 	})
 	require.NoError(t, err)
 	var text strings.Builder
@@ -81,7 +83,8 @@ func TestAReportFailsForEveryKindOfViolationAndForFaultsThatNeverStruck(t *testi
 	t.Parallel()
 	require.NoError(t, (&Report{Faults: map[string]int{"hang": 1}}).Err())
 	for want, report := range map[string]Report{
-		"double charges": {Doubles: 1}, "lost payments": {Lost: 1}, "lies": {Lies: 1}, "unsettled": {Unsettled: 1}, "hang never struck": {Faults: map[string]int{"hang": 0}},
+		"double charges": {Doubles: 1}, "lost payments": {Lost: 1}, "lies": {Lies: 1}, "unsettled": {Unsettled: 1},
+		"hang never struck": {Faults: map[string]int{"hang": 0}},
 	} {
 		require.ErrorContains(t, report.Err(), want)
 	}

@@ -18,8 +18,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// clients are the merchants' services: they place orders, lose patience, hang up, repeat themselves, and remember all that they are
-// told.
+// clients are the merchants' services: they place orders, lose patience, hang up, repeat themselves, and remember all
+// that they are told.
 type clients struct {
 	url      string
 	payers   *payers
@@ -68,7 +68,9 @@ func newClients(url string, payers *payers, settings Settings, dice *rand.Rand) 
 	for n := range settings.Payments {
 		dice := rand.New(rand.NewPCG(settings.Seed, 1<<32+uint64(n)))
 		reference := fmt.Sprintf("order-%d", n)
-		c.talks = append(c.talks, &talk{key: fmt.Sprintf("%q", reference+"-try-1"), body: orderBody(reference, dice), dice: dice, told: Told{Order: reference}})
+		c.talks = append(c.talks,
+			&talk{key: fmt.Sprintf("%q", reference+"-try-1"), body: orderBody(reference, dice), dice: dice,
+				told: Told{Order: reference}})
 	}
 	return c
 }
@@ -77,8 +79,9 @@ func newClients(url string, payers *payers, settings Settings, dice *rand.Rand) 
 func orderBody(reference string, dice *rand.Rand) string {
 	amount := fmt.Sprintf("%d.%02d", 10+dice.IntN(400), dice.IntN(100))
 	order := map[string]any{
-		"amount": amount, "currency": "EUR", "country": "DE", "reference": reference, "description": "A thing", "return_url": "https://shop.example/thanks/" + reference + "/",
-		"payer": map[string]string{"email": "payer@shop.example", "name": "Pat Payer"},
+		"amount": amount, "currency": "EUR", "country": "DE", "reference": reference, "description": "A thing",
+		"return_url": "https://shop.example/thanks/" + reference + "/",
+		"payer":      map[string]string{"email": "payer@shop.example", "name": "Pat Payer"},
 	}
 	switch drawn := dice.IntN(100); {
 	case drawn < 50:
@@ -88,7 +91,8 @@ func orderBody(reference string, dice *rand.Rand) string {
 		order["currency"] = "USDT"
 	case drawn < 92:
 		order["kind"], order["currency"], order["country"] = "recharge", "INR", "IN"
-		order["destination"] = map[string]string{"operator": "AT", "number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000))}
+		order["destination"] = map[string]string{"operator": "AT",
+			"number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000))}
 	default:
 		order["kind"], order["currency"] = "payout", "USDT"
 		order["destination"] = map[string]string{"address": "TMadeUpAddressOfNobody0000000000001", "network": "TRC20"}
@@ -140,7 +144,8 @@ func (c *clients) talk(ctx context.Context, t *talk) {
 	}
 }
 
-// order sends the order, again and again, until one answer tells of the payment. Now and then it is sent several times at once.
+// order sends the order, again and again, until one answer tells of the payment. Now and then it is sent several times
+// at once.
 func (c *clients) order(ctx context.Context, t *talk) bool {
 	var refusedSince time.Time
 	for ctx.Err() == nil && !t.isLost() {
@@ -244,8 +249,8 @@ func (c *clients) create(ctx context.Context, t *talk, patience time.Duration) s
 	return answer
 }
 
-// compare sees that a repetition says what the first answer said. first is the hash of the first answer as it was known when the request
-// left; 0 if none was.
+// compare sees that a repetition says what the first answer said. first is the hash of the first answer as it was known
+// when the request left; 0 if none was.
 func (t *talk) compare(first uint64, answer said) {
 	sum := hashOf(answer.body)
 	t.mutex.Lock()
@@ -275,12 +280,14 @@ func (c *clients) cheat(ctx context.Context, t *talk) {
 		return
 	}
 	other := strings.Replace(t.body, `"A thing"`, `"Another thing"`, 1)
-	if answer := c.send(ctx, http.MethodPost, "/v1/payments", t.key, other, 6*time.Second); answer.status == http.StatusCreated || answer.status == http.StatusAccepted {
+	if answer := c.send(ctx, http.MethodPost, "/v1/payments", t.key, other,
+		6*time.Second); answer.status == http.StatusCreated || answer.status == http.StatusAccepted {
 		t.complain("another order under the same key was answered %d", answer.status)
 	}
 }
 
-// actShares are how many payments of a hundred are canceled, or paid from the shop's own balance, by their provider. Not every provider can.
+// actShares are how many payments of a hundred are canceled, or paid from the shop's own balance, by their provider.
+// Not every provider can.
 //
 //nolint:gochecknoglobals // a table
 var actShares = map[string]struct{ cancel, confirm int }{
@@ -421,7 +428,8 @@ func (c *clients) send(ctx context.Context, method, path, key, body string, pati
 		return said{err: err}
 	}
 	c.count(strconv.Itoa(response.StatusCode))
-	return said{status: response.StatusCode, body: text, replayed: response.Header.Get("Idempotency-Replayed") == "true"}
+	return said{status: response.StatusCode, body: text,
+		replayed: response.Header.Get("Idempotency-Replayed") == "true"}
 }
 
 func (c *clients) count(answer string) {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// sendWithin is the fence that the router under test runs with: a request that was journalled longer ago does not leave.
+// sendWithin is the fence that the router under test runs with: a request that was journalled longer ago does not
+// leave.
 const sendWithin = 1500 * time.Millisecond
 
 // counts are what was done to the router.
@@ -82,12 +83,13 @@ func (c *counts) kills() int {
 	return sum
 }
 
-// moments are armed in one life of the router after the other, in this order; "kill" ends it there, "pause" lets it be stopped there for longer
-// than its fence.
+// moments are armed in one life of the router after the other, in this order; "kill" ends it there, "pause" lets it be
+// stopped there for longer than its fence.
 //
 //nolint:gochecknoglobals // a table
 var moments = []struct{ at, how string }{
-	{"journalled", "kill"}, {"sent", "kill"}, {"settled", "kill"}, {"webhook", "kill"}, {"journalled", "pause"}, {"sent", "pause"},
+	{"journalled", "kill"}, {"sent", "kill"}, {"settled", "kill"}, {"webhook", "kill"}, {"journalled", "pause"},
+	{"sent", "pause"},
 }
 
 // troubles come at any moment, in this order.
@@ -112,7 +114,8 @@ type crasher struct {
 }
 
 func (r *run) crash(ctx context.Context) error {
-	c := &crasher{run: r, dice: r.dice(4), began: time.Now(), interval: r.span() / time.Duration(max(r.settings.Kills, 1))}
+	c := &crasher{run: r, dice: r.dice(4), began: time.Now(),
+		interval: r.span() / time.Duration(max(r.settings.Kills, 1))}
 	for r.counts.kills() < r.settings.Kills && ctx.Err() == nil {
 		if err := c.trouble(ctx); err != nil {
 			return err
@@ -133,7 +136,8 @@ func (c *crasher) stray() error {
 	return c.router.setClock(by)
 }
 
-// trouble waits for an armed moment, or until the next trouble is due, whichever is first. Kills are spread over the orders.
+// trouble waits for an armed moment, or until the next trouble is due, whichever is first. Kills are spread over the
+// orders.
 func (c *crasher) trouble(ctx context.Context) error {
 	due := c.began.Add(time.Duration(float64(c.interval) * (float64(c.counts.kills()) + c.dice.Float64())))
 	timer := time.NewTimer(max(time.Until(due), time.Duration(50+c.dice.IntN(300))*time.Millisecond))

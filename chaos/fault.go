@@ -65,11 +65,12 @@ var menu = []sandbox.Fault{
 //
 //nolint:gochecknoglobals // a table
 var pageStatuses = []int{
-	http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusNotFound, http.StatusBadRequest, http.StatusBadGateway, http.StatusOK,
+	http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusNotFound,
+	http.StatusBadRequest, http.StatusBadGateway, http.StatusOK,
 }
 
-// codePaths are the calls that the run makes, each with a page of its own after it was carried out: what books, what looks up, what acts on
-// what is booked, and native runs.
+// codePaths are the calls that the run makes, each with a page of its own after it was carried out: what books, what
+// looks up, what acts on what is booked, and native runs.
 //
 //nolint:gochecknoglobals // a table
 var codePaths = map[string][]string{
@@ -80,7 +81,8 @@ var codePaths = map[string][]string{
 	sandbox.Paygrt:     {"recharge", "status"},
 }
 
-// work orders faults until ctx ends: a few at a time at each provider, a page at a call of its own, and now and then an outage.
+// work orders faults until ctx ends: a few at a time at each provider, a page at a call of its own, and now and then an
+// outage.
 func (f *faults) work(ctx context.Context) {
 	providers, paths, turn := f.sandbox.Providers(), pathsInTurn(), 0
 	for i := 0; pause(ctx, time.Duration(10+f.dice.IntN(60))*time.Millisecond); i++ {
@@ -93,7 +95,8 @@ func (f *faults) work(ctx context.Context) {
 		}
 		provider := providers[f.dice.IntN(len(providers))]
 		waiting := f.waiting(ctx, provider)
-		if atAnyCall := slices.DeleteFunc(waiting, func(operation string) bool { return operation != "" }); len(atAnyCall) > 2 {
+		if atAnyCall := slices.DeleteFunc(waiting,
+			func(operation string) bool { return operation != "" }); len(atAnyCall) > 2 {
 			continue
 		}
 		if i%75 == 37 {
@@ -142,7 +145,8 @@ func (f *faults) order(provider string, fault sandbox.Fault, times int) {
 	}
 }
 
-// waiting are the faults at a provider that have not struck yet, by the call that they are for: empty for those that may strike any.
+// waiting are the faults at a provider that have not struck yet, by the call that they are for: empty for those that
+// may strike any.
 func (f *faults) waiting(ctx context.Context, provider string) []string {
 	var list struct {
 		Faults []struct {
@@ -166,8 +170,8 @@ func (f *faults) end() {
 	}
 }
 
-// fired is how often each fault struck. What must strike is there with 0 where it did not: each kind and, in a run that is long enough, a
-// page after each of the calls.
+// fired is how often each fault struck. What must strike is there with 0 where it did not: each kind and, in a run that
+// is long enough, a page after each of the calls.
 func (f *faults) fired(long bool) map[string]int {
 	f.mutex.Lock()
 	fired := map[string]int{outage: f.outages}

@@ -15,7 +15,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// natives are the operator's services that have accounts do things natively: withdrawals, recharges and exchange orders beside the payments.
+// natives are the operator's services that have accounts do things natively: withdrawals, recharges and exchange orders
+// beside the payments.
 type natives struct {
 	clients *clients
 	talks   []*nativeTalk
@@ -66,17 +67,21 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 		t.path, t.told.Site = "paygram-eu/operations/Withdraw", sandbox.PayGram
 		input = map[string]any{
 			"provider": 0, "amount": amount, "callbackData": reference,
-			"withdrawMethod": map[string]any{"currencyCode": 5, "network": 2, "cryptoAddress": "TMadeUpAddressOfNobody0000000000001"},
+			"withdrawMethod": map[string]any{"currencyCode": 5, "network": 2,
+				"cryptoAddress": "TMadeUpAddressOfNobody0000000000001"},
 		}
 	case 1:
 		t.path, t.told.Site = "paygrt/operations/Recharge", sandbox.Paygrt
-		input = map[string]any{"api_ref_id": reference, "recharge_number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000)), "recharge_amount": amount, "operator_code": "AT"}
+		input = map[string]any{"api_ref_id": reference,
+			"recharge_number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000)), "recharge_amount": amount,
+			"operator_code": "AT"}
 	default:
 		reference = fmt.Sprint(runDigits, i)
 		t.path, t.told.Site = "exchanger/operations/create_bid", sandbox.Exchanger
 		input = map[string]any{
-			"direction_id": "1", "calc_amount": amount, "calc_action": "1", "api_id": reference, "account2": "4000000000000002",
-			"cf6": "payer@shop.example", "cfget8": "Shop GmbH",
+			"direction_id": "1", "calc_amount": amount, "calc_action": "1", "api_id": reference,
+			"account2": "4000000000000002",
+			"cf6":      "payer@shop.example", "cfget8": "Shop GmbH",
 		}
 	}
 	text, _ := json.Marshal(input) //nolint:errchkjson // strings and numbers alone
@@ -86,7 +91,8 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 
 // ofRun tells a booking that a run made, and no payment.
 func ofRun(b sandbox.Booking) bool {
-	return strings.HasPrefix(b.Reference, runReference) || b.Provider == sandbox.Exchanger && strings.HasPrefix(b.Reference, runDigits)
+	return strings.HasPrefix(b.Reference, runReference) || b.Provider == sandbox.Exchanger &&
+		strings.HasPrefix(b.Reference, runDigits)
 }
 
 // place begins every run, spread over the time in which orders are placed, and waits for their ends.
@@ -103,7 +109,8 @@ func (n *natives) place(ctx context.Context, within time.Duration) {
 	}
 }
 
-// talk sends a run until an answer tells of it, now and then several times at once and once more later, and asks what became of it.
+// talk sends a run until an answer tells of it, now and then several times at once and once more later, and asks what
+// became of it.
 func (n *natives) talk(ctx context.Context, t *nativeTalk) {
 	for ctx.Err() == nil && !t.isLost() && !n.perform(ctx, t) {
 		pause(ctx, time.Duration(50+t.dice.IntN(250))*time.Millisecond)
@@ -143,7 +150,8 @@ func (n *natives) send(ctx context.Context, t *nativeTalk, patience time.Duratio
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
 		t.mutex.Lock()
 		defer t.mutex.Unlock()
-		t.told.Complaints = append(t.told.Complaints, fmt.Sprintf("a run that is in order was answered %d: %.200s", answer.status, answer.body))
+		t.told.Complaints = append(t.told.Complaints,
+			fmt.Sprintf("a run that is in order was answered %d: %.200s", answer.status, answer.body))
 		return true
 	}
 	return false
@@ -160,7 +168,8 @@ func (t *nativeTalk) hear(body []byte) {
 	if !slices.Contains(t.told.IDs, shown.ID) {
 		t.told.IDs = append(t.told.IDs, shown.ID)
 	}
-	if over := shown.Status == "succeeded" || shown.Status == "failed"; over && !slices.Contains(t.told.Final, shown.Status) {
+	if over := shown.Status == "succeeded" || shown.Status == "failed"; over &&
+		!slices.Contains(t.told.Final, shown.Status) {
 		t.told.Final = append(t.told.Final, shown.Status)
 	}
 }

@@ -11,13 +11,14 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// operator is the person who settles by hand what the router cannot know: asks the provider by telephone, and tells the router. Not of
-// everything: what is left shows that nothing settles it by itself.
+// operator is the person who settles by hand what the router cannot know: asks the provider by telephone, and tells the
+// router. Not of everything: what is left shows that nothing settles it by itself.
 type operator struct {
 	resolved atomic.Int64
 }
 
-// patient is how long a payment is unknown before the operator takes the telephone: whatever was sent has arrived by then.
+// patient is how long a payment is unknown before the operator takes the telephone: whatever was sent has arrived by
+// then.
 const patient = 10 * time.Second
 
 // operate settles what has been unknown for a while, until ctx ends.
@@ -72,11 +73,14 @@ func outcomeOf(b sandbox.Booking) string {
 }
 
 func (r *run) rule(ctx context.Context, id, status, reference string) {
-	body := fmt.Sprintf(`{"status": %q, "reason": "the provider's people said so on the telephone", "provider_reference": %q}`, status, reference)
+	body := fmt.Sprintf(
+		`{"status": %q, "reason": "the provider's people said so on the telephone", "provider_reference": %q}`, status,
+		reference)
 	if reference == "" {
 		body = fmt.Sprintf(`{"status": %q, "reason": "the provider's people know nothing of it"}`, status)
 	}
-	if answer := r.clients.send(ctx, http.MethodPost, "/v1/payments/"+id+"/resolve", "", body, 10*time.Second); answer.status == http.StatusOK {
+	if answer := r.clients.send(ctx, http.MethodPost, "/v1/payments/"+id+"/resolve", "", body,
+		10*time.Second); answer.status == http.StatusOK {
 		r.operator.resolved.Add(1)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// payers are the people at the other end: they pay, decline or forget what they were asked to pay, and providers finish what they took.
+// payers are the people at the other end: they pay, decline or forget what they were asked to pay, and providers finish
+// what they took.
 type payers struct {
 	sandbox  *sandbox.Server
 	settings Settings
@@ -35,19 +36,27 @@ type deed struct {
 }
 
 func newPayers(s *sandbox.Server, dice *rand.Rand, settings Settings) *payers {
-	return &payers{sandbox: s, settings: settings, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{}, after: map[string]int{}}
+	return &payers{sandbox: s, settings: settings, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{},
+		after: map[string]int{}}
 }
 
 // late is money after the end, in the words of a provider that keeps to that end.
 const late = "pay_late"
 
-// habits are what happens to a booking by its call, in hundredths. What is left over is forgotten, until everything expires at the end.
+// habits are what happens to a booking by its call, in hundredths. What is left over is forgotten, until everything
+// expires at the end.
 //
 //nolint:gochecknoglobals // a table
 var habits = map[string][]habit{
-	sandbox.PayGram + " IssueInvoice": {{"pay", 60, ""}, {"cancel", 8, ""}, {"decline", 5, ""}, {"cancel", 9, "pay"}, {"cancel", 7, late}, {"decline", 3, late}},
-	sandbox.Cryptogram + " create":    {{"pay", 50, ""}, {"pick", 15, "pay"}, {"expire", 10, ""}, {"expire", 7, "pay"}, {"cancel", 8, late}},
-	sandbox.PayPlay + " create_order": {{"pay", 60, ""}, {"cancel", 5, ""}, {"decline", 5, ""}, {"expire", 5, ""}, {"expire", 5, "pay"}, {"cancel", 5, late}, {"expire", 5, late}},
+	sandbox.PayGram +
+		" IssueInvoice": {{"pay", 60, ""}, {"cancel", 8, ""}, {"decline", 5, ""}, {"cancel", 9, "pay"},
+		{"cancel", 7, late}, {"decline", 3, late}},
+	sandbox.Cryptogram +
+		" create": {{"pay", 50, ""}, {"pick", 15, "pay"}, {"expire", 10, ""}, {"expire", 7, "pay"},
+		{"cancel", 8, late}},
+	sandbox.PayPlay +
+		" create_order": {{"pay", 60, ""}, {"cancel", 5, ""}, {"decline", 5, ""}, {"expire", 5, ""},
+		{"expire", 5, "pay"}, {"cancel", 5, late}, {"expire", 5, late}},
 	sandbox.PayPlay + " withdraw":     {{"pay", 85, ""}, {"decline", 10, ""}, {"cancel", 5, ""}},
 	sandbox.Exchanger + " create_bid": {{"pay", 70, ""}, {"cancel", 10, ""}, {"expire", 5, ""}, {"cancel", 5, "pay"}},
 	sandbox.Paygrt + " recharge":      {{"pay", 80, ""}, {"decline", 20, ""}},
@@ -64,8 +73,10 @@ type habit struct {
 //
 //nolint:gochecknoglobals // a table
 var overs = map[string]string{
-	sandbox.PayGram + " IssueInvoice": "cancel", sandbox.Cryptogram + " create": "expire", sandbox.PayPlay + " create_order": "expire",
-	sandbox.PayPlay + " withdraw": "pay", sandbox.Exchanger + " create_bid": "expire", sandbox.Paygrt + " recharge": "pay",
+	sandbox.PayGram + " IssueInvoice": "cancel", sandbox.Cryptogram + " create": "expire", sandbox.PayPlay +
+		" create_order": "expire",
+	sandbox.PayPlay + " withdraw": "pay", sandbox.Exchanger + " create_bid": "expire", sandbox.Paygrt +
+		" recharge": "pay",
 }
 
 // offered tells payers of something to pay. What moves money only when a payer does is paid by nobody else.
@@ -79,7 +90,8 @@ func (p *payers) offered(site, reference string) {
 //
 //nolint:gochecknoglobals // a table
 var offersOf = map[string]string{
-	sandbox.PayGram: "IssueInvoice", sandbox.Cryptogram: "create", sandbox.PayPlay: "create_order", sandbox.Exchanger: "create_bid", sandbox.Paygrt: "recharge",
+	sandbox.PayGram: "IssueInvoice", sandbox.Cryptogram: "create", sandbox.PayPlay: "create_order",
+	sandbox.Exchanger: "create_bid", sandbox.Paygrt: "recharge",
 }
 
 // plan draws what will happen to a booking, once. The draw hangs on the booking alone.
@@ -97,7 +109,9 @@ func (p *payers) plan(site, reference, call string) {
 			at := time.Now().Add(time.Duration(50+p.dice.IntN(3000)) * time.Millisecond)
 			p.due = append(p.due, deed{site, reference, habit.event, at, false})
 			if habit.then != "" && (habit.event == "pick" || p.settings.with("late money")) {
-				p.due = append(p.due, deed{site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond), habit.event != "pick"})
+				p.due = append(p.due,
+					deed{site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond),
+						habit.event != "pick"})
 			}
 			return
 		}
@@ -158,7 +172,8 @@ func (p *payers) drive(d deed) {
 // lateMoney is what money after the end counts as.
 func lateMoney(site, event string) string { return "late money: " + site + " " + event }
 
-// struck is how often money came after an end, in each provider's words. Those that must come are there with 0 where they did not.
+// struck is how often money came after an end, in each provider's words. Those that must come are there with 0 where
+// they did not.
 func (p *payers) struck(long bool) map[string]int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// post is the network between the providers' callbacks and the router: it loses none, as providers repeat for days what nobody took, but
-// it carries them late and out of order, some of them again and again, and forged ones among them.
+// post is the network between the providers' callbacks and the router: it loses none, as providers repeat for days what
+// nobody took, but it carries them late and out of order, some of them again and again, and forged ones among them.
 type post struct {
 	url    string
 	router string
@@ -61,7 +61,8 @@ func newPost(ctx context.Context, router string, dice *rand.Rand) (*post, error)
 	}
 	p := &post{
 		url: "http://" + listener.Addr().String(), router: router, dice: dice, closed: make(chan struct{}),
-		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Second}},
+		client: &http.Client{Timeout: 10 * time.Second,
+			Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Second}},
 	}
 	server := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
 	var work sync.WaitGroup
@@ -90,7 +91,9 @@ func (p *post) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.mutex.Unlock()
 	p.genuine++
 	p.counts.Genuine++
-	p.waiting = append(p.waiting, &letter{method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body, due: p.soon(2 * time.Second)})
+	p.waiting = append(p.waiting,
+		&letter{method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
+			due: p.soon(2 * time.Second)})
 }
 
 // soon is a moment within a while. The caller holds the mutex.
@@ -182,9 +185,12 @@ func (p *post) repeat(l *letter, times int, within time.Duration) {
 //
 //nolint:gochecknoglobals // a table
 var opposites = []string{
-	"order::completed", "order::declined", "order::declined", "order::completed", `"COMPLETE"`, `"DECLINED"`, `"DECLINED"`, `"COMPLETE"`,
-	"status=success", "status=cancel", "status=cancel", "status=success", "recharge_status=Success", "recharge_status=Fail",
-	"recharge_status=Fail", "recharge_status=Success", `"Status":2`, `"Status":3`, `"Status":3`, `"Status":2`, `"IsPaid":true`, `"IsPaid":false`,
+	"order::completed", "order::declined", "order::declined", "order::completed", `"COMPLETE"`, `"DECLINED"`,
+	`"DECLINED"`, `"COMPLETE"`,
+	"status=success", "status=cancel", "status=cancel", "status=success", "recharge_status=Success",
+	"recharge_status=Fail",
+	"recharge_status=Fail", "recharge_status=Success", `"Status":2`, `"Status":3`, `"Status":3`, `"Status":2`,
+	`"IsPaid":true`, `"IsPaid":false`,
 	`"IsPaid":false`, `"IsPaid":true`,
 }
 

@@ -44,15 +44,16 @@ type Report struct {
 	Unsettled int            `json:"unsettled"`
 	Unknown   map[string]int `json:"unknown_left"`
 	Settle    Percentiles    `json:"settle_seconds"`
-	// Conflicts are payments that show money where their status says otherwise, Resolved those that an operator settled.
+	// Conflicts are payments that show money where their status says otherwise, Resolved those that an operator
+	// settled.
 	Conflicts int   `json:"money_conflicts"`
 	Resolved  int64 `json:"resolved_by_hand"`
 	// LostInTails are payments that only a lost tail of the journal knew.
 	LostInTails int `json:"lost_in_tails"`
 	// Callbacks are what came to the router's addresses for providers.
 	Callbacks letters `json:"callbacks"`
-	// Webhooks are the events that the merchant was sent; Repeated of them came more than once, which they may. Unannounced are payments that
-	// have ended and of which no webhook has told so by the end of the run.
+	// Webhooks are the events that the merchant was sent; Repeated of them came more than once, which they may.
+	// Unannounced are payments that have ended and of which no webhook has told so by the end of the run.
 	Webhooks    int         `json:"webhooks"`
 	Repeated    int         `json:"webhooks_repeated"`
 	Unannounced int         `json:"unannounced"`
@@ -67,7 +68,8 @@ type Percentiles struct {
 	Max float64 `json:"max"`
 }
 
-// longRun is how many payments it takes until every call of every provider can be expected to be made, and to be struck.
+// longRun is how many payments it takes until every call of every provider can be expected to be made, and to be
+// struck.
 const longRun = 250
 
 // shownViolations bounds how many violations a report spells out.
@@ -93,9 +95,12 @@ func (r *run) report(payments []shownPayment, runs []RunEntry, bookings []sandbo
 		return cmp.Compare(slices.Index(worst, a.Kind), slices.Index(worst, b.Kind))
 	})
 	report := &Report{
-		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes, Stops: r.counts.stops, Drains: r.counts.drains,
-		Faults: r.faults.fired(long), Statuses: map[string]int{}, Answers: r.clients.answers, LongestInFlight: r.clients.longest.Seconds(),
-		Runs: map[string]int{}, Bookings: len(bookings), Unknown: unknown, Violations: violations[:min(len(violations), shownViolations)],
+		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes,
+		Stops: r.counts.stops, Drains: r.counts.drains,
+		Faults: r.faults.fired(long), Statuses: map[string]int{}, Answers: r.clients.answers,
+		LongestInFlight: r.clients.longest.Seconds(),
+		Runs:            map[string]int{}, Bookings: len(bookings), Unknown: unknown,
+		Violations: violations[:min(len(violations), shownViolations)],
 	}
 	for _, one := range runs {
 		report.Runs[one.Operation+" "+one.Status]++
@@ -171,7 +176,8 @@ func (r *Report) Err() error {
 	for _, count := range []struct {
 		name string
 		n    int
-	}{{"double charges", r.Doubles}, {"lost payments", r.Lost}, {"lies", r.Lies}, {"payments unsettled that a provider could tell of", r.Unsettled}} {
+	}{{"double charges", r.Doubles}, {"lost payments", r.Lost}, {"lies", r.Lies},
+		{"payments unsettled that a provider could tell of", r.Unsettled}} {
 		if count.n > 0 {
 			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))
 		}
@@ -191,7 +197,9 @@ func (r *Report) Print(w io.Writer) error {
 		value any
 	}{
 		{"seed", r.Seed},
-		{"payments", fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts left behind", r.Payments, r.Seconds, r.Attempts, r.Bookings, r.Abandoned)},
+		{"payments",
+			fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts left behind", r.Payments, r.Seconds,
+				r.Attempts, r.Bookings, r.Abandoned)},
 		{"statuses", listed(r.Statuses)},
 		{"native runs", listed(r.Runs)},
 		{"kills", fmt.Sprintf("%d: %s", r.Kills, listed(r.KillsAt))},
@@ -205,12 +213,18 @@ func (r *Report) Print(w io.Writer) error {
 		{"lies", r.Lies},
 		{"unsettled", r.Unsettled},
 		{"unknown left", listed(r.Unknown)},
-		{"time to settle", fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99, r.Settle.Max)},
+		{"time to settle",
+			fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99,
+				r.Settle.Max)},
 		{"money conflicts", r.Conflicts},
 		{"by an operator", r.Resolved},
 		{"lost in tails", r.LostInTails},
-		{"callbacks", fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine, r.Callbacks.Replayed, r.Callbacks.Forged)},
-		{"webhooks", fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated, r.Unannounced)},
+		{"callbacks",
+			fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine, r.Callbacks.Replayed,
+				r.Callbacks.Forged)},
+		{"webhooks",
+			fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated,
+				r.Unannounced)},
 		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},
 	}
 	for _, line := range lines {
@@ -219,7 +233,8 @@ func (r *Report) Print(w io.Writer) error {
 		}
 	}
 	for _, v := range r.Violations {
-		if _, err := fmt.Fprintf(w, "! %s: %s %s: %s\n  %s\n", v.Kind, v.Order, v.Payment, v.Detail, strings.Join(v.Trail, "\n  ")); err != nil {
+		if _, err := fmt.Fprintf(w, "! %s: %s %s: %s\n  %s\n", v.Kind, v.Order, v.Payment, v.Detail,
+			strings.Join(v.Trail, "\n  ")); err != nil {
 			return fmt.Errorf("print the report: %w", err)
 		}
 	}
@@ -240,7 +255,8 @@ func (r *Report) Print(w io.Writer) error {
 
 // listed is a count by name, most first.
 func listed(counts map[string]int) string {
-	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
+	names := slices.SortedFunc(maps.Keys(counts),
+		func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
 	var parts []string
 	for _, name := range names {
 		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))

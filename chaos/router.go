@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// router is the router's process, started again and again on one journal. Only one goroutine may start and end it; url may be called
-// by all.
+// router is the router's process, started again and again on one journal. Only one goroutine may start and end it; url
+// may be called by all.
 type router struct {
 	settings Settings
 	listen   string
@@ -73,7 +73,8 @@ func (r *router) data() string { return filepath.Join(r.settings.Dir, "data") }
 
 func (r *router) clockFile() string { return filepath.Join(r.settings.Dir, "clock") }
 
-// setClock has the router's wall clock be wrong by so much, from now on. The file is replaced whole: the router reads it at any moment.
+// setClock has the router's wall clock be wrong by so much, from now on. The file is replaced whole: the router reads
+// it at any moment.
 func (r *router) setClock(by time.Duration) error {
 	next := r.clockFile() + ".next"
 	err := os.WriteFile(next, []byte(by.String()), 0o600)
@@ -88,8 +89,8 @@ func (r *router) setClock(by time.Duration) error {
 
 func (r *router) url() string { return "http://" + r.listen }
 
-// start starts the router, and waits until it is ready, or has died at the failpoint that it was given. The failpoint may be empty; at
-// is the moment that it is for.
+// start starts the router, and waits until it is ready, or has died at the failpoint that it was given. The failpoint
+// may be empty; at is the moment that it is for.
 func (r *router) start(ctx context.Context, at, failpoint string) error {
 	died, err := r.startArmed(ctx, at, failpoint)
 	if err == nil && died && failpoint == "" {
@@ -100,14 +101,18 @@ func (r *router) start(ctx context.Context, at, failpoint string) error {
 
 // startArmed is start that tells whether the router died.
 func (r *router) startArmed(ctx context.Context, at, failpoint string) (died bool, err error) {
-	command := exec.Command(r.settings.Binary, "serve", "--listen", r.listen, "--routing", r.rules, "--plugins", r.settings.Plugins, //nolint:noctx // it is killed, not canceled
-		"--data", r.data(), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within", sendWithin.String(),
+	//nolint:noctx // it is killed, not canceled
+	command := exec.Command(r.settings.Binary, "serve", "--listen", r.listen, "--routing", r.rules, "--plugins",
+		r.settings.Plugins,
+		"--data", r.data(), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within",
+		sendWithin.String(),
 		"--public-url", r.public, "--webhooks-to-private", "--reconcile-every", "200ms", "--lookups-per-second", "200",
 		"--callback-lookups-per-second", "200")
 	if r.witness {
 		command.Args = append(command.Args, "--witness", filepath.Join(r.settings.Dir, "witness"))
 	}
-	// What ends the harness from the terminal is not to drain the router under its hands: an audit of a router that is gone says nothing.
+	// What ends the harness from the terminal is not to drain the router under its hands: an audit of a router that is
+	// gone says nothing.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = slices.Clone(r.environment)
 	if failpoint != "" {

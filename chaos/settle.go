@@ -24,7 +24,8 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 	if err := r.hear(ctx, calm.Add(r.settings.Patience)); err != nil {
 		return nil, err
 	}
-	// Bookings first: each has been journalled before, so that what a router books that is still at work is not missing in the journal.
+	// Bookings first: each has been journalled before, so that what a router books that is still at work is not missing
+	// in the journal.
 	runs, err := r.settledRuns(ctx, calm.Add(r.settings.Patience))
 	if err != nil {
 		return nil, err
@@ -80,7 +81,8 @@ func (r *run) heal(ctx context.Context, until time.Time) error {
 	return ctx.Err()
 }
 
-// conflicts waits until everything that providers reported has been taken, and shows where it says that money came after an end.
+// conflicts waits until everything that providers reported has been taken, and shows where it says that money came
+// after an end.
 func (r *run) conflicts(ctx context.Context, until time.Time) error {
 	for time.Now().Before(until) && ctx.Err() == nil {
 		ended, err := r.journal(ctx, "failed,canceled,expired")
@@ -105,7 +107,8 @@ func (r *run) conflicts(ctx context.Context, until time.Time) error {
 // hear waits until webhooks have told of every payment that has ended.
 func (r *run) hear(ctx context.Context, until time.Time) error {
 	payments, err := r.journal(ctx, "succeeded,failed,canceled,expired")
-	for err == nil && len(unannounced(payments, r.hooks.announced())) > 0 && time.Now().Before(until) && pause(ctx, 200*time.Millisecond) {
+	for err == nil && len(unannounced(payments, r.hooks.announced())) > 0 && time.Now().Before(until) &&
+		pause(ctx, 200*time.Millisecond) {
 	}
 	return err
 }
@@ -228,7 +231,8 @@ func (c *clients) repeatAll(ctx context.Context) {
 // ledgers are the three accounts of some payments, with what was told where that is given.
 func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, told []Told) Ledgers {
 	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
-	l := Ledgers{Told: told, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking, Announced: r.hooks.announced()}
+	l := Ledgers{Told: told, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking,
+		Announced: r.hooks.announced()}
 	for _, p := range payments {
 		l.Journal = append(l.Journal, p.Entry)
 	}
@@ -253,7 +257,8 @@ func (r *run) trail(ctx context.Context, report *Report) {
 		var attempts, events struct {
 			Data []json.RawMessage `json:"data"`
 		}
-		if v.Payment == "" || r.read(ctx, "/v1/payments/"+v.Payment+"/attempts", &attempts) != nil || r.read(ctx, "/v1/payments/"+v.Payment+"/events", &events) != nil {
+		if v.Payment == "" || r.read(ctx, "/v1/payments/"+v.Payment+"/attempts", &attempts) != nil ||
+			r.read(ctx, "/v1/payments/"+v.Payment+"/events", &events) != nil {
 			continue
 		}
 		for _, row := range append(attempts.Data, events.Data...) {

@@ -37,7 +37,8 @@ func copyJournal(from, to string) error {
 		}
 	}
 	for _, name := range journalFiles {
-		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil &&
+			!errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("copy the journal: %w", err)
 		}
 	}
@@ -159,8 +160,9 @@ func (c *crasher) keep() error {
 
 func (c *crasher) keptAt() string { return filepath.Join(c.settings.Dir, "kept") }
 
-// loseTail kills the router, puts back the copy of its journal that an earlier kill left, and starts it. It has to hold the journal: nothing
-// leaves that may move money until a person releases it. What clients were told in between, nobody can know of any more.
+// loseTail kills the router, puts back the copy of its journal that an earlier kill left, and starts it. It has to hold
+// the journal: nothing leaves that may move money until a person releases it. What clients were told in between, nobody
+// can know of any more.
 func (c *crasher) loseTail(ctx context.Context) error {
 	c.counts.crash("tail lost")
 	c.router.kill()
@@ -188,7 +190,8 @@ func (c *crasher) loseTail(ctx context.Context) error {
 	return nil
 }
 
-// compare finds what only the lost journal knew, and has clients go by it: what the journal does not know any more they do not ask for again.
+// compare finds what only the lost journal knew, and has clients go by it: what the journal does not know any more they
+// do not ask for again.
 func (c *crasher) compare(ctx context.Context, lost, kept string) error {
 	was, err := readJournal(ctx, lost)
 	if err != nil {
@@ -206,14 +209,16 @@ func (c *crasher) compare(ctx context.Context, lost, kept string) error {
 		if known && now.Version == p.Version {
 			continue
 		}
-		entry := Entry{ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider, ProviderReference: p.ProviderReference}
+		entry := Entry{ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider,
+			ProviderReference: p.ProviderReference}
 		attempts, err := was.db.Attempts(ctx, id)
 		if err != nil {
 			return fmt.Errorf("read the attempts of the lost journal: %w", err)
 		}
 		for _, a := range attempts {
 			entry.Tries = append(entry.Tries, Tried{
-				Provider: a.Provider, Role: a.Role, Operation: a.Operation, Idempotency: a.Idempotency, Reference: a.Reference, Event: "unanswered", Sent: true,
+				Provider: a.Provider, Role: a.Role, Operation: a.Operation, Idempotency: a.Idempotency,
+				Reference: a.Reference, Event: "unanswered", Sent: true,
 			})
 		}
 		c.losses.add(entry, !known)
@@ -230,7 +235,8 @@ func (c *crasher) compare(ctx context.Context, lost, kept string) error {
 	return nil
 }
 
-// heldFor is how long a held router is watched: longer than what was journalled may take to leave, and than its recovery waits.
+// heldFor is how long a held router is watched: longer than what was journalled may take to leave, and than its
+// recovery waits.
 const heldFor = sendWithin + 1500*time.Millisecond
 
 // hold watches a router whose journal has to be held, and releases it as an operator does.
@@ -246,15 +252,18 @@ func (c *crasher) hold(ctx context.Context) {
 	}
 	before := mayMoveMoney(c.sandbox)
 	order := strings.Replace(c.clients.talks[0].body, `"reference":"`, `"reference":"while-held-`, 1)
-	answer := c.clients.send(ctx, http.MethodPost, "/v1/payments", fmt.Sprintf("%q", fmt.Sprint("while-held-", c.losses.times)), order, 10*time.Second)
+	answer := c.clients.send(ctx, http.MethodPost, "/v1/payments",
+		fmt.Sprintf("%q", fmt.Sprint("while-held-", c.losses.times)), order, 10*time.Second)
 	if answer.status != http.StatusServiceUnavailable || !strings.Contains(string(answer.body), "journal-held") {
-		c.losses.violated("a router that holds its journal answered a new order with %d: %.200s", answer.status, answer.body)
+		c.losses.violated("a router that holds its journal answered a new order with %d: %.200s", answer.status,
+			answer.body)
 	}
 	pause(ctx, heldFor)
 	if after := mayMoveMoney(c.sandbox); after > before {
 		c.losses.violated("a router that holds its journal sent %d requests that may move money", after-before)
 	}
-	answer = c.clients.send(ctx, http.MethodPost, "/v1/journal/release", "", `{"reason": "compared with what the providers have"}`, 10*time.Second)
+	answer = c.clients.send(ctx, http.MethodPost, "/v1/journal/release", "",
+		`{"reason": "compared with what the providers have"}`, 10*time.Second)
 	if answer.status != http.StatusOK {
 		c.losses.violated("releasing the journal was answered %d: %.200s", answer.status, answer.body)
 	}
@@ -264,8 +273,9 @@ func (c *crasher) hold(ctx context.Context) {
 //
 //nolint:gochecknoglobals // a table
 var movers = map[string]bool{
-	sandbox.PayGram + " PayInvoice": true, sandbox.PayGram + " Withdraw": true, sandbox.PayPlay + " withdraw": true, sandbox.Exchanger + " create_bid": true,
-	sandbox.Paygrt + " recharge": true,
+	sandbox.PayGram + " PayInvoice": true, sandbox.PayGram + " Withdraw": true, sandbox.PayPlay + " withdraw": true,
+	sandbox.Exchanger + " create_bid": true,
+	sandbox.Paygrt + " recharge":      true,
 }
 
 func mayMoveMoney(providers *sandbox.Server) (received int) {
@@ -277,8 +287,9 @@ func mayMoveMoney(providers *sandbox.Server) (received int) {
 	return received
 }
 
-// rewind has clients go by a journal that lost its tail. known says of an order whether the journal knows it still: one that it does not know is
-// never asked for again, since that would be another payment. That is what putting back an older journal means.
+// rewind has clients go by a journal that lost its tail. known says of an order whether the journal knows it still: one
+// that it does not know is never asked for again, since that would be another payment. That is what putting back an
+// older journal means.
 func (c *clients) rewind(known map[string]bool) {
 	for _, t := range c.talks {
 		still, lost := known[t.told.Order]

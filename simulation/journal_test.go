@@ -18,7 +18,8 @@ import (
 	dbs "payrouter/host/store/sqlite"
 )
 
-// journal is a router's, in SQLite, with every call held until the scheduler lets it through. Once the router is dead it does nothing any more.
+// journal is a router's, in SQLite, with every call held until the scheduler lets it through. Once the router is dead
+// it does nothing any more.
 type journal struct {
 	life *life
 	db   *dbs.DB
@@ -192,7 +193,8 @@ func (j *journal) Key(ctx context.Context, merchant, value string) (*payment.Key
 	return j.db.Key(ctx, merchant, value)
 }
 
-func (j *journal) DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time, limit int) ([]callback.Callback, error) {
+func (j *journal) DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time,
+	limit int) ([]callback.Callback, error) {
 	if err := j.hold(fmt.Sprintf("list callbacks that are due at %s, vouched for %t", account, vouched)); err != nil {
 		return nil, err
 	}
@@ -212,8 +214,8 @@ const (
 	diskFull     = "disk full"
 )
 
-// disk is what the router's journal lies on. Its faults are SQLite's own: a commit that is turned into a rollback, and a file that may not
-// grow. Both hold for the connection that writes, when nobody uses it.
+// disk is what the router's journal lies on. Its faults are SQLite's own: a commit that is turned into a rollback, and
+// a file that may not grow. Both hold for the connection that writes, when nobody uses it.
 type disk struct {
 	w      *world
 	broken string
@@ -239,7 +241,8 @@ func (d *disk) fail(how string) {
 	if how == diskFull {
 		limit = 1 // SQLite makes it what the file has
 	}
-	if _, err := c.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA max_page_count = %d", limit), nil); err != nil {
+	if _, err := c.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA max_page_count = %d", limit),
+		nil); err != nil {
 		d.w.violated("limit the journal's file: %v", err)
 	}
 }

@@ -23,15 +23,16 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// network carries what the router sends to the providers, and their answers. Each request is held before it reaches its provider, and each
-// answer before it reaches the router.
+// network carries what the router sends to the providers, and their answers. Each request is held before it reaches its
+// provider, and each answer before it reaches the router.
 type network struct {
 	w *world
 	// down are the sites that cannot be reached, until when.
 	down map[string]time.Time
 	// blind are the payments that their provider denies to know, until when.
 	blind map[string]time.Time
-	// told are the answers to look-ups so far, by site and operation; taken are those to creates that the router got as they were.
+	// told are the answers to look-ups so far, by site and operation; taken are those to creates that the router got as
+	// they were.
 	told, taken map[string][]toldAnswer
 	conns       int
 }
@@ -222,7 +223,8 @@ func requestKey(site, method, uri string, body []byte) string {
 }
 
 // tokensInPaths are PayGram's credentials as they leave, and as the journal shows them.
-var tokensInPaths = []string{sandbox.DefaultCredentials().PayGramEU, sandbox.DefaultCredentials().PayGramAsia, "{{secret:token}}", "%7B%7Bsecret:token%7D%7D"}
+var tokensInPaths = []string{sandbox.DefaultCredentials().PayGramEU, sandbox.DefaultCredentials().PayGramAsia,
+	"{{secret:token}}", "%7B%7Bsecret:token%7D%7D"}
 
 func (x *exchange) lookup() bool { return x.attempt.Role == "lookup" }
 func (x *exchange) create() bool {
@@ -339,7 +341,8 @@ func (n *network) arrive(x *exchange) {
 		return
 	case limited:
 		w.fire(x.fault)
-		n.answer(x, render(http.StatusTooManyRequests, http.Header{"Retry-After": {strconv.Itoa(1 + w.dice.IntN(4))}}, `{"message":"slow down"}`))
+		n.answer(x, render(http.StatusTooManyRequests, http.Header{"Retry-After": {strconv.Itoa(1 + w.dice.IntN(4))}},
+			`{"message":"slow down"}`))
 		return
 	case maintenance:
 		if w.providers.Order(x.wire.site, sandbox.Fault{Kind: sandbox.FaultMaintenance, Count: 1}) == nil {
@@ -408,7 +411,8 @@ func (n *network) process(x *exchange) []byte {
 
 // pageStatuses are what web servers, firewalls and gateways answer in a provider's place.
 var pageStatuses = []int{
-	http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusNotFound, http.StatusBadRequest, http.StatusBadGateway, http.StatusOK,
+	http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusNotFound,
+	http.StatusBadRequest, http.StatusBadGateway, http.StatusOK,
 }
 
 // disguised has a provider answer, with what stands in front of it, or in the spelling of its numbers.
@@ -418,7 +422,8 @@ func (n *network) disguised(x *exchange) []byte {
 	switch x.fault {
 	case pageBefore, pageAfter:
 		pages := sandbox.Pages()
-		fault.Kind, fault.Page, fault.Status = sandbox.FaultPage, pages[w.dice.IntN(len(pages))], pageStatuses[w.dice.IntN(len(pageStatuses))]
+		fault.Kind, fault.Page, fault.Status = sandbox.FaultPage, pages[w.dice.IntN(
+			len(pages))], pageStatuses[w.dice.IntN(len(pageStatuses))]
 		fault.After = x.fault == pageAfter
 	case respelt:
 		spellings := sandbox.Spellings()
@@ -476,7 +481,8 @@ func (n *network) spoil(x *exchange, raw []byte) {
 
 // lost resets a connection instead of answering.
 func (n *network) lost(x *exchange) {
-	n.w.plan(x.delay, fmt.Sprintf("reset of connection %d to %s", x.wire.number, x.wire.site), func() { x.wire.fail(syscall.ECONNRESET) })
+	n.w.plan(x.delay, fmt.Sprintf("reset of connection %d to %s", x.wire.number, x.wire.site),
+		func() { x.wire.fail(syscall.ECONNRESET) })
 }
 
 // answer sends an answer on its way.
@@ -494,11 +500,12 @@ func (n *network) answer(x *exchange, raw []byte) {
 		case x.fault == truncated:
 			w.plan(time.Millisecond, fmt.Sprintf("end of connection %d", x.wire.number), func() { x.wire.fail(io.EOF) })
 		case x.fault == duplicate && taken:
-			w.plan(w.between(time.Microsecond, 50*time.Millisecond), fmt.Sprintf("answer to %s again", x.attempt.ID), func() {
-				if x.wire.deliver(raw) {
-					w.fire(duplicate)
-				}
-			})
+			w.plan(w.between(time.Microsecond, 50*time.Millisecond), fmt.Sprintf("answer to %s again", x.attempt.ID),
+				func() {
+					if x.wire.deliver(raw) {
+						w.fire(duplicate)
+					}
+				})
 		case taken && w.chance(15):
 			w.plan(w.between(0, 3*time.Second), fmt.Sprintf("end of connection %d", x.wire.number), func() {
 				w.fire(goneAway)

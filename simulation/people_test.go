@@ -20,7 +20,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// people are the merchants' clients, the payers, and whoever else means well or ill. All of it is the scheduler's goroutine's.
+// people are the merchants' clients, the payers, and whoever else means well or ill. All of it is the scheduler's
+// goroutine's.
 type people struct {
 	w      *world
 	orders []*order
@@ -85,26 +86,32 @@ func (p *people) place(count int, within time.Duration) {
 	w := p.w
 	for n := range count {
 		reference := fmt.Sprintf("order-%d", n)
-		o := &order{reference: reference, key: reference + "-try-1", body: p.body(reference), told: chaos.Told{Order: reference}}
+		o := &order{reference: reference, key: reference + "-try-1", body: p.body(reference),
+			told: chaos.Told{Order: reference}}
 		p.orders = append(p.orders, o)
 		at := w.between(0, within)
 		w.plan(at, reference+" is placed", func() { p.create(o) })
 		if w.chance(40) {
 			for copy := range 1 + w.dice.IntN(3) {
-				w.plan(at+w.between(0, 500*time.Millisecond), fmt.Sprintf("%s is placed again (%d)", reference, copy), func() { p.create(o) })
+				w.plan(at+w.between(0, 500*time.Millisecond), fmt.Sprintf("%s is placed again (%d)", reference, copy),
+					func() { p.create(o) })
 			}
 		}
 		for look := range w.dice.IntN(5) {
-			w.plan(at+w.between(time.Second, 70*time.Second), fmt.Sprintf("%s is asked for (%d)", reference, look), func() { p.ask(o) })
+			w.plan(at+w.between(time.Second, 70*time.Second), fmt.Sprintf("%s is asked for (%d)", reference, look),
+				func() { p.ask(o) })
 		}
 		if w.chance(30) {
-			w.plan(at+w.between(2*time.Second, 70*time.Second), reference+" is placed once more", func() { p.create(o) })
+			w.plan(at+w.between(2*time.Second, 70*time.Second), reference+" is placed once more",
+				func() { p.create(o) })
 		}
 		if w.chance(30) {
-			w.plan(at+w.between(2*time.Second, 60*time.Second), reference+" is placed with another body", func() { p.cheat(o) })
+			w.plan(at+w.between(2*time.Second, 60*time.Second), reference+" is placed with another body",
+				func() { p.cheat(o) })
 		}
 		if w.chance(15) {
-			w.plan(at+w.between(5*time.Second, 60*time.Second), reference+" is to be canceled", func() { p.act(o, "cancel", "") })
+			w.plan(at+w.between(5*time.Second, 60*time.Second), reference+" is to be canceled",
+				func() { p.act(o, "cancel", "") })
 		}
 		if w.chance(25) {
 			w.plan(at+w.between(3*time.Second, 40*time.Second), reference+" is paid from a balance", func() {
@@ -118,8 +125,10 @@ func (p *people) place(count int, within time.Duration) {
 func (p *people) body(reference string) string {
 	dice := p.w.dice
 	o := map[string]any{
-		"amount": fmt.Sprintf("%d.%02d", 10+dice.IntN(400), dice.IntN(100)), "currency": "EUR", "country": "DE", "reference": reference,
-		"description": "A thing", "return_url": "https://shop.example/thanks/" + reference + "/", "payer": map[string]string{"email": "payer@shop.example", "name": "Pat Payer"},
+		"amount": fmt.Sprintf("%d.%02d", 10+dice.IntN(400), dice.IntN(100)), "currency": "EUR", "country": "DE",
+		"reference":   reference,
+		"description": "A thing", "return_url": "https://shop.example/thanks/" + reference + "/",
+		"payer": map[string]string{"email": "payer@shop.example", "name": "Pat Payer"},
 	}
 	switch drawn := dice.IntN(100); {
 	case drawn < 17:
@@ -184,7 +193,8 @@ func (p *people) request(o *order, method, path, body string, patience time.Dura
 				case l.dead.Load():
 					then(answer{})
 				default:
-					then(answer{recorder.Code, recorder.Header().Get("Idempotency-Replayed") == "true", recorder.Body.Bytes()})
+					then(answer{recorder.Code, recorder.Header().Get("Idempotency-Replayed") == "true",
+						recorder.Body.Bytes()})
 				}
 			},
 		})
@@ -366,10 +376,12 @@ func (p *people) told(o *order, a answer) {
 
 // callOf is the call whose booking a payer is offered.
 var callOf = map[string]string{
-	sandbox.PayGram: "IssueInvoice", sandbox.Cryptogram: "create", sandbox.PayPlay: "create_order", sandbox.Exchanger: "create_bid", sandbox.Paygrt: "recharge",
+	sandbox.PayGram: "IssueInvoice", sandbox.Cryptogram: "create", sandbox.PayPlay: "create_order",
+	sandbox.Exchanger: "create_bid", sandbox.Paygrt: "recharge",
 }
 
-// habits are what happens to a booking by its call, in hundredths; what is left over is forgotten until the end. over is what happens then.
+// habits are what happens to a booking by its call, in hundredths; what is left over is forgotten until the end. over
+// is what happens then.
 var habits = map[string]struct {
 	grave  bool
 	over   string
@@ -377,7 +389,8 @@ var habits = map[string]struct {
 }{
 	sandbox.PayGram + " IssueInvoice": {false, "cancel", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}}},
 	sandbox.Cryptogram + " create":    {false, "expire", []habit{{"pay", 50}, {"expire", 20}, {"cancel", 15}}},
-	sandbox.PayPlay + " create_order": {false, "expire", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}, {"expire", 10}}},
+	sandbox.PayPlay +
+		" create_order": {false, "expire", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}, {"expire", 10}}},
 	sandbox.PayPlay + " withdraw":     {true, "pay", []habit{{"pay", 70}, {"decline", 20}, {"cancel", 10}}},
 	sandbox.Exchanger + " create_bid": {true, "expire", []habit{{"pay", 60}, {"cancel", 15}, {"expire", 10}}},
 	sandbox.Paygrt + " recharge":      {true, "pay", []habit{{"pay", 70}, {"decline", 30}}},
@@ -414,21 +427,23 @@ func (p *people) decide(site, reference, call string) {
 		wait := w.between(50*time.Millisecond, 30*time.Second)
 		w.plan(wait, fmt.Sprintf("%s %s: %s", site, reference, h.event), func() { p.drive(site, reference, h.event) })
 		if words := lateWords(site, call, h.event); h.event != "pay" && w.chance(50) {
-			w.plan(wait+w.between(time.Second, 30*time.Second), fmt.Sprintf("%s %s: pay, late", site, reference), func() {
-				word := words[w.dice.IntN(len(words))]
-				if leftOut(lateMoney(site, word)) {
-					return
-				}
-				if p.drive(site, reference, word) {
-					w.fire(lateMoney(site, word))
-				}
-			})
+			w.plan(wait+w.between(time.Second, 30*time.Second), fmt.Sprintf("%s %s: pay, late", site, reference),
+				func() {
+					word := words[w.dice.IntN(len(words))]
+					if leftOut(lateMoney(site, word)) {
+						return
+					}
+					if p.drive(site, reference, word) {
+						w.fire(lateMoney(site, word))
+					}
+				})
 		}
 		return
 	}
 }
 
-// lateWords are how a provider reports money that came after the end: as if it had not ended, or in the words of that end.
+// lateWords are how a provider reports money that came after the end: as if it had not ended, or in the words of that
+// end.
 func lateWords(site, call, end string) []string {
 	switch site + " " + call {
 	case sandbox.Cryptogram + " create":
@@ -461,7 +476,8 @@ func (p *people) drive(site, reference, event string) bool {
 // finish brings every booking to an end that nobody has brought to one.
 func (p *people) finish() {
 	for _, b := range p.w.providers.Ledger("") {
-		if over := habits[b.Provider+" "+b.Operation].over; over != "" && !p.driven[b.Provider+" "+b.ProviderReference] {
+		if over := habits[b.Provider+" "+b.Operation].over; over != "" &&
+			!p.driven[b.Provider+" "+b.ProviderReference] {
 			p.drive(b.Provider, b.ProviderReference, over)
 		}
 	}
@@ -531,7 +547,8 @@ func (p *people) deliver(d *delivery) {
 	}
 	p.kinds(d)
 	d.arrived = true
-	request := httptest.NewRequestWithContext(context.Background(), d.method, strings.TrimPrefix(d.url, public), bytes.NewReader(d.body))
+	request := httptest.NewRequestWithContext(context.Background(), d.method, strings.TrimPrefix(d.url, public),
+		bytes.NewReader(d.body))
 	request.Header = d.header.Clone()
 	w.running.Go(func() {
 		recorder := httptest.NewRecorder()
@@ -558,7 +575,8 @@ func (p *people) kinds(d *delivery) {
 		w.fire(early)
 	}
 	for _, later := range p.deliveries[d.number:] {
-		if later.arrived && !later.forged && d.about != "" && later.about == d.about && !bytes.Equal(later.body, d.body) {
+		if later.arrived && !later.forged && d.about != "" && later.about == d.about &&
+			!bytes.Equal(later.body, d.body) {
 			w.fire(contradicting)
 			return
 		}
@@ -571,10 +589,12 @@ func (p *people) redeliver(d *delivery) {
 	}
 	d.tries++
 	p.w.fire(lostCallback)
-	p.w.plan(p.w.between(time.Second, 10*time.Second), fmt.Sprintf("callback %d arrives again (%d)", d.number, d.tries), func() { p.deliver(d) })
+	p.w.plan(p.w.between(time.Second, 10*time.Second), fmt.Sprintf("callback %d arrives again (%d)", d.number, d.tries),
+		func() { p.deliver(d) })
 }
 
-// forge sends a callback that no provider has sent: to an address that somebody has come to know, with a word that is not true.
+// forge sends a callback that no provider has sent: to an address that somebody has come to know, with a word that is
+// not true.
 func (p *people) forge() {
 	w := p.w
 	ledger := w.providers.Ledger("")
@@ -586,26 +606,34 @@ func (p *people) forge() {
 	if account == sandbox.PayGram {
 		account = "paygram-eu"
 	}
-	d := &delivery{number: len(p.deliveries), method: http.MethodPost, url: addresses().Account(account), header: http.Header{}, forged: true}
+	d := &delivery{number: len(p.deliveries), method: http.MethodPost, url: addresses().Account(account),
+		header: http.Header{}, forged: true}
 	status, event := "COMPLETE", "completed"
 	if w.dice.IntN(2) == 0 {
 		status, event = "DECLINED", "declined"
 	}
 	switch b.Provider {
 	case sandbox.PayGram:
-		d.body = fmt.Appendf(nil, `{"Id":"f","InvoiceInfo":{"InvoiceCode":%q,"Status":2,"IsPaid":true,"IsRedeemed":true,"CallbackData":%q},"CallbackType":2}`, b.ProviderReference, b.Reference)
+		d.body = fmt.Appendf(nil,
+			`{"Id":"f","InvoiceInfo":{"InvoiceCode":%q,"Status":2,"IsPaid":true,"IsRedeemed":true,"CallbackData":%q},`+
+				`"CallbackType":2}`, b.ProviderReference, b.Reference)
 	case sandbox.Cryptogram:
 		d.body = fmt.Appendf(nil, `{"resource":"CommercePayment","id":%q}`, b.ProviderReference)
 	case sandbox.Exchanger:
 		d.body = []byte(url.Values{"bid_id": {b.ProviderReference}, "status": {"success"}}.Encode())
 	case sandbox.Paygrt:
 		d.method = http.MethodGet
-		d.url += "?" + url.Values{"api_ref_id": {b.Reference}, "txn_id": {b.ProviderReference}, "recharge_status": {"Success"}}.Encode()
+		d.url += "?" +
+			url.Values{"api_ref_id": {b.Reference}, "txn_id": {b.ProviderReference},
+				"recharge_status": {"Success"}}.Encode()
 	case sandbox.PayPlay:
-		d.body = fmt.Appendf(nil, `{"event_type":"order::%s","order":{"id":%q,"status":%q,"external_order_id":%q,"currency":%q,"value":%q}}`,
+		d.body = fmt.Appendf(nil,
+			`{"event_type":"order::%s","order":{"id":%q,"status":%q,"external_order_id":%q,"currency":%q,"value":%q}}`,
 			event, b.ProviderReference, status, b.Reference, b.Currency, b.Amount)
 		if b.Operation == "withdraw" {
-			d.body = fmt.Appendf(nil, `{"event_type":"withdrawal::%s","external_id":%q,"transaction":{"id":%q,"status":%q,"external_id":%q,"currency":%q,"value":%q}}`,
+			d.body = fmt.Appendf(nil,
+				`{"event_type":"withdrawal::%s","external_id":%q,"transaction":{"id":%q,"status":%q,"external_id":%q,`+
+					`"currency":%q,"value":%q}}`,
 				event, b.Reference, b.ProviderReference, status, b.Reference, b.Currency, b.Amount)
 		}
 		mac := hmac.New(sha256.New, []byte("a token that the stranger has made up"))

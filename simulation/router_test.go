@@ -58,7 +58,8 @@ func newKit(dir string) (*kit, error) {
 	environ := append(sandbox.Environment("http://unused")[:0:0],
 		"PAYPLAY_WEBHOOK_TOKEN="+webhookToken, "PAYPLAY_PAGE_WEBHOOK_TOKEN="+pageWebhookToken)
 	c := sandbox.DefaultCredentials()
-	environ = append(environ, "PAYGRAM_EU_TOKEN="+c.PayGramEU, "CRYPTOGRAM_TOKEN="+c.Cryptogram, "PAYPLAY_API_KEY="+c.PayPlay,
+	environ = append(environ, "PAYGRAM_EU_TOKEN="+c.PayGramEU, "CRYPTOGRAM_TOKEN="+c.Cryptogram,
+		"PAYPLAY_API_KEY="+c.PayPlay,
 		"EXCHANGER_API_LOGIN="+c.ExchangerLogin, "EXCHANGER_API_KEY="+c.ExchangerKey, "PAYGRT_API_KEY="+c.Paygrt)
 	k := &kit{template: filepath.Join(dir, "template")}
 	var err error
@@ -84,7 +85,8 @@ func newKit(dir string) (*kit, error) {
 		}
 	}
 	if underRace {
-		check := exec.Command("go", "run", "payrouter/cmd/router", "route", "check", "--plugins", dir, "--compiled", cache, "routing.yaml")
+		check := exec.Command("go", "run", "payrouter/cmd/router", "route", "check", "--plugins", dir, "--compiled",
+			cache, "routing.yaml")
 		if out, err := check.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s: %w\n%s", check, err, out)
 		}
@@ -157,7 +159,8 @@ func (w *world) start(k *kit, dir string) error {
 		return err
 	}
 	l.engine = payment.NewEngine(l.journal, l.fleet(), payment.Settings{
-		CallbackURL: addresses().Payment, Snapshot: api.Snapshot, Now: w.clock.Now, Random: w.random(fmt.Sprint("ids ", l.number)), Moment: l.moment,
+		CallbackURL: addresses().Payment, Snapshot: api.Snapshot, Now: w.clock.Now,
+		Random: w.random(fmt.Sprint("ids ", l.number)), Moment: l.moment,
 		Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
 	})
 	l.reconciler = payment.NewReconciler(l.engine, payment.ReconcilerSettings{})
@@ -169,7 +172,8 @@ func (w *world) start(k *kit, dir string) error {
 		AtOnce: 1,
 	})
 	l.handler = api.New(l.engine, api.Settings{
-		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.Now, Ready: db.Healthy,
+		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.Now,
+		Ready: db.Healthy,
 	})
 	w.life = l
 	if w.disk.broken != "" {
@@ -183,13 +187,17 @@ func (w *world) start(k *kit, dir string) error {
 // connect makes the clients of the accounts' providers, which outlive changes of plugins.
 func (l *life) connect() error {
 	for _, p := range l.kit.routes.Providers {
-		dice := rand.New(rand.NewChaCha8([32]byte{byte(l.w.seed), byte(l.w.seed >> 8), byte(l.w.seed >> 16), byte(l.number), p.Name[0], p.Name[3], p.Name[4]}))
+		dice := rand.New(rand.NewChaCha8([32]byte{byte(l.w.seed), byte(l.w.seed >> 8), byte(l.w.seed >> 16),
+			byte(l.number), p.Name[0], p.Name[3], p.Name[4]}))
 		var turn sync.Mutex
 		client, err := egress.New(egress.Settings{
-			Provider: p.Name, BaseURL: p.BaseURL, Secrets: l.kit.secrets.For(p.Name), AllowPrivate: p.AllowPrivate, Timeout: p.Timeout,
-			Retry:   egress.RetrySettings{MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap},
-			Breaker: egress.BreakerSettings{Failures: uint32(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor, Probes: uint32(p.Breaker.HalfOpen)},
-			Dial:    l.dial(p.Name), Now: l.w.clock.Now,
+			Provider: p.Name, BaseURL: p.BaseURL, Secrets: l.kit.secrets.For(p.Name), AllowPrivate: p.AllowPrivate,
+			Timeout: p.Timeout,
+			Retry: egress.RetrySettings{MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay,
+				MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap},
+			Breaker: egress.BreakerSettings{Failures: uint32(p.Breaker.Failures), Window: p.Breaker.Window,
+				Cooldown: p.Breaker.OpenFor, Probes: uint32(p.Breaker.HalfOpen)},
+			Dial: l.dial(p.Name), Now: l.w.clock.Now,
 			Random: func() float64 {
 				turn.Lock()
 				defer turn.Unlock()
@@ -222,7 +230,8 @@ func (l *life) receivers() (accounts map[string]callback.Account, release func()
 	accounts = map[string]callback.Account{}
 	for name, account := range fleet.Accounts {
 		accounts[name] = callback.Account{
-			Plugin: account.Plugin("").(callback.Receiver), Verifier: account.Egress.(callback.Verifier), Settings: account.Settings,
+			Plugin: account.Plugin("").(callback.Receiver), Verifier: account.Egress.(callback.Verifier),
+			Settings: account.Settings,
 		}
 	}
 	return accounts, release

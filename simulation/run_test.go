@@ -24,8 +24,8 @@ const (
 	// placing is how long orders come in, storm how long faults strike.
 	placing = 20 * time.Second
 	storm   = 90 * time.Second
-	// deadline is how long after the storm everything may take to settle. The router's clock may have been set back by minutes, and asks
-	// every fifteen minutes about what is an hour old.
+	// deadline is how long after the storm everything may take to settle. The router's clock may have been set back by
+	// minutes, and asks every fifteen minutes about what is an hour old.
 	deadline = 3 * time.Hour
 	// tooMany steps mean that something goes round in circles.
 	tooMany = 60_000
@@ -63,13 +63,15 @@ func simulate(t *testing.T, k *kit, seed uint64, scratch string) (o outcome) {
 
 func newWorld(seed uint64, dir string) *world {
 	w := &world{
-		seed: seed, dice: rand.New(rand.NewPCG(seed, 1)), clock: &clocktest.Clock{}, began: time.Now(), fired: map[string]int{}, bell: make(chan struct{}, 1),
+		seed: seed, dice: rand.New(rand.NewPCG(seed, 1)), clock: &clocktest.Clock{}, began: time.Now(),
+		fired: map[string]int{}, bell: make(chan struct{}, 1),
 		dir: dir, generation: map[string]int{},
 	}
 	w.disk = disk{w: w, hits: map[string]int{}}
 	w.people = newPeople(w)
 	w.ledger = newLedger(w)
-	w.network = &network{w: w, down: map[string]time.Time{}, blind: map[string]time.Time{}, told: map[string][]toldAnswer{}, taken: map[string][]toldAnswer{}}
+	w.network = &network{w: w, down: map[string]time.Time{}, blind: map[string]time.Time{},
+		told: map[string][]toldAnswer{}, taken: map[string][]toldAnswer{}}
 	return w
 }
 
@@ -265,8 +267,8 @@ func (w *world) last() {
 	w.look()
 }
 
-// expiresDaysLater reports a payment that was made while the wall clock was days ahead: its provider was asked to expire it days later than the
-// calm lasts.
+// expiresDaysLater reports a payment that was made while the wall clock was days ahead: its provider was asked to
+// expire it days later than the calm lasts.
 func (w *world) expiresDaysLater(id string) bool {
 	p, known := w.ledger.payments[id]
 	return known && p.Status == payment.RequiresAction && p.CreatedAt.After(w.clock.Wall())
@@ -274,7 +276,8 @@ func (w *world) expiresDaysLater(id string) bool {
 
 func (w *world) outcome() outcome {
 	o := outcome{
-		seed: w.seed, fired: w.fired, statuses: map[string]int{}, payments: len(w.ledger.payments), steps: w.steps, crashes: w.lives - 1, simulated: time.Since(w.began),
+		seed: w.seed, fired: w.fired, statuses: map[string]int{}, payments: len(w.ledger.payments), steps: w.steps,
+		crashes: w.lives - 1, simulated: time.Since(w.began),
 	}
 	_, o.unknown = chaos.Audit(w.ledger.ledgers())
 	for _, p := range w.ledger.payments {

@@ -19,8 +19,9 @@ import (
 	dbs "payrouter/host/store/sqlite"
 )
 
-// ledger is what the journal has acknowledged, beside what has left, what has arrived, and what the providers have done. It is where the
-// promises are held against each other. Its mutex guards all of it: the router's goroutines tell it what they write.
+// ledger is what the journal has acknowledged, beside what has left, what has arrived, and what the providers have
+// done. It is where the promises are held against each other. Its mutex guards all of it: the router's goroutines tell
+// it what they write.
 type ledger struct {
 	w *world
 
@@ -34,7 +35,8 @@ type ledger struct {
 	writes, arrivals map[string]int
 	// opened are the attempts in the order in which they were written first.
 	opened map[string]int
-	// moved and over are bookings that have moved money, or have been over without, at some time; by site and reference.
+	// moved and over are bookings that have moved money, or have been over without, at some time; by site and
+	// reference.
 	moved, over map[string]bool
 	// turned are payments that have come to an end since the last look.
 	turned []payment.Payment
@@ -48,8 +50,10 @@ type ledger struct {
 
 func newLedger(w *world) *ledger {
 	return &ledger{
-		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]payment.Attempt{}, states: map[string]map[int64]payment.Status{},
-		keys: map[string]string{}, writes: map[string]int{}, arrivals: map[string]int{}, opened: map[string]int{}, moved: map[string]bool{}, over: map[string]bool{},
+		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]payment.Attempt{},
+		states: map[string]map[int64]payment.Status{},
+		keys:   map[string]string{}, writes: map[string]int{}, arrivals: map[string]int{}, opened: map[string]int{},
+		moved: map[string]bool{}, over: map[string]bool{},
 	}
 }
 
@@ -97,7 +101,9 @@ func (l *ledger) saved(change payment.Change) {
 	if before.MoneyConflict && !p.MoneyConflict {
 		l.w.violated("%s takes its conflict about money back", p.ID)
 	}
-	if p.Status != before.Status && !slices.ContainsFunc(change.Entries, func(e payment.Entry) bool { return e.Type == payment.EntryType("payment."+p.Status) }) {
+	if p.Status != before.Status &&
+		!slices.ContainsFunc(change.Entries,
+			func(e payment.Entry) bool { return e.Type == payment.EntryType("payment."+p.Status) }) {
 		l.w.violated("%s turns %s and its timeline does not say so", p.ID, p.Status)
 	}
 	l.w.note("saved %s", describe(p, change.Attempts))
@@ -121,7 +127,8 @@ func (l *ledger) saved(change payment.Change) {
 
 func describe(p payment.Payment, attempts []payment.Attempt) string {
 	var text strings.Builder
-	_, _ = fmt.Fprintf(&text, "%s version %d: %s at %s %s, next check %s", p.ID, p.Version, p.Status, cmp.Or(p.Provider, "-"), cmp.Or(p.ProviderReference, "-"), p.NextCheck.Format(time.RFC3339Nano))
+	_, _ = fmt.Fprintf(&text, "%s version %d: %s at %s %s, next check %s", p.ID, p.Version, p.Status,
+		cmp.Or(p.Provider, "-"), cmp.Or(p.ProviderReference, "-"), p.NextCheck.Format(time.RFC3339Nano))
 	if p.MoneyConflict {
 		text.WriteString(", money conflict")
 	}
@@ -129,7 +136,8 @@ func describe(p payment.Payment, attempts []payment.Attempt) string {
 		_, _ = fmt.Fprintf(&text, ", %s", p.Failure.Code)
 	}
 	for _, a := range attempts {
-		_, _ = fmt.Fprintf(&text, "; %s #%d %s %s at %s: %s", a.ID, a.Number, a.Role, a.Operation, a.Provider, cmp.Or(string(a.Event), "open"))
+		_, _ = fmt.Fprintf(&text, "; %s #%d %s %s at %s: %s", a.ID, a.Number, a.Role, a.Operation, a.Provider,
+			cmp.Or(string(a.Event), "open"))
 		if a.Abandoned {
 			text.WriteString(", left behind")
 		}
@@ -147,7 +155,8 @@ func (l *ledger) callback(c callback.Callback) {
 	l.news++
 }
 
-// pendingCallbacks tells when the next callback is due that the router has to act on, by its clock. The journal is asked past the scheduler.
+// pendingCallbacks tells when the next callback is due that the router has to act on, by its clock. The journal is
+// asked past the scheduler.
 func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 	if l.w.life == nil {
 		return time.Time{}, false
@@ -181,7 +190,8 @@ func (l *ledger) left(site, key string, wall time.Time) (payment.Attempt, bool) 
 		if a.ID == "" || !a.Open() || siteOf(a.Provider) != site || journalKey(a) != key {
 			continue
 		}
-		if of == nil || cmp.Or(cmp.Compare(l.writes[a.ID], l.writes[of.ID]), cmp.Compare(l.opened[of.ID], l.opened[a.ID])) < 0 {
+		if of == nil ||
+			cmp.Or(cmp.Compare(l.writes[a.ID], l.writes[of.ID]), cmp.Compare(l.opened[of.ID], l.opened[a.ID])) < 0 {
 			of = &a
 		}
 	}
@@ -263,7 +273,8 @@ func (l *ledger) heard(o *order, s shown) {
 		l.w.violated("lie: %s was told of %s, and its payment is %s", o.reference, s.ID, l.keys[o.key])
 	}
 	if was := l.states[s.ID][s.Version]; string(was) != s.Status {
-		l.w.violated("lie: %s was told that %s is %s at version %d, and it was %s", o.reference, s.ID, s.Status, s.Version, was)
+		l.w.violated("lie: %s was told that %s is %s at version %d, and it was %s", o.reference, s.ID, s.Status,
+			s.Version, was)
 	}
 }
 
@@ -322,8 +333,8 @@ func (l *ledger) underway(plugin string) bool {
 	return false
 }
 
-// safety looks whether anything is wrong now. Before everything has settled, a payment may be behind what its provider knows; it may never be
-// ahead of it, and nothing may be there twice.
+// safety looks whether anything is wrong now. Before everything has settled, a payment may be behind what its provider
+// knows; it may never be ahead of it, and nothing may be there twice.
 func (w *world) safety() {
 	l := w.ledger
 	l.mutex.Lock()
@@ -357,7 +368,8 @@ func (l *ledger) ended(p payment.Payment) {
 	}
 	for _, number := range slices.Sorted(maps.Keys(l.attempts[p.ID])) {
 		a := l.attempts[p.ID][number]
-		if a.Role == "create" && (a.Idempotency == "none" || a.Idempotency == "keyed") && l.writes[a.ID] > l.arrivals[a.ID] {
+		if a.Role == "create" && (a.Idempotency == "none" || a.Idempotency == "keyed") &&
+			l.writes[a.ID] > l.arrivals[a.ID] {
 			if l.onItsWay(a.ID) {
 				l.w.violated("lie: %s is %s, and a request of %s is on its way", p.ID, p.Status, a.ID)
 			}
@@ -390,7 +402,8 @@ func (l *ledger) bookingsOf(p payment.Payment) []sandbox.Booking {
 	var of []sandbox.Booking
 	for _, b := range l.w.providers.Ledger("") {
 		for _, a := range l.attempts[p.ID] {
-			if siteOf(a.Provider) == b.Provider && a.Role == "create" && a.Reference != "" && a.Reference == b.Reference {
+			if siteOf(a.Provider) == b.Provider && a.Role == "create" && a.Reference != "" &&
+				a.Reference == b.Reference {
 				of = append(of, b)
 				break
 			}
@@ -410,14 +423,16 @@ func (l *ledger) ledgers() chaos.Ledgers {
 	for _, id := range slices.Sorted(maps.Keys(l.payments)) {
 		p := l.payments[id]
 		entry := chaos.Entry{
-			ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider, ProviderReference: p.ProviderReference,
-			MoneyConflict: p.MoneyConflict, Alert: p.Alert,
+			ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider,
+			ProviderReference: p.ProviderReference,
+			MoneyConflict:     p.MoneyConflict, Alert: p.Alert,
 		}
 		for _, number := range slices.Sorted(maps.Keys(l.attempts[id])) {
 			a := l.attempts[id][number]
 			entry.Tries = append(entry.Tries, chaos.Tried{
-				Provider: a.Provider, Role: a.Role, Operation: a.Operation, Idempotency: a.Idempotency, Reference: a.Reference,
-				Event: cmp.Or(string(a.Event), "open"), Sent: a.Sent, Abandoned: a.Abandoned, Error: a.Error,
+				Provider: a.Provider, Role: a.Role, Operation: a.Operation, Idempotency: a.Idempotency,
+				Reference: a.Reference,
+				Event:     cmp.Or(string(a.Event), "open"), Sent: a.Sent, Abandoned: a.Abandoned, Error: a.Error,
 			})
 		}
 		all.Journal = append(all.Journal, entry)
@@ -466,10 +481,12 @@ func (l *ledger) compare(db *dbs.DB) {
 		}
 		attempts, err := db.Attempts(context.Background(), id)
 		if err != nil || len(attempts) != len(l.attempts[id]) {
-			l.w.violated("lost: the journal has %d attempts of %s, and %d were written (%v)", len(attempts), id, len(l.attempts[id]), err)
+			l.w.violated("lost: the journal has %d attempts of %s, and %d were written (%v)", len(attempts), id,
+				len(l.attempts[id]), err)
 		}
 		for _, a := range attempts {
-			if want := l.attempts[id][a.Number]; a.ID != want.ID || a.Event != want.Event || !reflect.DeepEqual(a.Request, want.Request) {
+			if want := l.attempts[id][a.Number]; a.ID != want.ID || a.Event != want.Event ||
+				!reflect.DeepEqual(a.Request, want.Request) {
 				l.w.violated("lost: the journal has attempt %d of %s otherwise than it was written", a.Number, id)
 			}
 		}

@@ -20,7 +20,8 @@ var (
 	seeds     = flag.Uint64("seeds", 40, "how many seeds to run")
 	firstSeed = flag.Uint64("seed", 1, "the first of them")
 	showTrace = flag.Bool("trace", false, "print every run's trace")
-	without   = flag.String("without", "", "faults that do not strike, by parts of their names and with commas between them")
+	without   = flag.String("without", "",
+		"faults that do not strike, by parts of their names and with commas between them")
 )
 
 var shared struct {
@@ -75,7 +76,8 @@ func (r *report) add(o outcome) {
 	r.Crashes += o.crashes
 	r.Simulated += o.simulated.Hours()
 	r.Settling = max(r.Settling, o.settling.Seconds())
-	for _, sum := range []struct{ into, from map[string]int }{{r.Statuses, o.statuses}, {r.Faults, o.fired}, {r.Unknown, o.unknown}} {
+	for _, sum := range []struct{ into, from map[string]int }{{r.Statuses, o.statuses}, {r.Faults, o.fired},
+		{r.Unknown, o.unknown}} {
 		for name, n := range sum.from {
 			sum.into[name] += n
 		}
@@ -89,8 +91,10 @@ func (r *report) add(o outcome) {
 // kinds are all the faults that there are: one that never strikes proves nothing.
 func kinds() []string {
 	all := []string{
-		crash, pausedSender, failedCommit, diskFull, clockForward, clockBack, forged, down, swapped, concurrent, repeated, otherBody, hungUp, early,
-		insisting, daysForward, daysBack, twice, contradicting, lostCallback, goneAway, "late success", "connection refused", "connection black-holed",
+		crash, pausedSender, failedCommit, diskFull, clockForward, clockBack, forged, down, swapped, concurrent,
+		repeated, otherBody, hungUp, early,
+		insisting, daysForward, daysBack, twice, contradicting, lostCallback, goneAway, "late success",
+		"connection refused", "connection black-holed",
 	}
 	for _, one := range odds {
 		all = append(all, one.fault)
@@ -106,12 +110,15 @@ func kinds() []string {
 
 // leftOut tells a fault that is not to strike.
 func leftOut(fault string) bool {
-	return *without != "" && slices.ContainsFunc(strings.Split(*without, ","), func(part string) bool { return strings.Contains(fault, part) })
+	return *without != "" &&
+		slices.ContainsFunc(strings.Split(*without, ","),
+			func(part string) bool { return strings.Contains(fault, part) })
 }
 
 func TestPromisesHoldWhateverHappens(t *testing.T) {
 	t.Parallel()
-	r := &report{Seeds: *seeds, First: *firstSeed, Statuses: map[string]int{}, Faults: map[string]int{}, Unknown: map[string]int{}}
+	r := &report{Seeds: *seeds, First: *firstSeed, Statuses: map[string]int{}, Faults: map[string]int{},
+		Unknown: map[string]int{}}
 	if testing.Short() {
 		r.Seeds = min(r.Seeds, 10)
 	}
@@ -135,7 +142,8 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 					t.Logf("seed %d:\n%s", seed, tail(o.trace))
 				}
 				if len(o.violations) > 0 {
-					t.Errorf("seed %d:\n  %s\nreplay it with: go test ./simulation -run TestPromises -v -args -seeds 1 -seed %d -trace", seed, strings.Join(o.violations, "\n  "), seed)
+					t.Errorf("seed %d:\n  %s\nreplay it with: go test ./simulation -run TestPromises -v -args -seeds "+
+						"1 -seed %d -trace", seed, strings.Join(o.violations, "\n  "), seed)
 				}
 				mutex.Unlock()
 			}
@@ -166,7 +174,8 @@ func tail(trace string) string {
 
 func (r *report) print(t *testing.T) {
 	t.Helper()
-	t.Logf("%d seeds from %d: %d payments, %d steps, %d crashes, %.1f simulated hours in %.1f s, %d violations", r.Seeds, r.First, r.Payments, r.Steps, r.Crashes,
+	t.Logf("%d seeds from %d: %d payments, %d steps, %d crashes, %.1f simulated hours in %.1f s, %d violations",
+		r.Seeds, r.First, r.Payments, r.Steps, r.Crashes,
 		r.Simulated, r.Seconds, r.Violations)
 	for _, list := range []struct {
 		name string
@@ -199,14 +208,15 @@ func difference(a, b string) string {
 	first, second := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(first), len(second)) {
 		if first[i] != second[i] {
-			return fmt.Sprintf("line %d:\n%s\n%s\nafter:\n%s", i, first[i], second[i], strings.Join(first[max(0, i-5):i], "\n"))
+			return fmt.Sprintf("line %d:\n%s\n%s\nafter:\n%s", i, first[i], second[i],
+				strings.Join(first[max(0, i-5):i], "\n"))
 		}
 	}
 	return fmt.Sprintf("%d and %d lines", len(first), len(second))
 }
 
-// Each of these seeds once found a mistake: a look-up that was put off until the day that a wrong clock showed, one that was spared because of a
-// look-up of another day, and requests that were looked up under a day to come.
+// Each of these seeds once found a mistake: a look-up that was put off until the day that a wrong clock showed, one
+// that was spared because of a look-up of another day, and requests that were looked up under a day to come.
 func TestSeedsThatOnceFoundAMistake(t *testing.T) {
 	t.Parallel()
 	for _, seed := range []uint64{64, 112, 381, 522, 565, 928} {

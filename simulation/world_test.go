@@ -16,7 +16,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// world is one run: what is about to happen, what has happened, and the dice. Fields without a word about it are the scheduler's goroutine's.
+// world is one run: what is about to happen, what has happened, and the dice. Fields without a word about it are the
+// scheduler's goroutine's.
 type world struct {
 	seed  uint64
 	dice  *rand.Rand
@@ -161,7 +162,8 @@ func (w *world) look() {
 	w.safety()
 }
 
-// step lets one event happen. Where none may yet, it lets time pass until one may, somebody comes up with a new one, or a time has come.
+// step lets one event happen. Where none may yet, it lets time pass until one may, somebody comes up with a new one, or
+// a time has come.
 func (w *world) step(until time.Time) {
 	w.look()
 	now := time.Now()
@@ -221,5 +223,6 @@ func (r *lockedReader) Read(b []byte) (int, error) {
 	return r.source.Read(b)
 }
 
-// untilShows is when the bubble's clock will stand where the router's wall clock shows a time, if nobody sets it before.
+// untilShows is when the bubble's clock will stand where the router's wall clock shows a time, if nobody sets it
+// before.
 func (w *world) untilShows(t time.Time) time.Time { return t.Add(-w.clock.Ahead()) }

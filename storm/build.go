@@ -26,8 +26,9 @@ type build struct {
 	digest  string
 }
 
-// makeBuild makes a build with a version of its own, out of the sources under root, which it leaves as they are. Its requests carry its version
-// in their state, and it refuses to read the answer to another build's request: an attempt that mixes generations fails.
+// makeBuild makes a build with a version of its own, out of the sources under root, which it leaves as they are. Its
+// requests carry its version in their state, and it refuses to read the answer to another build's request: an attempt
+// that mixes generations fails.
 func makeBuild(ctx context.Context, root, dir, version string) (build, error) {
 	source := filepath.Join(root, "plugins", swapped)
 	main, err := os.ReadFile(filepath.Join(source, "main.go"))
@@ -58,7 +59,8 @@ func makeBuild(ctx context.Context, root, dir, version string) (build, error) {
 	if err := os.WriteFile(named, text, 0o600); err != nil {
 		return build{}, fmt.Errorf("name the plugin's sources: %w", err)
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=", "-overlay", named, "-o", out,
+	command := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags",
+		"-s -w -buildid=", "-overlay", named, "-o", out,
 		"./plugins/"+swapped)
 	command.Dir, command.Env = root, append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if said, err := command.CombinedOutput(); err != nil {

@@ -13,8 +13,8 @@ import (
 	"payrouter/host/config"
 )
 
-// rulesOf is the nth edition of the rules; 0 is what the router begins with. No two mean the same, and each sends orders elsewhere than the
-// one before.
+// rulesOf is the nth edition of the rules; 0 is what the router begins with. No two mean the same, and each sends
+// orders elsewhere than the one before.
 func rulesOf(n int) []byte {
 	first, second := "paygram-a", "paygram-b"
 	if n%2 == 1 {
@@ -207,7 +207,8 @@ func (e *edits) write(ctx context.Context, how way, text []byte) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	return e.desk.send(ctx, http.MethodPut, "/v1/config/routing", map[string]string{"If-Match": status.Active.ETag, "Content-Type": "application/yaml"}, text)
+	return e.desk.send(ctx, http.MethodPut, "/v1/config/routing",
+		map[string]string{"If-Match": status.Active.ETag, "Content-Type": "application/yaml"}, text)
 }
 
 func (e *edits) violate(format string, args ...any) {

@@ -36,7 +36,8 @@ var orders = [...]order{
 type shot struct {
 	key   string
 	order order
-	// due is when it was to begin, counted from the load's begin; sent is when it did; took is from due until its answer was read.
+	// due is when it was to begin, counted from the load's begin; sent is when it did; took is from due until its
+	// answer was read.
 	due, sent, took time.Duration
 	// status is 0 where there was no answer.
 	status int
@@ -55,16 +56,19 @@ type load struct {
 }
 
 func newLoad(address, name string, rate float64, length time.Duration, inFlight int) *load {
-	l := &load{address: address, name: name, rate: rate, inFlight: inFlight, shots: make([]shot, int(rate*length.Seconds()))}
+	l := &load{address: address, name: name, rate: rate, inFlight: inFlight,
+		shots: make([]shot, int(rate*length.Seconds()))}
 	for i := range l.shots {
 		l.shots[i] = shot{
-			key: fmt.Sprintf("%s-%d", name, i), order: orders[i%len(orders)], due: time.Duration(float64(i) / rate * float64(time.Second)),
+			key: fmt.Sprintf("%s-%d", name, i), order: orders[i%len(orders)],
+			due: time.Duration(float64(i) / rate * float64(time.Second)),
 		}
 	}
 	return l
 }
 
-// fire makes every request, and returns when the last is answered. A caller that is late for its turn has its wait counted.
+// fire makes every request, and returns when the last is answered. A caller that is late for its turn has its wait
+// counted.
 func (l *load) fire(ctx context.Context) error {
 	l.began = time.Now()
 	turns := make(chan *shot, len(l.shots)) // the loop never waits for callers
@@ -96,7 +100,8 @@ func (l *load) keepTime(ctx context.Context, turns chan<- *shot) error {
 	return nil
 }
 
-// line is one caller's connection, kept alive. It is leaner than http.Client, for the router shares its processors with the callers.
+// line is one caller's connection, kept alive. It is leaner than http.Client, for the router shares its processors with
+// the callers.
 type line struct {
 	address string
 	conn    net.Conn
@@ -157,8 +162,10 @@ func (c *line) hangUp() {
 }
 
 func (c *line) write(one *shot) {
-	body := fmt.Appendf(nil, `{"amount":%q,"currency":%q,"country":%q,"reference":%q,"return_url":"https://shop.example/thanks",`+
-		`"payer":{"email":"payer@shop.example"},"metadata":{"shop":"storm"}}`, one.order.amount, one.order.currency, one.order.country, one.key)
+	body := fmt.Appendf(nil,
+		`{"amount":%q,"currency":%q,"country":%q,"reference":%q,"return_url":"https://shop.example/thanks",`+
+			`"payer":{"email":"payer@shop.example"},"metadata":{"shop":"storm"}}`, one.order.amount, one.order.currency,
+		one.order.country, one.key)
 	c.out = append(c.out[:0], "POST /v1/payments HTTP/1.1\r\nHost: "...)
 	c.out = append(c.out, c.address...)
 	c.out = append(c.out, "\r\nContent-Type: application/json\r\nIdempotency-Key: \""...)

@@ -13,7 +13,8 @@ import (
 // Report is what a run came to.
 type Report struct {
 	Rate float64 `json:"rate"`
-	// Warm is before anything counts, but failures; Calm and Again are without changes, before and after the Storm, which has them.
+	// Warm is before anything counts, but failures; Calm and Again are without changes, before and after the Storm,
+	// which has them.
 	Warm  Phase `json:"warm"`
 	Calm  Phase `json:"calm"`
 	Storm Phase `json:"storm"`
@@ -26,13 +27,13 @@ type Report struct {
 	Swaps    int `json:"swaps"`
 	Editions int `json:"edits_applied"`
 	Refused  int `json:"edits_refused"`
-	// EditEffect and SwapEffect are the milliseconds from a change until the router says that it serves; Cold is that of builds that the router
-	// had not seen before.
+	// EditEffect and SwapEffect are the milliseconds from a change until the router says that it serves; Cold is that
+	// of builds that the router had not seen before.
 	EditEffect Percentiles `json:"edit_to_effect_ms"`
 	SwapEffect Percentiles `json:"swap_to_effect_ms"`
 	Cold       Percentiles `json:"cold_swap_to_effect_ms"`
-	// Slowdown is the storm's p99 latency over that of both calms together: the journal grows all the while, and a payment takes longer in a
-	// larger one.
+	// Slowdown is the storm's p99 latency over that of both calms together: the journal grows all the while, and a
+	// payment takes longer in a larger one.
 	Slowdown float64 `json:"p99_storm_over_calm"`
 	Before   Levels  `json:"levels_before"`
 	After    Levels  `json:"levels_after"`
@@ -130,7 +131,9 @@ func percentilesOf(values []float64) Percentiles {
 }
 
 func (p Phase) String() string {
-	return fmt.Sprintf("%d requests, %d failed, %.0f/s, p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, max %.0f ms, router CPU %.2f ms a payment",
+	return fmt.Sprintf(
+		"%d requests, %d failed, %.0f/s, p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, max %.0f ms, router CPU %.2f ms a "+
+			"payment",
 		p.Requests, p.Failed, p.PerSecond, p.Latency.P50, p.Latency.P90, p.Latency.P99, p.Latency.Max, p.CPU)
 }
 
@@ -143,14 +146,18 @@ const (
 func (r *Report) conclude(run *run, loads []*load, found verdict) {
 	r.Misrouted, r.Mixed = len(found.misrouted), len(found.mixed)
 	r.Swaps, r.Editions, r.Refused = len(run.swaps.took)-1, run.edits.applied, run.edits.refused
-	r.EditEffect, r.SwapEffect, r.Cold = percentilesOf(millis(run.edits.effects)), percentilesOf(millis(run.swaps.effects)), percentilesOf(millis(run.swaps.cold))
+	r.EditEffect, r.SwapEffect, r.Cold = percentilesOf(millis(run.edits.effects)), percentilesOf(
+		millis(run.swaps.effects)), percentilesOf(millis(run.swaps.cold))
 	r.Slowdown = slowdown(loads)
 	r.Violations = slices.Concat(run.swaps.violations, run.edits.violations)
 	if r.After.Generations > r.Before.Generations || r.After.Fleets > r.Before.Fleets {
-		r.Violations = append(r.Violations, fmt.Sprintf("%d generations and %d fleets are open, and were %d and %d", r.After.Generations, r.After.Fleets,
-			r.Before.Generations, r.Before.Fleets))
+		r.Violations = append(r.Violations,
+			fmt.Sprintf("%d generations and %d fleets are open, and were %d and %d", r.After.Generations,
+				r.After.Fleets,
+				r.Before.Generations, r.Before.Fleets))
 	}
-	for _, wrong := range [][]string{r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, r.Again.Failures, found.misrouted, found.mixed} {
+	for _, wrong := range [][]string{r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, r.Again.Failures,
+		found.misrouted, found.mixed} {
 		r.Examples = append(r.Examples, wrong[:min(len(wrong), shownFailures)]...)
 	}
 }
@@ -263,5 +270,6 @@ func (r *Report) Print(w io.Writer) error {
 }
 
 func (l Levels) String() string {
-	return fmt.Sprintf("%d generations open with %d instances, %d fleets, %d MiB resident", l.Generations, l.Instances, l.Fleets, l.Resident)
+	return fmt.Sprintf("%d generations open with %d instances, %d fleets, %d MiB resident", l.Generations, l.Instances,
+		l.Fleets, l.Resident)
 }

@@ -37,7 +37,9 @@ func startRouter(ctx context.Context, binary, dir string, environment []string, 
 		return nil, fmt.Errorf("open the router's log: %w", err)
 	}
 	r := &router{address: address, log: log, ended: make(chan struct{})}
-	r.command = exec.Command(binary, append([]string{"serve", "--listen", address, "--data", filepath.Join(dir, "data")}, arguments...)...) //nolint:noctx // it is stopped, not canceled
+	//nolint:noctx // it is stopped, not canceled
+	r.command = exec.Command(binary,
+		append([]string{"serve", "--listen", address, "--data", filepath.Join(dir, "data")}, arguments...)...)
 	r.command.Env, r.command.Stderr = environment, log
 	if err := r.command.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the router: %w", err), log.Close())
@@ -112,8 +114,8 @@ func (r *router) usage() usage {
 	return usage{cpu: cpuOf(r.command.Process.Pid), resident: residentOf(r.command.Process.Pid)}
 }
 
-// cpuOf reads user and system time from /proc/PID/stat, in hundredths of a second: fields 14 and 15, counted behind the name, which may hold
-// blanks.
+// cpuOf reads user and system time from /proc/PID/stat, in hundredths of a second: fields 14 and 15, counted behind the
+// name, which may hold blanks.
 func cpuOf(pid int) time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

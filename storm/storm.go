@@ -1,6 +1,6 @@
-// Package storm finds out whether a router under load notices that its plugins and rules are changed: it takes payments at a fixed rate through
-// a real router process, first in calm and then while plugins are swapped and rules edited, and compares what each payment got with what
-// its rules and its plugin say.
+// Package storm finds out whether a router under load notices that its plugins and rules are changed: it takes payments
+// at a fixed rate through a real router process, first in calm and then while plugins are swapped and rules edited, and
+// compares what each payment got with what its rules and its plugin say.
 package storm
 
 import (
@@ -30,11 +30,13 @@ type Settings struct {
 	Dir string
 	// Rate is how many payments begin in a second.
 	Rate float64
-	// Warm, Calm and Storm are how long payments come in before anything is measured, without changes (and once more after those), and with them.
+	// Warm, Calm and Storm are how long payments come in before anything is measured, without changes (and once more
+	// after those), and with them.
 	Warm, Calm, Storm time.Duration
 	// Swaps and Edits are how many changes are made in the storm, evenly spread.
 	Swaps, Edits int
-	// InFlight bounds how many payments are waited for at a time; further ones are late, which their latency counts. 0 means 512.
+	// InFlight bounds how many payments are waited for at a time; further ones are late, which their latency counts. 0
+	// means 512.
 	InFlight int
 	// Progress is told how it goes; nil means nobody.
 	Progress io.Writer
@@ -75,7 +77,8 @@ type run struct {
 	edits   *edits
 }
 
-// Run makes one run and reports on it. The error says that the run itself could not be made; what went wrong in it is in the report.
+// Run makes one run and reports on it. The error says that the run itself could not be made; what went wrong in it is
+// in the report.
 func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if settings.InFlight == 0 {
 		settings.InFlight = 512
@@ -86,7 +89,8 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if err := settings.validate(); err != nil {
 		return nil, err
 	}
-	r := &run{settings: settings, rules: filepath.Join(settings.Dir, "routing.yaml"), folder: filepath.Join(settings.Dir, "plugins")}
+	r := &run{settings: settings, rules: filepath.Join(settings.Dir, "routing.yaml"),
+		folder: filepath.Join(settings.Dir, "plugins")}
 	stop, err := r.build(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +119,8 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	r.environment = environmentOf(providers)
-	r.router, err = startRouter(ctx, r.settings.Binary, r.settings.Dir, r.environment, "--routing", r.rules, "--plugins", r.folder)
+	r.router, err = startRouter(ctx, r.settings.Binary, r.settings.Dir, r.environment, "--routing", r.rules,
+		"--plugins", r.folder)
 	if err != nil {
 		silence()
 		return nil, err
@@ -153,10 +158,13 @@ func simulate(ctx context.Context) (url string, stop func(), err error) {
 func environmentOf(providers string) []string {
 	credentials := sandbox.DefaultCredentials()
 	environment := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "STORM_PAYGRAM_TOKEN=" + credentials.PayGramEU, "STORM_PAYPLAY_KEY=" + credentials.PayPlay,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "STORM_PAYGRAM_TOKEN=" + credentials.PayGramEU,
+		"STORM_PAYPLAY_KEY=" + credentials.PayPlay,
 	}
-	for account, provider := range map[string]string{"PAYGRAM_A": sandbox.PayGram, "PAYGRAM_B": sandbox.PayGram, "PAYPLAY": sandbox.PayPlay} {
-		environment = append(environment, "ROUTER_PROVIDERS__"+account+"__BASE_URL="+providers+"/"+provider, "ROUTER_PROVIDERS__"+account+"__ALLOW_PRIVATE=true")
+	for account, provider := range map[string]string{"PAYGRAM_A": sandbox.PayGram, "PAYGRAM_B": sandbox.PayGram,
+		"PAYPLAY": sandbox.PayPlay} {
+		environment = append(environment, "ROUTER_PROVIDERS__"+account+"__BASE_URL="+providers+"/"+provider,
+			"ROUTER_PROVIDERS__"+account+"__ALLOW_PRIVATE=true")
 	}
 	return environment
 }
@@ -169,7 +177,8 @@ const (
 	again = "again"
 )
 
-// rounds is how many swaps there are before anything is measured: each build has served, and a former one is kept warm, as from then on.
+// rounds is how many swaps there are before anything is measured: each build has served, and a former one is kept warm,
+// as from then on.
 const rounds = 2
 
 func (r *run) measure(ctx context.Context) (*Report, error) {
@@ -227,7 +236,10 @@ func (r *run) load(ctx context.Context, l *load, length time.Duration, swaps, ed
 	changes.Go(func() {
 		swapping = spread(ctx, length, swaps, func(n int) error { return r.swaps.swap(ctx, swapped+n) })
 	})
-	changes.Go(func() { editing = spread(ctx, length, edits, func(n int) error { return r.edits.edit(ctx, edited+n) }) })
+	changes.Go(func() {
+		editing = spread(ctx, length, edits,
+			func(n int) error { return r.edits.edit(ctx, edited+n) })
+	})
 	err := l.fire(ctx)
 	used := r.router.usage().cpu - before.cpu
 	changes.Wait()
@@ -238,7 +250,8 @@ func (r *run) load(ctx context.Context, l *load, length time.Duration, swaps, ed
 	return phaseOf(l, used), nil
 }
 
-// spread does something a number of times, counted from 1, over a length of time; what takes longer than its share delays the others.
+// spread does something a number of times, counted from 1, over a length of time; what takes longer than its share
+// delays the others.
 func spread(ctx context.Context, length time.Duration, times int, do func(n int) error) error {
 	began := time.Now()
 	for n := range times {
@@ -271,7 +284,8 @@ func (r *run) levels(ctx context.Context) (Levels, error) {
 	if err != nil {
 		return Levels{}, err
 	}
-	levels := Levels{Generations: len(plugin.Generations), Fleets: rules.Fleets, Resident: r.router.usage().resident >> 20}
+	levels := Levels{Generations: len(plugin.Generations), Fleets: rules.Fleets,
+		Resident: r.router.usage().resident >> 20}
 	for _, g := range plugin.Generations {
 		levels.Instances += g.Instances
 	}

@@ -30,12 +30,14 @@ func built(t *testing.T) (binary, plugins string) {
 		require.NoError(t, err, "%s", out)
 	}
 	run(nil, "build", "-o", binary, "payrouter/cmd/router")
-	run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=", "-trimpath",
+	run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=",
+		"-trimpath",
 		"-o", filepath.Join(plugins, "payplay.wasm"), "payrouter/plugins/payplay")
 	return binary, plugins
 }
 
-// The full run is "make swapstorm"; this one shows that its parts work, and that a small storm breaks nothing. Nothing is timed.
+// The full run is "make swapstorm"; this one shows that its parts work, and that a small storm breaks nothing. Nothing
+// is timed.
 func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and loads a router")
@@ -44,7 +46,8 @@ func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 	source, err := filepath.Abs("..")
 	require.NoError(t, err)
 	report, err := Run(t.Context(), Settings{
-		Binary: binary, Plugins: plugins, Source: source, Dir: t.TempDir(), Rate: 30, Warm: time.Second, Calm: time.Second, Storm: 5 * time.Second,
+		Binary: binary, Plugins: plugins, Source: source, Dir: t.TempDir(), Rate: 30, Warm: time.Second,
+		Calm: time.Second, Storm: 5 * time.Second,
 		Swaps: 8, Edits: 9, Progress: t.Output(),
 	})
 	require.NoError(t, err)
@@ -67,7 +70,8 @@ func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 
 func TestSettingsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
-	_, err := Run(t.Context(), Settings{Swaps: -1, Binary: "/nowhere/router", Plugins: t.TempDir(), Source: t.TempDir()})
+	_, err := Run(t.Context(),
+		Settings{Swaps: -1, Binary: "/nowhere/router", Plugins: t.TempDir(), Source: t.TempDir()})
 	for _, problem := range []string{"rate", "storm", "swaps", "/nowhere/router"} {
 		require.ErrorContains(t, err, problem)
 	}
@@ -76,11 +80,13 @@ func TestSettingsThatMakeNoSenseAreRefused(t *testing.T) {
 func TestAReportFailsForEveryPromiseThatWasBrokenAndNotForWhatWasSlow(t *testing.T) {
 	t.Parallel()
 	for want, report := range map[string]Report{
-		"requests failed": {Storm: Phase{Failed: 1}}, "misrouted": {Misrouted: 1}, "mixed": {Mixed: 1}, "went wrong": {Violations: []string{"x"}},
+		"requests failed": {Storm: Phase{Failed: 1}}, "misrouted": {Misrouted: 1}, "mixed": {Mixed: 1},
+		"went wrong": {Violations: []string{"x"}},
 	} {
 		require.ErrorContains(t, report.Err(), want)
 	}
-	slow := Report{EditEffect: Percentiles{Max: 1001}, SwapEffect: Percentiles{Max: 3001}, Cold: Percentiles{Max: 3001}, Slowdown: 2.1}
+	slow := Report{EditEffect: Percentiles{Max: 1001}, SwapEffect: Percentiles{Max: 3001}, Cold: Percentiles{Max: 3001},
+		Slowdown: 2.1}
 	require.NoError(t, slow.Err())
 	require.Len(t, slow.Findings(), 4)
 }
@@ -104,6 +110,8 @@ func TestTheStormIsHeldAgainstBothCalms(t *testing.T) {
 	of := func(name string, took time.Duration) *load {
 		return &load{name: name, shots: slices.Repeat([]shot{{took: took}}, 100)}
 	}
-	require.InDelta(t, 1.5, slowdown([]*load{of(warm, time.Hour), of(calm, time.Millisecond), of(storm, 6*time.Millisecond), of(again, 4*time.Millisecond)}), 1e-9)
+	require.InDelta(t, 1.5,
+		slowdown([]*load{of(warm, time.Hour), of(calm, time.Millisecond), of(storm, 6*time.Millisecond),
+			of(again, 4*time.Millisecond)}), 1e-9)
 	require.Zero(t, slowdown([]*load{of(storm, time.Second)}))
 }

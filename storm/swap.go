@@ -80,7 +80,8 @@ func (s *swaps) swap(ctx context.Context, n int) error {
 	written := time.Now()
 	since := written
 	if how == byPut {
-		answer, err := s.desk.send(ctx, http.MethodPut, "/v1/plugins/"+swapped, map[string]string{"Content-Type": "application/wasm"}, next.code)
+		answer, err := s.desk.send(ctx, http.MethodPut, "/v1/plugins/"+swapped,
+			map[string]string{"Content-Type": "application/wasm"}, next.code)
 		if err != nil {
 			return err
 		}

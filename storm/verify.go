@@ -31,14 +31,16 @@ type answered struct {
 
 // verdict is what the router did wrong.
 type verdict struct {
-	// misrouted payments did not go where their edition of the rules says, or went by one that had not come, or was over.
+	// misrouted payments did not go where their edition of the rules says, or went by one that had not come, or was
+	// over.
 	misrouted []string
-	// mixed attempts name a generation that is not the digest's, or one that did not serve then, or an answer read by another build.
+	// mixed attempts name a generation that is not the digest's, or one that did not serve then, or an answer read by
+	// another build.
 	mixed []string
 }
 
-// judge holds every payment against the edition that its decision names, and its attempts in the journal against the builds. The router has
-// ended.
+// judge holds every payment against the edition that its decision names, and its attempts in the journal against the
+// builds. The router has ended.
 func (r *run) judge(ctx context.Context, loads []*load) (verdict, error) {
 	var v verdict
 	rulesets, err := r.rulesets(ctx)
@@ -127,11 +129,14 @@ func (r *run) routedWrong(one *shot, p answered, rulesets map[string]*routing.Ru
 		return "it went by rules whose successor served"
 	}
 	want := rules.Decide(routing.Facts{
-		PaymentID: p.ID, Kind: "collect", Amount: one.order.amount, Currency: one.order.currency, Country: one.order.country, Merchant: "default",
+		PaymentID: p.ID, Kind: "collect", Amount: one.order.amount, Currency: one.order.currency,
+		Country: one.order.country, Merchant: "default",
 		Metadata: map[string]string{"shop": "storm"},
 	}, nil)
-	if p.Decision.Rule != want.Rule || !slices.Equal(p.Decision.Order(), want.Order()) || !reflect.DeepEqual(p.Decision.Candidates, want.Candidates) {
-		return fmt.Sprintf("its rules say %s, %v, and it was decided on %s, %v", want.Rule, want.Order(), p.Decision.Rule, p.Decision.Order())
+	if p.Decision.Rule != want.Rule || !slices.Equal(p.Decision.Order(), want.Order()) ||
+		!reflect.DeepEqual(p.Decision.Candidates, want.Candidates) {
+		return fmt.Sprintf("its rules say %s, %v, and it was decided on %s, %v", want.Rule, want.Order(),
+			p.Decision.Rule, p.Decision.Order())
 	}
 	if order := want.Order(); len(order) == 0 || p.Provider != order[0] {
 		return fmt.Sprintf("its rules say %v, and it went to %s", order, p.Provider)

@@ -13,9 +13,9 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Benchmark plays one golden vector again and again: as the connector stands, in the sandbox without metering, and in the
-// sandbox as the host runs it. One operation is all of the vector's calls, encoding and decoding included; each of the
-// three reports its median in µs.
+// Benchmark plays one golden vector again and again: as the connector stands, in the sandbox without metering, and in
+// the sandbox as the host runs it. One operation is all of the vector's calls, encoding and decoding included; each of
+// the three reports its median in µs.
 func Benchmark(b *testing.B, connector guest.Connector, path string) {
 	b.Helper()
 	v, err := vector.Read(path)

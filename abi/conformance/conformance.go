@@ -1,7 +1,8 @@
 // Package conformance is the suite that every plugin passes, so that the router may rely on what the contract says.
 //
-// A plugin's test calls Test with its connector and the folder of its golden vectors; package vector tells how those are written. The
-// expected sections are written by the suite itself when the test runs with -update: read the difference before you commit it.
+// A plugin's test calls Test with its connector and the folder of its golden vectors; package vector tells how those
+// are written. The expected sections are written by the suite itself when the test runs with -update: read the
+// difference before you commit it.
 package conformance
 
 import (
@@ -19,8 +20,8 @@ import (
 //nolint:gochecknoglobals // a test's flag has to be known before any test runs
 var update = flag.Bool("update", false, "write what the plugin answers into its golden vectors")
 
-// Test runs the whole suite on a connector, with the golden vectors in a folder. Call it from a test of the plugin's own
-// package, which is built as a module and run in the sandbox too.
+// Test runs the whole suite on a connector, with the golden vectors in a folder. Call it from a test of the plugin's
+// own package, which is built as a module and run in the sandbox too.
 func Test(t *testing.T, connector guest.Connector, vectors string) {
 	t.Helper()
 	loaded := load(t, vectors)
@@ -54,8 +55,9 @@ func Test(t *testing.T, connector guest.Connector, vectors string) {
 	t.Run("coverage", func(t *testing.T) { hold(t, vector.Coverage(t.Context(), native, manifest, loaded)) })
 }
 
-// TestTwin holds a module, in whatever language it is written, to a connector: it describes itself as that one does, and answers to the
-// byte what that one answers, to golden vectors and under attack. The module passes the suite by itself besides.
+// TestTwin holds a module, in whatever language it is written, to a connector: it describes itself as that one does,
+// and answers to the byte what that one answers, to golden vectors and under attack. The module passes the suite by
+// itself besides.
 func TestTwin(t *testing.T, connector guest.Connector, module []byte, vectors string) {
 	t.Helper()
 	loaded := load(t, vectors)

@@ -29,7 +29,8 @@ type Decimal struct {
 // Parse reads decimal text: an optional minus, digits, an optional fraction, an optional exponent as JSON has them. It
 // takes no plus sign, blanks, separators, infinities or NaN, and keeps trailing zeros.
 func Parse(text string) (Decimal, error) {
-	if whole, rest := digits(text); rest == "" && len(whole) <= MaxDigits && whole != "" && (whole[0] != '0' || whole == "0") {
+	if whole, rest := digits(text); rest == "" && len(whole) <= MaxDigits && whole != "" &&
+		(whole[0] != '0' || whole == "0") {
 		return Decimal{plain: text}, nil // as most are, and sooner told
 	}
 	const longest = 2 * MaxDigits
@@ -48,7 +49,8 @@ func Parse(text string) (Decimal, error) {
 	if whole == "" || !ok {
 		return Decimal{}, syntax(text)
 	}
-	if exponent == 0 && (whole == "0" || whole[0] != '0') && len(whole)+len(fraction) <= MaxDigits && (!negative || whole[0] != '0') {
+	if exponent == 0 && (whole == "0" || whole[0] != '0') && len(whole)+len(fraction) <= MaxDigits &&
+		(!negative || whole[0] != '0') {
 		return Decimal{plain: text[:len(text)-len(rest)]}, nil
 	}
 	whole, fraction = shift(whole, fraction, exponent)

@@ -1,5 +1,5 @@
-// Package formtext reads and writes application/x-www-form-urlencoded text, as forms and queries carry it, without net/url: that
-// would make a module 130 KB larger.
+// Package formtext reads and writes application/x-www-form-urlencoded text, as forms and queries carry it, without
+// net/url: that would make a module 130 KB larger.
 package formtext
 
 import "strings"
@@ -7,8 +7,8 @@ import "strings"
 // longest bounds a form or query that is read, in bytes. A report is a few short fields; what is longer is none.
 const longest = 8 << 10
 
-// Value is the first value of a field in a form or query, decoded, and valid UTF-8; empty where it does not stand, or is not
-// well encoded. What is longer than 8 KiB is no form: nothing stands in it.
+// Value is the first value of a field in a form or query, decoded, and valid UTF-8; empty where it does not stand, or
+// is not well encoded. What is longer than 8 KiB is no form: nothing stands in it.
 func Value(form, name string) string {
 	if len(form) > longest {
 		return ""

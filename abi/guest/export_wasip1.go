@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// One rooted buffer each way: the host writes into the first before a call and reads the second after it, and neither may
-// be collected or moved in between.
+// One rooted buffer each way: the host writes into the first before a call and reads the second after it, and neither
+// may be collected or moved in between.
 var (
 	input  []byte //nolint:gochecknoglobals // see above
 	output []byte //nolint:gochecknoglobals // see above
@@ -69,8 +69,8 @@ func run(call export, pointer unsafe.Pointer, length int32) int64 {
 // unyielded is how much calls have handled since the last one yielded, in bytes.
 var unyielded int32 //nolint:gochecknoglobals // see yield
 
-// yield gives the collector its turn now and then: a reactor whose exports never do dies of a full memory. Doing so after
-// every call would take a tenth of a small one's time.
+// yield gives the collector its turn now and then: a reactor whose exports never do dies of a full memory. Doing so
+// after every call would take a tenth of a small one's time.
 func yield(handled int32) {
 	const (
 		often = 64 << 10

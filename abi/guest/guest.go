@@ -1,5 +1,5 @@
-// Package guest is how a plugin is written in Go: a type with four methods over ordinary structs, and one call of Register.
-// It hides the memory, the pointers and the encoding of the contract in package abi/v1.
+// Package guest is how a plugin is written in Go: a type with four methods over ordinary structs, and one call of
+// Register. It hides the memory, the pointers and the encoding of the contract in package abi/v1.
 //
 //	func init() { guest.Register(connector{}) }
 //	func main() {}
@@ -15,10 +15,12 @@ import (
 )
 
 // Connector is a provider's integration: pure functions of their arguments. It has no clock, randomness, network or
-// files; what it needs of them is in the call. It is called by one goroutine at a time, and keeps no state between calls.
+// files; what it needs of them is in the call. It is called by one goroutine at a time, and keeps no state between
+// calls.
 //
-// An error that a method returns is a fault of the plugin or of the call, and becomes an abi.Error: return *Error to choose
-// its code. What a provider says, a refusal included, is an Outcome; a call that the provider cannot serve is a Reject.
+// An error that a method returns is a fault of the plugin or of the call, and becomes an abi.Error: return *Error to
+// choose its code. What a provider says, a refusal included, is an Outcome; a call that the provider cannot serve is a
+// Reject.
 type Connector interface {
 	// Describe is asked once per module.
 	Describe() *abi.Manifest
@@ -42,7 +44,8 @@ func (e *Error) Error() string {
 
 // UnknownOperation is what Prepare and Interpret return for an operation that the manifest does not have.
 func UnknownOperation(name string) error {
-	return &Error{Code: abi.Error_CODE_UNKNOWN_OPERATION, Message: fmt.Sprintf("operation %q is not in the manifest", name)}
+	return &Error{Code: abi.Error_CODE_UNKNOWN_OPERATION,
+		Message: fmt.Sprintf("operation %q is not in the manifest", name)}
 }
 
 // BadSettings is what a connector returns when the account's settings do not serve.
@@ -101,9 +104,9 @@ func receive(connector Connector, input []byte) (*abi.Answer, error) {
 	return &abi.Answer{Result: &abi.Answer_Receipt{Receipt: receipt}}, err
 }
 
-// serve runs one call to an answer, whatever the connector does, and encodes it at the end of room. It does so backwards, as the
-// generated code does, so that the size need not be known: finding it costs as much again. Where there is too little room that code
-// panics, and size is below 0.
+// serve runs one call to an answer, whatever the connector does, and encodes it at the end of room. It does so
+// backwards, as the generated code does, so that the size need not be known: finding it costs as much again. Where
+// there is too little room that code panics, and size is below 0.
 func serve(connector Connector, call export, input, room []byte) (answer *abi.Answer, size int) {
 	defer func() {
 		fault := recover()

@@ -22,7 +22,8 @@ func (e echo) Prepare(call *abi.Call) (*abi.Step, error) {
 }
 
 func (e echo) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
-	return Rejected("interpreted", fmt.Sprint(call.GetOperation(), " ", string(state), " ", response.GetStatus())), e.err
+	return Rejected("interpreted", fmt.Sprint(call.GetOperation(), " ", string(state), " ", response.GetStatus())),
+		e.err
 }
 
 func (e echo) Receive(callback *abi.Callback) (*abi.Receipt, error) {
@@ -62,7 +63,8 @@ func TestCallsReachTheConnector(t *testing.T) {
 
 	response := &abi.Interpretation{Call: call, State: []byte("s"), Response: &abi.HttpResponse{Status: 200}}
 	interpreted := answer(t, echo{}, interpret, encoded(t, response)).GetStep().GetDone().GetFailure()
-	require.Equal(t, []string{"interpreted", "pay s 200"}, []string{interpreted.GetProviderCode(), interpreted.GetMessage()})
+	require.Equal(t, []string{"interpreted", "pay s 200"},
+		[]string{interpreted.GetProviderCode(), interpreted.GetMessage()})
 
 	received := answer(t, echo{}, receive, encoded(t, &abi.Callback{Method: "POST"})).GetReceipt()
 	require.Equal(t, "POST", received.GetProviderReference())
@@ -81,15 +83,23 @@ func TestFaultsBecomeErrors(t *testing.T) {
 		code      abi.Error_Code
 		message   string
 	}{
-		"a call that does not decode":           {echo{}, prepare, garbage, abi.Error_CODE_BAD_INPUT, "decode Call"},
-		"a response that does not decode":       {echo{}, interpret, garbage, abi.Error_CODE_BAD_INPUT, "decode Interpretation"},
-		"an interpretation without a call":      {echo{}, interpret, noCall, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
-		"an interpretation without a response":  {echo{}, interpret, noResponse, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
-		"an interpretation without anything":    {echo{}, interpret, nil, abi.Error_CODE_BAD_INPUT, "it needs a call and a response"},
-		"a callback that does not decode":       {echo{}, receive, garbage, abi.Error_CODE_BAD_INPUT, "decode Callback"},
-		"an error with a code":                  {echo{UnknownOperation("pay")}, prepare, nil, abi.Error_CODE_UNKNOWN_OPERATION, `operation "pay" is not in the manifest`},
-		"an error with a code, wrapped":         {echo{fmt.Errorf("read: %w", BadSettings("no %s", "id"))}, receive, nil, abi.Error_CODE_BAD_SETTINGS, "read: no id"},
-		"an error without a code":               {echo{errors.New("why")}, prepare, nil, abi.Error_CODE_UNSPECIFIED, "why"},
+		"a call that does not decode": {echo{}, prepare, garbage, abi.Error_CODE_BAD_INPUT, "decode Call"},
+		"a response that does not decode": {echo{}, interpret, garbage, abi.Error_CODE_BAD_INPUT,
+			"decode Interpretation"},
+		"an interpretation without a call": {echo{}, interpret, noCall, abi.Error_CODE_BAD_INPUT,
+			"it needs a call and a response"},
+		"an interpretation without a response": {echo{}, interpret, noResponse, abi.Error_CODE_BAD_INPUT,
+			"it needs a call and a response"},
+		"an interpretation without anything": {echo{}, interpret, nil, abi.Error_CODE_BAD_INPUT,
+			"it needs a call and a response"},
+		"a callback that does not decode": {echo{}, receive, garbage, abi.Error_CODE_BAD_INPUT,
+			"decode Callback"},
+		"an error with a code": {echo{UnknownOperation("pay")}, prepare, nil,
+			abi.Error_CODE_UNKNOWN_OPERATION, `operation "pay" is not in the manifest`},
+		"an error with a code, wrapped": {echo{fmt.Errorf("read: %w", BadSettings("no %s", "id"))}, receive,
+			nil, abi.Error_CODE_BAD_SETTINGS, "read: no id"},
+		"an error without a code": {echo{errors.New("why")}, prepare, nil, abi.Error_CODE_UNSPECIFIED,
+			"why"},
 		"a panic":                               {echo{}, panics, nil, abi.Error_CODE_PANIC, "index out of range"},
 		"a module that registered no connector": {nil, describe, nil, abi.Error_CODE_PANIC, "guest.Register"},
 	} {

@@ -21,8 +21,8 @@ func Secret(name string) *abi.Part {
 	return &abi.Part{Part: &abi.Part_Secret{Secret: name}}
 }
 
-// Request builds an HTTP request to the account's base URL. It holds the step that it becomes: an allocation costs a guest
-// as much as reading a short message.
+// Request builds an HTTP request to the account's base URL. It holds the step that it becomes: an allocation costs a
+// guest as much as reading a short message.
 type Request struct {
 	http    abi.HttpRequest
 	headers [2]*abi.Field // as many as most requests have

@@ -9,9 +9,9 @@ import (
 
 // Amount reads an amount: a JSON number, or a string that holds one. sent are the amounts that the answer may repeat.
 //
-// A JSON number is read by most programs as an IEEE 754 double, and some write a double with its binary tail: PHP's json_encode answers
-// 29.949999999999999 where 29.95 was sent. A JSON number that is the same double as an amount that was sent is that amount. A string is
-// compared to the digit: "29.949999999999999" is another amount than "29.95".
+// A JSON number is read by most programs as an IEEE 754 double, and some write a double with its binary tail: PHP's
+// json_encode answers 29.949999999999999 where 29.95 was sent. A JSON number that is the same double as an amount that
+// was sent is that amount. A string is compared to the digit: "29.949999999999999" is another amount than "29.95".
 func (v Value) Amount(sent ...string) (decimal.Decimal, error) {
 	text := v.Text()
 	if !v.IsNumber() {
@@ -36,8 +36,8 @@ func (v Value) Amount(sent ...string) (decimal.Decimal, error) {
 // IsNumber reports whether the value is a JSON number.
 func (v Value) IsNumber() bool { return v.node().kind == number }
 
-// IsShortest reports whether the value's text is its amount to the digit: it is a string, or a JSON number that is the shortest decimal of its
-// double. Any other number may be a double's tail, and can be compared only by Amount.
+// IsShortest reports whether the value's text is its amount to the digit: it is a string, or a JSON number that is the
+// shortest decimal of its double. Any other number may be a double's tail, and can be compared only by Amount.
 func (v Value) IsShortest() bool {
 	if !v.IsNumber() {
 		return true
@@ -51,8 +51,9 @@ func (v Value) IsShortest() bool {
 	return err == nil && shortest.Cmp(read) == 0
 }
 
-// parseNumber reads the text of a JSON number. A text that is longer than an amount can be is accepted where it has the digits of a double
-// ("67.2000000000000028421709430404007434844970703125"); it is read as the shortest decimal of that double, 67.2.
+// parseNumber reads the text of a JSON number. A text that is longer than an amount can be is accepted where it has the
+// digits of a double ("67.2000000000000028421709430404007434844970703125"); it is read as the shortest decimal of that
+// double, 67.2.
 func parseNumber(text string) (decimal.Decimal, error) {
 	read, err := decimal.Parse(text)
 	if err == nil {
@@ -60,7 +61,8 @@ func parseNumber(text string) (decimal.Decimal, error) {
 	}
 	double, unread := strconv.ParseFloat(text, 64)
 	_, fraction, _ := strings.Cut(text, ".")
-	if unread != nil || strings.ContainsAny(fraction, "eE") || strconv.FormatFloat(double, 'f', len(fraction), 64) != text {
+	if unread != nil || strings.ContainsAny(fraction, "eE") ||
+		strconv.FormatFloat(double, 'f', len(fraction), 64) != text {
 		return decimal.Decimal{}, err
 	}
 	return decimal.Parse(strconv.FormatFloat(double, 'f', -1, 64))

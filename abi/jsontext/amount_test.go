@@ -44,7 +44,8 @@ func TestANumberIsTheAmountThatWasSentIfBothAreOneDouble(t *testing.T) {
 func TestWhatIsNoAmountIsNone(t *testing.T) {
 	t.Parallel()
 	for _, answered := range []string{
-		`"x"`, `""`, `true`, `null`, `{}`, `[1]`, `1e400`, `-1e400`, `1e-400`, `0.1234567890123456789012345678901234567890`,
+		`"x"`, `""`, `true`, `null`, `{}`, `[1]`, `1e400`, `-1e400`, `1e-400`,
+		`0.1234567890123456789012345678901234567890`,
 		`"67.2000000000000028421709430404007434844970703125"`, `1234567890123456789012345678901234567890`,
 	} {
 		value, err := jsontext.Parse([]byte(answered))
@@ -69,7 +70,8 @@ func TestANumberWithADoublesTailIsNotTheShortest(t *testing.T) {
 	t.Parallel()
 	for text, shortest := range map[string]bool{
 		`29.95`: true, `29.950`: true, `2995e-2`: true, `0`: true, `"29.949999999999999"`: true, `"x"`: true,
-		`29.949999999999999`: false, `1.000000000000000001`: false, `67.2000000000000028421709430404007434844970703125`: false, `1e400`: false,
+		`29.949999999999999`: false, `1.000000000000000001`: false,
+		`67.2000000000000028421709430404007434844970703125`: false, `1e400`: false,
 	} {
 		value, err := jsontext.Parse([]byte(text))
 		require.NoError(t, err)
@@ -94,8 +96,10 @@ func TestNumbersAreComparedAsDoublesAndTextsToTheDigit(t *testing.T) {
 		answered := rapid.OneOf(
 			rapid.Just(sent),
 			rapid.StringMatching(`(0|[1-9][0-9]{0,3})(\.[0-9]{1,20})?`),
-			rapid.Map(rapid.IntRange(1, 30), func(places int) string { return new(big.Float).SetFloat64(double).Text('f', places) }),
-			rapid.Map(rapid.IntRange(15, 19), func(digits int) string { return new(big.Float).SetFloat64(double).Text('g', digits) }),
+			rapid.Map(rapid.IntRange(1, 30),
+				func(places int) string { return new(big.Float).SetFloat64(double).Text('f', places) }),
+			rapid.Map(rapid.IntRange(15, 19),
+				func(digits int) string { return new(big.Float).SetFloat64(double).Text('g', digits) }),
 			rapid.Just(strings.TrimRight(new(big.Float).SetFloat64(double).Text('f', 60), "0")+"0"),
 		).Draw(t, "answered")
 		if !json.Valid([]byte(answered)) {
@@ -121,7 +125,8 @@ func TestNumbersAreComparedAsDoublesAndTextsToTheDigit(t *testing.T) {
 	})
 }
 
-// FuzzAmount holds whatever stands in a body to math/big: an amount is the number's own, or the one that was sent and is the same double.
+// FuzzAmount holds whatever stands in a body to math/big: an amount is the number's own, or the one that was sent and
+// is the same double.
 func FuzzAmount(f *testing.F) {
 	f.Add([]byte(`29.949999999999999`), "29.95")
 	f.Add([]byte(`"29.949999999999999"`), "29.95")

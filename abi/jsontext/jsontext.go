@@ -15,15 +15,16 @@ import (
 	"payrouter/abi/decimal"
 )
 
-// Value is a JSON value, or the absence of one: the zero Value is absent, and every question to it has a harmless answer.
-// It borrows the bytes that it was parsed from, and so do the texts that it gives: they must not change while those are used.
+// Value is a JSON value, or the absence of one: the zero Value is absent, and every question to it has a harmless
+// answer. It borrows the bytes that it was parsed from, and so do the texts that it gives: they must not change while
+// those are used.
 type Value struct {
 	in *document
 	at int32
 }
 
-// Parse reads one JSON text, strictly as RFC 8259 has it, nested at most 64 deep. Of members of one name the first counts. One byte order
-// mark before the text is skipped, and is part of no value.
+// Parse reads one JSON text, strictly as RFC 8259 has it, nested at most 64 deep. Of members of one name the first
+// counts. One byte order mark before the text is skipped, and is part of no value.
 func Parse(data []byte) (Value, error) {
 	if len(data) > math.MaxInt32 {
 		return Value{}, errors.New("read JSON: too long")
@@ -71,8 +72,8 @@ func (v Value) Fold(key string) Value {
 	return Value{}
 }
 
-// Members looks for several members in one walk, where Get would take one each: into[i] becomes the first that is called
-// names[i], and stays as it is where there is none. into is at least as long as names.
+// Members looks for several members in one walk, where Get would take one each: into[i] becomes the first that is
+// called names[i], and stays as it is where there is none. into is at least as long as names.
 func (v Value) Members(names []string, into []Value) {
 	if !v.IsObject() {
 		return
@@ -138,8 +139,8 @@ func (v Value) IsArray() bool { return v.node().kind == array }
 // IsString tells a string.
 func (v Value) IsString() bool { return v.node().kind == quote }
 
-// Text is a string's content, a number's digits as they were sent, "true" or "false"; and empty for all else. Bytes that
-// are not UTF-8 are replaced.
+// Text is a string's content, a number's digits as they were sent, "true" or "false"; and empty for all else. Bytes
+// that are not UTF-8 are replaced.
 func (v Value) Text(keys ...string) string {
 	if len(keys) > 0 {
 		v = v.Get(keys...)
@@ -227,7 +228,8 @@ func (o *Object) String(name, text string) *Object {
 	return o
 }
 
-// Number adds a number by its decimal text. Text that is not a decimal becomes a string: it must not break the document.
+// Number adds a number by its decimal text. Text that is not a decimal becomes a string: it must not break the
+// document.
 func (o *Object) Number(name, text string) *Object {
 	d, err := decimal.Parse(text)
 	if err != nil {

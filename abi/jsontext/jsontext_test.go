@@ -15,7 +15,9 @@ import (
 
 func TestNumbersStayText(t *testing.T) {
 	t.Parallel()
-	v, err := jsontext.Parse([]byte(`{"amount": 55534228.52065455, "tiny": 1e-8, "text": "12150.50", "requestId": -9756202837, "none": null, "list": [1, "2"], "ok": true}`))
+	v, err := jsontext.Parse(
+		[]byte(`{"amount": 55534228.52065455, "tiny": 1e-8, "text": "12150.50", "requestId": -9756202837, "none": ` +
+			`null, "list": [1, "2"], "ok": true}`))
 	require.NoError(t, err)
 	require.Equal(t, "55534228.52065455", v.Text("amount"))
 	require.Equal(t, "-9756202837", v.Text("requestId"))
@@ -68,14 +70,17 @@ func TestObjectWritesWhatItWasTold(t *testing.T) {
 		Strings("wallets", []string{"btc", "eth"}).
 		Object("inner", jsontext.NewObject().Bool("no", false)).
 		JSON()
-	require.JSONEq(t, `{"title":"a \"quoted\"\nline","amount":49.90,"big":1000,"broken":"1;DROP","whole":9007199254740992,"yes":true,"none":null,"wallets":["btc","eth"],"inner":{"no":false}}`, string(got))
+	require.JSONEq(t,
+		`{"title":"a \"quoted\"\nline","amount":49.90,"big":1000,"broken":"1;DROP","whole":9007199254740992,`+
+			`"yes":true,"none":null,"wallets":["btc","eth"],"inner":{"no":false}}`, string(got))
 	require.Contains(t, string(got), `"amount":49.90`, "a number keeps its trailing zero")
 }
 
 func TestParseTakesNothingThatIsNotJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"", "{", `{"a":01}`, `{"a":nan}`, `{"a":1.}`, `{"a":"\q"}`, "{\"a\":\"\n\"}", `{"a":1}{"b":2}`, `{'a':1}`, `{"a":1,}`,
+		"", "{", `{"a":01}`, `{"a":nan}`, `{"a":1.}`, `{"a":"\q"}`, "{\"a\":\"\n\"}", `{"a":1}{"b":2}`, `{'a':1}`,
+		`{"a":1,}`,
 		strings.Repeat("[", 65) + strings.Repeat("]", 65), strings.Repeat(`{"a":`, 1<<20),
 	} {
 		_, err := jsontext.Parse([]byte(text))
@@ -142,7 +147,8 @@ func TestWhatIsWrittenIsJSONWhateverTheText(t *testing.T) {
 // The standard library says what JSON is, up to the bound on nesting.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":[1,{"b":null}]}`, `"\ud800"`, `"\ud83d\ude00\u00e9\/"`, `[`, `1.2.3`, "{\"a\":\xff}", "\"\xff\"", `{"a":nan}`, `-0.0e+1`, ` [ true , false ] `, `{"a":1,}`, `[1,]`, `[,1]`, "", `"\u12g4"`, `-`,
+		`{"a":[1,{"b":null}]}`, `"\ud800"`, `"\ud83d\ude00\u00e9\/"`, `[`, `1.2.3`, "{\"a\":\xff}", "\"\xff\"",
+		`{"a":nan}`, `-0.0e+1`, ` [ true , false ] `, `{"a":1,}`, `[1,]`, `[,1]`, "", `"\u12g4"`, `-`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -238,7 +244,8 @@ func TestFlagsAreBooleansAlone(t *testing.T) {
 	t.Parallel()
 	v, err := jsontext.Parse([]byte(`{"true": true, "false": false, "text": "true", "one": 1, "null": null}`))
 	require.NoError(t, err)
-	for name, want := range map[string][2]bool{"true": {true, true}, "false": {false, true}, "text": {}, "one": {}, "null": {}, "absent": {}} {
+	for name, want := range map[string][2]bool{"true": {true, true}, "false": {false, true}, "text": {}, "one": {},
+		"null": {}, "absent": {}} {
 		is, ok := v.Flag(name)
 		require.Equal(t, want, [2]bool{is, ok}, name)
 	}

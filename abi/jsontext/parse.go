@@ -24,8 +24,8 @@ const (
 	object
 )
 
-// node is a value, or a member's name, where it stands in the text. A container's nodes follow it, up to next; an object's
-// are names and values in turn.
+// node is a value, or a member's name, where it stands in the text. A container's nodes follow it, up to next; an
+// object's are names and values in turn.
 type node struct {
 	kind kind
 	// plain: a text without escapes and of ASCII alone, which is its own content.
@@ -42,8 +42,8 @@ type document struct {
 	nodes []node
 }
 
-// newDocument makes a document of a text, with room for as many nodes as it is likely to have. Up to a usual answer's they lie beside it:
-// an allocation costs a guest more than it does to clear them.
+// newDocument makes a document of a text, with room for as many nodes as it is likely to have. Up to a usual answer's
+// they lie beside it: an allocation costs a guest more than it does to clear them.
 func newDocument(text string) *document {
 	const textPerNode, few, some = 16, 8, 40 // of what providers send
 	switch expected := len(text)/textPerNode + 4; {
@@ -71,8 +71,8 @@ var (
 	errDepth  = fmt.Errorf("nested deeper than %d levels", maxDepth)
 )
 
-// read goes through a text once, strictly as RFC 8259 has it. It is one loop over values, with the containers that are open on
-// a stack of its own: a guest pays more for a call than for what most calls here would do.
+// read goes through a text once, strictly as RFC 8259 has it. It is one loop over values, with the containers that are
+// open on a stack of its own: a guest pays more for a call than for what most calls here would do.
 func read(data []byte) (*document, error) {
 	text := unsafe.String(unsafe.SliceData(data), len(data)) //nolint:gosec // G103: Value says that it borrows
 	made := newDocument(text)
@@ -150,8 +150,8 @@ func read(data []byte) (*document, error) {
 	}
 }
 
-// mark is the width of the byte order mark that a text begins with. RFC 8259, section 8.1, lets a reader ignore one, and servers that are
-// written in PHP send it before every answer where one of their files was saved with it.
+// mark is the width of the byte order mark that a text begins with. RFC 8259, section 8.1, lets a reader ignore one,
+// and servers that are written in PHP send it before every answer where one of their files was saved with it.
 func mark(text string) int {
 	const byteOrderMark = "\uFEFF"
 	if strings.HasPrefix(text, byteOrderMark) {
@@ -165,7 +165,8 @@ func refuse(err error, at int) error {
 }
 
 func leaf(is kind, plain bool, start, end, self int) node {
-	return node{kind: is, plain: plain, start: int32(start), end: int32(end), next: int32(self + 1)} //nolint:gosec // G115: Parse bounds the text
+	//nolint:gosec // G115: Parse bounds the text
+	return node{kind: is, plain: plain, start: int32(start), end: int32(end), next: int32(self + 1)}
 }
 
 // starts tells by its first byte what a value is; ordinary which bytes of a text stand for themselves and are ASCII.
@@ -315,7 +316,8 @@ func (d *document) content(n node) string {
 	return strings.ToValidUTF8(b.String(), "\uFFFD")
 }
 
-// unescape writes what the escape at the beginning of a text, behind its backslash, stands for. The reader has seen that it is one.
+// unescape writes what the escape at the beginning of a text, behind its backslash, stands for. The reader has seen
+// that it is one.
 func unescape(b *strings.Builder, escape string) (rest string) {
 	switch c := escape[0]; c {
 	case 'b':

@@ -1,8 +1,8 @@
 package jsontext
 
-// Spell gives the value as it was sent, but for the numbers that are members of the names which are spelt out: each becomes a
-// string of its plain decimal text, so that whoever reads it cannot make a float of it. wrong names a member whose number is no
-// decimal of bounded size, and is empty where there is none. An absent value is "null".
+// Spell gives the value as it was sent, but for the numbers that are members of the names which are spelt out: each
+// becomes a string of its plain decimal text, so that whoever reads it cannot make a float of it. wrong names a member
+// whose number is no decimal of bounded size, and is empty where there is none. An absent value is "null".
 func (v Value) Spell(isSpelt func(name string) bool) (text []byte, wrong string) {
 	whole := v.node()
 	if whole.kind != object && whole.kind != array {

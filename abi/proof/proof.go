@@ -1,5 +1,6 @@
-// Package proof decides whether the body of an answer shows that the provider itself wrote it. A server in front of a provider
-// (a proxy, a firewall, an API gateway) can replace an answer after the provider has acted, so an HTTP status alone proves nothing.
+// Package proof decides whether the body of an answer shows that the provider itself wrote it. A server in front of a
+// provider (a proxy, a firewall, an API gateway) can replace an answer after the provider has acted, so an HTTP status
+// alone proves nothing.
 package proof
 
 import (
@@ -18,8 +19,9 @@ func Of(manifest *abi.Manifest, rule *abi.FailureRule) []*abi.Proof {
 	return manifest.GetEnvelope()
 }
 
-// Needed reports whether a rule may decide what becomes of a payment whose create may have moved money: it is about an operation of class
-// NONE or KEYED, or it is a look-up's "not found" about a create that may be KEYED. (A NONE payment is never moved by "not found".)
+// Needed reports whether a rule may decide what becomes of a payment whose create may have moved money: it is about an
+// operation of class NONE or KEYED, or it is a look-up's "not found" about a create that may be KEYED. (A NONE payment
+// is never moved by "not found".)
 func Needed(manifest *abi.Manifest, rule *abi.FailureRule) bool {
 	switch rule.GetMeaning() {
 	case abi.Meaning_MEANING_FAULT, abi.Meaning_MEANING_UNSPECIFIED:

@@ -1,9 +1,9 @@
-// Package abiv1 is the contract between the router and a provider plugin, in Go: what abi.proto generates, and what its messages
-// mean together.
+// Package abiv1 is the contract between the router and a provider plugin, in Go: what abi.proto generates, and what its
+// messages mean together.
 package abiv1
 
-// FailureCodes is the closed list of the canonical failure codes. True stands for a reason that every provider would give, false for one
-// of a single provider's or account's, unless a failure rule says otherwise.
+// FailureCodes is the closed list of the canonical failure codes. True stands for a reason that every provider would
+// give, false for one of a single provider's or account's, unless a failure rule says otherwise.
 //
 //nolint:gochecknoglobals // a lookup table
 var FailureCodes = map[string]bool{
@@ -25,8 +25,9 @@ var FailureCodes = map[string]bool{
 	"declined":              true,
 }
 
-// Matches tells whether the rule is about a failure of an operation, with the HTTP status of the answer and the provider's own
-// code for it. What a rule leaves out holds for all; but without a code it needs a status, so that no rule takes every failure.
+// Matches tells whether the rule is about a failure of an operation, with the HTTP status of the answer and the
+// provider's own code for it. What a rule leaves out holds for all; but without a code it needs a status, so that no
+// rule takes every failure.
 func (m *FailureRule) Matches(operation string, httpStatus uint32, code string) bool {
 	if m.GetOperation() != "" && m.GetOperation() != operation {
 		return false

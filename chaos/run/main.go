@@ -33,10 +33,13 @@ func run() error {
 	flag.IntVar(&settings.Kills, "kills", 200, "how many times the router is killed")
 	flag.Float64Var(&settings.Rate, "rate", 40, "payments begun in a second")
 	flag.Uint64Var(&settings.Seed, "seed", 1, "fixes orders, payers, faults and kills")
-	flag.DurationVar(&settings.Patience, "patience", 5*time.Minute, "how long payments may take to settle when every fault is over")
-	flag.BoolVar(&settings.Nudge, "nudge", false, "have clients ask for what is not settled at the end, instead of leaving it to the router's own look-ups")
+	flag.DurationVar(&settings.Patience, "patience", 5*time.Minute,
+		"how long payments may take to settle when every fault is over")
+	flag.BoolVar(&settings.Nudge, "nudge", false,
+		"have clients ask for what is not settled at the end, instead of leaving it to the router's own look-ups")
 	flag.BoolVar(&keep, "keep", false, "keep the journal and the router's log of a run that went well, too")
-	flag.StringVar(&without, "without", "", `faults to leave out, as in "clock,tail,late money,page,other_object,spelling"`)
+	flag.StringVar(&without, "without", "",
+		`faults to leave out, as in "clock,tail,late money,page,other_object,spelling"`)
 	flag.Parse()
 	if without != "" {
 		settings.Without = strings.Split(without, ",")

@@ -11,8 +11,8 @@ import (
 	"payrouter/host/plugin"
 )
 
-// The router cancels nothing that it has left behind, because no provider lets it: docs/decisions/003-why-abandonable.md. A plugin that breaks
-// this test is the first that could.
+// The router cancels nothing that it has left behind, because no provider lets it:
+// docs/decisions/003-why-abandonable.md. A plugin that breaks this test is the first that could.
 func TestNoProviderCanCancelWhatMayBeLeftBehindThere(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
@@ -29,8 +29,10 @@ func TestNoProviderCanCancelWhatMayBeLeftBehindThere(t *testing.T) {
 			leavesBehind, cancels := false, false
 			for _, action := range flow.GetActions() {
 				class := classes[action.GetOperation()]
-				leavesBehind = leavesBehind || (action.GetRole() == abi.Role_ROLE_CREATE && class == abi.Idempotency_IDEMPOTENCY_ABANDONABLE)
-				cancels = cancels || (action.GetRole() == abi.Role_ROLE_CANCEL && class == abi.Idempotency_IDEMPOTENCY_SAFE)
+				leavesBehind = leavesBehind ||
+					(action.GetRole() == abi.Role_ROLE_CREATE && class == abi.Idempotency_IDEMPOTENCY_ABANDONABLE)
+				cancels = cancels ||
+					(action.GetRole() == abi.Role_ROLE_CANCEL && class == abi.Idempotency_IDEMPOTENCY_SAFE)
 			}
 			require.False(t, leavesBehind && cancels, "%s, %s", name, flow.GetKind())
 			if leavesBehind {

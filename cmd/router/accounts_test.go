@@ -81,7 +81,8 @@ func TestBalancesAndStatementsAddUp(t *testing.T) {
 	latest, first := statement.Data[0], statement.Data[1]
 	require.Zero(t, compare(t, "-4.5", latest.Amount.Amount))
 	require.Zero(t, compare(t, "-100", first.Amount.Amount))
-	require.Equal(t, []string{out.ProviderReference, sent.ProviderReference}, []string{first.ProviderReference, latest.ProviderReference})
+	require.Equal(t, []string{out.ProviderReference, sent.ProviderReference},
+		[]string{first.ProviderReference, latest.ProviderReference})
 	for payment, entry := range map[string]api.Transaction{out.ID: first, sent.ID: latest} {
 		require.Equal(t, w.attempts(payment)[0].Reference, entry.Reference)
 		require.Equal(t, "USDT", entry.Amount.Currency)
@@ -144,7 +145,8 @@ func TestAStatementOfSeveralAccounts(t *testing.T) {
 	early := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	require.Empty(t, told[api.Transaction](w, "/v1/statements?provider=paygram-eu&until="+early).Data)
 	for query, parameter := range map[string]string{
-		"cursor=made-up": "query cursor", "until=" + early + "&from=" + early: "query from", "limit=501": "query limit", "currency=eur": "query currency",
+		"cursor=made-up": "query cursor", "until=" + early + "&from=" + early: "query from", "limit=501": "query limit",
+		"currency=eur":    "query currency",
 		"provider=nobody": "query provider",
 	} {
 		p := problem(t, w.ask("GET", w.router+"/v1/statements?"+query, ""))
@@ -153,18 +155,21 @@ func TestAStatementOfSeveralAccounts(t *testing.T) {
 	}
 }
 
-// All accounts that can tell are in an answer, each under its name; those that cannot are not, unless they are asked for by name.
+// All accounts that can tell are in an answer, each under its name; those that cannot are not, unless they are asked
+// for by name.
 func TestAccountsTell(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
 	balances := told[api.Balance](w, "/v1/balances")
 	// The exchange tells of its one purse only where the account says in which currency it is.
 	require.Subset(t, []string{"exchanger"}, absent(balances.Errors))
-	require.Subset(t, providersOf(balances.Data, func(b api.Balance) string { return b.Provider }), []string{"paygram-asia", "paygram-eu", "paygrt", "payplay"})
+	require.Subset(t, providersOf(balances.Data, func(b api.Balance) string { return b.Provider }),
+		[]string{"paygram-asia", "paygram-eu", "paygrt", "payplay"})
 
 	rates := told[api.Rate](w, "/v1/rates?from=BTC&to=USDT")
 	require.Empty(t, rates.Errors)
-	require.Equal(t, []string{"exchanger", "paygram-asia", "paygram-eu"}, providersOf(rates.Data, func(r api.Rate) string { return r.Provider }))
+	require.Equal(t, []string{"exchanger", "paygram-asia", "paygram-eu"},
+		providersOf(rates.Data, func(r api.Rate) string { return r.Provider }))
 	for _, rate := range rates.Data {
 		require.Equal(t, []string{"BTC", "USDT"}, []string{rate.From.Currency, rate.To.Currency}, rate.Provider)
 	}
@@ -184,13 +189,16 @@ func TestAccountsTell(t *testing.T) {
 	for topic, code := range map[string]string{"currencies": "PHPT", "wallets": "USDT"} {
 		items := told[api.Item](w, "/v1/catalog/"+topic)
 		require.Empty(t, items.Errors, topic)
-		require.Contains(t, items.Data, api.Item{Provider: "paygram-eu", Code: code, Currency: code, Sort: map[string]string{"wallets": "purse"}[topic]})
+		require.Contains(t, items.Data,
+			api.Item{Provider: "paygram-eu", Code: code, Currency: code,
+				Sort: map[string]string{"wallets": "purse"}[topic]})
 		require.Empty(t, told[api.Item](w, "/v1/catalog/"+topic+"?provider=paygram-eu&currency=XYZ").Data)
 	}
 	for path, is := range map[string]string{
 		"/v1/rates?provider=paygrt": "unsupported", "/v1/catalog/operators?provider=paygram-eu": "unsupported",
-		"/v1/balances?provider=paygram-eu,nobody": "invalid-request", "/v1/catalog/moods": "invalid-request", "/v1/catalog/wallets?country=Germany": "invalid-request",
-		"/v1/balances?provder=paygram-eu": "invalid-request",
+		"/v1/balances?provider=paygram-eu,nobody": "invalid-request", "/v1/catalog/moods": "invalid-request",
+		"/v1/catalog/wallets?country=Germany": "invalid-request",
+		"/v1/balances?provder=paygram-eu":     "invalid-request",
 	} {
 		p := problem(t, w.ask("GET", w.router+path, ""))
 		require.Equal(t, is, p.Type, path)
@@ -221,11 +229,13 @@ func TestAProviderThatIsDownHidesNoOther(t *testing.T) {
 	require.Empty(t, told[api.Transaction](w, "/v1/statements?cursor="+url.QueryEscape(page.Errors[0].Cursor)).Errors)
 }
 
-// Where there are operators, what an account holds is theirs to see; what it offers and what a payment would cost is anybody's.
+// Where there are operators, what an account holds is theirs to see; what it offers and what a payment would cost is
+// anybody's.
 func TestWhoMayAskAccounts(t *testing.T) {
 	t.Parallel()
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	require.NoError(t, os.WriteFile(keys, []byte("shop: shop-key-made-up-for-tests\ndesk: desk-key-made-up-for-tests\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(keys, []byte("shop: shop-key-made-up-for-tests\ndesk: desk-key-made-up-for-tests\n"), 0o600))
 	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"desk"}}})
 	as := func(who string) []string {
 		return []string{"Authorization", "Bearer " + who + "-key-made-up-for-tests"}
@@ -236,8 +246,10 @@ func TestWhoMayAskAccounts(t *testing.T) {
 		require.Equal(t, 200, w.ask("GET", w.router+path, "", as("desk")...).status)
 	}
 	require.Equal(t, 200, w.ask("GET", w.router+"/v1/catalog/currencies", "", as("shop")...).status)
-	require.Equal(t, 200, w.ask("POST", w.router+"/v1/quotes", `{"amount":"100","currency":"USDT"}`, as("shop")...).status)
-	require.Equal(t, "unauthorized", problem(t, w.ask("POST", w.router+"/v1/quotes", `{"amount":"100","currency":"USDT"}`)).Type)
+	require.Equal(t, 200,
+		w.ask("POST", w.router+"/v1/quotes", `{"amount":"100","currency":"USDT"}`, as("shop")...).status)
+	require.Equal(t, "unauthorized",
+		problem(t, w.ask("POST", w.router+"/v1/quotes", `{"amount":"100","currency":"USDT"}`)).Type)
 }
 
 func (w *town) quotes(body string) across[api.Quote] {
@@ -280,8 +292,10 @@ func TestQuotes(t *testing.T) {
 	require.Equal(t, "limit_exceeded", found.Errors[0].Failure.Code)
 
 	for body, pointer := range map[string]string{
-		`{"amount":"1,5","currency":"EUR"}`: "/amount", `{"amount":"1","currency":"eur"}`: "/currency", `{"amount":"1","currency":"EUR","to":"btc"}`: "/to",
-		`{"amount":"1","currency":"EUR","providers":["payplay"]}`: "/providers/0", `{"amount":"1","currency":"EUR","payer":{}}`: "/payer",
+		`{"amount":"1,5","currency":"EUR"}`: "/amount", `{"amount":"1","currency":"eur"}`: "/currency",
+		`{"amount":"1","currency":"EUR","to":"btc"}`:              "/to",
+		`{"amount":"1","currency":"EUR","providers":["payplay"]}`: "/providers/0",
+		`{"amount":"1","currency":"EUR","payer":{}}`:              "/payer",
 	} {
 		p := problem(t, w.ask("POST", w.router+"/v1/quotes", body))
 		require.Equal(t, 422, p.Status, body)
@@ -305,7 +319,8 @@ func figures(quotes []api.Quote) []string {
 }
 
 // transferred is credit for another user of PayGram.
-const transferred = `{"kind":"transfer","amount":"4.5","currency":"USDT","destination":{"account":"customer-7"},"provider":"paygram-eu"}`
+const transferred = `{"kind":"transfer","amount":"4.5","currency":"USDT","destination":{"account":"customer-7"},` +
+	`"provider":"paygram-eu"}`
 
 // A transfer whose answer is lost is sent once, and found in the statement.
 func TestATransferThatGoesWrong(t *testing.T) {
@@ -320,7 +335,8 @@ func TestATransferThatGoesWrong(t *testing.T) {
 			w := w.seenBy(t)
 			one := create{provider: "paygram", operation: "TransferCredit"}
 			booked := len(w.booked(one))
-			w.control("POST", "paygram/faults", fmt.Sprintf(`{"operation":"TransferCredit","count":1,%s}`, trouble.fault))
+			w.control("POST", "paygram/faults",
+				fmt.Sprintf(`{"operation":"TransferCredit","count":1,%s}`, trouble.fault))
 			p := w.create(transferred)
 			require.Equal(t, "unknown", p.Status)
 			require.Len(t, w.attempts(p.ID), 1)
@@ -355,17 +371,21 @@ func TestPayoutsThatPayGramDeclines(t *testing.T) {
 		require.Equal(t, "failed", p.Status, order)
 		require.Equal(t, code, p.Failure.Code, order)
 	}
-	missing := problem(t, w.ask("POST", w.router+"/v1/payments", strings.Replace(transferred, `"account":"customer-7"`, ``, 1), "Idempotency-Key", w.key()))
+	missing := problem(t,
+		w.ask("POST", w.router+"/v1/payments", strings.Replace(transferred, `"account":"customer-7"`, ``, 1),
+			"Idempotency-Key", w.key()))
 	require.Equal(t, "/destination/account", missing.Errors[0].Pointer)
 	require.Equal(t, before, w.available("paygram-eu", "USDT"))
 	require.Empty(t, w.bookings("paygram"))
 }
 
 // reachAccounts asks accounts in every way that the document has an answer for.
-func (w *town) reachAccounts(call func(operation, method, path, body string, headers ...string) answer, operator string) {
+func (w *town) reachAccounts(call func(operation, method, path, body string, headers ...string) answer,
+	operator string) {
 	w.t.Helper()
 	for operation, path := range map[string]string{
-		"list-balances": "/v1/balances", "list-rates": "/v1/rates", "list-statement": "/v1/statements", "list-catalog": "/v1/catalog/currencies",
+		"list-balances": "/v1/balances", "list-rates": "/v1/rates", "list-statement": "/v1/statements",
+		"list-catalog": "/v1/catalog/currencies",
 	} {
 		call(operation, "GET", path, "", "Authorization", "")
 		call(operation, "GET", path, "")

@@ -122,7 +122,9 @@ func TestEditingAPayment(t *testing.T) {
 	w := build(t, plan{})
 	p := w.create(byCryptogram)
 
-	a := w.ask("PATCH", w.router+"/v1/payments/"+p.ID, `{"description":"Two lamps","return_url":"https://shop.example/lamps","reference":"order-1001-b","metadata":{"lamps":"2"}}`)
+	a := w.ask("PATCH", w.router+"/v1/payments/"+p.ID,
+		`{"description":"Two lamps","return_url":"https://shop.example/lamps","reference":"order-1001-b",`+
+			`"metadata":{"lamps":"2"}}`)
 	require.Equal(t, 200, a.status, string(a.body))
 	edited := w.get(p.ID)
 	require.Equal(t, "Two lamps", edited.Description)
@@ -188,7 +190,8 @@ func TestASoftDeclineGoesToTheNextProvider(t *testing.T) {
 		asked = append(asked, attempt.Provider+" "+attempt.Operation+" "+attempt.Event)
 	}
 	require.Equal(t, []string{
-		"payplay CreateCryptoOrder unanswered", "payplay CreateCryptoOrder unanswered", "payplay CreateCryptoOrder unanswered",
+		"payplay CreateCryptoOrder unanswered", "payplay CreateCryptoOrder unanswered",
+		"payplay CreateCryptoOrder unanswered",
 		"exchanger get_calc accepted", "exchanger create_bid declined_soft", "paygram-eu IssueInvoice accepted",
 	}, asked)
 	require.Empty(t, w.bookings(sandbox.PayPlay))

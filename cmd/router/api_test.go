@@ -90,7 +90,8 @@ func TestAPIKeys(t *testing.T) {
 	w := build(t, plan{command: serveCommand{APIKeys: keys}})
 
 	for what, header := range map[string][]string{
-		"none": nil, "wrong": {"Authorization", "Bearer shop-key-made-up-for-test"}, "empty": {"Authorization", "Bearer "},
+		"none": nil, "wrong": {"Authorization", "Bearer shop-key-made-up-for-test"},
+		"empty":         {"Authorization", "Bearer "},
 		"as a password": {"Authorization", "Basic " + shop}, "without a scheme": {"Authorization", shop},
 	} {
 		for _, call := range [][2]string{
@@ -127,7 +128,8 @@ func TestAPIKeys(t *testing.T) {
 	require.NotEqual(t, one.ID, other.ID)
 	require.Equal(t, []string{one.ID}, ids(w.list("", as(shop)...).Data))
 	require.Equal(t, []string{other.ID}, ids(w.list("", as(stall)...).Data))
-	for _, call := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"GET", "/events"}, {"POST", "/cancel"}, {"POST", "/confirm"}, {"POST", "/refresh"}} {
+	for _, call := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"GET", "/events"}, {"POST", "/cancel"},
+		{"POST", "/confirm"}, {"POST", "/refresh"}} {
 		a := w.ask(call[0], w.router+"/v1/payments/"+other.ID+call[1], "", as(shop)...)
 		require.Equal(t, "not-found", problem(t, a).Type, "another's payment is not there")
 	}
@@ -206,7 +208,8 @@ func TestOpenAPI(t *testing.T) {
 		_, err := compiler.Compile("openapi.json#/components/schemas/" + name)
 		require.NoError(t, err)
 	}
-	for _, body := range []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout, strings.Replace(recharge, `"AT"`, `"RJ"`, 1)} {
+	for _, body := range []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout,
+		strings.Replace(recharge, `"AT"`, `"RJ"`, 1)} {
 		made := w.post(w.key(), body)
 		require.Equal(t, 201, made.status)
 		conform("Payment", made)
@@ -232,7 +235,8 @@ func TestOpenAPI(t *testing.T) {
 	conform("Plugin", w.ask("GET", w.router+"/v1/plugins/payplay", ""))
 	conform("PluginInstall", w.put("payplay", "", marked(shipped(t, "payplay"), "a")))
 	conform("Problem", w.put("payplay", "", astray(t)))
-	conform("Recording", w.ask("GET", w.router+"/v1/attempts/"+w.attempts(w.create(byPayPlay).ID)[0].ID+"/recording", ""))
+	conform("Recording",
+		w.ask("GET", w.router+"/v1/attempts/"+w.attempts(w.create(byPayPlay).ID)[0].ID+"/recording", ""))
 	conform("ConfigStatus", w.ask("GET", w.router+"/v1/config", ""))
 	conform("JournalStanding", w.ask("GET", w.router+"/v1/journal", ""))
 	conform("ConfigCheck", w.ask("POST", w.router+"/v1/config/validate", "providers: ["))
@@ -244,7 +248,9 @@ func TestOpenAPI(t *testing.T) {
 	conform("Reading", w.ask("POST", w.router+atPayGram+"UserInfo", ""))
 	conform("Run", w.ask("POST", w.router+atPayGram+"Withdraw", withdraw, "Idempotency-Key", "w-1"))
 	conform("ListRunsOutputBody", w.ask("GET", w.router+"/v1/operations", ""))
-	conform("Problem", w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, "Idempotency-Key", "k"))
+	conform("Problem",
+		w.ask("POST", w.router+"/v1/payments", `{"amount":"1","currency":"BTC","provider":"cryptogram"}`,
+			"Idempotency-Key", "k"))
 	conform("Problem", w.ask("GET", w.router+"/v1/payments/pay_1", ""))
 
 	var printed strings.Builder
@@ -301,7 +307,8 @@ func TestDocsWorkOffline(t *testing.T) {
 
 const hooks = "/v1/webhook-endpoints"
 
-// reachWebhooks gets every documented status of the operations on webhook endpoints; p has happened before there was one.
+// reachWebhooks gets every documented status of the operations on webhook endpoints; p has happened before there was
+// one.
 func (w *town) reachWebhooks(call func(operation, method, path, body string, headers ...string) answer, p api.Payment) {
 	w.t.Helper()
 	add := func(body string) answer { return call("create-webhook-endpoint", "POST", hooks, body) }
@@ -341,10 +348,12 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	const clerk = "clerk-key-made-up-for-tests"
 	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\nclerk: "+clerk+"\n"), 0o600))
 	file, _ := ownRouting(t)
-	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}, Routing: file, Witness: strangersWitness(t)}, environ: []string{
-		"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
-		"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
-	}})
+	w := build(t,
+		plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}, Routing: file,
+			Witness: strangersWitness(t)}, environ: []string{
+			"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
+			"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
+		}})
 	seen := map[string]bool{}
 	call := func(operation, method, path, body string, headers ...string) answer {
 		a := w.ask(method, w.router+path, body, append([]string{"Authorization", "Bearer " + key}, headers...)...)
@@ -352,7 +361,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		return a
 	}
 	create := func(idempotency, body string, headers ...string) api.Payment {
-		a := call("create-payment", "POST", "/v1/payments", body, append([]string{"Idempotency-Key", idempotency}, headers...)...)
+		a := call("create-payment", "POST", "/v1/payments", body,
+			append([]string{"Idempotency-Key", idempotency}, headers...)...)
 		var p api.Payment
 		_ = json.Unmarshal(a.body, &p)
 		return p
@@ -365,24 +375,34 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	nothing := api.Payment{ID: "pay_00000000000000000000000000"}
 
 	for operation, at := range map[string][2]string{
-		"create-payment": {"POST", "/v1/payments"}, "list-payments": {"GET", "/v1/payments"}, "get-payment": {"GET", "/v1/payments/x"},
+		"create-payment": {"POST", "/v1/payments"}, "list-payments": {"GET", "/v1/payments"},
+		"get-payment":    {"GET", "/v1/payments/x"},
 		"update-payment": {"PATCH", "/v1/payments/x"}, "cancel-payment": {"POST", "/v1/payments/x/cancel"},
 		"confirm-payment": {"POST", "/v1/payments/x/confirm"}, "refresh-payment": {"POST", "/v1/payments/x/refresh"},
-		"list-attempts": {"GET", "/v1/payments/x/attempts"}, "explain-route": {"POST", "/v1/routes/explain"}, "list-providers": {"GET", "/v1/providers"},
-		"list-payment-events": {"GET", "/v1/payments/x/events"}, "list-events": {"GET", "/v1/events"}, "resolve-payment": {"POST", "/v1/payments/x/resolve"},
-		"create-webhook-endpoint": {"POST", hooks}, "list-webhook-endpoints": {"GET", hooks}, "get-webhook-endpoint": {"GET", hooks + "/x"},
+		"list-attempts": {"GET", "/v1/payments/x/attempts"}, "explain-route": {"POST", "/v1/routes/explain"},
+		"list-providers":      {"GET", "/v1/providers"},
+		"list-payment-events": {"GET", "/v1/payments/x/events"}, "list-events": {"GET", "/v1/events"},
+		"resolve-payment":         {"POST", "/v1/payments/x/resolve"},
+		"create-webhook-endpoint": {"POST", hooks}, "list-webhook-endpoints": {"GET", hooks},
+		"get-webhook-endpoint":    {"GET", hooks + "/x"},
 		"update-webhook-endpoint": {"PATCH", hooks + "/x"}, "delete-webhook-endpoint": {"DELETE", hooks + "/x"},
-		"rotate-webhook-secret": {"POST", hooks + "/x/rotate-secret"}, "list-webhook-deliveries": {"GET", hooks + "/x/deliveries"},
-		"redeliver-webhook": {"POST", hooks + "/x/deliveries/y/redeliver"},
-		"get-config":        {"GET", "/v1/config"}, "get-routing": {"GET", "/v1/config/routing"}, "put-routing": {"PUT", "/v1/config/routing"},
-		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"}, "rollback-config": {"POST", "/v1/config/rollback"},
-		"list-plugins": {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"}, "put-plugin": {"PUT", "/v1/plugins/x"},
+		"rotate-webhook-secret":   {"POST", hooks + "/x/rotate-secret"},
+		"list-webhook-deliveries": {"GET", hooks + "/x/deliveries"},
+		"redeliver-webhook":       {"POST", hooks + "/x/deliveries/y/redeliver"},
+		"get-config":              {"GET", "/v1/config"}, "get-routing": {"GET", "/v1/config/routing"},
+		"put-routing":  {"PUT", "/v1/config/routing"},
+		"check-config": {"POST", "/v1/config/validate"}, "diff-routes": {"POST", "/v1/routes/diff"},
+		"rollback-config": {"POST", "/v1/config/rollback"},
+		"list-plugins":    {"GET", "/v1/plugins"}, "get-plugin": {"GET", "/v1/plugins/x"},
+		"put-plugin":      {"PUT", "/v1/plugins/x"},
 		"rollback-plugin": {"POST", "/v1/plugins/x/rollback"}, "drain-plugin": {"POST", "/v1/plugins/x/drain"},
 		"change-canary": {"POST", "/v1/plugins/x/canary"}, "list-operations": {"GET", "/v1/providers/x/operations"},
-		"get-operation": {"GET", "/v1/providers/x/operations/y"}, "perform-operation": {"POST", "/v1/providers/x/operations/y"},
-		"list-runs": {"GET", "/v1/operations"}, "get-run": {"GET", "/v1/operations/x"}, "list-run-attempts": {"GET", "/v1/operations/x/attempts"},
-		"resume-provider": {"POST", "/v1/providers/x/resume"},
-		"resolve-run":     {"POST", "/v1/operations/x/resolve"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
+		"get-operation":     {"GET", "/v1/providers/x/operations/y"},
+		"perform-operation": {"POST", "/v1/providers/x/operations/y"},
+		"list-runs":         {"GET", "/v1/operations"}, "get-run": {"GET", "/v1/operations/x"},
+		"list-run-attempts": {"GET", "/v1/operations/x/attempts"},
+		"resume-provider":   {"POST", "/v1/providers/x/resume"},
+		"resolve-run":       {"POST", "/v1/operations/x/resolve"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
 	}

@@ -31,14 +31,15 @@ type callCommand struct {
 // callPatience is longer than a router makes a caller wait.
 const callPatience = 5 * time.Minute
 
-// Run has an account do something, and prints what comes back. It fails where that is not a success: a run that failed, or of which nobody
-// knows, included.
+// Run has an account do something, and prints what comes back. It fails where that is not a success: a run that failed,
+// or of which nobody knows, included.
 func (c *callCommand) Run(h *host) error {
 	input, err := c.input()
 	if err != nil {
 		return err
 	}
-	target, err := url.JoinPath(c.Router, "/v1/providers", url.PathEscape(c.Provider), "operations", url.PathEscape(c.Operation))
+	target, err := url.JoinPath(c.Router, "/v1/providers", url.PathEscape(c.Provider), "operations",
+		url.PathEscape(c.Operation))
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}

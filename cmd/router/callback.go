@@ -32,8 +32,8 @@ func newAddresses(public, data string, environ []string) (callback.Addresses, er
 	return callback.NewAddresses(public, secret)
 }
 
-// receivers are the accounts that serve now as callbacks need them: those whose plugin reads callbacks, and whose connections know
-// signatures.
+// receivers are the accounts that serve now as callbacks need them: those whose plugin reads callbacks, and whose
+// connections know signatures.
 func receivers(engine *payment.Engine) (accounts map[string]callback.Account, release func()) {
 	fleet, release := engine.Hold()
 	accounts = make(map[string]callback.Account, len(fleet.Accounts))
@@ -68,9 +68,9 @@ type report struct {
 	to     sandbox.Callback
 }
 
-// reportTo has the simulated providers report to a fleet's accounts, as a person sets it up at real ones: about an account that the provider
-// knows by its name to that account's own address, and about all else to the first of the accounts on its plugin by name, for as long as that
-// one is there.
+// reportTo has the simulated providers report to a fleet's accounts, as a person sets it up at real ones: about an
+// account that the provider knows by its name to that account's own address, and about all else to the first of the
+// accounts on its plugin by name, for as long as that one is there.
 func (r *reports) reportTo(providers *sandbox.Server, fleet *payment.Fleet, addresses callback.Addresses) error {
 	main := map[string]string{}
 	pluginOf := func(name string) string { return fleet.Accounts[name].Plugin("").Manifest().GetName() }

@@ -71,7 +71,8 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	text, err := os.ReadFile("../../routing.yaml")
 	require.NoError(t, err)
 	// The simulated site has bitcoin in its direction 2.
-	text = bytes.ReplaceAll(text, []byte(`BTC: {direction_id: "1", account2: DE00000000000000000000}`), []byte(`BTC: {direction_id: "2", account2: TMadeUpWalletOfNobody000000000001}`))
+	text = bytes.ReplaceAll(text, []byte(`BTC: {direction_id: "1", account2: DE00000000000000000000}`),
+		[]byte(`BTC: {direction_id: "2", account2: TMadeUpWalletOfNobody000000000001}`))
 	environ := sandbox.Environment(site.URL)
 	if tokens {
 		text = bytes.ReplaceAll(text, []byte("# webhook_token:"), []byte("webhook_token:"))
@@ -100,7 +101,9 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 		ArrivalsPerSecond: 1 << 20, Now: func() time.Time { return s.clock },
 	})
 	require.NoError(t, new(reports).reportTo(providers, fleet, s.addresses))
-	require.NoError(t, providers.Report(sandbox.PayPlay, sandbox.Callback{URL: s.addresses.Account("payplay"), Secret: generalToken, PageSecret: pageToken}))
+	require.NoError(t,
+		providers.Report(sandbox.PayPlay,
+			sandbox.Callback{URL: s.addresses.Account("payplay"), Secret: generalToken, PageSecret: pageToken}))
 	return s
 }
 
@@ -130,8 +133,9 @@ func (s *shop) requests(provider string) (count int) {
 
 func collect(currency string) payment.Order {
 	return payment.Order{
-		Kind: payment.Collect, Amount: "49.90", Currency: currency, Country: "DE", Description: "Order 1001", ReturnURL: "https://shop.example/thanks",
-		Payer: payment.Payer{Name: "Jo Bloggs", Email: "jo@example.org"},
+		Kind: payment.Collect, Amount: "49.90", Currency: currency, Country: "DE", Description: "Order 1001",
+		ReturnURL: "https://shop.example/thanks",
+		Payer:     payment.Payer{Name: "Jo Bloggs", Email: "jo@example.org"},
 	}
 }
 
@@ -151,11 +155,14 @@ func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 		{"cryptogram", sandbox.Cryptogram, collect("EUR"), []string{"pick", "pay"}, http.MethodPost, false, true},
 		{"payplay", sandbox.PayPlay, collect("EUR"), []string{"pay"}, http.MethodPost, false, true},
 		{"payplay", sandbox.PayPlay, collect("EUR"), []string{"pay"}, http.MethodPost, true, false},
-		{"exchanger", sandbox.Exchanger, payment.Order{Kind: payment.Collect, Amount: "0.5", Currency: "BTC", Country: "DE", Payer: payment.Payer{Email: "jo@example.org"}}, []string{"pay"}, http.MethodPost, false, true},
+		{"exchanger", sandbox.Exchanger,
+			payment.Order{Kind: payment.Collect, Amount: "0.5", Currency: "BTC", Country: "DE",
+				Payer: payment.Payer{Email: "jo@example.org"}}, []string{"pay"}, http.MethodPost, false, true},
 		{
 			"paygrt", sandbox.Paygrt,
 			payment.Order{
-				Kind: payment.Recharge, Amount: "199", Currency: "INR", Country: "IN", Destination: payment.Destination{Operator: "AT", Number: "9876543210"},
+				Kind: payment.Recharge, Amount: "199", Currency: "INR", Country: "IN",
+				Destination: payment.Destination{Operator: "AT", Number: "9876543210"},
 			},
 			[]string{"pay"},
 			http.MethodGet, false, true,
@@ -184,7 +191,8 @@ func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 			require.Equal(t, row.method, c.Method)
 			require.Equal(t, row.tokens, c.Vouched)
 			require.Equal(t, row.asks, s.requests(row.site) > before)
-			require.Equal(t, row.account == "exchanger", c.AddressedTo == made.ID, "a payment's own address goes with requests that take one")
+			require.Equal(t, row.account == "exchanger", c.AddressedTo == made.ID,
+				"a payment's own address goes with requests that take one")
 			entries, err := s.engine.Timeline(t.Context(), "shop", made.ID)
 			require.NoError(t, err)
 			last := entries[len(entries)-1]
@@ -195,8 +203,8 @@ func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 	}
 }
 
-// A thousand repetitions of a provider's word, shuffled among contradictory and forged ones: one transition, and none on a word that
-// nobody vouches for.
+// A thousand repetitions of a provider's word, shuffled among contradictory and forged ones: one transition, and none
+// on a word that nobody vouches for.
 func TestAStormOfCallbacksIsOneTransition(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, true)
@@ -215,8 +223,10 @@ func TestAStormOfCallbacksIsOneTransition(t *testing.T) {
 		shots = append(shots, shot{word, genuine.Header.Get("Signature")})
 		if n%5 == 0 {
 			shots = append(shots,
-				shot{declined, ""}, shot{declined, genuine.Header.Get("Signature")}, shot{declined, sign("guessed", declined)}, shot{declined, sign(generalToken, declined)},
-				shot{strings.ReplaceAll(word, made.ProviderReference, fmt.Sprintf("forged-%d", n)), genuine.Header.Get("Signature")})
+				shot{declined, ""}, shot{declined, genuine.Header.Get("Signature")},
+				shot{declined, sign("guessed", declined)}, shot{declined, sign(generalToken, declined)},
+				shot{strings.ReplaceAll(word, made.ProviderReference, fmt.Sprintf("forged-%d", n)),
+					genuine.Header.Get("Signature")})
 		}
 	}
 	rand.New(rand.NewPCG(11, 2)).Shuffle(len(shots), func(i, j int) { shots[i], shots[j] = shots[j], shots[i] })
@@ -244,7 +254,8 @@ func TestAStormOfCallbacksIsOneTransition(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, transitions)
-	require.LessOrEqual(t, s.requests(sandbox.PayPlay)-before, 4, "two thousand callbacks cost the provider next to nothing")
+	require.LessOrEqual(t, s.requests(sandbox.PayPlay)-before, 4,
+		"two thousand callbacks cost the provider next to nothing")
 }
 
 // The provider says "not yet": no forged word makes it otherwise.
@@ -252,7 +263,9 @@ func TestNoUnverifiedWordChangesAPayment(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, true)
 	made := s.create(t, "payplay", collect("EUR"))
-	body := fmt.Sprintf(`{"event_type":"order::completed","order":{"id":%q,"status":"COMPLETE","value":"49.90","currency":"EUR"}}`, made.ProviderReference)
+	body := fmt.Sprintf(
+		`{"event_type":"order::completed","order":{"id":%q,"status":"COMPLETE","value":"49.90","currency":"EUR"}}`,
+		made.ProviderReference)
 	for _, signature := range []string{"", sign("guessed", body), strings.Repeat("0", 64)} {
 		require.Equal(t, http.StatusOK, post(t, s.addresses.Account("payplay"), body, signature))
 		s.round(t, time.Minute)
@@ -292,7 +305,8 @@ func TestCallbackURLsArePrinted(t *testing.T) {
 	require.Contains(t, out.String(), "paygram-eu\t"+addresses.Account("paygram-eu")+"\n")
 	require.Len(t, strings.Split(strings.TrimSpace(out.String()), "\n"), 6)
 
-	elsewhere, err := newAddresses("https://pay.example", command.Data, []string{secretVariable + "=" + strings.Repeat("k", 32)})
+	elsewhere, err := newAddresses("https://pay.example", command.Data,
+		[]string{secretVariable + "=" + strings.Repeat("k", 32)})
 	require.NoError(t, err)
 	require.NotEqual(t, addresses.Account("paygrt"), elsewhere.Account("paygrt"))
 	_, err = newAddresses("", command.Data, []string{secretVariable + "=short"})

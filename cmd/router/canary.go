@@ -5,8 +5,9 @@ import (
 	"payrouter/host/plugin"
 )
 
-// sampleOf says what an attempt tells of the generation that made it. What never left, or was turned away before it was looked at, says
-// nothing against a plugin that prepared it; what a plugin could not prepare, and what it could not read, does.
+// sampleOf says what an attempt tells of the generation that made it. What never left, or was turned away before it was
+// looked at, says nothing against a plugin that prepared it; what a plugin could not prepare, and what it could not
+// read, does.
 func sampleOf(a payment.Attempt) plugin.Sample {
 	sample := plugin.Sample{Plugin: a.Plugin, Digest: a.Digest}
 	switch a.Event {

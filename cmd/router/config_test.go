@@ -27,39 +27,46 @@ func ownRouting(t *testing.T) (file, text string) {
 
 const (
 	aboveDefault = "  - name: default\n"
-	aRule        = "  - name: sampler\n    when: {kind: collect, currency: EUR, metadata.tier: sampler}\n    to: [payplay]\n\n"
+	aRule        = "  - name: sampler\n    when: {kind: collect, currency: EUR, metadata.tier: sampler}\n    to: " +
+		"[payplay]\n\n"
 )
 
-// Somebody who owns the rules edits the file while the router takes payments, makes a mistake, mends it, and goes back, by the file and
-// over the API: each payment tells by which version it went.
+// Somebody who owns the rules edits the file while the router takes payments, makes a mistake, mends it, and goes back,
+// by the file and over the API: each payment tells by which version it went.
 func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	t.Parallel()
 	file, text := ownRouting(t)
 	w := build(t, plan{command: serveCommand{Routing: file, Watch: true}})
 	status := func() api.ConfigStatus { return read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")) }
-	const sampler = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1","description":"A lamp","return_url":"https://shop.example/thanks","metadata":{"tier":"sampler"}}`
+	const sampler = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1","description":"A lamp",` +
+		`"return_url":"https://shop.example/thanks","metadata":{"tier":"sampler"}}`
 	first := w.create(sampler)
 	require.Equal(t, status().Active.Version, first.Decision.ConfigVersion)
 
 	edited := strings.Replace(text, "  - name: india-recharge\n", aRule+"  - name: india-recharge\n", 1)
 	began := time.Now()
 	require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
-	require.Eventually(t, func() bool { return status().Active.Version != first.Decision.ConfigVersion }, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return status().Active.Version != first.Decision.ConfigVersion }, time.Minute,
+		5*time.Millisecond)
 	require.Less(t, time.Since(began), time.Second)
 	second := w.create(sampler)
 	require.Equal(t, "sampler", second.Decision.Rule)
 	require.Equal(t, "payplay", second.Provider)
 
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(edited, "metadata.tier: sampler", "metdata.tier: sampler", 1)), 0o600))
+	require.NoError(t,
+		os.WriteFile(file, []byte(strings.Replace(edited, "metadata.tier: sampler", "metdata.tier: sampler", 1)),
+			0o600))
 	require.Eventually(t, func() bool { return status().Pending != nil }, time.Minute, 5*time.Millisecond)
 	mistake := status().Pending.Problems[0]
 	require.Positive(t, mistake.Line, "%+v", mistake)
 	require.Equal(t, file, mistake.File)
-	require.Equal(t, "    when: {kind: collect, currency: EUR, ", strings.Split(edited, "\n")[mistake.Line-1][:mistake.Column-1])
+	require.Equal(t, "    when: {kind: collect, currency: EUR, ",
+		strings.Split(edited, "\n")[mistake.Line-1][:mistake.Column-1])
 	require.Contains(t, mistake.Message, "metdata.tier")
 	require.Equal(t, second.Decision.ConfigVersion, w.create(sampler).Decision.ConfigVersion)
 
-	back := w.ask("POST", w.router+"/v1/config/rollback", `{"version":"`+first.Decision.ConfigVersion+`"}`, "If-Match", status().Active.ETag)
+	back := w.ask("POST", w.router+"/v1/config/rollback", `{"version":"`+first.Decision.ConfigVersion+`"}`, "If-Match",
+		status().Active.ETag)
 	require.Equal(t, 200, back.status, string(back.body))
 	require.Equal(t, first.Decision.ConfigVersion, w.create(sampler).Decision.ConfigVersion)
 	require.Nil(t, status().Pending)
@@ -70,7 +77,8 @@ func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 
 	serves := w.ask("GET", w.router+"/v1/config/routing", "")
 	require.Equal(t, text, string(serves.body))
-	put := w.ask("PUT", w.router+"/v1/config/routing", edited, "If-Match", serves.header.Get("ETag"), "Content-Type", "application/yaml")
+	put := w.ask("PUT", w.router+"/v1/config/routing", edited, "If-Match", serves.header.Get("ETag"), "Content-Type",
+		"application/yaml")
 	require.Equal(t, 200, put.status, string(put.body))
 	require.Equal(t, "sampler", w.create(sampler).Decision.Rule, "at once")
 	stale := problem(t, w.ask("PUT", w.router+"/v1/config/routing", text, "If-Match", serves.header.Get("ETag")))
@@ -84,7 +92,10 @@ func TestABreakerIsSetWhileTheRouterRuns(t *testing.T) {
 	file, text := ownRouting(t)
 	w := build(t, plan{command: serveCommand{Routing: file, Watch: true}})
 	w.control("POST", "paygram/down", "")
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(text, "breaker: {failures: 5, window: 30s", "breaker: {failures: 1, window: 30s", 1)), 0o600))
+	require.NoError(t,
+		os.WriteFile(file,
+			[]byte(strings.Replace(text, "breaker: {failures: 5, window: 30s", "breaker: {failures: 1, window: 30s",
+				1)), 0o600))
 	require.Eventually(t, func() bool {
 		return len(read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")).History) == 2
 	}, 5*time.Second, 5*time.Millisecond)
@@ -102,8 +113,9 @@ func TestLimitsAndHealthOutliveAnEdit(t *testing.T) {
 	t.Parallel()
 	file, text := ownRouting(t)
 	const first = "  - name: india-recharge\n"
-	limited := strings.Replace(text, first, "  - name: sampler\n    when: {currency: EUR}\n    limits: {per_day: 1}\n    to: [payplay]\n"+
-		"  - name: quick\n    when: {currency: EUR}\n    to: [{fastest: [cryptogram, paygram-eu, payplay]}]\n"+first, 1)
+	limited := strings.Replace(text, first,
+		"  - name: sampler\n    when: {currency: EUR}\n    limits: {per_day: 1}\n    to: [payplay]\n"+
+			"  - name: quick\n    when: {currency: EUR}\n    to: [{fastest: [cryptogram, paygram-eu, payplay]}]\n"+first, 1)
 	require.NoError(t, os.WriteFile(file, []byte(limited), 0o600))
 	w := build(t, plan{command: serveCommand{Routing: file}})
 	const of = `{"amount":"49.90","currency":"EUR","reference":"order-1","return_url":"https://shop.example/thanks"}`
@@ -116,7 +128,9 @@ func TestLimitsAndHealthOutliveAnEdit(t *testing.T) {
 	require.Equal(t, 200, put.status, string(put.body))
 	after := w.create(of)
 	require.Equal(t, "quick", after.Decision.Rule)
-	require.True(t, slices.ContainsFunc(after.Decision.Candidates, func(c routing.Candidate) bool { return strings.HasSuffix(c.Figure, " ms") }),
+	require.True(t,
+		slices.ContainsFunc(after.Decision.Candidates,
+			func(c routing.Candidate) bool { return strings.HasSuffix(c.Figure, " ms") }),
 		"it is known how fast one is: %+v", after.Decision.Candidates)
 }
 
@@ -125,14 +139,16 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 	t.Parallel()
 	file, text := ownRouting(t)
 	w := build(t, plan{command: serveCommand{Routing: file}})
-	large := w.create(`{"amount":"1500","currency":"EUR","reference":"order-1","return_url":"https://shop.example/thanks"}`)
+	large := w.create(
+		`{"amount":"1500","currency":"EUR","reference":"order-1","return_url":"https://shop.example/thanks"}`)
 	require.Equal(t, "fiat-large", large.Decision.Rule)
 	w.create(byPayGram)
 	edited := filepath.Join(t.TempDir(), "new.yaml")
 	diff := func(text string) (string, error) {
 		require.NoError(t, os.WriteFile(edited, []byte(text), 0o600))
 		var out strings.Builder
-		err := (&routeDiffCommand{File: edited, Router: w.router, Payments: 1000}).Run(&host{ctx: t.Context(), stdout: &out})
+		err := (&routeDiffCommand{File: edited, Router: w.router, Payments: 1000}).Run(&host{ctx: t.Context(),
+			stdout: &out})
 		return out.String(), err
 	}
 	const order = "    to: [paygram-eu, payplay]\n\n  - name: tether-large"
@@ -140,13 +156,15 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 	shown, err := diff(strings.Replace(text, order, "    to: [payplay, paygram-eu]\n\n  - name: tether-large", 1))
 	require.NoError(t, err)
 	require.Contains(t, shown, "of 2 payments, 1 move, ")
-	require.Contains(t, shown, "1: paygram-eu, then payplay by rule fiat-large\n  → payplay, then paygram-eu by rule fiat-large\n  such as "+large.ID+"\n")
+	require.Contains(t, shown,
+		"1: paygram-eu, then payplay by rule fiat-large\n  → payplay, then paygram-eu by rule fiat-large\n  such as "+large.ID+"\n")
 	shown, err = diff(text)
 	require.NoError(t, err)
 	require.Contains(t, shown, "of 2 payments, 0 move")
 	_, err = diff(strings.Replace(text, "    plugin:", "    plugn:", 1))
 	line := 1 + strings.Count(text[:strings.Index(text, "    plugin:")], "\n")
-	require.ErrorContains(t, err, fmt.Sprintf("%s:%d:5: unknown key \"plugn\" in a provider: did you mean \"plugin\"?", edited, line))
+	require.ErrorContains(t, err,
+		fmt.Sprintf("%s:%d:5: unknown key \"plugn\" in a provider: did you mean \"plugin\"?", edited, line))
 	w.stop()
 	require.NoError(t, w.end())
 	_, err = diff(text)
@@ -154,7 +172,8 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 }
 
 // reachConfig gets every documented status of the operations on the configuration in file, asked by an operator.
-func (w *town) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file, operator string) {
+func (w *town) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file,
+	operator string) {
 	w.t.Helper()
 	const config = "/v1/config"
 	by := func(headers ...string) []string { return append(headers, "Authorization", "Bearer "+operator) }

@@ -21,8 +21,8 @@ import (
 // update is -update.
 var update = flag.Bool("update", false, "write docs/coverage.md")
 
-// Every endpoint that the documents name is an operation, and a golden vector shows its request; docs/coverage.md says so, and is written
-// from the same lists and manifests.
+// Every endpoint that the documents name is an operation, and a golden vector shows its request; docs/coverage.md says
+// so, and is written from the same lists and manifests.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	known := manifests(t)
@@ -53,10 +53,13 @@ func coveragePage(t *testing.T, known map[string]*abi.Manifest) string {
 	text.WriteString("\n| provider | endpoints | operations |\n| --- | --- | --- |\n")
 	names := slices.Sorted(maps.Keys(known))
 	for _, name := range names {
-		_, _ = fmt.Fprintf(&text, "| [%s](providers/%s.md) | %d | %d |\n", known[name].GetTitle(), name, len(evidence.Endpoints(t, filepath.Join(root, "plugins", name))), len(known[name].GetOperations()))
+		_, _ = fmt.Fprintf(&text, "| [%s](providers/%s.md) | %d | %d |\n", known[name].GetTitle(), name,
+			len(evidence.Endpoints(t, filepath.Join(root, "plugins", name))), len(known[name].GetOperations()))
 	}
 	for _, name := range names {
-		_, _ = fmt.Fprintf(&text, "\n## %s\n\n| endpoint | operation | class | documented | serves | vector | evidence |\n| --- | --- | --- | --- | --- | --- | --- |\n", known[name].GetTitle())
+		_, _ = fmt.Fprintf(&text,
+			"\n## %s\n\n| endpoint | operation | class | documented | serves | vector | evidence |\n| --- | --- | "+
+				"--- | --- | --- | --- | --- |\n", known[name].GetTitle())
 		for _, line := range coverageRows(t, name, known[name]) {
 			text.WriteString("| " + strings.Join(line, " | ") + " |\n")
 		}
@@ -77,18 +80,28 @@ func coverageRows(t *testing.T, name string, manifest *abi.Manifest) [][]string 
 	}
 	var rows [][]string
 	for _, e := range evidence.Endpoints(t, folder) {
-		at := slices.IndexFunc(manifest.GetOperations(), func(o *abi.Operation) bool { return o.GetName() == e.Operation })
-		require.GreaterOrEqual(t, at, 0, "%s: %s %s has no operation: there is no %q", name, e.Method, e.Path, e.Operation)
-		require.True(t, slices.ContainsFunc(shown, func(r evidence.Request) bool { return r.Operation == e.Operation && e.Takes(r.Method, r.Target) }),
+		at := slices.IndexFunc(manifest.GetOperations(),
+			func(o *abi.Operation) bool { return o.GetName() == e.Operation })
+		require.GreaterOrEqual(t, at, 0, "%s: %s %s has no operation: there is no %q", name, e.Method, e.Path,
+			e.Operation)
+		require.True(t,
+			slices.ContainsFunc(shown,
+				func(r evidence.Request) bool { return r.Operation == e.Operation && e.Takes(r.Method, r.Target) }),
 			"%s: no golden vector of %s shows %s %s", name, e.Operation, e.Method, e.Path)
-		rows = append(rows, append([]string{"`" + e.Method + " " + e.Path + "`"}, coverageCells(manifest, manifest.GetOperations()[at], e.Source)...))
+		rows = append(rows,
+			append([]string{"`" + e.Method + " " + e.Path + "`"},
+				coverageCells(manifest, manifest.GetOperations()[at], e.Source)...))
 		delete(left, e.Operation)
 	}
 	for _, operation := range manifest.GetOperations() {
 		if left[operation.GetName()] != nil {
-			sends := slices.ContainsFunc(shown, func(r evidence.Request) bool { return r.Operation == operation.GetName() })
-			require.False(t, sends && operation.GetDocumented() != abi.Documented_DOCUMENTED_NO, "%s: %s is documented: list its endpoint", name, operation.GetName())
-			rows = append(rows, append([]string{"not among the documents'"}, coverageCells(manifest, operation, "see the provider's page")...))
+			sends := slices.ContainsFunc(shown,
+				func(r evidence.Request) bool { return r.Operation == operation.GetName() })
+			require.False(t, sends && operation.GetDocumented() != abi.Documented_DOCUMENTED_NO,
+				"%s: %s is documented: list its endpoint", name, operation.GetName())
+			rows = append(rows,
+				append([]string{"not among the documents'"},
+					coverageCells(manifest, operation, "see the provider's page")...))
 		}
 	}
 	return rows
@@ -111,7 +124,8 @@ func coverageCells(manifest *abi.Manifest, operation *abi.Operation, source stri
 	if serves == nil {
 		serves = []string{"–"}
 	}
-	return []string{"`" + operation.GetName() + "`", classOf(operation), lower(operation.GetDocumented(), "DOCUMENTED_"), strings.Join(serves, ", "), "yes", source}
+	return []string{"`" + operation.GetName() + "`", classOf(operation),
+		lower(operation.GetDocumented(), "DOCUMENTED_"), strings.Join(serves, ", "), "yes", source}
 }
 
 // classOf is an operation's class, and the one that it has where a setting says so.
@@ -143,7 +157,9 @@ func TestEveryRequestOfACollectionIsAnEndpoint(t *testing.T) {
 		for _, item := range collection.Items {
 			path, found := strings.CutPrefix(item.Request.URL, "{{base_url}}")
 			require.True(t, found, item.Request.URL)
-			require.True(t, slices.ContainsFunc(listed, func(e evidence.Endpoint) bool { return e.Takes(item.Request.Method, path) }),
+			require.True(t,
+				slices.ContainsFunc(listed,
+					func(e evidence.Endpoint) bool { return e.Takes(item.Request.Method, path) }),
 				"%s: %s %s", plugin, item.Request.Method, item.Request.URL)
 		}
 	}

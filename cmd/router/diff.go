@@ -33,7 +33,8 @@ func (r *routeDiffCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	request, err := http.NewRequestWithContext(h.ctx, http.MethodPost, target+"?limit="+strconv.Itoa(r.Payments), bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(h.ctx, http.MethodPost, target+"?limit="+strconv.Itoa(r.Payments),
+		bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
@@ -66,7 +67,8 @@ func (r *routeDiffCommand) Run(h *host) error {
 	return err
 }
 
-// refusal is a router's problem, with the mistakes in the file at their places there: the router knows it by its own file's name.
+// refusal is a router's problem, with the mistakes in the file at their places there: the router knows it by its own
+// file's name.
 func (r *routeDiffCommand) refusal(status string, body []byte) error {
 	var p api.Problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Title == "" {

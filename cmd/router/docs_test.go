@@ -138,7 +138,8 @@ func TestDocumentsCommandsAreThere(t *testing.T) {
 	for _, d := range documents(t) {
 		for line := range strings.Lines(strings.Join(d.blocks(""), "")) {
 			line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
-			line = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(line, "[FILE]", "routing.yaml"), "build/plugins", modules))
+			line = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(line, "[FILE]", "routing.yaml"),
+				"build/plugins", modules))
 			name, arguments, _ := strings.Cut(line, " ")
 			switch name {
 			case "build/router":
@@ -167,11 +168,15 @@ func TestReadmesRuleDoesWhatItSays(t *testing.T) {
 	edited := strings.Replace(shipped, above, rule+"\n"+above, 1)
 
 	routes, rules := compiledRoutes(t, edited)
-	requireShown(t, readme, fmt.Sprintf("is in order: %d providers, %d rules, version %s\n", len(routes.Providers), len(routes.Rules.Rules), routes.Version))
-	explained := rules.Decide(routing.Facts{PaymentID: "pay_example", Amount: "49.90", Currency: "EUR", Country: "PL"}, nil).Explain()
+	requireShown(t, readme,
+		fmt.Sprintf("is in order: %d providers, %d rules, version %s\n", len(routes.Providers), len(routes.Rules.Rules),
+			routes.Version))
+	explained := rules.Decide(routing.Facts{PaymentID: "pay_example", Amount: "49.90", Currency: "EUR", Country: "PL"},
+		nil).Explain()
 	requireShown(t, readme, explained)
 
-	_, err := config.Read("/home/you/payrouter/routing.yaml", []byte(strings.Replace(edited, "country: PL", "contry: PL", 1)), nil)
+	_, err := config.Read("/home/you/payrouter/routing.yaml",
+		[]byte(strings.Replace(edited, "country: PL", "contry: PL", 1)), nil)
 	require.Error(t, err)
 	requireShown(t, readme, "router: "+err.Error())
 }
@@ -203,7 +208,8 @@ var changing = regexp.MustCompile(`\b[0-9a-f]{12}\b|yaml:[0-9]+:[0-9]+`)
 // requireShown wants a page's code blocks to show a text, but for what any edit changes.
 func requireShown(t *testing.T, d document, text string) {
 	t.Helper()
-	require.Contains(t, changing.ReplaceAllString(strings.Join(d.blocks(""), ""), "…"), changing.ReplaceAllString(text, "…"), d.path)
+	require.Contains(t, changing.ReplaceAllString(strings.Join(d.blocks(""), ""), "…"),
+		changing.ReplaceAllString(text, "…"), d.path)
 }
 
 // compiledRoutes checks a routing file as "router route check" does.
@@ -250,11 +256,13 @@ func (d document) cells(t *testing.T, head string) map[string][]string {
 func TestArchitecturesRetryTableIsTheEngines(t *testing.T) {
 	t.Parallel()
 	events := []payment.Event{
-		payment.Accepted, payment.NotSent, payment.Unable, payment.Refused, payment.Unanswered, payment.DeclinedSoft, payment.DeclinedHard,
+		payment.Accepted, payment.NotSent, payment.Unable, payment.Refused, payment.Unanswered, payment.DeclinedSoft,
+		payment.DeclinedHard,
 		payment.Duplicate, payment.NotFound,
 	}
 	classes := []abi.Idempotency{
-		abi.Idempotency_IDEMPOTENCY_SAFE, abi.Idempotency_IDEMPOTENCY_KEYED, abi.Idempotency_IDEMPOTENCY_ABANDONABLE, abi.Idempotency_IDEMPOTENCY_NONE,
+		abi.Idempotency_IDEMPOTENCY_SAFE, abi.Idempotency_IDEMPOTENCY_KEYED, abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
+		abi.Idempotency_IDEMPOTENCY_NONE,
 	}
 	shown := readPage(t, filepath.Join(root, "docs", "architecture.md")).cells(t, "event")
 	for _, event := range events {
@@ -352,7 +360,8 @@ func TestProvidersPagesSayWhatManifestsSay(t *testing.T) {
 		names = append(names, account)
 	}
 	require.Len(t, names, 5)
-	_, rules := compiledRoutes(t, "providers:\n"+accounts+"rules:\n  - name: default\n    to: ["+strings.Join(names, ", ")+"]\n")
+	_, rules := compiledRoutes(t, "providers:\n"+accounts+"rules:\n  - name: default\n    to: ["+strings.Join(names,
+		", ")+"]\n")
 	require.NotNil(t, rules)
 }
 
@@ -363,7 +372,8 @@ func TestProvidersPagesListEveryOperation(t *testing.T) {
 		d := readPage(t, filepath.Join(root, "docs", "providers", name+".md"))
 		want := map[string][]string{}
 		for _, operation := range manifest.GetOperations() {
-			want[operation.GetName()] = []string{strings.Trim(classOf(operation), "`"), lower(operation.GetDocumented(), "DOCUMENTED_")}
+			want[operation.GetName()] = []string{strings.Trim(classOf(operation),
+				"`"), lower(operation.GetDocumented(), "DOCUMENTED_")}
 		}
 		shown := d.cells(t, "operation | class | evidence")
 		for operation, cells := range shown {
@@ -373,7 +383,8 @@ func TestProvidersPagesListEveryOperation(t *testing.T) {
 	}
 }
 
-// words are what a page about a plugin has to name: secrets, settings, the operations of its payments, and failure codes.
+// words are what a page about a plugin has to name: secrets, settings, the operations of its payments, and failure
+// codes.
 func words(t *testing.T, manifest *abi.Manifest) []string {
 	t.Helper()
 	var names []string

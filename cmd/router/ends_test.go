@@ -10,17 +10,21 @@ import (
 )
 
 const (
-	euros = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1001","return_url":"https://shop.example/thanks","payer":{"email":"payer@shop.example"},`
+	euros = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1001",` +
+		`"return_url":"https://shop.example/thanks","payer":{"email":"payer@shop.example"},`
 
 	byPayGram    = euros + `"provider":"paygram-eu"}`
 	byCryptogram = euros + `"provider":"cryptogram"}`
 	byPayPlay    = euros + `"provider":"payplay"}`
 	byExchanger  = `{"amount":"100","currency":"USDT","payer":{"email":"payer@shop.example"},"provider":"exchanger"}`
 	byExchangerE = `{"amount":"0.5","currency":"ETH","payer":{"email":"payer@shop.example"},"provider":"exchanger"}`
-	payout       = `{"kind":"payout","amount":"100","currency":"USDT","destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"tron"}}`
+	payout       = `{"kind":"payout","amount":"100","currency":"USDT",` +
+		`"destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"tron"}}`
 	// paidOut goes to the same place at another provider.
-	paidOut  = `{"kind":"payout","amount":"100","currency":"USDT","destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"tron"},"provider":"paygram-eu"}`
-	recharge = `{"kind":"recharge","amount":"199","currency":"INR","country":"IN","destination":{"operator":"AT","number":"9876543210"}}`
+	paidOut = `{"kind":"payout","amount":"100","currency":"USDT",` +
+		`"destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"tron"},"provider":"paygram-eu"}`
+	recharge = `{"kind":"recharge","amount":"199","currency":"INR","country":"IN","destination":{"operator":"AT",` +
+		`"number":"9876543210"}}`
 )
 
 // end is a way in which a payment comes to an end, or stays open.
@@ -45,10 +49,14 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 	t.Parallel()
 	ends := []end{
 		{"paid", "paygram", byPayGram, "requires_action", []string{"pay"}, "", "succeeded", "49.90 EUR", "", ""},
-		{"paid, and not redeemed yet", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"}, "", "processing", "49.90 EUR", "", ""},
-		{"paid, and redeemed by us", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"}, `{"operation":"RedeemInvoice"}`, "succeeded", "49.90 EUR", "", ""},
-		{"redeemed without naming the operation", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"}, `{}`, "succeeded", "49.90 EUR", "", ""},
-		{"paid from a user's purse", "paygram", byPayGram, "requires_action", nil, `{"operation":"PayInvoice","input":{"user_cli_id":"customer-7"}}`, "succeeded", "49.90 EUR", "", ""},
+		{"paid, and not redeemed yet", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"}, "",
+			"processing", "49.90 EUR", "", ""},
+		{"paid, and redeemed by us", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"},
+			`{"operation":"RedeemInvoice"}`, "succeeded", "49.90 EUR", "", ""},
+		{"redeemed without naming the operation", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"},
+			`{}`, "succeeded", "49.90 EUR", "", ""},
+		{"paid from a user's purse", "paygram", byPayGram, "requires_action", nil,
+			`{"operation":"PayInvoice","input":{"user_cli_id":"customer-7"}}`, "succeeded", "49.90 EUR", "", ""},
 		{"canceled", "paygram", byPayGram, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"denied", "paygram", byPayGram, "requires_action", []string{"decline"}, "", "failed", "", "declined", ""},
 		{"broken", "paygram", byPayGram, "requires_action", []string{"error"}, "", "failed", "", "provider_error", ""},
@@ -56,16 +64,22 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 		{"payout denied", "paygram", paidOut, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
 
 		{"paid", "cryptogram", byCryptogram, "requires_action", []string{"pick", "pay"}, "", "succeeded", "", "", ""},
-		{"overpaid", "cryptogram", byCryptogram, "requires_action", []string{"overpay"}, "", "succeeded", "", "", "more was received"},
-		{"underpaid", "cryptogram", byCryptogram, "requires_action", []string{"underpay"}, "", "processing", "", "", ""},
+		{"overpaid", "cryptogram", byCryptogram, "requires_action", []string{"overpay"}, "", "succeeded", "", "",
+			"more was received"},
+		{"underpaid", "cryptogram", byCryptogram, "requires_action", []string{"underpay"}, "", "processing", "", "",
+			""},
 		{"canceled", "cryptogram", byCryptogram, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"expired", "cryptogram", byCryptogram, "requires_action", []string{"expire"}, "", "expired", "", "", ""},
 
-		{"paid", "payplay", byPayPlay, "requires_action", []string{"open", "pay"}, "", "succeeded", "51.799347 USDT", "", ""},
-		{"underpaid", "payplay", byPayPlay, "requires_action", []string{"underpay"}, "", "processing", "", "", "paid in part"},
-		{"underpaid, and taken as it is", "payplay", byPayPlay, "requires_action", []string{"underpay"}, `{}`, "succeeded", "", "", ""},
+		{"paid", "payplay", byPayPlay, "requires_action", []string{"open", "pay"}, "", "succeeded", "51.799347 USDT",
+			"", ""},
+		{"underpaid", "payplay", byPayPlay, "requires_action", []string{"underpay"}, "", "processing", "", "",
+			"paid in part"},
+		{"underpaid, and taken as it is", "payplay", byPayPlay, "requires_action", []string{"underpay"}, `{}`,
+			"succeeded", "", "", ""},
 		{"declined", "payplay", byPayPlay, "requires_action", []string{"decline"}, "", "failed", "", "declined", ""},
-		{"expired, which is declined there", "payplay", byPayPlay, "requires_action", []string{"expire"}, "", "failed", "", "declined", ""},
+		{"expired, which is declined there", "payplay", byPayPlay, "requires_action", []string{"expire"}, "", "failed",
+			"", "declined", ""},
 		{"canceled", "payplay", byPayPlay, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"paid out", "payplay", payout, "processing", []string{"pay"}, "", "succeeded", "", "", ""},
 		{"payout declined", "payplay", payout, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
@@ -74,7 +88,8 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 		{"exchanged", "exchanger", byExchanger, "requires_action", []string{"pay"}, "", "succeeded", "", "", ""},
 		{"marked as paid", "exchanger", byExchanger, "requires_action", nil, `{}`, "processing", "", "", ""},
 		{"deleted", "exchanger", byExchanger, "requires_action", []string{"expire"}, "", "canceled", "", "", ""},
-		{"in error, which an operator may still mend", "exchanger", byExchanger, "requires_action", []string{"decline"}, "", "processing", "", "", "went wrong"},
+		{"in error, which an operator may still mend", "exchanger", byExchanger, "requires_action", []string{"decline"},
+			"", "processing", "", "", "went wrong"},
 
 		{"recharged", "paygrt", recharge, "processing", []string{"pay"}, "", "succeeded", "", "", ""},
 		{"recharge failed", "paygrt", recharge, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
@@ -109,7 +124,8 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 // seenBy is the same town in a subtest.
 func (w *town) seenBy(t *testing.T) *town {
 	t.Helper()
-	return &town{t: t, sandbox: w.sandbox, simulated: w.simulated, router: w.router, client: w.client, log: w.log, data: w.data}
+	return &town{t: t, sandbox: w.sandbox, simulated: w.simulated, router: w.router, client: w.client, log: w.log,
+		data: w.data}
 }
 
 func (w *town) requireEnd(p api.Payment, end end) {
@@ -135,7 +151,8 @@ func (w *town) requireEnd(p api.Payment, end end) {
 	}
 }
 
-// requireSettled looks at a payment's attempts: all closed, numbered in their order, counted, each by the same reference.
+// requireSettled looks at a payment's attempts: all closed, numbered in their order, counted, each by the same
+// reference.
 func (w *town) requireSettled(p api.Payment) {
 	w.t.Helper()
 	attempts := w.attempts(p.ID)

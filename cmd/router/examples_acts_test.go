@@ -108,10 +108,13 @@ func (s *scene) standing() func(r *http.Request, body string) (status int, answe
 	switch call.GetOperation() {
 	case "RedeemInvoice", "PayInvoice":
 		number := map[string]string{"PHPT": "11", "USDT": "5", "BTC": "1"}[p.GetCurrency()]
-		answer = fmt.Sprintf(`{"invoiceCode":%q,"status":4,"amount":%s,"expectedFee":0,"callbackData":null,"currencyCode":%s,"isPaid":%t,"isRedeemed":false,"type":6,"success":true}`,
+		answer = fmt.Sprintf(
+			`{"invoiceCode":%q,"status":4,"amount":%s,"expectedFee":0,"callbackData":null,"currencyCode":%s,`+
+				`"isPaid":%t,"isRedeemed":false,"type":6,"success":true}`,
 			theirs, p.GetAmount(), number, call.GetOperation() == "RedeemInvoice")
 	case "CompleteCryptoOrder":
-		answer = fmt.Sprintf(`{"order":{"id":%q,"currency":%q,"value":%q,"status":"PARTIALLY_FULFILLED"}}`, theirs, p.GetCurrency(), p.GetAmount())
+		answer = fmt.Sprintf(`{"order":{"id":%q,"currency":%q,"value":%q,"status":"PARTIALLY_FULFILLED"}}`, theirs,
+			p.GetCurrency(), p.GetAmount())
 	default:
 		return nil
 	}
@@ -121,8 +124,8 @@ func (s *scene) standing() func(r *http.Request, body string) (status int, answe
 	}
 }
 
-// openings answers what makes the payment that the example is about. A payment whose reference the example does not know yet is one whose
-// create was not answered, or that the provider calls a duplicate.
+// openings answers what makes the payment that the example is about. A payment whose reference the example does not
+// know yet is one whose create was not answered, or that the provider calls a duplicate.
 func (s *scene) openings() func(r *http.Request, body string) (status int, answer string) {
 	call := s.example.Call()
 	p, theirs := call.GetPayment(), call.GetProviderReference()
@@ -142,7 +145,9 @@ func (s *scene) openings() func(r *http.Request, body string) (status int, answe
 			if theirs == "" {
 				return 0, ""
 			}
-			return 200, fmt.Sprintf(`{"message":"Success","data":{"api_ref_id":%q,"txn_id":%q,"recharge_number":%q,"recharge_amount":%q,"recharge_status":"Pending","status_code":"2"},"status":"0"}`,
+			return 200, fmt.Sprintf(
+				`{"message":"Success","data":{"api_ref_id":%q,"txn_id":%q,"recharge_number":%q,"recharge_amount":%q,`+
+					`"recharge_status":"Pending","status_code":"2"},"status":"0"}`,
 				form.Get("api_ref_id"), theirs, form.Get("recharge_number"), form.Get("recharge_amount"))
 		}
 		return 0, ""
@@ -154,7 +159,9 @@ func (s *scene) openCryptogram(body, theirs string) (int, string) {
 	_, mark, _ := strings.Cut(asked["redirect"], "payrouter_reference=")
 	s.say(s.example.Call().GetCreateReference(), mark)
 	expires, _ := time.Parse("2006-01-02T15:04:05", asked["expires_at"])
-	return 201, fmt.Sprintf(`{"id":%q,"amount":%s,"currency":%q,"redirect":%q,"url":"https://cryptogram.vip/payments/1","transaction":null,"expires_at":%q}`,
+	return 201, fmt.Sprintf(
+		`{"id":%q,"amount":%s,"currency":%q,"redirect":%q,"url":"https://cryptogram.vip/payments/1",`+
+			`"transaction":null,"expires_at":%q}`,
 		theirs, asked["amount"], asked["currency"], asked["redirect"], expires.Format(time.RFC3339))
 }
 
@@ -165,13 +172,18 @@ func (s *scene) openPayPlay(body string, p *abi.Payment, theirs string) (int, st
 		if theirs == "" {
 			return 0, ""
 		}
-		return 200, fmt.Sprintf(`{"request_id":"r-1","transactions":[{"id":%q,"currency":%q,"value":%q,"status":"PENDING_WITHDRAWAL"}]}`, theirs, asked["currency"], asked["amount"])
+		return 200, fmt.Sprintf(
+			`{"request_id":"r-1","transactions":[{"id":%q,"currency":%q,"value":%q,"status":"PENDING_WITHDRAWAL"}]}`,
+			theirs, asked["currency"], asked["amount"])
 	}
 	s.say(s.example.Call().GetCreateReference(), asked["external_order_id"])
 	if theirs == "" {
-		return 422, `{"message":"The external order id has already been taken.","errors":{"external_order_id":["The external order id has already been taken."]}}`
+		return 422, `{"message":"The external order id has already been taken.","errors":{"external_order_id":["The ` +
+			`external order id has already been taken."]}}`
 	}
-	return 200, fmt.Sprintf(`{"order":{"id":%q,"currency":%q,"value":%q,"status":"OPEN","external_order_id":%q,"acquiring_url":"https://pay.example/1"}}`,
+	return 200, fmt.Sprintf(
+		`{"order":{"id":%q,"currency":%q,"value":%q,"status":"OPEN","external_order_id":%q,`+
+			`"acquiring_url":"https://pay.example/1"}}`,
 		theirs, asked["currency"], asked["amount"], asked["external_order_id"])
 }
 
@@ -186,7 +198,9 @@ func (s *scene) openPayGram(body string, p *abi.Payment, theirs string) (int, st
 	case p.GetKind() == abi.Kind_KIND_PAYOUT:
 		return 200, fmt.Sprintf(`{"invoiceCode":%q,"expectedFee":0,"type":12,"success":true}`, theirs)
 	}
-	return 200, fmt.Sprintf(`{"invoiceCode":%q,"status":4,"amount":%s,"expectedFee":0,"callbackData":%q,"currencyCode":%s,"isPaid":false,"isRedeemed":false,"type":14,"success":true}`,
+	return 200, fmt.Sprintf(
+		`{"invoiceCode":%q,"status":4,"amount":%s,"expectedFee":0,"callbackData":%q,"currencyCode":%s,"isPaid":false,`+
+			`"isRedeemed":false,"type":14,"success":true}`,
 		theirs, asked["amount"], asked["callbackData"], asked["currencyCode"])
 }
 
@@ -197,19 +211,27 @@ func (s *scene) openExchanger(r *http.Request, body string, p *abi.Payment, thei
 	both := fmt.Sprintf(`"currency_code_give":%q,"currency_code_get":%q`, code, code)
 	switch method := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]; method {
 	case "get_directions":
-		return done(fmt.Sprintf(`[{"direction_id":"12","currency_give_id":%q,"currency_get_id":%q}]`, form.Get("currency_id_give"), form.Get("currency_id_get")))
+		return done(fmt.Sprintf(`[{"direction_id":"12","currency_give_id":%q,"currency_get_id":%q}]`,
+			form.Get("currency_id_give"), form.Get("currency_id_get")))
 	case "get_calc":
 		sum := fmt.Sprintf("%q", form.Get("calc_amount"))
-		return done(fmt.Sprintf(`{%s,"sum_give":%s,"sum_give_com":%s,"sum_get":%s,"sum_get_com":%s,"changed":0}`, both, sum, sum, sum, sum))
+		return done(fmt.Sprintf(`{%s,"sum_give":%s,"sum_give_com":%s,"sum_get":%s,"sum_get_com":%s,"changed":0}`, both,
+			sum, sum, sum, sum))
 	case "create_bid":
 		s.say(s.example.Call().GetCreateReference(), form.Get("api_id"))
 		if theirs == "" {
 			return 0, ""
 		}
-		return done(fmt.Sprintf(`{"id":%q,"hash":"h","status":"new","url":"https://exchanger.example/1",%s,"amount_give":%q,"amount_get":%q,"api_actions":{"pay":"api","cancel":"api"}}`,
-			theirs, both, p.GetAmount(), p.GetAmount()))
+		return done(
+			fmt.Sprintf(
+				`{"id":%q,"hash":"h","status":"new","url":"https://exchanger.example/1",%s,"amount_give":%q,`+
+					`"amount_get":%q,"api_actions":{"pay":"api","cancel":"api"}}`,
+				theirs, both, p.GetAmount(), p.GetAmount()))
 	case "get_partner_info":
-		return done(fmt.Sprintf(`{"partner_id":"7","balance":%q,"min_payout":"1","items":[{"id":"11","title":"Tether","amount":%q}]}`, p.GetAmount(), p.GetAmount()))
+		return done(
+			fmt.Sprintf(
+				`{"partner_id":"7","balance":%q,"min_payout":"1","items":[{"id":"11","title":"Tether","amount":%q}]}`,
+				p.GetAmount(), p.GetAmount()))
 	case "add_partner_payout":
 		return done(fmt.Sprintf(`{"payout_id":%q}`, strings.TrimPrefix(theirs, "payout-")))
 	}

@@ -76,8 +76,8 @@ type documented struct {
 	Cursor string `json:"cursor"`
 }
 
-// Every documented example goes through the whole router: HTTP in, host, plugin, a provider that plays the documented answers, and back. A
-// vector by itself stops at the plugin.
+// Every documented example goes through the whole router: HTTP in, host, plugin, a provider that plays the documented
+// answers, and back. A vector by itself stops at the plugin.
 func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 	t.Parallel()
 	examples := loadExamples(t)
@@ -88,7 +88,8 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 		stage.examples[e.account] = &scene{example: e}
 	}
 	w := build(t, plan{
-		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true, environ: []string{"EXAMPLE_SECRET=made-up-secret-of-nobody"},
+		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true,
+		environ: []string{"EXAMPLE_SECRET=made-up-secret-of-nobody"},
 	})
 	driven := 0
 	for _, e := range examples {
@@ -116,8 +117,10 @@ func loadExamples(t *testing.T) []*example {
 		vectors, err := vector.Load(filepath.Join("../../plugins", name, "testdata"))
 		require.NoError(t, err)
 		for n, v := range vectors {
-			// A callback is the provider's own request, and a fault is the caller's: the host refuses such settings and operations itself.
-			if v.Callback() != nil || v.Section("error.json") != nil || len(settings.Check(v.Call().GetSettings())) > 0 {
+			// A callback is the provider's own request, and a fault is the caller's: the host refuses such settings and
+			// operations itself.
+			if v.Callback() != nil || v.Section("error.json") != nil ||
+				len(settings.Check(v.Call().GetSettings())) > 0 {
 				continue
 			}
 			e := &example{Vector: v, plugin: name, account: fmt.Sprintf("%s-%d", name, n), manifest: manifest}
@@ -136,7 +139,8 @@ func loadExamples(t *testing.T) []*example {
 		}
 	}
 	require.Len(t, skipped, len(undriven), "a vector that is not there is not left out")
-	slices.SortFunc(examples, func(a, b *example) int { return strings.Compare(a.plugin+"/"+a.Name, b.plugin+"/"+b.Name) })
+	slices.SortFunc(examples,
+		func(a, b *example) int { return strings.Compare(a.plugin+"/"+a.Name, b.plugin+"/"+b.Name) })
 	return examples
 }
 
@@ -151,7 +155,8 @@ func examplesFile(t *testing.T, base string, examples []*example) string {
 		}
 		accounts[e.account] = map[string]any{
 			"plugin": e.plugin, "base_url": base + "/" + e.account, "allow_private": true, "secrets": secrets,
-			"settings": json.RawMessage(e.Call().GetSettings()), "retry": map[string]any{"tries": 1, "base_delay": "1ms"},
+			"settings": json.RawMessage(e.Call().GetSettings()),
+			"retry":    map[string]any{"tries": 1, "base_delay": "1ms"},
 		}
 	}
 	text, err := json.Marshal(map[string]any{
@@ -168,7 +173,8 @@ type stage struct {
 	examples map[string]*scene
 }
 
-// scene is one provider's: it opens with what makes the object that the example is about, and then plays the documented answers.
+// scene is one provider's: it opens with what makes the object that the example is about, and then plays the documented
+// answers.
 type scene struct {
 	example *example
 
@@ -320,16 +326,22 @@ func (e *example) operation(name string) *abi.Operation {
 func (e *example) order() string {
 	p := e.Call().GetPayment()
 	order := map[string]any{
-		"kind": strings.ToLower(strings.TrimPrefix(p.GetKind().String(), "KIND_")), "amount": p.GetAmount(), "currency": p.GetCurrency(), "provider": e.account,
-		"country": p.GetCountry(), "method": p.GetMethod(), "reference": p.GetReference(), "description": p.GetDescription(), "return_url": p.GetReturnUrl(),
-		"payer": map[string]string{"name": p.GetPayer().GetName(), "email": p.GetPayer().GetEmail(), "phone": p.GetPayer().GetPhone()},
+		"kind": strings.ToLower(strings.TrimPrefix(p.GetKind().String(), "KIND_")), "amount": p.GetAmount(),
+		"currency": p.GetCurrency(), "provider": e.account,
+		"country": p.GetCountry(), "method": p.GetMethod(), "reference": p.GetReference(),
+		"description": p.GetDescription(), "return_url": p.GetReturnUrl(),
+		"payer": map[string]string{"name": p.GetPayer().GetName(), "email": p.GetPayer().GetEmail(),
+			"phone": p.GetPayer().GetPhone()},
 		"destination": map[string]string{
-			"operator": p.GetDestination().GetOperator(), "number": p.GetDestination().GetNumber(), "account": p.GetDestination().GetAccount(),
-			"address": p.GetDestination().GetAddress(), "network": p.GetDestination().GetNetwork(), "memo": p.GetDestination().GetMemo(),
+			"operator": p.GetDestination().GetOperator(), "number": p.GetDestination().GetNumber(),
+			"account": p.GetDestination().GetAccount(),
+			"address": p.GetDestination().GetAddress(), "network": p.GetDestination().GetNetwork(),
+			"memo": p.GetDestination().GetMemo(),
 		},
 	}
 	if p.GetExpiresMs() > e.Call().GetNowMs() && e.role() == abi.Role_ROLE_CREATE {
-		order["expires_at"] = time.Now().Add(time.Duration(p.GetExpiresMs()-e.Call().GetNowMs()) * time.Millisecond).UTC().Format(time.RFC3339)
+		order["expires_at"] = time.Now().Add(
+			time.Duration(p.GetExpiresMs()-e.Call().GetNowMs()) * time.Millisecond).UTC().Format(time.RFC3339)
 	}
 	if e.role() == abi.Role_ROLE_UPDATE && p.GetReturnUrl() == "" {
 		order["return_url"] = "https://shop.example/before"
@@ -344,7 +356,8 @@ func (e *example) order() string {
 // quotable is what of the vector's payment a quote is asked of.
 func (e *example) quotable() string {
 	p := e.Call().GetPayment()
-	asked := map[string]any{"amount": p.GetAmount(), "currency": p.GetCurrency(), "country": p.GetCountry(), "providers": []string{e.account}}
+	asked := map[string]any{"amount": p.GetAmount(), "currency": p.GetCurrency(), "country": p.GetCountry(),
+		"providers": []string{e.account}}
 	if len(p.GetOptions()) > 0 {
 		asked["provider_options"] = map[string]json.RawMessage{e.plugin: p.GetOptions()}
 	}
@@ -367,7 +380,8 @@ func (w *town) requireMade(e *example, s *scene, a answer) {
 	p := read[api.Payment](w.t, a)
 	attempts := w.attempts(p.ID)
 	class := attempts[len(attempts)-1].Idempotency
-	require.Contains(w.t, e.madeAs(class), p.Status, "%s: %+v; %s; %+v", class, p.Failure, p.Alert, attempts[len(attempts)-1])
+	require.Contains(w.t, e.madeAs(class), p.Status, "%s: %+v; %s; %+v", class, p.Failure, p.Alert,
+		attempts[len(attempts)-1])
 	require.False(w.t, p.MoneyConflict && !e.endsWithMoney())
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -403,7 +417,8 @@ func (e *example) madeAs(class string) []string {
 // contradicts tells an outcome about another amount than was asked for.
 func (e *example) contradicts() bool {
 	p, amount := e.Call().GetPayment(), e.outcome.Amount
-	return e.outcome.Verdict == "accepted" && amount != nil && (amount.Currency != p.GetCurrency() || ordered(amount.Amount, p.GetAmount()) != 0)
+	return e.outcome.Verdict == "accepted" && amount != nil &&
+		(amount.Currency != p.GetCurrency() || ordered(amount.Amount, p.GetAmount()) != 0)
 }
 
 func (e *example) endsWithMoney() bool {
@@ -417,7 +432,8 @@ func (e *example) status(was string) string {
 	switch {
 	case e.endsWithMoney():
 		return "processing"
-	case e.outcome.Status == "succeeded" && received != nil && received.Currency == p.GetCurrency() && ordered(received.Amount, p.GetAmount()) < 0:
+	case e.outcome.Status == "succeeded" && received != nil && received.Currency == p.GetCurrency() &&
+		ordered(received.Amount, p.GetAmount()) < 0:
 		return "processing"
 	case e.outcome.Status == "requires_action" && was == "processing":
 		return "processing"
@@ -500,12 +516,14 @@ func (w *town) requireOutput(e *example, s *scene, output json.RawMessage) {
 func (w *town) driveQuery(e *example) {
 	w.t.Helper()
 	q := e.Call().GetQuery()
-	at := slices.IndexFunc(e.manifest.GetActions(), func(a *abi.Action) bool { return a.GetOperation() == e.Call().GetOperation() })
+	at := slices.IndexFunc(e.manifest.GetActions(),
+		func(a *abi.Action) bool { return a.GetOperation() == e.Call().GetOperation() })
 	require.GreaterOrEqual(w.t, at, 0)
 	action := e.manifest.GetActions()[at]
 	query := url.Values{"provider": {e.account}}
 	path := map[abi.Role]string{
-		abi.Role_ROLE_BALANCES: "balances", abi.Role_ROLE_RATES: "rates", abi.Role_ROLE_STATEMENT: "statements", abi.Role_ROLE_CATALOG: "catalog/" + action.GetTopic(),
+		abi.Role_ROLE_BALANCES: "balances", abi.Role_ROLE_RATES: "rates", abi.Role_ROLE_STATEMENT: "statements",
+		abi.Role_ROLE_CATALOG: "catalog/" + action.GetTopic(),
 	}[action.GetRole()]
 	if action.GetRole() == abi.Role_ROLE_STATEMENT {
 		for name, ms := range map[string]int64{"from": q.GetFromMs(), "until": q.GetUntilMs()} {
@@ -518,7 +536,8 @@ func (w *town) driveQuery(e *example) {
 		query.Set("country", q.GetCountry())
 	}
 	if q.GetCurrency() != "" {
-		query.Set(map[bool]string{true: "from", false: "currency"}[action.GetRole() == abi.Role_ROLE_RATES], q.GetCurrency())
+		query.Set(map[bool]string{true: "from", false: "currency"}[action.GetRole() == abi.Role_ROLE_RATES],
+			q.GetCurrency())
 	}
 	w.requireAcross(e, w.ask("GET", w.router+"/v1/"+path+"?"+query.Encode(), ""))
 }

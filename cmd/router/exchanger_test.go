@@ -9,15 +9,18 @@ import (
 )
 
 // byPartner is a payout of what the exchange owes its partner: all of it.
-const byPartner = `{"kind":"payout","amount":"25.00","currency":"USD","destination":{"account":"TBeneficiaryMadeUp0000000000000001"},"provider":"exchanger"}`
+const byPartner = `{"kind":"payout","amount":"25.00","currency":"USD",` +
+	`"destination":{"account":"TBeneficiaryMadeUp0000000000000001"},"provider":"exchanger"}`
 
-// A partner's balance is paid out whole or not at all; what has left it is gone from the balance and stands in the statement.
+// A partner's balance is paid out whole or not at all; what has left it is gone from the balance and stands in the
+// statement.
 func TestAPartnersBalanceIsPaidOutWhole(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
 	require.Equal(t, "25", w.available("exchanger", "USD"))
 	for amount, code := range map[string]string{"24.99": "limit_exceeded", "25.01": "insufficient_funds"} {
-		p := w.create(`{"kind":"payout","amount":"` + amount + `","currency":"USD","destination":{"account":"T1"},"provider":"exchanger"}`)
+		p := w.create(`{"kind":"payout","amount":"` + amount +
+			`","currency":"USD","destination":{"account":"T1"},"provider":"exchanger"}`)
 		require.Equal(t, "failed", p.Status)
 		require.Equal(t, code, p.Failure.Code)
 		require.Len(t, w.attempts(p.ID), 1, "the balance was read, and nothing else done")
@@ -34,7 +37,8 @@ func TestAPartnersBalanceIsPaidOutWhole(t *testing.T) {
 	statement := told[api.Transaction](w, "/v1/statements?provider=exchanger&currency=USD")
 	require.Empty(t, statement.Errors)
 	require.Len(t, statement.Data, 1)
-	require.Equal(t, []string{"-25", "pending", out.ProviderReference}, []string{statement.Data[0].Amount.Amount, statement.Data[0].Status, statement.Data[0].ProviderReference})
+	require.Equal(t, []string{"-25", "pending", out.ProviderReference},
+		[]string{statement.Data[0].Amount.Amount, statement.Data[0].Status, statement.Data[0].ProviderReference})
 
 	w.drive("exchanger", out.ProviderReference, "pay")
 	paid := w.act(out, "refresh", "")
@@ -42,8 +46,10 @@ func TestAPartnersBalanceIsPaidOutWhole(t *testing.T) {
 	require.Equal(t, "25", paid.AmountReceived.Amount)
 
 	w.control("POST", "exchanger/balance", `{"account":"partner","currency":"USD","amount":"30"}`)
-	again := w.create(`{"kind":"payout","amount":"30","currency":"USD","destination":{"address":"4111 1111 1111 1111"},"provider":"exchanger",` +
-		`"provider_options":{"exchanger":{"method_id":"22"}}}`)
+	again := w.create(
+		`{"kind":"payout","amount":"30","currency":"USD","destination":{"address":"4111 1111 1111 1111"},` +
+			`"provider":"exchanger",` +
+			`"provider_options":{"exchanger":{"method_id":"22"}}}`)
 	require.Equal(t, "0", w.available("exchanger", "USD"))
 	w.drive("exchanger", again.ProviderReference, "cancel")
 	require.Equal(t, "canceled", w.act(again, "refresh", "").Status)
@@ -78,8 +84,10 @@ func TestTheExchangeTellsWhatItOffers(t *testing.T) {
 	directions := told[api.Item](w, "/v1/catalog/directions?provider=exchanger&currency=ETH")
 	require.Empty(t, directions.Errors)
 	require.Equal(t, []api.Item{
-		{Provider: "exchanger", Code: "6", Name: "Ethereum ETH → Tether TRC20 USDT", Currency: "ETH", CurrencyOut: "USDT"},
-		{Provider: "exchanger", Code: "7", Name: "Visa/MasterCard USD → Ethereum ETH", Currency: "USD", CurrencyOut: "ETH"},
+		{Provider: "exchanger", Code: "6", Name: "Ethereum ETH → Tether TRC20 USDT", Currency: "ETH",
+			CurrencyOut: "USDT"},
+		{Provider: "exchanger", Code: "7", Name: "Visa/MasterCard USD → Ethereum ETH", Currency: "USD",
+			CurrencyOut: "ETH"},
 	}, directions.Data)
 	require.Contains(t, told[api.Item](w, "/v1/catalog/currencies?provider=exchanger").Data,
 		api.Item{Provider: "exchanger", Code: "USDT", Name: "Tether TRC20 USDT", Sort: "give, get", Currency: "USDT"})
@@ -108,9 +116,12 @@ func TestEveryMethodOfTheExchangeIsAnOperation(t *testing.T) {
 	bid := `{"id":"` + order.ProviderReference + `"}`
 	require.Equal(t, 200, w.ask("GET", w.simulated+"/exchanger/?rid=7", "").status)
 	for operation, input := range map[string]string{
-		"test": ``, "get_direction_currencies": `{"currency_id_give":11}`, "get_directions": `{"currency_id_get":"21"}`, "get_direction": `{"direction_id":1}`,
-		"get_calc": `{"direction_id":"1","calc_amount":"100.50","calc_action":1}`, "get_exchanges": `{"status_history":1,"limit":1}`, "bid_info": bid, "pay_bid": bid,
-		"get_partner_info": ``, "get_partner_links": ``, "get_partner_exchanges": `{"limit":5}`, "get_partner_payouts": `{"end_time":1}`,
+		"test": ``, "get_direction_currencies": `{"currency_id_give":11}`, "get_directions": `{"currency_id_get":"21"}`,
+		"get_direction": `{"direction_id":1}`,
+		"get_calc":      `{"direction_id":"1","calc_amount":"100.50","calc_action":1}`,
+		"get_exchanges": `{"status_history":1,"limit":1}`, "bid_info": bid, "pay_bid": bid,
+		"get_partner_info": ``, "get_partner_links": ``, "get_partner_exchanges": `{"limit":5}`,
+		"get_partner_payouts": `{"end_time":1}`,
 	} {
 		a := w.ask("POST", w.router+"/v1/providers/exchanger/operations/"+operation, input)
 		require.Equal(t, 200, a.status, "%s: %s", operation, a.body)
@@ -120,15 +131,19 @@ func TestEveryMethodOfTheExchangeIsAnOperation(t *testing.T) {
 	for operation, input := range map[string]string{
 		"create_bid": `{"direction_id":"4","calc_amount":"100","calc_action":1,"account2":"bc1q","cf6":"payer@shop.example"}`, "add_partner_payout": `{"method_id":"11","account":"T1"}`,
 	} {
-		a := w.ask("POST", w.router+"/v1/providers/exchanger/operations/"+operation, input, "Idempotency-Key", "once-"+operation)
+		a := w.ask("POST", w.router+"/v1/providers/exchanger/operations/"+operation, input, "Idempotency-Key",
+			"once-"+operation)
 		require.Equal(t, 201, a.status, "%s: %s", operation, a.body)
 		run := read[api.Run](t, a)
 		require.Equal(t, "succeeded", run.Status, operation)
 		made[operation] = run.ProviderReference
 	}
 	require.Equal(t, "0", w.available("exchanger", "USD"))
-	canceled := w.ask("POST", w.router+"/v1/providers/exchanger/operations/cancel_bid", `{"id":"`+made["create_bid"]+`"}`)
+	canceled := w.ask("POST", w.router+"/v1/providers/exchanger/operations/cancel_bid",
+		`{"id":"`+made["create_bid"]+`"}`)
 	require.Equal(t, "cancel", parsed(t, read[api.Reading](t, canceled).Output).Text("data"), string(canceled.body))
-	refused := problem(t, w.ask("POST", w.router+"/v1/providers/exchanger/operations/add_partner_payout", `{"method_id":"11","account":"T1","amount":"5"}`, "Idempotency-Key", "k"))
+	refused := problem(t,
+		w.ask("POST", w.router+"/v1/providers/exchanger/operations/add_partner_payout",
+			`{"method_id":"11","account":"T1","amount":"5"}`, "Idempotency-Key", "k"))
 	require.Equal(t, 422, refused.Status)
 }

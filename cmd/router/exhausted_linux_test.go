@@ -20,7 +20,8 @@ import (
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
-// A router whose connections take all the files that its process may have says so, takes nothing, blames no provider, and goes on afterwards.
+// A router whose connections take all the files that its process may have says so, takes nothing, blames no provider,
+// and goes on afterwards.
 func TestARouterThatIsOutOfFiles(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
@@ -30,8 +31,10 @@ func TestARouterThatIsOutOfFiles(t *testing.T) {
 	require.NoError(t, sqlitetest.Lay(w.data))
 
 	const files = "100"
-	process := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n "$0" && exec "$@"`, files, filepath.Join(built.dir, "router"),
-		"serve", "--listen", "127.0.0.1:0", "--routing", "../../routing.yaml", "--plugins", dir, "--compiled", compiled, "--data", w.data)
+	process := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n "$0" && exec "$@"`, files,
+		filepath.Join(built.dir, "router"),
+		"serve", "--listen", "127.0.0.1:0", "--routing", "../../routing.yaml", "--plugins", dir, "--compiled", compiled,
+		"--data", w.data)
 	process.Env = append(append(os.Environ(), sandbox.Environment(w.simulated)...), quick...)
 	process.Cancel = func() error { return process.Process.Signal(syscall.SIGTERM) }
 	out, err := process.StdoutPipe()
@@ -65,11 +68,17 @@ func TestARouterThatIsOutOfFiles(t *testing.T) {
 		require.NoError(t, err)
 		callers = append(callers, caller)
 	}
-	require.Eventually(t, func() bool { return w.ask("GET", w.router+"/readyz", "").status == http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond)
-	require.Equal(t, "out-of-resources", problem(t, w.ask("POST", w.router+"/v1/payments", byPayPlay, "Idempotency-Key", w.key())).Type)
+	require.Eventually(t,
+		func() bool {
+			return w.ask("GET", w.router+"/readyz",
+				"").status == http.StatusServiceUnavailable
+		}, time.Minute, 10*time.Millisecond)
+	require.Equal(t, "out-of-resources",
+		problem(t, w.ask("POST", w.router+"/v1/payments", byPayPlay, "Idempotency-Key", w.key())).Type)
 
 	hangUp()
-	require.Eventually(t, func() bool { return w.ask("GET", w.router+"/readyz", "").status == http.StatusOK }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.ask("GET", w.router+"/readyz", "").status == http.StatusOK },
+		time.Minute, 10*time.Millisecond)
 	w.create(byPayPlay)
 	require.Len(t, w.list("").Data, 2, "what was refused was not journalled")
 	for _, provider := range []string{"payplay", "paygram-eu"} {

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// failpointVariable arms a failpoint, for tests of crashes: "journalled:7:kill" ends the process, as kill -9 does, when the seventh
-// payment reaches that moment; ":pause" says so on the standard output and waits there, to be stopped from outside.
+// failpointVariable arms a failpoint, for tests of crashes: "journalled:7:kill" ends the process, as kill -9 does, when
+// the seventh payment reaches that moment; ":pause" says so on the standard output and waits there, to be stopped from
+// outside.
 const failpointVariable = "ROUTER_FAILPOINT"
 
 // failpointPause is how long a pause leaves for stopping the process.

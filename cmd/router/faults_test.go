@@ -22,7 +22,8 @@ type create struct {
 	order           string
 	// taken is the status of a payment that was taken.
 	taken string
-	// held: an unanswered create may have moved money, so it is never sent again. Otherwise what it made is left behind.
+	// held: an unanswered create may have moved money, so it is never sent again. Otherwise what it made is left
+	// behind.
 	held bool
 	// found: a look-up can tell what became of it.
 	found bool
@@ -61,15 +62,15 @@ var troubles = []trouble{
 	{"empty", `"kind":"empty"`, true, "unanswered"},
 }
 
-// Without proof in the body that the provider itself wrote it, a 429 is believed only where nothing can have moved money. Elsewhere it pauses
-// the account.
+// Without proof in the body that the provider itself wrote it, a 429 is believed only where nothing can have moved
+// money. Elsewhere it pauses the account.
 var rates = []trouble{
 	{"429", `"kind":"status","status":429`, false, "refused"},
 	{"429 that names a time", `"kind":"status","status":429,"retry_after":"0"`, false, "refused"},
 }
 
-// Every provider's create, and everything that may go wrong with it once. What the table says of the operation's class holds, and the
-// provider's own books show that nothing was made that could be paid twice.
+// Every provider's create, and everything that may go wrong with it once. What the table says of the operation's class
+// holds, and the provider's own books show that nothing was made that could be paid twice.
 func TestACreateThatGoesWrongOnce(t *testing.T) {
 	t.Parallel()
 	// A few faults for each router: a breaker opens on the share of them, too.
@@ -107,7 +108,8 @@ func TestACreateThatMeetsARateOnce(t *testing.T) {
 func (w *town) requireOneOf(create create, trouble trouble) {
 	w.t.Helper()
 	booked := len(w.booked(create))
-	w.control("POST", create.provider+"/faults", fmt.Sprintf(`{"operation":%q,"count":1,%s}`, create.operation, trouble.fault))
+	w.control("POST", create.provider+"/faults",
+		fmt.Sprintf(`{"operation":%q,"count":1,%s}`, create.operation, trouble.fault))
 
 	p := w.create(create.order)
 
@@ -139,7 +141,8 @@ func (w *town) requireOneOf(create create, trouble trouble) {
 
 // booked is what a provider has booked by one operation.
 func (w *town) booked(create create) []sandbox.Booking {
-	return slices.DeleteFunc(w.bookings(create.provider), func(b sandbox.Booking) bool { return b.Operation != create.operation })
+	return slices.DeleteFunc(w.bookings(create.provider),
+		func(b sandbox.Booking) bool { return b.Operation != create.operation })
 }
 
 func oneIf(made bool) int {
@@ -150,7 +153,8 @@ func oneIf(made bool) int {
 }
 
 // requireHeld: nobody else was asked, nothing was sent again, and a look-up settles it where there is one.
-func (w *town) requireHeld(p api.Payment, create create, trouble trouble, attempts []api.Attempt, own []sandbox.Booking) {
+func (w *town) requireHeld(p api.Payment, create create, trouble trouble, attempts []api.Attempt,
+	own []sandbox.Booking) {
 	w.t.Helper()
 	require.Equal(w.t, "unknown", p.Status)
 	require.Len(w.t, attempts, 1)
@@ -170,7 +174,8 @@ func (w *town) requireHeld(p api.Payment, create create, trouble trouble, attemp
 		require.Equal(w.t, "provider-declined", w.refused(p, "refresh", "").Type)
 		require.Equal(w.t, "unknown", w.get(p.ID).Status)
 	default:
-		require.Equal(w.t, "unknown", w.act(p, "refresh", "").Status, "\"not found\" never moves what may have moved money")
+		require.Equal(w.t, "unknown", w.act(p, "refresh", "").Status,
+			"\"not found\" never moves what may have moved money")
 	}
 }
 
@@ -217,7 +222,8 @@ func TestMaintenance(t *testing.T) {
 		t.Run(create.provider+" "+create.operation, func(t *testing.T) {
 			t.Parallel()
 			w := w.seenBy(t)
-			w.control("POST", create.provider+"/faults", fmt.Sprintf(`{"operation":%q,"kind":"maintenance"}`, create.operation))
+			w.control("POST", create.provider+"/faults",
+				fmt.Sprintf(`{"operation":%q,"kind":"maintenance"}`, create.operation))
 
 			p := w.create(create.order)
 
@@ -246,7 +252,9 @@ func TestTrafficGoesRoundAProviderThatIsDownAndComesBack(t *testing.T) {
 	first := w.create(order)
 	require.Equal(t, "payplay", first.Provider)
 	require.Equal(t, "requires_action", first.Status)
-	require.Equal(t, []string{"paygram-eu unanswered", "paygram-eu unanswered", "paygram-eu unanswered", "payplay accepted"}, w.trail(first.ID))
+	require.Equal(t,
+		[]string{"paygram-eu unanswered", "paygram-eu unanswered", "paygram-eu unanswered", "payplay accepted"},
+		w.trail(first.ID))
 
 	asked := w.requests(sandbox.PayGram, "IssueInvoice")
 	second := w.create(order)
@@ -290,7 +298,9 @@ func TestAnUnansweredSpendingRequestIsSentAgainWhereTheAccountHonoursItsKey(t *t
 	p = w.act(p, "confirm", `{"operation":"PayInvoice","input":{"user_cli_id":"customer-7"}}`)
 
 	require.Equal(t, "unknown", p.Status, "the second was refused as a duplicate: the first was taken")
-	require.Equal(t, []string{"paygram-eu accepted", "paygram-eu accepted", "paygram-eu unanswered", "paygram-eu duplicate"}, w.trail(p.ID),
+	require.Equal(t,
+		[]string{"paygram-eu accepted", "paygram-eu accepted", "paygram-eu unanswered", "paygram-eu duplicate"},
+		w.trail(p.ID),
 		"the create, the look before the act, and the act")
 	require.Equal(t, "succeeded", w.act(p, "refresh", "").Status)
 }

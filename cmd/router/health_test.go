@@ -58,10 +58,14 @@ func rounding(t *testing.T) *httptest.Server {
 			value = whole + "." + digits[:6]
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"order": map[string]any{
-			"id": fmt.Sprintf("9d05ffbb-0f89-488a-ad58-%012d", made.Add(1)), "currency": order.Currency, "order_number": "716274867", "value": value,
-			"expected_amount": "0", "received_total": "0", "exchange_rate": "1", "clean_exchange_rate": "1", "is_internal": false,
-			"deposited_currency": nil, "received_currency": nil, "status": "OPEN", "external_order_id": order.ExternalOrderID,
-			"created_at": "2026-12-02 10:03:26", "completed_at": nil, "acquiring_url": "https://merchant.pay.payplay.io/crypto-orders/1",
+			"id": fmt.Sprintf("9d05ffbb-0f89-488a-ad58-%012d", made.Add(1)), "currency": order.Currency,
+			"order_number": "716274867", "value": value,
+			"expected_amount": "0", "received_total": "0", "exchange_rate": "1", "clean_exchange_rate": "1",
+			"is_internal":        false,
+			"deposited_currency": nil, "received_currency": nil, "status": "OPEN",
+			"external_order_id": order.ExternalOrderID,
+			"created_at":        "2026-12-02 10:03:26", "completed_at": nil,
+			"acquiring_url":   "https://merchant.pay.payplay.io/crypto-orders/1",
 			"successful_link": nil, "failure_link": nil, "transactions": []any{},
 		}})
 	}))
@@ -123,13 +127,16 @@ func TestOneMerchantsOddAmountsCloseNoProvider(t *testing.T) {
 				}
 			}
 			require.NoError(t, work.Wait())
-			require.Zero(t, statuses[http.StatusServiceUnavailable].Load(), "no provider was closed to the odd merchant either")
+			require.Zero(t, statuses[http.StatusServiceUnavailable].Load(),
+				"no provider was closed to the odd merchant either")
 			require.Zero(t, statuses[http.StatusInternalServerError].Load())
 			usual := []string{"49.90", "49.90", "49.90", "100", "199"}
 			for i, order := range provider.orders {
-				a := w.ask("POST", w.router+"/v1/payments", fmt.Sprintf(order, usual[i]), append(bearer(otherKey), "Idempotency-Key", w.key())...)
+				a := w.ask("POST", w.router+"/v1/payments", fmt.Sprintf(order, usual[i]),
+					append(bearer(otherKey), "Idempotency-Key", w.key())...)
 				require.Equal(t, 201, a.status, string(a.body))
-				require.Contains(t, []string{"requires_action", "processing", "succeeded"}, read[api.Payment](t, a).Status)
+				require.Contains(t, []string{"requires_action", "processing", "succeeded"},
+					read[api.Payment](t, a).Status)
 			}
 			require.NotContains(t, w.log.String(), "to=open")
 		})
@@ -186,12 +193,14 @@ func TestAWrongKeyOnTheFirstDay(t *testing.T) {
 	require.Contains(t, held.Reason, "paused until ")
 	require.Contains(t, held.Reason, why)
 	require.Contains(t, w.explain(recharge).Decision.Candidates[0].Reason, why)
-	require.Equal(t, "no-route-now", problem(t, w.ask("POST", w.router+"/v1/payments", recharge, "Idempotency-Key", w.key())).Type)
+	require.Equal(t, "no-route-now",
+		problem(t, w.ask("POST", w.router+"/v1/payments", recharge, "Idempotency-Key", w.key())).Type)
 	require.Contains(t, w.log.String(), `level=ERROR msg="account is paused`)
 
 	resume := w.router + "/v1/providers/paygrt/resume"
 	require.Equal(t, 422, w.ask("POST", resume, `{"reason":""}`).status)
-	require.Equal(t, "provider-unknown", problem(t, w.ask("POST", w.router+"/v1/providers/nobody/resume", `{"reason":"mended"}`)).Type)
+	require.Equal(t, "provider-unknown",
+		problem(t, w.ask("POST", w.router+"/v1/providers/nobody/resume", `{"reason":"mended"}`)).Type)
 	resumed := w.ask("POST", resume, `{"reason":"they know our key now"}`)
 	require.Equal(t, 200, resumed.status, string(resumed.body))
 	require.True(t, read[api.Provider](t, resumed).Available)
@@ -201,7 +210,8 @@ func TestAWrongKeyOnTheFirstDay(t *testing.T) {
 
 // reachResume gets every documented status of resuming an account.
 func (w *town) reachResume(
-	call func(operation, method, path, body string, headers ...string) answer, create func(key, body string, headers ...string) api.Payment, operator string,
+	call func(operation, method, path, body string, headers ...string) answer,
+	create func(key, body string, headers ...string) api.Payment, operator string,
 ) {
 	w.t.Helper()
 	as := bearer(operator)

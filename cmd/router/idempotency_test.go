@@ -33,9 +33,10 @@ func TestARepetitionGetsTheSameAnswer(t *testing.T) {
 	require.Equal(t, "succeeded", w.act(made, "refresh", "").Status)
 
 	for what, again := range map[string]answer{
-		"bare":              w.post("order-1001-try-1", order),
-		"quoted":            w.post(`"order-1001-try-1"`, order),
-		"in another order":  w.post("order-1001-try-1", `{"provider":"paygram-eu","country":"DE", "currency":"EUR","amount":"49.90"}`),
+		"bare":   w.post("order-1001-try-1", order),
+		"quoted": w.post(`"order-1001-try-1"`, order),
+		"in another order": w.post("order-1001-try-1",
+			`{"provider":"paygram-eu","country":"DE", "currency":"EUR","amount":"49.90"}`),
 		"asynchronously":    w.post("order-1001-try-1", order, "Prefer", "respond-async"),
 		"with blanks":       w.post("  order-1001-try-1 ", "\n"+order+"\n"),
 		"with another name": w.post("order-1001-try-1", strings.Replace(order, "amount", `\u0061mount`, 1)),
@@ -140,11 +141,13 @@ func TestAClientThatGoesAway(t *testing.T) {
 		_, err := w.try(ctx, "POST", w.router+"/v1/payments", order, "Idempotency-Key", "k")
 		gone <- err
 	}()
-	require.Eventually(t, func() bool { return w.requests(sandbox.PayGram, "IssueInvoice") == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return w.requests(sandbox.PayGram, "IssueInvoice") == 1 }, time.Minute,
+		time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-gone, context.Canceled)
 
-	require.Eventually(t, func() bool { return w.post("k", order).status == http.StatusCreated }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.post("k", order).status == http.StatusCreated }, time.Minute,
+		10*time.Millisecond)
 	again := w.post("k", order)
 	require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
 	require.Equal(t, "requires_action", read[api.Payment](t, again).Status)
@@ -172,7 +175,8 @@ func TestAStopFinishesWhatIsUnderWay(t *testing.T) {
 		a, _ := w.try(context.Background(), "POST", w.router+"/v1/payments", order, "Idempotency-Key", "sync")
 		answered <- a
 	}()
-	require.Eventually(t, func() bool { return w.requests(sandbox.PayGram, "IssueInvoice") == 2 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return w.requests(sandbox.PayGram, "IssueInvoice") == 2 }, time.Minute,
+		time.Millisecond)
 
 	w.stop()
 

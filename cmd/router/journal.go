@@ -44,7 +44,8 @@ type journalCheckCommand struct {
 
 // Run says what is in a journal. It fails where the journal is damaged, or a router would hold it.
 func (c *journalCheckCommand) Run(h *host) error {
-	found, err := sqlite.Check(h.ctx, cmp.Or(c.Journal, sqlite.Journal(c.Data)), cmp.Or(c.Witness, sqlite.Witness(c.Data)))
+	found, err := sqlite.Check(h.ctx, cmp.Or(c.Journal, sqlite.Journal(c.Data)),
+		cmp.Or(c.Witness, sqlite.Witness(c.Data)))
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,8 @@ func (c *journalCheckCommand) Run(h *host) error {
 func copyText(c sqlite.Copy) string {
 	var text strings.Builder
 	mode := cmp.Or(string(c.Mode), "not marked sandbox or real")
-	fmt.Fprintf(&text, "%s is sound: journal %s, %s, commit %d of %s\n", c.Path, c.Identity, mode, c.Commits, c.At.Format(time.RFC3339))
+	fmt.Fprintf(&text, "%s is sound: journal %s, %s, commit %d of %s\n", c.Path, c.Identity, mode, c.Commits,
+		c.At.Format(time.RFC3339))
 	for _, kind := range []struct {
 		name   string
 		counts map[string]int

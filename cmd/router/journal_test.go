@@ -20,7 +20,8 @@ import (
 	"payrouter/host/store/sqlite"
 )
 
-// While the wall clock was weeks ahead for some seconds, keys were forgotten, and a repetition a minute after its payment's end was booked again.
+// While the wall clock was weeks ahead for some seconds, keys were forgotten, and a repetition a minute after its
+// payment's end was booked again.
 func TestAWallClockThatIsAheadForSecondsForgetsNoKey(t *testing.T) {
 	t.Parallel()
 	clock := &clocktest.Clock{}
@@ -32,8 +33,10 @@ func TestAWallClockThatIsAheadForSecondsForgetsNoKey(t *testing.T) {
 	before := w.requests(sandbox.PayPlay, "get_order")
 
 	clock.Jump(4 * 7 * 24 * time.Hour)
-	// A payment that waits is due by the clock that is ahead: the router has looked for old keys in the same round, and in many after.
-	require.Eventually(t, func() bool { return w.requests(sandbox.PayPlay, "get_order") > before }, time.Minute, 10*time.Millisecond)
+	// A payment that waits is due by the clock that is ahead: the router has looked for old keys in the same round, and
+	// in many after.
+	require.Eventually(t, func() bool { return w.requests(sandbox.PayPlay, "get_order") > before }, time.Minute,
+		10*time.Millisecond)
 	require.Eventually(t, func() bool { return w.journal().ClockJump != nil }, time.Minute, 10*time.Millisecond)
 	clock.Jump(-4 * 7 * 24 * time.Hour)
 	require.Eventually(t, func() bool { return w.journal().ClockJump.Seconds < 0 }, time.Minute, 10*time.Millisecond)
@@ -51,7 +54,8 @@ func TestAWallClockThatIsAheadForSecondsForgetsNoKey(t *testing.T) {
 	require.Equal(t, []string{"clock_jumped", "clock_jumped", "opened"}, types[:3])
 	// What was planned by the clock that was ahead is not left for weeks.
 	before = w.requests(sandbox.PayPlay, "get_order")
-	require.Eventually(t, func() bool { return w.requests(sandbox.PayPlay, "get_order") > before }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.requests(sandbox.PayPlay, "get_order") > before }, time.Minute,
+		10*time.Millisecond)
 	require.Equal(t, "requires_action", w.get(waiting.ID).Status)
 }
 
@@ -70,7 +74,8 @@ func TestAKeyThatIsForgottenIsRefused(t *testing.T) {
 
 	require.Equal(t, 422, expired.status)
 	require.Equal(t, "idempotency-key-expired", problem(t, expired).Type)
-	require.Equal(t, "idempotency-key-expired", problem(t, w.ask("POST", w.router+atPayGram+"Withdraw", withdraw, "Idempotency-Key", "k")).Type)
+	require.Equal(t, "idempotency-key-expired",
+		problem(t, w.ask("POST", w.router+atPayGram+"Withdraw", withdraw, "Idempotency-Key", "k")).Type)
 	require.Len(t, w.bookings(sandbox.PayGram), 1)
 	require.Equal(t, "succeeded", w.get(made.ID).Status, "the payment stays")
 }
@@ -82,7 +87,8 @@ func (w *town) journal() api.JournalStanding {
 	return read[api.JournalStanding](w.t, a)
 }
 
-// rechargesWithCopies makes many recharges at once, copies the journal all the while, and gives the copy in which most are unfinished.
+// rechargesWithCopies makes many recharges at once, copies the journal all the while, and gives the copy in which most
+// are unfinished.
 func (w *town) rechargesWithCopies(many int) (copied string) {
 	w.t.Helper()
 	stop, copies := make(chan struct{}), make(chan string, 1)
@@ -105,7 +111,8 @@ func (w *town) rechargesWithCopies(many int) (copied string) {
 	var group sync.WaitGroup
 	for n := range many {
 		group.Go(func() {
-			_, _ = w.try(context.Background(), "POST", w.router+"/v1/payments", recharge, "Idempotency-Key", fmt.Sprint("recharge-", n))
+			_, _ = w.try(context.Background(), "POST", w.router+"/v1/payments", recharge, "Idempotency-Key",
+				fmt.Sprint("recharge-", n))
 		})
 	}
 	group.Wait()
@@ -145,7 +152,8 @@ func (w *town) settledDown() {
 func TestAnOlderJournalPutBackBooksNothingASecondTime(t *testing.T) {
 	t.Parallel()
 	const many = 60
-	for name, elsewhere := range map[string]bool{"the witness stays in the data folder": false, "the witness is on another volume": true} {
+	for name, elsewhere := range map[string]bool{"the witness stays in the data folder": false,
+		"the witness is on another volume": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			command := serveCommand{}
@@ -175,9 +183,11 @@ func TestAnOlderJournalPutBackBooksNothingASecondTime(t *testing.T) {
 			require.Equal(t, 503, refused.Status)
 			require.Equal(t, "journal-held", refused.Type)
 			require.Contains(t, refused.Detail, "router journal release")
-			native := problem(t, held.ask("POST", held.router+atPayGram+"Withdraw", withdraw, "Idempotency-Key", "native"))
+			native := problem(t,
+				held.ask("POST", held.router+atPayGram+"Withdraw", withdraw, "Idempotency-Key", "native"))
 			require.Equal(t, "journal-held", native.Type)
-			require.Equal(t, 200, held.ask("POST", held.router+atPayGram+"UserInfo", "").status, "what changes nothing goes on")
+			require.Equal(t, 200, held.ask("POST", held.router+atPayGram+"UserInfo", "").status,
+				"what changes nothing goes on")
 
 			var told strings.Builder
 			release := journalReleaseCommand{Router: held.router, Reason: "compared with Paygrt's statement"}
@@ -185,7 +195,8 @@ func TestAnOlderJournalPutBackBooksNothingASecondTime(t *testing.T) {
 			require.Contains(t, told.String(), "compared with Paygrt's statement")
 			require.ErrorContains(t, release.Run(&host{ctx: t.Context(), stdout: io.Discard}), "not held")
 			require.JSONEq(t, `{"status":"ok"}`, string(held.ask("GET", held.router+"/readyz", "").body))
-			require.Equal(t, 201, held.ask("POST", held.router+"/v1/payments", recharge, "Idempotency-Key", "new").status)
+			require.Equal(t, 201,
+				held.ask("POST", held.router+"/v1/payments", recharge, "Idempotency-Key", "new").status)
 			require.Len(t, held.bookings(sandbox.Paygrt), many+1)
 			held.stop()
 			require.NoError(t, held.end())
@@ -238,7 +249,8 @@ func TestARealJournalIsNoSandboxes(t *testing.T) {
 	require.NoError(t, w.end())
 	dir, compiled := plugins(t)
 	command := serveCommand{
-		Sandbox: true, SandboxListen: "127.0.0.1:0", Listen: "127.0.0.1:0", Routing: "../../routing.yaml", Plugins: dir, Compiled: compiled, Data: w.data,
+		Sandbox: true, SandboxListen: "127.0.0.1:0", Listen: "127.0.0.1:0", Routing: "../../routing.yaml", Plugins: dir,
+		Compiled: compiled, Data: w.data,
 	}
 	err := command.Run(&host{ctx: t.Context(), stdout: io.Discard, now: time.Now, log: slog.New(slog.DiscardHandler)})
 	require.ErrorContains(t, err, "was made for real payments")
@@ -249,12 +261,14 @@ func TestARealJournalIsNoSandboxes(t *testing.T) {
 func strangersWitness(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "witness")
-	require.NoError(t, os.WriteFile(path, []byte(`{"journal":"another","session":"s","commit":7,"at":"2026-03-01T12:00:00Z"}`), 0o600))
+	require.NoError(t,
+		os.WriteFile(path, []byte(`{"journal":"another","session":"s","commit":7,"at":"2026-03-01T12:00:00Z"}`), 0o600))
 	return path
 }
 
 // reachJournal gets every documented status of the operations on the journal, asked by an operator, and releases it.
-func (w *town) reachJournal(call func(operation, method, path, body string, headers ...string) answer, operator string) {
+func (w *town) reachJournal(call func(operation, method, path, body string, headers ...string) answer,
+	operator string) {
 	w.t.Helper()
 	by := []string{"Authorization", "Bearer " + operator}
 	for _, who := range [][]string{nil, by, {"Authorization", ""}} {

@@ -54,7 +54,9 @@ func run() int {
 	log.SetOutput(io.Discard)
 	var commands cli
 	parsed := kong.Parse(&commands, kong.Name("router"), kong.UsageOnError(),
-		kong.Description("A payment router: providers by rules, integrations as sandboxed WebAssembly, no payment twice, none lost."))
+		kong.Description(
+			"A payment router: providers by rules, integrations as sandboxed WebAssembly, no payment twice, "+
+				"none lost."))
 	err := parsed.Run(&host{
 		ctx: ctx, stdout: os.Stdout, environ: os.Environ(), log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		now: time.Now, //nolint:forbidigo // the clock's one place

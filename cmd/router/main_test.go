@@ -51,8 +51,8 @@ func plugins(t *testing.T) (dir, compiled string) {
 	return dir, compiled
 }
 
-// prepare builds the plugins and compiles them, once for everybody: not each test its own at the same time. The router that compiles them
-// is built as it ships: under the race detector compiling takes minutes.
+// prepare builds the plugins and compiles them, once for everybody: not each test its own at the same time. The router
+// that compiles them is built as it ships: under the race detector compiling takes minutes.
 func prepare(dir, compiled string) error {
 	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
 		guest := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
@@ -66,7 +66,8 @@ func prepare(dir, compiled string) error {
 	if err := succeed(exec.Command("go", "build", "-o", router, "payrouter/cmd/router")); err != nil {
 		return err
 	}
-	return succeed(exec.Command(router, "route", "check", "--plugins", dir, "--compiled", compiled, "../../routing.yaml"))
+	return succeed(exec.Command(router, "route", "check", "--plugins", dir, "--compiled", compiled,
+		"../../routing.yaml"))
 }
 
 func succeed(command *exec.Cmd) error {

@@ -23,7 +23,9 @@ func (s *shop) payment(t *testing.T, id string) payment.Payment {
 func TestALostWithdrawalIsFoundByItsNotice(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, false, sandbox.Options{PayGramUnlistedWithdrawals: true})
-	require.NoError(t, s.providers.Order(sandbox.PayGram, sandbox.Fault{Operation: "Withdraw", Kind: sandbox.FaultResetAfter, Count: 1}))
+	require.NoError(t,
+		s.providers.Order(sandbox.PayGram,
+			sandbox.Fault{Operation: "Withdraw", Kind: sandbox.FaultResetAfter, Count: 1}))
 	order := payment.Order{
 		Kind: payment.Payout, Amount: "100", Currency: "USDT", Pinned: "paygram-eu",
 		Destination: payment.Destination{Address: "TMadeUpAddressOfNobody00000000001", Network: "TRC20"},
@@ -47,7 +49,8 @@ func TestALostWithdrawalIsFoundByItsNotice(t *testing.T) {
 	require.Equal(t, booked[0].ProviderReference, p.ProviderReference)
 }
 
-// Cryptogram's notices are the same bytes whatever they report. The one about late money must not wait in the back-off of the one before.
+// Cryptogram's notices are the same bytes whatever they report. The one about late money must not wait in the back-off
+// of the one before.
 func TestANoticeOfLateMoneyDoesNotWaitForTheOneBefore(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, false)
@@ -77,7 +80,9 @@ func TestASignedNoticeThatContradictsItsPaymentIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, true)
 	made := s.create(t, "payplay", collect("EUR"))
-	body := fmt.Sprintf(`{"event_type":"order::completed","order":{"id":%q,"status":"COMPLETE","value":"49.90","currency":"EUR","external_order_id":"somebody-elses"}}`,
+	body := fmt.Sprintf(
+		`{"event_type":"order::completed","order":{"id":%q,"status":"COMPLETE","value":"49.90","currency":"EUR",`+
+			`"external_order_id":"somebody-elses"}}`,
 		made.ProviderReference)
 	require.Equal(t, http.StatusOK, post(t, s.addresses.Account("payplay"), body, sign(pageToken, body)))
 	require.True(t, (<-s.kept).Vouched)

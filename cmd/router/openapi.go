@@ -50,7 +50,8 @@ func offlineFleet(routes *config.Config, shelf *plugin.Shelf) (*payment.Fleet, e
 		if !found {
 			return nil, fmt.Errorf("provider %q: there is no plugin %q", p.Name, p.Plugin)
 		}
-		fleet.Accounts[p.Name] = &payment.Account{Name: p.Name, Settings: p.Settings, Plugin: func(string) payment.Connector { return serving }}
+		fleet.Accounts[p.Name] = &payment.Account{Name: p.Name, Settings: p.Settings,
+			Plugin: func(string) payment.Connector { return serving }}
 	}
 	return fleet, nil
 }

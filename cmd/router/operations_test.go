@@ -18,8 +18,10 @@ import (
 const (
 	atPayGram = "/v1/providers/paygram-eu/operations/"
 	tether    = "5" // PayGram's number of USDT
-	withdraw  = `{"amount":"12.5","withdrawMethod":{"currencyCode":5,"network":2,"cryptoAddress":"TShopWalletForTetherOnTron00001"}}`
-	statement = `{"fromUtc":"2020-01-01T00:00:00Z","toExcludingUtc":"2100-01-01T00:00:00Z","startIdx":0,"resultsPerPage":1,"goForward":true}`
+	withdraw  = `{"amount":"12.5","withdrawMethod":{"currencyCode":5,"network":2,` +
+		`"cryptoAddress":"TShopWalletForTetherOnTron00001"}}`
+	statement = `{"fromUtc":"2020-01-01T00:00:00Z","toExcludingUtc":"2100-01-01T00:00:00Z","startIdx":0,` +
+		`"resultsPerPage":1,"goForward":true}`
 )
 
 // reading asks an account something that changes nothing.
@@ -58,7 +60,8 @@ func number(t *testing.T, text string) decimal.Decimal {
 func (w *town) tethers() decimal.Decimal {
 	w.t.Helper()
 	info := w.reading("UserInfo", "")
-	require.Equal(w.t, "{{masked}}", parsed(w.t, info.Output).Text("signSeed"), "it signs callbacks, and nobody is to see it")
+	require.Equal(w.t, "{{masked}}", parsed(w.t, info.Output).Text("signSeed"),
+		"it signs callbacks, and nobody is to see it")
 	for _, one := range parsed(w.t, info.Output).Get("balances").Items() {
 		if one.Text("currency") == tether {
 			return number(w.t, one.Text("balance"))
@@ -86,7 +89,8 @@ func (w *town) statementSum() (sum decimal.Decimal, entries int) {
 	}
 }
 
-// What is withdrawn is what the account has less, and the statement says so; and it is withdrawn once, however often it is asked for.
+// What is withdrawn is what the account has less, and the statement says so; and it is withdrawn once, however often it
+// is asked for.
 func TestAWithdrawalLowersTheBalanceOnce(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
@@ -115,7 +119,8 @@ func TestAWithdrawalLowersTheBalanceOnce(t *testing.T) {
 	var replayed strings.Builder
 	replay := replayCommand{Attempt: attempts[0].ID, Plugins: []string{dir}, Router: w.router, Compiled: compiled}
 	require.NoError(t, replay.Run(&host{ctx: t.Context(), stdout: &replayed, log: slog.New(slog.DiscardHandler)}))
-	require.Contains(t, replayed.String(), "identical to what the journal has", "an attempt of a run is replayed as any other")
+	require.Contains(t, replayed.String(), "identical to what the journal has",
+		"an attempt of a run is replayed as any other")
 
 	lacking := w.run("Withdraw", "w-2", strings.Replace(withdraw, "12.5", "99999999", 1))
 	require.Equal(t, "failed", lacking.Status)
@@ -136,7 +141,8 @@ func TestAWithdrawalThatWentUnansweredIsNeverSentAgain(t *testing.T) {
 	require.NotEmpty(t, made.Alert)
 	require.Equal(t, 1, w.requests("paygram", "Withdraw"))
 	require.Negative(t, w.tethers().Cmp(before), "it was done, and only a person can find out")
-	a := w.ask("POST", w.router+"/v1/operations/"+made.ID+"/resolve", `{"status":"succeeded","reason":"the balance is lower by it"}`)
+	a := w.ask("POST", w.router+"/v1/operations/"+made.ID+"/resolve",
+		`{"status":"succeeded","reason":"the balance is lower by it"}`)
 	require.Equal(t, 200, a.status, string(a.body))
 	settled := read[api.Run](t, a)
 	require.Equal(t, "succeeded", settled.Status)
@@ -212,10 +218,12 @@ func TestCallCommand(t *testing.T) {
 	}{
 		{callCommand{Operation: "Withdrawal"}, "no operation \"Withdrawal\""},
 		{callCommand{Operation: "Withdraw"}, "/amount is required"},
-		{callCommand{Operation: "Withdraw", Input: `{"amount":"1","withdrawMethod":{}}`}, "/withdrawMethod/currencyCode is required"},
+		{callCommand{Operation: "Withdraw", Input: `{"amount":"1","withdrawMethod":{}}`},
+			"/withdrawMethod/currencyCode is required"},
 		{callCommand{Operation: "Withdraw", Input: withdraw, All: true}, "--all is for what changes nothing"},
 		{callCommand{Operation: "InvoiceInfo", Input: `{"invoiceCode":"NONE"}`}, "not_found"},
-		{callCommand{Operation: "Withdraw", Input: strings.Replace(withdraw, "12.5", "99999999", 1)}, "failed: insufficient_funds"},
+		{callCommand{Operation: "Withdraw", Input: strings.Replace(withdraw, "12.5", "99999999", 1)},
+			"failed: insufficient_funds"},
 	} {
 		_, err := call(row.command)
 		require.ErrorContains(t, err, row.says)
@@ -225,7 +233,8 @@ func TestCallCommand(t *testing.T) {
 const recharged = `{"recharge_number":"9876543210","recharge_amount":"199","operator_code":"AT"}`
 
 // reachOperations gets every documented status of accounts' operations.
-func (w *town) reachOperations(call func(operation, method, path, body string, headers ...string) answer, operator string) {
+func (w *town) reachOperations(call func(operation, method, path, body string, headers ...string) answer,
+	operator string) {
 	w.t.Helper()
 	const paygrt = "/v1/providers/paygrt/operations"
 	as := []string{"Authorization", "Bearer " + operator}

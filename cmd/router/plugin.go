@@ -103,7 +103,8 @@ func printReport(h *host, report *check.Report) error {
 		}
 	}
 	if report.Manifest != nil {
-		_, _ = fmt.Fprintf(&text, "an everyday call burns at most %d fuel; memory reached %d KiB\n", report.Fuel, report.Memory>>10)
+		_, _ = fmt.Fprintf(&text, "an everyday call burns at most %d fuel; memory reached %d KiB\n", report.Fuel,
+			report.Memory>>10)
 	}
 	_, err := io.WriteString(h.stdout, text.String())
 	return err

@@ -62,11 +62,12 @@ func (w *town) serving(name string) string {
 
 func (w *town) put(name, query string, code []byte, headers ...string) answer {
 	w.t.Helper()
-	return w.ask("PUT", w.router+"/v1/plugins/"+name+query, string(code), append([]string{"Content-Type", "application/wasm"}, headers...)...)
+	return w.ask("PUT", w.router+"/v1/plugins/"+name+query, string(code),
+		append([]string{"Content-Type", "application/wasm"}, headers...)...)
 }
 
-// A platform team swaps a plugin while payments run: a candidate that would do otherwise is named and refused, a good one serves, what began
-// with the former ends with it, and one call goes back.
+// A platform team swaps a plugin while payments run: a candidate that would do otherwise is named and refused, a good
+// one serves, what began with the former ends with it, and one call goes back.
 func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
@@ -165,7 +166,8 @@ func TestSignedPluginsOnly(t *testing.T) {
 	public, key, err := minisign.GenerateKey(nil)
 	require.NoError(t, err)
 	dir := t.TempDir()
-	versions := map[string]string{"paygram": "1.3.0", "cryptogram": "1.2.0", "payplay": "1.2.0", "exchanger": "1.2.0", "paygrt": "1.2.0"}
+	versions := map[string]string{"paygram": "1.3.0", "cryptogram": "1.2.0", "payplay": "1.2.0", "exchanger": "1.2.0",
+		"paygrt": "1.2.0"}
 	sign := func(name string, code []byte) []byte {
 		return signature.Sign(key, code, signature.Of(name, versions[name], code))
 	}
@@ -174,7 +176,8 @@ func TestSignedPluginsOnly(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), code, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm.minisig"), sign(name, code), 0o600))
 	}
-	w := build(t, plan{command: serveCommand{Plugins: dir, PluginKey: []string{public.String()}, RequireSignature: true}})
+	w := build(t,
+		plan{command: serveCommand{Plugins: dir, PluginKey: []string{public.String()}, RequireSignature: true}})
 	require.True(t, w.plugin("payplay").Generations[0].Signed)
 	code := marked(shipped(t, "payplay"), "a")
 	for claim, row := range map[string]struct {
@@ -201,9 +204,10 @@ func TestSignedPluginsOnly(t *testing.T) {
 		}
 		require.Equal(t, "urn:payrouter:problem:"+row.problem, read[api.Problem](t, a).Type, claim)
 	}
-	require.ErrorContains(t, (&serveCommand{RequireSignature: true, Listen: "127.0.0.1:0", Data: t.TempDir()}).Run(&host{
-		ctx: t.Context(), stdout: io.Discard, log: slog.New(slog.DiscardHandler),
-	}), "--require-signature needs a --plugin-key")
+	require.ErrorContains(t,
+		(&serveCommand{RequireSignature: true, Listen: "127.0.0.1:0", Data: t.TempDir()}).Run(&host{
+			ctx: t.Context(), stdout: io.Discard, log: slog.New(slog.DiscardHandler),
+		}), "--require-signature needs a --plugin-key")
 }
 
 // A module that no account's digests have does not serve, and an edit may not pin what does not serve.
@@ -219,7 +223,8 @@ func TestPinnedPluginsStay(t *testing.T) {
 	a := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
 	require.Equal(t, 409, a.status)
 	require.Equal(t, "urn:payrouter:problem:plugin-not-pinned", read[api.Problem](t, a).Type)
-	edit := w.ask("PUT", w.router+"/v1/config/routing", pin(strings.Repeat("0", 64)), "If-Match", "*", "Content-Type", "application/yaml")
+	edit := w.ask("PUT", w.router+"/v1/config/routing", pin(strings.Repeat("0", 64)), "If-Match", "*", "Content-Type",
+		"application/yaml")
 	require.Equal(t, 422, edit.status, string(edit.body))
 	require.Contains(t, read[api.Problem](t, edit).Problems[0].Message, `provider "payplay" pins other modules than `)
 	w.create(byPayPlay)
@@ -234,7 +239,8 @@ func TestAttemptsAreReplayed(t *testing.T) {
 	require.NoError(t, os.WriteFile(other, astray(t), 0o600))
 	replayed := func(attempt, module string) (string, error) {
 		var out bytes.Buffer
-		command := &replayCommand{Attempt: attempt, Module: module, Plugins: []string{dir}, Router: w.router, Compiled: compiled}
+		command := &replayCommand{Attempt: attempt, Module: module, Plugins: []string{dir}, Router: w.router,
+			Compiled: compiled}
 		err := command.Run(&host{ctx: t.Context(), stdout: &out, log: slog.New(slog.DiscardHandler)})
 		return out.String(), err
 	}
@@ -258,21 +264,24 @@ func TestAttemptsAreReplayed(t *testing.T) {
 }
 
 // reachPlugins gets every documented status of the operations on plugins, asked by an operator.
-func (w *town) reachPlugins(call func(operation, method, path, body string, headers ...string) answer, operator string, p api.Payment) {
+func (w *town) reachPlugins(call func(operation, method, path, body string, headers ...string) answer, operator string,
+	p api.Payment) {
 	w.t.Helper()
 	by := []string{"Authorization", "Bearer " + operator}
 	const at = "/v1/plugins"
 	for _, who := range [][]string{nil, by} {
 		call("list-plugins", "GET", at, "", who...)
 		call("get-plugin", "GET", at+"/payplay", "", who...)
-		call("put-plugin", "PUT", at+"/payplay", string(marked(shipped(w.t, "payplay"), "a")), append(who, "Content-Type", "application/wasm")...)
+		call("put-plugin", "PUT", at+"/payplay", string(marked(shipped(w.t, "payplay"), "a")),
+			append(who, "Content-Type", "application/wasm")...)
 		call("rollback-plugin", "POST", at+"/payplay/rollback", "", who...)
 		call("drain-plugin", "POST", at+"/payplay/drain", "", who...)
 		call("change-canary", "POST", at+"/payplay/canary", `{"action":"abort"}`, who...)
 	}
 	call("get-plugin", "GET", at+"/nobody", "", by...)
 	put := func(query, body string, headers ...string) {
-		call("put-plugin", "PUT", at+"/payplay"+query, body, append(headers, "Authorization", "Bearer "+operator, "Content-Type", "application/wasm")...)
+		call("put-plugin", "PUT", at+"/payplay"+query, body,
+			append(headers, "Authorization", "Bearer "+operator, "Content-Type", "application/wasm")...)
 	}
 	put("", "no module")
 	put("", "no module", "Plugin-Signature", "?")
@@ -281,14 +290,16 @@ func (w *town) reachPlugins(call func(operation, method, path, body string, head
 	put("?canary=10", string(marked(shipped(w.t, "payplay"), "b")))
 	call("change-canary", "POST", at+"/payplay/canary", `{"action":"share","share":20}`, by...)
 	for _, operation := range []string{"rollback", "drain", "canary"} {
-		id := map[string]string{"rollback": "rollback-plugin", "drain": "drain-plugin", "canary": "change-canary"}[operation]
+		id := map[string]string{"rollback": "rollback-plugin", "drain": "drain-plugin",
+			"canary": "change-canary"}[operation]
 		call(id, "POST", at+"/nobody/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)
 		call(id, "POST", at+"/payplay/"+operation, `{`, by...)
 		call(id, "POST", at+"/payplay/"+operation, `{"digest":"none","action":"none"}`, by...)
 		call(id, "POST", at+"/payplay/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)
 	}
 	call("drain-plugin", "POST", at+"/payplay/drain", "", by...)
-	attempt := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "", "Authorization", "Bearer shop-key-made-up-for-tests")
+	attempt := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "", "Authorization",
+		"Bearer shop-key-made-up-for-tests")
 	id := read[struct {
 		Data []api.Attempt `json:"data"`
 	}](w.t, attempt).Data[0].ID

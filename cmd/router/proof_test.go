@@ -27,22 +27,32 @@ import (
 	"payrouter/host/wasm"
 )
 
-// strangers are bodies that something else than the provider wrote: web servers, firewalls, gateways, other people's APIs. None of them
-// proves anything.
+// strangers are bodies that something else than the provider wrote: web servers, firewalls, gateways, other people's
+// APIs. None of them proves anything.
 var strangers = []string{
 	``, ` `, `null`, `true`, `0`, `""`, `"success"`, `{}`, `[]`, `[{}]`, `{`, `Forbidden`, `Too Many Requests`,
-	`<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN"><html><head><title>403 Forbidden</title></head><body><h1>Forbidden</h1></body></html>`,
-	`<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center><hr><center>nginx</center></body></html>`,
+	`<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN"><html><head><title>403 Forbidden</title></head><body><h1>` +
+		`Forbidden</h1></body></html>`,
+	`<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center><hr><center>` +
+		`nginx</center></body></html>`,
 	`<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>`,
-	`{"message":"Forbidden"}`, `{"message":"Unauthenticated."}`, `{"message":"Not Found"}`, `{"message":"Limit Exceeded","__type":"x"}`,
-	`{"error":"invalid_token","error_description":"expired"}`, `{"error":{"code":403,"message":"denied","status":"PERMISSION_DENIED"}}`,
-	`{"statusCode":401,"message":"Unauthorized"}`, `{"statusCode":403,"message":"Forbidden resource","error":"Forbidden"}`,
+	`{"message":"Forbidden"}`, `{"message":"Unauthenticated."}`, `{"message":"Not Found"}`,
+	`{"message":"Limit Exceeded","__type":"x"}`,
+	`{"error":"invalid_token","error_description":"expired"}`,
+	`{"error":{"code":403,"message":"denied","status":"PERMISSION_DENIED"}}`,
+	`{"statusCode":401,"message":"Unauthorized"}`,
+	`{"statusCode":403,"message":"Forbidden resource","error":"Forbidden"}`,
 	`{"timestamp":"2024-01-01T00:00:00Z","status":403,"error":"Forbidden","message":"","path":"/"}`,
-	`{"timestamp":"2024-01-01T00:00:00Z","status":400,"error":"Bad Request","message":"no","errors":[{"field":"amount"}],"path":"/"}`,
-	`{"type":"about:blank","title":"Forbidden","status":403,"detail":"no"}`, `{"success":false,"errors":[{"code":1020,"message":"denied"}],"messages":[]}`,
-	`{"errors":[{"status":"403","title":"Forbidden"}]}`, `{"data":null,"errors":[{"message":"no"}]}`, `{"code":0,"message":"ok","data":{}}`,
-	`{"success":false,"message":"Forbidden"}`, `{"status":"1","message":"Forbidden"}`, `{"status":"error","message":"rate limited"}`,
-	`{"error":"1","error_text":"Api disabled"}`, `{"id":"1","status":"ok"}`, `{"status":"declined"}`, `{"result":"duplicate"}`,
+	`{"timestamp":"2024-01-01T00:00:00Z","status":400,"error":"Bad Request","message":"no",` +
+		`"errors":[{"field":"amount"}],"path":"/"}`,
+	`{"type":"about:blank","title":"Forbidden","status":403,"detail":"no"}`,
+	`{"success":false,"errors":[{"code":1020,"message":"denied"}],"messages":[]}`,
+	`{"errors":[{"status":"403","title":"Forbidden"}]}`, `{"data":null,"errors":[{"message":"no"}]}`,
+	`{"code":0,"message":"ok","data":{}}`,
+	`{"success":false,"message":"Forbidden"}`, `{"status":"1","message":"Forbidden"}`,
+	`{"status":"error","message":"rate limited"}`,
+	`{"error":"1","error_text":"Api disabled"}`, `{"id":"1","status":"ok"}`, `{"status":"declined"}`,
+	`{"result":"duplicate"}`,
 }
 
 // recorded is a documented conversation: a call, and the answers to its requests.
@@ -84,7 +94,8 @@ func recordings(t *testing.T, name string) []recorded {
 				head, body, _ := strings.Cut(string(section.Data), "\n\n")
 				status, err := strconv.ParseUint(strings.Fields(head)[0], 10, 32)
 				require.NoError(t, err, file)
-				one.responses = append(one.responses, &abi.HttpResponse{Status: uint32(status), Body: []byte(strings.TrimSuffix(body, "\n"))})
+				one.responses = append(one.responses,
+					&abi.HttpResponse{Status: uint32(status), Body: []byte(strings.TrimSuffix(body, "\n"))})
 			case section.Name == "outcome.json":
 				one.rejected = strings.Contains(string(section.Data), `"verdict": "rejected"`)
 			}
@@ -96,8 +107,8 @@ func recordings(t *testing.T, name string) []recorded {
 	return all
 }
 
-// scripted answers an account's requests: those that may have moved money by a stranger, the others by the recording. It never pauses and
-// has no breaker, so that every answer is looked at.
+// scripted answers an account's requests: those that may have moved money by a stranger, the others by the recording.
+// It never pauses and has no breaker, so that every answer is looked at.
 type scripted struct {
 	*egress.Client
 	mutex sync.Mutex
@@ -161,7 +172,8 @@ type bench struct {
 	keys          int
 }
 
-func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.Connector, settings json.RawMessage) *bench {
+func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.Connector,
+	settings json.RawMessage) *bench {
 	t.Helper()
 	b := &bench{t: t, name: name, first: client(t, connector), second: client(t, connector)}
 	file := filepath.Join(t.TempDir(), "routing.yaml")
@@ -171,10 +183,12 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.C
 		secrets = append(secrets, secret.GetName()+": env:X")
 	}
 	account := func(name, plugin string) string {
-		return fmt.Sprintf("  %s:\n    plugin: %s\n    base_url: https://provider.example\n    secrets: {%s}\n    settings: %s\n",
+		return fmt.Sprintf(
+			"  %s:\n    plugin: %s\n    base_url: https://provider.example\n    secrets: {%s}\n    settings: %s\n",
 			name, plugin, strings.Join(secrets, ", "), strings.ReplaceAll(string(settings), "\n", " "))
 	}
-	text := "providers:\n" + account("first", plugin) + account("second", plugin) + "rules:\n  - name: all\n    to: [first, second]\n"
+	text := "providers:\n" + account("first", plugin) + account("second", plugin) +
+		"rules:\n  - name: all\n    to: [first, second]\n"
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	routes, err := config.Load(file, nil)
 	require.NoError(t, err, text)
@@ -183,7 +197,8 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.C
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}}
 	for name, exchanger := range map[string]*scripted{"first": b.first, "second": b.second} {
 		fleet.Accounts[name] = &payment.Account{
-			Name: name, Egress: exchanger, Settings: settings, Plugin: func(string) payment.Connector { return connector },
+			Name: name, Egress: exchanger, Settings: settings,
+			Plugin: func(string) payment.Connector { return connector },
 		}
 	}
 	start := time.Now()
@@ -214,23 +229,26 @@ func (b *bench) key() payment.Key {
 func (b *bench) create(one recorded) (payment.Payment, error) {
 	p := one.call.Payment
 	order := payment.Order{
-		Kind: payment.Kind(p.Kind), Amount: p.Amount, Currency: p.Currency, Country: p.Country, Method: p.Method, Description: p.Description,
-		ReturnURL: p.ReturnURL, Payer: p.Payer, Destination: p.Destination,
+		Kind: payment.Kind(p.Kind), Amount: p.Amount, Currency: p.Currency, Country: p.Country, Method: p.Method,
+		Description: p.Description,
+		ReturnURL:   p.ReturnURL, Payer: p.Payer, Destination: p.Destination,
 	}
 	if p.Options != nil {
-		order.Options = map[string]json.RawMessage{b.engine.Fleet().Accounts["first"].Plugin("").Manifest().GetName(): p.Options}
+		order.Options = map[string]json.RawMessage{
+			b.engine.Fleet().Accounts["first"].Plugin("").Manifest().GetName(): p.Options}
 	}
 	receipt, err := b.engine.Create(b.t.Context(), "shop", b.key(), order, time.Minute)
 	return receipt.Payment, err
 }
 
-// answers are a stranger's, and such as keep one member of the provider's own refusals: every body that is worth a look with the statuses
-// that mean something, and some drawn by lot with any status.
+// answers are a stranger's, and such as keep one member of the provider's own refusals: every body that is worth a look
+// with the statuses that mean something, and some drawn by lot with any status.
 func answers(all []recorded, draw *rand.Rand) []*abi.HttpResponse {
 	bodies := slices.Clone(strangers)
 	for _, one := range all {
 		var members map[string]json.RawMessage
-		if last := one.responses[len(one.responses)-1]; one.rejected && json.Unmarshal(last.GetBody(), &members) == nil {
+		if last := one.responses[len(one.responses)-1]; one.rejected &&
+			json.Unmarshal(last.GetBody(), &members) == nil {
 			for name, value := range members {
 				alone, _ := json.Marshal(map[string]json.RawMessage{name: value})
 				bodies = append(bodies, string(alone))
@@ -241,9 +259,11 @@ func answers(all []recorded, draw *rand.Rand) []*abi.HttpResponse {
 	bodies = slices.Compact(bodies)
 	var made []*abi.HttpResponse
 	add := func(status uint32, body string) {
-		kinds := []string{"", "application/json", "text/html; charset=utf-8", "application/problem+json", "text/plain", "application/octet-stream"}
+		kinds := []string{"", "application/json", "text/html; charset=utf-8", "application/problem+json", "text/plain",
+			"application/octet-stream"}
 		made = append(made, &abi.HttpResponse{
-			Status: status, Body: []byte(body), Headers: []*abi.Header{{Name: "Content-Type", Value: kinds[draw.IntN(len(kinds))]}},
+			Status: status, Body: []byte(body),
+			Headers: []*abi.Header{{Name: "Content-Type", Value: kinds[draw.IntN(len(kinds))]}},
 		})
 	}
 	telling := []uint32{200, 201, 204, 301, 400, 401, 403, 404, 409, 415, 422, 429, 500, 502, 503}
@@ -282,8 +302,8 @@ func connectors(t *testing.T) map[string]payment.Connector {
 	return all
 }
 
-// No answer without proof that the provider wrote it moves on, or ends, what may have moved money: not a create's, not a native run's,
-// not a look-up's about one.
+// No answer without proof that the provider wrote it moves on, or ends, what may have moved money: not a create's, not
+// a native run's, not a look-up's about one.
 func TestNoAnswerWithoutProofMovesMoneyOn(t *testing.T) {
 	t.Parallel()
 	for name, connector := range connectors(t) {
@@ -352,10 +372,12 @@ func accepts(manifest *abi.Manifest, one recorded, what string) bool {
 }
 
 func mayMoveBy(manifest *abi.Manifest, name string) bool {
-	return slices.ContainsFunc(manifest.GetOperations(), func(o *abi.Operation) bool { return o.GetName() == name && mayMove(o) })
+	return slices.ContainsFunc(manifest.GetOperations(),
+		func(o *abi.Operation) bool { return o.GetName() == name && mayMove(o) })
 }
 
-// strike performs a recorded call whose request that may move money is answered by a stranger, and tells how often that was so.
+// strike performs a recorded call whose request that may move money is answered by a stranger, and tells how often that
+// was so.
 func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[string]bool) int {
 	b.t.Helper()
 	b.first.play(slices.Clone(one.responses), answer)
@@ -410,8 +432,8 @@ func (b *bench) looksUp(kind payment.Kind) bool {
 	return false
 }
 
-// Where a provider's answer to a wrong key is documented, it is a proof: every payment, and every native operation that may do something,
-// ends as failed, and none as unknown.
+// Where a provider's answer to a wrong key is documented, it is a proof: every payment, and every native operation that
+// may do something, ends as failed, and none as unknown.
 func TestAWrongKeyIsFinalWhereItsAnswerIsDocumented(t *testing.T) {
 	t.Parallel()
 	wrongKeys := map[string]*abi.HttpResponse{

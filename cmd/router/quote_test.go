@@ -103,7 +103,8 @@ func TestWhatHasNoQuote(t *testing.T) {
 		require.Zero(t, s.requests(site))
 	}
 	var declined *payment.DeclinedError
-	_, err := s.engine.Quote(t.Context(), "exchanger", payment.Order{Kind: payment.Collect, Amount: "5", Currency: "USDT", Country: "DE"})
+	_, err := s.engine.Quote(t.Context(), "exchanger",
+		payment.Order{Kind: payment.Collect, Amount: "5", Currency: "USDT", Country: "DE"})
 	require.ErrorAs(t, err, &declined)
 	require.Equal(t, "limit_exceeded", declined.Failure.Code)
 }
@@ -114,13 +115,15 @@ const exchangers = `  to-btc:
     base_url: "{site}/exchanger"
     allow_private: true
     secrets: {api_login: env:EXCHANGER_API_LOGIN, api_key: env:EXCHANGER_API_KEY}
-    settings: {directions: {EUR: {direction_id: "3", account1: "4000000000000002", account2: bc1qshop, fields: {cfgive8: J D}}}}
+    settings: {directions: {EUR: {direction_id: "3", account1: "4000000000000002", account2: bc1qshop,
+      fields: {cfgive8: J D}}}}
   to-usdt:
     plugin: exchanger
     base_url: "{site}/exchanger"
     allow_private: true
     secrets: {api_login: env:EXCHANGER_API_LOGIN, api_key: env:EXCHANGER_API_KEY}
-    settings: {directions: {EUR: {direction_id: "5", account1: "4000000000000002", account2: TShop, fields: {cfgive8: J D}}}}
+    settings: {directions: {EUR: {direction_id: "5", account1: "4000000000000002", account2: TShop,
+      fields: {cfgive8: J D}}}}
 
   paygrt:
 `
@@ -141,7 +144,8 @@ func TestAPaymentGoesToTheCheapest(t *testing.T) {
 	text = strings.Replace(text, "  paygrt:\n", strings.ReplaceAll(exchangers, "{site}", site.simulated), 1)
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(text, "rules:\n", thrifty, 1)), 0o600))
 	w := build(t, plan{command: serveCommand{Routing: file}, beside: site})
-	const of = `{"amount":"100","currency":"EUR","country":"DE","payer":{"email":"payer@shop.example"},"metadata":{"tier":"thrifty"}}`
+	const of = `{"amount":"100","currency":"EUR","country":"DE","payer":{"email":"payer@shop.example"},` +
+		`"metadata":{"tier":"thrifty"}}`
 
 	made := w.create(of)
 
@@ -157,6 +161,7 @@ func TestAPaymentGoesToTheCheapest(t *testing.T) {
 
 	w.control("POST", "exchanger/down", "")
 	made = w.create(strings.Replace(of, "100", "101", 1))
-	require.Equal(t, []string{"payplay", "to-btc", "to-usdt"}, made.Decision.Order(), "without prices, as it is written")
+	require.Equal(t, []string{"payplay", "to-btc", "to-usdt"}, made.Decision.Order(),
+		"without prices, as it is written")
 	require.Equal(t, "payplay", made.Provider)
 }

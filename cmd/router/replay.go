@@ -27,8 +27,8 @@ type replayCommand struct {
 	Compiled string   `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
-// Run has the conversation again with the module that made it, holds that against the journal, and the other module against that. It
-// fails where anything differs.
+// Run has the conversation again with the module that made it, holds that against the journal, and the other module
+// against that. It fails where anything differs.
 func (r *replayCommand) Run(h *host) error {
 	journalled, err := r.fetch(h)
 	if err != nil {
@@ -52,7 +52,8 @@ func (r *replayCommand) Run(h *host) error {
 		return err
 	}
 	if differs := unlikeJournal(former, journalled.Trips); len(differs) > 0 {
-		return errors.Join(write(h, strings.Join(differs, "\n")+"\n"), fmt.Errorf("%s does not answer as the journal has it", path))
+		return errors.Join(write(h, strings.Join(differs, "\n")+"\n"),
+			fmt.Errorf("%s does not answer as the journal has it", path))
 	}
 	if r.Module == "" {
 		return write(h, "identical to what the journal has\n")
@@ -72,7 +73,8 @@ func (r *replayCommand) Run(h *host) error {
 	for _, one := range found {
 		text.WriteString(one.String() + "\n")
 	}
-	return errors.Join(write(h, text.String()), fmt.Errorf("%s answers otherwise in %d of %d calls", r.Module, len(found), len(former.Steps)))
+	return errors.Join(write(h, text.String()),
+		fmt.Errorf("%s answers otherwise in %d of %d calls", r.Module, len(found), len(former.Steps)))
 }
 
 // run has the conversation with a module, and tells its version.
@@ -152,8 +154,9 @@ func recordingOf(journalled *api.Recording) (rerun.Recording, error) {
 		return rerun.Recording{}, fmt.Errorf("read the journalled call: %w", err)
 	}
 	recording := rerun.Recording{
-		Plugin: journalled.Plugin, Digest: journalled.Digest, Operation: call.GetOperation(), PaymentID: journalled.PaymentID,
-		Steps: []rerun.Step{{Input: journalled.Call}},
+		Plugin: journalled.Plugin, Digest: journalled.Digest, Operation: call.GetOperation(),
+		PaymentID: journalled.PaymentID,
+		Steps:     []rerun.Step{{Input: journalled.Call}},
 	}
 	for _, trip := range journalled.Trips {
 		if len(trip.Attempt.Response) == 0 {
@@ -176,8 +179,8 @@ func recordingOf(journalled *api.Recording) (rerun.Recording, error) {
 	return recording, nil
 }
 
-// unlikeJournal says in what the requests that a run would send are not those that the journal has, by their method, body and state: the
-// rest has secrets in it, which nobody has here.
+// unlikeJournal says in what the requests that a run would send are not those that the journal has, by their method,
+// body and state: the rest has secrets in it, which nobody has here.
 func unlikeJournal(run rerun.Recording, trips []api.Trip) []string {
 	var sends []*abi.Send
 	for _, step := range run.Steps {
@@ -210,7 +213,8 @@ func unlikeJournal(run rerun.Recording, trips []api.Trip) []string {
 
 // sameBody compares a body with what the journal shows of it. Where a secret was masked in that, nobody can tell here.
 func sameBody(body []byte, shown string) bool {
-	return strings.Contains(shown, "{{secret:") || strings.ToValidUTF8(string(body), "\uFFFD") == strings.ToValidUTF8(shown, "\uFFFD")
+	return strings.Contains(shown, "{{secret:") ||
+		strings.ToValidUTF8(string(body), "\uFFFD") == strings.ToValidUTF8(shown, "\uFFFD")
 }
 
 // maker finds the module with a digest.
@@ -229,5 +233,7 @@ func (r *replayCommand) maker(digest string) (code []byte, path string, err erro
 			}
 		}
 	}
-	return nil, "", fmt.Errorf("no module with sha256 %s in %s: name its folder with --plugins", digest, strings.Join(r.Plugins, ", "))
+	return nil, "",
+		fmt.Errorf("no module with sha256 %s in %s: name its folder with --plugins", digest,
+			strings.Join(r.Plugins, ", "))
 }

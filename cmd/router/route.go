@@ -38,12 +38,14 @@ func (r *routeCheckCommand) Run(h *host) error {
 	if err = errors.Join(err, unload()); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(h.stdout, "%s is in order: %d providers, %d rules, version %s\n", r.File, len(routes.Providers), len(routes.Rules.Rules), routes.Version)
+	_, err = fmt.Fprintf(h.stdout, "%s is in order: %d providers, %d rules, version %s\n", r.File,
+		len(routes.Providers), len(routes.Rules.Rules), routes.Version)
 	return err
 }
 
 // readRoutes reads a routing file, and the plugins that it is about.
-func readRoutes(h *host, file, plugins, compiled string) (routes *config.Config, shelf *plugin.Shelf, unload func() error, err error) {
+func readRoutes(h *host, file, plugins,
+	compiled string) (routes *config.Config, shelf *plugin.Shelf, unload func() error, err error) {
 	routes, err = config.Load(file, h.environ)
 	if err != nil {
 		return nil, nil, nil, err
@@ -90,15 +92,17 @@ func (r *routeExplainCommand) Run(h *host) (err error) {
 	if at.IsZero() {
 		at = h.now()
 	}
-	decision := rules.Decide(payment.Payment{ID: r.PaymentID, Merchant: r.Merchant, Order: order, CreatedAt: at}.Facts(), nil)
+	decision := rules.Decide(payment.Payment{ID: r.PaymentID, Merchant: r.Merchant, Order: order,
+		CreatedAt: at}.Facts(), nil)
 	_, err = fmt.Fprint(h.stdout, decision.Explain())
 	return err
 }
 
 func (r *routeExplainCommand) order() payment.Order {
 	return payment.Order{
-		Kind: payment.Kind(r.Kind), Amount: r.Amount, Currency: r.Currency, Country: r.Country, Method: r.Method, Metadata: r.Metadata,
-		Pinned: r.Provider, Payer: payment.Payer{Email: r.Payer},
+		Kind: payment.Kind(r.Kind), Amount: r.Amount, Currency: r.Currency, Country: r.Country, Method: r.Method,
+		Metadata: r.Metadata,
+		Pinned:   r.Provider, Payer: payment.Payer{Email: r.Payer},
 	}
 }
 

@@ -30,7 +30,8 @@ func (s *sandboxCommand) Run(h *host) error {
 	}
 	defer server.Close()
 	base := "http://" + listener.Addr().String()
-	_, _ = fmt.Fprintf(h.stdout, "# The simulated providers listen on %[1]s (controls: %[1]s/_sandbox/). A router reaches them with:\n", base)
+	_, _ = fmt.Fprintf(h.stdout,
+		"# The simulated providers listen on %[1]s (controls: %[1]s/_sandbox/). A router reaches them with:\n", base)
 	for _, variable := range sandbox.Environment(base) {
 		_, _ = fmt.Fprintf(h.stdout, "export %q\n", variable)
 	}

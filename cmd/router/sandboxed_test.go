@@ -56,20 +56,24 @@ rules:
 
 // realEnvironment has real secrets, and an address, that the sandbox must not use.
 var realEnvironment = []string{
-	"PAYGRAM_UK_TOKEN=0b5a0000-dead-4000-8000-00000000beef", "TILL_KEY=a-real-payplay-key", "ROUTER_PROVIDERS__TILL__BASE_URL=https://api.payplay.example",
+	"PAYGRAM_UK_TOKEN=0b5a0000-dead-4000-8000-00000000beef", "TILL_KEY=a-real-payplay-key",
+	"ROUTER_PROVIDERS__TILL__BASE_URL=https://api.payplay.example",
 }
 
 func sandboxed(t *testing.T) (w *town, file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "routing.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(real), 0o600))
-	return build(t, plan{environ: realEnvironment, command: serveCommand{Sandbox: true, Routing: file, Watch: true, ReconcileEvery: time.Hour}}), file
+	return build(t,
+		plan{environ: realEnvironment,
+			command: serveCommand{Sandbox: true, Routing: file, Watch: true, ReconcileEvery: time.Hour}}), file
 }
 
 // takes has an account take a payment, which has to be at the simulated provider; base is that one's address.
 func (w *town) takes(account, currency string) (p api.Payment, base string) {
 	w.t.Helper()
-	p = w.create(`{"amount":"0.5","currency":"` + currency + `","country":"DE","description":"A lamp","return_url":"https://shop.example/thanks",` +
+	p = w.create(`{"amount":"0.5","currency":"` + currency +
+		`","country":"DE","description":"A lamp","return_url":"https://shop.example/thanks",` +
 		`"payer":{"email":"jo@shop.example"},"provider":"` + account + `"}`)
 	require.Equal(w.t, "requires_action", p.Status, "%+v", p.Failure)
 	to, err := url.Parse(p.NextAction.URL)
@@ -78,8 +82,8 @@ func (w *town) takes(account, currency string) (p api.Payment, base string) {
 	return p, to.Scheme + "://" + to.Host
 }
 
-// Whoever starts a router with --sandbox must be safe to press any button: no account may reach its real provider, whatever it is called, and
-// no secret of it may be read.
+// Whoever starts a router with --sandbox must be safe to press any button: no account may reach its real provider,
+// whatever it is called, and no secret of it may be read.
 func TestASandboxedRouterReachesNoRealProvider(t *testing.T) {
 	t.Parallel()
 	w, file := sandboxed(t)
@@ -91,8 +95,10 @@ func TestASandboxedRouterReachesNoRealProvider(t *testing.T) {
 
 	// An account that is added while it runs obeys, too.
 	status := func() api.ConfigStatus { return read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")) }
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(real, "rules:\n", strings.TrimPrefix(another, "\n"), 1)), 0o600))
-	require.Eventually(t, func() bool { return len(status().History) == 2 }, time.Minute, 5*time.Millisecond, "%+v", status().Pending)
+	require.NoError(t,
+		os.WriteFile(file, []byte(strings.Replace(real, "rules:\n", strings.TrimPrefix(another, "\n"), 1)), 0o600))
+	require.Eventually(t, func() bool { return len(status().History) == 2 }, time.Minute, 5*time.Millisecond, "%+v",
+		status().Pending)
 	third, _ := w.takes("exchange", "BTC")
 	fourth, _ := w.takes("paygram-fr", "EUR")
 	require.Contains(t, ledger(), `"account":"paygram-fr"`)
@@ -103,7 +109,8 @@ func TestASandboxedRouterReachesNoRealProvider(t *testing.T) {
 		p        api.Payment
 	}{{sandbox.PayGram, first}, {sandbox.PayPlay, second}, {sandbox.Exchanger, third}, {sandbox.PayGram, fourth}} {
 		w.drive(row.provider, row.p.ProviderReference, "pay")
-		require.Eventually(t, func() bool { return w.get(row.p.ID).Status == "succeeded" }, time.Minute, 10*time.Millisecond, row.provider)
+		require.Eventually(t, func() bool { return w.get(row.p.ID).Status == "succeeded" }, time.Minute,
+			10*time.Millisecond, row.provider)
 	}
 
 	// One that has no simulation is refused, by the file and over the API, and what served goes on.
@@ -125,12 +132,15 @@ func TestASandboxedRouterDoesNotStartWithAnAccountThatHasNoSimulation(t *testing
 	t.Parallel()
 	dir, compiled := plugins(t)
 	file := filepath.Join(t.TempDir(), "routing.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(real, "rules:\n", strings.TrimPrefix(unsimulated, "\n"), 1)), 0o600))
+	require.NoError(t,
+		os.WriteFile(file, []byte(strings.Replace(real, "rules:\n", strings.TrimPrefix(unsimulated, "\n"), 1)), 0o600))
 	command := serveCommand{
-		Listen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Sandbox: true, Routing: file, Plugins: dir, Compiled: compiled, Data: t.TempDir(), Grace: time.Second,
+		Listen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Sandbox: true, Routing: file, Plugins: dir,
+		Compiled: compiled, Data: t.TempDir(), Grace: time.Second,
 	}
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	err := command.Run(&host{ctx: ctx, stdout: io.Discard, environ: realEnvironment, now: time.Now, log: slog.New(slog.DiscardHandler)})
+	err := command.Run(&host{ctx: ctx, stdout: io.Discard, environ: realEnvironment, now: time.Now,
+		log: slog.New(slog.DiscardHandler)})
 	require.ErrorContains(t, err, `provider "stranger": plugin "stripe" has no simulated provider`)
 }

@@ -29,7 +29,10 @@ func (p *pluginNewCommand) Run(h *host) error {
 			_, _ = fmt.Fprintln(&text, filepath.Join(folder, name))
 		}
 	}
-	_, _ = fmt.Fprintf(&text, "and its golden vectors in %s. Test it, build it, check it:\n", filepath.Join(folder, "testdata"))
-	_, _ = fmt.Fprintf(&text, "  cd %s\n  go test .\n  GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o %[2]s.wasm .\n  router plugin check %[2]s.wasm --vectors testdata\n", folder, p.Name)
+	_, _ = fmt.Fprintf(&text, "and its golden vectors in %s. Test it, build it, check it:\n",
+		filepath.Join(folder, "testdata"))
+	_, _ = fmt.Fprintf(&text,
+		"  cd %s\n  go test .\n  GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o %[2]s.wasm .\n  router "+
+			"plugin check %[2]s.wasm --vectors testdata\n", folder, p.Name)
 	return write(h, text.String())
 }

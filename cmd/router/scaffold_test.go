@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What "plugin new" writes is no promise: it builds and passes its own tests, and the module passes the check with its vectors, within
-// this module and outside of it.
+// What "plugin new" writes is no promise: it builds and passes its own tests, and the module passes the check with its
+// vectors, within this module and outside of it.
 func TestANewPluginPassesAtOnce(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -39,7 +39,8 @@ func TestANewPluginPassesAtOnce(t *testing.T) {
 			module := filepath.Join(t.TempDir(), "sixth.wasm")
 			goTool(t, row.folder, "build", "-buildmode=c-shared", "-o", module, ".")
 			made.Reset()
-			require.NoError(t, (&pluginCheckCommand{File: module, Vectors: filepath.Join(row.folder, "testdata")}).Run(h))
+			require.NoError(t,
+				(&pluginCheckCommand{File: module, Vectors: filepath.Join(row.folder, "testdata")}).Run(h))
 			require.Contains(t, made.String(), "a-1-sixth 0.1.0 (A 1 Sixth)\n")
 			require.Contains(t, made.String(), "holds  22 golden vectors\n")
 			require.NotContains(t, made.String(), "FAILS")

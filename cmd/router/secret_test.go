@@ -53,14 +53,16 @@ func requireNoSecret(t *testing.T, where string, text []byte) {
 	}
 }
 
-// tattler stands before a provider, and repeats every request's credentials in its answer's header and body: what a careless provider's error page does.
+// tattler stands before a provider, and repeats every request's credentials in its answer's header and body: what a
+// careless provider's error page does.
 func tattler(t *testing.T, simulated string) string {
 	t.Helper()
 	at, err := url.Parse(simulated)
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		inbound := r.URL.Path + " " + r.Header.Get("Authorization") + " " + r.Header.Get("Api-Key") + " " + r.Header.Get("Api-Login")
+		inbound := r.URL.Path + " " + r.Header.Get("Authorization") + " " + r.Header.Get("Api-Key") + " " +
+			r.Header.Get("Api-Login")
 		r.URL.Scheme, r.URL.Host, r.RequestURI = at.Scheme, at.Host, ""
 		answer, err := transport.RoundTrip(r)
 		if err != nil {
@@ -104,7 +106,8 @@ func TestNoSecretIsKeptOrTold(t *testing.T) {
 		tell(made)
 		p := w.list("limit=1").Data[0]
 		require.Contains(t, []string{"requires_action", "processing"}, p.Status, "%+v", p.Failure)
-		for _, kind := range []string{`"kind":"garbage","status":401`, `"kind":"status","status":403,"after":true`, `"kind":"reset_after"`} {
+		for _, kind := range []string{`"kind":"garbage","status":401`, `"kind":"status","status":403,"after":true`,
+			`"kind":"reset_after"`} {
 			provider := strings.TrimSuffix(p.Provider, "-eu")
 			w.ask("POST", behind.simulated+"/_sandbox/"+provider+"/faults", `{"count":1,`+kind+`}`)
 			tell(w.post(w.key(), order))
@@ -181,8 +184,9 @@ func (h *heard) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 	return h.Connector.Interpret(ctx, in)
 }
 
-// A guest's memory is made of its module and of what it is given, and of nothing else: so what every plugin was given, while payments went
-// through all of them and providers repeated credentials, is given to a fresh instance of the same module, whose memory is searched.
+// A guest's memory is made of its module and of what it is given, and of nothing else: so what every plugin was given,
+// while payments went through all of them and providers repeated credentials, is given to a fresh instance of the same
+// module, whose memory is searched.
 func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -215,7 +219,8 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 
 	for i, text := range allFive {
 		order := orderOf(t, text)
-		receipt, err := engine.Create(t.Context(), "shop", payment.Key{Value: string(rune('a' + i))}, order, time.Minute)
+		receipt, err := engine.Create(t.Context(), "shop", payment.Key{Value: string(rune('a' + i))}, order,
+			time.Minute)
 		require.NoError(t, err)
 		require.NotEmpty(t, receipt.Payment.ProviderReference, "%+v", receipt.Payment.Failure)
 		_, err = engine.Refresh(t.Context(), "shop", receipt.Payment.ID)
@@ -228,7 +233,8 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 		require.NoError(t, err)
 		memory := replay(t, code, ear.inputs)
 		require.GreaterOrEqual(t, len(ear.inputs), 4, name)
-		require.True(t, bytes.Contains(memory, []byte("X-Debug")), "%s: the memory searched is the one that held the answers", name)
+		require.True(t, bytes.Contains(memory, []byte("X-Debug")),
+			"%s: the memory searched is the one that held the answers", name)
 		requireNoSecret(t, "the memory of "+name, memory)
 	}
 }
@@ -249,7 +255,8 @@ func orderOf(t *testing.T, text string) payment.Order {
 		body.Kind = payment.Collect
 	}
 	return payment.Order{
-		Kind: body.Kind, Amount: body.Amount, Currency: body.Currency, Country: body.Country, Pinned: body.Provider, Payer: body.Payer,
+		Kind: body.Kind, Amount: body.Amount, Currency: body.Currency, Country: body.Country, Pinned: body.Provider,
+		Payer:       body.Payer,
 		Destination: body.Destination,
 	}
 }
@@ -262,7 +269,8 @@ func replay(t *testing.T, code []byte, inputs []input) []byte {
 	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	defer func() { require.NoError(t, runtime.Close(context.Background())) }()
 	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
-	guest, err := runtime.InstantiateWithConfig(ctx, code, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
+	guest, err := runtime.InstantiateWithConfig(ctx, code,
+		wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
 	require.NoError(t, err)
 	var all []byte
 	for _, one := range inputs {

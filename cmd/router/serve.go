@@ -99,11 +99,13 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	if err != nil {
 		return err
 	}
-	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")), plugin.Settings{
-		Adopt:  func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) },
-		Pinned: func(name, digest string) bool { return keeper == nil || keeper.Pinned(name, digest) },
-		Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls, Dir: filepath.Join(s.Data, "plugins"), Now: h.now, Logger: h.log,
-	}, h.log)
+	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")),
+		plugin.Settings{
+			Adopt:  func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) },
+			Pinned: func(name, digest string) bool { return keeper == nil || keeper.Pinned(name, digest) },
+			Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
+			Dir: filepath.Join(s.Data, "plugins"), Now: h.now, Logger: h.log,
+		}, h.log)
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,8 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	lately, machine := &health.Book{}, &egress.Machine{}
 	exhausted := func() error { return machine.Check(h.now()) }
 	keeper, err = live.Open(live.Settings{
-		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately, Prices: prices.Prices,
+		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately,
+		Prices:  prices.Prices,
 		Machine: machine, Now: h.now, Logger: h.log, Simulate: simulated.simulator(),
 	}, shelf.Lineup())
 	if err != nil {
@@ -142,8 +145,9 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		return errors.Join(err, listener.Close())
 	}
 	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
-		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer, SendWithin: s.SendWithin,
-		Runs: db, RunAnswer: api.RunAnswer, Exhausted: exhausted,
+		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer,
+		SendWithin: s.SendWithin,
+		Runs:       db, RunAnswer: api.RunAnswer, Exhausted: exhausted,
 		Now: h.now, Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
 		Moment: func(m payment.Moment) { armed.reach(string(m)) },
 		Observe: func(a payment.Attempt) {
@@ -156,15 +160,21 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 			h.log.Error("have the simulated providers report to an account", slog.Any("error", err))
 		}
 	}})
-	book := webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
-	handler := api.New(engine, api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log, Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Journal: db, Webhooks: book, Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db, Now: h.now})
+	book := webhook.NewBook(db.Webhooks(), db.Webhooks(),
+		webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
+	handler := api.New(engine,
+		api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log,
+			Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Journal: db, Webhooks: book,
+			Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db, Now: h.now})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
-		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) }, Logger: h.log,
+		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) },
+		Logger:           h.log,
 		LookupsPerSecond: s.CallbackLookups, Now: h.now,
 	})
 	server := &http.Server{
-		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -184,7 +194,8 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	background.Go(func() { reconciler.Run(ctx) })
 	background.Go(func() { inbox.Run(ctx) })
 	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
-		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Now: h.now, Logger: h.log, Answered: func() { armed.reach("webhook") },
+		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Now: h.now, Logger: h.log,
+		Answered: func() { armed.reach("webhook") },
 	})
 	background.Go(func() { sender.Run(ctx) })
 
@@ -257,7 +268,8 @@ func (s *serveCommand) announce(h *host, at net.Addr, keys map[string]string) {
 The router listens on http://%[1]s (API documentation: http://%[1]s/docs/). Take a payment:
 
   curl -si http://%[1]s/v1/payments%[2]s -H 'Idempotency-Key: "order-1001-try-1"' -H 'Content-Type: application/json' \
-    -d '{"amount": "49.90", "currency": "EUR", "country": "DE", "reference": "order-1001", "return_url": "https://shop.example/thanks"}'
+    -d '{"amount": "49.90", "currency": "EUR", "country": "DE", "reference": "order-1001",
+      "return_url": "https://shop.example/thanks"}'
 
 `, at, authorization)
 }
@@ -270,7 +282,8 @@ func readKeys(path, listen string) (map[string]string, error) {
 			return nil, fmt.Errorf("listen on %q: %w", listen, err)
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return nil, fmt.Errorf("listen on %s: without --api-keys the router is open to all, and listens on loopback only", listen)
+			return nil, fmt.Errorf(
+				"listen on %s: without --api-keys the router is open to all, and listens on loopback only", listen)
 		}
 		return nil, nil //nolint:nilnil // no keys is a setting
 	}
@@ -286,7 +299,8 @@ func readKeys(path, listen string) (map[string]string, error) {
 	for merchant, key := range keys {
 		const shortest = 16
 		if merchant == "" || len(key) < shortest {
-			return nil, fmt.Errorf("read API keys of %s: the key of %q has fewer than %d characters", path, merchant, shortest)
+			return nil, fmt.Errorf("read API keys of %s: the key of %q has fewer than %d characters", path, merchant,
+				shortest)
 		}
 		if other, twice := seen[key]; twice {
 			return nil, fmt.Errorf("read API keys of %s: %q and %q have the same key", path, merchant, other)

@@ -51,13 +51,15 @@ func (p *pluginKeygenCommand) Run(h *host) error {
 	if password != "" {
 		protected = "is protected by the password of " + signaturePassword
 	}
-	_, err = fmt.Fprintf(h.stdout, "%s.key signs, and %s\n%s.pub verifies: serve --plugin-key %s\n", p.Name, protected, p.Name, public)
+	_, err = fmt.Fprintf(h.stdout, "%s.key signs, and %s\n%s.pub verifies: serve --plugin-key %s\n", p.Name, protected,
+		p.Name, public)
 	return err
 }
 
 // writeNew writes a file that is not there yet.
 func writeNew(path string, content []byte, mode os.FileMode) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // G304: where the operator says
+	//nolint:gosec // G304: where the operator says
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("write a key: %w", err)
 	}
@@ -94,10 +96,12 @@ func (p *pluginSignCommand) Run(h *host) error {
 		return err
 	}
 	statement := signature.Of(manifest.GetName(), manifest.GetVersion(), code)
-	if err := os.WriteFile(p.File+".minisig", signature.Sign(key, code, statement), 0o644); err != nil { //nolint:gosec // G306: for everybody to read
+	//nolint:gosec // G306: for everybody to read
+	if err := os.WriteFile(p.File+".minisig", signature.Sign(key, code, statement), 0o644); err != nil {
 		return fmt.Errorf("write the signature: %w", err)
 	}
-	_, err = fmt.Fprintf(h.stdout, "%s.minisig signs %s %s, sha256 %s\n", p.File, statement.Name, statement.Version, statement.Digest)
+	_, err = fmt.Fprintf(h.stdout, "%s.minisig signs %s %s, sha256 %s\n", p.File, statement.Name, statement.Version,
+		statement.Digest)
 	return err
 }
 
@@ -159,9 +163,11 @@ func (p *pluginVerifyCommand) Run(h *host) error {
 	}
 	if manifest.GetName() != statement.Name || manifest.GetVersion() != statement.Version {
 		return fmt.Errorf("%s: %w: as %s %s, and it is %s %s",
-			p.File, signature.ErrStatement, statement.Name, statement.Version, manifest.GetName(), manifest.GetVersion())
+			p.File, signature.ErrStatement, statement.Name, statement.Version, manifest.GetName(),
+			manifest.GetVersion())
 	}
-	_, err = fmt.Fprintf(h.stdout, "%s is %s %s, sha256 %s, signed with a trusted key\n", p.File, statement.Name, statement.Version, statement.Digest)
+	_, err = fmt.Fprintf(h.stdout, "%s is %s %s, sha256 %s, signed with a trusted key\n", p.File, statement.Name,
+		statement.Version, statement.Digest)
 	return err
 }
 
@@ -209,7 +215,8 @@ func (p *pluginInspectCommand) Run(h *host) (err error) {
 	}
 	found, refused := wasm.Inspect(code)
 	var text strings.Builder
-	_, _ = fmt.Fprintf(&text, "sha256     %s\nsize       %d bytes, %d functions, %d KiB of memory at first\ncontract   version %d\n",
+	_, _ = fmt.Fprintf(&text,
+		"sha256     %s\nsize       %d bytes, %d functions, %d KiB of memory at first\ncontract   version %d\n",
 		found.Digest, found.Size, found.Functions, found.Memory>>10, found.Major)
 	printList(&text, "imports", found.Imports)
 	printList(&text, "exports", found.Exports)
@@ -226,10 +233,12 @@ func (p *pluginInspectCommand) Run(h *host) (err error) {
 		return err
 	}
 	if report.Manifest == nil {
-		return errors.Join(write(h, text.String()), fmt.Errorf("%s has no manifest: \"router plugin check\" says why", p.File))
+		return errors.Join(write(h, text.String()),
+			fmt.Errorf("%s has no manifest: \"router plugin check\" says why", p.File))
 	}
 	printManifest(&text, report.Manifest)
-	_, _ = fmt.Fprintf(&text, "fuel       at most %d for an everyday call; memory reached %d KiB\n", report.Fuel, report.Memory>>10)
+	_, _ = fmt.Fprintf(&text, "fuel       at most %d for an everyday call; memory reached %d KiB\n", report.Fuel,
+		report.Memory>>10)
 	return write(h, text.String())
 }
 
@@ -265,7 +274,8 @@ func printManifest(text *strings.Builder, m *abi.Manifest) {
 		flows = append(flows, lower(flow.GetKind(), "KIND_")+": "+strings.Join(actions, ", "))
 	}
 	for _, operation := range m.GetOperations() {
-		operations = append(operations, operation.GetName()+" ("+lower(operation.GetIdempotency(), "IDEMPOTENCY_")+"): "+operation.GetSummary())
+		operations = append(operations,
+			operation.GetName()+" ("+lower(operation.GetIdempotency(), "IDEMPOTENCY_")+"): "+operation.GetSummary())
 	}
 	printList(text, "secrets", secrets)
 	printList(text, "takes", flows)

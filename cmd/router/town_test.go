@@ -81,10 +81,12 @@ func build(t *testing.T, with plan) *town {
 		with.now = time.Now
 	}
 	transport := &http.Transport{}
-	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.client = &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 	command := with.command
-	command.Listen, command.Routing, command.Plugins, command.Compiled, command.Data = "127.0.0.1:0", "../../routing.yaml", dir, compiled, w.data
+	command.Listen, command.Routing, command.Plugins, command.Compiled, command.Data = "127.0.0.1:0",
+		"../../routing.yaml", dir, compiled, w.data
 	if with.command.Routing != "" {
 		command.Routing = with.command.Routing
 	}
@@ -106,7 +108,8 @@ func build(t *testing.T, with plan) *town {
 	}
 	go func() {
 		w.ended <- command.Run(&host{
-			ctx: ctx, stdout: io.Discard, environ: environ, now: with.now, log: logger, listening: func(at net.Addr) { listens <- at },
+			ctx: ctx, stdout: io.Discard, environ: environ, now: with.now, log: logger,
+			listening: func(at net.Addr) { listens <- at },
 		})
 	}()
 	select {

@@ -9,8 +9,9 @@ import (
 	"unsafe"
 )
 
-// clockOffsetVariable names a file that holds by how much the router's wall clock is wrong, for tests of clocks that somebody sets: "72h" is three
-// days ahead, "-1h" is an hour behind. The file may change while the router runs. The monotonic clock goes on as it does.
+// clockOffsetVariable names a file that holds by how much the router's wall clock is wrong, for tests of clocks that
+// somebody sets: "72h" is three days ahead, "-1h" is an hour behind. The file may change while the router runs. The
+// monotonic clock goes on as it does.
 const clockOffsetVariable = "ROUTER_CLOCK_OFFSET_FILE"
 
 // clockOffsetEvery is how often the file is read.
@@ -81,8 +82,8 @@ func (c *wrongClock) now() time.Time {
 	return setWall(at, time.Duration(c.offset.Load()))
 }
 
-// timeLayout is a time.Time with a monotonic reading: a bit that marks the reading, the seconds since 1885, and 30 bits of nanoseconds. Package
-// time has no way to change the wall reading alone.
+// timeLayout is a time.Time with a monotonic reading: a bit that marks the reading, the seconds since 1885, and 30 bits
+// of nanoseconds. Package time has no way to change the wall reading alone.
 type timeLayout struct {
 	wall      uint64
 	monotonic int64

@@ -1,5 +1,5 @@
-// Command webhook-receiver shows how a service takes the router's webhooks: it believes a message only with a good signature, takes a
-// repeated one once, and lets no late one overwrite a newer.
+// Command webhook-receiver shows how a service takes the router's webhooks: it believes a message only with a good
+// signature, takes a repeated one once, and lets no late one overwrite a newer.
 //
 //	WEBHOOK_SECRET=whsec_… webhook-receiver -listen 127.0.0.1:9000
 package main

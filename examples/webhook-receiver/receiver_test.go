@@ -47,11 +47,14 @@ func TestRepeatedAndLateMessagesChangeNothing(t *testing.T) {
 	for _, m := range []struct {
 		id, text string
 	}{
-		{"evt_2", body(2, "processing")}, {"evt_3", body(3, "succeeded")}, {"evt_3", body(3, "succeeded")}, {"evt_1", body(1, "created")},
+		{"evt_2", body(2, "processing")}, {"evt_3", body(3, "succeeded")}, {"evt_3", body(3, "succeeded")},
+		{"evt_1", body(1, "created")},
 	} {
 		require.Equal(t, http.StatusNoContent, send(t, r, m.id, m.text, secret, now, nil))
 	}
-	require.Equal(t, "payment.processing: pay_1 is processing (49.90 EUR, order-1)\npayment.succeeded: pay_1 is succeeded (49.90 EUR, order-1)\n", out.String())
+	require.Equal(t,
+		"payment.processing: pay_1 is processing (49.90 EUR, order-1)\npayment.succeeded: pay_1 is succeeded (49.90 "+
+			"EUR, order-1)\n", out.String())
 }
 
 func TestOnlyGoodSignaturesAreBelieved(t *testing.T) {
@@ -68,12 +71,15 @@ func TestOnlyGoodSignaturesAreBelieved(t *testing.T) {
 		{"another's secret", another, now, nil, http.StatusUnauthorized},
 		{"an old message", secret, now.Add(-time.Hour), nil, http.StatusUnauthorized},
 		{"one from the future", secret, now.Add(time.Hour), nil, http.StatusUnauthorized},
-		{"no signature", secret, now, func(r *http.Request) { r.Header.Del("webhook-signature") }, http.StatusUnauthorized},
-		{"another id", secret, now, func(r *http.Request) { r.Header.Set("webhook-id", "evt_9") }, http.StatusUnauthorized},
+		{"no signature", secret, now, func(r *http.Request) { r.Header.Del("webhook-signature") },
+			http.StatusUnauthorized},
+		{"another id", secret, now, func(r *http.Request) { r.Header.Set("webhook-id", "evt_9") },
+			http.StatusUnauthorized},
 		{"another body", secret, now, func(r *http.Request) {
 			r.Body = http.NoBody
 		}, http.StatusUnauthorized},
-		{"another method", secret, now, func(r *http.Request) { r.Method = http.MethodGet }, http.StatusMethodNotAllowed},
+		{"another method", secret, now, func(r *http.Request) { r.Method = http.MethodGet },
+			http.StatusMethodNotAllowed},
 		{"during a rotation", secret, now, func(r *http.Request) {
 			r.Header.Set("webhook-signature", "v1,b2xk "+r.Header.Get("webhook-signature"))
 		}, http.StatusNoContent},
@@ -91,7 +97,8 @@ func TestMessagesAreBounded(t *testing.T) {
 	var out strings.Builder
 	r, err := newReceiver(secret, &out)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusBadRequest, send(t, r, "evt_1", strings.Repeat(" ", maxBody+1), secret, time.Now(), nil))
+	require.Equal(t, http.StatusBadRequest,
+		send(t, r, "evt_1", strings.Repeat(" ", maxBody+1), secret, time.Now(), nil))
 	require.Equal(t, http.StatusBadRequest, send(t, r, "evt_1", "no JSON", secret, time.Now(), nil))
 	_, err = newReceiver("whsec_not base64", &out)
 	require.Error(t, err)

@@ -36,7 +36,8 @@ type town struct {
 }
 
 func newTown() *town {
-	return &town{entries: map[string][]payment.Transaction{}, takes: map[string]time.Duration{}, fails: map[string]error{}, alerts: map[string]string{}}
+	return &town{entries: map[string][]payment.Transaction{}, takes: map[string]time.Duration{},
+		fails: map[string]error{}, alerts: map[string]string{}}
 }
 
 func (t *town) Tell(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error) {
@@ -65,7 +66,8 @@ func (t *town) Tell(ctx context.Context, provider string, s payment.Subject, q p
 	start := 0
 	if q.Cursor != "" {
 		if start, err = strconv.Atoi(q.Cursor); err != nil {
-			return payment.Told{}, &payment.DeclinedError{Failure: &payment.Failure{Code: "invalid_request", Message: "that is no cursor"}}
+			return payment.Told{},
+				&payment.DeclinedError{Failure: &payment.Failure{Code: "invalid_request", Message: "that is no cursor"}}
 		}
 	}
 	all := slices.DeleteFunc(slices.Clone(t.entries[provider]), func(e payment.Transaction) bool {
@@ -95,7 +97,8 @@ var noon = time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
 func (t *town) happened(provider string, ago ...int) {
 	for _, seconds := range ago {
 		t.entries[provider] = append(t.entries[provider], payment.Transaction{
-			ID: fmt.Sprintf("%s-%d-%d", provider, seconds, len(t.entries[provider])), At: noon.Add(-time.Duration(seconds) * time.Second),
+			ID:     fmt.Sprintf("%s-%d-%d", provider, seconds, len(t.entries[provider])),
+			At:     noon.Add(-time.Duration(seconds) * time.Second),
 			Amount: payment.Money{Amount: "1", Currency: []string{"EUR", "BTC"}[seconds%2]},
 		})
 	}
@@ -233,7 +236,8 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// Where little of each page is wanted, time runs out before the pages do: what was found is given, and the walk goes on later.
+// Where little of each page is wanted, time runs out before the pages do: what was found is given, and the walk goes on
+// later.
 func TestAPageTakesNotMuchLongerThanOneAccountMay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -353,7 +357,9 @@ func TestGather(t *testing.T) {
 		}
 		require.Len(t, told, 18, "what could not be told whole is told as far as it goes")
 		require.Equal(t, []int{3, 3, 40}, []int{told["p00"], told["p05"], told["p06"]})
-		require.True(t, slices.IsSortedFunc(answers, func(a, b account.Answer) int { return strings.Compare(a.Provider, b.Provider) }))
+		require.True(t,
+			slices.IsSortedFunc(answers,
+				func(a, b account.Answer) int { return strings.Compare(a.Provider, b.Provider) }))
 	})
 }
 

@@ -1,5 +1,5 @@
-// Package account asks many accounts one question, and decides how their answers become one: all are asked at once, and one that is slow,
-// or says no, holds up no other and hides nothing that another said.
+// Package account asks many accounts one question, and decides how their answers become one: all are asked at once, and
+// one that is slow, or says no, holds up no other and hides nothing that another said.
 package account
 
 import (
@@ -17,7 +17,8 @@ type Teller interface {
 	Tell(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error)
 }
 
-// Desk asks accounts. It is safe for concurrent use, and remembers nothing. Zero fields take the defaults that they name.
+// Desk asks accounts. It is safe for concurrent use, and remembers nothing. Zero fields take the defaults that they
+// name.
 type Desk struct {
 	// Teller has no default.
 	Teller Teller
@@ -48,8 +49,10 @@ type Absence struct {
 // ErrIncomplete tells that an account said more than could be read, or than its plugin understands.
 var ErrIncomplete = errors.New("not all of it could be read")
 
-// Gather asks accounts, and gives what those told that did, in the accounts' order, and why of others something is missing.
-func (d Desk) Gather(ctx context.Context, providers []string, s payment.Subject, q payment.Question) (answers []Answer, absent []Absence) {
+// Gather asks accounts, and gives what those told that did, in the accounts' order, and why of others something is
+// missing.
+func (d Desk) Gather(ctx context.Context, providers []string, s payment.Subject,
+	q payment.Question) (answers []Answer, absent []Absence) {
 	told, errs := make([]payment.Told, len(providers)), make([]error, len(providers))
 	d.atOnce(len(providers), func(i int) { told[i], errs[i] = d.all(ctx, providers[i], s, q) })
 	for i, provider := range providers {
@@ -64,7 +67,8 @@ func (d Desk) Gather(ctx context.Context, providers []string, s payment.Subject,
 }
 
 // all reads an account's pages. Where the error is ErrIncomplete, what was told is there.
-func (d Desk) all(ctx context.Context, provider string, s payment.Subject, q payment.Question) (all payment.Told, err error) {
+func (d Desk) all(ctx context.Context, provider string, s payment.Subject,
+	q payment.Question) (all payment.Told, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.within())
 	defer cancel()
 	for range mostPages {

@@ -38,7 +38,8 @@ type Page struct {
 	Entries []Entry
 	// Cursor is where the next page starts; empty on the last.
 	Cursor string
-	// Absent are accounts of which something is missing. They are left out of the cursor: each has its own to go on with.
+	// Absent are accounts of which something is missing. They are left out of the cursor: each has its own to go on
+	// with.
 	Absent []Absence
 }
 
@@ -48,7 +49,8 @@ const (
 	mostAccounts  = 1000
 )
 
-// mostRounds is how often accounts are asked for one page: more pages than one of an account are needed where little of each was wanted.
+// mostRounds is how often accounts are asked for one page: more pages than one of an account are needed where little of
+// each was wanted.
 const mostRounds = 4
 
 // Statement lists what happened to accounts within a period, limit entries at most.
@@ -192,7 +194,8 @@ func (w *walk) cursor(sources ...*source) string {
 	if len(sources) == 0 {
 		return ""
 	}
-	text := cursorText{From: w.period.From.UnixMilli(), Until: w.period.Until.UnixMilli(), Currency: w.period.Currency, Places: map[string]place{}}
+	text := cursorText{From: w.period.From.UnixMilli(), Until: w.period.Until.UnixMilli(), Currency: w.period.Currency,
+		Places: map[string]place{}}
 	for _, s := range sources {
 		text.Places[s.provider] = place{s.cursor, s.taken}
 	}
@@ -213,7 +216,8 @@ func resume(cursor string) (*walk, error) {
 	if err != nil || len(text.Places) == 0 || len(text.Places) > mostAccounts {
 		return nil, ErrCursor
 	}
-	w := &walk{period: Period{From: time.UnixMilli(text.From).UTC(), Until: time.UnixMilli(text.Until).UTC(), Currency: text.Currency}}
+	w := &walk{period: Period{From: time.UnixMilli(text.From).UTC(), Until: time.UnixMilli(text.Until).UTC(),
+		Currency: text.Currency}}
 	for _, provider := range slices.Sorted(maps.Keys(text.Places)) {
 		at := text.Places[provider]
 		if at.Taken < 0 {

@@ -29,7 +29,8 @@ const incomplete = "incomplete"
 
 func accountErrorOf(provider string, err error) AccountError {
 	p := classify(err)
-	shown := AccountError{Provider: provider, Code: strings.TrimPrefix(p.Type, problemPrefix), Detail: p.Detail, Failure: p.Failure}
+	shown := AccountError{Provider: provider, Code: strings.TrimPrefix(p.Type, problemPrefix), Detail: p.Detail,
+		Failure: p.Failure}
 	if errors.Is(err, account.ErrIncomplete) {
 		shown.Code, shown.Detail = incomplete, err.Error()
 	}
@@ -91,20 +92,27 @@ func boundsOf(bounds []payment.Bound) []bound {
 func (a *api) registerAccounts(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
-		const partly = " Accounts that cannot answer now are in errors, and the rest in data: a partial answer is a 200."
+		const partly = " Accounts that cannot answer now are in errors, and the rest in data: a partial answer " +
+			"is a 200."
 		o := a.operation(id, method, path, summary, description+partly)
 		refuses(&o, registry, append(refused, http.StatusUnprocessableEntity)...)
 		return o
 	}
-	huma.Register(described, operation("list-balances", http.MethodGet, "/v1/balances", "Ask accounts what they hold", "For operators.",
-		http.StatusForbidden), a.balances)
-	huma.Register(described, operation("list-rates", http.MethodGet, "/v1/rates", "Ask accounts at what they exchange", "For operators.",
-		http.StatusForbidden), a.rates)
-	huma.Register(described, operation("list-statement", http.MethodGet, "/v1/statements", "Ask accounts what happened to their money",
-		"The newest first, all accounts together. For operators.", http.StatusForbidden), a.statement)
-	huma.Register(described, operation("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
-	huma.Register(described, operation("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
-		"At each provider that says so beforehand, the cheapest first. Makes no payment.", http.StatusBadRequest), a.quotes)
+	huma.Register(described,
+		operation("list-balances", http.MethodGet, "/v1/balances", "Ask accounts what they hold", "For operators.",
+			http.StatusForbidden), a.balances)
+	huma.Register(described,
+		operation("list-rates", http.MethodGet, "/v1/rates", "Ask accounts at what they exchange", "For operators.",
+			http.StatusForbidden), a.rates)
+	huma.Register(described,
+		operation("list-statement", http.MethodGet, "/v1/statements", "Ask accounts what happened to their money",
+			"The newest first, all accounts together. For operators.", http.StatusForbidden), a.statement)
+	huma.Register(described,
+		operation("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
+	huma.Register(described,
+		operation("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
+			"At each provider that says so beforehand, the cheapest first. Makes no payment.", http.StatusBadRequest),
+		a.quotes)
 }
 
 func (a *api) desk() account.Desk { return account.Desk{Teller: a.engine} }
@@ -118,17 +126,20 @@ func (a *api) tellers(named []string, s payment.Subject) ([]string, error) {
 	}
 	for _, name := range named {
 		if _, known := fleet.Accounts[name]; !known {
-			return nil, invalid.problem("there is no provider "+name, fieldError{Parameter: "query provider", Detail: fmt.Sprintf("%q is not configured", name)})
+			return nil, invalid.problem("there is no provider "+name,
+				fieldError{Parameter: "query provider", Detail: fmt.Sprintf("%q is not configured", name)})
 		}
 		if !slices.Contains(able, name) {
-			return nil, unsupported.problem(fmt.Sprintf("%s cannot tell of %s", name, s), fieldError{Parameter: "query provider", Detail: name + " cannot tell of it"})
+			return nil, unsupported.problem(fmt.Sprintf("%s cannot tell of %s", name, s),
+				fieldError{Parameter: "query provider", Detail: name + " cannot tell of it"})
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(named))), nil
 }
 
 // gather asks for a subject.
-func (a *api) gather(ctx context.Context, named []string, s payment.Subject, q payment.Question) ([]account.Answer, []AccountError, error) {
+func (a *api) gather(ctx context.Context, named []string, s payment.Subject,
+	q payment.Question) ([]account.Answer, []AccountError, error) {
 	providers, err := a.tellers(named, s)
 	if err != nil {
 		return nil, nil, err
@@ -161,7 +172,8 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 	out.Body.Data, out.Body.Errors = []Balance{}, missing
 	for _, answer := range answers {
 		for _, b := range answer.Balances {
-			out.Body.Data = append(out.Body.Data, Balance{answer.Provider, moneyOf(b.Available), moneyOf(b.Held), b.Purse})
+			out.Body.Data = append(out.Body.Data,
+				Balance{answer.Provider, moneyOf(b.Available), moneyOf(b.Held), b.Purse})
 		}
 	}
 	return out, nil
@@ -215,7 +227,8 @@ type catalogOutput struct {
 }
 
 func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Subject(in.Topic), payment.Question{Country: in.Country, Currency: in.Currency})
+	answers, missing, err := a.gather(ctx, in.Provider, payment.Subject(in.Topic),
+		payment.Question{Country: in.Country, Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +236,8 @@ func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, er
 	out.Body.Data, out.Body.Errors = []Item{}, missing
 	for _, answer := range answers {
 		for _, i := range answer.Items {
-			out.Body.Data = append(out.Body.Data, Item{answer.Provider, i.Code, i.Name, i.Sort, i.Currency, i.CurrencyOut, boundsOf(i.Bounds)})
+			out.Body.Data = append(out.Body.Data,
+				Item{answer.Provider, i.Code, i.Name, i.Sort, i.Currency, i.CurrencyOut, boundsOf(i.Bounds)})
 		}
 	}
 	return out, nil

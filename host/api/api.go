@@ -1,5 +1,5 @@
-// Package api is the router's HTTP face: it turns requests into calls of the payment engine, and what comes of them into answers that
-// the OpenAPI document describes. It decides nothing about payments.
+// Package api is the router's HTTP face: it turns requests into calls of the payment engine, and what comes of them
+// into answers that the OpenAPI document describes. It decides nothing about payments.
 package api
 
 import (
@@ -25,10 +25,11 @@ import (
 
 // Settings of the API. Zero fields take the defaults that they name.
 type Settings struct {
-	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant "default":
-	// only for a router that listens on loopback.
+	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant
+	// "default": only for a router that listens on loopback.
 	Keys map[string]string
-	// Operators are the merchants in Keys that may also settle anybody's payment by hand, and change what serves. Without keys everybody may.
+	// Operators are the merchants in Keys that may also settle anybody's payment by hand, and change what serves.
+	// Without keys everybody may.
 	Operators []string
 	// Webhooks are the merchants' endpoints. It has no default.
 	Webhooks *webhook.Book
@@ -102,8 +103,8 @@ func New(engine *payment.Engine, settings Settings) http.Handler {
 	return a.logged(mux)
 }
 
-// strictCasing makes huma take members' names as they are written: "Amount" beside "amount" would be two readings of one order.
-// huma has one switch for the whole process.
+// strictCasing makes huma take members' names as they are written: "Amount" beside "amount" would be two readings of
+// one order. huma has one switch for the whole process.
 var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true }) //nolint:gochecknoglobals // see above
 
 func (a *api) config() huma.Config {
@@ -183,7 +184,8 @@ func elsewhere(mux *http.ServeMux) http.HandlerFunc {
 // methodsAt are the methods with which a request's path would find an operation.
 func methodsAt(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
-	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost,
+		http.MethodPut} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {
@@ -219,7 +221,8 @@ func (a *api) log(r *http.Request, recorder *statusRecorder, started time.Time) 
 		recorder.status = http.StatusInternalServerError
 		writeProblem(recorder.ResponseWriter, internalProblem.problem(""))
 	}
-	a.settings.Logger.InfoContext(r.Context(), "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+	a.settings.Logger.InfoContext(r.Context(), "request", slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
 		slog.Int("status", recorder.status), slog.Duration("took", a.settings.Now().Sub(started)))
 }
 

@@ -39,6 +39,7 @@ func TestAPanicIsAnInternalProblem(t *testing.T) {
 	broken := get(t, handler, "/v1/providers")
 	require.Equal(t, http.StatusInternalServerError, broken.Code)
 	require.Equal(t, "application/problem+json", broken.Header().Get("Content-Type"))
-	require.JSONEq(t, `{"type":"urn:payrouter:problem:internal","title":"Internal error","status":500}`, broken.Body.String())
+	require.JSONEq(t, `{"type":"urn:payrouter:problem:internal","title":"Internal error","status":500}`,
+		broken.Body.String())
 	require.Equal(t, http.StatusOK, get(t, handler, "/healthz").Code)
 }

@@ -86,24 +86,33 @@ func (a *api) registerConfig(described huma.API) {
 	}
 	huma.Register(described, operation("get-config", http.MethodGet, configPath, "Say which configuration serves",
 		"With what keeps an edit of the file from serving, and what served before. For operators."), a.configStatus)
-	huma.Register(described, operation("get-routing", http.MethodGet, configPath+"/routing", "Get the routing file that serves",
-		"For operators."), a.routing)
-	huma.Register(described, operation("check-config", http.MethodPost, configPath+"/validate", "Say what would come of a routing file",
-		"Every mistake, or how many of the latest payments would go elsewhere. Changes nothing. For operators.", http.StatusRequestEntityTooLarge), a.checkConfig)
+	huma.Register(described,
+		operation("get-routing", http.MethodGet, configPath+"/routing", "Get the routing file that serves",
+			"For operators."), a.routing)
+	huma.Register(described,
+		operation("check-config", http.MethodPost, configPath+"/validate", "Say what would come of a routing file",
+			"Every mistake, or how many of the latest payments would go elsewhere. Changes nothing. For operators.",
+			http.StatusRequestEntityTooLarge), a.checkConfig)
 	huma.Register(described, operation("put-routing", http.MethodPut, configPath+"/routing", "Replace the routing file",
 		"Takes effect at once, and is written to the file. A text with a mistake changes nothing. For operators.",
-		http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge,
+		http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
+		http.StatusRequestEntityTooLarge,
 		http.StatusUnprocessableEntity), a.putRouting)
-	huma.Register(described, operation("rollback-config", http.MethodPost, configPath+"/rollback", "Go back to a former configuration",
-		"Its text is written to the file. For operators.",
-		http.StatusBadRequest, http.StatusConflict, http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
-		http.StatusUnprocessableEntity), a.rollbackConfig)
+	huma.Register(described,
+		operation("rollback-config", http.MethodPost, configPath+"/rollback", "Go back to a former configuration",
+			"Its text is written to the file. For operators.",
+			http.StatusBadRequest, http.StatusConflict, http.StatusNotFound, http.StatusPreconditionFailed,
+			http.StatusPreconditionRequired,
+			http.StatusUnprocessableEntity), a.rollbackConfig)
 }
 
 func (a *api) registerDiff(described huma.API) {
-	diff := a.operation("diff-routes", http.MethodPost, "/v1/routes/diff", "Say which payments an edited routing file would send elsewhere",
-		"Decides on the latest payments, whosever they are, by the rules that serve and by the file's, with all providers well. Changes nothing. For operators.")
-	refuses(&diff, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	diff := a.operation("diff-routes", http.MethodPost, "/v1/routes/diff",
+		"Say which payments an edited routing file would send elsewhere",
+		"Decides on the latest payments, whosever they are, by the rules that serve and by the file's, with all "+
+			"providers well. Changes nothing. For operators.")
+	refuses(&diff, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusRequestEntityTooLarge,
+		http.StatusUnprocessableEntity)
 	huma.Register(described, diff, a.diff)
 }
 
@@ -170,8 +179,9 @@ func (a *api) configStatus(ctx context.Context, _ *struct{}) (*configOutput, err
 
 func statusOf(s live.Status) ConfigStatus {
 	shown := ConfigStatus{
-		File: s.File, Active: editionOf(s.Active), History: make([]ConfigEdition, len(s.History)), Applied: s.Applied, Refused: s.Refused,
-		Fleets: s.Fleets, Lines: s.Lines,
+		File: s.File, Active: editionOf(s.Active), History: make([]ConfigEdition, len(s.History)), Applied: s.Applied,
+		Refused: s.Refused,
+		Fleets:  s.Fleets, Lines: s.Lines,
 	}
 	for i, e := range s.History {
 		shown.History[i] = editionOf(e)
@@ -218,7 +228,8 @@ func (a *api) checkConfig(ctx context.Context, in *checkConfigInput) (*checkConf
 		return nil, problemOf(err, "")
 	}
 	return &checkConfigOutput{Body: ConfigCheck{
-		Valid: true, Version: checked.Version, Providers: checked.Providers, Rules: checked.Rules, Problems: []ConfigProblem{}, Difference: &difference,
+		Valid: true, Version: checked.Version, Providers: checked.Providers, Rules: checked.Rules,
+		Problems: []ConfigProblem{}, Difference: &difference,
 	}}, nil
 }
 
@@ -269,8 +280,11 @@ func (a *api) editor(ctx context.Context, ifMatch string) (string, live.Match, e
 		return "", live.Match{}, err
 	}
 	if strings.TrimSpace(ifMatch) == "" {
-		return "", live.Match{}, unconditional.problem("send the ETag of what you edited as If-Match, so that nobody else's edit is lost; * replaces whatever there is",
-			fieldError{Parameter: "header If-Match", Detail: "is missing"})
+		return "", live.Match{},
+			unconditional.problem(
+				"send the ETag of what you edited as If-Match, so that nobody else's edit is lost; * replaces "+
+					"whatever there is",
+				fieldError{Parameter: "header If-Match", Detail: "is missing"})
 	}
 	return by, matchOf(ifMatch), nil
 }

@@ -30,7 +30,8 @@ type Event struct {
 // EventOf is an entry as the API shows it.
 func EventOf(e payment.Entry) Event {
 	return Event{
-		Sequence: e.Sequence, ID: e.ID, Type: string(e.Type), PaymentID: e.PaymentID, At: e.At, Cause: string(e.Cause), AttemptID: e.AttemptID,
+		Sequence: e.Sequence, ID: e.ID, Type: string(e.Type), PaymentID: e.PaymentID, At: e.At, Cause: string(e.Cause),
+		AttemptID:  e.AttemptID,
 		CallbackID: e.CallbackID, Operator: e.Operator, Reason: e.Reason, Payment: e.Snapshot,
 	}
 }
@@ -43,13 +44,15 @@ func Snapshot(p payment.Payment) json.RawMessage {
 
 func (a *api) registerEvents(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	timeline := a.operation("list-payment-events", http.MethodGet, paymentsPath+"/{id}/events", "Show a payment's timeline",
+	timeline := a.operation("list-payment-events", http.MethodGet, paymentsPath+"/{id}/events",
+		"Show a payment's timeline",
 		"Every change with its cause, oldest first.")
 	refuses(&timeline, registry, http.StatusNotFound)
 	huma.Register(described, timeline, a.timeline)
 
 	events := a.operation("list-events", http.MethodGet, "/v1/events", "Catch up with events",
-		"In the order in which they happened, over all of the merchant's payments. Ask again with the last sequence seen.")
+		"In the order in which they happened, over all of the merchant's payments. Ask again with the last "+
+			"sequence seen.")
 	refuses(&events, registry, http.StatusUnprocessableEntity)
 	huma.Register(described, events, a.events)
 }
@@ -57,9 +60,11 @@ func (a *api) registerEvents(described huma.API) {
 func (a *api) registerResolve(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	resolve := a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
-		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of it. The reason stays on the payment's timeline. "+
+		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of "+
+			"it. The reason stays on the payment's timeline. "+
 			"A provider that says otherwise later shows as money_conflict.")
-	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity)
+	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity)
 	huma.Register(described, resolve, a.resolve)
 }
 
@@ -78,7 +83,8 @@ func (a *api) resolve(ctx context.Context, in *resolveInput) (*paymentOutput, er
 		return nil, err
 	}
 	p, err := a.engine.Resolve(ctx, in.ID, payment.Ruling{
-		Operator: operator, Reason: in.Body.Reason, Status: payment.Status(in.Body.Status), ProviderReference: in.Body.ProviderReference,
+		Operator: operator, Reason: in.Body.Reason, Status: payment.Status(in.Body.Status),
+		ProviderReference: in.Body.ProviderReference,
 	})
 	return shown(p, in.ID, err)
 }

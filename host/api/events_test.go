@@ -26,7 +26,8 @@ func TestATimelineShowsThePaymentAsItWasAtEachEvent(t *testing.T) {
 	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
 	made := s.ask(http.MethodPost, "/v1/payments",
-		`{"amount":"49.90","currency":"EUR","payer":{"email":"jo@example.org","name":"Jo Bloggs"}}`, "Idempotency-Key", "k").Body.String()
+		`{"amount":"49.90","currency":"EUR","payer":{"email":"jo@example.org","name":"Jo Bloggs"}}`, "Idempotency-Key",
+		"k").Body.String()
 
 	answer := s.ask(http.MethodGet, "/v1/payments/"+idOf(t, made)+"/events", "")
 
@@ -43,17 +44,20 @@ func TestATimelineShowsThePaymentAsItWasAtEachEvent(t *testing.T) {
 	}
 	require.Equal(t, []string{"payment.created", "payment.processing", "payment.requires_action"}, types)
 	require.JSONEq(t, made, string(events[2].Payment), "the last event has the payment as it is")
-	require.Equal(t, http.StatusNotFound, s.ask(http.MethodGet, "/v1/payments/pay_00000000000000000000000000/events", "").Code)
+	require.Equal(t, http.StatusNotFound,
+		s.ask(http.MethodGet, "/v1/payments/pay_00000000000000000000000000/events", "").Code)
 }
 
 func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, says(`{"id":"a-*","status":"open"}`))
-	s := open(t, t.TempDir(), p.url, api.Settings{Keys: map[string]string{"shop": "shop-key-made-up-1", "stall": "stall-key-made-up-2"}})
+	s := open(t, t.TempDir(), p.url,
+		api.Settings{Keys: map[string]string{"shop": "shop-key-made-up-1", "stall": "stall-key-made-up-2"}})
 	defer s.close(t)
 	as := func(key string) []string { return []string{"Authorization", "Bearer " + key} }
 	for _, key := range []string{"shop-key-made-up-1", "stall-key-made-up-2", "shop-key-made-up-1"} {
-		answer := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), append(as(key), "Idempotency-Key", t.Name()+string(rune('a'+len(p.creates))))...)
+		answer := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"),
+			append(as(key), "Idempotency-Key", t.Name()+string(rune('a'+len(p.creates))))...)
 		require.Equal(t, http.StatusCreated, answer.Code)
 	}
 
@@ -80,7 +84,8 @@ func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 	}
 	require.Len(t, payments, 2)
 	for _, bad := range []string{"after=-1", "after=x", "limit=0", "limit=501", "other=1"} {
-		require.Equal(t, http.StatusUnprocessableEntity, s.ask(http.MethodGet, "/v1/events?"+bad, "", as("shop-key-made-up-1")...).Code, bad)
+		require.Equal(t, http.StatusUnprocessableEntity,
+			s.ask(http.MethodGet, "/v1/events?"+bad, "", as("shop-key-made-up-1")...).Code, bad)
 	}
 	require.Equal(t, http.StatusUnauthorized, s.ask(http.MethodGet, "/v1/events", "").Code)
 }
@@ -89,17 +94,21 @@ func TestOnlyAnOperatorSettlesByHand(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, hangsUp)
 	s := open(t, t.TempDir(), p.url, api.Settings{
-		Keys: map[string]string{"shop": "shop-key-made-up-1", "desk": "desk-key-made-up-2"}, Operators: []string{"desk"},
+		Keys:      map[string]string{"shop": "shop-key-made-up-1", "desk": "desk-key-made-up-2"},
+		Operators: []string{"desk"},
 	})
 	defer s.close(t)
-	shop, desk := []string{"Authorization", "Bearer shop-key-made-up-1"}, []string{"Authorization", "Bearer desk-key-made-up-2"}
-	made := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), append(shop, "Idempotency-Key", "k")...).Body.String()
+	shop, desk := []string{"Authorization", "Bearer shop-key-made-up-1"},
+		[]string{"Authorization", "Bearer desk-key-made-up-2"}
+	made := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"),
+		append(shop, "Idempotency-Key", "k")...).Body.String()
 	require.Contains(t, made, `"status":"unknown"`)
 	path := "/v1/payments/" + idOf(t, made) + "/resolve"
 	const ruling = `{"status":"succeeded","reason":"ticket 4711","provider_reference":"a-1"}`
 
 	require.Equal(t, http.StatusForbidden, s.ask(http.MethodPost, path, ruling, shop...).Code)
-	for _, bad := range []string{`{"status":"succeeded"}`, `{"status":"processing","reason":"x"}`, `{"status":"failed","reason":""}`} {
+	for _, bad := range []string{`{"status":"succeeded"}`, `{"status":"processing","reason":"x"}`,
+		`{"status":"failed","reason":""}`} {
 		require.Equal(t, http.StatusUnprocessableEntity, s.ask(http.MethodPost, path, bad, desk...).Code, bad)
 	}
 	resolved := s.ask(http.MethodPost, path, ruling, desk...)
@@ -109,5 +118,6 @@ func TestOnlyAnOperatorSettlesByHand(t *testing.T) {
 
 	events, _ := eventsOf(t, s.ask(http.MethodGet, "/v1/payments/"+idOf(t, made)+"/events", "", shop...).Body.Bytes())
 	last := events[len(events)-1]
-	require.Equal(t, []string{"payment.succeeded", "operator", "desk", "ticket 4711"}, []string{last.Type, last.Cause, last.Operator, last.Reason})
+	require.Equal(t, []string{"payment.succeeded", "operator", "desk", "ticket 4711"},
+		[]string{last.Type, last.Cause, last.Operator, last.Reason})
 }

@@ -44,7 +44,8 @@ func TestWithoutADiskNothingLeavesAndServiceComesBackByItself(t *testing.T) {
 
 	mend()
 	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, "/readyz", "").Code)
-	require.Equal(t, http.StatusCreated, s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "k").Code)
+	require.Equal(t, http.StatusCreated,
+		s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "k").Code)
 	_, sent = p.created()
 	require.Equal(t, 2, sent)
 }

@@ -103,7 +103,8 @@ func TestTheFirstSettledAnswerStandsWhoeverGotIt(t *testing.T) {
 	repeat := func() string {
 		return s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "k").Body.String()
 	}
-	require.Eventually(t, func() bool { return strings.Contains(repeat(), "requires_action") }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(repeat(), "requires_action") }, time.Minute,
+		time.Millisecond)
 	settled := repeat()
 	paid := s.ask(http.MethodPost, "/v1/payments/"+idOf(t, settled)+"/refresh", "")
 	require.Contains(t, paid.Body.String(), `"status":"succeeded"`)
@@ -200,12 +201,13 @@ func TestTheModelOfKeysToldWhatIsWrong(t *testing.T) {
 		require.False(t, porcupine.CheckOperations(keys(), history), what)
 	}
 	require.True(t, porcupine.CheckOperations(keys(), []porcupine.Operation{
-		at(1, k, told{503, "", ""}), at(2, k, told{409, "1", ""}), at(3, other, told{422, "1", ""}), at(4, k, told{201, "1", "x"}), at(5, k, told{201, "1", "x"}),
+		at(1, k, told{503, "", ""}), at(2, k, told{409, "1", ""}), at(3, other, told{422, "1", ""}),
+		at(4, k, told{201, "1", "x"}), at(5, k, told{201, "1", "x"}),
 	}))
 }
 
-// Clients race for keys, with two bodies for each, while the process dies again and again and the provider misbehaves. Whatever they are
-// told could have come of one request after the other; and no payment is sent twice.
+// Clients race for keys, with two bodies for each, while the process dies again and again and the provider misbehaves.
+// Whatever they are told could have come of one request after the other; and no payment is sent twice.
 func TestKeysAreLinearizableAcrossCrashes(t *testing.T) {
 	t.Parallel()
 	var calls counter
@@ -235,7 +237,8 @@ func TestKeysAreLinearizableAcrossCrashes(t *testing.T) {
 				for round := range rounds {
 					in := asked{fmt.Sprintf("k%d", (client*7+round*5+life*3)%distinct), (client + round) % 5 / 4}
 					call := time.Since(began).Nanoseconds()
-					answer := s.ask(http.MethodPost, "/v1/payments", orderOf(fmt.Sprintf("%d.00", 10+in.variant)), "Idempotency-Key", in.key)
+					answer := s.ask(http.MethodPost, "/v1/payments", orderOf(fmt.Sprintf("%d.00", 10+in.variant)),
+						"Idempotency-Key", in.key)
 					returned := time.Since(began).Nanoseconds()
 					out := told{status: answer.Code}
 					switch answer.Code {
@@ -247,7 +250,8 @@ func TestKeysAreLinearizableAcrossCrashes(t *testing.T) {
 						out.id = problem.PaymentID
 					}
 					mutex.Lock()
-					history = append(history, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: call, Return: returned})
+					history = append(history,
+						porcupine.Operation{ClientId: client, Input: in, Output: out, Call: call, Return: returned})
 					mutex.Unlock()
 					if answer.Code == http.StatusServiceUnavailable {
 						return // the process is gone

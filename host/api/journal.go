@@ -62,14 +62,17 @@ type JournalChange struct {
 func (a *api) registerJournal(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	get := a.operation("get-journal", http.MethodGet, journalPath, "Say how far the journal may be relied on",
-		"Whether it is held because it is older than its witness, whether the wall clock has jumped, and what happened to it. For operators.")
+		"Whether it is held because it is older than its witness, whether the wall clock has jumped, and what "+
+			"happened to it. For operators.")
 	refuses(&get, registry, http.StatusForbidden)
 	huma.Register(described, get, a.journal)
 
 	release := a.operation("release-journal", http.MethodPost, journalPath+"/release", "Release a held journal",
-		"For an operator who has compared it with what the providers have. From then on payments are made and sent again. "+
+		"For an operator who has compared it with what the providers have. From then on payments are made and sent "+
+			"again. "+
 			"The operator and the reason stay in the journal.")
-	refuses(&release, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusUnprocessableEntity)
+	refuses(&release, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusConflict,
+		http.StatusUnprocessableEntity)
 	huma.Register(described, release, a.releaseJournal)
 }
 
@@ -105,15 +108,18 @@ func (a *api) releaseJournal(ctx context.Context, in *releaseInput) (*journalOut
 
 func standingOf(s payment.Standing) JournalStanding {
 	shown := JournalStanding{
-		Identity: s.Identity, Mode: s.Mode, Commits: s.Commits, Held: s.Hold, DoubtedBefore: optionalTime(s.DoubtedBefore),
-		RunSeconds: int64(s.Clock / time.Second), Events: []JournalChange{},
-		Witness: JournalWitness{Path: s.Witness.Path, Commit: s.Witness.Commit, At: optionalTime(s.Witness.At), Problem: s.Witness.Problem},
+		Identity: s.Identity, Mode: s.Mode, Commits: s.Commits, Held: s.Hold,
+		DoubtedBefore: optionalTime(s.DoubtedBefore),
+		RunSeconds:    int64(s.Clock / time.Second), Events: []JournalChange{},
+		Witness: JournalWitness{Path: s.Witness.Path, Commit: s.Witness.Commit, At: optionalTime(s.Witness.At),
+			Problem: s.Witness.Problem},
 	}
 	if s.Jump != nil {
 		shown.ClockJump = &ClockJump{At: s.Jump.At, Seconds: int64(s.Jump.By.Round(time.Second) / time.Second)}
 	}
 	for _, e := range s.Events {
-		shown.Events = append(shown.Events, JournalChange{Type: string(e.Type), At: e.At, Commit: e.Commit, By: e.Actor, Reason: e.Reason})
+		shown.Events = append(shown.Events,
+			JournalChange{Type: string(e.Type), At: e.At, Commit: e.Commit, By: e.Actor, Reason: e.Reason})
 	}
 	return shown
 }
@@ -141,7 +147,8 @@ type health struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// readyz fails where the journal takes no writes. A held router still serves reads and callbacks, so it stays in rotation and says that it is held.
+// readyz fails where the journal takes no writes. A held router still serves reads and callbacks, so it stays in
+// rotation and says that it is held.
 func (a *api) readyz(w http.ResponseWriter, _ *http.Request) {
 	if a.ready() != nil {
 		writeHealth(w, http.StatusServiceUnavailable, health{Status: "unavailable"})

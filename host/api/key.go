@@ -11,7 +11,8 @@ import (
 // maxKey is the longest idempotency key, in bytes.
 const maxKey = 255
 
-// idempotencyKey reads the header's value: an RFC 8941 string, as draft-ietf-httpapi-idempotency-key-header asks for, or the same bare.
+// idempotencyKey reads the header's value: an RFC 8941 string, as draft-ietf-httpapi-idempotency-key-header asks for,
+// or the same bare.
 func idempotencyKey(header string) (string, error) {
 	text := strings.TrimSpace(header)
 	if strings.HasPrefix(text, `"`) {
@@ -21,7 +22,8 @@ func idempotencyKey(header string) (string, error) {
 		}
 	}
 	if strings.TrimSpace(text) == "" {
-		return "", errors.New("is missing: send one that is new for each payment, and the same for each repetition of it")
+		return "", errors.New(
+			"is missing: send one that is new for each payment, and the same for each repetition of it")
 	}
 	if len(text) > maxKey {
 		return "", fmt.Errorf("has %d characters; at most %d are taken", len(text), maxKey)

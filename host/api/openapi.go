@@ -19,8 +19,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// OpenAPI is the document of the API, as JSON. With a fleet it has a path for each operation of each account, with its own schemas; without
-// one, those that say what all of them are like.
+// OpenAPI is the document of the API, as JSON. With a fleet it has a path for each operation of each account, with its
+// own schemas; without one, those that say what all of them are like.
 func OpenAPI(version string, fleet *payment.Fleet) ([]byte, error) {
 	a := &api{settings: Settings{Version: version, MaxBody: 1 << 20}}
 	described := humago.New(http.NewServeMux(), a.config())
@@ -32,7 +32,8 @@ func OpenAPI(version string, fleet *payment.Fleet) ([]byte, error) {
 	return withAccounts(general, fleet)
 }
 
-// document serves the API's document. What accounts there are is told to those who may list them. It is safe for concurrent use.
+// document serves the API's document. What accounts there are is told to those who may list them. It is safe for
+// concurrent use.
 type document struct {
 	api     *api
 	general func() ([]byte, error)
@@ -107,7 +108,8 @@ func withAccounts(general []byte, fleet *payment.Fleet) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			paths[operationsPath(url.PathEscape(name))+"/"+url.PathEscape(one.Manifest.GetName())] = node{"post": describe(one, input, output)}
+			paths[operationsPath(url.PathEscape(name))+"/"+url.PathEscape(one.Manifest.GetName())] = node{
+				"post": describe(one, input, output)}
 		}
 	}
 	return encoded(whole), nil
@@ -116,12 +118,14 @@ func withAccounts(general []byte, fleet *payment.Fleet) ([]byte, error) {
 // describe is one operation of an account; input and output are references to its schemas.
 func describe(o payment.Operation, input, output node) node {
 	class := lower(o.Idempotency.String(), "IDEMPOTENCY_")
-	description := fmt.Sprintf("%s Idempotency: %s. Documented by the provider: %s. For operators.", o.Manifest.GetSummary(), class,
+	description := fmt.Sprintf("%s Idempotency: %s. Documented by the provider: %s. For operators.",
+		o.Manifest.GetSummary(), class,
 		strings.ReplaceAll(lower(o.Manifest.GetDocumented().String(), "DOCUMENTED_"), "unspecified", "no"))
 	parameters := []node{}
 	if o.Manifest.GetPaged() {
 		parameters = append(parameters, node{
-			"name": "cursor", "in": "query", "description": "next_cursor of the page before", "schema": node{"type": "string"},
+			"name": "cursor", "in": "query", "description": "next_cursor of the page before",
+			"schema": node{"type": "string"},
 		})
 	}
 	responses := node{"default": content("A problem", "application/problem+json", reference("Problem"))}
@@ -134,14 +138,17 @@ func describe(o payment.Operation, input, output node) node {
 				"name": "Idempotency-Key", "in": "header", "required": true, "schema": node{"type": "string"},
 				"description": "New for each run, the same for each repetition; at most 255 printable characters",
 			},
-			node{"name": "Prefer", "in": "header", "description": "respond-async answers 202 at once (RFC 7240)", "schema": node{"type": "string"}},
+			node{"name": "Prefer", "in": "header", "description": "respond-async answers 202 at once (RFC 7240)",
+				"schema": node{"type": "string"}},
 		)
 		responses["201"] = content("The run, whatever became of it", "application/json", narrowed("Run", output))
 		responses["202"] = content("The run, still on its way", "application/json", reference("Run"))
 	}
 	return node{
-		"operationId": "perform-" + componentName(o.Provider+"-"+o.Manifest.GetName()), "summary": o.Provider + ": " + o.Manifest.GetName(),
-		"description": strings.TrimSpace(description), "tags": []string{o.Provider}, "parameters": parameters, "responses": responses,
+		"operationId": "perform-" + componentName(o.Provider+"-"+o.Manifest.GetName()), "summary": o.Provider + ": " +
+			o.Manifest.GetName(),
+		"description": strings.TrimSpace(description), "tags": []string{o.Provider}, "parameters": parameters,
+		"responses":   responses,
 		"requestBody": node{"content": node{"application/json": node{"schema": input}}},
 	}
 }

@@ -38,8 +38,9 @@ func (a *api) operationOf(o payment.Operation) Operation {
 	of := o.Manifest
 	shown := Operation{
 		Name: of.GetName(), Summary: of.GetSummary(), Idempotency: lower(o.Idempotency.String(), "IDEMPOTENCY_"),
-		Documented: lower(of.GetDocumented().String(), "DOCUMENTED_"), Paged: of.GetPaged(), DeclineIsFinal: of.GetDeclineIsFinal(),
-		InputSchema: schemaText(of.GetInputSchema()), OutputSchema: schemaText(of.GetOutputSchema()),
+		Documented: lower(of.GetDocumented().String(), "DOCUMENTED_"), Paged: of.GetPaged(),
+		DeclineIsFinal: of.GetDeclineIsFinal(),
+		InputSchema:    schemaText(of.GetInputSchema()), OutputSchema: schemaText(of.GetOutputSchema()),
 	}
 	if shown.Documented == "unspecified" {
 		shown.Documented = "no"
@@ -93,9 +94,12 @@ type Resolved struct {
 
 func runOf(run payment.Run) Run {
 	shown := Run{
-		ID: run.ID, Provider: run.Provider, Operation: run.Operation, Status: string(run.Status), Idempotency: run.Idempotency, AskedBy: run.Merchant,
-		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor, ProviderReference: run.ProviderReference,
-		Failure: run.Failure, Alert: run.Alert, Attempts: run.Attempts, CreatedAt: run.CreatedAt, UpdatedAt: run.UpdatedAt, Version: run.Version,
+		ID: run.ID, Provider: run.Provider, Operation: run.Operation, Status: string(run.Status),
+		Idempotency: run.Idempotency, AskedBy: run.Merchant,
+		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor,
+		ProviderReference: run.ProviderReference,
+		Failure:           run.Failure, Alert: run.Alert, Attempts: run.Attempts, CreatedAt: run.CreatedAt,
+		UpdatedAt: run.UpdatedAt, Version: run.Version,
 	}
 	if run.Settled != nil {
 		shown.Resolved = &Resolved{Operator: run.Settled.Operator, Reason: run.Settled.Reason, At: run.Settled.At}
@@ -115,28 +119,34 @@ func asJSON(text []byte) json.RawMessage {
 func (a *api) registerOperations(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 
-	list := a.operation("list-operations", http.MethodGet, operationsPath("{provider}"), "List what an account can be asked to do",
+	list := a.operation("list-operations", http.MethodGet, operationsPath("{provider}"),
+		"List what an account can be asked to do",
 		"Each operation under the name that its provider gives it, with the JSON Schemas of what it takes and gives.")
 	refuses(&list, registry, http.StatusNotFound)
 	huma.Register(described, list, a.listOperations)
 
-	get := a.operation("get-operation", http.MethodGet, operationsPath("{provider}")+"/{operation}", "Get an operation", "")
+	get := a.operation("get-operation", http.MethodGet, operationsPath("{provider}")+"/{operation}", "Get an operation",
+		"")
 	refuses(&get, registry, http.StatusNotFound)
 	huma.Register(described, get, a.getOperation)
 
-	perform := a.operation("perform-operation", http.MethodPost, operationsPath("{provider}")+"/{operation}", "Have an account do something",
-		"The body is the operation's input. What changes nothing is answered with 200; anything else needs an Idempotency-Key and makes a run, "+
+	perform := a.operation("perform-operation", http.MethodPost, operationsPath("{provider}")+"/{operation}",
+		"Have an account do something",
+		"The body is the operation's input. What changes nothing is answered with 200; anything else needs an "+
+			"Idempotency-Key and makes a run, "+
 			"which is answered with 201 whatever became of it. For operators.")
 	perform.DefaultStatus = http.StatusOK
 	perform.SkipValidateBody = true // by the operation's own schema
 	perform.RequestBody = &huma.RequestBody{Description: "What the operation takes; none is an object without members"}
 	answers(&perform, registry, Reading{}, "application/json", http.StatusOK)
 	answers(&perform, registry, Run{}, "application/json", http.StatusCreated, http.StatusAccepted)
-	refuses(&perform, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType,
+	refuses(&perform, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable)
 	huma.Register(described, perform, a.perform)
 	perform.RequestBody.Required = false
-	perform.RequestBody.Content["application/json"].Schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+	perform.RequestBody.Content["application/json"].Schema = &huma.Schema{Type: huma.TypeObject,
+		AdditionalProperties: true}
 
 	a.registerRuns(described)
 }
@@ -148,14 +158,19 @@ func (a *api) registerRuns(described huma.API) {
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
-	huma.Register(described, operation("list-runs", http.MethodGet, "", "List what accounts were asked to do", "Newest first, whoever asked.",
-		http.StatusUnprocessableEntity), a.listRuns)
-	huma.Register(described, operation("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound), a.getRun)
+	huma.Register(described,
+		operation("list-runs", http.MethodGet, "", "List what accounts were asked to do",
+			"Newest first, whoever asked.",
+			http.StatusUnprocessableEntity), a.listRuns)
+	huma.Register(described, operation("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound),
+		a.getRun)
 	huma.Register(described, operation("list-run-attempts", http.MethodGet, "/{id}/attempts", "List a run's attempts",
 		"Each is one request to a provider, with secrets masked.", http.StatusNotFound), a.runAttempts)
-	huma.Register(described, operation("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
-		"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
-		http.StatusUnprocessableEntity), a.resolveRun)
+	huma.Register(described,
+		operation("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
+			"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound,
+			http.StatusConflict,
+			http.StatusUnprocessableEntity), a.resolveRun)
 }
 
 type operationsInput struct {
@@ -232,7 +247,8 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	if operation.Safe() {
 		return a.read(ctx, in)
 	}
-	path := operationsPath(in.Provider) + "/" + url.PathEscape(in.Operation) + "?" + url.Values{"cursor": {in.Cursor}}.Encode()
+	path := operationsPath(in.Provider) + "/" + url.PathEscape(in.Operation) + "?" +
+		url.Values{"cursor": {in.Cursor}}.Encode()
 	key, err := keyFor(in.Key, in.keys, path, in.RawBody)
 	if err != nil {
 		return nil, err
@@ -252,18 +268,21 @@ func (in *performInput) check() error {
 		in.RawBody = []byte("{}")
 		return nil
 	}
-	if media, _, err := mime.ParseMediaType(in.ContentType); in.ContentType != "" && (err != nil || media != "application/json" && !strings.HasSuffix(media, "+json")) {
+	if media, _, err := mime.ParseMediaType(in.ContentType); in.ContentType != "" &&
+		(err != nil || media != "application/json" && !strings.HasSuffix(media, "+json")) {
 		return unknownMedia.problem("send the input as application/json")
 	}
 	if _, refused := canonical(in.RawBody); refused != nil {
-		return malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
+		return malformed.problem("the body "+refused.Error(),
+			fieldError{Pointer: refused.pointer, Detail: refused.reason})
 	}
 	return nil
 }
 
 // read answers an operation that changes nothing.
 func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
-	outcome, fuel, err := a.engine.Read(ctx, in.Provider, payment.Ask{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
+	outcome, fuel, err := a.engine.Read(ctx, in.Provider,
+		payment.Ask{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -275,7 +294,8 @@ func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
 }
 
 // answerRun answers a performance, or the repetition of one.
-func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunReceipt, key payment.Key) (*rawOutput, error) {
+func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunReceipt,
+	key payment.Key) (*rawOutput, error) {
 	run, earlier := receipt.Run, receipt.Earlier
 	switch {
 	case earlier == nil && receipt.Answer != nil:
@@ -285,7 +305,8 @@ func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunR
 	case earlier == nil:
 		return a.keep(ctx, asking, run.ID, key, performed(run, false))
 	case earlier.Fingerprint != key.Fingerprint:
-		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(earlier.PaymentID)
+		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(
+			earlier.PaymentID)
 	case receipt.Waiting:
 		return nil, inFlight.problem("ask again in a moment, or get the run by its id").about(run.ID)
 	}
@@ -307,7 +328,8 @@ func performed(run payment.Run, waiting bool) *rawOutput {
 }
 
 func answeredRun(id string, answer payment.Answer) *rawOutput {
-	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id, Body: answer.Body}
+	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id,
+		Body: answer.Body}
 }
 
 // RunAnswer is what a performance is answered that is over.
@@ -403,7 +425,8 @@ func (a *api) resolveRun(ctx context.Context, in *resolveRunInput) (*runOutput, 
 	if err != nil {
 		return nil, err
 	}
-	run, err := a.engine.ResolveRun(ctx, in.ID, payment.RunRuling{Operator: operator, Reason: in.Body.Reason, Status: payment.RunStatus(in.Body.Status)})
+	run, err := a.engine.ResolveRun(ctx, in.ID,
+		payment.RunRuling{Operator: operator, Reason: in.Body.Reason, Status: payment.RunStatus(in.Body.Status)})
 	return shownRun(run, in.ID, err)
 }
 

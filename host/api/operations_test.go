@@ -47,10 +47,13 @@ func TestOperationsAreListedWithTheirSchemas(t *testing.T) {
 	require.Len(t, all, 4)
 	list := decoded[api.Operation](t, s.ask(http.MethodGet, tillOperations+"/Books%2FList", "").Body.String())
 	require.Equal(t, all[2], list)
-	require.Equal(t, []string{"Books/List", "Lists.", "safe", "partial"}, []string{list.Name, list.Summary, list.Idempotency, list.Documented})
+	require.Equal(t, []string{"Books/List", "Lists.", "safe", "partial"},
+		[]string{list.Name, list.Summary, list.Idempotency, list.Documented})
 	require.True(t, list.Paged && list.DeclineIsFinal)
 	require.Nil(t, list.Fuel, "it was not called")
-	require.JSONEq(t, `{"type":"object","properties":{"from":{"$ref":"#/$defs/day"}},"additionalProperties":false,"$defs":{"day":{"type":"string"}}}`, string(list.InputSchema))
+	require.JSONEq(t,
+		`{"type":"object","properties":{"from":{"$ref":"#/$defs/day"}},"additionalProperties":false,`+
+			`"$defs":{"day":{"type":"string"}}}`, string(list.InputSchema))
 	require.JSONEq(t, `{}`, string(all[3].OutputSchema))
 	require.Equal(t, []string{"none", "full"}, []string{all[3].Idempotency, all[3].Documented})
 	require.Equal(t, "no", all[0].Documented)
@@ -59,7 +62,8 @@ func TestOperationsAreListedWithTheirSchemas(t *testing.T) {
 	list = decoded[api.Operation](t, s.ask(http.MethodGet, tillOperations+"/Books%2FList", "").Body.String())
 	require.EqualValues(t, 2, *list.Fuel)
 
-	for _, path := range []string{"/v1/providers/nobody/operations", "/v1/providers/nobody/operations/pay", tillOperations + "/Pay", tillOperations + "/Books"} {
+	for _, path := range []string{"/v1/providers/nobody/operations", "/v1/providers/nobody/operations/pay",
+		tillOperations + "/Pay", tillOperations + "/Books"} {
 		answer := s.ask(http.MethodGet, path, "")
 		require.Equal(t, http.StatusNotFound, answer.Code, path)
 		require.Contains(t, answer.Body.String(), "operation-unknown", path)
@@ -79,7 +83,9 @@ func TestAReadingIsShownAndLeavesNoRun(t *testing.T) {
 	answer := s.ask(http.MethodPost, tillOperations+"/Books%2FList?cursor=1", `{"from":"today"}`)
 
 	require.Equal(t, http.StatusOK, answer.Code)
-	require.Equal(t, []byte(`{"output":{"n":1.10,"seed":"{{masked}}","t":"<&>"},"next_cursor":"2","fuel":2}`+"\n"), answer.Body.Bytes()) //nolint:testifylint // to the byte
+	//nolint:testifylint // to the byte
+	require.Equal(t, []byte(`{"output":{"n":1.10,"seed":"{{masked}}","t":"<&>"},"next_cursor":"2","fuel":2}`+"\n"),
+		answer.Body.Bytes())
 	require.Equal(t, []string{"/Books/List"}, asked)
 	require.Empty(t, decoded[runList](t, s.ask(http.MethodGet, "/v1/operations", "").Body.String()).Data)
 }
@@ -95,15 +101,19 @@ func TestARunIsAnsweredListedAndShown(t *testing.T) {
 	require.Equal(t, http.StatusCreated, answer.Code, answer.Body.String())
 	run := decoded[api.Run](t, answer.Body.String())
 	require.Equal(t, "/v1/operations/"+run.ID, answer.Header().Get("Location"))
-	require.Equal(t, []string{"succeeded", "till-eu", "pay", "none", "default"}, []string{run.Status, run.Provider, run.Operation, run.Idempotency, run.AskedBy})
+	require.Equal(t, []string{"succeeded", "till-eu", "pay", "none", "default"},
+		[]string{run.Status, run.Provider, run.Operation, run.Idempotency, run.AskedBy})
 	require.JSONEq(t, payment10, string(run.Input))
 	require.JSONEq(t, `{"balance":"0.50"}`, string(run.Output))
 	require.Equal(t, answer.Body.String(), s.ask(http.MethodGet, "/v1/operations/"+run.ID, "").Body.String())
 	attempts := s.ask(http.MethodGet, "/v1/operations/"+run.ID+"/attempts", "")
 	require.Contains(t, attempts.Body.String(), `"role":"operation","operation":"pay"`)
 
-	second := decoded[api.Run](t, s.ask(http.MethodPost, tillOperations+"/pay", payment10, "Idempotency-Key", "k2").Body.String())
-	page := decoded[runList](t, s.ask(http.MethodGet, "/v1/operations?provider=till-eu&operation=pay&status=succeeded,unknown&limit=1", "").Body.String())
+	second := decoded[api.Run](t,
+		s.ask(http.MethodPost, tillOperations+"/pay", payment10, "Idempotency-Key", "k2").Body.String())
+	page := decoded[runList](t,
+		s.ask(http.MethodGet, "/v1/operations?provider=till-eu&operation=pay&status=succeeded,unknown&limit=1",
+			"").Body.String())
 	require.Equal(t, []api.Run{second}, page.Data)
 	page = decoded[runList](t, s.ask(http.MethodGet, "/v1/operations?limit=1&cursor="+page.Next, "").Body.String())
 	require.Equal(t, []api.Run{run}, page.Data)
@@ -181,17 +191,27 @@ func TestWhatAnAccountIsNotAsked(t *testing.T) {
 		code       int
 		kind, at   string
 	}{
-		"no such account":          {"/v1/providers/nobody/operations/pay", payment10, []string{"Idempotency-Key", "k"}, 404, "operation-unknown", ""},
-		"no such operation":        {tillOperations + "/prey", payment10, []string{"Idempotency-Key", "k"}, 404, "operation-unknown", ""},
-		"no key":                   {tillOperations + "/pay", payment10, nil, 400, "idempotency-key-missing", ""},
-		"two keys":                 {tillOperations + "/pay", payment10, []string{"Idempotency-Key", "k", "Idempotency-Key", "l"}, 400, "idempotency-key-missing", ""},
-		"no JSON":                  {tillOperations + "/pay", `{"amount"`, []string{"Idempotency-Key", "k"}, 400, "malformed-request", ""},
-		"a member twice":           {tillOperations + "/pay", `{"amount":"1","amount":"2"}`, []string{"Idempotency-Key", "k"}, 400, "malformed-request", "/amount"},
-		"no object":                {tillOperations + "/pay", `[]`, []string{"Idempotency-Key", "k"}, 422, "invalid-request", ""},
-		"nothing":                  {tillOperations + "/pay", ``, []string{"Idempotency-Key", "k"}, 422, "invalid-request", "/amount"},
-		"what the schema refuses":  {tillOperations + "/Books%2FList", `{"till":"x"}`, nil, 422, "invalid-request", "/till"},
-		"a form":                   {tillOperations + "/pay", payment10, []string{"Idempotency-Key", "k", "Content-Type", "text/html"}, 415, "unsupported-media-type", ""},
-		"a parameter that is none": {tillOperations + "/pay?page=2", payment10, []string{"Idempotency-Key", "k"}, 422, "invalid-request", ""},
+		"no such account": {"/v1/providers/nobody/operations/pay", payment10, []string{"Idempotency-Key", "k"},
+			404, "operation-unknown", ""},
+		"no such operation": {tillOperations + "/prey", payment10, []string{"Idempotency-Key", "k"}, 404,
+			"operation-unknown", ""},
+		"no key": {tillOperations + "/pay", payment10, nil, 400, "idempotency-key-missing", ""},
+		"two keys": {tillOperations + "/pay", payment10,
+			[]string{"Idempotency-Key", "k", "Idempotency-Key", "l"}, 400, "idempotency-key-missing", ""},
+		"no JSON": {tillOperations + "/pay", `{"amount"`, []string{"Idempotency-Key", "k"}, 400,
+			"malformed-request", ""},
+		"a member twice": {tillOperations + "/pay", `{"amount":"1","amount":"2"}`,
+			[]string{"Idempotency-Key", "k"}, 400, "malformed-request", "/amount"},
+		"no object": {tillOperations + "/pay", `[]`, []string{"Idempotency-Key", "k"}, 422,
+			"invalid-request", ""},
+		"nothing": {tillOperations + "/pay", ``, []string{"Idempotency-Key", "k"}, 422,
+			"invalid-request", "/amount"},
+		"what the schema refuses": {tillOperations + "/Books%2FList", `{"till":"x"}`, nil, 422, "invalid-request",
+			"/till"},
+		"a form": {tillOperations + "/pay", payment10,
+			[]string{"Idempotency-Key", "k", "Content-Type", "text/html"}, 415, "unsupported-media-type", ""},
+		"a parameter that is none": {tillOperations + "/pay?page=2", payment10, []string{"Idempotency-Key", "k"}, 422,
+			"invalid-request", ""},
 	} {
 		request := row.headers
 		answer := s.askOnce(http.MethodPost, row.path, row.body, request...)
@@ -231,10 +251,12 @@ func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, hangsUp)
 	s := open(t, t.TempDir(), p.url, api.Settings{
-		Keys: map[string]string{"desk": "desk-key-made-up-0123", "shop": "shop-key-made-up-0123"}, Operators: []string{"desk"},
+		Keys:      map[string]string{"desk": "desk-key-made-up-0123", "shop": "shop-key-made-up-0123"},
+		Operators: []string{"desk"},
 	})
 	defer s.close(t)
-	desk, shop := []string{"Authorization", "Bearer desk-key-made-up-0123"}, []string{"Authorization", "Bearer shop-key-made-up-0123"}
+	desk, shop := []string{"Authorization", "Bearer desk-key-made-up-0123"},
+		[]string{"Authorization", "Bearer shop-key-made-up-0123"}
 	answer := s.ask(http.MethodPost, tillOperations+"/pay", payment10, append(desk, "Idempotency-Key", "k")...)
 	require.Equal(t, http.StatusCreated, answer.Code)
 	run := decoded[api.Run](t, answer.Body.String())
@@ -249,9 +271,11 @@ func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 		{http.MethodGet, "/v1/operations/" + run.ID},
 		{http.MethodGet, "/v1/operations/" + run.ID + "/attempts"},
 	} {
-		require.Equal(t, http.StatusForbidden, s.ask(call[0], call[1], "", append(shop, "Idempotency-Key", "s")...).Code, call[1])
+		require.Equal(t, http.StatusForbidden,
+			s.ask(call[0], call[1], "", append(shop, "Idempotency-Key", "s")...).Code, call[1])
 	}
-	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, tillOperations, "", shop...).Code, "any merchant may look at what there is")
+	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, tillOperations, "", shop...).Code,
+		"any merchant may look at what there is")
 	require.Equal(t, http.StatusUnauthorized, s.ask(http.MethodGet, tillOperations, "").Code)
 
 	resolve := func(body string, as []string) (int, string) {
@@ -266,7 +290,8 @@ func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 	code, body := resolve(done, desk)
 	require.Equal(t, http.StatusOK, code)
 	settled := decoded[api.Run](t, body)
-	require.Equal(t, []string{"succeeded", "desk", "the statement has it"}, []string{settled.Status, settled.Resolved.Operator, settled.Resolved.Reason})
+	require.Equal(t, []string{"succeeded", "desk", "the statement has it"},
+		[]string{settled.Status, settled.Resolved.Operator, settled.Resolved.Reason})
 	code, body = resolve(done, desk)
 	require.Equal(t, http.StatusConflict, code)
 	problem := decoded[api.Problem](t, body)
@@ -284,7 +309,8 @@ func TestTheDocumentHasTheAccountsOperations(t *testing.T) {
 	defer s.close(t)
 	general, err := api.OpenAPI("", nil)
 	require.NoError(t, err)
-	require.JSONEq(t, string(general), s.ask(http.MethodGet, "/openapi.json", "").Body.String(), "who may not list accounts learns of none")
+	require.JSONEq(t, string(general), s.ask(http.MethodGet, "/openapi.json", "").Body.String(),
+		"who may not list accounts learns of none")
 
 	whole := s.ask(http.MethodGet, "/openapi.json", "", "Authorization", "Bearer desk-key-made-up-0123").Body.String()
 
@@ -296,7 +322,8 @@ func TestTheDocumentHasTheAccountsOperations(t *testing.T) {
 	require.Equal(t, "#/components/schemas/till.Books_List.input", body.Text("$ref"))
 	schemas := document.Get("components").Get("schemas")
 	input := schemas.Get("till.Books_List.input")
-	require.Equal(t, "#/components/schemas/till.Books_List.input/$defs/day", input.Get("properties").Get("from").Text("$ref"), "references go by where it now is")
+	require.Equal(t, "#/components/schemas/till.Books_List.input/$defs/day",
+		input.Get("properties").Get("from").Text("$ref"), "references go by where it now is")
 	require.True(t, list.Get("responses").Get("200").Exists())
 	require.Equal(t, "cursor", list.Get("parameters").Items()[0].Text("name"))
 	pay := document.Get("paths").Get(tillOperations + "/pay").Get("post")

@@ -26,10 +26,12 @@ func (a *api) register(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.operation("create-payment", http.MethodPost, paymentsPath, "Take a payment",
-		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the provider declines is a 201 with status failed: it exists, and says why.")
+		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the "+
+			"provider declines is a 201 with status failed: it exists, and says why.")
 	create.DefaultStatus = http.StatusCreated
 	answers(&create, registry, Payment{}, "application/json", http.StatusCreated, http.StatusAccepted)
-	refuses(&create, registry, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+	refuses(&create, registry, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 	huma.Register(described, create, a.create)
 
@@ -42,23 +44,31 @@ func (a *api) register(described huma.API) {
 	huma.Register(described, get, a.get)
 
 	update := a.operation("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
-		"Reference and metadata are the router's; description and return URL are changed at the provider too, where it can.")
-	refuses(&update, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway,
+		"Reference and metadata are the router's; description and return URL are changed at the provider too, where "+
+			"it can.")
+	refuses(&update, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity, http.StatusBadGateway,
 		http.StatusServiceUnavailable)
 	huma.Register(described, update, a.update)
 
-	cancel := a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel", "Cancel a payment at its provider", "")
-	refuses(&cancel, registry, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable)
+	cancel := a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel",
+		"Cancel a payment at its provider", "")
+	refuses(&cancel, registry, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+		http.StatusBadGateway, http.StatusServiceUnavailable)
 	huma.Register(described, cancel, a.cancel)
 
-	confirm := a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm", "Move a payment on at the merchant's word",
+	confirm := a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm",
+		"Move a payment on at the merchant's word",
 		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.")
-	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity,
 		http.StatusServiceUnavailable)
 	huma.Register(described, confirm, a.confirm)
 
-	refresh := a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh", "Ask the provider where a payment stands", "")
-	refuses(&refresh, registry, http.StatusNotFound, http.StatusConflict, http.StatusBadGateway, http.StatusServiceUnavailable)
+	refresh := a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh",
+		"Ask the provider where a payment stands", "")
+	refuses(&refresh, registry, http.StatusNotFound, http.StatusConflict, http.StatusBadGateway,
+		http.StatusServiceUnavailable)
 	huma.Register(described, refresh, a.refresh)
 
 	attempts := a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
@@ -74,7 +84,8 @@ func (a *api) register(described huma.API) {
 	a.registerPlugins(described)
 	a.registerRecordings(described)
 
-	explain := a.operation("explain-route", http.MethodPost, "/v1/routes/explain", "Say where a payment would go, and why", "Makes no payment.")
+	explain := a.operation("explain-route", http.MethodPost, "/v1/routes/explain",
+		"Say where a payment would go, and why", "Makes no payment.")
 	refuses(&explain, registry, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	huma.Register(described, explain, a.explain)
 
@@ -94,7 +105,8 @@ func (a *api) register(described huma.API) {
 
 func (a *api) operation(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
-		OperationID: id, Method: method, Path: path, Summary: summary, Description: description, MaxBodyBytes: a.settings.MaxBody,
+		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
+		MaxBodyBytes:    a.settings.MaxBody,
 		BodyReadTimeout: 10 * time.Second, Responses: map[string]*huma.Response{},
 	}
 }
@@ -114,7 +126,9 @@ func refuses(operation *huma.Operation, registry huma.Registry, statuses ...int)
 	const problemJSON = "application/problem+json"
 	answers(operation, registry, Problem{}, problemJSON, append(statuses, http.StatusUnauthorized)...)
 	operation.Responses["default"] = &huma.Response{
-		Description: "Any other problem", Content: map[string]*huma.MediaType{problemJSON: {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "")}},
+		Description: "Any other problem",
+		Content: map[string]*huma.MediaType{problemJSON: {Schema: registry.Schema(reflect.TypeFor[Problem](), true,
+			"")}},
 	}
 }
 
@@ -177,7 +191,8 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	return a.keep(ctx, receipt.Payment.Merchant, receipt.Payment.ID, key, out)
 }
 
-// keep stores an answer for repetitions, and gives the one that stands: what was answered first. id is the payment's, or the run's.
+// keep stores an answer for repetitions, and gives the one that stands: what was answered first. id is the payment's,
+// or the run's.
 func (a *api) keep(ctx context.Context, merchant, id string, key payment.Key, out *rawOutput) (*rawOutput, error) {
 	key.Merchant, key.PaymentID, key.Status, key.Body = merchant, id, out.Status, out.Body
 	standing, err := a.engine.Answer(ctx, key)
@@ -199,11 +214,14 @@ func keyFor(header string, count int, path string, raw []byte) (payment.Key, err
 		err = errors.New("came more than once: send one")
 	}
 	if err != nil {
-		return payment.Key{}, keyMissing.problem("Idempotency-Key "+err.Error(), fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
+		return payment.Key{},
+			keyMissing.problem("Idempotency-Key "+err.Error(),
+				fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
 	}
 	body, refused := canonical(raw)
 	if refused != nil {
-		return payment.Key{}, malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
+		return payment.Key{},
+			malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
 	}
 	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, path, body)}, nil
 }
@@ -221,7 +239,8 @@ func (a *api) patience(prefer string) time.Duration {
 func (a *api) repeat(ctx context.Context, receipt payment.Receipt, key payment.Key) (*rawOutput, error) {
 	earlier := receipt.Earlier
 	if earlier.Fingerprint != key.Fingerprint {
-		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(earlier.PaymentID)
+		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(
+			earlier.PaymentID)
 	}
 	if receipt.Waiting {
 		p := inFlight.problem("ask again in a moment, or get the payment by its id")
@@ -255,7 +274,8 @@ func encoded(view any) []byte {
 }
 
 func answered(id string, answer payment.Answer) *rawOutput {
-	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id, Body: answer.Body}
+	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id,
+		Body: answer.Body}
 }
 
 // Answer is what a create is answered whose payment has come to its first settled step.
@@ -324,7 +344,8 @@ type updateInput struct {
 
 func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, error) {
 	p, err := a.engine.Update(ctx, merchantOf(ctx), in.ID, payment.Edit{
-		Reference: in.Body.Reference, Metadata: in.Body.Metadata, Description: in.Body.Description, ReturnURL: in.Body.ReturnURL,
+		Reference: in.Body.Reference, Metadata: in.Body.Metadata, Description: in.Body.Description,
+		ReturnURL: in.Body.ReturnURL,
 	})
 	return shown(p, in.ID, err)
 }
@@ -350,8 +371,9 @@ type listOutput struct {
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	filter := payment.Filter{
-		Merchant: merchantOf(ctx), Provider: in.Provider, Kind: payment.Kind(in.Kind), Currency: in.Currency, Reference: in.Reference,
-		From: in.From, Until: in.Until, Before: in.Cursor, Limit: in.Limit + 1,
+		Merchant: merchantOf(ctx), Provider: in.Provider, Kind: payment.Kind(in.Kind), Currency: in.Currency,
+		Reference: in.Reference,
+		From:      in.From, Until: in.Until, Before: in.Cursor, Limit: in.Limit + 1,
 	}
 	for _, status := range in.Status {
 		filter.Status = append(filter.Status, payment.Status(status))
@@ -454,8 +476,10 @@ func providerOf(account *payment.Account) Provider {
 	serving := account.Plugin("")
 	manifest := serving.Manifest()
 	p := Provider{
-		Name: account.Name, Title: manifest.GetTitle(), Plugin: manifest.GetName(), PluginVersion: manifest.GetVersion(),
-		Digest: serving.Digest(), Generation: serving.Number(), Kinds: []string{}, Currencies: []string{}, Available: true,
+		Name: account.Name, Title: manifest.GetTitle(), Plugin: manifest.GetName(),
+		PluginVersion: manifest.GetVersion(),
+		Digest:        serving.Digest(), Generation: serving.Number(), Kinds: []string{}, Currencies: []string{},
+		Available: true,
 	}
 	for _, flow := range manifest.GetFlows() {
 		p.Kinds = append(p.Kinds, strings.ToLower(strings.TrimPrefix(flow.GetKind().String(), "KIND_")))

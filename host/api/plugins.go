@@ -104,17 +104,20 @@ type PluginInstall struct {
 }
 
 func pluginOf(s plugin.Status, events bool) Plugin {
-	shown := Plugin{Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)), Recorded: s.Recorded}
+	shown := Plugin{Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)),
+		Recorded: s.Recorded}
 	for i, g := range s.Generations {
 		shown.Generations[i] = PluginGeneration{
-			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt, Source: g.Source, Signed: g.Signed,
+			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt,
+			Source: g.Source, Signed: g.Signed,
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
 		}
 	}
 	if s.Trial != nil {
 		shown.Canary = &PluginCanary{
-			Share: s.Trial.Share, Since: s.Trial.Since, Stable: PluginFigures(s.Trial.Stable), Canary: PluginFigures(s.Trial.Canary),
-			Least: s.Trial.Least, Percent: s.Trial.Percent,
+			Share: s.Trial.Share, Since: s.Trial.Since, Stable: PluginFigures(s.Trial.Stable),
+			Canary: PluginFigures(s.Trial.Canary),
+			Least:  s.Trial.Least, Percent: s.Trial.Percent,
 		}
 	}
 	if events {
@@ -127,7 +130,8 @@ func pluginEvents(events []plugin.Event) []PluginEvent {
 	shown := make([]PluginEvent, len(events))
 	for i, e := range events {
 		shown[i] = PluginEvent{
-			At: e.At, Step: string(e.Step), Digest: e.Digest, Version: e.Version, Generation: e.Generation, Source: e.Source, Detail: e.Detail, Error: e.Error,
+			At: e.At, Step: string(e.Step), Digest: e.Digest, Version: e.Version, Generation: e.Generation,
+			Source: e.Source, Detail: e.Detail, Error: e.Error,
 		}
 	}
 	return shown
@@ -135,14 +139,17 @@ func pluginEvents(events []plugin.Event) []PluginEvent {
 
 func installOf(r plugin.Report) *PluginInstall {
 	shown := &PluginInstall{
-		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged, Steps: pluginEvents(r.Steps),
+		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged,
+		Steps: pluginEvents(r.Steps),
 	}
 	if r.Shadow == nil {
 		return shown
 	}
 	shadow := &PluginShadow{
-		Conversations: r.Shadow.Conversations, Requests: r.Shadow.Differences[replay.Requests], Outcomes: r.Shadow.Differences[replay.Outcomes],
-		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel], FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
+		Conversations: r.Shadow.Conversations, Requests: r.Shadow.Differences[replay.Requests],
+		Outcomes: r.Shadow.Differences[replay.Outcomes],
+		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel],
+		FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
 	}
 	for _, d := range r.Shadow.Examples {
 		shadow.Examples = append(shadow.Examples, PluginDifference{
@@ -160,23 +167,30 @@ func (a *api) registerPlugins(described huma.API) {
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
-	huma.Register(described, operation("list-plugins", http.MethodGet, "", "List plugins", "With their generations."), a.listPlugins)
+	huma.Register(described, operation("list-plugins", http.MethodGet, "", "List plugins", "With their generations."),
+		a.listPlugins)
 	huma.Register(described, operation("get-plugin", http.MethodGet, "/{name}", "Get a plugin",
 		"With the steps of its last changes, and how its canary does.", http.StatusNotFound), a.getPlugin)
 	put := operation("put-plugin", http.MethodPut, "/{name}", "Make a module serve",
-		"Its signature, imports, manifest and what it would do to the last payments are looked at first; any of them may refuse it, and then what served "+
+		"Its signature, imports, manifest and what it would do to the last payments are looked at first; any of them "+
+			"may refuse it, and then what served "+
 			"serves on. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	put.MaxBodyBytes, put.BodyReadTimeout = mostModule, time.Minute
 	huma.Register(described, put, a.putPlugin)
-	huma.Register(described, operation("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
-		"To the last that is kept warm, or to the one with the digest.", http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
-		http.StatusUnprocessableEntity), a.rollbackPlugin)
+	huma.Register(described,
+		operation("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
+			"To the last that is kept warm, or to the one with the digest.", http.StatusBadRequest, http.StatusNotFound,
+			http.StatusConflict,
+			http.StatusUnprocessableEntity), a.rollbackPlugin)
 	huma.Register(described, operation("drain-plugin", http.MethodPost, "/{name}/drain", "Let go of generations",
-		"Of those that are kept warm, or of the one with the digest. The digest of what serves takes the plugin out of service, where no account needs it.",
+		"Of those that are kept warm, or of the one with the digest. The digest of what serves takes the plugin out "+
+			"of service, where no account needs it.",
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), a.drainPlugin)
-	huma.Register(described, operation("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
-		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), a.changeCanary)
+	huma.Register(described,
+		operation("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
+			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
+		a.changeCanary)
 }
 
 type pluginsOutput struct {
@@ -243,9 +257,11 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	}
 	signed, err := base64.StdEncoding.DecodeString(in.Signature)
 	if err != nil {
-		return nil, malformed.problem("the signature is not base64", fieldError{Parameter: "header Plugin-Signature", Detail: "is not base64"})
+		return nil, malformed.problem("the signature is not base64",
+			fieldError{Parameter: "header Plugin-Signature", Detail: "is not base64"})
 	}
-	candidate := plugin.Candidate{Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by, Canary: in.Canary}
+	candidate := plugin.Candidate{Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by,
+		Canary: in.Canary}
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))
 	}

@@ -14,9 +14,11 @@ import (
 	"payrouter/host/quote"
 )
 
-// Surveyor asks providers what an order comes to, as quote.Book does: it ends with ctx, and says of each that has no offer why.
+// Surveyor asks providers what an order comes to, as quote.Book does: it ends with ctx, and says of each that has no
+// offer why.
 type Surveyor interface {
-	Survey(ctx context.Context, o payment.Order, providers []string) (offers map[string]quote.Offer, none map[string]error)
+	Survey(ctx context.Context, o payment.Order, providers []string) (offers map[string]quote.Offer,
+		none map[string]error)
 }
 
 // Quote is what a payment would come to at a provider.
@@ -63,7 +65,8 @@ const surveyWithin = 10 * time.Second
 
 func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error) {
 	order := orderBody{
-		Kind: in.Body.Kind, Amount: in.Body.Amount, Currency: in.Body.Currency, Country: in.Body.Country, Method: in.Body.Method,
+		Kind: in.Body.Kind, Amount: in.Body.Amount, Currency: in.Body.Currency, Country: in.Body.Country,
+		Method:      in.Body.Method,
 		Destination: in.Body.Destination, Options: in.Body.Options,
 	}.order()
 	fleet := a.engine.Fleet()
@@ -74,7 +77,8 @@ func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error
 	for i, name := range in.Body.Providers {
 		if !slices.Contains(able, name) {
 			return nil, unsupported.problem(name+" has no quotes of such a payment",
-				fieldError{Pointer: fmt.Sprintf("/providers/%d", i), Detail: fmt.Sprintf("%q has no quotes of such a payment, or is not configured", name)})
+				fieldError{Pointer: fmt.Sprintf("/providers/%d", i),
+					Detail: fmt.Sprintf("%q has no quotes of such a payment, or is not configured", name)})
 		}
 	}
 	if len(in.Body.Providers) > 0 {
@@ -89,7 +93,8 @@ func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error
 }
 
 // quotesOf sorts offers by their price, and puts those between other currencies among the errors.
-func quotesOf(providers []string, currency, to string, offers map[string]quote.Offer, none map[string]error) ([]Quote, []AccountError) {
+func quotesOf(providers []string, currency, to string, offers map[string]quote.Offer,
+	none map[string]error) ([]Quote, []AccountError) {
 	quotes, missing := []Quote{}, []AccountError{}
 	for _, provider := range providers {
 		offer, quoted := offers[provider]
@@ -122,7 +127,8 @@ func between(q payment.Quote, one, other string) bool {
 func quoteOf(provider, currency string, offer quote.Offer) Quote {
 	q := offer.Quote
 	shown := Quote{
-		Provider: provider, Price: money{offer.Price, currency}, Pays: money(q.Pays), Gets: money(q.Gets), Fees: []money{}, Bounds: boundsOf(q.Bounds),
+		Provider: provider, Price: money{offer.Price, currency}, Pays: money(q.Pays), Gets: money(q.Gets),
+		Fees: []money{}, Bounds: boundsOf(q.Bounds),
 		ExpiresAt: q.ExpiresAt,
 	}
 	if q.Rate != (payment.Rate{}) {

@@ -27,7 +27,8 @@ type Trip struct {
 }
 
 func (a *api) registerRecordings(described huma.API) {
-	o := a.operation("get-recording", http.MethodGet, "/v1/attempts/{id}/recording", "Get what a replay of an attempt needs",
+	o := a.operation("get-recording", http.MethodGet, "/v1/attempts/{id}/recording",
+		"Get what a replay of an attempt needs",
 		"The conversation with the plugin, up to the attempt, in whatever merchant's payment. For operators.")
 	refuses(&o, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusNotFound)
 	huma.Register(described, o, a.recording)
@@ -55,7 +56,8 @@ func (a *api) recording(ctx context.Context, in *recordingInput) (*recordingOutp
 		return nil, problemOf(err, "")
 	}
 	return &recordingOutput{CacheControl: "no-store", Body: Recording{
-		PaymentID: asked.PaymentID, Plugin: asked.Plugin, Digest: asked.Digest, Call: asked.Call, Trips: trips(all, asked),
+		PaymentID: asked.PaymentID, Plugin: asked.Plugin, Digest: asked.Digest, Call: asked.Call,
+		Trips: trips(all, asked),
 	}}, nil
 }
 
@@ -63,7 +65,8 @@ func (a *api) recording(ctx context.Context, in *recordingInput) (*recordingOutp
 func trips(all []payment.Attempt, asked payment.Attempt) []Trip {
 	var of []Trip
 	for _, one := range all {
-		if one.Number <= asked.Number && one.Digest == asked.Digest && one.Provider == asked.Provider && bytes.Equal(one.Call, asked.Call) {
+		if one.Number <= asked.Number && one.Digest == asked.Digest && one.Provider == asked.Provider &&
+			bytes.Equal(one.Call, asked.Call) {
 			of = append(of, Trip{Attempt: attemptOf(one), State: one.State})
 		}
 	}

@@ -26,7 +26,8 @@ func heldOf(err error) *HeldAccount {
 	if !is {
 		return nil
 	}
-	return &HeldAccount{Kind: string(held.Kind), Until: timeOf(held.Until), Since: timeOf(held.Since), Reason: held.Reason}
+	return &HeldAccount{Kind: string(held.Kind), Until: timeOf(held.Until), Since: timeOf(held.Since),
+		Reason: held.Reason}
 }
 
 // timeOf is nil for the zero time.
@@ -39,10 +40,13 @@ func timeOf(at time.Time) *time.Time {
 }
 
 func (a *api) registerResume(described huma.API) {
-	resume := a.operation("resume-provider", http.MethodPost, "/v1/providers/{name}/resume", "Send a paused or suspended provider new payments again",
-		"For operators, once the reason is gone: the account starts with a few payments at once. The log keeps who resumed it, and why.")
+	resume := a.operation("resume-provider", http.MethodPost, "/v1/providers/{name}/resume",
+		"Send a paused or suspended provider new payments again",
+		"For operators, once the reason is gone: the account starts with a few payments at once. The log keeps who "+
+			"resumed it, and why.")
 	refuses(&resume, described.OpenAPI().Components.Schemas,
-		http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity)
+		http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity)
 	huma.Register(described, resume, a.resume)
 }
 
@@ -62,7 +66,8 @@ func (a *api) resume(ctx context.Context, in *resumeInput) (*providerOutput, err
 	if err != nil {
 		return nil, err
 	}
-	if err := a.engine.Resume(ctx, payment.Resumption{Provider: in.Name, Operator: operator, Reason: in.Body.Reason}); err != nil {
+	if err := a.engine.Resume(ctx,
+		payment.Resumption{Provider: in.Name, Operator: operator, Reason: in.Body.Reason}); err != nil {
 		return nil, problemOf(err, "")
 	}
 	account, known := a.engine.Fleet().Accounts[in.Name]

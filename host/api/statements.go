@@ -25,7 +25,8 @@ type Transaction struct {
 
 func transactionOf(e account.Entry) Transaction {
 	return Transaction{
-		Provider: e.Provider, ID: e.ID, At: e.At, Amount: money(e.Amount), Fee: moneyOf(e.Fee), FeeIncluded: e.FeeIncluded, Kind: e.Kind, Status: e.Status,
+		Provider: e.Provider, ID: e.ID, At: e.At, Amount: money(e.Amount), Fee: moneyOf(e.Fee),
+		FeeIncluded: e.FeeIncluded, Kind: e.Kind, Status: e.Status,
 		Reference: e.Reference, ProviderReference: e.ProviderReference,
 	}
 }
@@ -59,7 +60,8 @@ func (a *api) statement(ctx context.Context, in *statementInput) (*statementOutp
 		return nil, err
 	}
 	out := &statementOutput{}
-	out.Body.Data, out.Body.Errors, out.Body.NextCursor = make([]Transaction, len(page.Entries)), accountErrors(page.Absent), page.Cursor
+	out.Body.Data, out.Body.Errors, out.Body.NextCursor = make([]Transaction,
+		len(page.Entries)), accountErrors(page.Absent), page.Cursor
 	for i, entry := range page.Entries {
 		out.Body.Data[i] = transactionOf(entry)
 	}
@@ -70,7 +72,8 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 	if in.Cursor != "" {
 		page, err := a.desk().Further(ctx, in.Cursor, in.Limit)
 		if errors.Is(err, account.ErrCursor) {
-			err = invalid.problem("cursor is not a next_cursor", fieldError{Parameter: "query cursor", Detail: "is not the next_cursor of a page"})
+			err = invalid.problem("cursor is not a next_cursor",
+				fieldError{Parameter: "query cursor", Detail: "is not the next_cursor of a page"})
 		}
 		return page, err
 	}
@@ -86,7 +89,9 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 		period.From = period.Until.Add(-usualStatement)
 	}
 	if !period.From.Before(period.Until) {
-		return account.Page{}, invalid.problem("from is not before until", fieldError{Parameter: "query from", Detail: "must be before until, and before now"})
+		return account.Page{},
+			invalid.problem("from is not before until",
+				fieldError{Parameter: "query from", Detail: "must be before until, and before now"})
 	}
 	return a.desk().Statement(ctx, providers, period, in.Limit), nil
 }

@@ -20,8 +20,8 @@ import (
 	"payrouter/host/api"
 )
 
-// syncingVariable makes this test binary a router on a data directory, whose disk fails to sync when it is told to: it holds the
-// directory, a blank, and the provider's address.
+// syncingVariable makes this test binary a router on a data directory, whose disk fails to sync when it is told to: it
+// holds the directory, a blank, and the provider's address.
 const syncingVariable = "PAYROUTER_TEST_SYNCING"
 
 // TestServeForSyncing is no test of its own: it is the process that TestAFailedSync watches and fails the disk of.
@@ -38,7 +38,8 @@ func TestServeForSyncing(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// A disk may take writes and fail to sync them: what was written then is nowhere for sure. Nothing leaves on the strength of it.
+// A disk may take writes and fail to sync them: what was written then is nowhere for sure. Nothing leaves on the
+// strength of it.
 func TestAFailedSyncSendsNothingAndServiceComesBackByItself(t *testing.T) {
 	t.Parallel()
 	strace, err := exec.LookPath("strace")
@@ -49,7 +50,8 @@ func TestAFailedSyncSendsNothingAndServiceComesBackByItself(t *testing.T) {
 	dir := t.TempDir()
 	url, pid := serveElsewhere(t, dir, p.url)
 	post := func(key string) (int, string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/payments", strings.NewReader(orderOf("49.90")))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/payments",
+			strings.NewReader(orderOf("49.90")))
 		require.NoError(t, err)
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Idempotency-Key", key)
@@ -82,7 +84,8 @@ func TestAFailedSyncSendsNothingAndServiceComesBackByItself(t *testing.T) {
 // serveElsewhere starts a router in a process of its own, until the test ends.
 func serveElsewhere(t *testing.T, dir, provider string) (url string, pid int) {
 	t.Helper()
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run", "^TestServeForSyncing$", "-test.v")
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run", "^TestServeForSyncing$",
+		"-test.v")
 	command.Env = append(os.Environ(), syncingVariable+"="+dir+" "+provider)
 	command.Stderr = t.Output()
 	in, err := command.StdinPipe()
@@ -114,7 +117,8 @@ func failSyncs(t *testing.T, strace string, pid int, dir string) (mend func()) {
 	logs, err := filepath.Glob(filepath.Join(dir, "*-wal"))
 	require.NoError(t, err)
 	require.Len(t, logs, 1)
-	watched := exec.CommandContext(t.Context(), strace, "-f", "-P", logs[0], "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO", "-p", strconv.Itoa(pid))
+	watched := exec.CommandContext(t.Context(), strace, "-f", "-P", logs[0], "-e", "trace=fsync,fdatasync", "-e",
+		"inject=fsync,fdatasync:error=EIO", "-p", strconv.Itoa(pid))
 	said, err := watched.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, watched.Start())

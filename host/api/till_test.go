@@ -44,21 +44,27 @@ func (till) Manifest() *abi.Manifest {
 			{Role: abi.Role_ROLE_CREATE, Operation: "create"}, {Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},
 		}}},
 		Operations: []*abi.Operation{
-			{Name: "create", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true, Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24}},
-			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true, DeclineIsFinal: true},
+			{Name: "create", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true,
+				Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24}},
+			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true,
+				DeclineIsFinal: true},
 			{
-				Name: "Books/List", Summary: "Lists.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true, Paged: true,
-				Documented:   abi.Documented_DOCUMENTED_PARTIAL,
-				InputSchema:  `{"type":"object","properties":{"from":{"$ref":"#/$defs/day"}},"additionalProperties":false,"$defs":{"day":{"type":"string"}}}`,
+				Name: "Books/List", Summary: "Lists.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
+				DeclineIsFinal: true, Paged: true,
+				Documented: abi.Documented_DOCUMENTED_PARTIAL,
+				InputSchema: `{"type":"object","properties":{"from":{"$ref":"#/$defs/day"}},` +
+					`"additionalProperties":false,"$defs":{"day":{"type":"string"}}}`,
 				OutputSchema: `{"type":"object","properties":{"seed":{"type":"string","writeOnly":true}}}`,
 			},
 			{
-				Name: "pay", Summary: "Pays.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true, Documented: abi.Documented_DOCUMENTED_FULL,
+				Name: "pay", Summary: "Pays.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true,
+				Documented:  abi.Documented_DOCUMENTED_FULL,
 				InputSchema: `{"type":"object","properties":{"amount":{"type":"string"}},"required":["amount"]}`,
 			},
 		},
 		Envelope: []*abi.Proof{{Pointer: "/error"}},
-		Failures: []*abi.FailureRule{{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"}},
+		Failures: []*abi.FailureRule{{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD,
+			Code: "fraud_suspected", Source: "test"}},
 	}
 }
 
@@ -70,7 +76,8 @@ func (c till) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, erro
 		c.prepared()
 	}
 	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).JSON()
-	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).JSON(body).Send(nil), 1, nil
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"),
+		guest.Literal(call.GetOperation())).JSON(body).Send(nil), 1, nil
 }
 
 func (till) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
@@ -87,7 +94,8 @@ func (till) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step, int
 		return guest.Done(outcome), 1, nil
 	}
 	status, known := map[string]abi.Status{
-		"open": abi.Status_STATUS_REQUIRES_ACTION, "paid": abi.Status_STATUS_SUCCEEDED, "failed": abi.Status_STATUS_FAILED,
+		"open": abi.Status_STATUS_REQUIRES_ACTION, "paid": abi.Status_STATUS_SUCCEEDED,
+		"failed": abi.Status_STATUS_FAILED,
 	}[answer.Text("status")]
 	if !known {
 		return guest.Unreadable("no status"), 1, nil
@@ -175,10 +183,12 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	require.NoError(t, yaml.Unmarshal([]byte("- {name: all, to: [till-eu]}"), &node))
 	document, err := routing.Parse("routing.yaml", node.Content[0], nil)
 	require.NoError(t, err)
-	rules, err := routing.Compile(document, []routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
+	rules, err := routing.Compile(document,
+		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"till-eu": {Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
+		"till-eu": {Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client,
+			Settings: []byte("{}")},
 	}}
 	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{
 		Snapshot: api.Snapshot, Answer: api.Answer, Runs: journal, RunAnswer: api.RunAnswer,
@@ -188,7 +198,8 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	return s
 }
 
-// crash takes the journal away from under whatever is on its way, as the end of the process does: nothing that was not written will be.
+// crash takes the journal away from under whatever is on its way, as the end of the process does: nothing that was not
+// written will be.
 func (s *shop) crash(t *testing.T) {
 	t.Helper()
 	require.NoError(t, s.journal.Close())

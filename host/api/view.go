@@ -44,7 +44,8 @@ type destinationBody struct {
 
 func (b orderBody) order() payment.Order {
 	return payment.Order{
-		Kind: payment.Kind(b.Kind), Amount: b.Amount, Currency: b.Currency, Country: b.Country, Method: b.Method, Reference: b.Reference,
+		Kind: payment.Kind(b.Kind), Amount: b.Amount, Currency: b.Currency, Country: b.Country, Method: b.Method,
+		Reference:   b.Reference,
 		Description: b.Description, ReturnURL: b.ReturnURL, ExpiresAt: b.ExpiresAt.UTC(), Payer: payment.Payer(b.Payer),
 		Destination: payment.Destination(b.Destination), Metadata: b.Metadata, Pinned: b.Provider, Options: b.Options,
 	}
@@ -96,10 +97,14 @@ type nextAction struct {
 
 func viewOf(p payment.Payment) Payment {
 	return Payment{
-		ID: p.ID, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount, Currency: p.Currency, AmountReceived: moneyOf(p.Received), Fee: moneyOf(p.Fee),
-		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description, ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
-		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction), Failure: p.Failure, Alert: p.Alert,
-		MoneyConflict: p.MoneyConflict, Decision: p.Decision, Attempts: p.Attempts, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Version: p.Version,
+		ID: p.ID, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount, Currency: p.Currency,
+		AmountReceived: moneyOf(p.Received), Fee: moneyOf(p.Fee),
+		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description,
+		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
+		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction),
+		Failure: p.Failure, Alert: p.Alert,
+		MoneyConflict: p.MoneyConflict, Decision: p.Decision, Attempts: p.Attempts, CreatedAt: p.CreatedAt,
+		UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}
 }
 
@@ -114,7 +119,8 @@ func actionOf(a *payment.NextAction) *nextAction {
 	if a == nil {
 		return nil
 	}
-	return &nextAction{Type: a.Type, URL: a.URL, Address: a.Address, Network: a.Network, Memo: a.Memo, Amount: moneyOf(a.Amount), Text: a.Text}
+	return &nextAction{Type: a.Type, URL: a.URL, Address: a.Address, Network: a.Network, Memo: a.Memo,
+		Amount: moneyOf(a.Amount), Text: a.Text}
 }
 
 // Attempt is one request to a provider, as the API shows it; secrets are masked.
@@ -147,8 +153,10 @@ func attemptOf(a payment.Attempt) Attempt {
 		event = "open"
 	}
 	return Attempt{
-		ID: a.ID, Number: a.Number, Provider: a.Provider, Plugin: a.Plugin, Digest: a.Digest, Generation: a.Generation, Role: a.Role, Operation: a.Operation,
-		Idempotency: a.Idempotency, Reference: a.Reference, Event: event, Sent: a.Sent, Abandoned: a.Abandoned, Failure: a.Failure, Error: a.Error,
+		ID: a.ID, Number: a.Number, Provider: a.Provider, Plugin: a.Plugin, Digest: a.Digest, Generation: a.Generation,
+		Role: a.Role, Operation: a.Operation,
+		Idempotency: a.Idempotency, Reference: a.Reference, Event: event, Sent: a.Sent, Abandoned: a.Abandoned,
+		Failure: a.Failure, Error: a.Error,
 		Request: a.Request, Response: a.Response, Fuel: a.Fuel, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 const webhooksPath = "/v1/webhook-endpoints"
 
-// WebhookEndpoint is a merchant's address for events, as the API shows it: its secret is shown when it is made, and never again.
+// WebhookEndpoint is a merchant's address for events, as the API shows it: its secret is shown when it is made, and
+// never again.
 type WebhookEndpoint struct {
 	ID                  string    `json:"id" example:"we_01jd3x6v7q8r9s0t1v2w3x4y5z"`
 	URL                 string    `json:"url" example:"https://shop.example/hooks/payments"`
@@ -32,8 +33,10 @@ type WebhookEndpoint struct {
 
 func endpointOf(e webhook.Endpoint) WebhookEndpoint {
 	shown := WebhookEndpoint{
-		ID: e.ID, URL: e.URL, Types: make([]string, len(e.Types)), Description: e.Description, Enabled: !e.Disabled(), DisabledAt: e.DisabledAt,
-		DisabledReason: e.DisabledReason, FailingSince: e.FailingSince, HeldUntil: e.HeldUntil, DeliveredAt: e.DeliveredAt,
+		ID: e.ID, URL: e.URL, Types: make([]string, len(e.Types)), Description: e.Description, Enabled: !e.Disabled(),
+		DisabledAt:     e.DisabledAt,
+		DisabledReason: e.DisabledReason, FailingSince: e.FailingSince, HeldUntil: e.HeldUntil,
+		DeliveredAt:         e.DeliveredAt,
 		PreviousSecretUntil: e.PreviousUntil, CreatedAt: e.CreatedAt,
 	}
 	for i, one := range e.Types {
@@ -63,7 +66,8 @@ type WebhookDelivery struct {
 
 func deliveryOf(d webhook.Delivery) WebhookDelivery {
 	shown := WebhookDelivery{
-		EventID: d.EventID, Sequence: d.Sequence, Type: string(d.Type), State: string(d.State), Tries: d.Tries, TriedAt: d.TriedAt, Status: d.Status,
+		EventID: d.EventID, Sequence: d.Sequence, Type: string(d.Type), State: string(d.State), Tries: d.Tries,
+		TriedAt: d.TriedAt, Status: d.Status,
 		Error: d.Error,
 	}
 	if d.State == webhook.Pending {
@@ -82,23 +86,34 @@ func (a *api) registerWebhooks(described huma.API) {
 	}
 	huma.Register(described, operation("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
 		"It gets the events from now on, signed as Standard Webhooks says. The secret is in this answer only.",
-		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity), a.createEndpoint)
-	huma.Register(described, operation("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", http.StatusOK), a.listEndpoints)
+		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity),
+		a.createEndpoint)
+	huma.Register(described,
+		operation("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", http.StatusOK),
+		a.listEndpoints)
 	huma.Register(described, operation("get-webhook-endpoint", http.MethodGet, "/{id}", "Get a webhook endpoint", "",
 		http.StatusOK, http.StatusNotFound), a.getEndpoint)
 	huma.Register(described, operation("update-webhook-endpoint", http.MethodPatch, "/{id}", "Edit a webhook endpoint",
 		"Enabling one that was disabled sends what came meanwhile.",
 		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.updateEndpoint)
-	huma.Register(described, operation("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "",
-		http.StatusNoContent, http.StatusNotFound), a.deleteEndpoint)
-	huma.Register(described, operation("rotate-webhook-secret", http.MethodPost, "/{id}/rotate-secret", "Give a webhook endpoint a new secret",
-		"The new secret is in this answer only. Until the old one ends, each message is signed with both.",
-		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.rotateSecret)
-	huma.Register(described, operation("list-webhook-deliveries", http.MethodGet, "/{id}/deliveries", "List what was and will be sent to an endpoint",
-		"The newest event first.", http.StatusOK, http.StatusNotFound, http.StatusUnprocessableEntity), a.deliveries)
-	huma.Register(described, operation("redeliver-webhook", http.MethodPost, "/{id}/deliveries/{event}/redeliver", "Send an event to an endpoint again",
-		"At once, and then by the whole schedule; also one that the endpoint has not been sent before.",
-		http.StatusAccepted, http.StatusNotFound, http.StatusConflict), a.redeliver)
+	huma.Register(described,
+		operation("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "",
+			http.StatusNoContent, http.StatusNotFound), a.deleteEndpoint)
+	huma.Register(described,
+		operation("rotate-webhook-secret", http.MethodPost, "/{id}/rotate-secret",
+			"Give a webhook endpoint a new secret",
+			"The new secret is in this answer only. Until the old one ends, each message is signed with both.",
+			http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.rotateSecret)
+	huma.Register(described,
+		operation("list-webhook-deliveries", http.MethodGet, "/{id}/deliveries",
+			"List what was and will be sent to an endpoint",
+			"The newest event first.", http.StatusOK, http.StatusNotFound, http.StatusUnprocessableEntity),
+		a.deliveries)
+	huma.Register(described,
+		operation("redeliver-webhook", http.MethodPost, "/{id}/deliveries/{event}/redeliver",
+			"Send an event to an endpoint again",
+			"At once, and then by the whole schedule; also one that the endpoint has not been sent before.",
+			http.StatusAccepted, http.StatusNotFound, http.StatusConflict), a.redeliver)
 }
 
 type endpointOutput struct {
@@ -136,7 +151,8 @@ type createEndpointInput struct {
 
 func (a *api) createEndpoint(ctx context.Context, in *createEndpointInput) (*secretOutput, error) {
 	types := entryTypes(in.Body.Types)
-	return secretShown(a.settings.Webhooks.Create(ctx, merchantOf(ctx), webhook.Edit{URL: &in.Body.URL, Types: &types, Description: &in.Body.Description}))
+	return secretShown(a.settings.Webhooks.Create(ctx, merchantOf(ctx),
+		webhook.Edit{URL: &in.Body.URL, Types: &types, Description: &in.Body.Description}))
 }
 
 func entryTypes(names []string) []payment.EntryType {

@@ -47,7 +47,8 @@ const endpoints = "/v1/webhook-endpoints"
 func TestASecretIsShownOnceAndNeverAgain(t *testing.T) {
 	t.Parallel()
 	s, _ := newHooked(t)
-	answer := s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/hook","types":["payment.succeeded"],"description":"ours"}`)
+	answer := s.as("shop", http.MethodPost, endpoints,
+		`{"url":"https://shop.example/hook","types":["payment.succeeded"],"description":"ours"}`)
 	require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 	made := decode[api.WebhookEndpoint](t, answer, http.StatusCreated)
 	require.True(t, strings.HasPrefix(made.Secret, "whsec_"))
@@ -63,12 +64,14 @@ func TestASecretIsShownOnceAndNeverAgain(t *testing.T) {
 	for body, overlap := range map[string]time.Duration{
 		"": 24 * time.Hour, `{}`: 24 * time.Hour, `{"overlap_seconds":0}`: 0,
 	} {
-		rotated := decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPost, at+"/rotate-secret", body), http.StatusOK)
+		rotated := decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPost, at+"/rotate-secret", body),
+			http.StatusOK)
 		require.WithinDuration(t, time.Now().Add(overlap), rotated.PreviousSecretUntil, time.Minute, "after %q", body)
 	}
 
 	for _, answer := range []*httptest.ResponseRecorder{
-		s.as("shop", http.MethodGet, endpoints, ""), s.as("shop", http.MethodGet, at, ""), s.as("shop", http.MethodPatch, at, `{"description":"theirs"}`),
+		s.as("shop", http.MethodGet, endpoints, ""), s.as("shop", http.MethodGet, at, ""),
+		s.as("shop", http.MethodPatch, at, `{"description":"theirs"}`),
 	} {
 		require.Equal(t, http.StatusOK, answer.Code)
 		require.NotContains(t, answer.Body.String(), "whsec_")
@@ -81,19 +84,24 @@ func TestASecretIsShownOnceAndNeverAgain(t *testing.T) {
 func TestWebhookEndpointsAreEditedAndDeleted(t *testing.T) {
 	t.Parallel()
 	s, _ := newHooked(t)
-	made := decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/hook"}`), http.StatusCreated)
+	made := decode[api.WebhookEndpoint](t,
+		s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/hook"}`), http.StatusCreated)
 	at := endpoints + "/" + made.ID
-	edited := decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPatch, at, `{"url":"https://shop.example/new","types":["payment.failed"],"enabled":false}`), http.StatusOK)
+	edited := decode[api.WebhookEndpoint](t,
+		s.as("shop", http.MethodPatch, at,
+			`{"url":"https://shop.example/new","types":["payment.failed"],"enabled":false}`), http.StatusOK)
 	require.Equal(t, "https://shop.example/new", edited.URL)
 	require.Equal(t, []string{"payment.failed"}, edited.Types)
 	require.False(t, edited.Enabled)
 	require.Equal(t, "by the merchant", edited.DisabledReason)
-	edited = decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPatch, at, `{"types":[],"enabled":true}`), http.StatusOK)
+	edited = decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPatch, at, `{"types":[],"enabled":true}`),
+		http.StatusOK)
 	require.True(t, edited.Enabled)
 	require.Empty(t, edited.Types)
 
 	for _, foreign := range []*httptest.ResponseRecorder{
-		s.as("other", http.MethodGet, at, ""), s.as("other", http.MethodPatch, at, `{}`), s.as("other", http.MethodDelete, at, ""),
+		s.as("other", http.MethodGet, at, ""), s.as("other", http.MethodPatch, at, `{}`),
+		s.as("other", http.MethodDelete, at, ""),
 		s.as("other", http.MethodPost, at+"/rotate-secret", ""), s.as("other", http.MethodGet, at+"/deliveries", ""),
 		s.as("other", http.MethodPost, at+"/deliveries/evt_1/redeliver", ""),
 	} {
@@ -116,9 +124,11 @@ func TestWebhookRequestsThatAreRefused(t *testing.T) {
 		require.Equal(t, pointer, p.Errors[0].Pointer)
 	}
 	for range 2 {
-		require.Equal(t, http.StatusCreated, s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/"}`).Code)
+		require.Equal(t, http.StatusCreated,
+			s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/"}`).Code)
 	}
-	p := decode[api.Problem](t, s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/"}`), http.StatusConflict)
+	p := decode[api.Problem](t, s.as("shop", http.MethodPost, endpoints, `{"url":"https://shop.example/"}`),
+		http.StatusConflict)
 	require.Equal(t, "urn:payrouter:problem:webhook-too-many", p.Type)
 	require.Equal(t, http.StatusUnauthorized, s.ask(http.MethodGet, endpoints, "").Code)
 	wrong := s.as("shop", http.MethodPut, endpoints+"/we_1", `{}`)
@@ -130,9 +140,14 @@ func TestDeliveriesAreListedAndMadeAgain(t *testing.T) {
 	t.Parallel()
 	s, sender := newHooked(t)
 	var got []string
-	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.Header.Get("webhook-id")) }))
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		got = append(got, r.Header.Get("webhook-id"))
+	}))
 	t.Cleanup(receiver.Close)
-	made := decode[api.WebhookEndpoint](t, s.as("shop", http.MethodPost, endpoints, `{"url":"`+receiver.URL+`","types":["payment.succeeded"]}`), http.StatusCreated)
+	made := decode[api.WebhookEndpoint](t,
+		s.as("shop", http.MethodPost, endpoints, `{"url":"`+receiver.URL+`","types":["payment.succeeded"]}`),
+		http.StatusCreated)
 	at := endpoints + "/" + made.ID + "/deliveries"
 	require.Equal(t, http.StatusCreated, s.as("shop", http.MethodPost, "/v1/payments", orderOf("49.90")).Code)
 	require.NoError(t, sender.Round(t.Context()))
@@ -151,7 +166,8 @@ func TestDeliveriesAreListedAndMadeAgain(t *testing.T) {
 	require.Equal(t, http.StatusOK, d.Status)
 	require.True(t, d.NextTry.IsZero())
 
-	again := decode[api.WebhookDelivery](t, s.as("shop", http.MethodPost, at+"/"+d.EventID+"/redeliver", ""), http.StatusAccepted)
+	again := decode[api.WebhookDelivery](t, s.as("shop", http.MethodPost, at+"/"+d.EventID+"/redeliver", ""),
+		http.StatusAccepted)
 	require.Equal(t, "pending", again.State)
 	require.False(t, again.NextTry.IsZero())
 	require.NoError(t, sender.Round(t.Context()))

@@ -19,8 +19,9 @@ import (
 // Prefix is where the addresses stand: Prefix + account + "/" + token.
 const Prefix = "/callbacks/"
 
-// Addresses are where providers report to: one for each account, to be set up at the provider by hand, and one for each payment, for
-// providers that take it along with a request. Nobody can make one without the router's secret. They are safe for concurrent use.
+// Addresses are where providers report to: one for each account, to be set up at the provider by hand, and one for each
+// payment, for providers that take it along with a request. Nobody can make one without the router's secret. They are
+// safe for concurrent use.
 type Addresses struct {
 	public string
 	secret []byte
@@ -29,17 +30,21 @@ type Addresses struct {
 // shortest is how long a secret is at least, in bytes.
 const shortest = 32
 
-// NewAddresses makes the addresses of a router that the world reaches at a public URL, or not at all where that is empty.
+// NewAddresses makes the addresses of a router that the world reaches at a public URL, or not at all where that is
+// empty.
 func NewAddresses(public string, secret []byte) (Addresses, error) {
 	if len(secret) < shortest {
-		return Addresses{}, fmt.Errorf("the secret of callbacks' addresses has %d characters: it needs %d", len(secret), shortest)
+		return Addresses{},
+			fmt.Errorf("the secret of callbacks' addresses has %d characters: it needs %d", len(secret), shortest)
 	}
 	if public == "" {
 		return Addresses{secret: secret}, nil
 	}
 	u, err := url.Parse(public)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return Addresses{}, errors.New("the public URL is not scheme, host and maybe a path, such as https://pay.example.com")
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
+		return Addresses{},
+			errors.New("the public URL is not scheme, host and maybe a path, such as https://pay.example.com")
 	}
 	return Addresses{public: strings.TrimSuffix(public, "/"), secret: secret}, nil
 }
@@ -65,15 +70,16 @@ func (a Addresses) at(account, last string) string {
 func (a Addresses) token(account, paymentID string) string {
 	mac := hmac.New(sha256.New, a.secret)
 	for _, part := range []string{"callback", account, paymentID} {
-		mac.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // G115: bounded by a request's line
+		//nolint:gosec // G115: bounded by a request's line
+		mac.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
 		mac.Write([]byte(part))
 	}
 	const bytes = 24
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:bytes])
 }
 
-// owner tells whether an address is one of ours, and of which payment; in a time that tells nothing about the token, nor whether there is
-// such an account.
+// owner tells whether an address is one of ours, and of which payment; in a time that tells nothing about the token,
+// nor whether there is such an account.
 func (a Addresses) owner(account, last string) (paymentID string, ours bool) {
 	paymentID, token, own := strings.Cut(last, ".")
 	if !own {
@@ -85,8 +91,8 @@ func (a Addresses) owner(account, last string) (paymentID string, ours bool) {
 // secretName is the file in the data directory that holds the secret.
 const secretName = "callback.secret"
 
-// Secret reads the secret of a router's addresses from its data directory, and makes it at the first time: addresses set up at providers
-// have to stay the same.
+// Secret reads the secret of a router's addresses from its data directory, and makes it at the first time: addresses
+// set up at providers have to stay the same.
 func Secret(dir string) ([]byte, error) {
 	path := filepath.Join(dir, secretName)
 	text, err := os.ReadFile(path) //nolint:gosec // G304: the operator's own folder
@@ -98,12 +104,15 @@ func Secret(dir string) ([]byte, error) {
 	}
 	secret := []byte(strings.TrimSpace(string(text)))
 	if len(secret) < shortest {
-		return nil, fmt.Errorf("the secret of callbacks' addresses: %s is damaged: put it back from a backup, or remove it and set every address up anew", path)
+		return nil, fmt.Errorf(
+			"the secret of callbacks' addresses: %s is damaged: put it back from a backup, or remove it and set "+
+				"every address up anew", path)
 	}
 	return secret, nil
 }
 
-// makeSecret leaves either a whole file or none. Of two that make one at the same time, one is told what the other made.
+// makeSecret leaves either a whole file or none. Of two that make one at the same time, one is told what the other
+// made.
 func makeSecret(dir, path string) (secret []byte, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

@@ -21,7 +21,8 @@ func TestAddressesStayTheSameAndAreNobodyElses(t *testing.T) {
 	other, err := callback.NewAddresses("https://pay.example/base", append([]byte("x"), secret...))
 	require.NoError(t, err)
 	require.Regexp(t, `^https://pay\.example/base/callbacks/paygrt/[A-Za-z0-9_-]{32}$`, a.Account("paygrt"))
-	require.Regexp(t, `^https://pay\.example/base/callbacks/paygrt/pay_1\.[A-Za-z0-9_-]{32}$`, a.Payment("paygrt", "pay_1"))
+	require.Regexp(t, `^https://pay\.example/base/callbacks/paygrt/pay_1\.[A-Za-z0-9_-]{32}$`,
+		a.Payment("paygrt", "pay_1"))
 	require.Equal(t, a, again)
 	require.Equal(t, a.Payment("paygrt", "pay_1"), again.Payment("paygrt", "pay_1"))
 	require.NotEqual(t, a.Account("paygrt"), other.Account("paygrt"))
@@ -34,7 +35,8 @@ func TestAddressesStayTheSameAndAreNobodyElses(t *testing.T) {
 
 func TestAddressesThatCannotBeAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, public := range []string{"pay.example", "ftp://pay.example", "https://", "https://u:p@pay.example", "https://pay.example?x", "https://pay.example#x", ":"} {
+	for _, public := range []string{"pay.example", "ftp://pay.example", "https://", "https://u:p@pay.example",
+		"https://pay.example?x", "https://pay.example#x", ":"} {
 		_, err := callback.NewAddresses(public, []byte(addressSecret))
 		require.ErrorContains(t, err, "https://pay.example.com", public)
 	}

@@ -1,8 +1,9 @@
 // Package callback takes what providers report by themselves.
 //
-// It hides how far a stranger's word is followed: a callback is kept before it is answered, believed where its signature holds, and is
-// otherwise no more than a reason to ask the provider, at a pace that no storm of callbacks can raise. What merchants are told is another
-// package's: there the router is the one that reports, and decides about endpoints and repetitions instead of trust.
+// It hides how far a stranger's word is followed: a callback is kept before it is answered, believed where its
+// signature holds, and is otherwise no more than a reason to ask the provider, at a pace that no storm of callbacks can
+// raise. What merchants are told is another package's: there the router is the one that reports, and decides about
+// endpoints and repetitions instead of trust.
 //
 // Read address.go, then in.go (a callback comes), settle.go (it is acted on) and pace.go (how often).
 package callback
@@ -70,20 +71,23 @@ type Callback struct {
 	Note  string
 }
 
-// Store keeps callbacks durably: what a method has returned without an error survives a crash of the machine. Every method is safe for
-// concurrent use. Failures of the engine beneath wrap payment.ErrJournal.
+// Store keeps callbacks durably: what a method has returned without an error survives a crash of the machine. Every
+// method is safe for concurrent use. Failures of the engine beneath wrap payment.ErrJournal.
 type Store interface {
-	// KeepCallback writes a callback. Where its account has one of its identity, that one counts a repetition instead. If the new one is
-	// pending, the one that is there becomes so again and is due when the new one is, with the new one's receipt and no tries, whether it waited
-	// or was done with; unless its provider vouched for it and it is settled.
+	// KeepCallback writes a callback. Where its account has one of its identity, that one counts a repetition instead.
+	// If the new one is pending, the one that is there becomes so again and is due when the new one is, with the new
+	// one's receipt and no tries, whether it waited or was done with; unless its provider vouched for it and it is
+	// settled.
 	KeepCallback(ctx context.Context, c Callback) error
-	// DueCallbacks lists those of an account that are pending and due, the longest due first: those that are vouched for, or the others.
+	// DueCallbacks lists those of an account that are pending and due, the longest due first: those that are vouched
+	// for, or the others.
 	DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time, limit int) ([]Callback, error)
-	// SettleCallback writes what became of a callback: PaymentID, State, Due, Tries and Note. Where it was repeated since it was read, it stays
-	// pending without tries, and is due again at the time given; unless it is vouched for and settled.
+	// SettleCallback writes what became of a callback: PaymentID, State, Due, Tries and Note. Where it was repeated
+	// since it was read, it stays pending without tries, and is due again at the time given; unless it is vouched for
+	// and settled.
 	SettleCallback(ctx context.Context, c Callback, again time.Time) error
-	// PurgeCallbacks forgets those that are not pending and came last longer ago than a lifetime, some at a time, and tells how many. The lifetime
-	// counts in the journal's own clock.
+	// PurgeCallbacks forgets those that are not pending and came last longer ago than a lifetime, some at a time, and
+	// tells how many. The lifetime counts in the journal's own clock.
 	PurgeCallbacks(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 	// Clock is what the journal's own clock shows: the wall clock may be set, this one only advances.
 	Clock() time.Duration

@@ -41,7 +41,8 @@ type Settings struct {
 	AtOnce int64
 	// Every is the pause between two looks for callbacks that are due; new ones do not wait for it. 0 means 1 s.
 	Every time.Duration
-	// KeepFor is how long callbacks that are done with are remembered, and their repetitions known, by the journal's own clock. 0 means 30 days.
+	// KeepFor is how long callbacks that are done with are remembered, and their repetitions known, by the journal's
+	// own clock. 0 means 30 days.
 	KeepFor time.Duration
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
@@ -84,7 +85,8 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// Inbox takes providers' callbacks over HTTP, under Prefix, and acts on them while Run does. It is safe for concurrent use.
+// Inbox takes providers' callbacks over HTTP, under Prefix, and acts on them while Run does. It is safe for concurrent
+// use.
 type Inbox struct {
 	settings Settings
 	log      *slog.Logger
@@ -109,7 +111,8 @@ type work struct {
 func NewInbox(store Store, engine Engine, settings Settings) *Inbox {
 	settings = settings.withDefaults()
 	return &Inbox{
-		settings: settings, log: settings.Logger, store: store, engine: engine, news: make(chan struct{}, 1), accounts: map[string]*work{},
+		settings: settings, log: settings.Logger, store: store, engine: engine, news: make(chan struct{}, 1),
+		accounts: map[string]*work{},
 	}
 }
 
@@ -128,7 +131,8 @@ func (i *Inbox) work(account string) *work {
 	return one
 }
 
-// ServeHTTP keeps a callback and answers as its provider expects. An address that is not ours is not found, whatever is wrong with it.
+// ServeHTTP keeps a callback and answers as its provider expects. An address that is not ours is not found, whatever is
+// wrong with it.
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, last, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
 	paymentID, ours := i.settings.Addresses.owner(name, last)
@@ -145,7 +149,8 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := i.read(w, r)
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok || headerSize(r.Header) > i.settings.MaxBody {
-		i.log.WarnContext(r.Context(), "a callback is too large", slog.String("account", name), slog.Any("error", tooLarge))
+		i.log.WarnContext(r.Context(), "a callback is too large", slog.String("account", name),
+			slog.Any("error", tooLarge))
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		return
 	}
@@ -196,11 +201,14 @@ func answer(w http.ResponseWriter, reply *abi.CallbackReply) {
 		w.Header().Set("Content-Type", kind)
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(reply.GetBody()) //nolint:gosec // G705: a provider reads it, never a browser, and nothing sniffs its type
+	//nolint:gosec // G705: a provider reads it, never a browser, and nothing sniffs its type
+	_, _ = w.Write(reply.GetBody())
 }
 
-// take reads and keeps one callback, and gives the reply that its provider expects. An error asks the provider to repeat it.
-func (i *Inbox) take(ctx context.Context, name string, account Account, paymentID string, r *http.Request, body []byte) (*abi.CallbackReply, error) {
+// take reads and keeps one callback, and gives the reply that its provider expects. An error asks the provider to
+// repeat it.
+func (i *Inbox) take(ctx context.Context, name string, account Account, paymentID string, r *http.Request,
+	body []byte) (*abi.CallbackReply, error) {
 	now := i.settings.Now().UTC()
 	id, err := ulid.New(ulid.Timestamp(now), i.settings.Random)
 	if err != nil {
@@ -230,7 +238,8 @@ func (i *Inbox) take(ctx context.Context, name string, account Account, paymentI
 // message is what a plugin gets to see: everything but the token of the address.
 func message(c Callback, settings []byte) *abi.Callback {
 	m := &abi.Callback{
-		Method: text(c.Method), Path: Prefix + c.Account, Query: text(c.Query), Body: c.Body, Settings: settings, NowMs: c.ReceivedAt.UnixMilli(),
+		Method: text(c.Method), Path: Prefix + c.Account, Query: text(c.Query), Body: c.Body, Settings: settings,
+		NowMs: c.ReceivedAt.UnixMilli(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		for _, value := range c.Header[name] {
@@ -243,7 +252,8 @@ func message(c Callback, settings []byte) *abi.Callback {
 // text is valid UTF-8, as the contract's strings are.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// vouched tells whether a callback's signature holds. One that does not is as good as none: what it is about is asked for.
+// vouched tells whether a callback's signature holds. One that does not is as good as none: what it is about is asked
+// for.
 func (i *Inbox) vouched(ctx context.Context, account Account, c Callback, path string) bool {
 	if c.Receipt.GetTrust() != abi.Receipt_TRUST_SIGNED {
 		return false
@@ -252,7 +262,8 @@ func (i *Inbox) vouched(ctx context.Context, account Account, c Callback, path s
 		Method: c.Method, Path: path, Header: c.Header, Body: c.Body,
 	})
 	if err != nil && !errors.Is(err, egress.ErrNoSecret) {
-		i.log.WarnContext(ctx, "a callback's signature is not believed", slog.String("account", c.Account), slog.String("callback", c.ID), slog.Any("error", err))
+		i.log.WarnContext(ctx, "a callback's signature is not believed", slog.String("account", c.Account),
+			slog.String("callback", c.ID), slog.Any("error", err))
 	}
 	return err == nil
 }
@@ -270,11 +281,13 @@ func begin(c Callback) (state State, due time.Time) {
 	return Ignored, time.Time{}
 }
 
-// identity tells a repetition from a new callback. A word that is vouched for is the same only where all of it is. A hint is nothing but
-// what it is about, so the plugin's key may stand for its contents: but never for another payment, and never for a word.
+// identity tells a repetition from a new callback. A word that is vouched for is the same only where all of it is. A
+// hint is nothing but what it is about, so the plugin's key may stand for its contents: but never for another payment,
+// and never for a word.
 func identity(c Callback) string {
 	hint := !c.Vouched && c.State == Pending
-	parts := [][]byte{fmt.Append(nil, c.Vouched, hint), []byte(c.AddressedTo), []byte(c.Receipt.GetReference()), []byte(c.Receipt.GetProviderReference())}
+	parts := [][]byte{fmt.Append(nil, c.Vouched, hint), []byte(c.AddressedTo), []byte(c.Receipt.GetReference()),
+		[]byte(c.Receipt.GetProviderReference())}
 	if key := c.Receipt.GetDedupeKey(); hint && key != "" {
 		parts = append(parts, []byte("key"), []byte(key))
 	} else {

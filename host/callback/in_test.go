@@ -22,7 +22,8 @@ func TestACallbackIsKeptAsItCameAndAnsweredToTheLetter(t *testing.T) {
 		{http.MethodPost, "", "", ""},
 	} {
 		for range 2 {
-			got := h.ask(t, row.method, h.addresses.Account("a"), row.query, row.body, http.Header{"Content-Type": {row.kind}, "X-Odd": {"\xfe"}})
+			got := h.ask(t, row.method, h.addresses.Account("a"), row.query, row.body,
+				http.Header{"Content-Type": {row.kind}, "X-Odd": {"\xfe"}})
 
 			require.Equal(t, answered{202, "text/x-heard", "*ok*"}, got, row.method)
 			c := h.store.kept[len(h.store.kept)-1]
@@ -55,9 +56,12 @@ func TestOnlyTheRoutersOwnAddressesAreFound(t *testing.T) {
 	require.Equal(t, 202, h.ask(t, http.MethodPost, "/callbacks/a/"+own, "", "about=known", nil).status)
 	require.Equal(t, "pay_1", h.store.kept[0].AddressedTo)
 	for _, path := range []string{
-		"/callbacks/", "/callbacks/a", "/callbacks/a/", "/callbacks/a/x", "/callbacks/a/" + token + "x", "/callbacks/a/" + token[1:],
-		"/callbacks/a/" + token + "/x", "/callbacks/b/" + token, "/callbacks/a/pay_1." + token, "/callbacks/a/" + strings.Replace(own, "pay_1", "pay_2", 1),
-		"/callbacks/a/" + strings.TrimPrefix(own, "pay_1."), strings.TrimPrefix(h.addresses.Account("b"), "https://pay.example"),
+		"/callbacks/", "/callbacks/a", "/callbacks/a/", "/callbacks/a/x", "/callbacks/a/" + token + "x",
+		"/callbacks/a/" + token[1:],
+		"/callbacks/a/" + token + "/x", "/callbacks/b/" + token, "/callbacks/a/pay_1." + token, "/callbacks/a/" +
+			strings.Replace(own, "pay_1", "pay_2", 1),
+		"/callbacks/a/" + strings.TrimPrefix(own, "pay_1."),
+		strings.TrimPrefix(h.addresses.Account("b"), "https://pay.example"),
 	} {
 		require.Equal(t, 404, h.ask(t, http.MethodPost, path, "", "about=known", nil).status, path)
 	}
@@ -70,7 +74,8 @@ func TestWhatIsTooLargeIsNotKept(t *testing.T) {
 	h := newHouse(t, callback.Settings{MaxBody: 4096})
 	large := strings.Repeat("x", 4097)
 	require.Equal(t, 413, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", large, nil).status)
-	require.Equal(t, 413, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", "", http.Header{"X-Large": {large}}).status)
+	require.Equal(t, 413,
+		h.ask(t, http.MethodPost, h.addresses.Account("a"), "", "", http.Header{"X-Large": {large}}).status)
 	require.Empty(t, h.store.kept)
 	require.Equal(t, 202, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", large[1:], nil).status)
 }

@@ -61,15 +61,17 @@ func (r *reader) Receive(_ context.Context, c *abi.Callback) (*abi.Receipt, int6
 		return receipt, 0, nil
 	}
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
-	receipt.Reference, receipt.ProviderReference, receipt.DedupeKey = form.Get("about"), form.Get("theirs"), form.Get("key")
+	receipt.Reference, receipt.ProviderReference, receipt.DedupeKey = form.Get("about"), form.Get("theirs"), form.Get(
+		"key")
 	for _, h := range c.GetHeaders() {
 		if h.GetName() != "Signature" {
 			continue
 		}
 		receipt.Trust, receipt.SignatureValue = abi.Receipt_TRUST_SIGNED, h.GetValue()
 		receipt.Signature = &abi.Signature{
-			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "webhook" + r.secret, Encoding: abi.Signature_ENCODING_HEX,
-			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}},
+			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "webhook" + r.secret,
+			Encoding: abi.Signature_ENCODING_HEX,
+			Parts:    []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}},
 		}
 		receipt.Outcome = &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED}
 	}
@@ -213,17 +215,22 @@ func newHouse(t *testing.T, settings callback.Settings) *house {
 	t.Helper()
 	now := &clock{now: time.Now()}
 	db := sqlitetest.Open(t, sqlite.Now(now.read))
-	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://a.example", Secrets: map[string]string{"webhook": webhookSecret}})
+	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://a.example",
+		Secrets: map[string]string{"webhook": webhookSecret}})
 	require.NoError(t, err)
 	addresses, err := callback.NewAddresses("https://pay.example", []byte(addressSecret))
 	require.NoError(t, err)
 	h := &house{
-		addresses: addresses, engine: &engine{payments: map[string]string{"known": "pay_1", "their-1": "pay_1", "second": "pay_2"}},
-		store: &store{DB: db, settled: map[string]callback.Callback{}}, plugin: &reader{}, clock: now, log: &strings.Builder{},
+		addresses: addresses,
+		engine:    &engine{payments: map[string]string{"known": "pay_1", "their-1": "pay_1", "second": "pay_2"}},
+		store:     &store{DB: db, settled: map[string]callback.Callback{}}, plugin: &reader{}, clock: now,
+		log: &strings.Builder{},
 	}
-	settings.Addresses, settings.Now, settings.Logger = addresses, h.clock.read, slog.New(slog.NewTextHandler(h.log, nil))
+	settings.Addresses, settings.Now, settings.Logger = addresses, h.clock.read, slog.New(slog.NewTextHandler(h.log,
+		nil))
 	settings.Accounts = func() (map[string]callback.Account, func()) {
-		return map[string]callback.Account{"a": {Plugin: h.plugin, Verifier: client, Settings: []byte(`{"x":1}`)}}, func() {}
+		return map[string]callback.Account{"a": {Plugin: h.plugin, Verifier: client, Settings: []byte(`{"x":1}`)}},
+			func() {}
 	}
 	if settings.ArrivalsPerSecond == 0 {
 		settings.ArrivalsPerSecond = 1 << 20
@@ -270,7 +277,8 @@ func (h *house) post(t *testing.T, body string, signature ...string) {
 	if len(signature) > 0 {
 		header["Signature"] = signature
 	}
-	require.Equal(t, answered{202, "text/x-heard", "*ok*"}, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", body, header))
+	require.Equal(t, answered{202, "text/x-heard", "*ok*"},
+		h.ask(t, http.MethodPost, h.addresses.Account("a"), "", body, header))
 }
 
 func signatureOf(body string) string {

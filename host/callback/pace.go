@@ -33,8 +33,8 @@ func (b *bucket) take(now time.Time) bool {
 	return true
 }
 
-// gaps are how far apart the look-ups of one payment are that callbacks cause: the first is at once, and each that follows soon waits
-// longer.
+// gaps are how far apart the look-ups of one payment are that callbacks cause: the first is at once, and each that
+// follows soon waits longer.
 //
 //nolint:gochecknoglobals // a table
 var gaps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute}
@@ -42,17 +42,18 @@ var gaps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.
 // calm is how long after a payment's last look-up the next is its first again.
 const calm = 10 * time.Minute
 
-// look is what is known of one payment's look-ups. Its times are by the journal's own clock: the wall clock may be set between two of them.
+// look is what is known of one payment's look-ups. Its times are by the journal's own clock: the wall clock may be set
+// between two of them.
 type look struct {
 	started time.Duration
-	// answered is when the last one that was answered started, by the provider's reference that was asked about: empty for the payment's own.
-	// What was left behind for a payment says nothing of what took its place.
+	// answered is when the last one that was answered started, by the provider's reference that was asked about: empty
+	// for the payment's own. What was left behind for a payment says nothing of what took its place.
 	answered map[string]time.Duration
 	count    int
 }
 
-// covers tells a look-up of the same object that was answered and began after a hint came. The journal keeps a hint's time in whole
-// milliseconds, so a look-up that began in the same one does not cover it.
+// covers tells a look-up of the same object that was answered and began after a hint came. The journal keeps a hint's
+// time in whole milliseconds, so a look-up that began in the same one does not cover it.
 func (l look) covers(object string, came time.Duration) bool {
 	answered, known := l.answered[object]
 	return known && answered.Truncate(time.Millisecond) > came
@@ -78,8 +79,10 @@ const (
 	exhausted
 )
 
-// ask decides on a hint about an object of a payment that came at a time, by the journal's clock as now is. A look-up is one that grant grants.
-func (l *looks) ask(paymentID, object string, came, now time.Duration, grant func() bool) (v verdict, left time.Duration) {
+// ask decides on a hint about an object of a payment that came at a time, by the journal's clock as now is. A look-up
+// is one that grant grants.
+func (l *looks) ask(paymentID, object string, came, now time.Duration,
+	grant func() bool) (v verdict, left time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	last, known := l.payments[paymentID]
@@ -129,12 +132,13 @@ func (l *looks) forget(now time.Duration) {
 	}
 }
 
-// strange is when a callback is tried again whose payment nobody knows: it may have overtaken the answer to the create. Only the journal
-// is asked.
+// strange is when a callback is tried again whose payment nobody knows: it may have overtaken the answer to the create.
+// Only the journal is asked.
 //
 //nolint:gochecknoglobals // a table
 var strange = []time.Duration{
-	time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour,
+	time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
+	time.Hour,
 }
 
 // failed is when a look-up is tried again that was not answered. The payment's own schedule goes on beside it.
@@ -142,8 +146,8 @@ var strange = []time.Duration{
 //nolint:gochecknoglobals // a table
 var failed = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
 
-// doubted is when a payment is looked up again that a look-up found to have ended without money, for which its provider had no need to call:
-// providers answer from copies that lag behind.
+// doubted is when a payment is looked up again that a look-up found to have ended without money, for which its provider
+// had no need to call: providers answer from copies that lag behind.
 //
 //nolint:gochecknoglobals // a table
 var doubted = []time.Duration{time.Minute, 30 * time.Minute}

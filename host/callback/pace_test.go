@@ -48,7 +48,8 @@ func TestLookUpsOfAPaymentAreSpacedOut(t *testing.T) {
 		}
 	}
 	require.Equal(t, []time.Duration{
-		0, time.Second, 6 * time.Second, 21 * time.Second, 81 * time.Second, 141 * time.Second, 201 * time.Second, 261 * time.Second,
+		0, time.Second, 6 * time.Second, 21 * time.Second, 81 * time.Second, 141 * time.Second, 201 * time.Second,
+		261 * time.Second,
 	}, at)
 	v, _ := l.ask("pay_2", "", start, start, generous)
 	require.Equal(t, goAhead, v, "another payment waits for nothing")

@@ -14,8 +14,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// Run acts on callbacks as they come, and on those that a crash left, until ctx ends; it returns when what it began is over. An account
-// whose provider is slow holds up no other.
+// Run acts on callbacks as they come, and on those that a crash left, until ctx ends; it returns when what it began is
+// over. An account whose provider is slow holds up no other.
 func (i *Inbox) Run(ctx context.Context) {
 	ticker := time.NewTicker(i.settings.Every)
 	defer ticker.Stop()
@@ -101,8 +101,8 @@ func (i *Inbox) purge(ctx context.Context) error {
 // batch is how many callbacks are read at once.
 const batch = 100
 
-// account acts on what is due at one account: what is vouched for first, since it costs nobody a request. more says that there may be
-// more to act on at once.
+// account acts on what is due at one account: what is vouched for first, since it costs nobody a request. more says
+// that there may be more to act on at once.
 func (i *Inbox) account(ctx context.Context, name string, one *work) (more bool, err error) {
 	one.looks.forget(i.store.Clock())
 	words, err := i.each(ctx, name, true, func(ctx context.Context, c Callback) (bool, error) {
@@ -117,8 +117,10 @@ func (i *Inbox) account(ctx context.Context, name string, one *work) (more bool,
 	return err == nil && (words == batch || hints == batch), err
 }
 
-// each acts on callbacks that are due, several at a time, and tells how many were acted on. act says whether there is to be another.
-func (i *Inbox) each(ctx context.Context, account string, vouched bool, act func(context.Context, Callback) (bool, error)) (count int, err error) {
+// each acts on callbacks that are due, several at a time, and tells how many were acted on. act says whether there is
+// to be another.
+func (i *Inbox) each(ctx context.Context, account string, vouched bool,
+	act func(context.Context, Callback) (bool, error)) (count int, err error) {
 	due, err := i.store.DueCallbacks(ctx, account, vouched, i.settings.Now(), batch)
 	if err != nil {
 		return 0, err
@@ -156,8 +158,8 @@ func (i *Inbox) believe(ctx context.Context, c Callback) error {
 	return i.conclude(ctx, c, p, err)
 }
 
-// follow has the payment that a hint is about looked up, unless that was done since the hint came, or cannot be done yet. It says whether
-// the account may have more look-ups.
+// follow has the payment that a hint is about looked up, unless that was done since the hint came, or cannot be done
+// yet. It says whether the account may have more look-ups.
 func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, err error) {
 	p, err := i.engine.Find(ctx, c.Account, about(c))
 	if err != nil {
@@ -187,24 +189,27 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 		return true, i.conclude(ctx, c, p, err)
 	}
 	one.looks.done(p.ID, object, clock)
-	// The wall clock may have been set while the provider was asked: a time by one that was ahead would not come for days.
+	// The wall clock may have been set while the provider was asked: a time by one that was ahead would not come for
+	// days.
 	now := i.settings.Now()
 	if due, left := after(doubted, c.Tries, now); left && endedWithoutMoney(p) {
-		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is asked again"
+		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is "+
+			"asked again"
 		return true, i.store.SettleCallback(ctx, c, now)
 	}
 	return true, i.conclude(ctx, c, p, nil)
 }
 
-// endedWithoutMoney tells a payment about which a hint may mean more than its look-up found: an answer may be older than the hint, and nobody
-// asks about what has ended.
+// endedWithoutMoney tells a payment about which a hint may mean more than its look-up found: an answer may be older
+// than the hint, and nobody asks about what has ended.
 func endedWithoutMoney(p payment.Payment) bool {
 	return p.Status.Terminal() && p.Status != payment.Succeeded && !p.MoneyConflict
 }
 
 func about(c Callback) payment.Report {
 	return payment.Report{
-		PaymentID: c.AddressedTo, Reference: c.Receipt.GetReference(), ProviderReference: c.Receipt.GetProviderReference(), CallbackID: c.ID,
+		PaymentID: c.AddressedTo, Reference: c.Receipt.GetReference(),
+		ProviderReference: c.Receipt.GetProviderReference(), CallbackID: c.ID,
 	}
 }
 
@@ -212,7 +217,8 @@ func about(c Callback) payment.Report {
 func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, reported error) error {
 	now := i.settings.Now()
 	switch {
-	case errors.Is(reported, payment.ErrJournal), errors.Is(reported, payment.ErrHeld), errors.Is(reported, payment.ErrShuttingDown), ctx.Err() != nil:
+	case errors.Is(reported, payment.ErrJournal), errors.Is(reported, payment.ErrHeld),
+		errors.Is(reported, payment.ErrShuttingDown), ctx.Err() != nil:
 		return reported
 	case reported == nil:
 		c.State, c.PaymentID, c.Due, c.Note = Settled, p.ID, time.Time{}, ""
@@ -232,18 +238,21 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 		}
 	}
 	if c.State == Dismissed {
-		i.log.WarnContext(ctx, "nothing comes of a callback", slog.String("account", c.Account), slog.String("callback", c.ID),
+		i.log.WarnContext(ctx, "nothing comes of a callback", slog.String("account", c.Account),
+			slog.String("callback", c.ID),
 			slog.String("why", c.Note), slog.Any("error", reported))
 	}
 	return i.store.SettleCallback(ctx, c, now)
 }
 
-// show has people look at the payment of a callback that is given up: its provider reported something, and nobody found out what.
+// show has people look at the payment of a callback that is given up: its provider reported something, and nobody found
+// out what.
 func (i *Inbox) show(ctx context.Context, c Callback) error {
 	if c.State != Dismissed || c.PaymentID == "" {
 		return nil
 	}
-	return i.engine.Alert(ctx, c.PaymentID, c.ID, "a callback of "+c.Account+" could not be confirmed: the provider did not tell what it is about")
+	return i.engine.Alert(ctx, c.PaymentID, c.ID,
+		"a callback of "+c.Account+" could not be confirmed: the provider did not tell what it is about")
 }
 
 // again tries a callback once more, or gives it up.

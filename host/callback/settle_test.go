@@ -30,12 +30,14 @@ func TestHowFarACallbackIsFollowed(t *testing.T) {
 	}{
 		{"a signature that holds is believed", body, []string{signatureOf(body)}, "", 1, 0, callback.Settled},
 		{"a signature that does not hold is a hint", body, []string{signatureOf("other")}, "", 0, 1, callback.Settled},
-		{"a signature that nobody can check is a hint", body, []string{signatureOf(body)}, "-missing", 0, 1, callback.Settled},
+		{"a signature that nobody can check is a hint", body, []string{signatureOf(body)}, "-missing", 0, 1,
+			callback.Settled},
 		{"no signature is a hint", body, nil, "", 0, 1, callback.Settled},
 		{"by their reference alone", "theirs=their-1", nil, "", 0, 1, callback.Settled},
 		{"about nothing", "hello=1", nil, "", 0, 0, ""},
 		{"about what nobody knows", "about=nobodys", nil, "", 0, 0, callback.Pending},
-		{"about what nobody knows, signed", "about=nobodys", []string{signatureOf("about=nobodys")}, "", 0, 0, callback.Pending},
+		{"about what nobody knows, signed", "about=nobodys", []string{signatureOf("about=nobodys")}, "", 0, 0,
+			callback.Pending},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -107,8 +109,8 @@ func TestACallbackThatNobodyEverAnswersIsGivenUp(t *testing.T) {
 	require.Contains(t, h.engine.alerts[0], "pay_1 "+h.store.last().ID)
 }
 
-// Some providers' notices are the same bytes whatever they report: one that comes while another waits for its next try may be the one about
-// the money.
+// Some providers' notices are the same bytes whatever they report: one that comes while another waits for its next try
+// may be the one about the money.
 func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -117,8 +119,10 @@ func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
 		err   error
 		waits time.Duration
 	}{
-		"an end without money, asked again in half an hour": {payment.Payment{Status: payment.Expired}, nil, 2 * time.Minute},
-		"no answer, asked again in an hour":                 {payment.Payment{Status: payment.Unknown}, payment.ErrUnanswered, 15 * time.Minute},
+		"an end without money, asked again in half an hour": {payment.Payment{Status: payment.Expired}, nil,
+			2 * time.Minute},
+		"no answer, asked again in an hour": {payment.Payment{Status: payment.Unknown},
+			payment.ErrUnanswered, 15 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -265,7 +269,8 @@ func TestAKeyIsNoReasonToLoseAnotherCallback(t *testing.T) {
 	for _, body := range []string{"about=known&key=k&received=1", "about=known&key=k&received=2"} {
 		h.post(t, body, signatureOf(body))
 	}
-	for _, body := range []string{"about=known&key=k", "about=second&key=k", "theirs=their-2&key=k", "theirs=their-3&key=k", "about=known&key=k&more=1"} {
+	for _, body := range []string{"about=known&key=k", "about=second&key=k", "theirs=their-2&key=k",
+		"theirs=their-3&key=k", "about=known&key=k&more=1"} {
 		h.post(t, body)
 	}
 	h.engine.know("their-2", "pay_3")
@@ -287,25 +292,28 @@ func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 	h.requireCounts(t, 0, 3)
 }
 
-// What was left behind for a payment is another object than the payment's own: a look-up of the one says nothing of the other.
+// What was left behind for a payment is another object than the payment's own: a look-up of the one says nothing of the
+// other.
 func TestALookUpCoversHintsAboutItsOwnObjectAlone(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, callback.Settings{})
 	h.engine.found = payment.Payment{ProviderReference: "own"}
 	h.engine.know("left-behind", "pay_1")
 	h.engine.know("own", "pay_1")
-	for _, body := range []string{"theirs=left-behind", "theirs=own", "theirs=left-behind&again=1", "theirs=own&again=1"} {
+	for _, body := range []string{"theirs=left-behind", "theirs=own", "theirs=left-behind&again=1",
+		"theirs=own&again=1"} {
 		h.post(t, body)
 	}
 	for range 3 {
 		h.later(t, time.Minute)
 	}
 	h.requireCounts(t, 0, 2)
-	require.ElementsMatch(t, []string{"left-behind", "own"}, []string{h.engine.lookups[0].ProviderReference, h.engine.lookups[1].ProviderReference})
+	require.ElementsMatch(t, []string{"left-behind", "own"},
+		[]string{h.engine.lookups[0].ProviderReference, h.engine.lookups[1].ProviderReference})
 }
 
-// A provider calls when something has happened. Where the look-up finds that the payment has ended without money, that may be an answer from a
-// copy that lags behind, and nobody else asks about what has ended.
+// A provider calls when something has happened. Where the look-up finds that the payment has ended without money, that
+// may be an answer from a copy that lags behind, and nobody else asks about what has ended.
 func TestAHintAboutAPaymentThatEndedWithoutMoneyIsFollowedAgain(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -378,7 +386,8 @@ func TestAWordIsBelievedOnceAmongForgedOnes(t *testing.T) {
 		shots = append(shots, shot{real, signatureOf(real)})
 		if n%4 == 0 {
 			shots = append(shots,
-				shot{"about=known&say=failed", signatureOf(real)}, shot{"about=known&say=failed", "0"}, shot{fmt.Sprintf("about=no-%d", n), signatureOf(real)})
+				shot{"about=known&say=failed", signatureOf(real)}, shot{"about=known&say=failed", "0"},
+				shot{fmt.Sprintf("about=no-%d", n), signatureOf(real)})
 		}
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shots), func(i, j int) { shots[i], shots[j] = shots[j], shots[i] })

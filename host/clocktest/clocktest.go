@@ -1,4 +1,5 @@
-// Package clocktest hides how a test sets the wall clock while the monotonic clock goes on, as on a machine whose clock somebody sets.
+// Package clocktest hides how a test sets the wall clock while the monotonic clock goes on, as on a machine whose clock
+// somebody sets.
 package clocktest
 
 import (
@@ -7,15 +8,15 @@ import (
 	"unsafe"
 )
 
-// Clock is a clock whose wall reading a test sets. Its monotonic reading is the process's, or that of the test's bubble. The zero value shows
-// the right time. It is safe for concurrent use.
+// Clock is a clock whose wall reading a test sets. Its monotonic reading is the process's, or that of the test's
+// bubble. The zero value shows the right time. It is safe for concurrent use.
 type Clock struct {
 	// ahead is by how many seconds the wall clock is wrong.
 	ahead atomic.Int64
 }
 
-// layout is a time.Time with a monotonic reading. Package time has no way to change only the wall reading. The first word has a bit that marks a
-// monotonic reading, the seconds since 1885, and 30 bits of nanoseconds.
+// layout is a time.Time with a monotonic reading. Package time has no way to change only the wall reading. The first
+// word has a bit that marks a monotonic reading, the seconds since 1885, and 30 bits of nanoseconds.
 type layout struct {
 	wall      uint64
 	monotonic int64
@@ -34,7 +35,8 @@ func (c *Clock) Now() time.Time {
 	if both.wall&hasMonotonic == 0 {
 		epoch := time.Date(1885, time.January, 1, 0, 0, 0, 0, time.UTC)
 		seconds := uint64(now.Unix() - epoch.Unix())
-		both = &layout{hasMonotonic | seconds<<nanosecondBits | uint64(now.Nanosecond()), int64(now.Sub(epoch)), time.Local}
+		both = &layout{hasMonotonic | seconds<<nanosecondBits | uint64(now.Nanosecond()), int64(now.Sub(epoch)),
+			time.Local}
 	}
 	both.wall += uint64(c.ahead.Load()) << nanosecondBits // two's complement subtracts
 	return *(*time.Time)(unsafe.Pointer(both))

@@ -18,7 +18,8 @@ const (
 
 //nolint:gochecknoglobals // a table
 var accountKeys = []string{
-	"plugin", "digests", "base_url", "settings", "secrets", "allow_private", "timeout", "retry", "breaker", "limits", "failures",
+	"plugin", "digests", "base_url", "settings", "secrets", "allow_private", "timeout", "retry", "breaker", "limits",
+	"failures",
 }
 
 func (v view) providers() []*Provider {
@@ -32,7 +33,8 @@ func (v view) providers() []*Provider {
 func (v view) provider(name string) *Provider {
 	p := &Provider{Name: name, At: v.origin().key, source: v}
 	if !isAccountName(name) {
-		v.reportKey(fmt.Sprintf("%q cannot be a provider's name", name), "write lower-case words of letters and digits, single dashes between them")
+		v.reportKey(fmt.Sprintf("%q cannot be a provider's name", name),
+			"write lower-case words of letters and digits, single dashes between them")
 	}
 	v.members("a provider", accountKeys, func(key string, m view) {
 		switch key {
@@ -69,15 +71,16 @@ func (v view) provider(name string) *Provider {
 	return p
 }
 
-// isAccountName: two names must not become one where "-" turns into "_", as in environment variables, nor hold their "__".
+// isAccountName: two names must not become one where "-" turns into "_", as in environment variables, nor hold their
+// "__".
 func isAccountName(name string) bool {
 	return len(name) <= 64 && name != "" &&
 		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
 		!strings.HasPrefix(name, "-") && !strings.HasSuffix(name, "-") && !strings.Contains(name, "--")
 }
 
-// mendBaseURL is "" for a good URL, and for none: then the manifest's holds. It never repeats the URL: somebody may have put
-// a secret into it.
+// mendBaseURL is "" for a good URL, and for none: then the manifest's holds. It never repeats the URL: somebody may
+// have put a secret into it.
 func mendBaseURL(text string, allowPrivate bool) string {
 	if text == "" {
 		return ""
@@ -106,7 +109,8 @@ func (v view) digests() []string {
 		m := view{src: v.src, path: append(slices.Clip(v.path), fmt.Sprint(i)), value: item}
 		digest := m.text()
 		if len(digest) != 64 || strings.Trim(digest, "0123456789abcdef") != "" {
-			m.report("this is no digest of a module", "write the SHA-256 that \"router plugin inspect\" prints: 64 digits, in lower case")
+			m.report("this is no digest of a module",
+				"write the SHA-256 that \"router plugin inspect\" prints: 64 digits, in lower case")
 		}
 		digests = append(digests, digest)
 	}
@@ -219,24 +223,25 @@ func (v view) failures() []*abi.FailureRule {
 
 func (v view) failure() *abi.FailureRule {
 	rule := &abi.FailureRule{Source: v.origin().value.String()}
-	v.members("a failure", []string{"operation", "http_status", "code", "meaning", "as", "proof", "final"}, func(key string, m view) {
-		switch key {
-		case "operation":
-			rule.Operation = m.text()
-		case "http_status":
-			rule.HttpStatus = uint32(m.integer(100, 599)) //nolint:gosec // in range
-		case "code":
-			rule.ProviderCode = m.text()
-		case "meaning":
-			rule.Meaning = m.meaning()
-		case "as":
-			rule.Code = m.code()
-		case "proof":
-			rule.Proofs = m.proofs()
-		case "final":
-			rule.Final = m.boolean()
-		}
-	})
+	v.members("a failure", []string{"operation", "http_status", "code", "meaning", "as", "proof", "final"},
+		func(key string, m view) {
+			switch key {
+			case "operation":
+				rule.Operation = m.text()
+			case "http_status":
+				rule.HttpStatus = uint32(m.integer(100, 599)) //nolint:gosec // in range
+			case "code":
+				rule.ProviderCode = m.text()
+			case "meaning":
+				rule.Meaning = m.meaning()
+			case "as":
+				rule.Code = m.code()
+			case "proof":
+				rule.Proofs = m.proofs()
+			case "final":
+				rule.Final = m.boolean()
+			}
+		})
 	if _, ok := v.value.(map[string]any); !ok {
 		return rule
 	}
@@ -253,7 +258,8 @@ func (v view) failure() *abi.FailureRule {
 func (v view) proofs() []*abi.Proof {
 	members, ok := v.value.(map[string]any)
 	if !ok || len(members) == 0 {
-		v.report("proof is not a mapping", `write "/success: false" lines under it: a JSON pointer, and what stands there`)
+		v.report("proof is not a mapping",
+			`write "/success: false" lines under it: a JSON pointer, and what stands there`)
 		return nil
 	}
 	var proofs []*abi.Proof
@@ -269,7 +275,8 @@ func (v view) proofs() []*abi.Proof {
 				one.Values = append(one.Values, fmt.Sprint(item))
 			}
 		case map[string]any:
-			m.report("this proof is a mapping", "write the value that stands there, a list of values, or [] for any value")
+			m.report("this proof is a mapping",
+				"write the value that stands there, a list of values, or [] for any value")
 		default:
 			one.Values = []string{fmt.Sprint(value)}
 		}
@@ -282,7 +289,8 @@ func (v view) proofs() []*abi.Proof {
 func (v view) code() string {
 	code := v.text()
 	if code == "" || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		v.report(fmt.Sprintf("%q is not one of the router's failure codes", code), "write one such as insufficient_funds")
+		v.report(fmt.Sprintf("%q is not one of the router's failure codes", code),
+			"write one such as insufficient_funds")
 	}
 	return code
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // Check holds every account against its plugin's manifest, by the plugin's name: the plugin is there, the secrets and
-// settings are those that it wants, a base URL is known, failures name its operations. It reports all problems, joined, each
-// a *routing.Problem.
+// settings are those that it wants, a base URL is known, failures name its operations. It reports all problems, joined,
+// each a *routing.Problem.
 func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	var problems []error
 	for _, p := range c.Providers {
@@ -26,8 +26,8 @@ func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	return inFileOrder(problems)
 }
 
-// CheckCodes holds what the accounts call their failures against the router's own list. It reports all problems, joined, each a
-// *routing.Problem.
+// CheckCodes holds what the accounts call their failures against the router's own list. It reports all problems,
+// joined, each a *routing.Problem.
 func (c *Config) CheckCodes(known []string) error {
 	var problems []error
 	for _, p := range c.Providers {
@@ -35,7 +35,8 @@ func (c *Config) CheckCodes(known []string) error {
 		failures := view{src: found, path: p.source.path, value: p.source.value}.at("failures")
 		for i, rule := range p.Failures {
 			if !slices.Contains(known, rule.GetCode()) {
-				failures.at(fmt.Sprint(i)).at("as").report(fmt.Sprintf("%q is not one of the router's failure codes", rule.GetCode()),
+				failures.at(fmt.Sprint(i)).at("as").report(fmt.Sprintf("%q is not one of the router's failure codes",
+					rule.GetCode()),
 					routing.DidYouMean(rule.GetCode(), known))
 			}
 		}
@@ -44,15 +45,16 @@ func (c *Config) CheckCodes(known []string) error {
 	return inFileOrder(problems)
 }
 
-// Ruleset makes the rules decide over the accounts, once Check is content. Its problems are those of Check, and those of
-// routing.Compile.
+// Ruleset makes the rules decide over the accounts, once Check is content. Its problems are those of Check, and those
+// of routing.Compile.
 func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	problems := []error{c.Check(manifests)}
 	providers := make([]routing.Provider, 0, len(c.Providers))
 	for _, p := range c.Providers {
 		manifest, known := manifests[p.Plugin]
 		if !known {
-			// Without its manifest there is no telling what an account can take: compiling would report what is no mistake.
+			// Without its manifest there is no telling what an account can take: compiling would report what is no
+			// mistake.
 			return nil, problems[0]
 		}
 		providers = append(providers, routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: manifest.GetFlows()})
@@ -74,7 +76,8 @@ func (p *Provider) check(manifests map[string]*abi.Manifest) error {
 		return found.err()
 	}
 	if p.BaseURL == "" && manifest.GetBaseUrl() == "" {
-		account.reportKey(fmt.Sprintf("provider %q: plugin %q needs a base URL", p.Name, p.Plugin), "add base_url: each account has a site of its own")
+		account.reportKey(fmt.Sprintf("provider %q: plugin %q needs a base URL", p.Name, p.Plugin),
+			"add base_url: each account has a site of its own")
 	}
 	p.checkSecrets(account, manifest)
 	p.checkFailures(account.at("failures"), manifest)
@@ -94,7 +97,8 @@ func (p *Provider) checkSecrets(account view, manifest *abi.Manifest) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
 		if !slices.Contains(named, name) {
-			secrets.at(name).reportKey(fmt.Sprintf("plugin %q has no secret %q", p.Plugin, name), routing.DidYouMean(name, named))
+			secrets.at(name).reportKey(fmt.Sprintf("plugin %q has no secret %q", p.Plugin, name),
+				routing.DidYouMean(name, named))
 		}
 	}
 }
@@ -106,15 +110,18 @@ func (p *Provider) checkFailures(failures view, manifest *abi.Manifest) {
 	}
 	for i, rule := range p.Failures {
 		if rule.GetOperation() != "" && !slices.Contains(operations, rule.GetOperation()) {
-			failures.at(fmt.Sprint(i)).at("operation").report(fmt.Sprintf("plugin %q has no operation %q", p.Plugin, rule.GetOperation()),
+			failures.at(fmt.Sprint(i)).at("operation").report(fmt.Sprintf("plugin %q has no operation %q", p.Plugin,
+				rule.GetOperation()),
 				routing.DidYouMean(rule.GetOperation(), operations))
 		}
 		if !proof.Needed(manifest, rule) {
 			continue
 		}
 		if weak := proof.Weakness(proof.Of(manifest, rule)); weak != "" {
-			failures.at(fmt.Sprint(i)).report("this failure decides what becomes of a request that may have moved money, and has no proof: "+weak,
-				`add "proof: {/error: 1, /data: []}": members of the body that show that the provider itself wrote the answer`)
+			failures.at(fmt.Sprint(i)).report(
+				"this failure decides what becomes of a request that may have moved money, and has no proof: "+weak,
+				`add "proof: {/error: 1, /data: []}": members of the body that show that the provider itself wrote `+
+					`the answer`)
 		}
 	}
 }
@@ -128,7 +135,8 @@ func (p *Provider) checkSettings(settings view, manifest *abi.Manifest) {
 	}
 	schema, err := compileSchema(manifest)
 	if err != nil {
-		settings.reportKey(fmt.Sprintf("the manifest of plugin %q holds a settings schema that does not compile", p.Plugin), err.Error())
+		settings.reportKey(fmt.Sprintf("the manifest of plugin %q holds a settings schema that does not compile",
+			p.Plugin), err.Error())
 		return
 	}
 	// The settings in effect, as the plugin will get them.
@@ -177,7 +185,8 @@ func reportViolations(settings view, schema *jsonschema.Schema, err *jsonschema.
 	}
 	if unknown, ok := err.ErrorKind.(*kind.AdditionalProperties); ok && len(err.InstanceLocation) == 0 {
 		for _, key := range unknown.Properties {
-			at.at(key).reportKey(fmt.Sprintf("unknown key %q in settings", key), routing.DidYouMean(key, slices.Sorted(maps.Keys(schema.Properties))))
+			at.at(key).reportKey(fmt.Sprintf("unknown key %q in settings", key),
+				routing.DidYouMean(key, slices.Sorted(maps.Keys(schema.Properties))))
 		}
 		return
 	}

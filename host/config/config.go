@@ -1,8 +1,8 @@
 // Package config reads routing.yaml: the provider accounts and the rules that send payments to them.
 //
-// It hides where a setting comes from. Defaults are overridden by the file, the file by the environment, and every mistake
-// is reported with the place where it was made: file, line and column, or the environment variable. The language of rules
-// is package routing's; which settings and secrets a plugin wants is its manifest's.
+// It hides where a setting comes from. Defaults are overridden by the file, the file by the environment, and every
+// mistake is reported with the place where it was made: file, line and column, or the environment variable. The
+// language of rules is package routing's; which settings and secrets a plugin wants is its manifest's.
 package config
 
 import (
@@ -27,8 +27,8 @@ import (
 
 // Config is a file as it takes effect. It does not change after Load.
 type Config struct {
-	// Version is a short hash of everything in effect: two configurations that mean the same have the same. It covers the
-	// references of secrets, never their values.
+	// Version is a short hash of everything in effect: two configurations that mean the same have the same. It covers
+	// the references of secrets, never their values.
 	Version string
 	// Providers in the order of the file.
 	Providers []*Provider
@@ -40,7 +40,8 @@ type Provider struct {
 	Name string
 	// Plugin is the name in its plugin's manifest.
 	Plugin string
-	// Digests, SHA-256 in hexadecimal, are the only modules of the plugin that may serve the account; none where any may.
+	// Digests, SHA-256 in hexadecimal, are the only modules of the plugin that may serve the account; none where any
+	// may.
 	Digests []string
 	// BaseURL is without a trailing slash; empty for the manifest's.
 	BaseURL string

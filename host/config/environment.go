@@ -22,8 +22,8 @@ type overrides struct {
 	known  map[string]any
 }
 
-// resolve gives the path and the value that a variable overrides, and an empty path for one that it does not know; then it
-// has reported why, unless the variable is not meant for us.
+// resolve gives the path and the value that a variable overrides, and an empty path for one that it does not know; then
+// it has reported why, unless the variable is not meant for us.
 func (o overrides) resolve(name, text string) (path string, value any) {
 	if !strings.Contains(name, envLevel) {
 		return "", nil

@@ -44,7 +44,8 @@ func (v view) reference() (Reference, bool) {
 	case scheme == "env" && target != "" && !strings.ContainsAny(target, "= \t\n"):
 	case scheme == "file" && filepath.IsAbs(target):
 	case scheme == "file":
-		v.report(fmt.Sprintf("secret %q names a file without its full path", v.key()), "write file:/path, from the root")
+		v.report(fmt.Sprintf("secret %q names a file without its full path", v.key()),
+			"write file:/path, from the root")
 		return Reference{}, false
 	default:
 		v.report(fmt.Sprintf("secret %q is not a reference", v.key()), mend)
@@ -58,8 +59,8 @@ type Secrets struct {
 	byProvider map[string]map[string]string
 }
 
-// For is the values of one account's secrets, by name. The map is the caller's to read, not to change or keep where it may
-// be printed.
+// For is the values of one account's secrets, by name. The map is the caller's to read, not to change or keep where it
+// may be printed.
 func (s Secrets) For(provider string) map[string]string { return s.byProvider[provider] }
 
 // Fingerprint tells two sets of values apart, and is for nothing else: whoever knows it can try values against it.
@@ -104,7 +105,8 @@ func (Secrets) MarshalText() ([]byte, error) { return []byte(masked), nil }
 func (Secrets) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // Secrets resolves every reference, from environ ("NAME=value") and the files named. It reports all that are missing,
-// joined, each a *routing.Problem that names the provider and the reference. References of simulated accounts are not followed.
+// joined, each a *routing.Problem that names the provider and the reference. References of simulated accounts are not
+// followed.
 func (c *Config) Secrets(environ []string) (Secrets, error) {
 	variables := make(map[string]string, len(environ))
 	for _, e := range environ {
@@ -123,7 +125,8 @@ func (c *Config) Secrets(environ []string) (Secrets, error) {
 			value, what, mend := ref.resolve(variables)
 			if what != "" {
 				problems = append(problems, &routing.Problem{
-					At: ref.at, What: fmt.Sprintf("provider %q: secret %q (%s): %s", p.Name, name, ref, what), Mend: mend,
+					At: ref.at, What: fmt.Sprintf("provider %q: secret %q (%s): %s", p.Name, name, ref, what),
+					Mend: mend,
 				})
 			}
 			values[name] = value

@@ -29,7 +29,8 @@ func manifests() map[string]*abi.Manifest {
 			BaseUrl:        "https://api.pay-gram.org",
 			Secrets:        []*abi.Secret{{Name: "token", Summary: "the API token"}},
 			SettingsSchema: object(`"client_unique": {"type": "boolean"}, "user_cli_id": {"type": "string"}`),
-			Flows:          collect("BTC", "ETH", "EUR", "USD", "USDT", "LTC", "CNY", "PHP", "VND", "GBP", "BNB", "TRX", "USDC"),
+			Flows: collect("BTC", "ETH", "EUR", "USD", "USDT", "LTC", "CNY", "PHP", "VND", "GBP", "BNB", "TRX",
+				"USDC"),
 		},
 		"cryptogram": {
 			BaseUrl: "https://cryptogram.vip",
@@ -46,17 +47,20 @@ func manifests() map[string]*abi.Manifest {
 				&abi.Flow{Kind: abi.Kind_KIND_PAYOUT, Currencies: []string{"BTC", "ETH", "USDT", "USDC"}}),
 		},
 		"exchanger": {
-			Secrets:        []*abi.Secret{{Name: "api_login"}, {Name: "api_key"}},
-			SettingsSchema: object(`"directions": {"type": "object"}, "partner_currency": {"type": "string"}, "payout_method": {"type": "string"}`),
-			Flows:          collect(),
+			Secrets: []*abi.Secret{{Name: "api_login"}, {Name: "api_key"}},
+			SettingsSchema: object(
+				`"directions": {"type": "object"}, "partner_currency": {"type": "string"}, "payout_method": {"type": ` +
+					`"string"}`),
+			Flows: collect(),
 		},
 		"paygrt": {
 			BaseUrl:        "https://api.paygrt.com",
 			Secrets:        []*abi.Secret{{Name: "api_key"}},
 			SettingsSchema: `{"properties": {"merchant_id": {"type": "string"}}, "required": ["merchant_id"]}`,
-			Flows:          []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"}, Countries: []string{"IN"}}},
-			Operations:     []*abi.Operation{{Name: "Recharge"}},
-			Envelope:       []*abi.Proof{{Pointer: "/status"}, {Pointer: "/data"}},
+			Flows: []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"},
+				Countries: []string{"IN"}}},
+			Operations: []*abi.Operation{{Name: "Recharge"}},
+			Envelope:   []*abi.Proof{{Pointer: "/status"}, {Pointer: "/data"}},
 		},
 		"plain": {BaseUrl: "https://api.plain.example", Flows: collect()},
 	}
@@ -84,9 +88,12 @@ func TestShippedFileRoutesSensibly(t *testing.T) {
 		rule  string
 		first []string // any of these may be asked first
 	}{
-		{routing.Facts{Kind: "recharge", Amount: "199", Currency: "INR", Country: "IN"}, "india-recharge", []string{"paygrt"}},
-		{routing.Facts{Amount: "49.90", Currency: "EUR", Country: "DE"}, "fiat-small", []string{"cryptogram", "payplay"}},
-		{routing.Facts{Amount: "49.90", Currency: "EUR", Metadata: map[string]string{"tier": "gold"}}, "gold", []string{"paygram-eu"}},
+		{routing.Facts{Kind: "recharge", Amount: "199", Currency: "INR", Country: "IN"}, "india-recharge",
+			[]string{"paygrt"}},
+		{routing.Facts{Amount: "49.90", Currency: "EUR", Country: "DE"}, "fiat-small",
+			[]string{"cryptogram", "payplay"}},
+		{routing.Facts{Amount: "49.90", Currency: "EUR", Metadata: map[string]string{"tier": "gold"}}, "gold",
+			[]string{"paygram-eu"}},
 		{routing.Facts{Amount: "1000.01", Currency: "EUR"}, "fiat-large", []string{"paygram-eu"}},
 		{routing.Facts{Amount: "900", Currency: "PHP", Country: "PH"}, "asia", []string{"paygram-asia"}},
 		{routing.Facts{Amount: "5000", Currency: "USDT"}, "tether-large", []string{"payplay"}},

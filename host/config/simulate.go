@@ -18,9 +18,10 @@ type Simulated struct {
 // Simulator gives an account's simulated provider. Its error says that the plugin has none.
 type Simulator func(account, plugin string) (Simulated, error)
 
-// Simulate points every account at its simulated provider, whatever the file and the environment say: base URL, hosts and secrets are the
-// simulation's, and no other is known any more. A secret that the simulator does not know is a made-up one. It reports every account whose
-// plugin is not simulated, joined, each a *routing.Problem, and has changed nothing then.
+// Simulate points every account at its simulated provider, whatever the file and the environment say: base URL, hosts
+// and secrets are the simulation's, and no other is known any more. A secret that the simulator does not know is a
+// made-up one. It reports every account whose plugin is not simulated, joined, each a *routing.Problem, and has changed
+// nothing then.
 func (c *Config) Simulate(by Simulator) error {
 	var problems []error
 	found := make([]Simulated, len(c.Providers))
@@ -28,7 +29,8 @@ func (c *Config) Simulate(by Simulator) error {
 		var err error
 		if found[i], err = by(p.Name, p.Plugin); err != nil {
 			problems = append(problems, &routing.Problem{
-				At: p.At, What: fmt.Sprintf("provider %q: plugin %q has no simulated provider (%v)", p.Name, p.Plugin, err),
+				At: p.At, What: fmt.Sprintf("provider %q: plugin %q has no simulated provider (%v)", p.Name, p.Plugin,
+					err),
 				Mend: "take the account out of the file, or run the router without --sandbox",
 			})
 		}

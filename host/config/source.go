@@ -46,7 +46,8 @@ func parse(file string, text []byte) (*source, error) {
 	}
 	s.note(nil, root, root)
 	if root.Kind != yaml.MappingNode {
-		s.report(s.position(root), "the file is not a mapping", "write \"providers:\" and \"rules:\" at the left margin")
+		s.report(s.position(root), "the file is not a mapping",
+			"write \"providers:\" and \"rules:\" at the left margin")
 		return nil, s.err()
 	}
 	s.tree = s.mapping(nil, root)
@@ -69,7 +70,8 @@ func (s *source) document(text []byte) (*yaml.Node, error) {
 		return nil, s.syntaxProblem(err)
 	}
 	if err := decoder.Decode(&yaml.Node{}); err == nil {
-		return nil, &routing.Problem{At: whole, What: "the file holds more than one document", Mend: "remove the line \"---\" and what follows it"}
+		return nil, &routing.Problem{At: whole, What: "the file holds more than one document",
+			Mend: "remove the line \"---\" and what follows it"}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, s.syntaxProblem(err)
 	}
@@ -122,7 +124,8 @@ func (s *source) mapping(path []string, node *yaml.Node) map[string]any {
 		key, value := node.Content[i], node.Content[i+1]
 		name := key.Value
 		if key.Kind != yaml.ScalarNode || strings.Contains(name, delimiter) || key.ShortTag() == "!!merge" {
-			s.report(s.position(key), "this is not a key", "write \"key: value\" lines; merges (<<) and lists are not read as keys")
+			s.report(s.position(key), "this is not a key",
+				"write \"key: value\" lines; merges (<<) and lists are not read as keys")
 			continue
 		}
 		if line, twice := lines[name]; twice {
@@ -188,7 +191,8 @@ func (s *source) scalar(node *yaml.Node) any {
 		if json.Valid([]byte(node.Value)) {
 			return json.Number(node.Value)
 		}
-		s.report(s.position(node), fmt.Sprintf("%q is not a plain number", node.Value), "write digits as in 1200 or 0.5, or quote it to keep it a text")
+		s.report(s.position(node), fmt.Sprintf("%q is not a plain number", node.Value),
+			"write digits as in 1200 or 0.5, or quote it to keep it a text")
 	case "!!null":
 		s.report(s.position(node), "there is no value", "write one, or remove the line")
 	default:
@@ -211,7 +215,8 @@ func outline(node *yaml.Node) any {
 
 func (s *source) readRules(providers []*Provider) routing.Document {
 	if s.rules == nil {
-		s.report(routing.Position{File: s.file}, "there are no rules", "add \"rules:\" with at least one rule under it: \"- name: default\" and \"to: [<provider>]\"")
+		s.report(routing.Position{File: s.file}, "there are no rules",
+			"add \"rules:\" with at least one rule under it: \"- name: default\" and \"to: [<provider>]\"")
 		return routing.Document{}
 	}
 	names := make([]string, 0, len(providers))

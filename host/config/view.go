@@ -51,7 +51,8 @@ func (v view) each(of string, read func(key string, member view)) {
 	}
 	place := func(key string) routing.Position { return v.at(key).origin().key }
 	keys := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
-		return cmp.Or(cmp.Compare(place(a).Line, place(b).Line), cmp.Compare(place(a).Column, place(b).Column), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(place(a).Line, place(b).Line), cmp.Compare(place(a).Column, place(b).Column),
+			cmp.Compare(a, b))
 	})
 	for _, key := range keys {
 		read(key, v.at(key))
@@ -102,7 +103,8 @@ func (v view) duration(low, high time.Duration) time.Duration {
 	text, _ := v.value.(string)
 	d, err := time.ParseDuration(text)
 	if err != nil || d < low || d > high {
-		v.report(v.key()+" is not such a duration", fmt.Sprintf("write a number with its unit, such as 200ms or 20s, from %s to %s", low, high))
+		v.report(v.key()+" is not such a duration",
+			fmt.Sprintf("write a number with its unit, such as 200ms or 20s, from %s to %s", low, high))
 		return low
 	}
 	return d

@@ -8,13 +8,13 @@ import (
 	"github.com/knadh/koanf/providers/file"
 )
 
-// Watch calls look, one call at a time, whenever the file may have changed, and at least once in every. It returns when ctx has ended and
-// look is not running any more. look finds out by itself whether there is anything new.
+// Watch calls look, one call at a time, whenever the file may have changed, and at least once in every. It returns when
+// ctx has ended and look is not running any more. look finds out by itself whether there is anything new.
 //
-// koanf's watcher, over fsnotify, gives the quick word: on a write, on a file renamed over this one, on a symbolic link beside it that
-// points elsewhere (as Kubernetes swaps ..data). It misses what the interval is for: it watches one directory, and so not the target of a
-// link into another; it drops an event that looks like the one 5 ms before, be it the last half of a write; it gives up for good when the
-// file is away for a moment. Where it gave up it is begun anew.
+// koanf's watcher, over fsnotify, gives the quick word: on a write, on a file renamed over this one, on a symbolic link
+// beside it that points elsewhere (as Kubernetes swaps ..data). It misses what the interval is for: it watches one
+// directory, and so not the target of a link into another; it drops an event that looks like the one 5 ms before, be it
+// the last half of a write; it gives up for good when the file is away for a moment. Where it gave up it is begun anew.
 func Watch(ctx context.Context, path string, every time.Duration, look func()) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -42,7 +42,8 @@ func Watch(ctx context.Context, path string, every time.Duration, look func()) {
 	}
 }
 
-// begin gives nil where the file cannot be watched now. A koanf provider whose Watch failed stays locked, hence a new one each time.
+// begin gives nil where the file cannot be watched now. A koanf provider whose Watch failed stays locked, hence a new
+// one each time.
 func begin(path string, hints, ended chan<- struct{}) *file.File {
 	path, err := filepath.Abs(path) // of a bare name it would watch the directory ""
 	if err != nil {

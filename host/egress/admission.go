@@ -14,12 +14,13 @@ type Lane int
 
 // The lanes.
 const (
-	// LaneSend is for requests of new payments and runs, and for acts that may move money. Pauses and suspensions hold it.
+	// LaneSend is for requests of new payments and runs, and for acts that may move money. Pauses and suspensions hold
+	// it.
 	LaneSend Lane = iota
 	// LaneLookup is for requests about payments that were sent before, none of which moves money. Pauses slow it down.
 	LaneLookup
-	// LaneRead is for reads that belong to no payment: quotes, balances, statements. It has a breaker of its own, and no
-	// answer to it pauses an account.
+	// LaneRead is for reads that belong to no payment: quotes, balances, statements. It has a breaker of its own, and
+	// no answer to it pauses an account.
 	LaneRead
 )
 
@@ -44,16 +45,17 @@ const (
 type AdmissionSettings struct {
 	// Provider is the account's name in errors and logs.
 	Provider string
-	// SlowStart is how many requests that may move money are under way at once until the provider has answered one of them
-	// in its own words: at the start, and after each pause. 0 means 4.
+	// SlowStart is how many requests that may move money are under way at once until the provider has answered one of
+	// them in its own words: at the start, and after each pause. 0 means 4.
 	SlowStart int
 	// Pause is the first pause; each further one without a good answer in between is twice as long, up to MaxPause. 0
 	// means 15 s.
 	Pause time.Duration
 	// MaxPause bounds a pause, and what Retry-After may ask for. 0 means 10 min.
 	MaxPause time.Duration
-	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer one caller's mistake as they answer a
-	// wrong key: where these credentials have served before, refusals of one party's requests count only once they have lasted RefusedFor.
+	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer one caller's
+	// mistake as they answer a wrong key: where these credentials have served before, refusals of one party's requests
+	// count only once they have lasted RefusedFor.
 	Refusals int
 	// RefusedFor is how long refusals of one party's requests have to last. 0 means 3 min.
 	RefusedFor time.Duration
@@ -102,16 +104,16 @@ type Admission struct {
 	mutex sync.Mutex
 	// changed is closed, and replaced, whenever a waiting request may find another state.
 	changed chan struct{}
-	// era counts pauses, suspensions and resumptions: an answer to a request of an earlier era neither lengthens nor ends
-	// a pause.
+	// era counts pauses, suspensions and resumptions: an answer to a request of an earlier era neither lengthens nor
+	// ends a pause.
 	era int
 	// proved: since the era began, a request that may move money was answered in the provider's own words.
 	proved bool
 	// grave is how many requests that may move money are under way.
 	grave int
 
-	// level is how many pauses there were since the last good answer; above 0 the account is paused, or on trial after a
-	// pause.
+	// level is how many pauses there were since the last good answer; above 0 the account is paused, or on trial after
+	// a pause.
 	level int
 	// until is when the pause ends; reason is why there is one; byGrave: a request that may move money brought it.
 	until   time.Time
@@ -120,7 +122,8 @@ type Admission struct {
 	// trying: the one request of an account on trial is under way.
 	trying bool
 
-	// refusals of the credentials in a row; refused is whose requests they answered, and refusedSince when the first of them came.
+	// refusals of the credentials in a row; refused is whose requests they answered, and refusedSince when the first of
+	// them came.
 	refusals     int
 	refused      map[string]bool
 	refusedSince time.Time
@@ -193,7 +196,8 @@ func (a *Admission) try(x *Exchange) (*pass, <-chan struct{}, *HeldError) {
 		return nil, nil, held
 	}
 	if x.Alone && !a.proved && a.grave >= a.settings.SlowStart {
-		return nil, a.changed, &HeldError{Provider: a.settings.Provider, Kind: HeldStarting, Limit: a.settings.SlowStart}
+		return nil, a.changed,
+			&HeldError{Provider: a.settings.Provider, Kind: HeldStarting, Limit: a.settings.SlowStart}
 	}
 	if x.Alone {
 		granted.grave = true

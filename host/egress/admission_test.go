@@ -82,7 +82,8 @@ func TestABareRefusalPausesNewPayments(t *testing.T) {
 				pay(t, c, nil)
 
 				until := time.Now().Add(15 * time.Second)
-				why := fmt.Sprintf("paused until %s after HTTP %d without the provider's own words", until.UTC().Format(time.RFC3339), status)
+				why := fmt.Sprintf("paused until %s after HTTP %d without the provider's own words",
+					until.UTC().Format(time.RFC3339), status)
 				require.EqualError(t, c.Available(), why)
 				require.Equal(t, egress.HeldPaused, held(t, c.Available()).Kind)
 				require.Contains(t, log.String(), "level=ERROR msg=\"account is paused")
@@ -96,7 +97,8 @@ func TestABareRefusalPausesNewPayments(t *testing.T) {
 				require.Equal(t, int32(1), p.served.Load())
 				require.NoError(t, c.Askable())
 				require.True(t, pay(t, c, lookup).Sent, "look-ups are how payments that are unknown are settled")
-				require.True(t, pay(t, c, func(x *egress.Exchange) { x.Begun = true }).Sent, "what was begun is brought to its end")
+				require.True(t, pay(t, c, func(x *egress.Exchange) { x.Begun = true }).Sent,
+					"what was begun is brought to its end")
 			})
 		})
 	}
@@ -158,7 +160,8 @@ func TestATrialThatShowsNothingIsFollowedByAnother(t *testing.T) {
 func TestAPauseIsAsLongAsTheProviderAsksUpToACap(t *testing.T) {
 	t.Parallel()
 	for asked, want := range map[string]time.Duration{
-		"Retry-After: 1\r\n": 15 * time.Second, "Retry-After: 90\r\n": 90 * time.Second, "Retry-After: 86400\r\n": 10 * time.Minute,
+		"Retry-After: 1\r\n": 15 * time.Second, "Retry-After: 90\r\n": 90 * time.Second,
+		"Retry-After: 86400\r\n": 10 * time.Minute,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newPipe(answer(429, asked)).client(t, calm)
@@ -172,11 +175,13 @@ func TestAPauseIsAsLongAsTheProviderAsksUpToACap(t *testing.T) {
 			s.Random = func() float64 { return 0.5 }
 		})
 		pay(t, c, nil)
-		require.Equal(t, 15*time.Second+15*time.Second/8, time.Until(held(t, c.Available()).Until), "jitter comes on top")
+		require.Equal(t, 15*time.Second+15*time.Second/8, time.Until(held(t, c.Available()).Until),
+			"jitter comes on top")
 	})
 }
 
-// A retry of what may have moved money, with the same key, is no new payment. Anything else goes to the next account rather than wait.
+// A retry of what may have moved money, with the same key, is no new payment. Anything else goes to the next account
+// rather than wait.
 func TestAPauseHoldsRetriesOfWhatMovesNoMoney(t *testing.T) {
 	t.Parallel()
 	for grave, want := range map[bool]egress.EndedError{
@@ -193,7 +198,8 @@ func TestAPauseHoldsRetriesOfWhatMovesNoMoney(t *testing.T) {
 			})
 			require.Equal(t, want, ended(t, err))
 			require.Equal(t, int32(want.Tries), p.served.Load())
-			require.Equal(t, 15*time.Second, time.Until(held(t, c.Available()).Until).Round(time.Second), "it does not grow by them")
+			require.Equal(t, 15*time.Second, time.Until(held(t, c.Available()).Until).Round(time.Second),
+				"it does not grow by them")
 		})
 	}
 }
@@ -229,7 +235,8 @@ func TestASlowStart(t *testing.T) {
 				p := newPipe(answer(row.status))
 				var most, now atomic.Int32
 				arrive := make(chan struct{})
-				s := egress.Settings{Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true, Random: func() float64 { return 0 }}
+				s := egress.Settings{Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true,
+					Random: func() float64 { return 0 }}
 				calm(&s)
 				c, err := egress.NewWithDial(s, func(ctx context.Context, _, _ string) (net.Conn, error) {
 					most.Store(max(most.Load(), now.Add(1)))
@@ -257,8 +264,9 @@ func TestASlowStartIsWaitedForAsLongAsATryMayTake(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, err := egress.NewWithDial(egress.Settings{
-			Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true, Timeout: 3 * time.Second, DialTimeout: time.Hour,
-			Admission: egress.NewAdmission(egress.AdmissionSettings{Provider: "acme", SlowStart: 1}),
+			Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true, Timeout: 3 * time.Second,
+			DialTimeout: time.Hour,
+			Admission:   egress.NewAdmission(egress.AdmissionSettings{Provider: "acme", SlowStart: 1}),
 		}, func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -344,7 +352,8 @@ func TestRefusedCredentialsSuspend(t *testing.T) {
 	})
 }
 
-// Some providers answer one caller's mistake as they answer a wrong key: where the key has been good, that closes nothing to the others.
+// Some providers answer one caller's mistake as they answer a wrong key: where the key has been good, that closes
+// nothing to the others.
 func TestOnePartysRefusalsSuspendOnlyWhenTheyLast(t *testing.T) {
 	t.Parallel()
 	good := func(t *testing.T) (*pipe, *egress.Client) {

@@ -17,7 +17,8 @@ var (
 	errExcluded = errors.New("says nothing about the provider")
 )
 
-// breaker decides whether a try at the provider is made at all. gobreaker drops a report that belongs to an earlier state.
+// breaker decides whether a try at the provider is made at all. gobreaker drops a report that belongs to an earlier
+// state.
 type breaker struct {
 	provider string
 	inner    *gobreaker.TwoStepCircuitBreaker[struct{}]
@@ -43,7 +44,8 @@ func newBreaker(provider, of string, s BreakerSettings, logger *slog.Logger, now
 			if to == gobreaker.StateOpen {
 				log = logger.Warn
 			}
-			log("breaker changed", slog.String("provider", provider), slog.String("of", of), slog.String("from", from.String()), slog.String("to", to.String()))
+			log("breaker changed", slog.String("provider", provider), slog.String("of", of),
+				slog.String("from", from.String()), slog.String("to", to.String()))
 		},
 	})
 	return b

@@ -13,11 +13,11 @@ import (
 // ErrAddressRefused says that a name led to an address which must not be dialled.
 var ErrAddressRefused = errors.New("address refused")
 
-// Dialer connects to public addresses only. It judges the address that is really dialled, after the name was resolved, so
-// a name that resolves to something else the second time gains nothing. It knows no proxy. Safe for concurrent use.
+// Dialer connects to public addresses only. It judges the address that is really dialled, after the name was resolved,
+// so a name that resolves to something else the second time gains nothing. It knows no proxy. Safe for concurrent use.
 type Dialer struct {
-	// AllowPrivate permits loopback, private and carrier-grade NAT addresses as well, for a sandbox. Link-local addresses
-	// (where clouds serve credentials), multicast and translated addresses stay refused.
+	// AllowPrivate permits loopback, private and carrier-grade NAT addresses as well, for a sandbox. Link-local
+	// addresses (where clouds serve credentials), multicast and translated addresses stay refused.
 	AllowPrivate bool
 	// Timeout bounds resolving and connecting together. 0 means no bound but the context's.
 	Timeout time.Duration

@@ -23,19 +23,24 @@ func TestAddresses(t *testing.T) {
 		never   = "never"
 	)
 	for address, want := range map[string]string{
-		"93.184.216.34": public, "1.1.1.1": public, "9.255.255.255": public, "11.0.0.0": public, "100.63.255.255": public,
-		"100.128.0.0": public, "172.15.255.255": public, "172.32.0.0": public, "192.167.255.255": public, "198.17.255.255": public,
+		"93.184.216.34": public, "1.1.1.1": public, "9.255.255.255": public, "11.0.0.0": public,
+		"100.63.255.255": public,
+		"100.128.0.0":    public, "172.15.255.255": public, "172.32.0.0": public, "192.167.255.255": public,
+		"198.17.255.255":  public,
 		"223.255.255.255": public, "2606:4700:4700::1111": public, "2a00:1450:4001::1": public, "2003::1": public,
 
-		"127.0.0.1": sandbox, "127.255.255.254": sandbox, "10.0.0.1": sandbox, "172.16.0.1": sandbox, "172.31.255.255": sandbox,
-		"192.168.1.1": sandbox, "100.64.0.1": sandbox, "100.127.255.255": sandbox, "::1": sandbox, "fc00::1": sandbox,
+		"127.0.0.1": sandbox, "127.255.255.254": sandbox, "10.0.0.1": sandbox, "172.16.0.1": sandbox,
+		"172.31.255.255": sandbox,
+		"192.168.1.1":    sandbox, "100.64.0.1": sandbox, "100.127.255.255": sandbox, "::1": sandbox,
+		"fc00::1": sandbox,
 		"fdff::1": sandbox,
 
 		"0.0.0.0": never, "0.1.2.3": never, "169.254.169.254": never, "192.0.0.8": never, "192.0.2.1": never,
 		"192.88.99.1": never, "198.18.0.1": never, "198.51.100.7": never, "203.0.113.9": never, "224.0.0.1": never,
 		"239.255.255.255": never, "240.0.0.1": never, "255.255.255.255": never, "::": never, "::7f00:1": never,
 		"::ffff:127.0.0.1": never, "::ffff:93.184.216.34": never, "64:ff9b::7f00:1": never, "64:ff9b:1::a00:1": never,
-		"100::1": never, "2001::1": never, "2001:db8::1": never, "2002:7f00:1::1": never, "3fff::1": never, "fe80::1": never,
+		"100::1": never, "2001::1": never, "2001:db8::1": never, "2002:7f00:1::1": never, "3fff::1": never,
+		"fe80::1":      never,
 		"fe80::1%eth0": never, "fec0::1": never, "ff02::1": never, "5f00::1": never, "4000::1": never,
 	} {
 		addr := netip.MustParseAddr(address)
@@ -75,11 +80,13 @@ func TestDialerJudgesWhatIsDialled(t *testing.T) {
 	require.ErrorContains(t, err, "127.0.0.1")
 	require.Equal(t, int32(2), asked.Load())
 
-	for _, address := range []string{"127.0.0.1:" + port, "[::ffff:127.0.0.1]:" + port, "localhost:" + port, "0.0.0.0:" + port} {
+	for _, address := range []string{"127.0.0.1:" + port, "[::ffff:127.0.0.1]:" + port, "localhost:" + port,
+		"0.0.0.0:" + port} {
 		_, err = new(egress.Dialer).DialContext(t.Context(), "tcp", address)
 		require.ErrorIs(t, err, egress.ErrAddressRefused, address)
 	}
-	c, err := (&egress.Dialer{AllowPrivate: true, Resolver: resolver}).DialContext(t.Context(), "tcp4", "shop.example.com:"+port)
+	c, err := (&egress.Dialer{AllowPrivate: true, Resolver: resolver}).DialContext(t.Context(), "tcp4",
+		"shop.example.com:"+port)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 }

@@ -42,16 +42,16 @@ type Settings struct {
 	RootCAs *x509.CertPool
 	// Resolver looks the provider's names up. Nil means the system's.
 	Resolver *net.Resolver
-	// Dial connects in the place of a Dialer, for networks that are not the world's: no address is checked then. Nil means
-	// a Dialer.
+	// Dial connects in the place of a Dialer, for networks that are not the world's: no address is checked then. Nil
+	// means a Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Timeout bounds a whole try, the answer's last byte included. 0 means 20 s.
 	Timeout time.Duration
 	// DialTimeout bounds a connection's making, TLS included. 0 means 5 s.
 	DialTimeout time.Duration
-	// IdleTimeout is how long an unused connection is kept. Long ones are found closed by the provider when a payment is
-	// on its way. 0 means 3 s.
+	// IdleTimeout is how long an unused connection is kept. Long ones are found closed by the provider when a payment
+	// is on its way. 0 means 3 s.
 	IdleTimeout time.Duration
 	// MaxConns bounds connections to one host; further tries wait. 0 means 64.
 	MaxConns int
@@ -136,7 +136,8 @@ func (s Settings) withDefaults() Settings {
 		s.Random = rand.Float64 //nolint:forbidigo // the one place
 	}
 	if s.Admission == nil {
-		s.Admission = NewAdmission(AdmissionSettings{Provider: s.Provider, Logger: s.Logger, Now: s.Now, Random: s.Random})
+		s.Admission = NewAdmission(AdmissionSettings{Provider: s.Provider, Logger: s.Logger, Now: s.Now,
+			Random: s.Random})
 	}
 	s.Machine = or(s.Machine, &Machine{})
 	s.Secrets = maps.Clone(s.Secrets)
@@ -243,7 +244,8 @@ func (c *Client) newTransport(dial dialFunc) *http.Transport {
 				return nil, &dialError{cause: err}
 			}
 			return c.connect(ctx, dial, network, address, &tls.Config{
-				MinVersion: tls.VersionTLS12, RootCAs: c.settings.RootCAs, ServerName: host, NextProtos: []string{"http/1.1"},
+				MinVersion: tls.VersionTLS12, RootCAs: c.settings.RootCAs, ServerName: host,
+				NextProtos: []string{"http/1.1"},
 			})
 		},
 		Protocols:              &protocols,
@@ -262,7 +264,8 @@ func (e *dialError) Unwrap() error { return e.cause }
 
 // connect dials, with TLS where secure is not nil. net/http goes on dialling after a request gave up, for the next one:
 // hence the bound of its own.
-func (c *Client) connect(ctx context.Context, dial dialFunc, network, address string, secure *tls.Config) (net.Conn, error) {
+func (c *Client) connect(ctx context.Context, dial dialFunc, network, address string,
+	secure *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.settings.DialTimeout)
 	defer cancel()
 	raw, err := dial(ctx, network, address)

@@ -13,11 +13,11 @@ var (
 	ErrBreakerOpen = errors.New("breaker open")
 	// ErrHeld: the account is paused or suspended, or at its rate. Never sent.
 	ErrHeld = errors.New("held back")
-	// ErrExhausted: this machine had nothing left to make a connection of. Never sent, and no word on the provider. Comes
-	// with ErrDial.
+	// ErrExhausted: this machine had nothing left to make a connection of. Never sent, and no word on the provider.
+	// Comes with ErrDial.
 	ErrExhausted = errors.New("this machine is out of files, sockets or memory")
-	// ErrLocal: this machine had no address or port to connect from. Never sent, and no word on the provider. Comes with
-	// ErrDial.
+	// ErrLocal: this machine had no address or port to connect from. Never sent, and no word on the provider. Comes
+	// with ErrDial.
 	ErrLocal = errors.New("no local address to connect from")
 	// ErrLate: the moment until which the request could leave passed before it had left whole.
 	ErrLate = errors.New("too late to send")
@@ -95,7 +95,8 @@ func (e *HeldError) Error() string {
 	case HeldOnTrial:
 		return "on trial with one payment at a time, paused before after " + e.Reason
 	case HeldSuspended:
-		return fmt.Sprintf("suspended since %s after %s: change its secrets, or resume it", e.Since.UTC().Format(time.RFC3339), e.Reason)
+		return fmt.Sprintf("suspended since %s after %s: change its secrets, or resume it",
+			e.Since.UTC().Format(time.RFC3339), e.Reason)
 	case HeldStarting:
 		return fmt.Sprintf("starting with %d payments at once until one is answered", e.Limit)
 	case HeldRate:

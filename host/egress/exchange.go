@@ -18,21 +18,21 @@ type Exchange struct {
 	Request *abi.HttpRequest
 	// Lane is what the exchange is for.
 	Lane Lane
-	// Begun: an earlier request of the same flow may have been taken. Pauses do not hold it then: what was begun is better brought
-	// to its end.
+	// Begun: an earlier request of the same flow may have been taken. Pauses do not hold it then: what was begun is
+	// better brought to its end.
 	Begun bool
 	// Resendable is for requests that change nothing: net/http may resend them itself, within one try. All others are
 	// written at most once per try.
 	Resendable bool
-	// Alone gives each try a connection that nothing went over before, and nothing will after: for requests that may move
-	// money. A provider, or a proxy before it, that answers an earlier request once too often cannot be told from one that
-	// answers this one. Slow starts count such requests.
+	// Alone gives each try a connection that nothing went over before, and nothing will after: for requests that may
+	// move money. A provider, or a proxy before it, that answers an earlier request once too often cannot be told from
+	// one that answers this one. Slow starts count such requests.
 	Alone bool
-	// Before is called when a try (from 1) is about to be made. It makes the try durable, and returns the latest moment at
-	// which the request may leave; the zero time sets none. With an error nothing is sent, and Do returns it.
+	// Before is called when a try (from 1) is about to be made. It makes the try durable, and returns the latest moment
+	// at which the request may leave; the zero time sets none. With an error nothing is sent, and Do returns it.
 	Before func(ctx context.Context, try int) (sendBefore time.Time, err error)
-	// After is called when a try is over, with what it was, and judges it. It is called without a Before where the breaker
-	// or the account's admission or rate let nothing through.
+	// After is called when a try is over, with what it was, and judges it. It is called without a Before where the
+	// breaker or the account's admission or rate let nothing through.
 	After func(ctx context.Context, t Try) Judgement
 }
 
@@ -47,8 +47,8 @@ type Try struct {
 	// Response is the whole answer, any status, redirects included (they are not followed), with secrets masked; header
 	// fields are sorted by name. Nil where none could be read whole.
 	Response *abi.HttpResponse
-	// Err is why there is no response: errors.Is tells ErrBreakerOpen, ErrHeld, ErrLate, ErrDial, ErrTimeout, ErrTooLarge,
-	// ErrBroken and context.Canceled. Its text holds no secret.
+	// Err is why there is no response: errors.Is tells ErrBreakerOpen, ErrHeld, ErrLate, ErrDial, ErrTimeout,
+	// ErrTooLarge, ErrBroken and context.Canceled. Its text holds no secret.
 	Err error
 	// RetryAfter is what the provider asked for, at most 24 h; 0 where it did not.
 	RetryAfter time.Duration
@@ -60,8 +60,8 @@ type Try struct {
 type Judgement struct {
 	// Retry asks for another try.
 	Retry bool
-	// Fault counts the try against the provider's breaker. Declines and our own troubles are none. A try with no fault and
-	// a response counts in the provider's favour; one with neither does not count.
+	// Fault counts the try against the provider's breaker. Declines and our own troubles are none. A try with no fault
+	// and a response counts in the provider's favour; one with neither does not count.
 	Fault bool
 	// Signal is what the answer shows of how the provider treats the account.
 	Signal Signal

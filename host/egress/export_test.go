@@ -11,13 +11,14 @@ import (
 )
 
 // NewWithDial makes a client that reaches its provider through dial, past the address check.
-func NewWithDial(s Settings, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
+func NewWithDial(s Settings,
+	dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
 	s.Dial = dial
 	return New(s)
 }
 
-// NewUnheard makes a client whose answers stand before their requests do: a request is written to c, and answered by what
-// was never read from it.
+// NewUnheard makes a client whose answers stand before their requests do: a request is written to c, and answered by
+// what was never read from it.
 func NewUnheard(s Settings, c net.Conn, answer func() *http.Response) (*Client, error) {
 	client, err := New(s)
 	if err == nil {

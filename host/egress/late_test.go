@@ -37,33 +37,34 @@ func TestNothingLeavesLate(t *testing.T) {
 	})
 	// The router is paused after the connection stands, right before the write: on a new connection and on a warm one.
 	for _, warm := range []bool{false, true} {
-		t.Run(map[bool]string{false: "paused on a new connection", true: "paused on a warm connection"}[warm], func(t *testing.T) {
-			t.Parallel()
-			p := newProvider(t, answers(okAnswer))
-			var paused, slept atomic.Bool
-			s := sandbox(p)
-			s.Now = func() time.Time {
-				if slept.Load() {
-					return time.Now().Add(time.Hour)
+		t.Run(map[bool]string{false: "paused on a new connection", true: "paused on a warm connection"}[warm],
+			func(t *testing.T) {
+				t.Parallel()
+				p := newProvider(t, answers(okAnswer))
+				var paused, slept atomic.Bool
+				s := sandbox(p)
+				s.Now = func() time.Time {
+					if slept.Load() {
+						return time.Now().Add(time.Hour)
+					}
+					return time.Now()
 				}
-				return time.Now()
-			}
-			c, err := egress.NewWithDial(s, func(ctx context.Context, network, address string) (net.Conn, error) {
-				raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
-				return &pausing{raw, &paused, &slept}, err
+				c, err := egress.NewWithDial(s, func(ctx context.Context, network, address string) (net.Conn, error) {
+					raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
+					return &pausing{raw, &paused, &slept}, err
+				})
+				require.NoError(t, err)
+				t.Cleanup(c.Close)
+				if warm {
+					require.NoError(t, once(t, c, post("warm")).Err)
+				}
+				seen := len(p.seen())
+				paused.Store(true)
+				try := onceBefore(t, c, "{}", time.Minute)
+				require.ErrorIs(t, try.Err, egress.ErrLate)
+				require.False(t, try.Sent)
+				require.Len(t, p.seen(), seen)
 			})
-			require.NoError(t, err)
-			t.Cleanup(c.Close)
-			if warm {
-				require.NoError(t, once(t, c, post("warm")).Err)
-			}
-			seen := len(p.seen())
-			paused.Store(true)
-			try := onceBefore(t, c, "{}", time.Minute)
-			require.ErrorIs(t, try.Err, egress.ErrLate)
-			require.False(t, try.Sent)
-			require.Len(t, p.seen(), seen)
-		})
 	}
 	t.Run("a slow write is cut off", func(t *testing.T) {
 		t.Parallel()

@@ -74,7 +74,9 @@ func wanting(err error) bool {
 	}
 	// A *net.DNSError has the text of its cause, and not the cause.
 	unresolved, is := errors.AsType[*net.DNSError](err)
-	return is && slices.ContainsFunc(shortages, func(e syscall.Errno) bool { return strings.Contains(unresolved.Err, e.Error()) })
+	return is &&
+		slices.ContainsFunc(shortages,
+			func(e syscall.Errno) bool { return strings.Contains(unresolved.Err, e.Error()) })
 }
 
 // spare tells that a few more files can be opened.

@@ -24,21 +24,23 @@ func TestThisMachinesWantIsNoWordOnTheProvider(t *testing.T) {
 		err  error
 		kind error
 	}{
-		"no file for the process":  {cause(syscall.EMFILE), egress.ErrExhausted},
-		"no file for the machine":  {cause(syscall.ENFILE), egress.ErrExhausted},
-		"no memory":                {cause(syscall.ENOMEM), egress.ErrExhausted},
-		"no buffer":                {cause(syscall.ENOBUFS), egress.ErrExhausted},
-		"no file for the resolver": {&net.DNSError{Err: "dial udp 127.0.0.53:53: socket: too many open files", Name: "acme.example"}, egress.ErrExhausted},
-		"no port":                  {cause(syscall.EADDRNOTAVAIL), egress.ErrLocal},
-		"refused":                  {cause(syscall.ECONNREFUSED), nil},
-		"no such name":             {&net.DNSError{Err: "no such host", Name: "acme.example", IsNotFound: true}, nil},
+		"no file for the process": {cause(syscall.EMFILE), egress.ErrExhausted},
+		"no file for the machine": {cause(syscall.ENFILE), egress.ErrExhausted},
+		"no memory":               {cause(syscall.ENOMEM), egress.ErrExhausted},
+		"no buffer":               {cause(syscall.ENOBUFS), egress.ErrExhausted},
+		"no file for the resolver": {&net.DNSError{Err: "dial udp 127.0.0.53:53: socket: too many open files",
+			Name: "acme.example"}, egress.ErrExhausted},
+		"no port":      {cause(syscall.EADDRNOTAVAIL), egress.ErrLocal},
+		"refused":      {cause(syscall.ECONNREFUSED), nil},
+		"no such name": {&net.DNSError{Err: "no such host", Name: "acme.example", IsNotFound: true}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			machine := &egress.Machine{}
 			now := time.Now()
 			c, err := egress.NewWithDial(egress.Settings{
-				Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true, Machine: machine, Now: func() time.Time { return now },
+				Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true, Machine: machine,
+				Now: func() time.Time { return now },
 			}, func(context.Context, string, string) (net.Conn, error) {
 				return nil, fmt.Errorf("wrapped: %w", row.err)
 			})

@@ -43,8 +43,8 @@ type mask struct{ layers []layer }
 // layer is a set of forms that are replaced together.
 type layer struct {
 	replacer *strings.Replacer
-	// signs are the forms that hold no other: text without any of them needs no replacing. Nearly all text is, and looking
-	// is several times faster than replacing nothing.
+	// signs are the forms that hold no other: text without any of them needs no replacing. Nearly all text is, and
+	// looking is several times faster than replacing nothing.
 	signs []string
 }
 
@@ -116,7 +116,8 @@ func (m mask) headers(headers []*abi.Header) {
 func forms(secret string) []string {
 	var all []string
 	for _, s := range []string{secret, strings.ToLower(secret), strings.ToUpper(secret)} {
-		all = append(all, s, html.EscapeString(s), hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))))
+		all = append(all, s, html.EscapeString(s), hex.EncodeToString([]byte(s)),
+			strings.ToUpper(hex.EncodeToString([]byte(s))))
 		all = append(all, jsonForms(s)...)
 		for _, escaped := range []string{url.QueryEscape(s), url.PathEscape(s), strictEscape(s)} {
 			all = append(all, escaped, lowerEscapes(escaped))
@@ -137,7 +138,8 @@ func jsonForms(s string) []string {
 	// PHP escapes the slash, and with JSON_HEX_* writes \u003C in capitals.
 	return []string{
 		goes, plain, strings.ReplaceAll(goes, "/", `\/`), strings.ReplaceAll(plain, "/", `\/`),
-		strings.NewReplacer("<", `\u003C`, ">", `\u003E`, "&", `\u0026`, "'", `\u0027`, `"`, `\u0022`, `\`, `\\`, "/", `\/`).Replace(s),
+		strings.NewReplacer("<", `\u003C`, ">", `\u003E`, "&", `\u0026`, "'", `\u0027`, `"`, `\u0022`, `\`, `\\`, "/",
+			`\/`).Replace(s),
 	}
 }
 
@@ -155,8 +157,8 @@ func lowerEscapes(s string) string {
 	return string(b)
 }
 
-// base64Forms gives the secret's base64 alone, and the characters that do not depend on its neighbours when it stands at
-// any of the three offsets inside a longer text ("user:password").
+// base64Forms gives the secret's base64 alone, and the characters that do not depend on its neighbours when it stands
+// at any of the three offsets inside a longer text ("user:password").
 func base64Forms(secret string) []string {
 	var all []string
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {

@@ -39,7 +39,8 @@ func echoes(secret string) map[string]string {
 		"in hex, capitals": strings.ToUpper(hex.EncodeToString([]byte(secret))),
 		"in base64":        b64(secret), "in base64 for URLs": base64.RawURLEncoding.EncodeToString([]byte(secret)),
 		"in base64 behind one": b64("x" + secret + "yz"), "in base64 behind two": b64("xy" + secret + "z"),
-		"in base64 behind three": b64("xyz" + secret + "rest"), "in PHP's JSON, base64": strings.ReplaceAll(b64(secret), "/", `\/`),
+		"in base64 behind three": b64("xyz" + secret + "rest"),
+		"in PHP's JSON, base64":  strings.ReplaceAll(b64(secret), "/", `\/`),
 	}
 }
 
@@ -52,8 +53,9 @@ func TestEchoedSecretsAreMasked(t *testing.T) {
 	for name, echo := range echoes(tokenValue) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, answers(fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Echo: <%s>\r\nContent-Length: %d\r\n\r\n<%s>%d",
-				echo, len(echo)+3, echo, 1)))
+			p := newProvider(t,
+				answers(fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Echo: <%s>\r\nContent-Length: %d\r\n\r\n<%s>%d",
+					echo, len(echo)+3, echo, 1)))
 			try := once(t, newClient(t, sandbox(p)), get())
 			require.NoError(t, try.Err)
 			for _, got := range []string{headerOf(try.Response, "X-Echo"), string(try.Response.GetBody())} {
@@ -73,7 +75,9 @@ func TestCompressedEchoIsMasked(t *testing.T) {
 		_, err := fmt.Fprintf(w, "key %s is wrong", tokenValue)
 		return err
 	})
-	p := newProvider(t, answers(fmt.Sprintf("HTTP/1.1 401 No\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(body), body)))
+	p := newProvider(t,
+		answers(fmt.Sprintf("HTTP/1.1 401 No\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(body),
+			body)))
 	try := once(t, newClient(t, sandbox(p)), get())
 	require.NoError(t, try.Err)
 	require.Equal(t, "key {{secret:token}} is wrong", string(try.Response.GetBody()))
@@ -85,7 +89,8 @@ func TestBasicAuthEchoIsMasked(t *testing.T) {
 	p := newProvider(t, func(v *visit) {
 		for v.book() {
 			books := v.provider.seen()
-			v.say("HTTP/1.1 401 No\r\nX-Echo: " + books[len(books)-1].header.Get("Authorization") + "\r\nContent-Length: 0\r\n\r\n")
+			v.say("HTTP/1.1 401 No\r\nX-Echo: " + books[len(books)-1].header.Get("Authorization") +
+				"\r\nContent-Length: 0\r\n\r\n")
 		}
 	})
 	request := get()
@@ -128,16 +133,22 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		kind  error
 	}{
 		"garbage for a status line": {func(v *visit) { v.book(); v.say(garbage + "\r\n\r\n") }, egress.ErrBroken},
-		"garbage for a header":      {func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\n" + garbage + "\r\n\r\n") }, egress.ErrBroken},
+		"garbage for a header": {func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\n" + garbage + "\r\n\r\n") },
+			egress.ErrBroken},
 		"garbage for a length": {
-			func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\nContent-Length: " + tokenValue + "\r\n\r\n") }, egress.ErrBroken,
+			func(v *visit) {
+				v.book()
+				v.say("HTTP/1.1 200 OK\r\nContent-Length: " + tokenValue +
+					"\r\n\r\n")
+			}, egress.ErrBroken,
 		},
 		"hangs up": {func(v *visit) { v.book() }, egress.ErrBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t, test.serve)
-			request := &abi.HttpRequest{Method: "GET", Path: []*abi.Part{lit("/"), secret("token")}, Query: []*abi.Field{field("k", secret("password"))}}
+			request := &abi.HttpRequest{Method: "GET", Path: []*abi.Part{lit("/"), secret("token")},
+				Query: []*abi.Field{field("k", secret("password"))}}
 			var logged bytes.Buffer
 			s := sandbox(p)
 			s.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -178,7 +189,8 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 
 func TestAnswerIsHandedOverInOrderAndAsText(t *testing.T) {
 	t.Parallel()
-	p := newProvider(t, answers("HTTP/1.1 200 OK\r\nx-b: 2\r\nX-A: 1\r\nx-b: \xff3\r\nContent-Length: 2\r\n\r\n\xff\x00"))
+	p := newProvider(t,
+		answers("HTTP/1.1 200 OK\r\nx-b: 2\r\nX-A: 1\r\nx-b: \xff3\r\nContent-Length: 2\r\n\r\n\xff\x00"))
 	try := once(t, newClient(t, sandbox(p)), get())
 	require.NoError(t, try.Err)
 	var got []string

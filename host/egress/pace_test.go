@@ -13,7 +13,8 @@ import (
 	"payrouter/host/egress"
 )
 
-// On real connections, with a clock that stands still: what is over the rate does not leave, and says so without waiting longer than it may.
+// On real connections, with a clock that stands still: what is over the rate does not leave, and says so without
+// waiting longer than it may.
 func TestARateIsKeptBeforeSending(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, answers(okAnswer))

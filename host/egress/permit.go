@@ -185,8 +185,8 @@ func (l *lease) hear(n int) error {
 	return nil
 }
 
-// conn is a connection to a provider that is written only under a permit, and heard only after that. For TLS it wraps the
-// TLS connection: handshakes are not the request, and part of a record is nothing that a provider could read.
+// conn is a connection to a provider that is written only under a permit, and heard only after that. For TLS it wraps
+// the TLS connection: handshakes are not the request, and part of a record is nothing that a provider could read.
 type conn struct {
 	net.Conn
 	lease atomic.Pointer[lease]

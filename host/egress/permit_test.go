@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Both clocks bound a request: the wall clock runs on while a machine sleeps, the monotonic one when the other is set back.
+// Both clocks bound a request: the wall clock runs on while a machine sleeps, the monotonic one when the other is set
+// back.
 func TestDeadlinePassesByEitherClock(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

@@ -105,7 +105,8 @@ func (v *visit) book() bool {
 	v.last = string(body)
 	v.provider.mu.Lock()
 	defer v.provider.mu.Unlock()
-	v.provider.books = append(v.provider.books, booked{request.Method, request.RequestURI, request.Header, string(body)})
+	v.provider.books = append(v.provider.books,
+		booked{request.Method, request.RequestURI, request.Header, string(body)})
 	return true
 }
 

@@ -12,8 +12,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Request is a request as the journal and people see it: where a secret goes stands "{{secret:name}}", where a signature
-// goes "{{signature}}".
+// Request is a request as the journal and people see it: where a secret goes stands "{{secret:name}}", where a
+// signature goes "{{signature}}".
 type Request struct {
 	Method string
 	URL    string

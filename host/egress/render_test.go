@@ -43,13 +43,15 @@ func TestRequestLeavesFilledInAndIsShownWithout(t *testing.T) {
 		shownH  map[string]string
 	}{
 		"secret in the path, escaped": {
-			request: &abi.HttpRequest{Method: "POST", Path: []*abi.Part{lit("/"), secret("token"), lit("/IssueInvoice")}},
-			path:    "/tok%2F9f8e7d6c+5b/IssueInvoice", shown: "/{{secret:token}}/IssueInvoice",
+			request: &abi.HttpRequest{Method: "POST",
+				Path: []*abi.Part{lit("/"), secret("token"), lit("/IssueInvoice")}},
+			path: "/tok%2F9f8e7d6c+5b/IssueInvoice", shown: "/{{secret:token}}/IssueInvoice",
 		},
 		"text is one segment, whatever it holds": {
-			request: &abi.HttpRequest{Method: "GET", Path: []*abi.Part{lit("/orders/"), text("a/../b?c#d e{{secret:token}}"), lit("/x")}},
-			path:    "/orders/a%2F..%2Fb%3Fc%23d%20e%7B%7Bsecret:token%7D%7D/x",
-			shown:   "/orders/a%2F..%2Fb%3Fc%23d%20e%7B%7Bsecret:token%7D%7D/x",
+			request: &abi.HttpRequest{Method: "GET",
+				Path: []*abi.Part{lit("/orders/"), text("a/../b?c#d e{{secret:token}}"), lit("/x")}},
+			path:  "/orders/a%2F..%2Fb%3Fc%23d%20e%7B%7Bsecret:token%7D%7D/x",
+			shown: "/orders/a%2F..%2Fb%3Fc%23d%20e%7B%7Bsecret:token%7D%7D/x",
 		},
 		"a literal's escapes stay": {
 			request: &abi.HttpRequest{Method: "GET", Path: literal("/a%2Fb;v=1/$x@y:z/")},
@@ -57,27 +59,33 @@ func TestRequestLeavesFilledInAndIsShownWithout(t *testing.T) {
 		},
 		"query": {
 			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"), Query: []*abi.Field{
-				field("from", lit("2026-01-01+10:00")), field("a[b]", text("x&y=z +é")), field("key", secret("token")), field("none"),
+				field("from", lit("2026-01-01+10:00")), field("a[b]", text("x&y=z +é")), field("key", secret("token")),
+				field("none"),
 			}},
 			path:  "/o?from=2026-01-01+10:00&a%5Bb%5D=x%26y%3Dz+%2B%C3%A9&key=tok%2F9f8e7d6c%2B5b&none=",
 			shown: "/o?from=2026-01-01+10:00&a%5Bb%5D=x%26y%3Dz+%2B%C3%A9&key={{secret:token}}&none=",
 		},
 		"headers": {
 			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"), Headers: []*abi.Field{
-				field("authorization", lit("Bearer "), secret("token")), field("x-note", text("a; b")), field("x-empty"),
+				field("authorization", lit("Bearer "), secret("token")), field("x-note", text("a; b")),
+				field("x-empty"),
 			}},
 			path: "/o", shown: "/o",
-			header: map[string]string{"Authorization": "Bearer " + tokenValue, "X-Note": "a; b", "X-Empty": "", "User-Agent": "payrouter/1"},
+			header: map[string]string{"Authorization": "Bearer " + tokenValue, "X-Note": "a; b", "X-Empty": "",
+				"User-Agent": "payrouter/1"},
 			shownH: map[string]string{"Authorization": "Bearer {{secret:token}}", "X-Note": "a; b"},
 		},
 		"a user agent of its own": {
-			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"), Headers: []*abi.Field{field("User-Agent", lit("shop/2"))}},
-			path:    "/o", shown: "/o", header: map[string]string{"User-Agent": "shop/2"},
+			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"),
+				Headers: []*abi.Field{field("User-Agent", lit("shop/2"))}},
+			path: "/o", shown: "/o", header: map[string]string{"User-Agent": "shop/2"},
 		},
 		"basic auth": {
-			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"), BasicAuth: &abi.BasicAuth{User: text("shop-1"), PasswordSecret: "password"}},
-			path:    "/o", shown: "/o",
-			header: map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte("shop-1:"+passwordValue))},
+			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"),
+				BasicAuth: &abi.BasicAuth{User: text("shop-1"), PasswordSecret: "password"}},
+			path: "/o", shown: "/o",
+			header: map[string]string{"Authorization": "Basic " +
+				base64.StdEncoding.EncodeToString([]byte("shop-1:"+passwordValue))},
 			shownH: map[string]string{"Authorization": "Basic {{base64:shop-1:{{secret:password}}}}"},
 		},
 		"a plugin that was handed the secret elsewhere": {
@@ -140,11 +148,13 @@ func TestSignatures(t *testing.T) {
 		want      string
 	}{
 		"HMAC-SHA256, hex": {
-			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "password", Encoding: abi.Signature_ENCODING_HEX},
+			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "password",
+				Encoding: abi.Signature_ENCODING_HEX},
 			hex.EncodeToString(mac(sha256.New, passwordValue, message)),
 		},
 		"HMAC-SHA512, base64, prefix": {
-			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Secret: "password", Encoding: abi.Signature_ENCODING_BASE64, Prefix: "v1="},
+			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Secret: "password",
+				Encoding: abi.Signature_ENCODING_BASE64, Prefix: "v1="},
 			"v1=" + base64.StdEncoding.EncodeToString(mac(sha512.New, passwordValue, message)),
 		},
 		"SHA-256": {
@@ -190,7 +200,8 @@ func TestSignatures(t *testing.T) {
 		p := newProvider(t, answers(okAnswer))
 		request := get()
 		request.Signatures = []*abi.Signature{
-			{Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Header: "X-One", Parts: whole[:1]},
+			{Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Header: "X-One",
+				Parts: whole[:1]},
 			{
 				Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Two",
 				Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Header{Header: "X-One"}}},
@@ -215,8 +226,9 @@ func TestRequestsThatAreDenied(t *testing.T) {
 	t.Parallel()
 	sign := func(change func(s *abi.Signature)) *abi.HttpRequest {
 		s := &abi.Signature{
-			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "token", Encoding: abi.Signature_ENCODING_HEX, Header: "X-Sign",
-			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}},
+			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "token", Encoding: abi.Signature_ENCODING_HEX,
+			Header: "X-Sign",
+			Parts:  []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}},
 		}
 		change(s)
 		return &abi.HttpRequest{Method: "GET", Path: literal("/"), Signatures: []*abi.Signature{s}}
@@ -292,7 +304,8 @@ func TestRequestsThatAreDenied(t *testing.T) {
 		"basic auth with an unknown secret": {
 			Method: "GET", Path: literal("/"), BasicAuth: &abi.BasicAuth{User: text("a"), PasswordSecret: "other"},
 		},
-		"basic auth without a user":      {Method: "GET", Path: literal("/"), BasicAuth: &abi.BasicAuth{PasswordSecret: "password"}},
+		"basic auth without a user": {Method: "GET", Path: literal("/"),
+			BasicAuth: &abi.BasicAuth{PasswordSecret: "password"}},
 		"a signature of no algorithm":    sign(func(s *abi.Signature) { s.Algorithm = 0 }),
 		"a signature of no encoding":     sign(func(s *abi.Signature) { s.Encoding = 0 }),
 		"a signature over nothing":       sign(func(s *abi.Signature) { s.Parts = nil }),
@@ -314,7 +327,8 @@ func TestRequestsThatAreDenied(t *testing.T) {
 		"a signature over an empty part": sign(func(s *abi.Signature) { s.Parts = []*abi.SignedPart{{}} }),
 	}
 	for _, name := range []string{
-		"Host", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Authorization", "Proxy-Authenticate",
+		"Host", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Authorization",
+		"Proxy-Authenticate",
 		"Proxy-Connection", "TE", "Trailer", "Upgrade", "Expect", "Accept-Encoding", "Range",
 	} {
 		tests["the host's header "+name] = header(field(name, lit("x")))
@@ -348,7 +362,8 @@ func TestRequestsThatAreDenied(t *testing.T) {
 func TestOriginsThatAreAllowed(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, egress.Settings{
-		Provider: "acme", BaseURL: "https://API.example.com/v1", Hosts: []string{"files.example.com", "up.example.com:8443", "[2606:4700::1]"},
+		Provider: "acme", BaseURL: "https://API.example.com/v1",
+		Hosts: []string{"files.example.com", "up.example.com:8443", "[2606:4700::1]"},
 	})
 	for origin, want := range map[string]string{
 		"":                              "https://API.example.com/v1/x",
@@ -365,8 +380,8 @@ func TestOriginsThatAreAllowed(t *testing.T) {
 	}
 }
 
-// Whatever a plugin makes of a request, either it is denied, or exactly one request arrives, at the provider's host, with
-// the path the plugin's text cannot leave.
+// Whatever a plugin makes of a request, either it is denied, or exactly one request arrives, at the provider's host,
+// with the path the plugin's text cannot leave.
 func TestTextNeverLeavesItsPlace(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, answers(okAnswer))
@@ -387,7 +402,8 @@ func TestTextNeverLeavesItsPlace(t *testing.T) {
 		if try.Err != nil || len(got) != 1 {
 			t.Fatalf("%d requests, %v", len(got), try.Err)
 		}
-		if strings.Count(got[0].path, "/") != 3 || !strings.HasPrefix(got[0].path, "/orders/") || len(strings.Split(got[0].path, "?")) != 2 ||
+		if strings.Count(got[0].path, "/") != 3 || !strings.HasPrefix(got[0].path, "/orders/") ||
+			len(strings.Split(got[0].path, "?")) != 2 ||
 			strings.ContainsAny(strings.Split(got[0].path, "?")[1], "&#") ||
 			got[0].body != value || got[0].header.Get("X-Note") != "<"+value+">" {
 			t.Fatalf("%q became %+v", value, got[0])
@@ -421,7 +437,9 @@ func FuzzRender(f *testing.F) {
 		request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
 		require.NoError(t, err)
 		require.Equal(t, method, request.Method)
-		require.Contains(t, []string{"api.example.com", "files.example.com", "api.example.com:443", "files.example.com:443"}, strings.ToLower(request.Host))
+		require.Contains(t,
+			[]string{"api.example.com", "files.example.com", "api.example.com:443", "files.example.com:443"},
+			strings.ToLower(request.Host))
 		require.NotContains(t, request.URL.Path, "/../")
 		require.Len(t, request.URL.Query(), 1)
 		require.NotContains(t, shown.URL, tokenValue)

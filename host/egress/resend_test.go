@@ -30,8 +30,8 @@ func warmThenBookAndClose(v *visit) {
 	v.book()
 }
 
-// net/http resends a request by itself on a kept-alive connection that broke, although the provider may have taken it. The
-// provider must get exactly one per try.
+// net/http resends a request by itself on a kept-alive connection that broke, although the provider may have taken it.
+// The provider must get exactly one per try.
 func TestWarmConnectionThatBooksAndClosesGetsOneRequest(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"} {
@@ -68,7 +68,8 @@ func TestWarmConnectionThatBooksAndClosesGetsOneRequest(t *testing.T) {
 	}
 }
 
-// The same, where the request changes nothing: net/http may resend it, and does. This also shows that the trap is there.
+// The same, where the request changes nothing: net/http may resend it, and does. This also shows that the trap is
+// there.
 func TestResendableRequestIsResentByTheTransport(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, warmThenBookAndClose)
@@ -103,8 +104,8 @@ func (f *frail) Write(b []byte) (int, error) {
 	return f.Conn.Write(b)
 }
 
-// A kept-alive connection that the provider closed just before it is used again: nothing was written, and the try says so,
-// or another connection carries it.
+// A kept-alive connection that the provider closed just before it is used again: nothing was written, and the try says
+// so, or another connection carries it.
 func TestConnectionThatDiesOnReuse(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -118,10 +119,11 @@ func TestConnectionThatDiesOnReuse(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t, answers(okAnswer))
 			var broken atomic.Bool
-			c, err := egress.NewWithDial(sandbox(p), func(ctx context.Context, network, address string) (net.Conn, error) {
-				raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
-				return &frail{raw, &broken}, err
-			})
+			c, err := egress.NewWithDial(sandbox(p),
+				func(ctx context.Context, network, address string) (net.Conn, error) {
+					raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
+					return &frail{raw, &broken}, err
+				})
 			require.NoError(t, err)
 			t.Cleanup(c.Close)
 			require.NoError(t, once(t, c, post("warm")).Err)
@@ -134,8 +136,8 @@ func TestConnectionThatDiesOnReuse(t *testing.T) {
 	}
 }
 
-// Many payments at once over connections that break after every other booking: no request arrives twice, none arrives that
-// is said not to have left, and every answer is the right one's.
+// Many payments at once over connections that break after every other booking: no request arrives twice, none arrives
+// that is said not to have left, and every answer is the right one's.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, func(v *visit) {

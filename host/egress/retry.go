@@ -39,8 +39,8 @@ func (s RetrySettings) delay(try int, asked time.Duration, random float64) time.
 	return step - step/2 + jitter
 }
 
-// budget keeps retries a fraction of all traffic: every exchange pays a part of a retry in, every retry takes a whole one
-// out. Safe for concurrent use.
+// budget keeps retries a fraction of all traffic: every exchange pays a part of a retry in, every retry takes a whole
+// one out. Safe for concurrent use.
 type budget struct {
 	ratio, most float64
 

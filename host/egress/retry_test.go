@@ -101,7 +101,8 @@ func TestTriesAreSpacedAndCounted(t *testing.T) {
 		random float64
 		waits  []time.Duration
 	}{
-		"by default": {downAnswer, egress.RetrySettings{}, 0, []time.Duration{100 * time.Millisecond, 200 * time.Millisecond}},
+		"by default": {downAnswer, egress.RetrySettings{}, 0,
+			[]time.Duration{100 * time.Millisecond, 200 * time.Millisecond}},
 		"doubling, up to the most": {
 			downAnswer,
 			egress.RetrySettings{MaxTries: 5, BaseDelay: 2 * second, MaxDelay: 5 * second},
@@ -393,7 +394,8 @@ func TestBreaker(t *testing.T) {
 				require.ErrorIs(t, err, errJournal)
 			}
 			err := c.Do(t.Context(), egress.Exchange{
-				Request: post("{}"), After: func(context.Context, egress.Try) egress.Judgement { return egress.Judgement{} },
+				Request: post("{}"),
+				After:   func(context.Context, egress.Try) egress.Judgement { return egress.Judgement{} },
 				Before: func(context.Context, int) (time.Time, error) {
 					var probing *egress.BreakerError
 					try := single(t, c, false)
@@ -483,7 +485,8 @@ func TestFailureKeepsOtherConnections(t *testing.T) {
 }
 
 func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "0", "7", "-7", "4294967296", "99999999999999999999", "Sat, 01 Jan 2000 00:00:09 GMT", "soon", " 5 ", "1.5"} {
+	for _, s := range []string{"", "0", "7", "-7", "4294967296", "99999999999999999999",
+		"Sat, 01 Jan 2000 00:00:09 GMT", "soon", " 5 ", "1.5"} {
 		f.Add(s)
 	}
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -498,7 +501,8 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
-		"": 0, "0": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-7": 0, "1.5": 0, "soon": 0, "4000000000": 24 * time.Hour,
+		"": 0, "0": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-7": 0, "1.5": 0, "soon": 0,
+		"4000000000":                    24 * time.Hour,
 		"99999999999999999999":          24 * time.Hour,
 		"Sat, 01 Jan 2000 00:00:09 GMT": 9 * time.Second, "Fri, 31 Dec 1999 23:59:59 GMT": 0,
 		"Saturday, 01-Jan-00 00:00:09 GMT": 9 * time.Second, "Mon, 01 Jan 2035 00:00:00 GMT": 24 * time.Hour,

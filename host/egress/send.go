@@ -32,7 +32,8 @@ func (c *Client) send(ctx context.Context, r *run, until deadline) {
 	response, err := c.roundTrip(ctx, r, p)
 	spent := p.revoke()
 	if err == nil && !spent.answered() {
-		// Bytes that an earlier answer left behind. Taking them for this one would settle a payment with another's answer.
+		// Bytes that an earlier answer left behind. Taking them for this one would settle a payment with another's
+		// answer.
 		p.closeConns()
 		err = errLeftover
 	}
@@ -45,8 +46,8 @@ func (c *Client) send(ctx context.Context, r *run, until deadline) {
 	r.try.Response = r.mask.response(response)
 }
 
-// wireLimit bounds what may come over the wire for one answer: the body may be chunked, its compressed form may unpack to
-// nothing at all, and there is a header.
+// wireLimit bounds what may come over the wire for one answer: the body may be chunked, its compressed form may unpack
+// to nothing at all, and there is a header.
 func (c *Client) wireLimit() int64 { return 8*c.settings.MaxResponse + 2*maxResponseHeader }
 
 // answer is a response as it came, read whole.
@@ -119,8 +120,8 @@ func (out *rendered) http(ctx context.Context, resend bool) *http.Request {
 		return request
 	}
 	if lengthSent[out.method] {
-		// A body of unknown length would go out chunked, which some providers refuse. Without a body it is the key's header
-		// that makes net/http resend, found by its canonical name only.
+		// A body of unknown length would go out chunked, which some providers refuse. Without a body it is the key's
+		// header that makes net/http resend, found by its canonical name only.
 		hideKey(request.Header, "Idempotency-Key", "idempotency-key")
 		hideKey(request.Header, "X-Idempotency-Key", "x-idempotency-key")
 		return request
@@ -146,7 +147,8 @@ func (m mask) response(a *answer) *abi.HttpResponse {
 	masked := &abi.HttpResponse{Status: uint32(a.status), Body: m.bytes(a.body)} //nolint:gosec // three digits
 	for _, name := range slices.Sorted(maps.Keys(a.header)) {
 		for _, value := range a.header[name] {
-			masked.Headers = append(masked.Headers, &abi.Header{Name: name, Value: strings.ToValidUTF8(value, "\uFFFD")})
+			masked.Headers = append(masked.Headers,
+				&abi.Header{Name: name, Value: strings.ToValidUTF8(value, "\uFFFD")})
 		}
 	}
 	m.headers(masked.Headers)

@@ -14,7 +14,8 @@ func TestSettingsReportEveryProblem(t *testing.T) {
 	_, err := egress.New(egress.Settings{
 		BaseURL: "ftp://api.example.com", Hosts: []string{"a b", "files.example.com/x", "http://x"},
 		Secrets: map[string]string{
-			"short": "1234567", "line": "secret-with\nbreak", "carriage": "secret-with\rbreak", "space": " padded-secret",
+			"short": "1234567", "line": "secret-with\nbreak", "carriage": "secret-with\rbreak",
+			"space":   " padded-secret",
 			"letters": "пароль-пароль", "not a name": "long-enough-1",
 		},
 		Timeout: -1, DialTimeout: -1, IdleTimeout: -1, MaxConns: -1, MaxResponse: -1,
@@ -25,8 +26,10 @@ func TestSettingsReportEveryProblem(t *testing.T) {
 	})
 	require.Error(t, err)
 	for _, want := range []string{
-		"no name", "timeout is negative", "dial timeout", "idle timeout", "max conns", "max response", "max tries", "base delay",
-		"max delay", "Retry-After", "budget ratio", "budget minimum", "breaker: ratio", "breaker: window", "breaker: cooldown",
+		"no name", "timeout is negative", "dial timeout", "idle timeout", "max conns", "max response", "max tries",
+		"base delay",
+		"max delay", "Retry-After", "budget ratio", "budget minimum", "breaker: ratio", "breaker: window",
+		"breaker: cooldown",
 		"base URL: is neither https nor http", `host "a b"`, `host "files.example.com/x"`, `host "http://x"`,
 		`secret "short": shorter`, `secret "line": holds`, `secret "carriage": holds`, `secret "space": starts`,
 		`secret "letters": holds`, `secret "not a name": not a name`,
@@ -43,7 +46,8 @@ func TestBaseURLs(t *testing.T) {
 	for base, ok := range map[string]bool{
 		"https://api.example.com": true, "https://api.example.com/": true, "https://api.example.com/v1": true,
 		"https://api.example.com:8443/v1/": true, "https://[2606:4700::1]:443": true,
-		"": false, "api.example.com": false, "http://api.example.com": false, "https://": false, "https://a:b@api.example.com": false,
+		"": false, "api.example.com": false, "http://api.example.com": false, "https://": false,
+		"https://a:b@api.example.com": false,
 		"https://api.example.com?x=1": false, "https://api.example.com/#": false, "https://api.example.com/../x": false,
 		"https://api.example.com//x": false, "https://api.example.com/a b": false, "https://bücher.example": false,
 		"https://%61pi.example.com": false,

@@ -34,8 +34,8 @@ var encodings = map[abi.Signature_Encoding]func([]byte) string{ //nolint:gocheck
 
 const signatureShown = "{{signature}}"
 
-// sign computes a signature over the request as it will leave, and sets it. Signatures are made in order, so one may cover
-// another's header.
+// sign computes a signature over the request as it will leave, and sets it. Signatures are made in order, so one may
+// cover another's header.
 func (r renderer) sign(s *abi.Signature, out *rendered) error {
 	part := "signature " + s.GetHeader()
 	if err := inHeader.check(part, "prefix", s.GetPrefix()); err != nil {

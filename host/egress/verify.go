@@ -27,9 +27,9 @@ type Signed struct {
 	Body   []byte
 }
 
-// Verify tells whether a provider's signature over its request is the one given; nil means that it is. Beside its own errors there is
-// *DeniedError: for a signature that would prove nothing, since it needs no secret or leaves the body out, and for one that cannot be
-// computed.
+// Verify tells whether a provider's signature over its request is the one given; nil means that it is. Beside its own
+// errors there is *DeniedError: for a signature that would prove nothing, since it needs no secret or leaves the body
+// out, and for one that cannot be computed.
 func (c *Client) Verify(signature *abi.Signature, given string, over Signed) error {
 	const part = "callback's signature"
 	secrets, body := coverage(signature)
@@ -49,7 +49,8 @@ func (c *Client) Verify(signature *abi.Signature, given string, over Signed) err
 		return denied(part, "the path cannot be read")
 	}
 	r := renderer{secrets: c.settings.Secrets}
-	value, err := r.compute(part, signature, &rendered{method: over.Method, url: path, header: over.Header, body: over.Body})
+	value, err := r.compute(part, signature,
+		&rendered{method: over.Method, url: path, header: over.Header, body: over.Body})
 	if err != nil {
 		return err
 	}

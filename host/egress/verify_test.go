@@ -18,9 +18,11 @@ import (
 func TestSignaturesOfProvidersAreVerified(t *testing.T) {
 	t.Parallel()
 	const key = "webhook-token-made-up"
-	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://api.example.com", Secrets: map[string]string{"webhook": key}})
+	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://api.example.com",
+		Secrets: map[string]string{"webhook": key}})
 	require.NoError(t, err)
-	sent := egress.Signed{Method: http.MethodPost, Path: "/callbacks/a/t", Header: http.Header{"X-Time": {"17"}}, Body: []byte(`{"id":1}`)}
+	sent := egress.Signed{Method: http.MethodPost, Path: "/callbacks/a/t", Header: http.Header{"X-Time": {"17"}},
+		Body: []byte(`{"id":1}`)}
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write(sent.Body)
 	good := hex.EncodeToString(mac.Sum(nil))
@@ -30,7 +32,8 @@ func TestSignaturesOfProvidersAreVerified(t *testing.T) {
 	body := &abi.SignedPart{Part: &abi.SignedPart_Body{Body: true}}
 	hexHMAC := func(parts ...*abi.SignedPart) *abi.Signature {
 		return &abi.Signature{
-			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "webhook", Encoding: abi.Signature_ENCODING_HEX, Parts: parts,
+			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "webhook", Encoding: abi.Signature_ENCODING_HEX,
+			Parts: parts,
 		}
 	}
 	prefixed := hexHMAC(body)
@@ -54,7 +57,8 @@ func TestSignaturesOfProvidersAreVerified(t *testing.T) {
 		{"a hash over body and secret", hashed, base64.StdEncoding.EncodeToString(sum[:]), nil, false},
 		{
 			"an HMAC over everything", hexHMAC(
-				&abi.SignedPart{Part: &abi.SignedPart_Method{Method: true}}, &abi.SignedPart{Part: &abi.SignedPart_Path{Path: true}},
+				&abi.SignedPart{Part: &abi.SignedPart_Method{Method: true}},
+				&abi.SignedPart{Part: &abi.SignedPart_Path{Path: true}},
 				&abi.SignedPart{Part: &abi.SignedPart_Header{Header: "x-time"}}, body),
 			hex.EncodeToString(all.Sum(nil)), nil, false,
 		},
@@ -64,12 +68,15 @@ func TestSignaturesOfProvidersAreVerified(t *testing.T) {
 		{"a secret that the account does not have", unknown, good, egress.ErrNoSecret, false},
 		{
 			"a hash that anybody can make",
-			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Parts: []*abi.SignedPart{body}},
+			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX,
+				Parts: []*abi.SignedPart{body}},
 			good, nil, true,
 		},
-		{"one that leaves the body out", hexHMAC(&abi.SignedPart{Part: &abi.SignedPart_Method{Method: true}}), good, nil, true},
+		{"one that leaves the body out", hexHMAC(&abi.SignedPart{Part: &abi.SignedPart_Method{Method: true}}), good,
+			nil, true},
 		{"none", nil, "", nil, true},
-		{"a header that is not there", hexHMAC(body, &abi.SignedPart{Part: &abi.SignedPart_Header{Header: "X-None"}}), good, nil, true},
+		{"a header that is not there", hexHMAC(body, &abi.SignedPart{Part: &abi.SignedPart_Header{Header: "X-None"}}),
+			good, nil, true},
 	} {
 		err := client.Verify(row.signature, row.given, sent)
 		switch {

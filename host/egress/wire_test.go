@@ -66,8 +66,11 @@ func TestTryTellsWhatBecameOfIt(t *testing.T) {
 			kind:  egress.ErrBroken, booked: 1,
 		},
 		"answer cut in a chunk": {
-			serve: func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{\"ok\"") },
-			kind:  egress.ErrBroken, booked: 1,
+			serve: func(v *visit) {
+				v.book()
+				v.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{\"ok\"")
+			},
+			kind: egress.ErrBroken, booked: 1,
 		},
 		"answer without its last chunk": {
 			serve: func(v *visit) {
@@ -77,8 +80,11 @@ func TestTryTellsWhatBecameOfIt(t *testing.T) {
 			kind: egress.ErrBroken, booked: 1,
 		},
 		"chunks that are garbage": {
-			serve: func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n") },
-			kind:  egress.ErrBroken, booked: 1,
+			serve: func(v *visit) {
+				v.book()
+				v.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n")
+			},
+			kind: egress.ErrBroken, booked: 1,
 		},
 		"not HTTP": {
 			serve: func(v *visit) { v.book(); v.say("SSH-2.0-OpenSSH_9.6\r\n\r\n") }, kind: egress.ErrBroken, booked: 1,
@@ -108,7 +114,8 @@ func TestTryTellsWhatBecameOfIt(t *testing.T) {
 		"small on the wire, huge unpacked": {
 			serve: func(v *visit) {
 				v.book()
-				v.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(bomb), bomb))
+				v.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s",
+					len(bomb), bomb))
 			},
 			kind: egress.ErrTooLarge, booked: 1,
 		},
@@ -157,8 +164,10 @@ func TestTryTellsWhatBecameOfIt(t *testing.T) {
 			serve:  answers("HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
 			status: 307, booked: 1,
 		},
-		"a fault is an answer":  {serve: answers("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), status: 503, booked: 1},
-		"answer ends with EOF":  {serve: func(v *visit) { v.book(); v.say("HTTP/1.0 200 OK\r\n\r\n{}") }, status: 200, booked: 1},
+		"a fault is an answer": {serve: answers("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), status: 503,
+			booked: 1},
+		"answer ends with EOF": {serve: func(v *visit) { v.book(); v.say("HTTP/1.0 200 OK\r\n\r\n{}") }, status: 200,
+			booked: 1},
 		"answered and reset":    {serve: func(v *visit) { v.book(); v.say(okAnswer) }, status: 200, booked: 1},
 		"answer without a body": {serve: answers("HTTP/1.1 204 No Content\r\n\r\n"), status: 204, booked: 1},
 	}
@@ -215,7 +224,8 @@ func TestNothingIsSentWhereThereIsNoConnection(t *testing.T) {
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
 		server.StartTLS()
 		t.Cleanup(server.Close)
-		try := once(t, newClient(t, egress.Settings{Provider: "acme", BaseURL: server.URL, AllowPrivate: true}), post("{}"))
+		try := once(t, newClient(t, egress.Settings{Provider: "acme", BaseURL: server.URL, AllowPrivate: true}),
+			post("{}"))
 		require.False(t, try.Sent)
 		require.ErrorIs(t, try.Err, egress.ErrDial)
 	})
@@ -292,7 +302,8 @@ func TestSpeaksHTTP1OverTLS(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	s := egress.Settings{Provider: "acme", BaseURL: server.URL, AllowPrivate: true, RootCAs: poolOf(server.Certificate())}
+	s := egress.Settings{Provider: "acme", BaseURL: server.URL, AllowPrivate: true,
+		RootCAs: poolOf(server.Certificate())}
 	try := once(t, newClient(t, s), post("{}"))
 	require.NoError(t, try.Err)
 	require.Equal(t, "HTTP/1.1", string(try.Response.GetBody()))
@@ -330,8 +341,8 @@ func TestSurplusAnswerIsNobodys(t *testing.T) {
 	}
 }
 
-// A surplus answer that comes once the next request is out is that one's answer, for all that anybody can see. A request that goes alone is
-// not reached by it.
+// A surplus answer that comes once the next request is out is that one's answer, for all that anybody can see. A
+// request that goes alone is not reached by it.
 func TestARequestThatGoesAloneGetsNobodyElsesAnswer(t *testing.T) {
 	t.Parallel()
 	for name, alone := range map[string]bool{"alone": true, "over a connection that was kept": false} {
@@ -351,7 +362,8 @@ func TestARequestThatGoesAloneGetsNobodyElsesAnswer(t *testing.T) {
 				return
 			}
 			require.Equal(t, "second", string(second.Response.GetBody()))
-			require.Equal(t, "third", string(onceAs(t, c, egress.Exchange{Request: post("third"), Alone: true}).Response.GetBody()))
+			require.Equal(t, "third",
+				string(onceAs(t, c, egress.Exchange{Request: post("third"), Alone: true}).Response.GetBody()))
 			require.Equal(t, 1, second.Writes)
 		})
 	}

@@ -1,8 +1,8 @@
 // Package health remembers how providers did lately, and what rules with limits let through.
 //
-// It hides the windows: counts in slices of time, of which the oldest falls out when a new one begins. Memory does not grow with
-// traffic, and the clock comes in as a parameter. What it remembers is this process's own: another router has its own Book, and a
-// restart begins anew.
+// It hides the windows: counts in slices of time, of which the oldest falls out when a new one begins. Memory does not
+// grow with traffic, and the clock comes in as a parameter. What it remembers is this process's own: another router has
+// its own Book, and a restart begins anew.
 package health
 
 import (
@@ -77,8 +77,8 @@ func (b *Book) Used(rule string, now time.Time) routing.Use {
 	return u.use(now)
 }
 
-// Take counts a payment against a rule's limits, unless it would go over one of them; then it is false, and nothing is counted. Any
-// number of callers at once are let through no further than the limits.
+// Take counts a payment against a rule's limits, unless it would go over one of them; then it is false, and nothing is
+// counted. Any number of callers at once are let through no further than the limits.
 func (b *Book) Take(rule string, limits routing.Limits, amount string, now time.Time) bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -131,7 +131,8 @@ type dayPart struct {
 
 func newUsage() *usage {
 	return &usage{
-		minute: newRing[int](time.Minute, 60), hour: newRing[int](time.Hour, 120), day: newRing[dayPart](24*time.Hour, 288),
+		minute: newRing[int](time.Minute, 60), hour: newRing[int](time.Hour, 120),
+		day: newRing[dayPart](24*time.Hour, 288),
 	}
 }
 

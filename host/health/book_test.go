@@ -37,7 +37,8 @@ func TestRecordAgreesWithAListOfAllAttempts(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "attempts") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(t, "gap")) * time.Millisecond)
 			a := Attempt{
-				Provider: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "provider"), At: now, Well: rapid.Bool().Draw(t, "well"),
+				Provider: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "provider"), At: now,
+				Well: rapid.Bool().Draw(t, "well"),
 				Took: time.Duration(rapid.IntRange(0, 600_000).Draw(t, "took")) * time.Millisecond,
 			}
 			b.Add(a)
@@ -58,7 +59,8 @@ func TestRecordAgreesWithAListOfAllAttempts(t *testing.T) {
 			record := b.Record(provider, now)
 			fewest, fewestWell := count(Window)
 			most, mostWell := count(Window + Window/parts)
-			require.True(t, fewest <= record.Tries && record.Tries <= most, "%d <= %d <= %d", fewest, record.Tries, most)
+			require.True(t, fewest <= record.Tries && record.Tries <= most, "%d <= %d <= %d", fewest, record.Tries,
+				most)
 			require.True(t, fewestWell <= record.Well && record.Well <= mostWell)
 		}
 	})
@@ -125,7 +127,8 @@ func TestVerdicts(t *testing.T) {
 		"":                   {},
 	} {
 		var b Book
-		b.Observe(payment.Attempt{Provider: "a", Event: event, StartedAt: noon.Add(-3 * time.Millisecond), FinishedAt: noon})
+		b.Observe(payment.Attempt{Provider: "a", Event: event, StartedAt: noon.Add(-3 * time.Millisecond),
+			FinishedAt: noon})
 		if want.Tries > 0 {
 			want.Median = 3 * time.Millisecond
 		}
@@ -184,7 +187,8 @@ func TestRushLetsThroughNoMoreThanTheLimit(t *testing.T) {
 	require.EqualValues(t, 40, taken.Load())
 }
 
-// Whatever is taken, the last minute never holds more than the limit, nor is anything refused that had room in a minute and a slice.
+// Whatever is taken, the last minute never holds more than the limit, nor is anything refused that had room in a minute
+// and a slice.
 func TestMinuteNeverHoldsMoreThanTheLimit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -216,7 +220,8 @@ func TestSumsAreExactWhateverTheDigits(t *testing.T) {
 	t.Parallel()
 	var b Book
 	limits := routing.Limits{AmountPerDay: "1000000000000000000000000000000000000000000000000000000000000000"}
-	large, small := "99999999999999999999999999999999999999999999999999999999999", "0.000000000000000000000000000000000000000000000000000000000001"
+	large, small := "99999999999999999999999999999999999999999999999999999999999",
+		"0.000000000000000000000000000000000000000000000000000000000001"
 	require.True(t, b.Take("r", limits, large, noon))
 	require.True(t, b.Take("r", limits, small, noon))
 	want, _, err := apd.NewFromString(large + small[1:])
@@ -224,7 +229,8 @@ func TestSumsAreExactWhateverTheDigits(t *testing.T) {
 	got, _, err := apd.NewFromString(b.Used("r", noon).Amount)
 	require.NoError(t, err)
 	require.Zero(t, want.Cmp(got))
-	require.False(t, b.Take("r", routing.Limits{AmountPerDay: large}, small, noon), "a sum longer than an amount still counts")
+	require.False(t, b.Take("r", routing.Limits{AmountPerDay: large}, small, noon),
+		"a sum longer than an amount still counts")
 }
 
 func TestMemoryDoesNotGrowWithNames(t *testing.T) {

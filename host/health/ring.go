@@ -11,7 +11,8 @@ type ring[T any] struct {
 	slices []slice[T]
 }
 
-// slice is a part of the window. number counts steps since the epoch; it tells a slice from the one whose place it took.
+// slice is a part of the window. number counts steps since the epoch; it tells a slice from the one whose place it
+// took.
 type slice[T any] struct {
 	number int64
 	of     T
@@ -31,8 +32,8 @@ func (r *ring[T]) place(number int64) *slice[T] {
 	return &r.slices[(number%count+count)%count]
 }
 
-// at is the slice of a time; begin makes it, where it is none yet. It is nil for one that is over or was never begun. A clock that was set
-// back finds its slices gone or still there; it never begins one in the place of a newer.
+// at is the slice of a time; begin makes it, where it is none yet. It is nil for one that is over or was never begun. A
+// clock that was set back finds its slices gone or still there; it never begins one in the place of a newer.
 func (r *ring[T]) at(at time.Time, begin bool) *T {
 	number := r.number(at)
 	place := r.place(number)

@@ -108,7 +108,8 @@ type Status struct {
 	History []Edition
 	// Applied and Refused count edits since the router started.
 	Applied, Refused int
-	// Fleets and Lines are how many configurations have payments on their way or serve, and how many accounts' connections they hold.
+	// Fleets and Lines are how many configurations have payments on their way or serve, and how many accounts'
+	// connections they hold.
 	Fleets, Lines int
 }
 
@@ -167,8 +168,8 @@ type Match struct {
 	Any bool
 }
 
-// Put writes a text to the routing file and makes it serve, in this order: a router that stops in between begins with it. Nothing has
-// changed after an error: ErrChanged, ErrNotWritable or a *InvalidError.
+// Put writes a text to the routing file and makes it serve, in this order: a router that stops in between begins with
+// it. Nothing has changed after an error: ErrChanged, ErrNotWritable or a *InvalidError.
 func (k *Keeper) Put(text, by string, match Match) (Edition, error) {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
@@ -209,7 +210,8 @@ func (k *Keeper) put(text string, match Match, as Edition) (Edition, error) {
 	return k.active(), nil
 }
 
-// matches also holds the file against what was seen of it: an edit of the file that is not taken yet would be lost without a trace.
+// matches also holds the file against what was seen of it: an edit of the file that is not taken yet would be lost
+// without a trace.
 func (k *Keeper) matches(match Match) error {
 	if match.Any {
 		return nil

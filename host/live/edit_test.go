@@ -156,7 +156,8 @@ func TestRollbackOutlivesARestart(t *testing.T) {
 	require.Len(t, kept, 3)
 }
 
-// A mistake that waits in the file must not keep a router from starting again that ran without it. One that never ran does not start.
+// A mistake that waits in the file must not keep a router from starting again that ran without it. One that never ran
+// does not start.
 func TestARestartGoesOnWithWhatServed(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{unwatched: true})
@@ -186,7 +187,8 @@ func TestCheckSaysWhatWouldComeOfIt(t *testing.T) {
 	require.Equal(t, 1, h.keeper.Status().Fleets)
 }
 
-// A breaker, its connections and its budget belong to an account under its settings: an edit of anything else leaves them.
+// A breaker, its connections and its budget belong to an account under its settings: an edit of anything else leaves
+// them.
 func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{unwatched: true})
@@ -203,7 +205,8 @@ func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 	require.NoError(t, h.keeper.Adopt(t.Context(), shelfOf(t, "paygram").Lineup()))
 	require.Same(t, line, h.keeper.Fleet().Accounts["paygram-eu"].Egress, "a swap of the plugin")
 	for _, change := range []string{
-		"    timeout: 3s\n", "    breaker: {failures: 1}\n", "    retry: {tries: 1}\n", "    limits: {connections: 2}\n",
+		"    timeout: 3s\n", "    breaker: {failures: 1}\n", "    retry: {tries: 1}\n",
+		"    limits: {connections: 2}\n",
 	} {
 		before := h.keeper.Fleet().Accounts["paygram-eu"].Egress
 		put(strings.Replace(h.one("second"), "    settings:", change+"    settings:", 1))
@@ -238,7 +241,8 @@ func TestEditsLeaveNothingBehind(t *testing.T) {
 	h := build(t, plan{settings: live.Settings{Remember: 5}})
 	before := runtime.NumGoroutine()
 	for i := range 500 {
-		text := strings.Replace(h.one("rule-"+strconv.Itoa(i)), "    settings:", "    timeout: "+strconv.Itoa(i+1)+"s\n    settings:", 1)
+		text := strings.Replace(h.one("rule-"+strconv.Itoa(i)), "    settings:",
+			"    timeout: "+strconv.Itoa(i+1)+"s\n    settings:", 1)
 		if i%3 == 0 {
 			text = strings.Replace(text, "paygram-eu]", "paygram-us]", 1)
 		}
@@ -251,5 +255,6 @@ func TestEditsLeaveNothingBehind(t *testing.T) {
 	require.Len(t, status.History, 5)
 	generations, _ := h.shelf.Open()
 	require.Equal(t, 1, generations)
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+20 }, time.Minute, 10*time.Millisecond, "others' tests run beside")
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+20 }, time.Minute, 10*time.Millisecond,
+		"others' tests run beside")
 }

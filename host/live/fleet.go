@@ -114,7 +114,8 @@ type fleets struct {
 
 func newFleets(s Settings) *fleets {
 	return &fleets{
-		settings: s, lines: map[lineKey]*line{}, admissions: map[admissionKey]*egress.Admission{}, machine: cmp.Or(s.Machine, &egress.Machine{}),
+		settings: s, lines: map[lineKey]*line{}, admissions: map[admissionKey]*egress.Admission{},
+		machine: cmp.Or(s.Machine, &egress.Machine{}),
 	}
 }
 
@@ -144,8 +145,10 @@ type lineKey struct {
 
 // make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error
 // joins problems, each a *routing.Problem.
-func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets, lineup plugin.Lineup) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health, Prices: f.settings.Prices}
+func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets,
+	lineup plugin.Lineup) (*payment.Fleet, error) {
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health,
+		Prices: f.settings.Prices}
 	var used []lineKey
 	var problems []error
 	for _, p := range c.Providers {
@@ -183,7 +186,8 @@ func unpinned(p *config.Provider, serving plugin.Serving) error {
 	for _, generation := range []*plugin.Generation{serving.Stable, serving.Canary} {
 		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
 			return &routing.Problem{
-				At: p.At, What: fmt.Sprintf("provider %q pins other modules than %s of plugin %q", p.Name, generation.Digest(), p.Plugin),
+				At: p.At, What: fmt.Sprintf("provider %q pins other modules than %s of plugin %q", p.Name,
+					generation.Digest(), p.Plugin),
 				Mend: "add that digest to its digests, or install a module that is among them",
 			}
 		}
@@ -196,7 +200,8 @@ func connector(serving plugin.Serving) func(paymentID string) payment.Connector 
 }
 
 // connect gives the line of an account, a new one where none is under its key.
-func (f *fleets) connect(p *config.Provider, serving plugin.Serving, secrets map[string]string) (lineKey, *egress.Client, error) {
+func (f *fleets) connect(p *config.Provider, serving plugin.Serving,
+	secrets map[string]string) (lineKey, *egress.Client, error) {
 	settings, err := f.egress(p, serving, secrets)
 	if err != nil {
 		return lineKey{}, nil, err
@@ -244,13 +249,16 @@ func (f *fleets) disconnect(used []lineKey) {
 
 // egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the
 // provider.
-func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[string]string) (egress.Settings, error) {
+func (f *fleets) egress(p *config.Provider, serving plugin.Serving,
+	secrets map[string]string) (egress.Settings, error) {
 	manifest := serving.Stable.Manifest()
 	base, manifests := manifest.GetBaseUrl(), []*abi.Manifest{manifest}
 	if serving.Canary != nil {
 		candidate := serving.Canary.Manifest()
 		if p.BaseURL == "" && candidate.GetBaseUrl() != base {
-			return egress.Settings{}, fmt.Errorf("provider %q: the candidate of plugin %q has another base URL: add base_url to choose one", p.Name, p.Plugin)
+			return egress.Settings{},
+				fmt.Errorf("provider %q: the candidate of plugin %q has another base URL: add base_url to choose one",
+					p.Name, p.Plugin)
 		}
 		manifests = append(manifests, candidate)
 	}
@@ -259,18 +267,21 @@ func (f *fleets) egress(p *config.Provider, serving plugin.Serving, secrets map[
 	}
 	return egress.Settings{
 		Provider: p.Name, BaseURL: base, Hosts: further(p, manifests), Secrets: secrets, AllowPrivate: p.AllowPrivate,
-		Timeout: p.Timeout, MaxConns: p.Limits.Connections, PerSecond: p.Limits.PerSecond, Machine: f.machine, Logger: f.settings.Logger,
+		Timeout: p.Timeout, MaxConns: p.Limits.Connections, PerSecond: p.Limits.PerSecond, Machine: f.machine,
+		Logger: f.settings.Logger,
 		Retry: egress.RetrySettings{
-			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap,
+			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay,
+			RetryAfterCap: p.Retry.RetryAfterCap,
 		},
 		Breaker: egress.BreakerSettings{
-			Failures: count(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor, Probes: count(p.Breaker.HalfOpen),
+			Failures: count(p.Breaker.Failures), Window: p.Breaker.Window, Cooldown: p.Breaker.OpenFor,
+			Probes: count(p.Breaker.HalfOpen),
 		},
 	}, nil
 }
 
-// further are the hosts that an account's requests and secrets may go to besides its base URL's, sorted. They are real ones: a simulated
-// account has none.
+// further are the hosts that an account's requests and secrets may go to besides its base URL's, sorted. They are real
+// ones: a simulated account has none.
 func further(p *config.Provider, manifests []*abi.Manifest) []string {
 	if p.Simulated {
 		return nil
@@ -285,7 +296,8 @@ func further(p *config.Provider, manifests []*abi.Manifest) []string {
 
 func keyOf(s egress.Settings) lineKey {
 	return lineKey{
-		provider: s.Provider, base: s.BaseURL, hosts: strings.Join(s.Hosts, " "), secrets: config.FingerprintOf(s.Secrets), private: s.AllowPrivate,
+		provider: s.Provider, base: s.BaseURL, hosts: strings.Join(s.Hosts, " "),
+		secrets: config.FingerprintOf(s.Secrets), private: s.AllowPrivate,
 		timeout: int64(s.Timeout), connections: s.MaxConns, perSecond: s.PerSecond, retry: s.Retry, breaker: s.Breaker,
 	}
 }

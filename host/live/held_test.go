@@ -44,8 +44,10 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 	}
 	require.ErrorContains(t, available(), "suspended since")
 	for _, edit := range []string{
-		text("second", ""), text("second", "    timeout: 3s\n"), text("second", "    limits: {connections: 2, per_second: 9}\n"),
-		text("second", "    breaker: {failures: 1}\n"), strings.Replace(text("second", ""), "user_cli_id: shop", "user_cli_id: other", 1),
+		text("second", ""), text("second", "    timeout: 3s\n"),
+		text("second", "    limits: {connections: 2, per_second: 9}\n"),
+		text("second", "    breaker: {failures: 1}\n"),
+		strings.Replace(text("second", ""), "user_cli_id: shop", "user_cli_id: other", 1),
 	} {
 		put(edit)
 		require.ErrorContains(t, available(), "suspended since", edit)

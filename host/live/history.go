@@ -14,8 +14,9 @@ import (
 	"payrouter/host/atomicfile"
 )
 
-// history is the configurations that served: in memory, the oldest first, and each in a file of its own, NNNNNNNNNN.json, so that a crash
-// can spoil none but the one being written. Texts hold no secrets, only where they are; the folder is its owner's all the same.
+// history is the configurations that served: in memory, the oldest first, and each in a file of its own,
+// NNNNNNNNNN.json, so that a crash can spoil none but the one being written. Texts hold no secrets, only where they
+// are; the folder is its owner's all the same.
 type history struct {
 	dir      string
 	remember int
@@ -27,7 +28,8 @@ type numbered struct {
 	Edition
 }
 
-// openHistory reads what is in a folder, and makes it where it is not there. What cannot be read is told of and passed over.
+// openHistory reads what is in a folder, and makes it where it is not there. What cannot be read is told of and passed
+// over.
 func openHistory(dir string, remember int, log *slog.Logger) (*history, error) {
 	h := &history{dir: dir, remember: remember}
 	if dir == "" {
@@ -68,7 +70,8 @@ func readEdition(path string) (Edition, error) {
 	return e, nil
 }
 
-// add appends an edition, durably, and forgets the oldest beyond those that are remembered. After an error it is remembered in memory.
+// add appends an edition, durably, and forgets the oldest beyond those that are remembered. After an error it is
+// remembered in memory.
 func (h *history) add(e Edition) error {
 	number := 1
 	if len(h.editions) > 0 {
@@ -115,8 +118,8 @@ func (h *history) newest() []Edition {
 	return editions
 }
 
-// write replaces the routing file's text at once and durably: whoever reads it gets the old or the new. A symbolic link stays one, its
-// target is replaced.
+// write replaces the routing file's text at once and durably: whoever reads it gets the old or the new. A symbolic link
+// stays one, its target is replaced.
 func write(path, text string) error {
 	target, mode := path, fs.FileMode(0o644)
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -133,7 +136,8 @@ func write(path, text string) error {
 	return atomicfile.Write(target, []byte(text), mode)
 }
 
-// throughDotDotData tells of a link as Kubernetes makes them: the next update of the ConfigMap would undo what is written behind it.
+// throughDotDotData tells of a link as Kubernetes makes them: the next update of the ConfigMap would undo what is
+// written behind it.
 func throughDotDotData(path string) bool {
 	to, err := os.Readlink(path)
 	return err == nil && slices.Contains(strings.Split(filepath.ToSlash(to), "/"), "..data")

@@ -1,8 +1,9 @@
 // Package live keeps what serves in step with the routing file and the plugins.
 //
-// It hides how a change comes to serve: an edit of the file, an edit over the API, a change of plugins. Whichever it is, what would serve is
-// built whole beside what does serve (fleet.go), and takes its place in one step; what does not hold together changes nothing and is shown
-// as the pending edit (look.go, edit.go). What served is remembered over restarts, so that it can be gone back to (history.go).
+// It hides how a change comes to serve: an edit of the file, an edit over the API, a change of plugins. Whichever it
+// is, what would serve is built whole beside what does serve (fleet.go), and takes its place in one step; what does not
+// hold together changes nothing and is shown as the pending edit (look.go, edit.go). What served is remembered over
+// restarts, so that it can be gone back to (history.go).
 package live
 
 import (
@@ -33,15 +34,17 @@ type Settings struct {
 	Remember int
 	// Every is how often the file, and files of secrets, are looked at besides hints that they changed. 0 means 250 ms.
 	Every time.Duration
-	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it in pieces, and a
-	// piece of a good file may be a good file. 0 means 100 ms.
+	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it
+	// in pieces, and a piece of a good file may be a good file. 0 means 100 ms.
 	Settle time.Duration
-	// Simulate points every configuration's accounts at simulated providers before it serves. Nil leaves them as the file has them.
+	// Simulate points every configuration's accounts at simulated providers before it serves. Nil leaves them as the
+	// file has them.
 	Simulate config.Simulator
 	// Health and Prices are what every fleet's rules go by; see payment.Fleet.
 	Health payment.Health
 	Prices payment.Prices
-	// Machine knows what this process can still open; every account's connections report to it. Nil means one of the keeper's own.
+	// Machine knows what this process can still open; every account's connections report to it. Nil means one of the
+	// keeper's own.
 	Machine *egress.Machine
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
@@ -81,12 +84,14 @@ type Keeper struct {
 	log      *slog.Logger
 	fleets   *fleets
 
-	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may be waiting for it.
+	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may be
+	// waiting for it.
 	mutex   sync.Mutex
 	server  Server
 	lineup  plugin.Lineup
 	serving *build
-	// seen is what the file and the secrets' files said last, taken or not; watched is the configuration by which secrets are looked at.
+	// seen is what the file and the secrets' files said last, taken or not; watched is the configuration by which
+	// secrets are looked at.
 	seen    sight
 	watched *config.Config
 	pending *Pending
@@ -96,9 +101,10 @@ type Keeper struct {
 	closed  bool
 }
 
-// Open makes the routing file serve over a lineup: Fleet is what an engine begins with. Where the file does not hold together and the
-// history has a configuration that does, that one serves, and the file's is the pending edit: a bad edit that was found out while the router
-// ran must not keep it from starting again. Close gives back what Open took; the lineup is held until then.
+// Open makes the routing file serve over a lineup: Fleet is what an engine begins with. Where the file does not hold
+// together and the history has a configuration that does, that one serves, and the file's is the pending edit: a bad
+// edit that was found out while the router ran must not keep it from starting again. Close gives back what Open took;
+// the lineup is held until then.
 func Open(s Settings, lineup plugin.Lineup) (*Keeper, error) {
 	s = s.withDefaults()
 	file, err := filepath.Abs(s.File)
@@ -128,7 +134,8 @@ func Open(s Settings, lineup plugin.Lineup) (*Keeper, error) {
 	k.serving = former
 	k.refused++
 	k.pend(err)
-	k.log.Error("the routing file is not in order: the last configuration that served goes on", slog.String("version", last.Version), slog.Any("problems", err))
+	k.log.Error("the routing file is not in order: the last configuration that served goes on",
+		slog.String("version", last.Version), slog.Any("problems", err))
 	return k, nil
 }
 
@@ -151,8 +158,8 @@ func (k *Keeper) Run(ctx context.Context) {
 	config.Watch(ctx, k.settings.File, k.settings.Every, func() { k.look(ctx) })
 }
 
-// Adopt makes a lineup serve. Its error says why the configuration does not fit it; then nothing has changed. An edit that waits for such
-// plugins is taken with them.
+// Adopt makes a lineup serve. Its error says why the configuration does not fit it; then nothing has changed. An edit
+// that waits for such plugins is taken with them.
 func (k *Keeper) Adopt(_ context.Context, lineup plugin.Lineup) error {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
@@ -220,7 +227,8 @@ func (k *Keeper) serve(next *build) {
 	k.server.Serve(next.fleet)
 }
 
-// remember notes what serves now, if that is not what was noted last. A history that cannot be written keeps no change from serving.
+// remember notes what serves now, if that is not what was noted last. A history that cannot be written keeps no change
+// from serving.
 func (k *Keeper) remember(as Edition) {
 	if last, known := k.history.last(); known && last.Text == k.serving.text {
 		return

@@ -63,8 +63,9 @@ func module(t *testing.T, name string) []byte {
 	return code
 }
 
-// prepare builds plugins, and has them compiled by these tests without the race detector, under which that takes most of a minute. It is these
-// tests because machine code is for binaries of the same kind: wazero tells its version apart by what is linked.
+// prepare builds plugins, and has them compiled by these tests without the race detector, under which that takes most
+// of a minute. It is these tests because machine code is for binaries of the same kind: wazero tells its version apart
+// by what is linked.
 func prepare(names ...string) error {
 	tool := filepath.Join(built.dir, "tool")
 	if out, err := exec.Command("go", "test", "-c", "-o", tool, "payrouter/host/live").CombinedOutput(); err != nil {
@@ -72,7 +73,8 @@ func prepare(names ...string) error {
 	}
 	for _, name := range names {
 		file := filepath.Join(built.dir, name+".wasm")
-		guest := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", file, "payrouter/plugins/"+name)
+		guest := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=", "-o",
+			file, "payrouter/plugins/"+name)
 		guest.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 		if out, err := guest.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)
@@ -93,7 +95,8 @@ func compile(dir string) error {
 		return err
 	}
 	shelf := plugin.NewShelf(compiler, plugin.Settings{})
-	return errors.Join(shelf.LoadDir(context.Background(), dir), shelf.Close(context.Background()), compiler.Close(context.Background()))
+	return errors.Join(shelf.LoadDir(context.Background(), dir), shelf.Close(context.Background()),
+		compiler.Close(context.Background()))
 }
 
 func shelfOf(t *testing.T, names ...string) *plugin.Shelf {
@@ -219,7 +222,8 @@ func (h *house) write(text string) {
 func (h *house) serves(rule string) time.Duration {
 	h.t.Helper()
 	began := time.Now()
-	require.Eventually(h.t, func() bool { return h.rule() == rule }, time.Minute, 5*time.Millisecond, "%+v", h.keeper.Status())
+	require.Eventually(h.t, func() bool { return h.rule() == rule }, time.Minute, 5*time.Millisecond, "%+v",
+		h.keeper.Status())
 	return time.Since(began)
 }
 
@@ -237,7 +241,8 @@ func (h *house) pending(part string) {
 }
 
 func order() payment.Order {
-	return payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Country: "DE", ReturnURL: "https://shop.example/thanks"}
+	return payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Country: "DE",
+		ReturnURL: "https://shop.example/thanks"}
 }
 
 func (h *house) tag() live.Match {

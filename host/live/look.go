@@ -86,7 +86,8 @@ func (k *Keeper) takeSeen(now sight) {
 	if err != nil {
 		k.refused++
 		k.pend(err)
-		k.log.Error("the routing file is not in order: what served goes on", slog.String("version", k.serving.config.Version), slog.Any("problems", err))
+		k.log.Error("the routing file is not in order: what served goes on",
+			slog.String("version", k.serving.config.Version), slog.Any("problems", err))
 		return
 	}
 	if next.text != k.serving.text {

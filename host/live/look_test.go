@@ -108,7 +108,8 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	before := h.keeper.Status().Active
 	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.one("broken")))
 	h.pending("routing.yaml:7:5: unknown key \"setings\" in a provider: did you mean \"settings\"?")
-	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean \"paygram-eu\"?")
+	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean " +
+		"\"paygram-eu\"?")
 	status := h.keeper.Status()
 	require.Len(t, status.Pending.Problems, 2)
 	require.Equal(t, "first", h.rule())
@@ -121,7 +122,8 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	h.pending("this is not YAML")
 	require.NoError(t, os.Remove(h.file))
 	h.pending("no such file")
-	require.Equal(t, status.Pending.Since, h.keeper.Status().Pending.Since, "the file has been out of order since its first mistake")
+	require.Equal(t, status.Pending.Since, h.keeper.Status().Pending.Since,
+		"the file has been out of order since its first mistake")
 
 	h.write(h.one("first"))
 	require.Eventually(t, func() bool { return h.keeper.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
@@ -131,7 +133,8 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	h.serves("second")
 }
 
-// Whoever writes in place writes in pieces. The first piece of this file is a file in order, and would send payments elsewhere.
+// Whoever writes in place writes in pieces. The first piece of this file is a file in order, and would send payments
+// elsewhere.
 func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{settings: live.Settings{Settle: 2 * time.Second}})
@@ -151,7 +154,8 @@ func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	}
 }
 
-// Secrets in files are taken up when they change, with the connections of the accounts that have them; one that is missing is a mistake.
+// Secrets in files are taken up when they change, with the connections of the accounts that have them; one that is
+// missing is a mistake.
 func TestASecretThatChangesIsTakenUp(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")

@@ -16,8 +16,8 @@ import (
 	"payrouter/host/plugin"
 )
 
-// Whatever edits come, good ones and mistakes, by the file and over the API, with swaps of the plugin between them: every payment is taken,
-// and decided by a version that served at some moment of its request.
+// Whatever edits come, good ones and mistakes, by the file and over the API, with swaps of the plugin between them:
+// every payment is taken, and decided by a version that served at some moment of its request.
 func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
@@ -30,7 +30,8 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 		clients.Go(func() {
 			for i := 0; !closed(stop); i++ {
 				tale.take(func() (payment.Receipt, error) {
-					return h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(client, "-", i)}, order(), time.Minute)
+					return h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(client, "-", i)}, order(),
+						time.Minute)
 				})
 			}
 		})
@@ -39,7 +40,8 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		edits++
 		rule := fmt.Sprintf("rule-%d", edits)
-		kind := rapid.SampledFrom([]string{"file", "api", "mistake in the file", "mistake over the api", "swap", "rollback"}).Draw(r, "edit")
+		kind := rapid.SampledFrom([]string{"file", "api", "mistake in the file", "mistake over the api", "swap",
+			"rollback"}).Draw(r, "edit")
 		mistake := rapid.SampledFrom([]string{"too:", "to: [nobody], a:", "- to:"}).Draw(r, "mistake")
 		tale.change(func() string {
 			before := h.keeper.Status()
@@ -52,7 +54,8 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 				require.NoError(t, err)
 			case "mistake in the file":
 				h.write(strings.Replace(h.one(rule), "to:", mistake, 1))
-				require.Eventually(t, func() bool { return h.keeper.Status().Refused > before.Refused }, time.Minute, time.Millisecond)
+				require.Eventually(t, func() bool { return h.keeper.Status().Refused > before.Refused }, time.Minute,
+					time.Millisecond)
 				require.Equal(t, before.Active, h.keeper.Status().Active)
 			case "mistake over the api":
 				_, err := h.keeper.Put(strings.Replace(h.one(rule), "to:", mistake, 1), "ops", live.Match{Any: true})
@@ -117,8 +120,8 @@ func (l *tale) take(create func() (payment.Receipt, error)) {
 	l.taken = append(l.taken, m)
 }
 
-// wrong are the payments that failed, or that were decided by a version that did not serve while they were taken. A version serves at
-// most from the beginning of its own change to the end of the next.
+// wrong are the payments that failed, or that were decided by a version that did not serve while they were taken. A
+// version serves at most from the beginning of its own change to the end of the next.
 func (l *tale) wrong() []moment {
 	return slices.DeleteFunc(slices.Clone(l.taken), func(m moment) bool {
 		return m.err == nil && slices.ContainsFunc(l.during(m), func(c moment) bool { return c.version == m.version })

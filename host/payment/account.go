@@ -15,7 +15,8 @@ import (
 )
 
 // Connector is one generation of a plugin: code that turns calls into requests, and responses into outcomes. Safe for
-// concurrent use. An error says that the plugin did not do its part (trap, out of fuel, no instance free, fault in the call).
+// concurrent use. An error says that the plugin did not do its part (trap, out of fuel, no instance free, fault in the
+// call).
 type Connector interface {
 	Manifest() *abi.Manifest
 	// Digest and Number identify the generation.
@@ -41,7 +42,8 @@ type Exchanger interface {
 // Account is a named account at a provider.
 type Account struct {
 	Name string
-	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is given the same one.
+	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is
+	// given the same one.
 	Plugin func(paymentID string) Connector
 	Egress Exchanger
 	// Settings are a JSON object that satisfies the manifest's schema.
@@ -93,7 +95,8 @@ func (e *missingError) Error() string {
 	return "needs " + strings.Join(e.fields, ", ")
 }
 
-// Health is how providers did lately, and how much of their limits rules have used, as health.Book knows it. Safe for concurrent use.
+// Health is how providers did lately, and how much of their limits rules have used, as health.Book knows it. Safe for
+// concurrent use.
 type Health interface {
 	Record(provider string, now time.Time) routing.Record
 	Used(rule string, now time.Time) routing.Use
@@ -158,7 +161,8 @@ func (f *Fleet) decide(id, merchant string, o Order, now time.Time) (routing.Dec
 	s := &standing{fleet: f, id: id, order: o, now: now}
 	decision := f.Rules.Decide(facts(id, merchant, o, now), s)
 	if decision.Outcome == routing.Unavailable && len(s.missing) > 0 && !s.down {
-		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than it says"
+		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than "+
+			"it says"
 	}
 	if decision.Outcome != routing.Routed {
 		return decision, &NoRouteError{Decision: decision, Missing: s.missing, TooFine: f.tooFine(decision, o)}
@@ -166,7 +170,8 @@ func (f *Fleet) decide(id, merchant string, o Order, now time.Time) (routing.Dec
 	return decision, nil
 }
 
-// tooFine is what is wrong with an order's amount where nobody takes so many decimals: nil where that is not why, or a candidate may take it later.
+// tooFine is what is wrong with an order's amount where nobody takes so many decimals: nil where that is not why, or a
+// candidate may take it later.
 func (f *Fleet) tooFine(decision routing.Decision, o Order) *InvalidError {
 	amount, err := decimal.Parse(o.Amount)
 	if err != nil || decision.Outcome != routing.Unsupported {
@@ -186,11 +191,13 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *InvalidError {
 	if !limited {
 		return nil
 	}
-	return &InvalidError{Field: "/amount", Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, clip(o.Amount))}
+	return &InvalidError{Field: "/amount",
+		Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, clip(o.Amount))}
 }
 
-// claim routes an order for a payment that is about to be made, and takes its part of the rule's limits. Of payments that are routed at
-// the same moment no more are let through than the limits say: who comes too late is routed again, past that rule.
+// claim routes an order for a payment that is about to be made, and takes its part of the rule's limits. Of payments
+// that are routed at the same moment no more are let through than the limits say: who comes too late is routed again,
+// past that rule.
 func (f *Fleet) claim(id, merchant string, o Order, now time.Time) (routing.Decision, error) {
 	const races = 1000 // nobody loses so many: each is lost to a payment that was taken
 	for range races {
@@ -200,7 +207,8 @@ func (f *Fleet) claim(id, merchant string, o Order, now time.Time) (routing.Deci
 			return decision, err
 		}
 	}
-	return routing.Decision{}, fmt.Errorf("route an order of %s: its rule's limits were taken by others %d times", merchant, races)
+	return routing.Decision{},
+		fmt.Errorf("route an order of %s: its rule's limits were taken by others %d times", merchant, races)
 }
 
 // giveBack undoes claim for a payment that was not made after all.
@@ -212,7 +220,8 @@ func (f *Fleet) giveBack(p Payment) {
 
 func facts(id, merchant string, o Order, now time.Time) routing.Facts {
 	return routing.Facts{
-		PaymentID: id, At: now, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country, Method: o.Method,
+		PaymentID: id, At: now, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country,
+		Method:   o.Method,
 		Merchant: merchant, Metadata: o.Metadata, Payer: payerKey(o.Payer), Provider: o.Pinned,
 	}
 }
@@ -228,9 +237,11 @@ func payerKey(p Payer) string {
 // missing are the members that the plugin's flow requires and the order lacks.
 func (a *Account) missing(id string, o Order) []string {
 	present := map[string]bool{
-		"/country": o.Country != "", "/method": o.Method != "", "/reference": o.Reference != "", "/description": o.Description != "",
-		"/return_url": o.ReturnURL != "", "/expires_at": !o.ExpiresAt.IsZero(),
-		"/payer/name": o.Payer.Name != "", "/payer/email": o.Payer.Email != "", "/payer/phone": o.Payer.Phone != "", "/payer/ip": o.Payer.IP != "",
+		"/country": o.Country != "", "/method": o.Method != "", "/reference": o.Reference != "",
+		"/description": o.Description != "",
+		"/return_url":  o.ReturnURL != "", "/expires_at": !o.ExpiresAt.IsZero(),
+		"/payer/name": o.Payer.Name != "", "/payer/email": o.Payer.Email != "", "/payer/phone": o.Payer.Phone != "",
+		"/payer/ip":             o.Payer.IP != "",
 		"/destination/operator": o.Destination.Operator != "", "/destination/number": o.Destination.Number != "",
 		"/destination/account": o.Destination.Account != "", "/destination/address": o.Destination.Address != "",
 		"/destination/network": o.Destination.Network != "", "/destination/memo": o.Destination.Memo != "",
@@ -252,7 +263,8 @@ type plan struct {
 	operation *abi.Operation
 }
 
-// plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty for the default.
+// plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty
+// for the default.
 func (a *Account) plan(p Payment, role abi.Role, name string) (plan, bool) {
 	connector := a.Plugin(p.ID)
 	action := actionFor(flowOf(connector.Manifest(), p.Kind), role, name)
@@ -260,7 +272,8 @@ func (a *Account) plan(p Payment, role abi.Role, name string) (plan, bool) {
 	return plan{account: a, connector: connector, role: role, operation: operation}, operation != nil
 }
 
-// actionFor is a flow's action for a role; name chooses one where there are several, and is empty for the default. It is nil where there is none.
+// actionFor is a flow's action for a role; name chooses one where there are several, and is empty for the default. It
+// is nil where there is none.
 func actionFor(flow *abi.Flow, role abi.Role, name string) *abi.Action {
 	for _, action := range flow.GetActions() {
 		if action.GetRole() == role && (name == "" || action.GetOperation() == name) {
@@ -278,8 +291,8 @@ func (p plan) purpose() string {
 	return enumName(p.role.String(), "ROLE_")
 }
 
-// idempotency of a request that performs the named operation; empty means the plan's own. An operation that the manifest does not
-// have may do anything.
+// idempotency of a request that performs the named operation; empty means the plan's own. An operation that the
+// manifest does not have may do anything.
 func (p plan) idempotency(name string) abi.Idempotency {
 	operation := p.named(name)
 	if setting := operation.GetKeyedBySetting(); setting != "" {

@@ -33,38 +33,41 @@ func (e *DeclinedError) Error() string {
 
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		if p.Status == Canceled {
-			return p, nil
-		}
-		if p.Status.Terminal() {
-			return p, fmt.Errorf("cancel: it is %s: %w", p.Status, ErrState)
-		}
-		return t.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
-	})
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if p.Status == Canceled {
+				return p, nil
+			}
+			if p.Status.Terminal() {
+				return p, fmt.Errorf("cancel: it is %s: %w", p.Status, ErrState)
+			}
+			return t.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
+		})
 }
 
-// Confirm moves a payment on at the merchant's word, where its provider knows such a thing. operation chooses one of several, and is
-// empty for the default; input is what that operation takes, JSON or empty. Of a payment that ended without success it takes in the money
-// that a conflict shows: the status stays.
+// Confirm moves a payment on at the merchant's word, where its provider knows such a thing. operation chooses one of
+// several, and is empty for the default; input is what that operation takes, JSON or empty. Of a payment that ended
+// without success it takes in the money that a conflict shows: the status stays.
 func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		if p.Status.ended() && p.MoneyConflict {
-			return t.retrieve(ctx, p, operation, input)
-		}
-		if p.Status.Terminal() || p.Status == Unknown {
-			return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
-		}
-		p, err := t.confirmable(ctx, p, operation)
-		if err != nil {
-			return p, err
-		}
-		return t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
-	})
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if p.Status.ended() && p.MoneyConflict {
+				return t.retrieve(ctx, p, operation, input)
+			}
+			if p.Status.Terminal() || p.Status == Unknown {
+				return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
+			}
+			p, err := t.confirmable(ctx, p, operation)
+			if err != nil {
+				return p, err
+			}
+			return t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
+		})
 }
 
-// confirmable looks a payment up where the manifest says from which statuses the operation makes sense, and refuses it in any other: a
-// provider's refusal of what may move money is not always readable, and would leave a healthy payment unknown.
+// confirmable looks a payment up where the manifest says from which statuses the operation makes sense, and refuses it
+// in any other: a provider's refusal of what may move money is not always readable, and would leave a healthy payment
+// unknown.
 func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Payment, error) {
 	at, err := t.planFor(p, abi.Role_ROLE_CONFIRM, operation)
 	if err != nil {
@@ -80,7 +83,8 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 	case err != nil:
 		return p, err
 	case end.event != Accepted:
-		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.operation.GetName(), ErrUnanswered)
+		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.operation.GetName(),
+			ErrUnanswered)
 	case !slices.Contains(action.GetFrom(), standingOf(end.outcome)):
 		return p, &DeclinedError{Failure: &Failure{
 			Code: "invalid_request", Class: Hard,
@@ -95,9 +99,10 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 
 // Refresh asks the provider where a payment stands.
 func (e *Engine) Refresh(ctx context.Context, merchant, id string) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		return t.lookUp(ctx, p, "")
-	})
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			return t.lookUp(ctx, p, "")
+		})
 }
 
 // Edit is a change of a payment; nil members stay as they are.
@@ -129,35 +134,38 @@ func (c Edit) apply(o Order) Order {
 	return o
 }
 
-// Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can. The edited order
-// is valid, or the error joins *InvalidError.
+// Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can.
+// The edited order is valid, or the error joins *InvalidError.
 func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		order := edit.apply(p.Order)
-		unexpired := order
-		unexpired.ExpiresAt = time.Time{}
-		if err := unexpired.Validate(t.fleet.Tickers(), e.now()); err != nil {
-			return p, err
-		}
-		if !edit.atProvider() {
-			p.Order = order
-			return t.save(ctx, p)
-		}
-		if p.Status.Terminal() || p.Status == Unknown {
-			return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
-		}
-		return t.act(ctx, p, order, abi.Role_ROLE_UPDATE, "", nil)
-	})
+	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			order := edit.apply(p.Order)
+			unexpired := order
+			unexpired.ExpiresAt = time.Time{}
+			if err := unexpired.Validate(t.fleet.Tickers(), e.now()); err != nil {
+				return p, err
+			}
+			if !edit.atProvider() {
+				p.Order = order
+				return t.save(ctx, p)
+			}
+			if p.Status.Terminal() || p.Status == Unknown {
+				return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
+			}
+			return t.act(ctx, p, order, abi.Role_ROLE_UPDATE, "", nil)
+		})
 }
 
 // act performs one operation on a payment at the provider that holds it. order is what the payment is to be afterwards.
-func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string, input []byte) (Payment, error) {
+func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string,
+	input []byte) (Payment, error) {
 	at, err := t.planFor(p, role, operation)
 	if err != nil {
 		return p, err
 	}
 	if p.ProviderReference == "" {
-		return p, fmt.Errorf("%s: the provider has not confirmed that it has the payment: %w", at.operation.GetName(), ErrState)
+		return p, fmt.Errorf("%s: the provider has not confirmed that it has the payment: %w", at.operation.GetName(),
+			ErrState)
 	}
 	wanted := p
 	wanted.Order = order
@@ -180,8 +188,9 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 	return p, verdictOf(p.Provider, end)
 }
 
-// lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference on somebody's word,
-// for a payment whose own is not known: that object is looked up, and believed where the answer repeats our reference.
+// lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference
+// on somebody's word, for a payment whose own is not known: that object is looked up, and believed where the answer
+// repeats our reference.
 func (t *turn) lookUp(ctx context.Context, p Payment, named string) (Payment, error) {
 	p, _, err := t.ask(ctx, p, named)
 	return p, err
@@ -215,8 +224,8 @@ func (t *turn) ask(ctx context.Context, p Payment, named string) (Payment, endin
 	return p, end, verdictOf(p.Provider, end)
 }
 
-// inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before. What was sent there
-// to make it comes along; nothing was asked where nothing was sent.
+// inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before.
+// What was sent there to make it comes along; nothing was asked where nothing was sent.
 func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create Attempt, err error) {
 	subject := p
 	if provider != p.Provider {
@@ -231,7 +240,8 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 	case named != "" && named != known:
 		subject.ProviderReference, unproven = named, true
 	case known == "" && !at.operation.GetFindsByReference():
-		return ending{}, Attempt{}, fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, ErrUnsupported)
+		return ending{}, Attempt{},
+			fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, ErrUnsupported)
 	}
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
@@ -246,8 +256,8 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 	return end, create, err
 }
 
-// absent handles a provider's word that it does not know a payment. It is believed only of an unknown one, once everything that
-// was sent must have arrived and settled, and never where an unanswered request may have moved money.
+// absent handles a provider's word that it does not know a payment. It is believed only of an unknown one, once
+// everything that was sent must have arrived and settled, and never where an unanswered request may have moved money.
 func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
 	account := t.fleet.Accounts[p.Provider]
 	settleAfter := operationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
@@ -256,7 +266,8 @@ func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []A
 	if err != nil {
 		return p, err
 	}
-	if p.Status != Unknown || holds(attempts, p.Provider) || !t.settled(create, patience) || t.settings.Doubtful(p.MadeClock) {
+	if p.Status != Unknown || holds(attempts, p.Provider) || !t.settled(create, patience) ||
+		t.settings.Doubtful(p.MadeClock) {
 		return t.save(ctx, p, closed...)
 	}
 	asked := map[string]bool{}
@@ -270,8 +281,8 @@ func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []A
 	return t.place(ctx, saved, asked)
 }
 
-// holds tells that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has the payment, or was
-// sent something that may have moved money.
+// holds tells that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has
+// the payment, or was sent something that may have moved money.
 func holds(attempts []Attempt, provider string) bool {
 	return slices.ContainsFunc(attempts, func(a Attempt) bool {
 		idempotency := idempotencyOf(a.Idempotency)
@@ -302,7 +313,9 @@ func (t *turn) planFor(p Payment, role abi.Role, operation string) (plan, error)
 	}
 	at, able := account.plan(p, role, operation)
 	if !able {
-		return plan{}, fmt.Errorf("%s has no operation to %s a %s: %w", p.Provider, enumName(role.String(), "ROLE_"), p.Kind, ErrUnsupported)
+		return plan{},
+			fmt.Errorf("%s has no operation to %s a %s: %w", p.Provider, enumName(role.String(), "ROLE_"), p.Kind,
+				ErrUnsupported)
 	}
 	return at, nil
 }
@@ -322,9 +335,11 @@ func verdictOf(provider string, end ending) error {
 	return fmt.Errorf("%s at %s: %w", end.plan.operation.GetName(), end.plan.account.Name, ErrUnanswered)
 }
 
-// withLock runs an act on a payment, alone; an empty merchant is anybody's. Once begun it no longer depends on the caller's context.
+// withLock runs an act on a payment, alone; an empty merchant is anybody's. Once begun it no longer depends on the
+// caller's context.
 func (e *Engine) withLock(
-	ctx context.Context, merchant, id string, origin Origin, act func(ctx context.Context, t *turn, p Payment) (Payment, error),
+	ctx context.Context, merchant, id string, origin Origin,
+	act func(ctx context.Context, t *turn, p Payment) (Payment, error),
 ) (Payment, error) {
 	unlock, err := e.acquire(ctx, id)
 	if err != nil {

@@ -43,7 +43,8 @@ func (s Subject) role() (role abi.Role, topic string) {
 	return abi.Role_ROLE_UNSPECIFIED, ""
 }
 
-// Question narrows what an account is asked. A zero member leaves it open; what a provider knows nothing of, the engine narrows itself.
+// Question narrows what an account is asked. A zero member leaves it open; what a provider knows nothing of, the engine
+// narrows itself.
 type Question struct {
 	// From is included, Until is not. They are a statement's.
 	From, Until time.Time
@@ -70,7 +71,8 @@ type Told struct {
 	Alert string
 }
 
-// Balance is what an account holds of a currency. One of its two amounts may be none: the provider does not say. They may be below zero.
+// Balance is what an account holds of a currency. One of its two amounts may be none: the provider does not say. They
+// may be below zero.
 type Balance struct {
 	Available, Held Money
 	// Purse is the provider's name, where there are several of a currency.
@@ -82,7 +84,8 @@ type Transaction struct {
 	// ID is the provider's, unique within the account.
 	ID string
 	At time.Time
-	// Amount is what it changed: below zero where money left the account. Fee is a part of it where FeeIncluded; no fee is none that is told.
+	// Amount is what it changed: below zero where money left the account. Fee is a part of it where FeeIncluded; no fee
+	// is none that is told.
 	Amount      Money
 	Fee         Money
 	FeeIncluded bool
@@ -98,7 +101,8 @@ type Item struct {
 	Code, Name string
 	// Sort is the provider's word.
 	Sort string
-	// Currency is what goes into a direction, and CurrencyOut what comes out; of anything else the currency that it is in.
+	// Currency is what goes into a direction, and CurrencyOut what comes out; of anything else the currency that it is
+	// in.
 	Currency, CurrencyOut string
 	Bounds                []Bound
 }
@@ -129,9 +133,9 @@ func (f *Fleet) teller(provider string, s Subject) string {
 	return ""
 }
 
-// Tell asks an account of a subject, for one page. Nothing is journalled; it ends with ctx. What a provider says is shown whole or not at
-// all: where an amount, a currency, a time or an id of it does not hold, the error is ErrUnanswered. Otherwise the errors are Read's, and
-// ErrUnsupported where the account cannot tell.
+// Tell asks an account of a subject, for one page. Nothing is journalled; it ends with ctx. What a provider says is
+// shown whole or not at all: where an amount, a currency, a time or an id of it does not hold, the error is
+// ErrUnanswered. Otherwise the errors are Read's, and ErrUnsupported where the account cannot tell.
 func (e *Engine) Tell(ctx context.Context, provider string, s Subject, q Question) (Told, error) {
 	operation := e.Fleet().teller(provider, s)
 	if operation == "" {
@@ -149,7 +153,8 @@ func (e *Engine) Tell(ctx context.Context, provider string, s Subject, q Questio
 }
 
 func (q Question) query() *abi.Query {
-	query := &abi.Query{Country: q.Country, Currency: q.Currency, Limit: uint32(max(q.Limit, 0))} //nolint:gosec // G115: a page's length
+	//nolint:gosec // G115: a page's length
+	query := &abi.Query{Country: q.Country, Currency: q.Currency, Limit: uint32(max(q.Limit, 0))}
 	if !q.From.IsZero() {
 		query.FromMs = q.From.UnixMilli()
 	}
@@ -162,13 +167,15 @@ func (q Question) query() *abi.Query {
 // narrow leaves out what was not asked for, where the provider did not.
 func (t Told) narrow(q Question) Told {
 	other := func(code string) bool { return q.Currency != "" && code != q.Currency }
-	t.Balances = slices.DeleteFunc(t.Balances, func(b Balance) bool { return other(cmp.Or(b.Available.Currency, b.Held.Currency)) })
+	t.Balances = slices.DeleteFunc(t.Balances,
+		func(b Balance) bool { return other(cmp.Or(b.Available.Currency, b.Held.Currency)) })
 	t.Rates = slices.DeleteFunc(t.Rates, func(r Rate) bool { return other(r.From.Currency) })
 	t.Transactions = slices.DeleteFunc(t.Transactions, func(one Transaction) bool {
 		early, late := one.At.Before(q.From), !q.Until.IsZero() && !one.At.Before(q.Until)
 		return early || late || other(one.Amount.Currency)
 	})
-	t.Items = slices.DeleteFunc(t.Items, func(i Item) bool { return i.Currency != "" && other(i.Currency) && other(i.CurrencyOut) })
+	t.Items = slices.DeleteFunc(t.Items,
+		func(i Item) bool { return i.Currency != "" && other(i.Currency) && other(i.CurrencyOut) })
 	return t
 }
 
@@ -193,7 +200,8 @@ func tellingOf(s Subject, outcome *abi.Outcome, now time.Time) (told Told, err e
 	case Rates:
 		told.Rates, err = each(outcome.GetRates(), rateOf, Rate.name)
 	case Statement:
-		told.Transactions, err = each(outcome.GetTransactions(), func(t *abi.Transaction) (Transaction, error) { return transactionOf(t, now) },
+		told.Transactions, err = each(outcome.GetTransactions(),
+			func(t *abi.Transaction) (Transaction, error) { return transactionOf(t, now) },
 			func(t Transaction) string { return t.ID })
 		slices.SortStableFunc(told.Transactions, func(a, b Transaction) int { return b.At.Compare(a.At) })
 	case Operators, Currencies, Directions, Wallets:
@@ -259,7 +267,8 @@ func rateOf(said *abi.Rate) (r Rate, err error) {
 
 func transactionOf(said *abi.Transaction, now time.Time) (t Transaction, err error) {
 	t = Transaction{
-		ID: said.GetId(), At: time.UnixMilli(said.GetAtMs()).UTC(), FeeIncluded: said.GetFeeIncluded(), Kind: said.GetKind(), Status: said.GetStatus(),
+		ID: said.GetId(), At: time.UnixMilli(said.GetAtMs()).UTC(), FeeIncluded: said.GetFeeIncluded(),
+		Kind: said.GetKind(), Status: said.GetStatus(),
 		Reference: said.GetReference(), ProviderReference: said.GetProviderReference(),
 	}
 	switch {
@@ -277,7 +286,8 @@ func transactionOf(said *abi.Transaction, now time.Time) (t Transaction, err err
 }
 
 func itemOf(said *abi.Item) (i Item, err error) {
-	i = Item{Code: said.GetCode(), Name: said.GetName(), Sort: said.GetSort(), Currency: said.GetCurrency(), CurrencyOut: said.GetCurrencyOut()}
+	i = Item{Code: said.GetCode(), Name: said.GetName(), Sort: said.GetSort(), Currency: said.GetCurrency(),
+		CurrencyOut: said.GetCurrencyOut()}
 	if i.Code == "" {
 		return i, errors.New("an entry has no code")
 	}
@@ -307,7 +317,8 @@ func (b Bound) sound() bool {
 	return isTicker(b.Currency) && ok && order <= 0
 }
 
-// exact is an amount as it was said, which has to be plain decimal text in a currency; the zero Money where there is none.
+// exact is an amount as it was said, which has to be plain decimal text in a currency; the zero Money where there is
+// none.
 func exact(said *abi.Money) (Money, error) {
 	if said == nil {
 		return Money{}, nil

@@ -25,7 +25,8 @@ type oracle struct {
 func (o oracle) Manifest() *abi.Manifest {
 	m := o.probe.Manifest()
 	m.Operations = append(m.Operations, &abi.Operation{
-		Name: "tell", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: `{"type": "object", "required": ["never"]}`, OutputSchema: `{}`,
+		Name: "tell", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
+		InputSchema: `{"type": "object", "required": ["never"]}`, OutputSchema: `{}`,
 	})
 	m.Actions = []*abi.Action{
 		{Role: abi.Role_ROLE_BALANCES, Operation: "tell"},
@@ -61,7 +62,8 @@ func asking(t *testing.T, o oracle, provider *provider) *house {
 	}
 	o.name, o.idempotency = "oracle", none
 	return newHouse(t, payment.Settings{}, account{
-		name: "a", connector: o, url: provider.url, tries: 1, timeout: 10 * time.Second, breaker: egress.BreakerSettings{Failures: 1},
+		name: "a", connector: o, url: provider.url, tries: 1, timeout: 10 * time.Second,
+		breaker: egress.BreakerSettings{Failures: 1},
 	})
 }
 
@@ -83,15 +85,18 @@ func TestAnAccountTells(t *testing.T) {
 	tells := func(o *abi.Outcome) {
 		o.Cursor, o.Alert = "2", "left out: one"
 		o.Balances = []*abi.Balance{
-			{Available: guest.Money("-1.50", "EUR"), Held: guest.Money("2", "EUR"), Purse: "p"}, {Held: guest.Money("7", "BTC")},
+			{Available: guest.Money("-1.50", "EUR"), Held: guest.Money("2", "EUR"), Purse: "p"},
+			{Held: guest.Money("7", "BTC")},
 		}
 		o.Rates = []*abi.Rate{
-			{From: guest.Money("1", "EUR"), To: guest.Money("1.05", "USD")}, {From: guest.Money("1", "USD"), To: guest.Money("0.95", "EUR")},
+			{From: guest.Money("1", "EUR"), To: guest.Money("1.05", "USD")},
+			{From: guest.Money("1", "USD"), To: guest.Money("0.95", "EUR")},
 		}
 		o.Transactions = []*abi.Transaction{
 			entryAt("older", midday.Add(-time.Hour), "5", "EUR"),
 			{
-				Id: "newer", AtMs: midday.UnixMilli(), Amount: guest.Money("-0.00000001", "EUR"), Fee: guest.Money("0.1", "BTC"), FeeIncluded: true,
+				Id: "newer", AtMs: midday.UnixMilli(), Amount: guest.Money("-0.00000001", "EUR"),
+				Fee: guest.Money("0.1", "BTC"), FeeIncluded: true,
 				Kind: "k", Status: "s", Reference: "ours", ProviderReference: "theirs",
 			},
 			entryAt("other", midday, "5", "BTC"),
@@ -107,13 +112,16 @@ func TestAnAccountTells(t *testing.T) {
 	var call *abi.Call
 	provider := newProvider(t, says(answered))
 	h := asking(t, oracle{tells: tells, asked: func(c *abi.Call) { call = c }}, provider)
-	question := payment.Question{From: midday.Add(-time.Hour), Until: midday.Add(time.Hour), Country: "DE", Currency: "EUR", Limit: 25, Cursor: "1"}
+	question := payment.Question{From: midday.Add(-time.Hour), Until: midday.Add(time.Hour), Country: "DE",
+		Currency: "EUR", Limit: 25, Cursor: "1"}
 	for subject, want := range map[payment.Subject]payment.Told{
-		payment.Balances: {Balances: []payment.Balance{{Available: money("-1.50", "EUR"), Held: money("2", "EUR"), Purse: "p"}}},
-		payment.Rates:    {Rates: []payment.Rate{{From: money("1", "EUR"), To: money("1.05", "USD")}}},
+		payment.Balances: {Balances: []payment.Balance{{Available: money("-1.50", "EUR"), Held: money("2", "EUR"),
+			Purse: "p"}}},
+		payment.Rates: {Rates: []payment.Rate{{From: money("1", "EUR"), To: money("1.05", "USD")}}},
 		payment.Statement: {Transactions: []payment.Transaction{
 			{
-				ID: "newer", At: midday, Amount: money("-0.00000001", "EUR"), Fee: money("0.1", "BTC"), FeeIncluded: true, Kind: "k", Status: "s",
+				ID: "newer", At: midday, Amount: money("-0.00000001", "EUR"), Fee: money("0.1", "BTC"),
+				FeeIncluded: true, Kind: "k", Status: "s",
 				Reference: "ours", ProviderReference: "theirs",
 			},
 			{ID: "older", At: midday.Add(-time.Hour), Amount: money("5", "EUR")},
@@ -128,7 +136,8 @@ func TestAnAccountTells(t *testing.T) {
 		want.Cursor, want.Alert = "2", "left out: one"
 		require.Equal(t, want, told, subject)
 		require.True(t, call.GetQuery().EqualVT(&abi.Query{
-			FromMs: midday.Add(-time.Hour).UnixMilli(), UntilMs: midday.Add(time.Hour).UnixMilli(), Country: "DE", Currency: "EUR", Limit: 25,
+			FromMs: midday.Add(-time.Hour).UnixMilli(), UntilMs: midday.Add(time.Hour).UnixMilli(), Country: "DE",
+			Currency: "EUR", Limit: 25,
 		}))
 		require.Equal(t, "1", call.GetCursor())
 		require.Nil(t, call.GetPayment())
@@ -148,35 +157,55 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 		tells   func(o *abi.Outcome)
 		says    string
 	}{
-		"a float":              {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" }, "no amount of money"},
-		"a comma":              {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1,5" }, "no amount of money"},
-		"a zero in front":      {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "01" }, "no amount of money"},
-		"a small currency":     {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "eur" }, "no amount of money"},
-		"no currency":          {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "" }, "no amount of money"},
+		"a float": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
+			"no amount of money"},
+		"a comma": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1,5" },
+			"no amount of money"},
+		"a zero in front": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "01" },
+			"no amount of money"},
+		"a small currency": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "eur" },
+			"no amount of money"},
+		"no currency": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "" },
+			"no amount of money"},
 		"a balance of nothing": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available = nil }, "no amount"},
-		"two currencies":       {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Held = guest.Money("1", "USD") }, "two currencies"},
-		"one purse twice":      {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Purse = "" }, "twice"},
-		"a purse of a novel":   {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Purse = long }, "no text of at most"},
+		"two currencies": {payment.Balances,
+			func(o *abi.Outcome) { o.Balances[1].Held = guest.Money("1", "USD") }, "two currencies"},
+		"one purse twice": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Purse = "" }, "twice"},
+		"a purse of a novel": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Purse = long },
+			"no text of at most"},
 		"a rate of nothing":    {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "0" }, "a rate is none"},
 		"a rate below nothing": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "-1" }, "a rate is none"},
-		"a rate to itself":     {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Currency = "EUR" }, "a rate is none"},
-		"half a rate":          {payment.Rates, func(o *abi.Outcome) { o.Rates[0].From = nil }, "a rate is none"},
-		"a rate twice":         {payment.Rates, func(o *abi.Outcome) { o.Rates = append(o.Rates, o.Rates[0]) }, "twice"},
-		"a rate of many words": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "much" }, "no amount of money"},
-		"an id twice":          {payment.Statement, func(o *abi.Outcome) { o.Transactions[1].Id = "1" }, "twice"},
-		"no id":                {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Id = "" }, "no id"},
-		"seconds":              {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs /= 1000 }, "no sane time"},
-		"the future":           {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs *= 2 }, "no sane time"},
-		"no amount":            {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount = nil }, "no amount"},
-		"an infinite amount":   {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount.Amount = "Infinity" }, "no amount of money"},
-		"a fee of words":       {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Fee = guest.Money("little", "EUR") }, "no amount of money"},
-		"a novel for a kind":   {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Kind = long }, "no text of at most"},
-		"no code":              {payment.Operators, func(o *abi.Outcome) { o.Items[0].Code = "" }, "no code"},
-		"a code twice":         {payment.Operators, func(o *abi.Outcome) { o.Items = append(o.Items, o.Items[0]) }, "twice"},
-		"an item's currency":   {payment.Operators, func(o *abi.Outcome) { o.Items[0].Currency = "€" }, "no currency"},
-		"an item's bounds":     {payment.Operators, func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "2", Max: "1"}} }, "bounds"},
-		"an item's bound":      {payment.Operators, func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "1,5"}} }, "bounds"},
-		"a novel for a name":   {payment.Operators, func(o *abi.Outcome) { o.Items[0].Name = long }, "no text of at most"},
+		"a rate to itself": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Currency = "EUR" },
+			"a rate is none"},
+		"half a rate": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].From = nil }, "a rate is none"},
+		"a rate twice": {payment.Rates, func(o *abi.Outcome) { o.Rates = append(o.Rates, o.Rates[0]) },
+			"twice"},
+		"a rate of many words": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "much" },
+			"no amount of money"},
+		"an id twice": {payment.Statement, func(o *abi.Outcome) { o.Transactions[1].Id = "1" }, "twice"},
+		"no id":       {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Id = "" }, "no id"},
+		"seconds": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs /= 1000 },
+			"no sane time"},
+		"the future": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs *= 2 },
+			"no sane time"},
+		"no amount": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount = nil },
+			"no amount"},
+		"an infinite amount": {payment.Statement,
+			func(o *abi.Outcome) { o.Transactions[0].Amount.Amount = "Infinity" }, "no amount of money"},
+		"a fee of words": {payment.Statement,
+			func(o *abi.Outcome) { o.Transactions[0].Fee = guest.Money("little", "EUR") }, "no amount of money"},
+		"a novel for a kind": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Kind = long },
+			"no text of at most"},
+		"no code": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Code = "" }, "no code"},
+		"a code twice": {payment.Operators, func(o *abi.Outcome) { o.Items = append(o.Items, o.Items[0]) },
+			"twice"},
+		"an item's currency": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Currency = "€" }, "no currency"},
+		"an item's bounds": {payment.Operators,
+			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "2", Max: "1"}} }, "bounds"},
+		"an item's bound": {payment.Operators,
+			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "1,5"}} }, "bounds"},
+		"a novel for a name": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Name = long },
+			"no text of at most"},
 		"too much of it": {payment.Operators, func(o *abi.Outcome) {
 			o.Items = make([]*abi.Item, 20_001)
 		}, "too many"},
@@ -184,7 +213,8 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := asking(t, oracle{tells: func(o *abi.Outcome) {
-				o.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR")}, {Available: guest.Money("2", "EUR"), Purse: "p"}}
+				o.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR")},
+					{Available: guest.Money("2", "EUR"), Purse: "p"}}
 				o.Rates = []*abi.Rate{{From: guest.Money("1", "EUR"), To: guest.Money("1.05", "USD")}}
 				o.Transactions = []*abi.Transaction{entryAt("1", midday, "5", "EUR"), entryAt("2", midday, "5", "EUR")}
 				o.Items = []*abi.Item{{Code: "AT"}}

@@ -8,8 +8,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// A journal may be older than what was sent: an older copy was put back, or the disk lost its tail. This file keeps such a journal from sending
-// again what it does not know to have been sent.
+// A journal may be older than what was sent: an older copy was put back, or the disk lost its tail. This file keeps
+// such a journal from sending again what it does not know to have been sent.
 
 // alertBehind is what a payment or a run has to say of which more may have been sent than the journal shows.
 const alertBehind = "the journal may be older than what was sent: look at the providers, and let an operator resolve it"
@@ -17,7 +17,8 @@ const alertBehind = "the journal may be older than what was sent: look at the pr
 // behindError is why an attempt stands that nobody made.
 const behindError = "the journal may be older than what was sent: this request counts as sent and unanswered"
 
-// mayFirstSend says whether, and why not, something that recovery found may still be sent for the first time. It is pure.
+// mayFirstSend says whether, and why not, something that recovery found may still be sent for the first time. It is
+// pure.
 type mayFirstSend int
 
 const (
@@ -29,8 +30,8 @@ const (
 	doubted
 )
 
-// firstSend decides on what was made at a time, and of which the last request began at another; zero for none. A time that is ahead of now by more
-// than the window was written by a wall clock that was wrong, and is as good as old.
+// firstSend decides on what was made at a time, and of which the last request began at another; zero for none. A time
+// that is ahead of now by more than the window was written by a wall clock that was wrong, and is as good as old.
 func firstSend(made, lastAttempt, now time.Time, window time.Duration, doubtful bool) mayFirstSend {
 	if doubtful {
 		return doubted
@@ -56,11 +57,13 @@ func (e *Engine) firstSend(made time.Time, madeClock time.Duration, attempts []A
 	return firstSend(made, last, e.now(), e.settings.SendWithin, e.settings.Doubtful(madeClock))
 }
 
-// goOn places a payment that nobody has taken, as far as the journal shows, unless that would send for the first time what is too old.
+// goOn places a payment that nobody has taken, as far as the journal shows, unless that would send for the first time
+// what is too old.
 func (t *turn) goOn(ctx context.Context, p Payment, attempts []Attempt, asked map[string]bool) (Payment, error) {
 	switch t.firstSend(p.CreatedAt, p.MadeClock, attempts) {
 	case tooLate:
-		p.Status, p.Failure = Failed, unavailable("the router stopped before a provider took the payment, and it is too late to send it")
+		p.Status, p.Failure = Failed, unavailable(
+			"the router stopped before a provider took the payment, and it is too late to send it")
 		return t.conclude(ctx, p)
 	case doubted:
 		return t.doubt(ctx, p, asked)
@@ -69,11 +72,13 @@ func (t *turn) goOn(ctx context.Context, p Payment, attempts []Attempt, asked ma
 	return t.place(ctx, p, asked)
 }
 
-// doubt makes a payment unknown of which more may have been sent than the journal shows. The provider that would have been asked next counts as
-// asked: an attempt stands for the request that may have left, so that a look-up or a callback under our reference finds the payment. That attempt
-// has class NONE whatever the operation's, since "not found" there does not say that no later provider was asked.
+// doubt makes a payment unknown of which more may have been sent than the journal shows. The provider that would have
+// been asked next counts as asked: an attempt stands for the request that may have left, so that a look-up or a
+// callback under our reference finds the payment. That attempt has class NONE whatever the operation's, since "not
+// found" there does not say that no later provider was asked.
 func (t *turn) doubt(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
-	t.log.ErrorContext(ctx, "a payment may have been sent, and the journal does not show it", slog.String("payment", p.ID))
+	t.log.ErrorContext(ctx, "a payment may have been sent, and the journal does not show it",
+		slog.String("payment", p.ID))
 	p.Alert = alertBehind
 	p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	for _, name := range p.Decision.Order() {
@@ -111,8 +116,8 @@ func (t *turn) presume(p Payment, at plan) (Attempt, error) {
 	return presumed, nil
 }
 
-// mayLeave is nil, or why no request of a class may leave now: an error that wraps ErrHeld. What was written so far stands, and goes on once the
-// journal is released.
+// mayLeave is nil, or why no request of a class may leave now: an error that wraps ErrHeld. What was written so far
+// stands, and goes on once the journal is released.
 func (e *Engine) mayLeave(idempotency abi.Idempotency) error {
 	if !grave(idempotency) {
 		return nil
@@ -120,9 +125,11 @@ func (e *Engine) mayLeave(idempotency abi.Idempotency) error {
 	return e.settings.Hold()
 }
 
-// settled tells that what an attempt sent must have arrived, and that its provider must know of it: by the wall clock, and by the journal's own,
-// since a wall clock that is ahead for a moment would make any word of "not found" believable.
+// settled tells that what an attempt sent must have arrived, and that its provider must know of it: by the wall clock,
+// and by the journal's own, since a wall clock that is ahead for a moment would make any word of "not found"
+// believable.
 func (t *turn) settled(a Attempt, patience time.Duration) bool {
 	byJournal := t.settings.Clock() - a.StartedClock
-	return t.now().After(a.SendBefore.Add(patience)) && (t.settings.Clock() == 0 || byJournal > a.SendBefore.Sub(a.StartedAt)+patience)
+	return t.now().After(a.SendBefore.Add(patience)) &&
+		(t.settings.Clock() == 0 || byJournal > a.SendBefore.Sub(a.StartedAt)+patience)
 }

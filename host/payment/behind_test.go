@@ -21,8 +21,9 @@ func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...payment.At
 	t.Helper()
 	made := time.Now().UTC().Add(-age)
 	p := payment.Payment{
-		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")),
-		Version: 1, CreatedAt: made, UpdatedAt: made, StatusAt: made,
+		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
+		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")),
+		Version:  1, CreatedAt: made, UpdatedAt: made, StatusAt: made,
 	}
 	_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
 	require.NoError(t, err)
@@ -39,10 +40,12 @@ func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...payment.At
 	return p
 }
 
-// Whatever stopped the router for how long, and whatever of the journal is missing: what is old is not sent for the first time.
+// Whatever stopped the router for how long, and whatever of the journal is missing: what is old is not sent for the
+// first time.
 func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *testing.T) {
 	t.Parallel()
-	refused := payment.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "none", Event: payment.Refused}
+	refused := payment.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "none",
+		Event: payment.Refused}
 	later := refused
 	later.StartedAt = time.Now().UTC()
 	open := payment.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "abandonable", Sent: true}
@@ -53,21 +56,28 @@ func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *test
 		status   payment.Status
 		sent     int
 	}{
-		"made a moment ago":                             {age: time.Second, status: payment.RequiresAction, sent: 1},
-		"made before the window":                        {age: window + time.Second, status: payment.Failed},
-		"made by a clock that was ahead":                {age: -time.Hour, status: payment.Failed},
-		"refused a moment ago":                          {age: time.Second, attempts: []payment.Attempt{refused}, status: payment.RequiresAction, sent: 1},
-		"refused before the window":                     {age: time.Hour, attempts: []payment.Attempt{refused}, status: payment.Failed},
-		"old, and refused a moment ago":                 {age: time.Hour, attempts: []payment.Attempt{later}, status: payment.RequiresAction, sent: 1},
-		"left behind, before the window":                {age: time.Hour, attempts: []payment.Attempt{open}, status: payment.Failed},
+		"made a moment ago":              {age: time.Second, status: payment.RequiresAction, sent: 1},
+		"made before the window":         {age: window + time.Second, status: payment.Failed},
+		"made by a clock that was ahead": {age: -time.Hour, status: payment.Failed},
+		"refused a moment ago": {age: time.Second, attempts: []payment.Attempt{refused},
+			status: payment.RequiresAction, sent: 1},
+		"refused before the window": {age: time.Hour, attempts: []payment.Attempt{refused},
+			status: payment.Failed},
+		"old, and refused a moment ago": {age: time.Hour, attempts: []payment.Attempt{later},
+			status: payment.RequiresAction, sent: 1},
+		"left behind, before the window": {age: time.Hour, attempts: []payment.Attempt{open},
+			status: payment.Failed},
 		"a moment ago, in a journal that may be behind": {age: time.Second, doubtful: true, status: payment.Unknown},
 		"old, in a journal that may be behind":          {age: time.Hour, doubtful: true, status: payment.Unknown},
-		"refused, in a journal that may be behind":      {age: time.Second, attempts: []payment.Attempt{refused}, doubtful: true, status: payment.Unknown},
+		"refused, in a journal that may be behind": {age: time.Second, attempts: []payment.Attempt{refused},
+			doubtful: true, status: payment.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }},
+			first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t,
+				says(`{"id":"b-1","status":"open"}`))
+			h := newHouse(t,
+				payment.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }},
 				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			made := leftAlone(t, h, row.age, slices.Clone(row.attempts)...)
@@ -96,7 +106,8 @@ func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *test
 func TestAPaymentThatTheJournalMayNotShowAsSentIsAskedFor(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Doubtful: func(time.Duration) bool { return true }})
+	h := one(t, &probe{name: "first", idempotency: none}, first,
+		payment.Settings{Doubtful: func(time.Duration) bool { return true }})
 	made := leftAlone(t, h, time.Second)
 	require.NoError(t, h.engine.Recover(t.Context()))
 
@@ -108,7 +119,8 @@ func TestAPaymentThatTheJournalMayNotShowAsSentIsAskedFor(t *testing.T) {
 	require.Equal(t, "lookup", first.requests()[0].operation, "it was never sent")
 }
 
-// The provider's word that it has no such payment says nothing about later providers, whom the lost part of the journal may have asked.
+// The provider's word that it has no such payment says nothing about later providers, whom the lost part of the journal
+// may have asked.
 func TestNotFoundMovesNoPaymentOnThatTheJournalMayNotShowAsSent(t *testing.T) {
 	t.Parallel()
 	for name, class := range map[string]abi.Idempotency{"none": none, "keyed": keyed, "abandonable": abandonable} {
@@ -116,13 +128,15 @@ func TestNotFoundMovesNoPaymentOnThatTheJournalMayNotShowAsSent(t *testing.T) {
 			t.Parallel()
 			var doubtful atomic.Bool
 			doubtful.Store(true)
-			first, second := newProvider(t, says(`{"error":"absent"}`)), newProvider(t, says(`{"id":"b-1","status":"open"}`))
+			first, second := newProvider(t, says(`{"error":"absent"}`)), newProvider(t,
+				says(`{"id":"b-1","status":"open"}`))
 			h := newHouse(t, payment.Settings{Doubtful: func(time.Duration) bool { return doubtful.Load() }},
 				account{name: "a", connector: &probe{name: "first", idempotency: class}, url: first.url},
 				account{name: "b", connector: &probe{name: "second", idempotency: class}, url: second.url})
 			made := leftAlone(t, h, time.Hour)
 			require.NoError(t, h.engine.Recover(t.Context()))
-			for _, doubt := range []bool{true, false} { // a later start may no longer doubt: the payment's attempt still does
+			// a later start may no longer doubt: the payment's attempt still does
+			for _, doubt := range []bool{true, false} {
 				doubtful.Store(doubt)
 				p, _ := h.engine.Refresh(t.Context(), "shop", made.ID)
 				require.NotEqual(t, payment.Failed, p.Status)
@@ -154,10 +168,12 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 			h := counter(t, settings, clerk{probe: &probe{idempotency: none}}, first)
 			made := time.Now().UTC().Add(-row.age)
 			run := payment.Run{
-				ID: "op_1", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay", Status: payment.RunProcessing, Input: []byte(ten),
+				ID: "op_1", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay",
+				Status: payment.RunProcessing, Input: []byte(ten),
 				CreatedAt: made, UpdatedAt: made, Version: 1,
 			}
-			_, err := h.journal.CreateRun(t.Context(), run, payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: made})
+			_, err := h.journal.CreateRun(t.Context(), run,
+				payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: made})
 			require.NoError(t, err)
 
 			require.NoError(t, h.engine.Recover(t.Context()))
@@ -171,7 +187,8 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 	}
 }
 
-// While a journal is held, nothing leaves that may move money. What changes nothing goes on, and known keys are answered.
+// While a journal is held, nothing leaves that may move money. What changes nothing goes on, and known keys are
+// answered.
 func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	t.Parallel()
 	var held atomic.Bool
@@ -185,9 +202,11 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	made := h.create(t, "known")
 	held.Store(true)
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.ErrorIs(t, err, payment.ErrHeld)
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "known", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "known", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
 	key, err := h.journal.Key(t.Context(), "shop", "new")
@@ -206,7 +225,8 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	require.Equal(t, []string{"create", "lookup", "cancel"}, asks(first))
 
 	held.Store(false)
-	_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.NoError(t, err)
 }
 
@@ -220,7 +240,8 @@ func asks(p *provider) (operations []string) {
 func TestAHeldJournalMakesNoRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := counter(t, payment.Settings{Hold: func() error { return payment.ErrHeld }}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, payment.Settings{Hold: func() error { return payment.ErrHeld }},
+		clerk{probe: &probe{idempotency: none}}, first)
 	_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorIs(t, err, payment.ErrHeld)
 	require.Empty(t, first.requests())
@@ -243,7 +264,8 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldGoesOnAfterItsRelease(t *testing.T) {
 				}
 				return nil
 			}})
-			_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+			_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+				time.Minute)
 			left, listed := h.engine.Payments(t.Context(), payment.Filter{})
 			require.NoError(t, listed)
 			require.Len(t, left, 1)
@@ -273,7 +295,8 @@ func TestNotFoundIsNotBelievedEarlierForAWallClockThatIsAhead(t *testing.T) {
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
 	var byJournal atomic.Int64
 	byJournal.Store(1)
-	h := newHouse(t, payment.Settings{Now: clock.read, Clock: func() time.Duration { return time.Duration(byJournal.Load()) }},
+	h := newHouse(t,
+		payment.Settings{Now: clock.read, Clock: func() time.Duration { return time.Duration(byJournal.Load()) }},
 		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
 		account{name: "b", connector: &probe{name: "second", idempotency: keyed}, url: second.url})
 	made := h.create(t, "k")

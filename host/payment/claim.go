@@ -18,12 +18,12 @@ const runPrefix = "op_"
 // ErrClaimed tells that an object at a provider belongs to another payment or run already.
 var ErrClaimed = errors.New("the provider's object belongs to another payment or run")
 
-// Claim says that an object at a provider belongs to one payment or run, for good. Money that came in for the object came in once: two
-// payments that count it would both have succeeded by it.
+// Claim says that an object at a provider belongs to one payment or run, for good. Money that came in for the object
+// came in once: two payments that count it would both have succeeded by it.
 type Claim struct {
 	Account string
-	// Object is what kind of object it is, by the name of the operation that makes such objects: the numbers of an account's invoices and of
-	// its withdrawals may be the same.
+	// Object is what kind of object it is, by the name of the operation that makes such objects: the numbers of an
+	// account's invoices and of its withdrawals may be the same.
 	Object string
 	// Reference is the provider's own.
 	Reference string
@@ -37,8 +37,8 @@ func (c Claim) object() Claim {
 	return c
 }
 
-// claims are those of turns under way, from the moment at which an answer is believed until it is journalled. The zero value is ready. It is
-// safe for concurrent use.
+// claims are those of turns under way, from the moment at which an answer is believed until it is journalled. The zero
+// value is ready. It is safe for concurrent use.
 type claims struct {
 	mutex sync.Mutex
 	held  map[Claim]string
@@ -83,8 +83,8 @@ func (e *Engine) acquire(ctx context.Context, id string) (release func(), err er
 	}, nil
 }
 
-// claim tells what speaks against an answer because of the object that it names: that object is another's. Empty where nothing does; then
-// nobody else can have it before the owner's turn is over.
+// claim tells what speaks against an answer because of the object that it names: that object is another's. Empty where
+// nothing does; then nobody else can have it before the owner's turn is over.
 func (e *Engine) claim(claim Claim, money bool) (why, alert string) {
 	owner, err := e.ownerOf(claim)
 	switch {
@@ -93,14 +93,18 @@ func (e *Engine) claim(claim Claim, money bool) (why, alert string) {
 	case owner == claim.Owner:
 		return "", ""
 	}
-	e.log.ErrorContext(e.base, "an object at a provider is claimed twice", slog.String("provider", claim.Account), slog.String("object", claim.Object),
-		slog.String("reference", claim.Reference), slog.String("owner", owner), slog.String("claimed_by", claim.Owner), slog.Bool("money", money))
+	e.log.ErrorContext(e.base, "an object at a provider is claimed twice", slog.String("provider", claim.Account),
+		slog.String("object", claim.Object),
+		slog.String("reference", claim.Reference), slog.String("owner", owner), slog.String("claimed_by", claim.Owner),
+		slog.Bool("money", money))
 	toOwner, toClaimant := e.idFor(claim.Owner, owner), e.idFor(owner, claim.Owner)
 	e.showClaim(owner, alertClaimed(claim, toOwner), money)
-	return fmt.Sprintf("the answer is about %q, which belongs to %s", claim.Reference, toClaimant), alertClaimed(claim, toClaimant)
+	return fmt.Sprintf("the answer is about %q, which belongs to %s", claim.Reference, toClaimant),
+		alertClaimed(claim, toClaimant)
 }
 
-// idFor is the id of a payment or a run, for whoever sees another one: merchants see their own alone, and the log has both.
+// idFor is the id of a payment or a run, for whoever sees another one: merchants see their own alone, and the log has
+// both.
 func (e *Engine) idFor(id, to string) string {
 	merchant, err := e.merchantOf(id)
 	seen, unknown := e.merchantOf(to)
@@ -130,11 +134,14 @@ func (e *Engine) ownerOf(claim Claim) (owner string, err error) {
 
 // alertClaimed is what each of two shows that were answered with one object.
 func alertClaimed(claim Claim, other string) string {
-	return fmt.Sprintf("%s answered this and %s with the same object %q: money may have been taken twice and counted once, or the other way round",
+	return fmt.Sprintf(
+		"%s answered this and %s with the same object %q: money may have been taken twice and counted once, or the "+
+			"other way round",
 		claim.Account, other, claim.Reference)
 }
 
-// showClaim has people look at whoever has an object, beside its turn: the caller holds that of the one who claims it too.
+// showClaim has people look at whoever has an object, beside its turn: the caller holds that of the one who claims it
+// too.
 func (e *Engine) showClaim(owner, alert string, money bool) {
 	if e.enter() != nil {
 		return // it is shown at the other one, and in the log
@@ -150,13 +157,14 @@ func (e *Engine) showClaim(owner, alert string, money bool) {
 
 func (e *Engine) showOwner(owner, alert string, money bool) error {
 	if !strings.HasPrefix(owner, runPrefix) {
-		_, err := e.withLock(e.base, "", owner, Origin{Cause: ByAnswer}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-			if p.Alert == alert && (p.MoneyConflict || !money) {
-				return p, nil
-			}
-			p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
-			return t.save(ctx, p)
-		})
+		_, err := e.withLock(e.base, "", owner, Origin{Cause: ByAnswer},
+			func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+				if p.Alert == alert && (p.MoneyConflict || !money) {
+					return p, nil
+				}
+				p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
+				return t.save(ctx, p)
+			})
 		return err
 	}
 	unlock, err := e.acquire(e.base, owner)
@@ -177,7 +185,8 @@ func hasMoney(outcome *abi.Outcome) bool {
 	return statusOf(outcome.GetStatus()) == Succeeded || outcome.GetReceived() != nil
 }
 
-// claimed claims the object that an answer or a report names, for a payment that has none yet: why is empty where it may.
+// claimed claims the object that an answer or a report names, for a payment that has none yet: why is empty where it
+// may.
 func (t *turn) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, why string) {
 	theirs := outcome.GetProviderReference()
 	if theirs == "" || p.ProviderReference != "" {
@@ -212,8 +221,8 @@ func (t *turn) newClaim(p Payment) *Claim {
 	return &Claim{Account: p.Provider, Object: t.objectOf(p), Reference: p.ProviderReference, Owner: p.ID}
 }
 
-// makes is the kind of object that an operation makes: what its answers name belongs to whoever performed it. It is empty where it makes
-// none, and what it names may be somebody else's that it acts on.
+// makes is the kind of object that an operation makes: what its answers name belongs to whoever performed it. It is
+// empty where it makes none, and what it names may be somebody else's that it acts on.
 func (p plan) makes() string {
 	if object := p.operation.GetObject(); object != "" {
 		return object
@@ -228,7 +237,8 @@ func (p plan) makes() string {
 	return ""
 }
 
-// claimOf is what a run claims by an answer that names an object; nil where the run does not make such objects, or where the answer names none.
+// claimOf is what a run claims by an answer that names an object; nil where the run does not make such objects, or
+// where the answer names none.
 func (h *heldRun) claimOf(at plan, reference string) *Claim {
 	object := at.makes()
 	if reference == "" || object == "" {

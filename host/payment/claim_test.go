@@ -54,7 +54,8 @@ func TestOneObjectIsOnePayment(t *testing.T) {
 			require.ErrorIs(t, err, payment.ErrUnanswered)
 
 			claimant, holder = h.shows(t, claimant.ID, holder.ID), h.shows(t, holder.ID, claimant.ID)
-			require.Equal(t, []payment.Status{payment.Unknown, row.status}, []payment.Status{claimant.Status, holder.Status})
+			require.Equal(t, []payment.Status{payment.Unknown, row.status},
+				[]payment.Status{claimant.Status, holder.Status})
 			require.Equal(t, []bool{row.conflict, row.conflict}, []bool{claimant.MoneyConflict, holder.MoneyConflict})
 			require.Contains(t, h.log.String(), "an object at a provider is claimed twice")
 			for _, id := range []string{claimant.ID, holder.ID} {
@@ -79,7 +80,8 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 	var creates sync.WaitGroup
 	for n := range many {
 		creates.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(n), Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
+				orderOf("10.00"), time.Minute)
 			if err == nil {
 				made[n] = receipt.Payment
 			}
@@ -96,7 +98,8 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 // What a create may leave behind is left behind: the next provider is asked, as after any answer that cannot be read.
 func TestAnotherPaymentsInvoiceIsNoAnswerToACreate(t *testing.T) {
 	t.Parallel()
-	first, second := newProvider(t, says(`{"id":"same","status":"open"}`)), newProvider(t, says(`{"id":"b-1","status":"open"}`))
+	first, second := newProvider(t, says(`{"id":"same","status":"open"}`)), newProvider(t,
+		says(`{"id":"b-1","status":"open"}`))
 	h := newHouse(t, payment.Settings{},
 		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
 		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
@@ -119,16 +122,19 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 	require.True(t, lost.MoneyConflict)
 
 	ours := h.attempts(t, lost.ID)[0].Reference
-	_, err = h.engine.Report(t.Context(), "a", payment.Report{Reference: ours, Outcome: outcomeOf(abi.Status_STATUS_SUCCEEDED, "same")})
+	_, err = h.engine.Report(t.Context(), "a",
+		payment.Report{Reference: ours, Outcome: outcomeOf(abi.Status_STATUS_SUCCEEDED, "same")})
 	require.ErrorIs(t, err, payment.ErrContradiction)
 	require.Equal(t, payment.Unknown, h.shows(t, lost.ID, holder.ID).Status)
 
-	_, err = h.engine.Resolve(t.Context(), lost.ID, payment.Ruling{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "same"})
+	_, err = h.engine.Resolve(t.Context(), lost.ID,
+		payment.Ruling{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "same"})
 	var wrong *payment.InvalidError
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, "/provider_reference", wrong.Field)
 	require.Contains(t, wrong.Reason, holder.ID)
-	_, err = h.engine.Resolve(t.Context(), lost.ID, payment.Ruling{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "its own"})
+	_, err = h.engine.Resolve(t.Context(), lost.ID,
+		payment.Ruling{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "its own"})
 	require.NoError(t, err)
 	owner, err := h.journal.Owner(t.Context(), "a", "create", "its own")
 	require.NoError(t, err)
@@ -196,7 +202,8 @@ func TestWhatARunMakesBelongsToItAlone(t *testing.T) {
 	second := h.perform(t, "s", payOf(ten))
 	require.Equal(t, payment.RunUnknown, second.Status)
 	require.Contains(t, second.Alert, "with the same object")
-	require.Equal(t, payment.Succeeded, h.create(t, "k").Status, "a payment's object of the same number is another kind")
+	require.Equal(t, payment.Succeeded, h.create(t, "k").Status,
+		"a payment's object of the same number is another kind")
 	owner, err := h.journal.Owner(t.Context(), "a", "voucher", "same")
 	require.NoError(t, err)
 	require.NotEqual(t, second.ID, owner)

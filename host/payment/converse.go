@@ -17,21 +17,23 @@ import (
 	"payrouter/host/egress"
 )
 
-// conversation is one operation at one provider, over as many round trips as its flow takes. The caller holds the lock of what it is about.
+// conversation is one operation at one provider, over as many round trips as its flow takes. The caller holds the lock
+// of what it is about.
 type conversation struct {
 	engine *Engine
 	plan   plan
 	call   *abi.Call
 	// about is nil where nothing is journalled, and any answer is about what was asked.
 	about subject
-	// create is the class of the request whose effect a look-up asks about; unspecified where the conversation is no look-up.
+	// create is the class of the request whose effect a look-up asks about; unspecified where the conversation is no
+	// look-up.
 	create abi.Idempotency
 	// closed attempts wait here for the next write.
 	closed []Attempt
 	// burned is what the plugin's calls came to so far.
 	burned int64
-	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later event
-	// takes it back.
+	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later
+	// event takes it back.
 	doubt bool
 }
 
@@ -47,7 +49,8 @@ type subject interface {
 	contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string
 	// warn shows people something.
 	warn(alert string)
-	// journalled is what the journal shows of an answer; outcome is what the plugin made of it, and nil where it made none.
+	// journalled is what the journal shows of an answer; outcome is what the plugin made of it, and nil where it made
+	// none.
 	journalled(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage
 	// write saves it as it stands by now, with attempts that are closed, or about to leave.
 	write(ctx context.Context, attempts []Attempt) error
@@ -78,7 +81,8 @@ func (e ending) resolution(operation *abi.Operation) Resolution {
 	}
 	declined := e.event == DeclinedSoft || e.event == DeclinedHard
 	// What declined a request that changes nothing, on the way to one that does, has left nothing to come back to.
-	onTheWay := e.idempotency == abi.Idempotency_IDEMPOTENCY_SAFE && operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_SAFE
+	onTheWay := e.idempotency == abi.Idempotency_IDEMPOTENCY_SAFE &&
+		operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_SAFE
 	final := e.final || onTheWay || operation.GetDeclineIsFinal()
 	if e.doubt || (declined && !final) {
 		return HoldUnknown
@@ -105,13 +109,15 @@ type trial struct {
 	why       string
 }
 
-// run holds the conversation. Its error wraps ErrJournal: what has to be written first could not be, and nothing was sent after it.
+// run holds the conversation. Its error wraps ErrJournal: what has to be written first could not be, and nothing was
+// sent after it.
 func (c *conversation) run(ctx context.Context) (ending, error) {
 	defer func() { c.engine.fuels.burned(c.plan, c.burned) }()
 	step, fuel, err := c.plan.connector.Prepare(ctx, c.call)
 	c.burned += fuel
 	if err != nil {
-		return c.unable(c.plan.operation.GetName(), trial{fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not prepare the request")}), nil
+		return c.unable(c.plan.operation.GetName(),
+			trial{fuel: fuel, why: err.Error(), failure: unavailable("the plugin could not prepare the request")}), nil
 	}
 	for range max(c.plan.connector.Manifest().GetMaxSteps(), 1) {
 		send := step.GetSend()
@@ -127,7 +133,9 @@ func (c *conversation) run(ctx context.Context) (ending, error) {
 		}
 		step, fuel = last.next, 0
 	}
-	return c.end(trial{event: Unanswered, failure: unavailable("the plugin's flow took more round trips than its manifest allows")}, c.plan.idempotency("")), nil
+	return c.end(trial{event: Unanswered,
+		failure: unavailable("the plugin's flow took more round trips than its manifest allows")},
+		c.plan.idempotency("")), nil
 }
 
 // unsent ends a conversation in which the plugin sent nothing.
@@ -158,9 +166,10 @@ func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
 	}
 }
 
-// exchange sends one request, as often as the table allows, and says what the last try came to. Each try is an attempt of its own,
-// written before it leaves.
-func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64) (last trial, idempotency abi.Idempotency, err error) {
+// exchange sends one request, as often as the table allows, and says what the last try came to. Each try is an attempt
+// of its own, written before it leaves.
+func (c *conversation) exchange(ctx context.Context, send *abi.Send,
+	fuel int64) (last trial, idempotency abi.Idempotency, err error) {
 	operation := c.plan.named(send.GetOperation()).GetName()
 	if operation == "" {
 		operation = send.GetOperation()
@@ -228,7 +237,8 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send, fuel int64)
 }
 
 // judge says what a try came to. It believes what the host saw before what the plugin says.
-func (c *conversation) judge(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency, try egress.Try) trial {
+func (c *conversation) judge(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
+	try egress.Try) trial {
 	t := c.read(ctx, send, operation, idempotency, try)
 	if grave(idempotency) && (t.event == Unanswered || t.next != nil) {
 		c.doubt = true
@@ -238,7 +248,8 @@ func (c *conversation) judge(ctx context.Context, send *abi.Send, operation stri
 	}
 	if try.Writes > 1 && idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
 		c.engine.log.ErrorContext(ctx, "one attempt was written more than once",
-			slog.String("about", c.about.name()), slog.String("provider", c.plan.account.Name), slog.Int("writes", try.Writes))
+			slog.String("about", c.about.name()), slog.String("provider", c.plan.account.Name),
+			slog.Int("writes", try.Writes))
 		c.about.warn("a request was written more than once: look for a second booking")
 	}
 	return t
@@ -249,14 +260,17 @@ func grave(idempotency abi.Idempotency) bool {
 	return idempotency == abi.Idempotency_IDEMPOTENCY_KEYED || idempotency == abi.Idempotency_IDEMPOTENCY_NONE
 }
 
-func (c *conversation) read(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency, try egress.Try) trial {
+func (c *conversation) read(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
+	try egress.Try) trial {
 	if try.Response == nil {
 		return silent(try)
 	}
-	step, fuel, err := c.plan.connector.Interpret(ctx, &abi.Interpretation{Call: c.call, State: send.GetState(), Response: try.Response})
+	step, fuel, err := c.plan.connector.Interpret(ctx,
+		&abi.Interpretation{Call: c.call, State: send.GetState(), Response: try.Response})
 	c.burned += fuel
 	if err != nil {
-		return trial{event: Unanswered, fuel: fuel, crashed: true, why: err.Error(), failure: unavailable("the plugin could not read the answer")}
+		return trial{event: Unanswered, fuel: fuel, crashed: true, why: err.Error(),
+			failure: unavailable("the plugin could not read the answer")}
 	}
 	t := c.understand(step, operation, idempotency, try.Response)
 	t.fuel = fuel
@@ -274,7 +288,8 @@ func silent(try egress.Try) trial {
 	}
 	t.event, t.failure = NotSent, unavailable("the provider cannot be reached")
 	t.exhausted = errors.Is(try.Err, egress.ErrExhausted)
-	if errors.Is(try.Err, egress.ErrBreakerOpen) || errors.Is(try.Err, egress.ErrHeld) || errors.Is(try.Err, egress.ErrAddressRefused) {
+	if errors.Is(try.Err, egress.ErrBreakerOpen) || errors.Is(try.Err, egress.ErrHeld) ||
+		errors.Is(try.Err, egress.ErrAddressRefused) {
 		t.event = Unable
 	}
 	if _, denied := errors.AsType[*egress.DeniedError](try.Err); denied {
@@ -284,18 +299,21 @@ func silent(try egress.Try) trial {
 }
 
 // understand turns a plugin's reading of an answer into an event.
-func (c *conversation) understand(step *abi.Step, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
+func (c *conversation) understand(step *abi.Step, operation string, idempotency abi.Idempotency,
+	response *abi.HttpResponse) trial {
 	httpStatus := response.GetStatus()
 	serverFault := httpStatus >= 500
 	switch next := step.GetNext().(type) {
 	case *abi.Step_Send:
 		if serverFault {
-			return trial{event: Unanswered, failure: unavailable("the provider failed"), why: fmt.Sprintf("HTTP status %d", httpStatus)}
+			return trial{event: Unanswered, failure: unavailable("the provider failed"),
+				why: fmt.Sprintf("HTTP status %d", httpStatus)}
 		}
 		return trial{event: Accepted, next: step, proven: httpStatus < http.StatusBadRequest}
 	case *abi.Step_Reject:
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
-			return trial{event: Unable, proven: httpStatus < http.StatusBadRequest, failure: rejected(next.Reject), why: next.Reject.GetMessage()}
+			return trial{event: Unable, proven: httpStatus < http.StatusBadRequest, failure: rejected(next.Reject),
+				why: next.Reject.GetMessage()}
 		}
 	case *abi.Step_Done:
 		return c.conclude(next.Done, operation, idempotency, response)
@@ -303,7 +321,8 @@ func (c *conversation) understand(step *abi.Step, operation string, idempotency 
 	return trial{event: Unanswered, crashed: true, failure: unavailable("the plugin gave no outcome")}
 }
 
-func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
+func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency,
+	response *abi.HttpResponse) trial {
 	manifest, httpStatus := c.plan.connector.Manifest(), response.GetStatus()
 	switch outcome.GetVerdict() {
 	case abi.Verdict_VERDICT_ACCEPTED:
@@ -315,7 +334,8 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempote
 		}
 		t := trial{event: Accepted, outcome: outcome, proven: true}
 		if outcome.GetFailure() != nil {
-			_, t.failure = Meaning(c.plan.account.Failures, manifest.GetFailures(), operation, httpStatus, outcome.GetFailure())
+			_, t.failure = Meaning(c.plan.account.Failures, manifest.GetFailures(), operation, httpStatus,
+				outcome.GetFailure())
 		}
 		return t
 	case abi.Verdict_VERDICT_REJECTED:
@@ -329,9 +349,11 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempote
 	return trial{event: Unanswered, why: why, failure: unavailable("the answer could not be read")}
 }
 
-// rejected looks up what a rejection amounts to. Where money may have moved, a rejection is believed only with the proof that its rule
-// names in the body: a server in front of the provider may have replaced the answer to a request that was carried out.
-func (c *conversation) rejected(failure *abi.Failure, operation string, idempotency abi.Idempotency, response *abi.HttpResponse) trial {
+// rejected looks up what a rejection amounts to. Where money may have moved, a rejection is believed only with the
+// proof that its rule names in the body: a server in front of the provider may have replaced the answer to a request
+// that was carried out.
+func (c *conversation) rejected(failure *abi.Failure, operation string, idempotency abi.Idempotency,
+	response *abi.HttpResponse) trial {
 	manifest := c.plan.connector.Manifest()
 	rule := ruleFor(c.plan.account.Failures, manifest.GetFailures(), operation, response.GetStatus(), failure)
 	event, meaning := meant(rule, failure)
@@ -339,11 +361,13 @@ func (c *conversation) rejected(failure *abi.Failure, operation string, idempote
 	if event != Unanswered && !proven && (grave(idempotency) || grave(c.create)) {
 		return trial{
 			event: Unanswered, failure: unavailable("the answer does not show that the provider itself wrote it"),
-			why: fmt.Sprintf("HTTP status %d without proof in its body: %s", response.GetStatus(), failure.GetMessage()),
+			why: fmt.Sprintf("HTTP status %d without proof in its body: %s", response.GetStatus(),
+				failure.GetMessage()),
 		}
 	}
 	return trial{
-		event: event, failure: meaning, final: rule.GetFinal(), proven: proven, failing: rule != nil && event == Unanswered,
+		event: event, failure: meaning, final: rule.GetFinal(), proven: proven, failing: rule != nil &&
+			event == Unanswered,
 		why: failure.GetMessage(),
 	}
 }
@@ -369,10 +393,12 @@ func (c *conversation) begin(operation string, send *abi.Send, rendered json.Raw
 	}
 	return Attempt{
 		ID: id, PaymentID: c.about.name(), Number: c.about.count(),
-		Provider: c.plan.account.Name, Plugin: c.plan.connector.Manifest().GetName(), Digest: c.plan.connector.Digest(), Generation: c.plan.connector.Number(),
-		Role: c.plan.purpose(), Operation: operation,
+		Provider: c.plan.account.Name, Plugin: c.plan.connector.Manifest().GetName(), Digest: c.plan.connector.Digest(),
+		Generation: c.plan.connector.Number(),
+		Role:       c.plan.purpose(), Operation: operation,
 		Idempotency: enumName(c.plan.idempotency(operation).String(), "IDEMPOTENCY_"), Reference: c.call.GetReference(),
-		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.engine.settings.SendWithin), Sent: true, StartedAt: now,
+		Call: call, State: send.GetState(), Request: rendered, SendBefore: now.Add(c.engine.settings.SendWithin),
+		Sent: true, StartedAt: now,
 		StartedClock: c.engine.settings.Clock(),
 	}, nil
 }
@@ -440,7 +466,8 @@ func (h *heldPayment) write(ctx context.Context, attempts []Attempt) error {
 }
 
 func (h *heldPayment) contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string {
-	// The reference of ours that an answer would repeat: the operation's own, or the create's for operations on what it made.
+	// The reference of ours that an answer would repeat: the operation's own, or the create's for operations on what it
+	// made.
 	expected := call.GetCreateReference()
 	if at.role == abi.Role_ROLE_CREATE {
 		expected = call.GetReference()

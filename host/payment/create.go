@@ -11,8 +11,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// drive takes a payment to its first settled step: it asks the decision's providers in their order, until one takes it, or may have
-// taken it, or nobody is left. It gives back the fleet, which is the one that decided.
+// drive takes a payment to its first settled step: it asks the decision's providers in their order, until one takes it,
+// or may have taken it, or nobody is left. It gives back the fleet, which is the one that decided.
 func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 	defer e.release(p.ID, one)
 	defer fleet.release()
@@ -33,7 +33,8 @@ func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 	e.settings.Moment(MomentSettled)
 	if one.err != nil {
 		one.payment, one.answer = p, nil
-		e.log.ErrorContext(e.base, "a payment stays as the journal has it", slog.String("payment", p.ID), slog.Any("error", one.err))
+		e.log.ErrorContext(e.base, "a payment stays as the journal has it", slog.String("payment", p.ID),
+			slog.Any("error", one.err))
 	}
 }
 
@@ -101,9 +102,10 @@ func (t *turn) converse(ctx context.Context, p Payment, at plan, call *abi.Call,
 	return (&heldPayment{turn: t, payment: p}).converse(ctx, at, call, closed)
 }
 
-// Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where they were not
-// yet, runs likewise, and an open attempt counts as sent and unanswered, with what the table says of that. It passes over what is on its way,
-// and shows what nobody can be asked about, because its provider is no longer configured.
+// Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where
+// they were not yet, runs likewise, and an open attempt counts as sent and unanswered, with what the table says of
+// that. It passes over what is on its way, and shows what nobody can be asked about, because its provider is no longer
+// configured.
 func (e *Engine) Recover(ctx context.Context) error {
 	var kinds errgroup.Group
 	kinds.Go(func() error {
@@ -111,7 +113,8 @@ func (e *Engine) Recover(ctx context.Context) error {
 	})
 	if e.settings.Runs != nil {
 		kinds.Go(func() error {
-			return eachLeftBehind(ctx, e.settings.Runs.UnfinishedRuns, func(run Run) string { return run.ID }, e.recoverRun)
+			return eachLeftBehind(ctx, e.settings.Runs.UnfinishedRuns, func(run Run) string { return run.ID },
+				e.recoverRun)
 		})
 	}
 	return errors.Join(kinds.Wait(), e.showUnconfigured(ctx))
@@ -119,7 +122,8 @@ func (e *Engine) Recover(ctx context.Context) error {
 
 // eachLeftBehind lists what somebody may have left half done, and goes on with each.
 func eachLeftBehind[T any](
-	ctx context.Context, list func(ctx context.Context, after string, limit int) ([]T, error), idOf func(T) string, goOn func(ctx context.Context, id string) error,
+	ctx context.Context, list func(ctx context.Context, after string, limit int) ([]T, error), idOf func(T) string,
+	goOn func(ctx context.Context, id string) error,
 ) error {
 	// One payment at a slow provider, or one that cannot be written, holds up no other.
 	const batch, atOnce = 100, 32
@@ -142,7 +146,8 @@ func eachLeftBehind[T any](
 }
 
 func (e *Engine) recoverOne(ctx context.Context, id string) error {
-	// A reserved payment is in flight to whoever repeats its key: only one that there is something to do for is reserved.
+	// A reserved payment is in flight to whoever repeats its key: only one that there is something to do for is
+	// reserved.
 	if _, _, unfinished, err := e.leftBehind(ctx, id); err != nil || !unfinished {
 		return err
 	}
@@ -209,7 +214,8 @@ func historyOf(p Payment, attempts []Attempt, now time.Time) history {
 	past := history{attempts: attempts, asked: map[string]bool{}}
 	for _, a := range attempts {
 		idempotency := idempotencyOf(a.Idempotency)
-		// A look-up or a report has found what this request made: its payer may know of it by now, and it is not left behind.
+		// A look-up or a report has found what this request made: its payer may know of it by now, and it is not left
+		// behind.
 		found := a.Role == "create" && a.Provider == p.Provider && p.ProviderReference != ""
 		if a.Open() {
 			a.Event, a.Error, a.FinishedAt = Unanswered, "the router stopped before the answer", now
@@ -234,7 +240,8 @@ func historyOf(p Payment, attempts []Attempt, now time.Time) history {
 	return past
 }
 
-// unfinished tells a payment that a crash, or a write that failed, left before its first settled step, or with an attempt that is open.
+// unfinished tells a payment that a crash, or a write that failed, left before its first settled step, or with an
+// attempt that is open.
 func (h history) unfinished(p Payment) bool {
 	unsettled := p.Status == Created || p.Status == Processing
 	return len(h.interrupted) > 0 || (unsettled && (h.doubt || !h.taken))

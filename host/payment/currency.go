@@ -2,8 +2,8 @@ package payment
 
 import "strings"
 
-// The currencies of ISO 4217 whose minor unit is not a hundredth (list one), by its number of decimals. CLDR, which x/text has, counts
-// what is in use instead, and has no decimals where ISO 4217 and providers have two.
+// The currencies of ISO 4217 whose minor unit is not a hundredth (list one), by its number of decimals. CLDR, which
+// x/text has, counts what is in use instead, and has no decimals where ISO 4217 and providers have two.
 const (
 	withoutDecimals = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 	threeDecimals   = "BHD IQD JOD KWD LYD OMR TND"

@@ -13,17 +13,21 @@ import (
 
 func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 	t.Parallel()
-	first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t, says(`{"id":"b-1","status":"open"}`))
+	first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t,
+		says(`{"id":"b-1","status":"open"}`))
 	six := &probe{name: "first", idempotency: none, precisions: []*abi.Precision{{Currency: "PRB", Decimals: 6}}}
 	eight := &probe{name: "second", idempotency: none, precisions: []*abi.Precision{{Currency: "PRB", Decimals: 8}}}
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: six, url: first.url}, account{name: "b", connector: eight, url: second.url})
+	h := newHouse(t, payment.Settings{}, account{name: "a", connector: six, url: first.url},
+		account{name: "b", connector: eight, url: second.url})
 	create := func(key, amount string) (payment.Payment, error) {
 		order := orderOf(amount)
 		order.Currency = "PRB"
-		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, order, time.Minute)
+		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, order,
+			time.Minute)
 		return receipt.Payment, err
 	}
-	for amount, provider := range map[string]string{"1.123456": "a", "1.12345600": "a", "1.1234567": "b", "1.12345678": "b"} {
+	for amount, provider := range map[string]string{"1.123456": "a", "1.12345600": "a", "1.1234567": "b",
+		"1.12345678": "b"} {
 		p, err := create(amount, amount)
 		require.NoError(t, err)
 		require.Equal(t, provider, p.Provider, amount)
@@ -38,7 +42,9 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, routing.Unsupported, refused.Decision.Outcome)
-	require.Equal(t, &payment.InvalidError{Field: "/amount", Reason: `must have at most 8 decimals in PRB; got "1.123456789"`}, refused.TooFine)
+	require.Equal(t,
+		&payment.InvalidError{Field: "/amount", Reason: `must have at most 8 decimals in PRB; got "1.123456789"`},
+		refused.TooFine)
 	require.Equal(t, before, len(first.requests())+len(second.requests()), "nobody is asked")
 	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)

@@ -20,8 +20,8 @@ import (
 	"payrouter/host/store/sqlite"
 )
 
-// tracedVariable makes this test binary a process that takes one payment, and is watched: it holds a data directory, a blank, and the
-// provider's address.
+// tracedVariable makes this test binary a process that takes one payment, and is watched: it holds a data directory, a
+// blank, and the provider's address.
 const tracedVariable = "PAYROUTER_TEST_TRACED"
 
 // traced takes one payment over real parts.
@@ -41,26 +41,30 @@ func takeOne(dir, url string) error {
 		return err
 	}
 	client, err := egress.New(egress.Settings{
-		Provider: "a", BaseURL: url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true, Timeout: time.Minute,
-		Retry: egress.RetrySettings{MaxTries: 1},
+		Provider: "a", BaseURL: url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true,
+		Timeout: time.Minute,
+		Retry:   egress.RetrySettings{MaxTries: 1},
 	})
 	if err != nil {
 		return err
 	}
 	connector := &probe{name: "first", idempotency: none}
-	rules, err := rulesOf([]routing.Provider{{Name: "a", Plugin: "first", Flows: connector.Manifest().GetFlows()}}, "- {name: all, to: [a]}")
+	rules, err := rulesOf([]routing.Provider{{Name: "a", Plugin: "first", Flows: connector.Manifest().GetFlows()}},
+		"- {name: all, to: [a]}")
 	if err != nil {
 		return err
 	}
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: client, Settings: []byte("{}")},
+		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: client,
+			Settings: []byte("{}")},
 	}}
 	engine := payment.NewEngine(journal, fleet, payment.Settings{})
 	_, err = engine.Create(ctx, "shop", payment.Key{Value: "k"}, orderOf("10.00"), time.Minute)
 	return err
 }
 
-// kill -9 does not show this: what was written and not synced survives it in the system's cache, and is lost with the machine's power.
+// kill -9 does not show this: what was written and not synced survives it in the system's cache, and is lost with the
+// machine's power.
 func TestTheAttemptIsOnTheDiskBeforeTheFirstByteLeaves(t *testing.T) {
 	t.Parallel()
 	strace, err := exec.LookPath("strace")
@@ -70,7 +74,8 @@ func TestTheAttemptIsOnTheDiskBeforeTheFirstByteLeaves(t *testing.T) {
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 	dir := t.TempDir()
 	log := filepath.Join(t.TempDir(), "strace")
-	command := exec.CommandContext(t.Context(), strace, "-f", "-y", "-s", "20000", "-e", "trace=write,writev,sendto,sendmsg,pwrite64,pwritev,fsync,fdatasync",
+	command := exec.CommandContext(t.Context(), strace, "-f", "-y", "-s", "20000", "-e",
+		"trace=write,writev,sendto,sendmsg,pwrite64,pwritev,fsync,fdatasync",
 		"-o", log, os.Args[0])
 	command.Env = append(os.Environ(), tracedVariable+"="+dir+" "+first.url)
 	if out, err := command.CombinedOutput(); err != nil {
@@ -92,8 +97,8 @@ func TestTheAttemptIsOnTheDiskBeforeTheFirstByteLeaves(t *testing.T) {
 
 var systemCall = regexp.MustCompile(`^(\d+) +(<\.\.\. )?(\w+)(\(| resumed>)(.*)$`)
 
-// orderOfCalls are the lines of a trace at which the journal's log was written with a mark, at which it was next synced, and at which a request
-// was begun to be sent; 0 for what is not there.
+// orderOfCalls are the lines of a trace at which the journal's log was written with a mark, at which it was next
+// synced, and at which a request was begun to be sent; 0 for what is not there.
 func orderOfCalls(trace, mark, request string) (written, synced, sent int) {
 	// syncing are the processes' threads that are in a sync of the log.
 	syncing := map[string]bool{}
@@ -134,13 +139,16 @@ func TestTheOrderOfCallsIsReadFromATrace(t *testing.T) {
 		trace []string
 		want  [3]int
 	}{
-		"in order":                         {[]string{write, sync, send}, [3]int{1, 2, 3}},
-		"sent before the sync":             {[]string{write, send, sync}, [3]int{1, 0, 2}},
-		"synced before the write":          {[]string{sync, write, send}, [3]int{2, 0, 3}},
-		"another file is synced":           {[]string{write, `7 fsync(9</d/journal.db>) = 0`, send}, [3]int{1, 0, 3}},
-		"the sync fails":                   {[]string{write, `7 fsync(9</d/journal.db-wal>) = -1 EIO`, send}, [3]int{1, 0, 3}},
-		"another thread while it syncs":    {[]string{write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`, send, `7 <... fsync resumed>) = 0`}, [3]int{1, 0, 3}},
-		"a sync that another interrupts":   {[]string{write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`, `8 fsync(3</d/x>) = 0`, `7 <... fsync resumed>) = 0`, send}, [3]int{1, 4, 5}},
+		"in order":                {[]string{write, sync, send}, [3]int{1, 2, 3}},
+		"sent before the sync":    {[]string{write, send, sync}, [3]int{1, 0, 2}},
+		"synced before the write": {[]string{sync, write, send}, [3]int{2, 0, 3}},
+		"another file is synced":  {[]string{write, `7 fsync(9</d/journal.db>) = 0`, send}, [3]int{1, 0, 3}},
+		"the sync fails": {[]string{write, `7 fsync(9</d/journal.db-wal>) = -1 EIO`, send},
+			[3]int{1, 0, 3}},
+		"another thread while it syncs": {[]string{write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`, send,
+			`7 <... fsync resumed>) = 0`}, [3]int{1, 0, 3}},
+		"a sync that another interrupts": {[]string{write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`,
+			`8 fsync(3</d/x>) = 0`, `7 <... fsync resumed>) = 0`, send}, [3]int{1, 4, 5}},
 		"written again and not synced yet": {[]string{write, sync, write, send}, [3]int{3, 0, 4}},
 	} {
 		written, synced, sent := orderOfCalls(strings.Join(row.trace, "\n"), "ref", "POST /create")

@@ -21,8 +21,8 @@ var ErrShuttingDown = errors.New("shutting down")
 
 // Settings of an engine. Zero fields take the defaults that they name.
 type Settings struct {
-	// SendWithin is how long after it was journalled a request may still leave, and how old what recovery sends for the first time may be. 0 means
-	// 10 s.
+	// SendWithin is how long after it was journalled a request may still leave, and how old what recovery sends for the
+	// first time may be. 0 means 10 s.
 	SendWithin time.Duration
 	// ClockSkew is how far clocks of routers and providers may be apart. 0 means 1 min.
 	ClockSkew time.Duration
@@ -36,19 +36,19 @@ type Settings struct {
 	Runs Runs
 	// RunAnswer is what a performance is answered, once it is over. Nil leaves it to whoever asks.
 	RunAnswer func(run Run) Answer
-	// Hold is nil, or says why no request of class KEYED or NONE may leave, nor a payment be made: an error that wraps ErrHeld. It is asked before
-	// each such request. Nil means that there is no reason.
+	// Hold is nil, or says why no request of class KEYED or NONE may leave, nor a payment be made: an error that wraps
+	// ErrHeld. It is asked before each such request. Nil means that there is no reason.
 	Hold func() error
-	// Doubtful reports whether more may have been sent than the journal shows, of what was made when Clock showed a time. Nil means that there
-	// is no doubt.
+	// Doubtful reports whether more may have been sent than the journal shows, of what was made when Clock showed a
+	// time. Nil means that there is no doubt.
 	Doubtful func(made time.Duration) bool
 	// Clock is the journal's own, which no wall clock moves. Nil means that the wall clock is right.
 	Clock func() time.Duration
 	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers
 	// cannot reach the router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
-	// Exhausted is nil, or why this machine can take no new work: it has nothing left to make connections of. It is asked
-	// before anything is routed or journalled. Nil means that it always can.
+	// Exhausted is nil, or why this machine can take no new work: it has nothing left to make connections of. It is
+	// asked before anything is routed or journalled. Nil means that it always can.
 	Exhausted func() error
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
@@ -58,8 +58,8 @@ type Settings struct {
 	// Observe is told of each attempt that is over, before it is journalled, on its payment's own goroutine. Nil means
 	// nobody is told.
 	Observe func(Attempt)
-	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or end
-	// the process. Nil means nobody is told.
+	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or
+	// end the process. Nil means nobody is told.
 	Moment func(Moment)
 }
 
@@ -158,7 +158,8 @@ func NewEngine(journal Journal, fleet *Fleet, settings Settings) *Engine {
 	settings = settings.withDefaults()
 	base, stop := context.WithCancel(context.Background())
 	e := &Engine{
-		settings: settings, log: settings.Logger, journal: journal, ids: newIdentities(settings.Random), base: base, stop: stop, drives: map[string]*drive{},
+		settings: settings, log: settings.Logger, journal: journal, ids: newIdentities(settings.Random), base: base,
+		stop: stop, drives: map[string]*drive{},
 	}
 	e.serving.Store(fleet)
 	return e
@@ -178,7 +179,8 @@ type Receipt struct {
 
 // Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs
 // out. An order that nobody can take is a *NoRouteError, and leaves nothing behind.
-func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order, patience time.Duration) (Receipt, error) {
+func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order,
+	patience time.Duration) (Receipt, error) {
 	// The fleet that decides is the fleet that sends.
 	fleet := e.hold()
 	payment, one, earlier, err := e.open(context.WithoutCancel(ctx), fleet, merchant, key, order)
@@ -186,8 +188,8 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 		fleet.release()
 	}
 	if err != nil {
-		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Hardly a request is one:
-		// whether it is, is asked here alone, and otherwise shows when the payment is written.
+		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Hardly a request is
+		// one: whether it is, is asked here alone, and otherwise shows when the payment is written.
 		if earlier, _ = e.journal.Key(ctx, merchant, key.Value); earlier == nil {
 			return Receipt{}, err
 		}
@@ -201,7 +203,8 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 
 // open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the
 // meantime.
-func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key, order Order) (p Payment, one *drive, earlier *Key, err error) {
+func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key,
+	order Order) (p Payment, one *drive, earlier *Key, err error) {
 	if err := e.settings.Hold(); err != nil {
 		return p, nil, nil, err
 	}
@@ -246,7 +249,8 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 		return Payment{}, err
 	}
 	return Payment{
-		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now, StatusAt: now, Version: 1,
+		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now,
+		StatusAt: now, Version: 1,
 		MadeClock: e.settings.Clock(),
 	}, nil
 }
@@ -407,16 +411,19 @@ func (e *Engine) now() time.Time {
 // callFor is what a plugin is asked to do for a payment.
 func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.Call {
 	call := &abi.Call{
-		Operation: at.operation.GetName(), Payment: contractPayment(p, at.connector.Manifest().GetName()), Input: input, Settings: at.account.Settings,
-		Reference: reference(at.operation.GetReference(), p.ID, at.account.Name, at.operation.GetName()), ProviderReference: p.ProviderReference,
-		NowMs: e.now().UnixMilli(), Seed: seed(p.ID, at.account.Name, at.operation.GetName()),
+		Operation: at.operation.GetName(), Payment: contractPayment(p, at.connector.Manifest().GetName()), Input: input,
+		Settings:          at.account.Settings,
+		Reference:         reference(at.operation.GetReference(), p.ID, at.account.Name, at.operation.GetName()),
+		ProviderReference: p.ProviderReference,
+		NowMs:             e.now().UnixMilli(), Seed: seed(p.ID, at.account.Name, at.operation.GetName()),
 		CallbackUrl: e.settings.CallbackURL(at.account.Name, p.ID),
 	}
 	if at.role == abi.Role_ROLE_CREATE {
 		return call
 	}
 	if create, ok := at.account.plan(p, abi.Role_ROLE_CREATE, ""); ok {
-		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name, create.operation.GetName())
+		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name,
+			create.operation.GetName())
 	}
 	call.NowMs = e.nowFor(p).UnixMilli()
 	if !sent.IsZero() {
@@ -425,9 +432,9 @@ func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.
 	return call
 }
 
-// sentAt is when an attempt was sent, for a look-up that asks by the day. The wall clock may have been wrong then: where it and the journal's own
-// clock disagree about the attempt's age, look-ups take one after the other, and a time to come is none. (The journal's clock counts an hour of a
-// stop at most, so it may be the one that is wrong.)
+// sentAt is when an attempt was sent, for a look-up that asks by the day. The wall clock may have been wrong then:
+// where it and the journal's own clock disagree about the attempt's age, look-ups take one after the other, and a time
+// to come is none. (The journal's clock counts an hour of a stop at most, so it may be the one that is wrong.)
 func (e *Engine) sentAt(p Payment, a Attempt) time.Time {
 	now := e.now()
 	byJournal := now.Add(a.StartedClock - e.settings.Clock())
@@ -440,8 +447,9 @@ func (e *Engine) sentAt(p Payment, a Attempt) time.Time {
 	return a.StartedAt
 }
 
-// nowFor is the time at which a plugin reads a provider's answer about a payment: the wall clock, and never later than the payment's age by the
-// journal's own clock allows. A plugin compares it with the provider's expiry, and a wall clock that is ahead for seconds must end no payment.
+// nowFor is the time at which a plugin reads a provider's answer about a payment: the wall clock, and never later than
+// the payment's age by the journal's own clock allows. A plugin compares it with the provider's expiry, and a wall
+// clock that is ahead for seconds must end no payment.
 func (e *Engine) nowFor(p Payment) time.Time {
 	now := e.now()
 	if p.MadeClock == 0 {
@@ -456,7 +464,8 @@ func (e *Engine) nowFor(p Payment) time.Time {
 
 func contractPayment(p Payment, plugin string) *abi.Payment {
 	c := &abi.Payment{
-		Id: p.ID, Kind: p.Kind.ABI(), Amount: p.Amount, Currency: p.Currency, Country: p.Country, Method: p.Method, Reference: p.Reference,
+		Id: p.ID, Kind: p.Kind.ABI(), Amount: p.Amount, Currency: p.Currency, Country: p.Country, Method: p.Method,
+		Reference:   p.Reference,
 		Description: p.Description, ReturnUrl: p.ReturnURL, Options: p.Options[plugin],
 		Payer: &abi.Payer{Name: p.Payer.Name, Email: p.Payer.Email, Phone: p.Payer.Phone, Ip: p.Payer.IP},
 		Destination: &abi.Destination{

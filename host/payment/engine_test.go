@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 
 func one(t *testing.T, p *probe, provider *provider, settings payment.Settings) *house {
 	t.Helper()
-	return newHouse(t, settings, account{name: "a", connector: p, url: provider.url, tries: 2, timeout: 10 * time.Second})
+	return newHouse(t, settings,
+		account{name: "a", connector: p, url: provider.url, tries: 2, timeout: 10 * time.Second})
 }
 
 func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
@@ -64,7 +65,8 @@ func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range repetitions {
 		group.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"},
+				orderOf("10.00"), time.Minute)
 			if err == nil {
 				receipts[i] = receipt
 			}
@@ -89,7 +91,8 @@ func TestAKeyBelongsToItsMerchant(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	mine := h.create(t, "k")
 
-	receipt, err := h.engine.Create(t.Context(), "other", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	receipt, err := h.engine.Create(t.Context(), "other", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, receipt.Earlier)
 	require.NotEqual(t, mine.ID, receipt.Payment.ID)
@@ -145,7 +148,8 @@ func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
 	close(leave)
 }
 
-// One write tells of the outcome and of what the caller will be told: a crash between them cannot make a repetition hear something else.
+// One write tells of the outcome and of what the caller will be told: a crash between them cannot make a repetition
+// hear something else.
 func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	t.Parallel()
 	asked, release := make(chan struct{}), make(chan struct{})
@@ -209,7 +213,10 @@ func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T)
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	made := h.create(t, "k")
-	h.engine.Serve(newFleet(t, account{name: "a", connector: &probe{name: "first", idempotency: none, required: []string{"/destination/number"}}, url: first.url}))
+	h.engine.Serve(newFleet(t,
+		account{name: "a",
+			connector: &probe{name: "first", idempotency: none, required: []string{"/destination/number"}},
+			url:       first.url}))
 
 	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
 
@@ -224,7 +231,8 @@ func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T)
 func TestAnOrderThatSaysTooLittleIsToldWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none, required: []string{"/destination/number", "/country"}}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none, required: []string{"/destination/number", "/country"}}, first,
+		payment.Settings{})
 
 	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
 
@@ -261,19 +269,27 @@ func TestActsOnAPayment(t *testing.T) {
 		// operation is what the provider was asked for last.
 		operation string
 	}{
-		{"a cancel is the provider's word", cancel, says(`{"id":"a-1","status":"canceled"}`), payment.Canceled, nil, "cancel"},
-		{"a cancel without an answer changes nothing", cancel, fails(500, ""), payment.RequiresAction, payment.ErrUnanswered, "cancel"},
+		{"a cancel is the provider's word", cancel, says(`{"id":"a-1","status":"canceled"}`), payment.Canceled, nil,
+			"cancel"},
+		{"a cancel without an answer changes nothing", cancel, fails(500, ""), payment.RequiresAction,
+			payment.ErrUnanswered, "cancel"},
 		{"a look-up finds it paid", refresh, says(`{"id":"a-1","status":"paid"}`), payment.Succeeded, nil, "lookup"},
-		{"a look-up finds it expired", refresh, says(`{"id":"a-1","status":"expired"}`), payment.Expired, nil, "lookup"},
+		{"a look-up finds it expired", refresh, says(`{"id":"a-1","status":"expired"}`), payment.Expired, nil,
+			"lookup"},
 		{"a look-up finds it failed", refresh, says(`{"id":"a-1","status":"failed"}`), payment.Failed, nil, "lookup"},
-		{"a look-up about another payment is not believed", refresh, says(`{"id":"a-2","status":"paid"}`), payment.RequiresAction, payment.ErrUnanswered, "lookup"},
-		{"paid with less than was asked for is not success", refresh, says(`{"id":"a-1","status":"paid","received":9.99}`), payment.Processing, nil, "lookup"},
-		{"not found does not move what a provider has taken", refresh, says(`{"error":"absent"}`), payment.RequiresAction, nil, "lookup"},
-		{"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, payment.ErrUnanswered, "lookup"},
+		{"a look-up about another payment is not believed", refresh, says(`{"id":"a-2","status":"paid"}`),
+			payment.RequiresAction, payment.ErrUnanswered, "lookup"},
+		{"paid with less than was asked for is not success", refresh,
+			says(`{"id":"a-1","status":"paid","received":9.99}`), payment.Processing, nil, "lookup"},
+		{"not found does not move what a provider has taken", refresh, says(`{"error":"absent"}`),
+			payment.RequiresAction, nil, "lookup"},
+		{"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, payment.ErrUnanswered,
+			"lookup"},
 		{"a confirm moves it on", confirm, says(`{"id":"a-1","status":"working"}`), payment.Processing, nil, "confirm"},
 		{"a confirm without an answer leaves it unknown", confirm, hangsUp, payment.Unknown, nil, "confirm"},
 		{"an update goes to the provider", update, says(open), payment.RequiresAction, nil, "update"},
-		{"an update without an answer changes nothing", update, fails(500, ""), payment.RequiresAction, payment.ErrUnanswered, "update"},
+		{"an update without an answer changes nothing", update, fails(500, ""), payment.RequiresAction,
+			payment.ErrUnanswered, "update"},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -295,7 +311,8 @@ func TestActsOnAPayment(t *testing.T) {
 			requests := first.requests()
 			last := requests[len(requests)-1]
 			require.Equal(t, row.operation, last.operation)
-			require.Equal(t, requests[0].reference, last.of, "an act names the reference under which the payment was made")
+			require.Equal(t, requests[0].reference, last.of,
+				"an act names the reference under which the payment was made")
 			if row.operation == "update" {
 				require.Equal(t, description, last.description)
 				require.Equal(t, row.err == nil, stored.Description == description)
@@ -306,7 +323,8 @@ func TestActsOnAPayment(t *testing.T) {
 
 func TestATerminalStatusNeverChangesAndAContradictionShows(t *testing.T) {
 	t.Parallel()
-	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"failed"}`))
+	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`),
+		says(`{"id":"a-1","status":"failed"}`))
 	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
 	made := h.create(t, "k")
 	failed, err := h.engine.Refresh(t.Context(), "shop", made.ID)
@@ -337,7 +355,8 @@ func TestAnUnknownPaymentIsSettledByLookingItUp(t *testing.T) {
 	require.Equal(t, first.requests()[0].reference, first.requests()[1].of)
 }
 
-// "Not found" is believed only once everything sent must have arrived and settled, and never of a request that may have moved money.
+// "Not found" is believed only once everything sent must have arrived and settled, and never of a request that may have
+// moved money.
 func TestWhenNotFoundIsBelieved(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -347,7 +366,8 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 		moves bool
 	}{
 		{"keyed, too early", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 9*time.Second, false},
-		{"keyed, late enough", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 11*time.Second, true},
+		{"keyed, late enough", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 11*time.Second,
+			true},
 		{"none, however late", probe{idempotency: none, settleAfter: time.Minute}, 1000 * time.Hour, false},
 	} {
 		t.Run(row.what, func(t *testing.T) {
@@ -381,7 +401,8 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 func TestRecoveryAfterACrash(t *testing.T) {
 	t.Parallel()
 	open := func(idempotency string) payment.Attempt {
-		return payment.Attempt{ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create", Operation: "create", Idempotency: idempotency, Sent: true}
+		return payment.Attempt{ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create",
+			Operation: "create", Idempotency: idempotency, Sent: true}
 	}
 	closed := func(idempotency string, event payment.Event) payment.Attempt {
 		a := open(idempotency)
@@ -399,8 +420,10 @@ func TestRecoveryAfterACrash(t *testing.T) {
 		{"KEYED about to be sent", []payment.Attempt{open("keyed")}, payment.Unknown, "a"},
 		{"ABANDONABLE about to be sent", []payment.Attempt{open("abandonable")}, payment.RequiresAction, "b"},
 		{"a SAFE step about to be sent", []payment.Attempt{open("safe")}, payment.RequiresAction, "a"},
-		{"declined softly, and nobody asked yet after that", []payment.Attempt{closed("none", payment.DeclinedSoft)}, payment.RequiresAction, "b"},
-		{"unanswered, and not yet written as unknown", []payment.Attempt{closed("none", payment.Unanswered)}, payment.Unknown, "a"},
+		{"declined softly, and nobody asked yet after that", []payment.Attempt{closed("none", payment.DeclinedSoft)},
+			payment.RequiresAction, "b"},
+		{"unanswered, and not yet written as unknown", []payment.Attempt{closed("none", payment.Unanswered)},
+			payment.Unknown, "a"},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -410,10 +433,12 @@ func TestRecoveryAfterACrash(t *testing.T) {
 				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
-				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
+				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
 				CreatedAt: time.Now().UTC(),
 			}
-			earlier, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+			earlier, err := h.journal.Create(t.Context(), changeOf(p),
+				payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
 			require.NoError(t, err)
 			require.Nil(t, earlier)
 			if len(row.attempts) > 0 {
@@ -443,7 +468,8 @@ func TestRecoveryAfterACrash(t *testing.T) {
 	}
 }
 
-// Recovery passes over what it has nothing to do for without a trace: a repetition in that moment was answered "in flight".
+// Recovery passes over what it has nothing to do for without a trace: a repetition in that moment was answered "in
+// flight".
 func TestRecoveryDoesNotMakeAPaymentLookInFlight(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, hangsUp)
@@ -459,7 +485,8 @@ func TestRecoveryDoesNotMakeAPaymentLookInFlight(t *testing.T) {
 	defer recovering.Wait()
 	defer stop()
 	for range 300 {
-		again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+		again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+			time.Minute)
 		require.NoError(t, err)
 		require.False(t, again.Waiting)
 	}
@@ -473,14 +500,16 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
 	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	<-arrived
 	ended := make(chan error, 1)
 	go func() { ended <- h.engine.Shutdown(context.Background()) }()
 	for tries := 0; err == nil; tries++ {
-		_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"), time.Minute)
+		_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"),
+			time.Minute)
 	}
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
 	close(leave)
@@ -493,7 +522,8 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 
 func TestNoSecretReachesJournalOrLog(t *testing.T) {
 	t.Parallel()
-	first := newProvider(t, says(`{"id":"a-1","status":"open","echo":"`+secretToken+`"}`), says(`{"error":"Bearer `+secretToken+`"}`))
+	first := newProvider(t, says(`{"id":"a-1","status":"open","echo":"`+secretToken+`"}`),
+		says(`{"error":"Bearer `+secretToken+`"}`))
 	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
 
 	p := h.create(t, "k")
@@ -527,11 +557,13 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	})
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
 	decided := h.engine.Explain("shop", "pay_1", orderOf("10.00"))
 	ids := []string{"pay_1", "pay_2", "pay_3"}
 	for _, id := range ids {
-		p := payment.Payment{ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: decided, CreatedAt: time.Now().UTC(), Version: 1}
+		p := payment.Payment{ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
+			Decision: decided, CreatedAt: time.Now().UTC(), Version: 1}
 		_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: id, PaymentID: id})
 		require.NoError(t, err)
 	}

@@ -29,15 +29,18 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	made := h.create(t, "k")
 	short.Store(true)
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.ErrorIs(t, err, payment.ErrExhausted)
-	_, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run", Fingerprint: "f"}, payment.Performance{Provider: "a", Operation: "confirm"}, time.Minute)
+	_, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run", Fingerprint: "f"},
+		payment.Performance{Provider: "a", Operation: "confirm"}, time.Minute)
 	require.ErrorIs(t, err, payment.ErrExhausted)
 	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Len(t, payments, 1, "nothing is journalled")
 
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, made.ID, again.Earlier.PaymentID, "a repetition is answered")
 	short.Store(false)
@@ -48,8 +51,9 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 func exhaust(t *testing.T, fleet *payment.Fleet, url string, machine *egress.Machine, short *atomic.Bool) {
 	t.Helper()
 	client, err := egress.New(egress.Settings{
-		Provider: "a", BaseURL: url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true, Machine: machine,
-		Retry: egress.RetrySettings{MaxTries: 1}, Breaker: egress.BreakerSettings{Failures: 1},
+		Provider: "a", BaseURL: url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true,
+		Machine: machine,
+		Retry:   egress.RetrySettings{MaxTries: 1}, Breaker: egress.BreakerSettings{Failures: 1},
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if short.Load() {
 				return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("socket", syscall.EMFILE)}
@@ -65,7 +69,8 @@ func exhaust(t *testing.T, fleet *payment.Fleet, url string, machine *egress.Mac
 // A payment that was journalled before the machine ran out waits for it, and goes nowhere else.
 func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 	t.Parallel()
-	first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t, says(`{"id":"b-1","status":"open"}`))
+	first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t,
+		says(`{"id":"b-1","status":"open"}`))
 	accounts := []account{
 		{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 		{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url},
@@ -87,7 +92,8 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 	})
 	receipts := make(chan payment.Receipt, 1)
 	go func() {
-		receipt, err := engine.Create(context.Background(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+		receipt, err := engine.Create(context.Background(), "shop", payment.Key{Value: "k", Fingerprint: "f"},
+			orderOf("10.00"), time.Minute)
 		if err == nil {
 			receipts <- receipt
 		}

@@ -24,8 +24,8 @@ type Failure struct {
 	ProviderCode string `json:"provider_code,omitempty"`
 }
 
-// ClassOf is the class that a canonical failure code has unless a manifest's rule or routing.yaml says otherwise. A code that is none of
-// abi.FailureCodes is not known, and soft.
+// ClassOf is the class that a canonical failure code has unless a manifest's rule or routing.yaml says otherwise. A
+// code that is none of abi.FailureCodes is not known, and soft.
 func ClassOf(code string) (class Class, known bool) {
 	hard, known := abi.FailureCodes[code]
 	if hard {
@@ -34,9 +34,10 @@ func ClassOf(code string) (class Class, known bool) {
 	return Soft, known
 }
 
-// ruleFor is the failure rule of a provider's rejection: the account's own rules come before the manifest's, and the first that matches
-// holds. It is nil for a rejection that no rule lists.
-func ruleFor(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) *abi.FailureRule {
+// ruleFor is the failure rule of a provider's rejection: the account's own rules come before the manifest's, and the
+// first that matches holds. It is nil for a rejection that no rule lists.
+func ruleFor(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32,
+	failure *abi.Failure) *abi.FailureRule {
 	for _, table := range [][]*abi.FailureRule{overrides, rules} {
 		if rule := abi.FirstMatch(table, operation, httpStatus, failure.GetProviderCode()); rule != nil {
 			return rule
@@ -45,14 +46,18 @@ func ruleFor(overrides, rules []*abi.FailureRule, operation string, httpStatus u
 	return nil
 }
 
-// Meaning is what a provider's rejection of an operation amounts to. A rejection that no rule lists is not believed: it is Unanswered.
-func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32, failure *abi.Failure) (Event, *Failure) {
+// Meaning is what a provider's rejection of an operation amounts to. A rejection that no rule lists is not believed: it
+// is Unanswered.
+func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32,
+	failure *abi.Failure) (Event, *Failure) {
 	return meant(ruleFor(overrides, rules, operation, httpStatus, failure), failure)
 }
 
 func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
 	if rule == nil {
-		return Unanswered, &Failure{Code: "provider_error", Class: Soft, Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode()}
+		return Unanswered,
+			&Failure{Code: "provider_error", Class: Soft, Message: failure.GetMessage(),
+				ProviderCode: failure.GetProviderCode()}
 	}
 	event := Unanswered
 	class, _ := ClassOf(rule.GetCode())
@@ -69,5 +74,7 @@ func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
 		event = NotFound
 	case abi.Meaning_MEANING_FAULT, abi.Meaning_MEANING_UNSPECIFIED:
 	}
-	return event, &Failure{Code: rule.GetCode(), Class: class, Message: failure.GetMessage(), ProviderCode: failure.GetProviderCode()}
+	return event,
+		&Failure{Code: rule.GetCode(), Class: class, Message: failure.GetMessage(),
+			ProviderCode: failure.GetProviderCode()}
 }

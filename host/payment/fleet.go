@@ -6,17 +6,18 @@ import (
 	"payrouter/host/routing"
 )
 
-// Fleet is the accounts and rules that serve together. It is immutable: a new configuration, and a new generation of a plugin, is a new
-// Fleet, and each serves once.
+// Fleet is the accounts and rules that serve together. It is immutable: a new configuration, and a new generation of a
+// plugin, is a new Fleet, and each serves once.
 type Fleet struct {
 	Rules    *routing.Ruleset
 	Accounts map[string]*Account
-	// Health is what rules go by that order providers or have limits; one Health outlives the fleets. Nil means that nothing is known.
+	// Health is what rules go by that order providers or have limits; one Health outlives the fleets. Nil means that
+	// nothing is known.
 	Health Health
 	// Prices tells what orders cost at providers. Nil means that no price is known.
 	Prices Prices
-	// Retired is called once, when another fleet has taken over and the last turn that began with this one is over: what only this one
-	// used may be closed then. Nil means nobody is told.
+	// Retired is called once, when another fleet has taken over and the last turn that began with this one is over:
+	// what only this one used may be closed then. Nil means nobody is told.
 	Retired func()
 
 	named   sync.Once
@@ -67,7 +68,8 @@ func (e *Engine) Fleet() *Fleet {
 	return e.serving.Load()
 }
 
-// Serve lets a fleet take over from the one that serves now. Turns that have begun finish with the one that they began with.
+// Serve lets a fleet take over from the one that serves now. Turns that have begun finish with the one that they began
+// with.
 func (e *Engine) Serve(next *Fleet) {
 	if before := e.serving.Swap(next); before != next {
 		before.replace()

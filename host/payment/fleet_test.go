@@ -16,7 +16,8 @@ import (
 
 var paid = says(`{"id":"t-*","status":"paid"}`)
 
-// A payment that was begun before a switch ends with the generation that began it, and only then is the old fleet let go.
+// A payment that was begun before a switch ends with the generation that began it, and only then is the old fleet let
+// go.
 func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 	t.Parallel()
 	arrived, goOn := make(chan struct{}), make(chan struct{})
@@ -26,14 +27,16 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 		paid(w, r)
 	})
 	quick := newProvider(t, paid)
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{number: 1}, url: slow.url, timeout: time.Minute})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{number: 1}, url: slow.url, timeout: time.Minute})
 	before := h.engine.Fleet()
 	retired := make(chan struct{})
 	before.Retired = func() { close(retired) }
 
 	first := make(chan payment.Receipt)
 	go func() {
-		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "first", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "first", Fingerprint: "f"},
+			orderOf("10.00"), time.Minute)
 		assert.NoError(t, err)
 		first <- receipt
 	}()
@@ -73,7 +76,8 @@ func TestAHeldFleetIsNotRetired(t *testing.T) {
 	require.NotSame(t, held, now)
 }
 
-// Fleets are switched while payments come in: none fails, none mixes generations, and every fleet but the last is let go.
+// Fleets are switched while payments come in: none fails, none mixes generations, and every fleet but the last is let
+// go.
 func TestSwitchingFailsNoPayment(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, paid).url

@@ -14,7 +14,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// byObject is a probe whose look-up asks for the provider's object where it knows one, and for our reference where it does not.
+// byObject is a probe whose look-up asks for the provider's object where it knows one, and for our reference where it
+// does not.
 func byObject(idempotency abi.Idempotency) *probe {
 	return &probe{name: "first", idempotency: idempotency, prepare: func(call *abi.Call) (*abi.Step, error) {
 		path := "/" + call.GetOperation()
@@ -33,8 +34,8 @@ func objects(answers map[string]string) http.HandlerFunc {
 	}
 }
 
-// A provider that cannot find what our reference names reports on its own object: that one is asked about, and believed where it repeats our
-// reference.
+// A provider that cannot find what our reference names reports on its own object: that one is asked about, and believed
+// where it repeats our reference.
 func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -53,7 +54,8 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 		},
 		{
 			"the object is somebody else's",
-			map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"other"}`, "": `{"id":"w-2","status":"paid","reference":"OURS"}`},
+			map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"other"}`,
+				"": `{"id":"w-2","status":"paid","reference":"OURS"}`},
 			payment.Succeeded,
 			[]string{"lookup/w-1", "lookup/"},
 			nil,
@@ -74,7 +76,8 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 		},
 		{
 			"the provider has the object, and cannot tell",
-			map[string]string{"w-1": `{"id":"w-1","status":"unclear","reference":"OURS"}`, "": `{"id":"w-1","status":"unclear","reference":"OURS"}`},
+			map[string]string{"w-1": `{"id":"w-1","status":"unclear","reference":"OURS"}`,
+				"": `{"id":"w-1","status":"unclear","reference":"OURS"}`},
 			payment.Unknown,
 			[]string{"lookup/w-1"},
 			payment.ErrUnanswered,
@@ -109,7 +112,8 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 	}
 }
 
-// A stranger who names an object that nobody has made must not have the payment made a second time at the next provider.
+// A stranger who names an object that nobody has made must not have the payment made a second time at the next
+// provider.
 func TestAnObjectThatAHintNamesAndThatIsNotThereSaysNothingOfThePayment(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{"nobodys": `{"error":"absent"}`, "": `{"status":"unclear"}`}
@@ -144,7 +148,8 @@ func TestASignedReportThatCannotTellIsAskedAfter(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	made := h.create(t, "k")
 	require.Equal(t, payment.RequiresAction, made.Status)
-	p, err := h.engine.Report(t.Context(), "a", payment.Report{ProviderReference: "a-1", Outcome: outcomeOf(abi.Status_STATUS_UNKNOWN, "a-1")})
+	p, err := h.engine.Report(t.Context(), "a",
+		payment.Report{ProviderReference: "a-1", Outcome: outcomeOf(abi.Status_STATUS_UNKNOWN, "a-1")})
 	require.NoError(t, err)
 	require.Equal(t, payment.Succeeded, p.Status)
 	require.Len(t, first.requests(), 2)

@@ -9,8 +9,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// A look-up that comes before recovery finds what a crash interrupted, and shows the payer its link. Recovery once left that object behind
-// all the same, and asked the next provider for another: two that could be paid.
+// A look-up that comes before recovery finds what a crash interrupted, and shows the payer its link. Recovery once left
+// that object behind all the same, and asked the next provider for another: two that could be paid.
 func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 	t.Parallel()
 	for _, idempotency := range []abi.Idempotency{abi.Idempotency_IDEMPOTENCY_ABANDONABLE, none} {
@@ -22,9 +22,11 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 				account{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url},
 				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
-				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
+				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
 			}
-			_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+			_, err := h.journal.Create(t.Context(), changeOf(p),
+				payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
 			require.NoError(t, err)
 			p.Version, p.Attempts, p.Status, p.Provider = 2, 1, payment.Processing, "a"
 			class := map[abi.Idempotency]string{none: "none"}[idempotency]
@@ -32,7 +34,8 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 				class = "abandonable"
 			}
 			require.NoError(t, h.journal.Save(t.Context(), changeOf(p, payment.Attempt{
-				ID: "att_1", PaymentID: p.ID, Number: 1, Provider: "a", Role: "create", Operation: "create", Idempotency: class, Sent: true,
+				ID: "att_1", PaymentID: p.ID, Number: 1, Provider: "a", Role: "create", Operation: "create",
+				Idempotency: class, Sent: true,
 			})))
 
 			p, err = h.engine.Refresh(t.Context(), "shop", p.ID)

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// fuels remember the most fuel that a call of each operation took, all its round trips together, by generation. The zero value is ready. Safe
-// for concurrent use.
+// fuels remember the most fuel that a call of each operation took, all its round trips together, by generation. The
+// zero value is ready. Safe for concurrent use.
 type fuels struct {
 	mutex sync.Mutex
 	most  map[burner]int64

@@ -69,7 +69,8 @@ func blameless(err error) bool {
 		return true
 	}
 	for _, ours := range []error{
-		egress.ErrBreakerOpen, egress.ErrHeld, egress.ErrAddressRefused, egress.ErrExhausted, egress.ErrLocal, egress.ErrLate, context.Canceled,
+		egress.ErrBreakerOpen, egress.ErrHeld, egress.ErrAddressRefused, egress.ErrExhausted, egress.ErrLocal,
+		egress.ErrLate, context.Canceled,
 	} {
 		if errors.Is(err, ours) {
 			return true

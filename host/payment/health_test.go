@@ -50,7 +50,8 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, payment.Settings{}, account{
-				name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, row.answer).url, breaker: egress.BreakerSettings{Failures: 1},
+				name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, row.answer).url,
+				breaker: egress.BreakerSettings{Failures: 1},
 			})
 			h.create(t, "k")
 			egressOf := h.engine.Fleet().Accounts["a"].Egress
@@ -71,7 +72,8 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 
 func (h *house) createFor(t *testing.T, merchant, key, amount string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), merchant, payment.Key{Value: key, Fingerprint: "f"}, orderOf(amount), time.Minute)
+	receipt, err := h.engine.Create(t.Context(), merchant, payment.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
+		time.Minute)
 	require.NoError(t, err)
 	return receipt.Payment
 }
@@ -82,7 +84,8 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	t.Parallel()
 	rounds := says(`{"id":"a-1","status":"open","amount":"10.01"}`)
 	h := newHouse(t, payment.Settings{}, account{
-		name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, rounds).url, breaker: egress.BreakerSettings{Failures: 2},
+		name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, rounds).url,
+		breaker: egress.BreakerSettings{Failures: 2},
 	})
 	for i := range 50 {
 		require.Equal(t, payment.Unknown, h.createFor(t, "odd", fmt.Sprint(i), "10.007").Status)
@@ -94,15 +97,22 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	require.ErrorContains(t, available(), "paused until ")
 	require.ErrorContains(t, available(), "after answers that contradict the requests of 3 merchants")
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	var none *payment.NoRouteError
 	require.ErrorAs(t, err, &none)
 	require.Contains(t, none.Decision.Candidates[0].Reason, "contradict")
 
-	require.ErrorIs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "b", Operator: "desk", Reason: "they mended it"}), payment.ErrNoAccount)
-	require.ErrorAs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk"}), new(*payment.InvalidError))
-	require.NoError(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}))
-	require.ErrorIs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}), payment.ErrAccountNotHeld)
+	require.ErrorIs(t,
+		h.engine.Resume(t.Context(), payment.Resumption{Provider: "b", Operator: "desk", Reason: "they mended it"}),
+		payment.ErrNoAccount)
+	require.ErrorAs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk"}),
+		new(*payment.InvalidError))
+	require.NoError(t,
+		h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}))
+	require.ErrorIs(t,
+		h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}),
+		payment.ErrAccountNotHeld)
 	require.NoError(t, available())
 }
 

@@ -34,8 +34,8 @@ func (i *identities) make(prefix string, now time.Time) (string, error) {
 	return prefix + strings.ToLower(id.String()), nil
 }
 
-// reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend carries it
-// again, and of the form that the manifest asks for. It never starts with "0": some providers read numbers.
+// reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend
+// carries it again, and of the form that the manifest asks for. It never starts with "0": some providers read numbers.
 func reference(form *abi.ReferenceForm, paymentID, provider, operation string) string {
 	if form.GetAlphabet() == "" || form.GetLength() == 0 {
 		return ""

@@ -13,8 +13,8 @@ func alertContradiction(provider, why string) string {
 	return "a signed report by " + provider + " contradicts the payment, and was not believed: " + why
 }
 
-// madeUnder reports whether a request of the payment to a provider carried a reference of ours. An empty reference contradicts nothing, and
-// neither does any where no request carried one.
+// madeUnder reports whether a request of the payment to a provider carried a reference of ours. An empty reference
+// contradicts nothing, and neither does any where no request carried one.
 func madeUnder(attempts []Attempt, provider, reference string) bool {
 	carried := false
 	for _, a := range attempts {
@@ -32,7 +32,8 @@ func madeUnder(attempts []Attempt, provider, reference string) bool {
 // contradicted shows people a signed report that cannot be about the payment. Nothing else changes.
 func (t *turn) contradicted(ctx context.Context, p Payment, provider, why string) (Payment, error) {
 	contradiction := fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
-	t.log.ErrorContext(ctx, "a provider's signed report contradicts its payment", slog.String("payment", p.ID), slog.String("provider", provider),
+	t.log.ErrorContext(ctx, "a provider's signed report contradicts its payment", slog.String("payment", p.ID),
+		slog.String("provider", provider),
 		slog.String("why", why))
 	saved, err := t.alert(ctx, p, alertContradiction(provider, why))
 	if err != nil {
@@ -73,7 +74,8 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 	}
 	slices.Sort(ids)
 	const why = "it names several payments"
-	e.log.ErrorContext(ctx, "a provider's signed report names several payments", slog.String("provider", provider), slog.Any("payments", ids))
+	e.log.ErrorContext(ctx, "a provider's signed report names several payments", slog.String("provider", provider),
+		slog.Any("payments", ids))
 	var problems []error
 	for _, id := range ids {
 		_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: report.CallbackID},
@@ -89,11 +91,12 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 
 // Alert shows people something about a payment, whoever's, unless it shows something already.
 func (e *Engine) Alert(ctx context.Context, id, callbackID, alert string) error {
-	_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: callbackID}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		if p.Alert != "" {
-			return p, nil
-		}
-		return t.alert(ctx, p, alert)
-	})
+	_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: callbackID},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if p.Alert != "" {
+				return p, nil
+			}
+			return t.alert(ctx, p, alert)
+		})
 	return err
 }

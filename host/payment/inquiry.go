@@ -24,11 +24,12 @@ type Ask struct {
 	Cursor string
 }
 
-// Read asks a provider's account something that changes nothing there. Nothing is journalled. Where no answer comes it is tried again, as
-// often as the account's retries say, until ctx ends. The outcome is accepted; its output lacks what its schema says that nobody is to see.
-// fuel is what the plugin burned, also where there is an error: ErrNoOperation where the account has no such operation, ErrUnsupported where a
-// call of it may change something, *InvalidErrors joined where the input does not satisfy its schema; a *DeclinedError where the provider would
-// not answer, or knows nothing of what was asked about; ErrUnavailable or ErrUnanswered where it could not be asked or made no sense.
+// Read asks a provider's account something that changes nothing there. Nothing is journalled. Where no answer comes it
+// is tried again, as often as the account's retries say, until ctx ends. The outcome is accepted; its output lacks what
+// its schema says that nobody is to see. fuel is what the plugin burned, also where there is an error: ErrNoOperation
+// where the account has no such operation, ErrUnsupported where a call of it may change something, *InvalidErrors
+// joined where the input does not satisfy its schema; a *DeclinedError where the provider would not answer, or knows
+// nothing of what was asked about; ErrUnavailable or ErrUnanswered where it could not be asked or made no sense.
 func (e *Engine) Read(ctx context.Context, provider string, ask Ask) (outcome *abi.Outcome, fuel int64, err error) {
 	if err := e.enter(); err != nil {
 		return nil, 0, err
@@ -70,12 +71,15 @@ func (e *Engine) askCall(ask Ask, at plan) *abi.Call {
 	now, name := e.now(), at.operation.GetName()
 	about := "ask_" + strconv.FormatInt(now.UnixNano(), 10)
 	return &abi.Call{
-		Operation: name, Input: ask.input(), Query: ask.Query, Cursor: ask.Cursor, Settings: at.account.Settings, NowMs: now.UnixMilli(),
-		Reference: reference(at.operation.GetReference(), about, at.account.Name, name), Seed: seed(about, at.account.Name, name),
+		Operation: name, Input: ask.input(), Query: ask.Query, Cursor: ask.Cursor, Settings: at.account.Settings,
+		NowMs:     now.UnixMilli(),
+		Reference: reference(at.operation.GetReference(), about, at.account.Name, name),
+		Seed:      seed(about, at.account.Name, name),
 	}
 }
 
-// inquiry is a conversation that changes nothing at the provider. It reads answers as a payment's conversation does, and writes nothing.
+// inquiry is a conversation that changes nothing at the provider. It reads answers as a payment's conversation does,
+// and writes nothing.
 type inquiry struct {
 	talk conversation
 	// once: a request is tried once, whatever the account's retries say.
@@ -88,7 +92,8 @@ type inquiry struct {
 func (q *inquiry) log(ctx context.Context, what string) {
 	at := q.talk.plan
 	took := q.talk.engine.now().Sub(time.UnixMilli(q.talk.call.GetNowMs()))
-	q.talk.engine.log.LogAttrs(ctx, slog.LevelDebug, what, slog.String("provider", at.account.Name), slog.String("operation", at.operation.GetName()),
+	q.talk.engine.log.LogAttrs(ctx, slog.LevelDebug, what, slog.String("provider", at.account.Name),
+		slog.String("operation", at.operation.GetName()),
 		slog.String("event", string(q.event)), slog.Duration("took", took), slog.String("why", q.why))
 }
 
@@ -99,7 +104,8 @@ func (q *inquiry) run(ctx context.Context) (*abi.Outcome, error) {
 	step, fuel, err := connector.Prepare(ctx, q.talk.call)
 	q.talk.burned += fuel
 	if err != nil {
-		return nil, q.ended(trial{event: Unable, why: err.Error(), failure: unavailable("the plugin could not prepare the request")})
+		return nil, q.ended(trial{event: Unable, why: err.Error(),
+			failure: unavailable("the plugin could not prepare the request")})
 	}
 	for range max(connector.Manifest().GetMaxSteps(), 1) {
 		send := step.GetSend()
@@ -116,7 +122,8 @@ func (q *inquiry) run(ctx context.Context) (*abi.Outcome, error) {
 		}
 		step = last.next
 	}
-	return nil, q.ended(trial{event: Unanswered, why: "the plugin's flow took more round trips than its manifest allows"})
+	return nil, q.ended(trial{event: Unanswered,
+		why: "the plugin's flow took more round trips than its manifest allows"})
 }
 
 // unsent ends an inquiry whose plugin knows without asking.
@@ -139,7 +146,8 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 	name := q.talk.plan.named(send.GetOperation()).GetName()
 	idempotency := q.talk.plan.idempotency(send.GetOperation())
 	if idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
-		return trial{event: Unable, why: "an inquiry may not perform " + send.GetOperation(), failure: unavailable("the inquiry would not be safe")}
+		return trial{event: Unable, why: "an inquiry may not perform " + send.GetOperation(),
+			failure: unavailable("the inquiry would not be safe")}
 	}
 	last := trial{event: Unable, failure: unavailable("no try was made")}
 	err := q.talk.plan.account.Egress.Do(ctx, egress.Exchange{
@@ -151,7 +159,8 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 			last = q.talk.read(ctx, send, name, idempotency, try)
 			// Who runs out of patience with an answer says nothing of the provider's health.
 			given := ctx.Err() != nil
-			return egress.Judgement{Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry, Fault: healthOf(last, idempotency, "", try).Fault && !given}
+			return egress.Judgement{Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry,
+				Fault: healthOf(last, idempotency, "", try).Fault && !given}
 		},
 	})
 	if denied, is := errors.AsType[*egress.DeniedError](err); is {

@@ -15,8 +15,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// clerk is a probe with operations that no payment goes through: "balance" asks, and "pay" pays. Its provider answers {"output","cursor"}, or
-// what every probe's provider may say.
+// clerk is a probe with operations that no payment goes through: "balance" asks, and "pay" pays. Its provider answers
+// {"output","cursor"}, or what every probe's provider may say.
 type clerk struct {
 	*probe
 
@@ -29,13 +29,16 @@ func (c clerk) Manifest() *abi.Manifest {
 	form := &abi.ReferenceForm{Alphabet: "abcdefghijklmnopqrstuvwxyz0123456789", Length: 24}
 	m.Operations = append(m.Operations,
 		&abi.Operation{
-			Name: "balance", Summary: "Asks.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true, Paged: true,
+			Name: "balance", Summary: "Asks.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true,
+			Paged:        true,
 			InputSchema:  `{"type":"object","properties":{"of":{"type":"string"}},"additionalProperties":false}`,
 			OutputSchema: `{"type":"object","properties":{"seed":{"type":"string","writeOnly":true}}}`,
 		},
 		&abi.Operation{
-			Name: "pay", Summary: "Pays.", Idempotency: c.idempotency, DeclineIsFinal: !c.revocable, Reference: form, KeyedBySetting: c.setting, Object: c.object,
-			InputSchema:  `{"type":"object","properties":{"amount":{"type":"string"},"reference":{"type":"string"}},"required":["amount"]}`,
+			Name: "pay", Summary: "Pays.", Idempotency: c.idempotency, DeclineIsFinal: !c.revocable, Reference: form,
+			KeyedBySetting: c.setting, Object: c.object,
+			InputSchema: `{"type":"object","properties":{"amount":{"type":"string"},"reference":{"type":"string"}},` +
+				`"required":["amount"]}`,
 			OutputSchema: `{"type":"object","properties":{"seed":{"type":"string","writeOnly":true}}}`,
 		})
 	return m
@@ -45,8 +48,10 @@ func (c clerk) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, e
 	if call.GetPayment() != nil || c.prepare != nil {
 		return c.probe.Prepare(ctx, call)
 	}
-	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCursor()).String("description", string(call.GetInput())).JSON()
-	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).Bearer("token").JSON(body).Send(nil), 7, nil
+	body := jsontext.NewObject().String("reference", call.GetReference()).String("of",
+		call.GetCursor()).String("description", string(call.GetInput())).JSON()
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"),
+		guest.Literal(call.GetOperation())).Bearer("token").JSON(body).Send(nil), 7, nil
 }
 
 func (c clerk) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
@@ -55,7 +60,8 @@ func (c clerk) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step
 		return c.probe.Interpret(ctx, in)
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
-	outcome.Output, outcome.Cursor, outcome.EchoedReference = answer.Get("output").JSON(), answer.Text("cursor"), answer.Text("reference")
+	outcome.Output, outcome.Cursor, outcome.EchoedReference = answer.Get("output").JSON(), answer.Text(
+		"cursor"), answer.Text("reference")
 	return guest.Done(outcome), 3, nil
 }
 
@@ -70,10 +76,12 @@ func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 	first := newProvider(t, says(`{"output":{"balance":1.10,"seed":"never to be seen"},"cursor":"2"}`))
 	h := clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first)
 
-	outcome, fuel, err := h.engine.Read(t.Context(), "a", payment.Ask{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
+	outcome, fuel, err := h.engine.Read(t.Context(), "a",
+		payment.Ask{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
 
 	require.NoError(t, err)
-	require.Equal(t, []string{`{"balance":1.10,"seed":"{{masked}}"}`, "2"}, []string{string(outcome.GetOutput()), outcome.GetCursor()}, "numbers keep their text")
+	require.Equal(t, []string{`{"balance":1.10,"seed":"{{masked}}"}`, "2"},
+		[]string{string(outcome.GetOutput()), outcome.GetCursor()}, "numbers keep their text")
 	require.EqualValues(t, 10, fuel)
 	require.Len(t, first.requests(), 1)
 	require.Equal(t, asked{"balance", "", "1", `{"of":"EUR"}`, "Bearer " + secretToken}, first.requests()[0])
@@ -109,7 +117,8 @@ func TestAReadForARoleHasAQuery(t *testing.T) {
 		return guest.NewRequest(http.MethodGet, guest.Literal("/balance")).Send(nil), nil
 	}}}, first)
 
-	_, _, err := h.engine.Read(t.Context(), "a", payment.Ask{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
+	_, _, err := h.engine.Read(t.Context(), "a",
+		payment.Ask{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
 
 	require.NoError(t, err)
 	require.True(t, called.GetQuery().EqualVT(&abi.Query{Currency: "EUR", Limit: 3}))
@@ -132,16 +141,26 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 		want     error
 		asked    int
 	}{
-		"no such account":                 {"b", payment.Ask{Operation: "balance"}, nil, nil, payment.ErrNoOperation, 0},
-		"no such operation":               {"a", payment.Ask{Operation: "balances"}, nil, nil, payment.ErrNoOperation, 0},
-		"one that may change something":   {"a", payment.Ask{Operation: "pay", Input: []byte(`{"amount":"1"}`)}, nil, nil, payment.ErrUnsupported, 0},
-		"a step that may change anything": {"a", payment.Ask{Operation: "balance"}, nil, pays, payment.ErrUnavailable, 0},
-		"an input that is not one":        {"a", payment.Ask{Operation: "balance", Input: []byte(`{"of":1}`)}, nil, nil, &payment.InvalidError{}, 0},
-		"the plugin cannot":               {"a", payment.Ask{Operation: "balance"}, nil, cannot, &payment.DeclinedError{}, 0},
-		"declined":                        {"a", payment.Ask{Operation: "balance"}, says(`{"error":"limit"}`), nil, &payment.DeclinedError{}, 1},
-		"not there":                       {"a", payment.Ask{Operation: "balance"}, says(`{"error":"absent"}`), nil, &payment.DeclinedError{}, 1},
-		"no answer at all":                {"a", payment.Ask{Operation: "balance"}, hangsUp, nil, payment.ErrUnanswered, 3},
-		"round and round":                 {"a", payment.Ask{Operation: "balance"}, says(`{"next":"lookup"}`), nil, payment.ErrUnanswered, 3},
+		"no such account": {"b", payment.Ask{Operation: "balance"}, nil, nil, payment.ErrNoOperation,
+			0},
+		"no such operation": {"a", payment.Ask{Operation: "balances"}, nil, nil, payment.ErrNoOperation,
+			0},
+		"one that may change something": {"a", payment.Ask{Operation: "pay", Input: []byte(`{"amount":"1"}`)}, nil,
+			nil, payment.ErrUnsupported, 0},
+		"a step that may change anything": {"a", payment.Ask{Operation: "balance"}, nil, pays, payment.ErrUnavailable,
+			0},
+		"an input that is not one": {"a", payment.Ask{Operation: "balance", Input: []byte(`{"of":1}`)}, nil, nil,
+			&payment.InvalidError{}, 0},
+		"the plugin cannot": {"a", payment.Ask{Operation: "balance"}, nil, cannot,
+			&payment.DeclinedError{}, 0},
+		"declined": {"a", payment.Ask{Operation: "balance"}, says(`{"error":"limit"}`), nil,
+			&payment.DeclinedError{}, 1},
+		"not there": {"a", payment.Ask{Operation: "balance"}, says(`{"error":"absent"}`), nil,
+			&payment.DeclinedError{}, 1},
+		"no answer at all": {"a", payment.Ask{Operation: "balance"}, hangsUp, nil, payment.ErrUnanswered,
+			3},
+		"round and round": {"a", payment.Ask{Operation: "balance"}, says(`{"next":"lookup"}`), nil,
+			payment.ErrUnanswered, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +187,9 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, silence)
 	c := clerk{probe: &probe{name: "clerk"}}
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: c, url: first.url, tries: 3, timeout: time.Minute, breaker: egress.BreakerSettings{Failures: 1}})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: c, url: first.url, tries: 3, timeout: time.Minute,
+			breaker: egress.BreakerSettings{Failures: 1}})
 	ctx, giveUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer giveUp()
 

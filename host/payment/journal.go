@@ -18,32 +18,35 @@ var (
 	ErrAmbiguous = errors.New("the reference names several payments")
 )
 
-// Journal keeps payments durably: what a method has returned without an error survives a crash of the machine. Every method is
-// safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
+// Journal keeps payments durably: what a method has returned without an error survives a crash of the machine. Every
+// method is safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
 type Journal interface {
-	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before, nothing is
-	// written and the earlier key comes back; ErrKeyExpired where that is forgotten.
+	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before,
+	// nothing is written and the earlier key comes back; ErrKeyExpired where that is forgotten.
 	Create(ctx context.Context, change Change, key Key) (earlier *Key, err error)
-	// Save writes a change of a payment that exists, its key's answer and its claim included. ErrStale if that is not at the version before the
-	// change's, ErrClaimed if the object that it claims is another's.
+	// Save writes a change of a payment that exists, its key's answer and its claim included. ErrStale if that is not
+	// at the version before the change's, ErrClaimed if the object that it claims is another's.
 	Save(ctx context.Context, change Change) error
 	// Payment reads one, whoever's.
 	Payment(ctx context.Context, id string) (Payment, error)
 	// Payments lists, newest first.
 	Payments(ctx context.Context, filter Filter) ([]Payment, error)
-	// Unfinished lists payments that somebody may have left half done, oldest first, after the given id: those that are created or processing,
-	// and those that are not terminal and have an attempt that is open.
+	// Unfinished lists payments that somebody may have left half done, oldest first, after the given id: those that are
+	// created or processing, and those that are not terminal and have an attempt that is open.
 	Unfinished(ctx context.Context, after string, limit int) ([]Payment, error)
-	// PaymentByReference finds the payment of which an attempt at the provider had our reference. ErrAmbiguous where several had.
+	// PaymentByReference finds the payment of which an attempt at the provider had our reference. ErrAmbiguous where
+	// several had.
 	PaymentByReference(ctx context.Context, provider, reference string) (Payment, error)
-	// PaymentByProviderReference finds the payment that the provider holds under its own reference. ErrAmbiguous where there are several.
+	// PaymentByProviderReference finds the payment that the provider holds under its own reference. ErrAmbiguous where
+	// there are several.
 	PaymentByProviderReference(ctx context.Context, provider, reference string) (Payment, error)
-	// Owner is the id of the payment or the run that an object at an account belongs to; empty where it is nobody's. See Claim.
+	// Owner is the id of the payment or the run that an object at an account belongs to; empty where it is nobody's.
+	// See Claim.
 	Owner(ctx context.Context, account, object, reference string) (string, error)
 	// Waiting lists the providers at which payments have a NextCheck, sorted.
 	Waiting(ctx context.Context) ([]string, error)
-	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than FurthestCheck ahead (of a
-	// payment that has ended, FurthestLateCheck) has come too.
+	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than
+	// FurthestCheck ahead (of a payment that has ended, FurthestLateCheck) has come too.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
 	// Timeline lists a payment's entries in their order.
 	Timeline(ctx context.Context, paymentID string) ([]Entry, error)
@@ -55,8 +58,9 @@ type Journal interface {
 	Key(ctx context.Context, merchant, value string) (*Key, error)
 	// Answer stores what the key's request was answered, and gives back what stands: the first answer does.
 	Answer(ctx context.Context, key Key) (standing Key, err error)
-	// PurgeKeys forgets keys whose payments have been terminal for longer than a lifetime, some at a time, and tells how many. The lifetime counts in
-	// the journal's own clock, which no wall clock moves. What is left of a key makes Create answer ErrKeyExpired.
+	// PurgeKeys forgets keys whose payments have been terminal for longer than a lifetime, some at a time, and tells
+	// how many. The lifetime counts in the journal's own clock, which no wall clock moves. What is left of a key makes
+	// Create answer ErrKeyExpired.
 	PurgeKeys(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 }
 
@@ -68,7 +72,8 @@ type Change struct {
 	Attempts []Attempt
 	// Entries are new. The journal gives them their numbers, in this order.
 	Entries []Entry
-	// Answer is what the payment's key is answered with from now on, unless it has been answered already. Nil leaves the key as it is.
+	// Answer is what the payment's key is answered with from now on, unless it has been answered already. Nil leaves
+	// the key as it is.
 	Answer *Answer
 	// Claim is of the object that the change names for the first time. Nil claims nothing.
 	Claim *Claim

@@ -19,7 +19,8 @@ func limitedHouse(t *testing.T) (*house, *health.Book) {
 	provider := newProvider(t, says(`{"id":"p-1","status":"paid"}`))
 	book := &health.Book{}
 	h := newHouse(t, payment.Settings{Observe: book.Observe},
-		account{name: "first", connector: &probe{name: "one"}, url: provider.url}, account{name: "second", connector: &probe{name: "two"}, url: provider.url})
+		account{name: "first", connector: &probe{name: "one"}, url: provider.url},
+		account{name: "second", connector: &probe{name: "two"}, url: provider.url})
 	before := h.engine.Fleet()
 	var providers []routing.Provider
 	for name, a := range before.Accounts {
@@ -38,7 +39,8 @@ func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 	payments := make([]payment.Payment, 12)
 	for i := range payments {
 		all.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(i), Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(i), Fingerprint: "f"},
+				orderOf("10.00"), time.Minute)
 			if err == nil {
 				payments[i] = receipt.Payment
 			}
@@ -77,7 +79,8 @@ func TestPaymentThatPassesAnAmountGoesByTheNextRule(t *testing.T) {
 	t.Parallel()
 	h, book := limitedHouse(t)
 	create := func(key, amount string) string {
-		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: key}, orderOf(amount), time.Minute)
+		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: key}, orderOf(amount),
+			time.Minute)
 		require.NoError(t, err)
 		return receipt.Payment.Decision.Rule
 	}

@@ -36,7 +36,8 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 		defer mutex.Unlock()
 		moments = append(moments, seen{m, len(first.requests()), payments[0].Status, attempts[0].Open()})
 	}
-	first = newProvider(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`)) })
+	first = newProvider(t,
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`)) })
 	h = one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Moment: told})
 
 	h.create(t, "k")

@@ -6,9 +6,10 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// unproven says why a report of success is no proof that the payment's amount was received; empty where it is one. What was received is compared
-// in the payment's own currency alone. Another currency is the coin that the payer used where the provider confirms the payment's own amount
-// beside it, and proves nothing where it does not. A provider that names no amount at all is believed for its status.
+// unproven says why a report of success is no proof that the payment's amount was received; empty where it is one. What
+// was received is compared in the payment's own currency alone. Another currency is the coin that the payer used where
+// the provider confirms the payment's own amount beside it, and proves nothing where it does not. A provider that names
+// no amount at all is believed for its status.
 func unproven(p Payment, outcome *abi.Outcome) string {
 	received := outcome.GetReceived()
 	switch {
@@ -22,7 +23,8 @@ func unproven(p Payment, outcome *abi.Outcome) string {
 	case sameMoney(outcome.GetAmount(), p):
 		return ""
 	}
-	return fmt.Sprintf("reported as paid, with %s %s received for a payment of %s %s", received.GetAmount(), received.GetCurrency(), p.Amount, p.Currency)
+	return fmt.Sprintf("reported as paid, with %s %s received for a payment of %s %s", received.GetAmount(),
+		received.GetCurrency(), p.Amount, p.Currency)
 }
 
 // sameMoney reports whether an amount is the payment's own, in its currency.
@@ -31,21 +33,24 @@ func sameMoney(amount *abi.Money, p Payment) bool {
 	return amount.GetCurrency() == p.Currency && ok && order == 0
 }
 
-// withMoney is the status after a report that shows money, and why that is a conflict; empty where it is none. A payment that has ended without
-// success stays so, and money in it is a conflict whatever the report's status. One that has not ended does not end without success while money
-// is in it: it stays open for the act that takes the money in, or for a person.
+// withMoney is the status after a report that shows money, and why that is a conflict; empty where it is none. A
+// payment that has ended without success stays so, and money in it is a conflict whatever the report's status. One that
+// has not ended does not end without success while money is in it: it stays open for the act that takes the money in,
+// or for a person.
 func withMoney(was, report, next Status, received Money) (status Status, why string) {
 	switch {
 	case was.ended():
-		return next, fmt.Sprintf("%s %s was received, and the payment had ended as %s", received.Amount, received.Currency, was)
+		return next,
+			fmt.Sprintf("%s %s was received, and the payment had ended as %s", received.Amount, received.Currency, was)
 	case !was.Terminal() && report.ended():
-		return Processing, fmt.Sprintf("reported as %s, and %s %s was received", report, received.Amount, received.Currency)
+		return Processing,
+			fmt.Sprintf("reported as %s, and %s %s was received", report, received.Amount, received.Currency)
 	}
 	return next, ""
 }
 
-// standingOf is the status by which an act on the provider's object is allowed. An object that ended with money in it is as good as one that is
-// paid and not taken in yet.
+// standingOf is the status by which an act on the provider's object is allowed. An object that ended with money in it
+// is as good as one that is paid and not taken in yet.
 func standingOf(outcome *abi.Outcome) abi.Status {
 	if statusOf(outcome.GetStatus()).ended() && moneyOf(outcome.GetReceived()).positive() {
 		return abi.Status_STATUS_PROCESSING

@@ -23,12 +23,20 @@ func TestSuccessNeedsTheAmountInThePaymentsCurrency(t *testing.T) {
 		{"the amount that was asked for", `{"id":"a-1","status":"paid","amount":10.00}`, payment.Succeeded, nil, ""},
 		{"all of it received", `{"id":"a-1","status":"paid","amount":10,"received":10}`, payment.Succeeded, nil, ""},
 		{"more received", `{"id":"a-1","status":"paid","received":10.01}`, payment.Succeeded, nil, ""},
-		{"the coin that the payer used, beside the amount", `{"id":"a-1","status":"paid","amount":10,"received":0.0003,"received_currency":"BTC"}`, payment.Succeeded, nil, ""},
-		{"the same number of another currency", `{"id":"a-1","status":"paid","received":10,"received_currency":"JPY"}`, payment.Processing, nil, "10 JPY received for a payment of 10.00 EUR"},
-		{"less received", `{"id":"a-1","status":"paid","amount":10,"received":9.99}`, payment.Processing, nil, "9.99 of 10.00 EUR received"},
-		{"an order of the same number in another currency", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`, payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR"},
-		{"another currency in both", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY","received":10,"received_currency":"JPY"}`, payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR"},
-		{"another amount", `{"id":"a-1","status":"paid","amount":11}`, payment.RequiresAction, payment.ErrUnanswered, "11 EUR, not 10.00 EUR"},
+		{"the coin that the payer used, beside the amount",
+			`{"id":"a-1","status":"paid","amount":10,"received":0.0003,"received_currency":"BTC"}`, payment.Succeeded,
+			nil, ""},
+		{"the same number of another currency", `{"id":"a-1","status":"paid","received":10,"received_currency":"JPY"}`,
+			payment.Processing, nil, "10 JPY received for a payment of 10.00 EUR"},
+		{"less received", `{"id":"a-1","status":"paid","amount":10,"received":9.99}`, payment.Processing, nil,
+			"9.99 of 10.00 EUR received"},
+		{"an order of the same number in another currency", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`,
+			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR"},
+		{"another currency in both",
+			`{"id":"a-1","status":"paid","amount":10,"currency":"JPY","received":10,"received_currency":"JPY"}`,
+			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR"},
+		{"another amount", `{"id":"a-1","status":"paid","amount":11}`, payment.RequiresAction, payment.ErrUnanswered,
+			"11 EUR, not 10.00 EUR"},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +72,8 @@ func TestMoneyThatComesAfterTheEndIsAConflict(t *testing.T) {
 		} {
 			t.Run(string(ended)+": "+row.what, func(t *testing.T) {
 				t.Parallel()
-				first := newProvider(t, says(row.report), says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"`+string(ended)+`"}`))
+				first := newProvider(t, says(row.report), says(`{"id":"a-1","status":"open"}`),
+					says(`{"id":"a-1","status":"`+string(ended)+`"}`))
 				h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
 				made := h.create(t, "k")
 				p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
@@ -90,7 +99,8 @@ func TestMoneyThatComesAfterTheEndIsAConflict(t *testing.T) {
 func TestAPaymentDoesNotEndWithoutSuccessWhileMoneyIsInIt(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"failed", "canceled", "expired"} {
-		first := newProvider(t, says(`{"id":"a-1","status":"paid","received":10}`), says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"`+status+`","received":4}`))
+		first := newProvider(t, says(`{"id":"a-1","status":"paid","received":10}`),
+			says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"`+status+`","received":4}`))
 		h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
 		made := h.create(t, "k")
 		p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
@@ -143,9 +153,11 @@ func TestLateMoneyIsFoundByLookingAgain(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, func(http.ResponseWriter, *http.Request) { t.Error("asked once too often") },
-		says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"expired"}`), says(`{"id":"a-1","status":"expired"}`),
+		says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"expired"}`),
+		says(`{"id":"a-1","status":"expired"}`),
 		says(`{"id":"a-1","status":"expired","received":10}`))
-	h := newHouse(t, payment.Settings{Now: clock.read}, account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
+	h := newHouse(t, payment.Settings{Now: clock.read},
+		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
 	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
 	for _, row := range []struct {

@@ -21,8 +21,8 @@ type Operation struct {
 	Plugin     string
 	Digest     string
 	Generation int64
-	// Manifest is the plugin's word on it; it is not to be changed. Idempotency is as it is for this account: Manifest's own may depend on a
-	// setting.
+	// Manifest is the plugin's word on it; it is not to be changed. Idempotency is as it is for this account:
+	// Manifest's own may depend on a setting.
 	Manifest    *abi.Operation
 	Idempotency abi.Idempotency
 }
@@ -39,7 +39,8 @@ func (f *Fleet) Operation(provider, name string) (Operation, error) {
 	return at.described(), nil
 }
 
-// Operations are all of an account's, in the manifest's order. The error is ErrNoOperation, where there is no such account.
+// Operations are all of an account's, in the manifest's order. The error is ErrNoOperation, where there is no such
+// account.
 func (f *Fleet) Operations(provider string) ([]Operation, error) {
 	account, known := f.Accounts[provider]
 	if !known {
@@ -53,19 +54,22 @@ func (f *Fleet) Operations(provider string) ([]Operation, error) {
 	return all, nil
 }
 
-// Fuel is the most that a call of an operation took, all its round trips together, since its generation serves; false where it was not called.
+// Fuel is the most that a call of an operation took, all its round trips together, since its generation serves; false
+// where it was not called.
 func (e *Engine) Fuel(o Operation) (most int64, called bool) {
 	return e.fuels.of(o.Generation, o.Manifest.GetName())
 }
 
 func (p plan) described() Operation {
 	return Operation{
-		Provider: p.account.Name, Plugin: p.connector.Manifest().GetName(), Digest: p.connector.Digest(), Generation: p.connector.Number(),
-		Manifest: p.operation, Idempotency: p.idempotency(p.operation.GetName()),
+		Provider: p.account.Name, Plugin: p.connector.Manifest().GetName(), Digest: p.connector.Digest(),
+		Generation: p.connector.Number(),
+		Manifest:   p.operation, Idempotency: p.idempotency(p.operation.GetName()),
 	}
 }
 
-// native is how an operation of an account is performed by its own name, whatever it is to payments. The error is ErrNoOperation.
+// native is how an operation of an account is performed by its own name, whatever it is to payments. The error is
+// ErrNoOperation.
 func (f *Fleet) native(provider, id, operation string) (plan, error) {
 	account, known := f.Accounts[provider]
 	if !known {
@@ -79,7 +83,8 @@ func (f *Fleet) native(provider, id, operation string) (plan, error) {
 	return plan{account: account, connector: connector, operation: found}, nil
 }
 
-// schemas are those of a fleet's operations, compiled when they are first needed. The zero value is ready. Safe for concurrent use.
+// schemas are those of a fleet's operations, compiled when they are first needed. The zero value is ready. Safe for
+// concurrent use.
 type schemas struct {
 	mutex    sync.Mutex
 	compiled map[schemaOf]*schema.Schema
@@ -103,7 +108,8 @@ func (s *schemas) of(at plan, output bool) (*schema.Schema, error) {
 	}
 	compiled, err := schema.Compile(text)
 	if err != nil {
-		return nil, fmt.Errorf("the schema of %s of plugin %s: %w", one.operation, at.connector.Manifest().GetName(), err)
+		return nil, fmt.Errorf("the schema of %s of plugin %s: %w", one.operation, at.connector.Manifest().GetName(),
+			err)
 	}
 	if s.compiled == nil {
 		s.compiled = map[schemaOf]*schema.Schema{}

@@ -17,7 +17,8 @@ import (
 )
 
 // alertUnsettled is what a run says of which nobody knows what became of it.
-const alertUnsettled = "it was sent, and nobody knows what became of it: look at the provider, and let an operator resolve it"
+const alertUnsettled = "it was sent, and nobody knows what became of it: look at the provider, and let an operator " +
+	"resolve it"
 
 // Performance is what a caller asks an account to do.
 type Performance struct {
@@ -41,10 +42,12 @@ type RunReceipt struct {
 	Answer *Answer
 }
 
-// Perform has an account do something under an idempotency key, and waits for its end until ctx ends or patience runs out. Run and key are
-// journalled before anything leaves, and each try before it does; what may be tried again is what the table says, and a run never goes to
-// another account. What cannot be begun leaves nothing behind: ErrNoOperation, *InvalidErrors joined, ErrShuttingDown, ErrJournal.
-func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what Performance, patience time.Duration) (RunReceipt, error) {
+// Perform has an account do something under an idempotency key, and waits for its end until ctx ends or patience runs
+// out. Run and key are journalled before anything leaves, and each try before it does; what may be tried again is what
+// the table says, and a run never goes to another account. What cannot be begun leaves nothing behind: ErrNoOperation,
+// *InvalidErrors joined, ErrShuttingDown, ErrJournal.
+func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what Performance,
+	patience time.Duration) (RunReceipt, error) {
 	if e.settings.Runs == nil {
 		return RunReceipt{}, errNoRuns
 	}
@@ -66,8 +69,10 @@ func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what Per
 	return e.awaitRun(ctx, one, run, patience)
 }
 
-// openRun journals a new run with its key, and announces its drive. Nothing is announced where the key was used in the meantime.
-func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key Key, what Performance) (run Run, one *drive, earlier *Key, err error) {
+// openRun journals a new run with its key, and announces its drive. Nothing is announced where the key was used in the
+// meantime.
+func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key Key,
+	what Performance) (run Run, one *drive, earlier *Key, err error) {
 	if err := e.settings.Hold(); err != nil {
 		return run, nil, nil, err
 	}
@@ -105,8 +110,10 @@ func (e *Engine) draftRun(fleet *Fleet, merchant string, what Performance) (Run,
 		return Run{}, err
 	}
 	return Run{
-		ID: id, Merchant: merchant, Provider: what.Provider, Plugin: at.connector.Manifest().GetName(), Operation: what.Operation,
-		Idempotency: enumName(at.described().Idempotency.String(), "IDEMPOTENCY_"), Status: RunProcessing, Input: what.Input, From: what.Cursor,
+		ID: id, Merchant: merchant, Provider: what.Provider, Plugin: at.connector.Manifest().GetName(),
+		Operation:   what.Operation,
+		Idempotency: enumName(at.described().Idempotency.String(), "IDEMPOTENCY_"), Status: RunProcessing,
+		Input: what.Input, From: what.Cursor,
 		CreatedAt: now, UpdatedAt: now, Version: 1, MadeClock: e.settings.Clock(),
 	}, nil
 }
@@ -154,7 +161,8 @@ func (e *Engine) driveRun(one *drive, fleet *Fleet, run Run) {
 	e.settings.Moment(MomentSettled)
 	if one.err != nil {
 		one.answer = nil
-		e.log.ErrorContext(e.base, "a run stays as the journal has it", slog.String("run", run.ID), slog.Any("error", one.err))
+		e.log.ErrorContext(e.base, "a run stays as the journal has it", slog.String("run", run.ID),
+			slog.Any("error", one.err))
 		return
 	}
 	one.run = held.run
@@ -175,7 +183,8 @@ type heldRun struct {
 	answer func(run Run) *Answer
 }
 
-// perform has the operation's conversation, and writes what it came to. Its error wraps ErrJournal, or is the end of ctx.
+// perform has the operation's conversation, and writes what it came to. Its error wraps ErrJournal, or is the end of
+// ctx.
 func (h *heldRun) perform(ctx context.Context) error {
 	at, err := h.fleet.native(h.run.Provider, h.run.ID, h.run.Operation)
 	if err != nil {
@@ -200,8 +209,10 @@ func (h *heldRun) perform(ctx context.Context) error {
 func (h *heldRun) call() *abi.Call {
 	at, name := h.at, h.at.operation.GetName()
 	return &abi.Call{
-		Operation: name, Input: h.run.Input, Settings: at.account.Settings, Cursor: h.run.From, NowMs: h.engine.now().UnixMilli(),
-		Reference: reference(at.operation.GetReference(), h.run.ID, at.account.Name, name), Seed: seed(h.run.ID, at.account.Name, name),
+		Operation: name, Input: h.run.Input, Settings: at.account.Settings, Cursor: h.run.From,
+		NowMs:     h.engine.now().UnixMilli(),
+		Reference: reference(at.operation.GetReference(), h.run.ID, at.account.Name, name),
+		Seed:      seed(h.run.ID, at.account.Name, name),
 	}
 }
 
@@ -210,7 +221,8 @@ func (h *heldRun) settle(end ending) {
 	h.run.Failure = end.failure
 	switch resolution := end.resolution(h.at.operation); {
 	case end.event == NotFound && !end.doubt:
-		// Of a payment's own object that would be odd. What a caller names may just not be there, and then nothing was done with it.
+		// Of a payment's own object that would be odd. What a caller names may just not be there, and then nothing was
+		// done with it.
 		h.run.Status = RunFailed
 	case resolution == Stay:
 		h.accept(end)
@@ -299,7 +311,8 @@ func (h *heldRun) write(ctx context.Context, attempts []Attempt) error {
 	return h.save(ctx, attempts, nil)
 }
 
-// carries reports whether a rendered request has a reference of ours in its URL, a header or its body, as it is or escaped for its place.
+// carries reports whether a rendered request has a reference of ours in its URL, a header or its body, as it is or
+// escaped for its place.
 func carries(request json.RawMessage, reference string) bool {
 	if reference == "" {
 		return false
@@ -314,15 +327,18 @@ func carries(request json.RawMessage, reference string) bool {
 	}
 	inJSON := strings.Trim(string(asJSON(reference)), `"`)
 	return slices.ContainsFunc(places, func(place string) bool {
-		return strings.Contains(place, reference) || strings.Contains(place, url.QueryEscape(reference)) || strings.Contains(place, inJSON)
+		return strings.Contains(place, reference) || strings.Contains(place, url.QueryEscape(reference)) ||
+			strings.Contains(place, inJSON)
 	})
 }
 
-// contradiction looks at the references alone. Ours is compared where a request carried it: the reference in any other answer is of the object that the
-// input names, and was given to it by whoever made it. The caller may have named one of his own in the input: then the answer repeats that.
+// contradiction looks at the references alone. Ours is compared where a request carried it: the reference in any other
+// answer is of the object that the input names, and was given to it by whoever made it. The caller may have named one
+// of his own in the input: then the answer repeats that.
 func (h *heldRun) contradiction(at plan, call *abi.Call, outcome *abi.Outcome) string {
 	echoed := outcome.GetEchoedReference()
-	if echoed == "" || !h.carried || echoed == call.GetReference() || strings.Contains(string(call.GetInput()), echoed) {
+	if echoed == "" || !h.carried || echoed == call.GetReference() ||
+		strings.Contains(string(call.GetInput()), echoed) {
 		return h.claimed(at, outcome)
 	}
 	return fmt.Sprintf("the answer is about reference %q, not %q", echoed, call.GetReference())

@@ -60,10 +60,13 @@ func newDesk(t *rapid.T, dir string) *desk {
 		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 		keys: map[string]string{}, ended: map[string]payment.RunStatus{},
 	}
-	d.bank = &bank{name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"), clock: d.clock}
-	connector := clerk{probe: &probe{name: "clerk", idempotency: d.bank.class, revocable: rapid.Bool().Draw(t, "revocable"), prepare: books}}
+	d.bank = &bank{name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"),
+		clock: d.clock}
+	connector := clerk{probe: &probe{name: "clerk", idempotency: d.bank.class,
+		revocable: rapid.Bool().Draw(t, "revocable"), prepare: books}}
 	d.fleet = &payment.Fleet{Accounts: map[string]*payment.Account{
-		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: d.bank, Settings: []byte("{}")},
+		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: d.bank,
+			Settings: []byte("{}")},
 	}}
 	d.start()
 	return d
@@ -71,7 +74,10 @@ func newDesk(t *rapid.T, dir string) *desk {
 
 // books makes a request that books.
 func books(call *abi.Call) (*abi.Step, error) {
-	return guest.NewRequest(http.MethodPost, guest.Literal("/create")).JSON(jsontext.NewObject().String("reference", call.GetReference()).JSON()).Send(nil), nil
+	return guest.NewRequest(http.MethodPost,
+			guest.Literal("/create")).JSON(jsontext.NewObject().String("reference",
+			call.GetReference()).JSON()).Send(nil),
+		nil
 }
 
 func (d *desk) start() {
@@ -99,7 +105,8 @@ func (d *desk) prepare(t *rapid.T) {
 
 func (d *desk) perform(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := d.engine.Perform(context.Background(), "desk", payment.Key{Value: key, Fingerprint: "f"}, payOf(ten), time.Minute)
+	receipt, err := d.engine.Perform(context.Background(), "desk", payment.Key{Value: key, Fingerprint: "f"},
+		payOf(ten), time.Minute)
 	tolerate(t, err)
 	if receipt.Run.ID == "" {
 		return
@@ -143,8 +150,8 @@ func (d *desk) check(t *rapid.T) {
 	require.Len(t, d.bank.bookings, known, "a booking of nobody's")
 }
 
-// Whatever goes wrong on the way, and whenever the router stops: what may have been done is not done again, and what was done is not told to
-// have failed.
+// Whatever goes wrong on the way, and whenever the router stops: what may have been done is not done again, and what
+// was done is not told to have failed.
 func TestNoInterleavingDoesARunTwiceOrLosesIt(t *testing.T) {
 	t.Parallel()
 	root, runs := t.TempDir(), 0

@@ -9,7 +9,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// recoverRun goes on with a run that a crash or a failed write interrupted, where nothing of it can have been taken, and otherwise says so.
+// recoverRun goes on with a run that a crash or a failed write interrupted, where nothing of it can have been taken,
+// and otherwise says so.
 func (e *Engine) recoverRun(ctx context.Context, id string) error {
 	if e.driving(id) {
 		return nil
@@ -41,7 +42,8 @@ func (e *Engine) recoverRun(ctx context.Context, id string) error {
 	return exceptHeld(held.resume(ctx, attempts))
 }
 
-// resume closes what was interrupted. What was left behind is not begun a second time by the router itself: a run has one caller, who is told.
+// resume closes what was interrupted. What was left behind is not begun a second time by the router itself: a run has
+// one caller, who is told.
 func (h *heldRun) resume(ctx context.Context, attempts []Attempt) error {
 	h.at, _ = h.fleet.native(h.run.Provider, h.run.ID, h.run.Operation)
 	interrupted, doubt, leftBehind := h.interrupted(attempts)
@@ -59,7 +61,8 @@ func (h *heldRun) resume(ctx context.Context, attempts []Attempt) error {
 	}
 	switch h.engine.firstSend(h.run.CreatedAt, h.run.MadeClock, attempts) {
 	case tooLate:
-		h.run.Status, h.run.Failure = RunFailed, unavailable("the router stopped before the provider took it, and it is too late to send it")
+		h.run.Status, h.run.Failure = RunFailed, unavailable(
+			"the router stopped before the provider took it, and it is too late to send it")
 		return h.save(ctx, nil, nil)
 	case doubted:
 		h.run.Status, h.run.Alert = RunUnknown, alertBehind
@@ -70,8 +73,8 @@ func (h *heldRun) resume(ctx context.Context, attempts []Attempt) error {
 	return h.perform(ctx)
 }
 
-// interrupted are the open attempts, closed as unanswered. doubt: something was sent whose effect nobody knows. leftBehind: something may have
-// been made that nobody can pay.
+// interrupted are the open attempts, closed as unanswered. doubt: something was sent whose effect nobody knows.
+// leftBehind: something may have been made that nobody can pay.
 func (h *heldRun) interrupted(attempts []Attempt) (closed []Attempt, doubt, leftBehind bool) {
 	for _, a := range attempts {
 		idempotency := idempotencyOf(a.Idempotency)
@@ -114,8 +117,8 @@ func (r RunRuling) check() error {
 	return errors.Join(problems...)
 }
 
-// ResolveRun settles an unknown run by a person's word, whoever's run it is. Any other is left as it is (ErrRunState); a ruling that does not
-// serve joins *InvalidErrors.
+// ResolveRun settles an unknown run by a person's word, whoever's run it is. Any other is left as it is (ErrRunState);
+// a ruling that does not serve joins *InvalidErrors.
 func (e *Engine) ResolveRun(ctx context.Context, id string, ruling RunRuling) (Run, error) {
 	if e.settings.Runs == nil {
 		return Run{}, errNoRuns
@@ -139,14 +142,16 @@ func (e *Engine) ResolveRun(ctx context.Context, id string, ruling RunRuling) (R
 	if err := ruling.check(); err != nil {
 		return run, err
 	}
-	e.log.WarnContext(ctx, "an operator settles a run", slog.String("run", id), slog.String("operator", ruling.Operator), slog.String("to", string(ruling.Status)))
+	e.log.WarnContext(ctx, "an operator settles a run", slog.String("run", id),
+		slog.String("operator", ruling.Operator), slog.String("to", string(ruling.Status)))
 	run.Status, run.Failure, run.Alert = ruling.Status, nil, ""
 	if run.Status == RunFailed {
 		run.Failure = &Failure{Code: "declined", Class: Hard, Message: "settled by an operator"}
 	}
 	run.Settled = &Settlement{Operator: ruling.Operator, Reason: ruling.Reason, At: e.now()}
 	held := &heldRun{engine: e, run: run}
-	if err := held.save(e.base, nil, nil); err != nil { //nolint:contextcheck // once begun it no longer depends on its caller
+	//nolint:contextcheck // once begun it no longer depends on its caller
+	if err := held.save(e.base, nil, nil); err != nil {
 		return Run{}, err
 	}
 	return held.run, nil

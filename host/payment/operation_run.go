@@ -37,7 +37,8 @@ func RunStatuses() []RunStatus {
 // Terminal tells a status that never changes.
 func (s RunStatus) Terminal() bool { return s == RunSucceeded || s == RunFailed }
 
-// Run is one performance of an account's operation that may change something at the provider. It is a value, as a Payment is.
+// Run is one performance of an account's operation that may change something at the provider. It is a value, as a
+// Payment is.
 type Run struct {
 	// ID is "op_" and a ULID: unique, and ordered by time of creation.
 	ID string `json:"id"`
@@ -53,8 +54,8 @@ type Run struct {
 	// Input is the JSON object that the caller gave, to the byte, and From the page that it asked for.
 	Input []byte `json:"-"`
 	From  string `json:"from,omitempty"`
-	// Output is the provider's word, JSON, without what its schema says that nobody is to see; empty where it gave none. Cursor is where the next
-	// page starts.
+	// Output is the provider's word, JSON, without what its schema says that nobody is to see; empty where it gave
+	// none. Cursor is where the next page starts.
 	Output []byte `json:"-"`
 	Cursor string `json:"cursor,omitempty"`
 	// ProviderReference is the provider's own, where it gave one.
@@ -81,14 +82,15 @@ type Settlement struct {
 	At       time.Time `json:"at"`
 }
 
-// Runs keep runs durably, beside the payments of the Journal whose attempts and keys they share: what a method has returned without an error
-// survives a crash of the machine. Every method is safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
+// Runs keep runs durably, beside the payments of the Journal whose attempts and keys they share: what a method has
+// returned without an error survives a crash of the machine. Every method is safe for concurrent use. Failures of the
+// engine beneath wrap ErrJournal.
 type Runs interface {
-	// CreateRun writes a new run and its key, together. Where the merchant has used the key before, nothing is written and the earlier key
-	// comes back; its PaymentID may be a payment's.
+	// CreateRun writes a new run and its key, together. Where the merchant has used the key before, nothing is written
+	// and the earlier key comes back; its PaymentID may be a payment's.
 	CreateRun(ctx context.Context, run Run, key Key) (earlier *Key, err error)
-	// SaveRun writes a change of a run that exists, its key's answer and its claim included. ErrStale if that is not at the version before the
-	// change's, ErrClaimed if the object that it claims is another's.
+	// SaveRun writes a change of a run that exists, its key's answer and its claim included. ErrStale if that is not at
+	// the version before the change's, ErrClaimed if the object that it claims is another's.
 	SaveRun(ctx context.Context, change RunChange) error
 	// Run reads one, whoever's; ErrNoRun where there is none.
 	Run(ctx context.Context, id string) (Run, error)

@@ -61,7 +61,9 @@ func eventsOf(t *testing.T, h *house, id string) (events []payment.Event) {
 
 func TestOperationsOfAnAccount(t *testing.T) {
 	t.Parallel()
-	fleet := newFleet(t, account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none}, setting: "unique"}, url: "http://127.0.0.1:1"})
+	fleet := newFleet(t,
+		account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none}, setting: "unique"},
+			url: "http://127.0.0.1:1"})
 	one, err := fleet.Operation("a", "pay")
 	require.NoError(t, err)
 	require.Equal(t, none, one.Idempotency)
@@ -95,7 +97,8 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	})
 	h = counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 
-	run := h.perform(t, "k", payment.Performance{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
+	run := h.perform(t, "k",
+		payment.Performance{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
 
 	require.Len(t, seen, 1)
 	require.Equal(t, run.ID, seen[0].ID)
@@ -104,8 +107,10 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	require.True(t, rows[0].Open())
 	require.Contains(t, string(rows[0].Request), "/pay")
 	require.Equal(t, payment.RunSucceeded, run.Status)
-	require.Equal(t, []string{`{ "amount": "10.00" }`, `{"balance":0.50,"seed":"{{masked}}"}`}, []string{string(run.Input), string(run.Output)}, "to the byte")
-	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"}, []string{run.From, run.Cursor, run.Idempotency, run.Plugin, run.Merchant})
+	require.Equal(t, []string{`{ "amount": "10.00" }`, `{"balance":0.50,"seed":"{{masked}}"}`},
+		[]string{string(run.Input), string(run.Output)}, "to the byte")
+	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"},
+		[]string{run.From, run.Cursor, run.Idempotency, run.Plugin, run.Merchant})
 	require.Len(t, first.requests()[0].reference, 24)
 	require.Equal(t, "1", first.requests()[0].of)
 	h.requireRun(t, run)
@@ -132,32 +137,66 @@ func TestWhatBecomesOfARun(t *testing.T) {
 		code    string
 		events  []payment.Event
 	}{
-		"unanswered, none":                {probe{idempotency: none}, []http.HandlerFunc{hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered}},
-		"500, none":                       {probe{idempotency: none}, []http.HandlerFunc{fails(500, "{}")}, unknown, "provider_unavailable", []payment.Event{unanswered}},
-		"unspecified is none":             {probe{}, []http.HandlerFunc{hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered}},
-		"unanswered, keyed":               {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, truncates}, succeeded, "", []payment.Event{unanswered, unanswered, accepted}},
-		"unanswered for good, keyed":      {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp}, unknown, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
-		"unanswered, abandonable":         {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp}, succeeded, "", []payment.Event{unanswered, accepted}},
-		"unanswered for good, left":       {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp}, failed, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
-		"refused, and then taken":         {probe{idempotency: none}, []http.HandlerFunc{fails(429, `{"error":"slow"}`)}, succeeded, "", []payment.Event{payment.Refused, accepted}},
-		"declined":                        {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"limit"}`)}, failed, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
-		"declined by everybody":           {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"fraud"}`)}, failed, "fraud_suspected", []payment.Event{payment.DeclinedHard}},
-		"declined, and not for good":      {probe{idempotency: none, revocable: true}, []http.HandlerFunc{says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
-		"what it names is not there":      {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"absent"}`)}, failed, "not_found", []payment.Event{payment.NotFound}},
-		"a duplicate":                     {probe{idempotency: keyed}, []http.HandlerFunc{says(`{"error":"duplicate"}`)}, unknown, "duplicate", []payment.Event{payment.Duplicate}},
-		"an error that nobody listed":     {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"odd"}`)}, unknown, "provider_error", []payment.Event{unanswered}},
-		"declined after doubt":            {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{unanswered, payment.DeclinedSoft}},
-		"a further step after it":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)}, unknown, "limit_exceeded", []payment.Event{accepted, payment.DeclinedSoft}},
-		"about another reference":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, unknown, "provider_unavailable", []payment.Event{unanswered}},
-		"about an object's own":           {probe{idempotency: none, prepare: anonymously}, []http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, succeeded, "", []payment.Event{accepted}},
-		"about the caller's own":          {probe{idempotency: none}, []http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)}, succeeded, "", []payment.Event{accepted}},
-		"taken, and failed there":         {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"failed"}`)}, failed, "fraud_suspected", []payment.Event{accepted}},
-		"taken, and nobody can say so":    {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)}, unknown, "", []payment.Event{accepted}},
-		"taken, and under way":            {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"working"}`)}, succeeded, "", []payment.Event{accepted}},
-		"what it was to end is ended":     {probe{idempotency: none}, []http.HandlerFunc{says(`{"id":"1","status":"canceled"}`)}, succeeded, "", []payment.Event{accepted}},
-		"the plugin traps on the answer":  {probe{idempotency: none}, []http.HandlerFunc{says(`{"trap":"1"}`)}, unknown, "provider_unavailable", []payment.Event{unanswered}},
-		"the plugin cannot make it":       {probe{idempotency: none, prepare: rejects}, nil, failed, "invalid_request", []payment.Event{payment.Unable}},
-		"the plugin fails before it goes": {probe{idempotency: none, prepare: traps}, nil, failed, "provider_unavailable", []payment.Event{payment.Unable}},
+		"unanswered, none": {probe{idempotency: none}, []http.HandlerFunc{hangsUp}, unknown,
+			"provider_unavailable", []payment.Event{unanswered}},
+		"500, none": {probe{idempotency: none}, []http.HandlerFunc{fails(500, "{}")}, unknown,
+			"provider_unavailable", []payment.Event{unanswered}},
+		"unspecified is none": {probe{}, []http.HandlerFunc{hangsUp}, unknown, "provider_unavailable",
+			[]payment.Event{unanswered}},
+		"unanswered, keyed": {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, truncates},
+			succeeded, "", []payment.Event{unanswered, unanswered, accepted}},
+		"unanswered for good, keyed": {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp},
+			unknown, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
+		"unanswered, abandonable": {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp}, succeeded, "",
+			[]payment.Event{unanswered, accepted}},
+		"unanswered for good, left": {probe{idempotency: abandonable},
+			[]http.HandlerFunc{hangsUp, hangsUp, hangsUp}, failed, "provider_unavailable",
+			[]payment.Event{unanswered, unanswered, unanswered}},
+		"refused, and then taken": {probe{idempotency: none},
+			[]http.HandlerFunc{fails(429, `{"error":"slow"}`)}, succeeded, "",
+			[]payment.Event{payment.Refused, accepted}},
+		"declined": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"limit"}`)},
+			failed, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
+		"declined by everybody": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"fraud"}`)},
+			failed, "fraud_suspected", []payment.Event{payment.DeclinedHard}},
+		"declined, and not for good": {probe{idempotency: none, revocable: true},
+			[]http.HandlerFunc{says(`{"error":"limit"}`)}, unknown, "limit_exceeded",
+			[]payment.Event{payment.DeclinedSoft}},
+		"what it names is not there": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"absent"}`)},
+			failed, "not_found", []payment.Event{payment.NotFound}},
+		"a duplicate": {probe{idempotency: keyed},
+			[]http.HandlerFunc{says(`{"error":"duplicate"}`)}, unknown, "duplicate",
+			[]payment.Event{payment.Duplicate}},
+		"an error that nobody listed": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"odd"}`)},
+			unknown, "provider_error", []payment.Event{unanswered}},
+		"declined after doubt": {probe{idempotency: keyed},
+			[]http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)}, unknown, "limit_exceeded",
+			[]payment.Event{unanswered, payment.DeclinedSoft}},
+		"a further step after it": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)}, unknown, "limit_exceeded",
+			[]payment.Event{accepted, payment.DeclinedSoft}},
+		"about another reference": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, unknown, "provider_unavailable",
+			[]payment.Event{unanswered}},
+		"about an object's own": {probe{idempotency: none, prepare: anonymously},
+			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, succeeded, "", []payment.Event{accepted}},
+		"about the caller's own": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)}, succeeded, "", []payment.Event{accepted}},
+		"taken, and failed there": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"failed"}`)}, failed, "fraud_suspected",
+			[]payment.Event{accepted}},
+		"taken, and nobody can say so": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)}, unknown, "", []payment.Event{accepted}},
+		"taken, and under way": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"working"}`)}, succeeded, "", []payment.Event{accepted}},
+		"what it was to end is ended": {probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"canceled"}`)}, succeeded, "", []payment.Event{accepted}},
+		"the plugin traps on the answer": {probe{idempotency: none}, []http.HandlerFunc{says(`{"trap":"1"}`)}, unknown,
+			"provider_unavailable", []payment.Event{unanswered}},
+		"the plugin cannot make it": {probe{idempotency: none, prepare: rejects}, nil, failed, "invalid_request",
+			[]payment.Event{payment.Unable}},
+		"the plugin fails before it goes": {probe{idempotency: none, prepare: traps}, nil, failed,
+			"provider_unavailable", []payment.Event{payment.Unable}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,7 +216,8 @@ func TestWhatBecomesOfARun(t *testing.T) {
 			require.Equal(t, len(row.events), run.Attempts)
 			for _, request := range first.requests() {
 				if request.operation == "pay" && row.probe.prepare == nil {
-					require.Equal(t, first.requests()[0].reference, request.reference, "a resend has the same reference")
+					require.Equal(t, first.requests()[0].reference, request.reference,
+						"a resend has the same reference")
 				}
 			}
 			h.requireRun(t, run)
@@ -190,9 +230,11 @@ func TestWhatBecomesOfARun(t *testing.T) {
 	}
 }
 
-// anonymously makes a request without our reference: an answer that has one repeats what the object was given when it was made.
+// anonymously makes a request without our reference: an answer that has one repeats what the object was given when it
+// was made.
 func anonymously(*abi.Call) (*abi.Step, error) {
-	return guest.NewRequest(http.MethodPost, guest.Literal("/pay")).Bearer("token").JSON([]byte(`{"object":"o-1"}`)).Send(nil), nil
+	return guest.NewRequest(http.MethodPost,
+		guest.Literal("/pay")).Bearer("token").JSON([]byte(`{"object":"o-1"}`)).Send(nil), nil
 }
 
 func rejects(*abi.Call) (*abi.Step, error) {
@@ -222,7 +264,8 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	require.Nil(t, key)
 	require.Empty(t, first.requests())
 
-	_, err = clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first).engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, payOf(ten), time.Minute)
+	_, err = clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first).engine.Perform(t.Context(), "desk",
+		payment.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorContains(t, err, "no runs are kept")
 }
 
@@ -236,7 +279,8 @@ func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range repetitions {
 		group.Go(func() {
-			receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+			receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+				time.Minute)
 			if assert.NoError(t, err) {
 				receipts[i] = receipt
 			}
@@ -260,14 +304,17 @@ func TestAKeyIsAPaymentsOrARuns(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`), says(`{"id":"a-1","status":"open"}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	made := h.create(t, "payment's")
-	run, err := h.engine.Perform(t.Context(), "shop", payment.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten), time.Minute)
+	run, err := h.engine.Perform(t.Context(), "shop", payment.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten),
+		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, made.ID, run.Earlier.PaymentID)
 	require.Empty(t, run.Run.ID)
 
-	run, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, payOf(ten), time.Minute)
+	run, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, payOf(ten),
+		time.Minute)
 	require.NoError(t, err)
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, run.Run.ID, again.Earlier.PaymentID)
 	require.Empty(t, again.Payment.ID)
@@ -294,7 +341,8 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.Equal(t, payment.RunProcessing, receipt.Run.Status)
-	again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+		time.Minute)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
 	require.True(t, again.Waiting, "in flight")
@@ -315,7 +363,8 @@ func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`))
 	answer := func(run payment.Run) payment.Answer { return payment.Answer{Status: 201, Body: []byte(run.Status)} }
 	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
-	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, &payment.Answer{Status: 201, Body: []byte("succeeded")}, receipt.Answer)
 	key, err := h.journal.Key(t.Context(), "desk", "k")
@@ -336,12 +385,15 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
 	done := make(chan payment.RunReceipt)
 	go func() {
-		receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+		receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+			time.Minute)
 		assert.NoError(t, err)
 		done <- receipt
 	}()
 	<-arrived
-	h.engine.Serve(newFleet(t, account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none, number: 2}}, url: first.url}))
+	h.engine.Serve(newFleet(t,
+		account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none, number: 2}},
+			url: first.url}))
 	close(goOn)
 	run := (<-done).Run
 	attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
@@ -367,15 +419,24 @@ func TestRecoveryOfRuns(t *testing.T) {
 		asked    int
 		events   []payment.Event
 	}{
-		"nothing was sent":                      {none, nil, payment.RunSucceeded, 1, []payment.Event{payment.Accepted}},
-		"between journal and answer, none":      {none, []func(*payment.Attempt){open}, payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
-		"between journal and answer, keyed":     {keyed, []func(*payment.Attempt){open}, payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
-		"between journal and answer, left":      {abandonable, []func(*payment.Attempt){open}, payment.RunFailed, 0, []payment.Event{payment.Unanswered}},
-		"refused, while it waited to try again": {none, []func(*payment.Attempt){event(payment.Refused)}, payment.RunSucceeded, 1, []payment.Event{payment.Refused, payment.Accepted}},
-		"never reached, and the same":           {none, []func(*payment.Attempt){event(payment.NotSent)}, payment.RunSucceeded, 1, []payment.Event{payment.NotSent, payment.Accepted}},
-		"unanswered, while it waited, keyed":    {keyed, []func(*payment.Attempt){event(payment.Unanswered)}, payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
-		"a step of it was taken":                {none, []func(*payment.Attempt){event(payment.Accepted)}, payment.RunUnknown, 0, []payment.Event{payment.Accepted}},
-		"on the way to it, safe":                {none, []func(*payment.Attempt){quotes}, payment.RunSucceeded, 1, []payment.Event{payment.Accepted, payment.Accepted}},
+		"nothing was sent": {none, nil, payment.RunSucceeded, 1,
+			[]payment.Event{payment.Accepted}},
+		"between journal and answer, none": {none, []func(*payment.Attempt){open}, payment.RunUnknown, 0,
+			[]payment.Event{payment.Unanswered}},
+		"between journal and answer, keyed": {keyed, []func(*payment.Attempt){open}, payment.RunUnknown, 0,
+			[]payment.Event{payment.Unanswered}},
+		"between journal and answer, left": {abandonable, []func(*payment.Attempt){open}, payment.RunFailed, 0,
+			[]payment.Event{payment.Unanswered}},
+		"refused, while it waited to try again": {none, []func(*payment.Attempt){event(payment.Refused)},
+			payment.RunSucceeded, 1, []payment.Event{payment.Refused, payment.Accepted}},
+		"never reached, and the same": {none, []func(*payment.Attempt){event(payment.NotSent)},
+			payment.RunSucceeded, 1, []payment.Event{payment.NotSent, payment.Accepted}},
+		"unanswered, while it waited, keyed": {keyed, []func(*payment.Attempt){event(payment.Unanswered)},
+			payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
+		"a step of it was taken": {none, []func(*payment.Attempt){event(payment.Accepted)},
+			payment.RunUnknown, 0, []payment.Event{payment.Accepted}},
+		"on the way to it, safe": {none, []func(*payment.Attempt){quotes}, payment.RunSucceeded, 1,
+			[]payment.Event{payment.Accepted, payment.Accepted}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -402,7 +463,8 @@ func TestRecoveryOfRuns(t *testing.T) {
 			}
 			require.NoError(t, h.engine.Recover(t.Context()), "once is enough")
 			h.requireRun(t, stands)
-			again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+			again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+				time.Minute)
 			require.NoError(t, err)
 			require.Equal(t, stands, again.Run, "the key tells how it stands")
 			require.NotNil(t, again.Earlier)
@@ -412,19 +474,23 @@ func TestRecoveryOfRuns(t *testing.T) {
 }
 
 // interruptedRun journals a run as a crash would leave it.
-func interruptedRun(t *testing.T, h *house, class abi.Idempotency, changes []func(*payment.Attempt)) (payment.Run, []payment.Attempt) {
+func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
+	changes []func(*payment.Attempt)) (payment.Run, []payment.Attempt) {
 	t.Helper()
 	now := time.Now().UTC()
 	run := payment.Run{
-		ID: "op_01jd3x6v7q8r9s0t1v2w3x4y5z", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay", Status: payment.RunProcessing,
-		Input: []byte(ten), CreatedAt: now, UpdatedAt: now, Version: 1,
+		ID: "op_01jd3x6v7q8r9s0t1v2w3x4y5z", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay",
+		Status: payment.RunProcessing,
+		Input:  []byte(ten), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	_, err := h.journal.CreateRun(t.Context(), run, payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: now})
+	_, err := h.journal.CreateRun(t.Context(), run,
+		payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: now})
 	require.NoError(t, err)
 	var attempts []payment.Attempt
 	for n, change := range changes {
 		a := payment.Attempt{
-			ID: "att_" + string(rune('1'+n)), PaymentID: run.ID, Number: n + 1, Provider: "a", Operation: "pay", Role: "operation", StartedAt: now,
+			ID: "att_" + string(rune('1'+n)), PaymentID: run.ID, Number: n + 1, Provider: "a", Operation: "pay",
+			Role: "operation", StartedAt: now,
 			Idempotency: map[abi.Idempotency]string{none: "none", keyed: "keyed", abandonable: "abandonable"}[class],
 		}
 		change(&a)
@@ -438,7 +504,8 @@ func interruptedRun(t *testing.T, h *house, class abi.Idempotency, changes []fun
 func TestARunWhoseAccountIsGoneAndThatWasNeverSentFails(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := runsHouse(t, payment.Settings{}, account{name: "b", connector: clerk{probe: &probe{name: "clerk"}}, url: first.url})
+	h := runsHouse(t, payment.Settings{},
+		account{name: "b", connector: clerk{probe: &probe{name: "clerk"}}, url: first.url})
 	run, _ := interruptedRun(t, h, none, nil)
 	require.NoError(t, h.engine.Recover(t.Context()))
 	stands, err := h.engine.Run(t.Context(), run.ID)
@@ -466,7 +533,8 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 			require.NoError(t, h.engine.Recover(t.Context()))
 			h.requireRun(t, run)
 
-			settled, err := h.engine.ResolveRun(t.Context(), run.ID, payment.RunRuling{Operator: "ann", Reason: "the statement has it", Status: row.status})
+			settled, err := h.engine.ResolveRun(t.Context(), run.ID,
+				payment.RunRuling{Operator: "ann", Reason: "the statement has it", Status: row.status})
 
 			require.NoError(t, err)
 			require.Equal(t, row.status, settled.Status)
@@ -480,7 +548,8 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 				require.Nil(t, settled.Failure)
 			}
 			h.requireRun(t, settled)
-			_, err = h.engine.ResolveRun(t.Context(), run.ID, payment.RunRuling{Operator: "ann", Reason: "again", Status: payment.RunFailed})
+			_, err = h.engine.ResolveRun(t.Context(), run.ID,
+				payment.RunRuling{Operator: "ann", Reason: "again", Status: payment.RunFailed})
 			require.ErrorIs(t, err, payment.ErrRunState)
 			require.Len(t, first.requests(), 1, "it was never sent again")
 		})
@@ -547,12 +616,15 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 
 	mutex.Lock()
 	defer mutex.Unlock()
-	require.Equal(t, []seen{{payment.MomentJournalled, 0, true}, {payment.MomentSent, 1, true}, {payment.MomentSettled, 1, false}}, moments)
+	require.Equal(t,
+		[]seen{{payment.MomentJournalled, 0, true}, {payment.MomentSent, 1, true}, {payment.MomentSettled, 1, false}},
+		moments)
 }
 
 func TestTheMostThatAnOperationBurned(t *testing.T) {
 	t.Parallel()
-	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, `{"error":"slow"}`), fails(429, `{"error":"slow"}`))
+	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, `{"error":"slow"}`),
+		fails(429, `{"error":"slow"}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	one, err := h.engine.Fleet().Operation("a", "pay")
 	require.NoError(t, err)

@@ -38,8 +38,8 @@ func (e *InvalidError) Error() string {
 	return strings.TrimPrefix(e.Field, "/") + ": " + e.Reason
 }
 
-// Validate reports every problem of an order, joined; each is an *InvalidError. tickers are the currencies that providers know
-// beside ISO 4217's.
+// Validate reports every problem of an order, joined; each is an *InvalidError. tickers are the currencies that
+// providers know beside ISO 4217's.
 func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 	var problems []error
 	refuse := func(field, format string, args ...any) {
@@ -109,7 +109,8 @@ func (o Order) texts() []boundedText {
 		{"/destination/memo", o.Destination.Memo, MaxText},
 	}
 	for name, value := range o.Metadata {
-		texts = append(texts, boundedText{"/metadata/" + pointer(name), name, MaxText}, boundedText{"/metadata/" + pointer(name), value, MaxDescription})
+		texts = append(texts, boundedText{"/metadata/" + pointer(name), name, MaxText},
+			boundedText{"/metadata/" + pointer(name), value, MaxDescription})
 	}
 	return texts
 }
@@ -121,7 +122,8 @@ func checkAmount(amount, code string) string {
 	}
 	value, err := decimal.Parse(amount)
 	if err != nil {
-		return fmt.Sprintf("must be decimal text of at most %d digits, such as \"49.90\"; got %q", decimal.MaxDigits, clip(amount))
+		return fmt.Sprintf("must be decimal text of at most %d digits, such as \"49.90\"; got %q", decimal.MaxDigits,
+			clip(amount))
 	}
 	if value.Sign() <= 0 {
 		return fmt.Sprintf("must be above zero; got %q", clip(amount))

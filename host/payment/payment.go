@@ -1,5 +1,5 @@
-// Package payment decides what becomes of a payment: which attempts are made, what their outcomes mean for its status, and
-// what may be tried again. It owns Payment, Attempt, Status, and the engine that drives them.
+// Package payment decides what becomes of a payment: which attempts are made, what their outcomes mean for its status,
+// and what may be tried again. It owns Payment, Attempt, Status, and the engine that drives them.
 package payment
 
 import (
@@ -67,7 +67,8 @@ type Payer struct {
 	IP    string `json:"ip,omitempty"`
 }
 
-// Destination is where money goes, by kind: operator and number of a recharge; account, address, network, memo of a payout.
+// Destination is where money goes, by kind: operator and number of a recharge; account, address, network, memo of a
+// payout.
 type Destination struct {
 	Operator string `json:"operator,omitempty"`
 	Number   string `json:"number,omitempty"`
@@ -103,8 +104,8 @@ type NextAction struct {
 	Text   string `json:"text,omitempty"`
 }
 
-// Payment is one payment, as it stands. It is a value: the journal and the engine hand copies around, whose maps and slices
-// nobody changes.
+// Payment is one payment, as it stands. It is a value: the journal and the engine hand copies around, whose maps and
+// slices nobody changes.
 type Payment struct {
 	// ID is "pay_" and a ULID: unique, and ordered by time of creation.
 	ID string `json:"id"`
@@ -139,15 +140,16 @@ type Payment struct {
 	UpdatedAt time.Time     `json:"updated_at"`
 	// StatusAt is since when the status holds.
 	StatusAt time.Time `json:"status_at,omitzero"`
-	// NextCheck is when the provider is asked next, by the router itself; zero where nobody need ask. Checks counts such looks since StatusAt.
+	// NextCheck is when the provider is asked next, by the router itself; zero where nobody need ask. Checks counts
+	// such looks since StatusAt.
 	NextCheck time.Time `json:"next_check,omitzero"`
 	Checks    int       `json:"checks,omitempty"`
 	// Version rises by one with every change.
 	Version int64 `json:"version"`
 }
 
-// Attempt is one request to a provider: a row of its own, written before the request leaves and closed when its answer is
-// understood.
+// Attempt is one request to a provider: a row of its own, written before the request leaves and closed when its answer
+// is understood.
 type Attempt struct {
 	// ID is "att_" and a ULID.
 	ID        string `json:"id"`

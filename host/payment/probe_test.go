@@ -30,7 +30,8 @@ import (
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
-// probe is a connector whose create has whatever idempotency a test asks for. Its provider speaks JSON: {"id","status"} or {"error"}.
+// probe is a connector whose create has whatever idempotency a test asks for. Its provider speaks JSON: {"id","status"}
+// or {"error"}.
 type probe struct {
 	name string
 	// number is its generation's; 0 means 1.
@@ -52,7 +53,8 @@ func (p *probe) Manifest() *abi.Manifest {
 		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required, Precisions: p.precisions,
+			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
+			Precisions: p.precisions,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},
@@ -62,9 +64,11 @@ func (p *probe) Manifest() *abi.Manifest {
 			},
 		}},
 		Operations: []*abi.Operation{
-			{Name: "create", Idempotency: p.idempotency, DeclineIsFinal: !p.revocable, Reference: form, SettleAfterMs: p.settleAfter.Milliseconds()},
+			{Name: "create", Idempotency: p.idempotency, DeclineIsFinal: !p.revocable, Reference: form,
+				SettleAfterMs: p.settleAfter.Milliseconds()},
 			{Name: "quote", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
-			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: !p.blind, DeclineIsFinal: true},
+			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: !p.blind,
+				DeclineIsFinal: true},
 			{Name: "cancel", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
 			{Name: "confirm", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true},
 			{Name: "update", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
@@ -72,11 +76,14 @@ func (p *probe) Manifest() *abi.Manifest {
 		Envelope: []*abi.Proof{{Pointer: "/error"}},
 		Failures: []*abi.FailureRule{
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "test"},
-			{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: "test"},
-			{ProviderCode: "token", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: "test", Final: true},
+			{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+				Code: "authentication_failed", Source: "test"},
+			{ProviderCode: "token", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
+				Source: "test", Final: true},
 			{ProviderCode: "busy", Meaning: abi.Meaning_MEANING_REFUSED, Code: "provider_unavailable", Source: "test"},
 			{ProviderCode: "limit", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "test"},
-			{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected", Source: "test"},
+			{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected",
+				Source: "test"},
 			{ProviderCode: "duplicate", Meaning: abi.Meaning_MEANING_DUPLICATE, Code: "duplicate", Source: "test"},
 			{ProviderCode: "absent", Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: "test"},
 		},
@@ -93,7 +100,8 @@ func (p *probe) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, er
 	}
 	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).
 		Number("amount", call.GetPayment().GetAmount()).String("description", call.GetPayment().GetDescription()).JSON()
-	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).Bearer("token").JSON(body).Send(nil), 7, nil
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"),
+		guest.Literal(call.GetOperation())).Bearer("token").JSON(body).Send(nil), 7, nil
 }
 
 func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
@@ -114,8 +122,10 @@ func (p *probe) Interpret(_ context.Context, in *abi.Interpretation) (*abi.Step,
 		return guest.NewRequest(http.MethodPost, guest.Literal("/"+next)).Bearer("token").Send(nil), 3, nil
 	}
 	status, known := map[string]abi.Status{
-		"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING, "paid": abi.Status_STATUS_SUCCEEDED,
-		"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED, "expired": abi.Status_STATUS_EXPIRED,
+		"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING,
+		"paid":   abi.Status_STATUS_SUCCEEDED,
+		"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED,
+		"expired": abi.Status_STATUS_EXPIRED,
 		"unclear": abi.Status_STATUS_UNKNOWN,
 	}[answer.Text("status")]
 	if !known {
@@ -166,7 +176,9 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	text, _ := io.ReadAll(r.Body)
 	body, _ := jsontext.Parse(text)
 	p.mutex.Lock()
-	p.asked = append(p.asked, asked{strings.TrimPrefix(r.URL.Path, "/"), body.Text("reference"), body.Text("of"), body.Text("description"), r.Header.Get("Authorization")})
+	p.asked = append(p.asked,
+		asked{strings.TrimPrefix(r.URL.Path, "/"), body.Text("reference"), body.Text("of"), body.Text("description"),
+			r.Header.Get("Authorization")})
 	answer := p.usual
 	if len(p.answers) > 0 {
 		answer, p.answers = p.answers[0], p.answers[1:]
@@ -299,14 +311,19 @@ func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 	var providers []routing.Provider
 	for _, a := range accounts {
 		client, err := egress.New(egress.Settings{
-			Provider: a.name, BaseURL: a.url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true, Timeout: cmp.Or(a.timeout, 300*time.Millisecond),
-			Retry: egress.RetrySettings{MaxTries: max(a.tries, 1), BaseDelay: time.Millisecond, MaxDelay: time.Millisecond, RetryAfterCap: time.Millisecond}, Breaker: a.breaker,
+			Provider: a.name, BaseURL: a.url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true,
+			Timeout: cmp.Or(a.timeout, 300*time.Millisecond),
+			Retry: egress.RetrySettings{MaxTries: max(a.tries, 1), BaseDelay: time.Millisecond,
+				MaxDelay: time.Millisecond, RetryAfterCap: time.Millisecond}, Breaker: a.breaker,
 		})
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
-		fleet.Accounts[a.name] = &payment.Account{Name: a.name, Plugin: func(string) payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}")}
+		fleet.Accounts[a.name] = &payment.Account{Name: a.name,
+			Plugin: func(string) payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}")}
 		names = append(names, a.name)
-		providers = append(providers, routing.Provider{Name: a.name, Plugin: a.connector.Manifest().GetName(), Flows: a.connector.Manifest().GetFlows()})
+		providers = append(providers,
+			routing.Provider{Name: a.name, Plugin: a.connector.Manifest().GetName(),
+				Flows: a.connector.Manifest().GetFlows()})
 	}
 	fleet.Rules = ruleset(t, providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")))
 	return fleet
@@ -337,7 +354,8 @@ func orderOf(amount string) payment.Order {
 
 func (h *house) create(t *testing.T, key string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
+		time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
 	return receipt.Payment

@@ -51,7 +51,8 @@ type booking struct {
 	at                   time.Time
 }
 
-// bank is a provider in memory, with the truth of what it did. It takes the engine's requests as an egress client does, without a network.
+// bank is a provider in memory, with the truth of what it did. It takes the engine's requests as an egress client does,
+// without a network.
 type bank struct {
 	name  string
 	class abi.Idempotency
@@ -165,7 +166,8 @@ func (b *bank) book(reference string) string {
 	if b.class == keyed && b.find("", reference) != nil {
 		return `{"error":"duplicate"}`
 	}
-	one := &booking{id: fmt.Sprintf("%s-%d", b.name, len(b.bookings)+1), reference: reference, state: "working", at: b.clock.read()}
+	one := &booking{id: fmt.Sprintf("%s-%d", b.name, len(b.bookings)+1), reference: reference, state: "working",
+		at: b.clock.read()}
 	if b.class == abandonable {
 		one.state = "open"
 	}
@@ -261,10 +263,13 @@ func newWorld(t *rapid.T, dir string) *world {
 	for n := range rapid.IntRange(1, 3).Draw(t, "providers") {
 		name := string(rune('a' + n))
 		b := &bank{name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock}
-		connector := &probe{name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter, revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming}
+		connector := &probe{name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter,
+			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming}
 		w.banks = append(w.banks, b)
-		w.fleet.Accounts[name] = &payment.Account{Name: name, Plugin: func(string) payment.Connector { return connector }, Egress: b, Settings: []byte("{}")}
-		providers = append(providers, routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
+		w.fleet.Accounts[name] = &payment.Account{Name: name,
+			Plugin: func(string) payment.Connector { return connector }, Egress: b, Settings: []byte("{}")}
+		providers = append(providers,
+			routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
 		names = append(names, name)
 	}
 	w.fleet.Rules, err = rulesOf(providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")))
@@ -277,7 +282,8 @@ func newWorld(t *rapid.T, dir string) *world {
 func naming(call *abi.Call) (*abi.Step, error) {
 	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).
 		String("theirs", call.GetProviderReference()).JSON()
-	return guest.NewRequest(http.MethodPost, guest.Literal("/"), guest.Literal(call.GetOperation())).JSON(body).Send(nil), nil
+	return guest.NewRequest(http.MethodPost, guest.Literal("/"),
+		guest.Literal(call.GetOperation())).JSON(body).Send(nil), nil
 }
 
 func (w *world) start() {
@@ -297,7 +303,8 @@ func (w *world) payments(t *rapid.T) []payment.Payment {
 
 // prepare draws what will go wrong during the next action.
 func (w *world) prepare(t *rapid.T) {
-	faults := rapid.SampledFrom([]fault{fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent, misses})
+	faults := rapid.SampledFrom([]fault{fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent,
+		misses})
 	for _, b := range w.banks {
 		b.mutex.Lock()
 		b.faults = rapid.SliceOfN(faults, 0, 3).Draw(t, "faults of "+b.name)
@@ -315,7 +322,8 @@ func (w *world) prepare(t *rapid.T) {
 func tolerate(t *rapid.T, err error) {
 	var declined *payment.DeclinedError
 	for _, known := range []error{
-		nil, payment.ErrJournal, payment.ErrState, payment.ErrUnanswered, payment.ErrUnsupported, payment.ErrNotFound, payment.ErrContradiction,
+		nil, payment.ErrJournal, payment.ErrState, payment.ErrUnanswered, payment.ErrUnsupported, payment.ErrNotFound,
+		payment.ErrContradiction,
 	} {
 		if errors.Is(err, known) {
 			return
@@ -326,7 +334,8 @@ func tolerate(t *rapid.T, err error) {
 
 func (w *world) create(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := w.engine.Create(context.Background(), "shop", payment.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"), time.Minute)
+	receipt, err := w.engine.Create(context.Background(), "shop", payment.Key{Value: key, Fingerprint: "f"},
+		orderOf("10.00"), time.Minute)
 	tolerate(t, err)
 	if receipt.Payment.ID == "" {
 		return
@@ -374,7 +383,8 @@ func (w *world) report(t *rapid.T) {
 		}
 	case 3:
 		report.Outcome = outcomeOf(map[string]abi.Status{
-			"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING, "paid": abi.Status_STATUS_SUCCEEDED,
+			"open": abi.Status_STATUS_REQUIRES_ACTION, "working": abi.Status_STATUS_PROCESSING,
+			"paid":   abi.Status_STATUS_SUCCEEDED,
 			"failed": abi.Status_STATUS_FAILED, "canceled": abi.Status_STATUS_CANCELED,
 		}[one.state], one.id)
 	}
@@ -525,7 +535,8 @@ func (w *world) heal(t *rapid.T) {
 		for _, a := range attempts {
 			require.False(t, a.Open())
 			if a.Provider == p.Provider && a.Role == "create" {
-				require.Nil(t, w.bank(p.Provider).find("", a.Reference), "%s is unknown, and its provider knows it", p.ID)
+				require.Nil(t, w.bank(p.Provider).find("", a.Reference), "%s is unknown, and its provider knows it",
+					p.ID)
 			}
 		}
 	}
@@ -540,8 +551,8 @@ func (w *world) bank(name string) *bank {
 	return nil
 }
 
-// Whatever is asked for, in whatever order, and whatever goes wrong on the way: no payment takes money twice, none is lost, none is told to
-// have failed while somebody has the money, and once all is well each comes to its end.
+// Whatever is asked for, in whatever order, and whatever goes wrong on the way: no payment takes money twice, none is
+// lost, none is told to have failed while somebody has the money, and once all is well each comes to its end.
 func TestNoInterleavingTakesMoneyTwiceOrLosesAPayment(t *testing.T) {
 	t.Parallel()
 	root, runs := t.TempDir(), 0

@@ -18,7 +18,8 @@ const quoteWithin = 10 * time.Second
 
 // Quote is what a provider says a payment would come to. Its amounts are plain decimal text above zero.
 type Quote struct {
-	// Pays leaves whoever pays, and Gets reaches whoever is paid, all fees between. One of them at least is in the order's currency.
+	// Pays leaves whoever pays, and Gets reaches whoever is paid, all fees between. One of them at least is in the
+	// order's currency.
 	Pays Money `json:"pays"`
 	Gets Money `json:"gets"`
 	// Rate is before fees; the zero Rate where none is told, which is so between amounts of one currency only.
@@ -43,8 +44,9 @@ type Bound struct {
 	Max      string `json:"max,omitempty"`
 }
 
-// Prices gives what an order costs at these providers, for one decision on one goroutine, as quote.Book does: a provider's price is decimal
-// text in the order's currency, or it is not known. It may wait for providers, within bounds of its own.
+// Prices gives what an order costs at these providers, for one decision on one goroutine, as quote.Book does: a
+// provider's price is decimal text in the order's currency, or it is not known. It may wait for providers, within
+// bounds of its own.
 type Prices func(o Order, providers []string) func(provider string) (price string, ok bool)
 
 // Quoters are the accounts that may have quotes of such orders, by name: those whose plugins have an operation for it.
@@ -61,10 +63,11 @@ func (f *Fleet) Quoters(o Order) []string {
 	return names
 }
 
-// Quote asks a provider what an order would come to. No payment is made of it, and nothing is journalled; the provider learns kind, amount,
-// currency, country, method, operator and network, and its own options, and nothing of the payer. It takes 10 s at most, and is tried once.
-// The error is ErrUnsupported where the provider has no quotes for such an order, a *DeclinedError where it would not take it, and
-// ErrUnavailable or ErrUnanswered where it could not be asked or made no sense.
+// Quote asks a provider what an order would come to. No payment is made of it, and nothing is journalled; the provider
+// learns kind, amount, currency, country, method, operator and network, and its own options, and nothing of the payer.
+// It takes 10 s at most, and is tried once. The error is ErrUnsupported where the provider has no quotes for such an
+// order, a *DeclinedError where it would not take it, and ErrUnavailable or ErrUnanswered where it could not be asked
+// or made no sense.
 func (e *Engine) Quote(ctx context.Context, provider string, o Order) (Quote, error) {
 	if err := e.enter(); err != nil {
 		return Quote{}, err
@@ -83,7 +86,8 @@ func (e *Engine) Quote(ctx context.Context, provider string, o Order) (Quote, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, quoteWithin)
 	defer cancel()
-	q := &inquiry{talk: conversation{engine: e, about: &heldPayment{payment: asked}, plan: at, call: e.quoteCall(asked, at, e.now())}, once: true}
+	q := &inquiry{talk: conversation{engine: e, about: &heldPayment{payment: asked}, plan: at,
+		call: e.quoteCall(asked, at, e.now())}, once: true}
 	quote, err := q.quote(ctx, asked.Order)
 	q.log(ctx, "asked for a quote")
 	return quote, err
@@ -100,8 +104,9 @@ func quotable(o Order) Order {
 func (e *Engine) quoteCall(p Payment, at plan, now time.Time) *abi.Call {
 	plugin := at.connector.Manifest().GetName()
 	return &abi.Call{
-		Operation: at.operation.GetName(), Payment: contractPayment(p, plugin), Settings: at.account.Settings, NowMs: now.UnixMilli(),
-		Seed: seed(strconv.FormatInt(now.UnixNano(), 10), at.account.Name, at.operation.GetName()),
+		Operation: at.operation.GetName(), Payment: contractPayment(p, plugin), Settings: at.account.Settings,
+		NowMs: now.UnixMilli(),
+		Seed:  seed(strconv.FormatInt(now.UnixNano(), 10), at.account.Name, at.operation.GetName()),
 	}
 }
 
@@ -136,7 +141,8 @@ func quoteOf(said *abi.Quote) (Quote, error) {
 		quote.Fees = append(quote.Fees, moneyOf(fee))
 	}
 	for _, bound := range said.GetBounds() {
-		quote.Bounds = append(quote.Bounds, Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
+		quote.Bounds = append(quote.Bounds,
+			Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
 	}
 	if said.GetExpiresMs() > 0 {
 		quote.ExpiresAt = time.UnixMilli(said.GetExpiresMs()).UTC()
@@ -144,7 +150,8 @@ func quoteOf(said *abi.Quote) (Quote, error) {
 	return quote, nil
 }
 
-// check holds a quote to the order that was asked about: the payer pays no less than that, or the other end gets no more.
+// check holds a quote to the order that was asked about: the payer pays no less than that, or the other end gets no
+// more.
 func (q Quote) check(o Order, now time.Time) error {
 	from, to := q.Rate.From.Currency, q.Rate.To.Currency
 	switch {
@@ -159,7 +166,8 @@ func (q Quote) check(o Order, now time.Time) error {
 	got, gotOK := compare(q.Gets.Amount, o.Amount)
 	about := q.Pays.Currency == o.Currency && paidOK && paid >= 0 || q.Gets.Currency == o.Currency && gotOK && got <= 0
 	if !about {
-		return fmt.Errorf("the quote is about %s %s and %s %s, not %s %s", q.Pays.Amount, q.Pays.Currency, q.Gets.Amount, q.Gets.Currency, o.Amount, o.Currency)
+		return fmt.Errorf("the quote is about %s %s and %s %s, not %s %s", q.Pays.Amount, q.Pays.Currency,
+			q.Gets.Amount, q.Gets.Currency, o.Amount, o.Currency)
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// quoter is a probe that quotes. Its provider answers {"pays","of","gets","in"} and more, or what every probe's provider may say.
+// quoter is a probe that quotes. Its provider answers {"pays","of","gets","in"} and more, or what every probe's
+// provider may say.
 type quoter struct {
 	*probe
 }
@@ -41,15 +42,18 @@ func (q quoter) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, 
 
 func (q quoter) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
 	answer, err := jsontext.Parse(in.GetResponse().GetBody())
-	if err != nil || in.GetResponse().GetStatus() != http.StatusOK || answer.Text("next") != "" || answer.Text("error") != "" || answer.Text("trap") != "" {
+	if err != nil || in.GetResponse().GetStatus() != http.StatusOK || answer.Text("next") != "" ||
+		answer.Text("error") != "" || answer.Text("trap") != "" {
 		return q.probe.Interpret(ctx, in)
 	}
 	quote := &abi.Quote{
-		Pays: guest.Money(answer.Text("pays"), answer.Text("of")), Gets: guest.Money(answer.Text("gets"), answer.Text("in")),
+		Pays:   guest.Money(answer.Text("pays"), answer.Text("of")),
+		Gets:   guest.Money(answer.Text("gets"), answer.Text("in")),
 		Bounds: []*abi.Bound{{Currency: "EUR", Min: "1"}},
 	}
 	if answer.Get("rate").Exists() {
-		quote.Rate = &abi.Rate{From: guest.Money(answer.Text("from"), answer.Text("of")), To: guest.Money(answer.Text("rate"), cmp.Or(answer.Text("into"), answer.Text("in")))}
+		quote.Rate = &abi.Rate{From: guest.Money(answer.Text("from"), answer.Text("of")),
+			To: guest.Money(answer.Text("rate"), cmp.Or(answer.Text("into"), answer.Text("in")))}
 	}
 	if fee := answer.Text("fee"); fee != "" {
 		quote.Fees = []*abi.Money{guest.Money(fee, "EUR")}
@@ -65,7 +69,8 @@ func quotes(t *testing.T, p *probe, provider *provider) *house {
 	t.Helper()
 	p.name, p.idempotency = "quoter", none
 	return newHouse(t, payment.Settings{}, account{
-		name: "a", connector: quoter{p}, url: provider.url, tries: 3, timeout: 10 * time.Second, breaker: egress.BreakerSettings{Failures: 1},
+		name: "a", connector: quoter{p}, url: provider.url, tries: 3, timeout: 10 * time.Second,
+		breaker: egress.BreakerSettings{Failures: 1},
 	})
 }
 
@@ -74,12 +79,14 @@ const offer = `{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","fee":"0.30"}
 func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 	t.Parallel()
 	var told string
-	first := newProvider(t, func(w http.ResponseWriter, r *http.Request) { told = "asked"; _, _ = io.WriteString(w, offer) })
+	first := newProvider(t,
+		func(w http.ResponseWriter, r *http.Request) { told = "asked"; _, _ = io.WriteString(w, offer) })
 	h := quotes(t, &probe{}, first)
 	order := orderOf("10.00")
 	order.Payer = payment.Payer{Name: "Jane Roe", Email: "jane@shop.example", Phone: "+49301234", IP: "192.0.2.1"}
 	order.Reference, order.ReturnURL = "order-1001", "https://shop.example/"
-	order.Destination = payment.Destination{Number: "0301234", Account: "DE00", Address: "T0", Operator: "AT", Network: "TRC20"}
+	order.Destination = payment.Destination{Number: "0301234", Account: "DE00", Address: "T0", Operator: "AT",
+		Network: "TRC20"}
 	order.Metadata = map[string]string{"tier": "gold"}
 
 	quote, err := h.engine.Quote(t.Context(), "a", order)
@@ -104,9 +111,12 @@ func TestWhatAProviderIsToldForAQuote(t *testing.T) {
 		return guest.Reject("unsupported", "/currency", "no"), nil
 	}}, first)
 	order := orderOf("10.00")
-	order.Method, order.Reference, order.ReturnURL, order.Payer.Email = "crypto", "order-1001", "https://shop.example/", "jane@shop.example"
-	order.Destination = payment.Destination{Number: "0301234", Account: "DE00", Address: "T0", Memo: "m", Operator: "AT", Network: "TRC20"}
-	order.Options = map[string]json.RawMessage{"quoter": json.RawMessage(`{"direction_id":"1"}`), "other": json.RawMessage(`{}`)}
+	order.Method, order.Reference, order.ReturnURL, order.Payer.Email = "crypto", "order-1001", "https://shop.example/",
+		"jane@shop.example"
+	order.Destination = payment.Destination{Number: "0301234", Account: "DE00", Address: "T0", Memo: "m",
+		Operator: "AT", Network: "TRC20"}
+	order.Options = map[string]json.RawMessage{"quoter": json.RawMessage(`{"direction_id":"1"}`),
+		"other": json.RawMessage(`{}`)}
 
 	_, err := h.engine.Quote(t.Context(), "a", order)
 
@@ -114,22 +124,27 @@ func TestWhatAProviderIsToldForAQuote(t *testing.T) {
 	require.ErrorAs(t, err, &declined)
 	require.Equal(t, "unsupported", declined.Failure.Code)
 	require.True(t, called.EqualVT(&abi.Payment{
-		Kind: abi.Kind_KIND_COLLECT, Amount: "10.00", Currency: "EUR", Country: "DE", Method: "crypto", Options: []byte(`{"direction_id":"1"}`),
-		Payer: &abi.Payer{}, Destination: &abi.Destination{Operator: "AT", Network: "TRC20"},
+		Kind: abi.Kind_KIND_COLLECT, Amount: "10.00", Currency: "EUR", Country: "DE", Method: "crypto",
+		Options: []byte(`{"direction_id":"1"}`),
+		Payer:   &abi.Payer{}, Destination: &abi.Destination{Operator: "AT", Network: "TRC20"},
 	}), "%v", called)
 	require.Empty(t, first.requests())
 }
 
 func TestAQuoteTakesAsManyRoundTripsAsItsFlow(t *testing.T) {
 	t.Parallel()
-	first := newProvider(t, says(`{"pays":"10","of":"EUR","gets":"11","in":"PRB","from":"10","rate":"11","until":"2999-01-01T00:00:00Z"}`), says(`{"next":"quote"}`))
+	first := newProvider(t,
+		says(`{"pays":"10","of":"EUR","gets":"11","in":"PRB","from":"10","rate":"11","until":"2999-01-01T00:00:00Z"}`),
+		says(`{"next":"quote"}`))
 	h := quotes(t, &probe{}, first)
 
 	quote, err := h.engine.Quote(t.Context(), "a", orderOf("10.00"))
 
 	require.NoError(t, err)
 	require.Len(t, first.requests(), 2)
-	require.Equal(t, payment.Rate{From: payment.Money{Amount: "10", Currency: "EUR"}, To: payment.Money{Amount: "11", Currency: "PRB"}}, quote.Rate)
+	require.Equal(t,
+		payment.Rate{From: payment.Money{Amount: "10", Currency: "EUR"},
+			To: payment.Money{Amount: "11", Currency: "PRB"}}, quote.Rate)
 	require.Equal(t, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), quote.ExpiresAt)
 }
 
@@ -150,30 +165,52 @@ func TestWhatBringsNoQuote(t *testing.T) {
 		// trips: the provider is to blame, for its breaker.
 		trips bool
 	}{
-		"another kind":                      {says(offer), probe{}, func(o *payment.Order) { o.Kind = payment.Payout }, payment.ErrUnsupported, 0, false},
-		"a decline":                         {says(`{"error":"limit"}`), probe{}, nil, &payment.DeclinedError{}, 1, false},
+		"another kind": {says(offer), probe{}, func(o *payment.Order) { o.Kind = payment.Payout },
+			payment.ErrUnsupported, 0, false},
+		"a decline": {says(`{"error":"limit"}`), probe{}, nil, &payment.DeclinedError{}, 1,
+			false},
 		"a fault, which is not tried again": {fails(500, ""), probe{}, nil, payment.ErrUnanswered, 1, true},
 		"a connection that breaks":          {resets, probe{}, nil, payment.ErrUnanswered, 1, true},
 		"a page":                            {says("<html>"), probe{}, nil, payment.ErrUnanswered, 1, true},
 		"busy":                              {says(`{"error":"busy"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"a code in no list":                 {says(`{"error":"odd"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"a trap":                            {says(`{"trap":"t"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a status, and no quote":            {says(`{"status":"paid","id":"1"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a flow without end":                {says(`{"next":"quote"}`), probe{}, nil, payment.ErrUnanswered, 3, false},
-		"a request that may move money":     {says(offer), probe{prepare: send("create")}, nil, payment.ErrUnavailable, 0, false},
-		"an operation that is none":         {says(offer), probe{prepare: send("odd")}, nil, payment.ErrUnavailable, 0, false},
-		"nothing paid":                      {says(`{"gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"zero paid":                         {says(`{"pays":"0","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a rate of other currencies":        {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1","into":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"less than nothing got":             {says(`{"pays":"10.00","of":"EUR","gets":"-9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a number that is none":             {says(`{"pays":"ten","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"no currency":                       {says(`{"pays":"10.00","gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"two currencies and no rate":        {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a rate of nothing":                 {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"0","rate":"1"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"another currency":                  {says(`{"pays":"10.00","of":"USD","gets":"9.70","in":"USD"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a smaller payment":                 {says(`{"pays":"9.99","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a larger payment":                  {says(`{"pays":"9.70","of":"PRB","gets":"10.01","in":"EUR","from":"1","rate":"1"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"out of date":                       {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","until":"2001-01-01T00:00:00Z"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
+		"a status, and no quote": {says(`{"status":"paid","id":"1"}`), probe{}, nil, payment.ErrUnanswered,
+			1, false},
+		"a flow without end": {says(`{"next":"quote"}`), probe{}, nil, payment.ErrUnanswered, 3, false},
+		"a request that may move money": {says(offer), probe{prepare: send("create")}, nil, payment.ErrUnavailable,
+			0, false},
+		"an operation that is none": {says(offer), probe{prepare: send("odd")}, nil, payment.ErrUnavailable, 0,
+			false},
+		"nothing paid": {says(`{"gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered,
+			1, false},
+		"zero paid": {says(`{"pays":"0","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
+		"a rate of other currencies": {
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1","into":"EUR"}`), probe{},
+			nil, payment.ErrUnanswered, 1, false},
+		"less than nothing got": {says(`{"pays":"10.00","of":"EUR","gets":"-9.70","in":"EUR"}`), probe{},
+			nil, payment.ErrUnanswered, 1, false},
+		"a number that is none": {says(`{"pays":"ten","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
+		"no currency": {says(`{"pays":"10.00","gets":"9.70","in":"EUR"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
+		"two currencies and no rate": {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB"}`), probe{},
+			nil, payment.ErrUnanswered, 1, false},
+		"a rate of nothing": {
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"0","rate":"1"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
+		"another currency": {says(`{"pays":"10.00","of":"USD","gets":"9.70","in":"USD"}`), probe{},
+			nil, payment.ErrUnanswered, 1, false},
+		"a smaller payment": {
+			says(`{"pays":"9.99","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
+		"a larger payment": {
+			says(`{"pays":"9.70","of":"PRB","gets":"10.01","in":"EUR","from":"1","rate":"1"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
+		"out of date": {
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","until":"2001-01-01T00:00:00Z"}`), probe{}, nil,
+			payment.ErrUnanswered, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +228,8 @@ func TestWhatBringsNoQuote(t *testing.T) {
 			}
 			require.Len(t, first.requests(), row.asked)
 			require.Equal(t, row.trips, readable(h) != nil)
-			require.NoError(t, h.engine.Fleet().Accounts["a"].Egress.Available(), "a quote never closes the account to payments")
+			require.NoError(t, h.engine.Fleet().Accounts["a"].Egress.Available(),
+				"a quote never closes the account to payments")
 		})
 	}
 }
@@ -247,8 +285,10 @@ func TestAQuotesLogHoldsNoSecret(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error":"limit `+r.Header.Get("Authorization")+`"}`)
 	})
 	var log strings.Builder
-	h := newHouse(t, payment.Settings{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
-		account{name: "a", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: first.url, timeout: 10 * time.Second})
+	h := newHouse(t,
+		payment.Settings{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		account{name: "a", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: first.url,
+			timeout: 10 * time.Second})
 	_, err := h.engine.Quote(t.Context(), "a", orderOf("10.00"))
 	require.Error(t, err)
 	require.Contains(t, log.String(), "asked for a quote")

@@ -22,7 +22,8 @@ type ReconcilerSettings struct {
 	AtOnce int64
 	// Overdue is how long a payment may be unknown before it is a person's matter. 0 means 1 h.
 	Overdue time.Duration
-	// KeyLifetime is how long after its payment became terminal an idempotency key is remembered, by the journal's own clock. 0 means 7 days.
+	// KeyLifetime is how long after its payment became terminal an idempotency key is remembered, by the journal's own
+	// clock. 0 means 7 days.
 	KeyLifetime time.Duration
 }
 
@@ -45,8 +46,8 @@ func (s ReconcilerSettings) withDefaults() ReconcilerSettings {
 	return s
 }
 
-// Reconciler asks providers about payments that are on their way, until each has come to an end. It never ends one by itself: not for
-// being old, and not because nobody answers. It is safe for concurrent use.
+// Reconciler asks providers about payments that are on their way, until each has come to an end. It never ends one by
+// itself: not for being old, and not because nobody answers. It is safe for concurrent use.
 type Reconciler struct {
 	engine   *Engine
 	settings ReconcilerSettings
@@ -64,7 +65,8 @@ type reconciled struct {
 }
 
 // alertOverdue is what a payment says that has been unknown for too long.
-const alertOverdue = "unknown for long: neither a look-up nor a callback has told what became of it; an operator can resolve it"
+const alertOverdue = "unknown for long: neither a look-up nor a callback has told what became of it; an operator can " +
+	"resolve it"
 
 // NewReconciler makes a reconciler of an engine's payments. It does nothing by itself: see Run and Round.
 func NewReconciler(engine *Engine, settings ReconcilerSettings) *Reconciler {
@@ -87,7 +89,8 @@ func (r *Reconciler) Run(ctx context.Context) {
 	}
 }
 
-// Round looks once at everything that is due, as far as its providers' limits go, and forgets keys that have outlived their payments.
+// Round looks once at everything that is due, as far as its providers' limits go, and forgets keys that have outlived
+// their payments.
 func (r *Reconciler) Round(ctx context.Context) {
 	var rounds sync.WaitGroup
 	r.begin(ctx, &rounds)
@@ -148,7 +151,8 @@ func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) e
 		return nil
 	}
 	if account.Egress.Askable() != nil {
-		// Nobody is asked now: what is due stays so, and is asked for as soon as the breaker, or the account's rate, lets a look-up through.
+		// Nobody is asked now: what is due stays so, and is asked for as soon as the breaker, or the account's rate,
+		// lets a look-up through.
 		_, err := r.each(ctx, name, overdueBatch, r.remind)
 		return err
 	}
@@ -165,7 +169,8 @@ func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) e
 const overdueBatch = 100
 
 // each does something with payments that are due, several at a time, and tells how many there were.
-func (r *Reconciler) each(ctx context.Context, provider string, limit int, do func(context.Context, Payment) error) (count int, err error) {
+func (r *Reconciler) each(ctx context.Context, provider string, limit int,
+	do func(context.Context, Payment) error) (count int, err error) {
 	due, err := r.engine.journal.Due(ctx, provider, r.engine.now(), limit)
 	if err != nil {
 		return 0, err
@@ -192,12 +197,13 @@ func (r *Reconciler) look(ctx context.Context, due Payment) error {
 	if r.engine.driving(due.ID) || (known && account.Egress.Askable() != nil) {
 		return nil
 	}
-	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		if !t.due(p) {
-			return p, nil
-		}
-		return t.look(ctx, p, r.settings.Overdue)
-	})
+	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if !t.due(p) {
+				return p, nil
+			}
+			return t.look(ctx, p, r.settings.Overdue)
+		})
 	return err
 }
 
@@ -206,12 +212,13 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 	if due.Alert != "" || !r.engine.overdue(due, r.settings.Overdue) {
 		return nil
 	}
-	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		if !t.due(p) {
-			return p, nil
-		}
-		return t.remind(ctx, r.settings.Overdue)
-	})
+	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if !t.due(p) {
+				return p, nil
+			}
+			return t.remind(ctx, r.settings.Overdue)
+		})
 	return err
 }
 
@@ -225,7 +232,8 @@ func (e *Engine) configured(provider string) bool {
 	return known
 }
 
-// showUnconfigured shows payments on their way whose provider nobody can ask, each once. They are due as soon as the provider is there again.
+// showUnconfigured shows payments on their way whose provider nobody can ask, each once. They are due as soon as the
+// provider is there again.
 func (e *Engine) showUnconfigured(ctx context.Context) error {
 	providers, err := e.journal.Waiting(ctx)
 	if err != nil {
@@ -263,14 +271,16 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 	if shown(waiting) {
 		return nil
 	}
-	_, err := e.withLock(ctx, "", waiting.ID, Origin{Cause: ByRecovery}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		if shown(p) {
-			return p, nil
-		}
-		p.Alert = alertUnconfigured(p.Provider)
-		t.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID), slog.String("provider", p.Provider))
-		return t.save(ctx, p)
-	})
+	_, err := e.withLock(ctx, "", waiting.ID, Origin{Cause: ByRecovery},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if shown(p) {
+				return p, nil
+			}
+			p.Alert = alertUnconfigured(p.Provider)
+			t.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID),
+				slog.String("provider", p.Provider))
+			return t.save(ctx, p)
+		})
 	return err
 }
 
@@ -290,8 +300,8 @@ func (t *turn) due(p Payment) bool {
 	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !ahead(p, t.now())
 }
 
-// look asks a payment's provider where it stands, and sees to it that it is looked at again. What a crash interrupted is closed first.
-// A provider's refusal to tell, or its silence, is no error here.
+// look asks a payment's provider where it stands, and sees to it that it is looked at again. What a crash interrupted
+// is closed first. A provider's refusal to tell, or its silence, is no error here.
 func (t *turn) look(ctx context.Context, p Payment, overdue time.Duration) (Payment, error) {
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
@@ -313,7 +323,8 @@ func (t *turn) remind(ctx context.Context, overdue time.Duration) (Payment, erro
 	p := t.standing
 	if p.Alert == "" && t.overdue(p, overdue) {
 		p.Alert = alertOverdue
-		t.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID), slog.String("provider", p.Provider),
+		t.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID),
+			slog.String("provider", p.Provider),
 			slog.Time("since", p.StatusAt))
 		return t.save(ctx, p)
 	}

@@ -36,7 +36,8 @@ func (h *house) payment(t *testing.T, id string) payment.Payment {
 
 func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 	t.Parallel()
-	open, working, paid := `{"id":"a-1","status":"open"}`, `{"id":"a-1","status":"working"}`, `{"id":"a-1","status":"paid"}`
+	open, working, paid := `{"id":"a-1","status":"open"}`, `{"id":"a-1","status":"working"}`,
+		`{"id":"a-1","status":"paid"}`
 	for _, row := range []struct {
 		what     string
 		probe    probe
@@ -52,7 +53,8 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 		{
 			"the payer's time is over: what was shown may still be paid, and is looked at for a week",
 			probe{idempotency: abandonable},
-			[]http.HandlerFunc{says(open), says(`{"id":"a-1","status":"expired"}`), says(`{"id":"a-1","status":"expired"}`), says(`{"error":"absent"}`)},
+			[]http.HandlerFunc{says(open), says(`{"id":"a-1","status":"expired"}`),
+				says(`{"id":"a-1","status":"expired"}`), says(`{"error":"absent"}`)},
 			[]payment.Status{payment.RequiresAction, payment.Expired, payment.Expired},
 		},
 		{
@@ -70,7 +72,8 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 		{
 			"not found for a while, then paid",
 			probe{idempotency: none},
-			[]http.HandlerFunc{resets, says(`{"error":"absent"}`), says(`{"error":"absent"}`), says(`{"error":"absent"}`), says(paid)},
+			[]http.HandlerFunc{resets, says(`{"error":"absent"}`), says(`{"error":"absent"}`),
+				says(`{"error":"absent"}`), says(paid)},
 			[]payment.Status{payment.Unknown, payment.Unknown, payment.Unknown, payment.Unknown, payment.Succeeded},
 		},
 		{
@@ -82,7 +85,8 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 		{
 			"duplicate, and then not found for long",
 			probe{idempotency: keyed},
-			[]http.HandlerFunc{resets, says(`{"error":"duplicate"}`), says(`{"error":"absent"}`), says(`{"error":"absent"}`), says(paid)},
+			[]http.HandlerFunc{resets, says(`{"error":"duplicate"}`), says(`{"error":"absent"}`),
+				says(`{"error":"absent"}`), says(paid)},
 			[]payment.Status{payment.Unknown, payment.Unknown, payment.Unknown, payment.Succeeded},
 		},
 		{
@@ -96,10 +100,12 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 			t.Parallel()
 			clock := &clock{now: time.Now()}
 			row.probe.name = "first"
-			first := newProvider(t, func(http.ResponseWriter, *http.Request) { t.Error("asked once too often") }, row.answers...)
+			first := newProvider(t, func(http.ResponseWriter, *http.Request) { t.Error("asked once too often") },
+				row.answers...)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
 			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{name: "a", connector: &row.probe, url: first.url, tries: map[abi.Idempotency]int{keyed: 2}[row.probe.idempotency], breaker: unbreakable()},
+				account{name: "a", connector: &row.probe, url: first.url,
+					tries: map[abi.Idempotency]int{keyed: 2}[row.probe.idempotency], breaker: unbreakable()},
 				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Overdue: 1000 * time.Hour})
 			made := h.create(t, "k")
@@ -119,7 +125,8 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 	}
 }
 
-// A look at every moment at which something is due, for a day, at a provider that never answers: the payment stays unknown.
+// A look at every moment at which something is due, for a day, at a provider that never answers: the payment stays
+// unknown.
 func TestNothingIsEverFailedForBeingOld(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
@@ -146,7 +153,8 @@ func TestADuplicateIsLookedUpAtOnce(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"error":"duplicate"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read}, account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url})
+	h := newHouse(t, payment.Settings{Now: clock.read},
+		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 
@@ -169,7 +177,8 @@ func TestAPaymentThatIsUnknownForLongIsShownUntilItIsNot(t *testing.T) {
 			clock := &clock{now: time.Now()}
 			first := newProvider(t, hangsUp)
 			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, breaker: row.breaker})
+				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url,
+					breaker: row.breaker})
 			r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Overdue: time.Hour})
 			made := h.create(t, "k")
 
@@ -182,10 +191,13 @@ func TestAPaymentThatIsUnknownForLongIsShownUntilItIsNot(t *testing.T) {
 			p := h.payment(t, made.ID)
 			require.Equal(t, payment.Unknown, p.Status)
 			require.Contains(t, p.Alert, "unknown for long")
-			require.Equal(t, []payment.EntryType{payment.PaymentCreated, payment.PaymentProcessing, payment.PaymentUnknown, payment.PaymentUpdated}, h.types(t, made.ID))
+			require.Equal(t,
+				[]payment.EntryType{payment.PaymentCreated, payment.PaymentProcessing, payment.PaymentUnknown,
+					payment.PaymentUpdated}, h.types(t, made.ID))
 			require.Contains(t, h.log.String(), "unknown for long")
 
-			settled, err := h.engine.Resolve(t.Context(), made.ID, payment.Ruling{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded})
+			settled, err := h.engine.Resolve(t.Context(), made.ID,
+				payment.Ruling{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded})
 			require.NoError(t, err)
 			require.Empty(t, settled.Alert)
 		})
@@ -197,7 +209,8 @@ func TestWhatCannotBeLookedUpWaitsForACallbackOrAPerson(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), resets)
-	h := newHouse(t, payment.Settings{Now: clock.read}, account{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
+	h := newHouse(t, payment.Settings{Now: clock.read},
+		account{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
 	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
 	for range 100 {
@@ -220,7 +233,8 @@ func TestLookUpsAtAProviderAreLimited(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"status":"open"}`)
 		id.Store(r.URL.Path, true)
 	})
-	h := newHouse(t, payment.Settings{Now: clock.read}, account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
+	h := newHouse(t, payment.Settings{Now: clock.read},
+		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
 	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{PerSecond: 3})
 	const payments = 10
 	for n := range payments {
@@ -280,13 +294,15 @@ func TestWhatACrashInterruptedIsClosedBeforeItIsLookedUp(t *testing.T) {
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`))
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	p := payment.Payment{
-		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created, Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
+		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
+		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
 	}
 	_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
 	require.NoError(t, err)
 	p.Version, p.Attempts, p.Status, p.Provider, p.NextCheck = 2, 1, payment.Processing, "a", time.Now()
 	require.NoError(t, h.journal.Save(t.Context(), changeOf(p, payment.Attempt{
-		ID: "att_1", PaymentID: p.ID, Number: 1, Provider: "a", Role: "create", Operation: "create", Idempotency: "none", Sent: true,
+		ID: "att_1", PaymentID: p.ID, Number: 1, Provider: "a", Role: "create", Operation: "create",
+		Idempotency: "none", Sent: true,
 	})))
 
 	payment.NewReconciler(h.engine, payment.ReconcilerSettings{}).Round(t.Context())
@@ -301,7 +317,8 @@ func TestKeysAreForgottenLongAfterTheirPaymentsHaveEnded(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), says(`{"id":"a-1","status":"paid"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+	h := newHouse(t, payment.Settings{Now: clock.read},
+		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
 	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{KeyLifetime: 24 * time.Hour})
 	h.create(t, "ended")
 	h.create(t, "unsettled")
@@ -321,7 +338,8 @@ func TestKeysAreForgottenLongAfterTheirPaymentsHaveEnded(t *testing.T) {
 
 func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 	t.Parallel()
-	ruling := payment.Ruling{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded, ProviderReference: "a-1"}
+	ruling := payment.Ruling{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded,
+		ProviderReference: "a-1"}
 	with := func(change func(*payment.Ruling)) payment.Ruling {
 		changed := ruling
 		change(&changed)
@@ -336,12 +354,17 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 		err    error
 	}{
 		{"unknown becomes succeeded", resets, ruling, payment.Succeeded, "", nil},
-		{"unknown becomes failed", resets, with(func(r *payment.Ruling) { r.Status = payment.Failed }), payment.Failed, "", nil},
-		{"what is open becomes canceled", says(`{"id":"a-1","status":"open"}`), with(func(r *payment.Ruling) { r.Status = payment.Canceled }), payment.Canceled, "", nil},
-		{"what has ended stays as it is", says(`{"id":"a-1","status":"paid"}`), with(func(r *payment.Ruling) { r.Status = payment.Failed }), payment.Succeeded, "", payment.ErrState},
-		{"a status that is no end", resets, with(func(r *payment.Ruling) { r.Status = payment.Processing }), payment.Unknown, "/status", nil},
+		{"unknown becomes failed", resets, with(func(r *payment.Ruling) { r.Status = payment.Failed }), payment.Failed,
+			"", nil},
+		{"what is open becomes canceled", says(`{"id":"a-1","status":"open"}`),
+			with(func(r *payment.Ruling) { r.Status = payment.Canceled }), payment.Canceled, "", nil},
+		{"what has ended stays as it is", says(`{"id":"a-1","status":"paid"}`),
+			with(func(r *payment.Ruling) { r.Status = payment.Failed }), payment.Succeeded, "", payment.ErrState},
+		{"a status that is no end", resets, with(func(r *payment.Ruling) { r.Status = payment.Processing }),
+			payment.Unknown, "/status", nil},
 		{"no reason", resets, with(func(r *payment.Ruling) { r.Reason = "" }), payment.Unknown, "/reason", nil},
-		{"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), ruling, payment.RequiresAction, "/provider_reference", nil},
+		{"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), ruling, payment.RequiresAction,
+			"/provider_reference", nil},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -370,7 +393,9 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 			require.Equal(t, "a-1", p.ProviderReference)
 			require.Nil(t, p.NextAction)
 			last := h.last(t, made.ID)
-			require.Equal(t, payment.Origin{Cause: payment.ByOperator, Operator: "ann", Reason: "their support said so"}, last.Origin)
+			require.Equal(t,
+				payment.Origin{Cause: payment.ByOperator, Operator: "ann", Reason: "their support said so"},
+				last.Origin)
 			if row.status == payment.Succeeded {
 				return
 			}

@@ -14,19 +14,22 @@ var ErrContradiction = errors.New("the report contradicts the payment")
 
 // Report is what a provider says of a payment by itself.
 type Report struct {
-	// PaymentID is the payment that the report was brought to the address of; empty where the address is not a payment's own.
+	// PaymentID is the payment that the report was brought to the address of; empty where the address is not a
+	// payment's own.
 	PaymentID string
-	// Reference is ours, ProviderReference theirs, of the payment that the report is about. One of them has to be there, or PaymentID.
+	// Reference is ours, ProviderReference theirs, of the payment that the report is about. One of them has to be
+	// there, or PaymentID.
 	Reference         string
 	ProviderReference string
-	// Outcome is what the report says, where its word is proved to be the provider's. Nil: nobody vouches for it, and the provider is asked.
+	// Outcome is what the report says, where its word is proved to be the provider's. Nil: nobody vouches for it, and
+	// the provider is asked.
 	Outcome *abi.Outcome
 	// CallbackID is the callback that brought it.
 	CallbackID string
 }
 
-// Find is the payment that a report of an account's provider is about. ErrNotFound where there is none, ErrAmbiguous where there are
-// several, ErrContradiction where its references, or the address that it was brought to, name two.
+// Find is the payment that a report of an account's provider is about. ErrNotFound where there is none, ErrAmbiguous
+// where there are several, ErrContradiction where its references, or the address that it was brought to, name two.
 func (e *Engine) Find(ctx context.Context, provider string, report Report) (Payment, error) {
 	p, err := e.named(ctx, provider, report)
 	switch {
@@ -35,7 +38,9 @@ func (e *Engine) Find(ctx context.Context, provider string, report Report) (Paym
 	case err != nil:
 		return e.journal.Payment(ctx, report.PaymentID)
 	case p.ID != report.PaymentID:
-		return Payment{}, fmt.Errorf("find the payment of a report by %s: it names %s and was brought to %s: %w", provider, p.ID, report.PaymentID, ErrContradiction)
+		return Payment{},
+			fmt.Errorf("find the payment of a report by %s: it names %s and was brought to %s: %w", provider, p.ID,
+				report.PaymentID, ErrContradiction)
 	}
 	return p, nil
 }
@@ -52,7 +57,9 @@ func (e *Engine) named(ctx context.Context, provider string, report Report) (Pay
 	}
 	switch {
 	case byOurs != nil && byTheirs != nil && byOurs.ID != byTheirs.ID:
-		return Payment{}, fmt.Errorf("find the payment of a report by %s: its references name %s and %s: %w", provider, byOurs.ID, byTheirs.ID, ErrContradiction)
+		return Payment{},
+			fmt.Errorf("find the payment of a report by %s: its references name %s and %s: %w", provider, byOurs.ID,
+				byTheirs.ID, ErrContradiction)
 	case byOurs != nil:
 		return *byOurs, nil
 	case byTheirs != nil:
@@ -62,7 +69,8 @@ func (e *Engine) named(ctx context.Context, provider string, report Report) (Pay
 }
 
 // found is nil where a reference is empty or names nothing.
-func (e *Engine) found(ctx context.Context, provider, reference string, find func(context.Context, string, string) (Payment, error)) (*Payment, error) {
+func (e *Engine) found(ctx context.Context, provider, reference string,
+	find func(context.Context, string, string) (Payment, error)) (*Payment, error) {
 	if reference == "" {
 		return nil, nil //nolint:nilnil // no reference names no payment
 	}
@@ -76,8 +84,9 @@ func (e *Engine) found(ctx context.Context, provider, reference string, find fun
 	return &p, nil
 }
 
-// Report settles what a provider says of a payment, in the payment's turn: after the create that may still be under way, and after what
-// came before. What it says twice changes nothing twice. The error is one of Find's, ErrContradiction, or a look-up's.
+// Report settles what a provider says of a payment, in the payment's turn: after the create that may still be under
+// way, and after what came before. What it says twice changes nothing twice. The error is one of Find's,
+// ErrContradiction, or a look-up's.
 func (e *Engine) Report(ctx context.Context, provider string, report Report) (Payment, error) {
 	p, err := e.Find(ctx, provider, report)
 	if errors.Is(err, ErrContradiction) && report.Outcome != nil {
@@ -86,9 +95,10 @@ func (e *Engine) Report(ctx context.Context, provider string, report Report) (Pa
 	if err != nil {
 		return Payment{}, err
 	}
-	return e.withLock(ctx, "", p.ID, Origin{Cause: ByCallback, CallbackID: report.CallbackID}, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
-		return t.report(ctx, p, provider, report)
-	})
+	return e.withLock(ctx, "", p.ID, Origin{Cause: ByCallback, CallbackID: report.CallbackID},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			return t.report(ctx, p, provider, report)
+		})
 }
 
 func (t *turn) report(ctx context.Context, p Payment, provider string, report Report) (Payment, error) {
@@ -126,11 +136,13 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 	return t.keep(ctx, settle(p, report.Outcome, t.failureOf(p, report.Outcome), t.now()))
 }
 
-// follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just reported on, or cannot say
-// where it stands, has answered nothing: it is an error, so that the report is not taken for settled.
+// follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just
+// reported on, or cannot say where it stands, has answered nothing: it is an error, so that the report is not taken for
+// settled.
 //
-// Where the payment's own reference at the provider is not known, the object that the report names is looked up; the payment itself is too,
-// where that object is not shown to be the payment's and the provider finds payments by our reference.
+// Where the payment's own reference at the provider is not known, the object that the report names is looked up; the
+// payment itself is too, where that object is not shown to be the payment's and the provider finds payments by our
+// reference.
 func (t *turn) follow(ctx context.Context, p Payment, theirs string) (Payment, error) {
 	if theirs != "" && p.ProviderReference == "" {
 		asked, err := t.followOne(ctx, p, theirs)
@@ -189,13 +201,14 @@ func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *Failure {
 	if at, able := account.plan(p, abi.Role_ROLE_LOOKUP, ""); able {
 		operation = at.operation.GetName()
 	}
-	_, failure := Meaning(account.Failures, account.Plugin(p.ID).Manifest().GetFailures(), operation, ok, outcome.GetFailure())
+	_, failure := Meaning(account.Failures, account.Plugin(p.ID).Manifest().GetFailures(), operation, ok,
+		outcome.GetFailure())
 	return failure
 }
 
-// stray handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind, here or at another
-// provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should not be. A word that nobody vouches for is
-// asked after.
+// stray handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind,
+// here or at another provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should not be. A
+// word that nobody vouches for is asked after.
 func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
 	if outcome == nil {
 		end, _, err := t.inquire(ctx, p, provider, theirs)
@@ -225,8 +238,10 @@ func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, ou
 		return p, nil
 	}
 	p.AbandonedFound, p.MoneyConflict = true, p.MoneyConflict || money
-	p.Alert = fmt.Sprintf("%s reports on what an earlier try had left behind there: look for a second payment", provider)
-	t.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID), slog.String("provider", provider),
+	p.Alert = fmt.Sprintf("%s reports on what an earlier try had left behind there: look for a second payment",
+		provider)
+	t.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID),
+		slog.String("provider", provider),
 		slog.Bool("money", money))
 	return t.save(ctx, p)
 }

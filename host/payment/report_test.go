@@ -111,9 +111,11 @@ func TestWhatAReportChanges(t *testing.T) {
 			payment.Report{ProviderReference: "a-1"},
 			payment.Succeeded, nil, true,
 		},
-		{"and is not believed", says(open), says(open), payment.Report{ProviderReference: "a-1"}, payment.RequiresAction, nil, true},
+		{"and is not believed", says(open), says(open), payment.Report{ProviderReference: "a-1"},
+			payment.RequiresAction, nil, true},
 		{
-			"a provider that does not know what it reports on has told nothing", says(`{"id":"a-1","status":"paid"}`), says(`{"error":"absent"}`),
+			"a provider that does not know what it reports on has told nothing", says(`{"id":"a-1","status":"paid"}`),
+			says(`{"error":"absent"}`),
 			payment.Report{ProviderReference: "a-1"},
 			payment.Succeeded, payment.ErrUnanswered, true,
 		},
@@ -135,7 +137,8 @@ func TestWhatAReportChanges(t *testing.T) {
 		{
 			"a word about another amount is refused", says(open), nil,
 			payment.Report{Reference: "ours", Outcome: &abi.Outcome{
-				Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED, Amount: &abi.Money{Amount: "0.01", Currency: "EUR"},
+				Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED,
+				Amount: &abi.Money{Amount: "0.01", Currency: "EUR"},
 			}},
 			payment.RequiresAction, payment.ErrContradiction, false,
 		},
@@ -215,7 +218,8 @@ func TestAReportOfNobodysPaymentIsNotFound(t *testing.T) {
 	}
 }
 
-// A provider that finds payments by its own reference alone, and whose answer was lost, names that reference to the payment's own address.
+// A provider that finds payments by its own reference alone, and whose answer was lost, names that reference to the
+// payment's own address.
 func TestAReportToAPaymentsOwnAddressIsAboutThatPayment(t *testing.T) {
 	t.Parallel()
 	ours := ""
@@ -285,8 +289,10 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 			[]payment.EntryType{payment.PaymentAbandonedFound, payment.PaymentMoneyConflict},
 			true,
 		},
-		{"paid, when asked", nil, says(`{"id":"a-1","status":"paid"}`), []payment.EntryType{payment.PaymentAbandonedFound, payment.PaymentMoneyConflict}, true},
-		{"open, when asked", nil, says(`{"id":"a-1","status":"open"}`), []payment.EntryType{payment.PaymentAbandonedFound}, false},
+		{"paid, when asked", nil, says(`{"id":"a-1","status":"paid"}`),
+			[]payment.EntryType{payment.PaymentAbandonedFound, payment.PaymentMoneyConflict}, true},
+		{"open, when asked", nil, says(`{"id":"a-1","status":"open"}`),
+			[]payment.EntryType{payment.PaymentAbandonedFound}, false},
 		{"expired", outcomeOf(abi.Status_STATUS_EXPIRED, "a-1"), nil, nil, false},
 		{"not there, when asked", nil, says(`{"error":"absent"}`), nil, false},
 		{"no answer, when asked", nil, resets, nil, false},
@@ -308,7 +314,8 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 				if told := row.outcome != nil || row.types != nil; told {
 					require.NoError(t, err)
 				} else {
-					require.ErrorIs(t, err, payment.ErrUnanswered, "the report is not settled: it is to be asked after again")
+					require.ErrorIs(t, err, payment.ErrUnanswered,
+						"the report is not settled: it is to be asked after again")
 				}
 			}
 

@@ -22,7 +22,8 @@ func (r Ruling) check(p Payment) error {
 	var problems []error
 	refuse := func(field, reason string) { problems = append(problems, &InvalidError{Field: field, Reason: reason}) }
 	if !r.Status.Terminal() {
-		refuse("/status", fmt.Sprintf("must be one of succeeded, failed, canceled, expired; got %q", clip(string(r.Status))))
+		refuse("/status",
+			fmt.Sprintf("must be one of succeeded, failed, canceled, expired; got %q", clip(string(r.Status))))
 	}
 	if r.Reason == "" {
 		refuse("/reason", "is missing: say how you know")
@@ -37,8 +38,9 @@ func (r Ruling) check(p Payment) error {
 	return errors.Join(problems...)
 }
 
-// Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never sent, is left as it
-// is (ErrState); a ruling that does not serve joins *InvalidErrors. A provider that later says otherwise shows as a conflict about money.
+// Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never
+// sent, is left as it is (ErrState); a ruling that does not serve joins *InvalidErrors. A provider that later says
+// otherwise shows as a conflict about money.
 func (e *Engine) Resolve(ctx context.Context, id string, ruling Ruling) (Payment, error) {
 	origin := Origin{Cause: ByOperator, Operator: ruling.Operator, Reason: ruling.Reason}
 	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
@@ -48,7 +50,8 @@ func (e *Engine) Resolve(ctx context.Context, id string, ruling Ruling) (Payment
 		if err := errors.Join(ruling.check(p), t.unclaimed(p, ruling.ProviderReference)); err != nil {
 			return p, err
 		}
-		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id), slog.String("operator", ruling.Operator),
+		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id),
+			slog.String("operator", ruling.Operator),
 			slog.String("from", string(p.Status)), slog.String("to", string(ruling.Status)))
 		p.Status, p.NextAction, p.Failure, p.Alert = ruling.Status, nil, nil, ""
 		if p.Status == Failed {

@@ -10,18 +10,21 @@ import (
 // What a payment says that ended without success, once its money was asked for.
 const (
 	alertRetrieved = "the money that a payer sent was taken in after the payment had ended: give it back, or deliver"
-	alertInDoubt   = "the money that a payer sent was asked for after the payment had ended, and nobody knows whether it was taken in: refresh"
+	alertInDoubt   = "the money that a payer sent was asked for after the payment had ended, and nobody knows " +
+		"whether it was taken in: refresh"
 )
 
-// retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what becomes of the money
-// is for a person to decide. After a request whose effect nobody knows, the provider is asked first (Refresh).
+// retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what
+// becomes of the money is for a person to decide. After a request whose effect nobody knows, the provider is asked
+// first (Refresh).
 func (t *turn) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
 	if inDoubt(attempts) {
-		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w", ErrState)
+		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w",
+			ErrState)
 	}
 	if p, err = t.confirmable(ctx, p, operation); err != nil {
 		return p, err

@@ -21,7 +21,9 @@ func TestARequestThatWaitedTooLongAfterItsJournallingDoesNotLeave(t *testing.T) 
 		t.Run(idempotency.String(), func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{SendWithin: 10 * time.Second, Now: func() time.Time { return time.Now().Add(-11 * time.Second) }},
+			h := newHouse(t,
+				payment.Settings{SendWithin: 10 * time.Second,
+					Now: func() time.Time { return time.Now().Add(-11 * time.Second) }},
 				account{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url})
 
 			p := h.create(t, "k")
@@ -80,7 +82,8 @@ func TestNotFoundIsNotBelievedOfAProviderThatHasTakenThePayment(t *testing.T) {
 func TestWhatWasLeftBehindAtThePaymentsOwnProviderIsNotTakenForThePayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, nil, resets, says(`{"id":"a-2","status":"open"}`))
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, tries: 2})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, tries: 2})
 	made := h.create(t, "k")
 	require.Equal(t, "a-2", made.ProviderReference)
 
@@ -114,7 +117,8 @@ func TestAnObjectThatAStrangerNamedIsOursOnlyIfItRepeatsOurReference(t *testing.
 				seen := first.requests()
 				_, _ = fmt.Fprintf(w, `{"id":"a-9","status":"paid","reference":%q}`, row.echo(seen[len(seen)-1].of))
 			}, resets)
-			h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
+			h := newHouse(t, payment.Settings{},
+				account{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
 			made := h.create(t, "k")
 			require.Equal(t, payment.Unknown, made.Status)
 

@@ -21,9 +21,9 @@ const (
 	jitter = 0.2
 )
 
-// FurthestCheck is more than the schedule of any payment lies ahead that has not ended, and FurthestLateCheck of one that has (see afterEnd). A
-// NextCheck beyond it was planned by a wall clock that was ahead, and has come: otherwise the payment would wait for as long as that clock was
-// wrong.
+// FurthestCheck is more than the schedule of any payment lies ahead that has not ended, and FurthestLateCheck of one
+// that has (see afterEnd). A NextCheck beyond it was planned by a wall clock that was ahead, and has come: otherwise
+// the payment would wait for as long as that clock was wrong.
 const (
 	FurthestCheck     = 2 * rarely
 	FurthestLateCheck = 48 * time.Hour
@@ -38,27 +38,32 @@ func ahead(p Payment, now time.Time) bool {
 	return p.NextCheck.After(now) && !p.NextCheck.After(now.Add(furthest))
 }
 
-// schedules say how often a payment is looked at in a status, by how long it has been in it. A status without a schedule is not looked
-// at: a created payment waits for the router, not for a provider. See afterEnd for terminal ones.
+// schedules say how often a payment is looked at in a status, by how long it has been in it. A status without a
+// schedule is not looked at: a created payment waits for the router, not for a provider. See afterEnd for terminal
+// ones.
 //
 //nolint:gochecknoglobals // a lookup table
 var schedules = map[Status][]interval{
 	Unknown: {
-		{time.Minute, 5 * time.Second}, {10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute}, {24 * time.Hour, 15 * time.Minute},
+		{time.Minute, 5 * time.Second}, {10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute},
+		{24 * time.Hour, 15 * time.Minute},
 	},
 	Processing: {
-		{time.Minute, 10 * time.Second}, {10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute}, {24 * time.Hour, 10 * time.Minute},
+		{time.Minute, 10 * time.Second}, {10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute},
+		{24 * time.Hour, 10 * time.Minute},
 	},
 	RequiresAction: {
 		{10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute}, {24 * time.Hour, 15 * time.Minute},
 	},
 }
 
-// afterEnd says how often a payment is looked at that ended without success after its payer had been asked to pay: what the payer was shown
-// may still be paid, and some providers report nothing then. It ends with its last row, or with a conflict that shows the money.
+// afterEnd says how often a payment is looked at that ended without success after its payer had been asked to pay: what
+// the payer was shown may still be paid, and some providers report nothing then. It ends with its last row, or with a
+// conflict that shows the money.
 //
 //nolint:gochecknoglobals // a lookup table
-var afterEnd = []interval{{time.Hour, 30 * time.Minute}, {24 * time.Hour, 6 * time.Hour}, {7 * 24 * time.Hour, 24 * time.Hour}}
+var afterEnd = []interval{{time.Hour, 30 * time.Minute}, {24 * time.Hour, 6 * time.Hour},
+	{7 * 24 * time.Hour, 24 * time.Hour}}
 
 // mayBePaidLate reports whether a payment that has ended is looked at for money that comes late.
 func mayBePaidLate(p Payment) bool {
@@ -89,14 +94,15 @@ func nextCheck(p Payment, now time.Time, draw float64) time.Time {
 		return time.Time{}
 	}
 	next := now.Add(time.Duration(float64(every) * (1 - jitter + 2*jitter*draw)))
-	if expired := p.ExpiresAt.Add(afterExpiry); p.Status == RequiresAction && expired.After(now) && expired.Before(next) {
+	if expired := p.ExpiresAt.Add(afterExpiry); p.Status == RequiresAction && expired.After(now) &&
+		expired.Before(next) {
 		return expired
 	}
 	return next
 }
 
-// leastAge is how long a payment has been in its status at least, by how often it has been looked at there: the wall clock may have been ahead when it
-// came to the status, and its age by that clock is below zero until then.
+// leastAge is how long a payment has been in its status at least, by how often it has been looked at there: the wall
+// clock may have been ahead when it came to the status, and its age by that clock is below zero until then.
 func leastAge(rows []interval, checks int) time.Duration {
 	age, row := time.Duration(0), 0
 	for range checks {

@@ -31,7 +31,8 @@ func TestAPaymentThatEndedIsLookedAtForAWeekIfItsPayerMayStillPay(t *testing.T) 
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	ended := Payment{Order: Order{Kind: Collect}, Status: Expired, Offered: true, ProviderReference: "a-1"}
 	for age, want := range map[time.Duration]time.Duration{
-		0: 30 * time.Minute, time.Hour: 6 * time.Hour, 24 * time.Hour: 24 * time.Hour, 7*24*time.Hour - 1: 24 * time.Hour,
+		0: 30 * time.Minute, time.Hour: 6 * time.Hour, 24 * time.Hour: 24 * time.Hour,
+		7*24*time.Hour - 1: 24 * time.Hour,
 	} {
 		for _, status := range []Status{Failed, Canceled, Expired} {
 			p := ended
@@ -54,7 +55,8 @@ func TestAPaymentThatEndedIsLookedAtForAWeekIfItsPayerMayStillPay(t *testing.T) 
 	}
 	page, err := os.ReadFile("../../docs/architecture.md")
 	require.NoError(t, err)
-	require.Contains(t, string(page), "every 30 min in the first hour, every\n  6 h in the first day and every 24 h in the first week")
+	require.Contains(t, string(page),
+		"every 30 min in the first hour, every\n  6 h in the first day and every 24 h in the first week")
 }
 
 func inWords(d time.Duration) string {

@@ -13,14 +13,16 @@ func contradiction(p Payment, reference string, outcome *abi.Outcome) string {
 	if echoed := outcome.GetEchoedReference(); echoed != "" && reference != "" && echoed != reference {
 		return fmt.Sprintf("the answer is about reference %q, not %q", echoed, reference)
 	}
-	if theirs := outcome.GetProviderReference(); theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference {
+	if theirs := outcome.GetProviderReference(); theirs != "" && p.ProviderReference != "" &&
+		theirs != p.ProviderReference {
 		return fmt.Sprintf("the answer is about %q, not %q", theirs, p.ProviderReference)
 	}
 	amount := outcome.GetAmount()
 	if amount.GetAmount() == "" || sameMoney(amount, p) {
 		return ""
 	}
-	return fmt.Sprintf("the answer is about %s %s, not %s %s", amount.GetAmount(), amount.GetCurrency(), p.Amount, p.Currency)
+	return fmt.Sprintf("the answer is about %s %s, not %s %s", amount.GetAmount(), amount.GetCurrency(), p.Amount,
+		p.Currency)
 }
 
 // settle applies a provider's accepted word to a payment. It is pure: the same payment and word give the same payment.
@@ -101,10 +103,12 @@ func actionOf(action *abi.NextAction) *NextAction {
 		return &NextAction{Type: ActionRedirect, URL: a.Redirect.GetUrl()}
 	case *abi.NextAction_PayTo:
 		return &NextAction{
-			Type: ActionPayTo, Address: a.PayTo.GetAddress(), Network: a.PayTo.GetNetwork(), Memo: a.PayTo.GetMemo(), Amount: moneyOf(a.PayTo.GetAmount()),
+			Type: ActionPayTo, Address: a.PayTo.GetAddress(), Network: a.PayTo.GetNetwork(), Memo: a.PayTo.GetMemo(),
+			Amount: moneyOf(a.PayTo.GetAmount()),
 		}
 	case *abi.NextAction_Instructions:
-		return &NextAction{Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(), Amount: moneyOf(a.Instructions.GetAmount())}
+		return &NextAction{Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(),
+			Amount: moneyOf(a.Instructions.GetAmount())}
 	}
 	return nil
 }

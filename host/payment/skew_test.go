@@ -26,11 +26,16 @@ func TestAPluginReadsAnAnswerNoLaterThanThePaymentIsOld(t *testing.T) {
 		journal time.Duration
 		want    time.Time
 	}{
-		"both clocks agree":                   {made, noon.Add(time.Minute), time.Hour + time.Minute, noon.Add(time.Minute)},
-		"the wall clock is days ahead":        {made, noon.Add(72 * time.Hour), time.Hour + time.Minute, noon.Add(time.Minute)},
-		"the wall clock is behind":            {made, noon.Add(-72 * time.Hour), time.Hour + time.Minute, noon.Add(-72 * time.Hour)},
-		"a payment of an earlier release":     {Payment{CreatedAt: noon}, noon.Add(72 * time.Hour), time.Minute, noon.Add(72 * time.Hour)},
-		"made while the wall clock was ahead": {Payment{CreatedAt: noon.Add(72 * time.Hour), MadeClock: time.Hour}, noon, time.Hour + time.Minute, noon},
+		"both clocks agree": {made, noon.Add(time.Minute), time.Hour + time.Minute,
+			noon.Add(time.Minute)},
+		"the wall clock is days ahead": {made, noon.Add(72 * time.Hour), time.Hour + time.Minute,
+			noon.Add(time.Minute)},
+		"the wall clock is behind": {made, noon.Add(-72 * time.Hour), time.Hour + time.Minute,
+			noon.Add(-72 * time.Hour)},
+		"a payment of an earlier release": {Payment{CreatedAt: noon}, noon.Add(72 * time.Hour), time.Minute,
+			noon.Add(72 * time.Hour)},
+		"made while the wall clock was ahead": {Payment{CreatedAt: noon.Add(72 * time.Hour), MadeClock: time.Hour},
+			noon, time.Hour + time.Minute, noon},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,16 +54,21 @@ func TestALookUpIsAboutTheTimeAtWhichTheRequestWasSent(t *testing.T) {
 		checks  int
 		want    time.Time
 	}{
-		"both clocks agree":                               {noon.Add(-time.Minute), time.Hour - time.Minute, 1, noon.Add(-time.Minute)},
-		"sent while the wall clock was ahead":             {noon.Add(3 * day), time.Hour - time.Minute, 0, noon.Add(-time.Minute)},
-		"sent while it was behind, or before a long stop": {noon.Add(-3 * day), time.Hour - time.Minute, 0, noon.Add(-3 * day)},
-		"and the next look-up takes the other":            {noon.Add(-3 * day), time.Hour - time.Minute, 1, noon.Add(-time.Minute)},
-		"an attempt of an earlier release":                {noon.Add(3 * day), 0, 1, noon.Add(3 * day)},
+		"both clocks agree": {noon.Add(-time.Minute), time.Hour - time.Minute, 1,
+			noon.Add(-time.Minute)},
+		"sent while the wall clock was ahead": {noon.Add(3 * day), time.Hour - time.Minute, 0,
+			noon.Add(-time.Minute)},
+		"sent while it was behind, or before a long stop": {noon.Add(-3 * day), time.Hour - time.Minute, 0,
+			noon.Add(-3 * day)},
+		"and the next look-up takes the other": {noon.Add(-3 * day), time.Hour - time.Minute, 1,
+			noon.Add(-time.Minute)},
+		"an attempt of an earlier release": {noon.Add(3 * day), 0, 1, noon.Add(3 * day)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := clocks(noon, time.Hour)
-			require.Equal(t, row.want, e.sentAt(Payment{Checks: row.checks}, Attempt{StartedAt: row.started, StartedClock: row.clock}))
+			require.Equal(t, row.want,
+				e.sentAt(Payment{Checks: row.checks}, Attempt{StartedAt: row.started, StartedClock: row.clock}))
 		})
 	}
 }

@@ -7,11 +7,13 @@ import (
 
 // Errors of a journal that cannot be relied on as it is, told apart with errors.Is.
 var (
-	// ErrHeld: the journal may be older than what was sent. No request of class KEYED or NONE leaves until a person releases the journal.
+	// ErrHeld: the journal may be older than what was sent. No request of class KEYED or NONE leaves until a person
+	// releases the journal.
 	ErrHeld = errors.New("the journal is held")
 	// ErrNotHeld: there is nothing to release.
 	ErrNotHeld = errors.New("the journal is not held")
-	// ErrKeyExpired: the key was used, its payment ended, and what it was answered is forgotten. Nothing is made under it again.
+	// ErrKeyExpired: the key was used, its payment ended, and what it was answered is forgotten. Nothing is made under
+	// it again.
 	ErrKeyExpired = errors.New("the Idempotency-Key was used before, and what it was answered is forgotten")
 )
 
@@ -25,7 +27,8 @@ type Standing struct {
 	Commits int64
 	// Hold is why nothing may be sent that may move money; nil while the journal is not held.
 	Hold *Hold
-	// DoubtedBefore: of what was made before, more may have been sent than the journal shows. Zero where nothing is in doubt.
+	// DoubtedBefore: of what was made before, more may have been sent than the journal shows. Zero where nothing is in
+	// doubt.
 	DoubtedBefore time.Time
 	// Clock is what the journal's own clock shows: its run time.
 	Clock   time.Duration

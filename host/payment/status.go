@@ -47,9 +47,9 @@ func (s Status) Terminal() bool {
 
 // Next is the status after a report of another, and whether the report contradicts what money has done.
 //
-// A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted tells that the
-// payer's part is over, after which a report of RequiresAction is stale. Unknown gives way to any report of substance.
-// Two terminal statuses conflict where exactly one of them says that money was taken.
+// A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted tells that
+// the payer's part is over, after which a report of RequiresAction is stale. Unknown gives way to any report of
+// substance. Two terminal statuses conflict where exactly one of them says that money was taken.
 func (s Status) Next(report Status, acted bool) (next Status, conflict bool) {
 	if s.Terminal() {
 		return s, report.Terminal() && (s == Succeeded) != (report == Succeeded)

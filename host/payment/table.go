@@ -9,8 +9,8 @@ type Event string
 const (
 	// NotSent: no byte of the request left the host, and trying again may help (dial or TLS failure).
 	NotSent Event = "not_sent"
-	// Unable: no byte left the host, and trying again here cannot help (breaker open, no instance, plugin fault in prepare, egress
-	// denied, the plugin cannot make a request of this payment).
+	// Unable: no byte left the host, and trying again here cannot help (breaker open, no instance, plugin fault in
+	// prepare, egress denied, the plugin cannot make a request of this payment).
 	Unable Event = "unable"
 	// Refused: explicitly turned away before processing.
 	Refused Event = "refused"
@@ -53,8 +53,8 @@ type Rule struct {
 	Then Resolution
 }
 
-// RuleFor is what may happen after an event of an operation with the given idempotency. It is the host's word, whatever a
-// plugin says: a payment that may have been taken at one provider is never sent to another.
+// RuleFor is what may happen after an event of an operation with the given idempotency. It is the host's word, whatever
+// a plugin says: a payment that may have been taken at one provider is never sent to another.
 func RuleFor(event Event, idempotency abi.Idempotency) Rule {
 	if idempotency == abi.Idempotency_IDEMPOTENCY_UNSPECIFIED {
 		idempotency = abi.Idempotency_IDEMPOTENCY_NONE
@@ -66,15 +66,19 @@ func RuleFor(event Event, idempotency abi.Idempotency) Rule {
 	return row[idempotency-1]
 }
 
-// The columns: SAFE, KEYED, ABANDONABLE, NONE, in the contract's order. Safe operations never hold a payment by themselves.
+// The columns: SAFE, KEYED, ABANDONABLE, NONE, in the contract's order. Safe operations never hold a payment by
+// themselves.
 //
 //nolint:gochecknoglobals // a lookup table
 var retryTable = map[Event][4]Rule{
-	Accepted:     {{Then: Stay}, {Then: Stay}, {Then: Stay}, {Then: Stay}},
-	NotSent:      {{Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}},
-	Unable:       {{Then: TryNext}, {Then: TryNext}, {Then: TryNext}, {Then: TryNext}},
-	Refused:      {{Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}},
-	Unanswered:   {{Retry: true, Then: TryNext}, {Retry: true, Then: HoldUnknown}, {Retry: true, Abandon: true, Then: TryNext}, {Then: HoldUnknown}},
+	Accepted: {{Then: Stay}, {Then: Stay}, {Then: Stay}, {Then: Stay}},
+	NotSent: {{Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext}},
+	Unable: {{Then: TryNext}, {Then: TryNext}, {Then: TryNext}, {Then: TryNext}},
+	Refused: {{Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext}},
+	Unanswered: {{Retry: true, Then: TryNext}, {Retry: true, Then: HoldUnknown},
+		{Retry: true, Abandon: true, Then: TryNext}, {Then: HoldUnknown}},
 	DeclinedSoft: {{Then: TryNext}, {Then: TryNext}, {Then: TryNext}, {Then: TryNext}},
 	DeclinedHard: {{Then: Fail}, {Then: Fail}, {Then: Fail}, {Then: Fail}},
 	Duplicate:    {{Then: TryNext}, {Then: HoldUnknown}, {Then: HoldUnknown}, {Then: HoldUnknown}},

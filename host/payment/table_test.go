@@ -22,8 +22,8 @@ const (
 	none        = abi.Idempotency_IDEMPOTENCY_NONE
 )
 
-// expectation is a cell of the table as the provider and the merchant see it: the first provider always misbehaves, the second would take
-// anything.
+// expectation is a cell of the table as the provider and the merchant see it: the first provider always misbehaves, the
+// second would take anything.
 type expectation struct {
 	// tries are the requests that the first provider gets, where it can get any; attempts the rows that they leave.
 	tries, attempts int
@@ -33,7 +33,8 @@ type expectation struct {
 	abandoned bool
 }
 
-// A row's expectations stand in the order of the columns: SAFE, KEYED, ABANDONABLE, NONE. Two tries are allowed at each provider.
+// A row's expectations stand in the order of the columns: SAFE, KEYED, ABANDONABLE, NONE. Two tries are allowed at each
+// provider.
 func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 	t.Parallel()
 	moved := func(tries, attempts int) expectation {
@@ -55,18 +56,25 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 		answer http.HandlerFunc
 		probe  probe
 		cells  [4]expectation
-		// bare: the status is in the failure rules, and the body proves nothing. Where money may have moved, it is unanswered.
+		// bare: the status is in the failure rules, and the body proves nothing. Where money may have moved, it is
+		// unanswered.
 		bare bool
 	}{
-		{what: "nobody listens", event: payment.NotSent, cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)}},
+		{what: "nobody listens", event: payment.NotSent,
+			cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)}},
 		{
-			what: "the plugin traps before anything is sent", event: payment.Unable, answer: says(`{"id":"a-1","status":"open"}`),
-			probe: probe{prepare: func(*abi.Call) (*abi.Step, error) { return nil, errors.New("trapped") }},
-			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
+			what: "the plugin traps before anything is sent", event: payment.Unable,
+			answer: says(`{"id":"a-1","status":"open"}`),
+			probe:  probe{prepare: func(*abi.Call) (*abi.Step, error) { return nil, errors.New("trapped") }},
+			cells:  [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
 		},
 		{
-			what: "the plugin cannot make a request of it", event: payment.Unable, answer: says(`{"id":"a-1","status":"open"}`),
-			probe: probe{prepare: func(*abi.Call) (*abi.Step, error) { return guest.Reject("unsupported", "/amount", "too odd"), nil }},
+			what: "the plugin cannot make a request of it", event: payment.Unable,
+			answer: says(`{"id":"a-1","status":"open"}`),
+			probe: probe{prepare: func(*abi.Call) (*abi.Step,
+				error) {
+				return guest.Reject("unsupported", "/amount", "too odd"), nil
+			}},
 			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
 		},
 		{
@@ -82,7 +90,8 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			what: "429 in the provider's own words", event: payment.Refused, answer: fails(429, `{"error":"slow"}`),
 			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)},
 		},
-		{what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`), cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
+		{what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`),
+			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
 		{
 			what: "429 without a body", event: payment.Refused, answer: fails(429, ""), bare: true,
 			cells: [4]expectation{moved(2, 2), held(2), moved(2, 2), held(1)},
@@ -101,28 +110,38 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 		{what: "booked, then end of file", event: payment.Unanswered, answer: hangsUp, cells: unanswered},
 		{what: "booked, then silence", event: payment.Unanswered, answer: silence, cells: unanswered},
 		{what: "500", event: payment.Unanswered, answer: fails(500, "oops"), cells: unanswered},
-		{what: "503 with an answer that looks fine", event: payment.Unanswered, answer: fails(503, `{"id":"a-1","status":"paid"}`), cells: unanswered},
+		{what: "503 with an answer that looks fine", event: payment.Unanswered,
+			answer: fails(503, `{"id":"a-1","status":"paid"}`), cells: unanswered},
 		{what: "not JSON", event: payment.Unanswered, answer: says("<html>"), cells: unanswered},
 		{what: "truncated", event: payment.Unanswered, answer: truncates, cells: unanswered},
-		{what: "the plugin traps on the answer", event: payment.Unanswered, answer: says(`{"trap":true}`), cells: unanswered},
-		{what: "a refusal that nobody listed", event: payment.Unanswered, answer: says(`{"error":"whatever"}`), cells: unanswered},
-		{what: "another payment's reference", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered},
-		{what: "another amount", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`), cells: unanswered},
-		{what: "declined softly", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`), cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)}},
+		{what: "the plugin traps on the answer", event: payment.Unanswered, answer: says(`{"trap":true}`),
+			cells: unanswered},
+		{what: "a refusal that nobody listed", event: payment.Unanswered, answer: says(`{"error":"whatever"}`),
+			cells: unanswered},
+		{what: "another payment's reference", event: payment.Unanswered,
+			answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered},
+		{what: "another amount", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`),
+			cells: unanswered},
+		{what: "declined softly", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
+			cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)}},
 		{
-			what: "declined softly, and not finally", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`), probe: probe{revocable: true},
+			what: "declined softly, and not finally", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
+			probe: probe{revocable: true},
 			cells: [4]expectation{held(1), held(1), held(1), held(1)},
 		},
-		{what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`), cells: [4]expectation{failed, failed, failed, failed}},
+		{what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`),
+			cells: [4]expectation{failed, failed, failed, failed}},
 		{
-			what: "credentials refused, where declines are not final", event: payment.DeclinedSoft, answer: says(`{"error":"token"}`),
-			probe: probe{revocable: true}, cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)},
+			what: "credentials refused, where declines are not final", event: payment.DeclinedSoft,
+			answer: says(`{"error":"token"}`),
+			probe:  probe{revocable: true}, cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)},
 		},
 		{
 			what: "an answer with another status than 2xx that looks fine", event: payment.Unanswered,
 			answer: fails(404, `{"id":"a-1","status":"paid"}`), cells: unanswered,
 		},
-		{what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`), cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)}},
+		{what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`),
+			cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)}},
 	}
 	for _, row := range rows {
 		for column, idempotency := range []abi.Idempotency{safe, keyed, abandonable, none} {
@@ -189,7 +208,8 @@ func unreachable(t *testing.T) string {
 func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T) {
 	t.Parallel()
 	for what, retry := range map[string]http.HandlerFunc{
-		"429": fails(429, ""), "soft decline": says(`{"error":"limit"}`), "hard decline": says(`{"error":"fraud"}`), "duplicate": says(`{"error":"duplicate"}`),
+		"429": fails(429, ""), "soft decline": says(`{"error":"limit"}`), "hard decline": says(`{"error":"fraud"}`),
+		"duplicate": says(`{"error":"duplicate"}`),
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +230,8 @@ func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T)
 func TestARetryThatIsTakenSettlesAKeyedPayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), resets)
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2})
 
 	p := h.create(t, "k")
 
@@ -239,7 +260,8 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	first := newProvider(t, says(`{"id":"a-*","status":"open"}`), fails(500, ""), fails(500, ""))
 	second := newProvider(t, says(`{"id":"b-*","status":"open"}`))
 	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second}},
+		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url,
+			breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second}},
 		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
 	require.Equal(t, "b", h.create(t, "k1").Provider)
@@ -254,7 +276,8 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	require.True(t, skipped.Decision.Candidates[0].Skipped, "the decision says why the first was not asked")
 	require.Len(t, first.requests(), 2, "an open breaker lets nothing through")
 
-	require.Eventually(t, func() bool { return h.engine.Fleet().Accounts["a"].Egress.Available() == nil }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return h.engine.Fleet().Accounts["a"].Egress.Available() == nil }, time.Minute,
+		time.Millisecond)
 	require.Equal(t, "a", h.create(t, "k4").Provider)
 	require.Equal(t, "a", h.create(t, "k5").Provider)
 }
@@ -262,10 +285,13 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 func TestWithNobodyLeftThePaymentFailsAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"error":"limit"}`))
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+	h := newHouse(t, payment.Settings{},
+		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
 
 	p := h.create(t, "k")
 
 	require.Equal(t, payment.Failed, p.Status)
-	require.Equal(t, &payment.Failure{Code: "limit_exceeded", Class: payment.Soft, Message: "said limit", ProviderCode: "limit"}, p.Failure)
+	require.Equal(t,
+		&payment.Failure{Code: "limit_exceeded", Class: payment.Soft, Message: "said limit", ProviderCode: "limit"},
+		p.Failure)
 }

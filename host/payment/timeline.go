@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Entry is one line of a payment's timeline: something that a merchant is to learn of, which the API calls an event. It is written with
-// the change that it tells of, or not at all.
+// Entry is one line of a payment's timeline: something that a merchant is to learn of, which the API calls an event. It
+// is written with the change that it tells of, or not at all.
 type Entry struct {
-	// Sequence is the journal's: it rises by the order in which entries became durable, over all payments. 0 until it is written.
+	// Sequence is the journal's: it rises by the order in which entries became durable, over all payments. 0 until it
+	// is written.
 	Sequence int64 `json:"-"`
 	// ID is "evt_" and a ULID.
 	ID        string    `json:"id"`
@@ -48,7 +49,8 @@ const (
 // EntryTypes are all of them.
 func EntryTypes() []EntryType {
 	return []EntryType{
-		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, PaymentCanceled, PaymentExpired, PaymentUnknown,
+		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, PaymentCanceled,
+		PaymentExpired, PaymentUnknown,
 		PaymentUpdated, PaymentMoneyConflict, PaymentAbandonedFound,
 	}
 }
@@ -82,7 +84,8 @@ type Origin struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// entryTypes are what a merchant is to learn of a change, in the order of telling. before is the zero Payment of a new one.
+// entryTypes are what a merchant is to learn of a change, in the order of telling. before is the zero Payment of a new
+// one.
 func entryTypes(before, after Payment) []EntryType {
 	var types []EntryType
 	switch {
@@ -100,7 +103,8 @@ func entryTypes(before, after Payment) []EntryType {
 	return types
 }
 
-// sameToMerchant tells that nothing changed which a merchant would act on: the router's own accounts of its work do not count.
+// sameToMerchant tells that nothing changed which a merchant would act on: the router's own accounts of its work do not
+// count.
 func sameToMerchant(before, after Payment) bool {
 	for _, p := range []*Payment{&before, &after} {
 		p.Attempts, p.Version, p.UpdatedAt, p.Plugin = 0, 0, time.Time{}, ""
@@ -115,7 +119,8 @@ func sameToMerchant(before, after Payment) bool {
 	return reflect.DeepEqual(before, after)
 }
 
-// causeOf is the cause of a change within a turn: what a merchant's request set off is the provider's answer, once there is one.
+// causeOf is the cause of a change within a turn: what a merchant's request set off is the provider's answer, once
+// there is one.
 func causeOf(turn Cause, attempts []Attempt) Cause {
 	if turn != ByRequest {
 		return turn

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// turn is one holder's turn at a payment, from taking its lock to giving it back. It knows how the payment stands in the journal and
-// why it changes, so that every change is written with the entries that tell of it.
+// turn is one holder's turn at a payment, from taking its lock to giving it back. It knows how the payment stands in
+// the journal and why it changes, so that every change is written with the entries that tell of it.
 type turn struct {
 	*Engine
 	origin Origin
@@ -38,12 +38,14 @@ func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Paymen
 	return t.write(ctx, p, attempts, nil)
 }
 
-// conclude is save at the end of a create: what its caller will be told is written along, so that nothing is left to write.
+// conclude is save at the end of a create: what its caller will be told is written along, so that nothing is left to
+// write.
 func (t *turn) conclude(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
 	return t.write(ctx, p, attempts, t.answer)
 }
 
-func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt, answer func(Payment) *Answer) (Payment, error) {
+func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt,
+	answer func(Payment) *Answer) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
 	if t.outdated(p) {
@@ -68,7 +70,8 @@ func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt, answer 
 // outdated tells an alert whose reason is gone.
 func (t *turn) outdated(p Payment) bool {
 	holder := t.standing.Provider
-	return (p.Alert == alertOverdue && p.Status != Unknown) || (p.Alert == alertUnconfigured(holder) && t.configured(holder))
+	return (p.Alert == alertOverdue && p.Status != Unknown) ||
+		(p.Alert == alertUnconfigured(holder) && t.configured(holder))
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.
@@ -94,7 +97,8 @@ func (t *turn) entries(p Payment, attempts []Attempt) ([]Entry, error) {
 			return nil, fmt.Errorf("make an event's id: %w", err)
 		}
 		entries[i] = Entry{
-			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, Origin: origin, AttemptID: attemptOf(attempts), Snapshot: snapshot,
+			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, Origin: origin,
+			AttemptID: attemptOf(attempts), Snapshot: snapshot,
 		}
 	}
 	return entries, nil

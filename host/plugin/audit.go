@@ -12,7 +12,8 @@ type Step string
 const (
 	StepRead      Step = "read"
 	StepSignature Step = "signature"
-	// StepCompile: the contract and the imports are checked, fuel is put in, machine code is made, and a first instance brought up.
+	// StepCompile: the contract and the imports are checked, fuel is put in, machine code is made, and a first instance
+	// brought up.
 	StepCompile Step = "compile"
 	// StepDescribe: the plugin is asked for its manifest, which is checked.
 	StepDescribe Step = "describe"
@@ -88,7 +89,8 @@ func (t *trail) note(step Step, detail string, err error) {
 	event := t.about
 	event.At, event.Step, event.Source, event.Detail = t.shelf.settings.Now().UTC(), step, t.source, detail
 	attributes := []any{
-		slog.String("plugin", t.name), slog.String("step", string(step)), slog.String("digest", event.Digest), slog.String("version", event.Version),
+		slog.String("plugin", t.name), slog.String("step", string(step)), slog.String("digest", event.Digest),
+		slog.String("version", event.Version),
 		slog.String("source", t.source), slog.String("detail", detail),
 	}
 	say := t.shelf.settings.Logger.Info

@@ -13,7 +13,8 @@ import (
 type CanarySettings struct {
 	// Least is how many attempts both sides must have had before they are compared. 0 means 50.
 	Least int
-	// Percent is by how many percentage points the canary's errors, or its declines, may be more than the stable one's. 0 means 5.
+	// Percent is by how many percentage points the canary's errors, or its declines, may be more than the stable one's.
+	// 0 means 5.
 	Percent int
 }
 
@@ -84,8 +85,8 @@ func (f *Figures) add(sample Sample) {
 	}
 }
 
-// worse says in what a canary is worse than what serves beside it, by more than the settings take and than chance explains; empty where it
-// is not.
+// worse says in what a canary is worse than what serves beside it, by more than the settings take and than chance
+// explains; empty where it is not.
 func worse(before, now Figures, settings CanarySettings) string {
 	if before.Attempts < settings.Least || now.Attempts < settings.Least {
 		return ""
@@ -95,14 +96,15 @@ func worse(before, now Figures, settings CanarySettings) string {
 		countBefore, countIs int
 	}{{"fails", before.Failed, now.Failed}, {"is declined", before.Declined, now.Declined}} {
 		if exceeds(side.countBefore, before.Attempts, side.countIs, now.Attempts, settings.Percent) {
-			return fmt.Sprintf("it %s %d times of %d, the stable one %d of %d", side.what, side.countIs, now.Attempts, side.countBefore, before.Attempts)
+			return fmt.Sprintf("it %s %d times of %d, the stable one %d of %d", side.what, side.countIs, now.Attempts,
+				side.countBefore, before.Attempts)
 		}
 	}
 	return ""
 }
 
-// exceeds compares two rates: the second must be higher by more than a number of percentage points, and by more than chance brings about
-// once in a hundred times, by the two-proportion z-test with the rates pooled.
+// exceeds compares two rates: the second must be higher by more than a number of percentage points, and by more than
+// chance brings about once in a hundred times, by the two-proportion z-test with the rates pooled.
 func exceeds(a, ofA, b, ofB, percent int) bool {
 	const oneInHundred = 2.326
 	rateA, rateB := float64(a)/float64(ofA), float64(b)/float64(ofB)
@@ -114,8 +116,8 @@ func exceeds(a, ofA, b, ofB, percent int) bool {
 	return rateB-rateA > oneInHundred*deviation
 }
 
-// Observe is told what became of an attempt, for the canary of its plugin, if there is one. It does not wait for anything. A canary that
-// turns out worse is aborted.
+// Observe is told what became of an attempt, for the canary of its plugin, if there is one. It does not wait for
+// anything. A canary that turns out worse is aborted.
 func (s *Shelf) Observe(sample Sample) {
 	s.mutex.RLock()
 	var on *trial
@@ -173,7 +175,8 @@ func (s *Shelf) abort(ctx context.Context, name, source, reason string, on *tria
 		}
 		t := s.trail(name, source)
 		t.of(serving.Canary)
-		t.done(StepCanary, "aborted"+because(reason)+", generation "+strconv.FormatInt(serving.Canary.number, 10)+" drains")
+		t.done(StepCanary,
+			"aborted"+because(reason)+", generation "+strconv.FormatInt(serving.Canary.number, 10)+" drains")
 		return change{name: name, serving: Serving{Stable: serving.Stable}}, nil
 	})
 }

@@ -50,8 +50,8 @@ func (s *Shelf) serve(ctx context.Context, t *trail, c change) error {
 	return nil
 }
 
-// settle brings a plugin's entry in step with what serves now. It takes over a hold on what served as stable, and gives the generations that
-// are no longer kept, each as often as the caller is to release it.
+// settle brings a plugin's entry in step with what serves now. It takes over a hold on what served as stable, and gives
+// the generations that are no longer kept, each as often as the caller is to release it.
 func (s *Shelf) settle(c change, former Serving) (dropped []*Generation) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -108,12 +108,13 @@ func sentence(former, now Serving) string {
 	return fmt.Sprintf("generation %d serves, generation %d drains", now.Stable.number, former.Stable.number)
 }
 
-// Rollback makes a former generation serve again that is kept warm: the one with the digest, or the last one where it is empty. What served
-// is kept in its place, so a second rollback takes back the first. by says who wants it.
+// Rollback makes a former generation serve again that is kept warm: the one with the digest, or the last one where it
+// is empty. What served is kept in its place, so a second rollback takes back the first. by says who wants it.
 func (s *Shelf) Rollback(ctx context.Context, name, digest, by string) error {
 	return s.change(ctx, name, "rollback by "+by, StepRollback, func(serving Serving, known *entry) (change, error) {
 		if serving.Canary != nil {
-			return change{}, &RefusedError{Step: StepRollback, Reason: ErrCanary, What: "one is on trial", Hint: "abort it first"}
+			return change{},
+				&RefusedError{Step: StepRollback, Reason: ErrCanary, What: "one is on trial", Hint: "abort it first"}
 		}
 		i := slices.IndexFunc(known.warm, func(g *Generation) bool { return digest == "" || g.Digest() == digest })
 		if i < 0 {
@@ -123,8 +124,9 @@ func (s *Shelf) Rollback(ctx context.Context, name, digest, by string) error {
 	})
 }
 
-// Drain lets go of generations that are kept warm, the one with the digest or all; attempts that are under way end first. The digest of
-// what serves takes the whole plugin out of service, where the configuration can do without it; a canary's aborts it.
+// Drain lets go of generations that are kept warm, the one with the digest or all; attempts that are under way end
+// first. The digest of what serves takes the whole plugin out of service, where the configuration can do without it; a
+// canary's aborts it.
 func (s *Shelf) Drain(ctx context.Context, name, digest, by string) error {
 	source := "drain by " + by
 	return s.change(ctx, name, source, StepDrain, func(serving Serving, known *entry) (change, error) {
@@ -164,9 +166,10 @@ func (s *Shelf) cool(name, digest, source string) error {
 	return s.keepRecord(name)
 }
 
-// change decides on a change of a plugin that serves, and makes it. decide may find that there is nothing to serve otherwise: it gives a
-// change without a name.
-func (s *Shelf) change(ctx context.Context, name, source string, step Step, decide func(Serving, *entry) (change, error)) error {
+// change decides on a change of a plugin that serves, and makes it. decide may find that there is nothing to serve
+// otherwise: it gives a change without a name.
+func (s *Shelf) change(ctx context.Context, name, source string, step Step,
+	decide func(Serving, *entry) (change, error)) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	serving, found := s.Lineup().Of(name)

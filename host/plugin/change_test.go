@@ -54,7 +54,8 @@ func TestRollbackGoesToWhatIsKeptAndBack(t *testing.T) {
 	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "another digest", "desk"), plugin.ErrNothingKept)
 
 	install(t, shelf, variant(t, "version=4.0.0"))
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 3 }, waiting, tick, "what is beyond Keep is closed")
+	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 3 }, waiting, tick,
+		"what is beyond Keep is closed")
 	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm, plugin.Warm}, states(t, shelf))
 
 	require.NoError(t, shelf.Drain(t.Context(), "hostile", "", "desk"))
@@ -65,7 +66,8 @@ func TestRollbackGoesToWhatIsKeptAndBack(t *testing.T) {
 	require.Contains(t, fmt.Sprint(status.Events), "rollback by desk")
 }
 
-// Bytes that served a while ago and are kept warm are not compiled again when they come back: their generation serves on.
+// Bytes that served a while ago and are kept warm are not compiled again when they come back: their generation serves
+// on.
 func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 	t.Parallel()
 	shelf := newShelf(t, plugin.Settings{})
@@ -78,7 +80,8 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 	now, _ := shelf.Current("hostile")
 	require.Same(t, first, now)
 	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, shelf))
-	report, err = shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=2.0.0"), Source: "test", Canary: 10})
+	report, err = shelf.Install(t.Context(),
+		plugin.Candidate{Code: variant(t, "version=2.0.0"), Source: "test", Canary: 10})
 	require.NoError(t, err)
 	require.Equal(t, second.Number(), report.Generation, "as a canary too")
 	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, shelf))
@@ -160,7 +163,8 @@ func TestCanaryIsPromoted(t *testing.T) {
 	now, _ := shelf.Current("hostile")
 	require.Same(t, stable, now)
 	for _, err := range []error{
-		shelf.Promote(t.Context(), "hostile", "desk"), shelf.Abort(t.Context(), "hostile", "desk"), shelf.Share(t.Context(), "hostile", 5, "desk"),
+		shelf.Promote(t.Context(), "hostile", "desk"), shelf.Abort(t.Context(), "hostile", "desk"),
+		shelf.Share(t.Context(), "hostile", 5, "desk"),
 	} {
 		require.ErrorIs(t, err, plugin.ErrCanary)
 	}
@@ -184,7 +188,11 @@ func TestInstallEndsATrial(t *testing.T) {
 	install(t, shelf, variant(t, "version=3.0.0"))
 	status, _ := shelf.Plugin("hostile")
 	require.Nil(t, status.Trial)
-	require.Eventually(t, func() bool { return slices.Equal(states(t, shelf), []plugin.State{plugin.Stable, plugin.Warm}) }, waiting, tick)
+	require.Eventually(t,
+		func() bool {
+			return slices.Equal(states(t, shelf),
+				[]plugin.State{plugin.Stable, plugin.Warm})
+		}, waiting, tick)
 }
 
 func TestWorseCanaryIsGivenUp(t *testing.T) {
@@ -194,13 +202,19 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 		gone           bool
 		says           string
 	}{
-		"it fails more":            {plugin.Figures{Attempts: 200, Failed: 2}, plugin.Figures{Attempts: 60, Failed: 12}, true, "it fails"},
-		"it is declined more":      {plugin.Figures{Attempts: 200, Declined: 20}, plugin.Figures{Attempts: 100, Declined: 40}, true, "it is declined"},
-		"the same":                 {plugin.Figures{Attempts: 200, Failed: 20}, plugin.Figures{Attempts: 100, Failed: 10}, false, ""},
-		"too few":                  {plugin.Figures{Attempts: 49}, plugin.Figures{Attempts: 49, Failed: 49}, false, ""},
-		"a little more":            {plugin.Figures{Attempts: 5000}, plugin.Figures{Attempts: 5000, Failed: 240}, false, ""},
-		"more, as by chance":       {plugin.Figures{Attempts: 50, Failed: 5}, plugin.Figures{Attempts: 50, Failed: 9}, false, ""},
-		"both fail, it no more so": {plugin.Figures{Attempts: 100, Failed: 100}, plugin.Figures{Attempts: 100, Failed: 100}, false, ""},
+		"it fails more": {plugin.Figures{Attempts: 200, Failed: 2}, plugin.Figures{Attempts: 60, Failed: 12},
+			true, "it fails"},
+		"it is declined more": {plugin.Figures{Attempts: 200, Declined: 20},
+			plugin.Figures{Attempts: 100, Declined: 40}, true, "it is declined"},
+		"the same": {plugin.Figures{Attempts: 200, Failed: 20},
+			plugin.Figures{Attempts: 100, Failed: 10}, false, ""},
+		"too few": {plugin.Figures{Attempts: 49}, plugin.Figures{Attempts: 49, Failed: 49}, false, ""},
+		"a little more": {plugin.Figures{Attempts: 5000}, plugin.Figures{Attempts: 5000, Failed: 240}, false,
+			""},
+		"more, as by chance": {plugin.Figures{Attempts: 50, Failed: 5}, plugin.Figures{Attempts: 50, Failed: 9},
+			false, ""},
+		"both fail, it no more so": {plugin.Figures{Attempts: 100, Failed: 100},
+			plugin.Figures{Attempts: 100, Failed: 100}, false, ""},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -215,7 +229,8 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 				require.Equal(t, row.canary, status.Trial.Canary)
 				return
 			}
-			require.Eventually(t, func() bool { status, _ := shelf.Plugin("hostile"); return status.Trial == nil }, waiting, tick)
+			require.Eventually(t, func() bool { status, _ := shelf.Plugin("hostile"); return status.Trial == nil },
+				waiting, tick)
 			serving, _ := shelf.Lineup().Of("hostile")
 			require.Equal(t, plugin.Serving{Stable: stable}, serving)
 			status, _ := shelf.Plugin("hostile")
@@ -235,12 +250,14 @@ func feed(shelf *plugin.Shelf, digest string, figures plugin.Figures) {
 	}
 }
 
-// Swaps leave nothing behind: what neither serves nor is kept is closed, its instances with it, also while payments run.
+// Swaps leave nothing behind: what neither serves nor is kept is closed, its instances with it, also while payments
+// run.
 func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	var owner owner
 	shelf := newShelf(t, plugin.Settings{Adopt: owner.adopt})
-	modules := [][]byte{module(t, ""), variant(t, "version=1.0.1"), variant(t, "version=1.0.2"), variant(t, "version=1.0.3")}
+	modules := [][]byte{module(t, ""), variant(t, "version=1.0.1"), variant(t, "version=1.0.2"),
+		variant(t, "version=1.0.3")}
 	install(t, shelf, modules[0])
 	ctx, stop := context.WithCancel(t.Context())
 	var payers sync.WaitGroup
@@ -278,13 +295,15 @@ func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 	close(wrong)
 	owner.lineup.Release()
 	require.NoError(t, <-wrong)
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 2 }, waiting, tick, "what serves, and one that is kept")
+	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 2 }, waiting, tick,
+		"what serves, and one that is kept")
 	_, instances := shelf.Open()
 	require.LessOrEqual(t, instances, 2*8)
 	require.Less(t, alive(), before+32<<20, "no memory is lost by ninety swaps")
 }
 
-// owner serves with a lineup as a fleet's owner does: it holds the one that it adopted last, and whoever pays holds it too.
+// owner serves with a lineup as a fleet's owner does: it holds the one that it adopted last, and whoever pays holds it
+// too.
 type owner struct {
 	mutex  sync.Mutex
 	lineup plugin.Lineup
@@ -322,7 +341,8 @@ func converse(g *plugin.Generation) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = g.Interpret(context.Background(), &abi.Interpretation{Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200}})
+	_, _, err = g.Interpret(context.Background(),
+		&abi.Interpretation{Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200}})
 	return err
 }
 
@@ -333,7 +353,8 @@ func TestThousandRecordingsAreIdenticalWhenReplayed(t *testing.T) {
 	generation := install(t, shelf, module(t, ""))
 	for i := range 500 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
-		_, _, err := generation.Prepare(t.Context(), &abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)})
+		_, _, err := generation.Prepare(t.Context(),
+			&abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)})
 		require.NoError(t, err)
 	}
 	recordings := shelf.Recordings("hostile")

@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// LoadDir loads the plugins that serve from the start: every *.wasm of a directory, with its *.wasm.minisig where there is one. Where
-// something else was decided since the file was last changed, by an upload or a rollback, that serves. It reports every module that could not
-// be loaded, joined, and a directory without one; those that could be are on the shelf all the same.
+// LoadDir loads the plugins that serve from the start: every *.wasm of a directory, with its *.wasm.minisig where there
+// is one. Where something else was decided since the file was last changed, by an upload or a rollback, that serves. It
+// reports every module that could not be loaded, joined, and a directory without one; those that could be are on the
+// shelf all the same.
 func (s *Shelf) LoadDir(ctx context.Context, dir string) error {
 	records, err := s.records()
 	if err != nil {
@@ -35,7 +36,8 @@ func (s *Shelf) LoadDir(ctx context.Context, dir string) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(records)) {
-		if _, serves := s.Current(name); serves || records[name].Serving == "" || records[name].Serving == records[name].Folder {
+		if _, serves := s.Current(name); serves || records[name].Serving == "" ||
+			records[name].Serving == records[name].Folder {
 			continue // what came by the folder went with its file
 		}
 		if err := s.loadKept(ctx, name, records[name].Serving, "", ""); err != nil {
@@ -132,13 +134,16 @@ func (s *Shelf) load(ctx context.Context, c Candidate) error {
 	}
 	name := generation.manifest.GetName()
 	if there, found := s.Current(name); found {
-		return t.failed(StepCompare, &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("%q is loaded already, with digest %s", name, there.Digest())})
+		return t.failed(StepCompare,
+			&RefusedError{Step: StepCompare, Reason: ErrName,
+				What: fmt.Sprintf("%q is loaded already, with digest %s", name, there.Digest())})
 	}
 	if err := s.pinned(name, generation.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
 	return s.serve(ctx, t, change{
-		name: name, serving: Serving{Stable: generation}, code: c.Code, digest: generation.Digest(), signature: c.Signature, file: c.file, kept: true,
+		name: name, serving: Serving{Stable: generation}, code: c.Code, digest: generation.Digest(),
+		signature: c.Signature, file: c.file, kept: true,
 	})
 }
 

@@ -16,7 +16,8 @@ import (
 	"payrouter/host/wasm"
 )
 
-// FaultError is a plugin's own word that it could not do its part: a panic, an unknown operation, settings that do not serve.
+// FaultError is a plugin's own word that it could not do its part: a panic, an unknown operation, settings that do not
+// serve.
 type FaultError struct {
 	Code    abi.Error_Code
 	Message string
@@ -29,8 +30,9 @@ func (e *FaultError) Error() string {
 // errNoAnswer is an answer of another kind than was asked for.
 var errNoAnswer = errors.New("the answer is not what was asked for")
 
-// Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an instance of the module
-// to itself. It is open as long as somebody holds it: the shelf, while it serves or is kept warm, and whoever called Hold.
+// Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an
+// instance of the module to itself. It is open as long as somebody holds it: the shelf, while it serves or is kept
+// warm, and whoever called Hold.
 type Generation struct {
 	module   *wasm.Module
 	manifest *abi.Manifest
@@ -52,8 +54,8 @@ func (g *Generation) Digest() string { return g.module.Digest() }
 // Number counts generations, over all plugins, in the order in which they were loaded since the router started.
 func (g *Generation) Number() int64 { return g.number }
 
-// Hold keeps the generation open until Release, which may be called from anywhere, once for each Hold. Only what is open may be held: what
-// serves in a lineup that Adopt is asked about, or that is held.
+// Hold keeps the generation open until Release, which may be called from anywhere, once for each Hold. Only what is
+// open may be held: what serves in a lineup that Adopt is asked about, or that is held.
 func (g *Generation) Hold() { g.shelf.hold(g) }
 
 // Release gives up what Hold took. Who gives up the last hold closes the generation; Release does not wait for that.
@@ -62,8 +64,9 @@ func (g *Generation) Release() { g.shelf.release(g) }
 // Stats are the figures of its instances.
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
 
-// Prepare turns a call into its first step, and tells the fuel that it burned. ctx bounds the wait for an instance alone. The error is a
-// *FaultError, or one of package wasm's. It begins a conversation, which is recorded as the one about this *abi.Call.
+// Prepare turns a call into its first step, and tells the fuel that it burned. ctx bounds the wait for an instance
+// alone. The error is a *FaultError, or one of package wasm's. It begins a conversation, which is recorded as the one
+// about this *abi.Call.
 func (g *Generation) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
 	input, err := call.MarshalVT()
 	if err != nil {
@@ -106,7 +109,8 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 }
 
 // Answer implements replay.Guest: it answers in the contract's bytes, and records nothing.
-func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error) {
+func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
+	env wasm.Env) ([]byte, int64, error) {
 	_, raw, fuel, err := ask(ctx, g.module, export, input, env)
 	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
 		return raw, fuel, nil
@@ -115,7 +119,8 @@ func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byt
 }
 
 // step asks for a step, and gives with it what is recorded.
-func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) (*abi.Step, replay.Step, error) {
+func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
+	env wasm.Env) (*abi.Step, replay.Step, error) {
 	answer, raw, fuel, err := ask(ctx, g.module, export, input, env)
 	made := replay.Step{Input: input, Answer: raw, Fuel: fuel}
 	if err != nil {
@@ -130,9 +135,10 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	return answer.GetStep(), made, nil
 }
 
-// ask runs one export, and gives the answer, also in its bytes. A panic that the guest recovered from leaves its instance in doubt: it is
-// reported as a bad answer, so that the instance is not used again.
-func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte, env wasm.Env) (*abi.Answer, []byte, int64, error) {
+// ask runs one export, and gives the answer, also in its bytes. A panic that the guest recovered from leaves its
+// instance in doubt: it is reported as a bad answer, so that the instance is not used again.
+func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte,
+	env wasm.Env) (*abi.Answer, []byte, int64, error) {
 	answer := new(abi.Answer)
 	var raw []byte
 	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {

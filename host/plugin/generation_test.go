@@ -30,13 +30,15 @@ func TestCallsGoThere(t *testing.T) {
 	require.Equal(t, "prepared serve", reference(t, generation, operation("serve")))
 
 	step, fuel, err := generation.Interpret(t.Context(), &abi.Interpretation{
-		Call: operation("serve"), State: []byte("state, "), Response: &abi.HttpResponse{Status: 200, Body: []byte("body")},
+		Call: operation("serve"), State: []byte("state, "),
+		Response: &abi.HttpResponse{Status: 200, Body: []byte("body")},
 	})
 	require.NoError(t, err)
 	require.Positive(t, fuel)
 	require.Equal(t, "interpreted state, body", step.GetDone().GetProviderReference())
 
-	receipt, fuel, err := generation.Receive(t.Context(), &abi.Callback{Method: "POST", Body: []byte("ours"), NowMs: 1234})
+	receipt, fuel, err := generation.Receive(t.Context(),
+		&abi.Callback{Method: "POST", Body: []byte("ours"), NowMs: 1234})
 	require.NoError(t, err)
 	require.Positive(t, fuel)
 	require.Equal(t, "ours", receipt.GetReference())
@@ -74,15 +76,16 @@ func TestFaultEndsOnlyItsOwnCall(t *testing.T) {
 		reason error
 		says   string
 	}{
-		"loop":           {wasm.ErrOutOfFuel, "hostile: wasm guest: prepare: out of fuel"},
-		"allocate":       {wasm.ErrOutOfFuel, "hostile: wasm guest: prepare: out of fuel"},
-		"recurse":        {wasm.ErrOutOfFuel, "hostile: wasm guest: prepare: out of fuel"},
-		"reach out":      {wasm.ErrTrapped, "hostile: wasm guest: prepare: trapped: out of bounds memory access"},
-		"panic":          {wasm.ErrTrapped, "hostile: wasm guest: prepare: trapped"},
-		"exit":           {wasm.ErrExited, "hostile: wasm guest: prepare: exited: exit code 7"},
-		"garbage":        {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer"},
-		"beyond":         {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer: 16 bytes at 2147483647"},
-		"huge":           {wasm.ErrAnswerTooLarge, "hostile: wasm guest: prepare: answer too large: 2147483647 bytes, at most "},
+		"loop":      {wasm.ErrOutOfFuel, "hostile: wasm guest: prepare: out of fuel"},
+		"allocate":  {wasm.ErrOutOfFuel, "hostile: wasm guest: prepare: out of fuel"},
+		"recurse":   {wasm.ErrOutOfFuel, "hostile: wasm guest: prepare: out of fuel"},
+		"reach out": {wasm.ErrTrapped, "hostile: wasm guest: prepare: trapped: out of bounds memory access"},
+		"panic":     {wasm.ErrTrapped, "hostile: wasm guest: prepare: trapped"},
+		"exit":      {wasm.ErrExited, "hostile: wasm guest: prepare: exited: exit code 7"},
+		"garbage":   {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer"},
+		"beyond":    {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer: 16 bytes at 2147483647"},
+		"huge": {wasm.ErrAnswerTooLarge,
+			"hostile: wasm guest: prepare: answer too large: 2147483647 bytes, at most "},
 		"admitted panic": {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer: plugin fault: it went wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {

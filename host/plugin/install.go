@@ -33,7 +33,8 @@ const (
 // Allowances are all of them, in the order in which they are documented.
 func Allowances() []Allowance {
 	return []Allowance{
-		Allowance(replay.Requests), Allowance(replay.Outcomes), Allowance(replay.Failures), Allowance(replay.Fuel), AllowSecrets, AllowHosts, AllowOlder,
+		Allowance(replay.Requests), Allowance(replay.Outcomes), Allowance(replay.Failures), Allowance(replay.Fuel),
+		AllowSecrets, AllowHosts, AllowOlder,
 	}
 }
 
@@ -80,8 +81,9 @@ type Report struct {
 	Shadow *Shadow
 }
 
-// Install takes a module through every step, from its signature to serving. Where a step fails, what served serves on, and the error is a
-// *RefusedError that names the step; the report tells how far it came. Two installs do not go on at once; payments are not held up by one.
+// Install takes a module through every step, from its signature to serving. Where a step fails, what served serves on,
+// and the error is a *RefusedError that names the step; the report tells how far it came. Two installs do not go on at
+// once; payments are not held up by one.
 func (s *Shelf) Install(ctx context.Context, c Candidate) (Report, error) {
 	s.installing.Lock()
 	defer s.installing.Unlock()
@@ -155,14 +157,15 @@ func (s *Shelf) examine(ctx context.Context, c Candidate, t *trail) (*Generation
 	return generation, nil
 }
 
-// holdSame holds a generation of the same bytes that does not serve and is open all the same, as one that is kept warm: all that can be said
-// of it alone is known, and its instances are there. Nil where there is none.
+// holdSame holds a generation of the same bytes that does not serve and is open all the same, as one that is kept warm:
+// all that can be said of it alone is known, and its instances are there. Nil where there is none.
 func (s *Shelf) holdSame(digest string, signed bool) *Generation {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	serving := slices.Collect(s.lineup.generations)
 	for generation := range s.open {
-		if generation.holds > 0 && generation.Digest() == digest && generation.signed == signed && !slices.Contains(serving, generation) {
+		if generation.holds > 0 && generation.Digest() == digest && generation.signed == signed &&
+			!slices.Contains(serving, generation) {
 			generation.holds++
 			return generation
 		}
@@ -170,7 +173,8 @@ func (s *Shelf) holdSame(digest string, signed bool) *Generation {
 	return nil
 }
 
-// vouched verifies a signature, as far as the settings ask for one. The zero Statement says that nobody vouches for the module.
+// vouched verifies a signature, as far as the settings ask for one. The zero Statement says that nobody vouches for the
+// module.
 func (s *Shelf) vouched(c Candidate, t *trail) (signature.Statement, error) {
 	switch {
 	case len(c.Signature) == 0 && s.settings.RequireSignature:
@@ -197,7 +201,8 @@ func speaksOf(statement signature.Statement, m *abi.Manifest) error {
 	if statement.Name == "" || statement.Name == m.GetName() && statement.Version == m.GetVersion() {
 		return nil
 	}
-	return fmt.Errorf("%w: as %s %s, and it is %s %s", signature.ErrStatement, statement.Name, statement.Version, m.GetName(), m.GetVersion())
+	return fmt.Errorf("%w: as %s %s, and it is %s %s", signature.ErrStatement, statement.Name, statement.Version,
+		m.GetName(), m.GetVersion())
 }
 
 func describe(ctx context.Context, module *wasm.Module) (*abi.Manifest, error) {
@@ -242,7 +247,8 @@ func (s *Shelf) place(ctx context.Context, c Candidate, t *trail, g *Generation)
 		serving = Serving{Stable: former.Stable, Canary: g, Share: c.Canary}
 	}
 	return shadow, s.serve(ctx, t, change{
-		name: name, serving: serving, code: c.Code, digest: g.Digest(), signature: c.Signature, file: c.file, kept: c.kept,
+		name: name, serving: serving, code: c.Code, digest: g.Digest(), signature: c.Signature, file: c.file,
+		kept: c.kept,
 	})
 }
 
@@ -260,7 +266,8 @@ func (s *Shelf) compare(c Candidate, g, former *Generation) error {
 		return &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("it is %q, not %q", name, c.Name)}
 	}
 	if other := s.fileOf(name); c.file != "" && other != "" && other != c.file {
-		return &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin"}
+		return &RefusedError{Step: StepCompare, Reason: ErrName,
+			What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin"}
 	}
 	if c.kept {
 		return nil
@@ -270,14 +277,16 @@ func (s *Shelf) compare(c Candidate, g, former *Generation) error {
 	}
 	if former == nil {
 		if c.Canary > 0 {
-			return &RefusedError{Step: StepCompare, Reason: ErrCanary, What: "nothing of this name serves, to try it beside"}
+			return &RefusedError{Step: StepCompare, Reason: ErrCanary,
+				What: "nothing of this name serves, to try it beside"}
 		}
 		return nil
 	}
 	return errors.Join(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest))
 }
 
-// notOlder keeps a signed module from coming back after a newer one has served. Without keys a version is anybody's word.
+// notOlder keeps a signed module from coming back after a newer one has served. Without keys a version is anybody's
+// word.
 func (s *Shelf) notOlder(c Candidate, g *Generation) error {
 	s.mutex.RLock()
 	highest := ""
@@ -285,11 +294,13 @@ func (s *Shelf) notOlder(c Candidate, g *Generation) error {
 		highest = entry.record.Highest
 	}
 	s.mutex.RUnlock()
-	if !s.settings.Keys.Any() || highest == "" || c.allows(AllowOlder) || compareVersions(g.manifest.GetVersion(), highest) >= 0 {
+	if !s.settings.Keys.Any() || highest == "" || c.allows(AllowOlder) ||
+		compareVersions(g.manifest.GetVersion(), highest) >= 0 {
 		return nil
 	}
 	return &RefusedError{
-		Step: StepCompare, Reason: ErrOlder, What: fmt.Sprintf("%s, after %s", g.manifest.GetVersion(), highest), Hint: "roll back, or allow older",
+		Step: StepCompare, Reason: ErrOlder, What: fmt.Sprintf("%s, after %s", g.manifest.GetVersion(), highest),
+		Hint: "roll back, or allow older",
 	}
 }
 
@@ -301,7 +312,8 @@ func sameSecrets(c Candidate, former, m *abi.Manifest) error {
 	what := fmt.Sprintf("%s before, %s now", list(before), list(after))
 	switch {
 	case c.Canary > 0:
-		return &RefusedError{Step: StepCompare, Reason: ErrSecrets, What: what, Hint: "it cannot be a canary: accounts have one list of secrets"}
+		return &RefusedError{Step: StepCompare, Reason: ErrSecrets, What: what,
+			Hint: "it cannot be a canary: accounts have one list of secrets"}
 	case c.allows(AllowSecrets):
 		return nil
 	}
@@ -329,7 +341,8 @@ func sameHosts(c Candidate, former, m *abi.Manifest) error {
 	}
 	switch {
 	case c.Canary > 0:
-		return &RefusedError{Step: StepCompare, Reason: ErrHosts, What: list(added), Hint: "it cannot be a canary: accounts have one list of hosts"}
+		return &RefusedError{Step: StepCompare, Reason: ErrHosts, What: list(added),
+			Hint: "it cannot be a canary: accounts have one list of hosts"}
 	case c.allows(AllowHosts):
 		return nil
 	}
@@ -356,10 +369,12 @@ func (s *Shelf) pinned(name, digest string) error {
 	if s.settings.Pinned(name, digest) {
 		return nil
 	}
-	return &RefusedError{Step: StepPin, Reason: ErrPinned, What: digest, Hint: "add it to the digests of the plugin's accounts first"}
+	return &RefusedError{Step: StepPin, Reason: ErrPinned, What: digest,
+		Hint: "add it to the digests of the plugin's accounts first"}
 }
 
-// compareVersions orders semantic versions by their numbers and then by their pre-releases, as https://semver.org/#spec-item-11 does.
+// compareVersions orders semantic versions by their numbers and then by their pre-releases, as
+// https://semver.org/#spec-item-11 does.
 func compareVersions(a, b string) int {
 	a, _, _ = strings.Cut(a, "+")
 	b, _, _ = strings.Cut(b, "+")

@@ -22,13 +22,15 @@ import (
 func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
 	t.Helper()
 	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{
-		Id: id, Amount: "49.90", Currency: "EUR", Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example"},
+		Id: id, Amount: "49.90", Currency: "EUR",
+		Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example"},
 	}}
 	step, _, err := generation.Prepare(t.Context(), call)
 	require.NoError(t, err)
 	require.NotNil(t, step.GetSend())
 	step, _, err = generation.Interpret(t.Context(), &abi.Interpretation{
-		Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)},
+		Call: call, State: step.GetSend().GetState(),
+		Response: &abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)},
 	})
 	require.NoError(t, err)
 	return step.GetDone()
@@ -47,7 +49,8 @@ func signed(key minisign.PrivateKey, version string, code []byte) []byte {
 	return signature.Sign(key, code, signature.Of("hostile", version, code))
 }
 
-// A module that is no good leaves what serves where it is, and says at which step it stopped, and why, each time in words of its own.
+// A module that is no good leaves what serves where it is, and says at which step it stopped, and why, each time in
+// words of its own.
 func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 	t.Parallel()
 	keys, key := pair(t)
@@ -78,10 +81,12 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"signed as another version": {
 			plugin.Candidate{Code: other, Signature: signed(key, "9.0.0", other)},
 			plugin.Settings{Keys: keys},
-			plugin.StepSignature, signature.ErrStatement, "signature: signed as something else: as hostile 9.0.0, and it is hostile 1.1.0",
+			plugin.StepSignature, signature.ErrStatement,
+			"signature: signed as something else: as hostile 9.0.0, and it is hostile 1.1.0",
 		},
 		"version older": {
-			plugin.Candidate{Code: variant(t, "version=0.9.0"), Signature: signed(key, "0.9.0", variant(t, "version=0.9.0"))},
+			plugin.Candidate{Code: variant(t, "version=0.9.0"),
+				Signature: signed(key, "0.9.0", variant(t, "version=0.9.0"))},
 			plugin.Settings{Keys: keys},
 			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that has served: 0.9.0, after 1.0.0",
 		},
@@ -93,7 +98,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"wrong ABI version": {
 			plugin.Candidate{Code: []byte(strings.Replace(string(other), "payrouter_abi_v1", "payrouter_abi_v2", 1))},
 			plugin.Settings{},
-			plugin.StepCompile, wasm.ErrVersion, "compile: wasm module refused: ABI version not known: ABI version 2, this router speaks 1",
+			plugin.StepCompile, wasm.ErrVersion,
+			"compile: wasm module refused: ABI version not known: ABI version 2, this router speaks 1",
 		},
 		"truncated": {
 			plugin.Candidate{Code: other[:len(other)/2]},
@@ -113,7 +119,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"changed secret list": {
 			plugin.Candidate{Code: variant(t, "secret=master_key")},
 			plugin.Settings{},
-			plugin.StepCompare, plugin.ErrSecrets, "compare: secret list changed: none before, master_key now (allow secrets, if that is meant)",
+			plugin.StepCompare, plugin.ErrSecrets,
+			"compare: secret list changed: none before, master_key now (allow secrets, if that is meant)",
 		},
 		"changed secret list of a canary": {
 			plugin.Candidate{Code: variant(t, "secret=master_key"), Canary: 10, Allow: plugin.Allowances()},
@@ -123,7 +130,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"new host": {
 			plugin.Candidate{Code: variant(t, "host=collect.example.net")},
 			plugin.Settings{},
-			plugin.StepCompare, plugin.ErrHosts, "compare: new hosts: collect.example.net (allow hosts, if that is meant)",
+			plugin.StepCompare, plugin.ErrHosts,
+			"compare: new hosts: collect.example.net (allow hosts, if that is meant)",
 		},
 		"new host of a canary": {
 			plugin.Candidate{Code: variant(t, "host=collect.example.net"), Canary: 10, Allow: plugin.Allowances()},
@@ -149,7 +157,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"not compatible with the configuration": {
 			plugin.Candidate{Code: other},
 			plugin.Settings{Adopt: refuseSecond()},
-			plugin.StepAdopt, plugin.ErrIncompatible, "adopt: not compatible with the configuration: routing.yaml:12:3: no flow for payouts",
+			plugin.StepAdopt, plugin.ErrIncompatible,
+			"adopt: not compatible with the configuration: routing.yaml:12:3: no flow for payouts",
 		},
 		"canary of nothing": {
 			plugin.Candidate{Code: variant(t, "name=tame"), Canary: 10},
@@ -168,7 +177,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 				buy(t, serving, fmt.Sprintf("pay_%d", i+1))
 			}
 			if row.reason == plugin.ErrShadow && claim == "another outcome" {
-				row.says = "outcomes differ: buy of pay_1, call 2; - outcome/status: succeeded; + outcome/status: failed"
+				row.says = "outcomes differ: buy of pay_1, call 2; - outcome/status: succeeded; + " +
+					"outcome/status: failed"
 			}
 
 			report, err := shelf.Install(t.Context(), row.candidate)
@@ -185,7 +195,8 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			still, _ := shelf.Current("hostile")
 			require.Same(t, serving, still)
 			buy(t, still, "pay_after")
-			require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick, "nothing of it stays")
+			require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick,
+				"nothing of it stays")
 		})
 	}
 }
@@ -217,7 +228,8 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
 			shelf := newShelf(t, plugin.Settings{Keys: keys})
-			_, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))})
+			_, err := shelf.Install(t.Context(),
+				plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))})
 			require.NoError(t, err)
 			serving, _ := shelf.Current("hostile")
 			for i := range 5 {
@@ -246,7 +258,8 @@ func TestShadowComparesWithWhatServesNow(t *testing.T) {
 	t.Parallel()
 	shelf := newShelf(t, plugin.Settings{})
 	buy(t, install(t, shelf, module(t, "")), "pay_1")
-	_, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "place=/v2/buy"), Allow: []plugin.Allowance{"requests"}})
+	_, err := shelf.Install(t.Context(),
+		plugin.Candidate{Code: variant(t, "place=/v2/buy"), Allow: []plugin.Allowance{"requests"}})
 	require.NoError(t, err)
 	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.2 place=/v2/buy")})
 	require.NoError(t, err, "it is like what serves, not like what recorded")
@@ -256,7 +269,8 @@ func TestShadowComparesWithWhatServesNow(t *testing.T) {
 	require.ErrorContains(t, err, "- request/path: /v2/buy; + request/path: /buy")
 }
 
-// Once signed modules serve, a router that asks for signatures takes the next, and the record of the newest version outlives it.
+// Once signed modules serve, a router that asks for signatures takes the next, and the record of the newest version
+// outlives it.
 func TestSignedModulesComeInOrder(t *testing.T) {
 	t.Parallel()
 	keys, key := pair(t)

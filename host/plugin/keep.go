@@ -12,7 +12,8 @@ import (
 
 // record is what is kept of a plugin beyond the process: what was decided last.
 type record struct {
-	// Serving is the digest that serves as stable, and Folder that of the file in the folder when this was decided; empty where there was none.
+	// Serving is the digest that serves as stable, and Folder that of the file in the folder when this was decided;
+	// empty where there was none.
 	Serving string `json:"serving"`
 	Folder  string `json:"folder,omitempty"`
 	// Highest is the newest version that has served.

@@ -18,8 +18,8 @@ type Serving struct {
 	Share int
 }
 
-// For is the generation that serves a payment: the same for the same id, as long as Serving is the same. A larger share keeps the payments
-// of a smaller one. An empty id asks for the stable one.
+// For is the generation that serves a payment: the same for the same id, as long as Serving is the same. A larger share
+// keeps the payments of a smaller one. An empty id asks for the stable one.
 func (s Serving) For(paymentID string) *Generation {
 	if s.Canary == nil || paymentID == "" || draw(paymentID, s.Canary.Digest()) >= s.Share {
 		return s.Stable
@@ -27,8 +27,8 @@ func (s Serving) For(paymentID string) *Generation {
 	return s.Canary
 }
 
-// draw is a number below 100, as good as random, that is the same whenever it is drawn. The digest is in it so that not the same payments
-// try out every candidate, and so that it has nothing to do with how routing splits.
+// draw is a number below 100, as good as random, that is the same whenever it is drawn. The digest is in it so that not
+// the same payments try out every candidate, and so that it has nothing to do with how routing splits.
 func draw(paymentID, digest string) int {
 	sum := sha256.Sum256([]byte("canary\x00" + digest + "\x00" + paymentID))
 	return int(binary.BigEndian.Uint64(sum[:]) % 100)
@@ -57,8 +57,8 @@ func (l Lineup) Manifests() map[string]*abi.Manifest {
 	return manifests
 }
 
-// Hold keeps every generation of the lineup open until Release, whatever serves meanwhile. Each Hold is released once. A lineup may be held
-// while Adopt is asked about it, and as long as a hold on it lasts.
+// Hold keeps every generation of the lineup open until Release, whatever serves meanwhile. Each Hold is released once.
+// A lineup may be held while Adopt is asked about it, and as long as a hold on it lasts.
 func (l Lineup) Hold() {
 	for generation := range l.generations {
 		generation.Hold()

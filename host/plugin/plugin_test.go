@@ -90,8 +90,8 @@ var tool struct {
 // The environment that makes the tests' binary compile a module, and do nothing else.
 const compileModule, compileInto = "PLUGIN_TEST_COMPILE", "PLUGIN_TEST_CACHE"
 
-// compiled has a module's machine code made by the tool, where the tests run under the race detector. What comes of it is no matter: what is
-// not in the cache the test compiles.
+// compiled has a module's machine code made by the tool, where the tests run under the race detector. What comes of it
+// is no matter: what is not in the cache the test compiles.
 func compiled(tb testing.TB, code []byte) {
 	tb.Helper()
 	if !raced {
@@ -101,7 +101,8 @@ func compiled(tb testing.TB, code []byte) {
 	defer tool.Unlock()
 	if tool.path == "" {
 		tool.path, tool.done = filepath.Join(workDir, "tool"), map[string]bool{}
-		output, err := exec.CommandContext(tb.Context(), "go", "test", "-c", "-o", tool.path, "payrouter/host/plugin").CombinedOutput()
+		output, err := exec.CommandContext(tb.Context(), "go", "test", "-c", "-o", tool.path,
+			"payrouter/host/plugin").CombinedOutput()
 		require.NoError(tb, err, "%s", output)
 	}
 	if digest := digestOf(code); !tool.done[digest] {

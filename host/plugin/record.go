@@ -9,8 +9,8 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// recorder keeps the last conversations of one plugin, by operation, bounded in count and in bytes. Recording one costs a few words: the
-// bytes were made for the call, and nobody changes them afterwards. A nil recorder records nothing.
+// recorder keeps the last conversations of one plugin, by operation, bounded in count and in bytes. Recording one costs
+// a few words: the bytes were made for the call, and nobody changes them afterwards. A nil recorder records nothing.
 type recorder struct {
 	most  int // conversations of each operation
 	bytes int // of all of them
@@ -33,7 +33,8 @@ func newRecorder(most, bytes int, now func() time.Time) *recorder {
 	if most <= 0 {
 		return nil
 	}
-	return &recorder{most: most, bytes: bytes, now: now, rings: map[string][]*recorded{}, open: map[*abi.Call]*recorded{}}
+	return &recorder{most: most, bytes: bytes, now: now, rings: map[string][]*recorded{},
+		open: map[*abi.Call]*recorded{}}
 }
 
 // begin opens a conversation.
@@ -42,7 +43,8 @@ func (r *recorder) begin(g *Generation, call *abi.Call, step replay.Step) {
 		return
 	}
 	one := &recorded{call: call, recording: replay.Recording{
-		Plugin: g.manifest.GetName(), Digest: g.Digest(), Operation: call.GetOperation(), PaymentID: call.GetPayment().GetId(), At: r.now().UTC(),
+		Plugin: g.manifest.GetName(), Digest: g.Digest(), Operation: call.GetOperation(),
+		PaymentID: call.GetPayment().GetId(), At: r.now().UTC(),
 		Steps: []replay.Step{step},
 	}}
 	r.mutex.Lock()

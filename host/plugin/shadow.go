@@ -46,8 +46,9 @@ func (s *Shadow) add(found ...replay.Difference) {
 	}
 }
 
-// shadow runs what is recorded of a plugin through a candidate. Differences that are not allowed are the error. What another generation
-// than the one that serves answered is first run through that one, so that the two are compared on the same ground.
+// shadow runs what is recorded of a plugin through a candidate. Differences that are not allowed are the error. What
+// another generation than the one that serves answered is first run through that one, so that the two are compared on
+// the same ground.
 func (s *Shelf) shadow(ctx context.Context, serving, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
 	var alikeBefore, alikeNow []replay.Recording
@@ -69,7 +70,8 @@ func (s *Shelf) shadow(ctx context.Context, serving, candidate *Generation, c Ca
 	return shadow, shadow.verdict(c)
 }
 
-func sideBySide(ctx context.Context, serving, candidate *Generation, recording replay.Recording) (former, run replay.Recording, err error) {
+func sideBySide(ctx context.Context, serving, candidate *Generation,
+	recording replay.Recording) (former, run replay.Recording, err error) {
 	former = recording
 	if recording.Digest != serving.Digest() {
 		if former, err = replay.Run(ctx, serving, recording); err != nil {
@@ -95,11 +97,13 @@ func (s *Shadow) verdict(c Candidate) error {
 	i := slices.IndexFunc(s.Examples, func(d replay.Difference) bool { return !c.allows(Allowance(d.Kind)) })
 	what := s.String() + "; " + strings.ReplaceAll(s.Examples[i].String(), "\n ", ";")
 	return &RefusedError{
-		Step: StepShadow, Reason: ErrShadow, What: what, Hint: "allow " + strings.Join(refused, ", ") + ", if that is meant",
+		Step: StepShadow, Reason: ErrShadow, What: what, Hint: "allow " + strings.Join(refused, ", ") +
+			", if that is meant",
 	}
 }
 
-// Recordings are the last conversations of a plugin that were recorded, by operation, the oldest first. They hold what payers said.
+// Recordings are the last conversations of a plugin that were recorded, by operation, the oldest first. They hold what
+// payers said.
 func (s *Shelf) Recordings(name string) []replay.Recording {
 	s.mutex.RLock()
 	entry := s.entries[name]

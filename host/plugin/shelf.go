@@ -17,9 +17,9 @@ import (
 type Settings struct {
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
-	// Adopt is asked to let a lineup serve from now on, one lineup at a time, and not about what LoadDir finds, before which nothing serves.
-	// Its error, say that a manifest does not fit the configuration, leaves what served before. It must not change the shelf. Nil means that
-	// every lineup is taken.
+	// Adopt is asked to let a lineup serve from now on, one lineup at a time, and not about what LoadDir finds, before
+	// which nothing serves. Its error, say that a manifest does not fit the configuration, leaves what served before.
+	// It must not change the shelf. Nil means that every lineup is taken.
 	Adopt func(ctx context.Context, lineup Lineup) error
 	// Pinned tells whether the configuration lets a module of a plugin serve. Nil means that it lets any.
 	Pinned func(name, digest string) bool
@@ -29,9 +29,11 @@ type Settings struct {
 	RequireSignature bool
 	// Keep is how many former generations of a plugin stay warm for a rollback. 0 means 1, less than 0 none.
 	Keep int
-	// Dir is where modules are kept that came otherwise than by the folder, so that a restart serves them. Empty means that they are not.
+	// Dir is where modules are kept that came otherwise than by the folder, so that a restart serves them. Empty means
+	// that they are not.
 	Dir string
-	// Record is how many conversations of each operation of a plugin are recorded, in memory. 0 means 100, less than 0 none.
+	// Record is how many conversations of each operation of a plugin are recorded, in memory. 0 means 100, less than 0
+	// none.
 	Record int
 	// RecordBytes is what the recordings of one plugin may take. 0 means 4 MiB.
 	RecordBytes int
@@ -74,16 +76,17 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// Shelf holds the generations of each plugin: those that serve, and those that are kept for a while. It is safe for concurrent use.
-// Changes are made one at a time.
+// Shelf holds the generations of each plugin: those that serve, and those that are kept for a while. It is safe for
+// concurrent use. Changes are made one at a time.
 type Shelf struct {
 	compiler *wasm.Compiler
 	settings Settings
 	// base is for what outlives the call that starts it: closing a generation, giving up a canary.
 	base context.Context
 
-	// installing is held while a module is examined, and changing, taken after it, while the lineup changes, Adopt included: so a rollback
-	// does not wait for a compilation. mutex is the innermost, and never held while anything is waited for.
+	// installing is held while a module is examined, and changing, taken after it, while the lineup changes, Adopt
+	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held while anything is
+	// waited for.
 	installing, changing sync.Mutex
 
 	mutex   sync.RWMutex
@@ -111,7 +114,8 @@ type entry struct {
 
 // NewShelf makes an empty shelf. Close gives back what was loaded; the compiler stays the caller's.
 func NewShelf(compiler *wasm.Compiler, settings Settings) *Shelf {
-	return &Shelf{base: context.Background(), compiler: compiler, settings: settings.withDefaults(), entries: map[string]*entry{}, open: map[*Generation]struct{}{}}
+	return &Shelf{base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
+		entries: map[string]*entry{}, open: map[*Generation]struct{}{}}
 }
 
 // entry gives what is known of a plugin. The caller holds the mutex.
@@ -130,7 +134,8 @@ func (s *Shelf) shelve(module *wasm.Module, manifest *abi.Manifest) *Generation 
 	defer s.mutex.Unlock()
 	s.last++
 	generation := &Generation{
-		module: module, manifest: manifest, number: s.last, shelf: s, holds: 1, recorder: s.entry(manifest.GetName()).recorder, loadedAt: s.settings.Now().UTC(),
+		module: module, manifest: manifest, number: s.last, shelf: s, holds: 1,
+		recorder: s.entry(manifest.GetName()).recorder, loadedAt: s.settings.Now().UTC(),
 	}
 	s.open[generation] = struct{}{}
 	return generation

@@ -16,8 +16,9 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, content := range map[string][]byte{
-		"a.wasm": module(t, ""), "b-again.wasm": module(t, ""), "c-socket.wasm": module(t, "socket"), "d-text.wasm": []byte("no module"),
-		"notes.txt": []byte("no plugin"),
+		"a.wasm": module(t, ""), "b-again.wasm": module(t, ""), "c-socket.wasm": module(t, "socket"),
+		"d-text.wasm": []byte("no module"),
+		"notes.txt":   []byte("no plugin"),
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}
@@ -32,8 +33,11 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 		problems = append(problems, strings.TrimSpace(strings.ReplaceAll(line, dir+"/", "")))
 	}
 	require.Len(t, problems, 3, "%q", problems)
-	require.Contains(t, problems[0], `load plugin b-again.wasm: compare: another plugin: a.wasm provides "hostile" already`)
-	require.Contains(t, problems[1], `load plugin c-socket.wasm: compile: wasm module refused: import refused: env.connect (a plugin computes; only the host does I/O)`)
+	require.Contains(t, problems[0],
+		`load plugin b-again.wasm: compare: another plugin: a.wasm provides "hostile" already`)
+	require.Contains(t, problems[1],
+		`load plugin c-socket.wasm: compile: wasm module refused: import refused: env.connect (a plugin computes; `+
+			`only the host does I/O)`)
 	require.Contains(t, problems[2], `load plugin d-text.wasm: compile: wasm module refused: malformed module`)
 
 	generation, found := shelf.Current("hostile")
@@ -61,13 +65,18 @@ func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 		reason error
 		says   string
 	}{
-		"it imports a socket":           {"socket", wasm.ErrImport, "import refused: env.connect (a plugin computes; only the host does I/O)"},
-		"its manifest has no name":      {"nameless", plugin.ErrManifest, "name"},
-		"it invents an idempotency":     {"greedy", plugin.ErrManifest, "operation serve has no idempotency class that is known"},
-		"it says nothing of itself":     {"mute", plugin.ErrManifest, "manifest"},
-		"its manifest does not decode":  {"garbage", wasm.ErrBadAnswer, "ask for the manifest: wasm guest: describe: bad answer"},
-		"it never ends to speak":        {"endless", wasm.ErrOutOfFuel, "ask for the manifest: wasm guest: describe: out of fuel"},
-		"it panics instead of speaking": {"panic", wasm.ErrTrapped, "ask for the manifest: wasm guest: describe: trapped"},
+		"it imports a socket": {"socket", wasm.ErrImport,
+			"import refused: env.connect (a plugin computes; only the host does I/O)"},
+		"its manifest has no name": {"nameless", plugin.ErrManifest, "name"},
+		"it invents an idempotency": {"greedy", plugin.ErrManifest,
+			"operation serve has no idempotency class that is known"},
+		"it says nothing of itself": {"mute", plugin.ErrManifest, "manifest"},
+		"its manifest does not decode": {"garbage", wasm.ErrBadAnswer,
+			"ask for the manifest: wasm guest: describe: bad answer"},
+		"it never ends to speak": {"endless", wasm.ErrOutOfFuel,
+			"ask for the manifest: wasm guest: describe: out of fuel"},
+		"it panics instead of speaking": {"panic", wasm.ErrTrapped,
+			"ask for the manifest: wasm guest: describe: trapped"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

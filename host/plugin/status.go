@@ -92,8 +92,9 @@ func (s *Shelf) status(name string, known *entry) Status {
 			continue
 		}
 		status.Generations = append(status.Generations, GenerationStatus{
-			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, serving, known), LoadedAt: g.loadedAt,
-			Source: g.source, Signed: g.signed, Stats: g.Stats(),
+			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, serving, known),
+			LoadedAt: g.loadedAt,
+			Source:   g.source, Signed: g.signed, Stats: g.Stats(),
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })
@@ -118,5 +119,6 @@ func stateOf(g *Generation, serving Serving, known *entry) State {
 func (t *trial) status(share int, settings CanarySettings) *Trial {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return &Trial{Share: share, Since: t.since, Stable: t.before, Canary: t.now, Least: settings.Least, Percent: settings.Percent}
+	return &Trial{Share: share, Since: t.since, Stable: t.before, Canary: t.now, Least: settings.Least,
+		Percent: settings.Percent}
 }

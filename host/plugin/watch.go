@@ -18,12 +18,13 @@ import (
 
 // WatchSettings say how a folder is watched. Zero fields take the defaults that they name.
 type WatchSettings struct {
-	// Every is how often the folder is looked at without being told that it changed: a network's file system tells nothing, and the system's
-	// queue of changes may run over. 0 means 3 s.
+	// Every is how often the folder is looked at without being told that it changed: a network's file system tells
+	// nothing, and the system's queue of changes may run over. 0 means 3 s.
 	Every time.Duration
 	// Settle is how long a file must have kept its size and its times before it is read. 0 means 100 ms.
 	Settle time.Duration
-	// Patience is how long a module that is not whole, or whose signature does not fit, may be still on its way. 0 means 2 s.
+	// Patience is how long a module that is not whole, or whose signature does not fit, may be still on its way. 0
+	// means 2 s.
 	Patience time.Duration
 }
 
@@ -40,8 +41,9 @@ func (w WatchSettings) withDefaults() WatchSettings {
 	return w
 }
 
-// Watch installs what is put into the folder that LoadDir read, until ctx ends: files that are renamed into place, written in place, or
-// reached by a link that is turned. A file that is removed changes nothing: its plugin serves on. The error is nil where ctx ended.
+// Watch installs what is put into the folder that LoadDir read, until ctx ends: files that are renamed into place,
+// written in place, or reached by a link that is turned. A file that is removed changes nothing: its plugin serves on.
+// The error is nil where ctx ended.
 func (s *Shelf) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
 	settings = settings.withDefaults()
 	w := &watch{shelf: s, dir: dir, settings: settings, files: map[string]*watched{}}
@@ -55,7 +57,8 @@ func (s *Shelf) Watch(ctx context.Context, dir string, settings WatchSettings) (
 	if err == nil {
 		changes, faults = told.Events, told.Errors
 	} else {
-		s.settings.Logger.WarnContext(ctx, "the plugin folder's changes are seen at the next look only", slog.String("folder", dir), slog.Any("error", err))
+		s.settings.Logger.WarnContext(ctx, "the plugin folder's changes are seen at the next look only",
+			slog.String("folder", dir), slog.Any("error", err))
 	}
 	w.known()
 	timer := time.NewTimer(0)

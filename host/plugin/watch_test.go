@@ -155,9 +155,10 @@ func TestUntoldChangesAreFound(t *testing.T) {
 	elsewhere := t.TempDir()
 	file := filepath.Join(elsewhere, "module")
 	require.NoError(t, os.WriteFile(file, module(t, ""), 0o600))
-	f := watching(t, plugin.Settings{}, plugin.WatchSettings{Every: 20 * time.Millisecond, Settle: 5 * time.Millisecond}, func(dir string) {
-		require.NoError(t, os.Symlink(file, filepath.Join(dir, "hostile.wasm")))
-	})
+	f := watching(t, plugin.Settings{},
+		plugin.WatchSettings{Every: 20 * time.Millisecond, Settle: 5 * time.Millisecond}, func(dir string) {
+			require.NoError(t, os.Symlink(file, filepath.Join(dir, "hostile.wasm")))
+		})
 	require.NoError(t, os.WriteFile(file, variant(t, "version=1.1.0"), 0o600)) // outside of the folder that is watched
 	f.serves(variant(t, "version=1.1.0"))
 }

@@ -1,7 +1,9 @@
-// Package quote remembers what providers lately asked for a payment, so that a rule may take the cheapest without waiting for each of them.
+// Package quote remembers what providers lately asked for a payment, so that a rule may take the cheapest without
+// waiting for each of them.
 //
-// A price decides an order of asking and nothing else: what a payment costs in the end is between the provider and whoever pays. Hence
-// an old price may serve while a new one is fetched, and where none is at hand in time the provider counts as one without a price.
+// A price decides an order of asking and nothing else: what a payment costs in the end is between the provider and
+// whoever pays. Hence an old price may serve while a new one is fetched, and where none is at hand in time the provider
+// counts as one without a price.
 package quote
 
 import (
@@ -22,7 +24,8 @@ import (
 
 // Settings of a Book. Only Ask is needed; zero fields take the defaults that they name.
 type Settings struct {
-	// Ask asks a provider, as payment.Engine.Quote does: it changes nothing, and ends in bounded time, or soon after its context.
+	// Ask asks a provider, as payment.Engine.Quote does: it changes nothing, and ends in bounded time, or soon after
+	// its context.
 	Ask func(ctx context.Context, provider string, o payment.Order) (payment.Quote, error)
 	// Fresh is how long an answer serves. 0 means 30 s.
 	Fresh time.Duration
@@ -121,7 +124,8 @@ type desk struct {
 // New makes an empty book.
 func New(settings Settings) *Book {
 	b := &Book{
-		settings: settings.withDefaults(), kept: list.New(), entries: map[key]*list.Element{}, flights: map[key]*flight{}, desks: map[string]*desk{},
+		settings: settings.withDefaults(), kept: list.New(), entries: map[key]*list.Element{},
+		flights: map[key]*flight{}, desks: map[string]*desk{},
 	}
 	b.base, b.stop = context.WithCancel(context.Background())
 	return b
@@ -148,7 +152,8 @@ func (b *Book) Forget() {
 	}
 }
 
-// Offers are what an order comes to at those of the providers whose quotes are at hand, or come within Settings.Wait, and before ctx ends.
+// Offers are what an order comes to at those of the providers whose quotes are at hand, or come within Settings.Wait,
+// and before ctx ends.
 func (b *Book) Offers(ctx context.Context, o payment.Order, providers []string) map[string]Offer {
 	var awaited []*flight
 	keys := make(map[string]key, len(providers))
@@ -237,17 +242,20 @@ func (b *Book) land(k key, f *flight, quote payment.Quote, err error) {
 		b.keep(&entry{key: k, none: err, at: now})
 	default:
 		d.restUntil, d.tired = now.Add(b.settings.Rest), err
-		b.settings.Logger.Warn("no quote", slog.String("provider", k.provider), slog.Any("error", err), slog.Time("again_at", d.restUntil))
+		b.settings.Logger.Warn("no quote", slog.String("provider", k.provider), slog.Any("error", err),
+			slog.Time("again_at", d.restUntil))
 	}
 }
 
-// noSuchQuote tells that asking again soon would bring the same: the provider has no quotes, or would not take such a payment.
+// noSuchQuote tells that asking again soon would bring the same: the provider has no quotes, or would not take such a
+// payment.
 func noSuchQuote(err error) bool {
 	_, declined := errors.AsType[*payment.DeclinedError](err)
 	return declined || errors.Is(err, payment.ErrUnsupported)
 }
 
-// keep remembers an answer, and forgets the one not used for longest where there is no room. The caller holds the mutex.
+// keep remembers an answer, and forgets the one not used for longest where there is no room. The caller holds the
+// mutex.
 func (b *Book) keep(e *entry) {
 	if element, found := b.entries[e.key]; found {
 		element.Value = e
@@ -317,7 +325,8 @@ func (b *Book) quotes(keys map[string]key) map[string]payment.Quote {
 
 func keyOf(provider string, o payment.Order) key {
 	k := key{
-		provider: provider, kind: string(o.Kind), amount: o.Amount, currency: o.Currency, country: o.Country, method: o.Method,
+		provider: provider, kind: string(o.Kind), amount: o.Amount, currency: o.Currency, country: o.Country,
+		method:   o.Method,
 		operator: o.Destination.Operator, network: o.Destination.Network,
 	}
 	if amount, err := decimal.Parse(o.Amount); err == nil {

@@ -162,7 +162,8 @@ func TestWhatAQuoteDependsOn(t *testing.T) {
 		plain.Options = map[string]json.RawMessage{"x": json.RawMessage(`{"direction_id":"1"}`)}
 		prices(t, b, plain, "a")
 		same := plain
-		same.Amount, same.Reference, same.Payer.Email, same.Metadata = "100.0", "order-1", "jane@shop.example", map[string]string{"tier": "gold"}
+		same.Amount, same.Reference, same.Payer.Email, same.Metadata = "100.0", "order-1", "jane@shop.example",
+			map[string]string{"tier": "gold"}
 		prices(t, b, same, "a")
 		require.Equal(t, 1, providers.count(), "nothing that a provider is not told changes a quote")
 		for i, change := range []func(o *payment.Order){

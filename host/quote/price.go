@@ -15,14 +15,14 @@ const places = 18
 // Offer is a quote with its price.
 type Offer struct {
 	Quote payment.Quote
-	// Price is what is lost on the way: what leaves whoever pays, less what reaches whoever is paid, in the order's currency. Plain decimal
-	// text; exact where both are in that currency, and otherwise rounded at 18 digits after the point. It is comparable among the offers
-	// of one call.
+	// Price is what is lost on the way: what leaves whoever pays, less what reaches whoever is paid, in the order's
+	// currency. Plain decimal text; exact where both are in that currency, and otherwise rounded at 18 digits after the
+	// point. It is comparable among the offers of one call.
 	Price string
 }
 
-// price tells what each quote costs in a currency. The amounts in another are valued at the best rate that any of these quotes has between
-// the two: at its own rate, a bad rate would look like none.
+// price tells what each quote costs in a currency. The amounts in another are valued at the best rate that any of these
+// quotes has between the two: at its own rate, a bad rate would look like none.
 func price(currency string, quotes map[string]payment.Quote) map[string]Offer {
 	best := map[pair]*big.Rat{}
 	for _, q := range quotes {
@@ -98,8 +98,8 @@ func rational(amount string) *big.Rat {
 	return exact
 }
 
-// Prices are what an order comes to at these providers, as payment.Prices has it. It asks for all of them when the first is wanted, so that
-// a decision waits once at most, and goes by one state of things.
+// Prices are what an order comes to at these providers, as payment.Prices has it. It asks for all of them when the
+// first is wanted, so that a decision waits once at most, and goes by one state of things.
 func (b *Book) Prices(o payment.Order, providers []string) func(provider string) (price string, ok bool) {
 	offers := sync.OnceValue(func() map[string]Offer { return b.Offers(b.base, o, providers) })
 	return func(provider string) (price string, ok bool) {

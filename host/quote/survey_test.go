@@ -55,7 +55,8 @@ func TestASurveyEndsWithItsContext(t *testing.T) {
 		require.Empty(t, offers)
 		require.ErrorIs(t, none["slow"], payment.ErrUnanswered)
 		require.ErrorContains(t, none["slow"], "in time")
-		require.Equal(t, "2", b.Offers(context.Background(), order("100"), []string{"slow"})["slow"].Price, "the same question is on its way")
+		require.Equal(t, "2", b.Offers(context.Background(), order("100"), []string{"slow"})["slow"].Price,
+			"the same question is on its way")
 		require.Equal(t, 1, providers.count())
 	})
 }

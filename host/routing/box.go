@@ -9,12 +9,12 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// box is a set of payments: those that lie in each of its areas. In a dimension without an area it is open. What a rule matches is a
-// union of boxes.
+// box is a set of payments: those that lie in each of its areas. In a dimension without an area it is open. What a rule
+// matches is a union of boxes.
 type box []area
 
-// area bounds one dimension. A dimension is a field of the payment, its amount, or a condition of which is only known that it holds or
-// does not. Areas of a box are sorted by dimension, each there once, none empty.
+// area bounds one dimension. A dimension is a field of the payment, its amount, or a condition of which is only known
+// that it holds or does not. Areas of a box are sorted by dimension, each there once, none empty.
 type area struct {
 	dimension string
 	// texts are those allowed, or with except those that are not; sorted. For amounts, texts are nil and bounds count.
@@ -142,7 +142,8 @@ func (a area) complement() []area {
 		if low == nil {
 			low = new(apd.Decimal)
 		}
-		outside = append(outside, nonEmpty(area{dimension: a.dimension, bounds: &interval{high: low, belowHi: !i.aboveLow}})...)
+		outside = append(outside,
+			nonEmpty(area{dimension: a.dimension, bounds: &interval{high: low, belowHi: !i.aboveLow}})...)
 	}
 	if i.high != nil {
 		outside = append(outside, area{dimension: a.dimension, bounds: &interval{low: i.high, aboveLow: !i.belowHi}})
@@ -229,8 +230,8 @@ func (f *focus) isIn(when []Match) bool {
 	})
 }
 
-// boxesOf is what conditions match, or with negated what they do not. focus narrows one of them, and may be nil. It is not ok where it
-// would be too many boxes.
+// boxesOf is what conditions match, or with negated what they do not. focus narrows one of them, and may be nil. It is
+// not ok where it would be too many boxes.
 func boxesOf(when []Match, negated bool, f *focus) (boxes []box, ok bool) {
 	if !negated {
 		boxes = []box{{}}

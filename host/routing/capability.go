@@ -15,8 +15,8 @@ type limit struct {
 	// values that it takes; empty for any.
 	values []string
 	get    func(Facts) string
-	// mayBeAbsent: a payment that leaves the field open goes through whatever the values. A method is a wish; a country is
-	// where the payer is, and not knowing it does not put him in an allowed one.
+	// mayBeAbsent: a payment that leaves the field open goes through whatever the values. A method is a wish; a country
+	// is where the payer is, and not knowing it does not put him in an allowed one.
 	mayBeAbsent bool
 }
 
@@ -75,14 +75,16 @@ func flowCannot(flow *abi.Flow, f Facts) string {
 	return boundOf(flow, f.Currency).whyNot(f)
 }
 
-// tooFine says why an amount has more decimals than the flow takes; empty where it has not. Zeros at the end do not count.
+// tooFine says why an amount has more decimals than the flow takes; empty where it has not. Zeros at the end do not
+// count.
 func tooFine(flow *abi.Flow, f Facts) string {
 	decimals, limited := abi.DecimalsOf(flow, f.Currency)
 	amount, err := decimal.Parse(f.Amount)
 	if !limited || err != nil || amount.Scale() <= decimals {
 		return ""
 	}
-	return fmt.Sprintf("amount %s has %d decimals, and it takes %d of %s", f.Amount, amount.Scale(), decimals, f.Currency)
+	return fmt.Sprintf("amount %s has %d decimals, and it takes %d of %s", f.Amount, amount.Scale(), decimals,
+		f.Currency)
 }
 
 // boundOf is the flow's range of amounts in a currency; open where it names none.

@@ -37,8 +37,9 @@ type rule struct {
 // Version is the configuration's, as decisions carry it.
 func (r *Ruleset) Version() string { return r.version }
 
-// Check reports every problem that shows without manifests, joined, each a *Problem: names used twice, providers that are
-// not among the given accounts or come twice in a rule, amounts without a currency or of several, rules that no payment reaches.
+// Check reports every problem that shows without manifests, joined, each a *Problem: names used twice, providers that
+// are not among the given accounts or come twice in a rule, amounts without a currency or of several, rules that no
+// payment reaches.
 func (d Document) Check(accounts []string) error {
 	var problems []error
 	report := func(at Position, mend, what string, args ...any) {
@@ -51,16 +52,19 @@ func (d Document) Check(accounts []string) error {
 		}
 		named[rule.Name] = rule.At
 		for _, share := range rule.unknownProviders(accounts) {
-			report(share.At, DidYouMean(share.Provider, accounts), "rule %q sends to an unknown provider %q", rule.Name, share.Provider)
+			report(share.At, DidYouMean(share.Provider, accounts), "rule %q sends to an unknown provider %q", rule.Name,
+				share.Provider)
 		}
 		for _, share := range rule.repeatedProviders() {
 			report(share.At, "remove one", "rule %q sends to %q twice", rule.Name, share.Provider)
 		}
 		for _, amount := range amountsWithoutCurrency(rule.When, false) {
-			report(amount.At, "add currency beside it: 1000 JPY is not 1000 BTC", "an amount is bounded without a currency")
+			report(amount.At, "add currency beside it: 1000 JPY is not 1000 BTC",
+				"an amount is bounded without a currency")
 		}
 		if rule.Limits.AmountPerDay != "" && !rule.hasOneCurrency() {
-			report(rule.Limits.At, "let the rule match one currency: 1000 JPY is not 1000 BTC", "%s adds up several currencies", amountPerDay)
+			report(rule.Limits.At, "let the rule match one currency: 1000 JPY is not 1000 BTC",
+				"%s adds up several currencies", amountPerDay)
 		}
 	}
 	d.unreachable(report)
@@ -81,7 +85,8 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 		problems = append(problems, r.checkCapability(set.providers))
 		compiled := rule{name: r.Name, conditions: conditionsOf(r.When), expression: r.If, limits: r.Limits}
 		for _, e := range r.To {
-			compiled.to = append(compiled.to, entry{shares: e.shares(), split: e.Split != nil, by: e.By, strategy: e.Strategy})
+			compiled.to = append(compiled.to,
+				entry{shares: e.shares(), split: e.Split != nil, by: e.By, strategy: e.Strategy})
 		}
 		set.rules = append(set.rules, compiled)
 	}
@@ -99,8 +104,8 @@ func (m Match) texts() []string {
 	return texts
 }
 
-// amountsWithoutCurrency are the amounts of conditions that name no currency beside them or around them; within tells that one around
-// them does.
+// amountsWithoutCurrency are the amounts of conditions that name no currency beside them or around them; within tells
+// that one around them does.
 func amountsWithoutCurrency(when []Match, within bool) []Match {
 	within = within || slices.ContainsFunc(when, func(m Match) bool { return m.Key == currencyKey })
 	var found []Match
@@ -115,7 +120,8 @@ func amountsWithoutCurrency(when []Match, within bool) []Match {
 	return found
 }
 
-// hasOneCurrency tells that all payments that the rule matches have the same. Of a rule that is too intricate it is not believed.
+// hasOneCurrency tells that all payments that the rule matches have the same. Of a rule that is too intricate it is not
+// believed.
 func (r Rule) hasOneCurrency() bool {
 	currency := ""
 	boxes, known := boxesOf(r.When, false, nil)
@@ -150,8 +156,8 @@ func (r Rule) repeatedProviders() []Share {
 	})
 }
 
-// checkCapability finds what can never come to anything: a provider that takes no payment of this rule, and a value that
-// none of its providers takes. Both are typing mistakes that would show only when payments fail.
+// checkCapability finds what can never come to anything: a provider that takes no payment of this rule, and a value
+// that none of its providers takes. Both are typing mistakes that would show only when payments fail.
 func (r Rule) checkCapability(providers map[string]Provider) error {
 	boxes, known := boxesOf(r.When, false, nil)
 	if !known || len(boxes) == 0 {
@@ -221,7 +227,8 @@ func checkBounds(p Provider) error {
 		for _, b := range flow.GetBounds() {
 			for _, end := range []string{b.GetMin(), b.GetMax()} {
 				if _, ok := parseAmount(end); end != "" && !ok {
-					return fmt.Errorf("provider %q: the manifest of plugin %q bounds %s by %q, which is not an amount", p.Name, p.Plugin, b.GetCurrency(), end)
+					return fmt.Errorf("provider %q: the manifest of plugin %q bounds %s by %q, which is not an amount",
+						p.Name, p.Plugin, b.GetCurrency(), end)
 				}
 			}
 		}

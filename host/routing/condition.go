@@ -110,7 +110,8 @@ func (v valueIn) wanted() string {
 	return oneOf(written)
 }
 
-// whyNot names the value, unless it is the merchant's metadata: that may be somebody's, and decisions are kept and shown.
+// whyNot names the value, unless it is the merchant's metadata: that may be somebody's, and decisions are kept and
+// shown.
 func (v valueIn) whyNot(f Facts) string {
 	value := v.field.get(f)
 	switch {
@@ -160,7 +161,8 @@ func (w inWindow) whyNot(f Facts) string {
 		return ""
 	}
 	local := f.At.In(w[0].Zone)
-	return fmt.Sprintf("it is %s %s, which is not within %s", strings.ToLower(local.Format("Mon 15:04")), local.Location(), oneOf(w.texts()))
+	return fmt.Sprintf("it is %s %s, which is not within %s", strings.ToLower(local.Format("Mon 15:04")),
+		local.Location(), oneOf(w.texts()))
 }
 
 func (w inWindow) texts() []string {

@@ -21,8 +21,8 @@ type Facts struct {
 	Method   string
 	Merchant string
 	Metadata map[string]string
-	// Payer is what tells one payer from another, an e-mail address or a telephone number; empty where nothing does. Splits may go by it.
-	// It is in no decision.
+	// Payer is what tells one payer from another, an e-mail address or a telephone number; empty where nothing does.
+	// Splits may go by it. It is in no decision.
 	Payer string
 	// Provider pins the payment to an account: rules are not asked, but it must be able to take it.
 	Provider string
@@ -35,8 +35,8 @@ func (f Facts) kind() string {
 	return f.Kind
 }
 
-// Decision is where a payment may go, in which order, and why. It is stored with the payment, so its JSON form only grows.
-// It repeats no metadata and nothing of the payer's but the country.
+// Decision is where a payment may go, in which order, and why. It is stored with the payment, so its JSON form only
+// grows. It repeats no metadata and nothing of the payer's but the country.
 type Decision struct {
 	Outcome Outcome `json:"outcome"`
 	// Rule that matched; empty where none did, and where the payment is pinned.
@@ -89,11 +89,11 @@ type Candidate struct {
 	// Weight and Total are its part of a split; 0 outside one.
 	Weight int `json:"weight,omitempty"`
 	Total  int `json:"total,omitempty"`
-	// Sticky is what the split went by, by its name: "payer", "merchant", "metadata.customer", or "payment_id" where the payment lacks
-	// that. It is empty for a split that goes by nothing else.
+	// Sticky is what the split went by, by its name: "payer", "merchant", "metadata.customer", or "payment_id" where
+	// the payment lacks that. It is empty for a split that goes by nothing else.
 	Sticky string `json:"sticky,omitempty"`
-	// Strategy that gave it its rank among others, and Figure by which it did: "97 %", "340 ms", "1.20 EUR"; empty where too little is
-	// known.
+	// Strategy that gave it its rank among others, and Figure by which it did: "97 %", "340 ms", "1.20 EUR"; empty
+	// where too little is known.
 	Strategy Strategy `json:"strategy,omitempty"`
 	Figure   string   `json:"figure,omitempty"`
 	// Explored: it is asked before the others because too little is known of it.
@@ -114,8 +114,8 @@ func (d Decision) Order() []string {
 	return order
 }
 
-// Decide decides on a payment. A nil standing means that all are well and that nothing else is known of them. The same facts and standing
-// give the same decision, on every router that has this configuration.
+// Decide decides on a payment. A nil standing means that all are well and that nothing else is known of them. The same
+// facts and standing give the same decision, on every router that has this configuration.
 func (r *Ruleset) Decide(f Facts, s Standing) Decision {
 	d := Decision{ConfigVersion: r.version, Tried: []Tried{}, Candidates: []Candidate{}}
 	if f.Provider != "" {
@@ -226,7 +226,8 @@ func (e entry) divided(f Facts, rule string, split uint64) []Candidate {
 	total := totalWeight(e.shares)
 	var candidates []Candidate
 	for _, share := range e.order(key, rule, split) {
-		candidates = append(candidates, Candidate{Provider: share.Provider, Weight: share.Weight, Total: total, Sticky: sticky})
+		candidates = append(candidates,
+			Candidate{Provider: share.Provider, Weight: share.Weight, Total: total, Sticky: sticky})
 	}
 	return candidates
 }

@@ -139,7 +139,8 @@ func parseProviders(t *testing.T, text []byte) []Provider {
 		for _, f := range w.Flows {
 			kind, ok := abi.Kind_value["KIND_"+strings.ToUpper(f.Kind)]
 			require.True(t, ok, f.Kind)
-			flow := &abi.Flow{Kind: abi.Kind(kind), Currencies: f.Currencies, Countries: f.Countries, Methods: f.Methods}
+			flow := &abi.Flow{Kind: abi.Kind(kind), Currencies: f.Currencies, Countries: f.Countries,
+				Methods: f.Methods}
 			for _, b := range f.Bounds {
 				flow.Bounds = append(flow.Bounds, &abi.Bound{Currency: b.Currency, Min: b.Min, Max: b.Max})
 			}
@@ -153,7 +154,8 @@ func parseProviders(t *testing.T, text []byte) []Provider {
 func collecting(names ...string) []Provider {
 	var providers []Provider
 	for _, name := range names {
-		providers = append(providers, Provider{Name: name, Plugin: "plugin", Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT}}})
+		providers = append(providers,
+			Provider{Name: name, Plugin: "plugin", Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT}}})
 	}
 	return providers
 }
@@ -203,12 +205,13 @@ func TestDecisionIsStoredInSnakeCase(t *testing.T) {
 - {name: euro, to: [{split: {a: 70, b: 30}}]}`)
 	rules, err := Compile(doc, collecting("a", "b"), "3f2a")
 	require.NoError(t, err)
-	stored, err := json.Marshal(rules.Decide(Facts{PaymentID: "pay_1", Currency: "EUR"}, unavailable(func(p string) error {
-		if p == "a" {
-			return errors.New("breaker open")
-		}
-		return nil
-	})))
+	stored, err := json.Marshal(rules.Decide(Facts{PaymentID: "pay_1", Currency: "EUR"},
+		unavailable(func(p string) error {
+			if p == "a" {
+				return errors.New("breaker open")
+			}
+			return nil
+		})))
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"outcome": "routed", "rule": "euro", "config_version": "3f2a",

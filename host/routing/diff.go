@@ -12,8 +12,9 @@ type Difference struct {
 	// From and To are the configurations' versions.
 	From string `json:"from"`
 	To   string `json:"to"`
-	// Payments that were compared. Moved ones would ask another provider first; Reordered ones the same first and others, or in another
-	// order, after it; Renamed ones go by another rule to the same providers. The others stay as they are.
+	// Payments that were compared. Moved ones would ask another provider first; Reordered ones the same first and
+	// others, or in another order, after it; Renamed ones go by another rule to the same providers. The others stay as
+	// they are.
 	Payments  int `json:"payments"`
 	Moved     int `json:"moved"`
 	Reordered int `json:"reordered"`
@@ -69,8 +70,8 @@ func (r Route) first() string {
 // exampled is how many payments a change names.
 const exampled = 3
 
-// Diff decides on payments by two configurations, and tells what differs. All providers count as well and unknown, and no limit as used:
-// what differs comes from the edit alone. The same arguments give the same Difference.
+// Diff decides on payments by two configurations, and tells what differs. All providers count as well and unknown, and
+// no limit as used: what differs comes from the edit alone. The same arguments give the same Difference.
 func Diff(before, after *Ruleset, payments []Facts) Difference {
 	d := Difference{From: before.version, To: after.version, Payments: len(payments), Changes: []Change{}}
 	places := map[string]int{}
@@ -93,7 +94,8 @@ func Diff(before, after *Ruleset, payments []Facts) Difference {
 		}
 	}
 	slices.SortStableFunc(d.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(b.Payments, a.Payments), cmp.Compare(a.Before.String(), b.Before.String()), cmp.Compare(a.After.String(), b.After.String()))
+		return cmp.Or(cmp.Compare(b.Payments, a.Payments), cmp.Compare(a.Before.String(), b.Before.String()),
+			cmp.Compare(a.After.String(), b.After.String()))
 	})
 	return d
 }

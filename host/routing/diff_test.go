@@ -13,7 +13,8 @@ import (
 
 func ruleset(t *testing.T, version, rules string) *Ruleset {
 	t.Helper()
-	providers := append(collecting("a", "b", "c"), Provider{Name: "out", Flows: []*abi.Flow{{Kind: abi.Kind_KIND_PAYOUT}}})
+	providers := append(collecting("a", "b", "c"),
+		Provider{Name: "out", Flows: []*abi.Flow{{Kind: abi.Kind_KIND_PAYOUT}}})
 	set, err := Compile(parseRules(t, rules), providers, version)
 	require.NoError(t, err)
 	return set
@@ -50,10 +51,12 @@ func TestDiff(t *testing.T) {
 		{"500", "EUR", "a"},
 		{"5", "XXX", ""},
 	} {
-		payments = append(payments, Facts{PaymentID: fmt.Sprintf("pay_%d", i), Amount: p.amount, Currency: p.currency, Provider: p.provider})
+		payments = append(payments,
+			Facts{PaymentID: fmt.Sprintf("pay_%d", i), Amount: p.amount, Currency: p.currency, Provider: p.provider})
 	}
 	difference := Diff(before, after, payments)
-	require.Equal(t, `of 14 payments, 8 move (3 have nobody to ask any more) (1 had nobody to ask before), 1 have others to fall back on, 1 go by another rule to the same
+	require.Equal(t, `of 14 payments, 8 move (3 have nobody to ask any more) (1 had nobody to ask before),
+	  1 have others to fall back on, 1 go by another rule to the same
 4: a, then b by rule euro
   → b, then a by rule euro-large
   such as pay_1, pay_3, pay_9
@@ -75,10 +78,13 @@ func TestDiff(t *testing.T) {
 `, difference.Text())
 	text, err := json.Marshal(Diff(before, after, payments[5:6]))
 	require.NoError(t, err)
-	require.JSONEq(t, `{"from": "v1", "to": "v2", "payments": 1, "moved": 1, "reordered": 0, "renamed": 0, "lost": 1, "gained": 0, "changes": [
-		{"before": {"rule": "franc", "outcome": "routed", "order": ["a"]}, "after": {"outcome": "no_rule", "order": []}, "payments": 1, "examples": ["pay_5"]}]}`,
+	require.JSONEq(t, `{"from": "v1", "to": "v2", "payments": 1, "moved": 1, "reordered": 0, "renamed": 0, "lost": 1,
+	  "gained": 0, "changes": [
+		{"before": {"rule": "franc", "outcome": "routed", "order": ["a"]}, "after": {"outcome": "no_rule", "order": []},
+		  "payments": 1, "examples": ["pay_5"]}]}`,
 		string(text))
-	require.Equal(t, "of 14 payments, 0 move, 0 have others to fall back on, 0 go by another rule to the same\n", Diff(before, before, payments).Text())
+	require.Equal(t, "of 14 payments, 0 move, 0 have others to fall back on, 0 go by another rule to the same\n",
+		Diff(before, before, payments).Text())
 	none, err := json.Marshal(Diff(before, after, nil))
 	require.NoError(t, err)
 	require.Contains(t, string(none), `"changes":[]`)
@@ -87,7 +93,8 @@ func TestDiff(t *testing.T) {
 // Weights that shift move only the payments between the two sides, as many as the shift says.
 func TestDiffOfWeights(t *testing.T) {
 	t.Parallel()
-	before, after := ruleset(t, "v1", `[{name: x, to: [{split: {a: 70, b: 30}}]}]`), ruleset(t, "v2", `[{name: x, to: [{split: {a: 80, b: 20}}]}]`)
+	before, after := ruleset(t, "v1", `[{name: x, to: [{split: {a: 70, b: 30}}]}]`), ruleset(t, "v2",
+		`[{name: x, to: [{split: {a: 80, b: 20}}]}]`)
 	var payments []Facts
 	for i := range 10_000 {
 		payments = append(payments, Facts{PaymentID: fmt.Sprintf("pay_%d", i)})
@@ -113,7 +120,8 @@ func TestDiffAddsUp(t *testing.T) {
 			doc, err := Parse("r.yaml", rulesNode(t, anyRules(t, true)), rulesNode(t, "{some: [DE, FR]}"))
 			require.NoError(t, err)
 			for _, r := range doc.Rules {
-				set.rules = append(set.rules, rule{name: r.Name, conditions: conditionsOf(r.When), to: []entry{{shares: r.To[0].shares()}}})
+				set.rules = append(set.rules,
+					rule{name: r.Name, conditions: conditionsOf(r.When), to: []entry{{shares: r.To[0].shares()}}})
 			}
 			return set
 		}
@@ -121,8 +129,9 @@ func TestDiffAddsUp(t *testing.T) {
 		var payments []Facts
 		for range rapid.IntRange(0, 30).Draw(t, "payments") {
 			payments = append(payments, Facts{
-				Currency: rapid.SampledFrom([]string{"EUR", "USD"}).Draw(t, "currency"), Amount: rapid.SampledFrom([]string{"1", "3"}).Draw(t, "amount"),
-				Country: rapid.SampledFrom([]string{"", "DE", "BR"}).Draw(t, "country"),
+				Currency: rapid.SampledFrom([]string{"EUR", "USD"}).Draw(t, "currency"),
+				Amount:   rapid.SampledFrom([]string{"1", "3"}).Draw(t, "amount"),
+				Country:  rapid.SampledFrom([]string{"", "DE", "BR"}).Draw(t, "country"),
 			})
 		}
 		difference := Diff(before, after, payments)

@@ -19,7 +19,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Expression is what a rule says under "if", in the Common Expression Language. It may be evaluated by any number of goroutines.
+// Expression is what a rule says under "if", in the Common Expression Language. It may be evaluated by any number of
+// goroutines.
 type Expression struct {
 	Text string
 	At   Position
@@ -36,7 +37,8 @@ const (
 	dearest = 10_000
 )
 
-// variables are what an expression knows of a payment. amount is a decimal of our own: CEL's numbers are 64-bit floats and integers.
+// variables are what an expression knows of a payment. amount is a decimal of our own: CEL's numbers are 64-bit floats
+// and integers.
 //
 //nolint:gochecknoglobals // a table
 var variables = []struct {
@@ -163,16 +165,19 @@ func environment() (*cel.Env, error) {
 		cel.ParserRecursionLimit(64),
 		cel.RegexProgramSizeLimit(1000),
 		cel.Types(decimalType),
-		cel.Function("decimal", cel.Overload("string_to_decimal", []*cel.Type{cel.StringType}, decimalType, cel.UnaryBinding(toDecimal))),
+		cel.Function("decimal",
+			cel.Overload("string_to_decimal", []*cel.Type{cel.StringType}, decimalType, cel.UnaryBinding(toDecimal))),
 	}
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, v.kind))
 	}
 	// The standard library compares whatever can be compared; it needs to be told only that decimals can.
 	for name, operator := range map[string]string{
-		"less": operators.Less, "less_equals": operators.LessEquals, "greater": operators.Greater, "greater_equals": operators.GreaterEquals,
+		"less": operators.Less, "less_equals": operators.LessEquals, "greater": operators.Greater,
+		"greater_equals": operators.GreaterEquals,
 	} {
-		options = append(options, cel.Function(operator, cel.Overload(name+"_decimal", []*cel.Type{decimalType, decimalType}, cel.BoolType)))
+		options = append(options,
+			cel.Function(operator, cel.Overload(name+"_decimal", []*cel.Type{decimalType, decimalType}, cel.BoolType)))
 	}
 	return cel.NewEnv(options...)
 }
@@ -254,7 +259,8 @@ func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 			idents = append(idents, e)
 		case ast.CallKind:
 			if name := e.AsCall().FunctionName(); !r.cel.HasFunction(name) {
-				r.reportIn(node, parsed, e, fmt.Sprintf("if: unknown function %q", name), DidYouMean(name, r.functionNames()))
+				r.reportIn(node, parsed, e, fmt.Sprintf("if: unknown function %q", name),
+					DidYouMean(name, r.functionNames()))
 			}
 		default: // it names nothing
 		}
@@ -270,7 +276,8 @@ func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 
 // functionNames are those that are written as names, not the operators.
 func (r *reader) functionNames() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.cel.Functions())), func(name string) bool { return strings.ContainsAny(name, "_@!-?") })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.cel.Functions())),
+		func(name string) bool { return strings.ContainsAny(name, "_@!-?") })
 }
 
 // lint reports what would fail whenever it is evaluated, and tells what the expression reads.
@@ -290,9 +297,11 @@ func (r *reader) lint(node *yaml.Node, checked *ast.AST) (reads []string) {
 		literal, isLiteral := literalText(last)
 		switch _, ok := parseAmount(literal); {
 		case call.FunctionName() == "decimal" && isLiteral && !ok:
-			r.reportIn(node, checked, last, fmt.Sprintf("if: %q is not an amount", literal), "write a decimal number such as 49.90, without sign, exponent or separators")
+			r.reportIn(node, checked, last, fmt.Sprintf("if: %q is not an amount", literal),
+				"write a decimal number such as 49.90, without sign, exponent or separators")
 		case call.FunctionName() == "matches" && !isLiteral:
-			r.reportIn(node, checked, last, "if: a pattern is made while payments are routed", "write the pattern out, or compare with ==, contains, startsWith")
+			r.reportIn(node, checked, last, "if: a pattern is made while payments are routed",
+				"write the pattern out, or compare with ==, contains, startsWith")
 		}
 	}))
 	return reads
@@ -325,9 +334,10 @@ func literalText(e ast.Expr) (string, bool) {
 	return string(text), ok
 }
 
-// within is the place in the file of a line (from 1) and column (from 0) of a scalar's text. In a folded block, and where quotes or escapes
-// come before it, it is the scalar's beginning. The YAML parser tells neither how far a block is indented, so that its columns are the text's
-// own, nor that a plain scalar was written over several lines: then they count on from the first.
+// within is the place in the file of a line (from 1) and column (from 0) of a scalar's text. In a folded block, and
+// where quotes or escapes come before it, it is the scalar's beginning. The YAML parser tells neither how far a block
+// is indented, so that its columns are the text's own, nor that a plain scalar was written over several lines: then
+// they count on from the first.
 func within(at Position, node *yaml.Node, line, column int) Position {
 	inLine := func(indent int, escaped string) {
 		if line == 1 && !strings.ContainsAny(node.Value, "\n"+escaped) {

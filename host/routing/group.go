@@ -51,7 +51,8 @@ func (r *reader) groupNames() []string {
 func checkGroupName(name string) string {
 	const longest = 64
 	switch upper := strings.ToUpper(name); {
-	case len(name) < 2 || len(name) > longest || !onlyOf(name, groupAlphabet) || strings.Trim(name, "-0123456789") == "":
+	case len(name) < 2 || len(name) > longest || !onlyOf(name, groupAlphabet) ||
+		strings.Trim(name, "-0123456789") == "":
 		return "write lower-case letters, digits and dashes, 2 to 64"
 	case isCountry(upper):
 		return "it reads like the country " + upper
@@ -68,7 +69,8 @@ func (r *reader) resolve(name string, path []string) []string {
 	g.resolving = true
 	const deepest = 16
 	if len(path) == deepest {
-		r.report(g.at, fmt.Sprintf("group %q is nested more than %d groups deep", name, deepest), "write the countries out")
+		r.report(g.at, fmt.Sprintf("group %q is nested more than %d groups deep", name, deepest),
+			"write the countries out")
 		return nil
 	}
 	path = append(slices.Clip(path), name)
@@ -81,7 +83,8 @@ func (r *reader) resolve(name string, path []string) []string {
 		inner, isGroup := r.groups[text]
 		if isGroup && inner.resolving && inner.countries == nil {
 			circle := append(path[slices.Index(path, text):], text)
-			r.report(n, fmt.Sprintf("group %q contains itself: %s", text, strings.Join(circle, " → ")), "remove one of them")
+			r.report(n, fmt.Sprintf("group %q contains itself: %s", text, strings.Join(circle, " → ")),
+				"remove one of them")
 			continue
 		}
 		if isGroup {

@@ -10,7 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Limits are how much one rule takes; zero values are no limits. The windows slide: the last 60 seconds, 60 minutes, 24 hours.
+// Limits are how much one rule takes; zero values are no limits. The windows slide: the last 60 seconds, 60 minutes, 24
+// hours.
 type Limits struct {
 	PerMinute, PerHour, PerDay int
 	// AmountPerDay bounds the sum of the amounts, a decimal in the one currency that the rule matches.
@@ -31,8 +32,8 @@ func (l Limits) Any() bool {
 	return l.PerMinute > 0 || l.PerHour > 0 || l.PerDay > 0 || l.AmountPerDay != ""
 }
 
-// Reached is the limit that one more payment of this amount would go over, by its key in the file, and in words; empty where it may be
-// taken.
+// Reached is the limit that one more payment of this amount would go over, by its key in the file, and in words; empty
+// where it may be taken.
 func (l Limits) Reached(use Use, amount string) (key, why string) {
 	for _, c := range []struct {
 		key         string
@@ -62,7 +63,9 @@ func (l Limits) Reached(use Use, amount string) (key, why string) {
 		_, err = exactly.Add(&sum, used, one)
 	}
 	if err != nil || sum.Cmp(limit) > 0 {
-		return amountPerDay, fmt.Sprintf("limit %s would be passed: %s of %s in the last day", amountPerDay, cmp.Or(use.Amount, "0"), l.AmountPerDay)
+		return amountPerDay,
+			fmt.Sprintf("limit %s would be passed: %s of %s in the last day", amountPerDay, cmp.Or(use.Amount, "0"),
+				l.AmountPerDay)
 	}
 	return "", ""
 }
@@ -78,7 +81,8 @@ func (r *reader) limits(node *yaml.Node) Limits {
 	limits := Limits{At: r.at(node)}
 	keys := []string{"per_minute", "per_hour", "per_day", amountPerDay}
 	if node.Kind == yaml.MappingNode && len(node.Content) == 0 {
-		r.report(node, "limits holds no limit", "leave it out, or write one of per_minute, per_hour, per_day, amount_per_day")
+		r.report(node, "limits holds no limit",
+			"leave it out, or write one of per_minute, per_hour, per_day, amount_per_day")
 	}
 	r.members(node, "limits", keys, func(key string, value *yaml.Node) {
 		text, ok := r.text(value, key)
@@ -94,7 +98,8 @@ func (r *reader) limits(node *yaml.Node) Limits {
 			limits.PerDay = r.count(value, text)
 		case amountPerDay:
 			if amount, ok := parseAmount(text); !ok || amount.IsZero() {
-				r.report(value, fmt.Sprintf("%q is not an amount to be limited to", text), "write a decimal number above 0, such as 10000, without sign or exponent")
+				r.report(value, fmt.Sprintf("%q is not an amount to be limited to", text),
+					"write a decimal number above 0, such as 10000, without sign or exponent")
 				return
 			}
 			limits.AmountPerDay = text

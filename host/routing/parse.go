@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads the list under "rules" of a file, and the country groups under "groups"; nil where it has none. It reports every
-// problem of form, joined, each a *Problem; the document then holds what could be read.
+// Parse reads the list under "rules" of a file, and the country groups under "groups"; nil where it has none. It
+// reports every problem of form, joined, each a *Problem; the document then holds what could be read.
 func Parse(file string, rules, groups *yaml.Node) (Document, error) {
 	r := &reader{file: file, groups: map[string]*group{}}
 	if groups != nil {
@@ -19,7 +19,8 @@ func Parse(file string, rules, groups *yaml.Node) (Document, error) {
 	}
 	doc := Document{At: r.at(rules)}
 	if rules.Kind != yaml.SequenceNode || len(rules.Content) == 0 {
-		r.report(rules, "rules is not a list of rules", "write one rule under it: \"- name: default\" and \"to: [<provider>]\"")
+		r.report(rules, "rules is not a list of rules",
+			"write one rule under it: \"- name: default\" and \"to: [<provider>]\"")
 		return doc, r.err()
 	}
 	if r.refuseAliases(rules) {
@@ -70,22 +71,23 @@ func (r *reader) refuseAliases(node *yaml.Node) bool {
 func (r *reader) rule(node *yaml.Node) Rule {
 	rule := Rule{At: r.at(node)}
 	before := len(r.problems)
-	has := r.members(node, "a rule", []string{"name", "description", "when", "if", "limits", "to"}, func(key string, value *yaml.Node) {
-		switch key {
-		case "name":
-			rule.Name = r.name(value)
-		case "description":
-			rule.Description, _ = r.text(value, "description")
-		case "when":
-			rule.When = r.when(value, "when", 0)
-		case "if":
-			rule.If = r.expression(value)
-		case "limits":
-			rule.Limits = r.limits(value)
-		case "to":
-			rule.To = r.to(value)
-		}
-	})
+	has := r.members(node, "a rule", []string{"name", "description", "when", "if", "limits", "to"},
+		func(key string, value *yaml.Node) {
+			switch key {
+			case "name":
+				rule.Name = r.name(value)
+			case "description":
+				rule.Description, _ = r.text(value, "description")
+			case "when":
+				rule.When = r.when(value, "when", 0)
+			case "if":
+				rule.If = r.expression(value)
+			case "limits":
+				rule.Limits = r.limits(value)
+			case "to":
+				rule.To = r.to(value)
+			}
+		})
 	if node.Kind == yaml.MappingNode && !has["name"] {
 		r.report(node, "a rule has no name", "add \"name: <lower-case-words>\"; decisions and reports refer to it")
 	}
@@ -99,14 +101,17 @@ func (r *reader) rule(node *yaml.Node) Rule {
 func (r *reader) name(node *yaml.Node) string {
 	const longest = 64
 	name, ok := r.text(node, "name")
-	if ok && (len(name) > longest || !onlyOf(name, "abcdefghijklmnopqrstuvwxyz0123456789-") || strings.Trim(name, "-") == "") {
-		r.report(node, fmt.Sprintf("%q cannot be a rule's name", name), "write lower-case letters, digits and dashes, 64 at most")
+	if ok && (len(name) > longest || !onlyOf(name, "abcdefghijklmnopqrstuvwxyz0123456789-") ||
+		strings.Trim(name, "-") == "") {
+		r.report(node, fmt.Sprintf("%q cannot be a rule's name", name),
+			"write lower-case letters, digits and dashes, 64 at most")
 	}
 	return name
 }
 
 // members hands each known member of a mapping to read, and tells which there were.
-func (r *reader) members(node *yaml.Node, of string, known []string, read func(key string, value *yaml.Node)) map[string]bool {
+func (r *reader) members(node *yaml.Node, of string, known []string,
+	read func(key string, value *yaml.Node)) map[string]bool {
 	has := make(map[string]bool, len(known))
 	r.eachMember(node, of, func(key, value *yaml.Node) {
 		if !slices.Contains(known, key.Value) {

@@ -55,7 +55,8 @@ func (r *reader) entry(node *yaml.Node) Entry {
 		}
 	})
 	if entry.By != "" && entry.Split == nil && how != "split" {
-		r.report(node, "by stands without a split", "write {split: {<provider>: 70, <other>: 30}, by: "+entry.By+"}, or remove it")
+		r.report(node, "by stands without a split",
+			"write {split: {<provider>: 70, <other>: 30}, by: "+entry.By+"}, or remove it")
 	}
 	return entry
 }
@@ -67,7 +68,8 @@ func (r *reader) by(node *yaml.Node) string {
 		return ""
 	}
 	if _, ok := stickyKey(text); !ok {
-		r.report(node, fmt.Sprintf("a split does not go by %q", text), DidYouMean(text, []string{"payer", "merchant", metadataPrefix + "<key>"}))
+		r.report(node, fmt.Sprintf("a split does not go by %q", text),
+			DidYouMean(text, []string{"payer", "merchant", metadataPrefix + "<key>"}))
 		return ""
 	}
 	return text
@@ -103,7 +105,8 @@ func (r *reader) split(node *yaml.Node) []Share {
 		weight, err := strconv.Atoi(text)
 		if err != nil || weight < 1 || weight > heaviest {
 			r.report(value, fmt.Sprintf("%q is not a weight", text),
-				"write a whole number from 1 to 1000000; a provider that is to be asked last is an entry of its own, after the split")
+				"write a whole number from 1 to 1000000; a provider that is to be asked last is an entry of its own, "+
+					"after the split")
 			return
 		}
 		shares = append(shares, Share{Provider: key.Value, Weight: weight, At: r.at(key)})

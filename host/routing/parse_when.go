@@ -21,7 +21,8 @@ func (r *reader) when(node *yaml.Node, in string, depth int) []Match {
 		r.report(node, in+" holds no condition", mend)
 	}
 	if depth > deepest {
-		r.report(node, fmt.Sprintf("conditions stand more than %d deep in each other", deepest), "make two rules of this one, or write it under if")
+		r.report(node, fmt.Sprintf("conditions stand more than %d deep in each other", deepest),
+			"make two rules of this one, or write it under if")
 		return nil
 	}
 	var when []Match
@@ -125,7 +126,8 @@ func (r *reader) amount(key, node *yaml.Node) Match {
 	r.members(node, "amount", []string{"min", "max"}, func(end string, value *yaml.Node) {
 		text, ok := r.text(value, end)
 		if _, isAmount := parseAmount(text); ok && !isAmount {
-			r.report(value, fmt.Sprintf("%q is not an amount", text), "write a decimal number such as 49.90, without sign, exponent or separators")
+			r.report(value, fmt.Sprintf("%q is not an amount", text),
+				"write a decimal number such as 49.90, without sign, exponent or separators")
 			return
 		}
 		if end == "min" {

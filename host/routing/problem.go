@@ -39,12 +39,13 @@ func (p *Problem) Error() string {
 	return p.At.String() + ": " + p.What + ": " + p.Mend
 }
 
-// Problems are the problems that an error joins, in the order of the file, each once. Errors that are no Problem are left
-// out.
+// Problems are the problems that an error joins, in the order of the file, each once. Errors that are no Problem are
+// left out.
 func Problems(err error) []*Problem {
 	found := collect(err, nil)
 	slices.SortStableFunc(found, func(a, b *Problem) int {
-		return cmp.Or(cmp.Compare(a.At.File, b.At.File), cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
+		return cmp.Or(cmp.Compare(a.At.File, b.At.File), cmp.Compare(a.At.Line, b.At.Line),
+			cmp.Compare(a.At.Column, b.At.Column))
 	})
 	return slices.CompactFunc(found, func(a, b *Problem) bool { return *a == *b })
 }
@@ -63,7 +64,8 @@ func collect(err error, into []*Problem) []*Problem {
 	return into
 }
 
-// DidYouMean is a mend for a word that is none of the known ones: the nearest of them, or all of them where none is near.
+// DidYouMean is a mend for a word that is none of the known ones: the nearest of them, or all of them where none is
+// near.
 func DidYouMean(word string, known []string) string {
 	best, distance := "", 1+min(len(word)/2, 3)
 	for _, k := range known {
@@ -80,8 +82,8 @@ func DidYouMean(word string, known []string) string {
 	return "write " + oneOf(known)
 }
 
-// editDistance counts the insertions, deletions, replacements and swaps of neighbours between two words. Only words short
-// enough to be a slip of the finger are compared.
+// editDistance counts the insertions, deletions, replacements and swaps of neighbours between two words. Only words
+// short enough to be a slip of the finger are compared.
 func editDistance(a, b string) int {
 	const longest = 64
 	if len(a) > longest || len(b) > longest {

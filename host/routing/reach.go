@@ -15,8 +15,8 @@ type reach struct {
 	certain bool
 }
 
-// reachOf never guesses: where a rule is malformed or too intricate, nothing is known. A time or an expression is a dimension of its own,
-// so that the same one in two rules is the same; that two different ones never meet is not seen.
+// reachOf never guesses: where a rule is malformed or too intricate, nothing is known. A time or an expression is a
+// dimension of its own, so that the same one in two rules is the same; that two different ones never meet is not seen.
 func (r *Rule) reachOf() reach {
 	if r.malformed {
 		return reach{}
@@ -51,7 +51,8 @@ func (d Document) unreachable(report func(at Position, mend, what string, args .
 		switch {
 		case !reaches[i].known:
 		case len(reaches[i].boxes) == 0:
-			report(rule.At, "correct or remove them", "no payment matches rule %q: its conditions exclude each other", rule.Name)
+			report(rule.At, "correct or remove them", "no payment matches rule %q: its conditions exclude each other",
+				rule.Name)
 		default:
 			if takers := takersOf(reaches[:i], reaches[i].boxes, &steps); takers != nil {
 				report(rule.At, "move it up, narrow the other, or remove it",
@@ -61,7 +62,8 @@ func (d Document) unreachable(report func(at Position, mend, what string, args .
 	}
 }
 
-// takersOf are the earlier rules that together take all of the boxes: one where one does. It is nil where something is left, or might be.
+// takersOf are the earlier rules that together take all of the boxes: one where one does. It is nil where something is
+// left, or might be.
 func takersOf(earlier []reach, boxes []box, steps *int) []int {
 	left := boxes
 	var takers []int
@@ -87,7 +89,8 @@ func takersOf(earlier []reach, boxes []box, steps *int) []int {
 	return nil
 }
 
-// without takes the boxes of one set out of another; the same slice where nothing was taken, nil where it was too much work.
+// without takes the boxes of one set out of another; the same slice where nothing was taken, nil where it was too much
+// work.
 func without(left, taken []box, steps *int) []box {
 	for _, t := range taken {
 		if !slices.ContainsFunc(left, func(b box) bool { *steps--; return b.meets(t) }) {

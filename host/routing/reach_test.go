@@ -23,7 +23,9 @@ func anyConditions(t *rapid.T, depth int, exact bool) string {
 	var parts []string
 	for _, form := range rapid.SliceOfNDistinct(rapid.SampledFrom(forms), 1, 3, rapid.ID).Draw(t, "conditions") {
 		list := func(values ...string) string {
-			return "[" + strings.Join(rapid.SliceOfNDistinct(rapid.SampledFrom(values), 1, len(values), rapid.ID).Draw(t, form), ", ") + "]"
+			return "[" +
+				strings.Join(rapid.SliceOfNDistinct(rapid.SampledFrom(values), 1, len(values), rapid.ID).Draw(t, form),
+					", ") + "]"
 		}
 		switch form {
 		case "kind":
@@ -39,10 +41,12 @@ func anyConditions(t *rapid.T, depth int, exact bool) string {
 		case "amount":
 			low := rapid.IntRange(0, 3).Draw(t, "min")
 			parts = append(parts, "amount: "+rapid.SampledFrom([]string{
-				fmt.Sprintf("{min: %d}", low), fmt.Sprintf("{max: %d}", low), fmt.Sprintf("{min: %d, max: %d}", low, low+rapid.IntRange(0, 2).Draw(t, "max")),
+				fmt.Sprintf("{min: %d}", low), fmt.Sprintf("{max: %d}", low),
+				fmt.Sprintf("{min: %d, max: %d}", low, low+rapid.IntRange(0, 2).Draw(t, "max")),
 			}).Draw(t, "range"))
 		case "time":
-			parts = append(parts, "time: {days: "+rapid.SampledFrom([]string{"mon", "tue", "mon-tue"}).Draw(t, "days")+"}")
+			parts = append(parts,
+				"time: {days: "+rapid.SampledFrom([]string{"mon", "tue", "mon-tue"}).Draw(t, "days")+"}")
 		case "any":
 			var alternatives []string
 			for range rapid.IntRange(1, 3).Draw(t, "alternatives") {
@@ -64,7 +68,9 @@ func anyRules(t *rapid.T, exact bool) string {
 			fmt.Fprintf(&b, "  when: %s\n", anyConditions(t, 2, exact))
 		}
 		if !exact && rapid.IntRange(0, 3).Draw(t, "if") == 0 {
-			fmt.Fprintf(&b, "  if: %s\n", rapid.SampledFrom([]string{`country == "DE"`, `metadata.t == "g"`, `currency != "EUR"`}).Draw(t, "expression"))
+			fmt.Fprintf(&b, "  if: %s\n",
+				rapid.SampledFrom([]string{`country == "DE"`, `metadata.t == "g"`, `currency != "EUR"`}).Draw(t,
+					"expression"))
 		}
 		if !exact && rapid.IntRange(0, 3).Draw(t, "limit") == 0 {
 			b.WriteString("  limits: {per_minute: 1}\n")
@@ -75,15 +81,18 @@ func anyRules(t *rapid.T, exact bool) string {
 
 // everyPayment has one of every kind that anyRules can tell from another.
 func everyPayment(yield func(Facts) bool) {
-	times := []time.Time{{}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}
+	times := []time.Time{{}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC),
+		time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}
 	for _, kind := range []string{"collect", "payout", "recharge", "transfer"} {
 		for _, currency := range []string{"EUR", "USD", "XXX"} {
 			for _, country := range []string{"", "DE", "FR", "BR", "JP"} {
-				for _, amount := range []string{"0", "0.5", "1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5", "5", "5.5"} {
+				for _, amount := range []string{"0", "0.5", "1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5", "5",
+					"5.5"} {
 					for _, tier := range []string{"", "g", "s"} {
 						for _, method := range []string{"", "card"} {
 							for _, at := range times {
-								f := Facts{Kind: kind, Currency: currency, Country: country, Amount: amount, Method: method, Metadata: map[string]string{"t": tier}, At: at}
+								f := Facts{Kind: kind, Currency: currency, Country: country, Amount: amount,
+									Method: method, Metadata: map[string]string{"t": tier}, At: at}
 								if !yield(f) {
 									return
 								}
@@ -96,8 +105,8 @@ func everyPayment(yield func(Facts) bool) {
 	}
 }
 
-// Of every rule it is tried out whether a payment comes to it. What is reported is true; and where rules say nothing but boxes, what is
-// true is reported.
+// Of every rule it is tried out whether a payment comes to it. What is reported is true; and where rules say nothing
+// but boxes, what is true is reported.
 func TestUnreachableRulesAgainstAllPayments(t *testing.T) {
 	t.Parallel()
 	for _, exact := range []bool{true, false} {
@@ -152,54 +161,85 @@ func TestUnreachableRules(t *testing.T) {
 		says         string
 	}{
 		{
-			"two rules together", "- {name: a, when: {currency: EUR}, to: a}\n- {name: b, when: {currency: USD}, to: a}\n- {name: x, when: {currency: [EUR, USD]}, to: a}",
+			"two rules together",
+			"- {name: a, when: {currency: EUR}, to: a}\n- {name: b, when: {currency: USD}, to: a}\n- {name: x, " +
+				"when: {currency: [EUR, USD]}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`,
 		},
 		{
-			"all kinds", "- {name: a, when: {kind: [collect, payout]}, to: a}\n- {name: b, when: {kind: [recharge, transfer]}, to: a}\n- {name: x, to: a}",
+			"all kinds",
+			"- {name: a, when: {kind: [collect, payout]}, to: a}\n- {name: b, when: {kind: [recharge, " +
+				"transfer]}, to: a}\n- {name: x, to: a}",
 			unreached + `rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`,
 		},
 		{
-			"five rules", "- {name: a, when: {currency: AA}, to: a}\n- {name: b, when: {currency: BB}, to: a}\n- {name: c, when: {currency: CC}, to: a}\n" +
-				"- {name: d, when: {currency: DD}, to: a}\n- {name: e, when: {currency: EE}, to: a}\n- {name: x, when: {currency: [AA, BB, CC, DD, EE]}, to: a}",
+			"five rules",
+			"- {name: a, when: {currency: AA}, to: a}\n- {name: b, when: {currency: BB}, to: a}\n- {name: c, " +
+				"when: {currency: CC}, to: a}\n" +
+				"- {name: d, when: {currency: DD}, to: a}\n- {name: e, when: {currency: EE}, to: a}\n- {name: x, " +
+				"when: {currency: [AA, BB, CC, DD, EE]}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3 and rule "c" at r.yaml:3:3 and 2 more`,
 		},
 		{
-			"one of them alone is named alone", "- {name: a, when: {currency: EUR, country: DE}, to: a}\n- {name: b, when: {currency: EUR}, to: a}\n- {name: x, when: {currency: EUR}, to: a}",
+			"one of them alone is named alone",
+			"- {name: a, when: {currency: EUR, country: DE}, to: a}\n- {name: b, when: {currency: EUR}, to: " +
+				"a}\n- {name: x, when: {currency: EUR}, to: a}",
 			unreached + `rule "b" at r.yaml:2:3`,
 		},
 		{
-			"a condition and its opposite", "- {name: a, when: {country: DE}, to: a}\n- {name: b, when: {not: {country: DE}}, to: a}\n- {name: x, to: a}",
+			"a condition and its opposite",
+			"- {name: a, when: {country: DE}, to: a}\n- {name: b, when: {not: {country: DE}}, to: a}\n- {name: " +
+				"x, to: a}",
 			unreached + `rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`,
 		},
-		{"ranges that meet", "- {name: a, when: {currency: EUR, amount: {max: 10}}, to: a}\n- {name: b, when: {currency: EUR, not: {amount: {max: 9.99}}}, to: a}\n" +
-			"- {name: x, when: {currency: EUR}, to: a}", unreached + `rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`},
-		{"ranges with a gap", "- {name: a, when: {currency: EUR, amount: {max: 10}}, to: a}\n- {name: b, when: {currency: EUR, amount: {min: 10.01}}, to: a}\n" +
-			"- {name: x, when: {currency: EUR}, to: a}", ""},
+		{"ranges that meet",
+			"- {name: a, when: {currency: EUR, amount: {max: 10}}, to: a}\n- {name: b, when: {currency: EUR, not: " +
+				"{amount: {max: 9.99}}}, to: a}\n" +
+				"- {name: x, when: {currency: EUR}, to: a}", unreached +
+				`rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`},
+		{"ranges with a gap",
+			"- {name: a, when: {currency: EUR, amount: {max: 10}}, to: a}\n- {name: b, when: {currency: EUR, amount: " +
+				"{min: 10.01}}, to: a}\n" +
+				"- {name: x, when: {currency: EUR}, to: a}", ""},
 		{
-			"every amount is at least 0", "- {name: a, when: {currency: EUR, amount: {min: 0.00}}, to: a}\n- {name: x, when: {currency: EUR}, to: a}",
+			"every amount is at least 0",
+			"- {name: a, when: {currency: EUR, amount: {min: 0.00}}, to: a}\n- {name: x, when: {currency: " +
+				"EUR}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
-		{"a group and its countries", "- {name: a, when: {country: [DE, FR]}, to: a}\n- {name: x, when: {country: some}, to: a}", unreached + `rule "a" at r.yaml:1:3`},
+		{"a group and its countries",
+			"- {name: a, when: {country: [DE, FR]}, to: a}\n- {name: x, when: {country: some}, to: a}", unreached +
+				`rule "a" at r.yaml:1:3`},
 		{
-			"alternatives", "- {name: a, when: {any: [{country: DE}, {method: card}]}, to: a}\n- {name: x, when: {method: card, country: FR}, to: a}",
+			"alternatives",
+			"- {name: a, when: {any: [{country: DE}, {method: card}]}, to: a}\n- {name: x, when: {method: card, " +
+				"country: FR}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
-		{"a contradiction", "- {name: x, when: {country: DE, not: {country: some}}, to: a}", `no payment matches rule "x": its conditions exclude each other`},
+		{"a contradiction", "- {name: x, when: {country: DE, not: {country: some}}, to: a}",
+			`no payment matches rule "x": its conditions exclude each other`},
 		{
-			"a contradiction of amounts", "- {name: x, when: {currency: EUR, amount: {min: 5}, not: {amount: {min: 5}}}, to: a}",
+			"a contradiction of amounts",
+			"- {name: x, when: {currency: EUR, amount: {min: 5}, not: {amount: {min: 5}}}, to: a}",
 			`no payment matches rule "x": its conditions exclude each other`,
 		},
-		{"the same hours", "- {name: a, when: {time: {days: mon}}, to: a}\n- {name: x, when: {time: {days: mon}, country: DE}, to: a}", unreached + `rule "a" at r.yaml:1:3`},
-		{"other hours", "- {name: a, when: {time: {days: mon-tue}}, to: a}\n- {name: x, when: {time: {days: mon}}, to: a}", ""},
+		{"the same hours",
+			"- {name: a, when: {time: {days: mon}}, to: a}\n- {name: x, when: {time: {days: mon}, country: DE}, to: a}",
+			unreached + `rule "a" at r.yaml:1:3`},
+		{"other hours",
+			"- {name: a, when: {time: {days: mon-tue}}, to: a}\n- {name: x, when: {time: {days: mon}}, to: a}", ""},
 		{
-			"the same expression", "- {name: a, if: 'country > \"D\"', to: a}\n- {name: x, when: {currency: EUR}, if: 'country > \"D\"', to: a}",
+			"the same expression",
+			"- {name: a, if: 'country > \"D\"', to: a}\n- {name: x, when: {currency: EUR}, if: 'country > " +
+				"\"D\"', to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
 		{"an expression may be false", "- {name: a, if: 'true', to: a}\n- {name: x, to: a}", ""},
 		{"a limit may be reached", "- {name: a, limits: {per_minute: 1}, to: a}\n- {name: x, to: a}", ""},
-		{"a rule with a limit is not reached either", "- {name: a, to: a}\n- {name: x, limits: {per_minute: 1}, to: a}", unreached + `rule "a" at r.yaml:1:3`},
-		{"too intricate", "- {name: a, to: a, when: {any: [" + strings.Repeat("{country: DE}, ", 300) + "{country: FR}]}}\n- {name: x, when: {country: FR}, to: a}", ""},
+		{"a rule with a limit is not reached either", "- {name: a, to: a}\n- {name: x, limits: {per_minute: 1}, to: a}",
+			unreached + `rule "a" at r.yaml:1:3`},
+		{"too intricate", "- {name: a, to: a, when: {any: [" + strings.Repeat("{country: DE}, ", 300) +
+			"{country: FR}]}}\n- {name: x, when: {country: FR}, to: a}", ""},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
@@ -222,7 +262,9 @@ func TestManyRulesAreCheckedQuickly(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	for i := range 1_500 {
-		fmt.Fprintf(&b, "- {name: r%d, when: {kind: collect, currency: [EUR, C%d], amount: {min: %d, max: %d}, not: {country: DE}}, to: a}\n", i, i, i, i+1)
+		fmt.Fprintf(&b,
+			"- {name: r%d, when: {kind: collect, currency: [EUR, C%d], amount: {min: %d, max: %d}, not: {country: "+
+				"DE}}, to: a}\n", i, i, i, i+1)
 	}
 	doc, err := Parse("r.yaml", rulesNode(t, b.String()), nil)
 	began := time.Now()

@@ -1,9 +1,10 @@
 // Package routing decides which providers may take a payment, in which order, and says why.
 //
-// It hides the language of rules: how they are written (rule.go, window.go, limit.go, parse.go, parse_when.go, parse_to.go, group.go),
-// checked (compile.go, reach.go with box.go), decided on (condition.go, expression.go, decide.go, capability.go, split.go,
-// strategy.go), explained (explain.go) and compared (diff.go). It is pure: a decision is a function of the rules, the payment's
-// facts, the time among them, and the standing of providers and rules as it is handed in.
+// It hides the language of rules: how they are written (rule.go, window.go, limit.go, parse.go, parse_when.go,
+// parse_to.go, group.go), checked (compile.go, reach.go with box.go), decided on (condition.go, expression.go,
+// decide.go, capability.go, split.go, strategy.go), explained (explain.go) and compared (diff.go). It is pure: a
+// decision is a function of the rules, the payment's facts, the time among them, and the standing of providers and
+// rules as it is handed in.
 package routing
 
 import (
@@ -15,8 +16,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Document is the rules as they are written, in their order, as Parse reads them. Check says what is wrong with it, Compile
-// makes it decide.
+// Document is the rules as they are written, in their order, as Parse reads them. Check says what is wrong with it,
+// Compile makes it decide.
 type Document struct {
 	Rules []Rule
 	// At is where the list of rules begins.
@@ -77,7 +78,8 @@ func (v Value) texts() []string {
 	return []string{v.Text}
 }
 
-// Entry is a place in the order of failover: a provider, or several that share or compete for the payments that come there.
+// Entry is a place in the order of failover: a provider, or several that share or compete for the payments that come
+// there.
 type Entry struct {
 	Provider string
 	// Split is set instead of Provider.
@@ -193,7 +195,8 @@ func checkKind(value string) string {
 	return DidYouMean(value, names)
 }
 
-// checkCurrency knows the form only: crypto tickers have no closed list. Compile finds a currency that no provider takes.
+// checkCurrency knows the form only: crypto tickers have no closed list. Compile finds a currency that no provider
+// takes.
 func checkCurrency(value string) string {
 	if upper := strings.ToUpper(value); upper != value && isCurrency(upper) {
 		return "write " + upper
@@ -225,13 +228,13 @@ func isCountry(s string) bool {
 }
 
 // countries are the codes of ISO 3166-1 alpha-2, and XK (Kosovo), which banks and providers use.
-const countries = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW " +
-	"BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
-	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE " +
-	"KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV " +
-	"MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC " +
-	"SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ " +
-	"VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "
+const countries = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS " +
+	"BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET " +
+	"FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO " +
+	"IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH " +
+	"MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM " +
+	"PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG " +
+	"TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "
 
 func checkAnything(value string) string {
 	if value == "" {

@@ -44,7 +44,8 @@ func stickyKey(by string) (get func(Facts) string, ok bool) {
 	return nil, false
 }
 
-// key is what the split goes by for one payment, and its name: the payment's id, where the payment lacks what the file says.
+// key is what the split goes by for one payment, and its name: the payment's id, where the payment lacks what the file
+// says.
 func (e entry) key(f Facts) (key, name string) {
 	if e.by == "" {
 		return f.PaymentID, ""
@@ -57,14 +58,15 @@ func (e entry) key(f Facts) (key, name string) {
 	return f.PaymentID, paymentKey
 }
 
-// order is the entry's providers for one payment: the one that the hash of its key, mostly its id, picks by weight, then, for failover,
-// the others as further picks among those left. It depends on the key, the rule's name, which of the rule's splits this is, and
-// the shares; not on the order in which they are written, nor on any other rule.
+// order is the entry's providers for one payment: the one that the hash of its key, mostly its id, picks by weight,
+// then, for failover, the others as further picks among those left. It depends on the key, the rule's name, which of
+// the rule's splits this is, and the shares; not on the order in which they are written, nor on any other rule.
 func (e entry) order(key, rule string, split uint64) []Share {
 	if len(e.shares) == 1 {
 		return e.shares
 	}
-	left := slices.SortedFunc(slices.Values(e.shares), func(a, b Share) int { return cmp.Compare(a.Provider, b.Provider) })
+	left := slices.SortedFunc(slices.Values(e.shares),
+		func(a, b Share) int { return cmp.Compare(a.Provider, b.Provider) })
 	ordered := make([]Share, 0, len(left))
 	for round := uint64(0); len(left) > 0; round++ {
 		i := pick(left, draw(key, rule, split, round))
@@ -76,7 +78,8 @@ func (e entry) order(key, rule string, split uint64) []Share {
 
 // pick is the index of the share on which the number falls, when the shares lie side by side and repeat.
 func pick(shares []Share, number uint64) int {
-	point := int(number % uint64(totalWeight(shares))) //nolint:gosec // G115: weights are counts, and their sum is at least 1
+	//nolint:gosec // G115: weights are counts, and their sum is at least 1
+	point := int(number % uint64(totalWeight(shares)))
 	for i, s := range shares {
 		if point >= s.Weight {
 			point -= s.Weight

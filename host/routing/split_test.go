@@ -32,7 +32,8 @@ func TestSplitAsksEveryProviderOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		shares := drawShares(t)
-		order := entry{shares: shares, split: true}.order(rapid.String().Draw(t, "id"), rapid.String().Draw(t, "rule"), 0)
+		order := entry{shares: shares, split: true}.order(rapid.String().Draw(t, "id"), rapid.String().Draw(t, "rule"),
+			0)
 		require.ElementsMatch(t, shares, order)
 	})
 }
@@ -52,7 +53,8 @@ func TestSplitDoesNotDependOnTheOrderInTheFile(t *testing.T) {
 func TestSplitConverges(t *testing.T) {
 	t.Parallel()
 	const payments = 20_000
-	split := entry{shares: []Share{{Provider: "a", Weight: 70}, {Provider: "b", Weight: 20}, {Provider: "c", Weight: 10}}, split: true}
+	split := entry{shares: []Share{{Provider: "a", Weight: 70}, {Provider: "b", Weight: 20},
+		{Provider: "c", Weight: 10}}, split: true}
 	first, second := map[string]int{}, map[string]int{}
 	for i := range payments {
 		order := names(split.order(fmt.Sprintf("pay_%d", i), "rule", 0))
@@ -69,7 +71,8 @@ func TestSplitConverges(t *testing.T) {
 	near(first["a"]*10/30, second["c"])
 }
 
-// A payment that was split by one rule must not be bound to the same side in the next, or under the next split of a rule.
+// A payment that was split by one rule must not be bound to the same side in the next, or under the next split of a
+// rule.
 func TestSplitsAreIndependent(t *testing.T) {
 	t.Parallel()
 	const payments = 20_000
@@ -92,7 +95,8 @@ func TestSplitsAreIndependent(t *testing.T) {
 // Pinned once and for all: routers of two versions share traffic while one is replaced, and must agree.
 func TestSplitNeverChangesBetweenReleases(t *testing.T) {
 	t.Parallel()
-	split := entry{shares: []Share{{Provider: "a", Weight: 70}, {Provider: "b", Weight: 20}, {Provider: "c", Weight: 10}}, split: true}
+	split := entry{shares: []Share{{Provider: "a", Weight: 70}, {Provider: "b", Weight: 20},
+		{Provider: "c", Weight: 10}}, split: true}
 	var got []string
 	for i := range 8 {
 		order := names(split.order(fmt.Sprintf("pay_%d", i), "eu-crypto", 0))
@@ -106,7 +110,8 @@ func TestUnrelatedRuleDoesNotMoveAPayment(t *testing.T) {
 	const split = `- {name: split, when: {currency: EUR}, to: [{split: {a: 1, b: 1, c: 1}}]}`
 	before, err := Compile(parseRules(t, split), collecting("a", "b", "c"), "v1")
 	require.NoError(t, err)
-	after, err := Compile(parseRules(t, "- {name: new, when: {currency: USD}, to: [c, {split: {b: 9, a: 1}}]}\n"+split), collecting("a", "b", "c"), "v2")
+	after, err := Compile(parseRules(t, "- {name: new, when: {currency: USD}, to: [c, {split: {b: 9, a: 1}}]}\n"+split),
+		collecting("a", "b", "c"), "v2")
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
 		f := Facts{PaymentID: rapid.String().Draw(t, "id"), Currency: "EUR"}
@@ -118,7 +123,8 @@ func TestUnrelatedRuleDoesNotMoveAPayment(t *testing.T) {
 func TestDecideIsTotalAndDeterministic(t *testing.T) {
 	t.Parallel()
 	doc := parseRules(t, `
-- {name: one, when: {kind: [collect, payout], currency: [EUR, USD], amount: {min: 1, max: "500.50"}}, to: [{split: {a: 3, b: 1}}, c]}
+- {name: one, when: {kind: [collect, payout], currency: [EUR, USD], amount: {min: 1, max: "500.50"}},
+  to: [{split: {a: 3, b: 1}}, c]}
 - {name: two, when: {country: DE, metadata.tier: gold}, to: [c, {split: {b: 1, a: 1}}]}
 - {name: three, when: {method: card, merchant: m1}, to: a}`)
 	providers := collecting("a", "b", "c")

@@ -12,12 +12,13 @@ import (
 
 // Standing is what is known, at the moment of a decision, of providers and of how much rules have taken.
 type Standing interface {
-	// Unavailable is nil, or why a provider that could take the payment is not to be asked now (its breaker is open, no plugin is
-	// loaded). It is asked once for each provider.
+	// Unavailable is nil, or why a provider that could take the payment is not to be asked now (its breaker is open, no
+	// plugin is loaded). It is asked once for each provider.
 	Unavailable(provider string) error
 	// Record is how the provider did lately.
 	Record(provider string) Record
-	// Price is what the provider would take for such a payment, a decimal in the payment's currency; not ok where it is not known.
+	// Price is what the provider would take for such a payment, a decimal in the payment's currency; not ok where it is
+	// not known.
 	Price(provider string, f Facts) (price string, ok bool)
 	// Used is how much of its limits a rule has used.
 	Used(rule string) Use
@@ -47,8 +48,8 @@ const (
 const (
 	// enoughTries are needed to judge a provider: with fewer, one bad minute of one payer would move everybody.
 	enoughTries = 20
-	// explore is one in how many payments asks a provider first of which too little is known. Without them, one that once did badly
-	// would never be asked again, and a new one never at all.
+	// explore is one in how many payments asks a provider first of which too little is known. Without them, one that
+	// once did badly would never be asked again, and a new one never at all.
 	explore = 20
 	// exploring keeps its draws apart from those of splits.
 	exploring = 1 << 32
@@ -122,8 +123,8 @@ type judged struct {
 	able, known bool
 }
 
-// ranked are an entry's providers as its strategy orders them: those that can be judged, the best one first and equals as written; then
-// the others as written. Those that cannot take the payment are not judged.
+// ranked are an entry's providers as its strategy orders them: those that can be judged, the best one first and equals
+// as written; then the others as written. Those that cannot take the payment are not judged.
 func (r *Ruleset) ranked(e entry, f Facts, s Standing, rule string, place uint64) []Candidate {
 	strategy := strategies[slices.IndexFunc(strategies, func(known ranking) bool { return known.name == e.strategy })]
 	all := make([]judged, 0, len(e.shares))

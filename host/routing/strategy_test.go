@@ -28,11 +28,13 @@ func TestUnknownProviderIsAskedFirstNowAndThen(t *testing.T) {
 		{"all are known", Healthiest, map[string]Record{"a": known, "b": {Tries: 20}}, nil, 0},
 		{"a price is not found out by asking somebody dear", Cheapest, nil, map[string]string{"a": "1"}, 0},
 	} {
-		rules, err := Compile(parseRules(t, fmt.Sprintf(`[{name: x, to: [{%s: [a, b]}]}]`, c.strategy)), collecting("a", "b"), "v1")
+		rules, err := Compile(parseRules(t, fmt.Sprintf(`[{name: x, to: [{%s: [a, b]}]}]`, c.strategy)),
+			collecting("a", "b"), "v1")
 		require.NoError(t, err, c.claim)
 		first := 0
 		for i := range payments {
-			d := rules.Decide(Facts{PaymentID: fmt.Sprintf("pay_%d", i)}, standing{Records: c.records, Prices: c.prices})
+			d := rules.Decide(Facts{PaymentID: fmt.Sprintf("pay_%d", i)},
+				standing{Records: c.records, Prices: c.prices})
 			if d.Order()[0] == "b" {
 				require.True(t, d.Candidates[0].Explored, c.claim)
 				first++
@@ -117,7 +119,8 @@ func TestStickySplitKeepsACustomerOnOneSide(t *testing.T) {
 	rules, err := Compile(parseRules(t, `
 - {name: payer, when: {currency: EUR}, to: [{split: {a: 70, b: 30}, by: payer}]}
 - {name: merchant, when: {currency: USD}, to: [{split: {a: 70, b: 30}, by: merchant}]}
-- {name: metadata, when: {currency: GBP}, to: [{split: {a: 70, b: 30}, by: metadata.customer}]}`), collecting("a", "b"), "v1")
+- {name: metadata, when: {currency: GBP}, to: [{split: {a: 70, b: 30},
+  by: metadata.customer}]}`), collecting("a", "b"), "v1")
 	require.NoError(t, err)
 	const customers = 10_000
 	for _, currency := range []string{"EUR", "USD", "GBP"} {
@@ -125,7 +128,8 @@ func TestStickySplitKeepsACustomerOnOneSide(t *testing.T) {
 		for i := range customers {
 			who := fmt.Sprint("customer ", i)
 			order := func(id string) string {
-				d := rules.Decide(Facts{PaymentID: id, Currency: currency, Payer: who, Merchant: who, Metadata: map[string]string{"customer": who}}, nil)
+				d := rules.Decide(Facts{PaymentID: id, Currency: currency, Payer: who, Merchant: who,
+					Metadata: map[string]string{"customer": who}}, nil)
 				require.NotContains(t, d.Explain(), "customer "+fmt.Sprint(i))
 				return d.Order()[0]
 			}

@@ -11,12 +11,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Window is a time that comes again every week, by the clock on the wall of a zone: in summer and in winter it begins at the same hour.
+// Window is a time that comes again every week, by the clock on the wall of a zone: in summer and in winter it begins
+// at the same hour.
 type Window struct {
 	// Days on which it begins, by time.Weekday.
 	Days [7]bool
-	// From and To are minutes since midnight; To is not included, and 1440 is the day's end. A window with From after To ends on the day
-	// after it began.
+	// From and To are minutes since midnight; To is not included, and 1440 is the day's end. A window with From after
+	// To ends on the day after it began.
 	From, To int
 	Zone     *time.Location
 }
@@ -132,9 +133,11 @@ func (r *reader) window(node *yaml.Node) (Window, bool) {
 	}
 	switch {
 	case len(node.Content) == 0:
-		r.report(node, "time says nothing", "write time: {days: [mon-fri], from: \"08:00\", to: \"18:00\", zone: Europe/Berlin}")
+		r.report(node, "time says nothing",
+			"write time: {days: [mon-fri], from: \"08:00\", to: \"18:00\", zone: Europe/Berlin}")
 	case w.From == w.To || w.From == minutesOfDay:
-		r.report(node, fmt.Sprintf("no time is from %s until %s", clock(w.From), clock(w.To)), "leave from and to out for the whole day")
+		r.report(node, fmt.Sprintf("no time is from %s until %s", clock(w.From), clock(w.To)),
+			"leave from and to out for the whole day")
 	}
 	return w, len(r.problems) == before
 }
@@ -150,7 +153,8 @@ func (r *reader) days(node *yaml.Node) (days [7]bool) {
 	for _, n := range nodes {
 		text, ok := r.text(n, "days")
 		if ok && !parseDays(text, &days) {
-			r.report(n, fmt.Sprintf("%q is not a day", text), "write mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri")
+			r.report(n, fmt.Sprintf("%q is not a day", text),
+				"write mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri")
 		}
 	}
 	return days
@@ -163,7 +167,8 @@ func (r *reader) clock(node *yaml.Node, what string) int {
 	}
 	minutes, ok := parseClock(text)
 	if !ok {
-		r.report(node, fmt.Sprintf("%q is not a time of day", text), "write hours and minutes from \"00:00\" to \"24:00\"")
+		r.report(node, fmt.Sprintf("%q is not a time of day", text),
+			"write hours and minutes from \"00:00\" to \"24:00\"")
 	}
 	return minutes
 }
@@ -176,7 +181,8 @@ func (r *reader) zone(node *yaml.Node) *time.Location {
 	zone, err := time.LoadLocation(text)
 	// "Local" would be another zone on another router.
 	if err != nil || text == "" || slices.Contains([]string{"Local", "local"}, text) {
-		r.report(node, fmt.Sprintf("%q is not a time zone", text), "write a name of the IANA database, such as Europe/Berlin, or UTC")
+		r.report(node, fmt.Sprintf("%q is not a time zone", text),
+			"write a name of the IANA database, such as Europe/Berlin, or UTC")
 		return time.UTC
 	}
 	return zone

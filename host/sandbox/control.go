@@ -20,7 +20,8 @@ var ErrRefused = errors.New("refused")
 // ErrInvalid tells a control that makes no sense in itself.
 var ErrInvalid = errors.New("invalid")
 
-// payLate is the event of money that comes although the provider has closed the payment: what was received changes, and the status stays.
+// payLate is the event of money that comes although the provider has closed the payment: what was received changes, and
+// the status stays.
 const payLate = "pay_late"
 
 func (s *Server) site(provider string) (*site, error) {
@@ -60,8 +61,8 @@ func (s *Server) Events(provider string) ([]string, error) {
 	return site.sim.events(), nil
 }
 
-// Fund sets a balance: of a PayGram user (account "paygram-eu/USER"), PayPlay's company, Paygrt's merchant, the partner at
-// Exchanger (account "partner"), or what Exchanger has in reserve. Elsewhere account is ignored.
+// Fund sets a balance: of a PayGram user (account "paygram-eu/USER"), PayPlay's company, Paygrt's merchant, the partner
+// at Exchanger (account "partner"), or what Exchanger has in reserve. Elsewhere account is ignored.
 func (s *Server) Fund(provider, account, currency, amount string) error {
 	site, err := s.site(provider)
 	if err != nil {
@@ -86,7 +87,8 @@ func (s *Server) Order(provider string, f Fault) error {
 		return fmt.Errorf("%w fault: %w", ErrInvalid, err)
 	}
 	if operations := site.operations(); f.Operation != "" && !slices.Contains(operations, f.Operation) {
-		return fmt.Errorf("%w operation %q: %s has %s", ErrUnknown, f.Operation, provider, strings.Join(operations, ", "))
+		return fmt.Errorf("%w operation %q: %s has %s", ErrUnknown, f.Operation, provider,
+			strings.Join(operations, ", "))
 	}
 	site.faults.order(f)
 	return nil
@@ -121,7 +123,8 @@ func (s *Server) Report(provider string, c Callback) error {
 	if err != nil {
 		return err
 	}
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	if u, err := url.Parse(c.URL); c.URL != "" &&
+		(err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("%w callback URL %q: want http://… or https://…", ErrInvalid, c.URL)
 	}
 	site.mu.Lock()
@@ -145,8 +148,8 @@ type Access struct {
 	Secrets map[string]string
 }
 
-// Open makes an account of a name at a provider: one of its own where the provider tells accounts apart here, and otherwise the one that
-// everybody has. The error is ErrUnknown where no such provider is simulated.
+// Open makes an account of a name at a provider: one of its own where the provider tells accounts apart here, and
+// otherwise the one that everybody has. The error is ErrUnknown where no such provider is simulated.
 func (s *Server) Open(provider, account string) (Access, error) {
 	site, err := s.site(provider)
 	if err != nil {
@@ -208,7 +211,8 @@ func (s *Server) command(r *http.Request, parts []string) (any, error) {
 	case name == "GET requests":
 		return map[string]any{"requests": s.Requests(provider)}, nil
 	case len(parts) < 2:
-		return nil, fmt.Errorf("%w control %s /_sandbox/%s: see GET /_sandbox/", ErrUnknown, r.Method, strings.Join(parts, "/"))
+		return nil, fmt.Errorf("%w control %s /_sandbox/%s: see GET /_sandbox/", ErrUnknown, r.Method,
+			strings.Join(parts, "/"))
 	}
 	if _, err := s.site(parts[0]); err != nil {
 		return nil, err
@@ -257,7 +261,8 @@ func (s *Server) siteCommand(r *http.Request, provider string, parts []string) (
 		}
 		return done{true}, s.Fund(provider, b.Account, b.Currency, b.Amount)
 	default:
-		return nil, fmt.Errorf("%w control %s /_sandbox/%s/%s: see GET /_sandbox/", ErrUnknown, r.Method, provider, strings.Join(parts, "/"))
+		return nil, fmt.Errorf("%w control %s /_sandbox/%s/%s: see GET /_sandbox/", ErrUnknown, r.Method, provider,
+			strings.Join(parts, "/"))
 	}
 }
 
@@ -277,7 +282,8 @@ func (s *Server) index() any {
 			"GET /_sandbox/requests?provider=",
 			"GET /_sandbox/strikes?provider=",
 			"POST /_sandbox/{provider}/payments/{reference, theirs or ours}/{event} {\"amount\"}",
-			"POST /_sandbox/{provider}/faults {\"operation\",\"kind\",\"count\",\"delay\",\"status\",\"retry_after\",\"after\",\"page\",\"spelling\"}",
+			"POST /_sandbox/{provider}/faults " +
+				"{\"operation\",\"kind\",\"count\",\"delay\",\"status\",\"retry_after\",\"after\",\"page\",\"spelling\"}",
 			"GET|DELETE /_sandbox/{provider}/faults",
 			"POST /_sandbox/{provider}/down",
 			"POST /_sandbox/{provider}/up",
@@ -317,7 +323,8 @@ func readFault(r *http.Request) (Fault, error) {
 	if err := readControl(r, &wire); err != nil {
 		return Fault{}, err
 	}
-	f := Fault{Operation: wire.Operation, Kind: wire.Kind, Count: wire.Count, Status: wire.Status, After: wire.After, Page: wire.Page, Spelling: wire.Spelling}
+	f := Fault{Operation: wire.Operation, Kind: wire.Kind, Count: wire.Count, Status: wire.Status, After: wire.After,
+		Page: wire.Page, Spelling: wire.Spelling}
 	if wire.RetryAfter != nil {
 		f.RetryAfter = fmt.Sprint(wire.RetryAfter) // seconds may come as a number or as text
 	}

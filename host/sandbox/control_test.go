@@ -17,9 +17,13 @@ func TestControlsOverHTTP(t *testing.T) {
 	require.Contains(t, index.at(t, "providers", "cryptogram", "events"), "underpay")
 	require.Contains(t, index.at(t, "providers", "paygram", "operations"), "IssueInvoice")
 
-	require.Equal(t, 200, control("POST", "paygrt/faults", `{"operation":"recharge","kind":"status","status":429,"retry_after":7,"count":1,"delay":"1ms"}`).status)
+	require.Equal(t, 200,
+		control("POST", "paygrt/faults",
+			`{"operation":"recharge","kind":"status","status":429,"retry_after":7,"count":1,"delay":"1ms"}`).status)
 	listed := control("GET", "paygrt/faults", "")
-	require.Equal(t, `{"faults":[{"operation":"recharge","kind":"status","count":1,"delay":"1ms","status":429,"retry_after":"7","after":false}]}`, listed.text)
+	require.Equal(t,
+		`{"faults":[{"operation":"recharge","kind":"status","count":1,"delay":"1ms","status":429,"retry_after":"7",`+
+			`"after":false}]}`, listed.text)
 	require.Equal(t, "7", w.recharge("r", "1", "AT").header.Get("Retry-After"))
 
 	require.Equal(t, 200, control("POST", "paygrt/faults", `{"kind":"empty"}`).status)
@@ -39,7 +43,9 @@ func TestControlsOverHTTP(t *testing.T) {
 	require.Empty(t, control("GET", "ledger?provider=payplay", "").at(t, "bookings"))
 
 	requests := control("GET", "requests", "")
-	require.Equal(t, `{"requests":[{"provider":"paygrt","operation":"recharge","method":"POST","path":"/v1/recharges/AB1234","received":4,"processed":2}]}`, requests.text)
+	require.Equal(t,
+		`{"requests":[{"provider":"paygrt","operation":"recharge","method":"POST","path":"/v1/recharges/AB1234",`+
+			`"received":4,"processed":2}]}`, requests.text)
 
 	require.Equal(t, 200, control("POST", "paygrt/balance", `{"amount":"5"}`).status)
 	require.Equal(t, "5.0000", w.paygrt("GET", "/v1/merchants/AB1234/balance").at(t, "data", "balance"))
@@ -92,7 +98,8 @@ func TestTheTokenInPayGramsPathIsNotCountedInTheOpen(t *testing.T) {
 	w.paygram("InvoiceInfo", "{}")
 	w.paygram("InvoiceInfo", "{}")
 	require.Equal(t, []sandbox.RequestCount{{
-		Provider: "paygram", Operation: "InvoiceInfo", Method: "POST", Path: "/{token}/InvoiceInfo", Received: 2, Processed: 2,
+		Provider: "paygram", Operation: "InvoiceInfo", Method: "POST", Path: "/{token}/InvoiceInfo", Received: 2,
+		Processed: 2,
 	}}, w.Requests("paygram"))
 }
 
@@ -108,8 +115,10 @@ func TestEachAccountsCallbacksGoToItsOwnAddress(t *testing.T) {
 	require.ErrorIs(t, w.Report("paygram", sandbox.Callback{URL: asias.url, Account: "paygram-us"}), sandbox.ErrUnknown)
 	require.ErrorIs(t, w.Report("paygrt", sandbox.Callback{URL: asias.url, Account: "paygrt"}), sandbox.ErrUnknown)
 
-	for token, in := range map[string]*inbox{sandbox.DefaultCredentials().PayGramEU: others, sandbox.DefaultCredentials().PayGramAsia: asias} {
-		issued := w.do("POST", "/paygram/"+token+"/IssueInvoice", jsonHeader(), `{"userCliId":"shop","currencyCode":5,"amount":1,"callbackData":"`+token+`"}`)
+	for token, in := range map[string]*inbox{sandbox.DefaultCredentials().PayGramEU: others,
+		sandbox.DefaultCredentials().PayGramAsia: asias} {
+		issued := w.do("POST", "/paygram/"+token+"/IssueInvoice", jsonHeader(),
+			`{"userCliId":"shop","currencyCode":5,"amount":1,"callbackData":"`+token+`"}`)
 		require.NoError(t, w.Drive("paygram", issued.at(t, "invoiceCode").(string), "pay", ""))
 		_, body := in.next(t)
 		require.Contains(t, body, token)
@@ -139,19 +148,23 @@ func TestMoneyComesLateInEachProvidersOwnWords(t *testing.T) {
 	require.NoError(t, w.Drive("paygram", code, "cancel", ""))
 	require.NoError(t, w.Drive("paygram", code, "pay_late", ""))
 	info := w.paygram("InvoiceInfo", `{"invoiceCode":"`+code+`"}`)
-	require.Equal(t, []any{"3", true, false}, []any{info.at(t, "status"), info.at(t, "isPaid"), info.at(t, "isRedeemed")})
-	require.Equal(t, "8", w.paygram("RedeemInvoice", `{"userCliId":"shop","invoiceCode":"`+code+`"}`).at(t, "type"), "it waits to be redeemed")
+	require.Equal(t, []any{"3", true, false},
+		[]any{info.at(t, "status"), info.at(t, "isPaid"), info.at(t, "isRedeemed")})
+	require.Equal(t, "8", w.paygram("RedeemInvoice", `{"userCliId":"shop","invoiceCode":"`+code+`"}`).at(t, "type"),
+		"it waits to be redeemed")
 
 	order := w.order("o", "10", "USDT")
 	require.NoError(t, w.Drive("payplay", "o", "cancel", ""))
 	require.NoError(t, w.Drive("payplay", "o", "pay_late", ""))
 	shown := w.payplay("GET", "/private-api/orders/shop/"+order, "")
-	require.Equal(t, []any{"CANCELED", "9.9"}, []any{shown.at(t, "order", "status"), shown.at(t, "order", "received_total")})
+	require.Equal(t, []any{"CANCELED", "9.9"},
+		[]any{shown.at(t, "order", "status"), shown.at(t, "order", "received_total")})
 
 	id := w.cryptogram("POST", "", checkout).at(t, "id").(string)
 	require.NoError(t, w.Drive("cryptogram", id, "cancel", ""))
 	require.NoError(t, w.Drive("cryptogram", id, "pay_late", ""))
-	require.Contains(t, w.cryptogram("GET", "/"+id, "").text, `"status":"canceled","value":0.01499948,"price":10,"received":0.01499948`)
+	require.Contains(t, w.cryptogram("GET", "/"+id, "").text,
+		`"status":"canceled","value":0.01499948,"price":10,"received":0.01499948`)
 	for _, booking := range w.Ledger("") {
 		require.True(t, booking.MovedMoney, booking.Provider)
 	}

@@ -55,7 +55,8 @@ func TestACallbackThatIsNotTakenIsSentOnceMoreButForExchangers(t *testing.T) {
 				w.bid("api_id", "1")
 			}
 			require.NoError(t, w.Drive(provider, "1", "pay", ""))
-			require.Eventually(t, func() bool { return bytes.Contains([]byte(log.String()), []byte("was not taken")) }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool { return bytes.Contains([]byte(log.String()), []byte("was not taken")) },
+				time.Minute, time.Millisecond)
 			require.Equal(t, want, calls.Load())
 		})
 	}

@@ -17,7 +17,8 @@ type Credentials struct {
 	Paygrt string
 }
 
-// DefaultCredentials are made up, and the same in every sandbox that is not told otherwise. Each has its provider's form.
+// DefaultCredentials are made up, and the same in every sandbox that is not told otherwise. Each has its provider's
+// form.
 func DefaultCredentials() Credentials {
 	return Credentials{
 		PayGramEU:      "5a11d0c5-e000-4000-8000-0000000000e1",
@@ -44,8 +45,8 @@ func (c Credentials) orDefault() Credentials {
 }
 
 // Environment is what a router needs in its environment, as "NAME=value", to talk to a sandbox with the default
-// credentials at baseURL ("http://127.0.0.1:8081"): for every account of the shipped routing.yaml its base URL, leave to
-// dial a loopback address, and its secrets.
+// credentials at baseURL ("http://127.0.0.1:8081"): for every account of the shipped routing.yaml its base URL, leave
+// to dial a loopback address, and its secrets.
 func Environment(baseURL string) []string {
 	baseURL = strings.TrimSuffix(baseURL, "/")
 	c := DefaultCredentials()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// cryptogram simulates cryptogram.vip: hosted crypto checkouts for a fiat amount. There is no reference of ours, no list
-// and no cancel; the payer picks a wallet on the payment's page, and only then is there a transaction.
+// cryptogram simulates cryptogram.vip: hosted crypto checkouts for a fiat amount. There is no reference of ours, no
+// list and no cancel; the payer picks a wallet on the payment's page, and only then is there a transaction.
 type cryptogram struct {
 	*desk
 	token    string
@@ -30,9 +30,12 @@ func (c *cryptogram) open(string) map[string]string {
 
 func (c *cryptogram) routes() []route {
 	return []route{
-		{operation: "create", method: http.MethodPost, pattern: "/api/v1/commerce-payments", serve: c.counted(c.serveCreate)},
-		{operation: "get", method: http.MethodGet, pattern: "/api/v1/commerce-payments/{id}", serve: c.counted(c.serveGet)},
-		{operation: "update", method: http.MethodPatch, pattern: "/api/v1/commerce-payments/{id}", serve: c.counted(c.serveUpdate)},
+		{operation: "create", method: http.MethodPost, pattern: "/api/v1/commerce-payments",
+			serve: c.counted(c.serveCreate)},
+		{operation: "get", method: http.MethodGet, pattern: "/api/v1/commerce-payments/{id}",
+			serve: c.counted(c.serveGet)},
+		{operation: "update", method: http.MethodPatch, pattern: "/api/v1/commerce-payments/{id}",
+			serve: c.counted(c.serveUpdate)},
 	}
 }
 
@@ -47,7 +50,8 @@ func (c *cryptogram) admit(r *request) *answer {
 func (c *cryptogram) missing(r *request) answer {
 	path := strings.Join(r.path, "/")
 	if strings.HasPrefix(path, "api/v1/commerce-payments") && len(r.path) <= 4 {
-		return laravelMessage(http.StatusMethodNotAllowed, fmt.Sprintf("The %s method is not supported for route %s.", r.method, path))
+		return laravelMessage(http.StatusMethodNotAllowed,
+			fmt.Sprintf("The %s method is not supported for route %s.", r.method, path))
 	}
 	return laravelMessage(http.StatusNotFound, fmt.Sprintf("The route %s could not be found.", path))
 }

@@ -23,7 +23,8 @@ func TestCryptogramServesEveryEndpointOfTheDocument(t *testing.T) {
 		endpoint, _, _ := strings.Cut(line, "\t")
 		method, path, _ := strings.Cut(endpoint, " ")
 		path = strings.ReplaceAll(path, "{payment_id}", id)
-		got := w.do(method, "/cryptogram"+path, jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().Cryptogram), bodies[method])
+		got := w.do(method, "/cryptogram"+path,
+			jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().Cryptogram), bodies[method])
 		require.Contains(t, []int{200, 201}, got.status, endpoint)
 		require.Equal(t, "10", got.at(t, "amount"), endpoint)
 		count++

@@ -154,7 +154,8 @@ func (c *cryptogram) serveGet(r *request) answer {
 }
 
 func (c *cryptogram) notFound(r *request) answer {
-	return laravelMessage(http.StatusNotFound, fmt.Sprintf(`No query results for model [App\Models\CommercePayment] %s`, r.vars["id"]))
+	return laravelMessage(http.StatusNotFound,
+		fmt.Sprintf(`No query results for model [App\Models\CommercePayment] %s`, r.vars["id"]))
 }
 
 // serveUpdate changes the four texts that the document lets one change, and nothing else.
@@ -167,7 +168,8 @@ func (c *cryptogram) serveUpdate(r *request) answer {
 	_ = json.Unmarshal(r.body, &in)
 	errs := &fieldErrors{}
 	texts := map[string]*string{
-		"title": &found.Title, "description": &found.Description, "redirect": &found.Redirect, "message": &found.Message,
+		"title": &found.Title, "description": &found.Description, "redirect": &found.Redirect,
+		"message": &found.Message,
 	}
 	given := map[string]string{}
 	for _, field := range []string{"title", "description", "redirect", "message"} {

@@ -12,7 +12,8 @@ import (
 
 func (w *world) cryptogram(method, path, body string) reply {
 	w.t.Helper()
-	return w.do(method, "/cryptogram/api/v1/commerce-payments"+path, jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().Cryptogram), body)
+	return w.do(method, "/cryptogram/api/v1/commerce-payments"+path,
+		jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().Cryptogram), body)
 }
 
 const checkout = `{
@@ -61,7 +62,11 @@ func TestCryptogramPaymentLives(t *testing.T) {
 	w.clock.Set("2026-03-02T12:05:00Z")
 	require.NoError(t, w.Drive("cryptogram", id, "pay", ""))
 	paid := w.cryptogram("GET", "/"+id, "")
-	require.Regexp(t, `"transaction":{"wallet":"bnb","currency":"USD","status":"completed","value":0.01499948,"price":10,"received":0.01499948,"received_price":10,"address":"0x[0-9a-f]{40}","completed_at":"2026-03-02T12:05:00.000000Z","canceled_at":null,"created_at":"2026-03-02T12:00:00.000000Z","updated_at":"2026-03-02T12:05:00.000000Z"}}$`, paid.text)
+	require.Regexp(t,
+		`"transaction":{"wallet":"bnb","currency":"USD","status":"completed","value":0.01499948,"price":10,`+
+			`"received":0.01499948,"received_price":10,"address":"0x[0-9a-f]{40}",`+
+			`"completed_at":"2026-03-02T12:05:00.000000Z","canceled_at":null,"created_at":"2026-03-02T12:00:00.000000Z",`+
+			`"updated_at":"2026-03-02T12:05:00.000000Z"}}$`, paid.text)
 	require.ErrorIs(t, w.Drive("cryptogram", id, "pay", ""), sandbox.ErrRefused)
 	list := w.Ledger("cryptogram")
 	require.Len(t, list, 1)
@@ -132,17 +137,20 @@ func TestCryptogramRefusals(t *testing.T) {
 	none := w.cryptogram("POST", "", "{}")
 	require.Equal(t, 422, none.status)
 	require.Equal(t, "The amount field is required. (and 7 more errors)", none.at(t, "message"))
-	for _, field := range []string{"amount", "currency", "wallets", "title", "description", "redirect", "message", "expires_at"} {
+	for _, field := range []string{"amount", "currency", "wallets", "title", "description", "redirect", "message",
+		"expires_at"} {
 		require.Contains(t, none.at(t, "errors"), field)
 	}
 	tests := map[string]struct{ from, to, field, text string }{
-		"a quoted amount":    {`"amount": 10`, `"amount": "10"`, "amount", "The amount field must be a number."},
-		"nothing to pay":     {`"amount": 10`, `"amount": 0`, "amount", "The amount field must be greater than 0."},
-		"an unknown coin":    {`["bnb"]`, `["doge"]`, "wallets.0", "The selected wallets.0 is invalid."},
-		"no coin":            {`["bnb"]`, `[]`, "wallets", "The wallets field is required."},
-		"an unknown money":   {`"USD"`, `"XXX"`, "currency", "The selected currency is invalid."},
-		"a date gone by":     {"2026-05-19", "2025-05-19", "expires_at", "The expires at field must be a date after now."},
-		"no date":            {"2026-05-19T09:13:28", "soon", "expires_at", "The expires at field must be a valid date."},
+		"a quoted amount":  {`"amount": 10`, `"amount": "10"`, "amount", "The amount field must be a number."},
+		"nothing to pay":   {`"amount": 10`, `"amount": 0`, "amount", "The amount field must be greater than 0."},
+		"an unknown coin":  {`["bnb"]`, `["doge"]`, "wallets.0", "The selected wallets.0 is invalid."},
+		"no coin":          {`["bnb"]`, `[]`, "wallets", "The wallets field is required."},
+		"an unknown money": {`"USD"`, `"XXX"`, "currency", "The selected currency is invalid."},
+		"a date gone by": {"2026-05-19", "2025-05-19", "expires_at",
+			"The expires at field must be a date after now."},
+		"no date": {"2026-05-19T09:13:28", "soon", "expires_at",
+			"The expires at field must be a valid date."},
 		"a redirect nowhere": {"https://shop", "shop", "redirect", "The redirect field must be a valid URL."},
 	}
 	for name, tt := range tests {
@@ -155,11 +163,12 @@ func TestCryptogramRefusals(t *testing.T) {
 		got    reply
 		status int
 	}{
-		"no token":      {w.do("GET", "/cryptogram/api/v1/commerce-payments/x", nil, ""), 401},
-		"a wrong token": {w.do("POST", "/cryptogram/api/v1/commerce-payments", http.Header{"Authorization": {"Bearer wrong"}}, checkout), 401},
-		"no payment":    {w.cryptogram("GET", "/6d8eefdb-7e06-47e9-bcc9-7aa320c3aa82", ""), 404},
-		"no list":       {w.cryptogram("GET", "", ""), 405},
-		"no cancel":     {w.cryptogram("DELETE", "/6d8eefdb", ""), 405},
+		"no token": {w.do("GET", "/cryptogram/api/v1/commerce-payments/x", nil, ""), 401},
+		"a wrong token": {w.do("POST", "/cryptogram/api/v1/commerce-payments",
+			http.Header{"Authorization": {"Bearer wrong"}}, checkout), 401},
+		"no payment": {w.cryptogram("GET", "/6d8eefdb-7e06-47e9-bcc9-7aa320c3aa82", ""), 404},
+		"no list":    {w.cryptogram("GET", "", ""), 405},
+		"no cancel":  {w.cryptogram("DELETE", "/6d8eefdb", ""), 405},
 	} {
 		require.Equal(t, tt.status, tt.got.status, name)
 		require.NotEmpty(t, tt.got.at(t, "message"), name)

@@ -30,9 +30,11 @@ type cryptoEntry struct {
 var (
 	cryptogramPrices = map[string]money{"btc": amount("96250.5"), "eth": amount("2735.25"), "bnb": amount("666.68978")}
 	cryptogramFiat   = map[string]money{
-		"USD": amount("1"), "EUR": amount("1.0475"), "GBP": amount("1.2634"), "CHF": amount("1.1129"), "CAD": amount("0.7032"),
+		"USD": amount("1"), "EUR": amount("1.0475"), "GBP": amount("1.2634"), "CHF": amount("1.1129"),
+		"CAD": amount("0.7032"),
 		"AUD": amount("0.6358"), "NGN": amount("0.000667"), "INR": amount("0.01155"), "AED": amount("0.27229"),
-		"JPY": amount("0.0067"), "PLN": amount("0.2517"), "BRL": amount("0.1747"), "MXN": amount("0.0490"), "PHP": amount("0.01728"),
+		"JPY": amount("0.0067"), "PLN": amount("0.2517"), "BRL": amount("0.1747"), "MXN": amount("0.0490"),
+		"PHP": amount("0.01728"),
 	}
 )
 

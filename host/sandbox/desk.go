@@ -74,8 +74,9 @@ func (g *ids) hex(n int) string {
 	return hex.EncodeToString(g.bytes(n))
 }
 
-// first is where a provider's count of something starts: at the number that is given in a sandbox with a seed, and at a random one of twelve
-// digits without. A router's journal outlives the sandbox beside it, and must not meet the numbers of objects that are no more.
+// first is where a provider's count of something starts: at the number that is given in a sandbox with a seed, and at a
+// random one of twelve digits without. A router's journal outlives the sandbox beside it, and must not meet the numbers
+// of objects that are no more.
 func (g *ids) first(seeded int) int {
 	if g.seeded {
 		return seeded

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// exchanger simulates a Premium Exchanger site: orders ("bids") that change one currency into another. Requests are forms
-// only, HTTP is always 200, and error says what happened: a number where the site refuses the caller, a string where a
-// method refuses its fields.
+// exchanger simulates a Premium Exchanger site: orders ("bids") that change one currency into another. Requests are
+// forms only, HTTP is always 200, and error says what happened: a number where the site refuses the caller, a string
+// where a method refuses its fields.
 type exchanger struct {
 	*desk
 	login, key string
@@ -70,28 +70,38 @@ var (
 	}
 	tenderReserves = map[string]string{"11": "250000", "12": "12.5", "13": "3", "21": "80000", "22": "40000"}
 
-	emailField  = field{"cf6", "text", "E-mail", "1", "", []any{}, "0"}
-	phoneField  = field{"cf4", "text", "Phone Number", "0", "", []any{}, "0"}
-	cardGive    = []field{{"account1", "text", "From card", "1", "", []any{}, "0"}, {"cfgive8", "text", "Cardholder's name", "1", "", []any{}, "0"}}
-	cardGet     = []field{{"account2", "text", "To card", "1", "", []any{}, "0"}, {"cfget8", "text", "Cardholder's name", "1", "", []any{}, "0"}}
+	emailField = field{"cf6", "text", "E-mail", "1", "", []any{}, "0"}
+	phoneField = field{"cf4", "text", "Phone Number", "0", "", []any{}, "0"}
+	cardGive   = []field{{"account1", "text", "From card", "1", "", []any{}, "0"},
+		{"cfgive8", "text", "Cardholder's name", "1", "", []any{}, "0"}}
+	cardGet = []field{{"account2", "text", "To card", "1", "", []any{}, "0"},
+		{"cfget8", "text", "Cardholder's name", "1", "", []any{}, "0"}}
 	walletGet   = []field{{"account2", "text", "To wallet", "1", "", []any{}, "0"}}
 	nothingGive = []field{}
 
 	directions = []direction{
-		{"1", "11", "21", "1", "0.93", "0", "1", "50", "10000", "no", "no", nothingGive, cardGet, []field{emailField, phoneField}, "api", "api"},
-		{"2", "12", "11", "1", "95800", "0", "0.5", "0.001", "2", "no", "no", nothingGive, walletGet, []field{emailField}, "api", "api"},
-		{"3", "21", "12", "92600", "1", "2", "0", "20", "5000", "0.0002", "no", cardGive, walletGet, []field{emailField}, "link", "api"},
-		{"4", "11", "12", "96700", "1", "0", "0", "no", "no", "no", "no", nothingGive, walletGet, []field{emailField}, "api", "api"},
-		{"5", "21", "11", "1", "1.04", "1.5", "0", "10", "20000", "no", "no", cardGive, walletGet, []field{emailField, phoneField}, "link", "api"},
-		{"6", "13", "11", "1", "2710.5", "0", "0", "0.01", "no", "no", "20000", nothingGive, walletGet, []field{emailField}, "api", "disabled"},
+		{"1", "11", "21", "1", "0.93", "0", "1", "50", "10000", "no", "no", nothingGive, cardGet,
+			[]field{emailField, phoneField}, "api", "api"},
+		{"2", "12", "11", "1", "95800", "0", "0.5", "0.001", "2", "no", "no", nothingGive, walletGet,
+			[]field{emailField}, "api", "api"},
+		{"3", "21", "12", "92600", "1", "2", "0", "20", "5000", "0.0002", "no", cardGive, walletGet,
+			[]field{emailField}, "link", "api"},
+		{"4", "11", "12", "96700", "1", "0", "0", "no", "no", "no", "no", nothingGive, walletGet, []field{emailField},
+			"api", "api"},
+		{"5", "21", "11", "1", "1.04", "1.5", "0", "10", "20000", "no", "no", cardGive, walletGet,
+			[]field{emailField, phoneField}, "link", "api"},
+		{"6", "13", "11", "1", "2710.5", "0", "0", "0.01", "no", "no", "20000", nothingGive, walletGet,
+			[]field{emailField}, "api", "disabled"},
 		// Typed by an operator who writes a decimal comma; a merchant takes the money, so that nobody can mark it paid.
-		{"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet, []field{emailField}, "disabled", "disabled"},
+		{"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet,
+			[]field{emailField}, "disabled", "disabled"},
 	}
 )
 
 func newExchanger(d *desk, o Options) *exchanger {
 	x := &exchanger{
-		desk: d, login: o.Credentials.ExchangerLogin, key: o.Credentials.ExchangerKey, reserves: map[string]money{}, apiIDs: map[string]bool{},
+		desk: d, login: o.Credentials.ExchangerLogin, key: o.Credentials.ExchangerKey, reserves: map[string]money{},
+		apiIDs:  map[string]bool{},
 		nextBid: d.ids.first(100001), partner: partner{balance: amount("25"), nextPayout: d.ids.first(1)},
 	}
 	for id, reserve := range tenderReserves {
@@ -127,9 +137,11 @@ func (x *exchanger) routes() []route {
 	}
 	var routes []route
 	for _, m := range methods {
-		routes = append(routes, route{operation: m.name, method: http.MethodPost, pattern: "/api/userapi/v1/" + m.name, serve: m.serve})
+		routes = append(routes,
+			route{operation: m.name, method: http.MethodPost, pattern: "/api/userapi/v1/" + m.name, serve: m.serve})
 	}
-	return append(routes, route{operation: "visit", method: http.MethodGet, pattern: "/", serve: x.serveVisit, open: true})
+	return append(routes,
+		route{operation: "visit", method: http.MethodGet, pattern: "/", serve: x.serveVisit, open: true})
 }
 
 // exchangerEnvelope goes round every answer. Error is a number or a string: both are in the wild.
@@ -172,7 +184,8 @@ func (x *exchanger) missing(r *request) answer {
 	if strings.HasPrefix(strings.Join(r.path, "/"), "api/userapi/") {
 		return exchangerRefusal(3, "Method not supported")
 	}
-	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}}, body: []byte("<h1>404</h1>")}
+	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
+		body: []byte("<h1>404</h1>")}
 }
 
 func (x *exchanger) maintenance() answer {
@@ -232,7 +245,9 @@ func (x *exchanger) serveDirections(r *request) answer {
 	}
 	list := []entry{}
 	for _, d := range filtered(r.form()) {
-		list = append(list, entry{d.id, d.give, tenders[d.give].title(), logo(r, d.give), d.get, tenders[d.get].title(), logo(r, d.get)})
+		list = append(list,
+			entry{d.id, d.give, tenders[d.give].title(), logo(r, d.give), d.get, tenders[d.get].title(),
+				logo(r, d.get)})
 	}
 	return exchangerData(list)
 }

@@ -120,14 +120,16 @@ func (b *bid) actions(r *request) bidActions {
 	if !b.payable() {
 		return bidActions{Type: "finished", Cancel: "disabled", Pay: "disabled", PayAmount: "0"}
 	}
-	a := bidActions{Type: "mypaid", Cancel: b.direction.cancel, Pay: b.direction.pay, PayAmount: b.sums.giveCom.trim().String()}
+	a := bidActions{Type: "mypaid", Cancel: b.direction.cancel, Pay: b.direction.pay,
+		PayAmount: b.sums.giveCom.trim().String()}
 	switch {
 	case b.direction.pay == "link":
 		a.Type, a.Pay = "link", b.url(r)+"pay/"
 		a.Instruction = "<p>Go to the payment page.</p>"
 	case b.payAddress != "":
 		a.Address = b.payAddress
-		a.Instruction = "<p>Send exactly <b>" + a.PayAmount + " " + tenders[b.direction.give].code + "</b> to " + a.Address + "</p>"
+		a.Instruction = "<p>Send exactly <b>" + a.PayAmount + " " + tenders[b.direction.give].code + "</b> to " +
+			a.Address + "</p>"
 	}
 	return a
 }
@@ -155,7 +157,8 @@ func (x *exchanger) serveCreate(r *request) answer {
 	}
 
 	b := &bid{
-		id: strconv.Itoa(x.nextBid), hash: x.ids.hex(18)[:35], apiID: apiID, partner: form.Get("partner_id"), direction: d, sums: s,
+		id: strconv.Itoa(x.nextBid), hash: x.ids.hex(18)[:35], apiID: apiID, partner: form.Get("partner_id"),
+		direction: d, sums: s,
 		callbackURL: form.Get("callback_url"), ip: r.ip, payAddress: giveAddress(d, x.ids),
 	}
 	x.nextBid++
@@ -318,5 +321,6 @@ func (x *exchanger) page(path string) (payerPage, bool) {
 	if !ok || b == nil {
 		return payerPage{}, false
 	}
-	return payerPage{Reference: b.id, Amount: b.sums.giveCom.trim().String(), Currency: tenders[b.direction.give].code, Status: b.status}, true
+	return payerPage{Reference: b.id, Amount: b.sums.giveCom.trim().String(), Currency: tenders[b.direction.give].code,
+		Status: b.status}, true
 }

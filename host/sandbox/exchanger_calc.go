@@ -3,8 +3,8 @@ package sandbox
 // sums are the four amounts of an exchange: what is given and got, and what that makes with commissions.
 type sums struct{ give, giveCom, get, getCom money }
 
-// gets is what a sum given gets, and costs what a sum got costs. Each multiplies before it divides: a rate that does not
-// come out even must not add a cent.
+// gets is what a sum given gets, and costs what a sum got costs. Each multiplies before it divides: a rate that does
+// not come out even must not add a cent.
 func (d direction) gets(give money) money {
 	return give.mul(siteNumber(d.courseGet)).div(siteNumber(d.courseGive))
 }
@@ -60,7 +60,8 @@ func bound(text string) *money {
 	return &m
 }
 
-// outside names the field that leaves a direction's bounds, the reserve among them, and says so in HTML; "" if none does.
+// outside names the field that leaves a direction's bounds, the reserve among them, and says so in HTML; "" if none
+// does.
 func (x *exchanger) outside(d direction, s sums) (field, html string) {
 	minGive, maxGive := bound(d.minGive), bound(d.maxGive)
 	minGet, maxGet := bound(d.minGet), bound(d.maxGet)

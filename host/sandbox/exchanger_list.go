@@ -64,14 +64,16 @@ func (x *exchanger) listBids(form url.Values, fits func(*bid) bool) []*bid {
 	asked := func(name, value string) bool { return form.Get(name) == "" || form.Get(name) == value }
 	var found []*bid
 	for _, b := range slices.Backward(x.bids) {
-		if fits(b) && exchangerTimes(form, b.changed) && asked("ip", b.ip) && asked("id", b.id) && asked("hash", b.hash) {
+		if fits(b) && exchangerTimes(form, b.changed) && asked("ip", b.ip) && asked("id", b.id) &&
+			asked("hash", b.hash) {
 			found = append(found, b)
 		}
 	}
 	return found
 }
 
-// exchangerTimes tells that something happened at the times that a list request asks for: from start_time to end_time, both included.
+// exchangerTimes tells that something happened at the times that a list request asks for: from start_time to end_time,
+// both included.
 func exchangerTimes(form url.Values, at time.Time) bool {
 	from, to := exchangerNumber(form, "start_time", 0), exchangerNumber(form, "end_time", 0)
 	seconds := int(at.Unix())

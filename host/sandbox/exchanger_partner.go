@@ -115,15 +115,18 @@ func (x *exchanger) servePartnerInfo(*request) answer {
 	}{exchangerUser, x.partner.balance.trim().String(), partnerLeast.String(), items})
 }
 
-// serveVisit is somebody who opens the site, maybe by the partner's link. What such a link looks like the document does not say.
+// serveVisit is somebody who opens the site, maybe by the partner's link. What such a link looks like the document does
+// not say.
 func (x *exchanger) serveVisit(r *request) answer {
 	if r.query.Get("rid") == exchangerUser {
 		x.partner.links = append(x.partner.links, partnerLink{
-			Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now), Browser: r.header.Get("User-Agent"), IP: r.ip,
+			Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now), Browser: r.header.Get("User-Agent"),
+			IP:       r.ip,
 			Referrer: r.header.Get("Referer"), UserHash: "u" + x.ids.hex(4), Query: r.query.Encode(), at: r.now,
 		})
 	}
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}}, body: []byte("<h1>Exchange</h1>")}
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
+		body: []byte("<h1>Exchange</h1>")}
 }
 
 func (x *exchanger) servePartnerLinks(r *request) answer {
@@ -190,15 +193,19 @@ func (x *exchanger) serveAddPayout(r *request) answer {
 	}
 	text := sum.trim().String()
 	p := &partnerPayout{
-		ID: strconv.Itoa(x.partner.nextPayout), Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now), MethodID: method,
-		Account: form.Get("account"), PayAmount: arrives.trim().String(), PayCode: tenders[method].code, Original: text, OriginalCode: partnerCurrency,
-		Status: payoutWaits, sum: sum, at: r.now,
+		ID: strconv.Itoa(x.partner.nextPayout), Time: strconv.FormatInt(r.now.Unix(), 10), Date: siteDate(r.now),
+		MethodID: method,
+		Account:  form.Get("account"), PayAmount: arrives.trim().String(), PayCode: tenders[method].code,
+		Original:     text,
+		OriginalCode: partnerCurrency,
+		Status:       payoutWaits, sum: sum, at: r.now,
 	}
 	x.partner.nextPayout++
 	x.partner.balance = money{}
 	x.partner.payouts = append(x.partner.payouts, p)
 	x.book(Booking{
-		Operation: "add_partner_payout", ProviderReference: "payout-" + p.ID, Amount: text, Currency: partnerCurrency, Status: p.Status, MovedMoney: true,
+		Operation: "add_partner_payout", ProviderReference: "payout-" + p.ID, Amount: text, Currency: partnerCurrency,
+		Status: p.Status, MovedMoney: true,
 	})
 	return exchangerData(map[string]string{"payout_id": p.ID})
 }

@@ -51,20 +51,27 @@ func TestExchangerPaysPartnersTheWholeBalance(t *testing.T) {
 	require.NoError(t, w.Drive("exchanger", "100001", "success", ""))
 	require.NoError(t, w.Drive("exchanger", "100002", "success", ""))
 	require.Equal(t, "25.5", w.partnerBalance(), "a share of the order that names the partner, and of no other")
-	require.Equal(t, `{"error":"0","error_text":"","data":{"partner_id":"7","balance":"25.5","min_payout":"10","items":[`+
-		`{"id":"11","title":"Tether TRC20 USDT","comission":"0%","amount":"25.5"},{"id":"22","title":"Visa/MasterCard USD","comission":"2%","amount":"24.99"}]}}`,
+	require.Equal(t,
+		`{"error":"0","error_text":"","data":{"partner_id":"7","balance":"25.5","min_payout":"10","items":[`+
+			`{"id":"11","title":"Tether TRC20 USDT","comission":"0%","amount":"25.5"},{"id":"22",`+
+			`"title":"Visa/MasterCard USD","comission":"2%","amount":"24.99"}]}}`,
 		w.exchanger("get_partner_info").text)
 	require.NoError(t, w.Drive("exchanger", "100001", "cancel", ""))
 	require.Equal(t, "25", w.partnerBalance(), "a reward is taken back")
 	require.NoError(t, w.Drive("exchanger", "100001", "success", ""))
 	shares := w.exchanger("get_partner_exchanges", "status_history", "1").at(t, "data", "items")
 	require.Len(t, shares, 1)
-	require.Equal(t, []any{"1", "0.5"}, []any{shares.([]any)[0].(map[string]any)["accrued"], shares.([]any)[0].(map[string]any)["partner_reward"]})
+	require.Equal(t, []any{"1", "0.5"},
+		[]any{shares.([]any)[0].(map[string]any)["accrued"], shares.([]any)[0].(map[string]any)["partner_reward"]})
 
-	require.Equal(t, `{"error":"0","error_text":"","data":{"payout_id":"1"}}`, w.exchanger("add_partner_payout", "method_id", "11", "account", "T").text)
+	require.Equal(t, `{"error":"0","error_text":"","data":{"payout_id":"1"}}`,
+		w.exchanger("add_partner_payout", "method_id", "11", "account", "T").text)
 	require.Equal(t, "0", w.partnerBalance())
-	require.Equal(t, `{"error":"0","error_text":"","data":{"items":[{"id":"1","time":"1772452800","date":"02.03.2026 15:00","method_id":"11","account":"T",`+
-		`"pay_amount":"25.5","pay_currency_code":"USDT","original_amount":"25.5","original_currency_code":"USD","status":"0"}]}}`,
+	require.Equal(t,
+		`{"error":"0","error_text":"","data":{"items":[{"id":"1","time":"1772452800","date":"02.03.2026 15:00",`+
+			`"method_id":"11","account":"T",`+
+			`"pay_amount":"25.5","pay_currency_code":"USDT","original_amount":"25.5","original_currency_code":"USD",`+
+			`"status":"0"}]}}`,
 		w.exchanger("get_partner_payouts").text)
 	require.NoError(t, w.Drive("exchanger", "payout-1", "cancel", ""))
 	require.Equal(t, "2", w.exchanger("get_partner_payouts", "id", "1").at(t, "data", "items", 0, "status"))
@@ -88,16 +95,20 @@ func TestExchangerRefusesPayouts(t *testing.T) {
 		form []string
 		want string
 	}{
-		"no such currency": {[]string{"method_id", "12", "account", "T"}, `"error_fields":{"method_id":"<span>no such currency</span>"}`},
-		"no account":       {[]string{"method_id", "11"}, `"error_fields":{"account":"<span>field is not filled</span>"}`},
-		"no card":          {[]string{"method_id", "22", "account", "T"}, `"error_fields":{"account":"<span>invalid card number</span>"}`},
+		"no such currency": {[]string{"method_id", "12", "account", "T"},
+			`"error_fields":{"method_id":"<span>no such currency</span>"}`},
+		"no account": {[]string{"method_id", "11"},
+			`"error_fields":{"account":"<span>field is not filled</span>"}`},
+		"no card": {[]string{"method_id", "22", "account", "T"},
+			`"error_fields":{"account":"<span>invalid card number</span>"}`},
 	} {
 		got := w.exchanger("add_partner_payout", tt.form...)
 		require.Equal(t, "3", got.at(t, "error"), name)
 		require.Contains(t, got.text, tt.want, name)
 	}
 	require.NoError(t, w.Fund("exchanger", "partner", "USD", "9.99"))
-	require.Contains(t, w.exchanger("add_partner_payout", "method_id", "11", "account", "T").text, `"method_id":"<span>min.: 10 USD</span>"`)
+	require.Contains(t, w.exchanger("add_partner_payout", "method_id", "11", "account", "T").text,
+		`"method_id":"<span>min.: 10 USD</span>"`)
 	require.Equal(t, "9.99", w.partnerBalance(), "nothing was paid out")
 	require.Empty(t, w.Ledger("exchanger"))
 	require.ErrorIs(t, w.Fund("exchanger", "partner", "EUR", "10"), sandbox.ErrUnknown)
@@ -110,7 +121,9 @@ func TestExchangerRemembersWhoCameByThePartnersLink(t *testing.T) {
 	w := serve(t, sandbox.Options{})
 	visit := func(at, path string) {
 		w.clock.Set(at)
-		require.Equal(t, 200, w.do("GET", "/exchanger"+path, http.Header{"User-Agent": {"Browser/1"}, "Referer": {"https://blog.example/"}}, "").status)
+		require.Equal(t, 200,
+			w.do("GET", "/exchanger"+path,
+				http.Header{"User-Agent": {"Browser/1"}, "Referer": {"https://blog.example/"}}, "").status)
 	}
 	visit("2026-03-02T12:00:00Z", "/?rid=7&utm=a")
 	visit("2026-03-02T12:00:01Z", "/?rid=8")
@@ -146,7 +159,8 @@ func TestExchangerPagesThePartnersLists(t *testing.T) {
 		return found
 	}
 	require.Equal(t, []any{"100006", "100004", "100002"}, of("get_partner_exchanges", "id"))
-	require.Equal(t, []any{"100004"}, of("get_partner_exchanges", "id", "limit", "1", "offset", "1"), "of those with a share")
+	require.Equal(t, []any{"100004"}, of("get_partner_exchanges", "id", "limit", "1", "offset", "1"),
+		"of those with a share")
 	require.Equal(t, []any{"12", "11", "10"}, of("get_partner_payouts", "original_amount"))
 	require.Equal(t, []any{"10"}, of("get_partner_payouts", "original_amount", "limit", "2", "offset", "2"))
 	require.Equal(t, []any{"11", "10"}, of("get_partner_payouts", "original_amount", "end_time", "1772452801"))
@@ -161,7 +175,8 @@ func TestExchangerBalanceAndListsAgree(t *testing.T) {
 		require.NoError(t, err)
 		defer s.Close()
 		c := sandbox.DefaultCredentials()
-		header := http.Header{"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey}, "Content-Type": {"application/x-www-form-urlencoded"}}
+		header := http.Header{"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey},
+			"Content-Type": {"application/x-www-form-urlencoded"}}
 		ask := func(method string, pairs ...string) map[string]any {
 			var answer struct {
 				Data any `json:"data"`
@@ -173,10 +188,12 @@ func TestExchangerBalanceAndListsAgree(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			n := rapid.IntRange(1, 3).Draw(t, "which")
-			switch step := rapid.SampledFrom([]string{"bid", "bid of another", "payout", "success", "cancel", "pay out", "call off"}).Draw(t, "step"); step {
+			switch step := rapid.SampledFrom([]string{"bid", "bid of another", "payout", "success", "cancel", "pay out",
+				"call off"}).Draw(t, "step"); step {
 			case "bid", "bid of another":
 				partner := map[string]string{"bid": "7", "bid of another": "8"}[step]
-				ask("create_bid", "direction_id", "4", "calc_amount", "100", "calc_action", "1", "account2", "bc1q", "cf6", "a@b.example", "partner_id", partner)
+				ask("create_bid", "direction_id", "4", "calc_amount", "100", "calc_action", "1", "account2", "bc1q",
+					"cf6", "a@b.example", "partner_id", partner)
 			case "payout":
 				ask("add_partner_payout", "method_id", "11", "account", "T")
 			case "success", "cancel":

@@ -39,10 +39,12 @@ func TestExchangerBidLives(t *testing.T) {
 	hash := made.at(t, "data", "hash").(string)
 	require.Len(t, hash, 35)
 	address := made.at(t, "data", "api_actions", "address").(string)
-	require.Equal(t, `{"error":"0","error_text":"","data":{"url":"`+w.url+`/exchanger/hst_`+hash+`/","id":"100001","hash":"`+hash+
-		`","status":"new","status_title":"New order","psys_give":"Tether TRC20","psys_get":"Visa/MasterCard",`+
-		`"currency_code_give":"USDT","currency_code_get":"EUR","amount_give":"100","amount_get":"92.07","course_give":"1","course_get":"0.93",`+
-		`"api_actions":{"type":"mypaid","cancel":"api","pay":"api","instruction":"<p>Send exactly <b>100 USDT</b> to `+address+`</p>","pay_amount":"100","address":"`+address+`"}}}`, made.text)
+	require.Equal(t,
+		`{"error":"0","error_text":"","data":{"url":"`+w.url+`/exchanger/hst_`+hash+`/","id":"100001","hash":"`+hash+
+			`","status":"new","status_title":"New order","psys_give":"Tether TRC20","psys_get":"Visa/MasterCard",`+
+			`"currency_code_give":"USDT","currency_code_get":"EUR","amount_give":"100","amount_get":"92.07",`+
+			`"course_give":"1","course_get":"0.93",`+
+			`"api_actions":{"type":"mypaid","cancel":"api","pay":"api","instruction":"<p>Send exactly <b>100 USDT</b> to `+address+`</p>","pay_amount":"100","address":"`+address+`"}}}`, made.text)
 	require.Equal(t, made.text, w.exchanger("bid_info", "id", "100001").text)
 	require.Equal(t, made.text, w.exchanger("bid_info", "hash", hash).text)
 
@@ -62,7 +64,8 @@ func TestExchangerBidLives(t *testing.T) {
 	require.Equal(t, "finished", done.at(t, "data", "api_actions", "type"))
 	booked := w.Ledger("exchanger")[0]
 	require.True(t, booked.MovedMoney)
-	require.Equal(t, []string{"777", "100001", "100", "USDT"}, []string{booked.Reference, booked.ProviderReference, booked.Amount, booked.Currency})
+	require.Equal(t, []string{"777", "100001", "100", "USDT"},
+		[]string{booked.Reference, booked.ProviderReference, booked.Amount, booked.Currency})
 }
 
 func TestExchangerTakesEveryDocumentedStatus(t *testing.T) {
@@ -90,30 +93,53 @@ func TestExchangerRefusesInItsTwoWays(t *testing.T) {
 	w.exchanger("cancel_bid", "id", "100001")
 	w.bid("direction_id", "6", "account2", "TWallet") // 100 ETH, more than there is: refused
 	six := w.bid("direction_id", "6", "account2", "TWallet", "calc_amount", "1").at(t, "data", "id").(string)
-	seven := w.bid("direction_id", "7", "account1", "4111111111111111", "cfgive8", "J D", "account2", "0xabc").at(t, "data", "id").(string)
+	seven := w.bid("direction_id", "7", "account1", "4111111111111111", "cfgive8", "J D", "account2", "0xabc").at(t,
+		"data", "id").(string)
 	path := "/exchanger/api/userapi/v1/"
 	tests := map[string]struct {
 		got  reply
 		want string
 	}{
-		"a bad key":               {w.do("POST", path+"test", formHeader("API-LOGIN", "x", "API-KEY", "y"), ""), `{"error":1,"error_text":"Api disabled","data":[]}`},
-		"no key":                  {w.do("POST", path+"create_bid", formHeader(), ""), `{"error":1,"error_text":"Api disabled","data":[]}`},
-		"an unknown method":       {w.exchanger("steal_bid"), `{"error":3,"error_text":"Method not supported","data":[]}`},
-		"GET":                     {w.do("GET", path+"test", formHeader(exchangerHeader()...), ""), `{"error":3,"error_text":"Method not supported","data":[]}`},
-		"an unknown direction":    {w.bid("direction_id", "99"), `{"error":"1","error_text":"direction not found","data":[]}`},
-		"JSON":                    {w.do("POST", path+"get_calc", jsonHeader(exchangerHeader()...), `{"direction_id":"1"}`), `{"error":"1","error_text":"direction not found","data":[]}`},
-		"an unknown bid":          {w.exchanger("bid_info", "hash", "nope"), `{"error":"1","error_text":"no bid exists","data":[]}`},
-		"a bid without a name":    {w.exchanger("pay_bid"), `{"error":"1","error_text":"no bid exists","data":[]}`},
-		"an api_id again":         {w.bid("api_id", "5"), `{"error":"3","error_text":"api id not unique","data":[]}`},
-		"paying the cancelled":    {w.exchanger("pay_bid", "id", "100001"), `{"error":2,"error_text":"action disabled","data":[]}`},
-		"cancelling where not":    {w.exchanger("cancel_bid", "id", six), `{"error":2,"error_text":"action disabled","data":[]}`},
-		"paying where not":        {w.exchanger("pay_bid", "id", seven), `{"error":2,"error_text":"action disabled","data":[]}`},
-		"an empty required field": {w.bid("cf6", ""), `{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"cf6":"<span>field is not filled</span>"}}`},
-		"no e-mail":               {w.bid("cf6", "jane"), `{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"cf6":"<span>not an e-mail</span>"}}`},
-		"no card":                 {w.bid("account2", "41x"), `{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"account2":"<span>invalid card number</span>"}}`},
-		"too little":              {w.bid("calc_amount", "49.99"), `{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span class=\"js_amount\" data-val=\"50\">min.: 50 USDT</span>"}}`},
-		"too much":                {w.bid("calc_amount", "10000.01"), `{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span class=\"js_amount\" data-val=\"10000\">max.: 10000 USDT</span>"}}`},
-		"no amount":               {w.bid("calc_amount", "lots", "direction_id", "4"), `{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span class=\"js_amount\" data-val=\"0\">min.: 0 USDT</span>"}}`},
+		"a bad key": {w.do("POST", path+"test", formHeader("API-LOGIN", "x", "API-KEY", "y"), ""),
+			`{"error":1,"error_text":"Api disabled","data":[]}`},
+		"no key": {w.do("POST", path+"create_bid", formHeader(), ""),
+			`{"error":1,"error_text":"Api disabled","data":[]}`},
+		"an unknown method": {w.exchanger("steal_bid"),
+			`{"error":3,"error_text":"Method not supported","data":[]}`},
+		"GET": {w.do("GET", path+"test", formHeader(exchangerHeader()...), ""),
+			`{"error":3,"error_text":"Method not supported","data":[]}`},
+		"an unknown direction": {w.bid("direction_id", "99"),
+			`{"error":"1","error_text":"direction not found","data":[]}`},
+		"JSON": {w.do("POST", path+"get_calc", jsonHeader(exchangerHeader()...),
+			`{"direction_id":"1"}`), `{"error":"1","error_text":"direction not found","data":[]}`},
+		"an unknown bid": {w.exchanger("bid_info", "hash", "nope"),
+			`{"error":"1","error_text":"no bid exists","data":[]}`},
+		"a bid without a name": {w.exchanger("pay_bid"), `{"error":"1","error_text":"no bid exists","data":[]}`},
+		"an api_id again":      {w.bid("api_id", "5"), `{"error":"3","error_text":"api id not unique","data":[]}`},
+		"paying the cancelled": {w.exchanger("pay_bid", "id", "100001"),
+			`{"error":2,"error_text":"action disabled","data":[]}`},
+		"cancelling where not": {w.exchanger("cancel_bid", "id", six),
+			`{"error":2,"error_text":"action disabled","data":[]}`},
+		"paying where not": {w.exchanger("pay_bid", "id", seven),
+			`{"error":2,"error_text":"action disabled","data":[]}`},
+		"an empty required field": {w.bid("cf6", ""),
+			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"cf6":"<span>` +
+				`field is not filled</span>"}}`},
+		"no e-mail": {w.bid("cf6", "jane"),
+			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"cf6":"<span>` +
+				`not an e-mail</span>"}}`},
+		"no card": {w.bid("account2", "41x"),
+			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],` +
+				`"error_fields":{"account2":"<span>invalid card number</span>"}}`},
+		"too little": {w.bid("calc_amount", "49.99"),
+			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span ` +
+				`class=\"js_amount\" data-val=\"50\">min.: 50 USDT</span>"}}`},
+		"too much": {w.bid("calc_amount", "10000.01"),
+			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span ` +
+				`class=\"js_amount\" data-val=\"10000\">max.: 10000 USDT</span>"}}`},
+		"no amount": {w.bid("calc_amount", "lots", "direction_id", "4"),
+			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span ` +
+				`class=\"js_amount\" data-val=\"0\">min.: 0 USDT</span>"}}`},
 	}
 	for name, tt := range tests {
 		require.Equal(t, 200, tt.got.status, name)
@@ -135,7 +161,8 @@ func TestExchangerLooksAtTheReserve(t *testing.T) {
 	require.Equal(t, "0", w.bid().at(t, "error"))
 	require.NoError(t, w.Drive("exchanger", "100001", "success", ""))
 	reserve := func(id string) any { return w.exchanger("get_direction", "direction_id", id).at(t, "data", "reserve") }
-	require.Equal(t, []any{"0", "250100"}, []any{reserve("1"), reserve("2")}, "what was got is gone, what was given is there")
+	require.Equal(t, []any{"0", "250100"}, []any{reserve("1"), reserve("2")},
+		"what was got is gone, what was given is there")
 	require.NoError(t, w.Drive("exchanger", "100001", "cancel", ""))
 	require.Equal(t, []any{"93", "250000"}, []any{reserve("1"), reserve("2")})
 }
@@ -162,14 +189,19 @@ func TestExchangerCalculates(t *testing.T) {
 	for name, tt := range tests {
 		got := w.exchanger("get_calc", "direction_id", tt.direction, "calc_amount", tt.amount, "calc_action", tt.action)
 		require.Equal(t, []any{tt.give, tt.giveCom, tt.get, tt.getCom, tt.moved}, []any{
-			got.at(t, "data", "sum_give"), got.at(t, "data", "sum_give_com"), got.at(t, "data", "sum_get"), got.at(t, "data", "sum_get_com"),
+			got.at(t, "data", "sum_give"), got.at(t, "data", "sum_give_com"), got.at(t, "data", "sum_get"),
+			got.at(t, "data", "sum_get_com"),
 			got.at(t, "data", "changed"),
 		}, name)
 	}
 	got := w.exchanger("get_calc", "direction_id", "1", "calc_amount", "100", "calc_action", "1")
-	require.Equal(t, `{"error":"0","error_text":"","data":{"currency_code_give":"USDT","currency_code_get":"EUR","reserve":"80000","course_give":"1",`+
-		`"course_get":"0.93","sum_give":"100","sum_give_com":"100","sum_get":"93","sum_get_com":"92.07","com_give":"",`+
-		`"com_get":"commission of the payment system 1%","min_give":"50","max_give":"10000","min_get":"no","max_get":"no","changed":0}}`, got.text)
+	require.Equal(t,
+		`{"error":"0","error_text":"","data":{"currency_code_give":"USDT","currency_code_get":"EUR",`+
+			`"reserve":"80000","course_give":"1",`+
+			`"course_get":"0.93","sum_give":"100","sum_give_com":"100","sum_get":"93","sum_get_com":"92.07",`+
+			`"com_give":"",`+
+			`"com_get":"commission of the payment system 1%","min_give":"50","max_give":"10000","min_get":"no",`+
+			`"max_get":"no","changed":0}}`, got.text)
 }
 
 func TestExchangerShowsWhatItOffers(t *testing.T) {
@@ -182,7 +214,8 @@ func TestExchangerShowsWhatItOffers(t *testing.T) {
 	require.Len(t, one.at(t, "data"), 1)
 	require.Equal(t, "1", one.at(t, "data", 0, "direction_id"))
 	require.Equal(t, "Tether TRC20 USDT", one.at(t, "data", 0, "currency_give_title"))
-	require.Equal(t, `{"error":"0","error_text":"","data":[]}`, w.exchanger("get_directions", "currency_id_give", "99").text)
+	require.Equal(t, `{"error":"0","error_text":"","data":[]}`,
+		w.exchanger("get_directions", "currency_id_give", "99").text)
 	currencies := w.exchanger("get_direction_currencies", "currency_id_give", "12")
 	require.Len(t, currencies.at(t, "data", "give"), 1)
 	require.Equal(t, "11", currencies.at(t, "data", "get", 0, "id"))
@@ -191,14 +224,16 @@ func TestExchangerShowsWhatItOffers(t *testing.T) {
 	require.Equal(t, "account2", d.at(t, "data", "get_fields", 0, "name"), "a list")
 	require.Equal(t, "1", d.at(t, "data", "dir_fields", "cf6", "req"), "a map")
 	require.Empty(t, d.at(t, "data", "give_fields"))
-	require.Equal(t, "20,00", w.exchanger("get_direction", "direction_id", "7").at(t, "data", "min_give"), "a decimal comma")
+	require.Equal(t, "20,00", w.exchanger("get_direction", "direction_id", "7").at(t, "data", "min_give"),
+		"a decimal comma")
 }
 
 func TestExchangerTakesMultipartForms(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	body := "--b\r\nContent-Disposition: form-data; name=\"direction_id\"\r\n\r\n1\r\n--b--\r\n"
-	got := w.do("POST", "/exchanger/api/userapi/v1/get_direction/", formHeader(append(exchangerHeader(), "Content-Type", "multipart/form-data; boundary=b")...), body)
+	got := w.do("POST", "/exchanger/api/userapi/v1/get_direction/",
+		formHeader(append(exchangerHeader(), "Content-Type", "multipart/form-data; boundary=b")...), body)
 	require.Equal(t, "1", got.at(t, "data", "id"), "and a slash at the end")
 }
 
@@ -248,8 +283,10 @@ func TestExchangerOrdersCostWhatTheCalculatorSays(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	for direction, amounts := range map[string][4]string{
-		"1": {"100", "93.01", "100.5", "92.99"}, "2": {"0.5", "4791", "0.33", "4790.5"}, "3": {"1000", "0.01", "999.99", "0.0123"},
-		"4": {"321.09", "0.002", "7", "0.0031"}, "5": {"100", "103.33", "101.5", "99.99"}, "6": {"1.5", "1000", "0.7", "2711"}, "7": {"2760.5", "1", "33.33", "0.5"},
+		"1": {"100", "93.01", "100.5", "92.99"}, "2": {"0.5", "4791", "0.33", "4790.5"},
+		"3": {"1000", "0.01", "999.99", "0.0123"},
+		"4": {"321.09", "0.002", "7", "0.0031"}, "5": {"100", "103.33", "101.5", "99.99"},
+		"6": {"1.5", "1000", "0.7", "2711"}, "7": {"2760.5", "1", "33.33", "0.5"},
 	} {
 		for i, amount := range amounts {
 			of := []string{"direction_id", direction, "calc_amount", amount, "calc_action", fmt.Sprint(i + 1)}
@@ -258,8 +295,10 @@ func TestExchangerOrdersCostWhatTheCalculatorSays(t *testing.T) {
 			bid := w.exchanger("create_bid", append(of, "account1", "4111 1111 1111 1111", "cfgive8", "J D",
 				"account2", "4111 1111 1111 1111", "cfget8", "J D", "cf6", "jane@example.com")...)
 			for _, side := range []string{"give", "get"} {
-				require.Equal(t, calc.at(t, "data", "sum_"+side+"_com"), bid.at(t, "data", "amount_"+side), "%v: %s", of, bid.text)
-				require.Equal(t, calc.at(t, "data", "currency_code_"+side), bid.at(t, "data", "currency_code_"+side), of)
+				require.Equal(t, calc.at(t, "data", "sum_"+side+"_com"), bid.at(t, "data", "amount_"+side), "%v: %s",
+					of, bid.text)
+				require.Equal(t, calc.at(t, "data", "currency_code_"+side), bid.at(t, "data", "currency_code_"+side),
+					of)
 			}
 		}
 	}

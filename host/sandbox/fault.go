@@ -30,17 +30,18 @@ const (
 	FaultGarbage = "garbage"
 	// FaultEmpty processes, and answers Status (200 if 0) with no body.
 	FaultEmpty = "empty"
-	// FaultHang never answers: the connection stays open until the caller or the sandbox goes; processed only with After.
+	// FaultHang never answers: the connection stays open until the caller or the sandbox goes; processed only with
+	// After.
 	FaultHang = "hang"
 	// FaultMaintenance refuses in the provider's own way, unprocessed.
 	FaultMaintenance = "maintenance"
-	// FaultPage answers Status with the page Page: what a web server, proxy, firewall or gateway in front of the provider
-	// writes instead of its answer. Processed only with After.
+	// FaultPage answers Status with the page Page: what a web server, proxy, firewall or gateway in front of the
+	// provider writes instead of its answer. Processed only with After.
 	FaultPage = "page"
 	// FaultSpelling processes, and writes the answer's amounts as Spelling says. An answer without any is no strike.
 	FaultSpelling = "spelling"
-	// FaultOther processes, and gives an earlier answer to the same call that is about another object. While there is none,
-	// the true answer goes out, and it is no strike.
+	// FaultOther processes, and gives an earlier answer to the same call that is about another object. While there is
+	// none, the true answer goes out, and it is no strike.
 	FaultOther = "other_object"
 )
 
@@ -59,7 +60,8 @@ type Fault struct {
 	Page string
 	// Spelling is one of Spellings, for FaultSpelling.
 	Spelling string
-	// RetryAfter is the Retry-After header of FaultStatus and FaultPage, as it stands: seconds or an HTTP date; "" means none.
+	// RetryAfter is the Retry-After header of FaultStatus and FaultPage, as it stands: seconds or an HTTP date; ""
+	// means none.
 	RetryAfter string
 	// After processes the request first, for the kinds that leave it open.
 	After bool

@@ -33,20 +33,23 @@ func TestFaultsAsAClientSeesThem(t *testing.T) {
 		}},
 		"reset before processing": {sandbox.Fault{Kind: sandbox.FaultResetBefore}, 0, isReset},
 		"reset after processing":  {sandbox.Fault{Kind: sandbox.FaultResetAfter}, 1, isReset},
-		"too many requests": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "3"}, 0, func(t *testing.T, r reply) {
-			t.Helper()
-			require.Equal(t, 429, r.status)
-			require.Equal(t, "3", r.header.Get("Retry-After"))
-		}},
-		"a server error before processing": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 500}, 0, func(t *testing.T, r reply) {
-			t.Helper()
-			require.Equal(t, 500, r.status)
-			require.Empty(t, r.header.Get("Retry-After"))
-		}},
-		"a server error after processing": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502, After: true}, 1, func(t *testing.T, r reply) {
-			t.Helper()
-			require.Equal(t, 502, r.status)
-		}},
+		"too many requests": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "3"}, 0,
+			func(t *testing.T, r reply) {
+				t.Helper()
+				require.Equal(t, 429, r.status)
+				require.Equal(t, "3", r.header.Get("Retry-After"))
+			}},
+		"a server error before processing": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 500}, 0,
+			func(t *testing.T, r reply) {
+				t.Helper()
+				require.Equal(t, 500, r.status)
+				require.Empty(t, r.header.Get("Retry-After"))
+			}},
+		"a server error after processing": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502, After: true}, 1,
+			func(t *testing.T, r reply) {
+				t.Helper()
+				require.Equal(t, 502, r.status)
+			}},
 		"a body cut short": {sandbox.Fault{Kind: sandbox.FaultTruncated}, 1, func(t *testing.T, r reply) {
 			t.Helper()
 			require.Equal(t, 200, r.status)
@@ -145,8 +148,10 @@ func TestADelayAfterProcessingBooksAtOnce(t *testing.T) {
 func TestFaultsStrikeTheirOperationInOrderAndAreCounted(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
-	require.NoError(t, w.Order("paygrt", sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultStatus, Status: 500, Count: 2}))
-	require.NoError(t, w.Order("paygrt", sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultStatus, Status: 503, Count: 1}))
+	require.NoError(t,
+		w.Order("paygrt", sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultStatus, Status: 500, Count: 2}))
+	require.NoError(t,
+		w.Order("paygrt", sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultStatus, Status: 503, Count: 1}))
 	require.Equal(t, 200, w.paygrt("GET", "/v1/operators/M1").status, "another operation is spared")
 	require.Equal(t, 200, w.cryptogram("POST", "", checkout).status/100*100, "another provider is spared")
 	for _, want := range []int{500, 500, 503, 200} {
@@ -179,7 +184,8 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 		"no delay":              {sandbox.Fault{Kind: sandbox.FaultDelay}, "a delay of nothing"},
 		"a negative delay":      {sandbox.Fault{Kind: sandbox.FaultEmpty, Delay: -1}, "is negative"},
 		"a negative count":      {sandbox.Fault{Kind: sandbox.FaultEmpty, Count: -1}, "count -1"},
-		"a header in a header":  {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "1\r\nX: y"}, "retry_after"},
+		"a header in a header": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "1\r\nX: y"},
+			"retry_after"},
 	}
 	for name, tt := range tests {
 		err := w.Order("paygrt", tt.fault)

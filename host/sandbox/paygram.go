@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// paygram simulates api.pay-gram.org: invoices and credits between users, under a token in the path. HTTP is 200 even for
-// failures; amounts are JSON numbers; dates have seven decimals, with a Z where an object was just made and without one
-// where it was read again.
+// paygram simulates api.pay-gram.org: invoices and credits between users, under a token in the path. HTTP is 200 even
+// for failures; amounts are JSON numbers; dates have seven decimals, with a Z where an object was just made and without
+// one where it was read again.
 //
 // A user exists from the first time that an account names one as its own, with some credit to play with; one made by
 // SetUserInfo has none, as in the document.
@@ -92,7 +92,8 @@ const (
 
 //nolint:gochecknoglobals // a table
 var paygramCurrencies = map[int]string{
-	1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY", 13: "PHP",
+	1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY",
+	13: "PHP",
 	14: "VND", 15: "GBP", 16: "BNB", 17: "TRX", 18: "USDC", 19: "FTN",
 }
 
@@ -100,7 +101,8 @@ var paygramCurrencies = map[int]string{
 //
 //nolint:gochecknoglobals // a table
 var paygramCredit = map[int]string{
-	1: "2", 2: "20", 3: "10000", 4: "10000", 5: "10000", 7: "40000", 11: "500000", 12: "70000", 13: "500000", 14: "250000000",
+	1: "2", 2: "20", 3: "10000", 4: "10000", 5: "10000", 7: "40000", 11: "500000", 12: "70000", 13: "500000",
+	14: "250000000",
 	15: "10000", 16: "20", 18: "10000",
 }
 
@@ -108,14 +110,17 @@ var paygramCredit = map[int]string{
 //
 //nolint:gochecknoglobals // a table
 var paygramPrice = map[int]string{
-	1: "96250.5", 2: "2735.25", 3: "1.0475", 4: "1", 5: "1", 7: "0.27229", 8: "131.4", 9: "231.2", 10: "2.67", 11: "0.01728",
+	1: "96250.5", 2: "2735.25", 3: "1.0475", 4: "1", 5: "1", 7: "0.27229", 8: "131.4", 9: "231.2", 10: "2.67",
+	11: "0.01728",
 	12: "0.1379", 13: "0.01728", 14: "0.00003919", 15: "1.2634", 16: "666.69", 17: "0.2417", 18: "1", 19: "0.0417",
 }
 
 func newPayGram(d *desk, o Options) *paygram {
 	p := &paygram{
-		desk: d, noPayURL: o.PayGramNoPayURL, unlisted: o.PayGramUnlistedWithdrawals, accounts: map[string]*paygramAccount{},
-		names: map[string]*paygramAccount{}, byCode: map[string]*invoice{}, nextCallback: d.ids.first(1), firstEntry: d.ids.first(1),
+		desk: d, noPayURL: o.PayGramNoPayURL, unlisted: o.PayGramUnlistedWithdrawals,
+		accounts: map[string]*paygramAccount{},
+		names:    map[string]*paygramAccount{}, byCode: map[string]*invoice{}, nextCallback: d.ids.first(1),
+		firstEntry: d.ids.first(1),
 	}
 	p.addAccount("paygram-eu", o.Credentials.PayGramEU)
 	p.addAccount("paygram-asia", o.Credentials.PayGramAsia)
@@ -123,7 +128,8 @@ func newPayGram(d *desk, o Options) *paygram {
 }
 
 func (p *paygram) addAccount(name, token string) {
-	a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, token: token, nextID: p.ids.first(1)}
+	a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, token: token,
+		nextID: p.ids.first(1)}
 	p.accounts[token], p.names[name] = a, a
 	p.desk.accounts = slices.Sorted(maps.Keys(p.names))
 }
@@ -232,11 +238,14 @@ func (p *paygram) routes() []route {
 	routes := []route{
 		{operation: "SetStandBy", method: http.MethodGet, pattern: "/{token}/SetStandBy", serve: p.read(p.setStandBy)},
 		{operation: "GetStandBy", method: http.MethodGet, pattern: "/{token}/GetStandBy", serve: p.read(p.getStandBy)},
-		{operation: "Approve/Update", method: http.MethodPost, pattern: "/Approve/Update/{token}", serve: p.read(p.approve)},
-		{operation: "Cryptapi", method: http.MethodGet, pattern: "/Cryptapi/{callbackData}", serve: p.cryptapi, open: true},
+		{operation: "Approve/Update", method: http.MethodPost, pattern: "/Approve/Update/{token}",
+			serve: p.read(p.approve)},
+		{operation: "Cryptapi", method: http.MethodGet, pattern: "/Cryptapi/{callbackData}", serve: p.cryptapi,
+			open: true},
 	}
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		routes = append(routes, route{operation: name, method: http.MethodPost, pattern: "/{token}/" + name, serve: p.read(calls[name])})
+		routes = append(routes,
+			route{operation: name, method: http.MethodPost, pattern: "/{token}/" + name, serve: p.read(calls[name])})
 	}
 	return routes
 }
@@ -347,7 +356,8 @@ func (p *paygram) ownUser(a *paygramAccount, id string) *paygramUser {
 	if u, ok := a.users[id]; ok {
 		return u
 	}
-	u := &paygramUser{id: id, uid: p.ids.uuid(), signSeed: p.ids.uuid(), joined: p.now(), fresh: true, balances: map[int]money{}}
+	u := &paygramUser{id: id, uid: p.ids.uuid(), signSeed: p.ids.uuid(), joined: p.now(), fresh: true,
+		balances: map[int]money{}}
 	for currency, credit := range paygramCredit {
 		u.balances[currency] = amount(credit)
 	}
@@ -411,7 +421,8 @@ func (p *paygram) userAnswer(u *paygramUser) answer {
 		CallbackURL *string          `json:"callbackUrl"`
 		SignSeed    string           `json:"signSeed"`
 		paygramTail
-	}{balances, netTime{u.joined, !u.fresh}, u.id, u.uid, u.callbackURL, u.signSeed, paygramTail{paygramUserInfo, true}})
+	}{balances, netTime{u.joined, !u.fresh}, u.id, u.uid, u.callbackURL, u.signSeed,
+		paygramTail{paygramUserInfo, true}})
 }
 
 func (p *paygram) userInfo(q *paygramRequest) answer {

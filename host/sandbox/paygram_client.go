@@ -41,7 +41,8 @@ func (p *paygram) createClient(q *paygramRequest) answer {
 	}{name, token, paygramTail{paygramCreateClient, true}})
 }
 
-// setStandBy takes standBy from the query, and no word for yes. Nothing else changes with it: what the real one does is not public.
+// setStandBy takes standBy from the query, and no word for yes. Nothing else changes with it: what the real one does is
+// not public.
 func (p *paygram) setStandBy(q *paygramRequest) answer {
 	q.account.standBy = q.query.Get("standBy") != "false"
 	return p.getStandBy(q)

@@ -30,7 +30,8 @@ func (p *paygram) transferCredit(q *paygramRequest) answer {
 		to = known
 	}
 	v := &voucher{
-		code: p.ids.uuid(), friendly: p.friendly(), currency: f.CurrencyCode, total: *f.Amount, each: *f.Amount, left: 1, places: 1,
+		code: p.ids.uuid(), friendly: p.friendly(), currency: f.CurrencyCode, total: *f.Amount, each: *f.Amount,
+		left: 1, places: 1,
 	}
 	p.enter(q.user, f.CurrencyCode, *f.Amount, "debit", v.code, f.CallbackData)
 	status := "open"
@@ -60,7 +61,8 @@ func (p *paygram) transferCredit(q *paygramRequest) answer {
 		Amount   money  `json:"amount"`
 		Fees     money  `json:"fees"`
 		paygramTail
-	}{credit{&q.user.id, &left}, receiver, v.code, v.friendly, q.base + "/redeem/" + v.code, *f.Amount, money{}, paygramTail{paygramTransfer, true}})
+	}{credit{&q.user.id, &left}, receiver, v.code, v.friendly, q.base + "/redeem/" + v.code, *f.Amount, money{},
+		paygramTail{paygramTransfer, true}})
 }
 
 func (p *paygram) friendly() string {

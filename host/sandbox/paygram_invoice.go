@@ -223,7 +223,8 @@ func (p *paygram) getInvoices(q *paygramRequest) answer {
 	}
 	found := []entry{}
 	for _, v := range p.invoices {
-		wanted := (!p.unlisted || !v.payout) && (q.fields.CallbackData == nil || v.callbackData != nil && *v.callbackData == *q.fields.CallbackData)
+		wanted := (!p.unlisted || !v.payout) &&
+			(q.fields.CallbackData == nil || v.callbackData != nil && *v.callbackData == *q.fields.CallbackData)
 		if v.account == q.account && wanted {
 			found = append(found, entry{v.code, nil})
 		}
@@ -288,8 +289,8 @@ func (p *paygram) move(v *invoice, status int) {
 	p.report(v)
 }
 
-// paygramCallback is a callback's body. Its names are capitalized, unlike the answers', and members that have their type's default value are
-// left out. How the real hash is made is not public: this one only has its form.
+// paygramCallback is a callback's body. Its names are capitalized, unlike the answers', and members that have their
+// type's default value are left out. How the real hash is made is not public: this one only has its form.
 type paygramCallback struct {
 	ID           int                 `json:"Id,omitempty"`
 	DateUTC      netTime             `json:"DateUtc"`
@@ -348,8 +349,9 @@ func (p *paygram) report(v *invoice) {
 // callBack calls the user's own URL, the account's, or the one set for the sandbox.
 func (p *paygram) callBack(v *invoice) {
 	told := paygramCallback{
-		ID: p.nextCallback, DateUTC: netTime{v.changed, false}, Timestamp: v.changed.Unix(), CallbackData: v.callbackData,
-		UserCliID: v.owner.id, Hash: p.ids.hex(32), CallbackType: invoiceCredited,
+		ID: p.nextCallback, DateUTC: netTime{v.changed, false}, Timestamp: v.changed.Unix(),
+		CallbackData: v.callbackData,
+		UserCliID:    v.owner.id, Hash: p.ids.hex(32), CallbackType: invoiceCredited,
 	}
 	p.nextCallback++
 	balance := v.owner.balances[v.currency]
@@ -387,5 +389,6 @@ func (p *paygram) page(path string) (payerPage, bool) {
 	if !ok || v == nil {
 		return payerPage{}, false
 	}
-	return payerPage{Reference: v.code, Amount: v.amount.String(), Currency: paygramCurrencies[v.currency], Status: fmt.Sprint(v.status)}, true
+	return payerPage{Reference: v.code, Amount: v.amount.String(), Currency: paygramCurrencies[v.currency],
+		Status: fmt.Sprint(v.status)}, true
 }

@@ -59,7 +59,8 @@ func (w *world) balance(user, currency string) string {
 	return "0"
 }
 
-const usdtOut = `{"userCliId":"a","amount":100,"callbackData":"w1","withdrawMethod":{"currencyCode":5,"network":2,"cryptoAddress":"TAddress"}}`
+const usdtOut = `{"userCliId":"a","amount":100,"callbackData":"w1","withdrawMethod":{"currencyCode":5,"network":2,` +
+	`"cryptoAddress":"TAddress"}}`
 
 func TestPayGramWithdrawalIsApprovedOrGivenBack(t *testing.T) {
 	t.Parallel()
@@ -73,8 +74,10 @@ func TestPayGramWithdrawalIsApprovedOrGivenBack(t *testing.T) {
 		balance string
 		moved   bool
 	}{
-		"approved": {func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":true}`) }, "2", "9900", true},
-		"refused":  {func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":false}`) }, "7", "10000", false},
+		"approved": {func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":true}`) },
+			"2", "9900", true},
+		"refused": {func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":false}`) },
+			"7", "10000", false},
 		"updated, paid": {func(w *world, code string) reply {
 			return w.paygram("UpdateWithdraw", `{"invoiceCode":"`+code+`","status":2}`)
 		}, "2", "9900", true},
@@ -104,7 +107,8 @@ func TestPayGramWithdrawalIsApprovedOrGivenBack(t *testing.T) {
 	require.Equal(t, "553", approve(w, `{"id":"nothing","isApproved":true}`).at(t, "responseCode"))
 	require.Equal(t, "500", approve(w, `{"id":"`+code+`"}`).at(t, "responseCode"), "neither yes nor no")
 	require.Equal(t, "500", w.paygram("UpdateWithdraw", `{"invoiceCode":"`+code+`","status":6}`).at(t, "responseCode"))
-	asia := w.do("POST", "/paygram/Approve/Update/"+sandbox.DefaultCredentials().PayGramAsia, jsonHeader(), `{"id":"`+code+`","isApproved":true}`)
+	asia := w.do("POST", "/paygram/Approve/Update/"+sandbox.DefaultCredentials().PayGramAsia, jsonHeader(),
+		`{"id":"`+code+`","isApproved":true}`)
 	require.Equal(t, "553", asia.at(t, "responseCode"), "accounts do not see each other's")
 }
 
@@ -120,7 +124,8 @@ func TestPayGramDepositArrivesOnce(t *testing.T) {
 	require.Equal(t, "500", report("d1?value_coin=-1").at(t, "responseCode"))
 	require.Equal(t, "500", report("d1?value_coin=0.000000001").at(t, "responseCode"), "less than its fee")
 	arrived := report("d1?value_coin=50.5")
-	require.Equal(t, []any{"50.5", "0.505", "49.995"}, []any{arrived.at(t, "received"), arrived.at(t, "fees"), arrived.at(t, "credited")})
+	require.Equal(t, []any{"50.5", "0.505", "49.995"},
+		[]any{arrived.at(t, "received"), arrived.at(t, "fees"), arrived.at(t, "credited")})
 	require.Equal(t, "10049.995", w.balance("a", "5"))
 	require.Equal(t, "551", report("d1").at(t, "responseCode"), "once")
 	require.True(t, w.Ledger("paygram")[0].MovedMoney)
@@ -171,7 +176,8 @@ func TestPayGramReportsAgainWhenAsked(t *testing.T) {
 	require.Empty(t, w.paygram("GetUpdates", `{"userCliId":"shop"}`).at(t, "updates"), "it is no news")
 }
 
-// Whatever a user sends, receives, swaps, pays out and gets back: the purse holds what it held, and what the statement says.
+// Whatever a user sends, receives, swaps, pays out and gets back: the purse holds what it held, and what the statement
+// says.
 func TestPayGramPursesAndStatementsAgree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -203,22 +209,29 @@ func TestPayGramPursesAndStatementsAgree(t *testing.T) {
 		codes := []string{"none"}
 		for i := range rapid.IntRange(1, 25).Draw(t, "steps") {
 			user := rapid.SampledFrom(users).Draw(t, "user")
-			sum := fmt.Sprintf("%d.%08d", rapid.IntRange(0, 6000).Draw(t, "whole"), rapid.IntRange(0, 99999999).Draw(t, "fraction"))
+			sum := fmt.Sprintf("%d.%08d", rapid.IntRange(0, 6000).Draw(t, "whole"),
+				rapid.IntRange(0, 99999999).Draw(t, "fraction"))
 			code := rapid.SampledFrom(codes).Draw(t, "code")
 			bodies := map[string]string{
-				"TransferCredit":    `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum + `,"toUserCliId":"b"}`,
-				"IssueInvoice":      `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum + `}`,
-				"PayInvoice":        `{"userCliId":"` + user + `","invoiceCode":"` + code + `"}`,
-				"RedeemInvoice":     `{"userCliId":"` + user + `","invoiceCode":"` + code + `"}`,
-				"Withdraw":          `{"userCliId":"` + user + `","amount":` + sum + `,"withdrawMethod":{"currencyCode":5,"cryptoAddress":"T"}}`,
-				"UpdateWithdraw":    `{"invoiceCode":"` + code + `","status":7}`,
-				"CreateRedEnvelope": `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum + `,"maxNumOfRedeemers":3}`,
+				"TransferCredit": `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum +
+					`,"toUserCliId":"b"}`,
+				"IssueInvoice":  `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum + `}`,
+				"PayInvoice":    `{"userCliId":"` + user + `","invoiceCode":"` + code + `"}`,
+				"RedeemInvoice": `{"userCliId":"` + user + `","invoiceCode":"` + code + `"}`,
+				"Withdraw": `{"userCliId":"` + user + `","amount":` + sum +
+					`,"withdrawMethod":{"currencyCode":5,"cryptoAddress":"T"}}`,
+				"UpdateWithdraw": `{"invoiceCode":"` + code + `","status":7}`,
+				"CreateRedEnvelope": `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum +
+					`,"maxNumOfRedeemers":3}`,
 				"RedeemRedEnvelope": `{"userCliId":"` + user + `","invoiceId":"` + code + `"}`,
-				"Swap":              `{"userCliId":"` + user + `","fromCurrency":5,"toCurrency":3,"amountToSwap":` + sum + `}`,
-				"TopUp":             `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum + fmt.Sprintf(`,"callbackData":"d%d"}`, i),
+				"Swap": `{"userCliId":"` + user + `","fromCurrency":5,"toCurrency":3,"amountToSwap":` +
+					sum + `}`,
+				"TopUp": `{"userCliId":"` + user + `","currencyCode":5,"amount":` + sum +
+					fmt.Sprintf(`,"callbackData":"d%d"}`, i),
 			}
 			name := rapid.SampledFrom([]string{
-				"TransferCredit", "IssueInvoice", "PayInvoice", "RedeemInvoice", "Withdraw", "UpdateWithdraw", "CreateRedEnvelope", "RedeemRedEnvelope",
+				"TransferCredit", "IssueInvoice", "PayInvoice", "RedeemInvoice", "Withdraw", "UpdateWithdraw",
+				"CreateRedEnvelope", "RedeemRedEnvelope",
 				"Swap", "TopUp", "Cryptapi",
 			}).Draw(t, "method")
 			if name == "Cryptapi" {
@@ -235,7 +248,8 @@ func TestPayGramPursesAndStatementsAgree(t *testing.T) {
 		exact := apd.BaseContext.WithPrecision(60)
 		for _, user := range users {
 			want := opening[user]
-			lines := ask("POST", token+"/GetStatement", `{"userCliId":"`+user+`","resultsPerPage":1000}`)["statementEntries"].([]any)
+			lines := ask("POST", token+"/GetStatement",
+				`{"userCliId":"`+user+`","resultsPerPage":1000}`)["statementEntries"].([]any)
 			for _, line := range lines {
 				line := line.(map[string]any)
 				currency := line["currency"].(json.Number).String()

@@ -21,7 +21,8 @@ type paygramEntry struct {
 	Invoice     map[string]any `json:"invoice"`
 }
 
-// enter moves money in or out of a user's purse and writes it down: a debit is negative. Whoever knows of fees puts them into the line.
+// enter moves money in or out of a user's purse and writes it down: a debit is negative. Whoever knows of fees puts
+// them into the line.
 func (p *paygram) enter(u *paygramUser, currency int, sum money, way, code string, callbackData *string) *paygramEntry {
 	kind := 1
 	if way == "debit" {
@@ -30,8 +31,10 @@ func (p *paygram) enter(u *paygramUser, currency int, sum money, way, code strin
 	u.balances[currency] = u.balances[currency].add(sum)
 	now := netTime{p.now(), true}
 	u.statement = append(u.statement, paygramEntry{
-		ID: p.firstEntry + len(u.statement), Transaction: p.ids.uuid(), Executed: now, Amount: sum, Currency: currency, Created: now,
-		EntryType: kind, Invoice: map[string]any{"guid": code, "friendlyVoucherCode": nil, "callbackData": callbackData},
+		ID: p.firstEntry + len(u.statement), Transaction: p.ids.uuid(), Executed: now, Amount: sum, Currency: currency,
+		Created:   now,
+		EntryType: kind,
+		Invoice:   map[string]any{"guid": code, "friendlyVoucherCode": nil, "callbackData": callbackData},
 	})
 	return &u.statement[len(u.statement)-1]
 }
@@ -93,7 +96,8 @@ func (p *paygram) exchangeRates(q *paygramRequest) answer {
 		rates[base] = map[int]rate{}
 		for quote := range paygramPrice {
 			if quote != base {
-				rates[base][quote] = rate{quote, netTime{q.now.Truncate(time.Minute), false}, paygramRate(base, quote).round(8)}
+				rates[base][quote] = rate{quote, netTime{q.now.Truncate(time.Minute), false},
+					paygramRate(base, quote).round(8)}
 			}
 		}
 	}

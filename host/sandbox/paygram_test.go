@@ -15,7 +15,8 @@ func (w *world) paygram(method, body string) reply {
 	return w.do("POST", "/paygram/"+sandbox.DefaultCredentials().PayGramEU+"/"+method, jsonHeader(), body)
 }
 
-const invoiceRequest = `{"requestId":-64829383,"userCliId":"tmloader","currencyCode":11,"amount":100,"callbackData":"https://shop12.example/api/DepositCallbackRequest/PayGramDepCallBackReqAs","merchantType":3}`
+const invoiceRequest = `{"requestId":-64829383,"userCliId":"tmloader","currencyCode":11,"amount":100,` +
+	`"callbackData":"https://shop12.example/api/DepositCallbackRequest/PayGramDepCallBackReqAs","merchantType":3}`
 
 func TestPayGramInvoiceIsTheDocumentsByteForByte(t *testing.T) {
 	t.Parallel()
@@ -68,7 +69,9 @@ func TestPayGramInvoiceIsTheDocumentsByteForByte(t *testing.T) {
 	w.clock.Set("2023-10-04T08:41:48.4840544Z")
 	paid := w.paygram("PayInvoice", `{"requestId":-7402949,"userCliId":"tmloader","invoiceCode":"`+code+`"}`)
 	require.Contains(t, paid.text, `"status":2,"lastEventUtc":"2023-10-04T08:41:48.4840544","createdUtc"`)
-	require.Contains(t, paid.text, `"fromUser":"tmloader","toUser":"tmloader","originatingUser":"tmloader","isPaid":true,"isRedeemed":true,"invoiceType":3,"type":6,"success":true}`)
+	require.Contains(t, paid.text,
+		`"fromUser":"tmloader","toUser":"tmloader","originatingUser":"tmloader","isPaid":true,"isRedeemed":true,`+
+			`"invoiceType":3,"type":6,"success":true}`)
 }
 
 func TestPayGramOtherAnswersHaveTheDocumentsLength(t *testing.T) {
@@ -76,18 +79,26 @@ func TestPayGramOtherAnswersHaveTheDocumentsLength(t *testing.T) {
 	w := serve(t, sandbox.Options{})
 	w.clock.Set("2023-10-04T08:29:46.8110235Z")
 	callback := "https://shop12.example/api/DepositCallbackRequest/PayGramDepCallBackReqAs"
-	require.Len(t, w.do("POST", "/paygram/deadbeef-0000-4000-8000-000000000001/IssueInvoice", jsonHeader(), invoiceRequest).text, 52)
+	require.Len(t,
+		w.do("POST", "/paygram/deadbeef-0000-4000-8000-000000000001/IssueInvoice", jsonHeader(), invoiceRequest).text,
+		52)
 	user := w.paygram("SetUserInfo", `{"requestId":-93748383,"userCliId":"wakay","callbackUrl":"`+callback+`"}`)
 	require.Len(t, user.text, 292)
-	require.Contains(t, user.text, `{"balances":[],"joinedOn":"2023-10-04T08:29:46.8110235Z","userIdInClient":"wakay","uid":"`)
+	require.Contains(t, user.text,
+		`{"balances":[],"joinedOn":"2023-10-04T08:29:46.8110235Z","userIdInClient":"wakay","uid":"`)
 	require.Len(t, w.paygram("GetUpdates", `{"requestId":-9756202837,"userCliId":"tmuser"}`).text, 39)
-	require.Len(t, w.paygram("GetStatement", `{"requestId":-9475754,"userCliId":"tmloader","fromUtc":"2023-10-03T08:21:58.449Z","toExcludingUtc":"2023-10-04T08:21:58.449Z","startIdx":0,"resultsPerPage":25,"goForward":true}`).text, 86)
+	require.Len(t,
+		w.paygram("GetStatement",
+			`{"requestId":-9475754,"userCliId":"tmloader","fromUtc":"2023-10-03T08:21:58.449Z",`+
+				`"toExcludingUtc":"2023-10-04T08:21:58.449Z","startIdx":0,"resultsPerPage":25,"goForward":true}`).text, 86)
 	w.paygram("SetCallbackApi", `{"url":"`+callback+`"}`)
 	require.Len(t, w.paygram("ClientInfo", "").text, 115)
 
 	require.NoError(t, w.Fund("paygram", "paygram-eu/wakay", "PHPT", "100"))
 	again := w.paygram("UserInfo", `{"userCliId":"wakay"}`)
-	require.Contains(t, again.text, `{"balances":[{"balance":100,"currency":11}],"joinedOn":"2023-10-04T08:29:46.8110235","userIdInClient"`, "read again, a date has no Z")
+	require.Contains(t, again.text,
+		`{"balances":[{"balance":100,"currency":11}],"joinedOn":"2023-10-04T08:29:46.8110235","userIdInClient"`,
+		"read again, a date has no Z")
 }
 
 func TestPayGramFailuresComeWithStatus200(t *testing.T) {
@@ -117,7 +128,8 @@ func TestPayGramFailuresComeWithStatus200(t *testing.T) {
 		require.Equal(t, tt.code, got.at(t, "responseCode"), name)
 		require.NotEmpty(t, got.at(t, "message"), name)
 	}
-	require.Equal(t, `{"message":"Invalid Token","type":0,"success":false}`, w.do("POST", "/paygram/nonsense/InvoiceInfo", jsonHeader(), "{}").text)
+	require.Equal(t, `{"message":"Invalid Token","type":0,"success":false}`,
+		w.do("POST", "/paygram/nonsense/InvoiceInfo", jsonHeader(), "{}").text)
 	require.Len(t, w.Ledger("paygram"), 1)
 }
 
@@ -128,7 +140,9 @@ func TestPayGramReadsJSONAsASPDoes(t *testing.T) {
 	require.Equal(t, 400, w.do("POST", path, jsonHeader(), `{"currencyCode":5,"amount":"1"}`).status, "a quoted amount")
 	require.Equal(t, 400, w.do("POST", path, jsonHeader(), `{"currencyCode":5,`).status)
 	require.Equal(t, 415, w.do("POST", path, formHeader(), form("amount", "1")).status)
-	require.Equal(t, true, w.do("POST", path, jsonHeader("Content-Type", "application/json-patch+json"), `{"CurrencyCode":5,"AMOUNT":1.50}`).at(t, "success"))
+	require.Equal(t, true,
+		w.do("POST", path, jsonHeader("Content-Type", "application/json-patch+json"),
+			`{"CurrencyCode":5,"AMOUNT":1.50}`).at(t, "success"))
 	require.Equal(t, 404, w.paygram("DoSomething", "{}").status)
 	require.Equal(t, 404, w.do("GET", path, nil, "").status)
 }
@@ -152,14 +166,17 @@ func TestPayGramPayerPays(t *testing.T) {
 	}
 
 	require.NoError(t, w.Drive("paygram", "ref-1", "pay_unredeemed", ""))
-	require.Equal(t, []any{true, false, "8"}, []any{info().at(t, "isPaid"), info().at(t, "isRedeemed"), info().at(t, "status")})
+	require.Equal(t, []any{true, false, "8"},
+		[]any{info().at(t, "isPaid"), info().at(t, "isRedeemed"), info().at(t, "status")})
 	require.Equal(t, "10000", balance())
 	redeemed := w.paygram("RedeemInvoice", `{"userCliId":"shop","invoiceCode":"`+code+`"}`)
 	require.Equal(t, "8", redeemed.at(t, "type"))
 	require.Equal(t, "10049.90", redeemed.at(t, "newBalance"))
 	require.Equal(t, "10049.90", balance())
-	require.Equal(t, []any{true, true, "2"}, []any{info().at(t, "isPaid"), info().at(t, "isRedeemed"), info().at(t, "status")})
-	require.Equal(t, "500", w.paygram("RedeemInvoice", `{"userCliId":"shop","invoiceCode":"`+code+`"}`).at(t, "responseCode"))
+	require.Equal(t, []any{true, true, "2"},
+		[]any{info().at(t, "isPaid"), info().at(t, "isRedeemed"), info().at(t, "status")})
+	require.Equal(t, "500",
+		w.paygram("RedeemInvoice", `{"userCliId":"shop","invoiceCode":"`+code+`"}`).at(t, "responseCode"))
 	require.Equal(t, "1", w.paygram("GetStatement", `{"userCliId":"shop"}`).at(t, "results"))
 	require.True(t, w.Ledger("paygram")[0].MovedMoney)
 }
@@ -192,7 +209,8 @@ func TestPayGramFindsInvoicesByOurWords(t *testing.T) {
 	require.Len(t, got.at(t, "invoices"), 1)
 	require.Equal(t, code, got.at(t, "invoices", 0, "guid"))
 	require.Equal(t, "31", got.at(t, "type"))
-	asia := w.do("POST", "/paygram/"+sandbox.DefaultCredentials().PayGramAsia+"/GetInvoices", jsonHeader(), `{"callbackData":"a"}`)
+	asia := w.do("POST", "/paygram/"+sandbox.DefaultCredentials().PayGramAsia+"/GetInvoices", jsonHeader(),
+		`{"callbackData":"a"}`)
 	require.Empty(t, asia.at(t, "invoices"), "accounts do not see each other's")
 }
 
@@ -223,23 +241,31 @@ func TestPayGramMoneyIsNeitherMadeNorLost(t *testing.T) {
 	require.Equal(t, "9997.5", sent.at(t, "fromCredit", "newBalance"))
 	require.Equal(t, "2.5", sent.at(t, "toCredit", "newBalance"))
 	envelope := w.paygram("CreateRedEnvelope", `{"userCliId":"a","currencyCode":5,"amount":10,"maxNumOfRedeemers":3}`)
-	share := w.paygram("RedeemRedEnvelope", `{"userCliId":"b","invoiceId":"`+envelope.at(t, "invoiceCode").(string)+`"}`)
+	share := w.paygram("RedeemRedEnvelope",
+		`{"userCliId":"b","invoiceId":"`+envelope.at(t, "invoiceCode").(string)+`"}`)
 	require.Equal(t, "3.33333333", share.at(t, "received"))
 	require.Equal(t, "1", share.at(t, "redeemersCount"))
-	require.Equal(t, false, w.paygram("RedeemRedEnvelope", `{"userCliId":"b","invoiceId":"`+envelope.at(t, "invoiceCode").(string)+`"}`).at(t, "success"), "once each")
+	require.Equal(t, false,
+		w.paygram("RedeemRedEnvelope",
+			`{"userCliId":"b","invoiceId":"`+envelope.at(t, "invoiceCode").(string)+`"}`).at(t, "success"), "once each")
 	for _, user := range []string{"c", "d"} {
 		w.paygram("SetUserInfo", `{"userCliId":"`+user+`"}`)
-		w.paygram("RedeemRedEnvelope", `{"userCliId":"`+user+`","invoiceId":"`+envelope.at(t, "invoiceCode").(string)+`"}`)
+		w.paygram("RedeemRedEnvelope",
+			`{"userCliId":"`+user+`","invoiceId":"`+envelope.at(t, "invoiceCode").(string)+`"}`)
 	}
 	voucher := w.paygram("TransferCredit", `{"userCliId":"a","currencyCode":5,"amount":1}`)
-	require.Equal(t, "8", w.paygram("RedeemInvoice", `{"userCliId":"b","invoiceCode":"`+voucher.at(t, "voucherCode").(string)+`"}`).at(t, "type"))
-	require.Equal(t, strings.ReplaceAll(before, `"balance":10000,"currency":5`, `"balance":10000.00000000,"currency":5`), coins())
+	require.Equal(t, "8",
+		w.paygram("RedeemInvoice", `{"userCliId":"b","invoiceCode":"`+voucher.at(t, "voucherCode").(string)+`"}`).at(t,
+			"type"))
+	require.Equal(t,
+		strings.ReplaceAll(before, `"balance":10000,"currency":5`, `"balance":10000.00000000,"currency":5`), coins())
 }
 
 func TestPayGramWithdrawalComesBackWhenDenied(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
-	body := `{"userCliId":"a","amount":100,"callbackData":"w1","withdrawMethod":{"currencyCode":5,"network":2,"cryptoAddress":"TAddress"}}`
+	body := `{"userCliId":"a","amount":100,"callbackData":"w1","withdrawMethod":{"currencyCode":5,"network":2,` +
+		`"cryptoAddress":"TAddress"}}`
 	out := w.paygram("Withdraw", body)
 	require.Equal(t, "9900", out.at(t, "newBalance"))
 	require.Equal(t, "99", out.at(t, "amountWillReceive"))
@@ -255,7 +281,8 @@ func TestPayGramSwapsAndSimulates(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	swap := func(simulate string) reply {
-		return w.paygram("Swap", `{"userCliId":"a","fromCurrency":3,"toCurrency":4,"amountToSwap":100,"isSimulation":`+simulate+`}`)
+		return w.paygram("Swap",
+			`{"userCliId":"a","fromCurrency":3,"toCurrency":4,"amountToSwap":100,"isSimulation":`+simulate+`}`)
 	}
 	require.Equal(t, "104.22625", swap("true").at(t, "receivedAmount"))
 	require.Empty(t, w.Ledger(""))
@@ -270,7 +297,8 @@ func TestPayGramCallsBackInCapitals(t *testing.T) {
 	w := serve(t, sandbox.Options{})
 	in := receive(t)
 	w.paygram("SetUserInfo", `{"userCliId":"shop","callbackUrl":"`+in.url+`"}`)
-	code := w.paygram("IssueInvoice", `{"userCliId":"shop","currencyCode":5,"amount":1,"callbackData":"ref"}`).at(t, "invoiceCode").(string)
+	code := w.paygram("IssueInvoice", `{"userCliId":"shop","currencyCode":5,"amount":1,"callbackData":"ref"}`).at(t,
+		"invoiceCode").(string)
 	require.NoError(t, w.Drive("paygram", code, "pay", ""))
 	_, body := in.next(t)
 	got := reply{text: body}
@@ -288,9 +316,11 @@ func TestPayGramCallsBackInCapitals(t *testing.T) {
 func TestPayGramOffersComeBackAsTheyWereSent(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
-	for get, set := range map[string][2]string{"GetP2PGroups": {"SetP2PGroup", "groupInfo"}, "GetBusinesses": {"SetBusiness", "business"}} {
+	for get, set := range map[string][2]string{"GetP2PGroups": {"SetP2PGroup", "groupInfo"},
+		"GetBusinesses": {"SetBusiness", "business"}} {
 		require.Equal(t, "500", w.paygram(set[0], `{"userCliId":"a"}`).at(t, "responseCode"))
-		require.Equal(t, "Ann", w.paygram(set[0], `{"userCliId":"a","`+set[1]+`":{"name":"Ann"}}`).at(t, set[1], "name"))
+		require.Equal(t, "Ann",
+			w.paygram(set[0], `{"userCliId":"a","`+set[1]+`":{"name":"Ann"}}`).at(t, set[1], "name"))
 		require.Contains(t, w.paygram(get, `{"userCliId":"b"}`).text, `[{"name":"Ann"}]`)
 		require.Contains(t, w.paygram(get, `{"userCliId":"b","ownOnly":true}`).text, `[]`)
 	}

@@ -45,7 +45,8 @@ func (p *paygram) markUpdatesError(q *paygramRequest) answer {
 	return jsonAnswer(http.StatusOK, paygramTail{paygramRates, true})
 }
 
-// userCallback reports what last became of an invoice of the acting user's once more. What the real one does is not public.
+// userCallback reports what last became of an invoice of the acting user's once more. What the real one does is not
+// public.
 func (p *paygram) userCallback(q *paygramRequest) answer {
 	for _, v := range slices.Backward(p.invoices) {
 		if v.owner == q.user {

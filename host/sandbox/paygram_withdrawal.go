@@ -69,7 +69,8 @@ func (p *paygram) pending(q *paygramRequest, code string) (*invoice, *answer) {
 	return nil, &refusal
 }
 
-// updateWithdraw ends a withdrawal. Its fields are not public: here an invoice's code, and the status that it is to have.
+// updateWithdraw ends a withdrawal. Its fields are not public: here an invoice's code, and the status that it is to
+// have.
 func (p *paygram) updateWithdraw(q *paygramRequest) answer {
 	v, refusal := p.pending(q, q.fields.InvoiceCode)
 	if refusal != nil {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// paygrt simulates api.paygrt.com: recharges of phones and bills, in INR. Everything is a string, HTTP is always 200, and
-// "0" is success. Only Airtel (AT) succeeds, as in the provider's test environment.
+// paygrt simulates api.paygrt.com: recharges of phones and bills, in INR. Everything is a string, HTTP is always 200,
+// and "0" is success. Only Airtel (AT) succeeds, as in the provider's test environment.
 //
 // The document does not say what becomes of a second recharge under one api_ref_id: here it is a second recharge, the
 // worst case.
@@ -77,9 +77,11 @@ func (p *paygrt) open(string) map[string]string {
 
 func (p *paygrt) routes() []route {
 	return []route{
-		{operation: "balance", method: http.MethodGet, pattern: "/v1/merchants/{merchant}/balance", serve: p.serveBalance},
+		{operation: "balance", method: http.MethodGet, pattern: "/v1/merchants/{merchant}/balance",
+			serve: p.serveBalance},
 		{operation: "operators", method: http.MethodGet, pattern: "/v1/operators/{merchant}", serve: p.serveOperators},
-		{operation: "status", method: http.MethodPost, pattern: "/v1/recharges/status/{merchant}", serve: p.serveStatus},
+		{operation: "status", method: http.MethodPost, pattern: "/v1/recharges/status/{merchant}",
+			serve: p.serveStatus},
 		{operation: "recharge", method: http.MethodPost, pattern: "/v1/recharges/{merchant}", serve: p.serveRecharge},
 	}
 }
@@ -99,7 +101,8 @@ func (p *paygrt) admit(r *request) *answer {
 }
 
 func (p *paygrt) missing(*request) answer {
-	return jsonAnswer(http.StatusNotFound, map[string]string{"Message": "No HTTP resource was found that matches the request URI."})
+	return jsonAnswer(http.StatusNotFound,
+		map[string]string{"Message": "No HTTP resource was found that matches the request URI."})
 }
 
 func (p *paygrt) maintenance() answer {

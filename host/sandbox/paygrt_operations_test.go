@@ -22,7 +22,8 @@ func TestPaygrtServesEveryEndpointOfTheDocument(t *testing.T) {
 		endpoint, _, _ := strings.Cut(line, "\t")
 		method, path, _ := strings.Cut(endpoint, " ")
 		got := w.paygrt(method, strings.ReplaceAll(path, "{merchant_id}", "AB1234"),
-			"api_ref_id", "1120", "txn_date", "2026-03-02", "recharge_number", "9988998899", "recharge_amount", "10", "operator_code", "AT")
+			"api_ref_id", "1120", "txn_date", "2026-03-02", "recharge_number", "9988998899", "recharge_amount", "10",
+			"operator_code", "AT")
 		require.Equal(t, "0", got.at(t, "status"), "%s: %s", endpoint, got.text)
 		count++
 	}

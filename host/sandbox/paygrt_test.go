@@ -20,7 +20,8 @@ func (w *world) paygrt(method, path string, pairs ...string) reply {
 
 func (w *world) recharge(ref, sum, operator string) reply {
 	w.t.Helper()
-	return w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", ref, "recharge_number", "9988998899", "recharge_amount", sum, "operator_code", operator)
+	return w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", ref, "recharge_number", "9988998899",
+		"recharge_amount", sum, "operator_code", operator)
 }
 
 func TestPaygrtAnswersAreTheDocumentsByteForByte(t *testing.T) {
@@ -64,11 +65,15 @@ func TestPaygrtAnswersAreTheDocumentsByteForByte(t *testing.T) {
 
 	require.NoError(t, w.Drive("paygrt", "12345", "pay", ""))
 	state := w.paygrt("POST", "/v1/recharges/status/AB1234", "api_ref_id", "12345", "txn_date", "2026-03-02")
-	require.Regexp(t, `^{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5001234","operator_id":"PG\d{5}XYZ","recharge_status":"Success"},"status":"0"}$`, state.text)
+	require.Regexp(t,
+		`^{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5001234","operator_id":"PG\d{5}XYZ",`+
+			`"recharge_status":"Success"},"status":"0"}$`, state.text)
 
 	require.NoError(t, w.Fund("paygrt", "", "", "0"))
 	balance := w.paygrt("GET", "/v1/merchants/AB1234/balance")
-	require.JSONEq(t, `{"message":"Success","data":{"merchant_id":"AB1234","merchant_name":"API Partner Demo","balance":"0.0000"},"status":"0"}`, balance.text)
+	require.JSONEq(t,
+		`{"message":"Success","data":{"merchant_id":"AB1234","merchant_name":"API Partner Demo","balance":"0.0000"},`+
+			`"status":"0"}`, balance.text)
 	require.Len(t, balance.text, 120, "the document's Content-Length")
 
 	operators := w.paygrt("GET", "/v1/operators/AB1234")
@@ -83,13 +88,17 @@ func TestPaygrtRefusals(t *testing.T) {
 		got  reply
 		want string
 	}{
-		"an operator other than Airtel":      {w.recharge("r1", "10", "VF"), "Recharge Failed"},
-		"an operator that does not exist":    {w.recharge("r2", "10", "ZZ"), "Invalid Operator Code"},
-		"an amount that is none":             {w.recharge("r3", "ten", "AT"), "Invalid Recharge Amount"},
-		"an amount below a paisa":            {w.recharge("r4", "0.001", "AT"), "Invalid Recharge Amount"},
-		"a missing field":                    {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r5"), "Missing parameter recharge_number"},
-		"a number with letters":              {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r6", "recharge_number", "12x", "recharge_amount", "1", "operator_code", "AT"), "Invalid Recharge Number"},
-		"JSON where a form is asked for":     {w.do("POST", "/paygrt/v1/recharges/AB1234", jsonHeader("api-key", sandbox.DefaultCredentials().Paygrt), `{"api_ref_id":"r7"}`), "Missing parameter api_ref_id"},
+		"an operator other than Airtel":   {w.recharge("r1", "10", "VF"), "Recharge Failed"},
+		"an operator that does not exist": {w.recharge("r2", "10", "ZZ"), "Invalid Operator Code"},
+		"an amount that is none":          {w.recharge("r3", "ten", "AT"), "Invalid Recharge Amount"},
+		"an amount below a paisa":         {w.recharge("r4", "0.001", "AT"), "Invalid Recharge Amount"},
+		"a missing field": {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r5"),
+			"Missing parameter recharge_number"},
+		"a number with letters": {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r6",
+			"recharge_number", "12x", "recharge_amount", "1", "operator_code", "AT"), "Invalid Recharge Number"},
+		"JSON where a form is asked for": {w.do("POST", "/paygrt/v1/recharges/AB1234",
+			jsonHeader("api-key", sandbox.DefaultCredentials().Paygrt), `{"api_ref_id":"r7"}`),
+			"Missing parameter api_ref_id"},
 		"an amount above the balance by .01": {w.recharge("r8", "100000.01", "AT"), "Insufficient Merchant Balance"},
 	}
 	for name, tt := range tests {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// payplay simulates api.payplay.io: crypto orders on a merchant's payment page, and withdrawals from its company. Amounts
-// are strings, dates have no zone and are UTC; value is in the order's currency, what was received in another.
+// payplay simulates api.payplay.io: crypto orders on a merchant's payment page, and withdrawals from its company.
+// Amounts are strings, dates have no zone and are UTC; value is in the order's currency, what was received in another.
 //
 // Whether external_order_id must be unique is not documented: here it need not, the worst case.
 type payplay struct {
@@ -59,8 +59,10 @@ var payplayStatuses = []struct {
 //
 //nolint:gochecknoglobals // a table
 var payplayPrice = map[string]string{
-	"USDT": "1", "USDC": "1", "USD": "1", "BTC": "96250.5", "ETH": "2735.25", "TRX": "0.2417", "BNB": "666.69", "LTC": "131.4",
-	"EUR": "1.0475", "GBP": "1.2634", "CHF": "1.1129", "PLN": "0.2517", "UAH": "0.02398", "NGN": "0.00060230951568876334",
+	"USDT": "1", "USDC": "1", "USD": "1", "BTC": "96250.5", "ETH": "2735.25", "TRX": "0.2417", "BNB": "666.69",
+	"LTC": "131.4",
+	"EUR": "1.0475", "GBP": "1.2634", "CHF": "1.1129", "PLN": "0.2517", "UAH": "0.02398",
+	"NGN": "0.00060230951568876334",
 	"INR": "0.01155", "AED": "0.27229", "BRL": "0.1747", "TRY": "0.02752", "KZT": "0.001993",
 }
 
@@ -80,7 +82,8 @@ func (t payplayTime) MarshalJSON() ([]byte, error) {
 func newPayPlay(d *desk, o Options) *payplay {
 	return &payplay{
 		desk: d, key: o.Credentials.PayPlay, slug: o.PayPlaySlug, company: o.PayPlayCompany,
-		balances: map[string]money{"USDT": amount("100000"), "USDC": amount("50000"), "ETH": amount("25"), "BTC": amount("2")},
+		balances: map[string]money{"USDT": amount("100000"), "USDC": amount("50000"), "ETH": amount("25"),
+			"BTC": amount("2")},
 	}
 }
 
@@ -88,26 +91,38 @@ func newPayPlay(d *desk, o Options) *payplay {
 const payplayWebhookToken = "sandbox-payplay-webhook-token-made-up"
 
 func (p *payplay) open(string) map[string]string {
-	return map[string]string{"api_key": p.key, "webhook_token": payplayWebhookToken, "page_webhook_token": payplayWebhookToken}
+	return map[string]string{"api_key": p.key, "webhook_token": payplayWebhookToken,
+		"page_webhook_token": payplayWebhookToken}
 }
 
 func (p *payplay) routes() []route {
 	const api = "/private-api"
 	return []route{
-		{operation: "create_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}", serve: p.onPage(p.serveCreate)},
-		{operation: "create_topup", method: http.MethodPost, pattern: api + "/crypto-topups/{slug}", serve: p.onPage(p.serveTopup)},
-		{operation: "complete_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}/{id}/complete", serve: p.onPage(p.serveComplete)},
-		{operation: "get_order", method: http.MethodGet, pattern: api + "/crypto-orders/{slug}/{id}", serve: p.onPage(p.serveOrder)},
-		{operation: "get_order", method: http.MethodGet, pattern: api + "/orders/{slug}/{id}", serve: p.onPage(p.serveOrder)},
-		{operation: "list_orders", method: http.MethodGet, pattern: api + "/orders/{slug}", serve: p.onPage(p.serveOrders)},
+		{operation: "create_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}",
+			serve: p.onPage(p.serveCreate)},
+		{operation: "create_topup", method: http.MethodPost, pattern: api + "/crypto-topups/{slug}",
+			serve: p.onPage(p.serveTopup)},
+		{operation: "complete_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}/{id}/complete",
+			serve: p.onPage(p.serveComplete)},
+		{operation: "get_order", method: http.MethodGet, pattern: api + "/crypto-orders/{slug}/{id}",
+			serve: p.onPage(p.serveOrder)},
+		{operation: "get_order", method: http.MethodGet, pattern: api + "/orders/{slug}/{id}",
+			serve: p.onPage(p.serveOrder)},
+		{operation: "list_orders", method: http.MethodGet, pattern: api + "/orders/{slug}",
+			serve: p.onPage(p.serveOrders)},
 		{operation: "order_statuses", method: http.MethodGet, pattern: api + "/order-statuses", serve: p.serveStatuses},
-		{operation: "get_transaction", method: http.MethodGet, pattern: api + "/transactions/{id}", serve: p.serveTransaction},
-		{operation: "list_transactions", method: http.MethodGet, pattern: api + "/transactions", serve: p.serveTransactions},
+		{operation: "get_transaction", method: http.MethodGet, pattern: api + "/transactions/{id}",
+			serve: p.serveTransaction},
+		{operation: "list_transactions", method: http.MethodGet, pattern: api + "/transactions",
+			serve: p.serveTransactions},
 		{operation: "balances", method: http.MethodGet, pattern: api + "/balances", serve: p.serveBalances},
-		{operation: "exchange_rate", method: http.MethodGet, pattern: api + "/exchange-rates/{ticker}", serve: p.serveExchangeRate},
-		{operation: "refund_order", method: http.MethodPost, pattern: api + "/refunds/orders/{id}", serve: p.serveRefund},
+		{operation: "exchange_rate", method: http.MethodGet, pattern: api + "/exchange-rates/{ticker}",
+			serve: p.serveExchangeRate},
+		{operation: "refund_order", method: http.MethodPost, pattern: api + "/refunds/orders/{id}",
+			serve: p.serveRefund},
 		{operation: "withdrawal_fees", method: http.MethodGet, pattern: api + "/withdrawals/fees", serve: p.serveFees},
-		{operation: "withdraw", method: http.MethodPost, pattern: api + "/{company}/withdrawal", serve: p.serveWithdraw},
+		{operation: "withdraw", method: http.MethodPost, pattern: api + "/{company}/withdrawal",
+			serve: p.serveWithdraw},
 		{operation: "rates", method: http.MethodGet, pattern: "/rates", serve: p.serveRates, open: true},
 	}
 }
@@ -192,7 +207,8 @@ func payplayAmount(raw json.RawMessage, errs *fieldErrors) money {
 
 //nolint:gochecknoglobals // a table
 var payplayMoves = map[string]string{
-	"open": orderOpen, "pay": orderComplete, "underpay": orderPartial, "decline": orderDeclined, "cancel": orderCanceled,
+	"open": orderOpen, "pay": orderComplete, "underpay": orderPartial, "decline": orderDeclined,
+	"cancel": orderCanceled,
 	// There is no status of its own for an order whose time ran out.
 	"expire": orderDeclined,
 }

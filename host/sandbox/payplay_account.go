@@ -23,14 +23,16 @@ type payplayCurrency struct {
 
 //nolint:gochecknoglobals // a table
 var payplayTitles = map[string]string{
-	"USDT": "Tether US", "USDC": "USD Coin", "BTC": "Bitcoin", "ETH": "Ethereum", "TRX": "Tron", "BNB": "BNB", "LTC": "Litecoin",
+	"USDT": "Tether US", "USDC": "USD Coin", "BTC": "Bitcoin", "ETH": "Ethereum", "TRX": "Tron", "BNB": "BNB",
+	"LTC": "Litecoin",
 }
 
 func currencyOf(ticker string) payplayCurrency {
 	const icon, precision = "https://media.payplay.io/currency-default-icon.svg", 8
 	return payplayCurrency{
-		ID: madeUpID("currency " + ticker), Ticker: ticker, IsFiat: !slices.Contains(payplayCoins, ticker), IsUsedForOrderExchange: true,
-		Icon: icon, CRMIcon: icon, Precision: precision, Title: payplayTitles[ticker],
+		ID: madeUpID("currency " + ticker), Ticker: ticker, IsFiat: !slices.Contains(payplayCoins, ticker),
+		IsUsedForOrderExchange: true,
+		Icon:                   icon, CRMIcon: icon, Precision: precision, Title: payplayTitles[ticker],
 	}
 }
 
@@ -50,7 +52,8 @@ func (p *payplay) serveBalances(*request) answer {
 	}
 	list := []balance{}
 	for _, ticker := range slices.Sorted(maps.Keys(p.balances)) {
-		list = append(list, balance{madeUpID("balance " + ticker), currencyOf(ticker), p.balances[ticker].trim().String()})
+		list = append(list,
+			balance{madeUpID("balance " + ticker), currencyOf(ticker), p.balances[ticker].trim().String()})
 	}
 	return jsonAnswer(http.StatusOK, map[string]any{"balances": list})
 }
@@ -63,7 +66,8 @@ func (p *payplay) serveTransaction(r *request) answer {
 	return jsonAnswer(http.StatusOK, map[string]any{"transaction": p.transactions[i]})
 }
 
-// listedTransaction is a transaction in the list. No document shows the list: with the fee it adds up to what the balances tell.
+// listedTransaction is a transaction in the list. No document shows the list: with the fee it adds up to what the
+// balances tell.
 type listedTransaction struct {
 	*transaction
 	Fee string `json:"fee"`

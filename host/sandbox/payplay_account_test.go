@@ -26,10 +26,12 @@ func TestPayPlayBalancesHaveTheVendorsFields(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	got := w.payplay("GET", "/private-api/balances/", "")
-	require.Equal(t, got.text, w.payplay("GET", "/private-api/balances", "").text, "the same balances have the same ids")
+	require.Equal(t, got.text, w.payplay("GET", "/private-api/balances", "").text,
+		"the same balances have the same ids")
 	require.Len(t, got.at(t, "balances"), 4)
 	for i, ticker := range []string{"BTC", "ETH", "USDC", "USDT"} {
-		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$`, got.at(t, "balances", i, "id"))
+		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$`,
+			got.at(t, "balances", i, "id"))
 		require.Equal(t, ticker, got.at(t, "balances", i, "currency", "ticker"))
 		require.NotEmpty(t, got.at(t, "balances", i, "currency", "title"))
 	}
@@ -49,7 +51,8 @@ func TestPayPlayStatementAddsUp(t *testing.T) {
 	w.order("o2", "7", "EUR")
 	require.NoError(t, w.Drive("payplay", "o1", "pay", ""))
 	require.NoError(t, w.Drive("payplay", "o2", "underpay", ""))
-	topup := w.payplay("POST", "/private-api/crypto-topups/shop", `{"external_order_id":"t1"}`).at(t, "order", "id").(string)
+	topup := w.payplay("POST", "/private-api/crypto-topups/shop", `{"external_order_id":"t1"}`).at(t, "order",
+		"id").(string)
 	require.NoError(t, w.Drive("payplay", topup, "pay", "3.7"))
 	withdraw("100", "w1")
 	withdraw("50.5", "w2")
@@ -72,8 +75,10 @@ func TestPayPlayStatementAddsUp(t *testing.T) {
 	}
 	require.Equal(t, 7, listed)
 	held, _ := new(big.Rat).SetString(w.held("USDT"))
-	require.Zero(t, held.Cmp(balance), "%s is held, and the statement says %s", held.FloatString(8), balance.FloatString(8))
-	require.Equal(t, "WITHDRAWAL_EXTERNAL", w.payplay("GET", "/private-api/transactions?type=withdrawal_external", "").at(t, "transactions", 0, "type"))
+	require.Zero(t, held.Cmp(balance), "%s is held, and the statement says %s", held.FloatString(8),
+		balance.FloatString(8))
+	require.Equal(t, "WITHDRAWAL_EXTERNAL",
+		w.payplay("GET", "/private-api/transactions?type=withdrawal_external", "").at(t, "transactions", 0, "type"))
 }
 
 // change adds a transaction to a balance: what came in less the fee, or what went out and the fee.
@@ -119,7 +124,8 @@ func TestPayPlayTopups(t *testing.T) {
 	require.Equal(t, "9876", some.at(t, "order", "value"))
 	require.Contains(t, some.at(t, "order", "acquiring_url"), "/topup-orders/crypto/"+id)
 	require.NoError(t, w.Drive("payplay", "t1", "underpay", ""))
-	require.Equal(t, "PARTIALLY_FULFILLED", w.payplay("GET", "/private-api/orders/shop/"+id, "").at(t, "order", "status"))
+	require.Equal(t, "PARTIALLY_FULFILLED",
+		w.payplay("GET", "/private-api/orders/shop/"+id, "").at(t, "order", "status"))
 
 	open := topup(`{}`)
 	id = open.at(t, "order", "id").(string)
@@ -127,7 +133,8 @@ func TestPayPlayTopups(t *testing.T) {
 	require.Nil(t, open.at(t, "order", "currency"))
 	require.ErrorIs(t, w.Drive("payplay", id, "underpay", ""), sandbox.ErrRefused)
 	require.NoError(t, w.Drive("payplay", id, "open", ""))
-	require.Nil(t, w.payplay("GET", "/private-api/orders/shop/"+id, "").at(t, "order", "expected_amount"), "of nothing in particular")
+	require.Nil(t, w.payplay("GET", "/private-api/orders/shop/"+id, "").at(t, "order", "expected_amount"),
+		"of nothing in particular")
 	require.NoError(t, w.Drive("payplay", id, "pay", "2.5"))
 	paid := w.payplay("GET", "/private-api/orders/shop/"+id, "")
 	require.Equal(t, "2.5", paid.at(t, "order", "value"))

@@ -72,7 +72,8 @@ func (p *payplay) serveCreate(r *request) answer {
 	}
 	o := p.newOrder(r, in, value, "/crypto-orders/")
 	p.book(Booking{
-		Operation: "create_order", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value, Currency: o.Currency, Status: o.Status,
+		Operation: "create_order", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value,
+		Currency: o.Currency, Status: o.Status,
 	})
 	return orderAnswer(o)
 }
@@ -109,7 +110,8 @@ func (p *payplay) newOrder(r *request, in orderRequest, value money, path string
 	o := &order{
 		ID: id, Currency: in.Currency, OrderNumber: p.ids.digits(9), Value: value.trim().String(), ReceivedTotal: "0",
 		DepositedCurrency: "USDT", ReceivedCurrency: "USDT", Status: orderInit, ExternalOrderID: in.ExternalID,
-		CreatedAt: payplayTime{r.now}, AcquiringURL: &link, SuccessfulLink: in.SuccessfulLink, FailureLink: in.FailureLink,
+		CreatedAt: payplayTime{r.now}, AcquiringURL: &link, SuccessfulLink: in.SuccessfulLink,
+		FailureLink:  in.FailureLink,
 		Transactions: []*transaction{}, slug: r.vars["slug"],
 	}
 	p.orders = append(p.orders, o)
@@ -226,8 +228,8 @@ func orderFilter(r *request, errs *fieldErrors) func(*order) bool {
 	}
 }
 
-// datesBetween reads two filters between which a date has to be; what has none is not between any. A date's "+" arrives as a
-// blank: that is what it means in a URL.
+// datesBetween reads two filters between which a date has to be; what has none is not between any. A date's "+" arrives
+// as a blank: that is what it means in a URL.
 func datesBetween(r *request, first, last string, errs *fieldErrors) func(*payplayTime) bool {
 	date := func(name string) (time.Time, bool) {
 		text := r.query.Get(name)
@@ -355,7 +357,8 @@ func (p *payplay) deposit(o *order, paid money) {
 
 func (p *payplay) addTransaction(kind, currency string, value money, status string) *transaction {
 	now := payplayTime{p.now()}
-	t := &transaction{ID: p.ids.uuid(), Type: kind, Currency: currency, Value: value.trim().String(), Status: status, CreatedAt: now}
+	t := &transaction{ID: p.ids.uuid(), Type: kind, Currency: currency, Value: value.trim().String(), Status: status,
+		CreatedAt: now}
 	if status == orderComplete {
 		hash := p.ids.uuid()
 		t.Hash, t.CompletedAt = &hash, &now

@@ -12,8 +12,8 @@ type refundedOrder struct {
 	IsRefunded        bool `json:"is_refunded"`
 }
 
-// serveRefund gives back what was received for an order, or a part of it. What a refund takes is not documented, and what sort of
-// transaction it is neither: here it is one that goes out.
+// serveRefund gives back what was received for an order, or a part of it. What a refund takes is not documented, and
+// what sort of transaction it is neither: here it is one that goes out.
 func (p *payplay) serveRefund(r *request) answer {
 	o := p.findOrder(r.vars["id"])
 	if o == nil || o.ID != r.vars["id"] {

@@ -14,13 +14,15 @@ import (
 
 func (w *world) payplay(method, path, body string) reply {
 	w.t.Helper()
-	return w.do(method, "/payplay"+path, jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().PayPlay), body)
+	return w.do(method, "/payplay"+path, jsonHeader("Authorization", "Bearer "+sandbox.DefaultCredentials().PayPlay),
+		body)
 }
 
 func (w *world) order(external, sum, currency string) string {
 	w.t.Helper()
 	made := w.payplay("POST", "/private-api/crypto-orders/shop", fmt.Sprintf(
-		`{"amount":%q,"currency":%q,"external_order_id":%q,"successful_link":"https://shop.example/ok"}`, sum, currency, external))
+		`{"amount":%q,"currency":%q,"external_order_id":%q,"successful_link":"https://shop.example/ok"}`, sum, currency,
+		external))
 	require.Equal(w.t, 200, made.status, made.text)
 	return made.at(w.t, "order", "id").(string)
 }
@@ -74,7 +76,8 @@ func TestPayPlayOrderHasTheDocumentsFieldsInItsOrder(t *testing.T) {
 	require.Equal(t, "2026-03-02 12:01:00", paid.at(t, "order", "completed_at"))
 	entry := paid.at(t, "order", "transactions", 0, "id").(string)
 	shown := w.payplay("GET", "/private-api/transactions/"+entry, "")
-	require.Regexp(t, `^{"transaction":{"id":"`+entry+`","type":"CRYPTO_INVOICE","currency":"USDT","value":"12.708409","status":"COMPLETE","hash":"[0-9a-f-]{36}","is_internal":false,"created_at":"2026-03-02 12:01:00","completed_at":"2026-03-02 12:01:00"}}$`, shown.text)
+	require.Regexp(t,
+		`^{"transaction":{"id":"`+entry+`","type":"CRYPTO_INVOICE","currency":"USDT","value":"12.708409","status":"COMPLETE","hash":"[0-9a-f-]{36}","is_internal":false,"created_at":"2026-03-02 12:01:00","completed_at":"2026-03-02 12:01:00"}}$`, shown.text)
 	require.Equal(t, "100012.581324", w.held("USDT"))
 	require.ErrorIs(t, w.Drive("payplay", id, "pay", ""), sandbox.ErrRefused)
 }
@@ -157,23 +160,37 @@ func TestPayPlayRefusals(t *testing.T) {
 		status int
 		text   string
 	}{
-		"no key":                   {w.do("GET", "/payplay/private-api/order-statuses", nil, ""), 401, "Unauthenticated."},
-		"another page":             {w.payplay("POST", "/private-api/crypto-orders/other", `{"amount":"1","currency":"USDT"}`), 404, "Page not found"},
-		"no such call":             {w.payplay("GET", "/private-api/nothing", ""), 404, "Page not found"},
-		"no such order":            {w.payplay("GET", "/private-api/orders/shop/x", ""), 404, "Order not found"},
-		"no such transaction":      {w.payplay("GET", "/private-api/transactions/x", ""), 404, "Transaction not found"},
-		"no amount":                {w.payplay("POST", create, `{"currency":"USDT"}`), 422, "The amount field is required."},
-		"an amount of nothing":     {w.payplay("POST", create, `{"amount":"0","currency":"USDT"}`), 422, "The amount must be greater than 0."},
-		"an unknown currency":      {w.payplay("POST", create, `{"amount":"1","currency":"XXX"}`), 422, "The selected currency is invalid."},
-		"a reference with a blank": {w.payplay("POST", create, `{"amount":"1","currency":"USDT","external_order_id":"a b"}`), 422, "The external order id format is invalid."},
-		"a link that is none":      {w.payplay("POST", create, `{"amount":"1","currency":"USDT","failure_link":"x"}`), 422, "The failure_link field must be a valid URL."},
-		"no JSON":                  {w.payplay("POST", create, `amount=1`), 422, "The given data was invalid."},
-		"another company":          {w.payplay("POST", "/private-api/other/withdrawal", `{}`), 404, "Page not found"},
-		"a withdrawal of a number": {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":1,"currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be a string."},
-		"a withdrawal to nowhere":  {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"1","currency":"USDT","network":"TRC20"}`), 422, "The wallet field is required."},
-		"less than is sent":        {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"0.99","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be at least 1."},
-		"more than there is":       {w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"99999.5","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "Insufficient balance."},
-		"a rate of a coin":         {w.payplay("GET", "/private-api/exchange-rates/BTC", ""), 404, "Currency not found"},
+		"no key": {w.do("GET", "/payplay/private-api/order-statuses", nil, ""), 401,
+			"Unauthenticated."},
+		"another page": {w.payplay("POST", "/private-api/crypto-orders/other",
+			`{"amount":"1","currency":"USDT"}`), 404, "Page not found"},
+		"no such call":        {w.payplay("GET", "/private-api/nothing", ""), 404, "Page not found"},
+		"no such order":       {w.payplay("GET", "/private-api/orders/shop/x", ""), 404, "Order not found"},
+		"no such transaction": {w.payplay("GET", "/private-api/transactions/x", ""), 404, "Transaction not found"},
+		"no amount": {w.payplay("POST", create, `{"currency":"USDT"}`), 422,
+			"The amount field is required."},
+		"an amount of nothing": {w.payplay("POST", create, `{"amount":"0","currency":"USDT"}`), 422,
+			"The amount must be greater than 0."},
+		"an unknown currency": {w.payplay("POST", create, `{"amount":"1","currency":"XXX"}`), 422,
+			"The selected currency is invalid."},
+		"a reference with a blank": {w.payplay("POST", create,
+			`{"amount":"1","currency":"USDT","external_order_id":"a b"}`), 422,
+			"The external order id format is invalid."},
+		"a link that is none": {w.payplay("POST", create, `{"amount":"1","currency":"USDT","failure_link":"x"}`),
+			422, "The failure_link field must be a valid URL."},
+		"no JSON":         {w.payplay("POST", create, `amount=1`), 422, "The given data was invalid."},
+		"another company": {w.payplay("POST", "/private-api/other/withdrawal", `{}`), 404, "Page not found"},
+		"a withdrawal of a number": {w.payplay("POST", "/private-api/acme/withdrawal",
+			`{"amount":1,"currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be a string."},
+		"a withdrawal to nowhere": {w.payplay("POST", "/private-api/acme/withdrawal",
+			`{"amount":"1","currency":"USDT","network":"TRC20"}`), 422, "The wallet field is required."},
+		"less than is sent": {w.payplay("POST", "/private-api/acme/withdrawal",
+			`{"amount":"0.99","currency":"USDT","wallet":"T","network":"TRC20"}`), 422,
+			"The amount must be at least 1."},
+		"more than there is": {w.payplay("POST", "/private-api/acme/withdrawal",
+			`{"amount":"99999.5","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "Insufficient balance."},
+		"a rate of a coin": {w.payplay("GET", "/private-api/exchange-rates/BTC", ""), 404,
+			"Currency not found"},
 	} {
 		require.Equal(t, tt.status, tt.got.status, name)
 		require.Equal(t, tt.text, tt.got.at(t, "message"), name)
@@ -184,8 +201,10 @@ func TestPayPlayRefusals(t *testing.T) {
 func TestPayPlayRatesAreTheDocuments(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
-	require.Equal(t, `{"USDT_USD":"1,00"}`, w.do("GET", "/payplay/rates", nil, "").text, "a decimal comma, and no credentials")
-	require.Equal(t, `{"ticker":"NGN","exchange_rate":"1660.2759444311"}`, w.payplay("GET", "/private-api/exchange-rates/NGN", "").text)
+	require.Equal(t, `{"USDT_USD":"1,00"}`, w.do("GET", "/payplay/rates", nil, "").text,
+		"a decimal comma, and no credentials")
+	require.Equal(t, `{"ticker":"NGN","exchange_rate":"1660.2759444311"}`,
+		w.payplay("GET", "/private-api/exchange-rates/NGN", "").text)
 	statuses := w.payplay("GET", "/private-api/order-statuses", "")
 	require.Len(t, statuses.at(t, "order_statuses"), 6)
 	require.Equal(t, "f46218e8-e883-4478-abac-f5b8c94f97c2", statuses.at(t, "order_statuses", 2, "id"))
@@ -205,7 +224,8 @@ func TestPayPlayWithdrawalAddsUp(t *testing.T) {
 			t.Parallel()
 			w := serve(t, sandbox.Options{})
 			balance := func() string { return w.held("USDT") }
-			made := w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"100","currency":"USDT","wallet":"TWallet","network":"TRC20","external_id":"w1"}`)
+			made := w.payplay("POST", "/private-api/acme/withdrawal",
+				`{"amount":"100","currency":"USDT","wallet":"TWallet","network":"TRC20","external_id":"w1"}`)
 			require.NotEmpty(t, made.at(t, "request_id"))
 			require.Equal(t, "PENDING_WITHDRAWAL", made.at(t, "transactions", 0, "status"))
 			require.Equal(t, "USDT", made.at(t, "transactions", 0, "currency", "ticker"), "an object here")
@@ -272,7 +292,8 @@ func TestPayPlaySignsWebhooksByFamily(t *testing.T) {
 	require.Equal(t, id, got.at(t, "order", "id"))
 	require.Equal(t, sign("page", body), r.Header.Get("Signature"))
 
-	w.payplay("POST", "/private-api/acme/withdrawal", `{"amount":"1","currency":"USDT","wallet":"T","network":"TRC20","external_id":"w"}`)
+	w.payplay("POST", "/private-api/acme/withdrawal",
+		`{"amount":"1","currency":"USDT","wallet":"T","network":"TRC20","external_id":"w"}`)
 	require.NoError(t, w.Drive("payplay", "w", "pay", ""))
 	r, body = in.next(t)
 	require.Equal(t, "withdrawal::completed", reply{text: body}.at(t, "event_type"))

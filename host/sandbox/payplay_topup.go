@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// serveTopup makes a top-up: an order that may leave open how much is sent. It is read by its id alone; that the list of orders has
-// top-ups is not documented.
+// serveTopup makes a top-up: an order that may leave open how much is sent. It is read by its id alone; that the list
+// of orders has top-ups is not documented.
 func (p *payplay) serveTopup(r *request) answer {
 	var in orderRequest
 	errs := &fieldErrors{}
@@ -31,12 +31,14 @@ func (p *payplay) serveTopup(r *request) answer {
 	o := p.newOrder(r, in, value, "/topup-orders/crypto/")
 	o.topup = true
 	p.book(Booking{
-		Operation: "create_topup", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value, Currency: o.Currency, Status: o.Status,
+		Operation: "create_topup", Reference: o.external(), ProviderReference: o.ID, Amount: o.Value,
+		Currency: o.Currency, Status: o.Status,
 	})
 	return orderAnswer(o)
 }
 
-// topupCurrency is what a top-up of any amount is in, and topupStandard what is sent for one where the control does not say.
+// topupCurrency is what a top-up of any amount is in, and topupStandard what is sent for one where the control does not
+// say.
 const (
 	topupCurrency = "USDT"
 	topupStandard = "10"

@@ -32,7 +32,8 @@ var payplayFees = map[string]struct{ fee, least string }{
 	"USDT": {"1", "1"}, "USDC": {"1", "1"}, "ETH": {"0.001", "0.0001"}, "BTC": {"0.0001", "0.00001"},
 }
 
-// payplayNetworks are those that a coin is sent on. A withdrawal may name others: which PayPlay takes is not documented.
+// payplayNetworks are those that a coin is sent on. A withdrawal may name others: which PayPlay takes is not
+// documented.
 //
 //nolint:gochecknoglobals // a table
 var payplayNetworks = map[string][]string{

@@ -101,9 +101,11 @@ func New(o Options) (*Server, error) {
 	}
 	draw := newIDs(o.Seed)
 	add := func(name string, simulate func(*desk) simulation) {
-		d := &desk{provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier, own: map[string]Callback{}}
+		d := &desk{provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier,
+			own: map[string]Callback{}}
 		sim := simulate(d)
-		s.sites[name] = &site{name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests, strikes: s.strikes, closing: s.closing}
+		s.sites[name] = &site{name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests,
+			strikes: s.strikes, closing: s.closing}
 		s.names = append(s.names, name)
 	}
 	add(PayGram, func(d *desk) simulation { return newPayGram(d, o) })
@@ -125,7 +127,8 @@ func (s *Server) Handler() http.Handler {
 		}
 		site, ok := s.sites[first]
 		if !ok {
-			writeProblem(w, http.StatusNotFound, fmt.Sprintf("no provider stands under /%s: there are %s", first, strings.Join(s.names, ", ")))
+			writeProblem(w, http.StatusNotFound,
+				fmt.Sprintf("no provider stands under /%s: there are %s", first, strings.Join(s.names, ", ")))
 			return
 		}
 		site.serveHTTP(w, r, "/"+rest)
@@ -164,8 +167,8 @@ func stopWeb(ctx context.Context, web *http.Server) {
 	}
 }
 
-// Close ends every answer that hangs or is delayed, and every callback under way, and waits for the callbacks. It may be
-// called more than once.
+// Close ends every answer that hangs or is delayed, and every callback under way, and waits for the callbacks. It may
+// be called more than once.
 func (s *Server) Close() {
 	s.close.Do(func() { close(s.closing) })
 	s.courier.close()
@@ -208,8 +211,8 @@ type simulation interface {
 	drive(ref, event, amount string) error
 	// fund sets a balance.
 	fund(account, currency string, amount money) error
-	// open makes an account of a name, where the provider has none of it and tells accounts apart here, and gives its secrets by the names that
-	// the contract has for them.
+	// open makes an account of a name, where the provider has none of it and tells accounts apart here, and gives its
+	// secrets by the names that the contract has for them.
 	open(account string) map[string]string
 	// page tells about a payment to somebody who opens its link: false if the path is no payment's page.
 	page(path string) (payerPage, bool)

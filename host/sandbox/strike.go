@@ -47,7 +47,8 @@ func (s *Server) Strikes(provider string) []Strike {
 		}
 	}
 	slices.SortFunc(list, func(a, b Strike) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Kind, b.Kind),
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Operation, b.Operation),
+			cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Detail, b.Detail), strings.Compare(boolText(a.Processed), boolText(b.Processed)))
 	})
 	return list

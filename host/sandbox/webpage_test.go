@@ -17,7 +17,8 @@ func TestAPageStandsForAnAnswerAndItsRequestIsBookedAllTheSame(t *testing.T) {
 		for _, status := range []int{400, 401, 403, 404, 429, 502} {
 			for _, after := range []bool{false, true} {
 				name := fmt.Sprint(page, " ", status, " ", after)
-				fault := sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultPage, Page: page, Status: status, Count: 1, After: after, RetryAfter: "7"}
+				fault := sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultPage, Page: page, Status: status,
+					Count: 1, After: after, RetryAfter: "7"}
 				require.NoError(t, w.Order("paygrt", fault), name)
 				got := w.recharge("r-"+name, "10", "AT")
 				require.NoError(t, got.err, name)
@@ -46,7 +47,8 @@ func TestPagesAreWhatWebServersAndGatewaysWrite(t *testing.T) {
 		sandbox.PageStranger:   {"application/json; charset=utf-8", `"reason":"denied"`},
 		sandbox.PageEmpty:      {"", ""},
 	} {
-		require.NoError(t, w.Order("payplay", sandbox.Fault{Kind: sandbox.FaultPage, Page: page, Status: 403, Count: 1}))
+		require.NoError(t,
+			w.Order("payplay", sandbox.Fault{Kind: sandbox.FaultPage, Page: page, Status: 403, Count: 1}))
 		got := w.payplay("GET", "/private-api/balances", "")
 		require.Equal(t, want[0], got.header.Get("Content-Type"), page)
 		require.Contains(t, got.text, want[1], page)
@@ -58,14 +60,16 @@ func TestAmountsAreSpeltOtherwiseAndStayWhatTheyAre(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	for spelling, want := range map[string]string{
-		sandbox.SpellingTail: `"amount":49.899999999999999,`, sandbox.SpellingExponent: `"amount":4.99e1,`, sandbox.SpellingZeros: `"amount":49.900,`,
+		sandbox.SpellingTail: `"amount":49.899999999999999,`, sandbox.SpellingExponent: `"amount":4.99e1,`,
+		sandbox.SpellingZeros: `"amount":49.900,`,
 	} {
 		require.NoError(t, w.Order("paygram", sandbox.Fault{Kind: sandbox.FaultSpelling, Spelling: spelling, Count: 1}))
 		got := w.paygram("IssueInvoice", `{"currencyCode":5,"amount":49.9,"callbackData":"a"}`)
 		require.Contains(t, got.text, want, spelling)
 		require.Equal(t, "14", got.at(t, "type"), "what is no amount stays")
 	}
-	require.NoError(t, w.Order("paygrt", sandbox.Fault{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingZeros, Count: 1}))
+	require.NoError(t,
+		w.Order("paygrt", sandbox.Fault{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingZeros, Count: 1}))
 	got := w.recharge("r1", "49.90", "AT")
 	require.Equal(t, "49.9000", got.at(t, "data", "recharge_amount"), "texts get zeros")
 	require.Equal(t, "r1", got.at(t, "data", "api_ref_id"))
@@ -74,7 +78,8 @@ func TestAmountsAreSpeltOtherwiseAndStayWhatTheyAre(t *testing.T) {
 func TestASpellingWaitsForAnAnswerThatHasAnAmount(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
-	require.NoError(t, w.Order("paygrt", sandbox.Fault{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingZeros, Count: 1}))
+	require.NoError(t,
+		w.Order("paygrt", sandbox.Fault{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingZeros, Count: 1}))
 	w.paygrt("GET", "/v1/operators/M1")
 	require.Empty(t, w.Strikes(""), "there is no amount in a list of operators")
 	require.Equal(t, "10.0000", w.recharge("r1", "10", "AT").at(t, "data", "recharge_amount"))
@@ -105,7 +110,8 @@ func TestAnAnswerAboutAnotherObjectIsOneThatWasGivenBefore(t *testing.T) {
 	info := `{"invoiceCode":"` + code + `"}`
 	w.paygram("InvoiceInfo", info)
 	require.NoError(t, w.Order("paygram", sandbox.Fault{Operation: "InvoiceInfo", Kind: sandbox.FaultOther, Count: 1}))
-	require.Equal(t, code, w.paygram("InvoiceInfo", info).at(t, "invoiceCode"), "an earlier answer about the same object is no other one")
+	require.Equal(t, code, w.paygram("InvoiceInfo", info).at(t, "invoiceCode"),
+		"an earlier answer about the same object is no other one")
 	require.NoError(t, w.Clear("paygram"))
 	w.paygram("InvoiceInfo", info)
 	require.NoError(t, w.Order("paygram", sandbox.Fault{Operation: "InvoiceInfo", Kind: sandbox.FaultOther, Count: 1}))
@@ -129,7 +135,8 @@ func TestStrikesTellWhereAFaultStruckAndWhetherItWasProcessed(t *testing.T) {
 		w.recharge(fmt.Sprint("r", n), "10", "AT")
 	}
 	strike := func(kind, detail string, processed bool, times int) sandbox.Strike {
-		return sandbox.Strike{Provider: "paygrt", Operation: "recharge", Kind: kind, Detail: detail, Processed: processed, Times: times}
+		return sandbox.Strike{Provider: "paygrt", Operation: "recharge", Kind: kind, Detail: detail,
+			Processed: processed, Times: times}
 	}
 	want := []sandbox.Strike{
 		strike("page", "waf 403", false, 1), strike("page", "waf 403", true, 2), strike("reset_after", "", true, 1),
@@ -137,7 +144,8 @@ func TestStrikesTellWhereAFaultStruckAndWhetherItWasProcessed(t *testing.T) {
 	}
 	require.Equal(t, want, w.Strikes(""))
 	require.Empty(t, w.Strikes("payplay"))
-	require.Contains(t, w.do("GET", "/_sandbox/strikes?provider=paygrt", nil, "").text, `"detail":"waf 403","processed":true,"times":2`)
+	require.Contains(t, w.do("GET", "/_sandbox/strikes?provider=paygrt", nil, "").text,
+		`"detail":"waf 403","processed":true,"times":2`)
 }
 
 func TestPagesAndSpellingsThatMakeNoSenseAreRefused(t *testing.T) {
@@ -154,6 +162,8 @@ func TestPagesAndSpellingsThatMakeNoSenseAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, sandbox.ErrInvalid)
 		require.ErrorContains(t, err, want)
 	}
-	require.Equal(t, 200, w.do("POST", "/_sandbox/paygrt/faults", jsonHeader(), `{"kind":"page","page":"waf","status":403,"count":1}`).status)
+	require.Equal(t, 200,
+		w.do("POST", "/_sandbox/paygrt/faults", jsonHeader(),
+			`{"kind":"page","page":"waf","status":403,"count":1}`).status)
 	require.Contains(t, w.do("GET", "/_sandbox/paygrt/faults", nil, "").text, `"page":"waf"`)
 }

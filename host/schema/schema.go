@@ -1,7 +1,7 @@
 // Package schema holds JSON that callers and plugins bring to the JSON Schemas of plugins' manifests.
 //
-// It hides how: no schema makes the host read a file or the network, no number makes it reckon for long, and what is wrong is told by JSON
-// pointers.
+// It hides how: no schema makes the host read a file or the network, no number makes it reckon for long, and what is
+// wrong is told by JSON pointers.
 package schema
 
 import (
@@ -162,14 +162,15 @@ func isUnwieldy(number string) bool {
 	return err != nil || size > mostExponent || size < -mostExponent
 }
 
-// Mask puts Masked where an instance has members that the schema says are writeOnly. Numbers keep their text; where something is masked,
-// members may change their order.
+// Mask puts Masked where an instance has members that the schema says are writeOnly. Numbers keep their text; where
+// something is masked, members may change their order.
 func (s *Schema) Mask(instance []byte) []byte {
 	masked, _ := s.mask(instance)
 	return masked
 }
 
-// Hidden are the texts of members that the schema says are writeOnly, as they stand in JSON: what is to be masked wherever else it shows up.
+// Hidden are the texts of members that the schema says are writeOnly, as they stand in JSON: what is to be masked
+// wherever else it shows up.
 func (s *Schema) Hidden(instance []byte) []string {
 	_, hidden := s.mask(instance)
 	return hidden
@@ -243,7 +244,8 @@ func memberOf(of *jsonschema.Schema, name string) *jsonschema.Schema {
 	return rest
 }
 
-// speaking adds the schemas that speak of the same instance as one does, itself among them. A schema may come back to itself.
+// speaking adds the schemas that speak of the same instance as one does, itself among them. A schema may come back to
+// itself.
 func speaking(of *jsonschema.Schema, so []*jsonschema.Schema) []*jsonschema.Schema {
 	if of == nil || slices.Contains(so, of) {
 		return so

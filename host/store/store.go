@@ -9,8 +9,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// What an engine refuses, told apart with errors.Is. Nothing of a refused change is written, and trying it again is refused
-// again: each of them is a fault in the caller.
+// What an engine refuses, told apart with errors.Is. Nothing of a refused change is written, and trying it again is
+// refused again: each of them is a fault in the caller.
 var (
 	// ErrTerminal: the payment's status is terminal, and the change has another.
 	ErrTerminal = errors.New("a terminal status never changes")

@@ -156,7 +156,8 @@ func decode(code []byte) (*parsed, error) {
 	}
 	if len(p.bodies) != len(p.functions) {
 		return nil, &RefusedError{
-			Reason: ErrMalformed, What: fmt.Sprintf("%d functions declared, %d defined", len(p.functions), len(p.bodies)),
+			Reason: ErrMalformed,
+			What:   fmt.Sprintf("%d functions declared, %d defined", len(p.functions), len(p.bodies)),
 		}
 	}
 	return p, nil
@@ -322,7 +323,8 @@ func (p *parsed) readMemories(r *reader) {
 func (r *reader) limits(of string) limits {
 	form := r.byte()
 	if form > 1 && r.err == nil {
-		features := map[byte]string{2: "shared ", 3: "shared ", 4: "64-bit ", 5: "64-bit ", 6: "64-bit shared ", 7: "64-bit shared "}
+		features := map[byte]string{2: "shared ", 3: "shared ", 4: "64-bit ", 5: "64-bit ", 6: "64-bit shared ",
+			7: "64-bit shared "}
 		r.fail(ErrUnsupported, "%s%s, limits %#x", features[form], of, form)
 	}
 	l := limits{least: r.u32(), bounded: form == 1}
@@ -401,7 +403,8 @@ func (p *parsed) readExports(r *reader) {
 	for range r.count("exports", mostExports) {
 		entry := exportEntry{name: r.name(), kind: r.byte(), index: r.u32()}
 		if r.err == nil && int64(entry.index) >= int64(p.of(entry.kind)) {
-			r.fail(ErrMalformed, "export %q of kind %d is number %d of %d", entry.name, entry.kind, entry.index, p.of(entry.kind))
+			r.fail(ErrMalformed, "export %q of kind %d is number %d of %d", entry.name, entry.kind, entry.index,
+				p.of(entry.kind))
 		}
 		if r.err == nil && seen[entry.name] {
 			r.fail(ErrMalformed, "two exports %q", entry.name)

@@ -22,7 +22,8 @@ type functionMeter struct {
 type region struct {
 	ticks    int64
 	absorbed int64 // of ticks, what was taken over from regions within
-	parent   int   // the region that it may be paid with, as whoever passes its head has passed the parent's; -1 if none
+	// the region that it may be paid with, as whoever passes its head has passed the parent's; -1 if none
+	parent int
 }
 
 // seen tells whether it is looked at, at the head, that the region can be paid.
@@ -83,9 +84,10 @@ func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 	return f.out, nil
 }
 
-// wrap puts a function's body into a block that gives its results, as its own label does, and that into another one whose
-// label is the way out for want of fuel. So a function traps in one place: the machine code of a trap is longer than that of
-// a payment, and with one in each honest code outgrew the processor's caches (62 µs against 54 unmetered, now 50 against 48).
+// wrap puts a function's body into a block that gives its results, as its own label does, and that into another one
+// whose label is the way out for want of fuel. So a function traps in one place: the machine code of a trap is longer
+// than that of a payment, and with one in each honest code outgrew the processor's caches (62 µs against 54 unmetered,
+// now 50 against 48).
 //
 //	block; block (result …); body; end; return; end; unreachable
 func (f *functionMeter) wrap(body span, results string, variables uint32) {
@@ -378,8 +380,9 @@ func (f *functionMeter) pay(ticks int64, variables uint32, trap int) {
 	f.settle(variables, trap)
 }
 
-// owe takes fuel for what a small region costs, and leaves it to the next function's or loop's head to see that there was
-// too little: nothing runs for long without passing one, as a body has at most mostBody bytes. It takes half the time.
+// owe takes fuel for what a small region costs, and leaves it to the next function's or loop's head to see that there
+// was too little: nothing runs for long without passing one, as a body has at most mostBody bytes. It takes half the
+// time.
 //
 //	fuel -= cost
 func (f *functionMeter) owe(ticks int64) {

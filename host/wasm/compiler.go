@@ -131,7 +131,8 @@ func (c *Compiler) Compile(ctx context.Context, code []byte, limits Limits) (*Mo
 
 func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Module, error) {
 	if len(code) > limits.Code {
-		return nil, &RefusedError{Reason: ErrTooLarge, What: fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code)}
+		return nil, &RefusedError{Reason: ErrTooLarge,
+			What: fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code)}
 	}
 	metered, err := c.prepare(code, limits)
 	if err != nil {
@@ -161,7 +162,8 @@ func (c *Compiler) prepare(code []byte, limits Limits) ([]byte, error) {
 	}
 	if p.memories[0].least > limits.MemoryPages {
 		return nil, &RefusedError{
-			Reason: ErrTooLarge, What: fmt.Sprintf("memory of %d pages, at most %d", p.memories[0].least, limits.MemoryPages),
+			Reason: ErrTooLarge,
+			What:   fmt.Sprintf("memory of %d pages, at most %d", p.memories[0].least, limits.MemoryPages),
 		}
 	}
 	return meter(p, !c.options.Unmetered)

@@ -57,8 +57,8 @@ type Inspection struct {
 	Memory int64
 }
 
-// Inspect reads a module without compiling or running it. The error is what Compile would refuse it for, all of it joined
-// where there is more than one reason; the Inspection holds what could be read all the same.
+// Inspect reads a module without compiling or running it. The error is what Compile would refuse it for, all of it
+// joined where there is more than one reason; the Inspection holds what could be read all the same.
 func Inspect(code []byte) (Inspection, error) {
 	found := Inspection{Digest: digest(code), Size: len(code)}
 	p, err := decode(code)

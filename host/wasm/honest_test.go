@@ -11,7 +11,8 @@ import (
 
 // BenchmarkHonest gives what honest work burns, for the choice of weights.
 func BenchmarkHonest(b *testing.B) {
-	small := `{"id":"inv_1","amount":"49.90","currency":"EUR","status":"paid","payer":{"name":"A","email":"a@example.com"}}`
+	small := `{"id":"inv_1","amount":"49.90","currency":"EUR","status":"paid","payer":{"name":"A",` +
+		`"email":"a@example.com"}}`
 	works := []struct {
 		name   string
 		export wasm.Export
@@ -29,7 +30,8 @@ func BenchmarkHonest(b *testing.B) {
 				var fuel, most int64
 				b.ReportAllocs()
 				for b.Loop() {
-					usage, err := m.Call(b.Context(), work.export, []byte(work.input), wasm.Env{}, func([]byte) error { return nil })
+					usage, err := m.Call(b.Context(), work.export, []byte(work.input), wasm.Env{},
+						func([]byte) error { return nil })
 					require.NoError(b, err)
 					fuel += usage.Fuel
 					most = max(most, usage.Fuel)

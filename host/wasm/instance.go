@@ -159,8 +159,8 @@ func (g *instance) call(export Export, input []byte) ([]byte, error) {
 	return answer, nil
 }
 
-// place copies the input to where the guest wants it. An empty one needs no place. Room for inputs of a usual size is asked
-// for once: a call into a guest costs it more than reading a small input does.
+// place copies the input to where the guest wants it. An empty one needs no place. Room for inputs of a usual size is
+// asked for once: a call into a guest costs it more than reading a small input does.
 func (g *instance) place(input []byte) (uint32, error) {
 	const least, kept = 4 << 10, 64 << 10
 	size := uint32(len(input))

@@ -10,8 +10,8 @@ import (
 const fuelGlobal = "payrouter_fuel"
 
 // rewriter makes a module bounded. It appends one mutable i64 global, so that no index moves, and makes every function
-// pay from it on entry, at every loop's head and in larger branches, for all that can run before it pays again; what does
-// its work in bulk pays by the length besides. Who cannot pay traps. Tables get a bound on their growth.
+// pay from it on entry, at every loop's head and in larger branches, for all that can run before it pays again; what
+// does its work in bulk pays by the length besides. Who cannot pay traps. Tables get a bound on their growth.
 type rewriter struct {
 	*parsed
 	fuel   uint32 // the index of the fuel's global

@@ -113,8 +113,9 @@ func validateMetered(tb testing.TB, code []byte) error {
 	return validates(tb, metered)
 }
 
-// A module that the meter lets pass is as valid after it as it was before: neither more nor less. Custom sections are left
-// out on the way, and what is wrong in them with them, so the rewritten module without fuel stands for what was before.
+// A module that the meter lets pass is as valid after it as it was before: neither more nor less. Custom sections are
+// left out on the way, and what is wrong in them with them, so the rewritten module without fuel stands for what was
+// before.
 func FuzzMeter(f *testing.F) {
 	all := shapes()
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -12,13 +12,14 @@ import (
 // Limits bounds one module's guests. A zero field takes its default.
 type Limits struct {
 	// Fuel that one call may burn, and FuelPerByte more for every byte of its input, but no more than FuelMost. The
-	// default Fuel ends every shape of code that we could think of within 50 ms (BenchmarkWorstShape; an AMD EPYC 9004 at
-	// 2.6 GHz), the slowest being one that waits for memory with every instruction. Honest code burns 20 to 40 a
+	// default Fuel ends every shape of code that we could think of within 50 ms (BenchmarkWorstShape; an AMD EPYC 9004
+	// at 2.6 GHz), the slowest being one that waits for memory with every instruction. Honest code burns 20 to 40 a
 	// nanosecond: half a million for a call of 15 µs. Defaults 30,000,000, 4,000 and 600,000,000.
 	Fuel, FuelPerByte, FuelMost int64
 	// Start is the fuel for bringing an instance up. Default 300,000,000.
 	Start int64
-	// MemoryPages that a guest's memory may have, 64 KiB each. Growth beyond fails inside the guest. Default 512, 32 MiB.
+	// MemoryPages that a guest's memory may have, 64 KiB each. Growth beyond fails inside the guest. Default 512, 32
+	// MiB.
 	MemoryPages uint32
 	// MemoryMark is how many pages an instance may have after a call and be kept. Default 256, 16 MiB.
 	MemoryMark uint32
@@ -141,9 +142,11 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 // ctx bounds the wait for a free instance, which ends with ErrBusy; once begun, a call is bounded by its fuel alone.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage holds after a failed call too.
-func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env, read func(answer []byte) error) (Usage, error) {
+func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
+	read func(answer []byte) error) (Usage, error) {
 	if len(input) > m.limits.Input {
-		return Usage{}, fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
+		return Usage{},
+			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)
 	}
 	g, err := m.pool.acquire(ctx)
 	if err != nil {

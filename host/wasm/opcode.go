@@ -77,8 +77,9 @@ const (
 // ticksPerFuel is the grain of costs. The sum of what can run before the next charge is rounded up to whole fuel.
 const ticksPerFuel = 16
 
-// Costs in ticks. They are what an instruction took in the worst shape found, such as a load that has to wait for memory,
-// so that a fuel is at most 1.5 nanoseconds of an AMD EPYC 9004 at 2.6 GHz; BenchmarkWorstShape measures it anew.
+// Costs in ticks. They are what an instruction took in the worst shape found, such as a load that has to wait for
+// memory, so that a fuel is at most 1.5 nanoseconds of an AMD EPYC 9004 at 2.6 GHz; BenchmarkWorstShape measures it
+// anew.
 const (
 	light    = 8  // integer arithmetic, branches
 	medium   = 24 // floating point, conversions; denormals included
@@ -90,8 +91,8 @@ const (
 	variable = 16   // a local: cleared on entry, and room on the stack
 )
 
-// mostAbsorbed is how much, in ticks, a region may pay for smaller ones within it. More makes fewer payments, and honest
-// code pay for more that it does not do.
+// mostAbsorbed is how much, in ticks, a region may pay for smaller ones within it. More makes fewer payments, and
+// honest code pay for more that it does not do.
 const mostAbsorbed = 32 * ticksPerFuel
 
 // mostOwed is the largest region, in ticks, that may be run before it is seen whether it could be paid for.
@@ -159,17 +160,28 @@ var plainOpcodes = expand([]opRange{
 //
 //nolint:gochecknoglobals // a table
 var miscOpcodes = expand([]opRange{
-	{0x00, 0x07, operation{immediate: none, cost: medium}},                                                  // saturating truncations
-	{0x08, 0x08, operation{immediate: dataIndexZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}}, // memory.init
-	{0x09, 0x09, operation{immediate: dataIndex, cost: light}},                                              // data.drop
-	{0x0a, 0x0a, operation{immediate: zeroZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},      // memory.copy
-	{0x0b, 0x0b, operation{immediate: zero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},          // memory.fill
-	{0x0c, 0x0c, operation{immediate: elementIndexTable, cost: heavy, scale: scale{multiply: 2}}},           // table.init
-	{0x0d, 0x0d, operation{immediate: elementIndex, cost: light}},                                           // elem.drop
-	{0x0e, 0x0e, operation{immediate: tableTable, cost: heavy, scale: scale{multiply: 2}}},                  // table.copy
-	{0x0f, 0x0f, operation{immediate: table, cost: hostTrip, scale: scale{multiply: 16}}},                   // table.grow
-	{0x10, 0x10, operation{immediate: table, cost: light}},                                                  // table.size
-	{0x11, 0x11, operation{immediate: table, cost: heavy, scale: scale{multiply: 2}}},                       // table.fill
+	// saturating truncations
+	{0x00, 0x07, operation{immediate: none, cost: medium}},
+	// memory.init
+	{0x08, 0x08, operation{immediate: dataIndexZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},
+	// data.drop
+	{0x09, 0x09, operation{immediate: dataIndex, cost: light}},
+	// memory.copy
+	{0x0a, 0x0a, operation{immediate: zeroZero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},
+	// memory.fill
+	{0x0b, 0x0b, operation{immediate: zero, cost: 2 * heavy, scale: scale{multiply: 1, shift: 1}}},
+	// table.init
+	{0x0c, 0x0c, operation{immediate: elementIndexTable, cost: heavy, scale: scale{multiply: 2}}},
+	// elem.drop
+	{0x0d, 0x0d, operation{immediate: elementIndex, cost: light}},
+	// table.copy
+	{0x0e, 0x0e, operation{immediate: tableTable, cost: heavy, scale: scale{multiply: 2}}},
+	// table.grow
+	{0x0f, 0x0f, operation{immediate: table, cost: hostTrip, scale: scale{multiply: 16}}},
+	// table.size
+	{0x10, 0x10, operation{immediate: table, cost: light}},
+	// table.fill
+	{0x11, 0x11, operation{immediate: table, cost: heavy, scale: scale{multiply: 2}}},
 })
 
 func expand(ranges []opRange) [256]operation {

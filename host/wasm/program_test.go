@@ -95,7 +95,8 @@ func (p *program) statement() []byte {
 		// The condition, 0 or 1, picks what follows or one of the blocks around; the default is never taken.
 		return code(plain, 0x02, 0x40, p.condition(), 0x0e, 2, 0, first+1, second+1, 0x0b)
 	case 6: // bulk
-		return code(plain, i32c(2048), 0x20, from, 0xa7, i32c(int32(rapid.IntRange(0, 300).Draw(p.t, "length"))), 0xfc, 11, 0,
+		return code(plain, i32c(2048), 0x20, from, 0xa7, i32c(int32(rapid.IntRange(0, 300).Draw(p.t, "length"))), 0xfc,
+			11, 0,
 			i32c(4096), i32c(2048), i32c(100), 0xfc, 10, 0, 0)
 	case 7:
 		return code(plain, i32c(3000), 0x20, from, 0x37, 3, 0, i32c(3004), 0x29, 3, 0, 0x21, to)
@@ -141,12 +142,14 @@ func TestMeteringKeepsTheWaysOut(t *testing.T) {
 	const answer = 1024<<32 | 8
 	given := code(i32c(1024), i64c(7), 0x37, 3, 0, i64c(answer))
 	for name, c := range map[string]assembly{
-		"at the end":                  {prepare: routine{code: given}},
-		"return":                      {prepare: routine{code: code(given, 0x0f)}},
-		"a branch":                    {prepare: routine{code: code(given, 0x0c, 0)}},
-		"a branch from blocks within": {prepare: routine{code: code(0x02, 0x40, 0x03, 0x40, given, 0x0c, 2, 0x0b, 0x0b, i64c(0))}},
-		"a branch on a condition":     {prepare: routine{code: code(given, i32c(1), 0x0d, 0, 0x1a, i64c(0))}},
-		"a table's branch":            {prepare: routine{code: code(0x02, 0x40, given, i32c(5), 0x0e, 1, 1, 1, 0x0b, i64c(0))}},
+		"at the end": {prepare: routine{code: given}},
+		"return":     {prepare: routine{code: code(given, 0x0f)}},
+		"a branch":   {prepare: routine{code: code(given, 0x0c, 0)}},
+		"a branch from blocks within": {prepare: routine{code: code(0x02, 0x40, 0x03, 0x40, given, 0x0c, 2, 0x0b, 0x0b,
+			i64c(0))}},
+		"a branch on a condition": {prepare: routine{code: code(given, i32c(1), 0x0d, 0, 0x1a, i64c(0))}},
+		"a table's branch": {prepare: routine{code: code(0x02, 0x40, given, i32c(5), 0x0e, 1, 1, 1, 0x0b,
+			i64c(0))}},
 		"two results": {
 			prepare: routine{code: code(0x10, firstExtra, 0x1a, 0x1a, given)},
 			extra:   []routine{{kind: typePair, code: code(i64c(1), i64c(2), i32c(1), 0x0d, 0)}},
@@ -173,22 +176,29 @@ func TestFuelIsPaidForWhatRuns(t *testing.T) {
 		less, more []byte
 		fuel       int64
 	}{
-		"more instructions":       {add(160), add(320), 160 * adding / 16},
-		"an arm of an if":         {code(i32c(0), 0x04, 0x40, add(300), 0x0b), code(i32c(1), 0x04, 0x40, add(300), 0x0b), 263},
-		"a large arm":             {code(i32c(0), 0x04, 0x40, add(16000), 0x0b), code(i32c(1), 0x04, 0x40, add(16000), 0x0b), 16000*adding/16 + 1},
-		"an arm of an else":       {code(i32c(1), 0x04, 0x40, 0x05, add(300), 0x0b), code(i32c(0), 0x04, 0x40, 0x05, add(300), 0x0b), 263},
-		"a small arm":             {code(i32c(0), 0x04, 0x40, add(10), 0x0b), code(i32c(1), 0x04, 0x40, add(10), 0x0b), 0},
+		"more instructions": {add(160), add(320), 160 * adding / 16},
+		"an arm of an if": {code(i32c(0), 0x04, 0x40, add(300), 0x0b),
+			code(i32c(1), 0x04, 0x40, add(300), 0x0b), 263},
+		"a large arm": {code(i32c(0), 0x04, 0x40, add(16000), 0x0b),
+			code(i32c(1), 0x04, 0x40, add(16000), 0x0b), 16000*adding/16 + 1},
+		"an arm of an else": {code(i32c(1), 0x04, 0x40, 0x05, add(300), 0x0b),
+			code(i32c(0), 0x04, 0x40, 0x05, add(300), 0x0b), 263},
+		"a small arm": {code(i32c(0), 0x04, 0x40, add(10), 0x0b), code(i32c(1), 0x04, 0x40, add(10), 0x0b),
+			0},
 		"a small arm, beforehand": {code(i32c(0), 0x04, 0x40, 0x0b), code(i32c(0), 0x04, 0x40, add(10), 0x0b), 9},
 		"what follows a block": {
 			code(0x02, 0x40, 0x02, 0x40, i32c(1), 0x0d, 1, 0x0b, add(300), 0x0b),
 			code(0x02, 0x40, 0x02, 0x40, i32c(0), 0x0d, 1, 0x0b, add(300), 0x0b), 263,
 		},
 		"a turn of a loop": {turns(5, add(160)), turns(6, add(160)), 1 + 160*adding/16 + 2},
-		"bytes filled":     {code(i32c(0), i32c(0), i32c(100), 0xfc, 11, 0), code(i32c(0), i32c(0), i32c(300), 0xfc, 11, 0), 100},
-		"bytes copied":     {code(i32c(0), i32c(0), i32c(100), 0xfc, 10, 0, 0), code(i32c(0), i32c(0), i32c(300), 0xfc, 10, 0, 0), 100},
-		"pages grown":      {code(i32c(1), 0x40, 0, 0x1a), code(i32c(3), 0x40, 0, 0x1a), 200_000},
+		"bytes filled": {code(i32c(0), i32c(0), i32c(100), 0xfc, 11, 0),
+			code(i32c(0), i32c(0), i32c(300), 0xfc, 11, 0), 100},
+		"bytes copied": {code(i32c(0), i32c(0), i32c(100), 0xfc, 10, 0, 0),
+			code(i32c(0), i32c(0), i32c(300), 0xfc, 10, 0, 0), 100},
+		"pages grown": {code(i32c(1), 0x40, 0, 0x1a), code(i32c(3), 0x40, 0, 0x1a), 200_000},
 		"calls": {
-			turns(4, code(0x10, firstExtra)), turns(5, code(0x10, firstExtra)), 1 + 3 + 1 + 16, // the turn's, the function's
+			// the turn's, the function's
+			turns(4, code(0x10, firstExtra)), turns(5, code(0x10, firstExtra)), 1 + 3 + 1 + 16,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,15 +38,17 @@ func shapes() map[string]assembly {
 		return a
 	}
 	// next is local2 = local2 * constant + 1: an address that no prefetcher foresees.
-	next := code(lget, 2, i64c(6364136223846793005), 0x7e, i64c(1442695040888963407), 0x7c, ltee, 2, i64c(39), 0x88, 0xa7)
+	next := code(lget, 2, i64c(6364136223846793005), 0x7e, i64c(1442695040888963407), 0x7c, ltee, 2, i64c(39), 0x88,
+		0xa7)
 	table := slices.Concat([]byte{1, 0x70, 1}, u32(50_000), u32(100_000))
 	withTable := func(a assembly) assembly { a.tables = table; return a }
 	elements := vector(slices.Concat([]byte{0}, i32c(0), []byte{0x0b}, vector(slices.Repeat([][]byte{u32(7)}, 1)...)))
 
 	all := map[string]assembly{
-		"empty loop":  prepare(nil, forever()),
-		"nested loop": prepare([]byte{i64Type}, forever(0x03, 0x40, lget, 2, i64c(1), 0x7c, ltee, 2, i64c(2), 0x82, 0xa7, 0x0d, 0, 0x0b)),
-		"nop":         prepare(nil, forever(times(100_000, 1))),
+		"empty loop": prepare(nil, forever()),
+		"nested loop": prepare([]byte{i64Type},
+			forever(0x03, 0x40, lget, 2, i64c(1), 0x7c, ltee, 2, i64c(2), 0x82, 0xa7, 0x0d, 0, 0x0b)),
+		"nop": prepare(nil, forever(times(100_000, 1))),
 		"call of an empty function": {
 			prepare: routine{code: forever(0x10, firstExtra)}, extra: []routine{{kind: typeNothing}},
 		},
@@ -61,7 +63,8 @@ func shapes() map[string]assembly {
 			prepare: routine{code: code(0x10, firstExtra, drop)}, extra: []routine{{kind: typePair, code: forever()}},
 		},
 		"call with many parameters": {
-			prepare: routine{code: forever(times(200, times(16, i64c(1)), 0x10, firstExtra))}, extra: []routine{{kind: typeManyI64}},
+			prepare: routine{code: forever(times(200, times(16, i64c(1)), 0x10, firstExtra))},
+			extra:   []routine{{kind: typeManyI64}},
 		},
 		"indirect calls": withTable(assembly{
 			prepare: routine{code: forever(times(many, i32c(0), 0x11, 0, 0))}, sections: map[byte][]byte{9: elements},
@@ -79,7 +82,8 @@ func shapes() map[string]assembly {
 			extra: []routine{{
 				kind: typeI64I64, locals: slices.Repeat([]byte{i64Type}, 100),
 				code: code(
-					slices.Concat(spread(100, func(i int) []byte { return code(lget, 0, i64c(int64(i)), 0x7e, lset, i+1) })...),
+					slices.Concat(spread(100,
+						func(i int) []byte { return code(lget, 0, i64c(int64(i)), 0x7e, lset, i+1) })...),
 					lget, 0, 0x10, firstExtra,
 					slices.Concat(spread(100, func(i int) []byte { return code(lget, i+1, 0x7c) })...),
 				),
@@ -101,25 +105,28 @@ func shapes() map[string]assembly {
 			a.globals = 1
 			return a
 		}(),
-		"f64.add":           f64(0xa0),
-		"f64.mul":           f64(0xa2),
-		"f64.div":           f64(0xa3),
-		"f64.min":           f64(0xa4),
-		"f64.copysign":      f64(0xa6),
-		"f64.sqrt":          unary(f64Type, f64c(2), 0x9f),
-		"f64.nearest":       unary(f64Type, f64c(4.9e-324), 0x9e),
-		"f64.abs":           unary(f64Type, f64c(4.9e-324), 0x99),
-		"f64 to i64":        unary(f64Type, f64c(4.9e-324), 0xb0, 0xb9),
-		"f64 to u64":        unary(f64Type, f64c(1e18), 0xb1, 0xba),
-		"f64 to i64, s":     unary(f64Type, f64c(1e30), 0xfc, 6, 0xb9),
-		"f64 to u64, s":     unary(f64Type, f64c(1e30), 0xfc, 7, 0xba),
-		"f64 to f32":        unary(f64Type, f64c(1e-310), 0xb6, 0xbb),
-		"f64.lt":            prepare([]byte{f64Type}, forever(times(many, lget, 2, f64c(4.9e-324), 0x63, 0xb8, lset, 2))),
-		"loads, far apart":  large(prepare([]byte{i64Type}, forever(times(100, next, 0x29, 3, 0, lget, 2, 0x7c, lset, 2)))),
+		"f64.add":       f64(0xa0),
+		"f64.mul":       f64(0xa2),
+		"f64.div":       f64(0xa3),
+		"f64.min":       f64(0xa4),
+		"f64.copysign":  f64(0xa6),
+		"f64.sqrt":      unary(f64Type, f64c(2), 0x9f),
+		"f64.nearest":   unary(f64Type, f64c(4.9e-324), 0x9e),
+		"f64.abs":       unary(f64Type, f64c(4.9e-324), 0x99),
+		"f64 to i64":    unary(f64Type, f64c(4.9e-324), 0xb0, 0xb9),
+		"f64 to u64":    unary(f64Type, f64c(1e18), 0xb1, 0xba),
+		"f64 to i64, s": unary(f64Type, f64c(1e30), 0xfc, 6, 0xb9),
+		"f64 to u64, s": unary(f64Type, f64c(1e30), 0xfc, 7, 0xba),
+		"f64 to f32":    unary(f64Type, f64c(1e-310), 0xb6, 0xbb),
+		"f64.lt": prepare([]byte{f64Type},
+			forever(times(many, lget, 2, f64c(4.9e-324), 0x63, 0xb8, lset, 2))),
+		"loads, far apart": large(prepare([]byte{i64Type},
+			forever(times(100, next, 0x29, 3, 0, lget, 2, 0x7c, lset, 2)))),
 		"stores, far apart": large(prepare([]byte{i64Type}, forever(times(100, next, lget, 2, 0x37, 3, 0)))),
 		"pointers, chased": large(prepare([]byte{i64Type, i64Type, i32Type}, code(
 			// A ring of all cache lines in an order that nothing foresees.
-			0x03, 0x40, lget, 2, 0xa7, lget, 2, i64c(6364136223846793005&^63|1), 0x7e, i64c(1442695040888963408&^63|64), 0x7c,
+			0x03, 0x40, lget, 2, 0xa7, lget, 2, i64c(6364136223846793005&^63|1), 0x7e, i64c(1442695040888963408&^63|64),
+			0x7c,
 			i64c(1<<25-64), 0x83, ltee, 3, 0xa7, 0x36, 2, 0, lget, 3, lset, 2, lget, 2, 0x50, 0x45, 0x0d, 0, 0x0b,
 			forever(times(64, lget, 4, 0x28, 2, 0, lset, 4))))),
 		"pointers, chased behind an if": large(assembly{
@@ -148,10 +155,11 @@ func shapes() map[string]assembly {
 		"table.grow by all":        withTable(prepare(nil, forever(0xd0, 0x70, i32c(50_000), 0xfc, 15, 0, drop))),
 		"table.grow too far":       withTable(prepare(nil, forever(0xd0, 0x70, i32c(-1), 0xfc, 15, 0, drop))),
 		"table.fill":               withTable(prepare(nil, forever(i32c(0), 0xd0, 0x70, i32c(50_000), 0xfc, 17, 0))),
-		"table.fill of 1":          withTable(prepare(nil, forever(times(100, i32c(0), 0xd0, 0x70, i32c(1), 0xfc, 17, 0)))),
-		"table.copy":               withTable(prepare(nil, forever(i32c(0), i32c(1), i32c(40_000), 0xfc, 14, 0, 0))),
-		"table.get":                withTable(prepare(nil, forever(times(many, i32c(0), 0x25, 0, drop)))),
-		"table.set":                withTable(prepare(nil, forever(times(many, i32c(0), 0xd0, 0x70, 0x26, 0)))),
+		"table.fill of 1": withTable(prepare(nil,
+			forever(times(100, i32c(0), 0xd0, 0x70, i32c(1), 0xfc, 17, 0)))),
+		"table.copy": withTable(prepare(nil, forever(i32c(0), i32c(1), i32c(40_000), 0xfc, 14, 0, 0))),
+		"table.get":  withTable(prepare(nil, forever(times(many, i32c(0), 0x25, 0, drop)))),
+		"table.set":  withTable(prepare(nil, forever(times(many, i32c(0), 0xd0, 0x70, 0x26, 0)))),
 		"ref.func": withTable(assembly{
 			prepare: routine{code: forever(times(many, 0xd2, 7, drop))}, sections: map[byte][]byte{9: elements},
 		}),

@@ -87,7 +87,8 @@ func (e importEntry) verify() error {
 		}
 	}
 	if e.signature != offered.signature {
-		return &RefusedError{Reason: ErrImport, What: what + " as " + e.signature.String() + ", it is " + offered.String()}
+		return &RefusedError{Reason: ErrImport, What: what + " as " + e.signature.String() + ", it is " +
+			offered.String()}
 	}
 	return nil
 }

@@ -65,8 +65,8 @@ type Edit struct {
 	Enabled *bool
 }
 
-// Create enters an endpoint for a merchant. Its secret is in the answer, and not shown again. Members that are wrong are
-// *payment.InvalidError.
+// Create enters an endpoint for a merchant. Its secret is in the answer, and not shown again. Members that are wrong
+// are *payment.InvalidError.
 func (b *Book) Create(ctx context.Context, merchant string, edit Edit) (Endpoint, error) {
 	e := Endpoint{Merchant: merchant, CreatedAt: b.settings.Now().UTC()}
 	if edit.URL == nil {
@@ -112,8 +112,8 @@ func (b *Book) Change(ctx context.Context, merchant, id string, edit Edit) (Endp
 	return b.register.Change(ctx, merchant, id, func(e *Endpoint) error { return b.apply(e, edit) })
 }
 
-// Rotate gives an endpoint a new secret, which is in the answer and not shown again. The one before signs too for the overlap, at most
-// 30 days; one that was still ending then ends now.
+// Rotate gives an endpoint a new secret, which is in the answer and not shown again. The one before signs too for the
+// overlap, at most 30 days; one that was still ending then ends now.
 func (b *Book) Rotate(ctx context.Context, merchant, id string, overlap time.Duration) (Endpoint, error) {
 	fresh, err := b.secret()
 	if err != nil {
@@ -140,7 +140,8 @@ func (b *Book) Deliveries(ctx context.Context, merchant, id string, filter Filte
 	return b.records.Deliveries(ctx, e.ID, filter)
 }
 
-// Redeliver sends an event to an endpoint again, at once and with the whole schedule. ErrDisabled where the endpoint gets nothing.
+// Redeliver sends an event to an endpoint again, at once and with the whole schedule. ErrDisabled where the endpoint
+// gets nothing.
 func (b *Book) Redeliver(ctx context.Context, merchant, id, eventID string) (Delivery, error) {
 	e, err := b.Get(ctx, merchant, id)
 	if err != nil {

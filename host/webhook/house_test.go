@@ -81,17 +81,20 @@ func (h *house) eventsOf(t *testing.T, merchant string, types ...payment.EntryTy
 	h.events++
 	at := h.clock.now()
 	p := payment.Payment{
-		ID: fmt.Sprintf("pay_%026d", h.events), Merchant: merchant, Status: payment.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
-		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR"},
+		ID: fmt.Sprintf("pay_%026d", h.events), Merchant: merchant, Status: payment.Created, Version: 1, CreatedAt: at,
+		UpdatedAt: at,
+		Order:     payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR"},
 	}
 	change := payment.Change{Payment: p}
 	for i, what := range types {
 		change.Entries = append(change.Entries, payment.Entry{
 			ID: fmt.Sprintf("evt_%013d%013d", h.events, i), PaymentID: p.ID, Merchant: merchant, Type: what, At: at,
-			Origin: payment.Origin{Cause: payment.ByAnswer}, Snapshot: json.RawMessage(`{"id":"` + p.ID + `","amount":"49.90"}`),
+			Origin:   payment.Origin{Cause: payment.ByAnswer},
+			Snapshot: json.RawMessage(`{"id":"` + p.ID + `","amount":"49.90"}`),
 		})
 	}
-	earlier, err := h.db.Create(t.Context(), change, payment.Key{Merchant: merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at})
+	earlier, err := h.db.Create(t.Context(), change,
+		payment.Key{Merchant: merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at})
 	require.NoError(t, err)
 	require.Nil(t, earlier)
 	return change.Entries

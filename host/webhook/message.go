@@ -28,14 +28,16 @@ type content struct {
 }
 
 func bodyOf(e payment.Entry) ([]byte, error) {
-	body, err := json.Marshal(message{Type: e.Type, Timestamp: e.At, Data: content{Sequence: e.Sequence, Cause: e.Cause, Payment: e.Snapshot}})
+	body, err := json.Marshal(message{Type: e.Type, Timestamp: e.At,
+		Data: content{Sequence: e.Sequence, Cause: e.Cause, Payment: e.Snapshot}})
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
 	}
 	return body, nil
 }
 
-// sign sets the headers of one try. The event's id stays the same over all tries, so that a receiver can tell repetitions.
+// sign sets the headers of one try. The event's id stays the same over all tries, so that a receiver can tell
+// repetitions.
 func sign(header http.Header, eventID string, body []byte, secrets []Secret, now time.Time) error {
 	signatures := make([]string, len(secrets))
 	for i, secret := range secrets {

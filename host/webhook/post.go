@@ -27,7 +27,8 @@ func client(dialer *egress.Dialer) *http.Client {
 	return &http.Client{
 		Timeout: tryTimeout,
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSHandshakeTimeout: tryTimeout, MaxResponseHeaderBytes: maxHeader, MaxIdleConns: 256,
+			DialContext: dialer.DialContext, TLSHandshakeTimeout: tryTimeout, MaxResponseHeaderBytes: maxHeader,
+			MaxIdleConns:        256,
 			MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true, DisableCompression: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -60,8 +61,8 @@ func (s *Sender) post(ctx context.Context, job Job) answer {
 	return answer{at: at, status: response.StatusCode, retryAfter: retryAfter(response.Header.Get("Retry-After"), at)}
 }
 
-// problemOf tells a merchant why no answer came. It says nothing of the network around the router: which addresses a name leads to there,
-// and which of them listen, is nobody's who may choose the name.
+// problemOf tells a merchant why no answer came. It says nothing of the network around the router: which addresses a
+// name leads to there, and which of them listen, is nobody's who may choose the name.
 func problemOf(err error) string {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		if wrapped.Timeout() {

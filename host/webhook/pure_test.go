@@ -31,13 +31,16 @@ func TestOnlyTwoHundredsSucceed(t *testing.T) {
 		require.Equal(t, noon(), d.TriedAt)
 	}
 	d := judge(Delivery{State: Pending, Tries: 1}, answer{at: noon(), problem: "no connection"}, 0)
-	require.Equal(t, Delivery{State: Pending, Tries: 1, Due: noon().Add(5 * time.Second), TriedAt: noon(), Error: "no connection"}, d)
+	require.Equal(t,
+		Delivery{State: Pending, Tries: 1, Due: noon().Add(5 * time.Second), TriedAt: noon(), Error: "no connection"},
+		d)
 }
 
 func TestTheScheduleIsTheSpecifications(t *testing.T) {
 	t.Parallel()
 	want := []time.Duration{
-		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
+		14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 	}
 	for i, pause := range want {
 		failed := Delivery{State: Pending, Tries: i + 1}
@@ -46,13 +49,15 @@ func TestTheScheduleIsTheSpecifications(t *testing.T) {
 		require.Greater(t, late, noon().Add(pause*119/100))
 		require.Less(t, late, noon().Add(pause*120/100))
 	}
-	require.Equal(t, Failed, judge(Delivery{State: Pending, Tries: len(want) + 1}, answer{at: noon(), status: 500}, 0).State)
+	require.Equal(t, Failed,
+		judge(Delivery{State: Pending, Tries: len(want) + 1}, answer{at: noon(), status: 500}, 0).State)
 }
 
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]time.Duration{
-		"": 0, "120": 2 * time.Minute, " 7 ": 7 * time.Second, "0": 0, "-5": 0, "soon": 0, "1e9": 0, "99999999999999999999": 0,
+		"": 0, "120": 2 * time.Minute, " 7 ": 7 * time.Second, "0": 0, "-5": 0, "soon": 0, "1e9": 0,
+		"99999999999999999999":          0,
 		"2000000000":                    24 * time.Hour,
 		"Sun, 01 Mar 2026 12:05:00 GMT": 5 * time.Minute,
 		"Sun, 01 Mar 2026 11:05:00 GMT": 0,

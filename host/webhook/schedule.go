@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// delays are the pauses after each failed try: the schedule of the Standard Webhooks specification, a good three days in all. The first try
-// is at once, and there is none after the last pause's.
+// delays are the pauses after each failed try: the schedule of the Standard Webhooks specification, a good three days
+// in all. The first try is at once, and there is none after the last pause's.
 //
 //nolint:gochecknoglobals // a lookup table
 var delays = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour,
+	20 * time.Hour, 24 * time.Hour,
 }
 
 const (
@@ -98,10 +99,12 @@ func effect(d Delivery, a answer) func(*Endpoint) {
 		case e.Disabled():
 		case a.status == http.StatusGone:
 			e.DisabledAt, e.DisabledReason = a.at, "the endpoint answered 410 Gone"
-		// An endpoint that gets little must not go for one bad moment after a quiet week: the event has had its whole schedule, too.
+		// An endpoint that gets little must not go for one bad moment after a quiet week: the event has had its whole
+		// schedule, too.
 		case d.State == Failed && a.at.Sub(e.FailingSince) >= patience:
 			e.DisabledAt = a.at
-			e.DisabledReason = fmt.Sprintf("nothing has got through since %s; the last try: %s", e.FailingSince.UTC().Format(time.RFC3339), a.why())
+			e.DisabledReason = fmt.Sprintf("nothing has got through since %s; the last try: %s",
+				e.FailingSince.UTC().Format(time.RFC3339), a.why())
 		}
 	}
 }

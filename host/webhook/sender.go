@@ -23,13 +23,15 @@ type Settings struct {
 	Workers, PerEndpoint int
 	// Lease is how long a claim holds; it must be longer than a try. 0 means 1 min.
 	Lease time.Duration
-	// KeepFor is how long a delivery is remembered that its endpoint has taken, by the journal's own clock. 0 means 30 days.
+	// KeepFor is how long a delivery is remembered that its endpoint has taken, by the journal's own clock. 0 means 30
+	// days.
 	KeepFor time.Duration
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
 	// Chance gives numbers in [0, 1) that spread tries over time. Nil means a random one.
 	Chance func() float64
-	// Answered is told of each try that is over and not yet written down, and may hold it there or end the process. Nil is told nothing.
+	// Answered is told of each try that is over and not yet written down, and may hold it there or end the process. Nil
+	// is told nothing.
 	Answered func()
 	Logger   *slog.Logger
 }
@@ -84,12 +86,14 @@ type Sender struct {
 func NewSender(queue Queue, settings Settings) *Sender {
 	settings = settings.withDefaults()
 	return &Sender{
-		queue: queue, settings: settings, client: client(&egress.Dialer{AllowPrivate: settings.AllowPrivate, Timeout: tryTimeout}),
-		freed: make(chan struct{}, 1), busy: map[string]int{},
+		queue: queue, settings: settings,
+		client: client(&egress.Dialer{AllowPrivate: settings.AllowPrivate, Timeout: tryTimeout}),
+		freed:  make(chan struct{}, 1), busy: map[string]int{},
 	}
 }
 
-// Run sends until ctx ends, and returns when what it began is over. Tries that the end of ctx cuts off are made again later.
+// Run sends until ctx ends, and returns when what it began is over. Tries that the end of ctx cuts off are made again
+// later.
 func (s *Sender) Run(ctx context.Context) {
 	defer s.client.CloseIdleConnections()
 	var tries sync.WaitGroup
@@ -109,7 +113,8 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// Round sends everything that is due, and returns when nothing is any more. Now and then it forgets what was delivered long ago.
+// Round sends everything that is due, and returns when nothing is any more. Now and then it forgets what was delivered
+// long ago.
 func (s *Sender) Round(ctx context.Context) error {
 	for {
 		var tries sync.WaitGroup
@@ -172,7 +177,8 @@ func (s *Sender) purge(ctx context.Context, now time.Time) error {
 }
 
 func (s *Sender) try(ctx context.Context, job Job) {
-	log := s.settings.Logger.With(slog.String("endpoint", job.Endpoint.ID), slog.String("event", job.Entry.ID), slog.Int("try", job.Delivery.Tries))
+	log := s.settings.Logger.With(slog.String("endpoint", job.Endpoint.ID), slog.String("event", job.Entry.ID),
+		slog.Int("try", job.Delivery.Tries))
 	a := s.post(ctx, job)
 	s.settings.Answered()
 	after := judge(job.Delivery, a, s.settings.Chance())
@@ -193,7 +199,8 @@ func (s *Sender) try(ctx context.Context, job Job) {
 	case after.State == Failed:
 		log.WarnContext(ctx, "a webhook was given up", slog.String("why", after.Error))
 	case after.State == Pending:
-		log.InfoContext(ctx, "a webhook did not get through", slog.String("why", after.Error), slog.Time("next", after.Due))
+		log.InfoContext(ctx, "a webhook did not get through", slog.String("why", after.Error),
+			slog.Time("next", after.Due))
 	}
 }
 
@@ -205,7 +212,8 @@ func (s *Sender) room(now time.Time) Wish {
 	for _, count := range s.busy {
 		free -= count
 	}
-	return Wish{Now: now, Until: now.Add(s.settings.Lease), Limit: free, PerEndpoint: s.settings.PerEndpoint, Busy: maps.Clone(s.busy)}
+	return Wish{Now: now, Until: now.Add(s.settings.Lease), Limit: free, PerEndpoint: s.settings.PerEndpoint,
+		Busy: maps.Clone(s.busy)}
 }
 
 func (s *Sender) enter(endpoint string) {

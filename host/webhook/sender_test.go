@@ -32,7 +32,8 @@ func TestEventsAreSentSignedToWhoeverWantsThem(t *testing.T) {
 	h := newHouse(t)
 	h.event(t, "shop", payment.PaymentCreated)
 	r := newReceiver(t, nil)
-	all, some := h.endpoint(t, r.URL+"/all"), h.endpoint(t, r.URL+"/some", payment.PaymentSucceeded, payment.PaymentFailed)
+	all, some := h.endpoint(t, r.URL+"/all"), h.endpoint(t, r.URL+"/some", payment.PaymentSucceeded,
+		payment.PaymentFailed)
 	h.event(t, "other", payment.PaymentSucceeded)
 	created, paid := h.event(t, "shop", payment.PaymentCreated), h.event(t, "shop", payment.PaymentSucceeded)
 	h.round(t)
@@ -51,7 +52,8 @@ func TestEventsAreSentSignedToWhoeverWantsThem(t *testing.T) {
 				"payment":{"id":"`+paid.PaymentID+`","amount":"49.90"}}}`, string(v.body))
 		}
 	}
-	require.ElementsMatch(t, []string{created.ID, paid.ID}, got[all.Secret], "what was before the endpoint, and others', is not sent")
+	require.ElementsMatch(t, []string{created.ID, paid.ID}, got[all.Secret],
+		"what was before the endpoint, and others', is not sent")
 	require.Equal(t, []string{paid.ID}, got[some.Secret])
 	d := h.delivery(t, all, paid)
 	require.Equal(t, webhook.Delivered, d.State)
@@ -71,7 +73,8 @@ func TestFailedTriesFollowTheScheduleWithOneIDAndFreshSignatures(t *testing.T) {
 	event := h.event(t, "shop", payment.PaymentSucceeded)
 	var visits []visit
 	for i, pause := range []time.Duration{
-		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
+		14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 	} {
 		if pause > 0 {
 			h.clock.advance(pause - time.Millisecond)
@@ -108,7 +111,8 @@ func TestRedirectsFailAndAreNotFollowed(t *testing.T) {
 	h := newHouse(t)
 	elsewhere := newReceiver(t, nil)
 	for _, code := range []int{301, 302, 303, 307, 308} {
-		r := newReceiver(t, func(w http.ResponseWriter, r *http.Request, _ string) { http.Redirect(w, r, elsewhere.URL, code) })
+		r := newReceiver(t,
+			func(w http.ResponseWriter, r *http.Request, _ string) { http.Redirect(w, r, elsewhere.URL, code) })
 		e := h.endpoint(t, r.URL)
 		event := h.event(t, "shop", payment.PaymentSucceeded)
 		h.round(t)
@@ -380,7 +384,8 @@ func TestFailuresToConnectAreTold(t *testing.T) {
 	closed := newReceiver(t, nil)
 	closed.Close()
 	e := h.endpoint(t, closed.URL)
-	cut := h.endpoint(t, newReceiver(t, func(http.ResponseWriter, *http.Request, string) { panic(http.ErrAbortHandler) }).URL)
+	cut := h.endpoint(t,
+		newReceiver(t, func(http.ResponseWriter, *http.Request, string) { panic(http.ErrAbortHandler) }).URL)
 	event := h.event(t, "shop", payment.PaymentSucceeded)
 	h.round(t)
 	require.Equal(t, "no connection", h.delivery(t, e, event).Error)
@@ -436,7 +441,8 @@ func TestClaimOfADeadRouterIsTakenOverAfterItsLease(t *testing.T) {
 	require.Len(t, r.seen(), 1)
 	late := dead[0].Delivery
 	late.State = webhook.Pending
-	require.ErrorIs(t, queue.Finish(t.Context(), late, func(*webhook.Endpoint) {}), webhook.ErrLost, "one that wakes again has no say")
+	require.ErrorIs(t, queue.Finish(t.Context(), late, func(*webhook.Endpoint) {}), webhook.ErrLost,
+		"one that wakes again has no say")
 	require.Equal(t, webhook.Delivered, h.delivery(t, e, event).State)
 }
 
@@ -508,7 +514,8 @@ func TestEveryEventOfMoreThanABatchIsSentOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page, 3)
 	require.Equal(t, written[1202].ID, page[0].EventID)
-	page, err = h.book.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{Limit: 3, State: webhook.Delivered, Before: page[2].Sequence})
+	page, err = h.book.Deliveries(t.Context(), "shop", e.ID,
+		webhook.Filter{Limit: 3, State: webhook.Delivered, Before: page[2].Sequence})
 	require.NoError(t, err)
 	require.Equal(t, written[1199].ID, page[0].EventID)
 	page, err = h.book.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{State: webhook.Failed})
@@ -544,7 +551,8 @@ func TestRouterThatDiesAfterSendingSendsAgain(t *testing.T) {
 	e := h.endpoint(t, r.URL)
 	event := h.event(t, "shop", payment.PaymentSucceeded)
 	ctx, die := context.WithCancel(t.Context())
-	dying := webhook.NewSender(deaf{h.db.Webhooks()}, webhook.Settings{AllowPrivate: true, Now: h.clock.now, Answered: die})
+	dying := webhook.NewSender(deaf{h.db.Webhooks()},
+		webhook.Settings{AllowPrivate: true, Now: h.clock.now, Answered: die})
 	_ = dying.Round(ctx)
 	require.Error(t, ctx.Err())
 	h.clock.advance(time.Minute)

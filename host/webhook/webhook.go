@@ -1,9 +1,10 @@
-// Package webhook tells merchants what became of their payments: it decides when each event is sent to which of their endpoints, and when
-// to stop trying. What providers tell the router is package callback's: the two have a direction of the wire in common, and no decision.
+// Package webhook tells merchants what became of their payments: it decides when each event is sent to which of their
+// endpoints, and when to stop trying. What providers tell the router is package callback's: the two have a direction of
+// the wire in common, and no decision.
 //
-// Messages follow the Standard Webhooks specification (https://www.standardwebhooks.com). Every event of a payment is delivered at least
-// once to each endpoint that wants its type, in no promised order: events carry a sequence number and the whole payment, so that one which
-// is stuck holds back no other.
+// Messages follow the Standard Webhooks specification (https://www.standardwebhooks.com). Every event of a payment is
+// delivered at least once to each endpoint that wants its type, in no promised order: events carry a sequence number
+// and the whole payment, so that one which is stuck holds back no other.
 package webhook
 
 import (
@@ -112,11 +113,13 @@ type Delivery struct {
 
 // Register keeps endpoints durably. Safe for concurrent use.
 type Register interface {
-	// Create adds an endpoint, which gets the events after this moment. ErrTooMany where the merchant has that many already.
+	// Create adds an endpoint, which gets the events after this moment. ErrTooMany where the merchant has that many
+	// already.
 	Create(ctx context.Context, endpoint Endpoint, most int) error
 	// List gives a merchant's endpoints, oldest first.
 	List(ctx context.Context, merchant string) ([]Endpoint, error)
-	// Change reads a merchant's endpoint, applies a change and writes it, with nobody in between. What the change refuses is not written.
+	// Change reads a merchant's endpoint, applies a change and writes it, with nobody in between. What the change
+	// refuses is not written.
 	Change(ctx context.Context, merchant, id string, change func(*Endpoint) error) (Endpoint, error)
 	// Delete forgets a merchant's endpoint and its deliveries.
 	Delete(ctx context.Context, merchant, id string) error
@@ -126,8 +129,8 @@ type Register interface {
 type Records interface {
 	// Deliveries lists an endpoint's, the newest event first.
 	Deliveries(ctx context.Context, endpointID string, filter Filter) ([]Delivery, error)
-	// Redeliver makes an event of the endpoint's merchant due now, as if it had never been tried; also one that was before the endpoint,
-	// or that it does not want.
+	// Redeliver makes an event of the endpoint's merchant due now, as if it had never been tried; also one that was
+	// before the endpoint, or that it does not want.
 	Redeliver(ctx context.Context, endpoint Endpoint, eventID string, now time.Time) (Delivery, error)
 }
 
@@ -142,15 +145,16 @@ type Filter struct {
 
 // Queue gives work out. Safe for concurrent use.
 type Queue interface {
-	// Spread makes deliveries of the events that each enabled endpoint has not been given yet. How far an endpoint is, and its deliveries,
-	// are written together. It tells whether there is more.
+	// Spread makes deliveries of the events that each enabled endpoint has not been given yet. How far an endpoint is,
+	// and its deliveries, are written together. It tells whether there is more.
 	Spread(ctx context.Context, now time.Time) (more bool, err error)
 	// Claim takes tries that are due, those longest due first: nobody else gets them before the claim ends.
 	Claim(ctx context.Context, wish Wish) ([]Job, error)
-	// Finish writes what became of a try, and what it means for its endpoint, together. ErrLost where the claim is no longer the last.
+	// Finish writes what became of a try, and what it means for its endpoint, together. ErrLost where the claim is no
+	// longer the last.
 	Finish(ctx context.Context, delivery Delivery, effect func(*Endpoint)) error
-	// Purge forgets deliveries that were answered longer ago than a lifetime, some at a time, and tells how many. The lifetime counts in the
-	// journal's own clock. The events themselves stay.
+	// Purge forgets deliveries that were answered longer ago than a lifetime, some at a time, and tells how many. The
+	// lifetime counts in the journal's own clock. The events themselves stay.
 	Purge(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 }
 

@@ -68,11 +68,13 @@ func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
 	}
 	if !isWebAddress(order.redirect) {
 		return checkout{}, guest.Reject("invalid_request", page,
-			"Cryptogram sends the payer back to a page: give "+page[1:]+" as an http(s) URL, or set the account's redirect")
+			"Cryptogram sends the payer back to a page: give "+page[1:]+" as an http(s) URL, or set the account's "+
+				"redirect")
 	}
 	switch expires, err := readTime(order.expires); {
 	case err != nil:
-		return checkout{}, guest.Reject("invalid_request", "/expires_at", "expires_at has to be a date like "+timeLayout)
+		return checkout{},
+			guest.Reject("invalid_request", "/expires_at", "expires_at has to be a date like "+timeLayout)
 	case expires <= call.GetNowMs():
 		return checkout{}, guest.Reject("expired", "/expires_at", "expires_at has passed")
 	}
@@ -128,7 +130,8 @@ func checkoutOfInput(call *abi.Call, account settings) (checkout, *abi.Step) {
 		description: cmp.Or(input.Text("description"), account.description, title),
 		redirect:    cmp.Or(input.Text("redirect"), account.redirect),
 		message:     cmp.Or(input.Text("message"), account.message),
-		expires:     cmp.Or(input.Text("expires_at"), time.UnixMilli(call.GetNowMs()).Add(account.lifetime).UTC().Format(timeLayout)),
+		expires: cmp.Or(input.Text("expires_at"),
+			time.UnixMilli(call.GetNowMs()).Add(account.lifetime).UTC().Format(timeLayout)),
 	}, nil
 }
 
@@ -163,7 +166,8 @@ func readOptions(data []byte) (options, *abi.Step) {
 				refusal = guest.Reject("invalid_request", optionsField+"/wallets", wantedWallets)
 			}
 		default:
-			refusal = guest.Reject("invalid_request", optionsField, "Cryptogram has the options title, message and wallets, not "+name)
+			refusal = guest.Reject("invalid_request", optionsField,
+				"Cryptogram has the options title, message and wallets, not "+name)
 		}
 	})
 	return extra, refusal
@@ -171,8 +175,8 @@ func readOptions(data []byte) (options, *abi.Step) {
 
 const optionsField = "/provider_options/cryptogram"
 
-// mark is the query parameter of redirect that carries our reference. Cryptogram has no field for it, and no list; but it
-// echoes redirect, so that a payment which a notification names can be told.
+// mark is the query parameter of redirect that carries our reference. Cryptogram has no field for it, and no list; but
+// it echoes redirect, so that a payment which a notification names can be told.
 const mark = "payrouter_reference"
 
 // marked adds our reference to a redirect, before a fragment.

@@ -15,16 +15,22 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// FuzzInterpret holds whatever Cryptogram may answer to the contract, for every operation: nothing traps, and each amount of an outcome is
-// one that was sent.
+// FuzzInterpret holds whatever Cryptogram may answer to the contract, for every operation: nothing traps, and each
+// amount of an outcome is one that was sent.
 func FuzzInterpret(f *testing.F) {
 	for _, response := range evidence.Responses(f, ".") {
 		f.Add(response.GetStatus(), response.GetBody())
 	}
-	f.Add(uint32(201), []byte(`{"id":"1","amount":1e2,"currency":"EUR","url":"https://a","redirect":"https://b","expires_at":"2025-05-19T09:13:28","transaction":null}`))
-	f.Add(uint32(200), []byte(`{"id":"1","amount":1,"currency":"EUR","url":"https://a","expires_at":"2025-05-19T09:13:28Z",`+
-		`"transaction":{"wallet":"btc","currency":"EUR","status":"pending","value":1.0e-5,"price":1,"received":-0,"received_price":-0.0,"address":"1"}}`))
-	f.Add(uint32(200), []byte(`{"id":"1","amount":1,"amount":[],"price":1e400,"currency":"EUR","url":"https://a","expires_at":"2025-05-19T09:13:28Z"}`))
+	f.Add(uint32(201),
+		[]byte(`{"id":"1","amount":1e2,"currency":"EUR","url":"https://a","redirect":"https://b",`+
+			`"expires_at":"2025-05-19T09:13:28","transaction":null}`))
+	f.Add(uint32(200),
+		[]byte(`{"id":"1","amount":1,"currency":"EUR","url":"https://a","expires_at":"2025-05-19T09:13:28Z",`+
+			`"transaction":{"wallet":"btc","currency":"EUR","status":"pending","value":1.0e-5,"price":1,`+
+			`"received":-0,"received_price":-0.0,"address":"1"}}`))
+	f.Add(uint32(200),
+		[]byte(`{"id":"1","amount":1,"amount":[],"price":1e400,"currency":"EUR","url":"https://a",`+
+			`"expires_at":"2025-05-19T09:13:28Z"}`))
 	described := manifest()
 	promised := make(map[string]*jsonschema.Schema)
 	for _, operation := range described.GetOperations() {
@@ -43,7 +49,8 @@ func FuzzInterpret(f *testing.F) {
 				require.NoError(t, err)
 				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
 				done := step.GetDone()
-				exact.Found(t, body, []string{call.GetPayment().GetAmount()}, done.GetAmount(), done.GetReceived(), done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
+				exact.Found(t, body, []string{call.GetPayment().GetAmount()}, done.GetAmount(), done.GetReceived(),
+					done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
 				output := done.GetOutput()
 				if output == nil {
 					continue
@@ -55,16 +62,19 @@ func FuzzInterpret(f *testing.F) {
 	})
 }
 
-// FuzzPrepare holds the requests to what was asked: whatever the input, a create has one of its amounts, above zero, or there is none.
+// FuzzPrepare holds the requests to what was asked: whatever the input, a create has one of its amounts, above zero, or
+// there is none.
 func FuzzPrepare(f *testing.F) {
 	f.Add(createPayment, []byte(`{"amount":"10.50","currency":"USD","redirect":"https://shop.example"}`))
-	f.Add(createPayment, []byte(`{"amount":"-5","amount":"5","currency":"USD","redirect":"https://shop.example","expires_at":"x"}`))
+	f.Add(createPayment,
+		[]byte(`{"amount":"-5","amount":"5","currency":"USD","redirect":"https://shop.example","expires_at":"x"}`))
 	f.Add(getPayment, []byte(`{"id":"../x"}`))
 	f.Add(updatePayment, []byte(`{"id":"1","title":"\u0000","redirect":"javascript:"}`))
 	f.Add(availableWallets, []byte(`{}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, operation string, input []byte) {
-		step, err := connector{}.Prepare(&abi.Call{Operation: operation, Input: input, Seed: make([]byte, 32), Reference: "ours"})
+		step, err := connector{}.Prepare(&abi.Call{Operation: operation, Input: input, Seed: make([]byte, 32),
+			Reference: "ours"})
 		if err != nil {
 			return // there is no such operation
 		}

@@ -52,7 +52,8 @@ func prepareUpdate(call *abi.Call, _ settings) *abi.Step {
 		changed = true
 	}
 	if !changed {
-		return guest.Reject("unsupported", "", "Cryptogram changes a payment's title, description, redirect and message, and nothing else")
+		return guest.Reject("unsupported", "",
+			"Cryptogram changes a payment's title, description, redirect and message, and nothing else")
 	}
 	return request("PATCH", guest.Literal(collection+"/"), guest.Text(id)).JSON(body.JSON()).Send(nil)
 }
@@ -96,7 +97,8 @@ func idOf(call *abi.Call) (string, *abi.Step) {
 		id = input.Text("id")
 	}
 	if id == "" {
-		return "", guest.Reject("unsupported", "", "Cryptogram finds a payment by its own id alone, and it is not known")
+		return "", guest.Reject("unsupported", "",
+			"Cryptogram finds a payment by its own id alone, and it is not known")
 	}
 	if !isID(id) {
 		return "", guest.Reject("invalid_request", "/id", "this is not an id of Cryptogram's")
@@ -109,5 +111,6 @@ func isID(text string) bool {
 	if text == "" || len(text) > 64 {
 		return false
 	}
-	return strings.Trim(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && strings.Trim(text, "-") != ""
+	return strings.Trim(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" &&
+		strings.Trim(text, "-") != ""
 }

@@ -14,8 +14,8 @@ func main() {}
 // connector is the integration. It keeps no state.
 type connector struct{}
 
-// The operations, named after the requests in Cryptogram's document, and after its section "Available Wallets", which it has no request
-// for.
+// The operations, named after the requests in Cryptogram's document, and after its section "Available Wallets", which
+// it has no request for.
 const (
 	createPayment    = "CreatePayment"
 	getPayment       = "GetPayment"

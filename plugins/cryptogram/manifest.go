@@ -8,19 +8,21 @@ import (
 
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
-		Name:           "cryptogram",
-		Version:        "1.2.0",
-		Title:          "Cryptogram",
-		BaseUrl:        "https://cryptogram.vip",
-		Secrets:        []*abi.Secret{{Name: "token", Summary: "Access token, from the Developer section of the account."}},
+		Name:    "cryptogram",
+		Version: "1.2.0",
+		Title:   "Cryptogram",
+		BaseUrl: "https://cryptogram.vip",
+		Secrets: []*abi.Secret{{Name: "token",
+			Summary: "Access token, from the Developer section of the account."}},
 		SettingsSchema: settingsSchema,
 		Flows:          []*abi.Flow{collect()},
 		Operations:     []*abi.Operation{createOperation(), getOperation(), updateOperation(), walletsOperation()},
 		Failures:       failureRules(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
-			Summary: "Create a webhook in the Developer section of the account, and give it this URL. It names a payment and is " +
-				"unsigned, so the payment is looked up before anything is believed. Cryptogram tries 20 times over several hours.",
+			Summary: "Create a webhook in the Developer section of the account, and give it this URL. It names a " +
+				"payment and is unsigned, so the payment is looked up before anything is believed. Cryptogram tries " +
+				"20 times over several hours.",
 		},
 		MaxSteps: 1,
 		Actions:  []*abi.Action{{Role: abi.Role_ROLE_CATALOG, Topic: "wallets", Operation: availableWallets}},
@@ -40,8 +42,8 @@ func collect() *abi.Flow {
 	}
 }
 
-// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not say which it takes;
-// one that it does not take it refuses.
+// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not say which it
+// takes; one that it does not take it refuses.
 const fiat = `
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP
 CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD
@@ -52,8 +54,9 @@ THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF 
 func createOperation() *abi.Operation {
 	return &abi.Operation{
 		Name: createPayment,
-		Summary: "Creates a payment with a hosted page. Cryptogram keeps no reference of ours and has no list: an unanswered create " +
-			"is left behind, and nobody can pay it, because its page and addresses are known to nobody.",
+		Summary: "Creates a payment with a hosted page. Cryptogram keeps no reference of ours and has no list: an " +
+			"unanswered create is left behind, and nobody can pay it, because its page and addresses are known to " +
+			"nobody.",
 		Idempotency:    abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
 		InputSchema:    createInput,
 		OutputSchema:   paymentOutput,
@@ -89,8 +92,9 @@ func updateOperation() *abi.Operation {
 
 func walletsOperation() *abi.Operation {
 	return &abi.Operation{
-		Name:           availableWallets,
-		Summary:        "Lists the cryptocurrencies that a payment may accept, as the document does. Nothing is sent: Cryptogram has no request for it.",
+		Name: availableWallets,
+		Summary: "Lists the cryptocurrencies that a payment may accept, as the document does. Nothing is " +
+			"sent: Cryptogram has no request for it.",
 		Idempotency:    abi.Idempotency_IDEMPOTENCY_SAFE,
 		InputSchema:    noInput,
 		OutputSchema:   walletsOutput,
@@ -105,13 +109,17 @@ const createInput = `{
   "additionalProperties": false,
   "required": ["amount", "currency"],
   "properties": {
-    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "description": "What the payer has to pay, in the fiat currency; above 0.", "examples": ["10"]},
+    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$",
+      "description": "What the payer has to pay, in the fiat currency; above 0.", "examples": ["10"]},
     "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
-    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]}, "description": "The account's where they are left out; so are the texts."},
+    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]},
+      "description": "The account's where they are left out; so are the texts."},
     "title": {"type": "string"},
     "description": {"type": "string"},
     "redirect": {"type": "string", "pattern": "^https?://", "examples": ["https://shop.example/thanks"]},
-    "expires_at": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$", "description": "UTC, without a zone; by default the account's expire_hours from now.", "examples": ["2025-05-19T09:13:28"]},
+    "expires_at": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$",
+      "description": "UTC, without a zone; by default the account's expire_hours from now.",
+        "examples": ["2025-05-19T09:13:28"]},
     "message": {"type": "string"}
   }
 }`
@@ -148,10 +156,12 @@ const walletsOutput = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "required": ["wallets"],
-  "properties": {"wallets": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Names by identifier."}}
+  "properties": {"wallets": {"type": "object", "additionalProperties": {"type": "string"},
+    "description": "Names by identifier."}}
 }`
 
-// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody needs.
+// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody
+// needs.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldDate   = `{"description": "A date like 2025-02-21T13:01:12.000000Z, or null."}`

@@ -43,7 +43,8 @@ type transaction struct {
 }
 
 // funds compares what came with what was asked, in coins. Wallets round up, so that a few units too many are no
-// overpayment: Cryptogram's own sample has 0.0149995 for 0.01499948, at the same price. Over is what exceeds the price too.
+// overpayment: Cryptogram's own sample has 0.0149995 for 0.01499948, at the same price. Over is what exceeds the price
+// too.
 func (t transaction) funds() funds {
 	switch {
 	case t.received.Sign() <= 0:
@@ -121,8 +122,8 @@ func (p payment) outcome(call *abi.Call, account settings) *abi.Outcome {
 	return outcome
 }
 
-// money is what has been received: in the payment's currency where Cryptogram gives both prices, else in coins. It is nil where neither can be
-// named.
+// money is what has been received: in the payment's currency where Cryptogram gives both prices, else in coins. It is
+// nil where neither can be named.
 func (t transaction) money() *abi.Money {
 	coin := strings.ToUpper(t.wallet)
 	switch {
@@ -134,8 +135,8 @@ func (t transaction) money() *abi.Money {
 	return nil
 }
 
-// misfit says why what was received is no proof that the payment was made: a transaction is priced in its payment's own currency, and money in
-// another is not that payment's amount, whatever the number.
+// misfit says why what was received is no proof that the payment was made: a transaction is priced in its payment's own
+// currency, and money in another is not that payment's amount, whatever the number.
 func (p payment) misfit() string {
 	if p.transaction.currency == "" || p.transaction.currency == p.currency {
 		return ""

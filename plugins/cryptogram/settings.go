@@ -11,8 +11,8 @@ import (
 	"payrouter/abi/jsontext"
 )
 
-// settings is an account's settings, defaults filled in. Cryptogram requires texts that a payment need not have; they come
-// from here.
+// settings is an account's settings, defaults filled in. Cryptogram requires texts that a payment need not have; they
+// come from here.
 type settings struct {
 	wallets     []string
 	title       string
@@ -30,13 +30,19 @@ const settingsSchema = `{
   "type": "object",
   "additionalProperties": false,
   "properties": {
-    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]}, "default": ["btc", "eth", "bnb"], "description": "The cryptocurrencies a payer may choose from."},
+    "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]},
+      "default": ["btc", "eth", "bnb"], "description": "The cryptocurrencies a payer may choose from."},
     "title": {"type": "string", "minLength": 1, "default": "Payment", "description": "Title of the payment page."},
-    "description": {"type": "string", "minLength": 1, "description": "Description on the payment page where the payment has none; by default its title."},
-    "message": {"type": "string", "minLength": 1, "default": "Thank you for your payment.", "description": "Shown to the payer after payment."},
-    "redirect": {"type": "string", "pattern": "^https?://", "description": "Where the payer goes after payment where the payment has no return_url. Without it, return_url is required."},
-    "expire_hours": {"type": "integer", "minimum": 1, "maximum": 8760, "default": 24, "description": "How long a payer has where the payment has no expires_at."},
-    "expiry_grace_minutes": {"type": "integer", "minimum": 0, "maximum": 10080, "default": 0, "description": "How long after its expiry an untouched payment still counts as processing: for a clock that differs from Cryptogram's."}
+    "description": {"type": "string", "minLength": 1,
+      "description": "Description on the payment page where the payment has none; by default its title."},
+    "message": {"type": "string", "minLength": 1, "default": "Thank you for your payment.",
+      "description": "Shown to the payer after payment."},
+    "redirect": {"type": "string", "pattern": "^https?://",
+      "description": "Where the payer goes after payment where the payment has no return_url. Without it, return_url is required."},
+    "expire_hours": {"type": "integer", "minimum": 1, "maximum": 8760, "default": 24,
+      "description": "How long a payer has where the payment has no expires_at."},
+    "expiry_grace_minutes": {"type": "integer", "minimum": 0, "maximum": 10080, "default": 0,
+      "description": "How long after its expiry an untouched payment still counts as processing: for a clock that differs from Cryptogram's."}
   }
 }`
 
@@ -55,7 +61,8 @@ func readSettings(data []byte) (settings, error) {
 		return settings{}, guest.BadSettings("settings are not a JSON object")
 	}
 	for name, into := range map[string]*string{
-		"title": &account.title, "description": &account.description, "message": &account.message, "redirect": &account.redirect,
+		"title": &account.title, "description": &account.description, "message": &account.message,
+		"redirect": &account.redirect,
 	} {
 		*into = cmp.Or(from.Text(name), *into)
 	}

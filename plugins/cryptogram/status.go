@@ -40,10 +40,11 @@ var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"pending", fundsFull}:  {status: abi.Status_STATUS_PROCESSING},
 	{"pending", fundsOver}:  {status: abi.Status_STATUS_PROCESSING},
 
-	{"completed", fundsNone}:  {status: abi.Status_STATUS_PROCESSING, alert: "completed, but nothing was received"},
-	{"completed", fundsShort}: {status: abi.Status_STATUS_PROCESSING, alert: "completed, but less was received than asked for"},
-	{"completed", fundsFull}:  {status: abi.Status_STATUS_SUCCEEDED},
-	{"completed", fundsOver}:  {status: abi.Status_STATUS_SUCCEEDED, alert: "more was received than asked for"},
+	{"completed", fundsNone}: {status: abi.Status_STATUS_PROCESSING, alert: "completed, but nothing was received"},
+	{"completed", fundsShort}: {status: abi.Status_STATUS_PROCESSING,
+		alert: "completed, but less was received than asked for"},
+	{"completed", fundsFull}: {status: abi.Status_STATUS_SUCCEEDED},
+	{"completed", fundsOver}: {status: abi.Status_STATUS_SUCCEEDED, alert: "more was received than asked for"},
 
 	// What was received goes with it: the host decides what a payment is that was canceled with money in it.
 	{"canceled", fundsNone}:  {status: abi.Status_STATUS_CANCELED},
@@ -52,12 +53,13 @@ var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"canceled", fundsOver}:  {status: abi.Status_STATUS_CANCELED},
 }
 
-// assess is what a payment's state means at a time, in Unix milliseconds. Within the grace after its expiry it is waited
-// for, but nobody is sent to pay it.
+// assess is what a payment's state means at a time, in Unix milliseconds. Within the grace after its expiry it is
+// waited for, but nobody is sent to pay it.
 func assess(p payment, now, grace int64) reading {
 	found, known := readings[situation{p.transaction.status, p.transaction.funds()}]
 	if !known {
-		return reading{status: abi.Status_STATUS_UNKNOWN, alert: "Cryptogram reports a status that its document does not have"}
+		return reading{status: abi.Status_STATUS_UNKNOWN,
+			alert: "Cryptogram reports a status that its document does not have"}
 	}
 	if found.status == abi.Status_STATUS_CANCELED && p.transaction.received.Sign() > 0 && p.transaction.money() == nil {
 		// What was received cannot be named, and so not be reported: the payment is kept open.
@@ -78,7 +80,8 @@ func assess(p payment, now, grace int64) reading {
 func nextAction(p payment) *abi.NextAction {
 	for _, one := range wallets {
 		if one.name == p.transaction.wallet && one.owns(p.transaction.address) {
-			return guest.PayTo(p.transaction.address, one.network, guest.Money(p.transaction.value.String(), one.ticker), "")
+			return guest.PayTo(p.transaction.address, one.network,
+				guest.Money(p.transaction.value.String(), one.ticker), "")
 		}
 	}
 	return guest.RedirectTo(p.url)

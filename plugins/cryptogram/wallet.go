@@ -19,8 +19,8 @@ type wallet struct {
 	prefix string
 }
 
-// wallets are those of the document, identifiers and names in its words. It does not name their networks: bnb's is known from its
-// sample's address, in the form of the BNB Smart Chain.
+// wallets are those of the document, identifiers and names in its words. It does not name their networks: bnb's is
+// known from its sample's address, in the form of the BNB Smart Chain.
 var wallets = []wallet{ //nolint:gochecknoglobals // a table
 	{name: "btc", title: "Bitcoin", ticker: "BTC", network: "bitcoin"},
 	{name: "eth", title: "Ethereum", ticker: "ETH", network: "ethereum", prefix: "0x"},
@@ -39,8 +39,8 @@ func walletNames() []string {
 	return names
 }
 
-// prepareWallets answers from the document's own list: Cryptogram has no request for it, so that nothing has to be sent. An account's
-// wallets are what a payer may choose from as a rule; a payment may name any of these.
+// prepareWallets answers from the document's own list: Cryptogram has no request for it, so that nothing has to be
+// sent. An account's wallets are what a payer may choose from as a rule; a payment may name any of these.
 func prepareWallets(*abi.Call, settings) *abi.Step {
 	output := jsontext.NewObject()
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED}

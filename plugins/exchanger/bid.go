@@ -49,7 +49,8 @@ var bidMembers = []field{
 //
 //nolint:gochecknoglobals // a table
 var (
-	startField   = field{name: "start_time", form: whole, note: "Unix time, in seconds. Sites compare it with their own local time."}
+	startField = field{name: "start_time", form: whole,
+		note: "Unix time, in seconds. Sites compare it with their own local time."}
 	endField     = field{name: "end_time", form: whole, note: "Unix time, in seconds."}
 	ipField      = field{name: "ip"}
 	idField      = field{name: "id", form: whole}
@@ -92,7 +93,8 @@ var bidMethods = []native{
 		takes: []field{
 			{name: "direction_id", form: whole, must: true},
 			{name: "calc_amount", form: sum, must: true},
-			{name: "calc_action", form: side, must: true, note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
+			{name: "calc_action", form: side, must: true,
+				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
 			{name: "api_id", form: serial, note: "Our unique number; the router makes one where it is left out."},
 			{name: "partner_id", form: whole},
 			{name: "callback_url", note: "Where the site reports a change of the order's status."},
@@ -111,8 +113,9 @@ var bidMethods = []native{
 		class: safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
 	},
 	{
-		name: opPayBid, summary: "Mark an order as paid by the payer, where its api_actions.pay is api. A claim, not a proof.",
-		class: safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
+		name:    opPayBid,
+		summary: "Mark an order as paid by the payer, where its api_actions.pay is api. A claim, not a proof.",
+		class:   safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
 	},
 	{
 		name: opGetExchanges, summary: "List the orders made with this key.",
@@ -120,15 +123,16 @@ var bidMethods = []native{
 		takes: []field{
 			startField, endField, ipField, idField,
 			{name: "hash"},
-			{name: "api_id", form: whole, note: "Some sites compare it with the order's id: match the list's own api_id."},
+			{name: "api_id", form: whole,
+				note: "Some sites compare it with the order's id: match the list's own api_id."},
 			historyField, limitField, offsetField,
 		},
 		members: slices.Concat([]field{{name: "api_id", note: "Our number; 0 where there is none."}}, exchangeMembers),
 	},
 }
 
-// bidOf ends a call with what an order's description says of the payment. An order for more than was asked for is no proof by itself: the site's
-// calculator is asked what a commission would be.
+// bidOf ends a call with what an order's description says of the payment. An order for more than was asked for is no
+// proof by itself: the site's calculator is asked what a commission would be.
 func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
 	switch {
@@ -155,8 +159,8 @@ func bidQuoted(t turn, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, 
 	return guest.Done(outcome), nil
 }
 
-// described is what an order's description says; why says why it cannot be this payment's order. surplus is what the order has beyond an amount
-// without commission: whether that is the commission the description does not say.
+// described is what an order's description says; why says why it cannot be this payment's order. surplus is what the
+// order has beyond an amount without commission: whether that is the commission the description does not say.
 func described(t turn, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
 	id := data.Text("id")
 	if !isID(id) || data.Text("status") == "" {
@@ -198,9 +202,10 @@ func settle(outcome *abi.Outcome, status string, t turn) {
 }
 
 // price puts the amounts, and tells why they cannot be this payment's. An order that is worth less than what was asked
-// for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what an order has beyond an amount
-// that was asked for without commission.
-func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string, by action) (surplus decimal.Decimal, why string) {
+// for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what an
+// order has beyond an amount that was asked for without commission.
+func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
+	by action) (surplus decimal.Decimal, why string) {
 	side := "get"
 	if by.gives() {
 		side = "give"
@@ -236,10 +241,12 @@ func over(outcome *abi.Outcome) bool {
 // short holds back an order that is worth too little.
 func short(outcome *abi.Outcome, said decimal.Decimal, payment *abi.Payment) {
 	outcome.Status = abi.Status_STATUS_PROCESSING
-	outcome.Alert = "the order is worth " + said.String() + " where " + payment.GetAmount() + " " + payment.GetCurrency() + " were asked for"
+	outcome.Alert = "the order is worth " + said.String() + " where " + payment.GetAmount() + " " +
+		payment.GetCurrency() + " were asked for"
 }
 
-// show tells the payer how to pay. api_actions.pay is "api", "disabled" or a page; the order's own page is the last resort.
+// show tells the payer how to pay. api_actions.pay is "api", "disabled" or a page; the order's own page is the last
+// resort.
 func show(outcome *abi.Outcome, data jsontext.Value) {
 	actions := data.Get("api_actions")
 	page := data.Text("url")
@@ -297,5 +304,6 @@ const (
 )
 
 func isPage(text string) bool {
-	return (strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")) && !strings.ContainsAny(text, " \t\r\n\"<>")
+	return (strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")) &&
+		!strings.ContainsAny(text, " \t\r\n\"<>")
 }

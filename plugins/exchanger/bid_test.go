@@ -17,13 +17,16 @@ import (
 func read(t *testing.T, call *abi.Call, data string) *abi.Outcome {
 	t.Helper()
 	body := []byte(`{"error":"0","error_text":"","data":` + data + `}`)
-	step, err := connector{}.Interpret(call, append([]byte{stageInfo}, "4711"...), &abi.HttpResponse{Status: 200, Body: body})
+	step, err := connector{}.Interpret(call, append([]byte{stageInfo}, "4711"...),
+		&abi.HttpResponse{Status: 200, Body: body})
 	require.NoError(t, err)
 	return step.GetDone()
 }
 
 func order(status, give, get, rest string) string {
-	return `{"id":"4711","status":"` + status + `","currency_code_give":"USDT","currency_code_get":"EUR","amount_give":` + give + `,"amount_get":` + get + rest + `}`
+	return `{"id":"4711","status":"` + status +
+		`","currency_code_give":"USDT","currency_code_get":"EUR","amount_give":` + give + `,"amount_get":` + get +
+		rest + `}`
 }
 
 func infoCall(by string) *abi.Call {
@@ -65,31 +68,36 @@ func TestASurplusIsHeldToTheCalculator(t *testing.T) {
 	t.Parallel()
 	const succeeded, processing = abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_PROCESSING
 	calc := func(give, com string) string {
-		return `{"error":"0","data":{"currency_code_give":"USDT","currency_code_get":"EUR","sum_give":` + give + `,"sum_give_com":` + com + `}}`
+		return `{"error":"0","data":{"currency_code_give":"USDT","currency_code_get":"EUR","sum_give":` + give +
+			`,"sum_give_com":` + com + `}}`
 	}
 	for name, row := range map[string]struct {
 		give, answer string
 		status       abi.Status
 		amount, fee  string
 	}{
-		"the commission that it names":     {`"101.5"`, calc(`"100"`, `"101.5"`), succeeded, "100", "1.5"},
-		"a part of it":                     {`"101"`, calc(`"100"`, `"101.5"`), succeeded, "100", "1"},
-		"more than it names":               {`"103"`, calc(`"100"`, `"101.5"`), processing, "", ""},
-		"no commission":                    {`"101.5"`, calc(`"100"`, `"100"`), processing, "", ""},
-		"another amount":                   {`"101.5"`, calc(`"50"`, `"101.5"`), processing, "", ""},
-		"no sums":                          {`"101.5"`, `{"error":"0","data":[]}`, processing, "", ""},
-		"another currency":                 {`"101.5"`, strings.Replace(calc(`"100"`, `"101.5"`), "USDT", "USDC", 1), processing, "", ""},
-		"a direction that is switched off": {`"101.5"`, `{"error":"1","error_text":"direction not found","data":[]}`, processing, "", ""},
+		"the commission that it names": {`"101.5"`, calc(`"100"`, `"101.5"`), succeeded, "100", "1.5"},
+		"a part of it":                 {`"101"`, calc(`"100"`, `"101.5"`), succeeded, "100", "1"},
+		"more than it names":           {`"103"`, calc(`"100"`, `"101.5"`), processing, "", ""},
+		"no commission":                {`"101.5"`, calc(`"100"`, `"100"`), processing, "", ""},
+		"another amount":               {`"101.5"`, calc(`"50"`, `"101.5"`), processing, "", ""},
+		"no sums":                      {`"101.5"`, `{"error":"0","data":[]}`, processing, "", ""},
+		"another currency": {`"101.5"`, strings.Replace(calc(`"100"`, `"101.5"`), "USDT", "USDC", 1),
+			processing, "", ""},
+		"a direction that is switched off": {`"101.5"`, `{"error":"1","error_text":"direction not found","data":[]}`,
+			processing, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			call := infoCall("1")
 			answer := []byte(`{"error":"0","data":` + order("success", row.give, `"92"`, "") + `}`)
-			step, err := connector{}.Interpret(call, append([]byte{stageInfo}, "4711"...), &abi.HttpResponse{Status: 200, Body: answer})
+			step, err := connector{}.Interpret(call, append([]byte{stageInfo}, "4711"...),
+				&abi.HttpResponse{Status: 200, Body: answer})
 			require.NoError(t, err)
 			require.Equal(t, opGetCalc, step.GetSend().GetOperation())
 			require.Contains(t, string(step.GetSend().GetRequest().GetBody()), "calc_amount=100&calc_action=1")
-			step, err = connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: []byte(row.answer)})
+			step, err = connector{}.Interpret(call, step.GetSend().GetState(),
+				&abi.HttpResponse{Status: 200, Body: []byte(row.answer)})
 			require.NoError(t, err)
 			outcome := step.GetDone()
 			require.Equal(t, "4711", outcome.GetProviderReference())
@@ -132,7 +140,8 @@ func TestAnOrderWithASurplusCanBeCanceled(t *testing.T) {
 	call := infoCall("1")
 	call.Operation = opCancelBid
 	body := []byte(`{"error":"0","data":` + order("new", `"101.5"`, `"92"`, `,"api_actions":{"cancel":"api"}`) + `}`)
-	step, err := connector{}.Interpret(call, append([]byte{stageCheck}, "4711"...), &abi.HttpResponse{Status: 200, Body: body})
+	step, err := connector{}.Interpret(call, append([]byte{stageCheck}, "4711"...),
+		&abi.HttpResponse{Status: 200, Body: body})
 	require.NoError(t, err)
 	require.NotNil(t, step.GetSend())
 	require.Empty(t, step.GetSend().GetOperation(), "the call's own operation")
@@ -145,7 +154,8 @@ func TestAnOrderOfLessIsNeverASuccess(t *testing.T) {
 		status := rapid.SampledFrom(slices.Sorted(maps.Keys(statuses))).Draw(r, "status")
 		cents := rapid.IntRange(0, 20_000).Draw(r, "cents")
 		amount := fmt.Sprintf("%d,%02d", cents/100, cents%100)
-		data := `{"id":"4711","status":"` + status + `","currency_code_give":"USDT","currency_code_get":"USDT","amount_give":"` + amount +
+		data := `{"id":"4711","status":"` + status +
+			`","currency_code_give":"USDT","currency_code_get":"USDT","amount_give":"` + amount +
 			`","amount_get":"` + amount + `","url":"https://exchanger.example/","api_actions":{"pay":"api"}}`
 		outcome := read(t, infoCall(by), data)
 		if cents < 100_00 {
@@ -182,40 +192,48 @@ func TestShow(t *testing.T) {
 		rest string
 		want func(t *testing.T, outcome *abi.Outcome)
 	}{
-		"pay is a page": {actions(`"pay":"https://exchanger.example/pay","instruction":"x"`), func(t *testing.T, o *abi.Outcome) {
-			t.Helper()
-			require.Equal(t, "https://exchanger.example/pay", o.GetNextAction().GetRedirect().GetUrl())
-		}},
-		"pay is api": {actions(`"pay":"api","instruction":"<b>Do</b> it","pay_amount":"100,5"`), func(t *testing.T, o *abi.Outcome) {
-			t.Helper()
-			require.Equal(t, "Do it", o.GetNextAction().GetInstructions().GetText())
-			require.Equal(t, "100.5", o.GetNextAction().GetInstructions().GetAmount().GetAmount())
-			require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetInstructions().GetUrl())
-		}},
+		"pay is a page": {actions(`"pay":"https://exchanger.example/pay","instruction":"x"`),
+			func(t *testing.T, o *abi.Outcome) {
+				t.Helper()
+				require.Equal(t, "https://exchanger.example/pay", o.GetNextAction().GetRedirect().GetUrl())
+			}},
+		"pay is api": {actions(`"pay":"api","instruction":"<b>Do</b> it","pay_amount":"100,5"`),
+			func(t *testing.T, o *abi.Outcome) {
+				t.Helper()
+				require.Equal(t, "Do it", o.GetNextAction().GetInstructions().GetText())
+				require.Equal(t, "100.5", o.GetNextAction().GetInstructions().GetAmount().GetAmount())
+				require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetInstructions().GetUrl())
+			}},
 		"pay is disabled": {actions(`"pay":"disabled","instruction":"Wait"`), func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Equal(t, "Wait", o.GetNextAction().GetInstructions().GetText())
-			require.Equal(t, "100", o.GetNextAction().GetInstructions().GetAmount().GetAmount(), "the order's amount, where none is said")
+			require.Equal(t, "100", o.GetNextAction().GetInstructions().GetAmount().GetAmount(),
+				"the order's amount, where none is said")
 		}},
-		"an account with an instruction": {actions(`"type":"mypaid","pay":"api","address":"4111","instruction":"Send it"`), func(t *testing.T, o *abi.Outcome) {
-			t.Helper()
-			require.Equal(t, "Send it", o.GetNextAction().GetInstructions().GetText())
-		}},
-		"an address": {actions(`"type":"address","pay":"api","address":"T1","dest_tag":7,"pay_amount":"100","instruction":"Send it"`), func(t *testing.T, o *abi.Outcome) {
-			t.Helper()
-			require.Equal(t, "T1", o.GetNextAction().GetPayTo().GetAddress())
-			require.Equal(t, "7", o.GetNextAction().GetPayTo().GetMemo())
-			require.Equal(t, "Tether TRC20", o.GetNextAction().GetPayTo().GetNetwork())
-		}},
+		"an account with an instruction": {
+			actions(`"type":"mypaid","pay":"api","address":"4111","instruction":"Send it"`),
+			func(t *testing.T, o *abi.Outcome) {
+				t.Helper()
+				require.Equal(t, "Send it", o.GetNextAction().GetInstructions().GetText())
+			}},
+		"an address": {
+			actions(`"type":"address","pay":"api","address":"T1","dest_tag":7,"pay_amount":"100",` +
+				`"instruction":"Send it"`), func(t *testing.T, o *abi.Outcome) {
+				t.Helper()
+				require.Equal(t, "T1", o.GetNextAction().GetPayTo().GetAddress())
+				require.Equal(t, "7", o.GetNextAction().GetPayTo().GetMemo())
+				require.Equal(t, "Tether TRC20", o.GetNextAction().GetPayTo().GetNetwork())
+			}},
 		"nothing but the order's page": {actions(`"pay":"disabled"`), func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetRedirect().GetUrl())
 		}},
-		"a script for a page": {`,"url":"javascript:evil()","api_actions":{"pay":"javascript:evil()"}`, func(t *testing.T, o *abi.Outcome) {
-			t.Helper()
-			require.Nil(t, o.GetNextAction())
-			require.NotEmpty(t, o.GetAlert())
-		}},
+		"a script for a page": {`,"url":"javascript:evil()","api_actions":{"pay":"javascript:evil()"}`,
+			func(t *testing.T, o *abi.Outcome) {
+				t.Helper()
+				require.Nil(t, o.GetNextAction())
+				require.NotEmpty(t, o.GetAlert())
+			}},
 		"no actions, as off the list": {``, func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Nil(t, o.GetNextAction())
@@ -236,7 +254,8 @@ func TestNobodyIsAskedToPayAnOrderPastIt(t *testing.T) {
 	const rest = `,"url":"https://exchanger.example/hst_1/","api_actions":{"pay":"https://exchanger.example/pay"}`
 	for status := range statuses {
 		outcome := read(t, infoCall("1"), order(status, `"100"`, `"92"`, rest))
-		require.Equal(t, outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION, outcome.GetNextAction() != nil, status)
+		require.Equal(t, outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION, outcome.GetNextAction() != nil,
+			status)
 	}
 	require.Nil(t, read(t, infoCall("1"), order("new", `"90"`, `"92"`, rest)).GetNextAction(), "an order of less")
 }

@@ -11,8 +11,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// prepareCreate starts an order: the direction, where the account names only its currencies; the calculator, which changes
-// nothing; and the order, once the calculator agrees to the very amount.
+// prepareCreate starts an order: the direction, where the account names only its currencies; the calculator, which
+// changes nothing; and the order, once the calculator agrees to the very amount.
 func prepareCreate(call *abi.Call, account settings) (*abi.Step, error) {
 	if reject := unfit(call.GetPayment()); reject != nil {
 		return reject, nil

@@ -46,13 +46,15 @@ var directionMethods = []native{
 	{
 		name: opTest, summary: "Check the key, and see how the site sees the caller.",
 		class: safe, documented: full,
-		takes:   []field{{name: "partner_id", form: whole}},
-		members: []field{{name: "ip"}, {name: "user_id", note: "0 where the site itself asks."}, {name: "locale"}, {name: "partner_id"}},
+		takes: []field{{name: "partner_id", form: whole}},
+		members: []field{{name: "ip"}, {name: "user_id", note: "0 where the site itself asks."}, {name: "locale"},
+			{name: "partner_id"}},
 	},
 	{
 		name: opGetCurrencies, summary: "List the currencies that can be exchanged.",
 		class: safe, documented: partial, open: true, takes: pairFields,
-		members: []field{{name: "give", form: list, members: currencyMembers}, {name: "get", form: list, members: currencyMembers}},
+		members: []field{{name: "give", form: list, members: currencyMembers},
+			{name: "get", form: list, members: currencyMembers}},
 	},
 	{
 		name: opGetDirections, summary: "List the directions of exchange.",
@@ -84,7 +86,8 @@ var directionMethods = []native{
 		takes: []field{
 			{name: "direction_id", form: whole, must: true},
 			{name: "calc_amount", form: sum, must: true},
-			{name: "calc_action", form: side, must: true, note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
+			{name: "calc_action", form: side, must: true,
+				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
 			{name: "cd", note: "The fields marked cd = 1, as a query: cf1=a&cf2=b."},
 		},
 		members: slices.Concat(calcMembers, []field{{name: "changed", note: "1 where the amount had to be changed."}}),
@@ -94,7 +97,8 @@ var directionMethods = []native{
 //nolint:gochecknoglobals // a table
 var currencyMembers = []field{{name: "id"}, {name: "title"}, {name: "logo"}}
 
-// catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them there is not.
+// catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them
+// there is not.
 const catalogPage = 1000
 
 // prepareCatalog asks for a whole list: the sites can neither page it, nor choose by a currency's code.
@@ -148,7 +152,8 @@ func listCurrencies(outcome *abi.Outcome, data jsontext.Value) {
 	}
 }
 
-// directionItem is a direction as a payment names it: by its number, in its options. A site has thousands, so each is walked through once.
+// directionItem is a direction as a payment names it: by its number, in its options. A site has thousands, so each is
+// walked through once.
 func directionItem(item jsontext.Value) *abi.Item {
 	var told [len(directionNames)]jsontext.Value
 	item.Members(directionNames[:], told[:])
@@ -163,8 +168,8 @@ func directionItem(item jsontext.Value) *abi.Item {
 //nolint:gochecknoglobals // a table
 var directionNames = [...]string{"direction_id", "currency_give_title", "currency_get_title"}
 
-// addCurrency adds a currency as a payment names it, with the ways in which it can be exchanged. Several of the site's may be one of the
-// router's: Tether has one for each network.
+// addCurrency adds a currency as a payment names it, with the ways in which it can be exchanged. Several of the site's
+// may be one of the router's: Tether has one for each network.
 func addCurrency(to []*abi.Item, item jsontext.Value, way string) []*abi.Item {
 	title := plain(item.Text("title"))
 	code := tickerOf(title)
@@ -184,8 +189,8 @@ func addCurrency(to []*abi.Item, item jsontext.Value, way string) []*abi.Item {
 	return append(to, made)
 }
 
-// tickerOf is the code at the end of a currency's title, "USDT" of "Tether TRC20 USDT"; empty where there is none. The lists of
-// currencies and directions have no codes of their own.
+// tickerOf is the code at the end of a currency's title, "USDT" of "Tether TRC20 USDT"; empty where there is none. The
+// lists of currencies and directions have no codes of their own.
 func tickerOf(title string) string {
 	last := title[strings.LastIndexByte(title, ' ')+1:]
 	letters := false

@@ -16,9 +16,11 @@ func TestManyDirectionsAreToldInPages(t *testing.T) {
 	const many = 2*catalogPage + 1
 	directions := make([]string, many)
 	for i := range directions {
-		directions[i] = fmt.Sprintf(`{"direction_id":%d,"currency_give_title":"A USD","currency_get_title":"B EUR"}`, i+1)
+		directions[i] = fmt.Sprintf(`{"direction_id":%d,"currency_give_title":"A USD","currency_get_title":"B EUR"}`,
+			i+1)
 	}
-	response := &abi.HttpResponse{Status: 200, Body: []byte(`{"error":0,"data":[` + strings.Join(directions, ",") + `]}`)}
+	response := &abi.HttpResponse{Status: 200,
+		Body: []byte(`{"error":0,"data":[` + strings.Join(directions, ",") + `]}`)}
 	call := &abi.Call{Operation: opGetDirections, Settings: []byte(`{}`), Query: &abi.Query{}}
 	seen := map[string]bool{}
 	var pages []int
@@ -51,7 +53,8 @@ func TestManyDirectionsAreToldInPages(t *testing.T) {
 func TestTickerOfATitle(t *testing.T) {
 	t.Parallel()
 	for title, want := range map[string]string{
-		"Tether TRC20 USDT": "USDT", "USDT": "USDT", "Bitcoin": "", "Cash 100": "", "Bank €": "", "Sber RUB": "RUB", "A 1INCH": "1INCH", "": "", "X Y": "",
+		"Tether TRC20 USDT": "USDT", "USDT": "USDT", "Bitcoin": "", "Cash 100": "", "Bank €": "", "Sber RUB": "RUB",
+		"A 1INCH": "1INCH", "": "", "X Y": "",
 		"Bank ABCDEFGHIJKLMNOPQ": "", "Bank EUR ": "",
 	} {
 		require.Equal(t, want, tickerOf(title), title)

@@ -19,8 +19,8 @@ type envelope struct {
 	whole  jsontext.Value
 }
 
-// readEnvelope reads the envelope, or ends the call where there is none. The API itself always answers 200: another status
-// comes from what stands in front of it.
+// readEnvelope reads the envelope, or ends the call where there is none. The API itself always answers 200: another
+// status comes from what stands in front of it.
 func readEnvelope(response *abi.HttpResponse) (envelope, *abi.Step) {
 	switch status := response.GetStatus(); status {
 	case 200:

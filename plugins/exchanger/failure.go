@@ -60,7 +60,8 @@ const (
 
 // errorProofs are the envelope of the API's errors: a number, a text, and data, which is empty.
 func errorProofs() []*abi.Proof {
-	return []*abi.Proof{{Pointer: "/error", Values: []string{"1", "2", "3"}}, {Pointer: "/error_text"}, {Pointer: "/data"}}
+	return []*abi.Proof{{Pointer: "/error", Values: []string{"1", "2", "3"}}, {Pointer: "/error_text"},
+		{Pointer: "/data"}}
 }
 
 // fineProofs are the envelope of an answer that is no error: what a list lacks is read from one.
@@ -102,7 +103,8 @@ func failures() []*abi.FailureRule {
 		rule.Operation = opAddPartnerPayout
 		return rule
 	}
-	bid := final(said(codeNoBidMade, soft, "provider_unavailable", sourceVendor+"error 2 of create_bid: nothing was made"))
+	bid := final(said(codeNoBidMade, soft, "provider_unavailable",
+		sourceVendor+"error 2 of create_bid: nothing was made"))
 	bid.Operation = opCreateBid
 	return []*abi.FailureRule{
 		paidOut(textPayoutAccount, "invalid_destination", "the account is not valid for the currency"),
@@ -111,37 +113,57 @@ func failures() []*abi.FailureRule {
 		paidOut(textPayoutCurrency, "unsupported", "the currency is not paid out"),
 		paidOut(codeNoPayoutMade, "declined", "any other text with empty data; a site's own plug-ins add theirs"),
 		bid,
-		final(said(textAPIDisabled, soft, "authentication_failed", sourceVendor+"error 1; a wrong key, a banned one and an API that is off look the same")),
+		final(said(textAPIDisabled, soft, "authentication_failed",
+			sourceVendor+"error 1; a wrong key, a banned one and an API that is off look the same")),
 		final(said(textIPBlocked, soft, "authentication_failed", sourceVendor+"error 2")),
 		said(textMaintenance, soft, "provider_unavailable", sourceVendor+"error 2, and 1 of the reading methods"),
 		said(textActionDisabled, soft, "unsupported", sourceVendor+"error 2 of cancel_bid and pay_bid"),
 		final(said(textNoMethod, soft, "unsupported", sourceVendor+"error 3; the key lacks the method")),
-		said(textNoDirection, soft, "unsupported", sourceVendor+"error 1; the direction is unknown or switched off, and no order was made"),
-		final(said(textUnknownPair, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made")),
-		final(said(textPairDisabled, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made")),
-		final(said(textPairForbidden, soft, "unsupported", sourceVendor+"error 3 of create_bid, before an order is made")),
-		said(textNoBid, fault, "provider_error", sourceVendor+"error 1; also said of an order whose direction was switched off, or that is past being cancelled"),
-		said(textNotUnique, duplicate, "duplicate", sourceVendor+"error 3 of create_bid; the first order is not returned"),
-		final(said(codeFieldAmount, soft, "limit_exceeded", sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made")),
-		final(said(codeFieldAccount, soft, "invalid_destination", sourceVendor+"error 3 with error_fields account1 or account2, before an order is made; account of add_partner_payout is inferred")),
-		final(said(codeFieldOther, soft, "invalid_request", sourceVendor+"error 3 with other error_fields, before anything is made")),
-		read(codeNoPair, soft, "unsupported", sourceDocument+"get_directions: the pair is not among the directions available"),
-		read(codeManyPairs, soft, "unsupported", sourceDocument+"get_directions: the pair does not say which direction is meant"),
+		said(textNoDirection, soft, "unsupported",
+			sourceVendor+"error 1; the direction is unknown or switched off, and no order was made"),
+		final(said(textUnknownPair, soft, "unsupported",
+			sourceVendor+"error 3 of create_bid, before an order is made")),
+		final(said(textPairDisabled, soft, "unsupported",
+			sourceVendor+"error 3 of create_bid, before an order is made")),
+		final(said(textPairForbidden, soft, "unsupported",
+			sourceVendor+"error 3 of create_bid, before an order is made")),
+		said(textNoBid, fault, "provider_error",
+			sourceVendor+"error 1; also said of an order whose direction was switched off, or that is past being "+
+				"cancelled"),
+		said(textNotUnique, duplicate, "duplicate",
+			sourceVendor+"error 3 of create_bid; the first order is not returned"),
+		final(said(codeFieldAmount, soft, "limit_exceeded",
+			sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made")),
+		final(said(codeFieldAccount, soft, "invalid_destination",
+			sourceVendor+"error 3 with error_fields account1 or account2, before an order is made; account of "+
+				"add_partner_payout is inferred")),
+		final(said(codeFieldOther, soft, "invalid_request",
+			sourceVendor+"error 3 with other error_fields, before anything is made")),
+		read(codeNoPair, soft, "unsupported",
+			sourceDocument+"get_directions: the pair is not among the directions available"),
+		read(codeManyPairs, soft, "unsupported",
+			sourceDocument+"get_directions: the pair does not say which direction is meant"),
 		read(codeBelow, soft, "limit_exceeded", sourceDocument+"get_calc: min_give, min_get"),
 		read(codeAbove, soft, "limit_exceeded", sourceDocument+"get_calc: max_give, max_get"),
-		read(codeChanged, soft, "limit_exceeded", sourceDocument+"get_calc: changed, or a sum that is not the one asked for"),
-		read(codeCommission, soft, "unsupported", sourceDocument+"get_calc: sum and sum_com differ where calc_action leaves the commission open"),
+		read(codeChanged, soft, "limit_exceeded",
+			sourceDocument+"get_calc: changed, or a sum that is not the one asked for"),
+		read(codeCommission, soft, "unsupported",
+			sourceDocument+"get_calc: sum and sum_com differ where calc_action leaves the commission open"),
 		read(codeOtherMoney, soft, "unsupported", sourceDocument+"get_calc: currency_code_give, currency_code_get"),
-		read(codeNotListed, notFound, "not_found", sourceDocument+"get_exchanges lists the orders created with this key"),
+		read(codeNotListed, notFound, "not_found",
+			sourceDocument+"get_exchanges lists the orders created with this key"),
 		read(codeNoCancel, soft, "unsupported", sourceDocument+"cancel_bid works only where api_actions.cancel is api"),
 		read(codeNoPay, soft, "unsupported", sourceDocument+"pay_bid works only where api_actions.pay is api"),
 		read(codeNoMethod, soft, "unsupported", sourceDocument+"get_partner_info: items, the currencies for payout"),
 		read(codeNotEnough, soft, "insufficient_funds", sourceDocument+"get_partner_info: balance"),
-		read(codeNotAll, soft, "limit_exceeded", sourceDocument+"add_partner_payout takes no amount: it pays the whole balance out"),
+		read(codeNotAll, soft, "limit_exceeded",
+			sourceDocument+"add_partner_payout takes no amount: it pays the whole balance out"),
 		read(codeTooLittle, soft, "limit_exceeded", sourceDocument+"get_partner_info: min_payout"),
 		read(codeNoPayout, notFound, "not_found", sourceDocument+"get_partner_payouts lists the requests for a payout"),
-		said(statusAMLError, hard, "fraud_suspected", sourceVendor+"order status; believed after error_final_after_hours"),
-		said(statusMerchError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
+		said(statusAMLError, hard, "fraud_suspected",
+			sourceVendor+"order status; believed after error_final_after_hours"),
+		said(statusMerchError, hard, "provider_error",
+			sourceVendor+"order status; believed after error_final_after_hours"),
 		said(statusError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
 		{
 			HttpStatus: 401, Meaning: soft, Code: "authentication_failed",
@@ -212,8 +234,8 @@ func refusalOf(method string, answer envelope) *abi.Step {
 	return refusal(answer)
 }
 
-// payoutRefusal is refusal of add_partner_payout. Its texts are the site's own, in the site's language: what counts is that it is an error
-// and that no payout came with it.
+// payoutRefusal is refusal of add_partner_payout. Its texts are the site's own, in the site's language: what counts is
+// that it is an error and that no payout came with it.
 func payoutRefusal(answer envelope) *abi.Step {
 	step := refusal(answer)
 	code := step.GetDone().GetFailure().GetProviderCode()
@@ -244,8 +266,8 @@ func empty(data jsontext.Value) bool {
 	return members == 0 && len(data.Items()) == 0 && data.Text() == ""
 }
 
-// fieldRefusal gives the code of the first field at fault that is known, and what is said of all of them. The site sends
-// an empty list where there is none.
+// fieldRefusal gives the code of the first field at fault that is known, and what is said of all of them. The site
+// sends an empty list where there is none.
 func fieldRefusal(fields jsontext.Value) (code, details string) {
 	var said []string
 	fields.Each(func(name string, reason jsontext.Value) {

@@ -16,7 +16,8 @@ import (
 // meaning is what the manifest makes of a code, as the host reads it.
 func meaning(status uint32, code string) abi.Meaning {
 	for _, rule := range failures() {
-		if (rule.GetHttpStatus() == 0 || rule.GetHttpStatus() == status) && (rule.GetProviderCode() == "" || rule.GetProviderCode() == code) {
+		if (rule.GetHttpStatus() == 0 || rule.GetHttpStatus() == status) &&
+			(rule.GetProviderCode() == "" || rule.GetProviderCode() == code) {
 			return rule.GetMeaning()
 		}
 	}
@@ -44,24 +45,35 @@ func TestRefusal(t *testing.T) {
 		"a method that the key lacks":        {"3", "Method not supported", "", textNoMethod, soft},
 		"no direction":                       {"1", "direction not found", "", textNoDirection, soft},
 		"no such pair":                       {"3", "Error! The direction do not exist", "[]", textUnknownPair, soft},
-		"a pair that is off":                 {"3", "Error! Exchange direction is disabled", "[]", textPairDisabled, soft},
-		"a pair that the API may not use":    {"3", "Error! Direction prohibited by settings API", "[]", textPairForbidden, soft},
-		"no order proves nothing":            {"1", "no bid exists", "[]", textNoBid, fault},
-		"a duplicate":                        {"3", "api id not unique", "[]", textNotUnique, duplicate},
-		"a duplicate among others":           {"3", "Something\napi id not unique", `{"sum1":"min"}`, textNotUnique, duplicate},
-		"a duplicate said of a field":        {"3", "Error!", `{"api_id":"<b>Api id not unique</b>"}`, textNotUnique, duplicate},
-		"an amount, giving":                  {"3", "Error!", `{"sum1":"min.: 10"}`, codeFieldAmount, soft},
-		"an amount, getting":                 {"3", "Error!", `{"sum2":"max.: 10"}`, codeFieldAmount, soft},
-		"an amount with commission, giving":  {"3", "Error!", `{"sum1c":"amount must be greater than 0"}`, codeFieldAmount, soft},
-		"an amount with commission, getting": {"3", "Error!", `{"sum2c":"amount must be greater than 0"}`, codeFieldAmount, soft},
-		"the payer's account":                {"3", "Error!", `{"account1":"invalid account number"}`, codeFieldAccount, soft},
-		"the merchant's account":             {"3", "Error!", `{"account2":"invalid account number"}`, codeFieldAccount, soft},
-		"the account of a payout":            {"3", "Error!", `{"account":"invalid account number"}`, codeFieldAccount, soft},
-		"a field of the site":                {"3", "Error!", `{"cf6":"field is filled with errors"}`, codeFieldOther, soft},
-		"a known field counts first":         {"3", "Error!", `{"cf6":"field is filled with errors","sum1":"min"}`, codeFieldAmount, soft},
-		"validation that names no field":     {"3", "Error!", `[]`, "Error!", unlisted},
-		"a text of another language":         {"1", "направление не найдено", "", "направление не найдено", unlisted},
-		"a number alone":                     {"7", "", "", "error 7", unlisted},
+		"a pair that is off": {"3", "Error! Exchange direction is disabled", "[]", textPairDisabled,
+			soft},
+		"a pair that the API may not use": {"3", "Error! Direction prohibited by settings API", "[]",
+			textPairForbidden, soft},
+		"no order proves nothing": {"1", "no bid exists", "[]", textNoBid, fault},
+		"a duplicate":             {"3", "api id not unique", "[]", textNotUnique, duplicate},
+		"a duplicate among others": {"3", "Something\napi id not unique", `{"sum1":"min"}`, textNotUnique,
+			duplicate},
+		"a duplicate said of a field": {"3", "Error!", `{"api_id":"<b>Api id not unique</b>"}`, textNotUnique,
+			duplicate},
+		"an amount, giving":  {"3", "Error!", `{"sum1":"min.: 10"}`, codeFieldAmount, soft},
+		"an amount, getting": {"3", "Error!", `{"sum2":"max.: 10"}`, codeFieldAmount, soft},
+		"an amount with commission, giving": {"3", "Error!", `{"sum1c":"amount must be greater than 0"}`,
+			codeFieldAmount, soft},
+		"an amount with commission, getting": {"3", "Error!", `{"sum2c":"amount must be greater than 0"}`,
+			codeFieldAmount, soft},
+		"the payer's account": {"3", "Error!", `{"account1":"invalid account number"}`, codeFieldAccount,
+			soft},
+		"the merchant's account": {"3", "Error!", `{"account2":"invalid account number"}`, codeFieldAccount,
+			soft},
+		"the account of a payout": {"3", "Error!", `{"account":"invalid account number"}`, codeFieldAccount,
+			soft},
+		"a field of the site": {"3", "Error!", `{"cf6":"field is filled with errors"}`, codeFieldOther,
+			soft},
+		"a known field counts first": {"3", "Error!", `{"cf6":"field is filled with errors","sum1":"min"}`,
+			codeFieldAmount, soft},
+		"validation that names no field": {"3", "Error!", `[]`, "Error!", unlisted},
+		"a text of another language":     {"1", "направление не найдено", "", "направление не найдено", unlisted},
+		"a number alone":                 {"7", "", "", "error 7", unlisted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +102,8 @@ func TestEveryFailureHasAVector(t *testing.T) {
 		if code == "" {
 			code = strconv.Itoa(int(rule.GetHttpStatus()))
 		}
-		require.True(t, strings.Contains(shown.String(), `"provider_code": "`+code+`"`), code) //nolint:testifylint // all the vectors are too much to show
+		//nolint:testifylint // all the vectors are too much to show
+		require.True(t, strings.Contains(shown.String(), `"provider_code": "`+code+`"`), code)
 	}
 }
 

@@ -36,8 +36,8 @@ type field struct {
 	members []field
 }
 
-// fits tells whether a member of the input has the field's form. The host has held it to the schema; of members that stand
-// twice it may have looked at the other one.
+// fits tells whether a member of the input has the field's form. The host has held it to the schema; of members that
+// stand twice it may have looked at the other one.
 func (f *field) fits(value jsontext.Value) bool {
 	content := value.Text()
 	switch f.form {
@@ -85,13 +85,15 @@ func isScalar(value jsontext.Value) bool {
 // shape says in words what does not fit.
 func (f *field) shape() string {
 	return [...]string{
-		word: "a text", whole: "a whole number", serial: "digits, as a text, the first not 0", sum: "an amount above 0, as a text", side: "1, 2, 3 or 4", yesNo: "0 or 1",
+		word: "a text", whole: "a whole number", serial: "digits, as a text, the first not 0",
+		sum: "an amount above 0, as a text", side: "1, 2, 3 or 4", yesNo: "0 or 1",
 		many: "a number from 1 to " + strconv.Itoa(mostListed), list: "a list",
 	}[f.form]
 }
 
-// lacks says what is wrong with an answer's object: a member that must be there and is not, or an amount that cannot be one. It
-// is empty where nothing is. Of a member that stands twice readers take the first here and the last there, so all have to be right.
+// lacks says what is wrong with an answer's object: a member that must be there and is not, or an amount that cannot be
+// one. It is empty where nothing is. Of a member that stands twice readers take the first here and the last there, so
+// all have to be right.
 func lacks(fields []field, value jsontext.Value) (why string) {
 	value.Each(func(name string, member jsontext.Value) {
 		f := fieldOf(fields, name)
@@ -161,8 +163,10 @@ func (f *field) has(value jsontext.Value) bool {
 // isAmount tells the members that hold an amount or a rate, wherever in an answer they stand.
 func isAmount(name string) bool {
 	switch name {
-	case "reserve", "course_give", "course_get", "sum_give", "sum_give_com", "sum_get", "sum_get_com", "min_give", "max_give", "min_get", "max_get",
-		"calc_amount", "amount_give", "amount_get", "pay_amount", "balance", "min_payout", "amount", "partner_reward", "original_amount":
+	case "reserve", "course_give", "course_get", "sum_give", "sum_give_com", "sum_get", "sum_get_com", "min_give",
+		"max_give", "min_get", "max_get",
+		"calc_amount", "amount_give", "amount_get", "pay_amount", "balance", "min_payout", "amount", "partner_reward",
+		"original_amount":
 		return true
 	}
 	return false

@@ -18,24 +18,32 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-const fuzzSettings = `{"directions":{"USDT":{"direction_id":"12"},"EUR":{"direction_id":"13","calc_action":4,"account2":"a"},"BTC":{"currency_id_give":"3","currency_id_get":"8"}},` +
+const fuzzSettings = `{"directions":{"USDT":{"direction_id":"12"},"EUR":{"direction_id":"13","calc_action":4,` +
+	`"account2":"a"},"BTC":{"currency_id_give":"3","currency_id_get":"8"}},` +
 	`"partner_currency":"USD","payout_method":"11","error_final_after_hours":0}`
 
-// FuzzInterpret holds whatever a site may answer to the contract, for every operation, every question about the account and every stage of a
-// payment: nothing traps, and each amount is the very one that was sent, or the exact difference of two that were.
+// FuzzInterpret holds whatever a site may answer to the contract, for every operation, every question about the account
+// and every stage of a payment: nothing traps, and each amount is the very one that was sent, or the exact difference
+// of two that were.
 func FuzzInterpret(f *testing.F) {
 	for _, data := range []string{
 		`{"ip":"192.0.2.1","user_id":0,"locale":"en_US","partner_id":0}`,
 		`{"give":[{"id":"3","title":"Tether TRC20 USDT","logo":""}],"get":[{"id":8,"title":"Bank EUR"}]}`,
-		`[{"direction_id":"11","currency_give_id":"3","currency_give_title":"Tether TRC20 USDT","currency_get_id":"8","currency_get_title":"Bank EUR"}]`,
-		`{"id":"12","currency_code_give":"USDT","currency_code_get":"EUR","reserve":25000.50,"course_give":1,"course_get":"0,92","min_give":"no","dir_fields":{}}`,
-		`{"currency_code_give":"USDT","currency_code_get":"EUR","sum_give":100,"sum_give_com":101.5,"sum_get":"92","sum_get_com":"91.08","min_give":10,"max_give":"5 000","changed":0}`,
-		`{"id":4711,"hash":"a","status":"new","currency_code_give":"USDT","currency_code_get":"EUR","amount_give":1.5e2,"amount_get":"138.00","psys_give":"Tether",` +
+		`[{"direction_id":"11","currency_give_id":"3","currency_give_title":"Tether TRC20 USDT",` +
+			`"currency_get_id":"8","currency_get_title":"Bank EUR"}]`,
+		`{"id":"12","currency_code_give":"USDT","currency_code_get":"EUR","reserve":25000.50,"course_give":1,` +
+			`"course_get":"0,92","min_give":"no","dir_fields":{}}`,
+		`{"currency_code_give":"USDT","currency_code_get":"EUR","sum_give":100,"sum_give_com":101.5,"sum_get":"92",` +
+			`"sum_get_com":"91.08","min_give":10,"max_give":"5 000","changed":0}`,
+		`{"id":4711,"hash":"a","status":"new","currency_code_give":"USDT","currency_code_get":"EUR",` +
+			`"amount_give":1.5e2,"amount_get":"138.00","psys_give":"Tether",` +
 			`"api_actions":{"type":"address","address":"T1","pay":"api","pay_amount":"150"}}`,
 		`{"id":"4711","status":"amlerror","currency_code_give":"USDT","amount_give":"99,99"}`,
-		`{"items":[{"id":"4711","api_id":"9","time":1714557600,"status":"success","currency_code_give":"USDT","amount_give":"100","currency_code_get":"EUR","amount_get":92.10}]}`,
+		`{"items":[{"id":"4711","api_id":"9","time":1714557600,"status":"success","currency_code_give":"USDT",` +
+			`"amount_give":"100","currency_code_get":"EUR","amount_get":92.10}]}`,
 		`{"items":[{"id":"4711","time":"1714557600","accrued":1,"partner_reward":0.50}]}`,
-		`{"items":[{"id":1,"time":1714557600,"pay_amount":"24,99","pay_currency_code":"USD","original_amount":25.50,"original_currency_code":"USD","status":1}]}`,
+		`{"items":[{"id":1,"time":1714557600,"pay_amount":"24,99","pay_currency_code":"USD","original_amount":25.50,` +
+			`"original_currency_code":"USD","status":1}]}`,
 		`{"partner_id":"7","balance":-25.50,"min_payout":"10","items":[{"id":"11","amount":25.50}]}`,
 		`{"partner_id":"7","balance":"25.5","min_payout":10,"items":[{"id":11}]}`,
 		`{"payout_id":1}`,
@@ -44,7 +52,9 @@ func FuzzInterpret(f *testing.F) {
 	} {
 		f.Add(uint32(200), []byte(`{"error":"0","error_text":"","data":`+data+`}`))
 	}
-	f.Add(uint32(200), []byte(`{"error":"3","error_text":"<b>Error!</b>","data":[],"error_fields":{"sum1":"min.: 10","api_id":"api id not unique"}}`))
+	f.Add(uint32(200),
+		[]byte(`{"error":"3","error_text":"<b>Error!</b>","data":[],"error_fields":{"sum1":"min.: 10","api_id":"api `+
+			`id not unique"}}`))
 	f.Add(uint32(200), []byte(`{"error":2,"error_text":"maintenance","data":[]}`))
 	f.Add(uint32(502), []byte(`<html>`))
 	for _, response := range evidence.Responses(f, ".") {
@@ -62,11 +72,13 @@ func FuzzInterpret(f *testing.F) {
 		for _, q := range questions(described) {
 			step, err := connector{}.Interpret(q.call, []byte(q.state), &abi.HttpResponse{Status: status, Body: body})
 			require.NoError(t, err)
-			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), "%s %s", q.call.GetOperation(), q.state)
+			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), "%s %s",
+				q.call.GetOperation(), q.state)
 			done := step.GetDone()
 			requireExact(t, sent, done)
 			if output := done.GetOutput(); output != nil {
-				require.NoError(t, check.Satisfies(promised[q.call.GetOperation()], output), "%s %s", q.call.GetOperation(), q.state)
+				require.NoError(t, check.Satisfies(promised[q.call.GetOperation()], output), "%s %s",
+					q.call.GetOperation(), q.state)
 				if string(output) != string(nothing()) {
 					exact.Spelt(t, body, output, isAmount)
 				}
@@ -84,7 +96,8 @@ type question struct {
 func questions(m *abi.Manifest) []question {
 	all := make([]question, 0, 40)
 	for _, operation := range m.GetOperations() {
-		all = append(all, question{&abi.Call{Operation: operation.GetName(), Input: []byte(`{"limit":2}`)}, string(stageNative)})
+		all = append(all,
+			question{&abi.Call{Operation: operation.GetName(), Input: []byte(`{"limit":2}`)}, string(stageNative)})
 	}
 	asked := func(operation, state, cursor string) {
 		all = append(all, question{&abi.Call{Operation: operation, Query: &abi.Query{Limit: 1}, Cursor: cursor}, state})
@@ -95,7 +108,8 @@ func questions(m *abi.Manifest) []question {
 	asked(opGetDirection, string(stageRate)+"0 1\n", "")
 	asked(opGetDirection, string(stageRate)+"2 8\n1 USDT 0.92 EUR\n", "")
 	asked(opGetDirection, string(stageRatePair)+"2 8\n1 USDT 0.92 EUR\n", "")
-	before := stretch{entries: []*abi.Transaction{{Id: "payout-9", AtMs: 1714557600000, Amount: &abi.Money{Amount: "-0.92", Currency: "USD"}, Kind: "partner_payout"}}}
+	before := stretch{entries: []*abi.Transaction{{Id: "payout-9", AtMs: 1714557600000,
+		Amount: &abi.Money{Amount: "-0.92", Currency: "USD"}, Kind: "partner_payout"}}}
 	for _, note := range []string{"0", "1" + before.pack(), "2" + before.pack() + stretch{}.pack()} {
 		asked(opGetExchanges, string(stageStatement)+note, "1.0.2")
 	}
@@ -117,7 +131,8 @@ func questions(m *abi.Manifest) []question {
 		collect(opBidInfo, string(stageProof)+order("success", `"101.5"`, `"92"`, ""))
 		collect(opBidInfo, string(stageProofPair)+order("success", `"101.5"`, `"92"`, ""))
 	}
-	out := &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "25.5", Currency: "USD", Destination: &abi.Destination{Account: "T1"}}
+	out := &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "25.5", Currency: "USD",
+		Destination: &abi.Destination{Account: "T1"}}
 	all = append(all,
 		question{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stageBalance)},
 		question{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stagePaidOut)},
@@ -157,7 +172,8 @@ func amountsOf(body []byte) []*big.Rat {
 				add(token.String())
 			}
 		case string:
-			if len(token) < 200 && exactly.MatchString(strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "", ",", ".").Replace(token)) {
+			if len(token) < 200 &&
+				exactly.MatchString(strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "", ",", ".").Replace(token)) {
 				add(token)
 			}
 		}
@@ -192,7 +208,8 @@ func requireExact(t *testing.T, sent []*big.Rat, outcome *abi.Outcome) {
 	same(outcome.GetNextAction().GetPayTo().GetAmount())
 	same(outcome.GetNextAction().GetInstructions().GetAmount())
 	quote := outcome.GetQuote()
-	for _, money := range []*abi.Money{quote.GetPays(), quote.GetGets(), quote.GetRate().GetFrom(), quote.GetRate().GetTo()} {
+	for _, money := range []*abi.Money{quote.GetPays(), quote.GetGets(), quote.GetRate().GetFrom(),
+		quote.GetRate().GetTo()} {
 		same(money)
 	}
 	for _, fee := range quote.GetFees() {
@@ -212,7 +229,8 @@ func requireExact(t *testing.T, sent []*big.Rat, outcome *abi.Outcome) {
 			amount.Neg(amount)
 		}
 		require.GreaterOrEqual(t, amount.Sign(), 0)
-		require.True(t, contains(sent, amount) || entry.GetId() == "payout-9", "%s was not sent", entry.GetAmount().GetAmount())
+		require.True(t, contains(sent, amount) || entry.GetId() == "payout-9", "%s was not sent",
+			entry.GetAmount().GetAmount())
 		difference(entry.GetFee())
 	}
 	known = append(known, rat(t, amountIn("1")), rat(t, amountIn("0.92"))) // of the walk's state
@@ -245,8 +263,8 @@ func contains(values []*big.Rat, wanted *big.Rat) bool {
 	return false
 }
 
-// FuzzPrepare holds the requests to what was asked: whatever the input, a request has the amount as it was written, or there is none; and no
-// amount goes with a payout.
+// FuzzPrepare holds the requests to what was asked: whatever the input, a request has the amount as it was written, or
+// there is none; and no amount goes with a payout.
 func FuzzPrepare(f *testing.F) {
 	f.Add(opCreateBid, []byte(`{"direction_id":"12","calc_amount":"100.10","calc_action":1,"cf6":"a&b"}`), "")
 	f.Add(opCreateBid, []byte(`{"direction_id":"12","calc_amount":"-1","calc_amount":"1","calc_action":9}`), "")
@@ -258,8 +276,11 @@ func FuzzPrepare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, operation string, input []byte, cursor string) {
 		for _, call := range []*abi.Call{
 			{Operation: operation, Input: input, Cursor: cursor, Reference: "7"},
-			{Operation: operation, Query: &abi.Query{FromMs: 1_714_557_600_000, Limit: uint32(len(input))}, Cursor: cursor},
-			{Operation: operation, Payment: &abi.Payment{Amount: cursor, Currency: "USD", Options: input, Destination: &abi.Destination{Account: "T1"}}},
+			{Operation: operation, Query: &abi.Query{FromMs: 1_714_557_600_000, Limit: uint32(len(input))},
+				Cursor: cursor},
+			{Operation: operation,
+				Payment: &abi.Payment{Amount: cursor, Currency: "USD", Options: input,
+					Destination: &abi.Destination{Account: "T1"}}},
 		} {
 			call.Settings = []byte(fuzzSettings)
 			step, err := connector{}.Prepare(call)

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// pageSize is how many orders a page of get_exchanges holds: the sites give 500 at most, a guest's fuel is meant for
-	// fewer. The list begins with what changed last, so an order just made stands on its first page.
+	// pageSize is how many orders a page of get_exchanges holds: the sites give 500 at most, a guest's fuel is meant
+	// for fewer. The list begins with what changed last, so an order just made stands on its first page.
 	pageSize = 40
 	// mostPages bounds a walk, so that it fits into max_steps with what follows it.
 	mostPages = 4
@@ -77,8 +77,8 @@ func listed(t turn) bool {
 	return t.answer.data.IsArray() && len(t.answer.data.Items()) == 0 || t.answer.data.Get("items").IsArray()
 }
 
-// askPage asks for a page of the orders that changed since ours was sent. The filter by api_id is left out: on some sites
-// it compares with the order's id.
+// askPage asks for a page of the orders that changed since ours was sent. The filter by api_id is left out: on some
+// sites it compares with the order's id.
 func askPage(call *abi.Call, account settings, offset int) *abi.Step {
 	form := new(guest.Form)
 	if since := call.GetSentMs()/1000 - listMargin; since > 0 {

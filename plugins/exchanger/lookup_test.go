@@ -30,12 +30,15 @@ func TestAWalkEnds(t *testing.T) {
 		pages++
 		require.Equal(t, opGetExchanges, step.GetSend().GetOperation(), "a page is a read, whatever the call")
 		require.Contains(t, string(step.GetSend().GetRequest().GetBody()), "offset="+strconv.Itoa((pages-1)*pageSize))
-		step, err = connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: page(pageSize)})
+		step, err = connector{}.Interpret(call, step.GetSend().GetState(),
+			&abi.HttpResponse{Status: 200, Body: page(pageSize)})
 		require.NoError(t, err)
 	}
 	require.Equal(t, mostPages, pages)
-	require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(), "what was not read to its end proves nothing")
-	require.EqualValues(t, mostPages+4, manifest().GetMaxSteps(), "the order itself, the list by id, the directions and the calculator come after")
+	require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(),
+		"what was not read to its end proves nothing")
+	require.EqualValues(t, mostPages+4, manifest().GetMaxSteps(),
+		"the order itself, the list by id, the directions and the calculator come after")
 }
 
 func TestALookUpNeedsAReference(t *testing.T) {
@@ -55,7 +58,8 @@ func TestListsThatAreNone(t *testing.T) {
 	call.CreateReference = "123456789123456789"
 	for _, state := range []string{"p0", "l4711"} {
 		for _, data := range []string{`{}`, `"success"`, `null`, `{"items":{}}`, `[1]`} {
-			step, err := connector{}.Interpret(call, []byte(state), &abi.HttpResponse{Status: 200, Body: []byte(`{"error":"0","data":` + data + `}`)})
+			step, err := connector{}.Interpret(call, []byte(state),
+				&abi.HttpResponse{Status: 200, Body: []byte(`{"error":"0","data":` + data + `}`)})
 			require.NoError(t, err)
 			require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(), data)
 		}
@@ -64,8 +68,10 @@ func TestListsThatAreNone(t *testing.T) {
 
 func TestTheListSaysWhoseOrderItIs(t *testing.T) {
 	t.Parallel()
-	body := `{"error":"0","data":{"items":[` + strings.Replace(order("success", `"100"`, `"92"`, ""), `"id"`, `"api_id":"999","id"`, 1) + `]}}`
-	step, err := connector{}.Interpret(infoCall("1"), []byte("l4711"), &abi.HttpResponse{Status: 200, Body: []byte(body)})
+	body := `{"error":"0","data":{"items":[` +
+		strings.Replace(order("success", `"100"`, `"92"`, ""), `"id"`, `"api_id":"999","id"`, 1) + `]}}`
+	step, err := connector{}.Interpret(infoCall("1"), []byte("l4711"),
+		&abi.HttpResponse{Status: 200, Body: []byte(body)})
 	require.NoError(t, err)
 	require.Equal(t, "999", step.GetDone().GetEchoedReference(), "the host compares it with ours")
 }

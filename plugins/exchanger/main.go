@@ -3,9 +3,10 @@
 // The payer gives one currency to the site, and the site sends another one to the merchant's account. The files are
 // chapters: manifest.go says what the plugin can do, failure.go what refusals mean, settings.go reads an account,
 // envelope.go the form that every answer comes in, create.go makes an order in steps, bid.go and status.go read one,
-// quote.go says what one would cost, surplus.go what an order has beyond its amount, lookup.go finds one, act.go cancels and confirms, callback.go reads what the site reports. payout.go pays the
-// partner's balance out. field.go and native.go pass the API's own methods through, which direction.go, bid.go and partner.go have tables of;
-// rate.go and statement.go read what the account itself is asked for. plain.go turns the site's numbers and HTML into text.
+// quote.go says what one would cost, surplus.go what an order has beyond its amount, lookup.go finds one, act.go
+// cancels and confirms, callback.go reads what the site reports. payout.go pays the partner's balance out. field.go and
+// native.go pass the API's own methods through, which direction.go, bid.go and partner.go have tables of; rate.go and
+// statement.go read what the account itself is asked for. plain.go turns the site's numbers and HTML into text.
 package main
 
 import (
@@ -54,7 +55,9 @@ const (
 )
 
 // preparers are the operations of a payment's life.
-var preparers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+//
+//nolint:gochecknoglobals // the dispatch table
+var preparers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){
 	opCreateBid: prepareCreate,
 	opGetCalc:   prepareQuote,
 	opBidInfo:   prepareLookup,
@@ -66,7 +69,9 @@ var preparers = map[string]func(call *abi.Call, account settings) (*abi.Step, er
 }
 
 // answerers are the operations that the account itself is asked by.
-var answerers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+//
+//nolint:gochecknoglobals // the dispatch table
+var answerers = map[string]func(call *abi.Call, account settings) (*abi.Step, error){
 	opGetPartnerInfo: prepareBalances,
 	opGetDirection:   prepareRates,
 	opGetExchanges:   prepareStatement,

@@ -30,8 +30,8 @@ const (
 	secretKey   = "api_key"
 )
 
-// maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id, then the directions and the calculator, which
-// say what a surplus is. Rates are read as far as it reaches.
+// maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id, then the directions
+// and the calculator, which say what a surplus is. Rates are read as far as it reaches.
 const maxSteps = mostPages + 4
 
 func manifest() *abi.Manifest {
@@ -73,7 +73,8 @@ func manifest() *abi.Manifest {
 		Envelope:   errorProofs(),
 		Callback: &abi.CallbackForm{
 			Supported: true, PerPayment: true,
-			Summary: "callback_url of create_bid. It is unsigned, sent once, and sent inside a cancel or confirm of ours: every report is confirmed by bid_info.",
+			Summary: "callback_url of create_bid. It is unsigned, sent once, and sent inside a cancel or confirm of " +
+				"ours: every report is confirmed by bid_info.",
 		},
 		MaxSteps: maxSteps,
 	}
@@ -98,10 +99,12 @@ const settingsSchema = `{
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
     "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
       "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. Payouts, balances and rewards need it."},
-    "payout_method": {"type": "string", "pattern": "^[0-9]+$", "description": "The method_id of payouts, one of the items of get_partner_info."},
+    "payout_method": {"type": "string", "pattern": "^[0-9]+$",
+      "description": "The method_id of payouts, one of the items of get_partner_info."},
     "error_final_after_hours": {"type": "integer", "minimum": 0, "default": 72,
       "description": "How old an order with an error status has to be to count as failed: until then an operator of the site may move it."},
-    "payer_fields": {"type": "object", "default": {"cf6": "email"}, "propertyNames": {"pattern": "^cf(give|get)?[0-9]{1,6}$"},
+    "payer_fields": {"type": "object", "default": {"cf6": "email"},
+      "propertyNames": {"pattern": "^cf(give|get)?[0-9]{1,6}$"},
       "additionalProperties": {"enum": ["name", "email", "phone"]},
       "description": "Which of the site's fields take which of the payer's. On most sites cf1 is the first name, cf4 the phone, cf6 the e-mail."},
     "directions": {"type": "object", "description": "By the payment's currency: how the site exchanges it.",
@@ -109,16 +112,21 @@ const settingsSchema = `{
         "type": "object",
         "properties": {
           "direction_id": {"type": "string", "pattern": "^[0-9]+$"},
-          "currency_id_give": {"type": "string", "pattern": "^[0-9]+$", "description": "With currency_id_get, instead of direction_id: the direction is looked up."},
+          "currency_id_give": {"type": "string", "pattern": "^[0-9]+$",
+            "description": "With currency_id_get, instead of direction_id: the direction is looked up."},
           "currency_id_get": {"type": "string", "pattern": "^[0-9]+$"},
-          "code": {"type": "string", "description": "The site's code of the currency, where it is another than the payment's."},
+          "code": {"type": "string",
+            "description": "The site's code of the currency, where it is another than the payment's."},
           "calc_action": {"enum": ["1", "2", "3", "4", 1, 2, 3, 4], "default": 1,
             "description": "What the payment's amount is: 1 what the payer gives, commission on top; 2 what the merchant gets, before commission; 3 what the payer gives, commission included; 4 what the merchant gets, after commission. 2 and 3 are for directions without a commission on that side."},
-          "account1": {"type": "string", "description": "The account that the payer pays from, where it is always the same."},
+          "account1": {"type": "string",
+            "description": "The account that the payer pays from, where it is always the same."},
           "account2": {"type": "string", "description": "The merchant's account, which the site pays."},
-          "fields": {"type": "object", "propertyNames": {"pattern": "^cf(give|get)?[0-9]{1,6}$"}, "additionalProperties": {"type": "string"},
+          "fields": {"type": "object", "propertyNames": {"pattern": "^cf(give|get)?[0-9]{1,6}$"},
+            "additionalProperties": {"type": "string"},
             "description": "Fields that are the same for every payment."},
-          "cd_fields": {"type": "array", "items": {"type": "string"}, "description": "Names of the fields that get_direction marks with cd = 1."}
+          "cd_fields": {"type": "array", "items": {"type": "string"},
+            "description": "Names of the fields that get_direction marks with cd = 1."}
         },
         "anyOf": [{"required": ["direction_id"]}, {"required": ["currency_id_give", "currency_id_get"]},
           {"not": {"anyOf": [{"required": ["currency_id_give"]}, {"required": ["currency_id_get"]}]}}],

@@ -73,7 +73,8 @@ func nativeOf(name string) *native {
 func (n *native) operation() *abi.Operation {
 	input, output := schemas(n.name)
 	return &abi.Operation{
-		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged(), InputSchema: input, OutputSchema: output,
+		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged(),
+		InputSchema: input, OutputSchema: output,
 		// Nothing that the site has refused comes to be later.
 		DeclineIsFinal: true,
 		Reference:      n.reference, SettleAfterMs: n.settleAfter, FindsByReference: n.finds,
@@ -114,7 +115,8 @@ func prepareNative(call *abi.Call, account settings, method *native) *abi.Step {
 	return post(call, account, method.name, form, stageNative, "")
 }
 
-// refuses says no to an input that the method cannot take. A field that stands twice has to fit both times: sites read the last one.
+// refuses says no to an input that the method cannot take. A field that stands twice has to fit both times: sites read
+// the last one.
 func (n *native) refuses(call *abi.Call, input jsontext.Value) (wrong *abi.Step) {
 	input.Each(func(name string, value jsontext.Value) {
 		if wrong != nil {
@@ -186,7 +188,8 @@ func readNative(t turn) (*abi.Step, error) {
 	return t.answered(outcome), nil
 }
 
-// answered ends a call that is of no payment: its output is the answer, with the site's members under their names and every amount as text.
+// answered ends a call that is of no payment: its output is the answer, with the site's members under their names and
+// every amount as text.
 func (t turn) answered(outcome *abi.Outcome) *abi.Step {
 	output, wrong := t.answer.whole.Spell(isAmount)
 	if wrong != "" {

@@ -7,7 +7,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// partnerMethods are about the API user as a partner of the site: whom it has sent there, and what it has earned by that.
+// partnerMethods are about the API user as a partner of the site: whom it has sent there, and what it has earned by
+// that.
 //
 //nolint:gochecknoglobals // a table
 var partnerMethods = []native{
@@ -18,7 +19,9 @@ var partnerMethods = []native{
 			{name: "partner_id"},
 			{name: "balance", form: sum, must: true},
 			{name: "min_payout", form: sum},
-			{name: "items", note: "The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance in that currency."},
+			{name: "items",
+				note: "The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance " +
+					"in that currency."},
 		},
 	},
 	{
@@ -62,7 +65,9 @@ var partnerMethods = []native{
 		},
 	},
 	{
-		name: opAddPartnerPayout, summary: "Ask for the whole balance of the partner to be paid out: it takes no amount. No look-up finds one whose answer was lost.",
+		name: opAddPartnerPayout,
+		summary: "Ask for the whole balance of the partner to be paid out: it takes no amount. No look-up finds " +
+			"one whose answer was lost.",
 		// It moves all there is, and nothing in it tells one request from another.
 		class: risky, documented: partial,
 		takes: []field{
@@ -76,7 +81,8 @@ var partnerMethods = []native{
 // prepareBalances asks for the partner's balance, the only one that an account at such a site has.
 func prepareBalances(call *abi.Call, account settings) (*abi.Step, error) {
 	if account.partnerCurrency == "" {
-		return guest.Reject("unsupported", "", "partner_currency is not set, and the site does not say what its balance is in"), nil
+		return guest.Reject("unsupported", "",
+			"partner_currency is not set, and the site does not say what its balance is in"), nil
 	}
 	return post(call, account, opGetPartnerInfo, new(guest.Form), stageBalances, ""), nil
 }

@@ -23,7 +23,8 @@ func payoutReference(id string) string {
 // payoutOrder is where a payout goes.
 type payoutOrder struct{ method, account string }
 
-// preparePayout starts with the balance: the site pays all of it out, whatever was asked for, so the payment has to be for all of it.
+// preparePayout starts with the balance: the site pays all of it out, whatever was asked for, so the payment has to be
+// for all of it.
 func preparePayout(call *abi.Call, account settings) (*abi.Step, error) {
 	if _, reject := account.payout(call.GetPayment()); reject != nil {
 		return reject, nil
@@ -40,9 +41,11 @@ func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 		return payoutOrder{}, guest.Reject("invalid_request", "/amount", "the amount is not a positive decimal")
 	}
 	if s.partnerCurrency == "" || payment.GetCurrency() != s.partnerCurrency {
-		return payoutOrder{}, guest.Reject("unsupported", "/currency", "the payment's currency is not the account's partner_currency")
+		return payoutOrder{},
+			guest.Reject("unsupported", "/currency", "the payment's currency is not the account's partner_currency")
 	}
-	options, reject := readOptions(payment.GetOptions(), func(name string) bool { return name == "method_id" }, "method_id")
+	options, reject := readOptions(payment.GetOptions(), func(name string) bool { return name == "method_id" },
+		"method_id")
 	if reject != nil {
 		return payoutOrder{}, reject
 	}
@@ -52,9 +55,12 @@ func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 	}
 	switch {
 	case order.method == "":
-		return payoutOrder{}, guest.Reject("unsupported", "/provider_options/exchanger/method_id", "neither the options nor the account's payout_method say how to pay out")
+		return payoutOrder{},
+			guest.Reject("unsupported", "/provider_options/exchanger/method_id",
+				"neither the options nor the account's payout_method say how to pay out")
 	case order.account == "":
-		return payoutOrder{}, guest.Reject("invalid_request", "/destination/account", "a payout needs an account or an address")
+		return payoutOrder{},
+			guest.Reject("invalid_request", "/destination/account", "a payout needs an account or an address")
 	}
 	return order, nil
 }
@@ -75,7 +81,8 @@ func readBalance(t turn) (*abi.Step, error) {
 	return post(t.call, t.account, opAddPartnerPayout, form, stagePaidOut, ""), nil
 }
 
-// notAll ends the call where the payment is not for the whole balance, or the site would not pay it; nil where it is, and would.
+// notAll ends the call where the payment is not for the whole balance, or the site would not pay it; nil where it is,
+// and would.
 func notAll(info jsontext.Value, payment *abi.Payment, method string) *abi.Step {
 	balance, balanceOK := number(info.Get("balance"), payment.GetAmount())
 	least, leastOK := number(info.Get("min_payout"), payment.GetAmount())
@@ -172,18 +179,20 @@ func payoutOf(t turn, item jsontext.Value) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// misfit says why a payout is not what the payment was for. The balance may have changed between the look at it and the payout.
+// misfit says why a payout is not what the payment was for. The balance may have changed between the look at it and the
+// payout.
 func misfit(paid decimal.Decimal, item jsontext.Value, payment *abi.Payment) string {
 	code := clip(plain(item.Text("original_currency_code")), 20)
 	asked, err := decimal.Parse(payment.GetAmount())
 	if err == nil && paid.Cmp(asked) == 0 && strings.EqualFold(code, payment.GetCurrency()) {
 		return ""
 	}
-	return "the site pays out " + paid.String() + " " + code + " where " + payment.GetAmount() + " " + payment.GetCurrency() + " were asked for"
+	return "the site pays out " + paid.String() + " " + code + " where " + payment.GetAmount() + " " +
+		payment.GetCurrency() + " were asked for"
 }
 
-// weigh puts the amounts: what left the balance, and the fee, where it is in the same currency. What left it in another currency, or less
-// than was asked for, is no success.
+// weigh puts the amounts: what left the balance, and the fee, where it is in the same currency. What left it in another
+// currency, or less than was asked for, is no success.
 func weigh(outcome *abi.Outcome, paid decimal.Decimal, item jsontext.Value, payment *abi.Payment) {
 	code := item.Text("original_currency_code")
 	asked, err := decimal.Parse(payment.GetAmount())

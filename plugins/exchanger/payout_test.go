@@ -13,11 +13,13 @@ import (
 func payoutCall(amount string) *abi.Call {
 	return &abi.Call{
 		Operation: opAddPartnerPayout, Settings: []byte(`{"partner_currency":"USD","payout_method":"11"}`),
-		Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: amount, Currency: "USD", Destination: &abi.Destination{Account: "T1"}},
+		Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: amount, Currency: "USD",
+			Destination: &abi.Destination{Account: "T1"}},
 	}
 }
 
-// The site pays out all there is: nothing is asked for unless that is what the payment is for, and the site would pay it.
+// The site pays out all there is: nothing is asked for unless that is what the payment is for, and the site would pay
+// it.
 func TestAPayoutIsTheWholeBalanceOrNone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -31,9 +33,12 @@ func TestAPayoutIsTheWholeBalanceOrNone(t *testing.T) {
 		call := payoutCall(text(asked))
 		step, err := connector{}.Prepare(call)
 		require.NoError(t, err)
-		require.Equal(t, opGetPartnerInfo, step.GetSend().GetOperation(), "the balance is read first, and reading it changes nothing")
-		body := fmt.Sprintf(`{"error":"0","data":{"balance":%q,"min_payout":%s,"items":[{"id":%q}]}}`, text(balance), text(least), method)
-		step, err = connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: []byte(body)})
+		require.Equal(t, opGetPartnerInfo, step.GetSend().GetOperation(),
+			"the balance is read first, and reading it changes nothing")
+		body := fmt.Sprintf(`{"error":"0","data":{"balance":%q,"min_payout":%s,"items":[{"id":%q}]}}`, text(balance),
+			text(least), method)
+		step, err = connector{}.Interpret(call, step.GetSend().GetState(),
+			&abi.HttpResponse{Status: 200, Body: []byte(body)})
 		require.NoError(t, err)
 		if asked == balance && balance >= least && method == "11" {
 			require.Equal(t, "method_id=11&account=T1", string(step.GetSend().GetRequest().GetBody()))
@@ -45,7 +50,8 @@ func TestAPayoutIsTheWholeBalanceOrNone(t *testing.T) {
 	})
 }
 
-// What left the balance may be another amount than was asked for, if the balance changed in between: less is no success.
+// What left the balance may be another amount than was asked for, if the balance changed in between: less is no
+// success.
 func TestAPayoutOfLessIsNeverASuccess(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -54,9 +60,12 @@ func TestAPayoutOfLessIsNeverASuccess(t *testing.T) {
 		status := rapid.SampledFrom([]string{"0", "1", "2", "3"}).Draw(t, "status")
 		call := payoutCall("25.50")
 		call.Operation, call.ProviderReference = opGetPartnerPayouts, "payout-1"
-		body := fmt.Sprintf(`{"error":"0","data":{"items":[{"id":1,"original_amount":%d.%02d,"original_currency_code":%q,"status":%q}]}}`,
+		body := fmt.Sprintf(
+			`{"error":"0","data":{"items":[{"id":1,"original_amount":%d.%02d,"original_currency_code":%q,`+
+				`"status":%q}]}}`,
 			cents/100, cents%100, currency, status)
-		step, err := connector{}.Interpret(call, []byte{stagePayout, '1'}, &abi.HttpResponse{Status: 200, Body: []byte(body)})
+		step, err := connector{}.Interpret(call, []byte{stagePayout, '1'},
+			&abi.HttpResponse{Status: 200, Body: []byte(body)})
 		require.NoError(t, err)
 		done := step.GetDone()
 		fits := cents >= 2550 && (currency == "USD" || currency == "usd")

@@ -9,8 +9,9 @@ import (
 	"payrouter/abi/jsontext"
 )
 
-// number reads an amount of the site: text or number, perhaps with a decimal comma, perhaps with blanks between thousands.
-// "no", which stands for an unset bound, is none. sent are the amounts that the answer may repeat: see jsontext.Value.Amount.
+// number reads an amount of the site: text or number, perhaps with a decimal comma, perhaps with blanks between
+// thousands. "no", which stands for an unset bound, is none. sent are the amounts that the answer may repeat: see
+// jsontext.Value.Amount.
 func number(value jsontext.Value, sent ...string) (decimal.Decimal, bool) {
 	if value.IsNumber() {
 		parsed, err := value.Amount(sent...)
@@ -61,7 +62,8 @@ func plain(html string) string {
 	return tidy(entities(text.String()))
 }
 
-// isPlain tells text that plain would leave as it is, without reading it three times: most is, and lists have thousands of them.
+// isPlain tells text that plain would leave as it is, without reading it three times: most is, and lists have thousands
+// of them.
 func isPlain(text string) bool {
 	last := byte(' ')
 	for i := range len(text) {
@@ -76,7 +78,8 @@ func isPlain(text string) bool {
 
 // breaks are the elements that begin or end a line.
 var breaks = map[string]bool{ //nolint:gochecknoglobals // a table
-	"br": true, "p": true, "div": true, "li": true, "ul": true, "ol": true, "tr": true, "h1": true, "h2": true, "h3": true, "h4": true,
+	"br": true, "p": true, "div": true, "li": true, "ul": true, "ol": true, "tr": true, "h1": true, "h2": true,
+	"h3": true, "h4": true,
 }
 
 // startsTag tells "<b", "</b" and "<!--" from a less-than sign.
@@ -121,7 +124,8 @@ func skipElement(html, name string) string {
 const longestEntity = 12
 
 var named = map[string]string{ //nolint:gochecknoglobals // a table
-	"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'", "nbsp": " ", "laquo": "«", "raquo": "»", "mdash": "—", "ndash": "–",
+	"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'", "nbsp": " ", "laquo": "«", "raquo": "»", "mdash": "—",
+	"ndash": "–",
 }
 
 // entities resolves the references that the site's editor writes; others stay as they are.

@@ -17,7 +17,8 @@ func prepareQuote(call *abi.Call, account settings) (*abi.Step, error) {
 	return begin(call, account)
 }
 
-// readQuote hands on what the calculator says of an amount that create_bid would take; of another it says no more than create would.
+// readQuote hands on what the calculator says of an amount that create_bid would take; of another it says no more than
+// create would.
 func readQuote(t turn) (*abi.Step, error) {
 	d, end, err := t.agreed()
 	if end != nil || err != nil {
@@ -26,8 +27,8 @@ func readQuote(t turn) (*abi.Step, error) {
 	return d.quote(t.answer.data, t.call.GetPayment()), nil
 }
 
-// quote reads the calculator's sums: sum is what is exchanged, sum_com what that makes for the payer and for the merchant. They say
-// themselves at which rate; course_give and course_get are rounded in some sites' own way.
+// quote reads the calculator's sums: sum is what is exchanged, sum_com what that makes for the payer and for the
+// merchant. They say themselves at which rate; course_give and course_get are rounded in some sites' own way.
 func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	pays, fee, paysOK := d.end(calc, payment, "give")
 	gets, cut, getsOK := d.end(calc, payment, "get")
@@ -38,14 +39,16 @@ func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	to, _ := number(calc.Get("sum_get"), payment.GetAmount())
 	quote := &abi.Quote{
 		Pays: pays, Gets: gets,
-		Rate: &abi.Rate{From: guest.Money(from.String(), pays.GetCurrency()), To: guest.Money(to.String(), gets.GetCurrency())},
+		Rate: &abi.Rate{From: guest.Money(from.String(), pays.GetCurrency()),
+			To: guest.Money(to.String(), gets.GetCurrency())},
 	}
 	for _, found := range []*abi.Money{fee, cut} {
 		if found != nil {
 			quote.Fees = append(quote.Fees, found)
 		}
 	}
-	for _, found := range []*abi.Bound{limits(calc, "give", pays.GetCurrency()), limits(calc, "get", gets.GetCurrency())} {
+	for _, found := range []*abi.Bound{limits(calc, "give", pays.GetCurrency()),
+		limits(calc, "get", gets.GetCurrency())} {
 		if found != nil {
 			quote.Bounds = append(quote.Bounds, found)
 		}
@@ -53,8 +56,8 @@ func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	return guest.Quoted(quote)
 }
 
-// end is what one side has in hand at last, and the commission on that side, nil for none. It is not ok where a commission would make the
-// payer give less, or the merchant get more.
+// end is what one side has in hand at last, and the commission on that side, nil for none. It is not ok where a
+// commission would make the payer give less, or the merchant get more.
 func (d direction) end(calc jsontext.Value, payment *abi.Payment, side string) (last, commission *abi.Money, ok bool) {
 	currency := d.currency(calc.Text("currency_code_"+side), payment)
 	sum, sumOK := number(calc.Get("sum_"+side), payment.GetAmount())
@@ -75,7 +78,8 @@ func (d direction) end(calc jsontext.Value, payment *abi.Payment, side string) (
 	return guest.Money(com.String(), currency), commission, true
 }
 
-// currency is a site's code as the router writes it: the payment's, where that is what the account says the code stands for.
+// currency is a site's code as the router writes it: the payment's, where that is what the account says the code stands
+// for.
 func (d direction) currency(code string, payment *abi.Payment) string {
 	if strings.EqualFold(code, d.code) {
 		return payment.GetCurrency()
@@ -83,7 +87,8 @@ func (d direction) currency(code string, payment *abi.Payment) string {
 	return ticker(code)
 }
 
-// limits are what the direction takes on one side, nil where nothing is set. They are the right way round: the amount lies within them.
+// limits are what the direction takes on one side, nil where nothing is set. They are the right way round: the amount
+// lies within them.
 func limits(calc jsontext.Value, side, currency string) *abi.Bound {
 	least, hasLeast := number(calc.Get("min_" + side))
 	most, hasMost := number(calc.Get("max_" + side))

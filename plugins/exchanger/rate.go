@@ -9,8 +9,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// walk is a reading of rates: those of the account's own directions, one after the other. A site has thousands of others, and tells each
-// one's rate by itself.
+// walk is a reading of rates: those of the account's own directions, one after the other. A site has thousands of
+// others, and tells each one's rate by itself.
 type walk struct {
 	// at is the direction whose turn it is, trips how many requests were made for those before it.
 	at, trips int
@@ -43,7 +43,8 @@ func prepareRates(call *abi.Call, account settings) (*abi.Step, error) {
 	}
 	pairs := account.pairs()
 	if w.at >= len(pairs) {
-		return guest.Reject("unsupported", "", "the settings have no such direction: rates are those of the directions there"), nil
+		return guest.Reject("unsupported", "",
+			"the settings have no such direction: rates are those of the directions there"), nil
 	}
 	return w.ask(call, account, pairs[w.at]), nil
 }
@@ -91,7 +92,8 @@ func readRate(t turn) (*abi.Step, error) {
 	}
 	give, giveOK := number(t.answer.data.Get("course_give"))
 	get, getOK := number(t.answer.data.Get("course_get"))
-	from, to := p.currency(t.answer.data.Text("currency_code_give")), p.currency(t.answer.data.Text("currency_code_get"))
+	from, to := p.currency(t.answer.data.Text("currency_code_give")), p.currency(
+		t.answer.data.Text("currency_code_get"))
 	if !giveOK || !getOK || give.Sign() <= 0 || get.Sign() <= 0 || from == "" || to == "" {
 		return guest.Unreadable("the direction has no rate"), nil
 	}
@@ -99,8 +101,8 @@ func readRate(t turn) (*abi.Step, error) {
 	return w.next(t), nil
 }
 
-// add keeps a rate. Of a currency to itself, between two of its networks, there is none; and of two directions between the same currencies the
-// first counts.
+// add keeps a rate. Of a currency to itself, between two of its networks, there is none; and of two directions between
+// the same currencies the first counts.
 func (w *walk) add(rate *abi.Rate) {
 	from, to := rate.GetFrom(), rate.GetTo()
 	for _, known := range w.read() {
@@ -118,7 +120,8 @@ func (t turn) walked() (walk, pair, error) {
 	w, ok := readWalk(t.note)
 	pairs := t.account.pairs()
 	if !ok || w.at >= len(pairs) {
-		return walk{}, pair{}, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
+		return walk{}, pair{},
+			&guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
 	}
 	return w, pairs[w.at], nil
 }
@@ -168,10 +171,12 @@ func (s settings) pairs() []pair {
 	var all []pair
 	s.directions.Each(func(currency string, configured jsontext.Value) {
 		p := pair{
-			id: configured.Text("direction_id"), giveID: configured.Text("currency_id_give"), getID: configured.Text("currency_id_get"),
+			id: configured.Text("direction_id"), giveID: configured.Text("currency_id_give"),
+			getID:   configured.Text("currency_id_get"),
 			payment: currency, code: either(configured.Text("code"), currency),
 		}
-		// Without a number, and without both currencies, it takes the payment's options to say which direction is meant.
+		// Without a number, and without both currencies, it takes the payment's options to say which direction is
+		// meant.
 		if p.id != "" || p.giveID != "" && p.getID != "" {
 			all = append(all, p)
 		}

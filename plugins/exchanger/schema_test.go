@@ -14,7 +14,8 @@ import (
 
 const schemaFile = "schema.go"
 
-// The schemas are written out because a guest pays for what it builds: thirty times what all the rest of describe costs.
+// The schemas are written out because a guest pays for what it builds: thirty times what all the rest of describe
+// costs.
 func TestSchemasAreThoseOfTheFields(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
@@ -24,7 +25,8 @@ func TestSchemasAreThoseOfTheFields(t *testing.T) {
 	for _, topic := range natives {
 		for i := range topic {
 			n := &topic[i]
-			source.WriteString("\tcase \"" + n.name + "\":\n\t\treturn `" + inputSchema(n) + "`,\n\t\t\t`" + outputSchema(n) + "`\n")
+			source.WriteString("\tcase \"" + n.name + "\":\n\t\treturn `" + inputSchema(n) + "`,\n\t\t\t`" +
+				outputSchema(n) + "`\n")
 		}
 	}
 	source.WriteString("\t}\n\treturn \"\", \"\"\n}\n")
@@ -57,7 +59,9 @@ func inputSchema(n *native) string {
 		schema.Value("anyOf", parsed(`[{"required": ["`+n.takes[0].name+`"]}, {"required": ["`+n.takes[1].name+`"]}]`))
 	}
 	if n.custom {
-		schema.Value("patternProperties", parsed(`{"^cf(give|get)?[0-9]{1,6}$": {"type": "string", "description": "A field of the site's own: on most sites cf1 is the first name, cf4 the phone, cf6 the e-mail."}}`))
+		schema.Value("patternProperties",
+			parsed(`{"^cf(give|get)?[0-9]{1,6}$": {"type": "string", "description": "A field of the site's own: on `+
+				`most sites cf1 is the first name, cf4 the phone, cf6 the e-mail."}}`))
 	}
 	if n.open {
 		return string(schema.Value("additionalProperties", parsed(scalar)).JSON())
@@ -74,7 +78,8 @@ func taken(f *field) *jsontext.Object {
 			schema.Integer("minLength", 1)
 		}
 	case whole:
-		schema = jsontext.NewObject().Strings("type", []string{"string", "integer"}).String("pattern", "^[0-9]{1,20}$").Integer("minimum", 0)
+		schema = jsontext.NewObject().Strings("type", []string{"string", "integer"}).String("pattern",
+			"^[0-9]{1,20}$").Integer("minimum", 0)
 	case serial:
 		schema = typed("string").String("pattern", "^[1-9][0-9]{0,19}$")
 	case sum:
@@ -105,7 +110,8 @@ func outputSchema(n *native) string {
 	case aList:
 		data = entries
 	case itemList:
-		data = orNothing([]field{{name: "items", form: list, members: n.members}}).Strings("required", []string{"items"})
+		data = orNothing([]field{{name: "items", form: list, members: n.members}}).Strings("required",
+			[]string{"items"})
 	case statusWord:
 		data = jsontext.NewObject().String("description", "A bare word as a rule: success, or the order's status.")
 	}
@@ -133,7 +139,8 @@ func objectOf(members []field) *jsontext.Object {
 
 // orNothing is an object with these members, or the empty list that the site sends where there is nothing.
 func orNothing(members []field) *jsontext.Object {
-	return jsontext.NewObject().Strings("type", []string{"object", "array"}).Object("properties", given(members)).Integer("maxItems", 0)
+	return jsontext.NewObject().Strings("type", []string{"object", "array"}).Object("properties",
+		given(members)).Integer("maxItems", 0)
 }
 
 func given(members []field) *jsontext.Object {

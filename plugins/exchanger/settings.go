@@ -16,7 +16,8 @@ type settings struct {
 	errorFinalAfter int64 // milliseconds
 	directions      jsontext.Value
 	payerFields     jsontext.Value
-	// partnerCurrency is what the partner's balance is in, payoutMethod how it is paid out; empty where they are not set.
+	// partnerCurrency is what the partner's balance is in, payoutMethod how it is paid out; empty where they are not
+	// set.
 	partnerCurrency, payoutMethod string
 }
 
@@ -108,7 +109,8 @@ func (s settings) terms(payment *abi.Payment) (code string, by action, err error
 // direction puts a payment's direction together: settings first, its options over them. The step, if any, says why the
 // payment has none.
 func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) {
-	options, reject := readOptions(payment.GetOptions(), orderOption, "direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
+	options, reject := readOptions(payment.GetOptions(), orderOption,
+		"direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
 	if reject != nil {
 		return direction{}, reject, nil
 	}
@@ -171,7 +173,8 @@ func payerMember(payer *abi.Payer, name string) string {
 	return ""
 }
 
-// readOptions reads a payment's provider_options; a member that is not known is refused by name, lest a typo become another payment.
+// readOptions reads a payment's provider_options; a member that is not known is refused by name, lest a typo become
+// another payment.
 func readOptions(raw []byte, known func(name string) bool, those string) (jsontext.Value, *abi.Step) {
 	const where = "/provider_options/exchanger"
 	if len(raw) == 0 {

@@ -11,12 +11,14 @@ import (
 
 func TestReadSettingsRefuses(t *testing.T) {
 	t.Parallel()
-	for _, raw := range []string{"", "{", "[]", `{"error_final_after_hours":-1}`, `{"error_final_after_hours":"soon"}`} {
+	for _, raw := range []string{"", "{", "[]", `{"error_final_after_hours":-1}`,
+		`{"error_final_after_hours":"soon"}`} {
 		_, err := readSettings([]byte(raw))
 		require.Equal(t, abi.Error_CODE_BAD_SETTINGS, faultOf(t, err), raw)
 	}
 	for _, action := range []string{`0`, `5`, `"12"`, `"x"`} {
-		account, err := readSettings([]byte(`{"directions":{"USDT":{"direction_id":"12","calc_action":` + action + `}}}`))
+		account, err := readSettings([]byte(`{"directions":{"USDT":{"direction_id":"12","calc_action":` + action +
+			`}}}`))
 		require.NoError(t, err)
 		_, _, err = account.direction(&abi.Payment{Currency: "USDT"})
 		require.Equal(t, abi.Error_CODE_BAD_SETTINGS, faultOf(t, err), action)

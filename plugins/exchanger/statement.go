@@ -16,12 +16,13 @@ type listing struct {
 	read      func(t turn, item jsontext.Value, at int64) (*abi.Transaction, string)
 }
 
-// listings make a statement: the payouts of what the partner has earned, the rewards that it was earned by, and the orders made with this
-// key. A page asks each for as many entries as it may have, and takes the newest of all. The list of the call's own operation comes last, so that
-// its answer is the output.
+// listings make a statement: the payouts of what the partner has earned, the rewards that it was earned by, and the
+// orders made with this key. A page asks each for as many entries as it may have, and takes the newest of all. The list
+// of the call's own operation comes last, so that its answer is the output.
 //
 //nolint:gochecknoglobals // a table
-var listings = [...]listing{{opGetPartnerPayouts, payoutEntry}, {opGetPartnerExchanges, rewardEntry}, {opGetExchanges, orderEntry}}
+var listings = [...]listing{{opGetPartnerPayouts, payoutEntry}, {opGetPartnerExchanges, rewardEntry},
+	{opGetExchanges, orderEntry}}
 
 // rewards is the place of theirs among the listings: without the partner's currency they are no amounts.
 const rewards = 1
@@ -61,8 +62,8 @@ func (at offsets) cursor() string {
 	return strings.Join(text, ".")
 }
 
-// stretch is what a list gave for a page: its entries in their order, the newest first. What is no transaction of the query's stands there
-// without an id, for it counts when the list is gone on with.
+// stretch is what a list gave for a page: its entries in their order, the newest first. What is no transaction of the
+// query's stands there without an id, for it counts when the list is gone on with.
 type stretch struct {
 	entries []*abi.Transaction
 	// full: the list may go on.
@@ -77,7 +78,8 @@ func prepareStatement(call *abi.Call, account settings) (*abi.Step, error) {
 	return askStretch(call, account, at, 0, ""), nil
 }
 
-// askStretch asks a list for its part of a page, with the times wide enough for any site's clock. read is what the lists before it gave.
+// askStretch asks a list for its part of a page, with the times wide enough for any site's clock. read is what the
+// lists before it gave.
 func askStretch(call *abi.Call, account settings, at offsets, list int, read string) *abi.Step {
 	form, query := new(guest.Form), call.GetQuery()
 	if from := query.GetFromMs()/1000 - listMargin; query.GetFromMs() > 0 && from > 0 {
@@ -172,8 +174,8 @@ func (t turn) merged(at offsets, read string, last stretch) (*abi.Step, error) {
 	return t.answered(outcome), nil
 }
 
-// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be told because a list's next one
-// is on another page.
+// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be told because a
+// list's next one is on another page.
 func newest(lists []stretch) int {
 	found := -1
 	for i, list := range lists {
@@ -241,7 +243,8 @@ func orderEntry(_ turn, item jsontext.Value, at int64) (*abi.Transaction, string
 		return nil, why
 	}
 	entry := &abi.Transaction{
-		Id: item.Text("id"), AtMs: at, Amount: amount, Kind: "exchange", Status: clip(plain(item.Text("status")), 40), ProviderReference: item.Text("id"),
+		Id: item.Text("id"), AtMs: at, Amount: amount, Kind: "exchange", Status: clip(plain(item.Text("status")), 40),
+		ProviderReference: item.Text("id"),
 	}
 	if reference := item.Text("api_id"); isID(reference) {
 		entry.Reference = reference
@@ -258,7 +261,8 @@ func rewardEntry(t turn, item jsontext.Value, at int64) (*abi.Transaction, strin
 	if why != "" {
 		return nil, why
 	}
-	return &abi.Transaction{Id: "reward-" + item.Text("id"), AtMs: at, Amount: amount, Kind: "partner_reward", ProviderReference: item.Text("id")}, ""
+	return &abi.Transaction{Id: "reward-" + item.Text("id"), AtMs: at, Amount: amount, Kind: "partner_reward",
+		ProviderReference: item.Text("id")}, ""
 }
 
 // payoutWords are the document's for a payout's status.
@@ -276,7 +280,8 @@ func payoutEntry(_ turn, item jsontext.Value, at int64) (*abi.Transaction, strin
 	left, _ := decimal.Parse(paid.GetAmount()) // entryMoney has read it
 	reference := payoutReference(item.Text("id"))
 	entry := &abi.Transaction{
-		Id: reference, AtMs: at, Amount: guest.Money(decimal.Decimal{}.Sub(left).String(), code), Kind: "partner_payout", ProviderReference: reference,
+		Id: reference, AtMs: at, Amount: guest.Money(decimal.Decimal{}.Sub(left).String(), code),
+		Kind: "partner_payout", ProviderReference: reference,
 		Status: either(payoutWords[item.Text("status")], clip(plain(item.Text("status")), 40)),
 	}
 	entry.Fee = payoutFee(left, item, code)

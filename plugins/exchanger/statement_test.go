@@ -35,8 +35,10 @@ func site(lists map[string][]listedEntry, send *abi.Send) []byte {
 	var items []string
 	for _, e := range list[:min(limit, len(list))] {
 		accrued := map[bool]string{true: "1", false: "0"}[e.shown]
-		items = append(items, fmt.Sprintf(`{"id":"%d","time":%d,"accrued":%q,"partner_reward":"1","amount_get":"1","currency_code_get":"EUR",`+
-			`"original_amount":"1","original_currency_code":"USD","status":"x"}`, e.id, e.seconds, accrued))
+		items = append(items,
+			fmt.Sprintf(
+				`{"id":"%d","time":%d,"accrued":%q,"partner_reward":"1","amount_get":"1","currency_code_get":"EUR",`+
+					`"original_amount":"1","original_currency_code":"USD","status":"x"}`, e.id, e.seconds, accrued))
 	}
 	return []byte(`{"error":"0","data":{"items":[` + strings.Join(items, ",") + `]}}`)
 }
@@ -47,7 +49,8 @@ func TestAWalkThroughAStatementTellsEverythingOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lists := map[string][]listedEntry{}
 		var want []string
-		for prefix, name := range map[string]string{"payout-": opGetPartnerPayouts, "reward-": opGetPartnerExchanges, "": opGetExchanges} {
+		for prefix, name := range map[string]string{"payout-": opGetPartnerPayouts, "reward-": opGetPartnerExchanges,
+			"": opGetExchanges} {
 			times := rapid.SliceOfN(rapid.IntRange(1_714_557_600, 1_714_557_620), 0, 9).Draw(t, name)
 			slices.SortFunc(times, func(a, b int) int { return b - a })
 			for i, seconds := range times {
@@ -59,7 +62,8 @@ func TestAWalkThroughAStatementTellsEverythingOnce(t *testing.T) {
 			}
 		}
 		limit := rapid.IntRange(1, 5).Draw(t, "limit")
-		call := &abi.Call{Operation: opGetExchanges, Settings: []byte(`{"partner_currency":"USD"}`), Query: &abi.Query{Limit: uint32(limit)}}
+		call := &abi.Call{Operation: opGetExchanges, Settings: []byte(`{"partner_currency":"USD"}`),
+			Query: &abi.Query{Limit: uint32(limit)}}
 		var got []*abi.Transaction
 		for range 100 {
 			outcome := asked(t, lists, call)
@@ -75,7 +79,8 @@ func TestAWalkThroughAStatementTellsEverythingOnce(t *testing.T) {
 			ids = append(ids, entry.GetId())
 		}
 		require.ElementsMatch(t, want, ids)
-		require.True(t, slices.IsSortedFunc(got, func(a, b *abi.Transaction) int { return cmp.Compare(b.GetAtMs(), a.GetAtMs()) }))
+		require.True(t,
+			slices.IsSortedFunc(got, func(a, b *abi.Transaction) int { return cmp.Compare(b.GetAtMs(), a.GetAtMs()) }))
 	})
 }
 

@@ -35,7 +35,8 @@ func (d direction) calculation(payment *abi.Payment, id string) *guest.Form {
 		Set("cd", d.calcFields())
 }
 
-// readProofPair picks the direction between the two currencies that the account names. Without exactly one there is no quote.
+// readProofPair picks the direction between the two currencies that the account names. Without exactly one there is no
+// quote.
 func readProofPair(t turn) (*abi.Step, error) {
 	data, err := jsontext.Parse([]byte(t.note))
 	if err != nil {
@@ -52,7 +53,8 @@ func readProofPair(t turn) (*abi.Step, error) {
 	return askCalculator(t, d, found[0], data), nil
 }
 
-// readProof reads what the calculator says of the payment's amount. A calculator that does not answer, or calculates something else, is no quote.
+// readProof reads what the calculator says of the payment's amount. A calculator that does not answer, or calculates
+// something else, is no quote.
 func readProof(t turn) (*abi.Step, error) {
 	data, err := jsontext.Parse([]byte(t.note))
 	if err != nil {
@@ -61,7 +63,8 @@ func readProof(t turn) (*abi.Step, error) {
 	payment, calc := t.call.GetPayment(), t.answer.data
 	asked, err := decimal.Parse(payment.GetAmount())
 	sum, known := number(calc.Get("sum_give"), payment.GetAmount())
-	if t.answer.failed() || err != nil || !known || sum.Cmp(asked) != 0 || calc.Text("currency_code_give") != data.Text("currency_code_give") {
+	if t.answer.failed() || err != nil || !known || sum.Cmp(asked) != 0 ||
+		calc.Text("currency_code_give") != data.Text("currency_code_give") {
 		return bidQuoted(t, data, decimal.Decimal{})
 	}
 	quoted, _ := number(calc.Get("sum_give_com"))
@@ -72,8 +75,9 @@ func brokenState() error {
 	return &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
 }
 
-// attribute says what an order has beyond the amount that was asked for without commission. quoted is what the payer gives by the site's own
-// calculator, commission included: a surplus within it is the commission. Any other is no proof that the order is this payment's.
+// attribute says what an order has beyond the amount that was asked for without commission. quoted is what the payer
+// gives by the site's own calculator, commission included: a surplus within it is the commission. Any other is no proof
+// that the order is this payment's.
 func attribute(outcome *abi.Outcome, surplus, quoted decimal.Decimal, payment *abi.Payment) {
 	asked, err := decimal.Parse(payment.GetAmount())
 	if err != nil || surplus.Sign() <= 0 {
@@ -84,7 +88,8 @@ func attribute(outcome *abi.Outcome, surplus, quoted decimal.Decimal, payment *a
 		outcome.Fee = guest.Money(surplus.String(), payment.GetCurrency())
 		return
 	}
-	outcome.Alert = "the order is for " + outcome.GetAmount().GetAmount() + " where " + payment.GetAmount() + " " + payment.GetCurrency() +
+	outcome.Alert = "the order is for " + outcome.GetAmount().GetAmount() + " where " + payment.GetAmount() + " " +
+		payment.GetCurrency() +
 		" were asked for, and the site's calculator names no such commission"
 	outcome.Amount = nil
 	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {

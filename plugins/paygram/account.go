@@ -71,7 +71,8 @@ var accountMethods = []native{
 	},
 	{
 		// Two requests may make two clients.
-		name: "CreateClient", summary: "Make a client of PayGram. What it takes is not public: members are sent as given.",
-		class: risky, documented: partial, carriage: asGiven,
+		name:    "CreateClient",
+		summary: "Make a client of PayGram. What it takes is not public: members are sent as given.",
+		class:   risky, documented: partial, carriage: asGiven,
 	},
 }

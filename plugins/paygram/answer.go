@@ -68,7 +68,8 @@ func refusal(value jsontext.Value) *abi.Step {
 	return guest.Unreadable("success is false, without a code or a message")
 }
 
-// failureCode is responseCode, which for a short time was in type; empty where there is none, or it says that all is well.
+// failureCode is responseCode, which for a short time was in type; empty where there is none, or it says that all is
+// well.
 func failureCode(value jsontext.Value) string {
 	for _, member := range [...]string{"responseCode", "type"} {
 		switch code := value.Text(member); code {

@@ -17,7 +17,8 @@ const (
 	getStatement  = "GetStatement"
 )
 
-// actions are what the account can be asked. Its currencies are those that PayGram exchanges, its wallets the user's purses.
+// actions are what the account can be asked. Its currencies are those that PayGram exchanges, its wallets the user's
+// purses.
 func actions() []*abi.Action {
 	return []*abi.Action{
 		{Role: abi.Role_ROLE_BALANCES, Operation: userInfo},
@@ -42,7 +43,8 @@ func question(t *task) (jsontext.Value, error) {
 	input := jsontext.NewObject()
 	if t.GetOperation() == getStatement {
 		q := t.GetQuery()
-		input.String("fromUtc", utc(q.GetFromMs())).String("toExcludingUtc", utc(cmp.Or(q.GetUntilMs(), t.GetNowMs()+ahead))).
+		input.String("fromUtc", utc(q.GetFromMs())).String("toExcludingUtc",
+			utc(cmp.Or(q.GetUntilMs(), t.GetNowMs()+ahead))).
 			Integer("resultsPerPage", uint64(cmp.Or(q.GetLimit(), pageSize))).Bool("goForward", false)
 	}
 	return jsontext.Parse(input.JSON())
@@ -89,7 +91,8 @@ func tellBalances(a answer, outcome *abi.Outcome) (why string) {
 	return ""
 }
 
-// tellRates reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is no rate.
+// tellRates reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is no
+// rate.
 func tellRates(a answer, outcome *abi.Outcome) (why string) {
 	listed := make(map[string]bool)
 	list := func(number string) string {
@@ -111,7 +114,8 @@ func tellRates(a answer, outcome *abi.Outcome) (why string) {
 			case err != nil || price.Sign() < 0:
 				why = "the price of " + base + " in " + quote + " is none"
 			case from != "" && to != "" && from != to && price.Sign() > 0:
-				outcome.Rates = append(outcome.Rates, &abi.Rate{From: guest.Money("1", from), To: guest.Money(price.String(), to)})
+				outcome.Rates = append(outcome.Rates,
+					&abi.Rate{From: guest.Money("1", from), To: guest.Money(price.String(), to)})
 			}
 		})
 	})
@@ -139,7 +143,8 @@ type entry struct {
 	at                                                  time.Time
 }
 
-// readEntry reads a line; currency is empty where its number is not known. asked is the amount that was asked for, where it is known.
+// readEntry reads a line; currency is empty where its number is not known. asked is the amount that was asked for,
+// where it is known.
 func readEntry(value jsontext.Value, asked string) (e entry, why string) {
 	e.id = cmp.Or(value.Text("id"), value.Text("transactionId"))
 	e.currency, e.callbackData = currencyOf(value.Get("currency")), value.Text("invoice", callbackDataName)
@@ -168,12 +173,14 @@ func readEntry(value jsontext.Value, asked string) (e entry, why string) {
 // transaction is the entry as the contract has it. That its fee is a part of its amount is inferred.
 func (e entry) transaction() *abi.Transaction {
 	return &abi.Transaction{
-		Id: e.id, AtMs: e.at.UnixMilli(), Amount: guest.Money(e.amount, e.currency), Fee: guest.Money(e.fee, e.currency), FeeIncluded: e.fee != "",
+		Id: e.id, AtMs: e.at.UnixMilli(), Amount: guest.Money(e.amount, e.currency),
+		Fee: guest.Money(e.fee, e.currency), FeeIncluded: e.fee != "",
 		Kind: e.sort, Reference: e.callbackData, ProviderReference: e.code,
 	}
 }
 
-// readUTC reads .NET's time: seven digits after the second, with a Z where the object was just made, and without one where it was read again.
+// readUTC reads .NET's time: seven digits after the second, with a Z where the object was just made, and without one
+// where it was read again.
 func readUTC(text string) (at time.Time, ok bool) {
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.9999999"} {
 		if at, err := time.Parse(layout, text); err == nil {

@@ -17,7 +17,8 @@ const (
 const longestReference = 64
 
 // receive reads a callback for what it refers to, and no further: what its hash is made of is not public, so that
-// everything it says has to be asked for. Names come in PascalCase or camelCase; members that have their type's default value are left out.
+// everything it says has to be asked for. Names come in PascalCase or camelCase; members that have their type's default
+// value are left out.
 func receive(callback *abi.Callback) *abi.Receipt {
 	body, err := jsontext.Parse(callback.GetBody())
 	if err != nil || !body.IsObject() || callback.GetMethod() != "POST" {
@@ -52,7 +53,8 @@ func ourReference(places ...jsontext.Value) string {
 }
 
 func isReference(text string) bool {
-	return len(text) == referenceLength && strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune(referenceAlphabet, c) }) < 0
+	return len(text) == referenceLength &&
+		strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune(referenceAlphabet, c) }) < 0
 }
 
 // objects are where a callback has the code of what it is about: each kind in a part of its own.
@@ -64,7 +66,8 @@ var objects = [][]string{
 	{"MoneySentInfo", "VoucherCode"},
 }
 
-// theirReference is the code of the invoice, the withdrawal or the voucher that a callback is about; empty where it names none, or several.
+// theirReference is the code of the invoice, the withdrawal or the voucher that a callback is about; empty where it
+// names none, or several.
 func theirReference(body jsontext.Value) string {
 	found := ""
 	for _, path := range objects {

@@ -7,11 +7,14 @@ const callbackDataName = "callbackData"
 //
 //nolint:gochecknoglobals // a table
 var (
-	currencyField = field{name: "currencyCode", form: whole, must: true, note: "PayGram's number of the currency: 5 is USDT, 11 PHPT."}
+	currencyField = field{name: "currencyCode", form: whole, must: true,
+		note: "PayGram's number of the currency: 5 is USDT, 11 PHPT."}
 	amountField   = field{name: "amount", form: sum, must: true}
-	callbackField = field{name: callbackDataName, ours: true, note: "PayGram gives it back; the router's own reference where it is left out."}
-	uniqueField   = field{name: clientUnique, note: "Where the account honours it, PayGram takes one request with it and refuses others."}
-	networkField  = field{name: "network", form: whole, note: "0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20."}
+	callbackField = field{name: callbackDataName, ours: true,
+		note: "PayGram gives it back; the router's own reference where it is left out."}
+	uniqueField = field{name: clientUnique,
+		note: "Where the account honours it, PayGram takes one request with it and refuses others."}
+	networkField = field{name: "network", form: whole, note: "0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20."}
 )
 
 //nolint:gochecknoglobals // a table
@@ -22,9 +25,11 @@ var creditGives = []field{{name: "userCliId"}, {name: "newBalance", form: sum}}
 //nolint:gochecknoglobals // a table
 var creditMethods = []native{
 	{
-		name: transferCredit, summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
-		class: risky, documented: partial, keyed: true, final: true, reference: "voucherCode",
-		takes: []field{currencyField, {name: "toUserCliId", note: "Left out: a voucher."}, amountField, callbackField, uniqueField},
+		name:    transferCredit,
+		summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
+		class:   risky, documented: partial, keyed: true, final: true, reference: "voucherCode",
+		takes: []field{currencyField, {name: "toUserCliId", note: "Left out: a voucher."}, amountField, callbackField,
+			uniqueField},
 		gives: []field{
 			{name: "fromCredit", form: object, members: creditGives},
 			{name: "toCredit", form: object, members: creditGives},
@@ -65,7 +70,9 @@ var creditMethods = []native{
 		},
 	},
 	{
-		name: "Swap", summary: "Exchange a user's credit for another currency; with isSimulation, say only what would come of it.",
+		name: "Swap",
+		summary: "Exchange a user's credit for another currency; with isSimulation, say only what would " +
+			"come of it.",
 		class: risky, documented: partial, keyed: true,
 		takes: []field{
 			{name: "fromCurrency", form: whole, must: true, note: "PayGram's number of the currency."},

@@ -12,7 +12,8 @@ import (
 //
 //nolint:gochecknoglobals // a table
 var currencies = [...]string{
-	1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY", 13: "PHP",
+	1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY",
+	13: "PHP",
 	14: "VND", 15: "GBP", 16: "BNB", 17: "TRX", 18: "USDC", 19: "FTN",
 }
 
@@ -36,8 +37,8 @@ const ledgerDecimals = 8
 //nolint:gochecknoglobals // a table
 var onChain = map[string]uint32{"USDT": 6, "USDC": 6, "XRP": 6, "TRX": 6}
 
-// precisions are the decimals that PayGram takes of its coins; those of its fiat currencies are ISO 4217's. A payout leaves the ledger for a
-// chain.
+// precisions are the decimals that PayGram takes of its coins; those of its fiat currencies are ISO 4217's. A payout
+// leaves the ledger for a chain.
 func precisions(payout bool) []*abi.Precision {
 	var all []*abi.Precision
 	for _, code := range currencyCodes() {

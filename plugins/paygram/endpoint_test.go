@@ -23,7 +23,8 @@ func TestHowFarADocumentGoesIsSaid(t *testing.T) {
 		}
 		if strings.HasSuffix(sources[operation.GetName()], ": named") {
 			require.Equal(t, partial, operation.GetDocumented(), operation.GetName())
-			require.NotContains(t, operation.GetInputSchema(), "additionalProperties", "%s: what is not public may be given", operation.GetName())
+			require.NotContains(t, operation.GetInputSchema(), "additionalProperties",
+				"%s: what is not public may be given", operation.GetName())
 		}
 	}
 }

@@ -48,7 +48,8 @@ func failures() []*abi.FailureRule {
 		rule("", codeDuplicate, duplicate, "duplicate", codesOfAPI),
 		rule("", codeNoFunds, soft, "insufficient_funds", codesOfAPI),
 		// While the server is updating nothing is taken; but where money moves, that is not said clearly enough.
-		rule(redeemInvoice, codeUpdating, fault, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"),
+		rule(redeemInvoice, codeUpdating, fault, "provider_unavailable",
+			codesOfAPI+"; what was done by then is inferred"),
 		rule(payInvoice, codeUpdating, fault, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"),
 		rule("", codeUpdating, refused, "provider_unavailable", codesOfAPI),
 		rule(invoiceInfo, codeNotFound, notFound, "not_found", codesOfAPI),
@@ -65,8 +66,10 @@ func failures() []*abi.FailureRule {
 		proven(final(&abi.FailureRule{
 			HttpStatus: 415, ProviderCode: codeMediaType, Meaning: soft, Code: "invalid_request", Source: aspNet,
 		}), &abi.Proof{Pointer: "/traceId"}, &abi.Proof{Pointer: "/status", Values: []string{"415"}}),
-		{HttpStatus: 401, Meaning: soft, Code: "authentication_failed", Source: "RFC 9110: not applied for want of credentials"},
-		{HttpStatus: 403, Meaning: soft, Code: "authentication_failed", Source: "RFC 9110: refused for its credentials"},
+		{HttpStatus: 401, Meaning: soft, Code: "authentication_failed",
+			Source: "RFC 9110: not applied for want of credentials"},
+		{HttpStatus: 403, Meaning: soft, Code: "authentication_failed",
+			Source: "RFC 9110: refused for its credentials"},
 		{HttpStatus: 429, Meaning: refused, Code: "rate_limited", Source: "RFC 6585"},
 	}...)
 }
@@ -74,15 +77,19 @@ func failures() []*abi.FailureRule {
 // nativeFailures are those of the methods in the table that mean something else there than elsewhere.
 func nativeFailures() []*abi.FailureRule {
 	rules := []*abi.FailureRule{
-		rule(transferCredit, codeNotFound, abi.Meaning_MEANING_DECLINED_SOFT, "invalid_destination", codesOfAPI+"; that it is the receiver is inferred"),
+		rule(transferCredit, codeNotFound, abi.Meaning_MEANING_DECLINED_SOFT, "invalid_destination",
+			codesOfAPI+"; that it is the receiver is inferred"),
 	}
 	for _, topic := range natives {
 		for i := range topic {
 			if topic[i].class == risky {
-				rules = append(rules, rule(topic[i].name, codeUpdating, abi.Meaning_MEANING_FAULT, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"))
+				rules = append(rules,
+					rule(topic[i].name, codeUpdating, abi.Meaning_MEANING_FAULT, "provider_unavailable",
+						codesOfAPI+"; what was done by then is inferred"))
 			}
 			if topic[i].finds {
-				rules = append(rules, rule(topic[i].name, codeNotFound, abi.Meaning_MEANING_NOT_FOUND, "not_found", codesOfAPI))
+				rules = append(rules,
+					rule(topic[i].name, codeNotFound, abi.Meaning_MEANING_NOT_FOUND, "not_found", codesOfAPI))
 			}
 		}
 	}
@@ -91,7 +98,8 @@ func nativeFailures() []*abi.FailureRule {
 
 // rule is for an answer with HTTP 200: PayGram's failures have no other.
 func rule(operation, code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
-	return &abi.FailureRule{Operation: operation, HttpStatus: 200, ProviderCode: code, Meaning: meaning, Code: canonical, Source: source}
+	return &abi.FailureRule{Operation: operation, HttpStatus: 200, ProviderCode: code, Meaning: meaning,
+		Code: canonical, Source: source}
 }
 
 // emptyList proves that PayGram listed the invoices, and that there is none.

@@ -101,7 +101,8 @@ func TestCurrencies(t *testing.T) {
 	t.Parallel()
 	require.Len(t, currencyCodes(), 18)
 	for number, code := range map[uint64]string{
-		1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY", 13: "PHP",
+		1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT",
+		12: "CNY", 13: "PHP",
 		14: "VND", 15: "GBP", 16: "BNB", 17: "TRX", 18: "USDC", 19: "FTN",
 	} {
 		require.Equal(t, number, currencyNumber(code), code)

@@ -39,8 +39,8 @@ type field struct {
 	members []field
 }
 
-// fits tells whether a member of the input has the field's form. The host has held it to the schema; of members that stand
-// twice it may have looked at the other one.
+// fits tells whether a member of the input has the field's form. The host has held it to the schema; of members that
+// stand twice it may have looked at the other one.
 func (f *field) fits(value jsontext.Value) bool {
 	_, isFlag := value.Flag()
 	switch f.form {
@@ -92,7 +92,8 @@ func allWhole(values jsontext.Value) bool {
 // shape says in words what does not fit.
 func (f *field) shape() string {
 	return [...]string{
-		text: "a text", whole: "a whole number", sum: "an amount, as a text", yesNo: "true or false", object: "an object", list: "a list",
+		text: "a text", whole: "a whole number", sum: "an amount, as a text", yesNo: "true or false",
+		object: "an object", list: "a list",
 		numbers: "a list of whole numbers",
 	}[f.form]
 }
@@ -119,8 +120,8 @@ func (f *field) add(to *jsontext.Object, value jsontext.Value) {
 	to.Value(f.name, value)
 }
 
-// lacks says what is wrong with an answer: a member that must be there and is not what the table says, and, where the document shows the answer,
-// any member that is something else. It is empty where nothing is.
+// lacks says what is wrong with an answer: a member that must be there and is not what the table says, and, where the
+// document shows the answer, any member that is something else. It is empty where nothing is.
 func lacks(fields []field, shown bool, value jsontext.Value) string {
 	for i := range fields {
 		f := &fields[i]

@@ -13,19 +13,25 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// FuzzInterpret holds whatever PayGram may answer to the contract, for every operation: nothing traps, and an amount of a native
-// answer is the very one that was sent, in a shape that the operation promises.
+// FuzzInterpret holds whatever PayGram may answer to the contract, for every operation: nothing traps, and an amount of
+// a native answer is the very one that was sent, in a shape that the operation promises.
 func FuzzInterpret(f *testing.F) {
 	for _, body := range []string{
-		`{"invoiceCode":"7d1f","status":4,"amount":100,"expectedFee":0,"callbackData":"ours","currencyCode":11,"isPaid":false,"isRedeemed":false,"type":6,"success":true}`,
-		`{"balances":[{"balance":-1E-8,"currency":11}],"userIdInClient":"a","uid":"b","callbackUrl":null,"type":11,"success":true}`,
+		`{"invoiceCode":"7d1f","status":4,"amount":100,"expectedFee":0,"callbackData":"ours","currencyCode":11,` +
+			`"isPaid":false,"isRedeemed":false,"type":6,"success":true}`,
+		`{"balances":[{"balance":-1E-8,"currency":11}],"userIdInClient":"a","uid":"b","callbackUrl":null,"type":11,` +
+			`"success":true}`,
 		`{"coins":[{"balance":55534228.52065455,"currency":11}],"type":16,"success":true}`,
-		`{"statementEntries":[{"id":1,"amount":-0.10,"fees":1e2}],"results":1,"nextPageAvailable":true,"type":21,"success":true}`,
-		`{"statementEntries":[{"id":1,"executedUtc":"2023-10-03T09:00:00.1234567","amount":-1E-8,"currency":5,"fees":"0.10","invoice":{"guid":"7d1f"}}],"nextPageAvailable":false,"success":true}`,
+		`{"statementEntries":[{"id":1,"amount":-0.10,"fees":1e2}],"results":1,"nextPageAvailable":true,"type":21,` +
+			`"success":true}`,
+		`{"statementEntries":[{"id":1,"executedUtc":"2023-10-03T09:00:00.1234567","amount":-1E-8,"currency":5,` +
+			`"fees":"0.10","invoice":{"guid":"7d1f"}}],"nextPageAvailable":false,"success":true}`,
 		`{"rates":{"1":{"4":{"quoteCurrency":4,"price":27512.33000000}}},"type":17,"success":true}`,
 		`{"updates":[{"id":41,"invoiceInfo":{"amount":100.10}}],"type":17,"success":true}`,
-		`{"fromCredit":{"userCliId":"a","newBalance":95.99999999},"voucherCode":"7d1f","amount":4.00000001,"fees":-0,"type":9,"success":true}`,
-		`{"newBalance":9900,"expectedFee":1.0,"withdrawnAmount":100,"amountWillReceive":99,"invoiceCode":"7d1f","type":12,"success":true}`,
+		`{"fromCredit":{"userCliId":"a","newBalance":95.99999999},"voucherCode":"7d1f","amount":4.00000001,"fees":-0,` +
+			`"type":9,"success":true}`,
+		`{"newBalance":9900,"expectedFee":1.0,"withdrawnAmount":100,"amountWillReceive":99,"invoiceCode":"7d1f",` +
+			`"type":12,"success":true}`,
 		`{"receivedAmount":104.22625,"amount":1e400,"success":true}`,
 		`{"received":100,"credited":99.5,"fees":0.5,"currencyCode":11,"newBalance":199.5,"type":8,"success":true}`,
 		`{"message":"Invalid Token","type":0,"success":false}`,
@@ -33,8 +39,12 @@ func FuzzInterpret(f *testing.F) {
 	} {
 		f.Add(uint32(200), []byte(body))
 	}
-	f.Add(uint32(200), []byte(`{"callbackApi":7,"balances":[{"balance":"x"}],"coins":[1],"userIdInClient":"a","type":{},"success":true}`))
-	f.Add(uint32(200), []byte(`{"invoiceCode":7,"status":"4","amount":"1e2","currencyCode":"11","isPaid":true,"isRedeemed":true,"fromUser":{},"success":true}`))
+	f.Add(uint32(200),
+		[]byte(`{"callbackApi":7,"balances":[{"balance":"x"}],"coins":[1],"userIdInClient":"a","type":{},`+
+			`"success":true}`))
+	f.Add(uint32(200),
+		[]byte(`{"invoiceCode":7,"status":"4","amount":"1e2","currencyCode":"11","isPaid":true,"isRedeemed":true,`+
+			`"fromUser":{},"success":true}`))
 	f.Add(uint32(502), []byte(`<html>`))
 	described := manifest()
 	settings := []byte(`{"user_cli_id":"shop-1"}`)
@@ -49,7 +59,8 @@ func FuzzInterpret(f *testing.F) {
 			call := &abi.Call{Operation: operation.GetName(), Settings: settings, Input: []byte(`{"startIdx":2}`)}
 			step, err := connector{}.Interpret(call, nil, &abi.HttpResponse{Status: status, Body: body})
 			require.NoError(t, err)
-			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), operation.GetName())
+			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}),
+				operation.GetName())
 			if output := step.GetDone().GetOutput(); output != nil {
 				require.NoError(t, check.Satisfies(promised[operation.GetName()], output), operation.GetName())
 				exact.Spelt(t, body, output, isAmount)
@@ -59,26 +70,30 @@ func FuzzInterpret(f *testing.F) {
 			call := &abi.Call{Operation: action.GetOperation(), Settings: settings, Query: &abi.Query{}, NowMs: 1}
 			step, err := connector{}.Interpret(call, nil, &abi.HttpResponse{Status: status, Body: body})
 			require.NoError(t, err)
-			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), action.GetOperation())
+			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}),
+				action.GetOperation())
 			requireSent(t, body, step.GetDone())
 		}
 		for _, operation := range []string{withdraw, transferCredit, getStatement, invoiceInfo} {
 			call := &abi.Call{
 				Operation: operation, Settings: settings, CreateReference: "ours", SentMs: 1,
-				Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "100", Currency: "PHPT", Destination: &abi.Destination{Account: "b"}},
+				Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "100", Currency: "PHPT",
+					Destination: &abi.Destination{Account: "b"}},
 			}
 			step, err := connector{}.Interpret(call, []byte("0"), &abi.HttpResponse{Status: status, Body: body})
 			require.NoError(t, err)
 			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), operation)
 		}
-		payment := &abi.Call{Operation: invoiceInfo, Settings: settings, ProviderReference: "7d1f", Payment: &abi.Payment{Amount: "100", Currency: "PHPT"}}
+		payment := &abi.Call{Operation: invoiceInfo, Settings: settings, ProviderReference: "7d1f",
+			Payment: &abi.Payment{Amount: "100", Currency: "PHPT"}}
 		step, err := connector{}.Interpret(payment, nil, &abi.HttpResponse{Status: status, Body: body})
 		require.NoError(t, err)
 		require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}))
 	})
 }
 
-// requireSent demands that what is told of an account is what was sent, to the digit: no amount has another value or sign.
+// requireSent demands that what is told of an account is what was sent, to the digit: no amount has another value or
+// sign.
 func requireSent(t *testing.T, body []byte, outcome *abi.Outcome) {
 	t.Helper()
 	var told []*abi.Money
@@ -128,7 +143,8 @@ func amounts(value any, into map[string]bool) {
 	}
 }
 
-// FuzzPrepare holds the requests to what was asked: whatever the input, a request has the amount's very value, or there is none.
+// FuzzPrepare holds the requests to what was asked: whatever the input, a request has the amount's very value, or there
+// is none.
 func FuzzPrepare(f *testing.F) {
 	f.Add("TransferCredit", []byte(`{"currencyCode":5,"amount":"4.00000001"}`))
 	f.Add("Swap", []byte(`{"fromCurrency":3,"toCurrency":4,"amountToSwap":"1e2","isSimulation":true}`))
@@ -138,7 +154,8 @@ func FuzzPrepare(f *testing.F) {
 	f.Add("IssueInvoice", []byte(`{"currencyCode":5,"amount":"0.10"}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, operation string, input []byte) {
-		call := &abi.Call{Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), Input: input, Reference: "ours", Seed: make([]byte, 32)}
+		call := &abi.Call{Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), Input: input,
+			Reference: "ours", Seed: make([]byte, 32)}
 		step, err := connector{}.Prepare(call)
 		if err != nil {
 			return // no such operation, or an input that is no object
@@ -168,9 +185,13 @@ func FuzzPrepare(f *testing.F) {
 
 // FuzzReceive holds whatever anybody may send as a callback to the contract: it is a hint at most.
 func FuzzReceive(f *testing.F) {
-	f.Add([]byte(`{"Id":"1","CallbackData":"k3v9x0q2m8t7c5w1z6r4b0n2p8","InvoiceInfo":{"InvoiceCode":"7d1f","CallbackData":"x"},"CallbackType":2}`))
+	f.Add([]byte(
+		`{"Id":"1","CallbackData":"k3v9x0q2m8t7c5w1z6r4b0n2p8","InvoiceInfo":{"InvoiceCode":"7d1f",` +
+			`"CallbackData":"x"},"CallbackType":2}`))
 	f.Add([]byte(`{"id":1,"invoiceinfo":[]}`))
-	f.Add([]byte(`{"Id":7,"WithdrawInfo":{"Info":{"WithdrawId":"7d1f"}},"MoneySentInfo":{"VoucherCode":"7D1F"},"CallbackType":1}`))
+	f.Add([]byte(
+		`{"Id":7,"WithdrawInfo":{"Info":{"WithdrawId":"7d1f"}},"MoneySentInfo":{"VoucherCode":"7D1F"},` +
+			`"CallbackType":1}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		receipt, err := connector{}.Receive(&abi.Callback{Method: "POST", Body: body})

@@ -32,8 +32,9 @@ const (
 
 //nolint:gochecknoglobals // a table
 var invoiceNames = [invoiceSize]string{
-	payURLAt: "payUrl", codeAt: "invoiceCode", stateAt: "status", amountAt: "amount", feeAt: "expectedFee", callbackDataAt: "callbackData",
-	currencyAt: "currencyCode", paidAt: "isPaid", redeemedAt: "isRedeemed",
+	payURLAt: "payUrl", codeAt: "invoiceCode", stateAt: "status", amountAt: "amount", feeAt: "expectedFee",
+	callbackDataAt: "callbackData",
+	currencyAt:     "currencyCode", paidAt: "isPaid", redeemedAt: "isRedeemed",
 }
 
 // readInvoice reads an invoice; why says what is missing or wrong, and is empty where it is whole.
@@ -75,8 +76,8 @@ func isCode(code string) bool {
 	return code != "" && len(code) <= 64
 }
 
-// outcome is what an invoice means, for a payment under our reference; the reference may be empty where it is not known.
-// An invoice that is not the one asked for makes the answer unreadable, and why says so.
+// outcome is what an invoice means, for a payment under our reference; the reference may be empty where it is not
+// known. An invoice that is not the one asked for makes the answer unreadable, and why says so.
 func (i invoice) outcome(t *task, reference string) (outcome *abi.Outcome, why string) {
 	if why := i.differs(t, reference); why != "" {
 		return nil, why
@@ -118,7 +119,8 @@ func (i invoice) differs(t *task, reference string) string {
 	return ""
 }
 
-// differsFromInput compares an invoice with the input that it was issued for. One that the input names may be for any amount.
+// differsFromInput compares an invoice with the input that it was issued for. One that the input names may be for any
+// amount.
 func (i invoice) differsFromInput(t *task) string {
 	if t.GetOperation() != issueInvoice {
 		return ""

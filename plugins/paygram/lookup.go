@@ -119,7 +119,8 @@ func walked(t *task, state string, a answer) *abi.Step {
 // better is the outcome that counts for the payment: the invoice that was paid, else one that can still be.
 func better(best, next *abi.Outcome) *abi.Outcome {
 	if moved(best) && moved(next) {
-		best.Alert = "two invoices of this payment are paid: " + best.GetProviderReference() + " and " + next.GetProviderReference()
+		best.Alert = "two invoices of this payment are paid: " + best.GetProviderReference() + " and " +
+			next.GetProviderReference()
 		return best
 	}
 	if rank(next) > rank(best) {

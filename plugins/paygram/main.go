@@ -1,5 +1,6 @@
-// Command paygram is the plugin for PayGram, where a payer settles an invoice from a wallet in the PayGram app. It hides
-// PayGram's API: methods under a token in the path, numbers for currencies and states, and failures with HTTP 200.
+// Command paygram is the plugin for PayGram, where a payer settles an invoice from a wallet in the PayGram app. It
+// hides PayGram's API: methods under a token in the path, numbers for currencies and states, and failures with HTTP
+// 200.
 package main
 
 import (
@@ -92,7 +93,8 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	return nil, guest.UnknownOperation(call.GetOperation())
 }
 
-// movesMoney reports a method whose success is believed only in PayGram's own envelope: {"success": true} alone may be anybody's.
+// movesMoney reports a method whose success is believed only in PayGram's own envelope: {"success": true} alone may be
+// anybody's.
 func movesMoney(operation string) bool {
 	method := nativeOf(operation)
 	return operation == redeemInvoice || operation == payInvoice || method != nil && method.class == risky

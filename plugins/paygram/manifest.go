@@ -19,8 +19,8 @@ const (
 	referenceLength   = 26
 )
 
-// settleAfter is how long, in milliseconds, GetInvoices may miss an invoice that was just asked for. PayGram says nothing
-// of it; its dates show invoices within a second, and this is generous.
+// settleAfter is how long, in milliseconds, GetInvoices may miss an invoice that was just asked for. PayGram says
+// nothing of it; its dates show invoices within a second, and this is generous.
 const settleAfter = 60 * 1000
 
 func manifest() *abi.Manifest {
@@ -38,7 +38,8 @@ func manifest() *abi.Manifest {
 		Envelope:       envelope(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
-			Summary:   "Set the callback's URL at PayGram once, with SetCallbackApi or SetUserInfo. What it says is confirmed by InvoiceInfo.",
+			Summary: "Set the callback's URL at PayGram once, with SetCallbackApi or SetUserInfo. What it says is " +
+				"confirmed by InvoiceInfo.",
 		},
 		MaxSteps: 1 + mostInvoices,
 	}
@@ -54,8 +55,10 @@ func flows() []*abi.Flow {
 				{Role: abi.Role_ROLE_CREATE, Operation: issueInvoice},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
 				// Paid, and not redeemed.
-				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice, From: []abi.Status{abi.Status_STATUS_PROCESSING}},
-				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice, From: []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
+				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice,
+					From: []abi.Status{abi.Status_STATUS_PROCESSING}},
+				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice,
+					From: []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
 			},
 		},
 		{
@@ -87,7 +90,8 @@ func operations() []*abi.Operation {
 			// Nobody can pay an invoice whose code and page never left PayGram and the router.
 			Idempotency: abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
 			InputSchema: issueInput, OutputSchema: invoiceSchema,
-			Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true, SettleAfterMs: settleAfter, Reference: reference(),
+			Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true, SettleAfterMs: settleAfter,
+			Reference: reference(),
 		},
 		{
 			Name: invoiceInfo, Summary: "Read an invoice, by its code or by our reference.",
@@ -131,7 +135,8 @@ const settingsSchema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "properties": {
-    "user_cli_id": {"type": "string", "minLength": 1, "description": "The PayGram user that invoices are issued for (userCliId)."},
+    "user_cli_id": {"type": "string", "minLength": 1,
+      "description": "The PayGram user that invoices are issued for (userCliId)."},
     "merchant_type": {"type": "integer", "minimum": 0, "maximum": 3, "default": 2,
       "description": "Who issues: 0 unknown, 1 user, 2 business; the document's example sends 3."},
     "client_unique": {"type": "boolean", "default": false,
@@ -180,7 +185,8 @@ const payInput = `{
   "type": "object",
   "properties": {
     "requestId": {"type": "integer"},
-    "user_cli_id": {"type": "string", "minLength": 1, "description": "Who pays: a PayGram user of this client, who has agreed to it."},
+    "user_cli_id": {"type": "string", "minLength": 1,
+      "description": "Who pays: a PayGram user of this client, who has agreed to it."},
     "userCliId": {"type": "string", "minLength": 1, "description": "The same, in PayGram's spelling."},
     "invoiceCode": {"type": "string", "minLength": 1, "description": "For a payment, the payment's own."}
   },
@@ -188,7 +194,8 @@ const payInput = `{
   "additionalProperties": false
 }`
 
-// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody needs.
+// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody
+// needs.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldNumber = `{"description": "A number."}`
@@ -196,20 +203,27 @@ const (
 	amountText = `{"type": "string"}`
 )
 
-const invoiceMembers = `"invoiceCode": ` + toldText + `, "payUrl": ` + toldText + `, "status": ` + toldNumber + `, "lastEventUtc": ` + toldText +
-	`, "createdUtc": ` + toldText + `, "amount": ` + amountText + `, "expectedFee": ` + toldAmount + `, "callbackData": ` + toldText +
-	`, "currencyCode": ` + toldNumber + `, "fromUser": ` + toldText + `, "toUser": ` + toldText + `, "originatingUser": ` + toldText +
+const invoiceMembers = `"invoiceCode": ` + toldText + `, "payUrl": ` + toldText + `, "status": ` + toldNumber +
+	`, "lastEventUtc": ` + toldText +
+	`, "createdUtc": ` + toldText + `, "amount": ` + amountText + `, "expectedFee": ` + toldAmount +
+	`, "callbackData": ` + toldText +
+	`, "currencyCode": ` + toldNumber + `, "fromUser": ` + toldText + `, "toUser": ` + toldText +
+	`, "originatingUser": ` + toldText +
 	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + toldNumber
 
-const envelopeMembers = `"type": {"description": "The kind of answer, a number of PayGram's."}, "success": {"const": true}` +
+const envelopeMembers = `"type": {"description": "The kind of answer, a number of PayGram's."}, "success": ` +
+	`{"const": true}` +
 	`, "responseCode": {"description": "200, where there is one."}`
 
 const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
 	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`, "received": ` + toldAmount + `, "credited": ` + toldAmount + `, "fees": ` + toldAmount + `, "newBalance": ` + toldAmount +
+	`, "received": ` + toldAmount + `, "credited": ` + toldAmount + `, "fees": ` + toldAmount + `, "newBalance": ` +
+	toldAmount +
 	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
 
-const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", "properties": {"guid": ` + toldText +
-	`, "friendlyVoucherCode": ` + toldText + `}, "required": ["guid"]}}, ` + envelopeMembers + `}, "required": ["invoices", "success"]}`
+const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", ` +
+	`"properties": {"guid": ` + toldText +
+	`, "friendlyVoucherCode": ` + toldText + `}, "required": ["guid"]}}, ` + envelopeMembers +
+	`}, "required": ["invoices", "success"]}`

@@ -1,7 +1,7 @@
 package main
 
-// marketMethods are PayGram's offers: credit between users, businesses, coins for a card. Their members come from the vendor's public
-// material; the answers' are not public, and come as they are.
+// marketMethods are PayGram's offers: credit between users, businesses, coins for a card. Their members come from the
+// vendor's public material; the answers' are not public, and come as they are.
 //
 //nolint:gochecknoglobals // a table
 var marketMethods = []native{

@@ -8,16 +8,18 @@ import (
 // isAmount tells the members that hold an amount or a price, wherever in an answer they stand.
 func isAmount(name string) bool {
 	switch name {
-	case "amount", "expectedFee", "fees", "price", "balance", "newBalance", "received", "credited", "redeemedAmount", "totalAmount",
-		"withdrawnAmount", "amountWillReceive", "receivedAmount", "feesRequestedCurrency", "balanceSourceAfter", "balanceDestAfter",
+	case "amount", "expectedFee", "fees", "price", "balance", "newBalance", "received", "credited", "redeemedAmount",
+		"totalAmount",
+		"withdrawnAmount", "amountWillReceive", "receivedAmount", "feesRequestedCurrency", "balanceSourceAfter",
+		"balanceDestAfter",
 		"amountToSendInChosenCurrency", "coinTotalFees", "coinAmountWillReceive", "requestAmount", "amountToSwap":
 		return true
 	}
 	return false
 }
 
-// done ends a call; one of the operation by itself has the answer as its output: PayGram's members under their own names, and
-// amounts as text.
+// done ends a call; one of the operation by itself has the answer as its output: PayGram's members under their own
+// names, and amounts as text.
 func (t *task) done(outcome *abi.Outcome, a answer) *abi.Step {
 	if !t.native() {
 		return guest.Done(outcome)

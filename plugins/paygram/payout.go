@@ -12,12 +12,15 @@ import (
 // withdraw pays credit out.
 const withdraw = "Withdraw"
 
-// networks has PayGram's number of each network by its place: by the name of its tokens' standard, and by its own, as other providers call it.
+// networks has PayGram's number of each network by its place: by the name of its tokens' standard, and by its own, as
+// other providers call it.
 //
 //nolint:gochecknoglobals // a table
-var networks = [...][2]string{{"STANDARD", ""}, {"ERC20", "ETHEREUM"}, {"TRC20", "TRON"}, {"BEP20", "BSC"}, {"FNT20", ""}}
+var networks = [...][2]string{{"STANDARD", ""}, {"ERC20", "ETHEREUM"}, {"TRC20", "TRON"}, {"BEP20", "BSC"},
+	{"FNT20", ""}}
 
-// onSeveral are the coins that exist on more than one network: without its name they may go to where nobody can reach them.
+// onSeveral are the coins that exist on more than one network: without its name they may go to where nobody can reach
+// them.
 //
 //nolint:gochecknoglobals // a table
 var onSeveral = [...]string{"USDT", "USDC", "BNB"}
@@ -40,7 +43,8 @@ func preparePayout(t *task) *abi.Step {
 	if wrong != nil {
 		return wrong
 	}
-	body := t.body().Integer("provider", 0).Number("amount", payment.GetAmount()).String(callbackDataName, t.GetReference()).Object("withdrawMethod", method)
+	body := t.body().Integer("provider", 0).Number("amount", payment.GetAmount()).String(callbackDataName,
+		t.GetReference()).Object("withdrawMethod", method)
 	return post(pathOf(withdraw), t.unique(body)).Send(nil)
 }
 
@@ -70,9 +74,11 @@ func payoutMethod(payment *abi.Payment, number uint64) (*jsontext.Object, *abi.S
 	method := jsontext.NewObject().Integer("currencyCode", number)
 	switch {
 	case (to.GetAddress() == "") == (to.GetAccount() == ""):
-		return nil, guest.Reject("invalid_request", "/destination", "a payout goes to an address, or to an account of a bank: give one of the two")
+		return nil, guest.Reject("invalid_request", "/destination",
+			"a payout goes to an address, or to an account of a bank: give one of the two")
 	case to.GetMemo() != "":
-		return nil, guest.Reject("unsupported", "/destination/memo", "PayGram has no place for a memo, and coins without it would be lost")
+		return nil, guest.Reject("unsupported", "/destination/memo",
+			"PayGram has no place for a memo, and coins without it would be lost")
 	case to.GetAddress() != "":
 		network, wrong := networkNumber(payment)
 		return method.Integer("network", network).String("cryptoAddress", to.GetAddress()), wrong
@@ -94,17 +100,20 @@ func networkNumber(payment *abi.Payment) (number uint64, wrong *abi.Step) {
 		}
 	}
 	if name != "" {
-		return 0, guest.Reject("unsupported", "/destination/network", "PayGram pays out on standard, ERC20, TRC20, BEP20 and FNT20")
+		return 0, guest.Reject("unsupported", "/destination/network",
+			"PayGram pays out on standard, ERC20, TRC20, BEP20 and FNT20")
 	}
 	for _, coin := range onSeveral {
 		if coin == payment.GetCurrency() {
-			return 0, guest.Reject("invalid_request", "/destination/network", coin+" is on several networks: say on which")
+			return 0, guest.Reject("invalid_request", "/destination/network",
+				coin+" is on several networks: say on which")
 		}
 	}
 	return 0, nil
 }
 
-// isIBAN tells an IBAN's form (ISO 13616) from any other account number: two letters, two digits, and letters and digits.
+// isIBAN tells an IBAN's form (ISO 13616) from any other account number: two letters, two digits, and letters and
+// digits.
 func isIBAN(account string) bool {
 	account = strings.ReplaceAll(account, " ", "")
 	if len(account) < 15 || len(account) > 34 {
@@ -153,7 +162,8 @@ func knownBankMember(name string) bool {
 	return false
 }
 
-// interpretPayout takes note that PayGram has the withdrawal. What it says of amounts is not to be relied on: the look-up's invoice is.
+// interpretPayout takes note that PayGram has the withdrawal. What it says of amounts is not to be relied on: the
+// look-up's invoice is.
 func interpretPayout(t *task, a answer) *abi.Step {
 	code := a.Text("invoiceCode")
 	if !isCode(code) {
@@ -165,7 +175,8 @@ func interpretPayout(t *task, a answer) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// payoutStatus maps a withdrawal's state. Money that has left, or may have, is never called failed: whoever reads that pays again.
+// payoutStatus maps a withdrawal's state. Money that has left, or may have, is never called failed: whoever reads that
+// pays again.
 func payoutStatus(state string, paid bool) (status abi.Status, alert string) {
 	switch state {
 	case "1", "4", "8", "100":

@@ -60,7 +60,8 @@ func TestNetworks(t *testing.T) {
 		{"BNB", "", 0, "invalid_request"},
 		{"USDT", "SOL", 0, "unsupported"},
 	} {
-		got, wrong := networkNumber(&abi.Payment{Currency: row.currency, Destination: &abi.Destination{Network: row.network}})
+		got, wrong := networkNumber(&abi.Payment{Currency: row.currency,
+			Destination: &abi.Destination{Network: row.network}})
 		require.Equal(t, row.want, got, "%s on %q", row.currency, row.network)
 		require.Equal(t, row.refused, wrong.GetReject().GetCode(), "%s on %q", row.currency, row.network)
 	}
@@ -69,8 +70,10 @@ func TestNetworks(t *testing.T) {
 func TestIBAN(t *testing.T) {
 	t.Parallel()
 	for account, want := range map[string]bool{
-		"DE00000000000000000000": true, "DE00 0000 0000 0000 0000 00": true, "NO0000000000000": true, "MT00AAAA00000AAAAAAAAAAAAAAAAAA": true,
-		"0012345678": false, "DE0000000000": false, "de00000000000000000000": false, "D000000000000000000000": false,
+		"DE00000000000000000000": true, "DE00 0000 0000 0000 0000 00": true, "NO0000000000000": true,
+		"MT00AAAA00000AAAAAAAAAAAAAAAAAA": true,
+		"0012345678":                      false, "DE0000000000": false, "de00000000000000000000": false,
+		"D000000000000000000000": false,
 		"DEA0000000000000000000": false, "DE00-0000000000000000": false, "": false,
 	} {
 		require.Equal(t, want, isIBAN(account), account)
@@ -81,19 +84,25 @@ func TestIBAN(t *testing.T) {
 func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 	t.Parallel()
 	const absent = `{"message":"not found","type":0,"success":false,"responseCode":553}`
-	for kind, operation := range map[abi.Kind]string{abi.Kind_KIND_PAYOUT: invoiceInfo, abi.Kind_KIND_TRANSFER: getStatement} {
+	for kind, operation := range map[abi.Kind]string{abi.Kind_KIND_PAYOUT: invoiceInfo,
+		abi.Kind_KIND_TRANSFER: getStatement} {
 		for _, theirs := range []string{"", "7d1f"} {
 			call := &abi.Call{
-				Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours", ProviderReference: theirs, SentMs: 1,
+				Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours",
+				ProviderReference: theirs, SentMs: 1,
 				Payment: &abi.Payment{Kind: kind, Amount: "100", Currency: "USDT"},
 			}
 			step, err := connector{}.Prepare(call)
 			require.NoError(t, err)
-			for _, body := range []string{absent, `{"invoices":[],"success":true}`, `{"statementEntries":[],"nextPageAvailable":false,"success":true}`} {
-				answered, err := connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: []byte(body)})
+			for _, body := range []string{absent, `{"invoices":[],"success":true}`,
+				`{"statementEntries":[],"nextPageAvailable":false,"success":true}`} {
+				answered, err := connector{}.Interpret(call, step.GetSend().GetState(),
+					&abi.HttpResponse{Status: 200, Body: []byte(body)})
 				require.NoError(t, err)
-				require.NotEqual(t, abi.Verdict_VERDICT_REJECTED, answered.GetDone().GetVerdict(), "%s %q %s", kind, theirs, body)
-				require.NotContains(t, []abi.Status{abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_FAILED}, answered.GetDone().GetStatus())
+				require.NotEqual(t, abi.Verdict_VERDICT_REJECTED, answered.GetDone().GetVerdict(), "%s %q %s", kind,
+					theirs, body)
+				require.NotContains(t, []abi.Status{abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_FAILED},
+					answered.GetDone().GetStatus())
 			}
 		}
 	}
@@ -103,7 +112,8 @@ func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 func TestATraceEnds(t *testing.T) {
 	t.Parallel()
 	call := &abi.Call{
-		Operation: getStatement, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours", SentMs: 1_696_408_380_000,
+		Operation: getStatement, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours",
+		SentMs:  1_696_408_380_000,
 		Payment: &abi.Payment{Kind: abi.Kind_KIND_TRANSFER, Amount: "100", Currency: "USDT"},
 	}
 	body := []byte(`{"statementEntries":[` + entries(tracePage) + `],"nextPageAvailable":true,"success":true}`)
@@ -124,7 +134,8 @@ func entries(count int) string {
 		if i > 0 {
 			text += ","
 		}
-		text += `{"id":` + string(rune('1'+i%9)) + `,"executedUtc":"2023-10-03T09:00:00Z","amount":-100,"currency":5,"invoice":{"guid":"7d1f"}}`
+		text += `{"id":` + string(rune('1'+i%9)) +
+			`,"executedUtc":"2023-10-03T09:00:00Z","amount":-100,"currency":5,"invoice":{"guid":"7d1f"}}`
 	}
 	return text
 }

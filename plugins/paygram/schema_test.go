@@ -14,7 +14,8 @@ import (
 
 const schemaFile = "schema.go"
 
-// The schemas are written out because a guest pays for what it builds: thirty times what all the rest of describe costs.
+// The schemas are written out because a guest pays for what it builds: thirty times what all the rest of describe
+// costs.
 func TestSchemasAreThoseOfTheFields(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
@@ -24,7 +25,8 @@ func TestSchemasAreThoseOfTheFields(t *testing.T) {
 	for _, topic := range natives {
 		for i := range topic {
 			n := &topic[i]
-			source.WriteString("\tcase \"" + n.name + "\":\n\t\treturn `" + inputSchema(n.inputs(), !n.closed) + "`,\n\t\t\t`" + outputSchema(n.gives, n.documented == full) + "`\n")
+			source.WriteString("\tcase \"" + n.name + "\":\n\t\treturn `" + inputSchema(n.inputs(), !n.closed) +
+				"`,\n\t\t\t`" + outputSchema(n.gives, n.documented == full) + "`\n")
 		}
 	}
 	source.WriteString("\t}\n\treturn \"\", \"\"\n}\n")
@@ -50,8 +52,9 @@ func inputSchema(fields []field, open bool) string {
 	return string(schema.JSON())
 }
 
-// outputSchema is the JSON Schema of an answer with these members, and the envelope's. Where the document shows the answer the schema holds it to
-// that, as the plugin does; elsewhere to what must be there, and says no more than what the others are known as.
+// outputSchema is the JSON Schema of an answer with these members, and the envelope's. Where the document shows the
+// answer the schema holds it to that, as the plugin does; elsewhere to what must be there, and says no more than what
+// the others are known as.
 func outputSchema(fields []field, shown bool) string {
 	members := properties(fields, given(shown)).
 		Object("type", jsontext.NewObject().String("description", "The kind of answer, a number of PayGram's.")).
@@ -123,7 +126,8 @@ func taken(f *field) *jsontext.Object {
 func given(shown bool) func(*field) *jsontext.Object {
 	return func(f *field) *jsontext.Object {
 		schema := jsontext.NewObject()
-		kind := [...]string{text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object", list: "array", numbers: "array"}[f.form]
+		kind := [...]string{text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object",
+			list: "array", numbers: "array"}[f.form]
 		switch {
 		case f.must:
 			schema.String("type", kind)

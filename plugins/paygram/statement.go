@@ -40,8 +40,9 @@ var statementMethods = []native{
 		},
 	},
 	{
-		name: exchangeRates, summary: "List PayGram's exchange rates: the price of one unit of a base currency, by base and quote.",
-		class: safe, documented: partial, carriage: asNothing,
+		name:    exchangeRates,
+		summary: "List PayGram's exchange rates: the price of one unit of a base currency, by base and quote.",
+		class:   safe, documented: partial, carriage: asNothing,
 		gives: []field{{name: "rates", form: object, must: true}},
 	},
 }

@@ -42,7 +42,8 @@ func TestStatus(t *testing.T) {
 			}{{false, false, row.unpaid}, {true, false, row.paid}, {true, true, row.settled}, {false, true, row.odd}} {
 				status, alert := statusOf(row.state, flags.paid, flags.redeemed)
 				require.Equal(t, flags.want, status, "paid %v, redeemed %v", flags.paid, flags.redeemed)
-				require.Equal(t, status == unknown, alert != "", "a person hears of it exactly where the status is not known")
+				require.Equal(t, status == unknown, alert != "",
+					"a person hears of it exactly where the status is not known")
 			}
 		})
 	}

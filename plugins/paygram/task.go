@@ -50,8 +50,8 @@ func (t *task) read() error {
 	return err
 }
 
-// resume is read for a call whose request was sent. Settings and input are read only where they may be needed again, on the
-// way to another request: reading them costs as much as the rest of a payment's answer.
+// resume is read for a call whose request was sent. Settings and input are read only where they may be needed again, on
+// the way to another request: reading them costs as much as the rest of a payment's answer.
 func (t *task) resume(state []byte) error {
 	if len(state) == 0 && t.GetPayment() != nil {
 		return nil
@@ -59,7 +59,8 @@ func (t *task) resume(state []byte) error {
 	return t.read()
 }
 
-// asked is the amount that was asked for: the payment's, or that of an invoice which the call itself issues; empty where there is none.
+// asked is the amount that was asked for: the payment's, or that of an invoice which the call itself issues; empty
+// where there is none.
 func (t *task) asked() string {
 	if t.native() && t.GetOperation() == issueInvoice {
 		return t.input.Text("amount")
@@ -67,8 +68,8 @@ func (t *task) asked() string {
 	return t.GetPayment().GetAmount()
 }
 
-// carries reports whether an invoice that is answered has the callbackData of this router: a payment's own has, and so has one that the call
-// itself issues. An invoice that a native call names has whatever its issuer gave it.
+// carries reports whether an invoice that is answered has the callbackData of this router: a payment's own has, and so
+// has one that the call itself issues. An invoice that a native call names has whatever its issuer gave it.
 func (t *task) carries() bool {
 	return !t.native() || t.GetOperation() == issueInvoice
 }

@@ -11,7 +11,8 @@ import (
 // transferCredit sends credit to another user.
 const transferCredit = "TransferCredit"
 
-// prepareTransfer sends credit to the user that the payment names; what nobody is named for would become a voucher for whoever finds it.
+// prepareTransfer sends credit to the user that the payment names; what nobody is named for would become a voucher for
+// whoever finds it.
 func prepareTransfer(t *task) *abi.Step {
 	payment := t.GetPayment()
 	number, to := currencyNumber(payment.GetCurrency()), payment.GetDestination().GetAccount()
@@ -21,7 +22,8 @@ func prepareTransfer(t *task) *abi.Step {
 	if to == "" {
 		return guest.Reject("invalid_request", "/destination/account", "the PayGram user who is to have it is missing")
 	}
-	body := t.body().Integer("currencyCode", number).String("toUserCliId", to).Number("amount", payment.GetAmount()).String(callbackDataName, t.GetReference())
+	body := t.body().Integer("currencyCode", number).String("toUserCliId", to).Number("amount",
+		payment.GetAmount()).String(callbackDataName, t.GetReference())
 	return post(pathOf(transferCredit), t.unique(body)).Send(nil)
 }
 
@@ -73,7 +75,8 @@ func tracePageFrom(t *task, index uint64) *abi.Step {
 	return post(pathOf(getStatement), body).Send(strconv.AppendUint(nil, index, 10))
 }
 
-// interpretTrace looks for the transfer on a page. Not to find it proves nothing: no document says that a statement repeats callbackData.
+// interpretTrace looks for the transfer on a page. Not to find it proves nothing: no document says that a statement
+// repeats callbackData.
 func interpretTrace(t *task, state string, a answer) *abi.Step {
 	for _, value := range a.Items("statementEntries") {
 		e, why := readEntry(value, t.asked())
@@ -116,7 +119,8 @@ func traced(t *task, e entry) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// unproven is a look-up that tells nothing: of a payout or a transfer "not found" is never said, for whoever believes it pays again.
+// unproven is a look-up that tells nothing: of a payout or a transfer "not found" is never said, for whoever believes
+// it pays again.
 func unproven() *abi.Step {
 	return guest.Done(guest.Accepted(abi.Status_STATUS_UNKNOWN, ""))
 }

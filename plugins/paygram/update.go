@@ -11,8 +11,9 @@ import (
 var updateMethods = []native{
 	{
 		// What it answers counts as delivered: if the answer is lost, so are those updates, and asking again hides it.
-		name: "GetUpdates", summary: "Fetch at most 20 updates that wait. Fetched ones count as delivered, answer lost or not.",
-		class: risky, documented: partial, closed: true,
+		name:    "GetUpdates",
+		summary: "Fetch at most 20 updates that wait. Fetched ones count as delivered, answer lost or not.",
+		class:   risky, documented: partial, closed: true,
 		gives: []field{{name: "updates", form: list, must: true}},
 	},
 	{
@@ -27,8 +28,9 @@ var updateMethods = []native{
 	},
 	{
 		// Whoever calls it tells PayGram that coins have arrived.
-		name: "Cryptapi", summary: "Report a deposit to PayGram as CryptAPI does. Members beside callbackData go into the query.",
-		class: risky, documented: partial, carriage: asQuery, path: cryptapiPath,
+		name:    "Cryptapi",
+		summary: "Report a deposit to PayGram as CryptAPI does. Members beside callbackData go into the query.",
+		class:   risky, documented: partial, carriage: asQuery, path: cryptapiPath,
 		takes: []field{{name: callbackDataName, must: true, note: "A segment of the path."}},
 	},
 }

@@ -39,7 +39,8 @@ func interpretBalance(_ *abi.Call, account settings, _ []byte, answer reply) *ab
 	return told(outcome, answer)
 }
 
-// interpretOperators lists the operators by the codes that recharges name. They are India's: a payer elsewhere has none.
+// interpretOperators lists the operators by the codes that recharges name. They are India's: a payer elsewhere has
+// none.
 func interpretOperators(call *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
 	if answer.status == envelopeFailed {
 		return queryFailed(answer)

@@ -10,7 +10,8 @@ import (
 
 func askBody(t *testing.T, operation, body string) *abi.Outcome {
 	t.Helper()
-	return interpretBody(t, &abi.Call{Operation: operation, Settings: []byte(testSettings), Query: &abi.Query{}}, "", 200, body).GetDone()
+	return interpretBody(t, &abi.Call{Operation: operation, Settings: []byte(testSettings), Query: &abi.Query{}}, "",
+		200, body).GetDone()
 }
 
 func TestWhatTheAccountIsAsked(t *testing.T) {
@@ -25,11 +26,13 @@ func TestWhatTheAccountIsAsked(t *testing.T) {
 func TestBalance(t *testing.T) {
 	t.Parallel()
 	balance := func(merchant, sum string) string {
-		return `{"message":"Success","data":{"merchant_id":` + merchant + `,"merchant_name":"API Partner Demo","balance":` + sum + `},"status":"0"}`
+		return `{"message":"Success","data":{"merchant_id":` + merchant +
+			`,"merchant_name":"API Partner Demo","balance":` + sum + `},"status":"0"}`
 	}
 	for name, row := range map[string]struct{ body, want string }{
-		"as documented":                 {balance(`"AP0001"`, `"0.0000"`), "0.0000"},
-		"digit by digit":                {balance(`"AP0001"`, `"12345678901234567890.1234"`), "12345678901234567890.1234"},
+		"as documented": {balance(`"AP0001"`, `"0.0000"`), "0.0000"},
+		"digit by digit": {balance(`"AP0001"`, `"12345678901234567890.1234"`),
+			"12345678901234567890.1234"},
 		"a number":                      {balance(`"AP0001"`, `12150.10`), "12150.10"},
 		"owed":                          {balance(`"AP0001"`, `"-0.01"`), "-0.01"},
 		"the merchant in small letters": {balance(`"ap0001"`, `"1"`), "1"},
@@ -57,20 +60,26 @@ func TestBalance(t *testing.T) {
 
 func TestOperators(t *testing.T) {
 	t.Parallel()
-	outcome := askBody(t, opOperators, `{"message":"Success","data":[{"operator_name":"Airtel","operator_code":"AT","type":"Mobile"},{"operator_name":"?"},7],"status":"0"}`)
+	outcome := askBody(t, opOperators,
+		`{"message":"Success","data":[{"operator_name":"Airtel","operator_code":"AT","type":"Mobile"},`+
+			`{"operator_name":"?"},7],"status":"0"}`)
 	require.Len(t, outcome.GetItems(), 1, "what no recharge can name is left out")
 	item := outcome.GetItems()[0]
-	require.Equal(t, []string{"AT", "Airtel", "Mobile", "INR"}, []string{item.GetCode(), item.GetName(), item.GetSort(), item.GetCurrency()})
+	require.Equal(t, []string{"AT", "Airtel", "Mobile", "INR"},
+		[]string{item.GetCode(), item.GetName(), item.GetSort(), item.GetCurrency()})
 
 	abroad := &abi.Call{Operation: opOperators, Settings: []byte(testSettings), Query: &abi.Query{Country: "DE"}}
-	const one = `{"message":"Success","data":[{"operator_name":"Airtel","operator_code":"AT","type":"Mobile"}],"status":"0"}`
-	require.Empty(t, interpretBody(t, abroad, "", 200, one).GetDone().GetItems(), "a payer in another country can be recharged by none")
+	const one = `{"message":"Success","data":[{"operator_name":"Airtel","operator_code":"AT","type":"Mobile"}],` +
+		`"status":"0"}`
+	require.Empty(t, interpretBody(t, abroad, "", 200, one).GetDone().GetItems(),
+		"a payer in another country can be recharged by none")
 	abroad.Query.Country = "IN"
 	require.Len(t, interpretBody(t, abroad, "", 200, one).GetDone().GetItems(), 1)
 
 	empty := askBody(t, opOperators, `{"message":"Success","data":[],"status":"0"}`)
 	require.Equal(t, abi.Verdict_VERDICT_ACCEPTED, empty.GetVerdict())
-	for _, body := range []string{`{"message":"Success","data":{},"status":"0"}`, `{"message":"Success","data":null,"status":"0"}`} {
+	for _, body := range []string{`{"message":"Success","data":{},"status":"0"}`,
+		`{"message":"Success","data":null,"status":"0"}`} {
 		require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, askBody(t, opOperators, body).GetVerdict(), body)
 	}
 }
@@ -82,11 +91,13 @@ func TestFailedReadsAreRefusals(t *testing.T) {
 		outcome := askBody(t, operation, `{"message":"Invalid Merchant","data":null,"status":"1"}`)
 		require.Equal(t, abi.Verdict_VERDICT_REJECTED, outcome.GetVerdict())
 		require.Equal(t, "Invalid Merchant", outcome.GetFailure().GetMessage())
-		require.Equal(t, abi.Meaning_MEANING_DECLINED_SOFT, meaning(operation, 200, outcome.GetFailure().GetProviderCode()))
+		require.Equal(t, abi.Meaning_MEANING_DECLINED_SOFT,
+			meaning(operation, 200, outcome.GetFailure().GetProviderCode()))
 	}
 }
 
-// A payment's answer stands in the outcome; an answer to the operation by itself is its output too, with amounts as texts.
+// A payment's answer stands in the outcome; an answer to the operation by itself is its output too, with amounts as
+// texts.
 func TestOutputIsTheNativeCallers(t *testing.T) {
 	t.Parallel()
 	body := taken(`"12345"`, `"5"`, `"9988998899"`, `10.00`, `"Pending"`, `"2"`, `"0"`)
@@ -94,5 +105,6 @@ func TestOutputIsTheNativeCallers(t *testing.T) {
 	native := rechargeCall()
 	native.Payment = nil
 	native.Input = []byte(`{"recharge_number":"9988998899","recharge_amount":"10","operator_code":"AT"}`)
-	require.Contains(t, string(interpretBody(t, native, "", 200, body).GetDone().GetOutput()), `"recharge_amount":"10.00"`)
+	require.Contains(t, string(interpretBody(t, native, "", 200, body).GetDone().GetOutput()),
+		`"recharge_amount":"10.00"`)
 }

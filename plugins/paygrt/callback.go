@@ -7,8 +7,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// receive reads a report: a query string, on a GET or a POST; a POST may carry it in its body instead. It is unsigned, and
-// so never more than a reason to check the status.
+// receive reads a report: a query string, on a GET or a POST; a POST may carry it in its body instead. It is unsigned,
+// and so never more than a reason to check the status.
 func receive(callback *abi.Callback) *abi.Receipt {
 	// The document wants no particular answer.
 	receipt := &abi.Receipt{
@@ -26,7 +26,8 @@ func receive(callback *abi.Callback) *abi.Receipt {
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
 	receipt.Reference = reference
 	receipt.ProviderReference = formtext.Value(form, "txn_id")
-	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(), formtext.Value(form, "recharge_status")}, "/")
+	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(),
+		formtext.Value(form, "recharge_status")}, "/")
 	return receipt
 }
 

@@ -11,8 +11,8 @@ import (
 // india is where txn_date is probably reckoned: the document does not say.
 var india = time.FixedZone("IST", 5*3600+1800) //nolint:gochecknoglobals // a constant that Go cannot declare
 
-// How near to midnight in India the day is in doubt. Before it, for clocks that differ and requests that wait; after it,
-// so that a server that reckons in UTC, five and a half hours behind, is asked for its day too.
+// How near to midnight in India the day is in doubt. Before it, for clocks that differ and requests that wait; after
+// it, so that a server that reckons in UTC, five and a half hours behind, is asked for its day too.
 const (
 	doubtBefore = 15 * time.Minute
 	doubtAfter  = 6 * time.Hour
@@ -33,7 +33,8 @@ func queryOf(call *abi.Call) (query, *abi.Step) {
 		return query{reference: input.Text("api_ref_id"), days: []string{input.Text("txn_date")}}, nil
 	}
 	if call.GetCreateReference() == "" || call.GetSentMs() <= 0 {
-		return query{}, guest.Reject("invalid_request", "", "a status check needs the recharge's reference and when it was sent")
+		return query{},
+			guest.Reject("invalid_request", "", "a status check needs the recharge's reference and when it was sent")
 	}
 	return query{reference: call.GetCreateReference(), days: daysOf(call.GetSentMs())}, nil
 }
@@ -64,9 +65,9 @@ func (q query) ask(account settings, day string) *abi.Step {
 	return post(account, "/v1/recharges/status/", form).Send([]byte(day))
 }
 
-// interpretStatus reads a status check. A failed check says nothing of the recharge, "not found" included: the day may be
-// wrong, or the recharge late. It is a healthy answer all the same: were it unreadable, asking about recharges that never arrived would
-// open the provider's breaker for everybody.
+// interpretStatus reads a status check. A failed check says nothing of the recharge, "not found" included: the day may
+// be wrong, or the recharge late. It is a healthy answer all the same: were it unreadable, asking about recharges that
+// never arrived would open the provider's breaker for everybody.
 func interpretStatus(call *abi.Call, account settings, state []byte, answer reply) *abi.Step {
 	wanted, rejected := queryOf(call)
 	if rejected != nil {
@@ -79,7 +80,8 @@ func interpretStatus(call *abi.Call, account settings, state []byte, answer repl
 		if len(wanted.days) > 1 && string(state) == wanted.days[0] {
 			return wanted.ask(account, wanted.days[1])
 		}
-		return guest.Rejected(codeNoWord, "the status check failed, which says nothing of the recharge: "+answer.message)
+		return guest.Rejected(codeNoWord,
+			"the status check failed, which says nothing of the recharge: "+answer.message)
 	}
 	word := wordOf(answer.data.Text("status_code"), answer.data.Text("recharge_status"))
 	transactionID := answer.data.Text("txn_id")

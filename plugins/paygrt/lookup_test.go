@@ -66,7 +66,8 @@ func TestStatusAsksTheOtherDayNearMidnight(t *testing.T) {
 	require.Equal(t, "api_ref_id=12345&txn_date=2019-07-21", string(step.GetSend().GetRequest().GetBody()))
 
 	outcome := interpretBody(t, statusCall(), string(step.GetSend().GetState()), 200, missed).GetDone()
-	require.Equal(t, abi.Verdict_VERDICT_REJECTED, outcome.GetVerdict(), "a failed check says nothing of the recharge, and nothing against the provider's health")
+	require.Equal(t, abi.Verdict_VERDICT_REJECTED, outcome.GetVerdict(),
+		"a failed check says nothing of the recharge, and nothing against the provider's health")
 	require.Equal(t, codeNoWord, outcome.GetFailure().GetProviderCode())
 }
 
@@ -89,7 +90,8 @@ func TestStatusNeedsAReferenceAndATime(t *testing.T) {
 func TestInterpretStatus(t *testing.T) {
 	t.Parallel()
 	reply := func(reference, transaction, word string) string {
-		return `{"message":"Success","data":{"api_ref_id":` + reference + `,"txn_id":` + transaction + `,"operator_id":null,"recharge_status":` + word + `},"status":"0"}`
+		return `{"message":"Success","data":{"api_ref_id":` + reference + `,"txn_id":` + transaction +
+			`,"operator_id":null,"recharge_status":` + word + `},"status":"0"}`
 	}
 	const (
 		accepted   = abi.Verdict_VERDICT_ACCEPTED
@@ -101,8 +103,10 @@ func TestInterpretStatus(t *testing.T) {
 		verdict abi.Verdict
 		status  abi.Status
 	}{
-		"success":                       {reply(`"12345"`, `"5001234"`, `"Success"`), accepted, abi.Status_STATUS_SUCCEEDED},
-		"pending":                       {reply(`"12345"`, `"5001234"`, `"Pending"`), accepted, abi.Status_STATUS_PROCESSING},
+		"success": {reply(`"12345"`, `"5001234"`, `"Success"`), accepted,
+			abi.Status_STATUS_SUCCEEDED},
+		"pending": {reply(`"12345"`, `"5001234"`, `"Pending"`), accepted,
+			abi.Status_STATUS_PROCESSING},
 		"failed":                        {reply(`"12345"`, `"5001234"`, `"Fail"`), accepted, abi.Status_STATUS_FAILED},
 		"failed, its transaction gone":  {reply(`"12345"`, `null`, `"Fail"`), accepted, abi.Status_STATUS_FAILED},
 		"another reference, as sampled": {reply(`"1120"`, `"5001234"`, `"Success"`), unreadable, 0},
@@ -113,7 +117,8 @@ func TestInterpretStatus(t *testing.T) {
 		"no word":                       {reply(`"12345"`, `"5001234"`, `null`), unreadable, 0},
 		"no data":                       {`{"message":"Success","data":null,"status":"0"}`, unreadable, 0},
 		"a failed check that says failed": {
-			`{"message":"Fail","data":{"api_ref_id":"12345","txn_id":"5001234","recharge_status":"Fail"},"status":"1"}`, rejected, 0,
+			`{"message":"Fail","data":{"api_ref_id":"12345","txn_id":"5001234","recharge_status":"Fail"},"status":"1"}`,
+			rejected, 0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

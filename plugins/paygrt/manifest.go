@@ -28,8 +28,8 @@ const (
 	referenceLength   = 18
 )
 
-// settleAfter is how long, in milliseconds, a recharge may stay invisible to a status check: answers took up to 3 s in the
-// document, and operators confirm within minutes.
+// settleAfter is how long, in milliseconds, a recharge may stay invisible to a status check: answers took up to 3 s in
+// the document, and operators confirm within minutes.
 const settleAfter = 10 * 60 * 1000
 
 func manifest() *abi.Manifest {
@@ -56,7 +56,8 @@ func manifest() *abi.Manifest {
 		Envelope:   envelope(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
-			Summary:   "Set the callback URL once in Paygrt's panel. It is unsigned: every report is confirmed by a status check.",
+			Summary: "Set the callback URL once in Paygrt's panel. It is unsigned: every report is confirmed by a " +
+				"status check.",
 		},
 		MaxSteps: 2,
 		Actions: []*abi.Action{
@@ -128,7 +129,8 @@ func failures() []*abi.FailureRule {
 		{
 			HttpStatus: 200, ProviderCode: codeKey, Final: true,
 			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
-			Source: "API document, Error Codes: status 1 is Fail; that it comes without data and speaks of the key is inferred",
+			Source: "API document, Error Codes: status 1 is Fail; that it comes without data and speaks of the key " +
+				"is inferred",
 		},
 		{
 			Operation: opRecharge, HttpStatus: 200, ProviderCode: codeNoBalance,
@@ -138,7 +140,8 @@ func failures() []*abi.FailureRule {
 		{
 			Operation: opRecharge, HttpStatus: 200, ProviderCode: codeDuplicate,
 			Meaning: abi.Meaning_MEANING_DUPLICATE, Code: "duplicate",
-			Source: "inferred: api_ref_id is documented as unique, the refusal's text is not; read as the cautious case",
+			Source: "inferred: api_ref_id is documented as unique, the refusal's text is not; read as the " +
+				"cautious case",
 		},
 		{
 			Operation: opRecharge, HttpStatus: 200, ProviderCode: codeRefused,
@@ -148,7 +151,8 @@ func failures() []*abi.FailureRule {
 		{
 			Operation: opStatus, HttpStatus: 200, ProviderCode: codeNoWord,
 			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "provider_error",
-			Source: "API document, Error Codes: status_code 1 is Fail; of a status check it is the check that failed, whatever became of the recharge",
+			Source: "API document, Error Codes: status_code 1 is Fail; of a status check it is the check that " +
+				"failed, whatever became of the recharge",
 		},
 		{
 			Operation: opBalance, HttpStatus: 200, ProviderCode: codeRefused,
@@ -167,7 +171,8 @@ func failures() []*abi.FailureRule {
 		},
 		{
 			HttpStatus: 401, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
-			Source: "RFC 9110, 401: not applied for want of credentials; the document asks for an api-key and names no refusal",
+			Source: "RFC 9110, 401: not applied for want of credentials; the document asks for an api-key and names " +
+				"no refusal",
 		},
 		{
 			HttpStatus: 403, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
@@ -184,7 +189,8 @@ const settingsSchema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "properties": {
-    "merchant_id": {"type": "string", "minLength": 1, "description": "The partner's merchant_id, a piece of every path."}
+    "merchant_id": {"type": "string", "minLength": 1,
+      "description": "The partner's merchant_id, a piece of every path."}
   },
   "required": ["merchant_id"],
   "additionalProperties": false
@@ -195,7 +201,8 @@ const noInput = `{"type": "object", "additionalProperties": false}`
 const rechargeInput = `{
   "type": "object",
   "properties": {
-    "api_ref_id": {"type": "string", "minLength": 1, "description": "Our unique reference; the router makes one where it is left out."},
+    "api_ref_id": {"type": "string", "minLength": 1,
+      "description": "Our unique reference; the router makes one where it is left out."},
     "recharge_number": {"type": "string", "minLength": 1},
     "recharge_amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$", "description": "In INR; above 0."},
     "operator_code": {"type": "string", "minLength": 1, "description": "As the operators' list has it."}
@@ -208,23 +215,28 @@ const statusInput = `{
   "type": "object",
   "properties": {
     "api_ref_id": {"type": "string", "minLength": 1},
-    "txn_date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "description": "The day of submission, in India."}
+    "txn_date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+      "description": "The day of submission, in India."}
   },
   "required": ["api_ref_id", "txn_date"],
   "additionalProperties": false
 }`
 
-// What is not held against an answer is only told of: a recharge does not fail for the form of a member that nobody needs.
+// What is not held against an answer is only told of: a recharge does not fail for the form of a member that nobody
+// needs.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldAmount = `{"description": "An amount in INR, as a text, or null."}`
 )
 
-const rechargeData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText + `, "operator_id": ` + toldText +
-	`, "recharge_number": ` + toldText + `, "recharge_amount": ` + toldAmount + `, "recharge_status": ` + toldText + `, "message": ` + toldText +
+const rechargeData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText +
+	`, "operator_id": ` + toldText +
+	`, "recharge_number": ` + toldText + `, "recharge_amount": ` + toldAmount + `, "recharge_status": ` + toldText +
+	`, "message": ` + toldText +
 	`, "remaining_balance": ` + toldAmount + `, "status_code": ` + toldText + `}}`
 
-const statusData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText + `, "operator_id": ` + toldText +
+const statusData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText +
+	`, "operator_id": ` + toldText +
 	`, "recharge_status": ` + toldText + `}}`
 
 const balanceData = `{"type": "object", "properties": {"merchant_id": ` + toldText + `, "merchant_name": ` + toldText +

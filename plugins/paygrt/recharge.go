@@ -65,7 +65,8 @@ func (o order) reject(amount, number, operator string) *abi.Step {
 	case o.operator == "":
 		return guest.Reject("invalid_destination", operator, "the operator's code is missing")
 	case o.reference == "":
-		return guest.Reject("invalid_request", "", "a recharge needs a reference: without one it could never be looked up")
+		return guest.Reject("invalid_request", "",
+			"a recharge needs a reference: without one it could never be looked up")
 	}
 	return nil
 }
@@ -84,7 +85,8 @@ func prepareRecharge(call *abi.Call, account settings) (*abi.Step, error) {
 	return post(account, "/v1/recharges/", form).Send(nil), nil
 }
 
-// interpretRecharge reads the transaction's state inside first: the envelope only says whether the request was carried out.
+// interpretRecharge reads the transaction's state inside first: the envelope only says whether the request was carried
+// out.
 func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
 	wanted, rejected := orderOf(call)
 	if rejected != nil {
@@ -108,8 +110,8 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 	return done(call, outcome, answer)
 }
 
-// contradicts says why an answer cannot be about this order, or about any; empty where it can. What failed comes with null
-// fields, what was taken does not.
+// contradicts says why an answer cannot be about this order, or about any; empty where it can. What failed comes with
+// null fields, what was taken does not.
 func (o order) contradicts(answer reply, word string) string {
 	reference, number := answer.data.Text("api_ref_id"), answer.data.Text("recharge_number")
 	taken := word == wordSuccess || word == wordPending
@@ -165,9 +167,11 @@ func refusalCode(said string) string {
 	return codeRefused
 }
 
-// speaksOfKey reports a text about the caller's credentials. The document has none, and how a wrong key is answered is not stated.
+// speaksOfKey reports a text about the caller's credentials. The document has none, and how a wrong key is answered is
+// not stated.
 func speaksOfKey(folded string) bool {
-	for _, word := range [...]string{"api key", "api-key", "apikey", "authenticat", "authoriz", "authoris", "credential"} {
+	for _, word := range [...]string{"api key", "api-key", "apikey", "authenticat", "authoriz", "authoris",
+		"credential"} {
 		if strings.Contains(folded, word) {
 			return true
 		}

@@ -39,7 +39,8 @@ func TestPrepareRechargeSendsTheDocumentedForm(t *testing.T) {
 	require.Equal(t, "POST", request.GetMethod())
 	require.Equal(t, "/v1/recharges/", request.GetPath()[0].GetLiteral())
 	require.Equal(t, "AP0001", request.GetPath()[1].GetText())
-	require.Equal(t, "api_ref_id=12345&recharge_number=9988998899&recharge_amount=10&operator_code=AT", string(request.GetBody()))
+	require.Equal(t, "api_ref_id=12345&recharge_number=9988998899&recharge_amount=10&operator_code=AT",
+		string(request.GetBody()))
 	require.Equal(t, "api-key", request.GetHeaders()[0].GetName())
 	require.Equal(t, secretAPIKey, request.GetHeaders()[0].GetValue()[0].GetSecret())
 	require.Empty(t, step.GetSend().GetOperation())
@@ -51,17 +52,20 @@ func TestPrepareRechargeRejects(t *testing.T) {
 		change      func(call *abi.Call)
 		code, field string
 	}{
-		"another kind":          {func(c *abi.Call) { c.Payment.Kind = abi.Kind_KIND_COLLECT }, "unsupported", "/kind"},
-		"another currency":      {func(c *abi.Call) { c.Payment.Currency = "USD" }, "unsupported", "/currency"},
-		"no operator":           {func(c *abi.Call) { c.Payment.Destination.Operator = "" }, "invalid_destination", "/destination/operator"},
-		"no number":             {func(c *abi.Call) { c.Payment.Destination.Number = "" }, "invalid_destination", "/destination/number"},
-		"no destination at all": {func(c *abi.Call) { c.Payment.Destination = nil }, "invalid_destination", "/destination/number"},
-		"nothing to pay":        {func(c *abi.Call) { c.Payment.Amount = "0.00" }, "invalid_request", "/amount"},
-		"a negative amount":     {func(c *abi.Call) { c.Payment.Amount = "-1" }, "invalid_request", "/amount"},
-		"not an amount":         {func(c *abi.Call) { c.Payment.Amount = "ten" }, "invalid_request", "/amount"},
-		"a part of a paisa":     {func(c *abi.Call) { c.Payment.Amount = "10.001" }, "invalid_request", "/amount"},
-		"no reference":          {func(c *abi.Call) { c.Reference = "" }, "invalid_request", ""},
-		"native, not JSON":      {func(c *abi.Call) { c.Payment, c.Input = nil, []byte("{") }, "invalid_request", ""},
+		"another kind":     {func(c *abi.Call) { c.Payment.Kind = abi.Kind_KIND_COLLECT }, "unsupported", "/kind"},
+		"another currency": {func(c *abi.Call) { c.Payment.Currency = "USD" }, "unsupported", "/currency"},
+		"no operator": {func(c *abi.Call) { c.Payment.Destination.Operator = "" }, "invalid_destination",
+			"/destination/operator"},
+		"no number": {func(c *abi.Call) { c.Payment.Destination.Number = "" }, "invalid_destination",
+			"/destination/number"},
+		"no destination at all": {func(c *abi.Call) { c.Payment.Destination = nil }, "invalid_destination",
+			"/destination/number"},
+		"nothing to pay":    {func(c *abi.Call) { c.Payment.Amount = "0.00" }, "invalid_request", "/amount"},
+		"a negative amount": {func(c *abi.Call) { c.Payment.Amount = "-1" }, "invalid_request", "/amount"},
+		"not an amount":     {func(c *abi.Call) { c.Payment.Amount = "ten" }, "invalid_request", "/amount"},
+		"a part of a paisa": {func(c *abi.Call) { c.Payment.Amount = "10.001" }, "invalid_request", "/amount"},
+		"no reference":      {func(c *abi.Call) { c.Reference = "" }, "invalid_request", ""},
+		"native, not JSON":  {func(c *abi.Call) { c.Payment, c.Input = nil, []byte("{") }, "invalid_request", ""},
 		"native, no operator": {
 			func(c *abi.Call) {
 				c.Payment, c.Input = nil, []byte(`{"recharge_number":"1","recharge_amount":"10"}`)
@@ -90,7 +94,8 @@ func TestNativeRechargeTakesItsOwnReferenceOrOurs(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(step.GetSend().GetRequest().GetBody()), "api_ref_id=12345&")
 
-	call.Input = []byte(`{"api_ref_id":"777","recharge_number":"9988998899","recharge_amount":"10.50","operator_code":"AT"}`)
+	call.Input = []byte(
+		`{"api_ref_id":"777","recharge_number":"9988998899","recharge_amount":"10.50","operator_code":"AT"}`)
 	step, err = connector{}.Prepare(call)
 	require.NoError(t, err)
 	require.Contains(t, string(step.GetSend().GetRequest().GetBody()), "api_ref_id=777&")
@@ -98,8 +103,10 @@ func TestNativeRechargeTakesItsOwnReferenceOrOurs(t *testing.T) {
 
 // taken is the document's accepted recharge with room for changes.
 func taken(reference, transaction, number, amount, word, code, envelope string) string {
-	return `{"message":"Success","data":{"api_ref_id":` + reference + `,"txn_id":` + transaction + `,"operator_id":"","recharge_number":` + number +
-		`,"recharge_amount":` + amount + `,"recharge_status":` + word + `,"message":"said","remaining_balance":"12150.50","status_code":` + code +
+	return `{"message":"Success","data":{"api_ref_id":` + reference + `,"txn_id":` + transaction +
+		`,"operator_id":"","recharge_number":` + number +
+		`,"recharge_amount":` + amount + `,"recharge_status":` + word +
+		`,"message":"said","remaining_balance":"12150.50","status_code":` + code +
 		`},"status":` + envelope + `}`
 }
 
@@ -116,42 +123,71 @@ func TestInterpretRecharge(t *testing.T) {
 		status  abi.Status
 		code    string
 	}{
-		"pending":                       {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Pending"`, `"2"`, `"0"`), accepted, abi.Status_STATUS_PROCESSING, ""},
-		"success":                       {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.0000"`, `"Success"`, `"0"`, `"0"`), accepted, abi.Status_STATUS_SUCCEEDED, ""},
-		"numbers in place of texts":     {taken(`12345`, `5`, `9988998899`, `10.00`, `"Success"`, `0`, `0`), accepted, abi.Status_STATUS_SUCCEEDED, ""},
-		"failed as a transaction":       {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"0"`), accepted, abi.Status_STATUS_FAILED, "Fail"},
-		"failed, the envelope too":      {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"1"`), accepted, abi.Status_STATUS_FAILED, "Fail"},
-		"refused without a transaction": {taken(`"12345"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0, "1"},
-		"refused without an echo":       {taken(`null`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0, "1"},
+		"pending": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Pending"`, `"2"`, `"0"`),
+			accepted, abi.Status_STATUS_PROCESSING, ""},
+		"success": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.0000"`, `"Success"`, `"0"`,
+			`"0"`), accepted, abi.Status_STATUS_SUCCEEDED, ""},
+		"numbers in place of texts": {taken(`12345`, `5`, `9988998899`, `10.00`, `"Success"`, `0`, `0`), accepted,
+			abi.Status_STATUS_SUCCEEDED, ""},
+		"failed as a transaction": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"0"`),
+			accepted, abi.Status_STATUS_FAILED, "Fail"},
+		"failed, the envelope too": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"1"`),
+			accepted, abi.Status_STATUS_FAILED, "Fail"},
+		"refused without a transaction": {taken(`"12345"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0,
+			"1"},
+		"refused without an echo": {taken(`null`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0,
+			"1"},
 
-		"taken under a failed envelope":        {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"1"`), unreadable, 0, ""},
-		"pending under a failed envelope":      {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Pending"`, `"2"`, `"1"`), unreadable, 0, ""},
-		"code and word contradict":             {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"1"`, `"0"`), unreadable, 0, ""},
-		"neither code nor word":                {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `null`, `null`, `"0"`), unreadable, 0, ""},
-		"success without a transaction":        {taken(`"12345"`, `null`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"success of another reference":         {taken(`"1120"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"success without an echoed reference":  {taken(`null`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"refusal of another reference":         {taken(`"1120"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), unreadable, 0, ""},
-		"success for another number":           {taken(`"12345"`, `"5"`, `"9988998800"`, `"10.00"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"success for less":                     {taken(`"12345"`, `"5"`, `"9988998899"`, `"9.99"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"success for more":                     {taken(`"12345"`, `"5"`, `"9988998899"`, `"100.00"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"success for an amount that is none":   {taken(`"12345"`, `"5"`, `"9988998899"`, `"ten"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"an envelope that says neither":        {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"2"`), unreadable, 0, ""},
-		"an envelope without a status":         {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `null`), unreadable, 0, ""},
-		"a failed envelope with data null":     {`{"message":"Merchant is not active","data":null,"status":"1"}`, rejected, 0, codeRefused},
-		"a wrong key":                          {`{"message":"Invalid api-key","data":null,"status":"1"}`, rejected, 0, codeKey},
-		"a failed envelope without data":       {`{"message":"Invalid api-key","status":"1"}`, unreadable, 0, ""},
-		"no data in an envelope that is fine":  {`{"message":"Success","data":null,"status":"0"}`, unreadable, 0, ""},
-		"a list where the data should be":      {`{"message":"Success","data":[],"status":"0"}`, unreadable, 0, ""},
-		"two codes":                            {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0","status_code":"1"`, `"0"`), unreadable, 0, ""},
-		"two amounts":                          {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00","recharge_amount":"99"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
-		"two envelopes' statuses":              {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"0","status":"1"`), unreadable, 0, ""},
-		"XML":                                  {`<response><status>0</status></response>`, unreadable, 0, ""},
-		"nothing":                              {``, unreadable, 0, ""},
-		"a bare string":                        {`"Success"`, unreadable, 0, ""},
-		"bytes that are not UTF-8":             {"{\"message\":\"\xff\",\"data\":null,\"status\":\"0\"}", unreadable, 0, ""},
-		"a truncated body":                     {`{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5","rech`, unreadable, 0, ""},
-		"taken with neither number nor amount": {taken(`"12345"`, `"5"`, `null`, `null`, `"Pending"`, `"2"`, `"0"`), accepted, abi.Status_STATUS_PROCESSING, ""},
+		"taken under a failed envelope": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`"1"`), unreadable, 0, ""},
+		"pending under a failed envelope": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Pending"`, `"2"`,
+			`"1"`), unreadable, 0, ""},
+		"code and word contradict": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"1"`,
+			`"0"`), unreadable, 0, ""},
+		"neither code nor word": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `null`, `null`,
+			`"0"`), unreadable, 0, ""},
+		"success without a transaction": {taken(`"12345"`, `null`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"success of another reference": {taken(`"1120"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"success without an echoed reference": {taken(`null`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"refusal of another reference": {taken(`"1120"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`),
+			unreadable, 0, ""},
+		"success for another number": {taken(`"12345"`, `"5"`, `"9988998800"`, `"10.00"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"success for less": {taken(`"12345"`, `"5"`, `"9988998899"`, `"9.99"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"success for more": {taken(`"12345"`, `"5"`, `"9988998899"`, `"100.00"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"success for an amount that is none": {taken(`"12345"`, `"5"`, `"9988998899"`, `"ten"`, `"Success"`, `"0"`,
+			`"0"`), unreadable, 0, ""},
+		"an envelope that says neither": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`"2"`), unreadable, 0, ""},
+		"an envelope without a status": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`null`), unreadable, 0, ""},
+		"a failed envelope with data null": {`{"message":"Merchant is not active","data":null,"status":"1"}`,
+			rejected, 0, codeRefused},
+		"a wrong key": {`{"message":"Invalid api-key","data":null,"status":"1"}`, rejected, 0,
+			codeKey},
+		"a failed envelope without data":      {`{"message":"Invalid api-key","status":"1"}`, unreadable, 0, ""},
+		"no data in an envelope that is fine": {`{"message":"Success","data":null,"status":"0"}`, unreadable, 0, ""},
+		"a list where the data should be":     {`{"message":"Success","data":[],"status":"0"}`, unreadable, 0, ""},
+		"two codes": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`,
+			`"0","status_code":"1"`, `"0"`), unreadable, 0, ""},
+		"two amounts": {taken(`"12345"`, `"5"`, `"9988998899"`,
+			`"10.00","recharge_amount":"99"`, `"Success"`, `"0"`, `"0"`), unreadable, 0, ""},
+		"two envelopes' statuses": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
+			`"0","status":"1"`), unreadable, 0, ""},
+		"XML":           {`<response><status>0</status></response>`, unreadable, 0, ""},
+		"nothing":       {``, unreadable, 0, ""},
+		"a bare string": {`"Success"`, unreadable, 0, ""},
+		"bytes that are not UTF-8": {"{\"message\":\"\xff\",\"data\":null,\"status\":\"0\"}", unreadable, 0,
+			""},
+		"a truncated body": {`{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5","rech`,
+			unreadable, 0, ""},
+		"taken with neither number nor amount": {taken(`"12345"`, `"5"`, `null`, `null`, `"Pending"`, `"2"`, `"0"`),
+			accepted, abi.Status_STATUS_PROCESSING, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,7 +222,8 @@ func TestHTTPStatuses(t *testing.T) {
 		require.Equal(t, want == "429", meaning(opRecharge, status, want) == abi.Meaning_MEANING_REFUSED)
 	}
 	for _, status := range []uint32{0, 201, 204, 301, 400, 404, 408, 500, 502, 503, 504} {
-		outcome := interpretBody(t, rechargeCall(), "", status, taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"0"`)).GetDone()
+		outcome := interpretBody(t, rechargeCall(), "", status,
+			taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`, `"0"`)).GetDone()
 		require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, outcome.GetVerdict(), status)
 	}
 }
@@ -194,7 +231,8 @@ func TestHTTPStatuses(t *testing.T) {
 // meaning is what the manifest makes of a code, as the host reads it.
 func meaning(operation string, status uint32, code string) abi.Meaning {
 	for _, rule := range manifest().GetFailures() {
-		if (rule.GetOperation() == "" || rule.GetOperation() == operation) && (rule.GetHttpStatus() == 0 || rule.GetHttpStatus() == status) &&
+		if (rule.GetOperation() == "" || rule.GetOperation() == operation) &&
+			(rule.GetHttpStatus() == 0 || rule.GetHttpStatus() == status) &&
 			(rule.GetProviderCode() == "" || rule.GetProviderCode() == code) {
 			return rule.GetMeaning()
 		}
@@ -210,7 +248,8 @@ func TestFailureTable(t *testing.T) {
 		code      string
 		want      abi.Meaning
 	}{
-		"our balance at Paygrt: another provider":    {opRecharge, 200, codeNoBalance, abi.Meaning_MEANING_DECLINED_SOFT},
+		"our balance at Paygrt: another provider": {opRecharge, 200, codeNoBalance,
+			abi.Meaning_MEANING_DECLINED_SOFT},
 		"a duplicate is never a decline":             {opRecharge, 200, codeDuplicate, abi.Meaning_MEANING_DUPLICATE},
 		"a refusal before the transaction":           {opRecharge, 200, codeRefused, abi.Meaning_MEANING_DECLINED_SOFT},
 		"a transaction that failed goes nowhere":     {opRecharge, 200, codeFail, abi.Meaning_MEANING_DECLINED_HARD},

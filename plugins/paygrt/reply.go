@@ -60,15 +60,16 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 	if twice(parsed, "status", "message", "data") || twice(parsed.Get("data"), answered...) {
 		return reply{}, guest.Unreadable("a member of the answer stands twice")
 	}
-	answer := reply{status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"), said: parsed}
+	answer := reply{status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"),
+		said: parsed}
 	if answer.status != envelopeDone && answer.status != envelopeFailed {
 		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
 	}
 	return answer, nil
 }
 
-// refusedWhole reports a request that Paygrt turned away before it made anything of it: it failed, and has no data. "status=0 should be
-// treated as successful else fail" (API document, Error Codes).
+// refusedWhole reports a request that Paygrt turned away before it made anything of it: it failed, and has no data.
+// "status=0 should be treated as successful else fail" (API document, Error Codes).
 func (r reply) refusedWhole() bool {
 	return r.status == envelopeFailed && r.data.IsNull()
 }
@@ -80,7 +81,8 @@ func (r reply) refusedKey() bool {
 
 // answered are the members of data that anything is made of.
 var answered = []string{ //nolint:gochecknoglobals // a table
-	"api_ref_id", "txn_id", "recharge_number", "recharge_amount", "recharge_status", "message", "status_code", "merchant_id", "balance",
+	"api_ref_id", "txn_id", "recharge_number", "recharge_amount", "recharge_status", "message", "status_code",
+	"merchant_id", "balance",
 }
 
 // twice tells whether an object has one of these members twice: readers differ in which of them counts.

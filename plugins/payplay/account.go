@@ -28,8 +28,8 @@ var accountMethods = []native{
 	},
 	{
 		name: showTransactions,
-		summary: "Lists the company's transactions. No document shows the list: it is taken for one like the list of orders, with the same " +
-			"filters by date.",
+		summary: "Lists the company's transactions. No document shows the list: it is taken for one like the list of " +
+			"orders, with the same filters by date.",
 		class: safe, documented: elsewhere, paged: true, open: true,
 		takes: []field{
 			pageTaken, perPageTaken,
@@ -79,7 +79,8 @@ func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi
 			return guest.Unreadable("a balance has no currency, or no value")
 		}
 		several[ticker]++
-		outcome.Balances = append(outcome.Balances, &abi.Balance{Available: guest.Money(amount, ticker), Purse: purse.Text("id")})
+		outcome.Balances = append(outcome.Balances,
+			&abi.Balance{Available: guest.Money(amount, ticker), Purse: purse.Text("id")})
 	}
 	for _, balance := range outcome.GetBalances() {
 		if several[balance.GetAvailable().GetCurrency()] == 1 {
@@ -89,7 +90,8 @@ func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi
 	return step
 }
 
-// tickerOf is the currency of a balance or of a transaction: a ticker in some answers, and an object with one in others.
+// tickerOf is the currency of a balance or of a transaction: a ticker in some answers, and an object with one in
+// others.
 func tickerOf(of jsontext.Value) string {
 	if text := of.Text("currency"); text != "" {
 		return text
@@ -97,7 +99,8 @@ func tickerOf(of jsontext.Value) string {
 	return of.Text("currency", "ticker")
 }
 
-// prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked about.
+// prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked
+// about.
 func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
 	number, refusal := pageOf(call)
 	if refusal != nil {
@@ -187,7 +190,8 @@ var takesOut = map[string]bool{
 	"CONVERT_WITHDRAWAL":  true,
 }
 
-// entry is a transaction as a statement has it. One whose direction is not known has no sign to give it: no statement then.
+// entry is a transaction as a statement has it. One whose direction is not known has no sign to give it: no statement
+// then.
 func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 	t, err := readTransaction(from, "")
 	if err != nil {
@@ -201,14 +205,16 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 	at, err := time.Parse(dateForm, from.Text("created_at"))
 	switch {
 	case !known:
-		return nil, errors.New("whether a transaction of type " + quoted(kind) + " brings money in is not known: say so in the setting transaction_types")
+		return nil, errors.New("whether a transaction of type " + quoted(kind) +
+			" brings money in is not known: say so in the setting transaction_types")
 	case err != nil:
 		return nil, fmt.Errorf("the transaction's created_at: %w", err)
 	case t.value.Sign() < 0:
 		return nil, errors.New("the transaction's value is below zero")
 	}
 	entry := &abi.Transaction{
-		Id: t.id, AtMs: at.UnixMilli(), Amount: guest.Money(t.value.String(), t.currency), Fee: guest.Money(t.fee, t.currency), Kind: kind,
+		Id: t.id, AtMs: at.UnixMilli(), Amount: guest.Money(t.value.String(), t.currency),
+		Fee: guest.Money(t.fee, t.currency), Kind: kind,
 		Status: t.status, Reference: t.reference,
 	}
 	if out {

@@ -10,8 +10,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// events has, for the end of an event's name, the statuses that its object may have then. Names are spelled in more than
-// one way.
+// events has, for the end of an event's name, the statuses that its object may have then. Names are spelled in more
+// than one way.
 var events = map[string][]string{ //nolint:gochecknoglobals // a table
 	"complete":            {"COMPLETE"},
 	"completed":           {"COMPLETE"},
@@ -24,9 +24,9 @@ var events = map[string][]string{ //nolint:gochecknoglobals // a table
 // signatureHeader carries the hexadecimal HMAC-SHA256 of the body as it was sent.
 const signatureHeader = "Signature"
 
-// receive reads a webhook. One that is signed is believed if its name and its object agree; of any other only what it is
-// about is taken, to be looked up. So is one whose amount is a JSON number with a double's tail: only a look-up knows the amount that it is
-// to be compared with.
+// receive reads a webhook. One that is signed is believed if its name and its object agree; of any other only what it
+// is about is taken, to be looked up. So is one whose amount is a JSON number with a double's tail: only a look-up
+// knows the amount that it is to be compared with.
 func receive(callback *abi.Callback, account settings) *abi.Receipt {
 	notice, err := jsontext.Parse(callback.GetBody())
 	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") {
@@ -63,7 +63,8 @@ func receiveOrder(callback *abi.Callback, notice jsontext.Value, account setting
 	return signed(receipt, callback, account.orderSecret, about.outcome(), believable)
 }
 
-// dedupeKey tells a repetition from a new report. Money that came to an order is new, though its status stays: a canceled one may be paid late.
+// dedupeKey tells a repetition from a new report. Money that came to an order is new, though its status stays: a
+// canceled one may be paid late.
 func dedupeKey(about order) string {
 	key := "order:" + about.id + ":" + about.status
 	if about.received.Sign() > 0 {
@@ -108,7 +109,8 @@ func agrees(notice jsontext.Value, family, status string) bool {
 
 // signed adds to a receipt what it says and by which signature that is to be believed; where there is no signature of
 // the form, or the webhook contradicts itself, the receipt stays a hint.
-func signed(receipt *abi.Receipt, callback *abi.Callback, secret string, outcome *abi.Outcome, believable bool) *abi.Receipt {
+func signed(receipt *abi.Receipt, callback *abi.Callback, secret string, outcome *abi.Outcome,
+	believable bool) *abi.Receipt {
 	value := signatureOf(callback)
 	if !believable || value == "" {
 		return receipt
@@ -125,7 +127,8 @@ func signed(receipt *abi.Receipt, callback *abi.Callback, secret string, outcome
 	return receipt
 }
 
-// signatureOf is the webhook's signature in lower case; empty where there is none, more than one, or one of another form.
+// signatureOf is the webhook's signature in lower case; empty where there is none, more than one, or one of another
+// form.
 func signatureOf(callback *abi.Callback) string {
 	const digits = 64
 	value, count := "", 0

@@ -31,7 +31,8 @@ const codeAbsent = "404"
 // codeInvalid stands for a 422 of an operation whose fields are not known.
 const codeInvalid = "422"
 
-// envelope is that of a refusal that names fields: Laravel's message and errors. A message alone may be that of a gateway before PayPlay.
+// envelope is that of a refusal that names fields: Laravel's message and errors. A message alone may be that of a
+// gateway before PayPlay.
 func envelope() []*abi.Proof {
 	return []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/*"}}
 }
@@ -110,36 +111,44 @@ var finders = []finder{ //nolint:gochecknoglobals // a table
 // failureRules gives each refusal its meaning.
 func failureRules() []*abi.FailureRule {
 	rules := []*abi.FailureRule{
-		{HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: sourceWhitePay},
-		{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed", Source: sourceInferred},
+		{HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceWhitePay},
+		{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceInferred},
 		{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: sourceInferred},
-		{HttpStatus: 200, ProviderCode: noSuchReference, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: sourceFilter},
-		{ProviderCode: "DECLINED", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: sourceStatuses},
+		{HttpStatus: 200, ProviderCode: noSuchReference, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found",
+			Source: sourceFilter},
+		{ProviderCode: "DECLINED", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
+			Source: sourceStatuses},
 	}
 	for _, operation := range creators {
 		rules = append(rules, &abi.FailureRule{
-			Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-			Code: "authentication_failed", Source: sourceWhitePay,
+			Operation: operation, HttpStatus: 404, ProviderCode: codePageNotFound,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code:    "authentication_failed", Source: sourceWhitePay,
 		})
 	}
 	for _, operation := range []string{createOrder, createTopup, withdraw, refundOrder, showOrders, showTransactions} {
 		for _, one := range checked[operation] {
 			rules = append(rules, &abi.FailureRule{
-				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code, Source: sourceWhitePay,
+				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code,
+				Source: sourceWhitePay,
 				Proofs: []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/" + one.field}},
 				Final:  one.meaning != abi.Meaning_MEANING_DUPLICATE,
 			})
 		}
 	}
 	rules = append(rules, &abi.FailureRule{
-		Operation: completeOrder, HttpStatus: 422, ProviderCode: codeInvalid, Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-		Code: "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
+		Operation: completeOrder, HttpStatus: 422, ProviderCode: codeInvalid,
+		Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+		Code:    "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
 	})
 	for _, one := range finders {
 		rules = append(rules,
 			&abi.FailureRule{
-				Operation: one.operation, HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
-				Code: "authentication_failed", Source: sourceWhitePay,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codePageNotFound,
+				Meaning: abi.Meaning_MEANING_FAULT,
+				Code:    "authentication_failed", Source: sourceWhitePay,
 			},
 			&abi.FailureRule{
 				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.absent,

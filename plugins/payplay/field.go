@@ -37,8 +37,8 @@ type field struct {
 	members []field
 }
 
-// fits tells whether a member of the input has the field's form. The host has held it to the schema; of members that stand
-// twice it may have looked at the other one.
+// fits tells whether a member of the input has the field's form. The host has held it to the schema; of members that
+// stand twice it may have looked at the other one.
 func (f *field) fits(value jsontext.Value) bool {
 	switch f.form {
 	case text:
@@ -84,7 +84,8 @@ func isWhole(value jsontext.Value) bool {
 // shape says in words what does not fit.
 func (f *field) shape() string {
 	return [...]string{
-		text: "a text", whole: "a whole number", sum: "an amount, as a text", yesNo: "true or false", object: "an object", list: "a list",
+		text: "a text", whole: "a whole number", sum: "an amount, as a text", yesNo: "true or false",
+		object: "an object", list: "a list",
 		another: "what it is elsewhere",
 	}[f.form]
 }
@@ -100,8 +101,8 @@ func (f *field) more() string {
 	return ""
 }
 
-// lacks says what is wrong with an answer: a member that stands twice, or must be there and is not what the table says, and, where the
-// document shows the answer, any member that is something else. It is empty where nothing is.
+// lacks says what is wrong with an answer: a member that stands twice, or must be there and is not what the table says,
+// and, where the document shows the answer, any member that is something else. It is empty where nothing is.
 func lacks(fields []field, shown bool, value jsontext.Value) string {
 	if name, again := twice(fields, value); again {
 		return name + " stands twice"

@@ -19,15 +19,21 @@ import (
 // bodies are what every fuzzing of answers starts from.
 var bodies = []string{
 	`{"order":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1","received_total":"1"}}`,
-	`{"order":{"id":"1","status":"INIT","currency":"EUR","value":1.10,"acquiring_url":"https://pay.example/1","external_order_id":"ours","transactions":[]}}`,
-	`{"orders":[{"id":"1","external_order_id":"ours","status":"INIT","currency":"EUR","value":1}],"meta":{"current_page":1,"last_page":2,"total":3}}`,
+	`{"order":{"id":"1","status":"INIT","currency":"EUR","value":1.10,"acquiring_url":"https://pay.example/1",` +
+		`"external_order_id":"ours","transactions":[]}}`,
+	`{"orders":[{"id":"1","external_order_id":"ours","status":"INIT","currency":"EUR","value":1}],` +
+		`"meta":{"current_page":1,"last_page":2,"total":3}}`,
 	`{"transactions":[{"id":"1","status":"DECLINED","currency":{"ticker":"USDT"},"value":"1","fee":0.10}]}`,
-	`{"transactions":[{"id":"1","type":"WITHDRAWAL_EXTERNAL","status":"COMPLETE","currency":"USDT","value":1e-7,"created_at":"2022-03-23 14:40:53"},` +
-		`{"id":"2","type":"CRYPTO_INVOICE","status":"COMPLETE","currency":"USDT","value":"13.50","created_at":"2022-03-23 14:40:53"}],` +
+	`{"transactions":[{"id":"1","type":"WITHDRAWAL_EXTERNAL","status":"COMPLETE","currency":"USDT","value":1e-7,` +
+		`"created_at":"2022-03-23 14:40:53"},` +
+		`{"id":"2","type":"CRYPTO_INVOICE","status":"COMPLETE","currency":"USDT","value":"13.50",` +
+		`"created_at":"2022-03-23 14:40:53"}],` +
 		`"meta":{"current_page":1,"last_page":2,"total":3}}`,
 	`{"transaction":{"id":"1","type":"REFUND","status":"COMPLETE","currency":"USDT","value":14.850}}`,
-	`{"balances":[{"id":"1","currency":{"ticker":"USDT"},"value":"87.06441001"},{"id":"2","currency":"BTC","value":-0.00000001}]}`,
-	`{"currencies":[{"ticker":"USDT","fees":null,"network_fees":{"TRC20":{"min_amount":"10","max_amount":"0"},"TON":{"min_amount":5.0,"max_amount":"7"}}}]}`,
+	`{"balances":[{"id":"1","currency":{"ticker":"USDT"},"value":"87.06441001"},{"id":"2","currency":"BTC",` +
+		`"value":-0.00000001}]}`,
+	`{"currencies":[{"ticker":"USDT","fees":null,"network_fees":{"TRC20":{"min_amount":"10","max_amount":"0"},` +
+		`"TON":{"min_amount":5.0,"max_amount":"7"}}}]}`,
 	`{"order_statuses":[{"id":"5af96312","label":"CANCELED"}]}`,
 	`{"USDT_USD":"1,00","USDC_USD":0.9998}`,
 	`{"ticker":"NGN","exchange_rate":"1660.2759444311"}`,
@@ -35,8 +41,8 @@ var bodies = []string{
 	`{"message":"Page not found"}`,
 }
 
-// FuzzInterpret holds whatever PayPlay may answer to the contract, for every operation in each of the ways that it is called:
-// nothing traps, and an amount that is told is the very one that was sent.
+// FuzzInterpret holds whatever PayPlay may answer to the contract, for every operation in each of the ways that it is
+// called: nothing traps, and an amount that is told is the very one that was sent.
 func FuzzInterpret(f *testing.F) {
 	for _, body := range bodies {
 		f.Add(uint32(200), []byte(body))
@@ -54,13 +60,17 @@ func FuzzInterpret(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status uint32, body []byte) {
 		for name := range operations {
 			for _, call := range callsOf(name) {
-				for _, state := range []string{"", "1", `{"rates":{"USDT_USD":"1,00"},"known":{"EUR":"0.9"},"left":["NGN","EUR"]}`} {
-					step, err := connector{}.Interpret(call, []byte(state), &abi.HttpResponse{Status: status, Body: body})
+				for _, state := range []string{"", "1",
+					`{"rates":{"USDT_USD":"1,00"},"known":{"EUR":"0.9"},"left":["NGN","EUR"]}`} {
+					step, err := connector{}.Interpret(call, []byte(state),
+						&abi.HttpResponse{Status: status, Body: body})
 					require.NoError(t, err)
 					require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
 					if outcome := step.GetDone(); state == "" && outcome.GetOutput() != nil {
-						require.NoError(t, check.Satisfies(promised[name], outcome.GetOutput()), "%s %s", name, outcome.GetOutput())
-						exact.Spelt(t, body, outcome.GetOutput(), func(member string) bool { return name == getRates || isAmount(member) })
+						require.NoError(t, check.Satisfies(promised[name], outcome.GetOutput()), "%s %s", name,
+							outcome.GetOutput())
+						exact.Spelt(t, body, outcome.GetOutput(),
+							func(member string) bool { return name == getRates || isAmount(member) })
 						requireTold(t, exact.Decoded(t, body), outcome)
 					}
 				}
@@ -72,14 +82,16 @@ func FuzzInterpret(f *testing.F) {
 func callsOf(name string) []*abi.Call {
 	settings := []byte(`{"slug":"shop","transaction_types":{"REFUND":"out"}}`)
 	return []*abi.Call{
-		{Operation: name, Settings: settings, CreateReference: "ours", Payment: &abi.Payment{Amount: "1", Currency: "EUR"}},
+		{Operation: name, Settings: settings, CreateReference: "ours",
+			Payment: &abi.Payment{Amount: "1", Currency: "EUR"}},
 		{Operation: name, Settings: settings, Input: []byte(`{"ticker":"NGN"}`)},
 		{Operation: name, Settings: settings, Input: []byte(`{"id":"1"}`)},
 		{Operation: name, Settings: settings, Query: &abi.Query{Limit: 10}},
 	}
 }
 
-// repeats tells a text in which an object names a member twice: the standard library counts the last, and a request the first.
+// repeats tells a text in which an object names a member twice: the standard library counts the last, and a request the
+// first.
 func repeats(text []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	return repeatsIn(decoder)
@@ -134,7 +146,8 @@ func requireTold(t *testing.T, sent any, outcome *abi.Outcome) {
 	}
 	for i, entry := range outcome.GetTransactions() {
 		value := rational(t, member(t, sent, "transactions", i, "value"))
-		if leaves := map[string]bool{"WITHDRAWAL_EXTERNAL": true, "CRYPTO_WALLET": true, "CONVERT_WITHDRAWAL": true, "REFUND": true}; leaves[entry.GetKind()] {
+		if leaves := map[string]bool{"WITHDRAWAL_EXTERNAL": true, "CRYPTO_WALLET": true, "CONVERT_WITHDRAWAL": true,
+			"REFUND": true}; leaves[entry.GetKind()] {
 			value.Neg(value)
 		}
 		require.Zero(t, value.Cmp(rational(t, entry.GetAmount().GetAmount())))
@@ -154,7 +167,8 @@ func member(t *testing.T, sent any, list string, index int, name string) any {
 	return sent.(map[string]any)[list].([]any)[index].(map[string]any)[name]
 }
 
-// FuzzPrepare holds the requests to what was asked: whatever the input, an amount in a request is a text above zero, the input's own.
+// FuzzPrepare holds the requests to what was asked: whatever the input, an amount in a request is a text above zero,
+// the input's own.
 func FuzzPrepare(f *testing.F) {
 	f.Add(createOrder, []byte(`{"amount":"12.12","currency":"EUR","external_order_id":"INV-1","note":1.50}`), "")
 	f.Add(createTopup, []byte(`{"amount":"1e2","currency":"USDT","amount":"5"}`), "")
@@ -166,7 +180,8 @@ func FuzzPrepare(f *testing.F) {
 	described := manifest()
 	f.Fuzz(func(t *testing.T, operation string, input []byte, cursor string) {
 		call := &abi.Call{
-			Operation: operation, Settings: []byte(`{"slug":"shop","company_slug":"acme"}`), Input: input, Reference: "ours", Cursor: cursor,
+			Operation: operation, Settings: []byte(`{"slug":"shop","company_slug":"acme"}`), Input: input,
+			Reference: "ours", Cursor: cursor,
 			Seed: make([]byte, 32),
 		}
 		step, err := connector{}.Prepare(call)
@@ -189,13 +204,17 @@ func FuzzPrepare(f *testing.F) {
 
 // FuzzReceive holds whatever anybody may send as a webhook to the contract.
 func FuzzReceive(f *testing.F) {
-	f.Add([]byte(`{"order":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1"},"event_type":"order::completed"}`))
-	f.Add([]byte(`{"transaction":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1"},"event_type":"withdrawal::completed"}`))
+	f.Add([]byte(
+		`{"order":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1"},"event_type":"order::completed"}`))
+	f.Add([]byte(
+		`{"transaction":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1"},` +
+			`"event_type":"withdrawal::completed"}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		receipt, err := connector{}.Receive(&abi.Callback{
-			Method:   "POST",
-			Headers:  []*abi.Header{{Name: "Signature", Value: "00000000000000000000000000000000000000000000000000000000000000ff"}},
+			Method: "POST",
+			Headers: []*abi.Header{{Name: "Signature",
+				Value: "00000000000000000000000000000000000000000000000000000000000000ff"}},
 			Body:     body,
 			Settings: []byte(`{"slug":"shop"}`),
 		})

@@ -30,7 +30,8 @@ func prepareShowCryptoOrder(call *abi.Call, account settings) *abi.Step {
 	if !isID(id) {
 		return notAnID()
 	}
-	return request("GET", guest.Literal(cryptoOrdersPath), guest.Text(account.slug), guest.Literal("/"), guest.Text(id)).Send(nil)
+	return request("GET", guest.Literal(cryptoOrdersPath), guest.Text(account.slug), guest.Literal("/"),
+		guest.Text(id)).Send(nil)
 }
 
 // prepareShowOrder asks for an order by PayPlay's id, or looks for ours in the list.
@@ -39,7 +40,8 @@ func prepareShowOrder(call *abi.Call, account settings) *abi.Step {
 		if !isID(id) {
 			return notAnID()
 		}
-		return request("GET", guest.Literal(ordersPath), guest.Text(account.slug), guest.Literal("/"), guest.Text(id)).Send(nil)
+		return request("GET", guest.Literal(ordersPath), guest.Text(account.slug), guest.Literal("/"),
+			guest.Text(id)).Send(nil)
 	}
 	if call.GetCreateReference() == "" {
 		return guest.Reject("unsupported", "", "neither PayPlay's id nor our reference of the order is known")
@@ -98,13 +100,14 @@ func withReference(orders []jsontext.Value, reference, asked string) ([]order, e
 	return found, nil
 }
 
-// settled concludes with one of the orders that carry our reference. PayPlay does not promise that it is only one: where
-// an unanswered create was repeated, the order that has come furthest is the payment's.
+// settled concludes with one of the orders that carry our reference. PayPlay does not promise that it is only one:
+// where an unanswered create was repeated, the order that has come furthest is the payment's.
 func settled(call *abi.Call, found []order, answer jsontext.Value) *abi.Step {
 	furthest := slices.MaxFunc(found, func(a, b order) int { return progress(a.status) - progress(b.status) })
 	step := concluded(call, furthest, answer)
 	if outcome := step.GetDone(); len(found) > 1 && outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
-		outcome.Alert = strings.TrimPrefix(outcome.GetAlert()+"; "+strconv.Itoa(len(found))+" orders carry our reference", "; ")
+		outcome.Alert = strings.TrimPrefix(
+			outcome.GetAlert()+"; "+strconv.Itoa(len(found))+" orders carry our reference", "; ")
 	}
 	return step
 }
@@ -163,7 +166,10 @@ func pageOf(call *abi.Call) (number string, refusal *abi.Step) {
 }
 
 // filters are the list's, as the document has them.
-var filters = []string{"date_from", "date_to", "completed_at_from", "completed_at_to", "order_status_id", "external_order_id"} //nolint:gochecknoglobals // a table
+//
+//nolint:gochecknoglobals // a table
+var filters = []string{"date_from", "date_to", "completed_at_from", "completed_at_to", "order_status_id",
+	"external_order_id"}
 
 func prepareShowOrders(call *abi.Call, account settings) *abi.Step {
 	input := inputOf(call)
@@ -184,7 +190,8 @@ func prepareShowOrders(call *abi.Call, account settings) *abi.Step {
 	return asked.Send(nil)
 }
 
-// unescaped is a date as the host is to escape it: the document writes dates as they stand in a URL, where a plus is a space.
+// unescaped is a date as the host is to escape it: the document writes dates as they stand in a URL, where a plus is a
+// space.
 func unescaped(date string) string {
 	return strings.ReplaceAll(date, "+", " ")
 }

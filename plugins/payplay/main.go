@@ -14,7 +14,8 @@ func main() {}
 // connector is the integration. It keeps no state.
 type connector struct{}
 
-// The operations. Those that PayPlay's document has, and those that the vendor shows elsewhere, are named after the headings.
+// The operations. Those that PayPlay's document has, and those that the vendor shows elsewhere, are named after the
+// headings.
 const (
 	createOrder       = "CreateCryptoOrder"
 	createTopup       = "CreateCryptoTopup"

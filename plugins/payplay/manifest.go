@@ -14,8 +14,10 @@ func manifest() *abi.Manifest {
 		BaseUrl: "https://api.payplay.io",
 		Secrets: []*abi.Secret{
 			{Name: secretKey, Summary: "API key."},
-			{Name: secretWebhook, Summary: "Token that signs the company's webhooks, about withdrawals.", Optional: true},
-			{Name: secretPageWebhook, Summary: "Token that signs the payment page's webhooks, about orders.", Optional: true},
+			{Name: secretWebhook, Summary: "Token that signs the company's webhooks, about withdrawals.",
+				Optional: true},
+			{Name: secretPageWebhook, Summary: "Token that signs the payment page's webhooks, about orders.",
+				Optional: true},
 		},
 		SettingsSchema: settingsSchema,
 		Flows:          []*abi.Flow{collect(), payouts()},
@@ -30,9 +32,10 @@ func manifest() *abi.Manifest {
 		Envelope:   envelope(),
 		Callback: &abi.CallbackForm{
 			Supported: true,
-			Summary: "Give this URL as the webhook in the payment page's settings (orders), and in the company's (withdrawals). Webhooks " +
-				"are signed; without the token configured here they are hints, and the order is looked up. A withdrawal that was " +
-				"not answered has no look-up: its webhook settles it, or a person.",
+			Summary: "Give this URL as the webhook in the payment page's settings (orders), and in the company's " +
+				"(withdrawals). Webhooks are signed; without the token configured here they are hints, and the order " +
+				"is looked up. A withdrawal that was not answered has no look-up: its webhook settles it, or a " +
+				"person.",
 		},
 		MaxSteps: mostPages,
 	}
@@ -67,8 +70,8 @@ func payouts() *abi.Flow {
 	}
 }
 
-// PayPlay prices orders in fiat currencies and in coins, and its document lists neither. The coins are those of its samples,
-// and BTC; the currencies are ISO 4217's. What it does not take it refuses.
+// PayPlay prices orders in fiat currencies and in coins, and its document lists neither. The coins are those of its
+// samples, and BTC; the currencies are ISO 4217's. What it does not take it refuses.
 const (
 	coins = "USDT USDC ETH BTC"
 	fiat  = `
@@ -79,11 +82,12 @@ NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR 
 THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG`
 )
 
-// precisions are the decimals that the coins have on their chains. PayPlay keeps no more: it answers 25.123457 for 25.1234567 USDT. Those of
-// its fiat currencies are ISO 4217's.
+// precisions are the decimals that the coins have on their chains. PayPlay keeps no more: it answers 25.123457 for
+// 25.1234567 USDT. Those of its fiat currencies are ISO 4217's.
 func precisions() []*abi.Precision {
 	return []*abi.Precision{
-		{Currency: "USDT", Decimals: 6}, {Currency: "USDC", Decimals: 6}, {Currency: "ETH", Decimals: 18}, {Currency: "BTC", Decimals: 8},
+		{Currency: "USDT", Decimals: 6}, {Currency: "USDC", Decimals: 6}, {Currency: "ETH", Decimals: 18},
+		{Currency: "BTC", Decimals: 8},
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 //go:generate go test -run TestSchemasAreThoseOfTheFields -update .
 
-// native is an operation of PayPlay as it stands: what it takes and gives, and what an unanswered call of it may have done.
+// native is an operation of PayPlay as it stands: what it takes and gives, and what an unanswered call of it may have
+// done.
 type native struct {
 	name, summary string
 	class         abi.Idempotency
@@ -60,7 +61,8 @@ func (n *native) operation() *abi.Operation {
 	input, output := schemas(n.name)
 	operation := &abi.Operation{
 		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged,
-		InputSchema: input, OutputSchema: output, DeclineIsFinal: n.final || n.class == safe, SettleAfterMs: n.settles, FindsByReference: n.finds,
+		InputSchema: input, OutputSchema: output, DeclineIsFinal: n.final || n.class == safe, SettleAfterMs: n.settles,
+		FindsByReference: n.finds,
 	}
 	if n.ours != "" {
 		operation.Reference = reference()
@@ -128,13 +130,14 @@ func further(call *abi.Call, body *jsontext.Object) *jsontext.Object {
 	return body
 }
 
-// answered ends a native call, or one for a role of the account: what PayPlay said under its own names, and amounts as text.
+// answered ends a native call, or one for a role of the account: what PayPlay said under its own names, and amounts as
+// text.
 func answered(call *abi.Call, answer jsontext.Value) *abi.Step {
 	return completed(call, guest.Accepted(abi.Status_STATUS_UNSPECIFIED, ""), answer)
 }
 
-// completed ends a call with an outcome. One that is about no payment has the answer as its output; there the answer has to be
-// what the table says.
+// completed ends a call with an outcome. One that is about no payment has the answer as its output; there the answer
+// has to be what the table says.
 func completed(call *abi.Call, outcome *abi.Outcome, answer jsontext.Value) *abi.Step {
 	if call.GetPayment() != nil && outcome.GetStatus() != abi.Status_STATUS_UNSPECIFIED {
 		return guest.Done(outcome)

@@ -37,7 +37,8 @@ var orderGives = []field{
 	{name: "order_number"},
 	{name: "value", form: sum, must: true},
 	{name: "expected_amount", form: sum},
-	{name: "received_total", form: sum, note: "In received_currency, after PayPlay's fee: not to be compared with value."},
+	{name: "received_total", form: sum,
+		note: "In received_currency, after PayPlay's fee: not to be compared with value."},
 	{name: "exchange_rate", form: sum},
 	{name: "clean_exchange_rate", form: sum},
 	{name: "is_internal", form: yesNo},
@@ -64,7 +65,8 @@ var metaGives = []field{
 
 //nolint:gochecknoglobals // tables
 var (
-	idTaken       = field{name: "id", must: true, of: isID, pattern: "^[A-Za-z0-9_-]{1,64}$", example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", note: "PayPlay's."}
+	idTaken = field{name: "id", must: true, of: isID, pattern: "^[A-Za-z0-9_-]{1,64}$",
+		example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", note: "PayPlay's."}
 	pageTaken     = field{name: "page", form: whole, note: "A cursor goes before it."}
 	perPageTaken  = field{name: "per_page", form: whole}
 	oneOrder      = []field{{name: "order", form: object, must: true, members: orderGives}}
@@ -84,8 +86,8 @@ var (
 var orderMethods = []native{
 	{
 		name: createOrder,
-		summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it is found again by our " +
-			"reference, which PayPlay does not promise to be unique.",
+		summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it " +
+			"is found again by our reference, which PayPlay does not promise to be unique.",
 		class: abandoned, documented: elsewhere, final: true, settles: minute, ours: "external_order_id", open: true,
 		takes: append([]field{
 			{name: "amount", form: sum, must: true, example: "12.12"},
@@ -95,8 +97,8 @@ var orderMethods = []native{
 	},
 	{
 		name: createTopup,
-		summary: "Creates a top-up with a hosted page, of an amount or of whatever the payer sends. One whose page never arrived can be paid by " +
-			"nobody.",
+		summary: "Creates a top-up with a hosted page, of an amount or of whatever the payer sends. One whose page " +
+			"never arrived can be paid by nobody.",
 		class: abandoned, documented: elsewhere, final: true, ours: "external_order_id", open: true,
 		takes: append([]field{
 			{name: "amount", form: sum, note: "With a currency, or left out.", example: "300"},
@@ -105,9 +107,10 @@ var orderMethods = []native{
 		gives: []field{{name: "order", form: object, must: true, members: topupGives}},
 	},
 	{
-		name:    completeOrder,
-		summary: "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from then on.",
-		class:   risky, documented: elsewhere, final: true, open: true,
+		name: completeOrder,
+		summary: "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from " +
+			"then on.",
+		class: risky, documented: elsewhere, final: true, open: true,
 		takes: []field{idTaken}, gives: oneOrder,
 	},
 	{
@@ -132,7 +135,8 @@ var orderMethods = []native{
 			{name: "date_to"},
 			{name: "completed_at_from"},
 			{name: "completed_at_to"},
-			{name: "order_status_id", note: "One of OrderStatusesList.", example: "ab306dbd-b837-413a-add5-3bd76542c1c4"},
+			{name: "order_status_id", note: "One of OrderStatusesList.",
+				example: "ab306dbd-b837-413a-add5-3bd76542c1c4"},
 			{name: "external_order_id"},
 		},
 		gives: []field{
@@ -144,15 +148,17 @@ var orderMethods = []native{
 		name:    showOrderStatuses,
 		summary: "Lists the statuses that an order may have.",
 		class:   safe, documented: full,
-		gives: []field{{name: "order_statuses", form: list, must: true, members: []field{{name: "id", must: true}, {name: "label", must: true}}}},
+		gives: []field{{name: "order_statuses", form: list, must: true,
+			members: []field{{name: "id", must: true}, {name: "label", must: true}}}},
 	},
 	{
 		name: refundOrder,
-		summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, no document tells: members " +
-			"beyond the id are sent as they are.",
+		summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, " +
+			"no document tells: members beyond the id are sent as they are.",
 		class: risky, documented: elsewhere, final: true, open: true,
 		takes: []field{idTaken, {name: "amount", form: sum, note: "Whether PayPlay heeds it is not known."}},
-		gives: []field{{name: "order", form: object, members: orderGives}, {name: "transaction", form: object, members: transactionGives}},
+		gives: []field{{name: "order", form: object, members: orderGives},
+			{name: "transaction", form: object, members: transactionGives}},
 	},
 }
 
@@ -209,7 +215,8 @@ func (order checkout) body(call *abi.Call) []byte {
 	return further(call, body).JSON()
 }
 
-// ourReference is what PayPlay is told to know the call by: where a native call's input names a reference of the caller's, that.
+// ourReference is what PayPlay is told to know the call by: where a native call's input names a reference of the
+// caller's, that.
 func ourReference(call *abi.Call) string {
 	if n := nativeOf(call.GetOperation()); isNative(call) && n != nil && n.ours != "" {
 		return cmp.Or(inputOf(call).Text(n.ours), call.GetReference())
@@ -258,7 +265,8 @@ func readOptions(data []byte) (links map[string]string, refusal *abi.Step) {
 	given.Each(func(name string, value jsontext.Value) {
 		switch {
 		case name != "successful_link" && name != "failure_link":
-			refusal = guest.Reject("invalid_request", optionsField, "PayPlay has the options successful_link and failure_link, not "+name)
+			refusal = guest.Reject("invalid_request", optionsField,
+				"PayPlay has the options successful_link and failure_link, not "+name)
 		case !isWebAddress(value.Text()):
 			refusal = guest.Reject("invalid_request", optionsField+"/"+name, "an http(s) URL is wanted")
 		default:
@@ -284,14 +292,16 @@ func prepareComplete(call *abi.Call, account settings) *abi.Step {
 	if !isID(id) {
 		return notAnID()
 	}
-	asked := request("POST", guest.Literal(cryptoOrdersPath), guest.Text(account.slug), guest.Literal("/"), guest.Text(id), guest.Literal("/complete"))
+	asked := request("POST", guest.Literal(cryptoOrdersPath), guest.Text(account.slug), guest.Literal("/"),
+		guest.Text(id), guest.Literal("/complete"))
 	if body := furtherAlone(call); body != nil {
 		asked.JSON(body)
 	}
 	return asked.Send(nil)
 }
 
-// furtherAlone is the body of a request that takes none by itself: what else a native call's input holds; nil where that is nothing.
+// furtherAlone is the body of a request that takes none by itself: what else a native call's input holds; nil where
+// that is nothing.
 func furtherAlone(call *abi.Call) []byte {
 	if !isNative(call) {
 		return nil
@@ -331,8 +341,8 @@ type order struct {
 	// value is in currency: what was asked for.
 	value    decimal.Decimal
 	currency string
-	// received is in receivedCurrency, after PayPlay's fee. It cannot be compared with value, even in the same currency. receivedCurrency is
-	// empty where PayPlay does not name it.
+	// received is in receivedCurrency, after PayPlay's fee. It cannot be compared with value, even in the same
+	// currency. receivedCurrency is empty where PayPlay does not name it.
 	received         decimal.Decimal
 	receivedCurrency string
 	// page is where the payer goes; empty where PayPlay does not say.
@@ -421,8 +431,8 @@ func (o order) outcome() *abi.Outcome {
 	return outcome
 }
 
-// money is what was received, as the host may compare it. Of an order that is complete and was paid in its own currency nothing is said: after
-// PayPlay's fee it would be taken for less than the amount.
+// money is what was received, as the host may compare it. Of an order that is complete and was paid in its own currency
+// nothing is said: after PayPlay's fee it would be taken for less than the amount.
 func (o order) money(status abi.Status) *abi.Money {
 	complete := status == abi.Status_STATUS_SUCCEEDED
 	if o.received.Sign() <= 0 || !isCurrency(o.receivedCurrency) || complete && o.receivedCurrency == o.currency {

@@ -24,7 +24,8 @@ var rateMethods = []native{
 		summary: "Reads the rate of a currency to USDT.",
 		class:   safe, documented: full,
 		takes: []field{{name: "ticker", must: true, of: isCurrency, pattern: "^[A-Z0-9]{2,16}$", example: "NGN"}},
-		gives: []field{{name: "ticker", must: true}, {name: "exchange_rate", form: sum, must: true, note: "How much of it one USDT is."}},
+		gives: []field{{name: "ticker", must: true},
+			{name: "exchange_rate", form: sum, must: true, note: "How much of it one USDT is."}},
 	},
 }
 
@@ -35,8 +36,8 @@ func prepareRates(*abi.Call, settings) *abi.Step {
 // longestRates bounds the answer, of which every member is read, in bytes. The document's has one rate.
 const longestRates = 64 << 10
 
-// interpretRates wants every rate to be one. They have a decimal comma, and are passed on as they came. Where the account is
-// asked for its rates, those of external currencies are asked for, too.
+// interpretRates wants every rate to be one. They have a decimal comma, and are passed on as they came. Where the
+// account is asked for its rates, those of external currencies are asked for, too.
 func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.Step {
 	if len(state) > 0 {
 		return interpretExternal(call, state, body)
@@ -92,26 +93,28 @@ func told(output []byte, rates []*abi.Rate) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// mostExternal bounds the external currencies that an account may name: with one more that is asked about, and /rates, they
-// are as many requests as a call may send.
+// mostExternal bounds the external currencies that an account may name: with one more that is asked about, and /rates,
+// they are as many requests as a call may send.
 const mostExternal = mostPages - 2
 
 // usdt is what PayPlay's rates are of.
 const usdt = "USDT"
 
-// externals are the currencies whose rates are to be asked for: the one that the question is about, and the account's. PayPlay
-// has rates of coins nowhere.
+// externals are the currencies whose rates are to be asked for: the one that the question is about, and the account's.
+// PayPlay has rates of coins nowhere.
 func externals(query *abi.Query, account settings) []string {
 	var wanted []string
 	for _, currency := range append([]string{query.GetCurrency()}, account.external...) {
-		if isCurrency(currency) && !slices.Contains(strings.Fields(coins), currency) && !slices.Contains(wanted, currency) {
+		if isCurrency(currency) && !slices.Contains(strings.Fields(coins), currency) &&
+			!slices.Contains(wanted, currency) {
 			wanted = append(wanted, currency)
 		}
 	}
 	return wanted
 }
 
-// walk is where the asking for rates stands: what /rates said, the rates that are known, and whose are still to be asked for.
+// walk is where the asking for rates stands: what /rates said, the rates that are known, and whose are still to be
+// asked for.
 type walk struct {
 	rates []byte
 	known []externalRate
@@ -153,12 +156,13 @@ func readWalk(state []byte) (*walk, bool) {
 	return w, true
 }
 
-// canonical are the rates of /rates whose names are two currencies, and those of external currencies. Of one that is in both
-// places, the former counts.
+// canonical are the rates of /rates whose names are two currencies, and those of external currencies. Of one that is in
+// both places, the former counts.
 func (w *walk) canonical() []*abi.Rate {
 	var rates []*abi.Rate
 	add := func(from, to, amount string) {
-		said := slices.ContainsFunc(rates, func(r *abi.Rate) bool { return r.GetFrom().GetCurrency() == from && r.GetTo().GetCurrency() == to })
+		said := slices.ContainsFunc(rates,
+			func(r *abi.Rate) bool { return r.GetFrom().GetCurrency() == from && r.GetTo().GetCurrency() == to })
 		if isCurrency(from) && isCurrency(to) && from != to && !said {
 			rates = append(rates, &abi.Rate{From: guest.Money("1", from), To: guest.Money(amount, to)})
 		}

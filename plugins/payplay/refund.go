@@ -25,7 +25,8 @@ func prepareRefund(call *abi.Call, _ settings) *abi.Step {
 	return asked.Send(nil)
 }
 
-// interpretRefund wants an order, the one that was asked about, or a transaction: anything else leaves open what was given back.
+// interpretRefund wants an order, the one that was asked about, or a transaction: anything else leaves open what was
+// given back.
 func interpretRefund(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	answer, err := jsontext.Parse(body)
 	if err != nil {

@@ -21,8 +21,8 @@ type situation struct {
 	money  bool
 }
 
-// orderReadings maps the statuses of the order-statuses list. What was received goes with an order that ended without success: the host
-// decides what a payment is that was declined or canceled with money in it.
+// orderReadings maps the statuses of the order-statuses list. What was received goes with an order that ended without
+// success: the host decides what a payment is that was declined or canceled with money in it.
 var orderReadings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"INIT", false}:                {status: abi.Status_STATUS_REQUIRES_ACTION},
 	{"INIT", true}:                 {status: abi.Status_STATUS_PROCESSING},
@@ -42,7 +42,8 @@ func readOrderStatus(status string, money bool) reading {
 	if found, known := orderReadings[situation{status, money}]; known {
 		return found
 	}
-	return reading{status: abi.Status_STATUS_UNKNOWN, alert: "PayPlay reports an order status that its document does not have"}
+	return reading{status: abi.Status_STATUS_UNKNOWN,
+		alert: "PayPlay reports an order status that its document does not have"}
 }
 
 // transactionReadings maps transactions' statuses. The document has COMPLETE alone; the rest is from the software that

@@ -84,9 +84,11 @@ func TestEveryEventOfAWebhook(t *testing.T) {
 func signedWebhook(t *testing.T, event, status string) *abi.Receipt {
 	t.Helper()
 	receipt, err := connector{}.Receive(&abi.Callback{
-		Method:   "POST",
-		Headers:  []*abi.Header{{Name: "signature", Value: "00000000000000000000000000000000000000000000000000000000000000ff"}},
-		Body:     []byte(`{"order":{"id":"1","status":"` + status + `","currency":"EUR","value":"1"},"event_type":"` + event + `"}`),
+		Method: "POST",
+		Headers: []*abi.Header{{Name: "signature",
+			Value: "00000000000000000000000000000000000000000000000000000000000000ff"}},
+		Body: []byte(`{"order":{"id":"1","status":"` + status + `","currency":"EUR","value":"1"},"event_type":"` +
+			event + `"}`),
 		Settings: []byte(`{"slug":"shop"}`),
 	})
 	require.NoError(t, err)

@@ -29,7 +29,8 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 		return guest.Unreadable("the answer has no top-up with an id and a page for the payer")
 	case err == nil && differ(asked.amount, value):
 		return guest.Unreadable("the top-up is for another amount than was asked for")
-	case contradicts(asked.currency, made.Text("currency")), contradicts(asked.reference, made.Text("external_order_id")):
+	case contradicts(asked.currency, made.Text("currency")),
+		contradicts(asked.reference, made.Text("external_order_id")):
 		return guest.Unreadable("the top-up is not the one that was asked for")
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, made.Text("id"))

@@ -18,13 +18,14 @@ import (
 var withdrawalMethods = []native{
 	{
 		name: withdraw,
-		summary: "Sends coins to an address. PayPlay has no way to find a withdrawal by our reference: one that was not answered stays " +
-			"unknown until its webhook comes or a person settles it.",
+		summary: "Sends coins to an address. PayPlay has no way to find a withdrawal by our reference: one that was " +
+			"not answered stays unknown until its webhook comes or a person settles it.",
 		class: risky, documented: elsewhere, final: true, ours: "external_id", open: true,
 		takes: []field{
 			{name: "amount", form: sum, must: true, example: "10"},
 			{name: "currency", must: true, example: "USDT"},
-			{name: "wallet", must: true, note: "The address to send to.", example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"},
+			{name: "wallet", must: true, note: "The address to send to.",
+				example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"},
 			{name: "network", must: true, example: "TRC20"},
 			{name: "memo"},
 			{name: "external_id", note: "The caller's own; the router's reference where it is left out."},
@@ -42,7 +43,8 @@ var withdrawalMethods = []native{
 		gives: []field{{name: "currencies", form: list, must: true, members: []field{
 			{name: "ticker", note: "Its name here is inferred."},
 			{name: "fees", form: another, note: "Null where they are by network."},
-			{name: "network_fees", form: object, note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex."},
+			{name: "network_fees", form: object,
+				note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex."},
 		}}},
 	},
 }
@@ -79,7 +81,8 @@ func prepareWithdraw(call *abi.Call, account settings) *abi.Step {
 		{asked.currency, "/currency"}, {asked.wallet, "/destination/address"}, {asked.network, "/destination/network"},
 	} {
 		if field.text == "" {
-			return guest.Reject("invalid_request", field.pointer, "a withdrawal needs an amount, a currency, an address and a network")
+			return guest.Reject("invalid_request", field.pointer,
+				"a withdrawal needs an amount, a currency, an address and a network")
 		}
 	}
 	body := jsontext.NewObject()
@@ -96,7 +99,8 @@ func prepareWithdraw(call *abi.Call, account settings) *abi.Step {
 			body.String(field.name, field.text)
 		}
 	}
-	return request("POST", guest.Literal("/private-api/"), guest.Text(account.companySlug), guest.Literal("/withdrawal")).
+	return request("POST", guest.Literal("/private-api/"), guest.Text(account.companySlug),
+		guest.Literal("/withdrawal")).
 		JSON(further(call, body).JSON()).Send(nil)
 }
 
@@ -105,8 +109,9 @@ func payoutOf(call *abi.Call) payout {
 	if payment == nil {
 		input := inputOf(call)
 		return payout{
-			amount: input.Text("amount"), currency: input.Text("currency"), wallet: input.Text("wallet"), network: input.Text("network"),
-			memo: input.Text("memo"), reference: ourReference(call), comment: input.Text("comment"),
+			amount: input.Text("amount"), currency: input.Text("currency"), wallet: input.Text("wallet"),
+			network: input.Text("network"),
+			memo:    input.Text("memo"), reference: ourReference(call), comment: input.Text("comment"),
 		}
 	}
 	to := payment.GetDestination()
@@ -134,7 +139,8 @@ func prepareShowTransaction(call *abi.Call, _ settings) *abi.Step {
 	id := idOf(call)
 	if id == "" {
 		return guest.Reject("unsupported", "",
-			"PayPlay shows a transaction by its own id alone: a withdrawal that was not answered is settled by a webhook or a person")
+			"PayPlay shows a transaction by its own id alone: a withdrawal that was not answered is settled by a "+
+				"webhook or a person")
 	}
 	if !isID(id) {
 		return notAnID()
@@ -164,12 +170,14 @@ func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
 	return completed(call, outcome, answer)
 }
 
-// weigh compares a transaction's value with the amount that was asked for, where it is known. Whether the value is before the fee or after it no
-// document says: a difference of the very fee that PayPlay names is that fee, and any other is no proof that the amount was sent.
+// weigh compares a transaction's value with the amount that was asked for, where it is known. Whether the value is
+// before the fee or after it no document says: a difference of the very fee that PayPlay names is that fee, and any
+// other is no proof that the amount was sent.
 func (t transaction) weigh(outcome *abi.Outcome, asked string) {
 	amount, err := decimal.Parse(asked)
 	fee, _ := decimal.Parse(t.fee)
-	if err != nil || t.value.Cmp(amount) == 0 || t.value.Add(fee).Cmp(amount) == 0 || t.value.Sub(fee).Cmp(amount) == 0 {
+	if err != nil || t.value.Cmp(amount) == 0 || t.value.Add(fee).Cmp(amount) == 0 ||
+		t.value.Sub(fee).Cmp(amount) == 0 {
 		if err != nil {
 			amount = t.value
 		}
@@ -193,7 +201,8 @@ type transaction struct {
 	fee string
 }
 
-// readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in others.
+// readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in
+// others.
 //
 // asked is the amount that was asked for, where it is known.
 func readTransaction(from jsontext.Value, asked string) (transaction, error) {
@@ -273,15 +282,17 @@ func interpretFees(call *abi.Call, account settings, state, body []byte) *abi.St
 			return guest.Unreadable("a currency that can be withdrawn has no ticker")
 		}
 		outcome.Items = append(outcome.Items, &abi.Item{
-			Code: ticker, Name: cmp.Or(currency.Text("title"), currency.Text("currency", "title"), currency.Text("name")), Currency: ticker,
-			Bounds: withdrawalBounds(currency.Get("network_fees"), ticker),
+			Code:     ticker,
+			Name:     cmp.Or(currency.Text("title"), currency.Text("currency", "title"), currency.Text("name")),
+			Currency: ticker,
+			Bounds:   withdrawalBounds(currency.Get("network_fees"), ticker),
 		})
 	}
 	return step
 }
 
-// withdrawalBounds are the limits that hold whatever the network: none takes less than the least, or more than the most. There
-// is none where a network does not say, or says 0.
+// withdrawalBounds are the limits that hold whatever the network: none takes less than the least, or more than the
+// most. There is none where a network does not say, or says 0.
 func withdrawalBounds(networks jsontext.Value, ticker string) []*abi.Bound {
 	var lowest, highest limit
 	networks.Each(func(_ string, network jsontext.Value) {

@@ -30,13 +30,15 @@ func run() error {
 	flag.StringVar(&settings.Plugins, "plugins", "build/plugins", "folder of plugins' modules")
 	flag.StringVar(&settings.Source, "source", ".", "the project's folder")
 	flag.IntVar(&settings.Swaps, "swaps", 100, "how many times the plugin is swapped in the storm")
-	flag.IntVar(&settings.Edits, "edits", 100, "how many times the rules are edited in the storm; each third edit is broken")
+	flag.IntVar(&settings.Edits, "edits", 100,
+		"how many times the rules are edited in the storm; each third edit is broken")
 	flag.Float64Var(&settings.Rate, "rate", 1000, "payments begun in a second")
 	flag.IntVar(&seconds, "seconds", 60, "how long the storm takes")
 	flag.IntVar(&calm, "calm", 20, "how many seconds are measured before it")
 	flag.BoolVar(&keep, "keep", false, "keep the journal and the router's log of a run that went well, too")
 	flag.Parse()
-	settings.Storm, settings.Calm, settings.Warm = time.Duration(seconds)*time.Second, time.Duration(calm)*time.Second, 5*time.Second
+	settings.Storm, settings.Calm, settings.Warm = time.Duration(seconds)*time.Second, time.Duration(
+		calm)*time.Second, 5*time.Second
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -11,21 +11,23 @@ import (
 // accountRoles are what an account can be asked, whatever its payments.
 //
 //nolint:gochecknoglobals // a table
-var accountRoles = []abi.Role{abi.Role_ROLE_BALANCES, abi.Role_ROLE_RATES, abi.Role_ROLE_STATEMENT, abi.Role_ROLE_CATALOG}
+var accountRoles = []abi.Role{abi.Role_ROLE_BALANCES, abi.Role_ROLE_RATES, abi.Role_ROLE_STATEMENT,
+	abi.Role_ROLE_CATALOG}
 
 // topics are what a catalog may list.
 //
 //nolint:gochecknoglobals // a table
 var topics = []string{"operators", "currencies", "directions", "wallets"}
 
-// Times in Unix milliseconds between which an entry of a statement may stand: 2000-01-01 and 2100-01-01. What lies outside was read in
-// another unit.
+// Times in Unix milliseconds between which an entry of a statement may stand: 2000-01-01 and 2100-01-01. What lies
+// outside was read in another unit.
 const (
 	earliestMS = 946_684_800_000
 	latestMS   = 4_102_444_800_000
 )
 
-// actions holds what the account can be asked to what the host makes of it: one operation each, none of which changes anything.
+// actions holds what the account can be asked to what the host makes of it: one operation each, none of which changes
+// anything.
 func (f *findings) actions(m *abi.Manifest) {
 	type question struct {
 		role  abi.Role
@@ -41,14 +43,17 @@ func (f *findings) actions(m *abi.Manifest) {
 		f.require(operation == nil || operation.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE,
 			"account: %s is asked for %s, and so has to be SAFE", action.GetOperation(), asked.role)
 		catalog := asked.role == abi.Role_ROLE_CATALOG
-		f.require(!catalog || slices.Contains(topics, asked.topic), "account: a catalog of %q; there are %v", asked.topic, topics)
+		f.require(!catalog || slices.Contains(topics, asked.topic), "account: a catalog of %q; there are %v",
+			asked.topic, topics)
 		f.require(catalog || asked.topic == "", "account: %s has no topic", asked.role)
-		f.require(!catalog || !listed[action.GetOperation()], "account: %s lists two topics: which would its items be?", action.GetOperation())
+		f.require(!catalog || !listed[action.GetOperation()], "account: %s lists two topics: which would its items be?",
+			action.GetOperation())
 		seen[asked], listed[action.GetOperation()] = true, listed[action.GetOperation()] || catalog
 	}
 }
 
-// account demands of what an account holds, whatever the provider said, that amounts are amounts and entries have names.
+// account demands of what an account holds, whatever the provider said, that amounts are amounts and entries have
+// names.
 func (f *findings) account(outcome *abi.Outcome) {
 	for _, balance := range outcome.GetBalances() {
 		f.balance(balance)
@@ -56,7 +61,8 @@ func (f *findings) account(outcome *abi.Outcome) {
 	for _, rate := range outcome.GetRates() {
 		f.positive("rate: from", rate.GetFrom())
 		f.positive("rate: to", rate.GetTo())
-		f.require(rate.GetFrom().GetCurrency() != rate.GetTo().GetCurrency(), "rate: from %s to itself", rate.GetFrom().GetCurrency())
+		f.require(rate.GetFrom().GetCurrency() != rate.GetTo().GetCurrency(), "rate: from %s to itself",
+			rate.GetFrom().GetCurrency())
 	}
 	for _, entry := range outcome.GetTransactions() {
 		f.transaction(entry)
@@ -66,18 +72,20 @@ func (f *findings) account(outcome *abi.Outcome) {
 	}
 }
 
-// Told lists what is wrong with what an account holds where the provider's answer was a good one: entries that cannot be told apart, and
-// times that are none. Of a bad answer the host finds it out, and shows nothing.
+// Told lists what is wrong with what an account holds where the provider's answer was a good one: entries that cannot
+// be told apart, and times that are none. Of a bad answer the host finds it out, and shows nothing.
 func Told(outcome *abi.Outcome) []string {
 	var f findings
 	distinct(&f, "balance of purse", outcome.GetBalances(), func(b *abi.Balance) string {
 		return cmp.Or(b.GetAvailable().GetCurrency(), b.GetHeld().GetCurrency()) + " " + b.GetPurse()
 	})
-	distinct(&f, "rate", outcome.GetRates(), func(r *abi.Rate) string { return r.GetFrom().GetCurrency() + " to " + r.GetTo().GetCurrency() })
+	distinct(&f, "rate", outcome.GetRates(),
+		func(r *abi.Rate) string { return r.GetFrom().GetCurrency() + " to " + r.GetTo().GetCurrency() })
 	distinct(&f, "transaction", outcome.GetTransactions(), (*abi.Transaction).GetId)
 	distinct(&f, "item", outcome.GetItems(), (*abi.Item).GetCode)
 	for _, entry := range outcome.GetTransactions() {
-		f.require(entry.GetAtMs() >= earliestMS && entry.GetAtMs() < latestMS, "transaction %q: at %d is no time in Unix milliseconds", entry.GetId(), entry.GetAtMs())
+		f.require(entry.GetAtMs() >= earliestMS && entry.GetAtMs() < latestMS,
+			"transaction %q: at %d is no time in Unix milliseconds", entry.GetId(), entry.GetAtMs())
 	}
 	return f
 }
@@ -103,28 +111,33 @@ func (f *findings) transaction(entry *abi.Transaction) {
 	f.money("transaction: amount", entry.GetAmount())
 	f.money("transaction: fee", entry.GetFee())
 	f.require(!entry.GetFeeIncluded() || entry.GetFee() != nil, "transaction %q: which fee is included?", entry.GetId())
-	f.text("transaction", entry.GetId()+entry.GetKind()+entry.GetStatus()+entry.GetReference()+entry.GetProviderReference())
+	f.text("transaction",
+		entry.GetId()+entry.GetKind()+entry.GetStatus()+entry.GetReference()+entry.GetProviderReference())
 }
 
 func (f *findings) item(item *abi.Item) {
 	f.require(item.GetCode() != "", "item %q: under which code?", item.GetName())
 	f.text("item", item.GetCode()+item.GetName()+item.GetSort())
 	for _, currency := range []string{item.GetCurrency(), item.GetCurrencyOut()} {
-		f.require(currency == "" || currencyPattern.MatchString(currency), "item %q: currency %q", item.GetCode(), currency)
+		f.require(currency == "" || currencyPattern.MatchString(currency), "item %q: currency %q", item.GetCode(),
+			currency)
 	}
-	f.require(item.GetCurrencyOut() == "" || item.GetCurrency() != "", "item %q: out of it comes %s; and what goes in?", item.GetCode(), item.GetCurrencyOut())
+	f.require(item.GetCurrencyOut() == "" || item.GetCurrency() != "", "item %q: out of it comes %s; and what goes in?",
+		item.GetCode(), item.GetCurrencyOut())
 	for _, bound := range item.GetBounds() {
 		f.itemBound(item, bound)
 	}
 }
 
 func (f *findings) itemBound(item *abi.Item, bound *abi.Bound) {
-	f.require(currencyPattern.MatchString(bound.GetCurrency()), "item %q: bound of %q", item.GetCode(), bound.GetCurrency())
+	f.require(currencyPattern.MatchString(bound.GetCurrency()), "item %q: bound of %q", item.GetCode(),
+		bound.GetCurrency())
 	low, lowErr := decimal.Parse(cmp.Or(bound.GetMin(), "0"))
 	high, highErr := decimal.Parse(cmp.Or(bound.GetMax(), "0"))
 	f.require(lowErr == nil && highErr == nil, "item %q: its bounds are not decimals", item.GetCode())
 	f.require(bound.GetMin() != "" || bound.GetMax() != "", "item %q: a bound that bounds nothing", item.GetCode())
-	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0, "item %q: its bounds are the wrong way round", item.GetCode())
+	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0,
+		"item %q: its bounds are the wrong way round", item.GetCode())
 }
 
 // distinct demands that entries can be told apart.

@@ -11,7 +11,8 @@ import (
 )
 
 // Answer lists what is wrong with a guest's answer by itself, whatever it was asked: a request that the host would not
-// send, an amount that is not plain decimal text, an outcome that says nothing. An answer that holds an error is not wrong.
+// send, an amount that is not plain decimal text, an outcome that says nothing. An answer that holds an error is not
+// wrong.
 func Answer(m *abi.Manifest, answer *abi.Answer) []string {
 	var f findings
 	switch result := answer.GetResult().(type) {
@@ -44,7 +45,8 @@ func (f *findings) step(m *abi.Manifest, step *abi.Step) {
 	case *abi.Step_Reject:
 		f.require(isCode(next.Reject.GetCode()), "reject: code %q is not in the router's list", next.Reject.GetCode())
 		f.require(next.Reject.GetMessage() != "", "reject: it says nothing")
-		f.require(next.Reject.GetField() == "" || pointerPattern.MatchString(next.Reject.GetField()), "reject: field %q is no JSON pointer", next.Reject.GetField())
+		f.require(next.Reject.GetField() == "" || pointerPattern.MatchString(next.Reject.GetField()),
+			"reject: field %q is no JSON pointer", next.Reject.GetField())
 		f.text("reject message", next.Reject.GetMessage())
 	default:
 		f.require(false, "the step says neither send, nor done, nor reject")
@@ -53,12 +55,16 @@ func (f *findings) step(m *abi.Manifest, step *abi.Step) {
 
 func (f *findings) send(m *abi.Manifest, send *abi.Send) {
 	request := send.GetRequest()
-	f.require(send.GetOperation() == "" || find(m, send.GetOperation()) != nil, "send: operation %q is not in the manifest", send.GetOperation())
-	f.require(slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, request.GetMethod()), "request: method %q", request.GetMethod())
-	f.require(len(request.GetPath()) > 0 && strings.HasPrefix(request.GetPath()[0].GetLiteral(), "/"), "request: the path starts with a literal slash")
+	f.require(send.GetOperation() == "" || find(m, send.GetOperation()) != nil,
+		"send: operation %q is not in the manifest", send.GetOperation())
+	f.require(slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, request.GetMethod()),
+		"request: method %q", request.GetMethod())
+	f.require(len(request.GetPath()) > 0 && strings.HasPrefix(request.GetPath()[0].GetLiteral(), "/"),
+		"request: the path starts with a literal slash")
 	if origin := request.GetOrigin(); origin != "" {
 		host, secure := strings.CutPrefix(origin, "https://")
-		f.require(secure && slices.Contains(m.GetHosts(), host), "request: origin %q is not of the manifest's hosts", origin)
+		f.require(secure && slices.Contains(m.GetHosts(), host), "request: origin %q is not of the manifest's hosts",
+			origin)
 	}
 	f.parts("path", request.GetPath())
 	for _, field := range slices.Concat(request.GetQuery(), request.GetHeaders()) {
@@ -114,16 +120,21 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 	}
 }
 
-// accepted allows an outcome without a status only where it carries a native operation's output, or a quote. What an account holds goes
-// with the output of the operation that tells it.
+// accepted allows an outcome without a status only where it carries a native operation's output, or a quote. What an
+// account holds goes with the output of the operation that tells it.
 func (f *findings) accepted(outcome *abi.Outcome) {
 	status := outcome.GetStatus()
 	quoted := outcome.GetQuote() != nil
-	f.require(status != abi.Status_STATUS_UNSPECIFIED || quoted || len(outcome.GetOutput()) > 0, "outcome: accepted, but neither a status, nor a quote, nor an output")
-	f.require(!accountParts(outcome) || len(outcome.GetOutput()) > 0, "outcome: what the account holds, without the provider's own answer")
-	f.require(status == abi.Status_STATUS_UNSPECIFIED || !accountParts(outcome), "outcome: what the account holds, and yet a status: of which payment?")
-	f.require(status == abi.Status_STATUS_UNSPECIFIED || !quoted, "outcome: a quote, and yet a status: of which payment?")
-	f.require(status != abi.Status_STATUS_FAILED || outcome.GetFailure().GetProviderCode() != "", "outcome: failed without a provider's code")
+	f.require(status != abi.Status_STATUS_UNSPECIFIED || quoted || len(outcome.GetOutput()) > 0,
+		"outcome: accepted, but neither a status, nor a quote, nor an output")
+	f.require(!accountParts(outcome) || len(outcome.GetOutput()) > 0,
+		"outcome: what the account holds, without the provider's own answer")
+	f.require(status == abi.Status_STATUS_UNSPECIFIED || !accountParts(outcome),
+		"outcome: what the account holds, and yet a status: of which payment?")
+	f.require(status == abi.Status_STATUS_UNSPECIFIED || !quoted,
+		"outcome: a quote, and yet a status: of which payment?")
+	f.require(status != abi.Status_STATUS_FAILED || outcome.GetFailure().GetProviderCode() != "",
+		"outcome: failed without a provider's code")
 }
 
 func (f *findings) nextAction(action *abi.NextAction) {
@@ -145,7 +156,8 @@ func (f *findings) nextAction(action *abi.NextAction) {
 
 // link keeps a page that a payer is sent to on the web: a provider's answer must not become a script in a browser.
 func (f *findings) link(url string) {
-	f.require(strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://"), "next action: %q is no web address", url)
+	f.require(strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://"),
+		"next action: %q is no web address", url)
 	f.text("next action", url)
 }
 
@@ -155,7 +167,8 @@ func (f *findings) money(where string, money *abi.Money) {
 		return
 	}
 	parsed, err := decimal.Parse(money.GetAmount())
-	f.require(err == nil && parsed.String() == money.GetAmount(), "%s: %q is not plain decimal text", where, money.GetAmount())
+	f.require(err == nil && parsed.String() == money.GetAmount(), "%s: %q is not plain decimal text", where,
+		money.GetAmount())
 	f.require(currencyPattern.MatchString(money.GetCurrency()), "%s: currency %q", where, money.GetCurrency())
 }
 
@@ -180,8 +193,10 @@ func (f *findings) receipt(m *abi.Manifest, receipt *abi.Receipt) {
 	if receipt.GetOutcome() != nil {
 		f.outcome(receipt.GetOutcome())
 	}
-	f.require(m.GetCallback().GetSupported() || receipt.GetTrust() == abi.Receipt_TRUST_IGNORE, "receipt: the manifest says that callbacks are not supported")
-	f.require(receipt.GetReply().GetStatus() >= 200 && receipt.GetReply().GetStatus() < 600, "receipt: reply with which HTTP status?")
+	f.require(m.GetCallback().GetSupported() || receipt.GetTrust() == abi.Receipt_TRUST_IGNORE,
+		"receipt: the manifest says that callbacks are not supported")
+	f.require(receipt.GetReply().GetStatus() >= 200 && receipt.GetReply().GetStatus() < 600,
+		"receipt: reply with which HTTP status?")
 }
 
 // Secrets names every secret that an answer asks the host for, in the order of their use.

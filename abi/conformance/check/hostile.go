@@ -49,14 +49,15 @@ func (h Hostile) Judge(m *abi.Manifest, answer *abi.Answer) []string {
 	case NotAccepted:
 		f.require(!accepted, "accepted, with status %s, out of garbage", done.GetStatus())
 	case Unreadable:
-		f.require(done.GetVerdict() == abi.Verdict_VERDICT_UNREADABLE, "verdict %s of half a response", done.GetVerdict())
+		f.require(done.GetVerdict() == abi.Verdict_VERDICT_UNREADABLE, "verdict %s of half a response",
+			done.GetVerdict())
 	}
 	return f
 }
 
 const (
-	// huge is the size of the largest body that is turned away unread, and large that of the largest one which may be taken
-	// and copied, in bytes.
+	// huge is the size of the largest body that is turned away unread, and large that of the largest one which may be
+	// taken and copied, in bytes.
 	huge  = 1 << 20
 	large = 1 << 18
 	// long is how many objects the longest list has: as many as a page of a provider's list as a rule.
@@ -72,7 +73,8 @@ func Garbage() []Hostile {
 	bodies := []Hostile{
 		{Name: "empty", Bar: NotAccepted, Response: response(200, "")},
 		{Name: "blank", Bar: NotAccepted, Response: response(200, " \r\n\t ")},
-		{Name: "a page", Bar: NotAccepted, Response: response(200, "<!doctype html><html><body>It works!</body></html>")},
+		{Name: "a page", Bar: NotAccepted,
+			Response: response(200, "<!doctype html><html><body>It works!</body></html>")},
 		{Name: "a word", Bar: NotAccepted, Response: response(200, "OK")},
 		{Name: "not UTF-8", Bar: NotAccepted, Response: response(200, "\xff\xfe{\x00}\x80")},
 		{Name: "a null", Bar: NotAccepted, Response: response(200, "null")},
@@ -83,12 +85,15 @@ func Garbage() []Hostile {
 		{Name: "a list of nulls", Bar: NotAccepted, Response: response(200, "[null,[],{}]")},
 		{Name: "two objects", Bar: NotAccepted, Response: response(200, "{}{}")},
 		{Name: "huge text", Bar: NotAccepted, Response: response(200, strings.Repeat("a", huge))},
-		{Name: "a long list", Bar: NotAccepted, Response: response(200, "["+strings.Repeat(`{"id":"123456","amount":10.50,"paid":false},`, long)+"{}]")},
-		{Name: "deep lists", Bar: NotAccepted, Response: response(200, strings.Repeat("[", deep)+strings.Repeat("]", deep))},
+		{Name: "a long list", Bar: NotAccepted,
+			Response: response(200, "["+strings.Repeat(`{"id":"123456","amount":10.50,"paid":false},`, long)+"{}]")},
+		{Name: "deep lists", Bar: NotAccepted,
+			Response: response(200, strings.Repeat("[", deep)+strings.Repeat("]", deep))},
 		{Name: "deep and open", Bar: NotAccepted, Response: response(200, strings.Repeat(`{"a":`, deep))},
 	}
 	for _, status := range []uint32{100, 204, 301, 400, 404, 500, 503, 599} {
-		bodies = append(bodies, Hostile{Name: fmt.Sprintf("status %d alone", status), Bar: NotAccepted, Response: response(status, "")})
+		bodies = append(bodies,
+			Hostile{Name: fmt.Sprintf("status %d alone", status), Bar: NotAccepted, Response: response(status, "")})
 	}
 	return bodies
 }
@@ -115,7 +120,8 @@ func Swell(good *abi.HttpResponse) []Hostile {
 	}
 	swollen := []Hostile{
 		{Name: "long texts", Response: with(good, write(replace(value, textsTo(strings.Repeat("x", 20_000)))))},
-		{Name: "numbers of many digits", Response: with(good, write(replace(value, numbersTo(strings.Repeat("7", 5000)))))},
+		{Name: "numbers of many digits",
+			Response: with(good, write(replace(value, numbersTo(strings.Repeat("7", 5000)))))},
 	}
 	if object, isObject := value.(map[string]any); isObject {
 		padded := maps.Clone(object)
@@ -158,8 +164,8 @@ func faulty(good *abi.HttpResponse) []Hostile {
 	return spoilt
 }
 
-// truncated is a JSON body cut off in several places. Where the status alone says that the request was refused, the plugin
-// need not care for the rest.
+// truncated is a JSON body cut off in several places. Where the status alone says that the request was refused, the
+// plugin need not care for the rest.
 func truncated(good *abi.HttpResponse) []Hostile {
 	body := bytes.TrimSpace(good.GetBody())
 	if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
@@ -174,7 +180,8 @@ func truncated(good *abi.HttpResponse) []Hostile {
 	for piece := range pieces {
 		at := len(body) * (piece + 1) / pieces
 		at = min(at, len(body)-1)
-		spoilt = append(spoilt, Hostile{Name: fmt.Sprintf("cut after %d bytes", at), Bar: bar, Response: with(good, body[:at])})
+		spoilt = append(spoilt,
+			Hostile{Name: fmt.Sprintf("cut after %d bytes", at), Bar: bar, Response: with(good, body[:at])})
 	}
 	return spoilt
 }
@@ -193,9 +200,11 @@ func retyped(good *abi.HttpResponse, value any) []Hostile {
 	add("numbers beyond measure", Survive, everywhere(numbersTo("1e999999999")))
 	add("negative numbers", Survive, everywhere(numbersTo("-1")))
 	add("texts of control characters", Survive, everywhere(textsTo("\u0000\r\n\u2028\u202e<script>")))
-	spoilt = append(spoilt, Hostile{Name: "texts that are not UTF-8", Bar: Survive, Response: with(good, breakTexts(good.GetBody()))})
+	spoilt = append(spoilt,
+		Hostile{Name: "texts that are not UTF-8", Bar: Survive, Response: with(good, breakTexts(good.GetBody()))})
 	for i := range min(leaves(value), mostLeaves) {
-		for name, instead := range map[string]any{"null": nil, "an object": map[string]any{}, "a text": "?", "a number": json.Number("-1.5e3")} {
+		for name, instead := range map[string]any{"null": nil, "an object": map[string]any{}, "a text": "?",
+			"a number": json.Number("-1.5e3")} {
 			add(fmt.Sprintf("%s as value %d", name, i), Survive, replaceOne(value, i, instead))
 		}
 	}

@@ -13,7 +13,8 @@ import (
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	fault := &abi.Answer{Result: &abi.Answer_Error{Error: &abi.Error{Code: abi.Error_CODE_PANIC, Message: "index out of range"}}}
+	fault := &abi.Answer{Result: &abi.Answer_Error{Error: &abi.Error{Code: abi.Error_CODE_PANIC,
+		Message: "index out of range"}}}
 	succeeded := stepAnswer(guest.Done(guest.Accepted(abi.Status_STATUS_SUCCEEDED, "1")))
 	processing := stepAnswer(guest.Done(guest.Accepted(abi.Status_STATUS_PROCESSING, "1")))
 	refused := stepAnswer(guest.Rejected("1", "no"))
@@ -39,7 +40,8 @@ func TestJudge(t *testing.T) {
 
 func TestSpoil(t *testing.T) {
 	t.Parallel()
-	good := &abi.HttpResponse{Status: 200, Body: []byte(`{"id": "a", "list": [{"amount": 1.50}, null], "ok": true}` + "\n")}
+	good := &abi.HttpResponse{Status: 200,
+		Body: []byte(`{"id": "a", "list": [{"amount": 1.50}, null], "ok": true}` + "\n")}
 	spoilt := Spoil(good)
 	seen := make(map[string]bool)
 	for _, hostile := range spoilt {
@@ -56,7 +58,8 @@ func TestSpoil(t *testing.T) {
 		bodies[hostile.Name] = string(hostile.Response.GetBody())
 	}
 	require.JSONEq(t, `{"id": null, "list": [{"amount": null}, null], "ok": null}`, bodies["null everywhere"])
-	require.JSONEq(t, `{"id": 1, "list": [{"amount": "1.50"}, false], "ok": "true"}`, bodies["text instead of numbers, numbers instead of text"])
+	require.JSONEq(t, `{"id": 1, "list": [{"amount": "1.50"}, false], "ok": "true"}`,
+		bodies["text instead of numbers, numbers instead of text"])
 	require.JSONEq(t, `{"id": "a", "list": [{"amount": {}}, null], "ok": true}`, bodies["an object as value 1"])
 	require.Contains(t, bodies["numbers beyond measure"], "1e999999999")
 	require.Contains(t, bodies["texts that are not UTF-8"], "\xffa")
@@ -66,7 +69,8 @@ func TestSpoil(t *testing.T) {
 	for _, hostile := range Spoil(refusal) {
 		require.NotEqual(t, Unreadable, hostile.Bar, "%s: the status says it all", hostile.Name)
 	}
-	require.Len(t, Spoil(&abi.HttpResponse{Status: 200, Body: []byte("ok")}), 4, "text can only come under another status")
+	require.Len(t, Spoil(&abi.HttpResponse{Status: 200, Body: []byte("ok")}), 4,
+		"text can only come under another status")
 }
 
 func TestSwell(t *testing.T) {

@@ -70,8 +70,9 @@ func leastPayment(flow *abi.Flow) *abi.Payment {
 		return standard
 	}
 	payment := &abi.Payment{
-		Id: "pay_1", Kind: flow.GetKind(), Amount: "10", Currency: first(flow.GetCurrencies(), "EUR"), Country: first(flow.GetCountries(), "DE"),
-		Method: first(flow.GetMethods(), ""), Reference: "order-1", ReturnUrl: "https://shop.example/",
+		Id: "pay_1", Kind: flow.GetKind(), Amount: "10", Currency: first(flow.GetCurrencies(), "EUR"),
+		Country: first(flow.GetCountries(), "DE"),
+		Method:  first(flow.GetMethods(), ""), Reference: "order-1", ReturnUrl: "https://shop.example/",
 	}
 	for _, bound := range flow.GetBounds() {
 		if bound.GetCurrency() == payment.GetCurrency() && bound.GetMin() != "" {
@@ -96,7 +97,8 @@ func leastSettings(m *abi.Manifest) []byte {
 	return least(m.GetSettingsSchema())
 }
 
-// least makes a small JSON value up that is likely to satisfy a schema. It need not: a plugin has to say no to it calmly.
+// least makes a small JSON value up that is likely to satisfy a schema. It need not: a plugin has to say no to it
+// calmly.
 func least(schema string) []byte {
 	var parsed map[string]any
 	if err := json.Unmarshal([]byte(schema), &parsed); err != nil {
@@ -201,7 +203,8 @@ func leastArray(schema map[string]any) []any {
 // guesses are texts that most patterns of identifiers, amounts, dates and addresses let pass.
 //
 //nolint:gochecknoglobals // a table
-var guesses = []string{"1", "a", "12345", "10.00", "EUR", "2025-01-01", "2025-01-01T00:00:00Z", "https://shop.example/", "a@shop.example"}
+var guesses = []string{"1", "a", "12345", "10.00", "EUR", "2025-01-01", "2025-01-01T00:00:00Z", "https://shop.example/",
+	"a@shop.example"}
 
 func leastText(schema map[string]any) string {
 	least, _ := schema["minLength"].(float64)

@@ -22,8 +22,9 @@ import (
 )
 
 var (
-	namePattern     = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
-	versionPattern  = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+	namePattern    = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	versionPattern = regexp.MustCompile(
+		`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 	originPattern   = regexp.MustCompile(`^https://[a-z0-9.-]+(:\d+)?(/[^?#\s]*[^/?#\s])?$`)
 	hostPattern     = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 	secretPattern   = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -57,9 +58,11 @@ func Manifest(m *abi.Manifest) []string {
 	f.require(namePattern.MatchString(m.GetName()), "name %q: lower-case letters, digits and dashes", m.GetName())
 	f.require(versionPattern.MatchString(m.GetVersion()), "version %q is not semantic", m.GetVersion())
 	f.require(strings.TrimSpace(m.GetTitle()) != "", "title is empty")
-	f.require(m.GetBaseUrl() == "" || originPattern.MatchString(m.GetBaseUrl()), "base_url %q: https, no trailing slash", m.GetBaseUrl())
+	f.require(m.GetBaseUrl() == "" || originPattern.MatchString(m.GetBaseUrl()),
+		"base_url %q: https, no trailing slash", m.GetBaseUrl())
 	f.require(m.GetMaxSteps() <= mostSteps, "max_steps %d: at most %d", m.GetMaxSteps(), mostSteps)
-	f.require(!m.GetCallback().GetSupported() || m.GetCallback().GetSummary() != "", "callback: a summary says how it is set up")
+	f.require(!m.GetCallback().GetSupported() || m.GetCallback().GetSummary() != "",
+		"callback: a summary says how it is set up")
 	for _, host := range m.GetHosts() {
 		f.require(hostPattern.MatchString(host), "host %q is not a host's name", host)
 	}
@@ -127,7 +130,8 @@ func (f *findings) operations(m *abi.Manifest) {
 	f.require(len(m.GetOperations()) > 0, "there is no operation")
 	seen := make(map[string]bool)
 	for _, operation := range m.GetOperations() {
-		f.require(operation.GetName() != "" && !seen[operation.GetName()], "operation %q: one name each", operation.GetName())
+		f.require(operation.GetName() != "" && !seen[operation.GetName()], "operation %q: one name each",
+			operation.GetName())
 		seen[operation.GetName()] = true
 		f.operation(m, operation)
 	}
@@ -137,7 +141,8 @@ func (f *findings) operation(m *abi.Manifest, operation *abi.Operation) {
 	name := "operation " + operation.GetName()
 	f.require(operation.GetSummary() != "", "%s has no summary", name)
 	_, known := abi.Idempotency_name[int32(operation.GetIdempotency())]
-	f.require(known && operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_UNSPECIFIED, "%s has no idempotency class that is known", name)
+	f.require(known && operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_UNSPECIFIED,
+		"%s has no idempotency class that is known", name)
 	f.require(operation.GetDocumented() != abi.Documented_DOCUMENTED_UNSPECIFIED, "%s: how far is it documented?", name)
 	f.require(operation.GetSettleAfterMs() >= 0, "%s: settle_after_ms is negative", name)
 	f.require(operation.GetIdempotency() != abi.Idempotency_IDEMPOTENCY_KEYED || operation.GetReference() != nil,
@@ -157,13 +162,16 @@ func (f *findings) operation(m *abi.Manifest, operation *abi.Operation) {
 func (f *findings) reference(where string, form *abi.ReferenceForm) {
 	alphabet := []rune(form.GetAlphabet())
 	slices.Sort(alphabet)
-	f.require(len(slices.Compact(slices.Clone(alphabet))) == len(alphabet), "%s: its reference's alphabet has a character twice", where)
+	f.require(len(slices.Compact(slices.Clone(alphabet))) == len(alphabet),
+		"%s: its reference's alphabet has a character twice", where)
 	f.require(form.GetLength() >= 1 && form.GetLength() <= 255, "%s: its reference's length is 1 to 255", where)
 	bits := float64(form.GetLength()) * math.Log2(float64(max(len(alphabet), 1)))
-	f.require(bits >= referenceBits, "%s: its reference holds %.0f bits; two payments would come to share one", where, bits)
+	f.require(bits >= referenceBits, "%s: its reference holds %.0f bits; two payments would come to share one", where,
+		bits)
 }
 
-// keyedBy holds a conditional class to what the host can do with it: a boolean setting, a reference, and NONE without it.
+// keyedBy holds a conditional class to what the host can do with it: a boolean setting, a reference, and NONE without
+// it.
 func (f *findings) keyedBy(m *abi.Manifest, operation *abi.Operation, setting string) {
 	name := "operation " + operation.GetName()
 	f.require(operation.GetReference() != nil, "%s is keyed by setting %q without a reference of ours", name, setting)
@@ -199,13 +207,17 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 	for _, action := range flow.GetActions() {
 		operation := find(m, action.GetOperation())
 		f.require(operation != nil, "%s: operation %q is not in the manifest", name, action.GetOperation())
-		f.require(action.GetRole() != abi.Role_ROLE_UNSPECIFIED, "%s: operation %q has no role", name, action.GetOperation())
+		f.require(action.GetRole() != abi.Role_ROLE_UNSPECIFIED, "%s: operation %q has no role", name,
+			action.GetOperation())
 		f.require(len(action.GetFrom()) == 0 || action.GetRole() == abi.Role_ROLE_CONFIRM,
 			"%s: %s names statuses to be done from, and is no confirm", name, action.GetOperation())
 		f.require(len(action.GetFrom()) == 0 || hasRole(flow, abi.Role_ROLE_LOOKUP),
-			"%s: %s names statuses to be done from, and there is no look-up that reports one", name, action.GetOperation())
-		f.require(!slices.Contains(accountRoles, action.GetRole()), "%s: %s is the account's to be asked, not a payment's", name, action.GetRole())
-		f.require(action.GetRole() != abi.Role_ROLE_QUOTE || operation == nil || operation.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE,
+			"%s: %s names statuses to be done from, and there is no look-up that reports one", name,
+			action.GetOperation())
+		f.require(!slices.Contains(accountRoles, action.GetRole()),
+			"%s: %s is the account's to be asked, not a payment's", name, action.GetRole())
+		f.require(action.GetRole() != abi.Role_ROLE_QUOTE || operation == nil ||
+			operation.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE,
 			"%s: %s is a quote, and a quote is SAFE", name, action.GetOperation())
 		if operation != nil && action.GetRole() == abi.Role_ROLE_CREATE {
 			creates = append(creates, operation)
@@ -217,7 +229,8 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 	}
 }
 
-// lookup demands a way to find out what became of a create that may have done something, or a word on why there is none.
+// lookup demands a way to find out what became of a create that may have done something, or a word on why there is
+// none.
 func (f *findings) lookup(name string, flow *abi.Flow, create *abi.Operation) {
 	hasLookup := hasRole(flow, abi.Role_ROLE_LOOKUP)
 	harmless := create.GetIdempotency() == abi.Idempotency_IDEMPOTENCY_SAFE
@@ -245,7 +258,8 @@ func (f *findings) bound(where string, flow *abi.Flow, bound *abi.Bound) {
 	low, lowErr := decimal.Parse(cmp.Or(bound.GetMin(), "0"))
 	high, highErr := decimal.Parse(cmp.Or(bound.GetMax(), "0"))
 	f.require(lowErr == nil && highErr == nil, "%s: bounds of %s are not decimals", where, currency)
-	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0, "%s: bounds of %s are the wrong way round", where, currency)
+	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0,
+		"%s: bounds of %s are the wrong way round", where, currency)
 }
 
 // mostDecimals is how many digits after the point an amount may have anywhere in the router.
@@ -255,17 +269,20 @@ func (f *findings) precisions(where string, flow *abi.Flow) {
 	seen := make(map[string]bool)
 	for _, one := range flow.GetPrecisions() {
 		currency := one.GetCurrency()
-		f.require(currencyPattern.MatchString(currency) && !seen[currency], "%s: precision of currency %q: one each", where, currency)
+		f.require(currencyPattern.MatchString(currency) && !seen[currency], "%s: precision of currency %q: one each",
+			where, currency)
 		seen[currency] = true
 		f.require(len(flow.GetCurrencies()) == 0 || slices.Contains(flow.GetCurrencies(), currency),
 			"%s: precision of %s, which it does not take", where, currency)
-		f.require(one.GetDecimals() <= mostDecimals, "%s: precision of %s: at most %d decimals", where, currency, mostDecimals)
+		f.require(one.GetDecimals() <= mostDecimals, "%s: precision of %s: at most %d decimals", where, currency,
+			mostDecimals)
 	}
 }
 
 func (f *findings) failures(m *abi.Manifest) {
 	for i, rule := range m.GetFailures() {
-		where := fmt.Sprintf("failure rule %d (%q, %d, %q)", i, rule.GetOperation(), rule.GetHttpStatus(), rule.GetProviderCode())
+		where := fmt.Sprintf("failure rule %d (%q, %d, %q)", i, rule.GetOperation(), rule.GetHttpStatus(),
+			rule.GetProviderCode())
 		f.require(rule.GetOperation() == "" || find(m, rule.GetOperation()) != nil, "%s: no such operation", where)
 		f.require(rule.GetProviderCode() != "" || rule.GetHttpStatus() != 0, "%s: it would match everything", where)
 		f.require(rule.GetMeaning() != abi.Meaning_MEANING_UNSPECIFIED, "%s has no meaning", where)
@@ -277,7 +294,9 @@ func (f *findings) failures(m *abi.Manifest) {
 			"%s: meaning NOT_FOUND has code not_found", where)
 		if proof.Needed(m, rule) {
 			weak := proof.Weakness(proof.Of(m, rule))
-			f.require(weak == "", "%s decides what becomes of a request that may have moved money, and has no proof that the provider wrote the answer: %s",
+			f.require(weak == "",
+				"%s decides what becomes of a request that may have moved money, and has no proof that the provider "+
+					"wrote the answer: %s",
 				where, weak)
 		}
 		f.require(!rule.GetFinal() || declines(rule), "%s: final is for refusals and declines", where)
@@ -291,7 +310,8 @@ func declines(rule *abi.FailureRule) bool {
 	switch rule.GetMeaning() {
 	case abi.Meaning_MEANING_REFUSED, abi.Meaning_MEANING_DECLINED_SOFT, abi.Meaning_MEANING_DECLINED_HARD:
 		return true
-	case abi.Meaning_MEANING_UNSPECIFIED, abi.Meaning_MEANING_DUPLICATE, abi.Meaning_MEANING_NOT_FOUND, abi.Meaning_MEANING_FAULT:
+	case abi.Meaning_MEANING_UNSPECIFIED, abi.Meaning_MEANING_DUPLICATE, abi.Meaning_MEANING_NOT_FOUND,
+		abi.Meaning_MEANING_FAULT:
 	}
 	return false
 }

@@ -40,9 +40,9 @@ func (r *Report) OK() bool {
 }
 
 // Module checks what can be checked of a module without its vectors: that the host takes it, that its manifest is in
-// order, that every operation and callbacks can be called with the least input and with garbage, and that none of it ends
-// an instance. No request leaves, and no secret is needed. It blocks for a few seconds, most of them the compiler's, and
-// gives up where ctx ends.
+// order, that every operation and callbacks can be called with the least input and with garbage, and that none of it
+// ends an instance. No request leaves, and no secret is needed. It blocks for a few seconds, most of them the
+// compiler's, and gives up where ctx ends.
 //
 // The report holds what is wrong with the module; the error is for what kept the checks from being made.
 func Module(ctx context.Context, compiler *wasm.Compiler, code []byte) (_ *Report, err error) {
@@ -169,7 +169,8 @@ func (c *checker) operation(ctx context.Context, m *abi.Manifest, operation *abi
 func (c *checker) interpret(ctx context.Context, m *abi.Manifest, call *abi.Call, state []byte) []string {
 	var problems []string
 	for _, hostile := range Garbage() {
-		answer, wrong := c.ask(ctx, wasm.Interpret, &abi.Interpretation{Call: call, State: state, Response: hostile.Response})
+		answer, wrong := c.ask(ctx, wasm.Interpret,
+			&abi.Interpretation{Call: call, State: state, Response: hostile.Response})
 		if wrong == nil && answer.GetError() == nil {
 			wrong = hostile.Judge(m, answer)
 		}
@@ -192,7 +193,8 @@ func compact(problems []string) []string {
 }
 
 func (c *checker) unknown(ctx context.Context) []string {
-	answer, problems := c.ask(ctx, wasm.Prepare, &abi.Call{Operation: "NoSuchOperation", Settings: []byte("{}"), Seed: make([]byte, 32)})
+	answer, problems := c.ask(ctx, wasm.Prepare,
+		&abi.Call{Operation: "NoSuchOperation", Settings: []byte("{}"), Seed: make([]byte, 32)})
 	if problems == nil && answer.GetError().GetCode() != abi.Error_CODE_UNKNOWN_OPERATION {
 		problems = []string{"prepare: an operation that is not in the manifest is not refused as such"}
 	}
@@ -204,7 +206,8 @@ func (c *checker) callbacks(ctx context.Context, m *abi.Manifest) []string {
 	settings := leastSettings(m)
 	for _, method := range []string{"GET", "POST"} {
 		for _, garbage := range Garbage() {
-			callback := &abi.Callback{Method: method, Path: "/", Query: "a=%zz&=&b", Body: garbage.Response.GetBody(), Settings: settings}
+			callback := &abi.Callback{Method: method, Path: "/", Query: "a=%zz&=&b", Body: garbage.Response.GetBody(),
+				Settings: settings}
 			answer, wrong := c.ask(ctx, wasm.Receive, callback)
 			if wrong == nil && answer.GetError() == nil {
 				wrong = Answer(m, answer)

@@ -26,7 +26,8 @@ func newCompiler(t *testing.T) *wasm.Compiler {
 func build(t *testing.T, defect string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "example.wasm")
-	command := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-ldflags", "-X main.defect="+defect, "-o", path, "../example")
+	command := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-ldflags",
+		"-X main.defect="+defect, "-o", path, "../example")
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -49,7 +50,8 @@ func TestModule(t *testing.T) {
 		names = append(names, result.Name)
 	}
 	require.Equal(t, []string{
-		"contract", "describe", "manifest", "operation CreatePayment", "operation GetPayment", "operation QuotePayment", "operation that is not there", "callbacks",
+		"contract", "describe", "manifest", "operation CreatePayment", "operation GetPayment", "operation QuotePayment",
+		"operation that is not there", "callbacks",
 		"input that is not the contract's", "fuel",
 	}, names)
 }

@@ -7,8 +7,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// quote demands of a quote what the host needs to reckon a price: both ends above zero, and the rate between them where they are in
-// different currencies.
+// quote demands of a quote what the host needs to reckon a price: both ends above zero, and the rate between them where
+// they are in different currencies.
 func (f *findings) quote(quote *abi.Quote) {
 	if quote == nil {
 		return
@@ -16,11 +16,13 @@ func (f *findings) quote(quote *abi.Quote) {
 	pays, gets, rate := quote.GetPays(), quote.GetGets(), quote.GetRate()
 	f.positive("quote: pays", pays)
 	f.positive("quote: gets", gets)
-	f.require(rate != nil || pays.GetCurrency() == gets.GetCurrency(), "quote: from %s to %s at which rate?", pays.GetCurrency(), gets.GetCurrency())
+	f.require(rate != nil || pays.GetCurrency() == gets.GetCurrency(), "quote: from %s to %s at which rate?",
+		pays.GetCurrency(), gets.GetCurrency())
 	if rate != nil {
 		f.positive("quote: rate from", rate.GetFrom())
 		f.positive("quote: rate to", rate.GetTo())
-		f.require(rate.GetFrom().GetCurrency() == pays.GetCurrency() && rate.GetTo().GetCurrency() == gets.GetCurrency(),
+		f.require(rate.GetFrom().GetCurrency() == pays.GetCurrency() &&
+			rate.GetTo().GetCurrency() == gets.GetCurrency(),
 			"quote: the rate is not from what is paid to what is got")
 	}
 	for _, fee := range quote.GetFees() {
@@ -44,10 +46,12 @@ func (f *findings) positive(where string, money *abi.Money) {
 
 func (f *findings) quoteBound(quote *abi.Quote, bound *abi.Bound) {
 	currency := bound.GetCurrency()
-	f.require(currency == quote.GetPays().GetCurrency() || currency == quote.GetGets().GetCurrency(), "quote: bound of %q, which nobody pays or gets", currency)
+	f.require(currency == quote.GetPays().GetCurrency() || currency == quote.GetGets().GetCurrency(),
+		"quote: bound of %q, which nobody pays or gets", currency)
 	low, lowErr := decimal.Parse(cmp.Or(bound.GetMin(), "0"))
 	high, highErr := decimal.Parse(cmp.Or(bound.GetMax(), "0"))
 	f.require(lowErr == nil && highErr == nil, "quote: bounds of %s are not decimals", currency)
 	f.require(bound.GetMin() != "" || bound.GetMax() != "", "quote: a bound of %s that bounds nothing", currency)
-	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0, "quote: bounds of %s are the wrong way round", currency)
+	f.require(bound.GetMin() == "" || bound.GetMax() == "" || low.Cmp(high) <= 0,
+		"quote: bounds of %s are the wrong way round", currency)
 }

@@ -1,5 +1,5 @@
-// Package evidence knows where a plugin keeps what its provider's documents say: the list of the endpoints that they name, testdata/endpoints.txt,
-// and the golden vectors with their requests and responses, testdata/*.txtar.
+// Package evidence knows where a plugin keeps what its provider's documents say: the list of the endpoints that they
+// name, testdata/endpoints.txt, and the golden vectors with their requests and responses, testdata/*.txtar.
 package evidence
 
 import (
@@ -102,7 +102,8 @@ func Responses(tb testing.TB, plugin string) []*abi.HttpResponse {
 			head, body, _ := strings.Cut(string(section.Data), "\n\n")
 			status, err := strconv.ParseUint(strings.Fields(head)[0], 10, 32)
 			require.NoError(tb, err)
-			shown = append(shown, &abi.HttpResponse{Status: uint32(status), Body: []byte(strings.TrimSuffix(body, "\n"))})
+			shown = append(shown,
+				&abi.HttpResponse{Status: uint32(status), Body: []byte(strings.TrimSuffix(body, "\n"))})
 		}
 	}
 	return shown

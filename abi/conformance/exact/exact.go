@@ -1,5 +1,5 @@
-// Package exact holds what a plugin tells to the digits that its provider sent. It reads them otherwise than the plugin does: with the standard
-// library, from the text as it stands.
+// Package exact holds what a plugin tells to the digits that its provider sent. It reads them otherwise than the plugin
+// does: with the standard library, from the text as it stands.
 package exact
 
 import (
@@ -26,11 +26,13 @@ func Decoded(tb testing.TB, text []byte) (value any) {
 	return value
 }
 
-// Spelt demands that an output is the text that was sent, but for the numbers that are amounts by their members' names: these are decimals of
-// the same value in a string. It goes through both as they stand, so that an order and a member that is there twice are kept too.
+// Spelt demands that an output is the text that was sent, but for the numbers that are amounts by their members' names:
+// these are decimals of the same value in a string. It goes through both as they stand, so that an order and a member
+// that is there twice are kept too.
 func Spelt(tb testing.TB, sent, output []byte, isAmount func(member string) bool) {
 	tb.Helper()
-	s := speller{tb: tb, sent: json.NewDecoder(bytes.NewReader(sent)), output: json.NewDecoder(bytes.NewReader(output)), isAmount: isAmount}
+	s := speller{tb: tb, sent: json.NewDecoder(bytes.NewReader(sent)), output: json.NewDecoder(bytes.NewReader(output)),
+		isAmount: isAmount}
 	s.sent.UseNumber()
 	s.output.UseNumber()
 	s.value("")
@@ -92,7 +94,8 @@ func value(tb testing.TB, text string) string {
 	return spelt
 }
 
-// read reads an amount by math/big. The plugins' own reader only bounds its length, beyond which it would be a number of gigabytes.
+// read reads an amount by math/big. The plugins' own reader only bounds its length, beyond which it would be a number
+// of gigabytes.
 func read(text string) (spelt string, isAmount bool) {
 	if _, err := decimal.Parse(text); err != nil {
 		return "", false
@@ -133,8 +136,8 @@ func (a Amounts) Have(amount decimal.Decimal) bool {
 	return a[spelt]
 }
 
-// Found demands that each amount that is told is one that the body holds, digit by digit; or one of those that were sent, where a JSON number
-// of the body is the same IEEE 754 double. What is nil was not told.
+// Found demands that each amount that is told is one that the body holds, digit by digit; or one of those that were
+// sent, where a JSON number of the body is the same IEEE 754 double. What is nil was not told.
 func Found(tb testing.TB, body []byte, sent []string, told ...*abi.Money) {
 	tb.Helper()
 	var held Amounts
@@ -150,12 +153,14 @@ func Found(tb testing.TB, body []byte, sent []string, told ...*abi.Money) {
 		}
 		repeated, long := doubles(body)
 		told := double(money.GetAmount())
-		require.True(tb, slices.Contains(sent, money.GetAmount()) && repeated[told] || isShortest(money.GetAmount()) && long[told],
+		require.True(tb, slices.Contains(sent, money.GetAmount()) && repeated[told] || isShortest(money.GetAmount()) &&
+			long[told],
 			"%s stands nowhere in %s", money.GetAmount(), body)
 	}
 }
 
-// doubles are the JSON numbers of a body, those in strings not included, as doubles; and of these the ones that are longer than an amount.
+// doubles are the JSON numbers of a body, those in strings not included, as doubles; and of these the ones that are
+// longer than an amount.
 func doubles(body []byte) (all, long map[string]bool) {
 	all, long = make(map[string]bool), make(map[string]bool)
 	decoder := json.NewDecoder(bytes.NewReader(body))

@@ -1,5 +1,5 @@
-// Command example is a plugin for a provider that does not exist: the smallest one that shows every form of the contract,
-// and the suite's own proof that it can be passed. Start a plugin by copying it.
+// Command example is a plugin for a provider that does not exist: the smallest one that shows every form of the
+// contract, and the suite's own proof that it can be passed. Start a plugin by copying it.
 package main
 
 import (
@@ -113,7 +113,8 @@ func interpretQuote(call *abi.Call, body jsontext.Value) *abi.Step {
 			Fees: []*abi.Money{guest.Money(fee, call.GetPayment().GetCurrency())},
 		})
 	}
-	payment := jsontext.NewObject().String("reference", call.GetReference()).Number("amount", call.GetPayment().GetAmount()).
+	payment := jsontext.NewObject().String("reference", call.GetReference()).Number("amount",
+		call.GetPayment().GetAmount()).
 		String("currency", call.GetPayment().GetCurrency())
 	step := guest.NewRequest("POST", guest.Literal("/payments")).JSON(payment.JSON()).Send([]byte(creating))
 	request := step.GetSend().GetRequest()
@@ -181,7 +182,8 @@ func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {
 			receipt.SignatureValue = header.GetValue()
 		}
 	}
-	if done := interpretPayment(&abi.Call{Payment: &abi.Payment{}}, body).GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+	if done := interpretPayment(&abi.Call{Payment: &abi.Payment{}},
+		body).GetDone(); done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
 		receipt.Outcome = done
 	}
 	return receipt, nil

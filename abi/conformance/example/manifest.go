@@ -13,9 +13,11 @@ const (
 
 const settings = `{"type": "object", "properties": {"keyed": {"type": "boolean"}}, "additionalProperties": false}`
 
-const getInput = `{"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "required": ["id"], "additionalProperties": false}`
+const getInput = `{"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "required": ["id"], ` +
+	`"additionalProperties": false}`
 
-const payment = `{"type": "object", "properties": {"id": {"type": "string"}, "amount": {"type": "number"}}, "required": ["id", "amount"]}`
+const payment = `{"type": "object", "properties": {"id": {"type": "string"}, "amount": {"type": "number"}}, ` +
+	`"required": ["id", "amount"]}`
 
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
@@ -26,7 +28,8 @@ func manifest() *abi.Manifest {
 		},
 		SettingsSchema: settings,
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR"}, Bounds: []*abi.Bound{{Currency: "EUR", Min: "0.01", Max: "1000"}},
+			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR"},
+			Bounds: []*abi.Bound{{Currency: "EUR", Min: "0.01", Max: "1000"}},
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: create},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: get},
@@ -35,22 +38,28 @@ func manifest() *abi.Manifest {
 		}},
 		Operations: []*abi.Operation{
 			{
-				Name: create, Summary: "Ask a payer for money.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: "keyed",
-				InputSchema: `{"type": "object"}`, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
-				Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24},
+				Name: create, Summary: "Ask a payer for money.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE,
+				KeyedBySetting: "keyed",
+				InputSchema:    `{"type": "object"}`, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL,
+				DeclineIsFinal: true,
+				Reference:      &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24},
 			},
 			{
 				Name: get, Summary: "Read a payment.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
-				InputSchema: getInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
+				InputSchema: getInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL,
+				DeclineIsFinal: true,
 			},
 			{
 				Name: quote, Summary: "Say what a payment would cost.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
-				InputSchema: `{"type": "object"}`, OutputSchema: `{"type": "object"}`, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
+				InputSchema: `{"type": "object"}`, OutputSchema: `{"type": "object"}`,
+				Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
 			},
 		},
 		Failures: []*abi.FailureRule{
-			{Operation: quote, HttpStatus: 200, ProviderCode: "fee", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "made up"},
-			{HttpStatus: 200, ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: "made up"},
+			{Operation: quote, HttpStatus: 200, ProviderCode: "fee", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+				Code: "limit_exceeded", Source: "made up"},
+			{HttpStatus: 200, ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
+				Source: "made up"},
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "made up"},
 		},
 		Callback: &abi.CallbackForm{Supported: true, Summary: "Set the URL in the provider's panel."},

@@ -28,8 +28,10 @@ func rustModule(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "example.wasm")
 	output, err := exec.CommandContext(t.Context(), "../../../examples/plugin-rust/build", path).CombinedOutput()
-	if failed, ended := errors.AsType[*exec.ExitError](err); ended && failed.ExitCode() == noCompiler && os.Getenv("CI") == "" {
-		t.Skipf("%s: install Debian's cargo and libstd-rust-dev-wasm32, or rustup's target wasm32-unknown-unknown", output)
+	if failed, ended := errors.AsType[*exec.ExitError](err); ended && failed.ExitCode() == noCompiler &&
+		os.Getenv("CI") == "" {
+		t.Skipf("%s: install Debian's cargo and libstd-rust-dev-wasm32, or rustup's target wasm32-unknown-unknown",
+			output)
 	}
 	require.NoError(t, err, "build the module in Rust:\n%s", output)
 	code, err := os.ReadFile(path)

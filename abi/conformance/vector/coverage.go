@@ -10,10 +10,12 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Coverage holds vectors and manifest against each other, and tells what does not fit: each operation is shown, each secret is used and no
-// other, steps stay within max_steps, and what goes in and comes out has the shape that the schemas promise.
+// Coverage holds vectors and manifest against each other, and tells what does not fit: each operation is shown, each
+// secret is used and no other, steps stay within max_steps, and what goes in and comes out has the shape that the
+// schemas promise.
 func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vectors []*Vector) []string {
-	shown := &showing{operations: make(map[string]bool), secrets: make(map[string]bool), told: make(map[abi.Role]map[string]bool)}
+	shown := &showing{operations: make(map[string]bool), secrets: make(map[string]bool),
+		told: make(map[abi.Role]map[string]bool)}
 	var faults []string
 	for _, v := range vectors {
 		moves, err := play(ctx, guest, v)
@@ -21,14 +23,16 @@ func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vector
 			return append(faults, v.Name+": "+err.Error())
 		}
 		shown.take(v, moves)
-		for _, fault := range slices.Concat(faultsOfAnswers(manifest, moves), faultsOfShapes(manifest, v.call, moves), faultsOfRoles(manifest, v.call, moves)) {
+		for _, fault := range slices.Concat(faultsOfAnswers(manifest, moves), faultsOfShapes(manifest, v.call, moves),
+			faultsOfRoles(manifest, v.call, moves)) {
 			faults = append(faults, v.Name+": "+fault)
 		}
 	}
 	return append(faults, shown.missing(manifest)...)
 }
 
-// showing is what vectors show: operations, uses of secrets, and which operations told something, by role of the account.
+// showing is what vectors show: operations, uses of secrets, and which operations told something, by role of the
+// account.
 type showing struct {
 	operations, secrets map[string]bool
 	told                map[abi.Role]map[string]bool
@@ -100,7 +104,8 @@ func faultsOfRoles(manifest *abi.Manifest, call *abi.Call, moves []move) []strin
 	return faults
 }
 
-// faultsOfQuote demands that an accepted quote says what it quotes, and that every request on its way is one that changes nothing.
+// faultsOfQuote demands that an accepted quote says what it quotes, and that every request on its way is one that
+// changes nothing.
 func faultsOfQuote(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
 	payment := call.GetPayment()
 	if payment == nil || !quotes(manifest, payment.GetKind(), call.GetOperation()) {
@@ -119,8 +124,8 @@ func faultsOfQuote(manifest *abi.Manifest, call *abi.Call, moves []move) (faults
 	return faults
 }
 
-// faultsOfQuestion lists what is wrong with how a question about the account was answered: it performs nothing that may change anything, and
-// tells nothing that its operation is not asked for.
+// faultsOfQuestion lists what is wrong with how a question about the account was answered: it performs nothing that may
+// change anything, and tells nothing that its operation is not asked for.
 func faultsOfQuestion(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
 	roles := make(map[abi.Role]bool)
 	for _, action := range manifest.GetActions() {
@@ -136,7 +141,8 @@ func faultsOfQuestion(manifest *abi.Manifest, call *abi.Call, moves []move) (fau
 	}
 	for _, m := range moves {
 		send := m.answer.GetStep().GetSend()
-		if name := cmp.Or(send.GetOperation(), call.GetOperation()); send != nil && classOf(manifest, name) != abi.Idempotency_IDEMPOTENCY_SAFE {
+		if name := cmp.Or(send.GetOperation(), call.GetOperation()); send != nil &&
+			classOf(manifest, name) != abi.Idempotency_IDEMPOTENCY_SAFE {
 			faults = append(faults, "a question performs "+name+", which is not SAFE")
 		}
 	}
@@ -177,7 +183,8 @@ func classOf(manifest *abi.Manifest, name string) abi.Idempotency {
 
 // faultsOfShapes holds the input of native calls and the output of accepted ones to the operation's schemas.
 func faultsOfShapes(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
-	at := slices.IndexFunc(manifest.GetOperations(), func(o *abi.Operation) bool { return o.GetName() == call.GetOperation() })
+	at := slices.IndexFunc(manifest.GetOperations(),
+		func(o *abi.Operation) bool { return o.GetName() == call.GetOperation() })
 	if at < 0 {
 		return nil
 	}
@@ -195,7 +202,8 @@ func faultsOfShapes(manifest *abi.Manifest, call *abi.Call, moves []move) (fault
 	if input := call.GetInput(); len(input) > 0 && !refused {
 		hold("input", operation.GetInputSchema(), input)
 	}
-	if output := last.GetDone().GetOutput(); len(output) > 0 && last.GetDone().GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
+	if output := last.GetDone().GetOutput(); len(output) > 0 &&
+		last.GetDone().GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
 		hold("output", operation.GetOutputSchema(), output)
 	}
 	if settings := call.GetSettings(); len(settings) > 0 && !refused {

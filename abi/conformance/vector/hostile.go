@@ -20,8 +20,9 @@ type attack struct {
 	judge func(answer *abi.Answer) []string
 }
 
-// Attacker turns vectors into attacks. What does not depend on a vector's response, and what is costly, it does once for
-// each place where a response is awaited. It is used by one goroutine, on one machine or on two of which one is the model.
+// Attacker turns vectors into attacks. What does not depend on a vector's response, and what is costly, it does once
+// for each place where a response is awaited. It is used by one goroutine, on one machine or on two of which one is the
+// model.
 type Attacker struct {
 	manifest *abi.Manifest
 	done     map[string]bool
@@ -39,8 +40,8 @@ func (a *Attacker) first(place string) bool {
 	return !seen
 }
 
-// on are the attacks that a vector gives rise to: each of its responses, damaged in every way and replaced by garbage, at
-// the place in the flow where the response stood.
+// on are the attacks that a vector gives rise to: each of its responses, damaged in every way and replaced by garbage,
+// at the place in the flow where the response stood.
 func (a *Attacker) on(ctx context.Context, guest Machine, v *Vector) ([]attack, error) {
 	moves, err := play(ctx, guest, v)
 	if err != nil {
@@ -78,7 +79,8 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 	}
 	attacks := make([]attack, 0, len(hostile))
 	for _, h := range hostile {
-		interpretation := &abi.Interpretation{Call: m.interpretation.GetCall(), State: m.interpretation.GetState(), Response: h.Response}
+		interpretation := &abi.Interpretation{Call: m.interpretation.GetCall(), State: m.interpretation.GetState(),
+			Response: h.Response}
 		encoded, err := encode(interpretation)
 		if err != nil {
 			return nil, err
@@ -107,7 +109,8 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 	return attacks, nil
 }
 
-// marked is a JSON body behind a byte order mark, which changes nothing of what it says; nil where the body is not JSON.
+// marked is a JSON body behind a byte order mark, which changes nothing of what it says; nil where the body is not
+// JSON.
 func marked(body []byte) []byte {
 	if !json.Valid(body) {
 		return nil
@@ -115,8 +118,8 @@ func marked(body []byte) []byte {
 	return append([]byte("\xef\xbb\xbf"), body...)
 }
 
-// same tells where an answer differs from the one that the body without its byte order mark gets. What a flow carries over to its next
-// step may hold the body as it came.
+// same tells where an answer differs from the one that the body without its byte order mark gets. What a flow carries
+// over to its next step may hold the body as it came.
 func (a *Attacker) same(without, with *abi.Answer) []string {
 	wrong := check.Answer(a.manifest, with)
 	without, with = without.CloneVT(), with.CloneVT()
@@ -126,7 +129,9 @@ func (a *Attacker) same(without, with *abi.Answer) []string {
 		}
 	}
 	if !without.EqualVT(with) {
-		wrong = append(wrong, "the answer is another than without the mark: RFC 8259 has readers ignore it, and some sites send it always")
+		wrong = append(wrong,
+			"the answer is another than without the mark: RFC 8259 has readers ignore it, and some sites send "+
+				"it always")
 	}
 	return wrong
 }
@@ -161,12 +166,13 @@ func (a *Attacker) onCallback(good *abi.Callback, received *abi.Answer) ([]attac
 
 func (a *Attacker) post(name string, callback *abi.Callback) attack {
 	encoded, _ := callback.MarshalVT() // the generated code has no error to give
-	return attack{name: name, input: input{export: exportReceive, bytes: encoded}, judge: func(answer *abi.Answer) []string {
-		if fault := answer.GetError(); fault != nil {
-			return []string{"an error, and not a receipt: " + fault.GetMessage()}
-		}
-		return check.Answer(a.manifest, answer)
-	}}
+	return attack{name: name, input: input{export: exportReceive, bytes: encoded},
+		judge: func(answer *abi.Answer) []string {
+			if fault := answer.GetError(); fault != nil {
+				return []string{"an error, and not a receipt: " + fault.GetMessage()}
+			}
+			return check.Answer(a.manifest, answer)
+		}}
 }
 
 // mount answers an attack, and tells what is wrong with the answer.

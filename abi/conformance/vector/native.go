@@ -67,7 +67,8 @@ func (n native) answer(in input) (*abi.Answer, error) {
 		if err := interpretation.UnmarshalVT(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Interpretation: %w", err)
 		}
-		step, err := n.connector.Interpret(interpretation.GetCall(), interpretation.GetState(), interpretation.GetResponse())
+		step, err := n.connector.Interpret(interpretation.GetCall(), interpretation.GetState(),
+			interpretation.GetResponse())
 		return &abi.Answer{Result: &abi.Answer_Step{Step: step}}, err
 	case exportReceive:
 		callback := new(abi.Callback)

@@ -94,7 +94,8 @@ func TestNativeFault(t *testing.T) {
 		err  error
 		want *abi.Error
 	}{
-		"typed":  {guest.UnknownOperation("X"), &abi.Error{Code: abi.Error_CODE_UNKNOWN_OPERATION, Message: `operation "X" is not in the manifest`}},
+		"typed": {guest.UnknownOperation("X"),
+			&abi.Error{Code: abi.Error_CODE_UNKNOWN_OPERATION, Message: `operation "X" is not in the manifest`}},
 		"simple": {errors.New("no"), &abi.Error{Message: "no"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +122,8 @@ func TestResultsUseThePerformedOperation(t *testing.T) {
 	require.NoError(t, err)
 	for operation, meaning := range map[string]string{"Other": "declined_soft", "Make": "unlisted"} {
 		manifest := &abi.Manifest{Failures: []*abi.FailureRule{{
-			Operation: operation, HttpStatus: 200, ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "declined",
+			Operation: operation, HttpStatus: 200, ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "declined",
 		}}}
 		files, err := results(manifest, moves)
 		require.NoError(t, err)
@@ -158,7 +160,8 @@ func TestAttacks(t *testing.T) {
 	require.Greater(t, caught, 20, "a connector that believes everything is found out")
 }
 
-// A reader that takes a byte order mark for a part of the answer would leave every payment at a site that sends one unknown.
+// A reader that takes a byte order mark for a part of the answer would leave every payment at a site that sends one
+// unknown.
 func TestAMarkBeforeTheAnswerChangesNothing(t *testing.T) {
 	t.Parallel()
 	strict := func(_ *abi.Call, _ []byte, response *abi.HttpResponse) (*abi.Step, error) {
@@ -169,6 +172,8 @@ func TestAMarkBeforeTheAnswerChangesNothing(t *testing.T) {
 	}
 	v := parsed(t, oneCall+"-- response-1 --\n200\n\n{\"a\": 1}\n")
 	const caught = "response-1: after a byte order mark: the answer is another"
-	require.Contains(t, strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, strict}}, v), "\n"), caught)
-	require.NotContains(t, strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, refusing}}, v), "\n"), caught)
+	require.Contains(t,
+		strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, strict}}, v), "\n"), caught)
+	require.NotContains(t,
+		strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, refusing}}, v), "\n"), caught)
 }

@@ -19,7 +19,8 @@ const share = 2
 const wasmPage = 64 << 10
 
 //nolint:gochecknoglobals // a table
-var wasmExports = map[export]wasm.Export{exportPrepare: wasm.Prepare, exportInterpret: wasm.Interpret, exportReceive: wasm.Receive}
+var wasmExports = map[export]wasm.Export{exportPrepare: wasm.Prepare, exportInterpret: wasm.Interpret,
+	exportReceive: wasm.Receive}
 
 // Sandboxed runs a plugin's module as the host does. It is used by one goroutine.
 type Sandboxed struct {
@@ -90,7 +91,8 @@ func (s *Sandboxed) Frugal() []string {
 
 func (s *Sandboxed) memory() []string {
 	if limit := int64(s.module.Limits().MemoryPages) * wasmPage; int64(s.most.Memory) >= limit/share {
-		return []string{fmt.Sprintf("calls took %d of %d bytes of memory; honest ones may take half", s.most.Memory, limit)}
+		return []string{fmt.Sprintf("calls took %d of %d bytes of memory; honest ones may take half", s.most.Memory,
+			limit)}
 	}
 	return nil
 }
@@ -103,7 +105,8 @@ func (s *Sandboxed) Unharmed() []string {
 	return nil
 }
 
-// Lasting asks until more memory has been used than there is, and tells where it ran out: the guest's collector has to have its turns.
+// Lasting asks until more memory has been used than there is, and tells where it ran out: the guest's collector has to
+// have its turns.
 func (s *Sandboxed) Lasting(ctx context.Context) []string {
 	limit := int64(s.module.Limits().MemoryPages) * wasmPage
 	manifest, err := s.run(ctx, wasm.Describe, nil)
@@ -118,7 +121,8 @@ func (s *Sandboxed) Lasting(ctx context.Context) []string {
 	return s.memory()
 }
 
-// Guarded hands the module bytes that are none of the contract's messages, and tells where it does not say so, and go on.
+// Guarded hands the module bytes that are none of the contract's messages, and tells where it does not say so, and go
+// on.
 func (s *Sandboxed) Guarded(ctx context.Context) []string {
 	var wrong []string
 	for _, export := range []wasm.Export{wasm.Prepare, wasm.Interpret, wasm.Receive} {
@@ -129,15 +133,17 @@ func (s *Sandboxed) Guarded(ctx context.Context) []string {
 				err = answer.UnmarshalVT(encoded)
 			}
 			if err != nil || answer.GetError().GetCode() != abi.Error_CODE_BAD_INPUT {
-				wrong = append(wrong, fmt.Sprintf("%s: %d bytes that are no message are not refused as such: %v %v", export, len(garbage), err, answer))
+				wrong = append(wrong,
+					fmt.Sprintf("%s: %d bytes that are no message are not refused as such: %v %v", export, len(garbage),
+						err, answer))
 			}
 		}
 	}
 	return wrong
 }
 
-// Module checks a bare module by its golden vectors, whoever wrote it in whatever language: everything that a plugin's own test checks, but
-// for the comparison with its native self.
+// Module checks a bare module by its golden vectors, whoever wrote it in whatever language: everything that a plugin's
+// own test checks, but for the comparison with its native self.
 func Module(ctx context.Context, module *wasm.Module, vectors []*Vector) ([]check.Result, error) {
 	guest := NewSandboxed(module)
 	manifest, err := guest.Describe(ctx)
@@ -154,11 +160,13 @@ func Module(ctx context.Context, module *wasm.Module, vectors []*Vector) ([]chec
 		return problems
 	}
 	return []check.Result{
-		{Name: fmt.Sprintf("%d golden vectors", len(vectors)), Problems: each(func(v *Vector) []string { return v.Golden(ctx, guest, manifest) })},
+		{Name: fmt.Sprintf("%d golden vectors", len(vectors)),
+			Problems: each(func(v *Vector) []string { return v.Golden(ctx, guest, manifest) })},
 		{Name: "one call, one answer", Problems: each(func(v *Vector) []string { return v.Pure(ctx, guest) })},
 		{Name: "an honest call's share", Problems: guest.Frugal()},
 		{Name: "vectors show what the manifest says", Problems: Coverage(ctx, guest, manifest, vectors)},
-		{Name: "hostile answers and callbacks", Problems: each(func(v *Vector) []string { return attacker.Attack(ctx, guest, v) })},
+		{Name: "hostile answers and callbacks",
+			Problems: each(func(v *Vector) []string { return attacker.Attack(ctx, guest, v) })},
 		{Name: "again and again", Problems: guest.Lasting(ctx)},
 		{Name: "no instance lost", Problems: guest.Unharmed()},
 	}, ctx.Err()

@@ -26,7 +26,9 @@ func (v *Vector) Golden(ctx context.Context, guest Machine, manifest *abi.Manife
 		seen[file.Name] = true
 		held, stands := v.section(file.Name)
 		if !stands {
-			wrong = append(wrong, fmt.Sprintf("the vector has no %s (run with -update to write it); it would be:\n%s", file.Name, file.Data))
+			wrong = append(wrong,
+				fmt.Sprintf("the vector has no %s (run with -update to write it); it would be:\n%s", file.Name,
+					file.Data))
 			continue
 		}
 		expected, err := canonical(file.Name, held)
@@ -79,7 +81,8 @@ func (v *Vector) Pure(ctx context.Context, guest Machine) []string {
 	return v.Same(ctx, guest, guest)
 }
 
-// Same plays a vector with the model, asks the guest what the model was asked, and tells where it does not answer the same to the byte.
+// Same plays a vector with the model, asks the guest what the model was asked, and tells where it does not answer the
+// same to the byte.
 func (v *Vector) Same(ctx context.Context, model, guest Machine) []string {
 	moves, err := play(ctx, model, v)
 	if err != nil {
@@ -95,13 +98,15 @@ func (v *Vector) Same(ctx context.Context, model, guest Machine) []string {
 		if err != nil {
 			wrong = append(wrong, fmt.Sprintf("%s: %v", m.input.export, err))
 		} else if !bytes.Equal(expected, answer) {
-			wrong = append(wrong, fmt.Sprintf("%s: one call, and two answers:\n%x\n%x", m.input.export, expected, answer))
+			wrong = append(wrong,
+				fmt.Sprintf("%s: one call, and two answers:\n%x\n%x", m.input.export, expected, answer))
 		}
 	}
 	return wrong
 }
 
-// Again gives a function that has a vector's conversation once more, as the host has it: encode, call, decode. To measure it.
+// Again gives a function that has a vector's conversation once more, as the host has it: encode, call, decode. To
+// measure it.
 func (v *Vector) Again(ctx context.Context, guest Machine) (converse func() error, err error) {
 	moves, err := play(ctx, guest, v)
 	if err != nil {

@@ -28,14 +28,15 @@ func enumValue(name, prefix string, values map[string]int32) (int32, error) {
 	return value, nil
 }
 
-// requestText is a request as vectors write it, with {{secret:name}} where the host would put a secret. The request line
-// ends in "as OPERATION" where the request performs another operation than the call's.
+// requestText is a request as vectors write it, with {{secret:name}} where the host would put a secret. The request
+// line ends in "as OPERATION" where the request performs another operation than the call's.
 func requestText(send *abi.Send) string {
 	request := send.GetRequest()
 	var text strings.Builder
 	text.WriteString(request.GetMethod() + " " + request.GetOrigin() + partsText(request.GetPath(), url.PathEscape))
 	for i, field := range request.GetQuery() {
-		text.WriteString(separator(i) + url.QueryEscape(field.GetName()) + "=" + partsText(field.GetValue(), url.QueryEscape))
+		text.WriteString(separator(i) + url.QueryEscape(field.GetName()) + "=" +
+			partsText(field.GetValue(), url.QueryEscape))
 	}
 	if operation := send.GetOperation(); operation != "" {
 		text.WriteString(" as " + operation)
@@ -92,7 +93,8 @@ func signatureText(signature *abi.Signature) string {
 	for _, part := range signature.GetParts() {
 		parts = append(parts, signedPartText(part))
 	}
-	text := enumName(signature.GetAlgorithm(), "ALGORITHM_") + ":" + enumName(signature.GetEncoding(), "ENCODING_") + ":"
+	text := enumName(signature.GetAlgorithm(), "ALGORITHM_") + ":" + enumName(signature.GetEncoding(), "ENCODING_") +
+		":"
 	if signature.GetSecret() != "" {
 		text += secretText(signature.GetSecret()) + ":"
 	}
@@ -273,7 +275,8 @@ func newQuoteText(quote *abi.Quote) *quoteText {
 		return nil
 	}
 	text := &quoteText{
-		Pays: newMoneyText(quote.GetPays()), Gets: newMoneyText(quote.GetGets()), Bounds: newBoundTexts(quote.GetBounds()), ExpiresAt: timeText(quote.GetExpiresMs()),
+		Pays: newMoneyText(quote.GetPays()), Gets: newMoneyText(quote.GetGets()),
+		Bounds: newBoundTexts(quote.GetBounds()), ExpiresAt: timeText(quote.GetExpiresMs()),
 	}
 	if rate := quote.GetRate(); rate != nil {
 		text.Rate = &rateText{From: newMoneyText(rate.GetFrom()), To: newMoneyText(rate.GetTo())}
@@ -294,22 +297,26 @@ func newBoundTexts(bounds []*abi.Bound) []boundText {
 
 func newAccountText(outcome *abi.Outcome) (text accountText) {
 	for _, balance := range outcome.GetBalances() {
-		text.Balances = append(text.Balances, balanceText{newMoneyText(balance.GetAvailable()), newMoneyText(balance.GetHeld()), balance.GetPurse()})
+		text.Balances = append(text.Balances,
+			balanceText{newMoneyText(balance.GetAvailable()), newMoneyText(balance.GetHeld()), balance.GetPurse()})
 	}
 	for _, rate := range outcome.GetRates() {
 		text.Rates = append(text.Rates, rateText{newMoneyText(rate.GetFrom()), newMoneyText(rate.GetTo())})
 	}
 	for _, entry := range outcome.GetTransactions() {
 		text.Transactions = append(text.Transactions, transactionText{
-			ID: entry.GetId(), At: timeText(entry.GetAtMs()), Amount: newMoneyText(entry.GetAmount()), Fee: newMoneyText(entry.GetFee()),
-			FeeIncluded: entry.GetFeeIncluded(), Kind: entry.GetKind(), Status: entry.GetStatus(), Reference: entry.GetReference(),
+			ID: entry.GetId(), At: timeText(entry.GetAtMs()), Amount: newMoneyText(entry.GetAmount()),
+			Fee:         newMoneyText(entry.GetFee()),
+			FeeIncluded: entry.GetFeeIncluded(), Kind: entry.GetKind(), Status: entry.GetStatus(),
+			Reference:         entry.GetReference(),
 			ProviderReference: entry.GetProviderReference(),
 		})
 	}
 	for _, item := range outcome.GetItems() {
 		text.Items = append(text.Items, itemText{
-			Code: item.GetCode(), Name: item.GetName(), Sort: item.GetSort(), Currency: item.GetCurrency(), CurrencyOut: item.GetCurrencyOut(),
-			Bounds: newBoundTexts(item.GetBounds()),
+			Code: item.GetCode(), Name: item.GetName(), Sort: item.GetSort(), Currency: item.GetCurrency(),
+			CurrencyOut: item.GetCurrencyOut(),
+			Bounds:      newBoundTexts(item.GetBounds()),
 		})
 	}
 	return text
@@ -329,12 +336,14 @@ func newNextActionText(action *abi.NextAction) *nextActionText {
 	case *abi.NextAction_PayTo:
 		to := action.PayTo
 		return &nextActionText{
-			Type: "pay_to", Address: to.GetAddress(), Network: to.GetNetwork(), Amount: newMoneyText(to.GetAmount()), Memo: to.GetMemo(),
+			Type: "pay_to", Address: to.GetAddress(), Network: to.GetNetwork(), Amount: newMoneyText(to.GetAmount()),
+			Memo: to.GetMemo(),
 		}
 	case *abi.NextAction_Instructions:
 		instructions := action.Instructions
 		return &nextActionText{
-			Type: "instructions", URL: instructions.GetUrl(), Amount: newMoneyText(instructions.GetAmount()), Text: instructions.GetText(),
+			Type: "instructions", URL: instructions.GetUrl(), Amount: newMoneyText(instructions.GetAmount()),
+			Text: instructions.GetText(),
 		}
 	}
 	return nil
@@ -375,7 +384,8 @@ func newReceiptText(receipt *abi.Receipt, rule func(code string) *abi.FailureRul
 		DedupeKey:         receipt.GetDedupeKey(),
 	}
 	if reply := receipt.GetReply(); reply != nil {
-		text.Reply = &replyText{Status: reply.GetStatus(), ContentType: reply.GetContentType(), Body: string(reply.GetBody())}
+		text.Reply = &replyText{Status: reply.GetStatus(), ContentType: reply.GetContentType(),
+			Body: string(reply.GetBody())}
 	}
 	return text
 }

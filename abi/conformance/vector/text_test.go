@@ -13,7 +13,8 @@ import (
 // A secret shows as its name, and a payer's text cannot be taken for one in a path or a query.
 func TestRequestText(t *testing.T) {
 	t.Parallel()
-	step := guest.NewRequest("POST", guest.Literal("/"), guest.Secret("token"), guest.Literal("/a/b/"), guest.Text("{{secret:x}}/?")).
+	step := guest.NewRequest("POST", guest.Literal("/"), guest.Secret("token"), guest.Literal("/a/b/"),
+		guest.Text("{{secret:x}}/?")).
 		Query("q", "a&b {{secret:x}}").
 		Header("X-Two", guest.Literal("v="), guest.Secret("key"), guest.Text(" t")).
 		JSON([]byte(`{"a":1}`)).SendAs("Other", nil)
@@ -22,7 +23,8 @@ func TestRequestText(t *testing.T) {
 	request.BasicAuth = &abi.BasicAuth{User: guest.Secret("user"), PasswordSecret: "password"}
 	request.Signatures = []*abi.Signature{
 		{
-			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Encoding: abi.Signature_ENCODING_BASE64, Secret: "key", Header: "X-Sign", Prefix: "v1=",
+			Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Encoding: abi.Signature_ENCODING_BASE64, Secret: "key",
+			Header: "X-Sign", Prefix: "v1=",
 			Parts: []*abi.SignedPart{
 				{Part: &abi.SignedPart_Literal{Literal: "+"}},
 				{Part: &abi.SignedPart_Secret{Secret: "salt"}},
@@ -32,7 +34,8 @@ func TestRequestText(t *testing.T) {
 				{Part: &abi.SignedPart_Header{Header: "Date"}},
 			},
 		},
-		{Algorithm: abi.Signature_ALGORITHM_MD5, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Hash", Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}}},
+		{Algorithm: abi.Signature_ALGORITHM_MD5, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Hash",
+			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}}},
 	}
 	require.Equal(t, `POST https://files.example.com/{{secret:token}}/a/b/%7B%7Bsecret:x%7D%7D%2F%3F?q=a%26b+%7B%7Bsecret%3Ax%7D%7D as Other
 X-Two: v={{secret:key}} t
@@ -48,7 +51,8 @@ X-Hash: {{md5:hex:body}}
 func TestOutcomeText(t *testing.T) {
 	t.Parallel()
 	outcome := guest.Accepted(abi.Status_STATUS_FAILED, "p")
-	outcome.Amount, outcome.Received, outcome.Fee = guest.Money("1.50", "EUR"), guest.Money("1", "EUR"), guest.Money("0.1", "EUR")
+	outcome.Amount, outcome.Received, outcome.Fee = guest.Money("1.50", "EUR"), guest.Money("1",
+		"EUR"), guest.Money("0.1", "EUR")
 	outcome.NextAction = guest.PayTo("addr", "net", guest.Money("2", "BTC"), "memo")
 	outcome.Failure = &abi.Failure{ProviderCode: "7", Message: "<no>"}
 	outcome.Output, outcome.Cursor, outcome.Alert = []byte(`{"n":1.50}`), "next", "look"
@@ -112,18 +116,23 @@ func TestAccountText(t *testing.T) {
 	outcome.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR"), Held: guest.Money("2", "EUR"), Purse: "p"}}
 	outcome.Rates = []*abi.Rate{{From: guest.Money("1", "BTC"), To: guest.Money("2", "EUR")}}
 	outcome.Transactions = []*abi.Transaction{{
-		Id: "i", AtMs: 1704067200000, Amount: guest.Money("-1", "EUR"), Fee: guest.Money("0.1", "EUR"), FeeIncluded: true, Kind: "k", Status: "s",
+		Id: "i", AtMs: 1704067200000, Amount: guest.Money("-1", "EUR"), Fee: guest.Money("0.1", "EUR"),
+		FeeIncluded: true, Kind: "k", Status: "s",
 		Reference: "ours", ProviderReference: "theirs",
 	}}
-	outcome.Items = []*abi.Item{{Code: "c", Name: "n", Sort: "s", Currency: "EUR", CurrencyOut: "BTC", Bounds: []*abi.Bound{{Currency: "EUR", Min: "1", Max: "2"}}}}
+	outcome.Items = []*abi.Item{{Code: "c", Name: "n", Sort: "s", Currency: "EUR", CurrencyOut: "BTC",
+		Bounds: []*abi.Bound{{Currency: "EUR", Min: "1", Max: "2"}}}}
 	text, err := jsonText(newOutcomeText(outcome, nil))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"verdict": "accepted",
-		"balances": [{"available": {"amount": "1", "currency": "EUR"}, "held": {"amount": "2", "currency": "EUR"}, "purse": "p"}],
+		"balances": [{"available": {"amount": "1", "currency": "EUR"}, "held": {"amount": "2", "currency": "EUR"},
+		  "purse": "p"}],
 		"rates": [{"from": {"amount": "1", "currency": "BTC"}, "to": {"amount": "2", "currency": "EUR"}}],
 		"transactions": [{"id": "i", "at": "2024-01-01T00:00:00Z", "amount": {"amount": "-1", "currency": "EUR"},
-			"fee": {"amount": "0.1", "currency": "EUR"}, "fee_included": true, "kind": "k", "status": "s", "reference": "ours", "provider_reference": "theirs"}],
-		"items": [{"code": "c", "name": "n", "sort": "s", "currency": "EUR", "currency_out": "BTC", "bounds": [{"currency": "EUR", "min": "1", "max": "2"}]}],
+			"fee": {"amount": "0.1", "currency": "EUR"}, "fee_included": true, "kind": "k", "status": "s", "reference": "ours",
+			  "provider_reference": "theirs"}],
+		"items": [{"code": "c", "name": "n", "sort": "s", "currency": "EUR", "currency_out": "BTC",
+		  "bounds": [{"currency": "EUR", "min": "1", "max": "2"}]}],
 		"output": 1}`, text)
 	again, err := canonical("outcome.json", []byte(text))
 	require.NoError(t, err)
@@ -134,13 +143,17 @@ func TestAccountText(t *testing.T) {
 func TestQuestions(t *testing.T) {
 	t.Parallel()
 	v, err := parse("v.txtar", []byte(`-- call.json --
-{"operation": "Read", "query": {"from": "2024-01-01T00:00:00Z", "until": "2024-01-02T00:00:00Z", "country": "DE", "currency": "EUR", "limit": 25}}
+{"operation": "Read", "query": {"from": "2024-01-01T00:00:00Z", "until": "2024-01-02T00:00:00Z", "country": "DE",
+  "currency": "EUR", "limit": 25}}
 `))
 	require.NoError(t, err)
-	require.True(t, v.call.GetQuery().EqualVT(&abi.Query{FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE", Currency: "EUR", Limit: 25}))
+	require.True(t,
+		v.call.GetQuery().EqualVT(&abi.Query{FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE",
+			Currency: "EUR", Limit: 25}))
 	manifest := &abi.Manifest{
-		Actions:    []*abi.Action{{Role: abi.Role_ROLE_BALANCES, Operation: "Read"}},
-		Operations: []*abi.Operation{{Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE}, {Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_KEYED}},
+		Actions: []*abi.Action{{Role: abi.Role_ROLE_BALANCES, Operation: "Read"}},
+		Operations: []*abi.Operation{{Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE},
+			{Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_KEYED}},
 	}
 	step := func(steps ...*abi.Step) (moves []move) {
 		for _, s := range steps {
@@ -173,7 +186,8 @@ func TestQuestions(t *testing.T) {
 func TestNextActionText(t *testing.T) {
 	t.Parallel()
 	require.Nil(t, newNextActionText(nil))
-	require.Equal(t, &nextActionText{Type: "redirect", URL: "https://a.example"}, newNextActionText(guest.RedirectTo("https://a.example")))
+	require.Equal(t, &nextActionText{Type: "redirect", URL: "https://a.example"},
+		newNextActionText(guest.RedirectTo("https://a.example")))
 	require.Equal(t, &nextActionText{Type: "instructions", Text: "t", URL: "u", Amount: &moneyText{"1", "EUR"}},
 		newNextActionText(guest.Instruct("t", guest.Money("1", "EUR"), "u")))
 }
@@ -182,7 +196,8 @@ func TestNextActionText(t *testing.T) {
 func TestCanonical(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ file, held, want string }{
-		"outcome": {"outcome.json", `{"status":"succeeded", "verdict":"accepted"}`, "{\n  \"verdict\": \"accepted\",\n  \"status\": \"succeeded\"\n}\n"},
+		"outcome": {"outcome.json", `{"status":"succeeded", "verdict":"accepted"}`,
+			"{\n  \"verdict\": \"accepted\",\n  \"status\": \"succeeded\"\n}\n"},
 		"reject":  {"reject.json", `{"message":"m","code":"c"}`, "{\n  \"code\": \"c\",\n  \"message\": \"m\"\n}\n"},
 		"error":   {"error.json", `{"message":"m","code":"c"}`, "{\n  \"code\": \"c\",\n  \"message\": \"m\"\n}\n"},
 		"receipt": {"receipt.json", `{"trust":"ignore"}`, "{\n  \"trust\": \"ignore\"\n}\n"},

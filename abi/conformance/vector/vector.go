@@ -1,4 +1,5 @@
-// Package vector decides how golden vectors are written down, and finds out what a plugin, in this process or as a bare module, makes of them.
+// Package vector decides how golden vectors are written down, and finds out what a plugin, in this process or as a bare
+// module, makes of them.
 //
 // A vector is one txtar file:
 //
@@ -19,10 +20,11 @@
 //	-- outcome.json --
 //	{"verdict": "accepted", "status": "requires_action"}
 //
-// Further round trips are request-2, response-2 and so on. A call that ends otherwise has reject.json or error.json in the
-// place of outcome.json; a callback has the sections callback (an HTTP request) and receipt.json, and takes settings and
-// now from call.json. The expected sections are written by the suite itself when the test runs with -update: read the
-// difference before you commit it. Enum values are the contract's in lower case, without their prefix.
+// Further round trips are request-2, response-2 and so on. A call that ends otherwise has reject.json or error.json in
+// the place of outcome.json; a callback has the sections callback (an HTTP request) and receipt.json, and takes
+// settings and now from call.json. The expected sections are written by the suite itself when the test runs with
+// -update: read the difference before you commit it. Enum values are the contract's in lower case, without their
+// prefix.
 package vector
 
 import (
@@ -41,8 +43,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Vector is one golden file: a call, the requests and responses of its round trips, and what it ends in; or a callback and
-// its receipt.
+// Vector is one golden file: a call, the requests and responses of its round trips, and what it ends in; or a callback
+// and its receipt.
 type Vector struct {
 	// The file's name, without its ending.
 	Name     string
@@ -85,7 +87,8 @@ func Read(path string) (*Vector, error) {
 }
 
 func parse(path string, content []byte) (*Vector, error) {
-	v := &Vector{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content), call: &abi.Call{}}
+	v := &Vector{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content),
+		call: &abi.Call{}}
 	for i, file := range v.archive.Files {
 		if err := v.take(file.Name, file.Data); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.Name, err)
@@ -270,8 +273,10 @@ func readCall(data []byte, call *abi.Call) error {
 		return err
 	}
 	*call = abi.Call{
-		Operation: text.Operation, Payment: payment, Input: text.Input, Settings: text.Settings, Reference: text.Reference,
-		ProviderReference: text.ProviderReference, CreateReference: text.CreateReference, NowMs: now, SentMs: sent, Seed: seed,
+		Operation: text.Operation, Payment: payment, Input: text.Input, Settings: text.Settings,
+		Reference:         text.Reference,
+		ProviderReference: text.ProviderReference, CreateReference: text.CreateReference, NowMs: now, SentMs: sent,
+		Seed:   seed,
 		Cursor: text.Cursor, CallbackUrl: text.CallbackURL, Query: query,
 	}
 	return nil
@@ -289,7 +294,8 @@ func (text *queryText) message() (*abi.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &abi.Query{FromMs: from, UntilMs: until, Country: text.Country, Currency: text.Currency, Limit: text.Limit}, nil
+	return &abi.Query{FromMs: from, UntilMs: until, Country: text.Country, Currency: text.Currency, Limit: text.Limit},
+		nil
 }
 
 func (text *paymentText) message() (*abi.Payment, error) {
@@ -305,15 +311,18 @@ func (text *paymentText) message() (*abi.Payment, error) {
 		return nil, err
 	}
 	payment := &abi.Payment{
-		Id: text.ID, Kind: abi.Kind(kind), Amount: text.Amount, Currency: text.Currency, Country: text.Country, Method: text.Method,
-		Reference: text.Reference, Description: text.Description, ReturnUrl: text.ReturnURL, ExpiresMs: expires, Options: text.Options,
+		Id: text.ID, Kind: abi.Kind(kind), Amount: text.Amount, Currency: text.Currency, Country: text.Country,
+		Method:    text.Method,
+		Reference: text.Reference, Description: text.Description, ReturnUrl: text.ReturnURL, ExpiresMs: expires,
+		Options: text.Options,
 	}
 	if payer := text.Payer; payer != nil {
 		payment.Payer = &abi.Payer{Name: payer.Name, Email: payer.Email, Phone: payer.Phone, Ip: payer.IP}
 	}
 	if to := text.Destination; to != nil {
 		payment.Destination = &abi.Destination{
-			Operator: to.Operator, Number: to.Number, Account: to.Account, Address: to.Address, Network: to.Network, Memo: to.Memo,
+			Operator: to.Operator, Number: to.Number, Account: to.Account, Address: to.Address, Network: to.Network,
+			Memo: to.Memo,
 		}
 	}
 	return payment, nil

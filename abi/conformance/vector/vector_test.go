@@ -18,15 +18,18 @@ func TestParseVector(t *testing.T) {
 {
   "operation": "Make",
   "payment": {
-    "id": "pay_1", "kind": "recharge", "amount": "1.50", "currency": "INR", "country": "IN", "method": "wallet", "reference": "r",
+    "id": "pay_1", "kind": "recharge", "amount": "1.50", "currency": "INR", "country": "IN", "method": "wallet",
+      "reference": "r",
     "description": "d", "return_url": "https://a.example/", "expires_at": "2024-01-02T03:04:05Z",
     "payer": {"name": "n", "email": "e", "phone": "p", "ip": "i"},
     "destination": {"operator": "o", "number": "u", "account": "c", "address": "a", "network": "w", "memo": "m"},
     "options": {"x": 1}
   },
-  "input": {"a": 1.0}, "settings": {"s": true}, "reference": "ours", "provider_reference": "theirs", "create_reference": "first",
+  "input": {"a": 1.0}, "settings": {"s": true}, "reference": "ours", "provider_reference": "theirs",
+    "create_reference": "first",
   "now": "2024-01-01T00:00:00.5Z", "sent": "2023-12-31T23:59:59Z",
-  "seed": "0100000000000000000000000000000000000000000000000000000000000000", "cursor": "c", "callback_url": "https://b.example/"
+  "seed": "0100000000000000000000000000000000000000000000000000000000000000", "cursor": "c",
+    "callback_url": "https://b.example/"
 }
 -- response-1 --
 201 Created
@@ -44,19 +47,23 @@ X-Two: c
 	require.True(t, v.call.EqualVT(&abi.Call{
 		Operation: "Make",
 		Payment: &abi.Payment{
-			Id: "pay_1", Kind: abi.Kind_KIND_RECHARGE, Amount: "1.50", Currency: "INR", Country: "IN", Method: "wallet", Reference: "r",
+			Id: "pay_1", Kind: abi.Kind_KIND_RECHARGE, Amount: "1.50", Currency: "INR", Country: "IN", Method: "wallet",
+			Reference:   "r",
 			Description: "d", ReturnUrl: "https://a.example/", ExpiresMs: 1704164645000,
-			Payer:       &abi.Payer{Name: "n", Email: "e", Phone: "p", Ip: "i"},
-			Destination: &abi.Destination{Operator: "o", Number: "u", Account: "c", Address: "a", Network: "w", Memo: "m"},
-			Options:     []byte(`{"x": 1}`),
+			Payer: &abi.Payer{Name: "n", Email: "e", Phone: "p", Ip: "i"},
+			Destination: &abi.Destination{Operator: "o", Number: "u", Account: "c", Address: "a", Network: "w",
+				Memo: "m"},
+			Options: []byte(`{"x": 1}`),
 		},
 		Input: []byte(`{"a": 1.0}`), Settings: []byte(`{"s": true}`), Reference: "ours", ProviderReference: "theirs",
-		CreateReference: "first", NowMs: 1704067200500, SentMs: 1704067199000, Seed: append([]byte{1}, make([]byte, 31)...),
+		CreateReference: "first", NowMs: 1704067200500, SentMs: 1704067199000,
+		Seed:   append([]byte{1}, make([]byte, 31)...),
 		Cursor: "c", CallbackUrl: "https://b.example/",
 	}), "%v", v.call)
 	require.Len(t, v.responses, 2)
 	require.True(t, v.responses[0].EqualVT(&abi.HttpResponse{
-		Status: 201, Headers: []*abi.Header{{Name: "X-One", Value: "a: b"}, {Name: "X-Two", Value: "c"}}, Body: []byte("{\"a\":\n\n1}"),
+		Status: 201, Headers: []*abi.Header{{Name: "X-One", Value: "a: b"}, {Name: "X-Two", Value: "c"}},
+		Body: []byte("{\"a\":\n\n1}"),
 	}), "%v", v.responses[0])
 	require.True(t, v.responses[1].EqualVT(&abi.HttpResponse{Status: 500, Body: v.responses[1].GetBody()}))
 	require.Empty(t, v.responses[1].GetBody())
@@ -67,7 +74,8 @@ func TestParseVectorCallback(t *testing.T) {
 	v, err := parse("name.txtar", []byte("-- callback --\nPOST /a/b?c=%20d&e\nX-Sign: 00\n\nbody\n"))
 	require.NoError(t, err)
 	require.True(t, v.callback.EqualVT(&abi.Callback{
-		Method: "POST", Path: "/a/b", Query: "c=%20d&e", Headers: []*abi.Header{{Name: "X-Sign", Value: "00"}}, Body: []byte("body"),
+		Method: "POST", Path: "/a/b", Query: "c=%20d&e", Headers: []*abi.Header{{Name: "X-Sign", Value: "00"}},
+		Body: []byte("body"),
 	}), "%v", v.callback)
 }
 
@@ -103,7 +111,9 @@ func TestParseVectorMistakes(t *testing.T) {
 func TestLoadVectors(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(directory, "b.txtar"), []byte("-- call.json --\n{\"operation\": \"Make\"}\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(directory, "b.txtar"), []byte("-- call.json --\n{\"operation\": \"Make\"}\n"),
+			0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "a.txt"), []byte("not one"), 0o600))
 	vectors, err := Load(directory)
 	require.NoError(t, err)
@@ -131,7 +141,8 @@ old
 `))
 	require.NoError(t, err)
 	require.NoError(t, v.rewrite([]txtar.File{
-		{Name: "request-1", Data: []byte("GET /1\n")}, {Name: "request-2", Data: []byte("GET /2\n")}, {Name: "outcome.json", Data: []byte("{}\n")},
+		{Name: "request-1", Data: []byte("GET /1\n")}, {Name: "request-2", Data: []byte("GET /2\n")},
+		{Name: "outcome.json", Data: []byte("{}\n")},
 	}))
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
-// Package scaffold decides what a new plugin begins as: a copy of package newpay, an integration of a provider that does not exist, which
-// builds, passes the suite and may be changed piece by piece into the one that is wanted.
+// Package scaffold decides what a new plugin begins as: a copy of package newpay, an integration of a provider that
+// does not exist, which builds, passes the suite and may be changed piece by piece into the one that is wanted.
 package scaffold
 
 import (
@@ -36,12 +36,14 @@ type Plugin struct {
 	Name string
 	// Folder is where it is written. It may not be there yet; if it is, it has to be empty.
 	Folder string
-	// Source is the folder of the router's module, for a plugin outside of it: that one becomes a module of its own, and is built against
-	// what stands there. It is not looked at where Folder lies in a module that has the SDK already.
+	// Source is the folder of the router's module, for a plugin outside of it: that one becomes a module of its own,
+	// and is built against what stands there. It is not looked at where Folder lies in a module that has the SDK
+	// already.
 	Source string
 }
 
-// Write writes the plugin's files, and gives their names within the folder. Where it fails before the first of them, nothing is changed.
+// Write writes the plugin's files, and gives their names within the folder. Where it fails before the first of them,
+// nothing is changed.
 func (p Plugin) Write() ([]string, error) {
 	if err := checkName(p.Name); err != nil {
 		return nil, err
@@ -82,7 +84,8 @@ type file struct {
 
 func (f file) write(folder string) error {
 	target := filepath.Join(folder, filepath.FromSlash(f.name))
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil { //nolint:gosec // G301: source code, for everybody to read
+	//nolint:gosec // G301: source code, for everybody to read
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", f.name, err)
 	}
 	if err := os.WriteFile(target, f.content, 0o644); err != nil { //nolint:gosec // G306: the same
@@ -122,7 +125,8 @@ func (p Plugin) files() ([]file, error) {
 		words[i] = strings.ToUpper(word[:1]) + word[1:]
 	}
 	rename := strings.NewReplacer(
-		from, p.Name, "Newpay", strings.Join(words, " "), "NEWPAY", strings.ReplaceAll(strings.ToUpper(p.Name), "-", "_"))
+		from, p.Name, "Newpay", strings.Join(words, " "), "NEWPAY",
+		strings.ReplaceAll(strings.ToUpper(p.Name), "-", "_"))
 	var files []file
 	err := fs.WalkDir(template, from, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -156,12 +160,16 @@ func (p Plugin) home() (source string, own bool, err error) {
 	case requires(text):
 		return "", false, nil
 	case p.Source == "":
-		return "", false, fmt.Errorf("%s lies outside of the router's module: %w: name the router's source with --source", p.Folder, ErrSource)
+		return "", false,
+			fmt.Errorf("%s lies outside of the router's module: %w: name the router's source with --source", p.Folder,
+				ErrSource)
 	default:
 		source, own = p.Source, true
 		text, err := os.ReadFile(filepath.Join(source, "go.mod")) //nolint:gosec // G304: the author's own
 		if err != nil || !declares(string(text)) {
-			return "", false, fmt.Errorf("%s is not the router's source: %w: it has no go.mod with module %s", source, ErrSource, module)
+			return "", false,
+				fmt.Errorf("%s is not the router's source: %w: it has no go.mod with module %s", source, ErrSource,
+					module)
 		}
 	}
 	taken := filepath.Join(source, "plugins", p.Name)
@@ -169,7 +177,8 @@ func (p Plugin) home() (source string, own bool, err error) {
 		return source, own, nil // it is empty
 	}
 	if _, err := os.Stat(taken); err == nil {
-		return "", false, fmt.Errorf("%q: %w: there is %s, and a router has one plugin of a name", p.Name, ErrTaken, taken)
+		return "", false,
+			fmt.Errorf("%q: %w: there is %s, and a router has one plugin of a name", p.Name, ErrTaken, taken)
 	}
 	return source, own, nil
 }
@@ -178,7 +187,8 @@ func (p Plugin) home() (source string, own bool, err error) {
 func moduleAround(folder string) (root, text string) {
 	folder, err := filepath.Abs(folder)
 	for err == nil {
-		if content, readErr := os.ReadFile(filepath.Join(folder, "go.mod")); readErr == nil { //nolint:gosec // G304: the author's own
+		//nolint:gosec // G304: the author's own
+		if content, readErr := os.ReadFile(filepath.Join(folder, "go.mod")); readErr == nil {
 			return folder, string(content)
 		}
 		above := filepath.Dir(folder)
@@ -198,8 +208,9 @@ func requires(text string) bool {
 	return regexp.MustCompile(`(?m)^\s*(require\s+)?` + module + ` v`).MatchString(text)
 }
 
-// module is go.mod and go.sum of a plugin outside of the router's module. The router has no public address yet, so its source is named by
-// where it stands; all other modules are taken in the versions that it has, so that nothing needs to be fetched that it did not need.
+// module is go.mod and go.sum of a plugin outside of the router's module. The router has no public address yet, so its
+// source is named by where it stands; all other modules are taken in the versions that it has, so that nothing needs to
+// be fetched that it did not need.
 func (p Plugin) module(source string) ([]file, error) {
 	source, err := filepath.Abs(source)
 	if err != nil {
@@ -218,7 +229,9 @@ func (p Plugin) module(source string) ([]file, error) {
 		rest = after
 	}
 	_, rest, _ = strings.Cut(rest, "\n")
-	text := fmt.Sprintf("module %s\n\n// The router's source, which has no public address: write here where it stands on your machine.\nreplace %s => %s\n\nrequire %s v0.0.0\n%s",
+	text := fmt.Sprintf(
+		"module %s\n\n// The router's source, which has no public address: write here where it stands on your "+
+			"machine.\nreplace %s => %s\n\nrequire %s v0.0.0\n%s",
 		p.Name, module, quoted(source), module, rest)
 	return []file{{"go.mod", []byte(text)}, {"go.sum", sums}}, nil
 }

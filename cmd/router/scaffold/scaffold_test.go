@@ -32,11 +32,14 @@ func TestWhatCannotBeBegun(t *testing.T) {
 		"no name":                    {func(p *Plugin) { p.Name = "" }, ErrName, "lower-case letters"},
 		"a name that is too long":    {func(p *Plugin) { p.Name = strings.Repeat("a", 33) }, ErrName, "at most 32"},
 		"a name that Go passes over": {func(p *Plugin) { p.Name = "testdata" }, ErrName, "to Go"},
-		"a name of the router's":     {func(p *Plugin) { p.Name = "paygram" }, ErrTaken, filepath.Join("plugins", "paygram")},
-		"outside of any module":      {func(p *Plugin) { p.Source = "" }, ErrSource, "--source"},
-		"against another's source":   {func(p *Plugin) { p.Source = filepath.Dir(p.Folder) }, ErrSource, "no go.mod with module payrouter"},
-		"a folder that is in use":    {func(p *Plugin) { p.Folder = filepath.Dir(p.Folder) }, ErrFolder, "--dir"},
-		"a folder of another plugin": {func(p *Plugin) { p.Folder = filepath.Join(p.Source, "plugins", "paygrt") }, ErrFolder, "--dir"},
+		"a name of the router's": {func(p *Plugin) { p.Name = "paygram" }, ErrTaken,
+			filepath.Join("plugins", "paygram")},
+		"outside of any module": {func(p *Plugin) { p.Source = "" }, ErrSource, "--source"},
+		"against another's source": {func(p *Plugin) { p.Source = filepath.Dir(p.Folder) }, ErrSource,
+			"no go.mod with module payrouter"},
+		"a folder that is in use": {func(p *Plugin) { p.Folder = filepath.Dir(p.Folder) }, ErrFolder, "--dir"},
+		"a folder of another plugin": {func(p *Plugin) { p.Folder = filepath.Join(p.Source, "plugins", "paygrt") },
+			ErrFolder, "--dir"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +61,9 @@ func TestWhatCannotBeBegun(t *testing.T) {
 func TestAPluginInAModuleThatHasTheSDK(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(home, "go.mod"), []byte("module example.com/ours\n\nrequire (\n\tpayrouter v0.0.0\n)\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(home, "go.mod"),
+			[]byte("module example.com/ours\n\nrequire (\n\tpayrouter v0.0.0\n)\n"), 0o600))
 	names, err := Plugin{Name: "acme", Folder: filepath.Join(home, "acme")}.Write()
 	require.NoError(t, err)
 	require.Contains(t, names, "main.go")

@@ -49,7 +49,8 @@ func (d Difference) String() string {
 	return strings.Join(append([]string{head}, d.Lines...), "\n  ")
 }
 
-// Compare says in what a run differs from a former one of the same conversation. Fuel is left out: single calls vary a little.
+// Compare says in what a run differs from a former one of the same conversation. Fuel is left out: single calls vary a
+// little.
 func Compare(former, run Recording) []Difference {
 	if Identical(former, run) {
 		return nil
@@ -68,7 +69,8 @@ func Compare(former, run Recording) []Difference {
 		if kind == "" {
 			continue
 		}
-		found = append(found, Difference{Kind: kind, Operation: former.Operation, PaymentID: former.PaymentID, Step: i + 1, Lines: lines})
+		found = append(found,
+			Difference{Kind: kind, Operation: former.Operation, PaymentID: former.PaymentID, Step: i + 1, Lines: lines})
 		if len(run.Steps) != len(former.Steps) && i+1 >= min(len(run.Steps), len(former.Steps)) {
 			break // what is missing is missing because of this
 		}
@@ -166,12 +168,12 @@ func diff(before, after []fact) []string {
 	return lines
 }
 
-// fewest conversations of an operation whose fuel says something: an instance's first calls, and those in which it collects garbage, burn a
-// multiple of the others.
+// fewest conversations of an operation whose fuel says something: an instance's first calls, and those in which it
+// collects garbage, burn a multiple of the others.
 const fewest = 5
 
-// Burned compares what runs of the same conversations took, by operation, the middle one with the middle one: more than percent above the
-// former is a difference. Runs that differ otherwise should not be among them.
+// Burned compares what runs of the same conversations took, by operation, the middle one with the middle one: more than
+// percent above the former is a difference. Runs that differ otherwise should not be among them.
 func Burned(former, runs []Recording, percent int) []Difference {
 	type sides struct{ before, after []int64 }
 	byOperation := map[string]sides{}
@@ -187,7 +189,8 @@ func Burned(former, runs []Recording, percent int) []Difference {
 		if len(one.before) < fewest || before == 0 || (after-before)*100 <= before*int64(percent) {
 			continue
 		}
-		line := fmt.Sprintf("%d before, %d now: %d %% more, at most %d %% are taken", before, after, (after-before)*100/before, percent)
+		line := fmt.Sprintf("%d before, %d now: %d %% more, at most %d %% are taken", before, after,
+			(after-before)*100/before, percent)
 		found = append(found, Difference{Kind: Fuel, Operation: operation, Lines: []string{line}})
 	}
 	return found

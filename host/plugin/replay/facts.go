@@ -30,7 +30,8 @@ func (f *facts) add(key, value, shown string) {
 	}
 }
 
-// veil shows of a text that it is there, and how long it is. A hash of it would tell who has a list of telephone numbers more.
+// veil shows of a text that it is there, and how long it is. A hash of it would tell who has a list of telephone
+// numbers more.
 func veil(text string) string {
 	return fmt.Sprintf("(%d characters)", utf8.RuneCountInString(text))
 }
@@ -41,7 +42,8 @@ type masks struct {
 	digits []string
 }
 
-// shortest is the least length of a word of the payer's that is looked for inside other text: shorter ones are in everything.
+// shortest is the least length of a word of the payer's that is looked for inside other text: shorter ones are in
+// everything.
 const shortest = 3
 
 // masksOf reads the payer's words out of a recording's call.
@@ -52,13 +54,16 @@ func masksOf(r Recording) masks {
 	}
 	p := call.GetPayment()
 	said := []string{
-		p.GetPayer().GetName(), p.GetPayer().GetEmail(), p.GetPayer().GetPhone(), p.GetPayer().GetIp(), p.GetDescription(), p.GetReturnUrl(),
-		p.GetReference(), p.GetDestination().GetNumber(), p.GetDestination().GetAccount(), p.GetDestination().GetAddress(), p.GetDestination().GetMemo(),
+		p.GetPayer().GetName(), p.GetPayer().GetEmail(), p.GetPayer().GetPhone(), p.GetPayer().GetIp(),
+		p.GetDescription(), p.GetReturnUrl(),
+		p.GetReference(), p.GetDestination().GetNumber(), p.GetDestination().GetAccount(),
+		p.GetDestination().GetAddress(), p.GetDestination().GetMemo(),
 		string(p.GetOptions()), string(call.GetInput()),
 	}
 	var m masks
 	for _, text := range said {
-		for word := range strings.FieldsFuncSeq(strings.ToLower(text), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
+		for word := range strings.FieldsFuncSeq(strings.ToLower(text),
+			func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
 			if len(word) >= shortest {
 				m.words = append(m.words, word)
 			}
@@ -96,7 +101,8 @@ func (m masks) text(text string) string {
 	return text
 }
 
-// codePattern is what a constant of a provider's API looks like, or a number: no sentence, no address, no name with a space.
+// codePattern is what a constant of a provider's API looks like, or a number: no sentence, no address, no name with a
+// space.
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,24}$`)
 
 // value shows what looks like a constant or a number, and is not the payer's.
@@ -117,7 +123,8 @@ func (m masks) send(f *facts, send *abi.Send) {
 		m.parts(f, "request/query/"+numbered(field.GetName(), i, request.GetQuery()), field.GetValue())
 	}
 	for i, field := range request.GetHeaders() {
-		m.parts(f, "request/header/"+numbered(strings.ToLower(field.GetName()), i, request.GetHeaders()), field.GetValue())
+		m.parts(f, "request/header/"+numbered(strings.ToLower(field.GetName()), i, request.GetHeaders()),
+			field.GetValue())
 	}
 	if auth := request.GetBasicAuth(); auth != nil {
 		m.parts(f, "request/basic_auth/user", []*abi.Part{auth.GetUser()})
@@ -164,7 +171,8 @@ func (m masks) parts(f *facts, key string, parts []*abi.Part) {
 
 // signatureText says how a signature is made; its literals are the plugin's own.
 func signatureText(s *abi.Signature) string {
-	words := []string{enum(s.GetAlgorithm(), "ALGORITHM_"), enum(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(), "prefix " + strconv.Quote(s.GetPrefix())}
+	words := []string{enum(s.GetAlgorithm(), "ALGORITHM_"), enum(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
+		"prefix " + strconv.Quote(s.GetPrefix())}
 	if s.GetSecret() != "" {
 		words = append(words, "by {{secret:"+s.GetSecret()+"}}")
 	}
@@ -197,7 +205,8 @@ func (m masks) body(f *facts, key string, body []byte) {
 		m.json(f, key, body)
 		return
 	}
-	if form, err := url.ParseQuery(trimmed); err == nil && strings.Contains(trimmed, "=") && !strings.ContainsAny(trimmed, "\n <{") {
+	if form, err := url.ParseQuery(trimmed); err == nil && strings.Contains(trimmed, "=") &&
+		!strings.ContainsAny(trimmed, "\n <{") {
 		for _, name := range slices.Sorted(maps.Keys(form)) {
 			for i, value := range form[name] {
 				at := key + "/" + name

@@ -1,7 +1,8 @@
 // Package replay runs recorded conversations again, and says in what two runs of the same one differ.
 //
-// A plugin is a pure function: what it was given decides what it answers. So a recording of its inputs can be run through any version of it.
-// The state that a plugin hands itself from step to step is its own affair: a run is given back the state of its own last step.
+// A plugin is a pure function: what it was given decides what it answers. So a recording of its inputs can be run
+// through any version of it. The state that a plugin hands itself from step to step is its own affair: a run is given
+// back the state of its own last step.
 package replay
 
 import (
@@ -14,8 +15,8 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Recording is one conversation of a plugin: what it was given, and what it answered. It holds no credential, since plugins are given none,
-// but it holds what payers said of themselves: Compare shows none of that.
+// Recording is one conversation of a plugin: what it was given, and what it answered. It holds no credential, since
+// plugins are given none, but it holds what payers said of themselves: Compare shows none of that.
 type Recording struct {
 	Plugin string
 	// Digest of the module that answered.
@@ -27,8 +28,8 @@ type Recording struct {
 	Steps     []Step
 }
 
-// Step is one call of a conversation: the first prepares, the others interpret. The bytes are encoded messages of the contract, and nobody
-// changes them.
+// Step is one call of a conversation: the first prepares, the others interpret. The bytes are encoded messages of the
+// contract, and nobody changes them.
 type Step struct {
 	// Input is an abi.Call in the first step, and an abi.Interpretation in the others.
 	Input []byte
@@ -68,8 +69,8 @@ type Guest interface {
 	Answer(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error)
 }
 
-// Run has a conversation again, with the recorded responses. It ends early where the guest fails, or no longer sends a request that a
-// recorded response could be to. The error says that the recording cannot be read, or that ctx ended.
+// Run has a conversation again, with the recorded responses. It ends early where the guest fails, or no longer sends a
+// request that a recorded response could be to. The error says that the recording cannot be read, or that ctx ended.
 func Run(ctx context.Context, guest Guest, recording Recording) (Recording, error) {
 	again := recording
 	again.Digest, again.Steps = guest.Digest(), nil
@@ -100,7 +101,8 @@ func Run(ctx context.Context, guest Guest, recording Recording) (Recording, erro
 			return Recording{}, fmt.Errorf("encode a recorded response: %w", err)
 		}
 		read := again.ask(ctx, guest, wasm.Interpret, input, env)
-		// An answer that ends the conversation may be followed by another try of the same request: its response is for the same state.
+		// An answer that ends the conversation may be followed by another try of the same request: its response is for
+		// the same state.
 		if read.GetSend() != nil {
 			last, state = read, read.GetSend().GetState()
 		}

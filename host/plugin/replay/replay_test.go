@@ -64,16 +64,19 @@ func usual(name, prefix string) guest {
 		prepare: func(call *abi.Call) (*abi.Step, error) {
 			return sends(&abi.HttpRequest{
 				Method: "POST", Path: append(literal("/quote/"), &abi.Part{Part: &abi.Part_Secret{Secret: "token"}}),
-				Body: []byte(`{"amount":"` + call.GetPayment().GetAmount() + `","email":"` + call.GetPayment().GetPayer().GetEmail() + `"}`),
+				Body: []byte(`{"amount":"` + call.GetPayment().GetAmount() + `","email":"` +
+					call.GetPayment().GetPayer().GetEmail() + `"}`),
 			}, prefix+"1"), nil
 		},
 		interpret: func(_ *abi.Call, state string, response *abi.HttpResponse) (*abi.Step, error) {
 			switch state {
 			case prefix + "1":
-				return sends(&abi.HttpRequest{Method: "POST", Path: literal("/order"), Body: []byte("rate=" + string(response.GetBody()))}, prefix+"2"), nil
+				return sends(&abi.HttpRequest{Method: "POST", Path: literal("/order"),
+					Body: []byte("rate=" + string(response.GetBody()))}, prefix+"2"), nil
 			case prefix + "2":
 				return done(&abi.Outcome{
-					Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED, ProviderReference: string(response.GetBody()),
+					Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED,
+					ProviderReference: string(response.GetBody()),
 				}), nil
 			}
 			return nil, errors.New("wasm guest: interpret: trapped: no such state")
@@ -81,17 +84,22 @@ func usual(name, prefix string) guest {
 	}
 }
 
-// recorded is a conversation with the usual guest: a quote, an order that a first try got no readable answer to, and its outcome.
+// recorded is a conversation with the usual guest: a quote, an order that a first try got no readable answer to, and
+// its outcome.
 func recorded(t *testing.T, g guest) replay.Recording {
 	t.Helper()
-	call := &abi.Call{Operation: "order", Settings: []byte("{}"), Seed: make([]byte, 32), NowMs: 1, Payment: &abi.Payment{
-		Id: "pay_1", Amount: "49.90", Currency: "EUR", Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example", Phone: "+44 20 7946 0958"},
-	}}
+	call := &abi.Call{Operation: "order", Settings: []byte("{}"), Seed: make([]byte, 32), NowMs: 1,
+		Payment: &abi.Payment{
+			Id: "pay_1", Amount: "49.90", Currency: "EUR",
+			Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example", Phone: "+44 20 7946 0958"},
+		}}
 	input, err := call.MarshalVT()
 	require.NoError(t, err)
-	recording := replay.Recording{Plugin: "p", Operation: "order", PaymentID: "pay_1", Steps: []replay.Step{{Input: input}}}
+	recording := replay.Recording{Plugin: "p", Operation: "order", PaymentID: "pay_1",
+		Steps: []replay.Step{{Input: input}}}
 	for _, body := range []string{"1.25", "ord-77"} {
-		input, err := (&abi.Interpretation{Call: call, State: []byte("whose?"), Response: &abi.HttpResponse{Status: 200, Body: []byte(body)}}).MarshalVT()
+		input, err := (&abi.Interpretation{Call: call, State: []byte("whose?"),
+			Response: &abi.HttpResponse{Status: 200, Body: []byte(body)}}).MarshalVT()
 		require.NoError(t, err)
 		recording.Steps = append(recording.Steps, replay.Step{Input: input})
 	}
@@ -152,7 +160,8 @@ func TestDifferencesAreClassifiedAndNamed(t *testing.T) {
 			before := g.prepare
 			g.prepare = func(call *abi.Call) (*abi.Step, error) {
 				step, err := before(call)
-				step.GetSend().Request.Body = []byte(strings.Replace(string(step.GetSend().GetRequest().GetBody()), "49.90", "4990", 1))
+				step.GetSend().Request.Body = []byte(strings.Replace(string(step.GetSend().GetRequest().GetBody()),
+					"49.90", "4990", 1))
 				return step, err
 			}
 		}, replay.Requests, 1, []string{`- request/body/amount: "49.90"`, `+ request/body/amount: "4990"`}},
@@ -163,10 +172,12 @@ func TestDifferencesAreClassifiedAndNamed(t *testing.T) {
 				step.GetSend().Request.Path[0] = literal("/v2/quote/")[0]
 				return step, err
 			}
-		}, replay.Requests, 1, []string{`- request/path: /quote/{{secret:token}}`, `+ request/path: /v2/quote/{{secret:token}}`}},
+		}, replay.Requests, 1,
+			[]string{`- request/path: /quote/{{secret:token}}`, `+ request/path: /v2/quote/{{secret:token}}`}},
 		"nothing is sent": {func(g *guest) {
 			g.prepare = func(*abi.Call) (*abi.Step, error) {
-				return &abi.Step{Next: &abi.Step_Reject{Reject: &abi.Reject{Code: "unsupported", Message: "not any more"}}}, nil
+				return &abi.Step{Next: &abi.Step_Reject{Reject: &abi.Reject{Code: "unsupported",
+					Message: "not any more"}}}, nil
 			}
 		}, replay.Requests, 1, nil},
 		"the same body, written otherwise": {func(g *guest) {
@@ -223,14 +234,21 @@ func TestDifferencesShowNobodysData(t *testing.T) {
 			payer := call.GetPayment().GetPayer()
 			return sends(&abi.HttpRequest{
 				Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Text{Text: payer.GetName() + version}}},
-				Headers: []*abi.Field{{Name: "X-Phone", Value: []*abi.Part{{Part: &abi.Part_Literal{Literal: "442079460958" + version}}}}},
-				Body:    []byte(`{"mail":"` + payer.GetEmail() + version + `","first":"Ada` + version + `","n":442079460958` + map[string]string{"a": "1", "b": "2"}[version] + `,"mode":"` + version + `"}`),
+				Headers: []*abi.Field{{Name: "X-Phone",
+					Value: []*abi.Part{{Part: &abi.Part_Literal{Literal: "442079460958" + version}}}}},
+				Body: []byte(`{"mail":"` + payer.GetEmail() + version + `","first":"Ada` + version +
+					`","n":442079460958` + map[string]string{"a": "1", "b": "2"}[version] + `,"mode":"` + version +
+					`"}`),
 			}, "s1"), nil
 		}
 		g.interpret = func(call *abi.Call, _ string, _ *abi.HttpResponse) (*abi.Step, error) {
 			return done(&abi.Outcome{
-				Verdict: abi.Verdict_VERDICT_REJECTED, Failure: &abi.Failure{ProviderCode: "E" + version, Message: "Dear " + call.GetPayment().GetPayer().GetName() + ", no " + version},
-				NextAction: &abi.NextAction{Action: &abi.NextAction_Redirect{Redirect: &abi.Redirect{Url: "https://pay.example/x/secret-link-" + version}}},
+				Verdict: abi.Verdict_VERDICT_REJECTED,
+				Failure: &abi.Failure{ProviderCode: "E" + version, Message: "Dear " +
+					call.GetPayment().GetPayer().GetName() + ", no " + version},
+				NextAction: &abi.NextAction{
+					Action: &abi.NextAction_Redirect{Redirect: &abi.Redirect{Url: "https://pay.example/x/secret-link-" +
+						version}}},
 			}), nil
 		}
 		return g
@@ -260,7 +278,8 @@ func TestFuelIsHeldAgainstAShare(t *testing.T) {
 	require.Empty(t, replay.Burned(times(5, former), times(5, run), 60))
 	found := replay.Burned(times(5, former), times(5, run), 59)
 	require.Equal(t, []replay.Difference{{
-		Kind: replay.Fuel, Operation: "order", Lines: []string{"300 before, 480 now: 60 % more, at most 59 % are taken"},
+		Kind: replay.Fuel, Operation: "order",
+		Lines: []string{"300 before, 480 now: 60 % more, at most 59 % are taken"},
 	}}, found)
 	require.Empty(t, replay.Burned(times(5, run), times(5, former), 0), "less is fine")
 	require.Empty(t, replay.Burned(times(4, former), times(4, run), 0), "too few to say")

@@ -1,8 +1,8 @@
 // Package signature says whose word stands behind a module, and for which name and version that word was given.
 //
-// A signature is minisign's (https://jedisct1.github.io/minisign/), detached, over the module's bytes. Its trusted comment, which is signed
-// too, names the plugin, its version and its digest: so an old module that was signed once cannot come back under another name, nor as a newer
-// version.
+// A signature is minisign's (https://jedisct1.github.io/minisign/), detached, over the module's bytes. Its trusted
+// comment, which is signed too, names the plugin, its version and its digest: so an old module that was signed once
+// cannot come back under another name, nor as a newer version.
 package signature
 
 import (
@@ -89,7 +89,8 @@ func readKey(source string) (minisign.PublicKey, error) {
 // Any tells whether there is a key.
 func (k Keys) Any() bool { return len(k.keys) > 0 }
 
-// Verify gives what a trusted key says of a module. What the statement says of name and version is the caller's to hold against the manifest.
+// Verify gives what a trusted key says of a module. What the statement says of name and version is the caller's to hold
+// against the manifest.
 func (k Keys) Verify(code, signature []byte) (Statement, error) {
 	if len(signature) == 0 {
 		return Statement{}, ErrUnsigned
@@ -131,7 +132,8 @@ func stated(comment string, code []byte) (Statement, error) {
 		}
 	}
 	if s.Name == "" || s.Version == "" {
-		return Statement{}, fmt.Errorf("%w: its comment names no plugin and version: sign with \"router plugin sign\"", ErrStatement)
+		return Statement{},
+			fmt.Errorf("%w: its comment names no plugin and version: sign with \"router plugin sign\"", ErrStatement)
 	}
 	if want := Of(s.Name, s.Version, code); s.Digest != want.Digest {
 		return Statement{}, fmt.Errorf("%w: its comment is about other bytes (sha256 %.12s…)", ErrStatement, s.Digest)

@@ -26,18 +26,22 @@ type Copy struct {
 	Held string
 	// Payments and Runs are how many there are by status.
 	Payments, Runs map[string]int
-	// Missing is what it lacks of what the witness saw: a router would hold it. Empty where it lacks nothing, or no witness was named.
+	// Missing is what it lacks of what the witness saw: a router would hold it. Empty where it lacks nothing, or no
+	// witness was named.
 	Missing string
 	// Witnessed: a witness was found.
 	Witnessed bool
 }
 
-// Backup copies the journal of a data directory to a file that does not exist yet, and reads the copy back whole. A router may run in the directory
-// meanwhile: the copy is the journal as it stood at one moment. The copy survives a crash of the machine once this returns.
+// Backup copies the journal of a data directory to a file that does not exist yet, and reads the copy back whole. A
+// router may run in the directory meanwhile: the copy is the journal as it stood at one moment. The copy survives a
+// crash of the machine once this returns.
 func Backup(ctx context.Context, dir, to string) (_ Copy, err error) {
 	from := filepath.Join(dir, databaseName)
 	if _, err := os.Stat(from); err != nil {
-		return Copy{}, &DirectoryError{Dir: dir, What: "has no journal", Mend: "name the folder that the router's --data names", Err: err}
+		return Copy{},
+			&DirectoryError{Dir: dir, What: "has no journal", Mend: "name the folder that the router's --data names",
+				Err: err}
 	}
 	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
 		return Copy{}, fmt.Errorf("back the journal up: %s is there already: name a file that is not", to)
@@ -81,8 +85,8 @@ func Journal(dir string) string { return filepath.Join(dir, databaseName) }
 // Witness is the path of a data directory's own witness.
 func Witness(dir string) string { return filepath.Join(dir, witnessName) }
 
-// Check reads a journal's file whole, says whether it is sound, and compares it with a witness; an empty path names none. It changes nothing. A
-// router may run with the file meanwhile.
+// Check reads a journal's file whole, says whether it is sound, and compares it with a witness; an empty path names
+// none. It changes nothing. A router may run with the file meanwhile.
 func Check(ctx context.Context, file, witness string) (Copy, error) {
 	if _, err := os.Stat(file); err != nil {
 		return Copy{}, fmt.Errorf("check the journal: %w", err)
@@ -130,7 +134,8 @@ func openCopy(ctx context.Context, file string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the journal: %w", err)
 	}
-	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}}.Encode()}
+	name := url.URL{Scheme: "file", Path: path,
+		RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}}.Encode()}
 	connector, err := sqlite.NewConnector(name.String())
 	if err != nil {
 		return nil, fmt.Errorf("name the journal %s: %w", file, err)
@@ -153,7 +158,8 @@ func checkSound(ctx context.Context, db *sql.DB, file string) error {
 		return fmt.Errorf("check the journal %s: it is damaged: %s", file, verdict)
 	}
 	var version, newest int64
-	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version); err != nil {
+	if err := db.QueryRowContext(ctx,
+		"SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version); err != nil {
 		return fmt.Errorf("check the journal %s: it is no router's journal: %w", file, err)
 	}
 	entries, err := migrations.ReadDir("migration")
@@ -161,7 +167,9 @@ func checkSound(ctx context.Context, db *sql.DB, file string) error {
 		return fmt.Errorf("find the migrations: %w", err)
 	}
 	if newest = int64(len(entries)); version != newest {
-		return fmt.Errorf("check the journal %s: its schema is at version %d, and this binary's is %d: check it with the release that made it",
+		return fmt.Errorf(
+			"check the journal %s: its schema is at version %d, and this binary's is %d: check it with the release "+
+				"that made it",
 			file, version, newest)
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// BenchmarkSave writes a change of a payment with an attempt, durably, for one caller and for many at a time, with a commit for
-// each change and with one for all that wait.
+// BenchmarkSave writes a change of a payment with an attempt, durably, for one caller and for many at a time, with a
+// commit for each change and with one for all that wait.
 func BenchmarkSave(b *testing.B) {
 	for _, writers := range []int{1, 64} {
 		for _, commit := range []struct {

@@ -14,13 +14,16 @@ import (
 var _ callback.Store = (*DB)(nil)
 
 const (
-	callbackColumns = `id, account, identity, addressed_to, payment_id, received_at, last_at, repeats, method, query, header, body, receipt,
+	callbackColumns = `id, account, identity, addressed_to, payment_id, received_at, last_at, repeats, method, query,
+		header, body, receipt,
 		vouched, state, due, tries, note, last_clock`
 
-	// keepCallback counts a repetition where the callback is there, and makes it due: one that waits for its next try waits no longer, and one
-	// that is done with is taken up again. A word that its payment knows stays settled.
-	keepCallback = `INSERT INTO callback (` + callbackColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (account, identity) DO UPDATE SET repeats = repeats + 1, last_at = excluded.last_at, last_clock = excluded.last_clock,
+	// keepCallback counts a repetition where the callback is there, and makes it due: one that waits for its next try
+	// waits no longer, and one that is done with is taken up again. A word that its payment knows stays settled.
+	keepCallback = `INSERT INTO callback (` + callbackColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+		?, ?, ?)
+		ON CONFLICT (account, identity) DO UPDATE SET repeats = repeats + 1, last_at = excluded.last_at,
+			last_clock = excluded.last_clock,
 			receipt = CASE WHEN ` + takenUp + ` THEN excluded.receipt ELSE receipt END,
 			due = CASE WHEN ` + takenUp + ` THEN excluded.due ELSE due END,
 			tries = CASE WHEN ` + takenUp + ` THEN 0 ELSE tries END,
@@ -31,9 +34,11 @@ const (
 		WHERE id = ?6 AND (repeats = ?7 OR (vouched = 1 AND ?2 = 'settled'))`
 	// postponeCallback is for one that was repeated meanwhile: its tries count anew from the repetition.
 	postponeCallback = `UPDATE callback SET due = ?, note = ? WHERE id = ?`
-	purgeCallbacks   = `DELETE FROM callback WHERE id IN (SELECT id FROM callback WHERE due IS NULL AND last_clock < ? ORDER BY last_clock LIMIT ?)`
+	purgeCallbacks   = `DELETE FROM callback WHERE id IN (SELECT id FROM callback WHERE due IS NULL AND last_clock < ` +
+		`? ORDER BY last_clock LIMIT ?)`
 
-	listDueCallbacks = `SELECT ` + callbackColumns + ` FROM callback WHERE account = ? AND vouched = ? AND due <= ? ORDER BY due LIMIT ?`
+	listDueCallbacks = `SELECT ` + callbackColumns +
+		` FROM callback WHERE account = ? AND vouched = ? AND due <= ? ORDER BY due LIMIT ?`
 )
 
 // KeepCallback implements callback.Store.
@@ -49,8 +54,10 @@ func (db *DB) KeepCallback(ctx context.Context, c callback.Callback) error {
 		}
 	}
 	err = db.writer.do(ctx, func(t transaction) error {
-		_, err := t.exec(keepCallback, c.ID, c.Account, c.Identity, optional(c.AddressedTo), optional(c.PaymentID), textOf(c.ReceivedAt), textOf(c.LastAt),
-			c.Repeats, c.Method, c.Query, string(header), append([]byte{}, c.Body...), receipt, c.Vouched, string(c.State), optionalTime(c.Due), c.Tries, c.Note, t.clock())
+		_, err := t.exec(keepCallback, c.ID, c.Account, c.Identity, optional(c.AddressedTo), optional(c.PaymentID),
+			textOf(c.ReceivedAt), textOf(c.LastAt),
+			c.Repeats, c.Method, c.Query, string(header), append([]byte{}, c.Body...), receipt, c.Vouched,
+			string(c.State), optionalTime(c.Due), c.Tries, c.Note, t.clock())
 		return err
 	})
 	if err != nil {
@@ -62,7 +69,8 @@ func (db *DB) KeepCallback(ctx context.Context, c callback.Callback) error {
 // SettleCallback implements callback.Store.
 func (db *DB) SettleCallback(ctx context.Context, c callback.Callback, again time.Time) error {
 	err := db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(settleCallback, optional(c.PaymentID), string(c.State), optionalTime(c.Due), c.Tries, c.Note, c.ID, c.Repeats)
+		rows, err := t.exec(settleCallback, optional(c.PaymentID), string(c.State), optionalTime(c.Due), c.Tries,
+			c.Note, c.ID, c.Repeats)
 		if err != nil || rows == 1 {
 			return err
 		}
@@ -76,7 +84,8 @@ func (db *DB) SettleCallback(ctx context.Context, c callback.Callback, again tim
 }
 
 // DueCallbacks implements callback.Store. limit 0 means 100.
-func (db *DB) DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time, limit int) ([]callback.Callback, error) {
+func (db *DB) DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time,
+	limit int) ([]callback.Callback, error) {
 	const what = "list callbacks that are due"
 	rows, err := db.read[listDueCallbacks].QueryContext(ctx, account, vouched, textOf(now), atMost(limit))
 	return collect(ctx, what, rows, err, func() (callback.Callback, error) { return scanCallback(ctx, what, rows) })
@@ -88,7 +97,8 @@ func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Ca
 	var received, last, header string
 	var receipt []byte
 	var lastClock int64
-	err := rows.Scan(&c.ID, &c.Account, &c.Identity, &addressedTo, &paymentID, &received, &last, &c.Repeats, &c.Method, &c.Query, &header, &c.Body, &receipt,
+	err := rows.Scan(&c.ID, &c.Account, &c.Identity, &addressedTo, &paymentID, &received, &last, &c.Repeats, &c.Method,
+		&c.Query, &header, &c.Body, &receipt,
 		&c.Vouched, &c.State, &due, &c.Tries, &c.Note, &lastClock)
 	if err != nil {
 		return callback.Callback{}, unread(ctx, what, err)

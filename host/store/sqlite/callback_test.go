@@ -14,7 +14,8 @@ import (
 func hint(id string) callback.Callback {
 	at := time.UnixMilli(1_772_366_400_000).UTC()
 	return callback.Callback{
-		ID: id, Account: "a", Identity: "i-" + id, AddressedTo: "pay_1", ReceivedAt: at, LastAt: at, Method: http.MethodPost, Query: "x=1",
+		ID: id, Account: "a", Identity: "i-" + id, AddressedTo: "pay_1", ReceivedAt: at, LastAt: at,
+		Method: http.MethodPost, Query: "x=1",
 		Header: http.Header{"X-Some": {"1", "2"}}, Body: []byte{0xff, 0}, State: callback.Pending, Due: at,
 		Receipt: &abi.Receipt{Trust: abi.Receipt_TRUST_LOOK_UP, ProviderReference: "theirs"},
 	}
@@ -138,8 +139,8 @@ func TestWhatCameWhileACallbackWasActedOnIsNotLost(t *testing.T) {
 	require.Equal(t, 1, due[0].Repeats)
 }
 
-// A word whose payment knows it has nothing to add, however often it comes; one that waits for its payment must not wait longer for having
-// been repeated at the wrong moment.
+// A word whose payment knows it has nothing to add, however often it comes; one that waits for its payment must not
+// wait longer for having been repeated at the wrong moment.
 func TestAWordThatWasRepeatedWhileItWasActedOn(t *testing.T) {
 	t.Parallel()
 	for state, due := range map[callback.State]int{callback.Settled: 0, callback.Pending: 1, callback.Dismissed: 1} {

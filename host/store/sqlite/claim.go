@@ -32,7 +32,8 @@ func (t transaction) putClaim(claim *payment.Claim, owner string) error {
 		return err
 	}
 	if standing != owner {
-		return fmt.Errorf("%s %q at %s is of %s: %w", claim.Object, claim.Reference, claim.Account, standing, payment.ErrClaimed)
+		return fmt.Errorf("%s %q at %s is of %s: %w", claim.Object, claim.Reference, claim.Account, standing,
+			payment.ErrClaimed)
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// longestStop is how much of a stop counts, at most: while the router stops there is only the wall clock, and that may be wrong.
+	// longestStop is how much of a stop counts, at most: while the router stops there is only the wall clock, and that
+	// may be wrong.
 	longestStop = time.Hour
 	// jumpTolerance is how far the wall clock may depart from the monotonic one before that is a jump.
 	jumpTolerance = time.Minute
@@ -21,8 +22,8 @@ const (
 	persistEvery = time.Minute
 )
 
-// clock is the journal's own. It advances by the monotonic clock while the journal is open, and by at most longestStop over a stop. Lifetimes
-// count in it, so that a wrong wall clock ends none. It is safe for concurrent use.
+// clock is the journal's own. It advances by the monotonic clock while the journal is open, and by at most longestStop
+// over a stop. Lifetimes count in it, so that a wrong wall clock ends none. It is safe for concurrent use.
 type clock struct {
 	now func() time.Time
 	log *slog.Logger
@@ -48,7 +49,8 @@ type moment struct {
 
 func (m moment) ms() int64 { return m.clock.Milliseconds() }
 
-// startClock goes on from what a journal shows. wall is when it was written last, by the wall clock; zero for a new one.
+// startClock goes on from what a journal shows. wall is when it was written last, by the wall clock; zero for a new
+// one.
 func startClock(now func() time.Time, log *slog.Logger, shown time.Duration, wall time.Time) *clock {
 	at := now()
 	c := &clock{now: now, log: log, shown: shown, read: at, anchor: at}
@@ -78,7 +80,8 @@ func (c *clock) moment() moment {
 }
 
 func (c *clock) jump(at time.Time, by time.Duration) {
-	c.log.Error(jumpText(by)+": look at what sets it; lifetimes count in the journal's own clock", slog.Duration("by", by), slog.Time("wall", at))
+	c.log.Error(jumpText(by)+": look at what sets it; lifetimes count in the journal's own clock",
+		slog.Duration("by", by), slog.Time("wall", at))
 	c.last = &payment.ClockJump{At: at.Round(0).UTC(), By: by}
 	c.untold = append(c.untold, by)
 }
@@ -103,8 +106,8 @@ func jumpText(by time.Duration) string {
 	return fmt.Sprintf("the wall clock was set ahead by %s", by.Round(time.Second))
 }
 
-// After the wall clock was set back, what was scheduled by the clock that was ahead is due at once: it would wait for as long as that was ahead.
-// Payments need none of it: see listStranded.
+// After the wall clock was set back, what was scheduled by the clock that was ahead is due at once: it would wait for
+// as long as that was ahead. Payments need none of it: see listStranded.
 const (
 	wakeCallbacks  = `UPDATE callback SET due = ?1 WHERE due > ?1`
 	wakeDeliveries = `UPDATE webhook_delivery SET due = ?1 WHERE state = 'pending' AND due > ?1`

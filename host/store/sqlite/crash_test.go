@@ -20,7 +20,8 @@ import (
 // victimDir names the variable that makes this test binary a process to be killed, and gives it a data directory.
 const victimDir = "PAYROUTER_TEST_VICTIM"
 
-// victim writes payments, several at a time and without end, and says of each on a line of its own that it was acknowledged.
+// victim writes payments, several at a time and without end, and says of each on a line of its own that it was
+// acknowledged.
 func victim(dir string) int {
 	ctx := context.Background()
 	db, err := Open(ctx, dir, func(c *choices) { c.witnessEvery = time.Nanosecond })
@@ -58,7 +59,8 @@ func processing(p payment.Payment) payment.Payment {
 }
 
 func openAttempt(p payment.Payment) payment.Attempt {
-	return payment.Attempt{ID: "att_" + p.ID, PaymentID: p.ID, Number: 1, Provider: "payplay", SendBefore: p.CreatedAt, StartedAt: p.CreatedAt}
+	return payment.Attempt{ID: "att_" + p.ID, PaymentID: p.ID, Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
+		StartedAt: p.CreatedAt}
 }
 
 func TestKilledProcessLosesNothingItAcknowledged(t *testing.T) {

@@ -16,15 +16,17 @@ import (
 	"payrouter/host/payment"
 )
 
-// DB is an open journal. It implements payment.Journal, and every method is safe for concurrent use. Its creator owns it and
-// calls Close; from then on every other method fails with payment.ErrJournal.
+// DB is an open journal. It implements payment.Journal, and every method is safe for concurrent use. Its creator owns
+// it and calls Close; from then on every other method fails with payment.ErrJournal.
 //
-// What callers write at the same time is committed together: one wait for the disk serves all of them, and each is answered
-// after it. A caller's context counts until its write is in such a batch; from then on it waits, to learn what became of it.
+// What callers write at the same time is committed together: one wait for the disk serves all of them, and each is
+// answered after it. A caller's context counts until its write is in such a batch; from then on it waits, to learn what
+// became of it.
 //
-// Where a commit fails, nothing of it stands, and every caller in the batch is told so with payment.ErrJournal. A crash in
-// that moment, before anything else is written, may leave the refused batch in the file after all: it may have reached the disk
-// before the disk said no. So an error means that a write is not acknowledged, and what is not acknowledged must not be acted on.
+// Where a commit fails, nothing of it stands, and every caller in the batch is told so with payment.ErrJournal. A crash
+// in that moment, before anything else is written, may leave the refused batch in the file after all: it may have
+// reached the disk before the disk said no. So an error means that a write is not acknowledged, and what is not
+// acknowledged must not be acted on.
 //
 // Text that is not valid UTF-8 is kept with U+FFFD in place of what is not; bytes are kept as they are.
 type DB struct {
@@ -41,10 +43,11 @@ type DB struct {
 
 var _ payment.Journal = (*DB)(nil)
 
-// Open opens the journal in a data directory, which is made where it is missing, and brings its schema up to date. It is an
-// error where another process holds the directory or everybody may write to it (*DirectoryError), where SQLite is too old to be
-// trusted or does not take a setting that durability needs, where a later release has written there, and where the journal was made in another
-// mode (*ModeError). A journal that is older than its witness opens held: see Hold.
+// Open opens the journal in a data directory, which is made where it is missing, and brings its schema up to date. It
+// is an error where another process holds the directory or everybody may write to it (*DirectoryError), where SQLite is
+// too old to be trusted or does not take a setting that durability needs, where a later release has written there, and
+// where the journal was made in another mode (*ModeError). A journal that is older than its witness opens held: see
+// Hold.
 func Open(ctx context.Context, dir string, options ...Option) (*DB, error) {
 	return open(ctx, dir, maxBatch, options...)
 }
@@ -62,8 +65,8 @@ type choices struct {
 	mode         Mode
 }
 
-// Now is the clock that the journal's own advances by: its monotonic reading, where it has one. Without this option, or with nil, it is the
-// system's.
+// Now is the clock that the journal's own advances by: its monotonic reading, where it has one. Without this option, or
+// with nil, it is the system's.
 func Now(now func() time.Time) Option {
 	return func(c *choices) {
 		if now != nil {
@@ -72,7 +75,8 @@ func Now(now func() time.Time) Option {
 	}
 }
 
-// Logger gets jumps of the wall clock, holds, and what keeps the witness from being written. Without this option nobody does.
+// Logger gets jumps of the wall clock, holds, and what keeps the witness from being written. Without this option nobody
+// does.
 func Logger(log *slog.Logger) Option {
 	return func(c *choices) { c.log = log }
 }
@@ -82,13 +86,14 @@ func WitnessAt(path string) Option {
 	return func(c *choices) { c.witness = path }
 }
 
-// InMode marks a journal that is not marked yet, and refuses one that is marked otherwise. Without this option any journal is taken.
+// InMode marks a journal that is not marked yet, and refuses one that is marked otherwise. Without this option any
+// journal is taken.
 func InMode(mode Mode) Option {
 	return func(c *choices) { c.mode = mode }
 }
 
-// WhileMigrating is told of each migration to a version, when all of it is done and none of it is committed. It may hold it there, or end
-// the process.
+// WhileMigrating is told of each migration to a version, when all of it is done and none of it is committed. It may
+// hold it there, or end the process.
 func WhileMigrating(told func(version int64)) Option {
 	return func(c *choices) { c.migrating = told }
 }
@@ -130,7 +135,8 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 		return nil, fmt.Errorf("migrate %s: %w", db.dir.database(), err)
 	}
 
-	db.reads, err = openPool(ctx, db.dir.database(), max(4, runtime.GOMAXPROCS(0)), append(slices.Clip(pragmas), queryOnly)...)
+	db.reads, err = openPool(ctx, db.dir.database(), max(4, runtime.GOMAXPROCS(0)),
+		append(slices.Clip(pragmas), queryOnly)...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +152,8 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 	closers = append(closers, db.witness.close)
 	db.witness.start()
 	db.writer = &writer{
-		db: writes, batch: batch, clock: db.clock, session: session, commits: db.standing.commits, persisted: db.standing.clock,
+		db: writes, batch: batch, clock: db.clock, session: session, commits: db.standing.commits,
+		persisted: db.standing.clock,
 		committed: func(number int64, at time.Time) {
 			db.witness.saw(testimony{Journal: db.standing.identity, Session: session, Commit: number, At: at})
 		},
@@ -163,7 +170,8 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 	return db, nil
 }
 
-// look reads how a journal stands, and what its witness shows, before anything is written to it. empty: it has no payment and no run.
+// look reads how a journal stands, and what its witness shows, before anything is written to it. empty: it has no
+// payment and no run.
 func (db *DB) look(ctx context.Context, from *sql.DB, chosen choices) (shown evidence, empty bool, err error) {
 	if db.standing, err = readStanding(ctx, from); err != nil {
 		return evidence{}, false, err
@@ -189,11 +197,12 @@ func (db *DB) look(ctx context.Context, from *sql.DB, chosen choices) (shown evi
 	return shown, !any, nil
 }
 
-// Close waits for the batch under way, refuses the writes still queued, and gives the directory up. More calls change nothing.
+// Close waits for the batch under way, refuses the writes still queued, and gives the directory up. More calls change
+// nothing.
 func (db *DB) Close() error { return db.close() }
 
-// Healthy is nil while writes succeed. After one that failed for the engine's reasons, each call tries to write a little, and
-// is nil again once that, or anybody's write, has succeeded.
+// Healthy is nil while writes succeed. After one that failed for the engine's reasons, each call tries to write a
+// little, and is nil again once that, or anybody's write, has succeeded.
 func (db *DB) Healthy() error { return db.writer.healthy() }
 
 // prepared are statements by their text.

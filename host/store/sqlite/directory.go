@@ -95,10 +95,11 @@ func syncDirectory(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// lockDirectory leaves the holder's process id in the file, for whoever finds the directory locked. The lock is the system's:
-// it goes with the process, however that ends.
+// lockDirectory leaves the holder's process id in the file, for whoever finds the directory locked. The lock is the
+// system's: it goes with the process, however that ends.
 func lockDirectory(path string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // G304: the operator's own directory
+	//nolint:gosec // G304: the operator's own directory
+	file, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, &DirectoryError{Dir: path, What: "cannot be written", Mend: "give this user access to it", Err: err}
 	}
@@ -132,12 +133,13 @@ func holder(file *os.File) string {
 	return "process " + pid
 }
 
-// makeDatabase makes the file before SQLite would, which makes it readable for everybody. The files that SQLite puts beside
-// it take its mode.
+// makeDatabase makes the file before SQLite would, which makes it readable for everybody. The files that SQLite puts
+// beside it take its mode.
 func (d *directory) makeDatabase() error {
 	file, err := os.OpenFile(d.database(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return &DirectoryError{Dir: d.path, What: "the database cannot be opened", Mend: "give this user access to it", Err: err}
+		return &DirectoryError{Dir: d.path, What: "the database cannot be opened", Mend: "give this user access to it",
+			Err: err}
 	}
 	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
 		return fmt.Errorf("keep %s to this user: %w", d.database(), err)

@@ -24,7 +24,8 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 	if err != nil {
 		return fmt.Errorf("prepare the migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithDisableGlobalRegistry(true), goose.WithStore(watchedVersions{versions, told}))
+	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithDisableGlobalRegistry(true),
+		goose.WithStore(watchedVersions{versions, told}))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -33,7 +34,8 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 		return fmt.Errorf("read the version of the schema: %w", err)
 	}
 	if current > target {
-		return fmt.Errorf("the database's schema is at version %d and this binary knows %d: run the later binary again", current, target)
+		return fmt.Errorf("the database's schema is at version %d and this binary knows %d: run the later binary again",
+			current, target)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate from version %d to %d: %w", current, target, err)
@@ -41,7 +43,8 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 	return nil
 }
 
-// watchedVersions tells of each version that is about to be committed: goose writes it last, in the migration's own transaction.
+// watchedVersions tells of each version that is about to be committed: goose writes it last, in the migration's own
+// transaction.
 type watchedVersions struct {
 	database.Store
 

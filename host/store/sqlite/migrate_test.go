@@ -29,7 +29,8 @@ func TestDatabaseOfALaterReleaseIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	db := openAt(t, dir)
 	require.NoError(t, create(t, db, 1))
-	_, err := db.writer.db.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
+	_, err := db.writer.db.ExecContext(t.Context(),
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 
@@ -156,10 +157,14 @@ func TestSecondMigrationFillsWhatTheFirstReleaseKeptInDocuments(t *testing.T) {
 	paid.Version, paid.Status = 2, payment.Succeeded
 	require.NoError(t, db.Save(t.Context(), changeOf(paid)))
 	for _, text := range []string{
-		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_clock`, `DROP INDEX attempt_by_reference`,
-		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`, `DROP INDEX payment_by_provider_reference`,
-		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`, `DROP TABLE callback`, `DROP TABLE webhook_delivery`,
-		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`, `DROP TABLE journal`, `DROP TABLE journal_event`, `DROP TABLE spent_key`, `DROP TABLE claim`,
+		`DROP INDEX idempotency_key_settled`, `ALTER TABLE idempotency_key DROP COLUMN settled_clock`,
+		`DROP INDEX attempt_by_reference`,
+		`ALTER TABLE attempt DROP COLUMN reference`, `DROP INDEX payment_due`,
+		`DROP INDEX payment_by_provider_reference`,
+		`ALTER TABLE payment DROP COLUMN next_check`, `ALTER TABLE payment DROP COLUMN provider_reference`,
+		`DROP TABLE callback`, `DROP TABLE webhook_delivery`,
+		`DROP TABLE webhook_endpoint`, `DROP TABLE event`, `DROP TABLE run`, `DROP TABLE journal`,
+		`DROP TABLE journal_event`, `DROP TABLE spent_key`, `DROP TABLE claim`,
 		`DELETE FROM goose_db_version WHERE version_id > 1`,
 	} {
 		_, err := db.writer.db.ExecContext(t.Context(), text)
@@ -212,7 +217,8 @@ func requirePlan(t *testing.T, db *DB, name, index, text string, args []any) {
 	require.NoError(t, rows.Err())
 }
 
-// Payments that named an object before there were claims have it: of several the first. The object's type is the operation that made it.
+// Payments that named an object before there were claims have it: of several the first. The object's type is the
+// operation that made it.
 func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -248,7 +254,8 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 
 	db = openAt(t, dir)
 	defer func() { require.NoError(t, db.Close()) }()
-	for object, owner := range map[[2]string]string{{"create_bid", "77"}: first.ID, {"get_calc", "77"}: "", {string(bare.Kind), "78"}: bare.ID} {
+	for object, owner := range map[[2]string]string{{"create_bid", "77"}: first.ID, {"get_calc", "77"}: "",
+		{string(bare.Kind), "78"}: bare.ID} {
 		found, err := db.Owner(t.Context(), "exchanger", object[0], object[1])
 		require.NoError(t, err)
 		require.Equal(t, owner, found, object)

@@ -36,7 +36,8 @@ var pragmas = []pragma{
 	{"trusted_schema", "0", "0"},
 	// The log is cut back to this after it was larger, in bytes.
 	{"journal_size_limit", "67108864", "67108864"},
-	// Pages that many payments share go to the database once in so many pages of the log (32 MiB), instead of once in 1,000.
+	// Pages that many payments share go to the database once in so many pages of the log (32 MiB), instead of once in
+	// 1,000.
 	{"wal_autocheckpoint", "8000", "8000"},
 	// In KiB where negative. The indexes by merchants' and providers' references are written all over.
 	{"cache_size", "-32768", "-32768"},
@@ -87,7 +88,9 @@ func checkPool(ctx context.Context, db *sql.DB, settings []pragma) error {
 			return fmt.Errorf("read back %s: %w", p.name, err)
 		}
 		if reads != p.reads {
-			return fmt.Errorf("%s was set to %s and is %s: the file system may not support it, put the data directory on a local disk",
+			return fmt.Errorf(
+				"%s was set to %s and is %s: the file system may not support it, put the data directory on a "+
+					"local disk",
 				p.name, p.value, reads)
 		}
 	}

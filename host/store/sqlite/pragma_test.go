@@ -12,7 +12,8 @@ import (
 func TestEveryConnectionIsSetForDurability(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
-	must := map[string]string{"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "foreign_keys": "1", "temp_store": "2", "query_only": "0"}
+	must := map[string]string{"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "foreign_keys": "1",
+		"temp_store": "2", "query_only": "0"}
 	requireSettings(t, db.writer.db, must)
 	must["query_only"] = "1"
 	requireSettings(t, db.reads, must)
@@ -56,7 +57,8 @@ func TestSQLiteThatCorruptsIsRefused(t *testing.T) {
 	t.Parallel()
 	for version, sound := range map[string]bool{
 		"3.51.3": true, "3.51.4": true, "3.52.0": true, "3.100.0": true, "4.0.0": true, "3.51.3.1": true,
-		"3.51.2": false, "3.51": false, "3.50.9": false, "3.9.9": false, "2.99.99": false, "": false, "3.x.9": false, "new": false,
+		"3.51.2": false, "3.51": false, "3.50.9": false, "3.9.9": false, "2.99.99": false, "": false, "3.x.9": false,
+		"new": false,
 	} {
 		err := checkVersion(version)
 		if sound {

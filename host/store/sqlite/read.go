@@ -20,7 +20,8 @@ const (
 	findPayment  = `SELECT doc FROM payment WHERE id = ?`
 	listAttempts = `SELECT ` + attemptColumns + ` FROM attempt WHERE payment_id = ? ORDER BY number`
 	attemptByID  = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = ?`
-	// Most payments wait for their payers, and are not looked at. Left alone, SQLite would look for attempts by payment, at all of them.
+	// Most payments wait for their payers, and are not looked at. Left alone, SQLite would look for attempts by
+	// payment, at all of them.
 	listUnfinished = `SELECT doc FROM payment WHERE id IN (
 		SELECT id FROM payment WHERE status = 'created' AND id > ?1
 		UNION SELECT id FROM payment WHERE status = 'processing' AND id > ?1
@@ -28,12 +29,14 @@ const (
 			AND (SELECT status FROM payment WHERE id = payment_id) NOT IN (` + terminal + `)
 		ORDER BY 1 LIMIT ?2) ORDER BY id`
 	// A reference is one payment's: a second row is all that need be seen of more.
-	findByReference = `SELECT doc FROM payment WHERE id IN (SELECT payment_id FROM attempt WHERE provider = ? AND reference = ?) LIMIT 2`
-	findByTheirs    = `SELECT doc FROM payment WHERE provider = ? AND provider_reference = ? LIMIT 2`
+	findByReference = `SELECT doc FROM payment WHERE id IN (SELECT payment_id FROM attempt WHERE provider = ? AND ` +
+		`reference = ?) LIMIT 2`
+	findByTheirs = `SELECT doc FROM payment WHERE provider = ? AND provider_reference = ? LIMIT 2`
 	// One step of the index for each provider, however many payments wait there.
 	listWaiting = `WITH RECURSIVE waiting (provider) AS (
 		SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL
-		UNION ALL SELECT (SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL AND provider > waiting.provider)
+		UNION ALL SELECT (SELECT min(provider) FROM payment INDEXED BY payment_due WHERE next_check IS NOT NULL
+			AND provider > waiting.provider)
 			FROM waiting WHERE provider IS NOT NULL
 		) SELECT provider FROM waiting WHERE provider IS NOT NULL`
 	listDue = `SELECT doc FROM payment WHERE provider = ? AND next_check <= ? ORDER BY next_check LIMIT ?`
@@ -51,7 +54,8 @@ const (
 
 func reads() []string {
 	return []string{
-		findPayment, findByReference, findByTheirs, listWaiting, listDue, listStranded, listTimeline, listEntries, listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
+		findPayment, findByReference, findByTheirs, listWaiting, listDue, listStranded, listTimeline, listEntries,
+		listTheirEvents, listAttempts, attemptByID, listUnfinished, listOpen, findKey,
 		listDueCallbacks, findRun, listUnfinishedRuns, findClaim,
 	}
 }
@@ -129,7 +133,8 @@ func (db *DB) Due(ctx context.Context, provider string, now time.Time, limit int
 	if err != nil || len(due) == limit {
 		return due, err
 	}
-	rows, err = db.read[listStranded].QueryContext(ctx, provider, textOf(now.Add(payment.FurthestCheck)), textOf(now.Add(payment.FurthestLateCheck)), limit-len(due))
+	rows, err = db.read[listStranded].QueryContext(ctx, provider, textOf(now.Add(payment.FurthestCheck)),
+		textOf(now.Add(payment.FurthestLateCheck)), limit-len(due))
 	stranded, err := paymentsOf(ctx, what, rows, err)
 	if err != nil {
 		return nil, err
@@ -185,8 +190,8 @@ func (db *DB) Attempt(ctx context.Context, id string) (payment.Attempt, error) {
 	return found[0], nil
 }
 
-// OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty starts at
-// the oldest. limit 0 means 100.
+// OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty
+// starts at the oldest. limit 0 means 100.
 func (db *DB) OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error) {
 	rows, err := db.read[listOpen].QueryContext(ctx, after, atMost(limit))
 	return attemptsOf(ctx, "list open attempts", rows, err)

@@ -44,7 +44,8 @@ func encodeChange(change payment.Change) (encoded encodedChange, err error) {
 	}
 	for _, e := range change.Entries {
 		if e.PaymentID != id || e.Merchant != change.Payment.Merchant {
-			return encodedChange{}, fmt.Errorf("change payment %s: event %s is of payment %s: %w", id, e.ID, e.PaymentID, store.ErrTaken)
+			return encodedChange{},
+				fmt.Errorf("change payment %s: event %s is of payment %s: %w", id, e.ID, e.PaymentID, store.ErrTaken)
 		}
 		text, err := json.Marshal(e)
 		if err != nil {
@@ -64,8 +65,8 @@ func decodeEntry(sequence int64, doc string, snapshot []byte) (payment.Entry, er
 	return e, nil
 }
 
-// paymentDoc is a payment as JSON. The caller's options are objects whose text is kept to the byte, which JSON inside JSON is
-// not: it loses its white space.
+// paymentDoc is a payment as JSON. The caller's options are objects whose text is kept to the byte, which JSON inside
+// JSON is not: it loses its white space.
 type paymentDoc struct {
 	payment.Payment
 	Options map[string]string `json:"options,omitempty"`

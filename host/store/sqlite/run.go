@@ -20,7 +20,8 @@ const (
 	findRunStanding = `SELECT merchant, created_at, status, version FROM run WHERE id = ?`
 	// updateRun finds nothing where the change must not be made. Provider, operation and input never change.
 	updateRun = `UPDATE run SET status = ?1, version = ?2, output = ?3, doc = ?4
-		WHERE id = ?5 AND version = ?2 - 1 AND merchant = ?6 AND created_at = ?7 AND (status = ?1 OR status NOT IN (` + terminal + `))`
+		WHERE id = ?5 AND version = ?2 - 1 AND merchant = ?6 AND created_at = ?7
+			AND (status = ?1 OR status NOT IN (` + terminal + `))`
 
 	runColumns         = `input, output, doc`
 	findRun            = `SELECT ` + runColumns + ` FROM run WHERE id = ?`
@@ -30,7 +31,8 @@ const (
 // CreateRun implements payment.Runs. A run whose id is taken is refused with store.ErrTaken.
 func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (earlier *payment.Key, err error) {
 	if key.PaymentID != run.ID || key.Merchant != run.Merchant {
-		return nil, fmt.Errorf("create run %s of %q: its key is for %s of %q", run.ID, run.Merchant, key.PaymentID, key.Merchant)
+		return nil, fmt.Errorf("create run %s of %q: its key is for %s of %q", run.ID, run.Merchant, key.PaymentID,
+			key.Merchant)
 	}
 	doc, err := encodeRun(run)
 	if err != nil {
@@ -41,7 +43,8 @@ func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (
 		if earlier, err = t.used(key); err != nil || earlier != nil {
 			return err
 		}
-		_, err = t.exec(insertRun, run.Merchant, string(run.Status), run.Provider, run.Operation, textOf(run.CreatedAt), run.Version, run.Input, run.Output,
+		_, err = t.exec(insertRun, run.Merchant, string(run.Status), run.Provider, run.Operation, textOf(run.CreatedAt),
+			run.Version, run.Input, run.Output,
 			doc, run.ID)
 		if err != nil {
 			return err
@@ -81,7 +84,8 @@ func (db *DB) SaveRun(ctx context.Context, change payment.RunChange) error {
 }
 
 func (t transaction) updateRun(run payment.Run, doc string) error {
-	rows, err := t.exec(updateRun, string(run.Status), run.Version, run.Output, doc, run.ID, run.Merchant, textOf(run.CreatedAt))
+	rows, err := t.exec(updateRun, string(run.Status), run.Version, run.Output, doc, run.ID, run.Merchant,
+		textOf(run.CreatedAt))
 	if err != nil {
 		return err
 	}

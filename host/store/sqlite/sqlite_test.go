@@ -72,8 +72,8 @@ func openNew(tb testing.TB) *DB {
 	return db
 }
 
-// copyFiles copies what a crash leaves of a journal that nobody writes to just now: the database and its log, and not what was
-// in shared memory.
+// copyFiles copies what a crash leaves of a journal that nobody writes to just now: the database and its log, and not
+// what was in shared memory.
 func copyFiles(tb testing.TB, dir string) string {
 	tb.Helper()
 	to := tb.TempDir()
@@ -88,8 +88,10 @@ func copyFiles(tb testing.TB, dir string) string {
 func sample(n int) (payment.Payment, payment.Key) {
 	at := time.UnixMilli(1_772_366_400_000 + int64(n)).UTC()
 	p := payment.Payment{
-		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
-		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Reference: fmt.Sprintf("order-%d", n)},
+		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
+		UpdatedAt: at,
+		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR",
+			Reference: fmt.Sprintf("order-%d", n)},
 	}
 	return p, payment.Key{Merchant: p.Merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at}
 }

@@ -22,20 +22,23 @@ const (
 	listJournalEvents = `SELECT type, at, commits, actor, reason FROM journal_event ORDER BY seq DESC LIMIT ?`
 
 	countCommit        = `UPDATE journal SET commits = ?, clock = ?, wall = ?`
-	insertJournalEvent = `INSERT INTO journal_event (type, at, clock, commits, session, actor, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`
-	setMode            = `UPDATE journal SET mode = ? WHERE mode IS NULL`
-	setHeld            = `UPDATE journal SET held = ?`
-	setDoubted         = `UPDATE journal SET doubted_before = ?, doubted_clock = ?`
+	insertJournalEvent = `INSERT INTO journal_event (type, at, clock, commits, session, actor, reason) VALUES (?, ?, ` +
+		`?, ?, ?, ?, ?)`
+	setMode    = `UPDATE journal SET mode = ? WHERE mode IS NULL`
+	setHeld    = `UPDATE journal SET held = ?`
+	setDoubted = `UPDATE journal SET doubted_before = ?, doubted_clock = ?`
 )
 
 func standingWrites() []string {
-	return []string{countCommit, insertJournalEvent, setMode, setHeld, setDoubted, wakeCallbacks, wakeDeliveries, wakeEndpoints}
+	return []string{countCommit, insertJournalEvent, setMode, setHeld, setDoubted, wakeCallbacks, wakeDeliveries,
+		wakeEndpoints}
 }
 
 // event notes something that happened to the journal itself.
 func (t transaction) event(kind payment.StandingEventType, actor, reason string) error {
 	b := t.batch
-	_, err := t.exec(insertJournalEvent, string(kind), textOf(b.moment.wall), b.moment.ms(), b.number, b.session, actor, reason)
+	_, err := t.exec(insertJournalEvent, string(kind), textOf(b.moment.wall), b.moment.ms(), b.number, b.session, actor,
+		reason)
 	return err
 }
 
@@ -64,7 +67,8 @@ func readStanding(ctx context.Context, db *sql.DB) (*standing, error) {
 	var mode, wall, held, doubted sql.NullString
 	var ms int64
 	var doubtedMs sql.NullInt64
-	if err := db.QueryRowContext(ctx, findJournal).Scan(&s.identity, &mode, &s.commits, &ms, &wall, &held, &doubted, &doubtedMs); err != nil {
+	if err := db.QueryRowContext(ctx, findJournal).Scan(&s.identity, &mode, &s.commits, &ms, &wall, &held, &doubted,
+		&doubtedMs); err != nil {
 		return nil, fmt.Errorf("read how the journal stands: %w", err)
 	}
 	s.doubtedClock = time.Duration(doubtedMs.Int64) * time.Millisecond
@@ -124,7 +128,9 @@ func (e *ModeError) Error() string {
 	if e.Journal == Sandbox {
 		mend = "start the router with --sandbox, or give the real one a --data folder of its own"
 	}
-	return fmt.Sprintf("data directory %s: its journal was made for %s payments, and this router is to take %s ones: %s", e.Dir, e.Journal, e.Asked, mend)
+	return fmt.Sprintf(
+		"data directory %s: its journal was made for %s payments, and this router is to take %s ones: %s", e.Dir,
+		e.Journal, e.Asked, mend)
 }
 
 // evidence is what a witness says about a journal at its opening.
@@ -200,7 +206,8 @@ func (db *DB) begin(ctx context.Context, mode Mode, shown evidence, empty bool) 
 		db.witness.speak(true)
 		return db.witness.write()
 	}
-	db.log.Error("the journal is held: nothing leaves that may move money, until it is released", slog.String("why", s.hold.Reason),
+	db.log.Error("the journal is held: nothing leaves that may move money, until it is released",
+		slog.String("why", s.hold.Reason),
 		slog.Time("since", s.hold.Since))
 	return nil
 }
@@ -213,7 +220,9 @@ func (db *DB) Hold() error {
 	if s.hold == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s. Compare what the providers have with it, then run: router journal release --reason \"…\"", payment.ErrHeld, s.hold.Reason)
+	return fmt.Errorf(
+		"%w: %s. Compare what the providers have with it, then run: router journal release --reason \"…\"",
+		payment.ErrHeld, s.hold.Reason)
 }
 
 // wholeMs rounds up: what was made within the same millisecond is in doubt, too.
@@ -221,8 +230,8 @@ func wholeMs(clock time.Duration) time.Duration {
 	return (clock + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
-// Doubtful reports whether more may have been sent, of what was made when the journal's own clock showed a time, than the journal shows. What
-// has no such time is from an earlier release, and older than any doubt.
+// Doubtful reports whether more may have been sent, of what was made when the journal's own clock showed a time, than
+// the journal shows. What has no such time is from an earlier release, and older than any doubt.
 func (db *DB) Doubtful(made time.Duration) bool {
 	s := db.standing
 	s.mutex.Lock()
@@ -235,8 +244,9 @@ func (db *DB) Clock() time.Duration {
 	return db.clock.moment().clock
 }
 
-// Release ends a hold at a person's word, who is named with the reason in the journal and in the log. From then on the witness follows this
-// journal. A journal that is not held is payment.ErrNotHeld. Where the witness cannot be written, the hold stays.
+// Release ends a hold at a person's word, who is named with the reason in the journal and in the log. From then on the
+// witness follows this journal. A journal that is not held is payment.ErrNotHeld. Where the witness cannot be written,
+// the hold stays.
 func (db *DB) Release(ctx context.Context, actor, reason string) error {
 	s := db.standing
 	s.releasing.Lock()
@@ -294,7 +304,8 @@ func (db *DB) Standing(ctx context.Context) (payment.Standing, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return payment.Standing{
-		Identity: s.identity, Mode: s.mode, Commits: db.witness.seen(), Hold: s.hold, DoubtedBefore: s.doubtedBefore, Clock: db.Clock(),
+		Identity: s.identity, Mode: s.mode, Commits: db.witness.seen(), Hold: s.hold, DoubtedBefore: s.doubtedBefore,
+		Clock:   db.Clock(),
 		Witness: db.witness.standing(), Jump: db.clock.lastJump(), Events: events,
 	}, nil
 }

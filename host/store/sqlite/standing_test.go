@@ -114,7 +114,8 @@ func TestWhatAWallClockPlannedThatWasAheadIsDueOnceItIsSetBack(t *testing.T) {
 		standing, err := db.Standing(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, -1000*time.Hour, standing.Jump.By)
-		require.Equal(t, []payment.StandingEventType{payment.ClockJumped, payment.ClockJumped, payment.JournalOpened}, eventTypes(standing))
+		require.Equal(t, []payment.StandingEventType{payment.ClockJumped, payment.ClockJumped, payment.JournalOpened},
+			eventTypes(standing))
 	})
 }
 
@@ -220,8 +221,9 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 		disturb func(t *testing.T, dir, older string)
 		held    string
 	}{
-		"as it was":              {func(*testing.T, string, string) {}, ""},
-		"an older copy put back": {func(t *testing.T, dir, older string) { t.Helper(); putBack(t, older, dir) }, "an older copy was put back"},
+		"as it was": {func(*testing.T, string, string) {}, ""},
+		"an older copy put back": {func(t *testing.T, dir, older string) { t.Helper(); putBack(t, older, dir) },
+			"an older copy was put back"},
 		"the log's tail is lost": {func(t *testing.T, dir, _ string) {
 			t.Helper()
 			db := openAt(t, dir)
@@ -258,7 +260,11 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 			require.NoError(t, elsewhere.Close())
 			putBack(t, older, dir)
 		}, "an older copy was put back"},
-		"the witness is gone": {func(t *testing.T, dir, _ string) { t.Helper(); require.NoError(t, os.Remove(Witness(dir))) }, ""},
+		"the witness is gone": {func(t *testing.T, dir,
+			_ string) {
+			t.Helper()
+			require.NoError(t, os.Remove(Witness(dir)))
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,8 +8,9 @@ import (
 	"payrouter/host/webhook"
 )
 
-// Webhooks is the part of a journal that holds merchants' endpoints and what is on its way to them. It is open as long as the journal is,
-// and safe for concurrent use. An endpoint's place in the events moves in the transaction that makes the deliveries of them.
+// Webhooks is the part of a journal that holds merchants' endpoints and what is on its way to them. It is open as long
+// as the journal is, and safe for concurrent use. An endpoint's place in the events moves in the transaction that makes
+// the deliveries of them.
 type Webhooks struct{ db *DB }
 
 var (
@@ -22,20 +23,23 @@ var (
 func (db *DB) Webhooks() Webhooks { return Webhooks{db} }
 
 const (
-	endpointColumns = `id, merchant, url, description, types, secret, previous, previous_until, created_at, disabled_at, disabled_why,
+	endpointColumns = `id, merchant, url, description, types, secret, previous, previous_until, created_at, disabled_at,
+		disabled_why,
 		held_until, failing_since, delivered_at`
 	listEndpoints  = `SELECT ` + endpointColumns + ` FROM webhook_endpoint WHERE merchant = ? ORDER BY id`
 	findEndpoint   = `SELECT ` + endpointColumns + ` FROM webhook_endpoint WHERE id = ?`
 	countEndpoints = `SELECT count(*) FROM webhook_endpoint WHERE merchant = ?`
 	insertEndpoint = `INSERT INTO webhook_endpoint (cursor, ` + endpointColumns + `)
 		VALUES ((SELECT coalesce(max(seq), 0) FROM event), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	updateEndpoint = `UPDATE webhook_endpoint SET url = ?, description = ?, types = ?, secret = ?, previous = ?, previous_until = ?,
+	updateEndpoint = `UPDATE webhook_endpoint SET url = ?, description = ?, types = ?, secret = ?, previous = ?,
+		previous_until = ?,
 		disabled_at = ?, disabled_why = ?, held_until = ?, failing_since = ?, delivered_at = ? WHERE id = ?`
 	deleteEndpoint   = `DELETE FROM webhook_endpoint WHERE id = ? AND merchant = ?`
 	deleteDeliveries = `DELETE FROM webhook_delivery WHERE endpoint_id = ?`
 
-	deliveryColumns = `d.endpoint_id, d.seq, v.id, v.type, d.state, d.due, d.claim, d.tries, d.tried_at, d.status, d.error`
-	listDeliveries  = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d JOIN event v ON v.seq = d.seq
+	deliveryColumns = `d.endpoint_id, d.seq, v.id, v.type, d.state, d.due, d.claim, d.tries, d.tried_at, d.status, ` +
+		`d.error`
+	listDeliveries = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d JOIN event v ON v.seq = d.seq
 		WHERE d.endpoint_id = ? AND d.seq < ? ORDER BY d.seq DESC LIMIT ?`
 	listDeliveriesIn = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d JOIN event v ON v.seq = d.seq
 		WHERE d.endpoint_id = ? AND d.state = ? AND d.seq < ? ORDER BY d.seq DESC LIMIT ?`
@@ -44,7 +48,8 @@ const (
 		SELECT e.id, v.seq, 'pending', ?, 0, 0, 0, '' FROM webhook_endpoint e JOIN event v ON v.merchant = e.merchant
 		WHERE e.id = ? AND e.merchant = ? AND v.id = ?
 		ON CONFLICT (endpoint_id, seq) DO UPDATE SET state = 'pending', due = excluded.due, claim = claim + 1, tries = 0`
-	findDelivery = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d JOIN event v ON v.seq = d.seq WHERE d.endpoint_id = ? AND v.id = ?`
+	findDelivery = `SELECT ` + deliveryColumns +
+		` FROM webhook_delivery d JOIN event v ON v.seq = d.seq WHERE d.endpoint_id = ? AND v.id = ?`
 )
 
 func webhookReads() []string {
@@ -53,7 +58,8 @@ func webhookReads() []string {
 
 func webhookWrites() []string {
 	return []string{
-		findEndpoint, countEndpoints, insertEndpoint, updateEndpoint, deleteEndpoint, deleteDeliveries, spreadEvents, moveCursor, claimTry, finishTry,
+		findEndpoint, countEndpoints, insertEndpoint, updateEndpoint, deleteEndpoint, deleteDeliveries, spreadEvents,
+		moveCursor, claimTry, finishTry,
 		redeliver, findDelivery, purgeDeliveries,
 	}
 }
@@ -72,7 +78,8 @@ func (w Webhooks) Create(ctx context.Context, e webhook.Endpoint, most int) erro
 		if count >= most {
 			return fmt.Errorf("%w: %d are there", webhook.ErrTooMany, count)
 		}
-		_, err := t.exec(insertEndpoint, e.ID, e.Merchant, e.URL, e.Description, row.types, string(e.Secret), string(e.Previous), row.previousUntil,
+		_, err := t.exec(insertEndpoint, e.ID, e.Merchant, e.URL, e.Description, row.types, string(e.Secret),
+			string(e.Previous), row.previousUntil,
 			row.created, row.disabled, e.DisabledReason, row.held, row.failing, row.delivered)
 		return err
 	})
@@ -89,7 +96,8 @@ func (w Webhooks) List(ctx context.Context, merchant string) ([]webhook.Endpoint
 }
 
 // Change implements webhook.Register.
-func (w Webhooks) Change(ctx context.Context, merchant, id string, change func(*webhook.Endpoint) error) (changed webhook.Endpoint, err error) {
+func (w Webhooks) Change(ctx context.Context, merchant, id string,
+	change func(*webhook.Endpoint) error) (changed webhook.Endpoint, err error) {
 	err = w.db.writer.do(ctx, func(t transaction) error {
 		changed, err = t.changeEndpoint(id, func(e *webhook.Endpoint) error {
 			if e.Merchant != merchant {
@@ -125,7 +133,8 @@ func (t transaction) changeEndpoint(id string, change func(*webhook.Endpoint) er
 	if err != nil {
 		return webhook.Endpoint{}, err
 	}
-	_, err = t.exec(updateEndpoint, e.URL, e.Description, after.types, string(e.Secret), string(e.Previous), after.previousUntil, after.disabled,
+	_, err = t.exec(updateEndpoint, e.URL, e.Description, after.types, string(e.Secret), string(e.Previous),
+		after.previousUntil, after.disabled,
 		e.DisabledReason, after.held, after.failing, after.delivered, id)
 	return e, err
 }
@@ -154,7 +163,8 @@ func (w Webhooks) Delete(ctx context.Context, merchant, id string) error {
 }
 
 // Deliveries implements webhook.Records.
-func (w Webhooks) Deliveries(ctx context.Context, endpointID string, filter webhook.Filter) ([]webhook.Delivery, error) {
+func (w Webhooks) Deliveries(ctx context.Context, endpointID string,
+	filter webhook.Filter) ([]webhook.Delivery, error) {
 	before := filter.Before
 	if before == 0 {
 		before = 1<<63 - 1
@@ -168,7 +178,8 @@ func (w Webhooks) Deliveries(ctx context.Context, endpointID string, filter webh
 }
 
 // Redeliver implements webhook.Records.
-func (w Webhooks) Redeliver(ctx context.Context, e webhook.Endpoint, eventID string, now time.Time) (d webhook.Delivery, err error) {
+func (w Webhooks) Redeliver(ctx context.Context, e webhook.Endpoint, eventID string,
+	now time.Time) (d webhook.Delivery, err error) {
 	err = w.db.writer.do(ctx, func(t transaction) error {
 		rows, err := t.exec(redeliver, textOf(now), e.ID, e.Merchant, eventID)
 		if err != nil {

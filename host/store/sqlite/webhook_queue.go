@@ -26,16 +26,20 @@ const (
 
 	// The endpoint whose try is longest due comes first, so that none waits for ever behind others.
 	listReady = `SELECT ` + endpointColumns + ` FROM (
-			SELECT *, (SELECT min(due) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.state = 'pending') AS first FROM webhook_endpoint e)
+			SELECT *, (SELECT min(due) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.state = 'pending') AS first
+				FROM webhook_endpoint e)
 		WHERE disabled_at IS NULL AND (held_until IS NULL OR held_until <= ?) AND first <= ? ORDER BY first`
-	listReadyTries = `SELECT ` + deliveryColumns + `, v.doc, v.snapshot FROM webhook_delivery d JOIN event v ON v.seq = d.seq
+	listReadyTries = `SELECT ` + deliveryColumns + `, v.doc, v.snapshot FROM webhook_delivery d
+		JOIN event v ON v.seq = d.seq
 		WHERE d.endpoint_id = ? AND d.state = 'pending' AND d.due <= ? ORDER BY d.due LIMIT ?`
 	claimTry = `UPDATE webhook_delivery SET due = ?, claim = claim + 1, tries = tries + 1
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending' AND due <= ?`
-	finishTry = `UPDATE webhook_delivery SET state = ?, due = ?, tries = ?, tried_at = ?, tried_clock = ?, status = ?, error = ?
+	finishTry = `UPDATE webhook_delivery SET state = ?, due = ?, tries = ?, tried_at = ?, tried_clock = ?, status = ?,
+		error = ?
 		WHERE endpoint_id = ? AND seq = ? AND claim = ? AND state = 'pending'`
 	purgeDeliveries = `DELETE FROM webhook_delivery WHERE (endpoint_id, seq) IN (
-		SELECT endpoint_id, seq FROM webhook_delivery WHERE state = 'delivered' AND tried_clock < ? ORDER BY tried_clock LIMIT ?)`
+		SELECT endpoint_id, seq FROM webhook_delivery WHERE state = 'delivered' AND tried_clock < ? ORDER BY tried_clock
+			LIMIT ?)`
 )
 
 // Spread implements webhook.Queue.
@@ -154,7 +158,8 @@ func (w Webhooks) claim(ctx context.Context, found []webhook.Job, wish webhook.W
 // Finish implements webhook.Queue.
 func (w Webhooks) Finish(ctx context.Context, d webhook.Delivery, effect func(*webhook.Endpoint)) error {
 	err := w.db.writer.do(ctx, func(t transaction) error {
-		rows, err := t.exec(finishTry, string(d.State), textOf(d.Due), d.Tries, optionalTime(d.TriedAt), t.clock(), d.Status, d.Error, d.EndpointID,
+		rows, err := t.exec(finishTry, string(d.State), textOf(d.Due), d.Tries, optionalTime(d.TriedAt), t.clock(),
+			d.Status, d.Error, d.EndpointID,
 			d.Sequence, d.Claim)
 		if err != nil {
 			return err

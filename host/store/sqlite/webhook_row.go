@@ -21,7 +21,8 @@ type endpointRow struct {
 
 func (r *endpointRow) into() []any {
 	return []any{
-		&r.e.ID, &r.e.Merchant, &r.e.URL, &r.e.Description, &r.types, &r.e.Secret, &r.e.Previous, &r.previousUntil, &r.created, &r.disabled,
+		&r.e.ID, &r.e.Merchant, &r.e.URL, &r.e.Description, &r.types, &r.e.Secret, &r.e.Previous, &r.previousUntil,
+		&r.created, &r.disabled,
 		&r.e.DisabledReason, &r.held, &r.failing, &r.delivered,
 	}
 }
@@ -45,7 +46,8 @@ func (r *endpointRow) decode() (webhook.Endpoint, error) {
 		e.Types = nil
 	}
 	created := sql.NullString{String: r.created, Valid: true}
-	err := errors.Join(readTime(created, &e.CreatedAt), readTime(r.previousUntil, &e.PreviousUntil), readTime(r.disabled, &e.DisabledAt),
+	err := errors.Join(readTime(created, &e.CreatedAt), readTime(r.previousUntil, &e.PreviousUntil),
+		readTime(r.disabled, &e.DisabledAt),
 		readTime(r.held, &e.HeldUntil), readTime(r.failing, &e.FailingSince), readTime(r.delivered, &e.DeliveredAt))
 	return e, err
 }
@@ -60,8 +62,10 @@ func encodeEndpoint(e webhook.Endpoint) (endpointRow, error) {
 		return endpointRow{}, fmt.Errorf("encode webhook endpoint %s: %w", e.ID, err)
 	}
 	return endpointRow{
-		e: e, types: string(text), created: textOf(e.CreatedAt), previousUntil: optionalTime(e.PreviousUntil), disabled: optionalTime(e.DisabledAt),
-		held: optionalTime(e.HeldUntil), failing: optionalTime(e.FailingSince), delivered: optionalTime(e.DeliveredAt),
+		e: e, types: string(text), created: textOf(e.CreatedAt), previousUntil: optionalTime(e.PreviousUntil),
+		disabled: optionalTime(e.DisabledAt),
+		held:     optionalTime(e.HeldUntil), failing: optionalTime(e.FailingSince),
+		delivered: optionalTime(e.DeliveredAt),
 	}, nil
 }
 
@@ -74,7 +78,8 @@ type deliveryRow struct {
 
 func (r *deliveryRow) into() []any {
 	d := &r.d
-	return []any{&d.EndpointID, &d.Sequence, &d.EventID, &d.Type, &d.State, &r.due, &d.Claim, &d.Tries, &r.tried, &d.Status, &d.Error}
+	return []any{&d.EndpointID, &d.Sequence, &d.EventID, &d.Type, &d.State, &r.due, &d.Claim, &d.Tries, &r.tried,
+		&d.Status, &d.Error}
 }
 
 func deliveriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]webhook.Delivery, error) {

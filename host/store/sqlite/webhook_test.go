@@ -18,7 +18,8 @@ import (
 func endpointOf(n int) webhook.Endpoint {
 	p, _ := sample(n)
 	return webhook.Endpoint{
-		ID: fmt.Sprintf("we_%026d", n), Merchant: p.Merchant, URL: "https://shop.example/hook", Secret: "whsec_bWFkZSB1cA==", CreatedAt: p.CreatedAt,
+		ID: fmt.Sprintf("we_%026d", n), Merchant: p.Merchant, URL: "https://shop.example/hook",
+		Secret: "whsec_bWFkZSB1cA==", CreatedAt: p.CreatedAt,
 	}
 }
 
@@ -29,7 +30,8 @@ func tell(tb testing.TB, db *DB, n, events int) {
 	change := changeOf(p)
 	for i := range events {
 		change.Entries = append(change.Entries, payment.Entry{
-			ID: fmt.Sprintf("evt_%013d%013d", n, i), PaymentID: p.ID, Merchant: p.Merchant, Type: payment.PaymentUpdated, At: p.CreatedAt,
+			ID: fmt.Sprintf("evt_%013d%013d", n, i), PaymentID: p.ID, Merchant: p.Merchant,
+			Type: payment.PaymentUpdated, At: p.CreatedAt,
 			Origin: payment.Origin{Cause: payment.ByPoll}, Snapshot: json.RawMessage(`{"id": 1}`),
 		})
 	}
@@ -51,8 +53,10 @@ func TestWebhookEndpointsComeBackAsTheyWere(t *testing.T) {
 	db := openNew(t)
 	at := endpointOf(1).CreatedAt
 	full := webhook.Endpoint{
-		ID: "we_2", Merchant: "shop", URL: "https://shop.example/", Description: "d", Types: []payment.EntryType{payment.PaymentFailed}, Secret: "whsec_Yg==",
-		Previous: "whsec_YQ==", PreviousUntil: at.Add(1), CreatedAt: at, DisabledAt: at.Add(2), DisabledReason: "r", HeldUntil: at.Add(3),
+		ID: "we_2", Merchant: "shop", URL: "https://shop.example/", Description: "d",
+		Types: []payment.EntryType{payment.PaymentFailed}, Secret: "whsec_Yg==",
+		Previous: "whsec_YQ==", PreviousUntil: at.Add(1), CreatedAt: at, DisabledAt: at.Add(2), DisabledReason: "r",
+		HeldUntil:    at.Add(3),
 		FailingSince: at.Add(4), DeliveredAt: at.Add(5),
 	}
 	want := []webhook.Endpoint{endpointOf(1), full}
@@ -64,7 +68,8 @@ func TestWebhookEndpointsComeBackAsTheyWere(t *testing.T) {
 	require.Equal(t, want, got)
 
 	changed, err := db.Webhooks().Change(t.Context(), "shop", "we_2", func(e *webhook.Endpoint) error {
-		*e = webhook.Endpoint{ID: e.ID, Merchant: e.Merchant, URL: "https://shop.example/2", Secret: "whsec_Yw==", CreatedAt: e.CreatedAt}
+		*e = webhook.Endpoint{ID: e.ID, Merchant: e.Merchant, URL: "https://shop.example/2", Secret: "whsec_Yw==",
+			CreatedAt: e.CreatedAt}
 		return nil
 	})
 	require.NoError(t, err)
@@ -96,14 +101,16 @@ func TestEachTryIsClaimedByOne(t *testing.T) {
 	for range 8 {
 		claimers.Go(func() {
 			for {
-				jobs, err := db.Webhooks().Claim(t.Context(), webhook.Wish{Now: now, Until: now.Add(time.Minute), Limit: 7, PerEndpoint: 7})
+				jobs, err := db.Webhooks().Claim(t.Context(),
+					webhook.Wish{Now: now, Until: now.Add(time.Minute), Limit: 7, PerEndpoint: 7})
 				if err != nil {
 					panic(err)
 				}
 				for _, job := range jobs {
 					claims <- job.Delivery.Sequence
 				}
-				left, err := db.Webhooks().Claim(t.Context(), webhook.Wish{Now: now, Until: now.Add(time.Minute), Limit: 1, PerEndpoint: 1})
+				left, err := db.Webhooks().Claim(t.Context(),
+					webhook.Wish{Now: now, Until: now.Add(time.Minute), Limit: 1, PerEndpoint: 1})
 				if err != nil {
 					panic(err)
 				}
@@ -137,7 +144,8 @@ func TestClaimsKeepToTheirLimits(t *testing.T) {
 	now := endpointOf(1).CreatedAt
 	spread(t, db, now)
 	jobs, err := db.Webhooks().Claim(t.Context(), webhook.Wish{
-		Now: now, Until: now.Add(time.Minute), Limit: 5, PerEndpoint: 4, Busy: map[string]int{endpointOf(0).ID: 4, endpointOf(1).ID: 2},
+		Now: now, Until: now.Add(time.Minute), Limit: 5, PerEndpoint: 4,
+		Busy: map[string]int{endpointOf(0).ID: 4, endpointOf(1).ID: 2},
 	})
 	require.NoError(t, err)
 	count := map[string]int{}
@@ -154,7 +162,8 @@ func TestClaimsKeepToTheirLimits(t *testing.T) {
 	require.Equal(t, map[string]int{endpointOf(1).ID: 2, endpointOf(2).ID: 3}, count)
 }
 
-// An endpoint's place and the deliveries up to it are one write: a crash leaves both or none, and no event is passed over.
+// An endpoint's place and the deliveries up to it are one write: a crash leaves both or none, and no event is passed
+// over.
 func TestCrashLosesNoEventOnItsWayToAnEndpoint(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)

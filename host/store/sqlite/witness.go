@@ -55,11 +55,13 @@ type session struct {
 	began int64
 }
 
-// missing is what a journal lacks of what its witness saw; empty where it lacks nothing. sessions are all of the journal's, the oldest first, and
-// commits is its last commit.
+// missing is what a journal lacks of what its witness saw; empty where it lacks nothing. sessions are all of the
+// journal's, the oldest first, and commits is its last commit.
 func (t testimony) missing(identity string, sessions []session, commits int64) string {
 	if t.Journal != identity {
-		return fmt.Sprintf("the journal is %s, and its witness is of journal %s, which came to commit %d at %s: another journal was put in its place",
+		return fmt.Sprintf(
+			"the journal is %s, and its witness is of journal %s, which came to commit %d at %s: another journal was "+
+				"put in its place",
 			identity, t.Journal, t.Commit, t.At.UTC().Format(time.RFC3339))
 	}
 	for i, s := range sessions {
@@ -73,15 +75,19 @@ func (t testimony) missing(identity string, sessions []session, commits int64) s
 		if t.Commit <= end {
 			return ""
 		}
-		return fmt.Sprintf("the journal has that start to commit %d, and its witness saw commit %d at %s: an older copy was put back, or the disk lost writes",
+		return fmt.Sprintf(
+			"the journal has that start to commit %d, and its witness saw commit %d at %s: an older copy was put "+
+				"back, or the disk lost writes",
 			end, t.Commit, t.At.UTC().Format(time.RFC3339))
 	}
-	return fmt.Sprintf("the journal ends at commit %d, and its witness saw a later start that came to commit %d at %s: an older copy was put back",
+	return fmt.Sprintf(
+		"the journal ends at commit %d, and its witness saw a later start that came to commit %d at %s: an older "+
+			"copy was put back",
 		commits, t.Commit, t.At.UTC().Format(time.RFC3339))
 }
 
-// witness keeps a file up to the last commit: after it, never ahead of it, and at most once in a while. Commits do not wait for it. It is safe
-// for concurrent use.
+// witness keeps a file up to the last commit: after it, never ahead of it, and at most once in a while. Commits do not
+// wait for it. It is safe for concurrent use.
 type witness struct {
 	path  string
 	every time.Duration
@@ -138,7 +144,8 @@ func (w *witness) write() error {
 	w.problem = err
 	switch {
 	case err != nil && !failedBefore:
-		w.log.Error("write the witness: until it can be written, an older journal may be taken for this one", slog.Any("error", err))
+		w.log.Error("write the witness: until it can be written, an older journal may be taken for this one",
+			slog.Any("error", err))
 	case err == nil && failedBefore:
 		w.log.Info("the witness is written again")
 	}

@@ -15,18 +15,23 @@ import (
 )
 
 const (
-	insertPayment = `INSERT INTO payment (merchant, status, kind, currency, provider, provider_reference, reference, next_check, created_at,
+	insertPayment = `INSERT INTO payment (merchant, status, kind, currency, provider, provider_reference, reference,
+		next_check, created_at,
 		updated_at, version, doc, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	findStanding = `SELECT merchant, created_at, status, version FROM payment WHERE id = ?`
 	// updatePayment finds nothing where the change must not be made.
-	updatePayment = `UPDATE payment SET status = ?1, kind = ?2, currency = ?3, provider = ?4, provider_reference = ?5, reference = ?6, next_check = ?7,
+	updatePayment = `UPDATE payment SET status = ?1, kind = ?2, currency = ?3, provider = ?4, provider_reference = ?5,
+		reference = ?6, next_check = ?7,
 		updated_at = ?8, version = ?9, doc = ?10
-		WHERE id = ?11 AND version = ?9 - 1 AND merchant = ?12 AND created_at = ?13 AND (status = ?1 OR status NOT IN (` + terminal + `))`
+		WHERE id = ?11 AND version = ?9 - 1 AND merchant = ?12 AND created_at = ?13
+			AND (status = ?1 OR status NOT IN (` + terminal + `))`
 	terminal = `'succeeded', 'failed', 'canceled', 'expired'`
 
-	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at, settled_clock)
+	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at,
+		settled_clock)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-	findKey   = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? AND value = ?`
+	findKey = `SELECT fingerprint, payment_id, status, body, created_at FROM idempotency_key WHERE merchant = ? ` +
+		`AND value = ?`
 	answerKey = `UPDATE idempotency_key SET status = ?, body = ? WHERE merchant = ? AND value = ? AND status = 0`
 	// answerKeyOf answers a payment's key as answerKey does.
 	answerKeyOf = `UPDATE idempotency_key SET status = ?, body = ? WHERE payment_id = ? AND status = 0`
@@ -38,10 +43,13 @@ const (
 
 	findAttempt = `SELECT payment_id, number, call, state, request, response, doc FROM attempt WHERE id = ?`
 	// putAttempt leaves a closed attempt as it is, and one that is known by another payment or number.
-	putAttempt = `INSERT INTO attempt (id, payment_id, number, provider, reference, event, send_before, call, state, request, response, doc)
+	putAttempt = `INSERT INTO attempt (id, payment_id, number, provider, reference, event, send_before, call, state,
+		request, response, doc)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, reference = excluded.reference, event = excluded.event, send_before = excluded.send_before,
-			call = excluded.call, state = excluded.state, request = excluded.request, response = excluded.response, doc = excluded.doc
+		ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, reference = excluded.reference, event = excluded.event,
+			send_before = excluded.send_before,
+			call = excluded.call, state = excluded.state, request = excluded.request, response = excluded.response,
+				doc = excluded.doc
 		WHERE event IS NULL AND payment_id = excluded.payment_id AND number = excluded.number`
 
 	insertEvent = `INSERT INTO event (id, payment_id, merchant, type, at, doc, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?)`
@@ -68,7 +76,8 @@ func verb(statement string) string {
 func (db *DB) Create(ctx context.Context, change payment.Change, key payment.Key) (earlier *payment.Key, err error) {
 	p := change.Payment
 	if key.PaymentID != p.ID || key.Merchant != p.Merchant {
-		return nil, fmt.Errorf("create payment %s of %q: its key is for payment %s of %q", p.ID, p.Merchant, key.PaymentID, key.Merchant)
+		return nil, fmt.Errorf("create payment %s of %q: its key is for payment %s of %q", p.ID, p.Merchant,
+			key.PaymentID, key.Merchant)
 	}
 	encoded, err := encodeChange(change)
 	if err != nil {
@@ -89,8 +98,10 @@ func (db *DB) Create(ctx context.Context, change payment.Change, key payment.Key
 
 func (t transaction) create(change payment.Change, encoded encodedChange, key payment.Key) error {
 	p := change.Payment
-	_, err := t.exec(insertPayment, p.Merchant, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.ProviderReference),
-		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.CreatedAt), textOf(p.UpdatedAt), p.Version, encoded.payment, p.ID)
+	_, err := t.exec(insertPayment, p.Merchant, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider),
+		optional(p.ProviderReference),
+		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.CreatedAt), textOf(p.UpdatedAt), p.Version,
+		encoded.payment, p.ID)
 	if err != nil {
 		return err
 	}
@@ -103,7 +114,8 @@ func (t transaction) create(change payment.Change, encoded encodedChange, key pa
 // putKey writes a key. Its lifetime starts when its payment or run is terminal, by the journal's clock.
 func (t transaction) putKey(key payment.Key, terminal bool) error {
 	settled := sql.NullInt64{Int64: t.clock(), Valid: terminal}
-	_, err := t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body, textOf(key.CreatedAt), settled)
+	_, err := t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body,
+		textOf(key.CreatedAt), settled)
 	return err
 }
 
@@ -138,8 +150,8 @@ func (t transaction) key(merchant, value string) (*payment.Key, error) {
 	return row.decode()
 }
 
-// Save implements payment.Journal. Changes that must never happen are refused with the errors of package store; saving an
-// attempt that is closed already is none, where nothing in it differs.
+// Save implements payment.Journal. Changes that must never happen are refused with the errors of package store; saving
+// an attempt that is closed already is none, where nothing in it differs.
 func (db *DB) Save(ctx context.Context, change payment.Change) error {
 	encoded, err := encodeChange(change)
 	if err != nil {
@@ -160,7 +172,8 @@ func (db *DB) Save(ctx context.Context, change payment.Change) error {
 // putRows writes what goes with a payment.
 func (t transaction) putRows(change payment.Change, encoded encodedChange) error {
 	for i, e := range change.Entries {
-		_, err := t.exec(insertEvent, e.ID, e.PaymentID, e.Merchant, string(e.Type), textOf(e.At), encoded.entries[i], []byte(e.Snapshot))
+		_, err := t.exec(insertEvent, e.ID, e.PaymentID, e.Merchant, string(e.Type), textOf(e.At), encoded.entries[i],
+			[]byte(e.Snapshot))
 		if err != nil {
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
@@ -172,7 +185,8 @@ func (t transaction) putRows(change payment.Change, encoded encodedChange) error
 }
 
 // putAttempts writes attempts of a payment or a run, and what its key is answered, where that is known.
-func (t transaction) putAttempts(of string, attempts []payment.Attempt, rows []attemptRow, answer *payment.Answer) error {
+func (t transaction) putAttempts(of string, attempts []payment.Attempt, rows []attemptRow,
+	answer *payment.Answer) error {
 	for i, a := range attempts {
 		if err := t.putAttempt(a, rows[i]); err != nil {
 			return fmt.Errorf("attempt %s: %w", a.ID, err)
@@ -186,8 +200,10 @@ func (t transaction) putAttempts(of string, attempts []payment.Attempt, rows []a
 }
 
 func (t transaction) update(p payment.Payment, doc string) error {
-	rows, err := t.exec(updatePayment, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider), optional(p.ProviderReference),
-		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.UpdatedAt), p.Version, doc, p.ID, p.Merchant, textOf(p.CreatedAt))
+	rows, err := t.exec(updatePayment, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider),
+		optional(p.ProviderReference),
+		optional(p.Reference), optionalTime(p.NextCheck), textOf(p.UpdatedAt), p.Version, doc, p.ID, p.Merchant,
+		textOf(p.CreatedAt))
 	if err != nil {
 		return err
 	}
@@ -223,7 +239,8 @@ func (t transaction) whyNotUpdated(p payment.Payment) error {
 }
 
 func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
-	rows, err := t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(a.Reference), optional(string(a.Event)), textOf(a.SendBefore),
+	rows, err := t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(a.Reference),
+		optional(string(a.Event)), textOf(a.SendBefore),
 		row.call, row.state, row.request, row.response, row.doc)
 	if err != nil || rows == 1 {
 		return err
@@ -231,7 +248,8 @@ func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
 	var paymentID string
 	var number int
 	var standing attemptRow
-	_, err = t.find(findAttempt, []any{a.ID}, &paymentID, &number, &standing.call, &standing.state, &standing.request, &standing.response, &standing.doc)
+	_, err = t.find(findAttempt, []any{a.ID}, &paymentID, &number, &standing.call, &standing.state, &standing.request,
+		&standing.response, &standing.doc)
 	switch {
 	case err != nil:
 		return err
@@ -300,7 +318,8 @@ func (db *DB) PurgeKeys(ctx context.Context, lifetime time.Duration, limit int) 
 // oldKeys are those that have outlived a lifetime.
 func (t transaction) oldKeys(lifetime time.Duration, limit int) ([]payment.Key, error) {
 	const what = "list old keys"
-	rows, err := t.tx.StmtContext(t.ctx, t.stmts[listOldKeys]).QueryContext(t.ctx, t.before(lifetime), atMost(limit)) //nolint:sqlclosecheck // see collect
+	//nolint:sqlclosecheck // see collect
+	rows, err := t.tx.StmtContext(t.ctx, t.stmts[listOldKeys]).QueryContext(t.ctx, t.before(lifetime), atMost(limit))
 	return collect(t.ctx, what, rows, err, func() (key payment.Key, err error) {
 		if err := rows.Scan(&key.Merchant, &key.Value); err != nil {
 			return key, unread(t.ctx, what, err)

@@ -22,8 +22,8 @@ const maxBatch = 256
 
 var errClosed = fmt.Errorf("%w: it is closed", payment.ErrJournal)
 
-// writer owns the only connection that writes. Its goroutine takes the writes that wait, runs them in one transaction, and
-// answers them after its commit.
+// writer owns the only connection that writes. Its goroutine takes the writes that wait, runs them in one transaction,
+// and answers them after its commit.
 type writer struct {
 	db    *sql.DB
 	stmts prepared
@@ -33,7 +33,8 @@ type writer struct {
 	session string
 	// committed is called after each commit that changed anything, with its number.
 	committed func(number int64, at time.Time)
-	// commits is the number of the last commit that changed anything, and persisted what the clock showed at it. They are the goroutine's.
+	// commits is the number of the last commit that changed anything, and persisted what the clock showed at it. They
+	// are the goroutine's.
 	commits   int64
 	persisted time.Duration
 	// queue has no buffer: a write is either with its caller or in the batch.
@@ -48,8 +49,9 @@ type writer struct {
 
 // write is one caller's change.
 type write struct {
-	// apply either makes the whole change or returns why not: an error that wraps payment.ErrJournal fails the whole batch, any
-	// other undoes this write alone. It may be called twice; what the first call found and did does not stand.
+	// apply either makes the whole change or returns why not: an error that wraps payment.ErrJournal fails the whole
+	// batch, any other undoes this write alone. It may be called twice; what the first call found and did does not
+	// stand.
 	apply  func(transaction) error
 	answer chan error
 }
@@ -151,11 +153,11 @@ func (w *writer) commit(batch []*write) {
 	}
 }
 
-// transact runs a batch in one transaction. The error is the engine's: nothing of the batch stands. The refusals are those of
-// single writes, nil for each that stands.
+// transact runs a batch in one transaction. The error is the engine's: nothing of the batch stands. The refusals are
+// those of single writes, nil for each that stands.
 //
-// To keep writes apart, SQLite copies every page that each of them touches, and hardly a write is ever refused. So they are first run as if
-// none would be; where one is, everything is undone and run again, each apart from the others.
+// To keep writes apart, SQLite copies every page that each of them touches, and hardly a write is ever refused. So they
+// are first run as if none would be; where one is, everything is undone and run again, each apart from the others.
 func (w *writer) transact(batch []*write) (refusals []error, err error) {
 	refusals, err = w.attempt(batch, transaction.together, false)
 	if errors.Is(err, errUndone) {
@@ -167,8 +169,8 @@ func (w *writer) transact(batch []*write) (refusals []error, err error) {
 // errUndone: a write was refused where that cannot be undone alone.
 var errUndone = errors.New("a write of several was refused")
 
-// attempt runs a batch in a transaction. One that changes anything gets the next number, and the clock is written with it; always says that it
-// does even where nothing else changes.
+// attempt runs a batch in a transaction. One that changes anything gets the next number, and the clock is written with
+// it; always says that it does even where nothing else changes.
 func (w *writer) attempt(
 	batch []*write, run func(transaction, func(transaction) error) (refusal, err error), always bool,
 ) (refusals []error, err error) {
@@ -294,7 +296,8 @@ func (t transaction) apart(apply func(transaction) error) (refusal, err error) {
 
 // exec runs one of the prepared statements and tells how many rows it changed.
 func (t transaction) exec(text string, args ...any) (int64, error) {
-	result, err := t.tx.StmtContext(t.ctx, t.stmts[text]).ExecContext(t.ctx, args...) //nolint:sqlclosecheck // the transaction's end closes it
+	//nolint:sqlclosecheck // the transaction's end closes it
+	result, err := t.tx.StmtContext(t.ctx, t.stmts[text]).ExecContext(t.ctx, args...)
 	if err != nil {
 		return 0, refused(verb(text), err)
 	}
@@ -312,7 +315,8 @@ func (t transaction) exec(text string, args ...any) (int64, error) {
 
 // find reads one row and tells whether there is one.
 func (t transaction) find(text string, args []any, into ...any) (bool, error) {
-	err := t.tx.StmtContext(t.ctx, t.stmts[text]).QueryRowContext(t.ctx, args...).Scan(into...) //nolint:sqlclosecheck // the transaction's end closes it
+	//nolint:sqlclosecheck // the transaction's end closes it
+	err := t.tx.StmtContext(t.ctx, t.stmts[text]).QueryRowContext(t.ctx, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

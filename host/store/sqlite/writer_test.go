@@ -39,7 +39,8 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	db := openNew(t)
 	const many = 20
 	w := &writer{
-		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}, batch: maxBatch,
+		db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {},
+		batch: maxBatch,
 		queue: make(chan *write, many), stop: make(chan struct{}),
 	}
 	used := map[*sql.Tx]int{}
@@ -201,7 +202,8 @@ func TestWritesAreKeptApartOnlyWhereOneIsRefused(t *testing.T) {
 			{answer: make(chan error, 1), apply: func(transaction) error { runs++; return nil }},
 			{answer: make(chan error, 1), apply: func(transaction) error { return refusal }},
 		}
-		(&writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}).commit(batch)
+		(&writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock,
+			committed: func(int64, time.Time) {}}).commit(batch)
 		require.NoError(t, <-batch[0].answer)
 		require.Equal(t, refusal, <-batch[1].answer)
 		if refusal == nil {
@@ -229,7 +231,8 @@ func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
 	batch := []*write{
 		{answer: make(chan error, 1), apply: func(tx transaction) error { return tx.create(change, encoded, key) }},
 		{answer: make(chan error, 1), apply: func(tx transaction) error {
-			// What SQLite does by itself on some failures: the transaction is over, and a statement after it would stand alone.
+			// What SQLite does by itself on some failures: the transaction is over, and a statement after it would
+			// stand alone.
 			_, err := tx.tx.ExecContext(tx.ctx, "ROLLBACK")
 			return errors.Join(err, failed("write", errors.New("disk I/O error")))
 		}},

@@ -63,7 +63,8 @@ func testAttempts(t *testing.T, engine Engine) {
 		for what, change := range changes {
 			altered := done
 			change(&altered)
-			require.ErrorIs(t, journal.Save(t.Context(), changeOf(next(p, payment.Failed), altered)), store.ErrClosed, what)
+			require.ErrorIs(t, journal.Save(t.Context(), changeOf(next(p, payment.Failed), altered)), store.ErrClosed,
+				what)
 		}
 		requirePayment(t, journal, p)
 		requireAttempts(t, journal, p.ID, done)
@@ -107,7 +108,9 @@ func testAttempts(t *testing.T, engine Engine) {
 			p := sample(n)
 			create(t, journal, p)
 			left := attemptOf(p, 2)
-			require.NoError(t, journal.Save(t.Context(), changeOf(next(p, payment.Processing), closed(attemptOf(p, 1), payment.NotSent), left)))
+			require.NoError(t,
+				journal.Save(t.Context(),
+					changeOf(next(p, payment.Processing), closed(attemptOf(p, 1), payment.NotSent), left)))
 			open = append(open, left)
 		}
 		p := next(next(sample(3), payment.Processing), payment.Unknown)

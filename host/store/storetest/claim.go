@@ -36,7 +36,8 @@ func testClaims(t *testing.T, engine Engine) {
 		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: p, Claim: claim}))
 		requireOwner(t, engine.crash(t, journal), claim, p.ID)
 		p = next(p, payment.Succeeded)
-		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: p, Claim: claim}), "claiming it once more is no contradiction")
+		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: p, Claim: claim}),
+			"claiming it once more is no contradiction")
 		requireOwner(t, journal, claim, p.ID)
 	})
 
@@ -50,14 +51,16 @@ func testClaims(t *testing.T, engine Engine) {
 		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: first, Claim: claimOf(first.ID, "inv-1")}))
 
 		err := journal.Save(t.Context(), payment.Change{
-			Payment: next(second, payment.Succeeded), Attempts: []payment.Attempt{attemptOf(second, 1)}, Claim: claimOf(second.ID, "inv-1"),
+			Payment: next(second, payment.Succeeded), Attempts: []payment.Attempt{attemptOf(second, 1)},
+			Claim: claimOf(second.ID, "inv-1"),
 		})
 		require.ErrorIs(t, err, payment.ErrClaimed)
 		require.NotErrorIs(t, err, payment.ErrJournal)
 		requirePayment(t, journal, second)
 		requireAttempts(t, journal, second.ID)
 
-		err = journal.SaveRun(t.Context(), payment.RunChange{Run: nextRun(run, payment.RunSucceeded), Claim: claimOf(run.ID, "inv-1")})
+		err = journal.SaveRun(t.Context(),
+			payment.RunChange{Run: nextRun(run, payment.RunSucceeded), Claim: claimOf(run.ID, "inv-1")})
 		require.ErrorIs(t, err, payment.ErrClaimed)
 		requireRun(t, journal, run)
 		requireOwner(t, journal, claimOf("", "inv-1"), first.ID)
@@ -69,8 +72,11 @@ func testClaims(t *testing.T, engine Engine) {
 		p, run := sample(1), sampleRun(1)
 		create(t, journal, p)
 		createRun(t, journal, run)
-		require.NoError(t, journal.SaveRun(t.Context(), payment.RunChange{Run: nextRun(run, payment.RunSucceeded), Claim: claimOf(run.ID, "inv-1")}))
-		err := journal.Save(t.Context(), payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf(p.ID, "inv-1")})
+		require.NoError(t,
+			journal.SaveRun(t.Context(),
+				payment.RunChange{Run: nextRun(run, payment.RunSucceeded), Claim: claimOf(run.ID, "inv-1")}))
+		err := journal.Save(t.Context(),
+			payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf(p.ID, "inv-1")})
 		require.ErrorIs(t, err, payment.ErrClaimed)
 		requirePayment(t, journal, p)
 	})
@@ -80,7 +86,9 @@ func testClaims(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		first, second := sample(1), sample(2)
 		create(t, journal, first, second)
-		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: next(first, payment.Succeeded), Claim: claimOf(first.ID, "1")}))
+		require.NoError(t,
+			journal.Save(t.Context(),
+				payment.Change{Payment: next(first, payment.Succeeded), Claim: claimOf(first.ID, "1")}))
 		for _, other := range []payment.Claim{
 			{Account: "paygram-asia", Object: "IssueInvoice", Reference: "1"},
 			{Account: "paygram-eu", Object: "Withdraw", Reference: "1"},
@@ -98,7 +106,8 @@ func testClaims(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		p := sample(1)
 		create(t, journal, p)
-		err := journal.Save(t.Context(), payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf("pay_other", "inv-1")})
+		err := journal.Save(t.Context(),
+			payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf("pay_other", "inv-1")})
 		require.ErrorIs(t, err, payment.ErrClaimed)
 		requireOwner(t, journal, claimOf("", "inv-1"), "")
 	})
@@ -113,7 +122,8 @@ func testClaims(t *testing.T, engine Engine) {
 			p := sample(n + 1)
 			create(t, journal, p)
 			all.Go(func() {
-				err := journal.Save(t.Context(), payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf(p.ID, "inv-1")})
+				err := journal.Save(t.Context(),
+					payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf(p.ID, "inv-1")})
 				if err == nil {
 					won.Add(1)
 					return

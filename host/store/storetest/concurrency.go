@@ -80,7 +80,8 @@ func testConcurrency(t *testing.T, engine Engine) {
 		together(many, func(n int) {
 			p := sample(n)
 			if n%3 == 0 { // refused after its payment was written
-				errs[n] = journal.Save(t.Context(), changeOf(next(standing, payment.Processing), attemptOf(standing, 1), sameNumber))
+				errs[n] = journal.Save(t.Context(),
+					changeOf(next(standing, payment.Processing), attemptOf(standing, 1), sameNumber))
 				return
 			}
 			_, errs[n] = journal.Create(t.Context(), changeOf(p), keyOf(p))

@@ -20,7 +20,9 @@ func testCrash(t *testing.T, engine Engine) {
 		together(many, func(n int) {
 			p := sample(n)
 			_, err := journal.Create(t.Context(), changeOf(p), keyOf(p))
-			errs[n] = errors.Join(err, journal.Save(t.Context(), changeOf(next(p, payment.Processing), attemptOf(p, 1))), answer(t, journal, answerTo(p)))
+			errs[n] = errors.Join(err,
+				journal.Save(t.Context(), changeOf(next(p, payment.Processing), attemptOf(p, 1))),
+				answer(t, journal, answerTo(p)))
 		})
 		require.NoError(t, errors.Join(errs...))
 
@@ -33,7 +35,8 @@ func testCrash(t *testing.T, engine Engine) {
 			require.NoError(t, err)
 			require.Equal(t, answerTo(p), *key)
 		}
-		require.NoError(t, found.Save(t.Context(), changeOf(next(next(sample(1), payment.Processing), payment.Unknown))))
+		require.NoError(t,
+			found.Save(t.Context(), changeOf(next(next(sample(1), payment.Processing), payment.Unknown))))
 	})
 
 	t.Run("a journal that is closed says that it is unavailable", func(t *testing.T) {
@@ -45,8 +48,15 @@ func testCrash(t *testing.T, engine Engine) {
 		require.NoError(t, journal.Close(), "closing twice changes nothing")
 
 		calls := map[string]func() error{
-			"create":        func() error { _, err := journal.Create(t.Context(), changeOf(sample(2)), keyOf(sample(2))); return err },
-			"save":          func() error { return journal.Save(t.Context(), changeOf(next(sample(1), payment.Failed))) },
+			"create": func() error {
+				_,
+					err := journal.Create(t.Context(), changeOf(sample(2)), keyOf(sample(2)))
+				return err
+			},
+			"save": func() error {
+				return journal.Save(t.Context(),
+					changeOf(next(sample(1), payment.Failed)))
+			},
 			"answer":        func() error { return answer(t, journal, answerTo(sample(1))) },
 			"payment":       func() error { _, err := journal.Payment(t.Context(), sample(1).ID); return err },
 			"payments":      func() error { _, err := journal.Payments(t.Context(), payment.Filter{}); return err },
@@ -55,16 +65,27 @@ func testCrash(t *testing.T, engine Engine) {
 			"open attempts": func() error { _, err := journal.OpenAttempts(t.Context(), "", 0); return err },
 			"key":           func() error { _, err := journal.Key(t.Context(), "shop", "key"); return err },
 			"purge keys":    func() error { _, err := journal.PurgeKeys(t.Context(), time.Hour, 0); return err },
-			"by ours":       func() error { _, err := journal.PaymentByReference(t.Context(), "paygram-eu", "r"); return err },
-			"by theirs":     func() error { _, err := journal.PaymentByProviderReference(t.Context(), "paygram-eu", "r"); return err },
-			"due":           func() error { _, err := journal.Due(t.Context(), "paygram-eu", epoch(), 0); return err },
-			"timeline":      func() error { _, err := journal.Timeline(t.Context(), sample(1).ID); return err },
-			"entries":       func() error { _, err := journal.Entries(t.Context(), "", 0, 0); return err },
+			"by ours": func() error {
+				_,
+					err := journal.PaymentByReference(t.Context(), "paygram-eu", "r")
+				return err
+			},
+			"by theirs": func() error {
+				_,
+					err := journal.PaymentByProviderReference(t.Context(), "paygram-eu", "r")
+				return err
+			},
+			"due":      func() error { _, err := journal.Due(t.Context(), "paygram-eu", epoch(), 0); return err },
+			"timeline": func() error { _, err := journal.Timeline(t.Context(), sample(1).ID); return err },
+			"entries":  func() error { _, err := journal.Entries(t.Context(), "", 0, 0); return err },
 			"create run": func() error {
 				_, err := journal.CreateRun(t.Context(), sampleRun(1), keyOfRun(sampleRun(1)))
 				return err
 			},
-			"save run":        func() error { return journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), payment.RunFailed))) },
+			"save run": func() error {
+				return journal.SaveRun(t.Context(),
+					runChange(nextRun(sampleRun(1), payment.RunFailed)))
+			},
 			"run":             func() error { _, err := journal.Run(t.Context(), "op_1"); return err },
 			"runs":            func() error { _, err := journal.Runs(t.Context(), payment.RunFilter{}); return err },
 			"unfinished runs": func() error { _, err := journal.UnfinishedRuns(t.Context(), "", 0); return err },

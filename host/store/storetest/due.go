@@ -70,40 +70,42 @@ func testReferences(t *testing.T, engine Engine) {
 
 func testDue(t *testing.T, engine Engine) {
 	t.Helper()
-	t.Run("payments are due at their provider from the moment on that they name, the longest due first", func(t *testing.T) {
-		t.Parallel()
-		journal := engine.open(t)
-		at := func(n int, provider string, due time.Time) payment.Payment {
-			p := sample(n)
-			p.Provider, p.NextCheck = provider, due
-			create(t, journal, p)
-			return p
-		}
-		later, sooner, never := at(1, "payplay", epoch().Add(2)), at(2, "payplay", epoch().Add(1)), at(3, "payplay", time.Time{})
-		at(4, "paygrt", epoch())
+	t.Run("payments are due at their provider from the moment on that they name, the longest due first",
+		func(t *testing.T) {
+			t.Parallel()
+			journal := engine.open(t)
+			at := func(n int, provider string, due time.Time) payment.Payment {
+				p := sample(n)
+				p.Provider, p.NextCheck = provider, due
+				create(t, journal, p)
+				return p
+			}
+			later, sooner, never := at(1, "payplay", epoch().Add(2)), at(2, "payplay", epoch().Add(1)), at(3, "payplay",
+				time.Time{})
+			at(4, "paygrt", epoch())
 
-		waiting, err := journal.Waiting(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, []string{"paygrt", "payplay"}, waiting)
-		requireDue(t, journal, epoch())
-		requireDue(t, journal, epoch().Add(1), sooner)
-		requireDue(t, journal, epoch().Add(2), sooner, later)
-		requireDue(t, journal, epoch().Add(1000*time.Hour), sooner, later)
-		few, err := journal.Due(t.Context(), "payplay", epoch().Add(2), 1)
-		require.NoError(t, err)
-		require.Equal(t, []payment.Payment{sooner}, few)
+			waiting, err := journal.Waiting(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, []string{"paygrt", "payplay"}, waiting)
+			requireDue(t, journal, epoch())
+			requireDue(t, journal, epoch().Add(1), sooner)
+			requireDue(t, journal, epoch().Add(2), sooner, later)
+			requireDue(t, journal, epoch().Add(1000*time.Hour), sooner, later)
+			few, err := journal.Due(t.Context(), "payplay", epoch().Add(2), 1)
+			require.NoError(t, err)
+			require.Equal(t, []payment.Payment{sooner}, few)
 
-		settled, moved := next(sooner, payment.Succeeded), next(later, payment.Processing)
-		settled.NextCheck, moved.NextCheck = time.Time{}, epoch().Add(time.Hour)
-		require.NoError(t, journal.Save(t.Context(), changeOf(settled)))
-		require.NoError(t, journal.Save(t.Context(), changeOf(moved)))
-		requireDue(t, journal, epoch().Add(2))
-		requireDue(t, journal, epoch().Add(time.Hour), moved)
-		woken := next(never, payment.Unknown)
-		woken.NextCheck = epoch()
-		require.NoError(t, journal.Save(t.Context(), changeOf(woken)))
-		requireDue(t, journal, epoch(), woken)
-	})
+			settled, moved := next(sooner, payment.Succeeded), next(later, payment.Processing)
+			settled.NextCheck, moved.NextCheck = time.Time{}, epoch().Add(time.Hour)
+			require.NoError(t, journal.Save(t.Context(), changeOf(settled)))
+			require.NoError(t, journal.Save(t.Context(), changeOf(moved)))
+			requireDue(t, journal, epoch().Add(2))
+			requireDue(t, journal, epoch().Add(time.Hour), moved)
+			woken := next(never, payment.Unknown)
+			woken.NextCheck = epoch()
+			require.NoError(t, journal.Save(t.Context(), changeOf(woken)))
+			requireDue(t, journal, epoch(), woken)
+		})
 }
 
 func requireDue(t *testing.T, journal Journal, now time.Time, want ...payment.Payment) {
@@ -115,54 +117,58 @@ func requireDue(t *testing.T, journal Journal, now time.Time, want ...payment.Pa
 
 func testPurge(t *testing.T, engine Engine) {
 	t.Helper()
-	t.Run("a key is forgotten once its payment has been terminal for longer than its lifetime, and never before it is", func(t *testing.T) {
-		t.Parallel()
-		clock := newClock()
-		journal := engine.openAt(t, clock.now)
-		var standing []payment.Payment
-		for n, status := range payment.Statuses() {
-			p := sample(n)
-			create(t, journal, p)
-			p = next(p, status)
-			// What the payment says of times is the wall clock's word: no lifetime counts in it.
-			p.StatusAt = epoch().Add(-time.Duration(n) * 10_000 * time.Hour)
-			require.NoError(t, journal.Save(t.Context(), changeOf(p)))
-			standing = append(standing, p)
-			clock.advance(time.Hour)
-		}
-		for i, p := range standing {
-			// A later change does not make the payment terminal anew.
-			standing[i] = next(p, p.Status)
-			require.NoError(t, journal.Save(t.Context(), changeOf(standing[i])))
-		}
-		kept := func() (kept []payment.Status) {
-			for _, p := range standing {
-				key, err := journal.Key(t.Context(), p.Merchant, keyOf(p).Value)
-				require.NoError(t, err)
-				if key != nil {
-					kept = append(kept, p.Status)
-				}
+	t.Run("a key is forgotten once its payment has been terminal for longer than its lifetime, and never before it is",
+		func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			journal := engine.openAt(t, clock.now)
+			var standing []payment.Payment
+			for n, status := range payment.Statuses() {
+				p := sample(n)
+				create(t, journal, p)
+				p = next(p, status)
+				// What the payment says of times is the wall clock's word: no lifetime counts in it.
+				p.StatusAt = epoch().Add(-time.Duration(n) * 10_000 * time.Hour)
+				require.NoError(t, journal.Save(t.Context(), changeOf(p)))
+				standing = append(standing, p)
+				clock.advance(time.Hour)
 			}
-			return kept
-		}
-		purge := func(lifetime time.Duration, limit, want int) {
-			t.Helper()
-			got, err := journal.PurgeKeys(t.Context(), lifetime, limit)
-			require.NoError(t, err)
-			require.Equal(t, want, got)
-		}
-		// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 8 hours ago to 1 hour ago.
-		purge(5*time.Hour, 0, 0)
-		purge(5*time.Hour-time.Millisecond, 0, 1)
-		require.NotContains(t, kept(), payment.Succeeded)
-		purge(0, 2, 2)
-		require.Contains(t, kept(), payment.Expired)
-		purge(0, 0, 1)
-		require.Equal(t, []payment.Status{payment.Created, payment.Processing, payment.RequiresAction, payment.Unknown}, kept())
-		for _, p := range standing {
-			requirePayment(t, journal, p)
-		}
-	})
+			for i, p := range standing {
+				// A later change does not make the payment terminal anew.
+				standing[i] = next(p, p.Status)
+				require.NoError(t, journal.Save(t.Context(), changeOf(standing[i])))
+			}
+			kept := func() (kept []payment.Status) {
+				for _, p := range standing {
+					key, err := journal.Key(t.Context(), p.Merchant, keyOf(p).Value)
+					require.NoError(t, err)
+					if key != nil {
+						kept = append(kept, p.Status)
+					}
+				}
+				return kept
+			}
+			purge := func(lifetime time.Duration, limit, want int) {
+				t.Helper()
+				got, err := journal.PurgeKeys(t.Context(), lifetime, limit)
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+			}
+			// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 8 hours ago to 1 hour
+			// ago.
+			purge(5*time.Hour, 0, 0)
+			purge(5*time.Hour-time.Millisecond, 0, 1)
+			require.NotContains(t, kept(), payment.Succeeded)
+			purge(0, 2, 2)
+			require.Contains(t, kept(), payment.Expired)
+			purge(0, 0, 1)
+			require.Equal(t,
+				[]payment.Status{payment.Created, payment.Processing, payment.RequiresAction, payment.Unknown},
+				kept())
+			for _, p := range standing {
+				requirePayment(t, journal, p)
+			}
+		})
 
 	t.Run("a key that was forgotten makes nothing new, and another's key of the same text does", func(t *testing.T) {
 		t.Parallel()

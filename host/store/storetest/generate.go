@@ -35,7 +35,8 @@ func anyBytes() *rapid.Generator[[]byte] {
 // anyJSON has white space, escapes and what is no JSON after all, which are to come back as they were.
 func anyJSON() *rapid.Generator[json.RawMessage] {
 	return rapid.SampledFrom([]json.RawMessage{
-		[]byte(`{}`), []byte("{ \"a\" :\n\t1.10 }"), []byte(`{"b":"<&>\u00e9"}`), []byte(`{"n":123456789012345678901234567890.00}`), []byte(" null "), []byte(`{"cut off`),
+		[]byte(`{}`), []byte("{ \"a\" :\n\t1.10 }"), []byte(`{"b":"<&>\u00e9"}`),
+		[]byte(`{"n":123456789012345678901234567890.00}`), []byte(" null "), []byte(`{"cut off`),
 	})
 }
 
@@ -48,7 +49,8 @@ func anyMoney() *rapid.Generator[payment.Money] {
 func anyFailure() *rapid.Generator[*payment.Failure] {
 	return rapid.OneOf(rapid.Just((*payment.Failure)(nil)), rapid.Custom(func(t *rapid.T) *payment.Failure {
 		return &payment.Failure{
-			Code: anyText().Draw(t, "code"), Class: rapid.SampledFrom([]payment.Class{payment.Soft, payment.Hard}).Draw(t, "class"),
+			Code:    anyText().Draw(t, "code"),
+			Class:   rapid.SampledFrom([]payment.Class{payment.Soft, payment.Hard}).Draw(t, "class"),
 			Message: anyText().Draw(t, "message"), ProviderCode: anyText().Draw(t, "provider code"),
 		}
 	}))
@@ -57,8 +59,10 @@ func anyFailure() *rapid.Generator[*payment.Failure] {
 func anyAction() *rapid.Generator[*payment.NextAction] {
 	return rapid.OneOf(rapid.Just((*payment.NextAction)(nil)), rapid.Custom(func(t *rapid.T) *payment.NextAction {
 		return &payment.NextAction{
-			Type: payment.ActionPayTo, URL: anyText().Draw(t, "url"), Address: anyText().Draw(t, "address"), Network: anyText().Draw(t, "network"),
-			Memo: anyText().Draw(t, "memo"), Amount: anyMoney().Draw(t, "action amount"), Text: anyText().Draw(t, "text"),
+			Type: payment.ActionPayTo, URL: anyText().Draw(t, "url"), Address: anyText().Draw(t, "address"),
+			Network: anyText().Draw(t, "network"),
+			Memo:    anyText().Draw(t, "memo"), Amount: anyMoney().Draw(t, "action amount"),
+			Text: anyText().Draw(t, "text"),
 		}
 	}))
 }
@@ -66,11 +70,14 @@ func anyAction() *rapid.Generator[*payment.NextAction] {
 func anyDecision() *rapid.Generator[routing.Decision] {
 	return rapid.Custom(func(t *rapid.T) routing.Decision {
 		decision := routing.Decision{
-			Outcome: routing.Routed, Rule: anyText().Draw(t, "rule"), ConfigVersion: anyText().Draw(t, "version"), Reason: anyText().Draw(t, "reason"),
+			Outcome: routing.Routed, Rule: anyText().Draw(t, "rule"), ConfigVersion: anyText().Draw(t, "version"),
+			Reason: anyText().Draw(t, "reason"),
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "candidates") {
-			decision.Tried = append(decision.Tried, routing.Tried{Rule: fmt.Sprint(i), Matched: i == 2, Why: anyText().Draw(t, "why")})
-			decision.Candidates = append(decision.Candidates, routing.Candidate{Provider: anyText().Draw(t, "candidate"), Rank: i + 1, Skipped: i == 1})
+			decision.Tried = append(decision.Tried,
+				routing.Tried{Rule: fmt.Sprint(i), Matched: i == 2, Why: anyText().Draw(t, "why")})
+			decision.Candidates = append(decision.Candidates,
+				routing.Candidate{Provider: anyText().Draw(t, "candidate"), Rank: i + 1, Skipped: i == 1})
 		}
 		return decision
 	})
@@ -79,16 +86,23 @@ func anyDecision() *rapid.Generator[routing.Decision] {
 func anyOrder() *rapid.Generator[payment.Order] {
 	return rapid.Custom(func(t *rapid.T) payment.Order {
 		order := payment.Order{
-			Kind:   rapid.SampledFrom([]payment.Kind{payment.Collect, payment.Payout, payment.Recharge, payment.Transfer}).Draw(t, "kind"),
-			Amount: anyText().Draw(t, "amount"), Currency: anyText().Draw(t, "currency"), Country: anyText().Draw(t, "country"),
-			Method: anyText().Draw(t, "method"), Reference: anyText().Draw(t, "reference"), Description: anyText().Draw(t, "description"),
-			ReturnURL: anyText().Draw(t, "return url"), ExpiresAt: anyTime().Draw(t, "expires at"), Pinned: anyText().Draw(t, "pinned"),
+			Kind: rapid.SampledFrom([]payment.Kind{payment.Collect, payment.Payout, payment.Recharge,
+				payment.Transfer}).Draw(t, "kind"),
+			Amount: anyText().Draw(t, "amount"), Currency: anyText().Draw(t, "currency"),
+			Country: anyText().Draw(t, "country"),
+			Method:  anyText().Draw(t, "method"), Reference: anyText().Draw(t, "reference"),
+			Description: anyText().Draw(t, "description"),
+			ReturnURL:   anyText().Draw(t, "return url"), ExpiresAt: anyTime().Draw(t, "expires at"),
+			Pinned: anyText().Draw(t, "pinned"),
 			Payer: payment.Payer{
-				Name: anyText().Draw(t, "name"), Email: anyText().Draw(t, "email"), Phone: anyText().Draw(t, "phone"), IP: anyText().Draw(t, "ip"),
+				Name: anyText().Draw(t, "name"), Email: anyText().Draw(t, "email"), Phone: anyText().Draw(t, "phone"),
+				IP: anyText().Draw(t, "ip"),
 			},
 			Destination: payment.Destination{
-				Operator: anyText().Draw(t, "operator"), Number: anyText().Draw(t, "number"), Account: anyText().Draw(t, "account"),
-				Address: anyText().Draw(t, "address"), Network: anyText().Draw(t, "network"), Memo: anyText().Draw(t, "memo"),
+				Operator: anyText().Draw(t, "operator"), Number: anyText().Draw(t, "number"),
+				Account: anyText().Draw(t, "account"),
+				Address: anyText().Draw(t, "address"), Network: anyText().Draw(t, "network"),
+				Memo: anyText().Draw(t, "memo"),
 			},
 		}
 		if metadata := rapid.MapOfN(anyText(), anyText(), 0, 3).Draw(t, "metadata"); len(metadata) > 0 {
@@ -106,12 +120,16 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 	return payment.Payment{
 		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Order: anyOrder().Draw(t, "order"),
 		Status: rapid.SampledFrom(payment.Statuses()).Draw(t, "status"), Acted: rapid.Bool().Draw(t, "acted"),
-		Provider: anyText().Draw(t, "provider"), Plugin: anyText().Draw(t, "plugin"), ProviderReference: anyText().Draw(t, "provider reference"),
-		Received: anyMoney().Draw(t, "received"), Fee: anyMoney().Draw(t, "fee"), NextAction: anyAction().Draw(t, "action"),
-		Failure: anyFailure().Draw(t, "failure"), Alert: anyText().Draw(t, "alert"), MoneyConflict: rapid.Bool().Draw(t, "conflict"),
-		Decision: anyDecision().Draw(t, "decision"), Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"),
+		Provider: anyText().Draw(t, "provider"), Plugin: anyText().Draw(t, "plugin"),
+		ProviderReference: anyText().Draw(t, "provider reference"),
+		Received:          anyMoney().Draw(t, "received"), Fee: anyMoney().Draw(t, "fee"),
+		NextAction: anyAction().Draw(t, "action"),
+		Failure:    anyFailure().Draw(t, "failure"), Alert: anyText().Draw(t, "alert"),
+		MoneyConflict: rapid.Bool().Draw(t, "conflict"),
+		Decision:      anyDecision().Draw(t, "decision"), Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"),
 		CreatedAt: anyTime().Draw(t, "created at"), UpdatedAt: anyTime().Draw(t, "updated at"),
-		Offered: rapid.Bool().Draw(t, "offered"), AbandonedFound: rapid.Bool().Draw(t, "abandoned found"), StatusAt: anyTime().Draw(t, "status at"),
+		Offered: rapid.Bool().Draw(t, "offered"), AbandonedFound: rapid.Bool().Draw(t, "abandoned found"),
+		StatusAt:  anyTime().Draw(t, "status at"),
 		NextCheck: anyTime().Draw(t, "next check"), Checks: rapid.IntRange(0, 9).Draw(t, "checks"),
 	}
 }
@@ -119,14 +137,21 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 func anyAttempt(t *rapid.T, p payment.Payment, number int) payment.Attempt {
 	events := []payment.Event{"", payment.NotSent, payment.Unanswered, payment.Accepted}
 	return payment.Attempt{
-		ID: fmt.Sprintf("att_%s_%d", p.ID, number), PaymentID: p.ID, Number: number, Provider: anyText().Draw(t, "provider"),
-		Plugin: anyText().Draw(t, "plugin"), Digest: anyText().Draw(t, "digest"), Generation: rapid.Int64().Draw(t, "generation"),
-		Role: anyText().Draw(t, "role"), Operation: anyText().Draw(t, "operation"), Idempotency: anyText().Draw(t, "idempotency"),
-		Reference: anyText().Draw(t, "reference"), Call: anyBytes().Draw(t, "call"), State: anyBytes().Draw(t, "state"),
-		SendBefore: anyTime().Draw(t, "send before"), Request: anyJSON().Draw(t, "request"), Response: anyJSON().Draw(t, "response"),
-		Sent: rapid.Bool().Draw(t, "sent"), Writes: rapid.IntRange(0, 3).Draw(t, "writes"),
-		Event: rapid.SampledFrom(events).Draw(t, "event"), Abandoned: rapid.Bool().Draw(t, "abandoned"), Failure: anyFailure().Draw(t, "failure"),
-		Error: anyText().Draw(t, "error"), Fuel: rapid.Int64().Draw(t, "fuel"), StartedAt: anyTime().Draw(t, "started at"),
+		ID: fmt.Sprintf("att_%s_%d", p.ID, number), PaymentID: p.ID, Number: number,
+		Provider: anyText().Draw(t, "provider"),
+		Plugin:   anyText().Draw(t, "plugin"), Digest: anyText().Draw(t, "digest"),
+		Generation: rapid.Int64().Draw(t, "generation"),
+		Role:       anyText().Draw(t, "role"), Operation: anyText().Draw(t, "operation"),
+		Idempotency: anyText().Draw(t, "idempotency"),
+		Reference:   anyText().Draw(t, "reference"), Call: anyBytes().Draw(t, "call"),
+		State:      anyBytes().Draw(t, "state"),
+		SendBefore: anyTime().Draw(t, "send before"), Request: anyJSON().Draw(t, "request"),
+		Response: anyJSON().Draw(t, "response"),
+		Sent:     rapid.Bool().Draw(t, "sent"), Writes: rapid.IntRange(0, 3).Draw(t, "writes"),
+		Event: rapid.SampledFrom(events).Draw(t, "event"), Abandoned: rapid.Bool().Draw(t, "abandoned"),
+		Failure: anyFailure().Draw(t, "failure"),
+		Error:   anyText().Draw(t, "error"), Fuel: rapid.Int64().Draw(t, "fuel"),
+		StartedAt:  anyTime().Draw(t, "started at"),
 		FinishedAt: anyTime().Draw(t, "finished at"),
 	}
 }

@@ -37,7 +37,8 @@ func testLists(t *testing.T, engine Engine) {
 			from, until time.Duration // from the time of creation
 			found       int
 		}{{0, 1, 1}, {-1, 1, 1}, {-1, 0, 0}, {1, 2, 0}, {0, 0, 0}} {
-			got, err := journal.Payments(t.Context(), payment.Filter{From: p.CreatedAt.Add(test.from), Until: p.CreatedAt.Add(test.until)})
+			got, err := journal.Payments(t.Context(),
+				payment.Filter{From: p.CreatedAt.Add(test.from), Until: p.CreatedAt.Add(test.until)})
 			require.NoError(t, err)
 			require.Len(t, got, test.found, "from %s until %s", test.from, test.until)
 		}
@@ -86,7 +87,8 @@ func testLists(t *testing.T, engine Engine) {
 		p.Provider = "payplay"
 		create(t, journal, p)
 		changed := next(p, payment.Processing)
-		changed.Provider, changed.Reference, changed.Currency, changed.Kind = "exchanger", "renamed", "BTC", payment.Payout
+		changed.Provider, changed.Reference, changed.Currency, changed.Kind = "exchanger", "renamed", "BTC",
+			payment.Payout
 		require.NoError(t, journal.Save(t.Context(), changeOf(changed)))
 		for _, now := range []payment.Filter{
 			{Provider: "exchanger"},
@@ -127,7 +129,8 @@ func testLists(t *testing.T, engine Engine) {
 			case 1:
 				require.NoError(t, journal.Save(t.Context(), changeOf(changed, attemptOf(changed, 1))))
 			case 2:
-				require.NoError(t, journal.Save(t.Context(), changeOf(changed, closed(attemptOf(changed, 1), payment.Accepted))))
+				require.NoError(t,
+					journal.Save(t.Context(), changeOf(changed, closed(attemptOf(changed, 1), payment.Accepted))))
 			}
 			all[n] = changed
 		}
@@ -184,8 +187,10 @@ func anyFilter() *rapid.Generator[payment.Filter] {
 			Currency:  rapid.SampledFrom([]string{"", "", "EUR", "BTC", "eur"}).Draw(t, "currency"),
 			Reference: rapid.SampledFrom([]string{"", "", "order-1", "' OR 1=1 --"}).Draw(t, "reference"),
 			From:      at.Draw(t, "from"), Until: at.Draw(t, "until"),
-			Before: rapid.OneOf(rapid.Just(""), rapid.Map(rapid.IntRange(0, 48), func(n int) string { return fmt.Sprintf("pay_%026d", n) })).Draw(t, "before"),
-			Limit:  rapid.IntRange(0, 50).Draw(t, "limit"),
+			Before: rapid.OneOf(rapid.Just(""),
+				rapid.Map(rapid.IntRange(0, 48), func(n int) string { return fmt.Sprintf("pay_%026d", n) })).Draw(t,
+				"before"),
+			Limit: rapid.IntRange(0, 50).Draw(t, "limit"),
 		}
 	})
 }
@@ -203,9 +208,11 @@ func matching(all []payment.Payment, filter payment.Filter) []payment.Payment {
 
 func matches(p payment.Payment, filter payment.Filter) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
-	return is(filter.Merchant, p.Merchant) && is(filter.Provider, p.Provider) && is(string(filter.Kind), string(p.Kind)) &&
+	return is(filter.Merchant, p.Merchant) && is(filter.Provider, p.Provider) &&
+		is(string(filter.Kind), string(p.Kind)) &&
 		is(filter.Currency, p.Currency) && is(filter.Reference, p.Reference) &&
 		(len(filter.Status) == 0 || slices.Contains(filter.Status, p.Status)) &&
-		(filter.From.IsZero() || !p.CreatedAt.Before(filter.From)) && (filter.Until.IsZero() || p.CreatedAt.Before(filter.Until)) &&
+		(filter.From.IsZero() || !p.CreatedAt.Before(filter.From)) &&
+		(filter.Until.IsZero() || p.CreatedAt.Before(filter.Until)) &&
 		(filter.Before == "" || p.ID < filter.Before)
 }

@@ -17,13 +17,16 @@ import (
 func sampleRun(n int) payment.Run {
 	at := epoch().Add(time.Duration(n) * time.Second)
 	return payment.Run{
-		ID: fmt.Sprintf("op_%026d", n), Merchant: "shop", Provider: "paygram-eu", Plugin: "paygram", Operation: "Withdraw", Idempotency: "none",
-		Status: payment.RunProcessing, Input: []byte("{ \"amount\" : \"1.10\" }"), CreatedAt: at, UpdatedAt: at, Version: 1,
+		ID: fmt.Sprintf("op_%026d", n), Merchant: "shop", Provider: "paygram-eu", Plugin: "paygram",
+		Operation: "Withdraw", Idempotency: "none",
+		Status: payment.RunProcessing, Input: []byte("{ \"amount\" : \"1.10\" }"), CreatedAt: at, UpdatedAt: at,
+		Version: 1,
 	}
 }
 
 func keyOfRun(run payment.Run) payment.Key {
-	return payment.Key{Merchant: run.Merchant, Value: "key of " + run.ID, Fingerprint: "of " + run.ID, PaymentID: run.ID, CreatedAt: run.CreatedAt}
+	return payment.Key{Merchant: run.Merchant, Value: "key of " + run.ID, Fingerprint: "of " + run.ID,
+		PaymentID: run.ID, CreatedAt: run.CreatedAt}
 }
 
 // nextRun is the run at its next version, with a status.
@@ -59,14 +62,20 @@ func requireRun(t require.TestingT, journal Journal, want payment.Run) {
 
 func anyRun(t *rapid.T, id string, version int64) payment.Run {
 	run := payment.Run{
-		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Provider: anyText().Draw(t, "provider"), Plugin: anyText().Draw(t, "plugin"),
-		Operation: anyText().Draw(t, "operation"), Idempotency: anyText().Draw(t, "idempotency"), Status: rapid.SampledFrom(payment.RunStatuses()).Draw(t, "status"),
-		Input: anyJSON().Draw(t, "input"), From: anyText().Draw(t, "from"), Output: anyBytes().Draw(t, "output"), Cursor: anyText().Draw(t, "cursor"),
-		ProviderReference: anyText().Draw(t, "provider reference"), Failure: anyFailure().Draw(t, "failure"), Alert: anyText().Draw(t, "alert"),
-		Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"), CreatedAt: anyTime().Draw(t, "created at"), UpdatedAt: anyTime().Draw(t, "updated at"),
+		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Provider: anyText().Draw(t, "provider"),
+		Plugin:    anyText().Draw(t, "plugin"),
+		Operation: anyText().Draw(t, "operation"), Idempotency: anyText().Draw(t, "idempotency"),
+		Status: rapid.SampledFrom(payment.RunStatuses()).Draw(t, "status"),
+		Input:  anyJSON().Draw(t, "input"), From: anyText().Draw(t, "from"), Output: anyBytes().Draw(t, "output"),
+		Cursor:            anyText().Draw(t, "cursor"),
+		ProviderReference: anyText().Draw(t, "provider reference"), Failure: anyFailure().Draw(t, "failure"),
+		Alert:    anyText().Draw(t, "alert"),
+		Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"), CreatedAt: anyTime().Draw(t, "created at"),
+		UpdatedAt: anyTime().Draw(t, "updated at"),
 	}
 	if rapid.Bool().Draw(t, "settled") {
-		run.Settled = &payment.Settlement{Operator: anyText().Draw(t, "operator"), Reason: anyText().Draw(t, "reason"), At: anyTime().Draw(t, "settled at")}
+		run.Settled = &payment.Settlement{Operator: anyText().Draw(t, "operator"), Reason: anyText().Draw(t, "reason"),
+			At: anyTime().Draw(t, "settled at")}
 	}
 	return run
 }
@@ -80,7 +89,8 @@ func testRuns(t *testing.T, engine Engine) {
 		rapid.Check(t, func(t *rapid.T) {
 			n++
 			run := anyRun(t, fmt.Sprintf("op_%d", n), rapid.Int64Range(0, 1<<40).Draw(t, "version"))
-			key := anyKey(t, payment.Payment{ID: run.ID, Merchant: run.Merchant}, fmt.Sprintf("%d %s", n, anyText().Draw(t, "key")))
+			key := anyKey(t, payment.Payment{ID: run.ID, Merchant: run.Merchant},
+				fmt.Sprintf("%d %s", n, anyText().Draw(t, "key")))
 			earlier, err := journal.CreateRun(context.Background(), run, key)
 			require.NoError(t, err)
 			require.Nil(t, earlier)
@@ -106,7 +116,8 @@ func testRuns(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		_, err := journal.Run(t.Context(), "op_none")
 		require.ErrorIs(t, err, payment.ErrNoRun)
-		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), payment.RunFailed))), payment.ErrNoRun)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), payment.RunFailed))),
+			payment.ErrNoRun)
 	})
 
 	t.Run("payments and runs share a merchant's keys", func(t *testing.T) {
@@ -154,7 +165,8 @@ func testRuns(t *testing.T, engine Engine) {
 		for _, version := range []int64{0, 1, 3} {
 			changed := nextRun(run, payment.RunFailed)
 			changed.Version = version
-			require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(changed, attemptOfRun(run, 1))), payment.ErrStale, "version %d", version)
+			require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(changed, attemptOfRun(run, 1))), payment.ErrStale,
+				"version %d", version)
 		}
 		moved, aged := nextRun(run, payment.RunFailed), nextRun(run, payment.RunFailed)
 		moved.Merchant, aged.CreatedAt = "another shop", aged.CreatedAt.Add(1)
@@ -202,8 +214,10 @@ func testRuns(t *testing.T, engine Engine) {
 		require.NoError(t, journal.SaveRun(t.Context(), runChange(run, done)))
 		altered := done
 		altered.Event = payment.NotSent
-		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(run, payment.RunFailed), altered)), store.ErrClosed)
-		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(other, payment.RunFailed), done)), store.ErrTaken)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(run, payment.RunFailed), altered)),
+			store.ErrClosed)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(other, payment.RunFailed), done)),
+			store.ErrTaken)
 		requireRun(t, journal, run)
 		requireRun(t, journal, other)
 		requireAttempts(t, journal, run.ID, done)
@@ -246,14 +260,16 @@ func testRunLists(t *testing.T, engine Engine) {
 			filter payment.RunFilter
 			want   []payment.Run
 		}{
-			"all":               {payment.RunFilter{}, all},
-			"by provider":       {payment.RunFilter{Provider: "payplay"}, []payment.Run{all[0], all[2], all[4]}},
-			"by operation":      {payment.RunFilter{Operation: "Withdraw"}, []payment.Run{all[1], all[3], all[5]}},
-			"by status":         {payment.RunFilter{Status: []payment.RunStatus{payment.RunFailed, payment.RunUnknown}}, []payment.Run{all[2], all[3]}},
+			"all":          {payment.RunFilter{}, all},
+			"by provider":  {payment.RunFilter{Provider: "payplay"}, []payment.Run{all[0], all[2], all[4]}},
+			"by operation": {payment.RunFilter{Operation: "Withdraw"}, []payment.Run{all[1], all[3], all[5]}},
+			"by status": {payment.RunFilter{Status: []payment.RunStatus{payment.RunFailed, payment.RunUnknown}},
+				[]payment.Run{all[2], all[3]}},
 			"a page":            {payment.RunFilter{Limit: 2}, all[:2]},
 			"the page after it": {payment.RunFilter{Limit: 2, Before: all[1].ID}, all[2:4]},
-			"all of it at once": {payment.RunFilter{Provider: "payplay", Operation: "pay", Status: []payment.RunStatus{payment.RunUnknown}, Before: all[0].ID}, []payment.Run{all[2]}},
-			"none":              {payment.RunFilter{Provider: "nobody"}, nil},
+			"all of it at once": {payment.RunFilter{Provider: "payplay", Operation: "pay",
+				Status: []payment.RunStatus{payment.RunUnknown}, Before: all[0].ID}, []payment.Run{all[2]}},
+			"none": {payment.RunFilter{Provider: "nobody"}, nil},
 		} {
 			found, err := journal.Runs(t.Context(), row.filter)
 			require.NoError(t, err)

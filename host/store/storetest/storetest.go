@@ -27,8 +27,8 @@ type Journal interface {
 type Engine struct {
 	// Open gives an empty journal whose clock advances as now does. The suite closes it.
 	Open func(tb testing.TB, now func() time.Time) Journal
-	// Crash gives the journal that a restart would find if the machine stopped at this moment, which the suite closes. The running
-	// one stays as it is.
+	// Crash gives the journal that a restart would find if the machine stopped at this moment, which the suite closes.
+	// The running one stays as it is.
 	Crash func(tb testing.TB, running Journal) Journal
 }
 
@@ -107,13 +107,16 @@ func epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.
 func sample(n int) payment.Payment {
 	at := epoch().Add(time.Duration(n) * time.Second)
 	return payment.Payment{
-		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
-		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Reference: fmt.Sprintf("order-%d", n)},
+		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
+		UpdatedAt: at,
+		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR",
+			Reference: fmt.Sprintf("order-%d", n)},
 	}
 }
 
 func keyOf(p payment.Payment) payment.Key {
-	return payment.Key{Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, PaymentID: p.ID, CreatedAt: p.CreatedAt}
+	return payment.Key{Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, PaymentID: p.ID,
+		CreatedAt: p.CreatedAt}
 }
 
 // attemptOf is a payment's nth attempt, open.

@@ -13,8 +13,10 @@ import (
 // entryOf is an entry of a payment's timeline; n makes its id.
 func entryOf(p payment.Payment, n int) payment.Entry {
 	return payment.Entry{
-		ID: fmt.Sprintf("evt_%s_%d", p.ID, n), PaymentID: p.ID, Merchant: p.Merchant, Type: payment.PaymentUpdated, At: p.UpdatedAt,
-		Origin:    payment.Origin{Cause: payment.ByOperator, CallbackID: "cb_1", Operator: "ann", Reason: "said \"so\""},
+		ID: fmt.Sprintf("evt_%s_%d", p.ID, n), PaymentID: p.ID, Merchant: p.Merchant, Type: payment.PaymentUpdated,
+		At: p.UpdatedAt,
+		Origin: payment.Origin{Cause: payment.ByOperator, CallbackID: "cb_1", Operator: "ann",
+			Reason: "said \"so\""},
 		AttemptID: "att_1", Snapshot: []byte("{ \"amount\" : \"1.10\" }"),
 	}
 }
@@ -25,10 +27,13 @@ func testTimeline(t *testing.T, engine Engine) {
 		t.Parallel()
 		journal := engine.open(t)
 		p := sample(1)
-		_, err := journal.Create(t.Context(), payment.Change{Payment: p, Entries: []payment.Entry{entryOf(p, 1)}}, keyOf(p))
+		_, err := journal.Create(t.Context(), payment.Change{Payment: p, Entries: []payment.Entry{entryOf(p, 1)}},
+			keyOf(p))
 		require.NoError(t, err)
 		p = next(p, payment.Processing)
-		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: p, Entries: []payment.Entry{entryOf(p, 2), entryOf(p, 3)}}))
+		require.NoError(t,
+			journal.Save(t.Context(),
+				payment.Change{Payment: p, Entries: []payment.Entry{entryOf(p, 2), entryOf(p, 3)}}))
 
 		found, err := engine.crash(t, journal).Timeline(t.Context(), p.ID)
 
@@ -47,10 +52,13 @@ func testTimeline(t *testing.T, engine Engine) {
 		p := sample(1)
 		create(t, journal, p)
 		stale := next(next(p, payment.Processing), payment.Failed)
-		require.ErrorIs(t, journal.Save(t.Context(), payment.Change{Payment: stale, Entries: []payment.Entry{entryOf(p, 1)}}), payment.ErrStale)
-		_, err := journal.Create(t.Context(), payment.Change{Payment: sample(2), Entries: []payment.Entry{entryOf(sample(2), 1)}}, payment.Key{
-			Merchant: p.Merchant, Value: keyOf(p).Value, PaymentID: sample(2).ID,
-		})
+		require.ErrorIs(t,
+			journal.Save(t.Context(), payment.Change{Payment: stale, Entries: []payment.Entry{entryOf(p, 1)}}),
+			payment.ErrStale)
+		_, err := journal.Create(t.Context(),
+			payment.Change{Payment: sample(2), Entries: []payment.Entry{entryOf(sample(2), 1)}}, payment.Key{
+				Merchant: p.Merchant, Value: keyOf(p).Value, PaymentID: sample(2).ID,
+			})
 		require.NoError(t, err, "the key was used before")
 		requireEntries(t, journal, "", 0)
 	})
@@ -61,7 +69,9 @@ func testTimeline(t *testing.T, engine Engine) {
 		p, other := sample(1), sample(2)
 		create(t, journal, p, other)
 		changed := next(p, payment.Processing)
-		err := journal.Save(t.Context(), payment.Change{Payment: changed, Attempts: []payment.Attempt{attemptOf(p, 1)}, Entries: []payment.Entry{entryOf(p, 1), entryOf(p, 1)}})
+		err := journal.Save(t.Context(),
+			payment.Change{Payment: changed, Attempts: []payment.Attempt{attemptOf(p, 1)},
+				Entries: []payment.Entry{entryOf(p, 1), entryOf(p, 1)}})
 		require.ErrorIs(t, err, store.ErrTaken)
 		err = journal.Save(t.Context(), payment.Change{Payment: changed, Entries: []payment.Entry{entryOf(other, 1)}})
 		require.ErrorIs(t, err, store.ErrTaken)
@@ -79,7 +89,8 @@ func testTimeline(t *testing.T, engine Engine) {
 			if n%3 == 0 {
 				p.Merchant = "stall"
 			}
-			_, err := journal.Create(t.Context(), payment.Change{Payment: p, Entries: []payment.Entry{entryOf(p, 1)}}, keyOf(p))
+			_, err := journal.Create(t.Context(), payment.Change{Payment: p, Entries: []payment.Entry{entryOf(p, 1)}},
+				keyOf(p))
 			require.NoError(t, err)
 			all = append(all, entryOf(p, 1).ID)
 			if p.Merchant == "shop" {

@@ -11,10 +11,12 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// FuzzInterpret holds whatever Newpay may answer to the contract, for every operation: nothing traps, and an amount is the very one that
-// was sent.
+// FuzzInterpret holds whatever Newpay may answer to the contract, for every operation: nothing traps, and an amount is
+// the very one that was sent.
 func FuzzInterpret(f *testing.F) {
-	f.Add(uint32(201), []byte(`{"id":"p-1","reference":"0a","status":"open","amount":49.90,"currency":"EUR","url":"https://pay.example/p-1"}`))
+	f.Add(uint32(201),
+		[]byte(`{"id":"p-1","reference":"0a","status":"open","amount":49.90,"currency":"EUR",`+
+			`"url":"https://pay.example/p-1"}`))
 	f.Add(uint32(200), []byte(`{"id":"p-1","status":"failed","amount":4.99e1,"currency":"EUR","reason":"no"}`))
 	f.Add(uint32(422), []byte(`{"error":{"code":"amount_out_of_bounds","message":"m"}}`))
 	described := manifest()

@@ -38,13 +38,15 @@ func manifest() *abi.Manifest {
 				Name: createPayment, Summary: "Ask a payer for money, on a page of Newpay's.",
 				// Nobody can pay what a create left behind whose answer was lost: its page's address never left Newpay.
 				Idempotency: abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
-				InputSchema: createInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
-				Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24},
+				InputSchema: createInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL,
+				DeclineIsFinal: true,
+				Reference:      &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24},
 			},
 			{
 				Name: getPayment, Summary: "Read a payment.",
 				Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
-				InputSchema: getInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true,
+				InputSchema: getInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL,
+				DeclineIsFinal: true,
 			},
 		},
 		Failures: failures(),

@@ -71,7 +71,8 @@ func idOf(call *abi.Call) string {
 	return input.Text("id")
 }
 
-// interpret reads an answer. What it cannot be sure of is unreadable: the host then does what the operation's idempotency class allows.
+// interpret reads an answer. What it cannot be sure of is unreadable: the host then does what the operation's
+// idempotency class allows.
 func interpret(call *abi.Call, response *abi.HttpResponse) *abi.Step {
 	body, err := jsontext.Parse(response.GetBody())
 	switch status := response.GetStatus(); {

@@ -1,5 +1,5 @@
-// Command hostile is a plugin for the tests: its operations are what a plugin may do to its host. It is written without the SDK,
-// which would keep it from most of that.
+// Command hostile is a plugin for the tests: its operations are what a plugin may do to its host. It is written without
+// the SDK, which would keep it from most of that.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 
 func main() {}
 
-// variant makes other plugins of this one without building them: the tests write over its bytes in the module. It holds words
-// "key=value", and points where there is room.
+// variant makes other plugins of this one without building them: the tests write over its bytes in the module. It holds
+// words "key=value", and points where there is room.
 var variant = "variant: ......................................................................"
 
 // word is the value of a key of the variant.
@@ -88,12 +88,14 @@ func manifest() *abi.Manifest {
 		}}},
 		Operations: []*abi.Operation{
 			{
-				Name: "serve", Summary: "Do what is asked.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, InputSchema: object, OutputSchema: object,
+				Name: "serve", Summary: "Do what is asked.", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE,
+				InputSchema: object, OutputSchema: object,
 				Documented: abi.Documented_DOCUMENTED_FULL,
 			},
 			{
-				Name: "look", Summary: "Read it.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: object, OutputSchema: object,
-				Documented: abi.Documented_DOCUMENTED_FULL, FindsByReference: true,
+				Name: "look", Summary: "Read it.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: object,
+				OutputSchema: object,
+				Documented:   abi.Documented_DOCUMENTED_FULL, FindsByReference: true,
 			},
 		},
 		Callback: &abi.CallbackForm{},
@@ -183,8 +185,11 @@ func receive(_, size int32) int64 {
 // send asks for a request about a payment. Its state holds which variant it is of.
 func send(place string, payment *abi.Payment) int64 {
 	body := []byte(`{"amount":"` + payment.GetAmount() + `","email":"` + payment.GetPayer().GetEmail() + `"}`)
-	request := &abi.HttpRequest{Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Literal{Literal: place}}}, Body: body}
-	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Send{Send: &abi.Send{Request: request, State: []byte(variant)}}}}})
+	request := &abi.HttpRequest{Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Literal{Literal: place}}},
+		Body: body}
+	return answer(
+		&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Send{Send: &abi.Send{Request: request,
+			State: []byte(variant)}}}}})
 }
 
 // bought reads the answer to a request of send, by the same variant only.
@@ -202,7 +207,8 @@ func bought(in *abi.Interpretation) int64 {
 	case "trap":
 		return int64(*(*byte)(unsafe.Pointer(uintptr(0xffff_fff0))))
 	}
-	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: status, ProviderReference: string(in.GetResponse().GetBody())}
+	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: status,
+		ProviderReference: string(in.GetResponse().GetBody())}
 	return answer(&abi.Answer{Result: &abi.Answer_Step{Step: &abi.Step{Next: &abi.Step_Done{Done: outcome}}}})
 }
 

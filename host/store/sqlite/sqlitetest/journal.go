@@ -1,4 +1,5 @@
-// Package sqlitetest gives tests empty journals, and hides that their schema is laid once for a process and copied from then on.
+// Package sqlitetest gives tests empty journals, and hides that their schema is laid once for a process and copied from
+// then on.
 package sqlitetest
 
 import (
@@ -26,7 +27,8 @@ func Open(tb testing.TB, options ...sqlite.Option) *sqlite.DB {
 	return db
 }
 
-// Lay puts an empty journal into a directory that has none, and is made where it is missing, for sqlite.Open to find there.
+// Lay puts an empty journal into a directory that has none, and is made where it is missing, for sqlite.Open to find
+// there.
 func Lay(dir string) error {
 	files, err := empty()
 	if err != nil {
@@ -44,7 +46,9 @@ func Lay(dir string) error {
 }
 
 // empty is a closed journal's files by their names.
-var empty = sync.OnceValues(func() (files map[string][]byte, err error) { //nolint:gochecknoglobals // made once for a process is what it is for
+//
+//nolint:gochecknoglobals // made once for a process is what it is for
+var empty = sync.OnceValues(func() (files map[string][]byte, err error) {
 	dir, err := os.MkdirTemp("", "sqlitetest-*")
 	if err != nil {
 		return nil, fmt.Errorf("make an empty journal: %w", err)
@@ -63,7 +67,8 @@ var empty = sync.OnceValues(func() (files map[string][]byte, err error) { //noli
 	}
 	files = map[string][]byte{}
 	for _, entry := range entries {
-		if files[entry.Name()], err = os.ReadFile(filepath.Join(dir, entry.Name())); err != nil { //nolint:gosec // G304: a directory made above
+		//nolint:gosec // G304: a directory made above
+		if files[entry.Name()], err = os.ReadFile(filepath.Join(dir, entry.Name())); err != nil {
 			return nil, fmt.Errorf("read an empty journal: %w", err)
 		}
 	}
