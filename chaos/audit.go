@@ -374,12 +374,20 @@ func (a *audit) unknownOne(p *account) {
 	switch {
 	case site == sandbox.PayPlay && p.Kind == "payout":
 		a.unknown[operation+" has no look-up: a callback or a person settles it"]++
+	case here >= 0 && slices.ContainsFunc(p.Tries, tooMany):
+		a.unknown["created while the wall clock was days behind, and more orders lie in that time than one look-up reads"]++
 	case here >= 0:
 		a.find(Unsettled, p.ID, p.Order, "it is unknown, and %s can be asked about %s", p.Provider,
 			p.bookings[here].ProviderReference)
 	default:
 		a.unknown["the provider does not know it, and "+operation+" may have moved money: a person settles it"]++
 	}
+}
+
+// tooMany tells a look-up in Exchanger's list that could not be read to its end: it begins when the payment was
+// created.
+func tooMany(t Tried) bool {
+	return strings.Contains(t.Error, "lists more orders than one look-up reads")
 }
 
 func described(bookings []sandbox.Booking) string {

@@ -38,7 +38,8 @@ func (e RunEntry) reference() string {
 // AuditRuns compares what services were told of their native runs, the journal, and what the providers booked. Bookings
 // of payments are none of its business. It is pure.
 func AuditRuns(told []ToldRun, journal []RunEntry,
-	bookings []sandbox.Booking) (violations []Violation, unknown map[string]int) {
+	bookings []sandbox.Booking,
+) (violations []Violation, unknown map[string]int) {
 	unknown = map[string]int{}
 	find := func(kind, id, reference, format string, args ...any) {
 		violations = append(violations,

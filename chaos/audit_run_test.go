@@ -26,8 +26,11 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 				[]string{"failed"}
 		}, []string{Lie}, 0},
 		"a success for which nothing is booked": {func(l *ledgers) { l.bookings = nil }, []string{Lie}, 0},
-		"two bookings for one run": {func(l *ledgers) { l.bookings = append(l.bookings, l.bookings[0]) },
-			[]string{Double}, 0},
+		"two bookings for one run": {
+			func(l *ledgers) { l.bookings = append(l.bookings, l.bookings[0]) },
+			[]string{Double},
+			0,
+		},
 		"a key that made two runs": {func(l *ledgers) {
 			l.told[0].IDs = append(l.told[0].IDs, "op_2")
 			second := l.journal[0]
@@ -40,10 +43,16 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 			l.bookings,
 				l.told[0].Excused = append(l.bookings, l.bookings[0]), true
 		}, []string{Double}, 0},
-		"a service that was told otherwise": {func(l *ledgers) { l.told[0].Final = []string{"failed"} },
-			[]string{Lie}, 0},
-		"an answer that was wrong by itself": {func(l *ledgers) { l.told[0].Complaints = []string{"answered 422"} },
-			[]string{Lie}, 0},
+		"a service that was told otherwise": {
+			func(l *ledgers) { l.told[0].Final = []string{"failed"} },
+			[]string{Lie},
+			0,
+		},
+		"an answer that was wrong by itself": {
+			func(l *ledgers) { l.told[0].Complaints = []string{"answered 422"} },
+			[]string{Lie},
+			0,
+		},
 		"a run that is not over": {func(l *ledgers) {
 			l.journal[0].Status, l.told[0].Final = "processing",
 				nil
@@ -61,11 +70,15 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 			entry := RunEntry{ID: "op_1", Provider: "paygrt", Operation: "Recharge", Status: "succeeded"}
 			entry.Input.APIRefID = "run-1"
 			l := &ledgers{
-				told: []ToldRun{{Reference: "run-1", Site: "paygrt", IDs: []string{"op_1"},
-					Final: []string{"succeeded"}}},
+				told: []ToldRun{{
+					Reference: "run-1", Site: "paygrt", IDs: []string{"op_1"},
+					Final: []string{"succeeded"},
+				}},
 				journal: []RunEntry{entry},
-				bookings: []sandbox.Booking{{Provider: "paygrt", Operation: "recharge", Reference: "run-1",
-					ProviderReference: "5001234", MovedMoney: true}},
+				bookings: []sandbox.Booking{{
+					Provider: "paygrt", Operation: "recharge", Reference: "run-1",
+					ProviderReference: "5001234", MovedMoney: true,
+				}},
 			}
 			test.do(l)
 			violations, unknown := AuditRuns(l.told, l.journal, l.bookings)

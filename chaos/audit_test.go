@@ -11,16 +11,22 @@ import (
 // ledgers is a payment that a payer paid, as all three ledgers have it.
 func ledgers() *Ledgers {
 	return &Ledgers{
-		Told: []Told{{Order: "order-1", IDs: []string{"pay_1"}, Final: []string{"succeeded"},
-			Offers: []string{"payplay o-1"}}},
+		Told: []Told{{
+			Order: "order-1", IDs: []string{"pay_1"}, Final: []string{"succeeded"},
+			Offers: []string{"payplay o-1"},
+		}},
 		Journal: []Entry{{
 			ID: "pay_1", Order: "order-1", Kind: "collect", Status: "succeeded", Provider: "payplay",
 			ProviderReference: "o-1",
-			Tries: []Tried{{Provider: "payplay", Role: "create", Operation: "CreateOrder", Idempotency: "abandonable",
-				Reference: "ref", Event: "accepted", Sent: true}},
+			Tries: []Tried{{
+				Provider: "payplay", Role: "create", Operation: "CreateOrder", Idempotency: "abandonable",
+				Reference: "ref", Event: "accepted", Sent: true,
+			}},
 		}},
-		Bookings: []sandbox.Booking{{Provider: "payplay", Operation: "create_order", Reference: "ref",
-			ProviderReference: "o-1", Status: "COMPLETE", MovedMoney: true}},
+		Bookings: []sandbox.Booking{{
+			Provider: "payplay", Operation: "create_order", Reference: "ref",
+			ProviderReference: "o-1", Status: "COMPLETE", MovedMoney: true,
+		}},
 		OrderOf: orderOfBooking, SiteOf: siteOf,
 	}
 }
@@ -30,10 +36,14 @@ func recharge() *Ledgers {
 	l := ledgers()
 	l.Told[0].Offers = nil
 	l.Journal[0].Kind, l.Journal[0].Provider = "recharge", "paygrt"
-	l.Journal[0].Tries[0] = Tried{Provider: "paygrt", Role: "create", Operation: "Recharge", Idempotency: "none",
-		Reference: "ref", Event: "accepted", Sent: true}
-	l.Bookings[0] = sandbox.Booking{Provider: "paygrt", Operation: "recharge", Reference: "ref",
-		ProviderReference: "o-1", Status: "Success", MovedMoney: true}
+	l.Journal[0].Tries[0] = Tried{
+		Provider: "paygrt", Role: "create", Operation: "Recharge", Idempotency: "none",
+		Reference: "ref", Event: "accepted", Sent: true,
+	}
+	l.Bookings[0] = sandbox.Booking{
+		Provider: "paygrt", Operation: "recharge", Reference: "ref",
+		ProviderReference: "o-1", Status: "Success", MovedMoney: true,
+	}
 	return l
 }
 
@@ -68,14 +78,21 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 		}, []string{Double}},
 		"a grave booking that stands beside what the payer was offered": {ledgers, func(l *Ledgers) {
 			l.Bookings = append(l.Bookings,
-				sandbox.Booking{Provider: "exchanger", Operation: "create_bid", Reference: "bid",
-					ProviderReference: "7", Status: "new"})
+				sandbox.Booking{
+					Provider: "exchanger", Operation: "create_bid", Reference: "bid",
+					ProviderReference: "7", Status: "new",
+				})
 			l.Journal[0].Tries = append(l.Journal[0].Tries,
-				Tried{Provider: "exchanger", Role: "create", Idempotency: "none", Reference: "bid", Event: "unanswered",
-					Sent: true})
+				Tried{
+					Provider: "exchanger", Role: "create", Idempotency: "none", Reference: "bid", Event: "unanswered",
+					Sent: true,
+				})
 		}, []string{Double}},
-		"two offers to one payer": {ledgers,
-			func(l *Ledgers) { l.Told[0].Offers = append(l.Told[0].Offers, "paygram i-1") }, []string{Double}},
+		"two offers to one payer": {
+			ledgers,
+			func(l *Ledgers) { l.Told[0].Offers = append(l.Told[0].Offers, "paygram i-1") },
+			[]string{Double},
+		},
 		"a request that the transport sent again": {ledgers, func(l *Ledgers) {
 			second := l.Bookings[0]
 			second.ProviderReference, second.MovedMoney = "o-2", false
@@ -87,35 +104,63 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 			l.Bookings = append(l.Bookings, second)
 			l.Journal[0].Tries = append(l.Journal[0].Tries, l.Journal[0].Tries[0])
 		}, []string{Lost}},
-		"a client's payment that the journal does not have": {ledgers,
-			func(l *Ledgers) { l.Journal, l.Bookings = nil, nil }, []string{Lost}},
-		"a booking that no attempt stands for": {ledgers,
+		"a client's payment that the journal does not have": {
+			ledgers,
+			func(l *Ledgers) { l.Journal, l.Bookings = nil, nil },
+			[]string{Lost},
+		},
+		"a booking that no attempt stands for": {
+			ledgers,
 			func(l *Ledgers) {
 				l.Bookings = append(l.Bookings,
 					sandbox.Booking{Provider: "paygrt", Reference: "x"})
-			}, []string{Lost}},
-		"a client that was told otherwise": {ledgers,
-			func(l *Ledgers) { l.Told[0].Final = []string{"failed", "succeeded"} }, []string{Lie}},
-		"an answer that was wrong by itself": {ledgers,
-			func(l *Ledgers) { l.Told[0].Complaints = []string{"a repetition was answered otherwise"} }, []string{Lie}},
-		"a webhook that told otherwise": {ledgers,
-			func(l *Ledgers) { l.Announced = map[string][]string{"pay_1": {"expired"}} }, []string{Lie}},
-		"success for which no money moved": {ledgers,
-			func(l *Ledgers) { l.Bookings[0].MovedMoney = false }, []string{Lie}},
+			},
+			[]string{Lost},
+		},
+		"a client that was told otherwise": {
+			ledgers,
+			func(l *Ledgers) { l.Told[0].Final = []string{"failed", "succeeded"} },
+			[]string{Lie},
+		},
+		"an answer that was wrong by itself": {
+			ledgers,
+			func(l *Ledgers) { l.Told[0].Complaints = []string{"a repetition was answered otherwise"} },
+			[]string{Lie},
+		},
+		"a webhook that told otherwise": {
+			ledgers,
+			func(l *Ledgers) { l.Announced = map[string][]string{"pay_1": {"expired"}} },
+			[]string{Lie},
+		},
+		"success for which no money moved": {
+			ledgers,
+			func(l *Ledgers) { l.Bookings[0].MovedMoney = false },
+			[]string{Lie},
+		},
 		"failure for which money moved": {recharge, func(l *Ledgers) {
 			l.Journal[0].Status, l.Told[0].Final = "failed", []string{"failed"}
 		}, []string{Lie}},
-		"a payment that is not settled": {ledgers,
-			func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "processing", nil }, []string{Unsettled}},
-		"an unknown payment that a provider can tell of": {recharge,
-			func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "unknown", nil }, []string{Unsettled}},
+		"a payment that is not settled": {
+			ledgers,
+			func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "processing", nil },
+			[]string{Unsettled},
+		},
+		"an unknown payment that a provider can tell of": {
+			recharge,
+			func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "unknown", nil },
+			[]string{Unsettled},
+		},
 		"an exchange order that a web server's page hid": {ledgers, func(l *Ledgers) {
 			l.Bookings = append(l.Bookings,
-				sandbox.Booking{Provider: "exchanger", Operation: "create_bid", Reference: "bid",
-					ProviderReference: "7", Status: "cancel"})
+				sandbox.Booking{
+					Provider: "exchanger", Operation: "create_bid", Reference: "bid",
+					ProviderReference: "7", Status: "cancel",
+				})
 			l.Journal[0].Tries = append(l.Journal[0].Tries,
-				Tried{Provider: "exchanger", Role: "create", Idempotency: "none", Reference: "bid", Event: "refused",
-					Sent: true})
+				Tried{
+					Provider: "exchanger", Role: "create", Idempotency: "none", Reference: "bid", Event: "refused",
+					Sent: true,
+				})
 		}, []string{Lost}},
 		"an order that is booked again after a lost tail": {recharge, func(l *Ledgers) {
 			lost := l.Journal[0]
@@ -123,8 +168,10 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 			again := l.Bookings[0]
 			again.Reference, again.ProviderReference = "ref-2", "o-2"
 			l.Bookings = append(l.Bookings, again)
-			l.Journal[0].Tries = []Tried{{Provider: "paygrt", Role: "create", Operation: "Recharge",
-				Idempotency: "none", Reference: "ref-2", Event: "accepted", Sent: true}}
+			l.Journal[0].Tries = []Tried{{
+				Provider: "paygrt", Role: "create", Operation: "Recharge",
+				Idempotency: "none", Reference: "ref-2", Event: "accepted", Sent: true,
+			}}
 		}, []string{Double}},
 		"a payment failed after a lost tail had booked it": {recharge, func(l *Ledgers) {
 			l.Rewound = []Entry{l.Journal[0]}
@@ -169,19 +216,27 @@ func TestWhatMayBeIsNoViolation(t *testing.T) {
 	}{
 		"an object left behind that nobody was told of": {ledgers, func(l *Ledgers) {
 			l.Bookings = append(l.Bookings,
-				sandbox.Booking{Provider: "paygram", Operation: "IssueInvoice", Reference: "inv",
-					ProviderReference: "i-1", Status: "4"})
+				sandbox.Booking{
+					Provider: "paygram", Operation: "IssueInvoice", Reference: "inv",
+					ProviderReference: "i-1", Status: "4",
+				})
 			l.Journal[0].Tries = append(l.Journal[0].Tries,
-				Tried{Provider: "paygram-eu", Role: "create", Idempotency: "abandonable", Reference: "inv",
-					Event: "unanswered", Sent: true, Abandoned: true})
+				Tried{
+					Provider: "paygram-eu", Role: "create", Idempotency: "abandonable", Reference: "inv",
+					Event: "unanswered", Sent: true, Abandoned: true,
+				})
 		}, 0},
 		"an object that a web server's page hid, and nobody can pay": {ledgers, func(l *Ledgers) {
 			l.Bookings = append(l.Bookings,
-				sandbox.Booking{Provider: "paygram", Operation: "IssueInvoice", Reference: "inv",
-					ProviderReference: "i-1", Status: "4"})
+				sandbox.Booking{
+					Provider: "paygram", Operation: "IssueInvoice", Reference: "inv",
+					ProviderReference: "i-1", Status: "4",
+				})
 			l.Journal[0].Tries = append(l.Journal[0].Tries,
-				Tried{Provider: "paygram-eu", Role: "create", Idempotency: "abandonable", Reference: "inv",
-					Event: "refused", Sent: true})
+				Tried{
+					Provider: "paygram-eu", Role: "create", Idempotency: "abandonable", Reference: "inv",
+					Event: "refused", Sent: true,
+				})
 		}, 0},
 		"money that came after the end, and shows": {ledgers, func(l *Ledgers) {
 			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].MoneyConflict = "expired", []string{"expired"}, true
@@ -191,8 +246,10 @@ func TestWhatMayBeIsNoViolation(t *testing.T) {
 				"reported as canceled, and 9.9 USDT was received"
 			l.Bookings[0].Status = "CANCELED"
 		}, 1},
-		"a recharge that only a lost tail of the journal knew": {recharge,
-			func(l *Ledgers) { l.Gone, l.Journal = l.Journal, nil }, 0},
+		"a recharge that only a lost tail of the journal knew": {
+			recharge,
+			func(l *Ledgers) { l.Gone, l.Journal = l.Journal, nil }, 0,
+		},
 		"a recharge of whose attempt only a lost tail knew": {recharge, func(l *Ledgers) {
 			l.Rewound = []Entry{l.Journal[0]}
 			l.Journal[0].Status, l.Journal[0].Tries, l.Journal[0].ProviderReference = "unknown", nil, ""

@@ -131,8 +131,10 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the providers: %w", err)
 	}
-	r.sandbox, err = sandbox.New(sandbox.Options{Seed: r.settings.Seed + 1, PaygrtBalance: "1000000000",
-		Log: slog.New(slog.DiscardHandler)})
+	r.sandbox, err = sandbox.New(sandbox.Options{
+		Seed: r.settings.Seed + 1, PaygrtBalance: "1000000000",
+		Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

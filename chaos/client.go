@@ -69,8 +69,10 @@ func newClients(url string, payers *payers, settings Settings, dice *rand.Rand) 
 		dice := rand.New(rand.NewPCG(settings.Seed, 1<<32+uint64(n)))
 		reference := fmt.Sprintf("order-%d", n)
 		c.talks = append(c.talks,
-			&talk{key: fmt.Sprintf("%q", reference+"-try-1"), body: orderBody(reference, dice), dice: dice,
-				told: Told{Order: reference}})
+			&talk{
+				key: fmt.Sprintf("%q", reference+"-try-1"), body: orderBody(reference, dice), dice: dice,
+				told: Told{Order: reference},
+			})
 	}
 	return c
 }
@@ -91,8 +93,10 @@ func orderBody(reference string, dice *rand.Rand) string {
 		order["currency"] = "USDT"
 	case drawn < 92:
 		order["kind"], order["currency"], order["country"] = "recharge", "INR", "IN"
-		order["destination"] = map[string]string{"operator": "AT",
-			"number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000))}
+		order["destination"] = map[string]string{
+			"operator": "AT",
+			"number":   fmt.Sprintf("9%09d", dice.IntN(1_000_000_000)),
+		}
 	default:
 		order["kind"], order["currency"] = "payout", "USDT"
 		order["destination"] = map[string]string{"address": "TMadeUpAddressOfNobody0000000000001", "network": "TRC20"}
@@ -428,8 +432,10 @@ func (c *clients) send(ctx context.Context, method, path, key, body string, pati
 		return said{err: err}
 	}
 	c.count(strconv.Itoa(response.StatusCode))
-	return said{status: response.StatusCode, body: text,
-		replayed: response.Header.Get("Idempotency-Replayed") == "true"}
+	return said{
+		status: response.StatusCode, body: text,
+		replayed: response.Header.Get("Idempotency-Replayed") == "true",
+	}
 }
 
 func (c *clients) count(answer string) {

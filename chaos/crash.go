@@ -88,7 +88,11 @@ func (c *counts) kills() int {
 //
 //nolint:gochecknoglobals // a table
 var moments = []struct{ at, how string }{
-	{"journalled", "kill"}, {"sent", "kill"}, {"settled", "kill"}, {"webhook", "kill"}, {"journalled", "pause"},
+	{"journalled", "kill"},
+	{"sent", "kill"},
+	{"settled", "kill"},
+	{"webhook", "kill"},
+	{"journalled", "pause"},
 	{"sent", "pause"},
 }
 
@@ -114,8 +118,10 @@ type crasher struct {
 }
 
 func (r *run) crash(ctx context.Context) error {
-	c := &crasher{run: r, dice: r.dice(4), began: time.Now(),
-		interval: r.span() / time.Duration(max(r.settings.Kills, 1))}
+	c := &crasher{
+		run: r, dice: r.dice(4), began: time.Now(),
+		interval: r.span() / time.Duration(max(r.settings.Kills, 1)),
+	}
 	for r.counts.kills() < r.settings.Kills && ctx.Err() == nil {
 		if err := c.trouble(ctx); err != nil {
 			return err

@@ -32,8 +32,10 @@ func newHooks(ctx context.Context) (h *hooks, closed <-chan struct{}, err error)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen for webhooks: %w", err)
 	}
-	h = &hooks{url: "http://" + listener.Addr().String() + "/hooks", final: map[string][]string{},
-		events: map[string]int{}}
+	h = &hooks{
+		url: "http://" + listener.Addr().String() + "/hooks", final: map[string][]string{},
+		events: map[string]int{},
+	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan struct{})
 	var work sync.WaitGroup

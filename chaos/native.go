@@ -67,14 +67,18 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 		t.path, t.told.Site = "paygram-eu/operations/Withdraw", sandbox.PayGram
 		input = map[string]any{
 			"provider": 0, "amount": amount, "callbackData": reference,
-			"withdrawMethod": map[string]any{"currencyCode": 5, "network": 2,
-				"cryptoAddress": "TMadeUpAddressOfNobody0000000000001"},
+			"withdrawMethod": map[string]any{
+				"currencyCode": 5, "network": 2,
+				"cryptoAddress": "TMadeUpAddressOfNobody0000000000001",
+			},
 		}
 	case 1:
 		t.path, t.told.Site = "paygrt/operations/Recharge", sandbox.Paygrt
-		input = map[string]any{"api_ref_id": reference,
+		input = map[string]any{
+			"api_ref_id":      reference,
 			"recharge_number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000)), "recharge_amount": amount,
-			"operator_code": "AT"}
+			"operator_code": "AT",
+		}
 	default:
 		reference = fmt.Sprint(runDigits, i)
 		t.path, t.told.Site = "exchanger/operations/create_bid", sandbox.Exchanger

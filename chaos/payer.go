@@ -36,8 +36,10 @@ type deed struct {
 }
 
 func newPayers(s *sandbox.Server, dice *rand.Rand, settings Settings) *payers {
-	return &payers{sandbox: s, settings: settings, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{},
-		after: map[string]int{}}
+	return &payers{
+		sandbox: s, settings: settings, dice: dice, seen: map[string]bool{}, driven: map[string]time.Time{},
+		after: map[string]int{},
+	}
 }
 
 // late is money after the end, in the words of a provider that keeps to that end.
@@ -49,14 +51,32 @@ const late = "pay_late"
 //nolint:gochecknoglobals // a table
 var habits = map[string][]habit{
 	sandbox.PayGram +
-		" IssueInvoice": {{"pay", 60, ""}, {"cancel", 8, ""}, {"decline", 5, ""}, {"cancel", 9, "pay"},
-		{"cancel", 7, late}, {"decline", 3, late}},
+		" IssueInvoice": {
+		{"pay", 60, ""},
+		{"cancel", 8, ""},
+		{"decline", 5, ""},
+		{"cancel", 9, "pay"},
+		{"cancel", 7, late},
+		{"decline", 3, late},
+	},
 	sandbox.Cryptogram +
-		" create": {{"pay", 50, ""}, {"pick", 15, "pay"}, {"expire", 10, ""}, {"expire", 7, "pay"},
-		{"cancel", 8, late}},
+		" create": {
+		{"pay", 50, ""},
+		{"pick", 15, "pay"},
+		{"expire", 10, ""},
+		{"expire", 7, "pay"},
+		{"cancel", 8, late},
+	},
 	sandbox.PayPlay +
-		" create_order": {{"pay", 60, ""}, {"cancel", 5, ""}, {"decline", 5, ""}, {"expire", 5, ""},
-		{"expire", 5, "pay"}, {"cancel", 5, late}, {"expire", 5, late}},
+		" create_order": {
+		{"pay", 60, ""},
+		{"cancel", 5, ""},
+		{"decline", 5, ""},
+		{"expire", 5, ""},
+		{"expire", 5, "pay"},
+		{"cancel", 5, late},
+		{"expire", 5, late},
+	},
 	sandbox.PayPlay + " withdraw":     {{"pay", 85, ""}, {"decline", 10, ""}, {"cancel", 5, ""}},
 	sandbox.Exchanger + " create_bid": {{"pay", 70, ""}, {"cancel", 10, ""}, {"expire", 5, ""}, {"cancel", 5, "pay"}},
 	sandbox.Paygrt + " recharge":      {{"pay", 80, ""}, {"decline", 20, ""}},
@@ -110,8 +130,10 @@ func (p *payers) plan(site, reference, call string) {
 			p.due = append(p.due, deed{site, reference, habit.event, at, false})
 			if habit.then != "" && (habit.event == "pick" || p.settings.with("late money")) {
 				p.due = append(p.due,
-					deed{site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond),
-						habit.event != "pick"})
+					deed{
+						site, reference, habit.then, at.Add(time.Duration(2000+p.dice.IntN(6000)) * time.Millisecond),
+						habit.event != "pick",
+					})
 			}
 			return
 		}

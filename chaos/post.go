@@ -61,8 +61,10 @@ func newPost(ctx context.Context, router string, dice *rand.Rand) (*post, error)
 	}
 	p := &post{
 		url: "http://" + listener.Addr().String(), router: router, dice: dice, closed: make(chan struct{}),
-		client: &http.Client{Timeout: 10 * time.Second,
-			Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Second}},
+		client: &http.Client{
+			Timeout:   10 * time.Second,
+			Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Second},
+		},
 	}
 	server := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
 	var work sync.WaitGroup
@@ -92,8 +94,10 @@ func (p *post) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.genuine++
 	p.counts.Genuine++
 	p.waiting = append(p.waiting,
-		&letter{method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
-			due: p.soon(2 * time.Second)})
+		&letter{
+			method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
+			due: p.soon(2 * time.Second),
+		})
 }
 
 // soon is a moment within a while. The caller holds the mutex.

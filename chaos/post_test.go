@@ -76,8 +76,10 @@ func TestACallbackThatTheRouterWillNotHaveIsAComplaint(t *testing.T) {
 func TestAForgedCallbackIsAnother(t *testing.T) {
 	t.Parallel()
 	dice := rand.New(rand.NewPCG(3, 4))
-	real := &letter{target: "/callbacks/a/b?recharge_status=Success&api_ref_id=0123456789",
-		body: []byte(`{"order": {"id": "0123456789", "status": "COMPLETE"}}`)}
+	real := &letter{
+		target: "/callbacks/a/b?recharge_status=Success&api_ref_id=0123456789",
+		body:   []byte(`{"order": {"id": "0123456789", "status": "COMPLETE"}}`),
+	}
 	others := 0
 	for range 100 {
 		if forged := forge(real, dice); forged.target != real.target || string(forged.body) != string(real.body) {
@@ -94,8 +96,10 @@ func TestTheOperatorSaysWhatTheProviderDid(t *testing.T) {
 	r.payers.driven["paygrt over"] = time.Unix(1, 0)
 	try := Tried{Provider: "paygrt", Role: "create", Idempotency: "none", Sent: true}
 	of := func(reference string, moved bool) sandbox.Booking {
-		return sandbox.Booking{Provider: "paygrt", Operation: "recharge", ProviderReference: reference,
-			MovedMoney: moved}
+		return sandbox.Booking{
+			Provider: "paygrt", Operation: "recharge", ProviderReference: reference,
+			MovedMoney: moved,
+		}
 	}
 	for name, test := range map[string]struct {
 		bookings []sandbox.Booking
@@ -107,11 +111,15 @@ func TestTheOperatorSaysWhatTheProviderDid(t *testing.T) {
 		"it was given back":      {[]sandbox.Booking{of("over", false)}, "failed", true},
 		"it is not over":         {[]sandbox.Booking{of("open", true)}, "", false},
 		"there is more than one": {[]sandbox.Booking{of("over", true), of("over", true)}, "", false},
-		"it is at another of them": {[]sandbox.Booking{{Provider: "payplay", Operation: "withdraw",
-			ProviderReference: "over"}}, "", false},
+		"it is at another of them": {[]sandbox.Booking{{
+			Provider: "payplay", Operation: "withdraw",
+			ProviderReference: "over",
+		}}, "", false},
 	} {
-		status, _, known := r.asked(&account{Entry: Entry{Provider: "paygrt", Tries: []Tried{try}},
-			bookings: test.bookings})
+		status, _, known := r.asked(&account{
+			Entry:    Entry{Provider: "paygrt", Tries: []Tried{try}},
+			bookings: test.bookings,
+		})
 		require.Equal(t, test.status, status, name)
 		require.Equal(t, test.known, known, name)
 	}

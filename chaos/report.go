@@ -176,8 +176,12 @@ func (r *Report) Err() error {
 	for _, count := range []struct {
 		name string
 		n    int
-	}{{"double charges", r.Doubles}, {"lost payments", r.Lost}, {"lies", r.Lies},
-		{"payments unsettled that a provider could tell of", r.Unsettled}} {
+	}{
+		{"double charges", r.Doubles},
+		{"lost payments", r.Lost},
+		{"lies", r.Lies},
+		{"payments unsettled that a provider could tell of", r.Unsettled},
+	} {
 		if count.n > 0 {
 			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))
 		}
@@ -197,9 +201,11 @@ func (r *Report) Print(w io.Writer) error {
 		value any
 	}{
 		{"seed", r.Seed},
-		{"payments",
+		{
+			"payments",
 			fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts left behind", r.Payments, r.Seconds,
-				r.Attempts, r.Bookings, r.Abandoned)},
+				r.Attempts, r.Bookings, r.Abandoned),
+		},
 		{"statuses", listed(r.Statuses)},
 		{"native runs", listed(r.Runs)},
 		{"kills", fmt.Sprintf("%d: %s", r.Kills, listed(r.KillsAt))},
@@ -213,18 +219,24 @@ func (r *Report) Print(w io.Writer) error {
 		{"lies", r.Lies},
 		{"unsettled", r.Unsettled},
 		{"unknown left", listed(r.Unknown)},
-		{"time to settle",
+		{
+			"time to settle",
 			fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99,
-				r.Settle.Max)},
+				r.Settle.Max),
+		},
 		{"money conflicts", r.Conflicts},
 		{"by an operator", r.Resolved},
 		{"lost in tails", r.LostInTails},
-		{"callbacks",
+		{
+			"callbacks",
 			fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine, r.Callbacks.Replayed,
-				r.Callbacks.Forged)},
-		{"webhooks",
+				r.Callbacks.Forged),
+		},
+		{
+			"webhooks",
 			fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated,
-				r.Unannounced)},
+				r.Unannounced),
+		},
 		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},
 	}
 	for _, line := range lines {

@@ -52,7 +52,7 @@ func (r *run) recover(ctx context.Context, until time.Time) error {
 	if err := r.heal(ctx, until); err != nil {
 		return err
 	}
-	return r.conflicts(ctx, until)
+	return r.conflicts(ctx, time.Now().Add(r.settings.Patience))
 }
 
 // heal asks for what is not settled until nothing is left that a provider could tell.
@@ -84,6 +84,13 @@ func (r *run) heal(ctx context.Context, until time.Time) error {
 // conflicts waits until everything that providers reported has been taken, and shows where it says that money came
 // after an end.
 func (r *run) conflicts(ctx context.Context, until time.Time) error {
+	var doubtful []shownPayment
+	for _, id := range r.losses.doubtful() {
+		doubtful = append(doubtful, shownPayment{Entry: Entry{ID: id}})
+	}
+	r.each(doubtful, func(p *shownPayment) {
+		r.clients.send(ctx, http.MethodPost, "/v1/payments/"+p.ID+"/refresh", "", "", 10*time.Second)
+	})
 	for time.Now().Before(until) && ctx.Err() == nil {
 		ended, err := r.journal(ctx, "failed,canceled,expired")
 		if err != nil {
@@ -231,8 +238,10 @@ func (c *clients) repeatAll(ctx context.Context) {
 // ledgers are the three accounts of some payments, with what was told where that is given.
 func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, told []Told) Ledgers {
 	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
-	l := Ledgers{Told: told, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking,
-		Announced: r.hooks.announced()}
+	l := Ledgers{
+		Told: told, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking,
+		Announced: r.hooks.announced(),
+	}
 	for _, p := range payments {
 		l.Journal = append(l.Journal, p.Entry)
 	}

@@ -1,14 +1,17 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,6 +117,8 @@ type losses struct {
 	// changed are payments as a lost tail had them, and gone those among them that the journal does not know any more.
 	changed map[string]Entry
 	gone    map[string]bool
+	// noticed are payments that a provider reported something of which only a lost tail knew.
+	noticed map[string]bool
 	// broken are promises that the router did not keep while its journal was held.
 	broken []Violation
 	times  int
@@ -141,6 +146,47 @@ func (l *losses) lists() (rewound, gone []Entry) {
 		}
 	}
 	return rewound, gone
+}
+
+// doubtful are the payments of which a lost tail knew more, or that a lost notice was about.
+func (l *losses) doubtful() []string {
+	rewound, _ := l.lists()
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	ids := slices.Collect(maps.Keys(l.noticed))
+	for _, e := range rewound {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// notices notes what a lost journal's callbacks were about on which nothing had been done yet: they are acknowledged,
+// and do not come again.
+func (l *losses) notices(ctx context.Context, was contents) error {
+	byReference := map[string]string{}
+	accounts := map[string]bool{}
+	for id, p := range was.payments {
+		byReference[p.Provider+" "+p.ProviderReference], accounts[p.Provider] = id, true
+	}
+	for account := range accounts {
+		for _, vouched := range []bool{true, false} {
+			const all = 100_000
+			due, err := was.db.DueCallbacks(ctx, account, vouched, time.Now().AddDate(1, 0, 0), all)
+			if err != nil {
+				return fmt.Errorf("read the callbacks of the lost journal: %w", err)
+			}
+			for _, c := range due {
+				id := cmp.Or(c.AddressedTo, byReference[account+" "+c.Receipt.GetProviderReference()])
+				l.mutex.Lock()
+				if l.noticed == nil {
+					l.noticed = map[string]bool{}
+				}
+				l.noticed[id] = true
+				l.mutex.Unlock()
+			}
+		}
+	}
+	return nil
 }
 
 func (l *losses) violated(format string, args ...any) {
@@ -203,14 +249,19 @@ func (c *crasher) compare(ctx context.Context, lost, kept string) error {
 		return err
 	}
 	defer func() { _ = is.db.Close() }()
+	if err := c.losses.notices(ctx, was); err != nil {
+		return err
+	}
 	orders := map[string]bool{}
 	for id, p := range was.payments {
 		now, known := is.payments[id]
 		if known && now.Version == p.Version {
 			continue
 		}
-		entry := Entry{ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider,
-			ProviderReference: p.ProviderReference}
+		entry := Entry{
+			ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider,
+			ProviderReference: p.ProviderReference,
+		}
 		attempts, err := was.db.Attempts(ctx, id)
 		if err != nil {
 			return fmt.Errorf("read the attempts of the lost journal: %w", err)

@@ -194,7 +194,8 @@ func (j *journal) Key(ctx context.Context, merchant, value string) (*payment.Key
 }
 
 func (j *journal) DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time,
-	limit int) ([]callback.Callback, error) {
+	limit int,
+) ([]callback.Callback, error) {
 	if err := j.hold(fmt.Sprintf("list callbacks that are due at %s, vouched for %t", account, vouched)); err != nil {
 		return nil, err
 	}

@@ -223,8 +223,10 @@ func requestKey(site, method, uri string, body []byte) string {
 }
 
 // tokensInPaths are PayGram's credentials as they leave, and as the journal shows them.
-var tokensInPaths = []string{sandbox.DefaultCredentials().PayGramEU, sandbox.DefaultCredentials().PayGramAsia,
-	"{{secret:token}}", "%7B%7Bsecret:token%7D%7D"}
+var tokensInPaths = []string{
+	sandbox.DefaultCredentials().PayGramEU, sandbox.DefaultCredentials().PayGramAsia,
+	"{{secret:token}}", "%7B%7Bsecret:token%7D%7D",
+}
 
 func (x *exchange) lookup() bool { return x.attempt.Role == "lookup" }
 func (x *exchange) create() bool {

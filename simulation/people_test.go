@@ -86,8 +86,10 @@ func (p *people) place(count int, within time.Duration) {
 	w := p.w
 	for n := range count {
 		reference := fmt.Sprintf("order-%d", n)
-		o := &order{reference: reference, key: reference + "-try-1", body: p.body(reference),
-			told: chaos.Told{Order: reference}}
+		o := &order{
+			reference: reference, key: reference + "-try-1", body: p.body(reference),
+			told: chaos.Told{Order: reference},
+		}
 		p.orders = append(p.orders, o)
 		at := w.between(0, within)
 		w.plan(at, reference+" is placed", func() { p.create(o) })
@@ -193,8 +195,10 @@ func (p *people) request(o *order, method, path, body string, patience time.Dura
 				case l.dead.Load():
 					then(answer{})
 				default:
-					then(answer{recorder.Code, recorder.Header().Get("Idempotency-Replayed") == "true",
-						recorder.Body.Bytes()})
+					then(answer{
+						recorder.Code, recorder.Header().Get("Idempotency-Replayed") == "true",
+						recorder.Body.Bytes(),
+					})
 				}
 			},
 		})
@@ -606,8 +610,10 @@ func (p *people) forge() {
 	if account == sandbox.PayGram {
 		account = "paygram-eu"
 	}
-	d := &delivery{number: len(p.deliveries), method: http.MethodPost, url: addresses().Account(account),
-		header: http.Header{}, forged: true}
+	d := &delivery{
+		number: len(p.deliveries), method: http.MethodPost, url: addresses().Account(account),
+		header: http.Header{}, forged: true,
+	}
 	status, event := "COMPLETE", "completed"
 	if w.dice.IntN(2) == 0 {
 		status, event = "DECLINED", "declined"
@@ -624,8 +630,10 @@ func (p *people) forge() {
 	case sandbox.Paygrt:
 		d.method = http.MethodGet
 		d.url += "?" +
-			url.Values{"api_ref_id": {b.Reference}, "txn_id": {b.ProviderReference},
-				"recharge_status": {"Success"}}.Encode()
+			url.Values{
+				"api_ref_id": {b.Reference}, "txn_id": {b.ProviderReference},
+				"recharge_status": {"Success"},
+			}.Encode()
 	case sandbox.PayPlay:
 		d.body = fmt.Appendf(nil,
 			`{"event_type":"order::%s","order":{"id":%q,"status":%q,"external_order_id":%q,"currency":%q,"value":%q}}`,

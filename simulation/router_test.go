@@ -47,7 +47,7 @@ type kit struct {
 	rules   *routing.Ruleset
 	secrets config.Secrets
 	// shelves hold two generations of every plugin.
-	shelves [2]*plugin.Shelf
+	shelves [2]*plugin.Registry
 	// template is an empty journal.
 	template string
 	close    func()
@@ -96,7 +96,7 @@ func newKit(dir string) (*kit, error) {
 		return nil, err
 	}
 	for i := range k.shelves {
-		k.shelves[i] = plugin.NewShelf(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
+		k.shelves[i] = plugin.NewRegistry(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
 		for n := range names {
 			// In another order, so that generations have other numbers.
 			code, err := os.ReadFile(filepath.Join(dir, names[(n+i)%len(names)]+".wasm"))
@@ -187,16 +187,22 @@ func (w *world) start(k *kit, dir string) error {
 // connect makes the clients of the accounts' providers, which outlive changes of plugins.
 func (l *life) connect() error {
 	for _, p := range l.kit.routes.Providers {
-		dice := rand.New(rand.NewChaCha8([32]byte{byte(l.w.seed), byte(l.w.seed >> 8), byte(l.w.seed >> 16),
-			byte(l.number), p.Name[0], p.Name[3], p.Name[4]}))
+		dice := rand.New(rand.NewChaCha8([32]byte{
+			byte(l.w.seed), byte(l.w.seed >> 8), byte(l.w.seed >> 16),
+			byte(l.number), p.Name[0], p.Name[3], p.Name[4],
+		}))
 		var turn sync.Mutex
 		client, err := egress.New(egress.Settings{
 			Provider: p.Name, BaseURL: p.BaseURL, Secrets: l.kit.secrets.For(p.Name), AllowPrivate: p.AllowPrivate,
 			Timeout: p.Timeout,
-			Retry: egress.RetrySettings{MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay,
-				MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap},
-			Breaker: egress.BreakerSettings{Failures: uint32(p.Breaker.Failures), Window: p.Breaker.Window,
-				Cooldown: p.Breaker.OpenFor, Probes: uint32(p.Breaker.HalfOpen)},
+			Retry: egress.RetrySettings{
+				MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay,
+				MaxDelay: p.Retry.MaxDelay, RetryAfterCap: p.Retry.RetryAfterCap,
+			},
+			Breaker: egress.BreakerSettings{
+				Failures: uint32(p.Breaker.Failures), Window: p.Breaker.Window,
+				Cooldown: p.Breaker.OpenFor, Probes: uint32(p.Breaker.HalfOpen),
+			},
 			Dial: l.dial(p.Name), Now: l.w.clock.Now,
 			Random: func() float64 {
 				turn.Lock()

@@ -70,8 +70,10 @@ func newWorld(seed uint64, dir string) *world {
 	w.disk = disk{w: w, hits: map[string]int{}}
 	w.people = newPeople(w)
 	w.ledger = newLedger(w)
-	w.network = &network{w: w, down: map[string]time.Time{}, blind: map[string]time.Time{},
-		told: map[string][]toldAnswer{}, taken: map[string][]toldAnswer{}}
+	w.network = &network{
+		w: w, down: map[string]time.Time{}, blind: map[string]time.Time{},
+		told: map[string][]toldAnswer{}, taken: map[string][]toldAnswer{},
+	}
 	return w
 }
 

@@ -76,8 +76,11 @@ func (r *report) add(o outcome) {
 	r.Crashes += o.crashes
 	r.Simulated += o.simulated.Hours()
 	r.Settling = max(r.Settling, o.settling.Seconds())
-	for _, sum := range []struct{ into, from map[string]int }{{r.Statuses, o.statuses}, {r.Faults, o.fired},
-		{r.Unknown, o.unknown}} {
+	for _, sum := range []struct{ into, from map[string]int }{
+		{r.Statuses, o.statuses},
+		{r.Faults, o.fired},
+		{r.Unknown, o.unknown},
+	} {
 		for name, n := range sum.from {
 			sum.into[name] += n
 		}
@@ -117,8 +120,10 @@ func leftOut(fault string) bool {
 
 func TestPromisesHoldWhateverHappens(t *testing.T) {
 	t.Parallel()
-	r := &report{Seeds: *seeds, First: *firstSeed, Statuses: map[string]int{}, Faults: map[string]int{},
-		Unknown: map[string]int{}}
+	r := &report{
+		Seeds: *seeds, First: *firstSeed, Statuses: map[string]int{}, Faults: map[string]int{},
+		Unknown: map[string]int{},
+	}
 	if testing.Short() {
 		r.Seeds = min(r.Seeds, 10)
 	}

@@ -56,8 +56,10 @@ type load struct {
 }
 
 func newLoad(address, name string, rate float64, length time.Duration, inFlight int) *load {
-	l := &load{address: address, name: name, rate: rate, inFlight: inFlight,
-		shots: make([]shot, int(rate*length.Seconds()))}
+	l := &load{
+		address: address, name: name, rate: rate, inFlight: inFlight,
+		shots: make([]shot, int(rate*length.Seconds())),
+	}
 	for i := range l.shots {
 		l.shots[i] = shot{
 			key: fmt.Sprintf("%s-%d", name, i), order: orders[i%len(orders)],

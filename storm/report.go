@@ -156,8 +156,10 @@ func (r *Report) conclude(run *run, loads []*load, found verdict) {
 				r.After.Fleets,
 				r.Before.Generations, r.Before.Fleets))
 	}
-	for _, wrong := range [][]string{r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, r.Again.Failures,
-		found.misrouted, found.mixed} {
+	for _, wrong := range [][]string{
+		r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, r.Again.Failures,
+		found.misrouted, found.mixed,
+	} {
 		r.Examples = append(r.Examples, wrong[:min(len(wrong), shownFailures)]...)
 	}
 }

@@ -89,8 +89,10 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if err := settings.validate(); err != nil {
 		return nil, err
 	}
-	r := &run{settings: settings, rules: filepath.Join(settings.Dir, "routing.yaml"),
-		folder: filepath.Join(settings.Dir, "plugins")}
+	r := &run{
+		settings: settings, rules: filepath.Join(settings.Dir, "routing.yaml"),
+		folder: filepath.Join(settings.Dir, "plugins"),
+	}
 	stop, err := r.build(ctx)
 	if err != nil {
 		return nil, err
@@ -161,8 +163,10 @@ func environmentOf(providers string) []string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "STORM_PAYGRAM_TOKEN=" + credentials.PayGramEU,
 		"STORM_PAYPLAY_KEY=" + credentials.PayPlay,
 	}
-	for account, provider := range map[string]string{"PAYGRAM_A": sandbox.PayGram, "PAYGRAM_B": sandbox.PayGram,
-		"PAYPLAY": sandbox.PayPlay} {
+	for account, provider := range map[string]string{
+		"PAYGRAM_A": sandbox.PayGram, "PAYGRAM_B": sandbox.PayGram,
+		"PAYPLAY": sandbox.PayPlay,
+	} {
 		environment = append(environment, "ROUTER_PROVIDERS__"+account+"__BASE_URL="+providers+"/"+provider,
 			"ROUTER_PROVIDERS__"+account+"__ALLOW_PRIVATE=true")
 	}
@@ -284,8 +288,10 @@ func (r *run) levels(ctx context.Context) (Levels, error) {
 	if err != nil {
 		return Levels{}, err
 	}
-	levels := Levels{Generations: len(plugin.Generations), Fleets: rules.Fleets,
-		Resident: r.router.usage().resident >> 20}
+	levels := Levels{
+		Generations: len(plugin.Generations), Fleets: rules.Fleets,
+		Resident: r.router.usage().resident >> 20,
+	}
 	for _, g := range plugin.Generations {
 		levels.Instances += g.Instances
 	}

@@ -85,8 +85,10 @@ func TestAReportFailsForEveryPromiseThatWasBrokenAndNotForWhatWasSlow(t *testing
 	} {
 		require.ErrorContains(t, report.Err(), want)
 	}
-	slow := Report{EditEffect: Percentiles{Max: 1001}, SwapEffect: Percentiles{Max: 3001}, Cold: Percentiles{Max: 3001},
-		Slowdown: 2.1}
+	slow := Report{
+		EditEffect: Percentiles{Max: 1001}, SwapEffect: Percentiles{Max: 3001}, Cold: Percentiles{Max: 3001},
+		Slowdown: 2.1,
+	}
 	require.NoError(t, slow.Err())
 	require.Len(t, slow.Findings(), 4)
 }
@@ -111,7 +113,9 @@ func TestTheStormIsHeldAgainstBothCalms(t *testing.T) {
 		return &load{name: name, shots: slices.Repeat([]shot{{took: took}}, 100)}
 	}
 	require.InDelta(t, 1.5,
-		slowdown([]*load{of(warm, time.Hour), of(calm, time.Millisecond), of(storm, 6*time.Millisecond),
-			of(again, 4*time.Millisecond)}), 1e-9)
+		slowdown([]*load{
+			of(warm, time.Hour), of(calm, time.Millisecond), of(storm, 6*time.Millisecond),
+			of(again, 4*time.Millisecond),
+		}), 1e-9)
 	require.Zero(t, slowdown([]*load{of(storm, time.Second)}))
 }

@@ -104,15 +104,15 @@ func (r *run) manifests(ctx context.Context) (map[string]*abi.Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the sandbox: %w", err)
 	}
-	shelf := plugin.NewShelf(compiler, plugin.Settings{})
+	registry := plugin.NewRegistry(compiler, plugin.Settings{})
 	defer func() {
-		_ = shelf.Close(ctx)
+		_ = registry.Close(ctx)
 		_ = compiler.Close(ctx)
 	}()
-	if err := shelf.LoadDir(ctx, r.folder); err != nil {
+	if err := registry.LoadDir(ctx, r.folder); err != nil {
 		return nil, fmt.Errorf("load the plugins: %w", err)
 	}
-	return shelf.Lineup().Manifests(), nil
+	return registry.ActiveSet().Manifests(), nil
 }
 
 func (r *run) routedWrong(one *shot, p answered, rulesets map[string]*routing.Ruleset, began, ended time.Time) string {

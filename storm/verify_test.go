@@ -21,8 +21,10 @@ func second(n float64) time.Time {
 // judged is a run with two editions of the rules, the second of which was written at second 10 and showed at second 11.
 func judged(t *testing.T) (*run, map[string]*routing.Ruleset) {
 	t.Helper()
-	r := &run{rules: "routing.yaml", environment: environmentOf("http://127.0.0.1:1"),
-		edits: &edits{file: "routing.yaml"}}
+	r := &run{
+		rules: "routing.yaml", environment: environmentOf("http://127.0.0.1:1"),
+		edits: &edits{file: "routing.yaml"},
+	}
 	r.edits.environ = r.environment
 	flows := []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT}}
 	rulesets := map[string]*routing.Ruleset{}
@@ -66,8 +68,11 @@ func TestAPaymentWentWhereItsEditionOfTheRulesSays(t *testing.T) {
 		"by the next rules":                     {right(next), 20, 21, ""},
 		"by rules that were over":               {right(first), 11.5, 12, "whose successor served"},
 		"by rules that had not come":            {right(next), 1, 2, "had not been written"},
-		"by rules that nobody wrote": {answered{Decision: routing.Decision{ConfigVersion: "x"}}, 1, 2,
-			"never served"},
+		"by rules that nobody wrote": {
+			answered{Decision: routing.Decision{ConfigVersion: "x"}},
+			1, 2,
+			"never served",
+		},
 		"to another provider": {func() answered {
 			p := right(first)
 			p.Provider = right(next).Provider
@@ -92,8 +97,10 @@ func TestAnAttemptIsOfOneBuildThatServedThen(t *testing.T) {
 	t.Parallel()
 	p := answered{Provider: "paygram-a"}
 	attempt := func(change func(*payment.Attempt)) []payment.Attempt {
-		a := payment.Attempt{Role: "create", Provider: "paygram-a", Plugin: swapped, Digest: "one", Generation: 1,
-			State: []byte("1.0.1")}
+		a := payment.Attempt{
+			Role: "create", Provider: "paygram-a", Plugin: swapped, Digest: "one", Generation: 1,
+			State: []byte("1.0.1"),
+		}
 		change(&a)
 		return []payment.Attempt{a}
 	}
@@ -108,15 +115,21 @@ func TestAnAttemptIsOfOneBuildThatServedThen(t *testing.T) {
 		"the first while it was swapped": {attempt(func(*payment.Attempt) {}), 10.5, 12, ""},
 		"the first when it was over":     {attempt(func(*payment.Attempt) {}), 11.5, 12, "did not serve then"},
 		"the next before it had come":    {attempt(next), 1, 2, "did not serve then"},
-		"a request in the name of another": {attempt(func(a *payment.Attempt) { a.State = []byte("1.0.2") }), 1, 2,
-			"in the name of"},
-		"a build that nobody gave": {attempt(func(a *payment.Attempt) { a.Digest = "three" }), 1, 2,
-			"never given"},
+		"a request in the name of another": {
+			attempt(func(a *payment.Attempt) { a.State = []byte("1.0.2") }), 1, 2,
+			"in the name of",
+		},
+		"a build that nobody gave": {
+			attempt(func(a *payment.Attempt) { a.Digest = "three" }), 1, 2,
+			"never given",
+		},
 		"a generation that is another build": {attempt(func(a *payment.Attempt) { a.Generation = 7 }), 1, 2, "is both"},
 		"two attempts":                       {append(attempt(next), attempt(next)...), 20, 21, "2 attempts"},
 		"none":                               {nil, 20, 21, "0 attempts"},
-		"at another provider": {attempt(func(a *payment.Attempt) { a.Provider = "payplay" }), 1, 2,
-			"was asked"},
+		"at another provider": {
+			attempt(func(a *payment.Attempt) { a.Provider = "payplay" }), 1, 2,
+			"was asked",
+		},
 		"with a look-up": {append(attempt(next), payment.Attempt{Role: "lookup"}), 20, 21, ""},
 	} {
 		builds := buildsSeen{

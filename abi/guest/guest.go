@@ -44,8 +44,10 @@ func (e *Error) Error() string {
 
 // UnknownOperation is what Prepare and Interpret return for an operation that the manifest does not have.
 func UnknownOperation(name string) error {
-	return &Error{Code: abi.Error_CODE_UNKNOWN_OPERATION,
-		Message: fmt.Sprintf("operation %q is not in the manifest", name)}
+	return &Error{
+		Code:    abi.Error_CODE_UNKNOWN_OPERATION,
+		Message: fmt.Sprintf("operation %q is not in the manifest", name),
+	}
 }
 
 // BadSettings is what a connector returns when the account's settings do not serve.

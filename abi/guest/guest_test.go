@@ -84,22 +84,46 @@ func TestFaultsBecomeErrors(t *testing.T) {
 		message   string
 	}{
 		"a call that does not decode": {echo{}, prepare, garbage, abi.Error_CODE_BAD_INPUT, "decode Call"},
-		"a response that does not decode": {echo{}, interpret, garbage, abi.Error_CODE_BAD_INPUT,
-			"decode Interpretation"},
-		"an interpretation without a call": {echo{}, interpret, noCall, abi.Error_CODE_BAD_INPUT,
-			"it needs a call and a response"},
-		"an interpretation without a response": {echo{}, interpret, noResponse, abi.Error_CODE_BAD_INPUT,
-			"it needs a call and a response"},
-		"an interpretation without anything": {echo{}, interpret, nil, abi.Error_CODE_BAD_INPUT,
-			"it needs a call and a response"},
-		"a callback that does not decode": {echo{}, receive, garbage, abi.Error_CODE_BAD_INPUT,
-			"decode Callback"},
-		"an error with a code": {echo{UnknownOperation("pay")}, prepare, nil,
-			abi.Error_CODE_UNKNOWN_OPERATION, `operation "pay" is not in the manifest`},
-		"an error with a code, wrapped": {echo{fmt.Errorf("read: %w", BadSettings("no %s", "id"))}, receive,
-			nil, abi.Error_CODE_BAD_SETTINGS, "read: no id"},
-		"an error without a code": {echo{errors.New("why")}, prepare, nil, abi.Error_CODE_UNSPECIFIED,
-			"why"},
+		"a response that does not decode": {
+			echo{},
+			interpret, garbage, abi.Error_CODE_BAD_INPUT,
+			"decode Interpretation",
+		},
+		"an interpretation without a call": {
+			echo{},
+			interpret, noCall, abi.Error_CODE_BAD_INPUT,
+			"it needs a call and a response",
+		},
+		"an interpretation without a response": {
+			echo{},
+			interpret, noResponse, abi.Error_CODE_BAD_INPUT,
+			"it needs a call and a response",
+		},
+		"an interpretation without anything": {
+			echo{},
+			interpret, nil, abi.Error_CODE_BAD_INPUT,
+			"it needs a call and a response",
+		},
+		"a callback that does not decode": {
+			echo{},
+			receive, garbage, abi.Error_CODE_BAD_INPUT,
+			"decode Callback",
+		},
+		"an error with a code": {
+			echo{UnknownOperation("pay")},
+			prepare, nil,
+			abi.Error_CODE_UNKNOWN_OPERATION, `operation "pay" is not in the manifest`,
+		},
+		"an error with a code, wrapped": {
+			echo{fmt.Errorf("read: %w", BadSettings("no %s", "id"))},
+			receive,
+			nil, abi.Error_CODE_BAD_SETTINGS, "read: no id",
+		},
+		"an error without a code": {
+			echo{errors.New("why")},
+			prepare, nil, abi.Error_CODE_UNSPECIFIED,
+			"why",
+		},
 		"a panic":                               {echo{}, panics, nil, abi.Error_CODE_PANIC, "index out of range"},
 		"a module that registered no connector": {nil, describe, nil, abi.Error_CODE_PANIC, "guest.Register"},
 	} {

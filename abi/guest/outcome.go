@@ -26,8 +26,10 @@ func Quoted(quote *abi.Quote) *abi.Step {
 
 // Rejected is the step for a well-formed refusal. The manifest's failure rules say what the code means.
 func Rejected(code, message string) *abi.Step {
-	return Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_REJECTED,
-		Failure: &abi.Failure{ProviderCode: code, Message: message}})
+	return Done(&abi.Outcome{
+		Verdict: abi.Verdict_VERDICT_REJECTED,
+		Failure: &abi.Failure{ProviderCode: code, Message: message},
+	})
 }
 
 // Unreadable is the step for a response that cannot be understood. why is for people.
@@ -55,14 +57,18 @@ func RedirectTo(url string) *abi.NextAction {
 
 // PayTo asks the payer for an exact amount at an address.
 func PayTo(address, network string, amount *abi.Money, memo string) *abi.NextAction {
-	return &abi.NextAction{Action: &abi.NextAction_PayTo{PayTo: &abi.PayTo{Address: address, Network: network,
-		Amount: amount, Memo: memo}}}
+	return &abi.NextAction{Action: &abi.NextAction_PayTo{PayTo: &abi.PayTo{
+		Address: address, Network: network,
+		Amount: amount, Memo: memo,
+	}}}
 }
 
 // Instruct tells the payer what to do in the provider's words; url may be empty.
 func Instruct(text string, amount *abi.Money, url string) *abi.NextAction {
-	return &abi.NextAction{Action: &abi.NextAction_Instructions{Instructions: &abi.Instructions{Text: text,
-		Amount: amount, Url: url}}}
+	return &abi.NextAction{Action: &abi.NextAction_Instructions{Instructions: &abi.Instructions{
+		Text:   text,
+		Amount: amount, Url: url,
+	}}}
 }
 
 // Money pairs an amount with its currency; nil where there is no amount.

@@ -244,8 +244,10 @@ func TestFlagsAreBooleansAlone(t *testing.T) {
 	t.Parallel()
 	v, err := jsontext.Parse([]byte(`{"true": true, "false": false, "text": "true", "one": 1, "null": null}`))
 	require.NoError(t, err)
-	for name, want := range map[string][2]bool{"true": {true, true}, "false": {false, true}, "text": {}, "one": {},
-		"null": {}, "absent": {}} {
+	for name, want := range map[string][2]bool{
+		"true": {true, true}, "false": {false, true}, "text": {}, "one": {},
+		"null": {}, "absent": {},
+	} {
 		is, ok := v.Flag(name)
 		require.Equal(t, want, [2]bool{is, ok}, name)
 	}

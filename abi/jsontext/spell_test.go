@@ -21,8 +21,10 @@ func TestSpellMakesTextOfNamedNumbersAlone(t *testing.T) {
 		{`{"amount":true}`, `{"amount":true}`},
 		{`{"amount":[5,{"amount":6}]}`, `{"amount":[5,{"amount":"6"}]}`},
 		{`["amount",8,{"id":9}]`, `["amount",8,{"id":9}]`},
-		{`{"amount":55534228.52065455,"amount":123456789.0000000001}`,
-			`{"amount":"55534228.52065455","amount":"123456789.0000000001"}`},
+		{
+			`{"amount":55534228.52065455,"amount":123456789.0000000001}`,
+			`{"amount":"55534228.52065455","amount":"123456789.0000000001"}`,
+		},
 		{`10`, `10`},
 		{`"text"`, `"text"`},
 	} {

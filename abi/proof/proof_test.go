@@ -17,19 +17,29 @@ func TestHold(t *testing.T) {
 		body   string
 		want   bool
 	}{
-		"every member is there": {envelope, `{"message":"Invalid Token","type":0,"success":false}`,
-			true},
+		"every member is there": {
+			envelope, `{"message":"Invalid Token","type":0,"success":false}`,
+			true,
+		},
 		"a member is missing":        {envelope, `{"success":false}`, false},
 		"a member has another value": {envelope, `{"success":true,"type":0}`, false},
-		"null is a value": {[]*abi.Proof{{Pointer: "/data", Values: []string{"null"}}},
-			`{"data":null}`, true},
+		"null is a value": {
+			[]*abi.Proof{{Pointer: "/data", Values: []string{"null"}}},
+			`{"data":null}`, true,
+		},
 		"a member that is null is there": {[]*abi.Proof{{Pointer: "/data"}}, `{"data":null}`, true},
-		"an array is there, and equals no text": {[]*abi.Proof{{Pointer: "/data", Values: []string{"[]"}}},
-			`{"data":[]}`, false},
-		"a number and its text are the same": {[]*abi.Proof{{Pointer: "/error", Values: []string{"1"}}},
-			`{"error":1}`, true},
-		"a nested member": {[]*abi.Proof{{Pointer: "/errors/wallet"}},
-			`{"errors":{"wallet":["bad"]}}`, true},
+		"an array is there, and equals no text": {
+			[]*abi.Proof{{Pointer: "/data", Values: []string{"[]"}}},
+			`{"data":[]}`, false,
+		},
+		"a number and its text are the same": {
+			[]*abi.Proof{{Pointer: "/error", Values: []string{"1"}}},
+			`{"error":1}`, true,
+		},
+		"a nested member": {
+			[]*abi.Proof{{Pointer: "/errors/wallet"}},
+			`{"errors":{"wallet":["bad"]}}`, true,
+		},
 		"an item of an array":                      {[]*abi.Proof{{Pointer: "/errors/0"}}, `{"errors":["bad"]}`, true},
 		"any member of an object":                  {[]*abi.Proof{{Pointer: "/errors/*"}}, `{"errors":{"x":[]}}`, true},
 		"an array has no members":                  {[]*abi.Proof{{Pointer: "/errors/*"}}, `{"errors":["bad"]}`, false},

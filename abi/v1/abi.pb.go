@@ -2409,8 +2409,8 @@ type Balance struct {
 	// What can be spent, and what is held back; empty where the provider does not say.
 	Available *Money `protobuf:"bytes,1,opt,name=available,proto3" json:"available,omitempty"`
 	Held      *Money `protobuf:"bytes,2,opt,name=held,proto3" json:"held,omitempty"`
-	// The provider's name of the purse, where the account has several of one currency.
-	Purse string `protobuf:"bytes,3,opt,name=purse,proto3" json:"purse,omitempty"`
+	// The provider's name of the wallet, where the account has several of one currency.
+	Wallet string `protobuf:"bytes,3,opt,name=wallet,proto3" json:"wallet,omitempty"`
 }
 
 func (x *Balance) Reset() {
@@ -2433,9 +2433,9 @@ func (x *Balance) GetHeld() *Money {
 	return nil
 }
 
-func (x *Balance) GetPurse() string {
+func (x *Balance) GetWallet() string {
 	if x != nil {
-		return x.Purse
+		return x.Wallet
 	}
 	return ""
 }
@@ -2534,8 +2534,8 @@ type Item struct {
 	// As a payment names it: destination.operator, a currency's code, provider_options' direction_id.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// What sort, in the provider's word: "Mobile".
-	Sort string `protobuf:"bytes,3,opt,name=sort,proto3" json:"sort,omitempty"`
+	// The category, in the provider's word: "Mobile".
+	Category string `protobuf:"bytes,3,opt,name=category,proto3" json:"category,omitempty"`
 	// Of a direction, what goes in and what comes out; of anything else the currency that it is in.
 	Currency    string   `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
 	CurrencyOut string   `protobuf:"bytes,5,opt,name=currency_out,json=currencyOut,proto3" json:"currencyOut,omitempty"`
@@ -2562,9 +2562,9 @@ func (x *Item) GetName() string {
 	return ""
 }
 
-func (x *Item) GetSort() string {
+func (x *Item) GetCategory() string {
 	if x != nil {
-		return x.Sort
+		return x.Category
 	}
 	return ""
 }
@@ -4087,7 +4087,7 @@ func (m *Balance) CloneVT() *Balance {
 	r := new(Balance)
 	r.Available = m.Available.CloneVT()
 	r.Held = m.Held.CloneVT()
-	r.Purse = m.Purse
+	r.Wallet = m.Wallet
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = slices.Clone(m.unknownFields)
 	}
@@ -4129,7 +4129,7 @@ func (m *Item) CloneVT() *Item {
 	r := new(Item)
 	r.Code = m.Code
 	r.Name = m.Name
-	r.Sort = m.Sort
+	r.Category = m.Category
 	r.Currency = m.Currency
 	r.CurrencyOut = m.CurrencyOut
 	if rhs := m.Bounds; rhs != nil {
@@ -6030,7 +6030,7 @@ func (this *Balance) EqualVT(that *Balance) bool {
 	if !this.Held.EqualVT(that.Held) {
 		return false
 	}
-	if this.Purse != that.Purse {
+	if this.Wallet != that.Wallet {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -6098,7 +6098,7 @@ func (this *Item) EqualVT(that *Item) bool {
 	if this.Name != that.Name {
 		return false
 	}
-	if this.Sort != that.Sort {
+	if this.Category != that.Category {
 		return false
 	}
 	if this.Currency != that.Currency {
@@ -9153,10 +9153,10 @@ func (m *Balance) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if len(m.Purse) > 0 {
-		i -= len(m.Purse)
-		copy(dAtA[i:], m.Purse)
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Purse)))
+	if len(m.Wallet) > 0 {
+		i -= len(m.Wallet)
+		copy(dAtA[i:], m.Wallet)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Wallet)))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -9342,10 +9342,10 @@ func (m *Item) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x22
 	}
-	if len(m.Sort) > 0 {
-		i -= len(m.Sort)
-		copy(dAtA[i:], m.Sort)
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Sort)))
+	if len(m.Category) > 0 {
+		i -= len(m.Category)
+		copy(dAtA[i:], m.Category)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Category)))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -11370,7 +11370,7 @@ func (m *Balance) SizeVT() (n int) {
 		l = m.Held.SizeVT()
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
-	l = len(m.Purse)
+	l = len(m.Wallet)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -11436,7 +11436,7 @@ func (m *Item) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
-	l = len(m.Sort)
+	l = len(m.Category)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -16681,7 +16681,7 @@ func (m *Balance) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 3:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Purse", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Wallet", wireType)
 			}
 			var stringLen uint64
 			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
@@ -16699,7 +16699,7 @@ func (m *Balance) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Purse = string(dAtA[iNdEx:postIndex])
+			m.Wallet = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -17018,7 +17018,7 @@ func (m *Item) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 3:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Sort", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Category", wireType)
 			}
 			var stringLen uint64
 			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
@@ -17036,7 +17036,7 @@ func (m *Item) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Sort = string(dAtA[iNdEx:postIndex])
+			m.Category = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		case 4:
 			if wireType != 2 {
@@ -23935,7 +23935,7 @@ func (m *Balance) UnmarshalVTUnsafe(dAtA []byte) error {
 			iNdEx = postIndex
 		case 3:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Purse", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Wallet", wireType)
 			}
 			var stringLen uint64
 			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
@@ -23957,7 +23957,7 @@ func (m *Balance) UnmarshalVTUnsafe(dAtA []byte) error {
 			if intStringLen > 0 {
 				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
 			}
-			m.Purse = stringValue
+			m.Wallet = stringValue
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -24304,7 +24304,7 @@ func (m *Item) UnmarshalVTUnsafe(dAtA []byte) error {
 			iNdEx = postIndex
 		case 3:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Sort", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Category", wireType)
 			}
 			var stringLen uint64
 			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
@@ -24326,7 +24326,7 @@ func (m *Item) UnmarshalVTUnsafe(dAtA []byte) error {
 			if intStringLen > 0 {
 				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
 			}
-			m.Sort = stringValue
+			m.Category = stringValue
 			iNdEx = postIndex
 		case 4:
 			if wireType != 2 {

@@ -14,12 +14,16 @@ func TestFailureRuleMatches(t *testing.T) {
 		rule *abi.FailureRule
 		want bool
 	}{
-		"all three agree": {&abi.FailureRule{Operation: "pay", HttpStatus: 422,
-			ProviderCode: "limit"}, true},
+		"all three agree": {&abi.FailureRule{
+			Operation: "pay", HttpStatus: 422,
+			ProviderCode: "limit",
+		}, true},
 		"a code alone":                      {&abi.FailureRule{ProviderCode: "limit"}, true},
 		"a status alone, whatever the code": {&abi.FailureRule{HttpStatus: 422}, true},
-		"another operation": {&abi.FailureRule{Operation: "refund", HttpStatus: 422,
-			ProviderCode: "limit"}, false},
+		"another operation": {&abi.FailureRule{
+			Operation: "refund", HttpStatus: 422,
+			ProviderCode: "limit",
+		}, false},
 		"another status": {&abi.FailureRule{HttpStatus: 400, ProviderCode: "limit"}, false},
 		"another code":   {&abi.FailureRule{HttpStatus: 422, ProviderCode: "other"}, false},
 		"an operation alone is not every failure": {&abi.FailureRule{Operation: "pay"}, false},

@@ -16,11 +16,11 @@ import (
 func TestNoProviderCanCancelWhatMayBeLeftBehindThere(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	left := 0
-	for name, manifest := range shelf.Manifests() {
+	for name, manifest := range registry.Manifests() {
 		classes := map[string]abi.Idempotency{}
 		for _, operation := range manifest.GetOperations() {
 			classes[operation.GetName()] = operation.GetIdempotency()

@@ -161,7 +161,7 @@ func TestAccountsTell(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
 	balances := told[api.Balance](w, "/v1/balances")
-	// The exchange tells of its one purse only where the account says in which currency it is.
+	// The exchange tells of its one wallet only where the account says in which currency it is.
 	require.Subset(t, []string{"exchanger"}, absent(balances.Errors))
 	require.Subset(t, providersOf(balances.Data, func(b api.Balance) string { return b.Provider }),
 		[]string{"paygram-asia", "paygram-eu", "paygrt", "payplay"})
@@ -190,8 +190,10 @@ func TestAccountsTell(t *testing.T) {
 		items := told[api.Item](w, "/v1/catalog/"+topic)
 		require.Empty(t, items.Errors, topic)
 		require.Contains(t, items.Data,
-			api.Item{Provider: "paygram-eu", Code: code, Currency: code,
-				Sort: map[string]string{"wallets": "purse"}[topic]})
+			api.Item{
+				Provider: "paygram-eu", Code: code, Currency: code,
+				Category: map[string]string{"wallets": "wallet"}[topic],
+			})
 		require.Empty(t, told[api.Item](w, "/v1/catalog/"+topic+"?provider=paygram-eu&currency=XYZ").Data)
 	}
 	for path, is := range map[string]string{
@@ -381,7 +383,8 @@ func TestPayoutsThatPayGramDeclines(t *testing.T) {
 
 // reachAccounts asks accounts in every way that the document has an answer for.
 func (w *town) reachAccounts(call func(operation, method, path, body string, headers ...string) answer,
-	operator string) {
+	operator string,
+) {
 	w.t.Helper()
 	for operation, path := range map[string]string{
 		"list-balances": "/v1/balances", "list-rates": "/v1/rates", "list-statement": "/v1/statements",

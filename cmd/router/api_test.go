@@ -128,8 +128,14 @@ func TestAPIKeys(t *testing.T) {
 	require.NotEqual(t, one.ID, other.ID)
 	require.Equal(t, []string{one.ID}, ids(w.list("", as(shop)...).Data))
 	require.Equal(t, []string{other.ID}, ids(w.list("", as(stall)...).Data))
-	for _, call := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"GET", "/events"}, {"POST", "/cancel"},
-		{"POST", "/confirm"}, {"POST", "/refresh"}} {
+	for _, call := range [][2]string{
+		{"GET", ""},
+		{"GET", "/attempts"},
+		{"GET", "/events"},
+		{"POST", "/cancel"},
+		{"POST", "/confirm"},
+		{"POST", "/refresh"},
+	} {
 		a := w.ask(call[0], w.router+"/v1/payments/"+other.ID+call[1], "", as(shop)...)
 		require.Equal(t, "not-found", problem(t, a).Type, "another's payment is not there")
 	}
@@ -208,8 +214,10 @@ func TestOpenAPI(t *testing.T) {
 		_, err := compiler.Compile("openapi.json#/components/schemas/" + name)
 		require.NoError(t, err)
 	}
-	for _, body := range []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout,
-		strings.Replace(recharge, `"AT"`, `"RJ"`, 1)} {
+	for _, body := range []string{
+		byPayGram, byCryptogram, byPayPlay, byExchanger, recharge, payout,
+		strings.Replace(recharge, `"AT"`, `"RJ"`, 1),
+	} {
 		made := w.post(w.key(), body)
 		require.Equal(t, 201, made.status)
 		conform("Payment", made)
@@ -349,8 +357,10 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\nclerk: "+clerk+"\n"), 0o600))
 	file, _ := ownRouting(t)
 	w := build(t,
-		plan{command: serveCommand{APIKeys: keys, Operators: []string{"clerk"}, Routing: file,
-			Witness: strangersWitness(t)}, environ: []string{
+		plan{command: serveCommand{
+			APIKeys: keys, Operators: []string{"clerk"}, Routing: file,
+			Witness: strangersWitness(t),
+		}, environ: []string{
 			"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
 			"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
 		}})

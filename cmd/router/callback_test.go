@@ -60,7 +60,7 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
+	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	providers, err := sandbox.New(append(options, sandbox.Options{})[0])
@@ -82,7 +82,7 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	file := filepath.Join(t.TempDir(), "routing.yaml")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	db := sqlitetest.Open(t)
-	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, shelf.Lineup())
+	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, registry.ActiveSet())
 	require.NoError(t, err)
 	t.Cleanup(keeper.Close)
 	fleet := keeper.Fleet()
@@ -155,9 +155,15 @@ func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 		{"cryptogram", sandbox.Cryptogram, collect("EUR"), []string{"pick", "pay"}, http.MethodPost, false, true},
 		{"payplay", sandbox.PayPlay, collect("EUR"), []string{"pay"}, http.MethodPost, false, true},
 		{"payplay", sandbox.PayPlay, collect("EUR"), []string{"pay"}, http.MethodPost, true, false},
-		{"exchanger", sandbox.Exchanger,
-			payment.Order{Kind: payment.Collect, Amount: "0.5", Currency: "BTC", Country: "DE",
-				Payer: payment.Payer{Email: "jo@example.org"}}, []string{"pay"}, http.MethodPost, false, true},
+		{
+			"exchanger", sandbox.Exchanger,
+			payment.Order{
+				Kind: payment.Collect, Amount: "0.5", Currency: "BTC", Country: "DE",
+				Payer: payment.Payer{Email: "jo@example.org"},
+			},
+			[]string{"pay"},
+			http.MethodPost, false, true,
+		},
 		{
 			"paygrt", sandbox.Paygrt,
 			payment.Order{
@@ -225,8 +231,10 @@ func TestAStormOfCallbacksIsOneTransition(t *testing.T) {
 			shots = append(shots,
 				shot{declined, ""}, shot{declined, genuine.Header.Get("Signature")},
 				shot{declined, sign("guessed", declined)}, shot{declined, sign(generalToken, declined)},
-				shot{strings.ReplaceAll(word, made.ProviderReference, fmt.Sprintf("forged-%d", n)),
-					genuine.Header.Get("Signature")})
+				shot{
+					strings.ReplaceAll(word, made.ProviderReference, fmt.Sprintf("forged-%d", n)),
+					genuine.Header.Get("Signature"),
+				})
 		}
 	}
 	rand.New(rand.NewPCG(11, 2)).Shuffle(len(shots), func(i, j int) { shots[i], shots[j] = shots[j], shots[i] })

@@ -147,8 +147,10 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 	diff := func(text string) (string, error) {
 		require.NoError(t, os.WriteFile(edited, []byte(text), 0o600))
 		var out strings.Builder
-		err := (&routeDiffCommand{File: edited, Router: w.router, Payments: 1000}).Run(&host{ctx: t.Context(),
-			stdout: &out})
+		err := (&routeDiffCommand{File: edited, Router: w.router, Payments: 1000}).Run(&host{
+			ctx:    t.Context(),
+			stdout: &out,
+		})
 		return out.String(), err
 	}
 	const order = "    to: [paygram-eu, payplay]\n\n  - name: tether-large"
@@ -173,7 +175,8 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 
 // reachConfig gets every documented status of the operations on the configuration in file, asked by an operator.
 func (w *town) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file,
-	operator string) {
+	operator string,
+) {
 	w.t.Helper()
 	const config = "/v1/config"
 	by := func(headers ...string) []string { return append(headers, "Authorization", "Bearer "+operator) }

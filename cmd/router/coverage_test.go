@@ -124,8 +124,10 @@ func coverageCells(manifest *abi.Manifest, operation *abi.Operation, source stri
 	if serves == nil {
 		serves = []string{"–"}
 	}
-	return []string{"`" + operation.GetName() + "`", classOf(operation),
-		lower(operation.GetDocumented(), "DOCUMENTED_"), strings.Join(serves, ", "), "yes", source}
+	return []string{
+		"`" + operation.GetName() + "`", classOf(operation),
+		lower(operation.GetDocumented(), "DOCUMENTED_"), strings.Join(serves, ", "), "yes", source,
+	}
 }
 
 // classOf is an operation's class, and the one that it has where a setting says so.

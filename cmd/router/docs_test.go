@@ -225,10 +225,10 @@ func compiledRoutes(t *testing.T, text string) (*config.Config, *routing.Ruleset
 func manifests(t *testing.T) map[string]*abi.Manifest {
 	t.Helper()
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(t.Context())) }()
-	return shelf.Manifests()
+	return registry.Manifests()
 }
 
 // cells are a table's rows, by the first cell, of the table whose head begins so.

@@ -49,14 +49,26 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 	t.Parallel()
 	ends := []end{
 		{"paid", "paygram", byPayGram, "requires_action", []string{"pay"}, "", "succeeded", "49.90 EUR", "", ""},
-		{"paid, and not redeemed yet", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"}, "",
-			"processing", "49.90 EUR", "", ""},
-		{"paid, and redeemed by us", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"},
-			`{"operation":"RedeemInvoice"}`, "succeeded", "49.90 EUR", "", ""},
-		{"redeemed without naming the operation", "paygram", byPayGram, "requires_action", []string{"pay_unredeemed"},
-			`{}`, "succeeded", "49.90 EUR", "", ""},
-		{"paid from a user's purse", "paygram", byPayGram, "requires_action", nil,
-			`{"operation":"PayInvoice","input":{"user_cli_id":"customer-7"}}`, "succeeded", "49.90 EUR", "", ""},
+		{
+			"paid, and not redeemed yet", "paygram", byPayGram, "requires_action",
+			[]string{"pay_unredeemed"},
+			"",
+			"processing", "49.90 EUR", "", "",
+		},
+		{
+			"paid, and redeemed by us", "paygram", byPayGram, "requires_action",
+			[]string{"pay_unredeemed"},
+			`{"operation":"RedeemInvoice"}`, "succeeded", "49.90 EUR", "", "",
+		},
+		{
+			"redeemed without naming the operation", "paygram", byPayGram, "requires_action",
+			[]string{"pay_unredeemed"},
+			`{}`, "succeeded", "49.90 EUR", "", "",
+		},
+		{
+			"paid from a user's wallet", "paygram", byPayGram, "requires_action", nil,
+			`{"operation":"PayInvoice","input":{"user_cli_id":"customer-7"}}`, "succeeded", "49.90 EUR", "", "",
+		},
 		{"canceled", "paygram", byPayGram, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"denied", "paygram", byPayGram, "requires_action", []string{"decline"}, "", "failed", "", "declined", ""},
 		{"broken", "paygram", byPayGram, "requires_action", []string{"error"}, "", "failed", "", "provider_error", ""},
@@ -64,22 +76,46 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 		{"payout denied", "paygram", paidOut, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
 
 		{"paid", "cryptogram", byCryptogram, "requires_action", []string{"pick", "pay"}, "", "succeeded", "", "", ""},
-		{"overpaid", "cryptogram", byCryptogram, "requires_action", []string{"overpay"}, "", "succeeded", "", "",
-			"more was received"},
-		{"underpaid", "cryptogram", byCryptogram, "requires_action", []string{"underpay"}, "", "processing", "", "",
-			""},
+		{
+			"overpaid", "cryptogram", byCryptogram, "requires_action",
+			[]string{"overpay"},
+			"", "succeeded", "", "",
+			"more was received",
+		},
+		{
+			"underpaid", "cryptogram", byCryptogram, "requires_action",
+			[]string{"underpay"},
+			"", "processing", "", "",
+			"",
+		},
 		{"canceled", "cryptogram", byCryptogram, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"expired", "cryptogram", byCryptogram, "requires_action", []string{"expire"}, "", "expired", "", "", ""},
 
-		{"paid", "payplay", byPayPlay, "requires_action", []string{"open", "pay"}, "", "succeeded", "51.799347 USDT",
-			"", ""},
-		{"underpaid", "payplay", byPayPlay, "requires_action", []string{"underpay"}, "", "processing", "", "",
-			"paid in part"},
-		{"underpaid, and taken as it is", "payplay", byPayPlay, "requires_action", []string{"underpay"}, `{}`,
-			"succeeded", "", "", ""},
+		{
+			"paid", "payplay", byPayPlay, "requires_action",
+			[]string{"open", "pay"},
+			"", "succeeded", "51.799347 USDT",
+			"", "",
+		},
+		{
+			"underpaid", "payplay", byPayPlay, "requires_action",
+			[]string{"underpay"},
+			"", "processing", "", "",
+			"paid in part",
+		},
+		{
+			"underpaid, and taken as it is", "payplay", byPayPlay, "requires_action",
+			[]string{"underpay"},
+			`{}`,
+			"succeeded", "", "", "",
+		},
 		{"declined", "payplay", byPayPlay, "requires_action", []string{"decline"}, "", "failed", "", "declined", ""},
-		{"expired, which is declined there", "payplay", byPayPlay, "requires_action", []string{"expire"}, "", "failed",
-			"", "declined", ""},
+		{
+			"expired, which is declined there", "payplay", byPayPlay, "requires_action",
+			[]string{"expire"},
+			"", "failed",
+			"", "declined", "",
+		},
 		{"canceled", "payplay", byPayPlay, "requires_action", []string{"cancel"}, "", "canceled", "", "", ""},
 		{"paid out", "payplay", payout, "processing", []string{"pay"}, "", "succeeded", "", "", ""},
 		{"payout declined", "payplay", payout, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
@@ -88,8 +124,11 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 		{"exchanged", "exchanger", byExchanger, "requires_action", []string{"pay"}, "", "succeeded", "", "", ""},
 		{"marked as paid", "exchanger", byExchanger, "requires_action", nil, `{}`, "processing", "", "", ""},
 		{"deleted", "exchanger", byExchanger, "requires_action", []string{"expire"}, "", "canceled", "", "", ""},
-		{"in error, which an operator may still mend", "exchanger", byExchanger, "requires_action", []string{"decline"},
-			"", "processing", "", "", "went wrong"},
+		{
+			"in error, which an operator may still mend", "exchanger", byExchanger, "requires_action",
+			[]string{"decline"},
+			"", "processing", "", "", "went wrong",
+		},
 
 		{"recharged", "paygrt", recharge, "processing", []string{"pay"}, "", "succeeded", "", "", ""},
 		{"recharge failed", "paygrt", recharge, "processing", []string{"decline"}, "", "failed", "", "declined", ""},
@@ -124,8 +163,10 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 // seenBy is the same town in a subtest.
 func (w *town) seenBy(t *testing.T) *town {
 	t.Helper()
-	return &town{t: t, sandbox: w.sandbox, simulated: w.simulated, router: w.router, client: w.client, log: w.log,
-		data: w.data}
+	return &town{
+		t: t, sandbox: w.sandbox, simulated: w.simulated, router: w.router, client: w.client, log: w.log,
+		data: w.data,
+	}
 }
 
 func (w *town) requireEnd(p api.Payment, end end) {

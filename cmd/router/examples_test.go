@@ -106,12 +106,12 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 func loadExamples(t *testing.T) []*example {
 	t.Helper()
 	dir, compiled := plugins(t)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
 	var examples []*example
 	skipped := map[string]bool{}
-	for name, manifest := range shelf.Lineup().Manifests() {
+	for name, manifest := range registry.ActiveSet().Manifests() {
 		settings, err := schema.Compile(manifest.GetSettingsSchema())
 		require.NoError(t, err)
 		vectors, err := vector.Load(filepath.Join("../../plugins", name, "testdata"))
@@ -330,8 +330,10 @@ func (e *example) order() string {
 		"currency": p.GetCurrency(), "provider": e.account,
 		"country": p.GetCountry(), "method": p.GetMethod(), "reference": p.GetReference(),
 		"description": p.GetDescription(), "return_url": p.GetReturnUrl(),
-		"payer": map[string]string{"name": p.GetPayer().GetName(), "email": p.GetPayer().GetEmail(),
-			"phone": p.GetPayer().GetPhone()},
+		"payer": map[string]string{
+			"name": p.GetPayer().GetName(), "email": p.GetPayer().GetEmail(),
+			"phone": p.GetPayer().GetPhone(),
+		},
 		"destination": map[string]string{
 			"operator": p.GetDestination().GetOperator(), "number": p.GetDestination().GetNumber(),
 			"account": p.GetDestination().GetAccount(),
@@ -356,8 +358,10 @@ func (e *example) order() string {
 // quotable is what of the vector's payment a quote is asked of.
 func (e *example) quotable() string {
 	p := e.Call().GetPayment()
-	asked := map[string]any{"amount": p.GetAmount(), "currency": p.GetCurrency(), "country": p.GetCountry(),
-		"providers": []string{e.account}}
+	asked := map[string]any{
+		"amount": p.GetAmount(), "currency": p.GetCurrency(), "country": p.GetCountry(),
+		"providers": []string{e.account},
+	}
 	if len(p.GetOptions()) > 0 {
 		asked["provider_options"] = map[string]json.RawMessage{e.plugin: p.GetOptions()}
 	}

@@ -84,13 +84,17 @@ func TestTheExchangeTellsWhatItOffers(t *testing.T) {
 	directions := told[api.Item](w, "/v1/catalog/directions?provider=exchanger&currency=ETH")
 	require.Empty(t, directions.Errors)
 	require.Equal(t, []api.Item{
-		{Provider: "exchanger", Code: "6", Name: "Ethereum ETH → Tether TRC20 USDT", Currency: "ETH",
-			CurrencyOut: "USDT"},
-		{Provider: "exchanger", Code: "7", Name: "Visa/MasterCard USD → Ethereum ETH", Currency: "USD",
-			CurrencyOut: "ETH"},
+		{
+			Provider: "exchanger", Code: "6", Name: "Ethereum ETH → Tether TRC20 USDT", Currency: "ETH",
+			CurrencyOut: "USDT",
+		},
+		{
+			Provider: "exchanger", Code: "7", Name: "Visa/MasterCard USD → Ethereum ETH", Currency: "USD",
+			CurrencyOut: "ETH",
+		},
 	}, directions.Data)
 	require.Contains(t, told[api.Item](w, "/v1/catalog/currencies?provider=exchanger").Data,
-		api.Item{Provider: "exchanger", Code: "USDT", Name: "Tether TRC20 USDT", Sort: "give, get", Currency: "USDT"})
+		api.Item{Provider: "exchanger", Code: "USDT", Name: "Tether TRC20 USDT", Category: "give, get", Currency: "USDT"})
 }
 
 // An order and the partner's share of it are in the statement, and the share is on the balance.

@@ -154,7 +154,8 @@ func oneIf(made bool) int {
 
 // requireHeld: nobody else was asked, nothing was sent again, and a look-up settles it where there is one.
 func (w *town) requireHeld(p api.Payment, create create, trouble trouble, attempts []api.Attempt,
-	own []sandbox.Booking) {
+	own []sandbox.Booking,
+) {
 	w.t.Helper()
 	require.Equal(w.t, "unknown", p.Status)
 	require.Len(w.t, attempts, 1)

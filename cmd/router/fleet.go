@@ -11,18 +11,18 @@ import (
 
 // loadPlugins compiles every module of a folder. closer gives everything back.
 func loadPlugins(ctx context.Context, dir, cache string, settings plugin.Settings, log *slog.Logger) (
-	shelf *plugin.Shelf, closer func(context.Context) error, err error,
+	registry *plugin.Registry, closer func(context.Context) error, err error,
 ) {
 	compiler, err := wasm.New(cache, wasm.Options{Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
-	shelf = plugin.NewShelf(compiler, settings)
+	registry = plugin.NewRegistry(compiler, settings)
 	closer = func(ctx context.Context) error {
-		return errors.Join(shelf.Close(ctx), compiler.Close(ctx))
+		return errors.Join(registry.Close(ctx), compiler.Close(ctx))
 	}
-	if err := shelf.LoadDir(ctx, dir); err != nil {
+	if err := registry.LoadDir(ctx, dir); err != nil {
 		return nil, nil, errors.Join(err, closer(ctx))
 	}
-	return shelf, closer, nil
+	return registry, closer, nil
 }

@@ -152,8 +152,10 @@ func (w *town) settledDown() {
 func TestAnOlderJournalPutBackBooksNothingASecondTime(t *testing.T) {
 	t.Parallel()
 	const many = 60
-	for name, elsewhere := range map[string]bool{"the witness stays in the data folder": false,
-		"the witness is on another volume": true} {
+	for name, elsewhere := range map[string]bool{
+		"the witness stays in the data folder": false,
+		"the witness is on another volume":     true,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			command := serveCommand{}
@@ -268,7 +270,8 @@ func strangersWitness(t *testing.T) string {
 
 // reachJournal gets every documented status of the operations on the journal, asked by an operator, and releases it.
 func (w *town) reachJournal(call func(operation, method, path, body string, headers ...string) answer,
-	operator string) {
+	operator string,
+) {
 	w.t.Helper()
 	by := []string{"Authorization", "Bearer " + operator}
 	for _, who := range [][]string{nil, by, {"Authorization", ""}} {

@@ -26,27 +26,61 @@ type late struct {
 }
 
 var lates = []late{
-	{"canceled, then paid and not redeemed", "paygram", byPayGram, "cancel", "canceled", []string{"pay_late"},
-		"49.90 EUR", "RedeemInvoice"},
-	{"canceled, then accepted and not redeemed", "paygram", byPayGram, "cancel", "canceled", []string{"pay_unredeemed"},
-		"49.90 EUR", "RedeemInvoice"},
-	{"denied, then paid and not redeemed", "paygram", byPayGram, "decline", "failed", []string{"pay_late"}, "49.90 EUR",
-		"RedeemInvoice"},
-	{"in error, then paid and not redeemed", "paygram", byPayGram, "error", "failed", []string{"pay_late"}, "49.90 EUR",
-		"RedeemInvoice"},
-	{"canceled, with what was received", "payplay", byPayPlay, "cancel", "canceled", []string{"pay_late"},
-		"51.799347 USDT", "CompleteCryptoOrder"},
-	{"declined, with what was received", "payplay", byPayPlay, "decline", "failed", []string{"pay_late"},
-		"51.799347 USDT", "CompleteCryptoOrder"},
-	{"canceled, then paid in part", "payplay", byPayPlay, "cancel", "canceled", []string{"underpay"}, "25.899673 USDT",
-		"CompleteCryptoOrder"},
-	{"canceled, with all of it received", "cryptogram", byCryptogram, "cancel", "canceled", []string{"pay_late"},
-		"49.9 EUR", ""},
+	{
+		"canceled, then paid and not redeemed", "paygram", byPayGram, "cancel", "canceled",
+		[]string{"pay_late"},
+		"49.90 EUR", "RedeemInvoice",
+	},
+	{
+		"canceled, then accepted and not redeemed", "paygram", byPayGram, "cancel", "canceled",
+		[]string{"pay_unredeemed"},
+		"49.90 EUR", "RedeemInvoice",
+	},
+	{
+		"denied, then paid and not redeemed", "paygram", byPayGram, "decline", "failed",
+		[]string{"pay_late"},
+		"49.90 EUR",
+		"RedeemInvoice",
+	},
+	{
+		"in error, then paid and not redeemed", "paygram", byPayGram, "error", "failed",
+		[]string{"pay_late"},
+		"49.90 EUR",
+		"RedeemInvoice",
+	},
+	{
+		"canceled, with what was received", "payplay", byPayPlay, "cancel", "canceled",
+		[]string{"pay_late"},
+		"51.799347 USDT", "CompleteCryptoOrder",
+	},
+	{
+		"declined, with what was received", "payplay", byPayPlay, "decline", "failed",
+		[]string{"pay_late"},
+		"51.799347 USDT", "CompleteCryptoOrder",
+	},
+	{
+		"canceled, then paid in part", "payplay", byPayPlay, "cancel", "canceled",
+		[]string{"underpay"},
+		"25.899673 USDT",
+		"CompleteCryptoOrder",
+	},
+	{
+		"canceled, with all of it received", "cryptogram", byCryptogram, "cancel", "canceled",
+		[]string{"pay_late"},
+		"49.9 EUR", "",
+	},
 	{"canceled, then completed", "cryptogram", byCryptogram, "cancel", "canceled", []string{"pay"}, "49.9 EUR", ""},
-	{"expired, then pending with all of it received", "cryptogram", byCryptogram, "expire", "expired",
-		[]string{"pick", "pay_late"}, "49.9 EUR", ""},
-	{"expired, then paid in part", "cryptogram", byCryptogram, "expire", "expired", []string{"underpay"}, "24.95 EUR",
-		""},
+	{
+		"expired, then pending with all of it received", "cryptogram", byCryptogram, "expire", "expired",
+		[]string{"pick", "pay_late"},
+		"49.9 EUR", "",
+	},
+	{
+		"expired, then paid in part", "cryptogram", byCryptogram, "expire", "expired",
+		[]string{"underpay"},
+		"24.95 EUR",
+		"",
+	},
 }
 
 func TestMoneyThatComesAfterTheEndIsSeenAndWithinReach(t *testing.T) {
@@ -102,8 +136,11 @@ func TestAPaymentThatEndsWithMoneyInItStaysOpen(t *testing.T) {
 	}{
 		{"payplay", byPayPlay, []string{"underpay", "cancel"}, "reported as canceled, and 25.899673 USDT was received"},
 		{"payplay", byPayPlay, []string{"underpay", "decline"}, "reported as failed, and 25.899673 USDT was received"},
-		{"cryptogram", byCryptogram, []string{"underpay", "cancel"},
-			"reported as canceled, and 24.95 EUR was received"},
+		{
+			"cryptogram", byCryptogram,
+			[]string{"underpay", "cancel"},
+			"reported as canceled, and 24.95 EUR was received",
+		},
 	} {
 		p := w.create(row.order)
 		for _, event := range row.events {

@@ -21,12 +21,12 @@ func (o *openAPICommand) Run(h *host) (err error) {
 	if o.Config == "" {
 		return printOpenAPI(h, nil)
 	}
-	routes, shelf, unload, err := readRoutes(h, o.Config, o.Plugins, o.Compiled)
+	routes, registry, unload, err := readRoutes(h, o.Config, o.Plugins, o.Compiled)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unload()) }()
-	fleet, err := offlineFleet(routes, shelf)
+	fleet, err := offlineFleet(routes, registry)
 	if err != nil {
 		return err
 	}
@@ -43,15 +43,17 @@ func printOpenAPI(h *host, fleet *payment.Fleet) error {
 }
 
 // offlineFleet has the configured accounts without their connections: good for looking at.
-func offlineFleet(routes *config.Config, shelf *plugin.Shelf) (*payment.Fleet, error) {
+func offlineFleet(routes *config.Config, registry *plugin.Registry) (*payment.Fleet, error) {
 	fleet := &payment.Fleet{Accounts: map[string]*payment.Account{}}
 	for _, p := range routes.Providers {
-		serving, found := shelf.Current(p.Plugin)
+		serving, found := registry.Current(p.Plugin)
 		if !found {
 			return nil, fmt.Errorf("provider %q: there is no plugin %q", p.Name, p.Plugin)
 		}
-		fleet.Accounts[p.Name] = &payment.Account{Name: p.Name, Settings: p.Settings,
-			Plugin: func(string) payment.Connector { return serving }}
+		fleet.Accounts[p.Name] = &payment.Account{
+			Name: p.Name, Settings: p.Settings,
+			Plugin: func(string) payment.Connector { return serving },
+		}
 	}
 	return fleet, nil
 }

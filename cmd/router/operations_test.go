@@ -218,12 +218,16 @@ func TestCallCommand(t *testing.T) {
 	}{
 		{callCommand{Operation: "Withdrawal"}, "no operation \"Withdrawal\""},
 		{callCommand{Operation: "Withdraw"}, "/amount is required"},
-		{callCommand{Operation: "Withdraw", Input: `{"amount":"1","withdrawMethod":{}}`},
-			"/withdrawMethod/currencyCode is required"},
+		{
+			callCommand{Operation: "Withdraw", Input: `{"amount":"1","withdrawMethod":{}}`},
+			"/withdrawMethod/currencyCode is required",
+		},
 		{callCommand{Operation: "Withdraw", Input: withdraw, All: true}, "--all is for what changes nothing"},
 		{callCommand{Operation: "InvoiceInfo", Input: `{"invoiceCode":"NONE"}`}, "not_found"},
-		{callCommand{Operation: "Withdraw", Input: strings.Replace(withdraw, "12.5", "99999999", 1)},
-			"failed: insufficient_funds"},
+		{
+			callCommand{Operation: "Withdraw", Input: strings.Replace(withdraw, "12.5", "99999999", 1)},
+			"failed: insufficient_funds",
+		},
 	} {
 		_, err := call(row.command)
 		require.ErrorContains(t, err, row.says)
@@ -234,7 +238,8 @@ const recharged = `{"recharge_number":"9876543210","recharge_amount":"199","oper
 
 // reachOperations gets every documented status of accounts' operations.
 func (w *town) reachOperations(call func(operation, method, path, body string, headers ...string) answer,
-	operator string) {
+	operator string,
+) {
 	w.t.Helper()
 	const paygrt = "/v1/providers/paygrt/operations"
 	as := []string{"Authorization", "Bearer " + operator}

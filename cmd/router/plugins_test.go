@@ -166,8 +166,10 @@ func TestSignedPluginsOnly(t *testing.T) {
 	public, key, err := minisign.GenerateKey(nil)
 	require.NoError(t, err)
 	dir := t.TempDir()
-	versions := map[string]string{"paygram": "1.3.0", "cryptogram": "1.2.0", "payplay": "1.2.0", "exchanger": "1.2.0",
-		"paygrt": "1.2.0"}
+	versions := map[string]string{
+		"paygram": "1.3.0", "cryptogram": "1.2.0", "payplay": "1.2.0", "exchanger": "1.2.0",
+		"paygrt": "1.2.0",
+	}
 	sign := func(name string, code []byte) []byte {
 		return signature.Sign(key, code, signature.Of(name, versions[name], code))
 	}
@@ -239,8 +241,10 @@ func TestAttemptsAreReplayed(t *testing.T) {
 	require.NoError(t, os.WriteFile(other, astray(t), 0o600))
 	replayed := func(attempt, module string) (string, error) {
 		var out bytes.Buffer
-		command := &replayCommand{Attempt: attempt, Module: module, Plugins: []string{dir}, Router: w.router,
-			Compiled: compiled}
+		command := &replayCommand{
+			Attempt: attempt, Module: module, Plugins: []string{dir}, Router: w.router,
+			Compiled: compiled,
+		}
 		err := command.Run(&host{ctx: t.Context(), stdout: &out, log: slog.New(slog.DiscardHandler)})
 		return out.String(), err
 	}
@@ -265,7 +269,8 @@ func TestAttemptsAreReplayed(t *testing.T) {
 
 // reachPlugins gets every documented status of the operations on plugins, asked by an operator.
 func (w *town) reachPlugins(call func(operation, method, path, body string, headers ...string) answer, operator string,
-	p api.Payment) {
+	p api.Payment,
+) {
 	w.t.Helper()
 	by := []string{"Authorization", "Bearer " + operator}
 	const at = "/v1/plugins"
@@ -290,8 +295,10 @@ func (w *town) reachPlugins(call func(operation, method, path, body string, head
 	put("?canary=10", string(marked(shipped(w.t, "payplay"), "b")))
 	call("change-canary", "POST", at+"/payplay/canary", `{"action":"share","share":20}`, by...)
 	for _, operation := range []string{"rollback", "drain", "canary"} {
-		id := map[string]string{"rollback": "rollback-plugin", "drain": "drain-plugin",
-			"canary": "change-canary"}[operation]
+		id := map[string]string{
+			"rollback": "rollback-plugin", "drain": "drain-plugin",
+			"canary": "change-canary",
+		}[operation]
 		call(id, "POST", at+"/nobody/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)
 		call(id, "POST", at+"/payplay/"+operation, `{`, by...)
 		call(id, "POST", at+"/payplay/"+operation, `{"digest":"none","action":"none"}`, by...)

@@ -173,7 +173,8 @@ type bench struct {
 }
 
 func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.Connector,
-	settings json.RawMessage) *bench {
+	settings json.RawMessage,
+) *bench {
 	t.Helper()
 	b := &bench{t: t, name: name, first: client(t, connector), second: client(t, connector)}
 	file := filepath.Join(t.TempDir(), "routing.yaml")
@@ -235,7 +236,8 @@ func (b *bench) create(one recorded) (payment.Payment, error) {
 	}
 	if p.Options != nil {
 		order.Options = map[string]json.RawMessage{
-			b.engine.Fleet().Accounts["first"].Plugin("").Manifest().GetName(): p.Options}
+			b.engine.Fleet().Accounts["first"].Plugin("").Manifest().GetName(): p.Options,
+		}
 	}
 	receipt, err := b.engine.Create(b.t.Context(), "shop", b.key(), order, time.Minute)
 	return receipt.Payment, err
@@ -259,8 +261,10 @@ func answers(all []recorded, draw *rand.Rand) []*abi.HttpResponse {
 	bodies = slices.Compact(bodies)
 	var made []*abi.HttpResponse
 	add := func(status uint32, body string) {
-		kinds := []string{"", "application/json", "text/html; charset=utf-8", "application/problem+json", "text/plain",
-			"application/octet-stream"}
+		kinds := []string{
+			"", "application/json", "text/html; charset=utf-8", "application/problem+json", "text/plain",
+			"application/octet-stream",
+		}
 		made = append(made, &abi.HttpResponse{
 			Status: status, Body: []byte(body),
 			Headers: []*abi.Header{{Name: "Content-Type", Value: kinds[draw.IntN(len(kinds))]}},
@@ -285,18 +289,18 @@ func connectors(t *testing.T) map[string]payment.Connector {
 	dir, compiled := plugins(t)
 	compiler, err := wasm.New(compiled, wasm.Options{})
 	require.NoError(t, err)
-	shelf := plugin.NewShelf(compiler, plugin.Settings{Record: -1})
+	registry := plugin.NewRegistry(compiler, plugin.Settings{Record: -1})
 	t.Cleanup(func() {
-		require.NoError(t, shelf.Close(context.Background()))
+		require.NoError(t, registry.Close(context.Background()))
 		require.NoError(t, compiler.Close(context.Background()))
 	})
 	all := map[string]payment.Connector{}
 	for _, name := range []string{"paygram", "payplay", "exchanger", "paygrt", "cryptogram"} {
 		code, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
 		require.NoError(t, err)
-		_, err = shelf.Install(t.Context(), plugin.Candidate{Code: code})
+		_, err = registry.Install(t.Context(), plugin.Candidate{Code: code})
 		require.NoError(t, err)
-		serving, _ := shelf.Current(name)
+		serving, _ := registry.Current(name)
 		all[name] = serving
 	}
 	return all
@@ -384,7 +388,7 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	b.second.play(nil, nil)
 	told := fmt.Sprintf("%s answered with %d %q", one.name, answer.GetStatus(), answer.GetBody())
 	if one.call.Payment == nil {
-		receipt, err := b.engine.Perform(b.t.Context(), "shop", b.key(), payment.Performance{
+		receipt, err := b.engine.Perform(b.t.Context(), "shop", b.key(), payment.OperationRequest{
 			Provider: "first", Operation: one.call.Operation, Input: one.call.Input,
 		}, time.Minute)
 		if err != nil {
@@ -454,7 +458,7 @@ func TestAWrongKeyIsFinalWhereItsAnswerIsDocumented(t *testing.T) {
 			b.second.play(nil, answer)
 			what := one.call.Operation
 			if one.call.Payment == nil {
-				receipt, err := b.engine.Perform(t.Context(), "shop", b.key(), payment.Performance{
+				receipt, err := b.engine.Perform(t.Context(), "shop", b.key(), payment.OperationRequest{
 					Provider: "first", Operation: what, Input: one.call.Input,
 				}, time.Minute)
 				if err != nil || b.first.all == 0 {

@@ -26,11 +26,11 @@ type routeCheckCommand struct {
 }
 
 func (r *routeCheckCommand) Run(h *host) error {
-	routes, shelf, unload, err := readRoutes(h, r.File, r.Plugins, r.Compiled)
+	routes, registry, unload, err := readRoutes(h, r.File, r.Plugins, r.Compiled)
 	if err != nil {
 		return err
 	}
-	_, err = live.Ruleset(routes, shelf.Manifests())
+	_, err = live.Ruleset(routes, registry.Manifests())
 	if r.Secrets {
 		_, missing := routes.Secrets(h.environ)
 		err = errors.Join(err, missing)
@@ -45,16 +45,17 @@ func (r *routeCheckCommand) Run(h *host) error {
 
 // readRoutes reads a routing file, and the plugins that it is about.
 func readRoutes(h *host, file, plugins,
-	compiled string) (routes *config.Config, shelf *plugin.Shelf, unload func() error, err error) {
+	compiled string,
+) (routes *config.Config, registry *plugin.Registry, unload func() error, err error) {
 	routes, err = config.Load(file, h.environ)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	shelf, closer, err := loadPlugins(h.ctx, plugins, compiled, plugin.Settings{Logger: h.log}, h.log)
+	registry, closer, err := loadPlugins(h.ctx, plugins, compiled, plugin.Settings{Logger: h.log}, h.log)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return routes, shelf, func() error { return closer(context.WithoutCancel(h.ctx)) }, nil
+	return routes, registry, func() error { return closer(context.WithoutCancel(h.ctx)) }, nil
 }
 
 type routeExplainCommand struct {
@@ -75,25 +76,27 @@ type routeExplainCommand struct {
 }
 
 func (r *routeExplainCommand) Run(h *host) (err error) {
-	routes, shelf, unload, err := readRoutes(h, r.File, r.Plugins, r.Compiled)
+	routes, registry, unload, err := readRoutes(h, r.File, r.Plugins, r.Compiled)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unload()) }()
-	rules, err := live.Ruleset(routes, shelf.Manifests())
+	rules, err := live.Ruleset(routes, registry.Manifests())
 	if err != nil {
 		return err
 	}
 	order := r.order()
-	if err := order.Validate(tickers(routes, shelf), h.now()); err != nil {
+	if err := order.Validate(tickers(routes, registry), h.now()); err != nil {
 		return err
 	}
 	at := r.At
 	if at.IsZero() {
 		at = h.now()
 	}
-	decision := rules.Decide(payment.Payment{ID: r.PaymentID, Merchant: r.Merchant, Order: order,
-		CreatedAt: at}.Facts(), nil)
+	decision := rules.Decide(payment.Payment{
+		ID: r.PaymentID, Merchant: r.Merchant, Order: order,
+		CreatedAt: at,
+	}.Facts(), nil)
 	_, err = fmt.Fprint(h.stdout, decision.Explain())
 	return err
 }
@@ -107,11 +110,11 @@ func (r *routeExplainCommand) order() payment.Order {
 }
 
 // tickers are the currencies that the configured accounts' plugins know, beside ISO 4217's.
-func tickers(routes *config.Config, shelf *plugin.Shelf) map[string]bool {
+func tickers(routes *config.Config, registry *plugin.Registry) map[string]bool {
 	offline := payment.Fleet{Accounts: map[string]*payment.Account{}}
 	for _, p := range routes.Providers {
 		offline.Accounts[p.Name] = &payment.Account{Name: p.Name, Plugin: func(string) payment.Connector {
-			serving, _ := shelf.Current(p.Plugin)
+			serving, _ := registry.Current(p.Plugin)
 			return serving
 		}}
 	}

@@ -65,8 +65,10 @@ func sandboxed(t *testing.T) (w *town, file string) {
 	file = filepath.Join(t.TempDir(), "routing.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(real), 0o600))
 	return build(t,
-		plan{environ: realEnvironment,
-			command: serveCommand{Sandbox: true, Routing: file, Watch: true, ReconcileEvery: time.Hour}}), file
+		plan{
+			environ: realEnvironment,
+			command: serveCommand{Sandbox: true, Routing: file, Watch: true, ReconcileEvery: time.Hour},
+		}), file
 }
 
 // takes has an account take a payment, which has to be at the simulated provider; base is that one's address.
@@ -140,7 +142,9 @@ func TestASandboxedRouterDoesNotStartWithAnAccountThatHasNoSimulation(t *testing
 	}
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	err := command.Run(&host{ctx: ctx, stdout: io.Discard, environ: realEnvironment, now: time.Now,
-		log: slog.New(slog.DiscardHandler)})
+	err := command.Run(&host{
+		ctx: ctx, stdout: io.Discard, environ: realEnvironment, now: time.Now,
+		log: slog.New(slog.DiscardHandler),
+	})
 	require.ErrorContains(t, err, `provider "stranger": plugin "stripe" has no simulated provider`)
 }

@@ -106,8 +106,10 @@ func TestNoSecretIsKeptOrTold(t *testing.T) {
 		tell(made)
 		p := w.list("limit=1").Data[0]
 		require.Contains(t, []string{"requires_action", "processing"}, p.Status, "%+v", p.Failure)
-		for _, kind := range []string{`"kind":"garbage","status":401`, `"kind":"status","status":403,"after":true`,
-			`"kind":"reset_after"`} {
+		for _, kind := range []string{
+			`"kind":"garbage","status":401`, `"kind":"status","status":403,"after":true`,
+			`"kind":"reset_after"`,
+		} {
 			provider := strings.TrimSuffix(p.Provider, "-eu")
 			w.ask("POST", behind.simulated+"/_sandbox/"+provider+"/faults", `{"count":1,`+kind+`}`)
 			tell(w.post(w.key(), order))
@@ -197,10 +199,10 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	behind.openSandbox(sandbox.Options{})
 	environ := append(sandbox.Environment(tattler(t, behind.simulated)), quick...)
 	log := slog.New(slog.DiscardHandler)
-	shelf, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
+	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
-	keeper, err := live.Open(live.Settings{File: "../../routing.yaml", Environ: environ}, shelf.Lineup())
+	keeper, err := live.Open(live.Settings{File: "../../routing.yaml", Environ: environ}, registry.ActiveSet())
 	require.NoError(t, err)
 	defer keeper.Close()
 	fleet := keeper.Fleet()

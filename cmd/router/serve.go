@@ -94,14 +94,14 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var keeper *live.Keeper // its first lineup is what the shelf finds at start; only later ones are to be adopted
+	var keeper *live.Manager // its first active is what the registry finds at start; only later ones are to be adopted
 	trusted, err := s.trusted()
 	if err != nil {
 		return err
 	}
-	shelf, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")),
+	registry, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")),
 		plugin.Settings{
-			Adopt:  func(ctx context.Context, lineup plugin.Lineup) error { return keeper.Adopt(ctx, lineup) },
+			Adopt:  func(ctx context.Context, active plugin.ActiveSet) error { return keeper.Adopt(ctx, active) },
 			Pinned: func(name, digest string) bool { return keeper == nil || keeper.Pinned(name, digest) },
 			Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
 			Dir: filepath.Join(s.Data, "plugins"), Now: h.now, Logger: h.log,
@@ -124,7 +124,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately,
 		Prices:  prices.Prices,
 		Machine: machine, Now: h.now, Logger: h.log, Simulate: simulated.simulator(),
-	}, shelf.Lineup())
+	}, registry.ActiveSet())
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		Moment: func(m payment.Moment) { armed.reach(string(m)) },
 		Observe: func(a payment.Attempt) {
 			lately.Observe(a)
-			shelf.Observe(sampleOf(a))
+			registry.Observe(sampleOf(a))
 		},
 	})
 	keeper.Bind(&priced{Engine: engine, prices: prices, report: func(fleet *payment.Fleet) {
@@ -163,9 +163,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	book := webhook.NewBook(db.Webhooks(), db.Webhooks(),
 		webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
 	handler := api.New(engine,
-		api.Settings{Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log,
+		api.Settings{
+			Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log,
 			Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Journal: db, Webhooks: book,
-			Live: keeper, Plugins: shelf, Quotes: prices, Attempts: db, Now: h.now})
+			Live: keeper, Plugins: registry, Quotes: prices, Attempts: db, Now: h.now,
+		})
 
 	inbox := callback.NewInbox(db, engine, callback.Settings{
 		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) },
@@ -182,7 +184,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	if s.Watch {
 		background.Go(func() { keeper.Run(ctx) })
 		background.Go(func() {
-			if err := shelf.Watch(ctx, s.Plugins, plugin.WatchSettings{}); err != nil {
+			if err := registry.Watch(ctx, s.Plugins, plugin.WatchSettings{}); err != nil {
 				h.log.Error("watch the plugins' folder", slog.Any("error", err))
 			}
 		})

@@ -190,16 +190,16 @@ func openModule(h *host, code []byte, compiled string) (generation *plugin.Gener
 	if err != nil {
 		return nil, nil, err
 	}
-	shelf := plugin.NewShelf(compiler, plugin.Settings{Record: -1})
+	registry := plugin.NewRegistry(compiler, plugin.Settings{Record: -1})
 	closer = func() error {
 		ctx := context.WithoutCancel(h.ctx)
-		return errors.Join(shelf.Close(ctx), compiler.Close(ctx))
+		return errors.Join(registry.Close(ctx), compiler.Close(ctx))
 	}
-	report, err := shelf.Install(h.ctx, plugin.Candidate{Code: code, Source: "command line"})
+	report, err := registry.Install(h.ctx, plugin.Candidate{Code: code, Source: "command line"})
 	if err != nil {
 		return nil, nil, errors.Join(err, closer())
 	}
-	generation, _ = shelf.Current(report.Name)
+	generation, _ = registry.Current(report.Name)
 	return generation, closer, nil
 }
 

@@ -81,8 +81,10 @@ func build(t *testing.T, with plan) *town {
 		with.now = time.Now
 	}
 	transport := &http.Transport{}
-	w.client = &http.Client{Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.client = &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 
 	command := with.command
 	command.Listen, command.Routing, command.Plugins, command.Compiled, command.Data = "127.0.0.1:0",

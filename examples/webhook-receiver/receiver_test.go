@@ -47,7 +47,9 @@ func TestRepeatedAndLateMessagesChangeNothing(t *testing.T) {
 	for _, m := range []struct {
 		id, text string
 	}{
-		{"evt_2", body(2, "processing")}, {"evt_3", body(3, "succeeded")}, {"evt_3", body(3, "succeeded")},
+		{"evt_2", body(2, "processing")},
+		{"evt_3", body(3, "succeeded")},
+		{"evt_3", body(3, "succeeded")},
 		{"evt_1", body(1, "created")},
 	} {
 		require.Equal(t, http.StatusNoContent, send(t, r, m.id, m.text, secret, now, nil))
@@ -71,15 +73,21 @@ func TestOnlyGoodSignaturesAreBelieved(t *testing.T) {
 		{"another's secret", another, now, nil, http.StatusUnauthorized},
 		{"an old message", secret, now.Add(-time.Hour), nil, http.StatusUnauthorized},
 		{"one from the future", secret, now.Add(time.Hour), nil, http.StatusUnauthorized},
-		{"no signature", secret, now, func(r *http.Request) { r.Header.Del("webhook-signature") },
-			http.StatusUnauthorized},
-		{"another id", secret, now, func(r *http.Request) { r.Header.Set("webhook-id", "evt_9") },
-			http.StatusUnauthorized},
+		{
+			"no signature", secret, now, func(r *http.Request) { r.Header.Del("webhook-signature") },
+			http.StatusUnauthorized,
+		},
+		{
+			"another id", secret, now, func(r *http.Request) { r.Header.Set("webhook-id", "evt_9") },
+			http.StatusUnauthorized,
+		},
 		{"another body", secret, now, func(r *http.Request) {
 			r.Body = http.NoBody
 		}, http.StatusUnauthorized},
-		{"another method", secret, now, func(r *http.Request) { r.Method = http.MethodGet },
-			http.StatusMethodNotAllowed},
+		{
+			"another method", secret, now, func(r *http.Request) { r.Method = http.MethodGet },
+			http.StatusMethodNotAllowed,
+		},
 		{"during a rotation", secret, now, func(r *http.Request) {
 			r.Header.Set("webhook-signature", "v1,b2xk "+r.Header.Get("webhook-signature"))
 		}, http.StatusNoContent},

@@ -36,11 +36,13 @@ type town struct {
 }
 
 func newTown() *town {
-	return &town{entries: map[string][]payment.Transaction{}, takes: map[string]time.Duration{},
-		fails: map[string]error{}, alerts: map[string]string{}}
+	return &town{
+		entries: map[string][]payment.Transaction{}, takes: map[string]time.Duration{},
+		fails: map[string]error{}, alerts: map[string]string{},
+	}
 }
 
-func (t *town) Tell(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error) {
+func (t *town) Fetch(ctx context.Context, provider string, s payment.QueryKind, q payment.Query) (payment.Result, error) {
 	t.mutex.Lock()
 	t.asked = append(t.asked, fmt.Sprintf("%s %s %q", provider, s, q.Cursor))
 	t.now++
@@ -55,18 +57,18 @@ func (t *town) Tell(ctx context.Context, provider string, s payment.Subject, q p
 	if takes > 0 {
 		select {
 		case <-ctx.Done():
-			return payment.Told{}, payment.ErrUnanswered
+			return payment.Result{}, payment.ErrUnanswered
 		case <-time.After(takes):
 		}
 	}
 	if err != nil {
-		return payment.Told{}, err
+		return payment.Result{}, err
 	}
-	told := payment.Told{Alert: t.alerts[provider]}
+	told := payment.Result{Alert: t.alerts[provider]}
 	start := 0
 	if q.Cursor != "" {
 		if start, err = strconv.Atoi(q.Cursor); err != nil {
-			return payment.Told{},
+			return payment.Result{},
 				&payment.DeclinedError{Failure: &payment.Failure{Code: "invalid_request", Message: "that is no cursor"}}
 		}
 	}
@@ -80,7 +82,7 @@ func (t *town) Tell(ctx context.Context, provider string, s payment.Subject, q p
 	for _, e := range all[min(start, len(all)):end] {
 		switch {
 		case s == payment.Balances:
-			told.Balances = append(told.Balances, payment.Balance{Purse: e.ID})
+			told.Balances = append(told.Balances, payment.Balance{Wallet: e.ID})
 		case q.Currency == "" || q.Currency == e.Amount.Currency:
 			told.Transactions = append(told.Transactions, e)
 		}
@@ -120,13 +122,13 @@ func TestAPageHasTheNewestOfAll(t *testing.T) {
 	places.happened("a", 1, 4, 5, 9)
 	places.happened("b", 2, 3, 8)
 	places.happened("c")
-	desk := account.Desk{Teller: places}
+	aggregator := account.Aggregator{Fetcher: places}
 	all := []string{"a", "b", "c"}
 
-	first := desk.Statement(t.Context(), all, today, 4)
+	first := aggregator.Statement(t.Context(), all, today, 4)
 	require.Equal(t, []string{"a-1-0", "b-2-0", "b-3-1", "a-4-1"}, shown(first.Entries))
 	require.Empty(t, first.Absent)
-	second, err := desk.Further(t.Context(), first.Cursor, 4)
+	second, err := aggregator.Further(t.Context(), first.Cursor, 4)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-5-2", "b-8-2", "a-9-3"}, shown(second.Entries))
 	require.Empty(t, second.Cursor)
@@ -137,10 +139,10 @@ func TestAWalkHoldsStill(t *testing.T) {
 	t.Parallel()
 	places := newTown()
 	places.happened("a", 1, 2, 3, 4)
-	desk := account.Desk{Teller: places}
-	first := desk.Statement(t.Context(), []string{"a"}, today, 2)
+	aggregator := account.Aggregator{Fetcher: places}
+	first := aggregator.Statement(t.Context(), []string{"a"}, today, 2)
 	places.entries["a"] = append([]payment.Transaction{{ID: "new", At: today.Until}}, places.entries["a"]...)
-	second, err := desk.Further(t.Context(), first.Cursor, 2)
+	second, err := aggregator.Further(t.Context(), first.Cursor, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-3-2", "a-4-3"}, shown(second.Entries))
 }
@@ -152,9 +154,9 @@ func TestOneCurrency(t *testing.T) {
 	places.happened("a", 1, 3, 5, 7, 9, 11, 13, 15, 17, 18)
 	period := today
 	period.Currency = "EUR"
-	page := account.Desk{Teller: places}.Statement(t.Context(), []string{"a"}, period, 5)
+	page := account.Aggregator{Fetcher: places}.Statement(t.Context(), []string{"a"}, period, 5)
 	require.Empty(t, page.Entries, "what is asked of an account for one page is bounded")
-	page, err := account.Desk{Teller: places}.Further(t.Context(), page.Cursor, 5)
+	page, err := account.Aggregator{Fetcher: places}.Further(t.Context(), page.Cursor, 5)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-18-9"}, shown(page.Entries), "and the walk goes on with the same currency")
 	require.Empty(t, page.Cursor)
@@ -177,7 +179,7 @@ func TestAWalkBringsEverythingOnce(t *testing.T) {
 			want = append(want, shown(entriesOf(places, provider))...)
 		}
 		var got []account.Entry
-		page := account.Desk{Teller: places}.Statement(context.Background(), all, today, limit)
+		page := account.Aggregator{Fetcher: places}.Statement(context.Background(), all, today, limit)
 		for range 1000 {
 			require.LessOrEqual(t, len(page.Entries), limit)
 			require.Empty(t, page.Absent)
@@ -185,7 +187,7 @@ func TestAWalkBringsEverythingOnce(t *testing.T) {
 				break
 			}
 			var err error
-			page, err = account.Desk{Teller: places}.Further(context.Background(), page.Cursor, limit)
+			page, err = account.Aggregator{Fetcher: places}.Further(context.Background(), page.Cursor, limit)
 			require.NoError(t, err)
 		}
 		require.Empty(t, page.Cursor, "the walk ends")
@@ -212,10 +214,10 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 		places.happened("c", 5)
 		places.takes["a"] = time.Hour
 		places.fails["c"] = payment.ErrUnavailable
-		desk := account.Desk{Teller: places}
+		aggregator := account.Aggregator{Fetcher: places}
 		began := time.Now()
 
-		page := desk.Statement(context.Background(), []string{"a", "b", "c"}, today, 10)
+		page := aggregator.Statement(context.Background(), []string{"a", "b", "c"}, today, 10)
 		require.Equal(t, 10*time.Second, time.Since(began))
 		require.Equal(t, []string{"b-2-0", "b-3-1"}, shown(page.Entries))
 		require.Empty(t, page.Cursor)
@@ -227,10 +229,10 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 		require.ErrorIs(t, refused.Err, payment.ErrUnavailable)
 
 		places.takes["a"], places.fails["c"] = 0, nil
-		page, err := desk.Further(context.Background(), late.Cursor, 10)
+		page, err := aggregator.Further(context.Background(), late.Cursor, 10)
 		require.NoError(t, err)
 		require.Equal(t, []string{"a-1-0", "a-4-1", "a-9-2"}, shown(page.Entries))
-		page, err = desk.Further(context.Background(), refused.Cursor, 10)
+		page, err = aggregator.Further(context.Background(), refused.Cursor, 10)
 		require.NoError(t, err)
 		require.Equal(t, []string{"c-5-0"}, shown(page.Entries))
 	})
@@ -248,13 +250,13 @@ func TestAPageTakesNotMuchLongerThanOneAccountMay(t *testing.T) {
 		period := today
 		period.Currency = "EUR"
 		began := time.Now()
-		page := account.Desk{Teller: places}.Statement(context.Background(), []string{"a"}, period, 5)
+		page := account.Aggregator{Fetcher: places}.Statement(context.Background(), []string{"a"}, period, 5)
 		require.Equal(t, 12*time.Second, time.Since(began))
 		require.Empty(t, page.Entries)
 		require.Empty(t, page.Absent)
 		for range 2 {
 			var err error
-			page, err = account.Desk{Teller: places}.Further(context.Background(), page.Cursor, 5)
+			page, err = account.Aggregator{Fetcher: places}.Further(context.Background(), page.Cursor, 5)
 			require.NoError(t, err)
 		}
 		require.Equal(t, []string{"a-10-5"}, shown(page.Entries))
@@ -268,23 +270,23 @@ func TestOneThatBreaksOff(t *testing.T) {
 	places := newTown()
 	places.happened("a", 1, 4, 9)
 	places.happened("b", 2, 3, 10)
-	desk := account.Desk{Teller: places}
-	page := desk.Statement(t.Context(), []string{"a", "b"}, today, 2)
+	aggregator := account.Aggregator{Fetcher: places}
+	page := aggregator.Statement(t.Context(), []string{"a", "b"}, today, 2)
 	require.Equal(t, []string{"a-1-0", "b-2-0"}, shown(page.Entries))
 	places.fails["a"] = payment.ErrUnanswered
-	page, err := desk.Further(t.Context(), page.Cursor, 2)
+	page, err := aggregator.Further(t.Context(), page.Cursor, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"b-3-1", "b-10-2"}, shown(page.Entries))
 	require.Len(t, page.Absent, 1)
 	places.fails["a"] = nil
-	page, err = desk.Further(t.Context(), page.Absent[0].Cursor, 5)
+	page, err = aggregator.Further(t.Context(), page.Absent[0].Cursor, 5)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-4-1", "a-9-2"}, shown(page.Entries))
 }
 
 func TestWhatIsNoCursor(t *testing.T) {
 	t.Parallel()
-	desk := account.Desk{Teller: newTown()}
+	aggregator := account.Aggregator{Fetcher: newTown()}
 	encode := base64.RawURLEncoding.EncodeToString
 	for name, cursor := range map[string]string{
 		"a word":               "further",
@@ -295,7 +297,7 @@ func TestWhatIsNoCursor(t *testing.T) {
 		"of another form":      encode([]byte(`{"f":1,"u":2,"p":{"a":7}}`)),
 		"too long":             strings.Repeat("A", 20_000),
 	} {
-		_, err := desk.Further(t.Context(), cursor, 10)
+		_, err := aggregator.Further(t.Context(), cursor, 10)
 		require.ErrorIs(t, err, account.ErrCursor, name)
 	}
 }
@@ -308,7 +310,7 @@ func FuzzFurther(f *testing.F) {
 	places.happened("a", 1, 4, 9)
 	places.happened("b", 2, 3, 10)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		page, err := account.Desk{Teller: places}.Further(t.Context(), base64.RawURLEncoding.EncodeToString(text), 3)
+		page, err := account.Aggregator{Fetcher: places}.Further(t.Context(), base64.RawURLEncoding.EncodeToString(text), 3)
 		if err != nil {
 			require.ErrorIs(t, err, account.ErrCursor)
 			return
@@ -335,9 +337,9 @@ func TestGather(t *testing.T) {
 		places.happened("p06", slices.Repeat([]int{7}, 100)...)
 		places.takes["p06"] = time.Millisecond
 		began := time.Now()
-		question := payment.Question{From: today.From, Until: today.Until}
+		question := payment.Query{From: today.From, Until: today.Until}
 
-		answers, absent := account.Desk{Teller: places}.Gather(context.Background(), all, payment.Balances, question)
+		answers, absent := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, payment.Balances, question)
 		require.LessOrEqual(t, time.Since(began), 15*time.Second)
 		require.Equal(t, 8, places.most, "so many at a time")
 		why := map[string]error{}
@@ -366,16 +368,16 @@ func TestGather(t *testing.T) {
 // circle tells the same page again and again.
 type circle struct{}
 
-func (c *circle) Tell(context.Context, string, payment.Subject, payment.Question) (payment.Told, error) {
-	return payment.Told{Cursor: "1", Transactions: []payment.Transaction{{ID: "1", At: noon}}}, nil
+func (c *circle) Fetch(context.Context, string, payment.QueryKind, payment.Query) (payment.Result, error) {
+	return payment.Result{Cursor: "1", Transactions: []payment.Transaction{{ID: "1", At: noon}}}, nil
 }
 
 func TestPagesThatGoRoundInACircle(t *testing.T) {
 	t.Parallel()
-	_, absent := account.Desk{Teller: &circle{}}.Gather(t.Context(), []string{"a"}, payment.Rates, payment.Question{})
+	_, absent := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, payment.Rates, payment.Query{})
 	require.Len(t, absent, 1)
 	require.ErrorContains(t, absent[0].Err, "circle")
-	page := account.Desk{Teller: &circle{}}.Statement(t.Context(), []string{"a"}, today, 10)
+	page := account.Aggregator{Fetcher: &circle{}}.Statement(t.Context(), []string{"a"}, today, 10)
 	require.Len(t, page.Entries, 1)
 	require.ErrorContains(t, page.Absent[0].Err, "circle")
 }

@@ -12,16 +12,16 @@ import (
 	"payrouter/host/payment"
 )
 
-// Teller asks one account, as payment.Engine does. It ends soon after its context.
-type Teller interface {
-	Tell(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error)
+// Fetcher asks one account, as payment.Engine does. It ends soon after its context.
+type Fetcher interface {
+	Fetch(ctx context.Context, provider string, s payment.QueryKind, q payment.Query) (payment.Result, error)
 }
 
-// Desk asks accounts. It is safe for concurrent use, and remembers nothing. Zero fields take the defaults that they
-// name.
-type Desk struct {
-	// Teller has no default.
-	Teller Teller
+// Aggregator asks accounts. It is safe for concurrent use, and remembers nothing. Zero fields take the defaults that
+// they name.
+type Aggregator struct {
+	// Fetcher has no default.
+	Fetcher Fetcher
 	// Within is how long one account may take, all its pages together. 0 means 10 s.
 	Within time.Duration
 	// AtOnce is how many accounts one question is put to at a time. 0 means 8.
@@ -34,11 +34,11 @@ const mostPages = 20
 // Answer is what one account told, all its pages together.
 type Answer struct {
 	Provider string
-	payment.Told
+	payment.Result
 }
 
-// Absence is why something of an account is missing.
-type Absence struct {
+// AccountError is why something of an account is missing.
+type AccountError struct {
 	Provider string
 	// Err is the teller's. It is ErrIncomplete where what the account told is there, and not all that there is.
 	Err error
@@ -49,32 +49,34 @@ type Absence struct {
 // ErrIncomplete tells that an account said more than could be read, or than its plugin understands.
 var ErrIncomplete = errors.New("not all of it could be read")
 
-// Gather asks accounts, and gives what those told that did, in the accounts' order, and why of others something is
+// Fetch asks accounts, and gives what those told that did, in the accounts' order, and why of others something is
 // missing.
-func (d Desk) Gather(ctx context.Context, providers []string, s payment.Subject,
-	q payment.Question) (answers []Answer, absent []Absence) {
-	told, errs := make([]payment.Told, len(providers)), make([]error, len(providers))
-	d.atOnce(len(providers), func(i int) { told[i], errs[i] = d.all(ctx, providers[i], s, q) })
+func (a Aggregator) Fetch(ctx context.Context, providers []string, s payment.QueryKind,
+	q payment.Query,
+) (answers []Answer, absent []AccountError) {
+	told, errs := make([]payment.Result, len(providers)), make([]error, len(providers))
+	a.atOnce(len(providers), func(i int) { told[i], errs[i] = a.all(ctx, providers[i], s, q) })
 	for i, provider := range providers {
 		if errs[i] != nil {
-			absent = append(absent, Absence{Provider: provider, Err: errs[i]})
+			absent = append(absent, AccountError{Provider: provider, Err: errs[i]})
 		}
 		if errs[i] == nil || errors.Is(errs[i], ErrIncomplete) {
-			answers = append(answers, Answer{Provider: provider, Told: told[i]})
+			answers = append(answers, Answer{Provider: provider, Result: told[i]})
 		}
 	}
 	return answers, absent
 }
 
 // all reads an account's pages. Where the error is ErrIncomplete, what was told is there.
-func (d Desk) all(ctx context.Context, provider string, s payment.Subject,
-	q payment.Question) (all payment.Told, err error) {
-	ctx, cancel := context.WithTimeout(ctx, d.within())
+func (a Aggregator) all(ctx context.Context, provider string, s payment.QueryKind,
+	q payment.Query,
+) (all payment.Result, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.within())
 	defer cancel()
 	for range mostPages {
-		page, err := d.ask(ctx, provider, s, q)
+		page, err := a.ask(ctx, provider, s, q)
 		if err != nil {
-			return payment.Told{}, err
+			return payment.Result{}, err
 		}
 		all = joined(all, page)
 		if page.Cursor == "" {
@@ -86,18 +88,18 @@ func (d Desk) all(ctx context.Context, provider string, s payment.Subject,
 }
 
 // ask is one question for one page; where the account did not answer in time, the error says so.
-func (d Desk) ask(ctx context.Context, provider string, s payment.Subject, q payment.Question) (payment.Told, error) {
-	told, err := d.Teller.Tell(ctx, provider, s, q)
+func (a Aggregator) ask(ctx context.Context, provider string, s payment.QueryKind, q payment.Query) (payment.Result, error) {
+	told, err := a.Fetcher.Fetch(ctx, provider, s, q)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return told, fmt.Errorf("%s did not answer within %s: %w", provider, d.within(), payment.ErrUnanswered)
+		return told, fmt.Errorf("%s did not answer within %s: %w", provider, a.within(), payment.ErrUnanswered)
 	case err == nil && told.Cursor != "" && told.Cursor == q.Cursor:
 		return told, fmt.Errorf("the pages of %s go round in a circle: %w", provider, payment.ErrUnanswered)
 	}
 	return told, err
 }
 
-func joined(all, page payment.Told) payment.Told {
+func joined(all, page payment.Result) payment.Result {
 	all.Balances = append(all.Balances, page.Balances...)
 	all.Rates = append(all.Rates, page.Rates...)
 	all.Items = append(all.Items, page.Items...)
@@ -116,8 +118,8 @@ func leftOut(alert string) error {
 }
 
 // atOnce does count things, so many at a time, and waits for them.
-func (d Desk) atOnce(count int, do func(i int)) {
-	most := d.AtOnce
+func (a Aggregator) atOnce(count int, do func(i int)) {
+	most := a.AtOnce
 	if most == 0 {
 		most = 8
 	}
@@ -133,9 +135,9 @@ func (d Desk) atOnce(count int, do func(i int)) {
 	under.Wait()
 }
 
-func (d Desk) within() time.Duration {
-	if d.Within == 0 {
+func (a Aggregator) within() time.Duration {
+	if a.Within == 0 {
 		return 10 * time.Second
 	}
-	return d.Within
+	return a.Within
 }

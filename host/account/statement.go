@@ -40,7 +40,7 @@ type Page struct {
 	Cursor string
 	// Absent are accounts of which something is missing. They are left out of the cursor: each has its own to go on
 	// with.
-	Absent []Absence
+	Absent []AccountError
 }
 
 // Bounds of a cursor, which is somebody's text.
@@ -54,8 +54,8 @@ const (
 const mostRounds = 4
 
 // Statement lists what happened to accounts within a period, limit entries at most.
-func (d Desk) Statement(ctx context.Context, providers []string, p Period, limit int) Page {
-	walk := &walk{desk: d, period: p, limit: limit}
+func (a Aggregator) Statement(ctx context.Context, providers []string, p Period, limit int) Page {
+	walk := &walk{aggregator: a, period: p, limit: limit}
 	for _, provider := range providers {
 		walk.sources = append(walk.sources, &source{provider: provider, wanting: true})
 	}
@@ -63,22 +63,22 @@ func (d Desk) Statement(ctx context.Context, providers []string, p Period, limit
 }
 
 // Further is the page that a cursor stands for. The error is ErrCursor.
-func (d Desk) Further(ctx context.Context, cursor string, limit int) (Page, error) {
+func (a Aggregator) Further(ctx context.Context, cursor string, limit int) (Page, error) {
 	walk, err := resume(cursor)
 	if err != nil {
 		return Page{}, err
 	}
-	walk.desk, walk.limit = d, limit
+	walk.aggregator, walk.limit = a, limit
 	return walk.page(ctx), nil
 }
 
 // walk goes through the statements of several accounts side by side.
 type walk struct {
-	desk    Desk
-	period  Period
-	limit   int
-	sources []*source
-	shown   Page
+	aggregator Aggregator
+	period     Period
+	limit      int
+	sources    []*source
+	shown      Page
 }
 
 // source is one account's statement, and how far it was read.
@@ -96,7 +96,7 @@ type source struct {
 
 func (w *walk) page(ctx context.Context) Page {
 	// Nothing new is begun once one account's time is over.
-	begun, done := context.WithTimeout(ctx, w.desk.within())
+	begun, done := context.WithTimeout(ctx, w.aggregator.within())
 	defer done()
 	for range mostRounds {
 		w.fetch(ctx)
@@ -116,10 +116,10 @@ func (w *walk) fetch(ctx context.Context) {
 			wanting = append(wanting, s)
 		}
 	}
-	w.desk.atOnce(len(wanting), func(i int) { w.read(ctx, wanting[i]) })
+	w.aggregator.atOnce(len(wanting), func(i int) { w.read(ctx, wanting[i]) })
 	w.sources = slices.DeleteFunc(w.sources, func(s *source) bool {
 		if s.err != nil {
-			absence := Absence{Provider: s.provider, Err: s.err}
+			absence := AccountError{Provider: s.provider, Err: s.err}
 			if !errors.Is(s.err, ErrIncomplete) {
 				absence.Cursor = w.cursor(s)
 			}
@@ -133,9 +133,9 @@ func (w *walk) fetch(ctx context.Context) {
 }
 
 func (w *walk) read(ctx context.Context, s *source) {
-	ctx, cancel := context.WithTimeout(ctx, w.desk.within())
+	ctx, cancel := context.WithTimeout(ctx, w.aggregator.within())
 	defer cancel()
-	told, err := w.desk.ask(ctx, s.provider, payment.Statement, payment.Question{
+	told, err := w.aggregator.ask(ctx, s.provider, payment.Statement, payment.Query{
 		From: w.period.From, Until: w.period.Until, Currency: w.period.Currency, Limit: w.limit, Cursor: s.cursor,
 	})
 	if s.err = err; err != nil {
@@ -194,8 +194,10 @@ func (w *walk) cursor(sources ...*source) string {
 	if len(sources) == 0 {
 		return ""
 	}
-	text := cursorText{From: w.period.From.UnixMilli(), Until: w.period.Until.UnixMilli(), Currency: w.period.Currency,
-		Places: map[string]place{}}
+	text := cursorText{
+		From: w.period.From.UnixMilli(), Until: w.period.Until.UnixMilli(), Currency: w.period.Currency,
+		Places: map[string]place{},
+	}
 	for _, s := range sources {
 		text.Places[s.provider] = place{s.cursor, s.taken}
 	}
@@ -216,8 +218,10 @@ func resume(cursor string) (*walk, error) {
 	if err != nil || len(text.Places) == 0 || len(text.Places) > mostAccounts {
 		return nil, ErrCursor
 	}
-	w := &walk{period: Period{From: time.UnixMilli(text.From).UTC(), Until: time.UnixMilli(text.Until).UTC(),
-		Currency: text.Currency}}
+	w := &walk{period: Period{
+		From: time.UnixMilli(text.From).UTC(), Until: time.UnixMilli(text.Until).UTC(),
+		Currency: text.Currency,
+	}}
 	for _, provider := range slices.Sorted(maps.Keys(text.Places)) {
 		at := text.Places[provider]
 		if at.Taken < 0 {

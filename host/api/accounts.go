@@ -29,8 +29,10 @@ const incomplete = "incomplete"
 
 func accountErrorOf(provider string, err error) AccountError {
 	p := classify(err)
-	shown := AccountError{Provider: provider, Code: strings.TrimPrefix(p.Type, problemPrefix), Detail: p.Detail,
-		Failure: p.Failure}
+	shown := AccountError{
+		Provider: provider, Code: strings.TrimPrefix(p.Type, problemPrefix), Detail: p.Detail,
+		Failure: p.Failure,
+	}
 	if errors.Is(err, account.ErrIncomplete) {
 		shown.Code, shown.Detail = incomplete, err.Error()
 	}
@@ -40,7 +42,7 @@ func accountErrorOf(provider string, err error) AccountError {
 	return shown
 }
 
-func accountErrors(absent []account.Absence) []AccountError {
+func accountErrors(absent []account.AccountError) []AccountError {
 	shown := make([]AccountError, len(absent))
 	for i, one := range absent {
 		shown[i] = accountErrorOf(one.Provider, one.Err)
@@ -54,7 +56,7 @@ type Balance struct {
 	Provider  string `json:"provider"`
 	Available *money `json:"available,omitempty" doc:"What can be spent; may be below zero. Left out where the provider does not say"`
 	Held      *money `json:"held,omitempty" doc:"What is held back"`
-	Purse     string `json:"purse,omitempty" doc:"The provider's name, where the account has several of one currency"`
+	Wallet    string `json:"wallet,omitempty" doc:"The provider's name, where the account has several of one currency"`
 }
 
 // Rate is at what an account exchanges: so much for so much, so that nothing is rounded.
@@ -69,7 +71,7 @@ type Item struct {
 	Provider    string  `json:"provider"`
 	Code        string  `json:"code" doc:"How a payment names it: destination.operator, a currency, the direction_id of provider_options"`
 	Name        string  `json:"name,omitempty"`
-	Sort        string  `json:"sort,omitempty" doc:"The provider's word" example:"Mobile"`
+	Category    string  `json:"category,omitempty" doc:"The provider's word" example:"Mobile"`
 	Currency    string  `json:"currency,omitempty" doc:"What goes into a direction; of anything else the currency that it is in"`
 	CurrencyOut string  `json:"currency_out,omitempty" doc:"What comes out of a direction"`
 	Bounds      []bound `json:"bounds,omitempty"`
@@ -115,10 +117,10 @@ func (a *api) registerAccounts(described huma.API) {
 		a.quotes)
 }
 
-func (a *api) desk() account.Desk { return account.Desk{Teller: a.engine} }
+func (a *api) aggregator() account.Aggregator { return account.Aggregator{Fetcher: a.engine} }
 
 // tellers are the accounts to be asked of a subject: those that are named, or all that can tell.
-func (a *api) tellers(named []string, s payment.Subject) ([]string, error) {
+func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
 	fleet := a.engine.Fleet()
 	able := fleet.Tellers(s)
 	if len(named) == 0 {
@@ -138,13 +140,14 @@ func (a *api) tellers(named []string, s payment.Subject) ([]string, error) {
 }
 
 // gather asks for a subject.
-func (a *api) gather(ctx context.Context, named []string, s payment.Subject,
-	q payment.Question) ([]account.Answer, []AccountError, error) {
+func (a *api) gather(ctx context.Context, named []string, s payment.QueryKind,
+	q payment.Query,
+) ([]account.Answer, []AccountError, error) {
 	providers, err := a.tellers(named, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	answers, absent := a.desk().Gather(ctx, providers, s, q)
+	answers, absent := a.aggregator().Fetch(ctx, providers, s, q)
 	return answers, accountErrors(absent), nil
 }
 
@@ -164,7 +167,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Balances, payment.Question{Currency: in.Currency})
+	answers, missing, err := a.gather(ctx, in.Provider, payment.Balances, payment.Query{Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +176,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 	for _, answer := range answers {
 		for _, b := range answer.Balances {
 			out.Body.Data = append(out.Body.Data,
-				Balance{answer.Provider, moneyOf(b.Available), moneyOf(b.Held), b.Purse})
+				Balance{answer.Provider, moneyOf(b.Available), moneyOf(b.Held), b.Wallet})
 		}
 	}
 	return out, nil
@@ -196,7 +199,7 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Rates, payment.Question{Currency: in.From})
+	answers, missing, err := a.gather(ctx, in.Provider, payment.Rates, payment.Query{Currency: in.From})
 	if err != nil {
 		return nil, err
 	}
@@ -227,8 +230,8 @@ type catalogOutput struct {
 }
 
 func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Subject(in.Topic),
-		payment.Question{Country: in.Country, Currency: in.Currency})
+	answers, missing, err := a.gather(ctx, in.Provider, payment.QueryKind(in.Topic),
+		payment.Query{Country: in.Country, Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +240,7 @@ func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, er
 	for _, answer := range answers {
 		for _, i := range answer.Items {
 			out.Body.Data = append(out.Body.Data,
-				Item{answer.Provider, i.Code, i.Name, i.Sort, i.Currency, i.CurrencyOut, boundsOf(i.Bounds)})
+				Item{answer.Provider, i.Code, i.Name, i.Category, i.Currency, i.CurrencyOut, boundsOf(i.Bounds)})
 		}
 	}
 	return out, nil

@@ -34,9 +34,9 @@ type Settings struct {
 	// Webhooks are the merchants' endpoints. It has no default.
 	Webhooks *webhook.Book
 	// Live keeps the configuration. It has no default.
-	Live *live.Keeper
+	Live *live.Manager
 	// Plugins keeps the plugins. It has no default.
-	Plugins *plugin.Shelf
+	Plugins *plugin.Registry
 	// Quotes asks providers for quotes. It has no default.
 	Quotes Surveyor
 	// Attempts is the journal's view of attempts, whoever's. It has no default.
@@ -184,8 +184,10 @@ func elsewhere(mux *http.ServeMux) http.HandlerFunc {
 // methodsAt are the methods with which a request's path would find an operation.
 func methodsAt(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
-	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost,
-		http.MethodPut} {
+	for _, method := range []string{
+		http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost,
+		http.MethodPut,
+	} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {

@@ -82,7 +82,7 @@ func (a *api) resolve(ctx context.Context, in *resolveInput) (*paymentOutput, er
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.engine.Resolve(ctx, in.ID, payment.Ruling{
+	p, err := a.engine.Resolve(ctx, in.ID, payment.ManualResolution{
 		Operator: operator, Reason: in.Body.Reason, Status: payment.Status(in.Body.Status),
 		ProviderReference: in.Body.ProviderReference,
 	})

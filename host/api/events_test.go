@@ -107,8 +107,10 @@ func TestOnlyAnOperatorSettlesByHand(t *testing.T) {
 	const ruling = `{"status":"succeeded","reason":"ticket 4711","provider_reference":"a-1"}`
 
 	require.Equal(t, http.StatusForbidden, s.ask(http.MethodPost, path, ruling, shop...).Code)
-	for _, bad := range []string{`{"status":"succeeded"}`, `{"status":"processing","reason":"x"}`,
-		`{"status":"failed","reason":""}`} {
+	for _, bad := range []string{
+		`{"status":"succeeded"}`, `{"status":"processing","reason":"x"}`,
+		`{"status":"failed","reason":""}`,
+	} {
 		require.Equal(t, http.StatusUnprocessableEntity, s.ask(http.MethodPost, path, bad, desk...).Code, bad)
 	}
 	resolved := s.ask(http.MethodPost, path, ruling, desk...)

@@ -111,8 +111,10 @@ func standingOf(s payment.Standing) JournalStanding {
 		Identity: s.Identity, Mode: s.Mode, Commits: s.Commits, Held: s.Hold,
 		DoubtedBefore: optionalTime(s.DoubtedBefore),
 		RunSeconds:    int64(s.Clock / time.Second), Events: []JournalChange{},
-		Witness: JournalWitness{Path: s.Witness.Path, Commit: s.Witness.Commit, At: optionalTime(s.Witness.At),
-			Problem: s.Witness.Problem},
+		Witness: JournalWitness{
+			Path: s.Witness.Path, Commit: s.Witness.Commit, At: optionalTime(s.Witness.At),
+			Problem: s.Witness.Problem,
+		},
 	}
 	if s.Jump != nil {
 		shown.ClockJump = &ClockJump{At: s.Jump.At, Seconds: int64(s.Jump.By.Round(time.Second) / time.Second)}

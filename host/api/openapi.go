@@ -109,7 +109,8 @@ func withAccounts(general []byte, fleet *payment.Fleet) ([]byte, error) {
 				return nil, err
 			}
 			paths[operationsPath(url.PathEscape(name))+"/"+url.PathEscape(one.Manifest.GetName())] = node{
-				"post": describe(one, input, output)}
+				"post": describe(one, input, output),
+			}
 		}
 	}
 	return encoded(whole), nil
@@ -138,8 +139,10 @@ func describe(o payment.Operation, input, output node) node {
 				"name": "Idempotency-Key", "in": "header", "required": true, "schema": node{"type": "string"},
 				"description": "New for each run, the same for each repetition; at most 255 printable characters",
 			},
-			node{"name": "Prefer", "in": "header", "description": "respond-async answers 202 at once (RFC 7240)",
-				"schema": node{"type": "string"}},
+			node{
+				"name": "Prefer", "in": "header", "description": "respond-async answers 202 at once (RFC 7240)",
+				"schema": node{"type": "string"},
+			},
 		)
 		responses["201"] = content("The run, whatever became of it", "application/json", narrowed("Run", output))
 		responses["202"] = content("The run, still on its way", "application/json", reference("Run"))

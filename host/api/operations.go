@@ -145,8 +145,10 @@ func (a *api) registerOperations(described huma.API) {
 		http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable)
 	huma.Register(described, perform, a.perform)
 	perform.RequestBody.Required = false
-	perform.RequestBody.Content["application/json"].Schema = &huma.Schema{Type: huma.TypeObject,
-		AdditionalProperties: true}
+	perform.RequestBody.Content["application/json"].Schema = &huma.Schema{
+		Type:                 huma.TypeObject,
+		AdditionalProperties: true,
+	}
 
 	a.registerRuns(described)
 }
@@ -253,7 +255,7 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := a.engine.Perform(ctx, asking, key, payment.Performance{
+	receipt, err := a.engine.Perform(ctx, asking, key, payment.OperationRequest{
 		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
 	}, a.patience(in.Prefer))
 	if err != nil {
@@ -295,7 +297,8 @@ func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
 
 // answerRun answers a performance, or the repetition of one.
 func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunReceipt,
-	key payment.Key) (*rawOutput, error) {
+	key payment.Key,
+) (*rawOutput, error) {
 	run, earlier := receipt.Run, receipt.Earlier
 	switch {
 	case earlier == nil && receipt.Answer != nil:
@@ -328,8 +331,10 @@ func performed(run payment.Run, waiting bool) *rawOutput {
 }
 
 func answeredRun(id string, answer payment.Answer) *rawOutput {
-	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id,
-		Body: answer.Body}
+	return &rawOutput{
+		Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id,
+		Body: answer.Body,
+	}
 }
 
 // RunAnswer is what a performance is answered that is over.
@@ -426,7 +431,7 @@ func (a *api) resolveRun(ctx context.Context, in *resolveRunInput) (*runOutput, 
 		return nil, err
 	}
 	run, err := a.engine.ResolveRun(ctx, in.ID,
-		payment.RunRuling{Operator: operator, Reason: in.Body.Reason, Status: payment.RunStatus(in.Body.Status)})
+		payment.RunResolution{Operator: operator, Reason: in.Body.Reason, Status: payment.RunStatus(in.Body.Status)})
 	return shownRun(run, in.ID, err)
 }
 

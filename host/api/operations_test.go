@@ -62,8 +62,10 @@ func TestOperationsAreListedWithTheirSchemas(t *testing.T) {
 	list = decoded[api.Operation](t, s.ask(http.MethodGet, tillOperations+"/Books%2FList", "").Body.String())
 	require.EqualValues(t, 2, *list.Fuel)
 
-	for _, path := range []string{"/v1/providers/nobody/operations", "/v1/providers/nobody/operations/pay",
-		tillOperations + "/Pay", tillOperations + "/Books"} {
+	for _, path := range []string{
+		"/v1/providers/nobody/operations", "/v1/providers/nobody/operations/pay",
+		tillOperations + "/Pay", tillOperations + "/Books",
+	} {
 		answer := s.ask(http.MethodGet, path, "")
 		require.Equal(t, http.StatusNotFound, answer.Code, path)
 		require.Contains(t, answer.Body.String(), "operation-unknown", path)
@@ -191,27 +193,61 @@ func TestWhatAnAccountIsNotAsked(t *testing.T) {
 		code       int
 		kind, at   string
 	}{
-		"no such account": {"/v1/providers/nobody/operations/pay", payment10, []string{"Idempotency-Key", "k"},
-			404, "operation-unknown", ""},
-		"no such operation": {tillOperations + "/prey", payment10, []string{"Idempotency-Key", "k"}, 404,
-			"operation-unknown", ""},
+		"no such account": {
+			"/v1/providers/nobody/operations/pay", payment10,
+			[]string{"Idempotency-Key", "k"},
+			404, "operation-unknown", "",
+		},
+		"no such operation": {
+			tillOperations + "/prey", payment10,
+			[]string{"Idempotency-Key", "k"},
+			404,
+			"operation-unknown", "",
+		},
 		"no key": {tillOperations + "/pay", payment10, nil, 400, "idempotency-key-missing", ""},
-		"two keys": {tillOperations + "/pay", payment10,
-			[]string{"Idempotency-Key", "k", "Idempotency-Key", "l"}, 400, "idempotency-key-missing", ""},
-		"no JSON": {tillOperations + "/pay", `{"amount"`, []string{"Idempotency-Key", "k"}, 400,
-			"malformed-request", ""},
-		"a member twice": {tillOperations + "/pay", `{"amount":"1","amount":"2"}`,
-			[]string{"Idempotency-Key", "k"}, 400, "malformed-request", "/amount"},
-		"no object": {tillOperations + "/pay", `[]`, []string{"Idempotency-Key", "k"}, 422,
-			"invalid-request", ""},
-		"nothing": {tillOperations + "/pay", ``, []string{"Idempotency-Key", "k"}, 422,
-			"invalid-request", "/amount"},
-		"what the schema refuses": {tillOperations + "/Books%2FList", `{"till":"x"}`, nil, 422, "invalid-request",
-			"/till"},
-		"a form": {tillOperations + "/pay", payment10,
-			[]string{"Idempotency-Key", "k", "Content-Type", "text/html"}, 415, "unsupported-media-type", ""},
-		"a parameter that is none": {tillOperations + "/pay?page=2", payment10, []string{"Idempotency-Key", "k"}, 422,
-			"invalid-request", ""},
+		"two keys": {
+			tillOperations + "/pay", payment10,
+			[]string{"Idempotency-Key", "k", "Idempotency-Key", "l"},
+			400, "idempotency-key-missing", "",
+		},
+		"no JSON": {
+			tillOperations + "/pay", `{"amount"`,
+			[]string{"Idempotency-Key", "k"},
+			400,
+			"malformed-request", "",
+		},
+		"a member twice": {
+			tillOperations + "/pay", `{"amount":"1","amount":"2"}`,
+			[]string{"Idempotency-Key", "k"},
+			400, "malformed-request", "/amount",
+		},
+		"no object": {
+			tillOperations + "/pay", `[]`,
+			[]string{"Idempotency-Key", "k"},
+			422,
+			"invalid-request", "",
+		},
+		"nothing": {
+			tillOperations + "/pay", ``,
+			[]string{"Idempotency-Key", "k"},
+			422,
+			"invalid-request", "/amount",
+		},
+		"what the schema refuses": {
+			tillOperations + "/Books%2FList", `{"till":"x"}`, nil, 422, "invalid-request",
+			"/till",
+		},
+		"a form": {
+			tillOperations + "/pay", payment10,
+			[]string{"Idempotency-Key", "k", "Content-Type", "text/html"},
+			415, "unsupported-media-type", "",
+		},
+		"a parameter that is none": {
+			tillOperations + "/pay?page=2", payment10,
+			[]string{"Idempotency-Key", "k"},
+			422,
+			"invalid-request", "",
+		},
 	} {
 		request := row.headers
 		answer := s.askOnce(http.MethodPost, row.path, row.body, request...)

@@ -274,8 +274,10 @@ func encoded(view any) []byte {
 }
 
 func answered(id string, answer payment.Answer) *rawOutput {
-	return &rawOutput{Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id,
-		Body: answer.Body}
+	return &rawOutput{
+		Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id,
+		Body: answer.Body,
+	}
 }
 
 // Answer is what a create is answered whose payment has come to its first settled step.

@@ -104,8 +104,10 @@ type PluginInstall struct {
 }
 
 func pluginOf(s plugin.Status, events bool) Plugin {
-	shown := Plugin{Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)),
-		Recorded: s.Recorded}
+	shown := Plugin{
+		Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)),
+		Recorded: s.Recorded,
+	}
 	for i, g := range s.Generations {
 		shown.Generations[i] = PluginGeneration{
 			Number: g.Number, Digest: g.Digest, Version: g.Version, State: string(g.State), LoadedAt: g.LoadedAt,
@@ -260,8 +262,10 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 		return nil, malformed.problem("the signature is not base64",
 			fieldError{Parameter: "header Plugin-Signature", Detail: "is not base64"})
 	}
-	candidate := plugin.Candidate{Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by,
-		Canary: in.Canary}
+	candidate := plugin.Candidate{
+		Code: in.RawBody, Signature: signed, Name: in.Name, Source: "upload by " + by,
+		Canary: in.Canary,
+	}
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))
 	}

@@ -87,32 +87,50 @@ type problemKind struct {
 var (
 	malformed  = problemKind{"malformed-request", http.StatusBadRequest, "The request cannot be read", 0}
 	invalid    = problemKind{"invalid-request", http.StatusUnprocessableEntity, "The request is not valid", 0}
-	keyMissing = problemKind{"idempotency-key-missing", http.StatusBadRequest,
-		"The request needs an Idempotency-Key", 0}
-	keyReused = problemKind{"idempotency-key-reused", http.StatusUnprocessableEntity,
-		"The Idempotency-Key was used with another request", 0}
-	inFlight = problemKind{"in-flight", http.StatusConflict,
-		"The first request with this Idempotency-Key is still under way", 1}
-	tooLarge = problemKind{"body-too-large", http.StatusRequestEntityTooLarge, "The request's body is too large",
-		0}
-	tooSlow = problemKind{"body-too-slow", http.StatusRequestTimeout, "The request's body did not come in time",
-		1}
-	unknownMedia = problemKind{"unsupported-media-type", http.StatusUnsupportedMediaType,
-		"The request's body is not JSON", 0}
+	keyMissing = problemKind{
+		"idempotency-key-missing", http.StatusBadRequest,
+		"The request needs an Idempotency-Key", 0,
+	}
+	keyReused = problemKind{
+		"idempotency-key-reused", http.StatusUnprocessableEntity,
+		"The Idempotency-Key was used with another request", 0,
+	}
+	inFlight = problemKind{
+		"in-flight", http.StatusConflict,
+		"The first request with this Idempotency-Key is still under way", 1,
+	}
+	tooLarge = problemKind{
+		"body-too-large", http.StatusRequestEntityTooLarge, "The request's body is too large",
+		0,
+	}
+	tooSlow = problemKind{
+		"body-too-slow", http.StatusRequestTimeout, "The request's body did not come in time",
+		1,
+	}
+	unknownMedia = problemKind{
+		"unsupported-media-type", http.StatusUnsupportedMediaType,
+		"The request's body is not JSON", 0,
+	}
 	unknownPath  = problemKind{"unknown-path", http.StatusNotFound, "There is no such path", 0}
 	wrongMethod  = problemKind{"wrong-method", http.StatusMethodNotAllowed, "The path does not take this method", 0}
 	unauthorized = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	forbidden    = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
 	unsupported  = problemKind{"unsupported", http.StatusUnprocessableEntity, "The provider cannot tell this", 0}
 	noRoute      = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
-	noRouteNow   = problemKind{"no-route-now", http.StatusServiceUnavailable,
-		"No provider can take this payment now", 10}
+	noRouteNow   = problemKind{
+		"no-route-now", http.StatusServiceUnavailable,
+		"No provider can take this payment now", 10,
+	}
 	unconditional = problemKind{"if-match-missing", http.StatusPreconditionRequired, "The request needs If-Match", 0}
 	configInvalid = problemKind{"config-invalid", http.StatusUnprocessableEntity, "The configuration cannot serve", 0}
-	pluginRefused = problemKind{"plugin-refused", http.StatusUnprocessableEntity,
-		"The module is not a plugin of this router", 0}
-	declined = problemKind{"provider-declined", http.StatusUnprocessableEntity,
-		"The provider declined the operation", 0}
+	pluginRefused = problemKind{
+		"plugin-refused", http.StatusUnprocessableEntity,
+		"The module is not a plugin of this router", 0,
+	}
+	declined = problemKind{
+		"provider-declined", http.StatusUnprocessableEntity,
+		"The provider declined the operation", 0,
+	}
 	internalProblem = problemKind{"internal", http.StatusInternalServerError, "Internal error", 0}
 )
 
@@ -126,81 +144,155 @@ var problems = []struct {
 }{
 	{payment.ErrNotFound, problemKind{"not-found", http.StatusNotFound, "There is no such payment", 0}},
 	{payment.ErrState, problemKind{"wrong-status", http.StatusConflict, "The payment's status does not allow it", 0}},
-	{payment.ErrUnsupported,
-		problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0}},
-	{payment.ErrUnanswered,
-		problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5}},
-	{payment.ErrUnavailable,
-		problemKind{"provider-unavailable", http.StatusServiceUnavailable, "The provider cannot be asked now", 5}},
+	{
+		payment.ErrUnsupported,
+		problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0},
+	},
+	{
+		payment.ErrUnanswered,
+		problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5},
+	},
+	{
+		payment.ErrUnavailable,
+		problemKind{"provider-unavailable", http.StatusServiceUnavailable, "The provider cannot be asked now", 5},
+	},
 	{payment.ErrNoAccount, problemKind{"provider-unknown", http.StatusNotFound, "There is no such provider", 0}},
-	{payment.ErrAccountNotHeld,
-		problemKind{"provider-not-held", http.StatusConflict, "The provider is neither paused nor suspended", 0}},
+	{
+		payment.ErrAccountNotHeld,
+		problemKind{"provider-not-held", http.StatusConflict, "The provider is neither paused nor suspended", 0},
+	},
 	{payment.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
 	{payment.ErrNoRun, problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0}},
-	{payment.ErrRunState,
-		problemKind{"run-wrong-status", http.StatusConflict, "The run's status does not allow it", 0}},
+	{
+		payment.ErrRunState,
+		problemKind{"run-wrong-status", http.StatusConflict, "The run's status does not allow it", 0},
+	},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
-	{payment.ErrKeyExpired,
-		problemKind{"idempotency-key-expired", http.StatusUnprocessableEntity,
-			"The Idempotency-Key was used before, and its answer is forgotten", 0}},
-	{payment.ErrHeld,
-		problemKind{"journal-held", http.StatusServiceUnavailable,
-			"The journal is held, so nothing is sent that may move money", 60}},
+	{
+		payment.ErrKeyExpired,
+		problemKind{
+			"idempotency-key-expired", http.StatusUnprocessableEntity,
+			"The Idempotency-Key was used before, and its answer is forgotten", 0,
+		},
+	},
+	{
+		payment.ErrHeld,
+		problemKind{
+			"journal-held", http.StatusServiceUnavailable,
+			"The journal is held, so nothing is sent that may move money", 60,
+		},
+	},
 	{payment.ErrNotHeld, problemKind{"journal-not-held", http.StatusConflict, "The journal is not held", 0}},
-	{payment.ErrJournal,
-		problemKind{"journal-unavailable", http.StatusServiceUnavailable,
-			"Payments cannot be recorded now, so none is taken", 5}},
-	{payment.ErrExhausted,
-		problemKind{"out-of-resources", http.StatusServiceUnavailable,
-			"This router is out of files, sockets or memory, so no payment is taken", 5}},
-	{payment.ErrShuttingDown,
-		problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1}},
-	{webhook.ErrNotFound,
-		problemKind{"webhook-not-found", http.StatusNotFound, "There is no such webhook endpoint or event", 0}},
+	{
+		payment.ErrJournal,
+		problemKind{
+			"journal-unavailable", http.StatusServiceUnavailable,
+			"Payments cannot be recorded now, so none is taken", 5,
+		},
+	},
+	{
+		payment.ErrExhausted,
+		problemKind{
+			"out-of-resources", http.StatusServiceUnavailable,
+			"This router is out of files, sockets or memory, so no payment is taken", 5,
+		},
+	},
+	{
+		payment.ErrShuttingDown,
+		problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1},
+	},
+	{
+		webhook.ErrNotFound,
+		problemKind{"webhook-not-found", http.StatusNotFound, "There is no such webhook endpoint or event", 0},
+	},
 	{webhook.ErrDisabled, problemKind{"webhook-disabled", http.StatusConflict, "The webhook endpoint is disabled", 0}},
-	{webhook.ErrTooMany,
-		problemKind{"webhook-too-many", http.StatusConflict, "The merchant has as many webhook endpoints as it may",
-			0}},
-	{live.ErrChanged,
-		problemKind{"config-changed", http.StatusPreconditionFailed, "The configuration is another one by now", 0}},
-	{live.ErrUnknownVersion,
-		problemKind{"config-version-unknown", http.StatusNotFound, "No such version of the configuration is remembered",
-			0}},
-	{live.ErrNotWritable,
-		problemKind{"config-not-writable", http.StatusConflict, "The routing file cannot be written", 0}},
+	{
+		webhook.ErrTooMany,
+		problemKind{
+			"webhook-too-many", http.StatusConflict, "The merchant has as many webhook endpoints as it may",
+			0,
+		},
+	},
+	{
+		live.ErrChanged,
+		problemKind{"config-changed", http.StatusPreconditionFailed, "The configuration is another one by now", 0},
+	},
+	{
+		live.ErrUnknownVersion,
+		problemKind{
+			"config-version-unknown", http.StatusNotFound, "No such version of the configuration is remembered",
+			0,
+		},
+	},
+	{
+		live.ErrNotWritable,
+		problemKind{"config-not-writable", http.StatusConflict, "The routing file cannot be written", 0},
+	},
 	{plugin.ErrUnknown, problemKind{"plugin-unknown", http.StatusNotFound, "There is no such plugin", 0}},
-	{signature.ErrUnsigned,
-		problemKind{"plugin-unsigned", http.StatusUnprocessableEntity, "The module is not signed", 0}},
-	{signature.ErrUntrusted,
-		problemKind{"plugin-untrusted-key", http.StatusUnprocessableEntity,
-			"The module is signed with a key that is not trusted", 0}},
-	{signature.ErrForged,
-		problemKind{"plugin-signature-forged", http.StatusUnprocessableEntity, "The module's signature is forged", 0}},
-	{signature.ErrStatement,
-		problemKind{"plugin-signed-otherwise", http.StatusUnprocessableEntity, "The module is signed as something else",
-			0}},
-	{wasm.ErrImport,
-		problemKind{"plugin-import", http.StatusUnprocessableEntity,
-			"The module imports what the router does not offer", 0}},
-	{wasm.ErrVersion,
-		problemKind{"plugin-abi-version", http.StatusUnprocessableEntity,
-			"The module speaks another version of the contract", 0}},
-	{plugin.ErrManifest,
-		problemKind{"plugin-manifest", http.StatusUnprocessableEntity, "The plugin's manifest is not in order", 0}},
+	{
+		signature.ErrUnsigned,
+		problemKind{"plugin-unsigned", http.StatusUnprocessableEntity, "The module is not signed", 0},
+	},
+	{
+		signature.ErrUntrusted,
+		problemKind{
+			"plugin-untrusted-key", http.StatusUnprocessableEntity,
+			"The module is signed with a key that is not trusted", 0,
+		},
+	},
+	{
+		signature.ErrSignatureInvalid,
+		problemKind{"plugin-signature-forged", http.StatusUnprocessableEntity, "The module's signature is forged", 0},
+	},
+	{
+		signature.ErrStatement,
+		problemKind{
+			"plugin-signed-otherwise", http.StatusUnprocessableEntity, "The module is signed as something else",
+			0,
+		},
+	},
+	{
+		wasm.ErrImport,
+		problemKind{
+			"plugin-import", http.StatusUnprocessableEntity,
+			"The module imports what the router does not offer", 0,
+		},
+	},
+	{
+		wasm.ErrVersion,
+		problemKind{
+			"plugin-abi-version", http.StatusUnprocessableEntity,
+			"The module speaks another version of the contract", 0,
+		},
+	},
+	{
+		plugin.ErrManifest,
+		problemKind{"plugin-manifest", http.StatusUnprocessableEntity, "The plugin's manifest is not in order", 0},
+	},
 	{plugin.ErrName, problemKind{"plugin-name", http.StatusUnprocessableEntity, "The module is another plugin", 0}},
 	{plugin.ErrOlder, problemKind{"plugin-older", http.StatusConflict, "A newer version has served", 0}},
-	{plugin.ErrSecrets,
-		problemKind{"plugin-secrets-changed", http.StatusConflict, "The plugin names other secrets", 0}},
+	{
+		plugin.ErrSecrets,
+		problemKind{"plugin-secrets-changed", http.StatusConflict, "The plugin names other secrets", 0},
+	},
 	{plugin.ErrHosts, problemKind{"plugin-new-hosts", http.StatusConflict, "The plugin names new hosts", 0}},
-	{plugin.ErrPinned,
-		problemKind{"plugin-not-pinned", http.StatusConflict, "The configuration pins another digest", 0}},
-	{plugin.ErrShadow,
-		problemKind{"plugin-differs", http.StatusConflict, "The plugin would do otherwise with recorded payments", 0}},
-	{plugin.ErrIncompatible,
-		problemKind{"plugin-incompatible", http.StatusConflict, "The configuration cannot work with it", 0}},
+	{
+		plugin.ErrPinned,
+		problemKind{"plugin-not-pinned", http.StatusConflict, "The configuration pins another digest", 0},
+	},
+	{
+		plugin.ErrShadow,
+		problemKind{"plugin-differs", http.StatusConflict, "The plugin would do otherwise with recorded payments", 0},
+	},
+	{
+		plugin.ErrIncompatible,
+		problemKind{"plugin-incompatible", http.StatusConflict, "The configuration cannot work with it", 0},
+	},
 	{plugin.ErrNothingKept, problemKind{"plugin-nothing-kept", http.StatusConflict, "No such generation is kept", 0}},
-	{plugin.ErrCanary,
-		problemKind{"plugin-canary", http.StatusConflict, "A canary stands in the way, or there is none", 0}},
+	{
+		plugin.ErrCanary,
+		problemKind{"plugin-canary", http.StatusConflict, "A canary stands in the way, or there is none", 0},
+	},
 	{wasm.ErrClosed, problemKind{"plugins-closed", http.StatusServiceUnavailable, "This router is shutting down", 1}},
 	{context.DeadlineExceeded, problemKind{"timeout", http.StatusServiceUnavailable, "The request took too long", 1}},
 	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
@@ -210,8 +302,10 @@ var problems = []struct {
 const problemPrefix = "urn:payrouter:problem:"
 
 func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
-	return &Problem{Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs,
-		retryAfter: k.retryAfter}
+	return &Problem{
+		Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs,
+		retryAfter: k.retryAfter,
+	}
 }
 
 // problemOf is what a caller learns of an error. id is the payment's or the run's that it is about; it may be empty.

@@ -77,8 +77,10 @@ func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error
 	for i, name := range in.Body.Providers {
 		if !slices.Contains(able, name) {
 			return nil, unsupported.problem(name+" has no quotes of such a payment",
-				fieldError{Pointer: fmt.Sprintf("/providers/%d", i),
-					Detail: fmt.Sprintf("%q has no quotes of such a payment, or is not configured", name)})
+				fieldError{
+					Pointer: fmt.Sprintf("/providers/%d", i),
+					Detail:  fmt.Sprintf("%q has no quotes of such a payment, or is not configured", name),
+				})
 		}
 	}
 	if len(in.Body.Providers) > 0 {
@@ -94,7 +96,8 @@ func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error
 
 // quotesOf sorts offers by their price, and puts those between other currencies among the errors.
 func quotesOf(providers []string, currency, to string, offers map[string]quote.Offer,
-	none map[string]error) ([]Quote, []AccountError) {
+	none map[string]error,
+) ([]Quote, []AccountError) {
 	quotes, missing := []Quote{}, []AccountError{}
 	for _, provider := range providers {
 		offer, quoted := offers[provider]

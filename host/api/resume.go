@@ -26,8 +26,10 @@ func heldOf(err error) *HeldAccount {
 	if !is {
 		return nil
 	}
-	return &HeldAccount{Kind: string(held.Kind), Until: timeOf(held.Until), Since: timeOf(held.Since),
-		Reason: held.Reason}
+	return &HeldAccount{
+		Kind: string(held.Kind), Until: timeOf(held.Until), Since: timeOf(held.Since),
+		Reason: held.Reason,
+	}
 }
 
 // timeOf is nil for the zero time.

@@ -70,7 +70,7 @@ func (a *api) statement(ctx context.Context, in *statementInput) (*statementOutp
 
 func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Page, error) {
 	if in.Cursor != "" {
-		page, err := a.desk().Further(ctx, in.Cursor, in.Limit)
+		page, err := a.aggregator().Further(ctx, in.Cursor, in.Limit)
 		if errors.Is(err, account.ErrCursor) {
 			err = invalid.problem("cursor is not a next_cursor",
 				fieldError{Parameter: "query cursor", Detail: "is not the next_cursor of a page"})
@@ -93,5 +93,5 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 			invalid.problem("from is not before until",
 				fieldError{Parameter: "query from", Detail: "must be before until, and before now"})
 	}
-	return a.desk().Statement(ctx, providers, period, in.Limit), nil
+	return a.aggregator().Statement(ctx, providers, period, in.Limit), nil
 }

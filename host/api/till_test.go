@@ -44,10 +44,14 @@ func (till) Manifest() *abi.Manifest {
 			{Role: abi.Role_ROLE_CREATE, Operation: "create"}, {Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},
 		}}},
 		Operations: []*abi.Operation{
-			{Name: "create", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true,
-				Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24}},
-			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true,
-				DeclineIsFinal: true},
+			{
+				Name: "create", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true,
+				Reference: &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24},
+			},
+			{
+				Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: true,
+				DeclineIsFinal: true,
+			},
 			{
 				Name: "Books/List", Summary: "Lists.", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
 				DeclineIsFinal: true, Paged: true,
@@ -63,8 +67,10 @@ func (till) Manifest() *abi.Manifest {
 			},
 		},
 		Envelope: []*abi.Proof{{Pointer: "/error"}},
-		Failures: []*abi.FailureRule{{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD,
-			Code: "fraud_suspected", Source: "test"}},
+		Failures: []*abi.FailureRule{{
+			ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD,
+			Code: "fraud_suspected", Source: "test",
+		}},
 	}
 }
 
@@ -187,8 +193,10 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"till-eu": {Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client,
-			Settings: []byte("{}")},
+		"till-eu": {
+			Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client,
+			Settings: []byte("{}"),
+		},
 	}}
 	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{
 		Snapshot: api.Snapshot, Answer: api.Answer, Runs: journal, RunAnswer: api.RunAnswer,

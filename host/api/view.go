@@ -119,8 +119,10 @@ func actionOf(a *payment.NextAction) *nextAction {
 	if a == nil {
 		return nil
 	}
-	return &nextAction{Type: a.Type, URL: a.URL, Address: a.Address, Network: a.Network, Memo: a.Memo,
-		Amount: moneyOf(a.Amount), Text: a.Text}
+	return &nextAction{
+		Type: a.Type, URL: a.URL, Address: a.Address, Network: a.Network, Memo: a.Memo,
+		Amount: moneyOf(a.Amount), Text: a.Text,
+	}
 }
 
 // Attempt is one request to a provider, as the API shows it; secrets are masked.

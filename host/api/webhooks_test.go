@@ -141,7 +141,8 @@ func TestDeliveriesAreListedAndMadeAgain(t *testing.T) {
 	s, sender := newHooked(t)
 	var got []string
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
-		r *http.Request) {
+		r *http.Request,
+	) {
 		got = append(got, r.Header.Get("webhook-id"))
 	}))
 	t.Cleanup(receiver.Close)

@@ -35,8 +35,10 @@ func TestAddressesStayTheSameAndAreNobodyElses(t *testing.T) {
 
 func TestAddressesThatCannotBeAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, public := range []string{"pay.example", "ftp://pay.example", "https://", "https://u:p@pay.example",
-		"https://pay.example?x", "https://pay.example#x", ":"} {
+	for _, public := range []string{
+		"pay.example", "ftp://pay.example", "https://", "https://u:p@pay.example",
+		"https://pay.example?x", "https://pay.example#x", ":",
+	} {
 		_, err := callback.NewAddresses(public, []byte(addressSecret))
 		require.ErrorContains(t, err, "https://pay.example.com", public)
 	}

@@ -208,7 +208,8 @@ func answer(w http.ResponseWriter, reply *abi.CallbackReply) {
 // take reads and keeps one callback, and gives the reply that its provider expects. An error asks the provider to
 // repeat it.
 func (i *Inbox) take(ctx context.Context, name string, account Account, paymentID string, r *http.Request,
-	body []byte) (*abi.CallbackReply, error) {
+	body []byte,
+) (*abi.CallbackReply, error) {
 	now := i.settings.Now().UTC()
 	id, err := ulid.New(ulid.Timestamp(now), i.settings.Random)
 	if err != nil {
@@ -286,8 +287,10 @@ func begin(c Callback) (state State, due time.Time) {
 // and never for a word.
 func identity(c Callback) string {
 	hint := !c.Vouched && c.State == Pending
-	parts := [][]byte{fmt.Append(nil, c.Vouched, hint), []byte(c.AddressedTo), []byte(c.Receipt.GetReference()),
-		[]byte(c.Receipt.GetProviderReference())}
+	parts := [][]byte{
+		fmt.Append(nil, c.Vouched, hint), []byte(c.AddressedTo), []byte(c.Receipt.GetReference()),
+		[]byte(c.Receipt.GetProviderReference()),
+	}
 	if key := c.Receipt.GetDedupeKey(); hint && key != "" {
 		parts = append(parts, []byte("key"), []byte(key))
 	} else {

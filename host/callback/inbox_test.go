@@ -215,8 +215,10 @@ func newHouse(t *testing.T, settings callback.Settings) *house {
 	t.Helper()
 	now := &clock{now: time.Now()}
 	db := sqlitetest.Open(t, sqlite.Now(now.read))
-	client, err := egress.New(egress.Settings{Provider: "a", BaseURL: "https://a.example",
-		Secrets: map[string]string{"webhook": webhookSecret}})
+	client, err := egress.New(egress.Settings{
+		Provider: "a", BaseURL: "https://a.example",
+		Secrets: map[string]string{"webhook": webhookSecret},
+	})
 	require.NoError(t, err)
 	addresses, err := callback.NewAddresses("https://pay.example", []byte(addressSecret))
 	require.NoError(t, err)

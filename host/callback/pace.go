@@ -82,7 +82,8 @@ const (
 // ask decides on a hint about an object of a payment that came at a time, by the journal's clock as now is. A look-up
 // is one that grant grants.
 func (l *looks) ask(paymentID, object string, came, now time.Duration,
-	grant func() bool) (v verdict, left time.Duration) {
+	grant func() bool,
+) (v verdict, left time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	last, known := l.payments[paymentID]

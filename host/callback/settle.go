@@ -120,7 +120,8 @@ func (i *Inbox) account(ctx context.Context, name string, one *work) (more bool,
 // each acts on callbacks that are due, several at a time, and tells how many were acted on. act says whether there is
 // to be another.
 func (i *Inbox) each(ctx context.Context, account string, vouched bool,
-	act func(context.Context, Callback) (bool, error)) (count int, err error) {
+	act func(context.Context, Callback) (bool, error),
+) (count int, err error) {
 	due, err := i.store.DueCallbacks(ctx, account, vouched, i.settings.Now(), batch)
 	if err != nil {
 		return 0, err

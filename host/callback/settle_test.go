@@ -30,14 +30,22 @@ func TestHowFarACallbackIsFollowed(t *testing.T) {
 	}{
 		{"a signature that holds is believed", body, []string{signatureOf(body)}, "", 1, 0, callback.Settled},
 		{"a signature that does not hold is a hint", body, []string{signatureOf("other")}, "", 0, 1, callback.Settled},
-		{"a signature that nobody can check is a hint", body, []string{signatureOf(body)}, "-missing", 0, 1,
-			callback.Settled},
+		{
+			"a signature that nobody can check is a hint", body,
+			[]string{signatureOf(body)},
+			"-missing", 0, 1,
+			callback.Settled,
+		},
 		{"no signature is a hint", body, nil, "", 0, 1, callback.Settled},
 		{"by their reference alone", "theirs=their-1", nil, "", 0, 1, callback.Settled},
 		{"about nothing", "hello=1", nil, "", 0, 0, ""},
 		{"about what nobody knows", "about=nobodys", nil, "", 0, 0, callback.Pending},
-		{"about what nobody knows, signed", "about=nobodys", []string{signatureOf("about=nobodys")}, "", 0, 0,
-			callback.Pending},
+		{
+			"about what nobody knows, signed", "about=nobodys",
+			[]string{signatureOf("about=nobodys")},
+			"", 0, 0,
+			callback.Pending,
+		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -119,10 +127,15 @@ func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
 		err   error
 		waits time.Duration
 	}{
-		"an end without money, asked again in half an hour": {payment.Payment{Status: payment.Expired}, nil,
-			2 * time.Minute},
-		"no answer, asked again in an hour": {payment.Payment{Status: payment.Unknown},
-			payment.ErrUnanswered, 15 * time.Minute},
+		"an end without money, asked again in half an hour": {
+			payment.Payment{Status: payment.Expired},
+			nil,
+			2 * time.Minute,
+		},
+		"no answer, asked again in an hour": {
+			payment.Payment{Status: payment.Unknown},
+			payment.ErrUnanswered, 15 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -269,8 +282,10 @@ func TestAKeyIsNoReasonToLoseAnotherCallback(t *testing.T) {
 	for _, body := range []string{"about=known&key=k&received=1", "about=known&key=k&received=2"} {
 		h.post(t, body, signatureOf(body))
 	}
-	for _, body := range []string{"about=known&key=k", "about=second&key=k", "theirs=their-2&key=k",
-		"theirs=their-3&key=k", "about=known&key=k&more=1"} {
+	for _, body := range []string{
+		"about=known&key=k", "about=second&key=k", "theirs=their-2&key=k",
+		"theirs=their-3&key=k", "about=known&key=k&more=1",
+	} {
 		h.post(t, body)
 	}
 	h.engine.know("their-2", "pay_3")
@@ -300,8 +315,10 @@ func TestALookUpCoversHintsAboutItsOwnObjectAlone(t *testing.T) {
 	h.engine.found = payment.Payment{ProviderReference: "own"}
 	h.engine.know("left-behind", "pay_1")
 	h.engine.know("own", "pay_1")
-	for _, body := range []string{"theirs=left-behind", "theirs=own", "theirs=left-behind&again=1",
-		"theirs=own&again=1"} {
+	for _, body := range []string{
+		"theirs=left-behind", "theirs=own", "theirs=left-behind&again=1",
+		"theirs=own&again=1",
+	} {
 		h.post(t, body)
 	}
 	for range 3 {

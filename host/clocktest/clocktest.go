@@ -35,8 +35,10 @@ func (c *Clock) Now() time.Time {
 	if both.wall&hasMonotonic == 0 {
 		epoch := time.Date(1885, time.January, 1, 0, 0, 0, 0, time.UTC)
 		seconds := uint64(now.Unix() - epoch.Unix())
-		both = &layout{hasMonotonic | seconds<<nanosecondBits | uint64(now.Nanosecond()), int64(now.Sub(epoch)),
-			time.Local}
+		both = &layout{
+			hasMonotonic | seconds<<nanosecondBits | uint64(now.Nanosecond()), int64(now.Sub(epoch)),
+			time.Local,
+		}
 	}
 	both.wall += uint64(c.ahead.Load()) << nanosecondBits // two's complement subtracts
 	return *(*time.Time)(unsafe.Pointer(both))

@@ -31,36 +31,46 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 		{"a secret that nobody wants", account("plugin: paygram, secrets: {token: env:T, tokn: env:U}"), []string{
 			`routing.yaml:2:48: plugin "paygram" has no secret "tokn": did you mean "token"?`,
 		}},
-		{"settings against the schema",
+		{
+			"settings against the schema",
 			account("plugin: cryptogram, secrets: {token: env:T}, settings: {titel: x, wallets: [btc, doge]}"),
 			[]string{
 				`routing.yaml:2:63: unknown key "titel" in settings: did you mean "title"?`,
 				`routing.yaml:2:88: settings/wallets/1 does not serve the plugin: value must be one of 'btc', ` +
 					`'eth', 'bnb'`,
-			}},
-		{"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"),
+			},
+		},
+		{
+			"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"),
 			[]string{
 				`routing.yaml:2:75: settings/client_unique does not serve the plugin: got number, want boolean`,
-			}},
+			},
+		},
 		{"a setting that is missing", account("plugin: paygrt, secrets: {api_key: env:K}"), []string{
 			`routing.yaml:2:6: settings does not serve the plugin: missing property 'merchant_id'`,
 		}},
 		{"settings where there are none", account("plugin: plain, settings: {x: 1}"), []string{
 			`routing.yaml:2:22: plugin "plain" has no settings: remove them`,
 		}},
-		{"a failure of an unknown operation",
+		{
+			"a failure of an unknown operation",
 			account("plugin: paygram, secrets: {token: env:T}, failures: [{operation: Issue, code: x, meaning: " +
-				"fault, as: x}]"), []string{
+				"fault, as: x}]"),
+			[]string{
 				`routing.yaml:2:72: plugin "paygram" has no operation "Issue": there is none`,
-			}},
-		{"a rule that its providers cannot serve",
+			},
+		},
+		{
+			"a rule that its providers cannot serve",
 			"providers:\n  a: {plugin: paygram, secrets: {token: env:T}}\nrules: [{name: x, when: {kind: payout}, " +
-				"to: a}]", []string{
+				"to: a}]",
+			[]string{
 				`routing.yaml:3:32: no provider of rule "x" takes kind payout: correct it, remove it, or add a ` +
 					`provider that does`,
 				`routing.yaml:3:45: provider "a" takes no payment that rule "x" matches: it takes collect, currency ` +
 					`one of BTC, ETH, EUR, USD, USDT, LTC, CNY, PHP, VND, GBP and 3 more`,
-			}},
+			},
+		},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
@@ -112,11 +122,13 @@ func TestRulesetDecidesUnderTheVersion(t *testing.T) {
 func TestAFailureThatMayMoveMoneyOnNeedsAProof(t *testing.T) {
 	t.Parallel()
 	manifest := func() map[string]*abi.Manifest {
-		return map[string]*abi.Manifest{"p": {BaseUrl: "https://a.example",
-			Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT}}, Operations: []*abi.Operation{
+		return map[string]*abi.Manifest{"p": {
+			BaseUrl: "https://a.example",
+			Flows:   []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT}}, Operations: []*abi.Operation{
 				{Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE},
 				{Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE},
-			}}}
+			},
+		}}
 	}
 	row := func(members string) string {
 		return "providers: {a: {plugin: p, failures: [{http_status: 403, as: declined, " + members +
@@ -153,7 +165,9 @@ func TestProofsOfAFailure(t *testing.T) {
 		`proof: {/error: 1, /text: [a, "2"], /data: [], /ok: false}}]}}` + "\nrules: [{name: d, to: a}]"
 	rule := read(t, text).Providers[0].Failures[0]
 	require.Equal(t, []*abi.Proof{
-		{Pointer: "/data"}, {Pointer: "/error", Values: []string{"1"}}, {Pointer: "/ok", Values: []string{"false"}},
+		{Pointer: "/data"},
+		{Pointer: "/error", Values: []string{"1"}},
+		{Pointer: "/ok", Values: []string{"false"}},
 		{Pointer: "/text", Values: []string{"a", "2"}},
 	}, rule.GetProofs())
 	require.False(t, rule.GetFinal())

@@ -164,18 +164,26 @@ func TestMistakesInTheFile(t *testing.T) {
 	}{
 		{"an empty file", "", []string{`routing.yaml: the file is empty: write "providers:" and "rules:"`}},
 		{"only a comment", "# nothing", []string{`routing.yaml: the file is empty: write "providers:" and "rules:"`}},
-		{"no YAML", "providers:\n  a: [\n",
-			[]string{`routing.yaml:2:1: this is not YAML: did not find expected node content`}},
-		{"a tab", "providers:\n\ta: b",
-			[]string{`routing.yaml:2:1: this is not YAML: found character that cannot start any token`}},
+		{
+			"no YAML", "providers:\n  a: [\n",
+			[]string{`routing.yaml:2:1: this is not YAML: did not find expected node content`},
+		},
+		{
+			"a tab", "providers:\n\ta: b",
+			[]string{`routing.yaml:2:1: this is not YAML: found character that cannot start any token`},
+		},
 		{"two documents", "a: b\n---\nc: d", []string{
 			`routing.yaml: the file holds more than one document: remove the line "---" and what follows it`,
 		}},
-		{"a list", "[a]",
+		{
+			"a list", "[a]",
 			[]string{`routing.yaml:1:1: the file is not a mapping: write "providers:" and "rules:" at the left ` +
-				`margin`}},
-		{"a file too large", strings.Repeat("#", maxSize+1),
-			[]string{`routing.yaml: the file is larger than 1048576 bytes`}},
+				`margin`},
+		},
+		{
+			"a file too large", strings.Repeat("#", maxSize+1),
+			[]string{`routing.yaml: the file is larger than 1048576 bytes`},
+		},
 		{"nothing in it", "{}", []string{
 			`routing.yaml: there are no rules: add "rules:" with at least one rule under it: "- name: default" and ` +
 				`"to: [<provider>]"`,
@@ -194,18 +202,25 @@ func TestMistakesInTheFile(t *testing.T) {
 			`routing.yaml:1:13: "A_b" cannot be a provider's name: write lower-case words of letters and digits, ` +
 				`single dashes between them`,
 		}},
-		{"an account whose name no variable can say",
-			"providers: {a--b: {plugin: p}}\nrules: [{name: default, to: a--b}]", []string{
+		{
+			"an account whose name no variable can say",
+			"providers: {a--b: {plugin: p}}\nrules: [{name: default, to: a--b}]",
+			[]string{
 				`routing.yaml:1:13: "a--b" cannot be a provider's name: write lower-case words of letters and ` +
 					`digits, single dashes between them`,
-			}},
-		{"a key twice", account("timeout: 1s, timeout: 2s"),
-			[]string{`routing.yaml:2:31: "timeout" is already on line 2: remove one`}},
+			},
+		},
+		{
+			"a key twice", account("timeout: 1s, timeout: 2s"),
+			[]string{`routing.yaml:2:31: "timeout" is already on line 2: remove one`},
+		},
 		{"an account twice", "providers:\n  a: {plugin: p}\n  a: {plugin: q}" + rules, []string{
 			`routing.yaml:3:3: "a" is already on line 2: remove one`,
 		}},
-		{"an unknown key", account("tiemout: 1s"),
-			[]string{`routing.yaml:2:18: unknown key "tiemout" in a provider: did you mean "timeout"?`}},
+		{
+			"an unknown key", account("tiemout: 1s"),
+			[]string{`routing.yaml:2:18: unknown key "tiemout" in a provider: did you mean "timeout"?`},
+		},
 		{"unknown keys deeper down", account("retry: {trys: 3}, breaker: {open: 3s}, limits: {conns: 1}"), []string{
 			`routing.yaml:2:26: unknown key "trys" in retry: did you mean "tries"?`,
 			`routing.yaml:2:46: unknown key "open" in breaker: write one of failures, window, open_for, half_open`,
@@ -218,25 +233,34 @@ func TestMistakesInTheFile(t *testing.T) {
 			`routing.yaml:2:27: timeout is not such a duration: write a number with its unit, such as 200ms or 20s, ` +
 				`from 1ms to 10m0s`,
 		}},
-		{"numbers out of range",
-			account("retry: {tries: 0}, breaker: {failures: -1}, limits: {connections: 1.5, per_second: 0}"), []string{
+		{
+			"numbers out of range",
+			account("retry: {tries: 0}, breaker: {failures: -1}, limits: {connections: 1.5, per_second: 0}"),
+			[]string{
 				`routing.yaml:2:33: tries is out of range: write a whole number from 1 to 10`,
 				`routing.yaml:2:57: failures is out of range: write a whole number from 1 to 10000`,
 				`routing.yaml:2:84: connections is out of range: write a whole number from 1 to 10000`,
 				`routing.yaml:2:101: per_second is out of range: write a whole number from 1 to 10000`,
-			}},
+			},
+		},
 		{"delays the wrong way round", account("retry: {base_delay: 6s}"), []string{
 			`routing.yaml:2:25: base_delay is longer than max_delay: shorten the one, or lengthen the other`,
 		}},
-		{"a word for a mapping", account("retry: often"),
-			[]string{`routing.yaml:2:25: retry is not a mapping: write "key: value" lines`}},
+		{
+			"a word for a mapping", account("retry: often"),
+			[]string{`routing.yaml:2:25: retry is not a mapping: write "key: value" lines`},
+		},
 		{"a mapping for a text", account("base_url: {https: x}"), []string{
 			`routing.yaml:2:28: base_url is not a text: write one word, quoted if in doubt`,
 		}},
-		{"broken after the first document", "a: b\n---\n[",
-			[]string{`routing.yaml:3:1: this is not YAML: did not find expected node content`}},
-		{"a failure that is a word", account("failures: [x]"),
-			[]string{`routing.yaml:2:29: a failure is not a mapping: write "key: value" lines`}},
+		{
+			"broken after the first document", "a: b\n---\n[",
+			[]string{`routing.yaml:3:1: this is not YAML: did not find expected node content`},
+		},
+		{
+			"a failure that is a word", account("failures: [x]"),
+			[]string{`routing.yaml:2:29: a failure is not a mapping: write "key: value" lines`},
+		},
 		{"a text for a boolean", account(`allow_private: "true"`), []string{
 			`routing.yaml:2:33: allow_private is neither true nor false: write one of them, without quotes`,
 		}},
@@ -251,14 +275,18 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"settings that are a list", account("settings: [a]"), []string{
 			`routing.yaml:2:28: settings is not a mapping: write "key: value" lines`,
 		}},
-		{"an alias", account("settings: &s {x: 1}, secrets: *s"),
-			[]string{`routing.yaml:2:48: aliases are not read: write the value out`}},
+		{
+			"an alias", account("settings: &s {x: 1}, secrets: *s"),
+			[]string{`routing.yaml:2:48: aliases are not read: write the value out`},
+		},
 		{"a merge", account("<<: {timeout: 1s}"), []string{
 			`routing.yaml:2:18: this is not a key: write "key: value" lines; merges (<<) and lists are not read ` +
 				`as keys`,
 		}},
-		{"a tag", account("settings: {x: !!binary aGk=}"),
-			[]string{`routing.yaml:2:32: tags (!name) are not read: remove the tag`}},
+		{
+			"a tag", account("settings: {x: !!binary aGk=}"),
+			[]string{`routing.yaml:2:32: tags (!name) are not read: remove the tag`},
+		},
 		{"a base URL without a scheme", account("base_url: api.example.com"), []string{
 			`routing.yaml:2:28: base_url does not serve: write scheme and host, such as https://api.example.com`,
 		}},
@@ -301,33 +329,43 @@ func TestMistakesInTheFile(t *testing.T) {
 			`routing.yaml:2:29: this failure is not given a meaning: add meaning (declined_soft, …) and as ` +
 				`(insufficient_funds, …)`,
 		}},
-		{"a failure of unknown words",
-			account("failures: [{kode: x, http_status: 20, meaning: soft, as: Insufficient Funds}]"), []string{
+		{
+			"a failure of unknown words",
+			account("failures: [{kode: x, http_status: 20, meaning: soft, as: Insufficient Funds}]"),
+			[]string{
 				`routing.yaml:2:30: unknown key "kode" in a failure: did you mean "code"?`,
 				`routing.yaml:2:52: http_status is out of range: write a whole number from 100 to 599`,
 				`routing.yaml:2:65: "soft" is no meaning: write one of refused, declined_soft, declined_hard, ` +
 					`duplicate, not_found, fault`,
 				`routing.yaml:2:75: "Insufficient Funds" is not one of the router's failure codes: write one such as ` +
 					`insufficient_funds`,
-			}},
+			},
+		},
 		{"a proof that is none", account("failures: [{code: x, meaning: fault, as: declined, proof: 1}]"), []string{
 			`routing.yaml:2:76: proof is not a mapping: write "/success: false" lines under it: a JSON pointer, and ` +
 				`what stands there`,
 		}},
-		{"a proof that is no pointer",
-			account("failures: [{code: x, meaning: fault, as: declined, proof: {error: 1, /data: {a: 1}}}]"), []string{
+		{
+			"a proof that is no pointer",
+			account("failures: [{code: x, meaning: fault, as: declined, proof: {error: 1, /data: {a: 1}}}]"),
+			[]string{
 				`routing.yaml:2:77: "error" is no JSON pointer: write one such as "/error"`,
 				`routing.yaml:2:94: this proof is a mapping: write the value that stands there, a list of values, or ` +
 					`[] for any value`,
-			}},
-		{"rules that send to an unknown account",
-			"providers: {cryptogram: {plugin: p}}\nrules: [{name: x, to: cryptogrm}]", []string{
+			},
+		},
+		{
+			"rules that send to an unknown account",
+			"providers: {cryptogram: {plugin: p}}\nrules: [{name: x, to: cryptogrm}]",
+			[]string{
 				`routing.yaml:2:23: rule "x" sends to an unknown provider "cryptogrm": did you mean "cryptogram"?`,
-			}},
+			},
+		},
 		{"a rule's key twice is told once", "providers: {a: {plugin: p}}\nrules: [{name: x, name: x, to: a}]", []string{
 			`routing.yaml:2:19: "name" is already on line 2: remove one`,
 		}},
-		{"everything at once",
+		{
+			"everything at once",
 			"providers: {a: {plugin: p, timeout: 1}}\nrules: [{name: x, when: {kind: colect}, to: b}]\nrule: 1",
 			[]string{
 				`routing.yaml:1:37: timeout is not such a duration: write a number with its unit, such as 200ms or ` +
@@ -335,7 +373,8 @@ func TestMistakesInTheFile(t *testing.T) {
 				`routing.yaml:2:32: "colect" is not a kind: did you mean "collect"?`,
 				`routing.yaml:2:45: rule "x" sends to an unknown provider "b": write a`,
 				`routing.yaml:3:1: unknown key "rule" in the file: did you mean "rules"?`,
-			}},
+			},
+		},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()

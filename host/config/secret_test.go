@@ -39,10 +39,14 @@ func TestSecretsThatCannotBeResolved(t *testing.T) {
 	empty, large := secretFile(t, "\n"), secretFile(t, strings.Repeat("x", 65<<10))
 	for _, c := range []struct{ claim, reference, problem string }{
 		{"not set", "env:TOKEN", `secret "token" (env:TOKEN): the environment variable is not set: export TOKEN=…`},
-		{"set to nothing", "env:EMPTY",
-			`secret "token" (env:EMPTY): the environment variable is not set: export EMPTY=…`},
-		{"more than one line", "env:LINES",
-			`secret "token" (env:LINES): its value holds a control character: write it in one line`},
+		{
+			"set to nothing", "env:EMPTY",
+			`secret "token" (env:EMPTY): the environment variable is not set: export EMPTY=…`,
+		},
+		{
+			"more than one line", "env:LINES",
+			`secret "token" (env:LINES): its value holds a control character: write it in one line`,
+		},
 		{"no file", "file:" + missing, `secret "token" (file:` + missing + `): the file cannot be read: open ` +
 			missing + `: no such file or directory`},
 		{"an empty file", "file:" + empty, `secret "token" (file:` + empty +

@@ -57,8 +57,10 @@ func manifests() map[string]*abi.Manifest {
 			BaseUrl:        "https://api.paygrt.com",
 			Secrets:        []*abi.Secret{{Name: "api_key"}},
 			SettingsSchema: `{"properties": {"merchant_id": {"type": "string"}}, "required": ["merchant_id"]}`,
-			Flows: []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"},
-				Countries: []string{"IN"}}},
+			Flows: []*abi.Flow{{
+				Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"},
+				Countries: []string{"IN"},
+			}},
 			Operations: []*abi.Operation{{Name: "Recharge"}},
 			Envelope:   []*abi.Proof{{Pointer: "/status"}, {Pointer: "/data"}},
 		},
@@ -88,12 +90,21 @@ func TestShippedFileRoutesSensibly(t *testing.T) {
 		rule  string
 		first []string // any of these may be asked first
 	}{
-		{routing.Facts{Kind: "recharge", Amount: "199", Currency: "INR", Country: "IN"}, "india-recharge",
-			[]string{"paygrt"}},
-		{routing.Facts{Amount: "49.90", Currency: "EUR", Country: "DE"}, "fiat-small",
-			[]string{"cryptogram", "payplay"}},
-		{routing.Facts{Amount: "49.90", Currency: "EUR", Metadata: map[string]string{"tier": "gold"}}, "gold",
-			[]string{"paygram-eu"}},
+		{
+			routing.Facts{Kind: "recharge", Amount: "199", Currency: "INR", Country: "IN"},
+			"india-recharge",
+			[]string{"paygrt"},
+		},
+		{
+			routing.Facts{Amount: "49.90", Currency: "EUR", Country: "DE"},
+			"fiat-small",
+			[]string{"cryptogram", "payplay"},
+		},
+		{
+			routing.Facts{Amount: "49.90", Currency: "EUR", Metadata: map[string]string{"tier": "gold"}},
+			"gold",
+			[]string{"paygram-eu"},
+		},
 		{routing.Facts{Amount: "1000.01", Currency: "EUR"}, "fiat-large", []string{"paygram-eu"}},
 		{routing.Facts{Amount: "900", Currency: "PHP", Country: "PH"}, "asia", []string{"paygram-asia"}},
 		{routing.Facts{Amount: "5000", Currency: "USDT"}, "tether-large", []string{"payplay"}},

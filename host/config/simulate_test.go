@@ -11,8 +11,10 @@ func simulator(account, plugin string) (Simulated, error) {
 	if plugin != "paygram" {
 		return Simulated{}, errors.New("unknown provider")
 	}
-	return Simulated{BaseURL: "http://127.0.0.1:1/" + plugin,
-		Secrets: map[string]string{"token": "simulated-token-of-" + account}}, nil
+	return Simulated{
+		BaseURL: "http://127.0.0.1:1/" + plugin,
+		Secrets: map[string]string{"token": "simulated-token-of-" + account},
+	}, nil
 }
 
 func TestEveryAccountIsPointedAtItsSimulatedProviderWhateverItsName(t *testing.T) {
@@ -24,8 +26,10 @@ providers:
   another: {plugin: paygram, secrets: {token: env:UNSET}}
 rules: [{name: d, to: [paygram-uk, another]}]
 `
-	environ := []string{"REAL=a-real-secret-value", "UK=a-real-token-value",
-		"ROUTER_PROVIDERS__PAYGRAM_UK__BASE_URL=https://real.example.com"}
+	environ := []string{
+		"REAL=a-real-secret-value", "UK=a-real-token-value",
+		"ROUTER_PROVIDERS__PAYGRAM_UK__BASE_URL=https://real.example.com",
+	}
 	c := read(t, text, environ...)
 	plain := c.Version
 	require.NoError(t, c.Simulate(simulator))
@@ -47,12 +51,12 @@ rules: [{name: d, to: [paygram-uk, another]}]
 func TestAnAccountWhosePluginIsNotSimulatedIsRefused(t *testing.T) {
 	t.Parallel()
 	c := read(t,
-		"providers:\n  a: {plugin: paygram}\n  b: {plugin: till}\n  c: {plugin: purse}\nrules: [{name: d, to: [a, "+
+		"providers:\n  a: {plugin: paygram}\n  b: {plugin: till}\n  c: {plugin: wallet}\nrules: [{name: d, to: [a, "+
 			"b, c]}]")
 	require.Equal(t, []string{
 		`routing.yaml:3:3: provider "b": plugin "till" has no simulated provider (unknown provider): take the ` +
 			`account out of the file, or run the router without --sandbox`,
-		`routing.yaml:4:3: provider "c": plugin "purse" has no simulated provider (unknown provider): take the ` +
+		`routing.yaml:4:3: provider "c": plugin "wallet" has no simulated provider (unknown provider): take the ` +
 			`account out of the file, or run the router without --sandbox`,
 	}, problems(c.Simulate(simulator)))
 	require.Empty(t, c.Providers[0].BaseURL, "nothing has changed")

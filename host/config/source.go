@@ -70,8 +70,10 @@ func (s *source) document(text []byte) (*yaml.Node, error) {
 		return nil, s.syntaxProblem(err)
 	}
 	if err := decoder.Decode(&yaml.Node{}); err == nil {
-		return nil, &routing.Problem{At: whole, What: "the file holds more than one document",
-			Mend: "remove the line \"---\" and what follows it"}
+		return nil, &routing.Problem{
+			At: whole, What: "the file holds more than one document",
+			Mend: "remove the line \"---\" and what follows it",
+		}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, s.syntaxProblem(err)
 	}

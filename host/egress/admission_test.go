@@ -235,8 +235,10 @@ func TestASlowStart(t *testing.T) {
 				p := newPipe(answer(row.status))
 				var most, now atomic.Int32
 				arrive := make(chan struct{})
-				s := egress.Settings{Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true,
-					Random: func() float64 { return 0 }}
+				s := egress.Settings{
+					Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true,
+					Random: func() float64 { return 0 },
+				}
 				calm(&s)
 				c, err := egress.NewWithDial(s, func(ctx context.Context, _, _ string) (net.Conn, error) {
 					most.Store(max(most.Load(), now.Add(1)))

@@ -80,8 +80,10 @@ func TestDialerJudgesWhatIsDialled(t *testing.T) {
 	require.ErrorContains(t, err, "127.0.0.1")
 	require.Equal(t, int32(2), asked.Load())
 
-	for _, address := range []string{"127.0.0.1:" + port, "[::ffff:127.0.0.1]:" + port, "localhost:" + port,
-		"0.0.0.0:" + port} {
+	for _, address := range []string{
+		"127.0.0.1:" + port, "[::ffff:127.0.0.1]:" + port, "localhost:" + port,
+		"0.0.0.0:" + port,
+	} {
 		_, err = new(egress.Dialer).DialContext(t.Context(), "tcp", address)
 		require.ErrorIs(t, err, egress.ErrAddressRefused, address)
 	}

@@ -136,8 +136,10 @@ func (s Settings) withDefaults() Settings {
 		s.Random = rand.Float64 //nolint:forbidigo // the one place
 	}
 	if s.Admission == nil {
-		s.Admission = NewAdmission(AdmissionSettings{Provider: s.Provider, Logger: s.Logger, Now: s.Now,
-			Random: s.Random})
+		s.Admission = NewAdmission(AdmissionSettings{
+			Provider: s.Provider, Logger: s.Logger, Now: s.Now,
+			Random: s.Random,
+		})
 	}
 	s.Machine = or(s.Machine, &Machine{})
 	s.Secrets = maps.Clone(s.Secrets)
@@ -265,7 +267,8 @@ func (e *dialError) Unwrap() error { return e.cause }
 // connect dials, with TLS where secure is not nil. net/http goes on dialling after a request gave up, for the next one:
 // hence the bound of its own.
 func (c *Client) connect(ctx context.Context, dial dialFunc, network, address string,
-	secure *tls.Config) (net.Conn, error) {
+	secure *tls.Config,
+) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.settings.DialTimeout)
 	defer cancel()
 	raw, err := dial(ctx, network, address)

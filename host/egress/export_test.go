@@ -12,7 +12,8 @@ import (
 
 // NewWithDial makes a client that reaches its provider through dial, past the address check.
 func NewWithDial(s Settings,
-	dial func(ctx context.Context, network, address string) (net.Conn, error)) (*Client, error) {
+	dial func(ctx context.Context, network, address string) (net.Conn, error),
+) (*Client, error) {
 	s.Dial = dial
 	return New(s)
 }

@@ -28,8 +28,10 @@ func TestThisMachinesWantIsNoWordOnTheProvider(t *testing.T) {
 		"no file for the machine": {cause(syscall.ENFILE), egress.ErrExhausted},
 		"no memory":               {cause(syscall.ENOMEM), egress.ErrExhausted},
 		"no buffer":               {cause(syscall.ENOBUFS), egress.ErrExhausted},
-		"no file for the resolver": {&net.DNSError{Err: "dial udp 127.0.0.53:53: socket: too many open files",
-			Name: "acme.example"}, egress.ErrExhausted},
+		"no file for the resolver": {&net.DNSError{
+			Err:  "dial udp 127.0.0.53:53: socket: too many open files",
+			Name: "acme.example",
+		}, egress.ErrExhausted},
 		"no port":      {cause(syscall.EADDRNOTAVAIL), egress.ErrLocal},
 		"refused":      {cause(syscall.ECONNREFUSED), nil},
 		"no such name": {&net.DNSError{Err: "no such host", Name: "acme.example", IsNotFound: true}, nil},

@@ -133,8 +133,10 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		kind  error
 	}{
 		"garbage for a status line": {func(v *visit) { v.book(); v.say(garbage + "\r\n\r\n") }, egress.ErrBroken},
-		"garbage for a header": {func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\n" + garbage + "\r\n\r\n") },
-			egress.ErrBroken},
+		"garbage for a header": {
+			func(v *visit) { v.book(); v.say("HTTP/1.1 200 OK\r\n" + garbage + "\r\n\r\n") },
+			egress.ErrBroken,
+		},
 		"garbage for a length": {
 			func(v *visit) {
 				v.book()
@@ -147,8 +149,10 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t, test.serve)
-			request := &abi.HttpRequest{Method: "GET", Path: []*abi.Part{lit("/"), secret("token")},
-				Query: []*abi.Field{field("k", secret("password"))}}
+			request := &abi.HttpRequest{
+				Method: "GET", Path: []*abi.Part{lit("/"), secret("token")},
+				Query: []*abi.Field{field("k", secret("password"))},
+			}
 			var logged bytes.Buffer
 			s := sandbox(p)
 			s.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -43,13 +43,17 @@ func TestRequestLeavesFilledInAndIsShownWithout(t *testing.T) {
 		shownH  map[string]string
 	}{
 		"secret in the path, escaped": {
-			request: &abi.HttpRequest{Method: "POST",
-				Path: []*abi.Part{lit("/"), secret("token"), lit("/IssueInvoice")}},
+			request: &abi.HttpRequest{
+				Method: "POST",
+				Path:   []*abi.Part{lit("/"), secret("token"), lit("/IssueInvoice")},
+			},
 			path: "/tok%2F9f8e7d6c+5b/IssueInvoice", shown: "/{{secret:token}}/IssueInvoice",
 		},
 		"text is one segment, whatever it holds": {
-			request: &abi.HttpRequest{Method: "GET",
-				Path: []*abi.Part{lit("/orders/"), text("a/../b?c#d e{{secret:token}}"), lit("/x")}},
+			request: &abi.HttpRequest{
+				Method: "GET",
+				Path:   []*abi.Part{lit("/orders/"), text("a/../b?c#d e{{secret:token}}"), lit("/x")},
+			},
 			path:  "/orders/a%2F..%2Fb%3Fc%23d%20e%7B%7Bsecret:token%7D%7D/x",
 			shown: "/orders/a%2F..%2Fb%3Fc%23d%20e%7B%7Bsecret:token%7D%7D/x",
 		},
@@ -71,18 +75,24 @@ func TestRequestLeavesFilledInAndIsShownWithout(t *testing.T) {
 				field("x-empty"),
 			}},
 			path: "/o", shown: "/o",
-			header: map[string]string{"Authorization": "Bearer " + tokenValue, "X-Note": "a; b", "X-Empty": "",
-				"User-Agent": "payrouter/1"},
+			header: map[string]string{
+				"Authorization": "Bearer " + tokenValue, "X-Note": "a; b", "X-Empty": "",
+				"User-Agent": "payrouter/1",
+			},
 			shownH: map[string]string{"Authorization": "Bearer {{secret:token}}", "X-Note": "a; b"},
 		},
 		"a user agent of its own": {
-			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"),
-				Headers: []*abi.Field{field("User-Agent", lit("shop/2"))}},
+			request: &abi.HttpRequest{
+				Method: "GET", Path: literal("/o"),
+				Headers: []*abi.Field{field("User-Agent", lit("shop/2"))},
+			},
 			path: "/o", shown: "/o", header: map[string]string{"User-Agent": "shop/2"},
 		},
 		"basic auth": {
-			request: &abi.HttpRequest{Method: "GET", Path: literal("/o"),
-				BasicAuth: &abi.BasicAuth{User: text("shop-1"), PasswordSecret: "password"}},
+			request: &abi.HttpRequest{
+				Method: "GET", Path: literal("/o"),
+				BasicAuth: &abi.BasicAuth{User: text("shop-1"), PasswordSecret: "password"},
+			},
 			path: "/o", shown: "/o",
 			header: map[string]string{"Authorization": "Basic " +
 				base64.StdEncoding.EncodeToString([]byte("shop-1:"+passwordValue))},
@@ -148,13 +158,17 @@ func TestSignatures(t *testing.T) {
 		want      string
 	}{
 		"HMAC-SHA256, hex": {
-			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "password",
-				Encoding: abi.Signature_ENCODING_HEX},
+			&abi.Signature{
+				Algorithm: abi.Signature_ALGORITHM_HMAC_SHA256, Secret: "password",
+				Encoding: abi.Signature_ENCODING_HEX,
+			},
 			hex.EncodeToString(mac(sha256.New, passwordValue, message)),
 		},
 		"HMAC-SHA512, base64, prefix": {
-			&abi.Signature{Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Secret: "password",
-				Encoding: abi.Signature_ENCODING_BASE64, Prefix: "v1="},
+			&abi.Signature{
+				Algorithm: abi.Signature_ALGORITHM_HMAC_SHA512, Secret: "password",
+				Encoding: abi.Signature_ENCODING_BASE64, Prefix: "v1=",
+			},
 			"v1=" + base64.StdEncoding.EncodeToString(mac(sha512.New, passwordValue, message)),
 		},
 		"SHA-256": {
@@ -200,8 +214,10 @@ func TestSignatures(t *testing.T) {
 		p := newProvider(t, answers(okAnswer))
 		request := get()
 		request.Signatures = []*abi.Signature{
-			{Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Header: "X-One",
-				Parts: whole[:1]},
+			{
+				Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Header: "X-One",
+				Parts: whole[:1],
+			},
 			{
 				Algorithm: abi.Signature_ALGORITHM_SHA256, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Two",
 				Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Header{Header: "X-One"}}},
@@ -304,8 +320,10 @@ func TestRequestsThatAreDenied(t *testing.T) {
 		"basic auth with an unknown secret": {
 			Method: "GET", Path: literal("/"), BasicAuth: &abi.BasicAuth{User: text("a"), PasswordSecret: "other"},
 		},
-		"basic auth without a user": {Method: "GET", Path: literal("/"),
-			BasicAuth: &abi.BasicAuth{PasswordSecret: "password"}},
+		"basic auth without a user": {
+			Method: "GET", Path: literal("/"),
+			BasicAuth: &abi.BasicAuth{PasswordSecret: "password"},
+		},
 		"a signature of no algorithm":    sign(func(s *abi.Signature) { s.Algorithm = 0 }),
 		"a signature of no encoding":     sign(func(s *abi.Signature) { s.Encoding = 0 }),
 		"a signature over nothing":       sign(func(s *abi.Signature) { s.Parts = nil }),

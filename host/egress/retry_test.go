@@ -101,8 +101,12 @@ func TestTriesAreSpacedAndCounted(t *testing.T) {
 		random float64
 		waits  []time.Duration
 	}{
-		"by default": {downAnswer, egress.RetrySettings{}, 0,
-			[]time.Duration{100 * time.Millisecond, 200 * time.Millisecond}},
+		"by default": {
+			downAnswer,
+			egress.RetrySettings{},
+			0,
+			[]time.Duration{100 * time.Millisecond, 200 * time.Millisecond},
+		},
 		"doubling, up to the most": {
 			downAnswer,
 			egress.RetrySettings{MaxTries: 5, BaseDelay: 2 * second, MaxDelay: 5 * second},
@@ -485,8 +489,10 @@ func TestFailureKeepsOtherConnections(t *testing.T) {
 }
 
 func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "0", "7", "-7", "4294967296", "99999999999999999999",
-		"Sat, 01 Jan 2000 00:00:09 GMT", "soon", " 5 ", "1.5"} {
+	for _, s := range []string{
+		"", "0", "7", "-7", "4294967296", "99999999999999999999",
+		"Sat, 01 Jan 2000 00:00:09 GMT", "soon", " 5 ", "1.5",
+	} {
 		f.Add(s)
 	}
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

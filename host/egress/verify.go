@@ -14,8 +14,8 @@ import (
 var (
 	// ErrNoSecret: the account has no such secret, so that nobody can tell whether the signature holds.
 	ErrNoSecret = errors.New("no secret to verify with")
-	// ErrForged: the signature does not hold.
-	ErrForged = errors.New("the signature does not hold")
+	// ErrSignatureInvalid: the signature does not hold.
+	ErrSignatureInvalid = errors.New("the signature does not hold")
 )
 
 // Signed is a request of the provider's, as it came.
@@ -55,7 +55,7 @@ func (c *Client) Verify(signature *abi.Signature, given string, over Signed) err
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(signature.GetPrefix()+value), []byte(given)) != 1 {
-		return ErrForged
+		return ErrSignatureInvalid
 	}
 	return nil
 }

@@ -164,10 +164,14 @@ func TestTryTellsWhatBecameOfIt(t *testing.T) {
 			serve:  answers("HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
 			status: 307, booked: 1,
 		},
-		"a fault is an answer": {serve: answers("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), status: 503,
-			booked: 1},
-		"answer ends with EOF": {serve: func(v *visit) { v.book(); v.say("HTTP/1.0 200 OK\r\n\r\n{}") }, status: 200,
-			booked: 1},
+		"a fault is an answer": {
+			serve: answers("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), status: 503,
+			booked: 1,
+		},
+		"answer ends with EOF": {
+			serve: func(v *visit) { v.book(); v.say("HTTP/1.0 200 OK\r\n\r\n{}") }, status: 200,
+			booked: 1,
+		},
 		"answered and reset":    {serve: func(v *visit) { v.book(); v.say(okAnswer) }, status: 200, booked: 1},
 		"answer without a body": {serve: answers("HTTP/1.1 204 No Content\r\n\r\n"), status: 204, booked: 1},
 	}
@@ -302,8 +306,10 @@ func TestSpeaksHTTP1OverTLS(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	s := egress.Settings{Provider: "acme", BaseURL: server.URL, AllowPrivate: true,
-		RootCAs: poolOf(server.Certificate())}
+	s := egress.Settings{
+		Provider: "acme", BaseURL: server.URL, AllowPrivate: true,
+		RootCAs: poolOf(server.Certificate()),
+	}
 	try := once(t, newClient(t, s), post("{}"))
 	require.NoError(t, try.Err)
 	require.Equal(t, "HTTP/1.1", string(try.Response.GetBody()))

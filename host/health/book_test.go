@@ -127,8 +127,10 @@ func TestVerdicts(t *testing.T) {
 		"":                   {},
 	} {
 		var b Book
-		b.Observe(payment.Attempt{Provider: "a", Event: event, StartedAt: noon.Add(-3 * time.Millisecond),
-			FinishedAt: noon})
+		b.Observe(payment.Attempt{
+			Provider: "a", Event: event, StartedAt: noon.Add(-3 * time.Millisecond),
+			FinishedAt: noon,
+		})
 		if want.Tries > 0 {
 			want.Median = 3 * time.Millisecond
 		}

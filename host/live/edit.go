@@ -46,10 +46,10 @@ func (e *InvalidError) Unwrap() []error {
 }
 
 // invalid takes an error's problems out of it; one that has none is a problem of the file as a whole.
-func (k *Keeper) invalid(err error) *InvalidError {
+func (m *Manager) invalid(err error) *InvalidError {
 	problems := routing.Problems(err)
 	if len(problems) == 0 {
-		problems = []*routing.Problem{{At: routing.Position{File: k.settings.File}, What: err.Error()}}
+		problems = []*routing.Problem{{At: routing.Position{File: m.settings.File}, What: err.Error()}}
 	}
 	return &InvalidError{Problems: problems}
 }
@@ -88,13 +88,13 @@ type Pending struct {
 	Problems []*routing.Problem
 }
 
-// pend shows a mistake, from the first moment at which the file had one.
-func (k *Keeper) pend(err error) {
-	since := k.now()
-	if k.pending != nil {
-		since = k.pending.Since
+// setPending shows a mistake, from the first moment at which the file had one.
+func (m *Manager) setPending(err error) {
+	since := m.now()
+	if m.pending != nil {
+		since = m.pending.Since
 	}
-	k.pending = &Pending{Since: since, Problems: k.invalid(err).Problems}
+	m.pending = &Pending{Since: since, Problems: m.invalid(err).Problems}
 }
 
 // Status is what serves, what waits, and what served.
@@ -114,41 +114,41 @@ type Status struct {
 }
 
 // Status tells how things stand.
-func (k *Keeper) Status() Status {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
+func (m *Manager) Status() Status {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	status := Status{
-		File: k.settings.File, Active: k.active(), History: k.history.newest(), Applied: k.applied, Refused: k.refused,
-		Fleets: int(k.fleets.open.Load()), Lines: k.fleets.count(),
+		File: m.settings.File, Active: m.active(), History: m.history.newest(), Applied: m.applied, Refused: m.refused,
+		Fleets: int(m.fleets.open.Load()), Lines: m.fleets.count(),
 	}
-	if k.pending != nil {
-		status.Pending = &Pending{Since: k.pending.Since, Problems: slices.Clone(k.pending.Problems)}
+	if m.pending != nil {
+		status.Pending = &Pending{Since: m.pending.Since, Problems: slices.Clone(m.pending.Problems)}
 	}
 	return status
 }
 
 // active is what serves, as the history has it.
-func (k *Keeper) active() Edition {
-	for _, e := range k.history.newest() {
-		if e.Text == k.serving.text {
+func (m *Manager) active() Edition {
+	for _, e := range m.history.newest() {
+		if e.Text == m.serving.text {
 			return e
 		}
 	}
-	return Edition{Version: k.serving.config.Version, Source: BySourceFile, Text: k.serving.text}
+	return Edition{Version: m.serving.config.Version, Source: BySourceFile, Text: m.serving.text}
 }
 
 // Check tells what would come of a text, and changes nothing. Its error is a *InvalidError.
-func (k *Keeper) Check(text string) (Checked, error) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	would, err := k.build(text, k.lineup)
+func (m *Manager) Check(text string) (Checked, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	would, err := m.build(text, m.activeSet)
 	if err != nil {
 		return Checked{}, err
 	}
 	defer would.discard()
 	return Checked{
 		Version: would.config.Version, Providers: len(would.config.Providers), Rules: len(would.config.Rules.Rules),
-		Before: k.serving.fleet.Rules, After: would.fleet.Rules,
+		Before: m.serving.fleet.Rules, After: would.fleet.Rules,
 	}, nil
 }
 
@@ -170,57 +170,57 @@ type Match struct {
 
 // Put writes a text to the routing file and makes it serve, in this order: a router that stops in between begins with
 // it. Nothing has changed after an error: ErrChanged, ErrNotWritable or a *InvalidError.
-func (k *Keeper) Put(text, by string, match Match) (Edition, error) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return k.put(text, match, Edition{Source: ByAPI, By: by})
+func (m *Manager) Put(text, by string, match Match) (Edition, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.put(text, match, Edition{Source: ByAPI, By: by})
 }
 
 // Rollback puts the newest text of a version that served; the error may be ErrUnknownVersion too.
-func (k *Keeper) Rollback(version, by string, match Match) (Edition, error) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	for _, e := range k.history.newest() {
+func (m *Manager) Rollback(version, by string, match Match) (Edition, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, e := range m.history.newest() {
 		if e.Version == version {
-			return k.put(e.Text, match, Edition{Source: ByRollback, By: by})
+			return m.put(e.Text, match, Edition{Source: ByRollback, By: by})
 		}
 	}
 	return Edition{}, fmt.Errorf("%s: %w", version, ErrUnknownVersion)
 }
 
-func (k *Keeper) put(text string, match Match, as Edition) (Edition, error) {
-	if err := k.changeable(); err != nil {
+func (m *Manager) put(text string, match Match, as Edition) (Edition, error) {
+	if err := m.changeable(); err != nil {
 		return Edition{}, err
 	}
-	if err := k.matches(match); err != nil {
+	if err := m.matches(match); err != nil {
 		return Edition{}, err
 	}
-	next, err := k.build(text, k.lineup)
+	next, err := m.build(text, m.activeSet)
 	if err != nil {
-		k.refused++
+		m.refused++
 		return Edition{}, err
 	}
-	if err := write(k.settings.File, text); err != nil {
+	if err := write(m.settings.File, text); err != nil {
 		next.discard()
 		return Edition{}, fmt.Errorf("%w: %w", ErrNotWritable, err)
 	}
-	k.seen, k.watched = sight{text: text, secrets: next.secrets}, next.config
-	as.At = k.now()
-	k.take(next, as)
-	return k.active(), nil
+	m.seen, m.watched = snapshot{text: text, secrets: next.secrets}, next.config
+	as.At = m.now()
+	m.take(next, as)
+	return m.active(), nil
 }
 
 // matches also holds the file against what was seen of it: an edit of the file that is not taken yet would be lost
 // without a trace.
-func (k *Keeper) matches(match Match) error {
+func (m *Manager) matches(match Match) error {
 	if match.Any {
 		return nil
 	}
-	if active := k.active().Tag(); !slices.Contains(match.Tags, active) {
+	if active := m.active().Tag(); !slices.Contains(match.Tags, active) {
 		return fmt.Errorf("%w: it is at %q", ErrChanged, active)
 	}
-	now := k.see(nil)
-	if now.text != k.seen.text || now.unreadable != k.seen.unreadable {
+	now := m.see(nil)
+	if now.text != m.seen.text || now.unreadable != m.seen.unreadable {
 		return fmt.Errorf("%w: the file has just been edited", ErrChanged)
 	}
 	return nil

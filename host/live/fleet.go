@@ -46,47 +46,47 @@ func (b *build) discard() {
 }
 
 // build reads a text and makes a fleet of it. Its error is a *InvalidError.
-func (k *Keeper) build(text string, lineup plugin.Lineup) (*build, error) {
-	c, err := k.read(text)
+func (m *Manager) build(text string, activeSet plugin.ActiveSet) (*build, error) {
+	c, err := m.read(text)
 	if err != nil {
 		return nil, err
 	}
-	return k.assemble(c, text, lineup)
+	return m.assemble(c, text, activeSet)
 }
 
 // read is what can be told of a text by itself. Its error is a *InvalidError.
-func (k *Keeper) read(text string) (*config.Config, error) {
-	c, err := config.Read(k.settings.File, []byte(text), k.settings.Environ)
-	if err == nil && k.settings.Simulate != nil {
-		err = c.Simulate(k.settings.Simulate)
+func (m *Manager) read(text string) (*config.Config, error) {
+	c, err := config.Read(m.settings.File, []byte(text), m.settings.Environ)
+	if err == nil && m.settings.Simulate != nil {
+		err = c.Simulate(m.settings.Simulate)
 	}
 	if err != nil {
-		return nil, k.invalid(err)
+		return nil, m.invalid(err)
 	}
 	return c, nil
 }
 
 // assemble makes a fleet of what was read. Its error is a *InvalidError.
-func (k *Keeper) assemble(c *config.Config, text string, lineup plugin.Lineup) (*build, error) {
-	rules, err := rulesOver(c, lineup)
-	secrets, missing := c.Secrets(k.settings.Environ)
+func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.ActiveSet) (*build, error) {
+	rules, err := rulesOver(c, activeSet)
+	secrets, missing := c.Secrets(m.settings.Environ)
 	if err := errors.Join(err, missing); err != nil {
-		return nil, k.invalid(err)
+		return nil, m.invalid(err)
 	}
-	fleet, err := k.fleets.make(c, rules, secrets, lineup)
+	fleet, err := m.fleets.make(c, rules, secrets, activeSet)
 	if err != nil {
-		return nil, k.invalid(err)
+		return nil, m.invalid(err)
 	}
 	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
 }
 
 // rulesOver compiles the rules over what every payment may count on: the stable generations. What a candidate says of
 // itself must fit as well, or its share of the payments would find out.
-func rulesOver(c *config.Config, lineup plugin.Lineup) (*routing.Ruleset, error) {
-	rules, err := Ruleset(c, lineup.Manifests())
-	candidates, some := lineup.Manifests(), false
-	for _, name := range lineup.Names() {
-		if serving, _ := lineup.Of(name); serving.Canary != nil {
+func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, error) {
+	rules, err := Ruleset(c, activeSet.Manifests())
+	candidates, some := activeSet.Manifests(), false
+	for _, name := range activeSet.Names() {
+		if serving, _ := activeSet.Of(name); serving.Canary != nil {
 			candidates[name], some = serving.Canary.Manifest(), true
 		}
 	}
@@ -143,16 +143,19 @@ type lineKey struct {
 	breaker               egress.BreakerSettings
 }
 
-// make builds a fleet that gives everything back when it retires: its lines, and its hold on the lineup. Its error
+// make builds a fleet that gives everything back when it retires: its lines, and its hold on the activeSet. Its error
 // joins problems, each a *routing.Problem.
 func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets,
-	lineup plugin.Lineup) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health,
-		Prices: f.settings.Prices}
+	activeSet plugin.ActiveSet,
+) (*payment.Fleet, error) {
+	fleet := &payment.Fleet{
+		Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health,
+		Prices: f.settings.Prices,
+	}
 	var used []lineKey
 	var problems []error
 	for _, p := range c.Providers {
-		serving, _ := lineup.Of(p.Plugin) // the ruleset knows that it is there
+		serving, _ := activeSet.Of(p.Plugin) // the ruleset knows that it is there
 		if problem := unpinned(p, serving); problem != nil {
 			problems = append(problems, problem)
 			continue
@@ -171,18 +174,18 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 		f.disconnect(used)
 		return nil, err
 	}
-	lineup.Hold()
+	activeSet.Hold()
 	f.open.Add(1)
 	fleet.Retired = sync.OnceFunc(func() {
 		f.disconnect(used)
-		lineup.Release()
+		activeSet.Release()
 		f.open.Add(-1)
 	})
 	return fleet, nil
 }
 
 // unpinned is what is wrong where an account pins other modules of its plugin than would serve it.
-func unpinned(p *config.Provider, serving plugin.Serving) error {
+func unpinned(p *config.Provider, serving plugin.Active) error {
 	for _, generation := range []*plugin.Generation{serving.Stable, serving.Canary} {
 		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
 			return &routing.Problem{
@@ -195,13 +198,14 @@ func unpinned(p *config.Provider, serving plugin.Serving) error {
 	return nil
 }
 
-func connector(serving plugin.Serving) func(paymentID string) payment.Connector {
+func connector(serving plugin.Active) func(paymentID string) payment.Connector {
 	return func(paymentID string) payment.Connector { return serving.For(paymentID) }
 }
 
 // connect gives the line of an account, a new one where none is under its key.
-func (f *fleets) connect(p *config.Provider, serving plugin.Serving,
-	secrets map[string]string) (lineKey, *egress.Client, error) {
+func (f *fleets) connect(p *config.Provider, serving plugin.Active,
+	secrets map[string]string,
+) (lineKey, *egress.Client, error) {
 	settings, err := f.egress(p, serving, secrets)
 	if err != nil {
 		return lineKey{}, nil, err
@@ -249,8 +253,9 @@ func (f *fleets) disconnect(used []lineKey) {
 
 // egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the
 // provider.
-func (f *fleets) egress(p *config.Provider, serving plugin.Serving,
-	secrets map[string]string) (egress.Settings, error) {
+func (f *fleets) egress(p *config.Provider, serving plugin.Active,
+	secrets map[string]string,
+) (egress.Settings, error) {
 	manifest := serving.Stable.Manifest()
 	base, manifests := manifest.GetBaseUrl(), []*abi.Manifest{manifest}
 	if serving.Canary != nil {

@@ -11,8 +11,10 @@ import (
 
 func TestASimulatedAccountMayGoToNoHostThatItsPluginNames(t *testing.T) {
 	t.Parallel()
-	manifests := []*abi.Manifest{{Hosts: []string{"pay.example", "api.example"}},
-		{Hosts: []string{"api.example", "new.example"}}}
+	manifests := []*abi.Manifest{
+		{Hosts: []string{"pay.example", "api.example"}},
+		{Hosts: []string{"api.example", "new.example"}},
+	}
 	require.Equal(t, []string{"api.example", "new.example", "pay.example"}, further(&config.Provider{}, manifests))
 	require.Empty(t, further(&config.Provider{Simulated: true}, manifests))
 }

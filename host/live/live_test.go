@@ -94,27 +94,27 @@ func compile(dir string) error {
 	if err != nil {
 		return err
 	}
-	shelf := plugin.NewShelf(compiler, plugin.Settings{})
-	return errors.Join(shelf.LoadDir(context.Background(), dir), shelf.Close(context.Background()),
+	registry := plugin.NewRegistry(compiler, plugin.Settings{})
+	return errors.Join(registry.LoadDir(context.Background(), dir), registry.Close(context.Background()),
 		compiler.Close(context.Background()))
 }
 
-func shelfOf(t *testing.T, names ...string) *plugin.Shelf {
+func shelfOf(t *testing.T, names ...string) *plugin.Registry {
 	t.Helper()
 	module(t, "paygram") // makes the machine code
 	compiler, err := wasm.New(filepath.Join(built.dir, "compiled"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	shelf := plugin.NewShelf(compiler, plugin.Settings{})
+	registry := plugin.NewRegistry(compiler, plugin.Settings{})
 	t.Cleanup(func() {
-		require.NoError(t, shelf.Close(context.Background()))
+		require.NoError(t, registry.Close(context.Background()))
 		require.NoError(t, compiler.Close(context.Background()))
 	})
 	dir := t.TempDir()
 	for _, name := range names {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), module(t, name), 0o600))
 	}
-	require.NoError(t, shelf.LoadDir(t.Context(), dir))
-	return shelf
+	require.NoError(t, registry.LoadDir(t.Context(), dir))
+	return registry
 }
 
 const token = "made-up-token-0123456789"
@@ -122,9 +122,9 @@ const token = "made-up-token-0123456789"
 // house is a keeper over a file, and what it needs.
 type house struct {
 	t        *testing.T
-	keeper   *live.Keeper
+	keeper   *live.Manager
 	engine   *payment.Engine
-	shelf    *plugin.Shelf
+	registry *plugin.Registry
 	dir      string
 	file     string
 	provider string
@@ -163,7 +163,7 @@ func build(t *testing.T, with plan) *house {
 
 func try(t *testing.T, with plan) (*house, error) {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), shelf: shelfOf(t, "paygram")}
+	h := &house{t: t, dir: t.TempDir(), registry: shelfOf(t, "paygram")}
 	if with.beside != nil {
 		h.dir, h.provider = with.beside.dir, with.beside.provider
 	} else {
@@ -186,7 +186,7 @@ func try(t *testing.T, with plan) (*house, error) {
 	s := with.settings
 	s.File, s.History = h.file, filepath.Join(h.dir, "history")
 	s.Environ = append(s.Environ, "TOKEN="+sandbox.DefaultCredentials().PayGramEU)
-	keeper, err := live.Open(s, h.shelf.Lineup())
+	keeper, err := live.Open(s, h.registry.ActiveSet())
 	if err != nil {
 		return nil, err
 	}
@@ -241,8 +241,10 @@ func (h *house) pending(part string) {
 }
 
 func order() payment.Order {
-	return payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Country: "DE",
-		ReturnURL: "https://shop.example/thanks"}
+	return payment.Order{
+		Kind: payment.Collect, Amount: "49.90", Currency: "EUR", Country: "DE",
+		ReturnURL: "https://shop.example/thanks",
+	}
 }
 
 func (h *house) tag() live.Match {

@@ -10,8 +10,8 @@ import (
 	"payrouter/host/config"
 )
 
-// sight is what the routing file and the files of secrets say at a moment. Two that are equal ask for the same.
-type sight struct {
+// snapshot is what the routing file and the files of secrets say at a moment. Two that are equal ask for the same.
+type snapshot struct {
 	text string
 	// unreadable is why there is no text.
 	unreadable string
@@ -20,20 +20,20 @@ type sight struct {
 }
 
 // see looks at the routing file, and at the secrets that a configuration refers to; nil looks at none.
-func (k *Keeper) see(watched *config.Config) sight {
-	text, err := config.Text(k.settings.File)
-	s := sight{text: string(text), secrets: k.seeSecrets(watched)}
+func (m *Manager) see(watched *config.Config) snapshot {
+	text, err := config.Text(m.settings.File)
+	s := snapshot{text: string(text), secrets: m.seeSecrets(watched)}
 	if err != nil {
 		s.unreadable = err.Error()
 	}
 	return s
 }
 
-func (k *Keeper) seeSecrets(watched *config.Config) [sha256.Size]byte {
+func (m *Manager) seeSecrets(watched *config.Config) [sha256.Size]byte {
 	if watched == nil {
 		return [sha256.Size]byte{}
 	}
-	secrets, err := watched.Secrets(k.settings.Environ)
+	secrets, err := watched.Secrets(m.settings.Environ)
 	if err != nil {
 		return sha256.Sum256([]byte(err.Error()))
 	}
@@ -41,26 +41,26 @@ func (k *Keeper) seeSecrets(watched *config.Config) [sha256.Size]byte {
 }
 
 // look takes what is new, once it stands still.
-func (k *Keeper) look(ctx context.Context) {
-	known, watched := k.known()
-	now := k.see(watched)
+func (m *Manager) look(ctx context.Context) {
+	known, watched := m.known()
+	now := m.see(watched)
 	for now != known {
-		if !pause(ctx, k.settings.Settle) {
+		if !pause(ctx, m.settings.Settle) {
 			return
 		}
-		later := k.see(watched)
+		later := m.see(watched)
 		if later == now {
-			k.takeSeen(now)
+			m.takeSeen(now)
 			return
 		}
 		now = later
 	}
 }
 
-func (k *Keeper) known() (sight, *config.Config) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return k.seen, k.watched
+func (m *Manager) known() (snapshot, *config.Config) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.seen, m.watched
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -75,51 +75,51 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // takeSeen makes what the file says serve, unless somebody else changed it meanwhile: then the next look sees.
-func (k *Keeper) takeSeen(now sight) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if k.changeable() != nil || k.see(k.watched) != now {
+func (m *Manager) takeSeen(now snapshot) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.changeable() != nil || m.see(m.watched) != now {
 		return
 	}
-	k.seen = now
-	next, err := k.readSeen()
+	m.seen = now
+	next, err := m.readSeen()
 	if err != nil {
-		k.refused++
-		k.pend(err)
-		k.log.Error("the routing file is not in order: what served goes on",
-			slog.String("version", k.serving.config.Version), slog.Any("problems", err))
+		m.refused++
+		m.setPending(err)
+		m.log.Error("the routing file is not in order: what served goes on",
+			slog.String("version", m.serving.config.Version), slog.Any("problems", err))
 		return
 	}
-	if next.text != k.serving.text {
-		k.take(next, Edition{At: k.now(), Source: BySourceFile})
+	if next.text != m.serving.text {
+		m.take(next, Edition{At: m.now(), Source: BySourceFile})
 		return
 	}
-	if k.pending != nil {
-		k.pending = nil
-		k.log.Info("the routing file is in order again", slog.String("version", next.config.Version))
+	if m.pending != nil {
+		m.pending = nil
+		m.log.Info("the routing file is in order again", slog.String("version", next.config.Version))
 	}
-	if next.secrets == k.serving.secrets {
+	if next.secrets == m.serving.secrets {
 		next.discard()
 		return
 	}
-	k.serve(next)
-	k.applied++
-	k.log.Info("secrets changed")
+	m.serve(next)
+	m.applied++
+	m.log.Info("secrets changed")
 }
 
 // readSeen builds what was seen. From then on the secrets are looked at that it refers to, be they missing yet.
-func (k *Keeper) readSeen() (*build, error) {
-	if k.seen.unreadable != "" {
-		return nil, k.invalid(errors.New(k.seen.unreadable))
+func (m *Manager) readSeen() (*build, error) {
+	if m.seen.unreadable != "" {
+		return nil, m.invalid(errors.New(m.seen.unreadable))
 	}
-	c, err := k.read(k.seen.text)
+	c, err := m.read(m.seen.text)
 	if err != nil {
 		return nil, err
 	}
-	k.watched, k.seen.secrets = c, k.seeSecrets(c)
-	next, err := k.assemble(c, k.seen.text, k.lineup)
+	m.watched, m.seen.secrets = c, m.seeSecrets(c)
+	next, err := m.assemble(c, m.seen.text, m.activeSet)
 	if err == nil {
-		k.seen.secrets = next.secrets
+		m.seen.secrets = next.secrets
 	}
 	return next, err
 }

@@ -21,7 +21,7 @@ import (
 func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
-	shelves := []*plugin.Shelf{shelfOf(t, "paygram"), shelfOf(t, "paygram")}
+	shelves := []*plugin.Registry{shelfOf(t, "paygram"), shelfOf(t, "paygram")}
 	tale := &tale{}
 	tale.change(func() string { return h.keeper.Status().Active.Version })
 	stop := make(chan struct{})
@@ -40,8 +40,10 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		edits++
 		rule := fmt.Sprintf("rule-%d", edits)
-		kind := rapid.SampledFrom([]string{"file", "api", "mistake in the file", "mistake over the api", "swap",
-			"rollback"}).Draw(r, "edit")
+		kind := rapid.SampledFrom([]string{
+			"file", "api", "mistake in the file", "mistake over the api", "swap",
+			"rollback",
+		}).Draw(r, "edit")
 		mistake := rapid.SampledFrom([]string{"too:", "to: [nobody], a:", "- to:"}).Draw(r, "mistake")
 		tale.change(func() string {
 			before := h.keeper.Status()
@@ -62,7 +64,7 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 				require.Error(t, err)
 				require.Equal(t, before.Active, h.keeper.Status().Active)
 			case "swap":
-				require.NoError(t, h.keeper.Adopt(t.Context(), shelves[edits%2].Lineup()))
+				require.NoError(t, h.keeper.Adopt(t.Context(), shelves[edits%2].ActiveSet()))
 			case "rollback":
 				_, err := h.keeper.Rollback(before.History[len(before.History)/2].Version, "ops", live.Match{Any: true})
 				require.NoError(t, err)

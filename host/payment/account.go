@@ -191,8 +191,10 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *InvalidError {
 	if !limited {
 		return nil
 	}
-	return &InvalidError{Field: "/amount",
-		Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, clip(o.Amount))}
+	return &InvalidError{
+		Field:  "/amount",
+		Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, clip(o.Amount)),
+	}
 }
 
 // claim routes an order for a payment that is about to be made, and takes its part of the rule's limits. Of payments

@@ -33,7 +33,7 @@ func (e *DeclinedError) Error() string {
 
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			if p.Status == Canceled {
 				return p, nil
@@ -49,7 +49,7 @@ func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, erro
 // several, and is empty for the default; input is what that operation takes, JSON or empty. Of a payment that ended
 // without success it takes in the money that a conflict shows: the status stays.
 func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			if p.Status.ended() && p.MoneyConflict {
 				return t.retrieve(ctx, p, operation, input)
@@ -99,7 +99,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 
 // Refresh asks the provider where a payment stands.
 func (e *Engine) Refresh(ctx context.Context, merchant, id string) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			return t.lookUp(ctx, p, "")
 		})
@@ -137,7 +137,7 @@ func (c Edit) apply(o Order) Order {
 // Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can.
 // The edited order is valid, or the error joins *InvalidError.
 func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
-	return e.withLock(ctx, merchant, id, Origin{Cause: ByRequest},
+	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			order := edit.apply(p.Order)
 			unexpired := order
@@ -158,7 +158,8 @@ func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Pa
 
 // act performs one operation on a payment at the provider that holds it. order is what the payment is to be afterwards.
 func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string,
-	input []byte) (Payment, error) {
+	input []byte,
+) (Payment, error) {
 	at, err := t.planFor(p, role, operation)
 	if err != nil {
 		return p, err
@@ -338,7 +339,7 @@ func verdictOf(provider string, end ending) error {
 // withLock runs an act on a payment, alone; an empty merchant is anybody's. Once begun it no longer depends on the
 // caller's context.
 func (e *Engine) withLock(
-	ctx context.Context, merchant, id string, origin Origin,
+	ctx context.Context, merchant, id string, origin ChangeCause,
 	act func(ctx context.Context, t *turn, p Payment) (Payment, error),
 ) (Payment, error) {
 	unlock, err := e.acquire(ctx, id)

@@ -14,22 +14,22 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Subject is what an account can be asked, whatever its payments.
-type Subject string
+// QueryKind is what an account can be asked, whatever its payments.
+type QueryKind string
 
 // The subjects. The last four are a provider's catalogs.
 const (
-	Balances   Subject = "balances"
-	Rates      Subject = "rates"
-	Statement  Subject = "statement"
-	Operators  Subject = "operators"
-	Currencies Subject = "currencies"
-	Directions Subject = "directions"
-	Wallets    Subject = "wallets"
+	Balances   QueryKind = "balances"
+	Rates      QueryKind = "rates"
+	Statement  QueryKind = "statement"
+	Operators  QueryKind = "operators"
+	Currencies QueryKind = "currencies"
+	Directions QueryKind = "directions"
+	Wallets    QueryKind = "wallets"
 )
 
 // role is the subject in the contract's words.
-func (s Subject) role() (role abi.Role, topic string) {
+func (s QueryKind) role() (role abi.Role, topic string) {
 	switch s {
 	case Balances:
 		return abi.Role_ROLE_BALANCES, ""
@@ -43,9 +43,9 @@ func (s Subject) role() (role abi.Role, topic string) {
 	return abi.Role_ROLE_UNSPECIFIED, ""
 }
 
-// Question narrows what an account is asked. A zero member leaves it open; what a provider knows nothing of, the engine
+// Query narrows what an account is asked. A zero member leaves it open; what a provider knows nothing of, the engine
 // narrows itself.
-type Question struct {
+type Query struct {
 	// From is included, Until is not. They are a statement's.
 	From, Until time.Time
 	// Country is the payer's, ISO 3166-1 alpha-2.
@@ -54,12 +54,12 @@ type Question struct {
 	Currency string
 	// Limit is the most entries on a page, as far as the provider heeds it.
 	Limit int
-	// Cursor is where a walk through pages goes on: a former Told.Cursor.
+	// Cursor is where a walk through pages goes on: a former Result.Cursor.
 	Cursor string
 }
 
-// Told is what an account tells: the part that was asked for. All amounts are plain decimal text.
-type Told struct {
+// Result is what an account tells: the part that was asked for. All amounts are plain decimal text.
+type Result struct {
 	Balances []Balance
 	Rates    []Rate
 	// Transactions are the newest first, as far as they stand on one page.
@@ -75,8 +75,8 @@ type Told struct {
 // may be below zero.
 type Balance struct {
 	Available, Held Money
-	// Purse is the provider's name, where there are several of a currency.
-	Purse string
+	// Wallet is the provider's name, where there are several of a currency.
+	Wallet string
 }
 
 // Transaction is one entry of an account's statement.
@@ -100,7 +100,7 @@ type Item struct {
 	// Code is how a payment names it.
 	Code, Name string
 	// Sort is the provider's word.
-	Sort string
+	Category string
 	// Currency is what goes into a direction, and CurrencyOut what comes out; of anything else the currency that it is
 	// in.
 	Currency, CurrencyOut string
@@ -108,7 +108,7 @@ type Item struct {
 }
 
 // Tellers are the accounts whose plugins can tell of a subject, by name.
-func (f *Fleet) Tellers(s Subject) []string {
+func (f *Fleet) Tellers(s QueryKind) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
 		if f.teller(name, s) != "" {
@@ -119,7 +119,7 @@ func (f *Fleet) Tellers(s Subject) []string {
 }
 
 // teller is the operation of an account that tells of a subject; empty where it has none.
-func (f *Fleet) teller(provider string, s Subject) string {
+func (f *Fleet) teller(provider string, s QueryKind) string {
 	account, known := f.Accounts[provider]
 	if !known {
 		return ""
@@ -133,26 +133,26 @@ func (f *Fleet) teller(provider string, s Subject) string {
 	return ""
 }
 
-// Tell asks an account of a subject, for one page. Nothing is journalled; it ends with ctx. What a provider says is
-// shown whole or not at all: where an amount, a currency, a time or an id of it does not hold, the error is
+// Fetch asks an account for one kind of data, for one page. Nothing is journalled; it ends with ctx. What a provider
+// says is shown whole or not at all: where an amount, a currency, a time or an id of it does not hold, the error is
 // ErrUnanswered. Otherwise the errors are Read's, and ErrUnsupported where the account cannot tell.
-func (e *Engine) Tell(ctx context.Context, provider string, s Subject, q Question) (Told, error) {
+func (e *Engine) Fetch(ctx context.Context, provider string, s QueryKind, q Query) (Result, error) {
 	operation := e.Fleet().teller(provider, s)
 	if operation == "" {
-		return Told{}, fmt.Errorf("%s cannot tell of %s: %w", provider, s, ErrUnsupported)
+		return Result{}, fmt.Errorf("%s cannot tell of %s: %w", provider, s, ErrUnsupported)
 	}
 	outcome, _, err := e.Read(ctx, provider, Ask{Operation: operation, Query: q.query(), Cursor: q.Cursor})
 	if err != nil {
-		return Told{}, err
+		return Result{}, err
 	}
 	told, err := tellingOf(s, outcome, e.now())
 	if err != nil {
-		return Told{}, fmt.Errorf("%s at %s: %w: %w", operation, provider, err, ErrUnanswered)
+		return Result{}, fmt.Errorf("%s at %s: %w: %w", operation, provider, err, ErrUnanswered)
 	}
 	return told.narrow(q), nil
 }
 
-func (q Question) query() *abi.Query {
+func (q Query) query() *abi.Query {
 	//nolint:gosec // G115: a page's length
 	query := &abi.Query{Country: q.Country, Currency: q.Currency, Limit: uint32(max(q.Limit, 0))}
 	if !q.From.IsZero() {
@@ -165,7 +165,7 @@ func (q Question) query() *abi.Query {
 }
 
 // narrow leaves out what was not asked for, where the provider did not.
-func (t Told) narrow(q Question) Told {
+func (t Result) narrow(q Query) Result {
 	other := func(code string) bool { return q.Currency != "" && code != q.Currency }
 	t.Balances = slices.DeleteFunc(t.Balances,
 		func(b Balance) bool { return other(cmp.Or(b.Available.Currency, b.Held.Currency)) })
@@ -192,8 +192,8 @@ const aheadOfUs = 26 * time.Hour
 var earliestTold = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // tellingOf reads the part of an outcome that tells of a subject. Its error says what of it does not hold.
-func tellingOf(s Subject, outcome *abi.Outcome, now time.Time) (told Told, err error) {
-	told = Told{Cursor: outcome.GetCursor(), Alert: outcome.GetAlert()}
+func tellingOf(s QueryKind, outcome *abi.Outcome, now time.Time) (told Result, err error) {
+	told = Result{Cursor: outcome.GetCursor(), Alert: outcome.GetAlert()}
 	switch s {
 	case Balances:
 		told.Balances, err = each(outcome.GetBalances(), balanceOf, Balance.name)
@@ -231,7 +231,7 @@ func each[E, T any](entries []E, read func(E) (T, error), name func(T) string) (
 }
 
 func (b Balance) name() string {
-	return cmp.Or(b.Available.Currency, b.Held.Currency) + " " + b.Purse
+	return cmp.Or(b.Available.Currency, b.Held.Currency) + " " + b.Wallet
 }
 
 func (r Rate) name() string {
@@ -239,7 +239,7 @@ func (r Rate) name() string {
 }
 
 func balanceOf(said *abi.Balance) (b Balance, err error) {
-	b.Purse = said.GetPurse()
+	b.Wallet = said.GetWallet()
 	var available, held error
 	b.Available, available = exact(said.GetAvailable())
 	b.Held, held = exact(said.GetHeld())
@@ -249,7 +249,7 @@ func balanceOf(said *abi.Balance) (b Balance, err error) {
 	case said.GetAvailable() != nil && said.GetHeld() != nil && b.Available.Currency != b.Held.Currency:
 		return b, errors.New("a balance is in two currencies")
 	}
-	return b, errors.Join(available, held, bounded(b.Purse))
+	return b, errors.Join(available, held, bounded(b.Wallet))
 }
 
 func rateOf(said *abi.Rate) (r Rate, err error) {
@@ -286,8 +286,10 @@ func transactionOf(said *abi.Transaction, now time.Time) (t Transaction, err err
 }
 
 func itemOf(said *abi.Item) (i Item, err error) {
-	i = Item{Code: said.GetCode(), Name: said.GetName(), Sort: said.GetSort(), Currency: said.GetCurrency(),
-		CurrencyOut: said.GetCurrencyOut()}
+	i = Item{
+		Code: said.GetCode(), Name: said.GetName(), Category: said.GetCategory(), Currency: said.GetCurrency(),
+		CurrencyOut: said.GetCurrencyOut(),
+	}
 	if i.Code == "" {
 		return i, errors.New("an entry has no code")
 	}
@@ -303,7 +305,7 @@ func itemOf(said *abi.Item) (i Item, err error) {
 		}
 		i.Bounds = append(i.Bounds, one)
 	}
-	return i, bounded(i.Code, i.Name, i.Sort)
+	return i, bounded(i.Code, i.Name, i.Category)
 }
 
 // sound tells bounds that are plain amounts, in their order.

@@ -85,7 +85,7 @@ func TestAnAccountTells(t *testing.T) {
 	tells := func(o *abi.Outcome) {
 		o.Cursor, o.Alert = "2", "left out: one"
 		o.Balances = []*abi.Balance{
-			{Available: guest.Money("-1.50", "EUR"), Held: guest.Money("2", "EUR"), Purse: "p"},
+			{Available: guest.Money("-1.50", "EUR"), Held: guest.Money("2", "EUR"), Wallet: "p"},
 			{Held: guest.Money("7", "BTC")},
 		}
 		o.Rates = []*abi.Rate{
@@ -104,7 +104,7 @@ func TestAnAccountTells(t *testing.T) {
 			entryAt("late", midday.Add(time.Hour), "5", "EUR"),
 		}
 		o.Items = []*abi.Item{
-			{Code: "AT", Name: "Airtel", Sort: "Mobile"},
+			{Code: "AT", Name: "Airtel", Category: "Mobile"},
 			{Code: "1", Currency: "USDT", CurrencyOut: "EUR", Bounds: []*abi.Bound{{Currency: "USDT", Min: "10"}}},
 			{Code: "2", Currency: "USDT", CurrencyOut: "BTC"},
 		}
@@ -112,11 +112,15 @@ func TestAnAccountTells(t *testing.T) {
 	var call *abi.Call
 	provider := newProvider(t, says(answered))
 	h := asking(t, oracle{tells: tells, asked: func(c *abi.Call) { call = c }}, provider)
-	question := payment.Question{From: midday.Add(-time.Hour), Until: midday.Add(time.Hour), Country: "DE",
-		Currency: "EUR", Limit: 25, Cursor: "1"}
-	for subject, want := range map[payment.Subject]payment.Told{
-		payment.Balances: {Balances: []payment.Balance{{Available: money("-1.50", "EUR"), Held: money("2", "EUR"),
-			Purse: "p"}}},
+	question := payment.Query{
+		From: midday.Add(-time.Hour), Until: midday.Add(time.Hour), Country: "DE",
+		Currency: "EUR", Limit: 25, Cursor: "1",
+	}
+	for subject, want := range map[payment.QueryKind]payment.Result{
+		payment.Balances: {Balances: []payment.Balance{{
+			Available: money("-1.50", "EUR"), Held: money("2", "EUR"),
+			Wallet: "p",
+		}}},
 		payment.Rates: {Rates: []payment.Rate{{From: money("1", "EUR"), To: money("1.05", "USD")}}},
 		payment.Statement: {Transactions: []payment.Transaction{
 			{
@@ -127,11 +131,11 @@ func TestAnAccountTells(t *testing.T) {
 			{ID: "older", At: midday.Add(-time.Hour), Amount: money("5", "EUR")},
 		}},
 		payment.Operators: {Items: []payment.Item{
-			{Code: "AT", Name: "Airtel", Sort: "Mobile"},
+			{Code: "AT", Name: "Airtel", Category: "Mobile"},
 			{Code: "1", Currency: "USDT", CurrencyOut: "EUR", Bounds: []payment.Bound{{Currency: "USDT", Min: "10"}}},
 		}},
 	} {
-		told, err := h.engine.Tell(t.Context(), "a", subject, question)
+		told, err := h.engine.Fetch(t.Context(), "a", subject, question)
 		require.NoError(t, err, subject)
 		want.Cursor, want.Alert = "2", "left out: one"
 		require.Equal(t, want, told, subject)
@@ -142,7 +146,7 @@ func TestAnAccountTells(t *testing.T) {
 		require.Equal(t, "1", call.GetCursor())
 		require.Nil(t, call.GetPayment())
 	}
-	told, err := h.engine.Tell(t.Context(), "a", payment.Statement, payment.Question{})
+	told, err := h.engine.Fetch(t.Context(), "a", payment.Statement, payment.Query{})
 	require.NoError(t, err)
 	require.Len(t, told.Transactions, 5, "what is left open is not narrowed")
 	require.True(t, call.GetQuery().EqualVT(&abi.Query{}))
@@ -153,59 +157,99 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	for name, row := range map[string]struct {
-		subject payment.Subject
+		subject payment.QueryKind
 		tells   func(o *abi.Outcome)
 		says    string
 	}{
-		"a float": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
-			"no amount of money"},
-		"a comma": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1,5" },
-			"no amount of money"},
-		"a zero in front": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "01" },
-			"no amount of money"},
-		"a small currency": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "eur" },
-			"no amount of money"},
-		"no currency": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "" },
-			"no amount of money"},
+		"a float": {
+			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
+			"no amount of money",
+		},
+		"a comma": {
+			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1,5" },
+			"no amount of money",
+		},
+		"a zero in front": {
+			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "01" },
+			"no amount of money",
+		},
+		"a small currency": {
+			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "eur" },
+			"no amount of money",
+		},
+		"no currency": {
+			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "" },
+			"no amount of money",
+		},
 		"a balance of nothing": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available = nil }, "no amount"},
-		"two currencies": {payment.Balances,
-			func(o *abi.Outcome) { o.Balances[1].Held = guest.Money("1", "USD") }, "two currencies"},
-		"one purse twice": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Purse = "" }, "twice"},
-		"a purse of a novel": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Purse = long },
-			"no text of at most"},
+		"two currencies": {
+			payment.Balances,
+			func(o *abi.Outcome) { o.Balances[1].Held = guest.Money("1", "USD") }, "two currencies",
+		},
+		"one wallet twice": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Wallet = "" }, "twice"},
+		"a wallet of a novel": {
+			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Wallet = long },
+			"no text of at most",
+		},
 		"a rate of nothing":    {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "0" }, "a rate is none"},
 		"a rate below nothing": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "-1" }, "a rate is none"},
-		"a rate to itself": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Currency = "EUR" },
-			"a rate is none"},
+		"a rate to itself": {
+			payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Currency = "EUR" },
+			"a rate is none",
+		},
 		"half a rate": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].From = nil }, "a rate is none"},
-		"a rate twice": {payment.Rates, func(o *abi.Outcome) { o.Rates = append(o.Rates, o.Rates[0]) },
-			"twice"},
-		"a rate of many words": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "much" },
-			"no amount of money"},
+		"a rate twice": {
+			payment.Rates, func(o *abi.Outcome) { o.Rates = append(o.Rates, o.Rates[0]) },
+			"twice",
+		},
+		"a rate of many words": {
+			payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "much" },
+			"no amount of money",
+		},
 		"an id twice": {payment.Statement, func(o *abi.Outcome) { o.Transactions[1].Id = "1" }, "twice"},
 		"no id":       {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Id = "" }, "no id"},
-		"seconds": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs /= 1000 },
-			"no sane time"},
-		"the future": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs *= 2 },
-			"no sane time"},
-		"no amount": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount = nil },
-			"no amount"},
-		"an infinite amount": {payment.Statement,
-			func(o *abi.Outcome) { o.Transactions[0].Amount.Amount = "Infinity" }, "no amount of money"},
-		"a fee of words": {payment.Statement,
-			func(o *abi.Outcome) { o.Transactions[0].Fee = guest.Money("little", "EUR") }, "no amount of money"},
-		"a novel for a kind": {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Kind = long },
-			"no text of at most"},
+		"seconds": {
+			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs /= 1000 },
+			"no sane time",
+		},
+		"the future": {
+			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs *= 2 },
+			"no sane time",
+		},
+		"no amount": {
+			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount = nil },
+			"no amount",
+		},
+		"an infinite amount": {
+			payment.Statement,
+			func(o *abi.Outcome) { o.Transactions[0].Amount.Amount = "Infinity" }, "no amount of money",
+		},
+		"a fee of words": {
+			payment.Statement,
+			func(o *abi.Outcome) { o.Transactions[0].Fee = guest.Money("little", "EUR") }, "no amount of money",
+		},
+		"a novel for a kind": {
+			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Kind = long },
+			"no text of at most",
+		},
 		"no code": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Code = "" }, "no code"},
-		"a code twice": {payment.Operators, func(o *abi.Outcome) { o.Items = append(o.Items, o.Items[0]) },
-			"twice"},
+		"a code twice": {
+			payment.Operators, func(o *abi.Outcome) { o.Items = append(o.Items, o.Items[0]) },
+			"twice",
+		},
 		"an item's currency": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Currency = "€" }, "no currency"},
-		"an item's bounds": {payment.Operators,
-			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "2", Max: "1"}} }, "bounds"},
-		"an item's bound": {payment.Operators,
-			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "1,5"}} }, "bounds"},
-		"a novel for a name": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Name = long },
-			"no text of at most"},
+		"an item's bounds": {
+			payment.Operators,
+			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "2", Max: "1"}} }, "bounds",
+		},
+		"an item's bound": {
+			payment.Operators,
+			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "1,5"}} }, "bounds",
+		},
+		"a novel for a name": {
+			payment.Operators, func(o *abi.Outcome) { o.Items[0].Name = long },
+			"no text of at most",
+		},
 		"too much of it": {payment.Operators, func(o *abi.Outcome) {
 			o.Items = make([]*abi.Item, 20_001)
 		}, "too many"},
@@ -213,14 +257,16 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := asking(t, oracle{tells: func(o *abi.Outcome) {
-				o.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR")},
-					{Available: guest.Money("2", "EUR"), Purse: "p"}}
+				o.Balances = []*abi.Balance{
+					{Available: guest.Money("1", "EUR")},
+					{Available: guest.Money("2", "EUR"), Wallet: "p"},
+				}
 				o.Rates = []*abi.Rate{{From: guest.Money("1", "EUR"), To: guest.Money("1.05", "USD")}}
 				o.Transactions = []*abi.Transaction{entryAt("1", midday, "5", "EUR"), entryAt("2", midday, "5", "EUR")}
 				o.Items = []*abi.Item{{Code: "AT"}}
 				row.tells(o)
 			}}, newProvider(t, says(answered)))
-			told, err := h.engine.Tell(t.Context(), "a", row.subject, payment.Question{})
+			told, err := h.engine.Fetch(t.Context(), "a", row.subject, payment.Query{})
 			require.ErrorIs(t, err, payment.ErrUnanswered)
 			require.ErrorContains(t, err, row.says)
 			require.Zero(t, told)
@@ -236,14 +282,14 @@ func TestWhoCannotTell(t *testing.T) {
 	require.Equal(t, []string{"a"}, h.engine.Fleet().Tellers(payment.Balances))
 	require.Empty(t, h.engine.Fleet().Tellers(payment.Wallets))
 	require.Empty(t, h.engine.Fleet().Tellers("moods"))
-	for account, subject := range map[string]payment.Subject{"a": payment.Wallets, "b": payment.Balances} {
-		_, err := h.engine.Tell(t.Context(), account, subject, payment.Question{})
+	for account, subject := range map[string]payment.QueryKind{"a": payment.Wallets, "b": payment.Balances} {
+		_, err := h.engine.Fetch(t.Context(), account, subject, payment.Query{})
 		require.ErrorIs(t, err, payment.ErrUnsupported)
 	}
 	require.Empty(t, provider.requests())
-	_, err := h.engine.Tell(t.Context(), "a", payment.Balances, payment.Question{})
+	_, err := h.engine.Fetch(t.Context(), "a", payment.Balances, payment.Query{})
 	require.ErrorIs(t, err, payment.ErrUnanswered)
-	_, err = h.engine.Tell(t.Context(), "a", payment.Balances, payment.Question{})
+	_, err = h.engine.Fetch(t.Context(), "a", payment.Balances, payment.Query{})
 	require.ErrorIs(t, err, payment.ErrUnavailable, "its breaker is open")
 	require.Len(t, provider.requests(), 1)
 }
@@ -255,7 +301,7 @@ func TestAQuestionChangesNothing(t *testing.T) {
 	h := asking(t, oracle{tells: func(*abi.Outcome) {}, probe: &probe{prepare: func(*abi.Call) (*abi.Step, error) {
 		return guest.NewRequest(http.MethodPost, guest.Literal("/create")).SendAs("create", nil), nil
 	}}}, provider)
-	_, err := h.engine.Tell(t.Context(), "a", payment.Balances, payment.Question{})
+	_, err := h.engine.Fetch(t.Context(), "a", payment.Balances, payment.Query{})
 	require.ErrorIs(t, err, payment.ErrUnavailable)
 	require.Empty(t, provider.requests())
 }

@@ -44,8 +44,10 @@ func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...payment.At
 // first time.
 func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *testing.T) {
 	t.Parallel()
-	refused := payment.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "none",
-		Event: payment.Refused}
+	refused := payment.Attempt{
+		Provider: "a", Role: "create", Operation: "create", Idempotency: "none",
+		Event: payment.Refused,
+	}
 	later := refused
 	later.StartedAt = time.Now().UTC()
 	open := payment.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "abandonable", Sent: true}
@@ -59,18 +61,28 @@ func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *test
 		"made a moment ago":              {age: time.Second, status: payment.RequiresAction, sent: 1},
 		"made before the window":         {age: window + time.Second, status: payment.Failed},
 		"made by a clock that was ahead": {age: -time.Hour, status: payment.Failed},
-		"refused a moment ago": {age: time.Second, attempts: []payment.Attempt{refused},
-			status: payment.RequiresAction, sent: 1},
-		"refused before the window": {age: time.Hour, attempts: []payment.Attempt{refused},
-			status: payment.Failed},
-		"old, and refused a moment ago": {age: time.Hour, attempts: []payment.Attempt{later},
-			status: payment.RequiresAction, sent: 1},
-		"left behind, before the window": {age: time.Hour, attempts: []payment.Attempt{open},
-			status: payment.Failed},
+		"refused a moment ago": {
+			age: time.Second, attempts: []payment.Attempt{refused},
+			status: payment.RequiresAction, sent: 1,
+		},
+		"refused before the window": {
+			age: time.Hour, attempts: []payment.Attempt{refused},
+			status: payment.Failed,
+		},
+		"old, and refused a moment ago": {
+			age: time.Hour, attempts: []payment.Attempt{later},
+			status: payment.RequiresAction, sent: 1,
+		},
+		"left behind, before the window": {
+			age: time.Hour, attempts: []payment.Attempt{open},
+			status: payment.Failed,
+		},
 		"a moment ago, in a journal that may be behind": {age: time.Second, doubtful: true, status: payment.Unknown},
 		"old, in a journal that may be behind":          {age: time.Hour, doubtful: true, status: payment.Unknown},
-		"refused, in a journal that may be behind": {age: time.Second, attempts: []payment.Attempt{refused},
-			doubtful: true, status: payment.Unknown},
+		"refused, in a journal that may be behind": {
+			age: time.Second, attempts: []payment.Attempt{refused},
+			doubtful: true, status: payment.Unknown,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

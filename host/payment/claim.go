@@ -157,7 +157,7 @@ func (e *Engine) showClaim(owner, alert string, money bool) {
 
 func (e *Engine) showOwner(owner, alert string, money bool) error {
 	if !strings.HasPrefix(owner, runPrefix) {
-		_, err := e.withLock(e.base, "", owner, Origin{Cause: ByAnswer},
+		_, err := e.withLock(e.base, "", owner, ChangeCause{Cause: ByAnswer},
 			func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 				if p.Alert == alert && (p.MoneyConflict || !money) {
 					return p, nil

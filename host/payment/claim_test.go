@@ -128,13 +128,13 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 	require.Equal(t, payment.Unknown, h.shows(t, lost.ID, holder.ID).Status)
 
 	_, err = h.engine.Resolve(t.Context(), lost.ID,
-		payment.Ruling{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "same"})
+		payment.ManualResolution{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "same"})
 	var wrong *payment.InvalidError
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, "/provider_reference", wrong.Field)
 	require.Contains(t, wrong.Reason, holder.ID)
 	_, err = h.engine.Resolve(t.Context(), lost.ID,
-		payment.Ruling{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "its own"})
+		payment.ManualResolution{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "its own"})
 	require.NoError(t, err)
 	owner, err := h.journal.Owner(t.Context(), "a", "create", "its own")
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 // A native run of the operation that makes payments' objects makes an object of the same kind.
 func TestARunsObjectIsNoPayments(t *testing.T) {
 	t.Parallel()
-	create := payment.Performance{Provider: "a", Operation: "create", Input: []byte(`{}`)}
+	create := payment.OperationRequest{Provider: "a", Operation: "create", Input: []byte(`{}`)}
 	for name, row := range map[string]struct {
 		runFirst bool
 	}{"the payment was first": {false}, "the run was first": {true}} {
@@ -173,7 +173,7 @@ func TestARunsObjectIsNoPayments(t *testing.T) {
 			require.Contains(t, h.log.String(), p.ID)
 
 			// An operation that acts on what is there names it, and claims nothing.
-			acted := h.perform(t, "c", payment.Performance{Provider: "a", Operation: "confirm", Input: []byte(`{}`)})
+			acted := h.perform(t, "c", payment.OperationRequest{Provider: "a", Operation: "confirm", Input: []byte(`{}`)})
 			require.Equal(t, payment.RunSucceeded, acted.Status)
 			require.Equal(t, "same", acted.ProviderReference)
 		})

@@ -133,8 +133,10 @@ func (c *conversation) run(ctx context.Context) (ending, error) {
 		}
 		step, fuel = last.next, 0
 	}
-	return c.end(trial{event: Unanswered,
-		failure: unavailable("the plugin's flow took more round trips than its manifest allows")},
+	return c.end(trial{
+		event:   Unanswered,
+		failure: unavailable("the plugin's flow took more round trips than its manifest allows"),
+	},
 		c.plan.idempotency("")), nil
 }
 
@@ -169,7 +171,8 @@ func (c *conversation) end(last trial, idempotency abi.Idempotency) ending {
 // exchange sends one request, as often as the table allows, and says what the last try came to. Each try is an attempt
 // of its own, written before it leaves.
 func (c *conversation) exchange(ctx context.Context, send *abi.Send,
-	fuel int64) (last trial, idempotency abi.Idempotency, err error) {
+	fuel int64,
+) (last trial, idempotency abi.Idempotency, err error) {
 	operation := c.plan.named(send.GetOperation()).GetName()
 	if operation == "" {
 		operation = send.GetOperation()
@@ -238,7 +241,8 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send,
 
 // judge says what a try came to. It believes what the host saw before what the plugin says.
 func (c *conversation) judge(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
-	try egress.Try) trial {
+	try egress.Try,
+) trial {
 	t := c.read(ctx, send, operation, idempotency, try)
 	if grave(idempotency) && (t.event == Unanswered || t.next != nil) {
 		c.doubt = true
@@ -261,7 +265,8 @@ func grave(idempotency abi.Idempotency) bool {
 }
 
 func (c *conversation) read(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
-	try egress.Try) trial {
+	try egress.Try,
+) trial {
 	if try.Response == nil {
 		return silent(try)
 	}
@@ -269,8 +274,10 @@ func (c *conversation) read(ctx context.Context, send *abi.Send, operation strin
 		&abi.Interpretation{Call: c.call, State: send.GetState(), Response: try.Response})
 	c.burned += fuel
 	if err != nil {
-		return trial{event: Unanswered, fuel: fuel, crashed: true, why: err.Error(),
-			failure: unavailable("the plugin could not read the answer")}
+		return trial{
+			event: Unanswered, fuel: fuel, crashed: true, why: err.Error(),
+			failure: unavailable("the plugin could not read the answer"),
+		}
 	}
 	t := c.understand(step, operation, idempotency, try.Response)
 	t.fuel = fuel
@@ -300,20 +307,25 @@ func silent(try egress.Try) trial {
 
 // understand turns a plugin's reading of an answer into an event.
 func (c *conversation) understand(step *abi.Step, operation string, idempotency abi.Idempotency,
-	response *abi.HttpResponse) trial {
+	response *abi.HttpResponse,
+) trial {
 	httpStatus := response.GetStatus()
 	serverFault := httpStatus >= 500
 	switch next := step.GetNext().(type) {
 	case *abi.Step_Send:
 		if serverFault {
-			return trial{event: Unanswered, failure: unavailable("the provider failed"),
-				why: fmt.Sprintf("HTTP status %d", httpStatus)}
+			return trial{
+				event: Unanswered, failure: unavailable("the provider failed"),
+				why: fmt.Sprintf("HTTP status %d", httpStatus),
+			}
 		}
 		return trial{event: Accepted, next: step, proven: httpStatus < http.StatusBadRequest}
 	case *abi.Step_Reject:
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
-			return trial{event: Unable, proven: httpStatus < http.StatusBadRequest, failure: rejected(next.Reject),
-				why: next.Reject.GetMessage()}
+			return trial{
+				event: Unable, proven: httpStatus < http.StatusBadRequest, failure: rejected(next.Reject),
+				why: next.Reject.GetMessage(),
+			}
 		}
 	case *abi.Step_Done:
 		return c.conclude(next.Done, operation, idempotency, response)
@@ -322,7 +334,8 @@ func (c *conversation) understand(step *abi.Step, operation string, idempotency 
 }
 
 func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempotency abi.Idempotency,
-	response *abi.HttpResponse) trial {
+	response *abi.HttpResponse,
+) trial {
 	manifest, httpStatus := c.plan.connector.Manifest(), response.GetStatus()
 	switch outcome.GetVerdict() {
 	case abi.Verdict_VERDICT_ACCEPTED:
@@ -353,7 +366,8 @@ func (c *conversation) conclude(outcome *abi.Outcome, operation string, idempote
 // proof that its rule names in the body: a server in front of the provider may have replaced the answer to a request
 // that was carried out.
 func (c *conversation) rejected(failure *abi.Failure, operation string, idempotency abi.Idempotency,
-	response *abi.HttpResponse) trial {
+	response *abi.HttpResponse,
+) trial {
 	manifest := c.plan.connector.Manifest()
 	rule := ruleFor(c.plan.account.Failures, manifest.GetFailures(), operation, response.GetStatus(), failure)
 	event, meaning := meant(rule, failure)

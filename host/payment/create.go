@@ -22,7 +22,7 @@ func (e *Engine) drive(one *drive, fleet *Fleet, p Payment) {
 		return
 	}
 	defer unlock()
-	t := e.turnAt(p, Origin{Cause: ByRequest})
+	t := e.turnAt(p, ChangeCause{Cause: ByRequest})
 	t.fleet, t.answer = fleet, func(p Payment) *Answer {
 		if e.settings.Answer == nil {
 			return nil
@@ -168,7 +168,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	if err != nil || !unfinished {
 		return err
 	}
-	t := e.begin(p, Origin{Cause: ByRecovery})
+	t := e.begin(p, ChangeCause{Cause: ByRecovery})
 	defer t.end()
 	one.payment, one.err = t.resume(ctx, p, past)
 	return exceptHeld(one.err)

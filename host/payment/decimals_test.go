@@ -26,8 +26,10 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 			time.Minute)
 		return receipt.Payment, err
 	}
-	for amount, provider := range map[string]string{"1.123456": "a", "1.12345600": "a", "1.1234567": "b",
-		"1.12345678": "b"} {
+	for amount, provider := range map[string]string{
+		"1.123456": "a", "1.12345600": "a", "1.1234567": "b",
+		"1.12345678": "b",
+	} {
 		p, err := create(amount, amount)
 		require.NoError(t, err)
 		require.Equal(t, provider, p.Provider, amount)

@@ -55,8 +55,10 @@ func takeOne(dir, url string) error {
 		return err
 	}
 	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
-		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: client,
-			Settings: []byte("{}")},
+		"a": {
+			Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: client,
+			Settings: []byte("{}"),
+		},
 	}}
 	engine := payment.NewEngine(journal, fleet, payment.Settings{})
 	_, err = engine.Create(ctx, "shop", payment.Key{Value: "k"}, orderOf("10.00"), time.Minute)
@@ -143,12 +145,18 @@ func TestTheOrderOfCallsIsReadFromATrace(t *testing.T) {
 		"sent before the sync":    {[]string{write, send, sync}, [3]int{1, 0, 2}},
 		"synced before the write": {[]string{sync, write, send}, [3]int{2, 0, 3}},
 		"another file is synced":  {[]string{write, `7 fsync(9</d/journal.db>) = 0`, send}, [3]int{1, 0, 3}},
-		"the sync fails": {[]string{write, `7 fsync(9</d/journal.db-wal>) = -1 EIO`, send},
-			[3]int{1, 0, 3}},
-		"another thread while it syncs": {[]string{write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`, send,
-			`7 <... fsync resumed>) = 0`}, [3]int{1, 0, 3}},
-		"a sync that another interrupts": {[]string{write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`,
-			`8 fsync(3</d/x>) = 0`, `7 <... fsync resumed>) = 0`, send}, [3]int{1, 4, 5}},
+		"the sync fails": {
+			[]string{write, `7 fsync(9</d/journal.db-wal>) = -1 EIO`, send},
+			[3]int{1, 0, 3},
+		},
+		"another thread while it syncs": {[]string{
+			write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`, send,
+			`7 <... fsync resumed>) = 0`,
+		}, [3]int{1, 0, 3}},
+		"a sync that another interrupts": {[]string{
+			write, `7 fsync(9</d/journal.db-wal> <unfinished ...>`,
+			`8 fsync(3</d/x>) = 0`, `7 <... fsync resumed>) = 0`, send,
+		}, [3]int{1, 4, 5}},
 		"written again and not synced yet": {[]string{write, sync, write, send}, [3]int{3, 0, 4}},
 	} {
 		written, synced, sent := orderOfCalls(strings.Join(row.trace, "\n"), "ref", "POST /create")

@@ -180,7 +180,8 @@ type Receipt struct {
 // Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs
 // out. An order that nobody can take is a *NoRouteError, and leaves nothing behind.
 func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order,
-	patience time.Duration) (Receipt, error) {
+	patience time.Duration,
+) (Receipt, error) {
 	// The fleet that decides is the fleet that sends.
 	fleet := e.hold()
 	payment, one, earlier, err := e.open(context.WithoutCancel(ctx), fleet, merchant, key, order)
@@ -204,7 +205,8 @@ func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Ord
 // open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the
 // meantime.
 func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key,
-	order Order) (p Payment, one *drive, earlier *Key, err error) {
+	order Order,
+) (p Payment, one *drive, earlier *Key, err error) {
 	if err := e.settings.Hold(); err != nil {
 		return p, nil, nil, err
 	}
@@ -227,7 +229,7 @@ func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Ke
 
 // create journals a new payment with its key.
 func (e *Engine) create(ctx context.Context, p Payment, key Key) (earlier *Key, err error) {
-	entries, err := e.turnAt(Payment{}, Origin{Cause: ByRequest}).entries(p, nil)
+	entries, err := e.turnAt(Payment{}, ChangeCause{Cause: ByRequest}).entries(p, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +253,7 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 	return Payment{
 		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now,
 		StatusAt: now, Version: 1,
-		MadeClock: e.settings.Clock(),
+		MadeClock: e.settings.Clock(), StatusClock: e.settings.Clock(),
 	}, nil
 }
 

@@ -214,9 +214,11 @@ func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T)
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	made := h.create(t, "k")
 	h.engine.Serve(newFleet(t,
-		account{name: "a",
+		account{
+			name:      "a",
 			connector: &probe{name: "first", idempotency: none, required: []string{"/destination/number"}},
-			url:       first.url}))
+			url:       first.url,
+		}))
 
 	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
 
@@ -269,27 +271,43 @@ func TestActsOnAPayment(t *testing.T) {
 		// operation is what the provider was asked for last.
 		operation string
 	}{
-		{"a cancel is the provider's word", cancel, says(`{"id":"a-1","status":"canceled"}`), payment.Canceled, nil,
-			"cancel"},
-		{"a cancel without an answer changes nothing", cancel, fails(500, ""), payment.RequiresAction,
-			payment.ErrUnanswered, "cancel"},
+		{
+			"a cancel is the provider's word", cancel, says(`{"id":"a-1","status":"canceled"}`), payment.Canceled, nil,
+			"cancel",
+		},
+		{
+			"a cancel without an answer changes nothing", cancel, fails(500, ""), payment.RequiresAction,
+			payment.ErrUnanswered, "cancel",
+		},
 		{"a look-up finds it paid", refresh, says(`{"id":"a-1","status":"paid"}`), payment.Succeeded, nil, "lookup"},
-		{"a look-up finds it expired", refresh, says(`{"id":"a-1","status":"expired"}`), payment.Expired, nil,
-			"lookup"},
+		{
+			"a look-up finds it expired", refresh, says(`{"id":"a-1","status":"expired"}`), payment.Expired, nil,
+			"lookup",
+		},
 		{"a look-up finds it failed", refresh, says(`{"id":"a-1","status":"failed"}`), payment.Failed, nil, "lookup"},
-		{"a look-up about another payment is not believed", refresh, says(`{"id":"a-2","status":"paid"}`),
-			payment.RequiresAction, payment.ErrUnanswered, "lookup"},
-		{"paid with less than was asked for is not success", refresh,
-			says(`{"id":"a-1","status":"paid","received":9.99}`), payment.Processing, nil, "lookup"},
-		{"not found does not move what a provider has taken", refresh, says(`{"error":"absent"}`),
-			payment.RequiresAction, nil, "lookup"},
-		{"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, payment.ErrUnanswered,
-			"lookup"},
+		{
+			"a look-up about another payment is not believed", refresh, says(`{"id":"a-2","status":"paid"}`),
+			payment.RequiresAction, payment.ErrUnanswered, "lookup",
+		},
+		{
+			"paid with less than was asked for is not success", refresh,
+			says(`{"id":"a-1","status":"paid","received":9.99}`), payment.Processing, nil, "lookup",
+		},
+		{
+			"not found does not move what a provider has taken", refresh, says(`{"error":"absent"}`),
+			payment.RequiresAction, nil, "lookup",
+		},
+		{
+			"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, payment.ErrUnanswered,
+			"lookup",
+		},
 		{"a confirm moves it on", confirm, says(`{"id":"a-1","status":"working"}`), payment.Processing, nil, "confirm"},
 		{"a confirm without an answer leaves it unknown", confirm, hangsUp, payment.Unknown, nil, "confirm"},
 		{"an update goes to the provider", update, says(open), payment.RequiresAction, nil, "update"},
-		{"an update without an answer changes nothing", update, fails(500, ""), payment.RequiresAction,
-			payment.ErrUnanswered, "update"},
+		{
+			"an update without an answer changes nothing", update, fails(500, ""), payment.RequiresAction,
+			payment.ErrUnanswered, "update",
+		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -366,8 +384,12 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 		moves bool
 	}{
 		{"keyed, too early", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 9*time.Second, false},
-		{"keyed, late enough", probe{idempotency: keyed, settleAfter: time.Minute}, 2*time.Minute + 11*time.Second,
-			true},
+		{
+			"keyed, late enough",
+			probe{idempotency: keyed, settleAfter: time.Minute},
+			2*time.Minute + 11*time.Second,
+			true,
+		},
 		{"none, however late", probe{idempotency: none, settleAfter: time.Minute}, 1000 * time.Hour, false},
 	} {
 		t.Run(row.what, func(t *testing.T) {
@@ -401,8 +423,10 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 func TestRecoveryAfterACrash(t *testing.T) {
 	t.Parallel()
 	open := func(idempotency string) payment.Attempt {
-		return payment.Attempt{ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create",
-			Operation: "create", Idempotency: idempotency, Sent: true}
+		return payment.Attempt{
+			ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create",
+			Operation: "create", Idempotency: idempotency, Sent: true,
+		}
 	}
 	closed := func(idempotency string, event payment.Event) payment.Attempt {
 		a := open(idempotency)
@@ -420,10 +444,16 @@ func TestRecoveryAfterACrash(t *testing.T) {
 		{"KEYED about to be sent", []payment.Attempt{open("keyed")}, payment.Unknown, "a"},
 		{"ABANDONABLE about to be sent", []payment.Attempt{open("abandonable")}, payment.RequiresAction, "b"},
 		{"a SAFE step about to be sent", []payment.Attempt{open("safe")}, payment.RequiresAction, "a"},
-		{"declined softly, and nobody asked yet after that", []payment.Attempt{closed("none", payment.DeclinedSoft)},
-			payment.RequiresAction, "b"},
-		{"unanswered, and not yet written as unknown", []payment.Attempt{closed("none", payment.Unanswered)},
-			payment.Unknown, "a"},
+		{
+			"declined softly, and nobody asked yet after that",
+			[]payment.Attempt{closed("none", payment.DeclinedSoft)},
+			payment.RequiresAction, "b",
+		},
+		{
+			"unanswered, and not yet written as unknown",
+			[]payment.Attempt{closed("none", payment.Unanswered)},
+			payment.Unknown, "a",
+		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -562,8 +592,10 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 	decided := h.engine.Explain("shop", "pay_1", orderOf("10.00"))
 	ids := []string{"pay_1", "pay_2", "pay_3"}
 	for _, id := range ids {
-		p := payment.Payment{ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
-			Decision: decided, CreatedAt: time.Now().UTC(), Version: 1}
+		p := payment.Payment{
+			ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
+			Decision: decided, CreatedAt: time.Now().UTC(), Version: 1,
+		}
 		_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: id, PaymentID: id})
 		require.NoError(t, err)
 	}

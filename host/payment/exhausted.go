@@ -21,7 +21,8 @@ const (
 // machine's own want. closed attempts go along. Where that does not pass, the error is ErrExhausted, and the ending has
 // what is still to be written: what was begun is left for recovery, and has not failed.
 func (e *Engine) whileExhausted(ctx context.Context, converse func(closed []Attempt) (ending, error),
-	closed []Attempt) (ending, error) {
+	closed []Attempt,
+) (ending, error) {
 	end, err := converse(closed)
 	if err != nil || !end.exhausted || end.doubt {
 		return end, err

@@ -33,7 +33,7 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 		time.Minute)
 	require.ErrorIs(t, err, payment.ErrExhausted)
 	_, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run", Fingerprint: "f"},
-		payment.Performance{Provider: "a", Operation: "confirm"}, time.Minute)
+		payment.OperationRequest{Provider: "a", Operation: "confirm"}, time.Minute)
 	require.ErrorIs(t, err, payment.ErrExhausted)
 	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)

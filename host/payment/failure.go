@@ -37,7 +37,8 @@ func ClassOf(code string) (class Class, known bool) {
 // ruleFor is the failure rule of a provider's rejection: the account's own rules come before the manifest's, and the
 // first that matches holds. It is nil for a rejection that no rule lists.
 func ruleFor(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32,
-	failure *abi.Failure) *abi.FailureRule {
+	failure *abi.Failure,
+) *abi.FailureRule {
 	for _, table := range [][]*abi.FailureRule{overrides, rules} {
 		if rule := abi.FirstMatch(table, operation, httpStatus, failure.GetProviderCode()); rule != nil {
 			return rule
@@ -49,15 +50,18 @@ func ruleFor(overrides, rules []*abi.FailureRule, operation string, httpStatus u
 // Meaning is what a provider's rejection of an operation amounts to. A rejection that no rule lists is not believed: it
 // is Unanswered.
 func Meaning(overrides, rules []*abi.FailureRule, operation string, httpStatus uint32,
-	failure *abi.Failure) (Event, *Failure) {
+	failure *abi.Failure,
+) (Event, *Failure) {
 	return meant(ruleFor(overrides, rules, operation, httpStatus, failure), failure)
 }
 
 func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
 	if rule == nil {
 		return Unanswered,
-			&Failure{Code: "provider_error", Class: Soft, Message: failure.GetMessage(),
-				ProviderCode: failure.GetProviderCode()}
+			&Failure{
+				Code: "provider_error", Class: Soft, Message: failure.GetMessage(),
+				ProviderCode: failure.GetProviderCode(),
+			}
 	}
 	event := Unanswered
 	class, _ := ClassOf(rule.GetCode())
@@ -75,6 +79,8 @@ func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
 	case abi.Meaning_MEANING_FAULT, abi.Meaning_MEANING_UNSPECIFIED:
 	}
 	return event,
-		&Failure{Code: rule.GetCode(), Class: class, Message: failure.GetMessage(),
-			ProviderCode: failure.GetProviderCode()}
+		&Failure{
+			Code: rule.GetCode(), Class: class, Message: failure.GetMessage(),
+			ProviderCode: failure.GetProviderCode(),
+		}
 }

@@ -54,8 +54,10 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 		},
 		{
 			"the object is somebody else's",
-			map[string]string{"w-1": `{"id":"w-1","status":"paid","reference":"other"}`,
-				"": `{"id":"w-2","status":"paid","reference":"OURS"}`},
+			map[string]string{
+				"w-1": `{"id":"w-1","status":"paid","reference":"other"}`,
+				"":    `{"id":"w-2","status":"paid","reference":"OURS"}`,
+			},
 			payment.Succeeded,
 			[]string{"lookup/w-1", "lookup/"},
 			nil,
@@ -76,8 +78,10 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 		},
 		{
 			"the provider has the object, and cannot tell",
-			map[string]string{"w-1": `{"id":"w-1","status":"unclear","reference":"OURS"}`,
-				"": `{"id":"w-1","status":"unclear","reference":"OURS"}`},
+			map[string]string{
+				"w-1": `{"id":"w-1","status":"unclear","reference":"OURS"}`,
+				"":    `{"id":"w-1","status":"unclear","reference":"OURS"}`,
+			},
 			payment.Unknown,
 			[]string{"lookup/w-1"},
 			payment.ErrUnanswered,

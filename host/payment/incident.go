@@ -78,7 +78,7 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 		slog.Any("payments", ids))
 	var problems []error
 	for _, id := range ids {
-		_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: report.CallbackID},
+		_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
 			func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 				return t.alert(ctx, p, alertContradiction(provider, why))
 			})
@@ -91,7 +91,7 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 
 // Alert shows people something about a payment, whoever's, unless it shows something already.
 func (e *Engine) Alert(ctx context.Context, id, callbackID, alert string) error {
-	_, err := e.withLock(ctx, "", id, Origin{Cause: ByCallback, CallbackID: callbackID},
+	_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: callbackID},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			if p.Alert != "" {
 				return p, nil

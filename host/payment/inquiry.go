@@ -104,8 +104,10 @@ func (q *inquiry) run(ctx context.Context) (*abi.Outcome, error) {
 	step, fuel, err := connector.Prepare(ctx, q.talk.call)
 	q.talk.burned += fuel
 	if err != nil {
-		return nil, q.ended(trial{event: Unable, why: err.Error(),
-			failure: unavailable("the plugin could not prepare the request")})
+		return nil, q.ended(trial{
+			event: Unable, why: err.Error(),
+			failure: unavailable("the plugin could not prepare the request"),
+		})
 	}
 	for range max(connector.Manifest().GetMaxSteps(), 1) {
 		send := step.GetSend()
@@ -122,8 +124,10 @@ func (q *inquiry) run(ctx context.Context) (*abi.Outcome, error) {
 		}
 		step = last.next
 	}
-	return nil, q.ended(trial{event: Unanswered,
-		why: "the plugin's flow took more round trips than its manifest allows"})
+	return nil, q.ended(trial{
+		event: Unanswered,
+		why:   "the plugin's flow took more round trips than its manifest allows",
+	})
 }
 
 // unsent ends an inquiry whose plugin knows without asking.
@@ -146,8 +150,10 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 	name := q.talk.plan.named(send.GetOperation()).GetName()
 	idempotency := q.talk.plan.idempotency(send.GetOperation())
 	if idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
-		return trial{event: Unable, why: "an inquiry may not perform " + send.GetOperation(),
-			failure: unavailable("the inquiry would not be safe")}
+		return trial{
+			event: Unable, why: "an inquiry may not perform " + send.GetOperation(),
+			failure: unavailable("the inquiry would not be safe"),
+		}
 	}
 	last := trial{event: Unable, failure: unavailable("no try was made")}
 	err := q.talk.plan.account.Egress.Do(ctx, egress.Exchange{
@@ -159,8 +165,10 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 			last = q.talk.read(ctx, send, name, idempotency, try)
 			// Who runs out of patience with an answer says nothing of the provider's health.
 			given := ctx.Err() != nil
-			return egress.Judgement{Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry,
-				Fault: healthOf(last, idempotency, "", try).Fault && !given}
+			return egress.Judgement{
+				Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry,
+				Fault: healthOf(last, idempotency, "", try).Fault && !given,
+			}
 		},
 	})
 	if denied, is := errors.AsType[*egress.DeniedError](err); is {

@@ -141,26 +141,66 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 		want     error
 		asked    int
 	}{
-		"no such account": {"b", payment.Ask{Operation: "balance"}, nil, nil, payment.ErrNoOperation,
-			0},
-		"no such operation": {"a", payment.Ask{Operation: "balances"}, nil, nil, payment.ErrNoOperation,
-			0},
-		"one that may change something": {"a", payment.Ask{Operation: "pay", Input: []byte(`{"amount":"1"}`)}, nil,
-			nil, payment.ErrUnsupported, 0},
-		"a step that may change anything": {"a", payment.Ask{Operation: "balance"}, nil, pays, payment.ErrUnavailable,
-			0},
-		"an input that is not one": {"a", payment.Ask{Operation: "balance", Input: []byte(`{"of":1}`)}, nil, nil,
-			&payment.InvalidError{}, 0},
-		"the plugin cannot": {"a", payment.Ask{Operation: "balance"}, nil, cannot,
-			&payment.DeclinedError{}, 0},
-		"declined": {"a", payment.Ask{Operation: "balance"}, says(`{"error":"limit"}`), nil,
-			&payment.DeclinedError{}, 1},
-		"not there": {"a", payment.Ask{Operation: "balance"}, says(`{"error":"absent"}`), nil,
-			&payment.DeclinedError{}, 1},
-		"no answer at all": {"a", payment.Ask{Operation: "balance"}, hangsUp, nil, payment.ErrUnanswered,
-			3},
-		"round and round": {"a", payment.Ask{Operation: "balance"}, says(`{"next":"lookup"}`), nil,
-			payment.ErrUnanswered, 3},
+		"no such account": {
+			"b",
+			payment.Ask{Operation: "balance"},
+			nil, nil, payment.ErrNoOperation,
+			0,
+		},
+		"no such operation": {
+			"a",
+			payment.Ask{Operation: "balances"},
+			nil, nil, payment.ErrNoOperation,
+			0,
+		},
+		"one that may change something": {
+			"a",
+			payment.Ask{Operation: "pay", Input: []byte(`{"amount":"1"}`)},
+			nil,
+			nil, payment.ErrUnsupported, 0,
+		},
+		"a step that may change anything": {
+			"a",
+			payment.Ask{Operation: "balance"},
+			nil, pays, payment.ErrUnavailable,
+			0,
+		},
+		"an input that is not one": {
+			"a",
+			payment.Ask{Operation: "balance", Input: []byte(`{"of":1}`)},
+			nil, nil,
+			&payment.InvalidError{}, 0,
+		},
+		"the plugin cannot": {
+			"a",
+			payment.Ask{Operation: "balance"},
+			nil, cannot,
+			&payment.DeclinedError{}, 0,
+		},
+		"declined": {
+			"a",
+			payment.Ask{Operation: "balance"},
+			says(`{"error":"limit"}`), nil,
+			&payment.DeclinedError{}, 1,
+		},
+		"not there": {
+			"a",
+			payment.Ask{Operation: "balance"},
+			says(`{"error":"absent"}`), nil,
+			&payment.DeclinedError{}, 1,
+		},
+		"no answer at all": {
+			"a",
+			payment.Ask{Operation: "balance"},
+			hangsUp, nil, payment.ErrUnanswered,
+			3,
+		},
+		"round and round": {
+			"a",
+			payment.Ask{Operation: "balance"},
+			says(`{"next":"lookup"}`), nil,
+			payment.ErrUnanswered, 3,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,8 +228,10 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 	first := newProvider(t, silence)
 	c := clerk{probe: &probe{name: "clerk"}}
 	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: c, url: first.url, tries: 3, timeout: time.Minute,
-			breaker: egress.BreakerSettings{Failures: 1}})
+		account{
+			name: "a", connector: c, url: first.url, tries: 3, timeout: time.Minute,
+			breaker: egress.BreakerSettings{Failures: 1},
+		})
 	ctx, giveUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer giveUp()
 

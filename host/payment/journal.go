@@ -46,7 +46,8 @@ type Journal interface {
 	// Waiting lists the providers at which payments have a NextCheck, sorted.
 	Waiting(ctx context.Context) ([]string, error)
 	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than
-	// FurthestCheck ahead (of a payment that has ended, FurthestLateCheck) has come too.
+	// FurthestCheck ahead (of a payment that has ended, FurthestLateCheck) has come too, and goes before the others:
+	// nobody knows how long ago it came, and a provider that answers slowly may never get through the others.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
 	// Timeline lists a payment's entries in their order.
 	Timeline(ctx context.Context, paymentID string) ([]Entry, error)

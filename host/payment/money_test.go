@@ -23,20 +23,32 @@ func TestSuccessNeedsTheAmountInThePaymentsCurrency(t *testing.T) {
 		{"the amount that was asked for", `{"id":"a-1","status":"paid","amount":10.00}`, payment.Succeeded, nil, ""},
 		{"all of it received", `{"id":"a-1","status":"paid","amount":10,"received":10}`, payment.Succeeded, nil, ""},
 		{"more received", `{"id":"a-1","status":"paid","received":10.01}`, payment.Succeeded, nil, ""},
-		{"the coin that the payer used, beside the amount",
+		{
+			"the coin that the payer used, beside the amount",
 			`{"id":"a-1","status":"paid","amount":10,"received":0.0003,"received_currency":"BTC"}`, payment.Succeeded,
-			nil, ""},
-		{"the same number of another currency", `{"id":"a-1","status":"paid","received":10,"received_currency":"JPY"}`,
-			payment.Processing, nil, "10 JPY received for a payment of 10.00 EUR"},
-		{"less received", `{"id":"a-1","status":"paid","amount":10,"received":9.99}`, payment.Processing, nil,
-			"9.99 of 10.00 EUR received"},
-		{"an order of the same number in another currency", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`,
-			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR"},
-		{"another currency in both",
+			nil, "",
+		},
+		{
+			"the same number of another currency", `{"id":"a-1","status":"paid","received":10,"received_currency":"JPY"}`,
+			payment.Processing, nil, "10 JPY received for a payment of 10.00 EUR",
+		},
+		{
+			"less received", `{"id":"a-1","status":"paid","amount":10,"received":9.99}`, payment.Processing, nil,
+			"9.99 of 10.00 EUR received",
+		},
+		{
+			"an order of the same number in another currency", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`,
+			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR",
+		},
+		{
+			"another currency in both",
 			`{"id":"a-1","status":"paid","amount":10,"currency":"JPY","received":10,"received_currency":"JPY"}`,
-			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR"},
-		{"another amount", `{"id":"a-1","status":"paid","amount":11}`, payment.RequiresAction, payment.ErrUnanswered,
-			"11 EUR, not 10.00 EUR"},
+			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR",
+		},
+		{
+			"another amount", `{"id":"a-1","status":"paid","amount":11}`, payment.RequiresAction, payment.ErrUnanswered,
+			"11 EUR, not 10.00 EUR",
+		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()

@@ -20,8 +20,8 @@ import (
 const alertUnsettled = "it was sent, and nobody knows what became of it: look at the provider, and let an operator " +
 	"resolve it"
 
-// Performance is what a caller asks an account to do.
-type Performance struct {
+// OperationRequest is what a caller asks an account to do.
+type OperationRequest struct {
 	Provider  string
 	Operation string
 	// Input is a JSON object; empty is one without members.
@@ -30,7 +30,7 @@ type Performance struct {
 	Cursor string
 }
 
-// RunReceipt is what became of a Performance.
+// RunReceipt is what became of a OperationRequest.
 type RunReceipt struct {
 	// Run is zero where Earlier was a payment's.
 	Run Run
@@ -46,8 +46,9 @@ type RunReceipt struct {
 // out. Run and key are journalled before anything leaves, and each try before it does; what may be tried again is what
 // the table says, and a run never goes to another account. What cannot be begun leaves nothing behind: ErrNoOperation,
 // *InvalidErrors joined, ErrShuttingDown, ErrJournal.
-func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what Performance,
-	patience time.Duration) (RunReceipt, error) {
+func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what OperationRequest,
+	patience time.Duration,
+) (RunReceipt, error) {
 	if e.settings.Runs == nil {
 		return RunReceipt{}, errNoRuns
 	}
@@ -72,7 +73,8 @@ func (e *Engine) Perform(ctx context.Context, merchant string, key Key, what Per
 // openRun journals a new run with its key, and announces its drive. Nothing is announced where the key was used in the
 // meantime.
 func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key Key,
-	what Performance) (run Run, one *drive, earlier *Key, err error) {
+	what OperationRequest,
+) (run Run, one *drive, earlier *Key, err error) {
 	if err := e.settings.Hold(); err != nil {
 		return run, nil, nil, err
 	}
@@ -90,7 +92,7 @@ func (e *Engine) openRun(ctx context.Context, fleet *Fleet, merchant string, key
 	return run, one, earlier, err
 }
 
-func (e *Engine) draftRun(fleet *Fleet, merchant string, what Performance) (Run, error) {
+func (e *Engine) draftRun(fleet *Fleet, merchant string, what OperationRequest) (Run, error) {
 	if e.settings.Exhausted() != nil {
 		return Run{}, ErrExhausted
 	}

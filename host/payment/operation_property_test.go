@@ -60,13 +60,19 @@ func newDesk(t *rapid.T, dir string) *desk {
 		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 		keys: map[string]string{}, ended: map[string]payment.RunStatus{},
 	}
-	d.bank = &bank{name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"),
-		clock: d.clock}
-	connector := clerk{probe: &probe{name: "clerk", idempotency: d.bank.class,
-		revocable: rapid.Bool().Draw(t, "revocable"), prepare: books}}
+	d.bank = &bank{
+		name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"),
+		clock: d.clock,
+	}
+	connector := clerk{probe: &probe{
+		name: "clerk", idempotency: d.bank.class,
+		revocable: rapid.Bool().Draw(t, "revocable"), prepare: books,
+	}}
 	d.fleet = &payment.Fleet{Accounts: map[string]*payment.Account{
-		"a": {Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: d.bank,
-			Settings: []byte("{}")},
+		"a": {
+			Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: d.bank,
+			Settings: []byte("{}"),
+		},
 	}}
 	d.start()
 	return d

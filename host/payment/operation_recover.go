@@ -94,8 +94,8 @@ func (h *heldRun) interrupted(attempts []Attempt) (closed []Attempt, doubt, left
 	return closed, doubt, leftBehind
 }
 
-// RunRuling is a person's word on what became of a run that nobody else can tell of.
-type RunRuling struct {
+// RunResolution is a person's word on what became of a run that nobody else can tell of.
+type RunResolution struct {
 	// Operator is who says so; Reason is why. Both stay with the run.
 	Operator string
 	Reason   string
@@ -103,7 +103,7 @@ type RunRuling struct {
 	Status RunStatus
 }
 
-func (r RunRuling) check() error {
+func (r RunResolution) check() error {
 	var problems []error
 	refuse := func(field, reason string) { problems = append(problems, &InvalidError{Field: field, Reason: reason}) }
 	if !r.Status.Terminal() {
@@ -119,7 +119,7 @@ func (r RunRuling) check() error {
 
 // ResolveRun settles an unknown run by a person's word, whoever's run it is. Any other is left as it is (ErrRunState);
 // a ruling that does not serve joins *InvalidErrors.
-func (e *Engine) ResolveRun(ctx context.Context, id string, ruling RunRuling) (Run, error) {
+func (e *Engine) ResolveRun(ctx context.Context, id string, ruling RunResolution) (Run, error) {
 	if e.settings.Runs == nil {
 		return Run{}, errNoRuns
 	}

@@ -24,13 +24,13 @@ func counter(t *testing.T, settings payment.Settings, c clerk, at *provider) *ho
 	return runsHouse(t, settings, account{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
 }
 
-func payOf(input string) payment.Performance {
-	return payment.Performance{Provider: "a", Operation: "pay", Input: []byte(input)}
+func payOf(input string) payment.OperationRequest {
+	return payment.OperationRequest{Provider: "a", Operation: "pay", Input: []byte(input)}
 }
 
 const ten = `{"amount":"10.00"}`
 
-func (h *house) perform(t *testing.T, key string, what payment.Performance) payment.Run {
+func (h *house) perform(t *testing.T, key string, what payment.OperationRequest) payment.Run {
 	t.Helper()
 	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
 	require.NoError(t, err)
@@ -62,8 +62,10 @@ func eventsOf(t *testing.T, h *house, id string) (events []payment.Event) {
 func TestOperationsOfAnAccount(t *testing.T) {
 	t.Parallel()
 	fleet := newFleet(t,
-		account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none}, setting: "unique"},
-			url: "http://127.0.0.1:1"})
+		account{
+			name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none}, setting: "unique"},
+			url: "http://127.0.0.1:1",
+		})
 	one, err := fleet.Operation("a", "pay")
 	require.NoError(t, err)
 	require.Equal(t, none, one.Idempotency)
@@ -98,7 +100,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	h = counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 
 	run := h.perform(t, "k",
-		payment.Performance{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
+		payment.OperationRequest{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
 
 	require.Len(t, seen, 1)
 	require.Equal(t, run.ID, seen[0].ID)
@@ -137,66 +139,164 @@ func TestWhatBecomesOfARun(t *testing.T) {
 		code    string
 		events  []payment.Event
 	}{
-		"unanswered, none": {probe{idempotency: none}, []http.HandlerFunc{hangsUp}, unknown,
-			"provider_unavailable", []payment.Event{unanswered}},
-		"500, none": {probe{idempotency: none}, []http.HandlerFunc{fails(500, "{}")}, unknown,
-			"provider_unavailable", []payment.Event{unanswered}},
-		"unspecified is none": {probe{}, []http.HandlerFunc{hangsUp}, unknown, "provider_unavailable",
-			[]payment.Event{unanswered}},
-		"unanswered, keyed": {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, truncates},
-			succeeded, "", []payment.Event{unanswered, unanswered, accepted}},
-		"unanswered for good, keyed": {probe{idempotency: keyed}, []http.HandlerFunc{hangsUp, hangsUp, hangsUp},
-			unknown, "provider_unavailable", []payment.Event{unanswered, unanswered, unanswered}},
-		"unanswered, abandonable": {probe{idempotency: abandonable}, []http.HandlerFunc{hangsUp}, succeeded, "",
-			[]payment.Event{unanswered, accepted}},
-		"unanswered for good, left": {probe{idempotency: abandonable},
-			[]http.HandlerFunc{hangsUp, hangsUp, hangsUp}, failed, "provider_unavailable",
-			[]payment.Event{unanswered, unanswered, unanswered}},
-		"refused, and then taken": {probe{idempotency: none},
-			[]http.HandlerFunc{fails(429, `{"error":"slow"}`)}, succeeded, "",
-			[]payment.Event{payment.Refused, accepted}},
-		"declined": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"limit"}`)},
-			failed, "limit_exceeded", []payment.Event{payment.DeclinedSoft}},
-		"declined by everybody": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"fraud"}`)},
-			failed, "fraud_suspected", []payment.Event{payment.DeclinedHard}},
-		"declined, and not for good": {probe{idempotency: none, revocable: true},
-			[]http.HandlerFunc{says(`{"error":"limit"}`)}, unknown, "limit_exceeded",
-			[]payment.Event{payment.DeclinedSoft}},
-		"what it names is not there": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"absent"}`)},
-			failed, "not_found", []payment.Event{payment.NotFound}},
-		"a duplicate": {probe{idempotency: keyed},
-			[]http.HandlerFunc{says(`{"error":"duplicate"}`)}, unknown, "duplicate",
-			[]payment.Event{payment.Duplicate}},
-		"an error that nobody listed": {probe{idempotency: none}, []http.HandlerFunc{says(`{"error":"odd"}`)},
-			unknown, "provider_error", []payment.Event{unanswered}},
-		"declined after doubt": {probe{idempotency: keyed},
-			[]http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)}, unknown, "limit_exceeded",
-			[]payment.Event{unanswered, payment.DeclinedSoft}},
-		"a further step after it": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)}, unknown, "limit_exceeded",
-			[]payment.Event{accepted, payment.DeclinedSoft}},
-		"about another reference": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, unknown, "provider_unavailable",
-			[]payment.Event{unanswered}},
-		"about an object's own": {probe{idempotency: none, prepare: anonymously},
-			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)}, succeeded, "", []payment.Event{accepted}},
-		"about the caller's own": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)}, succeeded, "", []payment.Event{accepted}},
-		"taken, and failed there": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"id":"1","status":"failed"}`)}, failed, "fraud_suspected",
-			[]payment.Event{accepted}},
-		"taken, and nobody can say so": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)}, unknown, "", []payment.Event{accepted}},
-		"taken, and under way": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"id":"1","status":"working"}`)}, succeeded, "", []payment.Event{accepted}},
-		"what it was to end is ended": {probe{idempotency: none},
-			[]http.HandlerFunc{says(`{"id":"1","status":"canceled"}`)}, succeeded, "", []payment.Event{accepted}},
-		"the plugin traps on the answer": {probe{idempotency: none}, []http.HandlerFunc{says(`{"trap":"1"}`)}, unknown,
-			"provider_unavailable", []payment.Event{unanswered}},
-		"the plugin cannot make it": {probe{idempotency: none, prepare: rejects}, nil, failed, "invalid_request",
-			[]payment.Event{payment.Unable}},
-		"the plugin fails before it goes": {probe{idempotency: none, prepare: traps}, nil, failed,
-			"provider_unavailable", []payment.Event{payment.Unable}},
+		"unanswered, none": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{hangsUp},
+			unknown,
+			"provider_unavailable",
+			[]payment.Event{unanswered},
+		},
+		"500, none": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{fails(500, "{}")},
+			unknown,
+			"provider_unavailable",
+			[]payment.Event{unanswered},
+		},
+		"unspecified is none": {
+			probe{},
+			[]http.HandlerFunc{hangsUp},
+			unknown, "provider_unavailable",
+			[]payment.Event{unanswered},
+		},
+		"unanswered, keyed": {
+			probe{idempotency: keyed},
+			[]http.HandlerFunc{hangsUp, truncates},
+			succeeded, "",
+			[]payment.Event{unanswered, unanswered, accepted},
+		},
+		"unanswered for good, keyed": {
+			probe{idempotency: keyed},
+			[]http.HandlerFunc{hangsUp, hangsUp, hangsUp},
+			unknown, "provider_unavailable",
+			[]payment.Event{unanswered, unanswered, unanswered},
+		},
+		"unanswered, abandonable": {
+			probe{idempotency: abandonable},
+			[]http.HandlerFunc{hangsUp},
+			succeeded, "",
+			[]payment.Event{unanswered, accepted},
+		},
+		"unanswered for good, left": {
+			probe{idempotency: abandonable},
+			[]http.HandlerFunc{hangsUp, hangsUp, hangsUp},
+			failed, "provider_unavailable",
+			[]payment.Event{unanswered, unanswered, unanswered},
+		},
+		"refused, and then taken": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{fails(429, `{"error":"slow"}`)},
+			succeeded, "",
+			[]payment.Event{payment.Refused, accepted},
+		},
+		"declined": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"error":"limit"}`)},
+			failed, "limit_exceeded",
+			[]payment.Event{payment.DeclinedSoft},
+		},
+		"declined by everybody": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"error":"fraud"}`)},
+			failed, "fraud_suspected",
+			[]payment.Event{payment.DeclinedHard},
+		},
+		"declined, and not for good": {
+			probe{idempotency: none, revocable: true},
+			[]http.HandlerFunc{says(`{"error":"limit"}`)},
+			unknown, "limit_exceeded",
+			[]payment.Event{payment.DeclinedSoft},
+		},
+		"what it names is not there": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"error":"absent"}`)},
+			failed, "not_found",
+			[]payment.Event{payment.NotFound},
+		},
+		"a duplicate": {
+			probe{idempotency: keyed},
+			[]http.HandlerFunc{says(`{"error":"duplicate"}`)},
+			unknown, "duplicate",
+			[]payment.Event{payment.Duplicate},
+		},
+		"an error that nobody listed": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"error":"odd"}`)},
+			unknown, "provider_error",
+			[]payment.Event{unanswered},
+		},
+		"declined after doubt": {
+			probe{idempotency: keyed},
+			[]http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)},
+			unknown, "limit_exceeded",
+			[]payment.Event{unanswered, payment.DeclinedSoft},
+		},
+		"a further step after it": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)},
+			unknown, "limit_exceeded",
+			[]payment.Event{accepted, payment.DeclinedSoft},
+		},
+		"about another reference": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)},
+			unknown, "provider_unavailable",
+			[]payment.Event{unanswered},
+		},
+		"about an object's own": {
+			probe{idempotency: none, prepare: anonymously},
+			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)},
+			succeeded, "",
+			[]payment.Event{accepted},
+		},
+		"about the caller's own": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)},
+			succeeded, "",
+			[]payment.Event{accepted},
+		},
+		"taken, and failed there": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"failed"}`)},
+			failed, "fraud_suspected",
+			[]payment.Event{accepted},
+		},
+		"taken, and nobody can say so": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)},
+			unknown, "",
+			[]payment.Event{accepted},
+		},
+		"taken, and under way": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"working"}`)},
+			succeeded, "",
+			[]payment.Event{accepted},
+		},
+		"what it was to end is ended": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"id":"1","status":"canceled"}`)},
+			succeeded, "",
+			[]payment.Event{accepted},
+		},
+		"the plugin traps on the answer": {
+			probe{idempotency: none},
+			[]http.HandlerFunc{says(`{"trap":"1"}`)},
+			unknown,
+			"provider_unavailable",
+			[]payment.Event{unanswered},
+		},
+		"the plugin cannot make it": {
+			probe{idempotency: none, prepare: rejects},
+			nil, failed, "invalid_request",
+			[]payment.Event{payment.Unable},
+		},
+		"the plugin fails before it goes": {
+			probe{idempotency: none, prepare: traps},
+			nil, failed,
+			"provider_unavailable",
+			[]payment.Event{payment.Unable},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,12 +347,12 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
-	perform := func(what payment.Performance) error {
+	perform := func(what payment.OperationRequest) error {
 		_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, what, time.Minute)
 		return err
 	}
-	require.ErrorIs(t, perform(payment.Performance{Provider: "b", Operation: "pay"}), payment.ErrNoOperation)
-	require.ErrorIs(t, perform(payment.Performance{Provider: "a", Operation: "prey"}), payment.ErrNoOperation)
+	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "b", Operation: "pay"}), payment.ErrNoOperation)
+	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "a", Operation: "prey"}), payment.ErrNoOperation)
 	var invalid *payment.InvalidError
 	require.ErrorAs(t, perform(payOf("")), &invalid)
 	require.Equal(t, &payment.InvalidError{Field: "/amount", Reason: "is required"}, invalid)
@@ -392,8 +492,10 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 	}()
 	<-arrived
 	h.engine.Serve(newFleet(t,
-		account{name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none, number: 2}},
-			url: first.url}))
+		account{
+			name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none, number: 2}},
+			url: first.url,
+		}))
 	close(goOn)
 	run := (<-done).Run
 	attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
@@ -419,24 +521,58 @@ func TestRecoveryOfRuns(t *testing.T) {
 		asked    int
 		events   []payment.Event
 	}{
-		"nothing was sent": {none, nil, payment.RunSucceeded, 1,
-			[]payment.Event{payment.Accepted}},
-		"between journal and answer, none": {none, []func(*payment.Attempt){open}, payment.RunUnknown, 0,
-			[]payment.Event{payment.Unanswered}},
-		"between journal and answer, keyed": {keyed, []func(*payment.Attempt){open}, payment.RunUnknown, 0,
-			[]payment.Event{payment.Unanswered}},
-		"between journal and answer, left": {abandonable, []func(*payment.Attempt){open}, payment.RunFailed, 0,
-			[]payment.Event{payment.Unanswered}},
-		"refused, while it waited to try again": {none, []func(*payment.Attempt){event(payment.Refused)},
-			payment.RunSucceeded, 1, []payment.Event{payment.Refused, payment.Accepted}},
-		"never reached, and the same": {none, []func(*payment.Attempt){event(payment.NotSent)},
-			payment.RunSucceeded, 1, []payment.Event{payment.NotSent, payment.Accepted}},
-		"unanswered, while it waited, keyed": {keyed, []func(*payment.Attempt){event(payment.Unanswered)},
-			payment.RunUnknown, 0, []payment.Event{payment.Unanswered}},
-		"a step of it was taken": {none, []func(*payment.Attempt){event(payment.Accepted)},
-			payment.RunUnknown, 0, []payment.Event{payment.Accepted}},
-		"on the way to it, safe": {none, []func(*payment.Attempt){quotes}, payment.RunSucceeded, 1,
-			[]payment.Event{payment.Accepted, payment.Accepted}},
+		"nothing was sent": {
+			none, nil, payment.RunSucceeded, 1,
+			[]payment.Event{payment.Accepted},
+		},
+		"between journal and answer, none": {
+			none,
+			[]func(*payment.Attempt){open},
+			payment.RunUnknown, 0,
+			[]payment.Event{payment.Unanswered},
+		},
+		"between journal and answer, keyed": {
+			keyed,
+			[]func(*payment.Attempt){open},
+			payment.RunUnknown, 0,
+			[]payment.Event{payment.Unanswered},
+		},
+		"between journal and answer, left": {
+			abandonable,
+			[]func(*payment.Attempt){open},
+			payment.RunFailed, 0,
+			[]payment.Event{payment.Unanswered},
+		},
+		"refused, while it waited to try again": {
+			none,
+			[]func(*payment.Attempt){event(payment.Refused)},
+			payment.RunSucceeded, 1,
+			[]payment.Event{payment.Refused, payment.Accepted},
+		},
+		"never reached, and the same": {
+			none,
+			[]func(*payment.Attempt){event(payment.NotSent)},
+			payment.RunSucceeded, 1,
+			[]payment.Event{payment.NotSent, payment.Accepted},
+		},
+		"unanswered, while it waited, keyed": {
+			keyed,
+			[]func(*payment.Attempt){event(payment.Unanswered)},
+			payment.RunUnknown, 0,
+			[]payment.Event{payment.Unanswered},
+		},
+		"a step of it was taken": {
+			none,
+			[]func(*payment.Attempt){event(payment.Accepted)},
+			payment.RunUnknown, 0,
+			[]payment.Event{payment.Accepted},
+		},
+		"on the way to it, safe": {
+			none,
+			[]func(*payment.Attempt){quotes},
+			payment.RunSucceeded, 1,
+			[]payment.Event{payment.Accepted, payment.Accepted},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -475,7 +611,8 @@ func TestRecoveryOfRuns(t *testing.T) {
 
 // interruptedRun journals a run as a crash would leave it.
 func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
-	changes []func(*payment.Attempt)) (payment.Run, []payment.Attempt) {
+	changes []func(*payment.Attempt),
+) (payment.Run, []payment.Attempt) {
 	t.Helper()
 	now := time.Now().UTC()
 	run := payment.Run{
@@ -534,7 +671,7 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 			h.requireRun(t, run)
 
 			settled, err := h.engine.ResolveRun(t.Context(), run.ID,
-				payment.RunRuling{Operator: "ann", Reason: "the statement has it", Status: row.status})
+				payment.RunResolution{Operator: "ann", Reason: "the statement has it", Status: row.status})
 
 			require.NoError(t, err)
 			require.Equal(t, row.status, settled.Status)
@@ -549,7 +686,7 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 			}
 			h.requireRun(t, settled)
 			_, err = h.engine.ResolveRun(t.Context(), run.ID,
-				payment.RunRuling{Operator: "ann", Reason: "again", Status: payment.RunFailed})
+				payment.RunResolution{Operator: "ann", Reason: "again", Status: payment.RunFailed})
 			require.ErrorIs(t, err, payment.ErrRunState)
 			require.Len(t, first.requests(), 1, "it was never sent again")
 		})
@@ -561,7 +698,7 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 	first := newProvider(t, hangsUp)
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	run := h.perform(t, "k", payOf(ten))
-	for field, ruling := range map[string]payment.RunRuling{
+	for field, ruling := range map[string]payment.RunResolution{
 		"/status": {Reason: "r", Status: payment.RunUnknown},
 		"/reason": {Status: payment.RunFailed},
 	} {
@@ -570,7 +707,7 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 		require.ErrorAs(t, err, &invalid)
 		require.Equal(t, field, invalid.Field)
 	}
-	_, err := h.engine.ResolveRun(t.Context(), "op_none", payment.RunRuling{Reason: "r", Status: payment.RunFailed})
+	_, err := h.engine.ResolveRun(t.Context(), "op_none", payment.RunResolution{Reason: "r", Status: payment.RunFailed})
 	require.ErrorIs(t, err, payment.ErrNoRun)
 	h.requireRun(t, run)
 }
@@ -584,7 +721,7 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
 	_, _, err = h.engine.Read(t.Context(), "a", payment.Ask{Operation: "balance"})
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
-	_, err = h.engine.ResolveRun(t.Context(), "op_1", payment.RunRuling{})
+	_, err = h.engine.ResolveRun(t.Context(), "op_1", payment.RunResolution{})
 	require.ErrorIs(t, err, payment.ErrShuttingDown)
 }
 

@@ -140,6 +140,8 @@ type Payment struct {
 	UpdatedAt time.Time     `json:"updated_at"`
 	// StatusAt is since when the status holds.
 	StatusAt time.Time `json:"status_at,omitzero"`
+	// StatusClock is StatusAt by the journal's own clock; 0 for payments of earlier releases.
+	StatusClock time.Duration `json:"status_clock,omitempty"`
 	// NextCheck is when the provider is asked next, by the router itself; zero where nobody need ask. Checks counts
 	// such looks since StatusAt.
 	NextCheck time.Time `json:"next_check,omitzero"`

@@ -64,11 +64,15 @@ func (p *probe) Manifest() *abi.Manifest {
 			},
 		}},
 		Operations: []*abi.Operation{
-			{Name: "create", Idempotency: p.idempotency, DeclineIsFinal: !p.revocable, Reference: form,
-				SettleAfterMs: p.settleAfter.Milliseconds()},
+			{
+				Name: "create", Idempotency: p.idempotency, DeclineIsFinal: !p.revocable, Reference: form,
+				SettleAfterMs: p.settleAfter.Milliseconds(),
+			},
 			{Name: "quote", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
-			{Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: !p.blind,
-				DeclineIsFinal: true},
+			{
+				Name: "lookup", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, FindsByReference: !p.blind,
+				DeclineIsFinal: true,
+			},
 			{Name: "cancel", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
 			{Name: "confirm", Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, DeclineIsFinal: true},
 			{Name: "update", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, DeclineIsFinal: true},
@@ -76,14 +80,20 @@ func (p *probe) Manifest() *abi.Manifest {
 		Envelope: []*abi.Proof{{Pointer: "/error"}},
 		Failures: []*abi.FailureRule{
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "test"},
-			{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-				Code: "authentication_failed", Source: "test"},
-			{ProviderCode: "token", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
-				Source: "test", Final: true},
+			{
+				HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+				Code: "authentication_failed", Source: "test",
+			},
+			{
+				ProviderCode: "token", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed",
+				Source: "test", Final: true,
+			},
 			{ProviderCode: "busy", Meaning: abi.Meaning_MEANING_REFUSED, Code: "provider_unavailable", Source: "test"},
 			{ProviderCode: "limit", Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "limit_exceeded", Source: "test"},
-			{ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected",
-				Source: "test"},
+			{
+				ProviderCode: "fraud", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "fraud_suspected",
+				Source: "test",
+			},
 			{ProviderCode: "duplicate", Meaning: abi.Meaning_MEANING_DUPLICATE, Code: "duplicate", Source: "test"},
 			{ProviderCode: "absent", Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: "test"},
 		},
@@ -177,8 +187,10 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := jsontext.Parse(text)
 	p.mutex.Lock()
 	p.asked = append(p.asked,
-		asked{strings.TrimPrefix(r.URL.Path, "/"), body.Text("reference"), body.Text("of"), body.Text("description"),
-			r.Header.Get("Authorization")})
+		asked{
+			strings.TrimPrefix(r.URL.Path, "/"), body.Text("reference"), body.Text("of"), body.Text("description"),
+			r.Header.Get("Authorization"),
+		})
 	answer := p.usual
 	if len(p.answers) > 0 {
 		answer, p.answers = p.answers[0], p.answers[1:]
@@ -313,17 +325,23 @@ func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 		client, err := egress.New(egress.Settings{
 			Provider: a.name, BaseURL: a.url, Secrets: map[string]string{"token": secretToken}, AllowPrivate: true,
 			Timeout: cmp.Or(a.timeout, 300*time.Millisecond),
-			Retry: egress.RetrySettings{MaxTries: max(a.tries, 1), BaseDelay: time.Millisecond,
-				MaxDelay: time.Millisecond, RetryAfterCap: time.Millisecond}, Breaker: a.breaker,
+			Retry: egress.RetrySettings{
+				MaxTries: max(a.tries, 1), BaseDelay: time.Millisecond,
+				MaxDelay: time.Millisecond, RetryAfterCap: time.Millisecond,
+			}, Breaker: a.breaker,
 		})
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
-		fleet.Accounts[a.name] = &payment.Account{Name: a.name,
-			Plugin: func(string) payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}")}
+		fleet.Accounts[a.name] = &payment.Account{
+			Name:   a.name,
+			Plugin: func(string) payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}"),
+		}
 		names = append(names, a.name)
 		providers = append(providers,
-			routing.Provider{Name: a.name, Plugin: a.connector.Manifest().GetName(),
-				Flows: a.connector.Manifest().GetFlows()})
+			routing.Provider{
+				Name: a.name, Plugin: a.connector.Manifest().GetName(),
+				Flows: a.connector.Manifest().GetFlows(),
+			})
 	}
 	fleet.Rules = ruleset(t, providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")))
 	return fleet

@@ -166,8 +166,10 @@ func (b *bank) book(reference string) string {
 	if b.class == keyed && b.find("", reference) != nil {
 		return `{"error":"duplicate"}`
 	}
-	one := &booking{id: fmt.Sprintf("%s-%d", b.name, len(b.bookings)+1), reference: reference, state: "working",
-		at: b.clock.read()}
+	one := &booking{
+		id: fmt.Sprintf("%s-%d", b.name, len(b.bookings)+1), reference: reference, state: "working",
+		at: b.clock.read(),
+	}
 	if b.class == abandonable {
 		one.state = "open"
 	}
@@ -263,11 +265,15 @@ func newWorld(t *rapid.T, dir string) *world {
 	for n := range rapid.IntRange(1, 3).Draw(t, "providers") {
 		name := string(rune('a' + n))
 		b := &bank{name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock}
-		connector := &probe{name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter,
-			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming}
+		connector := &probe{
+			name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter,
+			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming,
+		}
 		w.banks = append(w.banks, b)
-		w.fleet.Accounts[name] = &payment.Account{Name: name,
-			Plugin: func(string) payment.Connector { return connector }, Egress: b, Settings: []byte("{}")}
+		w.fleet.Accounts[name] = &payment.Account{
+			Name:   name,
+			Plugin: func(string) payment.Connector { return connector }, Egress: b, Settings: []byte("{}"),
+		}
 		providers = append(providers,
 			routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
 		names = append(names, name)
@@ -303,8 +309,10 @@ func (w *world) payments(t *rapid.T) []payment.Payment {
 
 // prepare draws what will go wrong during the next action.
 func (w *world) prepare(t *rapid.T) {
-	faults := rapid.SampledFrom([]fault{fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent,
-		misses})
+	faults := rapid.SampledFrom([]fault{
+		fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent,
+		misses,
+	})
 	for _, b := range w.banks {
 		b.mutex.Lock()
 		b.faults = rapid.SliceOfN(faults, 0, 3).Draw(t, "faults of "+b.name)

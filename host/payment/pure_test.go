@@ -89,8 +89,10 @@ func TestMeaningAsksTheAccountBeforeTheManifestAndBelievesNothingUnlisted(t *tes
 		{HttpStatus: 401, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed"},
 		{HttpStatus: 200, ProviderCode: "9", Meaning: abi.Meaning_MEANING_FAULT, Code: "provider_error"},
 	}
-	overrides := []*abi.FailureRule{{ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-		Code: "limit_exceeded"}}
+	overrides := []*abi.FailureRule{{
+		ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+		Code: "limit_exceeded",
+	}}
 	for _, row := range []struct {
 		what      string
 		overrides []*abi.FailureRule
@@ -120,8 +122,10 @@ func TestMeaningAsksTheAccountBeforeTheManifestAndBelievesNothingUnlisted(t *tes
 func TestAReferenceIsStableAndHasItsForm(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		alphabet := rapid.SampledFrom([]string{"0123456789", "abc",
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", "x"}).Draw(t, "alphabet")
+		alphabet := rapid.SampledFrom([]string{
+			"0123456789", "abc",
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", "x",
+		}).Draw(t, "alphabet")
 		form := &abi.ReferenceForm{Alphabet: alphabet, Length: rapid.Uint32Range(1, 64).Draw(t, "length")}
 		id := rapid.String().Draw(t, "payment")
 		made := reference(form, id, "paygrt", "Recharge")
@@ -179,8 +183,10 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 			}
 		}},
 		{"/metadata/a~1b", "control", func(o *Order) { o.Metadata = map[string]string{"a/b": "\x01"} }},
-		{"/provider_options/paygram", "JSON object",
-			func(o *Order) { o.Options = map[string]json.RawMessage{"paygram": json.RawMessage(`[1]`)} }},
+		{
+			"/provider_options/paygram", "JSON object",
+			func(o *Order) { o.Options = map[string]json.RawMessage{"paygram": json.RawMessage(`[1]`)} },
+		},
 	} {
 		order := valid
 		row.edit(&order)
@@ -190,8 +196,10 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		require.Equal(t, row.field, invalid.Field)
 		require.Contains(t, invalid.Reason, row.says)
 	}
-	for currency, amount := range map[string]string{"EUR": "1.10000", "BHD": "1.234", "RSD": "10.50", "JPY": "7.0",
-		"XAU": "0.0001234", "HUF": "1.99"} {
+	for currency, amount := range map[string]string{
+		"EUR": "1.10000", "BHD": "1.234", "RSD": "10.50", "JPY": "7.0",
+		"XAU": "0.0001234", "HUF": "1.99",
+	} {
 		require.NoError(t, Order{Kind: Collect, Amount: amount, Currency: currency}.Validate(tickers, now), currency)
 	}
 	crypto := Order{Kind: Collect, Amount: "0.000000000000000001", Currency: "USDT"}
@@ -202,8 +210,10 @@ func FuzzValidate(f *testing.F) {
 	f.Add("49.90", "EUR", "DE", "text")
 	f.Add("1e9999999", "\xff", "", "\x00")
 	f.Fuzz(func(t *testing.T, amount, code, country, text string) {
-		order := Order{Kind: Collect, Amount: amount, Currency: code, Country: country, Description: text,
-			ReturnURL: text}
+		order := Order{
+			Kind: Collect, Amount: amount, Currency: code, Country: country, Description: text,
+			ReturnURL: text,
+		}
 		if err := order.Validate(nil, time.Time{}); err != nil {
 			var invalid *InvalidError
 			require.ErrorAs(t, err, &invalid)

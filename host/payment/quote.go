@@ -86,8 +86,10 @@ func (e *Engine) Quote(ctx context.Context, provider string, o Order) (Quote, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, quoteWithin)
 	defer cancel()
-	q := &inquiry{talk: conversation{engine: e, about: &heldPayment{payment: asked}, plan: at,
-		call: e.quoteCall(asked, at, e.now())}, once: true}
+	q := &inquiry{talk: conversation{
+		engine: e, about: &heldPayment{payment: asked}, plan: at,
+		call: e.quoteCall(asked, at, e.now()),
+	}, once: true}
 	quote, err := q.quote(ctx, asked.Order)
 	q.log(ctx, "asked for a quote")
 	return quote, err

@@ -52,8 +52,10 @@ func (q quoter) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 		Bounds: []*abi.Bound{{Currency: "EUR", Min: "1"}},
 	}
 	if answer.Get("rate").Exists() {
-		quote.Rate = &abi.Rate{From: guest.Money(answer.Text("from"), answer.Text("of")),
-			To: guest.Money(answer.Text("rate"), cmp.Or(answer.Text("into"), answer.Text("in")))}
+		quote.Rate = &abi.Rate{
+			From: guest.Money(answer.Text("from"), answer.Text("of")),
+			To:   guest.Money(answer.Text("rate"), cmp.Or(answer.Text("into"), answer.Text("in"))),
+		}
 	}
 	if fee := answer.Text("fee"); fee != "" {
 		quote.Fees = []*abi.Money{guest.Money(fee, "EUR")}
@@ -85,8 +87,10 @@ func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 	order := orderOf("10.00")
 	order.Payer = payment.Payer{Name: "Jane Roe", Email: "jane@shop.example", Phone: "+49301234", IP: "192.0.2.1"}
 	order.Reference, order.ReturnURL = "order-1001", "https://shop.example/"
-	order.Destination = payment.Destination{Number: "0301234", Account: "DE00", Address: "T0", Operator: "AT",
-		Network: "TRC20"}
+	order.Destination = payment.Destination{
+		Number: "0301234", Account: "DE00", Address: "T0", Operator: "AT",
+		Network: "TRC20",
+	}
 	order.Metadata = map[string]string{"tier": "gold"}
 
 	quote, err := h.engine.Quote(t.Context(), "a", order)
@@ -113,10 +117,14 @@ func TestWhatAProviderIsToldForAQuote(t *testing.T) {
 	order := orderOf("10.00")
 	order.Method, order.Reference, order.ReturnURL, order.Payer.Email = "crypto", "order-1001", "https://shop.example/",
 		"jane@shop.example"
-	order.Destination = payment.Destination{Number: "0301234", Account: "DE00", Address: "T0", Memo: "m",
-		Operator: "AT", Network: "TRC20"}
-	order.Options = map[string]json.RawMessage{"quoter": json.RawMessage(`{"direction_id":"1"}`),
-		"other": json.RawMessage(`{}`)}
+	order.Destination = payment.Destination{
+		Number: "0301234", Account: "DE00", Address: "T0", Memo: "m",
+		Operator: "AT", Network: "TRC20",
+	}
+	order.Options = map[string]json.RawMessage{
+		"quoter": json.RawMessage(`{"direction_id":"1"}`),
+		"other":  json.RawMessage(`{}`),
+	}
 
 	_, err := h.engine.Quote(t.Context(), "a", order)
 
@@ -143,8 +151,10 @@ func TestAQuoteTakesAsManyRoundTripsAsItsFlow(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, first.requests(), 2)
 	require.Equal(t,
-		payment.Rate{From: payment.Money{Amount: "10", Currency: "EUR"},
-			To: payment.Money{Amount: "11", Currency: "PRB"}}, quote.Rate)
+		payment.Rate{
+			From: payment.Money{Amount: "10", Currency: "EUR"},
+			To:   payment.Money{Amount: "11", Currency: "PRB"},
+		}, quote.Rate)
 	require.Equal(t, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), quote.ExpiresAt)
 }
 
@@ -165,52 +175,111 @@ func TestWhatBringsNoQuote(t *testing.T) {
 		// trips: the provider is to blame, for its breaker.
 		trips bool
 	}{
-		"another kind": {says(offer), probe{}, func(o *payment.Order) { o.Kind = payment.Payout },
-			payment.ErrUnsupported, 0, false},
-		"a decline": {says(`{"error":"limit"}`), probe{}, nil, &payment.DeclinedError{}, 1,
-			false},
+		"another kind": {
+			says(offer),
+			probe{},
+			func(o *payment.Order) { o.Kind = payment.Payout },
+			payment.ErrUnsupported, 0, false,
+		},
+		"a decline": {
+			says(`{"error":"limit"}`),
+			probe{},
+			nil, &payment.DeclinedError{}, 1,
+			false,
+		},
 		"a fault, which is not tried again": {fails(500, ""), probe{}, nil, payment.ErrUnanswered, 1, true},
 		"a connection that breaks":          {resets, probe{}, nil, payment.ErrUnanswered, 1, true},
 		"a page":                            {says("<html>"), probe{}, nil, payment.ErrUnanswered, 1, true},
 		"busy":                              {says(`{"error":"busy"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"a code in no list":                 {says(`{"error":"odd"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
 		"a trap":                            {says(`{"trap":"t"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a status, and no quote": {says(`{"status":"paid","id":"1"}`), probe{}, nil, payment.ErrUnanswered,
-			1, false},
+		"a status, and no quote": {
+			says(`{"status":"paid","id":"1"}`),
+			probe{},
+			nil, payment.ErrUnanswered,
+			1, false,
+		},
 		"a flow without end": {says(`{"next":"quote"}`), probe{}, nil, payment.ErrUnanswered, 3, false},
-		"a request that may move money": {says(offer), probe{prepare: send("create")}, nil, payment.ErrUnavailable,
-			0, false},
-		"an operation that is none": {says(offer), probe{prepare: send("odd")}, nil, payment.ErrUnavailable, 0,
-			false},
-		"nothing paid": {says(`{"gets":"9.70","in":"EUR"}`), probe{}, nil, payment.ErrUnanswered,
-			1, false},
-		"zero paid": {says(`{"pays":"0","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
+		"a request that may move money": {
+			says(offer),
+			probe{prepare: send("create")},
+			nil, payment.ErrUnavailable,
+			0, false,
+		},
+		"an operation that is none": {
+			says(offer),
+			probe{prepare: send("odd")},
+			nil, payment.ErrUnavailable, 0,
+			false,
+		},
+		"nothing paid": {
+			says(`{"gets":"9.70","in":"EUR"}`),
+			probe{},
+			nil, payment.ErrUnanswered,
+			1, false,
+		},
+		"zero paid": {
+			says(`{"pays":"0","of":"EUR","gets":"9.70","in":"EUR"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
 		"a rate of other currencies": {
-			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1","into":"EUR"}`), probe{},
-			nil, payment.ErrUnanswered, 1, false},
-		"less than nothing got": {says(`{"pays":"10.00","of":"EUR","gets":"-9.70","in":"EUR"}`), probe{},
-			nil, payment.ErrUnanswered, 1, false},
-		"a number that is none": {says(`{"pays":"ten","of":"EUR","gets":"9.70","in":"EUR"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
-		"no currency": {says(`{"pays":"10.00","gets":"9.70","in":"EUR"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
-		"two currencies and no rate": {says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB"}`), probe{},
-			nil, payment.ErrUnanswered, 1, false},
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1","into":"EUR"}`),
+			probe{},
+			nil, payment.ErrUnanswered, 1, false,
+		},
+		"less than nothing got": {
+			says(`{"pays":"10.00","of":"EUR","gets":"-9.70","in":"EUR"}`),
+			probe{},
+			nil, payment.ErrUnanswered, 1, false,
+		},
+		"a number that is none": {
+			says(`{"pays":"ten","of":"EUR","gets":"9.70","in":"EUR"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
+		"no currency": {
+			says(`{"pays":"10.00","gets":"9.70","in":"EUR"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
+		"two currencies and no rate": {
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB"}`),
+			probe{},
+			nil, payment.ErrUnanswered, 1, false,
+		},
 		"a rate of nothing": {
-			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"0","rate":"1"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
-		"another currency": {says(`{"pays":"10.00","of":"USD","gets":"9.70","in":"USD"}`), probe{},
-			nil, payment.ErrUnanswered, 1, false},
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"0","rate":"1"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
+		"another currency": {
+			says(`{"pays":"10.00","of":"USD","gets":"9.70","in":"USD"}`),
+			probe{},
+			nil, payment.ErrUnanswered, 1, false,
+		},
 		"a smaller payment": {
-			says(`{"pays":"9.99","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
+			says(`{"pays":"9.99","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
 		"a larger payment": {
-			says(`{"pays":"9.70","of":"PRB","gets":"10.01","in":"EUR","from":"1","rate":"1"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
+			says(`{"pays":"9.70","of":"PRB","gets":"10.01","in":"EUR","from":"1","rate":"1"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
 		"out of date": {
-			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","until":"2001-01-01T00:00:00Z"}`), probe{}, nil,
-			payment.ErrUnanswered, 1, false},
+			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","until":"2001-01-01T00:00:00Z"}`),
+			probe{},
+			nil,
+			payment.ErrUnanswered, 1, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,8 +356,10 @@ func TestAQuotesLogHoldsNoSecret(t *testing.T) {
 	var log strings.Builder
 	h := newHouse(t,
 		payment.Settings{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
-		account{name: "a", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: first.url,
-			timeout: 10 * time.Second})
+		account{
+			name: "a", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: first.url,
+			timeout: 10 * time.Second,
+		})
 	_, err := h.engine.Quote(t.Context(), "a", orderOf("10.00"))
 	require.Error(t, err)
 	require.Contains(t, log.String(), "asked for a quote")

@@ -170,7 +170,8 @@ const overdueBatch = 100
 
 // each does something with payments that are due, several at a time, and tells how many there were.
 func (r *Reconciler) each(ctx context.Context, provider string, limit int,
-	do func(context.Context, Payment) error) (count int, err error) {
+	do func(context.Context, Payment) error,
+) (count int, err error) {
 	due, err := r.engine.journal.Due(ctx, provider, r.engine.now(), limit)
 	if err != nil {
 		return 0, err
@@ -197,7 +198,7 @@ func (r *Reconciler) look(ctx context.Context, due Payment) error {
 	if r.engine.driving(due.ID) || (known && account.Egress.Askable() != nil) {
 		return nil
 	}
-	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll},
+	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			if !t.due(p) {
 				return p, nil
@@ -212,7 +213,7 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 	if due.Alert != "" || !r.engine.overdue(due, r.settings.Overdue) {
 		return nil
 	}
-	_, err := r.engine.withLock(ctx, "", due.ID, Origin{Cause: ByPoll},
+	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			if !t.due(p) {
 				return p, nil
@@ -271,7 +272,7 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 	if shown(waiting) {
 		return nil
 	}
-	_, err := e.withLock(ctx, "", waiting.ID, Origin{Cause: ByRecovery},
+	_, err := e.withLock(ctx, "", waiting.ID, ChangeCause{Cause: ByRecovery},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			if shown(p) {
 				return p, nil
@@ -335,7 +336,7 @@ func (t *turn) remind(ctx context.Context, overdue time.Duration) (Payment, erro
 }
 
 func (e *Engine) overdue(p Payment, limit time.Duration) bool {
-	return p.Status == Unknown && e.now().Sub(p.StatusAt) >= limit
+	return p.Status == Unknown && e.statusAge(p) >= limit
 }
 
 // bucket grants so many in a second, and no more for having waited longer. One goroutine at a time uses it.

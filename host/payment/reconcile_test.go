@@ -53,8 +53,10 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 		{
 			"the payer's time is over: what was shown may still be paid, and is looked at for a week",
 			probe{idempotency: abandonable},
-			[]http.HandlerFunc{says(open), says(`{"id":"a-1","status":"expired"}`),
-				says(`{"id":"a-1","status":"expired"}`), says(`{"error":"absent"}`)},
+			[]http.HandlerFunc{
+				says(open), says(`{"id":"a-1","status":"expired"}`),
+				says(`{"id":"a-1","status":"expired"}`), says(`{"error":"absent"}`),
+			},
 			[]payment.Status{payment.RequiresAction, payment.Expired, payment.Expired},
 		},
 		{
@@ -72,8 +74,10 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 		{
 			"not found for a while, then paid",
 			probe{idempotency: none},
-			[]http.HandlerFunc{resets, says(`{"error":"absent"}`), says(`{"error":"absent"}`),
-				says(`{"error":"absent"}`), says(paid)},
+			[]http.HandlerFunc{
+				resets, says(`{"error":"absent"}`), says(`{"error":"absent"}`),
+				says(`{"error":"absent"}`), says(paid),
+			},
 			[]payment.Status{payment.Unknown, payment.Unknown, payment.Unknown, payment.Unknown, payment.Succeeded},
 		},
 		{
@@ -85,8 +89,10 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 		{
 			"duplicate, and then not found for long",
 			probe{idempotency: keyed},
-			[]http.HandlerFunc{resets, says(`{"error":"duplicate"}`), says(`{"error":"absent"}`),
-				says(`{"error":"absent"}`), says(paid)},
+			[]http.HandlerFunc{
+				resets, says(`{"error":"duplicate"}`), says(`{"error":"absent"}`),
+				says(`{"error":"absent"}`), says(paid),
+			},
 			[]payment.Status{payment.Unknown, payment.Unknown, payment.Unknown, payment.Succeeded},
 		},
 		{
@@ -104,8 +110,10 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 				row.answers...)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
 			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{name: "a", connector: &row.probe, url: first.url,
-					tries: map[abi.Idempotency]int{keyed: 2}[row.probe.idempotency], breaker: unbreakable()},
+				account{
+					name: "a", connector: &row.probe, url: first.url,
+					tries: map[abi.Idempotency]int{keyed: 2}[row.probe.idempotency], breaker: unbreakable(),
+				},
 				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Overdue: 1000 * time.Hour})
 			made := h.create(t, "k")
@@ -177,8 +185,10 @@ func TestAPaymentThatIsUnknownForLongIsShownUntilItIsNot(t *testing.T) {
 			clock := &clock{now: time.Now()}
 			first := newProvider(t, hangsUp)
 			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url,
-					breaker: row.breaker})
+				account{
+					name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url,
+					breaker: row.breaker,
+				})
 			r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Overdue: time.Hour})
 			made := h.create(t, "k")
 
@@ -192,12 +202,14 @@ func TestAPaymentThatIsUnknownForLongIsShownUntilItIsNot(t *testing.T) {
 			require.Equal(t, payment.Unknown, p.Status)
 			require.Contains(t, p.Alert, "unknown for long")
 			require.Equal(t,
-				[]payment.EntryType{payment.PaymentCreated, payment.PaymentProcessing, payment.PaymentUnknown,
-					payment.PaymentUpdated}, h.types(t, made.ID))
+				[]payment.EntryType{
+					payment.PaymentCreated, payment.PaymentProcessing, payment.PaymentUnknown,
+					payment.PaymentUpdated,
+				}, h.types(t, made.ID))
 			require.Contains(t, h.log.String(), "unknown for long")
 
 			settled, err := h.engine.Resolve(t.Context(), made.ID,
-				payment.Ruling{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded})
+				payment.ManualResolution{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded})
 			require.NoError(t, err)
 			require.Empty(t, settled.Alert)
 		})
@@ -338,9 +350,11 @@ func TestKeysAreForgottenLongAfterTheirPaymentsHaveEnded(t *testing.T) {
 
 func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 	t.Parallel()
-	ruling := payment.Ruling{Operator: "ann", Reason: "their support said so", Status: payment.Succeeded,
-		ProviderReference: "a-1"}
-	with := func(change func(*payment.Ruling)) payment.Ruling {
+	ruling := payment.ManualResolution{
+		Operator: "ann", Reason: "their support said so", Status: payment.Succeeded,
+		ProviderReference: "a-1",
+	}
+	with := func(change func(*payment.ManualResolution)) payment.ManualResolution {
 		changed := ruling
 		change(&changed)
 		return changed
@@ -348,23 +362,33 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 	for _, row := range []struct {
 		what   string
 		create http.HandlerFunc
-		ruling payment.Ruling
+		ruling payment.ManualResolution
 		status payment.Status
 		field  string
 		err    error
 	}{
 		{"unknown becomes succeeded", resets, ruling, payment.Succeeded, "", nil},
-		{"unknown becomes failed", resets, with(func(r *payment.Ruling) { r.Status = payment.Failed }), payment.Failed,
-			"", nil},
-		{"what is open becomes canceled", says(`{"id":"a-1","status":"open"}`),
-			with(func(r *payment.Ruling) { r.Status = payment.Canceled }), payment.Canceled, "", nil},
-		{"what has ended stays as it is", says(`{"id":"a-1","status":"paid"}`),
-			with(func(r *payment.Ruling) { r.Status = payment.Failed }), payment.Succeeded, "", payment.ErrState},
-		{"a status that is no end", resets, with(func(r *payment.Ruling) { r.Status = payment.Processing }),
-			payment.Unknown, "/status", nil},
-		{"no reason", resets, with(func(r *payment.Ruling) { r.Reason = "" }), payment.Unknown, "/reason", nil},
-		{"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), ruling, payment.RequiresAction,
-			"/provider_reference", nil},
+		{
+			"unknown becomes failed", resets, with(func(r *payment.ManualResolution) { r.Status = payment.Failed }), payment.Failed,
+			"", nil,
+		},
+		{
+			"what is open becomes canceled", says(`{"id":"a-1","status":"open"}`),
+			with(func(r *payment.ManualResolution) { r.Status = payment.Canceled }), payment.Canceled, "", nil,
+		},
+		{
+			"what has ended stays as it is", says(`{"id":"a-1","status":"paid"}`),
+			with(func(r *payment.ManualResolution) { r.Status = payment.Failed }), payment.Succeeded, "", payment.ErrState,
+		},
+		{
+			"a status that is no end", resets, with(func(r *payment.ManualResolution) { r.Status = payment.Processing }),
+			payment.Unknown, "/status", nil,
+		},
+		{"no reason", resets, with(func(r *payment.ManualResolution) { r.Reason = "" }), payment.Unknown, "/reason", nil},
+		{
+			"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), ruling, payment.RequiresAction,
+			"/provider_reference", nil,
+		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -394,8 +418,8 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 			require.Nil(t, p.NextAction)
 			last := h.last(t, made.ID)
 			require.Equal(t,
-				payment.Origin{Cause: payment.ByOperator, Operator: "ann", Reason: "their support said so"},
-				last.Origin)
+				payment.ChangeCause{Cause: payment.ByOperator, Operator: "ann", Reason: "their support said so"},
+				last.ChangeCause)
 			if row.status == payment.Succeeded {
 				return
 			}

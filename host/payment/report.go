@@ -70,7 +70,8 @@ func (e *Engine) named(ctx context.Context, provider string, report Report) (Pay
 
 // found is nil where a reference is empty or names nothing.
 func (e *Engine) found(ctx context.Context, provider, reference string,
-	find func(context.Context, string, string) (Payment, error)) (*Payment, error) {
+	find func(context.Context, string, string) (Payment, error),
+) (*Payment, error) {
 	if reference == "" {
 		return nil, nil //nolint:nilnil // no reference names no payment
 	}
@@ -95,7 +96,7 @@ func (e *Engine) Report(ctx context.Context, provider string, report Report) (Pa
 	if err != nil {
 		return Payment{}, err
 	}
-	return e.withLock(ctx, "", p.ID, Origin{Cause: ByCallback, CallbackID: report.CallbackID},
+	return e.withLock(ctx, "", p.ID, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
 		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 			return t.report(ctx, p, provider, report)
 		})

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// Ruling is a person's word on what became of a payment that nobody else can tell of.
-type Ruling struct {
+// ManualResolution is a person's word on what became of a payment that nobody else can tell of.
+type ManualResolution struct {
 	// Operator is who says so; Reason is why, for whoever reads the timeline.
 	Operator string
 	Reason   string
@@ -18,7 +18,7 @@ type Ruling struct {
 	ProviderReference string
 }
 
-func (r Ruling) check(p Payment) error {
+func (r ManualResolution) check(p Payment) error {
 	var problems []error
 	refuse := func(field, reason string) { problems = append(problems, &InvalidError{Field: field, Reason: reason}) }
 	if !r.Status.Terminal() {
@@ -41,8 +41,8 @@ func (r Ruling) check(p Payment) error {
 // Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never
 // sent, is left as it is (ErrState); a ruling that does not serve joins *InvalidErrors. A provider that later says
 // otherwise shows as a conflict about money.
-func (e *Engine) Resolve(ctx context.Context, id string, ruling Ruling) (Payment, error) {
-	origin := Origin{Cause: ByOperator, Operator: ruling.Operator, Reason: ruling.Reason}
+func (e *Engine) Resolve(ctx context.Context, id string, ruling ManualResolution) (Payment, error) {
+	origin := ChangeCause{Cause: ByOperator, Operator: ruling.Operator, Reason: ruling.Reason}
 	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
 		if p.Status.Terminal() || p.Status == Created {
 			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)

@@ -22,8 +22,10 @@ func TestARequestThatWaitedTooLongAfterItsJournallingDoesNotLeave(t *testing.T) 
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			h := newHouse(t,
-				payment.Settings{SendWithin: 10 * time.Second,
-					Now: func() time.Time { return time.Now().Add(-11 * time.Second) }},
+				payment.Settings{
+					SendWithin: 10 * time.Second,
+					Now:        func() time.Time { return time.Now().Add(-11 * time.Second) },
+				},
 				account{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url})
 
 			p := h.create(t, "k")

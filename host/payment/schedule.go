@@ -45,11 +45,15 @@ func ahead(p Payment, now time.Time) bool {
 //nolint:gochecknoglobals // a lookup table
 var schedules = map[Status][]interval{
 	Unknown: {
-		{time.Minute, 5 * time.Second}, {10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute},
+		{time.Minute, 5 * time.Second},
+		{10 * time.Minute, 30 * time.Second},
+		{time.Hour, 2 * time.Minute},
 		{24 * time.Hour, 15 * time.Minute},
 	},
 	Processing: {
-		{time.Minute, 10 * time.Second}, {10 * time.Minute, 30 * time.Second}, {time.Hour, 2 * time.Minute},
+		{time.Minute, 10 * time.Second},
+		{10 * time.Minute, 30 * time.Second},
+		{time.Hour, 2 * time.Minute},
 		{24 * time.Hour, 10 * time.Minute},
 	},
 	RequiresAction: {
@@ -62,16 +66,20 @@ var schedules = map[Status][]interval{
 // conflict that shows the money.
 //
 //nolint:gochecknoglobals // a lookup table
-var afterEnd = []interval{{time.Hour, 30 * time.Minute}, {24 * time.Hour, 6 * time.Hour},
-	{7 * 24 * time.Hour, 24 * time.Hour}}
+var afterEnd = []interval{
+	{time.Hour, 30 * time.Minute},
+	{24 * time.Hour, 6 * time.Hour},
+	{7 * 24 * time.Hour, 24 * time.Hour},
+}
 
 // mayBePaidLate reports whether a payment that has ended is looked at for money that comes late.
 func mayBePaidLate(p Payment) bool {
 	return p.Status.ended() && p.Offered && !p.MoneyConflict && p.Kind == Collect && p.ProviderReference != ""
 }
 
-// nextCheck is when to look at a payment next; zero where there is no need. draw is between 0 and 1. It is pure.
-func nextCheck(p Payment, now time.Time, draw float64) time.Time {
+// nextCheck is when to look at a payment next that has been in its status for so long; zero where there is no need.
+// draw is between 0 and 1. It is pure.
+func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.Time {
 	rows, every := schedules[p.Status], rarely
 	switch {
 	case mayBePaidLate(p):
@@ -79,11 +87,6 @@ func nextCheck(p Payment, now time.Time, draw float64) time.Time {
 	case rows == nil:
 		return time.Time{}
 	}
-	since := p.StatusAt
-	if since.IsZero() {
-		since = p.CreatedAt
-	}
-	age := max(now.Sub(since), leastAge(rows, p.Checks))
 	for _, row := range rows {
 		if age < row.until {
 			every = row.every
@@ -101,20 +104,18 @@ func nextCheck(p Payment, now time.Time, draw float64) time.Time {
 	return next
 }
 
-// leastAge is how long a payment has been in its status at least, by how often it has been looked at there: the wall
-// clock may have been ahead when it came to the status, and its age by that clock is below zero until then.
-func leastAge(rows []interval, checks int) time.Duration {
-	age, row := time.Duration(0), 0
-	for range checks {
-		for row < len(rows) && age >= rows[row].until {
-			row++
-		}
-		if row == len(rows) {
-			break
-		}
-		age += time.Duration(float64(rows[row].every) * (1 - jitter))
+// statusAge is how long a payment has been in its status, by the journal's own clock: the wall clock may have been
+// wrong by days when it came to it. Payments of earlier releases, and engines without such a clock, go by the wall
+// clock.
+func (e *Engine) statusAge(p Payment) time.Duration {
+	if p.StatusClock > 0 {
+		return e.settings.Clock() - p.StatusClock
 	}
-	return age
+	since := p.StatusAt
+	if since.IsZero() {
+		since = p.CreatedAt
+	}
+	return e.now().Sub(since)
 }
 
 // schedule says when a payment that is about to be saved is looked at next.
@@ -122,7 +123,7 @@ func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
 	now := p.UpdatedAt
 	switch {
 	case p.Status != t.standing.Status:
-		p.StatusAt, p.Checks = now, 0
+		p.StatusAt, p.StatusClock, p.Checks = now, t.settings.Clock(), 0
 	case p.Status.ended() && !mayBePaidLate(p):
 		p.NextCheck = time.Time{}
 		return p
@@ -131,7 +132,7 @@ func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
 	default:
 		p.Checks++
 	}
-	p.NextCheck = nextCheck(p, now, t.draw(p))
+	p.NextCheck = nextCheck(p, t.statusAge(p), now, t.draw(p))
 	if p.Status == Unknown && p.Checks == 0 && slices.ContainsFunc(attempts, isDuplicate) {
 		// The provider has just said that it holds the payment, so it can be asked at once.
 		p.NextCheck = now

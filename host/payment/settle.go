@@ -107,8 +107,10 @@ func actionOf(action *abi.NextAction) *NextAction {
 			Amount: moneyOf(a.PayTo.GetAmount()),
 		}
 	case *abi.NextAction_Instructions:
-		return &NextAction{Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(),
-			Amount: moneyOf(a.Instructions.GetAmount())}
+		return &NextAction{
+			Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(),
+			Amount: moneyOf(a.Instructions.GetAmount()),
+		}
 	}
 	return nil
 }

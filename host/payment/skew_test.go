@@ -26,16 +26,27 @@ func TestAPluginReadsAnAnswerNoLaterThanThePaymentIsOld(t *testing.T) {
 		journal time.Duration
 		want    time.Time
 	}{
-		"both clocks agree": {made, noon.Add(time.Minute), time.Hour + time.Minute,
-			noon.Add(time.Minute)},
-		"the wall clock is days ahead": {made, noon.Add(72 * time.Hour), time.Hour + time.Minute,
-			noon.Add(time.Minute)},
-		"the wall clock is behind": {made, noon.Add(-72 * time.Hour), time.Hour + time.Minute,
-			noon.Add(-72 * time.Hour)},
-		"a payment of an earlier release": {Payment{CreatedAt: noon}, noon.Add(72 * time.Hour), time.Minute,
-			noon.Add(72 * time.Hour)},
-		"made while the wall clock was ahead": {Payment{CreatedAt: noon.Add(72 * time.Hour), MadeClock: time.Hour},
-			noon, time.Hour + time.Minute, noon},
+		"both clocks agree": {
+			made, noon.Add(time.Minute), time.Hour + time.Minute,
+			noon.Add(time.Minute),
+		},
+		"the wall clock is days ahead": {
+			made, noon.Add(72 * time.Hour), time.Hour + time.Minute,
+			noon.Add(time.Minute),
+		},
+		"the wall clock is behind": {
+			made, noon.Add(-72 * time.Hour), time.Hour + time.Minute,
+			noon.Add(-72 * time.Hour),
+		},
+		"a payment of an earlier release": {
+			Payment{CreatedAt: noon},
+			noon.Add(72 * time.Hour), time.Minute,
+			noon.Add(72 * time.Hour),
+		},
+		"made while the wall clock was ahead": {
+			Payment{CreatedAt: noon.Add(72 * time.Hour), MadeClock: time.Hour},
+			noon, time.Hour + time.Minute, noon,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,14 +65,22 @@ func TestALookUpIsAboutTheTimeAtWhichTheRequestWasSent(t *testing.T) {
 		checks  int
 		want    time.Time
 	}{
-		"both clocks agree": {noon.Add(-time.Minute), time.Hour - time.Minute, 1,
-			noon.Add(-time.Minute)},
-		"sent while the wall clock was ahead": {noon.Add(3 * day), time.Hour - time.Minute, 0,
-			noon.Add(-time.Minute)},
-		"sent while it was behind, or before a long stop": {noon.Add(-3 * day), time.Hour - time.Minute, 0,
-			noon.Add(-3 * day)},
-		"and the next look-up takes the other": {noon.Add(-3 * day), time.Hour - time.Minute, 1,
-			noon.Add(-time.Minute)},
+		"both clocks agree": {
+			noon.Add(-time.Minute), time.Hour - time.Minute, 1,
+			noon.Add(-time.Minute),
+		},
+		"sent while the wall clock was ahead": {
+			noon.Add(3 * day), time.Hour - time.Minute, 0,
+			noon.Add(-time.Minute),
+		},
+		"sent while it was behind, or before a long stop": {
+			noon.Add(-3 * day), time.Hour - time.Minute, 0,
+			noon.Add(-3 * day),
+		},
+		"and the next look-up takes the other": {
+			noon.Add(-3 * day), time.Hour - time.Minute, 1,
+			noon.Add(-time.Minute),
+		},
 		"an attempt of an earlier release": {noon.Add(3 * day), 0, 1, noon.Add(3 * day)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,13 +92,15 @@ func TestALookUpIsAboutTheTimeAtWhichTheRequestWasSent(t *testing.T) {
 	}
 }
 
-// A payment that came to its status while the wall clock was ahead was looked at every five seconds until that day.
-func TestAPaymentIsAtLeastAsOldAsItsLookUpsSay(t *testing.T) {
+// A payment that came to its status while the wall clock was days behind was looked at once an hour from then on, and
+// one that came to it while it was days ahead every five seconds until that day.
+func TestHowLongAStatusHoldsIsByTheJournalsClock(t *testing.T) {
 	t.Parallel()
-	p := Payment{Status: Unknown, StatusAt: noon.Add(72 * time.Hour)}
-	require.Equal(t, noon.Add(5*time.Second), nextCheck(p, noon, 0.5))
-	p.Checks = 20
-	require.Equal(t, noon.Add(30*time.Second), nextCheck(p, noon, 0.5))
-	p.Checks = 1000
-	require.Equal(t, noon.Add(time.Hour), nextCheck(p, noon, 0.5))
+	e := clocks(noon, time.Hour)
+	for _, wrong := range []time.Duration{-72 * time.Hour, 0, 72 * time.Hour} {
+		p := Payment{StatusAt: noon.Add(wrong), StatusClock: time.Hour - time.Minute}
+		require.Equal(t, time.Minute, e.statusAge(p), "the wall clock was wrong by %s", wrong)
+	}
+	require.Equal(t, time.Hour, e.statusAge(Payment{StatusAt: noon.Add(-time.Hour)}), "of an earlier release")
+	require.Equal(t, 2*time.Hour, e.statusAge(Payment{CreatedAt: noon.Add(-2 * time.Hour)}), "of the first release")
 }

@@ -72,13 +72,25 @@ func RuleFor(event Event, idempotency abi.Idempotency) Rule {
 //nolint:gochecknoglobals // a lookup table
 var retryTable = map[Event][4]Rule{
 	Accepted: {{Then: Stay}, {Then: Stay}, {Then: Stay}, {Then: Stay}},
-	NotSent: {{Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext},
-		{Retry: true, Then: TryNext}},
+	NotSent: {
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext},
+	},
 	Unable: {{Then: TryNext}, {Then: TryNext}, {Then: TryNext}, {Then: TryNext}},
-	Refused: {{Retry: true, Then: TryNext}, {Retry: true, Then: TryNext}, {Retry: true, Then: TryNext},
-		{Retry: true, Then: TryNext}},
-	Unanswered: {{Retry: true, Then: TryNext}, {Retry: true, Then: HoldUnknown},
-		{Retry: true, Abandon: true, Then: TryNext}, {Then: HoldUnknown}},
+	Refused: {
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: TryNext},
+	},
+	Unanswered: {
+		{Retry: true, Then: TryNext},
+		{Retry: true, Then: HoldUnknown},
+		{Retry: true, Abandon: true, Then: TryNext},
+		{Then: HoldUnknown},
+	},
 	DeclinedSoft: {{Then: TryNext}, {Then: TryNext}, {Then: TryNext}, {Then: TryNext}},
 	DeclinedHard: {{Then: Fail}, {Then: Fail}, {Then: Fail}, {Then: Fail}},
 	Duplicate:    {{Then: TryNext}, {Then: HoldUnknown}, {Then: HoldUnknown}, {Then: HoldUnknown}},

@@ -60,8 +60,10 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 		// unanswered.
 		bare bool
 	}{
-		{what: "nobody listens", event: payment.NotSent,
-			cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)}},
+		{
+			what: "nobody listens", event: payment.NotSent,
+			cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)},
+		},
 		{
 			what: "the plugin traps before anything is sent", event: payment.Unable,
 			answer: says(`{"id":"a-1","status":"open"}`),
@@ -72,7 +74,8 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			what: "the plugin cannot make a request of it", event: payment.Unable,
 			answer: says(`{"id":"a-1","status":"open"}`),
 			probe: probe{prepare: func(*abi.Call) (*abi.Step,
-				error) {
+				error,
+			) {
 				return guest.Reject("unsupported", "/amount", "too odd"), nil
 			}},
 			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
@@ -90,8 +93,10 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			what: "429 in the provider's own words", event: payment.Refused, answer: fails(429, `{"error":"slow"}`),
 			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)},
 		},
-		{what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`),
-			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)}},
+		{
+			what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`),
+			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)},
+		},
 		{
 			what: "429 without a body", event: payment.Refused, answer: fails(429, ""), bare: true,
 			cells: [4]expectation{moved(2, 2), held(2), moved(2, 2), held(1)},
@@ -110,27 +115,41 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 		{what: "booked, then end of file", event: payment.Unanswered, answer: hangsUp, cells: unanswered},
 		{what: "booked, then silence", event: payment.Unanswered, answer: silence, cells: unanswered},
 		{what: "500", event: payment.Unanswered, answer: fails(500, "oops"), cells: unanswered},
-		{what: "503 with an answer that looks fine", event: payment.Unanswered,
-			answer: fails(503, `{"id":"a-1","status":"paid"}`), cells: unanswered},
+		{
+			what: "503 with an answer that looks fine", event: payment.Unanswered,
+			answer: fails(503, `{"id":"a-1","status":"paid"}`), cells: unanswered,
+		},
 		{what: "not JSON", event: payment.Unanswered, answer: says("<html>"), cells: unanswered},
 		{what: "truncated", event: payment.Unanswered, answer: truncates, cells: unanswered},
-		{what: "the plugin traps on the answer", event: payment.Unanswered, answer: says(`{"trap":true}`),
-			cells: unanswered},
-		{what: "a refusal that nobody listed", event: payment.Unanswered, answer: says(`{"error":"whatever"}`),
-			cells: unanswered},
-		{what: "another payment's reference", event: payment.Unanswered,
-			answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered},
-		{what: "another amount", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`),
-			cells: unanswered},
-		{what: "declined softly", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
-			cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)}},
+		{
+			what: "the plugin traps on the answer", event: payment.Unanswered, answer: says(`{"trap":true}`),
+			cells: unanswered,
+		},
+		{
+			what: "a refusal that nobody listed", event: payment.Unanswered, answer: says(`{"error":"whatever"}`),
+			cells: unanswered,
+		},
+		{
+			what: "another payment's reference", event: payment.Unanswered,
+			answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered,
+		},
+		{
+			what: "another amount", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`),
+			cells: unanswered,
+		},
+		{
+			what: "declined softly", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
+			cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)},
+		},
 		{
 			what: "declined softly, and not finally", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
 			probe: probe{revocable: true},
 			cells: [4]expectation{held(1), held(1), held(1), held(1)},
 		},
-		{what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`),
-			cells: [4]expectation{failed, failed, failed, failed}},
+		{
+			what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`),
+			cells: [4]expectation{failed, failed, failed, failed},
+		},
 		{
 			what: "credentials refused, where declines are not final", event: payment.DeclinedSoft,
 			answer: says(`{"error":"token"}`),
@@ -140,8 +159,10 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			what: "an answer with another status than 2xx that looks fine", event: payment.Unanswered,
 			answer: fails(404, `{"id":"a-1","status":"paid"}`), cells: unanswered,
 		},
-		{what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`),
-			cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)}},
+		{
+			what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`),
+			cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)},
+		},
 	}
 	for _, row := range rows {
 		for column, idempotency := range []abi.Idempotency{safe, keyed, abandonable, none} {
@@ -260,8 +281,10 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	first := newProvider(t, says(`{"id":"a-*","status":"open"}`), fails(500, ""), fails(500, ""))
 	second := newProvider(t, says(`{"id":"b-*","status":"open"}`))
 	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url,
-			breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second}},
+		account{
+			name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url,
+			breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second},
+		},
 		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
 	require.Equal(t, "b", h.create(t, "k1").Provider)

@@ -18,7 +18,7 @@ type Entry struct {
 	Merchant  string    `json:"merchant"`
 	Type      EntryType `json:"type"`
 	At        time.Time `json:"at"`
-	Origin
+	ChangeCause
 	// AttemptID is the attempt whose answer, or whose sending, brought the change; empty where none did.
 	AttemptID string `json:"attempt_id,omitempty"`
 	// Snapshot is the payment after the change, as the API shows it.
@@ -74,8 +74,8 @@ const (
 	ByOperator Cause = "operator"
 )
 
-// Origin is where a change came from.
-type Origin struct {
+// ChangeCause is where a change came from.
+type ChangeCause struct {
 	Cause Cause `json:"cause"`
 	// CallbackID is set where the cause is a callback.
 	CallbackID string `json:"callback_id,omitempty"`
@@ -108,7 +108,7 @@ func entryTypes(before, after Payment) []EntryType {
 func sameToMerchant(before, after Payment) bool {
 	for _, p := range []*Payment{&before, &after} {
 		p.Attempts, p.Version, p.UpdatedAt, p.Plugin = 0, 0, time.Time{}, ""
-		p.StatusAt, p.NextCheck, p.Checks = time.Time{}, time.Time{}, 0
+		p.StatusAt, p.StatusClock, p.NextCheck, p.Checks = time.Time{}, 0, time.Time{}, 0
 		p.Offered, p.Acted = false, false
 		// Each has an entry of its own, and both set the alert.
 		if before.AbandonedFound != after.AbandonedFound || before.MoneyConflict != after.MoneyConflict {

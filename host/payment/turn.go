@@ -9,7 +9,7 @@ import (
 // the journal and why it changes, so that every change is written with the entries that tell of it.
 type turn struct {
 	*Engine
-	origin Origin
+	origin ChangeCause
 	// fleet is held for the whole turn, so that no operation mixes generations.
 	fleet *Fleet
 	// standing is the payment as the journal has it.
@@ -18,12 +18,12 @@ type turn struct {
 	answer func(p Payment) *Answer
 }
 
-func (e *Engine) turnAt(standing Payment, origin Origin) *turn {
+func (e *Engine) turnAt(standing Payment, origin ChangeCause) *turn {
 	return &turn{Engine: e, origin: origin, standing: standing}
 }
 
 // begin makes a turn that works with the fleet that serves now, until end.
-func (e *Engine) begin(standing Payment, origin Origin) *turn {
+func (e *Engine) begin(standing Payment, origin ChangeCause) *turn {
 	t := e.turnAt(standing, origin)
 	t.fleet = e.hold()
 	return t
@@ -45,7 +45,8 @@ func (t *turn) conclude(ctx context.Context, p Payment, attempts ...Attempt) (Pa
 }
 
 func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt,
-	answer func(Payment) *Answer) (Payment, error) {
+	answer func(Payment) *Answer,
+) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
 	if t.outdated(p) {
@@ -97,7 +98,7 @@ func (t *turn) entries(p Payment, attempts []Attempt) ([]Entry, error) {
 			return nil, fmt.Errorf("make an event's id: %w", err)
 		}
 		entries[i] = Entry{
-			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, Origin: origin,
+			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, ChangeCause: origin,
 			AttemptID: attemptOf(attempts), Snapshot: snapshot,
 		}
 	}

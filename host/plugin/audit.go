@@ -53,17 +53,17 @@ const mostEvents = 200
 
 // trail gathers the events of one change.
 type trail struct {
-	shelf  *Shelf
-	name   string // of the plugin, or of its file until that is known
-	source string
-	about  Event
-	events []Event
+	registry *Registry
+	name     string // of the plugin, or of its file until that is known
+	source   string
+	about    Event
+	events   []Event
 	// quiet: nothing serves yet, so that what goes well is no news.
 	quiet bool
 }
 
-func (s *Shelf) trail(name, source string) *trail {
-	return &trail{shelf: s, name: name, source: source}
+func (s *Registry) trail(name, source string) *trail {
+	return &trail{registry: s, name: name, source: source}
 }
 
 // of says which generation the following events are about.
@@ -87,32 +87,32 @@ func (t *trail) failed(step Step, err error) error {
 
 func (t *trail) note(step Step, detail string, err error) {
 	event := t.about
-	event.At, event.Step, event.Source, event.Detail = t.shelf.settings.Now().UTC(), step, t.source, detail
+	event.At, event.Step, event.Source, event.Detail = t.registry.settings.Now().UTC(), step, t.source, detail
 	attributes := []any{
 		slog.String("plugin", t.name), slog.String("step", string(step)), slog.String("digest", event.Digest),
 		slog.String("version", event.Version),
 		slog.String("source", t.source), slog.String("detail", detail),
 	}
-	say := t.shelf.settings.Logger.Info
+	say := t.registry.settings.Logger.Info
 	if t.quiet {
-		say = t.shelf.settings.Logger.Debug
+		say = t.registry.settings.Logger.Debug
 	}
 	if err != nil {
 		event.Error = err.Error()
-		attributes, say = append(attributes, slog.Any("error", err)), t.shelf.settings.Logger.Error
+		attributes, say = append(attributes, slog.Any("error", err)), t.registry.settings.Logger.Error
 	}
 	say("plugin", attributes...)
 	t.events = append(t.events, event)
-	t.shelf.remember(t.name, event)
+	t.registry.remember(t.name, event)
 }
 
 // mostStrangers are names of which nothing serves and events are kept all the same.
 const mostStrangers = 50
 
-func (s *Shelf) remember(name string, event Event) {
+func (s *Registry) remember(name string, event Event) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if _, known := s.entries[name]; !known && len(s.entries) >= len(s.lineup.plugins)+mostStrangers {
+	if _, known := s.entries[name]; !known && len(s.entries) >= len(s.active.plugins)+mostStrangers {
 		return
 	}
 	entry := s.entry(name)

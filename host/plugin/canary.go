@@ -51,11 +51,11 @@ type trial struct {
 	givenUp        string  // why, once it is
 }
 
-func newTrial(serving Serving, now time.Time) *trial {
-	if serving.Canary == nil {
+func newTrial(active Active, now time.Time) *trial {
+	if active.Canary == nil {
 		return nil
 	}
-	return &trial{since: now, stable: serving.Stable.Digest(), canary: serving.Canary.Digest()}
+	return &trial{since: now, stable: active.Stable.Digest(), canary: active.Canary.Digest()}
 }
 
 // count adds a sample, and gives the reason to give the canary up, once.
@@ -118,7 +118,7 @@ func exceeds(a, ofA, b, ofB, percent int) bool {
 
 // Observe is told what became of an attempt, for the canary of its plugin, if there is one. It does not wait for
 // anything. A canary that turns out worse is aborted.
-func (s *Shelf) Observe(sample Sample) {
+func (s *Registry) Observe(sample Sample) {
 	s.mutex.RLock()
 	var on *trial
 	if entry := s.entries[sample.Plugin]; entry != nil {
@@ -137,47 +137,47 @@ func (s *Shelf) Observe(sample Sample) {
 	if s.closed {
 		return
 	}
-	// Not on the attempt's own goroutine: who adopts the lineup may wait for attempts.
+	// Not on the attempt's own goroutine: who adopts the active may wait for attempts.
 	s.tasks.Go(func() { _ = s.abort(s.base, sample.Plugin, "canary watch", reason, on) })
 }
 
 // Share changes the percentage of payments that a canary serves; 1 to 99.
-func (s *Shelf) Share(ctx context.Context, name string, share int, by string) error {
-	return s.change(ctx, name, "share by "+by, StepCanary, func(serving Serving, _ *entry) (change, error) {
-		if serving.Canary == nil {
+func (s *Registry) Share(ctx context.Context, name string, share int, by string) error {
+	return s.change(ctx, name, "share by "+by, StepCanary, func(active Active, _ *entry) (change, error) {
+		if active.Canary == nil {
 			return change{}, noCanary()
 		}
-		serving.Share = share
-		return change{name: name, serving: serving}, nil
+		active.Share = share
+		return change{name: name, active: active}, nil
 	})
 }
 
 // Promote makes a canary serve every payment.
-func (s *Shelf) Promote(ctx context.Context, name, by string) error {
-	return s.change(ctx, name, "promotion by "+by, StepCanary, func(serving Serving, _ *entry) (change, error) {
-		if serving.Canary == nil {
+func (s *Registry) Promote(ctx context.Context, name, by string) error {
+	return s.change(ctx, name, "promotion by "+by, StepCanary, func(active Active, _ *entry) (change, error) {
+		if active.Canary == nil {
 			return change{}, noCanary()
 		}
-		return change{name: name, serving: Serving{Stable: serving.Canary}}, s.pinned(name, serving.Canary.Digest())
+		return change{name: name, active: Active{Stable: active.Canary}}, s.pinned(name, active.Canary.Digest())
 	})
 }
 
 // Abort ends a canary: what served beside it serves every payment.
-func (s *Shelf) Abort(ctx context.Context, name, by string) error {
+func (s *Registry) Abort(ctx context.Context, name, by string) error {
 	return s.abort(ctx, name, "abort by "+by, "", nil)
 }
 
 // abort ends a canary, and where on is given only that one.
-func (s *Shelf) abort(ctx context.Context, name, source, reason string, on *trial) error {
-	return s.change(ctx, name, source, StepCanary, func(serving Serving, known *entry) (change, error) {
-		if serving.Canary == nil || on != nil && known.trial != on {
+func (s *Registry) abort(ctx context.Context, name, source, reason string, on *trial) error {
+	return s.change(ctx, name, source, StepCanary, func(active Active, known *entry) (change, error) {
+		if active.Canary == nil || on != nil && known.trial != on {
 			return change{}, noCanary()
 		}
 		t := s.trail(name, source)
-		t.of(serving.Canary)
+		t.of(active.Canary)
 		t.done(StepCanary,
-			"aborted"+because(reason)+", generation "+strconv.FormatInt(serving.Canary.number, 10)+" drains")
-		return change{name: name, serving: Serving{Stable: serving.Stable}}, nil
+			"aborted"+because(reason)+", generation "+strconv.FormatInt(active.Canary.number, 10)+" drains")
+		return change{name: name, active: Active{Stable: active.Stable}}, nil
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 // change is a change of what serves of one plugin.
 type change struct {
 	name string
-	// serving is what serves after it; the zero Serving takes the plugin out.
-	serving Serving
+	// active is what serves after it; the zero Active takes the plugin out.
+	active Active
 	// code and signature are a module that is new here, and digest is the code's.
 	code, signature []byte
 	digest          string
@@ -22,13 +22,13 @@ type change struct {
 }
 
 // serve makes a change. The caller holds changing, and every generation of the change.
-func (s *Shelf) serve(ctx context.Context, t *trail, c change) error {
+func (s *Registry) serve(ctx context.Context, t *trail, c change) error {
 	if err := s.keepModule(c); err != nil {
 		return t.failed(StepKeep, err)
 	}
-	lineup := s.Lineup()
-	former, _ := lineup.Of(c.name)
-	next := lineup.with(c.name, c.serving)
+	active := s.ActiveSet()
+	former, _ := active.Of(c.name)
+	next := active.with(c.name, c.active)
 	if !c.kept {
 		if err := s.settings.Adopt(ctx, next); err != nil {
 			return t.failed(StepAdopt, &RefusedError{Step: StepAdopt, Reason: ErrIncompatible, Err: err})
@@ -40,7 +40,7 @@ func (s *Shelf) serve(ctx context.Context, t *trail, c change) error {
 	}
 	s.line(next)
 	dropped := s.settle(c, former)
-	t.done(stepOf(former, c.serving), sentence(former, c.serving))
+	t.done(stepOf(former, c.active), sentence(former, c.active))
 	for _, generation := range dropped {
 		generation.Release()
 	}
@@ -52,19 +52,19 @@ func (s *Shelf) serve(ctx context.Context, t *trail, c change) error {
 
 // settle brings a plugin's entry in step with what serves now. It takes over a hold on what served as stable, and gives
 // the generations that are no longer kept, each as often as the caller is to release it.
-func (s *Shelf) settle(c change, former Serving) (dropped []*Generation) {
+func (s *Registry) settle(c change, former Active) (dropped []*Generation) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	known := s.entry(c.name)
-	if i := slices.Index(known.warm, c.serving.Stable); i >= 0 {
+	if i := slices.Index(known.warm, c.active.Stable); i >= 0 {
 		known.warm = slices.Delete(known.warm, i, i+1)
-		dropped = append(dropped, c.serving.Stable) // its hold as a warm one: the lineup has it now
+		dropped = append(dropped, c.active.Stable) // its hold as a warm one: the active has it now
 	}
 	switch {
-	case c.serving.Stable == nil:
+	case c.active.Stable == nil:
 		dropped = append(dropped, known.warm...)
 		dropped, known.warm = append(dropped, former.Stable), nil
-	case former.Stable == c.serving.Stable:
+	case former.Stable == c.active.Stable:
 		dropped = append(dropped, former.Stable)
 	case former.Stable != nil:
 		known.warm = slices.Insert(known.warm, 0, former.Stable)
@@ -73,8 +73,8 @@ func (s *Shelf) settle(c change, former Serving) (dropped []*Generation) {
 		dropped = append(dropped, known.warm[most:]...)
 		known.warm = slices.Clip(known.warm[:most])
 	}
-	if c.serving.Canary != former.Canary {
-		known.trial = newTrial(c.serving, s.settings.Now().UTC())
+	if c.active.Canary != former.Canary {
+		known.trial = newTrial(c.active, s.settings.Now().UTC())
 	}
 	known.record.follow(c)
 	if c.file != "" {
@@ -83,7 +83,7 @@ func (s *Shelf) settle(c change, former Serving) (dropped []*Generation) {
 	return dropped
 }
 
-func stepOf(former, now Serving) Step {
+func stepOf(former, now Active) Step {
 	switch {
 	case now.Stable == nil:
 		return StepDrain
@@ -94,7 +94,7 @@ func stepOf(former, now Serving) Step {
 }
 
 // sentence says what changed.
-func sentence(former, now Serving) string {
+func sentence(former, now Active) string {
 	switch {
 	case now.Stable == nil:
 		return "taken out of service"
@@ -110,9 +110,9 @@ func sentence(former, now Serving) string {
 
 // Rollback makes a former generation serve again that is kept warm: the one with the digest, or the last one where it
 // is empty. What served is kept in its place, so a second rollback takes back the first. by says who wants it.
-func (s *Shelf) Rollback(ctx context.Context, name, digest, by string) error {
-	return s.change(ctx, name, "rollback by "+by, StepRollback, func(serving Serving, known *entry) (change, error) {
-		if serving.Canary != nil {
+func (s *Registry) Rollback(ctx context.Context, name, digest, by string) error {
+	return s.change(ctx, name, "rollback by "+by, StepRollback, func(active Active, known *entry) (change, error) {
+		if active.Canary != nil {
 			return change{},
 				&RefusedError{Step: StepRollback, Reason: ErrCanary, What: "one is on trial", Hint: "abort it first"}
 		}
@@ -120,28 +120,28 @@ func (s *Shelf) Rollback(ctx context.Context, name, digest, by string) error {
 		if i < 0 {
 			return change{}, &RefusedError{Step: StepRollback, Reason: ErrNothingKept}
 		}
-		return change{name: name, serving: Serving{Stable: known.warm[i]}}, s.pinned(name, known.warm[i].Digest())
+		return change{name: name, active: Active{Stable: known.warm[i]}}, s.pinned(name, known.warm[i].Digest())
 	})
 }
 
 // Drain lets go of generations that are kept warm, the one with the digest or all; attempts that are under way end
 // first. The digest of what serves takes the whole plugin out of service, where the configuration can do without it; a
 // canary's aborts it.
-func (s *Shelf) Drain(ctx context.Context, name, digest, by string) error {
+func (s *Registry) Drain(ctx context.Context, name, digest, by string) error {
 	source := "drain by " + by
-	return s.change(ctx, name, source, StepDrain, func(serving Serving, known *entry) (change, error) {
+	return s.change(ctx, name, source, StepDrain, func(active Active, known *entry) (change, error) {
 		switch {
-		case digest == serving.Stable.Digest():
+		case digest == active.Stable.Digest():
 			return change{name: name}, nil
-		case serving.Canary != nil && digest == serving.Canary.Digest():
-			return change{name: name, serving: Serving{Stable: serving.Stable}}, nil
+		case active.Canary != nil && digest == active.Canary.Digest():
+			return change{name: name, active: Active{Stable: active.Stable}}, nil
 		}
 		return change{}, s.cool(name, digest, source)
 	})
 }
 
 // cool lets go of generations that are kept warm.
-func (s *Shelf) cool(name, digest, source string) error {
+func (s *Registry) cool(name, digest, source string) error {
 	s.mutex.Lock()
 	known := s.entries[name]
 	var dropped, kept []*Generation
@@ -168,31 +168,32 @@ func (s *Shelf) cool(name, digest, source string) error {
 
 // change decides on a change of a plugin that serves, and makes it. decide may find that there is nothing to serve
 // otherwise: it gives a change without a name.
-func (s *Shelf) change(ctx context.Context, name, source string, step Step,
-	decide func(Serving, *entry) (change, error)) error {
+func (s *Registry) change(ctx context.Context, name, source string, step Step,
+	decide func(Active, *entry) (change, error),
+) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	serving, found := s.Lineup().Of(name)
+	active, found := s.ActiveSet().Of(name)
 	if !found {
 		return &RefusedError{Step: step, Reason: ErrUnknown, What: strconv.Quote(name)}
 	}
 	t := s.trail(name, source)
-	t.of(serving.Stable)
+	t.of(active.Stable)
 	s.mutex.RLock()
 	known := *s.entries[name]
 	s.mutex.RUnlock()
-	decided, err := decide(serving, &known)
+	decided, err := decide(active, &known)
 	if err != nil {
 		return t.failed(step, err)
 	}
 	if decided.name == "" {
 		return nil
 	}
-	if decided.serving.Stable != nil {
-		t.of(decided.serving.Stable)
+	if decided.active.Stable != nil {
+		t.of(decided.active.Stable)
 	}
-	if decided.serving.Canary != nil {
-		t.of(decided.serving.Canary)
+	if decided.active.Canary != nil {
+		t.of(decided.active.Canary)
 	}
 	return s.serve(ctx, t, decided)
 }

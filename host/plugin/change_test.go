@@ -18,9 +18,9 @@ import (
 )
 
 // states are those of a plugin's generations, the latest first.
-func states(t *testing.T, shelf *plugin.Shelf) []plugin.State {
+func states(t *testing.T, registry *plugin.Registry) []plugin.State {
 	t.Helper()
-	status, found := shelf.Plugin("hostile")
+	status, found := registry.Plugin("hostile")
 	require.True(t, found)
 	var all []plugin.State
 	for _, g := range status.Generations {
@@ -31,38 +31,38 @@ func states(t *testing.T, shelf *plugin.Shelf) []plugin.State {
 
 func TestRollbackGoesToWhatIsKeptAndBack(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{Keep: 2})
-	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrUnknown)
-	first := install(t, shelf, module(t, ""))
-	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrNothingKept)
-	second := install(t, shelf, variant(t, "version=2.0.0"))
-	third := install(t, shelf, variant(t, "version=3.0.0"))
-	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm, plugin.Warm}, states(t, shelf))
+	registry := newRegistry(t, plugin.Settings{Keep: 2})
+	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrUnknown)
+	first := install(t, registry, module(t, ""))
+	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrNothingKept)
+	second := install(t, registry, variant(t, "version=2.0.0"))
+	third := install(t, registry, variant(t, "version=3.0.0"))
+	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm, plugin.Warm}, states(t, registry))
 
 	serves := func(g *plugin.Generation) {
 		t.Helper()
-		now, _ := shelf.Current("hostile")
+		now, _ := registry.Current("hostile")
 		require.Same(t, g, now)
 		require.Equal(t, "prepared serve", reference(t, now, operation("serve")))
 	}
-	require.NoError(t, shelf.Rollback(t.Context(), "hostile", "", "desk"))
+	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "desk"))
 	serves(second)
-	require.NoError(t, shelf.Rollback(t.Context(), "hostile", "", "desk"))
+	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "desk"))
 	serves(third)
-	require.NoError(t, shelf.Rollback(t.Context(), "hostile", first.Digest(), "desk"))
+	require.NoError(t, registry.Rollback(t.Context(), "hostile", first.Digest(), "desk"))
 	serves(first)
-	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "another digest", "desk"), plugin.ErrNothingKept)
+	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "another digest", "desk"), plugin.ErrNothingKept)
 
-	install(t, shelf, variant(t, "version=4.0.0"))
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 3 }, waiting, tick,
+	install(t, registry, variant(t, "version=4.0.0"))
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 3 }, waiting, tick,
 		"what is beyond Keep is closed")
-	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm, plugin.Warm}, states(t, shelf))
+	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm, plugin.Warm}, states(t, registry))
 
-	require.NoError(t, shelf.Drain(t.Context(), "hostile", "", "desk"))
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick)
-	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrNothingKept)
-	require.ErrorIs(t, shelf.Drain(t.Context(), "hostile", "", "desk"), plugin.ErrNothingKept)
-	status, _ := shelf.Plugin("hostile")
+	require.NoError(t, registry.Drain(t.Context(), "hostile", "", "desk"))
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick)
+	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrNothingKept)
+	require.ErrorIs(t, registry.Drain(t.Context(), "hostile", "", "desk"), plugin.ErrNothingKept)
+	status, _ := registry.Plugin("hostile")
 	require.Contains(t, fmt.Sprint(status.Events), "rollback by desk")
 }
 
@@ -70,26 +70,26 @@ func TestRollbackGoesToWhatIsKeptAndBack(t *testing.T) {
 // on.
 func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{})
-	first := install(t, shelf, module(t, ""))
-	second := install(t, shelf, variant(t, "version=2.0.0"))
-	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Source: "test"})
+	registry := newRegistry(t, plugin.Settings{})
+	first := install(t, registry, module(t, ""))
+	second := install(t, registry, variant(t, "version=2.0.0"))
+	report, err := registry.Install(t.Context(), plugin.Candidate{Code: module(t, ""), Source: "test"})
 	require.NoError(t, err)
 	require.Equal(t, first.Number(), report.Generation)
 	require.NotNil(t, report.Shadow, "it is held against what has been recorded since")
-	now, _ := shelf.Current("hostile")
+	now, _ := registry.Current("hostile")
 	require.Same(t, first, now)
-	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, shelf))
-	report, err = shelf.Install(t.Context(),
+	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, registry))
+	report, err = registry.Install(t.Context(),
 		plugin.Candidate{Code: variant(t, "version=2.0.0"), Source: "test", Canary: 10})
 	require.NoError(t, err)
 	require.Equal(t, second.Number(), report.Generation, "as a canary too")
-	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, shelf))
-	require.NoError(t, shelf.Drain(t.Context(), "hostile", second.Digest(), "desk"))
-	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, shelf))
-	require.NoError(t, shelf.Drain(t.Context(), "hostile", "", "desk"))
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick)
-	again := install(t, shelf, variant(t, "version=2.0.0"))
+	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, registry))
+	require.NoError(t, registry.Drain(t.Context(), "hostile", second.Digest(), "desk"))
+	require.Equal(t, []plugin.State{plugin.Warm, plugin.Stable}, states(t, registry))
+	require.NoError(t, registry.Drain(t.Context(), "hostile", "", "desk"))
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick)
+	again := install(t, registry, variant(t, "version=2.0.0"))
 	require.NotSame(t, second, again, "what was closed is compiled anew")
 }
 
@@ -97,74 +97,74 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 func TestRefusedRollbackChangesNothing(t *testing.T) {
 	t.Parallel()
 	refuse := false
-	shelf := newShelf(t, plugin.Settings{Adopt: func(context.Context, plugin.Lineup) error {
+	registry := newRegistry(t, plugin.Settings{Adopt: func(context.Context, plugin.ActiveSet) error {
 		if refuse {
 			return errors.New("no")
 		}
 		return nil
 	}})
-	install(t, shelf, module(t, ""))
-	second := install(t, shelf, variant(t, "version=2.0.0"))
+	install(t, registry, module(t, ""))
+	second := install(t, registry, variant(t, "version=2.0.0"))
 	refuse = true
-	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrIncompatible)
-	require.ErrorIs(t, shelf.Drain(t.Context(), "hostile", second.Digest(), "desk"), plugin.ErrIncompatible)
-	now, _ := shelf.Current("hostile")
+	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrIncompatible)
+	require.ErrorIs(t, registry.Drain(t.Context(), "hostile", second.Digest(), "desk"), plugin.ErrIncompatible)
+	now, _ := registry.Current("hostile")
 	require.Same(t, second, now)
 	refuse = false
-	require.NoError(t, shelf.Rollback(t.Context(), "hostile", "", "desk"))
+	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "desk"))
 }
 
-// Drained for good: the plugin is out of the lineup, and all of it is closed.
+// Drained for good: the plugin is out of the active, and all of it is closed.
 func TestDrainTakesThePluginOut(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{})
-	install(t, shelf, module(t, ""))
-	second := install(t, shelf, variant(t, "version=2.0.0"))
-	held := shelf.Lineup()
+	registry := newRegistry(t, plugin.Settings{})
+	install(t, registry, module(t, ""))
+	second := install(t, registry, variant(t, "version=2.0.0"))
+	held := registry.ActiveSet()
 	held.Hold()
-	require.NoError(t, shelf.Drain(t.Context(), "hostile", second.Digest(), "desk"))
-	require.Empty(t, shelf.Lineup().Names())
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick)
-	require.Equal(t, []plugin.State{plugin.Draining}, states(t, shelf))
+	require.NoError(t, registry.Drain(t.Context(), "hostile", second.Digest(), "desk"))
+	require.Empty(t, registry.ActiveSet().Names())
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick)
+	require.Equal(t, []plugin.State{plugin.Draining}, states(t, registry))
 	require.Equal(t, "prepared serve", reference(t, second, operation("serve")), "what began with it ends with it")
 	held.Release()
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 0 }, waiting, tick)
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 0 }, waiting, tick)
 }
 
 // serve makes a canary of 2.0.0 beside 1.0.0 and gives both.
-func onTrial(t *testing.T, settings plugin.Settings) (shelf *plugin.Shelf, stable, canary *plugin.Generation) {
+func onTrial(t *testing.T, settings plugin.Settings) (registry *plugin.Registry, stable, canary *plugin.Generation) {
 	t.Helper()
-	shelf = newShelf(t, settings)
-	stable = install(t, shelf, module(t, ""))
-	_, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=2.0.0"), Canary: 50})
+	registry = newRegistry(t, settings)
+	stable = install(t, registry, module(t, ""))
+	_, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=2.0.0"), Canary: 50})
 	require.NoError(t, err)
-	serving, _ := shelf.Lineup().Of("hostile")
-	require.Same(t, stable, serving.Stable)
-	require.NotNil(t, serving.Canary)
-	require.Equal(t, 50, serving.Share)
-	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, shelf))
-	return shelf, stable, serving.Canary
+	active, _ := registry.ActiveSet().Of("hostile")
+	require.Same(t, stable, active.Stable)
+	require.NotNil(t, active.Canary)
+	require.Equal(t, 50, active.Share)
+	require.Equal(t, []plugin.State{plugin.Canary, plugin.Stable}, states(t, registry))
+	return registry, stable, active.Canary
 }
 
 func TestCanaryIsPromoted(t *testing.T) {
 	t.Parallel()
-	shelf, stable, canary := onTrial(t, plugin.Settings{})
-	require.ErrorIs(t, shelf.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrCanary)
-	require.NoError(t, shelf.Share(t.Context(), "hostile", 90, "desk"))
-	serving, _ := shelf.Lineup().Of("hostile")
-	require.Equal(t, 90, serving.Share)
-	require.NoError(t, shelf.Promote(t.Context(), "hostile", "desk"))
-	serving, _ = shelf.Lineup().Of("hostile")
-	require.Equal(t, plugin.Serving{Stable: canary}, serving)
-	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm}, states(t, shelf))
-	status, _ := shelf.Plugin("hostile")
+	registry, stable, canary := onTrial(t, plugin.Settings{})
+	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrCanary)
+	require.NoError(t, registry.Share(t.Context(), "hostile", 90, "desk"))
+	active, _ := registry.ActiveSet().Of("hostile")
+	require.Equal(t, 90, active.Share)
+	require.NoError(t, registry.Promote(t.Context(), "hostile", "desk"))
+	active, _ = registry.ActiveSet().Of("hostile")
+	require.Equal(t, plugin.Active{Stable: canary}, active)
+	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm}, states(t, registry))
+	status, _ := registry.Plugin("hostile")
 	require.Nil(t, status.Trial)
-	require.NoError(t, shelf.Rollback(t.Context(), "hostile", "", "desk"))
-	now, _ := shelf.Current("hostile")
+	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "desk"))
+	now, _ := registry.Current("hostile")
 	require.Same(t, stable, now)
 	for _, err := range []error{
-		shelf.Promote(t.Context(), "hostile", "desk"), shelf.Abort(t.Context(), "hostile", "desk"),
-		shelf.Share(t.Context(), "hostile", 5, "desk"),
+		registry.Promote(t.Context(), "hostile", "desk"), registry.Abort(t.Context(), "hostile", "desk"),
+		registry.Share(t.Context(), "hostile", 5, "desk"),
 	} {
 		require.ErrorIs(t, err, plugin.ErrCanary)
 	}
@@ -172,11 +172,11 @@ func TestCanaryIsPromoted(t *testing.T) {
 
 func TestCanaryIsAborted(t *testing.T) {
 	t.Parallel()
-	shelf, stable, canary := onTrial(t, plugin.Settings{})
-	require.NoError(t, shelf.Abort(t.Context(), "hostile", "desk"))
-	serving, _ := shelf.Lineup().Of("hostile")
-	require.Equal(t, plugin.Serving{Stable: stable}, serving)
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick)
+	registry, stable, canary := onTrial(t, plugin.Settings{})
+	require.NoError(t, registry.Abort(t.Context(), "hostile", "desk"))
+	active, _ := registry.ActiveSet().Of("hostile")
+	require.Equal(t, plugin.Active{Stable: stable}, active)
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick)
 	_, _, err := canary.Prepare(t.Context(), operation("serve"))
 	require.Error(t, err)
 }
@@ -184,13 +184,13 @@ func TestCanaryIsAborted(t *testing.T) {
 // A module that is installed for all payments ends the trial of another.
 func TestInstallEndsATrial(t *testing.T) {
 	t.Parallel()
-	shelf, _, _ := onTrial(t, plugin.Settings{})
-	install(t, shelf, variant(t, "version=3.0.0"))
-	status, _ := shelf.Plugin("hostile")
+	registry, _, _ := onTrial(t, plugin.Settings{})
+	install(t, registry, variant(t, "version=3.0.0"))
+	status, _ := registry.Plugin("hostile")
 	require.Nil(t, status.Trial)
 	require.Eventually(t,
 		func() bool {
-			return slices.Equal(states(t, shelf),
+			return slices.Equal(states(t, registry),
 				[]plugin.State{plugin.Stable, plugin.Warm})
 		}, waiting, tick)
 }
@@ -202,48 +202,67 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 		gone           bool
 		says           string
 	}{
-		"it fails more": {plugin.Figures{Attempts: 200, Failed: 2}, plugin.Figures{Attempts: 60, Failed: 12},
-			true, "it fails"},
-		"it is declined more": {plugin.Figures{Attempts: 200, Declined: 20},
-			plugin.Figures{Attempts: 100, Declined: 40}, true, "it is declined"},
-		"the same": {plugin.Figures{Attempts: 200, Failed: 20},
-			plugin.Figures{Attempts: 100, Failed: 10}, false, ""},
+		"it fails more": {
+			plugin.Figures{Attempts: 200, Failed: 2},
+			plugin.Figures{Attempts: 60, Failed: 12},
+			true, "it fails",
+		},
+		"it is declined more": {
+			plugin.Figures{Attempts: 200, Declined: 20},
+			plugin.Figures{Attempts: 100, Declined: 40},
+			true, "it is declined",
+		},
+		"the same": {
+			plugin.Figures{Attempts: 200, Failed: 20},
+			plugin.Figures{Attempts: 100, Failed: 10},
+			false, "",
+		},
 		"too few": {plugin.Figures{Attempts: 49}, plugin.Figures{Attempts: 49, Failed: 49}, false, ""},
-		"a little more": {plugin.Figures{Attempts: 5000}, plugin.Figures{Attempts: 5000, Failed: 240}, false,
-			""},
-		"more, as by chance": {plugin.Figures{Attempts: 50, Failed: 5}, plugin.Figures{Attempts: 50, Failed: 9},
-			false, ""},
-		"both fail, it no more so": {plugin.Figures{Attempts: 100, Failed: 100},
-			plugin.Figures{Attempts: 100, Failed: 100}, false, ""},
+		"a little more": {
+			plugin.Figures{Attempts: 5000},
+			plugin.Figures{Attempts: 5000, Failed: 240},
+			false,
+			"",
+		},
+		"more, as by chance": {
+			plugin.Figures{Attempts: 50, Failed: 5},
+			plugin.Figures{Attempts: 50, Failed: 9},
+			false, "",
+		},
+		"both fail, it no more so": {
+			plugin.Figures{Attempts: 100, Failed: 100},
+			plugin.Figures{Attempts: 100, Failed: 100},
+			false, "",
+		},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			shelf, stable, canary := onTrial(t, plugin.Settings{})
-			feed(shelf, stable.Digest(), row.stable)
-			feed(shelf, canary.Digest(), row.canary)
-			shelf.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})
+			registry, stable, canary := onTrial(t, plugin.Settings{})
+			feed(registry, stable.Digest(), row.stable)
+			feed(registry, canary.Digest(), row.canary)
+			registry.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})
 			if !row.gone {
-				status, _ := shelf.Plugin("hostile")
+				status, _ := registry.Plugin("hostile")
 				require.NotNil(t, status.Trial)
 				require.Equal(t, row.stable, status.Trial.Stable)
 				require.Equal(t, row.canary, status.Trial.Canary)
 				return
 			}
-			require.Eventually(t, func() bool { status, _ := shelf.Plugin("hostile"); return status.Trial == nil },
+			require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Trial == nil },
 				waiting, tick)
-			serving, _ := shelf.Lineup().Of("hostile")
-			require.Equal(t, plugin.Serving{Stable: stable}, serving)
-			status, _ := shelf.Plugin("hostile")
+			active, _ := registry.ActiveSet().Of("hostile")
+			require.Equal(t, plugin.Active{Stable: stable}, active)
+			status, _ := registry.Plugin("hostile")
 			require.Contains(t, fmt.Sprint(status.Events), "aborted because "+row.says)
 		})
 	}
 }
 
-// feed tells the shelf of attempts that add up to the figures, the good ones first.
-func feed(shelf *plugin.Shelf, digest string, figures plugin.Figures) {
+// feed tells the registry of attempts that add up to the figures, the good ones first.
+func feed(registry *plugin.Registry, digest string, figures plugin.Figures) {
 	for i := range figures.Attempts {
 		left := figures.Attempts - i
-		shelf.Observe(plugin.Sample{
+		registry.Observe(plugin.Sample{
 			Plugin: "hostile", Digest: digest, Failed: left <= figures.Failed,
 			Declined: left > figures.Failed && left <= figures.Failed+figures.Declined,
 		})
@@ -255,10 +274,12 @@ func feed(shelf *plugin.Shelf, digest string, figures plugin.Figures) {
 func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	var owner owner
-	shelf := newShelf(t, plugin.Settings{Adopt: owner.adopt})
-	modules := [][]byte{module(t, ""), variant(t, "version=1.0.1"), variant(t, "version=1.0.2"),
-		variant(t, "version=1.0.3")}
-	install(t, shelf, modules[0])
+	registry := newRegistry(t, plugin.Settings{Adopt: owner.adopt})
+	modules := [][]byte{
+		module(t, ""), variant(t, "version=1.0.1"), variant(t, "version=1.0.2"),
+		variant(t, "version=1.0.3"),
+	}
+	install(t, registry, modules[0])
 	ctx, stop := context.WithCancel(t.Context())
 	var payers sync.WaitGroup
 	wrong := make(chan error, 2)
@@ -268,10 +289,10 @@ func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 			defer pace.Stop()
 			for ctx.Err() == nil {
 				<-pace.C
-				lineup := owner.hold()
-				serving, _ := lineup.Of("hostile")
-				err := converse(serving.For("pay_1"))
-				lineup.Release()
+				held := owner.hold()
+				active, _ := held.Of("hostile")
+				err := converse(active.For("pay_1"))
+				held.Release()
 				if err != nil {
 					wrong <- err
 					return
@@ -285,7 +306,7 @@ func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 		swaps = 20 // the race detector sees what there is in as many
 	}
 	for i := range swaps {
-		install(t, shelf, modules[(i+1)%len(modules)])
+		install(t, registry, modules[(i+1)%len(modules)])
 		if i == 9 {
 			before = alive()
 		}
@@ -293,37 +314,37 @@ func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 	stop()
 	payers.Wait()
 	close(wrong)
-	owner.lineup.Release()
+	owner.active.Release()
 	require.NoError(t, <-wrong)
-	require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 2 }, waiting, tick,
+	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 2 }, waiting, tick,
 		"what serves, and one that is kept")
-	_, instances := shelf.Open()
+	_, instances := registry.Open()
 	require.LessOrEqual(t, instances, 2*8)
 	require.Less(t, alive(), before+32<<20, "no memory is lost by ninety swaps")
 }
 
-// owner serves with a lineup as a fleet's owner does: it holds the one that it adopted last, and whoever pays holds it
-// too.
+// owner serves with an active set as a fleet's owner does: it holds the one that it adopted last, and whoever pays
+// holds it too.
 type owner struct {
 	mutex  sync.Mutex
-	lineup plugin.Lineup
+	active plugin.ActiveSet
 }
 
-func (o *owner) adopt(_ context.Context, lineup plugin.Lineup) error {
-	lineup.Hold()
+func (o *owner) adopt(_ context.Context, active plugin.ActiveSet) error {
+	active.Hold()
 	o.mutex.Lock()
-	former := o.lineup
-	o.lineup = lineup
+	former := o.active
+	o.active = active
 	o.mutex.Unlock()
 	former.Release()
 	return nil
 }
 
-func (o *owner) hold() plugin.Lineup {
+func (o *owner) hold() plugin.ActiveSet {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
-	o.lineup.Hold()
-	return o.lineup
+	o.active.Hold()
+	return o.active
 }
 
 // alive is what the heap holds after a collection.
@@ -349,15 +370,15 @@ func converse(g *plugin.Generation) error {
 // What a generation recorded, it answers again bit for bit.
 func TestThousandRecordingsAreIdenticalWhenReplayed(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{Record: 1000, RecordBytes: 64 << 20})
-	generation := install(t, shelf, module(t, ""))
+	registry := newRegistry(t, plugin.Settings{Record: 1000, RecordBytes: 64 << 20})
+	generation := install(t, registry, module(t, ""))
 	for i := range 500 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
 		_, _, err := generation.Prepare(t.Context(),
 			&abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)})
 		require.NoError(t, err)
 	}
-	recordings := shelf.Recordings("hostile")
+	recordings := registry.Recordings("hostile")
 	require.Len(t, recordings, 1000)
 	for _, recording := range recordings {
 		again, err := replay.Run(t.Context(), generation, recording)
@@ -369,7 +390,7 @@ func TestThousandRecordingsAreIdenticalWhenReplayed(t *testing.T) {
 // Recordings are bounded by number and by bytes, and can be had without.
 func TestRecordingsAreBounded(t *testing.T) {
 	t.Parallel()
-	few := newShelf(t, plugin.Settings{Record: 3})
+	few := newRegistry(t, plugin.Settings{Record: 3})
 	generation := install(t, few, module(t, ""))
 	for i := range 10 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
@@ -383,7 +404,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 	status, _ := few.Plugin("hostile")
 	require.Equal(t, 6, status.Recorded)
 
-	small := newShelf(t, plugin.Settings{RecordBytes: 2000})
+	small := newRegistry(t, plugin.Settings{RecordBytes: 2000})
 	generation = install(t, small, module(t, ""))
 	for i := range 50 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
@@ -392,7 +413,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 	require.LessOrEqual(t, status.RecordedBytes, 2000)
 	require.Positive(t, status.Recorded)
 
-	off := newShelf(t, plugin.Settings{Record: -1})
+	off := newRegistry(t, plugin.Settings{Record: -1})
 	buy(t, install(t, off, module(t, "")), "pay_1")
 	require.Empty(t, off.Recordings("hostile"))
 	require.Empty(t, off.Recordings("nobody"))
@@ -402,8 +423,8 @@ func TestRecordingsAreBounded(t *testing.T) {
 func BenchmarkRecording(b *testing.B) {
 	for name, record := range map[string]int{"on": 100, "off": -1} {
 		b.Run(name, func(b *testing.B) {
-			shelf := newShelf(b, plugin.Settings{Record: record})
-			generation := install(b, shelf, module(b, ""))
+			registry := newRegistry(b, plugin.Settings{Record: record})
+			generation := install(b, registry, module(b, ""))
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := converse(generation); err != nil {

@@ -14,8 +14,8 @@ import (
 // LoadDir loads the plugins that serve from the start: every *.wasm of a directory, with its *.wasm.minisig where there
 // is one. Where something else was decided since the file was last changed, by an upload or a rollback, that serves. It
 // reports every module that could not be loaded, joined, and a directory without one; those that could be are on the
-// shelf all the same.
-func (s *Shelf) LoadDir(ctx context.Context, dir string) error {
+// registry all the same.
+func (s *Registry) LoadDir(ctx context.Context, dir string) error {
 	records, err := s.records()
 	if err != nil {
 		return err
@@ -36,15 +36,15 @@ func (s *Shelf) LoadDir(ctx context.Context, dir string) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(records)) {
-		if _, serves := s.Current(name); serves || records[name].Serving == "" ||
-			records[name].Serving == records[name].Folder {
+		if _, serves := s.Current(name); serves || records[name].Active == "" ||
+			records[name].Active == records[name].Folder {
 			continue // what came by the folder went with its file
 		}
-		if err := s.loadKept(ctx, name, records[name].Serving, "", ""); err != nil {
+		if err := s.loadKept(ctx, name, records[name].Active, "", ""); err != nil {
 			problems = append(problems, fmt.Errorf("load plugin %s: %w", name, err))
 		}
 	}
-	if len(paths) == 0 && len(s.Lineup().plugins) == 0 {
+	if len(paths) == 0 && len(s.ActiveSet().plugins) == 0 {
 		problems = append(problems, fmt.Errorf("load plugins: no *.wasm in %s: build them with \"make plugins\"", dir))
 	}
 	return errors.Join(problems...)
@@ -84,23 +84,23 @@ func readFile(path string) (Candidate, error) {
 }
 
 // loadFile loads a module of the folder, or what was decided to serve in its place.
-func (s *Shelf) loadFile(ctx context.Context, path string, records map[string]record) error {
+func (s *Registry) loadFile(ctx context.Context, path string, records map[string]record) error {
 	c, err := readFile(path)
 	if err != nil {
 		return err
 	}
 	digest := digestOf(c.Code)
 	for name, record := range records {
-		if record.Folder == digest && record.Serving != "" && record.Serving != digest {
-			return s.loadKept(ctx, name, record.Serving, path, digest)
+		if record.Folder == digest && record.Active != "" && record.Active != digest {
+			return s.loadKept(ctx, name, record.Active, path, digest)
 		}
-		c.kept = c.kept || record.Serving == digest
+		c.kept = c.kept || record.Active == digest
 	}
 	return s.load(ctx, c)
 }
 
 // loadKept loads what served last, which is not what lies in the folder.
-func (s *Shelf) loadKept(ctx context.Context, name, digest, file, folder string) error {
+func (s *Registry) loadKept(ctx context.Context, name, digest, file, folder string) error {
 	c, err := s.kept(name, digest)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *Shelf) loadKept(ctx context.Context, name, digest, file, folder string)
 }
 
 // load makes a module serve before anything does.
-func (s *Shelf) load(ctx context.Context, c Candidate) error {
+func (s *Registry) load(ctx context.Context, c Candidate) error {
 	s.installing.Lock()
 	defer s.installing.Unlock()
 	t := s.trail(c.called(), c.Source)
@@ -135,20 +135,22 @@ func (s *Shelf) load(ctx context.Context, c Candidate) error {
 	name := generation.manifest.GetName()
 	if there, found := s.Current(name); found {
 		return t.failed(StepCompare,
-			&RefusedError{Step: StepCompare, Reason: ErrName,
-				What: fmt.Sprintf("%q is loaded already, with digest %s", name, there.Digest())})
+			&RefusedError{
+				Step: StepCompare, Reason: ErrName,
+				What: fmt.Sprintf("%q is loaded already, with digest %s", name, there.Digest()),
+			})
 	}
 	if err := s.pinned(name, generation.Digest()); err != nil {
 		return t.failed(StepPin, err)
 	}
 	return s.serve(ctx, t, change{
-		name: name, serving: Serving{Stable: generation}, code: c.Code, digest: generation.Digest(),
+		name: name, active: Active{Stable: generation}, code: c.Code, digest: generation.Digest(),
 		signature: c.Signature, file: c.file, kept: true,
 	})
 }
 
 // fileOf is the path in the folder that provides a plugin; empty where none does.
-func (s *Shelf) fileOf(name string) string {
+func (s *Registry) fileOf(name string) string {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	if known := s.entries[name]; known != nil {
@@ -158,7 +160,7 @@ func (s *Shelf) fileOf(name string) string {
 }
 
 // seen notes that a file of the folder holds what serves anyway.
-func (s *Shelf) seen(name, digest string, c Candidate) {
+func (s *Registry) seen(name, digest string, c Candidate) {
 	if c.file == "" {
 		return
 	}

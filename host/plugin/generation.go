@@ -31,18 +31,18 @@ func (e *FaultError) Error() string {
 var errNoAnswer = errors.New("the answer is not what was asked for")
 
 // Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an
-// instance of the module to itself. It is open as long as somebody holds it: the shelf, while it serves or is kept
+// instance of the module to itself. It is open as long as somebody holds it: the registry, while it serves or is kept
 // warm, and whoever called Hold.
 type Generation struct {
 	module   *wasm.Module
 	manifest *abi.Manifest
 	number   int64
-	shelf    *Shelf
+	registry *Registry
 	recorder *recorder
 	loadedAt time.Time
 	source   string
 	signed   bool
-	holds    int // the shelf's mutex guards it
+	holds    int // the registry's mutex guards it
 }
 
 // Manifest is what the plugin said of itself when it was loaded. It is not to be changed.
@@ -55,11 +55,11 @@ func (g *Generation) Digest() string { return g.module.Digest() }
 func (g *Generation) Number() int64 { return g.number }
 
 // Hold keeps the generation open until Release, which may be called from anywhere, once for each Hold. Only what is
-// open may be held: what serves in a lineup that Adopt is asked about, or that is held.
-func (g *Generation) Hold() { g.shelf.hold(g) }
+// open may be held: what serves in an active set that Adopt is asked about, or that is held.
+func (g *Generation) Hold() { g.registry.hold(g) }
 
 // Release gives up what Hold took. Who gives up the last hold closes the generation; Release does not wait for that.
-func (g *Generation) Release() { g.shelf.release(g) }
+func (g *Generation) Release() { g.registry.release(g) }
 
 // Stats are the figures of its instances.
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
@@ -110,7 +110,8 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 
 // Answer implements replay.Guest: it answers in the contract's bytes, and records nothing.
 func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
-	env wasm.Env) ([]byte, int64, error) {
+	env wasm.Env,
+) ([]byte, int64, error) {
 	_, raw, fuel, err := ask(ctx, g.module, export, input, env)
 	if fault, said := errors.AsType[*FaultError](err); said && raw != nil && fault.Code != abi.Error_CODE_PANIC {
 		return raw, fuel, nil
@@ -120,7 +121,8 @@ func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byt
 
 // step asks for a step, and gives with it what is recorded.
 func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
-	env wasm.Env) (*abi.Step, replay.Step, error) {
+	env wasm.Env,
+) (*abi.Step, replay.Step, error) {
 	answer, raw, fuel, err := ask(ctx, g.module, export, input, env)
 	made := replay.Step{Input: input, Answer: raw, Fuel: fuel}
 	if err != nil {
@@ -138,7 +140,8 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 // ask runs one export, and gives the answer, also in its bytes. A panic that the guest recovered from leaves its
 // instance in doubt: it is reported as a bad answer, so that the instance is not used again.
 func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte,
-	env wasm.Env) (*abi.Answer, []byte, int64, error) {
+	env wasm.Env,
+) (*abi.Answer, []byte, int64, error) {
 	answer := new(abi.Answer)
 	var raw []byte
 	usage, err := module.Call(ctx, export, input, env, func(encoded []byte) error {

@@ -84,8 +84,10 @@ func TestFaultEndsOnlyItsOwnCall(t *testing.T) {
 		"exit":      {wasm.ErrExited, "hostile: wasm guest: prepare: exited: exit code 7"},
 		"garbage":   {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer"},
 		"beyond":    {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer: 16 bytes at 2147483647"},
-		"huge": {wasm.ErrAnswerTooLarge,
-			"hostile: wasm guest: prepare: answer too large: 2147483647 bytes, at most "},
+		"huge": {
+			wasm.ErrAnswerTooLarge,
+			"hostile: wasm guest: prepare: answer too large: 2147483647 bytes, at most ",
+		},
 		"admitted panic": {wasm.ErrBadAnswer, "hostile: wasm guest: prepare: bad answer: plugin fault: it went wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,10 +81,10 @@ type Report struct {
 	Shadow *Shadow
 }
 
-// Install takes a module through every step, from its signature to serving. Where a step fails, what served serves on,
+// Install takes a module through every step, from its signature to active. Where a step fails, what served serves on,
 // and the error is a *RefusedError that names the step; the report tells how far it came. Two installs do not go on at
 // once; payments are not held up by one.
-func (s *Shelf) Install(ctx context.Context, c Candidate) (Report, error) {
+func (s *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 	s.installing.Lock()
 	defer s.installing.Unlock()
 	t := s.trail(c.called(), c.Source)
@@ -112,10 +112,10 @@ func digestOf(code []byte) string {
 }
 
 // serves tells the plugin whose stable generation has a digest.
-func (s *Shelf) serves(digest string) (string, bool) {
-	lineup := s.Lineup()
-	for _, name := range lineup.Names() {
-		if serving, _ := lineup.Of(name); serving.Stable.Digest() == digest {
+func (s *Registry) serves(digest string) (string, bool) {
+	active := s.ActiveSet()
+	for _, name := range active.Names() {
+		if active, _ := active.Of(name); active.Stable.Digest() == digest {
 			return name, true
 		}
 	}
@@ -123,7 +123,7 @@ func (s *Shelf) serves(digest string) (string, bool) {
 }
 
 // examine takes a candidate through what can be said of it alone. The caller releases the generation.
-func (s *Shelf) examine(ctx context.Context, c Candidate, t *trail) (*Generation, error) {
+func (s *Registry) examine(ctx context.Context, c Candidate, t *trail) (*Generation, error) {
 	t.done(StepRead, strconv.Itoa(len(c.Code))+" bytes")
 	if s.shut() {
 		return nil, t.failed(StepRead, wasm.ErrClosed)
@@ -159,13 +159,13 @@ func (s *Shelf) examine(ctx context.Context, c Candidate, t *trail) (*Generation
 
 // holdSame holds a generation of the same bytes that does not serve and is open all the same, as one that is kept warm:
 // all that can be said of it alone is known, and its instances are there. Nil where there is none.
-func (s *Shelf) holdSame(digest string, signed bool) *Generation {
+func (s *Registry) holdSame(digest string, signed bool) *Generation {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	serving := slices.Collect(s.lineup.generations)
+	active := slices.Collect(s.active.generations)
 	for generation := range s.open {
 		if generation.holds > 0 && generation.Digest() == digest && generation.signed == signed &&
-			!slices.Contains(serving, generation) {
+			!slices.Contains(active, generation) {
 			generation.holds++
 			return generation
 		}
@@ -175,7 +175,7 @@ func (s *Shelf) holdSame(digest string, signed bool) *Generation {
 
 // vouched verifies a signature, as far as the settings ask for one. The zero Statement says that nobody vouches for the
 // module.
-func (s *Shelf) vouched(c Candidate, t *trail) (signature.Statement, error) {
+func (s *Registry) vouched(c Candidate, t *trail) (signature.Statement, error) {
 	switch {
 	case len(c.Signature) == 0 && s.settings.RequireSignature:
 		return signature.Statement{}, &RefusedError{
@@ -218,14 +218,14 @@ func describe(ctx context.Context, module *wasm.Module) (*abi.Manifest, error) {
 }
 
 // place holds an examined candidate against what serves, and makes it serve.
-func (s *Shelf) place(ctx context.Context, c Candidate, t *trail, g *Generation) (*Shadow, error) {
+func (s *Registry) place(ctx context.Context, c Candidate, t *trail, g *Generation) (*Shadow, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	if s.shut() {
 		return nil, t.failed(StepCompare, wasm.ErrClosed)
 	}
 	name := g.manifest.GetName()
-	former, there := s.Lineup().Of(name)
+	former, there := s.ActiveSet().Of(name)
 	if err := s.compare(c, g, former.Stable); err != nil {
 		return nil, t.failed(StepCompare, err)
 	}
@@ -242,12 +242,12 @@ func (s *Shelf) place(ctx context.Context, c Candidate, t *trail, g *Generation)
 		}
 		t.done(StepShadow, shadow.String())
 	}
-	serving := Serving{Stable: g}
+	active := Active{Stable: g}
 	if c.Canary > 0 {
-		serving = Serving{Stable: former.Stable, Canary: g, Share: c.Canary}
+		active = Active{Stable: former.Stable, Canary: g, Share: c.Canary}
 	}
 	return shadow, s.serve(ctx, t, change{
-		name: name, serving: serving, code: c.Code, digest: g.Digest(), signature: c.Signature, file: c.file,
+		name: name, active: active, code: c.Code, digest: g.Digest(), signature: c.Signature, file: c.file,
 		kept: c.kept,
 	})
 }
@@ -260,14 +260,16 @@ func compared(former *Generation) string {
 }
 
 // compare holds a candidate against what serves under its name.
-func (s *Shelf) compare(c Candidate, g, former *Generation) error {
+func (s *Registry) compare(c Candidate, g, former *Generation) error {
 	name := g.manifest.GetName()
 	if c.Name != "" && c.Name != name {
 		return &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("it is %q, not %q", name, c.Name)}
 	}
 	if other := s.fileOf(name); c.file != "" && other != "" && other != c.file {
-		return &RefusedError{Step: StepCompare, Reason: ErrName,
-			What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin"}
+		return &RefusedError{
+			Step: StepCompare, Reason: ErrName,
+			What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin",
+		}
 	}
 	if c.kept {
 		return nil
@@ -277,8 +279,10 @@ func (s *Shelf) compare(c Candidate, g, former *Generation) error {
 	}
 	if former == nil {
 		if c.Canary > 0 {
-			return &RefusedError{Step: StepCompare, Reason: ErrCanary,
-				What: "nothing of this name serves, to try it beside"}
+			return &RefusedError{
+				Step: StepCompare, Reason: ErrCanary,
+				What: "nothing of this name serves, to try it beside",
+			}
 		}
 		return nil
 	}
@@ -287,7 +291,7 @@ func (s *Shelf) compare(c Candidate, g, former *Generation) error {
 
 // notOlder keeps a signed module from coming back after a newer one has served. Without keys a version is anybody's
 // word.
-func (s *Shelf) notOlder(c Candidate, g *Generation) error {
+func (s *Registry) notOlder(c Candidate, g *Generation) error {
 	s.mutex.RLock()
 	highest := ""
 	if entry := s.entries[g.manifest.GetName()]; entry != nil {
@@ -312,8 +316,10 @@ func sameSecrets(c Candidate, former, m *abi.Manifest) error {
 	what := fmt.Sprintf("%s before, %s now", list(before), list(after))
 	switch {
 	case c.Canary > 0:
-		return &RefusedError{Step: StepCompare, Reason: ErrSecrets, What: what,
-			Hint: "it cannot be a canary: accounts have one list of secrets"}
+		return &RefusedError{
+			Step: StepCompare, Reason: ErrSecrets, What: what,
+			Hint: "it cannot be a canary: accounts have one list of secrets",
+		}
 	case c.allows(AllowSecrets):
 		return nil
 	}
@@ -341,8 +347,10 @@ func sameHosts(c Candidate, former, m *abi.Manifest) error {
 	}
 	switch {
 	case c.Canary > 0:
-		return &RefusedError{Step: StepCompare, Reason: ErrHosts, What: list(added),
-			Hint: "it cannot be a canary: accounts have one list of hosts"}
+		return &RefusedError{
+			Step: StepCompare, Reason: ErrHosts, What: list(added),
+			Hint: "it cannot be a canary: accounts have one list of hosts",
+		}
 	case c.allows(AllowHosts):
 		return nil
 	}
@@ -365,12 +373,14 @@ func list(names []string) string {
 }
 
 // pinned holds a digest against those that the configuration names.
-func (s *Shelf) pinned(name, digest string) error {
+func (s *Registry) pinned(name, digest string) error {
 	if s.settings.Pinned(name, digest) {
 		return nil
 	}
-	return &RefusedError{Step: StepPin, Reason: ErrPinned, What: digest,
-		Hint: "add it to the digests of the plugin's accounts first"}
+	return &RefusedError{
+		Step: StepPin, Reason: ErrPinned, What: digest,
+		Hint: "add it to the digests of the plugin's accounts first",
+	}
 }
 
 // compareVersions orders semantic versions by their numbers and then by their pre-releases, as

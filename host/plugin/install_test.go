@@ -66,7 +66,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"forged signature": {
 			plugin.Candidate{Code: other, Signature: signed(key, "1.1.0", module(t, ""))},
 			plugin.Settings{Keys: keys},
-			plugin.StepSignature, signature.ErrForged, "signature: signature forged: key ",
+			plugin.StepSignature, signature.ErrSignatureInvalid, "signature: signature forged: key ",
 		},
 		"unsigned": {
 			plugin.Candidate{Code: other},
@@ -85,8 +85,10 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			"signature: signed as something else: as hostile 9.0.0, and it is hostile 1.1.0",
 		},
 		"version older": {
-			plugin.Candidate{Code: variant(t, "version=0.9.0"),
-				Signature: signed(key, "0.9.0", variant(t, "version=0.9.0"))},
+			plugin.Candidate{
+				Code:      variant(t, "version=0.9.0"),
+				Signature: signed(key, "0.9.0", variant(t, "version=0.9.0")),
+			},
 			plugin.Settings{Keys: keys},
 			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that has served: 0.9.0, after 1.0.0",
 		},
@@ -168,20 +170,20 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			shelf := newShelf(t, row.settings)
+			registry := newRegistry(t, row.settings)
 			first := plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))}
-			_, err := shelf.Install(t.Context(), first)
+			_, err := registry.Install(t.Context(), first)
 			require.NoError(t, err)
-			serving, _ := shelf.Current("hostile")
+			active, _ := registry.Current("hostile")
 			for i := range 3 {
-				buy(t, serving, fmt.Sprintf("pay_%d", i+1))
+				buy(t, active, fmt.Sprintf("pay_%d", i+1))
 			}
 			if row.reason == plugin.ErrShadow && claim == "another outcome" {
 				row.says = "outcomes differ: buy of pay_1, call 2; - outcome/status: succeeded; + " +
 					"outcome/status: failed"
 			}
 
-			report, err := shelf.Install(t.Context(), row.candidate)
+			report, err := registry.Install(t.Context(), row.candidate)
 			refused, ok := errors.AsType[*plugin.RefusedError](err)
 			require.True(t, ok, "%v", err)
 			require.Equal(t, row.step, refused.Step)
@@ -192,19 +194,19 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			require.Equal(t, row.step, last.Step)
 			require.Contains(t, last.Error, row.says)
 
-			still, _ := shelf.Current("hostile")
-			require.Same(t, serving, still)
+			still, _ := registry.Current("hostile")
+			require.Same(t, active, still)
 			buy(t, still, "pay_after")
-			require.Eventually(t, func() bool { open, _ := shelf.Open(); return open == 1 }, waiting, tick,
+			require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick,
 				"nothing of it stays")
 		})
 	}
 }
 
-// refuseSecond takes the first lineup and no other.
-func refuseSecond() func(context.Context, plugin.Lineup) error {
+// refuseSecond takes the first active and no other.
+func refuseSecond() func(context.Context, plugin.ActiveSet) error {
 	asked := 0
-	return func(context.Context, plugin.Lineup) error {
+	return func(context.Context, plugin.ActiveSet) error {
 		if asked++; asked == 1 {
 			return nil
 		}
@@ -227,27 +229,27 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
-			shelf := newShelf(t, plugin.Settings{Keys: keys})
-			_, err := shelf.Install(t.Context(),
+			registry := newRegistry(t, plugin.Settings{Keys: keys})
+			_, err := registry.Install(t.Context(),
 				plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))})
 			require.NoError(t, err)
-			serving, _ := shelf.Current("hostile")
+			active, _ := registry.Current("hostile")
 			for i := range 5 {
-				buy(t, serving, fmt.Sprintf("pay_%d", i))
+				buy(t, active, fmt.Sprintf("pay_%d", i))
 			}
 			version := "1.0.0"
 			if strings.HasPrefix(words, "version=") {
 				version = "0.9.0"
 			}
 			c := plugin.Candidate{Code: variant(t, words), Signature: signed(key, version, variant(t, words))}
-			_, err = shelf.Install(t.Context(), c)
+			_, err = registry.Install(t.Context(), c)
 			require.Error(t, err)
 			c.Allow = allow
-			report, err := shelf.Install(t.Context(), c)
+			report, err := registry.Install(t.Context(), c)
 			require.NoError(t, err)
 			require.NotNil(t, report.Shadow)
 			require.Equal(t, 5, report.Shadow.Conversations)
-			now, _ := shelf.Current("hostile")
+			now, _ := registry.Current("hostile")
 			require.Equal(t, report.Digest, now.Digest())
 		})
 	}
@@ -256,15 +258,15 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 // Recordings outlive the generation that made them: a second swap is held against them too.
 func TestShadowComparesWithWhatServesNow(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{})
-	buy(t, install(t, shelf, module(t, "")), "pay_1")
-	_, err := shelf.Install(t.Context(),
+	registry := newRegistry(t, plugin.Settings{})
+	buy(t, install(t, registry, module(t, "")), "pay_1")
+	_, err := registry.Install(t.Context(),
 		plugin.Candidate{Code: variant(t, "place=/v2/buy"), Allow: []plugin.Allowance{"requests"}})
 	require.NoError(t, err)
-	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.2 place=/v2/buy")})
+	report, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.2 place=/v2/buy")})
 	require.NoError(t, err, "it is like what serves, not like what recorded")
 	require.Equal(t, 1, report.Shadow.Conversations)
-	_, err = shelf.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.3")})
+	_, err = registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.3")})
 	require.ErrorIs(t, err, plugin.ErrShadow)
 	require.ErrorContains(t, err, "- request/path: /v2/buy; + request/path: /buy")
 }
@@ -277,20 +279,20 @@ func TestSignedModulesComeInOrder(t *testing.T) {
 	dir, kept := t.TempDir(), t.TempDir()
 	old, fresh := variant(t, "version=1.9.0"), variant(t, "version=1.10.0")
 	settings := plugin.Settings{Keys: keys, RequireSignature: true, Dir: kept}
-	shelf := newShelf(t, settings)
+	registry := newRegistry(t, settings)
 	for version, code := range map[string][]byte{"1.9.0": old} {
-		_, err := shelf.Install(t.Context(), plugin.Candidate{Code: code, Signature: signed(key, version, code)})
+		_, err := registry.Install(t.Context(), plugin.Candidate{Code: code, Signature: signed(key, version, code)})
 		require.NoError(t, err)
 	}
-	_, err := shelf.Install(t.Context(), plugin.Candidate{Code: fresh, Signature: signed(key, "1.10.0", fresh)})
+	_, err := registry.Install(t.Context(), plugin.Candidate{Code: fresh, Signature: signed(key, "1.10.0", fresh)})
 	require.NoError(t, err)
-	require.NoError(t, shelf.Close(t.Context()))
+	require.NoError(t, registry.Close(t.Context()))
 
-	again := newShelf(t, settings)
+	again := newRegistry(t, settings)
 	require.NoError(t, again.LoadDir(t.Context(), dir))
-	serving, found := again.Current("hostile")
+	active, found := again.Current("hostile")
 	require.True(t, found, "what was uploaded is there after a restart")
-	require.Equal(t, digestOf(fresh), serving.Digest())
+	require.Equal(t, digestOf(fresh), active.Digest())
 	_, err = again.Install(t.Context(), plugin.Candidate{Code: old, Signature: signed(key, "1.9.0", old)})
 	require.ErrorIs(t, err, plugin.ErrOlder)
 	require.ErrorContains(t, err, "1.9.0, after 1.10.0")
@@ -302,30 +304,30 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 	dir, kept := t.TempDir(), t.TempDir()
 	file := filepath.Join(dir, "hostile.wasm")
 	place := func(code []byte) { require.NoError(t, os.WriteFile(file, code, 0o600)) }
-	serves := func(claim string, code []byte, during func(*plugin.Shelf)) {
+	serves := func(claim string, code []byte, during func(*plugin.Registry)) {
 		t.Helper()
-		shelf := newShelf(t, plugin.Settings{Dir: kept})
-		require.NoError(t, shelf.LoadDir(t.Context(), dir))
-		serving, found := shelf.Current("hostile")
+		registry := newRegistry(t, plugin.Settings{Dir: kept})
+		require.NoError(t, registry.LoadDir(t.Context(), dir))
+		active, found := registry.Current("hostile")
 		require.True(t, found)
-		require.Equal(t, digestOf(code), serving.Digest(), claim)
-		during(shelf)
-		require.NoError(t, shelf.Close(t.Context()))
+		require.Equal(t, digestOf(code), active.Digest(), claim)
+		during(registry)
+		require.NoError(t, registry.Close(t.Context()))
 	}
-	nothing := func(*plugin.Shelf) {}
+	nothing := func(*plugin.Registry) {}
 	first, second, third := module(t, ""), variant(t, "version=2.0.0"), variant(t, "version=3.0.0")
 	place(first)
 	serves("the file", first, nothing)
-	serves("the file", first, func(s *plugin.Shelf) { install(t, s, second) })
-	serves("the upload", second, func(s *plugin.Shelf) { install(t, s, third) })
-	serves("the last upload", third, func(s *plugin.Shelf) {
+	serves("the file", first, func(s *plugin.Registry) { install(t, s, second) })
+	serves("the upload", second, func(s *plugin.Registry) { install(t, s, third) })
+	serves("the last upload", third, func(s *plugin.Registry) {
 		install(t, s, second)
 		require.NoError(t, s.Rollback(t.Context(), "hostile", "", "desk"))
 	})
 	serves("the rollback", third, nothing)
 	place(second)
 	serves("the file that changed", second, nothing)
-	serves("the file that changed", second, func(s *plugin.Shelf) {
+	serves("the file that changed", second, func(s *plugin.Registry) {
 		install(t, s, first)
 		require.NoError(t, s.Rollback(t.Context(), "hostile", "", "desk"))
 	})
@@ -335,22 +337,22 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 	require.Len(t, left, 1, "what nobody can go back to is removed")
 
 	require.NoError(t, os.Remove(file))
-	empty := newShelf(t, plugin.Settings{Dir: kept})
+	empty := newRegistry(t, plugin.Settings{Dir: kept})
 	require.ErrorContains(t, empty.LoadDir(t.Context(), dir), "no *.wasm in")
 }
 
 func TestDamagedModulesAreNotServed(t *testing.T) {
 	t.Parallel()
 	kept := t.TempDir()
-	shelf := newShelf(t, plugin.Settings{Dir: kept})
-	serving := install(t, shelf, module(t, ""))
-	require.NoError(t, shelf.Close(t.Context()))
-	path := filepath.Join(kept, "hostile", serving.Digest()+".wasm")
+	registry := newRegistry(t, plugin.Settings{Dir: kept})
+	active := install(t, registry, module(t, ""))
+	require.NoError(t, registry.Close(t.Context()))
+	path := filepath.Join(kept, "hostile", active.Digest()+".wasm")
 	code, err := os.ReadFile(path)
 	require.NoError(t, err)
 	code[len(code)/2] ^= 1
 	require.NoError(t, os.WriteFile(path, code, 0o600))
-	again := newShelf(t, plugin.Settings{Dir: kept})
+	again := newRegistry(t, plugin.Settings{Dir: kept})
 	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), path+" is damaged")
 	require.NoError(t, os.WriteFile(filepath.Join(kept, "hostile", "record.json"), []byte("{"), 0o600))
 	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read what is kept of plugins: ")

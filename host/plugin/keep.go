@@ -12,10 +12,10 @@ import (
 
 // record is what is kept of a plugin beyond the process: what was decided last.
 type record struct {
-	// Serving is the digest that serves as stable, and Folder that of the file in the folder when this was decided;
+	// Active is the digest that serves as stable, and Folder that of the file in the folder when this was decided;
 	// empty where there was none.
-	Serving string `json:"serving"`
-	Folder  string `json:"folder,omitempty"`
+	Active string `json:"active"`
+	Folder string `json:"folder,omitempty"`
 	// Highest is the newest version that has served.
 	Highest string `json:"highest,omitempty"`
 }
@@ -25,12 +25,12 @@ func (r *record) follow(c change) {
 	if c.file != "" {
 		r.Folder = c.digest
 	}
-	if c.serving.Stable == nil {
-		r.Serving = ""
+	if c.active.Stable == nil {
+		r.Active = ""
 		return
 	}
-	r.Serving = c.serving.Stable.Digest()
-	if version := c.serving.Stable.manifest.GetVersion(); r.Highest == "" || compareVersions(version, r.Highest) > 0 {
+	r.Active = c.active.Stable.Digest()
+	if version := c.active.Stable.manifest.GetVersion(); r.Highest == "" || compareVersions(version, r.Highest) > 0 {
 		r.Highest = version
 	}
 }
@@ -43,7 +43,7 @@ const (
 )
 
 // keepModule writes a module that is about to serve, so that a restart, and a rollback after it, find it.
-func (s *Shelf) keepModule(c change) error {
+func (s *Registry) keepModule(c change) error {
 	if s.settings.Dir == "" || c.code == nil {
 		return nil
 	}
@@ -69,19 +69,19 @@ func (s *Shelf) keepModule(c change) error {
 }
 
 // keepRecord writes what was decided of a plugin, and removes the modules that nobody can go back to.
-func (s *Shelf) keepRecord(name string) error {
+func (s *Registry) keepRecord(name string) error {
 	if s.settings.Dir == "" {
 		return nil
 	}
 	s.mutex.RLock()
 	known := s.entry(name)
 	text, err := json.Marshal(known.record)
-	needed := []string{known.record.Serving}
+	needed := []string{known.record.Active}
 	for _, g := range known.warm {
 		needed = append(needed, g.Digest())
 	}
-	if serving, _ := s.lineup.Of(name); serving.Canary != nil {
-		needed = append(needed, serving.Canary.Digest())
+	if active, _ := s.active.Of(name); active.Canary != nil {
+		needed = append(needed, active.Canary.Digest())
 	}
 	s.mutex.RUnlock()
 	if err != nil {
@@ -114,7 +114,7 @@ func prune(dir string, needed []string) error {
 }
 
 // records are those of all plugins that were ever kept, by name.
-func (s *Shelf) records() (map[string]record, error) {
+func (s *Registry) records() (map[string]record, error) {
 	found := map[string]record{}
 	if s.settings.Dir == "" {
 		return found, nil
@@ -145,7 +145,7 @@ func (s *Shelf) records() (map[string]record, error) {
 }
 
 // kept reads a module that was kept, with its signature.
-func (s *Shelf) kept(name, digest string) (Candidate, error) {
+func (s *Registry) kept(name, digest string) (Candidate, error) {
 	path := filepath.Join(s.settings.Dir, name, digest+moduleSuffix)
 	code, err := os.ReadFile(path) //nolint:gosec // G304: the router's own folder
 	if err != nil {

@@ -132,30 +132,30 @@ func compileOnly(path string) error {
 	return errors.Join(module.Close(context.Background()), compiler.Close(context.Background()))
 }
 
-// newShelf makes a shelf of the test's own.
-func newShelf(tb testing.TB, settings plugin.Settings) *plugin.Shelf {
+// newRegistry makes a registry of the test's own.
+func newRegistry(tb testing.TB, settings plugin.Settings) *plugin.Registry {
 	tb.Helper()
 	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
-	shelf := plugin.NewShelf(compiler, settings)
+	registry := plugin.NewRegistry(compiler, settings)
 	tb.Cleanup(func() {
-		require.NoError(tb, shelf.Close(context.Background()))
+		require.NoError(tb, registry.Close(context.Background()))
 		require.NoError(tb, compiler.Close(context.Background()))
 	})
-	return shelf
+	return registry
 }
 
 func loaded(t *testing.T, limits wasm.Limits) *plugin.Generation {
 	t.Helper()
-	return install(t, newShelf(t, plugin.Settings{Limits: limits}), module(t, ""))
+	return install(t, newRegistry(t, plugin.Settings{Limits: limits}), module(t, ""))
 }
 
 // install makes a module serve, and gives its generation.
-func install(tb testing.TB, shelf *plugin.Shelf, code []byte) *plugin.Generation {
+func install(tb testing.TB, registry *plugin.Registry, code []byte) *plugin.Generation {
 	tb.Helper()
-	report, err := shelf.Install(tb.Context(), plugin.Candidate{Code: code, Source: "test"})
+	report, err := registry.Install(tb.Context(), plugin.Candidate{Code: code, Source: "test"})
 	require.NoError(tb, err)
-	generation, found := shelf.Current(report.Name)
+	generation, found := registry.Current(report.Name)
 	require.True(tb, found)
 	require.Equal(tb, report.Digest, generation.Digest())
 	return generation

@@ -33,8 +33,10 @@ func newRecorder(most, bytes int, now func() time.Time) *recorder {
 	if most <= 0 {
 		return nil
 	}
-	return &recorder{most: most, bytes: bytes, now: now, rings: map[string][]*recorded{},
-		open: map[*abi.Call]*recorded{}}
+	return &recorder{
+		most: most, bytes: bytes, now: now, rings: map[string][]*recorded{},
+		open: map[*abi.Call]*recorded{},
+	}
 }
 
 // begin opens a conversation.

@@ -49,11 +49,11 @@ func (s *Shadow) add(found ...replay.Difference) {
 // shadow runs what is recorded of a plugin through a candidate. Differences that are not allowed are the error. What
 // another generation than the one that serves answered is first run through that one, so that the two are compared on
 // the same ground.
-func (s *Shelf) shadow(ctx context.Context, serving, candidate *Generation, c Candidate) (*Shadow, error) {
+func (s *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
 	var alikeBefore, alikeNow []replay.Recording
-	for _, recording := range serving.recorder.recordings() {
-		former, run, err := sideBySide(ctx, serving, candidate, recording)
+	for _, recording := range active.recorder.recordings() {
+		former, run, err := sideBySide(ctx, active, candidate, recording)
 		if err != nil {
 			return shadow, err
 		}
@@ -70,11 +70,12 @@ func (s *Shelf) shadow(ctx context.Context, serving, candidate *Generation, c Ca
 	return shadow, shadow.verdict(c)
 }
 
-func sideBySide(ctx context.Context, serving, candidate *Generation,
-	recording replay.Recording) (former, run replay.Recording, err error) {
+func sideBySide(ctx context.Context, active, candidate *Generation,
+	recording replay.Recording,
+) (former, run replay.Recording, err error) {
 	former = recording
-	if recording.Digest != serving.Digest() {
-		if former, err = replay.Run(ctx, serving, recording); err != nil {
+	if recording.Digest != active.Digest() {
+		if former, err = replay.Run(ctx, active, recording); err != nil {
 			return former, run, err
 		}
 	}
@@ -104,7 +105,7 @@ func (s *Shadow) verdict(c Candidate) error {
 
 // Recordings are the last conversations of a plugin that were recorded, by operation, the oldest first. They hold what
 // payers said.
-func (s *Shelf) Recordings(name string) []replay.Recording {
+func (s *Registry) Recordings(name string) []replay.Recording {
 	s.mutex.RLock()
 	entry := s.entries[name]
 	s.mutex.RUnlock()

@@ -14,7 +14,7 @@ type State string
 
 // The states of a generation.
 const (
-	Stable State = "serving"
+	Stable State = "active"
 	Canary State = "canary"
 	// Warm: it is kept for a rollback.
 	Warm State = "warm"
@@ -58,7 +58,7 @@ type Status struct {
 }
 
 // Plugins tells of all plugins, by name: those that serve, and those of which something was tried.
-func (s *Shelf) Plugins() []Status {
+func (s *Registry) Plugins() []Status {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	all := []Status{}
@@ -69,7 +69,7 @@ func (s *Shelf) Plugins() []Status {
 }
 
 // Plugin tells of one.
-func (s *Shelf) Plugin(name string) (Status, bool) {
+func (s *Registry) Plugin(name string) (Status, bool) {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	known, found := s.entries[name]
@@ -80,35 +80,35 @@ func (s *Shelf) Plugin(name string) (Status, bool) {
 }
 
 // status is asked under the mutex.
-func (s *Shelf) status(name string, known *entry) Status {
+func (s *Registry) status(name string, known *entry) Status {
 	status := Status{Name: name, Events: slices.Clone(known.events)}
 	status.Recorded, status.RecordedBytes = known.recorder.count()
-	serving, _ := s.lineup.Of(name)
-	if serving.Stable != nil {
-		status.Title = serving.Stable.manifest.GetTitle()
+	active, _ := s.active.Of(name)
+	if active.Stable != nil {
+		status.Title = active.Stable.manifest.GetTitle()
 	}
 	for g := range s.open {
 		if g.manifest.GetName() != name {
 			continue
 		}
 		status.Generations = append(status.Generations, GenerationStatus{
-			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, serving, known),
+			Number: g.number, Digest: g.Digest(), Version: g.manifest.GetVersion(), State: stateOf(g, active, known),
 			LoadedAt: g.loadedAt,
 			Source:   g.source, Signed: g.signed, Stats: g.Stats(),
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })
 	if known.trial != nil {
-		status.Trial = known.trial.status(serving.Share, s.settings.Canary)
+		status.Trial = known.trial.status(active.Share, s.settings.Canary)
 	}
 	return status
 }
 
-func stateOf(g *Generation, serving Serving, known *entry) State {
+func stateOf(g *Generation, active Active, known *entry) State {
 	switch {
-	case g == serving.Stable:
+	case g == active.Stable:
 		return Stable
-	case g == serving.Canary:
+	case g == active.Canary:
 		return Canary
 	case slices.Contains(known.warm, g):
 		return Warm
@@ -119,6 +119,8 @@ func stateOf(g *Generation, serving Serving, known *entry) State {
 func (t *trial) status(share int, settings CanarySettings) *Trial {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return &Trial{Share: share, Since: t.since, Stable: t.before, Canary: t.now, Least: settings.Least,
-		Percent: settings.Percent}
+	return &Trial{
+		Share: share, Since: t.since, Stable: t.before, Canary: t.now, Least: settings.Least,
+		Percent: settings.Percent,
+	}
 }

@@ -44,9 +44,9 @@ func (w WatchSettings) withDefaults() WatchSettings {
 // Watch installs what is put into the folder that LoadDir read, until ctx ends: files that are renamed into place,
 // written in place, or reached by a link that is turned. A file that is removed changes nothing: its plugin serves on.
 // The error is nil where ctx ended.
-func (s *Shelf) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
+func (s *Registry) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
 	settings = settings.withDefaults()
-	w := &watch{shelf: s, dir: dir, settings: settings, files: map[string]*watched{}}
+	w := &watch{registry: s, dir: dir, settings: settings, files: map[string]*watched{}}
 	told, err := fsnotify.NewWatcher()
 	if err == nil {
 		err = told.Add(dir)
@@ -85,7 +85,7 @@ func (s *Shelf) Watch(ctx context.Context, dir string, settings WatchSettings) (
 
 // watch is what is known of a folder. One goroutine has it.
 type watch struct {
-	shelf    *Shelf
+	registry *Registry
 	dir      string
 	settings WatchSettings
 	files    map[string]*watched
@@ -112,9 +112,9 @@ type print struct {
 
 // known takes what LoadDir dealt with as dealt with.
 func (w *watch) known() {
-	w.shelf.mutex.RLock()
-	defer w.shelf.mutex.RUnlock()
-	for _, entry := range w.shelf.entries {
+	w.registry.mutex.RLock()
+	defer w.registry.mutex.RUnlock()
+	for _, entry := range w.registry.entries {
 		if entry.file != "" && filepath.Dir(entry.file) == filepath.Clean(w.dir) {
 			w.files[entry.file] = &watched{code: entry.record.Folder, signed: anySignature}
 		}
@@ -146,7 +146,7 @@ func (w *watch) look(ctx context.Context) time.Duration {
 	again := w.settings.Every
 	paths, err := modulesOf(w.dir)
 	if err != nil {
-		w.shelf.settings.Logger.WarnContext(ctx, "look at the plugin folder", slog.Any("error", err))
+		w.registry.settings.Logger.WarnContext(ctx, "look at the plugin folder", slog.Any("error", err))
 		return again
 	}
 	for path, one := range w.files {
@@ -163,7 +163,7 @@ func (w *watch) look(ctx context.Context) time.Duration {
 
 // file deals with one file, and tells when it wants to be looked at again.
 func (w *watch) file(ctx context.Context, path string) time.Duration {
-	now := w.shelf.settings.Now()
+	now := w.registry.settings.Now()
 	one := w.files[path]
 	if one == nil {
 		one = &watched{}
@@ -196,41 +196,41 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		return min(w.settings.Settle, w.settings.Patience-patient)
 	}
 	one.done, one.code, one.signed = true, code, signed
-	_, _ = w.shelf.Install(ctx, c) // its events, and the log, tell what became of it
+	_, _ = w.registry.Install(ctx, c) // its events, and the log, tell what became of it
 	return w.settings.Every
 }
 
 // unfinished tells whether a module looks as if the rest of it, or its signature, were still to come.
 func (w *watch) unfinished(c Candidate, digest string) bool {
-	if !w.shelf.opened(digest) {
+	if !w.registry.opened(digest) {
 		if _, err := wasm.Inspect(c.Code); errors.Is(err, wasm.ErrMalformed) {
 			return true
 		}
 	}
-	s := w.shelf.settings
+	s := w.registry.settings
 	if !s.Keys.Any() || len(c.Signature) == 0 && !s.RequireSignature {
 		return false
 	}
 	_, err := s.Keys.Verify(c.Code, c.Signature)
-	return errors.Is(err, signature.ErrUnsigned) || errors.Is(err, signature.ErrForged)
+	return errors.Is(err, signature.ErrUnsigned) || errors.Is(err, signature.ErrSignatureInvalid)
 }
 
 // removed notes that a file is gone.
 func (w *watch) removed(path string) {
 	c := Candidate{file: path}
 	name := c.called()
-	w.shelf.mutex.Lock()
-	for known, entry := range w.shelf.entries {
+	w.registry.mutex.Lock()
+	for known, entry := range w.registry.entries {
 		if entry.file == path {
 			name, entry.file = known, "" // another file may provide it now
 		}
 	}
-	w.shelf.mutex.Unlock()
+	w.registry.mutex.Unlock()
 	detail := "the file is gone, and nothing of it served"
-	if serving, found := w.shelf.Current(name); found {
-		detail = fmt.Sprintf("the file is gone; generation %d serves on until the next start", serving.number)
+	if active, found := w.registry.Current(name); found {
+		detail = fmt.Sprintf("the file is gone; generation %d serves on until the next start", active.number)
 	}
-	w.shelf.trail(name, "folder "+path).done(StepRead, detail)
+	w.registry.trail(name, "folder "+path).done(StepRead, detail)
 }
 
 func printOf(path string) (print, error) {

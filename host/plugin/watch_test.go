@@ -17,20 +17,20 @@ import (
 // folder is a plugin folder that is watched.
 type folder struct {
 	*testing.T
-	dir   string
-	shelf *plugin.Shelf
+	dir      string
+	registry *plugin.Registry
 }
 
 // watching loads what a folder holds, and watches it until the test ends.
 func watching(t *testing.T, settings plugin.Settings, how plugin.WatchSettings, place func(dir string)) *folder {
 	t.Helper()
-	f := &folder{T: t, dir: t.TempDir(), shelf: newShelf(t, settings)}
+	f := &folder{T: t, dir: t.TempDir(), registry: newRegistry(t, settings)}
 	place(f.dir)
-	require.NoError(t, f.shelf.LoadDir(t.Context(), f.dir))
+	require.NoError(t, f.registry.LoadDir(t.Context(), f.dir))
 	ctx, cancel := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		if err := f.shelf.Watch(ctx, f.dir, how); err != nil {
+		if err := f.registry.Watch(ctx, f.dir, how); err != nil {
 			t.Error(err)
 		}
 	})
@@ -61,8 +61,8 @@ func (f *folder) serves(code []byte) {
 	f.Helper()
 	digest := digestOf(code)
 	require.Eventually(f, func() bool {
-		serving, found := f.shelf.Current("hostile")
-		return found && serving.Digest() == digest
+		active, found := f.registry.Current("hostile")
+		return found && active.Digest() == digest
 	}, waiting, tick)
 }
 
@@ -74,7 +74,7 @@ func (f *folder) says(text string) {
 
 func (f *folder) events() string {
 	var all strings.Builder
-	for _, status := range f.shelf.Plugins() {
+	for _, status := range f.registry.Plugins() {
 		for _, event := range status.Events {
 			all.WriteString(status.Name + " " + string(event.Step) + ": " + event.Detail + event.Error + "\n")
 		}
@@ -114,9 +114,9 @@ func TestFolderIsFollowed(t *testing.T) {
 	f.serves(whole)
 	f.write("hostile.wasm", whole)
 	f.write("other.wasm", variant(t, "name=tame"))
-	require.Eventually(t, func() bool { _, found := f.shelf.Current("tame"); return found }, waiting, tick)
-	serving, _ := f.shelf.Current("hostile")
-	require.Equal(t, int64(3), serving.Number())
+	require.Eventually(t, func() bool { _, found := f.registry.Current("tame"); return found }, waiting, tick)
+	active, _ := f.registry.Current("hostile")
+	require.Equal(t, int64(3), active.Number())
 	f.write("hostile.wasm", variant(t, "version=1.3.0"))
 	f.serves(variant(t, "version=1.3.0"))
 

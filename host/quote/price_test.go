@@ -27,8 +27,10 @@ func said(t *testing.T, text string) payment.Quote {
 	}
 	q := payment.Quote{Pays: money(pays), Gets: money(gets)}
 	if from, to, found := strings.Cut(rate, " > "); found {
-		q.Rate = payment.Rate{From: payment.Money{Amount: from, Currency: q.Pays.Currency},
-			To: payment.Money{Amount: to, Currency: q.Gets.Currency}}
+		q.Rate = payment.Rate{
+			From: payment.Money{Amount: from, Currency: q.Pays.Currency},
+			To:   payment.Money{Amount: to, Currency: q.Gets.Currency},
+		}
 	}
 	return q
 }
@@ -45,10 +47,16 @@ func TestPrice(t *testing.T) {
 			map[string]string{"a": "101 EUR > 98.01 EUR at 100 > 98.5", "b": "49.90 EUR > 49.40 EUR"},
 			map[string]string{"a": "2.99", "b": "0.5"},
 		},
-		"nothing lost": {"EUR", map[string]string{"a": "10.00 EUR > 10 EUR"},
-			map[string]string{"a": "0"}},
-		"a discount is a price below zero": {"EUR", map[string]string{"a": "10 EUR > 10.5 EUR"},
-			map[string]string{"a": "-0.5"}},
+		"nothing lost": {
+			"EUR",
+			map[string]string{"a": "10.00 EUR > 10 EUR"},
+			map[string]string{"a": "0"},
+		},
+		"a discount is a price below zero": {
+			"EUR",
+			map[string]string{"a": "10 EUR > 10.5 EUR"},
+			map[string]string{"a": "-0.5"},
+		},
 		"the payer's currency: what is got, at the rate": {
 			"USDT", map[string]string{"a": "101.5 USDT > 91.08 EUR at 100 > 92"}, map[string]string{"a": "2.5"},
 		},
@@ -57,8 +65,10 @@ func TestPrice(t *testing.T) {
 		},
 		"a worse rate costs what it loses against the best": {
 			"USDT",
-			map[string]string{"a": "100 USDT > 92 EUR at 100 > 92", "b": "100 USDT > 91 EUR at 50 > 46",
-				"c": "100 USDT > 87.4 EUR at 100 > 87.4"},
+			map[string]string{
+				"a": "100 USDT > 92 EUR at 100 > 92", "b": "100 USDT > 91 EUR at 50 > 46",
+				"c": "100 USDT > 87.4 EUR at 100 > 87.4",
+			},
 			map[string]string{"a": "0", "b": "1.086956521739130435", "c": "5"},
 		},
 		"a fee that looks like none: commission-free at a bad rate against a fair rate with one": {
@@ -72,18 +82,31 @@ func TestPrice(t *testing.T) {
 			map[string]string{"a": "0", "b": "0"},
 		},
 		"without a rate there is none": {"USDT", map[string]string{"a": "100 USDT > 92 EUR"}, map[string]string{}},
-		"neither side in the currency": {"GBP", map[string]string{"a": "100 USDT > 92 EUR at 100 > 92"},
-			map[string]string{}},
-		"a rate of nothing": {"USDT", map[string]string{"a": "100 USDT > 92 EUR at 0 > 92"},
-			map[string]string{}},
-		"no number": {"EUR",
+		"neither side in the currency": {
+			"GBP",
+			map[string]string{"a": "100 USDT > 92 EUR at 100 > 92"},
+			map[string]string{},
+		},
+		"a rate of nothing": {
+			"USDT",
+			map[string]string{"a": "100 USDT > 92 EUR at 0 > 92"},
+			map[string]string{},
+		},
+		"no number": {
+			"EUR",
 			map[string]string{"a": "ten EUR > 9 EUR", "b": "10 EUR > 1/2 EUR", "c": "10 EUR > 0x9 EUR"},
-			map[string]string{}},
-		"the smallest of units is kept": {"ETH", map[string]string{"a": "1.000000000000000001 ETH > 1 ETH"},
-			map[string]string{"a": "0.000000000000000001"}},
-		"what cannot be told as a decimal": {"EUR",
+			map[string]string{},
+		},
+		"the smallest of units is kept": {
+			"ETH",
+			map[string]string{"a": "1.000000000000000001 ETH > 1 ETH"},
+			map[string]string{"a": "0.000000000000000001"},
+		},
+		"what cannot be told as a decimal": {
+			"EUR",
 			map[string]string{"a": strings.Repeat("9", 39) + " EUR > 0." + strings.Repeat("1", 38) + " EUR"},
-			map[string]string{}},
+			map[string]string{},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,10 +136,14 @@ func TestPriceOrdersByWhatIsLost(t *testing.T) {
 		for i := range rapid.IntRange(2, 6).Draw(t, "providers") {
 			varying := cents.Draw(t, "amount")
 			fee := rapid.Int64Range(0, varying/10).Draw(t, "fee")
-			q := payment.Quote{Pays: payment.Money{Amount: "500", Currency: "USDT"},
-				Gets: payment.Money{Amount: text(varying - fee), Currency: "EUR"}}
-			q.Rate = payment.Rate{From: payment.Money{Amount: "500", Currency: "USDT"},
-				To: payment.Money{Amount: text(varying), Currency: "EUR"}}
+			q := payment.Quote{
+				Pays: payment.Money{Amount: "500", Currency: "USDT"},
+				Gets: payment.Money{Amount: text(varying - fee), Currency: "EUR"},
+			}
+			q.Rate = payment.Rate{
+				From: payment.Money{Amount: "500", Currency: "USDT"},
+				To:   payment.Money{Amount: text(varying), Currency: "EUR"},
+			}
 			if !payerSide {
 				q.Pays.Amount, q.Gets.Amount = text(varying+fee), "500"
 				q.Rate.From.Amount, q.Rate.To.Amount = text(varying), "500"

@@ -15,7 +15,8 @@ var ErrBusy = errors.New("as many quotes as may be are being asked for")
 // waits, and no payment: it waits for all of them, until ctx ends, and none of them is blamed for that. What is at hand
 // serves, and what it brings serves decisions; a provider that is left alone is told of by what it last gave.
 func (b *Book) Survey(ctx context.Context, o payment.Order,
-	providers []string) (offers map[string]Offer, none map[string]error) {
+	providers []string,
+) (offers map[string]Offer, none map[string]error) {
 	keys, flights := make(map[string]key, len(providers)), make(map[string]*flight, len(providers))
 	for _, provider := range providers {
 		keys[provider] = keyOf(provider, o)

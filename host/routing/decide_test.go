@@ -139,8 +139,10 @@ func parseProviders(t *testing.T, text []byte) []Provider {
 		for _, f := range w.Flows {
 			kind, ok := abi.Kind_value["KIND_"+strings.ToUpper(f.Kind)]
 			require.True(t, ok, f.Kind)
-			flow := &abi.Flow{Kind: abi.Kind(kind), Currencies: f.Currencies, Countries: f.Countries,
-				Methods: f.Methods}
+			flow := &abi.Flow{
+				Kind: abi.Kind(kind), Currencies: f.Currencies, Countries: f.Countries,
+				Methods: f.Methods,
+			}
 			for _, b := range f.Bounds {
 				flow.Bounds = append(flow.Bounds, &abi.Bound{Currency: b.Currency, Min: b.Min, Max: b.Max})
 			}

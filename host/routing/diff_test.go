@@ -55,8 +55,8 @@ func TestDiff(t *testing.T) {
 			Facts{PaymentID: fmt.Sprintf("pay_%d", i), Amount: p.amount, Currency: p.currency, Provider: p.provider})
 	}
 	difference := Diff(before, after, payments)
-	require.Equal(t, `of 14 payments, 8 move (3 have nobody to ask any more) (1 had nobody to ask before),
-	  1 have others to fall back on, 1 go by another rule to the same
+	require.Equal(t, `of 14 payments, 8 move (3 have nobody to ask any more) (1 had nobody to ask before), `+
+		`1 have others to fall back on, 1 go by another rule to the same
 4: a, then b by rule euro
   → b, then a by rule euro-large
   such as pay_1, pay_3, pay_9

@@ -40,8 +40,10 @@ func FuzzExpression(f *testing.F) {
 			return
 		}
 		began := time.Now()
-		facts := Facts{Amount: amount, Currency: currency, Metadata: map[string]string{"a": value, value: "b"},
-			At: time.Unix(1_800_000_000, 0)}
+		facts := Facts{
+			Amount: amount, Currency: currency, Metadata: map[string]string{"a": value, value: "b"},
+			At: time.Unix(1_800_000_000, 0),
+		}
 		for _, facts := range []Facts{facts, {}} {
 			why := x.whyNot(facts)
 			require.Equal(t, why, x.whyNot(facts))
@@ -77,8 +79,10 @@ func FuzzRules(f *testing.F) {
 		if err != nil {
 			return
 		}
-		d := set.Decide(Facts{PaymentID: "pay_1", Amount: "5", Currency: "EUR", Country: "DE",
-			At: time.Unix(1_800_000_000, 0)}, nil)
+		d := set.Decide(Facts{
+			PaymentID: "pay_1", Amount: "5", Currency: "EUR", Country: "DE",
+			At: time.Unix(1_800_000_000, 0),
+		}, nil)
 		require.NotEmpty(t, d.Outcome)
 		require.NotEmpty(t, d.Explain())
 	})
@@ -107,8 +111,10 @@ func TestExpressionIsUsedByManyAtOnce(t *testing.T) {
 
 func BenchmarkExpression(b *testing.B) {
 	r := &reader{file: "r.yaml"}
-	x := r.expression(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str",
-		Value: `amount > decimal("5") && currency in ["EUR", "USD"] && metadata.tier == "gold"`})
+	x := r.expression(&yaml.Node{
+		Kind: yaml.ScalarNode, Tag: "!!str",
+		Value: `amount > decimal("5") && currency in ["EUR", "USD"] && metadata.tier == "gold"`,
+	})
 	require.NoError(b, r.err())
 	f := Facts{Amount: "49.90", Currency: "EUR", Metadata: map[string]string{"tier": "gold"}}
 	b.ReportAllocs()

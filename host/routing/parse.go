@@ -111,7 +111,8 @@ func (r *reader) name(node *yaml.Node) string {
 
 // members hands each known member of a mapping to read, and tells which there were.
 func (r *reader) members(node *yaml.Node, of string, known []string,
-	read func(key string, value *yaml.Node)) map[string]bool {
+	read func(key string, value *yaml.Node),
+) map[string]bool {
 	has := make(map[string]bool, len(known))
 	r.eachMember(node, of, func(key, value *yaml.Node) {
 		if !slices.Contains(known, key.Value) {

@@ -43,8 +43,10 @@ func TestMistakesInRules(t *testing.T) {
 		{"a typing mistake in a condition", "- {name: x, when: {curency: EUR}, to: a}", []string{
 			`r.yaml:1:20: unknown key "curency" in when: did you mean "currency"?`,
 		}},
-		{"a key twice", "- {name: x, name: y, to: a}",
-			[]string{`r.yaml:1:13: "name" is already on line 1: remove one`}},
+		{
+			"a key twice", "- {name: x, name: y, to: a}",
+			[]string{`r.yaml:1:13: "name" is already on line 1: remove one`},
+		},
 		{"metadata without a key", "- {name: x, when: {metadata: {tier: gold}}, to: a}", []string{
 			`r.yaml:1:20: metadata is matched key by key: write metadata.<key>: <value>`,
 		}},
@@ -55,24 +57,32 @@ func TestMistakesInRules(t *testing.T) {
 		{"an empty when", "- {name: x, when: {}, to: a}", []string{
 			`r.yaml:1:19: when holds no condition: leave it out: a rule without it matches every payment`,
 		}},
-		{"a when without a value", "- name: x\n  when:\n  to: a",
-			[]string{`r.yaml:2:8: when is not a mapping: write "key: value" lines`}},
+		{
+			"a when without a value", "- name: x\n  when:\n  to: a",
+			[]string{`r.yaml:2:8: when is not a mapping: write "key: value" lines`},
+		},
 		{"a condition without a value", "- name: x\n  when: {country: }\n  to: a", []string{
 			`r.yaml:2:19: country has no value: write one, or remove the line`,
 		}},
 		{"an empty list of values", "- {name: x, when: {country: []}, to: a}", []string{
 			`r.yaml:1:29: country lists no value, so it matches nothing: name one, or remove the line`,
 		}},
-		{"a value twice", "- {name: x, when: {country: [DE, FR, DE]}, to: a}",
-			[]string{`r.yaml:1:38: country lists "DE" twice: remove one`}},
+		{
+			"a value twice", "- {name: x, when: {country: [DE, FR, DE]}, to: a}",
+			[]string{`r.yaml:1:38: country lists "DE" twice: remove one`},
+		},
 		{"a mapping as a value", "- {name: x, when: {country: {not: DE}}, to: a}", []string{
 			`r.yaml:1:29: country is not a single value: write one word or number`,
 		}},
 		{"an alias", "- {name: &n x, to: [*n]}", []string{`r.yaml:1:21: aliases are not read: write the value out`}},
-		{"an unknown kind", "- {name: x, when: {kind: colect}, to: a}",
-			[]string{`r.yaml:1:26: "colect" is not a kind: did you mean "collect"?`}},
-		{"a lower-case currency", "- {name: x, when: {currency: eur}, to: a}",
-			[]string{`r.yaml:1:30: "eur" is not a currency: write EUR`}},
+		{
+			"an unknown kind", "- {name: x, when: {kind: colect}, to: a}",
+			[]string{`r.yaml:1:26: "colect" is not a kind: did you mean "collect"?`},
+		},
+		{
+			"a lower-case currency", "- {name: x, when: {currency: eur}, to: a}",
+			[]string{`r.yaml:1:30: "eur" is not a currency: write EUR`},
+		},
 		{"no currency at all", "- {name: x, when: {currency: €}, to: a}", []string{
 			`r.yaml:1:30: "€" is not a currency: write an ISO 4217 code or a crypto ticker, such as EUR or USDT`,
 		}},
@@ -82,8 +92,10 @@ func TestMistakesInRules(t *testing.T) {
 			`r.yaml:1:38: "Germany" is not a country: write an ISO 3166-1 alpha-2 code, such as DE`,
 			`r.yaml:1:47: "XX" is not a country: write an ISO 3166-1 alpha-2 code, such as DE`,
 		}},
-		{"an empty text", `- {name: x, when: {metadata.tier: ""}, to: a}`,
-			[]string{`r.yaml:1:35: "" is not a tier: write the text to match`}},
+		{
+			"an empty text", `- {name: x, when: {metadata.tier: ""}, to: a}`,
+			[]string{`r.yaml:1:35: "" is not a tier: write the text to match`},
+		},
 		{"an amount that is no range", "- {name: x, when: {currency: EUR, amount: 50}, to: a}", []string{
 			`r.yaml:1:43: amount is a range: write amount: {min: "10", max: "500"}, or one end of it`,
 		}},
@@ -115,8 +127,10 @@ func TestMistakesInRules(t *testing.T) {
 		{"an unknown provider in a split", "- {name: x, to: [{split: {a: 1, zzzzzz: 1}}]}", []string{
 			`r.yaml:1:33: rule "x" sends to an unknown provider "zzzzzz": write one of a, b, paygram-eu`,
 		}},
-		{"a provider twice", "- {name: x, to: [{split: {a: 1, b: 1}}, a]}",
-			[]string{`r.yaml:1:41: rule "x" sends to "a" twice: remove one`}},
+		{
+			"a provider twice", "- {name: x, to: [{split: {a: 1, b: 1}}, a]}",
+			[]string{`r.yaml:1:41: rule "x" sends to "a" twice: remove one`},
+		},
 		{"a split that is a list", "- {name: x, to: [{split: [a, b]}]}", []string{
 			`r.yaml:1:26: split names no provider: write split: {<provider>: 70, <other>: 30}`,
 		}},
@@ -131,19 +145,27 @@ func TestMistakesInRules(t *testing.T) {
 		{"a provider that is a list", "- {name: x, to: [[a, b]]}", []string{
 			`r.yaml:1:18: an entry of to is not a mapping: write "key: value" lines`,
 		}},
-		{"a name that is a list", "- {name: [x], to: a}",
-			[]string{`r.yaml:1:10: name is not a single value: write one word or number`}},
-		{"to without a value", "- {name: x, to: }",
-			[]string{`r.yaml:1:17: to has no value: write one, or remove the line`}},
+		{
+			"a name that is a list", "- {name: [x], to: a}",
+			[]string{`r.yaml:1:10: name is not a single value: write one word or number`},
+		},
+		{
+			"to without a value", "- {name: x, to: }",
+			[]string{`r.yaml:1:17: to has no value: write one, or remove the line`},
+		},
 		{"a weight that is a list", "- {name: x, to: [{split: {a: [1], b: 1}}]}", []string{
 			`r.yaml:1:30: a weight is not a single value: write one word or number`,
 		}},
-		{"a key that is a list", "- {name: x, ? [a] : b, to: a}",
-			[]string{`r.yaml:1:15: a key of a rule is not a word: write "key: value" lines`}},
-		{"what a half-read rule covers is not guessed", "- {name: x, when: {curency: EUR}, to: a}\n- {name: y, to: b}",
+		{
+			"a key that is a list", "- {name: x, ? [a] : b, to: a}",
+			[]string{`r.yaml:1:15: a key of a rule is not a word: write "key: value" lines`},
+		},
+		{
+			"what a half-read rule covers is not guessed", "- {name: x, when: {curency: EUR}, to: a}\n- {name: y, to: b}",
 			[]string{
 				`r.yaml:1:20: unknown key "curency" in when: did you mean "currency"?`,
-			}},
+			},
+		},
 		{"any that is no list", "- {name: x, when: {any: {country: DE}}, to: a}", []string{
 			`r.yaml:1:25: any is not a list of alternatives: write any: [{country: DE}, {method: card}]`,
 		}},
@@ -153,21 +175,29 @@ func TestMistakesInRules(t *testing.T) {
 		{"an empty alternative", "- {name: x, when: {any: [{}]}, to: a}", []string{
 			`r.yaml:1:26: an alternative of any holds no condition: write one, or remove it`,
 		}},
-		{"an empty not", "- {name: x, when: {not: {}}, to: a}",
-			[]string{`r.yaml:1:25: not holds no condition: write one, or remove it`}},
+		{
+			"an empty not", "- {name: x, when: {not: {}}, to: a}",
+			[]string{`r.yaml:1:25: not holds no condition: write one, or remove it`},
+		},
 		{"a typing mistake within", "- {name: x, when: {not: {any: [{contry: DE}]}}, to: a}", []string{
 			`r.yaml:1:33: unknown key "contry" in an alternative of any: did you mean "country"?`,
 		}},
-		{"an amount in a branch without a currency",
-			"- {name: x, when: {any: [{currency: EUR}, {amount: {max: 5}}]}, to: a}", []string{
+		{
+			"an amount in a branch without a currency",
+			"- {name: x, when: {any: [{currency: EUR}, {amount: {max: 5}}]}, to: a}",
+			[]string{
 				`r.yaml:1:44: an amount is bounded without a currency: add currency beside it: 1000 JPY is not ` +
 					`1000 BTC`,
-			}},
-		{"an amount beside a currency that is excluded",
-			"- {name: x, when: {not: {currency: EUR}, amount: {max: 5}}, to: a}", []string{
+			},
+		},
+		{
+			"an amount beside a currency that is excluded",
+			"- {name: x, when: {not: {currency: EUR}, amount: {max: 5}}, to: a}",
+			[]string{
 				`r.yaml:1:42: an amount is bounded without a currency: add currency beside it: 1000 JPY is not ` +
 					`1000 BTC`,
-			}},
+			},
+		},
 		{"conditions ever deeper", "- {name: x, when: " + strings.Repeat("{not: ", 10) + "{country: DE}" +
 			strings.Repeat("}", 10) + ", to: a}", []string{
 			`r.yaml:1:73: conditions stand more than 8 deep in each other: make two rules of this one, or write it ` +
@@ -180,10 +210,14 @@ func TestMistakesInRules(t *testing.T) {
 		{"no times", "- {name: x, when: {time: []}, to: a}", []string{
 			`r.yaml:1:26: time lists no window, so it matches nothing: write one, or remove the line`,
 		}},
-		{"a time that is a word", "- {name: x, when: {time: noon}, to: a}",
-			[]string{`r.yaml:1:26: time is not a mapping: write "key: value" lines`}},
-		{"days, hours and zones that are none",
-			"- {name: x, when: {time: {days: [monday, mo-fr], from: 8am, to: '24:01', zone: Berlin}}, to: a}", []string{
+		{
+			"a time that is a word", "- {name: x, when: {time: noon}, to: a}",
+			[]string{`r.yaml:1:26: time is not a mapping: write "key: value" lines`},
+		},
+		{
+			"days, hours and zones that are none",
+			"- {name: x, when: {time: {days: [monday, mo-fr], from: 8am, to: '24:01', zone: Berlin}}, to: a}",
+			[]string{
 				`r.yaml:1:34: "monday" is not a day: write mon, tue, wed, thu, fri, sat, sun, or a range such as ` +
 					`mon-fri`,
 				`r.yaml:1:42: "mo-fr" is not a day: write mon, tue, wed, thu, fri, sat, sun, or a range such as ` +
@@ -192,12 +226,15 @@ func TestMistakesInRules(t *testing.T) {
 				`r.yaml:1:65: "24:01" is not a time of day: write hours and minutes from "00:00" to "24:00"`,
 				`r.yaml:1:80: "Berlin" is not a time zone: write a name of the IANA database, such as Europe/Berlin, ` +
 					`or UTC`,
-			}},
+			},
+		},
 		{"a zone that is another elsewhere", "- {name: x, when: {time: {zone: Local}}, to: a}", []string{
 			`r.yaml:1:33: "Local" is not a time zone: write a name of the IANA database, such as Europe/Berlin, or UTC`,
 		}},
-		{"no day", "- {name: x, when: {time: {days: []}}, to: a}",
-			[]string{`r.yaml:1:33: days lists no day: name one, or remove it for every day`}},
+		{
+			"no day", "- {name: x, when: {time: {days: []}}, to: a}",
+			[]string{`r.yaml:1:33: days lists no day: name one, or remove it for every day`},
+		},
 		{"no time between", "- {name: x, when: {time: {from: '08:00', to: '08:00'}}, to: a}", []string{
 			`r.yaml:1:26: no time is from 08:00 until 08:00: leave from and to out for the whole day`,
 		}},
@@ -210,27 +247,35 @@ func TestMistakesInRules(t *testing.T) {
 				`groups: some`,
 			`r.yaml:1:49: "de" is not a country: write DE`,
 		}},
-		{"a group is no currency", "- {name: x, when: {currency: some}, to: a}",
-			[]string{`r.yaml:1:30: "some" is not a currency: write SOME`}},
+		{
+			"a group is no currency", "- {name: x, when: {currency: some}, to: a}",
+			[]string{`r.yaml:1:30: "some" is not a currency: write SOME`},
+		},
 		{"no limit", "- {name: x, limits: {}, to: a}", []string{
 			`r.yaml:1:21: limits holds no limit: leave it out, or write one of per_minute, per_hour, per_day, ` +
 				`amount_per_day`,
 		}},
-		{"limits that are none",
+		{
+			"limits that are none",
 			"- {name: x, when: {currency: EUR}, limits: {per_minute: 0, per_hour: many, per_week: 1, amount_per_day: " +
-				"0.00}, to: a}", []string{
+				"0.00}, to: a}",
+			[]string{
 				`r.yaml:1:57: "0" is not a number of payments: write a whole number from 1`,
 				`r.yaml:1:70: "many" is not a number of payments: write a whole number from 1`,
 				`r.yaml:1:76: unknown key "per_week" in limits: write one of per_minute, per_hour, per_day, ` +
 					`amount_per_day`,
 				`r.yaml:1:105: "0.00" is not an amount to be limited to: write a decimal number above 0, such as ` +
 					`10000, without sign or exponent`,
-			}},
-		{"a limit in several currencies",
-			"- {name: x, when: {currency: [EUR, USD]}, limits: {amount_per_day: 5}, to: a}", []string{
+			},
+		},
+		{
+			"a limit in several currencies",
+			"- {name: x, when: {currency: [EUR, USD]}, limits: {amount_per_day: 5}, to: a}",
+			[]string{
 				`r.yaml:1:68: amount_per_day adds up several currencies: let the rule match one currency: 1000 JPY ` +
 					`is not 1000 BTC`,
-			}},
+			},
+		},
 		{"a limit in any currency", "- {name: x, limits: {amount_per_day: 5}, to: a}", []string{
 			`r.yaml:1:38: amount_per_day adds up several currencies: let the rule match one currency: 1000 JPY is ` +
 				`not 1000 BTC`,
@@ -247,8 +292,10 @@ func TestMistakesInRules(t *testing.T) {
 		{"a strategy with an unknown provider", "- {name: x, to: [{healthiest: [a, paygram-ue]}]}", []string{
 			`r.yaml:1:35: rule "x" sends to an unknown provider "paygram-ue": did you mean "paygram-eu"?`,
 		}},
-		{"a strategy with a provider twice", "- {name: x, to: [{healthiest: [a, a]}]}",
-			[]string{`r.yaml:1:35: rule "x" sends to "a" twice: remove one`}},
+		{
+			"a strategy with a provider twice", "- {name: x, to: [{healthiest: [a, a]}]}",
+			[]string{`r.yaml:1:35: rule "x" sends to "a" twice: remove one`},
+		},
 		{"what a split does not go by", "- {name: x, to: [{split: {a: 1, b: 1}, by: mercant}, paygram-eu]}", []string{
 			`r.yaml:1:44: a split does not go by "mercant": did you mean "merchant"?`,
 		}},
@@ -260,19 +307,27 @@ func TestMistakesInRules(t *testing.T) {
 			`r.yaml:1:17: if holds no expression: write an expression such as amount >= decimal("10.50") && country ` +
 				`== "DE"`,
 		}},
-		{"an expression that is a list", "- {name: x, if: [a], to: a}",
-			[]string{`r.yaml:1:17: if is not a single value: write one word or number`}},
-		{"a typing mistake in an expression", "- {name: x, if: kind == contry, to: a}",
-			[]string{`r.yaml:1:25: if: unknown name "contry": did you mean "country"?`}},
-		{"the same in quotes", "- {name: x, if: 'kind == contry', to: a}",
-			[]string{`r.yaml:1:26: if: unknown name "contry": did you mean "country"?`}},
+		{
+			"an expression that is a list", "- {name: x, if: [a], to: a}",
+			[]string{`r.yaml:1:17: if is not a single value: write one word or number`},
+		},
+		{
+			"a typing mistake in an expression", "- {name: x, if: kind == contry, to: a}",
+			[]string{`r.yaml:1:25: if: unknown name "contry": did you mean "country"?`},
+		},
+		{
+			"the same in quotes", "- {name: x, if: 'kind == contry', to: a}",
+			[]string{`r.yaml:1:26: if: unknown name "contry": did you mean "country"?`},
+		},
 		{"the same in a block", "- name: x\n  to: a\n  if: |\n    kind == 'payout' ||\n    kind == contry", []string{
 			`r.yaml:5:9: if: unknown name "contry": did you mean "country"?`,
 		}},
-		{"the same where lines are folded", "- name: x\n  to: a\n  if: >-\n    kind == 'payout' ||\n    kind == contry",
+		{
+			"the same where lines are folded", "- name: x\n  to: a\n  if: >-\n    kind == 'payout' ||\n    kind == contry",
 			[]string{
 				`r.yaml:3:7: if: unknown name "contry": did you mean "country"?`,
-			}},
+			},
+		},
 		{"an expression that is none", "- {name: x, if: kind ==, to: a}", []string{
 			`r.yaml:1:24: if: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', ` +
 				`'true', 'false', 'null', NUM_FLOAT, ` +
@@ -339,17 +394,23 @@ func TestMistakesInGroups(t *testing.T) {
 			`r.yaml:1:44: "é-u" cannot be a group's name: write lower-case letters, digits and dashes, 2 to 64`,
 			`r.yaml:1:57: "-1" cannot be a group's name: write lower-case letters, digits and dashes, 2 to 64`,
 		}},
-		{"an empty group", "{eu: []}",
-			[]string{`r.yaml:1:6: group "eu" lists no country: name one, or remove the group`}},
+		{
+			"an empty group", "{eu: []}",
+			[]string{`r.yaml:1:6: group "eu" lists no country: name one, or remove the group`},
+		},
 		{"what is no country", "{eu: [DE, fr, Germany, ue]}", []string{
 			`r.yaml:1:11: "fr" is not a country: write FR`,
 			`r.yaml:1:15: "Germany" is not a country: write an ISO 3166-1 alpha-2 code, such as DE`,
 			`r.yaml:1:24: "ue" is not a country: did you mean "eu"?`,
 		}},
-		{"a circle", "{one: [two, DE], two: [three], three: [FR, one]}",
-			[]string{`r.yaml:1:44: group "one" contains itself: one → two → three → one: remove one of them`}},
-		{"a circle of one", "{one: [one]}",
-			[]string{`r.yaml:1:8: group "one" contains itself: one → one: remove one of them`}},
+		{
+			"a circle", "{one: [two, DE], two: [three], three: [FR, one]}",
+			[]string{`r.yaml:1:44: group "one" contains itself: one → two → three → one: remove one of them`},
+		},
+		{
+			"a circle of one", "{one: [one]}",
+			[]string{`r.yaml:1:8: group "one" contains itself: one → one: remove one of them`},
+		},
 		{"an alias", "{aa: &x [DE], bb: *x}", []string{`r.yaml:1:19: aliases are not read: write the value out`}},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -421,8 +482,10 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "USD"}, Methods: []string{"card"},
 			Bounds: []*abi.Bound{{Currency: "EUR", Min: "5", Max: "100"}},
 		}}},
-		{Name: "india",
-			Flows: []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"}, Countries: []string{"IN"}}}},
+		{
+			Name:  "india",
+			Flows: []*abi.Flow{{Kind: abi.Kind_KIND_RECHARGE, Currencies: []string{"INR"}, Countries: []string{"IN"}}},
+		},
 		{Name: "idle"},
 	}
 	for _, c := range []struct {
@@ -454,11 +517,14 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 		{"a provider that takes nothing", "- {name: x, to: idle}", []string{
 			`r.yaml:1:17: provider "idle" takes no payment that rule "x" matches: it takes no payments`,
 		}},
-		{"bounds that only one currency has",
-			"- {name: x, when: {currency: [EUR, USD], amount: {min: 100.01}}, to: fiat}", []string{
+		{
+			"bounds that only one currency has",
+			"- {name: x, when: {currency: [EUR, USD], amount: {min: 100.01}}, to: fiat}",
+			[]string{
 				`r.yaml:1:31: no provider of rule "x" takes currency EUR: correct it, remove it, or add a provider ` +
 					`that does`,
-			}},
+			},
+		},
 		{"a value in a branch", "- {name: x, when: {any: [{currency: EURR}, {method: card}]}, to: fiat}", []string{
 			`r.yaml:1:37: no provider of rule "x" takes currency EURR: correct it, remove it, or add a provider ` +
 				`that does`,
@@ -467,15 +533,19 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 			`r.yaml:1:54: provider "fiat" takes no payment that rule "x" matches: it takes collect, currency EUR or ` +
 				`USD, method card`,
 		}},
-		{"amounts under a negation", "- {name: x, when: {currency: EUR, not: {amount: {max: 100}}}, to: fiat}",
+		{
+			"amounts under a negation", "- {name: x, when: {currency: EUR, not: {amount: {max: 100}}}, to: fiat}",
 			[]string{
 				`r.yaml:1:30: no provider of rule "x" takes currency EUR: correct it, remove it, or add a provider ` +
 					`that does`,
 				`r.yaml:1:67: provider "fiat" takes no payment that rule "x" matches: it takes collect, currency EUR ` +
 					`or USD, method card`,
-			}},
-		{"a value that is excluded elsewhere",
-			"- {name: x, when: {currency: [EUR, EURR], not: {currency: EURR}}, to: fiat}", nil},
+			},
+		},
+		{
+			"a value that is excluded elsewhere",
+			"- {name: x, when: {currency: [EUR, EURR], not: {currency: EURR}}, to: fiat}", nil,
+		},
 		{"a group of which nobody takes any", "- {name: x, when: {country: [IN, some]}, to: india}", []string{
 			`r.yaml:1:34: no provider of rule "x" takes country some: correct it, remove it, or add a provider ` +
 				`that does`,
@@ -500,8 +570,10 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 
 func TestManifestWithBadBoundsIsRefused(t *testing.T) {
 	t.Parallel()
-	bad := Provider{Name: "a", Plugin: "p",
-		Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT, Bounds: []*abi.Bound{{Currency: "EUR", Min: "five"}}}}}
+	bad := Provider{
+		Name: "a", Plugin: "p",
+		Flows: []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT, Bounds: []*abi.Bound{{Currency: "EUR", Min: "five"}}}},
+	}
 	_, err := Compile(parseRules(t, `[{name: x, to: a}]`), []Provider{bad}, "v1")
 	require.ErrorContains(t, err,
 		`provider "a": the manifest of plugin "p" bounds EUR by "five", which is not an amount`)
@@ -528,8 +600,11 @@ func TestDidYouMean(t *testing.T) {
 		{"zzz", []string{"min", "max"}, `write min or max`},
 		{"zzz", []string{"min"}, `write min`},
 		{"zzz", nil, `there is none`},
-		{"zzz", []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"},
-			`write one of a, b, c, d, e, f, g, h, i, j and 2 more`},
+		{
+			"zzz",
+			[]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"},
+			`write one of a, b, c, d, e, f, g, h, i, j and 2 more`,
+		},
 		{strings.Repeat("long", 50), []string{"min"}, `write min`},
 	} {
 		require.Equal(t, c.want, DidYouMean(c.word, c.known), c.word)

@@ -81,18 +81,25 @@ func anyRules(t *rapid.T, exact bool) string {
 
 // everyPayment has one of every kind that anyRules can tell from another.
 func everyPayment(yield func(Facts) bool) {
-	times := []time.Time{{}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC),
-		time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}
+	times := []time.Time{
+		{},
+		time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC),
+		time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC),
+	}
 	for _, kind := range []string{"collect", "payout", "recharge", "transfer"} {
 		for _, currency := range []string{"EUR", "USD", "XXX"} {
 			for _, country := range []string{"", "DE", "FR", "BR", "JP"} {
-				for _, amount := range []string{"0", "0.5", "1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5", "5",
-					"5.5"} {
+				for _, amount := range []string{
+					"0", "0.5", "1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5", "5",
+					"5.5",
+				} {
 					for _, tier := range []string{"", "g", "s"} {
 						for _, method := range []string{"", "card"} {
 							for _, at := range times {
-								f := Facts{Kind: kind, Currency: currency, Country: country, Amount: amount,
-									Method: method, Metadata: map[string]string{"t": tier}, At: at}
+								f := Facts{
+									Kind: kind, Currency: currency, Country: country, Amount: amount,
+									Method: method, Metadata: map[string]string{"t": tier}, At: at,
+								}
 								if !yield(f) {
 									return
 								}
@@ -192,42 +199,54 @@ func TestUnreachableRules(t *testing.T) {
 				"x, to: a}",
 			unreached + `rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`,
 		},
-		{"ranges that meet",
+		{
+			"ranges that meet",
 			"- {name: a, when: {currency: EUR, amount: {max: 10}}, to: a}\n- {name: b, when: {currency: EUR, not: " +
 				"{amount: {max: 9.99}}}, to: a}\n" +
 				"- {name: x, when: {currency: EUR}, to: a}", unreached +
-				`rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`},
-		{"ranges with a gap",
+				`rule "a" at r.yaml:1:3 and rule "b" at r.yaml:2:3`,
+		},
+		{
+			"ranges with a gap",
 			"- {name: a, when: {currency: EUR, amount: {max: 10}}, to: a}\n- {name: b, when: {currency: EUR, amount: " +
 				"{min: 10.01}}, to: a}\n" +
-				"- {name: x, when: {currency: EUR}, to: a}", ""},
+				"- {name: x, when: {currency: EUR}, to: a}", "",
+		},
 		{
 			"every amount is at least 0",
 			"- {name: a, when: {currency: EUR, amount: {min: 0.00}}, to: a}\n- {name: x, when: {currency: " +
 				"EUR}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
-		{"a group and its countries",
+		{
+			"a group and its countries",
 			"- {name: a, when: {country: [DE, FR]}, to: a}\n- {name: x, when: {country: some}, to: a}", unreached +
-				`rule "a" at r.yaml:1:3`},
+				`rule "a" at r.yaml:1:3`,
+		},
 		{
 			"alternatives",
 			"- {name: a, when: {any: [{country: DE}, {method: card}]}, to: a}\n- {name: x, when: {method: card, " +
 				"country: FR}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
-		{"a contradiction", "- {name: x, when: {country: DE, not: {country: some}}, to: a}",
-			`no payment matches rule "x": its conditions exclude each other`},
+		{
+			"a contradiction", "- {name: x, when: {country: DE, not: {country: some}}, to: a}",
+			`no payment matches rule "x": its conditions exclude each other`,
+		},
 		{
 			"a contradiction of amounts",
 			"- {name: x, when: {currency: EUR, amount: {min: 5}, not: {amount: {min: 5}}}, to: a}",
 			`no payment matches rule "x": its conditions exclude each other`,
 		},
-		{"the same hours",
+		{
+			"the same hours",
 			"- {name: a, when: {time: {days: mon}}, to: a}\n- {name: x, when: {time: {days: mon}, country: DE}, to: a}",
-			unreached + `rule "a" at r.yaml:1:3`},
-		{"other hours",
-			"- {name: a, when: {time: {days: mon-tue}}, to: a}\n- {name: x, when: {time: {days: mon}}, to: a}", ""},
+			unreached + `rule "a" at r.yaml:1:3`,
+		},
+		{
+			"other hours",
+			"- {name: a, when: {time: {days: mon-tue}}, to: a}\n- {name: x, when: {time: {days: mon}}, to: a}", "",
+		},
 		{
 			"the same expression",
 			"- {name: a, if: 'country > \"D\"', to: a}\n- {name: x, when: {currency: EUR}, if: 'country > " +
@@ -236,8 +255,10 @@ func TestUnreachableRules(t *testing.T) {
 		},
 		{"an expression may be false", "- {name: a, if: 'true', to: a}\n- {name: x, to: a}", ""},
 		{"a limit may be reached", "- {name: a, limits: {per_minute: 1}, to: a}\n- {name: x, to: a}", ""},
-		{"a rule with a limit is not reached either", "- {name: a, to: a}\n- {name: x, limits: {per_minute: 1}, to: a}",
-			unreached + `rule "a" at r.yaml:1:3`},
+		{
+			"a rule with a limit is not reached either", "- {name: a, to: a}\n- {name: x, limits: {per_minute: 1}, to: a}",
+			unreached + `rule "a" at r.yaml:1:3`,
+		},
 		{"too intricate", "- {name: a, to: a, when: {any: [" + strings.Repeat("{country: DE}, ", 300) +
 			"{country: FR}]}}\n- {name: x, when: {country: FR}, to: a}", ""},
 	} {

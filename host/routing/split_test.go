@@ -53,8 +53,11 @@ func TestSplitDoesNotDependOnTheOrderInTheFile(t *testing.T) {
 func TestSplitConverges(t *testing.T) {
 	t.Parallel()
 	const payments = 20_000
-	split := entry{shares: []Share{{Provider: "a", Weight: 70}, {Provider: "b", Weight: 20},
-		{Provider: "c", Weight: 10}}, split: true}
+	split := entry{shares: []Share{
+		{Provider: "a", Weight: 70},
+		{Provider: "b", Weight: 20},
+		{Provider: "c", Weight: 10},
+	}, split: true}
 	first, second := map[string]int{}, map[string]int{}
 	for i := range payments {
 		order := names(split.order(fmt.Sprintf("pay_%d", i), "rule", 0))
@@ -95,8 +98,11 @@ func TestSplitsAreIndependent(t *testing.T) {
 // Pinned once and for all: routers of two versions share traffic while one is replaced, and must agree.
 func TestSplitNeverChangesBetweenReleases(t *testing.T) {
 	t.Parallel()
-	split := entry{shares: []Share{{Provider: "a", Weight: 70}, {Provider: "b", Weight: 20},
-		{Provider: "c", Weight: 10}}, split: true}
+	split := entry{shares: []Share{
+		{Provider: "a", Weight: 70},
+		{Provider: "b", Weight: 20},
+		{Provider: "c", Weight: 10},
+	}, split: true}
 	var got []string
 	for i := range 8 {
 		order := names(split.order(fmt.Sprintf("pay_%d", i), "eu-crypto", 0))

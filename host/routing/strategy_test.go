@@ -128,8 +128,10 @@ func TestStickySplitKeepsACustomerOnOneSide(t *testing.T) {
 		for i := range customers {
 			who := fmt.Sprint("customer ", i)
 			order := func(id string) string {
-				d := rules.Decide(Facts{PaymentID: id, Currency: currency, Payer: who, Merchant: who,
-					Metadata: map[string]string{"customer": who}}, nil)
+				d := rules.Decide(Facts{
+					PaymentID: id, Currency: currency, Payer: who, Merchant: who,
+					Metadata: map[string]string{"customer": who},
+				}, nil)
 				require.NotContains(t, d.Explain(), "customer "+fmt.Sprint(i))
 				return d.Order()[0]
 			}

@@ -323,8 +323,10 @@ func readFault(r *http.Request) (Fault, error) {
 	if err := readControl(r, &wire); err != nil {
 		return Fault{}, err
 	}
-	f := Fault{Operation: wire.Operation, Kind: wire.Kind, Count: wire.Count, Status: wire.Status, After: wire.After,
-		Page: wire.Page, Spelling: wire.Spelling}
+	f := Fault{
+		Operation: wire.Operation, Kind: wire.Kind, Count: wire.Count, Status: wire.Status, After: wire.After,
+		Page: wire.Page, Spelling: wire.Spelling,
+	}
 	if wire.RetryAfter != nil {
 		f.RetryAfter = fmt.Sprint(wire.RetryAfter) // seconds may come as a number or as text
 	}

@@ -115,8 +115,10 @@ func TestEachAccountsCallbacksGoToItsOwnAddress(t *testing.T) {
 	require.ErrorIs(t, w.Report("paygram", sandbox.Callback{URL: asias.url, Account: "paygram-us"}), sandbox.ErrUnknown)
 	require.ErrorIs(t, w.Report("paygrt", sandbox.Callback{URL: asias.url, Account: "paygrt"}), sandbox.ErrUnknown)
 
-	for token, in := range map[string]*inbox{sandbox.DefaultCredentials().PayGramEU: others,
-		sandbox.DefaultCredentials().PayGramAsia: asias} {
+	for token, in := range map[string]*inbox{
+		sandbox.DefaultCredentials().PayGramEU:   others,
+		sandbox.DefaultCredentials().PayGramAsia: asias,
+	} {
 		issued := w.do("POST", "/paygram/"+token+"/IssueInvoice", jsonHeader(),
 			`{"userCliId":"shop","currencyCode":5,"amount":1,"callbackData":"`+token+`"}`)
 		require.NoError(t, w.Drive("paygram", issued.at(t, "invoiceCode").(string), "pay", ""))

@@ -30,12 +30,18 @@ func (c *cryptogram) open(string) map[string]string {
 
 func (c *cryptogram) routes() []route {
 	return []route{
-		{operation: "create", method: http.MethodPost, pattern: "/api/v1/commerce-payments",
-			serve: c.counted(c.serveCreate)},
-		{operation: "get", method: http.MethodGet, pattern: "/api/v1/commerce-payments/{id}",
-			serve: c.counted(c.serveGet)},
-		{operation: "update", method: http.MethodPatch, pattern: "/api/v1/commerce-payments/{id}",
-			serve: c.counted(c.serveUpdate)},
+		{
+			operation: "create", method: http.MethodPost, pattern: "/api/v1/commerce-payments",
+			serve: c.counted(c.serveCreate),
+		},
+		{
+			operation: "get", method: http.MethodGet, pattern: "/api/v1/commerce-payments/{id}",
+			serve: c.counted(c.serveGet),
+		},
+		{
+			operation: "update", method: http.MethodPatch, pattern: "/api/v1/commerce-payments/{id}",
+			serve: c.counted(c.serveUpdate),
+		},
 	}
 }
 

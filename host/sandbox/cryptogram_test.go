@@ -137,8 +137,10 @@ func TestCryptogramRefusals(t *testing.T) {
 	none := w.cryptogram("POST", "", "{}")
 	require.Equal(t, 422, none.status)
 	require.Equal(t, "The amount field is required. (and 7 more errors)", none.at(t, "message"))
-	for _, field := range []string{"amount", "currency", "wallets", "title", "description", "redirect", "message",
-		"expires_at"} {
+	for _, field := range []string{
+		"amount", "currency", "wallets", "title", "description", "redirect", "message",
+		"expires_at",
+	} {
 		require.Contains(t, none.at(t, "errors"), field)
 	}
 	tests := map[string]struct{ from, to, field, text string }{
@@ -147,10 +149,14 @@ func TestCryptogramRefusals(t *testing.T) {
 		"an unknown coin":  {`["bnb"]`, `["doge"]`, "wallets.0", "The selected wallets.0 is invalid."},
 		"no coin":          {`["bnb"]`, `[]`, "wallets", "The wallets field is required."},
 		"an unknown money": {`"USD"`, `"XXX"`, "currency", "The selected currency is invalid."},
-		"a date gone by": {"2026-05-19", "2025-05-19", "expires_at",
-			"The expires at field must be a date after now."},
-		"no date": {"2026-05-19T09:13:28", "soon", "expires_at",
-			"The expires at field must be a valid date."},
+		"a date gone by": {
+			"2026-05-19", "2025-05-19", "expires_at",
+			"The expires at field must be a date after now.",
+		},
+		"no date": {
+			"2026-05-19T09:13:28", "soon", "expires_at",
+			"The expires at field must be a valid date.",
+		},
 		"a redirect nowhere": {"https://shop", "shop", "redirect", "The redirect field must be a valid URL."},
 	}
 	for name, tt := range tests {

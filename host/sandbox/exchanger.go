@@ -72,29 +72,54 @@ var (
 
 	emailField = field{"cf6", "text", "E-mail", "1", "", []any{}, "0"}
 	phoneField = field{"cf4", "text", "Phone Number", "0", "", []any{}, "0"}
-	cardGive   = []field{{"account1", "text", "From card", "1", "", []any{}, "0"},
-		{"cfgive8", "text", "Cardholder's name", "1", "", []any{}, "0"}}
-	cardGet = []field{{"account2", "text", "To card", "1", "", []any{}, "0"},
-		{"cfget8", "text", "Cardholder's name", "1", "", []any{}, "0"}}
+	cardGive   = []field{
+		{"account1", "text", "From card", "1", "", []any{}, "0"},
+		{"cfgive8", "text", "Cardholder's name", "1", "", []any{}, "0"},
+	}
+	cardGet = []field{
+		{"account2", "text", "To card", "1", "", []any{}, "0"},
+		{"cfget8", "text", "Cardholder's name", "1", "", []any{}, "0"},
+	}
 	walletGet   = []field{{"account2", "text", "To wallet", "1", "", []any{}, "0"}}
 	nothingGive = []field{}
 
 	directions = []direction{
-		{"1", "11", "21", "1", "0.93", "0", "1", "50", "10000", "no", "no", nothingGive, cardGet,
-			[]field{emailField, phoneField}, "api", "api"},
-		{"2", "12", "11", "1", "95800", "0", "0.5", "0.001", "2", "no", "no", nothingGive, walletGet,
-			[]field{emailField}, "api", "api"},
-		{"3", "21", "12", "92600", "1", "2", "0", "20", "5000", "0.0002", "no", cardGive, walletGet,
-			[]field{emailField}, "link", "api"},
-		{"4", "11", "12", "96700", "1", "0", "0", "no", "no", "no", "no", nothingGive, walletGet, []field{emailField},
-			"api", "api"},
-		{"5", "21", "11", "1", "1.04", "1.5", "0", "10", "20000", "no", "no", cardGive, walletGet,
-			[]field{emailField, phoneField}, "link", "api"},
-		{"6", "13", "11", "1", "2710.5", "0", "0", "0.01", "no", "no", "20000", nothingGive, walletGet,
-			[]field{emailField}, "api", "disabled"},
+		{
+			"1", "11", "21", "1", "0.93", "0", "1", "50", "10000", "no", "no", nothingGive, cardGet,
+			[]field{emailField, phoneField},
+			"api", "api",
+		},
+		{
+			"2", "12", "11", "1", "95800", "0", "0.5", "0.001", "2", "no", "no", nothingGive, walletGet,
+			[]field{emailField},
+			"api", "api",
+		},
+		{
+			"3", "21", "12", "92600", "1", "2", "0", "20", "5000", "0.0002", "no", cardGive, walletGet,
+			[]field{emailField},
+			"link", "api",
+		},
+		{
+			"4", "11", "12", "96700", "1", "0", "0", "no", "no", "no", "no", nothingGive, walletGet,
+			[]field{emailField},
+			"api", "api",
+		},
+		{
+			"5", "21", "11", "1", "1.04", "1.5", "0", "10", "20000", "no", "no", cardGive, walletGet,
+			[]field{emailField, phoneField},
+			"link", "api",
+		},
+		{
+			"6", "13", "11", "1", "2710.5", "0", "0", "0.01", "no", "no", "20000", nothingGive, walletGet,
+			[]field{emailField},
+			"api", "disabled",
+		},
 		// Typed by an operator who writes a decimal comma; a merchant takes the money, so that nobody can mark it paid.
-		{"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet,
-			[]field{emailField}, "disabled", "disabled"},
+		{
+			"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet,
+			[]field{emailField},
+			"disabled", "disabled",
+		},
 	}
 )
 
@@ -184,8 +209,10 @@ func (x *exchanger) missing(r *request) answer {
 	if strings.HasPrefix(strings.Join(r.path, "/"), "api/userapi/") {
 		return exchangerRefusal(3, "Method not supported")
 	}
-	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
-		body: []byte("<h1>404</h1>")}
+	return answer{
+		status: http.StatusNotFound, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
+		body: []byte("<h1>404</h1>"),
+	}
 }
 
 func (x *exchanger) maintenance() answer {
@@ -246,8 +273,10 @@ func (x *exchanger) serveDirections(r *request) answer {
 	list := []entry{}
 	for _, d := range filtered(r.form()) {
 		list = append(list,
-			entry{d.id, d.give, tenders[d.give].title(), logo(r, d.give), d.get, tenders[d.get].title(),
-				logo(r, d.get)})
+			entry{
+				d.id, d.give, tenders[d.give].title(), logo(r, d.give), d.get, tenders[d.get].title(),
+				logo(r, d.get),
+			})
 	}
 	return exchangerData(list)
 }

@@ -120,8 +120,10 @@ func (b *bid) actions(r *request) bidActions {
 	if !b.payable() {
 		return bidActions{Type: "finished", Cancel: "disabled", Pay: "disabled", PayAmount: "0"}
 	}
-	a := bidActions{Type: "mypaid", Cancel: b.direction.cancel, Pay: b.direction.pay,
-		PayAmount: b.sums.giveCom.trim().String()}
+	a := bidActions{
+		Type: "mypaid", Cancel: b.direction.cancel, Pay: b.direction.pay,
+		PayAmount: b.sums.giveCom.trim().String(),
+	}
 	switch {
 	case b.direction.pay == "link":
 		a.Type, a.Pay = "link", b.url(r)+"pay/"
@@ -321,6 +323,8 @@ func (x *exchanger) page(path string) (payerPage, bool) {
 	if !ok || b == nil {
 		return payerPage{}, false
 	}
-	return payerPage{Reference: b.id, Amount: b.sums.giveCom.trim().String(), Currency: tenders[b.direction.give].code,
-		Status: b.status}, true
+	return payerPage{
+		Reference: b.id, Amount: b.sums.giveCom.trim().String(), Currency: tenders[b.direction.give].code,
+		Status: b.status,
+	}, true
 }

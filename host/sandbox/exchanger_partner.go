@@ -125,8 +125,10 @@ func (x *exchanger) serveVisit(r *request) answer {
 			Referrer: r.header.Get("Referer"), UserHash: "u" + x.ids.hex(4), Query: r.query.Encode(), at: r.now,
 		})
 	}
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
-		body: []byte("<h1>Exchange</h1>")}
+	return answer{
+		status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
+		body: []byte("<h1>Exchange</h1>"),
+	}
 }
 
 func (x *exchanger) servePartnerLinks(r *request) answer {

@@ -95,12 +95,18 @@ func TestExchangerRefusesPayouts(t *testing.T) {
 		form []string
 		want string
 	}{
-		"no such currency": {[]string{"method_id", "12", "account", "T"},
-			`"error_fields":{"method_id":"<span>no such currency</span>"}`},
-		"no account": {[]string{"method_id", "11"},
-			`"error_fields":{"account":"<span>field is not filled</span>"}`},
-		"no card": {[]string{"method_id", "22", "account", "T"},
-			`"error_fields":{"account":"<span>invalid card number</span>"}`},
+		"no such currency": {
+			[]string{"method_id", "12", "account", "T"},
+			`"error_fields":{"method_id":"<span>no such currency</span>"}`,
+		},
+		"no account": {
+			[]string{"method_id", "11"},
+			`"error_fields":{"account":"<span>field is not filled</span>"}`,
+		},
+		"no card": {
+			[]string{"method_id", "22", "account", "T"},
+			`"error_fields":{"account":"<span>invalid card number</span>"}`,
+		},
 	} {
 		got := w.exchanger("add_partner_payout", tt.form...)
 		require.Equal(t, "3", got.at(t, "error"), name)
@@ -175,8 +181,10 @@ func TestExchangerBalanceAndListsAgree(t *testing.T) {
 		require.NoError(t, err)
 		defer s.Close()
 		c := sandbox.DefaultCredentials()
-		header := http.Header{"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey},
-			"Content-Type": {"application/x-www-form-urlencoded"}}
+		header := http.Header{
+			"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey},
+			"Content-Type": {"application/x-www-form-urlencoded"},
+		}
 		ask := func(method string, pairs ...string) map[string]any {
 			var answer struct {
 				Data any `json:"data"`
@@ -188,8 +196,10 @@ func TestExchangerBalanceAndListsAgree(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			n := rapid.IntRange(1, 3).Draw(t, "which")
-			switch step := rapid.SampledFrom([]string{"bid", "bid of another", "payout", "success", "cancel", "pay out",
-				"call off"}).Draw(t, "step"); step {
+			switch step := rapid.SampledFrom([]string{
+				"bid", "bid of another", "payout", "success", "cancel", "pay out",
+				"call off",
+			}).Draw(t, "step"); step {
 			case "bid", "bid of another":
 				partner := map[string]string{"bid": "7", "bid of another": "8"}[step]
 				ask("create_bid", "direction_id", "4", "calc_amount", "100", "calc_action", "1", "account2", "bc1q",

@@ -100,46 +100,76 @@ func TestExchangerRefusesInItsTwoWays(t *testing.T) {
 		got  reply
 		want string
 	}{
-		"a bad key": {w.do("POST", path+"test", formHeader("API-LOGIN", "x", "API-KEY", "y"), ""),
-			`{"error":1,"error_text":"Api disabled","data":[]}`},
-		"no key": {w.do("POST", path+"create_bid", formHeader(), ""),
-			`{"error":1,"error_text":"Api disabled","data":[]}`},
-		"an unknown method": {w.exchanger("steal_bid"),
-			`{"error":3,"error_text":"Method not supported","data":[]}`},
-		"GET": {w.do("GET", path+"test", formHeader(exchangerHeader()...), ""),
-			`{"error":3,"error_text":"Method not supported","data":[]}`},
-		"an unknown direction": {w.bid("direction_id", "99"),
-			`{"error":"1","error_text":"direction not found","data":[]}`},
+		"a bad key": {
+			w.do("POST", path+"test", formHeader("API-LOGIN", "x", "API-KEY", "y"), ""),
+			`{"error":1,"error_text":"Api disabled","data":[]}`,
+		},
+		"no key": {
+			w.do("POST", path+"create_bid", formHeader(), ""),
+			`{"error":1,"error_text":"Api disabled","data":[]}`,
+		},
+		"an unknown method": {
+			w.exchanger("steal_bid"),
+			`{"error":3,"error_text":"Method not supported","data":[]}`,
+		},
+		"GET": {
+			w.do("GET", path+"test", formHeader(exchangerHeader()...), ""),
+			`{"error":3,"error_text":"Method not supported","data":[]}`,
+		},
+		"an unknown direction": {
+			w.bid("direction_id", "99"),
+			`{"error":"1","error_text":"direction not found","data":[]}`,
+		},
 		"JSON": {w.do("POST", path+"get_calc", jsonHeader(exchangerHeader()...),
 			`{"direction_id":"1"}`), `{"error":"1","error_text":"direction not found","data":[]}`},
-		"an unknown bid": {w.exchanger("bid_info", "hash", "nope"),
-			`{"error":"1","error_text":"no bid exists","data":[]}`},
+		"an unknown bid": {
+			w.exchanger("bid_info", "hash", "nope"),
+			`{"error":"1","error_text":"no bid exists","data":[]}`,
+		},
 		"a bid without a name": {w.exchanger("pay_bid"), `{"error":"1","error_text":"no bid exists","data":[]}`},
 		"an api_id again":      {w.bid("api_id", "5"), `{"error":"3","error_text":"api id not unique","data":[]}`},
-		"paying the cancelled": {w.exchanger("pay_bid", "id", "100001"),
-			`{"error":2,"error_text":"action disabled","data":[]}`},
-		"cancelling where not": {w.exchanger("cancel_bid", "id", six),
-			`{"error":2,"error_text":"action disabled","data":[]}`},
-		"paying where not": {w.exchanger("pay_bid", "id", seven),
-			`{"error":2,"error_text":"action disabled","data":[]}`},
-		"an empty required field": {w.bid("cf6", ""),
+		"paying the cancelled": {
+			w.exchanger("pay_bid", "id", "100001"),
+			`{"error":2,"error_text":"action disabled","data":[]}`,
+		},
+		"cancelling where not": {
+			w.exchanger("cancel_bid", "id", six),
+			`{"error":2,"error_text":"action disabled","data":[]}`,
+		},
+		"paying where not": {
+			w.exchanger("pay_bid", "id", seven),
+			`{"error":2,"error_text":"action disabled","data":[]}`,
+		},
+		"an empty required field": {
+			w.bid("cf6", ""),
 			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"cf6":"<span>` +
-				`field is not filled</span>"}}`},
-		"no e-mail": {w.bid("cf6", "jane"),
+				`field is not filled</span>"}}`,
+		},
+		"no e-mail": {
+			w.bid("cf6", "jane"),
 			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"cf6":"<span>` +
-				`not an e-mail</span>"}}`},
-		"no card": {w.bid("account2", "41x"),
+				`not an e-mail</span>"}}`,
+		},
+		"no card": {
+			w.bid("account2", "41x"),
 			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],` +
-				`"error_fields":{"account2":"<span>invalid card number</span>"}}`},
-		"too little": {w.bid("calc_amount", "49.99"),
+				`"error_fields":{"account2":"<span>invalid card number</span>"}}`,
+		},
+		"too little": {
+			w.bid("calc_amount", "49.99"),
 			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span ` +
-				`class=\"js_amount\" data-val=\"50\">min.: 50 USDT</span>"}}`},
-		"too much": {w.bid("calc_amount", "10000.01"),
+				`class=\"js_amount\" data-val=\"50\">min.: 50 USDT</span>"}}`,
+		},
+		"too much": {
+			w.bid("calc_amount", "10000.01"),
 			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span ` +
-				`class=\"js_amount\" data-val=\"10000\">max.: 10000 USDT</span>"}}`},
-		"no amount": {w.bid("calc_amount", "lots", "direction_id", "4"),
+				`class=\"js_amount\" data-val=\"10000\">max.: 10000 USDT</span>"}}`,
+		},
+		"no amount": {
+			w.bid("calc_amount", "lots", "direction_id", "4"),
 			`{"error":"3","error_text":"<div>Error! Check the form.</div>","data":[],"error_fields":{"sum1":"<span ` +
-				`class=\"js_amount\" data-val=\"0\">min.: 0 USDT</span>"}}`},
+				`class=\"js_amount\" data-val=\"0\">min.: 0 USDT</span>"}}`,
+		},
 	}
 	for name, tt := range tests {
 		require.Equal(t, 200, tt.got.status, name)

@@ -33,23 +33,32 @@ func TestFaultsAsAClientSeesThem(t *testing.T) {
 		}},
 		"reset before processing": {sandbox.Fault{Kind: sandbox.FaultResetBefore}, 0, isReset},
 		"reset after processing":  {sandbox.Fault{Kind: sandbox.FaultResetAfter}, 1, isReset},
-		"too many requests": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "3"}, 0,
+		"too many requests": {
+			sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "3"},
+			0,
 			func(t *testing.T, r reply) {
 				t.Helper()
 				require.Equal(t, 429, r.status)
 				require.Equal(t, "3", r.header.Get("Retry-After"))
-			}},
-		"a server error before processing": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 500}, 0,
+			},
+		},
+		"a server error before processing": {
+			sandbox.Fault{Kind: sandbox.FaultStatus, Status: 500},
+			0,
 			func(t *testing.T, r reply) {
 				t.Helper()
 				require.Equal(t, 500, r.status)
 				require.Empty(t, r.header.Get("Retry-After"))
-			}},
-		"a server error after processing": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502, After: true}, 1,
+			},
+		},
+		"a server error after processing": {
+			sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502, After: true},
+			1,
 			func(t *testing.T, r reply) {
 				t.Helper()
 				require.Equal(t, 502, r.status)
-			}},
+			},
+		},
 		"a body cut short": {sandbox.Fault{Kind: sandbox.FaultTruncated}, 1, func(t *testing.T, r reply) {
 			t.Helper()
 			require.Equal(t, 200, r.status)
@@ -184,8 +193,10 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 		"no delay":              {sandbox.Fault{Kind: sandbox.FaultDelay}, "a delay of nothing"},
 		"a negative delay":      {sandbox.Fault{Kind: sandbox.FaultEmpty, Delay: -1}, "is negative"},
 		"a negative count":      {sandbox.Fault{Kind: sandbox.FaultEmpty, Count: -1}, "count -1"},
-		"a header in a header": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "1\r\nX: y"},
-			"retry_after"},
+		"a header in a header": {
+			sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: "1\r\nX: y"},
+			"retry_after",
+		},
 	}
 	for name, tt := range tests {
 		err := w.Order("paygrt", tt.fault)

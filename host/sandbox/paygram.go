@@ -128,8 +128,10 @@ func newPayGram(d *desk, o Options) *paygram {
 }
 
 func (p *paygram) addAccount(name, token string) {
-	a := &paygramAccount{name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, token: token,
-		nextID: p.ids.first(1)}
+	a := &paygramAccount{
+		name: name, users: map[string]*paygramUser{}, spent: map[string]bool{}, token: token,
+		nextID: p.ids.first(1),
+	}
 	p.accounts[token], p.names[name] = a, a
 	p.desk.accounts = slices.Sorted(maps.Keys(p.names))
 }
@@ -238,10 +240,14 @@ func (p *paygram) routes() []route {
 	routes := []route{
 		{operation: "SetStandBy", method: http.MethodGet, pattern: "/{token}/SetStandBy", serve: p.read(p.setStandBy)},
 		{operation: "GetStandBy", method: http.MethodGet, pattern: "/{token}/GetStandBy", serve: p.read(p.getStandBy)},
-		{operation: "Approve/Update", method: http.MethodPost, pattern: "/Approve/Update/{token}",
-			serve: p.read(p.approve)},
-		{operation: "Cryptapi", method: http.MethodGet, pattern: "/Cryptapi/{callbackData}", serve: p.cryptapi,
-			open: true},
+		{
+			operation: "Approve/Update", method: http.MethodPost, pattern: "/Approve/Update/{token}",
+			serve: p.read(p.approve),
+		},
+		{
+			operation: "Cryptapi", method: http.MethodGet, pattern: "/Cryptapi/{callbackData}", serve: p.cryptapi,
+			open: true,
+		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		routes = append(routes,
@@ -356,8 +362,10 @@ func (p *paygram) ownUser(a *paygramAccount, id string) *paygramUser {
 	if u, ok := a.users[id]; ok {
 		return u
 	}
-	u := &paygramUser{id: id, uid: p.ids.uuid(), signSeed: p.ids.uuid(), joined: p.now(), fresh: true,
-		balances: map[int]money{}}
+	u := &paygramUser{
+		id: id, uid: p.ids.uuid(), signSeed: p.ids.uuid(), joined: p.now(), fresh: true,
+		balances: map[int]money{},
+	}
 	for currency, credit := range paygramCredit {
 		u.balances[currency] = amount(credit)
 	}
@@ -421,15 +429,19 @@ func (p *paygram) userAnswer(u *paygramUser) answer {
 		CallbackURL *string          `json:"callbackUrl"`
 		SignSeed    string           `json:"signSeed"`
 		paygramTail
-	}{balances, netTime{u.joined, !u.fresh}, u.id, u.uid, u.callbackURL, u.signSeed,
-		paygramTail{paygramUserInfo, true}})
+	}{
+		balances,
+		netTime{u.joined, !u.fresh},
+		u.id, u.uid, u.callbackURL, u.signSeed,
+		paygramTail{paygramUserInfo, true},
+	})
 }
 
 func (p *paygram) userInfo(q *paygramRequest) answer {
 	return p.userAnswer(q.user)
 }
 
-// setUserInfo makes the user if it is new, with nothing in its purse.
+// setUserInfo makes the user if it is new, with nothing in its wallet.
 func (p *paygram) setUserInfo(q *paygramRequest) answer {
 	if q.fields.CallbackURL != nil && len(*q.fields.CallbackURL) > 512 {
 		return paygramFailure(paygramFailed, "callbackUrl is too long")

@@ -61,8 +61,12 @@ func (p *paygram) transferCredit(q *paygramRequest) answer {
 		Amount   money  `json:"amount"`
 		Fees     money  `json:"fees"`
 		paygramTail
-	}{credit{&q.user.id, &left}, receiver, v.code, v.friendly, q.base + "/redeem/" + v.code, *f.Amount, money{},
-		paygramTail{paygramTransfer, true}})
+	}{
+		credit{&q.user.id, &left},
+		receiver, v.code, v.friendly, q.base + "/redeem/" + v.code, *f.Amount,
+		money{},
+		paygramTail{paygramTransfer, true},
+	})
 }
 
 func (p *paygram) friendly() string {

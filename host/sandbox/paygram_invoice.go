@@ -158,7 +158,7 @@ func (p *paygram) invoiceInfo(q *paygramRequest) answer {
 	return invoiceAnswer(v)
 }
 
-// payInvoice pays from the acting user's purse, and settles at once, as in the document's example.
+// payInvoice pays from the acting user's wallet, and settles at once, as in the document's example.
 func (p *paygram) payInvoice(q *paygramRequest) answer {
 	v := p.invoice(q.fields.InvoiceCode)
 	switch {
@@ -303,8 +303,8 @@ type paygramCallback struct {
 	CallbackType int                 `json:"CallbackType,omitempty"`
 }
 
-// paygramPurse is how a purse has changed, where it has.
-type paygramPurse struct {
+// paygramWallet is how a wallet has changed, where it has.
+type paygramWallet struct {
 	TransactionAmount *money `json:"TransactionAmount,omitempty"`
 	Fees              *money `json:"Fees,omitempty"`
 	Currency          int    `json:"Currency,omitempty"`
@@ -313,14 +313,14 @@ type paygramPurse struct {
 
 // paygramInvoiceMove names an invoice. What became of it is not in it: InvoiceInfo tells.
 type paygramInvoiceMove struct {
-	paygramPurse
+	paygramWallet
 
 	InvoiceCode        string `json:"InvoiceCode"`
 	UserIDInClientFrom string `json:"UserIdInClientFrom,omitempty"`
 }
 
 type paygramWithdrawal struct {
-	paygramPurse
+	paygramWallet
 
 	Info struct {
 		Status     int    `json:"Status,omitempty"`
@@ -355,14 +355,14 @@ func (p *paygram) callBack(v *invoice) {
 	}
 	p.nextCallback++
 	balance := v.owner.balances[v.currency]
-	purse := paygramPurse{Currency: v.currency, Balance: &balance}
+	wallet := paygramWallet{Currency: v.currency, Balance: &balance}
 	if v.payout {
-		w := &paygramWithdrawal{paygramPurse: purse}
+		w := &paygramWithdrawal{paygramWallet: wallet}
 		w.Info.Status, w.Info.Amount, w.Info.Fees, w.Info.WithdrawID = v.status, v.amount, &v.fee, v.code
 		w.AdminResponse.InvoiceStatus, w.AdminResponse.Currency = v.status, v.currency
 		told.WithdrawInfo, told.CallbackType = w, withdrawChanged
 	} else {
-		told.InvoiceInfo = &paygramInvoiceMove{paygramPurse: purse, InvoiceCode: v.code}
+		told.InvoiceInfo = &paygramInvoiceMove{paygramWallet: wallet, InvoiceCode: v.code}
 		if v.fromUser != nil {
 			told.InvoiceInfo.UserIDInClientFrom = *v.fromUser
 		}
@@ -389,6 +389,8 @@ func (p *paygram) page(path string) (payerPage, bool) {
 	if !ok || v == nil {
 		return payerPage{}, false
 	}
-	return payerPage{Reference: v.code, Amount: v.amount.String(), Currency: paygramCurrencies[v.currency],
-		Status: fmt.Sprint(v.status)}, true
+	return payerPage{
+		Reference: v.code, Amount: v.amount.String(), Currency: paygramCurrencies[v.currency],
+		Status: fmt.Sprint(v.status),
+	}, true
 }

@@ -74,10 +74,14 @@ func TestPayGramWithdrawalIsApprovedOrGivenBack(t *testing.T) {
 		balance string
 		moved   bool
 	}{
-		"approved": {func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":true}`) },
-			"2", "9900", true},
-		"refused": {func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":false}`) },
-			"7", "10000", false},
+		"approved": {
+			func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":true}`) },
+			"2", "9900", true,
+		},
+		"refused": {
+			func(w *world, code string) reply { return approve(w, `{"id":"`+code+`","isApproved":false}`) },
+			"7", "10000", false,
+		},
 		"updated, paid": {func(w *world, code string) reply {
 			return w.paygram("UpdateWithdraw", `{"invoiceCode":"`+code+`","status":2}`)
 		}, "2", "9900", true},
@@ -176,9 +180,9 @@ func TestPayGramReportsAgainWhenAsked(t *testing.T) {
 	require.Empty(t, w.paygram("GetUpdates", `{"userCliId":"shop"}`).at(t, "updates"), "it is no news")
 }
 
-// Whatever a user sends, receives, swaps, pays out and gets back: the purse holds what it held, and what the statement
+// Whatever a user sends, receives, swaps, pays out and gets back: the wallet holds what it held, and what the statement
 // says.
-func TestPayGramPursesAndStatementsAgree(t *testing.T) {
+func TestPayGramWalletsAndStatementsAgree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s, err := sandbox.New(sandbox.Options{Seed: 1})

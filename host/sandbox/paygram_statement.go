@@ -21,7 +21,7 @@ type paygramEntry struct {
 	Invoice     map[string]any `json:"invoice"`
 }
 
-// enter moves money in or out of a user's purse and writes it down: a debit is negative. Whoever knows of fees puts
+// enter moves money in or out of a user's wallet and writes it down: a debit is negative. Whoever knows of fees puts
 // them into the line.
 func (p *paygram) enter(u *paygramUser, currency int, sum money, way, code string, callbackData *string) *paygramEntry {
 	kind := 1
@@ -96,8 +96,11 @@ func (p *paygram) exchangeRates(q *paygramRequest) answer {
 		rates[base] = map[int]rate{}
 		for quote := range paygramPrice {
 			if quote != base {
-				rates[base][quote] = rate{quote, netTime{q.now.Truncate(time.Minute), false},
-					paygramRate(base, quote).round(8)}
+				rates[base][quote] = rate{
+					quote,
+					netTime{q.now.Truncate(time.Minute), false},
+					paygramRate(base, quote).round(8),
+				}
 			}
 		}
 	}

@@ -316,8 +316,10 @@ func TestPayGramCallsBackInCapitals(t *testing.T) {
 func TestPayGramOffersComeBackAsTheyWereSent(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
-	for get, set := range map[string][2]string{"GetP2PGroups": {"SetP2PGroup", "groupInfo"},
-		"GetBusinesses": {"SetBusiness", "business"}} {
+	for get, set := range map[string][2]string{
+		"GetP2PGroups":  {"SetP2PGroup", "groupInfo"},
+		"GetBusinesses": {"SetBusiness", "business"},
+	} {
 		require.Equal(t, "500", w.paygram(set[0], `{"userCliId":"a"}`).at(t, "responseCode"))
 		require.Equal(t, "Ann",
 			w.paygram(set[0], `{"userCliId":"a","`+set[1]+`":{"name":"Ann"}}`).at(t, set[1], "name"))

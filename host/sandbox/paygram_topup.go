@@ -23,8 +23,10 @@ func (p *paygram) topUp(q *paygramRequest) answer {
 	if refusal := paygramAmount(f.CurrencyCode, f.Amount); refusal != nil {
 		return *refusal
 	}
-	d := &topUp{code: p.ids.uuid(), owner: q.user, currency: f.CurrencyCode, asked: *f.Amount,
-		callbackData: f.CallbackData}
+	d := &topUp{
+		code: p.ids.uuid(), owner: q.user, currency: f.CurrencyCode, asked: *f.Amount,
+		callbackData: f.CallbackData,
+	}
 	p.topUps = append(p.topUps, d)
 	var ours string
 	if f.CallbackData != nil {
@@ -73,8 +75,10 @@ func (p *paygram) cryptapi(r *request) answer {
 		CurrencyCode int   `json:"currencyCode"`
 		NewBalance   money `json:"newBalance"`
 		paygramTail
-	}{sum, sum.sub(topUpFee(sum)), topUpFee(sum), d.currency, d.owner.balances[d.currency],
-		paygramTail{paygramReceived, true}})
+	}{
+		sum, sum.sub(topUpFee(sum)), topUpFee(sum), d.currency, d.owner.balances[d.currency],
+		paygramTail{paygramReceived, true},
+	})
 }
 
 // arrive makes a deposit credit, less its fee.

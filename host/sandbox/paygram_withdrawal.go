@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// withdraw takes the amount out of the purse at once; the invoice says later whether it arrived.
+// withdraw takes the amount out of the wallet at once; the invoice says later whether it arrived.
 func (p *paygram) withdraw(q *paygramRequest) answer {
 	f := q.fields
 	currency := f.WithdrawMethod.CurrencyCode

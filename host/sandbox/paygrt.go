@@ -77,11 +77,15 @@ func (p *paygrt) open(string) map[string]string {
 
 func (p *paygrt) routes() []route {
 	return []route{
-		{operation: "balance", method: http.MethodGet, pattern: "/v1/merchants/{merchant}/balance",
-			serve: p.serveBalance},
+		{
+			operation: "balance", method: http.MethodGet, pattern: "/v1/merchants/{merchant}/balance",
+			serve: p.serveBalance,
+		},
 		{operation: "operators", method: http.MethodGet, pattern: "/v1/operators/{merchant}", serve: p.serveOperators},
-		{operation: "status", method: http.MethodPost, pattern: "/v1/recharges/status/{merchant}",
-			serve: p.serveStatus},
+		{
+			operation: "status", method: http.MethodPost, pattern: "/v1/recharges/status/{merchant}",
+			serve: p.serveStatus,
+		},
 		{operation: "recharge", method: http.MethodPost, pattern: "/v1/recharges/{merchant}", serve: p.serveRecharge},
 	}
 }

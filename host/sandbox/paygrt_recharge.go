@@ -182,8 +182,10 @@ func (p *paygrt) report(c *recharge) {
 	if p.callback.URL == "" {
 		return
 	}
-	query := url.Values{"api_ref_id": {c.ref}, "txn_id": {c.txn}, "operator_id": {c.operatorID},
-		"recharge_status": {c.status}}.Encode()
+	query := url.Values{
+		"api_ref_id": {c.ref}, "txn_id": {c.txn}, "operator_id": {c.operatorID},
+		"recharge_status": {c.status},
+	}.Encode()
 	mark := "?"
 	if strings.Contains(p.callback.URL, "?") {
 		mark = "&"

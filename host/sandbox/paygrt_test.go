@@ -92,13 +92,17 @@ func TestPaygrtRefusals(t *testing.T) {
 		"an operator that does not exist": {w.recharge("r2", "10", "ZZ"), "Invalid Operator Code"},
 		"an amount that is none":          {w.recharge("r3", "ten", "AT"), "Invalid Recharge Amount"},
 		"an amount below a paisa":         {w.recharge("r4", "0.001", "AT"), "Invalid Recharge Amount"},
-		"a missing field": {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r5"),
-			"Missing parameter recharge_number"},
+		"a missing field": {
+			w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r5"),
+			"Missing parameter recharge_number",
+		},
 		"a number with letters": {w.paygrt("POST", "/v1/recharges/AB1234", "api_ref_id", "r6",
 			"recharge_number", "12x", "recharge_amount", "1", "operator_code", "AT"), "Invalid Recharge Number"},
-		"JSON where a form is asked for": {w.do("POST", "/paygrt/v1/recharges/AB1234",
-			jsonHeader("api-key", sandbox.DefaultCredentials().Paygrt), `{"api_ref_id":"r7"}`),
-			"Missing parameter api_ref_id"},
+		"JSON where a form is asked for": {
+			w.do("POST", "/paygrt/v1/recharges/AB1234",
+				jsonHeader("api-key", sandbox.DefaultCredentials().Paygrt), `{"api_ref_id":"r7"}`),
+			"Missing parameter api_ref_id",
+		},
 		"an amount above the balance by .01": {w.recharge("r8", "100000.01", "AT"), "Insufficient Merchant Balance"},
 	}
 	for name, tt := range tests {

@@ -82,8 +82,10 @@ func (t payplayTime) MarshalJSON() ([]byte, error) {
 func newPayPlay(d *desk, o Options) *payplay {
 	return &payplay{
 		desk: d, key: o.Credentials.PayPlay, slug: o.PayPlaySlug, company: o.PayPlayCompany,
-		balances: map[string]money{"USDT": amount("100000"), "USDC": amount("50000"), "ETH": amount("25"),
-			"BTC": amount("2")},
+		balances: map[string]money{
+			"USDT": amount("100000"), "USDC": amount("50000"), "ETH": amount("25"),
+			"BTC": amount("2"),
+		},
 	}
 }
 
@@ -91,38 +93,62 @@ func newPayPlay(d *desk, o Options) *payplay {
 const payplayWebhookToken = "sandbox-payplay-webhook-token-made-up"
 
 func (p *payplay) open(string) map[string]string {
-	return map[string]string{"api_key": p.key, "webhook_token": payplayWebhookToken,
-		"page_webhook_token": payplayWebhookToken}
+	return map[string]string{
+		"api_key": p.key, "webhook_token": payplayWebhookToken,
+		"page_webhook_token": payplayWebhookToken,
+	}
 }
 
 func (p *payplay) routes() []route {
 	const api = "/private-api"
 	return []route{
-		{operation: "create_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}",
-			serve: p.onPage(p.serveCreate)},
-		{operation: "create_topup", method: http.MethodPost, pattern: api + "/crypto-topups/{slug}",
-			serve: p.onPage(p.serveTopup)},
-		{operation: "complete_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}/{id}/complete",
-			serve: p.onPage(p.serveComplete)},
-		{operation: "get_order", method: http.MethodGet, pattern: api + "/crypto-orders/{slug}/{id}",
-			serve: p.onPage(p.serveOrder)},
-		{operation: "get_order", method: http.MethodGet, pattern: api + "/orders/{slug}/{id}",
-			serve: p.onPage(p.serveOrder)},
-		{operation: "list_orders", method: http.MethodGet, pattern: api + "/orders/{slug}",
-			serve: p.onPage(p.serveOrders)},
+		{
+			operation: "create_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}",
+			serve: p.onPage(p.serveCreate),
+		},
+		{
+			operation: "create_topup", method: http.MethodPost, pattern: api + "/crypto-topups/{slug}",
+			serve: p.onPage(p.serveTopup),
+		},
+		{
+			operation: "complete_order", method: http.MethodPost, pattern: api + "/crypto-orders/{slug}/{id}/complete",
+			serve: p.onPage(p.serveComplete),
+		},
+		{
+			operation: "get_order", method: http.MethodGet, pattern: api + "/crypto-orders/{slug}/{id}",
+			serve: p.onPage(p.serveOrder),
+		},
+		{
+			operation: "get_order", method: http.MethodGet, pattern: api + "/orders/{slug}/{id}",
+			serve: p.onPage(p.serveOrder),
+		},
+		{
+			operation: "list_orders", method: http.MethodGet, pattern: api + "/orders/{slug}",
+			serve: p.onPage(p.serveOrders),
+		},
 		{operation: "order_statuses", method: http.MethodGet, pattern: api + "/order-statuses", serve: p.serveStatuses},
-		{operation: "get_transaction", method: http.MethodGet, pattern: api + "/transactions/{id}",
-			serve: p.serveTransaction},
-		{operation: "list_transactions", method: http.MethodGet, pattern: api + "/transactions",
-			serve: p.serveTransactions},
+		{
+			operation: "get_transaction", method: http.MethodGet, pattern: api + "/transactions/{id}",
+			serve: p.serveTransaction,
+		},
+		{
+			operation: "list_transactions", method: http.MethodGet, pattern: api + "/transactions",
+			serve: p.serveTransactions,
+		},
 		{operation: "balances", method: http.MethodGet, pattern: api + "/balances", serve: p.serveBalances},
-		{operation: "exchange_rate", method: http.MethodGet, pattern: api + "/exchange-rates/{ticker}",
-			serve: p.serveExchangeRate},
-		{operation: "refund_order", method: http.MethodPost, pattern: api + "/refunds/orders/{id}",
-			serve: p.serveRefund},
+		{
+			operation: "exchange_rate", method: http.MethodGet, pattern: api + "/exchange-rates/{ticker}",
+			serve: p.serveExchangeRate,
+		},
+		{
+			operation: "refund_order", method: http.MethodPost, pattern: api + "/refunds/orders/{id}",
+			serve: p.serveRefund,
+		},
 		{operation: "withdrawal_fees", method: http.MethodGet, pattern: api + "/withdrawals/fees", serve: p.serveFees},
-		{operation: "withdraw", method: http.MethodPost, pattern: api + "/{company}/withdrawal",
-			serve: p.serveWithdraw},
+		{
+			operation: "withdraw", method: http.MethodPost, pattern: api + "/{company}/withdrawal",
+			serve: p.serveWithdraw,
+		},
 		{operation: "rates", method: http.MethodGet, pattern: "/rates", serve: p.serveRates, open: true},
 	}
 }

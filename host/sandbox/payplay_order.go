@@ -357,8 +357,10 @@ func (p *payplay) deposit(o *order, paid money) {
 
 func (p *payplay) addTransaction(kind, currency string, value money, status string) *transaction {
 	now := payplayTime{p.now()}
-	t := &transaction{ID: p.ids.uuid(), Type: kind, Currency: currency, Value: value.trim().String(), Status: status,
-		CreatedAt: now}
+	t := &transaction{
+		ID: p.ids.uuid(), Type: kind, Currency: currency, Value: value.trim().String(), Status: status,
+		CreatedAt: now,
+	}
 	if status == orderComplete {
 		hash := p.ids.uuid()
 		t.Hash, t.CompletedAt = &hash, &now

@@ -160,37 +160,53 @@ func TestPayPlayRefusals(t *testing.T) {
 		status int
 		text   string
 	}{
-		"no key": {w.do("GET", "/payplay/private-api/order-statuses", nil, ""), 401,
-			"Unauthenticated."},
+		"no key": {
+			w.do("GET", "/payplay/private-api/order-statuses", nil, ""), 401,
+			"Unauthenticated.",
+		},
 		"another page": {w.payplay("POST", "/private-api/crypto-orders/other",
 			`{"amount":"1","currency":"USDT"}`), 404, "Page not found"},
 		"no such call":        {w.payplay("GET", "/private-api/nothing", ""), 404, "Page not found"},
 		"no such order":       {w.payplay("GET", "/private-api/orders/shop/x", ""), 404, "Order not found"},
 		"no such transaction": {w.payplay("GET", "/private-api/transactions/x", ""), 404, "Transaction not found"},
-		"no amount": {w.payplay("POST", create, `{"currency":"USDT"}`), 422,
-			"The amount field is required."},
-		"an amount of nothing": {w.payplay("POST", create, `{"amount":"0","currency":"USDT"}`), 422,
-			"The amount must be greater than 0."},
-		"an unknown currency": {w.payplay("POST", create, `{"amount":"1","currency":"XXX"}`), 422,
-			"The selected currency is invalid."},
-		"a reference with a blank": {w.payplay("POST", create,
-			`{"amount":"1","currency":"USDT","external_order_id":"a b"}`), 422,
-			"The external order id format is invalid."},
-		"a link that is none": {w.payplay("POST", create, `{"amount":"1","currency":"USDT","failure_link":"x"}`),
-			422, "The failure_link field must be a valid URL."},
+		"no amount": {
+			w.payplay("POST", create, `{"currency":"USDT"}`), 422,
+			"The amount field is required.",
+		},
+		"an amount of nothing": {
+			w.payplay("POST", create, `{"amount":"0","currency":"USDT"}`), 422,
+			"The amount must be greater than 0.",
+		},
+		"an unknown currency": {
+			w.payplay("POST", create, `{"amount":"1","currency":"XXX"}`), 422,
+			"The selected currency is invalid.",
+		},
+		"a reference with a blank": {
+			w.payplay("POST", create,
+				`{"amount":"1","currency":"USDT","external_order_id":"a b"}`), 422,
+			"The external order id format is invalid.",
+		},
+		"a link that is none": {
+			w.payplay("POST", create, `{"amount":"1","currency":"USDT","failure_link":"x"}`),
+			422, "The failure_link field must be a valid URL.",
+		},
 		"no JSON":         {w.payplay("POST", create, `amount=1`), 422, "The given data was invalid."},
 		"another company": {w.payplay("POST", "/private-api/other/withdrawal", `{}`), 404, "Page not found"},
 		"a withdrawal of a number": {w.payplay("POST", "/private-api/acme/withdrawal",
 			`{"amount":1,"currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "The amount must be a string."},
 		"a withdrawal to nowhere": {w.payplay("POST", "/private-api/acme/withdrawal",
 			`{"amount":"1","currency":"USDT","network":"TRC20"}`), 422, "The wallet field is required."},
-		"less than is sent": {w.payplay("POST", "/private-api/acme/withdrawal",
-			`{"amount":"0.99","currency":"USDT","wallet":"T","network":"TRC20"}`), 422,
-			"The amount must be at least 1."},
+		"less than is sent": {
+			w.payplay("POST", "/private-api/acme/withdrawal",
+				`{"amount":"0.99","currency":"USDT","wallet":"T","network":"TRC20"}`), 422,
+			"The amount must be at least 1.",
+		},
 		"more than there is": {w.payplay("POST", "/private-api/acme/withdrawal",
 			`{"amount":"99999.5","currency":"USDT","wallet":"T","network":"TRC20"}`), 422, "Insufficient balance."},
-		"a rate of a coin": {w.payplay("GET", "/private-api/exchange-rates/BTC", ""), 404,
-			"Currency not found"},
+		"a rate of a coin": {
+			w.payplay("GET", "/private-api/exchange-rates/BTC", ""), 404,
+			"Currency not found",
+		},
 	} {
 		require.Equal(t, tt.status, tt.got.status, name)
 		require.Equal(t, tt.text, tt.got.at(t, "message"), name)

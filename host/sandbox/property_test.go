@@ -39,8 +39,10 @@ func TestPaygrtBalanceAndLedgerAgree(t *testing.T) {
 		s, err := sandbox.New(sandbox.Options{Seed: 1, PaygrtBalance: "500"})
 		require.NoError(t, err)
 		defer s.Close()
-		header := http.Header{"Api-Key": {sandbox.DefaultCredentials().Paygrt},
-			"Content-Type": {"application/x-www-form-urlencoded"}}
+		header := http.Header{
+			"Api-Key":      {sandbox.DefaultCredentials().Paygrt},
+			"Content-Type": {"application/x-www-form-urlencoded"},
+		}
 		for i := range rapid.IntRange(1, 20).Draw(t, "steps") {
 			ref := fmt.Sprint(rapid.IntRange(0, 3).Draw(t, "ref"))
 			if event := rapid.SampledFrom([]string{"recharge", "pay", "decline", "pending"}).Draw(t,
@@ -74,8 +76,10 @@ func TestExchangerSumsAgree(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	c := sandbox.DefaultCredentials()
-	header := http.Header{"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey},
-		"Content-Type": {"application/x-www-form-urlencoded"}}
+	header := http.Header{
+		"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey},
+		"Content-Type": {"application/x-www-form-urlencoded"},
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		sum := fmt.Sprintf("%d.%02d", rapid.IntRange(60, 4000).Draw(t, "units"), rapid.IntRange(0, 99).Draw(t, "cents"))
 		action := rapid.IntRange(1, 4).Draw(t, "action")
@@ -105,8 +109,10 @@ func TestExchangerSumsAgree(t *testing.T) {
 func FuzzProviders(f *testing.F) {
 	c := sandbox.DefaultCredentials()
 	header := func(path, kind string) http.Header {
-		h := http.Header{"Content-Type": {kind}, "Authorization": {"Bearer " + c.Cryptogram},
-			"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey}}
+		h := http.Header{
+			"Content-Type": {kind}, "Authorization": {"Bearer " + c.Cryptogram},
+			"Api-Login": {c.ExchangerLogin}, "Api-Key": {c.ExchangerKey},
+		}
 		switch {
 		case strings.HasPrefix(path, "/payplay"):
 			h.Set("Authorization", "Bearer "+c.PayPlay)

@@ -101,11 +101,15 @@ func New(o Options) (*Server, error) {
 	}
 	draw := newIDs(o.Seed)
 	add := func(name string, simulate func(*desk) simulation) {
-		d := &desk{provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier,
-			own: map[string]Callback{}}
+		d := &desk{
+			provider: name, now: o.Now, ids: draw, ledger: s.ledger, courier: s.courier,
+			own: map[string]Callback{},
+		}
 		sim := simulate(d)
-		s.sites[name] = &site{name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests,
-			strikes: s.strikes, closing: s.closing}
+		s.sites[name] = &site{
+			name: name, desk: d, sim: sim, routes: compileRoutes(sim.routes()), requests: s.requests,
+			strikes: s.strikes, closing: s.closing,
+		}
 		s.names = append(s.names, name)
 	}
 	add(PayGram, func(d *desk) simulation { return newPayGram(d, o) })

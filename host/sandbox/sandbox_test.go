@@ -179,13 +179,15 @@ func receive(t *testing.T) *inbox {
 	in := &inbox{got: make(chan *http.Request, 16), body: make(chan string, 16)}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	web := &http.Server{ReadHeaderTimeout: time.Second,
+	web := &http.Server{
+		ReadHeaderTimeout: time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			in.got <- r
 			in.body <- string(body)
 			_, _ = io.WriteString(w, "ok")
-		})}
+		}),
+	}
 	var work sync.WaitGroup
 	work.Go(func() { _ = web.Serve(ln) })
 	t.Cleanup(func() {
@@ -252,12 +254,18 @@ func TestMaintenanceIsSaidInEachProvidersWay(t *testing.T) {
 		status int
 		text   string
 	}{
-		"paygram": {func() reply { return w.paygram("IssueInvoice", invoiceRequest) }, 200,
-			`{"message":"Server updating","type":0,"success":false,"responseCode":550}`},
-		"cryptogram": {func() reply { return w.cryptogram("POST", "", checkout) }, 503,
-			`{"message":"Service Unavailable"}`},
-		"payplay": {func() reply { return w.payplay("GET", "/private-api/balances", "") }, 503,
-			`{"message":"Service Unavailable"}`},
+		"paygram": {
+			func() reply { return w.paygram("IssueInvoice", invoiceRequest) }, 200,
+			`{"message":"Server updating","type":0,"success":false,"responseCode":550}`,
+		},
+		"cryptogram": {
+			func() reply { return w.cryptogram("POST", "", checkout) }, 503,
+			`{"message":"Service Unavailable"}`,
+		},
+		"payplay": {
+			func() reply { return w.payplay("GET", "/private-api/balances", "") }, 503,
+			`{"message":"Service Unavailable"}`,
+		},
 		"exchanger": {func() reply { return w.bid() }, 200, `{"error":2,"error_text":"maintenance","data":[]}`},
 		"paygrt":    {func() reply { return w.recharge("r", "1", "AT") }, 503, `{"Message":"Service Unavailable"}`},
 	} {
@@ -286,8 +294,10 @@ func TestLinksOpenForThePayer(t *testing.T) {
 		require.Contains(t, got.text, want)
 		require.Contains(t, got.text, "/pay\">", "a button that pays")
 	}
-	for path, status := range map[string]int{"/cryptogram/payments/none": 401, "/payplay/crypto-orders/none": 401,
-		"/paygram/pay/none": 200, "/exchanger/hst_none/": 200} {
+	for path, status := range map[string]int{
+		"/cryptogram/payments/none": 401, "/payplay/crypto-orders/none": 401,
+		"/paygram/pay/none": 200, "/exchanger/hst_none/": 200,
+	} {
 		got := w.do("GET", path, nil, "")
 		require.Equal(t, status, got.status, path)
 		require.NotContains(t, got.text, "<form", path)

@@ -32,7 +32,8 @@ type webPage struct {
 
 //nolint:gochecknoglobals // a table
 var webPages = map[string]webPage{
-	PageApache: {http.Header{"Server": {"Apache"}, "Content-Type": {"text/html; charset=iso-8859-1"}},
+	PageApache: {
+		http.Header{"Server": {"Apache"}, "Content-Type": {"text/html; charset=iso-8859-1"}},
 		func(status int) string {
 			return fmt.Sprintf(`<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
 <html><head>
@@ -42,7 +43,8 @@ var webPages = map[string]webPage{
 <p>You don't have permission to access this resource.</p>
 </body></html>
 `, status, http.StatusText(status))
-		}},
+		},
+	},
 	PageNginx: {http.Header{"Server": {"nginx"}, "Content-Type": {"text/html"}}, func(status int) string {
 		return fmt.Sprintf(
 			"<html>\r\n<head><title>%[1]d %[2]s</title></head>\r\n<body>\r\n<center><h1>%[1]d %[2]s</h1></center>\r\n"+
@@ -54,26 +56,32 @@ var webPages = map[string]webPage{
 <body><div id="header"><h1>Server Error</h1></div><div id="content"><fieldset><h2>%[1]d - %[2]s</h2></fieldset></div></body></html>
 `, status, http.StatusText(status))
 	}},
-	PageCloudflare: {http.Header{"Server": {"cloudflare"}, "Cf-Ray": {"8a11d0c5e0004000-FRA"},
-		"Content-Type": {"text/html; charset=UTF-8"}}, func(status int) string {
+	PageCloudflare: {http.Header{
+		"Server": {"cloudflare"}, "Cf-Ray": {"8a11d0c5e0004000-FRA"},
+		"Content-Type": {"text/html; charset=UTF-8"},
+	}, func(status int) string {
 		return fmt.Sprintf(`<!DOCTYPE html>
 <html lang="en-US"><head><title>Attention Required! | Cloudflare</title></head>
 <body><div id="cf-wrapper"><div id="cf-error-details"><h1><span>Error</span> <span>%d</span></h1><h2>Sorry, you have been blocked</h2>
 <p>Ray ID: <strong>8a11d0c5e0004000</strong></p></div></div></body></html>
 `, status)
 	}},
-	PageWAF: {http.Header{"Content-Type": {"text/html; charset=utf-8"}, "Cache-Control": {"no-cache"}},
+	PageWAF: {
+		http.Header{"Content-Type": {"text/html; charset=utf-8"}, "Cache-Control": {"no-cache"}},
 		func(status int) string {
 			return fmt.Sprintf(
 				"<html><head><title>Request Rejected</title></head><body>The requested URL was rejected. Please "+
 					"consult "+
 					"with your administrator.<br><br>"+
 					"Your support ID is: 1234567890123456789 (%d)</body></html>", status)
-		}},
-	PageGateway: {http.Header{"Content-Type": {"application/json"}, "X-Amzn-Errortype": {"ForbiddenException"}},
+		},
+	},
+	PageGateway: {
+		http.Header{"Content-Type": {"application/json"}, "X-Amzn-Errortype": {"ForbiddenException"}},
 		func(status int) string {
 			return fmt.Sprintf(`{"message":%q}`, http.StatusText(status))
-		}},
+		},
+	},
 	PageStranger: {http.Header{"Content-Type": {"application/json; charset=utf-8"}}, func(status int) string {
 		return fmt.Sprintf(
 			`{"error":{"status":%d,"reason":"denied","details":[]},`+

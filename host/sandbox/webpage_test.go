@@ -17,8 +17,10 @@ func TestAPageStandsForAnAnswerAndItsRequestIsBookedAllTheSame(t *testing.T) {
 		for _, status := range []int{400, 401, 403, 404, 429, 502} {
 			for _, after := range []bool{false, true} {
 				name := fmt.Sprint(page, " ", status, " ", after)
-				fault := sandbox.Fault{Operation: "recharge", Kind: sandbox.FaultPage, Page: page, Status: status,
-					Count: 1, After: after, RetryAfter: "7"}
+				fault := sandbox.Fault{
+					Operation: "recharge", Kind: sandbox.FaultPage, Page: page, Status: status,
+					Count: 1, After: after, RetryAfter: "7",
+				}
 				require.NoError(t, w.Order("paygrt", fault), name)
 				got := w.recharge("r-"+name, "10", "AT")
 				require.NoError(t, got.err, name)
@@ -135,8 +137,10 @@ func TestStrikesTellWhereAFaultStruckAndWhetherItWasProcessed(t *testing.T) {
 		w.recharge(fmt.Sprint("r", n), "10", "AT")
 	}
 	strike := func(kind, detail string, processed bool, times int) sandbox.Strike {
-		return sandbox.Strike{Provider: "paygrt", Operation: "recharge", Kind: kind, Detail: detail,
-			Processed: processed, Times: times}
+		return sandbox.Strike{
+			Provider: "paygrt", Operation: "recharge", Kind: kind, Detail: detail,
+			Processed: processed, Times: times,
+		}
 	}
 	want := []sandbox.Strike{
 		strike("page", "waf 403", false, 1), strike("page", "waf 403", true, 2), strike("reset_after", "", true, 1),

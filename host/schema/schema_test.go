@@ -26,8 +26,10 @@ func TestWhatIsWrongIsToldByPlace(t *testing.T) {
 		`{"amount":"1","to":{"a/b":""},"code":9.0}`:  nil,
 		`{"to":{}}`: {{"/amount", "is required"}, {"/to/a~1b", "is required"}},
 		`{"amount":"1","to":{"a/b":""},"x~":1,"y":2}`: {{"/x~0", "is no member of it"}, {"/y", "is no member of it"}},
-		`{"amount":1,"to":{"a/b":"","list":[1,"2"]}}`: {{"/amount", "got number, want string"},
-			{"/to/list/1", "got string, want integer"}},
+		`{"amount":1,"to":{"a/b":"","list":[1,"2"]}}`: {
+			{"/amount", "got number, want string"},
+			{"/to/list/1", "got string, want integer"},
+		},
 		`{"amount":"1","to":{"a/b":""},"note":"long"}`: {{"/note", "maxLength: got 4, want 3"}},
 		`[]`: {{"", "got array, want object"}},
 		`{"amount":"1","to":{"a/b":""},"code":1e401}`:           {{"/code", "is a number of too many digits"}},
@@ -58,8 +60,10 @@ func TestNoSchemaTakesEverything(t *testing.T) {
 
 func TestASchemaReadsNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://127.0.0.1:1/x"}`,
-		`{"type":"nonsense"}`, `{`} {
+	for _, text := range []string{
+		`{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://127.0.0.1:1/x"}`,
+		`{"type":"nonsense"}`, `{`,
+	} {
 		_, err := schema.Compile(text)
 		require.Error(t, err, text)
 	}
@@ -69,22 +73,34 @@ func TestMembersThatNobodyIsToSeeAreMasked(t *testing.T) {
 	t.Parallel()
 	hidden := `{"type":["string","null"],"writeOnly":true}`
 	for name, row := range map[string]struct{ schema, instance, want string }{
-		"a member": {`{"properties":{"seed":` + hidden + `}}`, `{"seed":"s3cret","n":1.10}`,
-			`{"n":1.10,"seed":"{{masked}}"}`},
+		"a member": {
+			`{"properties":{"seed":` + hidden + `}}`, `{"seed":"s3cret","n":1.10}`,
+			`{"n":1.10,"seed":"{{masked}}"}`,
+		},
 		"null stays null": {`{"properties":{"seed":` + hidden + `}}`, `{"seed":null}`, `{"seed":null}`},
-		"an object": {`{"properties":{"seed":{"writeOnly":true}}}`, `{"seed":{"a":"s3cret"}}`,
-			`{"seed":"{{masked}}"}`},
-		"below": {`{"properties":{"list":{"items":{"properties":{"seed":` + hidden + `}}}}}`,
-			`{"list":[{"seed":"s3cret"},{"x":"<&>"}]}`, `{"list":[{"seed":"{{masked}}"},{"x":"<&>"}]}`},
+		"an object": {
+			`{"properties":{"seed":{"writeOnly":true}}}`, `{"seed":{"a":"s3cret"}}`,
+			`{"seed":"{{masked}}"}`,
+		},
+		"below": {
+			`{"properties":{"list":{"items":{"properties":{"seed":` + hidden + `}}}}}`,
+			`{"list":[{"seed":"s3cret"},{"x":"<&>"}]}`, `{"list":[{"seed":"{{masked}}"},{"x":"<&>"}]}`,
+		},
 		"any member": {`{"additionalProperties":` + hidden + `}`, `{"a":"s3cret"}`, `{"a":"{{masked}}"}`},
-		"by reference": {`{"properties":{"seed":{"$ref":"#/$defs/s"}},"$defs":{"s":` + hidden + `}}`,
-			`{"seed":"s3cret"}`, `{"seed":"{{masked}}"}`},
+		"by reference": {
+			`{"properties":{"seed":{"$ref":"#/$defs/s"}},"$defs":{"s":` + hidden + `}}`,
+			`{"seed":"s3cret"}`, `{"seed":"{{masked}}"}`,
+		},
 		"by another": {`{"properties":{"seed":{"type":"string"}},"allOf":[{"properties":{"seed":` + hidden +
 			`}}]}`, `{"seed":"s3cret"}`, `{"seed":"{{masked}}"}`},
-		"back to itself": {`{"properties":{"seed":` + hidden + `,"next":{"$ref":"#"}}}`,
-			`{"next":{"next":{"seed":"s3cret"}}}`, `{"next":{"next":{"seed":"{{masked}}"}}}`},
-		"nothing but self": {`{"$ref":"#","properties":{"seed":` + hidden + `}}`, `{"seed":"s3cret"}`,
-			`{"seed":"{{masked}}"}`},
+		"back to itself": {
+			`{"properties":{"seed":` + hidden + `,"next":{"$ref":"#"}}}`,
+			`{"next":{"next":{"seed":"s3cret"}}}`, `{"next":{"next":{"seed":"{{masked}}"}}}`,
+		},
+		"nothing but self": {
+			`{"$ref":"#","properties":{"seed":` + hidden + `}}`, `{"seed":"s3cret"}`,
+			`{"seed":"{{masked}}"}`,
+		},
 		"none":            {`{"properties":{"seed":{"type":"string"}}}`, `{ "seed" : "open" }`, `{ "seed" : "open" }`},
 		"what is no JSON": {`{"properties":{"seed":` + hidden + `}}`, `{"seed":"s3cret`, ``},
 	} {
@@ -108,8 +124,10 @@ func TestWhatIsHiddenIsToldAsItStandsInJSON(t *testing.T) {
 func FuzzCheck(f *testing.F) {
 	compiled, err := schema.Compile(transfer)
 	require.NoError(f, err)
-	for _, seed := range []string{`{"amount":"1","to":{"a/b":""}}`, `{"code":1e400}`, `{"code":-0.0e-400}`, `[[[]]]`,
-		`{"to":{"list":[1e1]}}`, "\xff"} {
+	for _, seed := range []string{
+		`{"amount":"1","to":{"a/b":""}}`, `{"code":1e400}`, `{"code":-0.0e-400}`, `[[[]]]`,
+		`{"to":{"list":[1e1]}}`, "\xff",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, instance []byte) {

@@ -103,8 +103,10 @@ func (a assembly) bytes() []byte {
 	if a.prepare.code == nil {
 		a.prepare.code = i64c(0)
 	}
-	names := []string{"_initialize", "abi_version", "alloc", "describe", "prepare", "interpret", "receive",
-		"payrouter_abi_v1"}
+	names := []string{
+		"_initialize", "abi_version", "alloc", "describe", "prepare", "interpret", "receive",
+		"payrouter_abi_v1",
+	}
 	if a.marker != "" {
 		names[7] = a.marker
 	}

@@ -323,8 +323,10 @@ func (p *parsed) readMemories(r *reader) {
 func (r *reader) limits(of string) limits {
 	form := r.byte()
 	if form > 1 && r.err == nil {
-		features := map[byte]string{2: "shared ", 3: "shared ", 4: "64-bit ", 5: "64-bit ", 6: "64-bit shared ",
-			7: "64-bit shared "}
+		features := map[byte]string{
+			2: "shared ", 3: "shared ", 4: "64-bit ", 5: "64-bit ", 6: "64-bit shared ",
+			7: "64-bit shared ",
+		}
 		r.fail(ErrUnsupported, "%s%s, limits %#x", features[form], of, form)
 	}
 	l := limits{least: r.u32(), bounded: form == 1}

@@ -131,8 +131,10 @@ func (c *Compiler) Compile(ctx context.Context, code []byte, limits Limits) (*Mo
 
 func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Module, error) {
 	if len(code) > limits.Code {
-		return nil, &RefusedError{Reason: ErrTooLarge,
-			What: fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code)}
+		return nil, &RefusedError{
+			Reason: ErrTooLarge,
+			What:   fmt.Sprintf("%d bytes, at most %d", len(code), limits.Code),
+		}
 	}
 	metered, err := c.prepare(code, limits)
 	if err != nil {

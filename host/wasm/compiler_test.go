@@ -122,8 +122,10 @@ func TestLimitsThatMakeNoSenseAreAllReported(t *testing.T) {
 	t.Parallel()
 	_, err := compiler(t, wasm.Options{}).Compile(t.Context(), nil,
 		wasm.Limits{Fuel: -1, Instances: -2, MemoryPages: 70_000})
-	for _, text := range []string{"limit fuel is -1", "limit instances is -2",
-		"limit memory pages is 70000, at most 65536"} {
+	for _, text := range []string{
+		"limit fuel is -1", "limit instances is -2",
+		"limit memory pages is 70000, at most 65536",
+	} {
 		require.ErrorContains(t, err, text)
 	}
 }

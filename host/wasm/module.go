@@ -143,7 +143,8 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
 // Usage holds after a failed call too.
 func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
-	read func(answer []byte) error) (Usage, error) {
+	read func(answer []byte) error,
+) (Usage, error) {
 	if len(input) > m.limits.Input {
 		return Usage{},
 			fmt.Errorf("call %s: %w: %d bytes, at most %d", export, ErrInputTooLarge, len(input), m.limits.Input)

@@ -160,8 +160,10 @@ func TestTrapsAreTold(t *testing.T) {
 		"unreachable":        {code(0x00), wasm.ErrTrapped, "unreachable"},
 		"division by zero":   {code(i64c(1), i64c(0), 0x7f), wasm.ErrTrapped, "integer divide by zero"},
 		"load out of bounds": {code(i32c(-1), 0x29, 3, 0), wasm.ErrTrapped, "out of bounds memory access"},
-		"fill out of bounds": {code(i32c(-1), i32c(0), i32c(9), 0xfc, 11, 0, i64c(0)), wasm.ErrTrapped,
-			"out of bounds"},
+		"fill out of bounds": {
+			code(i32c(-1), i32c(0), i32c(9), 0xfc, 11, 0, i64c(0)), wasm.ErrTrapped,
+			"out of bounds",
+		},
 		"answer beyond the memory": {i64c(65530<<32 | 7), wasm.ErrBadAnswer, "7 bytes at 65530, in a memory of 65536"},
 		"answer of no sane length": {i64c(-1), wasm.ErrAnswerTooLarge, "4294967295 bytes, at most 8388608"},
 		"fill of more than there is fuel for": {

@@ -177,24 +177,36 @@ func TestFuelIsPaidForWhatRuns(t *testing.T) {
 		fuel       int64
 	}{
 		"more instructions": {add(160), add(320), 160 * adding / 16},
-		"an arm of an if": {code(i32c(0), 0x04, 0x40, add(300), 0x0b),
-			code(i32c(1), 0x04, 0x40, add(300), 0x0b), 263},
-		"a large arm": {code(i32c(0), 0x04, 0x40, add(16000), 0x0b),
-			code(i32c(1), 0x04, 0x40, add(16000), 0x0b), 16000*adding/16 + 1},
-		"an arm of an else": {code(i32c(1), 0x04, 0x40, 0x05, add(300), 0x0b),
-			code(i32c(0), 0x04, 0x40, 0x05, add(300), 0x0b), 263},
-		"a small arm": {code(i32c(0), 0x04, 0x40, add(10), 0x0b), code(i32c(1), 0x04, 0x40, add(10), 0x0b),
-			0},
+		"an arm of an if": {
+			code(i32c(0), 0x04, 0x40, add(300), 0x0b),
+			code(i32c(1), 0x04, 0x40, add(300), 0x0b), 263,
+		},
+		"a large arm": {
+			code(i32c(0), 0x04, 0x40, add(16000), 0x0b),
+			code(i32c(1), 0x04, 0x40, add(16000), 0x0b), 16000*adding/16 + 1,
+		},
+		"an arm of an else": {
+			code(i32c(1), 0x04, 0x40, 0x05, add(300), 0x0b),
+			code(i32c(0), 0x04, 0x40, 0x05, add(300), 0x0b), 263,
+		},
+		"a small arm": {
+			code(i32c(0), 0x04, 0x40, add(10), 0x0b), code(i32c(1), 0x04, 0x40, add(10), 0x0b),
+			0,
+		},
 		"a small arm, beforehand": {code(i32c(0), 0x04, 0x40, 0x0b), code(i32c(0), 0x04, 0x40, add(10), 0x0b), 9},
 		"what follows a block": {
 			code(0x02, 0x40, 0x02, 0x40, i32c(1), 0x0d, 1, 0x0b, add(300), 0x0b),
 			code(0x02, 0x40, 0x02, 0x40, i32c(0), 0x0d, 1, 0x0b, add(300), 0x0b), 263,
 		},
 		"a turn of a loop": {turns(5, add(160)), turns(6, add(160)), 1 + 160*adding/16 + 2},
-		"bytes filled": {code(i32c(0), i32c(0), i32c(100), 0xfc, 11, 0),
-			code(i32c(0), i32c(0), i32c(300), 0xfc, 11, 0), 100},
-		"bytes copied": {code(i32c(0), i32c(0), i32c(100), 0xfc, 10, 0, 0),
-			code(i32c(0), i32c(0), i32c(300), 0xfc, 10, 0, 0), 100},
+		"bytes filled": {
+			code(i32c(0), i32c(0), i32c(100), 0xfc, 11, 0),
+			code(i32c(0), i32c(0), i32c(300), 0xfc, 11, 0), 100,
+		},
+		"bytes copied": {
+			code(i32c(0), i32c(0), i32c(100), 0xfc, 10, 0, 0),
+			code(i32c(0), i32c(0), i32c(300), 0xfc, 10, 0, 0), 100,
+		},
 		"pages grown": {code(i32c(1), 0x40, 0, 0x1a), code(i32c(3), 0x40, 0, 0x1a), 200_000},
 		"calls": {
 			// the turn's, the function's

@@ -117,8 +117,10 @@ func TestOldSecretsEndInTime(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	e := h.endpoint(t, "https://shop.example/hook")
-	for asked, given := range map[time.Duration]time.Duration{-time.Hour: 0, 0: 0, time.Hour: time.Hour,
-		10_000 * time.Hour: 30 * 24 * time.Hour} {
+	for asked, given := range map[time.Duration]time.Duration{
+		-time.Hour: 0, 0: 0, time.Hour: time.Hour,
+		10_000 * time.Hour: 30 * 24 * time.Hour,
+	} {
 		rotated, err := h.book.Rotate(t.Context(), "shop", e.ID, asked)
 		require.NoError(t, err)
 		require.Equal(t, h.clock.now().Add(given), rotated.PreviousUntil)

@@ -89,8 +89,8 @@ func (h *house) eventsOf(t *testing.T, merchant string, types ...payment.EntryTy
 	for i, what := range types {
 		change.Entries = append(change.Entries, payment.Entry{
 			ID: fmt.Sprintf("evt_%013d%013d", h.events, i), PaymentID: p.ID, Merchant: merchant, Type: what, At: at,
-			Origin:   payment.Origin{Cause: payment.ByAnswer},
-			Snapshot: json.RawMessage(`{"id":"` + p.ID + `","amount":"49.90"}`),
+			ChangeCause: payment.ChangeCause{Cause: payment.ByAnswer},
+			Snapshot:    json.RawMessage(`{"id":"` + p.ID + `","amount":"49.90"}`),
 		})
 	}
 	earlier, err := h.db.Create(t.Context(), change,

@@ -28,8 +28,10 @@ type content struct {
 }
 
 func bodyOf(e payment.Entry) ([]byte, error) {
-	body, err := json.Marshal(message{Type: e.Type, Timestamp: e.At,
-		Data: content{Sequence: e.Sequence, Cause: e.Cause, Payment: e.Snapshot}})
+	body, err := json.Marshal(message{
+		Type: e.Type, Timestamp: e.At,
+		Data: content{Sequence: e.Sequence, Cause: e.Cause, Payment: e.Snapshot},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
 	}

@@ -212,8 +212,10 @@ func (s *Sender) room(now time.Time) Wish {
 	for _, count := range s.busy {
 		free -= count
 	}
-	return Wish{Now: now, Until: now.Add(s.settings.Lease), Limit: free, PerEndpoint: s.settings.PerEndpoint,
-		Busy: maps.Clone(s.busy)}
+	return Wish{
+		Now: now, Until: now.Add(s.settings.Lease), Limit: free, PerEndpoint: s.settings.PerEndpoint,
+		Busy: maps.Clone(s.busy),
+	}
 }
 
 func (s *Sender) enter(endpoint string) {

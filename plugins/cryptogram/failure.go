@@ -37,15 +37,23 @@ var checked = []struct { //nolint:gochecknoglobals // a table
 // is the payer's fault.
 func failureRules() []*abi.FailureRule {
 	rules := []*abi.FailureRule{
-		{HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-			Code: "authentication_failed", Source: sourceLaravel},
-		{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-			Code: "authentication_failed", Source: sourceLaravel},
+		{
+			HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceLaravel,
+		},
+		{
+			HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceLaravel,
+		},
 		{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: sourceThrottle},
-		{Operation: getPayment, HttpStatus: 404, ProviderCode: "404", Meaning: abi.Meaning_MEANING_NOT_FOUND,
-			Code: "not_found", Source: sourceLaravel},
-		{Operation: updatePayment, HttpStatus: 404, ProviderCode: "404", Meaning: abi.Meaning_MEANING_NOT_FOUND,
-			Code: "not_found", Source: sourceLaravel},
+		{
+			Operation: getPayment, HttpStatus: 404, ProviderCode: "404", Meaning: abi.Meaning_MEANING_NOT_FOUND,
+			Code: "not_found", Source: sourceLaravel,
+		},
+		{
+			Operation: updatePayment, HttpStatus: 404, ProviderCode: "404", Meaning: abi.Meaning_MEANING_NOT_FOUND,
+			Code: "not_found", Source: sourceLaravel,
+		},
 	}
 	for _, operation := range []string{createPayment, updatePayment} {
 		for _, check := range checked {

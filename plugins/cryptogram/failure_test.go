@@ -27,8 +27,10 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 	}{
 		{"wrong token", createPayment, 401, `{"message":"Unauthenticated."}`, soft, "authentication_failed"},
 		{"wrong token on a read", getPayment, 401, `{"message":"Unauthenticated."}`, soft, "authentication_failed"},
-		{"not allowed", createPayment, 403, `{"message":"This action is unauthorized."}`, soft,
-			"authentication_failed"},
+		{
+			"not allowed", createPayment, 403, `{"message":"This action is unauthorized."}`, soft,
+			"authentication_failed",
+		},
 		{"not allowed by a proxy", createPayment, 403, `<html>`, unreadable, ""},
 		{"too fast", createPayment, 429, `{"message":"Too Many Attempts."}`, turnedAway, "rate_limited"},
 		{"too fast, said by a proxy", updatePayment, 429, `<html>`, turnedAway, "rate_limited"},
@@ -44,8 +46,10 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 		{"description", updatePayment, 422, `{"message":"m","errors":{"description":["e"]}}`, soft, "invalid_request"},
 		{"message", updatePayment, 422, `{"message":"m","errors":{"message":["e"]}}`, soft, "invalid_request"},
 		{"a field that was not sent", createPayment, 422, `{"message":"m","errors":{"team":["e"]}}`, unreadable, ""},
-		{"a field that an update does not send", updatePayment, 422, `{"message":"m","errors":{"amount":["e"]}}`,
-			unreadable, ""},
+		{
+			"a field that an update does not send", updatePayment, 422, `{"message":"m","errors":{"amount":["e"]}}`,
+			unreadable, "",
+		},
 		{"an item of a list", createPayment, 422, `{"message":"m","errors":{"wallets.0":["e"]}}`, soft, "unsupported"},
 		{"no field", createPayment, 422, `{"message":"m"}`, unreadable, ""},
 		{"no message", createPayment, 401, `{}`, unreadable, ""},

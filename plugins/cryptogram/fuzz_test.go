@@ -73,8 +73,10 @@ func FuzzPrepare(f *testing.F) {
 	f.Add(availableWallets, []byte(`{}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, operation string, input []byte) {
-		step, err := connector{}.Prepare(&abi.Call{Operation: operation, Input: input, Seed: make([]byte, 32),
-			Reference: "ours"})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: operation, Input: input, Seed: make([]byte, 32),
+			Reference: "ours",
+		})
 		if err != nil {
 			return // there is no such operation
 		}

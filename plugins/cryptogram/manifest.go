@@ -12,8 +12,10 @@ func manifest() *abi.Manifest {
 		Version: "1.2.0",
 		Title:   "Cryptogram",
 		BaseUrl: "https://cryptogram.vip",
-		Secrets: []*abi.Secret{{Name: "token",
-			Summary: "Access token, from the Developer section of the account."}},
+		Secrets: []*abi.Secret{{
+			Name:    "token",
+			Summary: "Access token, from the Developer section of the account.",
+		}},
 		SettingsSchema: settingsSchema,
 		Flows:          []*abi.Flow{collect()},
 		Operations:     []*abi.Operation{createOperation(), getOperation(), updateOperation(), walletsOperation()},

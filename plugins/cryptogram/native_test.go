@@ -17,32 +17,52 @@ func TestNativeInputIsRefusedByName(t *testing.T) {
 		"nothing to pay":         {createPayment, `{"amount":"0.00"` + rest, "invalid_request", "/amount"},
 		"less than nothing":      {createPayment, `{"amount":"-10"` + rest, "invalid_request", "/amount"},
 		"an amount that is none": {createPayment, `{"amount":"ten"` + rest, "invalid_request", "/amount"},
-		"the first of two amounts": {createPayment, `{"amount":"-10","amount":"10"` + rest, "invalid_request",
-			"/amount"},
-		"no currency": {createPayment, `{"amount":"10","redirect":"https://shop.example"}`,
-			"invalid_request", "/currency"},
-		"no page to go back to": {createPayment, `{"amount":"10","currency":"USD"}`, "invalid_request",
-			"/redirect"},
-		"a page that is a script": {createPayment, `{"amount":"10","currency":"USD","redirect":"javascript:1"}`,
-			"invalid_request", "/redirect"},
-		"a wallet that there is not": {createPayment, `{"amount":"10","wallets":["doge"]` + rest, "invalid_request",
-			"/wallets"},
-		"an end that is no date": {createPayment, `{"amount":"10","expires_at":"soon"` + rest, "invalid_request",
-			"/expires_at"},
-		"an end that has come": {createPayment, `{"amount":"10","expires_at":"2025-02-21T13:01:12"` + rest,
-			"expired", "/expires_at"},
-		"an update to a script": {updatePayment, `{"id":"1","redirect":"javascript:1"}`, "invalid_request",
-			"/redirect"},
+		"the first of two amounts": {
+			createPayment, `{"amount":"-10","amount":"10"` + rest, "invalid_request",
+			"/amount",
+		},
+		"no currency": {
+			createPayment, `{"amount":"10","redirect":"https://shop.example"}`,
+			"invalid_request", "/currency",
+		},
+		"no page to go back to": {
+			createPayment, `{"amount":"10","currency":"USD"}`, "invalid_request",
+			"/redirect",
+		},
+		"a page that is a script": {
+			createPayment, `{"amount":"10","currency":"USD","redirect":"javascript:1"}`,
+			"invalid_request", "/redirect",
+		},
+		"a wallet that there is not": {
+			createPayment, `{"amount":"10","wallets":["doge"]` + rest, "invalid_request",
+			"/wallets",
+		},
+		"an end that is no date": {
+			createPayment, `{"amount":"10","expires_at":"soon"` + rest, "invalid_request",
+			"/expires_at",
+		},
+		"an end that has come": {
+			createPayment, `{"amount":"10","expires_at":"2025-02-21T13:01:12"` + rest,
+			"expired", "/expires_at",
+		},
+		"an update to a script": {
+			updatePayment, `{"id":"1","redirect":"javascript:1"}`, "invalid_request",
+			"/redirect",
+		},
 		"an update of nothing":       {updatePayment, `{"id":"1"}`, "unsupported", ""},
 		"an id that climbs":          {getPayment, `{"id":"../1"}`, "invalid_request", "/id"},
 		"a read of nothing":          {getPayment, `{}`, "unsupported", ""},
 		"an update of no payment":    {updatePayment, `{"title":"New"}`, "unsupported", ""},
 		"an update that is not JSON": {updatePayment, `{`, "unsupported", ""},
-		"a currency's absence, by row": {createPayment,
-			`{"amount":"10","currency":"","redirect":"https://shop.example"}`, "invalid_request", "/currency"},
+		"a currency's absence, by row": {
+			createPayment,
+			`{"amount":"10","currency":"","redirect":"https://shop.example"}`, "invalid_request", "/currency",
+		},
 	} {
-		step, err := connector{}.Prepare(&abi.Call{Operation: row.operation, Input: []byte(row.input),
-			NowMs: 1740142872000})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: row.operation, Input: []byte(row.input),
+			NowMs: 1740142872000,
+		})
 		require.NoError(t, err, name)
 		require.Equal(t, row.code, step.GetReject().GetCode(), "%s: %v", name, step)
 		require.Equal(t, row.field, step.GetReject().GetField(), name)
@@ -113,8 +133,10 @@ func TestWalletsAreTheDocuments(t *testing.T) {
 	for name, call := range map[string]*abi.Call{
 		"by itself":  {Operation: availableWallets, Input: []byte(`{}`)},
 		"for a role": {Operation: availableWallets, Query: &abi.Query{Currency: "BTC", Limit: 1}},
-		"of an account with one": {Operation: availableWallets, Query: &abi.Query{},
-			Settings: []byte(`{"wallets":["btc"]}`)},
+		"of an account with one": {
+			Operation: availableWallets, Query: &abi.Query{},
+			Settings: []byte(`{"wallets":["btc"]}`),
+		},
 	} {
 		step, err := connector{}.Prepare(call)
 		require.NoError(t, err)

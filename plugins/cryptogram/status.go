@@ -41,8 +41,10 @@ var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"pending", fundsOver}:  {status: abi.Status_STATUS_PROCESSING},
 
 	{"completed", fundsNone}: {status: abi.Status_STATUS_PROCESSING, alert: "completed, but nothing was received"},
-	{"completed", fundsShort}: {status: abi.Status_STATUS_PROCESSING,
-		alert: "completed, but less was received than asked for"},
+	{"completed", fundsShort}: {
+		status: abi.Status_STATUS_PROCESSING,
+		alert:  "completed, but less was received than asked for",
+	},
 	{"completed", fundsFull}: {status: abi.Status_STATUS_SUCCEEDED},
 	{"completed", fundsOver}: {status: abi.Status_STATUS_SUCCEEDED, alert: "more was received than asked for"},
 
@@ -58,8 +60,10 @@ var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 func assess(p payment, now, grace int64) reading {
 	found, known := readings[situation{p.transaction.status, p.transaction.funds()}]
 	if !known {
-		return reading{status: abi.Status_STATUS_UNKNOWN,
-			alert: "Cryptogram reports a status that its document does not have"}
+		return reading{
+			status: abi.Status_STATUS_UNKNOWN,
+			alert:  "Cryptogram reports a status that its document does not have",
+		}
 	}
 	if found.status == abi.Status_STATUS_CANCELED && p.transaction.received.Sign() > 0 && p.transaction.money() == nil {
 		// What was received cannot be named, and so not be reported: the payment is kept open.

@@ -17,8 +17,10 @@ type act struct {
 }
 
 var acts = map[string]act{ //nolint:gochecknoglobals // a table
-	opCancelBid: {"cancel", codeNoCancel,
-		[]abi.Status{abi.Status_STATUS_REQUIRES_ACTION, abi.Status_STATUS_PROCESSING, abi.Status_STATUS_UNKNOWN}},
+	opCancelBid: {
+		"cancel", codeNoCancel,
+		[]abi.Status{abi.Status_STATUS_REQUIRES_ACTION, abi.Status_STATUS_PROCESSING, abi.Status_STATUS_UNKNOWN},
+	},
 	opPayBid: {"pay", codeNoPay, []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
 }
 

@@ -49,8 +49,10 @@ var bidMembers = []field{
 //
 //nolint:gochecknoglobals // a table
 var (
-	startField = field{name: "start_time", form: whole,
-		note: "Unix time, in seconds. Sites compare it with their own local time."}
+	startField = field{
+		name: "start_time", form: whole,
+		note: "Unix time, in seconds. Sites compare it with their own local time.",
+	}
 	endField     = field{name: "end_time", form: whole, note: "Unix time, in seconds."}
 	ipField      = field{name: "ip"}
 	idField      = field{name: "id", form: whole}
@@ -93,8 +95,10 @@ var bidMethods = []native{
 		takes: []field{
 			{name: "direction_id", form: whole, must: true},
 			{name: "calc_amount", form: sum, must: true},
-			{name: "calc_action", form: side, must: true,
-				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
+			{
+				name: "calc_action", form: side, must: true,
+				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission.",
+			},
 			{name: "api_id", form: serial, note: "Our unique number; the router makes one where it is left out."},
 			{name: "partner_id", form: whole},
 			{name: "callback_url", note: "Where the site reports a change of the order's status."},
@@ -123,8 +127,10 @@ var bidMethods = []native{
 		takes: []field{
 			startField, endField, ipField, idField,
 			{name: "hash"},
-			{name: "api_id", form: whole,
-				note: "Some sites compare it with the order's id: match the list's own api_id."},
+			{
+				name: "api_id", form: whole,
+				note: "Some sites compare it with the order's id: match the list's own api_id.",
+			},
 			historyField, limitField, offsetField,
 		},
 		members: slices.Concat([]field{{name: "api_id", note: "Our number; 0 where there is none."}}, exchangeMembers),
@@ -205,7 +211,8 @@ func settle(outcome *abi.Outcome, status string, t turn) {
 // for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what an
 // order has beyond an amount that was asked for without commission.
 func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
-	by action) (surplus decimal.Decimal, why string) {
+	by action,
+) (surplus decimal.Decimal, why string) {
 	side := "get"
 	if by.gives() {
 		side = "give"

@@ -82,10 +82,14 @@ func TestASurplusIsHeldToTheCalculator(t *testing.T) {
 		"no commission":                {`"101.5"`, calc(`"100"`, `"100"`), processing, "", ""},
 		"another amount":               {`"101.5"`, calc(`"50"`, `"101.5"`), processing, "", ""},
 		"no sums":                      {`"101.5"`, `{"error":"0","data":[]}`, processing, "", ""},
-		"another currency": {`"101.5"`, strings.Replace(calc(`"100"`, `"101.5"`), "USDT", "USDC", 1),
-			processing, "", ""},
-		"a direction that is switched off": {`"101.5"`, `{"error":"1","error_text":"direction not found","data":[]}`,
-			processing, "", ""},
+		"another currency": {
+			`"101.5"`, strings.Replace(calc(`"100"`, `"101.5"`), "USDT", "USDC", 1),
+			processing, "", "",
+		},
+		"a direction that is switched off": {
+			`"101.5"`, `{"error":"1","error_text":"direction not found","data":[]}`,
+			processing, "", "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,18 +196,22 @@ func TestShow(t *testing.T) {
 		rest string
 		want func(t *testing.T, outcome *abi.Outcome)
 	}{
-		"pay is a page": {actions(`"pay":"https://exchanger.example/pay","instruction":"x"`),
+		"pay is a page": {
+			actions(`"pay":"https://exchanger.example/pay","instruction":"x"`),
 			func(t *testing.T, o *abi.Outcome) {
 				t.Helper()
 				require.Equal(t, "https://exchanger.example/pay", o.GetNextAction().GetRedirect().GetUrl())
-			}},
-		"pay is api": {actions(`"pay":"api","instruction":"<b>Do</b> it","pay_amount":"100,5"`),
+			},
+		},
+		"pay is api": {
+			actions(`"pay":"api","instruction":"<b>Do</b> it","pay_amount":"100,5"`),
 			func(t *testing.T, o *abi.Outcome) {
 				t.Helper()
 				require.Equal(t, "Do it", o.GetNextAction().GetInstructions().GetText())
 				require.Equal(t, "100.5", o.GetNextAction().GetInstructions().GetAmount().GetAmount())
 				require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetInstructions().GetUrl())
-			}},
+			},
+		},
 		"pay is disabled": {actions(`"pay":"disabled","instruction":"Wait"`), func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Equal(t, "Wait", o.GetNextAction().GetInstructions().GetText())
@@ -215,7 +223,8 @@ func TestShow(t *testing.T) {
 			func(t *testing.T, o *abi.Outcome) {
 				t.Helper()
 				require.Equal(t, "Send it", o.GetNextAction().GetInstructions().GetText())
-			}},
+			},
+		},
 		"an address": {
 			actions(`"type":"address","pay":"api","address":"T1","dest_tag":7,"pay_amount":"100",` +
 				`"instruction":"Send it"`), func(t *testing.T, o *abi.Outcome) {
@@ -223,17 +232,20 @@ func TestShow(t *testing.T) {
 				require.Equal(t, "T1", o.GetNextAction().GetPayTo().GetAddress())
 				require.Equal(t, "7", o.GetNextAction().GetPayTo().GetMemo())
 				require.Equal(t, "Tether TRC20", o.GetNextAction().GetPayTo().GetNetwork())
-			}},
+			},
+		},
 		"nothing but the order's page": {actions(`"pay":"disabled"`), func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Equal(t, "https://exchanger.example/hst_1/", o.GetNextAction().GetRedirect().GetUrl())
 		}},
-		"a script for a page": {`,"url":"javascript:evil()","api_actions":{"pay":"javascript:evil()"}`,
+		"a script for a page": {
+			`,"url":"javascript:evil()","api_actions":{"pay":"javascript:evil()"}`,
 			func(t *testing.T, o *abi.Outcome) {
 				t.Helper()
 				require.Nil(t, o.GetNextAction())
 				require.NotEmpty(t, o.GetAlert())
-			}},
+			},
+		},
 		"no actions, as off the list": {``, func(t *testing.T, o *abi.Outcome) {
 			t.Helper()
 			require.Nil(t, o.GetNextAction())

@@ -26,8 +26,10 @@ func TestPrepareCreateRejects(t *testing.T) {
 		change      func(call *abi.Call)
 		code, field string
 	}{
-		"another kind": {func(c *abi.Call) { c.Payment.Kind = abi.Kind_KIND_PAYOUT }, "unsupported",
-			"/kind"},
+		"another kind": {
+			func(c *abi.Call) { c.Payment.Kind = abi.Kind_KIND_PAYOUT }, "unsupported",
+			"/kind",
+		},
 		"nothing to pay":            {func(c *abi.Call) { c.Payment.Amount = "0" }, "invalid_request", "/amount"},
 		"less than nothing":         {func(c *abi.Call) { c.Payment.Amount = "-5" }, "invalid_request", "/amount"},
 		"not an amount":             {func(c *abi.Call) { c.Payment.Amount = "1,5" }, "invalid_request", "/amount"},
@@ -69,52 +71,94 @@ func TestObjection(t *testing.T) {
 		calc string
 		want string
 	}{
-		"giving, before commission, is kept": {giveNet,
-			calc(`"100"`, `"102"`, `"92"`, `"92"`, `,"changed":"0"`), agreed},
-		"getting, before commission, without one": {getNet,
-			calc(`"108"`, `"110"`, `"100"`, `"100"`, `,"changed":0`), agreed},
-		"giving, commission included, without one": {giveGross, calc(`"100"`, `"100"`, `"92"`, `"92"`, ``),
-			agreed},
-		"getting, after commission, is kept": {getGross,
-			calc(`"108"`, `"108"`, `"103"`, `"100.00"`, `,"changed":false`), agreed},
-		"getting, before commission, with one": {getNet, calc(`"108"`, `"108"`, `"100"`, `"97"`, ``),
-			codeCommission},
-		"giving, commission included, with one": {giveGross, calc(`"98"`, `"100"`, `"90"`, `"90"`, ``),
-			codeCommission},
-		"another sum, giving": {giveNet,
-			calc(`"99.99"`, `"102"`, `"92"`, `"92"`, `,"changed":"0"`), codeChanged},
-		"another sum, getting": {getGross, calc(`"108"`, `"108"`, `"103"`, `"100.01"`, ``),
-			codeChanged},
-		"the flag alone": {giveNet,
-			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"changed":"1"`), codeChanged},
-		"the flag as a number": {giveNet,
-			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"changed":1`), codeChanged},
-		"the flag as something else": {giveNet,
-			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"changed":"yes"`), codeChanged},
-		"below the least, giving": {giveNet,
-			calc(`"110"`, `"110"`, `"101"`, `"101"`, `,"min_give":"110","changed":"1"`), codeBelow},
-		"above the most, giving": {giveNet,
-			calc(`"90"`, `"90"`, `"80"`, `"80"`, `,"max_give":"90","changed":"1"`), codeAbove},
-		"below the least of the other side": {giveNet,
-			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"min_get":"93"`), codeBelow},
-		"above the most of the other side": {giveNet,
-			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"max_get":"91,5"`), codeAbove},
-		"at the least and the most": {giveNet,
+		"giving, before commission, is kept": {
+			giveNet,
+			calc(`"100"`, `"102"`, `"92"`, `"92"`, `,"changed":"0"`), agreed,
+		},
+		"getting, before commission, without one": {
+			getNet,
+			calc(`"108"`, `"110"`, `"100"`, `"100"`, `,"changed":0`), agreed,
+		},
+		"giving, commission included, without one": {
+			giveGross, calc(`"100"`, `"100"`, `"92"`, `"92"`, ``),
+			agreed,
+		},
+		"getting, after commission, is kept": {
+			getGross,
+			calc(`"108"`, `"108"`, `"103"`, `"100.00"`, `,"changed":false`), agreed,
+		},
+		"getting, before commission, with one": {
+			getNet, calc(`"108"`, `"108"`, `"100"`, `"97"`, ``),
+			codeCommission,
+		},
+		"giving, commission included, with one": {
+			giveGross, calc(`"98"`, `"100"`, `"90"`, `"90"`, ``),
+			codeCommission,
+		},
+		"another sum, giving": {
+			giveNet,
+			calc(`"99.99"`, `"102"`, `"92"`, `"92"`, `,"changed":"0"`), codeChanged,
+		},
+		"another sum, getting": {
+			getGross, calc(`"108"`, `"108"`, `"103"`, `"100.01"`, ``),
+			codeChanged,
+		},
+		"the flag alone": {
+			giveNet,
+			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"changed":"1"`), codeChanged,
+		},
+		"the flag as a number": {
+			giveNet,
+			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"changed":1`), codeChanged,
+		},
+		"the flag as something else": {
+			giveNet,
+			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"changed":"yes"`), codeChanged,
+		},
+		"below the least, giving": {
+			giveNet,
+			calc(`"110"`, `"110"`, `"101"`, `"101"`, `,"min_give":"110","changed":"1"`), codeBelow,
+		},
+		"above the most, giving": {
+			giveNet,
+			calc(`"90"`, `"90"`, `"80"`, `"80"`, `,"max_give":"90","changed":"1"`), codeAbove,
+		},
+		"below the least of the other side": {
+			giveNet,
+			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"min_get":"93"`), codeBelow,
+		},
+		"above the most of the other side": {
+			giveNet,
+			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"max_get":"91,5"`), codeAbove,
+		},
+		"at the least and the most": {
+			giveNet,
 			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"min_give":"100","max_give":"100","min_get":92,"max_get":92`),
-			agreed},
-		"no limits": {giveNet,
+			agreed,
+		},
+		"no limits": {
+			giveNet,
 			calc(`"100"`, `"100"`, `"92"`, `"92"`, `,"min_give":"no","max_give":"no","min_get":"no","max_get":"no"`),
-			agreed},
-		"another currency, getting": {getGross,
+			agreed,
+		},
+		"another currency, getting": {
+			getGross,
 			`{"currency_code_give":"USDT","currency_code_get":"USD","sum_get":"100","sum_get_com":"100",` +
-				`"sum_give":"1","sum_give_com":"1"}`, codeOtherMoney},
-		"the currency in small letters": {giveNet,
-			`{"currency_code_give":"usdt","sum_give":"100","sum_give_com":"100","sum_get":"92"}`, agreed},
-		"no currency": {giveNet,
-			`{"sum_give":"100","sum_give_com":"100","sum_get":"92"}`, unreadable},
+				`"sum_give":"1","sum_give_com":"1"}`, codeOtherMoney,
+		},
+		"the currency in small letters": {
+			giveNet,
+			`{"currency_code_give":"usdt","sum_give":"100","sum_give_com":"100","sum_get":"92"}`, agreed,
+		},
+		"no currency": {
+			giveNet,
+			`{"sum_give":"100","sum_give_com":"100","sum_get":"92"}`, unreadable,
+		},
 		"no sums": {giveNet, `{"currency_code_give":"USDT"}`, unreadable},
-		"one side alone": {giveNet,
-			`{"currency_code_give":"USDT","sum_give":"100","sum_give_com":"100"}`, unreadable},
+		"one side alone": {
+			giveNet,
+			`{"currency_code_give":"USDT","sum_give":"100","sum_give_com":"100"}`, unreadable,
+		},
 		"an empty list, as the site sends nothing at all": {giveNet, `[]`, unreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,8 +187,10 @@ func TestObjection(t *testing.T) {
 
 func TestCalcFieldsDecodeAsTheSiteDecodesThem(t *testing.T) {
 	t.Parallel()
-	d := direction{fields: []entry{{"cf1", "a&b=c d+e%é"}, {"cf2", ""}, {"cf3", "not asked for"}},
-		cd: []string{"cf2", "cf1"}}
+	d := direction{
+		fields: []entry{{"cf1", "a&b=c d+e%é"}, {"cf2", ""}, {"cf3", "not asked for"}},
+		cd:     []string{"cf2", "cf1"},
+	}
 	// The form's own decoding is undone by the form; this is the field's.
 	query, err := url.QueryUnescape(d.calcFields())
 	require.NoError(t, err)
@@ -163,7 +209,8 @@ func TestReadDirections(t *testing.T) {
 		"others alone": {`[{"direction_id":"1","currency_give_id":"8","currency_get_id":"3"}]`, codeNoPair},
 		"two of the pair": {
 			`[{"direction_id":"1","currency_give_id":3,"currency_get_id":8},{"direction_id":"2",` +
-				`"currency_give_id":"3","currency_get_id":"8"}]`, codeManyPairs},
+				`"currency_give_id":"3","currency_get_id":"8"}]`, codeManyPairs,
+		},
 		"one without number": {`[{"direction_id":"x","currency_give_id":"3","currency_get_id":"8"}]`, ""},
 		"no list":            {`"success"`, ""},
 	} {

@@ -47,14 +47,20 @@ var directionMethods = []native{
 		name: opTest, summary: "Check the key, and see how the site sees the caller.",
 		class: safe, documented: full,
 		takes: []field{{name: "partner_id", form: whole}},
-		members: []field{{name: "ip"}, {name: "user_id", note: "0 where the site itself asks."}, {name: "locale"},
-			{name: "partner_id"}},
+		members: []field{
+			{name: "ip"},
+			{name: "user_id", note: "0 where the site itself asks."},
+			{name: "locale"},
+			{name: "partner_id"},
+		},
 	},
 	{
 		name: opGetCurrencies, summary: "List the currencies that can be exchanged.",
 		class: safe, documented: partial, open: true, takes: pairFields,
-		members: []field{{name: "give", form: list, members: currencyMembers},
-			{name: "get", form: list, members: currencyMembers}},
+		members: []field{
+			{name: "give", form: list, members: currencyMembers},
+			{name: "get", form: list, members: currencyMembers},
+		},
 	},
 	{
 		name: opGetDirections, summary: "List the directions of exchange.",
@@ -86,8 +92,10 @@ var directionMethods = []native{
 		takes: []field{
 			{name: "direction_id", form: whole, must: true},
 			{name: "calc_amount", form: sum, must: true},
-			{name: "calc_action", form: side, must: true,
-				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},
+			{
+				name: "calc_action", form: side, must: true,
+				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission.",
+			},
 			{name: "cd", note: "The fields marked cd = 1, as a query: cf1=a&cf2=b."},
 		},
 		members: slices.Concat(calcMembers, []field{{name: "changed", note: "1 where the amount had to be changed."}}),
@@ -173,7 +181,7 @@ var directionNames = [...]string{"direction_id", "currency_give_title", "currenc
 func addCurrency(to []*abi.Item, item jsontext.Value, way string) []*abi.Item {
 	title := plain(item.Text("title"))
 	code := tickerOf(title)
-	made := &abi.Item{Code: either(code, item.Text("id")), Name: title, Sort: way, Currency: code}
+	made := &abi.Item{Code: either(code, item.Text("id")), Name: title, Category: way, Currency: code}
 	for _, known := range to {
 		if known.GetCode() != made.GetCode() {
 			continue
@@ -181,8 +189,8 @@ func addCurrency(to []*abi.Item, item jsontext.Value, way string) []*abi.Item {
 		if !strings.Contains(", "+known.GetName()+", ", ", "+title+", ") {
 			known.Name += ", " + title
 		}
-		if !strings.HasSuffix(known.GetSort(), way) {
-			known.Sort += ", " + way
+		if !strings.HasSuffix(known.GetCategory(), way) {
+			known.Category += ", " + way
 		}
 		return to
 	}

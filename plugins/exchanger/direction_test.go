@@ -19,8 +19,10 @@ func TestManyDirectionsAreToldInPages(t *testing.T) {
 		directions[i] = fmt.Sprintf(`{"direction_id":%d,"currency_give_title":"A USD","currency_get_title":"B EUR"}`,
 			i+1)
 	}
-	response := &abi.HttpResponse{Status: 200,
-		Body: []byte(`{"error":0,"data":[` + strings.Join(directions, ",") + `]}`)}
+	response := &abi.HttpResponse{
+		Status: 200,
+		Body:   []byte(`{"error":0,"data":[` + strings.Join(directions, ",") + `]}`),
+	}
 	call := &abi.Call{Operation: opGetDirections, Settings: []byte(`{}`), Query: &abi.Query{}}
 	seen := map[string]bool{}
 	var pages []int

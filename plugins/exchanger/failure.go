@@ -60,8 +60,11 @@ const (
 
 // errorProofs are the envelope of the API's errors: a number, a text, and data, which is empty.
 func errorProofs() []*abi.Proof {
-	return []*abi.Proof{{Pointer: "/error", Values: []string{"1", "2", "3"}}, {Pointer: "/error_text"},
-		{Pointer: "/data"}}
+	return []*abi.Proof{
+		{Pointer: "/error", Values: []string{"1", "2", "3"}},
+		{Pointer: "/error_text"},
+		{Pointer: "/data"},
+	}
 }
 
 // fineProofs are the envelope of an answer that is no error: what a list lacks is read from one.

@@ -108,8 +108,10 @@ func questions(m *abi.Manifest) []question {
 	asked(opGetDirection, string(stageRate)+"0 1\n", "")
 	asked(opGetDirection, string(stageRate)+"2 8\n1 USDT 0.92 EUR\n", "")
 	asked(opGetDirection, string(stageRatePair)+"2 8\n1 USDT 0.92 EUR\n", "")
-	before := stretch{entries: []*abi.Transaction{{Id: "payout-9", AtMs: 1714557600000,
-		Amount: &abi.Money{Amount: "-0.92", Currency: "USD"}, Kind: "partner_payout"}}}
+	before := stretch{entries: []*abi.Transaction{{
+		Id: "payout-9", AtMs: 1714557600000,
+		Amount: &abi.Money{Amount: "-0.92", Currency: "USD"}, Kind: "partner_payout",
+	}}}
 	for _, note := range []string{"0", "1" + before.pack(), "2" + before.pack() + stretch{}.pack()} {
 		asked(opGetExchanges, string(stageStatement)+note, "1.0.2")
 	}
@@ -131,8 +133,10 @@ func questions(m *abi.Manifest) []question {
 		collect(opBidInfo, string(stageProof)+order("success", `"101.5"`, `"92"`, ""))
 		collect(opBidInfo, string(stageProofPair)+order("success", `"101.5"`, `"92"`, ""))
 	}
-	out := &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "25.5", Currency: "USD",
-		Destination: &abi.Destination{Account: "T1"}}
+	out := &abi.Payment{
+		Kind: abi.Kind_KIND_PAYOUT, Amount: "25.5", Currency: "USD",
+		Destination: &abi.Destination{Account: "T1"},
+	}
 	all = append(all,
 		question{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stageBalance)},
 		question{&abi.Call{Operation: opAddPartnerPayout, Payment: out}, string(stagePaidOut)},
@@ -208,8 +212,10 @@ func requireExact(t *testing.T, sent []*big.Rat, outcome *abi.Outcome) {
 	same(outcome.GetNextAction().GetPayTo().GetAmount())
 	same(outcome.GetNextAction().GetInstructions().GetAmount())
 	quote := outcome.GetQuote()
-	for _, money := range []*abi.Money{quote.GetPays(), quote.GetGets(), quote.GetRate().GetFrom(),
-		quote.GetRate().GetTo()} {
+	for _, money := range []*abi.Money{
+		quote.GetPays(), quote.GetGets(), quote.GetRate().GetFrom(),
+		quote.GetRate().GetTo(),
+	} {
 		same(money)
 	}
 	for _, fee := range quote.GetFees() {
@@ -276,11 +282,17 @@ func FuzzPrepare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, operation string, input []byte, cursor string) {
 		for _, call := range []*abi.Call{
 			{Operation: operation, Input: input, Cursor: cursor, Reference: "7"},
-			{Operation: operation, Query: &abi.Query{FromMs: 1_714_557_600_000, Limit: uint32(len(input))},
-				Cursor: cursor},
-			{Operation: operation,
-				Payment: &abi.Payment{Amount: cursor, Currency: "USD", Options: input,
-					Destination: &abi.Destination{Account: "T1"}}},
+			{
+				Operation: operation, Query: &abi.Query{FromMs: 1_714_557_600_000, Limit: uint32(len(input))},
+				Cursor: cursor,
+			},
+			{
+				Operation: operation,
+				Payment: &abi.Payment{
+					Amount: cursor, Currency: "USD", Options: input,
+					Destination: &abi.Destination{Account: "T1"},
+				},
+			},
 		} {
 			call.Settings = []byte(fuzzSettings)
 			step, err := connector{}.Prepare(call)

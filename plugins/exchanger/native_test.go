@@ -19,8 +19,10 @@ func TestEveryOperationIsNativeToo(t *testing.T) {
 	}
 	for _, operation := range manifest().GetOperations() {
 		input := either(inputs[operation.GetName()], `{}`)
-		step, err := connector{}.Prepare(&abi.Call{Operation: operation.GetName(), Settings: []byte(`{}`),
-			Input: []byte(input), Reference: "7"})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: operation.GetName(), Settings: []byte(`{}`),
+			Input: []byte(input), Reference: "7",
+		})
 		require.NoError(t, err)
 		require.Equal(t, "/api/userapi/v1/"+operation.GetName(), step.GetSend().GetRequest().GetPath()[0].GetLiteral())
 		require.Empty(t, step.GetSend().GetOperation())
@@ -91,8 +93,10 @@ func TestInputIsRefusedByName(t *testing.T) {
 		{opAddPartnerPayout, `{"method_id":"11","account":"T1","amount":"5"}`, "/amount"},
 		{opAddPartnerPayout, `{"method_id":"11"}`, "/account"},
 	} {
-		step, err := connector{}.Prepare(&abi.Call{Operation: row.operation, Settings: []byte(`{}`),
-			Input: []byte(row.input)})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: row.operation, Settings: []byte(`{}`),
+			Input: []byte(row.input),
+		})
 		require.NoError(t, err)
 		require.Equal(t, "invalid_request", step.GetReject().GetCode(), "%s %s", row.operation, row.input)
 		require.Equal(t, row.field, step.GetReject().GetField(), "%s %s", row.operation, row.input)
@@ -102,8 +106,10 @@ func TestInputIsRefusedByName(t *testing.T) {
 // What the document does not tell the fields of takes further ones.
 func TestOpenMethodsPassFurtherFieldsOn(t *testing.T) {
 	t.Parallel()
-	step, err := connector{}.Prepare(&abi.Call{Operation: opGetDirections, Settings: []byte(`{}`),
-		Input: []byte(`{"currency_id_give":3,"city":"Riga"}`)})
+	step, err := connector{}.Prepare(&abi.Call{
+		Operation: opGetDirections, Settings: []byte(`{}`),
+		Input: []byte(`{"currency_id_give":3,"city":"Riga"}`),
+	})
 	require.NoError(t, err)
 	require.Equal(t, "currency_id_give=3&city=Riga", string(step.GetSend().GetRequest().GetBody()))
 }
@@ -159,16 +165,20 @@ func TestNativePages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			call := &abi.Call{Operation: opGetExchanges, Settings: []byte(`{}`), Input: []byte(row.input),
-				Cursor: row.cursor}
+			call := &abi.Call{
+				Operation: opGetExchanges, Settings: []byte(`{}`), Input: []byte(row.input),
+				Cursor: row.cursor,
+			}
 			step, err := connector{}.Interpret(call, []byte{stageNative},
 				&abi.HttpResponse{Status: 200, Body: page(row.orders)})
 			require.NoError(t, err)
 			require.Equal(t, row.want, step.GetDone().GetCursor())
 		})
 	}
-	call := &abi.Call{Operation: opGetExchanges, Settings: []byte(`{}`), Input: []byte(`{"limit":2,"offset":10}`),
-		Cursor: "12"}
+	call := &abi.Call{
+		Operation: opGetExchanges, Settings: []byte(`{}`), Input: []byte(`{"limit":2,"offset":10}`),
+		Cursor: "12",
+	}
 	step, err := connector{}.Prepare(call)
 	require.NoError(t, err)
 	require.Equal(t, "limit=2&offset=12", string(step.GetSend().GetRequest().GetBody()))

@@ -19,9 +19,11 @@ var partnerMethods = []native{
 			{name: "partner_id"},
 			{name: "balance", form: sum, must: true},
 			{name: "min_payout", form: sum},
-			{name: "items",
+			{
+				name: "items",
 				note: "The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance " +
-					"in that currency."},
+					"in that currency.",
+			},
 		},
 	},
 	{
@@ -99,6 +101,6 @@ func readBalances(t turn) (*abi.Step, error) {
 		return guest.Unreadable("the balance is no amount"), nil
 	}
 	return t.answered(&abi.Outcome{Balances: []*abi.Balance{{
-		Available: guest.Money(balance.String(), t.account.partnerCurrency), Purse: "partner",
+		Available: guest.Money(balance.String(), t.account.partnerCurrency), Wallet: "partner",
 	}}}), nil
 }

@@ -13,8 +13,10 @@ import (
 func payoutCall(amount string) *abi.Call {
 	return &abi.Call{
 		Operation: opAddPartnerPayout, Settings: []byte(`{"partner_currency":"USD","payout_method":"11"}`),
-		Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: amount, Currency: "USD",
-			Destination: &abi.Destination{Account: "T1"}},
+		Payment: &abi.Payment{
+			Kind: abi.Kind_KIND_PAYOUT, Amount: amount, Currency: "USD",
+			Destination: &abi.Destination{Account: "T1"},
+		},
 	}
 }
 

@@ -39,16 +39,20 @@ func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	to, _ := number(calc.Get("sum_get"), payment.GetAmount())
 	quote := &abi.Quote{
 		Pays: pays, Gets: gets,
-		Rate: &abi.Rate{From: guest.Money(from.String(), pays.GetCurrency()),
-			To: guest.Money(to.String(), gets.GetCurrency())},
+		Rate: &abi.Rate{
+			From: guest.Money(from.String(), pays.GetCurrency()),
+			To:   guest.Money(to.String(), gets.GetCurrency()),
+		},
 	}
 	for _, found := range []*abi.Money{fee, cut} {
 		if found != nil {
 			quote.Fees = append(quote.Fees, found)
 		}
 	}
-	for _, found := range []*abi.Bound{limits(calc, "give", pays.GetCurrency()),
-		limits(calc, "get", gets.GetCurrency())} {
+	for _, found := range []*abi.Bound{
+		limits(calc, "give", pays.GetCurrency()),
+		limits(calc, "get", gets.GetCurrency()),
+	} {
 		if found != nil {
 			quote.Bounds = append(quote.Bounds, found)
 		}

@@ -6,202 +6,50 @@ package main
 func schemas(method string) (input, output string) {
 	switch method {
 	case "test":
-		return `{"type":"object","properties":{"partner_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0}},"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"ip":{},` +
-				`"user_id":{"description":"0 where the site itself asks."},"locale":{},"partner_id":{}},"maxItems":0}},` +
-				`"required":["error","data"]}`
+		return `{"type":"object","properties":{"partner_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"ip":{},"user_id":{"description":"0 where the site itself asks."},"locale":{},"partner_id":{}},"maxItems":0}},"required":["error","data"]}`
 	case "get_direction_currencies":
-		return `{"type":"object","properties":{"currency_id_give":{"type":["string","integer"],"pattern":"^[0-9]{1,` +
-				`20}$","minimum":0,"description":"The site's number of the currency that the payer gives."},` +
-				`"currency_id_get":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"The ` +
-				`site's number of the currency that the payer gets."}},"additionalProperties":{"type":["string",` +
-				`"integer"]}}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],` +
-				`"properties":{"give":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},"title":{},` +
-				`"logo":{}}}},"get":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},"title":{},` +
-				`"logo":{}}}}},"maxItems":0}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"currency_id_give":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"The site's number of the currency that the payer gives."},"currency_id_get":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"The site's number of the currency that the payer gets."}},"additionalProperties":{"type":["string","integer"]}}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"give":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},"title":{},"logo":{}}}},"get":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},"title":{},"logo":{}}}}},"maxItems":0}},"required":["error","data"]}`
 	case "get_directions":
-		return `{"type":"object","properties":{"currency_id_give":{"type":["string","integer"],"pattern":"^[0-9]{1,` +
-				`20}$","minimum":0,"description":"The site's number of the currency that the payer gives."},` +
-				`"currency_id_get":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"The ` +
-				`site's number of the currency that the payer gets."}},"additionalProperties":{"type":["string",` +
-				`"integer"]}}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":"array","items":{"type":"object",` +
-				`"properties":{"direction_id":{},"currency_give_id":{},"currency_give_title":{},"currency_give_logo":{},` +
-				`"currency_get_id":{},"currency_get_title":{},"currency_get_logo":{}}}}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"currency_id_give":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"The site's number of the currency that the payer gives."},"currency_id_get":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"The site's number of the currency that the payer gets."}},"additionalProperties":{"type":["string","integer"]}}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":"array","items":{"type":"object","properties":{"direction_id":{},"currency_give_id":{},"currency_give_title":{},"currency_give_logo":{},"currency_get_id":{},"currency_get_title":{},"currency_get_logo":{}}}}},"required":["error","data"]}`
 	case "get_direction":
-		return `{"type":"object","properties":{"direction_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0}},"required":["direction_id"],"additionalProperties":{"type":["string","integer"]}}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"id":{},"url":{},` +
-				`"currency_code_give":{},"currency_code_get":{},"reserve":{"type":["string","null"],"description":"What ` +
-				`the site has of the currency that the payer gets."},"course_give":{"type":["string","null"]},` +
-				`"course_get":{"type":["string","null"]},"sum_give":{"type":["string","null"]},` +
-				`"sum_give_com":{"type":["string","null"],"description":"With the commission."},` +
-				`"sum_get":{"type":["string","null"]},"sum_get_com":{"type":["string","null"],"description":"With the ` +
-				`commission."},"com_give":{"description":"The commission, for people."},"com_get":{},` +
-				`"min_give":{"type":["string","null"],"description":"\"no\" where there is no bound."},` +
-				`"max_give":{"type":["string","null"]},"min_get":{"type":["string","null"]},"max_get":{"type":["string",` +
-				`"null"]},"info":{"description":"Texts for people, in HTML."},"give_fields":{"description":"What an ` +
-				`order has to say; a list, or a map by name."},"get_fields":{},"dir_fields":{}},"maxItems":0}},` +
-				`"required":["error","data"]}`
+		return `{"type":"object","properties":{"direction_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0}},"required":["direction_id"],"additionalProperties":{"type":["string","integer"]}}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"id":{},"url":{},"currency_code_give":{},"currency_code_get":{},"reserve":{"type":["string","null"],"description":"What the site has of the currency that the payer gets."},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},"sum_give":{"type":["string","null"]},"sum_give_com":{"type":["string","null"],"description":"With the commission."},"sum_get":{"type":["string","null"]},"sum_get_com":{"type":["string","null"],"description":"With the commission."},"com_give":{"description":"The commission, for people."},"com_get":{},"min_give":{"type":["string","null"],"description":"\"no\" where there is no bound."},"max_give":{"type":["string","null"]},"min_get":{"type":["string","null"]},"max_get":{"type":["string","null"]},"info":{"description":"Texts for people, in HTML."},"give_fields":{"description":"What an order has to say; a list, or a map by name."},"get_fields":{},"dir_fields":{}},"maxItems":0}},"required":["error","data"]}`
 	case "get_calc":
-		return `{"type":"object","properties":{"direction_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"calc_amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"calc_action":{"enum":[1,` +
-				`2,3,4,"1","2","3","4"],"description":"Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the ` +
-				`same with the commission."},"cd":{"type":"string","description":"The fields marked cd = 1, as a query: ` +
-				`cf1=a&cf2=b."}},"required":["direction_id","calc_amount","calc_action"],"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],` +
-				`"properties":{"currency_code_give":{},"currency_code_get":{},"reserve":{"type":["string","null"],` +
-				`"description":"What the site has of the currency that the payer gets."},"course_give":{"type":["string",` +
-				`"null"]},"course_get":{"type":["string","null"]},"sum_give":{"type":["string","null"]},` +
-				`"sum_give_com":{"type":["string","null"],"description":"With the commission."},` +
-				`"sum_get":{"type":["string","null"]},"sum_get_com":{"type":["string","null"],"description":"With the ` +
-				`commission."},"com_give":{"description":"The commission, for people."},"com_get":{},` +
-				`"min_give":{"type":["string","null"],"description":"\"no\" where there is no bound."},` +
-				`"max_give":{"type":["string","null"]},"min_get":{"type":["string","null"]},"max_get":{"type":["string",` +
-				`"null"]},"changed":{"description":"1 where the amount had to be changed."}},"maxItems":0}},` +
-				`"required":["error","data"]}`
+		return `{"type":"object","properties":{"direction_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"calc_amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"calc_action":{"enum":[1,2,3,4,"1","2","3","4"],"description":"Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},"cd":{"type":"string","description":"The fields marked cd = 1, as a query: cf1=a&cf2=b."}},"required":["direction_id","calc_amount","calc_action"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"currency_code_give":{},"currency_code_get":{},"reserve":{"type":["string","null"],"description":"What the site has of the currency that the payer gets."},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},"sum_give":{"type":["string","null"]},"sum_give_com":{"type":["string","null"],"description":"With the commission."},"sum_get":{"type":["string","null"]},"sum_get_com":{"type":["string","null"],"description":"With the commission."},"com_give":{"description":"The commission, for people."},"com_get":{},"min_give":{"type":["string","null"],"description":"\"no\" where there is no bound."},"max_give":{"type":["string","null"]},"min_get":{"type":["string","null"]},"max_get":{"type":["string","null"]},"changed":{"description":"1 where the amount had to be changed."}},"maxItems":0}},"required":["error","data"]}`
 	case "create_bid":
-		return `{"type":"object","properties":{"direction_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"calc_amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"calc_action":{"enum":[1,` +
-				`2,3,4,"1","2","3","4"],"description":"Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the ` +
-				`same with the commission."},"api_id":{"type":"string","pattern":"^[1-9][0-9]{0,19}$","description":"Our ` +
-				`unique number; the router makes one where it is left out."},"partner_id":{"type":["string","integer"],` +
-				`"pattern":"^[0-9]{1,20}$","minimum":0},"callback_url":{"type":"string","description":"Where the site ` +
-				`reports a change of the order's status."},"account1":{"type":"string","description":"The account that ` +
-				`the payer pays from."},"account2":{"type":"string","description":"The account that the site pays."}},` +
-				`"required":["direction_id","calc_amount","calc_action"],"patternProperties":{"^cf(give|get)?[0-9]{1,6}` +
-				`$":{"type":"string","description":"A field of the site's own: on most sites cf1 is the first name, cf4 ` +
-				`the phone, cf6 the e-mail."}},"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"url":{"description":"The ` +
-				`order's page, for the payer."},"id":{},"hash":{},"status":{},"status_title":{},"psys_give":{},` +
-				`"psys_get":{},"currency_code_give":{},"currency_code_get":{},"amount_give":{"type":["string","null"]},` +
-				`"amount_get":{"type":["string","null"]},"course_give":{"type":["string","null"]},` +
-				`"course_get":{"type":["string","null"]},"api_actions":{"description":"type, cancel, pay, instruction ` +
-				`and pay_amount: what can be done about it, and how."}},"required":["id","status"]}},"required":["error",` +
-				`"data"]}`
+		return `{"type":"object","properties":{"direction_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"calc_amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"calc_action":{"enum":[1,2,3,4,"1","2","3","4"],"description":"Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission."},"api_id":{"type":"string","pattern":"^[1-9][0-9]{0,19}$","description":"Our unique number; the router makes one where it is left out."},"partner_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"callback_url":{"type":"string","description":"Where the site reports a change of the order's status."},"account1":{"type":"string","description":"The account that the payer pays from."},"account2":{"type":"string","description":"The account that the site pays."}},"required":["direction_id","calc_amount","calc_action"],"patternProperties":{"^cf(give|get)?[0-9]{1,6}$":{"type":"string","description":"A field of the site's own: on most sites cf1 is the first name, cf4 the phone, cf6 the e-mail."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"url":{"description":"The order's page, for the payer."},"id":{},"hash":{},"status":{},"status_title":{},"psys_give":{},"psys_get":{},"currency_code_give":{},"currency_code_get":{},"amount_give":{"type":["string","null"]},"amount_get":{"type":["string","null"]},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},"api_actions":{"description":"type, cancel, pay, instruction and pay_amount: what can be done about it, and how."}},"required":["id","status"]}},"required":["error","data"]}`
 	case "bid_info":
-		return `{"type":"object","properties":{"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"hash":{"type":"string"}},"anyOf":[{"required":["id"]},{"required":["hash"]}],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"url":{"description":"The ` +
-				`order's page, for the payer."},"id":{},"hash":{},"status":{},"status_title":{},"psys_give":{},` +
-				`"psys_get":{},"currency_code_give":{},"currency_code_get":{},"amount_give":{"type":["string","null"]},` +
-				`"amount_get":{"type":["string","null"]},"course_give":{"type":["string","null"]},` +
-				`"course_get":{"type":["string","null"]},"api_actions":{"description":"type, cancel, pay, instruction ` +
-				`and pay_amount: what can be done about it, and how."}},"required":["id","status"]}},"required":["error",` +
-				`"data"]}`
+		return `{"type":"object","properties":{"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"hash":{"type":"string"}},"anyOf":[{"required":["id"]},{"required":["hash"]}],"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"url":{"description":"The order's page, for the payer."},"id":{},"hash":{},"status":{},"status_title":{},"psys_give":{},"psys_get":{},"currency_code_give":{},"currency_code_get":{},"amount_give":{"type":["string","null"]},"amount_get":{"type":["string","null"]},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},"api_actions":{"description":"type, cancel, pay, instruction and pay_amount: what can be done about it, and how."}},"required":["id","status"]}},"required":["error","data"]}`
 	case "cancel_bid":
-		return `{"type":"object","properties":{"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"hash":{"type":"string"}},"anyOf":[{"required":["id"]},{"required":["hash"]}],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"description":"A bare word as a rule: success, or the ` +
-				`order's status."}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"hash":{"type":"string"}},"anyOf":[{"required":["id"]},{"required":["hash"]}],"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"description":"A bare word as a rule: success, or the order's status."}},"required":["error","data"]}`
 	case "pay_bid":
-		return `{"type":"object","properties":{"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"hash":{"type":"string"}},"anyOf":[{"required":["id"]},{"required":["hash"]}],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"description":"A bare word as a rule: success, or the ` +
-				`order's status."}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"hash":{"type":"string"}},"anyOf":[{"required":["id"]},{"required":["hash"]}],"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"description":"A bare word as a rule: success, or the order's status."}},"required":["error","data"]}`
 	case "get_exchanges":
-		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},` +
-				`"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, ` +
-				`in seconds."},"ip":{"type":"string"},"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"hash":{"type":"string"},"api_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0,"description":"Some sites compare it with the order's id: match the list's own api_id."},` +
-				`"status_history":{"enum":[0,1,"0","1"],"description":"1 shows how each order's status changed."},` +
-				`"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 where it is ` +
-				`left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,` +
-				`"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],` +
-				`"properties":{"items":{"type":["array","null"],"items":{"type":"object",` +
-				`"properties":{"api_id":{"description":"Our number; 0 where there is none."},"id":{},` +
-				`"time":{"description":"When the status changed, Unix time in seconds."},"date":{"description":"The ` +
-				`same, in the site's local time."},"psys_give":{},"psys_get":{},"currency_code_give":{},` +
-				`"currency_code_get":{},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},` +
-				`"amount_give":{"type":["string","null"]},"amount_get":{"type":["string","null"]},` +
-				`"exchange_success":{"description":"Not to be relied on: documented as 0 for executed, and sites ` +
-				`disagree."},"user_hash":{},"user_ip":{},"status":{},"statuses":{"description":"Each with time, date and ` +
-				`status."}}}}},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds."},"ip":{"type":"string"},"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"hash":{"type":"string"},"api_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Some sites compare it with the order's id: match the list's own api_id."},"status_history":{"enum":[0,1,"0","1"],"description":"1 shows how each order's status changed."},"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 where it is left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"items":{"type":["array","null"],"items":{"type":"object","properties":{"api_id":{"description":"Our number; 0 where there is none."},"id":{},"time":{"description":"When the status changed, Unix time in seconds."},"date":{"description":"The same, in the site's local time."},"psys_give":{},"psys_get":{},"currency_code_give":{},"currency_code_get":{},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},"amount_give":{"type":["string","null"]},"amount_get":{"type":["string","null"]},"exchange_success":{"description":"Not to be relied on: documented as 0 for executed, and sites disagree."},"user_hash":{},"user_ip":{},"status":{},"statuses":{"description":"Each with time, date and status."}}}}},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
 	case "get_partner_info":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"partner_id":{},` +
-				`"balance":{"type":"string"},"min_payout":{"type":["string","null"]},"items":{"description":"The ` +
-				`currencies for payout: id, title, comission (the sites' spelling) and amount, the balance in that ` +
-				`currency."}},"required":["balance"]}},"required":["error","data"]}`
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"partner_id":{},"balance":{"type":"string"},"min_payout":{"type":["string","null"]},"items":{"description":"The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance in that currency."}},"required":["balance"]}},"required":["error","data"]}`
 	case "get_partner_links":
-		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},` +
-				`"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, ` +
-				`in seconds."},"ip":{"type":"string"},"limit":{"type":"integer","minimum":1,"maximum":500,` +
-				`"description":"How many to show; 100 where it is left out."},"offset":{"type":["string","integer"],` +
-				`"pattern":"^[0-9]{1,20}$","minimum":0,"description":"How many to skip; a cursor goes before it."}},` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],` +
-				`"properties":{"items":{"type":["array","null"],"items":{"type":"object",` +
-				`"properties":{"time":{"description":"Unix time in seconds."},"date":{"description":"The same, in the ` +
-				`site's local time."},"browser":{},"ip":{},"referrer":{"description":"Where the visitor came from."},` +
-				`"user_hash":{},"query_string":{}}}}},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds."},"ip":{"type":"string"},"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 where it is left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"items":{"type":["array","null"],"items":{"type":"object","properties":{"time":{"description":"Unix time in seconds."},"date":{"description":"The same, in the site's local time."},"browser":{},"ip":{},"referrer":{"description":"Where the visitor came from."},"user_hash":{},"query_string":{}}}}},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
 	case "get_partner_exchanges":
-		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},` +
-				`"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, ` +
-				`in seconds."},"ip":{"type":"string"},"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0},"status_history":{"enum":[0,1,"0","1"],"description":"1 shows how each order's status ` +
-				`changed."},"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 ` +
-				`where it is left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,` +
-				`"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],` +
-				`"properties":{"items":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},` +
-				`"time":{"description":"When the status changed, Unix time in seconds."},"date":{"description":"The ` +
-				`same, in the site's local time."},"psys_give":{},"psys_get":{},"currency_code_give":{},` +
-				`"currency_code_get":{},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},` +
-				`"amount_give":{"type":["string","null"]},"amount_get":{"type":["string","null"]},` +
-				`"exchange_success":{"description":"Not to be relied on: documented as 0 for executed, and sites ` +
-				`disagree."},"user_hash":{},"user_ip":{},"status":{},"statuses":{"description":"Each with time, date and ` +
-				`status."},"accrued":{"description":"1 where the reward is on the balance."},` +
-				`"partner_reward":{"type":["string","null"],"description":"In the currency of the partner's balance."}}}}` +
-				`},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds."},"ip":{"type":"string"},"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"status_history":{"enum":[0,1,"0","1"],"description":"1 shows how each order's status changed."},"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 where it is left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"items":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},"time":{"description":"When the status changed, Unix time in seconds."},"date":{"description":"The same, in the site's local time."},"psys_give":{},"psys_get":{},"currency_code_give":{},"currency_code_get":{},"course_give":{"type":["string","null"]},"course_get":{"type":["string","null"]},"amount_give":{"type":["string","null"]},"amount_get":{"type":["string","null"]},"exchange_success":{"description":"Not to be relied on: documented as 0 for executed, and sites disagree."},"user_hash":{},"user_ip":{},"status":{},"statuses":{"description":"Each with time, date and status."},"accrued":{"description":"1 where the reward is on the balance."},"partner_reward":{"type":["string","null"],"description":"In the currency of the partner's balance."}}}}},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
 	case "get_partner_payouts":
-		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},` +
-				`"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, ` +
-				`in seconds."},"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},` +
-				`"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 where it is ` +
-				`left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,` +
-				`"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":["object","array"],` +
-				`"properties":{"items":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},` +
-				`"time":{"description":"Unix time in seconds."},"date":{"description":"The same, in the site's local ` +
-				`time."},"method_id":{},"account":{},"pay_amount":{"type":["string","null"],"description":"What is paid, ` +
-				`in pay_currency_code."},"pay_currency_code":{},"original_amount":{"type":["string","null"],` +
-				`"description":"What left the balance, in original_currency_code."},"original_currency_code":{},` +
-				`"status":{"description":"0 pending, 1 paid out, 2 cancelled."}}}}},"maxItems":0,"required":["items"]}},` +
-				`"required":["error","data"]}`
+		return `{"type":"object","properties":{"start_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds. Sites compare it with their own local time."},"end_time":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"Unix time, in seconds."},"id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0},"limit":{"type":"integer","minimum":1,"maximum":500,"description":"How many to show; 100 where it is left out."},"offset":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"How many to skip; a cursor goes before it."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":["object","array"],"properties":{"items":{"type":["array","null"],"items":{"type":"object","properties":{"id":{},"time":{"description":"Unix time in seconds."},"date":{"description":"The same, in the site's local time."},"method_id":{},"account":{},"pay_amount":{"type":["string","null"],"description":"What is paid, in pay_currency_code."},"pay_currency_code":{},"original_amount":{"type":["string","null"],"description":"What left the balance, in original_currency_code."},"original_currency_code":{},"status":{"description":"0 pending, 1 paid out, 2 cancelled."}}}}},"maxItems":0,"required":["items"]}},"required":["error","data"]}`
 	case "add_partner_payout":
-		return `{"type":"object","properties":{"method_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$",` +
-				`"minimum":0,"description":"One of the items of get_partner_info."},"account":{"type":"string",` +
-				`"minLength":1,"description":"Where the money goes."}},"required":["method_id","account"],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},` +
-				`"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"payout_id":{}},` +
-				`"required":["payout_id"]}},"required":["error","data"]}`
+		return `{"type":"object","properties":{"method_id":{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0,"description":"One of the items of get_partner_info."},"account":{"type":"string","minLength":1,"description":"Where the money goes."}},"required":["method_id","account"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"error":{"description":"0, as a number or as a text."},"error_text":{"description":"Empty."},"data":{"type":"object","properties":{"payout_id":{}},"required":["payout_id"]}},"required":["error","data"]}`
 	}
 	return "", ""
 }

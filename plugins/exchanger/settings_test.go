@@ -11,8 +11,10 @@ import (
 
 func TestReadSettingsRefuses(t *testing.T) {
 	t.Parallel()
-	for _, raw := range []string{"", "{", "[]", `{"error_final_after_hours":-1}`,
-		`{"error_final_after_hours":"soon"}`} {
+	for _, raw := range []string{
+		"", "{", "[]", `{"error_final_after_hours":-1}`,
+		`{"error_final_after_hours":"soon"}`,
+	} {
 		_, err := readSettings([]byte(raw))
 		require.Equal(t, abi.Error_CODE_BAD_SETTINGS, faultOf(t, err), raw)
 	}

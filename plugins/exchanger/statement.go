@@ -21,8 +21,11 @@ type listing struct {
 // of the call's own operation comes last, so that its answer is the output.
 //
 //nolint:gochecknoglobals // a table
-var listings = [...]listing{{opGetPartnerPayouts, payoutEntry}, {opGetPartnerExchanges, rewardEntry},
-	{opGetExchanges, orderEntry}}
+var listings = [...]listing{
+	{opGetPartnerPayouts, payoutEntry},
+	{opGetPartnerExchanges, rewardEntry},
+	{opGetExchanges, orderEntry},
+}
 
 // rewards is the place of theirs among the listings: without the partner's currency they are no amounts.
 const rewards = 1
@@ -261,8 +264,10 @@ func rewardEntry(t turn, item jsontext.Value, at int64) (*abi.Transaction, strin
 	if why != "" {
 		return nil, why
 	}
-	return &abi.Transaction{Id: "reward-" + item.Text("id"), AtMs: at, Amount: amount, Kind: "partner_reward",
-		ProviderReference: item.Text("id")}, ""
+	return &abi.Transaction{
+		Id: "reward-" + item.Text("id"), AtMs: at, Amount: amount, Kind: "partner_reward",
+		ProviderReference: item.Text("id"),
+	}, ""
 }
 
 // payoutWords are the document's for a payout's status.

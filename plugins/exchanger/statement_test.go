@@ -49,8 +49,10 @@ func TestAWalkThroughAStatementTellsEverythingOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lists := map[string][]listedEntry{}
 		var want []string
-		for prefix, name := range map[string]string{"payout-": opGetPartnerPayouts, "reward-": opGetPartnerExchanges,
-			"": opGetExchanges} {
+		for prefix, name := range map[string]string{
+			"payout-": opGetPartnerPayouts, "reward-": opGetPartnerExchanges,
+			"": opGetExchanges,
+		} {
 			times := rapid.SliceOfN(rapid.IntRange(1_714_557_600, 1_714_557_620), 0, 9).Draw(t, name)
 			slices.SortFunc(times, func(a, b int) int { return b - a })
 			for i, seconds := range times {
@@ -62,8 +64,10 @@ func TestAWalkThroughAStatementTellsEverythingOnce(t *testing.T) {
 			}
 		}
 		limit := rapid.IntRange(1, 5).Draw(t, "limit")
-		call := &abi.Call{Operation: opGetExchanges, Settings: []byte(`{"partner_currency":"USD"}`),
-			Query: &abi.Query{Limit: uint32(limit)}}
+		call := &abi.Call{
+			Operation: opGetExchanges, Settings: []byte(`{"partner_currency":"USD"}`),
+			Query: &abi.Query{Limit: uint32(limit)},
+		}
 		var got []*abi.Transaction
 		for range 100 {
 			outcome := asked(t, lists, call)

@@ -37,17 +37,27 @@ var statuses = map[string]state{ //nolint:gochecknoglobals // a table
 	"partpayout":  {status: abi.Status_STATUS_PROCESSING},
 
 	// The payer has paid, and the merchant has not been.
-	"payouterror": {status: abi.Status_STATUS_PROCESSING,
-		alert: "the site could not pay the merchant out (payouterror)"},
-	"scrpayerror": {status: abi.Status_STATUS_PROCESSING,
-		alert: "the site could not pay the merchant out (scrpayerror)"},
+	"payouterror": {
+		status: abi.Status_STATUS_PROCESSING,
+		alert:  "the site could not pay the merchant out (payouterror)",
+	},
+	"scrpayerror": {
+		status: abi.Status_STATUS_PROCESSING,
+		alert:  "the site could not pay the merchant out (scrpayerror)",
+	},
 
-	statusAMLError: {status: abi.Status_STATUS_PROCESSING,
-		alert: "the site holds the payer's money for a check (amlerror)", failsWithAge: true},
-	statusMerchError: {status: abi.Status_STATUS_PROCESSING,
-		alert: "the site could not take the payer's money (mercherror)", failsWithAge: true},
-	statusError: {status: abi.Status_STATUS_PROCESSING, alert: "the order went wrong at the site (error)",
-		failsWithAge: true},
+	statusAMLError: {
+		status: abi.Status_STATUS_PROCESSING,
+		alert:  "the site holds the payer's money for a check (amlerror)", failsWithAge: true,
+	},
+	statusMerchError: {
+		status: abi.Status_STATUS_PROCESSING,
+		alert:  "the site could not take the payer's money (mercherror)", failsWithAge: true,
+	},
+	statusError: {
+		status: abi.Status_STATUS_PROCESSING, alert: "the order went wrong at the site (error)",
+		failsWithAge: true,
+	},
 
 	"success": {status: abi.Status_STATUS_SUCCEEDED},
 	"cancel":  {status: abi.Status_STATUS_CANCELED},

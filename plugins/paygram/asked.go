@@ -18,7 +18,7 @@ const (
 )
 
 // actions are what the account can be asked. Its currencies are those that PayGram exchanges, its wallets the user's
-// purses.
+// wallets.
 func actions() []*abi.Action {
 	return []*abi.Action{
 		{Role: abi.Role_ROLE_BALANCES, Operation: userInfo},
@@ -86,7 +86,7 @@ func tellBalances(a answer, outcome *abi.Outcome) (why string) {
 			continue
 		}
 		outcome.Balances = append(outcome.Balances, &abi.Balance{Available: guest.Money(sum, known)})
-		outcome.Items = append(outcome.Items, &abi.Item{Code: known, Sort: "purse", Currency: known})
+		outcome.Items = append(outcome.Items, &abi.Item{Code: known, Category: "wallet", Currency: known})
 	}
 	return ""
 }

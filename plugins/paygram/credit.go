@@ -7,20 +7,26 @@ const callbackDataName = "callbackData"
 //
 //nolint:gochecknoglobals // a table
 var (
-	currencyField = field{name: "currencyCode", form: whole, must: true,
-		note: "PayGram's number of the currency: 5 is USDT, 11 PHPT."}
+	currencyField = field{
+		name: "currencyCode", form: whole, must: true,
+		note: "PayGram's number of the currency: 5 is USDT, 11 PHPT.",
+	}
 	amountField   = field{name: "amount", form: sum, must: true}
-	callbackField = field{name: callbackDataName, ours: true,
-		note: "PayGram gives it back; the router's own reference where it is left out."}
-	uniqueField = field{name: clientUnique,
-		note: "Where the account honours it, PayGram takes one request with it and refuses others."}
+	callbackField = field{
+		name: callbackDataName, ours: true,
+		note: "PayGram gives it back; the router's own reference where it is left out.",
+	}
+	uniqueField = field{
+		name: clientUnique,
+		note: "Where the account honours it, PayGram takes one request with it and refuses others.",
+	}
 	networkField = field{name: "network", form: whole, note: "0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20."}
 )
 
 //nolint:gochecknoglobals // a table
 var creditGives = []field{{name: "userCliId"}, {name: "newBalance", form: sum}}
 
-// creditMethods move credit between purses.
+// creditMethods move credit between wallets.
 //
 //nolint:gochecknoglobals // a table
 var creditMethods = []native{
@@ -28,8 +34,12 @@ var creditMethods = []native{
 		name:    transferCredit,
 		summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
 		class:   risky, documented: partial, keyed: true, final: true, reference: "voucherCode",
-		takes: []field{currencyField, {name: "toUserCliId", note: "Left out: a voucher."}, amountField, callbackField,
-			uniqueField},
+		takes: []field{
+			currencyField,
+			{name: "toUserCliId", note: "Left out: a voucher."},
+			amountField, callbackField,
+			uniqueField,
+		},
 		gives: []field{
 			{name: "fromCredit", form: object, members: creditGives},
 			{name: "toCredit", form: object, members: creditGives},

@@ -66,10 +66,14 @@ func failures() []*abi.FailureRule {
 		proven(final(&abi.FailureRule{
 			HttpStatus: 415, ProviderCode: codeMediaType, Meaning: soft, Code: "invalid_request", Source: aspNet,
 		}), &abi.Proof{Pointer: "/traceId"}, &abi.Proof{Pointer: "/status", Values: []string{"415"}}),
-		{HttpStatus: 401, Meaning: soft, Code: "authentication_failed",
-			Source: "RFC 9110: not applied for want of credentials"},
-		{HttpStatus: 403, Meaning: soft, Code: "authentication_failed",
-			Source: "RFC 9110: refused for its credentials"},
+		{
+			HttpStatus: 401, Meaning: soft, Code: "authentication_failed",
+			Source: "RFC 9110: not applied for want of credentials",
+		},
+		{
+			HttpStatus: 403, Meaning: soft, Code: "authentication_failed",
+			Source: "RFC 9110: refused for its credentials",
+		},
 		{HttpStatus: 429, Meaning: refused, Code: "rate_limited", Source: "RFC 6585"},
 	}...)
 }
@@ -98,8 +102,10 @@ func nativeFailures() []*abi.FailureRule {
 
 // rule is for an answer with HTTP 200: PayGram's failures have no other.
 func rule(operation, code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
-	return &abi.FailureRule{Operation: operation, HttpStatus: 200, ProviderCode: code, Meaning: meaning,
-		Code: canonical, Source: source}
+	return &abi.FailureRule{
+		Operation: operation, HttpStatus: 200, ProviderCode: code, Meaning: meaning,
+		Code: canonical, Source: source,
+	}
 }
 
 // emptyList proves that PayGram listed the invoices, and that there is none.

@@ -77,15 +77,19 @@ func FuzzInterpret(f *testing.F) {
 		for _, operation := range []string{withdraw, transferCredit, getStatement, invoiceInfo} {
 			call := &abi.Call{
 				Operation: operation, Settings: settings, CreateReference: "ours", SentMs: 1,
-				Payment: &abi.Payment{Kind: abi.Kind_KIND_PAYOUT, Amount: "100", Currency: "PHPT",
-					Destination: &abi.Destination{Account: "b"}},
+				Payment: &abi.Payment{
+					Kind: abi.Kind_KIND_PAYOUT, Amount: "100", Currency: "PHPT",
+					Destination: &abi.Destination{Account: "b"},
+				},
 			}
 			step, err := connector{}.Interpret(call, []byte("0"), &abi.HttpResponse{Status: status, Body: body})
 			require.NoError(t, err)
 			require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), operation)
 		}
-		payment := &abi.Call{Operation: invoiceInfo, Settings: settings, ProviderReference: "7d1f",
-			Payment: &abi.Payment{Amount: "100", Currency: "PHPT"}}
+		payment := &abi.Call{
+			Operation: invoiceInfo, Settings: settings, ProviderReference: "7d1f",
+			Payment: &abi.Payment{Amount: "100", Currency: "PHPT"},
+		}
 		step, err := connector{}.Interpret(payment, nil, &abi.HttpResponse{Status: status, Body: body})
 		require.NoError(t, err)
 		require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}))
@@ -154,8 +158,10 @@ func FuzzPrepare(f *testing.F) {
 	f.Add("IssueInvoice", []byte(`{"currencyCode":5,"amount":"0.10"}`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, operation string, input []byte) {
-		call := &abi.Call{Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), Input: input,
-			Reference: "ours", Seed: make([]byte, 32)}
+		call := &abi.Call{
+			Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), Input: input,
+			Reference: "ours", Seed: make([]byte, 32),
+		}
 		step, err := connector{}.Prepare(call)
 		if err != nil {
 			return // no such operation, or an input that is no object

@@ -55,10 +55,14 @@ func flows() []*abi.Flow {
 				{Role: abi.Role_ROLE_CREATE, Operation: issueInvoice},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
 				// Paid, and not redeemed.
-				{Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice,
-					From: []abi.Status{abi.Status_STATUS_PROCESSING}},
-				{Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice,
-					From: []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
+				{
+					Role: abi.Role_ROLE_CONFIRM, Operation: redeemInvoice,
+					From: []abi.Status{abi.Status_STATUS_PROCESSING},
+				},
+				{
+					Role: abi.Role_ROLE_CONFIRM, Operation: payInvoice,
+					From: []abi.Status{abi.Status_STATUS_REQUIRES_ACTION},
+				},
 			},
 		},
 		{

@@ -56,8 +56,10 @@ type native struct {
 // natives are the methods that no payment goes through, by topic.
 //
 //nolint:gochecknoglobals // a table
-var natives = [...][]native{accountMethods, statementMethods, updateMethods, creditMethods, withdrawalMethods,
-	marketMethods}
+var natives = [...][]native{
+	accountMethods, statementMethods, updateMethods, creditMethods, withdrawalMethods,
+	marketMethods,
+}
 
 // nativeOf is nil for a method that is not in the table.
 func nativeOf(name string) *native {
@@ -94,8 +96,10 @@ func (n *native) operation() *abi.Operation {
 //
 //nolint:gochecknoglobals // a table
 var commonFields = []field{
-	{name: "requestId", form: whole,
-		note: "Any number of the caller's own; the router draws one where it is left out."},
+	{
+		name: "requestId", form: whole,
+		note: "Any number of the caller's own; the router draws one where it is left out.",
+	},
 	{name: "userCliId", note: "The PayGram user that acts; the account's own where it is left out."},
 }
 

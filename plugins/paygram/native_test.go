@@ -74,8 +74,10 @@ func TestInputIsRefusedByName(t *testing.T) {
 		{"Cryptapi", `{}`, "/callbackData"},
 		{"IssueInvoice", `{"currencyCode":5,"amount":"0"}`, "/amount"},
 	} {
-		step, err := connector{}.Prepare(&abi.Call{Operation: row.operation,
-			Settings: []byte(`{"user_cli_id":"shop-1"}`), Input: []byte(row.input)})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: row.operation,
+			Settings:  []byte(`{"user_cli_id":"shop-1"}`), Input: []byte(row.input),
+		})
 		require.NoError(t, err)
 		require.Equal(t, "invalid_request", step.GetReject().GetCode(), "%s %s", row.operation, row.input)
 		require.Equal(t, row.field, step.GetReject().GetField(), "%s %s", row.operation, row.input)
@@ -86,22 +88,34 @@ func TestStatementPages(t *testing.T) {
 	t.Parallel()
 	const window = `"fromUtc":"2023-10-03T00:00:00Z","toExcludingUtc":"2023-10-04T00:00:00Z"`
 	for name, row := range map[string]struct{ input, cursor, body, want string }{
-		"the last page": {`{` + window + `}`, "",
-			`{"statementEntries":[{"id":1}],"nextPageAvailable":false,"success":true}`, ""},
-		"the first of several": {`{` + window + `}`, "",
-			`{"statementEntries":[{"id":1},{"id":2}],"nextPageAvailable":true,"success":true}`, "2"},
-		"one in between": {`{` + window + `}`, "2",
-			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "3"},
-		"a start of the caller's": {`{` + window + `,"startIdx":10}`, "",
-			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "11"},
-		"a cursor goes before it": {`{` + window + `,"startIdx":10}`, "11",
-			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "12"},
+		"the last page": {
+			`{` + window + `}`, "",
+			`{"statementEntries":[{"id":1}],"nextPageAvailable":false,"success":true}`, "",
+		},
+		"the first of several": {
+			`{` + window + `}`, "",
+			`{"statementEntries":[{"id":1},{"id":2}],"nextPageAvailable":true,"success":true}`, "2",
+		},
+		"one in between": {
+			`{` + window + `}`, "2",
+			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "3",
+		},
+		"a start of the caller's": {
+			`{` + window + `,"startIdx":10}`, "",
+			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "11",
+		},
+		"a cursor goes before it": {
+			`{` + window + `,"startIdx":10}`, "11",
+			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "12",
+		},
 		"no word on whether it ended": {`{` + window + `}`, "", `{"statementEntries":[],"success":true}`, "unreadable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			call := &abi.Call{Operation: "GetStatement", Settings: []byte(`{"user_cli_id":"shop-1"}`),
-				Input: []byte(row.input), Cursor: row.cursor}
+			call := &abi.Call{
+				Operation: "GetStatement", Settings: []byte(`{"user_cli_id":"shop-1"}`),
+				Input: []byte(row.input), Cursor: row.cursor,
+			}
 			step, err := connector{}.Interpret(call, nil, &abi.HttpResponse{Status: 200, Body: []byte(row.body)})
 			require.NoError(t, err)
 			got := step.GetDone().GetCursor()

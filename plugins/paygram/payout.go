@@ -16,8 +16,13 @@ const withdraw = "Withdraw"
 // other providers call it.
 //
 //nolint:gochecknoglobals // a table
-var networks = [...][2]string{{"STANDARD", ""}, {"ERC20", "ETHEREUM"}, {"TRC20", "TRON"}, {"BEP20", "BSC"},
-	{"FNT20", ""}}
+var networks = [...][2]string{
+	{"STANDARD", ""},
+	{"ERC20", "ETHEREUM"},
+	{"TRC20", "TRON"},
+	{"BEP20", "BSC"},
+	{"FNT20", ""},
+}
 
 // onSeveral are the coins that exist on more than one network: without its name they may go to where nobody can reach
 // them.

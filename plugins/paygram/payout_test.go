@@ -60,8 +60,10 @@ func TestNetworks(t *testing.T) {
 		{"BNB", "", 0, "invalid_request"},
 		{"USDT", "SOL", 0, "unsupported"},
 	} {
-		got, wrong := networkNumber(&abi.Payment{Currency: row.currency,
-			Destination: &abi.Destination{Network: row.network}})
+		got, wrong := networkNumber(&abi.Payment{
+			Currency:    row.currency,
+			Destination: &abi.Destination{Network: row.network},
+		})
 		require.Equal(t, row.want, got, "%s on %q", row.currency, row.network)
 		require.Equal(t, row.refused, wrong.GetReject().GetCode(), "%s on %q", row.currency, row.network)
 	}
@@ -84,8 +86,10 @@ func TestIBAN(t *testing.T) {
 func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 	t.Parallel()
 	const absent = `{"message":"not found","type":0,"success":false,"responseCode":553}`
-	for kind, operation := range map[abi.Kind]string{abi.Kind_KIND_PAYOUT: invoiceInfo,
-		abi.Kind_KIND_TRANSFER: getStatement} {
+	for kind, operation := range map[abi.Kind]string{
+		abi.Kind_KIND_PAYOUT:   invoiceInfo,
+		abi.Kind_KIND_TRANSFER: getStatement,
+	} {
 		for _, theirs := range []string{"", "7d1f"} {
 			call := &abi.Call{
 				Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours",
@@ -94,8 +98,10 @@ func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 			}
 			step, err := connector{}.Prepare(call)
 			require.NoError(t, err)
-			for _, body := range []string{absent, `{"invoices":[],"success":true}`,
-				`{"statementEntries":[],"nextPageAvailable":false,"success":true}`} {
+			for _, body := range []string{
+				absent, `{"invoices":[],"success":true}`,
+				`{"statementEntries":[],"nextPageAvailable":false,"success":true}`,
+			} {
 				answered, err := connector{}.Interpret(call, step.GetSend().GetState(),
 					&abi.HttpResponse{Status: 200, Body: []byte(body)})
 				require.NoError(t, err)

@@ -7,285 +7,85 @@ func schemas(method string) (input, output string) {
 	switch method {
 	case "SetStandBy":
 		return `{"type":"object","properties":{}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "GetStandBy":
 		return `{"type":"object","properties":{}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "ClientInfo":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","properties":{"callbackApi":{"type":["string","null"]},"type":{"description":"The kind ` +
-				`of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where ` +
-				`there is one."}},"required":["success"]}`
+			`{"type":"object","properties":{"callbackApi":{"type":["string","null"]},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "SetCallbackApi":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"url":{"type":"string","minLength":1,"maxLength":512}},"required":["url"]}`,
-			`{"type":"object","properties":{"callbackApi":{"description":"As far as is known: a text."},` +
-				`"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},` +
-				`"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"url":{"type":"string","minLength":1,"maxLength":512}},"required":["url"]}`,
+			`{"type":"object","properties":{"callbackApi":{"description":"As far as is known: a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "UserInfo":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."}},` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"balances":{"type":"array","items":{"type":"object",` +
-				`"properties":{"balance":{"type":["string","null"]},"currency":{"type":["integer","null"]}}}},` +
-				`"joinedOn":{"type":["string","null"]},"userIdInClient":{"type":"string"},"uid":{"type":["string",` +
-				`"null"]},"callbackUrl":{"type":["string","null"]},"signSeed":{"type":["string","null"],"writeOnly":true}` +
-				`,"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},` +
-				`"responseCode":{"description":"200, where there is one."}},"required":["balances","userIdInClient",` +
-				`"success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"balances":{"type":"array","items":{"type":"object","properties":{"balance":{"type":["string","null"]},"currency":{"type":["integer","null"]}}}},"joinedOn":{"type":["string","null"]},"userIdInClient":{"type":"string"},"uid":{"type":["string","null"]},"callbackUrl":{"type":["string","null"]},"signSeed":{"type":["string","null"],"writeOnly":true},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["balances","userIdInClient","success"]}`
 	case "SetUserInfo":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"callbackUrl":{"type":"string","minLength":1,"maxLength":512}},"required":["callbackUrl"],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"balances":{"type":"array","items":{"type":"object",` +
-				`"properties":{"balance":{"type":["string","null"]},"currency":{"type":["integer","null"]}}}},` +
-				`"joinedOn":{"type":["string","null"]},"userIdInClient":{"type":"string"},"uid":{"type":["string",` +
-				`"null"]},"callbackUrl":{"type":["string","null"]},"signSeed":{"type":["string","null"],"writeOnly":true}` +
-				`,"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},` +
-				`"responseCode":{"description":"200, where there is one."}},"required":["balances","userIdInClient",` +
-				`"success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"callbackUrl":{"type":"string","minLength":1,"maxLength":512}},"required":["callbackUrl"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"balances":{"type":"array","items":{"type":"object","properties":{"balance":{"type":["string","null"]},"currency":{"type":["integer","null"]}}}},"joinedOn":{"type":["string","null"]},"userIdInClient":{"type":"string"},"uid":{"type":["string","null"]},"callbackUrl":{"type":["string","null"]},"signSeed":{"type":["string","null"],"writeOnly":true},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["balances","userIdInClient","success"]}`
 	case "CreateClient":
 		return `{"type":"object","properties":{}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "GetCirculatingCoins":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","properties":{"coins":{"type":"array","items":{"type":"object",` +
-				`"properties":{"balance":{"type":["string","null"]},"currency":{"type":["integer","null"]}}}},` +
-				`"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},` +
-				`"responseCode":{"description":"200, where there is one."}},"required":["coins","success"]}`
+			`{"type":"object","properties":{"coins":{"type":"array","items":{"type":"object","properties":{"balance":{"type":["string","null"]},"currency":{"type":["integer","null"]}}}},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["coins","success"]}`
 	case "GetStatement":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"fromUtc":{"type":"string","minLength":1,"description":"The first moment, UTC: ` +
-				`2023-10-03T08:21:58.449Z."},"toExcludingUtc":{"type":"string","minLength":1,"description":"The moment ` +
-				`behind the last, UTC."},"startIdx":{"type":"integer","description":"Where the page starts; a cursor ` +
-				`goes before it."},"resultsPerPage":{"type":"integer"},"goForward":{"type":"boolean","description":"The ` +
-				`oldest first."}},"required":["fromUtc","toExcludingUtc"],"additionalProperties":false}`,
-			`{"type":"object","properties":{"statementEntries":{"type":"array",` +
-				`"items":{"properties":{"id":{"description":"As far as is known: a whole number."},` +
-				`"transactionId":{"description":"As far as is known: a text."},"executedUtc":{"description":"As far as ` +
-				`is known: a text."},"amount":{"description":"As far as is known: an amount, as a text."},` +
-				`"currency":{"description":"As far as is known: a whole number."},"createdUtc":{"description":"As far as ` +
-				`is known: a text."},"fees":{"description":"As far as is known: an amount, as a text."},` +
-				`"entryType":{"description":"As far as is known: a whole number."},"recallable":{"description":"As far ` +
-				`as is known: true or false."},"invoice":{"description":"As far as is known: an object.",` +
-				`"properties":{"guid":{"description":"As far as is known: a text."},` +
-				`"friendlyVoucherCode":{"description":"As far as is known: a text."}}}}}},"results":{"description":"As ` +
-				`far as is known: a whole number."},"nextPageAvailable":{"type":"boolean"},"type":{"description":"The ` +
-				`kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, ` +
-				`where there is one."}},"required":["statementEntries","nextPageAvailable","success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"fromUtc":{"type":"string","minLength":1,"description":"The first moment, UTC: 2023-10-03T08:21:58.449Z."},"toExcludingUtc":{"type":"string","minLength":1,"description":"The moment behind the last, UTC."},"startIdx":{"type":"integer","description":"Where the page starts; a cursor goes before it."},"resultsPerPage":{"type":"integer"},"goForward":{"type":"boolean","description":"The oldest first."}},"required":["fromUtc","toExcludingUtc"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"statementEntries":{"type":"array","items":{"properties":{"id":{"description":"As far as is known: a whole number."},"transactionId":{"description":"As far as is known: a text."},"executedUtc":{"description":"As far as is known: a text."},"amount":{"description":"As far as is known: an amount, as a text."},"currency":{"description":"As far as is known: a whole number."},"createdUtc":{"description":"As far as is known: a text."},"fees":{"description":"As far as is known: an amount, as a text."},"entryType":{"description":"As far as is known: a whole number."},"recallable":{"description":"As far as is known: true or false."},"invoice":{"description":"As far as is known: an object.","properties":{"guid":{"description":"As far as is known: a text."},"friendlyVoucherCode":{"description":"As far as is known: a text."}}}}}},"results":{"description":"As far as is known: a whole number."},"nextPageAvailable":{"type":"boolean"},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["statementEntries","nextPageAvailable","success"]}`
 	case "GetExchangeRates":
 		return `{"type":"object","properties":{}}`,
-			`{"type":"object","properties":{"rates":{"type":"object"},"type":{"description":"The kind of answer, a ` +
-				`number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is ` +
-				`one."}},"required":["rates","success"]}`
+			`{"type":"object","properties":{"rates":{"type":"object"},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["rates","success"]}`
 	case "GetUpdates":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."}},` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"updates":{"type":"array"},"type":{"description":"The kind of answer, a ` +
-				`number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is ` +
-				`one."}},"required":["updates","success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"updates":{"type":"array"},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["updates","success"]}`
 	case "MarkUpdatesError":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"updateIds":{"type":"array","items":{"type":"integer"}}},"required":["updateIds"]}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"updateIds":{"type":"array","items":{"type":"integer"}}},"required":["updateIds"]}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "UserCallback":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."}}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."}}}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "Cryptapi":
-		return `{"type":"object","properties":{"callbackData":{"type":"string","minLength":1,"description":"A ` +
-				`segment of the path."}},"required":["callbackData"]}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"callbackData":{"type":"string","minLength":1,"description":"A segment of the path."}},"required":["callbackData"]}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "TransferCredit":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is USDT, 11 PHPT."},` +
-				`"toUserCliId":{"type":"string","description":"Left out: a voucher."},"amount":{"type":"string",` +
-				`"pattern":"^[0-9]+(\\.[0-9]+)?$"},"callbackData":{"type":"string","description":"PayGram gives it back; ` +
-				`the router's own reference where it is left out."},"clientUnique":{"type":"string","description":"Where ` +
-				`the account honours it, PayGram takes one request with it and refuses others."}},` +
-				`"required":["currencyCode","amount"]}`,
-			`{"type":"object","properties":{"fromCredit":{"description":"As far as is known: an object.",` +
-				`"properties":{"userCliId":{"description":"As far as is known: a text."},"newBalance":{"description":"As ` +
-				`far as is known: an amount, as a text."}}},"toCredit":{"description":"As far as is known: an object.",` +
-				`"properties":{"userCliId":{"description":"As far as is known: a text."},"newBalance":{"description":"As ` +
-				`far as is known: an amount, as a text."}}},"voucherCode":{"description":"As far as is known: a text."},` +
-				`"friendlyVoucherCode":{"description":"As far as is known: a text."},"redeemUrl":{"description":"As far ` +
-				`as is known: a text."},"amount":{"description":"As far as is known: an amount, as a text."},` +
-				`"fees":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The kind of ` +
-				`answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where ` +
-				`there is one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is USDT, 11 PHPT."},"toUserCliId":{"type":"string","description":"Left out: a voucher."},"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where it is left out."},"clientUnique":{"type":"string","description":"Where the account honours it, PayGram takes one request with it and refuses others."}},"required":["currencyCode","amount"]}`,
+			`{"type":"object","properties":{"fromCredit":{"description":"As far as is known: an object.","properties":{"userCliId":{"description":"As far as is known: a text."},"newBalance":{"description":"As far as is known: an amount, as a text."}}},"toCredit":{"description":"As far as is known: an object.","properties":{"userCliId":{"description":"As far as is known: a text."},"newBalance":{"description":"As far as is known: an amount, as a text."}}},"voucherCode":{"description":"As far as is known: a text."},"friendlyVoucherCode":{"description":"As far as is known: a text."},"redeemUrl":{"description":"As far as is known: a text."},"amount":{"description":"As far as is known: an amount, as a text."},"fees":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "CreateRedEnvelope":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is USDT, 11 PHPT."},` +
-				`"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"maxNumOfRedeemers":{"type":"integer"},` +
-				`"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where ` +
-				`it is left out."}},"required":["currencyCode","amount","maxNumOfRedeemers"]}`,
-			`{"type":"object","properties":{"invoiceCode":{"description":"As far as is known: a text."},` +
-				`"friendlyVoucherCode":{"description":"As far as is known: a text."},"fees":{"description":"As far as is ` +
-				`known: an amount, as a text."},"redeemUrl":{"description":"As far as is known: a text."},` +
-				`"amount":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The kind of ` +
-				`answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where ` +
-				`there is one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is USDT, 11 PHPT."},"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"maxNumOfRedeemers":{"type":"integer"},"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where it is left out."}},"required":["currencyCode","amount","maxNumOfRedeemers"]}`,
+			`{"type":"object","properties":{"invoiceCode":{"description":"As far as is known: a text."},"friendlyVoucherCode":{"description":"As far as is known: a text."},"fees":{"description":"As far as is known: an amount, as a text."},"redeemUrl":{"description":"As far as is known: a text."},"amount":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "RedeemRedEnvelope":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"invoiceId":{"type":"string","minLength":1,"description":"The envelope's invoiceCode."}},` +
-				`"required":["invoiceId"]}`,
-			`{"type":"object","properties":{"received":{"description":"As far as is known: an amount, as a text."},` +
-				`"credited":{"description":"As far as is known: an amount, as a text."},"fees":{"description":"As far as ` +
-				`is known: an amount, as a text."},"currencyCode":{"description":"As far as is known: a whole number."},` +
-				`"newBalance":{"description":"As far as is known: an amount, as a text."},` +
-				`"redeemersCount":{"description":"As far as is known: a whole number."},` +
-				`"maxRedeemers":{"description":"As far as is known: a whole number."},` +
-				`"redeemedAmount":{"description":"As far as is known: an amount, as a text."},` +
-				`"totalAmount":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The ` +
-				`kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, ` +
-				`where there is one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"invoiceId":{"type":"string","minLength":1,"description":"The envelope's invoiceCode."}},"required":["invoiceId"]}`,
+			`{"type":"object","properties":{"received":{"description":"As far as is known: an amount, as a text."},"credited":{"description":"As far as is known: an amount, as a text."},"fees":{"description":"As far as is known: an amount, as a text."},"currencyCode":{"description":"As far as is known: a whole number."},"newBalance":{"description":"As far as is known: an amount, as a text."},"redeemersCount":{"description":"As far as is known: a whole number."},"maxRedeemers":{"description":"As far as is known: a whole number."},"redeemedAmount":{"description":"As far as is known: an amount, as a text."},"totalAmount":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "Swap":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"fromCurrency":{"type":"integer","description":"PayGram's number of the currency."},` +
-				`"toCurrency":{"type":"integer"},"amountToSwap":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},` +
-				`"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where ` +
-				`it is left out."},"isSimulation":{"type":"boolean"},"clientUnique":{"type":"string",` +
-				`"description":"Where the account honours it, PayGram takes one request with it and refuses others."}},` +
-				`"required":["fromCurrency","toCurrency","amountToSwap"]}`,
-			`{"type":"object","properties":{"receivedAmount":{"description":"As far as is known: an amount, as a ` +
-				`text."},"feesRequestedCurrency":{"description":"As far as is known: an amount, as a text."},` +
-				`"balanceSourceAfter":{"description":"As far as is known: an amount, as a text."},` +
-				`"balanceDestAfter":{"description":"As far as is known: an amount, as a text."},` +
-				`"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},` +
-				`"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"fromCurrency":{"type":"integer","description":"PayGram's number of the currency."},"toCurrency":{"type":"integer"},"amountToSwap":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where it is left out."},"isSimulation":{"type":"boolean"},"clientUnique":{"type":"string","description":"Where the account honours it, PayGram takes one request with it and refuses others."}},"required":["fromCurrency","toCurrency","amountToSwap"]}`,
+			`{"type":"object","properties":{"receivedAmount":{"description":"As far as is known: an amount, as a text."},"feesRequestedCurrency":{"description":"As far as is known: an amount, as a text."},"balanceSourceAfter":{"description":"As far as is known: an amount, as a text."},"balanceDestAfter":{"description":"As far as is known: an amount, as a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "TopUp":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"provider":{"type":"integer","description":"0 lets PayGram choose."},"amount":{"type":"string",` +
-				`"pattern":"^[0-9]+(\\.[0-9]+)?$"},"currencyCode":{"type":"integer","description":"PayGram's number of ` +
-				`the currency: 5 is USDT, 11 PHPT."},"network":{"type":"integer","description":"0 standard, 1 ERC20, 2 ` +
-				`TRC20, 3 BEP20, 4 FNT20."},"callbackData":{"type":"string","description":"PayGram gives it back; the ` +
-				`router's own reference where it is left out."},"clientUnique":{"type":"string","description":"Where the ` +
-				`account honours it, PayGram takes one request with it and refuses others."}},"required":["amount",` +
-				`"currencyCode"]}`,
-			`{"type":"object","properties":{"amountToSendInChosenCurrency":{"description":"As far as is known: an ` +
-				`amount, as a text."},"coinTotalFees":{"description":"As far as is known: an amount, as a text."},` +
-				`"coinAmountWillReceive":{"description":"As far as is known: an amount, as a text."},` +
-				`"sendToAddress":{"description":"As far as is known: a text."},"type":{"description":"The kind of ` +
-				`answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where ` +
-				`there is one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"provider":{"type":"integer","description":"0 lets PayGram choose."},"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is USDT, 11 PHPT."},"network":{"type":"integer","description":"0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20."},"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where it is left out."},"clientUnique":{"type":"string","description":"Where the account honours it, PayGram takes one request with it and refuses others."}},"required":["amount","currencyCode"]}`,
+			`{"type":"object","properties":{"amountToSendInChosenCurrency":{"description":"As far as is known: an amount, as a text."},"coinTotalFees":{"description":"As far as is known: an amount, as a text."},"coinAmountWillReceive":{"description":"As far as is known: an amount, as a text."},"sendToAddress":{"description":"As far as is known: a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "Withdraw":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"provider":{"type":"integer","description":"0 lets PayGram choose."},"amount":{"type":"string",` +
-				`"pattern":"^[0-9]+(\\.[0-9]+)?$"},"callbackData":{"type":"string","description":"PayGram gives it back; ` +
-				`the router's own reference where it is left out."},"withdrawMethod":{"type":"object",` +
-				`"properties":{"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is ` +
-				`USDT, 11 PHPT."},"network":{"type":"integer","description":"0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 ` +
-				`FNT20."},"cryptoAddress":{"type":"string"},"beneficiaryAccountFullname":{"type":"string"},` +
-				`"bankIban":{"type":"string"},"bicSwift":{"type":"string"},"bankAccount":{"type":"string"},` +
-				`"bankRoutingNumber":{"type":"string"},"bankSortCode":{"type":"string"},"bankAddress":{"type":"string"},` +
-				`"beneficiaryAddress":{"type":"string"}},"required":["currencyCode"]},"clientUnique":{"type":"string",` +
-				`"description":"Where the account honours it, PayGram takes one request with it and refuses others."}},` +
-				`"required":["amount","withdrawMethod"]}`,
-			`{"type":"object","properties":{"newBalance":{"description":"As far as is known: an amount, as a text."},` +
-				`"expectedFee":{"description":"As far as is known: an amount, as a text."},` +
-				`"withdrawnAmount":{"description":"As far as is known: an amount, as a text."},` +
-				`"amountWillReceive":{"description":"As far as is known: an amount, as a text."},` +
-				`"invoiceCode":{"description":"As far as is known: a text."},"type":{"description":"The kind of answer, ` +
-				`a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is ` +
-				`one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"provider":{"type":"integer","description":"0 lets PayGram choose."},"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where it is left out."},"withdrawMethod":{"type":"object","properties":{"currencyCode":{"type":"integer","description":"PayGram's number of the currency: 5 is USDT, 11 PHPT."},"network":{"type":"integer","description":"0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20."},"cryptoAddress":{"type":"string"},"beneficiaryAccountFullname":{"type":"string"},"bankIban":{"type":"string"},"bicSwift":{"type":"string"},"bankAccount":{"type":"string"},"bankRoutingNumber":{"type":"string"},"bankSortCode":{"type":"string"},"bankAddress":{"type":"string"},"beneficiaryAddress":{"type":"string"}},"required":["currencyCode"]},"clientUnique":{"type":"string","description":"Where the account honours it, PayGram takes one request with it and refuses others."}},"required":["amount","withdrawMethod"]}`,
+			`{"type":"object","properties":{"newBalance":{"description":"As far as is known: an amount, as a text."},"expectedFee":{"description":"As far as is known: an amount, as a text."},"withdrawnAmount":{"description":"As far as is known: an amount, as a text."},"amountWillReceive":{"description":"As far as is known: an amount, as a text."},"invoiceCode":{"description":"As far as is known: a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "UpdateWithdraw":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."}}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."}}}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "Approve/Update":
-		return `{"type":"object","properties":{"id":{"type":"string","description":"Inferred."},` +
-				`"isApproved":{"type":"boolean","description":"Inferred."}}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"id":{"type":"string","description":"Inferred."},"isApproved":{"type":"boolean","description":"Inferred."}}}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "GetP2PGroups":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"p2PGroupType":{"type":"integer"},"traderCurrency":{"type":"integer"},` +
-				`"neededCurrency":{"type":"integer"},"ownOnly":{"type":"boolean"}}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"p2PGroupType":{"type":"integer"},"traderCurrency":{"type":"integer"},"neededCurrency":{"type":"integer"},"ownOnly":{"type":"boolean"}}}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "SetP2PGroup":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"groupInfo":{"type":"object","properties":{}}},"required":["groupInfo"]}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"groupInfo":{"type":"object","properties":{}}},"required":["groupInfo"]}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "GetBusinesses":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"ownOnly":{"type":"boolean"}}}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"ownOnly":{"type":"boolean"}}}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "SetBusiness":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"business":{"type":"object","properties":{}}},"required":["business"]}`,
-			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},` +
-				`"success":{"const":true},"responseCode":{"description":"200, where there is one."}},` +
-				`"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"business":{"type":"object","properties":{}}},"required":["business"]}`,
+			`{"type":"object","properties":{"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	case "SimplexGetQuote":
-		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the ` +
-				`caller's own; the router draws one where it is left out."},"userCliId":{"type":"string",` +
-				`"description":"The PayGram user that acts; the account's own where it is left out."},` +
-				`"provider":{"type":"integer"},"requestCurrency":{"type":"string","minLength":1,"description":"Of ` +
-				`requestAmount."},"digitalCurrency":{"type":"string","minLength":1},"fiatCurrency":{"type":"string",` +
-				`"minLength":1},"requestAmount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},` +
-				`"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where ` +
-				`it is left out."},"clientIP":{"type":"string"},"emailAddress":{"type":"string"},` +
-				`"phoneNumber":{"type":"string"}},"required":["requestCurrency","digitalCurrency","fiatCurrency",` +
-				`"requestAmount"]}`,
-			`{"type":"object","properties":{"paymentUrl":{"description":"As far as is known: a text."},` +
-				`"paymentID":{"description":"As far as is known: a text."},"type":{"description":"The kind of answer, a ` +
-				`number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is ` +
-				`one."}},"required":["success"]}`
+		return `{"type":"object","properties":{"requestId":{"type":"integer","description":"Any number of the caller's own; the router draws one where it is left out."},"userCliId":{"type":"string","description":"The PayGram user that acts; the account's own where it is left out."},"provider":{"type":"integer"},"requestCurrency":{"type":"string","minLength":1,"description":"Of requestAmount."},"digitalCurrency":{"type":"string","minLength":1},"fiatCurrency":{"type":"string","minLength":1},"requestAmount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"callbackData":{"type":"string","description":"PayGram gives it back; the router's own reference where it is left out."},"clientIP":{"type":"string"},"emailAddress":{"type":"string"},"phoneNumber":{"type":"string"}},"required":["requestCurrency","digitalCurrency","fiatCurrency","requestAmount"]}`,
+			`{"type":"object","properties":{"paymentUrl":{"description":"As far as is known: a text."},"paymentID":{"description":"As far as is known: a text."},"type":{"description":"The kind of answer, a number of PayGram's."},"success":{"const":true},"responseCode":{"description":"200, where there is one."}},"required":["success"]}`
 	}
 	return "", ""
 }

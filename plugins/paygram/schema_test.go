@@ -126,8 +126,10 @@ func taken(f *field) *jsontext.Object {
 func given(shown bool) func(*field) *jsontext.Object {
 	return func(f *field) *jsontext.Object {
 		schema := jsontext.NewObject()
-		kind := [...]string{text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object",
-			list: "array", numbers: "array"}[f.form]
+		kind := [...]string{
+			text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object",
+			list: "array", numbers: "array",
+		}[f.form]
 		switch {
 		case f.must:
 			schema.String("type", kind)

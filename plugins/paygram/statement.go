@@ -13,7 +13,7 @@ var statementMethods = []native{
 		gives: []field{{name: "coins", form: list, must: true, members: balances}},
 	},
 	{
-		name: getStatement, summary: "List what came into a user's purse and went out of it, by time.",
+		name: getStatement, summary: "List what came into a user's wallet and went out of it, by time.",
 		class: safe, documented: partial, closed: true, paged: true, finds: true, traces: true,
 		takes: []field{
 			{name: "fromUtc", must: true, note: "The first moment, UTC: 2023-10-03T08:21:58.449Z."},

@@ -31,8 +31,10 @@ func TestBalance(t *testing.T) {
 	}
 	for name, row := range map[string]struct{ body, want string }{
 		"as documented": {balance(`"AP0001"`, `"0.0000"`), "0.0000"},
-		"digit by digit": {balance(`"AP0001"`, `"12345678901234567890.1234"`),
-			"12345678901234567890.1234"},
+		"digit by digit": {
+			balance(`"AP0001"`, `"12345678901234567890.1234"`),
+			"12345678901234567890.1234",
+		},
 		"a number":                      {balance(`"AP0001"`, `12150.10`), "12150.10"},
 		"owed":                          {balance(`"AP0001"`, `"-0.01"`), "-0.01"},
 		"the merchant in small letters": {balance(`"ap0001"`, `"1"`), "1"},
@@ -66,7 +68,7 @@ func TestOperators(t *testing.T) {
 	require.Len(t, outcome.GetItems(), 1, "what no recharge can name is left out")
 	item := outcome.GetItems()[0]
 	require.Equal(t, []string{"AT", "Airtel", "Mobile", "INR"},
-		[]string{item.GetCode(), item.GetName(), item.GetSort(), item.GetCurrency()})
+		[]string{item.GetCode(), item.GetName(), item.GetCategory(), item.GetCurrency()})
 
 	abroad := &abi.Call{Operation: opOperators, Settings: []byte(testSettings), Query: &abi.Query{Country: "DE"}}
 	const one = `{"message":"Success","data":[{"operator_name":"Airtel","operator_code":"AT","type":"Mobile"}],` +
@@ -78,8 +80,10 @@ func TestOperators(t *testing.T) {
 
 	empty := askBody(t, opOperators, `{"message":"Success","data":[],"status":"0"}`)
 	require.Equal(t, abi.Verdict_VERDICT_ACCEPTED, empty.GetVerdict())
-	for _, body := range []string{`{"message":"Success","data":{},"status":"0"}`,
-		`{"message":"Success","data":null,"status":"0"}`} {
+	for _, body := range []string{
+		`{"message":"Success","data":{},"status":"0"}`,
+		`{"message":"Success","data":null,"status":"0"}`,
+	} {
 		require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, askBody(t, opOperators, body).GetVerdict(), body)
 	}
 }

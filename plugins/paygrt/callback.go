@@ -26,8 +26,10 @@ func receive(callback *abi.Callback) *abi.Receipt {
 	receipt.Trust = abi.Receipt_TRUST_LOOK_UP
 	receipt.Reference = reference
 	receipt.ProviderReference = formtext.Value(form, "txn_id")
-	receipt.DedupeKey = strings.Join([]string{reference, receipt.GetProviderReference(),
-		formtext.Value(form, "recharge_status")}, "/")
+	receipt.DedupeKey = strings.Join([]string{
+		reference, receipt.GetProviderReference(),
+		formtext.Value(form, "recharge_status"),
+	}, "/")
 	return receipt
 }
 

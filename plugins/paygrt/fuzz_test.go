@@ -88,8 +88,10 @@ func FuzzPrepare(f *testing.F) {
 	f.Add(opBalance, []byte(`{`))
 	described := manifest()
 	f.Fuzz(func(t *testing.T, operation string, input []byte) {
-		step, err := connector{}.Prepare(&abi.Call{Operation: operation, Settings: []byte(testSettings), Input: input,
-			Reference: "12345"})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: operation, Settings: []byte(testSettings), Input: input,
+			Reference: "12345",
+		})
 		if err != nil {
 			return // there is no such operation
 		}

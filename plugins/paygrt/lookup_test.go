@@ -103,10 +103,14 @@ func TestInterpretStatus(t *testing.T) {
 		verdict abi.Verdict
 		status  abi.Status
 	}{
-		"success": {reply(`"12345"`, `"5001234"`, `"Success"`), accepted,
-			abi.Status_STATUS_SUCCEEDED},
-		"pending": {reply(`"12345"`, `"5001234"`, `"Pending"`), accepted,
-			abi.Status_STATUS_PROCESSING},
+		"success": {
+			reply(`"12345"`, `"5001234"`, `"Success"`), accepted,
+			abi.Status_STATUS_SUCCEEDED,
+		},
+		"pending": {
+			reply(`"12345"`, `"5001234"`, `"Pending"`), accepted,
+			abi.Status_STATUS_PROCESSING,
+		},
 		"failed":                        {reply(`"12345"`, `"5001234"`, `"Fail"`), accepted, abi.Status_STATUS_FAILED},
 		"failed, its transaction gone":  {reply(`"12345"`, `null`, `"Fail"`), accepted, abi.Status_STATUS_FAILED},
 		"another reference, as sampled": {reply(`"1120"`, `"5001234"`, `"Success"`), unreadable, 0},

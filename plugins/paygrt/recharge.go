@@ -170,8 +170,10 @@ func refusalCode(said string) string {
 // speaksOfKey reports a text about the caller's credentials. The document has none, and how a wrong key is answered is
 // not stated.
 func speaksOfKey(folded string) bool {
-	for _, word := range [...]string{"api key", "api-key", "apikey", "authenticat", "authoriz", "authoris",
-		"credential"} {
+	for _, word := range [...]string{
+		"api key", "api-key", "apikey", "authenticat", "authoriz", "authoris",
+		"credential",
+	} {
 		if strings.Contains(folded, word) {
 			return true
 		}

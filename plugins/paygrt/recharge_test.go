@@ -54,12 +54,18 @@ func TestPrepareRechargeRejects(t *testing.T) {
 	}{
 		"another kind":     {func(c *abi.Call) { c.Payment.Kind = abi.Kind_KIND_COLLECT }, "unsupported", "/kind"},
 		"another currency": {func(c *abi.Call) { c.Payment.Currency = "USD" }, "unsupported", "/currency"},
-		"no operator": {func(c *abi.Call) { c.Payment.Destination.Operator = "" }, "invalid_destination",
-			"/destination/operator"},
-		"no number": {func(c *abi.Call) { c.Payment.Destination.Number = "" }, "invalid_destination",
-			"/destination/number"},
-		"no destination at all": {func(c *abi.Call) { c.Payment.Destination = nil }, "invalid_destination",
-			"/destination/number"},
+		"no operator": {
+			func(c *abi.Call) { c.Payment.Destination.Operator = "" }, "invalid_destination",
+			"/destination/operator",
+		},
+		"no number": {
+			func(c *abi.Call) { c.Payment.Destination.Number = "" }, "invalid_destination",
+			"/destination/number",
+		},
+		"no destination at all": {
+			func(c *abi.Call) { c.Payment.Destination = nil }, "invalid_destination",
+			"/destination/number",
+		},
 		"nothing to pay":    {func(c *abi.Call) { c.Payment.Amount = "0.00" }, "invalid_request", "/amount"},
 		"a negative amount": {func(c *abi.Call) { c.Payment.Amount = "-1" }, "invalid_request", "/amount"},
 		"not an amount":     {func(c *abi.Call) { c.Payment.Amount = "ten" }, "invalid_request", "/amount"},
@@ -123,20 +129,32 @@ func TestInterpretRecharge(t *testing.T) {
 		status  abi.Status
 		code    string
 	}{
-		"pending": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Pending"`, `"2"`, `"0"`),
-			accepted, abi.Status_STATUS_PROCESSING, ""},
+		"pending": {
+			taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Pending"`, `"2"`, `"0"`),
+			accepted, abi.Status_STATUS_PROCESSING, "",
+		},
 		"success": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.0000"`, `"Success"`, `"0"`,
 			`"0"`), accepted, abi.Status_STATUS_SUCCEEDED, ""},
-		"numbers in place of texts": {taken(`12345`, `5`, `9988998899`, `10.00`, `"Success"`, `0`, `0`), accepted,
-			abi.Status_STATUS_SUCCEEDED, ""},
-		"failed as a transaction": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"0"`),
-			accepted, abi.Status_STATUS_FAILED, "Fail"},
-		"failed, the envelope too": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"1"`),
-			accepted, abi.Status_STATUS_FAILED, "Fail"},
-		"refused without a transaction": {taken(`"12345"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0,
-			"1"},
-		"refused without an echo": {taken(`null`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0,
-			"1"},
+		"numbers in place of texts": {
+			taken(`12345`, `5`, `9988998899`, `10.00`, `"Success"`, `0`, `0`), accepted,
+			abi.Status_STATUS_SUCCEEDED, "",
+		},
+		"failed as a transaction": {
+			taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"0"`),
+			accepted, abi.Status_STATUS_FAILED, "Fail",
+		},
+		"failed, the envelope too": {
+			taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Fail"`, `"1"`, `"1"`),
+			accepted, abi.Status_STATUS_FAILED, "Fail",
+		},
+		"refused without a transaction": {
+			taken(`"12345"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0,
+			"1",
+		},
+		"refused without an echo": {
+			taken(`null`, `null`, `null`, `null`, `null`, `"1"`, `"1"`), rejected, 0,
+			"1",
+		},
 
 		"taken under a failed envelope": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
 			`"1"`), unreadable, 0, ""},
@@ -152,8 +170,10 @@ func TestInterpretRecharge(t *testing.T) {
 			`"0"`), unreadable, 0, ""},
 		"success without an echoed reference": {taken(`null`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
 			`"0"`), unreadable, 0, ""},
-		"refusal of another reference": {taken(`"1120"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`),
-			unreadable, 0, ""},
+		"refusal of another reference": {
+			taken(`"1120"`, `null`, `null`, `null`, `null`, `"1"`, `"1"`),
+			unreadable, 0, "",
+		},
 		"success for another number": {taken(`"12345"`, `"5"`, `"9988998800"`, `"10.00"`, `"Success"`, `"0"`,
 			`"0"`), unreadable, 0, ""},
 		"success for less": {taken(`"12345"`, `"5"`, `"9988998899"`, `"9.99"`, `"Success"`, `"0"`,
@@ -166,10 +186,14 @@ func TestInterpretRecharge(t *testing.T) {
 			`"2"`), unreadable, 0, ""},
 		"an envelope without a status": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
 			`null`), unreadable, 0, ""},
-		"a failed envelope with data null": {`{"message":"Merchant is not active","data":null,"status":"1"}`,
-			rejected, 0, codeRefused},
-		"a wrong key": {`{"message":"Invalid api-key","data":null,"status":"1"}`, rejected, 0,
-			codeKey},
+		"a failed envelope with data null": {
+			`{"message":"Merchant is not active","data":null,"status":"1"}`,
+			rejected, 0, codeRefused,
+		},
+		"a wrong key": {
+			`{"message":"Invalid api-key","data":null,"status":"1"}`, rejected, 0,
+			codeKey,
+		},
 		"a failed envelope without data":      {`{"message":"Invalid api-key","status":"1"}`, unreadable, 0, ""},
 		"no data in an envelope that is fine": {`{"message":"Success","data":null,"status":"0"}`, unreadable, 0, ""},
 		"a list where the data should be":     {`{"message":"Success","data":[],"status":"0"}`, unreadable, 0, ""},
@@ -182,12 +206,18 @@ func TestInterpretRecharge(t *testing.T) {
 		"XML":           {`<response><status>0</status></response>`, unreadable, 0, ""},
 		"nothing":       {``, unreadable, 0, ""},
 		"a bare string": {`"Success"`, unreadable, 0, ""},
-		"bytes that are not UTF-8": {"{\"message\":\"\xff\",\"data\":null,\"status\":\"0\"}", unreadable, 0,
-			""},
-		"a truncated body": {`{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5","rech`,
-			unreadable, 0, ""},
-		"taken with neither number nor amount": {taken(`"12345"`, `"5"`, `null`, `null`, `"Pending"`, `"2"`, `"0"`),
-			accepted, abi.Status_STATUS_PROCESSING, ""},
+		"bytes that are not UTF-8": {
+			"{\"message\":\"\xff\",\"data\":null,\"status\":\"0\"}", unreadable, 0,
+			"",
+		},
+		"a truncated body": {
+			`{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5","rech`,
+			unreadable, 0, "",
+		},
+		"taken with neither number nor amount": {
+			taken(`"12345"`, `"5"`, `null`, `null`, `"Pending"`, `"2"`, `"0"`),
+			accepted, abi.Status_STATUS_PROCESSING, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -248,8 +278,10 @@ func TestFailureTable(t *testing.T) {
 		code      string
 		want      abi.Meaning
 	}{
-		"our balance at Paygrt: another provider": {opRecharge, 200, codeNoBalance,
-			abi.Meaning_MEANING_DECLINED_SOFT},
+		"our balance at Paygrt: another provider": {
+			opRecharge, 200, codeNoBalance,
+			abi.Meaning_MEANING_DECLINED_SOFT,
+		},
 		"a duplicate is never a decline":             {opRecharge, 200, codeDuplicate, abi.Meaning_MEANING_DUPLICATE},
 		"a refusal before the transaction":           {opRecharge, 200, codeRefused, abi.Meaning_MEANING_DECLINED_SOFT},
 		"a transaction that failed goes nowhere":     {opRecharge, 200, codeFail, abi.Meaning_MEANING_DECLINED_HARD},

@@ -60,8 +60,10 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 	if twice(parsed, "status", "message", "data") || twice(parsed.Get("data"), answered...) {
 		return reply{}, guest.Unreadable("a member of the answer stands twice")
 	}
-	answer := reply{status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"),
-		said: parsed}
+	answer := reply{
+		status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"),
+		said: parsed,
+	}
 	if answer.status != envelopeDone && answer.status != envelopeFailed {
 		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
 	}

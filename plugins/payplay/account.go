@@ -72,19 +72,19 @@ func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi
 	}
 	answer, _ := jsontext.Parse(body) // interpretPlain has read it
 	several := make(map[string]int)
-	for _, purse := range answer.Items("balances") {
-		ticker := tickerOf(purse)
-		amount, isSum := purse.Decimal("value")
+	for _, wallet := range answer.Items("balances") {
+		ticker := tickerOf(wallet)
+		amount, isSum := wallet.Decimal("value")
 		if !isCurrency(ticker) || !isSum {
 			return guest.Unreadable("a balance has no currency, or no value")
 		}
 		several[ticker]++
 		outcome.Balances = append(outcome.Balances,
-			&abi.Balance{Available: guest.Money(amount, ticker), Purse: purse.Text("id")})
+			&abi.Balance{Available: guest.Money(amount, ticker), Wallet: wallet.Text("id")})
 	}
 	for _, balance := range outcome.GetBalances() {
 		if several[balance.GetAvailable().GetCurrency()] == 1 {
-			balance.Purse = ""
+			balance.Wallet = ""
 		}
 	}
 	return step

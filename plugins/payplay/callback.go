@@ -110,7 +110,8 @@ func agrees(notice jsontext.Value, family, status string) bool {
 // signed adds to a receipt what it says and by which signature that is to be believed; where there is no signature of
 // the form, or the webhook contradicts itself, the receipt stays a hint.
 func signed(receipt *abi.Receipt, callback *abi.Callback, secret string, outcome *abi.Outcome,
-	believable bool) *abi.Receipt {
+	believable bool,
+) *abi.Receipt {
 	value := signatureOf(callback)
 	if !believable || value == "" {
 		return receipt

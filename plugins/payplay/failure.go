@@ -111,15 +111,23 @@ var finders = []finder{ //nolint:gochecknoglobals // a table
 // failureRules gives each refusal its meaning.
 func failureRules() []*abi.FailureRule {
 	rules := []*abi.FailureRule{
-		{HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-			Code: "authentication_failed", Source: sourceWhitePay},
-		{HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-			Code: "authentication_failed", Source: sourceInferred},
+		{
+			HttpStatus: 401, ProviderCode: "401", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceWhitePay,
+		},
+		{
+			HttpStatus: 403, ProviderCode: "403", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code: "authentication_failed", Source: sourceInferred,
+		},
 		{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: sourceInferred},
-		{HttpStatus: 200, ProviderCode: noSuchReference, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found",
-			Source: sourceFilter},
-		{ProviderCode: "DECLINED", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
-			Source: sourceStatuses},
+		{
+			HttpStatus: 200, ProviderCode: noSuchReference, Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found",
+			Source: sourceFilter,
+		},
+		{
+			ProviderCode: "DECLINED", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
+			Source: sourceStatuses,
+		},
 	}
 	for _, operation := range creators {
 		rules = append(rules, &abi.FailureRule{

@@ -60,8 +60,10 @@ func FuzzInterpret(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status uint32, body []byte) {
 		for name := range operations {
 			for _, call := range callsOf(name) {
-				for _, state := range []string{"", "1",
-					`{"rates":{"USDT_USD":"1,00"},"known":{"EUR":"0.9"},"left":["NGN","EUR"]}`} {
+				for _, state := range []string{
+					"", "1",
+					`{"rates":{"USDT_USD":"1,00"},"known":{"EUR":"0.9"},"left":["NGN","EUR"]}`,
+				} {
 					step, err := connector{}.Interpret(call, []byte(state),
 						&abi.HttpResponse{Status: status, Body: body})
 					require.NoError(t, err)
@@ -82,8 +84,10 @@ func FuzzInterpret(f *testing.F) {
 func callsOf(name string) []*abi.Call {
 	settings := []byte(`{"slug":"shop","transaction_types":{"REFUND":"out"}}`)
 	return []*abi.Call{
-		{Operation: name, Settings: settings, CreateReference: "ours",
-			Payment: &abi.Payment{Amount: "1", Currency: "EUR"}},
+		{
+			Operation: name, Settings: settings, CreateReference: "ours",
+			Payment: &abi.Payment{Amount: "1", Currency: "EUR"},
+		},
 		{Operation: name, Settings: settings, Input: []byte(`{"ticker":"NGN"}`)},
 		{Operation: name, Settings: settings, Input: []byte(`{"id":"1"}`)},
 		{Operation: name, Settings: settings, Query: &abi.Query{Limit: 10}},
@@ -146,8 +150,10 @@ func requireTold(t *testing.T, sent any, outcome *abi.Outcome) {
 	}
 	for i, entry := range outcome.GetTransactions() {
 		value := rational(t, member(t, sent, "transactions", i, "value"))
-		if leaves := map[string]bool{"WITHDRAWAL_EXTERNAL": true, "CRYPTO_WALLET": true, "CONVERT_WITHDRAWAL": true,
-			"REFUND": true}; leaves[entry.GetKind()] {
+		if leaves := map[string]bool{
+			"WITHDRAWAL_EXTERNAL": true, "CRYPTO_WALLET": true, "CONVERT_WITHDRAWAL": true,
+			"REFUND": true,
+		}; leaves[entry.GetKind()] {
 			value.Neg(value)
 		}
 		require.Zero(t, value.Cmp(rational(t, entry.GetAmount().GetAmount())))
@@ -213,8 +219,10 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		receipt, err := connector{}.Receive(&abi.Callback{
 			Method: "POST",
-			Headers: []*abi.Header{{Name: "Signature",
-				Value: "00000000000000000000000000000000000000000000000000000000000000ff"}},
+			Headers: []*abi.Header{{
+				Name:  "Signature",
+				Value: "00000000000000000000000000000000000000000000000000000000000000ff",
+			}},
 			Body:     body,
 			Settings: []byte(`{"slug":"shop"}`),
 		})

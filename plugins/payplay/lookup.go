@@ -168,8 +168,10 @@ func pageOf(call *abi.Call) (number string, refusal *abi.Step) {
 // filters are the list's, as the document has them.
 //
 //nolint:gochecknoglobals // a table
-var filters = []string{"date_from", "date_to", "completed_at_from", "completed_at_to", "order_status_id",
-	"external_order_id"}
+var filters = []string{
+	"date_from", "date_to", "completed_at_from", "completed_at_to", "order_status_id",
+	"external_order_id",
+}
 
 func prepareShowOrders(call *abi.Call, account settings) *abi.Step {
 	input := inputOf(call)

@@ -14,10 +14,14 @@ func manifest() *abi.Manifest {
 		BaseUrl: "https://api.payplay.io",
 		Secrets: []*abi.Secret{
 			{Name: secretKey, Summary: "API key."},
-			{Name: secretWebhook, Summary: "Token that signs the company's webhooks, about withdrawals.",
-				Optional: true},
-			{Name: secretPageWebhook, Summary: "Token that signs the payment page's webhooks, about orders.",
-				Optional: true},
+			{
+				Name: secretWebhook, Summary: "Token that signs the company's webhooks, about withdrawals.",
+				Optional: true,
+			},
+			{
+				Name: secretPageWebhook, Summary: "Token that signs the payment page's webhooks, about orders.",
+				Optional: true,
+			},
 		},
 		SettingsSchema: settingsSchema,
 		Flows:          []*abi.Flow{collect(), payouts()},
@@ -86,7 +90,9 @@ THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF 
 // 25.1234567 USDT. Those of its fiat currencies are ISO 4217's.
 func precisions() []*abi.Precision {
 	return []*abi.Precision{
-		{Currency: "USDT", Decimals: 6}, {Currency: "USDC", Decimals: 6}, {Currency: "ETH", Decimals: 18},
+		{Currency: "USDT", Decimals: 6},
+		{Currency: "USDC", Decimals: 6},
+		{Currency: "ETH", Decimals: 18},
 		{Currency: "BTC", Decimals: 8},
 	}
 }

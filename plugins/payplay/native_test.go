@@ -72,8 +72,10 @@ func TestInputIsRefusedByName(t *testing.T) {
 		{accountBalance, `{"currency":"USDT"}`, "/currency"},
 		{getExchangeRate, `{"ticker":"ngn"}`, "/ticker"},
 	} {
-		step, err := connector{}.Prepare(&abi.Call{Operation: row.operation,
-			Settings: []byte(`{"slug":"shop","company_slug":"acme"}`), Input: []byte(row.input)})
+		step, err := connector{}.Prepare(&abi.Call{
+			Operation: row.operation,
+			Settings:  []byte(`{"slug":"shop","company_slug":"acme"}`), Input: []byte(row.input),
+		})
 		require.NoError(t, err)
 		require.Equal(t, "invalid_request", step.GetReject().GetCode(), "%s %s", row.operation, row.input)
 		require.Equal(t, row.field, step.GetReject().GetField(), "%s %s", row.operation, row.input)
@@ -89,10 +91,12 @@ func TestWhatStandsTwiceIsUnreadable(t *testing.T) {
 		{showOrder, `{"order":{"id":"1","currency":"EUR","value":"1","status":"INIT"},"order":{}}`},
 		{showOrders, `{"orders":[{"id":"1","currency":"EUR","value":"1","status":"INIT","status":"COMPLETE"}],` + meta +
 			`}`},
-		{showTransactions,
+		{
+			showTransactions,
 			`{"transactions":[{"id":"1","type":"FIAT_INVOICE","type":"X","currency":"EUR","value":"1",` +
 				`"status":"COMPLETE",` +
-				`"created_at":"2022-03-23 14:40:53"}],` + meta + `}`},
+				`"created_at":"2022-03-23 14:40:53"}],` + meta + `}`,
+		},
 		{accountBalance, `{"balances":[{"id":"1","currency":"EUR","value":"1","value":"2"}]}`},
 		{getRates, `{"USDT_USD":"1,00","USDT_USD":"1,00"}`},
 		{showFees, `{"currencies":[{"ticker":"EUR","ticker":"USD"}]}`},
@@ -131,10 +135,14 @@ func TestLimitsThatHoldWhateverTheNetwork(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ body, low, high string }{
 		"of one": {`{"A":{"min_amount":"10","max_amount":"20.50"}}`, "10", "20.50"},
-		"the widest": {`{"A":{"min_amount":"10","max_amount":"20"},"B":{"min_amount":9.0,"max_amount":30}}`,
-			"9.0", "30"},
-		"0 is none": {`{"A":{"min_amount":"10","max_amount":"0"},"B":{"min_amount":"0","max_amount":"30"}}`,
-			"", ""},
+		"the widest": {
+			`{"A":{"min_amount":"10","max_amount":"20"},"B":{"min_amount":9.0,"max_amount":30}}`,
+			"9.0", "30",
+		},
+		"0 is none": {
+			`{"A":{"min_amount":"10","max_amount":"0"},"B":{"min_amount":"0","max_amount":"30"}}`,
+			"", "",
+		},
 		"one does not say":      {`{"A":{"min_amount":"10","max_amount":"20"},"B":{"max_amount":"30"}}`, "", "30"},
 		"no amount":             {`{"A":{"min_amount":"ten","max_amount":"20"}}`, "", "20"},
 		"the wrong way round":   {`{"A":{"min_amount":"10","max_amount":"2"}}`, "", ""},

@@ -37,8 +37,10 @@ var orderGives = []field{
 	{name: "order_number"},
 	{name: "value", form: sum, must: true},
 	{name: "expected_amount", form: sum},
-	{name: "received_total", form: sum,
-		note: "In received_currency, after PayPlay's fee: not to be compared with value."},
+	{
+		name: "received_total", form: sum,
+		note: "In received_currency, after PayPlay's fee: not to be compared with value.",
+	},
 	{name: "exchange_rate", form: sum},
 	{name: "clean_exchange_rate", form: sum},
 	{name: "is_internal", form: yesNo},
@@ -65,8 +67,10 @@ var metaGives = []field{
 
 //nolint:gochecknoglobals // tables
 var (
-	idTaken = field{name: "id", must: true, of: isID, pattern: "^[A-Za-z0-9_-]{1,64}$",
-		example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", note: "PayPlay's."}
+	idTaken = field{
+		name: "id", must: true, of: isID, pattern: "^[A-Za-z0-9_-]{1,64}$",
+		example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", note: "PayPlay's.",
+	}
 	pageTaken     = field{name: "page", form: whole, note: "A cursor goes before it."}
 	perPageTaken  = field{name: "per_page", form: whole}
 	oneOrder      = []field{{name: "order", form: object, must: true, members: orderGives}}
@@ -135,8 +139,10 @@ var orderMethods = []native{
 			{name: "date_to"},
 			{name: "completed_at_from"},
 			{name: "completed_at_to"},
-			{name: "order_status_id", note: "One of OrderStatusesList.",
-				example: "ab306dbd-b837-413a-add5-3bd76542c1c4"},
+			{
+				name: "order_status_id", note: "One of OrderStatusesList.",
+				example: "ab306dbd-b837-413a-add5-3bd76542c1c4",
+			},
 			{name: "external_order_id"},
 		},
 		gives: []field{
@@ -148,8 +154,10 @@ var orderMethods = []native{
 		name:    showOrderStatuses,
 		summary: "Lists the statuses that an order may have.",
 		class:   safe, documented: full,
-		gives: []field{{name: "order_statuses", form: list, must: true,
-			members: []field{{name: "id", must: true}, {name: "label", must: true}}}},
+		gives: []field{{
+			name: "order_statuses", form: list, must: true,
+			members: []field{{name: "id", must: true}, {name: "label", must: true}},
+		}},
 	},
 	{
 		name: refundOrder,
@@ -157,8 +165,10 @@ var orderMethods = []native{
 			"no document tells: members beyond the id are sent as they are.",
 		class: risky, documented: elsewhere, final: true, open: true,
 		takes: []field{idTaken, {name: "amount", form: sum, note: "Whether PayPlay heeds it is not known."}},
-		gives: []field{{name: "order", form: object, members: orderGives},
-			{name: "transaction", form: object, members: transactionGives}},
+		gives: []field{
+			{name: "order", form: object, members: orderGives},
+			{name: "transaction", form: object, members: transactionGives},
+		},
 	},
 }
 

@@ -24,8 +24,10 @@ var rateMethods = []native{
 		summary: "Reads the rate of a currency to USDT.",
 		class:   safe, documented: full,
 		takes: []field{{name: "ticker", must: true, of: isCurrency, pattern: "^[A-Z0-9]{2,16}$", example: "NGN"}},
-		gives: []field{{name: "ticker", must: true},
-			{name: "exchange_rate", form: sum, must: true, note: "How much of it one USDT is."}},
+		gives: []field{
+			{name: "ticker", must: true},
+			{name: "exchange_rate", form: sum, must: true, note: "How much of it one USDT is."},
+		},
 	},
 }
 

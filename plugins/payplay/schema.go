@@ -6,199 +6,50 @@ package main
 func schemas(operation string) (input, output string) {
 	switch operation {
 	case "CreateCryptoOrder":
-		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$",` +
-				`"examples":["12.12"]},"currency":{"type":"string","minLength":1,"description":"A currency's code, or a ` +
-				`coin's ticker.","examples":["EUR"]},"external_order_id":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,` +
-				`255}$","description":"The caller's own; the router's reference where it is left out."},` +
-				`"successful_link":{"type":"string","pattern":"^https?://","description":"Where the payer goes after ` +
-				`payment."},"failure_link":{"type":"string","pattern":"^https?://","description":"Where the payer goes ` +
-				`after a failure."}},"required":["amount","currency"]}`,
-			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"currency":{"type":"string"},"order_number":{"description":"As far as is known: a text."},` +
-				`"value":{"type":"string"},"expected_amount":{"description":"As far as is known: an amount, as a text."},` +
-				`"received_total":{"description":"In received_currency, after PayPlay's fee: not to be compared with ` +
-				`value."},"exchange_rate":{"description":"As far as is known: an amount, as a text."},` +
-				`"clean_exchange_rate":{"description":"As far as is known: an amount, as a text."},` +
-				`"is_internal":{"description":"As far as is known: true or false."},` +
-				`"deposited_currency":{"description":"As far as is known: a text."},` +
-				`"received_currency":{"description":"As far as is known: a text."},"status":{"type":"string"},` +
-				`"external_order_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without ` +
-				`a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."},` +
-				`"acquiring_url":{"description":"Where the payer goes."},"successful_link":{"description":"As far as is ` +
-				`known: a text."},"failure_link":{"description":"As far as is known: a text."},` +
-				`"transactions":{"description":"As far as is known: a list."}},"required":["id","currency","value",` +
-				`"status"]}},"required":["order"]}`
+		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$","examples":["12.12"]},"currency":{"type":"string","minLength":1,"description":"A currency's code, or a coin's ticker.","examples":["EUR"]},"external_order_id":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,255}$","description":"The caller's own; the router's reference where it is left out."},"successful_link":{"type":"string","pattern":"^https?://","description":"Where the payer goes after payment."},"failure_link":{"type":"string","pattern":"^https?://","description":"Where the payer goes after a failure."}},"required":["amount","currency"]}`,
+			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},"currency":{"type":"string"},"order_number":{"description":"As far as is known: a text."},"value":{"type":"string"},"expected_amount":{"description":"As far as is known: an amount, as a text."},"received_total":{"description":"In received_currency, after PayPlay's fee: not to be compared with value."},"exchange_rate":{"description":"As far as is known: an amount, as a text."},"clean_exchange_rate":{"description":"As far as is known: an amount, as a text."},"is_internal":{"description":"As far as is known: true or false."},"deposited_currency":{"description":"As far as is known: a text."},"received_currency":{"description":"As far as is known: a text."},"status":{"type":"string"},"external_order_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."},"acquiring_url":{"description":"Where the payer goes."},"successful_link":{"description":"As far as is known: a text."},"failure_link":{"description":"As far as is known: a text."},"transactions":{"description":"As far as is known: a list."}},"required":["id","currency","value","status"]}},"required":["order"]}`
 	case "CreateCryptoTopup":
-		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$",` +
-				`"description":"With a currency, or left out.","examples":["300"]},"currency":{"type":"string",` +
-				`"description":"With an amount, or left out.","examples":["USDT"]},"external_order_id":{"type":"string",` +
-				`"pattern":"^[A-Za-z0-9_-]{1,255}$","description":"The caller's own; the router's reference where it is ` +
-				`left out."},"successful_link":{"type":"string","pattern":"^https?://","description":"Where the payer ` +
-				`goes after payment."},"failure_link":{"type":"string","pattern":"^https?://","description":"Where the ` +
-				`payer goes after a failure."}}}`,
-			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"status":{"type":"string"},"currency":{"description":"As far as is known: a text."},` +
-				`"value":{"description":"As far as is known: an amount, as a text."},"received_total":{"description":"As ` +
-				`far as is known: an amount, as a text."},"external_order_id":{"description":"As far as is known: a ` +
-				`text."},"acquiring_url":{"type":"string","description":"Where the payer goes."}},"required":["id",` +
-				`"status","acquiring_url"]}},"required":["order"]}`
+		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$","description":"With a currency, or left out.","examples":["300"]},"currency":{"type":"string","description":"With an amount, or left out.","examples":["USDT"]},"external_order_id":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,255}$","description":"The caller's own; the router's reference where it is left out."},"successful_link":{"type":"string","pattern":"^https?://","description":"Where the payer goes after payment."},"failure_link":{"type":"string","pattern":"^https?://","description":"Where the payer goes after a failure."}}}`,
+			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},"status":{"type":"string"},"currency":{"description":"As far as is known: a text."},"value":{"description":"As far as is known: an amount, as a text."},"received_total":{"description":"As far as is known: an amount, as a text."},"external_order_id":{"description":"As far as is known: a text."},"acquiring_url":{"type":"string","description":"Where the payer goes."}},"required":["id","status","acquiring_url"]}},"required":["order"]}`
 	case "CompleteCryptoOrder":
-		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$",` +
-				`"description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"]}`,
-			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"currency":{"type":"string"},"order_number":{"description":"As far as is known: a text."},` +
-				`"value":{"type":"string"},"expected_amount":{"description":"As far as is known: an amount, as a text."},` +
-				`"received_total":{"description":"In received_currency, after PayPlay's fee: not to be compared with ` +
-				`value."},"exchange_rate":{"description":"As far as is known: an amount, as a text."},` +
-				`"clean_exchange_rate":{"description":"As far as is known: an amount, as a text."},` +
-				`"is_internal":{"description":"As far as is known: true or false."},` +
-				`"deposited_currency":{"description":"As far as is known: a text."},` +
-				`"received_currency":{"description":"As far as is known: a text."},"status":{"type":"string"},` +
-				`"external_order_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without ` +
-				`a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."},` +
-				`"acquiring_url":{"description":"Where the payer goes."},"successful_link":{"description":"As far as is ` +
-				`known: a text."},"failure_link":{"description":"As far as is known: a text."},` +
-				`"transactions":{"description":"As far as is known: a list."}},"required":["id","currency","value",` +
-				`"status"]}},"required":["order"]}`
+		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$","description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"]}`,
+			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},"currency":{"type":"string"},"order_number":{"description":"As far as is known: a text."},"value":{"type":"string"},"expected_amount":{"description":"As far as is known: an amount, as a text."},"received_total":{"description":"In received_currency, after PayPlay's fee: not to be compared with value."},"exchange_rate":{"description":"As far as is known: an amount, as a text."},"clean_exchange_rate":{"description":"As far as is known: an amount, as a text."},"is_internal":{"description":"As far as is known: true or false."},"deposited_currency":{"description":"As far as is known: a text."},"received_currency":{"description":"As far as is known: a text."},"status":{"type":"string"},"external_order_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."},"acquiring_url":{"description":"Where the payer goes."},"successful_link":{"description":"As far as is known: a text."},"failure_link":{"description":"As far as is known: a text."},"transactions":{"description":"As far as is known: a list."}},"required":["id","currency","value","status"]}},"required":["order"]}`
 	case "ShowCryptoOrderDetails":
-		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$",` +
-				`"description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"currency":{"type":"string"},"order_number":{"description":"As far as is known: a text."},` +
-				`"value":{"type":"string"},"expected_amount":{"description":"As far as is known: an amount, as a text."},` +
-				`"received_total":{"description":"In received_currency, after PayPlay's fee: not to be compared with ` +
-				`value."},"exchange_rate":{"description":"As far as is known: an amount, as a text."},` +
-				`"clean_exchange_rate":{"description":"As far as is known: an amount, as a text."},` +
-				`"is_internal":{"description":"As far as is known: true or false."},` +
-				`"deposited_currency":{"description":"As far as is known: a text."},` +
-				`"received_currency":{"description":"As far as is known: a text."},"status":{"type":"string"},` +
-				`"external_order_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without ` +
-				`a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."},` +
-				`"acquiring_url":{"description":"Where the payer goes."},"successful_link":{"description":"As far as is ` +
-				`known: a text."},"failure_link":{"description":"As far as is known: a text."},` +
-				`"transactions":{"description":"As far as is known: a list."}},"required":["id","currency","value",` +
-				`"status"]}},"required":["order"]}`
+		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$","description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},"currency":{"type":"string"},"order_number":{"description":"As far as is known: a text."},"value":{"type":"string"},"expected_amount":{"description":"As far as is known: an amount, as a text."},"received_total":{"description":"In received_currency, after PayPlay's fee: not to be compared with value."},"exchange_rate":{"description":"As far as is known: an amount, as a text."},"clean_exchange_rate":{"description":"As far as is known: an amount, as a text."},"is_internal":{"description":"As far as is known: true or false."},"deposited_currency":{"description":"As far as is known: a text."},"received_currency":{"description":"As far as is known: a text."},"status":{"type":"string"},"external_order_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."},"acquiring_url":{"description":"Where the payer goes."},"successful_link":{"description":"As far as is known: a text."},"failure_link":{"description":"As far as is known: a text."},"transactions":{"description":"As far as is known: a list."}},"required":["id","currency","value","status"]}},"required":["order"]}`
 	case "ShowOrderDetails":
-		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$",` +
-				`"description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"currency":{"type":"string"},"order_number":{"type":["string","null"]},"value":{"type":"string"},` +
-				`"expected_amount":{"type":["string","null"]},"received_total":{"type":["string","null"],` +
-				`"description":"In received_currency, after PayPlay's fee: not to be compared with value."},` +
-				`"exchange_rate":{"type":["string","null"]},"clean_exchange_rate":{"type":["string","null"]},` +
-				`"is_internal":{"type":["boolean","null"]},"deposited_currency":{"type":["string","null"]},` +
-				`"received_currency":{"type":["string","null"]},"status":{"type":"string"},` +
-				`"external_order_id":{"type":["string","null"]},"created_at":{"type":["string","null"],` +
-				`"description":"Without a zone, presumably UTC."},"completed_at":{"type":["string","null"],` +
-				`"description":"Without a zone, presumably UTC."},"acquiring_url":{"type":["string","null"],` +
-				`"description":"Where the payer goes."},"successful_link":{"type":["string","null"]},` +
-				`"failure_link":{"type":["string","null"]},"transactions":{"type":["array","null"],` +
-				`"items":{"type":"object","properties":{"id":{"type":"string"},"type":{"type":["string","null"]},` +
-				`"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},` +
-				`"status":{"type":"string"},"hash":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},` +
-				`"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},` +
-				`"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."}},` +
-				`"required":["id","currency","value","status"]}}},"required":["id","currency","value","status"]}},` +
-				`"required":["order"]}`
+		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$","description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"order":{"type":"object","properties":{"id":{"type":"string"},"currency":{"type":"string"},"order_number":{"type":["string","null"]},"value":{"type":"string"},"expected_amount":{"type":["string","null"]},"received_total":{"type":["string","null"],"description":"In received_currency, after PayPlay's fee: not to be compared with value."},"exchange_rate":{"type":["string","null"]},"clean_exchange_rate":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},"deposited_currency":{"type":["string","null"]},"received_currency":{"type":["string","null"]},"status":{"type":"string"},"external_order_id":{"type":["string","null"]},"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"acquiring_url":{"type":["string","null"],"description":"Where the payer goes."},"successful_link":{"type":["string","null"]},"failure_link":{"type":["string","null"]},"transactions":{"type":["array","null"],"items":{"type":"object","properties":{"id":{"type":"string"},"type":{"type":["string","null"]},"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},"status":{"type":"string"},"hash":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."}},"required":["id","currency","value","status"]}}},"required":["id","currency","value","status"]}},"required":["order"]}`
 	case "ShowOrdersList":
-		return `{"type":"object","properties":{"page":{"type":"integer","minimum":1,"description":"A cursor goes ` +
-				`before it."},"per_page":{"type":"integer","minimum":1},"date_from":{"type":"string","description":"UTC, ` +
-				`of the order's creation.","examples":["2022-06-01 00:00:00"]},"date_to":{"type":"string"},` +
-				`"completed_at_from":{"type":"string"},"completed_at_to":{"type":"string"},` +
-				`"order_status_id":{"type":"string","description":"One of OrderStatusesList.",` +
-				`"examples":["ab306dbd-b837-413a-add5-3bd76542c1c4"]},"external_order_id":{"type":"string"}},` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"orders":{"type":"array","items":{"type":"object",` +
-				`"properties":{"id":{"type":"string"},"currency":{"type":"string"},"order_number":{"type":["string",` +
-				`"null"]},"value":{"type":"string"},"expected_amount":{"type":["string","null"]},` +
-				`"received_total":{"type":["string","null"],"description":"In received_currency, after PayPlay's fee: ` +
-				`not to be compared with value."},"exchange_rate":{"type":["string","null"]},` +
-				`"clean_exchange_rate":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},` +
-				`"deposited_currency":{"type":["string","null"]},"received_currency":{"type":["string","null"]},` +
-				`"status":{"type":"string"},"external_order_id":{"type":["string","null"]},` +
-				`"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},` +
-				`"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},` +
-				`"acquiring_url":{"type":["string","null"],"description":"Where the payer goes."},` +
-				`"successful_link":{"type":["string","null"]},"failure_link":{"type":["string","null"]},` +
-				`"transactions":{"type":["array","null"],"items":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"type":{"type":["string","null"]},"currency":{"description":"A ticker, or an object with one."},` +
-				`"value":{"type":"string"},"status":{"type":"string"},"hash":{"type":["string","null"]},` +
-				`"is_internal":{"type":["boolean","null"]},"created_at":{"type":["string","null"],"description":"Without ` +
-				`a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, ` +
-				`presumably UTC."}},"required":["id","currency","value","status"]}}},"required":["id","currency","value",` +
-				`"status"]}},"meta":{"type":"object","properties":{"current_page":{"type":"integer"},` +
-				`"last_page":{"type":"integer"},"total":{"type":"integer"}},"required":["current_page","last_page",` +
-				`"total"]}},"required":["orders","meta"]}`
+		return `{"type":"object","properties":{"page":{"type":"integer","minimum":1,"description":"A cursor goes before it."},"per_page":{"type":"integer","minimum":1},"date_from":{"type":"string","description":"UTC, of the order's creation.","examples":["2022-06-01 00:00:00"]},"date_to":{"type":"string"},"completed_at_from":{"type":"string"},"completed_at_to":{"type":"string"},"order_status_id":{"type":"string","description":"One of OrderStatusesList.","examples":["ab306dbd-b837-413a-add5-3bd76542c1c4"]},"external_order_id":{"type":"string"}},"additionalProperties":false}`,
+			`{"type":"object","properties":{"orders":{"type":"array","items":{"type":"object","properties":{"id":{"type":"string"},"currency":{"type":"string"},"order_number":{"type":["string","null"]},"value":{"type":"string"},"expected_amount":{"type":["string","null"]},"received_total":{"type":["string","null"],"description":"In received_currency, after PayPlay's fee: not to be compared with value."},"exchange_rate":{"type":["string","null"]},"clean_exchange_rate":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},"deposited_currency":{"type":["string","null"]},"received_currency":{"type":["string","null"]},"status":{"type":"string"},"external_order_id":{"type":["string","null"]},"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"acquiring_url":{"type":["string","null"],"description":"Where the payer goes."},"successful_link":{"type":["string","null"]},"failure_link":{"type":["string","null"]},"transactions":{"type":["array","null"],"items":{"type":"object","properties":{"id":{"type":"string"},"type":{"type":["string","null"]},"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},"status":{"type":"string"},"hash":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."}},"required":["id","currency","value","status"]}}},"required":["id","currency","value","status"]}},"meta":{"type":"object","properties":{"current_page":{"type":"integer"},"last_page":{"type":"integer"},"total":{"type":"integer"}},"required":["current_page","last_page","total"]}},"required":["orders","meta"]}`
 	case "OrderStatusesList":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","properties":{"order_statuses":{"type":"array","items":{"type":"object",` +
-				`"properties":{"id":{"type":"string"},"label":{"type":"string"}},"required":["id","label"]}}},` +
-				`"required":["order_statuses"]}`
+			`{"type":"object","properties":{"order_statuses":{"type":"array","items":{"type":"object","properties":{"id":{"type":"string"},"label":{"type":"string"}},"required":["id","label"]}}},"required":["order_statuses"]}`
 	case "RefundOrder":
-		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$",` +
-				`"description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]},` +
-				`"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$","description":"Whether PayPlay heeds it is ` +
-				`not known."}},"required":["id"]}`,
-			`{"type":"object","properties":{"order":{"description":"As far as is known: an object."},` +
-				`"transaction":{"description":"As far as is known: an object."}}}`
+		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$","description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]},"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$","description":"Whether PayPlay heeds it is not known."}},"required":["id"]}`,
+			`{"type":"object","properties":{"order":{"description":"As far as is known: an object."},"transaction":{"description":"As far as is known: an object."}}}`
 	case "Withdrawal":
-		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$",` +
-				`"examples":["10"]},"currency":{"type":"string","minLength":1,"examples":["USDT"]},` +
-				`"wallet":{"type":"string","minLength":1,"description":"The address to send to.",` +
-				`"examples":["TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"]},"network":{"type":"string","minLength":1,` +
-				`"examples":["TRC20"]},"memo":{"type":"string"},"external_id":{"type":"string","description":"The ` +
-				`caller's own; the router's reference where it is left out."},"comment":{"type":"string"}},` +
-				`"required":["amount","currency","wallet","network"]}`,
-			`{"type":"object","properties":{"request_id":{"description":"PayPlay's."},"transactions":{"type":"array",` +
-				`"items":{"type":"object","properties":{"id":{"type":"string"},"currency":{"description":"A ticker, or ` +
-				`an object with one."},"value":{"type":"string"},"status":{"type":"string"},"type":{"description":"As ` +
-				`far as is known: a text."},"network":{"description":"As far as is known: a text."},` +
-				`"fee":{"description":"As far as is known: an amount, as a text."},"created_at":{"description":"Without ` +
-				`a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."}},` +
-				`"required":["id","currency","value","status"]}}},"required":["transactions"]}`
+		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$","examples":["10"]},"currency":{"type":"string","minLength":1,"examples":["USDT"]},"wallet":{"type":"string","minLength":1,"description":"The address to send to.","examples":["TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"]},"network":{"type":"string","minLength":1,"examples":["TRC20"]},"memo":{"type":"string"},"external_id":{"type":"string","description":"The caller's own; the router's reference where it is left out."},"comment":{"type":"string"}},"required":["amount","currency","wallet","network"]}`,
+			`{"type":"object","properties":{"request_id":{"description":"PayPlay's."},"transactions":{"type":"array","items":{"type":"object","properties":{"id":{"type":"string"},"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},"status":{"type":"string"},"type":{"description":"As far as is known: a text."},"network":{"description":"As far as is known: a text."},"fee":{"description":"As far as is known: an amount, as a text."},"created_at":{"description":"Without a zone, presumably UTC."},"completed_at":{"description":"Without a zone, presumably UTC."}},"required":["id","currency","value","status"]}}},"required":["transactions"]}`
 	case "ShowWithdrawalFees":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","properties":{"currencies":{"type":"array","items":{"type":"object",` +
-				`"properties":{"ticker":{"description":"Its name here is inferred."},"fees":{"description":"Null where ` +
-				`they are by network."},"network_fees":{"description":"By network: fixed, min_amount, max_amount (0 ` +
-				`where there is none), is_memo_required, flex."}}}}},"required":["currencies"]}`
+			`{"type":"object","properties":{"currencies":{"type":"array","items":{"type":"object","properties":{"ticker":{"description":"Its name here is inferred."},"fees":{"description":"Null where they are by network."},"network_fees":{"description":"By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex."}}}}},"required":["currencies"]}`
 	case "AccountBalance":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","properties":{"balances":{"type":"array","items":{"type":"object",` +
-				`"properties":{"id":{"description":"As far as is known: a text."},"currency":{"description":"An object ` +
-				`with a ticker."},"value":{"type":"string"}},"required":["currency","value"]}}},"required":["balances"]}`
+			`{"type":"object","properties":{"balances":{"type":"array","items":{"type":"object","properties":{"id":{"description":"As far as is known: a text."},"currency":{"description":"An object with a ticker."},"value":{"type":"string"}},"required":["currency","value"]}}},"required":["balances"]}`
 	case "ShowTransactionsList":
-		return `{"type":"object","properties":{"page":{"type":"integer","minimum":1,"description":"A cursor goes ` +
-				`before it."},"per_page":{"type":"integer","minimum":1},"date_from":{"type":"string","description":"UTC, ` +
-				`of the transaction's creation.","examples":["2022-06-01 00:00:00"]},"date_to":{"type":"string"}}}`,
-			`{"type":"object","properties":{"transactions":{"type":"array","items":{"type":"object",` +
-				`"properties":{"id":{"type":"string"},"type":{"description":"As far as is known: a text."},` +
-				`"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},` +
-				`"status":{"description":"As far as is known: a text."},"fee":{"description":"As far as is known: an ` +
-				`amount, as a text."},"external_id":{"description":"As far as is known: a text."},` +
-				`"created_at":{"description":"Without a zone, presumably UTC."}},"required":["id","value"]}},` +
-				`"meta":{"description":"As far as is known: an object."}},"required":["transactions"]}`
+		return `{"type":"object","properties":{"page":{"type":"integer","minimum":1,"description":"A cursor goes before it."},"per_page":{"type":"integer","minimum":1},"date_from":{"type":"string","description":"UTC, of the transaction's creation.","examples":["2022-06-01 00:00:00"]},"date_to":{"type":"string"}}}`,
+			`{"type":"object","properties":{"transactions":{"type":"array","items":{"type":"object","properties":{"id":{"type":"string"},"type":{"description":"As far as is known: a text."},"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},"status":{"description":"As far as is known: a text."},"fee":{"description":"As far as is known: an amount, as a text."},"external_id":{"description":"As far as is known: a text."},"created_at":{"description":"Without a zone, presumably UTC."}},"required":["id","value"]}},"meta":{"description":"As far as is known: an object."}},"required":["transactions"]}`
 	case "ShowTransactionDetails":
-		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$",` +
-				`"description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"],` +
-				`"additionalProperties":false}`,
-			`{"type":"object","properties":{"transaction":{"type":"object","properties":{"id":{"type":"string"},` +
-				`"type":{"type":["string","null"]},"currency":{"description":"A ticker, or an object with one."},` +
-				`"value":{"type":"string"},"status":{"type":"string"},"hash":{"type":["string","null"]},` +
-				`"is_internal":{"type":["boolean","null"]},"created_at":{"type":["string","null"],"description":"Without ` +
-				`a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, ` +
-				`presumably UTC."}},"required":["id","currency","value","status"]}},"required":["transaction"]}`
+		return `{"type":"object","properties":{"id":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9_-]{1,64}$","description":"PayPlay's.","examples":["9d05ffbb-0f89-488a-ad58-2a9bc207d3ab"]}},"required":["id"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"transaction":{"type":"object","properties":{"id":{"type":"string"},"type":{"type":["string","null"]},"currency":{"description":"A ticker, or an object with one."},"value":{"type":"string"},"status":{"type":"string"},"hash":{"type":["string","null"]},"is_internal":{"type":["boolean","null"]},"created_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."},"completed_at":{"type":["string","null"],"description":"Without a zone, presumably UTC."}},"required":["id","currency","value","status"]}},"required":["transaction"]}`
 	case "Rates":
 		return `{"type":"object","properties":{},"additionalProperties":false}`,
-			`{"type":"object","additionalProperties":{"type":"string","description":"With a decimal comma, as ` +
-				`PayPlay sends it.","examples":["1,00"]}}`
+			`{"type":"object","additionalProperties":{"type":"string","description":"With a decimal comma, as PayPlay sends it.","examples":["1,00"]}}`
 	case "ExchangeRates":
-		return `{"type":"object","properties":{"ticker":{"type":"string","minLength":1,"pattern":"^[A-Z0-9]{2,16}$",` +
-				`"examples":["NGN"]}},"required":["ticker"],"additionalProperties":false}`,
-			`{"type":"object","properties":{"ticker":{"type":"string"},"exchange_rate":{"type":"string",` +
-				`"description":"How much of it one USDT is."}},"required":["ticker","exchange_rate"]}`
+		return `{"type":"object","properties":{"ticker":{"type":"string","minLength":1,"pattern":"^[A-Z0-9]{2,16}$","examples":["NGN"]}},"required":["ticker"],"additionalProperties":false}`,
+			`{"type":"object","properties":{"ticker":{"type":"string"},"exchange_rate":{"type":"string","description":"How much of it one USDT is."}},"required":["ticker","exchange_rate"]}`
 	}
 	return "", ""
 }

@@ -121,8 +121,10 @@ func taken(f *field) *jsontext.Object {
 }
 
 func kindOf(f form) string {
-	return [...]string{text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object",
-		list: "array", another: "object"}[f]
+	return [...]string{
+		text: "string", whole: "integer", sum: "string", yesNo: "boolean", object: "object",
+		list: "array", another: "object",
+	}[f]
 }
 
 // given is the schema of a field in an answer, where any member may be null that need not be there.

@@ -42,8 +42,10 @@ func readOrderStatus(status string, money bool) reading {
 	if found, known := orderReadings[situation{status, money}]; known {
 		return found
 	}
-	return reading{status: abi.Status_STATUS_UNKNOWN,
-		alert: "PayPlay reports an order status that its document does not have"}
+	return reading{
+		status: abi.Status_STATUS_UNKNOWN,
+		alert:  "PayPlay reports an order status that its document does not have",
+	}
 }
 
 // transactionReadings maps transactions' statuses. The document has COMPLETE alone; the rest is from the software that

@@ -85,8 +85,10 @@ func signedWebhook(t *testing.T, event, status string) *abi.Receipt {
 	t.Helper()
 	receipt, err := connector{}.Receive(&abi.Callback{
 		Method: "POST",
-		Headers: []*abi.Header{{Name: "signature",
-			Value: "00000000000000000000000000000000000000000000000000000000000000ff"}},
+		Headers: []*abi.Header{{
+			Name:  "signature",
+			Value: "00000000000000000000000000000000000000000000000000000000000000ff",
+		}},
 		Body: []byte(`{"order":{"id":"1","status":"` + status + `","currency":"EUR","value":"1"},"event_type":"` +
 			event + `"}`),
 		Settings: []byte(`{"slug":"shop"}`),

@@ -24,8 +24,10 @@ var withdrawalMethods = []native{
 		takes: []field{
 			{name: "amount", form: sum, must: true, example: "10"},
 			{name: "currency", must: true, example: "USDT"},
-			{name: "wallet", must: true, note: "The address to send to.",
-				example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"},
+			{
+				name: "wallet", must: true, note: "The address to send to.",
+				example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8",
+			},
 			{name: "network", must: true, example: "TRC20"},
 			{name: "memo"},
 			{name: "external_id", note: "The caller's own; the router's reference where it is left out."},
@@ -43,8 +45,10 @@ var withdrawalMethods = []native{
 		gives: []field{{name: "currencies", form: list, must: true, members: []field{
 			{name: "ticker", note: "Its name here is inferred."},
 			{name: "fees", form: another, note: "Null where they are by network."},
-			{name: "network_fees", form: object,
-				note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex."},
+			{
+				name: "network_fees", form: object,
+				note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex.",
+			},
 		}}},
 	},
 }

@@ -11,8 +11,10 @@ import (
 // accountRoles are what an account can be asked, whatever its payments.
 //
 //nolint:gochecknoglobals // a table
-var accountRoles = []abi.Role{abi.Role_ROLE_BALANCES, abi.Role_ROLE_RATES, abi.Role_ROLE_STATEMENT,
-	abi.Role_ROLE_CATALOG}
+var accountRoles = []abi.Role{
+	abi.Role_ROLE_BALANCES, abi.Role_ROLE_RATES, abi.Role_ROLE_STATEMENT,
+	abi.Role_ROLE_CATALOG,
+}
 
 // topics are what a catalog may list.
 //
@@ -76,8 +78,8 @@ func (f *findings) account(outcome *abi.Outcome) {
 // be told apart, and times that are none. Of a bad answer the host finds it out, and shows nothing.
 func Told(outcome *abi.Outcome) []string {
 	var f findings
-	distinct(&f, "balance of purse", outcome.GetBalances(), func(b *abi.Balance) string {
-		return cmp.Or(b.GetAvailable().GetCurrency(), b.GetHeld().GetCurrency()) + " " + b.GetPurse()
+	distinct(&f, "balance of wallet", outcome.GetBalances(), func(b *abi.Balance) string {
+		return cmp.Or(b.GetAvailable().GetCurrency(), b.GetHeld().GetCurrency()) + " " + b.GetWallet()
 	})
 	distinct(&f, "rate", outcome.GetRates(),
 		func(r *abi.Rate) string { return r.GetFrom().GetCurrency() + " to " + r.GetTo().GetCurrency() })
@@ -102,7 +104,7 @@ func (f *findings) balance(balance *abi.Balance) {
 	f.money("balance: held", held)
 	f.require(available == nil || held == nil || available.GetCurrency() == held.GetCurrency(),
 		"balance: available in %s, held in %s", available.GetCurrency(), held.GetCurrency())
-	f.text("balance: purse", balance.GetPurse())
+	f.text("balance: wallet", balance.GetWallet())
 }
 
 func (f *findings) transaction(entry *abi.Transaction) {
@@ -117,7 +119,7 @@ func (f *findings) transaction(entry *abi.Transaction) {
 
 func (f *findings) item(item *abi.Item) {
 	f.require(item.GetCode() != "", "item %q: under which code?", item.GetName())
-	f.text("item", item.GetCode()+item.GetName()+item.GetSort())
+	f.text("item", item.GetCode()+item.GetName()+item.GetCategory())
 	for _, currency := range []string{item.GetCurrency(), item.GetCurrencyOut()} {
 		f.require(currency == "" || currencyPattern.MatchString(currency), "item %q: currency %q", item.GetCode(),
 			currency)

@@ -61,20 +61,28 @@ func TestQuote(t *testing.T) {
 		says  string
 	}{
 		"nothing is paid": {func(q *abi.Quote) { q.Pays = nil }, "pays: there is no amount"},
-		"nothing is got": {func(q *abi.Quote) { q.Gets = guest.Money("0", "EUR") },
-			"gets: \"0\" is not above zero"},
+		"nothing is got": {
+			func(q *abi.Quote) { q.Gets = guest.Money("0", "EUR") },
+			"gets: \"0\" is not above zero",
+		},
 		"wrong sign": {func(q *abi.Quote) { q.Pays = guest.Money("-1", "USDT") }, "not above zero"},
-		"an exponent": {func(q *abi.Quote) { q.Gets = guest.Money("9e1", "EUR") },
-			"not plain decimal text"},
+		"an exponent": {
+			func(q *abi.Quote) { q.Gets = guest.Money("9e1", "EUR") },
+			"not plain decimal text",
+		},
 		"two currencies and no rate": {func(q *abi.Quote) { q.Rate = nil }, "at which rate"},
 		"a rate of nothing":          {func(q *abi.Quote) { q.Rate.From = guest.Money("0", "USDT") }, "rate from"},
-		"a rate the other way": {func(q *abi.Quote) { q.Rate.From, q.Rate.To = q.Rate.To, q.Rate.From },
-			"not from what is paid"},
+		"a rate the other way": {
+			func(q *abi.Quote) { q.Rate.From, q.Rate.To = q.Rate.To, q.Rate.From },
+			"not from what is paid",
+		},
 		"a fee below zero":       {func(q *abi.Quote) { q.Fees[0].Amount = "-1" }, "is no fee"},
 		"a bound of a third":     {func(q *abi.Quote) { q.Bounds[0].Currency = "BTC" }, "nobody pays or gets"},
 		"a bound that is a word": {func(q *abi.Quote) { q.Bounds[0].Min = "no" }, "not decimals"},
-		"a bound of nothing": {func(q *abi.Quote) { q.Bounds[0].Min, q.Bounds[0].Max = "", "" },
-			"bounds nothing"},
+		"a bound of nothing": {
+			func(q *abi.Quote) { q.Bounds[0].Min, q.Bounds[0].Max = "", "" },
+			"bounds nothing",
+		},
 		"bounds upside down": {func(q *abi.Quote) { q.Bounds[0].Max = "9" }, "wrong way round"},
 		"expiry before time": {func(q *abi.Quote) { q.ExpiresMs = -1 }, "before time began"},
 	} {
@@ -138,43 +146,67 @@ func TestAnswerUnsound(t *testing.T) {
 		"a reject of a made-up code": {stepAnswer(guest.Reject("oops", "", "no")), "not in the router's list"},
 		"a reject without words":     {stepAnswer(guest.Reject("unsupported", "", "")), "says nothing"},
 		"a reject of no pointer":     {stepAnswer(guest.Reject("unsupported", "currency", "no")), "no JSON pointer"},
-		"a request as nothing known": {stepAnswer(guest.NewRequest("GET", guest.Literal("/")).SendAs("Nope", nil)),
-			"not in the manifest"},
+		"a request as nothing known": {
+			stepAnswer(guest.NewRequest("GET", guest.Literal("/")).SendAs("Nope", nil)),
+			"not in the manifest",
+		},
 		"a method of its own": {sendAnswer(func(r *abi.HttpRequest) { r.Method = "BREW" }), "method"},
-		"no path": {sendAnswer(func(r *abi.HttpRequest) { r.Path = nil }),
-			"starts with a literal slash"},
-		"a path out of a text": {sendAnswer(func(r *abi.HttpRequest) { r.Path[0] = guest.Text("/") }),
-			"starts with a literal slash"},
-		"a host of its own": {sendAnswer(func(r *abi.HttpRequest) { r.Origin = "https://evil.example" }),
-			"not of the manifest's hosts"},
-		"a host without TLS": {sendAnswer(func(r *abi.HttpRequest) { r.Origin = "http://files.example.com" }),
-			"not of the manifest's hosts"},
-		"an empty part": {sendAnswer(func(r *abi.HttpRequest) { r.Path = append(r.Path, &abi.Part{}) }),
-			"empty part"},
+		"no path": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Path = nil }),
+			"starts with a literal slash",
+		},
+		"a path out of a text": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Path[0] = guest.Text("/") }),
+			"starts with a literal slash",
+		},
+		"a host of its own": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Origin = "https://evil.example" }),
+			"not of the manifest's hosts",
+		},
+		"a host without TLS": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Origin = "http://files.example.com" }),
+			"not of the manifest's hosts",
+		},
+		"an empty part": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Path = append(r.Path, &abi.Part{}) }),
+			"empty part",
+		},
 		"a header that splits": {sendAnswer(func(r *abi.HttpRequest) {
 			r.Headers = []*abi.Field{{Name: "A", Value: []*abi.Part{guest.Literal("a\r\nB: b")}}}
 		}), "line break"},
-		"a header without a name": {sendAnswer(func(r *abi.HttpRequest) { r.Headers = []*abi.Field{{}} }),
-			"without a name"},
-		"an unknown secret": {sendAnswer(func(r *abi.HttpRequest) { r.Path[1] = guest.Secret("other") }),
-			`secret "other"`},
+		"a header without a name": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Headers = []*abi.Field{{}} }),
+			"without a name",
+		},
+		"an unknown secret": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Path[1] = guest.Secret("other") }),
+			`secret "other"`,
+		},
 		"an unknown secret signing": {sendAnswer(func(r *abi.HttpRequest) {
 			r.Signatures = []*abi.Signature{signed()}
 			r.Signatures[0].Secret = "other"
 		}), `secret "other"`},
-		"a signature of nothing": {sendAnswer(func(r *abi.HttpRequest) { r.Signatures = []*abi.Signature{{}} }),
-			"algorithm"},
+		"a signature of nothing": {
+			sendAnswer(func(r *abi.HttpRequest) { r.Signatures = []*abi.Signature{{}} }),
+			"algorithm",
+		},
 		"no verdict": {outcomeAnswer(func(o *abi.Outcome) { o.Verdict = 0 }), "no verdict"},
-		"accepted, and no more": {outcomeAnswer(func(o *abi.Outcome) { o.Status = 0 }),
-			"neither a status, nor a quote, nor an output"},
-		"failed without a code": {outcomeAnswer(func(o *abi.Outcome) { o.Status = abi.Status_STATUS_FAILED }),
-			"without a provider's code"},
+		"accepted, and no more": {
+			outcomeAnswer(func(o *abi.Outcome) { o.Status = 0 }),
+			"neither a status, nor a quote, nor an output",
+		},
+		"failed without a code": {
+			outcomeAnswer(func(o *abi.Outcome) { o.Status = abi.Status_STATUS_FAILED }),
+			"without a provider's code",
+		},
 		"refused without a code": {stepAnswer(guest.Rejected("", "no")), "without a provider's code"},
 		"refused with a status": {
-			outcomeAnswer(func(o *abi.Outcome) { o.Verdict = abi.Verdict_VERDICT_REJECTED }), "with a status"},
+			outcomeAnswer(func(o *abi.Outcome) { o.Verdict = abi.Verdict_VERDICT_REJECTED }), "with a status",
+		},
 		"unreadable without a reason": {stepAnswer(guest.Unreadable("")), "but why"},
 		"unreadable with a status": {
-			outcomeAnswer(func(o *abi.Outcome) { o.Verdict = abi.Verdict_VERDICT_UNREADABLE }), "with a status"},
+			outcomeAnswer(func(o *abi.Outcome) { o.Verdict = abi.Verdict_VERDICT_UNREADABLE }), "with a status",
+		},
 		"output that is not JSON": {outcomeAnswer(func(o *abi.Outcome) { o.Output = []byte("{") }), "not JSON"},
 		"text that is not UTF-8":  {outcomeAnswer(func(o *abi.Outcome) { o.Alert = "\xff" }), "UTF-8"},
 		"a float":                 {money("1.5e-7", "BTC"), "plain decimal"},
@@ -185,7 +217,8 @@ func TestAnswerUnsound(t *testing.T) {
 		"no currency":             {money("1", ""), "currency"},
 		"a script for a page": {
 			outcomeAnswer(func(o *abi.Outcome) { o.NextAction = guest.RedirectTo("javascript:alert(1)") }),
-			"no web address"},
+			"no web address",
+		},
 		"pay to nobody": {outcomeAnswer(func(o *abi.Outcome) {
 			o.NextAction = guest.PayTo("", "",
 				guest.Money("1", "BTC"), "")
@@ -199,15 +232,23 @@ func TestAnswerUnsound(t *testing.T) {
 				"")
 		}), "without a text"},
 		"a callback without trust": {receiptAnswer(&abi.Receipt{Reply: ok}), "whether to trust"},
-		"a look-up of nothing": {receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_LOOK_UP, Reply: ok}),
-			"look up what"},
-		"signed without a signature": {receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_SIGNED, Reference: "1",
-			Reply: ok}), "no signature"},
-		"signed, about nothing": {receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_SIGNED,
-			Signature: signed(), Reply: ok}), "no reference"},
+		"a look-up of nothing": {
+			receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_LOOK_UP, Reply: ok}),
+			"look up what",
+		},
+		"signed without a signature": {receiptAnswer(&abi.Receipt{
+			Trust: abi.Receipt_TRUST_SIGNED, Reference: "1",
+			Reply: ok,
+		}), "no signature"},
+		"signed, about nothing": {receiptAnswer(&abi.Receipt{
+			Trust:     abi.Receipt_TRUST_SIGNED,
+			Signature: signed(), Reply: ok,
+		}), "no reference"},
 		"a callback without a reply": {receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_IGNORE}), "HTTP status"},
-		"a callback's unsound outcome": {receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_IGNORE, Reply: ok,
-			Outcome: &abi.Outcome{}}), "no verdict"},
+		"a callback's unsound outcome": {receiptAnswer(&abi.Receipt{
+			Trust: abi.Receipt_TRUST_IGNORE, Reply: ok,
+			Outcome: &abi.Outcome{},
+		}), "no verdict"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -222,8 +263,10 @@ func TestAnswerCallbackNotSupported(t *testing.T) {
 	t.Parallel()
 	m := whole()
 	m.Callback = nil
-	answer := receiptAnswer(&abi.Receipt{Trust: abi.Receipt_TRUST_LOOK_UP, Reference: "1",
-		Reply: &abi.CallbackReply{Status: 200}})
+	answer := receiptAnswer(&abi.Receipt{
+		Trust: abi.Receipt_TRUST_LOOK_UP, Reference: "1",
+		Reply: &abi.CallbackReply{Status: 200},
+	})
 	require.NotEmpty(t, Answer(m, answer))
 }
 
@@ -233,8 +276,10 @@ func TestSecrets(t *testing.T) {
 		r.Query = []*abi.Field{{Name: "q", Value: []*abi.Part{guest.Secret("in_query")}}}
 		r.Headers = []*abi.Field{{Name: "h", Value: []*abi.Part{guest.Literal("Bearer "), guest.Secret("in_header")}}}
 		r.BasicAuth = &abi.BasicAuth{User: guest.Secret("user"), PasswordSecret: "password"}
-		r.Signatures = []*abi.Signature{{Secret: "key",
-			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Secret{Secret: "salt"}}}}}
+		r.Signatures = []*abi.Signature{{
+			Secret: "key",
+			Parts:  []*abi.SignedPart{{Part: &abi.SignedPart_Secret{Secret: "salt"}}},
+		}}
 	})
 	require.Equal(t, []string{"token", "in_query", "in_header", "user", "password", "key", "salt"}, Secrets(answer))
 	require.Equal(t, []string{"token"}, Secrets(receiptAnswer(&abi.Receipt{Signature: signed()})))

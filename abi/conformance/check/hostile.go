@@ -73,8 +73,10 @@ func Garbage() []Hostile {
 	bodies := []Hostile{
 		{Name: "empty", Bar: NotAccepted, Response: response(200, "")},
 		{Name: "blank", Bar: NotAccepted, Response: response(200, " \r\n\t ")},
-		{Name: "a page", Bar: NotAccepted,
-			Response: response(200, "<!doctype html><html><body>It works!</body></html>")},
+		{
+			Name: "a page", Bar: NotAccepted,
+			Response: response(200, "<!doctype html><html><body>It works!</body></html>"),
+		},
 		{Name: "a word", Bar: NotAccepted, Response: response(200, "OK")},
 		{Name: "not UTF-8", Bar: NotAccepted, Response: response(200, "\xff\xfe{\x00}\x80")},
 		{Name: "a null", Bar: NotAccepted, Response: response(200, "null")},
@@ -85,10 +87,14 @@ func Garbage() []Hostile {
 		{Name: "a list of nulls", Bar: NotAccepted, Response: response(200, "[null,[],{}]")},
 		{Name: "two objects", Bar: NotAccepted, Response: response(200, "{}{}")},
 		{Name: "huge text", Bar: NotAccepted, Response: response(200, strings.Repeat("a", huge))},
-		{Name: "a long list", Bar: NotAccepted,
-			Response: response(200, "["+strings.Repeat(`{"id":"123456","amount":10.50,"paid":false},`, long)+"{}]")},
-		{Name: "deep lists", Bar: NotAccepted,
-			Response: response(200, strings.Repeat("[", deep)+strings.Repeat("]", deep))},
+		{
+			Name: "a long list", Bar: NotAccepted,
+			Response: response(200, "["+strings.Repeat(`{"id":"123456","amount":10.50,"paid":false},`, long)+"{}]"),
+		},
+		{
+			Name: "deep lists", Bar: NotAccepted,
+			Response: response(200, strings.Repeat("[", deep)+strings.Repeat("]", deep)),
+		},
 		{Name: "deep and open", Bar: NotAccepted, Response: response(200, strings.Repeat(`{"a":`, deep))},
 	}
 	for _, status := range []uint32{100, 204, 301, 400, 404, 500, 503, 599} {
@@ -120,8 +126,10 @@ func Swell(good *abi.HttpResponse) []Hostile {
 	}
 	swollen := []Hostile{
 		{Name: "long texts", Response: with(good, write(replace(value, textsTo(strings.Repeat("x", 20_000)))))},
-		{Name: "numbers of many digits",
-			Response: with(good, write(replace(value, numbersTo(strings.Repeat("7", 5000)))))},
+		{
+			Name:     "numbers of many digits",
+			Response: with(good, write(replace(value, numbersTo(strings.Repeat("7", 5000))))),
+		},
 	}
 	if object, isObject := value.(map[string]any); isObject {
 		padded := maps.Clone(object)
@@ -203,8 +211,10 @@ func retyped(good *abi.HttpResponse, value any) []Hostile {
 	spoilt = append(spoilt,
 		Hostile{Name: "texts that are not UTF-8", Bar: Survive, Response: with(good, breakTexts(good.GetBody()))})
 	for i := range min(leaves(value), mostLeaves) {
-		for name, instead := range map[string]any{"null": nil, "an object": map[string]any{}, "a text": "?",
-			"a number": json.Number("-1.5e3")} {
+		for name, instead := range map[string]any{
+			"null": nil, "an object": map[string]any{}, "a text": "?",
+			"a number": json.Number("-1.5e3"),
+		} {
 			add(fmt.Sprintf("%s as value %d", name, i), Survive, replaceOne(value, i, instead))
 		}
 	}

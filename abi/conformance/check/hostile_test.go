@@ -13,8 +13,10 @@ import (
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	fault := &abi.Answer{Result: &abi.Answer_Error{Error: &abi.Error{Code: abi.Error_CODE_PANIC,
-		Message: "index out of range"}}}
+	fault := &abi.Answer{Result: &abi.Answer_Error{Error: &abi.Error{
+		Code:    abi.Error_CODE_PANIC,
+		Message: "index out of range",
+	}}}
 	succeeded := stepAnswer(guest.Done(guest.Accepted(abi.Status_STATUS_SUCCEEDED, "1")))
 	processing := stepAnswer(guest.Done(guest.Accepted(abi.Status_STATUS_PROCESSING, "1")))
 	refused := stepAnswer(guest.Rejected("1", "no"))
@@ -40,8 +42,10 @@ func TestJudge(t *testing.T) {
 
 func TestSpoil(t *testing.T) {
 	t.Parallel()
-	good := &abi.HttpResponse{Status: 200,
-		Body: []byte(`{"id": "a", "list": [{"amount": 1.50}, null], "ok": true}` + "\n")}
+	good := &abi.HttpResponse{
+		Status: 200,
+		Body:   []byte(`{"id": "a", "list": [{"amount": 1.50}, null], "ok": true}` + "\n"),
+	}
 	spoilt := Spoil(good)
 	seen := make(map[string]bool)
 	for _, hostile := range spoilt {

@@ -203,8 +203,10 @@ func leastArray(schema map[string]any) []any {
 // guesses are texts that most patterns of identifiers, amounts, dates and addresses let pass.
 //
 //nolint:gochecknoglobals // a table
-var guesses = []string{"1", "a", "12345", "10.00", "EUR", "2025-01-01", "2025-01-01T00:00:00Z", "https://shop.example/",
-	"a@shop.example"}
+var guesses = []string{
+	"1", "a", "12345", "10.00", "EUR", "2025-01-01", "2025-01-01T00:00:00Z", "https://shop.example/",
+	"a@shop.example",
+}
 
 func leastText(schema map[string]any) string {
 	least, _ := schema["minLength"].(float64)

@@ -39,8 +39,10 @@ func whole() *abi.Manifest {
 		},
 		Operations: []*abi.Operation{first, operation("Read", abi.Idempotency_IDEMPOTENCY_SAFE)},
 		Failures: []*abi.FailureRule{
-			{Operation: "Make", HttpStatus: 200, ProviderCode: "1", Meaning: abi.Meaning_MEANING_DUPLICATE,
-				Code: "duplicate", Source: "document"},
+			{
+				Operation: "Make", HttpStatus: 200, ProviderCode: "1", Meaning: abi.Meaning_MEANING_DUPLICATE,
+				Code: "duplicate", Source: "document",
+			},
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "document"},
 		},
 		Envelope: []*abi.Proof{{Pointer: "/error"}, {Pointer: "/data"}},
@@ -68,104 +70,161 @@ func TestManifest(t *testing.T) {
 			m.Operations[1].Idempotency = abi.Idempotency_IDEMPOTENCY_ABANDONABLE
 		}, "a quote is SAFE"},
 		"too many steps": {func(m *abi.Manifest) { m.MaxSteps = 99 }, "max_steps"},
-		"secret twice": {func(m *abi.Manifest) { m.Secrets = append(m.Secrets, m.Secrets[0]) },
-			"twice"},
+		"secret twice": {
+			func(m *abi.Manifest) { m.Secrets = append(m.Secrets, m.Secrets[0]) },
+			"twice",
+		},
 		"secret without a summary":  {func(m *abi.Manifest) { m.Secrets[0].Summary = "" }, "no summary"},
 		"secret with a dash":        {func(m *abi.Manifest) { m.Secrets[0].Name = "api-key" }, "secret"},
 		"settings without a schema": {func(m *abi.Manifest) { m.SettingsSchema = "" }, "settings_schema"},
 		"settings schema not JSON":  {func(m *abi.Manifest) { m.SettingsSchema = "{" }, "not JSON"},
-		"settings schema not a schema": {func(m *abi.Manifest) { m.SettingsSchema = `{"type": "objekt"}` },
-			"settings_schema"},
+		"settings schema not a schema": {
+			func(m *abi.Manifest) { m.SettingsSchema = `{"type": "objekt"}` },
+			"settings_schema",
+		},
 		"schema that refers elsewhere": {
-			func(m *abi.Manifest) { m.SettingsSchema = `{"$ref": "https://example.com/s"}` }, "settings_schema"},
+			func(m *abi.Manifest) { m.SettingsSchema = `{"$ref": "https://example.com/s"}` }, "settings_schema",
+		},
 		"no operation":                {func(m *abi.Manifest) { m.Operations = nil }, "no operation"},
 		"operation twice":             {func(m *abi.Manifest) { m.Operations[1].Name = "Make" }, "one name each"},
 		"operation without a summary": {func(m *abi.Manifest) { m.Operations[0].Summary = "" }, "no summary"},
 		"operation without a class":   {func(m *abi.Manifest) { m.Operations[0].Idempotency = 0 }, "no idempotency"},
-		"operation of a made-up class": {func(m *abi.Manifest) { m.Operations[0].Idempotency = 99 },
-			"no idempotency"},
+		"operation of a made-up class": {
+			func(m *abi.Manifest) { m.Operations[0].Idempotency = 99 },
+			"no idempotency",
+		},
 		"operation without documents": {func(m *abi.Manifest) { m.Operations[0].Documented = 0 }, "documented"},
 		"operation without an input":  {func(m *abi.Manifest) { m.Operations[0].InputSchema = "" }, "input_schema"},
-		"operation without an output": {func(m *abi.Manifest) { m.Operations[0].OutputSchema = "" },
-			"output_schema"},
+		"operation without an output": {
+			func(m *abi.Manifest) { m.Operations[0].OutputSchema = "" },
+			"output_schema",
+		},
 		"settling backwards":        {func(m *abi.Manifest) { m.Operations[0].SettleAfterMs = -1 }, "negative"},
 		"keyed without a reference": {keyedWithoutReference, "KEYED without"},
-		"keyed by no setting": {func(m *abi.Manifest) { m.Operations[0].KeyedBySetting = "nope" },
-			"no boolean"},
-		"keyed by a text": {func(m *abi.Manifest) { m.Operations[0].KeyedBySetting = "name" },
-			"no boolean"},
-		"keyed by setting, no reference": {func(m *abi.Manifest) { m.Operations[0].Reference = nil },
-			"without a reference"},
-		"finds, but is no look-up": {func(m *abi.Manifest) { m.Operations[0].FindsByReference = true },
-			"no flow's look-up"},
-		"alphabet with doubles": {func(m *abi.Manifest) { m.Operations[0].Reference.Alphabet = "00123456789" },
-			"twice"},
+		"keyed by no setting": {
+			func(m *abi.Manifest) { m.Operations[0].KeyedBySetting = "nope" },
+			"no boolean",
+		},
+		"keyed by a text": {
+			func(m *abi.Manifest) { m.Operations[0].KeyedBySetting = "name" },
+			"no boolean",
+		},
+		"keyed by setting, no reference": {
+			func(m *abi.Manifest) { m.Operations[0].Reference = nil },
+			"without a reference",
+		},
+		"finds, but is no look-up": {
+			func(m *abi.Manifest) { m.Operations[0].FindsByReference = true },
+			"no flow's look-up",
+		},
+		"alphabet with doubles": {
+			func(m *abi.Manifest) { m.Operations[0].Reference.Alphabet = "00123456789" },
+			"twice",
+		},
 		"reference without length": {func(m *abi.Manifest) { m.Operations[0].Reference.Length = 0 }, "1 to 255"},
 		"reference too short":      {func(m *abi.Manifest) { m.Operations[0].Reference.Length = 8 }, "bits"},
 		"flow of no kind":          {func(m *abi.Manifest) { m.Flows[0].Kind = 0 }, "one flow for each kind"},
-		"flow twice": {func(m *abi.Manifest) { m.Flows = append(m.Flows, m.Flows[0]) },
-			"one flow for each kind"},
-		"currency in small letters": {func(m *abi.Manifest) { m.Flows[0].Currencies = []string{"eur"} },
-			"currencies"},
-		"currency twice": {func(m *abi.Manifest) { m.Flows[0].Currencies = []string{"EUR", "EUR"} },
-			"twice"},
-		"country of three letters": {func(m *abi.Manifest) { m.Flows[0].Countries = []string{"DEU"} },
-			"countries"},
-		"required without a slash": {func(m *abi.Manifest) { m.Flows[0].Required = []string{"country"} },
-			"required"},
-		"bound of another currency": {func(m *abi.Manifest) { m.Flows[0].Bounds[0].Currency = "USD" },
-			"does not take"},
+		"flow twice": {
+			func(m *abi.Manifest) { m.Flows = append(m.Flows, m.Flows[0]) },
+			"one flow for each kind",
+		},
+		"currency in small letters": {
+			func(m *abi.Manifest) { m.Flows[0].Currencies = []string{"eur"} },
+			"currencies",
+		},
+		"currency twice": {
+			func(m *abi.Manifest) { m.Flows[0].Currencies = []string{"EUR", "EUR"} },
+			"twice",
+		},
+		"country of three letters": {
+			func(m *abi.Manifest) { m.Flows[0].Countries = []string{"DEU"} },
+			"countries",
+		},
+		"required without a slash": {
+			func(m *abi.Manifest) { m.Flows[0].Required = []string{"country"} },
+			"required",
+		},
+		"bound of another currency": {
+			func(m *abi.Manifest) { m.Flows[0].Bounds[0].Currency = "USD" },
+			"does not take",
+		},
 		"bound that is no number":    {func(m *abi.Manifest) { m.Flows[0].Bounds[0].Min = "1,5" }, "not decimals"},
 		"bounds the wrong way round": {func(m *abi.Manifest) { m.Flows[0].Bounds[0].Min = "11" }, "wrong way"},
-		"no create": {func(m *abi.Manifest) { m.Flows[0].Actions[0].Role = abi.Role_ROLE_UPDATE },
-			"0 creates"},
-		"two creates": {func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = abi.Role_ROLE_CREATE },
-			"2 creates"},
+		"no create": {
+			func(m *abi.Manifest) { m.Flows[0].Actions[0].Role = abi.Role_ROLE_UPDATE },
+			"0 creates",
+		},
+		"two creates": {
+			func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = abi.Role_ROLE_CREATE },
+			"2 creates",
+		},
 		"action of no role": {func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = 0 }, "no role"},
-		"action of no operation": {func(m *abi.Manifest) { m.Flows[0].Actions[1].Operation = "Nope" },
-			"not in the manifest"},
+		"action of no operation": {
+			func(m *abi.Manifest) { m.Flows[0].Actions[1].Operation = "Nope" },
+			"not in the manifest",
+		},
 		"a decline without proof": {func(m *abi.Manifest) { m.Envelope = nil }, "has no proof"},
-		"a lone message for a proof": {func(m *abi.Manifest) { m.Envelope = []*abi.Proof{{Pointer: "/message"}} },
-			"alone may be a gateway's"},
+		"a lone message for a proof": {
+			func(m *abi.Manifest) { m.Envelope = []*abi.Proof{{Pointer: "/message"}} },
+			"alone may be a gateway's",
+		},
 		"a proof that is no pointer": {
-			func(m *abi.Manifest) { m.Failures[0].Proofs = []*abi.Proof{{Pointer: "error"}} }, "does not start with"},
+			func(m *abi.Manifest) { m.Failures[0].Proofs = []*abi.Proof{{Pointer: "error"}} }, "does not start with",
+		},
 		"a final duplicate":             {func(m *abi.Manifest) { m.Failures[0].Final = true }, "final is for"},
 		"precision of another currency": {precision("USD", 2), "does not take"},
 		"precision twice":               {precision("EUR", 2, 3), "one each"},
 		"precision beyond all":          {precision("EUR", 19), "at most 18"},
 		"a create from a status":        {from(0), "is no confirm"},
-		"no look-up": {func(m *abi.Manifest) { m.Flows[0].Actions = m.Flows[0].Actions[:1] },
-			"no look-up"},
+		"no look-up": {
+			func(m *abi.Manifest) { m.Flows[0].Actions = m.Flows[0].Actions[:1] },
+			"no look-up",
+		},
 		"account asked by a create": {func(m *abi.Manifest) { m.Actions[0].Operation = "Make" }, "has to be SAFE"},
-		"account asked by nothing": {func(m *abi.Manifest) { m.Actions[0].Operation = "Nope" },
-			"not in the manifest"},
-		"account asked for a payment": {func(m *abi.Manifest) { m.Actions[0].Role = abi.Role_ROLE_LOOKUP },
-			"no role of an account"},
+		"account asked by nothing": {
+			func(m *abi.Manifest) { m.Actions[0].Operation = "Nope" },
+			"not in the manifest",
+		},
+		"account asked for a payment": {
+			func(m *abi.Manifest) { m.Actions[0].Role = abi.Role_ROLE_LOOKUP },
+			"no role of an account",
+		},
 		"account asked of no role": {func(m *abi.Manifest) { m.Actions[0].Role = 0 }, "no role of an account"},
-		"account asked twice": {func(m *abi.Manifest) { m.Actions = append(m.Actions, m.Actions[0]) },
-			"not several"},
+		"account asked twice": {
+			func(m *abi.Manifest) { m.Actions = append(m.Actions, m.Actions[0]) },
+			"not several",
+		},
 		"balances with a topic":         {func(m *abi.Manifest) { m.Actions[0].Topic = "wallets" }, "has no topic"},
 		"catalog of nothing":            {func(m *abi.Manifest) { m.Actions[1].Topic = "" }, "a catalog of"},
 		"catalog of what nobody asks":   {func(m *abi.Manifest) { m.Actions[1].Topic = "moods" }, "a catalog of"},
 		"two catalogs of one operation": {twoTopics, "lists two topics"},
 		"payment asks for balances": {
-			func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = abi.Role_ROLE_BALANCES }, "not a payment's"},
-		"failure of no operation": {func(m *abi.Manifest) { m.Failures[0].Operation = "Nope" },
-			"no such operation"},
+			func(m *abi.Manifest) { m.Flows[0].Actions[1].Role = abi.Role_ROLE_BALANCES }, "not a payment's",
+		},
+		"failure of no operation": {
+			func(m *abi.Manifest) { m.Failures[0].Operation = "Nope" },
+			"no such operation",
+		},
 		"failure that takes all": {func(m *abi.Manifest) {
 			m.Failures[0].HttpStatus,
 				m.Failures[0].ProviderCode = 0, ""
 		}, "match everything"},
 		"failure without a meaning": {func(m *abi.Manifest) { m.Failures[1].Meaning = 0 }, "no meaning"},
-		"failure of a made-up code": {func(m *abi.Manifest) { m.Failures[1].Code = "oops" },
-			"not in the router's list"},
+		"failure of a made-up code": {
+			func(m *abi.Manifest) { m.Failures[1].Code = "oops" },
+			"not in the router's list",
+		},
 		"failure without a source": {func(m *abi.Manifest) { m.Failures[1].Source = "" }, "known from"},
 		"duplicate taken for a decline": {
-			func(m *abi.Manifest) { m.Failures[0].Meaning = abi.Meaning_MEANING_DECLINED_HARD }, "go together"},
+			func(m *abi.Manifest) { m.Failures[0].Meaning = abi.Meaning_MEANING_DECLINED_HARD }, "go together",
+		},
 		"not found by another name": {
-			func(m *abi.Manifest) { m.Failures[1].Meaning = abi.Meaning_MEANING_NOT_FOUND }, "NOT_FOUND"},
-		"failure behind its like": {func(m *abi.Manifest) { m.Failures = append(m.Failures, m.Failures[0]) },
-			"never holds"},
+			func(m *abi.Manifest) { m.Failures[1].Meaning = abi.Meaning_MEANING_NOT_FOUND }, "NOT_FOUND",
+		},
+		"failure behind its like": {
+			func(m *abi.Manifest) { m.Failures = append(m.Failures, m.Failures[0]) },
+			"never holds",
+		},
 		"callback nobody explains": {func(m *abi.Manifest) { m.Callback.Summary = "" }, "callback"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,8 +285,10 @@ func from(action int) func(m *abi.Manifest) {
 func TestALookUpsAbsenceOfAKeyedCreateNeedsProof(t *testing.T) {
 	t.Parallel()
 	m := whole()
-	absent := &abi.FailureRule{Operation: "Read", HttpStatus: 404, Meaning: abi.Meaning_MEANING_NOT_FOUND,
-		Code: "not_found", Source: "document"}
+	absent := &abi.FailureRule{
+		Operation: "Read", HttpStatus: 404, Meaning: abi.Meaning_MEANING_NOT_FOUND,
+		Code: "not_found", Source: "document",
+	}
 	absent.Proofs = []*abi.Proof{{Pointer: "/message"}}
 	m.Failures = append(m.Failures[:1:1], absent)
 	require.Contains(t, strings.Join(Manifest(m), "; "), "has no proof")

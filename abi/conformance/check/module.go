@@ -206,8 +206,10 @@ func (c *checker) callbacks(ctx context.Context, m *abi.Manifest) []string {
 	settings := leastSettings(m)
 	for _, method := range []string{"GET", "POST"} {
 		for _, garbage := range Garbage() {
-			callback := &abi.Callback{Method: method, Path: "/", Query: "a=%zz&=&b", Body: garbage.Response.GetBody(),
-				Settings: settings}
+			callback := &abi.Callback{
+				Method: method, Path: "/", Query: "a=%zz&=&b", Body: garbage.Response.GetBody(),
+				Settings: settings,
+			}
 			answer, wrong := c.ask(ctx, wasm.Receive, callback)
 			if wrong == nil && answer.GetError() == nil {
 				wrong = Answer(m, answer)

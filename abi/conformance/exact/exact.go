@@ -31,8 +31,10 @@ func Decoded(tb testing.TB, text []byte) (value any) {
 // that is there twice are kept too.
 func Spelt(tb testing.TB, sent, output []byte, isAmount func(member string) bool) {
 	tb.Helper()
-	s := speller{tb: tb, sent: json.NewDecoder(bytes.NewReader(sent)), output: json.NewDecoder(bytes.NewReader(output)),
-		isAmount: isAmount}
+	s := speller{
+		tb: tb, sent: json.NewDecoder(bytes.NewReader(sent)), output: json.NewDecoder(bytes.NewReader(output)),
+		isAmount: isAmount,
+	}
 	s.sent.UseNumber()
 	s.output.UseNumber()
 	s.value("")

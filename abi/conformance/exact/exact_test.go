@@ -62,8 +62,10 @@ func TestSpelt(t *testing.T) {
 
 func TestFound(t *testing.T) {
 	t.Parallel()
-	for told, want := range map[string]bool{"1.50": true, "1.5": true, "150e-2": true, "-3": true, "1.500000001": false,
-		"-1.50": false, "3": false} {
+	for told, want := range map[string]bool{
+		"1.50": true, "1.5": true, "150e-2": true, "-3": true, "1.500000001": false,
+		"-1.50": false, "3": false,
+	} {
 		body := []byte(`{"a":["1.50",{"b":-3.0}]}`)
 		require.Equal(t, want, met(t, func(j *judge) { exact.Found(j, body, nil, &abi.Money{Amount: told}) }), told)
 		amount, err := decimal.Parse(told)

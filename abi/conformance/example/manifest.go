@@ -56,10 +56,14 @@ func manifest() *abi.Manifest {
 			},
 		},
 		Failures: []*abi.FailureRule{
-			{Operation: quote, HttpStatus: 200, ProviderCode: "fee", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-				Code: "limit_exceeded", Source: "made up"},
-			{HttpStatus: 200, ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
-				Source: "made up"},
+			{
+				Operation: quote, HttpStatus: 200, ProviderCode: "fee", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+				Code: "limit_exceeded", Source: "made up",
+			},
+			{
+				HttpStatus: 200, ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
+				Source: "made up",
+			},
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "made up"},
 		},
 		Callback: &abi.CallbackForm{Supported: true, Summary: "Set the URL in the provider's panel."},

@@ -14,8 +14,10 @@ import (
 // secret is used and no other, steps stay within max_steps, and what goes in and comes out has the shape that the
 // schemas promise.
 func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vectors []*Vector) []string {
-	shown := &showing{operations: make(map[string]bool), secrets: make(map[string]bool),
-		told: make(map[abi.Role]map[string]bool)}
+	shown := &showing{
+		operations: make(map[string]bool), secrets: make(map[string]bool),
+		told: make(map[abi.Role]map[string]bool),
+	}
 	var faults []string
 	for _, v := range vectors {
 		moves, err := play(ctx, guest, v)

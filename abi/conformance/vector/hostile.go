@@ -79,8 +79,10 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 	}
 	attacks := make([]attack, 0, len(hostile))
 	for _, h := range hostile {
-		interpretation := &abi.Interpretation{Call: m.interpretation.GetCall(), State: m.interpretation.GetState(),
-			Response: h.Response}
+		interpretation := &abi.Interpretation{
+			Call: m.interpretation.GetCall(), State: m.interpretation.GetState(),
+			Response: h.Response,
+		}
 		encoded, err := encode(interpretation)
 		if err != nil {
 			return nil, err
@@ -166,13 +168,15 @@ func (a *Attacker) onCallback(good *abi.Callback, received *abi.Answer) ([]attac
 
 func (a *Attacker) post(name string, callback *abi.Callback) attack {
 	encoded, _ := callback.MarshalVT() // the generated code has no error to give
-	return attack{name: name, input: input{export: exportReceive, bytes: encoded},
+	return attack{
+		name: name, input: input{export: exportReceive, bytes: encoded},
 		judge: func(answer *abi.Answer) []string {
 			if fault := answer.GetError(); fault != nil {
 				return []string{"an error, and not a receipt: " + fault.GetMessage()}
 			}
 			return check.Answer(a.manifest, answer)
-		}}
+		},
+	}
 }
 
 // mount answers an attack, and tells what is wrong with the answer.

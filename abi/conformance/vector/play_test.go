@@ -94,8 +94,10 @@ func TestNativeFault(t *testing.T) {
 		err  error
 		want *abi.Error
 	}{
-		"typed": {guest.UnknownOperation("X"),
-			&abi.Error{Code: abi.Error_CODE_UNKNOWN_OPERATION, Message: `operation "X" is not in the manifest`}},
+		"typed": {
+			guest.UnknownOperation("X"),
+			&abi.Error{Code: abi.Error_CODE_UNKNOWN_OPERATION, Message: `operation "X" is not in the manifest`},
+		},
 		"simple": {errors.New("no"), &abi.Error{Message: "no"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,8 +19,10 @@ const share = 2
 const wasmPage = 64 << 10
 
 //nolint:gochecknoglobals // a table
-var wasmExports = map[export]wasm.Export{exportPrepare: wasm.Prepare, exportInterpret: wasm.Interpret,
-	exportReceive: wasm.Receive}
+var wasmExports = map[export]wasm.Export{
+	exportPrepare: wasm.Prepare, exportInterpret: wasm.Interpret,
+	exportReceive: wasm.Receive,
+}
 
 // Sandboxed runs a plugin's module as the host does. It is used by one goroutine.
 type Sandboxed struct {
@@ -160,13 +162,17 @@ func Module(ctx context.Context, module *wasm.Module, vectors []*Vector) ([]chec
 		return problems
 	}
 	return []check.Result{
-		{Name: fmt.Sprintf("%d golden vectors", len(vectors)),
-			Problems: each(func(v *Vector) []string { return v.Golden(ctx, guest, manifest) })},
+		{
+			Name:     fmt.Sprintf("%d golden vectors", len(vectors)),
+			Problems: each(func(v *Vector) []string { return v.Golden(ctx, guest, manifest) }),
+		},
 		{Name: "one call, one answer", Problems: each(func(v *Vector) []string { return v.Pure(ctx, guest) })},
 		{Name: "an honest call's share", Problems: guest.Frugal()},
 		{Name: "vectors show what the manifest says", Problems: Coverage(ctx, guest, manifest, vectors)},
-		{Name: "hostile answers and callbacks",
-			Problems: each(func(v *Vector) []string { return attacker.Attack(ctx, guest, v) })},
+		{
+			Name:     "hostile answers and callbacks",
+			Problems: each(func(v *Vector) []string { return attacker.Attack(ctx, guest, v) }),
+		},
 		{Name: "again and again", Problems: guest.Lasting(ctx)},
 		{Name: "no instance lost", Problems: guest.Unharmed()},
 	}, ctx.Err()

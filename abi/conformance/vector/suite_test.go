@@ -24,8 +24,10 @@ func TestGolden(t *testing.T) {
 	for name, row := range map[string]struct{ vector, says string }{
 		"another request": {strings.Replace(played, "GET /\n", "GET /1\n", 1), "-GET /1\n+GET /\n"},
 		"another outcome": {strings.Replace(played, "no", "yes", 1), `+    "message": "no"`},
-		"no outcome": {oneCall + "-- request-1 --\nGET /\n-- response-1 --\n200\n\n{}\n",
-			"the vector has no outcome.json"},
+		"no outcome": {
+			oneCall + "-- request-1 --\nGET /\n-- response-1 --\n200\n\n{}\n",
+			"the vector has no outcome.json",
+		},
 		"another end":         {played + "-- reject.json --\n{}\n", "reject.json is not what the plugin answers"},
 		"an outcome misspelt": {strings.Replace(played, "verdict", "verdikt", 1), "verdikt"},
 		"a response too many": {played + "-- response-2 --\n200\n", "response-2 is never asked for"},
@@ -68,8 +70,10 @@ func TestCoverage(t *testing.T) {
 			SettingsSchema: object,
 			Secrets:        []*abi.Secret{{Name: "key"}, {Name: "other", Optional: true}},
 			Operations: []*abi.Operation{
-				{Name: "Make", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: object,
-					OutputSchema: object},
+				{
+					Name: "Make", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE, InputSchema: object,
+					OutputSchema: object,
+				},
 			},
 		}
 	}
@@ -86,8 +90,10 @@ func TestCoverage(t *testing.T) {
 	const payment = "-- call.json --\n{\"operation\": \"Make\", \"payment\": {\"kind\": \"collect\"}}\n-- response-1 " +
 		"--\n200\n\n{}\n"
 	quoting := func(m *abi.Manifest) {
-		m.Flows = []*abi.Flow{{Kind: abi.Kind_KIND_COLLECT,
-			Actions: []*abi.Action{{Role: abi.Role_ROLE_QUOTE, Operation: "Make"}}}}
+		m.Flows = []*abi.Flow{{
+			Kind:    abi.Kind_KIND_COLLECT,
+			Actions: []*abi.Action{{Role: abi.Role_ROLE_QUOTE, Operation: "Make"}},
+		}}
 	}
 	for name, row := range map[string]struct {
 		change  func(m *abi.Manifest)
@@ -106,12 +112,16 @@ func TestCoverage(t *testing.T) {
 				m.Secrets[1].Optional = false
 			}, oneResponse, accepted, `no vector uses secret "other"`,
 		},
-		"a secret that is not declared": {func(m *abi.Manifest) { m.Secrets = nil }, oneResponse, accepted,
-			`secret "key" is not in the manifest`},
+		"a secret that is not declared": {
+			func(m *abi.Manifest) { m.Secrets = nil }, oneResponse, accepted,
+			`secret "key" is not in the manifest`,
+		},
 		"a question that nothing answers": {
 			func(m *abi.Manifest) {
-				m.Actions = []*abi.Action{{Role: abi.Role_ROLE_BALANCES,
-					Operation: "Make"}}
+				m.Actions = []*abi.Action{{
+					Role:      abi.Role_ROLE_BALANCES,
+					Operation: "Make",
+				}}
 			}, oneResponse, accepted,
 			"no vector with a query shows what Make tells of balances",
 		},
@@ -126,13 +136,17 @@ func TestCoverage(t *testing.T) {
 				"--\n200\n\n{}\n", accepted, "settings: ",
 		},
 		"an output of another shape": {
-			func(*abi.Manifest) {}, oneResponse, &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED,
-				Output: []byte(`{"a":1}`)}, "output: ",
+			func(*abi.Manifest) {}, oneResponse, &abi.Outcome{
+				Verdict: abi.Verdict_VERDICT_ACCEPTED,
+				Output:  []byte(`{"a":1}`),
+			}, "output: ",
 		},
 		"an outcome that says nothing": {func(*abi.Manifest) {}, oneResponse, &abi.Outcome{}, "no verdict"},
 		"a quote that quotes nothing":  {quoting, payment, accepted, "accepted, without a quote"},
-		"a quote that may move money": {func(m *abi.Manifest) { quoting(m); m.Operations[0].Idempotency = 0 },
-			payment, accepted, "a quote performs Make"},
+		"a quote that may move money": {
+			func(m *abi.Manifest) { quoting(m); m.Operations[0].Idempotency = 0 },
+			payment, accepted, "a quote performs Make",
+		},
 		"a vector that does not play on": {func(*abi.Manifest) {}, twoResponses, accepted, "never asked for"},
 	} {
 		t.Run(name, func(t *testing.T) {

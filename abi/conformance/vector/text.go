@@ -148,7 +148,7 @@ type accountText struct {
 type balanceText struct {
 	Available *moneyText `json:"available,omitempty"`
 	Held      *moneyText `json:"held,omitempty"`
-	Purse     string     `json:"purse,omitempty"`
+	Wallet    string     `json:"wallet,omitempty"`
 }
 
 type transactionText struct {
@@ -166,7 +166,7 @@ type transactionText struct {
 type itemText struct {
 	Code        string      `json:"code"`
 	Name        string      `json:"name,omitempty"`
-	Sort        string      `json:"sort,omitempty"`
+	Category    string      `json:"category,omitempty"`
 	Currency    string      `json:"currency,omitempty"`
 	CurrencyOut string      `json:"currency_out,omitempty"`
 	Bounds      []boundText `json:"bounds,omitempty"`
@@ -298,7 +298,7 @@ func newBoundTexts(bounds []*abi.Bound) []boundText {
 func newAccountText(outcome *abi.Outcome) (text accountText) {
 	for _, balance := range outcome.GetBalances() {
 		text.Balances = append(text.Balances,
-			balanceText{newMoneyText(balance.GetAvailable()), newMoneyText(balance.GetHeld()), balance.GetPurse()})
+			balanceText{newMoneyText(balance.GetAvailable()), newMoneyText(balance.GetHeld()), balance.GetWallet()})
 	}
 	for _, rate := range outcome.GetRates() {
 		text.Rates = append(text.Rates, rateText{newMoneyText(rate.GetFrom()), newMoneyText(rate.GetTo())})
@@ -314,7 +314,7 @@ func newAccountText(outcome *abi.Outcome) (text accountText) {
 	}
 	for _, item := range outcome.GetItems() {
 		text.Items = append(text.Items, itemText{
-			Code: item.GetCode(), Name: item.GetName(), Sort: item.GetSort(), Currency: item.GetCurrency(),
+			Code: item.GetCode(), Name: item.GetName(), Category: item.GetCategory(), Currency: item.GetCurrency(),
 			CurrencyOut: item.GetCurrencyOut(),
 			Bounds:      newBoundTexts(item.GetBounds()),
 		})
@@ -384,8 +384,10 @@ func newReceiptText(receipt *abi.Receipt, rule func(code string) *abi.FailureRul
 		DedupeKey:         receipt.GetDedupeKey(),
 	}
 	if reply := receipt.GetReply(); reply != nil {
-		text.Reply = &replyText{Status: reply.GetStatus(), ContentType: reply.GetContentType(),
-			Body: string(reply.GetBody())}
+		text.Reply = &replyText{
+			Status: reply.GetStatus(), ContentType: reply.GetContentType(),
+			Body: string(reply.GetBody()),
+		}
 	}
 	return text
 }

@@ -34,8 +34,10 @@ func TestRequestText(t *testing.T) {
 				{Part: &abi.SignedPart_Header{Header: "Date"}},
 			},
 		},
-		{Algorithm: abi.Signature_ALGORITHM_MD5, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Hash",
-			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}}},
+		{
+			Algorithm: abi.Signature_ALGORITHM_MD5, Encoding: abi.Signature_ENCODING_HEX, Header: "X-Hash",
+			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}},
+		},
 	}
 	require.Equal(t, `POST https://files.example.com/{{secret:token}}/a/b/%7B%7Bsecret:x%7D%7D%2F%3F?q=a%26b+%7B%7Bsecret%3Ax%7D%7D as Other
 X-Two: v={{secret:key}} t
@@ -113,25 +115,27 @@ func TestAccountText(t *testing.T) {
 	t.Parallel()
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 	outcome.Output = []byte(`1`)
-	outcome.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR"), Held: guest.Money("2", "EUR"), Purse: "p"}}
+	outcome.Balances = []*abi.Balance{{Available: guest.Money("1", "EUR"), Held: guest.Money("2", "EUR"), Wallet: "p"}}
 	outcome.Rates = []*abi.Rate{{From: guest.Money("1", "BTC"), To: guest.Money("2", "EUR")}}
 	outcome.Transactions = []*abi.Transaction{{
 		Id: "i", AtMs: 1704067200000, Amount: guest.Money("-1", "EUR"), Fee: guest.Money("0.1", "EUR"),
 		FeeIncluded: true, Kind: "k", Status: "s",
 		Reference: "ours", ProviderReference: "theirs",
 	}}
-	outcome.Items = []*abi.Item{{Code: "c", Name: "n", Sort: "s", Currency: "EUR", CurrencyOut: "BTC",
-		Bounds: []*abi.Bound{{Currency: "EUR", Min: "1", Max: "2"}}}}
+	outcome.Items = []*abi.Item{{
+		Code: "c", Name: "n", Category: "s", Currency: "EUR", CurrencyOut: "BTC",
+		Bounds: []*abi.Bound{{Currency: "EUR", Min: "1", Max: "2"}},
+	}}
 	text, err := jsonText(newOutcomeText(outcome, nil))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"verdict": "accepted",
 		"balances": [{"available": {"amount": "1", "currency": "EUR"}, "held": {"amount": "2", "currency": "EUR"},
-		  "purse": "p"}],
+		  "wallet": "p"}],
 		"rates": [{"from": {"amount": "1", "currency": "BTC"}, "to": {"amount": "2", "currency": "EUR"}}],
 		"transactions": [{"id": "i", "at": "2024-01-01T00:00:00Z", "amount": {"amount": "-1", "currency": "EUR"},
 			"fee": {"amount": "0.1", "currency": "EUR"}, "fee_included": true, "kind": "k", "status": "s", "reference": "ours",
 			  "provider_reference": "theirs"}],
-		"items": [{"code": "c", "name": "n", "sort": "s", "currency": "EUR", "currency_out": "BTC",
+		"items": [{"code": "c", "name": "n", "category": "s", "currency": "EUR", "currency_out": "BTC",
 		  "bounds": [{"currency": "EUR", "min": "1", "max": "2"}]}],
 		"output": 1}`, text)
 	again, err := canonical("outcome.json", []byte(text))
@@ -148,12 +152,16 @@ func TestQuestions(t *testing.T) {
 `))
 	require.NoError(t, err)
 	require.True(t,
-		v.call.GetQuery().EqualVT(&abi.Query{FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE",
-			Currency: "EUR", Limit: 25}))
+		v.call.GetQuery().EqualVT(&abi.Query{
+			FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE",
+			Currency: "EUR", Limit: 25,
+		}))
 	manifest := &abi.Manifest{
 		Actions: []*abi.Action{{Role: abi.Role_ROLE_BALANCES, Operation: "Read"}},
-		Operations: []*abi.Operation{{Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE},
-			{Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_KEYED}},
+		Operations: []*abi.Operation{
+			{Name: "Read", Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE},
+			{Name: "Pay", Idempotency: abi.Idempotency_IDEMPOTENCY_KEYED},
+		},
 	}
 	step := func(steps ...*abi.Step) (moves []move) {
 		for _, s := range steps {
@@ -196,8 +204,10 @@ func TestNextActionText(t *testing.T) {
 func TestCanonical(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ file, held, want string }{
-		"outcome": {"outcome.json", `{"status":"succeeded", "verdict":"accepted"}`,
-			"{\n  \"verdict\": \"accepted\",\n  \"status\": \"succeeded\"\n}\n"},
+		"outcome": {
+			"outcome.json", `{"status":"succeeded", "verdict":"accepted"}`,
+			"{\n  \"verdict\": \"accepted\",\n  \"status\": \"succeeded\"\n}\n",
+		},
 		"reject":  {"reject.json", `{"message":"m","code":"c"}`, "{\n  \"code\": \"c\",\n  \"message\": \"m\"\n}\n"},
 		"error":   {"error.json", `{"message":"m","code":"c"}`, "{\n  \"code\": \"c\",\n  \"message\": \"m\"\n}\n"},
 		"receipt": {"receipt.json", `{"trust":"ignore"}`, "{\n  \"trust\": \"ignore\"\n}\n"},

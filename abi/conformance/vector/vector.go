@@ -87,8 +87,10 @@ func Read(path string) (*Vector, error) {
 }
 
 func parse(path string, content []byte) (*Vector, error) {
-	v := &Vector{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content),
-		call: &abi.Call{}}
+	v := &Vector{
+		Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: txtar.Parse(content),
+		call: &abi.Call{},
+	}
 	for i, file := range v.archive.Files {
 		if err := v.take(file.Name, file.Data); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.Name, err)

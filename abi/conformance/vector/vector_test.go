@@ -51,8 +51,10 @@ X-Two: c
 			Reference:   "r",
 			Description: "d", ReturnUrl: "https://a.example/", ExpiresMs: 1704164645000,
 			Payer: &abi.Payer{Name: "n", Email: "e", Phone: "p", Ip: "i"},
-			Destination: &abi.Destination{Operator: "o", Number: "u", Account: "c", Address: "a", Network: "w",
-				Memo: "m"},
+			Destination: &abi.Destination{
+				Operator: "o", Number: "u", Account: "c", Address: "a", Network: "w",
+				Memo: "m",
+			},
 			Options: []byte(`{"x": 1}`),
 		},
 		Input: []byte(`{"a": 1.0}`), Settings: []byte(`{"s": true}`), Reference: "ours", ProviderReference: "theirs",
@@ -141,7 +143,8 @@ old
 `))
 	require.NoError(t, err)
 	require.NoError(t, v.rewrite([]txtar.File{
-		{Name: "request-1", Data: []byte("GET /1\n")}, {Name: "request-2", Data: []byte("GET /2\n")},
+		{Name: "request-1", Data: []byte("GET /1\n")},
+		{Name: "request-2", Data: []byte("GET /2\n")},
 		{Name: "outcome.json", Data: []byte("{}\n")},
 	}))
 	written, err := os.ReadFile(path)

@@ -32,14 +32,20 @@ func TestWhatCannotBeBegun(t *testing.T) {
 		"no name":                    {func(p *Plugin) { p.Name = "" }, ErrName, "lower-case letters"},
 		"a name that is too long":    {func(p *Plugin) { p.Name = strings.Repeat("a", 33) }, ErrName, "at most 32"},
 		"a name that Go passes over": {func(p *Plugin) { p.Name = "testdata" }, ErrName, "to Go"},
-		"a name of the router's": {func(p *Plugin) { p.Name = "paygram" }, ErrTaken,
-			filepath.Join("plugins", "paygram")},
+		"a name of the router's": {
+			func(p *Plugin) { p.Name = "paygram" }, ErrTaken,
+			filepath.Join("plugins", "paygram"),
+		},
 		"outside of any module": {func(p *Plugin) { p.Source = "" }, ErrSource, "--source"},
-		"against another's source": {func(p *Plugin) { p.Source = filepath.Dir(p.Folder) }, ErrSource,
-			"no go.mod with module payrouter"},
+		"against another's source": {
+			func(p *Plugin) { p.Source = filepath.Dir(p.Folder) }, ErrSource,
+			"no go.mod with module payrouter",
+		},
 		"a folder that is in use": {func(p *Plugin) { p.Folder = filepath.Dir(p.Folder) }, ErrFolder, "--dir"},
-		"a folder of another plugin": {func(p *Plugin) { p.Folder = filepath.Join(p.Source, "plugins", "paygrt") },
-			ErrFolder, "--dir"},
+		"a folder of another plugin": {
+			func(p *Plugin) { p.Folder = filepath.Join(p.Source, "plugins", "paygrt") },
+			ErrFolder, "--dir",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

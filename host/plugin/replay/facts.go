@@ -171,8 +171,10 @@ func (m masks) parts(f *facts, key string, parts []*abi.Part) {
 
 // signatureText says how a signature is made; its literals are the plugin's own.
 func signatureText(s *abi.Signature) string {
-	words := []string{enum(s.GetAlgorithm(), "ALGORITHM_"), enum(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
-		"prefix " + strconv.Quote(s.GetPrefix())}
+	words := []string{
+		enum(s.GetAlgorithm(), "ALGORITHM_"), enum(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
+		"prefix " + strconv.Quote(s.GetPrefix()),
+	}
 	if s.GetSecret() != "" {
 		words = append(words, "by {{secret:"+s.GetSecret()+"}}")
 	}

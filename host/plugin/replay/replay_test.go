@@ -71,8 +71,10 @@ func usual(name, prefix string) guest {
 		interpret: func(_ *abi.Call, state string, response *abi.HttpResponse) (*abi.Step, error) {
 			switch state {
 			case prefix + "1":
-				return sends(&abi.HttpRequest{Method: "POST", Path: literal("/order"),
-					Body: []byte("rate=" + string(response.GetBody()))}, prefix+"2"), nil
+				return sends(&abi.HttpRequest{
+					Method: "POST", Path: literal("/order"),
+					Body: []byte("rate=" + string(response.GetBody())),
+				}, prefix+"2"), nil
 			case prefix + "2":
 				return done(&abi.Outcome{
 					Verdict: abi.Verdict_VERDICT_ACCEPTED, Status: abi.Status_STATUS_SUCCEEDED,
@@ -88,18 +90,24 @@ func usual(name, prefix string) guest {
 // its outcome.
 func recorded(t *testing.T, g guest) replay.Recording {
 	t.Helper()
-	call := &abi.Call{Operation: "order", Settings: []byte("{}"), Seed: make([]byte, 32), NowMs: 1,
+	call := &abi.Call{
+		Operation: "order", Settings: []byte("{}"), Seed: make([]byte, 32), NowMs: 1,
 		Payment: &abi.Payment{
 			Id: "pay_1", Amount: "49.90", Currency: "EUR",
 			Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example", Phone: "+44 20 7946 0958"},
-		}}
+		},
+	}
 	input, err := call.MarshalVT()
 	require.NoError(t, err)
-	recording := replay.Recording{Plugin: "p", Operation: "order", PaymentID: "pay_1",
-		Steps: []replay.Step{{Input: input}}}
+	recording := replay.Recording{
+		Plugin: "p", Operation: "order", PaymentID: "pay_1",
+		Steps: []replay.Step{{Input: input}},
+	}
 	for _, body := range []string{"1.25", "ord-77"} {
-		input, err := (&abi.Interpretation{Call: call, State: []byte("whose?"),
-			Response: &abi.HttpResponse{Status: 200, Body: []byte(body)}}).MarshalVT()
+		input, err := (&abi.Interpretation{
+			Call: call, State: []byte("whose?"),
+			Response: &abi.HttpResponse{Status: 200, Body: []byte(body)},
+		}).MarshalVT()
 		require.NoError(t, err)
 		recording.Steps = append(recording.Steps, replay.Step{Input: input})
 	}
@@ -165,19 +173,23 @@ func TestDifferencesAreClassifiedAndNamed(t *testing.T) {
 				return step, err
 			}
 		}, replay.Requests, 1, []string{`- request/body/amount: "49.90"`, `+ request/body/amount: "4990"`}},
-		"another place": {func(g *guest) {
-			before := g.prepare
-			g.prepare = func(call *abi.Call) (*abi.Step, error) {
-				step, err := before(call)
-				step.GetSend().Request.Path[0] = literal("/v2/quote/")[0]
-				return step, err
-			}
-		}, replay.Requests, 1,
-			[]string{`- request/path: /quote/{{secret:token}}`, `+ request/path: /v2/quote/{{secret:token}}`}},
+		"another place": {
+			func(g *guest) {
+				before := g.prepare
+				g.prepare = func(call *abi.Call) (*abi.Step, error) {
+					step, err := before(call)
+					step.GetSend().Request.Path[0] = literal("/v2/quote/")[0]
+					return step, err
+				}
+			}, replay.Requests, 1,
+			[]string{`- request/path: /quote/{{secret:token}}`, `+ request/path: /v2/quote/{{secret:token}}`},
+		},
 		"nothing is sent": {func(g *guest) {
 			g.prepare = func(*abi.Call) (*abi.Step, error) {
-				return &abi.Step{Next: &abi.Step_Reject{Reject: &abi.Reject{Code: "unsupported",
-					Message: "not any more"}}}, nil
+				return &abi.Step{Next: &abi.Step_Reject{Reject: &abi.Reject{
+					Code:    "unsupported",
+					Message: "not any more",
+				}}}, nil
 			}
 		}, replay.Requests, 1, nil},
 		"the same body, written otherwise": {func(g *guest) {
@@ -234,8 +246,10 @@ func TestDifferencesShowNobodysData(t *testing.T) {
 			payer := call.GetPayment().GetPayer()
 			return sends(&abi.HttpRequest{
 				Method: "POST", Path: []*abi.Part{{Part: &abi.Part_Text{Text: payer.GetName() + version}}},
-				Headers: []*abi.Field{{Name: "X-Phone",
-					Value: []*abi.Part{{Part: &abi.Part_Literal{Literal: "442079460958" + version}}}}},
+				Headers: []*abi.Field{{
+					Name:  "X-Phone",
+					Value: []*abi.Part{{Part: &abi.Part_Literal{Literal: "442079460958" + version}}},
+				}},
 				Body: []byte(`{"mail":"` + payer.GetEmail() + version + `","first":"Ada` + version +
 					`","n":442079460958` + map[string]string{"a": "1", "b": "2"}[version] + `,"mode":"` + version +
 					`"}`),
@@ -248,7 +262,8 @@ func TestDifferencesShowNobodysData(t *testing.T) {
 					call.GetPayment().GetPayer().GetName() + ", no " + version},
 				NextAction: &abi.NextAction{
 					Action: &abi.NextAction_Redirect{Redirect: &abi.Redirect{Url: "https://pay.example/x/secret-link-" +
-						version}}},
+						version}},
+				},
 			}), nil
 		}
 		return g

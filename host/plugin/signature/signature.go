@@ -22,8 +22,8 @@ var (
 	ErrUnsigned = errors.New("not signed")
 	// ErrUntrusted: it was made with a key that is not among the trusted ones.
 	ErrUntrusted = errors.New("signed with a key that is not trusted")
-	// ErrForged: it names a trusted key, which did not sign these bytes or this comment.
-	ErrForged = errors.New("signature forged")
+	// ErrSignatureInvalid: it names a trusted key, which did not sign these bytes or this comment.
+	ErrSignatureInvalid = errors.New("signature forged")
 	// ErrStatement: a trusted key signed these bytes, but not as this plugin in this version.
 	ErrStatement = errors.New("signed as something else")
 )
@@ -97,10 +97,10 @@ func (k Keys) Verify(code, signature []byte) (Statement, error) {
 	}
 	var made minisign.Signature
 	if len(signature) > mostSignature {
-		return Statement{}, fmt.Errorf("%w: %d bytes are no signature", ErrForged, len(signature))
+		return Statement{}, fmt.Errorf("%w: %d bytes are no signature", ErrSignatureInvalid, len(signature))
 	}
 	if err := made.UnmarshalText(signature); err != nil {
-		return Statement{}, fmt.Errorf("%w: it does not read as one of minisign", ErrForged)
+		return Statement{}, fmt.Errorf("%w: it does not read as one of minisign", ErrSignatureInvalid)
 	}
 	trusted := false
 	for _, key := range k.keys {
@@ -115,7 +115,7 @@ func (k Keys) Verify(code, signature []byte) (Statement, error) {
 	if !trusted {
 		return Statement{}, fmt.Errorf("%w: %016X", ErrUntrusted, made.KeyID)
 	}
-	return Statement{}, fmt.Errorf("%w: key %016X did not sign these bytes", ErrForged, made.KeyID)
+	return Statement{}, fmt.Errorf("%w: key %016X did not sign these bytes", ErrSignatureInvalid, made.KeyID)
 }
 
 // stated reads a trusted comment whose signature holds.

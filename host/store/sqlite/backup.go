@@ -40,8 +40,10 @@ func Backup(ctx context.Context, dir, to string) (_ Copy, err error) {
 	from := filepath.Join(dir, databaseName)
 	if _, err := os.Stat(from); err != nil {
 		return Copy{},
-			&DirectoryError{Dir: dir, What: "has no journal", Mend: "name the folder that the router's --data names",
-				Err: err}
+			&DirectoryError{
+				Dir: dir, What: "has no journal", Mend: "name the folder that the router's --data names",
+				Err: err,
+			}
 	}
 	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
 		return Copy{}, fmt.Errorf("back the journal up: %s is there already: name a file that is not", to)
@@ -134,8 +136,10 @@ func openCopy(ctx context.Context, file string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the journal: %w", err)
 	}
-	name := url.URL{Scheme: "file", Path: path,
-		RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}}.Encode()}
+	name := url.URL{
+		Scheme: "file", Path: path,
+		RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}}.Encode(),
+	}
 	connector, err := sqlite.NewConnector(name.String())
 	if err != nil {
 		return nil, fmt.Errorf("name the journal %s: %w", file, err)

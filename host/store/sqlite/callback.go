@@ -85,7 +85,8 @@ func (db *DB) SettleCallback(ctx context.Context, c callback.Callback, again tim
 
 // DueCallbacks implements callback.Store. limit 0 means 100.
 func (db *DB) DueCallbacks(ctx context.Context, account string, vouched bool, now time.Time,
-	limit int) ([]callback.Callback, error) {
+	limit int,
+) ([]callback.Callback, error) {
 	const what = "list callbacks that are due"
 	rows, err := db.read[listDueCallbacks].QueryContext(ctx, account, vouched, textOf(now), atMost(limit))
 	return collect(ctx, what, rows, err, func() (callback.Callback, error) { return scanCallback(ctx, what, rows) })

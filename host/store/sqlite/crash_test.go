@@ -59,8 +59,10 @@ func processing(p payment.Payment) payment.Payment {
 }
 
 func openAttempt(p payment.Payment) payment.Attempt {
-	return payment.Attempt{ID: "att_" + p.ID, PaymentID: p.ID, Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
-		StartedAt: p.CreatedAt}
+	return payment.Attempt{
+		ID: "att_" + p.ID, PaymentID: p.ID, Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
+		StartedAt: p.CreatedAt,
+	}
 }
 
 func TestKilledProcessLosesNothingItAcknowledged(t *testing.T) {

@@ -138,8 +138,10 @@ func holder(file *os.File) string {
 func (d *directory) makeDatabase() error {
 	file, err := os.OpenFile(d.database(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return &DirectoryError{Dir: d.path, What: "the database cannot be opened", Mend: "give this user access to it",
-			Err: err}
+		return &DirectoryError{
+			Dir: d.path, What: "the database cannot be opened", Mend: "give this user access to it",
+			Err: err,
+		}
 	}
 	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
 		return fmt.Errorf("keep %s to this user: %w", d.database(), err)

@@ -254,8 +254,10 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 
 	db = openAt(t, dir)
 	defer func() { require.NoError(t, db.Close()) }()
-	for object, owner := range map[[2]string]string{{"create_bid", "77"}: first.ID, {"get_calc", "77"}: "",
-		{string(bare.Kind), "78"}: bare.ID} {
+	for object, owner := range map[[2]string]string{
+		{"create_bid", "77"}: first.ID, {"get_calc", "77"}: "",
+		{string(bare.Kind), "78"}: bare.ID,
+	} {
 		found, err := db.Owner(t.Context(), "exchanger", object[0], object[1])
 		require.NoError(t, err)
 		require.Equal(t, owner, found, object)

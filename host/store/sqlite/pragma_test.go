@@ -12,8 +12,10 @@ import (
 func TestEveryConnectionIsSetForDurability(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
-	must := map[string]string{"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "foreign_keys": "1",
-		"temp_store": "2", "query_only": "0"}
+	must := map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "foreign_keys": "1",
+		"temp_store": "2", "query_only": "0",
+	}
 	requireSettings(t, db.writer.db, must)
 	must["query_only"] = "1"
 	requireSettings(t, db.reads, must)

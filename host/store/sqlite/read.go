@@ -128,18 +128,18 @@ func (db *DB) Waiting(ctx context.Context) ([]string, error) {
 func (db *DB) Due(ctx context.Context, provider string, now time.Time, limit int) ([]payment.Payment, error) {
 	what := "list payments due at " + provider
 	limit = atMost(limit)
-	rows, err := db.read[listDue].QueryContext(ctx, provider, textOf(now), limit)
-	due, err := paymentsOf(ctx, what, rows, err)
-	if err != nil || len(due) == limit {
-		return due, err
-	}
-	rows, err = db.read[listStranded].QueryContext(ctx, provider, textOf(now.Add(payment.FurthestCheck)),
-		textOf(now.Add(payment.FurthestLateCheck)), limit-len(due))
+	rows, err := db.read[listStranded].QueryContext(ctx, provider, textOf(now.Add(payment.FurthestCheck)),
+		textOf(now.Add(payment.FurthestLateCheck)), limit)
 	stranded, err := paymentsOf(ctx, what, rows, err)
+	if err != nil || len(stranded) == limit {
+		return stranded, err
+	}
+	rows, err = db.read[listDue].QueryContext(ctx, provider, textOf(now), limit-len(stranded))
+	due, err := paymentsOf(ctx, what, rows, err)
 	if err != nil {
 		return nil, err
 	}
-	return append(due, stranded...), nil
+	return append(stranded, due...), nil
 }
 
 // Timeline implements payment.Journal. A payment that does not exist has none.

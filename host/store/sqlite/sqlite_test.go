@@ -90,8 +90,10 @@ func sample(n int) (payment.Payment, payment.Key) {
 	p := payment.Payment{
 		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
 		UpdatedAt: at,
-		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR",
-			Reference: fmt.Sprintf("order-%d", n)},
+		Order: payment.Order{
+			Kind: payment.Collect, Amount: "49.90", Currency: "EUR",
+			Reference: fmt.Sprintf("order-%d", n),
+		},
 	}
 	return p, payment.Key{Merchant: p.Merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at}
 }

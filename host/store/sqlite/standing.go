@@ -30,8 +30,10 @@ const (
 )
 
 func standingWrites() []string {
-	return []string{countCommit, insertJournalEvent, setMode, setHeld, setDoubted, wakeCallbacks, wakeDeliveries,
-		wakeEndpoints}
+	return []string{
+		countCommit, insertJournalEvent, setMode, setHeld, setDoubted, wakeCallbacks, wakeDeliveries,
+		wakeEndpoints,
+	}
 }
 
 // event notes something that happened to the journal itself.

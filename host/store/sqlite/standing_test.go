@@ -222,8 +222,10 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 		held    string
 	}{
 		"as it was": {func(*testing.T, string, string) {}, ""},
-		"an older copy put back": {func(t *testing.T, dir, older string) { t.Helper(); putBack(t, older, dir) },
-			"an older copy was put back"},
+		"an older copy put back": {
+			func(t *testing.T, dir, older string) { t.Helper(); putBack(t, older, dir) },
+			"an older copy was put back",
+		},
 		"the log's tail is lost": {func(t *testing.T, dir, _ string) {
 			t.Helper()
 			db := openAt(t, dir)
@@ -261,7 +263,8 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 			putBack(t, older, dir)
 		}, "an older copy was put back"},
 		"the witness is gone": {func(t *testing.T, dir,
-			_ string) {
+			_ string,
+		) {
 			t.Helper()
 			require.NoError(t, os.Remove(Witness(dir)))
 		}, ""},

@@ -97,7 +97,8 @@ func (w Webhooks) List(ctx context.Context, merchant string) ([]webhook.Endpoint
 
 // Change implements webhook.Register.
 func (w Webhooks) Change(ctx context.Context, merchant, id string,
-	change func(*webhook.Endpoint) error) (changed webhook.Endpoint, err error) {
+	change func(*webhook.Endpoint) error,
+) (changed webhook.Endpoint, err error) {
 	err = w.db.writer.do(ctx, func(t transaction) error {
 		changed, err = t.changeEndpoint(id, func(e *webhook.Endpoint) error {
 			if e.Merchant != merchant {
@@ -164,7 +165,8 @@ func (w Webhooks) Delete(ctx context.Context, merchant, id string) error {
 
 // Deliveries implements webhook.Records.
 func (w Webhooks) Deliveries(ctx context.Context, endpointID string,
-	filter webhook.Filter) ([]webhook.Delivery, error) {
+	filter webhook.Filter,
+) ([]webhook.Delivery, error) {
 	before := filter.Before
 	if before == 0 {
 		before = 1<<63 - 1
@@ -179,7 +181,8 @@ func (w Webhooks) Deliveries(ctx context.Context, endpointID string,
 
 // Redeliver implements webhook.Records.
 func (w Webhooks) Redeliver(ctx context.Context, e webhook.Endpoint, eventID string,
-	now time.Time) (d webhook.Delivery, err error) {
+	now time.Time,
+) (d webhook.Delivery, err error) {
 	err = w.db.writer.do(ctx, func(t transaction) error {
 		rows, err := t.exec(redeliver, textOf(now), e.ID, e.Merchant, eventID)
 		if err != nil {

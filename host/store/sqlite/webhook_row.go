@@ -78,8 +78,10 @@ type deliveryRow struct {
 
 func (r *deliveryRow) into() []any {
 	d := &r.d
-	return []any{&d.EndpointID, &d.Sequence, &d.EventID, &d.Type, &d.State, &r.due, &d.Claim, &d.Tries, &r.tried,
-		&d.Status, &d.Error}
+	return []any{
+		&d.EndpointID, &d.Sequence, &d.EventID, &d.Type, &d.State, &r.due, &d.Claim, &d.Tries, &r.tried,
+		&d.Status, &d.Error,
+	}
 }
 
 func deliveriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]webhook.Delivery, error) {

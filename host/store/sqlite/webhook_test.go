@@ -32,7 +32,7 @@ func tell(tb testing.TB, db *DB, n, events int) {
 		change.Entries = append(change.Entries, payment.Entry{
 			ID: fmt.Sprintf("evt_%013d%013d", n, i), PaymentID: p.ID, Merchant: p.Merchant,
 			Type: payment.PaymentUpdated, At: p.CreatedAt,
-			Origin: payment.Origin{Cause: payment.ByPoll}, Snapshot: json.RawMessage(`{"id": 1}`),
+			ChangeCause: payment.ChangeCause{Cause: payment.ByPoll}, Snapshot: json.RawMessage(`{"id": 1}`),
 		})
 	}
 	_, err := db.Create(tb.Context(), change, key)
@@ -68,8 +68,10 @@ func TestWebhookEndpointsComeBackAsTheyWere(t *testing.T) {
 	require.Equal(t, want, got)
 
 	changed, err := db.Webhooks().Change(t.Context(), "shop", "we_2", func(e *webhook.Endpoint) error {
-		*e = webhook.Endpoint{ID: e.ID, Merchant: e.Merchant, URL: "https://shop.example/2", Secret: "whsec_Yw==",
-			CreatedAt: e.CreatedAt}
+		*e = webhook.Endpoint{
+			ID: e.ID, Merchant: e.Merchant, URL: "https://shop.example/2", Secret: "whsec_Yw==",
+			CreatedAt: e.CreatedAt,
+		}
 		return nil
 	})
 	require.NoError(t, err)

@@ -186,7 +186,8 @@ func (t transaction) putRows(change payment.Change, encoded encodedChange) error
 
 // putAttempts writes attempts of a payment or a run, and what its key is answered, where that is known.
 func (t transaction) putAttempts(of string, attempts []payment.Attempt, rows []attemptRow,
-	answer *payment.Answer) error {
+	answer *payment.Answer,
+) error {
 	for i, a := range attempts {
 		if err := t.putAttempt(a, rows[i]); err != nil {
 			return fmt.Errorf("attempt %s: %w", a.ID, err)

@@ -202,8 +202,10 @@ func TestWritesAreKeptApartOnlyWhereOneIsRefused(t *testing.T) {
 			{answer: make(chan error, 1), apply: func(transaction) error { runs++; return nil }},
 			{answer: make(chan error, 1), apply: func(transaction) error { return refusal }},
 		}
-		(&writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock,
-			committed: func(int64, time.Time) {}}).commit(batch)
+		(&writer{
+			db: db.writer.db, stmts: db.writer.stmts, clock: db.clock,
+			committed: func(int64, time.Time) {},
+		}).commit(batch)
 		require.NoError(t, <-batch[0].answer)
 		require.Equal(t, refusal, <-batch[1].answer)
 		if refusal == nil {

@@ -154,8 +154,8 @@ func testPurge(t *testing.T, engine Engine) {
 				require.NoError(t, err)
 				require.Equal(t, want, got)
 			}
-			// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 8 hours ago to 1 hour
-			// ago.
+			// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 8 hours ago to 1
+			// hour ago.
 			purge(5*time.Hour, 0, 0)
 			purge(5*time.Hour-time.Millisecond, 0, 1)
 			require.NotContains(t, kept(), payment.Succeeded)
@@ -206,6 +206,15 @@ func testPurge(t *testing.T, engine Engine) {
 		create(t, journal, stranded, planned)
 		requireDue(t, journal, epoch(), stranded)
 		requireDue(t, journal, epoch().Add(payment.FurthestCheck), planned)
+		late := sample(3)
+		late.Provider, late.NextCheck = "payplay", epoch().Add(-time.Hour)
+		create(t, journal, late)
+		first, err := journal.Due(t.Context(), "payplay", epoch(), 1)
+		require.NoError(t, err)
+		require.Len(t, first, 1)
+		require.Equal(t, stranded.ID, first[0].ID, "what waits longest, nobody knows how long, is not starved")
+		late.NextCheck, late.Version = time.Time{}, late.Version+1
+		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: late}))
 		requireDue(t, journal, epoch().Add(payment.FurthestCheck+1), planned, stranded)
 	})
 }

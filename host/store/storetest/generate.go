@@ -86,8 +86,10 @@ func anyDecision() *rapid.Generator[routing.Decision] {
 func anyOrder() *rapid.Generator[payment.Order] {
 	return rapid.Custom(func(t *rapid.T) payment.Order {
 		order := payment.Order{
-			Kind: rapid.SampledFrom([]payment.Kind{payment.Collect, payment.Payout, payment.Recharge,
-				payment.Transfer}).Draw(t, "kind"),
+			Kind: rapid.SampledFrom([]payment.Kind{
+				payment.Collect, payment.Payout, payment.Recharge,
+				payment.Transfer,
+			}).Draw(t, "kind"),
 			Amount: anyText().Draw(t, "amount"), Currency: anyText().Draw(t, "currency"),
 			Country: anyText().Draw(t, "country"),
 			Method:  anyText().Draw(t, "method"), Reference: anyText().Draw(t, "reference"),
@@ -129,8 +131,9 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 		Decision:      anyDecision().Draw(t, "decision"), Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"),
 		CreatedAt: anyTime().Draw(t, "created at"), UpdatedAt: anyTime().Draw(t, "updated at"),
 		Offered: rapid.Bool().Draw(t, "offered"), AbandonedFound: rapid.Bool().Draw(t, "abandoned found"),
-		StatusAt:  anyTime().Draw(t, "status at"),
-		NextCheck: anyTime().Draw(t, "next check"), Checks: rapid.IntRange(0, 9).Draw(t, "checks"),
+		StatusAt:    anyTime().Draw(t, "status at"),
+		StatusClock: time.Duration(rapid.Int64Range(0, 1<<50).Draw(t, "status clock")),
+		NextCheck:   anyTime().Draw(t, "next check"), Checks: rapid.IntRange(0, 9).Draw(t, "checks"),
 	}
 }
 

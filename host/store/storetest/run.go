@@ -25,8 +25,10 @@ func sampleRun(n int) payment.Run {
 }
 
 func keyOfRun(run payment.Run) payment.Key {
-	return payment.Key{Merchant: run.Merchant, Value: "key of " + run.ID, Fingerprint: "of " + run.ID,
-		PaymentID: run.ID, CreatedAt: run.CreatedAt}
+	return payment.Key{
+		Merchant: run.Merchant, Value: "key of " + run.ID, Fingerprint: "of " + run.ID,
+		PaymentID: run.ID, CreatedAt: run.CreatedAt,
+	}
 }
 
 // nextRun is the run at its next version, with a status.
@@ -74,8 +76,10 @@ func anyRun(t *rapid.T, id string, version int64) payment.Run {
 		UpdatedAt: anyTime().Draw(t, "updated at"),
 	}
 	if rapid.Bool().Draw(t, "settled") {
-		run.Settled = &payment.Settlement{Operator: anyText().Draw(t, "operator"), Reason: anyText().Draw(t, "reason"),
-			At: anyTime().Draw(t, "settled at")}
+		run.Settled = &payment.Settlement{
+			Operator: anyText().Draw(t, "operator"), Reason: anyText().Draw(t, "reason"),
+			At: anyTime().Draw(t, "settled at"),
+		}
 	}
 	return run
 }
@@ -263,12 +267,16 @@ func testRunLists(t *testing.T, engine Engine) {
 			"all":          {payment.RunFilter{}, all},
 			"by provider":  {payment.RunFilter{Provider: "payplay"}, []payment.Run{all[0], all[2], all[4]}},
 			"by operation": {payment.RunFilter{Operation: "Withdraw"}, []payment.Run{all[1], all[3], all[5]}},
-			"by status": {payment.RunFilter{Status: []payment.RunStatus{payment.RunFailed, payment.RunUnknown}},
-				[]payment.Run{all[2], all[3]}},
+			"by status": {
+				payment.RunFilter{Status: []payment.RunStatus{payment.RunFailed, payment.RunUnknown}},
+				[]payment.Run{all[2], all[3]},
+			},
 			"a page":            {payment.RunFilter{Limit: 2}, all[:2]},
 			"the page after it": {payment.RunFilter{Limit: 2, Before: all[1].ID}, all[2:4]},
-			"all of it at once": {payment.RunFilter{Provider: "payplay", Operation: "pay",
-				Status: []payment.RunStatus{payment.RunUnknown}, Before: all[0].ID}, []payment.Run{all[2]}},
+			"all of it at once": {payment.RunFilter{
+				Provider: "payplay", Operation: "pay",
+				Status: []payment.RunStatus{payment.RunUnknown}, Before: all[0].ID,
+			}, []payment.Run{all[2]}},
 			"none": {payment.RunFilter{Provider: "nobody"}, nil},
 		} {
 			found, err := journal.Runs(t.Context(), row.filter)

@@ -109,14 +109,18 @@ func sample(n int) payment.Payment {
 	return payment.Payment{
 		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
 		UpdatedAt: at,
-		Order: payment.Order{Kind: payment.Collect, Amount: "49.90", Currency: "EUR",
-			Reference: fmt.Sprintf("order-%d", n)},
+		Order: payment.Order{
+			Kind: payment.Collect, Amount: "49.90", Currency: "EUR",
+			Reference: fmt.Sprintf("order-%d", n),
+		},
 	}
 }
 
 func keyOf(p payment.Payment) payment.Key {
-	return payment.Key{Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, PaymentID: p.ID,
-		CreatedAt: p.CreatedAt}
+	return payment.Key{
+		Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, PaymentID: p.ID,
+		CreatedAt: p.CreatedAt,
+	}
 }
 
 // attemptOf is a payment's nth attempt, open.

@@ -15,8 +15,10 @@ func entryOf(p payment.Payment, n int) payment.Entry {
 	return payment.Entry{
 		ID: fmt.Sprintf("evt_%s_%d", p.ID, n), PaymentID: p.ID, Merchant: p.Merchant, Type: payment.PaymentUpdated,
 		At: p.UpdatedAt,
-		Origin: payment.Origin{Cause: payment.ByOperator, CallbackID: "cb_1", Operator: "ann",
-			Reason: "said \"so\""},
+		ChangeCause: payment.ChangeCause{
+			Cause: payment.ByOperator, CallbackID: "cb_1", Operator: "ann",
+			Reason: "said \"so\"",
+		},
 		AttemptID: "att_1", Snapshot: []byte("{ \"amount\" : \"1.10\" }"),
 	}
 }
@@ -70,8 +72,10 @@ func testTimeline(t *testing.T, engine Engine) {
 		create(t, journal, p, other)
 		changed := next(p, payment.Processing)
 		err := journal.Save(t.Context(),
-			payment.Change{Payment: changed, Attempts: []payment.Attempt{attemptOf(p, 1)},
-				Entries: []payment.Entry{entryOf(p, 1), entryOf(p, 1)}})
+			payment.Change{
+				Payment: changed, Attempts: []payment.Attempt{attemptOf(p, 1)},
+				Entries: []payment.Entry{entryOf(p, 1), entryOf(p, 1)},
+			})
 		require.ErrorIs(t, err, store.ErrTaken)
 		err = journal.Save(t.Context(), payment.Change{Payment: changed, Entries: []payment.Entry{entryOf(other, 1)}})
 		require.ErrorIs(t, err, store.ErrTaken)

@@ -13,14 +13,14 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Settings of a shelf. Zero fields take the defaults that they name.
+// Settings of a registry. Zero fields take the defaults that they name.
 type Settings struct {
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
-	// Adopt is asked to let a lineup serve from now on, one lineup at a time, and not about what LoadDir finds, before
-	// which nothing serves. Its error, say that a manifest does not fit the configuration, leaves what served before.
-	// It must not change the shelf. Nil means that every lineup is taken.
-	Adopt func(ctx context.Context, lineup Lineup) error
+	// Adopt is asked to let an active set serve from now on, one active at a time, and not about what LoadDir finds,
+	// before which nothing serves. Its error, say that a manifest does not fit the configuration, leaves what served
+	// before. It must not change the registry. Nil means that every active is taken.
+	Adopt func(ctx context.Context, active ActiveSet) error
 	// Pinned tells whether the configuration lets a module of a plugin serve. Nil means that it lets any.
 	Pinned func(name, digest string) bool
 	// Keys are those whose signatures are believed.
@@ -49,7 +49,7 @@ type Settings struct {
 
 func (s Settings) withDefaults() Settings {
 	if s.Adopt == nil {
-		s.Adopt = func(context.Context, Lineup) error { return nil }
+		s.Adopt = func(context.Context, ActiveSet) error { return nil }
 	}
 	if s.Pinned == nil {
 		s.Pinned = func(string, string) bool { return true }
@@ -76,21 +76,21 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// Shelf holds the generations of each plugin: those that serve, and those that are kept for a while. It is safe for
+// Registry holds the generations of each plugin: those that serve, and those that are kept for a while. It is safe for
 // concurrent use. Changes are made one at a time.
-type Shelf struct {
+type Registry struct {
 	compiler *wasm.Compiler
 	settings Settings
 	// base is for what outlives the call that starts it: closing a generation, giving up a canary.
 	base context.Context
 
-	// installing is held while a module is examined, and changing, taken after it, while the lineup changes, Adopt
+	// installing is held while a module is examined, and changing, taken after it, while the active changes, Adopt
 	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held while anything is
 	// waited for.
 	installing, changing sync.Mutex
 
 	mutex   sync.RWMutex
-	lineup  Lineup
+	active  ActiveSet
 	entries map[string]*entry
 	open    map[*Generation]struct{}
 	last    int64
@@ -99,9 +99,9 @@ type Shelf struct {
 	broken  []error        // what closing generations complained of
 }
 
-// entry is what the shelf knows of a plugin beyond what serves.
+// entry is what the registry knows of a plugin beyond what serves.
 type entry struct {
-	// warm are former generations, the last one first. The shelf holds each.
+	// warm are former generations, the last one first. The registry holds each.
 	warm     []*Generation
 	recorder *recorder
 	// trial is the canary's; nil where there is none.
@@ -112,14 +112,16 @@ type entry struct {
 	file string
 }
 
-// NewShelf makes an empty shelf. Close gives back what was loaded; the compiler stays the caller's.
-func NewShelf(compiler *wasm.Compiler, settings Settings) *Shelf {
-	return &Shelf{base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
-		entries: map[string]*entry{}, open: map[*Generation]struct{}{}}
+// NewRegistry makes an empty registry. Close gives back what was loaded; the compiler stays the caller's.
+func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
+	return &Registry{
+		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
+		entries: map[string]*entry{}, open: map[*Generation]struct{}{},
+	}
 }
 
 // entry gives what is known of a plugin. The caller holds the mutex.
-func (s *Shelf) entry(name string) *entry {
+func (s *Registry) entry(name string) *entry {
 	known := s.entries[name]
 	if known == nil {
 		known = &entry{recorder: newRecorder(s.settings.Record, s.settings.RecordBytes, s.settings.Now)}
@@ -129,46 +131,46 @@ func (s *Shelf) entry(name string) *entry {
 }
 
 // shelve makes a generation of a module. The caller releases it.
-func (s *Shelf) shelve(module *wasm.Module, manifest *abi.Manifest) *Generation {
+func (s *Registry) shelve(module *wasm.Module, manifest *abi.Manifest) *Generation {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.last++
 	generation := &Generation{
-		module: module, manifest: manifest, number: s.last, shelf: s, holds: 1,
+		module: module, manifest: manifest, number: s.last, registry: s, holds: 1,
 		recorder: s.entry(manifest.GetName()).recorder, loadedAt: s.settings.Now().UTC(),
 	}
 	s.open[generation] = struct{}{}
 	return generation
 }
 
-// line makes a lineup the shelf's, and lets go of the one before.
-func (s *Shelf) line(lineup Lineup) {
-	lineup.Hold()
+// line makes an active set the registry's, and lets go of the one before.
+func (s *Registry) line(active ActiveSet) {
+	active.Hold()
 	s.mutex.Lock()
-	former := s.lineup
-	s.lineup = lineup
+	former := s.active
+	s.active = active
 	s.mutex.Unlock()
 	former.Release()
 }
 
-// Lineup is what serves now. It stays open while it is the shelf's, or held.
-func (s *Shelf) Lineup() Lineup {
+// ActiveSet is what serves now. It stays open while it is the registry's, or held.
+func (s *Registry) ActiveSet() ActiveSet {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
-	return s.lineup
+	return s.active
 }
 
 // Current is the stable generation of a plugin.
-func (s *Shelf) Current(name string) (*Generation, bool) {
-	serving, found := s.Lineup().Of(name)
-	return serving.Stable, found
+func (s *Registry) Current(name string) (*Generation, bool) {
+	active, found := s.ActiveSet().Of(name)
+	return active.Stable, found
 }
 
 // Manifests are those of the stable generations, by name.
-func (s *Shelf) Manifests() map[string]*abi.Manifest { return s.Lineup().Manifests() }
+func (s *Registry) Manifests() map[string]*abi.Manifest { return s.ActiveSet().Manifests() }
 
 // Open counts the generations that are open, and their instances.
-func (s *Shelf) Open() (generations, instances int) {
+func (s *Registry) Open() (generations, instances int) {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	for generation := range s.open {
@@ -178,7 +180,7 @@ func (s *Shelf) Open() (generations, instances int) {
 }
 
 // opened tells whether a generation of a module is open.
-func (s *Shelf) opened(digest string) bool {
+func (s *Registry) opened(digest string) bool {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	for generation := range s.open {
@@ -189,14 +191,14 @@ func (s *Shelf) opened(digest string) bool {
 	return false
 }
 
-// shut tells a shelf that is closed. Whoever changes it asks under changing, so that it stays true.
-func (s *Shelf) shut() bool {
+// shut tells a registry that is closed. Whoever changes it asks under changing, so that it stays true.
+func (s *Registry) shut() bool {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	return s.closed
 }
 
-func (s *Shelf) hold(g *Generation) {
+func (s *Registry) hold(g *Generation) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if g.holds == 0 && !s.closed {
@@ -205,7 +207,7 @@ func (s *Shelf) hold(g *Generation) {
 	g.holds++
 }
 
-func (s *Shelf) release(g *Generation) {
+func (s *Registry) release(g *Generation) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if g.holds == 0 {
@@ -219,7 +221,7 @@ func (s *Shelf) release(g *Generation) {
 }
 
 // retire closes a generation that nobody holds.
-func (s *Shelf) retire(g *Generation) {
+func (s *Registry) retire(g *Generation) {
 	err := g.module.Close(s.base)
 	s.mutex.Lock()
 	delete(s.open, g)
@@ -232,8 +234,8 @@ func (s *Shelf) retire(g *Generation) {
 	t.note(StepClose, "nobody has it any more", err)
 }
 
-// Close empties the shelf, held or not, and waits for calls under way until ctx ends.
-func (s *Shelf) Close(ctx context.Context) error {
+// Close empties the registry, held or not, and waits for calls under way until ctx ends.
+func (s *Registry) Close(ctx context.Context) error {
 	s.mutex.Lock()
 	s.closed = true
 	s.mutex.Unlock()
@@ -244,7 +246,7 @@ func (s *Shelf) Close(ctx context.Context) error {
 	defer s.changing.Unlock()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.lineup, s.entries = Lineup{}, map[string]*entry{}
+	s.active, s.entries = ActiveSet{}, map[string]*entry{}
 	problems := s.broken
 	for generation := range s.open {
 		if err := generation.module.Close(ctx); err != nil {

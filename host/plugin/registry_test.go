@@ -23,9 +23,9 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.wasm"), 0o700))
-	shelf := newShelf(t, plugin.Settings{})
+	registry := newRegistry(t, plugin.Settings{})
 
-	err := shelf.LoadDir(t.Context(), dir)
+	err := registry.LoadDir(t.Context(), dir)
 	require.ErrorIs(t, err, wasm.ErrImport)
 	require.ErrorIs(t, err, wasm.ErrMalformed)
 	var problems []string
@@ -40,21 +40,21 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 			`only the host does I/O)`)
 	require.Contains(t, problems[2], `load plugin d-text.wasm: compile: wasm module refused: malformed module`)
 
-	generation, found := shelf.Current("hostile")
+	generation, found := registry.Current("hostile")
 	require.True(t, found)
-	require.Equal(t, "Hostile", shelf.Manifests()["hostile"].GetTitle())
+	require.Equal(t, "Hostile", registry.Manifests()["hostile"].GetTitle())
 	_, _, err = generation.Prepare(t.Context(), operation("serve"))
 	require.NoError(t, err)
 }
 
 func TestFolderWithoutPluginsIsAProblem(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{})
+	registry := newRegistry(t, plugin.Settings{})
 	dir := t.TempDir()
-	require.ErrorContains(t, shelf.LoadDir(t.Context(), dir), `no *.wasm in `+dir+`: build them with "make plugins"`)
-	require.ErrorIs(t, shelf.LoadDir(t.Context(), filepath.Join(dir, "none")), os.ErrNotExist)
-	require.Empty(t, shelf.Manifests())
-	_, found := shelf.Current("hostile")
+	require.ErrorContains(t, registry.LoadDir(t.Context(), dir), `no *.wasm in `+dir+`: build them with "make plugins"`)
+	require.ErrorIs(t, registry.LoadDir(t.Context(), filepath.Join(dir, "none")), os.ErrNotExist)
+	require.Empty(t, registry.Manifests())
+	_, found := registry.Current("hostile")
 	require.False(t, found)
 }
 
@@ -65,50 +65,60 @@ func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 		reason error
 		says   string
 	}{
-		"it imports a socket": {"socket", wasm.ErrImport,
-			"import refused: env.connect (a plugin computes; only the host does I/O)"},
+		"it imports a socket": {
+			"socket", wasm.ErrImport,
+			"import refused: env.connect (a plugin computes; only the host does I/O)",
+		},
 		"its manifest has no name": {"nameless", plugin.ErrManifest, "name"},
-		"it invents an idempotency": {"greedy", plugin.ErrManifest,
-			"operation serve has no idempotency class that is known"},
+		"it invents an idempotency": {
+			"greedy", plugin.ErrManifest,
+			"operation serve has no idempotency class that is known",
+		},
 		"it says nothing of itself": {"mute", plugin.ErrManifest, "manifest"},
-		"its manifest does not decode": {"garbage", wasm.ErrBadAnswer,
-			"ask for the manifest: wasm guest: describe: bad answer"},
-		"it never ends to speak": {"endless", wasm.ErrOutOfFuel,
-			"ask for the manifest: wasm guest: describe: out of fuel"},
-		"it panics instead of speaking": {"panic", wasm.ErrTrapped,
-			"ask for the manifest: wasm guest: describe: trapped"},
+		"its manifest does not decode": {
+			"garbage", wasm.ErrBadAnswer,
+			"ask for the manifest: wasm guest: describe: bad answer",
+		},
+		"it never ends to speak": {
+			"endless", wasm.ErrOutOfFuel,
+			"ask for the manifest: wasm guest: describe: out of fuel",
+		},
+		"it panics instead of speaking": {
+			"panic", wasm.ErrTrapped,
+			"ask for the manifest: wasm guest: describe: trapped",
+		},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			shelf := newShelf(t, plugin.Settings{})
-			_, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, row.defect)})
+			registry := newRegistry(t, plugin.Settings{})
+			_, err := registry.Install(t.Context(), plugin.Candidate{Code: module(t, row.defect)})
 			require.ErrorIs(t, err, row.reason)
 			require.ErrorContains(t, err, row.says)
-			require.Empty(t, shelf.Manifests(), "nothing of it stays")
+			require.Empty(t, registry.Manifests(), "nothing of it stays")
 		})
 	}
 }
 
 func TestGenerationsAreNumberedAsTheyAreLoaded(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{})
-	first := install(t, shelf, module(t, ""))
+	registry := newRegistry(t, plugin.Settings{})
+	first := install(t, registry, module(t, ""))
 	require.Equal(t, int64(1), first.Number())
 	require.Len(t, first.Digest(), 64)
 	require.Equal(t, "1.0.0", first.Manifest().GetVersion())
 
-	report, err := shelf.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
+	report, err := registry.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
 	require.NoError(t, err)
 	require.True(t, report.Unchanged)
-	current, _ := shelf.Current("hostile")
-	require.Same(t, first, current, "what serves goes on serving")
-	require.Equal(t, int64(2), install(t, shelf, variant(t, "version=1.0.1")).Number())
+	current, _ := registry.Current("hostile")
+	require.Same(t, first, current, "what serves goes on active")
+	require.Equal(t, int64(2), install(t, registry, variant(t, "version=1.0.1")).Number())
 
-	require.NoError(t, shelf.Close(t.Context()))
-	_, found := shelf.Current("hostile")
+	require.NoError(t, registry.Close(t.Context()))
+	_, found := registry.Current("hostile")
 	require.False(t, found)
 	_, _, err = first.Prepare(t.Context(), operation("serve"))
 	require.ErrorIs(t, err, wasm.ErrClosed)
-	_, err = shelf.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
+	_, err = registry.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
 	require.ErrorIs(t, err, wasm.ErrClosed)
 }

@@ -14,15 +14,15 @@ func TestCanaryGetsItsShareAndAlwaysTheSamePayments(t *testing.T) {
 	t.Parallel()
 	stable, canary := loaded(t, wasm.Limits{}), loaded(t, wasm.Limits{})
 	served := func(share int) map[string]bool {
-		serving := plugin.Serving{Stable: stable, Canary: canary, Share: share}
+		active := plugin.Active{Stable: stable, Canary: canary, Share: share}
 		chosen := map[string]bool{}
 		for i := range 10_000 {
 			id := fmt.Sprintf("pay_%d", i)
-			if serving.For(id) == canary {
+			if active.For(id) == canary {
 				chosen[id] = true
 			}
 		}
-		require.Same(t, stable, serving.For(""), "nobody's payment")
+		require.Same(t, stable, active.For(""), "nobody's payment")
 		return chosen
 	}
 	ten, twenty := served(10), served(20)
@@ -34,22 +34,22 @@ func TestCanaryGetsItsShareAndAlwaysTheSamePayments(t *testing.T) {
 	}
 	require.Empty(t, served(0))
 	require.Len(t, served(100), 10_000)
-	require.Same(t, stable, plugin.Serving{Stable: stable}.For("pay_1"))
+	require.Same(t, stable, plugin.Active{Stable: stable}.For("pay_1"))
 }
 
-// What a lineup was made of stays open while the lineup is held, whatever becomes of the shelf's own.
+// What an active set was made of stays open while the active is held, whatever becomes of the registry's own.
 func TestHeldLineupStaysOpen(t *testing.T) {
 	t.Parallel()
-	shelf := newShelf(t, plugin.Settings{})
-	install(t, shelf, module(t, ""))
-	lineup := shelf.Lineup()
-	require.Equal(t, []string{"hostile"}, lineup.Names())
-	lineup.Hold()
-	lineup.Release()
-	serving, found := lineup.Of("hostile")
+	registry := newRegistry(t, plugin.Settings{})
+	install(t, registry, module(t, ""))
+	active := registry.ActiveSet()
+	require.Equal(t, []string{"hostile"}, active.Names())
+	active.Hold()
+	active.Release()
+	current, found := active.Of("hostile")
 	require.True(t, found)
-	require.Equal(t, "prepared serve", reference(t, serving.Stable, operation("serve")))
-	generations, instances := shelf.Open()
+	require.Equal(t, "prepared serve", reference(t, current.Stable, operation("serve")))
+	generations, instances := registry.Open()
 	require.Equal(t, 1, generations)
 	require.Equal(t, 1, instances)
 }

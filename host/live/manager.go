@@ -78,21 +78,21 @@ type Server interface {
 // errNotServing: nobody has been told of the first fleet yet.
 var errNotServing = errors.New("the router does not serve yet")
 
-// Keeper keeps a configuration in effect. It is safe for concurrent use; changes happen one at a time.
-type Keeper struct {
+// Manager keeps a configuration in effect. It is safe for concurrent use; changes happen one at a time.
+type Manager struct {
 	settings Settings
 	log      *slog.Logger
 	fleets   *fleets
 
 	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may be
 	// waiting for it.
-	mutex   sync.Mutex
-	server  Server
-	lineup  plugin.Lineup
-	serving *build
+	mutex     sync.Mutex
+	server    Server
+	activeSet plugin.ActiveSet
+	serving   *build
 	// seen is what the file and the secrets' files said last, taken or not; watched is the configuration by which
 	// secrets are looked at.
-	seen    sight
+	seen    snapshot
 	watched *config.Config
 	pending *Pending
 	history *history
@@ -101,143 +101,143 @@ type Keeper struct {
 	closed  bool
 }
 
-// Open makes the routing file serve over a lineup: Fleet is what an engine begins with. Where the file does not hold
+// Open makes the routing file serve over a activeSet: Fleet is what an engine begins with. Where the file does not hold
 // together and the history has a configuration that does, that one serves, and the file's is the pending edit: a bad
 // edit that was found out while the router ran must not keep it from starting again. Close gives back what Open took;
-// the lineup is held until then.
-func Open(s Settings, lineup plugin.Lineup) (*Keeper, error) {
+// the activeSet is held until then.
+func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	s = s.withDefaults()
 	file, err := filepath.Abs(s.File)
 	if err != nil {
 		return nil, fmt.Errorf("find the routing file: %w", err)
 	}
 	s.File = file
-	k := &Keeper{settings: s, log: s.Logger, fleets: newFleets(s), lineup: lineup}
-	if k.history, err = openHistory(s.History, s.Remember, s.Logger); err != nil {
+	m := &Manager{settings: s, log: s.Logger, fleets: newFleets(s), activeSet: activeSet}
+	if m.history, err = openHistory(s.History, s.Remember, s.Logger); err != nil {
 		return nil, err
 	}
-	k.seen = k.see(nil)
-	first, err := k.readSeen()
+	m.seen = m.see(nil)
+	first, err := m.readSeen()
 	if err == nil {
-		k.serving = first
-		k.remember(Edition{At: k.now(), Source: BySourceFile})
-		return k, nil
+		m.serving = first
+		m.remember(Edition{At: m.now(), Source: BySourceFile})
+		return m, nil
 	}
-	last, known := k.history.last()
+	last, known := m.history.last()
 	if !known {
 		return nil, err
 	}
-	former, broken := k.build(last.Text, lineup)
+	former, broken := m.build(last.Text, activeSet)
 	if broken != nil {
 		return nil, err
 	}
-	k.serving = former
-	k.refused++
-	k.pend(err)
-	k.log.Error("the routing file is not in order: the last configuration that served goes on",
+	m.serving = former
+	m.refused++
+	m.setPending(err)
+	m.log.Error("the routing file is not in order: the last configuration that served goes on",
 		slog.String("version", last.Version), slog.Any("problems", err))
-	return k, nil
+	return m, nil
 }
 
 // Fleet is what serves now.
-func (k *Keeper) Fleet() *payment.Fleet {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return k.serving.fleet
+func (m *Manager) Fleet() *payment.Fleet {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.serving.fleet
 }
 
 // Bind names who serves. It began with Fleet, and is told of every one that follows. Nothing can be changed before.
-func (k *Keeper) Bind(server Server) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	k.server = server
+func (m *Manager) Bind(server Server) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.server = server
 }
 
 // Run watches the routing file and the files of secrets until ctx ends.
-func (k *Keeper) Run(ctx context.Context) {
-	config.Watch(ctx, k.settings.File, k.settings.Every, func() { k.look(ctx) })
+func (m *Manager) Run(ctx context.Context) {
+	config.Watch(ctx, m.settings.File, m.settings.Every, func() { m.look(ctx) })
 }
 
-// Adopt makes a lineup serve. Its error says why the configuration does not fit it; then nothing has changed. An edit
-// that waits for such plugins is taken with them.
-func (k *Keeper) Adopt(_ context.Context, lineup plugin.Lineup) error {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if err := k.changeable(); err != nil {
+// Adopt makes a activeSet serve. Its error says why the configuration does not fit it; then nothing has changed. An
+// edit that waits for such plugins is taken with them.
+func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if err := m.changeable(); err != nil {
 		return err
 	}
-	next, err := k.build(k.serving.text, lineup)
-	if k.pending != nil {
-		if edited, broken := k.build(k.seen.text, lineup); broken == nil {
+	next, err := m.build(m.serving.text, activeSet)
+	if m.pending != nil {
+		if edited, broken := m.build(m.seen.text, activeSet); broken == nil {
 			next.discard()
-			k.lineup = lineup
-			k.take(edited, Edition{At: k.now(), Source: BySourceFile})
+			m.activeSet = activeSet
+			m.take(edited, Edition{At: m.now(), Source: BySourceFile})
 			return nil
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("the plugins do not fit the configuration: %w", err)
 	}
-	k.lineup = lineup
-	k.serve(next)
+	m.activeSet = activeSet
+	m.serve(next)
 	return nil
 }
 
 // Pinned tells whether the configuration that serves lets a module of a plugin serve every account of it.
-func (k *Keeper) Pinned(name, digest string) bool {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return !slices.ContainsFunc(k.serving.config.Providers, func(p *config.Provider) bool {
+func (m *Manager) Pinned(name, digest string) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return !slices.ContainsFunc(m.serving.config.Providers, func(p *config.Provider) bool {
 		return p.Plugin == name && len(p.Digests) > 0 && !slices.Contains(p.Digests, digest)
 	})
 }
 
 // Close gives back what serves now, once nobody serves with it any more, and lets nothing change from then on.
-func (k *Keeper) Close() {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if k.closed {
+func (m *Manager) Close() {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.closed {
 		return
 	}
-	k.closed = true
-	k.serving.fleet.Retired()
+	m.closed = true
+	m.serving.fleet.Retired()
 }
 
-func (k *Keeper) changeable() error {
-	if k.server == nil || k.closed {
+func (m *Manager) changeable() error {
+	if m.server == nil || m.closed {
 		return errNotServing
 	}
 	return nil
 }
 
 // take makes a configuration serve that is not the one that does, and remembers it.
-func (k *Keeper) take(next *build, as Edition) {
-	former := k.serving.config.Version
-	k.serve(next)
-	k.remember(as)
-	k.applied++
-	k.pending = nil
-	k.log.Info("configuration changed", slog.String("version", next.config.Version), slog.String("from", former),
+func (m *Manager) take(next *build, as Edition) {
+	former := m.serving.config.Version
+	m.serve(next)
+	m.remember(as)
+	m.applied++
+	m.pending = nil
+	m.log.Info("configuration changed", slog.String("version", next.config.Version), slog.String("from", former),
 		slog.String("source", string(as.Source)), slog.String("by", as.By))
 }
 
 // serve lets the engine have a fleet. The one before is given back by the engine, when its last turn is over.
-func (k *Keeper) serve(next *build) {
-	k.serving = next
-	k.server.Serve(next.fleet)
+func (m *Manager) serve(next *build) {
+	m.serving = next
+	m.server.Serve(next.fleet)
 }
 
 // remember notes what serves now, if that is not what was noted last. A history that cannot be written keeps no change
 // from serving.
-func (k *Keeper) remember(as Edition) {
-	if last, known := k.history.last(); known && last.Text == k.serving.text {
+func (m *Manager) remember(as Edition) {
+	if last, known := m.history.last(); known && last.Text == m.serving.text {
 		return
 	}
-	as.Version, as.Text = k.serving.config.Version, k.serving.text
-	if err := k.history.add(as); err != nil {
-		k.log.Error("remember the configuration", slog.String("version", as.Version), slog.Any("error", err))
+	as.Version, as.Text = m.serving.config.Version, m.serving.text
+	if err := m.history.add(as); err != nil {
+		m.log.Error("remember the configuration", slog.String("version", as.Version), slog.Any("error", err))
 	}
 }
 
 // now is as the history has it, so that what was read back is what was written.
-func (k *Keeper) now() time.Time { return k.settings.Now().UTC().Round(0) }
+func (m *Manager) now() time.Time { return m.settings.Now().UTC().Round(0) }
