@@ -25,7 +25,7 @@ import (
 	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
 	"payrouter/host/api"
-	"payrouter/host/payment"
+	"payrouter/host/money"
 	"payrouter/host/plugin"
 	"payrouter/host/schema"
 )
@@ -62,11 +62,11 @@ type example struct {
 
 // documented is what a vector says that its conversation comes to.
 type documented struct {
-	Verdict string         `json:"verdict"`
-	Status  string         `json:"status"`
-	Amount  *payment.Money `json:"amount"`
+	Verdict string       `json:"verdict"`
+	Status  string       `json:"status"`
+	Amount  *money.Money `json:"amount"`
 	// Received and the failure's meaning are as the plugin and its manifest say.
-	Received *payment.Money `json:"received"`
+	Received *money.Money `json:"received"`
 	Failure  *struct {
 		ProviderCode string `json:"provider_code"`
 		Meaning      string `json:"meaning"`

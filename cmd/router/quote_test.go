@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
 	"payrouter/host/sandbox"
@@ -19,26 +20,26 @@ func TestAQuoteIsWhatThePaymentCosts(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		order payment.Order
-		pays  payment.Money
-		gets  payment.Money
+		pays  money.Money
+		gets  money.Money
 		price string
 	}{
 		"a commission of one percent, at 0.93": {
 			payment.Order{Amount: "100", Currency: "USDT"},
-			payment.Money{Amount: "100", Currency: "USDT"},
-			payment.Money{Amount: "92.07", Currency: "EUR"},
+			money.Money{Amount: "100", Currency: "USDT"},
+			money.Money{Amount: "92.07", Currency: "EUR"},
 			"1",
 		},
 		"a commission of half a percent, at 95,800": {
 			payment.Order{Amount: "0.5", Currency: "BTC"},
-			payment.Money{Amount: "0.5", Currency: "BTC"},
-			payment.Money{Amount: "47660.5", Currency: "USDT"},
+			money.Money{Amount: "0.5", Currency: "BTC"},
+			money.Money{Amount: "47660.5", Currency: "USDT"},
 			"0.0025",
 		},
 		"no commission": {
 			payment.Order{Amount: "1.25", Currency: "ETH"},
-			payment.Money{Amount: "1.25", Currency: "ETH"},
-			payment.Money{Amount: "3388.12", Currency: "USDT"},
+			money.Money{Amount: "1.25", Currency: "ETH"},
+			money.Money{Amount: "3388.12", Currency: "USDT"},
 			"0",
 		},
 	} {

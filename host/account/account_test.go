@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"payrouter/host/account"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 )
 
@@ -101,7 +102,7 @@ func (t *town) happened(provider string, ago ...int) {
 		t.entries[provider] = append(t.entries[provider], payment.Transaction{
 			ID:     fmt.Sprintf("%s-%d-%d", provider, seconds, len(t.entries[provider])),
 			At:     noon.Add(-time.Duration(seconds) * time.Second),
-			Amount: payment.Money{Amount: "1", Currency: []string{"EUR", "BTC"}[seconds%2]},
+			Amount: money.Money{Amount: "1", Currency: []string{"EUR", "BTC"}[seconds%2]},
 		})
 	}
 }

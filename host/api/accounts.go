@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/account"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 )
 
@@ -54,16 +55,16 @@ func accountErrors(absent []account.AccountError) []AccountError {
 // Balance is what an account holds of a currency.
 type Balance struct {
 	Provider  string `json:"provider"`
-	Available *money `json:"available,omitempty" doc:"What can be spent; may be below zero. Left out where the provider does not say"`
-	Held      *money `json:"held,omitempty" doc:"What is held back"`
+	Available *Money `json:"available,omitempty" doc:"What can be spent; may be below zero. Left out where the provider does not say"`
+	Held      *Money `json:"held,omitempty" doc:"What is held back"`
 	Wallet    string `json:"wallet,omitempty" doc:"The provider's name, where the account has several of one currency"`
 }
 
 // Rate is at what an account exchanges: so much for so much, so that nothing is rounded.
 type Rate struct {
 	Provider string `json:"provider"`
-	From     money  `json:"from"`
-	To       money  `json:"to"`
+	From     Money  `json:"from"`
+	To       Money  `json:"to"`
 }
 
 // Item is something that a provider offers.
@@ -83,7 +84,7 @@ type bound struct {
 	Max      string `json:"max,omitempty" doc:"Included; open where it is left out"`
 }
 
-func boundsOf(bounds []payment.Bound) []bound {
+func boundsOf(bounds []money.Bound) []bound {
 	var shown []bound
 	for _, b := range bounds {
 		shown = append(shown, bound(b))
@@ -128,7 +129,7 @@ func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
 	}
 	for _, name := range named {
 		if _, known := fleet.Accounts[name]; !known {
-			return nil, invalid.problem("there is no provider "+name,
+			return nil, invalidRequest.problem("there is no provider "+name,
 				fieldError{Parameter: "query provider", Detail: fmt.Sprintf("%q is not configured", name)})
 		}
 		if !slices.Contains(able, name) {
@@ -208,7 +209,7 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 	for _, answer := range answers {
 		for _, r := range answer.Rates {
 			if in.To == "" || r.To.Currency == in.To {
-				out.Body.Data = append(out.Body.Data, Rate{answer.Provider, money(r.From), money(r.To)})
+				out.Body.Data = append(out.Body.Data, Rate{answer.Provider, Money(r.From), Money(r.To)})
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"payrouter/host/invalid"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -85,9 +86,9 @@ type problemKind struct {
 //
 //nolint:gochecknoglobals // a lookup table
 var (
-	malformed  = problemKind{"malformed-request", http.StatusBadRequest, "The request cannot be read", 0}
-	invalid    = problemKind{"invalid-request", http.StatusUnprocessableEntity, "The request is not valid", 0}
-	keyMissing = problemKind{
+	malformed      = problemKind{"malformed-request", http.StatusBadRequest, "The request cannot be read", 0}
+	invalidRequest = problemKind{"invalid-request", http.StatusUnprocessableEntity, "The request is not valid", 0}
+	keyMissing     = problemKind{
 		"idempotency-key-missing", http.StatusBadRequest,
 		"The request needs an Idempotency-Key", 0,
 	}
@@ -338,7 +339,7 @@ func classify(err error) *Problem {
 		return p
 	}
 	if fields := invalidFields(err); len(fields) > 0 {
-		return invalid.problem(cmp.Or(fields[0].Pointer, "the body")+" "+fields[0].Detail, fields...)
+		return invalidRequest.problem(cmp.Or(fields[0].Pointer, "the body")+" "+fields[0].Detail, fields...)
 	}
 	if kind, known := kindOfError(err); known {
 		return kind.problem(err.Error())
@@ -376,16 +377,16 @@ func noRouteProblem(route *payment.NoRouteError) *Problem {
 	var fields []fieldError
 	switch {
 	case len(route.Missing) > 0:
-		kind = invalid
+		kind = invalidRequest
 		for _, field := range route.Missing {
 			fields = append(fields,
 				fieldError{Pointer: field, Detail: "is missing: the provider that takes such a payment needs it"})
 		}
 	case route.TooFine != nil:
-		kind = invalid
+		kind = invalidRequest
 		fields = append(fields, fieldError{Pointer: route.TooFine.Field, Detail: route.TooFine.Reason})
 	case route.Decision.Outcome == routing.UnknownProvider:
-		kind = invalid
+		kind = invalidRequest
 		fields = append(fields, fieldError{Pointer: "/provider", Detail: route.Decision.Reason})
 	case route.Decision.Outcome == routing.Unavailable:
 		kind = noRouteNow
@@ -397,7 +398,7 @@ func noRouteProblem(route *payment.NoRouteError) *Problem {
 
 // invalidFields collects every *payment.InvalidError that an error joins.
 func invalidFields(err error) []fieldError {
-	if one, ok := err.(*payment.InvalidError); ok { //nolint:errorlint // the walk below unwraps
+	if one, ok := err.(*invalid.Error); ok { //nolint:errorlint // the walk below unwraps
 		return []fieldError{{Pointer: one.Field, Detail: one.Reason}}
 	}
 	var fields []fieldError
@@ -433,7 +434,7 @@ func asProblem(_ huma.Context, _ string, value any) (any, error) {
 
 // kindOf is what huma means by a status.
 func kindOf(status int) problemKind {
-	for _, kind := range []problemKind{invalid, tooLarge, tooSlow, unknownMedia} {
+	for _, kind := range []problemKind{invalidRequest, tooLarge, tooSlow, unknownMedia} {
 		if kind.status == status {
 			return kind
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
 )
@@ -24,19 +25,19 @@ type Surveyor interface {
 // Quote is what a payment would come to at a provider.
 type Quote struct {
 	Provider  string    `json:"provider"`
-	Price     money     `json:"price" doc:"What is lost on the way, in the payment's currency: what is paid less what is got, the other currency valued at the best rate among these quotes"`
-	Pays      money     `json:"pays" doc:"What leaves whoever pays, all fees included"`
-	Gets      money     `json:"gets" doc:"What reaches whoever is paid, after all fees"`
+	Price     Money     `json:"price" doc:"What is lost on the way, in the payment's currency: what is paid less what is got, the other currency valued at the best rate among these quotes"`
+	Pays      Money     `json:"pays" doc:"What leaves whoever pays, all fees included"`
+	Gets      Money     `json:"gets" doc:"What reaches whoever is paid, after all fees"`
 	Rate      *exchange `json:"rate,omitempty" doc:"Before fees"`
-	Fees      []money   `json:"fees" doc:"What of it are fees; empty where the provider does not tell them from the rate"`
+	Fees      []Money   `json:"fees" doc:"What of it are fees; empty where the provider does not tell them from the rate"`
 	Bounds    []bound   `json:"bounds,omitempty" doc:"What amounts the provider takes"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Left out where the provider does not say"`
 }
 
 // exchange is so much for so much.
 type exchange struct {
-	From money `json:"from"`
-	To   money `json:"to"`
+	From Money `json:"from"`
+	To   Money `json:"to"`
 }
 
 type quotesInput struct {
@@ -130,15 +131,15 @@ func between(q payment.Quote, one, other string) bool {
 func quoteOf(provider, currency string, offer quote.Offer) Quote {
 	q := offer.Quote
 	shown := Quote{
-		Provider: provider, Price: money{offer.Price, currency}, Pays: money(q.Pays), Gets: money(q.Gets),
-		Fees: []money{}, Bounds: boundsOf(q.Bounds),
+		Provider: provider, Price: Money{offer.Price, currency}, Pays: Money(q.Pays), Gets: Money(q.Gets),
+		Fees: []Money{}, Bounds: boundsOf(q.Bounds),
 		ExpiresAt: q.ExpiresAt,
 	}
-	if q.Rate != (payment.Rate{}) {
-		shown.Rate = &exchange{money(q.Rate.From), money(q.Rate.To)}
+	if q.Rate != (money.Rate{}) {
+		shown.Rate = &exchange{Money(q.Rate.From), Money(q.Rate.To)}
 	}
 	for _, fee := range q.Fees {
-		shown.Fees = append(shown.Fees, money(fee))
+		shown.Fees = append(shown.Fees, Money(fee))
 	}
 	return shown
 }

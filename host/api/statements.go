@@ -14,8 +14,8 @@ type Transaction struct {
 	Provider          string    `json:"provider"`
 	ID                string    `json:"id" doc:"The provider's, unique within the account"`
 	At                time.Time `json:"at"`
-	Amount            money     `json:"amount" doc:"What it changed: below zero where money left the account"`
-	Fee               *money    `json:"fee,omitempty"`
+	Amount            Money     `json:"amount" doc:"What it changed: below zero where money left the account"`
+	Fee               *Money    `json:"fee,omitempty"`
 	FeeIncluded       bool      `json:"fee_included,omitempty" doc:"Whether the fee is a part of the amount"`
 	Kind              string    `json:"kind,omitempty" doc:"The provider's word for what it was" example:"withdraw"`
 	Status            string    `json:"status,omitempty" doc:"The provider's word for how it stands; left out where only what is done is listed"`
@@ -25,7 +25,7 @@ type Transaction struct {
 
 func transactionOf(e account.Entry) Transaction {
 	return Transaction{
-		Provider: e.Provider, ID: e.ID, At: e.At, Amount: money(e.Amount), Fee: moneyOf(e.Fee),
+		Provider: e.Provider, ID: e.ID, At: e.At, Amount: Money(e.Amount), Fee: moneyOf(e.Fee),
 		FeeIncluded: e.FeeIncluded, Kind: e.Kind, Status: e.Status,
 		Reference: e.Reference, ProviderReference: e.ProviderReference,
 	}
@@ -72,7 +72,7 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 	if in.Cursor != "" {
 		page, err := a.aggregator().Further(ctx, in.Cursor, in.Limit)
 		if errors.Is(err, account.ErrCursor) {
-			err = invalid.problem("cursor is not a next_cursor",
+			err = invalidRequest.problem("cursor is not a next_cursor",
 				fieldError{Parameter: "query cursor", Detail: "is not the next_cursor of a page"})
 		}
 		return page, err
@@ -90,7 +90,7 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 	}
 	if !period.From.Before(period.Until) {
 		return account.Page{},
-			invalid.problem("from is not before until",
+			invalidRequest.problem("from is not before until",
 				fieldError{Parameter: "query from", Detail: "must be before until, and before now"})
 	}
 	return a.aggregator().Statement(ctx, providers, period, in.Limit), nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
@@ -58,8 +59,8 @@ type Payment struct {
 	Kind              string            `json:"kind"`
 	Amount            string            `json:"amount"`
 	Currency          string            `json:"currency"`
-	AmountReceived    *money            `json:"amount_received,omitempty"`
-	Fee               *money            `json:"fee,omitempty"`
+	AmountReceived    *Money            `json:"amount_received,omitempty"`
+	Fee               *Money            `json:"fee,omitempty"`
 	Country           string            `json:"country,omitempty"`
 	Method            string            `json:"method,omitempty"`
 	Reference         string            `json:"reference,omitempty"`
@@ -72,7 +73,7 @@ type Payment struct {
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *payment.Failure  `json:"failure,omitempty"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
-	MoneyConflict     bool              `json:"money_conflict" doc:"What a provider reports of the money contradicts the status: a person must look"`
+	MoneyConflict     bool              `json:"money_conflict" doc:"What a provider reports of the Money contradicts the status: a person must look"`
 	Decision          routing.Decision  `json:"decision"`
 	Attempts          int               `json:"attempts"`
 	CreatedAt         time.Time         `json:"created_at"`
@@ -80,7 +81,8 @@ type Payment struct {
 	Version           int64             `json:"version"`
 }
 
-type money struct {
+// Money is an amount in a currency.
+type Money struct {
 	Amount   string `json:"amount"`
 	Currency string `json:"currency"`
 }
@@ -91,7 +93,7 @@ type nextAction struct {
 	Address string `json:"address,omitempty"`
 	Network string `json:"network,omitempty"`
 	Memo    string `json:"memo,omitempty"`
-	Amount  *money `json:"amount,omitempty" doc:"Exact: more or less may not be credited"`
+	Amount  *Money `json:"amount,omitempty" doc:"Exact: more or less may not be credited"`
 	Text    string `json:"text,omitempty"`
 }
 
@@ -108,11 +110,11 @@ func viewOf(p payment.Payment) Payment {
 	}
 }
 
-func moneyOf(m payment.Money) *money {
-	if m == (payment.Money{}) {
+func moneyOf(m money.Money) *Money {
+	if m == (money.Money{}) {
 		return nil
 	}
-	return &money{Amount: m.Amount, Currency: m.Currency}
+	return &Money{Amount: m.Amount, Currency: m.Currency}
 }
 
 func actionOf(a *payment.NextAction) *nextAction {

@@ -11,6 +11,7 @@ import (
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/invalid"
 	"payrouter/host/routing"
 )
 
@@ -73,7 +74,7 @@ type NoRouteError struct {
 	// Missing are the members that would let a provider take it, as JSON pointers.
 	Missing []string
 	// TooFine is set where the amount has more decimals than any candidate takes.
-	TooFine *InvalidError
+	TooFine *invalid.Error
 }
 
 func (e *NoRouteError) Error() string {
@@ -172,7 +173,7 @@ func (f *Fleet) decide(id, merchant string, o Order, now time.Time) (routing.Dec
 
 // tooFine is what is wrong with an order's amount where nobody takes so many decimals: nil where that is not why, or a
 // candidate may take it later.
-func (f *Fleet) tooFine(decision routing.Decision, o Order) *InvalidError {
+func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 	amount, err := decimal.Parse(o.Amount)
 	if err != nil || decision.Outcome != routing.Unsupported {
 		return nil
@@ -191,9 +192,9 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *InvalidError {
 	if !limited {
 		return nil
 	}
-	return &InvalidError{
+	return &invalid.Error{
 		Field:  "/amount",
-		Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, clip(o.Amount)),
+		Reason: fmt.Sprintf("must have at most %d decimals in %s; got %q", most, o.Currency, invalid.Clip(o.Amount)),
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
+	"payrouter/host/money"
 )
 
 // QueryKind is what an account can be asked, whatever its payments.
@@ -61,7 +62,7 @@ type Query struct {
 // Result is what an account tells: the part that was asked for. All amounts are plain decimal text.
 type Result struct {
 	Balances []Balance
-	Rates    []Rate
+	Rates    []money.Rate
 	// Transactions are the newest first, as far as they stand on one page.
 	Transactions []Transaction
 	Items        []Item
@@ -74,7 +75,7 @@ type Result struct {
 // Balance is what an account holds of a currency. One of its two amounts may be none: the provider does not say. They
 // may be below zero.
 type Balance struct {
-	Available, Held Money
+	Available, Held money.Money
 	// Wallet is the provider's name, where there are several of a currency.
 	Wallet string
 }
@@ -86,8 +87,8 @@ type Transaction struct {
 	At time.Time
 	// Amount is what it changed: below zero where money left the account. Fee is a part of it where FeeIncluded; no fee
 	// is none that is told.
-	Amount      Money
-	Fee         Money
+	Amount      money.Money
+	Fee         money.Money
 	FeeIncluded bool
 	// Kind and Status are the provider's words. Status is empty where only what is done is listed.
 	Kind, Status string
@@ -104,7 +105,7 @@ type Item struct {
 	// Currency is what goes into a direction, and CurrencyOut what comes out; of anything else the currency that it is
 	// in.
 	Currency, CurrencyOut string
-	Bounds                []Bound
+	Bounds                []money.Bound
 }
 
 // Tellers are the accounts whose plugins can tell of a subject, by name.
@@ -169,7 +170,7 @@ func (t Result) narrow(q Query) Result {
 	other := func(code string) bool { return q.Currency != "" && code != q.Currency }
 	t.Balances = slices.DeleteFunc(t.Balances,
 		func(b Balance) bool { return other(cmp.Or(b.Available.Currency, b.Held.Currency)) })
-	t.Rates = slices.DeleteFunc(t.Rates, func(r Rate) bool { return other(r.From.Currency) })
+	t.Rates = slices.DeleteFunc(t.Rates, func(r money.Rate) bool { return other(r.From.Currency) })
 	t.Transactions = slices.DeleteFunc(t.Transactions, func(one Transaction) bool {
 		early, late := one.At.Before(q.From), !q.Until.IsZero() && !one.At.Before(q.Until)
 		return early || late || other(one.Amount.Currency)
@@ -198,7 +199,7 @@ func tellingOf(s QueryKind, outcome *abi.Outcome, now time.Time) (told Result, e
 	case Balances:
 		told.Balances, err = each(outcome.GetBalances(), balanceOf, Balance.name)
 	case Rates:
-		told.Rates, err = each(outcome.GetRates(), rateOf, Rate.name)
+		told.Rates, err = each(outcome.GetRates(), rateOf, money.Rate.Name)
 	case Statement:
 		told.Transactions, err = each(outcome.GetTransactions(),
 			func(t *abi.Transaction) (Transaction, error) { return transactionOf(t, now) },
@@ -222,7 +223,7 @@ func each[E, T any](entries []E, read func(E) (T, error), name func(T) string) (
 			return nil, err
 		}
 		if seen[name(one)] {
-			return nil, fmt.Errorf("%q stands twice", clip(name(one)))
+			return nil, fmt.Errorf("%q stands twice", invalid.Clip(name(one)))
 		}
 		seen[name(one)] = true
 		all = append(all, one)
@@ -234,15 +235,11 @@ func (b Balance) name() string {
 	return cmp.Or(b.Available.Currency, b.Held.Currency) + " " + b.Wallet
 }
 
-func (r Rate) name() string {
-	return r.From.Currency + " to " + r.To.Currency
-}
-
 func balanceOf(said *abi.Balance) (b Balance, err error) {
 	b.Wallet = said.GetWallet()
 	var available, held error
-	b.Available, available = exact(said.GetAvailable())
-	b.Held, held = exact(said.GetHeld())
+	b.Available, available = money.Exact(said.GetAvailable())
+	b.Held, held = money.Exact(said.GetHeld())
 	switch {
 	case said.GetAvailable() == nil && said.GetHeld() == nil:
 		return b, errors.New("a balance has no amount")
@@ -252,14 +249,14 @@ func balanceOf(said *abi.Balance) (b Balance, err error) {
 	return b, errors.Join(available, held, bounded(b.Wallet))
 }
 
-func rateOf(said *abi.Rate) (r Rate, err error) {
-	r = Rate{From: moneyOf(said.GetFrom()), To: moneyOf(said.GetTo())}
-	_, from := exact(said.GetFrom())
-	_, to := exact(said.GetTo())
+func rateOf(said *abi.Rate) (r money.Rate, err error) {
+	r = money.Rate{From: money.Of(said.GetFrom()), To: money.Of(said.GetTo())}
+	_, from := money.Exact(said.GetFrom())
+	_, to := money.Exact(said.GetTo())
 	if err := errors.Join(from, to); err != nil {
 		return r, err
 	}
-	if !r.From.positive() || !r.To.positive() || r.From.Currency == r.To.Currency {
+	if !r.From.Positive() || !r.To.Positive() || r.From.Currency == r.To.Currency {
 		return r, errors.New("a rate is none")
 	}
 	return r, nil
@@ -275,13 +272,13 @@ func transactionOf(said *abi.Transaction, now time.Time) (t Transaction, err err
 	case t.ID == "":
 		return t, errors.New("a transaction has no id")
 	case t.At.Before(earliestTold) || t.At.After(now.Add(aheadOfUs)):
-		return t, fmt.Errorf("transaction %q is of no sane time", clip(t.ID))
+		return t, fmt.Errorf("transaction %q is of no sane time", invalid.Clip(t.ID))
 	case said.GetAmount() == nil:
-		return t, fmt.Errorf("transaction %q has no amount", clip(t.ID))
+		return t, fmt.Errorf("transaction %q has no amount", invalid.Clip(t.ID))
 	}
 	var amount, fee error
-	t.Amount, amount = exact(said.GetAmount())
-	t.Fee, fee = exact(said.GetFee())
+	t.Amount, amount = money.Exact(said.GetAmount())
+	t.Fee, fee = money.Exact(said.GetFee())
 	return t, errors.Join(amount, fee, bounded(t.ID, t.Kind, t.Status, t.Reference, t.ProviderReference))
 }
 
@@ -294,64 +291,24 @@ func itemOf(said *abi.Item) (i Item, err error) {
 		return i, errors.New("an entry has no code")
 	}
 	for _, code := range []string{i.Currency, i.CurrencyOut} {
-		if code != "" && !isTicker(code) {
-			return i, fmt.Errorf("%q is no currency", clip(code))
+		if code != "" && !money.IsTicker(code) {
+			return i, fmt.Errorf("%q is no currency", invalid.Clip(code))
 		}
 	}
 	for _, bound := range said.GetBounds() {
-		one := Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()}
-		if !one.sound() {
-			return i, fmt.Errorf("the bounds of %q are none", clip(i.Code))
+		one := money.Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()}
+		if !one.Sound() {
+			return i, fmt.Errorf("the bounds of %q are none", invalid.Clip(i.Code))
 		}
 		i.Bounds = append(i.Bounds, one)
 	}
 	return i, bounded(i.Code, i.Name, i.Category)
 }
 
-// sound tells bounds that are plain amounts, in their order.
-func (b Bound) sound() bool {
-	for _, end := range []string{b.Min, b.Max} {
-		if end != "" && !isPlain(end) {
-			return false
-		}
-	}
-	order, ok := compare(cmp.Or(b.Min, "0"), cmp.Or(b.Max, b.Min, "0"))
-	return isTicker(b.Currency) && ok && order <= 0
-}
-
-// exact is an amount as it was said, which has to be plain decimal text in a currency; the zero Money where there is
-// none.
-func exact(said *abi.Money) (Money, error) {
-	if said == nil {
-		return Money{}, nil
-	}
-	if !isPlain(said.GetAmount()) || !isTicker(said.GetCurrency()) {
-		return Money{}, fmt.Errorf("%q %q is no amount of money", clip(said.GetAmount()), clip(said.GetCurrency()))
-	}
-	return Money{Amount: said.GetAmount(), Currency: said.GetCurrency()}, nil
-}
-
-// isPlain tells an amount that every reader takes for the same: no exponent, no sign but a minus, no leading zeros.
-func isPlain(amount string) bool {
-	value, err := decimal.Parse(amount)
-	return err == nil && value.String() == amount
-}
-
-// isTicker tells the form of a currency's code.
-func isTicker(code string) bool {
-	const shortest, longest = 2, 16
-	for i := range len(code) {
-		if c := code[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return len(code) >= shortest && len(code) <= longest
-}
-
 func bounded(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > longestTold || !utf8.ValidString(text) {
-			return fmt.Errorf("%q is no text of at most %d bytes", clip(text), longestTold)
+			return fmt.Errorf("%q is no text of at most %d bytes", invalid.Clip(text), longestTold)
 		}
 	}
 	return nil

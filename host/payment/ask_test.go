@@ -12,6 +12,7 @@ import (
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 )
 
@@ -69,8 +70,8 @@ func asking(t *testing.T, o oracle, provider *provider) *house {
 
 const answered = `{"status":"paid"}`
 
-func money(amount, currency string) payment.Money {
-	return payment.Money{Amount: amount, Currency: currency}
+func amount(value, currency string) money.Money {
+	return money.Money{Amount: value, Currency: currency}
 }
 
 // midday is when everything happened.
@@ -118,21 +119,21 @@ func TestAnAccountTells(t *testing.T) {
 	}
 	for subject, want := range map[payment.QueryKind]payment.Result{
 		payment.Balances: {Balances: []payment.Balance{{
-			Available: money("-1.50", "EUR"), Held: money("2", "EUR"),
+			Available: amount("-1.50", "EUR"), Held: amount("2", "EUR"),
 			Wallet: "p",
 		}}},
-		payment.Rates: {Rates: []payment.Rate{{From: money("1", "EUR"), To: money("1.05", "USD")}}},
+		payment.Rates: {Rates: []money.Rate{{From: amount("1", "EUR"), To: amount("1.05", "USD")}}},
 		payment.Statement: {Transactions: []payment.Transaction{
 			{
-				ID: "newer", At: midday, Amount: money("-0.00000001", "EUR"), Fee: money("0.1", "BTC"),
+				ID: "newer", At: midday, Amount: amount("-0.00000001", "EUR"), Fee: amount("0.1", "BTC"),
 				FeeIncluded: true, Kind: "k", Status: "s",
 				Reference: "ours", ProviderReference: "theirs",
 			},
-			{ID: "older", At: midday.Add(-time.Hour), Amount: money("5", "EUR")},
+			{ID: "older", At: midday.Add(-time.Hour), Amount: amount("5", "EUR")},
 		}},
 		payment.Operators: {Items: []payment.Item{
 			{Code: "AT", Name: "Airtel", Category: "Mobile"},
-			{Code: "1", Currency: "USDT", CurrencyOut: "EUR", Bounds: []payment.Bound{{Currency: "USDT", Min: "10"}}},
+			{Code: "1", Currency: "USDT", CurrencyOut: "EUR", Bounds: []money.Bound{{Currency: "USDT", Min: "10"}}},
 		}},
 	} {
 		told, err := h.engine.Fetch(t.Context(), "a", subject, question)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 )
 
@@ -129,7 +130,7 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 
 	_, err = h.engine.Resolve(t.Context(), lost.ID,
 		payment.ManualResolution{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "same"})
-	var wrong *payment.InvalidError
+	var wrong *invalid.Error
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, "/provider_reference", wrong.Field)
 	require.Contains(t, wrong.Reason, holder.ID)

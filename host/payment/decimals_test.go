@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
@@ -45,7 +46,7 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, routing.Unsupported, refused.Decision.Outcome)
 	require.Equal(t,
-		&payment.InvalidError{Field: "/amount", Reason: `must have at most 8 decimals in PRB; got "1.123456789"`},
+		&invalid.Error{Field: "/amount", Reason: `must have at most 8 decimals in PRB; got "1.123456789"`},
 		refused.TooFine)
 	require.Equal(t, before, len(first.requests())+len(second.requests()), "nobody is asked")
 	payments, err := h.engine.Payments(t.Context(), payment.Filter{})

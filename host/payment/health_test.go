@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/egress"
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 )
 
@@ -107,7 +108,7 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 		h.engine.Resume(t.Context(), payment.Resumption{Provider: "b", Operator: "desk", Reason: "they mended it"}),
 		payment.ErrNoAccount)
 	require.ErrorAs(t, h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk"}),
-		new(*payment.InvalidError))
+		new(*invalid.Error))
 	require.NoError(t,
 		h.engine.Resume(t.Context(), payment.Resumption{Provider: "a", Operator: "desk", Reason: "they mended it"}))
 	require.ErrorIs(t,

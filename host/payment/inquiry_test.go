@@ -12,6 +12,7 @@ import (
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 )
 
@@ -169,7 +170,7 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 			"a",
 			payment.Ask{Operation: "balance", Input: []byte(`{"of":1}`)},
 			nil, nil,
-			&payment.InvalidError{}, 0,
+			&invalid.Error{}, 0,
 		},
 		"the plugin cannot": {
 			"a",
@@ -210,7 +211,7 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 			_, _, err := h.engine.Read(t.Context(), row.provider, row.ask)
 
 			switch want := row.want.(type) {
-			case *payment.InvalidError:
+			case *invalid.Error:
 				require.ErrorAs(t, err, &want)
 				require.Equal(t, "/of", want.Field)
 			case *payment.DeclinedError:

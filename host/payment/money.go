@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/money"
 )
 
 // unproven says why a report of success is no proof that the payment's amount was received; empty where it is one. What
@@ -16,7 +17,7 @@ func unproven(p Payment, outcome *abi.Outcome) string {
 	case received.GetAmount() == "":
 		return ""
 	case received.GetCurrency() == p.Currency:
-		if order, ok := compare(received.GetAmount(), p.Amount); ok && order >= 0 {
+		if order, ok := money.Compare(received.GetAmount(), p.Amount); ok && order >= 0 {
 			return ""
 		}
 		return fmt.Sprintf("reported as paid, with %s of %s %s received", received.GetAmount(), p.Amount, p.Currency)
@@ -29,7 +30,7 @@ func unproven(p Payment, outcome *abi.Outcome) string {
 
 // sameMoney reports whether an amount is the payment's own, in its currency.
 func sameMoney(amount *abi.Money, p Payment) bool {
-	order, ok := compare(amount.GetAmount(), p.Amount)
+	order, ok := money.Compare(amount.GetAmount(), p.Amount)
 	return amount.GetCurrency() == p.Currency && ok && order == 0
 }
 
@@ -37,7 +38,7 @@ func sameMoney(amount *abi.Money, p Payment) bool {
 // payment that has ended without success stays so, and money in it is a conflict whatever the report's status. One that
 // has not ended does not end without success while money is in it: it stays open for the act that takes the money in,
 // or for a person.
-func withMoney(was, report, next Status, received Money) (status Status, why string) {
+func withMoney(was, report, next Status, received money.Money) (status Status, why string) {
 	switch {
 	case was.ended():
 		return next,
@@ -52,7 +53,7 @@ func withMoney(was, report, next Status, received Money) (status Status, why str
 // standingOf is the status by which an act on the provider's object is allowed. An object that ended with money in it
 // is as good as one that is paid and not taken in yet.
 func standingOf(outcome *abi.Outcome) abi.Status {
-	if statusOf(outcome.GetStatus()).ended() && moneyOf(outcome.GetReceived()).positive() {
+	if statusOf(outcome.GetStatus()).ended() && money.Of(outcome.GetReceived()).Positive() {
 		return abi.Status_STATUS_PROCESSING
 	}
 	return outcome.GetStatus()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/money"
 	"payrouter/host/payment"
 )
 
@@ -120,7 +121,7 @@ func TestAPaymentDoesNotEndWithoutSuccessWhileMoneyIsInIt(t *testing.T) {
 		require.Equal(t, payment.Processing, p.Status)
 		require.True(t, p.MoneyConflict)
 		require.Equal(t, "reported as "+status+", and 4 EUR was received", p.Alert)
-		require.Equal(t, payment.Money{Amount: "4", Currency: "EUR"}, p.Received)
+		require.Equal(t, money.Money{Amount: "4", Currency: "EUR"}, p.Received)
 		require.Equal(t, payment.PaymentMoneyConflict, h.last(t, made.ID).Type)
 		p, err = h.engine.Confirm(t.Context(), "shop", made.ID, "", nil)
 		require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
 	"payrouter/host/schema"
 )
 
@@ -126,7 +127,7 @@ func (f *Fleet) checkInput(at plan, input []byte) error {
 	}
 	var problems []error
 	for _, violation := range by.Check(input) {
-		problems = append(problems, &InvalidError{Field: violation.Pointer, Reason: violation.Reason})
+		problems = append(problems, &invalid.Error{Field: violation.Pointer, Reason: violation.Reason})
 	}
 	return errors.Join(problems...)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
 )
 
 // recoverRun goes on with a run that a crash or a failed write interrupted, where nothing of it can have been taken,
@@ -105,13 +106,13 @@ type RunResolution struct {
 
 func (r RunResolution) check() error {
 	var problems []error
-	refuse := func(field, reason string) { problems = append(problems, &InvalidError{Field: field, Reason: reason}) }
+	refuse := func(field, reason string) { problems = append(problems, &invalid.Error{Field: field, Reason: reason}) }
 	if !r.Status.Terminal() {
-		refuse("/status", fmt.Sprintf("must be one of succeeded, failed; got %q", clip(string(r.Status))))
+		refuse("/status", fmt.Sprintf("must be one of succeeded, failed; got %q", invalid.Clip(string(r.Status))))
 	}
 	if r.Reason == "" {
 		refuse("/reason", "is missing: say how you know")
-	} else if reason := checkText(r.Reason, MaxDescription); reason != "" {
+	} else if reason := invalid.Text(r.Reason, MaxDescription); reason != "" {
 		refuse("/reason", reason)
 	}
 	return errors.Join(problems...)

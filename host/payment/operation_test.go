@@ -14,6 +14,7 @@ import (
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 )
 
@@ -353,9 +354,9 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	}
 	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "b", Operation: "pay"}), payment.ErrNoOperation)
 	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "a", Operation: "prey"}), payment.ErrNoOperation)
-	var invalid *payment.InvalidError
+	var invalid *invalid.Error
 	require.ErrorAs(t, perform(payOf("")), &invalid)
-	require.Equal(t, &payment.InvalidError{Field: "/amount", Reason: "is required"}, invalid)
+	require.Equal(t, &invalid.Error{Field: "/amount", Reason: "is required"}, invalid)
 	runs, err := h.engine.Runs(t.Context(), payment.RunFilter{})
 	require.NoError(t, err)
 	require.Empty(t, runs)
@@ -703,7 +704,7 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 		"/reason": {Status: payment.RunFailed},
 	} {
 		_, err := h.engine.ResolveRun(t.Context(), run.ID, ruling)
-		var invalid *payment.InvalidError
+		var invalid *invalid.Error
 		require.ErrorAs(t, err, &invalid)
 		require.Equal(t, field, invalid.Field)
 	}

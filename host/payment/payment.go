@@ -7,6 +7,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/money"
 	"payrouter/host/routing"
 )
 
@@ -78,12 +79,6 @@ type Destination struct {
 	Memo     string `json:"memo,omitempty"`
 }
 
-// Money is an amount with its currency; the zero Money is none.
-type Money struct {
-	Amount   string `json:"amount"`
-	Currency string `json:"currency"`
-}
-
 // Action types: what the payer is to do.
 const (
 	ActionRedirect     = "redirect"
@@ -100,8 +95,8 @@ type NextAction struct {
 	Network string `json:"network,omitempty"`
 	Memo    string `json:"memo,omitempty"`
 	// Amount is exact: more or less may not be credited.
-	Amount Money  `json:"amount,omitzero"`
-	Text   string `json:"text,omitempty"`
+	Amount money.Money `json:"amount,omitzero"`
+	Text   string      `json:"text,omitempty"`
 }
 
 // Payment is one payment, as it stands. It is a value: the journal and the engine hand copies around, whose maps and
@@ -121,8 +116,8 @@ type Payment struct {
 	Provider          string      `json:"provider,omitempty"`
 	Plugin            string      `json:"plugin,omitempty"`
 	ProviderReference string      `json:"provider_reference,omitempty"`
-	Received          Money       `json:"received,omitzero"`
-	Fee               Money       `json:"fee,omitzero"`
+	Received          money.Money `json:"received,omitzero"`
+	Fee               money.Money `json:"fee,omitzero"`
 	NextAction        *NextAction `json:"next_action,omitempty"`
 	Failure           *Failure    `json:"failure,omitempty"`
 	// Alert is something that a person should look at.

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/invalid"
 )
 
 // stage orders statuses as a payment goes through them; unknown stands beside the order.
@@ -191,7 +192,7 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		order := valid
 		row.edit(&order)
 		err := order.Validate(tickers, now)
-		var invalid *InvalidError
+		var invalid *invalid.Error
 		require.ErrorAs(t, err, &invalid, row.field)
 		require.Equal(t, row.field, invalid.Field)
 		require.Contains(t, invalid.Reason, row.says)
@@ -215,7 +216,7 @@ func FuzzValidate(f *testing.F) {
 			ReturnURL: text,
 		}
 		if err := order.Validate(nil, time.Time{}); err != nil {
-			var invalid *InvalidError
+			var invalid *invalid.Error
 			require.ErrorAs(t, err, &invalid)
 			return
 		}

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
+	"payrouter/host/money"
 )
 
 // quoteWithin bounds the asking for a quote, all its round trips together.
@@ -20,28 +20,15 @@ const quoteWithin = 10 * time.Second
 type Quote struct {
 	// Pays leaves whoever pays, and Gets reaches whoever is paid, all fees between. One of them at least is in the
 	// order's currency.
-	Pays Money `json:"pays"`
-	Gets Money `json:"gets"`
+	Pays money.Money `json:"pays"`
+	Gets money.Money `json:"gets"`
 	// Rate is before fees; the zero Rate where none is told, which is so between amounts of one currency only.
-	Rate Rate `json:"rate,omitzero"`
+	Rate money.Rate `json:"rate,omitzero"`
 	// Fees are in their own currencies, not below zero; empty where the provider does not tell them from the rate.
-	Fees   []Money `json:"fees,omitempty"`
-	Bounds []Bound `json:"bounds,omitempty"`
+	Fees   []money.Money `json:"fees,omitempty"`
+	Bounds []money.Bound `json:"bounds,omitempty"`
 	// ExpiresAt is the zero time where the provider does not say.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-}
-
-// Rate is an exchange: so much of one currency for so much of another. It is no quotient, so that nothing is rounded.
-type Rate struct {
-	From Money `json:"from"`
-	To   Money `json:"to"`
-}
-
-// Bound is what amounts a provider takes in a currency, both ends included; an empty end is open.
-type Bound struct {
-	Currency string `json:"currency"`
-	Min      string `json:"min,omitempty"`
-	Max      string `json:"max,omitempty"`
 }
 
 // Prices gives what an order costs at these providers, for one decision on one goroutine, as quote.Book does: a
@@ -129,22 +116,22 @@ func (q *inquiry) quote(ctx context.Context, o Order) (Quote, error) {
 }
 
 func quoteOf(said *abi.Quote) (Quote, error) {
-	quote := Quote{Pays: moneyOf(said.GetPays()), Gets: moneyOf(said.GetGets())}
-	if !quote.Pays.positive() || !quote.Gets.positive() {
+	quote := Quote{Pays: money.Of(said.GetPays()), Gets: money.Of(said.GetGets())}
+	if !quote.Pays.Positive() || !quote.Gets.Positive() {
 		return Quote{}, errors.New("the quote lacks what is paid or what is got")
 	}
 	if rate := said.GetRate(); rate != nil {
-		quote.Rate = Rate{From: moneyOf(rate.GetFrom()), To: moneyOf(rate.GetTo())}
-		if !quote.Rate.From.positive() || !quote.Rate.To.positive() {
+		quote.Rate = money.Rate{From: money.Of(rate.GetFrom()), To: money.Of(rate.GetTo())}
+		if !quote.Rate.From.Positive() || !quote.Rate.To.Positive() {
 			return Quote{}, errors.New("the quote's rate is none")
 		}
 	}
 	for _, fee := range said.GetFees() {
-		quote.Fees = append(quote.Fees, moneyOf(fee))
+		quote.Fees = append(quote.Fees, money.Of(fee))
 	}
 	for _, bound := range said.GetBounds() {
 		quote.Bounds = append(quote.Bounds,
-			Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
+			money.Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
 	}
 	if said.GetExpiresMs() > 0 {
 		quote.ExpiresAt = time.UnixMilli(said.GetExpiresMs()).UTC()
@@ -157,25 +144,19 @@ func quoteOf(said *abi.Quote) (Quote, error) {
 func (q Quote) check(o Order, now time.Time) error {
 	from, to := q.Rate.From.Currency, q.Rate.To.Currency
 	switch {
-	case q.Rate == Rate{} && q.Pays.Currency != q.Gets.Currency:
+	case q.Rate == money.Rate{} && q.Pays.Currency != q.Gets.Currency:
 		return errors.New("the quote is between two currencies, and has no rate")
-	case q.Rate != Rate{} && (from != q.Pays.Currency || to != q.Gets.Currency):
+	case q.Rate != money.Rate{} && (from != q.Pays.Currency || to != q.Gets.Currency):
 		return errors.New("the quote's rate is between other currencies")
 	case !q.ExpiresAt.IsZero() && !q.ExpiresAt.After(now):
 		return errors.New("the quote is out of date")
 	}
-	paid, paidOK := compare(q.Pays.Amount, o.Amount)
-	got, gotOK := compare(q.Gets.Amount, o.Amount)
+	paid, paidOK := money.Compare(q.Pays.Amount, o.Amount)
+	got, gotOK := money.Compare(q.Gets.Amount, o.Amount)
 	about := q.Pays.Currency == o.Currency && paidOK && paid >= 0 || q.Gets.Currency == o.Currency && gotOK && got <= 0
 	if !about {
 		return fmt.Errorf("the quote is about %s %s and %s %s, not %s %s", q.Pays.Amount, q.Pays.Currency,
 			q.Gets.Amount, q.Gets.Currency, o.Amount, o.Currency)
 	}
 	return nil
-}
-
-// positive tells an amount above zero, in a currency.
-func (m Money) positive() bool {
-	amount, err := decimal.Parse(m.Amount)
-	return err == nil && amount.Sign() > 0 && m.Currency != ""
 }

@@ -17,6 +17,7 @@ import (
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 )
 
@@ -98,8 +99,8 @@ func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "asked", told)
 	require.Equal(t, payment.Quote{
-		Pays: payment.Money{Amount: "10.00", Currency: "EUR"}, Gets: payment.Money{Amount: "9.70", Currency: "EUR"},
-		Fees: []payment.Money{{Amount: "0.30", Currency: "EUR"}}, Bounds: []payment.Bound{{Currency: "EUR", Min: "1"}},
+		Pays: money.Money{Amount: "10.00", Currency: "EUR"}, Gets: money.Money{Amount: "9.70", Currency: "EUR"},
+		Fees: []money.Money{{Amount: "0.30", Currency: "EUR"}}, Bounds: []money.Bound{{Currency: "EUR", Min: "1"}},
 	}, quote)
 	payments, err := h.journal.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
@@ -151,9 +152,9 @@ func TestAQuoteTakesAsManyRoundTripsAsItsFlow(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, first.requests(), 2)
 	require.Equal(t,
-		payment.Rate{
-			From: payment.Money{Amount: "10", Currency: "EUR"},
-			To:   payment.Money{Amount: "11", Currency: "PRB"},
+		money.Rate{
+			From: money.Money{Amount: "10", Currency: "EUR"},
+			To:   money.Money{Amount: "11", Currency: "PRB"},
 		}, quote.Rate)
 	require.Equal(t, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), quote.ExpiresAt)
 }

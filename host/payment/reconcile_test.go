@@ -12,6 +12,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 )
 
@@ -408,7 +409,7 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 				return
 			}
 			if row.field != "" {
-				var invalid *payment.InvalidError
+				var invalid *invalid.Error
 				require.ErrorAs(t, err, &invalid)
 				require.Equal(t, row.field, invalid.Field)
 				return

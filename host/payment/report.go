@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/money"
 )
 
 // ErrContradiction tells that a report cannot be about the payment that it names. It changes nothing.
@@ -231,7 +232,7 @@ func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, ou
 		return p, nil
 	}
 	status := statusOf(outcome.GetStatus())
-	money := status == Succeeded || moneyOf(outcome.GetReceived()).positive()
+	money := status == Succeeded || money.Of(outcome.GetReceived()).Positive()
 	if status.ended() && !money {
 		return p, nil
 	}

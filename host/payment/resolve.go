@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"payrouter/host/invalid"
 )
 
 // ManualResolution is a person's word on what became of a payment that nobody else can tell of.
@@ -20,17 +22,17 @@ type ManualResolution struct {
 
 func (r ManualResolution) check(p Payment) error {
 	var problems []error
-	refuse := func(field, reason string) { problems = append(problems, &InvalidError{Field: field, Reason: reason}) }
+	refuse := func(field, reason string) { problems = append(problems, &invalid.Error{Field: field, Reason: reason}) }
 	if !r.Status.Terminal() {
 		refuse("/status",
-			fmt.Sprintf("must be one of succeeded, failed, canceled, expired; got %q", clip(string(r.Status))))
+			fmt.Sprintf("must be one of succeeded, failed, canceled, expired; got %q", invalid.Clip(string(r.Status))))
 	}
 	if r.Reason == "" {
 		refuse("/reason", "is missing: say how you know")
-	} else if reason := checkText(r.Reason, MaxDescription); reason != "" {
+	} else if reason := invalid.Text(r.Reason, MaxDescription); reason != "" {
 		refuse("/reason", reason)
 	}
-	if reason := checkText(r.ProviderReference, MaxReference); reason != "" {
+	if reason := invalid.Text(r.ProviderReference, MaxReference); reason != "" {
 		refuse("/provider_reference", reason)
 	} else if r.ProviderReference != "" && p.ProviderReference != "" && r.ProviderReference != p.ProviderReference {
 		refuse("/provider_reference", fmt.Sprintf("the payment has another: %q", p.ProviderReference))
@@ -73,5 +75,5 @@ func (t *turn) unclaimed(p Payment, theirs string) error {
 	if err != nil || owner == p.ID {
 		return err
 	}
-	return &InvalidError{Field: "/provider_reference", Reason: "belongs to " + owner + " already"}
+	return &invalid.Error{Field: "/provider_reference", Reason: "belongs to " + owner + " already"}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+
+	"payrouter/host/invalid"
 )
 
 // ErrNoAccount tells that no account has that name.
@@ -24,10 +26,10 @@ type Resumption struct {
 // *InvalidError.
 func (e *Engine) Resume(ctx context.Context, r Resumption) error {
 	if r.Reason == "" {
-		return &InvalidError{Field: "/reason", Reason: "is missing: say what has changed"}
+		return &invalid.Error{Field: "/reason", Reason: "is missing: say what has changed"}
 	}
-	if reason := checkText(r.Reason, MaxDescription); reason != "" {
-		return &InvalidError{Field: "/reason", Reason: reason}
+	if reason := invalid.Text(r.Reason, MaxDescription); reason != "" {
+		return &invalid.Error{Field: "/reason", Reason: reason}
 	}
 	fleet, release := e.Hold()
 	defer release()

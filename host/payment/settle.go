@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
+	"payrouter/host/money"
 )
 
 // contradiction tells what in a provider's word cannot be about this payment; empty where nothing speaks against it.
@@ -32,7 +32,7 @@ func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Pa
 		report, alert = Processing, why
 	}
 	next, conflict := p.Status.Next(report, p.Acted)
-	if received := moneyOf(outcome.GetReceived()); received.positive() {
+	if received := money.Of(outcome.GetReceived()); received.Positive() {
 		var why string
 		if next, why = withMoney(p.Status, report, next, received); why != "" {
 			known := p.MoneyConflict && p.Received == received
@@ -53,10 +53,10 @@ func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Pa
 	if p.ProviderReference == "" {
 		p.ProviderReference = outcome.GetProviderReference()
 	}
-	if received := moneyOf(outcome.GetReceived()); received != (Money{}) {
+	if received := money.Of(outcome.GetReceived()); received != (money.Money{}) {
 		p.Received = received
 	}
-	if fee := moneyOf(outcome.GetFee()); fee != (Money{}) {
+	if fee := money.Of(outcome.GetFee()); fee != (money.Money{}) {
 		p.Fee = fee
 	}
 	if wasTerminal {
@@ -78,25 +78,6 @@ func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Pa
 	return p
 }
 
-func compare(a, b string) (order int, ok bool) {
-	x, err := decimal.Parse(a)
-	if err != nil {
-		return 0, false
-	}
-	y, err := decimal.Parse(b)
-	if err != nil {
-		return 0, false
-	}
-	return x.Cmp(y), true
-}
-
-func moneyOf(m *abi.Money) Money {
-	if _, err := decimal.Parse(m.GetAmount()); err != nil {
-		return Money{}
-	}
-	return Money{Amount: m.GetAmount(), Currency: m.GetCurrency()}
-}
-
 func actionOf(action *abi.NextAction) *NextAction {
 	switch a := action.GetAction().(type) {
 	case *abi.NextAction_Redirect:
@@ -104,12 +85,12 @@ func actionOf(action *abi.NextAction) *NextAction {
 	case *abi.NextAction_PayTo:
 		return &NextAction{
 			Type: ActionPayTo, Address: a.PayTo.GetAddress(), Network: a.PayTo.GetNetwork(), Memo: a.PayTo.GetMemo(),
-			Amount: moneyOf(a.PayTo.GetAmount()),
+			Amount: money.Of(a.PayTo.GetAmount()),
 		}
 	case *abi.NextAction_Instructions:
 		return &NextAction{
 			Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(),
-			Amount: moneyOf(a.Instructions.GetAmount()),
+			Amount: money.Of(a.Instructions.GetAmount()),
 		}
 	}
 	return nil

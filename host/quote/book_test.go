@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
 )
@@ -61,7 +62,7 @@ func (t *town) count() int {
 	return len(t.asked)
 }
 
-func eur(amount string) payment.Money { return payment.Money{Amount: amount, Currency: "EUR"} }
+func eur(amount string) money.Money { return money.Money{Amount: amount, Currency: "EUR"} }
 
 func order(amount string) payment.Order {
 	return payment.Order{Kind: payment.Collect, Amount: amount, Currency: "EUR", Country: "DE"}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/money"
 	"payrouter/host/payment"
 )
 
@@ -21,15 +22,15 @@ func said(t *testing.T, text string) payment.Quote {
 	amounts, rate, _ := strings.Cut(text, " at ")
 	pays, gets, found := strings.Cut(amounts, " > ")
 	require.True(t, found, text)
-	money := func(text string) payment.Money {
+	euros := func(text string) money.Money {
 		amount, currency, _ := strings.Cut(text, " ")
-		return payment.Money{Amount: amount, Currency: currency}
+		return money.Money{Amount: amount, Currency: currency}
 	}
-	q := payment.Quote{Pays: money(pays), Gets: money(gets)}
+	q := payment.Quote{Pays: euros(pays), Gets: euros(gets)}
 	if from, to, found := strings.Cut(rate, " > "); found {
-		q.Rate = payment.Rate{
-			From: payment.Money{Amount: from, Currency: q.Pays.Currency},
-			To:   payment.Money{Amount: to, Currency: q.Gets.Currency},
+		q.Rate = money.Rate{
+			From: money.Money{Amount: from, Currency: q.Pays.Currency},
+			To:   money.Money{Amount: to, Currency: q.Gets.Currency},
 		}
 	}
 	return q
@@ -137,12 +138,12 @@ func TestPriceOrdersByWhatIsLost(t *testing.T) {
 			varying := cents.Draw(t, "amount")
 			fee := rapid.Int64Range(0, varying/10).Draw(t, "fee")
 			q := payment.Quote{
-				Pays: payment.Money{Amount: "500", Currency: "USDT"},
-				Gets: payment.Money{Amount: text(varying - fee), Currency: "EUR"},
+				Pays: money.Money{Amount: "500", Currency: "USDT"},
+				Gets: money.Money{Amount: text(varying - fee), Currency: "EUR"},
 			}
-			q.Rate = payment.Rate{
-				From: payment.Money{Amount: "500", Currency: "USDT"},
-				To:   payment.Money{Amount: text(varying), Currency: "EUR"},
+			q.Rate = money.Rate{
+				From: money.Money{Amount: "500", Currency: "USDT"},
+				To:   money.Money{Amount: text(varying), Currency: "EUR"},
 			}
 			if !payerSide {
 				q.Pays.Amount, q.Gets.Amount = text(varying+fee), "500"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 )
 
@@ -172,7 +173,7 @@ func (b *Book) apply(e *Endpoint, edit Edit) error {
 	if edit.Types != nil {
 		for i, wanted := range *edit.Types {
 			if !slices.Contains(payment.EntryTypes(), wanted) {
-				return &payment.InvalidError{Field: fmt.Sprintf("/types/%d", i), Reason: "is no type of event"}
+				return &invalid.Error{Field: fmt.Sprintf("/types/%d", i), Reason: "is no type of event"}
 			}
 		}
 		e.Types = slices.Compact(slices.Sorted(slices.Values(*edit.Types)))
@@ -197,7 +198,7 @@ func (b *Book) enable(e *Endpoint, enabled bool) {
 
 // checkURL tells what can be told without asking the network: where a name leads is judged when it is dialled.
 func (b *Book) checkURL(text string) error {
-	wrong := func(reason string) error { return &payment.InvalidError{Field: "/url", Reason: reason} }
+	wrong := func(reason string) error { return &invalid.Error{Field: "/url", Reason: reason} }
 	if len(text) > maxURL {
 		return wrong(fmt.Sprintf("has more than %d characters", maxURL))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 	"payrouter/host/webhook"
 )
@@ -29,7 +30,7 @@ func TestAddressesThatAreNotTaken(t *testing.T) {
 		"https://shop.example/" + strings.Repeat("a", 2048): "2048",
 	} {
 		_, err := strict.Create(t.Context(), "shop", webhook.Edit{URL: &address})
-		var invalid *payment.InvalidError
+		var invalid *invalid.Error
 		require.ErrorAs(t, err, &invalid, address)
 		require.Equal(t, "/url", invalid.Field)
 		require.Contains(t, invalid.Reason, why, address)

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
@@ -40,9 +41,9 @@ func anyJSON() *rapid.Generator[json.RawMessage] {
 	})
 }
 
-func anyMoney() *rapid.Generator[payment.Money] {
-	return rapid.Custom(func(t *rapid.T) payment.Money {
-		return payment.Money{Amount: anyText().Draw(t, "amount"), Currency: anyText().Draw(t, "currency")}
+func anyMoney() *rapid.Generator[money.Money] {
+	return rapid.Custom(func(t *rapid.T) money.Money {
+		return money.Money{Amount: anyText().Draw(t, "amount"), Currency: anyText().Draw(t, "currency")}
 	})
 }
 
