@@ -124,7 +124,7 @@ func (s *standing) Unavailable(provider string) error {
 	if !known {
 		return fmt.Errorf("no plugin is loaded for %s", provider)
 	}
-	if fields := account.missing(s.id, s.order); len(fields) > 0 {
+	if fields := missing(account, s.id, s.order); len(fields) > 0 {
 		s.missing = append(s.missing, fields...)
 		return &missingError{fields: fields}
 	}
@@ -184,7 +184,7 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 		if !known {
 			continue
 		}
-		decimals, has := abi.DecimalsOf(flowOf(account.Plugin("").Manifest(), o.Kind), o.Currency)
+		decimals, has := abi.DecimalsOf(flowOf(account.Plugin("").Manifest(), o.Kind.ABI()), o.Currency)
 		if has && amount.Scale() > decimals {
 			most, limited = max(most, decimals), true
 		}
@@ -237,8 +237,8 @@ func payerKey(p Payer) string {
 	return cmp.Or(strings.ToLower(strings.TrimSpace(p.Email)), strings.ReplaceAll(p.Phone, " ", ""))
 }
 
-// missing are the members that the plugin's flow requires and the order lacks.
-func (a *Account) missing(id string, o Order) []string {
+// missing are the members that the flow of an account's plugin requires and the order lacks.
+func missing(a *Account, id string, o Order) []string {
 	present := map[string]bool{
 		"/country": o.Country != "", "/method": o.Method != "", "/reference": o.Reference != "",
 		"/description": o.Description != "",
@@ -249,13 +249,13 @@ func (a *Account) missing(id string, o Order) []string {
 		"/destination/account": o.Destination.Account != "", "/destination/address": o.Destination.Address != "",
 		"/destination/network": o.Destination.Network != "", "/destination/memo": o.Destination.Memo != "",
 	}
-	var missing []string
-	for _, field := range flowOf(a.Plugin(id).Manifest(), o.Kind).GetRequired() {
+	var lacking []string
+	for _, field := range flowOf(a.Plugin(id).Manifest(), o.Kind.ABI()).GetRequired() {
 		if !present[field] {
-			missing = append(missing, field)
+			lacking = append(lacking, field)
 		}
 	}
-	return missing
+	return lacking
 }
 
 // plan is how one operation is performed: by which generation, and under which rules.
@@ -268,9 +268,9 @@ type plan struct {
 
 // plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty
 // for the default.
-func (a *Account) plan(p Payment, role abi.Role, name string) (plan, bool) {
-	connector := a.Plugin(p.ID)
-	action := actionFor(flowOf(connector.Manifest(), p.Kind), role, name)
+func (a *Account) plan(id string, kind abi.Kind, role abi.Role, name string) (plan, bool) {
+	connector := a.Plugin(id)
+	action := actionFor(flowOf(connector.Manifest(), kind), role, name)
 	operation := operationOf(connector.Manifest(), action.GetOperation())
 	return plan{account: a, connector: connector, role: role, operation: operation}, operation != nil
 }
@@ -316,9 +316,9 @@ func (p plan) named(name string) *abi.Operation {
 	return operationOf(p.connector.Manifest(), name)
 }
 
-func flowOf(manifest *abi.Manifest, kind Kind) *abi.Flow {
+func flowOf(manifest *abi.Manifest, kind abi.Kind) *abi.Flow {
 	for _, flow := range manifest.GetFlows() {
-		if flow.GetKind() == kind.ABI() {
+		if flow.GetKind() == kind {
 			return flow
 		}
 	}

@@ -14,13 +14,14 @@ import (
 var (
 	// ErrUnsupported: the payment's provider has no such operation.
 	ErrUnsupported = errors.New("not supported by the payment's provider")
-	// ErrState: the payment's status does not allow it.
-	ErrState = errors.New("not possible in the payment's status")
 	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was.
 	ErrUnanswered = errors.New("the provider gave no answer")
 	// ErrUnavailable: the provider could not be asked now (its breaker is open, its plugin fails); nothing was sent.
 	ErrUnavailable = errors.New("the provider cannot be asked now")
 )
+
+// ErrState tells that the payment's status does not allow what was asked.
+var ErrState = errors.New("not possible in the payment's status")
 
 // DeclinedError says that the provider refused to act on a payment; the payment stands as it was.
 type DeclinedError struct {
@@ -73,7 +74,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 	if err != nil {
 		return p, err
 	}
-	action := actionFor(flowOf(at.connector.Manifest(), p.Kind), abi.Role_ROLE_CONFIRM, at.operation.GetName())
+	action := actionFor(flowOf(at.connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM, at.operation.GetName())
 	if len(action.GetFrom()) == 0 {
 		return p, nil
 	}
@@ -312,7 +313,7 @@ func (t *turn) planFor(p Payment, role abi.Role, operation string) (plan, error)
 	if !known {
 		return plan{}, fmt.Errorf("provider %q is not configured: %w", p.Provider, ErrUnsupported)
 	}
-	at, able := account.plan(p, role, operation)
+	at, able := account.plan(p.ID, p.Kind.ABI(), role, operation)
 	if !able {
 		return plan{},
 			fmt.Errorf("%s has no operation to %s a %s: %w", p.Provider, enumName(role.String(), "ROLE_"), p.Kind,

@@ -86,7 +86,7 @@ func (t *turn) doubt(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		if asked[name] || !known {
 			continue
 		}
-		at, able := account.plan(p, abi.Role_ROLE_CREATE, "")
+		at, able := account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, "")
 		if !able {
 			continue
 		}

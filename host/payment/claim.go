@@ -204,7 +204,7 @@ func (t *turn) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, why s
 func (t *turn) objectOf(p Payment) string {
 	if t.fleet != nil {
 		if account, known := t.fleet.Accounts[p.Provider]; known {
-			if create, able := account.plan(p, abi.Role_ROLE_CREATE, ""); able {
+			if create, able := account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); able {
 				return create.makes()
 			}
 		}

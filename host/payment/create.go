@@ -57,7 +57,7 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		if asked[name] || !known {
 			continue
 		}
-		at, able := account.plan(p, abi.Role_ROLE_CREATE, "")
+		at, able := account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, "")
 		if !able {
 			continue
 		}

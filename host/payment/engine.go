@@ -423,7 +423,7 @@ func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.
 	if at.role == abi.Role_ROLE_CREATE {
 		return call
 	}
-	if create, ok := at.account.plan(p, abi.Role_ROLE_CREATE, ""); ok {
+	if create, ok := at.account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); ok {
 		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name,
 			create.operation.GetName())
 	}

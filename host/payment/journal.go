@@ -12,11 +12,12 @@ var (
 	ErrNotFound = errors.New("payment not found")
 	// ErrStale: somebody else changed the payment since it was read.
 	ErrStale = errors.New("payment changed meanwhile")
-	// ErrJournal: the journal cannot be written or read now; nothing may be sent.
-	ErrJournal = errors.New("journal unavailable")
 	// ErrAmbiguous: a reference that should name one payment names several.
 	ErrAmbiguous = errors.New("the reference names several payments")
 )
+
+// ErrJournal tells that the journal cannot be written or read now; nothing may be sent.
+var ErrJournal = errors.New("journal unavailable")
 
 // Journal keeps payments durably: what a method has returned without an error survives a crash of the machine. Every
 // method is safe for concurrent use. Failures of the engine beneath wrap ErrJournal.

@@ -354,9 +354,9 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	}
 	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "b", Operation: "pay"}), payment.ErrNoOperation)
 	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "a", Operation: "prey"}), payment.ErrNoOperation)
-	var invalid *invalid.Error
-	require.ErrorAs(t, perform(payOf("")), &invalid)
-	require.Equal(t, &invalid.Error{Field: "/amount", Reason: "is required"}, invalid)
+	var bad *invalid.Error
+	require.ErrorAs(t, perform(payOf("")), &bad)
+	require.Equal(t, &invalid.Error{Field: "/amount", Reason: "is required"}, bad)
 	runs, err := h.engine.Runs(t.Context(), payment.RunFilter{})
 	require.NoError(t, err)
 	require.Empty(t, runs)
@@ -704,9 +704,9 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 		"/reason": {Status: payment.RunFailed},
 	} {
 		_, err := h.engine.ResolveRun(t.Context(), run.ID, ruling)
-		var invalid *invalid.Error
-		require.ErrorAs(t, err, &invalid)
-		require.Equal(t, field, invalid.Field)
+		var bad *invalid.Error
+		require.ErrorAs(t, err, &bad)
+		require.Equal(t, field, bad.Field)
 	}
 	_, err := h.engine.ResolveRun(t.Context(), "op_none", payment.RunResolution{Reason: "r", Status: payment.RunFailed})
 	require.ErrorIs(t, err, payment.ErrNoRun)

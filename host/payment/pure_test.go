@@ -192,10 +192,10 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		order := valid
 		row.edit(&order)
 		err := order.Validate(tickers, now)
-		var invalid *invalid.Error
-		require.ErrorAs(t, err, &invalid, row.field)
-		require.Equal(t, row.field, invalid.Field)
-		require.Contains(t, invalid.Reason, row.says)
+		var bad *invalid.Error
+		require.ErrorAs(t, err, &bad, row.field)
+		require.Equal(t, row.field, bad.Field)
+		require.Contains(t, bad.Reason, row.says)
 	}
 	for currency, amount := range map[string]string{
 		"EUR": "1.10000", "BHD": "1.234", "RSD": "10.50", "JPY": "7.0",
@@ -216,8 +216,8 @@ func FuzzValidate(f *testing.F) {
 			ReturnURL: text,
 		}
 		if err := order.Validate(nil, time.Time{}); err != nil {
-			var invalid *invalid.Error
-			require.ErrorAs(t, err, &invalid)
+			var bad *invalid.Error
+			require.ErrorAs(t, err, &bad)
 			return
 		}
 		require.NotContains(t, order.Amount, "-")

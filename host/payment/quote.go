@@ -41,8 +41,8 @@ func (f *Fleet) Quoters(o Order) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
 		account := f.Accounts[name]
-		_, able := account.plan(Payment{Order: o}, abi.Role_ROLE_QUOTE, "")
-		currencies := flowOf(account.Plugin("").Manifest(), o.Kind).GetCurrencies()
+		_, able := account.plan("", o.Kind.ABI(), abi.Role_ROLE_QUOTE, "")
+		currencies := flowOf(account.Plugin("").Manifest(), o.Kind.ABI()).GetCurrencies()
 		if able && (len(currencies) == 0 || slices.Contains(currencies, o.Currency)) {
 			names = append(names, name)
 		}
@@ -67,7 +67,7 @@ func (e *Engine) Quote(ctx context.Context, provider string, o Order) (Quote, er
 		return Quote{}, fmt.Errorf("provider %q is not configured: %w", provider, ErrUnsupported)
 	}
 	asked := Payment{Order: quotable(o)}
-	at, able := account.plan(asked, abi.Role_ROLE_QUOTE, "")
+	at, able := account.plan(asked.ID, asked.Kind.ABI(), abi.Role_ROLE_QUOTE, "")
 	if !able {
 		return Quote{}, fmt.Errorf("%s has no quotes of a %s: %w", provider, o.Kind, ErrUnsupported)
 	}

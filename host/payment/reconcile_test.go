@@ -409,9 +409,9 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 				return
 			}
 			if row.field != "" {
-				var invalid *invalid.Error
-				require.ErrorAs(t, err, &invalid)
-				require.Equal(t, row.field, invalid.Field)
+				var bad *invalid.Error
+				require.ErrorAs(t, err, &bad)
+				require.Equal(t, row.field, bad.Field)
 				return
 			}
 			require.NoError(t, err)

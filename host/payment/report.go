@@ -200,7 +200,7 @@ func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *Failure {
 		return failure
 	}
 	operation := ""
-	if at, able := account.plan(p, abi.Role_ROLE_LOOKUP, ""); able {
+	if at, able := account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_LOOKUP, ""); able {
 		operation = at.operation.GetName()
 	}
 	_, failure := Meaning(account.Failures, account.Plugin(p.ID).Manifest().GetFailures(), operation, ok,

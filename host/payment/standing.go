@@ -7,15 +7,16 @@ import (
 
 // Errors of a journal that cannot be relied on as it is, told apart with errors.Is.
 var (
-	// ErrHeld: the journal may be older than what was sent. No request of class KEYED or NONE leaves until a person
-	// releases the journal.
-	ErrHeld = errors.New("the journal is held")
 	// ErrNotHeld: there is nothing to release.
 	ErrNotHeld = errors.New("the journal is not held")
 	// ErrKeyExpired: the key was used, its payment ended, and what it was answered is forgotten. Nothing is made under
 	// it again.
 	ErrKeyExpired = errors.New("the Idempotency-Key was used before, and what it was answered is forgotten")
 )
+
+// ErrHeld tells that the journal may be older than what was sent. No request of class KEYED or NONE leaves until a
+// person releases the journal.
+var ErrHeld = errors.New("the journal is held")
 
 // Standing is how far a journal may be relied on.
 type Standing struct {
