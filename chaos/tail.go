@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
@@ -65,13 +66,13 @@ func copyFile(from, to string) error {
 // contents are what a journal holds: payments by id, and native runs by their reference.
 type contents struct {
 	payments map[string]payment.Payment
-	runs     map[string]payment.Run
+	runs     map[string]operation.Run
 	db       *sqlite.DB
 }
 
 // readJournal reads a copy of a journal, which is then no copy any more: close it, and throw it away.
 func readJournal(ctx context.Context, dir string) (c contents, err error) {
-	c = contents{payments: map[string]payment.Payment{}, runs: map[string]payment.Run{}}
+	c = contents{payments: map[string]payment.Payment{}, runs: map[string]operation.Run{}}
 	if c.db, err = sqlite.Open(ctx, dir); err != nil {
 		return c, fmt.Errorf("read a copy of the journal: %w", err)
 	}
@@ -94,7 +95,7 @@ func readJournal(ctx context.Context, dir string) (c contents, err error) {
 		}
 	}
 	for before := ""; ; {
-		list, err := c.db.Runs(ctx, payment.RunFilter{Before: before, Limit: page})
+		list, err := c.db.Runs(ctx, operation.Filter{Before: before, Limit: page})
 		if err != nil {
 			return c, fmt.Errorf("read a copy of the journal: %w", err)
 		}
@@ -268,7 +269,7 @@ func (c *crasher) compare(ctx context.Context, lost, kept string) error {
 		}
 		for _, a := range attempts {
 			entry.Tries = append(entry.Tries, Tried{
-				Provider: a.Provider, Role: a.Role, Operation: a.Operation, Idempotency: a.Idempotency,
+				Provider: a.Provider, Role: string(a.Role), Operation: a.Operation, Idempotency: string(a.Idempotency),
 				Reference: a.Reference, Event: "unanswered", Sent: true,
 			})
 		}

@@ -13,6 +13,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/payment"
 	dbs "payrouter/host/store/sqlite"
@@ -25,7 +26,7 @@ type journal struct {
 	db   *dbs.DB
 }
 
-var errDead = fmt.Errorf("%w: the router has crashed", payment.ErrJournal)
+var errDead = fmt.Errorf("%w: the router has crashed", attempt.ErrJournal)
 
 func (j *journal) hold(name string) error {
 	if err := j.life.hold(context.Background(), "journal: "+name, nil); err != nil {
@@ -37,14 +38,14 @@ func (j *journal) hold(name string) error {
 // wrote notes what a write came to.
 func (j *journal) wrote(name string, err error) {
 	w := j.life.w
-	if err == nil || !errors.Is(err, payment.ErrJournal) {
+	if err == nil || !errors.Is(err, attempt.ErrJournal) {
 		return
 	}
 	w.note("%s is refused: %v", name, err)
 	w.disk.refused()
 }
 
-func (j *journal) Create(ctx context.Context, change payment.Change, key payment.Key) (*payment.Key, error) {
+func (j *journal) Create(ctx context.Context, change payment.Change, key attempt.Key) (*attempt.Key, error) {
 	name := "create " + change.Payment.ID
 	if err := j.hold(name); err != nil {
 		return nil, err
@@ -67,16 +68,16 @@ func (j *journal) Save(ctx context.Context, change payment.Change) error {
 	switch {
 	case err == nil:
 		j.life.w.ledger.saved(change)
-	case !errors.Is(err, payment.ErrJournal):
+	case !errors.Is(err, attempt.ErrJournal):
 		j.life.w.violated("%s: the journal had to refuse it: %v", name, err)
 	}
 	return err
 }
 
-func (j *journal) Answer(ctx context.Context, key payment.Key) (payment.Key, error) {
+func (j *journal) Answer(ctx context.Context, key attempt.Key) (attempt.Key, error) {
 	name := "answer to key " + key.Value
 	if err := j.hold(name); err != nil {
-		return payment.Key{}, err
+		return attempt.Key{}, err
 	}
 	standing, err := j.db.Answer(ctx, key)
 	j.wrote(name, err)
@@ -179,14 +180,14 @@ func (j *journal) Entries(ctx context.Context, merchant string, after int64, lim
 	return j.db.Entries(ctx, merchant, after, limit)
 }
 
-func (j *journal) Attempts(ctx context.Context, paymentID string) ([]payment.Attempt, error) {
+func (j *journal) Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error) {
 	if err := j.hold("read the attempts of " + paymentID); err != nil {
 		return nil, err
 	}
 	return j.db.Attempts(ctx, paymentID)
 }
 
-func (j *journal) Key(ctx context.Context, merchant, value string) (*payment.Key, error) {
+func (j *journal) Key(ctx context.Context, merchant, value string) (*attempt.Key, error) {
 	if err := j.hold("read key " + value); err != nil {
 		return nil, err
 	}

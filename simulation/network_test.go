@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"payrouter/host/payment"
+	"payrouter/host/attempt"
 	"payrouter/host/sandbox"
 )
 
@@ -189,7 +189,7 @@ type exchange struct {
 	body    []byte
 	// key is the same for the same request.
 	key     string
-	attempt payment.Attempt
+	attempt attempt.Attempt
 	fault   string
 	// delay is how long the answer takes.
 	delay time.Duration

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"payrouter/host/api"
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/egress"
@@ -220,12 +221,12 @@ func (l *life) connect() error {
 
 // fleet has the generations that serve now.
 func (l *life) fleet() *payment.Fleet {
-	fleet := &payment.Fleet{Rules: l.kit.rules, Accounts: map[string]*payment.Account{}}
+	fleet := &payment.Fleet{Rules: l.kit.rules, Accounts: map[string]*attempt.Account{}}
 	for _, p := range l.kit.routes.Providers {
 		serving, _ := l.kit.shelves[l.w.serving(p.Plugin)].Current(p.Plugin)
-		fleet.Accounts[p.Name] = &payment.Account{
+		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Egress: l.clients[p.Name], Settings: p.Settings, Failures: p.Failures,
-			Plugin: func(string) payment.Connector { return serving },
+			Plugin: func(string) attempt.Connector { return serving },
 		}
 	}
 	return fleet
@@ -278,10 +279,10 @@ const (
 )
 
 // moment holds a payment where a crash, or a pause, is worst.
-func (l *life) moment(m payment.Moment) {
+func (l *life) moment(m attempt.Moment) {
 	paused := false
 	_ = l.hold(context.Background(), "moment: "+string(m), func(e *event) {
-		if m == payment.MomentJournalled && l.w.chance(5) {
+		if m == attempt.MomentJournalled && l.w.chance(5) {
 			paused = true
 			e.at = time.Now().Add(l.w.between(10*time.Second+time.Millisecond, 15*time.Second))
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payrouter/chaos"
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
@@ -27,7 +28,7 @@ type ledger struct {
 
 	mutex    sync.Mutex
 	payments map[string]payment.Payment
-	attempts map[string]map[int]payment.Attempt
+	attempts map[string]map[int]attempt.Attempt
 	// states are the statuses that a payment has had, by version.
 	states map[string]map[int64]payment.Status
 	keys   map[string]string
@@ -50,7 +51,7 @@ type ledger struct {
 
 func newLedger(w *world) *ledger {
 	return &ledger{
-		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]payment.Attempt{},
+		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]attempt.Attempt{},
 		states: map[string]map[int64]payment.Status{},
 		keys:   map[string]string{}, writes: map[string]int{}, arrivals: map[string]int{}, opened: map[string]int{},
 		moved: map[string]bool{}, over: map[string]bool{},
@@ -65,7 +66,7 @@ func (l *ledger) touch() {
 }
 
 // created takes in a new payment with its key.
-func (l *ledger) created(change payment.Change, key payment.Key) {
+func (l *ledger) created(change payment.Change, key attempt.Key) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	p := change.Payment
@@ -74,7 +75,7 @@ func (l *ledger) created(change payment.Change, key payment.Key) {
 		l.w.violated("double charge: key %s made %s and %s", key.Value, other, p.ID)
 	}
 	l.keys[key.Value] = p.ID
-	l.payments[p.ID], l.attempts[p.ID] = p, map[int]payment.Attempt{}
+	l.payments[p.ID], l.attempts[p.ID] = p, map[int]attempt.Attempt{}
 	l.states[p.ID] = map[int64]payment.Status{p.Version: p.Status}
 	l.changed = true
 	l.news++
@@ -125,7 +126,7 @@ func (l *ledger) saved(change payment.Change) {
 	l.news++
 }
 
-func describe(p payment.Payment, attempts []payment.Attempt) string {
+func describe(p payment.Payment, attempts []attempt.Attempt) string {
 	var text strings.Builder
 	_, _ = fmt.Fprintf(&text, "%s version %d: %s at %s %s, next check %s", p.ID, p.Version, p.Status,
 		cmp.Or(p.Provider, "-"), cmp.Or(p.ProviderReference, "-"), p.NextCheck.Format(time.RFC3339Nano))
@@ -180,10 +181,10 @@ func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 }
 
 // left is asked about a request that is leaving: which open attempt it is of, and whether it may leave now.
-func (l *ledger) left(site, key string, wall time.Time) (payment.Attempt, bool) {
+func (l *ledger) left(site, key string, wall time.Time) (attempt.Attempt, bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	var of *payment.Attempt
+	var of *attempt.Attempt
 	for _, id := range slices.Sorted(maps.Keys(l.attempts)) {
 		// The newest is the one under way: what a crash has left open may be of the same contents.
 		a := l.attempts[id][len(l.attempts[id])]
@@ -196,7 +197,7 @@ func (l *ledger) left(site, key string, wall time.Time) (payment.Attempt, bool) 
 		}
 	}
 	if of == nil {
-		return payment.Attempt{}, false
+		return attempt.Attempt{}, false
 	}
 	l.writes[of.ID]++
 	if of.Idempotency != "safe" && l.writes[of.ID] > 1 {
@@ -209,7 +210,7 @@ func (l *ledger) left(site, key string, wall time.Time) (payment.Attempt, bool) 
 }
 
 // journalKey is an attempt's requestKey.
-func journalKey(a payment.Attempt) string {
+func journalKey(a attempt.Attempt) string {
 	var request struct {
 		Method string `json:"method"`
 		URL    string `json:"url"`

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/config"
-	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
@@ -152,9 +152,9 @@ type buildsSeen struct {
 	swaps []swap
 }
 
-func (b *buildsSeen) mixed(p answered, attempts []payment.Attempt, began, ended time.Time) string {
+func (b *buildsSeen) mixed(p answered, attempts []attempt.Attempt, began, ended time.Time) string {
 	// The router looks payments up by itself, too.
-	creates := slices.DeleteFunc(attempts, func(a payment.Attempt) bool { return a.Role != "create" })
+	creates := slices.DeleteFunc(attempts, func(a attempt.Attempt) bool { return a.Role != "create" })
 	if len(creates) != 1 {
 		return fmt.Sprintf("it took %d attempts", len(creates))
 	}

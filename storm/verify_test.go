@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/config"
-	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
 
@@ -96,41 +96,41 @@ func TestAPaymentWentWhereItsEditionOfTheRulesSays(t *testing.T) {
 func TestAnAttemptIsOfOneBuildThatServedThen(t *testing.T) {
 	t.Parallel()
 	p := answered{Provider: "paygram-a"}
-	attempt := func(change func(*payment.Attempt)) []payment.Attempt {
-		a := payment.Attempt{
+	attempt := func(change func(*attempt.Attempt)) []attempt.Attempt {
+		a := attempt.Attempt{
 			Role: "create", Provider: "paygram-a", Plugin: swapped, Digest: "one", Generation: 1,
 			State: []byte("1.0.1"),
 		}
 		change(&a)
-		return []payment.Attempt{a}
+		return []attempt.Attempt{a}
 	}
-	next := func(a *payment.Attempt) { a.Digest, a.Generation, a.State = "two", 2, []byte("1.0.2 and more") }
+	next := func(a *attempt.Attempt) { a.Digest, a.Generation, a.State = "two", 2, []byte("1.0.2 and more") }
 	for name, test := range map[string]struct {
-		attempts     []payment.Attempt
+		attempts     []attempt.Attempt
 		began, ended float64
 		want         string
 	}{
-		"the first":                      {attempt(func(*payment.Attempt) {}), 1, 2, ""},
+		"the first":                      {attempt(func(*attempt.Attempt) {}), 1, 2, ""},
 		"the next":                       {attempt(next), 20, 21, ""},
-		"the first while it was swapped": {attempt(func(*payment.Attempt) {}), 10.5, 12, ""},
-		"the first when it was over":     {attempt(func(*payment.Attempt) {}), 11.5, 12, "did not serve then"},
+		"the first while it was swapped": {attempt(func(*attempt.Attempt) {}), 10.5, 12, ""},
+		"the first when it was over":     {attempt(func(*attempt.Attempt) {}), 11.5, 12, "did not serve then"},
 		"the next before it had come":    {attempt(next), 1, 2, "did not serve then"},
 		"a request in the name of another": {
-			attempt(func(a *payment.Attempt) { a.State = []byte("1.0.2") }), 1, 2,
+			attempt(func(a *attempt.Attempt) { a.State = []byte("1.0.2") }), 1, 2,
 			"in the name of",
 		},
 		"a build that nobody gave": {
-			attempt(func(a *payment.Attempt) { a.Digest = "three" }), 1, 2,
+			attempt(func(a *attempt.Attempt) { a.Digest = "three" }), 1, 2,
 			"never given",
 		},
-		"a generation that is another build": {attempt(func(a *payment.Attempt) { a.Generation = 7 }), 1, 2, "is both"},
+		"a generation that is another build": {attempt(func(a *attempt.Attempt) { a.Generation = 7 }), 1, 2, "is both"},
 		"two attempts":                       {append(attempt(next), attempt(next)...), 20, 21, "2 attempts"},
 		"none":                               {nil, 20, 21, "0 attempts"},
 		"at another provider": {
-			attempt(func(a *payment.Attempt) { a.Provider = "payplay" }), 1, 2,
+			attempt(func(a *attempt.Attempt) { a.Provider = "payplay" }), 1, 2,
 			"was asked",
 		},
-		"with a look-up": {append(attempt(next), payment.Attempt{Role: "lookup"}), 20, 21, ""},
+		"with a look-up": {append(attempt(next), attempt.Attempt{Role: "lookup"}), 20, 21, ""},
 	} {
 		builds := buildsSeen{
 			of: map[int64]string{7: "two"}, known: map[string]string{"one": "1.0.1", "two": "1.0.2"},

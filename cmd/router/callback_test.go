@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/live"
 	"payrouter/host/payment"
@@ -110,7 +111,7 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 func (s *shop) create(t *testing.T, provider string, order payment.Order) payment.Payment {
 	t.Helper()
 	order.Pinned = provider
-	receipt, err := s.engine.Create(t.Context(), "shop", payment.Key{Value: provider}, order, time.Minute)
+	receipt, err := s.engine.Create(t.Context(), "shop", attempt.Key{Value: provider}, order, time.Minute)
 	require.NoError(t, err)
 	require.NotEmpty(t, receipt.Payment.ProviderReference, "%+v", receipt.Payment.Failure)
 	require.False(t, receipt.Payment.Status.Terminal())

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -255,10 +256,10 @@ func (d document) cells(t *testing.T, head string) map[string][]string {
 
 func TestArchitecturesRetryTableIsTheEngines(t *testing.T) {
 	t.Parallel()
-	events := []payment.Event{
-		payment.Accepted, payment.NotSent, payment.Unable, payment.Refused, payment.Unanswered, payment.DeclinedSoft,
-		payment.DeclinedHard,
-		payment.Duplicate, payment.NotFound,
+	events := []attempt.Event{
+		attempt.Accepted, attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft,
+		attempt.DeclinedHard,
+		attempt.Duplicate, attempt.NotFound,
 	}
 	classes := []abi.Idempotency{
 		abi.Idempotency_IDEMPOTENCY_SAFE, abi.Idempotency_IDEMPOTENCY_KEYED, abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
@@ -268,13 +269,13 @@ func TestArchitecturesRetryTableIsTheEngines(t *testing.T) {
 	for _, event := range events {
 		var held []string
 		for _, class := range classes {
-			held = append(held, inWords(payment.RuleFor(event, class)))
+			held = append(held, inWords(attempt.RuleFor(event, class)))
 		}
 		require.Equal(t, held, shown[string(event)], event)
 	}
 }
 
-func inWords(rule payment.Rule) string {
+func inWords(rule attempt.Rule) string {
 	var words []string
 	if rule.Abandon {
 		words = append(words, "abandon")
@@ -282,8 +283,8 @@ func inWords(rule payment.Rule) string {
 	if rule.Retry {
 		words = append(words, "retry")
 	}
-	then := map[payment.Resolution]string{
-		payment.Stay: "stands", payment.TryNext: "next", payment.HoldUnknown: "unknown", payment.Fail: "failed",
+	then := map[attempt.Resolution]string{
+		attempt.Stay: "stands", attempt.TryNext: "next", attempt.HoldUnknown: "unknown", attempt.Fail: "failed",
 	}[rule.Then]
 	if rule.Retry {
 		then = "then " + then
@@ -304,7 +305,7 @@ func TestAPIPageHasEveryFailureCode(t *testing.T) {
 	shown := readPage(t, filepath.Join(root, "docs", "api.md")).cells(t, "code")
 	held := map[string][]string{}
 	for code := range abi.FailureCodes {
-		class, _ := payment.ClassOf(code)
+		class, _ := attempt.ClassOf(code)
 		held[code] = []string{string(class)}
 	}
 	require.Equal(t, held, shown)

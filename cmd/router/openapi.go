@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"payrouter/host/api"
+	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -44,15 +45,15 @@ func printOpenAPI(h *host, fleet *payment.Fleet) error {
 
 // offlineFleet has the configured accounts without their connections: good for looking at.
 func offlineFleet(routes *config.Config, registry *plugin.Registry) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Accounts: map[string]*payment.Account{}}
+	fleet := &payment.Fleet{Accounts: map[string]*attempt.Account{}}
 	for _, p := range routes.Providers {
 		serving, found := registry.Current(p.Plugin)
 		if !found {
 			return nil, fmt.Errorf("provider %q: there is no plugin %q", p.Name, p.Plugin)
 		}
-		fleet.Accounts[p.Name] = &payment.Account{
+		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Settings: p.Settings,
-			Plugin: func(string) payment.Connector { return serving },
+			Plugin: func(string) attempt.Connector { return serving },
 		}
 	}
 	return fleet, nil

@@ -18,8 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/egress"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/store/sqlite"
@@ -172,7 +174,7 @@ type bench struct {
 	keys          int
 }
 
-func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.Connector,
+func newBench(t *testing.T, name string, journal *sqlite.DB, connector attempt.Connector,
 	settings json.RawMessage,
 ) *bench {
 	t.Helper()
@@ -195,11 +197,11 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.C
 	require.NoError(t, err, text)
 	rules, err := routes.Ruleset(map[string]*abi.Manifest{plugin: connector.Manifest()})
 	require.NoError(t, err, text)
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{}}
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*attempt.Account{}}
 	for name, exchanger := range map[string]*scripted{"first": b.first, "second": b.second} {
-		fleet.Accounts[name] = &payment.Account{
+		fleet.Accounts[name] = &attempt.Account{
 			Name: name, Egress: exchanger, Settings: settings,
-			Plugin: func(string) payment.Connector { return connector },
+			Plugin: func(string) attempt.Connector { return connector },
 		}
 	}
 	start := time.Now()
@@ -210,7 +212,7 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector payment.C
 	return b
 }
 
-func client(t *testing.T, connector payment.Connector) *scripted {
+func client(t *testing.T, connector attempt.Connector) *scripted {
 	t.Helper()
 	secrets := map[string]string{}
 	for _, secret := range connector.Manifest().GetSecrets() {
@@ -222,9 +224,9 @@ func client(t *testing.T, connector payment.Connector) *scripted {
 	return &scripted{Client: inner}
 }
 
-func (b *bench) key() payment.Key {
+func (b *bench) key() attempt.Key {
 	b.keys++
-	return payment.Key{Value: fmt.Sprint(b.name, " ", b.keys), Fingerprint: "f"}
+	return attempt.Key{Value: fmt.Sprint(b.name, " ", b.keys), Fingerprint: "f"}
 }
 
 func (b *bench) create(one recorded) (payment.Payment, error) {
@@ -284,7 +286,7 @@ func answers(all []recorded, draw *rand.Rand) []*abi.HttpResponse {
 }
 
 // connectors are the five plugins as they ship, each in its sandbox.
-func connectors(t *testing.T) map[string]payment.Connector {
+func connectors(t *testing.T) map[string]attempt.Connector {
 	t.Helper()
 	dir, compiled := plugins(t)
 	compiler, err := wasm.New(compiled, wasm.Options{})
@@ -294,7 +296,7 @@ func connectors(t *testing.T) map[string]payment.Connector {
 		require.NoError(t, registry.Close(context.Background()))
 		require.NoError(t, compiler.Close(context.Background()))
 	})
-	all := map[string]payment.Connector{}
+	all := map[string]attempt.Connector{}
 	for _, name := range []string{"paygram", "payplay", "exchanger", "paygrt", "cryptogram"} {
 		code, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
 		require.NoError(t, err)
@@ -388,14 +390,14 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	b.second.play(nil, nil)
 	told := fmt.Sprintf("%s answered with %d %q", one.name, answer.GetStatus(), answer.GetBody())
 	if one.call.Payment == nil {
-		receipt, err := b.engine.Perform(b.t.Context(), "shop", b.key(), payment.OperationRequest{
+		receipt, err := b.engine.Perform(b.t.Context(), "shop", b.key(), operation.Request{
 			Provider: "first", Operation: one.call.Operation, Input: one.call.Input,
 		}, time.Minute)
 		if err != nil {
 			return 0 // the input does not satisfy the schema
 		}
 		if b.first.sent > 0 {
-			require.Equal(b.t, payment.RunUnknown, receipt.Run.Status, told)
+			require.Equal(b.t, operation.Unknown, receipt.Run.Status, told)
 		}
 		return b.first.sent
 	}
@@ -458,13 +460,13 @@ func TestAWrongKeyIsFinalWhereItsAnswerIsDocumented(t *testing.T) {
 			b.second.play(nil, answer)
 			what := one.call.Operation
 			if one.call.Payment == nil {
-				receipt, err := b.engine.Perform(t.Context(), "shop", b.key(), payment.OperationRequest{
+				receipt, err := b.engine.Perform(t.Context(), "shop", b.key(), operation.Request{
 					Provider: "first", Operation: what, Input: one.call.Input,
 				}, time.Minute)
 				if err != nil || b.first.all == 0 {
 					continue // the input is wrong, or a read
 				}
-				require.Equal(t, payment.RunFailed, receipt.Run.Status, one.name)
+				require.Equal(t, operation.Failed, receipt.Run.Status, one.name)
 				require.Equal(t, "authentication_failed", receipt.Run.Failure.Code, one.name)
 			} else {
 				p, err := b.create(one)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
@@ -71,7 +72,7 @@ func TestAQuoteIsWhatThePaymentCosts(t *testing.T) {
 }
 
 // received is what the order that an attempt made brings the merchant.
-func received(t *testing.T, a payment.Attempt) string {
+func received(t *testing.T, a attempt.Attempt) string {
 	t.Helper()
 	require.Equal(t, "create_bid", a.Operation)
 	var response struct {
@@ -98,12 +99,12 @@ func TestWhatHasNoQuote(t *testing.T) {
 		"paygrt": {Kind: payment.Recharge, Amount: "199", Currency: "INR", Country: "IN"},
 	} {
 		_, err := s.engine.Quote(t.Context(), account, order)
-		require.ErrorIs(t, err, payment.ErrUnsupported, account)
+		require.ErrorIs(t, err, attempt.ErrUnsupported, account)
 	}
 	for _, site := range []string{sandbox.PayGram, sandbox.Cryptogram, sandbox.PayPlay, sandbox.Paygrt} {
 		require.Zero(t, s.requests(site))
 	}
-	var declined *payment.DeclinedError
+	var declined *attempt.DeclinedError
 	_, err := s.engine.Quote(t.Context(), "exchanger",
 		payment.Order{Kind: payment.Collect, Amount: "5", Currency: "USDT", Country: "DE"})
 	require.ErrorAs(t, err, &declined)

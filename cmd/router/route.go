@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/live"
 	"payrouter/host/payment"
@@ -111,9 +112,9 @@ func (r *routeExplainCommand) order() payment.Order {
 
 // tickers are the currencies that the configured accounts' plugins know, beside ISO 4217's.
 func tickers(routes *config.Config, registry *plugin.Registry) map[string]bool {
-	offline := payment.Fleet{Accounts: map[string]*payment.Account{}}
+	offline := payment.Fleet{Accounts: map[string]*attempt.Account{}}
 	for _, p := range routes.Providers {
-		offline.Accounts[p.Name] = &payment.Account{Name: p.Name, Plugin: func(string) payment.Connector {
+		offline.Accounts[p.Name] = &attempt.Account{Name: p.Name, Plugin: func(string) attempt.Connector {
 			serving, _ := registry.Current(p.Plugin)
 			return serving
 		}}

@@ -25,6 +25,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -156,7 +157,7 @@ func stringOf(header http.Header) string {
 
 // heard is everything that a plugin was ever given.
 type heard struct {
-	payment.Connector
+	attempt.Connector
 	mutex  sync.Mutex
 	inputs []input
 }
@@ -213,7 +214,7 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 		if ears[name] == nil {
 			ears[name] = &heard{Connector: serving}
 		}
-		account.Plugin = func(string) payment.Connector { return ears[name] }
+		account.Plugin = func(string) attempt.Connector { return ears[name] }
 	}
 	db := sqlitetest.Open(t)
 	engine := payment.NewEngine(db, fleet, payment.Settings{})
@@ -221,7 +222,7 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 
 	for i, text := range allFive {
 		order := orderOf(t, text)
-		receipt, err := engine.Create(t.Context(), "shop", payment.Key{Value: string(rune('a' + i))}, order,
+		receipt, err := engine.Create(t.Context(), "shop", attempt.Key{Value: string(rune('a' + i))}, order,
 			time.Minute)
 		require.NoError(t, err)
 		require.NotEmpty(t, receipt.Payment.ProviderReference, "%+v", receipt.Payment.Failure)

@@ -15,7 +15,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"payrouter/host/account"
 	"payrouter/host/api"
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/egress"
 	"payrouter/host/health"
@@ -112,7 +114,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	defer func() { err = errors.Join(err, unload(context.WithoutCancel(ctx))) }()
 	var engine *payment.Engine // it decides by prices that it asks for itself
 	prices := quote.New(quote.Settings{
-		Ask: func(ctx context.Context, provider string, o payment.Order) (payment.Quote, error) {
+		Ask: func(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {
 			return engine.Quote(ctx, provider, o)
 		},
 		Now: h.now, Logger: h.log,
@@ -149,8 +151,8 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		SendWithin: s.SendWithin,
 		Runs:       db, RunAnswer: api.RunAnswer, Exhausted: exhausted,
 		Now: h.now, Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
-		Moment: func(m payment.Moment) { armed.reach(string(m)) },
-		Observe: func(a payment.Attempt) {
+		Moment: func(m attempt.Moment) { armed.reach(string(m)) },
+		Observe: func(a attempt.Attempt) {
 			lately.Observe(a)
 			registry.Observe(sampleOf(a))
 		},
@@ -249,7 +251,7 @@ func (s *serveCommand) keepRecovering(ctx context.Context, engine *payment.Engin
 	ticker := time.NewTicker(s.RecoverEvery)
 	defer ticker.Stop()
 	for {
-		if err := engine.Recover(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, payment.ErrShuttingDown) {
+		if err := engine.Recover(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, attempt.ErrShuttingDown) {
 			log.Error("take up payments left behind", slog.Any("error", err))
 		}
 		select {

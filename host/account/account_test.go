@@ -17,8 +17,8 @@ import (
 	"pgregory.net/rapid"
 
 	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
-	"payrouter/host/payment"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // town is accounts that tell, after a while, pages of what happened to them, the newest first.
 type town struct {
 	mutex   sync.Mutex
-	entries map[string][]payment.Transaction
+	entries map[string][]account.Transaction
 	size    int
 	takes   map[string]time.Duration
 	fails   map[string]error
@@ -38,12 +38,12 @@ type town struct {
 
 func newTown() *town {
 	return &town{
-		entries: map[string][]payment.Transaction{}, takes: map[string]time.Duration{},
+		entries: map[string][]account.Transaction{}, takes: map[string]time.Duration{},
 		fails: map[string]error{}, alerts: map[string]string{},
 	}
 }
 
-func (t *town) Fetch(ctx context.Context, provider string, s payment.QueryKind, q payment.Query) (payment.Result, error) {
+func (t *town) Fetch(ctx context.Context, provider string, s account.QueryKind, q account.Query) (account.Result, error) {
 	t.mutex.Lock()
 	t.asked = append(t.asked, fmt.Sprintf("%s %s %q", provider, s, q.Cursor))
 	t.now++
@@ -58,22 +58,22 @@ func (t *town) Fetch(ctx context.Context, provider string, s payment.QueryKind, 
 	if takes > 0 {
 		select {
 		case <-ctx.Done():
-			return payment.Result{}, payment.ErrUnanswered
+			return account.Result{}, attempt.ErrUnanswered
 		case <-time.After(takes):
 		}
 	}
 	if err != nil {
-		return payment.Result{}, err
+		return account.Result{}, err
 	}
-	told := payment.Result{Alert: t.alerts[provider]}
+	told := account.Result{Alert: t.alerts[provider]}
 	start := 0
 	if q.Cursor != "" {
 		if start, err = strconv.Atoi(q.Cursor); err != nil {
-			return payment.Result{},
-				&payment.DeclinedError{Failure: &payment.Failure{Code: "invalid_request", Message: "that is no cursor"}}
+			return account.Result{},
+				&attempt.DeclinedError{Failure: &attempt.Failure{Code: "invalid_request", Message: "that is no cursor"}}
 		}
 	}
-	all := slices.DeleteFunc(slices.Clone(t.entries[provider]), func(e payment.Transaction) bool {
+	all := slices.DeleteFunc(slices.Clone(t.entries[provider]), func(e account.Transaction) bool {
 		return e.At.Before(q.From) || !e.At.Before(q.Until)
 	})
 	if size == 0 {
@@ -82,8 +82,8 @@ func (t *town) Fetch(ctx context.Context, provider string, s payment.QueryKind, 
 	end := min(start+size, len(all))
 	for _, e := range all[min(start, len(all)):end] {
 		switch {
-		case s == payment.Balances:
-			told.Balances = append(told.Balances, payment.Balance{Wallet: e.ID})
+		case s == account.Balances:
+			told.Balances = append(told.Balances, account.Balance{Wallet: e.ID})
 		case q.Currency == "" || q.Currency == e.Amount.Currency:
 			told.Transactions = append(told.Transactions, e)
 		}
@@ -99,7 +99,7 @@ var noon = time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
 // happened adds entries, so many seconds before noon; they have to come the newest first.
 func (t *town) happened(provider string, ago ...int) {
 	for _, seconds := range ago {
-		t.entries[provider] = append(t.entries[provider], payment.Transaction{
+		t.entries[provider] = append(t.entries[provider], account.Transaction{
 			ID:     fmt.Sprintf("%s-%d-%d", provider, seconds, len(t.entries[provider])),
 			At:     noon.Add(-time.Duration(seconds) * time.Second),
 			Amount: money.Money{Amount: "1", Currency: []string{"EUR", "BTC"}[seconds%2]},
@@ -142,7 +142,7 @@ func TestAWalkHoldsStill(t *testing.T) {
 	places.happened("a", 1, 2, 3, 4)
 	aggregator := account.Aggregator{Fetcher: places}
 	first := aggregator.Statement(t.Context(), []string{"a"}, today, 2)
-	places.entries["a"] = append([]payment.Transaction{{ID: "new", At: today.Until}}, places.entries["a"]...)
+	places.entries["a"] = append([]account.Transaction{{ID: "new", At: today.Until}}, places.entries["a"]...)
 	second, err := aggregator.Further(t.Context(), first.Cursor, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-3-2", "a-4-3"}, shown(second.Entries))
@@ -214,7 +214,7 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 		places.happened("b", 2, 3)
 		places.happened("c", 5)
 		places.takes["a"] = time.Hour
-		places.fails["c"] = payment.ErrUnavailable
+		places.fails["c"] = attempt.ErrUnavailable
 		aggregator := account.Aggregator{Fetcher: places}
 		began := time.Now()
 
@@ -225,9 +225,9 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 		require.Len(t, page.Absent, 2)
 		late, refused := page.Absent[0], page.Absent[1]
 		require.Equal(t, []string{"a", "c"}, []string{late.Provider, refused.Provider})
-		require.ErrorIs(t, late.Err, payment.ErrUnanswered)
+		require.ErrorIs(t, late.Err, attempt.ErrUnanswered)
 		require.ErrorContains(t, late.Err, "within 10s")
-		require.ErrorIs(t, refused.Err, payment.ErrUnavailable)
+		require.ErrorIs(t, refused.Err, attempt.ErrUnavailable)
 
 		places.takes["a"], places.fails["c"] = 0, nil
 		page, err := aggregator.Further(context.Background(), late.Cursor, 10)
@@ -274,7 +274,7 @@ func TestOneThatBreaksOff(t *testing.T) {
 	aggregator := account.Aggregator{Fetcher: places}
 	page := aggregator.Statement(t.Context(), []string{"a", "b"}, today, 2)
 	require.Equal(t, []string{"a-1-0", "b-2-0"}, shown(page.Entries))
-	places.fails["a"] = payment.ErrUnanswered
+	places.fails["a"] = attempt.ErrUnanswered
 	page, err := aggregator.Further(t.Context(), page.Cursor, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"b-3-1", "b-10-2"}, shown(page.Entries))
@@ -333,14 +333,14 @@ func TestGather(t *testing.T) {
 		}
 		places.size = 2
 		places.takes["p03"] = 6 * time.Second
-		places.fails["p04"] = payment.ErrUnavailable
+		places.fails["p04"] = attempt.ErrUnavailable
 		places.alerts["p05"] = "left out: one"
 		places.happened("p06", slices.Repeat([]int{7}, 100)...)
 		places.takes["p06"] = time.Millisecond
 		began := time.Now()
-		question := payment.Query{From: today.From, Until: today.Until}
+		question := account.Query{From: today.From, Until: today.Until}
 
-		answers, absent := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, payment.Balances, question)
+		answers, absent := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, account.Balances, question)
 		require.LessOrEqual(t, time.Since(began), 15*time.Second)
 		require.Equal(t, 8, places.most, "so many at a time")
 		why := map[string]error{}
@@ -349,8 +349,8 @@ func TestGather(t *testing.T) {
 			require.Empty(t, a.Cursor)
 		}
 		require.Len(t, why, 4)
-		require.ErrorIs(t, why["p03"], payment.ErrUnanswered, "its two pages take longer than one account may")
-		require.ErrorIs(t, why["p04"], payment.ErrUnavailable)
+		require.ErrorIs(t, why["p03"], attempt.ErrUnanswered, "its two pages take longer than one account may")
+		require.ErrorIs(t, why["p04"], attempt.ErrUnavailable)
 		require.ErrorIs(t, why["p05"], account.ErrIncomplete)
 		require.ErrorContains(t, why["p05"], "left out: one")
 		require.ErrorIs(t, why["p06"], account.ErrIncomplete)
@@ -369,13 +369,13 @@ func TestGather(t *testing.T) {
 // circle tells the same page again and again.
 type circle struct{}
 
-func (c *circle) Fetch(context.Context, string, payment.QueryKind, payment.Query) (payment.Result, error) {
-	return payment.Result{Cursor: "1", Transactions: []payment.Transaction{{ID: "1", At: noon}}}, nil
+func (c *circle) Fetch(context.Context, string, account.QueryKind, account.Query) (account.Result, error) {
+	return account.Result{Cursor: "1", Transactions: []account.Transaction{{ID: "1", At: noon}}}, nil
 }
 
 func TestPagesThatGoRoundInACircle(t *testing.T) {
 	t.Parallel()
-	_, absent := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, payment.Rates, payment.Query{})
+	_, absent := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, account.Rates, account.Query{})
 	require.Len(t, absent, 1)
 	require.ErrorContains(t, absent[0].Err, "circle")
 	page := account.Aggregator{Fetcher: &circle{}}.Statement(t.Context(), []string{"a"}, today, 10)

@@ -9,12 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"payrouter/host/payment"
+	"payrouter/host/attempt"
 )
 
 // Fetcher asks one account, as payment.Engine does. It ends soon after its context.
 type Fetcher interface {
-	Fetch(ctx context.Context, provider string, s payment.QueryKind, q payment.Query) (payment.Result, error)
+	Fetch(ctx context.Context, provider string, s QueryKind, q Query) (Result, error)
 }
 
 // Aggregator asks accounts. It is safe for concurrent use, and remembers nothing. Zero fields take the defaults that
@@ -34,11 +34,11 @@ const mostPages = 20
 // Answer is what one account told, all its pages together.
 type Answer struct {
 	Provider string
-	payment.Result
+	Result
 }
 
-// AccountError is why something of an account is missing.
-type AccountError struct {
+// Error is why something of an account is missing.
+type Error struct {
 	Provider string
 	// Err is the teller's. It is ErrIncomplete where what the account told is there, and not all that there is.
 	Err error
@@ -51,14 +51,14 @@ var ErrIncomplete = errors.New("not all of it could be read")
 
 // Fetch asks accounts, and gives what those told that did, in the accounts' order, and why of others something is
 // missing.
-func (a Aggregator) Fetch(ctx context.Context, providers []string, s payment.QueryKind,
-	q payment.Query,
-) (answers []Answer, absent []AccountError) {
-	told, errs := make([]payment.Result, len(providers)), make([]error, len(providers))
+func (a Aggregator) Fetch(ctx context.Context, providers []string, s QueryKind,
+	q Query,
+) (answers []Answer, absent []Error) {
+	told, errs := make([]Result, len(providers)), make([]error, len(providers))
 	a.atOnce(len(providers), func(i int) { told[i], errs[i] = a.all(ctx, providers[i], s, q) })
 	for i, provider := range providers {
 		if errs[i] != nil {
-			absent = append(absent, AccountError{Provider: provider, Err: errs[i]})
+			absent = append(absent, Error{Provider: provider, Err: errs[i]})
 		}
 		if errs[i] == nil || errors.Is(errs[i], ErrIncomplete) {
 			answers = append(answers, Answer{Provider: provider, Result: told[i]})
@@ -68,15 +68,15 @@ func (a Aggregator) Fetch(ctx context.Context, providers []string, s payment.Que
 }
 
 // all reads an account's pages. Where the error is ErrIncomplete, what was told is there.
-func (a Aggregator) all(ctx context.Context, provider string, s payment.QueryKind,
-	q payment.Query,
-) (all payment.Result, err error) {
+func (a Aggregator) all(ctx context.Context, provider string, s QueryKind,
+	q Query,
+) (all Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.within())
 	defer cancel()
 	for range mostPages {
 		page, err := a.ask(ctx, provider, s, q)
 		if err != nil {
-			return payment.Result{}, err
+			return Result{}, err
 		}
 		all = joined(all, page)
 		if page.Cursor == "" {
@@ -88,18 +88,18 @@ func (a Aggregator) all(ctx context.Context, provider string, s payment.QueryKin
 }
 
 // ask is one question for one page; where the account did not answer in time, the error says so.
-func (a Aggregator) ask(ctx context.Context, provider string, s payment.QueryKind, q payment.Query) (payment.Result, error) {
+func (a Aggregator) ask(ctx context.Context, provider string, s QueryKind, q Query) (Result, error) {
 	told, err := a.Fetcher.Fetch(ctx, provider, s, q)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return told, fmt.Errorf("%s did not answer within %s: %w", provider, a.within(), payment.ErrUnanswered)
+		return told, fmt.Errorf("%s did not answer within %s: %w", provider, a.within(), attempt.ErrUnanswered)
 	case err == nil && told.Cursor != "" && told.Cursor == q.Cursor:
-		return told, fmt.Errorf("the pages of %s go round in a circle: %w", provider, payment.ErrUnanswered)
+		return told, fmt.Errorf("the pages of %s go round in a circle: %w", provider, attempt.ErrUnanswered)
 	}
 	return told, err
 }
 
-func joined(all, page payment.Result) payment.Result {
+func joined(all, page Result) Result {
 	all.Balances = append(all.Balances, page.Balances...)
 	all.Rates = append(all.Rates, page.Rates...)
 	all.Items = append(all.Items, page.Items...)

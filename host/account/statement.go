@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"payrouter/host/payment"
 )
 
 // ErrCursor tells what is no cursor of a statement.
@@ -29,7 +27,7 @@ type Period struct {
 // Entry is what happened to one account.
 type Entry struct {
 	Provider string
-	payment.Transaction
+	Transaction
 }
 
 // Page is a part of the accounts' statement, the newest entries first as far as each provider lists its own so.
@@ -40,7 +38,7 @@ type Page struct {
 	Cursor string
 	// Absent are accounts of which something is missing. They are left out of the cursor: each has its own to go on
 	// with.
-	Absent []AccountError
+	Absent []Error
 }
 
 // Bounds of a cursor, which is somebody's text.
@@ -88,7 +86,7 @@ type source struct {
 	cursor string
 	taken  int
 	// entries of that page, the newest first, and where the next one starts; not there yet while it is wanting.
-	entries []payment.Transaction
+	entries []Transaction
 	next    string
 	wanting bool
 	err     error
@@ -119,7 +117,7 @@ func (w *walk) fetch(ctx context.Context) {
 	w.aggregator.atOnce(len(wanting), func(i int) { w.read(ctx, wanting[i]) })
 	w.sources = slices.DeleteFunc(w.sources, func(s *source) bool {
 		if s.err != nil {
-			absence := AccountError{Provider: s.provider, Err: s.err}
+			absence := Error{Provider: s.provider, Err: s.err}
 			if !errors.Is(s.err, ErrIncomplete) {
 				absence.Cursor = w.cursor(s)
 			}
@@ -135,7 +133,7 @@ func (w *walk) fetch(ctx context.Context) {
 func (w *walk) read(ctx context.Context, s *source) {
 	ctx, cancel := context.WithTimeout(ctx, w.aggregator.within())
 	defer cancel()
-	told, err := w.aggregator.ask(ctx, s.provider, payment.Statement, payment.Query{
+	told, err := w.aggregator.ask(ctx, s.provider, Statement, Query{
 		From: w.period.From, Until: w.period.Until, Currency: w.period.Currency, Limit: w.limit, Cursor: s.cursor,
 	})
 	if s.err = err; err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
-	"payrouter/host/payment"
 )
 
 // AccountError says why something of an account is missing in an answer.
@@ -21,7 +21,7 @@ type AccountError struct {
 	Code     string `json:"code" doc:"The type of the problem, without its prefix; incomplete where the account's data is there, and not all of it" example:"provider-unanswered"`
 	Detail   string `json:"detail"`
 	// Failure is set where the provider declined.
-	Failure *payment.Failure `json:"failure,omitempty"`
+	Failure *attempt.Failure `json:"failure,omitempty"`
 	Cursor  string           `json:"cursor,omitempty" doc:"Goes on with this account alone, where a statement broke off"`
 }
 
@@ -43,7 +43,7 @@ func accountErrorOf(provider string, err error) AccountError {
 	return shown
 }
 
-func accountErrors(absent []account.AccountError) []AccountError {
+func accountErrors(absent []account.Error) []AccountError {
 	shown := make([]AccountError, len(absent))
 	for i, one := range absent {
 		shown[i] = accountErrorOf(one.Provider, one.Err)
@@ -94,36 +94,38 @@ func boundsOf(bounds []money.Bound) []bound {
 
 func (a *api) registerAccounts(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+	endpoint := func(id, method, path, summary, description string, refused ...int) huma.Operation {
 		const partly = " Accounts that cannot answer now are in errors, and the rest in data: a partial answer " +
 			"is a 200."
-		o := a.operation(id, method, path, summary, description+partly)
+		o := a.endpoint(id, method, path, summary, description+partly)
 		refuses(&o, registry, append(refused, http.StatusUnprocessableEntity)...)
 		return o
 	}
 	huma.Register(described,
-		operation("list-balances", http.MethodGet, "/v1/balances", "Ask accounts what they hold", "For operators.",
+		endpoint("list-balances", http.MethodGet, "/v1/balances", "Ask accounts what they hold", "For operators.",
 			http.StatusForbidden), a.balances)
 	huma.Register(described,
-		operation("list-rates", http.MethodGet, "/v1/rates", "Ask accounts at what they exchange", "For operators.",
+		endpoint("list-rates", http.MethodGet, "/v1/rates", "Ask accounts at what they exchange", "For operators.",
 			http.StatusForbidden), a.rates)
 	huma.Register(described,
-		operation("list-statement", http.MethodGet, "/v1/statements", "Ask accounts what happened to their money",
+		endpoint("list-statement", http.MethodGet, "/v1/statements", "Ask accounts what happened to their money",
 			"The newest first, all accounts together. For operators.", http.StatusForbidden), a.statement)
 	huma.Register(described,
-		operation("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
+		endpoint("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
 	huma.Register(described,
-		operation("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
+		endpoint("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
 			"At each provider that says so beforehand, the cheapest first. Makes no payment.", http.StatusBadRequest),
 		a.quotes)
 }
 
-func (a *api) aggregator() account.Aggregator { return account.Aggregator{Fetcher: a.engine} }
+func (a *api) aggregator() account.Aggregator {
+	return account.Aggregator{Fetcher: a.settings.Accounts}
+}
 
 // tellers are the accounts to be asked of a subject: those that are named, or all that can tell.
-func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
+func (a *api) tellers(named []string, s account.QueryKind) ([]string, error) {
 	fleet := a.engine.Fleet()
-	able := fleet.Tellers(s)
+	able := account.Able(&fleet.Fleet, s)
 	if len(named) == 0 {
 		return able, nil
 	}
@@ -141,8 +143,8 @@ func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
 }
 
 // gather asks for a subject.
-func (a *api) gather(ctx context.Context, named []string, s payment.QueryKind,
-	q payment.Query,
+func (a *api) gather(ctx context.Context, named []string, s account.QueryKind,
+	q account.Query,
 ) ([]account.Answer, []AccountError, error) {
 	providers, err := a.tellers(named, s)
 	if err != nil {
@@ -168,7 +170,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Balances, payment.Query{Currency: in.Currency})
+	answers, missing, err := a.gather(ctx, in.Provider, account.Balances, account.Query{Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +202,7 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Rates, payment.Query{Currency: in.From})
+	answers, missing, err := a.gather(ctx, in.Provider, account.Rates, account.Query{Currency: in.From})
 	if err != nil {
 		return nil, err
 	}
@@ -231,8 +233,8 @@ type catalogOutput struct {
 }
 
 func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
-	answers, missing, err := a.gather(ctx, in.Provider, payment.QueryKind(in.Topic),
-		payment.Query{Country: in.Country, Currency: in.Currency})
+	answers, missing, err := a.gather(ctx, in.Provider, account.QueryKind(in.Topic),
+		account.Query{Country: in.Country, Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,10 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/swaggest/swgui/v5emb"
 
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/live"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/webhook"
@@ -37,6 +40,9 @@ type Settings struct {
 	Live *live.Manager
 	// Plugins keeps the plugins. It has no default.
 	Plugins *plugin.Registry
+	// Operations performs native operations, and Accounts reads what changes nothing. They have no defaults.
+	Operations *operation.Service
+	Accounts   *account.Reader
 	// Quotes asks providers for quotes. It has no default.
 	Quotes Surveyor
 	// Attempts is the journal's view of attempts, whoever's. It has no default.
@@ -58,9 +64,9 @@ type Settings struct {
 // Attempts reads attempts for operators, whichever merchant's they are.
 type Attempts interface {
 	// Attempt reads one; payment.ErrNotFound where there is none.
-	Attempt(ctx context.Context, id string) (payment.Attempt, error)
+	Attempt(ctx context.Context, id string) (attempt.Attempt, error)
 	// Attempts lists a payment's by number.
-	Attempts(ctx context.Context, paymentID string) ([]payment.Attempt, error)
+	Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error)
 }
 
 // api is what the handlers share.

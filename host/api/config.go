@@ -79,27 +79,27 @@ type ConfigCheck struct {
 
 func (a *api) registerConfig(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
-		o := a.operation(id, method, path, summary, description)
+	endpoint := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		o := a.endpoint(id, method, path, summary, description)
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
-	huma.Register(described, operation("get-config", http.MethodGet, configPath, "Say which configuration serves",
+	huma.Register(described, endpoint("get-config", http.MethodGet, configPath, "Say which configuration serves",
 		"With what keeps an edit of the file from serving, and what served before. For operators."), a.configStatus)
 	huma.Register(described,
-		operation("get-routing", http.MethodGet, configPath+"/routing", "Get the routing file that serves",
+		endpoint("get-routing", http.MethodGet, configPath+"/routing", "Get the routing file that serves",
 			"For operators."), a.routing)
 	huma.Register(described,
-		operation("check-config", http.MethodPost, configPath+"/validate", "Say what would come of a routing file",
+		endpoint("check-config", http.MethodPost, configPath+"/validate", "Say what would come of a routing file",
 			"Every mistake, or how many of the latest payments would go elsewhere. Changes nothing. For operators.",
 			http.StatusRequestEntityTooLarge), a.checkConfig)
-	huma.Register(described, operation("put-routing", http.MethodPut, configPath+"/routing", "Replace the routing file",
+	huma.Register(described, endpoint("put-routing", http.MethodPut, configPath+"/routing", "Replace the routing file",
 		"Takes effect at once, and is written to the file. A text with a mistake changes nothing. For operators.",
 		http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
 		http.StatusRequestEntityTooLarge,
 		http.StatusUnprocessableEntity), a.putRouting)
 	huma.Register(described,
-		operation("rollback-config", http.MethodPost, configPath+"/rollback", "Go back to a former configuration",
+		endpoint("rollback-config", http.MethodPost, configPath+"/rollback", "Go back to a former configuration",
 			"Its text is written to the file. For operators.",
 			http.StatusBadRequest, http.StatusConflict, http.StatusNotFound, http.StatusPreconditionFailed,
 			http.StatusPreconditionRequired,
@@ -107,7 +107,7 @@ func (a *api) registerConfig(described huma.API) {
 }
 
 func (a *api) registerDiff(described huma.API) {
-	diff := a.operation("diff-routes", http.MethodPost, "/v1/routes/diff",
+	diff := a.endpoint("diff-routes", http.MethodPost, "/v1/routes/diff",
 		"Say which payments an edited routing file would send elsewhere",
 		"Decides on the latest payments, whosever they are, by the rules that serve and by the file's, with all "+
 			"providers well. Changes nothing. For operators.")

@@ -44,13 +44,13 @@ func Snapshot(p payment.Payment) json.RawMessage {
 
 func (a *api) registerEvents(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	timeline := a.operation("list-payment-events", http.MethodGet, paymentsPath+"/{id}/events",
+	timeline := a.endpoint("list-payment-events", http.MethodGet, paymentsPath+"/{id}/events",
 		"Show a payment's timeline",
 		"Every change with its cause, oldest first.")
 	refuses(&timeline, registry, http.StatusNotFound)
 	huma.Register(described, timeline, a.timeline)
 
-	events := a.operation("list-events", http.MethodGet, "/v1/events", "Catch up with events",
+	events := a.endpoint("list-events", http.MethodGet, "/v1/events", "Catch up with events",
 		"In the order in which they happened, over all of the merchant's payments. Ask again with the last "+
 			"sequence seen.")
 	refuses(&events, registry, http.StatusUnprocessableEntity)
@@ -59,7 +59,7 @@ func (a *api) registerEvents(described huma.API) {
 
 func (a *api) registerResolve(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	resolve := a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
+	resolve := a.endpoint("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
 		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of "+
 			"it. The reason stays on the payment's timeline. "+
 			"A provider that says otherwise later shows as money_conflict.")

@@ -61,13 +61,13 @@ type JournalChange struct {
 
 func (a *api) registerJournal(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	get := a.operation("get-journal", http.MethodGet, journalPath, "Say how far the journal may be relied on",
+	get := a.endpoint("get-journal", http.MethodGet, journalPath, "Say how far the journal may be relied on",
 		"Whether it is held because it is older than its witness, whether the wall clock has jumped, and what "+
 			"happened to it. For operators.")
 	refuses(&get, registry, http.StatusForbidden)
 	huma.Register(described, get, a.journal)
 
-	release := a.operation("release-journal", http.MethodPost, journalPath+"/release", "Release a held journal",
+	release := a.endpoint("release-journal", http.MethodPost, journalPath+"/release", "Release a held journal",
 		"For an operator who has compared it with what the providers have. From then on payments are made and sent "+
 			"again. "+
 			"The operator and the reason stay in the journal.")

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -99,7 +100,7 @@ func withAccounts(general []byte, fleet *payment.Fleet) ([]byte, error) {
 	components, _ := whole["components"].(node)
 	schemas, _ := components["schemas"].(node)
 	for _, name := range slices.Sorted(maps.Keys(fleet.Accounts)) {
-		operations, err := fleet.Operations(name)
+		operations, err := operation.List(&fleet.Fleet, name)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +118,7 @@ func withAccounts(general []byte, fleet *payment.Fleet) ([]byte, error) {
 }
 
 // describe is one operation of an account; input and output are references to its schemas.
-func describe(o payment.Operation, input, output node) node {
+func describe(o operation.Operation, input, output node) node {
 	class := lower(o.Idempotency.String(), "IDEMPOTENCY_")
 	description := fmt.Sprintf("%s Idempotency: %s. Documented by the provider: %s. For operators.",
 		o.Manifest.GetSummary(), class,
@@ -170,7 +171,7 @@ func narrowed(component string, output node) node {
 }
 
 // addSchemas adds the schemas of an operation, where no other account of the plugin has, and refers to them.
-func addSchemas(schemas node, o payment.Operation) (input, output node, err error) {
+func addSchemas(schemas node, o operation.Operation) (input, output node, err error) {
 	base := componentName(o.Plugin + "." + o.Manifest.GetName())
 	if input, err = addSchema(schemas, base+".input", o.Manifest.GetInputSchema()); err != nil {
 		return nil, nil, err

@@ -13,6 +13,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"payrouter/host/account"
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -34,7 +37,7 @@ type Operation struct {
 	Fuel           *int64          `json:"fuel,omitempty" doc:"The most that a call of it took since its plugin's generation serves; left out where it was not called"`
 }
 
-func (a *api) operationOf(o payment.Operation) Operation {
+func (a *api) operationOf(o operation.Operation) Operation {
 	of := o.Manifest
 	shown := Operation{
 		Name: of.GetName(), Summary: of.GetSummary(), Idempotency: lower(o.Idempotency.String(), "IDEMPOTENCY_"),
@@ -45,7 +48,7 @@ func (a *api) operationOf(o payment.Operation) Operation {
 	if shown.Documented == "unspecified" {
 		shown.Documented = "no"
 	}
-	if most, called := a.engine.Fuel(o); called {
+	if most, called := a.settings.Operations.Fuel(o); called {
 		shown.Fuel = &most
 	}
 	return shown
@@ -76,7 +79,7 @@ type Run struct {
 	Output            json.RawMessage  `json:"output,omitempty" doc:"The provider's word"`
 	NextCursor        string           `json:"next_cursor,omitempty"`
 	ProviderReference string           `json:"provider_reference,omitempty"`
-	Failure           *payment.Failure `json:"failure,omitempty" doc:"Why it failed, or why nobody knows"`
+	Failure           *attempt.Failure `json:"failure,omitempty" doc:"Why it failed, or why nobody knows"`
 	Alert             string           `json:"alert,omitempty" doc:"Something that a person should look at"`
 	Resolved          *Resolved        `json:"resolved,omitempty" doc:"Set where an operator said what became of it"`
 	Attempts          int              `json:"attempts"`
@@ -92,10 +95,10 @@ type Resolved struct {
 	At       time.Time `json:"at"`
 }
 
-func runOf(run payment.Run) Run {
+func runOf(run operation.Run) Run {
 	shown := Run{
 		ID: run.ID, Provider: run.Provider, Operation: run.Operation, Status: string(run.Status),
-		Idempotency: run.Idempotency, AskedBy: run.Merchant,
+		Idempotency: string(run.Idempotency), AskedBy: run.Merchant,
 		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor,
 		ProviderReference: run.ProviderReference,
 		Failure:           run.Failure, Alert: run.Alert, Attempts: run.Attempts, CreatedAt: run.CreatedAt,
@@ -119,18 +122,18 @@ func asJSON(text []byte) json.RawMessage {
 func (a *api) registerOperations(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 
-	list := a.operation("list-operations", http.MethodGet, operationsPath("{provider}"),
+	list := a.endpoint("list-operations", http.MethodGet, operationsPath("{provider}"),
 		"List what an account can be asked to do",
 		"Each operation under the name that its provider gives it, with the JSON Schemas of what it takes and gives.")
 	refuses(&list, registry, http.StatusNotFound)
 	huma.Register(described, list, a.listOperations)
 
-	get := a.operation("get-operation", http.MethodGet, operationsPath("{provider}")+"/{operation}", "Get an operation",
+	get := a.endpoint("get-operation", http.MethodGet, operationsPath("{provider}")+"/{operation}", "Get an operation",
 		"")
 	refuses(&get, registry, http.StatusNotFound)
 	huma.Register(described, get, a.getOperation)
 
-	perform := a.operation("perform-operation", http.MethodPost, operationsPath("{provider}")+"/{operation}",
+	perform := a.endpoint("perform-operation", http.MethodPost, operationsPath("{provider}")+"/{operation}",
 		"Have an account do something",
 		"The body is the operation's input. What changes nothing is answered with 200; anything else needs an "+
 			"Idempotency-Key and makes a run, "+
@@ -155,21 +158,21 @@ func (a *api) registerOperations(described huma.API) {
 
 func (a *api) registerRuns(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
-		o := a.operation(id, method, runsPath+path, summary, strings.TrimSpace(description+" For operators."))
+	endpoint := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		o := a.endpoint(id, method, runsPath+path, summary, strings.TrimSpace(description+" For operators."))
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
 	huma.Register(described,
-		operation("list-runs", http.MethodGet, "", "List what accounts were asked to do",
+		endpoint("list-runs", http.MethodGet, "", "List what accounts were asked to do",
 			"Newest first, whoever asked.",
 			http.StatusUnprocessableEntity), a.listRuns)
-	huma.Register(described, operation("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound),
+	huma.Register(described, endpoint("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound),
 		a.getRun)
-	huma.Register(described, operation("list-run-attempts", http.MethodGet, "/{id}/attempts", "List a run's attempts",
+	huma.Register(described, endpoint("list-run-attempts", http.MethodGet, "/{id}/attempts", "List a run's attempts",
 		"Each is one request to a provider, with secrets masked.", http.StatusNotFound), a.runAttempts)
 	huma.Register(described,
-		operation("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
+		endpoint("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
 			"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
 			http.StatusUnprocessableEntity), a.resolveRun)
@@ -186,7 +189,7 @@ type operationsOutput struct {
 }
 
 func (a *api) listOperations(_ context.Context, in *operationsInput) (*operationsOutput, error) {
-	found, err := a.engine.Fleet().Operations(in.Provider)
+	found, err := operation.List(&a.engine.Fleet().Fleet, in.Provider)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -208,7 +211,7 @@ type operationOutput struct {
 }
 
 func (a *api) getOperation(_ context.Context, in *operationInput) (*operationOutput, error) {
-	found, err := a.engine.Fleet().Operation(in.Provider, in.Operation)
+	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -239,14 +242,14 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	operation, err := a.engine.Fleet().Operation(in.Provider, in.Operation)
+	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	if operation.Safe() {
+	if found.Safe() {
 		return a.read(ctx, in)
 	}
 	path := operationsPath(in.Provider) + "/" + url.PathEscape(in.Operation) + "?" +
@@ -255,11 +258,11 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := a.engine.Perform(ctx, asking, key, payment.OperationRequest{
+	receipt, err := a.settings.Operations.Perform(ctx, asking, key, operation.Request{
 		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
 	}, a.patience(in.Prefer))
 	if err != nil {
-		return nil, problemOf(err, receipt.Run.ID)
+		return nil, problemOf(err, receipt.Value.ID)
 	}
 	return a.answerRun(ctx, asking, receipt, key)
 }
@@ -283,8 +286,8 @@ func (in *performInput) check() error {
 
 // read answers an operation that changes nothing.
 func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
-	outcome, fuel, err := a.engine.Read(ctx, in.Provider,
-		payment.Ask{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
+	outcome, fuel, err := a.settings.Accounts.Read(ctx, in.Provider,
+		account.Question{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -296,10 +299,10 @@ func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
 }
 
 // answerRun answers a performance, or the repetition of one.
-func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunReceipt,
-	key payment.Key,
+func (a *api) answerRun(ctx context.Context, asking string, receipt attempt.Receipt[operation.Run],
+	key attempt.Key,
 ) (*rawOutput, error) {
-	run, earlier := receipt.Run, receipt.Earlier
+	run, earlier := receipt.Value, receipt.Earlier
 	switch {
 	case earlier == nil && receipt.Answer != nil:
 		return answeredRun(run.ID, *receipt.Answer), nil
@@ -309,7 +312,7 @@ func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunR
 		return a.keep(ctx, asking, run.ID, key, performed(run, false))
 	case earlier.Fingerprint != key.Fingerprint:
 		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(
-			earlier.PaymentID)
+			string(earlier.Owner))
 	case receipt.Waiting:
 		return nil, inFlight.problem("ask again in a moment, or get the run by its id").about(run.ID)
 	}
@@ -322,15 +325,15 @@ func (a *api) answerRun(ctx context.Context, asking string, receipt payment.RunR
 	return a.keep(ctx, asking, run.ID, key, out)
 }
 
-func performed(run payment.Run, waiting bool) *rawOutput {
+func performed(run operation.Run, waiting bool) *rawOutput {
 	status := http.StatusCreated
 	if waiting {
 		status = http.StatusAccepted
 	}
-	return answeredRun(run.ID, payment.Answer{Status: status, Body: encoded(runOf(run))})
+	return answeredRun(run.ID, attempt.Answer{Status: status, Body: encoded(runOf(run))})
 }
 
-func answeredRun(id string, answer payment.Answer) *rawOutput {
+func answeredRun(id string, answer attempt.Answer) *rawOutput {
 	return &rawOutput{
 		Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id,
 		Body: answer.Body,
@@ -338,9 +341,9 @@ func answeredRun(id string, answer payment.Answer) *rawOutput {
 }
 
 // RunAnswer is what a performance is answered that is over.
-func RunAnswer(run payment.Run) payment.Answer {
+func RunAnswer(run operation.Run) attempt.Answer {
 	out := performed(run, false)
-	return payment.Answer{Status: out.Status, Body: out.Body}
+	return attempt.Answer{Status: out.Status, Body: out.Body}
 }
 
 type runInput struct {
@@ -352,7 +355,7 @@ type runOutput struct {
 }
 
 // shownRun is the end of every operation on one run.
-func shownRun(run payment.Run, id string, err error) (*runOutput, error) {
+func shownRun(run operation.Run, id string, err error) (*runOutput, error) {
 	if err != nil {
 		return nil, problemOf(err, id)
 	}
@@ -363,7 +366,7 @@ func (a *api) getRun(ctx context.Context, in *runInput) (*runOutput, error) {
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	run, err := a.engine.Run(ctx, in.ID)
+	run, err := a.settings.Operations.Run(ctx, in.ID)
 	return shownRun(run, "", err)
 }
 
@@ -386,11 +389,11 @@ func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput,
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	filter := payment.RunFilter{Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1}
+	filter := operation.Filter{Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1}
 	for _, status := range in.Status {
-		filter.Status = append(filter.Status, payment.RunStatus(status))
+		filter.Status = append(filter.Status, operation.Status(status))
 	}
-	found, err := a.engine.Runs(ctx, filter)
+	found, err := a.settings.Operations.Runs(ctx, filter)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -410,7 +413,7 @@ func (a *api) runAttempts(ctx context.Context, in *runInput) (*attemptsOutput, e
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	found, err := a.engine.RunAttempts(ctx, in.ID)
+	found, err := a.settings.Operations.Attempts(ctx, in.ID)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -430,8 +433,8 @@ func (a *api) resolveRun(ctx context.Context, in *resolveRunInput) (*runOutput, 
 	if err != nil {
 		return nil, err
 	}
-	run, err := a.engine.ResolveRun(ctx, in.ID,
-		payment.RunResolution{Operator: operator, Reason: in.Body.Reason, Status: payment.RunStatus(in.Body.Status)})
+	run, err := a.settings.Operations.Resolve(ctx, in.ID,
+		operation.ManualResolution{Operator: operator, Reason: in.Body.Reason, Status: operation.Status(in.Body.Status)})
 	return shownRun(run, in.ID, err)
 }
 
@@ -447,5 +450,5 @@ func (p *Problem) about(id string) *Problem {
 
 // isAbsent tells an error that says there is no such thing: then it is about nothing.
 func isAbsent(err error) bool {
-	return errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrNoRun)
+	return errors.Is(err, payment.ErrNotFound) || errors.Is(err, operation.ErrNotFound)
 }

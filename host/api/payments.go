@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
@@ -25,7 +26,7 @@ func (a *api) register(described huma.API) {
 	described.UseMiddleware(a.authenticate(described))
 	registry := described.OpenAPI().Components.Schemas
 
-	create := a.operation("create-payment", http.MethodPost, paymentsPath, "Take a payment",
+	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
 		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the "+
 			"provider declines is a 201 with status failed: it exists, and says why.")
 	create.DefaultStatus = http.StatusCreated
@@ -35,15 +36,15 @@ func (a *api) register(described huma.API) {
 		http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 	huma.Register(described, create, a.create)
 
-	list := a.operation("list-payments", http.MethodGet, paymentsPath, "List payments", "Newest first.")
+	list := a.endpoint("list-payments", http.MethodGet, paymentsPath, "List payments", "Newest first.")
 	refuses(&list, registry, http.StatusUnprocessableEntity)
 	huma.Register(described, list, a.list)
 
-	get := a.operation("get-payment", http.MethodGet, paymentsPath+"/{id}", "Get a payment", "")
+	get := a.endpoint("get-payment", http.MethodGet, paymentsPath+"/{id}", "Get a payment", "")
 	refuses(&get, registry, http.StatusNotFound)
 	huma.Register(described, get, a.get)
 
-	update := a.operation("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
+	update := a.endpoint("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
 		"Reference and metadata are the router's; description and return URL are changed at the provider too, where "+
 			"it can.")
 	refuses(&update, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
@@ -51,13 +52,13 @@ func (a *api) register(described huma.API) {
 		http.StatusServiceUnavailable)
 	huma.Register(described, update, a.update)
 
-	cancel := a.operation("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel",
+	cancel := a.endpoint("cancel-payment", http.MethodPost, paymentsPath+"/{id}/cancel",
 		"Cancel a payment at its provider", "")
 	refuses(&cancel, registry, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
 		http.StatusBadGateway, http.StatusServiceUnavailable)
 	huma.Register(described, cancel, a.cancel)
 
-	confirm := a.operation("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm",
+	confirm := a.endpoint("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm",
 		"Move a payment on at the merchant's word",
 		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.")
 	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
@@ -65,13 +66,13 @@ func (a *api) register(described huma.API) {
 		http.StatusServiceUnavailable)
 	huma.Register(described, confirm, a.confirm)
 
-	refresh := a.operation("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh",
+	refresh := a.endpoint("refresh-payment", http.MethodPost, paymentsPath+"/{id}/refresh",
 		"Ask the provider where a payment stands", "")
 	refuses(&refresh, registry, http.StatusNotFound, http.StatusConflict, http.StatusBadGateway,
 		http.StatusServiceUnavailable)
 	huma.Register(described, refresh, a.refresh)
 
-	attempts := a.operation("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
+	attempts := a.endpoint("list-attempts", http.MethodGet, paymentsPath+"/{id}/attempts", "List a payment's attempts",
 		"Each is one request to a provider, with secrets masked.")
 	refuses(&attempts, registry, http.StatusNotFound)
 	huma.Register(described, attempts, a.attempts)
@@ -84,7 +85,7 @@ func (a *api) register(described huma.API) {
 	a.registerPlugins(described)
 	a.registerRecordings(described)
 
-	explain := a.operation("explain-route", http.MethodPost, "/v1/routes/explain",
+	explain := a.endpoint("explain-route", http.MethodPost, "/v1/routes/explain",
 		"Say where a payment would go, and why", "Makes no payment.")
 	refuses(&explain, registry, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	huma.Register(described, explain, a.explain)
@@ -93,7 +94,7 @@ func (a *api) register(described huma.API) {
 	a.registerAccounts(described)
 	a.registerOperations(described)
 
-	providers := a.operation("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")
+	providers := a.endpoint("list-providers", http.MethodGet, "/v1/providers", "List the configured providers", "")
 	refuses(&providers, registry)
 	huma.Register(described, providers, a.providers)
 	a.registerResume(described)
@@ -103,7 +104,7 @@ func (a *api) register(described huma.API) {
 	delete(registry.Map(), "ErrorDetail")
 }
 
-func (a *api) operation(id, method, path, summary, description string) huma.Operation {
+func (a *api) endpoint(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
 		MaxBodyBytes:    a.settings.MaxBody,
@@ -176,25 +177,25 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	}
 	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.patience(in.Prefer))
 	if err != nil {
-		return nil, problemOf(err, receipt.Payment.ID)
+		return nil, problemOf(err, receipt.Value.ID)
 	}
 	if receipt.Earlier != nil {
 		return a.repeat(ctx, receipt, key)
 	}
 	if receipt.Answer != nil {
-		return answered(receipt.Payment.ID, *receipt.Answer), nil
+		return answered(receipt.Value.ID, *receipt.Answer), nil
 	}
-	out := created(receipt.Payment, receipt.Waiting)
+	out := created(receipt.Value, receipt.Waiting)
 	if receipt.Waiting {
 		return out, nil
 	}
-	return a.keep(ctx, receipt.Payment.Merchant, receipt.Payment.ID, key, out)
+	return a.keep(ctx, receipt.Value.Merchant, receipt.Value.ID, key, out)
 }
 
 // keep stores an answer for repetitions, and gives the one that stands: what was answered first. id is the payment's,
 // or the run's.
-func (a *api) keep(ctx context.Context, merchant, id string, key payment.Key, out *rawOutput) (*rawOutput, error) {
-	key.Merchant, key.PaymentID, key.Status, key.Body = merchant, id, out.Status, out.Body
+func (a *api) keep(ctx context.Context, merchant, id string, key attempt.Key, out *rawOutput) (*rawOutput, error) {
+	key.Merchant, key.Owner, key.Status, key.Body = merchant, attempt.OwnerID(id), out.Status, out.Body
 	standing, err := a.engine.Answer(ctx, key)
 	if errors.Is(err, payment.ErrNotFound) {
 		return out, nil // the key was forgotten meanwhile, and there will be no repetition
@@ -208,22 +209,22 @@ func (a *api) keep(ctx context.Context, merchant, id string, key payment.Key, ou
 }
 
 // keyFor reads a request's key; count is how many it came with.
-func keyFor(header string, count int, path string, raw []byte) (payment.Key, error) {
+func keyFor(header string, count int, path string, raw []byte) (attempt.Key, error) {
 	value, err := idempotencyKey(header)
 	if count > 1 {
 		err = errors.New("came more than once: send one")
 	}
 	if err != nil {
-		return payment.Key{},
+		return attempt.Key{},
 			keyMissing.problem("Idempotency-Key "+err.Error(),
 				fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
 	}
 	body, refused := canonical(raw)
 	if refused != nil {
-		return payment.Key{},
+		return attempt.Key{},
 			malformed.problem("the body "+refused.Error(), fieldError{Pointer: refused.pointer, Detail: refused.reason})
 	}
-	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, path, body)}, nil
+	return attempt.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, path, body)}, nil
 }
 
 func (a *api) patience(prefer string) time.Duration {
@@ -236,24 +237,24 @@ func (a *api) patience(prefer string) time.Duration {
 }
 
 // repeat answers a key that was used before.
-func (a *api) repeat(ctx context.Context, receipt payment.Receipt, key payment.Key) (*rawOutput, error) {
+func (a *api) repeat(ctx context.Context, receipt attempt.Receipt[payment.Payment], key attempt.Key) (*rawOutput, error) {
 	earlier := receipt.Earlier
 	if earlier.Fingerprint != key.Fingerprint {
 		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(
-			earlier.PaymentID)
+			string(earlier.Owner))
 	}
 	if receipt.Waiting {
 		p := inFlight.problem("ask again in a moment, or get the payment by its id")
-		p.PaymentID = receipt.Payment.ID
+		p.PaymentID = receipt.Value.ID
 		return nil, p
 	}
-	out := created(receipt.Payment, false)
+	out := created(receipt.Value, false)
 	out.Replayed = "true"
 	if earlier.Status != 0 {
 		out.Status, out.Body = earlier.Status, earlier.Body
 		return out, nil
 	}
-	return a.keep(ctx, receipt.Payment.Merchant, receipt.Payment.ID, key, out)
+	return a.keep(ctx, receipt.Value.Merchant, receipt.Value.ID, key, out)
 }
 
 func created(p payment.Payment, waiting bool) *rawOutput {
@@ -261,7 +262,7 @@ func created(p payment.Payment, waiting bool) *rawOutput {
 	if waiting {
 		status = http.StatusAccepted
 	}
-	return answered(p.ID, payment.Answer{Status: status, Body: encoded(viewOf(p))})
+	return answered(p.ID, attempt.Answer{Status: status, Body: encoded(viewOf(p))})
 }
 
 // encoded is a view as JSON: strings, numbers, times and JSON that was looked at, which cannot fail.
@@ -273,7 +274,7 @@ func encoded(view any) []byte {
 	return body.Bytes()
 }
 
-func answered(id string, answer payment.Answer) *rawOutput {
+func answered(id string, answer attempt.Answer) *rawOutput {
 	return &rawOutput{
 		Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id,
 		Body: answer.Body,
@@ -281,9 +282,9 @@ func answered(id string, answer payment.Answer) *rawOutput {
 }
 
 // Answer is what a create is answered whose payment has come to its first settled step.
-func Answer(p payment.Payment) payment.Answer {
+func Answer(p payment.Payment) attempt.Answer {
 	out := created(p, false)
-	return payment.Answer{Status: out.Status, Body: out.Body}
+	return attempt.Answer{Status: out.Status, Body: out.Body}
 }
 
 type idInput struct {
@@ -410,7 +411,7 @@ func (a *api) attempts(ctx context.Context, in *idInput) (*attemptsOutput, error
 	return shownAttempts(found), nil
 }
 
-func shownAttempts(found []payment.Attempt) *attemptsOutput {
+func shownAttempts(found []attempt.Attempt) *attemptsOutput {
 	out := &attemptsOutput{}
 	out.Body.Data = make([]Attempt, len(found))
 	for i, attempt := range found {
@@ -474,7 +475,7 @@ func (a *api) providers(context.Context, *struct{}) (*providersOutput, error) {
 	return out, nil
 }
 
-func providerOf(account *payment.Account) Provider {
+func providerOf(account *attempt.Account) Provider {
 	serving := account.Plugin("")
 	manifest := serving.Manifest()
 	p := Provider{

@@ -164,16 +164,16 @@ func installOf(r plugin.Report) *PluginInstall {
 
 func (a *api) registerPlugins(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	operation := func(id, method, path, summary, description string, refused ...int) huma.Operation {
-		o := a.operation(id, method, pluginsPath+path, summary, description+" For operators.")
+	endpoint := func(id, method, path, summary, description string, refused ...int) huma.Operation {
+		o := a.endpoint(id, method, pluginsPath+path, summary, description+" For operators.")
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
-	huma.Register(described, operation("list-plugins", http.MethodGet, "", "List plugins", "With their generations."),
+	huma.Register(described, endpoint("list-plugins", http.MethodGet, "", "List plugins", "With their generations."),
 		a.listPlugins)
-	huma.Register(described, operation("get-plugin", http.MethodGet, "/{name}", "Get a plugin",
+	huma.Register(described, endpoint("get-plugin", http.MethodGet, "/{name}", "Get a plugin",
 		"With the steps of its last changes, and how its canary does.", http.StatusNotFound), a.getPlugin)
-	put := operation("put-plugin", http.MethodPut, "/{name}", "Make a module serve",
+	put := endpoint("put-plugin", http.MethodPut, "/{name}", "Make a module serve",
 		"Its signature, imports, manifest and what it would do to the last payments are looked at first; any of them "+
 			"may refuse it, and then what served "+
 			"serves on. Payments that are under way end with what they began with.",
@@ -181,16 +181,16 @@ func (a *api) registerPlugins(described huma.API) {
 	put.MaxBodyBytes, put.BodyReadTimeout = mostModule, time.Minute
 	huma.Register(described, put, a.putPlugin)
 	huma.Register(described,
-		operation("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
+		endpoint("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
 			"To the last that is kept warm, or to the one with the digest.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
 			http.StatusUnprocessableEntity), a.rollbackPlugin)
-	huma.Register(described, operation("drain-plugin", http.MethodPost, "/{name}/drain", "Let go of generations",
+	huma.Register(described, endpoint("drain-plugin", http.MethodPost, "/{name}/drain", "Let go of generations",
 		"Of those that are kept warm, or of the one with the digest. The digest of what serves takes the plugin out "+
 			"of service, where no account needs it.",
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), a.drainPlugin)
 	huma.Register(described,
-		operation("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
+		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.changeCanary)
 }

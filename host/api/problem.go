@@ -14,8 +14,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/live"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
@@ -36,7 +38,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	PaymentID string `json:"payment_id,omitempty"`
 	// OperationID is set where a run exists.
 	OperationID string            `json:"operation_id,omitempty"`
-	Failure     *payment.Failure  `json:"failure,omitempty"`
+	Failure     *attempt.Failure  `json:"failure,omitempty"`
 	Decision    *routing.Decision `json:"decision,omitempty"`
 	// Problems are the mistakes in a routing file.
 	Problems []ConfigProblem `json:"problems,omitempty"`
@@ -146,15 +148,15 @@ var problems = []struct {
 	{payment.ErrNotFound, problemKind{"not-found", http.StatusNotFound, "There is no such payment", 0}},
 	{payment.ErrState, problemKind{"wrong-status", http.StatusConflict, "The payment's status does not allow it", 0}},
 	{
-		payment.ErrUnsupported,
+		attempt.ErrUnsupported,
 		problemKind{"not-supported", http.StatusConflict, "The payment's provider does not support it", 0},
 	},
 	{
-		payment.ErrUnanswered,
+		attempt.ErrUnanswered,
 		problemKind{"provider-unanswered", http.StatusBadGateway, "The provider gave no readable answer", 5},
 	},
 	{
-		payment.ErrUnavailable,
+		attempt.ErrUnavailable,
 		problemKind{"provider-unavailable", http.StatusServiceUnavailable, "The provider cannot be asked now", 5},
 	},
 	{payment.ErrNoAccount, problemKind{"provider-unknown", http.StatusNotFound, "There is no such provider", 0}},
@@ -162,10 +164,10 @@ var problems = []struct {
 		payment.ErrAccountNotHeld,
 		problemKind{"provider-not-held", http.StatusConflict, "The provider is neither paused nor suspended", 0},
 	},
-	{payment.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
-	{payment.ErrNoRun, problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0}},
+	{attempt.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
+	{operation.ErrNotFound, problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0}},
 	{
-		payment.ErrRunState,
+		operation.ErrState,
 		problemKind{"run-wrong-status", http.StatusConflict, "The run's status does not allow it", 0},
 	},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
@@ -177,7 +179,7 @@ var problems = []struct {
 		},
 	},
 	{
-		payment.ErrHeld,
+		attempt.ErrHeld,
 		problemKind{
 			"journal-held", http.StatusServiceUnavailable,
 			"The journal is held, so nothing is sent that may move money", 60,
@@ -185,21 +187,21 @@ var problems = []struct {
 	},
 	{payment.ErrNotHeld, problemKind{"journal-not-held", http.StatusConflict, "The journal is not held", 0}},
 	{
-		payment.ErrJournal,
+		attempt.ErrJournal,
 		problemKind{
 			"journal-unavailable", http.StatusServiceUnavailable,
 			"Payments cannot be recorded now, so none is taken", 5,
 		},
 	},
 	{
-		payment.ErrExhausted,
+		attempt.ErrExhausted,
 		problemKind{
 			"out-of-resources", http.StatusServiceUnavailable,
 			"This router is out of files, sockets or memory, so no payment is taken", 5,
 		},
 	},
 	{
-		payment.ErrShuttingDown,
+		attempt.ErrShuttingDown,
 		problemKind{"shutting-down", http.StatusServiceUnavailable, "This router is shutting down", 1},
 	},
 	{
@@ -325,7 +327,7 @@ func classify(err error) *Problem {
 	if route, ok := errors.AsType[*payment.NoRouteError](err); ok {
 		return noRouteProblem(route)
 	}
-	if refused, ok := errors.AsType[*payment.DeclinedError](err); ok {
+	if refused, ok := errors.AsType[*attempt.DeclinedError](err); ok {
 		p := declined.problem(refused.Failure.Message)
 		p.Failure = refused.Failure
 		return p

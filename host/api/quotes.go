@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/account"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
@@ -123,7 +124,7 @@ func quotesOf(providers []string, currency, to string, offers map[string]quote.O
 	return quotes, missing
 }
 
-func between(q payment.Quote, one, other string) bool {
+func between(q account.Quote, one, other string) bool {
 	pays, gets := q.Pays.Currency, q.Gets.Currency
 	return pays == one && gets == other || pays == other && gets == one
 }

@@ -5,9 +5,9 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
+	"payrouter/host/attempt"
 
-	"payrouter/host/payment"
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // Recording is what a plugin was given in the conversation that an attempt belongs to, so that it can be had again.
@@ -27,7 +27,7 @@ type Trip struct {
 }
 
 func (a *api) registerRecordings(described huma.API) {
-	o := a.operation("get-recording", http.MethodGet, "/v1/attempts/{id}/recording",
+	o := a.endpoint("get-recording", http.MethodGet, "/v1/attempts/{id}/recording",
 		"Get what a replay of an attempt needs",
 		"The conversation with the plugin, up to the attempt, in whatever merchant's payment. For operators.")
 	refuses(&o, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusNotFound)
@@ -51,18 +51,18 @@ func (a *api) recording(ctx context.Context, in *recordingInput) (*recordingOutp
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
-	all, err := a.settings.Attempts.Attempts(ctx, asked.PaymentID)
+	all, err := a.settings.Attempts.Attempts(ctx, string(asked.Owner))
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
 	return &recordingOutput{CacheControl: "no-store", Body: Recording{
-		PaymentID: asked.PaymentID, Plugin: asked.Plugin, Digest: asked.Digest, Call: asked.Call,
+		PaymentID: string(asked.Owner), Plugin: asked.Plugin, Digest: asked.Digest, Call: asked.Call,
 		Trips: trips(all, asked),
 	}}, nil
 }
 
 // trips are the attempts of one conversation, which all have its call, up to the one that was asked for.
-func trips(all []payment.Attempt, asked payment.Attempt) []Trip {
+func trips(all []attempt.Attempt, asked attempt.Attempt) []Trip {
 	var of []Trip
 	for _, one := range all {
 		if one.Number <= asked.Number && one.Digest == asked.Digest && one.Provider == asked.Provider &&

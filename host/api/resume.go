@@ -42,7 +42,7 @@ func timeOf(at time.Time) *time.Time {
 }
 
 func (a *api) registerResume(described huma.API) {
-	resume := a.operation("resume-provider", http.MethodPost, "/v1/providers/{name}/resume",
+	resume := a.endpoint("resume-provider", http.MethodPost, "/v1/providers/{name}/resume",
 		"Send a paused or suspended provider new payments again",
 		"For operators, once the reason is gone: the account starts with a few payments at once. The log keeps who "+
 			"resumed it, and why.")

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"payrouter/host/account"
-	"payrouter/host/payment"
 )
 
 // Transaction is an entry of an account's statement.
@@ -77,7 +76,7 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 		}
 		return page, err
 	}
-	providers, err := a.tellers(in.Provider, payment.Statement)
+	providers, err := a.tellers(in.Provider, account.Statement)
 	if err != nil {
 		return account.Page{}, err
 	}

@@ -21,6 +21,7 @@ import (
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
 	"payrouter/host/api"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -192,9 +193,9 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	rules, err := routing.Compile(document,
 		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*attempt.Account{
 		"till-eu": {
-			Name: "till-eu", Plugin: func(string) payment.Connector { return connector }, Egress: client,
+			Name: "till-eu", Plugin: func(string) attempt.Connector { return connector }, Egress: client,
 			Settings: []byte("{}"),
 		},
 	}}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -71,7 +72,7 @@ type Payment struct {
 	Provider          string            `json:"provider,omitempty" doc:"The account that holds the payment, or was asked last"`
 	ProviderReference string            `json:"provider_reference,omitempty"`
 	NextAction        *nextAction       `json:"next_action,omitempty"`
-	Failure           *payment.Failure  `json:"failure,omitempty"`
+	Failure           *attempt.Failure  `json:"failure,omitempty"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
 	MoneyConflict     bool              `json:"money_conflict" doc:"What a provider reports of the Money contradicts the status: a person must look"`
 	Decision          routing.Decision  `json:"decision"`
@@ -142,7 +143,7 @@ type Attempt struct {
 	Event       string           `json:"event" doc:"What it came to; open while its answer is awaited"`
 	Sent        bool             `json:"sent" doc:"Whether a byte of the request left, or may have left"`
 	Abandoned   bool             `json:"abandoned,omitempty"`
-	Failure     *payment.Failure `json:"failure,omitempty"`
+	Failure     *attempt.Failure `json:"failure,omitempty"`
 	Error       string           `json:"error,omitempty"`
 	Request     json.RawMessage  `json:"request,omitempty"`
 	Response    json.RawMessage  `json:"response,omitempty"`
@@ -151,15 +152,15 @@ type Attempt struct {
 	FinishedAt  time.Time        `json:"finished_at,omitzero"`
 }
 
-func attemptOf(a payment.Attempt) Attempt {
+func attemptOf(a attempt.Attempt) Attempt {
 	event := string(a.Event)
 	if a.Open() {
 		event = "open"
 	}
 	return Attempt{
 		ID: a.ID, Number: a.Number, Provider: a.Provider, Plugin: a.Plugin, Digest: a.Digest, Generation: a.Generation,
-		Role: a.Role, Operation: a.Operation,
-		Idempotency: a.Idempotency, Reference: a.Reference, Event: event, Sent: a.Sent, Abandoned: a.Abandoned,
+		Role: string(a.Role), Operation: a.Operation,
+		Idempotency: string(a.Idempotency), Reference: a.Reference, Event: event, Sent: a.Sent, Abandoned: a.Abandoned,
 		Failure: a.Failure, Error: a.Error,
 		Request: a.Request, Response: a.Response, Fuel: a.Fuel, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
 	}

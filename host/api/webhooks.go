@@ -78,39 +78,39 @@ func deliveryOf(d webhook.Delivery) WebhookDelivery {
 
 func (a *api) registerWebhooks(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
-	operation := func(id, method, path, summary, description string, status int, refused ...int) huma.Operation {
-		o := a.operation(id, method, webhooksPath+path, summary, description)
+	endpoint := func(id, method, path, summary, description string, status int, refused ...int) huma.Operation {
+		o := a.endpoint(id, method, webhooksPath+path, summary, description)
 		o.DefaultStatus = status
 		refuses(&o, registry, refused...)
 		return o
 	}
-	huma.Register(described, operation("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
+	huma.Register(described, endpoint("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
 		"It gets the events from now on, signed as Standard Webhooks says. The secret is in this answer only.",
 		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.createEndpoint)
 	huma.Register(described,
-		operation("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", http.StatusOK),
+		endpoint("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", http.StatusOK),
 		a.listEndpoints)
-	huma.Register(described, operation("get-webhook-endpoint", http.MethodGet, "/{id}", "Get a webhook endpoint", "",
+	huma.Register(described, endpoint("get-webhook-endpoint", http.MethodGet, "/{id}", "Get a webhook endpoint", "",
 		http.StatusOK, http.StatusNotFound), a.getEndpoint)
-	huma.Register(described, operation("update-webhook-endpoint", http.MethodPatch, "/{id}", "Edit a webhook endpoint",
+	huma.Register(described, endpoint("update-webhook-endpoint", http.MethodPatch, "/{id}", "Edit a webhook endpoint",
 		"Enabling one that was disabled sends what came meanwhile.",
 		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.updateEndpoint)
 	huma.Register(described,
-		operation("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "",
+		endpoint("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "",
 			http.StatusNoContent, http.StatusNotFound), a.deleteEndpoint)
 	huma.Register(described,
-		operation("rotate-webhook-secret", http.MethodPost, "/{id}/rotate-secret",
+		endpoint("rotate-webhook-secret", http.MethodPost, "/{id}/rotate-secret",
 			"Give a webhook endpoint a new secret",
 			"The new secret is in this answer only. Until the old one ends, each message is signed with both.",
 			http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.rotateSecret)
 	huma.Register(described,
-		operation("list-webhook-deliveries", http.MethodGet, "/{id}/deliveries",
+		endpoint("list-webhook-deliveries", http.MethodGet, "/{id}/deliveries",
 			"List what was and will be sent to an endpoint",
 			"The newest event first.", http.StatusOK, http.StatusNotFound, http.StatusUnprocessableEntity),
 		a.deliveries)
 	huma.Register(described,
-		operation("redeliver-webhook", http.MethodPost, "/{id}/deliveries/{event}/redeliver",
+		endpoint("redeliver-webhook", http.MethodPost, "/{id}/deliveries/{event}/redeliver",
 			"Send an event to an endpoint again",
 			"At once, and then by the whole schedule; also one that the endpoint has not been sent before.",
 			http.StatusAccepted, http.StatusNotFound, http.StatusConflict), a.redeliver)

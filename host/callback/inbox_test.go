@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -163,7 +164,7 @@ func (s *store) KeepCallback(ctx context.Context, c callback.Callback) error {
 	s.kept = append(s.kept, c)
 	s.mutex.Unlock()
 	if fails {
-		return payment.ErrJournal
+		return attempt.ErrJournal
 	}
 	return s.DB.KeepCallback(ctx, c)
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -82,7 +83,7 @@ func (i *Inbox) leave(one *work) {
 }
 
 func (i *Inbox) report(ctx context.Context, what string, err error) {
-	if err == nil || ctx.Err() != nil || errors.Is(err, payment.ErrShuttingDown) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, attempt.ErrShuttingDown) {
 		return
 	}
 	i.log.ErrorContext(ctx, what, slog.Any("error", err))
@@ -218,8 +219,8 @@ func about(c Callback) payment.Report {
 func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, reported error) error {
 	now := i.settings.Now()
 	switch {
-	case errors.Is(reported, payment.ErrJournal), errors.Is(reported, payment.ErrHeld),
-		errors.Is(reported, payment.ErrShuttingDown), ctx.Err() != nil:
+	case errors.Is(reported, attempt.ErrJournal), errors.Is(reported, attempt.ErrHeld),
+		errors.Is(reported, attempt.ErrShuttingDown), ctx.Err() != nil:
 		return reported
 	case reported == nil:
 		c.State, c.PaymentID, c.Due, c.Note = Settled, p.ID, time.Time{}, ""
@@ -229,7 +230,7 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 		c = dismissed(c, "it contradicts the payment that it names")
 	case errors.Is(reported, payment.ErrAmbiguous):
 		c = dismissed(c, "its reference names several payments")
-	case errors.Is(reported, payment.ErrUnsupported):
+	case errors.Is(reported, attempt.ErrUnsupported):
 		c = dismissed(c, "its payment cannot be looked up")
 	default:
 		c.PaymentID = p.ID

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/payment"
 )
@@ -75,11 +76,11 @@ func TestWhatComesOfACallback(t *testing.T) {
 		{nil, callback.Settled, false},
 		{payment.ErrContradiction, callback.Dismissed, false},
 		{payment.ErrAmbiguous, callback.Dismissed, false},
-		{payment.ErrUnsupported, callback.Dismissed, false},
-		{payment.ErrUnanswered, callback.Pending, true},
-		{&payment.DeclinedError{Failure: &payment.Failure{}}, callback.Pending, true},
-		{payment.ErrJournal, "", true},
-		{payment.ErrShuttingDown, "", true},
+		{attempt.ErrUnsupported, callback.Dismissed, false},
+		{attempt.ErrUnanswered, callback.Pending, true},
+		{&attempt.DeclinedError{Failure: &attempt.Failure{}}, callback.Pending, true},
+		{attempt.ErrJournal, "", true},
+		{attempt.ErrShuttingDown, "", true},
 	} {
 		t.Run(fmt.Sprint(row.err), func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +106,7 @@ func TestWhatComesOfACallback(t *testing.T) {
 func TestACallbackThatNobodyEverAnswersIsGivenUp(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, callback.Settings{})
-	h.engine.say(payment.ErrUnanswered)
+	h.engine.say(attempt.ErrUnanswered)
 	h.post(t, "about=known")
 	for range 20 {
 		h.later(t, 2*time.Hour)
@@ -134,7 +135,7 @@ func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
 		},
 		"no answer, asked again in an hour": {
 			payment.Payment{Status: payment.Unknown},
-			payment.ErrUnanswered, 15 * time.Minute,
+			attempt.ErrUnanswered, 15 * time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +172,7 @@ func TestAClockSetBackDuringALookUpDoesNotPutTheNextOneOff(t *testing.T) {
 		err   error
 	}{
 		"an end without money": {payment.Payment{Status: payment.Canceled}, nil},
-		"no answer":            {payment.Payment{Status: payment.Unknown}, payment.ErrUnanswered},
+		"no answer":            {payment.Payment{Status: payment.Unknown}, attempt.ErrUnanswered},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +195,7 @@ func TestAClockSetBackDuringALookUpDoesNotPutTheNextOneOff(t *testing.T) {
 func TestRepetitionsDoNotUseUpTheTriesOfANotice(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, callback.Settings{})
-	h.engine.say(payment.ErrUnanswered)
+	h.engine.say(attempt.ErrUnanswered)
 	for range 20 {
 		h.post(t, "about=known")
 		h.later(t, 2*time.Minute)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"payrouter/host/payment"
+	"payrouter/host/attempt"
 	"payrouter/host/routing"
 )
 
@@ -114,20 +114,20 @@ func TestEveryTimeHasItsBucket(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	for event, want := range map[payment.Event]routing.Record{
-		payment.Accepted:     {Tries: 1, Well: 1},
-		payment.DeclinedHard: {Tries: 1, Well: 1},
-		payment.NotFound:     {Tries: 1, Well: 1},
-		payment.DeclinedSoft: {Tries: 1},
-		payment.Refused:      {Tries: 1},
-		payment.Unanswered:   {Tries: 1},
-		payment.NotSent:      {Tries: 1},
-		payment.Duplicate:    {},
-		payment.Unable:       {},
+	for event, want := range map[attempt.Event]routing.Record{
+		attempt.Accepted:     {Tries: 1, Well: 1},
+		attempt.DeclinedHard: {Tries: 1, Well: 1},
+		attempt.NotFound:     {Tries: 1, Well: 1},
+		attempt.DeclinedSoft: {Tries: 1},
+		attempt.Refused:      {Tries: 1},
+		attempt.Unanswered:   {Tries: 1},
+		attempt.NotSent:      {Tries: 1},
+		attempt.Duplicate:    {},
+		attempt.Unable:       {},
 		"":                   {},
 	} {
 		var b Book
-		b.Observe(payment.Attempt{
+		b.Observe(attempt.Attempt{
 			Provider: "a", Event: event, StartedAt: noon.Add(-3 * time.Millisecond),
 			FinishedAt: noon,
 		})

@@ -1,6 +1,6 @@
 package health
 
-import "payrouter/host/payment"
+import "payrouter/host/attempt"
 
 // verdict is what an attempt's event says of its provider.
 type verdict uint8
@@ -17,20 +17,20 @@ const (
 // verdicts by event.
 //
 //nolint:gochecknoglobals // a table
-var verdicts = map[payment.Event]verdict{
-	payment.Accepted:     well,
-	payment.DeclinedHard: well,
-	payment.NotFound:     well,
-	payment.Duplicate:    nothing,
-	payment.Unable:       nothing,
-	payment.NotSent:      badly,
-	payment.Refused:      badly,
-	payment.Unanswered:   badly,
-	payment.DeclinedSoft: badly,
+var verdicts = map[attempt.Event]verdict{
+	attempt.Accepted:     well,
+	attempt.DeclinedHard: well,
+	attempt.NotFound:     well,
+	attempt.Duplicate:    nothing,
+	attempt.Unable:       nothing,
+	attempt.NotSent:      badly,
+	attempt.Refused:      badly,
+	attempt.Unanswered:   badly,
+	attempt.DeclinedSoft: badly,
 }
 
 // Observe remembers an attempt of the engine's that is over.
-func (b *Book) Observe(a payment.Attempt) {
+func (b *Book) Observe(a attempt.Attempt) {
 	judged := verdicts[a.Event]
 	if judged == nothing {
 		return

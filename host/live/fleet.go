@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -149,7 +150,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 	activeSet plugin.ActiveSet,
 ) (*payment.Fleet, error) {
 	fleet := &payment.Fleet{
-		Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health,
+		Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}, Rules: rules, Health: f.settings.Health,
 		Prices: f.settings.Prices,
 	}
 	var used []lineKey
@@ -166,7 +167,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 			continue
 		}
 		used = append(used, key)
-		fleet.Accounts[p.Name] = &payment.Account{
+		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Plugin: connector(serving), Egress: client, Settings: p.Settings, Failures: p.Failures,
 		}
 	}
@@ -198,8 +199,8 @@ func unpinned(p *config.Provider, serving plugin.Active) error {
 	return nil
 }
 
-func connector(serving plugin.Active) func(paymentID string) payment.Connector {
-	return func(paymentID string) payment.Connector { return serving.For(paymentID) }
+func connector(serving plugin.Active) func(paymentID string) attempt.Connector {
+	return func(paymentID string) attempt.Connector { return serving.For(paymentID) }
 }
 
 // connect gives the line of an account, a new one where none is under its key.

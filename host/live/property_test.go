@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"payrouter/host/attempt"
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
@@ -29,8 +30,8 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	for client := range 3 {
 		clients.Go(func() {
 			for i := 0; !closed(stop); i++ {
-				tale.take(func() (payment.Receipt, error) {
-					return h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(client, "-", i)}, order(),
+				tale.take(func() (attempt.Receipt[payment.Payment], error) {
+					return h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(client, "-", i)}, order(),
 						time.Minute)
 				})
 			}
@@ -110,7 +111,7 @@ func (l *tale) change(to func() string) {
 	l.changes = append(l.changes, m)
 }
 
-func (l *tale) take(create func() (payment.Receipt, error)) {
+func (l *tale) take(create func() (attempt.Receipt[payment.Payment], error)) {
 	m := moment{began: time.Now()}
 	receipt, err := create()
 	m.ended, m.version, m.err = time.Now(), receipt.Payment.Decision.ConfigVersion, err

@@ -2,71 +2,16 @@ package payment
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"payrouter/abi/decimal"
-	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
-	"payrouter/host/egress"
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/routing"
 )
-
-// Connector is one generation of a plugin: code that turns calls into requests, and responses into outcomes. Safe for
-// concurrent use. An error says that the plugin did not do its part (trap, out of fuel, no instance free, fault in the
-// call).
-type Connector interface {
-	Manifest() *abi.Manifest
-	// Digest and Number identify the generation.
-	Digest() string
-	Number() int64
-	// Prepare and Interpret also tell how much fuel they burned.
-	Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error)
-	Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error)
-}
-
-// Exchanger sends requests to one account's provider, as egress.Client does.
-type Exchanger interface {
-	Do(ctx context.Context, x egress.Exchange) error
-	Render(request *abi.HttpRequest) (egress.Request, error)
-	// Available is nil, or why no new payment would be sent now.
-	Available() error
-	// Askable is nil, or why no payment would be looked up now.
-	Askable() error
-	// Resume ends a pause or a suspension of the account, and tells whether there was one.
-	Resume() bool
-}
-
-// Account is a named account at a provider.
-type Account struct {
-	Name string
-	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is
-	// given the same one.
-	Plugin func(paymentID string) Connector
-	Egress Exchanger
-	// Settings are a JSON object that satisfies the manifest's schema.
-	Settings []byte
-	// Failures come before the manifest's own.
-	Failures []*abi.FailureRule
-}
-
-// Tickers are the currencies that the fleet's plugins name, beside ISO 4217's. The caller does not change them.
-func (f *Fleet) Tickers() map[string]bool {
-	f.named.Do(func() {
-		f.tickers = map[string]bool{}
-		for _, account := range f.Accounts {
-			for _, flow := range account.Plugin("").Manifest().GetFlows() {
-				for _, code := range flow.GetCurrencies() {
-					f.tickers[code] = true
-				}
-			}
-		}
-	})
-	return f.tickers
-}
 
 // NoRouteError says that nobody can take an order; no payment was made.
 type NoRouteError struct {
@@ -184,7 +129,7 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 		if !known {
 			continue
 		}
-		decimals, has := abi.DecimalsOf(flowOf(account.Plugin("").Manifest(), o.Kind.ABI()), o.Currency)
+		decimals, has := abi.DecimalsOf(attempt.FlowOf(account.Plugin("").Manifest(), o.Kind.ABI()), o.Currency)
 		if has && amount.Scale() > decimals {
 			most, limited = max(most, decimals), true
 		}
@@ -238,7 +183,7 @@ func payerKey(p Payer) string {
 }
 
 // missing are the members that the flow of an account's plugin requires and the order lacks.
-func missing(a *Account, id string, o Order) []string {
+func missing(a *attempt.Account, id string, o Order) []string {
 	present := map[string]bool{
 		"/country": o.Country != "", "/method": o.Method != "", "/reference": o.Reference != "",
 		"/description": o.Description != "",
@@ -250,91 +195,10 @@ func missing(a *Account, id string, o Order) []string {
 		"/destination/network": o.Destination.Network != "", "/destination/memo": o.Destination.Memo != "",
 	}
 	var lacking []string
-	for _, field := range flowOf(a.Plugin(id).Manifest(), o.Kind.ABI()).GetRequired() {
+	for _, field := range attempt.FlowOf(a.Plugin(id).Manifest(), o.Kind.ABI()).GetRequired() {
 		if !present[field] {
 			lacking = append(lacking, field)
 		}
 	}
 	return lacking
-}
-
-// plan is how one operation is performed: by which generation, and under which rules.
-type plan struct {
-	account   *Account
-	connector Connector
-	role      abi.Role
-	operation *abi.Operation
-}
-
-// plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty
-// for the default.
-func (a *Account) plan(id string, kind abi.Kind, role abi.Role, name string) (plan, bool) {
-	connector := a.Plugin(id)
-	action := actionFor(flowOf(connector.Manifest(), kind), role, name)
-	operation := operationOf(connector.Manifest(), action.GetOperation())
-	return plan{account: a, connector: connector, role: role, operation: operation}, operation != nil
-}
-
-// actionFor is a flow's action for a role; name chooses one where there are several, and is empty for the default. It
-// is nil where there is none.
-func actionFor(flow *abi.Flow, role abi.Role, name string) *abi.Action {
-	for _, action := range flow.GetActions() {
-		if action.GetRole() == role && (name == "" || action.GetOperation() == name) {
-			return action
-		}
-	}
-	return nil
-}
-
-// purpose is what the operation is performed for, in words.
-func (p plan) purpose() string {
-	if p.role == abi.Role_ROLE_UNSPECIFIED {
-		return "operation"
-	}
-	return enumName(p.role.String(), "ROLE_")
-}
-
-// idempotency of a request that performs the named operation; empty means the plan's own. An operation that the
-// manifest does not have may do anything.
-func (p plan) idempotency(name string) abi.Idempotency {
-	operation := p.named(name)
-	if setting := operation.GetKeyedBySetting(); setting != "" {
-		if settings, err := jsontext.Parse(p.account.Settings); err == nil && settings.Bool(setting) {
-			return abi.Idempotency_IDEMPOTENCY_KEYED
-		}
-	}
-	if class := operation.GetIdempotency(); class != abi.Idempotency_IDEMPOTENCY_UNSPECIFIED {
-		return class
-	}
-	return abi.Idempotency_IDEMPOTENCY_NONE
-}
-
-func (p plan) named(name string) *abi.Operation {
-	if name == "" || name == p.operation.GetName() {
-		return p.operation
-	}
-	return operationOf(p.connector.Manifest(), name)
-}
-
-func flowOf(manifest *abi.Manifest, kind abi.Kind) *abi.Flow {
-	for _, flow := range manifest.GetFlows() {
-		if flow.GetKind() == kind {
-			return flow
-		}
-	}
-	return nil
-}
-
-func operationOf(manifest *abi.Manifest, name string) *abi.Operation {
-	for _, operation := range manifest.GetOperations() {
-		if operation.GetName() == name {
-			return operation
-		}
-	}
-	return nil
-}
-
-// enumName is an enum's value without its prefix, in lower case: "safe".
-func enumName(name, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(name, prefix))
 }

@@ -8,29 +8,11 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
-)
-
-// Errors of acting on a payment, told apart with errors.Is and errors.As.
-var (
-	// ErrUnsupported: the payment's provider has no such operation.
-	ErrUnsupported = errors.New("not supported by the payment's provider")
-	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was.
-	ErrUnanswered = errors.New("the provider gave no answer")
-	// ErrUnavailable: the provider could not be asked now (its breaker is open, its plugin fails); nothing was sent.
-	ErrUnavailable = errors.New("the provider cannot be asked now")
+	"payrouter/host/attempt"
 )
 
 // ErrState tells that the payment's status does not allow what was asked.
 var ErrState = errors.New("not possible in the payment's status")
-
-// DeclinedError says that the provider refused to act on a payment; the payment stands as it was.
-type DeclinedError struct {
-	Failure *Failure
-}
-
-func (e *DeclinedError) Error() string {
-	return "the provider declined: " + e.Failure.Message
-}
 
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
@@ -74,7 +56,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 	if err != nil {
 		return p, err
 	}
-	action := actionFor(flowOf(at.connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM, at.operation.GetName())
+	action := attempt.ActionFor(attempt.FlowOf(at.Connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM, at.Operation.GetName())
 	if len(action.GetFrom()) == 0 {
 		return p, nil
 	}
@@ -83,14 +65,14 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 	switch {
 	case err != nil:
 		return p, err
-	case end.event != Accepted:
-		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.operation.GetName(),
-			ErrUnanswered)
-	case !slices.Contains(action.GetFrom(), standingOf(end.outcome)):
-		return p, &DeclinedError{Failure: &Failure{
-			Code: "invalid_request", Class: Hard,
+	case end.Event != attempt.Accepted:
+		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.Operation.GetName(),
+			attempt.ErrUnanswered)
+	case !slices.Contains(action.GetFrom(), standingOf(end.Outcome)):
+		return p, &attempt.DeclinedError{Failure: &attempt.Failure{
+			Code: "invalid_request", Class: attempt.Hard,
 			Message: fmt.Sprintf("%s is not possible: the provider reports the payment as %s",
-				at.operation.GetName(), enumName(end.outcome.GetStatus().String(), "STATUS_")),
+				at.Operation.GetName(), statusOf(end.Outcome.GetStatus())),
 		}}
 	}
 	// What the look-up found to complain of ("paid in part") is what the operation settles.
@@ -166,28 +148,28 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 		return p, err
 	}
 	if p.ProviderReference == "" {
-		return p, fmt.Errorf("%s: the provider has not confirmed that it has the payment: %w", at.operation.GetName(),
+		return p, fmt.Errorf("%s: the provider has not confirmed that it has the payment: %w", at.Operation.GetName(),
 			ErrState)
 	}
 	wanted := p
 	wanted.Order = order
-	end, err := t.converse(ctx, p, at, t.callFor(wanted, at, input, time.Time{}), nil)
+	end, err := t.flow(ctx, p, at, t.callFor(wanted, at, input, time.Time{}), nil)
 	if err != nil {
 		return p, err
 	}
 	p = end.payment
 	switch {
-	case end.event == Accepted:
+	case end.Event == attempt.Accepted:
 		p.Order = order
-		return t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
-	case end.doubt:
+		return t.save(ctx, settle(p, end.Outcome, end.Failure, t.now()), end.Closed...)
+	case end.Doubt:
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
-		return t.save(ctx, p, end.closed...)
+		return t.save(ctx, p, end.Closed...)
 	}
-	if p, err = t.save(ctx, p, end.closed...); err != nil {
+	if p, err = t.save(ctx, p, end.Closed...); err != nil {
 		return p, err
 	}
-	return p, verdictOf(p.Provider, end)
+	return p, end.Err()
 }
 
 // lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference
@@ -208,68 +190,68 @@ func (t *turn) ask(ctx context.Context, p Payment, named string) (Payment, endin
 		return p, end, err
 	}
 	p = end.payment
-	switch end.event {
-	case Accepted:
-		p, err = t.save(ctx, settle(p, end.outcome, end.failure, t.now()), end.closed...)
+	switch end.Event {
+	case attempt.Accepted:
+		p, err = t.save(ctx, settle(p, end.Outcome, end.Failure, t.now()), end.Closed...)
 		return p, end, err
-	case NotFound:
+	case attempt.NotFound:
 		if named != "" && named != p.ProviderReference {
 			break // the object that somebody named is not there: that says nothing of the payment
 		}
-		p, err = t.absent(ctx, p, create, end.closed)
+		p, err = t.onNotFound(ctx, p, create, end.Closed)
 		return p, end, err
-	case NotSent, Unable, Refused, Unanswered, DeclinedSoft, DeclinedHard, Duplicate:
+	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Duplicate:
 	}
-	if p, err = t.save(ctx, p, end.closed...); err != nil {
+	if p, err = t.save(ctx, p, end.Closed...); err != nil {
 		return p, end, err
 	}
-	return p, end, verdictOf(p.Provider, end)
+	return p, end, end.Err()
 }
 
 // inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before.
 // What was sent there to make it comes along; nothing was asked where nothing was sent.
-func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create Attempt, err error) {
+func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create attempt.Attempt, err error) {
 	subject := p
 	if provider != p.Provider {
 		subject.Provider, subject.ProviderReference = provider, ""
 	}
 	at, err := t.planFor(subject, abi.Role_ROLE_LOOKUP, "")
 	if err != nil {
-		return ending{}, Attempt{}, err
+		return ending{}, attempt.Attempt{}, err
 	}
 	unproven := false
 	switch known := subject.ProviderReference; {
 	case named != "" && named != known:
 		subject.ProviderReference, unproven = named, true
-	case known == "" && !at.operation.GetFindsByReference():
-		return ending{}, Attempt{},
-			fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, ErrUnsupported)
+	case known == "" && !at.Operation.GetFindsByReference():
+		return ending{}, attempt.Attempt{},
+			fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, attempt.ErrUnsupported)
 	}
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
-		return ending{}, Attempt{}, err
+		return ending{}, attempt.Attempt{}, err
 	}
 	create, found := lastCreate(attempts, provider)
 	if !found {
-		return ending{payment: p}, Attempt{}, nil
+		return ending{payment: p}, attempt.Attempt{}, nil
 	}
-	about := &heldPayment{turn: t, payment: p, unproven: unproven, create: idempotencyOf(create.Idempotency)}
-	end, err = about.converse(ctx, at, t.callFor(subject, at, nil, t.sentAt(p, create)), nil)
+	about := &heldPayment{turn: t, payment: p, unproven: unproven, create: create.Idempotency.ABI()}
+	end, err = about.run(ctx, at, t.callFor(subject, at, nil, t.sentAt(p, create)), nil)
 	return end, create, err
 }
 
-// absent handles a provider's word that it does not know a payment. It is believed only of an unknown one, once
+// onNotFound handles a provider's word that it does not know a payment. It is believed only of an unknown one, once
 // everything that was sent must have arrived and settled, and never where an unanswered request may have moved money.
-func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []Attempt) (Payment, error) {
+func (t *turn) onNotFound(ctx context.Context, p Payment, create attempt.Attempt, closed []attempt.Attempt) (Payment, error) {
 	account := t.fleet.Accounts[p.Provider]
-	settleAfter := operationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
-	patience := t.settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
+	settleAfter := attempt.OperationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
+	margin := t.driver.Settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
 	attempts, err := t.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
-	if p.Status != Unknown || holds(attempts, p.Provider) || !t.settled(create, patience) ||
-		t.settings.Doubtful(p.MadeClock) {
+	if p.Status != Unknown || notFoundUnreliable(attempts, p.Provider) || !t.driver.Settled(create, margin) ||
+		t.driver.Settings.Doubtful(p.MadeClock) {
 		return t.save(ctx, p, closed...)
 	}
 	asked := map[string]bool{}
@@ -283,58 +265,43 @@ func (t *turn) absent(ctx context.Context, p Payment, create Attempt, closed []A
 	return t.place(ctx, saved, asked)
 }
 
-// holds tells that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has
+// notFoundUnreliable reports that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has
 // the payment, or was sent something that may have moved money.
-func holds(attempts []Attempt, provider string) bool {
-	return slices.ContainsFunc(attempts, func(a Attempt) bool {
-		idempotency := idempotencyOf(a.Idempotency)
+func notFoundUnreliable(attempts []attempt.Attempt, provider string) bool {
+	return slices.ContainsFunc(attempts, func(a attempt.Attempt) bool {
+		idempotency := a.Idempotency.ABI()
 		if a.Provider != provider || idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
 			return false
 		}
-		grave := idempotency == abi.Idempotency_IDEMPOTENCY_NONE && a.Sent && a.Event != Refused
-		return a.Event == Accepted || a.Event == Duplicate || grave
+		moneyMayHaveMoved := idempotency == abi.Idempotency_IDEMPOTENCY_NONE && a.Sent && a.Event != attempt.Refused
+		return a.Event == attempt.Accepted || a.Event == attempt.Duplicate || moneyMayHaveMoved
 	})
 }
 
 // lastCreate is the attempt that may have made the payment at the provider.
-func lastCreate(attempts []Attempt, provider string) (Attempt, bool) {
-	var last Attempt
+func lastCreate(attempts []attempt.Attempt, provider string) (attempt.Attempt, bool) {
+	var last attempt.Attempt
 	found := false
 	for _, a := range attempts {
-		if a.Provider == provider && a.Role == "create" && a.Sent {
+		if a.Provider == provider && a.Role == attempt.RoleCreate && a.Sent {
 			last, found = a, true
 		}
 	}
 	return last, found
 }
 
-func (t *turn) planFor(p Payment, role abi.Role, operation string) (plan, error) {
+func (t *turn) planFor(p Payment, role abi.Role, operation string) (attempt.Plan, error) {
 	account, known := t.fleet.Accounts[p.Provider]
 	if !known {
-		return plan{}, fmt.Errorf("provider %q is not configured: %w", p.Provider, ErrUnsupported)
+		return attempt.Plan{}, fmt.Errorf("provider %q is not configured: %w", p.Provider, attempt.ErrUnsupported)
 	}
-	at, able := account.plan(p.ID, p.Kind.ABI(), role, operation)
+	at, able := account.Plan(p.ID, p.Kind.ABI(), role, operation)
 	if !able {
-		return plan{},
-			fmt.Errorf("%s has no operation to %s a %s: %w", p.Provider, enumName(role.String(), "ROLE_"), p.Kind,
-				ErrUnsupported)
+		return attempt.Plan{},
+			fmt.Errorf("%s has no operation to %s a %s: %w", p.Provider, attempt.RoleOf(role), p.Kind,
+				attempt.ErrUnsupported)
 	}
 	return at, nil
-}
-
-func verdictOf(provider string, end ending) error {
-	switch end.event {
-	case Unable:
-		// A plugin that cannot make a request says why; anything else in the way passes.
-		if end.failure.Code == unavailable("").Code {
-			return fmt.Errorf("%s: %w", provider, ErrUnavailable)
-		}
-		return &DeclinedError{Failure: end.failure}
-	case DeclinedSoft, DeclinedHard, Duplicate, NotFound:
-		return &DeclinedError{Failure: end.failure}
-	case NotSent, Refused, Unanswered, Accepted:
-	}
-	return fmt.Errorf("%s at %s: %w", end.plan.operation.GetName(), end.plan.account.Name, ErrUnanswered)
 }
 
 // withLock runs an act on a payment, alone; an empty merchant is anybody's. Once begun it no longer depends on the
@@ -343,15 +310,15 @@ func (e *Engine) withLock(
 	ctx context.Context, merchant, id string, origin ChangeCause,
 	act func(ctx context.Context, t *turn, p Payment) (Payment, error),
 ) (Payment, error) {
-	unlock, err := e.acquire(ctx, id)
+	unlock, err := e.driver.Lock(ctx, attempt.OwnerID(id))
 	if err != nil {
 		return Payment{}, err
 	}
 	defer unlock()
-	if err := e.enter(); err != nil {
+	if err := e.driver.Enter(); err != nil {
 		return Payment{}, err
 	}
-	defer e.running.Done()
+	defer e.driver.Leave()
 	p, err := e.journal.Payment(ctx, id)
 	if err != nil {
 		return Payment{}, err
@@ -361,15 +328,5 @@ func (e *Engine) withLock(
 	}
 	t := e.begin(p, origin)
 	defer t.end()
-	return act(e.base, t, p) //nolint:contextcheck // on purpose: see above
-}
-
-func (e *Engine) enter() error {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	if e.closing {
-		return ErrShuttingDown
-	}
-	e.running.Add(1)
-	return nil
+	return act(e.driver.Base, t, p) //nolint:contextcheck // on purpose: see above
 }

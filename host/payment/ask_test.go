@@ -11,6 +11,8 @@ import (
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/money"
 	"payrouter/host/payment"
@@ -113,17 +115,17 @@ func TestAnAccountTells(t *testing.T) {
 	var call *abi.Call
 	provider := newProvider(t, says(answered))
 	h := asking(t, oracle{tells: tells, asked: func(c *abi.Call) { call = c }}, provider)
-	question := payment.Query{
+	question := account.Query{
 		From: midday.Add(-time.Hour), Until: midday.Add(time.Hour), Country: "DE",
 		Currency: "EUR", Limit: 25, Cursor: "1",
 	}
-	for subject, want := range map[payment.QueryKind]payment.Result{
-		payment.Balances: {Balances: []payment.Balance{{
+	for subject, want := range map[account.QueryKind]account.Result{
+		account.Balances: {Balances: []account.Balance{{
 			Available: amount("-1.50", "EUR"), Held: amount("2", "EUR"),
 			Wallet: "p",
 		}}},
-		payment.Rates: {Rates: []money.Rate{{From: amount("1", "EUR"), To: amount("1.05", "USD")}}},
-		payment.Statement: {Transactions: []payment.Transaction{
+		account.Rates: {Rates: []money.Rate{{From: amount("1", "EUR"), To: amount("1.05", "USD")}}},
+		account.Statement: {Transactions: []account.Transaction{
 			{
 				ID: "newer", At: midday, Amount: amount("-0.00000001", "EUR"), Fee: amount("0.1", "BTC"),
 				FeeIncluded: true, Kind: "k", Status: "s",
@@ -131,7 +133,7 @@ func TestAnAccountTells(t *testing.T) {
 			},
 			{ID: "older", At: midday.Add(-time.Hour), Amount: amount("5", "EUR")},
 		}},
-		payment.Operators: {Items: []payment.Item{
+		account.Operators: {Items: []account.Item{
 			{Code: "AT", Name: "Airtel", Category: "Mobile"},
 			{Code: "1", Currency: "USDT", CurrencyOut: "EUR", Bounds: []money.Bound{{Currency: "USDT", Min: "10"}}},
 		}},
@@ -147,7 +149,7 @@ func TestAnAccountTells(t *testing.T) {
 		require.Equal(t, "1", call.GetCursor())
 		require.Nil(t, call.GetPayment())
 	}
-	told, err := h.engine.Fetch(t.Context(), "a", payment.Statement, payment.Query{})
+	told, err := h.engine.Fetch(t.Context(), "a", account.Statement, account.Query{})
 	require.NoError(t, err)
 	require.Len(t, told.Transactions, 5, "what is left open is not narrowed")
 	require.True(t, call.GetQuery().EqualVT(&abi.Query{}))
@@ -158,100 +160,100 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	for name, row := range map[string]struct {
-		subject payment.QueryKind
+		subject account.QueryKind
 		tells   func(o *abi.Outcome)
 		says    string
 	}{
 		"a float": {
-			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
+			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
 			"no amount of money",
 		},
 		"a comma": {
-			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1,5" },
+			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1,5" },
 			"no amount of money",
 		},
 		"a zero in front": {
-			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "01" },
+			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "01" },
 			"no amount of money",
 		},
 		"a small currency": {
-			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "eur" },
+			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "eur" },
 			"no amount of money",
 		},
 		"no currency": {
-			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "" },
+			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Currency = "" },
 			"no amount of money",
 		},
-		"a balance of nothing": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Available = nil }, "no amount"},
+		"a balance of nothing": {account.Balances, func(o *abi.Outcome) { o.Balances[1].Available = nil }, "no amount"},
 		"two currencies": {
-			payment.Balances,
+			account.Balances,
 			func(o *abi.Outcome) { o.Balances[1].Held = guest.Money("1", "USD") }, "two currencies",
 		},
-		"one wallet twice": {payment.Balances, func(o *abi.Outcome) { o.Balances[1].Wallet = "" }, "twice"},
+		"one wallet twice": {account.Balances, func(o *abi.Outcome) { o.Balances[1].Wallet = "" }, "twice"},
 		"a wallet of a novel": {
-			payment.Balances, func(o *abi.Outcome) { o.Balances[1].Wallet = long },
+			account.Balances, func(o *abi.Outcome) { o.Balances[1].Wallet = long },
 			"no text of at most",
 		},
-		"a rate of nothing":    {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "0" }, "a rate is none"},
-		"a rate below nothing": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "-1" }, "a rate is none"},
+		"a rate of nothing":    {account.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "0" }, "a rate is none"},
+		"a rate below nothing": {account.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "-1" }, "a rate is none"},
 		"a rate to itself": {
-			payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Currency = "EUR" },
+			account.Rates, func(o *abi.Outcome) { o.Rates[0].To.Currency = "EUR" },
 			"a rate is none",
 		},
-		"half a rate": {payment.Rates, func(o *abi.Outcome) { o.Rates[0].From = nil }, "a rate is none"},
+		"half a rate": {account.Rates, func(o *abi.Outcome) { o.Rates[0].From = nil }, "a rate is none"},
 		"a rate twice": {
-			payment.Rates, func(o *abi.Outcome) { o.Rates = append(o.Rates, o.Rates[0]) },
+			account.Rates, func(o *abi.Outcome) { o.Rates = append(o.Rates, o.Rates[0]) },
 			"twice",
 		},
 		"a rate of many words": {
-			payment.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "much" },
+			account.Rates, func(o *abi.Outcome) { o.Rates[0].To.Amount = "much" },
 			"no amount of money",
 		},
-		"an id twice": {payment.Statement, func(o *abi.Outcome) { o.Transactions[1].Id = "1" }, "twice"},
-		"no id":       {payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Id = "" }, "no id"},
+		"an id twice": {account.Statement, func(o *abi.Outcome) { o.Transactions[1].Id = "1" }, "twice"},
+		"no id":       {account.Statement, func(o *abi.Outcome) { o.Transactions[0].Id = "" }, "no id"},
 		"seconds": {
-			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs /= 1000 },
+			account.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs /= 1000 },
 			"no sane time",
 		},
 		"the future": {
-			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs *= 2 },
+			account.Statement, func(o *abi.Outcome) { o.Transactions[0].AtMs *= 2 },
 			"no sane time",
 		},
 		"no amount": {
-			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount = nil },
+			account.Statement, func(o *abi.Outcome) { o.Transactions[0].Amount = nil },
 			"no amount",
 		},
 		"an infinite amount": {
-			payment.Statement,
+			account.Statement,
 			func(o *abi.Outcome) { o.Transactions[0].Amount.Amount = "Infinity" }, "no amount of money",
 		},
 		"a fee of words": {
-			payment.Statement,
+			account.Statement,
 			func(o *abi.Outcome) { o.Transactions[0].Fee = guest.Money("little", "EUR") }, "no amount of money",
 		},
 		"a novel for a kind": {
-			payment.Statement, func(o *abi.Outcome) { o.Transactions[0].Kind = long },
+			account.Statement, func(o *abi.Outcome) { o.Transactions[0].Kind = long },
 			"no text of at most",
 		},
-		"no code": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Code = "" }, "no code"},
+		"no code": {account.Operators, func(o *abi.Outcome) { o.Items[0].Code = "" }, "no code"},
 		"a code twice": {
-			payment.Operators, func(o *abi.Outcome) { o.Items = append(o.Items, o.Items[0]) },
+			account.Operators, func(o *abi.Outcome) { o.Items = append(o.Items, o.Items[0]) },
 			"twice",
 		},
-		"an item's currency": {payment.Operators, func(o *abi.Outcome) { o.Items[0].Currency = "€" }, "no currency"},
+		"an item's currency": {account.Operators, func(o *abi.Outcome) { o.Items[0].Currency = "€" }, "no currency"},
 		"an item's bounds": {
-			payment.Operators,
+			account.Operators,
 			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "2", Max: "1"}} }, "bounds",
 		},
 		"an item's bound": {
-			payment.Operators,
+			account.Operators,
 			func(o *abi.Outcome) { o.Items[0].Bounds = []*abi.Bound{{Currency: "EUR", Min: "1,5"}} }, "bounds",
 		},
 		"a novel for a name": {
-			payment.Operators, func(o *abi.Outcome) { o.Items[0].Name = long },
+			account.Operators, func(o *abi.Outcome) { o.Items[0].Name = long },
 			"no text of at most",
 		},
-		"too much of it": {payment.Operators, func(o *abi.Outcome) {
+		"too much of it": {account.Operators, func(o *abi.Outcome) {
 			o.Items = make([]*abi.Item, 20_001)
 		}, "too many"},
 	} {
@@ -267,8 +269,8 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 				o.Items = []*abi.Item{{Code: "AT"}}
 				row.tells(o)
 			}}, newProvider(t, says(answered)))
-			told, err := h.engine.Fetch(t.Context(), "a", row.subject, payment.Query{})
-			require.ErrorIs(t, err, payment.ErrUnanswered)
+			told, err := h.engine.Fetch(t.Context(), "a", row.subject, account.Query{})
+			require.ErrorIs(t, err, attempt.ErrUnanswered)
 			require.ErrorContains(t, err, row.says)
 			require.Zero(t, told)
 			require.NoError(t, readable(h), "an answer that does not hold is no fault of the connection")
@@ -280,18 +282,18 @@ func TestWhoCannotTell(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, says(answered), fails(http.StatusInternalServerError, ""))
 	h := asking(t, oracle{tells: func(*abi.Outcome) {}}, provider)
-	require.Equal(t, []string{"a"}, h.engine.Fleet().Tellers(payment.Balances))
-	require.Empty(t, h.engine.Fleet().Tellers(payment.Wallets))
+	require.Equal(t, []string{"a"}, h.engine.Fleet().Tellers(account.Balances))
+	require.Empty(t, h.engine.Fleet().Tellers(account.Wallets))
 	require.Empty(t, h.engine.Fleet().Tellers("moods"))
-	for account, subject := range map[string]payment.QueryKind{"a": payment.Wallets, "b": payment.Balances} {
-		_, err := h.engine.Fetch(t.Context(), account, subject, payment.Query{})
-		require.ErrorIs(t, err, payment.ErrUnsupported)
+	for account, subject := range map[string]account.QueryKind{"a": account.Wallets, "b": account.Balances} {
+		_, err := h.engine.Fetch(t.Context(), account, subject, account.Query{})
+		require.ErrorIs(t, err, attempt.ErrUnsupported)
 	}
 	require.Empty(t, provider.requests())
-	_, err := h.engine.Fetch(t.Context(), "a", payment.Balances, payment.Query{})
-	require.ErrorIs(t, err, payment.ErrUnanswered)
-	_, err = h.engine.Fetch(t.Context(), "a", payment.Balances, payment.Query{})
-	require.ErrorIs(t, err, payment.ErrUnavailable, "its breaker is open")
+	_, err := h.engine.Fetch(t.Context(), "a", account.Balances, account.Query{})
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
+	_, err = h.engine.Fetch(t.Context(), "a", account.Balances, account.Query{})
+	require.ErrorIs(t, err, attempt.ErrUnavailable, "its breaker is open")
 	require.Len(t, provider.requests(), 1)
 }
 
@@ -302,7 +304,7 @@ func TestAQuestionChangesNothing(t *testing.T) {
 	h := asking(t, oracle{tells: func(*abi.Outcome) {}, probe: &probe{prepare: func(*abi.Call) (*abi.Step, error) {
 		return guest.NewRequest(http.MethodPost, guest.Literal("/create")).SendAs("create", nil), nil
 	}}}, provider)
-	_, err := h.engine.Fetch(t.Context(), "a", payment.Balances, payment.Query{})
-	require.ErrorIs(t, err, payment.ErrUnavailable)
+	_, err := h.engine.Fetch(t.Context(), "a", account.Balances, account.Query{})
+	require.ErrorIs(t, err, attempt.ErrUnavailable)
 	require.Empty(t, provider.requests())
 }

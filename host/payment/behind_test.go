@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -17,7 +19,7 @@ import (
 const window = 10 * time.Minute
 
 // leftAlone is a payment that was journalled some time ago, and of which a crash left only these attempts.
-func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...payment.Attempt) payment.Payment {
+func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...attempt.Attempt) payment.Payment {
 	t.Helper()
 	made := time.Now().UTC().Add(-age)
 	p := payment.Payment{
@@ -25,7 +27,7 @@ func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...payment.At
 		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")),
 		Version:  1, CreatedAt: made, UpdatedAt: made, StatusAt: made,
 	}
-	_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+	_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 	require.NoError(t, err)
 	if len(attempts) > 0 {
 		p.Version, p.Attempts, p.Status, p.Provider = 2, len(attempts), payment.Processing, "a"
@@ -44,16 +46,16 @@ func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...payment.At
 // first time.
 func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *testing.T) {
 	t.Parallel()
-	refused := payment.Attempt{
+	refused := attempt.Attempt{
 		Provider: "a", Role: "create", Operation: "create", Idempotency: "none",
-		Event: payment.Refused,
+		Event: attempt.Refused,
 	}
 	later := refused
 	later.StartedAt = time.Now().UTC()
-	open := payment.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "abandonable", Sent: true}
+	open := attempt.Attempt{Provider: "a", Role: "create", Operation: "create", Idempotency: "abandonable", Sent: true}
 	for name, row := range map[string]struct {
 		age      time.Duration
-		attempts []payment.Attempt
+		attempts []attempt.Attempt
 		doubtful bool
 		status   payment.Status
 		sent     int
@@ -62,25 +64,25 @@ func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *test
 		"made before the window":         {age: window + time.Second, status: payment.Failed},
 		"made by a clock that was ahead": {age: -time.Hour, status: payment.Failed},
 		"refused a moment ago": {
-			age: time.Second, attempts: []payment.Attempt{refused},
+			age: time.Second, attempts: []attempt.Attempt{refused},
 			status: payment.RequiresAction, sent: 1,
 		},
 		"refused before the window": {
-			age: time.Hour, attempts: []payment.Attempt{refused},
+			age: time.Hour, attempts: []attempt.Attempt{refused},
 			status: payment.Failed,
 		},
 		"old, and refused a moment ago": {
-			age: time.Hour, attempts: []payment.Attempt{later},
+			age: time.Hour, attempts: []attempt.Attempt{later},
 			status: payment.RequiresAction, sent: 1,
 		},
 		"left behind, before the window": {
-			age: time.Hour, attempts: []payment.Attempt{open},
+			age: time.Hour, attempts: []attempt.Attempt{open},
 			status: payment.Failed,
 		},
 		"a moment ago, in a journal that may be behind": {age: time.Second, doubtful: true, status: payment.Unknown},
 		"old, in a journal that may be behind":          {age: time.Hour, doubtful: true, status: payment.Unknown},
 		"refused, in a journal that may be behind": {
-			age: time.Second, attempts: []payment.Attempt{refused},
+			age: time.Second, attempts: []attempt.Attempt{refused},
 			doubtful: true, status: payment.Unknown,
 		},
 	} {
@@ -167,11 +169,11 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 	for name, row := range map[string]struct {
 		age      time.Duration
 		doubtful bool
-		status   payment.RunStatus
+		status   operation.Status
 	}{
-		"made a moment ago":                             {time.Second, false, payment.RunSucceeded},
-		"made before the window":                        {time.Hour, false, payment.RunFailed},
-		"a moment ago, in a journal that may be behind": {time.Second, true, payment.RunUnknown},
+		"made a moment ago":                             {time.Second, false, operation.Succeeded},
+		"made before the window":                        {time.Hour, false, operation.Failed},
+		"a moment ago, in a journal that may be behind": {time.Second, true, operation.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,13 +181,13 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 			settings := payment.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }}
 			h := counter(t, settings, clerk{probe: &probe{idempotency: none}}, first)
 			made := time.Now().UTC().Add(-row.age)
-			run := payment.Run{
+			run := operation.Run{
 				ID: "op_1", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay",
-				Status: payment.RunProcessing, Input: []byte(ten),
+				Status: operation.Processing, Input: []byte(ten),
 				CreatedAt: made, UpdatedAt: made, Version: 1,
 			}
 			_, err := h.journal.CreateRun(t.Context(), run,
-				payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: made})
+				attempt.Key{Merchant: "desk", Value: "k", Fingerprint: "f", Owner: run.OwnerID(), CreatedAt: made})
 			require.NoError(t, err)
 
 			require.NoError(t, h.engine.Recover(t.Context()))
@@ -193,8 +195,8 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 			stands, err := h.engine.Run(t.Context(), run.ID)
 			require.NoError(t, err)
 			require.Equal(t, row.status, stands.Status)
-			require.Equal(t, row.status == payment.RunUnknown, stands.Alert != "")
-			require.Len(t, first.requests(), map[bool]int{true: 1, false: 0}[row.status == payment.RunSucceeded])
+			require.Equal(t, row.status == operation.Unknown, stands.Alert != "")
+			require.Len(t, first.requests(), map[bool]int{true: 1, false: 0}[row.status == operation.Succeeded])
 		})
 	}
 }
@@ -207,17 +209,17 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Hold: func() error {
 		if held.Load() {
-			return fmt.Errorf("%w: a test holds it", payment.ErrHeld)
+			return fmt.Errorf("%w: a test holds it", attempt.ErrHeld)
 		}
 		return nil
 	}})
 	made := h.create(t, "known")
 	held.Store(true)
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
-	require.ErrorIs(t, err, payment.ErrHeld)
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "known", Fingerprint: "f"}, orderOf("10.00"),
+	require.ErrorIs(t, err, attempt.ErrHeld)
+	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "known", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
@@ -226,7 +228,7 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	require.Nil(t, key, "the key may be used once the journal is released")
 
 	_, err = h.engine.Confirm(t.Context(), "shop", made.ID, "", nil)
-	require.ErrorIs(t, err, payment.ErrHeld)
+	require.ErrorIs(t, err, attempt.ErrHeld)
 	p, err := h.engine.Payment(t.Context(), "shop", made.ID)
 	require.NoError(t, err)
 	require.Equal(t, made, p)
@@ -237,7 +239,7 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	require.Equal(t, []string{"create", "lookup", "cancel"}, asks(first))
 
 	held.Store(false)
-	_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+	_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 }
@@ -252,10 +254,10 @@ func asks(p *provider) (operations []string) {
 func TestAHeldJournalMakesNoRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := counter(t, payment.Settings{Hold: func() error { return payment.ErrHeld }},
+	h := counter(t, payment.Settings{Hold: func() error { return attempt.ErrHeld }},
 		clerk{probe: &probe{idempotency: none}}, first)
-	_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, payOf(ten), time.Minute)
-	require.ErrorIs(t, err, payment.ErrHeld)
+	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
+	require.ErrorIs(t, err, attempt.ErrHeld)
 	require.Empty(t, first.requests())
 }
 
@@ -272,17 +274,17 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldGoesOnAfterItsRelease(t *testing.T) {
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			h := one(t, &probe{name: "first", idempotency: row.class}, first, payment.Settings{Hold: func() error {
 				if asked.Add(1) == 2 { // the create's own question comes first, and then its request's
-					return payment.ErrHeld
+					return attempt.ErrHeld
 				}
 				return nil
 			}})
-			_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+			_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 				time.Minute)
 			left, listed := h.engine.Payments(t.Context(), payment.Filter{})
 			require.NoError(t, listed)
 			require.Len(t, left, 1)
 			if row.held {
-				require.ErrorIs(t, err, payment.ErrHeld)
+				require.ErrorIs(t, err, attempt.ErrHeld)
 				require.Equal(t, payment.Created, left[0].Status)
 				require.Empty(t, first.requests())
 			} else {

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -52,7 +54,7 @@ func TestOneObjectIsOnePayment(t *testing.T) {
 			require.Len(t, first.requests(), 2, "and nothing is sent twice")
 
 			_, err := h.engine.Refresh(t.Context(), "shop", claimant.ID)
-			require.ErrorIs(t, err, payment.ErrUnanswered)
+			require.ErrorIs(t, err, attempt.ErrUnanswered)
 
 			claimant, holder = h.shows(t, claimant.ID, holder.ID), h.shows(t, holder.ID, claimant.ID)
 			require.Equal(t, []payment.Status{payment.Unknown, row.status},
@@ -81,7 +83,7 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 	var creates sync.WaitGroup
 	for n := range many {
 		creates.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				made[n] = receipt.Payment
@@ -117,7 +119,7 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 	holder, lost := h.create(t, "k"), h.create(t, "l")
 	require.Equal(t, payment.Unknown, lost.Status)
 	_, err := h.engine.Refresh(t.Context(), "shop", lost.ID)
-	require.ErrorIs(t, err, payment.ErrUnanswered)
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
 	lost = h.shows(t, lost.ID, holder.ID)
 	require.Equal(t, payment.Unknown, lost.Status)
 	require.True(t, lost.MoneyConflict)
@@ -145,7 +147,7 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 // A native run of the operation that makes payments' objects makes an object of the same kind.
 func TestARunsObjectIsNoPayments(t *testing.T) {
 	t.Parallel()
-	create := payment.OperationRequest{Provider: "a", Operation: "create", Input: []byte(`{}`)}
+	create := operation.Request{Provider: "a", Operation: "create", Input: []byte(`{}`)}
 	for name, row := range map[string]struct {
 		runFirst bool
 	}{"the payment was first": {false}, "the run was first": {true}} {
@@ -153,15 +155,15 @@ func TestARunsObjectIsNoPayments(t *testing.T) {
 			t.Parallel()
 			at := newProvider(t, says(`{"id":"same","status":"paid"}`))
 			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, at)
-			var run payment.Run
+			var run operation.Run
 			if row.runFirst {
 				run = h.perform(t, "r", create)
-				require.Equal(t, payment.RunSucceeded, run.Status)
+				require.Equal(t, operation.Succeeded, run.Status)
 			}
 			p := h.create(t, "k")
 			if !row.runFirst {
 				run = h.perform(t, "r", create)
-				require.Equal(t, payment.RunUnknown, run.Status)
+				require.Equal(t, operation.Unknown, run.Status)
 			}
 			require.Equal(t, row.runFirst, p.Status == payment.Unknown)
 			// The run is another merchant's: neither sees the other's id.
@@ -174,8 +176,8 @@ func TestARunsObjectIsNoPayments(t *testing.T) {
 			require.Contains(t, h.log.String(), p.ID)
 
 			// An operation that acts on what is there names it, and claims nothing.
-			acted := h.perform(t, "c", payment.OperationRequest{Provider: "a", Operation: "confirm", Input: []byte(`{}`)})
-			require.Equal(t, payment.RunSucceeded, acted.Status)
+			acted := h.perform(t, "c", operation.Request{Provider: "a", Operation: "confirm", Input: []byte(`{}`)})
+			require.Equal(t, operation.Succeeded, acted.Status)
 			require.Equal(t, "same", acted.ProviderReference)
 		})
 	}
@@ -199,9 +201,9 @@ func TestWhatARunMakesBelongsToItAlone(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, says(`{"id":"same","status":"paid"}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}, object: "voucher"}, at)
-	require.Equal(t, payment.RunSucceeded, h.perform(t, "r", payOf(ten)).Status)
+	require.Equal(t, operation.Succeeded, h.perform(t, "r", payOf(ten)).Status)
 	second := h.perform(t, "s", payOf(ten))
-	require.Equal(t, payment.RunUnknown, second.Status)
+	require.Equal(t, operation.Unknown, second.Status)
 	require.Contains(t, second.Alert, "with the same object")
 	require.Equal(t, payment.Succeeded, h.create(t, "k").Status,
 		"a payment's object of the same number is another kind")

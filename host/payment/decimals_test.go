@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -23,7 +24,7 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 	create := func(key, amount string) (payment.Payment, error) {
 		order := orderOf(amount)
 		order.Currency = "PRB"
-		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, order,
+		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, order,
 			time.Minute)
 		return receipt.Payment, err
 	}

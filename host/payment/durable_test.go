@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -54,14 +55,14 @@ func takeOne(dir, url string) error {
 	if err != nil {
 		return err
 	}
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*payment.Account{
+	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*attempt.Account{
 		"a": {
-			Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: client,
+			Name: "a", Plugin: func(string) attempt.Connector { return connector }, Egress: client,
 			Settings: []byte("{}"),
 		},
 	}}
 	engine := payment.NewEngine(journal, fleet, payment.Settings{})
-	_, err = engine.Create(ctx, "shop", payment.Key{Value: "k"}, orderOf("10.00"), time.Minute)
+	_, err = engine.Create(ctx, "shop", attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
 	return err
 }
 

@@ -2,119 +2,36 @@ package payment
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/routing"
 )
 
-// ErrShuttingDown tells that the engine takes no new work.
-var ErrShuttingDown = errors.New("shutting down")
-
 // Settings of an engine. Zero fields take the defaults that they name.
 type Settings struct {
-	// SendWithin is how long after it was journalled a request may still leave, and how old what recovery sends for the
-	// first time may be. 0 means 10 s.
-	SendWithin time.Duration
-	// ClockSkew is how far clocks of routers and providers may be apart. 0 means 1 min.
-	ClockSkew time.Duration
 	// Snapshot is a payment as merchants see it, for its timeline. Nil means the payment as JSON, without what is the
 	// payer's.
 	Snapshot func(p Payment) json.RawMessage
-	// Answer is what a create is answered, once its payment is settled or waits for somebody else. Nil leaves it to
-	// whoever asks.
-	Answer func(p Payment) Answer
-	// Runs keep what accounts do natively. Nil means that they only answer what changes nothing (Read).
-	Runs Runs
-	// RunAnswer is what a performance is answered, once it is over. Nil leaves it to whoever asks.
-	RunAnswer func(run Run) Answer
-	// Hold is nil, or says why no request of class KEYED or NONE may leave, nor a payment be made: an error that wraps
-	// ErrHeld. It is asked before each such request. Nil means that there is no reason.
-	Hold func() error
-	// Doubtful reports whether more may have been sent than the journal shows, of what was made when Clock showed a
-	// time. Nil means that there is no doubt.
-	Doubtful func(made time.Duration) bool
-	// Clock is the journal's own, which no wall clock moves. Nil means that the wall clock is right.
-	Clock func() time.Duration
-	// CallbackURL is where a provider may report on a payment to; the same each time it is asked, empty where providers
+	// Answer is what a create is answered, once its payment is settled or waits for another party. Nil leaves it to the
+	// caller.
+	Answer func(p Payment) attempt.Answer
+	// CallbackURL is where a provider may report on a payment to; the same each time it is called, empty where providers
 	// cannot reach the router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
-	// Exhausted is nil, or why this machine can take no new work: it has nothing left to make connections of. It is
-	// asked before anything is routed or journalled. Nil means that it always can.
-	Exhausted func() error
-	// Now is the clock. Nil means the system's.
-	Now func() time.Time
-	// Random feeds ids. Nil means crypto/rand.
-	Random io.Reader
-	Logger *slog.Logger
-	// Observe is told of each attempt that is over, before it is journalled, on its payment's own goroutine. Nil means
-	// nobody is told.
-	Observe func(Attempt)
-	// Moment is told of each Moment that a payment reaches, on that payment's own goroutine, and may hold it there or
-	// end the process. Nil means nobody is told.
-	Moment func(Moment)
 }
 
-// Moment is an instant at which a crash is worst: something is done that nobody has been told of.
-type Moment string
-
-// The moments of a payment, in their order.
-const (
-	// MomentJournalled: an attempt is journalled as about to be sent, and no byte has left.
-	MomentJournalled Moment = "journalled"
-	// MomentSent: a try is over, and its outcome is not journalled.
-	MomentSent Moment = "sent"
-	// MomentSettled: a create's outcome is journalled, and its caller has no answer.
-	MomentSettled Moment = "settled"
-)
-
 func (s Settings) withDefaults() Settings {
-	if s.SendWithin == 0 {
-		s.SendWithin = 10 * time.Second
-	}
-	if s.ClockSkew == 0 {
-		s.ClockSkew = time.Minute
-	}
 	if s.Snapshot == nil {
 		s.Snapshot = bareSnapshot
 	}
-	if s.Hold == nil {
-		s.Hold = func() error { return nil }
-	}
-	if s.Doubtful == nil {
-		s.Doubtful = func(time.Duration) bool { return false }
-	}
-	if s.Clock == nil {
-		s.Clock = func() time.Duration { return 0 }
-	}
 	if s.CallbackURL == nil {
 		s.CallbackURL = func(string, string) string { return "" }
-	}
-	if s.Exhausted == nil {
-		s.Exhausted = func() error { return nil }
-	}
-	if s.Now == nil {
-		s.Now = time.Now //nolint:forbidigo // the clock's one place
-	}
-	if s.Random == nil {
-		s.Random = rand.Reader
-	}
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
-	if s.Observe == nil {
-		s.Observe = func(Attempt) {}
-	}
-	if s.Moment == nil {
-		s.Moment = func(Moment) {}
 	}
 	return s
 }
@@ -123,112 +40,72 @@ func (s Settings) withDefaults() Settings {
 // longer depends on the context of the call that brought it.
 type Engine struct {
 	settings Settings
-	log      *slog.Logger
+	driver   *attempt.Driver
 	journal  Journal
-	ids      *identities
-	serving  atomic.Pointer[Fleet]
-	locks    locks
-	claims   claims
-	fuels    fuels
-
-	// base is every drive's context: it ends when a shutdown loses its patience.
-	base context.Context //nolint:containedctx // goroutines outlive the calls that start them
-	stop context.CancelFunc
-
-	mutex   sync.Mutex
-	drives  map[string]*drive
-	closing bool
-	running sync.WaitGroup
+	log      *slog.Logger
+	active   atomic.Pointer[Fleet]
 }
 
-// drive is a create, or a run, on its way.
-type drive struct {
-	// left: its caller waits no more.
-	left atomic.Bool
-	done chan struct{}
-	// payment or run, answer and err are what it came to, once it is done.
-	payment Payment
-	run     Run
-	answer  *Answer
-	err     error
-}
-
-// NewEngine makes an engine over a journal and a fleet. Shutdown ends it.
-func NewEngine(journal Journal, fleet *Fleet, settings Settings) *Engine {
-	settings = settings.withDefaults()
-	base, stop := context.WithCancel(context.Background())
-	e := &Engine{
-		settings: settings, log: settings.Logger, journal: journal, ids: newIdentities(settings.Random), base: base,
-		stop: stop, drives: map[string]*drive{},
-	}
-	e.serving.Store(fleet)
+// NewEngine makes an engine over a driver, a journal and a fleet. It ends with the driver.
+func NewEngine(driver *attempt.Driver, journal Journal, fleet *Fleet, settings Settings) *Engine {
+	e := &Engine{settings: settings.withDefaults(), driver: driver, journal: journal, log: driver.Log}
+	e.active.Store(fleet)
+	driver.Own(attempt.OfPayment, e)
 	return e
 }
 
-// Receipt is what became of a create.
-type Receipt struct {
-	// Payment is zero where Earlier was a run's.
-	Payment Payment
-	// Earlier is set where the key had been used before: nothing was made.
-	Earlier *Key
-	// Waiting: the payment is still on its way to its first settled step.
-	Waiting bool
-	// Answer is what the key is answered with from now on, where that is written already.
-	Answer *Answer
-}
-
-// Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or patience runs
-// out. An order that nobody can take is a *NoRouteError, and leaves nothing behind.
-func (e *Engine) Create(ctx context.Context, merchant string, key Key, order Order,
-	patience time.Duration,
-) (Receipt, error) {
-	// The fleet that decides is the fleet that sends.
+// Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or a timeout has
+// passed. An order that no provider can take is a *NoRouteError, and leaves nothing behind.
+func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, order Order,
+	timeout time.Duration,
+) (attempt.Receipt[Payment], error) {
 	fleet := e.hold()
-	payment, one, earlier, err := e.open(context.WithoutCancel(ctx), fleet, merchant, key, order)
-	if err != nil || earlier != nil {
-		fleet.release()
-	}
-	if err != nil {
-		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Hardly a request is
-		// one: whether it is, is asked here alone, and otherwise shows when the payment is written.
-		if earlier, _ = e.journal.Key(ctx, merchant, key.Value); earlier == nil {
-			return Receipt{}, err
-		}
-	}
-	if earlier != nil {
-		return e.repeated(ctx, earlier)
-	}
-	go e.drive(one, fleet, payment)
-	return e.await(ctx, one, payment, patience)
+	receipt, err := attempt.Once(ctx, e.driver, attempt.Request[Payment]{
+		Kind: attempt.OfPayment, ID: Payment.OwnerID,
+		Open: func(ctx context.Context) (Payment, *attempt.Flight, *attempt.Key, error) {
+			p, flight, earlier, err := e.open(ctx, fleet, merchant, key, order)
+			if err != nil || earlier != nil {
+				fleet.Release()
+			}
+			return p, flight, earlier, err
+		},
+		// The fleet that decides is the fleet that sends.
+		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p) },
+		Key: func(ctx context.Context) (*attempt.Key, error) { return e.journal.Key(ctx, merchant, key.Value) },
+		Read: func(ctx context.Context, id attempt.OwnerID) (Payment, error) {
+			return e.journal.Payment(ctx, string(id))
+		},
+	}, timeout)
+	return receipt, err
 }
 
-// open journals a new payment with its key, and announces its drive. Nothing is announced where the key was used in the
+// open journals a new payment with its key, and reserves its flight. Nothing is reserved where the key was used in the
 // meantime.
-func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key Key,
+func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key attempt.Key,
 	order Order,
-) (p Payment, one *drive, earlier *Key, err error) {
-	if err := e.settings.Hold(); err != nil {
+) (p Payment, flight *attempt.Flight, earlier *attempt.Key, err error) {
+	if err := e.driver.Settings.Hold(); err != nil {
 		return p, nil, nil, err
 	}
 	p, err = e.draft(fleet, merchant, order)
 	if err != nil {
 		return p, nil, nil, err
 	}
-	key.Merchant, key.PaymentID, key.CreatedAt = merchant, p.ID, p.CreatedAt
-	if one, err = e.reserve(p.ID); err != nil {
+	key.Merchant, key.Owner, key.CreatedAt = merchant, p.OwnerID(), p.CreatedAt
+	if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
 		fleet.giveBack(p)
 		return p, nil, nil, err
 	}
 	earlier, err = e.create(ctx, p, key)
 	if err != nil || earlier != nil {
 		fleet.giveBack(p)
-		e.release(p.ID, one)
+		e.driver.Land(p.OwnerID(), flight)
 	}
-	return p, one, earlier, err
+	return p, flight, earlier, err
 }
 
 // create journals a new payment with its key.
-func (e *Engine) create(ctx context.Context, p Payment, key Key) (earlier *Key, err error) {
+func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlier *attempt.Key, err error) {
 	entries, err := e.turnAt(Payment{}, ChangeCause{Cause: ByRequest}).entries(p, nil)
 	if err != nil {
 		return nil, err
@@ -238,11 +115,11 @@ func (e *Engine) create(ctx context.Context, p Payment, key Key) (earlier *Key, 
 
 // draft routes an order and makes the payment of it.
 func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, error) {
-	if e.settings.Exhausted() != nil {
-		return Payment{}, ErrExhausted
+	if e.driver.Settings.Exhausted() != nil {
+		return Payment{}, attempt.ErrExhausted
 	}
 	now := e.now()
-	id, err := e.ids.make("pay_", now)
+	id, err := e.driver.NewID("pay_")
 	if err != nil {
 		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
 	}
@@ -253,58 +130,31 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 	return Payment{
 		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now,
 		StatusAt: now, Version: 1,
-		MadeClock: e.settings.Clock(), StatusClock: e.settings.Clock(),
+		MadeClock: e.driver.Settings.Clock(), StatusClock: e.driver.Settings.Clock(),
 	}, nil
 }
 
-func (e *Engine) repeated(ctx context.Context, earlier *Key) (Receipt, error) {
-	payment, err := e.journal.Payment(ctx, earlier.PaymentID)
-	if errors.Is(err, ErrNotFound) {
-		return Receipt{Earlier: earlier}, nil // it is a run's
-	}
-	if err != nil {
-		return Receipt{}, err
-	}
-	return Receipt{Payment: payment, Earlier: earlier, Waiting: e.driving(payment.ID)}, nil
+// Merchant implements attempt.Owners.
+func (e *Engine) Merchant(ctx context.Context, id attempt.OwnerID) (string, error) {
+	p, err := e.journal.Payment(ctx, string(id))
+	return p.Merchant, err
 }
 
-func (e *Engine) await(ctx context.Context, one *drive, payment Payment, patience time.Duration) (Receipt, error) {
-	if one.wait(ctx, patience) && !errors.Is(one.err, ErrExhausted) {
-		return Receipt{Payment: one.payment, Answer: one.answer}, one.err
-	}
-	current, err := e.journal.Payment(context.WithoutCancel(ctx), payment.ID)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return Receipt{Payment: current, Waiting: e.driving(current.ID) || errors.Is(one.failed(), ErrExhausted)}, nil
-}
-
-// failed is why a drive that is over came to no end; nil while it is under way.
-func (d *drive) failed() error {
-	select {
-	case <-d.done:
-		return d.err
-	default:
-		return nil
-	}
-}
-
-// wait tells whether a drive is done before ctx ends or patience runs out. Where it is not, its caller is gone.
-func (d *drive) wait(ctx context.Context, patience time.Duration) bool {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-d.done:
-		return true
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	d.left.Store(true)
-	return false
+// ShowClaim implements attempt.Owners.
+func (e *Engine) ShowClaim(ctx context.Context, id attempt.OwnerID, alert string, money bool) error {
+	_, err := e.withLock(ctx, "", string(id), ChangeCause{Cause: ByAnswer},
+		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			if p.Alert == alert && (p.MoneyConflict || !money) {
+				return p, nil
+			}
+			p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
+			return t.save(ctx, p)
+		})
+	return err
 }
 
 // Answer keeps what the key's request was answered, for repetitions, and gives back what stands: the first answer does.
-func (e *Engine) Answer(ctx context.Context, key Key) (standing Key, err error) {
+func (e *Engine) Answer(ctx context.Context, key attempt.Key) (standing attempt.Key, err error) {
 	return e.journal.Answer(context.WithoutCancel(ctx), key)
 }
 
@@ -326,7 +176,7 @@ func (e *Engine) Payments(ctx context.Context, filter Filter) ([]Payment, error)
 }
 
 // Attempts lists the attempts of a merchant's payment.
-func (e *Engine) Attempts(ctx context.Context, merchant, id string) ([]Attempt, error) {
+func (e *Engine) Attempts(ctx context.Context, merchant, id string) ([]attempt.Attempt, error) {
 	if _, err := e.Payment(ctx, merchant, id); err != nil {
 		return nil, err
 	}
@@ -352,80 +202,26 @@ func (e *Engine) Explain(merchant, paymentID string, order Order) routing.Decisi
 	return decision
 }
 
-// Shutdown takes no new work, and waits for what is under way until ctx ends; then it interrupts the rest, which the
-// journal knows to be on its way.
-func (e *Engine) Shutdown(ctx context.Context) error {
-	e.mutex.Lock()
-	e.closing = true
-	e.mutex.Unlock()
-	finished := make(chan struct{})
-	go func() {
-		e.running.Wait()
-		close(finished)
-	}()
-	defer func() {
-		e.stop()
-		<-finished
-	}()
-	select {
-	case <-finished:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for payments on their way: %w", ctx.Err())
-	}
-}
-
-// reserve announces a drive, so that a repetition of its key finds it in flight from the first moment.
-func (e *Engine) reserve(id string) (*drive, error) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	if e.closing {
-		return nil, ErrShuttingDown
-	}
-	if _, found := e.drives[id]; found {
-		return nil, fmt.Errorf("%s is on its way already", id)
-	}
-	one := &drive{done: make(chan struct{})}
-	e.drives[id] = one
-	e.running.Add(1)
-	return one, nil
-}
-
-func (e *Engine) release(id string, one *drive) {
-	e.mutex.Lock()
-	delete(e.drives, id)
-	e.mutex.Unlock()
-	close(one.done)
-	e.running.Done()
-}
-
-func (e *Engine) driving(id string) bool {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	_, found := e.drives[id]
-	return found
-}
-
 func (e *Engine) now() time.Time {
-	return e.settings.Now().UTC()
+	return e.driver.Now()
 }
 
 // callFor is what a plugin is asked to do for a payment.
-func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.Call {
+func (e *Engine) callFor(p Payment, at attempt.Plan, input []byte, sent time.Time) *abi.Call {
 	call := &abi.Call{
-		Operation: at.operation.GetName(), Payment: contractPayment(p, at.connector.Manifest().GetName()), Input: input,
-		Settings:          at.account.Settings,
-		Reference:         reference(at.operation.GetReference(), p.ID, at.account.Name, at.operation.GetName()),
+		Operation: at.Operation.GetName(), Payment: p.Contract(p.ID, at.Connector.Manifest().GetName()), Input: input,
+		Settings:          at.Account.Settings,
+		Reference:         attempt.Reference(at.Operation.GetReference(), p.ID, at.Account.Name, at.Operation.GetName()),
 		ProviderReference: p.ProviderReference,
-		NowMs:             e.now().UnixMilli(), Seed: seed(p.ID, at.account.Name, at.operation.GetName()),
-		CallbackUrl: e.settings.CallbackURL(at.account.Name, p.ID),
+		NowMs:             e.now().UnixMilli(), Seed: attempt.Seed(p.ID, at.Account.Name, at.Operation.GetName()),
+		CallbackUrl: e.settings.CallbackURL(at.Account.Name, p.ID),
 	}
-	if at.role == abi.Role_ROLE_CREATE {
+	if at.Role == abi.Role_ROLE_CREATE {
 		return call
 	}
-	if create, ok := at.account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); ok {
-		call.CreateReference = reference(create.operation.GetReference(), p.ID, at.account.Name,
-			create.operation.GetName())
+	if create, ok := at.Account.Plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); ok {
+		call.CreateReference = attempt.Reference(create.Operation.GetReference(), p.ID, at.Account.Name,
+			create.Operation.GetName())
 	}
 	call.NowMs = e.nowFor(p).UnixMilli()
 	if !sent.IsZero() {
@@ -437,11 +233,11 @@ func (e *Engine) callFor(p Payment, at plan, input []byte, sent time.Time) *abi.
 // sentAt is when an attempt was sent, for a look-up that asks by the day. The wall clock may have been wrong then:
 // where it and the journal's own clock disagree about the attempt's age, look-ups take one after the other, and a time
 // to come is none. (The journal's clock counts an hour of a stop at most, so it may be the one that is wrong.)
-func (e *Engine) sentAt(p Payment, a Attempt) time.Time {
+func (e *Engine) sentAt(p Payment, a attempt.Attempt) time.Time {
 	now := e.now()
-	byJournal := now.Add(a.StartedClock - e.settings.Clock())
+	byJournal := now.Add(a.StartedClock - e.driver.Settings.Clock())
 	switch {
-	case a.StartedClock == 0 || byJournal.Sub(a.StartedAt).Abs() <= e.settings.ClockSkew:
+	case a.StartedClock == 0 || byJournal.Sub(a.StartedAt).Abs() <= e.driver.Settings.ClockSkew:
 		return a.StartedAt
 	case a.StartedAt.After(now), p.Checks%2 == 1:
 		return byJournal
@@ -457,26 +253,9 @@ func (e *Engine) nowFor(p Payment) time.Time {
 	if p.MadeClock == 0 {
 		return now
 	}
-	byJournal := p.CreatedAt.Add(e.settings.Clock() - p.MadeClock)
+	byJournal := p.CreatedAt.Add(e.driver.Settings.Clock() - p.MadeClock)
 	if byJournal.Before(now) {
 		return byJournal
 	}
 	return now
-}
-
-func contractPayment(p Payment, plugin string) *abi.Payment {
-	c := &abi.Payment{
-		Id: p.ID, Kind: p.Kind.ABI(), Amount: p.Amount, Currency: p.Currency, Country: p.Country, Method: p.Method,
-		Reference:   p.Reference,
-		Description: p.Description, ReturnUrl: p.ReturnURL, Options: p.Options[plugin],
-		Payer: &abi.Payer{Name: p.Payer.Name, Email: p.Payer.Email, Phone: p.Payer.Phone, Ip: p.Payer.IP},
-		Destination: &abi.Destination{
-			Operator: p.Destination.Operator, Number: p.Destination.Number, Account: p.Destination.Account,
-			Address: p.Destination.Address, Network: p.Destination.Network, Memo: p.Destination.Memo,
-		},
-	}
-	if !p.ExpiresAt.IsZero() {
-		c.ExpiresMs = p.ExpiresAt.UnixMilli()
-	}
-	return c
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
 )
@@ -33,7 +34,7 @@ func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	t.Parallel()
 	var h *house
 	var seen payment.Payment
-	var rows []payment.Attempt
+	var rows []attempt.Attempt
 	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
 		payments, err := h.journal.Payments(context.Background(), payment.Filter{})
 		if err != nil || len(payments) != 1 {
@@ -61,11 +62,11 @@ func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 
 	const repetitions = 100
-	receipts := make([]payment.Receipt, repetitions)
+	receipts := make([]attempt.Receipt[payment.Payment], repetitions)
 	var group sync.WaitGroup
 	for i := range repetitions {
 		group.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				receipts[i] = receipt
@@ -91,7 +92,7 @@ func TestAKeyBelongsToItsMerchant(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	mine := h.create(t, "k")
 
-	receipt, err := h.engine.Create(t.Context(), "other", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+	receipt, err := h.engine.Create(t.Context(), "other", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, receipt.Earlier)
@@ -116,7 +117,7 @@ func TestAClientThatGoesAwayDoesNotStopItsPayment(t *testing.T) {
 		hangUp()
 	}()
 
-	receipt, err := h.engine.Create(ctx, "shop", payment.Key{Value: "k"}, orderOf("10.00"), time.Minute)
+	receipt, err := h.engine.Create(ctx, "shop", attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	close(leave)
@@ -136,12 +137,12 @@ func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
 	})
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 
-	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
+	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.NotEqual(t, payment.RequiresAction, receipt.Payment.Status)
 
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
+	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
 	require.True(t, again.Waiting, "in flight")
@@ -159,12 +160,12 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 		says(`{"id":"a-1","status":"open"}`)(w, r)
 	}
 	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), slow)
-	told := func(p payment.Payment) payment.Answer {
-		return payment.Answer{Status: 201, Body: []byte(p.ID + " " + string(p.Status))}
+	told := func(p payment.Payment) attempt.Answer {
+		return attempt.Answer{Status: 201, Body: []byte(p.ID + " " + string(p.Status))}
 	}
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Answer: told})
 
-	left, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "left"}, orderOf("10.00"), 0)
+	left, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "left"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, left.Waiting)
 	<-asked
@@ -178,12 +179,12 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, key.Status, "whoever asks again is told how it stands then")
 
-	waited, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
+	waited, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, &payment.Answer{Status: 201, Body: []byte(waited.Payment.ID + " requires_action")}, waited.Answer)
+	require.Equal(t, &attempt.Answer{Status: 201, Body: []byte(waited.Payment.ID + " requires_action")}, waited.Answer)
 	key, err = h.journal.Key(t.Context(), "shop", "waited")
 	require.NoError(t, err)
-	kept := payment.Answer{Status: key.Status, Body: key.Body}
+	kept := attempt.Answer{Status: key.Status, Body: key.Body}
 	require.Equal(t, *waited.Answer, kept)
 }
 
@@ -194,7 +195,7 @@ func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	order := orderOf("10")
 	order.Currency = "JPY"
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, order, time.Minute)
+	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
 
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
@@ -220,12 +221,12 @@ func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T)
 			url:       first.url,
 		}))
 
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
+	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
 
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
 	require.Equal(t, made.ID, again.Payment.ID)
-	_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: "another"}, orderOf("10"), time.Minute)
+	_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: "another"}, orderOf("10"), time.Minute)
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
 }
@@ -236,7 +237,7 @@ func TestAnOrderThatSaysTooLittleIsToldWhatIsMissing(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none, required: []string{"/destination/number", "/country"}}, first,
 		payment.Settings{})
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10"), time.Minute)
+	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
 
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
@@ -277,7 +278,7 @@ func TestActsOnAPayment(t *testing.T) {
 		},
 		{
 			"a cancel without an answer changes nothing", cancel, fails(500, ""), payment.RequiresAction,
-			payment.ErrUnanswered, "cancel",
+			attempt.ErrUnanswered, "cancel",
 		},
 		{"a look-up finds it paid", refresh, says(`{"id":"a-1","status":"paid"}`), payment.Succeeded, nil, "lookup"},
 		{
@@ -287,7 +288,7 @@ func TestActsOnAPayment(t *testing.T) {
 		{"a look-up finds it failed", refresh, says(`{"id":"a-1","status":"failed"}`), payment.Failed, nil, "lookup"},
 		{
 			"a look-up about another payment is not believed", refresh, says(`{"id":"a-2","status":"paid"}`),
-			payment.RequiresAction, payment.ErrUnanswered, "lookup",
+			payment.RequiresAction, attempt.ErrUnanswered, "lookup",
 		},
 		{
 			"paid with less than was asked for is not success", refresh,
@@ -298,7 +299,7 @@ func TestActsOnAPayment(t *testing.T) {
 			payment.RequiresAction, nil, "lookup",
 		},
 		{
-			"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, payment.ErrUnanswered,
+			"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, attempt.ErrUnanswered,
 			"lookup",
 		},
 		{"a confirm moves it on", confirm, says(`{"id":"a-1","status":"working"}`), payment.Processing, nil, "confirm"},
@@ -306,7 +307,7 @@ func TestActsOnAPayment(t *testing.T) {
 		{"an update goes to the provider", update, says(open), payment.RequiresAction, nil, "update"},
 		{
 			"an update without an answer changes nothing", update, fails(500, ""), payment.RequiresAction,
-			payment.ErrUnanswered, "update",
+			attempt.ErrUnanswered, "update",
 		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
@@ -422,36 +423,36 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 // What a crash interrupts is told by the journal alone: an engine that never knew of the payment takes it up.
 func TestRecoveryAfterACrash(t *testing.T) {
 	t.Parallel()
-	open := func(idempotency string) payment.Attempt {
-		return payment.Attempt{
+	open := func(idempotency string) attempt.Attempt {
+		return attempt.Attempt{
 			ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create",
 			Operation: "create", Idempotency: idempotency, Sent: true,
 		}
 	}
-	closed := func(idempotency string, event payment.Event) payment.Attempt {
+	closed := func(idempotency string, event attempt.Event) attempt.Attempt {
 		a := open(idempotency)
 		a.Event = event
 		return a
 	}
 	for _, row := range []struct {
 		what     string
-		attempts []payment.Attempt
+		attempts []attempt.Attempt
 		status   payment.Status
 		provider string
 	}{
 		{"created, and nothing sent", nil, payment.RequiresAction, "a"},
-		{"NONE about to be sent", []payment.Attempt{open("none")}, payment.Unknown, "a"},
-		{"KEYED about to be sent", []payment.Attempt{open("keyed")}, payment.Unknown, "a"},
-		{"ABANDONABLE about to be sent", []payment.Attempt{open("abandonable")}, payment.RequiresAction, "b"},
-		{"a SAFE step about to be sent", []payment.Attempt{open("safe")}, payment.RequiresAction, "a"},
+		{"NONE about to be sent", []attempt.Attempt{open("none")}, payment.Unknown, "a"},
+		{"KEYED about to be sent", []attempt.Attempt{open("keyed")}, payment.Unknown, "a"},
+		{"ABANDONABLE about to be sent", []attempt.Attempt{open("abandonable")}, payment.RequiresAction, "b"},
+		{"a SAFE step about to be sent", []attempt.Attempt{open("safe")}, payment.RequiresAction, "a"},
 		{
 			"declined softly, and nobody asked yet after that",
-			[]payment.Attempt{closed("none", payment.DeclinedSoft)},
+			[]attempt.Attempt{closed("none", attempt.DeclinedSoft)},
 			payment.RequiresAction, "b",
 		},
 		{
 			"unanswered, and not yet written as unknown",
-			[]payment.Attempt{closed("none", payment.Unanswered)},
+			[]attempt.Attempt{closed("none", attempt.Unanswered)},
 			payment.Unknown, "a",
 		},
 	} {
@@ -468,7 +469,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 				CreatedAt: time.Now().UTC(),
 			}
 			earlier, err := h.journal.Create(t.Context(), changeOf(p),
-				payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+				attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 			require.NoError(t, err)
 			require.Nil(t, earlier)
 			if len(row.attempts) > 0 {
@@ -515,7 +516,7 @@ func TestRecoveryDoesNotMakeAPaymentLookInFlight(t *testing.T) {
 	defer recovering.Wait()
 	defer stop()
 	for range 300 {
-		again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+		again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 			time.Minute)
 		require.NoError(t, err)
 		require.False(t, again.Waiting)
@@ -532,16 +533,16 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	})
 	h := newHouse(t, payment.Settings{},
 		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
-	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, orderOf("10.00"), 0)
+	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	<-arrived
 	ended := make(chan error, 1)
 	go func() { ended <- h.engine.Shutdown(context.Background()) }()
 	for tries := 0; err == nil; tries++ {
-		_, err = h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"),
+		_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"),
 			time.Minute)
 	}
-	require.ErrorIs(t, err, payment.ErrShuttingDown)
+	require.ErrorIs(t, err, attempt.ErrShuttingDown)
 	close(leave)
 
 	require.NoError(t, <-ended)
@@ -596,7 +597,7 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 			ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 			Decision: decided, CreatedAt: time.Now().UTC(), Version: 1,
 		}
-		_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: id, PaymentID: id})
+		_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: id, PaymentID: id})
 		require.NoError(t, err)
 	}
 	recovered := make(chan error, 1)

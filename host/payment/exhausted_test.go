@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
@@ -29,17 +31,17 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	made := h.create(t, "k")
 	short.Store(true)
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
-	require.ErrorIs(t, err, payment.ErrExhausted)
-	_, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run", Fingerprint: "f"},
-		payment.OperationRequest{Provider: "a", Operation: "confirm"}, time.Minute)
-	require.ErrorIs(t, err, payment.ErrExhausted)
+	require.ErrorIs(t, err, attempt.ErrExhausted)
+	_, err = h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "run", Fingerprint: "f"},
+		operation.Request{Provider: "a", Operation: "confirm"}, time.Minute)
+	require.ErrorIs(t, err, attempt.ErrExhausted)
 	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Len(t, payments, 1, "nothing is journalled")
 
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, made.ID, again.Earlier.PaymentID, "a repetition is answered")
@@ -88,11 +90,11 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 			}
 			return machine.Check(time.Now())
 		},
-		Observe: func(payment.Attempt) { met <- struct{}{} },
+		Observe: func(attempt.Attempt) { met <- struct{}{} },
 	})
-	receipts := make(chan payment.Receipt, 1)
+	receipts := make(chan attempt.Receipt[payment.Payment], 1)
 	go func() {
-		receipt, err := engine.Create(context.Background(), "shop", payment.Key{Value: "k", Fingerprint: "f"},
+		receipt, err := engine.Create(context.Background(), "shop", attempt.Key{Value: "k", Fingerprint: "f"},
 			orderOf("10.00"), time.Minute)
 		if err == nil {
 			receipts <- receipt
@@ -126,12 +128,12 @@ func TestAPaymentThatAnExhaustedMachineCannotSendIsLeftForRecovery(t *testing.T)
 		}
 		return egress.ErrExhausted
 	}})
-	receipt, err := engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), 0)
+	receipt, err := engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.Eventually(t, func() bool {
 		attempts, err := journal.Attempts(t.Context(), receipt.Payment.ID)
-		return err == nil && len(attempts) == 1 && attempts[0].Event == payment.NotSent
+		return err == nil && len(attempts) == 1 && attempts[0].Event == attempt.NotSent
 	}, time.Minute, time.Millisecond)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

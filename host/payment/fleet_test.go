@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -33,9 +34,9 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 	retired := make(chan struct{})
 	before.Retired = func() { close(retired) }
 
-	first := make(chan payment.Receipt)
+	first := make(chan attempt.Receipt[payment.Payment])
 	go func() {
-		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "first", Fingerprint: "f"},
+		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "first", Fingerprint: "f"},
 			orderOf("10.00"), time.Minute)
 		assert.NoError(t, err)
 		first <- receipt

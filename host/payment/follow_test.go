@@ -11,6 +11,7 @@ import (
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -67,14 +68,14 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 			map[string]string{"w-1": `{"id":"w-1","status":"paid"}`, "": `{"status":"unclear"}`},
 			payment.Unknown,
 			[]string{"lookup/w-1", "lookup/"},
-			payment.ErrUnanswered,
+			attempt.ErrUnanswered,
 		},
 		{
 			"the object is not there",
 			map[string]string{"w-1": `{"error":"absent"}`, "": `{"status":"unclear"}`},
 			payment.Unknown,
 			[]string{"lookup/w-1", "lookup/"},
-			payment.ErrUnanswered,
+			attempt.ErrUnanswered,
 		},
 		{
 			"the provider has the object, and cannot tell",
@@ -84,7 +85,7 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 			},
 			payment.Unknown,
 			[]string{"lookup/w-1"},
-			payment.ErrUnanswered,
+			attempt.ErrUnanswered,
 		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
@@ -134,7 +135,7 @@ func TestAnObjectThatAHintNamesAndThatIsNotThereSaysNothingOfThePayment(t *testi
 
 	p, err := h.engine.Report(t.Context(), "a", payment.Report{Reference: ours, ProviderReference: "nobodys"})
 
-	require.ErrorIs(t, err, payment.ErrUnanswered)
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
 	require.Equal(t, payment.Unknown, p.Status)
 	require.Equal(t, "a", p.Provider)
 	require.Empty(t, second.requests())

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -26,15 +27,15 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
 			}
 			_, err := h.journal.Create(t.Context(), changeOf(p),
-				payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+				attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 			require.NoError(t, err)
 			p.Version, p.Attempts, p.Status, p.Provider = 2, 1, payment.Processing, "a"
 			class := map[abi.Idempotency]string{none: "none"}[idempotency]
 			if class == "" {
 				class = "abandonable"
 			}
-			require.NoError(t, h.journal.Save(t.Context(), changeOf(p, payment.Attempt{
-				ID: "att_1", PaymentID: p.ID, Number: 1, Provider: "a", Role: "create", Operation: "create",
+			require.NoError(t, h.journal.Save(t.Context(), changeOf(p, attempt.Attempt{
+				ID: "att_1", Owner: p.OwnerID(), Number: 1, Provider: "a", Role: "create", Operation: "create",
 				Idempotency: class, Sent: true,
 			})))
 
@@ -50,7 +51,7 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 			require.Equal(t, "a-1", p.ProviderReference)
 			require.Empty(t, second.requests())
 			attempt := h.attempts(t, p.ID)[0]
-			require.Equal(t, payment.Unanswered, attempt.Event)
+			require.Equal(t, attempt.Unanswered, attempt.Event)
 			require.False(t, attempt.Abandoned)
 		})
 	}

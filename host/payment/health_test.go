@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
@@ -73,7 +74,7 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 
 func (h *house) createFor(t *testing.T, merchant, key, amount string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), merchant, payment.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
+	receipt, err := h.engine.Create(t.Context(), merchant, attempt.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
 		time.Minute)
 	require.NoError(t, err)
 	return receipt.Payment
@@ -98,7 +99,7 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	require.ErrorContains(t, available(), "paused until ")
 	require.ErrorContains(t, available(), "after answers that contradict the requests of 3 merchants")
 
-	_, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	var none *payment.NoRouteError
 	require.ErrorAs(t, err, &none)

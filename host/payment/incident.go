@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+
+	"payrouter/host/attempt"
 )
 
 // alertContradiction is what a payment shows that a provider's signed report contradicts.
@@ -15,7 +17,7 @@ func alertContradiction(provider, why string) string {
 
 // madeUnder reports whether a request of the payment to a provider carried a reference of ours. An empty reference
 // contradicts nothing, and neither does any where no request carried one.
-func madeUnder(attempts []Attempt, provider, reference string) bool {
+func madeUnder(attempts []attempt.Attempt, provider, reference string) bool {
 	carried := false
 	for _, a := range attempts {
 		if a.Provider != provider || a.Reference == "" {

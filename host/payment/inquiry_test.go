@@ -11,6 +11,8 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
@@ -78,7 +80,7 @@ func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 	h := clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first)
 
 	outcome, fuel, err := h.engine.Read(t.Context(), "a",
-		payment.Ask{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
+		account.Question{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
 
 	require.NoError(t, err)
 	require.Equal(t, []string{`{"balance":1.10,"seed":"{{masked}}"}`, "2"},
@@ -101,7 +103,7 @@ func TestAReadIsTriedAgainWhereNoAnswerCame(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`), fails(500, ""), hangsUp)
 	h := clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first)
 
-	_, fuel, err := h.engine.Read(t.Context(), "a", payment.Ask{Operation: "balance"})
+	_, fuel, err := h.engine.Read(t.Context(), "a", account.Question{Operation: "balance"})
 
 	require.NoError(t, err)
 	require.Len(t, first.requests(), 3)
@@ -119,7 +121,7 @@ func TestAReadForARoleHasAQuery(t *testing.T) {
 	}}}, first)
 
 	_, _, err := h.engine.Read(t.Context(), "a",
-		payment.Ask{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
+		account.Question{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
 
 	require.NoError(t, err)
 	require.True(t, called.GetQuery().EqualVT(&abi.Query{Currency: "EUR", Limit: 3}))
@@ -136,7 +138,7 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		provider string
-		ask      payment.Ask
+		ask      account.Question
 		answer   http.HandlerFunc
 		prepare  func(*abi.Call) (*abi.Step, error)
 		want     error
@@ -144,63 +146,63 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 	}{
 		"no such account": {
 			"b",
-			payment.Ask{Operation: "balance"},
-			nil, nil, payment.ErrNoOperation,
+			account.Question{Operation: "balance"},
+			nil, nil, attempt.ErrNoOperation,
 			0,
 		},
 		"no such operation": {
 			"a",
-			payment.Ask{Operation: "balances"},
-			nil, nil, payment.ErrNoOperation,
+			account.Question{Operation: "balances"},
+			nil, nil, attempt.ErrNoOperation,
 			0,
 		},
 		"one that may change something": {
 			"a",
-			payment.Ask{Operation: "pay", Input: []byte(`{"amount":"1"}`)},
+			account.Question{Operation: "pay", Input: []byte(`{"amount":"1"}`)},
 			nil,
-			nil, payment.ErrUnsupported, 0,
+			nil, attempt.ErrUnsupported, 0,
 		},
 		"a step that may change anything": {
 			"a",
-			payment.Ask{Operation: "balance"},
-			nil, pays, payment.ErrUnavailable,
+			account.Question{Operation: "balance"},
+			nil, pays, attempt.ErrUnavailable,
 			0,
 		},
 		"an input that is not one": {
 			"a",
-			payment.Ask{Operation: "balance", Input: []byte(`{"of":1}`)},
+			account.Question{Operation: "balance", Input: []byte(`{"of":1}`)},
 			nil, nil,
 			&invalid.Error{}, 0,
 		},
 		"the plugin cannot": {
 			"a",
-			payment.Ask{Operation: "balance"},
+			account.Question{Operation: "balance"},
 			nil, cannot,
-			&payment.DeclinedError{}, 0,
+			&attempt.DeclinedError{}, 0,
 		},
 		"declined": {
 			"a",
-			payment.Ask{Operation: "balance"},
+			account.Question{Operation: "balance"},
 			says(`{"error":"limit"}`), nil,
-			&payment.DeclinedError{}, 1,
+			&attempt.DeclinedError{}, 1,
 		},
 		"not there": {
 			"a",
-			payment.Ask{Operation: "balance"},
+			account.Question{Operation: "balance"},
 			says(`{"error":"absent"}`), nil,
-			&payment.DeclinedError{}, 1,
+			&attempt.DeclinedError{}, 1,
 		},
 		"no answer at all": {
 			"a",
-			payment.Ask{Operation: "balance"},
-			hangsUp, nil, payment.ErrUnanswered,
+			account.Question{Operation: "balance"},
+			hangsUp, nil, attempt.ErrUnanswered,
 			3,
 		},
 		"round and round": {
 			"a",
-			payment.Ask{Operation: "balance"},
+			account.Question{Operation: "balance"},
 			says(`{"next":"lookup"}`), nil,
-			payment.ErrUnanswered, 3,
+			attempt.ErrUnanswered, 3,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +216,7 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 			case *invalid.Error:
 				require.ErrorAs(t, err, &want)
 				require.Equal(t, "/of", want.Field)
-			case *payment.DeclinedError:
+			case *attempt.DeclinedError:
 				require.ErrorAs(t, err, &want)
 			default:
 				require.ErrorIs(t, err, want)
@@ -236,9 +238,9 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 	ctx, giveUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer giveUp()
 
-	_, _, err := h.engine.Read(ctx, "a", payment.Ask{Operation: "balance"})
+	_, _, err := h.engine.Read(ctx, "a", account.Question{Operation: "balance"})
 
-	require.ErrorIs(t, err, payment.ErrUnanswered)
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
 	require.Len(t, first.requests(), 1)
 	require.NoError(t, readable(h))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"payrouter/host/attempt"
 )
 
 // Errors of the journal, told apart with errors.Is.
@@ -16,15 +18,12 @@ var (
 	ErrAmbiguous = errors.New("the reference names several payments")
 )
 
-// ErrJournal tells that the journal cannot be written or read now; nothing may be sent.
-var ErrJournal = errors.New("journal unavailable")
-
 // Journal keeps payments durably: what a method has returned without an error survives a crash of the machine. Every
 // method is safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
 type Journal interface {
 	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before,
 	// nothing is written and the earlier key comes back; ErrKeyExpired where that is forgotten.
-	Create(ctx context.Context, change Change, key Key) (earlier *Key, err error)
+	Create(ctx context.Context, change Change, key attempt.Key) (earlier *attempt.Key, err error)
 	// Save writes a change of a payment that exists, its key's answer and its claim included. ErrStale if that is not
 	// at the version before the change's, ErrClaimed if the object that it claims is another's.
 	Save(ctx context.Context, change Change) error
@@ -55,11 +54,11 @@ type Journal interface {
 	// Entries lists a merchant's entries in their order, those after a sequence number; an empty merchant is everybody.
 	Entries(ctx context.Context, merchant string, after int64, limit int) ([]Entry, error)
 	// Attempts lists a payment's attempts by number.
-	Attempts(ctx context.Context, paymentID string) ([]Attempt, error)
+	Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error)
 	// Key reads a merchant's idempotency key; nil where it was never used.
-	Key(ctx context.Context, merchant, value string) (*Key, error)
+	Key(ctx context.Context, merchant, value string) (*attempt.Key, error)
 	// Answer stores what the key's request was answered, and gives back what stands: the first answer does.
-	Answer(ctx context.Context, key Key) (standing Key, err error)
+	Answer(ctx context.Context, key attempt.Key) (standing attempt.Key, err error)
 	// PurgeKeys forgets keys whose payments have been terminal for longer than a lifetime, some at a time, and tells
 	// how many. The lifetime counts in the journal's own clock, which no wall clock moves. What is left of a key makes
 	// Create answer ErrKeyExpired.
@@ -71,33 +70,14 @@ type Change struct {
 	// Payment is at the version after the one that it was read at.
 	Payment Payment
 	// Attempts are new, or closed.
-	Attempts []Attempt
+	Attempts []attempt.Attempt
 	// Entries are new. The journal gives them their numbers, in this order.
 	Entries []Entry
 	// Answer is what the payment's key is answered with from now on, unless it has been answered already. Nil leaves
 	// the key as it is.
-	Answer *Answer
+	Answer *attempt.Answer
 	// Claim is of the object that the change names for the first time. Nil claims nothing.
-	Claim *Claim
-}
-
-// Answer is what a request was answered.
-type Answer struct {
-	Status int
-	Body   []byte
-}
-
-// Key is an idempotency key: one per merchant and value.
-type Key struct {
-	Merchant string
-	Value    string
-	// Fingerprint is over the method, the path and the canonical body of the request.
-	Fingerprint string
-	PaymentID   string
-	// Status and Body are the answer, once there is one; Status 0 says that the request is still in flight.
-	Status    int
-	Body      []byte
-	CreatedAt time.Time
+	Claim *attempt.Claim
 }
 
 // Filter narrows a list. Zero fields do not narrow.

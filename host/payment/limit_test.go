@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/health"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -39,7 +40,7 @@ func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 	payments := make([]payment.Payment, 12)
 	for i := range payments {
 		all.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: fmt.Sprint(i), Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(i), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				payments[i] = receipt.Payment
@@ -79,7 +80,7 @@ func TestPaymentThatPassesAnAmountGoesByTheNextRule(t *testing.T) {
 	t.Parallel()
 	h, book := limitedHouse(t)
 	create := func(key, amount string) string {
-		receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: key}, orderOf(amount),
+		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: key}, orderOf(amount),
 			time.Minute)
 		require.NoError(t, err)
 		return receipt.Payment.Decision.Rule

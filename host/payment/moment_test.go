@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -16,14 +17,14 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	var h *house
 	var first *provider
 	type seen struct {
-		moment   payment.Moment
+		moment   attempt.Moment
 		requests int
 		status   payment.Status
 		open     bool
 	}
 	var mutex sync.Mutex
 	var moments []seen
-	told := func(m payment.Moment) {
+	told := func(m attempt.Moment) {
 		payments, err := h.journal.Payments(context.Background(), payment.Filter{})
 		if err != nil || len(payments) != 1 {
 			return
@@ -45,8 +46,8 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	mutex.Lock()
 	defer mutex.Unlock()
 	require.Equal(t, []seen{
-		{payment.MomentJournalled, 0, payment.Processing, true},
-		{payment.MomentSent, 1, payment.Processing, true},
-		{payment.MomentSettled, 1, payment.RequiresAction, false},
+		{attempt.MomentJournalled, 0, payment.Processing, true},
+		{attempt.MomentSent, 1, payment.Processing, true},
+		{attempt.MomentSettled, 1, payment.RequiresAction, false},
 	}, moments)
 }

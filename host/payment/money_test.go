@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 )
@@ -39,15 +40,15 @@ func TestSuccessNeedsTheAmountInThePaymentsCurrency(t *testing.T) {
 		},
 		{
 			"an order of the same number in another currency", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`,
-			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR",
+			payment.RequiresAction, attempt.ErrUnanswered, "10 JPY, not 10.00 EUR",
 		},
 		{
 			"another currency in both",
 			`{"id":"a-1","status":"paid","amount":10,"currency":"JPY","received":10,"received_currency":"JPY"}`,
-			payment.RequiresAction, payment.ErrUnanswered, "10 JPY, not 10.00 EUR",
+			payment.RequiresAction, attempt.ErrUnanswered, "10 JPY, not 10.00 EUR",
 		},
 		{
-			"another amount", `{"id":"a-1","status":"paid","amount":11}`, payment.RequiresAction, payment.ErrUnanswered,
+			"another amount", `{"id":"a-1","status":"paid","amount":11}`, payment.RequiresAction, attempt.ErrUnanswered,
 			"11 EUR, not 10.00 EUR",
 		},
 	} {

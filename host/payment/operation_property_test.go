@@ -16,6 +16,8 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
@@ -26,14 +28,14 @@ type brittleRuns struct {
 	*brittle
 }
 
-func (b brittleRuns) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (*payment.Key, error) {
+func (b brittleRuns) CreateRun(ctx context.Context, run operation.Run, key attempt.Key) (*attempt.Key, error) {
 	if err := b.fails(); err != nil {
 		return nil, err
 	}
 	return b.DB.CreateRun(ctx, run, key)
 }
 
-func (b brittleRuns) SaveRun(ctx context.Context, change payment.RunChange) error {
+func (b brittleRuns) SaveRun(ctx context.Context, change operation.Change) error {
 	if err := b.fails(); err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ type desk struct {
 	clock   *clock
 	// keys are the runs that were made under each, and ended the terminal statuses that were seen.
 	keys  map[string]string
-	ended map[string]payment.RunStatus
+	ended map[string]operation.Status
 }
 
 func newDesk(t *rapid.T, dir string) *desk {
@@ -58,7 +60,7 @@ func newDesk(t *rapid.T, dir string) *desk {
 	require.NoError(t, err)
 	d := &desk{
 		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
-		keys: map[string]string{}, ended: map[string]payment.RunStatus{},
+		keys: map[string]string{}, ended: map[string]operation.Status{},
 	}
 	d.bank = &bank{
 		name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"),
@@ -68,9 +70,9 @@ func newDesk(t *rapid.T, dir string) *desk {
 		name: "clerk", idempotency: d.bank.class,
 		revocable: rapid.Bool().Draw(t, "revocable"), prepare: books,
 	}}
-	d.fleet = &payment.Fleet{Accounts: map[string]*payment.Account{
+	d.fleet = &payment.Fleet{Accounts: map[string]*attempt.Account{
 		"a": {
-			Name: "a", Plugin: func(string) payment.Connector { return connector }, Egress: d.bank,
+			Name: "a", Plugin: func(string) attempt.Connector { return connector }, Egress: d.bank,
 			Settings: []byte("{}"),
 		},
 	}}
@@ -111,7 +113,7 @@ func (d *desk) prepare(t *rapid.T) {
 
 func (d *desk) perform(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := d.engine.Perform(context.Background(), "desk", payment.Key{Value: key, Fingerprint: "f"},
+	receipt, err := d.engine.Perform(context.Background(), "desk", attempt.Key{Value: key, Fingerprint: "f"},
 		payOf(ten), time.Minute)
 	tolerate(t, err)
 	if receipt.Run.ID == "" {
@@ -125,7 +127,7 @@ func (d *desk) perform(t *rapid.T) {
 
 // check holds what the runs are against what the provider has.
 func (d *desk) check(t *rapid.T) {
-	runs, err := d.journal.Runs(context.Background(), payment.RunFilter{})
+	runs, err := d.journal.Runs(context.Background(), operation.Filter{})
 	require.NoError(t, err)
 	known := 0
 	for _, run := range runs {
@@ -140,13 +142,13 @@ func (d *desk) check(t *rapid.T) {
 		known += booked
 		if d.bank.class != abandonable {
 			require.LessOrEqual(t, booked, 1, "%s was done twice", run.ID)
-			require.False(t, run.Status == payment.RunFailed && booked > 0, "%s failed, and was done", run.ID)
+			require.False(t, run.Status == operation.Failed && booked > 0, "%s failed, and was done", run.ID)
 		}
-		require.False(t, run.Status == payment.RunSucceeded && booked == 0, "%s succeeded, and was not done", run.ID)
+		require.False(t, run.Status == operation.Succeeded && booked == 0, "%s succeeded, and was not done", run.ID)
 		if before, ended := d.ended[run.ID]; ended {
 			require.Equal(t, before, run.Status)
 		}
-		if run.Status.Terminal() || run.Status == payment.RunUnknown {
+		if run.Status.Terminal() || run.Status == operation.Unknown {
 			d.ended[run.ID] = run.Status
 			for _, a := range attempts {
 				require.False(t, a.Open())

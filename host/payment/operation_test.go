@@ -14,7 +14,10 @@ import (
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -25,28 +28,28 @@ func counter(t *testing.T, settings payment.Settings, c clerk, at *provider) *ho
 	return runsHouse(t, settings, account{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
 }
 
-func payOf(input string) payment.OperationRequest {
-	return payment.OperationRequest{Provider: "a", Operation: "pay", Input: []byte(input)}
+func payOf(input string) operation.Request {
+	return operation.Request{Provider: "a", Operation: "pay", Input: []byte(input)}
 }
 
 const ten = `{"amount":"10.00"}`
 
-func (h *house) perform(t *testing.T, key string, what payment.OperationRequest) payment.Run {
+func (h *house) perform(t *testing.T, key string, what operation.Request) operation.Run {
 	t.Helper()
-	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
+	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
 	return receipt.Run
 }
 
-func (h *house) requireRun(t *testing.T, want payment.Run) {
+func (h *house) requireRun(t *testing.T, want operation.Run) {
 	t.Helper()
 	stands, err := h.engine.Run(t.Context(), want.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, stands)
 }
 
-func eventsOf(t *testing.T, h *house, id string) (events []payment.Event) {
+func eventsOf(t *testing.T, h *house, id string) (events []attempt.Event) {
 	t.Helper()
 	attempts, err := h.engine.RunAttempts(t.Context(), id)
 	require.NoError(t, err)
@@ -82,16 +85,16 @@ func TestOperationsOfAnAccount(t *testing.T) {
 	require.Equal(t, one, all[len(all)-1])
 
 	_, err = fleet.Operations("b")
-	require.ErrorIs(t, err, payment.ErrNoOperation)
+	require.ErrorIs(t, err, attempt.ErrNoOperation)
 	_, err = fleet.Operation("a", "Pay")
-	require.ErrorIs(t, err, payment.ErrNoOperation)
+	require.ErrorIs(t, err, attempt.ErrNoOperation)
 }
 
 func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	t.Parallel()
 	var h *house
-	var seen []payment.Run
-	var rows []payment.Attempt
+	var seen []operation.Run
+	var rows []attempt.Attempt
 	first := newProvider(t, func(w http.ResponseWriter, r *http.Request) {
 		if seen, _ = h.journal.UnfinishedRuns(context.Background(), "", 0); len(seen) == 1 {
 			rows, _ = h.journal.Attempts(context.Background(), seen[0].ID)
@@ -101,7 +104,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	h = counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 
 	run := h.perform(t, "k",
-		payment.OperationRequest{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
+		operation.Request{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
 
 	require.Len(t, seen, 1)
 	require.Equal(t, run.ID, seen[0].ID)
@@ -109,7 +112,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	require.Len(t, rows, 1)
 	require.True(t, rows[0].Open())
 	require.Contains(t, string(rows[0].Request), "/pay")
-	require.Equal(t, payment.RunSucceeded, run.Status)
+	require.Equal(t, operation.Succeeded, run.Status)
 	require.Equal(t, []string{`{ "amount": "10.00" }`, `{"balance":0.50,"seed":"{{masked}}"}`},
 		[]string{string(run.Input), string(run.Output)}, "to the byte")
 	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"},
@@ -117,7 +120,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	require.Len(t, first.requests()[0].reference, 24)
 	require.Equal(t, "1", first.requests()[0].of)
 	h.requireRun(t, run)
-	require.Equal(t, []payment.Event{payment.Accepted}, eventsOf(t, h, run.ID))
+	require.Equal(t, []attempt.Event{attempt.Accepted}, eventsOf(t, h, run.ID))
 	attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
 	require.NoError(t, err)
 	require.NotContains(t, string(attempts[0].Response), "never to be seen")
@@ -130,173 +133,173 @@ func TestWhatBecomesOfARun(t *testing.T) {
 	t.Parallel()
 	output := says(`{"output":{}}`)
 	const (
-		succeeded, failed, unknown = payment.RunSucceeded, payment.RunFailed, payment.RunUnknown
-		accepted, unanswered       = payment.Accepted, payment.Unanswered
+		succeeded, failed, unknown = operation.Succeeded, operation.Failed, operation.Unknown
+		accepted, unanswered       = attempt.Accepted, attempt.Unanswered
 	)
 	for name, row := range map[string]struct {
 		probe   probe
 		answers []http.HandlerFunc
-		status  payment.RunStatus
+		status  operation.Status
 		code    string
-		events  []payment.Event
+		events  []attempt.Event
 	}{
 		"unanswered, none": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{hangsUp},
 			unknown,
 			"provider_unavailable",
-			[]payment.Event{unanswered},
+			[]attempt.Event{unanswered},
 		},
 		"500, none": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{fails(500, "{}")},
 			unknown,
 			"provider_unavailable",
-			[]payment.Event{unanswered},
+			[]attempt.Event{unanswered},
 		},
 		"unspecified is none": {
 			probe{},
 			[]http.HandlerFunc{hangsUp},
 			unknown, "provider_unavailable",
-			[]payment.Event{unanswered},
+			[]attempt.Event{unanswered},
 		},
 		"unanswered, keyed": {
 			probe{idempotency: keyed},
 			[]http.HandlerFunc{hangsUp, truncates},
 			succeeded, "",
-			[]payment.Event{unanswered, unanswered, accepted},
+			[]attempt.Event{unanswered, unanswered, accepted},
 		},
 		"unanswered for good, keyed": {
 			probe{idempotency: keyed},
 			[]http.HandlerFunc{hangsUp, hangsUp, hangsUp},
 			unknown, "provider_unavailable",
-			[]payment.Event{unanswered, unanswered, unanswered},
+			[]attempt.Event{unanswered, unanswered, unanswered},
 		},
 		"unanswered, abandonable": {
 			probe{idempotency: abandonable},
 			[]http.HandlerFunc{hangsUp},
 			succeeded, "",
-			[]payment.Event{unanswered, accepted},
+			[]attempt.Event{unanswered, accepted},
 		},
 		"unanswered for good, left": {
 			probe{idempotency: abandonable},
 			[]http.HandlerFunc{hangsUp, hangsUp, hangsUp},
 			failed, "provider_unavailable",
-			[]payment.Event{unanswered, unanswered, unanswered},
+			[]attempt.Event{unanswered, unanswered, unanswered},
 		},
 		"refused, and then taken": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{fails(429, `{"error":"slow"}`)},
 			succeeded, "",
-			[]payment.Event{payment.Refused, accepted},
+			[]attempt.Event{attempt.Refused, accepted},
 		},
 		"declined": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"error":"limit"}`)},
 			failed, "limit_exceeded",
-			[]payment.Event{payment.DeclinedSoft},
+			[]attempt.Event{attempt.DeclinedSoft},
 		},
 		"declined by everybody": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"error":"fraud"}`)},
 			failed, "fraud_suspected",
-			[]payment.Event{payment.DeclinedHard},
+			[]attempt.Event{attempt.DeclinedHard},
 		},
 		"declined, and not for good": {
 			probe{idempotency: none, revocable: true},
 			[]http.HandlerFunc{says(`{"error":"limit"}`)},
 			unknown, "limit_exceeded",
-			[]payment.Event{payment.DeclinedSoft},
+			[]attempt.Event{attempt.DeclinedSoft},
 		},
 		"what it names is not there": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"error":"absent"}`)},
 			failed, "not_found",
-			[]payment.Event{payment.NotFound},
+			[]attempt.Event{attempt.NotFound},
 		},
 		"a duplicate": {
 			probe{idempotency: keyed},
 			[]http.HandlerFunc{says(`{"error":"duplicate"}`)},
 			unknown, "duplicate",
-			[]payment.Event{payment.Duplicate},
+			[]attempt.Event{attempt.Duplicate},
 		},
 		"an error that nobody listed": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"error":"odd"}`)},
 			unknown, "provider_error",
-			[]payment.Event{unanswered},
+			[]attempt.Event{unanswered},
 		},
 		"declined after doubt": {
 			probe{idempotency: keyed},
 			[]http.HandlerFunc{hangsUp, says(`{"error":"limit"}`)},
 			unknown, "limit_exceeded",
-			[]payment.Event{unanswered, payment.DeclinedSoft},
+			[]attempt.Event{unanswered, attempt.DeclinedSoft},
 		},
 		"a further step after it": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"next":"lookup"}`), says(`{"error":"limit"}`)},
 			unknown, "limit_exceeded",
-			[]payment.Event{accepted, payment.DeclinedSoft},
+			[]attempt.Event{accepted, attempt.DeclinedSoft},
 		},
 		"about another reference": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)},
 			unknown, "provider_unavailable",
-			[]payment.Event{unanswered},
+			[]attempt.Event{unanswered},
 		},
 		"about an object's own": {
 			probe{idempotency: none, prepare: anonymously},
 			[]http.HandlerFunc{says(`{"output":{},"reference":"another"}`)},
 			succeeded, "",
-			[]payment.Event{accepted},
+			[]attempt.Event{accepted},
 		},
 		"about the caller's own": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"output":{},"reference":"mine-1"}`)},
 			succeeded, "",
-			[]payment.Event{accepted},
+			[]attempt.Event{accepted},
 		},
 		"taken, and failed there": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"id":"1","status":"failed"}`)},
 			failed, "fraud_suspected",
-			[]payment.Event{accepted},
+			[]attempt.Event{accepted},
 		},
 		"taken, and nobody can say so": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"id":"1","status":"unclear"}`)},
 			unknown, "",
-			[]payment.Event{accepted},
+			[]attempt.Event{accepted},
 		},
 		"taken, and under way": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"id":"1","status":"working"}`)},
 			succeeded, "",
-			[]payment.Event{accepted},
+			[]attempt.Event{accepted},
 		},
 		"what it was to end is ended": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"id":"1","status":"canceled"}`)},
 			succeeded, "",
-			[]payment.Event{accepted},
+			[]attempt.Event{accepted},
 		},
 		"the plugin traps on the answer": {
 			probe{idempotency: none},
 			[]http.HandlerFunc{says(`{"trap":"1"}`)},
 			unknown,
 			"provider_unavailable",
-			[]payment.Event{unanswered},
+			[]attempt.Event{unanswered},
 		},
 		"the plugin cannot make it": {
 			probe{idempotency: none, prepare: rejects},
 			nil, failed, "invalid_request",
-			[]payment.Event{payment.Unable},
+			[]attempt.Event{attempt.Unable},
 		},
 		"the plugin fails before it goes": {
 			probe{idempotency: none, prepare: traps},
 			nil, failed,
 			"provider_unavailable",
-			[]payment.Event{payment.Unable},
+			[]attempt.Event{attempt.Unable},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -348,16 +351,16 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
-	perform := func(what payment.OperationRequest) error {
-		_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, what, time.Minute)
+	perform := func(what operation.Request) error {
+		_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, what, time.Minute)
 		return err
 	}
-	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "b", Operation: "pay"}), payment.ErrNoOperation)
-	require.ErrorIs(t, perform(payment.OperationRequest{Provider: "a", Operation: "prey"}), payment.ErrNoOperation)
+	require.ErrorIs(t, perform(operation.Request{Provider: "b", Operation: "pay"}), attempt.ErrNoOperation)
+	require.ErrorIs(t, perform(operation.Request{Provider: "a", Operation: "prey"}), attempt.ErrNoOperation)
 	var bad *invalid.Error
 	require.ErrorAs(t, perform(payOf("")), &bad)
 	require.Equal(t, &invalid.Error{Field: "/amount", Reason: "is required"}, bad)
-	runs, err := h.engine.Runs(t.Context(), payment.RunFilter{})
+	runs, err := h.engine.Runs(t.Context(), operation.Filter{})
 	require.NoError(t, err)
 	require.Empty(t, runs)
 	key, err := h.journal.Key(t.Context(), "desk", "k")
@@ -366,7 +369,7 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	require.Empty(t, first.requests())
 
 	_, err = clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first).engine.Perform(t.Context(), "desk",
-		payment.Key{Value: "k"}, payOf(ten), time.Minute)
+		attempt.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorContains(t, err, "no runs are kept")
 }
 
@@ -376,11 +379,11 @@ func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 
 	const repetitions = 100
-	receipts := make([]payment.RunReceipt, repetitions)
+	receipts := make([]attempt.Receipt[operation.Run], repetitions)
 	var group sync.WaitGroup
 	for i := range repetitions {
 		group.Go(func() {
-			receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+			receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 				time.Minute)
 			if assert.NoError(t, err) {
 				receipts[i] = receipt
@@ -405,16 +408,16 @@ func TestAKeyIsAPaymentsOrARuns(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`), says(`{"id":"a-1","status":"open"}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	made := h.create(t, "payment's")
-	run, err := h.engine.Perform(t.Context(), "shop", payment.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten),
+	run, err := h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, made.ID, run.Earlier.PaymentID)
 	require.Empty(t, run.Run.ID)
 
-	run, err = h.engine.Perform(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, payOf(ten),
+	run, err = h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "run's", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
-	again, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"),
+	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, run.Run.ID, again.Earlier.PaymentID)
@@ -430,7 +433,7 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 		<-leave
 		says(`{"output":{}}`)(w, r)
 	})
-	answer := func(run payment.Run) payment.Answer { return payment.Answer{Status: 201, Body: []byte(run.Status)} }
+	answer := func(run operation.Run) attempt.Answer { return attempt.Answer{Status: 201, Body: []byte(run.Status)} }
 	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
 	ctx, hangUp := context.WithCancel(t.Context())
 	go func() {
@@ -438,11 +441,11 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 		hangUp()
 	}()
 
-	receipt, err := h.engine.Perform(ctx, "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	receipt, err := h.engine.Perform(ctx, "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
-	require.Equal(t, payment.RunProcessing, receipt.Run.Status)
-	again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+	require.Equal(t, operation.Processing, receipt.Run.Status)
+	again, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
@@ -451,7 +454,7 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 
 	require.Eventually(t, func() bool {
 		run, err := h.engine.Run(t.Context(), receipt.Run.ID)
-		return err == nil && run.Status == payment.RunSucceeded
+		return err == nil && run.Status == operation.Succeeded
 	}, 10*time.Second, time.Millisecond)
 	key, err := h.journal.Key(t.Context(), "desk", "k")
 	require.NoError(t, err)
@@ -462,15 +465,15 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	answer := func(run payment.Run) payment.Answer { return payment.Answer{Status: 201, Body: []byte(run.Status)} }
+	answer := func(run operation.Run) attempt.Answer { return attempt.Answer{Status: 201, Body: []byte(run.Status)} }
 	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
-	receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, &payment.Answer{Status: 201, Body: []byte("succeeded")}, receipt.Answer)
+	require.Equal(t, &attempt.Answer{Status: 201, Body: []byte("succeeded")}, receipt.Answer)
 	key, err := h.journal.Key(t.Context(), "desk", "k")
 	require.NoError(t, err)
-	kept := payment.Answer{Status: key.Status, Body: key.Body}
+	kept := attempt.Answer{Status: key.Status, Body: key.Body}
 	require.Equal(t, *receipt.Answer, kept)
 }
 
@@ -484,9 +487,9 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 		fails(http.StatusTooManyRequests, `{"error":"slow"}`)(w, r)
 	})
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
-	done := make(chan payment.RunReceipt)
+	done := make(chan attempt.Receipt[operation.Run])
 	go func() {
-		receipt, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+		receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 			time.Minute)
 		assert.NoError(t, err)
 		done <- receipt
@@ -510,69 +513,69 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 // What a crash left is taken up: nothing that may have been done is done again.
 func TestRecoveryOfRuns(t *testing.T) {
 	t.Parallel()
-	open := func(a *payment.Attempt) { a.Sent = true }
-	event := func(event payment.Event) func(*payment.Attempt) {
-		return func(a *payment.Attempt) { a.Event, a.Sent = event, true }
+	open := func(a *attempt.Attempt) { a.Sent = true }
+	event := func(event attempt.Event) func(*attempt.Attempt) {
+		return func(a *attempt.Attempt) { a.Event, a.Sent = event, true }
 	}
-	quotes := func(a *payment.Attempt) { a.Idempotency, a.Operation, a.Event = "safe", "quote", payment.Accepted }
+	quotes := func(a *attempt.Attempt) { a.Idempotency, a.Operation, a.Event = "safe", "quote", attempt.Accepted }
 	for name, row := range map[string]struct {
 		class    abi.Idempotency
-		attempts []func(*payment.Attempt)
-		status   payment.RunStatus
+		attempts []func(*attempt.Attempt)
+		status   operation.Status
 		asked    int
-		events   []payment.Event
+		events   []attempt.Event
 	}{
 		"nothing was sent": {
-			none, nil, payment.RunSucceeded, 1,
-			[]payment.Event{payment.Accepted},
+			none, nil, operation.Succeeded, 1,
+			[]attempt.Event{attempt.Accepted},
 		},
 		"between journal and answer, none": {
 			none,
-			[]func(*payment.Attempt){open},
-			payment.RunUnknown, 0,
-			[]payment.Event{payment.Unanswered},
+			[]func(*attempt.Attempt){open},
+			operation.Unknown, 0,
+			[]attempt.Event{attempt.Unanswered},
 		},
 		"between journal and answer, keyed": {
 			keyed,
-			[]func(*payment.Attempt){open},
-			payment.RunUnknown, 0,
-			[]payment.Event{payment.Unanswered},
+			[]func(*attempt.Attempt){open},
+			operation.Unknown, 0,
+			[]attempt.Event{attempt.Unanswered},
 		},
 		"between journal and answer, left": {
 			abandonable,
-			[]func(*payment.Attempt){open},
-			payment.RunFailed, 0,
-			[]payment.Event{payment.Unanswered},
+			[]func(*attempt.Attempt){open},
+			operation.Failed, 0,
+			[]attempt.Event{attempt.Unanswered},
 		},
 		"refused, while it waited to try again": {
 			none,
-			[]func(*payment.Attempt){event(payment.Refused)},
-			payment.RunSucceeded, 1,
-			[]payment.Event{payment.Refused, payment.Accepted},
+			[]func(*attempt.Attempt){event(attempt.Refused)},
+			operation.Succeeded, 1,
+			[]attempt.Event{attempt.Refused, attempt.Accepted},
 		},
 		"never reached, and the same": {
 			none,
-			[]func(*payment.Attempt){event(payment.NotSent)},
-			payment.RunSucceeded, 1,
-			[]payment.Event{payment.NotSent, payment.Accepted},
+			[]func(*attempt.Attempt){event(attempt.NotSent)},
+			operation.Succeeded, 1,
+			[]attempt.Event{attempt.NotSent, attempt.Accepted},
 		},
 		"unanswered, while it waited, keyed": {
 			keyed,
-			[]func(*payment.Attempt){event(payment.Unanswered)},
-			payment.RunUnknown, 0,
-			[]payment.Event{payment.Unanswered},
+			[]func(*attempt.Attempt){event(attempt.Unanswered)},
+			operation.Unknown, 0,
+			[]attempt.Event{attempt.Unanswered},
 		},
 		"a step of it was taken": {
 			none,
-			[]func(*payment.Attempt){event(payment.Accepted)},
-			payment.RunUnknown, 0,
-			[]payment.Event{payment.Accepted},
+			[]func(*attempt.Attempt){event(attempt.Accepted)},
+			operation.Unknown, 0,
+			[]attempt.Event{attempt.Accepted},
 		},
 		"on the way to it, safe": {
 			none,
-			[]func(*payment.Attempt){quotes},
-			payment.RunSucceeded, 1,
-			[]payment.Event{payment.Accepted, payment.Accepted},
+			[]func(*attempt.Attempt){quotes},
+			operation.Succeeded, 1,
+			[]attempt.Event{attempt.Accepted, attempt.Accepted},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -586,11 +589,11 @@ func TestRecoveryOfRuns(t *testing.T) {
 			stands, err := h.engine.Run(t.Context(), run.ID)
 			require.NoError(t, err)
 			require.Equal(t, row.status, stands.Status)
-			require.Equal(t, row.status != payment.RunSucceeded, stands.Failure != nil, "it says why")
+			require.Equal(t, row.status != operation.Succeeded, stands.Failure != nil, "it says why")
 			require.Len(t, first.requests(), row.asked)
 			found, err := h.engine.RunAttempts(t.Context(), run.ID)
 			require.NoError(t, err)
-			var events []payment.Event
+			var events []attempt.Event
 			for _, a := range found {
 				events = append(events, a.Event)
 			}
@@ -600,7 +603,7 @@ func TestRecoveryOfRuns(t *testing.T) {
 			}
 			require.NoError(t, h.engine.Recover(t.Context()), "once is enough")
 			h.requireRun(t, stands)
-			again, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+			again, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 				time.Minute)
 			require.NoError(t, err)
 			require.Equal(t, stands, again.Run, "the key tells how it stands")
@@ -612,22 +615,22 @@ func TestRecoveryOfRuns(t *testing.T) {
 
 // interruptedRun journals a run as a crash would leave it.
 func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
-	changes []func(*payment.Attempt),
-) (payment.Run, []payment.Attempt) {
+	changes []func(*attempt.Attempt),
+) (operation.Run, []attempt.Attempt) {
 	t.Helper()
 	now := time.Now().UTC()
-	run := payment.Run{
+	run := operation.Run{
 		ID: "op_01jd3x6v7q8r9s0t1v2w3x4y5z", Merchant: "desk", Provider: "a", Plugin: "clerk", Operation: "pay",
-		Status: payment.RunProcessing,
+		Status: operation.Processing,
 		Input:  []byte(ten), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	_, err := h.journal.CreateRun(t.Context(), run,
-		payment.Key{Merchant: "desk", Value: "k", Fingerprint: "f", PaymentID: run.ID, CreatedAt: now})
+		attempt.Key{Merchant: "desk", Value: "k", Fingerprint: "f", Owner: run.OwnerID(), CreatedAt: now})
 	require.NoError(t, err)
-	var attempts []payment.Attempt
+	var attempts []attempt.Attempt
 	for n, change := range changes {
-		a := payment.Attempt{
-			ID: "att_" + string(rune('1'+n)), PaymentID: run.ID, Number: n + 1, Provider: "a", Operation: "pay",
+		a := attempt.Attempt{
+			ID: "att_" + string(rune('1'+n)), Owner: run.OwnerID(), Number: n + 1, Provider: "a", Operation: "pay",
 			Role: "operation", StartedAt: now,
 			Idempotency: map[abi.Idempotency]string{none: "none", keyed: "keyed", abandonable: "abandonable"}[class],
 		}
@@ -635,7 +638,7 @@ func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
 		attempts = append(attempts, a)
 	}
 	run.Version, run.Attempts = 2, len(attempts)
-	require.NoError(t, h.journal.SaveRun(t.Context(), payment.RunChange{Run: run, Attempts: attempts}))
+	require.NoError(t, h.journal.SaveRun(t.Context(), operation.Change{Run: run, Attempts: attempts}))
 	return run, attempts
 }
 
@@ -648,7 +651,7 @@ func TestARunWhoseAccountIsGoneAndThatWasNeverSentFails(t *testing.T) {
 	require.NoError(t, h.engine.Recover(t.Context()))
 	stands, err := h.engine.Run(t.Context(), run.ID)
 	require.NoError(t, err)
-	require.Equal(t, payment.RunFailed, stands.Status)
+	require.Equal(t, operation.Failed, stands.Status)
 	require.Contains(t, stands.Failure.Message, "not configured")
 	require.Empty(t, first.requests())
 }
@@ -656,23 +659,23 @@ func TestARunWhoseAccountIsGoneAndThatWasNeverSentFails(t *testing.T) {
 func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		status payment.RunStatus
+		status operation.Status
 		code   string
 	}{
-		"it was done":     {payment.RunSucceeded, ""},
-		"it was not done": {payment.RunFailed, "declined"},
+		"it was done":     {operation.Succeeded, ""},
+		"it was not done": {operation.Failed, "declined"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, hangsUp)
 			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 			run := h.perform(t, "k", payOf(ten))
-			require.Equal(t, payment.RunUnknown, run.Status)
+			require.Equal(t, operation.Unknown, run.Status)
 			require.NoError(t, h.engine.Recover(t.Context()))
 			h.requireRun(t, run)
 
 			settled, err := h.engine.ResolveRun(t.Context(), run.ID,
-				payment.RunResolution{Operator: "ann", Reason: "the statement has it", Status: row.status})
+				operation.ManualResolution{Operator: "ann", Reason: "the statement has it", Status: row.status})
 
 			require.NoError(t, err)
 			require.Equal(t, row.status, settled.Status)
@@ -687,8 +690,8 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 			}
 			h.requireRun(t, settled)
 			_, err = h.engine.ResolveRun(t.Context(), run.ID,
-				payment.RunResolution{Operator: "ann", Reason: "again", Status: payment.RunFailed})
-			require.ErrorIs(t, err, payment.ErrRunState)
+				operation.ManualResolution{Operator: "ann", Reason: "again", Status: operation.Failed})
+			require.ErrorIs(t, err, operation.ErrState)
 			require.Len(t, first.requests(), 1, "it was never sent again")
 		})
 	}
@@ -699,17 +702,17 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 	first := newProvider(t, hangsUp)
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	run := h.perform(t, "k", payOf(ten))
-	for field, ruling := range map[string]payment.RunResolution{
-		"/status": {Reason: "r", Status: payment.RunUnknown},
-		"/reason": {Status: payment.RunFailed},
+	for field, ruling := range map[string]operation.ManualResolution{
+		"/status": {Reason: "r", Status: operation.Unknown},
+		"/reason": {Status: operation.Failed},
 	} {
 		_, err := h.engine.ResolveRun(t.Context(), run.ID, ruling)
 		var bad *invalid.Error
 		require.ErrorAs(t, err, &bad)
 		require.Equal(t, field, bad.Field)
 	}
-	_, err := h.engine.ResolveRun(t.Context(), "op_none", payment.RunResolution{Reason: "r", Status: payment.RunFailed})
-	require.ErrorIs(t, err, payment.ErrNoRun)
+	_, err := h.engine.ResolveRun(t.Context(), "op_none", operation.ManualResolution{Reason: "r", Status: operation.Failed})
+	require.ErrorIs(t, err, operation.ErrNotFound)
 	h.requireRun(t, run)
 }
 
@@ -718,12 +721,12 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`))
 	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	require.NoError(t, h.engine.Shutdown(t.Context()))
-	_, err := h.engine.Perform(t.Context(), "desk", payment.Key{Value: "k"}, payOf(ten), time.Minute)
-	require.ErrorIs(t, err, payment.ErrShuttingDown)
-	_, _, err = h.engine.Read(t.Context(), "a", payment.Ask{Operation: "balance"})
-	require.ErrorIs(t, err, payment.ErrShuttingDown)
-	_, err = h.engine.ResolveRun(t.Context(), "op_1", payment.RunResolution{})
-	require.ErrorIs(t, err, payment.ErrShuttingDown)
+	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
+	require.ErrorIs(t, err, attempt.ErrShuttingDown)
+	_, _, err = h.engine.Read(t.Context(), "a", account.Question{Operation: "balance"})
+	require.ErrorIs(t, err, attempt.ErrShuttingDown)
+	_, err = h.engine.ResolveRun(t.Context(), "op_1", operation.ManualResolution{})
+	require.ErrorIs(t, err, attempt.ErrShuttingDown)
 }
 
 // What crashes are tested with strikes runs where it strikes payments.
@@ -733,12 +736,12 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 	var first *provider
 	var mutex sync.Mutex
 	type seen struct {
-		moment   payment.Moment
+		moment   attempt.Moment
 		requests int
 		open     bool
 	}
 	var moments []seen
-	told := func(m payment.Moment) {
+	told := func(m attempt.Moment) {
 		open, err := h.journal.OpenAttempts(context.Background(), "", 0)
 		if err != nil {
 			return
@@ -755,7 +758,7 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 	mutex.Lock()
 	defer mutex.Unlock()
 	require.Equal(t,
-		[]seen{{payment.MomentJournalled, 0, true}, {payment.MomentSent, 1, true}, {payment.MomentSettled, 1, false}},
+		[]seen{{attempt.MomentJournalled, 0, true}, {attempt.MomentSent, 1, true}, {attempt.MomentSettled, 1, false}},
 		moments)
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	abi "payrouter/abi/v1"
+
 	"golang.org/x/text/language"
 
 	"payrouter/host/invalid"
@@ -135,4 +137,27 @@ func pointer(name string) string {
 		return name // making a replacer costs more than all other checks together
 	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// Contract is the order in the contract's words, of a payment with an id, for a plugin.
+func (o Order) Contract(id, plugin string) *abi.Payment {
+	c := &abi.Payment{
+		Id: id, Kind: o.Kind.ABI(), Amount: o.Amount, Currency: o.Currency, Country: o.Country, Method: o.Method,
+		Reference:   o.Reference,
+		Description: o.Description, ReturnUrl: o.ReturnURL, Options: o.Options[plugin],
+		Payer: &abi.Payer{Name: o.Payer.Name, Email: o.Payer.Email, Phone: o.Payer.Phone, Ip: o.Payer.IP},
+		Destination: &abi.Destination{
+			Operator: o.Destination.Operator, Number: o.Destination.Number, Account: o.Destination.Account,
+			Address: o.Destination.Address, Network: o.Destination.Network, Memo: o.Destination.Memo,
+		},
+	}
+	if !o.ExpiresAt.IsZero() {
+		c.ExpiresMs = o.ExpiresAt.UnixMilli()
+	}
+	return c
+}
+
+// Contradiction returns what in an answer cannot be about this order; empty where nothing speaks against it.
+func (o Order) Contradiction(outcome *abi.Outcome) string {
+	return contradiction(Payment{Order: o}, "", outcome)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/routing"
 )
@@ -113,13 +114,13 @@ type Payment struct {
 	Offered bool `json:"offered,omitempty"`
 	Acted   bool `json:"acted,omitempty"`
 	// Provider is the account that holds it, once one does; Plugin is that account's.
-	Provider          string      `json:"provider,omitempty"`
-	Plugin            string      `json:"plugin,omitempty"`
-	ProviderReference string      `json:"provider_reference,omitempty"`
-	Received          money.Money `json:"received,omitzero"`
-	Fee               money.Money `json:"fee,omitzero"`
-	NextAction        *NextAction `json:"next_action,omitempty"`
-	Failure           *Failure    `json:"failure,omitempty"`
+	Provider          string           `json:"provider,omitempty"`
+	Plugin            string           `json:"plugin,omitempty"`
+	ProviderReference string           `json:"provider_reference,omitempty"`
+	Received          money.Money      `json:"received,omitzero"`
+	Fee               money.Money      `json:"fee,omitzero"`
+	NextAction        *NextAction      `json:"next_action,omitempty"`
+	Failure           *attempt.Failure `json:"failure,omitempty"`
 	// Alert is something that a person should look at.
 	Alert string `json:"alert,omitempty"`
 	// MoneyConflict: a report contradicted the terminal status. Money is somewhere it should not be.
@@ -145,53 +146,5 @@ type Payment struct {
 	Version int64 `json:"version"`
 }
 
-// Attempt is one request to a provider: a row of its own, written before the request leaves and closed when its answer
-// is understood.
-type Attempt struct {
-	// ID is "att_" and a ULID.
-	ID        string `json:"id"`
-	PaymentID string `json:"payment_id"`
-	// Number counts a payment's attempts from 1.
-	Number int `json:"number"`
-	// Provider is the account; Plugin, Digest and Generation say whose code made and read the request.
-	Provider   string `json:"provider"`
-	Plugin     string `json:"plugin"`
-	Digest     string `json:"digest"`
-	Generation int64  `json:"generation"`
-	// Role is what the call was for, Operation what this request performs.
-	Role        string `json:"role"`
-	Operation   string `json:"operation"`
-	Idempotency string `json:"idempotency"`
-	// Reference is ours at this provider, the same on every resend.
-	Reference string `json:"reference,omitempty"`
-	// Call and State are what the plugin was given, encoded, so that the attempt can be replayed.
-	Call  []byte `json:"call,omitempty"`
-	State []byte `json:"state,omitempty"`
-	// SendBefore is the latest moment at which the request may leave.
-	SendBefore time.Time `json:"send_before,omitzero"`
-	// Request and Response are JSON, masked.
-	Request  json.RawMessage `json:"request,omitempty"`
-	Response json.RawMessage `json:"response,omitempty"`
-	// Sent tells whether a byte of the request may have left. Of an open attempt it is not known: it counts as sent.
-	Sent bool `json:"sent"`
-	// Writes counts how often the transport wrote the request. More than one is an incident.
-	Writes int `json:"writes,omitempty"`
-	// Event is empty while the attempt is open.
-	Event Event `json:"event,omitempty"`
-	// Abandoned: it may have made an object that nobody can pay, and that was left behind.
-	Abandoned bool     `json:"abandoned,omitempty"`
-	Failure   *Failure `json:"failure,omitempty"`
-	// Error is why there was no answer, masked.
-	Error string `json:"error,omitempty"`
-	// Fuel is what the plugin's calls for this attempt burned.
-	Fuel      int64     `json:"fuel"`
-	StartedAt time.Time `json:"started_at"`
-	// StartedClock is when it began by the journal's own clock; 0 for attempts of earlier releases.
-	StartedClock time.Duration `json:"started_clock,omitempty"`
-	FinishedAt   time.Time     `json:"finished_at,omitzero"`
-}
-
-// Open tells an attempt whose request may be on its way.
-func (a Attempt) Open() bool {
-	return a.Event == ""
-}
+// OwnerID is the id as that of what attempts, keys and claims belong to.
+func (p Payment) OwnerID() attempt.OwnerID { return attempt.OwnerID(p.ID) }

@@ -23,6 +23,7 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -259,7 +260,7 @@ type house struct {
 
 type account struct {
 	name      string
-	connector payment.Connector
+	connector attempt.Connector
 	url       string
 	breaker   egress.BreakerSettings
 	tries     int
@@ -318,7 +319,7 @@ const secretToken = "probe-token-made-up-0123456789"
 
 func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 	t.Helper()
-	fleet := &payment.Fleet{Accounts: map[string]*payment.Account{}}
+	fleet := &payment.Fleet{Accounts: map[string]*attempt.Account{}}
 	var names []string
 	var providers []routing.Provider
 	for _, a := range accounts {
@@ -332,9 +333,9 @@ func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
 		})
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
-		fleet.Accounts[a.name] = &payment.Account{
+		fleet.Accounts[a.name] = &attempt.Account{
 			Name:   a.name,
-			Plugin: func(string) payment.Connector { return a.connector }, Egress: client, Settings: []byte("{}"),
+			Plugin: func(string) attempt.Connector { return a.connector }, Egress: client, Settings: []byte("{}"),
 		}
 		names = append(names, a.name)
 		providers = append(providers,
@@ -372,14 +373,14 @@ func orderOf(amount string) payment.Order {
 
 func (h *house) create(t *testing.T, key string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
+	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
 	return receipt.Payment
 }
 
-func (h *house) attempts(t *testing.T, id string) []payment.Attempt {
+func (h *house) attempts(t *testing.T, id string) []attempt.Attempt {
 	t.Helper()
 	attempts, err := h.engine.Attempts(t.Context(), "shop", id)
 	require.NoError(t, err)
@@ -393,6 +394,6 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {
+func changeOf(p payment.Payment, attempts ...attempt.Attempt) payment.Change {
 	return payment.Change{Payment: p, Attempts: attempts}
 }

@@ -19,6 +19,7 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -214,7 +215,7 @@ func (b *brittle) fails() error {
 	now := b.failing[0]
 	b.failing = b.failing[1:]
 	if now {
-		return fmt.Errorf("%w: it was told to fail", payment.ErrJournal)
+		return fmt.Errorf("%w: it was told to fail", attempt.ErrJournal)
 	}
 	return nil
 }
@@ -226,7 +227,7 @@ func (b *brittle) Save(ctx context.Context, change payment.Change) error {
 	return b.DB.Save(ctx, change)
 }
 
-func (b *brittle) Create(ctx context.Context, change payment.Change, key payment.Key) (*payment.Key, error) {
+func (b *brittle) Create(ctx context.Context, change payment.Change, key attempt.Key) (*attempt.Key, error) {
 	if err := b.fails(); err != nil {
 		return nil, err
 	}
@@ -259,7 +260,7 @@ func newWorld(t *rapid.T, dir string) *world {
 		keys: map[string]string{}, shown: map[string]bool{}, ended: map[string]payment.Status{},
 	}
 	classes := []abi.Idempotency{keyed, abandonable, none}
-	w.fleet = &payment.Fleet{Accounts: map[string]*payment.Account{}}
+	w.fleet = &payment.Fleet{Accounts: map[string]*attempt.Account{}}
 	var providers []routing.Provider
 	var names []string
 	for n := range rapid.IntRange(1, 3).Draw(t, "providers") {
@@ -270,9 +271,9 @@ func newWorld(t *rapid.T, dir string) *world {
 			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming,
 		}
 		w.banks = append(w.banks, b)
-		w.fleet.Accounts[name] = &payment.Account{
+		w.fleet.Accounts[name] = &attempt.Account{
 			Name:   name,
-			Plugin: func(string) payment.Connector { return connector }, Egress: b, Settings: []byte("{}"),
+			Plugin: func(string) attempt.Connector { return connector }, Egress: b, Settings: []byte("{}"),
 		}
 		providers = append(providers,
 			routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
@@ -328,9 +329,9 @@ func (w *world) prepare(t *rapid.T) {
 
 // tolerate passes over the errors that faults bring.
 func tolerate(t *rapid.T, err error) {
-	var declined *payment.DeclinedError
+	var declined *attempt.DeclinedError
 	for _, known := range []error{
-		nil, payment.ErrJournal, payment.ErrState, payment.ErrUnanswered, payment.ErrUnsupported, payment.ErrNotFound,
+		nil, attempt.ErrJournal, payment.ErrState, attempt.ErrUnanswered, attempt.ErrUnsupported, payment.ErrNotFound,
 		payment.ErrContradiction,
 	} {
 		if errors.Is(err, known) {
@@ -342,7 +343,7 @@ func tolerate(t *rapid.T, err error) {
 
 func (w *world) create(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := w.engine.Create(context.Background(), "shop", payment.Key{Value: key, Fingerprint: "f"},
+	receipt, err := w.engine.Create(context.Background(), "shop", attempt.Key{Value: key, Fingerprint: "f"},
 		orderOf("10.00"), time.Minute)
 	tolerate(t, err)
 	if receipt.Payment.ID == "" {

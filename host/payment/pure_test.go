@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 )
 
@@ -60,27 +61,27 @@ func TestStatusesNeverGoBackwardsWhateverTheReports(t *testing.T) {
 func TestEveryFailureCodeHasAClass(t *testing.T) {
 	t.Parallel()
 	for code := range abi.FailureCodes {
-		_, known := ClassOf(code)
+		_, known := attempt.ClassOf(code)
 		require.True(t, known, code)
 		require.Equal(t, strings.ToLower(code), code)
 	}
-	for code, want := range map[string]Class{"limit_exceeded": Soft, "fraud_suspected": Hard} {
-		class, _ := ClassOf(code)
+	for code, want := range map[string]attempt.Class{"limit_exceeded": attempt.Soft, "fraud_suspected": attempt.Hard} {
+		class, _ := attempt.ClassOf(code)
 		require.Equal(t, want, class, code)
 	}
-	class, known := ClassOf("never_heard_of")
+	class, known := attempt.ClassOf("never_heard_of")
 	require.False(t, known)
-	require.Equal(t, Soft, class)
+	require.Equal(t, attempt.Soft, class)
 }
 
 func TestAnEventOfAnUnspecifiedOperationIsJudgedAsNone(t *testing.T) {
 	t.Parallel()
-	for event := range retryTable {
-		require.Equal(t, RuleFor(event, abi.Idempotency_IDEMPOTENCY_NONE),
-			RuleFor(event, abi.Idempotency_IDEMPOTENCY_UNSPECIFIED))
+	for event := range attempt.retryTable {
+		require.Equal(t, attempt.RuleFor(event, abi.Idempotency_IDEMPOTENCY_NONE),
+			attempt.RuleFor(event, abi.Idempotency_IDEMPOTENCY_UNSPECIFIED))
 	}
-	require.Equal(t, RuleFor(Unanswered, abi.Idempotency_IDEMPOTENCY_KEYED),
-		RuleFor("never heard of", abi.Idempotency_IDEMPOTENCY_KEYED))
+	require.Equal(t, attempt.RuleFor(attempt.Unanswered, abi.Idempotency_IDEMPOTENCY_KEYED),
+		attempt.RuleFor("never heard of", abi.Idempotency_IDEMPOTENCY_KEYED))
 }
 
 func TestMeaningAsksTheAccountBeforeTheManifestAndBelievesNothingUnlisted(t *testing.T) {
@@ -100,22 +101,22 @@ func TestMeaningAsksTheAccountBeforeTheManifestAndBelievesNothingUnlisted(t *tes
 		operation string
 		status    uint32
 		code      string
-		event     Event
+		event     attempt.Event
 		canonical string
-		class     Class
+		class     attempt.Class
 	}{
-		{"listed", nil, "pay", 200, "7", DeclinedHard, "declined", Hard},
-		{"overridden", overrides, "pay", 200, "7", DeclinedSoft, "limit_exceeded", Soft},
-		{"of another operation", nil, "look", 200, "7", Unanswered, "provider_error", Soft},
-		{"by HTTP status", nil, "look", 401, "whatever", DeclinedSoft, "authentication_failed", Soft},
-		{"a fault", nil, "look", 200, "9", Unanswered, "provider_error", Soft},
-		{"another HTTP status", nil, "look", 500, "9", Unanswered, "provider_error", Soft},
-		{"no code", nil, "look", 200, "", Unanswered, "provider_error", Soft},
+		{"listed", nil, "pay", 200, "7", attempt.DeclinedHard, "declined", attempt.Hard},
+		{"overridden", overrides, "pay", 200, "7", attempt.DeclinedSoft, "limit_exceeded", attempt.Soft},
+		{"of another operation", nil, "look", 200, "7", attempt.Unanswered, "provider_error", attempt.Soft},
+		{"by HTTP status", nil, "look", 401, "whatever", attempt.DeclinedSoft, "authentication_failed", attempt.Soft},
+		{"a fault", nil, "look", 200, "9", attempt.Unanswered, "provider_error", attempt.Soft},
+		{"another HTTP status", nil, "look", 500, "9", attempt.Unanswered, "provider_error", attempt.Soft},
+		{"no code", nil, "look", 200, "", attempt.Unanswered, "provider_error", attempt.Soft},
 	} {
-		event, failure := Meaning(row.overrides, rules, row.operation, row.status,
+		event, failure := attempt.Meaning(row.overrides, rules, row.operation, row.status,
 			&abi.Failure{ProviderCode: row.code, Message: "m"})
 		require.Equal(t, row.event, event, row.what)
-		require.Equal(t, &Failure{Code: row.canonical, Class: row.class, Message: "m", ProviderCode: row.code}, failure,
+		require.Equal(t, &attempt.Failure{Code: row.canonical, Class: row.class, Message: "m", ProviderCode: row.code}, failure,
 			row.what)
 	}
 }
@@ -129,17 +130,17 @@ func TestAReferenceIsStableAndHasItsForm(t *testing.T) {
 		}).Draw(t, "alphabet")
 		form := &abi.ReferenceForm{Alphabet: alphabet, Length: rapid.Uint32Range(1, 64).Draw(t, "length")}
 		id := rapid.String().Draw(t, "payment")
-		made := reference(form, id, "paygrt", "Recharge")
-		require.Equal(t, made, reference(form, id, "paygrt", "Recharge"))
+		made := attempt.Reference(form, id, "paygrt", "Recharge")
+		require.Equal(t, made, attempt.Reference(form, id, "paygrt", "Recharge"))
 		require.Len(t, made, int(form.GetLength()))
 		require.Empty(t, strings.Trim(made, alphabet))
 		require.False(t, strings.HasPrefix(made, "0"))
 		if len(alphabet) > 8 && form.GetLength() > 16 {
-			require.NotEqual(t, made, reference(form, id, "other", "Recharge"))
-			require.NotEqual(t, made, reference(form, id, "paygrt", "Other"))
+			require.NotEqual(t, made, attempt.Reference(form, id, "other", "Recharge"))
+			require.NotEqual(t, made, attempt.Reference(form, id, "paygrt", "Other"))
 		}
 	})
-	require.Empty(t, reference(nil, "pay_1", "a", "b"))
+	require.Empty(t, attempt.Reference(nil, "pay_1", "a", "b"))
 }
 
 func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {

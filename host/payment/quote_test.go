@@ -16,6 +16,8 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/money"
 	"payrouter/host/payment"
@@ -98,7 +100,7 @@ func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, "asked", told)
-	require.Equal(t, payment.Quote{
+	require.Equal(t, account.Quote{
 		Pays: money.Money{Amount: "10.00", Currency: "EUR"}, Gets: money.Money{Amount: "9.70", Currency: "EUR"},
 		Fees: []money.Money{{Amount: "0.30", Currency: "EUR"}}, Bounds: []money.Bound{{Currency: "EUR", Min: "1"}},
 	}, quote)
@@ -129,7 +131,7 @@ func TestWhatAProviderIsToldForAQuote(t *testing.T) {
 
 	_, err := h.engine.Quote(t.Context(), "a", order)
 
-	var declined *payment.DeclinedError
+	var declined *attempt.DeclinedError
 	require.ErrorAs(t, err, &declined)
 	require.Equal(t, "unsupported", declined.Failure.Code)
 	require.True(t, called.EqualVT(&abi.Payment{
@@ -180,106 +182,106 @@ func TestWhatBringsNoQuote(t *testing.T) {
 			says(offer),
 			probe{},
 			func(o *payment.Order) { o.Kind = payment.Payout },
-			payment.ErrUnsupported, 0, false,
+			attempt.ErrUnsupported, 0, false,
 		},
 		"a decline": {
 			says(`{"error":"limit"}`),
 			probe{},
-			nil, &payment.DeclinedError{}, 1,
+			nil, &attempt.DeclinedError{}, 1,
 			false,
 		},
-		"a fault, which is not tried again": {fails(500, ""), probe{}, nil, payment.ErrUnanswered, 1, true},
-		"a connection that breaks":          {resets, probe{}, nil, payment.ErrUnanswered, 1, true},
-		"a page":                            {says("<html>"), probe{}, nil, payment.ErrUnanswered, 1, true},
-		"busy":                              {says(`{"error":"busy"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a code in no list":                 {says(`{"error":"odd"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
-		"a trap":                            {says(`{"trap":"t"}`), probe{}, nil, payment.ErrUnanswered, 1, false},
+		"a fault, which is not tried again": {fails(500, ""), probe{}, nil, attempt.ErrUnanswered, 1, true},
+		"a connection that breaks":          {resets, probe{}, nil, attempt.ErrUnanswered, 1, true},
+		"a page":                            {says("<html>"), probe{}, nil, attempt.ErrUnanswered, 1, true},
+		"busy":                              {says(`{"error":"busy"}`), probe{}, nil, attempt.ErrUnanswered, 1, false},
+		"a code in no list":                 {says(`{"error":"odd"}`), probe{}, nil, attempt.ErrUnanswered, 1, false},
+		"a trap":                            {says(`{"trap":"t"}`), probe{}, nil, attempt.ErrUnanswered, 1, false},
 		"a status, and no quote": {
 			says(`{"status":"paid","id":"1"}`),
 			probe{},
-			nil, payment.ErrUnanswered,
+			nil, attempt.ErrUnanswered,
 			1, false,
 		},
-		"a flow without end": {says(`{"next":"quote"}`), probe{}, nil, payment.ErrUnanswered, 3, false},
+		"a flow without end": {says(`{"next":"quote"}`), probe{}, nil, attempt.ErrUnanswered, 3, false},
 		"a request that may move money": {
 			says(offer),
 			probe{prepare: send("create")},
-			nil, payment.ErrUnavailable,
+			nil, attempt.ErrUnavailable,
 			0, false,
 		},
 		"an operation that is none": {
 			says(offer),
 			probe{prepare: send("odd")},
-			nil, payment.ErrUnavailable, 0,
+			nil, attempt.ErrUnavailable, 0,
 			false,
 		},
 		"nothing paid": {
 			says(`{"gets":"9.70","in":"EUR"}`),
 			probe{},
-			nil, payment.ErrUnanswered,
+			nil, attempt.ErrUnanswered,
 			1, false,
 		},
 		"zero paid": {
 			says(`{"pays":"0","of":"EUR","gets":"9.70","in":"EUR"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 		"a rate of other currencies": {
 			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1","into":"EUR"}`),
 			probe{},
-			nil, payment.ErrUnanswered, 1, false,
+			nil, attempt.ErrUnanswered, 1, false,
 		},
 		"less than nothing got": {
 			says(`{"pays":"10.00","of":"EUR","gets":"-9.70","in":"EUR"}`),
 			probe{},
-			nil, payment.ErrUnanswered, 1, false,
+			nil, attempt.ErrUnanswered, 1, false,
 		},
 		"a number that is none": {
 			says(`{"pays":"ten","of":"EUR","gets":"9.70","in":"EUR"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 		"no currency": {
 			says(`{"pays":"10.00","gets":"9.70","in":"EUR"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 		"two currencies and no rate": {
 			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB"}`),
 			probe{},
-			nil, payment.ErrUnanswered, 1, false,
+			nil, attempt.ErrUnanswered, 1, false,
 		},
 		"a rate of nothing": {
 			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"PRB","from":"0","rate":"1"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 		"another currency": {
 			says(`{"pays":"10.00","of":"USD","gets":"9.70","in":"USD"}`),
 			probe{},
-			nil, payment.ErrUnanswered, 1, false,
+			nil, attempt.ErrUnanswered, 1, false,
 		},
 		"a smaller payment": {
 			says(`{"pays":"9.99","of":"EUR","gets":"9.70","in":"PRB","from":"1","rate":"1"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 		"a larger payment": {
 			says(`{"pays":"9.70","of":"PRB","gets":"10.01","in":"EUR","from":"1","rate":"1"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 		"out of date": {
 			says(`{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","until":"2001-01-01T00:00:00Z"}`),
 			probe{},
 			nil,
-			payment.ErrUnanswered, 1, false,
+			attempt.ErrUnanswered, 1, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,8 +293,8 @@ func TestWhatBringsNoQuote(t *testing.T) {
 				row.change(&order)
 			}
 			_, err := h.engine.Quote(t.Context(), "a", order)
-			if _, decline := row.want.(*payment.DeclinedError); decline {
-				require.ErrorAs(t, err, new(*payment.DeclinedError))
+			if _, decline := row.want.(*attempt.DeclinedError); decline {
+				require.ErrorAs(t, err, new(*attempt.DeclinedError))
 			} else {
 				require.ErrorIs(t, err, row.want)
 			}
@@ -308,11 +310,11 @@ func TestAProviderThatIsNotThereHasNoQuotes(t *testing.T) {
 	t.Parallel()
 	h := quotes(t, &probe{}, newProvider(t, says(offer)))
 	_, err := h.engine.Quote(t.Context(), "b", orderOf("10.00"))
-	require.ErrorIs(t, err, payment.ErrUnsupported)
+	require.ErrorIs(t, err, attempt.ErrUnsupported)
 
 	plain := one(t, &probe{name: "plain", idempotency: none}, newProvider(t, says(offer)), payment.Settings{})
 	_, err = plain.engine.Quote(t.Context(), "a", orderOf("10.00"))
-	require.ErrorIs(t, err, payment.ErrUnsupported)
+	require.ErrorIs(t, err, attempt.ErrUnsupported)
 }
 
 func TestAnOpenBreakerIsNotAskedForQuotes(t *testing.T) {
@@ -320,9 +322,9 @@ func TestAnOpenBreakerIsNotAskedForQuotes(t *testing.T) {
 	first := newProvider(t, says(offer), fails(500, ""))
 	h := quotes(t, &probe{}, first)
 	_, err := h.engine.Quote(t.Context(), "a", orderOf("10.00"))
-	require.ErrorIs(t, err, payment.ErrUnanswered)
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
 	_, err = h.engine.Quote(t.Context(), "a", orderOf("10.00"))
-	require.ErrorIs(t, err, payment.ErrUnavailable)
+	require.ErrorIs(t, err, attempt.ErrUnavailable)
 	require.Len(t, first.requests(), 1)
 }
 
@@ -340,7 +342,7 @@ func TestACallersPatienceEndsAQuoteAndIsNoFaultOfTheProvider(t *testing.T) {
 		cancel()
 	}()
 	_, err := h.engine.Quote(ctx, "a", orderOf("10.00"))
-	require.ErrorIs(t, err, payment.ErrUnanswered)
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
 	require.NoError(t, readable(h))
 }
 
@@ -372,7 +374,7 @@ func TestNoQuotesDuringAShutdown(t *testing.T) {
 	h := quotes(t, &probe{}, newProvider(t, says(offer)))
 	require.NoError(t, h.engine.Shutdown(t.Context()))
 	_, err := h.engine.Quote(t.Context(), "a", orderOf("10.00"))
-	require.ErrorIs(t, err, payment.ErrShuttingDown)
+	require.ErrorIs(t, err, attempt.ErrShuttingDown)
 }
 
 func TestWhoQuotes(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/attempt"
+
 	"golang.org/x/sync/semaphore"
 )
 
@@ -138,7 +140,7 @@ func (r *Reconciler) leave(one *reconciled) {
 }
 
 func (r *Reconciler) report(ctx context.Context, what string, err error) {
-	if err == nil || ctx.Err() != nil || errors.Is(err, ErrShuttingDown) || errors.Is(err, ErrHeld) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, attempt.ErrShuttingDown) || errors.Is(err, attempt.ErrHeld) {
 		return
 	}
 	r.engine.log.ErrorContext(ctx, what, slog.Any("error", err))
@@ -195,7 +197,7 @@ func (r *Reconciler) each(ctx context.Context, provider string, limit int,
 // look asks about one payment, unless something else is happening to it.
 func (r *Reconciler) look(ctx context.Context, due Payment) error {
 	account, known := r.engine.Fleet().Accounts[due.Provider]
-	if r.engine.driving(due.ID) || (known && account.Egress.Askable() != nil) {
+	if r.engine.driver.InFlight(attempt.OwnerID(due.ID)) || (known && account.Egress.Askable() != nil) {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
@@ -313,7 +315,7 @@ func (t *turn) look(ctx context.Context, p Payment, overdue time.Duration) (Paym
 		return t.resume(ctx, p, past)
 	}
 	_, err = t.lookUp(ctx, p, "")
-	if errors.Is(err, ErrJournal) {
+	if errors.Is(err, attempt.ErrJournal) {
 		return t.standing, err
 	}
 	return t.remind(ctx, overdue)

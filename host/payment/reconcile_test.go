@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
@@ -278,7 +279,7 @@ func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 	pinned := orderOf("10.00")
 	slow := h.create(t, "slow")
 	pinned.Pinned = "b"
-	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "quick"}, pinned, time.Minute)
+	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "quick"}, pinned, time.Minute)
 	require.NoError(t, err)
 	quick := receipt.Payment
 	require.Equal(t, "b", quick.Provider)
@@ -310,11 +311,11 @@ func TestWhatACrashInterruptedIsClosedBeforeItIsLookedUp(t *testing.T) {
 		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
 	}
-	_, err := h.journal.Create(t.Context(), changeOf(p), payment.Key{Merchant: "shop", Value: "k", PaymentID: p.ID})
+	_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 	require.NoError(t, err)
 	p.Version, p.Attempts, p.Status, p.Provider, p.NextCheck = 2, 1, payment.Processing, "a", time.Now()
-	require.NoError(t, h.journal.Save(t.Context(), changeOf(p, payment.Attempt{
-		ID: "att_1", PaymentID: p.ID, Number: 1, Provider: "a", Role: "create", Operation: "create",
+	require.NoError(t, h.journal.Save(t.Context(), changeOf(p, attempt.Attempt{
+		ID: "att_1", Owner: p.OwnerID(), Number: 1, Provider: "a", Role: "create", Operation: "create",
 		Idempotency: "none", Sent: true,
 	})))
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 )
 
@@ -109,7 +110,7 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 		theirs = report.Outcome.GetProviderReference()
 	}
 	if p.Provider != provider || (theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference) {
-		return t.stray(ctx, p, provider, theirs, report.Outcome)
+		return t.onOrphanReport(ctx, p, provider, theirs, report.Outcome)
 	}
 	if report.Outcome == nil || cannotTell(report.Outcome) {
 		return t.follow(ctx, p, theirs)
@@ -149,8 +150,8 @@ func (t *turn) follow(ctx context.Context, p Payment, theirs string) (Payment, e
 	if theirs != "" && p.ProviderReference == "" {
 		asked, err := t.followOne(ctx, p, theirs)
 		at, unable := t.planFor(p, abi.Role_ROLE_LOOKUP, "")
-		over := err == nil || errors.Is(err, ErrJournal) || asked.ProviderReference != ""
-		if over || unable != nil || !at.operation.GetFindsByReference() {
+		over := err == nil || errors.Is(err, attempt.ErrJournal) || asked.ProviderReference != ""
+		if over || unable != nil || !at.Operation.GetFindsByReference() {
 			return asked, err
 		}
 		p = asked
@@ -161,7 +162,7 @@ func (t *turn) follow(ctx context.Context, p Payment, theirs string) (Payment, e
 func (t *turn) followOne(ctx context.Context, p Payment, named string) (Payment, error) {
 	asked, end, err := t.ask(ctx, p, named)
 	if err == nil && asked.Provider == p.Provider {
-		err = untold(p.Provider, end)
+		err = lookupError(p.Provider, end)
 	}
 	return asked, err
 }
@@ -171,62 +172,62 @@ func cannotTell(outcome *abi.Outcome) bool {
 	return outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED && statusOf(outcome.GetStatus()) == Unknown
 }
 
-// untold is an error where a look-up after a report answered nothing. It is nil where nothing was asked.
-func untold(provider string, end ending) error {
-	switch end.event {
+// lookupError is an error where a look-up after a report answered nothing. It is nil where nothing was asked.
+func lookupError(provider string, end ending) error {
+	switch end.Event {
 	case "":
 		return nil
-	case Accepted:
-		if cannotTell(end.outcome) {
-			return fmt.Errorf("%s cannot tell what became of what it has reported on: %w", provider, ErrUnanswered)
+	case attempt.Accepted:
+		if cannotTell(end.Outcome) {
+			return fmt.Errorf("%s cannot tell what became of what it has reported on: %w", provider, attempt.ErrUnanswered)
 		}
 		return nil
-	case NotFound:
-		return fmt.Errorf("%s does not know what it has reported on: %w", provider, ErrUnanswered)
-	case NotSent, Unable, Refused, Unanswered, DeclinedSoft, DeclinedHard, Duplicate:
+	case attempt.NotFound:
+		return fmt.Errorf("%s does not know what it has reported on: %w", provider, attempt.ErrUnanswered)
+	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Duplicate:
 	}
-	return verdictOf(provider, end)
+	return end.Err()
 }
 
 // failureOf is a reported failure in the router's words.
-func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *Failure {
+func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *attempt.Failure {
 	if outcome.GetFailure() == nil {
 		return nil
 	}
 	const ok = 200
 	account, known := t.fleet.Accounts[p.Provider]
 	if !known {
-		_, failure := Meaning(nil, nil, "", ok, outcome.GetFailure())
+		_, failure := attempt.Meaning(nil, nil, "", ok, outcome.GetFailure())
 		return failure
 	}
 	operation := ""
-	if at, able := account.plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_LOOKUP, ""); able {
-		operation = at.operation.GetName()
+	if at, able := account.Plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_LOOKUP, ""); able {
+		operation = at.Operation.GetName()
 	}
-	_, failure := Meaning(account.Failures, account.Plugin(p.ID).Manifest().GetFailures(), operation, ok,
+	_, failure := attempt.Meaning(account.Failures, account.Plugin(p.ID).Manifest().GetFailures(), operation, ok,
 		outcome.GetFailure())
 	return failure
 }
 
-// stray handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind,
+// onOrphanReport handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind,
 // here or at another provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should not be. A
 // word that nobody vouches for is asked after.
-func (t *turn) stray(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
+func (t *turn) onOrphanReport(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
 	if outcome == nil {
 		end, _, err := t.inquire(ctx, p, provider, theirs)
 		if err != nil {
 			return p, err
 		}
 		p = end.payment
-		if len(end.closed) > 0 {
-			if p, err = t.save(ctx, p, end.closed...); err != nil {
+		if len(end.Closed) > 0 {
+			if p, err = t.save(ctx, p, end.Closed...); err != nil {
 				return p, err
 			}
 		}
-		if err := untold(provider, end); err != nil {
+		if err := lookupError(provider, end); err != nil {
 			return p, err
 		}
-		outcome = end.outcome
+		outcome = end.Outcome
 	}
 	if outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
 		return p, nil

@@ -10,6 +10,7 @@ import (
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -80,7 +81,7 @@ func TestATimelineKeepsNothingOfThePayers(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
 	order := orderOf("10.00")
 	order.Payer = payment.Payer{Name: "Jo Bloggs", Email: "jo@example.org", Phone: "+4930123", IP: "192.0.2.7"}
-	receipt, err := h.engine.Create(t.Context(), "shop", payment.Key{Value: "k"}, order, time.Minute)
+	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
 	require.NoError(t, err)
 	entries, err := h.engine.Timeline(t.Context(), "shop", receipt.Payment.ID)
 	require.NoError(t, err)
@@ -120,7 +121,7 @@ func TestWhatAReportChanges(t *testing.T) {
 			"a provider that does not know what it reports on has told nothing", says(`{"id":"a-1","status":"paid"}`),
 			says(`{"error":"absent"}`),
 			payment.Report{ProviderReference: "a-1"},
-			payment.Succeeded, payment.ErrUnanswered, true,
+			payment.Succeeded, attempt.ErrUnanswered, true,
 		},
 		{
 			"an unknown payment is found by our reference, and settled", resets, nil,
@@ -323,7 +324,7 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 				if told := row.outcome != nil || row.types != nil; told {
 					require.NoError(t, err)
 				} else {
-					require.ErrorIs(t, err, payment.ErrUnanswered,
+					require.ErrorIs(t, err, attempt.ErrUnanswered,
 						"the report is not settled: it is to be asked after again")
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 )
 
@@ -57,7 +58,7 @@ func (e *Engine) Resolve(ctx context.Context, id string, ruling ManualResolution
 			slog.String("from", string(p.Status)), slog.String("to", string(ruling.Status)))
 		p.Status, p.NextAction, p.Failure, p.Alert = ruling.Status, nil, nil, ""
 		if p.Status == Failed {
-			p.Failure = &Failure{Code: "declined", Class: Hard, Message: "settled by an operator"}
+			p.Failure = &attempt.Failure{Code: "declined", Class: attempt.Hard, Message: "settled by an operator"}
 		}
 		if p.ProviderReference == "" {
 			p.ProviderReference = ruling.ProviderReference
@@ -71,9 +72,9 @@ func (t *turn) unclaimed(p Payment, theirs string) error {
 	if theirs == "" || p.ProviderReference != "" || p.Provider == "" {
 		return nil
 	}
-	owner, err := t.ownerOf(Claim{Account: p.Provider, Object: t.objectOf(p), Reference: theirs, Owner: p.ID})
-	if err != nil || owner == p.ID {
+	owner, err := t.driver.OwnerOf(attempt.Claim{Account: p.Provider, Object: t.objectOf(p), Reference: theirs, Owner: p.OwnerID()})
+	if err != nil || owner == p.OwnerID() {
 		return err
 	}
-	return &invalid.Error{Field: "/provider_reference", Reason: "belongs to " + owner + " already"}
+	return &invalid.Error{Field: "/provider_reference", Reason: "belongs to " + string(owner) + " already"}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 )
 
 // What a payment says that ended without success, once its money was asked for.
@@ -45,13 +46,13 @@ func (t *turn) retrieve(ctx context.Context, p Payment, operation string, input 
 }
 
 // inDoubt reports whether a confirm was sent of which nobody knows what it did, and no look-up has been answered since.
-func inDoubt(attempts []Attempt) bool {
+func inDoubt(attempts []attempt.Attempt) bool {
 	doubt := false
 	for _, a := range attempts {
 		switch {
-		case a.Role == "confirm" && grave(idempotencyOf(a.Idempotency)) && a.Sent:
-			doubt = a.Open() || RuleFor(a.Event, idempotencyOf(a.Idempotency)).Then == HoldUnknown
-		case a.Role == "lookup" && a.Event == Accepted:
+		case a.Role == attempt.RoleConfirm && attempt.HasSideEffects(a.Idempotency.ABI()) && a.Sent:
+			doubt = a.Open() || attempt.RuleFor(a.Event, a.Idempotency.ABI()).Then == attempt.HoldUnknown
+		case a.Role == attempt.RoleLookup && a.Event == attempt.Accepted:
 			doubt = false
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -33,7 +34,7 @@ func TestARequestThatWaitedTooLongAfterItsJournallingDoesNotLeave(t *testing.T) 
 			require.Empty(t, first.requests())
 			require.Equal(t, payment.Failed, p.Status)
 			attempt := h.attempts(t, p.ID)[0]
-			require.Equal(t, payment.NotSent, attempt.Event)
+			require.Equal(t, attempt.NotSent, attempt.Event)
 			require.False(t, attempt.Sent)
 		})
 	}
@@ -70,7 +71,7 @@ func TestNotFoundIsNotBelievedOfAProviderThatHasTakenThePayment(t *testing.T) {
 		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
-	require.Equal(t, payment.Accepted, h.attempts(t, made.ID)[0].Event)
+	require.Equal(t, attempt.Accepted, h.attempts(t, made.ID)[0].Event)
 	clock.advance(1000 * time.Hour)
 
 	p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
@@ -127,7 +128,7 @@ func TestAnObjectThatAStrangerNamedIsOursOnlyIfItRepeatsOurReference(t *testing.
 			p, err := h.engine.Report(t.Context(), "a", payment.Report{PaymentID: made.ID, ProviderReference: "a-9"})
 
 			if row.status == payment.Unknown {
-				require.ErrorIs(t, err, payment.ErrUnanswered)
+				require.ErrorIs(t, err, attempt.ErrUnanswered)
 			} else {
 				require.NoError(t, err)
 			}

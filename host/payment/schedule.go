@@ -3,6 +3,8 @@ package payment
 import (
 	"slices"
 	"time"
+
+	"payrouter/host/attempt"
 )
 
 // interval is how long after a look at a payment the next is due.
@@ -109,7 +111,7 @@ func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.T
 // clock.
 func (e *Engine) statusAge(p Payment) time.Duration {
 	if p.StatusClock > 0 {
-		return e.settings.Clock() - p.StatusClock
+		return e.driver.Settings.Clock() - p.StatusClock
 	}
 	since := p.StatusAt
 	if since.IsZero() {
@@ -119,11 +121,11 @@ func (e *Engine) statusAge(p Payment) time.Duration {
 }
 
 // schedule says when a payment that is about to be saved is looked at next.
-func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
+func (t *turn) schedule(p Payment, attempts []attempt.Attempt) Payment {
 	now := p.UpdatedAt
 	switch {
 	case p.Status != t.standing.Status:
-		p.StatusAt, p.StatusClock, p.Checks = now, t.settings.Clock(), 0
+		p.StatusAt, p.StatusClock, p.Checks = now, t.driver.Settings.Clock(), 0
 	case p.Status.ended() && !mayBePaidLate(p):
 		p.NextCheck = time.Time{}
 		return p
@@ -140,9 +142,9 @@ func (t *turn) schedule(p Payment, attempts []Attempt) Payment {
 	return p
 }
 
-func isDuplicate(a Attempt) bool { return a.Event == Duplicate }
+func isDuplicate(a attempt.Attempt) bool { return a.Event == attempt.Duplicate }
 
 // draw is where in its jitter a payment's next interval lies: a hash, so that a run can be had again.
 func (t *turn) draw(p Payment) float64 {
-	return float64(newStream("jitter", p.ID, p.UpdatedAt.String()).below(256)) / 256
+	return attempt.Draw("jitter", p.ID, p.UpdatedAt.String())
 }

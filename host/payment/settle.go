@@ -5,6 +5,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 )
 
@@ -26,7 +27,7 @@ func contradiction(p Payment, reference string, outcome *abi.Outcome) string {
 }
 
 // settle applies a provider's accepted word to a payment. It is pure: the same payment and word give the same payment.
-func settle(p Payment, outcome *abi.Outcome, failure *Failure, now time.Time) Payment {
+func settle(p Payment, outcome *abi.Outcome, failure *attempt.Failure, now time.Time) Payment {
 	report, alert := statusOf(outcome.GetStatus()), outcome.GetAlert()
 	if why := unproven(p, outcome); report == Succeeded && why != "" {
 		report, alert = Processing, why

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"payrouter/host/attempt"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -87,7 +89,7 @@ func TestALookUpIsAboutTheTimeAtWhichTheRequestWasSent(t *testing.T) {
 			t.Parallel()
 			e := clocks(noon, time.Hour)
 			require.Equal(t, row.want,
-				e.sentAt(Payment{Checks: row.checks}, Attempt{StartedAt: row.started, StartedClock: row.clock}))
+				e.sentAt(Payment{Checks: row.checks}, attempt.Attempt{StartedAt: row.started, StartedClock: row.clock}))
 		})
 	}
 }

@@ -14,10 +14,6 @@ var (
 	ErrKeyExpired = errors.New("the Idempotency-Key was used before, and what it was answered is forgotten")
 )
 
-// ErrHeld tells that the journal may be older than what was sent. No request of class KEYED or NONE leaves until a
-// person releases the journal.
-var ErrHeld = errors.New("the journal is held")
-
 // Standing is how far a journal may be relied on.
 type Standing struct {
 	// Identity is the same for all copies of a journal.

@@ -11,6 +11,7 @@ import (
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 )
@@ -51,7 +52,7 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 
 	rows := []struct {
 		what  string
-		event payment.Event
+		event attempt.Event
 		// answer is the first provider's; nil where it cannot be reached.
 		answer http.HandlerFunc
 		probe  probe
@@ -61,17 +62,17 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 		bare bool
 	}{
 		{
-			what: "nobody listens", event: payment.NotSent,
+			what: "nobody listens", event: attempt.NotSent,
 			cells: [4]expectation{moved(0, 2), moved(0, 2), moved(0, 2), moved(0, 2)},
 		},
 		{
-			what: "the plugin traps before anything is sent", event: payment.Unable,
+			what: "the plugin traps before anything is sent", event: attempt.Unable,
 			answer: says(`{"id":"a-1","status":"open"}`),
 			probe:  probe{prepare: func(*abi.Call) (*abi.Step, error) { return nil, errors.New("trapped") }},
 			cells:  [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
 		},
 		{
-			what: "the plugin cannot make a request of it", event: payment.Unable,
+			what: "the plugin cannot make a request of it", event: attempt.Unable,
 			answer: says(`{"id":"a-1","status":"open"}`),
 			probe: probe{prepare: func(*abi.Call) (*abi.Step,
 				error,
@@ -81,7 +82,7 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
 		},
 		{
-			what: "the request may not leave", event: payment.Unable, answer: says(`{"id":"a-1","status":"open"}`),
+			what: "the request may not leave", event: attempt.Unable, answer: says(`{"id":"a-1","status":"open"}`),
 			probe: probe{prepare: func(*abi.Call) (*abi.Step, error) {
 				step := guest.NewRequest(http.MethodPost, guest.Literal("/create")).Send(nil)
 				step.GetSend().GetRequest().Origin = "https://elsewhere.example"
@@ -90,77 +91,77 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			cells: [4]expectation{moved(0, 1), moved(0, 1), moved(0, 1), moved(0, 1)},
 		},
 		{
-			what: "429 in the provider's own words", event: payment.Refused, answer: fails(429, `{"error":"slow"}`),
+			what: "429 in the provider's own words", event: attempt.Refused, answer: fails(429, `{"error":"slow"}`),
 			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)},
 		},
 		{
-			what: "refused by a listed code", event: payment.Refused, answer: says(`{"error":"busy"}`),
+			what: "refused by a listed code", event: attempt.Refused, answer: says(`{"error":"busy"}`),
 			cells: [4]expectation{moved(2, 2), moved(2, 2), moved(2, 2), moved(2, 2)},
 		},
 		{
-			what: "429 without a body", event: payment.Refused, answer: fails(429, ""), bare: true,
+			what: "429 without a body", event: attempt.Refused, answer: fails(429, ""), bare: true,
 			cells: [4]expectation{moved(2, 2), held(2), moved(2, 2), held(1)},
 		},
 		{
-			what: "booked, and a firewall's page instead of the answer", event: payment.DeclinedSoft, bare: true,
+			what: "booked, and a firewall's page instead of the answer", event: attempt.DeclinedSoft, bare: true,
 			answer: fails(403, "<!DOCTYPE html><html><title>403 Forbidden</title></html>"),
 			cells:  [4]expectation{moved(1, 1), held(2), moved(1, 1), held(1)},
 		},
 		{
-			what: "booked, and a gateway's message instead of the answer", event: payment.DeclinedSoft, bare: true,
+			what: "booked, and a gateway's message instead of the answer", event: attempt.DeclinedSoft, bare: true,
 			answer: fails(403, `{"message":"Forbidden"}`),
 			cells:  [4]expectation{moved(1, 1), held(2), moved(1, 1), held(1)},
 		},
-		{what: "booked, then reset", event: payment.Unanswered, answer: resets, cells: unanswered},
-		{what: "booked, then end of file", event: payment.Unanswered, answer: hangsUp, cells: unanswered},
-		{what: "booked, then silence", event: payment.Unanswered, answer: silence, cells: unanswered},
-		{what: "500", event: payment.Unanswered, answer: fails(500, "oops"), cells: unanswered},
+		{what: "booked, then reset", event: attempt.Unanswered, answer: resets, cells: unanswered},
+		{what: "booked, then end of file", event: attempt.Unanswered, answer: hangsUp, cells: unanswered},
+		{what: "booked, then silence", event: attempt.Unanswered, answer: silence, cells: unanswered},
+		{what: "500", event: attempt.Unanswered, answer: fails(500, "oops"), cells: unanswered},
 		{
-			what: "503 with an answer that looks fine", event: payment.Unanswered,
+			what: "503 with an answer that looks fine", event: attempt.Unanswered,
 			answer: fails(503, `{"id":"a-1","status":"paid"}`), cells: unanswered,
 		},
-		{what: "not JSON", event: payment.Unanswered, answer: says("<html>"), cells: unanswered},
-		{what: "truncated", event: payment.Unanswered, answer: truncates, cells: unanswered},
+		{what: "not JSON", event: attempt.Unanswered, answer: says("<html>"), cells: unanswered},
+		{what: "truncated", event: attempt.Unanswered, answer: truncates, cells: unanswered},
 		{
-			what: "the plugin traps on the answer", event: payment.Unanswered, answer: says(`{"trap":true}`),
+			what: "the plugin traps on the answer", event: attempt.Unanswered, answer: says(`{"trap":true}`),
 			cells: unanswered,
 		},
 		{
-			what: "a refusal that nobody listed", event: payment.Unanswered, answer: says(`{"error":"whatever"}`),
+			what: "a refusal that nobody listed", event: attempt.Unanswered, answer: says(`{"error":"whatever"}`),
 			cells: unanswered,
 		},
 		{
-			what: "another payment's reference", event: payment.Unanswered,
+			what: "another payment's reference", event: attempt.Unanswered,
 			answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered,
 		},
 		{
-			what: "another amount", event: payment.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`),
+			what: "another amount", event: attempt.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`),
 			cells: unanswered,
 		},
 		{
-			what: "declined softly", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
+			what: "declined softly", event: attempt.DeclinedSoft, answer: says(`{"error":"limit"}`),
 			cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)},
 		},
 		{
-			what: "declined softly, and not finally", event: payment.DeclinedSoft, answer: says(`{"error":"limit"}`),
+			what: "declined softly, and not finally", event: attempt.DeclinedSoft, answer: says(`{"error":"limit"}`),
 			probe: probe{revocable: true},
 			cells: [4]expectation{held(1), held(1), held(1), held(1)},
 		},
 		{
-			what: "declined hard", event: payment.DeclinedHard, answer: says(`{"error":"fraud"}`),
+			what: "declined hard", event: attempt.DeclinedHard, answer: says(`{"error":"fraud"}`),
 			cells: [4]expectation{failed, failed, failed, failed},
 		},
 		{
-			what: "credentials refused, where declines are not final", event: payment.DeclinedSoft,
+			what: "credentials refused, where declines are not final", event: attempt.DeclinedSoft,
 			answer: says(`{"error":"token"}`),
 			probe:  probe{revocable: true}, cells: [4]expectation{moved(1, 1), moved(1, 1), moved(1, 1), moved(1, 1)},
 		},
 		{
-			what: "an answer with another status than 2xx that looks fine", event: payment.Unanswered,
+			what: "an answer with another status than 2xx that looks fine", event: attempt.Unanswered,
 			answer: fails(404, `{"id":"a-1","status":"paid"}`), cells: unanswered,
 		},
 		{
-			what: "duplicate", event: payment.Duplicate, answer: says(`{"error":"duplicate"}`),
+			what: "duplicate", event: attempt.Duplicate, answer: says(`{"error":"duplicate"}`),
 			cells: [4]expectation{moved(1, 1), held(1), held(1), held(1)},
 		},
 	}
@@ -190,7 +191,7 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 					require.Len(t, second.requests(), 1)
 					require.Equal(t, "b", p.Provider)
 					require.Equal(t, "b-1", p.ProviderReference)
-					require.Equal(t, payment.Accepted, attempts[len(attempts)-1].Event)
+					require.Equal(t, attempt.Accepted, attempts[len(attempts)-1].Event)
 					attempts = attempts[:len(attempts)-1]
 				} else {
 					require.Empty(t, second.requests())
@@ -200,7 +201,7 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 				for i, attempt := range attempts {
 					event := row.event
 					if row.bare && (idempotency == keyed || idempotency == none) {
-						event = payment.Unanswered
+						event = attempt.Unanswered
 					}
 					require.Equal(t, event, attempt.Event, asJSON(t, attempt))
 					require.Equal(t, want.abandoned, attempt.Abandoned)
@@ -315,6 +316,6 @@ func TestWithNobodyLeftThePaymentFailsAndSaysWhy(t *testing.T) {
 
 	require.Equal(t, payment.Failed, p.Status)
 	require.Equal(t,
-		&payment.Failure{Code: "limit_exceeded", Class: payment.Soft, Message: "said limit", ProviderCode: "limit"},
+		&attempt.Failure{Code: "limit_exceeded", Class: attempt.Soft, Message: "said limit", ProviderCode: "limit"},
 		p.Failure)
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"time"
+
+	"payrouter/host/attempt"
 )
 
 // Entry is one line of a payment's timeline: something that a merchant is to learn of, which the API calls an event. It
@@ -121,7 +123,7 @@ func sameToMerchant(before, after Payment) bool {
 
 // causeOf is the cause of a change within a turn: what a merchant's request set off is the provider's answer, once
 // there is one.
-func causeOf(turn Cause, attempts []Attempt) Cause {
+func causeOf(turn Cause, attempts []attempt.Attempt) Cause {
 	if turn != ByRequest {
 		return turn
 	}
@@ -134,7 +136,7 @@ func causeOf(turn Cause, attempts []Attempt) Cause {
 }
 
 // attemptOf is the attempt that a change is about: the last that is closed by it, or else the last that is opened.
-func attemptOf(attempts []Attempt) string {
+func attemptOf(attempts []attempt.Attempt) string {
 	id := ""
 	for _, a := range attempts {
 		if !a.Open() {

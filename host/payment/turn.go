@@ -3,6 +3,8 @@ package payment
 import (
 	"context"
 	"fmt"
+
+	"payrouter/host/attempt"
 )
 
 // turn is one holder's turn at a payment, from taking its lock to giving it back. It knows how the payment stands in
@@ -15,7 +17,7 @@ type turn struct {
 	// standing is the payment as the journal has it.
 	standing Payment
 	// answer is what a caller who waits for the turn's end will be told; nil where nobody does.
-	answer func(p Payment) *Answer
+	answer func(p Payment) *attempt.Answer
 }
 
 func (e *Engine) turnAt(standing Payment, origin ChangeCause) *turn {
@@ -30,22 +32,22 @@ func (e *Engine) begin(standing Payment, origin ChangeCause) *turn {
 }
 
 func (t *turn) end() {
-	t.fleet.release()
+	t.fleet.Release()
 }
 
 // save writes the payment's next version with what it changes, and gives it back.
-func (t *turn) save(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
+func (t *turn) save(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
 	return t.write(ctx, p, attempts, nil)
 }
 
 // conclude is save at the end of a create: what its caller will be told is written along, so that nothing is left to
 // write.
-func (t *turn) conclude(ctx context.Context, p Payment, attempts ...Attempt) (Payment, error) {
+func (t *turn) conclude(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
 	return t.write(ctx, p, attempts, t.answer)
 }
 
-func (t *turn) write(ctx context.Context, p Payment, attempts []Attempt,
-	answer func(Payment) *Answer,
+func (t *turn) write(ctx context.Context, p Payment, attempts []attempt.Attempt,
+	answer func(Payment) *attempt.Answer,
 ) (Payment, error) {
 	p.Version++
 	p.UpdatedAt = t.now()
@@ -83,7 +85,7 @@ func (t *turn) keep(ctx context.Context, p Payment) (Payment, error) {
 	return t.save(ctx, p)
 }
 
-func (t *turn) entries(p Payment, attempts []Attempt) ([]Entry, error) {
+func (t *turn) entries(p Payment, attempts []attempt.Attempt) ([]Entry, error) {
 	types := entryTypes(t.standing, p)
 	if len(types) == 0 {
 		return nil, nil
@@ -93,7 +95,7 @@ func (t *turn) entries(p Payment, attempts []Attempt) ([]Entry, error) {
 	snapshot := t.settings.Snapshot(p)
 	entries := make([]Entry, len(types))
 	for i, kind := range types {
-		id, err := t.ids.make("evt_", p.UpdatedAt)
+		id, err := t.driver.NewID("evt_")
 		if err != nil {
 			return nil, fmt.Errorf("make an event's id: %w", err)
 		}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -26,7 +28,7 @@ import (
 type Settings struct {
 	// Ask asks a provider, as payment.Engine.Quote does: it changes nothing, and ends in bounded time, or soon after
 	// its context.
-	Ask func(ctx context.Context, provider string, o payment.Order) (payment.Quote, error)
+	Ask func(ctx context.Context, provider string, o payment.Order) (account.Quote, error)
 	// Fresh is how long an answer serves. 0 means 30 s.
 	Fresh time.Duration
 	// Stale is how much longer a quote serves while a new one is fetched. 0 means 1 min.
@@ -96,7 +98,7 @@ type key struct {
 // entry is an answer: a quote, or that there is none to be had for such a payment.
 type entry struct {
 	key   key
-	quote payment.Quote
+	quote account.Quote
 	// none is why there is none to be had; nil where there is.
 	none error
 	at   time.Time
@@ -220,7 +222,7 @@ func (b *Book) launch(k key, o payment.Order) *flight {
 }
 
 // land keeps an answer, or has the provider rest.
-func (b *Book) land(k key, f *flight, quote payment.Quote, err error) {
+func (b *Book) land(k key, f *flight, quote account.Quote, err error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	defer close(f.done)
@@ -250,8 +252,8 @@ func (b *Book) land(k key, f *flight, quote payment.Quote, err error) {
 // noSuchQuote tells that asking again soon would bring the same: the provider has no quotes, or would not take such a
 // payment.
 func noSuchQuote(err error) bool {
-	_, declined := errors.AsType[*payment.DeclinedError](err)
-	return declined || errors.Is(err, payment.ErrUnsupported)
+	_, declined := errors.AsType[*attempt.DeclinedError](err)
+	return declined || errors.Is(err, attempt.ErrUnsupported)
 }
 
 // keep remembers an answer, and forgets the one not used for longest where there is no room. The caller holds the
@@ -310,10 +312,10 @@ func (b *Book) blame(flights []*flight) {
 }
 
 // quotes are those at hand, by provider.
-func (b *Book) quotes(keys map[string]key) map[string]payment.Quote {
+func (b *Book) quotes(keys map[string]key) map[string]account.Quote {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	found := make(map[string]payment.Quote, len(keys))
+	found := make(map[string]account.Quote, len(keys))
 	for provider, k := range keys {
 		if have, _ := b.look(k); have {
 			e, _ := b.entries[k].Value.(*entry)

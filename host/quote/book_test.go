@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"payrouter/host/account"
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/quote"
@@ -27,23 +29,23 @@ type town struct {
 	asked []string
 	// By provider: how long an answer takes, what it is.
 	takes  map[string]time.Duration
-	quotes map[string]payment.Quote
+	quotes map[string]account.Quote
 	fails  map[string]error
 }
 
 func newTown(t *testing.T) *town {
 	t.Helper()
-	return &town{t: t, takes: map[string]time.Duration{}, quotes: map[string]payment.Quote{}, fails: map[string]error{}}
+	return &town{t: t, takes: map[string]time.Duration{}, quotes: map[string]account.Quote{}, fails: map[string]error{}}
 }
 
-func (t *town) ask(ctx context.Context, provider string, o payment.Order) (payment.Quote, error) {
+func (t *town) ask(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {
 	t.mutex.Lock()
 	t.asked = append(t.asked, provider+" "+o.Amount)
 	takes, said, err := t.takes[provider], t.quotes[provider], t.fails[provider]
 	t.mutex.Unlock()
 	select {
 	case <-ctx.Done():
-		return payment.Quote{}, ctx.Err()
+		return account.Quote{}, ctx.Err()
 	case <-time.After(takes):
 	}
 	return said, err
@@ -53,7 +55,7 @@ func (t *town) set(provider string, takes time.Duration, fee string, err error) 
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.takes[provider], t.fails[provider] = takes, err
-	t.quotes[provider] = payment.Quote{Pays: eur("100"), Gets: eur(fee)}
+	t.quotes[provider] = account.Quote{Pays: eur("100"), Gets: eur(fee)}
 }
 
 func (t *town) count() int {
@@ -256,7 +258,7 @@ func TestAProviderWithoutAnAnswerRests(t *testing.T) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("100"), "a")
-		providers.set("a", 0, "97", fmt.Errorf("get_calc at a: %w", payment.ErrUnanswered))
+		providers.set("a", 0, "97", fmt.Errorf("get_calc at a: %w", attempt.ErrUnanswered))
 		time.Sleep(31 * time.Second)
 		prices(t, b, order("100"), "a")
 		synctest.Wait()
@@ -275,8 +277,8 @@ func TestAProviderWithoutAnAnswerRests(t *testing.T) {
 func TestARefusalIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
-		"declined":    &payment.DeclinedError{Failure: &payment.Failure{Code: "limit_exceeded"}},
-		"unsupported": fmt.Errorf("a has no quotes: %w", payment.ErrUnsupported),
+		"declined":    &attempt.DeclinedError{Failure: &attempt.Failure{Code: "limit_exceeded"}},
+		"unsupported": fmt.Errorf("a has no quotes: %w", attempt.ErrUnsupported),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -305,7 +307,7 @@ func TestARefusalReplacesAnOldQuote(t *testing.T) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("100"), "a")
-		providers.set("a", 0, "98", &payment.DeclinedError{Failure: &payment.Failure{}})
+		providers.set("a", 0, "98", &attempt.DeclinedError{Failure: &attempt.Failure{}})
 		time.Sleep(31 * time.Second)
 		prices(t, b, order("100"), "a")
 		synctest.Wait()

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/account"
 	"payrouter/host/payment"
 )
 
@@ -14,7 +15,7 @@ const places = 18
 
 // Offer is a quote with its price.
 type Offer struct {
-	Quote payment.Quote
+	Quote account.Quote
 	// Price is what is lost on the way: what leaves whoever pays, less what reaches whoever is paid, in the order's
 	// currency. Plain decimal text; exact where both are in that currency, and otherwise rounded at 18 digits after the
 	// point. It is comparable among the offers of one call.
@@ -23,7 +24,7 @@ type Offer struct {
 
 // price tells what each quote costs in a currency. The amounts in another are valued at the best rate that any of these
 // quotes has between the two: at its own rate, a bad rate would look like none.
-func price(currency string, quotes map[string]payment.Quote) map[string]Offer {
+func price(currency string, quotes map[string]account.Quote) map[string]Offer {
 	best := map[pair]*big.Rat{}
 	for _, q := range quotes {
 		if q.Pays.Currency == q.Gets.Currency {
@@ -46,7 +47,7 @@ func price(currency string, quotes map[string]payment.Quote) map[string]Offer {
 type pair struct{ from, to string }
 
 // rateOf is how much is got for one that is paid, before fees; nil where that cannot be told.
-func rateOf(q payment.Quote) *big.Rat {
+func rateOf(q account.Quote) *big.Rat {
 	from, to := rational(q.Rate.From.Amount), rational(q.Rate.To.Amount)
 	if from == nil || to == nil || from.Sign() <= 0 || to.Sign() <= 0 {
 		return nil
@@ -55,7 +56,7 @@ func rateOf(q payment.Quote) *big.Rat {
 }
 
 // cost is a quote's price in a currency, with rate between its two where they are two.
-func cost(currency string, q payment.Quote, rate *big.Rat) (string, bool) {
+func cost(currency string, q account.Quote, rate *big.Rat) (string, bool) {
 	pays, gets := rational(q.Pays.Amount), rational(q.Gets.Amount)
 	if pays == nil || gets == nil {
 		return "", false

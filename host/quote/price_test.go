@@ -12,12 +12,12 @@ import (
 	"pgregory.net/rapid"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/account"
 	"payrouter/host/money"
-	"payrouter/host/payment"
 )
 
 // said reads "101.5 USDT > 91.08 EUR at 100 > 92".
-func said(t *testing.T, text string) payment.Quote {
+func said(t *testing.T, text string) account.Quote {
 	t.Helper()
 	amounts, rate, _ := strings.Cut(text, " at ")
 	pays, gets, found := strings.Cut(amounts, " > ")
@@ -26,7 +26,7 @@ func said(t *testing.T, text string) payment.Quote {
 		amount, currency, _ := strings.Cut(text, " ")
 		return money.Money{Amount: amount, Currency: currency}
 	}
-	q := payment.Quote{Pays: euros(pays), Gets: euros(gets)}
+	q := account.Quote{Pays: euros(pays), Gets: euros(gets)}
 	if from, to, found := strings.Cut(rate, " > "); found {
 		q.Rate = money.Rate{
 			From: money.Money{Amount: from, Currency: q.Pays.Currency},
@@ -111,7 +111,7 @@ func TestPrice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			quotes := map[string]payment.Quote{}
+			quotes := map[string]account.Quote{}
 			for provider, text := range row.quotes {
 				quotes[provider] = said(t, text)
 			}
@@ -133,11 +133,11 @@ func TestPriceOrdersByWhatIsLost(t *testing.T) {
 		cents := rapid.Int64Range(1_000, 10_000_000)
 		text := func(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
 		payerSide := rapid.Bool().Draw(t, "payer's side")
-		quotes := map[string]payment.Quote{}
+		quotes := map[string]account.Quote{}
 		for i := range rapid.IntRange(2, 6).Draw(t, "providers") {
 			varying := cents.Draw(t, "amount")
 			fee := rapid.Int64Range(0, varying/10).Draw(t, "fee")
-			q := payment.Quote{
+			q := account.Quote{
 				Pays: money.Money{Amount: "500", Currency: "USDT"},
 				Gets: money.Money{Amount: text(varying - fee), Currency: "EUR"},
 			}
@@ -177,7 +177,7 @@ func TestPriceOrdersByWhatIsLost(t *testing.T) {
 }
 
 // loss reckons a price another way: everything in the merchant's currency first.
-func loss(t require.TestingT, q payment.Quote, currency string, quotes map[string]payment.Quote) *big.Rat {
+func loss(t require.TestingT, q account.Quote, currency string, quotes map[string]account.Quote) *big.Rat {
 	rates := make([]*big.Rat, 0, len(quotes))
 	for _, other := range quotes {
 		rates = append(rates, new(big.Rat).Quo(number(t, other.Rate.To.Amount), number(t, other.Rate.From.Amount)))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -67,11 +68,11 @@ func (b *Book) why(k key, f *flight) error {
 	case f != nil && over(f) && f.err != nil:
 		return f.err
 	case f != nil:
-		return fmt.Errorf("%s gave no quote in time: %w", k.provider, payment.ErrUnanswered)
+		return fmt.Errorf("%s gave no quote in time: %w", k.provider, attempt.ErrUnanswered)
 	case b.settings.Now().Before(d.restUntil):
 		return fmt.Errorf("it is left alone for a moment: %w", d.tired)
 	}
-	return fmt.Errorf("%s: %w: %w", k.provider, ErrBusy, payment.ErrUnavailable)
+	return fmt.Errorf("%s: %w: %w", k.provider, ErrBusy, attempt.ErrUnavailable)
 }
 
 func over(f *flight) bool {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/host/payment"
+	"payrouter/host/attempt"
 	"payrouter/host/quote"
 )
 
@@ -17,11 +17,11 @@ import (
 func TestASurveyWaitsAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	inTown(t, nil, func(b *quote.Book, providers *town) {
-		declined := &payment.DeclinedError{Failure: &payment.Failure{Code: "limit_exceeded", Message: "too little"}}
+		declined := &attempt.DeclinedError{Failure: &attempt.Failure{Code: "limit_exceeded", Message: "too little"}}
 		providers.set("quick", 0, "99", nil)
 		providers.set("slow", 5*time.Second, "98", nil)
 		providers.set("declines", 0, "0", declined)
-		providers.set("fails", 0, "0", payment.ErrUnanswered)
+		providers.set("fails", 0, "0", attempt.ErrUnanswered)
 		all := []string{"quick", "slow", "declines", "fails"}
 
 		offers, none := b.Survey(context.Background(), order("100"), all)
@@ -30,14 +30,14 @@ func TestASurveyWaitsAndSaysWhy(t *testing.T) {
 		require.Equal(t, "2", offers["slow"].Price)
 		require.Len(t, none, 2)
 		require.ErrorIs(t, none["declines"], declined)
-		require.ErrorIs(t, none["fails"], payment.ErrUnanswered)
+		require.ErrorIs(t, none["fails"], attempt.ErrUnanswered)
 		require.Equal(t, 4, providers.count())
 
 		// What is at hand serves, what would not be had is not asked for, and who failed is left alone.
 		offers, none = b.Survey(context.Background(), order("100"), all)
 		require.Len(t, offers, 2)
 		require.ErrorIs(t, none["declines"], declined)
-		require.ErrorIs(t, none["fails"], payment.ErrUnanswered)
+		require.ErrorIs(t, none["fails"], attempt.ErrUnanswered)
 		require.ErrorContains(t, none["fails"], "left alone")
 		require.Equal(t, 4, providers.count())
 		require.Len(t, b.Offers(context.Background(), order("100"), all), 2, "and decisions have them too")
@@ -53,7 +53,7 @@ func TestASurveyEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		offers, none := b.Survey(ctx, order("100"), []string{"slow"})
 		require.Empty(t, offers)
-		require.ErrorIs(t, none["slow"], payment.ErrUnanswered)
+		require.ErrorIs(t, none["slow"], attempt.ErrUnanswered)
 		require.ErrorContains(t, none["slow"], "in time")
 		require.Equal(t, "2", b.Offers(context.Background(), order("100"), []string{"slow"})["slow"].Price,
 			"the same question is on its way")
@@ -73,7 +73,7 @@ func TestASurveyAsksOfOneProviderOnlySoMuchAtOnce(t *testing.T) {
 		synctest.Wait()
 		_, none := b.Survey(context.Background(), order("200"), []string{"slow"})
 		require.ErrorIs(t, none["slow"], quote.ErrBusy)
-		require.ErrorIs(t, none["slow"], payment.ErrUnavailable)
+		require.ErrorIs(t, none["slow"], attempt.ErrUnavailable)
 		require.Empty(t, <-asked)
 	})
 }

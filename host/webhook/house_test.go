@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
@@ -94,7 +95,7 @@ func (h *house) eventsOf(t *testing.T, merchant string, types ...payment.EntryTy
 		})
 	}
 	earlier, err := h.db.Create(t.Context(), change,
-		payment.Key{Merchant: merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at})
+		attempt.Key{Merchant: merchant, Value: p.ID, Fingerprint: "f", Owner: p.OwnerID(), CreatedAt: at})
 	require.NoError(t, err)
 	require.Nil(t, earlier)
 	return change.Entries

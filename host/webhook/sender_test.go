@@ -14,6 +14,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/webhook"
 )
@@ -531,7 +532,7 @@ func TestNothingIsSentWhileTheJournalCannotBeWritten(t *testing.T) {
 	h.endpoint(t, r.URL)
 	h.event(t, "shop", payment.PaymentSucceeded)
 	sender := webhook.NewSender(unwritable{h.db.Webhooks()}, webhook.Settings{AllowPrivate: true, Now: h.clock.now})
-	require.ErrorIs(t, sender.Round(t.Context()), payment.ErrJournal)
+	require.ErrorIs(t, sender.Round(t.Context()), attempt.ErrJournal)
 	require.Empty(t, r.seen())
 	h.round(t)
 	require.Len(t, r.seen(), 1)
@@ -540,7 +541,7 @@ func TestNothingIsSentWhileTheJournalCannotBeWritten(t *testing.T) {
 type unwritable struct{ webhook.Queue }
 
 func (unwritable) Claim(context.Context, webhook.Wish) ([]webhook.Job, error) {
-	return nil, payment.ErrJournal
+	return nil, attempt.ErrJournal
 }
 
 // What a router sent and could not write down is sent again, with the same id.
@@ -568,7 +569,7 @@ func TestRouterThatDiesAfterSendingSendsAgain(t *testing.T) {
 type deaf struct{ webhook.Queue }
 
 func (deaf) Finish(context.Context, webhook.Delivery, func(*webhook.Endpoint)) error {
-	return payment.ErrJournal
+	return attempt.ErrJournal
 }
 
 func TestPlacesThatBecomeFreeAreTakenWithoutWaitingForTheClock(t *testing.T) {

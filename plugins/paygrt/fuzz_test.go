@@ -12,6 +12,7 @@ import (
 	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
+	"payrouter/host/operation"
 )
 
 // FuzzInterpret holds whatever Paygrt may answer to the contract, for every operation: nothing traps, and each amount
@@ -63,7 +64,7 @@ func FuzzInterpret(f *testing.F) {
 // callsOf are the ways in which an operation is asked for.
 func callsOf(name string) []*abi.Call {
 	payment := statusCall()
-	payment.Operation, payment.Reference = name, payment.GetCreateReference()
+	operation.Operation, payment.Reference = name, payment.GetCreateReference()
 	return []*abi.Call{
 		payment,
 		{Operation: name, Settings: []byte(testSettings), Query: &abi.Query{}},

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"payrouter/host/payment"
+	"payrouter/host/attempt"
 )
 
 const (
@@ -16,12 +16,12 @@ const (
 )
 
 // putClaim writes what a change of an owner claims. A second claim of the same owner is none.
-func (t transaction) putClaim(claim *payment.Claim, owner string) error {
+func (t transaction) putClaim(claim *attempt.Claim, owner attempt.OwnerID) error {
 	switch {
 	case claim == nil:
 		return nil
 	case claim.Owner != owner:
-		return fmt.Errorf("%s claims for %s: %w", owner, claim.Owner, payment.ErrClaimed)
+		return fmt.Errorf("%s claims for %s: %w", owner, claim.Owner, attempt.ErrClaimed)
 	}
 	rows, err := t.exec(putClaim, claim.Account, claim.Object, claim.Reference, claim.Owner)
 	if err != nil || rows == 1 {
@@ -31,9 +31,9 @@ func (t transaction) putClaim(claim *payment.Claim, owner string) error {
 	if _, err := t.find(findClaim, []any{claim.Account, claim.Object, claim.Reference}, &standing); err != nil {
 		return err
 	}
-	if standing != owner {
+	if attempt.OwnerID(standing) != owner {
 		return fmt.Errorf("%s %q at %s is of %s: %w", claim.Object, claim.Reference, claim.Account, standing,
-			payment.ErrClaimed)
+			attempt.ErrClaimed)
 	}
 	return nil
 }

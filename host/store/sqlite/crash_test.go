@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -58,9 +59,9 @@ func processing(p payment.Payment) payment.Payment {
 	return p
 }
 
-func openAttempt(p payment.Payment) payment.Attempt {
-	return payment.Attempt{
-		ID: "att_" + p.ID, PaymentID: p.ID, Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
+func openAttempt(p payment.Payment) attempt.Attempt {
+	return attempt.Attempt{
+		ID: "att_" + p.ID, Owner: p.OwnerID(), Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
 		StartedAt: p.CreatedAt,
 	}
 }
@@ -121,7 +122,7 @@ func requireAtLeast(t *testing.T, db *DB, n int, saved bool) {
 		return
 	}
 	require.Equal(t, processing(p), got)
-	require.Equal(t, []payment.Attempt{openAttempt(p)}, attempts)
+	require.Equal(t, []attempt.Attempt{openAttempt(p)}, attempts)
 }
 
 // A kill leaves the witness behind the journal, or level with it, and never ahead.

@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"payrouter/host/attempt"
 
-	"payrouter/host/payment"
+	"github.com/stretchr/testify/require"
 )
 
 func TestDiskThatCannotBeWrittenRefusesAllAndRecoversByItself(t *testing.T) {
@@ -29,9 +29,9 @@ func TestDiskThatCannotBeWrittenRefusesAllAndRecoversByItself(t *testing.T) {
 	}
 	all.Wait()
 	for n := 1; n < many; n++ {
-		require.ErrorIs(t, errs[n], payment.ErrJournal)
+		require.ErrorIs(t, errs[n], attempt.ErrJournal)
 	}
-	require.ErrorIs(t, db.Healthy(), payment.ErrJournal)
+	require.ErrorIs(t, db.Healthy(), attempt.ErrJournal)
 	requireStands(t, db, 0)
 	for n := 1; n < many; n++ {
 		requireGone(t, db, n)
@@ -54,7 +54,7 @@ func TestFirstWriteThatSucceedsMakesItHealthy(t *testing.T) {
 	t.Parallel()
 	db := openNew(t)
 	mend := breakLog(t, db)
-	require.ErrorIs(t, create(t, db, 1), payment.ErrJournal)
+	require.ErrorIs(t, create(t, db, 1), attempt.ErrJournal)
 	mend()
 	require.NoError(t, create(t, db, 1))
 	db.writer.mu.Lock()
@@ -117,9 +117,9 @@ func TestFullDiskRefusesAndRecoversByItself(t *testing.T) {
 		err = create(t, db, n)
 	}
 	refused := n - 1
-	require.ErrorIs(t, err, payment.ErrJournal)
+	require.ErrorIs(t, err, attempt.ErrJournal)
 	require.ErrorContains(t, err, "full")
-	require.ErrorIs(t, db.Healthy(), payment.ErrJournal)
+	require.ErrorIs(t, db.Healthy(), attempt.ErrJournal)
 	for n := range refused {
 		requireStands(t, db, n)
 	}
@@ -139,7 +139,7 @@ func TestErrorsOfTheEngineCarryNoPayersData(t *testing.T) {
 	p.Payer.Email = "somebody@example.org"
 	p.Description = strings.Repeat("somebody's own words ", 10_000)
 	_, err := db.Create(t.Context(), changeOf(p), key)
-	require.ErrorIs(t, err, payment.ErrJournal)
+	require.ErrorIs(t, err, attempt.ErrJournal)
 	require.NotContains(t, err.Error(), "somebody")
 }
 

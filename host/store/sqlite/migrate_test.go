@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -81,12 +83,12 @@ func TestListsAreServedByAnIndex(t *testing.T) {
 		requirePlan(t, db, name, test.index, test.text, test.args)
 	}
 	for name, test := range map[string]struct {
-		filter payment.RunFilter
+		filter operation.Filter
 		index  string
 	}{
-		"runs":               {payment.RunFilter{}, "sqlite_autoindex_run_1"},
-		"runs of a provider": {payment.RunFilter{Provider: "payplay", Operation: "pay"}, "run_at_provider"},
-		"runs by status":     {payment.RunFilter{Status: []payment.RunStatus{payment.RunUnknown}}, "run_by_status"},
+		"runs":               {operation.Filter{}, "sqlite_autoindex_run_1"},
+		"runs of a provider": {operation.Filter{Provider: "payplay", Operation: "pay"}, "run_at_provider"},
+		"runs by status":     {operation.Filter{Status: []operation.Status{operation.Unknown}}, "run_by_status"},
 	} {
 		text, args := runQuery(test.filter)
 		requirePlan(t, db, name, test.index, text, args)
@@ -223,7 +225,7 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := openAt(t, dir)
-	name := func(n int, reference string, attempts ...payment.Attempt) payment.Payment {
+	name := func(n int, reference string, attempts ...attempt.Attempt) payment.Payment {
 		require.NoError(t, create(t, db, n))
 		p, _ := sample(n)
 		p = processing(p)
@@ -237,7 +239,7 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 		require.NoError(t, db.Save(t.Context(), changeOf(p, attempts...)))
 		return p
 	}
-	order := []payment.Attempt{
+	order := []attempt.Attempt{
 		{Role: "create", Operation: "get_calc", Idempotency: "safe"},
 		{Role: "create", Operation: "create_bid", Idempotency: "none"},
 		{Role: "create", Operation: "get_exchanges", Idempotency: "safe"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -172,34 +173,34 @@ func entriesOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]p
 }
 
 // Attempts implements payment.Journal. A payment that does not exist has none.
-func (db *DB) Attempts(ctx context.Context, paymentID string) ([]payment.Attempt, error) {
+func (db *DB) Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error) {
 	rows, err := db.read[listAttempts].QueryContext(ctx, paymentID)
 	return attemptsOf(ctx, "list attempts of payment "+paymentID, rows, err)
 }
 
 // Attempt reads one attempt, of whichever payment; payment.ErrNotFound where there is none.
-func (db *DB) Attempt(ctx context.Context, id string) (payment.Attempt, error) {
+func (db *DB) Attempt(ctx context.Context, id string) (attempt.Attempt, error) {
 	rows, err := db.read[attemptByID].QueryContext(ctx, id)
 	found, err := attemptsOf(ctx, "read attempt "+id, rows, err)
 	if err != nil {
-		return payment.Attempt{}, err
+		return attempt.Attempt{}, err
 	}
 	if len(found) == 0 {
-		return payment.Attempt{}, fmt.Errorf("attempt %s: %w", id, payment.ErrNotFound)
+		return attempt.Attempt{}, fmt.Errorf("attempt %s: %w", id, payment.ErrNotFound)
 	}
 	return found[0], nil
 }
 
 // OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty
 // starts at the oldest. limit 0 means 100.
-func (db *DB) OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error) {
+func (db *DB) OpenAttempts(ctx context.Context, after string, limit int) ([]attempt.Attempt, error) {
 	rows, err := db.read[listOpen].QueryContext(ctx, after, atMost(limit))
 	return attemptsOf(ctx, "list open attempts", rows, err)
 }
 
 // Key implements payment.Journal.
-func (db *DB) Key(ctx context.Context, merchant, value string) (*payment.Key, error) {
-	row := keyRow{key: payment.Key{Merchant: merchant, Value: value}}
+func (db *DB) Key(ctx context.Context, merchant, value string) (*attempt.Key, error) {
+	row := keyRow{key: attempt.Key{Merchant: merchant, Value: value}}
 	err := db.read[findKey].QueryRowContext(ctx, merchant, value).Scan(row.into()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -265,11 +266,11 @@ func paymentsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]
 	})
 }
 
-func attemptsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Attempt, error) {
-	return collect(ctx, what, rows, err, func() (payment.Attempt, error) {
+func attemptsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]attempt.Attempt, error) {
+	return collect(ctx, what, rows, err, func() (attempt.Attempt, error) {
 		var row attemptRow
 		if err := rows.Scan(&row.call, &row.state, &row.request, &row.response, &row.doc); err != nil {
-			return payment.Attempt{}, unread(ctx, what, err)
+			return attempt.Attempt{}, unread(ctx, what, err)
 		}
 		return row.decode()
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -39,7 +40,7 @@ func encodeChange(change payment.Change) (encoded encodedChange, err error) {
 	if encoded.payment, err = encodePayment(change.Payment); err != nil {
 		return encodedChange{}, err
 	}
-	if encoded.attempts, err = encodeAttempts(id, change.Attempts); err != nil {
+	if encoded.attempts, err = encodeAttempts(change.Payment.OwnerID(), change.Attempts); err != nil {
 		return encodedChange{}, err
 	}
 	for _, e := range change.Entries {
@@ -109,11 +110,11 @@ type attemptRow struct {
 }
 
 // encodeAttempts refuses attempts of another payment or run.
-func encodeAttempts(of string, attempts []payment.Attempt) ([]attemptRow, error) {
+func encodeAttempts(of attempt.OwnerID, attempts []attempt.Attempt) ([]attemptRow, error) {
 	rows := make([]attemptRow, len(attempts))
 	for i, a := range attempts {
-		if a.PaymentID != of {
-			return nil, fmt.Errorf("change %s: attempt %s is of %s: %w", of, a.ID, a.PaymentID, store.ErrTaken)
+		if a.Owner != of {
+			return nil, fmt.Errorf("change %s: attempt %s is of %s: %w", of, a.ID, a.Owner, store.ErrTaken)
 		}
 		row, err := encodeAttempt(a)
 		if err != nil {
@@ -124,7 +125,7 @@ func encodeAttempts(of string, attempts []payment.Attempt) ([]attemptRow, error)
 	return rows, nil
 }
 
-func encodeAttempt(a payment.Attempt) (attemptRow, error) {
+func encodeAttempt(a attempt.Attempt) (attemptRow, error) {
 	row := attemptRow{call: a.Call, state: a.State, request: a.Request, response: a.Response}
 	a.Call, a.State, a.Request, a.Response = nil, nil, nil, nil
 	text, err := json.Marshal(a)
@@ -135,10 +136,10 @@ func encodeAttempt(a payment.Attempt) (attemptRow, error) {
 	return row, nil
 }
 
-func (r attemptRow) decode() (payment.Attempt, error) {
-	var a payment.Attempt
+func (r attemptRow) decode() (attempt.Attempt, error) {
+	var a attempt.Attempt
 	if err := json.Unmarshal([]byte(r.doc), &a); err != nil {
-		return payment.Attempt{}, failed("decode an attempt", err)
+		return attempt.Attempt{}, failed("decode an attempt", err)
 	}
 	a.Call, a.State, a.Request, a.Response = r.call, r.state, r.request, r.response
 	return a, nil
@@ -146,15 +147,15 @@ func (r attemptRow) decode() (payment.Attempt, error) {
 
 // keyRow reads what findKey selects.
 type keyRow struct {
-	key     payment.Key
+	key     attempt.Key
 	created string
 }
 
 func (r *keyRow) into() []any {
-	return []any{&r.key.Fingerprint, &r.key.PaymentID, &r.key.Status, &r.key.Body, &r.created}
+	return []any{&r.key.Fingerprint, &r.key.Owner, &r.key.Status, &r.key.Body, &r.created}
 }
 
-func (r *keyRow) decode() (_ *payment.Key, err error) {
+func (r *keyRow) decode() (_ *attempt.Key, err error) {
 	if r.key.CreatedAt, err = time.Parse(timeText, r.created); err != nil {
 		return nil, failed("read when a key was made", err)
 	}

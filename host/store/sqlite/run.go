@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"strings"
 
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
 
-var _ payment.Runs = (*DB)(nil)
+var _ operation.Runs = (*DB)(nil)
 
 const (
 	insertRun = `INSERT INTO run (merchant, status, provider, operation, created_at, version, input, output, doc, id)
@@ -28,10 +30,10 @@ const (
 	listUnfinishedRuns = `SELECT ` + runColumns + ` FROM run WHERE status = 'processing' AND id > ? ORDER BY id LIMIT ?`
 )
 
-// CreateRun implements payment.Runs. A run whose id is taken is refused with store.ErrTaken.
-func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (earlier *payment.Key, err error) {
-	if key.PaymentID != run.ID || key.Merchant != run.Merchant {
-		return nil, fmt.Errorf("create run %s of %q: its key is for %s of %q", run.ID, run.Merchant, key.PaymentID,
+// CreateRun implements operation.Runs. A run whose id is taken is refused with store.ErrTaken.
+func (db *DB) CreateRun(ctx context.Context, run operation.Run, key attempt.Key) (earlier *attempt.Key, err error) {
+	if key.Owner != run.OwnerID() || key.Merchant != run.Merchant {
+		return nil, fmt.Errorf("create run %s of %q: its key is for %s of %q", run.ID, run.Merchant, key.Owner,
 			key.Merchant)
 	}
 	doc, err := encodeRun(run)
@@ -57,14 +59,14 @@ func (db *DB) CreateRun(ctx context.Context, run payment.Run, key payment.Key) (
 	return earlier, nil
 }
 
-// SaveRun implements payment.Runs. What it refuses is what Save does.
-func (db *DB) SaveRun(ctx context.Context, change payment.RunChange) error {
+// SaveRun implements operation.Runs. What it refuses is what Save does.
+func (db *DB) SaveRun(ctx context.Context, change operation.Change) error {
 	run := change.Run
 	doc, err := encodeRun(run)
 	if err != nil {
 		return err
 	}
-	attempts, err := encodeAttempts(run.ID, change.Attempts)
+	attempts, err := encodeAttempts(run.OwnerID(), change.Attempts)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (db *DB) SaveRun(ctx context.Context, change payment.RunChange) error {
 		if err := t.updateRun(run, doc); err != nil {
 			return err
 		}
-		if err := t.putClaim(change.Claim, run.ID); err != nil {
+		if err := t.putClaim(change.Claim, run.OwnerID()); err != nil {
 			return err
 		}
 		return t.putAttempts(run.ID, change.Attempts, attempts, change.Answer)
@@ -83,7 +85,7 @@ func (db *DB) SaveRun(ctx context.Context, change payment.RunChange) error {
 	return nil
 }
 
-func (t transaction) updateRun(run payment.Run, doc string) error {
+func (t transaction) updateRun(run operation.Run, doc string) error {
 	rows, err := t.exec(updateRun, string(run.Status), run.Version, run.Output, doc, run.ID, run.Merchant,
 		textOf(run.CreatedAt))
 	if err != nil {
@@ -99,16 +101,16 @@ func (t transaction) updateRun(run payment.Run, doc string) error {
 	return err
 }
 
-func (t transaction) whyRunNotUpdated(run payment.Run) error {
+func (t transaction) whyRunNotUpdated(run operation.Run) error {
 	var merchant, created string
-	var status payment.RunStatus
+	var status operation.Status
 	var version int64
 	found, err := t.find(findRunStanding, []any{run.ID}, &merchant, &created, &status, &version)
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return payment.ErrNoRun
+		return operation.ErrNotFound
 	case version != run.Version-1:
 		return fmt.Errorf("%w: it is at version %d, and the change makes %d", payment.ErrStale, version, run.Version)
 	case merchant != run.Merchant || created != textOf(run.CreatedAt):
@@ -119,33 +121,33 @@ func (t transaction) whyRunNotUpdated(run payment.Run) error {
 	return payment.ErrStale
 }
 
-// Run implements payment.Runs.
-func (db *DB) Run(ctx context.Context, id string) (payment.Run, error) {
+// Run implements operation.Runs.
+func (db *DB) Run(ctx context.Context, id string) (operation.Run, error) {
 	var row runRow
 	err := db.read[findRun].QueryRowContext(ctx, id).Scan(row.into()...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return payment.Run{}, fmt.Errorf("run %s: %w", id, payment.ErrNoRun)
+		return operation.Run{}, fmt.Errorf("run %s: %w", id, operation.ErrNotFound)
 	}
 	if err != nil {
-		return payment.Run{}, unread(ctx, "read run "+id, err)
+		return operation.Run{}, unread(ctx, "read run "+id, err)
 	}
 	return row.decode()
 }
 
-// Runs implements payment.Runs.
-func (db *DB) Runs(ctx context.Context, filter payment.RunFilter) ([]payment.Run, error) {
+// Runs implements operation.Runs.
+func (db *DB) Runs(ctx context.Context, filter operation.Filter) ([]operation.Run, error) {
 	text, args := runQuery(filter)
 	rows, err := db.reads.QueryContext(ctx, text, args...)
 	return runsOf(ctx, "list runs", rows, err)
 }
 
-// UnfinishedRuns implements payment.Runs. An empty id starts at the oldest; limit 0 means 100.
-func (db *DB) UnfinishedRuns(ctx context.Context, after string, limit int) ([]payment.Run, error) {
+// UnfinishedRuns implements operation.Runs. An empty id starts at the oldest; limit 0 means 100.
+func (db *DB) UnfinishedRuns(ctx context.Context, after string, limit int) ([]operation.Run, error) {
 	rows, err := db.read[listUnfinishedRuns].QueryContext(ctx, after, atMost(limit))
 	return runsOf(ctx, "list unfinished runs", rows, err)
 }
 
-func runQuery(filter payment.RunFilter) (text string, args []any) {
+func runQuery(filter operation.Filter) (text string, args []any) {
 	var where []string
 	and := func(condition string, value any) {
 		where, args = append(where, condition), append(args, value)
@@ -172,11 +174,11 @@ func runQuery(filter payment.RunFilter) (text string, args []any) {
 	return text + " ORDER BY id DESC LIMIT ?", append(args, atMost(filter.Limit))
 }
 
-func runsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]payment.Run, error) {
-	return collect(ctx, what, rows, err, func() (payment.Run, error) {
+func runsOf(ctx context.Context, what string, rows *sql.Rows, err error) ([]operation.Run, error) {
+	return collect(ctx, what, rows, err, func() (operation.Run, error) {
 		var row runRow
 		if err := rows.Scan(row.into()...); err != nil {
-			return payment.Run{}, unread(ctx, what, err)
+			return operation.Run{}, unread(ctx, what, err)
 		}
 		return row.decode()
 	})
@@ -190,7 +192,7 @@ type runRow struct {
 
 func (r *runRow) into() []any { return []any{&r.input, &r.output, &r.doc} }
 
-func encodeRun(run payment.Run) (string, error) {
+func encodeRun(run operation.Run) (string, error) {
 	text, err := json.Marshal(run)
 	if err != nil {
 		return "", fmt.Errorf("encode run %s: %w", run.ID, err)
@@ -198,10 +200,10 @@ func encodeRun(run payment.Run) (string, error) {
 	return string(text), nil
 }
 
-func (r *runRow) decode() (payment.Run, error) {
-	var run payment.Run
+func (r *runRow) decode() (operation.Run, error) {
+	var run operation.Run
 	if err := json.Unmarshal([]byte(r.doc), &run); err != nil {
-		return payment.Run{}, failed("decode a run", err)
+		return operation.Run{}, failed("decode a run", err)
 	}
 	run.Input, run.Output = r.input, r.output
 	return run, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store/storetest"
 )
@@ -85,7 +86,7 @@ func copyFiles(tb testing.TB, dir string) string {
 	return to
 }
 
-func sample(n int) (payment.Payment, payment.Key) {
+func sample(n int) (payment.Payment, attempt.Key) {
 	at := time.UnixMilli(1_772_366_400_000 + int64(n)).UTC()
 	p := payment.Payment{
 		ID: fmt.Sprintf("pay_%026d", n), Merchant: "shop", Status: payment.Created, Version: 1, CreatedAt: at,
@@ -95,7 +96,7 @@ func sample(n int) (payment.Payment, payment.Key) {
 			Reference: fmt.Sprintf("order-%d", n),
 		},
 	}
-	return p, payment.Key{Merchant: p.Merchant, Value: p.ID, Fingerprint: "f", PaymentID: p.ID, CreatedAt: at}
+	return p, attempt.Key{Merchant: p.Merchant, Value: p.ID, Fingerprint: "f", Owner: p.OwnerID(), CreatedAt: at}
 }
 
 func create(tb testing.TB, db *DB, n int) error {
@@ -123,6 +124,6 @@ func requireGone(tb testing.TB, db *DB, n int) {
 	require.Nil(tb, found)
 }
 
-func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {
+func changeOf(p payment.Payment, attempts ...attempt.Attempt) payment.Change {
 	return payment.Change{Payment: p, Attempts: attempts}
 }

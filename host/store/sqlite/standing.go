@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -224,7 +225,7 @@ func (db *DB) Hold() error {
 	}
 	return fmt.Errorf(
 		"%w: %s. Compare what the providers have with it, then run: router journal release --reason \"…\"",
-		payment.ErrHeld, s.hold.Reason)
+		attempt.ErrHeld, s.hold.Reason)
 }
 
 // wholeMs rounds up: what was made within the same millisecond is in doubt, too.
@@ -260,7 +261,7 @@ func (db *DB) Release(ctx context.Context, actor, reason string) error {
 	db.witness.speak(true)
 	if err := db.witness.write(); err != nil {
 		db.witness.speak(false)
-		return fmt.Errorf("release the journal: %w: %w", payment.ErrJournal, err)
+		return fmt.Errorf("release the journal: %w: %w", attempt.ErrJournal, err)
 	}
 	now, doubted := db.clock.now().UTC(), wholeMs(db.Clock())
 	err := db.writer.do(ctx, func(t transaction) error {

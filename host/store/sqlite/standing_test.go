@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/clocktest"
 	"payrouter/host/payment"
 )
@@ -290,7 +291,7 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 				require.NoError(t, db.Close())
 				return
 			}
-			require.ErrorIs(t, err, payment.ErrHeld)
+			require.ErrorIs(t, err, attempt.ErrHeld)
 			require.ErrorContains(t, err, row.held)
 			require.ErrorContains(t, err, "router journal release")
 			require.Contains(t, log.String(), "the journal is held")
@@ -303,7 +304,7 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 			require.Equal(t, witness, after, "the witness stays what it was")
 
 			db = openAt(t, dir)
-			require.ErrorIs(t, db.Hold(), payment.ErrHeld, "a restart ends no hold")
+			require.ErrorIs(t, db.Hold(), attempt.ErrHeld, "a restart ends no hold")
 			require.True(t, db.Doubtful(0))
 			require.NoError(t, db.Release(t.Context(), "ann", "compared with the statements"))
 			require.NoError(t, db.Hold())
@@ -350,10 +351,10 @@ func TestReleaseNeedsTheWitnessWritten(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, other, 0o600))
 	db := openAt(t, dir, WitnessAt(path))
 	defer db.Close()
-	require.ErrorIs(t, db.Hold(), payment.ErrHeld)
+	require.ErrorIs(t, db.Hold(), attempt.ErrHeld)
 	require.NoError(t, os.Rename(volume, volume+"-away"))
-	require.ErrorIs(t, db.Release(t.Context(), "ann", "r"), payment.ErrJournal)
-	require.ErrorIs(t, db.Hold(), payment.ErrHeld)
+	require.ErrorIs(t, db.Release(t.Context(), "ann", "r"), attempt.ErrJournal)
+	require.ErrorIs(t, db.Hold(), attempt.ErrHeld)
 	require.NoError(t, os.Rename(volume+"-away", volume))
 	require.NoError(t, db.Release(t.Context(), "ann", "r"))
 	require.NoFileExists(t, Witness(dir), "the witness is where it was said to be")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/webhook"
 )
@@ -195,7 +196,7 @@ func TestFailedCommitMovesNoEndpointOn(t *testing.T) {
 	tell(t, db, 1, spreadBatch)
 	limitPages(t, db, pages(t, db))
 	_, err := db.Webhooks().Spread(t.Context(), e.CreatedAt)
-	require.ErrorIs(t, err, payment.ErrJournal)
+	require.ErrorIs(t, err, attempt.ErrJournal)
 	limitPages(t, db, 1<<30)
 	spread(t, db, e.CreatedAt)
 	all, err := db.Webhooks().Deliveries(t.Context(), e.ID, webhook.Filter{Limit: 10_000})

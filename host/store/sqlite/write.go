@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -73,11 +74,11 @@ func verb(statement string) string {
 }
 
 // Create implements payment.Journal. A payment whose id is taken is refused with store.ErrTaken.
-func (db *DB) Create(ctx context.Context, change payment.Change, key payment.Key) (earlier *payment.Key, err error) {
+func (db *DB) Create(ctx context.Context, change payment.Change, key attempt.Key) (earlier *attempt.Key, err error) {
 	p := change.Payment
-	if key.PaymentID != p.ID || key.Merchant != p.Merchant {
+	if key.Owner != p.OwnerID() || key.Merchant != p.Merchant {
 		return nil, fmt.Errorf("create payment %s of %q: its key is for payment %s of %q", p.ID, p.Merchant,
-			key.PaymentID, key.Merchant)
+			key.Owner, key.Merchant)
 	}
 	encoded, err := encodeChange(change)
 	if err != nil {
@@ -96,7 +97,7 @@ func (db *DB) Create(ctx context.Context, change payment.Change, key payment.Key
 	return earlier, nil
 }
 
-func (t transaction) create(change payment.Change, encoded encodedChange, key payment.Key) error {
+func (t transaction) create(change payment.Change, encoded encodedChange, key attempt.Key) error {
 	p := change.Payment
 	_, err := t.exec(insertPayment, p.Merchant, string(p.Status), string(p.Kind), p.Currency, optional(p.Provider),
 		optional(p.ProviderReference),
@@ -112,15 +113,15 @@ func (t transaction) create(change payment.Change, encoded encodedChange, key pa
 }
 
 // putKey writes a key. Its lifetime starts when its payment or run is terminal, by the journal's clock.
-func (t transaction) putKey(key payment.Key, terminal bool) error {
+func (t transaction) putKey(key attempt.Key, terminal bool) error {
 	settled := sql.NullInt64{Int64: t.clock(), Valid: terminal}
-	_, err := t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.PaymentID, key.Status, key.Body,
+	_, err := t.exec(insertKey, key.Merchant, key.Value, key.Fingerprint, key.Owner, key.Status, key.Body,
 		textOf(key.CreatedAt), settled)
 	return err
 }
 
 // used is the key as it was used before, and nil where it was not. One that is forgotten is payment.ErrKeyExpired.
-func (t transaction) used(key payment.Key) (*payment.Key, error) {
+func (t transaction) used(key attempt.Key) (*attempt.Key, error) {
 	earlier, err := t.key(key.Merchant, key.Value)
 	if err != nil || earlier != nil {
 		return earlier, err
@@ -141,8 +142,8 @@ func spentHash(merchant, value string) []byte {
 }
 
 // key is nil where the merchant has not used the value.
-func (t transaction) key(merchant, value string) (*payment.Key, error) {
-	row := keyRow{key: payment.Key{Merchant: merchant, Value: value}}
+func (t transaction) key(merchant, value string) (*attempt.Key, error) {
+	row := keyRow{key: attempt.Key{Merchant: merchant, Value: value}}
 	found, err := t.find(findKey, []any{merchant, value}, row.into()...)
 	if err != nil || !found {
 		return nil, err
@@ -178,15 +179,15 @@ func (t transaction) putRows(change payment.Change, encoded encodedChange) error
 			return fmt.Errorf("event %s: %w", e.ID, err)
 		}
 	}
-	if err := t.putClaim(change.Claim, change.Payment.ID); err != nil {
+	if err := t.putClaim(change.Claim, change.Payment.OwnerID()); err != nil {
 		return err
 	}
 	return t.putAttempts(change.Payment.ID, change.Attempts, encoded.attempts, change.Answer)
 }
 
 // putAttempts writes attempts of a payment or a run, and what its key is answered, where that is known.
-func (t transaction) putAttempts(of string, attempts []payment.Attempt, rows []attemptRow,
-	answer *payment.Answer,
+func (t transaction) putAttempts(of string, attempts []attempt.Attempt, rows []attemptRow,
+	answer *attempt.Answer,
 ) error {
 	for i, a := range attempts {
 		if err := t.putAttempt(a, rows[i]); err != nil {
@@ -239,8 +240,8 @@ func (t transaction) whyNotUpdated(p payment.Payment) error {
 	return payment.ErrStale
 }
 
-func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
-	rows, err := t.exec(putAttempt, a.ID, a.PaymentID, a.Number, a.Provider, optional(a.Reference),
+func (t transaction) putAttempt(a attempt.Attempt, row attemptRow) error {
+	rows, err := t.exec(putAttempt, a.ID, a.Owner, a.Number, a.Provider, optional(a.Reference),
 		optional(string(a.Event)), textOf(a.SendBefore),
 		row.call, row.state, row.request, row.response, row.doc)
 	if err != nil || rows == 1 {
@@ -254,7 +255,7 @@ func (t transaction) putAttempt(a payment.Attempt, row attemptRow) error {
 	switch {
 	case err != nil:
 		return err
-	case paymentID != a.PaymentID || number != a.Number:
+	case attempt.OwnerID(paymentID) != a.Owner || number != a.Number:
 		return fmt.Errorf("%w: it is number %d of payment %s", store.ErrTaken, number, paymentID)
 	case standing.equal(row):
 		return nil
@@ -268,9 +269,9 @@ func (r attemptRow) equal(other attemptRow) bool {
 }
 
 // Answer implements payment.Journal. A key that does not exist is payment.ErrNotFound.
-func (db *DB) Answer(ctx context.Context, key payment.Key) (standing payment.Key, err error) {
+func (db *DB) Answer(ctx context.Context, key attempt.Key) (standing attempt.Key, err error) {
 	if key.Status == 0 {
-		return payment.Key{}, errors.New("answer a key: status 0 is no answer")
+		return attempt.Key{}, errors.New("answer a key: status 0 is no answer")
 	}
 	err = db.writer.do(ctx, func(t transaction) error {
 		if _, err := t.exec(answerKey, key.Status, key.Body, key.Merchant, key.Value); err != nil {
@@ -287,7 +288,7 @@ func (db *DB) Answer(ctx context.Context, key payment.Key) (standing payment.Key
 		return nil
 	})
 	if err != nil {
-		return payment.Key{}, fmt.Errorf("answer the key of payment %s: %w", key.PaymentID, err)
+		return attempt.Key{}, fmt.Errorf("answer the key of payment %s: %w", key.Owner, err)
 	}
 	return standing, nil
 }
@@ -317,11 +318,11 @@ func (db *DB) PurgeKeys(ctx context.Context, lifetime time.Duration, limit int) 
 }
 
 // oldKeys are those that have outlived a lifetime.
-func (t transaction) oldKeys(lifetime time.Duration, limit int) ([]payment.Key, error) {
+func (t transaction) oldKeys(lifetime time.Duration, limit int) ([]attempt.Key, error) {
 	const what = "list old keys"
 	//nolint:sqlclosecheck // see collect
 	rows, err := t.tx.StmtContext(t.ctx, t.stmts[listOldKeys]).QueryContext(t.ctx, t.before(lifetime), atMost(limit))
-	return collect(t.ctx, what, rows, err, func() (key payment.Key, err error) {
+	return collect(t.ctx, what, rows, err, func() (key attempt.Key, err error) {
 		if err := rows.Scan(&key.Merchant, &key.Value); err != nil {
 			return key, unread(t.ctx, what, err)
 		}

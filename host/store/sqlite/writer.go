@@ -13,14 +13,14 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"payrouter/host/payment"
+	"payrouter/host/attempt"
 	"payrouter/host/store"
 )
 
 // maxBatch is how many writes share a commit at most. It bounds what one failing commit refuses.
 const maxBatch = 256
 
-var errClosed = fmt.Errorf("%w: it is closed", payment.ErrJournal)
+var errClosed = fmt.Errorf("%w: it is closed", attempt.ErrJournal)
 
 // writer owns the only connection that writes. Its goroutine takes the writes that wait, runs them in one transaction,
 // and answers them after its commit.
@@ -269,7 +269,7 @@ func (t transaction) before(lifetime time.Duration) int64 { return t.clock() - l
 // together runs one write of several that are all undone where one is refused.
 func (t transaction) together(apply func(transaction) error) (refusal, err error) {
 	err = apply(t)
-	if err != nil && !errors.Is(err, payment.ErrJournal) {
+	if err != nil && !errors.Is(err, attempt.ErrJournal) {
 		err = errUndone
 	}
 	return nil, err
@@ -281,7 +281,7 @@ func (t transaction) apart(apply func(transaction) error) (refusal, err error) {
 		return nil, err
 	}
 	refusal = apply(t)
-	if errors.Is(refusal, payment.ErrJournal) {
+	if errors.Is(refusal, attempt.ErrJournal) {
 		// SQLite may have rolled the whole transaction back by itself: nothing more may be run in it.
 		return nil, refusal
 	}
@@ -338,5 +338,5 @@ func refused(what string, err error) error {
 }
 
 func failed(what string, err error) error {
-	return fmt.Errorf("%w: %s: %w", payment.ErrJournal, what, err)
+	return fmt.Errorf("%w: %s: %w", attempt.ErrJournal, what, err)
 }

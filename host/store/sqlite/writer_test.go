@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -84,7 +85,7 @@ func TestCallerMayLeaveTheQueue(t *testing.T) {
 		require.Len(t, gone, 1)
 		err := <-gone
 		require.ErrorIs(t, err, context.Canceled)
-		require.NotErrorIs(t, err, payment.ErrJournal)
+		require.NotErrorIs(t, err, attempt.ErrJournal)
 	})
 }
 
@@ -153,7 +154,7 @@ func TestCloseWaitsForTheBatchAndRefusesTheQueue(t *testing.T) {
 	go func() { queued <- create(t, db, 2) }()
 	closed := make(chan error, 1)
 	go func() { closed <- db.Close() }()
-	require.ErrorIs(t, <-queued, payment.ErrJournal)
+	require.ErrorIs(t, <-queued, attempt.ErrJournal)
 	close(release)
 	require.NoError(t, <-underWay)
 	require.NoError(t, <-closed)
@@ -243,7 +244,7 @@ func TestEngineFailureInOneWriteRefusesTheWholeBatch(t *testing.T) {
 	lone := &writer{db: db.writer.db, stmts: db.writer.stmts, clock: db.clock, committed: func(int64, time.Time) {}}
 	lone.commit(batch)
 	for _, change := range batch {
-		require.ErrorIs(t, <-change.answer, payment.ErrJournal)
+		require.ErrorIs(t, <-change.answer, attempt.ErrJournal)
 	}
 	requireGone(t, db, 1)
 	require.NoError(t, create(t, db, 1), "the connection is as good as before")

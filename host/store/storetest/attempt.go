@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -44,21 +45,21 @@ func testAttempts(t *testing.T, engine Engine) {
 		p = next(p, payment.Processing)
 		require.NoError(t, journal.Save(t.Context(), changeOf(p, attemptOf(p, 1))))
 		requireAttempts(t, journal, p.ID, attemptOf(p, 1))
-		done := closed(attemptOf(p, 1), payment.Unanswered)
+		done := closed(attemptOf(p, 1), attempt.Unanswered)
 		p = next(p, payment.Unknown)
 		require.NoError(t, journal.Save(t.Context(), changeOf(p, done)))
 		requireAttempts(t, journal, p.ID, done)
 
-		changes := map[string]func(*payment.Attempt){
-			"opened again":     func(a *payment.Attempt) { a.Event = "" },
-			"another event":    func(a *payment.Attempt) { a.Event = payment.NotSent },
-			"said not sent":    func(a *payment.Attempt) { a.Sent = false },
-			"another answer":   func(a *payment.Attempt) { a.Response = []byte(`{}`) },
-			"another request":  func(a *payment.Attempt) { a.Request = []byte(`{"method":"POST"}`) },
-			"another call":     func(a *payment.Attempt) { a.Call = []byte{1} },
-			"another state":    func(a *payment.Attempt) { a.State = []byte{1} },
-			"another error":    func(a *payment.Attempt) { a.Error = "x" },
-			"marked abandoned": func(a *payment.Attempt) { a.Abandoned = true },
+		changes := map[string]func(*attempt.Attempt){
+			"opened again":     func(a *attempt.Attempt) { a.Event = "" },
+			"another event":    func(a *attempt.Attempt) { a.Event = attempt.NotSent },
+			"said not sent":    func(a *attempt.Attempt) { a.Sent = false },
+			"another answer":   func(a *attempt.Attempt) { a.Response = []byte(`{}`) },
+			"another request":  func(a *attempt.Attempt) { a.Request = []byte(`{"method":"POST"}`) },
+			"another call":     func(a *attempt.Attempt) { a.Call = []byte{1} },
+			"another state":    func(a *attempt.Attempt) { a.State = []byte{1} },
+			"another error":    func(a *attempt.Attempt) { a.Error = "x" },
+			"marked abandoned": func(a *attempt.Attempt) { a.Abandoned = true },
 		}
 		for what, change := range changes {
 			altered := done
@@ -75,7 +76,7 @@ func testAttempts(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		p := sample(1)
 		create(t, journal, p)
-		done := closed(attemptOf(p, 1), payment.Accepted)
+		done := closed(attemptOf(p, 1), attempt.Accepted)
 		p = next(p, payment.Processing)
 		require.NoError(t, journal.Save(t.Context(), changeOf(p, done)))
 		p = next(p, payment.Succeeded)
@@ -93,7 +94,7 @@ func testAttempts(t *testing.T, engine Engine) {
 		sameNumber, sameID, elsewhere := attemptOf(p, 1), attemptOf(p, 1), attemptOf(sample(2), 1)
 		sameNumber.ID = "att_other"
 		sameID.Number = 2
-		for _, a := range []payment.Attempt{sameNumber, sameID, elsewhere} {
+		for _, a := range []attempt.Attempt{sameNumber, sameID, elsewhere} {
 			require.ErrorIs(t, journal.Save(t.Context(), changeOf(next(p, payment.Failed), a)), store.ErrTaken)
 		}
 		requirePayment(t, journal, p)
@@ -103,18 +104,18 @@ func testAttempts(t *testing.T, engine Engine) {
 	t.Run("open attempts of all payments are found, page by page", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
-		var open []payment.Attempt
+		var open []attempt.Attempt
 		for n := range 5 {
 			p := sample(n)
 			create(t, journal, p)
 			left := attemptOf(p, 2)
 			require.NoError(t,
 				journal.Save(t.Context(),
-					changeOf(next(p, payment.Processing), closed(attemptOf(p, 1), payment.NotSent), left)))
+					changeOf(next(p, payment.Processing), closed(attemptOf(p, 1), attempt.NotSent), left)))
 			open = append(open, left)
 		}
 		p := next(next(sample(3), payment.Processing), payment.Unknown)
-		require.NoError(t, journal.Save(t.Context(), changeOf(p, closed(attemptOf(sample(3), 2), payment.Unanswered))))
+		require.NoError(t, journal.Save(t.Context(), changeOf(p, closed(attemptOf(sample(3), 2), attempt.Unanswered))))
 		open = append(open[:3], open[4])
 
 		all, err := journal.OpenAttempts(t.Context(), "", 0)

@@ -9,14 +9,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
-func claimOf(owner, reference string) *payment.Claim {
-	return &payment.Claim{Account: "paygram-eu", Object: "IssueInvoice", Reference: reference, Owner: owner}
+func claimOf(owner, reference string) *attempt.Claim {
+	return &attempt.Claim{Account: "paygram-eu", Object: "IssueInvoice", Reference: reference, Owner: attempt.OwnerID(owner)}
 }
 
-func requireOwner(t *testing.T, journal Journal, c *payment.Claim, owner string) {
+func requireOwner(t *testing.T, journal Journal, c *attempt.Claim, owner string) {
 	t.Helper()
 	found, err := journal.Owner(t.Context(), c.Account, c.Object, c.Reference)
 	require.NoError(t, err)
@@ -51,17 +53,17 @@ func testClaims(t *testing.T, engine Engine) {
 		require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: first, Claim: claimOf(first.ID, "inv-1")}))
 
 		err := journal.Save(t.Context(), payment.Change{
-			Payment: next(second, payment.Succeeded), Attempts: []payment.Attempt{attemptOf(second, 1)},
+			Payment: next(second, payment.Succeeded), Attempts: []attempt.Attempt{attemptOf(second, 1)},
 			Claim: claimOf(second.ID, "inv-1"),
 		})
-		require.ErrorIs(t, err, payment.ErrClaimed)
-		require.NotErrorIs(t, err, payment.ErrJournal)
+		require.ErrorIs(t, err, attempt.ErrClaimed)
+		require.NotErrorIs(t, err, attempt.ErrJournal)
 		requirePayment(t, journal, second)
 		requireAttempts(t, journal, second.ID)
 
 		err = journal.SaveRun(t.Context(),
-			payment.RunChange{Run: nextRun(run, payment.RunSucceeded), Claim: claimOf(run.ID, "inv-1")})
-		require.ErrorIs(t, err, payment.ErrClaimed)
+			operation.Change{Run: nextRun(run, operation.Succeeded), Claim: claimOf(run.ID, "inv-1")})
+		require.ErrorIs(t, err, attempt.ErrClaimed)
 		requireRun(t, journal, run)
 		requireOwner(t, journal, claimOf("", "inv-1"), first.ID)
 	})
@@ -74,10 +76,10 @@ func testClaims(t *testing.T, engine Engine) {
 		createRun(t, journal, run)
 		require.NoError(t,
 			journal.SaveRun(t.Context(),
-				payment.RunChange{Run: nextRun(run, payment.RunSucceeded), Claim: claimOf(run.ID, "inv-1")}))
+				operation.Change{Run: nextRun(run, operation.Succeeded), Claim: claimOf(run.ID, "inv-1")}))
 		err := journal.Save(t.Context(),
 			payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf(p.ID, "inv-1")})
-		require.ErrorIs(t, err, payment.ErrClaimed)
+		require.ErrorIs(t, err, attempt.ErrClaimed)
 		requirePayment(t, journal, p)
 	})
 
@@ -89,12 +91,12 @@ func testClaims(t *testing.T, engine Engine) {
 		require.NoError(t,
 			journal.Save(t.Context(),
 				payment.Change{Payment: next(first, payment.Succeeded), Claim: claimOf(first.ID, "1")}))
-		for _, other := range []payment.Claim{
+		for _, other := range []attempt.Claim{
 			{Account: "paygram-asia", Object: "IssueInvoice", Reference: "1"},
 			{Account: "paygram-eu", Object: "Withdraw", Reference: "1"},
 			{Account: "paygram-eu", Object: "IssueInvoice", Reference: "2"},
 		} {
-			other.Owner = second.ID
+			other.Owner = second.OwnerID()
 			second = next(second, payment.Processing)
 			require.NoError(t, journal.Save(t.Context(), payment.Change{Payment: second, Claim: &other}))
 			requireOwner(t, journal, &other, second.ID)
@@ -108,7 +110,7 @@ func testClaims(t *testing.T, engine Engine) {
 		create(t, journal, p)
 		err := journal.Save(t.Context(),
 			payment.Change{Payment: next(p, payment.Succeeded), Claim: claimOf("pay_other", "inv-1")})
-		require.ErrorIs(t, err, payment.ErrClaimed)
+		require.ErrorIs(t, err, attempt.ErrClaimed)
 		requireOwner(t, journal, claimOf("", "inv-1"), "")
 	})
 
@@ -128,7 +130,7 @@ func testClaims(t *testing.T, engine Engine) {
 					won.Add(1)
 					return
 				}
-				assert.ErrorIs(t, err, payment.ErrClaimed, fmt.Sprint(n))
+				assert.ErrorIs(t, err, attempt.ErrClaimed, fmt.Sprint(n))
 			})
 		}
 		all.Wait()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -30,7 +31,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 				earlier = &key
 			}
 			if err == nil {
-				made[n] = earlier.PaymentID
+				made[n] = string(earlier.Owner)
 			}
 		})
 		all, err := journal.Payments(t.Context(), payment.Filter{Limit: many})
@@ -143,7 +144,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 		}
 		_, err := journal.Payments(ctx, payment.Filter{})
 		require.ErrorIs(t, err, context.Canceled)
-		require.NotErrorIs(t, err, payment.ErrJournal)
+		require.NotErrorIs(t, err, attempt.ErrJournal)
 	})
 }
 

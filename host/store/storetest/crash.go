@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
@@ -84,26 +86,26 @@ func testCrash(t *testing.T, engine Engine) {
 			},
 			"save run": func() error {
 				return journal.SaveRun(t.Context(),
-					runChange(nextRun(sampleRun(1), payment.RunFailed)))
+					runChange(nextRun(sampleRun(1), operation.Failed)))
 			},
 			"run":             func() error { _, err := journal.Run(t.Context(), "op_1"); return err },
-			"runs":            func() error { _, err := journal.Runs(t.Context(), payment.RunFilter{}); return err },
+			"runs":            func() error { _, err := journal.Runs(t.Context(), operation.Filter{}); return err },
 			"unfinished runs": func() error { _, err := journal.UnfinishedRuns(t.Context(), "", 0); return err },
 			"healthy":         journal.Healthy,
 		}
 		for name, call := range calls {
-			require.ErrorIs(t, call(), payment.ErrJournal, name)
+			require.ErrorIs(t, call(), attempt.ErrJournal, name)
 		}
 	})
 }
 
-func answerTo(p payment.Payment) payment.Key {
+func answerTo(p payment.Payment) attempt.Key {
 	key := keyOf(p)
 	key.Status, key.Body = 201, []byte(`{"id":"`+p.ID+`"}`)
 	return key
 }
 
-func answer(t *testing.T, journal Journal, key payment.Key) error {
+func answer(t *testing.T, journal Journal, key attempt.Key) error {
 	t.Helper()
 	_, err := journal.Answer(t.Context(), key)
 	return err

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -41,7 +42,7 @@ func testCreate(t *testing.T, engine Engine) {
 			requirePayment(t, journal, changed)
 			requireAttempts(t, journal, p.ID, open)
 
-			attempts := []payment.Attempt{anyAttempt(t, p, 1), anyAttempt(t, p, 2)}
+			attempts := []attempt.Attempt{anyAttempt(t, p, 1), anyAttempt(t, p, 2)}
 			changed.Version++
 			require.NoError(t, journal.Save(context.Background(), changeOf(changed, attempts...)))
 			requireAttempts(t, journal, p.ID, attempts...)
@@ -64,7 +65,7 @@ func testCreate(t *testing.T, engine Engine) {
 		key.Value = "another"
 		_, err := journal.Create(t.Context(), changeOf(second), key)
 		require.ErrorIs(t, err, store.ErrTaken)
-		require.NotErrorIs(t, err, payment.ErrJournal)
+		require.NotErrorIs(t, err, attempt.ErrJournal)
 		requirePayment(t, journal, first)
 		unused, err := journal.Key(t.Context(), key.Merchant, key.Value)
 		require.NoError(t, err)
@@ -76,10 +77,10 @@ func testCreate(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		p, other := sample(1), sample(2)
 		create(t, journal, other)
-		for _, change := range []func(*payment.Key){
-			func(key *payment.Key) { key.PaymentID = "pay_none" },
-			func(key *payment.Key) { key.PaymentID = other.ID },
-			func(key *payment.Key) { key.Merchant = "other" },
+		for _, change := range []func(*attempt.Key){
+			func(key *attempt.Key) { key.Owner = "pay_none" },
+			func(key *attempt.Key) { key.Owner = other.OwnerID() },
+			func(key *attempt.Key) { key.Merchant = "other" },
 		} {
 			key := keyOf(p)
 			change(&key)
@@ -99,7 +100,7 @@ func testKeys(t *testing.T, engine Engine) {
 		first, second := sample(1), sample(2)
 		create(t, journal, first)
 		again := keyOf(first)
-		again.PaymentID, again.Fingerprint = second.ID, "another body"
+		again.Owner, again.Fingerprint = second.OwnerID(), "another body"
 		earlier, err := journal.Create(t.Context(), changeOf(second), again)
 		require.NoError(t, err)
 		require.Equal(t, keyOf(first), *earlier)
@@ -149,7 +150,7 @@ func testKeys(t *testing.T, engine Engine) {
 		answered, later := keyOf(p), keyOf(p)
 		answered.Status, answered.Body = 201, []byte("{\"id\": 1}\n\x00\xff")
 		later.Status, later.Body = 500, []byte("too late")
-		for _, key := range []payment.Key{answered, later} {
+		for _, key := range []attempt.Key{answered, later} {
 			standing, err := journal.Answer(t.Context(), key)
 			require.NoError(t, err)
 			require.Equal(t, answered, standing)
@@ -171,7 +172,7 @@ func testKeys(t *testing.T, engine Engine) {
 		for n, body := range []string{"{\"id\": 1}\n\x00\xff", "too late"} {
 			p = next(p, payment.Processing)
 			change := changeOf(p)
-			change.Answer = &payment.Answer{Status: 201 + n, Body: []byte(body)}
+			change.Answer = &attempt.Answer{Status: 201 + n, Body: []byte(body)}
 			require.NoError(t, journal.Save(t.Context(), change))
 			if n == 0 {
 				answered.Status, answered.Body = change.Answer.Status, change.Answer.Body
@@ -196,7 +197,7 @@ func testKeys(t *testing.T, engine Engine) {
 		p := sample(1)
 		create(t, journal, p)
 		stale := changeOf(p)
-		stale.Answer = &payment.Answer{Status: 201, Body: []byte("{}")}
+		stale.Answer = &attempt.Answer{Status: 201, Body: []byte("{}")}
 		require.ErrorIs(t, journal.Save(t.Context(), stale), payment.ErrStale)
 		found, err := journal.Key(t.Context(), p.Merchant, keyOf(p).Value)
 		require.NoError(t, err)
@@ -213,7 +214,7 @@ func testKeys(t *testing.T, engine Engine) {
 
 	t.Run("an answer to a key that was never used is not found", func(t *testing.T) {
 		t.Parallel()
-		err := answer(t, engine.open(t), payment.Key{Merchant: "shop", Value: "never", Status: 201})
+		err := answer(t, engine.open(t), attempt.Key{Merchant: "shop", Value: "never", Status: 201})
 		require.ErrorIs(t, err, payment.ErrNotFound)
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -47,11 +48,11 @@ func anyMoney() *rapid.Generator[money.Money] {
 	})
 }
 
-func anyFailure() *rapid.Generator[*payment.Failure] {
-	return rapid.OneOf(rapid.Just((*payment.Failure)(nil)), rapid.Custom(func(t *rapid.T) *payment.Failure {
-		return &payment.Failure{
+func anyFailure() *rapid.Generator[*attempt.Failure] {
+	return rapid.OneOf(rapid.Just((*attempt.Failure)(nil)), rapid.Custom(func(t *rapid.T) *attempt.Failure {
+		return &attempt.Failure{
 			Code:    anyText().Draw(t, "code"),
-			Class:   rapid.SampledFrom([]payment.Class{payment.Soft, payment.Hard}).Draw(t, "class"),
+			Class:   rapid.SampledFrom([]attempt.Class{attempt.Soft, attempt.Hard}).Draw(t, "class"),
 			Message: anyText().Draw(t, "message"), ProviderCode: anyText().Draw(t, "provider code"),
 		}
 	}))
@@ -138,15 +139,15 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 	}
 }
 
-func anyAttempt(t *rapid.T, p payment.Payment, number int) payment.Attempt {
-	events := []payment.Event{"", payment.NotSent, payment.Unanswered, payment.Accepted}
-	return payment.Attempt{
-		ID: fmt.Sprintf("att_%s_%d", p.ID, number), PaymentID: p.ID, Number: number,
+func anyAttempt(t *rapid.T, p payment.Payment, number int) attempt.Attempt {
+	events := []attempt.Event{"", attempt.NotSent, attempt.Unanswered, attempt.Accepted}
+	return attempt.Attempt{
+		ID: fmt.Sprintf("att_%s_%d", p.ID, number), Owner: p.OwnerID(), Number: number,
 		Provider: anyText().Draw(t, "provider"),
 		Plugin:   anyText().Draw(t, "plugin"), Digest: anyText().Draw(t, "digest"),
 		Generation: rapid.Int64().Draw(t, "generation"),
-		Role:       anyText().Draw(t, "role"), Operation: anyText().Draw(t, "operation"),
-		Idempotency: anyText().Draw(t, "idempotency"),
+		Role:       attempt.Role(anyText().Draw(t, "role")), Operation: anyText().Draw(t, "operation"),
+		Idempotency: attempt.Idempotency(anyText().Draw(t, "idempotency")),
 		Reference:   anyText().Draw(t, "reference"), Call: anyBytes().Draw(t, "call"),
 		State:      anyBytes().Draw(t, "state"),
 		SendBefore: anyTime().Draw(t, "send before"), Request: anyJSON().Draw(t, "request"),
@@ -160,9 +161,9 @@ func anyAttempt(t *rapid.T, p payment.Payment, number int) payment.Attempt {
 	}
 }
 
-func anyKey(t *rapid.T, p payment.Payment, value string) payment.Key {
-	return payment.Key{
-		Merchant: p.Merchant, Value: value, PaymentID: p.ID, Fingerprint: anyText().Draw(t, "fingerprint"),
+func anyKey(t *rapid.T, p payment.Payment, value string) attempt.Key {
+	return attempt.Key{
+		Merchant: p.Merchant, Value: value, Owner: p.OwnerID(), Fingerprint: anyText().Draw(t, "fingerprint"),
 		Status: rapid.SampledFrom([]int{0, 201, 503}).Draw(t, "answer status"), Body: anyBytes().Draw(t, "answer"),
 		CreatedAt: anyTime().Draw(t, "key made at"),
 	}

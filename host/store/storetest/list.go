@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -130,7 +131,7 @@ func testLists(t *testing.T, engine Engine) {
 				require.NoError(t, journal.Save(t.Context(), changeOf(changed, attemptOf(changed, 1))))
 			case 2:
 				require.NoError(t,
-					journal.Save(t.Context(), changeOf(changed, closed(attemptOf(changed, 1), payment.Accepted))))
+					journal.Save(t.Context(), changeOf(changed, closed(attemptOf(changed, 1), attempt.Accepted))))
 			}
 			all[n] = changed
 		}

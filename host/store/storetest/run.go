@@ -9,45 +9,47 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
 
 // sampleRun is the nth run of a merchant, made n seconds after the epoch.
-func sampleRun(n int) payment.Run {
+func sampleRun(n int) operation.Run {
 	at := epoch().Add(time.Duration(n) * time.Second)
-	return payment.Run{
+	return operation.Run{
 		ID: fmt.Sprintf("op_%026d", n), Merchant: "shop", Provider: "paygram-eu", Plugin: "paygram",
 		Operation: "Withdraw", Idempotency: "none",
-		Status: payment.RunProcessing, Input: []byte("{ \"amount\" : \"1.10\" }"), CreatedAt: at, UpdatedAt: at,
+		Status: operation.Processing, Input: []byte("{ \"amount\" : \"1.10\" }"), CreatedAt: at, UpdatedAt: at,
 		Version: 1,
 	}
 }
 
-func keyOfRun(run payment.Run) payment.Key {
-	return payment.Key{
+func keyOfRun(run operation.Run) attempt.Key {
+	return attempt.Key{
 		Merchant: run.Merchant, Value: "key of " + run.ID, Fingerprint: "of " + run.ID,
-		PaymentID: run.ID, CreatedAt: run.CreatedAt,
+		Owner: run.OwnerID(), CreatedAt: run.CreatedAt,
 	}
 }
 
 // nextRun is the run at its next version, with a status.
-func nextRun(run payment.Run, status payment.RunStatus) payment.Run {
+func nextRun(run operation.Run, status operation.Status) operation.Run {
 	run.Status, run.UpdatedAt = status, run.UpdatedAt.Add(time.Millisecond)
 	run.Version++
 	return run
 }
 
-func runChange(run payment.Run, attempts ...payment.Attempt) payment.RunChange {
-	return payment.RunChange{Run: run, Attempts: attempts}
+func runChange(run operation.Run, attempts ...attempt.Attempt) operation.Change {
+	return operation.Change{Run: run, Attempts: attempts}
 }
 
 // attemptOfRun is a run's nth attempt, open.
-func attemptOfRun(run payment.Run, n int) payment.Attempt {
+func attemptOfRun(run operation.Run, n int) attempt.Attempt {
 	return attemptOf(payment.Payment{ID: run.ID, CreatedAt: run.CreatedAt}, n)
 }
 
-func createRun(tb testing.TB, journal Journal, runs ...payment.Run) {
+func createRun(tb testing.TB, journal Journal, runs ...operation.Run) {
 	tb.Helper()
 	for _, run := range runs {
 		earlier, err := journal.CreateRun(tb.Context(), run, keyOfRun(run))
@@ -56,18 +58,18 @@ func createRun(tb testing.TB, journal Journal, runs ...payment.Run) {
 	}
 }
 
-func requireRun(t require.TestingT, journal Journal, want payment.Run) {
+func requireRun(t require.TestingT, journal Journal, want operation.Run) {
 	got, err := journal.Run(context.Background(), want.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
 
-func anyRun(t *rapid.T, id string, version int64) payment.Run {
-	run := payment.Run{
+func anyRun(t *rapid.T, id string, version int64) operation.Run {
+	run := operation.Run{
 		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Provider: anyText().Draw(t, "provider"),
 		Plugin:    anyText().Draw(t, "plugin"),
-		Operation: anyText().Draw(t, "operation"), Idempotency: anyText().Draw(t, "idempotency"),
-		Status: rapid.SampledFrom(payment.RunStatuses()).Draw(t, "status"),
+		Operation: anyText().Draw(t, "operation"), Idempotency: attempt.Idempotency(anyText().Draw(t, "idempotency")),
+		Status: rapid.SampledFrom(operation.Statuses()).Draw(t, "status"),
 		Input:  anyJSON().Draw(t, "input"), From: anyText().Draw(t, "from"), Output: anyBytes().Draw(t, "output"),
 		Cursor:            anyText().Draw(t, "cursor"),
 		ProviderReference: anyText().Draw(t, "provider reference"), Failure: anyFailure().Draw(t, "failure"),
@@ -76,7 +78,7 @@ func anyRun(t *rapid.T, id string, version int64) payment.Run {
 		UpdatedAt: anyTime().Draw(t, "updated at"),
 	}
 	if rapid.Bool().Draw(t, "settled") {
-		run.Settled = &payment.Settlement{
+		run.Settled = &operation.Settlement{
 			Operator: anyText().Draw(t, "operator"), Reason: anyText().Draw(t, "reason"),
 			At: anyTime().Draw(t, "settled at"),
 		}
@@ -119,9 +121,9 @@ func testRuns(t *testing.T, engine Engine) {
 		t.Parallel()
 		journal := engine.open(t)
 		_, err := journal.Run(t.Context(), "op_none")
-		require.ErrorIs(t, err, payment.ErrNoRun)
-		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), payment.RunFailed))),
-			payment.ErrNoRun)
+		require.ErrorIs(t, err, operation.ErrNotFound)
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(1), operation.Failed))),
+			operation.ErrNotFound)
 	})
 
 	t.Run("payments and runs share a merchant's keys", func(t *testing.T) {
@@ -135,16 +137,16 @@ func testRuns(t *testing.T, engine Engine) {
 
 		earlier, err := journal.CreateRun(t.Context(), sampleRun(2), ofPayment)
 		require.NoError(t, err)
-		require.Equal(t, p.ID, earlier.PaymentID)
+		require.Equal(t, p.OwnerID(), earlier.Owner)
 		_, err = journal.Run(t.Context(), sampleRun(2).ID)
-		require.ErrorIs(t, err, payment.ErrNoRun)
+		require.ErrorIs(t, err, operation.ErrNotFound)
 
 		earlier, err = journal.Create(t.Context(), changeOf(sample(2)), ofRun)
 		require.NoError(t, err)
-		require.Equal(t, run.ID, earlier.PaymentID)
+		require.Equal(t, run.OwnerID(), earlier.Owner)
 
 		stray := keyOfRun(run)
-		stray.PaymentID = "op_other"
+		stray.Owner = "op_other"
 		_, err = journal.CreateRun(t.Context(), run, stray)
 		require.Error(t, err)
 	})
@@ -167,12 +169,12 @@ func testRuns(t *testing.T, engine Engine) {
 		run := sampleRun(1)
 		createRun(t, journal, run)
 		for _, version := range []int64{0, 1, 3} {
-			changed := nextRun(run, payment.RunFailed)
+			changed := nextRun(run, operation.Failed)
 			changed.Version = version
 			require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(changed, attemptOfRun(run, 1))), payment.ErrStale,
 				"version %d", version)
 		}
-		moved, aged := nextRun(run, payment.RunFailed), nextRun(run, payment.RunFailed)
+		moved, aged := nextRun(run, operation.Failed), nextRun(run, operation.Failed)
 		moved.Merchant, aged.CreatedAt = "another shop", aged.CreatedAt.Add(1)
 		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(moved)), store.ErrFixed)
 		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(aged)), store.ErrFixed)
@@ -184,8 +186,8 @@ func testRuns(t *testing.T, engine Engine) {
 		t.Parallel()
 		journal := engine.open(t)
 		n := 0
-		for _, from := range payment.RunStatuses() {
-			for _, to := range payment.RunStatuses() {
+		for _, from := range operation.Statuses() {
+			for _, to := range operation.Statuses() {
 				n++
 				run := sampleRun(n)
 				run.Status = from
@@ -208,19 +210,19 @@ func testRuns(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		run, other := sampleRun(1), sampleRun(2)
 		createRun(t, journal, run, other)
-		run = nextRun(run, payment.RunProcessing)
+		run = nextRun(run, operation.Processing)
 		require.NoError(t, journal.SaveRun(t.Context(), runChange(run, attemptOfRun(run, 1))))
 		open, err := journal.OpenAttempts(t.Context(), "", 0)
 		require.NoError(t, err)
-		require.Equal(t, []payment.Attempt{attemptOfRun(run, 1)}, open)
-		done := closed(attemptOfRun(run, 1), payment.Unanswered)
-		run = nextRun(run, payment.RunUnknown)
+		require.Equal(t, []attempt.Attempt{attemptOfRun(run, 1)}, open)
+		done := closed(attemptOfRun(run, 1), attempt.Unanswered)
+		run = nextRun(run, operation.Unknown)
 		require.NoError(t, journal.SaveRun(t.Context(), runChange(run, done)))
 		altered := done
-		altered.Event = payment.NotSent
-		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(run, payment.RunFailed), altered)),
+		altered.Event = attempt.NotSent
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(run, operation.Failed), altered)),
 			store.ErrClosed)
-		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(other, payment.RunFailed), done)),
+		require.ErrorIs(t, journal.SaveRun(t.Context(), runChange(nextRun(other, operation.Failed), done)),
 			store.ErrTaken)
 		requireRun(t, journal, run)
 		requireRun(t, journal, other)
@@ -232,8 +234,8 @@ func testRuns(t *testing.T, engine Engine) {
 		journal := engine.open(t)
 		run := sampleRun(1)
 		createRun(t, journal, run)
-		change := runChange(nextRun(run, payment.RunSucceeded))
-		change.Answer = &payment.Answer{Status: 201, Body: []byte("first")}
+		change := runChange(nextRun(run, operation.Succeeded))
+		change.Answer = &attempt.Answer{Status: 201, Body: []byte("first")}
 		require.NoError(t, journal.SaveRun(t.Context(), change))
 		again := keyOfRun(run)
 		again.Status, again.Body = 201, []byte("second")
@@ -250,34 +252,34 @@ func testRunLists(t *testing.T, engine Engine) {
 	t.Run("runs are listed newest first, by what narrows them", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
-		var all []payment.Run
+		var all []operation.Run
 		for n := range 6 {
 			run := sampleRun(n)
 			if n%2 == 1 {
 				run.Provider, run.Operation = "payplay", "pay"
 			}
-			run.Status = payment.RunStatuses()[n%4]
+			run.Status = operation.Statuses()[n%4]
 			createRun(t, journal, run)
-			all = append([]payment.Run{run}, all...)
+			all = append([]operation.Run{run}, all...)
 		}
 		for name, row := range map[string]struct {
-			filter payment.RunFilter
-			want   []payment.Run
+			filter operation.Filter
+			want   []operation.Run
 		}{
-			"all":          {payment.RunFilter{}, all},
-			"by provider":  {payment.RunFilter{Provider: "payplay"}, []payment.Run{all[0], all[2], all[4]}},
-			"by operation": {payment.RunFilter{Operation: "Withdraw"}, []payment.Run{all[1], all[3], all[5]}},
+			"all":          {operation.Filter{}, all},
+			"by provider":  {operation.Filter{Provider: "payplay"}, []operation.Run{all[0], all[2], all[4]}},
+			"by operation": {operation.Filter{Operation: "Withdraw"}, []operation.Run{all[1], all[3], all[5]}},
 			"by status": {
-				payment.RunFilter{Status: []payment.RunStatus{payment.RunFailed, payment.RunUnknown}},
-				[]payment.Run{all[2], all[3]},
+				operation.Filter{Status: []operation.Status{operation.Failed, operation.Unknown}},
+				[]operation.Run{all[2], all[3]},
 			},
-			"a page":            {payment.RunFilter{Limit: 2}, all[:2]},
-			"the page after it": {payment.RunFilter{Limit: 2, Before: all[1].ID}, all[2:4]},
-			"all of it at once": {payment.RunFilter{
+			"a page":            {operation.Filter{Limit: 2}, all[:2]},
+			"the page after it": {operation.Filter{Limit: 2, Before: all[1].ID}, all[2:4]},
+			"all of it at once": {operation.Filter{
 				Provider: "payplay", Operation: "pay",
-				Status: []payment.RunStatus{payment.RunUnknown}, Before: all[0].ID,
-			}, []payment.Run{all[2]}},
-			"none": {payment.RunFilter{Provider: "nobody"}, nil},
+				Status: []operation.Status{operation.Unknown}, Before: all[0].ID,
+			}, []operation.Run{all[2]}},
+			"none": {operation.Filter{Provider: "nobody"}, nil},
 		} {
 			found, err := journal.Runs(t.Context(), row.filter)
 			require.NoError(t, err)
@@ -288,13 +290,13 @@ func testRunLists(t *testing.T, engine Engine) {
 	t.Run("what is processing is found after a crash, oldest first and page by page", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
-		var left []payment.Run
-		for n, status := range append(payment.RunStatuses(), payment.RunProcessing, payment.RunProcessing) {
+		var left []operation.Run
+		for n, status := range append(operation.Statuses(), operation.Processing, operation.Processing) {
 			run := sampleRun(n)
 			createRun(t, journal, run)
 			run = nextRun(run, status)
 			require.NoError(t, journal.SaveRun(t.Context(), runChange(run)))
-			if status == payment.RunProcessing {
+			if status == operation.Processing {
 				left = append(left, run)
 			}
 		}
@@ -311,7 +313,7 @@ func testRunLists(t *testing.T, engine Engine) {
 		t.Parallel()
 		clock := newClock()
 		journal := engine.openAt(t, clock.now)
-		for n, status := range payment.RunStatuses() {
+		for n, status := range operation.Statuses() {
 			createRun(t, journal, sampleRun(n))
 			require.NoError(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(n), status))))
 		}
@@ -325,13 +327,13 @@ func testRunLists(t *testing.T, engine Engine) {
 		require.Equal(t, 2, purged)
 		again := sampleRun(9)
 		key := keyOfRun(again)
-		for n, status := range payment.RunStatuses() {
+		for n, status := range operation.Statuses() {
 			if key.Value = keyOfRun(sampleRun(n)).Value; status.Terminal() {
 				_, err = journal.CreateRun(t.Context(), again, key)
 				require.ErrorIs(t, err, payment.ErrKeyExpired)
 			}
 		}
-		for n, status := range payment.RunStatuses() {
+		for n, status := range operation.Statuses() {
 			key, err := journal.Key(t.Context(), "shop", keyOfRun(sampleRun(n)).Value)
 			require.NoError(t, err)
 			require.Equal(t, !status.Terminal(), key != nil, status)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -23,7 +24,7 @@ func testSave(t *testing.T, engine Engine) {
 			other.Version = version
 			err := journal.Save(t.Context(), changeOf(other, attemptOf(p, 1)))
 			require.ErrorIs(t, err, payment.ErrStale, "version %d", version)
-			require.NotErrorIs(t, err, payment.ErrJournal)
+			require.NotErrorIs(t, err, attempt.ErrJournal)
 		}
 		requirePayment(t, journal, p)
 		requireAttempts(t, journal, p.ID)
@@ -90,7 +91,7 @@ func testSave(t *testing.T, engine Engine) {
 		create(t, journal, p, other)
 		require.NoError(t, journal.Save(t.Context(), changeOf(next(other, payment.Processing), attemptOf(other, 1))))
 		stolen := attemptOf(other, 1)
-		stolen.PaymentID = p.ID
+		stolen.Owner = p.OwnerID()
 		err := journal.Save(t.Context(), changeOf(next(p, payment.Processing), attemptOf(p, 1), stolen))
 		require.ErrorIs(t, err, store.ErrTaken)
 		requirePayment(t, journal, p)

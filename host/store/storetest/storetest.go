@@ -10,15 +10,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
+	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
 
 // Journal is what an engine offers.
 type Journal interface {
 	payment.Journal
-	payment.Runs
-	Attempt(ctx context.Context, id string) (payment.Attempt, error)
-	OpenAttempts(ctx context.Context, after string, limit int) ([]payment.Attempt, error)
+	operation.Runs
+	Attempt(ctx context.Context, id string) (attempt.Attempt, error)
+	OpenAttempts(ctx context.Context, after string, limit int) ([]attempt.Attempt, error)
 	Healthy() error
 	Close() error
 }
@@ -116,23 +118,23 @@ func sample(n int) payment.Payment {
 	}
 }
 
-func keyOf(p payment.Payment) payment.Key {
-	return payment.Key{
-		Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, PaymentID: p.ID,
+func keyOf(p payment.Payment) attempt.Key {
+	return attempt.Key{
+		Merchant: p.Merchant, Value: "key of " + p.ID, Fingerprint: "of " + p.ID, Owner: p.OwnerID(),
 		CreatedAt: p.CreatedAt,
 	}
 }
 
 // attemptOf is a payment's nth attempt, open.
-func attemptOf(p payment.Payment, n int) payment.Attempt {
-	return payment.Attempt{
-		ID: fmt.Sprintf("att_%s_%020d", p.ID, n), PaymentID: p.ID, Number: n, Provider: "paygram-eu", Plugin: "paygram",
+func attemptOf(p payment.Payment, n int) attempt.Attempt {
+	return attempt.Attempt{
+		ID: fmt.Sprintf("att_%s_%020d", p.ID, n), Owner: p.OwnerID(), Number: n, Provider: "paygram-eu", Plugin: "paygram",
 		Role: "create", Operation: "IssueInvoice", Idempotency: "ABANDONABLE", Request: []byte(`{ "method" : "POST" }`),
 		StartedAt: p.CreatedAt, SendBefore: p.CreatedAt.Add(time.Minute),
 	}
 }
 
-func closed(a payment.Attempt, event payment.Event) payment.Attempt {
+func closed(a attempt.Attempt, event attempt.Event) attempt.Attempt {
 	a.Event, a.Sent, a.Writes, a.FinishedAt = event, true, 1, a.StartedAt.Add(time.Second)
 	a.Response = []byte("{\"status\": 200,\n\t\"body\": \"<&>\"}")
 	return a
@@ -160,7 +162,7 @@ func requirePayment(t require.TestingT, journal Journal, want payment.Payment) {
 	require.Equal(t, want, got)
 }
 
-func requireAttempts(t require.TestingT, journal Journal, paymentID string, want ...payment.Attempt) {
+func requireAttempts(t require.TestingT, journal Journal, paymentID string, want ...attempt.Attempt) {
 	got, err := journal.Attempts(context.Background(), paymentID)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
@@ -175,6 +177,6 @@ func ids(payments []payment.Payment) []string {
 }
 
 // changeOf is a change without entries.
-func changeOf(p payment.Payment, attempts ...payment.Attempt) payment.Change {
+func changeOf(p payment.Payment, attempts ...attempt.Attempt) payment.Change {
 	return payment.Change{Payment: p, Attempts: attempts}
 }

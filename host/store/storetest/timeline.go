@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/store"
 )
@@ -58,8 +59,8 @@ func testTimeline(t *testing.T, engine Engine) {
 			journal.Save(t.Context(), payment.Change{Payment: stale, Entries: []payment.Entry{entryOf(p, 1)}}),
 			payment.ErrStale)
 		_, err := journal.Create(t.Context(),
-			payment.Change{Payment: sample(2), Entries: []payment.Entry{entryOf(sample(2), 1)}}, payment.Key{
-				Merchant: p.Merchant, Value: keyOf(p).Value, PaymentID: sample(2).ID,
+			payment.Change{Payment: sample(2), Entries: []payment.Entry{entryOf(sample(2), 1)}}, attempt.Key{
+				Merchant: p.Merchant, Value: keyOf(p).Value, Owner: sample(2).OwnerID(),
 			})
 		require.NoError(t, err, "the key was used before")
 		requireEntries(t, journal, "", 0)
@@ -73,7 +74,7 @@ func testTimeline(t *testing.T, engine Engine) {
 		changed := next(p, payment.Processing)
 		err := journal.Save(t.Context(),
 			payment.Change{
-				Payment: changed, Attempts: []payment.Attempt{attemptOf(p, 1)},
+				Payment: changed, Attempts: []attempt.Attempt{attemptOf(p, 1)},
 				Entries: []payment.Entry{entryOf(p, 1), entryOf(p, 1)},
 			})
 		require.ErrorIs(t, err, store.ErrTaken)

@@ -1,4 +1,4 @@
-package payment
+package account
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/money"
 )
@@ -86,7 +87,7 @@ type Transaction struct {
 	ID string
 	At time.Time
 	// Amount is what it changed: below zero where money left the account. Fee is a part of it where FeeIncluded; no fee
-	// is none that is told.
+	// is none that is result.
 	Amount      money.Money
 	Fee         money.Money
 	FeeIncluded bool
@@ -108,24 +109,24 @@ type Item struct {
 	Bounds                []money.Bound
 }
 
-// Tellers are the accounts whose plugins can tell of a subject, by name.
-func (f *Fleet) Tellers(s QueryKind) []string {
+// Able are the accounts of a fleet whose plugins can answer a kind of query, by name.
+func Able(fleet *attempt.Fleet, kind QueryKind) []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
-		if f.teller(name, s) != "" {
+	for _, name := range slices.Sorted(maps.Keys(fleet.Accounts)) {
+		if operationFor(fleet, name, kind) != "" {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// teller is the operation of an account that tells of a subject; empty where it has none.
-func (f *Fleet) teller(provider string, s QueryKind) string {
-	account, known := f.Accounts[provider]
+// operationFor is the operation of an account that answers a kind of query; empty where it has none.
+func operationFor(fleet *attempt.Fleet, provider string, kind QueryKind) string {
+	account, known := fleet.Accounts[provider]
 	if !known {
 		return ""
 	}
-	role, topic := s.role()
+	role, topic := kind.role()
 	for _, action := range account.Plugin("").Manifest().GetActions() {
 		if action.GetRole() == role && action.GetTopic() == topic {
 			return action.GetOperation()
@@ -134,23 +135,25 @@ func (f *Fleet) teller(provider string, s QueryKind) string {
 	return ""
 }
 
-// Fetch asks an account for one kind of data, for one page. Nothing is journalled; it ends with ctx. What a provider
-// says is shown whole or not at all: where an amount, a currency, a time or an id of it does not hold, the error is
-// ErrUnanswered. Otherwise the errors are Read's, and ErrUnsupported where the account cannot tell.
-func (e *Engine) Fetch(ctx context.Context, provider string, s QueryKind, q Query) (Result, error) {
-	operation := e.Fleet().teller(provider, s)
+// Fetch asks an account one query, for one page. Nothing is journalled; it ends with ctx. What a provider answers is
+// shown whole or not at all: where an amount, a currency, a time or an id in it does not hold, the error is
+// ErrUnanswered. Otherwise the errors are Read's, and ErrUnsupported where the account has no such operation.
+func (r *Reader) Fetch(ctx context.Context, provider string, kind QueryKind, q Query) (Result, error) {
+	fleet, release := r.fleets.Hold()
+	operation := operationFor(fleet, provider, kind)
+	release()
 	if operation == "" {
-		return Result{}, fmt.Errorf("%s cannot tell of %s: %w", provider, s, ErrUnsupported)
+		return Result{}, fmt.Errorf("%s has no operation for %s: %w", provider, kind, attempt.ErrUnsupported)
 	}
-	outcome, _, err := e.Read(ctx, provider, Ask{Operation: operation, Query: q.query(), Cursor: q.Cursor})
+	outcome, _, err := r.Read(ctx, provider, Question{Operation: operation, Query: q.query(), Cursor: q.Cursor})
 	if err != nil {
 		return Result{}, err
 	}
-	told, err := tellingOf(s, outcome, e.now())
+	result, err := resultOf(kind, outcome, r.driver.Now())
 	if err != nil {
-		return Result{}, fmt.Errorf("%s at %s: %w: %w", operation, provider, err, ErrUnanswered)
+		return Result{}, fmt.Errorf("%s at %s: %w: %w", operation, provider, err, attempt.ErrUnanswered)
 	}
-	return told.narrow(q), nil
+	return result.narrow(q), nil
 }
 
 func (q Query) query() *abi.Query {
@@ -182,38 +185,38 @@ func (t Result) narrow(q Query) Result {
 
 // Bounds of what an account may tell: an entry's texts in bytes, entries on a page.
 const (
-	longestTold = 255
-	mostTold    = 20_000
+	longestText = 255
+	mostEntries = 20_000
 )
 
 // A transaction happened in this century, and no later than clocks and zones may be apart.
 const aheadOfUs = 26 * time.Hour
 
 //nolint:gochecknoglobals // a constant
-var earliestTold = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// tellingOf reads the part of an outcome that tells of a subject. Its error says what of it does not hold.
-func tellingOf(s QueryKind, outcome *abi.Outcome, now time.Time) (told Result, err error) {
-	told = Result{Cursor: outcome.GetCursor(), Alert: outcome.GetAlert()}
+// resultOf reads the part of an outcome that tells of a subject. Its error says what of it does not hold.
+func resultOf(s QueryKind, outcome *abi.Outcome, now time.Time) (result Result, err error) {
+	result = Result{Cursor: outcome.GetCursor(), Alert: outcome.GetAlert()}
 	switch s {
 	case Balances:
-		told.Balances, err = each(outcome.GetBalances(), balanceOf, Balance.name)
+		result.Balances, err = each(outcome.GetBalances(), balanceOf, Balance.name)
 	case Rates:
-		told.Rates, err = each(outcome.GetRates(), rateOf, money.Rate.Name)
+		result.Rates, err = each(outcome.GetRates(), rateOf, money.Rate.Name)
 	case Statement:
-		told.Transactions, err = each(outcome.GetTransactions(),
+		result.Transactions, err = each(outcome.GetTransactions(),
 			func(t *abi.Transaction) (Transaction, error) { return transactionOf(t, now) },
 			func(t Transaction) string { return t.ID })
-		slices.SortStableFunc(told.Transactions, func(a, b Transaction) int { return b.At.Compare(a.At) })
+		slices.SortStableFunc(result.Transactions, func(a, b Transaction) int { return b.At.Compare(a.At) })
 	case Operators, Currencies, Directions, Wallets:
-		told.Items, err = each(outcome.GetItems(), itemOf, func(i Item) string { return i.Code })
+		result.Items, err = each(outcome.GetItems(), itemOf, func(i Item) string { return i.Code })
 	}
-	return told, err
+	return result, err
 }
 
-// each reads entries that have to be told apart by their names.
+// each reads entries that have to be result apart by their names.
 func each[E, T any](entries []E, read func(E) (T, error), name func(T) string) ([]T, error) {
-	if len(entries) > mostTold {
+	if len(entries) > mostEntries {
 		return nil, fmt.Errorf("%d entries are too many", len(entries))
 	}
 	all, seen := make([]T, 0, len(entries)), make(map[string]bool, len(entries))
@@ -235,24 +238,24 @@ func (b Balance) name() string {
 	return cmp.Or(b.Available.Currency, b.Held.Currency) + " " + b.Wallet
 }
 
-func balanceOf(said *abi.Balance) (b Balance, err error) {
-	b.Wallet = said.GetWallet()
+func balanceOf(in *abi.Balance) (b Balance, err error) {
+	b.Wallet = in.GetWallet()
 	var available, held error
-	b.Available, available = money.Exact(said.GetAvailable())
-	b.Held, held = money.Exact(said.GetHeld())
+	b.Available, available = money.Exact(in.GetAvailable())
+	b.Held, held = money.Exact(in.GetHeld())
 	switch {
-	case said.GetAvailable() == nil && said.GetHeld() == nil:
+	case in.GetAvailable() == nil && in.GetHeld() == nil:
 		return b, errors.New("a balance has no amount")
-	case said.GetAvailable() != nil && said.GetHeld() != nil && b.Available.Currency != b.Held.Currency:
+	case in.GetAvailable() != nil && in.GetHeld() != nil && b.Available.Currency != b.Held.Currency:
 		return b, errors.New("a balance is in two currencies")
 	}
 	return b, errors.Join(available, held, bounded(b.Wallet))
 }
 
-func rateOf(said *abi.Rate) (r money.Rate, err error) {
-	r = money.Rate{From: money.Of(said.GetFrom()), To: money.Of(said.GetTo())}
-	_, from := money.Exact(said.GetFrom())
-	_, to := money.Exact(said.GetTo())
+func rateOf(in *abi.Rate) (r money.Rate, err error) {
+	r = money.Rate{From: money.Of(in.GetFrom()), To: money.Of(in.GetTo())}
+	_, from := money.Exact(in.GetFrom())
+	_, to := money.Exact(in.GetTo())
 	if err := errors.Join(from, to); err != nil {
 		return r, err
 	}
@@ -262,30 +265,30 @@ func rateOf(said *abi.Rate) (r money.Rate, err error) {
 	return r, nil
 }
 
-func transactionOf(said *abi.Transaction, now time.Time) (t Transaction, err error) {
+func transactionOf(in *abi.Transaction, now time.Time) (t Transaction, err error) {
 	t = Transaction{
-		ID: said.GetId(), At: time.UnixMilli(said.GetAtMs()).UTC(), FeeIncluded: said.GetFeeIncluded(),
-		Kind: said.GetKind(), Status: said.GetStatus(),
-		Reference: said.GetReference(), ProviderReference: said.GetProviderReference(),
+		ID: in.GetId(), At: time.UnixMilli(in.GetAtMs()).UTC(), FeeIncluded: in.GetFeeIncluded(),
+		Kind: in.GetKind(), Status: in.GetStatus(),
+		Reference: in.GetReference(), ProviderReference: in.GetProviderReference(),
 	}
 	switch {
 	case t.ID == "":
 		return t, errors.New("a transaction has no id")
-	case t.At.Before(earliestTold) || t.At.After(now.Add(aheadOfUs)):
+	case t.At.Before(earliest) || t.At.After(now.Add(aheadOfUs)):
 		return t, fmt.Errorf("transaction %q is of no sane time", invalid.Clip(t.ID))
-	case said.GetAmount() == nil:
+	case in.GetAmount() == nil:
 		return t, fmt.Errorf("transaction %q has no amount", invalid.Clip(t.ID))
 	}
 	var amount, fee error
-	t.Amount, amount = money.Exact(said.GetAmount())
-	t.Fee, fee = money.Exact(said.GetFee())
+	t.Amount, amount = money.Exact(in.GetAmount())
+	t.Fee, fee = money.Exact(in.GetFee())
 	return t, errors.Join(amount, fee, bounded(t.ID, t.Kind, t.Status, t.Reference, t.ProviderReference))
 }
 
-func itemOf(said *abi.Item) (i Item, err error) {
+func itemOf(in *abi.Item) (i Item, err error) {
 	i = Item{
-		Code: said.GetCode(), Name: said.GetName(), Category: said.GetCategory(), Currency: said.GetCurrency(),
-		CurrencyOut: said.GetCurrencyOut(),
+		Code: in.GetCode(), Name: in.GetName(), Category: in.GetCategory(), Currency: in.GetCurrency(),
+		CurrencyOut: in.GetCurrencyOut(),
 	}
 	if i.Code == "" {
 		return i, errors.New("an entry has no code")
@@ -295,7 +298,7 @@ func itemOf(said *abi.Item) (i Item, err error) {
 			return i, fmt.Errorf("%q is no currency", invalid.Clip(code))
 		}
 	}
-	for _, bound := range said.GetBounds() {
+	for _, bound := range in.GetBounds() {
 		one := money.Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()}
 		if !one.Sound() {
 			return i, fmt.Errorf("the bounds of %q are none", invalid.Clip(i.Code))
@@ -307,8 +310,8 @@ func itemOf(said *abi.Item) (i Item, err error) {
 
 func bounded(texts ...string) error {
 	for _, text := range texts {
-		if len(text) > longestTold || !utf8.ValidString(text) {
-			return fmt.Errorf("%q is no text of at most %d bytes", invalid.Clip(text), longestTold)
+		if len(text) > longestText || !utf8.ValidString(text) {
+			return fmt.Errorf("%q is no text of at most %d bytes", invalid.Clip(text), longestText)
 		}
 	}
 	return nil

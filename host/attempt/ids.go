@@ -1,4 +1,4 @@
-package payment
+package attempt
 
 import (
 	"crypto/sha256"
@@ -14,17 +14,17 @@ import (
 )
 
 // identities makes ids that sort by time, also within a millisecond. Safe for concurrent use.
-type identities struct {
+type ids struct {
 	mutex   sync.Mutex
 	entropy *ulid.MonotonicEntropy
 }
 
-func newIdentities(random io.Reader) *identities {
-	return &identities{entropy: ulid.Monotonic(random, 0)}
+func newIDs(random io.Reader) *ids {
+	return &ids{entropy: ulid.Monotonic(random, 0)}
 }
 
 // make is prefix and a ULID in lower case.
-func (i *identities) make(prefix string, now time.Time) (string, error) {
+func (i *ids) make(prefix string, now time.Time) (string, error) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	id, err := ulid.New(ulid.Timestamp(now), i.entropy)
@@ -36,7 +36,7 @@ func (i *identities) make(prefix string, now time.Time) (string, error) {
 
 // reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend
 // carries it again, and of the form that the manifest asks for. It never starts with "0": some providers read numbers.
-func reference(form *abi.ReferenceForm, paymentID, provider, operation string) string {
+func Reference(form *abi.ReferenceForm, paymentID, provider, operation string) string {
 	if form.GetAlphabet() == "" || form.GetLength() == 0 {
 		return ""
 	}
@@ -54,7 +54,7 @@ func reference(form *abi.ReferenceForm, paymentID, provider, operation string) s
 }
 
 // seed is a call's randomness: the same on every resend.
-func seed(paymentID, provider, operation string) []byte {
+func Seed(paymentID, provider, operation string) []byte {
 	sum := digest("seed", paymentID, provider, operation)
 	return sum[:]
 }
@@ -96,3 +96,6 @@ func digest(parts ...string) [sha256.Size]byte {
 	}
 	return sha256.Sum256(joined)
 }
+
+// Draw is a number from 0 to below 1 that hangs on its parts alone, so that a run can be repeated.
+func Draw(parts ...string) float64 { return float64(newStream(parts...).below(256)) / 256 }

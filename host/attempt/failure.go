@@ -1,8 +1,6 @@
-package payment
+package attempt
 
-import (
-	abi "payrouter/abi/v1"
-)
+import abi "payrouter/abi/v1"
 
 // Class tells whether another provider may take what one declined.
 type Class string
@@ -83,4 +81,21 @@ func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
 			Code: rule.GetCode(), Class: class, Message: failure.GetMessage(),
 			ProviderCode: failure.GetProviderCode(),
 		}
+}
+
+func Unavailable(message string) *Failure {
+	return &Failure{Code: "provider_unavailable", Class: Soft, Message: message}
+}
+
+func rejected(reject *abi.Reject) *Failure {
+	code := reject.GetCode()
+	class, known := ClassOf(code)
+	if !known {
+		code, class = "unsupported", Soft
+	}
+	message := reject.GetMessage()
+	if reject.GetField() != "" {
+		message = reject.GetField() + ": " + message
+	}
+	return &Failure{Code: code, Class: class, Message: message}
 }

@@ -1,4 +1,4 @@
-package payment
+package attempt
 
 import (
 	"context"
@@ -10,38 +10,26 @@ import (
 	"payrouter/host/egress"
 )
 
-// health is what one try of a conversation shows of its provider. A plugin's candidate may ask in a wrong way: where
-// the provider refuses or contradicts that, it is no word on the account.
-func (c *conversation) health(t trial, idempotency abi.Idempotency, try egress.Try) egress.Judgement {
-	judgement := healthOf(t, idempotency, c.about.merchant(), try)
-	if judgement.Signal == egress.SignalUnauthenticated || judgement.Signal == egress.SignalContradiction {
-		if c.plan.connector.Digest() != c.plan.account.Plugin("").Digest() {
-			judgement.Signal = egress.SignalNone
-		}
-	}
-	return judgement
-}
-
 // healthOf is what one try shows of its provider, for the account's breaker and admission. Only the provider's ill
 // health is a fault: no answer, HTTP 5xx, a page that is not the provider's own words. Whatever depends on the one
 // payment (its amount, a member's spelling), on a plugin, or on this machine is none.
-func healthOf(t trial, idempotency abi.Idempotency, party string, try egress.Try) egress.Judgement {
+func healthOf(r result, idempotency abi.Idempotency, party string, try egress.Try) egress.Judgement {
 	if try.Response == nil {
 		return egress.Judgement{Fault: !blameless(try.Err)}
 	}
 	status := try.Response.GetStatus()
 	switch {
-	case !t.proven && barred(status, t.event, idempotency):
+	case !r.proven && barred(status, r.event, idempotency):
 		return egress.Judgement{Fault: true, Signal: egress.SignalBarred, Party: party}
-	case t.failing:
+	case r.failing:
 		return egress.Judgement{Fault: true}
-	case t.event != Unanswered && t.event != Accepted && t.failure != nil && t.failure.Code == codeAuthentication:
+	case r.event != Unanswered && r.event != Accepted && r.failure != nil && r.failure.Code == codeAuthentication:
 		return egress.Judgement{Signal: egress.SignalUnauthenticated, Party: party}
-	case t.event != Unanswered:
+	case r.event != Unanswered:
 		return egress.Judgement{Signal: egress.SignalServed}
 	case status >= http.StatusInternalServerError:
 		return egress.Judgement{Fault: true}
-	case t.crashed:
+	case r.crashed:
 		return egress.Judgement{}
 	case wellFormed(try.Response.GetBody()):
 		return egress.Judgement{Signal: egress.SignalContradiction, Party: party}
@@ -58,7 +46,7 @@ func barred(status uint32, event Event, idempotency abi.Idempotency) bool {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return true
 	case http.StatusTooManyRequests:
-		return grave(idempotency) || event == Unanswered
+		return HasSideEffects(idempotency) || event == Unanswered
 	}
 	return false
 }
@@ -85,10 +73,14 @@ func wellFormed(body []byte) bool {
 	return err == nil && (value.IsObject() || value.IsArray())
 }
 
-// lane is what an exchange of a conversation is for.
-func (p plan) lane(idempotency abi.Idempotency) egress.Lane {
-	if p.role == abi.Role_ROLE_CREATE || p.role == abi.Role_ROLE_UNSPECIFIED || grave(idempotency) {
-		return egress.LaneSend
+// health is what one try of a flow shows of its provider. A plugin's candidate may ask in a wrong way: where the provider
+// refuses or contradicts that, it shows nothing of the account.
+func (f *Flow) health(r result, idempotency abi.Idempotency, try egress.Try) egress.Judgement {
+	judgement := healthOf(r, idempotency, f.Owner.Merchant(), try)
+	if judgement.Signal == egress.SignalUnauthenticated || judgement.Signal == egress.SignalContradiction {
+		if f.Plan.Connector.Digest() != f.Plan.Account.Plugin("").Digest() {
+			judgement.Signal = egress.SignalNone
+		}
 	}
-	return egress.LaneLookup
+	return judgement
 }

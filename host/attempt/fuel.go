@@ -1,4 +1,4 @@
-package payment
+package attempt
 
 import (
 	"maps"
@@ -22,8 +22,8 @@ type burner struct {
 const mostBurners = 10_000
 
 // burned notes what a call took.
-func (f *fuels) burned(at plan, fuel int64) {
-	f.note(burner{at.connector.Number(), at.operation.GetName()}, fuel)
+func (f *fuels) burned(at Plan, fuel int64) {
+	f.note(burner{at.Connector.Number(), at.Operation.GetName()}, fuel)
 }
 
 func (f *fuels) note(one burner, fuel int64) {

@@ -1,0 +1,55 @@
+package attempt
+
+import (
+	"context"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
+)
+
+// Connector is one generation of a plugin: code that turns calls into requests, and responses into outcomes. Safe for
+// concurrent use. An error says that the plugin did not do its part (trap, out of fuel, no instance free, fault in the
+// call).
+type Connector interface {
+	Manifest() *abi.Manifest
+	// Digest and Number identify the generation.
+	Digest() string
+	Number() int64
+	// Prepare and Interpret also tell how much fuel they burned.
+	Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error)
+	Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error)
+}
+
+// Exchanger sends requests to one account's provider, as egress.Client does.
+type Egress interface {
+	Do(ctx context.Context, x egress.Exchange) error
+	Render(request *abi.HttpRequest) (egress.Request, error)
+	// Available is nil, or why no new payment would be sent now.
+	Available() error
+	// Askable is nil, or why no payment would be looked up now.
+	Askable() error
+	// Resume ends a pause or a suspension of the account, and tells whether there was one.
+	Resume() bool
+}
+
+// Account is a named account at a provider.
+type Account struct {
+	Name string
+	// Plugin gives the generation that serves a payment; an empty id asks for the one that serves most. The same id is
+	// given the same one.
+	Plugin func(paymentID string) Connector
+	Egress Egress
+	// Settings are a JSON object that satisfies the manifest's schema.
+	Settings []byte
+	// Failures come before the manifest's own.
+	Failures []*abi.FailureRule
+}
+
+// plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty
+// for the default.
+func (a *Account) Plan(id string, kind abi.Kind, role abi.Role, name string) (Plan, bool) {
+	connector := a.Plugin(id)
+	action := ActionFor(FlowOf(connector.Manifest(), kind), role, name)
+	operation := OperationOf(connector.Manifest(), action.GetOperation())
+	return Plan{Account: a, Connector: connector, Role: role, Operation: operation}, operation != nil
+}

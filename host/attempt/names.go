@@ -1,0 +1,65 @@
+package attempt
+
+import (
+	"strings"
+
+	abi "payrouter/abi/v1"
+)
+
+// Role is what a flow performs its operation for.
+type Role string
+
+// The roles that the router's decisions depend on. A native run has RoleOperation.
+const (
+	RoleCreate    Role = "create"
+	RoleLookup    Role = "lookup"
+	RoleConfirm   Role = "confirm"
+	RoleOperation Role = "operation"
+)
+
+// RoleOf is a role of the contract.
+func RoleOf(role abi.Role) Role {
+	if role == abi.Role_ROLE_UNSPECIFIED {
+		return RoleOperation
+	}
+	return Role(strings.ToLower(strings.TrimPrefix(role.String(), "ROLE_")))
+}
+
+// Idempotency is an operation's class, as the journal shows it.
+type Idempotency string
+
+// The classes, as the contract's.
+const (
+	Safe        Idempotency = "safe"
+	Keyed       Idempotency = "keyed"
+	Abandonable Idempotency = "abandonable"
+	None        Idempotency = "none"
+)
+
+// IdempotencyOf is a class of the contract. What is not specified may do anything.
+func IdempotencyOf(class abi.Idempotency) Idempotency {
+	switch class {
+	case abi.Idempotency_IDEMPOTENCY_SAFE:
+		return Safe
+	case abi.Idempotency_IDEMPOTENCY_KEYED:
+		return Keyed
+	case abi.Idempotency_IDEMPOTENCY_ABANDONABLE:
+		return Abandonable
+	case abi.Idempotency_IDEMPOTENCY_NONE, abi.Idempotency_IDEMPOTENCY_UNSPECIFIED:
+	}
+	return None
+}
+
+// ABI is the class in the contract's words.
+func (i Idempotency) ABI() abi.Idempotency {
+	switch i {
+	case Safe:
+		return abi.Idempotency_IDEMPOTENCY_SAFE
+	case Keyed:
+		return abi.Idempotency_IDEMPOTENCY_KEYED
+	case Abandonable:
+		return abi.Idempotency_IDEMPOTENCY_ABANDONABLE
+	case None:
+	}
+	return abi.Idempotency_IDEMPOTENCY_NONE
+}

@@ -1,0 +1,101 @@
+package attempt
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// AlertBehind is what a payment or a run shows of which more may have been sent than the journal shows.
+const AlertBehind = "the journal may be older than what was sent: look at the providers, and let an operator resolve it"
+
+// FirstSend is whether, and why not, something that recovery found may still be sent for the first time.
+type FirstSend int
+
+const (
+	// SendNow: it was journalled a moment ago.
+	SendNow FirstSend = iota
+	// TooLate: nothing more was sent than the journal shows, and the time to send is over. It may end.
+	TooLate
+	// Doubted: more may have been sent than the journal shows. The provider, or a person, is asked.
+	Doubted
+)
+
+// FirstSend decides on a payment or a run of which nothing was taken, as far as the journal shows.
+func (d *Driver) FirstSend(made time.Time, madeClock time.Duration, attempts []Attempt) FirstSend {
+	var last time.Time
+	for _, a := range attempts {
+		if a.StartedAt.After(last) {
+			last = a.StartedAt
+		}
+	}
+	return firstSend(made, last, d.Now(), d.Settings.SendWithin, d.Settings.Doubtful(madeClock))
+}
+
+// firstSend decides on what was made at a time, and of which the last request began at another; zero for none. A time
+// that is ahead of now by more than the window was written by a wall clock that was wrong, and is as good as old. It is
+// pure.
+func firstSend(made, lastAttempt, now time.Time, window time.Duration, doubtful bool) FirstSend {
+	if doubtful {
+		return Doubted
+	}
+	last := made
+	if lastAttempt.After(last) {
+		last = lastAttempt
+	}
+	if now.Sub(last).Abs() > window {
+		return TooLate
+	}
+	return SendNow
+}
+
+// Interrupted is an open attempt, closed as unanswered.
+func (a Attempt) Interrupted(now time.Time) Attempt {
+	a.Event, a.Error, a.FinishedAt = Unanswered, "the router stopped before the answer", now
+	a.Failure = Unavailable("the router stopped before the provider answered")
+	a.Abandoned = RuleFor(Unanswered, a.Idempotency.ABI()).Abandon
+	return a
+}
+
+// Settled reports whether what an attempt sent must have arrived, and its provider must know of it: by the wall clock,
+// and by the journal's own, since a wall clock that is ahead for a moment would make any "not found" believable.
+func (d *Driver) Settled(a Attempt, margin time.Duration) bool {
+	byJournal := d.Settings.Clock() - a.StartedClock
+	return d.Now().After(a.SendBefore.Add(margin)) &&
+		(d.Settings.Clock() == 0 || byJournal > a.SendBefore.Sub(a.StartedAt)+margin)
+}
+
+// EachUnfinished lists what a crash may have left half done, and resumes each, several at a time.
+func EachUnfinished[T any](
+	ctx context.Context, list func(ctx context.Context, after string, limit int) ([]T, error), idOf func(T) string,
+	resume func(ctx context.Context, id string) error,
+) error {
+	// One payment at a slow provider, or one that cannot be written, holds up no other.
+	const batch, atOnce = 100, 32
+	var work errgroup.Group
+	work.SetLimit(atOnce)
+	for after := ""; ; {
+		unfinished, err := list(ctx, after, batch)
+		if err != nil {
+			return errors.Join(err, work.Wait())
+		}
+		for _, one := range unfinished {
+			after = idOf(one)
+			id := after
+			work.Go(func() error { return resume(ctx, id) })
+		}
+		if len(unfinished) < batch {
+			return work.Wait()
+		}
+	}
+}
+
+// ExceptHeld is nil for what waits until the journal is released: the journal's hold is shown already.
+func ExceptHeld(err error) error {
+	if errors.Is(err, ErrHeld) {
+		return nil
+	}
+	return err
+}

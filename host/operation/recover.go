@@ -1,0 +1,163 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	abi "payrouter/abi/v1"
+	"payrouter/host/attempt"
+	"payrouter/host/invalid"
+)
+
+// Recover resumes what a crash or a failed write interrupted, and passes over what is in flight.
+func (s *Service) Recover(ctx context.Context) error {
+	return attempt.EachUnfinished(ctx, s.runs.UnfinishedRuns, func(run Run) string { return run.ID }, s.recoverOne)
+}
+
+// recoverOne resumes a run where nothing of it can have been taken, and otherwise shows that.
+func (s *Service) recoverOne(ctx context.Context, id string) error {
+	owner := attempt.OwnerID(id)
+	if s.driver.InFlight(owner) {
+		return nil
+	}
+	flight, err := s.driver.Reserve(owner)
+	if errors.Is(err, attempt.ErrShuttingDown) {
+		return err
+	}
+	if err != nil {
+		return nil //nolint:nilerr // in flight already
+	}
+	defer s.driver.Land(owner, flight)
+	unlock, err := s.driver.Lock(ctx, owner)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	run, err := s.runs.Run(ctx, id)
+	if err != nil || run.Status != Processing {
+		return err
+	}
+	attempts, err := s.runs.Attempts(ctx, id)
+	if err != nil {
+		return err
+	}
+	fleet, release := s.fleets.Hold()
+	defer release()
+	held := &heldRun{service: s, fleet: fleet, run: run}
+	return attempt.ExceptHeld(held.resume(ctx, attempts))
+}
+
+// resume closes what was interrupted. What was left behind is not begun a second time by the router itself: a run has
+// one caller, who is told.
+func (h *heldRun) resume(ctx context.Context, attempts []attempt.Attempt) error {
+	h.at, _ = h.fleet.Native(h.run.Provider, h.run.ID, h.run.Operation)
+	interrupted, doubt, leftBehind := h.interrupted(attempts)
+	switch stopped := attempt.Unavailable("the router stopped before the provider answered"); {
+	case doubt:
+		h.run.Status, h.run.Failure, h.run.Alert = Unknown, stopped, alertUnsettled
+		return h.save(ctx, interrupted, nil)
+	case leftBehind:
+		h.run.Status, h.run.Failure = Failed, stopped
+		return h.save(ctx, interrupted, nil)
+	case len(interrupted) > 0:
+		if err := h.save(ctx, interrupted, nil); err != nil {
+			return err
+		}
+	}
+	switch h.service.driver.FirstSend(h.run.CreatedAt, h.run.MadeClock, attempts) {
+	case attempt.TooLate:
+		h.run.Status, h.run.Failure = Failed, attempt.Unavailable(
+			"the router stopped before the provider took it, and it is too late to send it")
+		return h.save(ctx, nil, nil)
+	case attempt.Doubted:
+		h.run.Status, h.run.Alert = Unknown, attempt.AlertBehind
+		h.run.Failure = attempt.Unavailable("it is not known whether the provider was asked")
+		return h.save(ctx, nil, nil)
+	case attempt.SendNow:
+	}
+	return h.perform(ctx)
+}
+
+// interrupted are the open attempts, closed as unanswered. doubt: something was sent whose effect nobody knows.
+// leftBehind: something may have been made that nobody can pay.
+func (h *heldRun) interrupted(attempts []attempt.Attempt) (closed []attempt.Attempt, doubt, leftBehind bool) {
+	for _, a := range attempts {
+		idempotency := a.Idempotency.ABI()
+		if a.Open() {
+			a = a.Interrupted(h.service.driver.Now())
+			closed = append(closed, a)
+		}
+		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
+			continue
+		}
+		rule := attempt.RuleFor(a.Event, idempotency)
+		doubt = doubt || a.Event == attempt.Accepted || rule.Then == attempt.HoldUnknown && a.Event != attempt.NotFound
+		leftBehind = leftBehind || rule.Abandon
+	}
+	return closed, doubt, leftBehind
+}
+
+// ManualResolution is a person's word on what became of a run that nobody else can tell of.
+type ManualResolution struct {
+	// Operator is who says so; Reason is why. Both stay with the run.
+	Operator string
+	Reason   string
+	// Status is terminal.
+	Status Status
+}
+
+func (r ManualResolution) check() error {
+	var problems []error
+	refuse := func(field, reason string) { problems = append(problems, &invalid.Error{Field: field, Reason: reason}) }
+	if !r.Status.Terminal() {
+		refuse("/status", fmt.Sprintf("must be one of succeeded, failed; got %q", invalid.Clip(string(r.Status))))
+	}
+	if r.Reason == "" {
+		refuse("/reason", "is missing: say how you know")
+	} else if reason := invalid.Text(r.Reason, longestReason); reason != "" {
+		refuse("/reason", reason)
+	}
+	return errors.Join(problems...)
+}
+
+// Resolve settles an unknown run by a person's word, whoever's run it is. Any other is left as it is (ErrState);
+// a resolution that does not serve joins *InvalidErrors.
+func (s *Service) Resolve(ctx context.Context, id string, resolution ManualResolution) (Run, error) {
+	unlock, err := s.driver.Lock(ctx, attempt.OwnerID(id))
+	if err != nil {
+		return Run{}, err
+	}
+	defer unlock()
+	if err := s.driver.Enter(); err != nil {
+		return Run{}, err
+	}
+	defer s.driver.Leave()
+	run, err := s.runs.Run(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if run.Status != Unknown {
+		return run, fmt.Errorf("resolve: it is %s: %w", run.Status, ErrState)
+	}
+	if err := resolution.check(); err != nil {
+		return run, err
+	}
+	s.driver.Log.WarnContext(ctx, "an operator settles a run", slog.String("run", id),
+		slog.String("operator", resolution.Operator), slog.String("to", string(resolution.Status)))
+	run.Status, run.Failure, run.Alert = resolution.Status, nil, ""
+	if run.Status == Failed {
+		run.Failure = &attempt.Failure{Code: "declined", Class: attempt.Hard, Message: "settled by an operator"}
+	}
+	run.Settled = &Settlement{Operator: resolution.Operator, Reason: resolution.Reason, At: s.driver.Now()}
+	held := &heldRun{service: s, run: run}
+	//nolint:contextcheck // once begun it no longer depends on its caller
+	if err := held.save(s.driver.Base, nil, nil); err != nil {
+		return Run{}, err
+	}
+	return held.run, nil
+}
+
+// longestReason bounds what a person gives as a reason, in bytes.
+const longestReason = 1024
