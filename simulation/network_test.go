@@ -369,7 +369,7 @@ func (n *network) arrive(x *exchange) {
 func (n *network) process(x *exchange) []byte {
 	w := n.w
 	kind := x.wire.site + " " + x.attempt.Operation
-	if x.lookup() && (x.fault == unknownLookup || n.blind[x.attempt.PaymentID].After(time.Now())) {
+	if x.lookup() && (x.fault == unknownLookup || n.blind[string(x.attempt.Owner)].After(time.Now())) {
 		if x.fault == unknownLookup {
 			w.fire(unknownLookup)
 		} else {
@@ -378,12 +378,12 @@ func (n *network) process(x *exchange) []byte {
 		return serve(w.void, x)
 	}
 	if x.create() && x.fault == blindLookup {
-		n.blind[x.attempt.PaymentID] = time.Now().Add(10 * time.Minute)
+		n.blind[string(x.attempt.Owner)] = time.Now().Add(10 * time.Minute)
 	}
 	raw := n.disguised(x)
 	if x.create() {
 		for _, other := range n.taken[kind] {
-			if x.fault == wrongCreate && other.payment != x.attempt.PaymentID {
+			if x.fault == wrongCreate && other.payment != string(x.attempt.Owner) {
 				w.fire(x.fault)
 				return other.raw
 			}
@@ -393,14 +393,14 @@ func (n *network) process(x *exchange) []byte {
 		return raw
 	}
 	said := n.told[kind]
-	n.told[kind] = append(said, toldAnswer{x.attempt.PaymentID, x.key, raw})
+	n.told[kind] = append(said, toldAnswer{string(x.attempt.Owner), x.key, raw})
 	var others [][]byte
 	for _, earlier := range said {
 		switch {
 		case x.fault == staleLookup && earlier.request == x.key && !bytes.Equal(earlier.raw, raw):
 			w.fire(x.fault)
 			return earlier.raw
-		case earlier.payment != x.attempt.PaymentID:
+		case earlier.payment != string(x.attempt.Owner):
 			others = append(others, earlier.raw)
 		}
 	}
@@ -494,7 +494,7 @@ func (n *network) answer(x *exchange, raw []byte) {
 		taken := x.wire.deliver(raw)
 		if taken && x.create() && (x.fault == "" || x.fault == duplicate) {
 			kind := x.wire.site + " " + x.attempt.Operation
-			n.taken[kind] = append(n.taken[kind], toldAnswer{x.attempt.PaymentID, x.key, raw})
+			n.taken[kind] = append(n.taken[kind], toldAnswer{string(x.attempt.Owner), x.key, raw})
 		}
 		switch {
 		case x.fault == lateAnswer && !taken:

@@ -20,6 +20,7 @@ import (
 	"payrouter/host/config"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
 	"payrouter/host/routing"
 	"payrouter/host/sandbox"
@@ -134,7 +135,7 @@ type life struct {
 	dead   atomic.Bool
 
 	journal    *journal
-	engine     *payment.Engine
+	engine     *paymenttest.Stack
 	reconciler *payment.Reconciler
 	inbox      *callback.Inbox
 	handler    http.Handler
@@ -159,12 +160,12 @@ func (w *world) start(k *kit, dir string) error {
 	if err := l.connect(); err != nil {
 		return err
 	}
-	l.engine = payment.NewEngine(l.journal, l.fleet(), payment.Settings{
+	l.engine = paymenttest.New(l.journal, l.fleet(), paymenttest.Settings{
 		CallbackURL: addresses().Payment, Snapshot: api.Snapshot, Now: w.clock.Now,
 		Random: w.random(fmt.Sprint("ids ", l.number)), Moment: l.moment,
 		Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
 	})
-	l.reconciler = payment.NewReconciler(l.engine, payment.ReconcilerSettings{})
+	l.reconciler = payment.NewReconciler(l.engine.Engine, payment.ReconcilerSettings{})
 	l.inbox = callback.NewInbox(l.journal, l.engine, callback.Settings{
 		Addresses: addresses(), Accounts: l.receivers,
 
@@ -172,7 +173,8 @@ func (w *world) start(k *kit, dir string) error {
 		// Two callbacks about one payment, acted on at once, could not be told apart.
 		AtOnce: 1,
 	})
-	l.handler = api.New(l.engine, api.Settings{
+	l.handler = api.New(l.engine.Engine, api.Settings{
+		Operations: l.engine.Operations, Accounts: l.engine.Reader,
 		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.Now,
 		Ready: db.Healthy,
 	})
@@ -221,7 +223,7 @@ func (l *life) connect() error {
 
 // fleet has the generations that serve now.
 func (l *life) fleet() *payment.Fleet {
-	fleet := &payment.Fleet{Rules: l.kit.rules, Accounts: map[string]*attempt.Account{}}
+	fleet := &payment.Fleet{Rules: l.kit.rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	for _, p := range l.kit.routes.Providers {
 		serving, _ := l.kit.shelves[l.w.serving(p.Plugin)].Current(p.Plugin)
 		fleet.Accounts[p.Name] = &attempt.Account{

@@ -431,7 +431,7 @@ func (l *ledger) ledgers() chaos.Ledgers {
 		for _, number := range slices.Sorted(maps.Keys(l.attempts[id])) {
 			a := l.attempts[id][number]
 			entry.Tries = append(entry.Tries, chaos.Tried{
-				Provider: a.Provider, Role: a.Role, Operation: a.Operation, Idempotency: a.Idempotency,
+				Provider: a.Provider, Role: string(a.Role), Operation: a.Operation, Idempotency: string(a.Idempotency),
 				Reference: a.Reference,
 				Event:     cmp.Or(string(a.Event), "open"), Sent: a.Sent, Abandoned: a.Abandoned, Error: a.Error,
 			})

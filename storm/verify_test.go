@@ -96,7 +96,7 @@ func TestAPaymentWentWhereItsEditionOfTheRulesSays(t *testing.T) {
 func TestAnAttemptIsOfOneBuildThatServedThen(t *testing.T) {
 	t.Parallel()
 	p := answered{Provider: "paygram-a"}
-	attempt := func(change func(*attempt.Attempt)) []attempt.Attempt {
+	made := func(change func(*attempt.Attempt)) []attempt.Attempt {
 		a := attempt.Attempt{
 			Role: "create", Provider: "paygram-a", Plugin: swapped, Digest: "one", Generation: 1,
 			State: []byte("1.0.1"),
@@ -110,27 +110,27 @@ func TestAnAttemptIsOfOneBuildThatServedThen(t *testing.T) {
 		began, ended float64
 		want         string
 	}{
-		"the first":                      {attempt(func(*attempt.Attempt) {}), 1, 2, ""},
-		"the next":                       {attempt(next), 20, 21, ""},
-		"the first while it was swapped": {attempt(func(*attempt.Attempt) {}), 10.5, 12, ""},
-		"the first when it was over":     {attempt(func(*attempt.Attempt) {}), 11.5, 12, "did not serve then"},
-		"the next before it had come":    {attempt(next), 1, 2, "did not serve then"},
+		"the first":                      {made(func(*attempt.Attempt) {}), 1, 2, ""},
+		"the next":                       {made(next), 20, 21, ""},
+		"the first while it was swapped": {made(func(*attempt.Attempt) {}), 10.5, 12, ""},
+		"the first when it was over":     {made(func(*attempt.Attempt) {}), 11.5, 12, "did not serve then"},
+		"the next before it had come":    {made(next), 1, 2, "did not serve then"},
 		"a request in the name of another": {
-			attempt(func(a *attempt.Attempt) { a.State = []byte("1.0.2") }), 1, 2,
+			made(func(a *attempt.Attempt) { a.State = []byte("1.0.2") }), 1, 2,
 			"in the name of",
 		},
 		"a build that nobody gave": {
-			attempt(func(a *attempt.Attempt) { a.Digest = "three" }), 1, 2,
+			made(func(a *attempt.Attempt) { a.Digest = "three" }), 1, 2,
 			"never given",
 		},
-		"a generation that is another build": {attempt(func(a *attempt.Attempt) { a.Generation = 7 }), 1, 2, "is both"},
-		"two attempts":                       {append(attempt(next), attempt(next)...), 20, 21, "2 attempts"},
+		"a generation that is another build": {made(func(a *attempt.Attempt) { a.Generation = 7 }), 1, 2, "is both"},
+		"two attempts":                       {append(made(next), made(next)...), 20, 21, "2 attempts"},
 		"none":                               {nil, 20, 21, "0 attempts"},
 		"at another provider": {
-			attempt(func(a *attempt.Attempt) { a.Provider = "payplay" }), 1, 2,
+			made(func(a *attempt.Attempt) { a.Provider = "payplay" }), 1, 2,
 			"was asked",
 		},
-		"with a look-up": {append(attempt(next), attempt.Attempt{Role: "lookup"}), 20, 21, ""},
+		"with a look-up": {append(made(next), attempt.Attempt{Role: "lookup"}), 20, 21, ""},
 	} {
 		builds := buildsSeen{
 			of: map[int64]string{7: "two"}, known: map[string]string{"one": "1.0.1", "two": "1.0.2"},

@@ -9,6 +9,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin"
+	"payrouter/host/router"
 )
 
 // The router cancels nothing that it has left behind, because no provider lets it:
@@ -16,7 +17,7 @@ import (
 func TestNoProviderCanCancelWhatMayBeLeftBehindThere(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	left := 0

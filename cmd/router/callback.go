@@ -5,55 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
-	"strings"
 
 	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/payment"
+	"payrouter/host/router"
 	"payrouter/host/sandbox"
 )
-
-// secretVariable holds the secret of callbacks' addresses, for routers that do not keep it in their data directory.
-const secretVariable = "ROUTER_CALLBACK_SECRET"
-
-// newAddresses makes the addresses that providers report to.
-func newAddresses(public, data string, environ []string) (callback.Addresses, error) {
-	for _, variable := range environ {
-		if secret, found := strings.CutPrefix(variable, secretVariable+"="); found {
-			return callback.NewAddresses(public, []byte(secret))
-		}
-	}
-	secret, err := callback.Secret(data)
-	if err != nil {
-		return callback.Addresses{}, err
-	}
-	return callback.NewAddresses(public, secret)
-}
-
-// receivers are the accounts that serve now as callbacks need them: those whose plugin reads callbacks, and whose
-// connections know signatures.
-func receivers(engine *payment.Engine) (accounts map[string]callback.Account, release func()) {
-	fleet, release := engine.Hold()
-	accounts = make(map[string]callback.Account, len(fleet.Accounts))
-	for name, account := range fleet.Accounts {
-		receiver, reads := account.Plugin("").(callback.Receiver)
-		verifier, verifies := account.Egress.(callback.Verifier)
-		if reads && verifies {
-			accounts[name] = callback.Account{Plugin: receiver, Verifier: verifier, Settings: account.Settings}
-		}
-	}
-	return accounts, release
-}
-
-// withCallbacks serves callbacks beside the API.
-func withCallbacks(inbox *callback.Inbox, api http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(callback.Prefix, inbox)
-	mux.Handle("/", api)
-	return mux
-}
 
 // reports are where simulated providers report to, as far as a router has told them.
 type reports struct {
@@ -130,7 +89,7 @@ func (c *callbackURLsCommand) Run(h *host) error {
 	if err != nil {
 		return err
 	}
-	addresses, err := newAddresses(c.PublicURL, c.Data, h.environ)
+	addresses, err := router.Addresses(c.PublicURL, c.Data, h.environ)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,9 @@ import (
 	"payrouter/host/callback"
 	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
+	"payrouter/host/router"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
@@ -48,7 +50,7 @@ func (a arrivals) KeepCallback(ctx context.Context, c callback.Callback) error {
 
 // shop is a router's inside beside simulated providers.
 type shop struct {
-	engine    *payment.Engine
+	engine    *paymenttest.Stack
 	inbox     *callback.Inbox
 	addresses callback.Addresses
 	providers *sandbox.Server
@@ -61,7 +63,7 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	dir, compiled := plugins(t)
-	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	providers, err := sandbox.New(append(options, sandbox.Options{})[0])
@@ -90,15 +92,15 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 
 	s := &shop{providers: providers, kept: make(chan callback.Callback, 1<<14), clock: time.Now()}
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		withCallbacks(s.inbox, http.NotFoundHandler()).ServeHTTP(w, r)
+		router.WithCallbacks(s.inbox, http.NotFoundHandler()).ServeHTTP(w, r)
 	}))
 	t.Cleanup(door.Close)
-	s.addresses, err = newAddresses(door.URL, t.TempDir(), nil)
+	s.addresses, err = router.Addresses(door.URL, t.TempDir(), nil)
 	require.NoError(t, err)
-	s.engine = payment.NewEngine(db, fleet, payment.Settings{CallbackURL: s.addresses.Payment})
+	s.engine = paymenttest.New(db, fleet, paymenttest.Settings{CallbackURL: s.addresses.Payment})
 	t.Cleanup(func() { require.NoError(t, s.engine.Shutdown(context.Background())) })
 	s.inbox = callback.NewInbox(arrivals{db, s.kept}, s.engine, callback.Settings{
-		Addresses: s.addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(s.engine) },
+		Addresses: s.addresses, Accounts: func() (map[string]callback.Account, func()) { return router.Receivers(s.engine.Fleets) },
 		ArrivalsPerSecond: 1 << 20, Now: func() time.Time { return s.clock },
 	})
 	require.NoError(t, new(reports).reportTo(providers, fleet, s.addresses))
@@ -113,9 +115,9 @@ func (s *shop) create(t *testing.T, provider string, order payment.Order) paymen
 	order.Pinned = provider
 	receipt, err := s.engine.Create(t.Context(), "shop", attempt.Key{Value: provider}, order, time.Minute)
 	require.NoError(t, err)
-	require.NotEmpty(t, receipt.Payment.ProviderReference, "%+v", receipt.Payment.Failure)
-	require.False(t, receipt.Payment.Status.Terminal())
-	return receipt.Payment
+	require.NotEmpty(t, receipt.Value.ProviderReference, "%+v", receipt.Value.Failure)
+	require.False(t, receipt.Value.Status.Terminal())
+	return receipt.Value
 }
 
 // round acts on what has come, after a while.
@@ -309,15 +311,15 @@ func TestCallbackURLsArePrinted(t *testing.T) {
 	var out bytes.Buffer
 	command := callbackURLsCommand{PublicURL: "https://pay.example", Routing: "../../routing.yaml", Data: t.TempDir()}
 	require.NoError(t, command.Run(&host{ctx: t.Context(), stdout: &out}))
-	addresses, err := newAddresses("https://pay.example", command.Data, nil)
+	addresses, err := router.Addresses("https://pay.example", command.Data, nil)
 	require.NoError(t, err)
 	require.Contains(t, out.String(), "paygram-eu\t"+addresses.Account("paygram-eu")+"\n")
 	require.Len(t, strings.Split(strings.TrimSpace(out.String()), "\n"), 6)
 
-	elsewhere, err := newAddresses("https://pay.example", command.Data,
-		[]string{secretVariable + "=" + strings.Repeat("k", 32)})
+	elsewhere, err := router.Addresses("https://pay.example", command.Data,
+		[]string{router.SecretVariable + "=" + strings.Repeat("k", 32)})
 	require.NoError(t, err)
 	require.NotEqual(t, addresses.Account("paygrt"), elsewhere.Account("paygrt"))
-	_, err = newAddresses("", command.Data, []string{secretVariable + "=short"})
+	_, err = router.Addresses("", command.Data, []string{router.SecretVariable + "=short"})
 	require.Error(t, err)
 }

@@ -21,6 +21,7 @@ import (
 	"payrouter/host/config"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/router"
 	"payrouter/host/routing"
 )
 
@@ -226,7 +227,7 @@ func compiledRoutes(t *testing.T, text string) (*config.Config, *routing.Ruleset
 func manifests(t *testing.T) map[string]*abi.Manifest {
 	t.Helper()
 	dir, compiled := plugins(t)
-	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(t.Context())) }()
 	return registry.Manifests()
@@ -341,7 +342,7 @@ func TestRunningPageHasEveryFlag(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, flags, slices.Collect(maps.Keys(shown)))
-	for _, variable := range []string{secretVariable, "ROUTER_COMPILED"} {
+	for _, variable := range []string{router.SecretVariable, "ROUTER_COMPILED"} {
 		require.Contains(t, page.cells(t, "variable"), variable)
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"payrouter/host/api"
 	"payrouter/host/money"
 	"payrouter/host/plugin"
+	"payrouter/host/router"
 	"payrouter/host/schema"
 )
 
@@ -106,7 +107,7 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 func loadExamples(t *testing.T) []*example {
 	t.Helper()
 	dir, compiled := plugins(t)
-	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
 	var examples []*example

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -108,14 +107,4 @@ func (c *journalReleaseCommand) Run(h *host) error {
 		return err
 	}
 	return asker.print(answer)
-}
-
-// openJournal opens the journal as the flags say.
-func (s *serveCommand) openJournal(ctx context.Context, h *host, armed *failpoint) (*sqlite.DB, error) {
-	mode := sqlite.Real
-	if s.Sandbox {
-		mode = sqlite.Sandbox
-	}
-	return sqlite.Open(ctx, s.Data, sqlite.WhileMigrating(func(int64) { armed.reach("migrating") }),
-		sqlite.InMode(mode), sqlite.WitnessAt(s.Witness), sqlite.Now(h.now), sqlite.Logger(h.log))
 }

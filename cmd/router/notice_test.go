@@ -33,7 +33,7 @@ func TestALostWithdrawalIsFoundByItsNotice(t *testing.T) {
 	}
 	receipt, err := s.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
 	require.NoError(t, err)
-	made := receipt.Payment
+	made := receipt.Value
 	require.Equal(t, payment.Unknown, made.Status, "%+v", made.Failure)
 	booked := s.providers.Ledger(sandbox.PayGram)
 	require.Len(t, booked, 1)

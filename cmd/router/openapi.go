@@ -45,7 +45,7 @@ func printOpenAPI(h *host, fleet *payment.Fleet) error {
 
 // offlineFleet has the configured accounts without their connections: good for looking at.
 func offlineFleet(routes *config.Config, registry *plugin.Registry) (*payment.Fleet, error) {
-	fleet := &payment.Fleet{Accounts: map[string]*attempt.Account{}}
+	fleet := &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	for _, p := range routes.Providers {
 		serving, found := registry.Current(p.Plugin)
 		if !found {

@@ -23,6 +23,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
@@ -168,7 +169,7 @@ func (s *scripted) play(recorded []*abi.HttpResponse, answer *abi.HttpResponse) 
 type bench struct {
 	t             *testing.T
 	name          string
-	engine        *payment.Engine
+	engine        *paymenttest.Stack
 	first, second *scripted
 	ahead         time.Duration
 	keys          int
@@ -197,7 +198,7 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector attempt.C
 	require.NoError(t, err, text)
 	rules, err := routes.Ruleset(map[string]*abi.Manifest{plugin: connector.Manifest()})
 	require.NoError(t, err, text)
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*attempt.Account{}}
+	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	for name, exchanger := range map[string]*scripted{"first": b.first, "second": b.second} {
 		fleet.Accounts[name] = &attempt.Account{
 			Name: name, Egress: exchanger, Settings: settings,
@@ -205,7 +206,7 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector attempt.C
 		}
 	}
 	start := time.Now()
-	b.engine = payment.NewEngine(journal, fleet, payment.Settings{
+	b.engine = paymenttest.New(journal, fleet, paymenttest.Settings{
 		Runs: journal, Now: func() time.Time { return start.Add(b.ahead) },
 	})
 	t.Cleanup(func() { require.NoError(t, b.engine.Shutdown(context.Background())) })
@@ -242,7 +243,7 @@ func (b *bench) create(one recorded) (payment.Payment, error) {
 		}
 	}
 	receipt, err := b.engine.Create(b.t.Context(), "shop", b.key(), order, time.Minute)
-	return receipt.Payment, err
+	return receipt.Value, err
 }
 
 // answers are a stranger's, and such as keep one member of the provider's own refusals: every body that is worth a look
@@ -397,7 +398,7 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 			return 0 // the input does not satisfy the schema
 		}
 		if b.first.sent > 0 {
-			require.Equal(b.t, operation.Unknown, receipt.Run.Status, told)
+			require.Equal(b.t, operation.Unknown, receipt.Value.Status, told)
 		}
 		return b.first.sent
 	}
@@ -466,8 +467,8 @@ func TestAWrongKeyIsFinalWhereItsAnswerIsDocumented(t *testing.T) {
 				if err != nil || b.first.all == 0 {
 					continue // the input is wrong, or a read
 				}
-				require.Equal(t, operation.Failed, receipt.Run.Status, one.name)
-				require.Equal(t, "authentication_failed", receipt.Run.Failure.Code, one.name)
+				require.Equal(t, operation.Failed, receipt.Value.Status, one.name)
+				require.Equal(t, "authentication_failed", receipt.Value.Failure.Code, one.name)
 			} else {
 				p, err := b.create(one)
 				if err != nil || b.first.all == 0 {

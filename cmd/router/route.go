@@ -11,6 +11,7 @@ import (
 	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/router"
 )
 
 type routeCommand struct {
@@ -52,7 +53,7 @@ func readRoutes(h *host, file, plugins,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	registry, closer, err := loadPlugins(h.ctx, plugins, compiled, plugin.Settings{Logger: h.log}, h.log)
+	registry, closer, err := router.LoadPlugins(h.ctx, plugins, compiled, plugin.Settings{Logger: h.log}, h.log)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -112,7 +113,7 @@ func (r *routeExplainCommand) order() payment.Order {
 
 // tickers are the currencies that the configured accounts' plugins know, beside ISO 4217's.
 func tickers(routes *config.Config, registry *plugin.Registry) map[string]bool {
-	offline := payment.Fleet{Accounts: map[string]*attempt.Account{}}
+	offline := payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	for _, p := range routes.Providers {
 		offline.Accounts[p.Name] = &attempt.Account{Name: p.Name, Plugin: func(string) attempt.Connector {
 			serving, _ := registry.Current(p.Plugin)

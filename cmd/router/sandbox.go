@@ -38,7 +38,7 @@ func (s *sandboxCommand) Run(h *host) error {
 	return server.Serve(h.ctx, listener)
 }
 
-// simulation is the simulated providers beside a router. A nil one is none.
+// simulation is the simulated providers beside a router.
 type simulation struct {
 	server *sandbox.Server
 	// base is without a trailing slash.
@@ -48,25 +48,17 @@ type simulation struct {
 	reports reports
 }
 
-// simulator points each account at the simulated provider of its plugin; nil where there is no simulation.
-func (s *simulation) simulator() config.Simulator {
-	if s == nil {
-		return nil
+// Simulate implements router.Sandbox.
+func (s *simulation) Simulate(account, plugin string) (config.Simulated, error) {
+	access, err := s.server.Open(plugin, account)
+	if err != nil {
+		return config.Simulated{}, err
 	}
-	return func(account, plugin string) (config.Simulated, error) {
-		access, err := s.server.Open(plugin, account)
-		if err != nil {
-			return config.Simulated{}, err
-		}
-		return config.Simulated{BaseURL: s.base + access.Path, Secrets: access.Secrets}, nil
-	}
+	return config.Simulated{BaseURL: s.base + access.Path, Secrets: access.Secrets}, nil
 }
 
-// report has the simulated providers report to the accounts of a fleet.
-func (s *simulation) report(fleet *payment.Fleet, addresses callback.Addresses) error {
-	if s == nil {
-		return nil
-	}
+// Report implements router.Sandbox.
+func (s *simulation) Report(fleet *payment.Fleet, addresses callback.Addresses) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.reports.reportTo(s.server, fleet, addresses)

@@ -28,7 +28,9 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
+	"payrouter/host/router"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
@@ -200,7 +202,7 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	behind.openSandbox(sandbox.Options{})
 	environ := append(sandbox.Environment(tattler(t, behind.simulated)), quick...)
 	log := slog.New(slog.DiscardHandler)
-	registry, unload, err := loadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
 	keeper, err := live.Open(live.Settings{File: "../../routing.yaml", Environ: environ}, registry.ActiveSet())
@@ -217,7 +219,7 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 		account.Plugin = func(string) attempt.Connector { return ears[name] }
 	}
 	db := sqlitetest.Open(t)
-	engine := payment.NewEngine(db, fleet, payment.Settings{})
+	engine := paymenttest.New(db, fleet, paymenttest.Settings{})
 	defer func() { require.NoError(t, engine.Shutdown(context.Background())) }()
 
 	for i, text := range allFive {
@@ -225,8 +227,8 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 		receipt, err := engine.Create(t.Context(), "shop", attempt.Key{Value: string(rune('a' + i))}, order,
 			time.Minute)
 		require.NoError(t, err)
-		require.NotEmpty(t, receipt.Payment.ProviderReference, "%+v", receipt.Payment.Failure)
-		_, err = engine.Refresh(t.Context(), "shop", receipt.Payment.ID)
+		require.NotEmpty(t, receipt.Value.ProviderReference, "%+v", receipt.Value.Failure)
+		_, err = engine.Refresh(t.Context(), "shop", receipt.Value.ID)
 		require.NoError(t, err)
 	}
 

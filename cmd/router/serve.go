@@ -1,32 +1,17 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"path/filepath"
-	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
-	"payrouter/host/account"
-	"payrouter/host/api"
-	"payrouter/host/attempt"
-	"payrouter/host/callback"
-	"payrouter/host/egress"
-	"payrouter/host/health"
-	"payrouter/host/live"
 	"payrouter/host/payment"
-	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
-	"payrouter/host/quote"
-	"payrouter/host/webhook"
+	"payrouter/host/router"
 )
 
 type serveCommand struct {
@@ -80,10 +65,8 @@ func (s *serveCommand) Run(h *host) error {
 	return s.serve(h, h.environ, keys, simulated)
 }
 
-// serve builds the router from the ground up, serves until the process is told to stop, and takes it down in reverse.
+// serve runs a router until the process is told to stop.
 func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *simulation) (err error) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
-	defer cancel()
 	armed, err := armFailpoint(environ, h.stdout)
 	if err != nil {
 		return err
@@ -91,150 +74,34 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 	if h, err = withClock(h, environ); err != nil {
 		return err
 	}
-	db, err := s.openJournal(ctx, h, armed)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	var keeper *live.Manager // its first active is what the registry finds at start; only later ones are to be adopted
 	trusted, err := s.trusted()
 	if err != nil {
 		return err
 	}
-	registry, unload, err := loadPlugins(ctx, s.Plugins, cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled")),
-		plugin.Settings{
-			Adopt:  func(ctx context.Context, active plugin.ActiveSet) error { return keeper.Adopt(ctx, active) },
-			Pinned: func(name, digest string) bool { return keeper == nil || keeper.Pinned(name, digest) },
-			Keys:   trusted, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
-			Dir: filepath.Join(s.Data, "plugins"), Now: h.now, Logger: h.log,
-		}, h.log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unload(context.WithoutCancel(ctx))) }()
-	var engine *payment.Engine // it decides by prices that it asks for itself
-	prices := quote.New(quote.Settings{
-		Ask: func(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {
-			return engine.Quote(ctx, provider, o)
+	settings := router.Settings{
+		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: environ, Watch: s.Watch,
+		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
+		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
+		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.Patience, Grace: s.Grace, SendWithin: s.SendWithin,
+		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
+		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,
+		Reconciler: payment.ReconcilerSettings{
+			Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,
 		},
-		Now: h.now, Logger: h.log,
-	})
-	defer prices.Close()
-	lately, machine := &health.Book{}, &egress.Machine{}
-	exhausted := func() error { return machine.Check(h.now()) }
-	keeper, err = live.Open(live.Settings{
-		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately,
-		Prices:  prices.Prices,
-		Machine: machine, Now: h.now, Logger: h.log, Simulate: simulated.simulator(),
-	}, registry.ActiveSet())
+	}
+	if simulated != nil {
+		settings.Sandbox = simulated
+	}
+	running, err := router.Open(h.ctx, settings)
 	if err != nil {
 		return err
 	}
-	defer keeper.Close()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
-	if err != nil {
-		return err
-	}
-	public := s.PublicURL
-	if public == "" && simulated != nil {
-		public = "http://" + listener.Addr().String()
-	}
-	addresses, err := newAddresses(public, s.Data, environ)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	if err := simulated.report(keeper.Fleet(), addresses); err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{
-		CallbackURL: addresses.Payment, Logger: h.log, Snapshot: api.Snapshot, Answer: api.Answer,
-		SendWithin: s.SendWithin,
-		Runs:       db, RunAnswer: api.RunAnswer, Exhausted: exhausted,
-		Now: h.now, Hold: db.Hold, Doubtful: db.Doubtful, Clock: db.Clock,
-		Moment: func(m attempt.Moment) { armed.reach(string(m)) },
-		Observe: func(a attempt.Attempt) {
-			lately.Observe(a)
-			registry.Observe(sampleOf(a))
-		},
-	})
-	keeper.Bind(&priced{Engine: engine, prices: prices, report: func(fleet *payment.Fleet) {
-		if err := simulated.report(fleet, addresses); err != nil {
-			h.log.Error("have the simulated providers report to an account", slog.Any("error", err))
-		}
-	}})
-	book := webhook.NewBook(db.Webhooks(), db.Webhooks(),
-		webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
-	handler := api.New(engine,
-		api.Settings{
-			Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log,
-			Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Journal: db, Webhooks: book,
-			Live: keeper, Plugins: registry, Quotes: prices, Attempts: db, Now: h.now,
-		})
-
-	inbox := callback.NewInbox(db, engine, callback.Settings{
-		Addresses: addresses, Accounts: func() (map[string]callback.Account, func()) { return receivers(engine) },
-		Logger:           h.log,
-		LookupsPerSecond: s.CallbackLookups, Now: h.now,
-	})
-	server := &http.Server{
-		Handler: withCallbacks(inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
-	}
-	var background sync.WaitGroup
-	defer background.Wait()
-	defer cancel()
-	if s.Watch {
-		background.Go(func() { keeper.Run(ctx) })
-		background.Go(func() {
-			if err := registry.Watch(ctx, s.Plugins, plugin.WatchSettings{}); err != nil {
-				h.log.Error("watch the plugins' folder", slog.Any("error", err))
-			}
-		})
-	}
-	background.Go(func() { s.keepRecovering(ctx, engine, h.log) })
-	reconciler := payment.NewReconciler(engine, payment.ReconcilerSettings{
-		Every: s.ReconcileEvery, PerSecond: s.LookupsPerSecond, Overdue: s.UnknownAlert, KeyLifetime: s.KeyLifetime,
-	})
-	background.Go(func() { reconciler.Run(ctx) })
-	background.Go(func() { inbox.Run(ctx) })
-	sender := webhook.NewSender(db.Webhooks(), webhook.Settings{
-		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Now: h.now, Logger: h.log,
-		Answered: func() { armed.reach("webhook") },
-	})
-	background.Go(func() { sender.Run(ctx) })
-
-	failed := make(chan error, 1)
-	background.Go(func() { failed <- server.Serve(listener) })
-	s.announce(h, listener.Addr(), keys)
+	defer func() { err = errors.Join(err, running.Close()) }()
+	s.announce(h, running.Addr(), keys)
 	if h.listening != nil {
-		h.listening(listener.Addr())
+		h.listening(running.Addr())
 	}
-	select {
-	case <-h.ctx.Done():
-		h.log.Info("shutting down", slog.Duration("grace", s.Grace))
-	case err := <-failed:
-		return fmt.Errorf("serve HTTP: %w", err)
-	}
-	graceful, done := context.WithTimeout(ctx, s.Grace)
-	defer done()
-	err = server.Shutdown(graceful)
-	prices.Close() // a payment on its way is waited for, and a price is not
-	return errors.Join(err, engine.Shutdown(graceful))
-}
-
-// priced is an engine whose prices do not outlive the accounts that they are of.
-type priced struct {
-	*payment.Engine
-	prices *quote.Book
-	// report is told of a fleet before it serves.
-	report func(*payment.Fleet)
-}
-
-// Serve lets a fleet take over.
-func (p *priced) Serve(next *payment.Fleet) {
-	p.report(next)
-	p.Engine.Serve(next)
-	p.prices.Forget()
+	return running.Run(h.ctx)
 }
 
 // trusted reads the keys whose signatures of plugins are believed.
@@ -244,22 +111,6 @@ func (s *serveCommand) trusted() (signature.Keys, error) {
 		err = errors.New("--require-signature needs a --plugin-key to check signatures with")
 	}
 	return keys, err
-}
-
-// keepRecovering takes up what a crash, and later what a failed write, left behind.
-func (s *serveCommand) keepRecovering(ctx context.Context, engine *payment.Engine, log *slog.Logger) {
-	ticker := time.NewTicker(s.RecoverEvery)
-	defer ticker.Stop()
-	for {
-		if err := engine.Recover(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, attempt.ErrShuttingDown) {
-			log.Error("take up payments left behind", slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }
 
 // announce says where the router is, with a line that works when pasted.

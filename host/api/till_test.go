@@ -24,6 +24,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
 )
@@ -166,7 +167,7 @@ func hangsUp(w http.ResponseWriter, _ *http.Request) {
 type shop struct {
 	dir     string
 	journal *sqlite.DB
-	engine  *payment.Engine
+	engine  *paymenttest.Stack
 	handler http.Handler
 }
 
@@ -193,17 +194,18 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	rules, err := routing.Compile(document,
 		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*attempt.Account{
+	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"till-eu": {
 			Name: "till-eu", Plugin: func(string) attempt.Connector { return connector }, Egress: client,
 			Settings: []byte("{}"),
 		},
-	}}
-	s := &shop{dir: dir, journal: journal, engine: payment.NewEngine(journal, fleet, payment.Settings{
+	}}}
+	s := &shop{dir: dir, journal: journal, engine: paymenttest.New(journal, fleet, paymenttest.Settings{
 		Snapshot: api.Snapshot, Answer: api.Answer, Runs: journal, RunAnswer: api.RunAnswer,
 	})}
 	settings.Ready = journal.Healthy
-	s.handler = api.New(s.engine, settings)
+	settings.Operations, settings.Accounts = s.engine.Operations, s.engine.Reader
+	s.handler = api.New(s.engine.Engine, settings)
 	return s
 }
 

@@ -20,7 +20,8 @@ func newHooked(t *testing.T) (*shop, *webhook.Sender) {
 	t.Helper()
 	s := open(t, t.TempDir(), newProvider(t, says(`{"id":"a-1","status":"paid"}`)).url, api.Settings{})
 	t.Cleanup(func() { s.close(t) })
-	s.handler = api.New(s.engine, api.Settings{
+	s.handler = api.New(s.engine.Engine, api.Settings{
+		Operations: s.engine.Operations, Accounts: s.engine.Reader,
 		Keys: map[string]string{"shop": "key-of-shop", "other": "key-of-other"}, Webhooks: bookOf(s.journal),
 	})
 	return s, webhook.NewSender(s.journal.Webhooks(), webhook.Settings{AllowPrivate: true})

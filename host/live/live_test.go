@@ -19,6 +19,7 @@ import (
 
 	"payrouter/host/live"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite/sqlitetest"
@@ -123,7 +124,7 @@ const token = "made-up-token-0123456789"
 type house struct {
 	t        *testing.T
 	keeper   *live.Manager
-	engine   *payment.Engine
+	engine   *paymenttest.Stack
 	registry *plugin.Registry
 	dir      string
 	file     string
@@ -193,7 +194,7 @@ func try(t *testing.T, with plan) (*house, error) {
 	h.keeper = keeper
 	t.Cleanup(keeper.Close)
 	db := sqlitetest.Open(t)
-	h.engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{})
+	h.engine = paymenttest.New(db, keeper.Fleet(), paymenttest.Settings{})
 	t.Cleanup(func() { require.NoError(t, h.engine.Shutdown(context.Background())) })
 	keeper.Bind(h.engine)
 	if !with.unwatched {

@@ -70,7 +70,7 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// Server takes over a fleet, as payment.Engine does.
+// Server is a subscriber of changes of the fleet, as payment.Fleets is.
 type Server interface {
 	Serve(next *payment.Fleet)
 }
@@ -87,7 +87,7 @@ type Manager struct {
 	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may be
 	// waiting for it.
 	mutex     sync.Mutex
-	server    Server
+	servers   []Server
 	activeSet plugin.ActiveSet
 	serving   *build
 	// seen is what the file and the secrets' files said last, taken or not; watched is the configuration by which
@@ -146,11 +146,12 @@ func (m *Manager) Fleet() *payment.Fleet {
 	return m.serving.fleet
 }
 
-// Bind names who serves. It began with Fleet, and is told of every one that follows. Nothing can be changed before.
-func (m *Manager) Bind(server Server) {
+// Bind names the subscribers of a change of fleet. They begin with Fleet, and receive every one that follows, in their
+// order. Nothing can be changed before.
+func (m *Manager) Bind(servers ...Server) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.server = server
+	m.servers = servers
 }
 
 // Run watches the routing file and the files of secrets until ctx ends.
@@ -204,7 +205,7 @@ func (m *Manager) Close() {
 }
 
 func (m *Manager) changeable() error {
-	if m.server == nil || m.closed {
+	if m.servers == nil || m.closed {
 		return errNotServing
 	}
 	return nil
@@ -224,7 +225,9 @@ func (m *Manager) take(next *build, as Edition) {
 // serve lets the engine have a fleet. The one before is given back by the engine, when its last turn is over.
 func (m *Manager) serve(next *build) {
 	m.serving = next
-	m.server.Serve(next.fleet)
+	for _, server := range m.servers {
+		server.Serve(next.fleet)
+	}
 }
 
 // remember notes what serves now, if that is not what was noted last. A history that cannot be written keeps no change

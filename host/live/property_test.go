@@ -114,9 +114,9 @@ func (l *tale) change(to func() string) {
 func (l *tale) take(create func() (attempt.Receipt[payment.Payment], error)) {
 	m := moment{began: time.Now()}
 	receipt, err := create()
-	m.ended, m.version, m.err = time.Now(), receipt.Payment.Decision.ConfigVersion, err
-	if err == nil && receipt.Payment.Status != payment.RequiresAction {
-		m.err = fmt.Errorf("%s is %s: %+v", receipt.Payment.ID, receipt.Payment.Status, receipt.Payment.Failure)
+	m.ended, m.version, m.err = time.Now(), receipt.Value.Decision.ConfigVersion, err
+	if err == nil && receipt.Value.Status != payment.RequiresAction {
+		m.err = fmt.Errorf("%s is %s: %+v", receipt.Value.ID, receipt.Value.Status, receipt.Value.Failure)
 	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

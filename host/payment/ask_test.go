@@ -15,7 +15,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/money"
-	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // oracle is a probe whose account tells what a test says, once its provider has answered {"status": …}.
@@ -64,7 +64,7 @@ func asking(t *testing.T, o oracle, provider *provider) *house {
 		o.probe = &probe{}
 	}
 	o.name, o.idempotency = "oracle", none
-	return newHouse(t, payment.Settings{}, account{
+	return newHouse(t, paymenttest.Settings{}, probed{
 		name: "a", connector: o, url: provider.url, tries: 1, timeout: 10 * time.Second,
 		breaker: egress.BreakerSettings{Failures: 1},
 	})
@@ -282,11 +282,11 @@ func TestWhoCannotTell(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, says(answered), fails(http.StatusInternalServerError, ""))
 	h := asking(t, oracle{tells: func(*abi.Outcome) {}}, provider)
-	require.Equal(t, []string{"a"}, h.engine.Fleet().Tellers(account.Balances))
-	require.Empty(t, h.engine.Fleet().Tellers(account.Wallets))
-	require.Empty(t, h.engine.Fleet().Tellers("moods"))
-	for account, subject := range map[string]account.QueryKind{"a": account.Wallets, "b": account.Balances} {
-		_, err := h.engine.Fetch(t.Context(), account, subject, account.Query{})
+	require.Equal(t, []string{"a"}, account.Able(&h.engine.Fleet().Fleet, account.Balances))
+	require.Empty(t, account.Able(&h.engine.Fleet().Fleet, account.Wallets))
+	require.Empty(t, account.Able(&h.engine.Fleet().Fleet, "moods"))
+	for provider, subject := range map[string]account.QueryKind{"a": account.Wallets, "b": account.Balances} {
+		_, err := h.engine.Fetch(t.Context(), provider, subject, account.Query{})
 		require.ErrorIs(t, err, attempt.ErrUnsupported)
 	}
 	require.Empty(t, provider.requests())

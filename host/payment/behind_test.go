@@ -13,6 +13,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // window is longer than a slow machine takes for a test.
@@ -32,7 +33,7 @@ func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...attempt.At
 	if len(attempts) > 0 {
 		p.Version, p.Attempts, p.Status, p.Provider = 2, len(attempts), payment.Processing, "a"
 		for i := range attempts {
-			attempts[i].ID, attempts[i].PaymentID, attempts[i].Number = fmt.Sprintf("att_%d", i), p.ID, i+1
+			attempts[i].ID, attempts[i].Owner, attempts[i].Number = fmt.Sprintf("att_%d", i), p.OwnerID(), i+1
 			if attempts[i].StartedAt.IsZero() {
 				attempts[i].StartedAt = made
 			}
@@ -91,9 +92,9 @@ func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *test
 			first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t,
 				says(`{"id":"b-1","status":"open"}`))
 			h := newHouse(t,
-				payment.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }},
-				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+				paymenttest.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }},
+				probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			made := leftAlone(t, h, row.age, slices.Clone(row.attempts)...)
 
 			require.NoError(t, h.engine.Recover(t.Context()))
@@ -121,7 +122,7 @@ func TestAPaymentThatTheJournalMayNotShowAsSentIsAskedFor(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`))
 	h := one(t, &probe{name: "first", idempotency: none}, first,
-		payment.Settings{Doubtful: func(time.Duration) bool { return true }})
+		paymenttest.Settings{Doubtful: func(time.Duration) bool { return true }})
 	made := leftAlone(t, h, time.Second)
 	require.NoError(t, h.engine.Recover(t.Context()))
 
@@ -144,9 +145,9 @@ func TestNotFoundMovesNoPaymentOnThatTheJournalMayNotShowAsSent(t *testing.T) {
 			doubtful.Store(true)
 			first, second := newProvider(t, says(`{"error":"absent"}`)), newProvider(t,
 				says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{Doubtful: func(time.Duration) bool { return doubtful.Load() }},
-				account{name: "a", connector: &probe{name: "first", idempotency: class}, url: first.url},
-				account{name: "b", connector: &probe{name: "second", idempotency: class}, url: second.url})
+			h := newHouse(t, paymenttest.Settings{Doubtful: func(time.Duration) bool { return doubtful.Load() }},
+				probed{name: "a", connector: &probe{name: "first", idempotency: class}, url: first.url},
+				probed{name: "b", connector: &probe{name: "second", idempotency: class}, url: second.url})
 			made := leftAlone(t, h, time.Hour)
 			require.NoError(t, h.engine.Recover(t.Context()))
 			// a later start may no longer doubt: the payment's attempt still does
@@ -178,7 +179,7 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"output":{}}`))
-			settings := payment.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }}
+			settings := paymenttest.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }}
 			h := counter(t, settings, clerk{probe: &probe{idempotency: none}}, first)
 			made := time.Now().UTC().Add(-row.age)
 			run := operation.Run{
@@ -207,7 +208,7 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	t.Parallel()
 	var held atomic.Bool
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Hold: func() error {
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Hold: func() error {
 		if held.Load() {
 			return fmt.Errorf("%w: a test holds it", attempt.ErrHeld)
 		}
@@ -254,7 +255,7 @@ func asks(p *provider) (operations []string) {
 func TestAHeldJournalMakesNoRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := counter(t, payment.Settings{Hold: func() error { return attempt.ErrHeld }},
+	h := counter(t, paymenttest.Settings{Hold: func() error { return attempt.ErrHeld }},
 		clerk{probe: &probe{idempotency: none}}, first)
 	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorIs(t, err, attempt.ErrHeld)
@@ -272,7 +273,7 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldGoesOnAfterItsRelease(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-			h := one(t, &probe{name: "first", idempotency: row.class}, first, payment.Settings{Hold: func() error {
+			h := one(t, &probe{name: "first", idempotency: row.class}, first, paymenttest.Settings{Hold: func() error {
 				if asked.Add(1) == 2 { // the create's own question comes first, and then its request's
 					return attempt.ErrHeld
 				}
@@ -310,9 +311,9 @@ func TestNotFoundIsNotBelievedEarlierForAWallClockThatIsAhead(t *testing.T) {
 	var byJournal atomic.Int64
 	byJournal.Store(1)
 	h := newHouse(t,
-		payment.Settings{Now: clock.read, Clock: func() time.Duration { return time.Duration(byJournal.Load()) }},
-		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: keyed}, url: second.url})
+		paymenttest.Settings{Now: clock.read, Clock: func() time.Duration { return time.Duration(byJournal.Load()) }},
+		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: keyed}, url: second.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 

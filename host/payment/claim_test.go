@@ -15,6 +15,7 @@ import (
 	"payrouter/host/invalid"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // shows waits until a payment shows that it was answered with the same object as another.
@@ -45,7 +46,7 @@ func TestOneObjectIsOnePayment(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(row.answer))
-			h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+			h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 			holder, claimant := h.create(t, "k"), h.create(t, "l")
 			require.Equal(t, row.status, holder.Status)
 			require.Equal(t, "same", holder.ProviderReference)
@@ -78,7 +79,7 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 		all.Wait()
 		says(`{"id":"same","status":"paid"}`)(w, nil)
 	})
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := make([]payment.Payment, many)
 	var creates sync.WaitGroup
 	for n := range many {
@@ -86,7 +87,7 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
-				made[n] = receipt.Payment
+				made[n] = receipt.Value
 			}
 		})
 	}
@@ -103,9 +104,9 @@ func TestAnotherPaymentsInvoiceIsNoAnswerToACreate(t *testing.T) {
 	t.Parallel()
 	first, second := newProvider(t, says(`{"id":"same","status":"open"}`)), newProvider(t,
 		says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	holder, claimant := h.create(t, "k"), h.create(t, "l")
 	require.Equal(t, []string{"a", "b"}, []string{holder.Provider, claimant.Provider})
 	require.Equal(t, payment.RequiresAction, claimant.Status)
@@ -115,7 +116,7 @@ func TestAnotherPaymentsInvoiceIsNoAnswerToACreate(t *testing.T) {
 func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"same","status":"paid"}`), says(`{"id":"same","status":"open"}`), resets)
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	holder, lost := h.create(t, "k"), h.create(t, "l")
 	require.Equal(t, payment.Unknown, lost.Status)
 	_, err := h.engine.Refresh(t.Context(), "shop", lost.ID)
@@ -154,7 +155,7 @@ func TestARunsObjectIsNoPayments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := newProvider(t, says(`{"id":"same","status":"paid"}`))
-			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, at)
+			h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, at)
 			var run operation.Run
 			if row.runFirst {
 				run = h.perform(t, "r", create)
@@ -188,9 +189,9 @@ func TestAnotherAccountsObjectIsAnother(t *testing.T) {
 	t.Parallel()
 	says := says(`{"id":"1","status":"open"}`)
 	first, second := newProvider(t, says, fails(429, "")), newProvider(t, says)
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	_ = h.create(t, "k")
 	p := h.create(t, "l")
 	require.Equal(t, payment.RequiresAction, p.Status, "%+v", p)
@@ -200,7 +201,7 @@ func TestAnotherAccountsObjectIsAnother(t *testing.T) {
 func TestWhatARunMakesBelongsToItAlone(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, says(`{"id":"same","status":"paid"}`))
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}, object: "voucher"}, at)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}, object: "voucher"}, at)
 	require.Equal(t, operation.Succeeded, h.perform(t, "r", payOf(ten)).Status)
 	second := h.perform(t, "s", payOf(ten))
 	require.Equal(t, operation.Unknown, second.Status)

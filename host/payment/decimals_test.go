@@ -10,6 +10,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 )
 
@@ -19,14 +20,14 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 		says(`{"id":"b-1","status":"open"}`))
 	six := &probe{name: "first", idempotency: none, precisions: []*abi.Precision{{Currency: "PRB", Decimals: 6}}}
 	eight := &probe{name: "second", idempotency: none, precisions: []*abi.Precision{{Currency: "PRB", Decimals: 8}}}
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: six, url: first.url},
-		account{name: "b", connector: eight, url: second.url})
+	h := newHouse(t, paymenttest.Settings{}, probed{name: "a", connector: six, url: first.url},
+		probed{name: "b", connector: eight, url: second.url})
 	create := func(key, amount string) (payment.Payment, error) {
 		order := orderOf(amount)
 		order.Currency = "PRB"
 		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, order,
 			time.Minute)
-		return receipt.Payment, err
+		return receipt.Value, err
 	}
 	for amount, provider := range map[string]string{
 		"1.123456": "a", "1.12345600": "a", "1.1234567": "b",

@@ -17,6 +17,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
 )
@@ -55,13 +56,13 @@ func takeOne(dir, url string) error {
 	if err != nil {
 		return err
 	}
-	fleet := &payment.Fleet{Rules: rules, Accounts: map[string]*attempt.Account{
+	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"a": {
 			Name: "a", Plugin: func(string) attempt.Connector { return connector }, Egress: client,
 			Settings: []byte("{}"),
 		},
-	}}
-	engine := payment.NewEngine(journal, fleet, payment.Settings{})
+	}}}
+	engine := paymenttest.New(journal, fleet, paymenttest.Settings{})
 	_, err = engine.Create(ctx, "shop", attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
 	return err
 }

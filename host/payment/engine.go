@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -43,13 +42,14 @@ type Engine struct {
 	driver   *attempt.Driver
 	journal  Journal
 	log      *slog.Logger
-	active   atomic.Pointer[Fleet]
+	fleets   *Fleets
 }
 
-// NewEngine makes an engine over a driver, a journal and a fleet. It ends with the driver.
-func NewEngine(driver *attempt.Driver, journal Journal, fleet *Fleet, settings Settings) *Engine {
-	e := &Engine{settings: settings.withDefaults(), driver: driver, journal: journal, log: driver.Log}
-	e.active.Store(fleet)
+// NewEngine makes an engine over a driver, a journal and the active fleet. It ends with the driver.
+func NewEngine(driver *attempt.Driver, journal Journal, fleets *Fleets, settings Settings) *Engine {
+	e := &Engine{
+		settings: settings.withDefaults(), driver: driver, journal: journal, fleets: fleets, log: driver.Log,
+	}
 	driver.Own(attempt.OfPayment, e)
 	return e
 }
@@ -59,7 +59,7 @@ func NewEngine(driver *attempt.Driver, journal Journal, fleet *Fleet, settings S
 func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, order Order,
 	timeout time.Duration,
 ) (attempt.Receipt[Payment], error) {
-	fleet := e.hold()
+	fleet := e.fleets.hold()
 	receipt, err := attempt.Once(ctx, e.driver, attempt.Request[Payment]{
 		Kind: attempt.OfPayment, ID: Payment.OwnerID,
 		Open: func(ctx context.Context) (Payment, *attempt.Flight, *attempt.Key, error) {

@@ -14,6 +14,7 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 )
 
@@ -24,10 +25,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func one(t *testing.T, p *probe, provider *provider, settings payment.Settings) *house {
+func one(t *testing.T, p *probe, provider *provider, settings paymenttest.Settings) *house {
 	t.Helper()
 	return newHouse(t, settings,
-		account{name: "a", connector: p, url: provider.url, tries: 2, timeout: 10 * time.Second})
+		probed{name: "a", connector: p, url: provider.url, tries: 2, timeout: 10 * time.Second})
 }
 
 func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
@@ -44,7 +45,7 @@ func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 		rows, _ = h.journal.Attempts(context.Background(), seen.ID)
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h = one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h = one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 
 	p := h.create(t, "k")
 
@@ -59,7 +60,7 @@ func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 
 	const repetitions = 100
 	receipts := make([]attempt.Receipt[payment.Payment], repetitions)
@@ -77,7 +78,7 @@ func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
 
 	made := 0
 	for _, receipt := range receipts {
-		require.Equal(t, receipts[0].Payment.ID, receipt.Payment.ID)
+		require.Equal(t, receipts[0].Value.ID, receipt.Value.ID)
 		if receipt.Earlier == nil {
 			made++
 		}
@@ -89,14 +90,14 @@ func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
 func TestAKeyBelongsToItsMerchant(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	mine := h.create(t, "k")
 
 	receipt, err := h.engine.Create(t.Context(), "other", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, receipt.Earlier)
-	require.NotEqual(t, mine.ID, receipt.Payment.ID)
+	require.NotEqual(t, mine.ID, receipt.Value.ID)
 
 	_, err = h.engine.Payment(t.Context(), "other", mine.ID)
 	require.ErrorIs(t, err, payment.ErrNotFound)
@@ -110,7 +111,7 @@ func TestAClientThatGoesAwayDoesNotStopItsPayment(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	ctx, hangUp := context.WithCancel(t.Context())
 	go func() {
 		<-arrived
@@ -123,7 +124,7 @@ func TestAClientThatGoesAwayDoesNotStopItsPayment(t *testing.T) {
 	close(leave)
 
 	require.Eventually(t, func() bool {
-		p, err := h.engine.Payment(t.Context(), "shop", receipt.Payment.ID)
+		p, err := h.engine.Payment(t.Context(), "shop", receipt.Value.ID)
 		return err == nil && p.Status == payment.RequiresAction
 	}, 10*time.Second, time.Millisecond)
 }
@@ -135,12 +136,12 @@ func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 
 	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
-	require.NotEqual(t, payment.RequiresAction, receipt.Payment.Status)
+	require.NotEqual(t, payment.RequiresAction, receipt.Value.Status)
 
 	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
@@ -163,7 +164,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	told := func(p payment.Payment) attempt.Answer {
 		return attempt.Answer{Status: 201, Body: []byte(p.ID + " " + string(p.Status))}
 	}
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Answer: told})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Answer: told})
 
 	left, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "left"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
@@ -171,7 +172,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	<-asked
 	close(release)
 	settled := func() bool {
-		p, err := h.journal.Payment(t.Context(), left.Payment.ID)
+		p, err := h.journal.Payment(t.Context(), left.Value.ID)
 		return err == nil && p.Status == payment.RequiresAction
 	}
 	require.Eventually(t, settled, time.Minute, time.Millisecond)
@@ -181,7 +182,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 
 	waited, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, &attempt.Answer{Status: 201, Body: []byte(waited.Payment.ID + " requires_action")}, waited.Answer)
+	require.Equal(t, &attempt.Answer{Status: 201, Body: []byte(waited.Value.ID + " requires_action")}, waited.Answer)
 	key, err = h.journal.Key(t.Context(), "shop", "waited")
 	require.NoError(t, err)
 	kept := attempt.Answer{Status: key.Status, Body: key.Body}
@@ -191,7 +192,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	order := orderOf("10")
 	order.Currency = "JPY"
 
@@ -212,10 +213,10 @@ func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	h.engine.Serve(newFleet(t,
-		account{
+		probed{
 			name:      "a",
 			connector: &probe{name: "first", idempotency: none, required: []string{"/destination/number"}},
 			url:       first.url,
@@ -225,7 +226,7 @@ func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T)
 
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
-	require.Equal(t, made.ID, again.Payment.ID)
+	require.Equal(t, made.ID, again.Value.ID)
 	_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: "another"}, orderOf("10"), time.Minute)
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
@@ -235,7 +236,7 @@ func TestAnOrderThatSaysTooLittleIsToldWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 	h := one(t, &probe{name: "first", idempotency: none, required: []string{"/destination/number", "/country"}}, first,
-		payment.Settings{})
+		paymenttest.Settings{})
 
 	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
 
@@ -313,7 +314,7 @@ func TestActsOnAPayment(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, row.answer, says(open))
-			h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+			h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 			made := h.create(t, "k")
 
 			p, err := row.act(h, made.ID)
@@ -344,7 +345,7 @@ func TestATerminalStatusNeverChangesAndAContradictionShows(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`),
 		says(`{"id":"a-1","status":"failed"}`))
-	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	failed, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 	require.NoError(t, err)
@@ -362,7 +363,7 @@ func TestATerminalStatusNeverChangesAndAContradictionShows(t *testing.T) {
 func TestAnUnknownPaymentIsSettledByLookingItUp(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"error":"duplicate"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 
@@ -399,9 +400,9 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 			row.probe.name = "first"
 			first := newProvider(t, says(`{"error":"absent"}`), resets)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{name: "a", connector: &row.probe, url: first.url},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			h := newHouse(t, paymenttest.Settings{Now: clock.read},
+				probed{name: "a", connector: &row.probe, url: first.url},
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			made := h.create(t, "k")
 			require.Equal(t, payment.Unknown, made.Status)
 			clock.advance(row.later)
@@ -423,13 +424,13 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 // What a crash interrupts is told by the journal alone: an engine that never knew of the payment takes it up.
 func TestRecoveryAfterACrash(t *testing.T) {
 	t.Parallel()
-	open := func(idempotency string) attempt.Attempt {
+	open := func(idempotency attempt.Idempotency) attempt.Attempt {
 		return attempt.Attempt{
 			ID: "att_1", Number: 1, Provider: "a", Plugin: "first", Role: "create",
 			Operation: "create", Idempotency: idempotency, Sent: true,
 		}
 	}
-	closed := func(idempotency string, event attempt.Event) attempt.Attempt {
+	closed := func(idempotency attempt.Idempotency, event attempt.Event) attempt.Attempt {
 		a := open(idempotency)
 		a.Event = event
 		return a
@@ -460,9 +461,9 @@ func TestRecoveryAfterACrash(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{},
-				account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			h := newHouse(t, paymenttest.Settings{},
+				probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
 				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
@@ -475,7 +476,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 			if len(row.attempts) > 0 {
 				p.Version, p.Attempts, p.Status, p.Provider = 2, len(row.attempts), payment.Processing, "a"
 				for i := range row.attempts {
-					row.attempts[i].PaymentID = p.ID
+					row.attempts[i].Owner = p.OwnerID()
 				}
 				require.NoError(t, h.journal.Save(t.Context(), changeOf(p, row.attempts...)))
 			}
@@ -504,7 +505,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 func TestRecoveryDoesNotMakeAPaymentLookInFlight(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, hangsUp)
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	require.Equal(t, payment.Unknown, h.create(t, "k").Status)
 	ctx, stop := context.WithCancel(t.Context())
 	var recovering sync.WaitGroup
@@ -531,8 +532,8 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
 	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	<-arrived
@@ -546,7 +547,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	close(leave)
 
 	require.NoError(t, <-ended)
-	p, err := h.engine.Payment(t.Context(), "shop", receipt.Payment.ID)
+	p, err := h.engine.Payment(t.Context(), "shop", receipt.Value.ID)
 	require.NoError(t, err)
 	require.Equal(t, payment.RequiresAction, p.Status)
 }
@@ -555,7 +556,7 @@ func TestNoSecretReachesJournalOrLog(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open","echo":"`+secretToken+`"}`),
 		says(`{"error":"Bearer `+secretToken+`"}`))
-	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 
 	p := h.create(t, "k")
 
@@ -588,8 +589,8 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	})
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
 	decided := h.engine.Explain("shop", "pay_1", orderOf("10.00"))
 	ids := []string{"pay_1", "pay_2", "pay_3"}
 	for _, id := range ids {
@@ -597,7 +598,7 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 			ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 			Decision: decided, CreatedAt: time.Now().UTC(), Version: 1,
 		}
-		_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: id, PaymentID: id})
+		_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: id, Owner: attempt.OwnerID(id)})
 		require.NoError(t, err)
 	}
 	recovered := make(chan error, 1)

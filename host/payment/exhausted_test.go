@@ -15,6 +15,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
@@ -22,12 +23,12 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	t.Parallel()
 	var short atomic.Bool
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := runsHouse(t, payment.Settings{Exhausted: func() error {
+	h := runsHouse(t, paymenttest.Settings{Exhausted: func() error {
 		if short.Load() {
 			return egress.ErrExhausted
 		}
 		return nil
-	}}, account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+	}}, probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
 	made := h.create(t, "k")
 	short.Store(true)
 
@@ -44,7 +45,7 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, made.ID, again.Earlier.PaymentID, "a repetition is answered")
+	require.Equal(t, made.OwnerID(), again.Earlier.Owner, "a repetition is answered")
 	short.Store(false)
 	h.create(t, "new")
 }
@@ -73,7 +74,7 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 	t.Parallel()
 	first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t,
 		says(`{"id":"b-1","status":"open"}`))
-	accounts := []account{
+	accounts := []probed{
 		{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 		{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url},
 	}
@@ -83,7 +84,7 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 	fleet := newFleet(t, accounts...)
 	exhaust(t, fleet, first.url, machine, &short)
 	met := make(chan struct{}, 100)
-	engine := payment.NewEngine(journal, fleet, payment.Settings{
+	engine := paymenttest.New(journal, fleet, paymenttest.Settings{
 		Exhausted: func() error {
 			if short.Load() {
 				return nil // found out too late
@@ -105,8 +106,8 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 	short.Store(false)
 
 	receipt := <-receipts
-	require.Equal(t, payment.RequiresAction, receipt.Payment.Status)
-	require.Equal(t, "a", receipt.Payment.Provider)
+	require.Equal(t, payment.RequiresAction, receipt.Value.Status)
+	require.Equal(t, "a", receipt.Value.Provider)
 	require.Len(t, first.requests(), 1)
 	require.Empty(t, second.requests())
 	require.NoError(t, fleet.Accounts["a"].Egress.Askable(), "no fault of the provider's")
@@ -116,13 +117,13 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 func TestAPaymentThatAnExhaustedMachineCannotSendIsLeftForRecovery(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	only := account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
+	only := probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
 	var short atomic.Bool
 	short.Store(true)
 	journal, fleet := sqlitetest.Open(t), newFleet(t, only)
 	exhaust(t, fleet, first.url, &egress.Machine{}, &short)
 	var asked atomic.Int32
-	engine := payment.NewEngine(journal, fleet, payment.Settings{Exhausted: func() error {
+	engine := paymenttest.New(journal, fleet, paymenttest.Settings{Exhausted: func() error {
 		if asked.Add(1) == 1 {
 			return nil // found out too late
 		}
@@ -132,17 +133,17 @@ func TestAPaymentThatAnExhaustedMachineCannotSendIsLeftForRecovery(t *testing.T)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.Eventually(t, func() bool {
-		attempts, err := journal.Attempts(t.Context(), receipt.Payment.ID)
+		attempts, err := journal.Attempts(t.Context(), receipt.Value.ID)
 		return err == nil && len(attempts) == 1 && attempts[0].Event == attempt.NotSent
 	}, time.Minute, time.Millisecond)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, engine.Shutdown(gone), context.Canceled)
-	left, err := journal.Payment(t.Context(), receipt.Payment.ID)
+	left, err := journal.Payment(t.Context(), receipt.Value.ID)
 	require.NoError(t, err)
 	require.Equal(t, payment.Processing, left.Status, "it has not failed")
 
-	h := furnish(t, journal, payment.Settings{}, only)
+	h := furnish(t, journal, paymenttest.Settings{}, only)
 	require.NoError(t, h.engine.Recover(t.Context()))
 	found, err := h.engine.Payment(t.Context(), "shop", left.ID)
 	require.NoError(t, err)

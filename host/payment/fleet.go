@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	abi "payrouter/abi/v1"
 
@@ -42,29 +43,44 @@ func (f *Fleet) Quoters(o Order) []string {
 	return names
 }
 
-// Fleet is the one that serves now. It is good for looking at; whoever calls its plugins or providers holds it (Hold).
-func (e *Engine) Fleet() *Fleet {
-	return e.active.Load()
+// Fleets hold the fleet that is active. The zero value has none: Serve gives it the first. They are safe for concurrent
+// use.
+type Fleets struct {
+	active atomic.Pointer[Fleet]
 }
 
-// Serve lets a fleet take over from the one that serves now. Turns that have begun finish with the one that they began
-// with.
-func (e *Engine) Serve(next *Fleet) {
-	if before := e.active.Swap(next); before != next {
+// Serve makes a fleet active. What has begun finishes with the fleet that it began with.
+func (f *Fleets) Serve(next *Fleet) {
+	if before := f.active.Swap(next); before != nil && before != next {
 		before.Replace()
 	}
 }
 
-// Hold gives the fleet that serves now, and keeps it from retiring until release is called, once.
-func (e *Engine) Hold() (fleet *Fleet, release func()) {
-	fleet = e.hold()
+// Active is the active fleet. It is good for looking at; a caller of its plugins or providers holds it (Hold).
+func (f *Fleets) Active() *Fleet { return f.active.Load() }
+
+// Hold returns the active fleet, and keeps it from being retired until release is called, once.
+func (f *Fleets) Hold() (fleet *Fleet, release func()) {
+	fleet = f.hold()
 	return fleet, sync.OnceFunc(fleet.Release)
 }
 
-func (e *Engine) hold() *Fleet {
+func (f *Fleets) hold() *Fleet {
 	for {
-		if fleet := e.active.Load(); fleet.Hold() {
+		if fleet := f.active.Load(); fleet.Hold() {
 			return fleet
 		}
 	}
 }
+
+// Accounts holds the accounts of the active fleet, for packages that know no rules.
+type Accounts struct{ Fleets *Fleets }
+
+// Hold returns the active accounts, and keeps them from being retired until release is called, once.
+func (a Accounts) Hold() (fleet *attempt.Fleet, release func()) {
+	active, release := a.Fleets.Hold()
+	return &active.Fleet, release
+}
+
+// Fleet is the active fleet, for looking at.
+func (e *Engine) Fleet() *Fleet { return e.fleets.Active() }

@@ -13,6 +13,7 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 var paid = says(`{"id":"t-*","status":"paid"}`)
@@ -28,8 +29,8 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 		paid(w, r)
 	})
 	quick := newProvider(t, paid)
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{number: 1}, url: slow.url, timeout: time.Minute})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{number: 1}, url: slow.url, timeout: time.Minute})
 	before := h.engine.Fleet()
 	retired := make(chan struct{})
 	before.Retired = func() { close(retired) }
@@ -42,7 +43,7 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 		first <- receipt
 	}()
 	<-arrived
-	h.engine.Serve(newFleet(t, account{name: "a", connector: &probe{number: 2}, url: quick.url}))
+	h.engine.Serve(newFleet(t, probed{name: "a", connector: &probe{number: 2}, url: quick.url}))
 	second := h.create(t, "second")
 	require.Equal(t, int64(2), h.attempts(t, second.ID)[0].Generation, "what comes after the switch is the new fleet's")
 	select {
@@ -51,7 +52,7 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 	default:
 	}
 	close(goOn)
-	one := (<-first).Payment
+	one := (<-first).Value
 	<-retired
 	require.Equal(t, payment.Succeeded, one.Status)
 	require.Equal(t, int64(1), h.attempts(t, one.ID)[0].Generation)
@@ -61,12 +62,12 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 func TestAHeldFleetIsNotRetired(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, paid).url
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{}, url: at})
+	h := newHouse(t, paymenttest.Settings{}, probed{name: "a", connector: &probe{}, url: at})
 	retired := 0
 	held, release := h.engine.Hold()
 	held.Retired = func() { retired++ }
 	_, other := h.engine.Hold()
-	h.engine.Serve(newFleet(t, account{name: "a", connector: &probe{}, url: at}))
+	h.engine.Serve(newFleet(t, probed{name: "a", connector: &probe{}, url: at}))
 	release()
 	release()
 	require.Zero(t, retired)
@@ -82,7 +83,7 @@ func TestAHeldFleetIsNotRetired(t *testing.T) {
 func TestSwitchingFailsNoPayment(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, paid).url
-	h := newHouse(t, payment.Settings{}, account{name: "a", connector: &probe{number: 1}, url: at})
+	h := newHouse(t, paymenttest.Settings{}, probed{name: "a", connector: &probe{number: 1}, url: at})
 	var retired atomic.Int64
 	count := func(f *payment.Fleet) *payment.Fleet {
 		f.Retired = func() { retired.Add(1) }
@@ -105,7 +106,7 @@ func TestSwitchingFailsNoPayment(t *testing.T) {
 		})
 	}
 	for i := range switches {
-		h.engine.Serve(count(newFleet(t, account{name: "a", connector: &probe{number: int64(i + 2)}, url: at})))
+		h.engine.Serve(count(newFleet(t, probed{name: "a", connector: &probe{number: int64(i + 2)}, url: at})))
 	}
 	work.Wait()
 	require.Zero(t, mixed.Load())
@@ -114,7 +115,7 @@ func TestSwitchingFailsNoPayment(t *testing.T) {
 
 // It is asked for every order.
 func TestTheTickersOfAFleetAreGatheredOnce(t *testing.T) {
-	fleet := newFleet(t, account{name: "a", connector: &probe{}, url: "http://127.0.0.1:1"})
+	fleet := newFleet(t, probed{name: "a", connector: &probe{}, url: "http://127.0.0.1:1"})
 	require.True(t, fleet.Tickers()["EUR"])
 	require.Zero(t, testing.AllocsPerRun(100, func() { fleet.Tickers() }))
 }

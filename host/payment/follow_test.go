@@ -13,6 +13,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // byObject is a probe whose look-up asks for the provider's object where it knows one, and for our reference where it
@@ -92,7 +93,7 @@ func TestAHintThatNamesAnObjectHasThatObjectLookedUp(t *testing.T) {
 			t.Parallel()
 			answers := map[string]string{}
 			first := newProvider(t, objects(answers), resets)
-			h := one(t, byObject(none), first, payment.Settings{})
+			h := one(t, byObject(none), first, paymenttest.Settings{})
 			made := h.create(t, "k")
 			require.Equal(t, payment.Unknown, made.Status)
 			ours := h.attempts(t, made.ID)[0].Reference
@@ -125,9 +126,9 @@ func TestAnObjectThatAHintNamesAndThatIsNotThereSaysNothingOfThePayment(t *testi
 	first := newProvider(t, objects(answers), resets)
 	second := newProvider(t, nil, says(`{"id":"b-1","status":"open"}`))
 	at := time.Now()
-	h := newHouse(t, payment.Settings{Now: func() time.Time { return at }},
-		account{name: "a", connector: byObject(keyed), url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{Now: func() time.Time { return at }},
+		probed{name: "a", connector: byObject(keyed), url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 	ours := h.attempts(t, made.ID)[0].Reference
@@ -150,7 +151,7 @@ func TestAnObjectThatAHintNamesAndThatIsNotThereSaysNothingOfThePayment(t *testi
 func TestASignedReportThatCannotTellIsAskedAfter(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	require.Equal(t, payment.RequiresAction, made.Status)
 	p, err := h.engine.Report(t.Context(), "a",
@@ -187,7 +188,7 @@ func TestASignedReportThatContradictsItsPaymentIsNotBelieved(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, nil, says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-2","status":"open"}`))
-			h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+			h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 			made, other := h.create(t, "k"), h.create(t, "l")
 			report := row.report(made, other, h.attempts(t, made.ID)[0].Reference, h.attempts(t, other.ID)[0].Reference)
 

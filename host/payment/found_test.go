@@ -8,6 +8,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // A look-up that comes before recovery finds what a crash interrupted, and shows the payer its link. Recovery once left
@@ -19,9 +20,9 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{},
-				account{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			h := newHouse(t, paymenttest.Settings{},
+				probed{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url},
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
 				ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 				Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
@@ -30,7 +31,7 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 				attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 			require.NoError(t, err)
 			p.Version, p.Attempts, p.Status, p.Provider = 2, 1, payment.Processing, "a"
-			class := map[abi.Idempotency]string{none: "none"}[idempotency]
+			class := map[abi.Idempotency]attempt.Idempotency{none: "none"}[idempotency]
 			if class == "" {
 				class = "abandonable"
 			}
@@ -50,9 +51,9 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 			require.Equal(t, "a", p.Provider)
 			require.Equal(t, "a-1", p.ProviderReference)
 			require.Empty(t, second.requests())
-			attempt := h.attempts(t, p.ID)[0]
-			require.Equal(t, attempt.Unanswered, attempt.Event)
-			require.False(t, attempt.Abandoned)
+			made := h.attempts(t, p.ID)[0]
+			require.Equal(t, attempt.Unanswered, made.Event)
+			require.False(t, made.Abandoned)
 		})
 	}
 }

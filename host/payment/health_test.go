@@ -12,6 +12,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // page is what a proxy says in the place of a provider.
@@ -51,7 +52,7 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, payment.Settings{}, account{
+			h := newHouse(t, paymenttest.Settings{}, probed{
 				name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, row.answer).url,
 				breaker: egress.BreakerSettings{Failures: 1},
 			})
@@ -77,7 +78,7 @@ func (h *house) createFor(t *testing.T, merchant, key, amount string) payment.Pa
 	receipt, err := h.engine.Create(t.Context(), merchant, attempt.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
 		time.Minute)
 	require.NoError(t, err)
-	return receipt.Payment
+	return receipt.Value
 }
 
 // A provider that rounds contradicts whoever sends more digits than it keeps. That is one caller's matter; three
@@ -85,7 +86,7 @@ func (h *house) createFor(t *testing.T, merchant, key, amount string) payment.Pa
 func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	t.Parallel()
 	rounds := says(`{"id":"a-1","status":"open","amount":"10.01"}`)
-	h := newHouse(t, payment.Settings{}, account{
+	h := newHouse(t, paymenttest.Settings{}, probed{
 		name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, rounds).url,
 		breaker: egress.BreakerSettings{Failures: 2},
 	})
@@ -122,13 +123,13 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 func TestPaymentsOfAPausedAccountAreLookedUp(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), fails(403, page))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	p := h.create(t, "k")
 	require.Equal(t, payment.Unknown, p.Status)
 	require.ErrorIs(t, h.engine.Fleet().Accounts["a"].Egress.Available(), egress.ErrHeld)
 
 	require.Eventually(t, func() bool {
-		payment.NewReconciler(h.engine, payment.ReconcilerSettings{}).Round(t.Context())
+		payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{}).Round(t.Context())
 		found, err := h.engine.Payment(t.Context(), "shop", p.ID)
 		require.NoError(t, err)
 		return found.Status == payment.Succeeded

@@ -15,7 +15,8 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/invalid"
-	"payrouter/host/payment"
+	"payrouter/host/operation"
+	"payrouter/host/payment/paymenttest"
 )
 
 // clerk is a probe with operations that no payment goes through: "balance" asks, and "pay" pays. Its provider answers
@@ -68,16 +69,16 @@ func (c clerk) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step
 	return guest.Done(outcome), 3, nil
 }
 
-func clerks(t *testing.T, settings payment.Settings, c clerk, at *provider) *house {
+func clerks(t *testing.T, settings paymenttest.Settings, c clerk, at *provider) *house {
 	t.Helper()
 	c.name = "clerk"
-	return newHouse(t, settings, account{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
+	return newHouse(t, settings, probed{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
 }
 
 func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{"balance":1.10,"seed":"never to be seen"},"cursor":"2"}`))
-	h := clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first)
+	h := clerks(t, paymenttest.Settings{}, clerk{probe: &probe{}}, first)
 
 	outcome, fuel, err := h.engine.Read(t.Context(), "a",
 		account.Question{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
@@ -91,7 +92,7 @@ func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 	attempts, err := h.journal.OpenAttempts(t.Context(), "", 0)
 	require.NoError(t, err)
 	require.Empty(t, attempts)
-	one, err := h.engine.Fleet().Operation("a", "balance")
+	one, err := operation.Find(&h.engine.Fleet().Fleet, "a", "balance")
 	require.NoError(t, err)
 	most, called := h.engine.Fuel(one)
 	require.True(t, called)
@@ -101,7 +102,7 @@ func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 func TestAReadIsTriedAgainWhereNoAnswerCame(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`), fails(500, ""), hangsUp)
-	h := clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first)
+	h := clerks(t, paymenttest.Settings{}, clerk{probe: &probe{}}, first)
 
 	_, fuel, err := h.engine.Read(t.Context(), "a", account.Question{Operation: "balance"})
 
@@ -115,7 +116,7 @@ func TestAReadForARoleHasAQuery(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
 	var called *abi.Call
-	h := clerks(t, payment.Settings{}, clerk{probe: &probe{prepare: func(call *abi.Call) (*abi.Step, error) {
+	h := clerks(t, paymenttest.Settings{}, clerk{probe: &probe{prepare: func(call *abi.Call) (*abi.Step, error) {
 		called = call
 		return guest.NewRequest(http.MethodGet, guest.Literal("/balance")).Send(nil), nil
 	}}}, first)
@@ -208,7 +209,7 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, row.answer)
-			h := clerks(t, payment.Settings{}, clerk{probe: &probe{idempotency: none, prepare: row.prepare}}, first)
+			h := clerks(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none, prepare: row.prepare}}, first)
 
 			_, _, err := h.engine.Read(t.Context(), row.provider, row.ask)
 
@@ -230,8 +231,8 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, silence)
 	c := clerk{probe: &probe{name: "clerk"}}
-	h := newHouse(t, payment.Settings{},
-		account{
+	h := newHouse(t, paymenttest.Settings{},
+		probed{
 			name: "a", connector: c, url: first.url, tries: 3, timeout: time.Minute,
 			breaker: egress.BreakerSettings{Failures: 1},
 		})

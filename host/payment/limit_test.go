@@ -11,6 +11,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/health"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 )
 
@@ -19,15 +20,15 @@ func limitedHouse(t *testing.T) (*house, *health.Book) {
 	t.Helper()
 	provider := newProvider(t, says(`{"id":"p-1","status":"paid"}`))
 	book := &health.Book{}
-	h := newHouse(t, payment.Settings{Observe: book.Observe},
-		account{name: "first", connector: &probe{name: "one"}, url: provider.url},
-		account{name: "second", connector: &probe{name: "two"}, url: provider.url})
+	h := newHouse(t, paymenttest.Settings{Observe: book.Observe},
+		probed{name: "first", connector: &probe{name: "one"}, url: provider.url},
+		probed{name: "second", connector: &probe{name: "two"}, url: provider.url})
 	before := h.engine.Fleet()
 	var providers []routing.Provider
 	for name, a := range before.Accounts {
 		providers = append(providers, routing.Provider{Name: name, Flows: a.Plugin("").Manifest().GetFlows()})
 	}
-	h.engine.Serve(&payment.Fleet{Accounts: before.Accounts, Health: book, Rules: ruleset(t, providers, `
+	h.engine.Serve(&payment.Fleet{Fleet: attempt.Fleet{Accounts: before.Accounts}, Health: book, Rules: ruleset(t, providers, `
 - {name: limited, when: {currency: EUR}, limits: {per_day: 3, amount_per_day: 100}, to: first}
 - {name: rest, to: second}`)})
 	return h, book
@@ -43,7 +44,7 @@ func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(i), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
-				payments[i] = receipt.Payment
+				payments[i] = receipt.Value
 			}
 		})
 	}
@@ -83,7 +84,7 @@ func TestPaymentThatPassesAnAmountGoesByTheNextRule(t *testing.T) {
 		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: key}, orderOf(amount),
 			time.Minute)
 		require.NoError(t, err)
-		return receipt.Payment.Decision.Rule
+		return receipt.Value.Decision.Rule
 	}
 	require.Equal(t, "limited", create("a", "60"))
 	require.Equal(t, "rest", create("b", "40.01"))

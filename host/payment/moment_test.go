@@ -10,6 +10,7 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
@@ -39,7 +40,7 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	}
 	first = newProvider(t,
 		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`)) })
-	h = one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{Moment: told})
+	h = one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Moment: told})
 
 	h.create(t, "k")
 

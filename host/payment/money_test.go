@@ -10,6 +10,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // A payment of 10 EUR is reported paid: with which amounts is that a proof?
@@ -55,7 +56,7 @@ func TestSuccessNeedsTheAmountInThePaymentsCurrency(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(row.report), says(`{"id":"a-1","status":"open"}`))
-			h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+			h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 			made := h.create(t, "k")
 			_, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 			require.ErrorIs(t, err, row.err)
@@ -88,7 +89,7 @@ func TestMoneyThatComesAfterTheEndIsAConflict(t *testing.T) {
 				t.Parallel()
 				first := newProvider(t, says(row.report), says(`{"id":"a-1","status":"open"}`),
 					says(`{"id":"a-1","status":"`+string(ended)+`"}`))
-				h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+				h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 				made := h.create(t, "k")
 				p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 				require.NoError(t, err)
@@ -115,7 +116,7 @@ func TestAPaymentDoesNotEndWithoutSuccessWhileMoneyIsInIt(t *testing.T) {
 	for _, status := range []string{"failed", "canceled", "expired"} {
 		first := newProvider(t, says(`{"id":"a-1","status":"paid","received":10}`),
 			says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"`+status+`","received":4}`))
-		h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+		h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 		made := h.create(t, "k")
 		p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 		require.NoError(t, err)
@@ -135,7 +136,7 @@ func TestTheMoneyOfAPaymentThatEndedIsTakenInOnce(t *testing.T) {
 	late := `{"id":"a-1","status":"canceled","received":10}`
 	first := newProvider(t, says(`{"id":"a-1","status":"paid","received":10}`),
 		says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"canceled"}`), says(late), hangsUp, says(late))
-	h := one(t, &probe{name: "first", idempotency: abandonable}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	confirm := func() (payment.Payment, error) { return h.engine.Confirm(t.Context(), "shop", made.ID, "", nil) }
 	refresh := func() {
@@ -170,9 +171,9 @@ func TestLateMoneyIsFoundByLookingAgain(t *testing.T) {
 		says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"expired"}`),
 		says(`{"id":"a-1","status":"expired"}`),
 		says(`{"id":"a-1","status":"expired","received":10}`))
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
 	for _, row := range []struct {
 		by       time.Duration

@@ -19,6 +19,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
@@ -46,7 +47,7 @@ func (b brittleRuns) SaveRun(ctx context.Context, change operation.Change) error
 type desk struct {
 	journal *brittle
 	fleet   *payment.Fleet
-	engine  *payment.Engine
+	engine  *paymenttest.Stack
 	bank    *bank
 	clock   *clock
 	// keys are the runs that were made under each, and ended the terminal statuses that were seen.
@@ -70,12 +71,12 @@ func newDesk(t *rapid.T, dir string) *desk {
 		name: "clerk", idempotency: d.bank.class,
 		revocable: rapid.Bool().Draw(t, "revocable"), prepare: books,
 	}}
-	d.fleet = &payment.Fleet{Accounts: map[string]*attempt.Account{
+	d.fleet = &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"a": {
 			Name: "a", Plugin: func(string) attempt.Connector { return connector }, Egress: d.bank,
 			Settings: []byte("{}"),
 		},
-	}}
+	}}}
 	d.start()
 	return d
 }
@@ -89,7 +90,7 @@ func books(call *abi.Call) (*abi.Step, error) {
 }
 
 func (d *desk) start() {
-	d.engine = payment.NewEngine(d.journal, d.fleet, payment.Settings{Now: d.clock.read, Runs: brittleRuns{d.journal}})
+	d.engine = paymenttest.New(d.journal, d.fleet, paymenttest.Settings{Now: d.clock.read, Runs: brittleRuns{d.journal}})
 }
 
 func (d *desk) restart(t *rapid.T) {
@@ -116,13 +117,13 @@ func (d *desk) perform(t *rapid.T) {
 	receipt, err := d.engine.Perform(context.Background(), "desk", attempt.Key{Value: key, Fingerprint: "f"},
 		payOf(ten), time.Minute)
 	tolerate(t, err)
-	if receipt.Run.ID == "" {
+	if receipt.Value.ID == "" {
 		return
 	}
 	if before, used := d.keys[key]; used {
-		require.Equal(t, before, receipt.Run.ID, "a key is one run's")
+		require.Equal(t, before, receipt.Value.ID, "a key is one run's")
 	}
-	d.keys[key] = receipt.Run.ID
+	d.keys[key] = receipt.Value.ID
 }
 
 // check holds what the runs are against what the provider has.

@@ -18,14 +18,14 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/operation"
-	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // counter is an engine that keeps runs.
-func counter(t *testing.T, settings payment.Settings, c clerk, at *provider) *house {
+func counter(t *testing.T, settings paymenttest.Settings, c clerk, at *provider) *house {
 	t.Helper()
 	c.name = "clerk"
-	return runsHouse(t, settings, account{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
+	return runsHouse(t, settings, probed{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
 }
 
 func payOf(input string) operation.Request {
@@ -39,7 +39,7 @@ func (h *house) perform(t *testing.T, key string, what operation.Request) operat
 	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
-	return receipt.Run
+	return receipt.Value
 }
 
 func (h *house) requireRun(t *testing.T, want operation.Run) {
@@ -55,8 +55,8 @@ func eventsOf(t *testing.T, h *house, id string) (events []attempt.Event) {
 	require.NoError(t, err)
 	for n, a := range attempts {
 		require.Equal(t, n+1, a.Number)
-		require.Equal(t, "operation", a.Role)
-		require.Equal(t, id, a.PaymentID)
+		require.Equal(t, attempt.RoleOperation, a.Role)
+		require.EqualValues(t, id, a.Owner)
 		require.NotContains(t, string(a.Request), secretToken)
 		events = append(events, a.Event)
 	}
@@ -66,27 +66,27 @@ func eventsOf(t *testing.T, h *house, id string) (events []attempt.Event) {
 func TestOperationsOfAnAccount(t *testing.T) {
 	t.Parallel()
 	fleet := newFleet(t,
-		account{
+		probed{
 			name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none}, setting: "unique"},
 			url: "http://127.0.0.1:1",
 		})
-	one, err := fleet.Operation("a", "pay")
+	one, err := operation.Find(&fleet.Fleet, "a", "pay")
 	require.NoError(t, err)
 	require.Equal(t, none, one.Idempotency)
 	require.False(t, one.Safe())
 	fleet.Accounts["a"].Settings = []byte(`{"unique":true}`)
-	one, err = fleet.Operation("a", "pay")
+	one, err = operation.Find(&fleet.Fleet, "a", "pay")
 	require.NoError(t, err)
 	require.Equal(t, keyed, one.Idempotency, "the account's setting makes it so")
 	require.Equal(t, none, one.Manifest.GetIdempotency())
-	all, err := fleet.Operations("a")
+	all, err := operation.List(&fleet.Fleet, "a")
 	require.NoError(t, err)
 	require.Len(t, all, len(fleet.Accounts["a"].Plugin("").Manifest().GetOperations()))
 	require.Equal(t, one, all[len(all)-1])
 
-	_, err = fleet.Operations("b")
+	_, err = operation.List(&fleet.Fleet, "b")
 	require.ErrorIs(t, err, attempt.ErrNoOperation)
-	_, err = fleet.Operation("a", "Pay")
+	_, err = operation.Find(&fleet.Fleet, "a", "Pay")
 	require.ErrorIs(t, err, attempt.ErrNoOperation)
 }
 
@@ -101,7 +101,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 		}
 		says(`{"output":{"balance":0.50,"seed":"never to be seen"},"cursor":"2"}`)(w, r)
 	})
-	h = counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	h = counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 
 	run := h.perform(t, "k",
 		operation.Request{Provider: "a", Operation: "pay", Input: []byte(`{ "amount": "10.00" }`), Cursor: "1"})
@@ -116,7 +116,7 @@ func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	require.Equal(t, []string{`{ "amount": "10.00" }`, `{"balance":0.50,"seed":"{{masked}}"}`},
 		[]string{string(run.Input), string(run.Output)}, "to the byte")
 	require.Equal(t, []string{"1", "2", "none", "clerk", "desk"},
-		[]string{run.From, run.Cursor, run.Idempotency, run.Plugin, run.Merchant})
+		[]string{run.From, run.Cursor, string(run.Idempotency), run.Plugin, run.Merchant})
 	require.Len(t, first.requests()[0].reference, 24)
 	require.Equal(t, "1", first.requests()[0].of)
 	h.requireRun(t, run)
@@ -305,7 +305,7 @@ func TestWhatBecomesOfARun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, output, row.answers...)
-			h := counter(t, payment.Settings{}, clerk{probe: &row.probe}, first)
+			h := counter(t, paymenttest.Settings{}, clerk{probe: &row.probe}, first)
 
 			run := h.perform(t, "k", payOf(`{"amount":"10.00","reference":"mine-1"}`))
 
@@ -350,7 +350,7 @@ func traps(*abi.Call) (*abi.Step, error) { return nil, errors.New("trapped") }
 func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	perform := func(what operation.Request) error {
 		_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, what, time.Minute)
 		return err
@@ -367,16 +367,12 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, key)
 	require.Empty(t, first.requests())
-
-	_, err = clerks(t, payment.Settings{}, clerk{probe: &probe{}}, first).engine.Perform(t.Context(), "desk",
-		attempt.Key{Value: "k"}, payOf(ten), time.Minute)
-	require.ErrorContains(t, err, "no runs are kept")
 }
 
 func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 
 	const repetitions = 100
 	receipts := make([]attempt.Receipt[operation.Run], repetitions)
@@ -394,7 +390,7 @@ func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
 
 	made := 0
 	for _, receipt := range receipts {
-		require.Equal(t, receipts[0].Run.ID, receipt.Run.ID)
+		require.Equal(t, receipts[0].Value.ID, receipt.Value.ID)
 		if receipt.Earlier == nil {
 			made++
 		}
@@ -406,13 +402,13 @@ func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
 func TestAKeyIsAPaymentsOrARuns(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`), says(`{"id":"a-1","status":"open"}`))
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	made := h.create(t, "payment's")
 	run, err := h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, made.ID, run.Earlier.PaymentID)
-	require.Empty(t, run.Run.ID)
+	require.Equal(t, made.OwnerID(), run.Earlier.Owner)
+	require.Empty(t, run.Value.ID)
 
 	run, err = h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "run's", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
@@ -420,8 +416,8 @@ func TestAKeyIsAPaymentsOrARuns(t *testing.T) {
 	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, run.Run.ID, again.Earlier.PaymentID)
-	require.Empty(t, again.Payment.ID)
+	require.Equal(t, run.Value.OwnerID(), again.Earlier.Owner)
+	require.Empty(t, again.Value.ID)
 	require.Len(t, first.requests(), 2)
 }
 
@@ -434,7 +430,7 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 		says(`{"output":{}}`)(w, r)
 	})
 	answer := func(run operation.Run) attempt.Answer { return attempt.Answer{Status: 201, Body: []byte(run.Status)} }
-	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
 	ctx, hangUp := context.WithCancel(t.Context())
 	go func() {
 		<-arrived
@@ -444,7 +440,7 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 	receipt, err := h.engine.Perform(ctx, "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
-	require.Equal(t, operation.Processing, receipt.Run.Status)
+	require.Equal(t, operation.Processing, receipt.Value.Status)
 	again, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
@@ -453,7 +449,7 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 	close(leave)
 
 	require.Eventually(t, func() bool {
-		run, err := h.engine.Run(t.Context(), receipt.Run.ID)
+		run, err := h.engine.Run(t.Context(), receipt.Value.ID)
 		return err == nil && run.Status == operation.Succeeded
 	}, 10*time.Second, time.Millisecond)
 	key, err := h.journal.Key(t.Context(), "desk", "k")
@@ -466,7 +462,7 @@ func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
 	answer := func(run operation.Run) attempt.Answer { return attempt.Answer{Status: 201, Body: []byte(run.Status)} }
-	h := counter(t, payment.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
 	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
@@ -486,7 +482,7 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 		<-goOn
 		fails(http.StatusTooManyRequests, `{"error":"slow"}`)(w, r)
 	})
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
 	done := make(chan attempt.Receipt[operation.Run])
 	go func() {
 		receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
@@ -496,12 +492,12 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 	}()
 	<-arrived
 	h.engine.Serve(newFleet(t,
-		account{
+		probed{
 			name: "a", connector: clerk{probe: &probe{name: "clerk", idempotency: none, number: 2}},
 			url: first.url,
 		}))
 	close(goOn)
-	run := (<-done).Run
+	run := (<-done).Value
 	attempts, err := h.engine.RunAttempts(t.Context(), run.ID)
 	require.NoError(t, err)
 	require.Len(t, attempts, 2)
@@ -581,7 +577,7 @@ func TestRecoveryOfRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"output":{}}`))
-			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: row.class}}, first)
+			h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: row.class}}, first)
 			run, attempts := interruptedRun(t, h, row.class, row.attempts)
 
 			require.NoError(t, h.engine.Recover(t.Context()))
@@ -606,7 +602,7 @@ func TestRecoveryOfRuns(t *testing.T) {
 			again, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 				time.Minute)
 			require.NoError(t, err)
-			require.Equal(t, stands, again.Run, "the key tells how it stands")
+			require.Equal(t, stands, again.Value, "the key tells how it stands")
 			require.NotNil(t, again.Earlier)
 			require.Len(t, first.requests(), row.asked)
 		})
@@ -632,7 +628,7 @@ func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
 		a := attempt.Attempt{
 			ID: "att_" + string(rune('1'+n)), Owner: run.OwnerID(), Number: n + 1, Provider: "a", Operation: "pay",
 			Role: "operation", StartedAt: now,
-			Idempotency: map[abi.Idempotency]string{none: "none", keyed: "keyed", abandonable: "abandonable"}[class],
+			Idempotency: map[abi.Idempotency]attempt.Idempotency{none: "none", keyed: "keyed", abandonable: "abandonable"}[class],
 		}
 		change(&a)
 		attempts = append(attempts, a)
@@ -645,8 +641,8 @@ func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
 func TestARunWhoseAccountIsGoneAndThatWasNeverSentFails(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := runsHouse(t, payment.Settings{},
-		account{name: "b", connector: clerk{probe: &probe{name: "clerk"}}, url: first.url})
+	h := runsHouse(t, paymenttest.Settings{},
+		probed{name: "b", connector: clerk{probe: &probe{name: "clerk"}}, url: first.url})
 	run, _ := interruptedRun(t, h, none, nil)
 	require.NoError(t, h.engine.Recover(t.Context()))
 	stands, err := h.engine.Run(t.Context(), run.ID)
@@ -668,7 +664,7 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, hangsUp)
-			h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+			h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 			run := h.perform(t, "k", payOf(ten))
 			require.Equal(t, operation.Unknown, run.Status)
 			require.NoError(t, h.engine.Recover(t.Context()))
@@ -700,7 +696,7 @@ func TestOnlyAPersonSettlesAnUnknownRun(t *testing.T) {
 func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, hangsUp)
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	run := h.perform(t, "k", payOf(ten))
 	for field, ruling := range map[string]operation.ManualResolution{
 		"/status": {Reason: "r", Status: operation.Unknown},
@@ -719,7 +715,7 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	require.NoError(t, h.engine.Shutdown(t.Context()))
 	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)
@@ -751,7 +747,7 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 		moments = append(moments, seen{m, len(first.requests()), len(open) == 1})
 	}
 	first = newProvider(t, says(`{"output":{}}`))
-	h = counter(t, payment.Settings{Moment: told}, clerk{probe: &probe{idempotency: none}}, first)
+	h = counter(t, paymenttest.Settings{Moment: told}, clerk{probe: &probe{idempotency: none}}, first)
 
 	h.perform(t, "k", payOf(ten))
 
@@ -766,8 +762,8 @@ func TestTheMostThatAnOperationBurned(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`), says(`{"output":{}}`), fails(429, `{"error":"slow"}`),
 		fails(429, `{"error":"slow"}`))
-	h := counter(t, payment.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
-	one, err := h.engine.Fleet().Operation("a", "pay")
+	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
+	one, err := operation.Find(&h.engine.Fleet().Fleet, "a", "pay")
 	require.NoError(t, err)
 	_, called := h.engine.Fuel(one)
 	require.False(t, called)

@@ -26,6 +26,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
@@ -253,12 +254,12 @@ func silence(_ http.ResponseWriter, r *http.Request) {
 
 // house is an engine over real parts: a journal on disk, connections to loopback.
 type house struct {
-	engine  *payment.Engine
+	engine  *paymenttest.Stack
 	journal *sqlite.DB
 	log     *strings.Builder
 }
 
-type account struct {
+type probed struct {
 	name      string
 	connector attempt.Connector
 	url       string
@@ -267,13 +268,13 @@ type account struct {
 	timeout   time.Duration
 }
 
-func newHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
+func newHouse(t *testing.T, settings paymenttest.Settings, accounts ...probed) *house {
 	t.Helper()
 	return furnish(t, openJournal(t, settings), settings, accounts...)
 }
 
 // openJournal opens an empty journal that goes by the settings' clock.
-func openJournal(t *testing.T, settings payment.Settings) *sqlite.DB {
+func openJournal(t *testing.T, settings paymenttest.Settings) *sqlite.DB {
 	t.Helper()
 	if settings.Now == nil {
 		settings.Now = time.Now
@@ -282,14 +283,14 @@ func openJournal(t *testing.T, settings payment.Settings) *sqlite.DB {
 }
 
 // runsHouse is a house whose engine keeps runs.
-func runsHouse(t *testing.T, settings payment.Settings, accounts ...account) *house {
+func runsHouse(t *testing.T, settings paymenttest.Settings, accounts ...probed) *house {
 	t.Helper()
 	journal := openJournal(t, settings)
 	settings.Runs = journal
 	return furnish(t, journal, settings, accounts...)
 }
 
-func furnish(t *testing.T, journal *sqlite.DB, settings payment.Settings, accounts ...account) *house {
+func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, accounts ...probed) *house {
 	t.Helper()
 	h := &house{journal: journal, log: &strings.Builder{}}
 	if settings.Logger == nil {
@@ -304,7 +305,7 @@ func furnish(t *testing.T, journal *sqlite.DB, settings payment.Settings, accoun
 	if settings.Clock == nil {
 		settings.Clock = journal.Clock
 	}
-	engine := payment.NewEngine(journal, newFleet(t, accounts...), settings)
+	engine := paymenttest.New(journal, newFleet(t, accounts...), settings)
 	h.engine = engine
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -317,9 +318,9 @@ func furnish(t *testing.T, journal *sqlite.DB, settings payment.Settings, accoun
 // secretToken is what every probe's provider is authenticated with.
 const secretToken = "probe-token-made-up-0123456789"
 
-func newFleet(t *testing.T, accounts ...account) *payment.Fleet {
+func newFleet(t *testing.T, accounts ...probed) *payment.Fleet {
 	t.Helper()
-	fleet := &payment.Fleet{Accounts: map[string]*attempt.Account{}}
+	fleet := &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	var names []string
 	var providers []routing.Provider
 	for _, a := range accounts {
@@ -377,7 +378,7 @@ func (h *house) create(t *testing.T, key string) payment.Payment {
 		time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
-	return receipt.Payment
+	return receipt.Value
 }
 
 func (h *house) attempts(t *testing.T, id string) []attempt.Attempt {

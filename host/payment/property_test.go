@@ -22,6 +22,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
@@ -238,7 +239,7 @@ func (b *brittle) Create(ctx context.Context, change payment.Change, key attempt
 type world struct {
 	journal    *brittle
 	fleet      *payment.Fleet
-	engine     *payment.Engine
+	engine     *paymenttest.Stack
 	reconciler *payment.Reconciler
 	clock      *clock
 	banks      []*bank
@@ -260,7 +261,7 @@ func newWorld(t *rapid.T, dir string) *world {
 		keys: map[string]string{}, shown: map[string]bool{}, ended: map[string]payment.Status{},
 	}
 	classes := []abi.Idempotency{keyed, abandonable, none}
-	w.fleet = &payment.Fleet{Accounts: map[string]*attempt.Account{}}
+	w.fleet = &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	var providers []routing.Provider
 	var names []string
 	for n := range rapid.IntRange(1, 3).Draw(t, "providers") {
@@ -294,8 +295,8 @@ func naming(call *abi.Call) (*abi.Step, error) {
 }
 
 func (w *world) start() {
-	w.engine = payment.NewEngine(w.journal, w.fleet, payment.Settings{Now: w.clock.read})
-	w.reconciler = payment.NewReconciler(w.engine, payment.ReconcilerSettings{AtOnce: 1})
+	w.engine = paymenttest.New(w.journal, w.fleet, paymenttest.Settings{Now: w.clock.read})
+	w.reconciler = payment.NewReconciler(w.engine.Engine, payment.ReconcilerSettings{AtOnce: 1})
 }
 
 func (w *world) stop(t *rapid.T) {
@@ -346,13 +347,13 @@ func (w *world) create(t *rapid.T) {
 	receipt, err := w.engine.Create(context.Background(), "shop", attempt.Key{Value: key, Fingerprint: "f"},
 		orderOf("10.00"), time.Minute)
 	tolerate(t, err)
-	if receipt.Payment.ID == "" {
+	if receipt.Value.ID == "" {
 		return
 	}
 	if before, used := w.keys[key]; used {
-		require.Equal(t, before, receipt.Payment.ID, "a key is one payment's")
+		require.Equal(t, before, receipt.Value.ID, "a key is one payment's")
 	}
-	w.keys[key] = receipt.Payment.ID
+	w.keys[key] = receipt.Value.ID
 }
 
 // pick is one of the payments; nil where there is none.
@@ -487,7 +488,7 @@ func (w *world) check(t *rapid.T) {
 	for key, id := range w.keys {
 		found, err := w.journal.Key(context.Background(), "shop", key)
 		require.NoError(t, err)
-		require.Equal(t, id, found.PaymentID)
+		require.EqualValues(t, id, found.Owner)
 	}
 }
 

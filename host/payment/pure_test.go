@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	abi "payrouter/abi/v1"
-	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 )
 
@@ -56,91 +55,6 @@ func TestStatusesNeverGoBackwardsWhateverTheReports(t *testing.T) {
 			require.NotEqual(t, Created, p.Status)
 		}
 	})
-}
-
-func TestEveryFailureCodeHasAClass(t *testing.T) {
-	t.Parallel()
-	for code := range abi.FailureCodes {
-		_, known := attempt.ClassOf(code)
-		require.True(t, known, code)
-		require.Equal(t, strings.ToLower(code), code)
-	}
-	for code, want := range map[string]attempt.Class{"limit_exceeded": attempt.Soft, "fraud_suspected": attempt.Hard} {
-		class, _ := attempt.ClassOf(code)
-		require.Equal(t, want, class, code)
-	}
-	class, known := attempt.ClassOf("never_heard_of")
-	require.False(t, known)
-	require.Equal(t, attempt.Soft, class)
-}
-
-func TestAnEventOfAnUnspecifiedOperationIsJudgedAsNone(t *testing.T) {
-	t.Parallel()
-	for event := range attempt.retryTable {
-		require.Equal(t, attempt.RuleFor(event, abi.Idempotency_IDEMPOTENCY_NONE),
-			attempt.RuleFor(event, abi.Idempotency_IDEMPOTENCY_UNSPECIFIED))
-	}
-	require.Equal(t, attempt.RuleFor(attempt.Unanswered, abi.Idempotency_IDEMPOTENCY_KEYED),
-		attempt.RuleFor("never heard of", abi.Idempotency_IDEMPOTENCY_KEYED))
-}
-
-func TestMeaningAsksTheAccountBeforeTheManifestAndBelievesNothingUnlisted(t *testing.T) {
-	t.Parallel()
-	rules := []*abi.FailureRule{
-		{Operation: "pay", ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined"},
-		{HttpStatus: 401, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "authentication_failed"},
-		{HttpStatus: 200, ProviderCode: "9", Meaning: abi.Meaning_MEANING_FAULT, Code: "provider_error"},
-	}
-	overrides := []*abi.FailureRule{{
-		ProviderCode: "7", Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-		Code: "limit_exceeded",
-	}}
-	for _, row := range []struct {
-		what      string
-		overrides []*abi.FailureRule
-		operation string
-		status    uint32
-		code      string
-		event     attempt.Event
-		canonical string
-		class     attempt.Class
-	}{
-		{"listed", nil, "pay", 200, "7", attempt.DeclinedHard, "declined", attempt.Hard},
-		{"overridden", overrides, "pay", 200, "7", attempt.DeclinedSoft, "limit_exceeded", attempt.Soft},
-		{"of another operation", nil, "look", 200, "7", attempt.Unanswered, "provider_error", attempt.Soft},
-		{"by HTTP status", nil, "look", 401, "whatever", attempt.DeclinedSoft, "authentication_failed", attempt.Soft},
-		{"a fault", nil, "look", 200, "9", attempt.Unanswered, "provider_error", attempt.Soft},
-		{"another HTTP status", nil, "look", 500, "9", attempt.Unanswered, "provider_error", attempt.Soft},
-		{"no code", nil, "look", 200, "", attempt.Unanswered, "provider_error", attempt.Soft},
-	} {
-		event, failure := attempt.Meaning(row.overrides, rules, row.operation, row.status,
-			&abi.Failure{ProviderCode: row.code, Message: "m"})
-		require.Equal(t, row.event, event, row.what)
-		require.Equal(t, &attempt.Failure{Code: row.canonical, Class: row.class, Message: "m", ProviderCode: row.code}, failure,
-			row.what)
-	}
-}
-
-func TestAReferenceIsStableAndHasItsForm(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		alphabet := rapid.SampledFrom([]string{
-			"0123456789", "abc",
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", "x",
-		}).Draw(t, "alphabet")
-		form := &abi.ReferenceForm{Alphabet: alphabet, Length: rapid.Uint32Range(1, 64).Draw(t, "length")}
-		id := rapid.String().Draw(t, "payment")
-		made := attempt.Reference(form, id, "paygrt", "Recharge")
-		require.Equal(t, made, attempt.Reference(form, id, "paygrt", "Recharge"))
-		require.Len(t, made, int(form.GetLength()))
-		require.Empty(t, strings.Trim(made, alphabet))
-		require.False(t, strings.HasPrefix(made, "0"))
-		if len(alphabet) > 8 && form.GetLength() > 16 {
-			require.NotEqual(t, made, attempt.Reference(form, id, "other", "Recharge"))
-			require.NotEqual(t, made, attempt.Reference(form, id, "paygrt", "Other"))
-		}
-	})
-	require.Empty(t, attempt.Reference(nil, "pay_1", "a", "b"))
 }
 
 func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/money"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // quoter is a probe that quotes. Its provider answers {"pays","of","gets","in"} and more, or what every probe's
@@ -73,7 +74,7 @@ func (q quoter) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 func quotes(t *testing.T, p *probe, provider *provider) *house {
 	t.Helper()
 	p.name, p.idempotency = "quoter", none
-	return newHouse(t, payment.Settings{}, account{
+	return newHouse(t, paymenttest.Settings{}, probed{
 		name: "a", connector: quoter{p}, url: provider.url, tries: 3, timeout: 10 * time.Second,
 		breaker: egress.BreakerSettings{Failures: 1},
 	})
@@ -312,7 +313,7 @@ func TestAProviderThatIsNotThereHasNoQuotes(t *testing.T) {
 	_, err := h.engine.Quote(t.Context(), "b", orderOf("10.00"))
 	require.ErrorIs(t, err, attempt.ErrUnsupported)
 
-	plain := one(t, &probe{name: "plain", idempotency: none}, newProvider(t, says(offer)), payment.Settings{})
+	plain := one(t, &probe{name: "plain", idempotency: none}, newProvider(t, says(offer)), paymenttest.Settings{})
 	_, err = plain.engine.Quote(t.Context(), "a", orderOf("10.00"))
 	require.ErrorIs(t, err, attempt.ErrUnsupported)
 }
@@ -358,8 +359,8 @@ func TestAQuotesLogHoldsNoSecret(t *testing.T) {
 	})
 	var log strings.Builder
 	h := newHouse(t,
-		payment.Settings{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
-		account{
+		paymenttest.Settings{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		probed{
 			name: "a", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: first.url,
 			timeout: 10 * time.Second,
 		})
@@ -380,10 +381,10 @@ func TestNoQuotesDuringAShutdown(t *testing.T) {
 func TestWhoQuotes(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, says(offer))
-	h := newHouse(t, payment.Settings{},
-		account{name: "plain", connector: &probe{name: "plain", idempotency: none}, url: provider.url},
-		account{name: "second", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url},
-		account{name: "first", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "plain", connector: &probe{name: "plain", idempotency: none}, url: provider.url},
+		probed{name: "second", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url},
+		probed{name: "first", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url})
 	require.Equal(t, []string{"first", "second"}, h.engine.Fleet().Quoters(orderOf("10")))
 	other := orderOf("10")
 	other.Currency = "USD"

@@ -15,6 +15,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/invalid"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // unbreakable never opens.
@@ -111,13 +112,13 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 			first := newProvider(t, func(http.ResponseWriter, *http.Request) { t.Error("asked once too often") },
 				row.answers...)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{
+			h := newHouse(t, paymenttest.Settings{Now: clock.read},
+				probed{
 					name: "a", connector: &row.probe, url: first.url,
 					tries: map[abi.Idempotency]int{keyed: 2}[row.probe.idempotency], breaker: unbreakable(),
 				},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
-			r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Overdue: 1000 * time.Hour})
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{Overdue: 1000 * time.Hour})
 			made := h.create(t, "k")
 
 			statuses := []payment.Status{made.Status}
@@ -141,9 +142,9 @@ func TestNothingIsEverFailedForBeingOld(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, fails(500, ""), resets)
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, breaker: unbreakable()})
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, breaker: unbreakable()})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
 	looks := 0
 	for elapsed := time.Duration(0); elapsed < 24*time.Hour; looks++ {
@@ -163,12 +164,12 @@ func TestADuplicateIsLookedUpAtOnce(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"error":"duplicate"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 
-	payment.NewReconciler(h.engine, payment.ReconcilerSettings{}).Round(t.Context())
+	payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{}).Round(t.Context())
 
 	require.Equal(t, payment.Succeeded, h.payment(t, made.ID).Status)
 }
@@ -186,12 +187,12 @@ func TestAPaymentThatIsUnknownForLongIsShownUntilItIsNot(t *testing.T) {
 			t.Parallel()
 			clock := &clock{now: time.Now()}
 			first := newProvider(t, hangsUp)
-			h := newHouse(t, payment.Settings{Now: clock.read},
-				account{
+			h := newHouse(t, paymenttest.Settings{Now: clock.read},
+				probed{
 					name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url,
 					breaker: row.breaker,
 				})
-			r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Overdue: time.Hour})
+			r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{Overdue: time.Hour})
 			made := h.create(t, "k")
 
 			h.later(t, r, clock, time.Hour-time.Second)
@@ -223,9 +224,9 @@ func TestWhatCannotBeLookedUpWaitsForACallbackOrAPerson(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), resets)
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
 	for range 100 {
 		h.later(t, r, clock, 10*time.Second)
@@ -247,9 +248,9 @@ func TestLookUpsAtAProviderAreLimited(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"status":"open"}`)
 		id.Store(r.URL.Path, true)
 	})
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{PerSecond: 3})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{PerSecond: 3})
 	const payments = 10
 	for n := range payments {
 		h.create(t, fmt.Sprint(n))
@@ -273,20 +274,20 @@ func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	}, says(`{"id":"a-1","status":"open"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"paid"}`), says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	pinned := orderOf("10.00")
 	slow := h.create(t, "slow")
 	pinned.Pinned = "b"
 	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "quick"}, pinned, time.Minute)
 	require.NoError(t, err)
-	quick := receipt.Payment
+	quick := receipt.Value
 	require.Equal(t, "b", quick.Provider)
 	clock.advance(time.Hour)
 	ctx, stop := context.WithCancel(t.Context())
 	over := make(chan struct{})
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{Every: time.Millisecond})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{Every: time.Millisecond})
 	go func() {
 		defer close(over)
 		r.Run(ctx)
@@ -306,7 +307,7 @@ func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 func TestWhatACrashInterruptedIsClosedBeforeItIsLookedUp(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	p := payment.Payment{
 		ID: "pay_1", Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")), Version: 1,
@@ -319,7 +320,7 @@ func TestWhatACrashInterruptedIsClosedBeforeItIsLookedUp(t *testing.T) {
 		Idempotency: "none", Sent: true,
 	})))
 
-	payment.NewReconciler(h.engine, payment.ReconcilerSettings{}).Round(t.Context())
+	payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{}).Round(t.Context())
 
 	require.Equal(t, payment.Unknown, h.payment(t, p.ID).Status)
 	require.Equal(t, payment.ByRecovery, h.last(t, p.ID).Cause)
@@ -331,9 +332,9 @@ func TestKeysAreForgottenLongAfterTheirPaymentsHaveEnded(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), says(`{"id":"a-1","status":"paid"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{KeyLifetime: 24 * time.Hour})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{KeyLifetime: 24 * time.Hour})
 	h.create(t, "ended")
 	h.create(t, "unsettled")
 	used := func(value string) bool {
@@ -395,7 +396,7 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), row.create)
-			h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+			h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 			made := h.create(t, "k")
 			before := h.types(t, made.ID)
 
@@ -437,7 +438,7 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 func TestADeclineThatIsFollowedByMoneyIsAConflictForAllToSee(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"error":"fraud"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Failed, made.Status)
 

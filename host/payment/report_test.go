@@ -12,6 +12,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 func outcomeOf(status abi.Status, theirs string) *abi.Outcome {
@@ -40,7 +41,7 @@ func (h *house) last(t *testing.T, id string) payment.Entry {
 func TestTheTimelineTellsOfEveryChangeAndItsCause(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	_, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 	require.NoError(t, err)
@@ -78,12 +79,12 @@ func TestTheTimelineTellsOfEveryChangeAndItsCause(t *testing.T) {
 func TestATimelineKeepsNothingOfThePayers(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	order := orderOf("10.00")
 	order.Payer = payment.Payer{Name: "Jo Bloggs", Email: "jo@example.org", Phone: "+4930123", IP: "192.0.2.7"}
 	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
 	require.NoError(t, err)
-	entries, err := h.engine.Timeline(t.Context(), "shop", receipt.Payment.ID)
+	entries, err := h.engine.Timeline(t.Context(), "shop", receipt.Value.ID)
 	require.NoError(t, err)
 	for _, private := range []string{"Bloggs", "jo@example.org", "+4930123", "192.0.2.7"} {
 		require.NotContains(t, asJSON(t, entries)+string(entries[0].Snapshot), private)
@@ -155,7 +156,7 @@ func TestWhatAReportChanges(t *testing.T) {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, row.lookup, row.create)
-			h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+			h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 			made := h.create(t, "k")
 			if row.report.Reference != "" {
 				row.report.Reference = h.attempts(t, made.ID)[0].Reference
@@ -184,7 +185,7 @@ func TestWhatAReportChanges(t *testing.T) {
 func TestAReportThatComesAThousandTimesIsOneTransition(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, nil, says(`{"id":"a-1","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	paid := payment.Report{ProviderReference: "a-1", Outcome: outcomeOf(abi.Status_STATUS_SUCCEEDED, "a-1")}
 	opened := payment.Report{ProviderReference: "a-1", Outcome: outcomeOf(abi.Status_STATUS_REQUIRES_ACTION, "a-1")}
@@ -202,7 +203,7 @@ func TestAReportThatComesAThousandTimesIsOneTransition(t *testing.T) {
 func TestAReportOfNobodysPaymentIsNotFound(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, nil, says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-2","status":"open"}`))
-	h := one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	made, other := h.create(t, "k"), h.create(t, "l")
 	ours := h.attempts(t, made.ID)[0].Reference
 	for _, row := range []struct {
@@ -230,7 +231,7 @@ func TestAReportToAPaymentsOwnAddressIsAboutThatPayment(t *testing.T) {
 	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
 		says(`{"id":"a-1","status":"paid","reference":"`+ours+`"}`)(w, nil)
 	}, resets)
-	h := one(t, &probe{name: "first", idempotency: none, blind: true}, first, payment.Settings{})
+	h := one(t, &probe{name: "first", idempotency: none, blind: true}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 	ours = h.attempts(t, made.ID)[0].Reference
@@ -267,7 +268,7 @@ func TestAReportBeforeTheCreatesOwnAnswer(t *testing.T) {
 		}()
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h = one(t, &probe{name: "first", idempotency: none}, first, payment.Settings{})
+	h = one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 
 	made := h.create(t, "k")
 
@@ -311,9 +312,9 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, row.answer, resets)
 			second := newProvider(t, nil, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{},
-				account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			h := newHouse(t, paymenttest.Settings{},
+				probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			made := h.create(t, "k")
 			require.Equal(t, "b", made.Provider)
 			before := h.types(t, made.ID)

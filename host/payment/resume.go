@@ -31,7 +31,7 @@ func (e *Engine) Resume(ctx context.Context, r Resumption) error {
 	if reason := invalid.Text(r.Reason, MaxDescription); reason != "" {
 		return &invalid.Error{Field: "/reason", Reason: reason}
 	}
-	fleet, release := e.Hold()
+	fleet, release := e.fleets.Hold()
 	defer release()
 	account, known := fleet.Accounts[r.Provider]
 	if !known {

@@ -11,6 +11,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // Each test here holds one safeguard that nothing else would miss. docs/reliability.md lists them with all others.
@@ -23,19 +24,19 @@ func TestARequestThatWaitedTooLongAfterItsJournallingDoesNotLeave(t *testing.T) 
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			h := newHouse(t,
-				payment.Settings{
+				paymenttest.Settings{
 					SendWithin: 10 * time.Second,
 					Now:        func() time.Time { return time.Now().Add(-11 * time.Second) },
 				},
-				account{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url})
+				probed{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url})
 
 			p := h.create(t, "k")
 
 			require.Empty(t, first.requests())
 			require.Equal(t, payment.Failed, p.Status)
-			attempt := h.attempts(t, p.ID)[0]
-			require.Equal(t, attempt.NotSent, attempt.Event)
-			require.False(t, attempt.Sent)
+			made := h.attempts(t, p.ID)[0]
+			require.Equal(t, attempt.NotSent, made.Event)
+			require.False(t, made.Sent)
 		})
 	}
 }
@@ -46,9 +47,9 @@ func TestNotFoundTakesUpNothingThatHasEnded(t *testing.T) {
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"error":"absent"}`), says(`{"error":"fraud"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Failed, made.Status)
 	clock.advance(1000 * time.Hour)
@@ -66,9 +67,9 @@ func TestNotFoundIsNotBelievedOfAProviderThatHasTakenThePayment(t *testing.T) {
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"error":"absent"}`), says(`{"id":"a-1","status":"unclear"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, payment.Settings{Now: clock.read},
-		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
 	require.Equal(t, attempt.Accepted, h.attempts(t, made.ID)[0].Event)
@@ -85,8 +86,8 @@ func TestNotFoundIsNotBelievedOfAProviderThatHasTakenThePayment(t *testing.T) {
 func TestWhatWasLeftBehindAtThePaymentsOwnProviderIsNotTakenForThePayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, nil, resets, says(`{"id":"a-2","status":"open"}`))
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, tries: 2})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, tries: 2})
 	made := h.create(t, "k")
 	require.Equal(t, "a-2", made.ProviderReference)
 
@@ -120,8 +121,8 @@ func TestAnObjectThatAStrangerNamedIsOursOnlyIfItRepeatsOurReference(t *testing.
 				seen := first.requests()
 				_, _ = fmt.Fprintf(w, `{"id":"a-9","status":"paid","reference":%q}`, row.echo(seen[len(seen)-1].of))
 			}, resets)
-			h := newHouse(t, payment.Settings{},
-				account{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
+			h := newHouse(t, paymenttest.Settings{},
+				probed{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
 			made := h.create(t, "k")
 			require.Equal(t, payment.Unknown, made.Status)
 

@@ -11,9 +11,9 @@ import (
 
 // clocks is an engine whose wall clock and journal's clock a test sets.
 func clocks(wall time.Time, journal time.Duration) *Engine {
-	return &Engine{settings: Settings{
+	return &Engine{driver: attempt.NewDriver(nil, attempt.Settings{
 		Now: func() time.Time { return wall }, Clock: func() time.Duration { return journal },
-	}.withDefaults()}
+	})}
 }
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)

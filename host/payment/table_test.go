@@ -14,6 +14,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 const (
@@ -178,9 +179,9 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 					url, requests = first.url, first.requests
 				}
 				second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-				h := newHouse(t, payment.Settings{},
-					account{name: "a", connector: &connector, url: url, tries: 2},
-					account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url, tries: 2})
+				h := newHouse(t, paymenttest.Settings{},
+					probed{name: "a", connector: &connector, url: url, tries: 2},
+					probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url, tries: 2})
 
 				p := h.create(t, "k")
 
@@ -198,15 +199,15 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 					require.Equal(t, "a", p.Provider)
 				}
 				require.Len(t, attempts, want.attempts)
-				for i, attempt := range attempts {
+				for i, made := range attempts {
 					event := row.event
 					if row.bare && (idempotency == keyed || idempotency == none) {
 						event = attempt.Unanswered
 					}
-					require.Equal(t, event, attempt.Event, asJSON(t, attempt))
-					require.Equal(t, want.abandoned, attempt.Abandoned)
-					require.Equal(t, want.tries > 0, attempt.Sent)
-					require.Equal(t, i+1, attempt.Number)
+					require.Equal(t, event, made.Event, asJSON(t, made))
+					require.Equal(t, want.abandoned, made.Abandoned)
+					require.Equal(t, want.tries > 0, made.Sent)
+					require.Equal(t, i+1, made.Number)
 				}
 				for _, request := range requests() {
 					require.Equal(t, requests()[0].reference, request.reference, "a resend carries the same reference")
@@ -237,9 +238,9 @@ func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T)
 			t.Parallel()
 			first := newProvider(t, retry, resets)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, payment.Settings{},
-				account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2},
-				account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+			h := newHouse(t, paymenttest.Settings{},
+				probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2},
+				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
 			p := h.create(t, "k")
 
@@ -252,8 +253,8 @@ func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T)
 func TestARetryThatIsTakenSettlesAKeyedPayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), resets)
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2})
 
 	p := h.create(t, "k")
 
@@ -266,9 +267,9 @@ func TestAMultiStepFlowIsHeldOnceAStepThatCountsWasTaken(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, fails(500, ""), says(`{"next":"quote"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
 	p := h.create(t, "k")
 
@@ -281,12 +282,12 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-*","status":"open"}`), fails(500, ""), fails(500, ""))
 	second := newProvider(t, says(`{"id":"b-*","status":"open"}`))
-	h := newHouse(t, payment.Settings{},
-		account{
+	h := newHouse(t, paymenttest.Settings{},
+		probed{
 			name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url,
 			breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second},
 		},
-		account{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
+		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
 	require.Equal(t, "b", h.create(t, "k1").Provider)
 	require.Equal(t, "b", h.create(t, "k2").Provider)
@@ -309,8 +310,8 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 func TestWithNobodyLeftThePaymentFailsAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"error":"limit"}`))
-	h := newHouse(t, payment.Settings{},
-		account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+	h := newHouse(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
 
 	p := h.create(t, "k")
 

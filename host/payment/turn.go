@@ -27,7 +27,7 @@ func (e *Engine) turnAt(standing Payment, origin ChangeCause) *turn {
 // begin makes a turn that works with the fleet that serves now, until end.
 func (e *Engine) begin(standing Payment, origin ChangeCause) *turn {
 	t := e.turnAt(standing, origin)
-	t.fleet = e.hold()
+	t.fleet = e.fleets.hold()
 	return t
 }
 

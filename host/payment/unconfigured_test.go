@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 // restart has another engine take the journal over, with the accounts of another configuration.
-func (h *house) restart(t *testing.T, settings payment.Settings, accounts ...account) {
+func (h *house) restart(t *testing.T, settings paymenttest.Settings, accounts ...probed) {
 	t.Helper()
-	engine := payment.NewEngine(h.journal, newFleet(t, accounts...), settings)
+	engine := paymenttest.New(h.journal, newFleet(t, accounts...), settings)
 	t.Cleanup(func() { require.NoError(t, engine.Shutdown(context.Background())) })
 	h.engine = engine
 }
@@ -24,14 +25,14 @@ func TestAPaymentWhoseProviderIsNoLongerConfiguredIsShownOnceAndTakenUpWhenItRet
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`))
-	a := account{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url}
-	b := account{name: "b", connector: &probe{name: "second", idempotency: none}, url: first.url}
-	h := newHouse(t, payment.Settings{Now: clock.read}, a, b)
+	a := probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url}
+	b := probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: first.url}
+	h := newHouse(t, paymenttest.Settings{Now: clock.read}, a, b)
 	made := h.create(t, "k")
 	require.Equal(t, "a", made.Provider)
 
-	h.restart(t, payment.Settings{Now: clock.read}, b)
-	r := payment.NewReconciler(h.engine, payment.ReconcilerSettings{})
+	h.restart(t, paymenttest.Settings{Now: clock.read}, b)
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	var shown payment.Payment
 	for range 3 {
 		h.later(t, r, clock, time.Hour)
@@ -45,8 +46,8 @@ func TestAPaymentWhoseProviderIsNoLongerConfiguredIsShownOnceAndTakenUpWhenItRet
 	types := h.types(t, made.ID)
 	require.Equal(t, payment.PaymentUpdated, types[len(types)-1], "the merchant is told")
 
-	h.restart(t, payment.Settings{Now: clock.read}, a, b)
-	h.later(t, payment.NewReconciler(h.engine, payment.ReconcilerSettings{}), clock, 2*time.Hour)
+	h.restart(t, paymenttest.Settings{Now: clock.read}, a, b)
+	h.later(t, payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{}), clock, 2*time.Hour)
 	found := h.payment(t, made.ID)
 	require.Equal(t, payment.Succeeded, found.Status)
 	require.Empty(t, found.Alert)
@@ -56,13 +57,13 @@ func TestAPaymentWhoseProviderIsNoLongerConfiguredIsShownOnceAndTakenUpWhenItRet
 func TestWhatIsMoreUrgentIsNotHiddenByAProviderThatIsNotConfigured(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	a := account{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
-	h := newHouse(t, payment.Settings{}, a)
+	a := probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
+	h := newHouse(t, paymenttest.Settings{}, a)
 	p := h.create(t, "k")
 	p.Alert, p.Version = "a request was written more than once: look for a second booking", p.Version+1
 	require.NoError(t, h.journal.Save(t.Context(), changeOf(p)))
 
-	h.restart(t, payment.Settings{}, account{name: "b", connector: a.connector, url: first.url})
+	h.restart(t, paymenttest.Settings{}, probed{name: "b", connector: a.connector, url: first.url})
 	require.NoError(t, h.engine.Recover(t.Context()))
 	require.Equal(t, p.Alert, h.payment(t, p.ID).Alert)
 }

@@ -30,7 +30,7 @@ func (s *Registry) serve(ctx context.Context, t *trail, c change) error {
 	former, _ := active.Of(c.name)
 	next := active.with(c.name, c.active)
 	if !c.kept {
-		if err := s.settings.Adopt(ctx, next); err != nil {
+		if err := s.adopt(ctx, next); err != nil {
 			return t.failed(StepAdopt, &RefusedError{Step: StepAdopt, Reason: ErrIncompatible, Err: err})
 		}
 		t.done(StepAdopt, "")

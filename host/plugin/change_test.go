@@ -97,7 +97,7 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 func TestRefusedRollbackChangesNothing(t *testing.T) {
 	t.Parallel()
 	refuse := false
-	registry := newRegistry(t, plugin.Settings{Adopt: func(context.Context, plugin.ActiveSet) error {
+	registry := newBoundRegistry(t, plugin.Settings{}, configuration{adopt: func(context.Context, plugin.ActiveSet) error {
 		if refuse {
 			return errors.New("no")
 		}
@@ -274,7 +274,7 @@ func feed(registry *plugin.Registry, digest string, figures plugin.Figures) {
 func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	var owner owner
-	registry := newRegistry(t, plugin.Settings{Adopt: owner.adopt})
+	registry := newBoundRegistry(t, plugin.Settings{}, configuration{adopt: owner.adopt})
 	modules := [][]byte{
 		module(t, ""), variant(t, "version=1.0.1"), variant(t, "version=1.0.2"),
 		variant(t, "version=1.0.3"),

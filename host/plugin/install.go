@@ -374,7 +374,7 @@ func list(names []string) string {
 
 // pinned holds a digest against those that the configuration names.
 func (s *Registry) pinned(name, digest string) error {
-	if s.settings.Pinned(name, digest) {
+	if c := s.configuration.Load(); c == nil || (*c).Pinned(name, digest) {
 		return nil
 	}
 	return &RefusedError{

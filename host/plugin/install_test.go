@@ -56,6 +56,12 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 	keys, key := pair(t)
 	_, stranger := pair(t)
 	other := variant(t, "version=1.1.0")
+	configured := map[string]configuration{
+		"digest not pinned": {
+			pinned: func(_, digest string) bool { return digest == digestOf(module(t, "")) },
+		},
+		"not compatible with the configuration": {adopt: refuseSecond()},
+	}
 	for claim, row := range map[string]struct {
 		candidate plugin.Candidate
 		settings  plugin.Settings
@@ -142,7 +148,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		},
 		"digest not pinned": {
 			plugin.Candidate{Code: other},
-			plugin.Settings{Pinned: func(_, digest string) bool { return digest == digestOf(module(t, "")) }},
+			plugin.Settings{},
 			plugin.StepPin, plugin.ErrPinned, "pin: digest not pinned: ",
 		},
 		"another request": {
@@ -158,7 +164,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		},
 		"not compatible with the configuration": {
 			plugin.Candidate{Code: other},
-			plugin.Settings{Adopt: refuseSecond()},
+			plugin.Settings{},
 			plugin.StepAdopt, plugin.ErrIncompatible,
 			"adopt: not compatible with the configuration: routing.yaml:12:3: no flow for payouts",
 		},
@@ -170,7 +176,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			registry := newRegistry(t, row.settings)
+			registry := newBoundRegistry(t, row.settings, configured[claim])
 			first := plugin.Candidate{Code: module(t, ""), Signature: signed(key, "1.0.0", module(t, ""))}
 			_, err := registry.Install(t.Context(), first)
 			require.NoError(t, err)

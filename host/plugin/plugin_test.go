@@ -133,6 +133,30 @@ func compileOnly(path string) error {
 }
 
 // newRegistry makes a registry of the test's own.
+// configuration is one that a test makes of functions; nil ones agree.
+type configuration struct {
+	adopt  func(context.Context, plugin.ActiveSet) error
+	pinned func(name, digest string) bool
+}
+
+func (c configuration) Adopt(ctx context.Context, active plugin.ActiveSet) error {
+	if c.adopt == nil {
+		return nil
+	}
+	return c.adopt(ctx, active)
+}
+
+func (c configuration) Pinned(name, digest string) bool {
+	return c.pinned == nil || c.pinned(name, digest)
+}
+
+func newBoundRegistry(tb testing.TB, settings plugin.Settings, c configuration) *plugin.Registry {
+	tb.Helper()
+	registry := newRegistry(tb, settings)
+	registry.Bind(c)
+	return registry
+}
+
 func newRegistry(tb testing.TB, settings plugin.Settings) *plugin.Registry {
 	tb.Helper()
 	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})

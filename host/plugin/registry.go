@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -17,12 +18,6 @@ import (
 type Settings struct {
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
-	// Adopt is asked to let an active set serve from now on, one active at a time, and not about what LoadDir finds,
-	// before which nothing serves. Its error, say that a manifest does not fit the configuration, leaves what served
-	// before. It must not change the registry. Nil means that every active is taken.
-	Adopt func(ctx context.Context, active ActiveSet) error
-	// Pinned tells whether the configuration lets a module of a plugin serve. Nil means that it lets any.
-	Pinned func(name, digest string) bool
 	// Keys are those whose signatures are believed.
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
@@ -48,12 +43,6 @@ type Settings struct {
 }
 
 func (s Settings) withDefaults() Settings {
-	if s.Adopt == nil {
-		s.Adopt = func(context.Context, ActiveSet) error { return nil }
-	}
-	if s.Pinned == nil {
-		s.Pinned = func(string, string) bool { return true }
-	}
 	if s.Keep == 0 {
 		s.Keep = 1
 	}
@@ -76,6 +65,15 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
+// Configuration is what accounts need of plugins, as live.Manager has it.
+type Configuration interface {
+	// Adopt makes an active set serve from now on, one at a time. Its error, for example that a manifest does not fit the
+	// configuration, leaves what was active before. It must not change the registry.
+	Adopt(ctx context.Context, active ActiveSet) error
+	// Pinned reports whether the configuration lets a module of a plugin become active.
+	Pinned(name, digest string) bool
+}
+
 // Registry holds the generations of each plugin: those that serve, and those that are kept for a while. It is safe for
 // concurrent use. Changes are made one at a time.
 type Registry struct {
@@ -83,6 +81,9 @@ type Registry struct {
 	settings Settings
 	// base is for what outlives the call that starts it: closing a generation, giving up a canary.
 	base context.Context
+
+	// configuration is nil until Bind: what LoadDir finds at start becomes active without it.
+	configuration atomic.Pointer[Configuration]
 
 	// installing is held while a module is examined, and changing, taken after it, while the active changes, Adopt
 	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held while anything is
@@ -118,6 +119,19 @@ func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
 		entries: map[string]*entry{}, open: map[*Generation]struct{}{},
 	}
+}
+
+// Bind names the configuration that every later change of what is active has to fit.
+func (s *Registry) Bind(c Configuration) {
+	s.configuration.Store(&c)
+}
+
+func (s *Registry) adopt(ctx context.Context, next ActiveSet) error {
+	c := s.configuration.Load()
+	if c == nil {
+		return nil
+	}
+	return (*c).Adopt(ctx, next)
 }
 
 // entry gives what is known of a plugin. The caller holds the mutex.

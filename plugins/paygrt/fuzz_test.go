@@ -12,7 +12,6 @@ import (
 	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
 	abi "payrouter/abi/v1"
-	"payrouter/host/operation"
 )
 
 // FuzzInterpret holds whatever Paygrt may answer to the contract, for every operation: nothing traps, and each amount
@@ -64,7 +63,7 @@ func FuzzInterpret(f *testing.F) {
 // callsOf are the ways in which an operation is asked for.
 func callsOf(name string) []*abi.Call {
 	payment := statusCall()
-	operation.Operation, payment.Reference = name, payment.GetCreateReference()
+	payment.Operation, payment.Reference = name, payment.GetCreateReference()
 	return []*abi.Call{
 		payment,
 		{Operation: name, Settings: []byte(testSettings), Query: &abi.Query{}},

@@ -1,4 +1,4 @@
-package main
+package router
 
 import (
 	"payrouter/host/attempt"

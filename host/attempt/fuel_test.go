@@ -1,4 +1,4 @@
-package payment
+package attempt
 
 import (
 	"strconv"
@@ -10,16 +10,16 @@ import (
 // Generations come and go as long as the router runs.
 func TestWhatFormerGenerationsBurnedIsForgotten(t *testing.T) {
 	t.Parallel()
-	var f attempt.fuels
-	for n := range attempt.mostBurners {
-		f.note(attempt.burner{1, strconv.Itoa(n)}, 7)
+	var f fuels
+	for n := range mostBurners {
+		f.note(burner{1, strconv.Itoa(n)}, 7)
 	}
-	f.note(attempt.burner{2, "pay"}, 9)
+	f.note(burner{2, "pay"}, 9)
 	require.Len(t, f.most, 1)
 	fuel, known := f.of(2, "pay")
 	require.True(t, known)
 	require.EqualValues(t, 9, fuel)
-	f.note(attempt.burner{2, "pay"}, 8)
+	f.note(burner{2, "pay"}, 8)
 	fuel, _ = f.of(2, "pay")
 	require.EqualValues(t, 9, fuel, "the most")
 }

@@ -1,4 +1,4 @@
-package payment
+package attempt
 
 import (
 	"encoding/json"
@@ -7,15 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
-	"payrouter/host/attempt"
 )
 
 // The journal keeps every byte of a response that is no UTF-8: a replay with holes would be another response.
 func TestJournalledResponsesLoseNothing(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"a":"<&>"}`, "", "caf\xe9", "\x00\xff\xfe"} {
-		var kept attempt.recordedResponse
-		require.NoError(t, json.Unmarshal(attempt.RecordResponse(&abi.HttpResponse{Status: 200, Body: []byte(body)}), &kept))
+		var kept recordedResponse
+		require.NoError(t, json.Unmarshal(RecordResponse(&abi.HttpResponse{Status: 200, Body: []byte(body)}), &kept))
 		if kept.Exact == nil {
 			require.Equal(t, body, kept.Body)
 			continue

@@ -1,0 +1,345 @@
+// Package router builds the router in the order of its dependencies, runs it, and takes it down in reverse.
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"payrouter/host/account"
+	"payrouter/host/api"
+	"payrouter/host/attempt"
+	"payrouter/host/callback"
+	"payrouter/host/config"
+	"payrouter/host/egress"
+	"payrouter/host/health"
+	"payrouter/host/live"
+	"payrouter/host/operation"
+	"payrouter/host/payment"
+	"payrouter/host/plugin"
+	"payrouter/host/plugin/signature"
+	"payrouter/host/quote"
+	"payrouter/host/store/sqlite"
+	"payrouter/host/wasm"
+	"payrouter/host/webhook"
+)
+
+// Settings of a router. What is zero takes the default of the package that it is for.
+type Settings struct {
+	// Listen is the address to listen on, and PublicURL where providers reach the router; empty where they cannot.
+	Listen, PublicURL string
+	// Routing is the routing file, and Environ overrides it: "NAME=value". Watch takes edits of it, of the files of
+	// secrets that it names, and of the folder of plugins.
+	Routing string
+	Environ []string
+	Watch   bool
+	// Plugins is the folder of modules, and Compiled the one of compiled modules; empty is one in Data.
+	Plugins, Compiled string
+	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
+	PluginKeys       signature.Keys
+	RequireSignature bool
+	// KeepPlugins and RecordCalls are plugin.Settings' Keep and Record.
+	KeepPlugins, RecordCalls int
+	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
+	Data, Witness string
+	// APIKeys are the merchants' keys, by merchant, and Operators those of them that may settle payments by hand.
+	APIKeys   map[string]string
+	Operators []string
+
+	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
+	CreateTimeout, Grace time.Duration
+	// SendWithin is how long after it was journalled a request may still leave.
+	SendWithin time.Duration
+	// RecoverEvery is how often what a failed write left behind is resumed. It has no default.
+	RecoverEvery time.Duration
+	Reconciler   payment.ReconcilerSettings
+	// CallbackLookups is how many look-ups the callbacks of one account may cause in a second.
+	CallbackLookups int
+	WebhookLifetime time.Duration
+	// WebhooksToPrivate sends webhooks to private addresses too, and without TLS.
+	WebhooksToPrivate bool
+
+	// Sandbox is the simulated providers that every account is pointed at; nil for the real ones.
+	Sandbox Sandbox
+	Version string
+	// Now is the clock. It has no default.
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Reached is a hook of tests: it receives each moment at which a crash is worst, by name. Nil is none.
+	Reached func(moment string)
+}
+
+// Sandbox is the simulated providers beside a router.
+type Sandbox interface {
+	// Simulate points an account at the simulated provider of its plugin.
+	Simulate(account, plugin string) (config.Simulated, error)
+	// Report has the simulated providers report to a fleet's accounts.
+	Report(fleet *payment.Fleet, addresses callback.Addresses) error
+}
+
+// Router is a router that is built. Run runs it; Close gives back what it took.
+type Router struct {
+	settings Settings
+	log      *slog.Logger
+	// closers are called in reverse.
+	closers []func() error
+
+	journal    *sqlite.DB
+	registry   *plugin.Registry
+	machine    *egress.Machine
+	health     *health.Book
+	driver     *attempt.Driver
+	fleets     *payment.Fleets
+	reader     *account.Reader
+	quotes     *quote.Book
+	manager    *live.Manager
+	listener   net.Listener
+	addresses  callback.Addresses
+	engine     *payment.Engine
+	operations *operation.Service
+	inbox      *callback.Inbox
+	server     *http.Server
+}
+
+// Open builds a router. It listens, and serves nothing before Run.
+func Open(ctx context.Context, settings Settings) (r *Router, err error) {
+	if settings.Reached == nil {
+		settings.Reached = func(string) {}
+	}
+	ctx = context.WithoutCancel(ctx) // what is built outlives the caller's wait for it
+	r = &Router{settings: settings, log: settings.Logger, machine: &egress.Machine{}, fleets: &payment.Fleets{}}
+	for _, step := range []func(context.Context) error{
+		r.openJournal, r.loadPlugins, r.buildDriver, r.openConfiguration, r.listen, r.buildServices, r.buildServer,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+	}
+	return r, nil
+}
+
+// Addr is the address that the router listens on.
+func (r *Router) Addr() net.Addr { return r.listener.Addr() }
+
+// Close gives back what Open took.
+func (r *Router) Close() error {
+	var problems []error
+	for _, give := range slices.Backward(r.closers) {
+		problems = append(problems, give())
+	}
+	r.closers = nil
+	return errors.Join(problems...)
+}
+
+func (r *Router) onClose(give func() error) { r.closers = append(r.closers, give) }
+
+func (r *Router) openJournal(ctx context.Context) (err error) {
+	s := r.settings
+	mode := sqlite.Real
+	if s.Sandbox != nil {
+		mode = sqlite.Sandbox
+	}
+	r.journal, err = sqlite.Open(ctx, s.Data, sqlite.WhileMigrating(func(int64) { s.Reached("migrating") }),
+		sqlite.InMode(mode), sqlite.WitnessAt(s.Witness), sqlite.Now(s.Now), sqlite.Logger(s.Logger))
+	if err == nil {
+		r.onClose(r.journal.Close)
+	}
+	return err
+}
+
+func (r *Router) loadPlugins(ctx context.Context) error {
+	s := r.settings
+	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
+	registry, unload, err := LoadPlugins(ctx, s.Plugins, cache, plugin.Settings{
+		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
+		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
+	}, s.Logger)
+	if err != nil {
+		return err
+	}
+	r.registry = registry
+	r.onClose(func() error { return unload(context.WithoutCancel(ctx)) })
+	return nil
+}
+
+// LoadPlugins compiles every module of a folder. unload gives everything back.
+func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Settings, log *slog.Logger) (
+	registry *plugin.Registry, unload func(context.Context) error, err error,
+) {
+	compiler, err := wasm.New(cache, wasm.Options{Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	registry = plugin.NewRegistry(compiler, settings)
+	unload = func(ctx context.Context) error {
+		return errors.Join(registry.Close(ctx), compiler.Close(ctx))
+	}
+	if err := registry.LoadDir(ctx, dir); err != nil {
+		return nil, nil, errors.Join(err, unload(ctx))
+	}
+	return registry, unload, nil
+}
+
+// exhausted is nil, or why this machine cannot make connections now.
+func (r *Router) exhausted() error { return r.machine.Check(r.settings.Now()) }
+
+func (r *Router) buildDriver(context.Context) error {
+	s, statistics := r.settings, &health.Book{}
+	r.driver = attempt.NewDriver(r.journal, attempt.Settings{
+		SendWithin: s.SendWithin, Exhausted: r.exhausted, Now: s.Now, Logger: s.Logger,
+		Hold: r.journal.Hold, Doubtful: r.journal.Doubtful, Clock: r.journal.Clock,
+		Moment: func(m attempt.Moment) { s.Reached(string(m)) },
+		Observe: func(a attempt.Attempt) {
+			statistics.Observe(a)
+			r.registry.Observe(sampleOf(a))
+		},
+	})
+	r.reader = account.NewReader(r.driver, payment.Accounts{Fleets: r.fleets})
+	r.quotes = quote.New(quote.Settings{Ask: r.reader.Quote, Now: s.Now, Logger: s.Logger})
+	r.onClose(func() error { r.quotes.Close(); return nil })
+	r.health = statistics
+	return nil
+}
+
+func (r *Router) openConfiguration(context.Context) (err error) {
+	s := r.settings
+	settings := live.Settings{
+		File: s.Routing, Environ: s.Environ, History: filepath.Join(s.Data, "routing"), Health: r.health,
+		Prices: r.quotes.Prices, Machine: r.machine, Now: s.Now, Logger: s.Logger,
+	}
+	if s.Sandbox != nil {
+		settings.Simulate = s.Sandbox.Simulate
+	}
+	if r.manager, err = live.Open(settings, r.registry.ActiveSet()); err != nil {
+		return err
+	}
+	r.onClose(func() error { r.manager.Close(); return nil })
+	r.registry.Bind(r.manager)
+	return nil
+}
+
+func (r *Router) listen(ctx context.Context) (err error) {
+	s := r.settings
+	if r.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen); err != nil {
+		return err
+	}
+	r.onClose(func() error {
+		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	public := s.PublicURL
+	if public == "" && s.Sandbox != nil {
+		public = "http://" + r.listener.Addr().String()
+	}
+	r.addresses, err = Addresses(public, s.Data, s.Environ)
+	return err
+}
+
+// buildServices binds what acts on payments and accounts to the active fleet, and to those that follow.
+func (r *Router) buildServices(context.Context) error {
+	reporter := &reporter{r}
+	if err := reporter.report(r.manager.Fleet()); err != nil {
+		return err
+	}
+	r.fleets.Serve(r.manager.Fleet())
+	r.manager.Bind(reporter, r.fleets, &forgetter{r.quotes})
+	r.engine = payment.NewEngine(r.driver, r.journal, r.fleets, payment.Settings{
+		CallbackURL: r.addresses.Payment, Snapshot: api.Snapshot, Answer: api.Answer,
+	})
+	r.operations = operation.New(r.driver, r.journal, r.journal, payment.Accounts{Fleets: r.fleets}, api.RunAnswer)
+	r.inbox = callback.NewInbox(r.journal, r.engine, callback.Settings{
+		Addresses: r.addresses, Accounts: func() (map[string]callback.Account, func()) { return Receivers(r.fleets) },
+		Logger: r.log, LookupsPerSecond: r.settings.CallbackLookups, Now: r.settings.Now,
+	})
+	return nil
+}
+
+func (r *Router) buildServer(context.Context) error {
+	s := r.settings
+	handler := api.New(r.engine, api.Settings{
+		Keys: s.APIKeys, Operators: s.Operators, Patience: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
+		Ready:   func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
+		Journal: r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,
+		Operations: r.operations, Accounts: r.reader, Now: s.Now,
+		Webhooks: webhook.NewBook(r.journal.Webhooks(), r.journal.Webhooks(),
+			webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),
+	})
+	r.server = &http.Server{
+		Handler: WithCallbacks(r.inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+// Run serves until ctx ends, and then waits for what is in flight.
+func (r *Router) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	for _, run := range r.background() {
+		background.Go(func() { run(work) })
+	}
+	failed := make(chan error, 1)
+	background.Go(func() { failed <- r.server.Serve(r.listener) })
+	select {
+	case <-ctx.Done():
+		r.log.Info("shutting down", slog.Duration("grace", r.settings.Grace))
+	case err := <-failed:
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	graceful, done := context.WithTimeout(work, r.settings.Grace)
+	defer done()
+	err := r.server.Shutdown(graceful)
+	r.quotes.Close() // a payment in flight is waited for, and a price is not
+	return errors.Join(err, r.driver.Shutdown(graceful))
+}
+
+// background is what runs beside the server, each until its context ends.
+func (r *Router) background() []func(context.Context) {
+	s := r.settings
+	sender := webhook.NewSender(r.journal.Webhooks(), webhook.Settings{
+		AllowPrivate: s.WebhooksToPrivate, KeepFor: s.WebhookLifetime, Now: s.Now, Logger: s.Logger,
+		Answered: func() { s.Reached("webhook") },
+	})
+	all := []func(context.Context){
+		r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
+	}
+	if s.Watch {
+		all = append(all, r.manager.Run, r.watchPlugins)
+	}
+	return all
+}
+
+func (r *Router) watchPlugins(ctx context.Context) {
+	if err := r.registry.Watch(ctx, r.settings.Plugins, plugin.WatchSettings{}); err != nil {
+		r.log.Error("watch the plugins' folder", slog.Any("error", err))
+	}
+}
+
+// keepRecovering resumes what a crash, and later what a failed write, left behind.
+func (r *Router) keepRecovering(ctx context.Context) {
+	ticker := time.NewTicker(r.settings.RecoverEvery)
+	defer ticker.Stop()
+	for {
+		err := errors.Join(r.engine.Recover(ctx), r.operations.Recover(ctx))
+		if err != nil && ctx.Err() == nil && !errors.Is(err, attempt.ErrShuttingDown) {
+			r.log.Error("resume payments left behind", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
