@@ -106,18 +106,24 @@ func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.T
 	return next
 }
 
-// statusAge is how long a payment has been in its status, by the journal's own clock: the wall clock may have been
-// wrong by days when it came to it. Payments of earlier releases, and engines without such a clock, go by the wall
-// clock.
+// statusAge is how long a payment has been in its status: the younger of what the wall clock and the journal's own clock
+// show. The wall clock may have been wrong by days when the payment came to its status, and the journal's clock counts an
+// hour of a stop during which the wall clock was set ahead. Payments of earlier releases, and engines without a journal's
+// clock, go by the wall clock.
 func (e *Engine) statusAge(p Payment) time.Duration {
-	if p.StatusClock > 0 {
-		return e.driver.Settings.Clock() - p.StatusClock
-	}
 	since := p.StatusAt
 	if since.IsZero() {
 		since = p.CreatedAt
 	}
-	return e.now().Sub(since)
+	byWall := e.now().Sub(since)
+	if p.StatusClock == 0 {
+		return byWall
+	}
+	byJournal := e.driver.Settings.Clock() - p.StatusClock
+	if byWall < 0 {
+		return byJournal
+	}
+	return min(byWall, byJournal)
 }
 
 // schedule says when a payment that is about to be saved is looked at next.
