@@ -210,7 +210,7 @@ func unpack(text string) (lists []stretch, ok bool) {
 			return nil, false
 		}
 		held := new(abi.Outcome)
-		if held.UnmarshalVT([]byte(rest[:length])) != nil {
+		if held.UnmarshalVTUnsafe([]byte(rest[:length])) != nil {
 			return nil, false
 		}
 		lists = append(lists, stretch{entries: held.GetTransactions(), full: held.GetCursor() != ""})

@@ -57,14 +57,14 @@ func (n native) answer(in input) (*abi.Answer, error) {
 	switch in.export {
 	case exportPrepare:
 		call := new(abi.Call)
-		if err := call.UnmarshalVT(in.bytes); err != nil {
+		if err := call.UnmarshalVTUnsafe(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Call: %w", err)
 		}
 		step, err := n.connector.Prepare(call)
 		return &abi.Answer{Result: &abi.Answer_Step{Step: step}}, err
 	case exportInterpret:
 		interpretation := new(abi.Interpretation)
-		if err := interpretation.UnmarshalVT(in.bytes); err != nil {
+		if err := interpretation.UnmarshalVTUnsafe(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Interpretation: %w", err)
 		}
 		step, err := n.connector.Interpret(interpretation.GetCall(), interpretation.GetState(),
@@ -72,7 +72,7 @@ func (n native) answer(in input) (*abi.Answer, error) {
 		return &abi.Answer{Result: &abi.Answer_Step{Step: step}}, err
 	case exportReceive:
 		callback := new(abi.Callback)
-		if err := callback.UnmarshalVT(in.bytes); err != nil {
+		if err := callback.UnmarshalVTUnsafe(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Callback: %w", err)
 		}
 		receipt, err := n.connector.Receive(callback)

@@ -61,10 +61,15 @@ func spare(v *Vector, trips int) error {
 	return nil
 }
 
-func playCallback(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
-	callback := v.callback.CloneVT()
+// received is the vector's callback as the host hands it over, with the account's settings and the time.
+func (v *Vector) received() *abi.Callback {
+	callback := *v.callback
 	callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
-	only, err := ask(ctx, guest, exportReceive, callback)
+	return &callback
+}
+
+func playCallback(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
+	only, err := ask(ctx, guest, exportReceive, v.received())
 	return []move{only}, err
 }
 

@@ -57,7 +57,7 @@ func (s *Sandboxed) Describe(ctx context.Context) (*abi.Manifest, error) {
 		return nil, err
 	}
 	answer := new(abi.Answer)
-	if err := answer.UnmarshalVT(encoded); err != nil {
+	if err := answer.UnmarshalVTUnsafe(encoded); err != nil {
 		return nil, fmt.Errorf("describe: decode Answer: %w", err)
 	}
 	if answer.GetManifest() == nil {
@@ -132,7 +132,7 @@ func (s *Sandboxed) Guarded(ctx context.Context) []string {
 			answer := new(abi.Answer)
 			encoded, err := s.run(ctx, export, garbage)
 			if err == nil {
-				err = answer.UnmarshalVT(encoded)
+				err = answer.UnmarshalVTUnsafe(encoded)
 			}
 			if err != nil || answer.GetError().GetCode() != abi.Error_CODE_BAD_INPUT {
 				wrong = append(wrong,
