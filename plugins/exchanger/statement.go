@@ -133,7 +133,7 @@ func (l listing) stretch(t turn) (stretch, *abi.Step) {
 	if t.answer.failed() {
 		return stretch{}, refusal(t.answer)
 	}
-	if why := nativeOf(l.operation).unlike(t.answer.data); why != "" {
+	if why := unlike(methods.Find(l.operation), t.answer.data); why != "" {
 		return stretch{}, guest.Unreadable(why)
 	}
 	items := t.answer.data.Items("items")
