@@ -87,7 +87,7 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 		}
 		attacks = append(attacks, attack{
 			name:  fmt.Sprintf("response-%d: %s", trip, h.Name),
-			input: input{export: exportInterpret, bytes: encoded},
+			input: input{export: check.Interpret, bytes: encoded},
 			judge: func(answer *abi.Answer) []string { return h.Judge(a.manifest, answer) },
 		})
 	}
@@ -102,7 +102,7 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 		}
 		attacks = append(attacks, attack{
 			name:  fmt.Sprintf("response-%d: after a byte order mark", trip),
-			input: input{export: exportInterpret, bytes: encoded},
+			input: input{export: check.Interpret, bytes: encoded},
 			judge: func(answer *abi.Answer) []string { return a.same(m.answer, answer) },
 		})
 	}
@@ -172,7 +172,7 @@ func (a *Attacker) onCallback(good *abi.Callback, received *abi.Answer) ([]attac
 func (a *Attacker) post(name string, callback *abi.Callback) attack {
 	encoded, _ := callback.MarshalVT() // the generated code has no error to give
 	return attack{
-		name: name, input: input{export: exportReceive, bytes: encoded},
+		name: name, input: input{export: check.Receive, bytes: encoded},
 		judge: func(answer *abi.Answer) []string {
 			if fault := answer.GetError(); fault != nil {
 				return []string{"an error, and not a receipt: " + fault.GetMessage()}
