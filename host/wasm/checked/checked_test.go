@@ -92,4 +92,3 @@ func TestModuleRefused(t *testing.T) {
 		})
 	}
 }
-
