@@ -32,8 +32,9 @@ build: ## build the router to build/router
 	@mkdir -p build
 	go build $(LDFLAGS) -o build/router ./cmd/router
 
-generate: ## generate the contract's Go code, the OpenAPI document and the table of endpoints
+generate: ## generate the contract's Go code, the plugins' schemas, the OpenAPI document and the table of endpoints
 	$(BUF) generate
+	go generate ./plugins/... ./cmd/router/scaffold/newpay
 	go run ./cmd/router openapi > docs/openapi.json
 	go test ./cmd/router -run TestCoverage -count 1 -args -update
 

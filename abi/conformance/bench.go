@@ -8,25 +8,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/vector"
 	"payrouter/abi/guest"
-	"payrouter/host/wasm"
 )
 
-// Benchmark plays one golden vector again and again: as the connector stands, in the sandbox without metering, and in
-// the sandbox as the host runs it. One operation is all of the vector's calls, encoding and decoding included; each of
+// Benchmark plays one golden vector again and again: as the connector stands, in a sandbox without metering, and in one
+// with it, as the router runs it. One operation is all of the vector's calls, encoding and decoding included; each of
 // the three reports its median in µs.
-func Benchmark(b *testing.B, connector guest.Connector, path string) {
+func Benchmark(b *testing.B, connector guest.Connector, path string, unmetered, metered check.Sandbox) {
 	b.Helper()
 	v, err := vector.Read(path)
 	require.NoError(b, err)
 	code := buildModule(b)
 	b.Run("native", func(b *testing.B) { measure(b, vector.Native(connector), v) })
 	b.Run("sandbox-unmetered", func(b *testing.B) {
-		measure(b, vector.NewSandboxed(compileWith(b, code, wasm.Options{Unmetered: true})), v)
+		measure(b, vector.NewSandboxed(compile(b, unmetered, code)), v)
 	})
 	b.Run("sandbox-metered", func(b *testing.B) {
-		measure(b, vector.NewSandboxed(compile(b, code)), v)
+		measure(b, vector.NewSandboxed(compile(b, metered, code)), v)
 	})
 }
 

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/host/wasm"
+	"payrouter/abi/conformance/check"
 )
 
 // buildModule builds the package under test as a module.
@@ -26,21 +25,10 @@ func buildModule(tb testing.TB) []byte {
 	return code
 }
 
-func compile(tb testing.TB, code []byte) *wasm.Module {
+func compile(tb testing.TB, sandbox check.Sandbox, code []byte) check.Guest {
 	tb.Helper()
-	return compileWith(tb, code, wasm.Options{})
-}
-
-func compileWith(tb testing.TB, code []byte, options wasm.Options) *wasm.Module {
-	tb.Helper()
-	options.Logger = slog.New(slog.DiscardHandler)
-	compiler, err := wasm.New("", options)
+	guest, err := sandbox.Compile(tb.Context(), code)
 	require.NoError(tb, err)
-	module, err := compiler.Compile(tb.Context(), code, wasm.Limits{Instances: 1})
-	require.NoError(tb, err)
-	tb.Cleanup(func() {
-		require.NoError(tb, module.Close(context.Background()))
-		require.NoError(tb, compiler.Close(context.Background()))
-	})
-	return module
+	tb.Cleanup(func() { require.NoError(tb, guest.Close(context.Background())) })
+	return guest
 }

@@ -75,7 +75,7 @@ func Hold(proofs []*abi.Proof, body []byte) bool {
 }
 
 func holds(p *abi.Proof, body jsontext.Value) bool {
-	return reaches(body, tokens(p.GetPointer()), p.GetValues())
+	return reaches(body, jsontext.Keys(p.GetPointer()), p.GetValues())
 }
 
 // anyMember is the token that stands for any member of an object.
@@ -128,13 +128,4 @@ func Weakness(proofs []*abi.Proof) string {
 		return "the member " + pointers[0] + " alone may be a gateway's: name another one of the provider's own answer"
 	}
 	return ""
-}
-
-// tokens splits a JSON pointer (RFC 6901, section 4).
-func tokens(pointer string) []string {
-	parts := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-	for i, part := range parts {
-		parts[i] = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
-	}
-	return parts
 }

@@ -11,6 +11,7 @@ import (
 	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/vector"
 	"payrouter/host/wasm"
+	"payrouter/host/wasm/checked"
 )
 
 type pluginCommand struct {
@@ -42,7 +43,7 @@ func (p *pluginCheckCommand) Run(h *host) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, compiler.Close(context.WithoutCancel(h.ctx))) }()
-	report, err := check.Module(h.ctx, compiler, code)
+	report, err := check.Module(h.ctx, checked.New(compiler), code)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (p *pluginCheckCommand) play(h *host, compiler *wasm.Compiler, code []byte,
 	if len(vectors) == 0 {
 		return fmt.Errorf("%s has no vectors, *.txtar", p.Vectors)
 	}
-	module, err := compiler.Compile(h.ctx, code, wasm.Limits{Instances: 1})
+	module, err := checked.New(compiler).Compile(h.ctx, code)
 	if err != nil {
 		return fmt.Errorf("compile the module: %w", err)
 	}

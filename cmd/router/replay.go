@@ -150,7 +150,7 @@ func readExchange(text json.RawMessage) (journalledExchange, error) {
 // recordingOf makes of what the journal has what a plugin was given.
 func recordingOf(journalled *api.Recording) (rerun.Recording, error) {
 	call := new(abi.Call)
-	if err := call.UnmarshalVT(journalled.Call); err != nil {
+	if err := call.UnmarshalVTUnsafe(journalled.Call); err != nil {
 		return rerun.Recording{}, fmt.Errorf("read the journalled call: %w", err)
 	}
 	recording := rerun.Recording{
@@ -185,7 +185,7 @@ func unlikeJournal(run rerun.Recording, trips []api.Trip) []string {
 	var sends []*abi.Send
 	for _, step := range run.Steps {
 		answer := new(abi.Answer)
-		if answer.UnmarshalVT(step.Answer) == nil && answer.GetStep().GetSend() != nil {
+		if answer.UnmarshalVTUnsafe(step.Answer) == nil && answer.GetStep().GetSend() != nil {
 			sends = append(sends, answer.GetStep().GetSend())
 		}
 	}

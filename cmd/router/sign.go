@@ -15,6 +15,7 @@ import (
 	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/wasm"
+	"payrouter/host/wasm/checked"
 )
 
 // signaturePassword names the variable that has the password of a signing key.
@@ -228,7 +229,7 @@ func (p *pluginInspectCommand) Run(h *host) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, compiler.Close(context.WithoutCancel(h.ctx))) }()
-	report, err := check.Module(h.ctx, compiler, code)
+	report, err := check.Module(h.ctx, checked.New(compiler), code)
 	if err != nil {
 		return err
 	}

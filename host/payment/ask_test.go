@@ -142,17 +142,17 @@ func TestAnAccountTells(t *testing.T) {
 		require.NoError(t, err, subject)
 		want.Cursor, want.Alert = "2", "left out: one"
 		require.Equal(t, want, told, subject)
-		require.True(t, call.GetQuery().EqualVT(&abi.Query{
+		require.Equal(t, &abi.Query{
 			FromMs: midday.Add(-time.Hour).UnixMilli(), UntilMs: midday.Add(time.Hour).UnixMilli(), Country: "DE",
 			Currency: "EUR", Limit: 25,
-		}))
+		}, call.GetQuery())
 		require.Equal(t, "1", call.GetCursor())
 		require.Nil(t, call.GetPayment())
 	}
 	told, err := h.engine.Fetch(t.Context(), "a", account.Statement, account.Query{})
 	require.NoError(t, err)
 	require.Len(t, told.Transactions, 5, "what is left open is not narrowed")
-	require.True(t, call.GetQuery().EqualVT(&abi.Query{}))
+	require.Equal(t, &abi.Query{}, call.GetQuery())
 }
 
 // What does not hold is its provider's error, and no part of it is shown.

@@ -125,7 +125,7 @@ func TestAReadForARoleHasAQuery(t *testing.T) {
 		account.Question{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
 
 	require.NoError(t, err)
-	require.True(t, called.GetQuery().EqualVT(&abi.Query{Currency: "EUR", Limit: 3}))
+	require.Equal(t, &abi.Query{Currency: "EUR", Limit: 3}, called.GetQuery())
 	require.NotEmpty(t, called.GetSeed())
 }
 

@@ -135,11 +135,11 @@ func TestWhatAProviderIsToldForAQuote(t *testing.T) {
 	var declined *attempt.DeclinedError
 	require.ErrorAs(t, err, &declined)
 	require.Equal(t, "unsupported", declined.Failure.Code)
-	require.True(t, called.EqualVT(&abi.Payment{
+	require.Equal(t, &abi.Payment{
 		Kind: abi.Kind_KIND_COLLECT, Amount: "10.00", Currency: "EUR", Country: "DE", Method: "crypto",
 		Options: []byte(`{"direction_id":"1"}`),
 		Payer:   &abi.Payer{}, Destination: &abi.Destination{Operator: "AT", Network: "TRC20"},
-	}), "%v", called)
+	}, called)
 	require.Empty(t, first.requests())
 }
 

@@ -7,6 +7,7 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -23,117 +24,122 @@ const settleAfter = 2 * 60 * 1000
 // bidFields name an order.
 //
 //nolint:gochecknoglobals // a table
-var bidFields = []field{{name: "id", form: whole}, {name: "hash"}}
+var bidFields = native.Fields{{Name: "id", Form: &digits}, {Name: "hash"}}
 
 // bidMembers are an order, in the document's order.
 //
 //nolint:gochecknoglobals // a table
-var bidMembers = []field{
-	{name: "url", note: "The order's page, for the payer."},
-	{name: "id", must: true},
-	{name: "hash"},
-	{name: "status", must: true},
-	{name: "status_title"},
-	{name: "psys_give"},
-	{name: "psys_get"},
-	{name: "currency_code_give"},
-	{name: "currency_code_get"},
-	{name: "amount_give", form: sum},
-	{name: "amount_get", form: sum},
-	{name: "course_give", form: sum},
-	{name: "course_get", form: sum},
-	{name: "api_actions", note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how."},
+var bidMembers = native.Fields{
+	{Name: "url", Form: &word, Note: "The order's page, for the payer."},
+	{Name: "id", Form: &word, Required: true},
+	{Name: "hash", Form: &word},
+	{Name: "status", Form: &word, Required: true},
+	{Name: "status_title", Form: &word},
+	{Name: "psys_give", Form: &word},
+	{Name: "psys_get", Form: &word},
+	{Name: "currency_code_give", Form: &word},
+	{Name: "currency_code_get", Form: &word},
+	{Name: "amount_give", Form: &sum},
+	{Name: "amount_get", Form: &sum},
+	{Name: "course_give", Form: &sum},
+	{Name: "course_get", Form: &sum},
+	{Name: "api_actions", Form: &word, Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how."},
 }
 
 // listFields choose what a list shows.
 //
 //nolint:gochecknoglobals // a table
 var (
-	startField = field{
-		name: "start_time", form: whole,
-		note: "Unix time, in seconds. Sites compare it with their own local time.",
+	startField = native.Field{
+		Name: "start_time", Form: &digits,
+		Note: "Unix time, in seconds. Sites compare it with their own local time.",
 	}
-	endField     = field{name: "end_time", form: whole, note: "Unix time, in seconds."}
-	ipField      = field{name: "ip"}
-	idField      = field{name: "id", form: whole}
-	historyField = field{name: "status_history", form: yesNo, note: "1 shows how each order's status changed."}
-	limitField   = field{name: "limit", form: many, note: "How many to show; 100 where it is left out."}
-	offsetField  = field{name: "offset", form: whole, note: "How many to skip; a cursor goes before it."}
+	endField     = native.Field{Name: "end_time", Form: &digits, Note: "Unix time, in seconds."}
+	ipField      = native.Field{Name: "ip"}
+	idField      = native.Field{Name: "id", Form: &digits}
+	historyField = native.Field{Name: "status_history", Form: &zeroOrOne, Note: "1 shows how each order's status changed."}
+	limitField   = native.Field{Name: "limit", Form: &howMany, Note: "How many to show; 100 where it is left out."}
+	offsetField  = native.Field{Name: "offset", Form: &digits, Note: "How many to skip; a cursor goes before it."}
 )
 
 // exchangeMembers are an order as the lists show it, in the document's order.
 //
 //nolint:gochecknoglobals // a table
-var exchangeMembers = []field{
-	{name: "id"},
-	{name: "time", note: "When the status changed, Unix time in seconds."},
-	{name: "date", note: "The same, in the site's local time."},
-	{name: "psys_give"},
-	{name: "psys_get"},
-	{name: "currency_code_give"},
-	{name: "currency_code_get"},
-	{name: "course_give", form: sum},
-	{name: "course_get", form: sum},
-	{name: "amount_give", form: sum},
-	{name: "amount_get", form: sum},
-	{name: "exchange_success", note: "Not to be relied on: documented as 0 for executed, and sites disagree."},
-	{name: "user_hash"},
-	{name: "user_ip"},
-	{name: "status"},
-	{name: "statuses", note: "Each with time, date and status."},
+var exchangeMembers = native.Fields{
+	{Name: "id", Form: &word},
+	{Name: "time", Form: &word, Note: "When the status changed, Unix time in seconds."},
+	{Name: "date", Form: &word, Note: "The same, in the site's local time."},
+	{Name: "psys_give", Form: &word},
+	{Name: "psys_get", Form: &word},
+	{Name: "currency_code_give", Form: &word},
+	{Name: "currency_code_get", Form: &word},
+	{Name: "course_give", Form: &sum},
+	{Name: "course_get", Form: &sum},
+	{Name: "amount_give", Form: &sum},
+	{Name: "amount_get", Form: &sum},
+	{Name: "exchange_success", Form: &word, Note: "Not to be relied on: documented as 0 for executed, and sites disagree."},
+	{Name: "user_hash", Form: &word},
+	{Name: "user_ip", Form: &word},
+	{Name: "status", Form: &word},
+	{Name: "statuses", Form: &word, Note: "Each with time, date and status."},
 }
 
 // bidMethods are about orders.
 //
 //nolint:gochecknoglobals // a table
-var bidMethods = []native{
+var bidMethods = []method{
 	{
-		name: opCreateBid, summary: "Make an exchange order: the payer gives, the site pays the merchant.",
+		Name: opCreateBid, Summary: "Make an exchange order: the payer gives, the site pays the merchant.",
 		// The site tells the payer of the order, and the check for duplicates has no unique index behind it.
-		class: risky, documented: partial, custom: true, settleAfter: settleAfter,
-		reference: &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength},
-		takes: []field{
-			{name: "direction_id", form: whole, must: true},
-			{name: "calc_amount", form: sum, must: true},
+		Class: risky, Documented: partial, SettleAfterMs: settleAfter,
+		Final: true, Extra: wire{custom: true},
+		Reference: &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength},
+		Input: native.Fields{
+			{Name: "direction_id", Form: &digits, Required: true},
+			{Name: "calc_amount", Form: &sum, Required: true},
 			{
-				name: "calc_action", form: side, must: true,
-				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission.",
+				Name: "calc_action", Form: &side, Required: true,
+				Note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission.",
 			},
-			{name: "api_id", form: serial, note: "Our unique number; the router makes one where it is left out."},
-			{name: "partner_id", form: whole},
-			{name: "callback_url", note: "Where the site reports a change of the order's status."},
-			{name: "account1", note: "The account that the payer pays from."},
-			{name: "account2", note: "The account that the site pays."},
+			{Name: "api_id", Form: &serial, Note: "Our unique number; the router makes one where it is left out."},
+			{Name: "partner_id", Form: &digits},
+			{Name: "callback_url", Note: "Where the site reports a change of the order's status."},
+			{Name: "account1", Note: "The account that the payer pays from."},
+			{Name: "account2", Note: "The account that the site pays."},
 		},
-		members: bidMembers,
+		Output: bidMembers,
 	},
 	{
-		name: opBidInfo, summary: "Read an order, by its id or hash, or by our reference.",
-		class: safe, documented: full, finds: true, takes: bidFields, oneOf: true, members: bidMembers,
+		Name: opBidInfo, Summary: "Read an order, by its id or hash, or by our reference.",
+		Class: safe, Documented: full, Input: bidFields, Output: bidMembers,
+		FindsByReference: true, Extra: wire{oneOf: true},
 	},
 	{
 		// An order that is already so answers as if it had just been done.
-		name: opCancelBid, summary: "Cancel an order, where its api_actions.cancel is api.",
-		class: safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
+		Name: opCancelBid, Summary: "Cancel an order, where its api_actions.cancel is api.",
+		Class: safe, Documented: partial, Input: bidFields,
+		Extra: wire{data: statusWord, oneOf: true},
 	},
 	{
-		name:    opPayBid,
-		summary: "Mark an order as paid by the payer, where its api_actions.pay is api. A claim, not a proof.",
-		class:   safe, documented: partial, takes: bidFields, oneOf: true, gives: statusWord,
+		Name:    opPayBid,
+		Summary: "Mark an order as paid by the payer, where its api_actions.pay is api. A claim, not a proof.",
+		Class:   safe, Documented: partial, Input: bidFields,
+		Extra: wire{data: statusWord, oneOf: true},
 	},
 	{
-		name: opGetExchanges, summary: "List the orders made with this key.",
-		class: safe, documented: partial, gives: itemList,
-		takes: []field{
+		Name: opGetExchanges, Summary: "List the orders made with this key.",
+		Class: safe, Documented: partial,
+		Paged: true, Extra: wire{data: itemList},
+		Input: native.Fields{
 			startField, endField, ipField, idField,
-			{name: "hash"},
+			{Name: "hash"},
 			{
-				name: "api_id", form: whole,
-				note: "Some sites compare it with the order's id: match the list's own api_id.",
+				Name: "api_id", Form: &digits,
+				Note: "Some sites compare it with the order's id: match the list's own api_id.",
 			},
 			historyField, limitField, offsetField,
 		},
-		members: slices.Concat([]field{{name: "api_id", note: "Our number; 0 where there is none."}}, exchangeMembers),
+		Output: slices.Concat(native.Fields{{Name: "api_id", Form: &word, Note: "Our number; 0 where there is none."}}, exchangeMembers),
 	},
 }
 

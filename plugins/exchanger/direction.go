@@ -7,103 +7,107 @@ import (
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // pairFields choose directions by their currencies.
 //
 //nolint:gochecknoglobals // a table
-var pairFields = []field{
-	{name: "currency_id_give", form: whole, note: "The site's number of the currency that the payer gives."},
-	{name: "currency_id_get", form: whole, note: "The site's number of the currency that the payer gets."},
+var pairFields = native.Fields{
+	{Name: "currency_id_give", Form: &digits, Note: "The site's number of the currency that the payer gives."},
+	{Name: "currency_id_get", Form: &digits, Note: "The site's number of the currency that the payer gets."},
 }
 
 // calcMembers are what the calculator says, in the document's order.
 //
 //nolint:gochecknoglobals // a table
-var calcMembers = []field{
-	{name: "currency_code_give"},
-	{name: "currency_code_get"},
-	{name: "reserve", form: sum, note: "What the site has of the currency that the payer gets."},
-	{name: "course_give", form: sum},
-	{name: "course_get", form: sum},
-	{name: "sum_give", form: sum},
-	{name: "sum_give_com", form: sum, note: "With the commission."},
-	{name: "sum_get", form: sum},
-	{name: "sum_get_com", form: sum, note: "With the commission."},
-	{name: "com_give", note: "The commission, for people."},
-	{name: "com_get"},
-	{name: "min_give", form: sum, note: `"no" where there is no bound.`},
-	{name: "max_give", form: sum},
-	{name: "min_get", form: sum},
-	{name: "max_get", form: sum},
+var calcMembers = native.Fields{
+	{Name: "currency_code_give", Form: &word},
+	{Name: "currency_code_get", Form: &word},
+	{Name: "reserve", Form: &sum, Note: "What the site has of the currency that the payer gets."},
+	{Name: "course_give", Form: &sum},
+	{Name: "course_get", Form: &sum},
+	{Name: "sum_give", Form: &sum},
+	{Name: "sum_give_com", Form: &sum, Note: "With the commission."},
+	{Name: "sum_get", Form: &sum},
+	{Name: "sum_get_com", Form: &sum, Note: "With the commission."},
+	{Name: "com_give", Form: &word, Note: "The commission, for people."},
+	{Name: "com_get", Form: &word},
+	{Name: "min_give", Form: &sum, Note: `"no" where there is no bound.`},
+	{Name: "max_give", Form: &sum},
+	{Name: "min_get", Form: &sum},
+	{Name: "max_get", Form: &sum},
 }
 
 // directionMethods are about the key, and what the site exchanges.
 //
 //nolint:gochecknoglobals // a table
-var directionMethods = []native{
+var directionMethods = []method{
 	{
-		name: opTest, summary: "Check the key, and see how the site sees the caller.",
-		class: safe, documented: full,
-		takes: []field{{name: "partner_id", form: whole}},
-		members: []field{
-			{name: "ip"},
-			{name: "user_id", note: "0 where the site itself asks."},
-			{name: "locale"},
-			{name: "partner_id"},
+		Name: opTest, Summary: "Check the key, and see how the site sees the caller.",
+		Class: safe, Documented: full,
+		Input: native.Fields{{Name: "partner_id", Form: &digits}},
+		Output: native.Fields{
+			{Name: "ip", Form: &word},
+			{Name: "user_id", Form: &word, Note: "0 where the site itself asks."},
+			{Name: "locale", Form: &word},
+			{Name: "partner_id", Form: &word},
 		},
 	},
 	{
-		name: opGetCurrencies, summary: "List the currencies that can be exchanged.",
-		class: safe, documented: partial, open: true, takes: pairFields,
-		members: []field{
-			{name: "give", form: list, members: currencyMembers},
-			{name: "get", form: list, members: currencyMembers},
+		Name: opGetCurrencies, Summary: "List the currencies that can be exchanged.",
+		Class: safe, Documented: partial, Open: true, Input: pairFields,
+		Output: native.Fields{
+			{Name: "give", Form: &native.List, Members: currencyMembers},
+			{Name: "get", Form: &native.List, Members: currencyMembers},
 		},
 	},
 	{
-		name: opGetDirections, summary: "List the directions of exchange.",
-		class: safe, documented: partial, open: true, takes: pairFields, gives: aList,
-		members: []field{
-			{name: "direction_id"},
-			{name: "currency_give_id"},
-			{name: "currency_give_title"},
-			{name: "currency_give_logo"},
-			{name: "currency_get_id"},
-			{name: "currency_get_title"},
-			{name: "currency_get_logo"},
+		Name: opGetDirections, Summary: "List the directions of exchange.",
+		Class: safe, Documented: partial, Open: true, Input: pairFields,
+		Extra: wire{data: aList},
+		Output: native.Fields{
+			{Name: "direction_id", Form: &word},
+			{Name: "currency_give_id", Form: &word},
+			{Name: "currency_give_title", Form: &word},
+			{Name: "currency_give_logo", Form: &word},
+			{Name: "currency_get_id", Form: &word},
+			{Name: "currency_get_title", Form: &word},
+			{Name: "currency_get_logo", Form: &word},
 		},
 	},
 	{
-		name: opGetDirection, summary: "Read a direction: its rates, limits and fields.",
-		class: safe, documented: partial, open: true,
-		takes: []field{{name: "direction_id", form: whole, must: true}},
-		members: slices.Concat([]field{{name: "id"}, {name: "url"}}, calcMembers, []field{
-			{name: "info", note: "Texts for people, in HTML."},
-			{name: "give_fields", note: "What an order has to say; a list, or a map by name."},
-			{name: "get_fields"},
-			{name: "dir_fields"},
+		Name: opGetDirection, Summary: "Read a direction: its rates, limits and fields.",
+		Class: safe, Documented: partial, Open: true,
+		Input: native.Fields{{Name: "direction_id", Form: &digits, Required: true}},
+		Output: slices.Concat(native.Fields{{Name: "id", Form: &word}, {Name: "url", Form: &word}}, calcMembers, native.Fields{
+			{Name: "info", Form: &word, Note: "Texts for people, in HTML."},
+			{Name: "give_fields", Form: &word, Note: "What an order has to say; a list, or a map by name."},
+			{Name: "get_fields", Form: &word},
+			{Name: "dir_fields", Form: &word},
 		}),
 	},
 	{
-		name: opGetCalc, summary: "Calculate both sums of an exchange, or what a payment would come to.",
-		class: safe, documented: full,
-		takes: []field{
-			{name: "direction_id", form: whole, must: true},
-			{name: "calc_amount", form: sum, must: true},
+		Name: opGetCalc, Summary: "Calculate both sums of an exchange, or what a payment would come to.",
+		Class: safe, Documented: full,
+		Input: native.Fields{
+			{Name: "direction_id", Form: &digits, Required: true},
+			{Name: "calc_amount", Form: &sum, Required: true},
 			{
-				name: "calc_action", form: side, must: true,
-				note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission.",
+				Name: "calc_action", Form: &side, Required: true,
+				Note: "Whose amount it is: 1 what is given, 2 what is got; 3 and 4 the same with the commission.",
 			},
-			{name: "cd", note: "The fields marked cd = 1, as a query: cf1=a&cf2=b."},
+			{Name: "cd", Note: "The fields marked cd = 1, as a query: cf1=a&cf2=b."},
 		},
-		members: slices.Concat(calcMembers, []field{{name: "changed", note: "1 where the amount had to be changed."}}),
+		Output: slices.Concat(calcMembers, native.Fields{
+			{Name: "changed", Form: &word, Note: "1 where the amount had to be changed."},
+		}),
 	},
 }
 
 //nolint:gochecknoglobals // a table
-var currencyMembers = []field{{name: "id"}, {name: "title"}, {name: "logo"}}
+var currencyMembers = native.Fields{{Name: "id", Form: &word}, {Name: "title", Form: &word}, {Name: "logo", Form: &word}}
 
 // catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them
 // there is not.
@@ -122,7 +126,7 @@ func readCatalog(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
-	if why := nativeOf(t.call.GetOperation()).unlike(t.answer.data); why != "" {
+	if why := unlike(methods.Find(t.call.GetOperation()), t.answer.data); why != "" {
 		return guest.Unreadable(why), nil
 	}
 	outcome := new(abi.Outcome)

@@ -4,7 +4,7 @@
 // chapters: manifest.go says what the plugin can do, failure.go what refusals mean, settings.go reads an account,
 // envelope.go the form that every answer comes in, create.go makes an order in steps, bid.go and status.go read one,
 // quote.go says what one would cost, surplus.go what an order has beyond its amount, lookup.go finds one, act.go
-// cancels and confirms, callback.go reads what the site reports. payout.go pays the partner's balance out. field.go and
+// cancels and confirms, callback.go reads what the site reports. payout.go pays the partner's balance out. form.go and
 // native.go pass the API's own methods through, which direction.go, bid.go and partner.go have tables of; rate.go and
 // statement.go read what the account itself is asked for. plain.go turns the site's numbers and HTML into text.
 package main
@@ -15,8 +15,6 @@ import (
 )
 
 func init() { guest.Register(connector{}) }
-
-func main() {}
 
 // connector is the integration. It keeps no state.
 type connector struct{}
@@ -106,7 +104,7 @@ var stages = map[byte]func(t turn) (*abi.Step, error){ //nolint:gochecknoglobals
 func (connector) Describe() *abi.Manifest { return manifest() }
 
 func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
-	method := nativeOf(call.GetOperation())
+	method := methods.Find(call.GetOperation())
 	if method == nil {
 		return nil, guest.UnknownOperation(call.GetOperation())
 	}
@@ -124,7 +122,7 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 }
 
 func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error) {
-	if nativeOf(call.GetOperation()) == nil {
+	if methods.Find(call.GetOperation()) == nil {
 		return nil, guest.UnknownOperation(call.GetOperation())
 	}
 	if len(state) == 0 || stages[state[0]] == nil {

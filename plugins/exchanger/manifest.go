@@ -68,7 +68,7 @@ func manifest() *abi.Manifest {
 			{Role: abi.Role_ROLE_CATALOG, Operation: opGetDirections, Topic: "directions"},
 			{Role: abi.Role_ROLE_CATALOG, Operation: opGetCurrencies, Topic: "currencies"},
 		},
-		Operations: operations(),
+		Operations: methods.Operations(schemas),
 		Failures:   failures(),
 		Envelope:   errorProofs(),
 		Callback: &abi.CallbackForm{
@@ -78,16 +78,6 @@ func manifest() *abi.Manifest {
 		},
 		MaxSteps: maxSteps,
 	}
-}
-
-func operations() []*abi.Operation {
-	var all []*abi.Operation
-	for _, topic := range natives {
-		for i := range topic {
-			all = append(all, topic[i].operation())
-		}
-	}
-	return all
 }
 
 const settingsSchema = `{

@@ -1,16 +1,15 @@
 package main
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	"payrouter/abi/formtext"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
-
-//go:generate go test -run TestSchemasAreThoseOfTheFields -update .
 
 // The shorthand of the tables: the idempotency classes and how far the document goes.
 const (
@@ -20,75 +19,39 @@ const (
 	partial = abi.Documented_DOCUMENTED_PARTIAL
 )
 
-// gift is what the data of a method's answer look like.
-type gift uint8
+// data is what the data of a method's answer look like.
+type data uint8
 
 const (
-	oneObject  gift = iota // an object; the site sends [] where it has nothing in it
+	oneObject  data = iota // an object; the site sends [] where it has nothing in it
 	aList                  // a list of objects
 	itemList               // an object with items, a list of objects; [] where there are none
 	statusWord             // a bare word as a rule: "success" on some sites, the order's status on others
 )
 
-// native is a method of the API as it stands: what it takes and gives, and what an unanswered call of it may have done.
-type native struct {
-	name, summary string
-	class         abi.Idempotency
-	documented    abi.Documented
-	takes         []field
-	// oneOf takes nothing without one of them.
+// wire is what is particular to a method of these sites.
+type wire struct {
+	data data
+	// oneOf takes nothing without one of its first two fields.
 	oneOf bool
 	// custom takes the site's own fields too: cf…, cfgive… and cfget….
 	custom bool
-	// open takes further fields: the document names none.
-	open  bool
-	gives gift
-	// members are the data's, or those of each thing in a list.
-	members []field
-	// reference is the form of our reference, in api_id.
-	reference *abi.ReferenceForm
-	// settleAfter is how long, in milliseconds, what it makes may be missing from the list.
-	settleAfter int64
-	// finds marks a look-up that needs no more than our reference.
-	finds bool
 }
 
-// natives are the methods of the API, by topic.
+// method is a method of the API as it stands. Its output is the members of the data, or of each object in a list. No
+// method does later what it has refused, so every decline is final.
+type method = native.Method[wire]
+
+// methods are the methods of the API, by topic.
 //
 //nolint:gochecknoglobals // a table
-var natives = [...][]native{directionMethods, bidMethods, partnerMethods}
-
-// nativeOf is nil for a method that is not in the table.
-func nativeOf(name string) *native {
-	for _, topic := range natives {
-		for i := range topic {
-			if topic[i].name == name {
-				return &topic[i]
-			}
-		}
-	}
-	return nil
-}
-
-func (n *native) operation() *abi.Operation {
-	input, output := schemas(n.name)
-	return &abi.Operation{
-		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged(),
-		InputSchema: input, OutputSchema: output,
-		// Nothing that the site has refused comes to be later.
-		DeclineIsFinal: true,
-		Reference:      n.reference, SettleAfterMs: n.settleAfter, FindsByReference: n.finds,
-	}
-}
-
-// paged tells a list that is walked by its offset.
-func (n *native) paged() bool { return n.gives == itemList }
+var methods = native.Table[wire]{directionMethods, bidMethods, partnerMethods}
 
 // nativePage is how many things a list gives where the input asks for no other number.
 const nativePage = 100
 
 // prepareNative passes the input on as a form.
-func prepareNative(call *abi.Call, account settings, method *native) *abi.Step {
+func prepareNative(call *abi.Call, account settings, m *method) *abi.Step {
 	input := jsontext.Value{}
 	if len(call.GetInput()) > 0 {
 		parsed, err := jsontext.Parse(call.GetInput())
@@ -97,8 +60,8 @@ func prepareNative(call *abi.Call, account settings, method *native) *abi.Step {
 		}
 		input = parsed
 	}
-	if reject := method.refuses(call, input); reject != nil {
-		return reject
+	if refused := reject(m, call, input); refused != nil {
+		return refused
 	}
 	form := new(guest.Form)
 	input.Each(func(name string, value jsontext.Value) {
@@ -109,50 +72,33 @@ func prepareNative(call *abi.Call, account settings, method *native) *abi.Step {
 	if call.GetCursor() != "" {
 		form.Set("offset", call.GetCursor())
 	}
-	if method.reference != nil && input.Text("api_id") == "" {
+	if m.Reference != nil && input.Text("api_id") == "" {
 		form.Set("api_id", call.GetReference())
 	}
-	return post(call, account, method.name, form, stageNative, "")
+	return post(call, account, m.Name, form, stageNative, "")
 }
 
-// refuses says no to an input that the method cannot take. A field that stands twice has to fit both times: sites read
-// the last one.
-func (n *native) refuses(call *abi.Call, input jsontext.Value) (wrong *abi.Step) {
-	input.Each(func(name string, value jsontext.Value) {
-		if wrong != nil {
-			return
+// reject returns the step for an input that the method cannot take; nil where it can.
+func reject(m *method, call *abi.Call, input jsontext.Value) *abi.Step {
+	wrong := m.Input.Reject(input, func(name string, value jsontext.Value) string {
+		if m.Extra.custom && isCustom(name) && value.IsString() || m.Open && isScalar(value) {
+			return ""
 		}
-		f := fieldOf(n.takes, name)
-		switch {
-		case f != nil && value.Exists() && !f.fits(value):
-			wrong = guest.Reject("invalid_request", pointer(name), name+" has to be "+f.shape())
-		case f == nil && n.custom && isCustom(name) && value.IsString():
-		case f == nil && (!n.open || !isScalar(value)):
-			wrong = guest.Reject("invalid_request", pointer(name), "the method takes no such field")
-		}
+		return "the method takes no such field"
 	})
-	for i := range n.takes {
-		if f := &n.takes[i]; f.must && input.Text(f.name) == "" && wrong == nil {
-			wrong = guest.Reject("invalid_request", "/"+f.name, f.name+" is missing")
+	if wrong != nil {
+		return wrong
+	}
+	if m.Extra.oneOf {
+		first, second := m.Input[0].Name, m.Input[1].Name
+		if input.Text(first) == "" && input.Text(second) == "" {
+			return guest.Reject("invalid_request", "", first+" or "+second+" has to be there")
 		}
 	}
-	if n.oneOf && wrong == nil && !n.named(input) {
-		return guest.Reject("invalid_request", "", n.takes[0].name+" or "+n.takes[1].name+" has to be there")
-	}
-	if cursor := call.GetCursor(); cursor != "" && (!n.paged() || !isOffset(cursor)) && wrong == nil {
+	if cursor := call.GetCursor(); cursor != "" && (!m.Paged || !isOffset(cursor)) {
 		return guest.Reject("invalid_request", "", "the cursor is none of the site's")
 	}
-	return wrong
-}
-
-// named tells that the input has one of the method's fields.
-func (n *native) named(input jsontext.Value) bool {
-	for i := range n.takes {
-		if input.Text(n.takes[i].name) != "" {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
 // nativeText is a field's text; the fields inside cd are encoded once more, as calcFields has it.
@@ -168,12 +114,12 @@ func readNative(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusalOf(t.call.GetOperation(), t.answer), nil
 	}
-	method := nativeOf(t.call.GetOperation())
-	if why := method.unlike(t.answer.data); why != "" {
+	m := methods.Find(t.call.GetOperation())
+	if why := unlike(m, t.answer.data); why != "" {
 		return guest.Unreadable(why), nil
 	}
 	outcome := new(abi.Outcome)
-	switch method.name {
+	switch m.Name {
 	case opCreateBid, opBidInfo:
 		if id := t.answer.data.Text("id"); isID(id) {
 			outcome.ProviderReference = id
@@ -182,7 +128,7 @@ func readNative(t turn) (*abi.Step, error) {
 	case opAddPartnerPayout:
 		outcome.ProviderReference = payoutReference(t.answer.data.Text("payout_id"))
 	}
-	if method.paged() {
+	if m.Paged {
 		outcome.Cursor = nextPage(t)
 	}
 	return t.answered(outcome), nil
@@ -191,32 +137,30 @@ func readNative(t turn) (*abi.Step, error) {
 // answered ends a call that is of no payment: its output is the answer, with the site's members under their names and
 // every amount as text.
 func (t turn) answered(outcome *abi.Outcome) *abi.Step {
-	output, wrong := t.answer.whole.Spell(isAmount)
-	if wrong != "" {
-		return guest.Unreadable("the answer: " + clip(wrong, 40) + " is not an amount")
-	}
-	outcome.Verdict, outcome.Output = abi.Verdict_VERDICT_ACCEPTED, output
-	return guest.Done(outcome)
+	return native.Answered(outcome, t.answer.whole, isAmount)
 }
 
-// unlike says how an answer's data differ from what the method gives; it is empty where they do not.
-func (n *native) unlike(data jsontext.Value) string {
-	switch n.gives {
+// unlike returns how an answer's data differ from what the method's answers hold; empty where they do not.
+func unlike(m *method, data jsontext.Value) string {
+	switch m.Extra.data {
 	case oneObject:
-		if isNothing(data) && !n.mustGive() {
+		if isNothing(data) && !requires(m) {
 			return ""
 		}
 		if !data.IsObject() {
 			return "the data are no object"
 		}
-		return lacks(n.members, data)
+		return m.Output.Mismatch(data, native.All)
 	case aList:
-		return unlikeList(n.members, data)
+		if !data.IsArray() {
+			return "there is no list"
+		}
+		return m.Output.MismatchOfItems("the list", data, native.All)
 	case itemList:
 		if isNothing(data) {
 			return ""
 		}
-		return lacks([]field{{name: "items", form: list, must: true, members: n.members}}, data)
+		return items(m, true).Mismatch(data, native.All)
 	case statusWord:
 		if !data.Exists() {
 			return "there are no data"
@@ -225,14 +169,14 @@ func (n *native) unlike(data jsontext.Value) string {
 	return ""
 }
 
-// mustGive tells a method whose answer says nothing without a member of it.
-func (n *native) mustGive() bool {
-	for i := range n.members {
-		if n.members[i].must {
-			return true
-		}
-	}
-	return false
+// items are the data of a list that is walked by its offset.
+func items(m *method, required bool) native.Fields {
+	return native.Fields{{Name: "items", Form: &native.List, Required: required, Members: m.Output}}
+}
+
+// requires reports a method whose answer means nothing without a member of it.
+func requires(m *method) bool {
+	return slices.ContainsFunc(m.Output, func(f native.Field) bool { return f.Required })
 }
 
 // isNothing tells the empty list that the site sends where there is nothing.
@@ -260,12 +204,4 @@ func nextPage(t turn) string {
 // isOffset tells what nextPage makes.
 func isOffset(cursor string) bool {
 	return isDigits(cursor) && len(cursor) <= 12
-}
-
-// pointer is the JSON pointer of a field that the caller named.
-func pointer(name string) string {
-	if name == "" {
-		return ""
-	}
-	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }

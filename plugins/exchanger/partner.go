@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"payrouter/abi/guest"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -11,72 +12,76 @@ import (
 // that.
 //
 //nolint:gochecknoglobals // a table
-var partnerMethods = []native{
+var partnerMethods = []method{
 	{
-		name: opGetPartnerInfo, summary: "Read the partner's balance, and how it can be paid out.",
-		class: safe, documented: partial,
-		members: []field{
-			{name: "partner_id"},
-			{name: "balance", form: sum, must: true},
-			{name: "min_payout", form: sum},
+		Name: opGetPartnerInfo, Summary: "Read the partner's balance, and how it can be paid out.",
+		Class: safe, Documented: partial,
+		Output: native.Fields{
+			{Name: "partner_id", Form: &word},
+			{Name: "balance", Form: &sum, Required: true},
+			{Name: "min_payout", Form: &sum},
 			{
-				name: "items",
-				note: "The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance " +
+				Name: "items", Form: &word,
+				Note: "The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance " +
 					"in that currency.",
 			},
 		},
 	},
 	{
-		name: opGetPartnerLinks, summary: "List who came by the partner's links.",
-		class: safe, documented: partial, gives: itemList,
-		takes: []field{startField, endField, ipField, limitField, offsetField},
-		members: []field{
-			{name: "time", note: "Unix time in seconds."},
-			{name: "date", note: "The same, in the site's local time."},
-			{name: "browser"},
-			{name: "ip"},
-			{name: "referrer", note: "Where the visitor came from."},
-			{name: "user_hash"},
-			{name: "query_string"},
+		Name: opGetPartnerLinks, Summary: "List who came by the partner's links.",
+		Class: safe, Documented: partial,
+		Paged: true, Extra: wire{data: itemList},
+		Input: native.Fields{startField, endField, ipField, limitField, offsetField},
+		Output: native.Fields{
+			{Name: "time", Form: &word, Note: "Unix time in seconds."},
+			{Name: "date", Form: &word, Note: "The same, in the site's local time."},
+			{Name: "browser", Form: &word},
+			{Name: "ip", Form: &word},
+			{Name: "referrer", Form: &word, Note: "Where the visitor came from."},
+			{Name: "user_hash", Form: &word},
+			{Name: "query_string", Form: &word},
 		},
 	},
 	{
-		name: opGetPartnerExchanges, summary: "List the orders that the partner has a share of.",
-		class: safe, documented: partial, gives: itemList,
-		takes: []field{startField, endField, ipField, idField, historyField, limitField, offsetField},
-		members: slices.Concat(exchangeMembers, []field{
-			{name: "accrued", note: "1 where the reward is on the balance."},
-			{name: "partner_reward", form: sum, note: "In the currency of the partner's balance."},
+		Name: opGetPartnerExchanges, Summary: "List the orders that the partner has a share of.",
+		Class: safe, Documented: partial,
+		Paged: true, Extra: wire{data: itemList},
+		Input: native.Fields{startField, endField, ipField, idField, historyField, limitField, offsetField},
+		Output: slices.Concat(exchangeMembers, native.Fields{
+			{Name: "accrued", Form: &word, Note: "1 where the reward is on the balance."},
+			{Name: "partner_reward", Form: &sum, Note: "In the currency of the partner's balance."},
 		}),
 	},
 	{
-		name: opGetPartnerPayouts, summary: "List the partner's requests for a payout.",
-		class: safe, documented: partial, gives: itemList,
-		takes: []field{startField, endField, idField, limitField, offsetField},
-		members: []field{
-			{name: "id"},
-			{name: "time", note: "Unix time in seconds."},
-			{name: "date", note: "The same, in the site's local time."},
-			{name: "method_id"},
-			{name: "account"},
-			{name: "pay_amount", form: sum, note: "What is paid, in pay_currency_code."},
-			{name: "pay_currency_code"},
-			{name: "original_amount", form: sum, note: "What left the balance, in original_currency_code."},
-			{name: "original_currency_code"},
-			{name: "status", note: "0 pending, 1 paid out, 2 cancelled."},
+		Name: opGetPartnerPayouts, Summary: "List the partner's requests for a payout.",
+		Class: safe, Documented: partial,
+		Paged: true, Extra: wire{data: itemList},
+		Input: native.Fields{startField, endField, idField, limitField, offsetField},
+		Output: native.Fields{
+			{Name: "id", Form: &word},
+			{Name: "time", Form: &word, Note: "Unix time in seconds."},
+			{Name: "date", Form: &word, Note: "The same, in the site's local time."},
+			{Name: "method_id", Form: &word},
+			{Name: "account", Form: &word},
+			{Name: "pay_amount", Form: &sum, Note: "What is paid, in pay_currency_code."},
+			{Name: "pay_currency_code", Form: &word},
+			{Name: "original_amount", Form: &sum, Note: "What left the balance, in original_currency_code."},
+			{Name: "original_currency_code", Form: &word},
+			{Name: "status", Form: &word, Note: "0 pending, 1 paid out, 2 cancelled."},
 		},
 	},
 	{
-		name: opAddPartnerPayout,
-		summary: "Ask for the whole balance of the partner to be paid out: it takes no amount. No look-up finds " +
+		Name: opAddPartnerPayout,
+		Summary: "Ask for the whole balance of the partner to be paid out: it takes no amount. No look-up finds " +
 			"one whose answer was lost.",
 		// It moves all there is, and nothing in it tells one request from another.
-		class: risky, documented: partial,
-		takes: []field{
-			{name: "method_id", form: whole, must: true, note: "One of the items of get_partner_info."},
-			{name: "account", must: true, note: "Where the money goes."},
+		Class: risky, Documented: partial,
+		Final: true,
+		Input: native.Fields{
+			{Name: "method_id", Form: &digits, Required: true, Note: "One of the items of get_partner_info."},
+			{Name: "account", Required: true, Note: "Where the money goes."},
 		},
-		members: []field{{name: "payout_id", must: true}},
+		Output: native.Fields{{Name: "payout_id", Form: &word, Required: true}},
 	},
 }
 
@@ -93,7 +98,7 @@ func readBalances(t turn) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
-	if why := nativeOf(opGetPartnerInfo).unlike(t.answer.data); why != "" {
+	if why := unlike(methods.Find(opGetPartnerInfo), t.answer.data); why != "" {
 		return guest.Unreadable(why), nil
 	}
 	balance, ok := number(t.answer.data.Get("balance"))

@@ -133,7 +133,7 @@ func (l listing) stretch(t turn) (stretch, *abi.Step) {
 	if t.answer.failed() {
 		return stretch{}, refusal(t.answer)
 	}
-	if why := nativeOf(l.operation).unlike(t.answer.data); why != "" {
+	if why := unlike(methods.Find(l.operation), t.answer.data); why != "" {
 		return stretch{}, guest.Unreadable(why)
 	}
 	items := t.answer.data.Items("items")
@@ -210,7 +210,7 @@ func unpack(text string) (lists []stretch, ok bool) {
 			return nil, false
 		}
 		held := new(abi.Outcome)
-		if held.UnmarshalVT([]byte(rest[:length])) != nil {
+		if held.UnmarshalVTUnsafe([]byte(rest[:length])) != nil {
 			return nil, false
 		}
 		lists = append(lists, stretch{entries: held.GetTransactions(), full: held.GetCursor() != ""})

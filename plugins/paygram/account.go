@@ -1,6 +1,7 @@
 package main
 
 import (
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -18,61 +19,67 @@ const longestURL = 512
 // balances is a list of what there is of each currency.
 //
 //nolint:gochecknoglobals // a table
-var balances = []field{{name: "balance", form: sum}, {name: "currency", form: whole}}
+var balances = native.Fields{{Name: "balance", Form: &native.Amount}, {Name: "currency", Form: &native.Integer}}
 
 // userGives is a PayGram user. signSeed belongs to the hashes of callbacks: keep it like a secret.
 //
 //nolint:gochecknoglobals // a table
-var userGives = []field{
-	{name: "balances", form: list, must: true, members: balances},
-	{name: "joinedOn"},
-	{name: "userIdInClient", must: true},
-	{name: "uid"},
-	{name: "callbackUrl"},
-	{name: "signSeed", secret: true},
+var userGives = native.Fields{
+	{Name: "balances", Form: &native.List, Required: true, Members: balances},
+	{Name: "joinedOn"},
+	{Name: "userIdInClient", Required: true},
+	{Name: "uid"},
+	{Name: "callbackUrl"},
+	{Name: "signSeed", Sensitive: true},
 }
 
 // accountMethods are about the client and its users.
 //
 //nolint:gochecknoglobals // a table
-var accountMethods = []native{
+var accountMethods = []method{
 	{
 		// What standing by does is not public.
-		name: "SetStandBy", summary: "Put the client on stand-by, as PayGram understands it.",
-		class: risky, documented: partial, carriage: asQuery,
+		Name: "SetStandBy", Summary: "Put the client on stand-by, as PayGram understands it.",
+		Class: risky, Documented: partial,
+		Open: true, Extra: wire{carriage: asQuery},
 	},
 	{
-		name: "GetStandBy", summary: "Tell whether the client is on stand-by.",
-		class: safe, documented: partial, carriage: asQuery,
+		Name: "GetStandBy", Summary: "Tell whether the client is on stand-by.",
+		Class: safe, Documented: partial,
+		Open: true, Extra: wire{carriage: asQuery},
 	},
 	{
-		name: "ClientInfo", summary: "Read the client's settings.",
-		class: safe, documented: full, carriage: asNothing, closed: true,
-		gives: []field{{name: "callbackApi"}},
+		Name: "ClientInfo", Summary: "Read the client's settings.",
+		Class: safe, Documented: full,
+		Extra:  wire{carriage: asNothing},
+		Output: native.Fields{{Name: "callbackApi"}},
 	},
 	{
 		// The same URL set twice is set once.
-		name: "SetCallbackApi", summary: "Set the URL that PayGram calls back for all of the client's users.",
-		class: safe, documented: partial,
-		takes: []field{{name: "url", must: true, most: longestURL}},
-		gives: []field{{name: "callbackApi"}},
+		Name: "SetCallbackApi", Summary: "Set the URL that PayGram calls back for all of the client's users.",
+		Class: safe, Documented: partial,
+		Open:   true,
+		Input:  native.Fields{{Name: "url", Required: true, MaxLength: longestURL}},
+		Output: native.Fields{{Name: "callbackApi"}},
 	},
 	{
-		name: userInfo, summary: "Read a user: the balances, and where callbacks go.",
-		class: safe, documented: full, closed: true, finds: true,
-		gives: userGives,
+		Name: userInfo, Summary: "Read a user: the balances, and where callbacks go.",
+		Class: safe, Documented: full,
+		Extra:  wire{mayBeMissing: true},
+		Output: userGives,
 	},
 	{
 		// A user that is made twice is there once.
-		name: "SetUserInfo", summary: "Set the URL that PayGram calls back for a user; makes the user if it is new.",
-		class: safe, documented: full, closed: true,
-		takes: []field{{name: "callbackUrl", must: true, most: longestURL}},
-		gives: userGives,
+		Name: "SetUserInfo", Summary: "Set the URL that PayGram calls back for a user; makes the user if it is new.",
+		Class: safe, Documented: full,
+		Input:  native.Fields{{Name: "callbackUrl", Required: true, MaxLength: longestURL}},
+		Output: userGives,
 	},
 	{
 		// Two requests may make two clients.
-		name:    "CreateClient",
-		summary: "Make a client of PayGram. What it takes is not public: members are sent as given.",
-		class:   risky, documented: partial, carriage: asGiven,
+		Name:    "CreateClient",
+		Summary: "Make a client of PayGram. What it takes is not public: members are sent as given.",
+		Class:   risky, Documented: partial,
+		Open: true, Extra: wire{carriage: asGiven},
 	},
 }

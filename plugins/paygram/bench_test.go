@@ -4,9 +4,10 @@ import (
 	"testing"
 
 	"payrouter/abi/conformance"
+	"payrouter/host/wasm/wasmtest"
 )
 
 // One invoice: prepare and interpret.
 func BenchmarkIssueInvoice(b *testing.B) {
-	conformance.Benchmark(b, connector{}, "testdata/issue-with-page.txtar")
+	conformance.Benchmark(b, connector{}, "testdata/issue-with-page.txtar", wasmtest.Unmetered(b), wasmtest.Sandbox(b))
 }

@@ -1,5 +1,7 @@
 package main
 
+import "payrouter/abi/native"
+
 // callbackDataName is the member that PayGram gives back with whatever comes of a request.
 const callbackDataName = "callbackData"
 
@@ -7,110 +9,122 @@ const callbackDataName = "callbackData"
 //
 //nolint:gochecknoglobals // a table
 var (
-	currencyField = field{
-		name: "currencyCode", form: whole, must: true,
-		note: "PayGram's number of the currency: 5 is USDT, 11 PHPT.",
+	currencyField = native.Field{
+		Name: "currencyCode", Form: &native.Integer, Required: true,
+		Note: "PayGram's number of the currency: 5 is USDT, 11 PHPT.",
 	}
-	amountField   = field{name: "amount", form: sum, must: true}
-	callbackField = field{
-		name: callbackDataName, ours: true,
-		note: "PayGram gives it back; the router's own reference where it is left out.",
+	amountField   = native.Field{Name: "amount", Form: &native.Amount, Required: true}
+	callbackField = native.Field{
+		Name: callbackDataName, OurReference: true,
+		Note: "PayGram gives it back; the router's own reference where it is left out.",
 	}
-	uniqueField = field{
-		name: clientUnique,
-		note: "Where the account honours it, PayGram takes one request with it and refuses others.",
+	uniqueField = native.Field{
+		Name: clientUnique,
+		Note: "Where the account honours it, PayGram takes one request with it and refuses others.",
 	}
-	networkField = field{name: "network", form: whole, note: "0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20."}
+	networkField = native.Field{
+		Name: "network", Form: &native.Integer,
+		Note: "0 standard, 1 ERC20, 2 TRC20, 3 BEP20, 4 FNT20.",
+	}
 )
 
 //nolint:gochecknoglobals // a table
-var creditGives = []field{{name: "userCliId"}, {name: "newBalance", form: sum}}
+var creditGives = native.Fields{{Name: "userCliId"}, {Name: "newBalance", Form: &native.Amount}}
 
 // creditMethods move credit between wallets.
 //
 //nolint:gochecknoglobals // a table
-var creditMethods = []native{
+var creditMethods = []method{
 	{
-		name:    transferCredit,
-		summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
-		class:   risky, documented: partial, keyed: true, final: true, reference: "voucherCode",
-		takes: []field{
+		Name:    transferCredit,
+		Summary: "Send credit to another user; without one, into a voucher for whoever redeems it.",
+		Class:   risky, Documented: partial, Final: true,
+		Open: true, KeyedBySetting: keyedBySetting, Reference: &referenceForm, Extra: wire{reference: "voucherCode"},
+		Input: native.Fields{
 			currencyField,
-			{name: "toUserCliId", note: "Left out: a voucher."},
+			{Name: "toUserCliId", Note: "Left out: a voucher."},
 			amountField, callbackField,
 			uniqueField,
 		},
-		gives: []field{
-			{name: "fromCredit", form: object, members: creditGives},
-			{name: "toCredit", form: object, members: creditGives},
-			{name: "voucherCode"},
-			{name: "friendlyVoucherCode"},
-			{name: "redeemUrl"},
-			{name: "amount", form: sum},
-			{name: "fees", form: sum},
+		Output: native.Fields{
+			{Name: "fromCredit", Form: &native.Object, Members: creditGives},
+			{Name: "toCredit", Form: &native.Object, Members: creditGives},
+			{Name: "voucherCode"},
+			{Name: "friendlyVoucherCode"},
+			{Name: "redeemUrl"},
+			{Name: "amount", Form: &native.Amount},
+			{Name: "fees", Form: &native.Amount},
 		},
 	},
 	{
 		// Nothing says that clientUnique counts here.
-		name: "CreateRedEnvelope", summary: "Put credit into an envelope that several users share.",
-		class: risky, documented: partial, reference: "invoiceCode", makes: "envelope",
-		takes: []field{currencyField, amountField, {name: "maxNumOfRedeemers", form: whole, must: true}, callbackField},
-		gives: []field{
-			{name: "invoiceCode"},
-			{name: "friendlyVoucherCode"},
-			{name: "fees", form: sum},
-			{name: "redeemUrl"},
-			{name: "amount", form: sum},
-		},
-	},
-	{
-		name: "RedeemRedEnvelope", summary: "Take a user's share out of an envelope.",
-		class: risky, documented: partial, finds: true,
-		takes: []field{{name: "invoiceId", must: true, note: "The envelope's invoiceCode."}},
-		gives: []field{
-			{name: "received", form: sum},
-			{name: "credited", form: sum},
-			{name: "fees", form: sum},
-			{name: "currencyCode", form: whole},
-			{name: "newBalance", form: sum},
-			{name: "redeemersCount", form: whole},
-			{name: "maxRedeemers", form: whole},
-			{name: "redeemedAmount", form: sum},
-			{name: "totalAmount", form: sum},
-		},
-	},
-	{
-		name: "Swap",
-		summary: "Exchange a user's credit for another currency; with isSimulation, say only what would " +
-			"come of it.",
-		class: risky, documented: partial, keyed: true,
-		takes: []field{
-			{name: "fromCurrency", form: whole, must: true, note: "PayGram's number of the currency."},
-			{name: "toCurrency", form: whole, must: true},
-			{name: "amountToSwap", form: sum, must: true},
+		Name: "CreateRedEnvelope", Summary: "Put credit into an envelope that several users share.",
+		Class: risky, Documented: partial,
+		Open: true, Object: "envelope", Reference: &referenceForm, Extra: wire{reference: "invoiceCode"},
+		Input: native.Fields{
+			currencyField, amountField,
+			{Name: "maxNumOfRedeemers", Form: &native.Integer, Required: true},
 			callbackField,
-			{name: "isSimulation", form: yesNo, otherwise: "false"},
+		},
+		Output: native.Fields{
+			{Name: "invoiceCode"},
+			{Name: "friendlyVoucherCode"},
+			{Name: "fees", Form: &native.Amount},
+			{Name: "redeemUrl"},
+			{Name: "amount", Form: &native.Amount},
+		},
+	},
+	{
+		Name: "RedeemRedEnvelope", Summary: "Take a user's share out of an envelope.",
+		Class: risky, Documented: partial,
+		Open: true, Extra: wire{mayBeMissing: true},
+		Input: native.Fields{{Name: "invoiceId", Required: true, Note: "The envelope's invoiceCode."}},
+		Output: native.Fields{
+			{Name: "received", Form: &native.Amount},
+			{Name: "credited", Form: &native.Amount},
+			{Name: "fees", Form: &native.Amount},
+			{Name: "currencyCode", Form: &native.Integer},
+			{Name: "newBalance", Form: &native.Amount},
+			{Name: "redeemersCount", Form: &native.Integer},
+			{Name: "maxRedeemers", Form: &native.Integer},
+			{Name: "redeemedAmount", Form: &native.Amount},
+			{Name: "totalAmount", Form: &native.Amount},
+		},
+	},
+	{
+		Name: "Swap",
+		Summary: "Exchange a user's credit for another currency; with isSimulation, say only what would " +
+			"come of it.",
+		Class: risky, Documented: partial,
+		Open: true, KeyedBySetting: keyedBySetting, Reference: &referenceForm,
+		Input: native.Fields{
+			{Name: "fromCurrency", Form: &native.Integer, Required: true, Note: "PayGram's number of the currency."},
+			{Name: "toCurrency", Form: &native.Integer, Required: true},
+			{Name: "amountToSwap", Form: &native.Amount, Required: true},
+			callbackField,
+			{Name: "isSimulation", Form: &native.Boolean, Default: "false"},
 			uniqueField,
 		},
-		gives: []field{
-			{name: "receivedAmount", form: sum},
-			{name: "feesRequestedCurrency", form: sum},
-			{name: "balanceSourceAfter", form: sum},
-			{name: "balanceDestAfter", form: sum},
+		Output: native.Fields{
+			{Name: "receivedAmount", Form: &native.Amount},
+			{Name: "feesRequestedCurrency", Form: &native.Amount},
+			{Name: "balanceSourceAfter", Form: &native.Amount},
+			{Name: "balanceDestAfter", Form: &native.Amount},
 		},
 	},
 	{
-		name: "TopUp", summary: "Ask where to send coins, so that they become a user's credit.",
-		class: risky, documented: partial, keyed: true,
-		takes: []field{
-			{name: "provider", form: whole, otherwise: "0", note: "0 lets PayGram choose."},
+		Name: "TopUp", Summary: "Ask where to send coins, so that they become a user's credit.",
+		Class: risky, Documented: partial,
+		Open: true, KeyedBySetting: keyedBySetting, Reference: &referenceForm,
+		Input: native.Fields{
+			{Name: "provider", Form: &native.Integer, Default: "0", Note: "0 lets PayGram choose."},
 			amountField, currencyField, networkField, callbackField, uniqueField,
 		},
-		gives: []field{
-			{name: "amountToSendInChosenCurrency", form: sum},
-			{name: "coinTotalFees", form: sum},
-			{name: "coinAmountWillReceive", form: sum},
-			{name: "sendToAddress"},
+		Output: native.Fields{
+			{Name: "amountToSendInChosenCurrency", Form: &native.Amount},
+			{Name: "coinTotalFees", Form: &native.Amount},
+			{Name: "coinAmountWillReceive", Form: &native.Amount},
+			{Name: "sendToAddress"},
 		},
 	},
 }

@@ -84,16 +84,16 @@ func nativeFailures() []*abi.FailureRule {
 		rule(transferCredit, codeNotFound, abi.Meaning_MEANING_DECLINED_SOFT, "invalid_destination",
 			codesOfAPI+"; that it is the receiver is inferred"),
 	}
-	for _, topic := range natives {
+	for _, topic := range methods {
 		for i := range topic {
-			if topic[i].class == risky {
+			if topic[i].Class == risky {
 				rules = append(rules,
-					rule(topic[i].name, codeUpdating, abi.Meaning_MEANING_FAULT, "provider_unavailable",
+					rule(topic[i].Name, codeUpdating, abi.Meaning_MEANING_FAULT, "provider_unavailable",
 						codesOfAPI+"; what was done by then is inferred"))
 			}
-			if topic[i].finds {
+			if topic[i].Extra.mayBeMissing {
 				rules = append(rules,
-					rule(topic[i].name, codeNotFound, abi.Meaning_MEANING_NOT_FOUND, "not_found", codesOfAPI))
+					rule(topic[i].Name, codeNotFound, abi.Meaning_MEANING_NOT_FOUND, "not_found", codesOfAPI))
 			}
 		}
 	}

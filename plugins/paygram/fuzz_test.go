@@ -10,6 +10,7 @@ import (
 	"payrouter/abi/conformance/check"
 	"payrouter/abi/conformance/exact"
 	"payrouter/abi/decimal"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -173,14 +174,14 @@ func FuzzPrepare(f *testing.F) {
 		}
 		sent, isObject := exact.Decoded(t, body).(map[string]any)
 		require.True(t, isObject)
-		n := nativeOf(operation)
+		n := methods.Find(operation)
 		if n == nil {
 			return
 		}
-		for i := range n.takes {
-			if value := sent[n.takes[i].name]; n.takes[i].form == sum && value != nil {
+		for i := range n.Input {
+			if value := sent[n.Input[i].Name]; n.Input[i].Form == &native.Amount && value != nil {
 				number, isNumber := value.(json.Number)
-				require.True(t, isNumber, "%s: %v", n.takes[i].name, value)
+				require.True(t, isNumber, "%s: %v", n.Input[i].Name, value)
 				amount, err := decimal.Parse(number.String())
 				require.NoError(t, err)
 				require.Positive(t, amount.Sign())

@@ -92,7 +92,7 @@ func walked(t *task, state string, a answer) *abi.Step {
 	list, encoded, _ := strings.Cut(state, "\n")
 	codes := strings.Split(list, ",")
 	best := new(abi.Outcome)
-	if err := best.UnmarshalVT([]byte(encoded)); err != nil {
+	if err := best.UnmarshalVTUnsafe([]byte(encoded)); err != nil {
 		return guest.Unreadable("the look-up's own state is broken")
 	}
 	i, why := readInvoice(a.Value, t.asked())

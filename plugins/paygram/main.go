@@ -10,8 +10,6 @@ import (
 
 func init() { guest.Register(connector{}) }
 
-func main() {}
-
 type connector struct{}
 
 func (connector) Describe() *abi.Manifest {
@@ -47,7 +45,7 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 			return prepareTrace(&t), nil
 		}
 	}
-	if method := nativeOf(call.GetOperation()); method != nil {
+	if method := methods.Find(call.GetOperation()); method != nil {
 		return prepareNative(&t, method), nil
 	}
 	return nil, guest.UnknownOperation(call.GetOperation())
@@ -87,7 +85,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 			return interpretTrace(&t, string(state), a), nil
 		}
 	}
-	if method := nativeOf(call.GetOperation()); method != nil {
+	if method := methods.Find(call.GetOperation()); method != nil {
 		return interpretNative(&t, method, a), nil
 	}
 	return nil, guest.UnknownOperation(call.GetOperation())
@@ -96,8 +94,8 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 // movesMoney reports a method whose success is believed only in PayGram's own envelope: {"success": true} alone may be
 // anybody's.
 func movesMoney(operation string) bool {
-	method := nativeOf(operation)
-	return operation == redeemInvoice || operation == payInvoice || method != nil && method.class == risky
+	method := methods.Find(operation)
+	return operation == redeemInvoice || operation == payInvoice || method != nil && method.Class == risky
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) {

@@ -26,7 +26,7 @@ const settleAfter = 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygram",
-		Version:        "1.3.0",
+		Version:        "1.3.1",
 		Title:          "PayGram",
 		BaseUrl:        "https://api.pay-gram.org",
 		Secrets:        []*abi.Secret{{Name: token, Summary: "The client's API token, a UUID."}},
@@ -95,7 +95,7 @@ func operations() []*abi.Operation {
 			Idempotency: abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
 			InputSchema: issueInput, OutputSchema: invoiceSchema,
 			Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true, SettleAfterMs: settleAfter,
-			Reference: reference(),
+			Reference: &referenceForm,
 		},
 		{
 			Name: invoiceInfo, Summary: "Read an invoice, by its code or by our reference.",
@@ -118,22 +118,16 @@ func operations() []*abi.Operation {
 		},
 		{
 			Name: payInvoice, Summary: "Pay an invoice from the balance of a PayGram user, named by user_cli_id.",
-			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: keyedBySetting, Reference: reference(),
+			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE, KeyedBySetting: keyedBySetting, Reference: &referenceForm,
 			InputSchema: payInput, OutputSchema: invoiceSchema,
 			Documented: abi.Documented_DOCUMENTED_FULL,
 		},
 	}
-	for _, topic := range natives {
-		for i := range topic {
-			all = append(all, topic[i].operation())
-		}
-	}
-	return all
+	return append(all, methods.Operations(schemas)...)
 }
 
-func reference() *abi.ReferenceForm {
-	return &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength}
-}
+//nolint:gochecknoglobals // a constant
+var referenceForm = abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength}
 
 const settingsSchema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,50 +1,57 @@
 package main
 
+import "payrouter/abi/native"
+
 // marketMethods are PayGram's offers: credit between users, businesses, coins for a card. Their members come from the
 // vendor's public material; the answers' are not public, and come as they are.
 //
 //nolint:gochecknoglobals // a table
-var marketMethods = []native{
+var marketMethods = []method{
 	{
-		name: "GetP2PGroups", summary: "List the offers of users who trade with each other.",
-		class: safe, documented: partial,
-		takes: []field{
-			{name: "p2PGroupType", form: whole},
-			{name: "traderCurrency", form: whole},
-			{name: "neededCurrency", form: whole},
-			{name: "ownOnly", form: yesNo},
+		Name: "GetP2PGroups", Summary: "List the offers of users who trade with each other.",
+		Class: safe, Documented: partial,
+		Open: true,
+		Input: native.Fields{
+			{Name: "p2PGroupType", Form: &native.Integer},
+			{Name: "traderCurrency", Form: &native.Integer},
+			{Name: "neededCurrency", Form: &native.Integer},
+			{Name: "ownOnly", Form: &native.Boolean},
 		},
 	},
 	{
-		name: "SetP2PGroup", summary: "Publish an offer to trade.",
-		class: risky, documented: partial,
-		takes: []field{{name: "groupInfo", form: object, must: true}},
+		Name: "SetP2PGroup", Summary: "Publish an offer to trade.",
+		Class: risky, Documented: partial,
+		Open:  true,
+		Input: native.Fields{{Name: "groupInfo", Form: &native.Object, Required: true}},
 	},
 	{
-		name: "GetBusinesses", summary: "List businesses.",
-		class: safe, documented: partial,
-		takes: []field{{name: "ownOnly", form: yesNo}},
+		Name: "GetBusinesses", Summary: "List businesses.",
+		Class: safe, Documented: partial,
+		Open:  true,
+		Input: native.Fields{{Name: "ownOnly", Form: &native.Boolean}},
 	},
 	{
-		name: "SetBusiness", summary: "Publish a business.",
-		class: risky, documented: partial,
-		takes: []field{{name: "business", form: object, must: true}},
+		Name: "SetBusiness", Summary: "Publish a business.",
+		Class: risky, Documented: partial,
+		Open:  true,
+		Input: native.Fields{{Name: "business", Form: &native.Object, Required: true}},
 	},
 	{
 		// The quote carries the payer's address and telephone: who tells what to whom is not public.
-		name: "SimplexGetQuote", summary: "Ask for a page on which a payer buys coins by card.",
-		class: risky, documented: partial, reference: "paymentID", makes: "purchase",
-		takes: []field{
-			{name: "provider", form: whole, otherwise: "0"},
-			{name: "requestCurrency", must: true, note: "Of requestAmount."},
-			{name: "digitalCurrency", must: true},
-			{name: "fiatCurrency", must: true},
-			{name: "requestAmount", form: sum, must: true},
+		Name: "SimplexGetQuote", Summary: "Ask for a page on which a payer buys coins by card.",
+		Class: risky, Documented: partial,
+		Open: true, Object: "purchase", Reference: &referenceForm, Extra: wire{reference: "paymentID"},
+		Input: native.Fields{
+			{Name: "provider", Form: &native.Integer, Default: "0"},
+			{Name: "requestCurrency", Required: true, Note: "Of requestAmount."},
+			{Name: "digitalCurrency", Required: true},
+			{Name: "fiatCurrency", Required: true},
+			{Name: "requestAmount", Form: &native.Amount, Required: true},
 			callbackField,
-			{name: "clientIP"},
-			{name: "emailAddress"},
-			{name: "phoneNumber"},
+			{Name: "clientIP"},
+			{Name: "emailAddress"},
+			{Name: "phoneNumber"},
 		},
-		gives: []field{{name: "paymentUrl"}, {name: "paymentID"}},
+		Output: native.Fields{{Name: "paymentUrl"}, {Name: "paymentID"}},
 	},
 }

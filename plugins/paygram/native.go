@@ -1,11 +1,12 @@
 package main
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -23,206 +24,132 @@ const (
 	asQuery
 )
 
-//go:generate go test -run TestSchemasAreThoseOfTheFields -update .
-
-// native is a method of PayGram as it stands: what it takes and gives, and what an unanswered call of it may have done.
-type native struct {
-	name, summary string
-	class         abi.Idempotency
-	documented    abi.Documented
-	carriage      carriage
+// wire is how a method's request is made, and what its answer names.
+type wire struct {
+	carriage carriage
 	// path is /{token}/name where it is nil.
-	path  func(callbackData string) []*abi.Part
-	takes []field
-	// closed takes no members but those: the document shows all.
-	closed bool
-	gives  []field
-	// keyed marks a request that spends: clientUnique keeps it from being done twice where the account honours it.
-	keyed bool
-	// paged walks by startIdx.
-	paged bool
+	path func(callbackData string) []*abi.Part
 	// reference is the answer's member with PayGram's own reference.
 	reference string
-	// makes is what kind of object its reference names, where no payment's create makes such objects.
-	makes string
-	// finds marks a method that is about an object which may not be there.
-	finds bool
-	// final marks a spending request that PayGram does not come back to once it has declined it.
-	final bool
-	// traces marks a look-up that can find a payment by our reference.
-	traces bool
+	// mayBeMissing marks a method that is about an object which may not exist.
+	mayBeMissing bool
 }
 
-// natives are the methods that no payment goes through, by topic.
+// method is a method of PayGram that no payment goes through, or that may be called by itself, too.
+type method = native.Method[wire]
+
+// methods are those that are called by themselves, by topic.
 //
 //nolint:gochecknoglobals // a table
-var natives = [...][]native{
+var methods = native.Table[wire]{
 	accountMethods, statementMethods, updateMethods, creditMethods, withdrawalMethods,
 	marketMethods,
-}
-
-// nativeOf is nil for a method that is not in the table.
-func nativeOf(name string) *native {
-	for _, topic := range natives {
-		for i := range topic {
-			if topic[i].name == name {
-				return &topic[i]
-			}
-		}
-	}
-	return nil
-}
-
-func (n *native) operation() *abi.Operation {
-	input, output := schemas(n.name)
-	operation := &abi.Operation{
-		Name: n.name, Summary: n.summary, Idempotency: n.class, Documented: n.documented, Paged: n.paged,
-		InputSchema: input, OutputSchema: output,
-		DeclineIsFinal: n.class == abi.Idempotency_IDEMPOTENCY_SAFE || n.final, FindsByReference: n.traces,
-		Object: n.makes,
-	}
-	for _, f := range n.takes {
-		if f.ours {
-			operation.Reference = reference()
-		}
-	}
-	if n.keyed {
-		operation.KeyedBySetting = keyedBySetting
-	}
-	return operation
 }
 
 // commonFields are in every body.
 //
 //nolint:gochecknoglobals // a table
-var commonFields = []field{
+var commonFields = native.Fields{
 	{
-		name: "requestId", form: whole,
-		note: "Any number of the caller's own; the router draws one where it is left out.",
+		Name: "requestId", Form: &native.Integer,
+		Note: "Any number of the caller's own; the router draws one where it is left out.",
 	},
-	{name: "userCliId", note: "The PayGram user that acts; the account's own where it is left out."},
+	{Name: "userCliId", Note: "The PayGram user that acts; the account's own where it is left out."},
 }
 
-// inputs are all the members that a schema names.
-func (n *native) inputs() []field {
-	var all []field
-	if n.carriage == asBody {
-		all = append(all, commonFields...)
+// inputOf are all the members that a schema names.
+func inputOf(m *method) native.Fields {
+	if m.Extra.carriage == asBody {
+		return slices.Concat(commonFields, m.Input)
 	}
-	return append(all, n.takes...)
+	return m.Input
 }
 
 // prepareNative makes the method's request of the call's input.
-func prepareNative(t *task, n *native) *abi.Step {
-	if wrong := n.refuses(t); wrong != nil {
+func prepareNative(t *task, m *method) *abi.Step {
+	if wrong := reject(t, m); wrong != nil {
 		return wrong
 	}
-	path := pathOf(n.name)
-	if n.path != nil {
-		path = n.path(t.input.Text(callbackDataName))
+	path := pathOf(m.Name)
+	if m.Extra.path != nil {
+		path = m.Extra.path(t.input.Text(callbackDataName))
 	}
-	switch n.carriage {
+	switch m.Extra.carriage {
 	case asBody:
-		return post(path, n.body(t)).Send(nil)
+		return post(path, bodyOf(t, m)).Send(nil)
 	case asQuery:
-		return n.query(t, guest.NewRequest("GET", path...)).Send(nil)
+		return addQuery(t, m, guest.NewRequest("GET", path...)).Send(nil)
 	case asGiven, asNothing:
 	}
-	body := jsontext.NewObject()
-	if n.given(t, body) == 0 && n.carriage == asNothing {
+	if m.Extra.carriage == asNothing && isEmpty(t.input) {
 		return guest.NewRequest("POST", path...).Send(nil)
 	}
+	body := jsontext.NewObject()
+	native.Fields{}.Rest(body, t.input)
 	return post(path, body).Send(nil)
 }
 
-// refuses says no to an input that the method cannot take.
-func (n *native) refuses(t *task) *abi.Step {
-	fields := n.inputs()
-	for i := range fields {
-		f := &fields[i]
-		switch value := t.input.Get(f.name); {
-		case f.must && (!value.Exists() || f.form == text && value.Text() == ""):
-			return missing(f.name)
-		case value.Exists() && !f.fits(value):
-			return guest.Reject("invalid_request", "/"+f.name, f.name+" has to be "+f.shape()+f.more())
+func isEmpty(input jsontext.Value) bool {
+	empty := true
+	input.Each(func(string, jsontext.Value) { empty = false })
+	return empty
+}
+
+// reject returns the step for an input that the method cannot take; nil where it can.
+func reject(t *task, m *method) *abi.Step {
+	further := m.Further
+	if m.Extra.carriage == asQuery {
+		further = func(name string, value jsontext.Value) string {
+			if value.IsObject() || value.IsArray() {
+				return m.Name + " takes no such member"
+			}
+			return m.Further(name, value)
 		}
 	}
-	var wrong *abi.Step
-	t.input.Each(func(name string, value jsontext.Value) {
-		flat := !value.IsObject() && !value.IsArray()
-		if !names(fields, name) && (n.closed || n.carriage == asQuery && !flat) && wrong == nil {
-			wrong = guest.Reject("invalid_request", pointer(name), n.name+" takes no such member")
-		}
-	})
+	if wrong := inputOf(m).Reject(t.input, further); wrong != nil {
+		return wrong
+	}
 	if t.GetCursor() != "" && !isIndex(t.GetCursor()) {
 		return guest.Reject("invalid_request", "", "the cursor is none of PayGram's")
 	}
-	return wrong
+	return nil
 }
 
-// pointer is the JSON pointer of a member that the caller named.
-func pointer(name string) string {
-	if name == "" {
-		return ""
-	}
-	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
-
-func names(fields []field, name string) bool {
-	for i := range fields {
-		if fields[i].name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// body has the method's members in their order, then what else the input holds.
-func (n *native) body(t *task) *jsontext.Object {
+// bodyOf has the method's members in their order, then what else the input holds.
+func bodyOf(t *task, m *method) *jsontext.Object {
 	body := t.body()
-	for i := range n.takes {
-		n.add(t, &n.takes[i], body)
+	for i := range m.Input {
+		addMember(t, m, &m.Input[i], body)
 	}
-	if n.keyed && t.clientUnique && t.GetReference() != "" && !t.input.Get(clientUnique).Exists() {
+	if m.KeyedBySetting != "" && t.clientUnique && t.GetReference() != "" && !t.input.Get(clientUnique).Exists() {
 		body.String(clientUnique, t.GetReference())
 	}
-	t.input.Each(func(name string, value jsontext.Value) {
-		if !names(commonFields, name) && !names(n.takes, name) {
-			body.Value(name, value)
-		}
-	})
+	inputOf(m).Rest(body, t.input)
 	return body
 }
 
-// add is one member of a body: the input's, or what stands for it.
-func (n *native) add(t *task, f *field, body *jsontext.Object) {
-	value := t.input.Get(f.name)
+// addMember adds one member to a body: the input's, or its default. An amount is a JSON number at PayGram.
+func addMember(t *task, m *method, f *native.Field, body *jsontext.Object) {
+	value := t.input.Get(f.Name)
 	switch {
-	case n.paged && f.name == startIndex && t.GetCursor() != "":
-		body.Number(f.name, t.GetCursor())
+	case m.Paged && f.Name == startIndex && t.GetCursor() != "":
+		body.Number(f.Name, t.GetCursor())
+	case value.Exists() && f.Form == &native.Amount:
+		body.Number(f.Name, value.Text())
 	case value.Exists():
-		f.add(body, value)
-	case f.ours && t.GetReference() != "":
-		body.String(f.name, t.GetReference())
-	case f.otherwise != "":
-		standing, _ := jsontext.Parse([]byte(f.otherwise)) // the table's own
-		body.Value(f.name, standing)
+		body.Value(f.Name, value)
+	case f.OurReference && t.GetReference() != "":
+		body.String(f.Name, t.GetReference())
+	case f.Default != "":
+		standing, _ := jsontext.Parse([]byte(f.Default)) // the table's own
+		body.Value(f.Name, standing)
 	}
 }
 
-// given copies the input's members, and counts them.
-func (n *native) given(t *task, body *jsontext.Object) (count int) {
+// addQuery adds the input's members, except those that the path takes.
+func addQuery(t *task, m *method, request *guest.Request) *guest.Request {
 	t.input.Each(func(name string, value jsontext.Value) {
-		body.Value(name, value)
-		count++
-	})
-	return count
-}
-
-// query has the input's members, but for what the path takes.
-func (n *native) query(t *task, request *guest.Request) *guest.Request {
-	t.input.Each(func(name string, value jsontext.Value) {
-		if n.path == nil || !names(n.takes, name) {
+		if m.Extra.path == nil || m.Input.Find(name) == nil {
 			request.Query(name, value.Text())
 		}
 	})
@@ -230,15 +157,15 @@ func (n *native) query(t *task, request *guest.Request) *guest.Request {
 }
 
 // interpretNative hands PayGram's answer on.
-func interpretNative(t *task, n *native, a answer) *abi.Step {
-	if why := lacks(n.gives, n.documented == full, a.Value); why != "" {
+func interpretNative(t *task, m *method, a answer) *abi.Step {
+	if why := m.Mismatch(a.Value, 0); why != "" {
 		return guest.Unreadable(why)
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
-	if code := a.Text(n.reference); n.reference != "" && isCode(code) {
+	if code := a.Text(m.Extra.reference); m.Extra.reference != "" && isCode(code) {
 		outcome.ProviderReference = code
 	}
-	if n.paged {
+	if m.Paged {
 		cursor, why := nextPage(t, a)
 		if why != "" {
 			return guest.Unreadable("the page: " + why)

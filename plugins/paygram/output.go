@@ -2,6 +2,7 @@ package main
 
 import (
 	"payrouter/abi/guest"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -24,10 +25,5 @@ func (t *task) done(outcome *abi.Outcome, a answer) *abi.Step {
 	if !t.native() {
 		return guest.Done(outcome)
 	}
-	output, wrong := a.Spell(isAmount)
-	if wrong != "" {
-		return guest.Unreadable("the answer: " + wrong + " is not an amount")
-	}
-	outcome.Output = output
-	return guest.Done(outcome)
+	return native.Answered(outcome, a.Value, isAmount)
 }

@@ -4,9 +4,10 @@ import (
 	"testing"
 
 	"payrouter/abi/conformance"
+	"payrouter/host/wasm/wasmtest"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	conformance.Test(t, connector{}, "testdata")
+	conformance.Suite{Connector: connector{}, Vectors: "testdata", Sandbox: wasmtest.Sandbox(t)}.Test(t)
 }

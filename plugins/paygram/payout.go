@@ -6,6 +6,7 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -148,9 +149,9 @@ func bankOptions(payment *abi.Payment, method *jsontext.Object) *abi.Step {
 		switch known := knownBankMember(name); {
 		case wrong != nil:
 		case !known:
-			wrong = guest.Reject("invalid_request", place+pointer(name), "a payout takes no such option")
+			wrong = guest.Reject("invalid_request", place+native.Pointer(name), "a payout takes no such option")
 		case !value.IsString():
-			wrong = guest.Reject("invalid_request", place+pointer(name), name+" has to be a text")
+			wrong = guest.Reject("invalid_request", place+native.Pointer(name), name+" has to be a text")
 		default:
 			method.String(name, value.Text())
 		}

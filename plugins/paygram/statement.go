@@ -1,48 +1,53 @@
 package main
 
+import "payrouter/abi/native"
+
 // startIndex is the member by which a statement is paged.
 const startIndex = "startIdx"
 
 // statementMethods tell what there is, and what came and went.
 //
 //nolint:gochecknoglobals // a table
-var statementMethods = []native{
+var statementMethods = []method{
 	{
-		name: "GetCirculatingCoins", summary: "List what all users of the client have together, by currency.",
-		class: safe, documented: full, carriage: asNothing, closed: true,
-		gives: []field{{name: "coins", form: list, must: true, members: balances}},
+		Name: "GetCirculatingCoins", Summary: "List what all users of the client have together, by currency.",
+		Class: safe, Documented: full,
+		Extra:  wire{carriage: asNothing},
+		Output: native.Fields{{Name: "coins", Form: &native.List, Required: true, Members: balances}},
 	},
 	{
-		name: getStatement, summary: "List what came into a user's wallet and went out of it, by time.",
-		class: safe, documented: partial, closed: true, paged: true, finds: true, traces: true,
-		takes: []field{
-			{name: "fromUtc", must: true, note: "The first moment, UTC: 2023-10-03T08:21:58.449Z."},
-			{name: "toExcludingUtc", must: true, note: "The moment behind the last, UTC."},
-			{name: startIndex, form: whole, otherwise: "0", note: "Where the page starts; a cursor goes before it."},
-			{name: "resultsPerPage", form: whole, otherwise: "25"},
-			{name: "goForward", form: yesNo, otherwise: "true", note: "The oldest first."},
+		Name: getStatement, Summary: "List what came into a user's wallet and went out of it, by time.",
+		Class: safe, Documented: partial, Paged: true,
+		FindsByReference: true, Extra: wire{mayBeMissing: true},
+		Input: native.Fields{
+			{Name: "fromUtc", Required: true, Note: "The first moment, UTC: 2023-10-03T08:21:58.449Z."},
+			{Name: "toExcludingUtc", Required: true, Note: "The moment behind the last, UTC."},
+			{Name: startIndex, Form: &native.Integer, Default: "0", Note: "Where the page starts; a cursor goes before it."},
+			{Name: "resultsPerPage", Form: &native.Integer, Default: "25"},
+			{Name: "goForward", Form: &native.Boolean, Default: "true", Note: "The oldest first."},
 		},
-		gives: []field{
-			{name: "statementEntries", form: list, must: true, members: []field{
-				{name: "id", form: whole},
-				{name: "transactionId"},
-				{name: "executedUtc"},
-				{name: "amount", form: sum},
-				{name: "currency", form: whole},
-				{name: "createdUtc"},
-				{name: "fees", form: sum},
-				{name: "entryType", form: whole},
-				{name: "recallable", form: yesNo},
-				{name: "invoice", form: object, members: []field{{name: "guid"}, {name: "friendlyVoucherCode"}}},
+		Output: native.Fields{
+			{Name: "statementEntries", Form: &native.List, Required: true, Members: native.Fields{
+				{Name: "id", Form: &native.Integer},
+				{Name: "transactionId"},
+				{Name: "executedUtc"},
+				{Name: "amount", Form: &native.Amount},
+				{Name: "currency", Form: &native.Integer},
+				{Name: "createdUtc"},
+				{Name: "fees", Form: &native.Amount},
+				{Name: "entryType", Form: &native.Integer},
+				{Name: "recallable", Form: &native.Boolean},
+				{Name: "invoice", Form: &native.Object, Members: native.Fields{{Name: "guid"}, {Name: "friendlyVoucherCode"}}},
 			}},
-			{name: "results", form: whole},
-			{name: "nextPageAvailable", form: yesNo, must: true},
+			{Name: "results", Form: &native.Integer},
+			{Name: "nextPageAvailable", Form: &native.Boolean, Required: true},
 		},
 	},
 	{
-		name:    exchangeRates,
-		summary: "List PayGram's exchange rates: the price of one unit of a base currency, by base and quote.",
-		class:   safe, documented: partial, carriage: asNothing,
-		gives: []field{{name: "rates", form: object, must: true}},
+		Name:    exchangeRates,
+		Summary: "List PayGram's exchange rates: the price of one unit of a base currency, by base and quote.",
+		Class:   safe, Documented: partial,
+		Open: true, Extra: wire{carriage: asNothing},
+		Output: native.Fields{{Name: "rates", Form: &native.Object, Required: true}},
 	},
 }

@@ -2,36 +2,40 @@ package main
 
 import (
 	"payrouter/abi/guest"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // updateMethods are about what PayGram tells of its own accord.
 //
 //nolint:gochecknoglobals // a table
-var updateMethods = []native{
+var updateMethods = []method{
 	{
 		// What it answers counts as delivered: if the answer is lost, so are those updates, and asking again hides it.
-		name:    "GetUpdates",
-		summary: "Fetch at most 20 updates that wait. Fetched ones count as delivered, answer lost or not.",
-		class:   risky, documented: partial, closed: true,
-		gives: []field{{name: "updates", form: list, must: true}},
+		Name:    "GetUpdates",
+		Summary: "Fetch at most 20 updates that wait. Fetched ones count as delivered, answer lost or not.",
+		Class:   risky, Documented: partial,
+		Output: native.Fields{{Name: "updates", Form: &native.List, Required: true}},
 	},
 	{
 		// An update is in the queue or it is not.
-		name: "MarkUpdatesError", summary: "Put updates back among those that wait.",
-		class: safe, documented: partial,
-		takes: []field{{name: "updateIds", form: numbers, must: true}},
+		Name: "MarkUpdatesError", Summary: "Put updates back among those that wait.",
+		Class: safe, Documented: partial,
+		Open:  true,
+		Input: native.Fields{{Name: "updateIds", Form: &native.Integers, Required: true}},
 	},
 	{
-		name: "UserCallback", summary: "What it does is not public: members are sent as given.",
-		class: risky, documented: partial,
+		Name: "UserCallback", Summary: "What it does is not public: members are sent as given.",
+		Class: risky, Documented: partial,
+		Open: true,
 	},
 	{
 		// Whoever calls it tells PayGram that coins have arrived.
-		name:    "Cryptapi",
-		summary: "Report a deposit to PayGram as CryptAPI does. Members beside callbackData go into the query.",
-		class:   risky, documented: partial, carriage: asQuery, path: cryptapiPath,
-		takes: []field{{name: callbackDataName, must: true, note: "A segment of the path."}},
+		Name:    "Cryptapi",
+		Summary: "Report a deposit to PayGram as CryptAPI does. Members beside callbackData go into the query.",
+		Class:   risky, Documented: partial,
+		Open: true, Extra: wire{carriage: asQuery, path: cryptapiPath},
+		Input: native.Fields{{Name: callbackDataName, Required: true, Note: "A segment of the path."}},
 	},
 }
 

@@ -2,52 +2,56 @@ package main
 
 import (
 	"payrouter/abi/guest"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // withdrawalMethods pay credit out.
 //
 //nolint:gochecknoglobals // a table
-var withdrawalMethods = []native{
+var withdrawalMethods = []method{
 	{
-		name: withdraw, summary: "Pay a user's credit out, to an address or a bank account.",
-		class: risky, documented: partial, keyed: true, final: true, reference: "invoiceCode",
-		takes: []field{
-			{name: "provider", form: whole, otherwise: "0", note: "0 lets PayGram choose."},
+		Name: withdraw, Summary: "Pay a user's credit out, to an address or a bank account.",
+		Class: risky, Documented: partial, Final: true,
+		Open: true, KeyedBySetting: keyedBySetting, Reference: &referenceForm, Extra: wire{reference: "invoiceCode"},
+		Input: native.Fields{
+			{Name: "provider", Form: &native.Integer, Default: "0", Note: "0 lets PayGram choose."},
 			amountField,
 			callbackField,
-			{name: "withdrawMethod", form: object, must: true, members: []field{
+			{Name: "withdrawMethod", Form: &native.Object, Required: true, Members: native.Fields{
 				currencyField,
 				networkField,
-				{name: "cryptoAddress"},
-				{name: "beneficiaryAccountFullname"},
-				{name: "bankIban"},
-				{name: "bicSwift"},
-				{name: "bankAccount"},
-				{name: "bankRoutingNumber"},
-				{name: "bankSortCode"},
-				{name: "bankAddress"},
-				{name: "beneficiaryAddress"},
+				{Name: "cryptoAddress"},
+				{Name: "beneficiaryAccountFullname"},
+				{Name: "bankIban"},
+				{Name: "bicSwift"},
+				{Name: "bankAccount"},
+				{Name: "bankRoutingNumber"},
+				{Name: "bankSortCode"},
+				{Name: "bankAddress"},
+				{Name: "beneficiaryAddress"},
 			}},
 			uniqueField,
 		},
-		gives: []field{
-			{name: "newBalance", form: sum},
-			{name: "expectedFee", form: sum},
+		Output: native.Fields{
+			{Name: "newBalance", Form: &native.Amount},
+			{Name: "expectedFee", Form: &native.Amount},
 			// Of these two amounts neither is to be relied on; the statement is.
-			{name: "withdrawnAmount", form: sum},
-			{name: "amountWillReceive", form: sum},
-			{name: "invoiceCode"},
+			{Name: "withdrawnAmount", Form: &native.Amount},
+			{Name: "amountWillReceive", Form: &native.Amount},
+			{Name: "invoiceCode"},
 		},
 	},
 	{
-		name: "UpdateWithdraw", summary: "Change a withdrawal. What it takes is not public: members are sent as given.",
-		class: risky, documented: partial, finds: true,
+		Name: "UpdateWithdraw", Summary: "Change a withdrawal. What it takes is not public: members are sent as given.",
+		Class: risky, Documented: partial,
+		Open: true, Extra: wire{mayBeMissing: true},
 	},
 	{
-		name: "Approve/Update", summary: "Approve or refuse what waits for a word, a withdrawal as it seems.",
-		class: risky, documented: partial, carriage: asGiven, path: approvePath, finds: true,
-		takes: []field{{name: "id", note: "Inferred."}, {name: "isApproved", form: yesNo, note: "Inferred."}},
+		Name: "Approve/Update", Summary: "Approve or refuse what waits for a word, a withdrawal as it seems.",
+		Class: risky, Documented: partial,
+		Open: true, Extra: wire{carriage: asGiven, path: approvePath, mayBeMissing: true},
+		Input: native.Fields{{Name: "id", Note: "Inferred."}, {Name: "isApproved", Form: &native.Boolean, Note: "Inferred."}},
 	},
 }
 

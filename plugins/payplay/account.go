@@ -9,53 +9,54 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // accountMethods tell what the company has, and what came and went.
 //
 //nolint:gochecknoglobals // a table
-var accountMethods = []native{
+var accountMethods = []method{
 	{
-		name:    accountBalance,
-		summary: "Lists what the company has of each currency.",
-		class:   safe, documented: elsewhere,
-		gives: []field{{name: "balances", form: list, must: true, members: []field{
-			{name: "id"},
-			{name: "currency", form: another, must: true, note: "An object with a ticker."},
-			{name: "value", form: sum, must: true},
+		Name:    accountBalance,
+		Summary: "Lists what the company has of each currency.",
+		Class:   safe, Documented: elsewhere,
+		Output: native.Fields{{Name: "balances", Form: &native.List, Required: true, Members: native.Fields{
+			{Name: "id"},
+			{Name: "currency", Form: &native.Any, Required: true, Note: "An object with a ticker."},
+			{Name: "value", Form: &native.Amount, Required: true},
 		}}},
 	},
 	{
-		name: showTransactions,
-		summary: "Lists the company's transactions. No document shows the list: it is taken for one like the list of " +
+		Name: showTransactions,
+		Summary: "Lists the company's transactions. No document shows the list: it is taken for one like the list of " +
 			"orders, with the same filters by date.",
-		class: safe, documented: elsewhere, paged: true, open: true,
-		takes: []field{
+		Class: safe, Documented: elsewhere, Paged: true, Open: true,
+		Input: native.Fields{
 			pageTaken, perPageTaken,
-			{name: "date_from", note: "UTC, of the transaction's creation.", example: "2022-06-01 00:00:00"},
-			{name: "date_to"},
+			{Name: "date_from", Note: "UTC, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
+			{Name: "date_to"},
 		},
-		gives: []field{
-			{name: "transactions", form: list, must: true, members: []field{
-				{name: "id", must: true},
-				{name: "type"},
-				{name: "currency", form: another, note: "A ticker, or an object with one."},
-				{name: "value", form: sum, must: true},
-				{name: "status"},
-				{name: "fee", form: sum},
-				{name: "external_id"},
-				{name: "created_at", note: withoutZone},
+		Output: native.Fields{
+			{Name: "transactions", Form: &native.List, Required: true, Members: native.Fields{
+				{Name: "id", Required: true},
+				{Name: "type"},
+				{Name: "currency", Form: &native.Any, Note: "A ticker, or an object with one."},
+				{Name: "value", Form: &native.Amount, Required: true},
+				{Name: "status"},
+				{Name: "fee", Form: &native.Amount},
+				{Name: "external_id"},
+				{Name: "created_at", Note: withoutZone},
 			}},
-			{name: "meta", form: object},
+			{Name: "meta", Form: &native.Object},
 		},
 	},
 	{
-		name:    showTransaction,
-		summary: "Reads a transaction by PayPlay's id.",
-		class:   safe, documented: full,
-		takes: []field{idTaken},
-		gives: []field{{name: "transaction", form: object, must: true, members: transactionGives}},
+		Name:    showTransaction,
+		Summary: "Reads a transaction by PayPlay's id.",
+		Class:   safe, Documented: full,
+		Input:  native.Fields{idTaken},
+		Output: native.Fields{{Name: "transaction", Form: &native.Object, Required: true, Members: transactionGives}},
 	},
 }
 
@@ -114,12 +115,12 @@ func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
 	asked.Query("per_page", input.Text("per_page")).
 		Query("date_from", unescaped(input.Text("date_from"))).
 		Query("date_to", unescaped(input.Text("date_to")))
-	n := nativeOf(showTransactions)
+	known := methods.Find(showTransactions).Input
 	input.Each(func(name string, value jsontext.Value) {
 		switch {
-		case names(n.takes, name):
+		case known.Find(name) != nil:
 		case value.IsObject() || value.IsArray() || name == "":
-			refusal = guest.Reject("invalid_request", pointer(name), "a query has texts, numbers and flags alone")
+			refusal = guest.Reject("invalid_request", native.Pointer(name), "a query has texts, numbers and flags alone")
 		default:
 			asked.Query(name, value.Text())
 		}

@@ -9,8 +9,6 @@ import (
 
 func init() { guest.Register(connector{}) }
 
-func main() {}
-
 // connector is the integration. It keeps no state.
 type connector struct{}
 
@@ -67,8 +65,10 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if refusal := nativeOf(call.GetOperation()).refuses(call); refusal != nil {
-		return refusal, nil
+	if isNative(call) {
+		if refusal := methods.Find(call.GetOperation()).Reject(inputOf(call)); refusal != nil {
+			return refusal, nil
+		}
 	}
 	return chosen.prepare(call, account), nil
 }

@@ -31,7 +31,7 @@ func manifest() *abi.Manifest {
 			{Role: abi.Role_ROLE_STATEMENT, Operation: showTransactions},
 			{Role: abi.Role_ROLE_CATALOG, Operation: showFees, Topic: "currencies"},
 		},
-		Operations: described(),
+		Operations: methods.Operations(schemas),
 		Failures:   failureRules(),
 		Envelope:   envelope(),
 		Callback: &abi.CallbackForm{
@@ -97,21 +97,10 @@ func precisions() []*abi.Precision {
 	}
 }
 
-// reference is within the 1 to 255 of [A-Za-z0-9_-] that external_order_id may have.
-func reference() *abi.ReferenceForm {
-	return &abi.ReferenceForm{Alphabet: "0123456789abcdefghijklmnopqrstuvwxyz", Length: 26}
-}
+// referenceForm is within the 1 to 255 of [A-Za-z0-9_-] that external_order_id may have.
+//
+//nolint:gochecknoglobals // a constant
+var referenceForm = abi.ReferenceForm{Alphabet: "0123456789abcdefghijklmnopqrstuvwxyz", Length: 26}
 
 // minute in milliseconds.
 const minute = 60_000
-
-// described are the operations, as the manifest has them.
-func described() []*abi.Operation {
-	var all []*abi.Operation
-	for _, topic := range natives {
-		for i := range topic {
-			all = append(all, topic[i].operation())
-		}
-	}
-	return all
-}

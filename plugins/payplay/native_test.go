@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -33,17 +34,17 @@ func TestClasses(t *testing.T) {
 // Every amount that the tables know is spelt out, and nothing else is.
 func TestAmountsOfTheTablesAreSpelt(t *testing.T) {
 	t.Parallel()
-	var walk func(fields []field)
-	walk = func(fields []field) {
+	var walk func(fields native.Fields)
+	walk = func(fields native.Fields) {
 		for _, f := range fields {
-			require.Equal(t, f.form == sum, isAmount(f.name), f.name)
-			walk(f.members)
+			require.Equal(t, f.Form == &native.Amount, isAmount(f.Name), f.Name)
+			walk(f.Members)
 		}
 	}
-	for _, topic := range natives {
+	for _, topic := range methods {
 		for _, n := range topic {
-			walk(n.gives)
-			walk(n.takes)
+			walk(n.Output)
+			walk(n.Input)
 		}
 	}
 }

@@ -9,165 +9,166 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // transactionGives is a movement of coins. Its currency is a ticker in some answers, and an object with one in others.
 //
 //nolint:gochecknoglobals // a table
-var transactionGives = []field{
-	{name: "id", must: true},
-	{name: "type"},
-	{name: "currency", form: another, must: true, note: "A ticker, or an object with one."},
-	{name: "value", form: sum, must: true},
-	{name: "status", must: true},
-	{name: "hash"},
-	{name: "is_internal", form: yesNo},
-	{name: "created_at", note: withoutZone},
-	{name: "completed_at", note: withoutZone},
+var transactionGives = native.Fields{
+	{Name: "id", Required: true},
+	{Name: "type"},
+	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
+	{Name: "value", Form: &native.Amount, Required: true},
+	{Name: "status", Required: true},
+	{Name: "hash"},
+	{Name: "is_internal", Form: &native.Boolean},
+	{Name: "created_at", Note: withoutZone},
+	{Name: "completed_at", Note: withoutZone},
 }
 
 // withoutZone is what is known of PayPlay's dates.
 const withoutZone = "Without a zone, presumably UTC."
 
 //nolint:gochecknoglobals // a table
-var orderGives = []field{
-	{name: "id", must: true},
-	{name: "currency", must: true},
-	{name: "order_number"},
-	{name: "value", form: sum, must: true},
-	{name: "expected_amount", form: sum},
+var orderGives = native.Fields{
+	{Name: "id", Required: true},
+	{Name: "currency", Required: true},
+	{Name: "order_number"},
+	{Name: "value", Form: &native.Amount, Required: true},
+	{Name: "expected_amount", Form: &native.Amount},
 	{
-		name: "received_total", form: sum,
-		note: "In received_currency, after PayPlay's fee: not to be compared with value.",
+		Name: "received_total", Form: &native.Amount,
+		Note: "In received_currency, after PayPlay's fee: not to be compared with value.",
 	},
-	{name: "exchange_rate", form: sum},
-	{name: "clean_exchange_rate", form: sum},
-	{name: "is_internal", form: yesNo},
-	{name: "deposited_currency"},
-	{name: "received_currency"},
-	{name: "status", must: true},
-	{name: "external_order_id"},
-	{name: "created_at", note: withoutZone},
-	{name: "completed_at", note: withoutZone},
-	{name: "acquiring_url", note: "Where the payer goes."},
-	{name: "successful_link"},
-	{name: "failure_link"},
-	{name: "transactions", form: list, members: transactionGives},
+	{Name: "exchange_rate", Form: &native.Amount},
+	{Name: "clean_exchange_rate", Form: &native.Amount},
+	{Name: "is_internal", Form: &native.Boolean},
+	{Name: "deposited_currency"},
+	{Name: "received_currency"},
+	{Name: "status", Required: true},
+	{Name: "external_order_id"},
+	{Name: "created_at", Note: withoutZone},
+	{Name: "completed_at", Note: withoutZone},
+	{Name: "acquiring_url", Note: "Where the payer goes."},
+	{Name: "successful_link"},
+	{Name: "failure_link"},
+	{Name: "transactions", Form: &native.List, Members: transactionGives},
 }
 
 // metaGives says where in a list an answer stands.
 //
 //nolint:gochecknoglobals // a table
-var metaGives = []field{
-	{name: "current_page", form: whole, must: true},
-	{name: "last_page", form: whole, must: true},
-	{name: "total", form: whole, must: true},
+var metaGives = native.Fields{
+	{Name: "current_page", Form: &native.Count, Required: true},
+	{Name: "last_page", Form: &native.Count, Required: true},
+	{Name: "total", Form: &native.Count, Required: true},
 }
 
 //nolint:gochecknoglobals // tables
 var (
-	idTaken = field{
-		name: "id", must: true, of: isID, pattern: "^[A-Za-z0-9_-]{1,64}$",
-		example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", note: "PayPlay's.",
+	idTaken = native.Field{
+		Name: "id", Required: true, Matches: isID, Pattern: "^[A-Za-z0-9_-]{1,64}$",
+		Example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", Note: "PayPlay's.",
 	}
-	pageTaken     = field{name: "page", form: whole, note: "A cursor goes before it."}
-	perPageTaken  = field{name: "per_page", form: whole}
-	oneOrder      = []field{{name: "order", form: object, must: true, members: orderGives}}
-	linksAndOurID = []field{
+	pageTaken     = native.Field{Name: "page", Form: &native.Count, Note: "A cursor goes before it."}
+	perPageTaken  = native.Field{Name: "per_page", Form: &native.Count}
+	oneOrder      = native.Fields{{Name: "order", Form: &native.Object, Required: true, Members: orderGives}}
+	linksAndOurID = native.Fields{
 		{
-			name: "external_order_id", of: isExternalID, pattern: "^[A-Za-z0-9_-]{1,255}$",
-			note: "The caller's own; the router's reference where it is left out.",
+			Name: "external_order_id", OurReference: true, Matches: isExternalID, Pattern: "^[A-Za-z0-9_-]{1,255}$",
+			Note: "The caller's own; the router's reference where it is left out.",
 		},
-		{name: "successful_link", of: isWebAddress, pattern: "^https?://", note: "Where the payer goes after payment."},
-		{name: "failure_link", of: isWebAddress, pattern: "^https?://", note: "Where the payer goes after a failure."},
+		{Name: "successful_link", Matches: isWebAddress, Pattern: "^https?://", Note: "Where the payer goes after payment."},
+		{Name: "failure_link", Matches: isWebAddress, Pattern: "^https?://", Note: "Where the payer goes after a failure."},
 	}
 )
 
 // orderMethods are about what payers pay.
 //
 //nolint:gochecknoglobals // a table
-var orderMethods = []native{
+var orderMethods = []method{
 	{
-		name: createOrder,
-		summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it " +
+		Name: createOrder,
+		Summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it " +
 			"is found again by our reference, which PayPlay does not promise to be unique.",
-		class: abandoned, documented: elsewhere, final: true, settles: minute, ours: "external_order_id", open: true,
-		takes: append([]field{
-			{name: "amount", form: sum, must: true, example: "12.12"},
-			{name: "currency", must: true, note: "A currency's code, or a coin's ticker.", example: "EUR"},
+		Class: abandoned, Documented: elsewhere, Final: true, SettleAfterMs: minute, Reference: &referenceForm, Open: true,
+		Input: append(native.Fields{
+			{Name: "amount", Form: &native.Amount, Required: true, Example: "12.12"},
+			{Name: "currency", Required: true, Note: "A currency's code, or a coin's ticker.", Example: "EUR"},
 		}, linksAndOurID...),
-		gives: oneOrder,
+		Output: oneOrder,
 	},
 	{
-		name: createTopup,
-		summary: "Creates a top-up with a hosted page, of an amount or of whatever the payer sends. One whose page " +
+		Name: createTopup,
+		Summary: "Creates a top-up with a hosted page, of an amount or of whatever the payer sends. One whose page " +
 			"never arrived can be paid by nobody.",
-		class: abandoned, documented: elsewhere, final: true, ours: "external_order_id", open: true,
-		takes: append([]field{
-			{name: "amount", form: sum, note: "With a currency, or left out.", example: "300"},
-			{name: "currency", note: "With an amount, or left out.", example: "USDT"},
+		Class: abandoned, Documented: elsewhere, Final: true, Reference: &referenceForm, Open: true,
+		Input: append(native.Fields{
+			{Name: "amount", Form: &native.Amount, Note: "With a currency, or left out.", Example: "300"},
+			{Name: "currency", Note: "With an amount, or left out.", Example: "USDT"},
 		}, linksAndOurID...),
-		gives: []field{{name: "order", form: object, must: true, members: topupGives}},
+		Output: native.Fields{{Name: "order", Form: &native.Object, Required: true, Members: topupGives}},
 	},
 	{
-		name: completeOrder,
-		summary: "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from " +
+		Name: completeOrder,
+		Summary: "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from " +
 			"then on.",
-		class: risky, documented: elsewhere, final: true, open: true,
-		takes: []field{idTaken}, gives: oneOrder,
+		Class: risky, Documented: elsewhere, Final: true, Open: true,
+		Input: native.Fields{idTaken}, Output: oneOrder,
 	},
 	{
-		name:    showCryptoOrder,
-		summary: "Reads an order by PayPlay's id, where crypto orders are made.",
-		class:   safe, documented: elsewhere,
-		takes: []field{idTaken}, gives: oneOrder,
+		Name:    showCryptoOrder,
+		Summary: "Reads an order by PayPlay's id, where crypto orders are made.",
+		Class:   safe, Documented: elsewhere,
+		Input: native.Fields{idTaken}, Output: oneOrder,
 	},
 	{
-		name:    showOrder,
-		summary: "Reads an order by PayPlay's id, or finds it in the list by our reference.",
-		class:   safe, documented: full, finds: true,
-		takes: []field{idTaken}, gives: oneOrder,
+		Name:    showOrder,
+		Summary: "Reads an order by PayPlay's id, or finds it in the list by our reference.",
+		Class:   safe, Documented: full, FindsByReference: true,
+		Input: native.Fields{idTaken}, Output: oneOrder,
 	},
 	{
-		name:    showOrders,
-		summary: "Lists the payment page's orders, by date, status or external_order_id.",
-		class:   safe, documented: full, paged: true,
-		takes: []field{
+		Name:    showOrders,
+		Summary: "Lists the payment page's orders, by date, status or external_order_id.",
+		Class:   safe, Documented: full, Paged: true,
+		Input: native.Fields{
 			pageTaken, perPageTaken,
-			{name: "date_from", note: "UTC, of the order's creation.", example: "2022-06-01 00:00:00"},
-			{name: "date_to"},
-			{name: "completed_at_from"},
-			{name: "completed_at_to"},
+			{Name: "date_from", Note: "UTC, of the order's creation.", Example: "2022-06-01 00:00:00"},
+			{Name: "date_to"},
+			{Name: "completed_at_from"},
+			{Name: "completed_at_to"},
 			{
-				name: "order_status_id", note: "One of OrderStatusesList.",
-				example: "ab306dbd-b837-413a-add5-3bd76542c1c4",
+				Name: "order_status_id", Note: "One of OrderStatusesList.",
+				Example: "ab306dbd-b837-413a-add5-3bd76542c1c4",
 			},
-			{name: "external_order_id"},
+			{Name: "external_order_id"},
 		},
-		gives: []field{
-			{name: "orders", form: list, must: true, members: orderGives},
-			{name: "meta", form: object, must: true, members: metaGives},
+		Output: native.Fields{
+			{Name: "orders", Form: &native.List, Required: true, Members: orderGives},
+			{Name: "meta", Form: &native.Object, Required: true, Members: metaGives},
 		},
 	},
 	{
-		name:    showOrderStatuses,
-		summary: "Lists the statuses that an order may have.",
-		class:   safe, documented: full,
-		gives: []field{{
-			name: "order_statuses", form: list, must: true,
-			members: []field{{name: "id", must: true}, {name: "label", must: true}},
+		Name:    showOrderStatuses,
+		Summary: "Lists the statuses that an order may have.",
+		Class:   safe, Documented: full,
+		Output: native.Fields{{
+			Name: "order_statuses", Form: &native.List, Required: true,
+			Members: native.Fields{{Name: "id", Required: true}, {Name: "label", Required: true}},
 		}},
 	},
 	{
-		name: refundOrder,
-		summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, " +
+		Name: refundOrder,
+		Summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, " +
 			"no document tells: members beyond the id are sent as they are.",
-		class: risky, documented: elsewhere, final: true, open: true,
-		takes: []field{idTaken, {name: "amount", form: sum, note: "Whether PayPlay heeds it is not known."}},
-		gives: []field{
-			{name: "order", form: object, members: orderGives},
-			{name: "transaction", form: object, members: transactionGives},
+		Class: risky, Documented: elsewhere, Final: true, Open: true,
+		Input: native.Fields{idTaken, {Name: "amount", Form: &native.Amount, Note: "Whether PayPlay heeds it is not known."}},
+		Output: native.Fields{
+			{Name: "order", Form: &native.Object, Members: orderGives},
+			{Name: "transaction", Form: &native.Object, Members: transactionGives},
 		},
 	},
 }
@@ -175,14 +176,14 @@ var orderMethods = []native{
 // topupGives is an order that may have no amount.
 //
 //nolint:gochecknoglobals // a table
-var topupGives = []field{
-	{name: "id", must: true},
-	{name: "status", must: true},
-	{name: "currency"},
-	{name: "value", form: sum},
-	{name: "received_total", form: sum},
-	{name: "external_order_id"},
-	{name: "acquiring_url", must: true, note: "Where the payer goes."},
+var topupGives = native.Fields{
+	{Name: "id", Required: true},
+	{Name: "status", Required: true},
+	{Name: "currency"},
+	{Name: "value", Form: &native.Amount},
+	{Name: "received_total", Form: &native.Amount},
+	{Name: "external_order_id"},
+	{Name: "acquiring_url", Required: true, Note: "Where the payer goes."},
 }
 
 // checkout is what PayPlay is asked for an order.
@@ -223,15 +224,6 @@ func (order checkout) body(call *abi.Call) []byte {
 		}
 	}
 	return further(call, body).JSON()
-}
-
-// ourReference is what PayPlay is told to know the call by: where a native call's input names a reference of the
-// caller's, that.
-func ourReference(call *abi.Call) string {
-	if n := nativeOf(call.GetOperation()); isNative(call) && n != nil && n.ours != "" {
-		return cmp.Or(inputOf(call).Text(n.ours), call.GetReference())
-	}
-	return call.GetReference()
 }
 
 func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {

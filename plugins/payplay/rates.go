@@ -6,27 +6,29 @@ import (
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // rateMethods tell rates.
 //
 //nolint:gochecknoglobals // a table
-var rateMethods = []native{
+var rateMethods = []method{
 	{
-		name:    getRates,
-		summary: "Reads the rate of USDT in USD, with a decimal comma.",
-		class:   safe, documented: full,
-		gives: []field{{name: each, note: "With a decimal comma, as PayPlay sends it.", example: "1,00"}},
+		Name:    getRates,
+		Summary: "Reads the rate of USDT in USD, with a decimal comma.",
+		Class:   safe, Documented: full,
 	},
 	{
-		name:    getExchangeRate,
-		summary: "Reads the rate of a currency to USDT.",
-		class:   safe, documented: full,
-		takes: []field{{name: "ticker", must: true, of: isCurrency, pattern: "^[A-Z0-9]{2,16}$", example: "NGN"}},
-		gives: []field{
-			{name: "ticker", must: true},
-			{name: "exchange_rate", form: sum, must: true, note: "How much of it one USDT is."},
+		Name:    getExchangeRate,
+		Summary: "Reads the rate of a currency to USDT.",
+		Class:   safe, Documented: full,
+		Input: native.Fields{
+			{Name: "ticker", Required: true, Matches: isCurrency, Pattern: "^[A-Z0-9]{2,16}$", Example: "NGN"},
+		},
+		Output: native.Fields{
+			{Name: "ticker", Required: true},
+			{Name: "exchange_rate", Form: &native.Amount, Required: true, Note: "How much of it one USDT is."},
 		},
 	},
 }

@@ -9,45 +9,46 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
 // withdrawalMethods send coins out, and tell what that costs.
 //
 //nolint:gochecknoglobals // a table
-var withdrawalMethods = []native{
+var withdrawalMethods = []method{
 	{
-		name: withdraw,
-		summary: "Sends coins to an address. PayPlay has no way to find a withdrawal by our reference: one that was " +
+		Name: withdraw,
+		Summary: "Sends coins to an address. PayPlay has no way to find a withdrawal by our reference: one that was " +
 			"not answered stays unknown until its webhook comes or a person settles it.",
-		class: risky, documented: elsewhere, final: true, ours: "external_id", open: true,
-		takes: []field{
-			{name: "amount", form: sum, must: true, example: "10"},
-			{name: "currency", must: true, example: "USDT"},
+		Class: risky, Documented: elsewhere, Final: true, Reference: &referenceForm, Open: true,
+		Input: native.Fields{
+			{Name: "amount", Form: &native.Amount, Required: true, Example: "10"},
+			{Name: "currency", Required: true, Example: "USDT"},
 			{
-				name: "wallet", must: true, note: "The address to send to.",
-				example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8",
+				Name: "wallet", Required: true, Note: "The address to send to.",
+				Example: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8",
 			},
-			{name: "network", must: true, example: "TRC20"},
-			{name: "memo"},
-			{name: "external_id", note: "The caller's own; the router's reference where it is left out."},
-			{name: "comment"},
+			{Name: "network", Required: true, Example: "TRC20"},
+			{Name: "memo"},
+			{Name: "external_id", OurReference: true, Note: "The caller's own; the router's reference where it is left out."},
+			{Name: "comment"},
 		},
-		gives: []field{
-			{name: "request_id", form: another, note: "PayPlay's."},
-			{name: "transactions", form: list, must: true, members: withdrawnGives},
+		Output: native.Fields{
+			{Name: "request_id", Form: &native.Any, Note: "PayPlay's."},
+			{Name: "transactions", Form: &native.List, Required: true, Members: withdrawnGives},
 		},
 	},
 	{
-		name:    showFees,
-		summary: "Lists the currencies that can be withdrawn, with fees and limits by network.",
-		class:   safe, documented: elsewhere,
-		gives: []field{{name: "currencies", form: list, must: true, members: []field{
-			{name: "ticker", note: "Its name here is inferred."},
-			{name: "fees", form: another, note: "Null where they are by network."},
+		Name:    showFees,
+		Summary: "Lists the currencies that can be withdrawn, with fees and limits by network.",
+		Class:   safe, Documented: elsewhere,
+		Output: native.Fields{{Name: "currencies", Form: &native.List, Required: true, Members: native.Fields{
+			{Name: "ticker", Note: "Its name here is inferred."},
+			{Name: "fees", Form: &native.Any, Note: "Null where they are by network."},
 			{
-				name: "network_fees", form: object,
-				note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex.",
+				Name: "network_fees", Form: &native.Object,
+				Note: "By network: fixed, min_amount, max_amount (0 where there is none), is_memo_required, flex.",
 			},
 		}}},
 	},
@@ -56,16 +57,16 @@ var withdrawalMethods = []native{
 // withdrawnGives is a withdrawal's transaction, as the vendor shows it in the answer to the withdrawal.
 //
 //nolint:gochecknoglobals // a table
-var withdrawnGives = []field{
-	{name: "id", must: true},
-	{name: "currency", form: another, must: true, note: "A ticker, or an object with one."},
-	{name: "value", form: sum, must: true},
-	{name: "status", must: true},
-	{name: "type"},
-	{name: "network"},
-	{name: "fee", form: sum},
-	{name: "created_at", note: withoutZone},
-	{name: "completed_at", note: withoutZone},
+var withdrawnGives = native.Fields{
+	{Name: "id", Required: true},
+	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
+	{Name: "value", Form: &native.Amount, Required: true},
+	{Name: "status", Required: true},
+	{Name: "type"},
+	{Name: "network"},
+	{Name: "fee", Form: &native.Amount},
+	{Name: "created_at", Note: withoutZone},
+	{Name: "completed_at", Note: withoutZone},
 }
 
 // payout is what PayPlay is asked for a withdrawal. The amount is a string there.

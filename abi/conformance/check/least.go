@@ -20,7 +20,7 @@ func leastCalls(m *abi.Manifest, operation *abi.Operation) []*abi.Call {
 		Operation: operation.GetName(), Settings: leastSettings(m), Seed: make([]byte, 32), NowMs: nowMS,
 		Reference: leastReference(operation),
 	}
-	bare, native := base.CloneVT(), base.CloneVT()
+	bare, native := copyOf(&base), copyOf(&base)
 	native.Input = least(operation.GetInputSchema())
 	calls := []*abi.Call{bare, native}
 	for _, flow := range m.GetFlows() {
@@ -38,26 +38,32 @@ func leastCalls(m *abi.Manifest, operation *abi.Operation) []*abi.Call {
 	return calls
 }
 
+// copyOf is a call that shares what the given one points to.
+func copyOf(call *abi.Call) *abi.Call {
+	copied := *call
+	return &copied
+}
+
 // accountCalls ask with nothing said, and with everything.
 func accountCalls(bare *abi.Call) []*abi.Call {
-	open, narrow := bare.CloneVT(), bare.CloneVT()
+	open, narrow := copyOf(bare), copyOf(bare)
 	open.Query = &abi.Query{}
 	narrow.Query = &abi.Query{FromMs: nowMS - 86_400_000, UntilMs: nowMS, Country: "DE", Currency: "EUR", Limit: 10}
 	return []*abi.Call{open, narrow}
 }
 
 func flowCalls(m *abi.Manifest, flow *abi.Flow, native *abi.Call) []*abi.Call {
-	known := native.CloneVT()
+	known := copyOf(native)
 	known.Payment = leastPayment(flow)
 	known.ProviderReference, known.SentMs = "1", nowMS
-	ours := known.CloneVT()
+	ours := copyOf(known)
 	ours.ProviderReference, ours.Input = "", nil
 	for _, action := range flow.GetActions() {
 		if create := find(m, action.GetOperation()); create != nil && action.GetRole() == abi.Role_ROLE_CREATE {
 			ours.CreateReference = leastReference(create)
 		}
 	}
-	empty := native.CloneVT()
+	empty := copyOf(native)
 	empty.Payment, empty.Input = &abi.Payment{}, nil
 	return []*abi.Call{known, ours, empty}
 }

@@ -1,8 +1,7 @@
 // Package check says what must hold of any plugin, whoever wrote it and in whatever language: of its manifest, of its
 // answers, and of a bare module.
 //
-// A bare module is run in the sandbox of host/wasm. This package and its parent are the only ones below abi that import
-// anything of the host: what they prove is that a plugin and the host fit, and neither is part of a plugin.
+// A bare module runs in a Sandbox, which the router implements.
 package check
 
 import (

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	abi "payrouter/abi/v1"
-	"payrouter/host/wasm"
 )
 
 // Report is what a bare module was found to be worth.
@@ -21,7 +20,7 @@ type Report struct {
 	Results []Result
 	// What the costliest call of an everyday size took, and the most memory that any call left behind, in bytes.
 	Fuel   int64
-	Memory uint32
+	Memory int64
 }
 
 // everyday is the largest input of an everyday size, in bytes.
@@ -45,23 +44,23 @@ func (r *Report) OK() bool {
 // compiler's, and gives up where ctx ends.
 //
 // The report holds what is wrong with the module; the error is for what kept the checks from being made.
-func Module(ctx context.Context, compiler *wasm.Compiler, code []byte) (_ *Report, err error) {
-	inspection, refused := wasm.Inspect(code)
-	report := &Report{Digest: inspection.Digest}
+func Module(ctx context.Context, sandbox Sandbox, code []byte) (_ *Report, err error) {
+	digest, refused := sandbox.Inspect(code)
+	report := &Report{Digest: digest}
 	if report.add("contract", reasons(refused)); !report.OK() {
 		return report, nil
 	}
-	module, err := compiler.Compile(ctx, code, wasm.Limits{Instances: 1})
-	if refusal, isRefusal := errors.AsType[*wasm.RefusedError](err); isRefusal {
+	guest, err := sandbox.Compile(ctx, code)
+	if refusal, isRefusal := errors.AsType[*RefusedError](err); isRefusal {
 		report.add("start", []string{refusal.Error()})
 		return report, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("check module: %w", err)
 	}
-	defer func() { err = errors.Join(err, module.Close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, guest.Close(context.WithoutCancel(ctx))) }()
 
-	c := &checker{module: module, report: report}
+	c := &checker{guest: guest, report: report}
 	c.run(ctx)
 	return report, ctx.Err()
 }
@@ -79,7 +78,7 @@ func reasons(err error) []string {
 
 // checker runs a module through its paces.
 type checker struct {
-	module *wasm.Module
+	guest  Guest
 	report *Report
 }
 
@@ -103,8 +102,19 @@ type message interface {
 	MarshalVT() ([]byte, error)
 }
 
+// Same reports whether two messages of the contract have the same encoding. The encoding is canonical: the contract has
+// no maps, and fields are written in the order of their numbers.
+func Same(a, b message) bool {
+	first, err := a.MarshalVT()
+	if err != nil {
+		return false
+	}
+	second, err := b.MarshalVT()
+	return err == nil && bytes.Equal(first, second)
+}
+
 // ask makes one call; what is wrong comes back in words.
-func (c *checker) ask(ctx context.Context, export wasm.Export, in message) (*abi.Answer, []string) {
+func (c *checker) ask(ctx context.Context, export Export, in message) (*abi.Answer, []string) {
 	encoded, err := in.MarshalVT()
 	if err != nil {
 		return nil, []string{fmt.Sprintf("encode: %v", err)}
@@ -112,12 +122,15 @@ func (c *checker) ask(ctx context.Context, export wasm.Export, in message) (*abi
 	return c.askBytes(ctx, export, encoded)
 }
 
-func (c *checker) askBytes(ctx context.Context, export wasm.Export, in []byte) (*abi.Answer, []string) {
-	answer := new(abi.Answer)
-	usage, err := c.module.Call(ctx, export, in, wasm.Env{}, answer.UnmarshalVT)
-	c.report.Memory = max(c.report.Memory, usage.Memory)
+func (c *checker) askBytes(ctx context.Context, export Export, in []byte) (*abi.Answer, []string) {
+	encoded, used, err := c.guest.Call(ctx, export, in)
+	c.report.Memory = max(c.report.Memory, used.Memory)
 	if len(in) <= everyday {
-		c.report.Fuel = max(c.report.Fuel, usage.Fuel)
+		c.report.Fuel = max(c.report.Fuel, used.Fuel)
+	}
+	answer := new(abi.Answer)
+	if err == nil {
+		err = answer.UnmarshalVTUnsafe(encoded)
 	}
 	if err != nil {
 		return nil, []string{err.Error()}
@@ -130,18 +143,18 @@ func (c *checker) askBytes(ctx context.Context, export wasm.Export, in []byte) (
 
 // describe asks twice: a manifest that changes cannot be relied on.
 func (c *checker) describe(ctx context.Context) (*abi.Manifest, []string) {
-	first, problems := c.askBytes(ctx, wasm.Describe, nil)
+	first, problems := c.askBytes(ctx, Describe, nil)
 	if problems != nil {
 		return nil, problems
 	}
-	second, problems := c.askBytes(ctx, wasm.Describe, nil)
+	second, problems := c.askBytes(ctx, Describe, nil)
 	if problems != nil {
 		return nil, problems
 	}
 	if first.GetManifest() == nil {
 		return nil, []string{"describe: the answer holds no manifest"}
 	}
-	if !first.EqualVT(second) {
+	if !Same(first, second) {
 		return first.GetManifest(), []string{"describe: the second answer differs from the first"}
 	}
 	return first.GetManifest(), nil
@@ -151,7 +164,7 @@ func (c *checker) describe(ctx context.Context) (*abi.Manifest, []string) {
 func (c *checker) operation(ctx context.Context, m *abi.Manifest, operation *abi.Operation) []string {
 	var problems []string
 	for _, call := range leastCalls(m, operation) {
-		answer, wrong := c.ask(ctx, wasm.Prepare, call)
+		answer, wrong := c.ask(ctx, Prepare, call)
 		if wrong != nil {
 			problems = append(problems, wrong...)
 			continue
@@ -169,7 +182,7 @@ func (c *checker) operation(ctx context.Context, m *abi.Manifest, operation *abi
 func (c *checker) interpret(ctx context.Context, m *abi.Manifest, call *abi.Call, state []byte) []string {
 	var problems []string
 	for _, hostile := range Garbage() {
-		answer, wrong := c.ask(ctx, wasm.Interpret,
+		answer, wrong := c.ask(ctx, Interpret,
 			&abi.Interpretation{Call: call, State: state, Response: hostile.Response})
 		if wrong == nil && answer.GetError() == nil {
 			wrong = hostile.Judge(m, answer)
@@ -193,7 +206,7 @@ func compact(problems []string) []string {
 }
 
 func (c *checker) unknown(ctx context.Context) []string {
-	answer, problems := c.ask(ctx, wasm.Prepare,
+	answer, problems := c.ask(ctx, Prepare,
 		&abi.Call{Operation: "NoSuchOperation", Settings: []byte("{}"), Seed: make([]byte, 32)})
 	if problems == nil && answer.GetError().GetCode() != abi.Error_CODE_UNKNOWN_OPERATION {
 		problems = []string{"prepare: an operation that is not in the manifest is not refused as such"}
@@ -210,7 +223,7 @@ func (c *checker) callbacks(ctx context.Context, m *abi.Manifest) []string {
 				Method: method, Path: "/", Query: "a=%zz&=&b", Body: garbage.Response.GetBody(),
 				Settings: settings,
 			}
-			answer, wrong := c.ask(ctx, wasm.Receive, callback)
+			answer, wrong := c.ask(ctx, Receive, callback)
 			if wrong == nil && answer.GetError() == nil {
 				wrong = Answer(m, answer)
 			}
@@ -225,11 +238,11 @@ func (c *checker) callbacks(ctx context.Context, m *abi.Manifest) []string {
 // badInput hands over bytes that are no message: an Error has to come back.
 func (c *checker) badInput(ctx context.Context) []string {
 	var problems []string
-	for _, export := range []wasm.Export{wasm.Prepare, wasm.Interpret, wasm.Receive} {
+	for _, export := range []Export{Prepare, Interpret, Receive} {
 		for _, garbage := range [][]byte{{0xff}, {0x0a, 0x7f, 0x00}, bytes.Repeat([]byte{0x0a}, 4096)} {
 			answer, wrong := c.askBytes(ctx, export, garbage)
 			if wrong == nil && answer.GetError().GetCode() != abi.Error_CODE_BAD_INPUT {
-				wrong = []string{export.String() + ": bytes that are no message are not refused as such"}
+				wrong = []string{string(export) + ": bytes that are no message are not refused as such"}
 			}
 			problems = append(problems, wrong...)
 		}
@@ -239,7 +252,7 @@ func (c *checker) badInput(ctx context.Context) []string {
 
 // fuel asks for room above what small calls cost: a provider's real answers cost more.
 func (c *checker) fuel() []string {
-	if limit := c.module.Limits().Fuel; c.report.Fuel > limit/2 {
+	if limit := c.guest.Limits().Fuel; c.report.Fuel > limit/2 {
 		return []string{fmt.Sprintf("the costliest call took %d of %d fuel", c.report.Fuel, limit)}
 	}
 	return nil

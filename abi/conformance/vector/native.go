@@ -5,22 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"payrouter/abi/conformance/check"
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
 )
 
-// export names one of the contract's calls.
-type export string
-
-const (
-	exportPrepare   export = "prepare"
-	exportInterpret export = "interpret"
-	exportReceive   export = "receive"
-)
-
 // input is one encoded call of one export.
 type input struct {
-	export export
+	export check.Export
 	bytes  []byte
 }
 
@@ -55,24 +47,24 @@ func (n native) call(_ context.Context, in input) (encoded []byte, err error) {
 
 func (n native) answer(in input) (*abi.Answer, error) {
 	switch in.export {
-	case exportPrepare:
+	case check.Prepare:
 		call := new(abi.Call)
-		if err := call.UnmarshalVT(in.bytes); err != nil {
+		if err := call.UnmarshalVTUnsafe(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Call: %w", err)
 		}
 		step, err := n.connector.Prepare(call)
 		return &abi.Answer{Result: &abi.Answer_Step{Step: step}}, err
-	case exportInterpret:
+	case check.Interpret:
 		interpretation := new(abi.Interpretation)
-		if err := interpretation.UnmarshalVT(in.bytes); err != nil {
+		if err := interpretation.UnmarshalVTUnsafe(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Interpretation: %w", err)
 		}
 		step, err := n.connector.Interpret(interpretation.GetCall(), interpretation.GetState(),
 			interpretation.GetResponse())
 		return &abi.Answer{Result: &abi.Answer_Step{Step: step}}, err
-	case exportReceive:
+	case check.Receive:
 		callback := new(abi.Callback)
-		if err := callback.UnmarshalVT(in.bytes); err != nil {
+		if err := callback.UnmarshalVTUnsafe(in.bytes); err != nil {
 			return nil, fmt.Errorf("decode Callback: %w", err)
 		}
 		receipt, err := n.connector.Receive(callback)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
 )
 
@@ -30,7 +31,7 @@ func play(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
 	if v.callback != nil {
 		return playCallback(ctx, guest, v)
 	}
-	first, err := ask(ctx, guest, exportPrepare, v.call)
+	first, err := ask(ctx, guest, check.Prepare, v.call)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func play(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
 			return moves, spare(v, trip)
 		}
 		interpretation := &abi.Interpretation{Call: v.call, State: send.GetState(), Response: v.responses[trip]}
-		next, err := ask(ctx, guest, exportInterpret, interpretation)
+		next, err := ask(ctx, guest, check.Interpret, interpretation)
 		if err != nil {
 			return nil, err
 		}
@@ -61,14 +62,19 @@ func spare(v *Vector, trips int) error {
 	return nil
 }
 
-func playCallback(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
-	callback := v.callback.CloneVT()
+// received is the vector's callback as the host hands it over, with the account's settings and the time.
+func (v *Vector) received() *abi.Callback {
+	callback := *v.callback
 	callback.Settings, callback.NowMs = v.call.GetSettings(), v.call.GetNowMs()
-	only, err := ask(ctx, guest, exportReceive, callback)
+	return &callback
+}
+
+func playCallback(ctx context.Context, guest Machine, v *Vector) ([]move, error) {
+	only, err := ask(ctx, guest, check.Receive, v.received())
 	return []move{only}, err
 }
 
-func ask(ctx context.Context, guest Machine, export export, m message) (move, error) {
+func ask(ctx context.Context, guest Machine, export check.Export, m message) (move, error) {
 	encoded, err := encode(m)
 	if err != nil {
 		return move{}, err

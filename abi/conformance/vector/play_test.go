@@ -105,7 +105,7 @@ func TestNativeFault(t *testing.T) {
 			fail := func(*abi.Call) (*abi.Step, error) { return nil, row.err }
 			moves, err := play(t.Context(), native{fake{prepare: fail}}, parsed(t, oneCall))
 			require.NoError(t, err)
-			require.True(t, moves[0].answer.GetError().EqualVT(row.want), "%v", moves[0].answer)
+			require.Equal(t, row.want, moves[0].answer.GetError())
 			files, err := results(&abi.Manifest{}, moves)
 			require.NoError(t, err)
 			require.Equal(t, "error.json", files[0].Name)

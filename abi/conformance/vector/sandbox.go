@@ -8,56 +8,43 @@ import (
 
 	"payrouter/abi/conformance/check"
 	abi "payrouter/abi/v1"
-	"payrouter/host/wasm"
 )
 
 // share is how much of a call's fuel and memory an honest call may take, as its inverse: what is left is for a larger
 // answer than the documents show.
 const share = 2
 
-// wasmPage is a page of WebAssembly's memory, in bytes.
-const wasmPage = 64 << 10
-
-//nolint:gochecknoglobals // a table
-var wasmExports = map[export]wasm.Export{
-	exportPrepare: wasm.Prepare, exportInterpret: wasm.Interpret,
-	exportReceive: wasm.Receive,
-}
-
 // Sandboxed runs a plugin's module as the host does. It is used by one goroutine.
 type Sandboxed struct {
-	module *wasm.Module
+	guest check.Guest
 	// Of the calls so far.
-	most wasm.Usage
+	most check.Usage
 }
 
 // NewSandboxed makes a machine of a module, which stays the caller's to close.
-func NewSandboxed(module *wasm.Module) *Sandboxed {
-	return &Sandboxed{module: module}
+func NewSandboxed(guest check.Guest) *Sandboxed {
+	return &Sandboxed{guest: guest}
 }
 
 func (s *Sandboxed) call(ctx context.Context, in input) ([]byte, error) {
-	return s.run(ctx, wasmExports[in.export], in.bytes)
+	return s.run(ctx, in.export, in.bytes)
 }
 
-func (s *Sandboxed) run(ctx context.Context, export wasm.Export, in []byte) (answer []byte, err error) {
-	usage, err := s.module.Call(ctx, export, in, wasm.Env{}, func(bytes []byte) error {
-		answer = slices.Clone(bytes)
-		return nil
-	})
-	s.most.Fuel = max(s.most.Fuel, usage.Fuel)
-	s.most.Memory = max(s.most.Memory, usage.Memory)
+func (s *Sandboxed) run(ctx context.Context, export check.Export, in []byte) ([]byte, error) {
+	answer, used, err := s.guest.Call(ctx, export, in)
+	s.most.Fuel = max(s.most.Fuel, used.Fuel)
+	s.most.Memory = max(s.most.Memory, used.Memory)
 	return answer, err
 }
 
 // Describe is the module's manifest.
 func (s *Sandboxed) Describe(ctx context.Context) (*abi.Manifest, error) {
-	encoded, err := s.run(ctx, wasm.Describe, nil)
+	encoded, err := s.run(ctx, check.Describe, nil)
 	if err != nil {
 		return nil, err
 	}
 	answer := new(abi.Answer)
-	if err := answer.UnmarshalVT(encoded); err != nil {
+	if err := answer.UnmarshalVTUnsafe(encoded); err != nil {
 		return nil, fmt.Errorf("describe: decode Answer: %w", err)
 	}
 	if answer.GetManifest() == nil {
@@ -72,7 +59,7 @@ func (s *Sandboxed) SameManifest(ctx context.Context, model *abi.Manifest) []str
 	if err != nil {
 		return []string{err.Error()}
 	}
-	answer, err := s.run(ctx, wasm.Describe, nil)
+	answer, err := s.run(ctx, check.Describe, nil)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -85,14 +72,14 @@ func (s *Sandboxed) SameManifest(ctx context.Context, model *abi.Manifest) []str
 // Frugal tells where a call so far took more than an honest one may.
 func (s *Sandboxed) Frugal() []string {
 	wrong := s.memory()
-	if limit := s.module.Limits().Fuel; s.most.Fuel >= limit/share {
+	if limit := s.guest.Limits().Fuel; s.most.Fuel >= limit/share {
 		wrong = append(wrong, fmt.Sprintf("a call took %d of %d fuel; an honest one may take half", s.most.Fuel, limit))
 	}
 	return wrong
 }
 
 func (s *Sandboxed) memory() []string {
-	if limit := int64(s.module.Limits().MemoryPages) * wasmPage; int64(s.most.Memory) >= limit/share {
+	if limit := s.guest.Limits().Memory; s.most.Memory >= limit/share {
 		return []string{fmt.Sprintf("calls took %d of %d bytes of memory; honest ones may take half", s.most.Memory,
 			limit)}
 	}
@@ -101,7 +88,7 @@ func (s *Sandboxed) memory() []string {
 
 // Unharmed tells whether a call so far cost an instance.
 func (s *Sandboxed) Unharmed() []string {
-	if discarded := s.module.Stats().Discarded; discarded > 0 {
+	if discarded := s.guest.Discarded(); discarded > 0 {
 		return []string{fmt.Sprintf("%d calls cost an instance", discarded)}
 	}
 	return nil
@@ -110,13 +97,13 @@ func (s *Sandboxed) Unharmed() []string {
 // Lasting asks until more memory has been used than there is, and tells where it ran out: the guest's collector has to
 // have its turns.
 func (s *Sandboxed) Lasting(ctx context.Context) []string {
-	limit := int64(s.module.Limits().MemoryPages) * wasmPage
-	manifest, err := s.run(ctx, wasm.Describe, nil)
+	limit := s.guest.Limits().Memory
+	manifest, err := s.run(ctx, check.Describe, nil)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	for range 2 * limit / int64(len(manifest)) {
-		if _, err := s.run(ctx, wasm.Describe, nil); err != nil {
+		if _, err := s.run(ctx, check.Describe, nil); err != nil {
 			return []string{err.Error()}
 		}
 	}
@@ -127,12 +114,12 @@ func (s *Sandboxed) Lasting(ctx context.Context) []string {
 // on.
 func (s *Sandboxed) Guarded(ctx context.Context) []string {
 	var wrong []string
-	for _, export := range []wasm.Export{wasm.Prepare, wasm.Interpret, wasm.Receive} {
+	for _, export := range []check.Export{check.Prepare, check.Interpret, check.Receive} {
 		for _, garbage := range [][]byte{{0xff}, {0x0a, 0x7f}, slices.Repeat([]byte{0x0a}, 1000)} {
 			answer := new(abi.Answer)
 			encoded, err := s.run(ctx, export, garbage)
 			if err == nil {
-				err = answer.UnmarshalVT(encoded)
+				err = answer.UnmarshalVTUnsafe(encoded)
 			}
 			if err != nil || answer.GetError().GetCode() != abi.Error_CODE_BAD_INPUT {
 				wrong = append(wrong,
@@ -146,7 +133,7 @@ func (s *Sandboxed) Guarded(ctx context.Context) []string {
 
 // Module checks a bare module by its golden vectors, whoever wrote it in whatever language: everything that a plugin's
 // own test checks, but for the comparison with its native self.
-func Module(ctx context.Context, module *wasm.Module, vectors []*Vector) ([]check.Result, error) {
+func Module(ctx context.Context, module check.Guest, vectors []*Vector) ([]check.Result, error) {
 	guest := NewSandboxed(module)
 	manifest, err := guest.Describe(ctx)
 	if err != nil {

@@ -151,11 +151,10 @@ func TestQuestions(t *testing.T) {
   "currency": "EUR", "limit": 25}}
 `))
 	require.NoError(t, err)
-	require.True(t,
-		v.call.GetQuery().EqualVT(&abi.Query{
-			FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE",
-			Currency: "EUR", Limit: 25,
-		}))
+	require.Equal(t, &abi.Query{
+		FromMs: 1704067200000, UntilMs: 1704153600000, Country: "DE",
+		Currency: "EUR", Limit: 25,
+	}, v.call.GetQuery())
 	manifest := &abi.Manifest{
 		Actions: []*abi.Action{{Role: abi.Role_ROLE_BALANCES, Operation: "Read"}},
 		Operations: []*abi.Operation{

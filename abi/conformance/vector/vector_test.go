@@ -44,7 +44,7 @@ X-Two: c
 `))
 	require.NoError(t, err)
 	require.Equal(t, "name", v.Name)
-	require.True(t, v.call.EqualVT(&abi.Call{
+	require.Equal(t, &abi.Call{
 		Operation: "Make",
 		Payment: &abi.Payment{
 			Id: "pay_1", Kind: abi.Kind_KIND_RECHARGE, Amount: "1.50", Currency: "INR", Country: "IN", Method: "wallet",
@@ -61,13 +61,13 @@ X-Two: c
 		CreateReference: "first", NowMs: 1704067200500, SentMs: 1704067199000,
 		Seed:   append([]byte{1}, make([]byte, 31)...),
 		Cursor: "c", CallbackUrl: "https://b.example/",
-	}), "%v", v.call)
+	}, v.call)
 	require.Len(t, v.responses, 2)
-	require.True(t, v.responses[0].EqualVT(&abi.HttpResponse{
+	require.Equal(t, &abi.HttpResponse{
 		Status: 201, Headers: []*abi.Header{{Name: "X-One", Value: "a: b"}, {Name: "X-Two", Value: "c"}},
 		Body: []byte("{\"a\":\n\n1}"),
-	}), "%v", v.responses[0])
-	require.True(t, v.responses[1].EqualVT(&abi.HttpResponse{Status: 500, Body: v.responses[1].GetBody()}))
+	}, v.responses[0])
+	require.Equal(t, &abi.HttpResponse{Status: 500, Body: v.responses[1].GetBody()}, v.responses[1])
 	require.Empty(t, v.responses[1].GetBody())
 }
 
@@ -75,10 +75,10 @@ func TestParseVectorCallback(t *testing.T) {
 	t.Parallel()
 	v, err := parse("name.txtar", []byte("-- callback --\nPOST /a/b?c=%20d&e\nX-Sign: 00\n\nbody\n"))
 	require.NoError(t, err)
-	require.True(t, v.callback.EqualVT(&abi.Callback{
+	require.Equal(t, &abi.Callback{
 		Method: "POST", Path: "/a/b", Query: "c=%20d&e", Headers: []*abi.Header{{Name: "X-Sign", Value: "00"}},
 		Body: []byte("body"),
-	}), "%v", v.callback)
+	}, v.callback)
 }
 
 // What a person mistypes must not turn into a vector that checks less.

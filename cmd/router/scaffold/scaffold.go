@@ -1,5 +1,6 @@
-// Package scaffold decides what a new plugin begins as: a copy of package newpay, an integration of a provider that
-// does not exist, which builds, passes the suite and may be changed piece by piece into the one that is wanted.
+// Package scaffold writes the beginnings of a plugin: a copy of package newpay, an integration of a provider that does not
+// exist, which builds, passes the suite and may be changed piece by piece into the one that is wanted. Outside of the
+// router's source the plugin is a module of its own, with the SDK's source beside it.
 package scaffold
 
 import (
@@ -14,37 +15,58 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	sdk "payrouter/abi"
 )
 
 //go:embed newpay
 var template embed.FS
 
+// The requirements of the SDK, and their checksums. A test compares them with the router's own.
+//
+//go:embed sdk.mod
+var requirements string
+
+//go:embed sdk.sum
+var checksums []byte
+
 // module is the router's, which plugins import the SDK from.
 const module = "payrouter"
+
+// language is the version of Go that go.mod names.
+const language = "1.26.0"
 
 // The errors that say why nothing was written. They come wrapped, with what to do.
 var (
 	ErrName   = errors.New("not a name for a plugin")
 	ErrTaken  = errors.New("the name is taken")
 	ErrFolder = errors.New("the folder is not empty")
-	ErrSource = errors.New("no module to build in")
 )
 
 // Plugin is what to begin.
 type Plugin struct {
 	// Name is the manifest's: lower-case letters, digits and dashes.
 	Name string
-	// Folder is where it is written. It may not be there yet; if it is, it has to be empty.
+	// Folder is where it is written. It may not be there yet; if it is, it has to be empty. Empty is plugins/NAME in the
+	// root of the router's source, and NAME elsewhere.
 	Folder string
-	// Source is the folder of the router's module, for a plugin outside of it: that one becomes a module of its own,
-	// and is built against what stands there. It is not looked at where Folder lies in a module that has the SDK
-	// already.
-	Source string
+}
+
+// At is the folder that Write writes into.
+func (p Plugin) At() string {
+	if p.Folder != "" {
+		return p.Folder
+	}
+	if text, err := os.ReadFile("go.mod"); err == nil && declares(string(text)) {
+		return filepath.Join("plugins", p.Name)
+	}
+	return p.Name
 }
 
 // Write writes the plugin's files, and gives their names within the folder. Where it fails before the first of them,
 // nothing is changed.
 func (p Plugin) Write() ([]string, error) {
+	p.Folder = p.At()
 	if err := checkName(p.Name); err != nil {
 		return nil, err
 	}
@@ -55,16 +77,18 @@ func (p Plugin) Write() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, own, err := p.home()
+	root, text := moduleAround(p.Folder)
+	switch {
+	case declares(text):
+		err = p.checkTaken(root)
+	case requires(text): // a package of a module that has the SDK
+	default:
+		var module []file
+		module, err = p.module()
+		files = append(files, module...)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if own {
-		module, err := p.module(root)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, module...)
 	}
 	var names []string
 	for _, f := range files {
@@ -151,36 +175,16 @@ func (p Plugin) files() ([]file, error) {
 	return files, nil
 }
 
-// home finds the router's source, and tells whether the plugin is to be a module of its own.
-func (p Plugin) home() (source string, own bool, err error) {
-	root, text := moduleAround(p.Folder)
-	switch {
-	case declares(text):
-		source = root
-	case requires(text):
-		return "", false, nil
-	case p.Source == "":
-		return "", false,
-			fmt.Errorf("%s lies outside of the router's module: %w: name the router's source with --source", p.Folder,
-				ErrSource)
-	default:
-		source, own = p.Source, true
-		text, err := os.ReadFile(filepath.Join(source, "go.mod")) //nolint:gosec // G304: the author's own
-		if err != nil || !declares(string(text)) {
-			return "", false,
-				fmt.Errorf("%s is not the router's source: %w: it has no go.mod with module %s", source, ErrSource,
-					module)
-		}
-	}
-	taken := filepath.Join(source, "plugins", p.Name)
+// checkTaken refuses the name of a plugin that the router's source has already.
+func (p Plugin) checkTaken(root string) error {
+	taken := filepath.Join(root, "plugins", p.Name)
 	if folder, err := filepath.Abs(p.Folder); err == nil && folder == taken {
-		return source, own, nil // it is empty
+		return nil // it is empty
 	}
 	if _, err := os.Stat(taken); err == nil {
-		return "", false,
-			fmt.Errorf("%q: %w: there is %s, and a router has one plugin of a name", p.Name, ErrTaken, taken)
+		return fmt.Errorf("%q: %w: there is %s, and a router has one plugin of a name", p.Name, ErrTaken, taken)
 	}
-	return source, own, nil
+	return nil
 }
 
 // moduleAround is the nearest module that a folder lies in: its root and its go.mod, empty where there is none.
@@ -208,38 +212,47 @@ func requires(text string) bool {
 	return regexp.MustCompile(`(?m)^\s*(require\s+)?` + module + ` v`).MatchString(text)
 }
 
-// module is go.mod and go.sum of a plugin outside of the router's module. The router has no public address yet, so its
-// source is named by where it stands; all other modules are taken in the versions that it has, so that nothing needs to
-// be fetched that it did not need.
-func (p Plugin) module(source string) ([]file, error) {
-	source, err := filepath.Abs(source)
+// module is what makes the plugin a module of its own: go.mod, go.sum, and the SDK's source as a module beside it.
+func (p Plugin) module() ([]file, error) {
+	sdk, err := source()
 	if err != nil {
-		return nil, fmt.Errorf("find the router's source: %w", err)
+		return nil, err
 	}
-	requirements, err := os.ReadFile(filepath.Join(source, "go.mod")) //nolint:gosec // G304: the author's own
-	if err != nil {
-		return nil, fmt.Errorf("read the router's requirements: %w", err)
-	}
-	sums, err := os.ReadFile(filepath.Join(source, "go.sum")) //nolint:gosec // G304: the same
-	if err != nil {
-		return nil, fmt.Errorf("read the router's requirements: %w", err)
-	}
-	_, rest, _ := strings.Cut(string(requirements), "\nmodule ")
-	if after, first := strings.CutPrefix(string(requirements), "module "); first {
-		rest = after
-	}
-	_, rest, _ = strings.Cut(rest, "\n")
-	text := fmt.Sprintf(
-		"module %s\n\n// The router's source, which has no public address: write here where it stands on your "+
-			"machine.\nreplace %s => %s\n\nrequire %s v0.0.0\n%s",
-		p.Name, module, quoted(source), module, rest)
-	return []file{{"go.mod", []byte(text)}, {"go.sum", sums}}, nil
+	head := "go " + language + "\n\n"
+	return append(sdk,
+		file{"sdk/go.mod", []byte("module " + module + "\n\n" + head + requirements)},
+		file{"sdk/go.sum", checksums},
+		file{"go.mod", []byte("module example.com/" + p.Name + "\n\n" + head +
+			"// The SDK's source is that of the router which wrote this plugin.\nreplace " + module + " => ./sdk\n\n" +
+			"require " + module + " v0.0.0\n\n" + indirect(requirements))},
+		file{"go.sum", checksums}), nil
 }
 
-// quoted writes a path as go.mod takes it.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t\"'`,()[]") {
-		return `"` + strings.ReplaceAll(path, `"`, `\"`) + `"`
+// indirect marks the requirements that only the SDK has. The plugin's own tests need testify.
+func indirect(requirements string) string {
+	var text strings.Builder
+	for line := range strings.Lines(requirements) {
+		if strings.Contains(line, " v") && !strings.Contains(line, "//") && !strings.Contains(line, "/testify ") {
+			line = strings.TrimSuffix(line, "\n") + " // indirect\n"
+		}
+		text.WriteString(line)
 	}
-	return path
+	return text.String()
+}
+
+// source is the SDK's, without its tests.
+func source() ([]file, error) {
+	var files []file
+	err := fs.WalkDir(sdk.Source, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		content, err := sdk.Source.ReadFile(name)
+		files = append(files, file{"sdk/abi/" + name, content})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the SDK: %w", err)
+	}
+	return files, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func source(t *testing.T) string {
+func checkout(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
@@ -33,17 +33,12 @@ func TestWhatCannotBeBegun(t *testing.T) {
 		"a name that is too long":    {func(p *Plugin) { p.Name = strings.Repeat("a", 33) }, ErrName, "at most 32"},
 		"a name that Go passes over": {func(p *Plugin) { p.Name = "testdata" }, ErrName, "to Go"},
 		"a name of the router's": {
-			func(p *Plugin) { p.Name = "paygram" }, ErrTaken,
+			func(p *Plugin) { p.Name, p.Folder = "paygram", filepath.Join(checkout(t), "plugins", "another") }, ErrTaken,
 			filepath.Join("plugins", "paygram"),
-		},
-		"outside of any module": {func(p *Plugin) { p.Source = "" }, ErrSource, "--source"},
-		"against another's source": {
-			func(p *Plugin) { p.Source = filepath.Dir(p.Folder) }, ErrSource,
-			"no go.mod with module payrouter",
 		},
 		"a folder that is in use": {func(p *Plugin) { p.Folder = filepath.Dir(p.Folder) }, ErrFolder, "--dir"},
 		"a folder of another plugin": {
-			func(p *Plugin) { p.Folder = filepath.Join(p.Source, "plugins", "paygrt") },
+			func(p *Plugin) { p.Folder = filepath.Join(checkout(t), "plugins", "paygrt") },
 			ErrFolder, "--dir",
 		},
 	} {
@@ -51,7 +46,7 @@ func TestWhatCannotBeBegun(t *testing.T) {
 			t.Parallel()
 			above := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(above, "notes"), nil, 0o600))
-			p := Plugin{Name: "acme", Folder: filepath.Join(above, "acme"), Source: source(t)}
+			p := Plugin{Name: "acme", Folder: filepath.Join(above, "acme")}
 			row.change(&p)
 			_, err := p.Write()
 			require.ErrorIs(t, err, row.err)
@@ -76,14 +71,17 @@ func TestAPluginInAModuleThatHasTheSDK(t *testing.T) {
 	require.NotContains(t, names, "go.mod")
 }
 
-// The copy is the plugin's own: nothing in it tells what it was copied from.
+// The copy is the plugin's own: nothing in it names what it was copied from.
 func TestTheCopyHasItsOwnName(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "acme")
-	names, err := Plugin{Name: "acme-pay", Folder: folder, Source: source(t)}.Write()
+	names, err := Plugin{Name: "acme-pay", Folder: folder}.Write()
 	require.NoError(t, err)
 	require.Contains(t, names, "testdata/create.txtar")
 	for _, name := range names {
+		if strings.HasPrefix(name, "sdk/") {
+			continue
+		}
 		content, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
 		require.NoError(t, err)
 		require.NotContains(t, strings.ToLower(string(content)), "newpay", name)
@@ -92,4 +90,22 @@ func TestTheCopyHasItsOwnName(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), "# Acme Pay\n")
 	require.Contains(t, string(page), "env:ACME_PAY_KEY")
+}
+
+// What a new plugin requires, the router requires in the same versions.
+func TestTheSDKRequiresWhatTheRouterRequires(t *testing.T) {
+	t.Parallel()
+	ours, err := os.ReadFile(filepath.Join(checkout(t), "go.mod"))
+	require.NoError(t, err)
+	for line := range strings.Lines(requirements) {
+		if module, version, found := strings.Cut(strings.TrimSpace(line), " "); found && module != "require" {
+			version, _, _ = strings.Cut(version, " ")
+			require.Contains(t, string(ours), "\t"+module+" "+version, "sdk.mod, and sdk.sum with it")
+		}
+	}
+	sums, err := os.ReadFile(filepath.Join(checkout(t), "go.sum"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(checksums)) {
+		require.Contains(t, string(sums), line, "sdk.sum")
+	}
 }

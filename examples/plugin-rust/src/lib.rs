@@ -1,6 +1,6 @@
 //! A plugin of the payment router in Rust: the module's exports, and the memory that the host writes into and reads from.
 //!
-//! It is the provider of abi/conformance/example, and answers to the byte what that one answers: the contract belongs to no language.
+//! It is the provider of examples/plugin-go, and answers to the byte what that one answers: the contract belongs to no language.
 
 mod abi;
 mod decimal;

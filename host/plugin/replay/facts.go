@@ -49,7 +49,7 @@ const shortest = 3
 // masksOf reads the payer's words out of a recording's call.
 func masksOf(r Recording) masks {
 	call := new(abi.Call)
-	if len(r.Steps) == 0 || call.UnmarshalVT(r.Steps[0].Input) != nil {
+	if len(r.Steps) == 0 || call.UnmarshalVTUnsafe(r.Steps[0].Input) != nil {
 		return masks{}
 	}
 	p := call.GetPayment()

@@ -78,7 +78,7 @@ func Run(ctx context.Context, guest Guest, recording Recording) (Recording, erro
 		return again, nil
 	}
 	call := new(abi.Call)
-	if err := call.UnmarshalVT(recording.Steps[0].Input); err != nil {
+	if err := call.UnmarshalVTUnsafe(recording.Steps[0].Input); err != nil {
 		return Recording{}, fmt.Errorf("read a recorded call: %w", err)
 	}
 	env := EnvOf(call)
@@ -92,7 +92,7 @@ func Run(ctx context.Context, guest Guest, recording Recording) (Recording, erro
 			break
 		}
 		in := new(abi.Interpretation)
-		if err := in.UnmarshalVT(step.Input); err != nil {
+		if err := in.UnmarshalVTUnsafe(step.Input); err != nil {
 			return Recording{}, fmt.Errorf("read a recorded response: %w", err)
 		}
 		in.State = state
@@ -124,7 +124,7 @@ func (r *Recording) ask(ctx context.Context, guest Guest, export wasm.Export, in
 // read decodes the answer; what does not decode is nothing.
 func (s Step) read() *abi.Answer {
 	answer := new(abi.Answer)
-	if s.Answer == nil || answer.UnmarshalVT(s.Answer) != nil {
+	if s.Answer == nil || answer.UnmarshalVTUnsafe(s.Answer) != nil {
 		return nil
 	}
 	return answer

@@ -29,13 +29,13 @@ func (g guest) Answer(_ context.Context, export wasm.Export, input []byte, _ was
 	var err error
 	if export == wasm.Prepare {
 		call := new(abi.Call)
-		if err := call.UnmarshalVT(input); err != nil {
+		if err := call.UnmarshalVTUnsafe(input); err != nil {
 			return nil, 0, err
 		}
 		step, err = g.prepare(call)
 	} else {
 		in := new(abi.Interpretation)
-		if err := in.UnmarshalVT(input); err != nil {
+		if err := in.UnmarshalVTUnsafe(input); err != nil {
 			return nil, 0, err
 		}
 		step, err = g.interpret(in.GetCall(), string(in.GetState()), in.GetResponse())

@@ -111,7 +111,7 @@ func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Ca
 	}
 	if receipt != nil {
 		c.Receipt = new(abi.Receipt)
-		if err := c.Receipt.UnmarshalVT(receipt); err != nil {
+		if err := c.Receipt.UnmarshalVTUnsafe(receipt); err != nil {
 			return callback.Callback{}, failed("decode what a callback says", err)
 		}
 	}

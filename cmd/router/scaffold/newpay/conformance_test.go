@@ -8,5 +8,5 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	conformance.Test(t, connector{}, "testdata")
+	conformance.Suite{Connector: connector{}, Vectors: "testdata"}.Test(t)
 }

@@ -42,14 +42,21 @@ func FuzzInterpret(f *testing.F) {
 	})
 }
 
-// FuzzReceive holds whatever anybody may send as a callback to the contract: it is a hint at most.
+// FuzzReceive holds whatever anyone may send as a callback to the contract: without a signature it is a hint at most.
 func FuzzReceive(f *testing.F) {
-	f.Add([]byte(`{"id":"p-1","reference":"0a","status":"paid"}`))
+	f.Add("", []byte(`{"id":"p-1","reference":"0a","status":"paid","amount":49.90,"currency":"EUR"}`))
+	f.Add("00", []byte(`{"id":"p-1","reference":"0a","status":"paid","amount":49.90,"currency":"EUR"}`))
 	described := manifest()
-	f.Fuzz(func(t *testing.T, body []byte) {
-		receipt, err := connector{}.Receive(&abi.Callback{Method: "POST", Path: "/", Body: body})
+	f.Fuzz(func(t *testing.T, signature string, body []byte) {
+		callback := &abi.Callback{Method: "POST", Path: "/", Body: body}
+		if signature != "" {
+			callback.Headers = []*abi.Header{{Name: signatureHeader, Value: signature}}
+		}
+		receipt, err := connector{}.Receive(callback)
 		require.NoError(t, err)
 		require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Receipt{Receipt: receipt}}))
-		require.Nil(t, receipt.GetOutcome())
+		if signature == "" {
+			require.Nil(t, receipt.GetOutcome())
+		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package main is the Newpay plugin: it decides how payments are asked for and read at Newpay's API.
 //
-// The files are chapters: manifest.go says what the plugin can do, payment.go makes payments and reads them,
-// callback.go reads what Newpay reports by itself.
+// The files are chapters: manifest.go says what the plugin can do, method.go is the table of Newpay's methods,
+// payment.go makes payments and reads them, callback.go reads what Newpay reports by itself. schema.go is generated.
 package main
 
 import (
@@ -10,8 +10,6 @@ import (
 )
 
 func init() { guest.Register(connector{}) }
-
-func main() {}
 
 // connector is Newpay's integration. It keeps no state.
 type connector struct{}
@@ -28,8 +26,8 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 	return nil, guest.UnknownOperation(call.GetOperation())
 }
 
-// Interpret reads the answer to either operation: both tell of a payment, and are refused in the same form. No call
-// takes a second round trip, so there is no state to look at.
+// Interpret reads the answer to either operation: both answer with a payment, and are refused in the same form. No call
+// takes a second round trip, so there is no state.
 func (connector) Interpret(call *abi.Call, _ []byte, response *abi.HttpResponse) (*abi.Step, error) {
 	switch call.GetOperation() {
 	case createPayment, getPayment:

@@ -4,12 +4,6 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// The operations, as the provider names them.
-const (
-	createPayment = "CreatePayment"
-	getPayment    = "GetPayment"
-)
-
 // key is the secret that requests are authenticated with: a name, which the host replaces.
 const key = "key"
 
@@ -18,11 +12,14 @@ var currencies = []string{"EUR", "USD"} //nolint:gochecknoglobals // a table
 
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
-		Name:           "newpay",
-		Version:        "0.1.0",
-		Title:          "Newpay",
-		BaseUrl:        "https://api.newpay.example",
-		Secrets:        []*abi.Secret{{Name: key, Summary: "The API key of the merchant's panel."}},
+		Name:    "newpay",
+		Version: "0.1.0",
+		Title:   "Newpay",
+		BaseUrl: "https://api.newpay.example",
+		Secrets: []*abi.Secret{
+			{Name: key, Summary: "The API key of the merchant's panel."},
+			{Name: callbackKey, Summary: "The key that signs callbacks, of the same panel."},
+		},
 		SettingsSchema: settingsSchema,
 		Flows: []*abi.Flow{{
 			Kind:       abi.Kind_KIND_COLLECT,
@@ -33,26 +30,11 @@ func manifest() *abi.Manifest {
 				{Role: abi.Role_ROLE_LOOKUP, Operation: getPayment},
 			},
 		}},
-		Operations: []*abi.Operation{
-			{
-				Name: createPayment, Summary: "Ask a payer for money, on a page of Newpay's.",
-				// Nobody can pay what a create left behind whose answer was lost: its page's address never left Newpay.
-				Idempotency: abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
-				InputSchema: createInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL,
-				DeclineIsFinal: true,
-				Reference:      &abi.ReferenceForm{Alphabet: "0123456789abcdef", Length: 24},
-			},
-			{
-				Name: getPayment, Summary: "Read a payment.",
-				Idempotency: abi.Idempotency_IDEMPOTENCY_SAFE,
-				InputSchema: getInput, OutputSchema: payment, Documented: abi.Documented_DOCUMENTED_FULL,
-				DeclineIsFinal: true,
-			},
-		},
-		Failures: failures(),
+		Operations: methods.Operations(schemas),
+		Failures:   failures(),
 		Callback: &abi.CallbackForm{
 			Supported: true, PerPayment: true,
-			Summary: "The request carries the callback's URL. It is unsigned: every report is confirmed by a look-up.",
+			Summary: "The request carries the callback's URL. Newpay signs every report.",
 		},
 	}
 }
@@ -97,38 +79,5 @@ const settingsSchema = `{
     "shop": {"type": "string", "minLength": 1, "description": "The shop's number at Newpay."}
   },
   "required": ["shop"],
-  "additionalProperties": false
-}`
-
-const createInput = `{
-  "type": "object",
-  "properties": {
-    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$"},
-    "currency": {"type": "string", "enum": ["EUR", "USD"]},
-    "description": {"type": "string"},
-    "return_url": {"type": "string"}
-  },
-  "required": ["amount", "currency"],
-  "additionalProperties": false
-}`
-
-const getInput = `{
-  "type": "object",
-  "properties": {"id": {"type": "string", "minLength": 1}},
-  "required": ["id"],
-  "additionalProperties": false
-}`
-
-const payment = `{
-  "type": "object",
-  "properties": {
-    "id": {"type": "string"},
-    "reference": {"type": "string"},
-    "status": {"type": "string"},
-    "amount": {"type": "string"},
-    "currency": {"type": "string"},
-    "url": {"type": "string"}
-  },
-  "required": ["id", "status", "amount", "currency"],
   "additionalProperties": false
 }`

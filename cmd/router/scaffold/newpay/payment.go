@@ -8,6 +8,7 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -23,11 +24,14 @@ func prepareCreate(call *abi.Call) (*abi.Step, error) {
 	if err != nil || settings.Text("shop") == "" {
 		return nil, guest.BadSettings("shop is missing")
 	}
+	if refused := reject(call); refused != nil {
+		return refused, nil
+	}
 	wanted := orderOf(call)
 	if amount, err := decimal.Parse(wanted.amount); err != nil || amount.Sign() <= 0 {
 		return guest.Reject("invalid_request", "/amount", "the amount has to be a decimal above zero"), nil
 	}
-	if !slices.Contains(currencies, wanted.currency) {
+	if !isCurrency(wanted.currency) {
 		return guest.Reject("unsupported", "/currency", "Newpay takes "+strings.Join(currencies, " and ")), nil
 	}
 	body := jsontext.NewObject().
@@ -45,18 +49,37 @@ func prepareCreate(call *abi.Call) (*abi.Step, error) {
 	return guest.NewRequest("POST", guest.Literal(payments)).Bearer(key).JSON(body.JSON()).Send(nil), nil
 }
 
+// reject returns the step for a native call whose input the method cannot take; nil where it can.
+func reject(call *abi.Call) *abi.Step {
+	if call.GetPayment() != nil {
+		return nil
+	}
+	return methods.Find(call.GetOperation()).Reject(inputOf(call))
+}
+
+// inputOf is a native call's input; absent where there is none.
+func inputOf(call *abi.Call) jsontext.Value {
+	input, _ := jsontext.Parse(call.GetInput()) // what is no JSON has no members
+	return input
+}
+
+func isCurrency(code string) bool { return slices.Contains(currencies, code) }
+
 // orderOf is what a payment asks for, or, where the operation is called by itself, its input.
 func orderOf(call *abi.Call) order {
 	if payment := call.GetPayment(); payment != nil {
 		return order{payment.GetAmount(), payment.GetCurrency(), payment.GetDescription(), payment.GetReturnUrl()}
 	}
-	input, _ := jsontext.Parse(call.GetInput()) // what is no JSON has no members, and so no amount
+	input := inputOf(call)
 	return order{input.Text("amount"), input.Text("currency"), input.Text("description"), input.Text("return_url")}
 }
 
 func prepareGet(call *abi.Call) *abi.Step {
 	id := idOf(call)
 	if id == "" {
+		if refused := reject(call); refused != nil {
+			return refused
+		}
 		return guest.Reject("invalid_request", "/id", "id is missing")
 	}
 	return guest.NewRequest("GET", guest.Literal(payments+"/"), guest.Text(id)).Bearer(key).Send(nil)
@@ -67,8 +90,7 @@ func idOf(call *abi.Call) string {
 	if id := call.GetProviderReference(); id != "" || call.GetOperation() == createPayment {
 		return id
 	}
-	input, _ := jsontext.Parse(call.GetInput())
-	return input.Text("id")
+	return inputOf(call).Text("id")
 }
 
 // interpret reads an answer. What it cannot be sure of is unreadable: the host then does what the operation's
@@ -98,20 +120,36 @@ var statuses = map[string]abi.Status{ //nolint:gochecknoglobals // a table
 	"expired":  abi.Status_STATUS_EXPIRED,
 }
 
+// interpretPayment ends a call with the payment in an answer. A native call has the answer as its output.
 func interpretPayment(call *abi.Call, body jsontext.Value) *abi.Step {
+	outcome, unclear := outcomeOf(body)
+	switch wanted := idOf(call); {
+	case unclear != "":
+		return guest.Unreadable(unclear)
+	case wanted != "" && wanted != outcome.GetProviderReference():
+		return guest.Unreadable("the answer is about another payment")
+	case call.GetPayment() != nil:
+		return guest.Done(outcome)
+	}
+	if why := methods.Find(call.GetOperation()).Mismatch(body, native.Once); why != "" {
+		return guest.Unreadable(why)
+	}
+	return native.Answered(outcome, body, isAmount)
+}
+
+// outcomeOf reads a payment of Newpay's. unclear is why it cannot be read; empty where it can.
+func outcomeOf(body jsontext.Value) (outcome *abi.Outcome, unclear string) {
 	id, currency := body.Text("id"), body.Text("currency")
 	status, known := statuses[body.Text("status")]
 	amount, err := decimal.Parse(body.Text("amount"))
 	page := body.Text("url")
 	switch {
-	case id == "" || !known || err != nil || amount.Sign() <= 0 || !slices.Contains(currencies, currency):
-		return guest.Unreadable("id, status, amount or currency is missing, or not one of Newpay's")
-	case idOf(call) != "" && idOf(call) != id:
-		return guest.Unreadable("the answer is about another payment")
+	case id == "" || !known || err != nil || amount.Sign() <= 0 || !isCurrency(currency):
+		return nil, "id, status, amount or currency is missing, or not one of Newpay's"
 	case status == abi.Status_STATUS_REQUIRES_ACTION && !strings.HasPrefix(page, "https://"):
-		return guest.Unreadable("there is no page to pay on")
+		return nil, "there is no page to pay on"
 	}
-	outcome := guest.Accepted(status, id)
+	outcome = guest.Accepted(status, id)
 	outcome.Amount = guest.Money(amount.String(), currency)
 	outcome.EchoedReference = body.Text("reference")
 	switch status {
@@ -119,24 +157,7 @@ func interpretPayment(call *abi.Call, body jsontext.Value) *abi.Step {
 		outcome.NextAction = guest.RedirectTo(page)
 	case abi.Status_STATUS_FAILED:
 		outcome.Failure = &abi.Failure{ProviderCode: failed, Message: body.Text("reason")}
-	default: // the rest says it all
+	default: // the rest needs nothing more
 	}
-	if call.GetPayment() == nil {
-		outcome.Output = output(body, amount)
-	}
-	return guest.Done(outcome)
-}
-
-// output is a payment under Newpay's own names, with its amount as text.
-func output(body jsontext.Value, amount decimal.Decimal) []byte {
-	object := jsontext.NewObject().
-		String("id", body.Text("id")).
-		String("reference", body.Text("reference")).
-		String("status", body.Text("status")).
-		String("amount", amount.String()).
-		String("currency", body.Text("currency"))
-	if page := body.Text("url"); page != "" {
-		object.String("url", page)
-	}
-	return object.JSON()
+	return outcome, ""
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/hex"
@@ -106,7 +107,7 @@ func manifest() *abi.Manifest {
 //go:wasmexport prepare
 func prepare(_, size int32) int64 {
 	call := new(abi.Call)
-	if err := call.UnmarshalVT(input[:size]); err != nil {
+	if err := call.UnmarshalVTUnsafe(bytes.Clone(input[:size])); err != nil {
 		panic(err)
 	}
 	switch call.GetOperation() {
@@ -156,7 +157,7 @@ func deeper(n int64) int64 { return deeper(n+1) + n }
 //go:wasmexport interpret
 func interpret(_, size int32) int64 {
 	in := new(abi.Interpretation)
-	if err := in.UnmarshalVT(input[:size]); err != nil {
+	if err := in.UnmarshalVTUnsafe(bytes.Clone(input[:size])); err != nil {
 		panic(err)
 	}
 	if in.GetCall().GetOperation() == "buy" {
@@ -171,7 +172,7 @@ func interpret(_, size int32) int64 {
 //go:wasmexport receive
 func receive(_, size int32) int64 {
 	callback := new(abi.Callback)
-	if err := callback.UnmarshalVT(input[:size]); err != nil {
+	if err := callback.UnmarshalVTUnsafe(bytes.Clone(input[:size])); err != nil {
 		panic(err)
 	}
 	if callback.GetMethod() != "POST" {

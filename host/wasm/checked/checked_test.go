@@ -1,8 +1,6 @@
-package check
+package checked_test
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,23 +9,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrouter/host/wasm"
+	"payrouter/abi/conformance/check"
+	"payrouter/host/wasm/wasmtest"
 )
-
-func newCompiler(t *testing.T) *wasm.Compiler {
-	t.Helper()
-	compiler, err := wasm.New("", wasm.Options{Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, compiler.Close(context.Background())) })
-	return compiler
-}
 
 // build makes the example plugin, with a defect linked in.
 func build(t *testing.T, defect string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "example.wasm")
 	command := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-ldflags",
-		"-X main.defect="+defect, "-o", path, "../example")
+		"-X main.defect="+defect, "-o", path, "../../../examples/plugin-go")
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -38,8 +29,8 @@ func build(t *testing.T, defect string) []byte {
 
 func TestModule(t *testing.T) {
 	t.Parallel()
-	compiler := newCompiler(t)
-	report, err := Module(t.Context(), compiler, build(t, ""))
+	sandbox := wasmtest.Sandbox(t)
+	report, err := check.Module(t.Context(), sandbox, build(t, ""))
 	require.NoError(t, err)
 	require.True(t, report.OK(), "%v", report.Results)
 	require.Equal(t, "example", report.Manifest.GetName())
@@ -58,7 +49,7 @@ func TestModule(t *testing.T) {
 
 func TestModuleWithDefects(t *testing.T) {
 	t.Parallel()
-	compiler := newCompiler(t)
+	sandbox := wasmtest.Sandbox(t)
 	for defect, row := range map[string]struct{ check, says string }{
 		"no-summary": {"manifest", "no summary"},
 		"lenient":    {"operation that is not there", "not refused"},
@@ -68,7 +59,7 @@ func TestModuleWithDefects(t *testing.T) {
 	} {
 		t.Run(defect, func(t *testing.T) {
 			t.Parallel()
-			report, err := Module(t.Context(), compiler, build(t, defect))
+			report, err := check.Module(t.Context(), sandbox, build(t, defect))
 			require.NoError(t, err)
 			require.False(t, report.OK())
 			for _, result := range report.Results {
@@ -84,7 +75,7 @@ func TestModuleWithDefects(t *testing.T) {
 
 func TestModuleRefused(t *testing.T) {
 	t.Parallel()
-	compiler := newCompiler(t)
+	sandbox := wasmtest.Sandbox(t)
 	for name, code := range map[string][]byte{
 		"nothing":       {},
 		"not a module":  []byte("#!/bin/sh"),
@@ -93,32 +84,11 @@ func TestModuleRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			report, err := Module(t.Context(), compiler, code)
+			report, err := check.Module(t.Context(), sandbox, code)
 			require.NoError(t, err)
 			require.False(t, report.OK())
 			require.Len(t, report.Results, 1)
 			require.Nil(t, report.Manifest)
-		})
-	}
-}
-
-func TestLeast(t *testing.T) {
-	t.Parallel()
-	for schema, want := range map[string]string{
-		`{"type": "object", "required": ["a", "b"], "properties": {"a": {"type": "string", "minLength": 3}, "b": {"enum": ["x"]}, "c": {}}}`:                                                                                                       `{"a": "12345", "b": "x"}`,
-		`{"type": "object", "required": ["n", "s", "l"], "properties": {"n": {"type": "integer", "minimum": 5}, "s": {"type": ["string", "null"], "pattern": "^[0-9]{4}-"}, "l": {"type": "array", "minItems": 1, "items": {"type": "boolean"}}}}`: `{"n": 5, "s": "2025-01-01", "l": [false]}`,
-		`{"type": "object", "properties": {"a": {"const": 1}}, "required": ["b"], "anyOf": [{"required": ["a"]}]}`:                                                                                                                                 `{"a": 1, "b": null}`,
-		`{"properties": {"a": {}}}`:                        `{}`,
-		`{"type": "number"}`:                               `1`,
-		`{"type": "string", "default": "d"}`:               `"d"`,
-		`{"type": "string", "examples": ["e"]}`:            `"e"`,
-		`{"type": "string", "pattern": "^only this one$"}`: `""`,
-		`{`:    `{}`,
-		`true`: `{}`,
-	} {
-		t.Run(schema, func(t *testing.T) {
-			t.Parallel()
-			require.JSONEq(t, want, string(least(schema)))
 		})
 	}
 }

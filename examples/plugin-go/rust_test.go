@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/conformance"
+	"payrouter/host/wasm/wasmtest"
 )
 
 // The contract belongs to no language: the example that is written in Rust answers to the byte what this one answers.
@@ -18,7 +19,8 @@ func TestTheExampleInRustIsThisOnesTwin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles and attacks a module twice")
 	}
-	conformance.TestTwin(t, connector{}, rustModule(t), "testdata")
+	suite := conformance.Suite{Connector: connector{}, Vectors: "testdata", Sandbox: wasmtest.Sandbox(t)}
+	suite.TestTwin(t, rustModule(t))
 }
 
 // noCompiler is how the build script ends where no Rust compiler knows WebAssembly.
@@ -27,7 +29,7 @@ const noCompiler = 3
 func rustModule(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "example.wasm")
-	output, err := exec.CommandContext(t.Context(), "../../../examples/plugin-rust/build", path).CombinedOutput()
+	output, err := exec.CommandContext(t.Context(), "../plugin-rust/build", path).CombinedOutput()
 	if failed, ended := errors.AsType[*exec.ExitError](err); ended && failed.ExitCode() == noCompiler &&
 		os.Getenv("CI") == "" {
 		t.Skipf("%s: install Debian's cargo and libstd-rust-dev-wasm32, or rustup's target wasm32-unknown-unknown",
