@@ -177,7 +177,7 @@ func TestCanaryIsAborted(t *testing.T) {
 	active, _ := registry.ActiveSet().Of("hostile")
 	require.Equal(t, plugin.Active{Stable: stable}, active)
 	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick)
-	_, _, err := canary.Prepare(t.Context(), operation("serve"))
+	_, _, err := canary.Begin(operation("serve")).Prepare(t.Context())
 	require.Error(t, err)
 }
 
@@ -358,12 +358,12 @@ func alive() uint64 {
 // converse is a whole payment, in which no two generations may meet: their states are not each other's.
 func converse(g *plugin.Generation) error {
 	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{Id: "pay_1", Amount: "1.00"}}
-	step, _, err := g.Prepare(context.Background(), call)
+	flow := g.Begin(call)
+	step, _, err := flow.Prepare(context.Background())
 	if err != nil {
 		return err
 	}
-	_, _, err = g.Interpret(context.Background(),
-		&abi.Interpretation{Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200}})
+	_, _, err = flow.Interpret(context.Background(), step.GetSend().GetState(), &abi.HttpResponse{Status: 200})
 	return err
 }
 
@@ -374,8 +374,8 @@ func TestThousandRecordingsAreIdenticalWhenReplayed(t *testing.T) {
 	generation := install(t, registry, module(t, ""))
 	for i := range 500 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
-		_, _, err := generation.Prepare(t.Context(),
-			&abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)})
+		call := &abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)}
+		_, _, err := generation.Begin(call).Prepare(t.Context())
 		require.NoError(t, err)
 	}
 	recordings := registry.Recordings("hostile")
@@ -394,7 +394,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 	generation := install(t, few, module(t, ""))
 	for i := range 10 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
-		_, _, _ = generation.Prepare(t.Context(), operation("panic"))
+		_, _, _ = generation.Begin(operation("panic")).Prepare(t.Context())
 	}
 	recordings := few.Recordings("hostile")
 	require.Len(t, recordings, 6)

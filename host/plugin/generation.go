@@ -43,6 +43,9 @@ type Generation struct {
 	source   string
 	signed   bool
 	holds    int // the registry's mutex guards it
+	// operations are the manifest's, by name.
+	operations map[string]*operation
+	flows      flows
 }
 
 // Manifest is what the plugin said of itself when it was loaded. It is not to be changed.
@@ -64,35 +67,8 @@ func (g *Generation) Release() { g.registry.release(g) }
 // Stats are the figures of its instances.
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
 
-// Prepare turns a call into its first step, and tells the fuel that it burned. ctx bounds the wait for an instance
-// alone. The error is a *FaultError, or one of package wasm's. It begins a conversation, which is recorded as the one
-// about this *abi.Call.
-func (g *Generation) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
-	input, err := call.MarshalVT()
-	if err != nil {
-		return nil, 0, fmt.Errorf("encode a call of %s: %w", g.manifest.GetName(), err)
-	}
-	step, made, err := g.step(ctx, wasm.Prepare, input, replay.EnvOf(call))
-	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
-		g.recorder.begin(g, call, made)
-	}
-	return step, made.Fuel, err
-}
-
-// Interpret turns a response into the next step, as Prepare does a call.
-func (g *Generation) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
-	input, err := in.MarshalVT()
-	if err != nil {
-		return nil, 0, fmt.Errorf("encode a response for %s: %w", g.manifest.GetName(), err)
-	}
-	step, made, err := g.step(ctx, wasm.Interpret, input, replay.EnvOf(in.GetCall()))
-	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
-		g.recorder.add(g, in.GetCall(), made)
-	}
-	return step, made.Fuel, err
-}
-
-// Receive reads a provider's callback, as Prepare does a call.
+// Receive reads a provider's callback, and returns the fuel that this took. ctx bounds only the wait for an instance.
+// The error is a *FaultError, or one of package wasm's.
 func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.Receipt, int64, error) {
 	input, err := callback.MarshalVT()
 	if err != nil {

@@ -25,13 +25,12 @@ func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
 		Id: id, Amount: "49.90", Currency: "EUR",
 		Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example"},
 	}}
-	step, _, err := generation.Prepare(t.Context(), call)
+	flow := generation.Begin(call)
+	step, _, err := flow.Prepare(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, step.GetSend())
-	step, _, err = generation.Interpret(t.Context(), &abi.Interpretation{
-		Call: call, State: step.GetSend().GetState(),
-		Response: &abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)},
-	})
+	step, _, err = flow.Interpret(t.Context(), step.GetSend().GetState(),
+		&abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)})
 	require.NoError(t, err)
 	return step.GetDone()
 }

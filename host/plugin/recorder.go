@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -9,98 +10,94 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// recorder keeps the last conversations of one plugin, by operation, bounded in count and in bytes. Recording one costs
-// a few words: the bytes were made for the call, and nobody changes them afterwards. A nil recorder records nothing.
+// recorder keeps the last conversations of one plugin in memory, by operation, bounded in count and in bytes. Recording
+// a step costs a few words: its bytes were made for the call, and do not change afterwards. A nil recorder records
+// nothing. It is safe for concurrent use.
 type recorder struct {
-	most  int // conversations of each operation
-	bytes int // of all of them
-	now   func() time.Time
+	maxPerOperation int
+	maxBytes        int
+	now             func() time.Time
 
 	mutex sync.Mutex
-	// rings are conversations by operation, the oldest first.
-	rings map[string][]*recorded
+	// rings are recordings by operation, the oldest first.
+	rings map[string][]*recording
 	size  int
-	// open finds a conversation by the call that it is about: the engine interprets with the call that it prepared.
-	open map[*abi.Call]*recorded
 }
 
-type recorded struct {
-	recording replay.Recording
-	call      *abi.Call
+// recording is one conversation under way or ended. The recorder's mutex guards it.
+type recording struct {
+	replay.Recording
+	dropped bool
 }
 
-func newRecorder(most, bytes int, now func() time.Time) *recorder {
-	if most <= 0 {
+func newRecorder(maxPerOperation, maxBytes int, now func() time.Time) *recorder {
+	if maxPerOperation <= 0 {
 		return nil
 	}
 	return &recorder{
-		most: most, bytes: bytes, now: now, rings: map[string][]*recorded{},
-		open: map[*abi.Call]*recorded{},
+		maxPerOperation: maxPerOperation, maxBytes: maxBytes, now: now, rings: map[string][]*recording{},
 	}
 }
 
-// begin opens a conversation.
-func (r *recorder) begin(g *Generation, call *abi.Call, step replay.Step) {
+// begin opens a recording with its first step.
+func (r *recorder) begin(g *Generation, call *abi.Call, step replay.Step) *recording {
 	if r == nil {
-		return
+		return nil
 	}
-	one := &recorded{call: call, recording: replay.Recording{
+	begun := &recording{Recording: replay.Recording{
 		Plugin: g.manifest.GetName(), Digest: g.Digest(), Operation: call.GetOperation(),
 		PaymentID: call.GetPayment().GetId(), At: r.now().UTC(),
 		Steps: []replay.Step{step},
 	}}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	ring := append(r.rings[call.GetOperation()], one)
+	ring := append(r.rings[call.GetOperation()], begun)
 	r.rings[call.GetOperation()] = ring
-	r.open[call] = one
-	r.size += one.recording.Size()
-	if len(ring) > r.most {
-		r.drop(call.GetOperation())
+	r.size += begun.Size()
+	if len(ring) > r.maxPerOperation {
+		r.dropOldest(call.GetOperation())
 	}
 	r.shrink()
+	return begun
 }
 
-// add goes on with a conversation. One that was dropped meanwhile, or that another generation began, is left alone.
-func (r *recorder) add(g *Generation, call *abi.Call, step replay.Step) {
-	if r == nil {
+// add appends a step to a recording. Nil, and one that was dropped meanwhile, stay as they are.
+func (r *recorder) add(to *recording, step replay.Step) {
+	if r == nil || to == nil {
 		return
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	one, found := r.open[call]
-	if !found || one.recording.Digest != g.Digest() {
+	if to.dropped {
 		return
 	}
-	one.recording.Steps = append(one.recording.Steps, step)
+	to.Steps = append(to.Steps, step)
 	r.size += len(step.Input) + len(step.Answer)
 	r.shrink()
 }
 
-// shrink drops the oldest of the operation that has most, until the bytes are within bounds.
+// shrink drops the oldest recording of the operation that has most of them, until the bytes are within bounds.
 func (r *recorder) shrink() {
-	for r.size > r.bytes {
-		most := ""
+	for r.size > r.maxBytes {
+		longest := ""
 		for operation, ring := range r.rings {
-			if most == "" || len(ring) > len(r.rings[most]) {
-				most = operation
+			if longest == "" || len(ring) > len(r.rings[longest]) {
+				longest = operation
 			}
 		}
-		if most == "" {
+		if longest == "" {
 			return
 		}
-		r.drop(most)
+		r.dropOldest(longest)
 	}
 }
 
-// drop forgets the oldest conversation of an operation.
-func (r *recorder) drop(operation string) {
+// dropOldest drops the oldest recording of an operation.
+func (r *recorder) dropOldest(operation string) {
 	ring := r.rings[operation]
 	oldest := ring[0]
-	r.size -= oldest.recording.Size()
-	if r.open[oldest.call] == oldest {
-		delete(r.open, oldest.call)
-	}
+	r.size -= oldest.Size()
+	oldest.dropped = true
 	if len(ring) == 1 {
 		delete(r.rings, operation)
 		return
@@ -118,33 +115,27 @@ func (r *recorder) recordings() []replay.Recording {
 	defer r.mutex.Unlock()
 	var all []replay.Recording
 	for _, ring := range r.rings {
-		for _, one := range ring {
-			recording := one.recording
-			recording.Steps = slices.Clone(recording.Steps)
-			all = append(all, recording)
+		for _, kept := range ring {
+			copied := kept.Recording
+			copied.Steps = slices.Clone(copied.Steps)
+			all = append(all, copied)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b replay.Recording) int {
-		if a.Operation != b.Operation {
-			if a.Operation < b.Operation {
-				return -1
-			}
-			return 1
-		}
-		return a.At.Compare(b.At)
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), a.At.Compare(b.At))
 	})
 	return all
 }
 
-// count tells how many are kept, and their bytes.
-func (r *recorder) count() (conversations, bytes int) {
+// count returns how many recordings are kept, and their bytes.
+func (r *recorder) count() (recordings, bytes int) {
 	if r == nil {
 		return 0, 0
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for _, ring := range r.rings {
-		conversations += len(ring)
+		recordings += len(ring)
 	}
-	return conversations, r.size
+	return recordings, r.size
 }

@@ -138,6 +138,7 @@ func (s *Registry) shelve(module *wasm.Module, manifest *abi.Manifest) *Generati
 	generation := &Generation{
 		module: module, manifest: manifest, number: s.last, registry: s, holds: 1,
 		recorder: s.entry(manifest.GetName()).recorder, loadedAt: s.settings.Now().UTC(),
+		operations: operationsOf(manifest),
 	}
 	s.open[generation] = struct{}{}
 	return generation

@@ -43,7 +43,7 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 	generation, found := registry.Current("hostile")
 	require.True(t, found)
 	require.Equal(t, "Hostile", registry.Manifests()["hostile"].GetTitle())
-	_, _, err = generation.Prepare(t.Context(), operation("serve"))
+	_, _, err = generation.Begin(operation("serve")).Prepare(t.Context())
 	require.NoError(t, err)
 }
 
@@ -117,7 +117,7 @@ func TestGenerationsAreNumberedAsTheyAreLoaded(t *testing.T) {
 	require.NoError(t, registry.Close(t.Context()))
 	_, found := registry.Current("hostile")
 	require.False(t, found)
-	_, _, err = first.Prepare(t.Context(), operation("serve"))
+	_, _, err = first.Begin(operation("serve")).Prepare(t.Context())
 	require.ErrorIs(t, err, wasm.ErrClosed)
 	_, err = registry.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
 	require.ErrorIs(t, err, wasm.ErrClosed)
