@@ -99,7 +99,7 @@ func (s AdmissionSettings) withDefaults() AdmissionSettings {
 // row suspend it, until Resume.
 type Admission struct {
 	settings AdmissionSettings
-	pace     pace
+	rate     rate
 
 	mutex sync.Mutex
 	// changed is closed, and replaced, whenever a waiting request may find another state.
@@ -241,7 +241,7 @@ func (a *Admission) slow() bool {
 }
 
 // report ends a pass with what the caller made of the try.
-func (p *pass) report(j Judgement, t Try) {
+func (p *pass) report(j Judgement, t *Try) {
 	a := p.admission
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -286,7 +286,7 @@ func (a *Admission) served(p *pass, current bool) {
 	}
 }
 
-func (a *Admission) barred(p *pass, current bool, t Try, party string) {
+func (a *Admission) barred(p *pass, current bool, t *Try, party string) {
 	status := t.Response.GetStatus()
 	busy := status == tooManyRequests
 	// What a look-up may do says nothing of what a payment may; a rate is the whole account's.

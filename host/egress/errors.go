@@ -110,10 +110,10 @@ func (e *HeldError) Error() string {
 // Is makes the error match ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
-// EndReason is why no further try was made.
+// EndReason is why another try was asked for and not granted.
 type EndReason string
 
-// The reasons of an EndedError.
+// The values of Try.Ended.
 const (
 	// EndTries: RetrySettings.MaxTries were made.
 	EndTries EndReason = "tries"
@@ -128,17 +128,6 @@ const (
 	// EndCanceled: the caller's context ended.
 	EndCanceled EndReason = "canceled"
 )
-
-// EndedError says that a retry was wanted (or, with no tries, the first try) and not granted. The last try stands.
-type EndedError struct {
-	Reason EndReason
-	// Tries that were made.
-	Tries int
-}
-
-func (e *EndedError) Error() string {
-	return fmt.Sprintf("no further try after %d: %s", e.Tries, e.Reason)
-}
 
 // tryError is a failed try's error: kinds to decide on, and a text with no secret in it. It does not wrap its cause,
 // whose own text may hold one.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -29,8 +30,8 @@ type Connector interface {
 
 // Exchanger sends requests to one account's provider, as egress.Client does.
 type Exchanger interface {
-	Do(ctx context.Context, x egress.Exchange) error
-	Render(request *abi.HttpRequest) (egress.Request, error)
+	Render(request *abi.HttpRequest) (*egress.Request, error)
+	Tries(ctx context.Context, x egress.Exchange) iter.Seq[*egress.Try]
 	// Available is nil, or why no new payment would be sent now.
 	Available() error
 	// Askable is nil, or why no payment would be looked up now.

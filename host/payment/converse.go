@@ -187,56 +187,62 @@ func (c *conversation) exchange(ctx context.Context, send *abi.Send,
 	rendered := renderRequest(request)
 	// Where not even the first try is granted, nothing was sent.
 	last = trial{event: Unable, fuel: fuel, failure: unavailable("no try was made")}
-	var attempt *Attempt
-	ended := c.plan.account.Egress.Do(ctx, egress.Exchange{
-		Request:    send.GetRequest(),
+	for try := range c.plan.account.Egress.Tries(ctx, egress.Exchange{
+		Request:    request,
 		Lane:       c.plan.lane(idempotency),
 		Begun:      c.doubt,
 		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
 		Alone:      grave(idempotency),
-		Before: func(ctx context.Context, _ int) (time.Time, error) {
-			if err := c.engine.mayLeave(idempotency); err != nil {
-				return time.Time{}, err
-			}
-			begun, err := c.begin(operation, send, rendered)
+	}) {
+		var attempt *Attempt
+		if try.Err == nil {
+			begun, err := c.leave(ctx, operation, idempotency, send, rendered)
 			if err != nil {
-				return time.Time{}, err
-			}
-			if err := c.write(ctx, begun); err != nil {
-				return time.Time{}, err
+				return trial{}, idempotency, err
 			}
 			attempt = &begun
-			c.engine.settings.Moment(MomentJournalled)
-			return begun.SendBefore, nil
-		},
-		After: func(ctx context.Context, try egress.Try) egress.Judgement {
-			c.engine.settings.Moment(MomentSent)
-			last = c.judge(ctx, send, operation, idempotency, try)
-			last.fuel += fuel
-			fuel = 0
-			if attempt == nil {
-				begun, err := c.begin(operation, send, rendered)
-				if err != nil {
-					return egress.Judgement{}
-				}
-				attempt = &begun
+			try.Send(begun.SendBefore)
+		}
+		c.engine.settings.Moment(MomentSent)
+		last = c.judge(ctx, send, operation, idempotency, *try)
+		last.fuel += fuel
+		fuel = 0
+		if attempt == nil {
+			begun, err := c.begin(operation, send, rendered)
+			if err != nil {
+				break
 			}
-			c.close(*attempt, last, try)
-			attempt = nil
-			rule := RuleFor(last.event, idempotency)
-			if rule.Retry {
-				// The wait before the next try may be long: what is known by now should survive a crash in it.
-				_ = c.write(ctx)
-			}
-			judgement := c.health(last, idempotency, try)
-			judgement.Retry = rule.Retry
-			return judgement
-		},
-	})
-	if _, ordinary := errors.AsType[*egress.EndedError](ended); ended != nil && !ordinary {
-		return trial{}, idempotency, ended
+			attempt = &begun
+		}
+		c.close(*attempt, last, *try)
+		rule := RuleFor(last.event, idempotency)
+		if rule.Retry {
+			// The wait before the next try may be long: what is known by now should survive a crash in it.
+			_ = c.write(ctx)
+		}
+		judgement := c.health(last, idempotency, *try)
+		judgement.Retry = rule.Retry
+		try.Judge(judgement)
 	}
 	return last, idempotency, nil
+}
+
+// leave journals an attempt that is about to be sent.
+func (c *conversation) leave(ctx context.Context, operation string, idempotency abi.Idempotency, send *abi.Send,
+	rendered json.RawMessage,
+) (Attempt, error) {
+	if err := c.engine.mayLeave(idempotency); err != nil {
+		return Attempt{}, err
+	}
+	begun, err := c.begin(operation, send, rendered)
+	if err != nil {
+		return Attempt{}, err
+	}
+	if err := c.write(ctx, begun); err != nil {
+		return Attempt{}, err
+	}
+	c.engine.settings.Moment(MomentJournalled)
+	return begun, nil
 }
 
 // judge says what a try came to. It believes what the host saw before what the plugin says.
@@ -540,7 +546,7 @@ type journalHeader struct {
 	Value string `json:"value"`
 }
 
-func renderRequest(request egress.Request) json.RawMessage {
+func renderRequest(request *egress.Request) json.RawMessage {
 	shown := journalRequest{Method: request.Method, URL: request.URL, Body: string(request.Body)}
 	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
 		for _, value := range request.Header[name] {

@@ -2,7 +2,6 @@ package payment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -156,23 +155,21 @@ func (q *inquiry) exchange(ctx context.Context, send *abi.Send) trial {
 		}
 	}
 	last := trial{event: Unable, failure: unavailable("no try was made")}
-	err := q.talk.plan.account.Egress.Do(ctx, egress.Exchange{
-		Request: send.GetRequest(), Lane: egress.LaneRead, Resendable: true,
-		Before: func(context.Context, int) (time.Time, error) {
-			return q.talk.engine.now().Add(q.talk.engine.settings.SendWithin), nil
-		},
-		After: func(ctx context.Context, try egress.Try) egress.Judgement {
-			last = q.talk.read(ctx, send, name, idempotency, try)
-			// Who runs out of patience with an answer says nothing of the provider's health.
-			given := ctx.Err() != nil
-			return egress.Judgement{
-				Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry,
-				Fault: healthOf(last, idempotency, "", try).Fault && !given,
-			}
-		},
-	})
-	if denied, is := errors.AsType[*egress.DeniedError](err); is {
-		last.why = denied.Error()
+	at := q.talk.plan.account.Egress
+	request, err := at.Render(send.GetRequest())
+	if err != nil {
+		last.why = err.Error()
+		return last
+	}
+	for try := range at.Tries(ctx, egress.Exchange{Request: request, Lane: egress.LaneRead, Resendable: true}) {
+		try.Send(q.talk.engine.now().Add(q.talk.engine.settings.SendWithin))
+		last = q.talk.read(ctx, send, name, idempotency, *try)
+		// Who runs out of patience with an answer says nothing of the provider's health.
+		given := ctx.Err() != nil
+		try.Judge(egress.Judgement{
+			Retry: !q.once && !given && RuleFor(last.event, idempotency).Retry,
+			Fault: healthOf(last, idempotency, "", *try).Fault && !given,
+		})
 	}
 	return last
 }
