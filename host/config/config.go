@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/knadh/koanf/providers/confmap"
@@ -22,6 +23,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
 	"payrouter/host/routing"
 )
 
@@ -182,8 +184,11 @@ func (s *source) merge(environ []string) (map[string]any, error) {
 	return k.Raw(), nil
 }
 
-// defaults are what an account has that says nothing, for each account in the file.
+// defaults are the values of what an account leaves out, for each account in the file. Those of its connections are
+// package egress'.
 func defaults(tree map[string]any) map[string]any {
+	number := func(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+	d := egress.Defaults()
 	accounts := map[string]any{}
 	named, _ := tree["providers"].(map[string]any)
 	for name, account := range named {
@@ -196,14 +201,16 @@ func defaults(tree map[string]any) map[string]any {
 			"settings":      map[string]any{},
 			"secrets":       map[string]any{},
 			"allow_private": false,
-			"timeout":       "20s",
+			"timeout":       d.Timeout.String(),
 			"retry": map[string]any{
-				"tries": json.Number("3"), "base_delay": "200ms", "max_delay": "5s", "retry_after_cap": "30s",
+				"tries": number(d.Retry.MaxTries), "base_delay": d.Retry.BaseDelay.String(),
+				"max_delay": d.Retry.MaxDelay.String(), "retry_after_cap": d.Retry.RetryAfterCap.String(),
 			},
 			"breaker": map[string]any{
-				"failures": json.Number("5"), "window": "30s", "open_for": "15s", "half_open": json.Number("1"),
+				"failures": number(int(d.Breaker.Failures)), "window": d.Breaker.Window.String(),
+				"open_for": d.Breaker.Cooldown.String(), "half_open": number(int(d.Breaker.Probes)),
 			},
-			"limits":   map[string]any{"connections": json.Number("64")},
+			"limits":   map[string]any{"connections": number(d.MaxConns)},
 			"failures": []any{},
 		}
 	}

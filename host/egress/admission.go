@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -72,16 +73,14 @@ type AdmissionSettings struct {
 }
 
 func (s AdmissionSettings) withDefaults() AdmissionSettings {
-	s.SlowStart = or(s.SlowStart, 4)
-	s.Pause = or(s.Pause, 15*time.Second)
-	s.MaxPause = or(s.MaxPause, 10*time.Minute)
-	s.Refusals = or(s.Refusals, 5)
-	s.RefusedFor = or(s.RefusedFor, 3*time.Minute)
-	s.Contradictions = or(s.Contradictions, 3)
-	s.ContradictionWindow = or(s.ContradictionWindow, 10*time.Minute)
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
+	s.SlowStart = cmp.Or(s.SlowStart, 4)
+	s.Pause = cmp.Or(s.Pause, 15*time.Second)
+	s.MaxPause = cmp.Or(s.MaxPause, 10*time.Minute)
+	s.Refusals = cmp.Or(s.Refusals, 5)
+	s.RefusedFor = cmp.Or(s.RefusedFor, 3*time.Minute)
+	s.Contradictions = cmp.Or(s.Contradictions, 3)
+	s.ContradictionWindow = cmp.Or(s.ContradictionWindow, 10*time.Minute)
+	s.Logger = cmp.Or(s.Logger, slog.New(slog.DiscardHandler))
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the one place
 	}

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -13,36 +14,36 @@ import (
 	"time"
 )
 
-// Settings of one provider account. Only Provider and BaseURL are needed.
+// Settings of one provider account. Only Provider and BaseURL are required. Other zero fields take the value of
+// Defaults, or what they name.
 type Settings struct {
 	// Provider is the account's name in errors and logs.
 	Provider string
-	// BaseURL is where requests go that name no origin: https, no query, a path if need be.
+	// BaseURL receives the requests that name no origin: https, no query, a path if needed.
 	BaseURL string
 	// Hosts are further hosts, with a port where it is not 443, that requests and secrets may go to by https.
 	Hosts []string
 	// Secrets by name: printable ASCII, at least 8 bytes.
 	Secrets map[string]string
-	// AllowPrivate is for a sandbox: addresses inside the house, and plain http.
+	// AllowPrivate is for a sandbox: it allows private addresses and plain http.
 	AllowPrivate bool
-	// RootCAs vouch for the provider. Nil means the system's.
+	// RootCAs verify the provider's certificate. Nil means the system's.
 	RootCAs *x509.CertPool
-	// Resolver looks the provider's names up. Nil means the system's.
+	// Resolver resolves the provider's names. Nil means the system's.
 	Resolver *net.Resolver
-	// Dial connects in the place of a Dialer, for networks that are not the world's: no address is checked then. Nil
-	// means a Dialer.
+	// Dial replaces the Dialer, for simulated networks: no address is checked then. Nil means a Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Timeout bounds a whole try, the answer's last byte included. 0 means 20 s.
+	// Timeout bounds a whole try, the answer's last byte included.
 	Timeout time.Duration
-	// DialTimeout bounds a connection's making, TLS included. 0 means 5 s.
+	// DialTimeout bounds the making of a connection, TLS included.
 	DialTimeout time.Duration
-	// IdleTimeout is how long an unused connection is kept. Long ones are found closed by the provider when a payment
-	// is on its way. 0 means 3 s.
+	// IdleTimeout is how long an unused connection is kept. A provider closes one that is kept long, and the next
+	// payment finds it closed.
 	IdleTimeout time.Duration
-	// MaxConns bounds connections to one host; further tries wait. 0 means 64.
+	// MaxConns bounds connections to one host; further tries wait.
 	MaxConns int
-	// MaxResponse bounds an answer's body after decompression, in bytes. 0 means 1 MiB.
+	// MaxResponse bounds an answer's body after decompression, in bytes.
 	MaxResponse int64
 
 	// PerSecond is how many requests leave in any second at most, all lanes together. 0 means no limit.
@@ -52,70 +53,74 @@ type Settings struct {
 	Breaker BreakerSettings
 	// Admission decides whether new payments are sent. Nil means one of the client's own.
 	Admission *Admission
-	// Machine knows what this process can still open. Nil means one of the client's own.
+	// Machine reports whether this process can open connections. Nil means one of the client's own.
 	Machine *Machine
 
 	// Logger gets breaker changes and incidents; no request, no answer. Nil discards.
 	Logger *slog.Logger
 	// Now is the clock. Nil means time.Now. Its monotonic reading is used where it has one.
 	Now func() time.Time
-	// Random gives numbers in [0, 1) for jitter. Nil means math/rand/v2.
+	// Random returns numbers in [0, 1) for jitter. Nil means math/rand/v2.
 	Random func() float64
 }
 
-// RetrySettings bound the tries of one exchange. Whether one is wanted is the caller's Judgement.
+// RetrySettings bound the tries of one exchange. Whether another is wanted is the caller's Judgement.
 type RetrySettings struct {
-	// MaxTries counts the first one. 0 means 3; 1 means no retry.
+	// MaxTries counts the first one; 1 means no retry.
 	MaxTries int
-	// BaseDelay before the second try; doubled for each further one. 0 means 200 ms.
+	// BaseDelay is the wait before the second try; it doubles for each further one.
 	BaseDelay time.Duration
-	// MaxDelay bounds a delay that we choose. 0 means 5 s, or BaseDelay where that is more.
+	// MaxDelay bounds a delay that we choose. 0 means BaseDelay where that exceeds the default.
 	MaxDelay time.Duration
-	// RetryAfterCap bounds a delay that the provider asks for. 0 means 10 s.
+	// RetryAfterCap bounds a delay that the provider asks for.
 	RetryAfterCap time.Duration
-	// BudgetRatio is how many retries each exchange adds to the provider's budget. 0 means 0.2.
+	// BudgetRatio is how many retries each exchange adds to the provider's budget.
 	BudgetRatio float64
-	// BudgetMin is how many retries the budget holds at most, and at the start. 0 means 10.
+	// BudgetMin is how many retries the budget has at most, and at the start.
 	BudgetMin int
 }
 
-// BreakerSettings say when a provider is left alone.
+// BreakerSettings decide when a provider gets no requests for a while.
 type BreakerSettings struct {
-	// Failures in a row that open the breaker. 0 means 5.
+	// Failures in a row that open the breaker.
 	Failures uint32
-	// Ratio of faults among the window's tries that opens it. 0 means 0.5.
+	// Ratio of faults among the window's tries that opens it.
 	Ratio float64
-	// MinTries in the window before Ratio counts. 0 means 20.
+	// MinTries in the window before Ratio counts.
 	MinTries uint32
-	// Window over which tries are counted. 0 means 60 s.
+	// Window over which tries are counted.
 	Window time.Duration
-	// Cooldown before an open breaker lets probes through. 0 means 15 s.
+	// Cooldown before an open breaker allows probes.
 	Cooldown time.Duration
-	// Probes at a time while half open; so many good ones in a row close it. 0 means 1.
+	// Probes at a time while half open; so many successful ones in a row close it.
 	Probes uint32
 }
 
-func (s Settings) withDefaults() Settings {
-	s.Timeout = or(s.Timeout, 20*time.Second)
-	s.DialTimeout = or(s.DialTimeout, 5*time.Second)
-	s.IdleTimeout = or(s.IdleTimeout, 3*time.Second)
-	s.MaxConns = or(s.MaxConns, 64)
-	s.MaxResponse = or(s.MaxResponse, 1<<20)
-	s.Retry.MaxTries = or(s.Retry.MaxTries, 3)
-	s.Retry.BaseDelay = or(s.Retry.BaseDelay, 200*time.Millisecond)
-	s.Retry.MaxDelay = or(s.Retry.MaxDelay, max(5*time.Second, s.Retry.BaseDelay))
-	s.Retry.RetryAfterCap = or(s.Retry.RetryAfterCap, 10*time.Second)
-	s.Retry.BudgetRatio = or(s.Retry.BudgetRatio, 0.2)
-	s.Retry.BudgetMin = or(s.Retry.BudgetMin, 10)
-	s.Breaker.Failures = or(s.Breaker.Failures, 5)
-	s.Breaker.Ratio = or(s.Breaker.Ratio, 0.5)
-	s.Breaker.MinTries = or(s.Breaker.MinTries, 20)
-	s.Breaker.Window = or(s.Breaker.Window, time.Minute)
-	s.Breaker.Cooldown = or(s.Breaker.Cooldown, 15*time.Second)
-	s.Breaker.Probes = or(s.Breaker.Probes, 1)
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
+// Defaults are the values that zero fields of Settings take, the clock, the logger and the like aside.
+func Defaults() Settings {
+	return Settings{
+		Timeout: 20 * time.Second, DialTimeout: 5 * time.Second, IdleTimeout: 3 * time.Second,
+		MaxConns: 64, MaxResponse: 1 << 20,
+		Retry: RetrySettings{
+			MaxTries: 3, BaseDelay: 200 * time.Millisecond, MaxDelay: 5 * time.Second, RetryAfterCap: 30 * time.Second,
+			BudgetRatio: 0.2, BudgetMin: 10,
+		},
+		Breaker: BreakerSettings{
+			Failures: 5, Ratio: 0.5, MinTries: 20, Window: 30 * time.Second, Cooldown: 15 * time.Second, Probes: 1,
+		},
 	}
+}
+
+func (s Settings) withDefaults() Settings {
+	d := Defaults()
+	s.Timeout = cmp.Or(s.Timeout, d.Timeout)
+	s.DialTimeout = cmp.Or(s.DialTimeout, d.DialTimeout)
+	s.IdleTimeout = cmp.Or(s.IdleTimeout, d.IdleTimeout)
+	s.MaxConns = cmp.Or(s.MaxConns, d.MaxConns)
+	s.MaxResponse = cmp.Or(s.MaxResponse, d.MaxResponse)
+	s.Retry = s.Retry.withDefaults(d.Retry)
+	s.Breaker = s.Breaker.withDefaults(d.Breaker)
+	s.Logger = cmp.Or(s.Logger, slog.New(slog.DiscardHandler))
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the one place
 	}
@@ -124,21 +129,32 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Admission == nil {
 		s.Admission = NewAdmission(AdmissionSettings{
-			Provider: s.Provider, Logger: s.Logger, Now: s.Now,
-			Random: s.Random,
+			Provider: s.Provider, Logger: s.Logger, Now: s.Now, Random: s.Random,
 		})
 	}
-	s.Machine = or(s.Machine, &Machine{})
+	s.Machine = cmp.Or(s.Machine, &Machine{})
 	s.Secrets = maps.Clone(s.Secrets)
 	return s
 }
 
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
+func (s RetrySettings) withDefaults(d RetrySettings) RetrySettings {
+	s.MaxTries = cmp.Or(s.MaxTries, d.MaxTries)
+	s.BaseDelay = cmp.Or(s.BaseDelay, d.BaseDelay)
+	s.MaxDelay = cmp.Or(s.MaxDelay, max(d.MaxDelay, s.BaseDelay))
+	s.RetryAfterCap = cmp.Or(s.RetryAfterCap, d.RetryAfterCap)
+	s.BudgetRatio = cmp.Or(s.BudgetRatio, d.BudgetRatio)
+	s.BudgetMin = cmp.Or(s.BudgetMin, d.BudgetMin)
+	return s
+}
+
+func (s BreakerSettings) withDefaults(d BreakerSettings) BreakerSettings {
+	s.Failures = cmp.Or(s.Failures, d.Failures)
+	s.Ratio = cmp.Or(s.Ratio, d.Ratio)
+	s.MinTries = cmp.Or(s.MinTries, d.MinTries)
+	s.Window = cmp.Or(s.Window, d.Window)
+	s.Cooldown = cmp.Or(s.Cooldown, d.Cooldown)
+	s.Probes = cmp.Or(s.Probes, d.Probes)
+	return s
 }
 
 // validate reports every problem of settings that have their defaults.
