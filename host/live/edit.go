@@ -119,7 +119,7 @@ func (m *Manager) Status() Status {
 	defer m.mutex.Unlock()
 	status := Status{
 		File: m.settings.File, Active: m.active(), History: m.history.newest(), Applied: m.applied, Refused: m.refused,
-		Fleets: int(m.fleets.open.Load()), Lines: m.fleets.count(),
+		Fleets: int(m.fleets.open.Load()), Lines: m.fleets.clients.Len(),
 	}
 	if m.pending != nil {
 		status.Pending = &Pending{Since: m.pending.Since, Problems: slices.Clone(m.pending.Problems)}

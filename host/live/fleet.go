@@ -18,6 +18,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/routing"
+	"payrouter/host/usage"
 )
 
 // Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that shows without
@@ -104,35 +105,31 @@ type fleets struct {
 	// open counts fleets that were made and not given back.
 	open atomic.Int64
 
+	// clients are the connections to an account's provider under one key, by the fleets that use them.
+	clients usage.Pool[clientKey, *egress.Client]
+
 	mutex sync.Mutex
-	lines map[lineKey]*line
-	// admissions are kept for good: an account that was suspended for its credentials stays so whatever else of it is
-	// edited, and when it is taken out and put back. There is one for each set of credentials that an account ever had.
+	// admissions are never removed: an account that was suspended for its credentials stays suspended whatever else of
+	// it is edited, and when it is removed and added again. There is one for each set of credentials that an account
+	// ever had.
 	admissions map[admissionKey]*egress.Admission
 	machine    *egress.Machine
 }
 
 func newFleets(s Settings) *fleets {
 	return &fleets{
-		settings: s, lines: map[lineKey]*line{}, admissions: map[admissionKey]*egress.Admission{},
-		machine: cmp.Or(s.Machine, &egress.Machine{}),
+		settings: s, admissions: map[admissionKey]*egress.Admission{}, machine: cmp.Or(s.Machine, &egress.Machine{}),
 	}
 }
 
-// admissionKey is what an account is admitted by. Secrets are in it as a fingerprint.
+// admissionKey identifies an account with its credentials. Secrets are in it as a fingerprint.
 type admissionKey struct {
 	provider, base string
 	secrets        [sha256.Size]byte
 }
 
-// line is the way to one account's provider, under one key. The fleets that use it are counted.
-type line struct {
-	client *egress.Client
-	users  int
-}
-
-// lineKey is all that a client is made of. Secrets are in it as a fingerprint.
-type lineKey struct {
+// clientKey is everything that a client is made of. Secrets are in it as a fingerprint.
+type clientKey struct {
 	provider, base, hosts string
 	secrets               [sha256.Size]byte
 	private               bool
@@ -152,7 +149,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 		Rules: rules, Accounts: map[string]*payment.Account{}, Health: f.settings.Health,
 		Prices: f.settings.Prices,
 	}
-	var used []lineKey
+	var used []clientKey
 	var problems []error
 	for _, p := range c.Providers {
 		serving, _ := activeSet.Of(p.Plugin) // the ruleset knows that it is there
@@ -202,33 +199,27 @@ func connector(serving plugin.Active) func(paymentID string) payment.Connector {
 	return func(paymentID string) payment.Connector { return serving.For(paymentID) }
 }
 
-// connect gives the line of an account, a new one where none is under its key.
+// connect returns an account's client under its key, with one more user.
 func (f *fleets) connect(p *config.Provider, serving plugin.Active,
 	secrets map[string]string,
-) (lineKey, *egress.Client, error) {
+) (clientKey, *egress.Client, error) {
 	settings, err := f.egress(p, serving, secrets)
 	if err != nil {
-		return lineKey{}, nil, err
+		return clientKey{}, nil, err
 	}
 	settings.Now = f.settings.Now
 	key := keyOf(settings)
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	if there, found := f.lines[key]; found {
-		there.users++
-		return key, there.client, nil
-	}
-	settings.Admission = f.admission(settings)
-	client, err := egress.New(settings)
-	if err != nil {
-		return lineKey{}, nil, err
-	}
-	f.lines[key] = &line{client: client, users: 1}
-	return key, client, nil
+	client, err := f.clients.LoadOrNew(key, func() (*egress.Client, error) {
+		settings.Admission = f.admission(settings)
+		return egress.New(settings)
+	})
+	return key, client, err
 }
 
-// admission gives the admission of an account with its credentials. The caller holds the mutex.
+// admission returns the admission of an account with its credentials.
 func (f *fleets) admission(s egress.Settings) *egress.Admission {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	key := admissionKey{provider: s.Provider, base: s.BaseURL, secrets: config.FingerprintOf(s.Secrets)}
 	there, known := f.admissions[key]
 	if !known {
@@ -238,15 +229,11 @@ func (f *fleets) admission(s egress.Settings) *egress.Admission {
 	return there
 }
 
-// disconnect gives lines back, and closes those that nobody uses any more.
-func (f *fleets) disconnect(used []lineKey) {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
+// disconnect releases clients, and closes those without further users.
+func (f *fleets) disconnect(used []clientKey) {
 	for _, key := range used {
-		there := f.lines[key]
-		if there.users--; there.users == 0 {
-			delete(f.lines, key)
-			there.client.Close()
+		if client, last := f.clients.Release(key); last {
+			client.Close()
 		}
 	}
 }
@@ -299,8 +286,8 @@ func further(p *config.Provider, manifests []*abi.Manifest) []string {
 	return slices.Compact(hosts)
 }
 
-func keyOf(s egress.Settings) lineKey {
-	return lineKey{
+func keyOf(s egress.Settings) clientKey {
+	return clientKey{
 		provider: s.Provider, base: s.BaseURL, hosts: strings.Join(s.Hosts, " "),
 		secrets: config.FingerprintOf(s.Secrets), private: s.AllowPrivate,
 		timeout: int64(s.Timeout), connections: s.MaxConns, perSecond: s.PerSecond, retry: s.Retry, breaker: s.Breaker,
@@ -309,11 +296,4 @@ func keyOf(s egress.Settings) lineKey {
 
 func count(n int) uint32 {
 	return uint32(min(max(n, 0), math.MaxInt32))
-}
-
-// count is how many lines are there.
-func (f *fleets) count() int {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	return len(f.lines)
 }
