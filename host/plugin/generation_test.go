@@ -124,10 +124,10 @@ func TestUnusableAnswersKeepTheInstance(t *testing.T) {
 
 	for _, name := range []string{"receipt", "empty step"} {
 		_, _, err := generation.Begin(operation(name)).Prepare(t.Context())
-		require.ErrorContains(t, err, "hostile: prepare: the answer is not what was asked for", name)
+		require.ErrorContains(t, err, "hostile: prepare: the answer is not of the call's kind", name)
 	}
 	_, _, err = generation.Receive(t.Context(), &abi.Callback{Method: "GET"})
-	require.ErrorContains(t, err, "hostile: receive: the answer is not what was asked for")
+	require.ErrorContains(t, err, "hostile: receive: the answer is not of the call's kind")
 	require.Zero(t, generation.Stats().Discarded)
 	require.Equal(t, int64(1), generation.Stats().Made)
 }

@@ -89,7 +89,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 				Signature: signed(key, "0.9.0", variant(t, "version=0.9.0")),
 			},
 			plugin.Settings{Keys: keys},
-			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that has served: 0.9.0, after 1.0.0",
+			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that was active: 0.9.0, after 1.0.0",
 		},
 		"new import": {
 			plugin.Candidate{Code: module(t, "socket")},
@@ -121,7 +121,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "secret=master_key")},
 			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrSecrets,
-			"compare: secret list changed: none before, master_key now (allow secrets, if that is meant)",
+			"compare: secret list changed: none before, master_key now (allow secrets, if that is intended)",
 		},
 		"changed secret list of a canary": {
 			plugin.Candidate{Code: variant(t, "secret=master_key"), Canary: 10, Allow: plugin.Allowances()},
@@ -132,7 +132,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "host=collect.example.net")},
 			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrHosts,
-			"compare: new hosts: collect.example.net (allow hosts, if that is meant)",
+			"compare: new hosts: collect.example.net (allow hosts, if that is intended)",
 		},
 		"new host of a canary": {
 			plugin.Candidate{Code: variant(t, "host=collect.example.net"), Canary: 10, Allow: plugin.Allowances()},
@@ -148,7 +148,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "place=/v2/buy")},
 			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow,
-			"shadow: differs from what serves: 3 recorded conversations, 3 times requests differ",
+			"shadow: differs from the active generation: 3 recorded conversations, 3 times requests differ",
 		},
 		"another outcome": {
 			plugin.Candidate{Code: variant(t, "outcome=failed")},
@@ -164,7 +164,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"canary of nothing": {
 			plugin.Candidate{Code: variant(t, "name=tame"), Canary: 10},
 			plugin.Settings{},
-			plugin.StepCompare, plugin.ErrCanary, "nothing of this name serves, to try it beside",
+			plugin.StepCompare, plugin.ErrCanary, "no generation of this name is active beside it",
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -354,5 +354,5 @@ func TestDamagedModulesAreNotServed(t *testing.T) {
 	again := newRegistry(t, plugin.Settings{Dir: kept})
 	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), path+" is damaged")
 	require.NoError(t, os.WriteFile(filepath.Join(kept, "hostile", "record.json"), []byte("{"), 0o600))
-	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read what is kept of plugins: ")
+	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read the decisions on plugins: ")
 }

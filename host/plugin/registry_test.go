@@ -77,15 +77,15 @@ func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 		"it says nothing of itself": {"mute", plugin.ErrManifest, "manifest"},
 		"its manifest does not decode": {
 			"garbage", wasm.ErrBadAnswer,
-			"ask for the manifest: wasm guest: describe: bad answer",
+			"read the manifest: wasm guest: describe: bad answer",
 		},
 		"it never ends to speak": {
 			"endless", wasm.ErrOutOfFuel,
-			"ask for the manifest: wasm guest: describe: out of fuel",
+			"read the manifest: wasm guest: describe: out of fuel",
 		},
 		"it panics instead of speaking": {
 			"panic", wasm.ErrTrapped,
-			"ask for the manifest: wasm guest: describe: trapped",
+			"read the manifest: wasm guest: describe: trapped",
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {

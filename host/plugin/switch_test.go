@@ -158,7 +158,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 	require.Equal(t, plugin.Active{Stable: canary}, active)
 	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm}, states(t, registry))
 	status, _ := registry.Plugin("hostile")
-	require.Nil(t, status.Trial)
+	require.Nil(t, status.Canary)
 	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "desk"))
 	now, _ := registry.Current("hostile")
 	require.Same(t, stable, now)
@@ -187,7 +187,7 @@ func TestInstallEndsATrial(t *testing.T) {
 	registry, _, _ := onTrial(t, plugin.Settings{})
 	install(t, registry, variant(t, "version=3.0.0"))
 	status, _ := registry.Plugin("hostile")
-	require.Nil(t, status.Trial)
+	require.Nil(t, status.Canary)
 	require.Eventually(t,
 		func() bool {
 			return slices.Equal(states(t, registry),
@@ -243,12 +243,12 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 			registry.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})
 			if !row.gone {
 				status, _ := registry.Plugin("hostile")
-				require.NotNil(t, status.Trial)
-				require.Equal(t, row.stable, status.Trial.Stable)
-				require.Equal(t, row.canary, status.Trial.Canary)
+				require.NotNil(t, status.Canary)
+				require.Equal(t, row.stable, status.Canary.Stable)
+				require.Equal(t, row.canary, status.Canary.Canary)
 				return
 			}
-			require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Trial == nil },
+			require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Canary == nil },
 				waiting, tick)
 			active, _ := registry.ActiveSet().Of("hostile")
 			require.Equal(t, plugin.Active{Stable: stable}, active)
