@@ -184,14 +184,14 @@ func TestAPauseIsAsLongAsTheProviderAsksUpToACap(t *testing.T) {
 // rather than wait.
 func TestAPauseHoldsRetriesOfWhatMovesNoMoney(t *testing.T) {
 	t.Parallel()
-	for grave, want := range map[bool]endedError{
+	for hasSideEffects, want := range map[bool]endedError{
 		false: {Reason: egress.EndHeld, Tries: 1}, true: {Reason: egress.EndTries, Tries: 3},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPipe(answer(403))
 			c := p.client(t, calm)
 			err := do(t.Context(), c, exchange{
-				Request: post("{}"), Alone: grave, Before: before,
+				Request: post("{}"), Alone: hasSideEffects, Before: before,
 				After: func(context.Context, egress.Try) egress.Judgement {
 					return egress.Judgement{Retry: true, Signal: egress.SignalBarred}
 				},

@@ -1,8 +1,12 @@
-// Package egress talks to providers' HTTP APIs and decides whether a call may be repeated below the payment engine.
+// Package egress sends requests to providers' HTTP APIs and decides whether a try is granted.
 //
-// A plugin only names its secrets; they are put in here, and go nowhere but to the provider's own hosts. What comes
-// back is masked before anybody sees it. A Client never lets net/http send a request twice on its own, never sends one
-// later than it was told, and says of every try whether a byte of it left the host.
+// In reading order: settings.go; egress.go, the Client of one account; render.go, which fills in secrets, with
+// signature.go, origin.go and mask.go; tries.go, the loop of tries, with retry.go (delays and budget), admission.go
+// (pauses and suspensions), rate.go and breaker.go; send.go, one try, with write_permit.go, transport.go and dial.go.
+//
+// A plugin only names its secrets; they are filled in here, and go only to the provider's own hosts. Answers are masked
+// before any other code sees them. A Client does not let net/http send a request twice, sends nothing after its
+// deadline, and reports for every try whether a byte of it left the host.
 package egress
 
 import (
@@ -17,7 +21,7 @@ type Client struct {
 	settings Settings
 	origins  origins
 	mask     mask
-	// breaker judges what payments bring, reads what LaneRead does.
+	// breaker is for payments and look-ups, reads for LaneRead.
 	breaker   *breaker
 	reads     *breaker
 	budget    *budget
@@ -46,14 +50,14 @@ func New(s Settings) (*Client, error) {
 	return c, nil
 }
 
-// Close drops idle connections and stops dialling. Call it when no Do is under way any more.
+// Close drops idle connections and stops dialling. Call it when no Tries is under way any more.
 func (c *Client) Close() {
 	c.transport.CloseIdleConnections()
 	c.alone.CloseIdleConnections()
 }
 
-// Available is nil, or a *BreakerError or *HeldError that says why no new payment would be sent now. A half-open
-// breaker, and an account whose pause is over, count as available: somebody has to probe.
+// Available is nil, or the *BreakerError or *HeldError by which no new payment would be sent now. A half-open breaker,
+// and an account whose pause is over, count as available: they need a probe.
 func (c *Client) Available() error {
 	if held := c.settings.Admission.held(); held != nil {
 		return held
@@ -61,11 +65,11 @@ func (c *Client) Available() error {
 	return c.free(LaneSend)
 }
 
-// Askable is nil, or a *BreakerError or *HeldError that says why no payment would be looked up now. Pauses and
-// suspensions do not count.
+// Askable is nil, or the *BreakerError or *HeldError by which no payment would be looked up now. Pauses and suspensions
+// do not count.
 func (c *Client) Askable() error { return c.free(LaneLookup) }
 
-// Readable is nil, or a *BreakerError or *HeldError that says why nothing would be read now that belongs to no payment.
+// Readable is nil, or the *BreakerError or *HeldError by which nothing would be read now that belongs to no payment.
 func (c *Client) Readable() error { return c.free(LaneRead) }
 
 func (c *Client) free(lane Lane) error {
@@ -78,7 +82,7 @@ func (c *Client) free(lane Lane) error {
 	return nil
 }
 
-// Resume ends a pause or a suspension of the account at a person's word, and tells whether there was one.
+// Resume ends a pause or a suspension of the account, and reports whether there was one.
 func (c *Client) Resume() bool { return c.settings.Admission.Resume() }
 
 func (c *Client) breakerOf(lane Lane) *breaker {
@@ -88,5 +92,5 @@ func (c *Client) breakerOf(lane Lane) *breaker {
 	return c.breaker
 }
 
-// String names the client, and keeps its secrets out of a careless %v.
+// String keeps secrets out of a careless %v.
 func (c *Client) String() string { return "egress to " + strings.TrimSpace(c.settings.Provider) }

@@ -22,7 +22,7 @@ const minSecret = 8
 // minMasked is the least length of a fragment that is looked for, where an encoding leaves only a part of a secret.
 const minMasked = 8
 
-// checkSecret says what is wrong with a value, without the value.
+// checkSecret returns what is wrong with a value, without the value.
 func checkSecret(value string) error {
 	switch {
 	case len(value) < minSecret:
@@ -37,7 +37,8 @@ func checkSecret(value string) error {
 
 func placeholder(name string) string { return "{{secret:" + name + "}}" }
 
-// mask replaces secrets, in every form in which a provider may plausibly echo them, by their placeholders. Immutable.
+// mask replaces secrets, in every form in which a provider may plausibly echo them, by their placeholders. It is
+// immutable.
 type mask struct{ layers []layer }
 
 // layer is a set of forms that are replaced together.

@@ -23,7 +23,7 @@ var (
 	errLeftover = errors.New("the answer was there before the request")
 )
 
-// userAgent stands where a plugin sets none.
+// userAgent is for requests in which a plugin sets none.
 const userAgent = "payrouter/1"
 
 // send writes an exchange's request and fills in the result of the try.
@@ -131,7 +131,7 @@ func (out *wireRequest) http(ctx context.Context, resend bool) *http.Request {
 	return request
 }
 
-// lengthSent are the methods that say "Content-Length: 0" where there is no body.
+// lengthSent are the methods that send "Content-Length: 0" without a body.
 var lengthSent = map[string]bool{ //nolint:gochecknoglobals // a table
 	http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true,
 }
@@ -155,7 +155,7 @@ func (m mask) response(a *answer) *abi.HttpResponse {
 	return masked
 }
 
-// ours is the kind of a failed try's error where this machine is to blame; nil elsewhere.
+// ours is the kind of a failed try's error where this machine is the cause; nil elsewhere.
 func (c *Client) ours(err error) error {
 	if _, unconnected := errors.AsType[*dialError](err); !unconnected {
 		return nil
@@ -169,8 +169,8 @@ func (c *Client) ours(err error) error {
 	return nil
 }
 
-// fault sorts a failed try's error. The first kind that holds is the one to tell; caller is what ended the caller's
-// context, if anything did; ours is set where this machine is to blame.
+// fault classifies a failed try's error by the first kind that applies. caller is the error of the caller's context, if
+// it ended; ours is set where this machine is the cause.
 func (m mask) fault(err error, late bool, caller, ours error) error {
 	f := &tryError{}
 	var dial *dialError

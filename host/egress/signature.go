@@ -117,7 +117,7 @@ func (r renderer) signed(part string, p *abi.SignedPart, out *wireRequest) ([]by
 	}
 }
 
-// wanted refuses a flag that says false: whoever wrote it meant something else.
+// wanted refuses a flag that is false: its author meant something else.
 func wanted(part string, flag bool) error {
 	if !flag {
 		return denied(part, "a part is switched off")
@@ -125,15 +125,15 @@ func wanted(part string, flag bool) error {
 	return nil
 }
 
-// Errors of Verify, told apart with errors.Is.
+// Errors of Verify, for errors.Is.
 var (
-	// ErrNoSecret: the account has no such secret, so that nobody can tell whether the signature holds.
+	// ErrNoSecret: the account has no such secret, so that the signature cannot be verified.
 	ErrNoSecret = errors.New("no secret to verify with")
-	// ErrSignatureInvalid: the signature does not hold.
-	ErrSignatureInvalid = errors.New("the signature does not hold")
+	// ErrSignatureInvalid: the signature is not the one of the request.
+	ErrSignatureInvalid = errors.New("the signature is invalid")
 )
 
-// Signed is a request of the provider's, as it came.
+// Signed is a request of the provider's, as received.
 type Signed struct {
 	Method string
 	// Path is escaped, without the query.
@@ -142,9 +142,9 @@ type Signed struct {
 	Body   []byte
 }
 
-// Verify tells whether a provider's signature over its request is the one given; nil means that it is. Beside its own
-// errors there is *DeniedError: for a signature that would prove nothing, since it needs no secret or leaves the body
-// out, and for one that cannot be computed.
+// Verify checks a provider's signature over its request; nil means that it is valid. Beside its own errors there is
+// *DeniedError: for a signature that would prove nothing, since it needs no secret or leaves the body out, and for one
+// that cannot be computed.
 func (c *Client) Verify(signature *abi.Signature, given string, over Signed) error {
 	const part = "callback's signature"
 	secrets, body := coverage(signature)

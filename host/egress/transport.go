@@ -23,7 +23,7 @@ func (c *Client) newTransport(dial dialFunc) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // HTTP/2 resends by rules of its own
 	return &http.Transport{
-		Proxy: nil, // none, whatever the environment says
+		Proxy: nil, // none, whatever the environment sets
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return c.connect(ctx, dial, network, address, nil)
 		},

@@ -260,7 +260,7 @@ func verdict(j Judgement, t *Try) error {
 }
 
 // settle reports to breaker and admission once. A claim that is never reported would block a half-open breaker, or an
-// account on probation, for good.
+// account on trial, for good.
 func (r *run) settle(verdict error, judgement Judgement) {
 	if r.pending != nil {
 		r.pending(verdict)

@@ -18,8 +18,8 @@ type Active struct {
 	Share int
 }
 
-// For is the generation for a payment: the same for the same id, as long as Active is the same. A larger share keeps the
-// payments of a smaller one. An empty id returns the stable generation.
+// For is the generation for a payment: the same for the same id, as long as Active is the same. A larger share keeps
+// the payments of a smaller one. An empty id returns the stable generation.
 func (a Active) For(paymentID string) *Generation {
 	if a.Canary == nil || paymentID == "" || draw(paymentID, a.Canary.Digest()) >= a.Share {
 		return a.Stable

@@ -1,9 +1,10 @@
 // Package plugin decides which generation of a plugin is active: compiled code with its manifest.
 //
 // It hides how a module becomes active: the steps of an install (install.go, checks.go), its signature (package
-// signature), the shadow check with recorded conversations (shadow.go, package replay), canaries (canary.go), the switch
-// of the active set (switch.go), retention of former generations and rollback to them (retention.go, rollback.go), and
-// recovery after a restart from modules and decisions on disk (disk.go, folder.go). A Flow makes the calls (flow.go).
+// signature), the shadow check with recorded conversations (shadow.go, package replay), canaries (canary.go), the
+// switch of the active set (switch.go), retention of former generations and rollback to them (retention.go,
+// rollback.go), and recovery after a restart from modules and decisions on disk (disk.go, folder.go). A Flow makes the
+// calls (flow.go).
 package plugin
 
 import (
@@ -32,8 +33,8 @@ func (e *FaultError) Error() string {
 var errNoAnswer = errors.New("the answer is not of the call's kind")
 
 // Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an
-// instance of the module to itself. It stays open while it has users: the registry, while it is active or kept warm, and
-// whoever called Hold.
+// instance of the module to itself. It stays open while it has users: the registry, while it is active or kept warm,
+// and the callers of Hold.
 type Generation struct {
 	module   *wasm.Module
 	manifest *abi.Manifest

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// retain updates what is kept of a plugin after a change: the generation that was stable stays warm, and of the warm ones
-// the latest Settings.Keep stay. It takes over the caller's hold on the former stable generation, and returns the
+// retain updates what is kept of a plugin after a change: the generation that was stable stays warm, and of the warm
+// ones the latest Settings.Keep stay. It takes over the caller's hold on the former stable generation, and returns the
 // generations that are no longer kept, each as often as the caller must release it.
 func (r *Registry) retain(c change, former Active) (dropped []*Generation) {
 	r.mutex.Lock()

@@ -112,8 +112,8 @@ func everyPayment(yield func(Facts) bool) {
 	}
 }
 
-// Of every rule it is tried out whether a payment reaches it. What is reported is true; and where rules are one box each,
-// a rule that one earlier rule covers is reported.
+// Of every rule it is tried out whether a payment reaches it. What is reported is true; and where rules are one box
+// each, a rule that one earlier rule covers is reported.
 func TestUnreachableRulesAgainstAllPayments(t *testing.T) {
 	t.Parallel()
 	for _, exact := range []bool{true, false} {
