@@ -118,7 +118,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		Now: h.now, Logger: h.log,
 	})
 	defer prices.Close()
-	lately, machine := &health.Book{}, &egress.Machine{}
+	lately, machine := &health.Statistics{}, &egress.Machine{}
 	exhausted := func() error { return machine.Check(h.now()) }
 	keeper, err = live.Open(live.Settings{
 		File: s.Routing, Environ: environ, History: filepath.Join(s.Data, "routing"), Health: lately,

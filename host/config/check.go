@@ -12,9 +12,9 @@ import (
 	"payrouter/host/schema"
 )
 
-// Check holds every account against its plugin's manifest, by the plugin's name: the plugin is there, the secrets and
-// settings are those that it wants, a base URL is known, failures name its operations. It reports all problems, joined,
-// each a *routing.Problem.
+// Check compares every account with its plugin's manifest, by the plugin's name: the plugin is there, it has the secrets
+// and settings that the manifest requires, a base URL is known, failures name its operations. It reports all problems,
+// joined, each a *routing.Problem.
 func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	var problems []error
 	for _, p := range c.Providers {
@@ -23,8 +23,8 @@ func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	return inFileOrder(problems)
 }
 
-// CheckCodes holds what the accounts call their failures against the router's own list. It reports all problems,
-// joined, each a *routing.Problem.
+// CheckCodes compares the accounts' failure codes with the router's list. It reports all problems, joined, each a
+// *routing.Problem.
 func (c *Config) CheckCodes(known []string) error {
 	var problems []error
 	for _, p := range c.Providers {
@@ -42,16 +42,14 @@ func (c *Config) CheckCodes(known []string) error {
 	return inFileOrder(problems)
 }
 
-// Ruleset makes the rules decide over the accounts, once Check is content. Its problems are those of Check, and those
-// of routing.Compile.
+// Ruleset compiles the rules over the accounts. Its problems are those of Check, and those of routing.Compile.
 func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	problems := []error{c.Check(manifests)}
 	providers := make([]routing.Provider, 0, len(c.Providers))
 	for _, p := range c.Providers {
 		manifest, known := manifests[p.Plugin]
 		if !known {
-			// Without its manifest there is no telling what an account can take: compiling would report what is no
-			// mistake.
+			// Without its manifest it is not known what an account can take: Compile would report what is no mistake.
 			return nil, problems[0]
 		}
 		providers = append(providers, routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: manifest.GetFlows()})

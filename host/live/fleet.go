@@ -21,7 +21,7 @@ import (
 	"payrouter/host/usage"
 )
 
-// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that shows without
+// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that is found without
 // secrets, each a *routing.Problem.
 func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	rules, err := c.Ruleset(manifests)
@@ -31,7 +31,7 @@ func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Rul
 	return rules, nil
 }
 
-// build is a text as it would serve.
+// build is a text with its fleet.
 type build struct {
 	text    string
 	config  *config.Config
@@ -39,7 +39,7 @@ type build struct {
 	fleet   *payment.Fleet
 }
 
-// discard gives back what a build took that never served. A nil build took nothing.
+// discard releases what a build took that did not become active. A nil build took nothing.
 func (b *build) discard() {
 	if b != nil {
 		b.fleet.Retired()
@@ -55,7 +55,7 @@ func (m *Manager) build(text string, activeSet plugin.ActiveSet) (*build, error)
 	return m.assemble(c, text, activeSet)
 }
 
-// read is what can be told of a text by itself. Its error is a *InvalidError.
+// read parses and checks a text by itself. Its error is a *InvalidError.
 func (m *Manager) read(text string) (*config.Config, error) {
 	c, err := config.Read(m.settings.File, []byte(text), m.settings.Environ)
 	if err == nil && m.settings.Simulate != nil {
@@ -81,8 +81,8 @@ func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.Activ
 	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
 }
 
-// rulesOver compiles the rules over what every payment may count on: the stable generations. What a candidate says of
-// itself must fit as well, or its share of the payments would find out.
+// rulesOver compiles the rules over the stable generations. They must compile with a canary's manifest too, or its share
+// of the payments would fail.
 func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, error) {
 	rules, err := Ruleset(c, activeSet.Manifests())
 	candidates, some := activeSet.Manifests(), false
@@ -98,11 +98,11 @@ func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, 
 	return rules, err
 }
 
-// fleets makes fleets, and keeps what several of them share: the connections to an account, its breaker and its budget
-// of retries outlive a fleet whose successor has the same account under the same settings.
+// fleets makes fleets, and has what several of them share: an account's connections, its breaker and its retry budget
+// outlive a fleet whose successor has the same account with the same settings.
 type fleets struct {
 	settings Settings
-	// open counts fleets that were made and not given back.
+	// open counts fleets that were made and not released.
 	open atomic.Int64
 
 	// clients are the connections to an account's provider under one key, by the fleets that use them.
@@ -140,8 +140,8 @@ type clientKey struct {
 	breaker               egress.BreakerSettings
 }
 
-// make builds a fleet that gives everything back when it retires: its lines, and its hold on the activeSet. Its error
-// joins problems, each a *routing.Problem.
+// make builds a fleet that releases its clients and its hold on the active set when it retires. Its error joins
+// problems, each a *routing.Problem.
 func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets,
 	activeSet plugin.ActiveSet,
 ) (*payment.Fleet, error) {
@@ -152,7 +152,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 	var used []clientKey
 	var problems []error
 	for _, p := range c.Providers {
-		serving, _ := activeSet.Of(p.Plugin) // the ruleset knows that it is there
+		serving, _ := activeSet.Of(p.Plugin) // the ruleset compiled, so it is there
 		if problem := unpinned(p, serving); problem != nil {
 			problems = append(problems, problem)
 			continue
@@ -181,7 +181,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 	return fleet, nil
 }
 
-// unpinned is what is wrong where an account pins other modules of its plugin than would serve it.
+// unpinned is the problem of an account that pins other modules of its plugin than the active ones.
 func unpinned(p *config.Provider, serving plugin.Active) error {
 	for _, generation := range []*plugin.Generation{serving.Stable, serving.Canary} {
 		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
@@ -238,8 +238,8 @@ func (f *fleets) disconnect(used []clientKey) {
 	}
 }
 
-// egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the
-// provider.
+// egress are the settings of an account's client. A canary shares the stable generation's client, so that the provider
+// has one breaker.
 func (f *fleets) egress(p *config.Provider, serving plugin.Active,
 	secrets map[string]string,
 ) (egress.Settings, error) {
@@ -272,8 +272,8 @@ func (f *fleets) egress(p *config.Provider, serving plugin.Active,
 	}, nil
 }
 
-// further are the hosts that an account's requests and secrets may go to besides its base URL's, sorted. They are real
-// ones: a simulated account has none.
+// further are the hosts that an account's requests and secrets may go to beside its base URL's, sorted. A simulated
+// account has none: they are real ones.
 func further(p *config.Provider, manifests []*abi.Manifest) []string {
 	if p.Simulated {
 		return nil

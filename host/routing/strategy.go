@@ -27,7 +27,7 @@ type Standing interface {
 // Record is a provider's recent results.
 type Record struct {
 	// Tries within the window, and how many of them succeeded.
-	Tries, Well int
+	Tries, Succeeded int
 	// Median is how long a try took, if Tries is not 0.
 	Median time.Duration
 }
@@ -103,7 +103,7 @@ func byHealth(s Standing, provider string, _ Facts) (m measure, ok bool) {
 	if record.Tries < enoughTries {
 		return m, false
 	}
-	percent := int64(record.Well) * 100 / int64(record.Tries)
+	percent := int64(record.Succeeded) * 100 / int64(record.Tries)
 	return measure{value: apd.New(-percent, 0), figure: fmt.Sprintf("%d %%", percent)}, true
 }
 
