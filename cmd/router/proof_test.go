@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -127,17 +128,17 @@ type scripted struct {
 
 func (s *scripted) Available() error { return nil }
 
-func (s *scripted) Do(ctx context.Context, x egress.Exchange) error {
-	const tries = 2
-	for number := 1; number <= tries; number++ {
-		if _, err := x.Before(ctx, number); err != nil {
-			return err
-		}
-		if !x.After(ctx, egress.Try{Number: number, Sent: true, Writes: 1, Response: s.next(x.Alone)}).Retry {
-			return nil
+func (s *scripted) Tries(_ context.Context, x egress.Exchange) iter.Seq[*egress.Try] {
+	return func(yield func(*egress.Try) bool) {
+		for number := 1; number <= 2; number++ {
+			try := egress.NewTry(number, func(t *egress.Try, _ time.Time) {
+				t.Sent, t.Writes, t.Response = true, 1, s.next(x.Alone)
+			})
+			if !yield(try) || !try.Judged().Retry {
+				return
+			}
 		}
 	}
-	return &egress.EndedError{Reason: egress.EndTries, Tries: tries}
 }
 
 func (s *scripted) next(grave bool) *abi.HttpResponse {

@@ -115,11 +115,11 @@ func pluginOf(s plugin.Status, events bool) Plugin {
 			Instances: g.Stats.Instances, Idle: g.Stats.Idle, Calls: g.Stats.Calls, Discarded: g.Stats.Discarded,
 		}
 	}
-	if s.Trial != nil {
+	if s.Canary != nil {
 		shown.Canary = &PluginCanary{
-			Share: s.Trial.Share, Since: s.Trial.Since, Stable: PluginFigures(s.Trial.Stable),
-			Canary: PluginFigures(s.Trial.Canary),
-			Least:  s.Trial.Least, Percent: s.Trial.Percent,
+			Share: s.Canary.Share, Since: s.Canary.Since, Stable: PluginFigures(s.Canary.Stable),
+			Canary: PluginFigures(s.Canary.Canary),
+			Least:  s.Canary.MinAttempts, Percent: s.Canary.MaxPercent,
 		}
 	}
 	if events {

@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"context"
+	"iter"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
@@ -22,8 +23,8 @@ type Connector interface {
 
 // Exchanger sends requests to one account's provider, as egress.Client does.
 type Egress interface {
-	Do(ctx context.Context, x egress.Exchange) error
-	Render(request *abi.HttpRequest) (egress.Request, error)
+	Render(request *abi.HttpRequest) (*egress.Request, error)
+	Tries(ctx context.Context, x egress.Exchange) iter.Seq[*egress.Try]
 	// Available is nil, or why no new payment would be sent now.
 	Available() error
 	// Askable is nil, or why no payment would be looked up now.

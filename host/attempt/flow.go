@@ -217,105 +217,84 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 		denied.event = Unable
 		return denied, idempotency, nil
 	}
-	t := &tries{
-		flow: f, send: send, operation: operation, idempotency: idempotency, fuel: fuel,
-		request: RecordRequest(request),
-		// Where not even the first try is granted, nothing was sent.
-		last: result{event: Unable, fuel: fuel, failure: Unavailable("no try was made")},
-	}
-	ended := f.Plan.Account.Egress.Do(ctx, egress.Exchange{
-		Request:    send.GetRequest(),
+	// Where not even the first try is granted, nothing was sent.
+	last = result{event: Unable, fuel: fuel, failure: Unavailable("no try was made")}
+	recorded := RecordRequest(request)
+	for try := range f.Plan.Account.Egress.Tries(ctx, egress.Exchange{
+		Request:    request,
 		Lane:       f.lane(idempotency),
 		Begun:      f.doubt,
 		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
 		Alone:      HasSideEffects(idempotency),
-		Before:     t.before,
-		After:      t.after,
-	})
-	if _, ordinary := errors.AsType[*egress.EndedError](ended); ended != nil && !ordinary {
+	}) {
 		if f.Owner == nil {
-			t.last.why = ended.Error()
-			return t.last, idempotency, nil
+			last = f.ask(ctx, send, operation, idempotency, try)
+			continue
 		}
-		return result{}, idempotency, ended
-	}
-	return t.last, idempotency, nil
-}
-
-// tries are those of one request.
-type tries struct {
-	flow        *Flow
-	send        *abi.Send
-	operation   string
-	idempotency abi.Idempotency
-	request     json.RawMessage
-	// fuel is what preparing the request took: it counts for the first try.
-	fuel int64
-	// open is the attempt that is journalled and not closed; nil before the first, and between two.
-	open *Attempt
-	last result
-}
-
-// before journals a try, and returns when it may leave at the latest.
-func (t *tries) before(ctx context.Context, _ int) (time.Time, error) {
-	f := t.flow
-	if f.Owner == nil {
-		return f.Driver.Now().Add(f.Driver.Settings.SendWithin), nil
-	}
-	if err := f.Driver.mayLeave(t.idempotency); err != nil {
-		return time.Time{}, err
-	}
-	attempt, err := f.open(t.operation, t.send, t.request)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if err := f.write(ctx, attempt); err != nil {
-		return time.Time{}, err
-	}
-	t.open = &attempt
-	f.Driver.Settings.Moment(MomentJournalled)
-	return attempt.SendBefore, nil
-}
-
-// after judges a try that is over, and closes its attempt.
-func (t *tries) after(ctx context.Context, try egress.Try) egress.Judgement {
-	f := t.flow
-	if f.Owner == nil {
-		return t.answered(ctx, try)
-	}
-	f.Driver.Settings.Moment(MomentSent)
-	t.last = f.judge(ctx, t.send, t.operation, t.idempotency, try)
-	t.last.fuel += t.fuel
-	t.fuel = 0
-	if t.open == nil {
-		attempt, err := f.open(t.operation, t.send, t.request)
+		attempt, err := f.send(ctx, send, operation, idempotency, recorded, try)
 		if err != nil {
-			return egress.Judgement{}
+			return result{}, idempotency, err
 		}
-		t.open = &attempt
+		last = f.judge(ctx, send, operation, idempotency, *try)
+		last.fuel += fuel
+		fuel = 0
+		if attempt == nil {
+			break
+		}
+		f.close(*attempt, last, *try)
+		rule := RuleFor(last.event, idempotency)
+		if rule.Retry {
+			// The wait before the next try may be long: what is known by now should survive a crash in it.
+			_ = f.write(ctx)
+		}
+		judgement := f.health(last, idempotency, *try)
+		judgement.Retry = rule.Retry && !f.Once
+		try.Judge(judgement)
 	}
-	f.close(*t.open, t.last, try)
-	t.open = nil
-	rule := RuleFor(t.last.event, t.idempotency)
-	if rule.Retry {
-		// The wait before the next try may be long: what is known by now should survive a crash in it.
-		_ = f.write(ctx)
-	}
-	judgement := f.health(t.last, t.idempotency, try)
-	judgement.Retry = rule.Retry && !f.Once
-	return judgement
+	return last, idempotency, nil
 }
 
-// answered judges a try of a question to an account.
-func (t *tries) answered(ctx context.Context, try egress.Try) egress.Judgement {
-	f := t.flow
-	t.last = f.read(ctx, t.send, t.operation, t.idempotency, try)
+// send journals a try and lets it leave. A try that is refused before is journalled with the owner's next write. attempt
+// is nil where that cannot be.
+func (f *Flow) send(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
+	recorded json.RawMessage, try *egress.Try,
+) (attempt *Attempt, err error) {
+	defer f.Driver.Settings.Moment(MomentSent)
+	if try.Err != nil {
+		opened, err := f.open(operation, send, recorded)
+		if err != nil {
+			return nil, nil //nolint:nilerr,nilnil // the try was refused, and there is nothing to journal
+		}
+		return &opened, nil
+	}
+	if err := f.Driver.mayLeave(idempotency); err != nil {
+		return nil, err
+	}
+	opened, err := f.open(operation, send, recorded)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.write(ctx, opened); err != nil {
+		return nil, err
+	}
+	f.Driver.Settings.Moment(MomentJournalled)
+	try.Send(opened.SendBefore)
+	return &opened, nil
+}
+
+// ask sends one try of a question to an account, and judges it.
+func (f *Flow) ask(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
+	try *egress.Try,
+) result {
+	try.Send(f.Driver.Now().Add(f.Driver.Settings.SendWithin))
+	last := f.read(ctx, send, operation, idempotency, *try)
 	// A caller that stops waiting shows nothing of the provider's health.
 	given := ctx.Err() != nil
-	return egress.Judgement{
-		Retry: !f.Once && !given && RuleFor(t.last.event, t.idempotency).Retry,
-		Fault: healthOf(t.last, t.idempotency, "", try).Fault && !given,
-	}
+	try.Judge(egress.Judgement{
+		Retry: !f.Once && !given && RuleFor(last.event, idempotency).Retry,
+		Fault: healthOf(last, idempotency, "", *try).Fault && !given,
+	})
+	return last
 }
 
 // lane is what an exchange of the flow is for.

@@ -33,7 +33,7 @@ type recordedHeader struct {
 	Value string `json:"value"`
 }
 
-func RecordRequest(request egress.Request) json.RawMessage {
+func RecordRequest(request *egress.Request) json.RawMessage {
 	shown := recordedRequest{Method: request.Method, URL: request.URL, Body: string(request.Body)}
 	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
 		for _, value := range request.Header[name] {

@@ -71,16 +71,15 @@ func (v view) provider(name string) *Provider {
 	return p
 }
 
-// isAccountName: two names must not become one where "-" turns into "_", as in environment variables, nor hold their
-// "__".
+// isAccountName: names must stay different where "-" becomes "_", as in environment variables, and contain no "__".
 func isAccountName(name string) bool {
 	return len(name) <= 64 && name != "" &&
 		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
 		!strings.HasPrefix(name, "-") && !strings.HasSuffix(name, "-") && !strings.Contains(name, "--")
 }
 
-// mendBaseURL is "" for a good URL, and for none: then the manifest's holds. It never repeats the URL: somebody may
-// have put a secret into it.
+// mendBaseURL is "" for a valid URL, and for none: then the manifest's applies. It never repeats the URL, which may
+// contain a secret by mistake.
 func mendBaseURL(text string, allowPrivate bool) string {
 	if text == "" {
 		return ""
@@ -179,7 +178,7 @@ func (v view) limits() Limits {
 	return l
 }
 
-// meanings by the names that the file uses.
+// meanings by their names in the file.
 //
 //nolint:gochecknoglobals // a table
 var meanings = []struct {
@@ -254,7 +253,7 @@ func (v view) failure() *abi.FailureRule {
 	return rule
 }
 
-// proofs are members of the answer's body: a JSON pointer each, and what may stand there; an empty list is any value.
+// proofs are members of the answer's body: a JSON pointer each, and its allowed values; an empty list allows any.
 func (v view) proofs() []*abi.Proof {
 	members, ok := v.value.(map[string]any)
 	if !ok || len(members) == 0 {
@@ -285,7 +284,7 @@ func (v view) proofs() []*abi.Proof {
 	return proofs
 }
 
-// code is one of the router's failure codes; which there are is the engine's to say.
+// code is one of the router's failure codes; CheckCodes has their list.
 func (v view) code() string {
 	code := v.text()
 	if code == "" || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {

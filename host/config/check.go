@@ -5,19 +5,16 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
 	"payrouter/host/routing"
+	"payrouter/host/schema"
 )
 
-// Check holds every account against its plugin's manifest, by the plugin's name: the plugin is there, the secrets and
-// settings are those that it wants, a base URL is known, failures name its operations. It reports all problems, joined,
-// each a *routing.Problem.
+// Check compares every account with its plugin's manifest, by the plugin's name: the plugin is there, it has the secrets
+// and settings that the manifest requires, a base URL is known, failures name its operations. It reports all problems,
+// joined, each a *routing.Problem.
 func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	var problems []error
 	for _, p := range c.Providers {
@@ -26,8 +23,8 @@ func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	return inFileOrder(problems)
 }
 
-// CheckCodes holds what the accounts call their failures against the router's own list. It reports all problems,
-// joined, each a *routing.Problem.
+// CheckCodes compares the accounts' failure codes with the router's list. It reports all problems, joined, each a
+// *routing.Problem.
 func (c *Config) CheckCodes(known []string) error {
 	var problems []error
 	for _, p := range c.Providers {
@@ -45,16 +42,14 @@ func (c *Config) CheckCodes(known []string) error {
 	return inFileOrder(problems)
 }
 
-// Ruleset makes the rules decide over the accounts, once Check is content. Its problems are those of Check, and those
-// of routing.Compile.
+// Ruleset compiles the rules over the accounts. Its problems are those of Check, and those of routing.Compile.
 func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	problems := []error{c.Check(manifests)}
 	providers := make([]routing.Provider, 0, len(c.Providers))
 	for _, p := range c.Providers {
 		manifest, known := manifests[p.Plugin]
 		if !known {
-			// Without its manifest there is no telling what an account can take: compiling would report what is no
-			// mistake.
+			// Without its manifest it is not known what an account can take: Compile would report what is no mistake.
 			return nil, problems[0]
 		}
 		providers = append(providers, routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: manifest.GetFlows()})
@@ -133,73 +128,24 @@ func (p *Provider) checkSettings(settings view, manifest *abi.Manifest) {
 		}
 		return
 	}
-	schema, err := compileSchema(manifest)
+	compiled, err := schema.Compile(manifest.GetSettingsSchema())
 	if err != nil {
 		settings.reportKey(fmt.Sprintf("the manifest of plugin %q holds a settings schema that does not compile",
 			p.Plugin), err.Error())
 		return
 	}
-	// The settings in effect, as the plugin will get them.
-	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(string(p.Settings)))
-	if err != nil {
-		settings.report("settings is not JSON", err.Error())
-		return
-	}
-	if invalid, ok := errors.AsType[*jsonschema.ValidationError](schema.Validate(instance)); ok {
-		reportViolations(settings, schema, invalid)
-	}
-}
-
-func compileSchema(manifest *abi.Manifest) (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(manifest.GetSettingsSchema()))
-	if err != nil {
-		return nil, err
-	}
-	const name = "settings.json"
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft2020)
-	compiler.UseLoader(noLoader{}) // a plugin's schema makes the host read neither files nor the network
-	if err := compiler.AddResource(name, doc); err != nil {
-		return nil, err
-	}
-	return compiler.Compile(name)
-}
-
-type noLoader struct{}
-
-func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("a settings schema cannot refer to %s", url)
-}
-
-// reportViolations reports the innermost causes: the outer ones only say that something inside them fails.
-func reportViolations(settings view, schema *jsonschema.Schema, err *jsonschema.ValidationError) {
-	if len(err.Causes) > 0 {
-		for _, cause := range err.Causes {
-			reportViolations(settings, schema, cause)
+	// The settings in effect, as the plugin receives them.
+	for _, violation := range compiled.Check(p.Settings) {
+		at := settings
+		for _, step := range violation.Path {
+			at = at.at(step)
 		}
-		return
-	}
-	at := settings
-	for _, step := range err.InstanceLocation {
-		at = at.at(step)
-	}
-	if unknown, ok := err.ErrorKind.(*kind.AdditionalProperties); ok && len(err.InstanceLocation) == 0 {
-		for _, key := range unknown.Properties {
-			at.at(key).reportKey(fmt.Sprintf("unknown key %q in settings", key),
-				routing.DidYouMean(key, slices.Sorted(maps.Keys(schema.Properties))))
+		if violation.Unknown && len(violation.Path) == 1 {
+			key := at.key()
+			at.reportKey(fmt.Sprintf("unknown key %q in settings", key),
+				routing.DidYouMean(key, compiled.Members()))
+			continue
 		}
-		return
+		at.report("settings"+violation.Pointer+" does not fit the plugin's schema", violation.Reason)
 	}
-	why := err.Error()
-	if output := err.BasicOutput(); output.Error != nil {
-		why = output.Error.String()
-	}
-	at.report("settings"+pointer(err.InstanceLocation)+" does not serve the plugin", why)
-}
-
-func pointer(steps []string) string {
-	if len(steps) == 0 {
-		return ""
-	}
-	return "/" + strings.Join(steps, "/")
 }

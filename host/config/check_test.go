@@ -36,18 +36,18 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 			account("plugin: cryptogram, secrets: {token: env:T}, settings: {titel: x, wallets: [btc, doge]}"),
 			[]string{
 				`routing.yaml:2:63: unknown key "titel" in settings: did you mean "title"?`,
-				`routing.yaml:2:88: settings/wallets/1 does not serve the plugin: value must be one of 'btc', ` +
+				`routing.yaml:2:88: settings/wallets/1 does not fit the plugin's schema: value must be one of 'btc', ` +
 					`'eth', 'bnb'`,
 			},
 		},
 		{
 			"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"),
 			[]string{
-				`routing.yaml:2:75: settings/client_unique does not serve the plugin: got number, want boolean`,
+				`routing.yaml:2:75: settings/client_unique does not fit the plugin's schema: got number, want boolean`,
 			},
 		},
 		{"a setting that is missing", account("plugin: paygrt, secrets: {api_key: env:K}"), []string{
-			`routing.yaml:2:6: settings does not serve the plugin: missing property 'merchant_id'`,
+			`routing.yaml:2:6: settings/merchant_id does not fit the plugin's schema: is required`,
 		}},
 		{"settings where there are none", account("plugin: plain, settings: {x: 1}"), []string{
 			`routing.yaml:2:22: plugin "plain" has no settings: remove them`,
@@ -90,7 +90,7 @@ func TestOverriddenSettingIsHeldAgainstTheSchema(t *testing.T) {
 	schemas := manifests()
 	schemas["cryptogram"].SettingsSchema = `{"properties": {"title": {"maxLength": 0}}}`
 	require.Equal(t, []string{"environment variable ROUTER_PROVIDERS__A__SETTINGS__TITLE: " +
-		"settings/title does not serve the plugin: maxLength: got 1, want 0"}, problems(config.Check(schemas)))
+		"settings/title does not fit the plugin's schema: maxLength: got 1, want 0"}, problems(config.Check(schemas)))
 }
 
 // A plugin is not trusted: its schema must neither stop the router nor make it read files or the network.

@@ -1,8 +1,8 @@
 // Package config reads routing.yaml: the provider accounts and the rules that send payments to them.
 //
-// It hides where a setting comes from. Defaults are overridden by the file, the file by the environment, and every
-// mistake is reported with the place where it was made: file, line and column, or the environment variable. The
-// language of rules is package routing's; which settings and secrets a plugin wants is its manifest's.
+// It hides where a setting comes from. The file overrides defaults, the environment overrides the file, and every
+// mistake is reported with its place: file, line and column, or the environment variable. The language of rules is
+// package routing's; the settings and secrets that a plugin needs are in its manifest.
 package config
 
 import (
@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/knadh/koanf/providers/confmap"
@@ -22,13 +23,14 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
 	"payrouter/host/routing"
 )
 
 // Config is a file as it takes effect. It does not change after Load.
 type Config struct {
-	// Version is a short hash of everything in effect: two configurations that mean the same have the same. It covers
-	// the references of secrets, never their values.
+	// Version is a short hash of everything in effect: equal configurations have the same. It covers the references of
+	// secrets, never their values.
 	Version string
 	// Providers in the order of the file.
 	Providers []*Provider
@@ -40,12 +42,11 @@ type Provider struct {
 	Name string
 	// Plugin is the name in its plugin's manifest.
 	Plugin string
-	// Digests, SHA-256 in hexadecimal, are the only modules of the plugin that may serve the account; none where any
-	// may.
+	// Digests, SHA-256 in hexadecimal, are the only modules of the plugin that the account may use; empty allows any.
 	Digests []string
 	// BaseURL is without a trailing slash; empty for the manifest's.
 	BaseURL string
-	// Settings is a JSON object. Check holds it against the manifest's schema.
+	// Settings is a JSON object. Check validates it by the manifest's schema.
 	Settings json.RawMessage
 	// Secrets by the names that the manifest gives them.
 	Secrets map[string]Reference
@@ -56,17 +57,17 @@ type Provider struct {
 	Retry   Retry
 	Breaker Breaker
 	Limits  Limits
-	// Failures come before the manifest's.
+	// Failures take precedence over the manifest's.
 	Failures []*abi.FailureRule
 	At       routing.Position
-	// Simulated: requests go to BaseURL alone, with secrets that nobody else takes. See Config.Simulate.
+	// Simulated: requests go to BaseURL alone, with secrets of the simulation. See Config.Simulate.
 	Simulated bool
 
 	source    view
 	simulated map[string]string
 }
 
-// Retry says how often a request that may be repeated is sent, and how long to wait in between.
+// Retry is how often a request that may be repeated is sent, and the wait in between.
 type Retry struct {
 	// Tries counts the first one.
 	Tries int
@@ -76,12 +77,12 @@ type Retry struct {
 	RetryAfterCap time.Duration
 }
 
-// Breaker says when a provider is given a rest.
+// Breaker is when a provider gets no requests for a while.
 type Breaker struct {
 	// Failures in a row open it, as do faults in half of at least 20 tries within Window.
 	Failures int
 	Window   time.Duration
-	// OpenFor is the rest.
+	// OpenFor is how long.
 	OpenFor time.Duration
 	// HalfOpen is how many requests at once probe whether it is over.
 	HalfOpen int
@@ -112,7 +113,7 @@ func Load(path string, environ []string) (*Config, error) {
 	return Read(path, text, environ)
 }
 
-// Text is a file's content, of which no more is read than shows that it is too large.
+// Text is a file's content; of one that is too large, only as much is read as shows it.
 func Text(path string) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the operator's own file
 	if err != nil {
@@ -131,7 +132,8 @@ func Text(path string) ([]byte, error) {
 // upper and lower case, "-" and "_" being equal. Names without "__" are left to others. Lists, the rules among them,
 // cannot be overridden.
 //
-// It reports every problem that shows without manifests and secrets, in the order of the file, each a *routing.Problem.
+// It reports every problem that is found without manifests and secrets, in the order of the file, each a
+// *routing.Problem.
 func Read(file string, text []byte, environ []string) (*Config, error) {
 	src, err := parse(file, text)
 	if err != nil {
@@ -161,7 +163,7 @@ func Read(file string, text []byte, environ []string) (*Config, error) {
 	return config, nil
 }
 
-// merge lays the file over the defaults, and the environment over the file.
+// merge overrides the defaults by the file, and the file by the environment.
 func (s *source) merge(environ []string) (map[string]any, error) {
 	k := koanf.New(delimiter)
 	overrides := overrides{source: s}
@@ -182,8 +184,11 @@ func (s *source) merge(environ []string) (map[string]any, error) {
 	return k.Raw(), nil
 }
 
-// defaults are what an account has that says nothing, for each account in the file.
+// defaults are the values of what an account leaves out, for each account in the file. Those of its connections are
+// package egress'.
 func defaults(tree map[string]any) map[string]any {
+	number := func(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+	d := egress.Defaults()
 	accounts := map[string]any{}
 	named, _ := tree["providers"].(map[string]any)
 	for name, account := range named {
@@ -196,14 +201,16 @@ func defaults(tree map[string]any) map[string]any {
 			"settings":      map[string]any{},
 			"secrets":       map[string]any{},
 			"allow_private": false,
-			"timeout":       "20s",
+			"timeout":       d.Timeout.String(),
 			"retry": map[string]any{
-				"tries": json.Number("3"), "base_delay": "200ms", "max_delay": "5s", "retry_after_cap": "30s",
+				"tries": number(d.Retry.MaxTries), "base_delay": d.Retry.BaseDelay.String(),
+				"max_delay": d.Retry.MaxDelay.String(), "retry_after_cap": d.Retry.RetryAfterCap.String(),
 			},
 			"breaker": map[string]any{
-				"failures": json.Number("5"), "window": "30s", "open_for": "15s", "half_open": json.Number("1"),
+				"failures": number(int(d.Breaker.Failures)), "window": d.Breaker.Window.String(),
+				"open_for": d.Breaker.Cooldown.String(), "half_open": number(int(d.Breaker.Probes)),
 			},
-			"limits":   map[string]any{"connections": json.Number("64")},
+			"limits":   map[string]any{"connections": number(d.MaxConns)},
 			"failures": []any{},
 		}
 	}

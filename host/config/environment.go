@@ -16,14 +16,14 @@ const (
 	envLevel = "__"
 )
 
-// overrides matches environment variables to what the file and the defaults hold.
+// overrides matches environment variables with the values of the file and the defaults.
 type overrides struct {
 	source *source
 	known  map[string]any
 }
 
-// resolve gives the path and the value that a variable overrides, and an empty path for one that it does not know; then
-// it has reported why, unless the variable is not meant for us.
+// resolve returns the path that a variable overrides, and its value; an empty path for one that overrides nothing, which
+// it reports, unless the variable is not the router's.
 func (o overrides) resolve(name, text string) (path string, value any) {
 	if !strings.Contains(name, envLevel) {
 		return "", nil
@@ -69,7 +69,7 @@ func match(level string, members map[string]any) (string, bool) {
 		}
 	}
 	if len(found) != 1 {
-		return "", false // none, or two that differ in what a variable's name cannot tell
+		return "", false // none, or two that differ in what a variable's name cannot express
 	}
 	return found[0], true
 }

@@ -16,7 +16,7 @@ import (
 	"payrouter/host/routing"
 )
 
-// Reference says where a secret's value is: in an environment variable or in a file.
+// Reference is where a secret's value is: in an environment variable or in a file.
 type Reference struct {
 	scheme, target string
 	at             routing.Position
@@ -54,16 +54,16 @@ func (v view) reference() (Reference, bool) {
 	return Reference{scheme: scheme, target: target, at: v.origin().value}, true
 }
 
-// Secrets are the values of all accounts' secrets. Printed, logged or marshalled they show nothing of themselves.
+// Secrets are the values of all accounts' secrets. Printing, logging and marshalling show none of them.
 type Secrets struct {
 	byProvider map[string]map[string]string
 }
 
-// For is the values of one account's secrets, by name. The map is the caller's to read, not to change or keep where it
-// may be printed.
+// For are the values of one account's secrets, by name. The caller must not change the map, nor keep it where it may be
+// printed.
 func (s Secrets) For(provider string) map[string]string { return s.byProvider[provider] }
 
-// Fingerprint tells two sets of values apart, and is for nothing else: whoever knows it can try values against it.
+// Fingerprint is for comparing two sets of values only: values can be tried against it.
 func (s Secrets) Fingerprint() [sha256.Size]byte {
 	return fingerprint(s.byProvider, func(sum hash.Hash, values map[string]string) {
 		of := FingerprintOf(values)
@@ -71,7 +71,7 @@ func (s Secrets) Fingerprint() [sha256.Size]byte {
 	})
 }
 
-// FingerprintOf does for one account what Fingerprint does for all.
+// FingerprintOf is the fingerprint of one account's values.
 func FingerprintOf(values map[string]string) [sha256.Size]byte {
 	return fingerprint(values, func(sum hash.Hash, value string) { writeText(sum, value) })
 }
@@ -92,16 +92,16 @@ func writeText(sum hash.Hash, text string) {
 
 const masked = "[secrets]"
 
-// String shows nothing of the values.
+// String shows none of the values.
 func (Secrets) String() string { return masked }
 
-// GoString shows nothing of the values.
+// GoString shows none of the values.
 func (Secrets) GoString() string { return masked }
 
-// MarshalText shows nothing of the values.
+// MarshalText shows none of the values.
 func (Secrets) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
-// LogValue shows nothing of the values.
+// LogValue shows none of the values.
 func (Secrets) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // Secrets resolves every reference, from environ ("NAME=value") and the files named. It reports all that are missing,

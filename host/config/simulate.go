@@ -7,21 +7,20 @@ import (
 	"payrouter/host/routing"
 )
 
-// Simulated is where an account's simulated provider stands.
+// Simulated is an account's simulated provider.
 type Simulated struct {
 	// BaseURL is without a trailing slash.
 	BaseURL string
-	// Secrets are what it takes, by the names that the plugin's manifest gives them.
+	// Secrets are the ones that it accepts, by their names in the plugin's manifest.
 	Secrets map[string]string
 }
 
-// Simulator gives an account's simulated provider. Its error says that the plugin has none.
+// Simulator returns an account's simulated provider. Its error means that the plugin has none.
 type Simulator func(account, plugin string) (Simulated, error)
 
-// Simulate points every account at its simulated provider, whatever the file and the environment say: base URL, hosts
-// and secrets are the simulation's, and no other is known any more. A secret that the simulator does not know is a
-// made-up one. It reports every account whose plugin is not simulated, joined, each a *routing.Problem, and has changed
-// nothing then.
+// Simulate points every account at its simulated provider: base URL, hosts and secrets become the simulation's, and the
+// ones of the file and the environment are dropped. A secret that the simulator does not know is a made-up one. It
+// reports every account whose plugin is not simulated, joined, each a *routing.Problem, and changes nothing then.
 func (c *Config) Simulate(by Simulator) error {
 	var problems []error
 	found := make([]Simulated, len(c.Providers))

@@ -24,7 +24,7 @@ const (
 	delimiter = "\x00"
 )
 
-// source is a file in pieces: its values, and where each of them stands.
+// source is a parsed file: its values, and the position of each.
 type source struct {
 	file     string
 	tree     map[string]any
@@ -37,7 +37,7 @@ type source struct {
 // origin is where a value comes from.
 type origin struct{ key, value routing.Position }
 
-// parse takes the file apart. Its error is for a text that is no YAML at all; what is wrong in good YAML is collected.
+// parse reads the file. Its error is for a text that is not YAML; mistakes in valid YAML are collected.
 func parse(file string, text []byte) (*source, error) {
 	s := &source{file: file, tree: map[string]any{}, origins: map[string]origin{}}
 	root, problem := s.document(text)
@@ -83,7 +83,7 @@ func (s *source) document(text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// The parser tells the line in its text only; it is taken out so that every problem is shown in the same form.
+// The parser has the line in its error's text only; it is extracted so that every problem has the same form.
 var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 
 func (s *source) syntaxProblem(err error) error {
@@ -149,7 +149,7 @@ func (s *source) mapping(path []string, node *yaml.Node) map[string]any {
 	return values
 }
 
-// ofRules is where a part of the file is kept that package routing reads; nil for any other.
+// ofRules is the field for a part of the file that package routing reads; nil for any other.
 func (s *source) ofRules(name string) **yaml.Node {
 	switch name {
 	case "rules":
@@ -203,7 +203,7 @@ func (s *source) scalar(node *yaml.Node) any {
 	return nil
 }
 
-// outline keeps a node's texts and shape: enough to tell two lists of rules apart.
+// outline has a node's texts and shape, so that two lists of rules can be compared.
 func outline(node *yaml.Node) any {
 	if node.Kind == yaml.ScalarNode {
 		return node.Value

@@ -13,7 +13,7 @@ import (
 	"payrouter/host/routing"
 )
 
-// view is a value in effect, that knows its place. Its readers report what they cannot read, and give the zero value.
+// view is a value in effect with its path. Its readers report what they cannot read, and return the zero value.
 type view struct {
 	src   *source
 	path  []string
@@ -38,11 +38,11 @@ func (v view) origin() origin {
 
 func (v view) key() string { return v.path[len(v.path)-1] }
 
-// report tells of the value; reportKey, of its name.
+// report reports a problem of the value; reportKey, of its key.
 func (v view) report(what, mend string)    { v.src.report(v.origin().value, what, mend) }
 func (v view) reportKey(what, mend string) { v.src.report(v.origin().key, what, mend) }
 
-// each hands the members of a mapping to read, in the order of the file.
+// each passes the members of a mapping to read, in the order of the file.
 func (v view) each(of string, read func(key string, member view)) {
 	members, ok := v.value.(map[string]any)
 	if !ok {

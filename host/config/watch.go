@@ -8,14 +8,14 @@ import (
 	"github.com/knadh/koanf/providers/file"
 )
 
-// Watch calls look, one call at a time, whenever the file may have changed, and at least once in every. It returns when
-// ctx has ended and look is not running any more. look finds out by itself whether there is anything new.
+// Watch calls check, one call at a time, whenever the file may have changed, and at least once in every. It returns when
+// ctx has ended and check is not running any more. check finds out whether anything changed.
 //
-// koanf's watcher, over fsnotify, gives the quick word: on a write, on a file renamed over this one, on a symbolic link
-// beside it that points elsewhere (as Kubernetes swaps ..data). It misses what the interval is for: it watches one
-// directory, and so not the target of a link into another; it drops an event that looks like the one 5 ms before, be it
-// the last half of a write; it gives up for good when the file is away for a moment. Where it gave up it is begun anew.
-func Watch(ctx context.Context, path string, every time.Duration, look func()) {
+// koanf's watcher, over fsnotify, notifies quickly: of a write, of a file renamed over this one, of a symbolic link beside
+// it that changes (as Kubernetes swaps ..data). The interval is for what it misses: it watches one directory, and so not
+// the target of a link into another; it drops an event that equals the one 5 ms before, even the last half of a write; it
+// stops for good when the file is missing for a moment. It is started again then.
+func Watch(ctx context.Context, path string, every time.Duration, check func()) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	hints := make(chan struct{}, 1)
@@ -36,13 +36,13 @@ func Watch(ctx context.Context, path string, every time.Duration, look func()) {
 			}
 		case <-hints:
 		case <-ended:
-			watching = nil // until the next tick: a file that is away would end it at once again
+			watching = nil // until the next tick: a missing file would end it at once again
 		}
-		look()
+		check()
 	}
 }
 
-// begin gives nil where the file cannot be watched now. A koanf provider whose Watch failed stays locked, hence a new
+// begin returns nil where the file cannot be watched now. A koanf provider whose Watch failed stays locked, hence a new
 // one each time.
 func begin(path string, hints, ended chan<- struct{}) *file.File {
 	path, err := filepath.Abs(path) // of a bare name it would watch the directory ""
@@ -52,7 +52,7 @@ func begin(path string, hints, ended chan<- struct{}) *file.File {
 	watching := file.Provider(path)
 	err = watching.Watch(func(_ any, err error) {
 		if err != nil {
-			nudge(ended) // every error is its last word
+			nudge(ended) // it stops after any error
 			return
 		}
 		nudge(hints)
@@ -63,7 +63,7 @@ func begin(path string, hints, ended chan<- struct{}) *file.File {
 	return watching
 }
 
-// nudge never waits: a hint that nobody has taken yet says it all.
+// nudge does not wait: one pending hint is enough.
 func nudge(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,8 +15,8 @@ type Lane int
 
 // The lanes.
 const (
-	// LaneSend is for requests of new payments and runs, and for acts that may move money. Pauses and suspensions hold
-	// it.
+	// LaneSend is for requests of new payments and runs, and for operations that may move money. Pauses and suspensions
+	// hold it.
 	LaneSend Lane = iota
 	// LaneLookup is for requests about payments that were sent before, none of which moves money. Pauses slow it down.
 	LaneLookup
@@ -24,18 +25,18 @@ const (
 	LaneRead
 )
 
-// Signal is what the answer to a try shows of how the provider treats the account.
+// Signal is how the provider treats the account, by the answer to a try.
 type Signal int
 
 // The signals.
 const (
-	// SignalNone: there was no answer, or it shows nothing.
+	// SignalNone: no answer, or one that shows nothing.
 	SignalNone Signal = iota
-	// SignalServed: the provider answered in its own words, and did not refuse the credentials.
+	// SignalServed: the provider itself answered, and did not refuse the credentials.
 	SignalServed
-	// SignalBarred: HTTP 401, 403 or 429 without the provider's own words.
+	// SignalBarred: HTTP 401, 403 or 429 without proof that the provider itself answered.
 	SignalBarred
-	// SignalUnauthenticated: the provider refused the credentials in its own words.
+	// SignalUnauthenticated: the provider itself refused the credentials.
 	SignalUnauthenticated
 	// SignalContradiction: a well-formed answer that does not fit the request.
 	SignalContradiction
@@ -45,17 +46,17 @@ const (
 type AdmissionSettings struct {
 	// Provider is the account's name in errors and logs.
 	Provider string
-	// SlowStart is how many requests that may move money are under way at once until the provider has answered one of
-	// them in its own words: at the start, and after each pause. 0 means 4.
+	// SlowStart is how many requests that may move money are under way at once until the provider itself has answered
+	// one of them: at the start, and after each pause. 0 means 4.
 	SlowStart int
 	// Pause is the first pause; each further one without a good answer in between is twice as long, up to MaxPause. 0
 	// means 15 s.
 	Pause time.Duration
 	// MaxPause bounds a pause, and what Retry-After may ask for. 0 means 10 min.
 	MaxPause time.Duration
-	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer one caller's
-	// mistake as they answer a wrong key: where these credentials have served before, refusals of one party's requests
-	// count only once they have lasted RefusedFor.
+	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer a caller's mistake
+	// as they answer a wrong key: where these credentials were accepted before, refusals of one party's requests count
+	// only once they have lasted RefusedFor.
 	Refusals int
 	// RefusedFor is how long refusals of one party's requests have to last. 0 means 3 min.
 	RefusedFor time.Duration
@@ -72,16 +73,14 @@ type AdmissionSettings struct {
 }
 
 func (s AdmissionSettings) withDefaults() AdmissionSettings {
-	s.SlowStart = or(s.SlowStart, 4)
-	s.Pause = or(s.Pause, 15*time.Second)
-	s.MaxPause = or(s.MaxPause, 10*time.Minute)
-	s.Refusals = or(s.Refusals, 5)
-	s.RefusedFor = or(s.RefusedFor, 3*time.Minute)
-	s.Contradictions = or(s.Contradictions, 3)
-	s.ContradictionWindow = or(s.ContradictionWindow, 10*time.Minute)
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
+	s.SlowStart = cmp.Or(s.SlowStart, 4)
+	s.Pause = cmp.Or(s.Pause, 15*time.Second)
+	s.MaxPause = cmp.Or(s.MaxPause, 10*time.Minute)
+	s.Refusals = cmp.Or(s.Refusals, 5)
+	s.RefusedFor = cmp.Or(s.RefusedFor, 3*time.Minute)
+	s.Contradictions = cmp.Or(s.Contradictions, 3)
+	s.ContradictionWindow = cmp.Or(s.ContradictionWindow, 10*time.Minute)
+	s.Logger = cmp.Or(s.Logger, slog.New(slog.DiscardHandler))
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the one place
 	}
@@ -91,34 +90,34 @@ func (s AdmissionSettings) withDefaults() AdmissionSettings {
 	return s
 }
 
-// Admission decides whether an account is sent new payments, by how its provider has answered. It belongs to an account
-// and its credentials, and may outlive the Client that uses it. Safe for concurrent use.
+// Admission decides whether an account receives new payments, by its provider's answers. It belongs to an account and
+// its credentials, and may outlive the Client that uses it. Safe for concurrent use.
 //
 // A bare 401, 403 or 429, or contradictions of several parties' requests, pause the account. After the pause one
-// request at a time is let through, until one is answered in the provider's own words. Refusals of the credentials in a
-// row suspend it, until Resume.
+// request at a time is admitted, until the provider itself answers one. Refusals of the credentials in a row suspend
+// the account, until Resume.
 type Admission struct {
 	settings AdmissionSettings
-	pace     pace
+	rate     rate
 
 	mutex sync.Mutex
 	// changed is closed, and replaced, whenever a waiting request may find another state.
 	changed chan struct{}
-	// era counts pauses, suspensions and resumptions: an answer to a request of an earlier era neither lengthens nor
-	// ends a pause.
-	era int
-	// proved: since the era began, a request that may move money was answered in the provider's own words.
-	proved bool
-	// grave is how many requests that may move money are under way.
-	grave int
-
-	// level is how many pauses there were since the last good answer; above 0 the account is paused, or on trial after
+	// era counts pauses, suspensions and resumptions: an answer to a request of an earlier era neither extends nor ends
 	// a pause.
+	era int
+	// proved: since the era began, the provider itself answered a request that may move money.
+	proved bool
+	// withSideEffects is how many requests that may move money are under way.
+	withSideEffects int
+
+	// level is how many pauses there were since the provider last accepted a request; above 0 the account is paused, or
+	// on trial after a pause.
 	level int
-	// until is when the pause ends; reason is why there is one; byGrave: a request that may move money brought it.
-	until   time.Time
-	reason  string
-	byGrave bool
+	// until is when the pause ends; reason is why there is one; bySideEffects: a request that may move money caused it.
+	until         time.Time
+	reason        string
+	bySideEffects bool
 	// trying: the one request of an account on trial is under way.
 	trying bool
 
@@ -127,7 +126,7 @@ type Admission struct {
 	refusals     int
 	refused      map[string]bool
 	refusedSince time.Time
-	// hasServed: these credentials have been good before.
+	// hasServed: these credentials were accepted before.
 	hasServed bool
 	// suspended is since when the account is suspended; the zero time where it is not.
 	suspended time.Time
@@ -136,33 +135,33 @@ type Admission struct {
 	contradicted map[string]time.Time
 }
 
-// NewAdmission makes the admission of an account of which nothing is known yet.
+// NewAdmission makes the admission of a new account.
 func NewAdmission(s AdmissionSettings) *Admission {
 	return &Admission{settings: s.withDefaults(), changed: make(chan struct{}), contradicted: map[string]time.Time{}}
 }
 
-// pass is a request that was let through. It is reported once.
+// pass is a request that was admitted. It is reported once.
 type pass struct {
-	admission *Admission
-	lane      Lane
-	grave     bool
-	begun     bool
-	// trial: it is the one request of an account on trial.
+	admission      *Admission
+	lane           Lane
+	hasSideEffects bool
+	begun          bool
+	// trial: it is the only request of an account on trial.
 	trial bool
 	era   int
 }
 
-// enter lets a request through, or gives a *HeldError. It waits at most patience for requests of a slow start to be
-// answered; where ctx ends first, it gives the context's error.
-func (a *Admission) enter(ctx context.Context, x *Exchange, patience time.Duration) (*pass, error) {
+// enter admits a request, or returns a *HeldError. It waits at most maxWait for the answers to requests of a slow start;
+// where ctx ends first, it returns the context's error.
+func (a *Admission) enter(ctx context.Context, x *Exchange, maxWait time.Duration) (*pass, error) {
 	var timeout <-chan time.Time
 	for {
-		granted, changed, held := a.try(x)
+		granted, changed, held := a.admit(x)
 		if granted != nil || changed == nil {
 			return granted, errorOf(held)
 		}
 		if timeout == nil {
-			timer := time.NewTimer(patience)
+			timer := time.NewTimer(maxWait)
 			defer timer.Stop()
 			timeout = timer.C
 		}
@@ -183,25 +182,26 @@ func errorOf(held *HeldError) error {
 	return held
 }
 
-// try gives a pass; or why there is none, and, where waiting may help, what is closed when the state has changed.
-func (a *Admission) try(x *Exchange) (*pass, <-chan struct{}, *HeldError) {
+// admit returns a pass; or why there is none, and, where waiting may help, a channel that is closed when the state
+// changes.
+func (a *Admission) admit(x *Exchange) (*pass, <-chan struct{}, *HeldError) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	granted := &pass{admission: a, lane: x.Lane, begun: x.Begun, era: a.era}
 	if x.Lane != LaneSend {
 		return granted, nil, nil
 	}
-	onTrial := a.level > 0 && !x.Begun && (x.Alone || !a.byGrave)
+	onTrial := a.level > 0 && !x.Begun && (x.Alone || !a.bySideEffects)
 	if held := a.heldLocked(onTrial); held != nil && !x.Begun {
 		return nil, nil, held
 	}
-	if x.Alone && !a.proved && a.grave >= a.settings.SlowStart {
+	if x.Alone && !a.proved && a.withSideEffects >= a.settings.SlowStart {
 		return nil, a.changed,
 			&HeldError{Provider: a.settings.Provider, Kind: HeldStarting, Limit: a.settings.SlowStart}
 	}
 	if x.Alone {
-		granted.grave = true
-		a.grave++
+		granted.hasSideEffects = true
+		a.withSideEffects++
 	}
 	if onTrial {
 		granted.trial, a.trying = true, true
@@ -216,8 +216,8 @@ func (a *Admission) held() *HeldError {
 	return a.heldLocked(true)
 }
 
-// heldLocked is held; onTrial: the request would be the one that an account on trial is sent. After a pause that a
-// request brought which may move money, only such requests are.
+// heldLocked is held; onTrial: the request would be the only one that an account on trial receives. After a pause that a
+// request caused which may move money, only such a request can be that one.
 func (a *Admission) heldLocked(onTrial bool) *HeldError {
 	held := &HeldError{Provider: a.settings.Provider, Reason: a.reason}
 	switch {
@@ -233,27 +233,27 @@ func (a *Admission) heldLocked(onTrial bool) *HeldError {
 	return held
 }
 
-// slow tells that look-ups are to be few.
+// slow reports that look-ups are spaced.
 func (a *Admission) slow() bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	return a.level > 0 || !a.suspended.IsZero()
 }
 
-// report ends a pass with what the caller made of the try.
-func (p *pass) report(j Judgement, t Try) {
+// report ends a pass with the caller's judgement of the try.
+func (p *pass) report(j Judgement, t *Try) {
 	a := p.admission
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	if p.grave {
-		a.grave--
+	if p.hasSideEffects {
+		a.withSideEffects--
 	}
 	current := p.era == a.era
 	if p.trial && current {
 		a.trying = false
 	}
 	if !a.suspended.IsZero() {
-		j.Signal = SignalNone // a person decides
+		j.Signal = SignalNone // a person decides when it ends
 	}
 	switch j.Signal {
 	case SignalServed:
@@ -278,25 +278,25 @@ func (a *Admission) served(p *pass, current bool) {
 	if !current {
 		return
 	}
-	a.proved = a.proved || p.grave
-	if a.level > 0 && (p.grave || !a.byGrave) {
+	a.proved = a.proved || p.hasSideEffects
+	if a.level > 0 && (p.hasSideEffects || !a.bySideEffects) {
 		a.level, a.until, a.reason = 0, time.Time{}, ""
 		clear(a.contradicted)
 		a.settings.Logger.Info("account takes new payments again", slog.String("provider", a.settings.Provider))
 	}
 }
 
-func (a *Admission) barred(p *pass, current bool, t Try, party string) {
+func (a *Admission) barred(p *pass, current bool, t *Try, party string) {
 	status := t.Response.GetStatus()
 	busy := status == tooManyRequests
-	// What a look-up may do says nothing of what a payment may; a rate is the whole account's.
+	// A look-up's permissions are not a payment's; a rate limit is the whole account's.
 	if !current || p.lane == LaneRead || (p.lane == LaneLookup && !busy) {
 		return
 	}
 	if p.begun && a.level > 0 {
-		return // a pause does not grow by what it does not hold
+		return // requests that a pause does not hold do not extend it
 	}
-	a.pause(fmt.Sprintf("HTTP %d without the provider's own words", status), t.RetryAfter, p.grave)
+	a.pause(fmt.Sprintf("HTTP %d without the provider's own words", status), t.RetryAfter, p.hasSideEffects)
 	if !busy {
 		a.refuse(party)
 	}
@@ -310,8 +310,8 @@ func (a *Admission) unauthenticated(p *pass, party string) {
 	}
 }
 
-// refuse counts a refusal of the credentials. Bare ones count once a pause: many requests that were under way at once
-// are one finding.
+// refuse counts a refusal of the credentials. Bare ones count once per pause: many requests that were under way at once
+// count as one.
 func (a *Admission) refuse(party string) {
 	now := a.settings.Now()
 	if a.refusals == 0 {
@@ -348,11 +348,11 @@ func (a *Admission) contradiction(p *pass, current bool, party string) {
 	}
 	reason := fmt.Sprintf("answers that contradict the requests of %d merchants", len(a.contradicted))
 	clear(a.contradicted)
-	a.pause(reason, 0, p.grave)
+	a.pause(reason, 0, p.hasSideEffects)
 }
 
-// pause holds new payments: twice as long as the last time, or as long as the provider asks for.
-func (a *Admission) pause(reason string, asked time.Duration, grave bool) {
+// pause holds new payments: twice as long as the last time, or as long as the provider requests.
+func (a *Admission) pause(reason string, asked time.Duration, hasSideEffects bool) {
 	length := a.settings.MaxPause
 	if a.level < 32 && a.settings.Pause<<a.level>>a.level == a.settings.Pause {
 		length = min(length, a.settings.Pause<<a.level)
@@ -361,23 +361,22 @@ func (a *Admission) pause(reason string, asked time.Duration, grave bool) {
 	length += time.Duration(a.settings.Random() * float64(length/4))
 	a.begin()
 	a.level++
-	a.byGrave = a.byGrave || grave
+	a.bySideEffects = a.bySideEffects || hasSideEffects
 	a.until, a.reason = a.settings.Now().Add(length), reason
 	a.settings.Logger.Error("account is paused: it takes no new payments",
 		slog.String("provider", a.settings.Provider), slog.Time("until", a.until), slog.String("after", reason))
 }
 
-// begin starts another era: what is under way decides nothing any more.
+// begin starts another era: requests under way no longer affect the account.
 func (a *Admission) begin() {
 	a.era++
 	a.proved, a.trying = false, false
 	if a.level == 0 {
-		a.byGrave = false
+		a.bySideEffects = false
 	}
 }
 
-// Resume ends a pause or a suspension at a person's word, and tells whether there was one. What comes next starts
-// slowly.
+// Resume ends a pause or a suspension, and reports whether there was one. A slow start follows.
 func (a *Admission) Resume() bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()

@@ -31,21 +31,21 @@ func hears(party string, tries *[]egress.Try) func(context.Context, egress.Try) 
 }
 
 // pay makes one exchange that may move money, and gives its try.
-func pay(t *testing.T, c *egress.Client, change func(x *egress.Exchange)) egress.Try {
+func pay(t *testing.T, c *egress.Client, change func(x *exchange)) egress.Try {
 	t.Helper()
 	var tries []egress.Try
-	x := egress.Exchange{Request: post("{}"), Alone: true, Before: before, After: hears("shop", &tries)}
+	x := exchange{Request: post("{}"), Alone: true, Before: before, After: hears("shop", &tries)}
 	if change != nil {
 		change(&x)
 	}
-	require.NoError(t, c.Do(t.Context(), x))
+	require.NoError(t, do(t.Context(), c, x))
 	require.Len(t, tries, 1)
 	return tries[0]
 }
 
-func lookup(x *egress.Exchange) { x.Lane, x.Alone = egress.LaneLookup, false }
+func lookup(x *exchange) { x.Lane, x.Alone = egress.LaneLookup, false }
 
-func safe(x *egress.Exchange) { x.Alone = false }
+func safe(x *exchange) { x.Alone = false }
 
 func answer(status int, headers ...string) string {
 	return fmt.Sprintf("HTTP/1.1 %d X\r\n%sContent-Length: 0\r\n\r\n", status, strings.Join(headers, ""))
@@ -89,7 +89,7 @@ func TestABareRefusalPausesNewPayments(t *testing.T) {
 				require.Contains(t, log.String(), "level=ERROR msg=\"account is paused")
 				require.Contains(t, log.String(), "provider=acme")
 
-				for _, kind := range []func(*egress.Exchange){nil, safe} {
+				for _, kind := range []func(*exchange){nil, safe} {
 					refused := pay(t, c, kind)
 					require.EqualError(t, refused.Err, why)
 					require.False(t, refused.Sent)
@@ -97,7 +97,7 @@ func TestABareRefusalPausesNewPayments(t *testing.T) {
 				require.Equal(t, int32(1), p.served.Load())
 				require.NoError(t, c.Askable())
 				require.True(t, pay(t, c, lookup).Sent, "look-ups are how payments that are unknown are settled")
-				require.True(t, pay(t, c, func(x *egress.Exchange) { x.Begun = true }).Sent,
+				require.True(t, pay(t, c, func(x *exchange) { x.Begun = true }).Sent,
 					"what was begun is brought to its end")
 			})
 		})
@@ -120,7 +120,7 @@ func TestPausesGrowAndEndByOneRequestAtATime(t *testing.T) {
 		}
 		p.says(200)
 		var tries []egress.Try
-		require.NoError(t, c.Do(t.Context(), egress.Exchange{
+		require.NoError(t, do(t.Context(), c, exchange{
 			Request: post("{}"), Alone: true, After: hears("shop", &tries),
 			Before: func(context.Context, int) (time.Time, error) {
 				require.Equal(t, egress.HeldOnTrial, held(t, c.Available()).Kind)
@@ -184,14 +184,14 @@ func TestAPauseIsAsLongAsTheProviderAsksUpToACap(t *testing.T) {
 // rather than wait.
 func TestAPauseHoldsRetriesOfWhatMovesNoMoney(t *testing.T) {
 	t.Parallel()
-	for grave, want := range map[bool]egress.EndedError{
+	for hasSideEffects, want := range map[bool]endedError{
 		false: {Reason: egress.EndHeld, Tries: 1}, true: {Reason: egress.EndTries, Tries: 3},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPipe(answer(403))
 			c := p.client(t, calm)
-			err := c.Do(t.Context(), egress.Exchange{
-				Request: post("{}"), Alone: grave, Before: before,
+			err := do(t.Context(), c, exchange{
+				Request: post("{}"), Alone: hasSideEffects, Before: before,
 				After: func(context.Context, egress.Try) egress.Judgement {
 					return egress.Judgement{Retry: true, Signal: egress.SignalBarred}
 				},
@@ -209,7 +209,7 @@ func TestLookupsPauseNothingButAtARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(answer(403))
 		c := p.client(t, calm)
-		read := func(x *egress.Exchange) { x.Lane, x.Alone = egress.LaneRead, false }
+		read := func(x *exchange) { x.Lane, x.Alone = egress.LaneRead, false }
 		pay(t, c, lookup)
 		require.NoError(t, c.Available(), "what a look-up may do says nothing of what a payment may")
 		p.says(429)
@@ -278,7 +278,7 @@ func TestASlowStartIsWaitedForAsLongAsATryMayTake(t *testing.T) {
 		started := time.Now()
 		first := make(chan error, 1)
 		go func() {
-			first <- c.Do(t.Context(), egress.Exchange{
+			first <- do(t.Context(), c, exchange{
 				Request: post("{}"), Alone: true,
 				Before: func(context.Context, int) (time.Time, error) {
 					time.Sleep(10 * time.Second)
@@ -293,15 +293,15 @@ func TestASlowStartIsWaitedForAsLongAsATryMayTake(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		err = c.Do(ctx, egress.Exchange{Request: post("{}"), Alone: true, Before: before})
-		require.Equal(t, egress.EndedError{Reason: egress.EndDeadline}, ended(t, err))
+		err = do(ctx, c, exchange{Request: post("{}"), Alone: true, Before: before})
+		require.Equal(t, endedError{Reason: "before the first"}, ended(t, err))
 		require.ErrorIs(t, <-first, context.Canceled)
 	})
 }
 
 // by makes an exchange a party's.
-func by(party string) func(*egress.Exchange) {
-	return func(x *egress.Exchange) {
+func by(party string) func(*exchange) {
+	return func(x *exchange) {
 		after := x.After
 		x.After = func(ctx context.Context, try egress.Try) egress.Judgement {
 			judgement := after(ctx, try)
@@ -333,7 +333,7 @@ func TestRefusedCredentialsSuspend(t *testing.T) {
 		p.says(200)
 		require.Equal(t, egress.HeldSuspended, held(t, pay(t, c, nil).Err).Kind, "it does not end by itself")
 		pay(t, c, lookup)
-		pay(t, c, func(x *egress.Exchange) { x.Begun = true })
+		pay(t, c, func(x *exchange) { x.Begun = true })
 		require.Equal(t, egress.HeldSuspended, held(t, c.Available()).Kind, "nor by an answer to something else")
 
 		require.True(t, c.Resume())
@@ -399,7 +399,7 @@ func TestBareRefusalsCountOnceAPause(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				pay(t, c, func(x *egress.Exchange) {
+				pay(t, c, func(x *exchange) {
 					x.Before = func(context.Context, int) (time.Time, error) {
 						<-gate
 						return time.Now().Add(time.Minute), nil
@@ -449,7 +449,7 @@ func TestReadsHaveABreakerOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newPipe(downAnswer).client(t, func(s *egress.Settings) { s.Breaker.Failures = 2 })
 		through := func(lane egress.Lane) {
-			require.NoError(t, c.Do(t.Context(), egress.Exchange{
+			require.NoError(t, do(t.Context(), c, exchange{
 				Request: get(), Lane: lane, Resendable: true, Before: before,
 				After: func(context.Context, egress.Try) egress.Judgement { return egress.Judgement{Fault: true} },
 			}))

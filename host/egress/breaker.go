@@ -14,11 +14,10 @@ const breakerBuckets = 10
 
 var (
 	errFault    = errors.New("fault of the provider")
-	errExcluded = errors.New("says nothing about the provider")
+	errExcluded = errors.New("does not count for the provider")
 )
 
-// breaker decides whether a try at the provider is made at all. gobreaker drops a report that belongs to an earlier
-// state.
+// breaker decides whether a try is made. gobreaker drops a report that belongs to an earlier state.
 type breaker struct {
 	provider string
 	inner    *gobreaker.TwoStepCircuitBreaker[struct{}]
@@ -59,7 +58,7 @@ func (s BreakerSettings) trips(counts gobreaker.Counts) bool {
 	return judged >= s.MinTries && float64(counts.TotalFailures) >= s.Ratio*float64(judged)
 }
 
-// allow claims a try, to be reported once with nil, errFault or errExcluded; or says why none is made.
+// allow claims a try, to be reported once with nil, errFault or errExcluded; or returns why none is made.
 func (b *breaker) allow() (report func(error), err error) {
 	report, err = b.inner.Allow()
 	if err == nil {
@@ -72,7 +71,7 @@ func (b *breaker) allow() (report func(error), err error) {
 	return nil, refused
 }
 
-// open is nil, or why no try would be made now. Half open is not open: somebody has to probe.
+// open is nil, or why no try would be made now. Half open is not open: it needs a probe.
 func (b *breaker) open() *BreakerError {
 	if b.inner.State() != gobreaker.StateOpen {
 		return nil

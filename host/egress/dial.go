@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrAddressRefused says that a name led to an address which must not be dialled.
+// ErrAddressRefused is for a name that resolves to an address that must not be dialled.
 var ErrAddressRefused = errors.New("address refused")
 
 // Dialer connects to public addresses only. It judges the address that is really dialled, after the name was resolved,
@@ -39,7 +39,7 @@ func (d *Dialer) control(_, address string, _ syscall.RawConn) error {
 	return checkAddress(at.Addr(), d.AllowPrivate)
 }
 
-// network is a range of addresses that is not somebody's public server.
+// network is a range of addresses that are not public servers.
 type network struct {
 	prefix netip.Prefix
 	what   string

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// What became of a try that has no answer, for errors.Is on Try.Err. Whether anything left the host is Try.Sent,
+// Why a try has no answer, for errors.Is on Try.Err. Whether anything left the host is Try.Sent,
 // whatever the error. A caller's context that ended shows as context.Canceled.
 var (
 	// ErrBreakerOpen: the provider's breaker is open, or its probes are all out. Never sent.
 	ErrBreakerOpen = errors.New("breaker open")
 	// ErrHeld: the account is paused or suspended, or at its rate. Never sent.
 	ErrHeld = errors.New("held back")
-	// ErrExhausted: this machine had nothing left to make a connection of. Never sent, and no word on the provider.
-	// Comes with ErrDial.
+	// ErrExhausted: this machine has no files, sockets or memory left for a connection. Never sent, and no fault of the
+	// provider. Comes with ErrDial.
 	ErrExhausted = errors.New("this machine is out of files, sockets or memory")
-	// ErrLocal: this machine had no address or port to connect from. Never sent, and no word on the provider. Comes
+	// ErrLocal: this machine had no address or port to connect from. Never sent, and no fault of the provider. Comes
 	// with ErrDial.
 	ErrLocal = errors.New("no local address to connect from")
 	// ErrLate: the moment until which the request could leave passed before it had left whole.
@@ -31,8 +31,8 @@ var (
 	ErrBroken = errors.New("no readable answer")
 )
 
-// DeniedError says that a plugin's request may not leave as it is: an origin outside the allow-list, an unknown secret,
-// a malformed path or header. Nothing was sent, and the same request will be denied again.
+// DeniedError is a plugin's request that may not leave: an origin outside the allow-list, an unknown secret, a malformed
+// path or header. Nothing was sent, and the same request will be denied again.
 type DeniedError struct {
 	// Part of the request that is at fault: "path", "header api-key".
 	Part string
@@ -42,7 +42,7 @@ type DeniedError struct {
 
 func (e *DeniedError) Error() string { return "request denied: " + e.Part + ": " + e.Reason }
 
-// BreakerError is ErrBreakerOpen with its particulars.
+// BreakerError is ErrBreakerOpen with details.
 type BreakerError struct {
 	Provider string
 	// Until is when the breaker lets a probe through; zero where probes are under way now.
@@ -59,16 +59,16 @@ func (e *BreakerError) Error() string {
 // Is makes the error match ErrBreakerOpen.
 func (e *BreakerError) Is(target error) bool { return target == ErrBreakerOpen }
 
-// HeldKind is what holds an account's requests back.
+// HeldKind is why an account's requests are held.
 type HeldKind string
 
 // The kinds of a HeldError.
 const (
 	// HeldPaused: the account is paused until HeldError.Until.
 	HeldPaused HeldKind = "paused"
-	// HeldOnTrial: the pause is over, and one request is under way that shows whether the account is served again.
+	// HeldOnTrial: the pause is over, and one request is under way that shows whether the provider accepts the account.
 	HeldOnTrial HeldKind = "on_trial"
-	// HeldSuspended: the account waits for other secrets, or for Resume.
+	// HeldSuspended: the account needs other secrets, or Resume.
 	HeldSuspended HeldKind = "suspended"
 	// HeldStarting: as many requests as a slow start allows wait for their answers.
 	HeldStarting HeldKind = "starting"
@@ -76,13 +76,13 @@ const (
 	HeldRate HeldKind = "rate"
 )
 
-// HeldError is ErrHeld with its particulars.
+// HeldError is ErrHeld with details.
 type HeldError struct {
 	Provider string
 	Kind     HeldKind
 	// Until is when a pause ends; Since is when a suspension began.
 	Until, Since time.Time
-	// Reason is what brought a pause or a suspension.
+	// Reason is why there is a pause or a suspension.
 	Reason string
 	// Limit is the requests a second of a rate, or those at once of a slow start; 0 elsewhere.
 	Limit int
@@ -110,10 +110,10 @@ func (e *HeldError) Error() string {
 // Is makes the error match ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
-// EndReason is why no further try was made.
+// EndReason is why another try was asked for and not granted.
 type EndReason string
 
-// The reasons of an EndedError.
+// The values of Try.Ended.
 const (
 	// EndTries: RetrySettings.MaxTries were made.
 	EndTries EndReason = "tries"
@@ -128,17 +128,6 @@ const (
 	// EndCanceled: the caller's context ended.
 	EndCanceled EndReason = "canceled"
 )
-
-// EndedError says that a retry was wanted (or, with no tries, the first try) and not granted. The last try stands.
-type EndedError struct {
-	Reason EndReason
-	// Tries that were made.
-	Tries int
-}
-
-func (e *EndedError) Error() string {
-	return fmt.Sprintf("no further try after %d: %s", e.Tries, e.Reason)
-}
 
 // tryError is a failed try's error: kinds to decide on, and a text with no secret in it. It does not wrap its cause,
 // whose own text may hold one.

@@ -45,17 +45,14 @@ var CheckAddress = checkAddress
 
 // Wire is what a request looks like on the wire.
 func Wire(c *Client, in *abi.HttpRequest) ([]byte, error) {
-	out, err := c.render(in)
+	out, err := c.Render(in)
 	if err != nil {
 		return nil, err
 	}
 	var wire bytes.Buffer
-	err = out.http(context.Background(), false).Write(&wire)
+	err = out.wire.http(context.Background(), false).Write(&wire)
 	return wire.Bytes(), err
 }
 
 // Mask replaces secrets as answers and errors have them replaced.
 func Mask(secrets map[string]string) func(string) string { return newMask(secrets).text }
-
-// RetryAfter reads the header of that name.
-var RetryAfter = retryAfter

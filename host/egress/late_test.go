@@ -19,7 +19,7 @@ func beforeIn(d time.Duration) func(context.Context, int) (time.Time, error) {
 func onceBefore(t *testing.T, c *egress.Client, body string, d time.Duration) egress.Try {
 	t.Helper()
 	var tries []egress.Try
-	err := c.Do(t.Context(), egress.Exchange{Request: post(body), Before: beforeIn(d), After: collect(&tries)})
+	err := do(t.Context(), c, exchange{Request: post(body), Before: beforeIn(d), After: collect(&tries)})
 	require.NoError(t, err)
 	require.Len(t, tries, 1)
 	return tries[0]

@@ -15,7 +15,7 @@ import (
 // connection, its caller another.
 const spareFiles = 8
 
-// How long a shortage stands before it is looked at again, and how long a look without one holds.
+// How long the results of a check are used: of one with a shortage, and of one without.
 const (
 	shortageStands = time.Second
 	spareStands    = 100 * time.Millisecond
@@ -24,17 +24,17 @@ const (
 //nolint:gochecknoglobals // a table
 var shortages = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS}
 
-// Machine knows whether this process can open connections at all: files, sockets and the memory for them are its own,
-// and their want says nothing of a provider. Its zero value is ready. Safe for concurrent use.
+// Machine reports whether this process can open connections: a shortage of files, sockets or memory is no fault of a
+// provider. Its zero value is ready. Safe for concurrent use.
 type Machine struct {
 	mutex sync.Mutex
-	// until is how long the last finding stands, and short is that finding.
+	// short is the last result, and until is how long it is used.
 	until time.Time
 	short bool
 }
 
-// Check is nil, or ErrExhausted where there is nothing left to make a connection of. It is cheap enough for every
-// payment: it opens and closes a few files, at most ten times in a second.
+// Check is nil, or ErrExhausted where no connection can be opened. It is cheap enough for every payment: it opens and
+// closes a few files, at most ten times in a second.
 func (m *Machine) Check(now time.Time) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -54,7 +54,7 @@ func (m *Machine) find(now time.Time, short bool) {
 	}
 }
 
-// caused tells that this machine's own want is why there is no connection, and remembers it.
+// caused reports whether a shortage of this machine is why there is no connection, and remembers it.
 func (m *Machine) caused(err error, now time.Time) bool {
 	short := wanting(err)
 	if _, unresolved := errors.AsType[*net.DNSError](err); unresolved && !short {
@@ -79,7 +79,7 @@ func wanting(err error) bool {
 			func(e syscall.Errno) bool { return strings.Contains(unresolved.Err, e.Error()) })
 }
 
-// spare tells that a few more files can be opened.
+// spare reports whether a few more files can be opened.
 func spare() bool {
 	var opened [spareFiles]*os.File
 	defer func() {

@@ -22,7 +22,7 @@ const minSecret = 8
 // minMasked is the least length of a fragment that is looked for, where an encoding leaves only a part of a secret.
 const minMasked = 8
 
-// checkSecret says what is wrong with a value, without the value.
+// checkSecret returns what is wrong with a value, without the value.
 func checkSecret(value string) error {
 	switch {
 	case len(value) < minSecret:
@@ -37,7 +37,8 @@ func checkSecret(value string) error {
 
 func placeholder(name string) string { return "{{secret:" + name + "}}" }
 
-// mask replaces secrets, in every form in which a provider may plausibly echo them, by their placeholders. Immutable.
+// mask replaces secrets, in every form in which a provider may plausibly echo them, by their placeholders. It is
+// immutable.
 type mask struct{ layers []layer }
 
 // layer is a set of forms that are replaced together.
@@ -48,41 +49,38 @@ type layer struct {
 	signs []string
 }
 
-// pair is one form of a secret and what stands for it.
-type pair struct{ form, shown string }
-
 func newMask(secrets map[string]string) mask {
-	var pairs []pair
+	var pairs []maskedPair
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		for _, form := range forms(secrets[name]) {
-			pairs = append(pairs, pair{form, placeholder(name)})
+			pairs = append(pairs, maskedPair{form, placeholder(name)})
 		}
 	}
 	return mask{}.and(pairs)
 }
 
 // and makes a mask that replaces these forms as well, before the others: they may hold others.
-func (m mask) and(pairs []pair) mask {
+func (m mask) and(pairs []maskedPair) mask {
 	if len(pairs) == 0 {
 		return m
 	}
 	// Where one form is part of another, the longer has to go first, or a part of it would stay.
 	pairs = slices.Clone(pairs)
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(len(b.form), len(a.form)) })
+	slices.SortStableFunc(pairs, func(a, b maskedPair) int { return cmp.Compare(len(b.wire), len(a.wire)) })
 	flat := make([]string, 0, 2*len(pairs))
 	for _, p := range pairs {
-		flat = append(flat, p.form, p.shown)
+		flat = append(flat, p.wire, p.shown)
 	}
 	first := layer{replacer: strings.NewReplacer(flat...), signs: shortest(pairs)}
 	return mask{layers: slices.Concat([]layer{first}, m.layers)}
 }
 
 // shortest takes pairs by falling length.
-func shortest(pairs []pair) []string {
+func shortest(pairs []maskedPair) []string {
 	var signs []string
 	for _, p := range slices.Backward(pairs) {
-		if !slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(p.form, sign) }) {
-			signs = append(signs, p.form)
+		if !slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(p.wire, sign) }) {
+			signs = append(signs, p.wire)
 		}
 	}
 	return signs

@@ -159,7 +159,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 			s.Breaker.Failures = 1
 			s.Retry = egress.RetrySettings{MaxTries: 2, BaseDelay: 1, MaxDelay: 1}
 			var tries []egress.Try
-			err := newClient(t, s).Do(t.Context(), egress.Exchange{
+			err := do(t.Context(), newClient(t, s), exchange{
 				Request: request, Before: before,
 				After: func(_ context.Context, try egress.Try) egress.Judgement {
 					tries = append(tries, try)

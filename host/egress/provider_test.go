@@ -162,14 +162,58 @@ func get() *abi.HttpRequest { return &abi.HttpRequest{Method: "GET", Path: liter
 
 func before(context.Context, int) (time.Time, error) { return time.Now().Add(time.Minute), nil }
 
+// exchange is an exchange with a test's part in its tries: Before is called before a try is sent, After when it is over.
+type exchange struct {
+	Request                  *abi.HttpRequest
+	Lane                     egress.Lane
+	Begun, Resendable, Alone bool
+
+	Before func(ctx context.Context, try int) (sendBefore time.Time, err error)
+	After  func(ctx context.Context, try egress.Try) egress.Judgement
+}
+
+// endedError is a retry (or, with no tries, the first try) that was not granted.
+type endedError struct {
+	Reason egress.EndReason
+	Tries  int
+}
+
+func (e *endedError) Error() string { return "no further try: " + string(e.Reason) }
+
+// do makes the tries of an exchange. Its error is Render's, Before's or an *endedError.
+func do(ctx context.Context, c *egress.Client, x exchange) error {
+	request, err := c.Render(x.Request)
+	if err != nil {
+		return err
+	}
+	last := &egress.Try{Ended: "before the first"}
+	for try := range c.Tries(ctx, egress.Exchange{
+		Request: request, Lane: x.Lane, Begun: x.Begun, Resendable: x.Resendable, Alone: x.Alone,
+	}) {
+		last = try
+		if try.Err == nil {
+			sendBefore, err := x.Before(ctx, try.Number)
+			if err != nil {
+				return err
+			}
+			try.Send(sendBefore)
+		}
+		try.Judge(x.After(ctx, *try))
+	}
+	if last.Ended != "" {
+		return &endedError{last.Ended, last.Number}
+	}
+	return nil
+}
+
 // once makes one exchange that wants no retry, and gives its try.
 func once(t *testing.T, c *egress.Client, request *abi.HttpRequest) egress.Try {
 	t.Helper()
-	return onceAs(t, c, egress.Exchange{Request: request})
+	return onceAs(t, c, exchange{Request: request})
 }
 
 // onceAs is once for an exchange of some kind.
-func onceAs(t *testing.T, c *egress.Client, x egress.Exchange) egress.Try {
+func onceAs(t *testing.T, c *egress.Client, x exchange) egress.Try {
 	t.Helper()
 	var last egress.Try
 	x.Before = before
@@ -177,7 +221,7 @@ func onceAs(t *testing.T, c *egress.Client, x egress.Exchange) egress.Try {
 		last = try
 		return egress.Judgement{}
 	}
-	require.NoError(t, c.Do(t.Context(), x))
+	require.NoError(t, do(t.Context(), c, x))
 	require.Equal(t, last.Response == nil, last.Err != nil, "a try has either an answer or an error")
 	require.False(t, last.Response != nil && !last.Sent, "an answer to nothing")
 	return last

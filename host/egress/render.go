@@ -12,49 +12,55 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Request is a request as the journal and people see it: where a secret goes stands "{{secret:name}}", where a
-// signature goes "{{signature}}".
+// Request is a request that is rendered, signed and masked, ready to leave. Its exported fields are for the journal and
+// for people: a secret is shown as "{{secret:name}}", a signature as "{{signature}}". It does not change.
 type Request struct {
 	Method string
 	URL    string
 	Header http.Header
 	Body   []byte
+
+	wire *wireRequest
+	// derived are values that were computed from secrets.
+	derived []maskedPair
+	// mask is the client's, and the derived values.
+	mask   mask
+	client *Client
 }
 
-// rendered is a request ready to leave, and what may be said about it.
-type rendered struct {
-	shown  Request
+// wireRequest is a request as it leaves, with its secrets.
+type wireRequest struct {
 	method string
 	url    *url.URL
 	header http.Header
 	body   []byte
-	// derived are values that were computed from secrets.
-	derived []pair
 }
 
-// twin is a text as it leaves and as it is shown.
-type twin struct{ wire, shown string }
+// maskedPair is a text as it leaves and the text that is shown for it.
+type maskedPair struct{ wire, shown string }
 
-func (t twin) plus(u twin) twin { return twin{t.wire + u.wire, t.shown + u.shown} }
+func (p maskedPair) plus(q maskedPair) maskedPair {
+	return maskedPair{p.wire + q.wire, p.shown + q.shown}
+}
 
-// place is a part of a request with rules of its own for what its parts may hold.
-type place struct {
-	// literal says whether a plugin's constant may hold the byte as it stands.
+// encodingContext is a part of a request with rules of its own for what its parts may hold.
+type encodingContext struct {
+	// literal reports whether a plugin's constant may hold the byte as it is.
 	literal func(byte) bool
 	// percent: "%" in a literal starts an escape.
 	percent bool
-	// escape makes somebody's text, or a secret, harmless; nil where nothing can, and text is held to literal.
+	// escape makes a payer's text, or a secret, harmless; nil where nothing can, and text is checked as a literal is.
 	escape func(string) string
-	// full: text must not be empty, or the request would mean something else.
-	full bool
+	// nonEmpty: an empty text would give the request another meaning.
+	nonEmpty bool
 }
 
 //nolint:gochecknoglobals // a table
 var (
-	inPath   = place{literal: isPathByte, percent: true, escape: url.PathEscape, full: true}
-	inQuery  = place{literal: isQueryByte, percent: true, escape: url.QueryEscape}
-	inHeader = place{literal: isPrintable}
-	inUser   = place{literal: func(c byte) bool { return isPrintable(c) && c != ':' }}
+	inPath   = encodingContext{literal: isPathByte, percent: true, escape: url.PathEscape, nonEmpty: true}
+	inQuery  = encodingContext{literal: isQueryByte, percent: true, escape: url.QueryEscape}
+	inHeader = encodingContext{literal: isPrintable}
+	inUser   = encodingContext{literal: func(c byte) bool { return isPrintable(c) && c != ':' }}
 )
 
 var tokenPattern = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -83,7 +89,7 @@ func isPathByte(c byte) bool { return isUnreserved(c) || strings.IndexByte("!$&'
 // isQueryByte leaves out what separates parameters.
 func isQueryByte(c byte) bool { return isUnreserved(c) || strings.IndexByte("!$'()*+,=:@/?", c) >= 0 }
 
-// renderer puts one request together. Its methods return *DeniedError.
+// renderer fills secrets into the parts of one request. Its methods return *DeniedError.
 type renderer struct {
 	secrets map[string]string
 }
@@ -92,19 +98,23 @@ func denied(part, format string, args ...any) error {
 	return &DeniedError{Part: part, Reason: fmt.Sprintf(format, args...)}
 }
 
-func (c *Client) render(in *abi.HttpRequest) (*rendered, error) {
-	r := renderer{secrets: c.settings.Secrets}
+// Render puts a request together, signs it and masks what is shown of it. The error is a *DeniedError.
+func (c *Client) Render(in *abi.HttpRequest) (*Request, error) {
 	if !methods[in.GetMethod()] {
 		return nil, denied("method", "%q is not one that a request may have", in.GetMethod())
 	}
+	r := renderer{secrets: c.settings.Secrets}
 	target, err := r.target(c.origins, in)
 	if err != nil {
 		return nil, err
 	}
-	out := &rendered{method: in.GetMethod(), header: http.Header{}, body: in.GetBody()}
-	out.shown = Request{Method: in.GetMethod(), URL: target.shown, Header: http.Header{}}
-	if out.url, err = parseTarget(target.wire); err != nil {
+	location, err := parseTarget(target.wire)
+	if err != nil {
 		return nil, err
+	}
+	out := &Request{
+		Method: in.GetMethod(), URL: target.shown, Header: http.Header{}, client: c,
+		wire: &wireRequest{method: in.GetMethod(), url: location, header: http.Header{}, body: in.GetBody()},
 	}
 	for _, field := range in.GetHeaders() {
 		value, err := r.join("header "+field.GetName(), inHeader, field.GetValue())
@@ -123,46 +133,47 @@ func (c *Client) render(in *abi.HttpRequest) (*rendered, error) {
 			return nil, err
 		}
 	}
-	c.mask.and(out.derived).show(out)
+	out.mask = c.mask.and(out.derived)
+	out.maskShown()
 	return out, nil
 }
 
-// show catches a secret that a plugin was handed elsewhere (in its settings, say) and put into its request itself.
-func (m mask) show(out *rendered) {
-	out.shown.URL = m.text(out.shown.URL)
-	for _, values := range out.shown.Header {
-		values[0] = m.text(values[0])
+// maskShown masks a secret that a plugin received elsewhere (in its settings, say) and put into its request itself.
+func (out *Request) maskShown() {
+	out.URL = out.mask.text(out.URL)
+	for _, values := range out.Header {
+		values[0] = out.mask.text(values[0])
 	}
-	out.shown.Body = m.bytes(bytes.Clone(out.body))
+	out.Body = out.mask.bytes(bytes.Clone(out.wire.body))
 }
 
-func (r renderer) target(allowed origins, in *abi.HttpRequest) (twin, error) {
+func (r renderer) target(allowed origins, in *abi.HttpRequest) (maskedPair, error) {
 	base, err := allowed.resolve(in.GetOrigin())
 	if err != nil {
-		return twin{}, err
+		return maskedPair{}, err
 	}
 	path, err := r.join("path", inPath, in.GetPath())
 	if err != nil {
-		return twin{}, err
+		return maskedPair{}, err
 	}
 	if err := checkPath(path.wire); err != nil {
-		return twin{}, err
+		return maskedPair{}, err
 	}
-	target := twin{base, base}.plus(path)
+	target := maskedPair{base, base}.plus(path)
 	for i, field := range in.GetQuery() {
 		value, err := r.join("query "+field.GetName(), inQuery, field.GetValue())
 		if err != nil {
-			return twin{}, err
+			return maskedPair{}, err
 		}
 		if field.GetName() == "" {
-			return twin{}, denied("query", "a parameter has no name")
+			return maskedPair{}, denied("query", "a parameter has no name")
 		}
 		separator := "&"
 		if i == 0 {
 			separator = "?"
 		}
 		name := separator + url.QueryEscape(field.GetName()) + "="
-		target = target.plus(twin{name, name}).plus(value)
+		target = target.plus(maskedPair{name, name}).plus(value)
 	}
 	return target, nil
 }
@@ -199,43 +210,43 @@ func checkPath(path string) error {
 	return nil
 }
 
-func (r renderer) join(part string, at place, parts []*abi.Part) (twin, error) {
-	var whole twin
+func (r renderer) join(part string, at encodingContext, parts []*abi.Part) (maskedPair, error) {
+	var whole maskedPair
 	for _, p := range parts {
 		piece, err := r.piece(part, at, p)
 		if err != nil {
-			return twin{}, err
+			return maskedPair{}, err
 		}
 		whole = whole.plus(piece)
 	}
 	return whole, nil
 }
 
-func (r renderer) piece(part string, at place, p *abi.Part) (twin, error) {
+func (r renderer) piece(part string, at encodingContext, p *abi.Part) (maskedPair, error) {
 	switch p := p.GetPart().(type) {
 	case *abi.Part_Literal:
 		if err := at.check(part, "literal", p.Literal); err != nil {
-			return twin{}, err
+			return maskedPair{}, err
 		}
-		return twin{p.Literal, p.Literal}, nil
+		return maskedPair{p.Literal, p.Literal}, nil
 	case *abi.Part_Text:
 		text, err := at.text(part, p.Text)
-		return twin{text, text}, err
+		return maskedPair{text, text}, err
 	case *abi.Part_Secret:
 		value, err := r.secret(part, p.Secret)
 		if err != nil {
-			return twin{}, err
+			return maskedPair{}, err
 		}
 		if value, err = at.text(part, value); err != nil {
-			return twin{}, err
+			return maskedPair{}, err
 		}
-		return twin{value, placeholder(p.Secret)}, nil
+		return maskedPair{value, placeholder(p.Secret)}, nil
 	default:
-		return twin{}, denied(part, "a part is neither literal, text nor secret")
+		return maskedPair{}, denied(part, "a part is neither literal, text nor secret")
 	}
 }
 
-func (at place) check(part, kind, s string) error {
+func (at encodingContext) check(part, kind, s string) error {
 	for i := range len(s) {
 		switch {
 		case at.percent && s[i] == '%':
@@ -249,8 +260,8 @@ func (at place) check(part, kind, s string) error {
 	return nil
 }
 
-func (at place) text(part, s string) (string, error) {
-	if at.full && s == "" {
+func (at encodingContext) text(part, s string) (string, error) {
+	if at.nonEmpty && s == "" {
 		return "", denied(part, "a text is empty")
 	}
 	if at.escape == nil {
@@ -268,7 +279,7 @@ func (r renderer) secret(part, name string) (string, error) {
 }
 
 // set adds a header once. Twice would be ambiguous, for the provider and for a signature over it.
-func (out *rendered) set(name string, value twin) error {
+func (out *Request) set(name string, value maskedPair) error {
 	part := "header " + name
 	canonical := http.CanonicalHeaderKey(name)
 	switch {
@@ -276,17 +287,17 @@ func (out *rendered) set(name string, value twin) error {
 		return denied("header", "%q is not a header's name", name)
 	case hostHeaders[canonical]:
 		return denied(part, "is the host's to set")
-	case out.header[canonical] != nil:
+	case out.wire.header[canonical] != nil:
 		return denied(part, "is set twice")
 	case value.wire != strings.TrimSpace(value.wire):
 		return denied(part, "its value starts or ends with a space")
 	}
-	out.header[canonical] = []string{value.wire}
-	out.shown.Header[canonical] = []string{value.shown}
+	out.wire.header[canonical] = []string{value.wire}
+	out.Header[canonical] = []string{value.shown}
 	return nil
 }
 
-func (r renderer) basicAuth(auth *abi.BasicAuth, out *rendered) error {
+func (r renderer) basicAuth(auth *abi.BasicAuth, out *Request) error {
 	if auth == nil {
 		return nil
 	}
@@ -301,6 +312,6 @@ func (r renderer) basicAuth(auth *abi.BasicAuth, out *rendered) error {
 	}
 	encoded := base64.StdEncoding.EncodeToString([]byte(user.wire + ":" + password))
 	shown := "{{base64:" + user.shown + ":" + placeholder(auth.GetPasswordSecret()) + "}}"
-	out.derived = append(out.derived, pair{encoded, shown})
-	return out.set("Authorization", twin{"Basic " + encoded, "Basic " + shown})
+	out.derived = append(out.derived, maskedPair{encoded, shown})
+	return out.set("Authorization", maskedPair{"Basic " + encoded, "Basic " + shown})
 }

@@ -366,7 +366,7 @@ func TestRequestsThatAreDenied(t *testing.T) {
 				_, err := c.Render(request)
 				require.ErrorAs(t, err, &denied)
 				require.NotContains(t, err.Error(), tokenValue)
-				err = c.Do(t.Context(), egress.Exchange{
+				err = do(t.Context(), c, exchange{
 					Request: request,
 					Before:  func(context.Context, int) (time.Time, error) { panic("nothing is about to leave") },
 					After:   func(context.Context, egress.Try) egress.Judgement { panic("nothing was tried") },

@@ -76,7 +76,7 @@ func TestResendableRequestIsResentByTheTransport(t *testing.T) {
 	c := newClient(t, sandbox(p))
 	require.NoError(t, once(t, c, post("warm")).Err)
 	var tries []egress.Try
-	err := c.Do(t.Context(), egress.Exchange{Request: get(), Resendable: true, Before: before, After: collect(&tries)})
+	err := do(t.Context(), c, exchange{Request: get(), Resendable: true, Before: before, After: collect(&tries)})
 	require.NoError(t, err)
 	require.Len(t, tries, 1)
 	require.NoError(t, tries[0].Err)

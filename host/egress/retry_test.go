@@ -77,9 +77,9 @@ func faulty(tries *[]egress.Try) func(context.Context, egress.Try) egress.Judgem
 	}
 }
 
-func ended(t *testing.T, err error) egress.EndedError {
+func ended(t *testing.T, err error) endedError {
 	t.Helper()
-	var e *egress.EndedError
+	var e *endedError
 	require.ErrorAs(t, err, &e)
 	return *e
 }
@@ -154,7 +154,7 @@ func TestTriesAreSpacedAndCounted(t *testing.T) {
 				})
 				var tries []egress.Try
 				var numbers []int
-				err := c.Do(t.Context(), egress.Exchange{
+				err := do(t.Context(), c, exchange{
 					Request: post("{}"), After: faulty(&tries),
 					Before: func(_ context.Context, try int) (time.Time, error) {
 						numbers = append(numbers, try)
@@ -162,7 +162,7 @@ func TestTriesAreSpacedAndCounted(t *testing.T) {
 					},
 				})
 				want := len(test.waits) + 1
-				require.Equal(t, egress.EndedError{Reason: egress.EndTries, Tries: want}, ended(t, err))
+				require.Equal(t, endedError{Reason: egress.EndTries, Tries: want}, ended(t, err))
 				require.Equal(t, test.waits, waits(tries))
 				require.Equal(t, int32(want), p.served.Load())
 				for i, try := range tries {
@@ -181,7 +181,7 @@ func TestRetryEndsWithSuccess(t *testing.T) {
 		var tries []egress.Try
 		judge := faulty(&tries)
 		good := okAnswer
-		err := p.client(t, nil).Do(t.Context(), egress.Exchange{
+		err := do(t.Context(), p.client(t, nil), exchange{
 			Request: post("{}"), Before: before,
 			After: func(ctx context.Context, try egress.Try) egress.Judgement {
 				p.answer.Store(&good)
@@ -199,7 +199,7 @@ func TestBeforeCanCallItOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(downAnswer)
 		var tries []egress.Try
-		err := p.client(t, nil).Do(t.Context(), egress.Exchange{
+		err := do(t.Context(), p.client(t, nil), exchange{
 			Request: post("{}"), After: faulty(&tries),
 			Before: func(_ context.Context, try int) (time.Time, error) {
 				if try == 2 {
@@ -222,12 +222,12 @@ func TestRetriesStopWithTheCaller(t *testing.T) {
 			p := newPipe(okAnswer)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			err := p.client(t, nil).Do(ctx, egress.Exchange{
+			err := do(ctx, p.client(t, nil), exchange{
 				Request: post("{}"),
 				Before:  func(context.Context, int) (time.Time, error) { panic("nothing is about to leave") },
 				After:   func(context.Context, egress.Try) egress.Judgement { panic("nothing was tried") },
 			})
-			require.Equal(t, egress.EndedError{Reason: egress.EndCanceled}, ended(t, err))
+			require.Equal(t, endedError{Reason: "before the first"}, ended(t, err))
 			require.Zero(t, p.served.Load())
 		})
 	})
@@ -239,8 +239,8 @@ func TestRetriesStopWithTheCaller(t *testing.T) {
 			defer cancel()
 			var tries []egress.Try
 			start := time.Now()
-			err := p.client(t, nil).Do(ctx, egress.Exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
-			require.Equal(t, egress.EndedError{Reason: egress.EndDeadline, Tries: 1}, ended(t, err))
+			err := do(ctx, p.client(t, nil), exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
+			require.Equal(t, endedError{Reason: egress.EndDeadline, Tries: 1}, ended(t, err))
 			require.Zero(t, time.Since(start))
 		})
 	})
@@ -252,8 +252,8 @@ func TestRetriesStopWithTheCaller(t *testing.T) {
 			time.AfterFunc(5*time.Second, cancel)
 			var tries []egress.Try
 			start := time.Now()
-			err := p.client(t, nil).Do(ctx, egress.Exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
-			require.Equal(t, egress.EndedError{Reason: egress.EndCanceled, Tries: 1}, ended(t, err))
+			err := do(ctx, p.client(t, nil), exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
+			require.Equal(t, endedError{Reason: egress.EndCanceled, Tries: 1}, ended(t, err))
 			require.Equal(t, 5*time.Second, time.Since(start))
 		})
 	})
@@ -264,8 +264,8 @@ func TestRetriesStopWithTheCaller(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(5*time.Second, cancel)
 			var tries []egress.Try
-			err := p.client(t, nil).Do(ctx, egress.Exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
-			require.Equal(t, egress.EndedError{Reason: egress.EndCanceled, Tries: 1}, ended(t, err))
+			err := do(ctx, p.client(t, nil), exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
+			require.Equal(t, endedError{Reason: egress.EndCanceled, Tries: 1}, ended(t, err))
 			require.ErrorIs(t, tries[0].Err, context.Canceled)
 			require.True(t, tries[0].Sent)
 		})
@@ -284,7 +284,7 @@ func TestRetryBudget(t *testing.T) {
 		reasons := map[egress.EndReason]int{}
 		for range 33 {
 			var tries []egress.Try
-			err := c.Do(t.Context(), egress.Exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
+			err := do(t.Context(), c, exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
 			reasons[ended(t, err).Reason]++
 		}
 		require.Equal(t, map[egress.EndReason]int{egress.EndTries: 6, egress.EndBudget: 27}, reasons)
@@ -295,7 +295,7 @@ func TestRetryBudget(t *testing.T) {
 func single(t *testing.T, c *egress.Client, fault bool) egress.Try {
 	t.Helper()
 	var last egress.Try
-	err := c.Do(t.Context(), egress.Exchange{
+	err := do(t.Context(), c, exchange{
 		Request: post("{}"), Before: before,
 		After: func(_ context.Context, try egress.Try) egress.Judgement {
 			last = try
@@ -325,7 +325,7 @@ func TestBreaker(t *testing.T) {
 			require.ErrorIs(t, c.Available(), egress.ErrBreakerOpen)
 
 			var tries []egress.Try
-			err := c.Do(t.Context(), egress.Exchange{
+			err := do(t.Context(), c, exchange{
 				Request: post("{}"), After: collect(&tries),
 				Before: func(context.Context, int) (time.Time, error) { panic("nothing is about to leave") },
 			})
@@ -391,13 +391,13 @@ func TestBreaker(t *testing.T) {
 			time.Sleep(10*time.Second + 1)
 			errJournal := errors.New("disk full")
 			for range 3 { // a claim that was called off is given back
-				err := c.Do(t.Context(), egress.Exchange{
+				err := do(t.Context(), c, exchange{
 					Request: post("{}"),
 					Before:  func(context.Context, int) (time.Time, error) { return time.Time{}, errJournal },
 				})
 				require.ErrorIs(t, err, errJournal)
 			}
-			err := c.Do(t.Context(), egress.Exchange{
+			err := do(t.Context(), c, exchange{
 				Request: post("{}"),
 				After:   func(context.Context, egress.Try) egress.Judgement { return egress.Judgement{} },
 				Before: func(context.Context, int) (time.Time, error) {
@@ -423,7 +423,7 @@ func TestBreaker(t *testing.T) {
 			}
 			time.Sleep(10*time.Second + 1)
 			require.Panics(t, func() {
-				_ = c.Do(t.Context(), egress.Exchange{
+				_ = do(t.Context(), c, exchange{
 					Request: post("{}"), Before: before,
 					After: func(context.Context, egress.Try) egress.Judgement { panic("trap") },
 				})
@@ -440,15 +440,15 @@ func TestBreaker(t *testing.T) {
 				s.Retry.MaxTries, s.Breaker.Failures = 5, 2
 			})
 			var tries []egress.Try
-			err := c.Do(t.Context(), egress.Exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
-			require.Equal(t, egress.EndedError{Reason: egress.EndBreaker, Tries: 2}, ended(t, err))
+			err := do(t.Context(), c, exchange{Request: post("{}"), Before: before, After: faulty(&tries)})
+			require.Equal(t, endedError{Reason: egress.EndBreaker, Tries: 2}, ended(t, err))
 		})
 	})
 	t.Run("a report from before it opened is dropped", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := newPipe(okAnswer).client(t, breaker)
-			err := c.Do(t.Context(), egress.Exchange{
+			err := do(t.Context(), c, exchange{
 				Request: post("{}"), Before: before,
 				After: func(context.Context, egress.Try) egress.Judgement {
 					for range 3 {
@@ -479,7 +479,7 @@ func TestFailureKeepsOtherConnections(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	for range 3 {
-		err := c.Do(t.Context(), egress.Exchange{
+		err := do(t.Context(), c, exchange{
 			Request: post("{}"), Before: before,
 			After: func(context.Context, egress.Try) egress.Judgement { return egress.Judgement{Retry: true} },
 		})

@@ -23,13 +23,13 @@ var (
 	errLeftover = errors.New("the answer was there before the request")
 )
 
-// userAgent stands where a plugin sets none.
+// userAgent is for requests in which a plugin sets none.
 const userAgent = "payrouter/1"
 
-// send makes one try on the wire and fills r.try in.
-func (c *Client) send(ctx context.Context, r *run, until deadline) {
-	p := &permit{now: c.settings.Now, until: until, resend: r.exchange.Resendable, room: c.wireLimit()}
-	response, err := c.roundTrip(ctx, r, p)
+// send writes an exchange's request and fills in the result of the try.
+func (c *Client) send(ctx context.Context, x *Exchange, t *Try, until deadline) {
+	p := &permit{now: c.settings.Now, until: until, resend: x.Resendable, room: c.wireLimit()}
+	response, err := c.roundTrip(ctx, x, p)
 	spent := p.revoke()
 	if err == nil && !spent.answered() {
 		// Bytes that an earlier answer left behind. Taking them for this one would settle a payment with another's
@@ -37,13 +37,13 @@ func (c *Client) send(ctx context.Context, r *run, until deadline) {
 		p.closeConns()
 		err = errLeftover
 	}
-	r.try.Sent, r.try.Writes = spent.writes > 0, spent.writes
+	t.Sent, t.Writes = spent.writes > 0, spent.writes
 	if err != nil {
-		r.try.Err = r.mask.fault(err, spent.late, ctx.Err(), c.ours(err))
+		t.Err = x.Request.mask.fault(err, spent.late, ctx.Err(), c.ours(err))
 		return
 	}
-	r.try.RetryAfter = retryAfter(response.header.Get("Retry-After"), c.settings.Now())
-	r.try.Response = r.mask.response(response)
+	t.RetryAfter = RetryAfter(response.header.Get("Retry-After"), c.settings.Now())
+	t.Response = x.Request.mask.response(response)
 }
 
 // wireLimit bounds what may come over the wire for one answer: the body may be chunked, its compressed form may unpack
@@ -57,7 +57,7 @@ type answer struct {
 	body   []byte
 }
 
-func (c *Client) roundTrip(ctx context.Context, r *run, p *permit) (*answer, error) {
+func (c *Client) roundTrip(ctx context.Context, x *Exchange, p *permit) (*answer, error) {
 	if p.until.passed(c.settings.Now()) {
 		return nil, ErrLate
 	}
@@ -68,10 +68,10 @@ func (c *Client) roundTrip(ctx context.Context, r *run, p *permit) (*answer, err
 		PutIdleConn: func(error) { p.park() },
 	})
 	over := c.transport
-	if r.exchange.Alone {
+	if x.Alone {
 		over = c.alone
 	}
-	response, err := over.RoundTrip(r.request.http(ctx, p.resend))
+	response, err := over.RoundTrip(x.Request.wire.http(ctx, p.resend))
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (c *Client) read(response *http.Response) (*answer, error) {
 
 // http makes a fresh request for one try. Unless it may be resent, nothing in it lets net/http do so after a write: see
 // isReplayable and rewindBody there.
-func (out *rendered) http(ctx context.Context, resend bool) *http.Request {
+func (out *wireRequest) http(ctx context.Context, resend bool) *http.Request {
 	request := (&http.Request{Method: out.method, URL: out.url, Header: out.header.Clone()}).WithContext(ctx)
 	if request.Header.Get("User-Agent") == "" {
 		request.Header.Set("User-Agent", userAgent)
@@ -131,7 +131,7 @@ func (out *rendered) http(ctx context.Context, resend bool) *http.Request {
 	return request
 }
 
-// lengthSent are the methods that say "Content-Length: 0" where there is no body.
+// lengthSent are the methods that send "Content-Length: 0" without a body.
 var lengthSent = map[string]bool{ //nolint:gochecknoglobals // a table
 	http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true,
 }
@@ -155,7 +155,7 @@ func (m mask) response(a *answer) *abi.HttpResponse {
 	return masked
 }
 
-// ours is the kind of a failed try's error where this machine is to blame; nil elsewhere.
+// ours is the kind of a failed try's error where this machine is the cause; nil elsewhere.
 func (c *Client) ours(err error) error {
 	if _, unconnected := errors.AsType[*dialError](err); !unconnected {
 		return nil
@@ -169,8 +169,8 @@ func (c *Client) ours(err error) error {
 	return nil
 }
 
-// fault sorts a failed try's error. The first kind that holds is the one to tell; caller is what ended the caller's
-// context, if anything did; ours is set where this machine is to blame.
+// fault classifies a failed try's error by the first kind that applies. caller is the error of the caller's context, if
+// it ended; ours is set where this machine is the cause.
 func (m mask) fault(err error, late bool, caller, ours error) error {
 	f := &tryError{}
 	var dial *dialError

@@ -362,14 +362,14 @@ func TestARequestThatGoesAloneGetsNobodyElsesAnswer(t *testing.T) {
 			})
 			c := newClient(t, sandbox(p))
 			require.Equal(t, "first", string(once(t, c, post("first")).Response.GetBody()))
-			second := onceAs(t, c, egress.Exchange{Request: post("second"), Alone: alone})
+			second := onceAs(t, c, exchange{Request: post("second"), Alone: alone})
 			if !alone {
 				require.Equal(t, "first", string(second.Response.GetBody()))
 				return
 			}
 			require.Equal(t, "second", string(second.Response.GetBody()))
 			require.Equal(t, "third",
-				string(onceAs(t, c, egress.Exchange{Request: post("third"), Alone: true}).Response.GetBody()))
+				string(onceAs(t, c, exchange{Request: post("third"), Alone: true}).Response.GetBody()))
 			require.Equal(t, 1, second.Writes)
 		})
 	}
@@ -446,7 +446,7 @@ func (r *slowReader) Read(b []byte) (int, error) { return r.Conn.Read(b[:min(len
 
 // quietly is once for goroutines that may not fail the test themselves.
 func quietly(c *egress.Client, request *abi.HttpRequest) (last egress.Try) {
-	_ = c.Do(context.Background(), egress.Exchange{
+	_ = do(context.Background(), c, exchange{
 		Request: request, Before: before,
 		After: func(_ context.Context, try egress.Try) egress.Judgement {
 			last = try

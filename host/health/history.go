@@ -7,7 +7,7 @@ import (
 	"payrouter/host/routing"
 )
 
-// history is how one provider did.
+// history are one provider's results.
 type history struct {
 	ring ring[tries]
 }
@@ -25,7 +25,7 @@ func (h *history) add(a Attempt) {
 		return
 	}
 	t.count++
-	if a.Well {
+	if a.Succeeded {
 		t.well++
 	}
 	t.took[bucketOf(a.Took)]++
@@ -40,7 +40,7 @@ func (h *history) record(now time.Time) routing.Record {
 			all.took[i] += count
 		}
 	}
-	record := routing.Record{Tries: all.count, Well: all.well}
+	record := routing.Record{Tries: all.count, Succeeded: all.well}
 	if all.count == 0 {
 		return record
 	}

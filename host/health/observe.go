@@ -2,15 +2,15 @@ package health
 
 import "payrouter/host/attempt"
 
-// verdict is what an attempt's event says of its provider.
+// verdict is what an attempt's event means for its provider.
 type verdict uint8
 
 const (
-	// nothing: it was not the provider's doing.
+	// nothing: it was not caused by the provider.
 	nothing verdict = iota
-	// well: it did its part. A decline that any provider would give is an answer as good as a payment.
+	// well: it worked. A decline that any provider would give counts like a payment.
 	well
-	// badly: it failed, or could not serve this payment.
+	// badly: it failed, or could not take this payment.
 	badly
 )
 
@@ -29,11 +29,11 @@ var verdicts = map[attempt.Event]verdict{
 	attempt.DeclinedSoft: badly,
 }
 
-// Observe remembers an attempt of the engine's that is over.
-func (b *Book) Observe(a attempt.Attempt) {
+// Observe counts a finished attempt of the engine's.
+func (s *Statistics) Observe(a attempt.Attempt) {
 	judged := verdicts[a.Event]
 	if judged == nothing {
 		return
 	}
-	b.Add(Attempt{Provider: a.Provider, At: a.FinishedAt, Took: a.FinishedAt.Sub(a.StartedAt), Well: judged == well})
+	s.Add(Attempt{Provider: a.Provider, At: a.FinishedAt, Took: a.FinishedAt.Sub(a.StartedAt), Succeeded: judged == well})
 }

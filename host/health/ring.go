@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// ring is a window that slides in steps: the newest slices of time, each with what happened in it.
+// ring is a window that slides in steps: the newest slices of time, each with its value.
 type ring[T any] struct {
 	step   time.Duration
 	slices []slice[T]
 }
 
-// slice is a part of the window. number counts steps since the epoch; it tells a slice from the one whose place it
-// took.
+// slice is a part of the window. number counts steps since the epoch, and identifies the slice at its index.
 type slice[T any] struct {
 	number int64
 	of     T
 }
 
-// newRing cuts a window into parts. What is told of it covers the window, and up to a part of it more.
+// newRing divides a window into parts. Its values cover the window, and up to one part more.
 func newRing[T any](window time.Duration, parts int) ring[T] {
 	return ring[T]{step: window / time.Duration(parts), slices: make([]slice[T], parts+1)}
 }
@@ -32,8 +31,8 @@ func (r *ring[T]) place(number int64) *slice[T] {
 	return &r.slices[(number%count+count)%count]
 }
 
-// at is the slice of a time; begin makes it, where it is none yet. It is nil for one that is over or was never begun. A
-// clock that was set back finds its slices gone or still there; it never begins one in the place of a newer.
+// at is the slice of a time; begin makes it, where there is none yet. It is nil for one that is over or was not begun. A
+// clock that was set back never begins a slice in the place of a newer one.
 func (r *ring[T]) at(at time.Time, begin bool) *T {
 	number := r.number(at)
 	place := r.place(number)

@@ -12,17 +12,17 @@ import (
 	"payrouter/host/routing"
 )
 
-// Errors of an edit, told apart with errors.Is.
+// Errors of an edit, for errors.Is.
 var (
-	// ErrChanged tells that the configuration is not, or is no longer, the one that the edit was made of.
+	// ErrChanged: the active configuration is not the one that the edit was made from.
 	ErrChanged = errors.New("the configuration is another one by now")
-	// ErrUnknownVersion tells that the history has no such version.
+	// ErrUnknownVersion: the history has no such version.
 	ErrUnknownVersion = errors.New("no such version is remembered")
-	// ErrNotWritable tells that the routing file cannot be written, and so nothing was changed.
+	// ErrNotWritable: the routing file cannot be written, and nothing was changed.
 	ErrNotWritable = errors.New("the routing file cannot be written")
 )
 
-// InvalidError says why a configuration cannot serve.
+// InvalidError is why a configuration cannot become active.
 type InvalidError struct {
 	// Problems is never empty.
 	Problems []*routing.Problem
@@ -36,7 +36,7 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the problems.
+// Unwrap returns the problems.
 func (e *InvalidError) Unwrap() []error {
 	problems := make([]error, len(e.Problems))
 	for i, p := range e.Problems {
@@ -45,7 +45,7 @@ func (e *InvalidError) Unwrap() []error {
 	return problems
 }
 
-// invalid takes an error's problems out of it; one that has none is a problem of the file as a whole.
+// invalid collects an error's problems; an error without any is a problem of the file as a whole.
 func (m *Manager) invalid(err error) *InvalidError {
 	problems := routing.Problems(err)
 	if len(problems) == 0 {
@@ -54,7 +54,7 @@ func (m *Manager) invalid(err error) *InvalidError {
 	return &InvalidError{Problems: problems}
 }
 
-// Source is where an edition came from.
+// Source is where an edition comes from.
 type Source string
 
 // The sources of an edition.
@@ -64,7 +64,7 @@ const (
 	ByRollback   Source = "rollback"
 )
 
-// Edition is a configuration that served, from At on.
+// Edition is a configuration that was active, from At on.
 type Edition struct {
 	Version string    `json:"version"`
 	At      time.Time `json:"at"`
@@ -75,20 +75,20 @@ type Edition struct {
 	Text string `json:"text"`
 }
 
-// Tag tells texts apart, comments included, where two of them may be one version.
+// Tag identifies the text, comments included; two texts may have one version.
 func (e Edition) Tag() string {
 	const length = 12
 	sum := sha256.Sum256([]byte(e.Text))
 	return e.Version + "-" + hex.EncodeToString(sum[:])[:length]
 }
 
-// Pending is what the routing file says and what does not serve.
+// Pending is an edit of the routing file that is not active because of its problems.
 type Pending struct {
 	Since    time.Time
 	Problems []*routing.Problem
 }
 
-// setPending shows a mistake, from the first moment at which the file had one.
+// setPending sets the pending edit's problems; Since is when the file first had any.
 func (m *Manager) setPending(err error) {
 	since := m.now()
 	if m.pending != nil {
@@ -97,29 +97,28 @@ func (m *Manager) setPending(err error) {
 	m.pending = &Pending{Since: since, Problems: m.invalid(err).Problems}
 }
 
-// Status is what serves, what waits, and what served.
+// Status is the active configuration, the pending edit and the history.
 type Status struct {
-	File string
-	// Active serves.
+	File   string
 	Active Edition
-	// Pending is nil where the file says what serves.
+	// Pending is nil where the file's text is active.
 	Pending *Pending
 	// History is the newest first, Active included.
 	History []Edition
 	// Applied and Refused count edits since the router started.
 	Applied, Refused int
-	// Fleets and Lines are how many configurations have payments on their way or serve, and how many accounts'
-	// connections they hold.
+	// Fleets and Lines are how many configurations are active or have payments under way, and how many accounts'
+	// clients they use.
 	Fleets, Lines int
 }
 
-// Status tells how things stand.
+// Status returns the manager's status.
 func (m *Manager) Status() Status {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	status := Status{
 		File: m.settings.File, Active: m.active(), History: m.history.newest(), Applied: m.applied, Refused: m.refused,
-		Fleets: int(m.fleets.open.Load()), Lines: m.fleets.count(),
+		Fleets: int(m.fleets.open.Load()), Lines: m.fleets.clients.Len(),
 	}
 	if m.pending != nil {
 		status.Pending = &Pending{Since: m.pending.Since, Problems: slices.Clone(m.pending.Problems)}
@@ -127,7 +126,7 @@ func (m *Manager) Status() Status {
 	return status
 }
 
-// active is what serves, as the history has it.
+// active is the active edition, as the history has it.
 func (m *Manager) active() Edition {
 	for _, e := range m.history.newest() {
 		if e.Text == m.serving.text {
@@ -137,7 +136,7 @@ func (m *Manager) active() Edition {
 	return Edition{Version: m.serving.config.Version, Source: BySourceFile, Text: m.serving.text}
 }
 
-// Check tells what would come of a text, and changes nothing. Its error is a *InvalidError.
+// Check returns what a text would change, and changes nothing. Its error is a *InvalidError.
 func (m *Manager) Check(text string) (Checked, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -152,23 +151,23 @@ func (m *Manager) Check(text string) (Checked, error) {
 	}, nil
 }
 
-// Checked is a text that could serve.
+// Checked is a text that could become active.
 type Checked struct {
 	Version          string
 	Providers, Rules int
-	// Before are the rules that serve, After those that would.
+	// Before are the active rules, After the text's.
 	Before, After *routing.Ruleset
 }
 
-// Match says of which edition an edit was made: it is refused where another serves by now.
+// Match is the edition that an edit was made from: it is refused where another is active by now.
 type Match struct {
 	// Tags are Edition.Tag's, one of which is the active edition's.
 	Tags []string
-	// Any replaces whatever there is, an edit of the file included that nobody has looked at yet.
+	// Any replaces any edition, and an edit of the file that was not read yet.
 	Any bool
 }
 
-// Put writes a text to the routing file and makes it serve, in this order: a router that stops in between begins with
+// Put writes a text to the routing file and makes it active, in this order: a router that stops in between starts with
 // it. Nothing has changed after an error: ErrChanged, ErrNotWritable or a *InvalidError.
 func (m *Manager) Put(text, by string, match Match) (Edition, error) {
 	m.mutex.Lock()
@@ -176,7 +175,7 @@ func (m *Manager) Put(text, by string, match Match) (Edition, error) {
 	return m.put(text, match, Edition{Source: ByAPI, By: by})
 }
 
-// Rollback puts the newest text of a version that served; the error may be ErrUnknownVersion too.
+// Rollback puts the newest text of a former version; the error may be ErrUnknownVersion too.
 func (m *Manager) Rollback(version, by string, match Match) (Edition, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -206,12 +205,11 @@ func (m *Manager) put(text string, match Match, as Edition) (Edition, error) {
 	}
 	m.seen, m.watched = snapshot{text: text, secrets: next.secrets}, next.config
 	as.At = m.now()
-	m.take(next, as)
+	m.apply(next, as)
 	return m.active(), nil
 }
 
-// matches also holds the file against what was seen of it: an edit of the file that is not taken yet would be lost
-// without a trace.
+// matches also compares the file with what was last read of it: an edit of the file that was not read yet would be lost.
 func (m *Manager) matches(match Match) error {
 	if match.Any {
 		return nil

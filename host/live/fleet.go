@@ -19,9 +19,10 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/routing"
+	"payrouter/host/usage"
 )
 
-// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that shows without
+// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that is found without
 // secrets, each a *routing.Problem.
 func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	rules, err := c.Ruleset(manifests)
@@ -31,7 +32,7 @@ func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Rul
 	return rules, nil
 }
 
-// build is a text as it would serve.
+// build is a text with its fleet.
 type build struct {
 	text    string
 	config  *config.Config
@@ -39,7 +40,7 @@ type build struct {
 	fleet   *payment.Fleet
 }
 
-// discard gives back what a build took that never served. A nil build took nothing.
+// discard releases what a build took that did not become active. A nil build took nothing.
 func (b *build) discard() {
 	if b != nil {
 		b.fleet.Retired()
@@ -55,7 +56,7 @@ func (m *Manager) build(text string, activeSet plugin.ActiveSet) (*build, error)
 	return m.assemble(c, text, activeSet)
 }
 
-// read is what can be told of a text by itself. Its error is a *InvalidError.
+// read parses and checks a text by itself. Its error is a *InvalidError.
 func (m *Manager) read(text string) (*config.Config, error) {
 	c, err := config.Read(m.settings.File, []byte(text), m.settings.Environ)
 	if err == nil && m.settings.Simulate != nil {
@@ -81,8 +82,8 @@ func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.Activ
 	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
 }
 
-// rulesOver compiles the rules over what every payment may count on: the stable generations. What a candidate says of
-// itself must fit as well, or its share of the payments would find out.
+// rulesOver compiles the rules over the stable generations. They must compile with a canary's manifest too, or its share
+// of the payments would fail.
 func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, error) {
 	rules, err := Ruleset(c, activeSet.Manifests())
 	candidates, some := activeSet.Manifests(), false
@@ -98,42 +99,38 @@ func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, 
 	return rules, err
 }
 
-// fleets makes fleets, and keeps what several of them share: the connections to an account, its breaker and its budget
-// of retries outlive a fleet whose successor has the same account under the same settings.
+// fleets makes fleets, and has what several of them share: an account's connections, its breaker and its retry budget
+// outlive a fleet whose successor has the same account with the same settings.
 type fleets struct {
 	settings Settings
-	// open counts fleets that were made and not given back.
+	// open counts fleets that were made and not released.
 	open atomic.Int64
 
+	// clients are the connections to an account's provider under one key, by the fleets that use them.
+	clients usage.Pool[clientKey, *egress.Client]
+
 	mutex sync.Mutex
-	lines map[lineKey]*line
-	// admissions are kept for good: an account that was suspended for its credentials stays so whatever else of it is
-	// edited, and when it is taken out and put back. There is one for each set of credentials that an account ever had.
+	// admissions are never removed: an account that was suspended for its credentials stays suspended whatever else of
+	// it is edited, and when it is removed and added again. There is one for each set of credentials that an account
+	// ever had.
 	admissions map[admissionKey]*egress.Admission
 	machine    *egress.Machine
 }
 
 func newFleets(s Settings) *fleets {
 	return &fleets{
-		settings: s, lines: map[lineKey]*line{}, admissions: map[admissionKey]*egress.Admission{},
-		machine: cmp.Or(s.Machine, &egress.Machine{}),
+		settings: s, admissions: map[admissionKey]*egress.Admission{}, machine: cmp.Or(s.Machine, &egress.Machine{}),
 	}
 }
 
-// admissionKey is what an account is admitted by. Secrets are in it as a fingerprint.
+// admissionKey identifies an account with its credentials. Secrets are in it as a fingerprint.
 type admissionKey struct {
 	provider, base string
 	secrets        [sha256.Size]byte
 }
 
-// line is the way to one account's provider, under one key. The fleets that use it are counted.
-type line struct {
-	client *egress.Client
-	users  int
-}
-
-// lineKey is all that a client is made of. Secrets are in it as a fingerprint.
-type lineKey struct {
+// clientKey is everything that a client is made of. Secrets are in it as a fingerprint.
+type clientKey struct {
 	provider, base, hosts string
 	secrets               [sha256.Size]byte
 	private               bool
@@ -144,8 +141,8 @@ type lineKey struct {
 	breaker               egress.BreakerSettings
 }
 
-// make builds a fleet that gives everything back when it retires: its lines, and its hold on the activeSet. Its error
-// joins problems, each a *routing.Problem.
+// make builds a fleet that releases its clients and its hold on the active set when it retires. Its error joins
+// problems, each a *routing.Problem.
 func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets,
 	activeSet plugin.ActiveSet,
 ) (*payment.Fleet, error) {
@@ -153,10 +150,10 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 		Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}, Rules: rules, Health: f.settings.Health,
 		Prices: f.settings.Prices,
 	}
-	var used []lineKey
+	var used []clientKey
 	var problems []error
 	for _, p := range c.Providers {
-		serving, _ := activeSet.Of(p.Plugin) // the ruleset knows that it is there
+		serving, _ := activeSet.Of(p.Plugin) // the ruleset compiled, so it is there
 		if problem := unpinned(p, serving); problem != nil {
 			problems = append(problems, problem)
 			continue
@@ -185,7 +182,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 	return fleet, nil
 }
 
-// unpinned is what is wrong where an account pins other modules of its plugin than would serve it.
+// unpinned is the problem of an account that pins other modules of its plugin than the active ones.
 func unpinned(p *config.Provider, serving plugin.Active) error {
 	for _, generation := range []*plugin.Generation{serving.Stable, serving.Canary} {
 		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
@@ -203,33 +200,27 @@ func connector(serving plugin.Active) func(paymentID string) attempt.Connector {
 	return func(paymentID string) attempt.Connector { return serving.For(paymentID) }
 }
 
-// connect gives the line of an account, a new one where none is under its key.
+// connect returns an account's client under its key, with one more user.
 func (f *fleets) connect(p *config.Provider, serving plugin.Active,
 	secrets map[string]string,
-) (lineKey, *egress.Client, error) {
+) (clientKey, *egress.Client, error) {
 	settings, err := f.egress(p, serving, secrets)
 	if err != nil {
-		return lineKey{}, nil, err
+		return clientKey{}, nil, err
 	}
 	settings.Now = f.settings.Now
 	key := keyOf(settings)
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	if there, found := f.lines[key]; found {
-		there.users++
-		return key, there.client, nil
-	}
-	settings.Admission = f.admission(settings)
-	client, err := egress.New(settings)
-	if err != nil {
-		return lineKey{}, nil, err
-	}
-	f.lines[key] = &line{client: client, users: 1}
-	return key, client, nil
+	client, err := f.clients.LoadOrNew(key, func() (*egress.Client, error) {
+		settings.Admission = f.admission(settings)
+		return egress.New(settings)
+	})
+	return key, client, err
 }
 
-// admission gives the admission of an account with its credentials. The caller holds the mutex.
+// admission returns the admission of an account with its credentials.
 func (f *fleets) admission(s egress.Settings) *egress.Admission {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	key := admissionKey{provider: s.Provider, base: s.BaseURL, secrets: config.FingerprintOf(s.Secrets)}
 	there, known := f.admissions[key]
 	if !known {
@@ -239,21 +230,17 @@ func (f *fleets) admission(s egress.Settings) *egress.Admission {
 	return there
 }
 
-// disconnect gives lines back, and closes those that nobody uses any more.
-func (f *fleets) disconnect(used []lineKey) {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
+// disconnect releases clients, and closes those without further users.
+func (f *fleets) disconnect(used []clientKey) {
 	for _, key := range used {
-		there := f.lines[key]
-		if there.users--; there.users == 0 {
-			delete(f.lines, key)
-			there.client.Close()
+		if client, last := f.clients.Release(key); last {
+			client.Close()
 		}
 	}
 }
 
-// egress are an account's settings. A candidate shares the stable generation's line, so that one breaker judges the
-// provider.
+// egress are the settings of an account's client. A canary shares the stable generation's client, so that the provider
+// has one breaker.
 func (f *fleets) egress(p *config.Provider, serving plugin.Active,
 	secrets map[string]string,
 ) (egress.Settings, error) {
@@ -286,8 +273,8 @@ func (f *fleets) egress(p *config.Provider, serving plugin.Active,
 	}, nil
 }
 
-// further are the hosts that an account's requests and secrets may go to besides its base URL's, sorted. They are real
-// ones: a simulated account has none.
+// further are the hosts that an account's requests and secrets may go to beside its base URL's, sorted. A simulated
+// account has none: they are real ones.
 func further(p *config.Provider, manifests []*abi.Manifest) []string {
 	if p.Simulated {
 		return nil
@@ -300,8 +287,8 @@ func further(p *config.Provider, manifests []*abi.Manifest) []string {
 	return slices.Compact(hosts)
 }
 
-func keyOf(s egress.Settings) lineKey {
-	return lineKey{
+func keyOf(s egress.Settings) clientKey {
+	return clientKey{
 		provider: s.Provider, base: s.BaseURL, hosts: strings.Join(s.Hosts, " "),
 		secrets: config.FingerprintOf(s.Secrets), private: s.AllowPrivate,
 		timeout: int64(s.Timeout), connections: s.MaxConns, perSecond: s.PerSecond, retry: s.Retry, breaker: s.Breaker,
@@ -310,11 +297,4 @@ func keyOf(s egress.Settings) lineKey {
 
 func count(n int) uint32 {
 	return uint32(min(max(n, 0), math.MaxInt32))
-}
-
-// count is how many lines are there.
-func (f *fleets) count() int {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	return len(f.lines)
 }

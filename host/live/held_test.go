@@ -1,7 +1,6 @@
 package live_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,13 +33,13 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 	request := &abi.HttpRequest{Method: "GET", Path: []*abi.Part{{Part: &abi.Part_Literal{Literal: "/"}}}}
 	for range 5 {
 		require.NoError(t, available())
-		require.NoError(t, h.keeper.Fleet().Accounts["paygram-eu"].Egress.Do(t.Context(), egress.Exchange{
-			Request: request,
-			Before:  func(context.Context, int) (time.Time, error) { return time.Unix(0, 0), nil },
-			After: func(context.Context, egress.Try) egress.Judgement {
-				return egress.Judgement{Signal: egress.SignalUnauthenticated}
-			},
-		}))
+		client := h.keeper.Fleet().Accounts["paygram-eu"].Egress
+		rendered, err := client.Render(request)
+		require.NoError(t, err)
+		for try := range client.Tries(t.Context(), egress.Exchange{Request: rendered}) {
+			try.Send(time.Unix(0, 0))
+			try.Judge(egress.Judgement{Signal: egress.SignalUnauthenticated})
+		}
 	}
 	require.ErrorContains(t, available(), "suspended since")
 	for _, edit := range []string{

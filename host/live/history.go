@@ -14,12 +14,11 @@ import (
 	"payrouter/host/atomicfile"
 )
 
-// history is the configurations that served: in memory, the oldest first, and each in a file of its own,
-// NNNNNNNNNN.json, so that a crash can spoil none but the one being written. Texts hold no secrets, only where they
-// are; the folder is its owner's all the same.
+// history are the configurations that were active: in memory, the oldest first, and each in a file of its own,
+// NNNNNNNNNN.json. Texts contain no secrets, only references to them; the folder is private all the same.
 type history struct {
 	dir      string
-	remember int
+	limit    int
 	editions []numbered
 }
 
@@ -28,10 +27,9 @@ type numbered struct {
 	Edition
 }
 
-// openHistory reads what is in a folder, and makes it where it is not there. What cannot be read is told of and passed
-// over.
-func openHistory(dir string, remember int, log *slog.Logger) (*history, error) {
-	h := &history{dir: dir, remember: remember}
+// openHistory reads a folder, and makes it where it is missing. A file that cannot be read is logged and skipped.
+func openHistory(dir string, limit int, log *slog.Logger) (*history, error) {
+	h := &history{dir: dir, limit: limit}
 	if dir == "" {
 		return h, nil
 	}
@@ -49,7 +47,7 @@ func openHistory(dir string, remember int, log *slog.Logger) (*history, error) {
 		}
 		e, err := readEdition(filepath.Join(dir, file.Name()))
 		if err != nil {
-			log.Warn("pass over a former configuration", slog.Any("error", err))
+			log.Warn("a former configuration cannot be read", slog.Any("error", err))
 		}
 		h.editions = append(h.editions, numbered{number, e})
 	}
@@ -70,15 +68,14 @@ func readEdition(path string) (Edition, error) {
 	return e, nil
 }
 
-// add appends an edition, durably, and forgets the oldest beyond those that are remembered. After an error it is
-// remembered in memory.
+// add appends an edition, durably, and removes the oldest beyond the limit. After an error it is kept in memory.
 func (h *history) add(e Edition) error {
 	number := 1
 	if len(h.editions) > 0 {
 		number = h.editions[len(h.editions)-1].number + 1
 	}
 	h.editions = append(h.editions, numbered{number, e})
-	forgotten := max(len(h.editions)-h.remember, 0)
+	forgotten := max(len(h.editions)-h.limit, 0)
 	old := h.editions[:forgotten]
 	h.editions = slices.Clone(h.editions[forgotten:])
 	if h.dir == "" {
@@ -118,8 +115,7 @@ func (h *history) newest() []Edition {
 	return editions
 }
 
-// write replaces the routing file's text at once and durably: whoever reads it gets the old or the new. A symbolic link
-// stays one, its target is replaced.
+// write replaces the routing file's text atomically and durably. A symbolic link stays one: its target is replaced.
 func write(path, text string) error {
 	target, mode := path, fs.FileMode(0o644)
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -136,8 +132,8 @@ func write(path, text string) error {
 	return atomicfile.Write(target, []byte(text), mode)
 }
 
-// throughDotDotData tells of a link as Kubernetes makes them: the next update of the ConfigMap would undo what is
-// written behind it.
+// throughDotDotData reports a link as Kubernetes makes them: the next update of the ConfigMap would undo what is written
+// behind it.
 func throughDotDotData(path string) bool {
 	to, err := os.Readlink(path)
 	return err == nil && slices.Contains(strings.Split(filepath.ToSlash(to), "/"), "..data")

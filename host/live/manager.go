@@ -1,12 +1,13 @@
-// Package live keeps what serves in step with the routing file and the plugins.
+// Package live applies changes of the routing file and of the plugins while the router runs.
 //
-// It hides how a change comes to serve: an edit of the file, an edit over the API, a change of plugins. Whichever it
-// is, what would serve is built whole beside what does serve (fleet.go), and takes its place in one step; what does not
-// hold together changes nothing and is shown as the pending edit (look.go, edit.go). What served is remembered over
-// restarts, so that it can be gone back to (history.go).
+// It hides how a change becomes active: an edit of the file (reload.go), an edit over the API (edit.go), a change of
+// plugins (manager.go). A new fleet is built beside the active one (fleet.go) and replaces it in one step; one that
+// cannot be built changes nothing and is shown as the pending edit. Former configurations survive restarts, for a
+// rollback (history.go).
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,29 +23,27 @@ import (
 	"payrouter/host/plugin"
 )
 
-// Settings of a keeper. Zero fields take the defaults that they name; File has none.
+// Settings of a manager. Zero fields take the defaults that they name; File is required.
 type Settings struct {
 	// File is the routing file.
 	File string
 	// Environ overrides it, and has secrets: "NAME=value".
 	Environ []string
-	// History is a folder of the keeper's own, for the configurations that served. Empty keeps them in memory only.
+	// History is a folder for former configurations. Empty keeps them in memory only.
 	History string
 	// Remember is how many of them are kept. 0 means 50.
 	Remember int
-	// Every is how often the file, and files of secrets, are looked at besides hints that they changed. 0 means 250 ms.
+	// Every is how often the file, and files of secrets, are read without a notification. 0 means 250 ms.
 	Every time.Duration
-	// Settle is how long they must stand still before what they say is taken. Whoever writes a file in place writes it
-	// in pieces, and a piece of a good file may be a good file. 0 means 100 ms.
+	// Settle is how long they must not change before they are applied: a file may be written in pieces, and a piece may
+	// be valid by itself. 0 means 100 ms.
 	Settle time.Duration
-	// Simulate points every configuration's accounts at simulated providers before it serves. Nil leaves them as the
-	// file has them.
+	// Simulate points every configuration's accounts at simulated providers. Nil leaves them as the file has them.
 	Simulate config.Simulator
-	// Health and Prices are what every fleet's rules go by; see payment.Fleet.
+	// Health and Prices are for every fleet's rules; see payment.Fleet.
 	Health payment.Health
 	Prices payment.Prices
-	// Machine knows what this process can still open; every account's connections report to it. Nil means one of the
-	// keeper's own.
+	// Machine is shared by every account's connections. Nil means one of the manager's own.
 	Machine *egress.Machine
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
@@ -52,21 +51,13 @@ type Settings struct {
 }
 
 func (s Settings) withDefaults() Settings {
-	if s.Remember == 0 {
-		s.Remember = 50
-	}
-	if s.Every == 0 {
-		s.Every = 250 * time.Millisecond
-	}
-	if s.Settle == 0 {
-		s.Settle = 100 * time.Millisecond
-	}
+	s.Remember = cmp.Or(s.Remember, 50)
+	s.Every = cmp.Or(s.Every, 250*time.Millisecond)
+	s.Settle = cmp.Or(s.Settle, 100*time.Millisecond)
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
+	s.Logger = cmp.Or(s.Logger, slog.New(slog.DiscardHandler))
 	return s
 }
 
@@ -75,23 +66,23 @@ type Server interface {
 	Serve(next *payment.Fleet)
 }
 
-// errNotServing: nobody has been told of the first fleet yet.
+// errNotServing: Bind was not called yet.
 var errNotServing = errors.New("the router does not serve yet")
 
-// Manager keeps a configuration in effect. It is safe for concurrent use; changes happen one at a time.
+// Manager has the active configuration. It is safe for concurrent use; changes happen one at a time.
 type Manager struct {
 	settings Settings
 	log      *slog.Logger
 	fleets   *fleets
 
-	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may be
-	// waiting for it.
+	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may wait
+	// for it.
 	mutex     sync.Mutex
 	servers   []Server
 	activeSet plugin.ActiveSet
 	serving   *build
-	// seen is what the file and the secrets' files said last, taken or not; watched is the configuration by which
-	// secrets are looked at.
+	// seen is the last content of the file and the secrets' files, active or not; watched is the configuration whose
+	// secrets are watched.
 	seen    snapshot
 	watched *config.Config
 	pending *Pending
@@ -101,10 +92,10 @@ type Manager struct {
 	closed  bool
 }
 
-// Open makes the routing file serve over a activeSet: Fleet is what an engine begins with. Where the file does not hold
-// together and the history has a configuration that does, that one serves, and the file's is the pending edit: a bad
-// edit that was found out while the router ran must not keep it from starting again. Close gives back what Open took;
-// the activeSet is held until then.
+// Open makes the routing file active over a set of plugins; Fleet is the engine's first. Where the file has mistakes and
+// the history has a configuration without any, that one becomes active, and the file's is the pending edit: an edit that
+// was refused while the router ran must not keep it from starting again. Close releases what Open took; the set is held
+// until then.
 func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	s = s.withDefaults()
 	file, err := filepath.Abs(s.File)
@@ -134,12 +125,12 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	m.serving = former
 	m.refused++
 	m.setPending(err)
-	m.log.Error("the routing file is not in order: the last configuration that served goes on",
+	m.log.Error("the routing file has mistakes: the last active configuration is used",
 		slog.String("version", last.Version), slog.Any("problems", err))
 	return m, nil
 }
 
-// Fleet is what serves now.
+// Fleet is the active one.
 func (m *Manager) Fleet() *payment.Fleet {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -156,11 +147,11 @@ func (m *Manager) Bind(servers ...Server) {
 
 // Run watches the routing file and the files of secrets until ctx ends.
 func (m *Manager) Run(ctx context.Context) {
-	config.Watch(ctx, m.settings.File, m.settings.Every, func() { m.look(ctx) })
+	config.Watch(ctx, m.settings.File, m.settings.Every, func() { m.reload(ctx) })
 }
 
-// Adopt makes a activeSet serve. Its error says why the configuration does not fit it; then nothing has changed. An
-// edit that waits for such plugins is taken with them.
+// Adopt applies a set of plugins. Its error is why the configuration does not fit it; then nothing has changed. A
+// pending edit that needs these plugins becomes active with them.
 func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -172,7 +163,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 		if edited, broken := m.build(m.seen.text, activeSet); broken == nil {
 			next.discard()
 			m.activeSet = activeSet
-			m.take(edited, Edition{At: m.now(), Source: BySourceFile})
+			m.apply(edited, Edition{At: m.now(), Source: BySourceFile})
 			return nil
 		}
 	}
@@ -180,11 +171,11 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 		return fmt.Errorf("the plugins do not fit the configuration: %w", err)
 	}
 	m.activeSet = activeSet
-	m.serve(next)
+	m.swap(next)
 	return nil
 }
 
-// Pinned tells whether the configuration that serves lets a module of a plugin serve every account of it.
+// Pinned reports whether the active configuration allows a module for every account of its plugin.
 func (m *Manager) Pinned(name, digest string) bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -193,7 +184,7 @@ func (m *Manager) Pinned(name, digest string) bool {
 	})
 }
 
-// Close gives back what serves now, once nobody serves with it any more, and lets nothing change from then on.
+// Close releases the active fleet, which the server must no longer use, and refuses changes from then on.
 func (m *Manager) Close() {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -211,10 +202,10 @@ func (m *Manager) changeable() error {
 	return nil
 }
 
-// take makes a configuration serve that is not the one that does, and remembers it.
-func (m *Manager) take(next *build, as Edition) {
+// apply makes another configuration active, and adds it to the history.
+func (m *Manager) apply(next *build, as Edition) {
 	former := m.serving.config.Version
-	m.serve(next)
+	m.swap(next)
 	m.remember(as)
 	m.applied++
 	m.pending = nil
@@ -222,25 +213,25 @@ func (m *Manager) take(next *build, as Edition) {
 		slog.String("source", string(as.Source)), slog.String("by", as.By))
 }
 
-// serve lets the engine have a fleet. The one before is given back by the engine, when its last turn is over.
-func (m *Manager) serve(next *build) {
+// swap gives the server a fleet. The server releases the former one when its last payment under way has ended.
+func (m *Manager) swap(next *build) {
 	m.serving = next
 	for _, server := range m.servers {
 		server.Serve(next.fleet)
 	}
 }
 
-// remember notes what serves now, if that is not what was noted last. A history that cannot be written keeps no change
-// from serving.
+// remember adds the active configuration to the history, if it is not the last one there. A history that cannot be
+// written does not stop a change.
 func (m *Manager) remember(as Edition) {
 	if last, known := m.history.last(); known && last.Text == m.serving.text {
 		return
 	}
 	as.Version, as.Text = m.serving.config.Version, m.serving.text
 	if err := m.history.add(as); err != nil {
-		m.log.Error("remember the configuration", slog.String("version", as.Version), slog.Any("error", err))
+		m.log.Error("the configuration cannot be added to the history", slog.String("version", as.Version), slog.Any("error", err))
 	}
 }
 
-// now is as the history has it, so that what was read back is what was written.
+// now has the precision of the history, so that what is read back equals what was written.
 func (m *Manager) now() time.Time { return m.settings.Now().UTC().Round(0) }

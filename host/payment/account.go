@@ -41,7 +41,7 @@ func (e *missingError) Error() string {
 	return "needs " + strings.Join(e.fields, ", ")
 }
 
-// Health is how providers did lately, and how much of their limits rules have used, as health.Book knows it. Safe for
+// Health is how providers did lately, and how much of their limits rules have used, as health.Statistics knows it. Safe for
 // concurrent use.
 type Health interface {
 	Record(provider string, now time.Time) routing.Record

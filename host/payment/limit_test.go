@@ -16,10 +16,10 @@ import (
 )
 
 // limitedHouse has two accounts: the first by a rule that takes three payments and 100 EUR, the second for the rest.
-func limitedHouse(t *testing.T) (*house, *health.Book) {
+func limitedHouse(t *testing.T) (*house, *health.Statistics) {
 	t.Helper()
 	provider := newProvider(t, says(`{"id":"p-1","status":"paid"}`))
-	book := &health.Book{}
+	book := &health.Statistics{}
 	h := newHouse(t, paymenttest.Settings{Observe: book.Observe},
 		probed{name: "first", connector: &probe{name: "one"}, url: provider.url},
 		probed{name: "second", connector: &probe{name: "two"}, url: provider.url})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -81,8 +82,8 @@ func (b *bank) Askable() error { return nil }
 
 func (b *bank) Resume() bool { return false }
 
-func (b *bank) Render(request *abi.HttpRequest) (egress.Request, error) {
-	return egress.Request{Method: request.GetMethod(), URL: b.name + pathOf(request), Body: request.GetBody()}, nil
+func (b *bank) Render(request *abi.HttpRequest) (*egress.Request, error) {
+	return &egress.Request{Method: request.GetMethod(), URL: b.name + pathOf(request), Body: request.GetBody()}, nil
 }
 
 func pathOf(request *abi.HttpRequest) string {
@@ -93,19 +94,18 @@ func pathOf(request *abi.HttpRequest) string {
 	return path
 }
 
-func (b *bank) Do(ctx context.Context, x egress.Exchange) error {
-	const tries = 2
-	for try := 1; try <= tries; try++ {
-		if _, err := x.Before(ctx, try); err != nil {
-			return err
-		}
-		done := b.serve(pathOf(x.Request), x.Request.GetBody())
-		done.Number = try
-		if !x.After(ctx, done).Retry {
-			return nil
+func (b *bank) Tries(_ context.Context, x egress.Exchange) iter.Seq[*egress.Try] {
+	return func(yield func(*egress.Try) bool) {
+		for number := 1; number <= 2; number++ {
+			try := egress.NewTry(number, func(t *egress.Try, _ time.Time) {
+				*t = b.serve(strings.TrimPrefix(x.Request.URL, b.name), x.Request.Body)
+				t.Number = number
+			})
+			if !yield(try) || !try.Judged().Retry {
+				return
+			}
 		}
 	}
-	return &egress.EndedError{Reason: egress.EndTries, Tries: tries}
 }
 
 func (b *bank) serve(path string, text []byte) egress.Try {

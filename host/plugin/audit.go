@@ -15,18 +15,18 @@ const (
 	// StepCompile: the contract and the imports are checked, fuel is put in, machine code is made, and a first instance
 	// brought up.
 	StepCompile Step = "compile"
-	// StepDescribe: the plugin is asked for its manifest, which is checked.
+	// StepDescribe: the plugin returns its manifest, which is checked.
 	StepDescribe Step = "describe"
-	// StepCompare: name, version, secrets and hosts are held against what serves.
+	// StepCompare: name, version, secrets and hosts are compared with the active generation's.
 	StepCompare Step = "compare"
 	StepPin     Step = "pin"
 	// StepShadow: recorded conversations are run through the candidate.
 	StepShadow Step = "shadow"
 	StepKeep   Step = "keep"
-	// StepAdopt: the configuration is asked whether it can work with it.
+	// StepAdopt: the configuration is checked with it.
 	StepAdopt Step = "adopt"
 	StepServe Step = "serve"
-	// StepCanary: a share of payments goes, or goes no longer, to a candidate.
+	// StepCanary: a candidate receives a share of the payments, or no longer does.
 	StepCanary   Step = "canary"
 	StepRollback Step = "rollback"
 	StepDrain    Step = "drain"
@@ -43,39 +43,39 @@ type Event struct {
 	Generation int64
 	// Source is where the change came from: "folder plugins/paygram.wasm", "upload by desk", "canary".
 	Source string
-	// Detail says more; Error says why it failed. Either may be empty.
+	// Detail describes what was done, Error why it failed. Either may be empty.
 	Detail string
 	Error  string
 }
 
-// mostEvents are kept of a plugin; older ones are in the log.
-const mostEvents = 200
+// maxEvents are kept of a plugin; older ones are in the log.
+const maxEvents = 200
 
-// trail gathers the events of one change.
+// trail collects the events of one change.
 type trail struct {
 	registry *Registry
 	name     string // of the plugin, or of its file until that is known
 	source   string
 	about    Event
 	events   []Event
-	// quiet: nothing serves yet, so that what goes well is no news.
+	// quiet: the router is starting, so that a success is logged at debug level.
 	quiet bool
 }
 
-func (s *Registry) trail(name, source string) *trail {
-	return &trail{registry: s, name: name, source: source}
+func (r *Registry) trail(name, source string) *trail {
+	return &trail{registry: r, name: name, source: source}
 }
 
-// of says which generation the following events are about.
+// of sets the generation of the following events.
 func (t *trail) of(g *Generation) {
 	t.name = g.manifest.GetName()
 	t.about.Digest, t.about.Version, t.about.Generation = g.Digest(), g.manifest.GetVersion(), g.number
 }
 
-// done notes a step that was taken.
+// done notes a step that succeeded.
 func (t *trail) done(step Step, detail string) { t.note(step, detail, nil) }
 
-// failed notes the step at which a change stopped, and gives its error back.
+// failed notes the step at which a change stopped, and returns its error.
 func (t *trail) failed(step Step, err error) error {
 	err = at(step, err)
 	if refused, ok := err.(*RefusedError); ok { //nolint:errorlint // at gives one or it is not there
@@ -93,31 +93,31 @@ func (t *trail) note(step Step, detail string, err error) {
 		slog.String("version", event.Version),
 		slog.String("source", t.source), slog.String("detail", detail),
 	}
-	say := t.registry.settings.Logger.Info
+	log := t.registry.settings.Logger.Info
 	if t.quiet {
-		say = t.registry.settings.Logger.Debug
+		log = t.registry.settings.Logger.Debug
 	}
 	if err != nil {
 		event.Error = err.Error()
-		attributes, say = append(attributes, slog.Any("error", err)), t.registry.settings.Logger.Error
+		attributes, log = append(attributes, slog.Any("error", err)), t.registry.settings.Logger.Error
 	}
-	say("plugin", attributes...)
+	log("plugin", attributes...)
 	t.events = append(t.events, event)
 	t.registry.remember(t.name, event)
 }
 
-// mostStrangers are names of which nothing serves and events are kept all the same.
-const mostStrangers = 50
+// maxInactive bounds the names without an active generation of which events are kept.
+const maxInactive = 50
 
-func (s *Registry) remember(name string, event Event) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if _, known := s.entries[name]; !known && len(s.entries) >= len(s.active.plugins)+mostStrangers {
+func (r *Registry) remember(name string, event Event) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if _, known := r.states[name]; !known && len(r.states) >= len(r.active.plugins)+maxInactive {
 		return
 	}
-	entry := s.entry(name)
-	entry.events = append(entry.events, event)
-	if excess := len(entry.events) - mostEvents; excess > 0 {
-		entry.events = append([]Event(nil), entry.events[excess:]...)
+	known := r.stateFor(name)
+	known.events = append(known.events, event)
+	if excess := len(known.events) - maxEvents; excess > 0 {
+		known.events = append([]Event(nil), known.events[excess:]...)
 	}
 }

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -9,70 +10,69 @@ import (
 	"time"
 )
 
-// CanarySettings say when a canary is given up. Zero fields take the defaults that they name.
+// CanarySettings decide when a canary is aborted. Zero fields take the defaults that they name.
 type CanarySettings struct {
-	// Least is how many attempts both sides must have had before they are compared. 0 means 50.
-	Least int
-	// Percent is by how many percentage points the canary's errors, or its declines, may be more than the stable one's.
-	// 0 means 5.
-	Percent int
+	// MinAttempts is how many attempts both sides need before they are compared. 0 means 50.
+	MinAttempts int
+	// MaxPercent is by how many percentage points the canary's failures, or its declines, may exceed the stable
+	// generation's. 0 means 5.
+	MaxPercent int
 }
 
 func (c CanarySettings) withDefaults() CanarySettings {
-	if c.Least == 0 {
-		c.Least = 50
-	}
-	if c.Percent == 0 {
-		c.Percent = 5
-	}
+	c.MinAttempts = cmp.Or(c.MinAttempts, 50)
+	c.MaxPercent = cmp.Or(c.MaxPercent, 5)
 	return c
 }
 
-// Sample is what became of one attempt.
+// Sample is the result of one attempt.
 type Sample struct {
 	Plugin, Digest string
-	// Failed: there was no readable answer, or the plugin did not do its part.
+	// Failed: there was no readable answer, or the plugin failed.
 	Failed bool
-	// Declined: the provider would not take it.
+	// Declined: the provider declined it.
 	Declined bool
 }
 
-// Figures count what became of attempts.
+// Figures count the results of attempts.
 type Figures struct {
 	Attempts, Failed, Declined int
 }
 
-// trial is a canary's, since it began. It is safe for concurrent use.
-type trial struct {
-	since          time.Time
-	stable, canary string // digests
+// canaryTally counts the attempts of a canary and of the stable generation since the canary began. It is safe for
+// concurrent use.
+type canaryTally struct {
+	since        time.Time
+	stableDigest string
+	canaryDigest string
+
 	mutex          sync.Mutex
-	before, now    Figures // of the stable one and of the canary, since then
-	givenUp        string  // why, once it is
+	stable, canary Figures
+	aborted        string // the reason; empty while the canary goes on
 }
 
-func newTrial(active Active, now time.Time) *trial {
+func newCanaryTally(active Active, now time.Time) *canaryTally {
 	if active.Canary == nil {
 		return nil
 	}
-	return &trial{since: now, stable: active.Stable.Digest(), canary: active.Canary.Digest()}
+	return &canaryTally{since: now, stableDigest: active.Stable.Digest(), canaryDigest: active.Canary.Digest()}
 }
 
-// count adds a sample, and gives the reason to give the canary up, once.
-func (t *trial) count(sample Sample, settings CanarySettings) string {
+// count adds a sample, and returns the reason to abort the canary, once.
+func (t *canaryTally) count(sample Sample, settings CanarySettings) string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	switch sample.Digest {
-	case t.stable:
-		t.before.add(sample)
-	case t.canary:
-		t.now.add(sample)
+	case t.stableDigest:
+		t.stable.add(sample)
+	case t.canaryDigest:
+		t.canary.add(sample)
 	}
-	if t.givenUp != "" {
+	if t.aborted != "" {
 		return ""
 	}
-	t.givenUp = worse(t.before, t.now, settings)
-	return t.givenUp
+	t.aborted = worse(t.stable, t.canary, settings)
+	return t.aborted
 }
 
 func (f *Figures) add(sample Sample) {
@@ -85,26 +85,26 @@ func (f *Figures) add(sample Sample) {
 	}
 }
 
-// worse says in what a canary is worse than what serves beside it, by more than the settings take and than chance
+// worse describes in what a canary is worse than the stable generation, by more than the settings allow and than chance
 // explains; empty where it is not.
-func worse(before, now Figures, settings CanarySettings) string {
-	if before.Attempts < settings.Least || now.Attempts < settings.Least {
+func worse(stable, canary Figures, settings CanarySettings) string {
+	if min(stable.Attempts, canary.Attempts) < settings.MinAttempts {
 		return ""
 	}
-	for _, side := range []struct {
-		what                 string
-		countBefore, countIs int
-	}{{"fails", before.Failed, now.Failed}, {"is declined", before.Declined, now.Declined}} {
-		if exceeds(side.countBefore, before.Attempts, side.countIs, now.Attempts, settings.Percent) {
-			return fmt.Sprintf("it %s %d times of %d, the stable one %d of %d", side.what, side.countIs, now.Attempts,
-				side.countBefore, before.Attempts)
+	for _, result := range []struct {
+		what           string
+		stable, canary int
+	}{{"fails", stable.Failed, canary.Failed}, {"is declined", stable.Declined, canary.Declined}} {
+		if exceeds(result.stable, stable.Attempts, result.canary, canary.Attempts, settings.MaxPercent) {
+			return fmt.Sprintf("it %s %d times of %d, the stable one %d of %d", result.what, result.canary,
+				canary.Attempts, result.stable, stable.Attempts)
 		}
 	}
 	return ""
 }
 
-// exceeds compares two rates: the second must be higher by more than a number of percentage points, and by more than
-// chance brings about once in a hundred times, by the two-proportion z-test with the rates pooled.
+// exceeds reports whether the second rate is higher than the first by more than a number of percentage points, and by
+// more than chance causes once in a hundred times (two-proportion z-test with the rates pooled).
 func exceeds(a, ofA, b, ofB, percent int) bool {
 	const oneInHundred = 2.326
 	rateA, rateB := float64(a)/float64(ofA), float64(b)/float64(ofB)
@@ -116,34 +116,34 @@ func exceeds(a, ofA, b, ofB, percent int) bool {
 	return rateB-rateA > oneInHundred*deviation
 }
 
-// Observe is told what became of an attempt, for the canary of its plugin, if there is one. It does not wait for
-// anything. A canary that turns out worse is aborted.
-func (s *Registry) Observe(sample Sample) {
-	s.mutex.RLock()
-	var on *trial
-	if entry := s.entries[sample.Plugin]; entry != nil {
-		on = entry.trial
+// Observe counts the result of an attempt for the canary of its plugin, if there is one. It does not block. A canary
+// that turns out worse is aborted.
+func (r *Registry) Observe(sample Sample) {
+	r.mutex.RLock()
+	var tally *canaryTally
+	if known := r.states[sample.Plugin]; known != nil {
+		tally = known.canary
 	}
-	s.mutex.RUnlock()
-	if on == nil {
+	r.mutex.RUnlock()
+	if tally == nil {
 		return
 	}
-	reason := on.count(sample, s.settings.Canary)
+	reason := tally.count(sample, r.settings.Canary)
 	if reason == "" {
 		return
 	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.closed {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.closed {
 		return
 	}
-	// Not on the attempt's own goroutine: who adopts the active may wait for attempts.
-	s.tasks.Go(func() { _ = s.abort(s.base, sample.Plugin, "canary watch", reason, on) })
+	// Not on the attempt's own goroutine: Adopt may wait for attempts.
+	r.tasks.Go(func() { _ = r.abort(r.base, sample.Plugin, "canary watch", reason, tally) })
 }
 
-// Share changes the percentage of payments that a canary serves; 1 to 99.
-func (s *Registry) Share(ctx context.Context, name string, share int, by string) error {
-	return s.change(ctx, name, "share by "+by, StepCanary, func(active Active, _ *entry) (change, error) {
+// Share changes the percentage of payments that go to a canary; 1 to 99.
+func (r *Registry) Share(ctx context.Context, name string, share int, by string) error {
+	return r.change(ctx, name, "share by "+by, StepCanary, func(active Active, _ *pluginState) (change, error) {
 		if active.Canary == nil {
 			return change{}, noCanary()
 		}
@@ -152,28 +152,28 @@ func (s *Registry) Share(ctx context.Context, name string, share int, by string)
 	})
 }
 
-// Promote makes a canary serve every payment.
-func (s *Registry) Promote(ctx context.Context, name, by string) error {
-	return s.change(ctx, name, "promotion by "+by, StepCanary, func(active Active, _ *entry) (change, error) {
+// Promote makes a canary the stable generation.
+func (r *Registry) Promote(ctx context.Context, name, by string) error {
+	return r.change(ctx, name, "promotion by "+by, StepCanary, func(active Active, _ *pluginState) (change, error) {
 		if active.Canary == nil {
 			return change{}, noCanary()
 		}
-		return change{name: name, active: Active{Stable: active.Canary}}, s.pinned(name, active.Canary.Digest())
+		return change{name: name, active: Active{Stable: active.Canary}}, r.pinned(name, active.Canary.Digest())
 	})
 }
 
-// Abort ends a canary: what served beside it serves every payment.
-func (s *Registry) Abort(ctx context.Context, name, by string) error {
-	return s.abort(ctx, name, "abort by "+by, "", nil)
+// Abort ends a canary: every payment goes to the stable generation again.
+func (r *Registry) Abort(ctx context.Context, name, by string) error {
+	return r.abort(ctx, name, "abort by "+by, "", nil)
 }
 
-// abort ends a canary, and where on is given only that one.
-func (s *Registry) abort(ctx context.Context, name, source, reason string, on *trial) error {
-	return s.change(ctx, name, source, StepCanary, func(active Active, known *entry) (change, error) {
-		if active.Canary == nil || on != nil && known.trial != on {
+// abort ends a canary; with a tally, only the canary that it counts for.
+func (r *Registry) abort(ctx context.Context, name, source, reason string, tally *canaryTally) error {
+	return r.change(ctx, name, source, StepCanary, func(active Active, known *pluginState) (change, error) {
+		if active.Canary == nil || tally != nil && known.canary != tally {
 			return change{}, noCanary()
 		}
-		t := s.trail(name, source)
+		t := r.trail(name, source)
 		t.of(active.Canary)
 		t.done(StepCanary,
 			"aborted"+because(reason)+", generation "+strconv.FormatInt(active.Canary.number, 10)+" drains")
@@ -189,5 +189,5 @@ func because(reason string) string {
 }
 
 func noCanary() error {
-	return &RefusedError{Step: StepCanary, Reason: ErrCanary, What: "none is on trial"}
+	return &RefusedError{Step: StepCanary, Reason: ErrCanary, What: "there is none"}
 }

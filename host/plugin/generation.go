@@ -1,7 +1,10 @@
-// Package plugin keeps the plugins that serve: each a generation of compiled code with its manifest.
+// Package plugin decides which generation of a plugin is active: compiled code with its manifest.
 //
-// It hides how a module becomes a connector: which checks it goes through, how calls are encoded for it, and which
-// generation of a name is the current one.
+// It hides how a module becomes active: the steps of an install (install.go, checks.go), its signature (package
+// signature), the shadow check with recorded conversations (shadow.go, package replay), canaries (canary.go), the
+// switch of the active set (switch.go), retention of former generations and rollback to them (retention.go,
+// rollback.go), and recovery after a restart from modules and decisions on disk (disk.go, folder.go). A Flow makes the
+// calls (flow.go).
 package plugin
 
 import (
@@ -16,8 +19,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-// FaultError is a plugin's own word that it could not do its part: a panic, an unknown operation, settings that do not
-// serve.
+// FaultError is a failure that a plugin reports itself: a panic, an unknown operation, settings that it cannot use.
 type FaultError struct {
 	Code    abi.Error_Code
 	Message string
@@ -27,12 +29,12 @@ func (e *FaultError) Error() string {
 	return "plugin fault: " + e.Message
 }
 
-// errNoAnswer is an answer of another kind than was asked for.
-var errNoAnswer = errors.New("the answer is not what was asked for")
+// errNoAnswer is an answer of another kind than the call's.
+var errNoAnswer = errors.New("the answer is not of the call's kind")
 
 // Generation is one version of a plugin, compiled and described. It is safe for concurrent use: each call has an
-// instance of the module to itself. It is open as long as somebody holds it: the registry, while it serves or is kept
-// warm, and whoever called Hold.
+// instance of the module to itself. It stays open while it has users: the registry, while it is active or kept warm,
+// and the callers of Hold.
 type Generation struct {
 	module   *wasm.Module
 	manifest *abi.Manifest
@@ -42,10 +44,12 @@ type Generation struct {
 	loadedAt time.Time
 	source   string
 	signed   bool
-	holds    int // the registry's mutex guards it
+	// operations are the manifest's, by name.
+	operations map[string]*operation
+	flows      flows
 }
 
-// Manifest is what the plugin said of itself when it was loaded. It is not to be changed.
+// Manifest is what the plugin returned when it was loaded. It must not be changed.
 func (g *Generation) Manifest() *abi.Manifest { return g.manifest }
 
 // Digest is the SHA-256 of the module's bytes, in hexadecimal.
@@ -54,45 +58,18 @@ func (g *Generation) Digest() string { return g.module.Digest() }
 // Number counts generations, over all plugins, in the order in which they were loaded since the router started.
 func (g *Generation) Number() int64 { return g.number }
 
-// Hold keeps the generation open until Release, which may be called from anywhere, once for each Hold. Only what is
-// open may be held: what serves in an active set that Adopt is asked about, or that is held.
+// Hold keeps the generation open until Release, which is called once for each Hold, from any goroutine. The generation
+// must be in use: in an active set that is Adopt's argument, or held.
 func (g *Generation) Hold() { g.registry.hold(g) }
 
-// Release gives up what Hold took. Who gives up the last hold closes the generation; Release does not wait for that.
+// Release ends a Hold. The last one closes the generation, in the background.
 func (g *Generation) Release() { g.registry.release(g) }
 
-// Stats are the figures of its instances.
+// Stats are the figures of the module's instances.
 func (g *Generation) Stats() wasm.Stats { return g.module.Stats() }
 
-// Prepare turns a call into its first step, and tells the fuel that it burned. ctx bounds the wait for an instance
-// alone. The error is a *FaultError, or one of package wasm's. It begins a conversation, which is recorded as the one
-// about this *abi.Call.
-func (g *Generation) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
-	input, err := call.MarshalVT()
-	if err != nil {
-		return nil, 0, fmt.Errorf("encode a call of %s: %w", g.manifest.GetName(), err)
-	}
-	step, made, err := g.step(ctx, wasm.Prepare, input, replay.EnvOf(call))
-	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
-		g.recorder.begin(g, call, made)
-	}
-	return step, made.Fuel, err
-}
-
-// Interpret turns a response into the next step, as Prepare does a call.
-func (g *Generation) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
-	input, err := in.MarshalVT()
-	if err != nil {
-		return nil, 0, fmt.Errorf("encode a response for %s: %w", g.manifest.GetName(), err)
-	}
-	step, made, err := g.step(ctx, wasm.Interpret, input, replay.EnvOf(in.GetCall()))
-	if !errors.Is(err, wasm.ErrBusy) && !errors.Is(err, wasm.ErrClosed) {
-		g.recorder.add(g, in.GetCall(), made)
-	}
-	return step, made.Fuel, err
-}
-
-// Receive reads a provider's callback, as Prepare does a call.
+// Receive reads a provider's callback, and returns the fuel that this took. ctx bounds only the wait for an instance.
+// The error is a *FaultError, or one of package wasm's.
 func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.Receipt, int64, error) {
 	input, err := callback.MarshalVT()
 	if err != nil {
@@ -108,7 +85,7 @@ func (g *Generation) Receive(ctx context.Context, callback *abi.Callback) (*abi.
 	return answer.GetReceipt(), fuel, nil
 }
 
-// Answer implements replay.Guest: it answers in the contract's bytes, and records nothing.
+// Answer implements replay.Guest: it returns an encoded answer, and records nothing.
 func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) ([]byte, int64, error) {
@@ -119,7 +96,7 @@ func (g *Generation) Answer(ctx context.Context, export wasm.Export, input []byt
 	return raw, fuel, err
 }
 
-// step asks for a step, and gives with it what is recorded.
+// step calls an export that answers with a step, and returns what is recorded with it.
 func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Step, replay.Step, error) {
@@ -137,8 +114,8 @@ func (g *Generation) step(ctx context.Context, export wasm.Export, input []byte,
 	return answer.GetStep(), made, nil
 }
 
-// ask runs one export, and gives the answer, also in its bytes. A panic that the guest recovered from leaves its
-// instance in doubt: it is reported as a bad answer, so that the instance is not used again.
+// ask calls one export, and returns the answer decoded and encoded. After a panic that the guest recovered from, its
+// memory may be inconsistent: the panic is reported as a bad answer, so that the instance is not used again.
 func ask(ctx context.Context, module *wasm.Module, export wasm.Export, input []byte,
 	env wasm.Env,
 ) (*abi.Answer, []byte, int64, error) {

@@ -18,7 +18,7 @@ func operation(name string) *abi.Call { return &abi.Call{Operation: name} }
 // reference is what a call of prepare says, in the one field that the plugin fills.
 func reference(t *testing.T, generation *plugin.Generation, call *abi.Call) string {
 	t.Helper()
-	step, fuel, err := generation.Prepare(t.Context(), call)
+	step, fuel, err := generation.Begin(call).Prepare(t.Context())
 	require.NoError(t, err)
 	require.Positive(t, fuel)
 	return step.GetDone().GetProviderReference()
@@ -29,10 +29,8 @@ func TestCallsGoThere(t *testing.T) {
 	generation := loaded(t, wasm.Limits{})
 	require.Equal(t, "prepared serve", reference(t, generation, operation("serve")))
 
-	step, fuel, err := generation.Interpret(t.Context(), &abi.Interpretation{
-		Call: operation("serve"), State: []byte("state, "),
-		Response: &abi.HttpResponse{Status: 200, Body: []byte("body")},
-	})
+	step, fuel, err := generation.Begin(operation("serve")).Interpret(t.Context(), []byte("state, "),
+		&abi.HttpResponse{Status: 200, Body: []byte("body")})
 	require.NoError(t, err)
 	require.Positive(t, fuel)
 	require.Equal(t, "interpreted state, body", step.GetDone().GetProviderReference())
@@ -49,7 +47,7 @@ func TestCallsGoThere(t *testing.T) {
 func TestAnswersOutliveTheirInstance(t *testing.T) {
 	t.Parallel()
 	generation := loaded(t, wasm.Limits{Instances: 1})
-	first, _, err := generation.Prepare(t.Context(), operation("the first"))
+	first, _, err := generation.Begin(operation("the first")).Prepare(t.Context())
 	require.NoError(t, err)
 	for range 10 {
 		require.Equal(t, "prepared another", reference(t, generation, operation("another")))
@@ -93,7 +91,7 @@ func TestFaultEndsOnlyItsOwnCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			generation := loaded(t, wasm.Limits{Instances: 1})
-			_, fuel, err := generation.Prepare(t.Context(), operation(name))
+			_, fuel, err := generation.Begin(operation(name)).Prepare(t.Context())
 			require.ErrorIs(t, err, row.reason)
 			require.ErrorContains(t, err, row.says)
 			require.Positive(t, fuel, "what it burned is told all the same")
@@ -108,11 +106,10 @@ func TestFaultEndsOnlyItsOwnCall(t *testing.T) {
 func TestFaultOfInterpretEndsOnlyItsOwnCall(t *testing.T) {
 	t.Parallel()
 	generation := loaded(t, wasm.Limits{Instances: 1})
-	in := &abi.Interpretation{Call: operation("trap"), Response: &abi.HttpResponse{Status: 200}}
-	_, _, err := generation.Interpret(t.Context(), in)
+	ok := &abi.HttpResponse{Status: 200}
+	_, _, err := generation.Begin(operation("trap")).Interpret(t.Context(), nil, ok)
 	require.ErrorIs(t, err, wasm.ErrTrapped)
-	in.Call.Operation = "serve"
-	_, _, err = generation.Interpret(t.Context(), in)
+	_, _, err = generation.Begin(operation("serve")).Interpret(t.Context(), nil, ok)
 	require.NoError(t, err)
 }
 
@@ -120,17 +117,17 @@ func TestFaultOfInterpretEndsOnlyItsOwnCall(t *testing.T) {
 func TestUnusableAnswersKeepTheInstance(t *testing.T) {
 	t.Parallel()
 	generation := loaded(t, wasm.Limits{Instances: 1})
-	_, _, err := generation.Prepare(t.Context(), operation("bad settings"))
+	_, _, err := generation.Begin(operation("bad settings")).Prepare(t.Context())
 	fault, ok := errors.AsType[*plugin.FaultError](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, &plugin.FaultError{Code: abi.Error_CODE_BAD_SETTINGS, Message: "no account"}, fault)
 
 	for _, name := range []string{"receipt", "empty step"} {
-		_, _, err := generation.Prepare(t.Context(), operation(name))
-		require.ErrorContains(t, err, "hostile: prepare: the answer is not what was asked for", name)
+		_, _, err := generation.Begin(operation(name)).Prepare(t.Context())
+		require.ErrorContains(t, err, "hostile: prepare: the answer is not of the call's kind", name)
 	}
 	_, _, err = generation.Receive(t.Context(), &abi.Callback{Method: "GET"})
-	require.ErrorContains(t, err, "hostile: receive: the answer is not what was asked for")
+	require.ErrorContains(t, err, "hostile: receive: the answer is not of the call's kind")
 	require.Zero(t, generation.Stats().Discarded)
 	require.Equal(t, int64(1), generation.Stats().Made)
 }
@@ -148,7 +145,7 @@ func TestFaultsBesideOthersAreNotNoticed(t *testing.T) {
 				name = "reach out"
 			}
 			for range 10 {
-				step, _, err := generation.Prepare(t.Context(), operation(name))
+				step, _, err := generation.Begin(operation(name)).Prepare(t.Context())
 				if ended := err != nil; ended != (name == "reach out") || !ended && step.GetDone() == nil {
 					wrong[i] = fmt.Errorf("%s: %v, %v", name, step, err)
 				}

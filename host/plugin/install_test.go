@@ -25,13 +25,12 @@ func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
 		Id: id, Amount: "49.90", Currency: "EUR",
 		Payer: &abi.Payer{Name: "Ada Lovelace", Email: "ada@lovelace.example"},
 	}}
-	step, _, err := generation.Prepare(t.Context(), call)
+	flow := generation.Begin(call)
+	step, _, err := flow.Prepare(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, step.GetSend())
-	step, _, err = generation.Interpret(t.Context(), &abi.Interpretation{
-		Call: call, State: step.GetSend().GetState(),
-		Response: &abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)},
-	})
+	step, _, err = flow.Interpret(t.Context(), step.GetSend().GetState(),
+		&abi.HttpResponse{Status: 200, Body: []byte("ord-" + id)})
 	require.NoError(t, err)
 	return step.GetDone()
 }
@@ -96,7 +95,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 				Signature: signed(key, "0.9.0", variant(t, "version=0.9.0")),
 			},
 			plugin.Settings{Keys: keys},
-			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that has served: 0.9.0, after 1.0.0",
+			plugin.StepCompare, plugin.ErrOlder, "compare: version older than one that was active: 0.9.0, after 1.0.0",
 		},
 		"new import": {
 			plugin.Candidate{Code: module(t, "socket")},
@@ -128,7 +127,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "secret=master_key")},
 			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrSecrets,
-			"compare: secret list changed: none before, master_key now (allow secrets, if that is meant)",
+			"compare: secret list changed: none before, master_key now (allow secrets, if that is intended)",
 		},
 		"changed secret list of a canary": {
 			plugin.Candidate{Code: variant(t, "secret=master_key"), Canary: 10, Allow: plugin.Allowances()},
@@ -139,7 +138,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "host=collect.example.net")},
 			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrHosts,
-			"compare: new hosts: collect.example.net (allow hosts, if that is meant)",
+			"compare: new hosts: collect.example.net (allow hosts, if that is intended)",
 		},
 		"new host of a canary": {
 			plugin.Candidate{Code: variant(t, "host=collect.example.net"), Canary: 10, Allow: plugin.Allowances()},
@@ -155,7 +154,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "place=/v2/buy")},
 			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow,
-			"shadow: differs from what serves: 3 recorded conversations, 3 times requests differ",
+			"shadow: differs from the active generation: 3 recorded conversations, 3 times requests differ",
 		},
 		"another outcome": {
 			plugin.Candidate{Code: variant(t, "outcome=failed")},
@@ -171,7 +170,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"canary of nothing": {
 			plugin.Candidate{Code: variant(t, "name=tame"), Canary: 10},
 			plugin.Settings{},
-			plugin.StepCompare, plugin.ErrCanary, "nothing of this name serves, to try it beside",
+			plugin.StepCompare, plugin.ErrCanary, "no generation of this name is active beside it",
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -361,5 +360,5 @@ func TestDamagedModulesAreNotServed(t *testing.T) {
 	again := newRegistry(t, plugin.Settings{Dir: kept})
 	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), path+" is damaged")
 	require.NoError(t, os.WriteFile(filepath.Join(kept, "hostile", "record.json"), []byte("{"), 0o600))
-	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read what is kept of plugins: ")
+	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read the decisions on plugins: ")
 }

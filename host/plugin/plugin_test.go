@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -132,7 +133,6 @@ func compileOnly(path string) error {
 	return errors.Join(module.Close(context.Background()), compiler.Close(context.Background()))
 }
 
-// newRegistry makes a registry of the test's own.
 // configuration is one that a test makes of functions; nil ones agree.
 type configuration struct {
 	adopt  func(context.Context, plugin.ActiveSet) error
@@ -157,8 +157,11 @@ func newBoundRegistry(tb testing.TB, settings plugin.Settings, c configuration) 
 	return registry
 }
 
+// newRegistry makes a registry of the test's own. It keeps one former generation and a hundred recordings, unless the
+// settings say otherwise.
 func newRegistry(tb testing.TB, settings plugin.Settings) *plugin.Registry {
 	tb.Helper()
+	settings.Keep, settings.Record = cmp.Or(settings.Keep, 1), cmp.Or(settings.Record, 100)
 	compiler, err := wasm.New(filepath.Join(workDir, "cache"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	registry := plugin.NewRegistry(compiler, settings)

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,193 +12,184 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/plugin/signature"
+	"payrouter/host/usage"
 	"payrouter/host/wasm"
 )
 
-// Settings of a registry. Zero fields take the defaults that they name.
+// Settings of a registry. Zero fields have the meaning that they name.
 type Settings struct {
 	// Limits bound the plugins' guests.
 	Limits wasm.Limits
-	// Keys are those whose signatures are believed.
+	// Keys are the keys whose signatures are trusted.
 	Keys signature.Keys
 	// RequireSignature refuses modules that are not signed with one of the Keys.
 	RequireSignature bool
-	// Keep is how many former generations of a plugin stay warm for a rollback. 0 means 1, less than 0 none.
+	// Keep is how many former generations of a plugin stay warm for a rollback. 0 and less mean none.
 	Keep int
-	// Dir is where modules are kept that came otherwise than by the folder, so that a restart serves them. Empty means
-	// that they are not.
+	// Dir is the folder for modules that did not come from the plugin folder, so that they survive a restart. Empty
+	// means that they do not.
 	Dir string
-	// Record is how many conversations of each operation of a plugin are recorded, in memory. 0 means 100, less than 0
-	// none.
+	// Record is how many conversations of each operation of a plugin are recorded, in memory. 0 and less mean none.
 	Record int
-	// RecordBytes is what the recordings of one plugin may take. 0 means 4 MiB.
+	// RecordBytes bounds the recordings of one plugin. 0 means 4 MiB.
 	RecordBytes int
-	// FuelPercent is how much more fuel than before a candidate may burn on recorded conversations. 0 means 50.
+	// FuelPercent is how much more fuel than before a candidate may use on recorded conversations. 0 means 50.
 	FuelPercent int
-	// Canary decides when a canary is given up.
+	// Canary decides when a canary is aborted.
 	Canary CanarySettings
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
-	// Logger is told of every step of a change. Nil means silence.
+	// Logger receives every step of a change. Nil discards.
 	Logger *slog.Logger
 }
 
 func (s Settings) withDefaults() Settings {
-	if s.Keep == 0 {
-		s.Keep = 1
-	}
-	if s.Record == 0 {
-		s.Record = 100
-	}
-	if s.RecordBytes == 0 {
-		s.RecordBytes = 4 << 20
-	}
-	if s.FuelPercent == 0 {
-		s.FuelPercent = 50
-	}
+	s.RecordBytes = cmp.Or(s.RecordBytes, 4<<20)
+	s.FuelPercent = cmp.Or(s.FuelPercent, 50)
 	s.Canary = s.Canary.withDefaults()
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
+	s.Logger = cmp.Or(s.Logger, slog.New(slog.DiscardHandler))
 	return s
 }
 
 // Configuration is what accounts need of plugins, as live.Manager has it.
 type Configuration interface {
-	// Adopt makes an active set serve from now on, one at a time. Its error, for example that a manifest does not fit the
-	// configuration, leaves what was active before. It must not change the registry.
+	// Adopt is called before an active set takes effect, one set at a time. Its error, say that a manifest does not fit
+	// the configuration, cancels the change. It must not change the registry.
 	Adopt(ctx context.Context, active ActiveSet) error
-	// Pinned reports whether the configuration lets a module of a plugin become active.
+	// Pinned reports whether the configuration allows a module of a plugin.
 	Pinned(name, digest string) bool
 }
 
-// Registry holds the generations of each plugin: those that serve, and those that are kept for a while. It is safe for
-// concurrent use. Changes are made one at a time.
+// Registry has the generations of each plugin: those that are active, and those that are kept for a while. It is safe
+// for concurrent use. Changes are made one at a time.
 type Registry struct {
 	compiler *wasm.Compiler
 	settings Settings
-	// base is for what outlives the call that starts it: closing a generation, giving up a canary.
+	// base is for what outlives the call that starts it: closing a generation, aborting a canary.
 	base context.Context
 
 	// configuration is nil until Bind: what LoadDir finds at start becomes active without it.
 	configuration atomic.Pointer[Configuration]
 
-	// installing is held while a module is examined, and changing, taken after it, while the active changes, Adopt
-	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held while anything is
-	// waited for.
+	// installing is held while a module is examined, and changing, taken after it, while the active set changes, Adopt
+	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held during a wait.
 	installing, changing sync.Mutex
 
-	mutex   sync.RWMutex
-	active  ActiveSet
-	entries map[string]*entry
-	open    map[*Generation]struct{}
-	last    int64
-	closed  bool
-	tasks   sync.WaitGroup // closing generations, and ending canaries
-	broken  []error        // what closing generations complained of
+	// users counts who uses each generation: the active set, the warm ones, whoever called Hold.
+	users usage.Pool[int64, *Generation]
+
+	mutex  sync.RWMutex
+	active ActiveSet
+	states map[string]*pluginState
+	// open are the generations whose module is not closed yet.
+	open   map[*Generation]struct{}
+	last   int64 // the number of the latest generation
+	closed bool
+	tasks  sync.WaitGroup // closing generations, and aborting canaries
+	broken []error        // errors of closing generations
 }
 
-// entry is what the registry knows of a plugin beyond what serves.
-type entry struct {
+// pluginState is what the registry has of a plugin beside its active generations.
+type pluginState struct {
 	// warm are former generations, the last one first. The registry holds each.
 	warm     []*Generation
 	recorder *recorder
-	// trial is the canary's; nil where there is none.
-	trial  *trial
-	events []Event
-	record record
+	// canary counts the attempts since there is one; nil without.
+	canary   *canaryTally
+	events   []Event
+	decision decision
 	// file is the path in the folder that provides the plugin; empty where none does.
 	file string
 }
 
-// NewRegistry makes an empty registry. Close gives back what was loaded; the compiler stays the caller's.
-func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
-	return &Registry{
-		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
-		entries: map[string]*entry{}, open: map[*Generation]struct{}{},
-	}
-}
+// Bind names the configuration that every later change of the active set has to fit.
+func (r *Registry) Bind(c Configuration) { r.configuration.Store(&c) }
 
-// Bind names the configuration that every later change of what is active has to fit.
-func (s *Registry) Bind(c Configuration) {
-	s.configuration.Store(&c)
-}
-
-func (s *Registry) adopt(ctx context.Context, next ActiveSet) error {
-	c := s.configuration.Load()
+func (r *Registry) adopt(ctx context.Context, next ActiveSet) error {
+	c := r.configuration.Load()
 	if c == nil {
 		return nil
 	}
 	return (*c).Adopt(ctx, next)
 }
 
-// entry gives what is known of a plugin. The caller holds the mutex.
-func (s *Registry) entry(name string) *entry {
-	known := s.entries[name]
+// NewRegistry makes an empty registry. Close closes what was loaded; the compiler stays the caller's.
+func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
+	return &Registry{
+		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
+		states: map[string]*pluginState{}, open: map[*Generation]struct{}{},
+	}
+}
+
+// stateFor returns a plugin's state, a new one where there is none. The caller holds the mutex.
+func (r *Registry) stateFor(name string) *pluginState {
+	known := r.states[name]
 	if known == nil {
-		known = &entry{recorder: newRecorder(s.settings.Record, s.settings.RecordBytes, s.settings.Now)}
-		s.entries[name] = known
+		known = &pluginState{recorder: newRecorder(r.settings.Record, r.settings.RecordBytes, r.settings.Now)}
+		r.states[name] = known
 	}
 	return known
 }
 
-// shelve makes a generation of a module. The caller releases it.
-func (s *Registry) shelve(module *wasm.Module, manifest *abi.Manifest) *Generation {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.last++
+// newGeneration makes a generation of a module, with the caller as its user.
+func (r *Registry) newGeneration(module *wasm.Module, manifest *abi.Manifest, source string, signed bool) *Generation {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.last++
 	generation := &Generation{
-		module: module, manifest: manifest, number: s.last, registry: s, holds: 1,
-		recorder: s.entry(manifest.GetName()).recorder, loadedAt: s.settings.Now().UTC(),
+		module: module, manifest: manifest, number: r.last, registry: r, source: source, signed: signed,
+		recorder: r.stateFor(manifest.GetName()).recorder, loadedAt: r.settings.Now().UTC(),
+		operations: operationsOf(manifest),
 	}
-	s.open[generation] = struct{}{}
+	r.open[generation] = struct{}{}
+	_, _ = r.users.LoadOrNew(generation.number, func() (*Generation, error) { return generation, nil })
 	return generation
 }
 
-// line makes an active set the registry's, and lets go of the one before.
-func (s *Registry) line(active ActiveSet) {
+// setActive replaces the active set, and releases the former one.
+func (r *Registry) setActive(active ActiveSet) {
 	active.Hold()
-	s.mutex.Lock()
-	former := s.active
-	s.active = active
-	s.mutex.Unlock()
+	r.mutex.Lock()
+	former := r.active
+	r.active = active
+	r.mutex.Unlock()
 	former.Release()
 }
 
-// ActiveSet is what serves now. It stays open while it is the registry's, or held.
-func (s *Registry) ActiveSet() ActiveSet {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
-	return s.active
+// ActiveSet is the current one. It stays open while it is current, or held.
+func (r *Registry) ActiveSet() ActiveSet {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	return r.active
 }
 
 // Current is the stable generation of a plugin.
-func (s *Registry) Current(name string) (*Generation, bool) {
-	active, found := s.ActiveSet().Of(name)
+func (r *Registry) Current(name string) (*Generation, bool) {
+	active, found := r.ActiveSet().Of(name)
 	return active.Stable, found
 }
 
 // Manifests are those of the stable generations, by name.
-func (s *Registry) Manifests() map[string]*abi.Manifest { return s.ActiveSet().Manifests() }
+func (r *Registry) Manifests() map[string]*abi.Manifest { return r.ActiveSet().Manifests() }
 
 // Open counts the generations that are open, and their instances.
-func (s *Registry) Open() (generations, instances int) {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
-	for generation := range s.open {
+func (r *Registry) Open() (generations, instances int) {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	for generation := range r.open {
 		instances += generation.Stats().Instances
 	}
-	return len(s.open), instances
+	return len(r.open), instances
 }
 
-// opened tells whether a generation of a module is open.
-func (s *Registry) opened(digest string) bool {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
-	for generation := range s.open {
+// isOpen reports whether a generation of a module is open.
+func (r *Registry) isOpen(digest string) bool {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	for generation := range r.open {
 		if generation.Digest() == digest {
 			return true
 		}
@@ -205,69 +197,66 @@ func (s *Registry) opened(digest string) bool {
 	return false
 }
 
-// shut tells a registry that is closed. Whoever changes it asks under changing, so that it stays true.
-func (s *Registry) shut() bool {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
-	return s.closed
+// isClosed reports whether Close was called. Who changes the registry calls it under changing, so that it stays true.
+func (r *Registry) isClosed() bool {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	return r.closed
 }
 
-func (s *Registry) hold(g *Generation) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if g.holds == 0 && !s.closed {
-		panic("plugin: a generation is held that nobody keeps open")
+func (r *Registry) hold(g *Generation) {
+	if !r.users.Acquire(g.number) && !r.isClosed() {
+		panic("plugin: a generation is held that is not in use")
 	}
-	g.holds++
 }
 
-func (s *Registry) release(g *Generation) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if g.holds == 0 {
-		panic("plugin: a generation is released more often than it was held")
-	}
-	if g.holds--; g.holds > 0 || s.closed {
+func (r *Registry) release(g *Generation) {
+	if _, last := r.users.Release(g.number); !last {
 		return
 	}
-	// No conversation has it any more, so what is waited for is at most a callback that is being read.
-	s.tasks.Go(func() { s.retire(g) })
-}
-
-// retire closes a generation that nobody holds.
-func (s *Registry) retire(g *Generation) {
-	err := g.module.Close(s.base)
-	s.mutex.Lock()
-	delete(s.open, g)
-	if err != nil {
-		s.broken = append(s.broken, fmt.Errorf("close %s: %w", g.manifest.GetName(), err))
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.closed {
+		return
 	}
-	s.mutex.Unlock()
-	t := s.trail(g.manifest.GetName(), g.source)
-	t.of(g)
-	t.note(StepClose, "nobody has it any more", err)
+	// No flow uses it any more: at most a callback is still being read.
+	r.tasks.Go(func() { r.closeGeneration(g) })
 }
 
-// Close empties the registry, held or not, and waits for calls under way until ctx ends.
-func (s *Registry) Close(ctx context.Context) error {
-	s.mutex.Lock()
-	s.closed = true
-	s.mutex.Unlock()
-	s.tasks.Wait()
-	s.installing.Lock()
-	defer s.installing.Unlock()
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.active, s.entries = ActiveSet{}, map[string]*entry{}
-	problems := s.broken
-	for generation := range s.open {
+// closeGeneration closes a generation without users.
+func (r *Registry) closeGeneration(g *Generation) {
+	err := g.module.Close(r.base)
+	r.mutex.Lock()
+	delete(r.open, g)
+	if err != nil {
+		r.broken = append(r.broken, fmt.Errorf("close %s: %w", g.manifest.GetName(), err))
+	}
+	r.mutex.Unlock()
+	t := r.trail(g.manifest.GetName(), g.source)
+	t.of(g)
+	t.note(StepClose, "it is no longer in use", err)
+}
+
+// Close closes every generation, held or not, and waits for calls under way until ctx ends.
+func (r *Registry) Close(ctx context.Context) error {
+	r.mutex.Lock()
+	r.closed = true
+	r.mutex.Unlock()
+	r.tasks.Wait()
+	r.installing.Lock()
+	defer r.installing.Unlock()
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.active, r.states = ActiveSet{}, map[string]*pluginState{}
+	problems := r.broken
+	for generation := range r.open {
 		if err := generation.module.Close(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("close %s: %w", generation.manifest.GetName(), err))
 			continue
 		}
-		delete(s.open, generation)
+		delete(r.open, generation)
 	}
 	return errors.Join(problems...)
 }

@@ -43,7 +43,7 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 	generation, found := registry.Current("hostile")
 	require.True(t, found)
 	require.Equal(t, "Hostile", registry.Manifests()["hostile"].GetTitle())
-	_, _, err = generation.Prepare(t.Context(), operation("serve"))
+	_, _, err = generation.Begin(operation("serve")).Prepare(t.Context())
 	require.NoError(t, err)
 }
 
@@ -77,15 +77,15 @@ func TestModulesThatAreNoPluginAreRefused(t *testing.T) {
 		"it says nothing of itself": {"mute", plugin.ErrManifest, "manifest"},
 		"its manifest does not decode": {
 			"garbage", wasm.ErrBadAnswer,
-			"ask for the manifest: wasm guest: describe: bad answer",
+			"read the manifest: wasm guest: describe: bad answer",
 		},
 		"it never ends to speak": {
 			"endless", wasm.ErrOutOfFuel,
-			"ask for the manifest: wasm guest: describe: out of fuel",
+			"read the manifest: wasm guest: describe: out of fuel",
 		},
 		"it panics instead of speaking": {
 			"panic", wasm.ErrTrapped,
-			"ask for the manifest: wasm guest: describe: trapped",
+			"read the manifest: wasm guest: describe: trapped",
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestGenerationsAreNumberedAsTheyAreLoaded(t *testing.T) {
 	require.NoError(t, registry.Close(t.Context()))
 	_, found := registry.Current("hostile")
 	require.False(t, found)
-	_, _, err = first.Prepare(t.Context(), operation("serve"))
+	_, _, err = first.Begin(operation("serve")).Prepare(t.Context())
 	require.ErrorIs(t, err, wasm.ErrClosed)
 	_, err = registry.Install(t.Context(), plugin.Candidate{Code: module(t, "")})
 	require.ErrorIs(t, err, wasm.ErrClosed)

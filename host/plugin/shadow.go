@@ -9,21 +9,21 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// Shadow is what the recorded conversations of a plugin came to when a candidate had them.
+// Shadow is the result of replaying a plugin's recorded conversations with a candidate.
 type Shadow struct {
-	// Conversations that were run.
+	// Conversations that were replayed.
 	Conversations int
-	// Differences are how many there were of each kind.
+	// Differences counts those of each kind.
 	Differences map[replay.Kind]int
 	// Examples are the first few of each kind.
 	Examples []replay.Difference
-	// Fuel that what serves burned, and that the candidate did.
+	// Fuel that the active generation used, and that the candidate did.
 	FuelBefore, FuelNow int64
 }
 
-const mostExamples = 5
+const maxExamples = 5
 
-// String gives the figures.
+// String is the figures in words.
 func (s *Shadow) String() string {
 	words := []string{fmt.Sprintf("%d recorded conversations", s.Conversations)}
 	for _, kind := range []replay.Kind{replay.Requests, replay.Outcomes, replay.Failures, replay.Fuel} {
@@ -38,18 +38,17 @@ func (s *Shadow) String() string {
 }
 
 func (s *Shadow) add(found ...replay.Difference) {
-	for _, one := range found {
-		s.Differences[one.Kind]++
-		if s.Differences[one.Kind] <= mostExamples {
-			s.Examples = append(s.Examples, one)
+	for _, difference := range found {
+		s.Differences[difference.Kind]++
+		if s.Differences[difference.Kind] <= maxExamples {
+			s.Examples = append(s.Examples, difference)
 		}
 	}
 }
 
-// shadow runs what is recorded of a plugin through a candidate. Differences that are not allowed are the error. What
-// another generation than the one that serves answered is first run through that one, so that the two are compared on
-// the same ground.
-func (s *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
+// shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error. A recording of
+// another generation is replayed with the active one first, so that both sides answer the same inputs.
+func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
 	var alikeBefore, alikeNow []replay.Recording
 	for _, recording := range active.recorder.recordings() {
@@ -66,7 +65,7 @@ func (s *Registry) shadow(ctx context.Context, active, candidate *Generation, c 
 		shadow.FuelBefore += former.Fuel()
 		shadow.FuelNow += run.Fuel()
 	}
-	shadow.add(replay.Burned(alikeBefore, alikeNow, s.settings.FuelPercent)...)
+	shadow.add(replay.Burned(alikeBefore, alikeNow, r.settings.FuelPercent)...)
 	return shadow, shadow.verdict(c)
 }
 
@@ -83,7 +82,7 @@ func sideBySide(ctx context.Context, active, candidate *Generation,
 	return former, run, err
 }
 
-// verdict is why the differences stop a candidate, or nil.
+// verdict is an error where differences stop a candidate.
 func (s *Shadow) verdict(c Candidate) error {
 	var refused []string
 	for kind, n := range s.Differences {
@@ -99,18 +98,17 @@ func (s *Shadow) verdict(c Candidate) error {
 	what := s.String() + "; " + strings.ReplaceAll(s.Examples[i].String(), "\n ", ";")
 	return &RefusedError{
 		Step: StepShadow, Reason: ErrShadow, What: what, Hint: "allow " + strings.Join(refused, ", ") +
-			", if that is meant",
+			", if that is intended",
 	}
 }
 
-// Recordings are the last conversations of a plugin that were recorded, by operation, the oldest first. They hold what
-// payers said.
-func (s *Registry) Recordings(name string) []replay.Recording {
-	s.mutex.RLock()
-	entry := s.entries[name]
-	s.mutex.RUnlock()
-	if entry == nil {
+// Recordings are the last recorded conversations of a plugin, by operation, the oldest first. They contain payers' data.
+func (r *Registry) Recordings(name string) []replay.Recording {
+	r.mutex.RLock()
+	known := r.states[name]
+	r.mutex.RUnlock()
+	if known == nil {
 		return nil
 	}
-	return entry.recorder.recordings()
+	return known.recorder.recordings()
 }

@@ -9,85 +9,85 @@ import (
 	"payrouter/host/wasm"
 )
 
-// State is what a generation is for.
+// State is the use of a generation.
 type State string
 
 // The states of a generation.
 const (
 	Stable State = "active"
 	Canary State = "canary"
-	// Warm: it is kept for a rollback.
+	// Warm: kept for a rollback.
 	Warm State = "warm"
-	// Draining: what began with it is still under way.
+	// Draining: payments that began with it are still under way.
 	Draining State = "draining"
 )
 
-// GenerationStatus is what can be said of a generation that is open.
+// GenerationStatus describes a generation that is open.
 type GenerationStatus struct {
 	Number          int64
 	Digest, Version string
 	State           State
 	LoadedAt        time.Time
 	Source          string
-	// Signed: a trusted key stands behind it.
+	// Signed: with a trusted key.
 	Signed bool
 	Stats  wasm.Stats
 }
 
-// Trial is how a canary does.
-type Trial struct {
+// CanaryStatus describes a canary.
+type CanaryStatus struct {
 	Share int
 	Since time.Time
 	// Stable and Canary count attempts since then.
 	Stable, Canary Figures
-	// Least and Percent are the bounds that it is held against.
-	Least, Percent int
+	// MinAttempts and MaxPercent are its settings: see CanarySettings.
+	MinAttempts, MaxPercent int
 }
 
-// Status is what can be said of a plugin.
+// Status describes a plugin.
 type Status struct {
 	Name, Title string
 	// Generations that are open, the latest first.
 	Generations []GenerationStatus
-	// Trial is nil without a canary.
-	Trial *Trial
+	// Canary is nil without one.
+	Canary *CanaryStatus
 	// Recorded conversations, and their bytes.
 	Recorded, RecordedBytes int
 	// Events are the last steps, the oldest first.
 	Events []Event
 }
 
-// Plugins tells of all plugins, by name: those that serve, and those of which something was tried.
-func (s *Registry) Plugins() []Status {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
+// Plugins describes all plugins, sorted by name: active ones, and those of which an install was tried.
+func (r *Registry) Plugins() []Status {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
 	all := []Status{}
-	for _, name := range slices.Sorted(maps.Keys(s.entries)) {
-		all = append(all, s.status(name, s.entries[name]))
+	for _, name := range slices.Sorted(maps.Keys(r.states)) {
+		all = append(all, r.status(name, r.states[name]))
 	}
 	return all
 }
 
-// Plugin tells of one.
-func (s *Registry) Plugin(name string) (Status, bool) {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
-	known, found := s.entries[name]
+// Plugin describes one.
+func (r *Registry) Plugin(name string) (Status, bool) {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	known, found := r.states[name]
 	if !found {
 		return Status{}, false
 	}
-	return s.status(name, known), true
+	return r.status(name, known), true
 }
 
-// status is asked under the mutex.
-func (s *Registry) status(name string, known *entry) Status {
+// status is called under the mutex.
+func (r *Registry) status(name string, known *pluginState) Status {
 	status := Status{Name: name, Events: slices.Clone(known.events)}
 	status.Recorded, status.RecordedBytes = known.recorder.count()
-	active, _ := s.active.Of(name)
+	active, _ := r.active.Of(name)
 	if active.Stable != nil {
 		status.Title = active.Stable.manifest.GetTitle()
 	}
-	for g := range s.open {
+	for g := range r.open {
 		if g.manifest.GetName() != name {
 			continue
 		}
@@ -98,13 +98,13 @@ func (s *Registry) status(name string, known *entry) Status {
 		})
 	}
 	slices.SortFunc(status.Generations, func(a, b GenerationStatus) int { return cmp.Compare(b.Number, a.Number) })
-	if known.trial != nil {
-		status.Trial = known.trial.status(active.Share, s.settings.Canary)
+	if known.canary != nil {
+		status.Canary = known.canary.status(active.Share, r.settings.Canary)
 	}
 	return status
 }
 
-func stateOf(g *Generation, active Active, known *entry) State {
+func stateOf(g *Generation, active Active, known *pluginState) State {
 	switch {
 	case g == active.Stable:
 		return Stable
@@ -116,11 +116,11 @@ func stateOf(g *Generation, active Active, known *entry) State {
 	return Draining
 }
 
-func (t *trial) status(share int, settings CanarySettings) *Trial {
+func (t *canaryTally) status(share int, settings CanarySettings) *CanaryStatus {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return &Trial{
-		Share: share, Since: t.since, Stable: t.before, Canary: t.now, Least: settings.Least,
-		Percent: settings.Percent,
+	return &CanaryStatus{
+		Share: share, Since: t.since, Stable: t.stable, Canary: t.canary,
+		MinAttempts: settings.MinAttempts, MaxPercent: settings.MaxPercent,
 	}
 }

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -16,54 +18,48 @@ import (
 	"payrouter/host/wasm"
 )
 
-// WatchSettings say how a folder is watched. Zero fields take the defaults that they name.
+// WatchSettings of Watch. Zero fields take the defaults that they name.
 type WatchSettings struct {
-	// Every is how often the folder is looked at without being told that it changed: a network's file system tells
-	// nothing, and the system's queue of changes may run over. 0 means 3 s.
+	// Every is how often the folder is read without a notification: a network file system sends none, and the system's
+	// queue of them may overflow. 0 means 3 s.
 	Every time.Duration
 	// Settle is how long a file must have kept its size and its times before it is read. 0 means 100 ms.
 	Settle time.Duration
-	// Patience is how long a module that is not whole, or whose signature does not fit, may be still on its way. 0
+	// Incomplete is how long a module that is not whole, or whose signature is invalid, may still be being written. 0
 	// means 2 s.
-	Patience time.Duration
+	Incomplete time.Duration
 }
 
 func (w WatchSettings) withDefaults() WatchSettings {
-	if w.Every == 0 {
-		w.Every = 3 * time.Second
-	}
-	if w.Settle == 0 {
-		w.Settle = 100 * time.Millisecond
-	}
-	if w.Patience == 0 {
-		w.Patience = 2 * time.Second
-	}
+	w.Every = cmp.Or(w.Every, 3*time.Second)
+	w.Settle = cmp.Or(w.Settle, 100*time.Millisecond)
+	w.Incomplete = cmp.Or(w.Incomplete, 2*time.Second)
 	return w
 }
 
 // Watch installs what is put into the folder that LoadDir read, until ctx ends: files that are renamed into place,
-// written in place, or reached by a link that is turned. A file that is removed changes nothing: its plugin serves on.
-// The error is nil where ctx ended.
-func (s *Registry) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
+// written in place, or reached by a symbolic link that changes. A file that is removed changes nothing: its plugin stays
+// active. The error is nil where ctx ended.
+func (r *Registry) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
 	settings = settings.withDefaults()
-	w := &watch{registry: s, dir: dir, settings: settings, files: map[string]*watched{}}
-	told, err := fsnotify.NewWatcher()
+	w := &watch{registry: r, dir: dir, settings: settings, files: map[string]*watched{}}
+	notifier, err := fsnotify.NewWatcher()
 	if err == nil {
-		err = told.Add(dir)
-		defer func() { err = errors.Join(err, told.Close()) }()
+		err = notifier.Add(dir)
+		defer func() { err = errors.Join(err, notifier.Close()) }()
 	}
 	var changes chan fsnotify.Event
 	var faults chan error
 	if err == nil {
-		changes, faults = told.Events, told.Errors
+		changes, faults = notifier.Events, notifier.Errors
 	} else {
-		s.settings.Logger.WarnContext(ctx, "the plugin folder's changes are seen at the next look only",
+		r.settings.Logger.WarnContext(ctx, "the plugin folder sends no notifications: it is read at intervals",
 			slog.String("folder", dir), slog.Any("error", err))
 	}
-	w.known()
+	w.noteLoaded()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	soon := true // the timer is set for a change already: a stream of changes must not put the look off for ever
+	soon := true // the timer is set for a change already: a stream of changes must not postpone it for ever
 	for {
 		select {
 		case <-ctx.Done():
@@ -74,16 +70,16 @@ func (s *Registry) Watch(ctx context.Context, dir string, settings WatchSettings
 				soon = true
 				timer.Reset(settings.Settle)
 			}
-		case fault := <-faults: // changes were lost: the next look finds them
-			s.settings.Logger.WarnContext(ctx, "watch the plugin folder", slog.Any("error", fault))
+		case fault := <-faults: // notifications were lost: the next scan finds the changes
+			r.settings.Logger.WarnContext(ctx, "watch the plugin folder", slog.Any("error", fault))
 		case <-timer.C:
 			soon = false
-			timer.Reset(w.look(ctx))
+			timer.Reset(w.scan(ctx))
 		}
 	}
 }
 
-// watch is what is known of a folder. One goroutine has it.
+// watch is the state of a watched folder. One goroutine uses it.
 type watch struct {
 	registry *Registry
 	dir      string
@@ -93,65 +89,62 @@ type watch struct {
 
 // watched is a module's file.
 type watched struct {
-	// print is how it looked, and since when it has.
-	print print
+	// stat is how it was found last, and since when.
+	stat  fileStat
 	since time.Time
-	// done: what it holds was dealt with.
+	// done: its content was handled.
 	done bool
-	// code and signed are the digests of what was dealt with last.
+	// code and signed are the digests of what was handled last.
 	code, signed string
 	gone         bool
 }
 
-// print tells a file from what it was, without reading it.
-type print struct {
+// fileStat shows that a file changed, without reading it.
+type fileStat struct {
 	target, signedTarget     string
 	size, signedSize         int64
 	modified, signedModified time.Time
 }
 
-// known takes what LoadDir dealt with as dealt with.
-func (w *watch) known() {
+// noteLoaded marks the files that LoadDir loaded as handled.
+func (w *watch) noteLoaded() {
 	w.registry.mutex.RLock()
 	defer w.registry.mutex.RUnlock()
-	for _, entry := range w.registry.entries {
-		if entry.file != "" && filepath.Dir(entry.file) == filepath.Clean(w.dir) {
-			w.files[entry.file] = &watched{code: entry.record.Folder, signed: anySignature}
+	for _, known := range w.registry.states {
+		if known.file != "" && filepath.Dir(known.file) == filepath.Clean(w.dir) {
+			w.files[known.file] = &watched{code: known.decision.Folder, signed: anySignature}
 		}
 	}
 }
 
-// anySignature stands for the signature of a file that was loaded at the start: whichever it was, it was dealt with.
+// anySignature is the signature of a file that was loaded at the start: whichever it was, it was handled.
 const anySignature = "any"
 
-// touched says that a file, or its signature, was changed: it is read again even where it looks the same.
+// touched notes that a file, or its signature, was written: it is read again even where its stat is the same.
 func (w *watch) touched(path string) {
 	if base, signed := cutSignature(path); signed {
 		path = base
 	}
-	if one := w.files[path]; one != nil {
-		one.done, one.print = false, print{}
+	if file := w.files[path]; file != nil {
+		file.done, file.stat = false, fileStat{}
 	}
 }
 
 func cutSignature(path string) (string, bool) {
-	if len(path) > len(signatureSuffix) && path[len(path)-len(signatureSuffix):] == signatureSuffix {
-		return path[:len(path)-len(signatureSuffix)], true
-	}
-	return path, false
+	return strings.CutSuffix(path, signatureSuffix)
 }
 
-// look deals with what has changed and stands still, and tells when to look again.
-func (w *watch) look(ctx context.Context) time.Duration {
+// scan handles the files that changed and are complete, and returns when to scan again.
+func (w *watch) scan(ctx context.Context) time.Duration {
 	again := w.settings.Every
 	paths, err := modulesOf(w.dir)
 	if err != nil {
-		w.registry.settings.Logger.WarnContext(ctx, "look at the plugin folder", slog.Any("error", err))
+		w.registry.settings.Logger.WarnContext(ctx, "read the plugin folder", slog.Any("error", err))
 		return again
 	}
-	for path, one := range w.files {
-		if !one.gone && !slices.Contains(paths, path) {
-			one.gone, one.print, one.done = true, print{}, false
+	for path, file := range w.files {
+		if !file.gone && !slices.Contains(paths, path) {
+			file.gone, file.stat, file.done = true, fileStat{}, false
 			w.removed(path)
 		}
 	}
@@ -161,26 +154,26 @@ func (w *watch) look(ctx context.Context) time.Duration {
 	return again
 }
 
-// file deals with one file, and tells when it wants to be looked at again.
+// file handles one file, and returns when to scan it again.
 func (w *watch) file(ctx context.Context, path string) time.Duration {
 	now := w.registry.settings.Now()
-	one := w.files[path]
-	if one == nil {
-		one = &watched{}
-		w.files[path] = one
+	file := w.files[path]
+	if file == nil {
+		file = &watched{}
+		w.files[path] = file
 	}
-	one.gone = false
-	seen, err := printOf(path)
+	file.gone = false
+	found, err := statOf(path)
 	if err != nil {
-		return w.settings.Settle // between two steps of somebody's replacing it
+		return w.settings.Settle // it is being replaced
 	}
-	if seen != one.print {
-		one.print, one.since, one.done = seen, now, false
+	if found != file.stat {
+		file.stat, file.since, file.done = found, now, false
 	}
-	if one.done {
+	if file.done {
 		return w.settings.Every
 	}
-	if still := now.Sub(one.since); still < w.settings.Settle {
+	if still := now.Sub(file.since); still < w.settings.Settle {
 		return w.settings.Settle - still
 	}
 	c, err := readFile(path)
@@ -188,21 +181,21 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		return w.settings.Settle
 	}
 	code, signed := digestOf(c.Code), digestOf(c.Signature)
-	if code == one.code && (signed == one.signed || one.signed == anySignature) {
-		one.done = true
+	if code == file.code && (signed == file.signed || file.signed == anySignature) {
+		file.done = true
 		return w.settings.Every
 	}
-	if patient := now.Sub(one.since); patient < w.settings.Patience && w.unfinished(c, code) {
-		return min(w.settings.Settle, w.settings.Patience-patient)
+	if waited := now.Sub(file.since); waited < w.settings.Incomplete && w.incomplete(c, code) {
+		return min(w.settings.Settle, w.settings.Incomplete-waited)
 	}
-	one.done, one.code, one.signed = true, code, signed
-	_, _ = w.registry.Install(ctx, c) // its events, and the log, tell what became of it
+	file.done, file.code, file.signed = true, code, signed
+	_, _ = w.registry.Install(ctx, c) // its events, and the log, have the result
 	return w.settings.Every
 }
 
-// unfinished tells whether a module looks as if the rest of it, or its signature, were still to come.
-func (w *watch) unfinished(c Candidate, digest string) bool {
-	if !w.registry.opened(digest) {
+// incomplete reports whether a module, or its signature, looks as if it is still being written.
+func (w *watch) incomplete(c Candidate, digest string) bool {
+	if !w.registry.isOpen(digest) {
 		if _, err := wasm.Inspect(c.Code); errors.Is(err, wasm.ErrMalformed) {
 			return true
 		}
@@ -218,23 +211,23 @@ func (w *watch) unfinished(c Candidate, digest string) bool {
 // removed notes that a file is gone.
 func (w *watch) removed(path string) {
 	c := Candidate{file: path}
-	name := c.called()
+	name := c.presumedName()
 	w.registry.mutex.Lock()
-	for known, entry := range w.registry.entries {
-		if entry.file == path {
-			name, entry.file = known, "" // another file may provide it now
+	for of, known := range w.registry.states {
+		if known.file == path {
+			name, known.file = of, "" // another file may provide it now
 		}
 	}
 	w.registry.mutex.Unlock()
-	detail := "the file is gone, and nothing of it served"
+	detail := "the file is gone, and its plugin was not active"
 	if active, found := w.registry.Current(name); found {
-		detail = fmt.Sprintf("the file is gone; generation %d serves on until the next start", active.number)
+		detail = fmt.Sprintf("the file is gone; generation %d stays active until the next start", active.number)
 	}
 	w.registry.trail(name, "folder "+path).done(StepRead, detail)
 }
 
-func printOf(path string) (print, error) {
-	var p print
+func statOf(path string) (fileStat, error) {
+	var p fileStat
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return p, err

@@ -40,13 +40,13 @@ func watching(t *testing.T, settings plugin.Settings, how plugin.WatchSettings, 
 
 // quick notices changes by the system's word alone, and waits for the rest of a file as long as it takes.
 func quick() plugin.WatchSettings {
-	return plugin.WatchSettings{Every: time.Hour, Settle: 10 * time.Millisecond, Patience: time.Hour}
+	return plugin.WatchSettings{Every: time.Hour, Settle: 10 * time.Millisecond, Incomplete: time.Hour}
 }
 
 // hasty takes what does not change for a moment for all that will come.
 func hasty() plugin.WatchSettings {
 	how := quick()
-	how.Patience = 300 * time.Millisecond
+	how.Incomplete = 300 * time.Millisecond
 	return how
 }
 
@@ -110,7 +110,7 @@ func TestFolderIsFollowed(t *testing.T) {
 
 	// Removed: it serves on. Back again, the same: nothing to do. Back as another: that serves.
 	require.NoError(t, os.Remove(f.path("hostile.wasm")))
-	f.says("the file is gone; generation 3 serves on until the next start")
+	f.says("the file is gone; generation 3 stays active until the next start")
 	f.serves(whole)
 	f.write("hostile.wasm", whole)
 	f.write("other.wasm", variant(t, "name=tame"))
@@ -182,7 +182,7 @@ func TestSignatureIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	keys, key := pair(t)
 	how := quick()
-	how.Patience = time.Hour
+	how.Incomplete = time.Hour
 	first, second := module(t, ""), variant(t, "version=1.1.0")
 	f := watching(t, plugin.Settings{Keys: keys, RequireSignature: true}, how, func(dir string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "hostile.wasm"), first, 0o600))

@@ -95,7 +95,7 @@ type Router struct {
 	journal    *sqlite.DB
 	registry   *plugin.Registry
 	machine    *egress.Machine
-	health     *health.Book
+	health     *health.Statistics
 	driver     *attempt.Driver
 	fleets     *payment.Fleets
 	reader     *account.Reader
@@ -192,7 +192,7 @@ func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Setting
 func (r *Router) exhausted() error { return r.machine.Check(r.settings.Now()) }
 
 func (r *Router) buildDriver(context.Context) error {
-	s, statistics := r.settings, &health.Book{}
+	s, statistics := r.settings, &health.Statistics{}
 	r.driver = attempt.NewDriver(r.journal, attempt.Settings{
 		SendWithin: s.SendWithin, Exhausted: r.exhausted, Now: s.Now, Logger: s.Logger,
 		Hold: r.journal.Hold, Doubtful: r.journal.Doubtful, Clock: r.journal.Clock,

@@ -9,15 +9,15 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// box is a set of payments: those that lie in each of its areas. In a dimension without an area it is open. What a rule
+// box is a set of payments: those that lie in each of its areas. A dimension without an area is unbounded. What a rule
 // matches is a union of boxes.
 type box []area
 
-// area bounds one dimension. A dimension is a field of the payment, its amount, or a condition of which is only known
-// that it holds or does not. Areas of a box are sorted by dimension, each there once, none empty.
+// area bounds one dimension. A dimension is a field of the payment, its amount, or a condition that is either true or
+// false. The areas of a box are sorted by dimension; each dimension occurs once, and no area is empty.
 type area struct {
 	dimension string
-	// texts are those allowed, or with except those that are not; sorted. For amounts, texts are nil and bounds count.
+	// texts are allowed, or with except excluded; sorted. An area of amounts has bounds instead.
 	texts  []string
 	except bool
 	bounds *interval
@@ -29,17 +29,17 @@ type interval struct {
 	aboveLow, belowHi bool // the end itself is not in it
 }
 
-// holds is the one text of a dimension that is a condition.
-const holds = "holds"
+// isTrue is the only text of a dimension that is a condition.
+const isTrue = "true"
 
 func texts(dimension string, allowed []string) area {
 	sorted := slices.Sorted(slices.Values(allowed))
 	return area{dimension: dimension, texts: slices.Compact(sorted)}
 }
 
-// condition is an area in which a condition of which nothing else is known holds.
+// conditionArea is where a condition is true.
 func conditionArea(text string) area {
-	return area{dimension: text, texts: []string{holds}}
+	return area{dimension: text, texts: []string{isTrue}}
 }
 
 func amounts(s span) area {
@@ -50,7 +50,7 @@ func amounts(s span) area {
 	return area{dimension: amountKey, bounds: i}
 }
 
-// empty: nothing lies in it. A payment's kind is one of a few; what else a field may be, nobody knows.
+// empty reports that nothing lies in it. A payment's kind is one of a few; other fields may have any text.
 func (a area) empty() bool {
 	switch {
 	case a.bounds != nil:
@@ -179,7 +179,7 @@ func (b box) intersect(other box) (both box, ok bool) {
 	return append(both, other...), true
 }
 
-// meets tells whether anything lies in both.
+// meets reports whether anything lies in both.
 func (b box) meets(other box) bool {
 	for len(b) > 0 && len(other) > 0 {
 		switch cmp.Compare(b[0].dimension, other[0].dimension) {
@@ -197,26 +197,15 @@ func (b box) meets(other box) bool {
 	return true
 }
 
-// without is what lies in b and not in other: boxes that do not meet each other.
-func (b box) without(other box) []box {
-	if !b.meets(other) {
-		return []box{b}
-	}
-	var left []box
-	inside := b
-	for _, a := range other {
-		for _, outside := range a.complement() {
-			if part, ok := inside.intersect(box{outside}); ok {
-				left = append(left, part)
-			}
-		}
-		inside, _ = inside.intersect(box{a}) // they meet
-	}
-	return left
+// within reports whether everything in b lies in other too.
+func (b box) within(other box) bool {
+	return !slices.ContainsFunc(other, func(a area) bool {
+		return slices.ContainsFunc(a.complement(), func(outside area) bool { return b.meets(box{outside}) })
+	})
 }
 
-// mostBoxes is how many boxes a rule may come to; of one that comes to more, nothing is said.
-const mostBoxes = 256
+// maxBoxes is how many boxes a rule may have; one with more is not checked.
+const maxBoxes = 256
 
 // focus is one value of one condition, while everything else stays as it is.
 type focus struct {
@@ -231,7 +220,7 @@ func (f *focus) isIn(when []Match) bool {
 }
 
 // boxesOf is what conditions match, or with negated what they do not. focus narrows one of them, and may be nil. It is
-// not ok where it would be too many boxes.
+// not ok with too many boxes.
 func boxesOf(when []Match, negated bool, f *focus) (boxes []box, ok bool) {
 	if !negated {
 		boxes = []box{{}}
@@ -252,14 +241,14 @@ func boxesOf(when []Match, negated bool, f *focus) (boxes []box, ok bool) {
 func join(a, b []box, union bool) (joined []box, ok bool) {
 	if union {
 		joined = slices.Concat(a, b)
-		return joined, len(joined) <= mostBoxes
+		return joined, len(joined) <= maxBoxes
 	}
-	for _, one := range a {
-		for _, other := range b {
-			if both, meet := one.intersect(other); meet {
+	for _, left := range a {
+		for _, right := range b {
+			if both, meet := left.intersect(right); meet {
 				joined = append(joined, both)
 			}
-			if len(joined) > mostBoxes {
+			if len(joined) > maxBoxes {
 				return nil, false
 			}
 		}

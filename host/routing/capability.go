@@ -9,14 +9,14 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// limit is what a flow says about one field of a payment.
+// limit is a flow's limit on one field of a payment.
 type limit struct {
 	key string
-	// values that it takes; empty for any.
+	// values that the flow takes; empty for any.
 	values []string
 	get    func(Facts) string
-	// mayBeAbsent: a payment that leaves the field open goes through whatever the values. A method is a wish; a country
-	// is where the payer is, and not knowing it does not put him in an allowed one.
+	// mayBeAbsent: a payment without the field passes whatever the values. A method is a preference; a payer without a
+	// country is not known to be in an allowed one.
 	mayBeAbsent bool
 }
 
@@ -29,7 +29,7 @@ func flowLimits(flow *abi.Flow) []limit {
 	}
 }
 
-// isCapability tells whether manifests limit the field.
+// isCapability reports whether manifests limit the field.
 func isCapability(key string) bool {
 	return slices.ContainsFunc(flowLimits(nil), func(l limit) bool { return l.key == key })
 }
@@ -49,7 +49,7 @@ func (l limit) whyNot(f Facts) string {
 	return fmt.Sprintf("%s %s is not %s", l.key, value, oneOf(l.values))
 }
 
-// cannot is "" where the provider can take such a payment, otherwise the reason in words.
+// cannot is "" where the provider can take such a payment, otherwise the reason.
 func (p Provider) cannot(f Facts) string {
 	reason := "it takes no payments of kind " + f.kind()
 	for _, flow := range p.Flows {
@@ -75,8 +75,7 @@ func flowCannot(flow *abi.Flow, f Facts) string {
 	return boundOf(flow, f.Currency).whyNot(f)
 }
 
-// tooFine says why an amount has more decimals than the flow takes; empty where it has not. Zeros at the end do not
-// count.
+// tooFine is why an amount has more decimals than the flow takes; empty where it has not. Trailing zeros do not count.
 func tooFine(flow *abi.Flow, f Facts) string {
 	decimals, limited := abi.DecimalsOf(flow, f.Currency)
 	amount, err := decimal.Parse(f.Amount)
@@ -97,7 +96,7 @@ func boundOf(flow *abi.Flow, currency string) span {
 	return span{}
 }
 
-// describeFlows says what a provider takes, for a person who mends a rule.
+// describeFlows describes what a provider takes, for the author of a rule.
 func describeFlows(flows []*abi.Flow) string {
 	if len(flows) == 0 {
 		return "no payments"

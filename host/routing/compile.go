@@ -15,11 +15,11 @@ type Provider struct {
 	Name string
 	// Plugin is the name in its plugin's manifest.
 	Plugin string
-	// Flows say what it can take; from the manifest. Without one it takes nothing.
+	// Flows are what it can take, from the manifest. Without one it takes nothing.
 	Flows []*abi.Flow
 }
 
-// Ruleset decides. It does not change, so any number of goroutines may use one; an edited file makes another.
+// Ruleset decides by compiled rules. It does not change and is safe for concurrent use; an edited file makes another.
 type Ruleset struct {
 	version   string
 	rules     []rule
@@ -31,7 +31,7 @@ type rule struct {
 	conditions allOf
 	expression *Expression
 	limits     Limits
-	to         []entry
+	to         []target
 }
 
 // Version is the configuration's, as decisions carry it.
@@ -71,8 +71,8 @@ func (d Document) Check(accounts []string) error {
 	return errors.Join(problems...)
 }
 
-// Compile makes a document decide over these providers. It reports every problem, joined: those of Check, and a rule's
-// providers or values that by the manifests can never come to anything. version is carried into every decision.
+// Compile makes a ruleset of a document over these providers. It reports every problem, joined: those of Check, and a
+// rule's providers or values that by the manifests can never apply. Every decision has the version.
 func Compile(doc Document, providers []Provider, version string) (*Ruleset, error) {
 	set := &Ruleset{version: version, providers: make(map[string]Provider, len(providers))}
 	var problems []error
@@ -86,7 +86,7 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 		compiled := rule{name: r.Name, conditions: conditionsOf(r.When), expression: r.If, limits: r.Limits}
 		for _, e := range r.To {
 			compiled.to = append(compiled.to,
-				entry{shares: e.shares(), split: e.Split != nil, by: e.By, strategy: e.Strategy})
+				target{shares: e.shares(), split: e.Split != nil, by: e.By, strategy: e.Strategy})
 		}
 		set.rules = append(set.rules, compiled)
 	}
@@ -104,8 +104,8 @@ func (m Match) texts() []string {
 	return texts
 }
 
-// amountsWithoutCurrency are the amounts of conditions that name no currency beside them or around them; within tells
-// that one around them does.
+// amountsWithoutCurrency are the amounts of conditions that name no currency beside them or around them; within means
+// that a condition around them does.
 func amountsWithoutCurrency(when []Match, within bool) []Match {
 	within = within || slices.ContainsFunc(when, func(m Match) bool { return m.Key == currencyKey })
 	var found []Match
@@ -120,8 +120,8 @@ func amountsWithoutCurrency(when []Match, within bool) []Match {
 	return found
 }
 
-// hasOneCurrency tells that all payments that the rule matches have the same. Of a rule that is too intricate it is not
-// believed.
+// hasOneCurrency reports whether all payments that the rule matches have the same currency. It is false for a rule with
+// too many boxes.
 func (r Rule) hasOneCurrency() bool {
 	currency := ""
 	boxes, known := boxesOf(r.When, false, nil)
@@ -156,19 +156,19 @@ func (r Rule) repeatedProviders() []Share {
 	})
 }
 
-// checkCapability finds what can never come to anything: a provider that takes no payment of this rule, and a value
-// that none of its providers takes. Both are typing mistakes that would show only when payments fail.
+// checkCapability finds a provider that takes no payment of this rule, and a value that none of its providers takes.
+// Both are mistakes that would show only when payments fail.
 func (r Rule) checkCapability(providers map[string]Provider) error {
 	boxes, known := boxesOf(r.When, false, nil)
 	if !known || len(boxes) == 0 {
-		return nil // Too intricate; or Check tells.
+		return nil // too many boxes, or Check reports it
 	}
 	var problems []error
 	var all []box
 	for _, share := range r.shares() {
 		provider, known := providers[share.Provider]
 		if !known {
-			return nil // Check tells.
+			return nil // Check reports it
 		}
 		takes := provider.boxes()
 		all = append(all, takes...)

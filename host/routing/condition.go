@@ -8,9 +8,59 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
+// field is what a rule can match by its text.
+type field struct {
+	key string
+	get func(Facts) string
+	// check returns how to correct a value that no payment can have; "" for a valid one.
+	check func(value string) string
+}
+
+// fields in the order in which messages list them.
+//
+//nolint:gochecknoglobals // a table
+var fields = []field{
+	{kindKey, func(f Facts) string { return f.kind() }, checkKind},
+	{currencyKey, func(f Facts) string { return f.Currency }, checkCurrency},
+	{countryKey, func(f Facts) string { return f.Country }, checkCountry},
+	{"method", func(f Facts) string { return f.Method }, checkAnything},
+	{"merchant", func(f Facts) string { return f.Merchant }, checkAnything},
+}
+
+const (
+	kindKey        = "kind"
+	amountKey      = "amount"
+	timeKey        = "time"
+	anyKey         = "any"
+	notKey         = "not"
+	currencyKey    = "currency"
+	countryKey     = "country"
+	metadataPrefix = "metadata."
+)
+
+func fieldByKey(key string) (field, bool) {
+	if name, ok := strings.CutPrefix(key, metadataPrefix); ok && name != "" {
+		return field{key, func(f Facts) string { return f.Metadata[name] }, checkAnything}, true
+	}
+	i := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
+	if i < 0 {
+		return field{}, false
+	}
+	return fields[i], true
+}
+
+// conditionKeys are the keys of a when, for messages.
+func conditionKeys() []string {
+	keys := make([]string, 0, len(fields)+5)
+	for _, f := range fields {
+		keys = append(keys, f.key)
+	}
+	return append(keys, amountKey, metadataPrefix+"<key>", timeKey, anyKey, notKey)
+}
+
 // condition is one test of a payment's facts.
 type condition interface {
-	// whyNot is "" where the facts meet the condition, otherwise the reason in words: "currency EUR is not USD or BTC".
+	// whyNot is "" where the facts meet the condition, otherwise the reason: "currency EUR is not USD or BTC".
 	whyNot(f Facts) string
 	// String is the condition in words: "currency USD or BTC".
 	String() string
@@ -43,7 +93,7 @@ func (m Match) condition() condition {
 	return valueIn{field: field, values: m.Values, texts: m.texts()}
 }
 
-// allOf holds where all of them hold.
+// allOf is met where all conditions are.
 type allOf []condition
 
 func (a allOf) whyNot(f Facts) string {
@@ -57,7 +107,7 @@ func (a allOf) whyNot(f Facts) string {
 
 func (a allOf) String() string { return joined(a, " and ") }
 
-// anyOf holds where one of them holds.
+// anyOf is met where one alternative is.
 type anyOf []allOf
 
 func (a anyOf) whyNot(f Facts) string {
@@ -74,7 +124,7 @@ func (a anyOf) whyNot(f Facts) string {
 
 func (a anyOf) String() string { return "any of (" + joined(a, "; ") + ")" }
 
-// not holds where the others do not all hold.
+// not is met where the others are not all met.
 type not struct{ allOf }
 
 func (n not) whyNot(f Facts) string {
@@ -94,7 +144,7 @@ func joined[C condition](conditions []C, separator string) string {
 	return strings.Join(texts, separator)
 }
 
-// valueIn holds where a field has one of the values.
+// valueIn is met where a field has one of the values.
 type valueIn struct {
 	field  field
 	values []Value
@@ -110,8 +160,7 @@ func (v valueIn) wanted() string {
 	return oneOf(written)
 }
 
-// whyNot names the value, unless it is the merchant's metadata: that may be somebody's, and decisions are kept and
-// shown.
+// whyNot names the value, unless it is metadata: that may be personal data, and decisions are stored and shown.
 func (v valueIn) whyNot(f Facts) string {
 	value := v.field.get(f)
 	switch {
@@ -127,7 +176,7 @@ func (v valueIn) whyNot(f Facts) string {
 
 func (v valueIn) String() string { return v.field.key + " " + v.wanted() }
 
-// groupOf is the country group by whose name the conditions hold; empty where it was none.
+// groupOf is the country group by which the conditions are met; empty where there is none.
 func groupOf(conditions allOf, f Facts) string {
 	for _, c := range conditions {
 		switch c := c.(type) {
@@ -150,14 +199,14 @@ func groupOf(conditions allOf, f Facts) string {
 	return ""
 }
 
-// inWindow holds within one of the windows.
+// inWindow is met within one of the windows.
 type inWindow []Window
 
 func (w inWindow) whyNot(f Facts) string {
 	if f.At.IsZero() {
 		return "time is not given"
 	}
-	if slices.ContainsFunc(w, func(window Window) bool { return window.holds(f.At) }) {
+	if slices.ContainsFunc(w, func(window Window) bool { return window.contains(f.At) }) {
 		return ""
 	}
 	local := f.At.In(w[0].Zone)

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Facts are what rules look at in a payment. They are taken as normalized: upper-case currency and country, a decimal
+// Facts are what rules match of a payment. They are expected normalized: upper-case currency and country, a decimal
 // amount.
 type Facts struct {
 	PaymentID string
-	// At is when it is decided; the zero time lies in no time window.
+	// At is the time of the decision; the zero time is in no time window.
 	At time.Time
 	// Kind is "collect", "payout", "recharge" or "transfer"; empty means "collect".
 	Kind     string
@@ -17,14 +17,14 @@ type Facts struct {
 	Currency string
 	// Country is the payer's, ISO 3166-1 alpha-2; empty where it is not known.
 	Country string
-	// Method is empty where the payer has no wish.
+	// Method is empty where the payer has no preference.
 	Method   string
 	Merchant string
 	Metadata map[string]string
-	// Payer is what tells one payer from another, an e-mail address or a telephone number; empty where nothing does.
-	// Splits may go by it. It is in no decision.
+	// Payer identifies the payer, by an e-mail address or a telephone number; empty where it is not known. Splits may
+	// hash it. No decision contains it.
 	Payer string
-	// Provider pins the payment to an account: rules are not asked, but it must be able to take it.
+	// Provider pins the payment to an account: rules do not apply, but it must be able to take the payment.
 	Provider string
 }
 
@@ -35,8 +35,8 @@ func (f Facts) kind() string {
 	return f.Kind
 }
 
-// Decision is where a payment may go, in which order, and why. It is stored with the payment, so its JSON form only
-// grows. It repeats no metadata and nothing of the payer's but the country.
+// Decision is which providers may take a payment, in which order, and why. It is stored with the payment, so its JSON
+// form only grows. It contains no metadata, and of the payer only the country.
 type Decision struct {
 	Outcome Outcome `json:"outcome"`
 	// Rule that matched; empty where none did, and where the payment is pinned.
@@ -44,7 +44,7 @@ type Decision struct {
 	// Pinned is the provider that the request named, if it did.
 	Pinned        string `json:"pinned,omitempty"`
 	ConfigVersion string `json:"config_version"`
-	// Reason says in words why there is nobody to ask; empty where Outcome is Routed.
+	// Reason is why no provider is asked; empty where Outcome is Routed.
 	Reason string `json:"reason,omitempty"`
 	// Tried are the rules in their order, up to the one that matched.
 	Tried []Tried `json:"tried"`
@@ -52,7 +52,7 @@ type Decision struct {
 	Candidates []Candidate `json:"candidates"`
 }
 
-// Outcome is what came of a decision. Callers decide on it, never on a reason's text.
+// Outcome is the result of a decision. Callers decide on it, never on a reason's text.
 type Outcome string
 
 // The outcomes of a decision.
@@ -69,7 +69,7 @@ const (
 	Unavailable Outcome = "unavailable"
 )
 
-// Tried is a rule that was looked at.
+// Tried is a rule that was evaluated.
 type Tried struct {
 	Rule    string `json:"rule"`
 	Matched bool   `json:"matched"`
@@ -89,16 +89,16 @@ type Candidate struct {
 	// Weight and Total are its part of a split; 0 outside one.
 	Weight int `json:"weight,omitempty"`
 	Total  int `json:"total,omitempty"`
-	// Sticky is what the split went by, by its name: "payer", "merchant", "metadata.customer", or "payment_id" where
-	// the payment lacks that. It is empty for a split that goes by nothing else.
+	// Sticky is the name of what the split hashed: "payer", "merchant", "metadata.customer", or "payment_id" where the
+	// payment has no such value. It is empty for a split by the payment's id.
 	Sticky string `json:"sticky,omitempty"`
-	// Strategy that gave it its rank among others, and Figure by which it did: "97 %", "340 ms", "1.20 EUR"; empty
-	// where too little is known.
+	// Strategy that ranked it among others, and the Figure that it ranked by: "97 %", "340 ms", "1.20 EUR"; empty where
+	// too little is known.
 	Strategy Strategy `json:"strategy,omitempty"`
 	Figure   string   `json:"figure,omitempty"`
 	// Explored: it is asked before the others because too little is known of it.
 	Explored bool `json:"explored,omitempty"`
-	// Skipped candidates are not asked; Reason says why, in words.
+	// Skipped candidates are not asked; Reason is why.
 	Skipped bool   `json:"skipped"`
 	Reason  string `json:"reason,omitempty"`
 }
@@ -114,8 +114,8 @@ func (d Decision) Order() []string {
 	return order
 }
 
-// Decide decides on a payment. A nil standing means that all are well and that nothing else is known of them. The same
-// facts and standing give the same decision, on every router that has this configuration.
+// Decide decides on a payment. A nil standing means that every provider is available and nothing else is known of it.
+// The same facts and standing give the same decision, on every router that has this configuration.
 func (r *Ruleset) Decide(f Facts, s Standing) Decision {
 	d := Decision{ConfigVersion: r.version, Tried: []Tried{}, Candidates: []Candidate{}}
 	if f.Provider != "" {
@@ -152,7 +152,7 @@ func (r *Ruleset) decidePinned(d Decision, f Facts, s Standing) Decision {
 	return r.weigh(d, []Candidate{{Provider: f.Provider}}, f, s)
 }
 
-// weigh says of each candidate whether it can be asked, and what comes of it all.
+// weigh sets for each candidate whether it can be asked, and the outcome.
 func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, s Standing) Decision {
 	d.Outcome, d.Reason = Unsupported, "no candidate can take such a payment"
 	routed, able := false, false
@@ -182,7 +182,7 @@ func (r *Ruleset) weigh(d Decision, candidates []Candidate, f Facts, s Standing)
 	return d
 }
 
-// try tells whether the rule matches. What it has used is asked for last, and only where that matters.
+// try evaluates the rule. Its use is read last, and only where it has limits.
 func (r rule) try(f Facts, s Standing) Tried {
 	t := Tried{Rule: r.name, Why: r.conditions.whyNot(f)}
 	if t.Why == "" && r.expression != nil {
@@ -221,11 +221,11 @@ func (r *Ruleset) candidates(rule rule, f Facts, s Standing) []Candidate {
 }
 
 // divided are a split's providers in the order in which one payment asks them.
-func (e entry) divided(f Facts, rule string, split uint64) []Candidate {
-	key, sticky := e.key(f)
-	total := totalWeight(e.shares)
+func (t target) divided(f Facts, rule string, split uint64) []Candidate {
+	key, sticky := t.key(f)
+	total := totalWeight(t.shares)
 	var candidates []Candidate
-	for _, share := range e.order(key, rule, split) {
+	for _, share := range t.order(key, rule, split) {
 		candidates = append(candidates,
 			Candidate{Provider: share.Provider, Weight: share.Weight, Total: total, Sticky: sticky})
 	}

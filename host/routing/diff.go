@@ -13,20 +13,20 @@ type Difference struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	// Payments that were compared. Moved ones would ask another provider first; Reordered ones the same first and
-	// others, or in another order, after it; Renamed ones go by another rule to the same providers. The others stay as
-	// they are.
+	// others, or in another order, after it; Renamed ones reach the same providers by another rule. The others do not
+	// change.
 	Payments  int `json:"payments"`
 	Moved     int `json:"moved"`
 	Reordered int `json:"reordered"`
 	Renamed   int `json:"renamed"`
-	// Lost payments, among the moved, have nobody to ask any more; Gained ones had nobody before.
+	// Lost payments, among the moved, have no provider any more; Gained ones had none before.
 	Lost   int `json:"lost"`
 	Gained int `json:"gained"`
-	// Changes are the payments that do not stay, those together that go from the same to the same: most payments first.
+	// Changes are the payments that change, grouped by their routes before and after: most payments first.
 	Changes []Change `json:"changes"`
 }
 
-// Change is what happens to some payments.
+// Change is how the route of some payments changes.
 type Change struct {
 	Before Route `json:"before"`
 	After  Route `json:"after"`
@@ -50,7 +50,7 @@ func routeOf(d Decision) Route {
 
 // String is "paygram-eu, then payplay by rule fiat-large".
 func (r Route) String() string {
-	to := "nobody (" + string(r.Outcome) + ")"
+	to := "no provider (" + string(r.Outcome) + ")"
 	if len(r.Order) > 0 {
 		to = strings.Join(r.Order, ", then ")
 	}
@@ -67,11 +67,11 @@ func (r Route) first() string {
 	return r.Order[0]
 }
 
-// exampled is how many payments a change names.
+// exampled is how many payments a change lists.
 const exampled = 3
 
-// Diff decides on payments by two configurations, and tells what differs. All providers count as well and unknown, and
-// no limit as used: what differs comes from the edit alone. The same arguments give the same Difference.
+// Diff decides on payments by two configurations, and returns what differs. Every provider counts as available and
+// unmeasured, and no limit as used: a difference comes from the edit alone. The same arguments give the same Difference.
 func Diff(before, after *Ruleset, payments []Facts) Difference {
 	d := Difference{From: before.version, To: after.version, Payments: len(payments), Changes: []Change{}}
 	places := map[string]int{}
@@ -100,12 +100,12 @@ func Diff(before, after *Ruleset, payments []Facts) Difference {
 	return d
 }
 
-// key tells routes apart; no name holds a line break.
+// key identifies a route; no name contains a line break.
 func (r Route) key() string {
 	return strings.Join(append([]string{r.Rule, string(r.Outcome)}, r.Order...), "\n") + "\n\n"
 }
 
-// count tells whether a payment changes, and counts how.
+// count counts how a payment changes, and reports whether it does.
 func (d *Difference) count(from, to Route) bool {
 	switch {
 	case from.first() != to.first():
@@ -126,7 +126,7 @@ func (d *Difference) count(from, to Route) bool {
 	return true
 }
 
-// Text tells the difference to a person, in lines for a terminal.
+// Text is the difference in lines for a terminal.
 func (d Difference) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "of %d payments, %d move", d.Payments, d.Moved)
@@ -134,8 +134,8 @@ func (d Difference) Text() string {
 		count int
 		what  string
 	}{
-		{d.Lost, "have nobody to ask any more"},
-		{d.Gained, "had nobody to ask before"},
+		{d.Lost, "have no provider any more"},
+		{d.Gained, "had no provider before"},
 	} {
 		if part.count > 0 {
 			fmt.Fprintf(&b, " (%d %s)", part.count, part.what)

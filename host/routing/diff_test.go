@@ -55,16 +55,16 @@ func TestDiff(t *testing.T) {
 			Facts{PaymentID: fmt.Sprintf("pay_%d", i), Amount: p.amount, Currency: p.currency, Provider: p.provider})
 	}
 	difference := Diff(before, after, payments)
-	require.Equal(t, `of 14 payments, 8 move (3 have nobody to ask any more) (1 had nobody to ask before), `+
+	require.Equal(t, `of 14 payments, 8 move (3 have no provider any more) (1 had no provider before), `+
 		`1 have others to fall back on, 1 go by another rule to the same
 4: a, then b by rule euro
   → b, then a by rule euro-large
   such as pay_1, pay_3, pay_9
 2: a by rule rest
-  → nobody (no_rule)
+  → no provider (no_rule)
   such as pay_6, pay_10
 1: a by rule franc
-  → nobody (no_rule)
+  → no provider (no_rule)
   such as pay_5
 1: b, then c by rule dollar
   → b by rule dollar
@@ -72,7 +72,7 @@ func TestDiff(t *testing.T) {
 1: c by rule pound
   → c by rule sterling
   such as pay_4
-1: nobody (no_rule)
+1: no provider (no_rule)
   → a by rule rest
   such as pay_7
 `, difference.Text())
@@ -121,7 +121,7 @@ func TestDiffAddsUp(t *testing.T) {
 			require.NoError(t, err)
 			for _, r := range doc.Rules {
 				set.rules = append(set.rules,
-					rule{name: r.Name, conditions: conditionsOf(r.When), to: []entry{{shares: r.To[0].shares()}}})
+					rule{name: r.Name, conditions: conditionsOf(r.When), to: []target{{shares: r.To[0].shares()}}})
 			}
 			return set
 		}

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Explain tells the decision to a person, in lines for a terminal.
+// Explain is the decision in lines for a terminal.
 func (d Decision) Explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "configuration %s\n", d.ConfigVersion)
 	if d.Pinned != "" {
-		fmt.Fprintf(&b, "pinned to %s: rules are not asked\n", d.Pinned)
+		fmt.Fprintf(&b, "pinned to %s: rules do not apply\n", d.Pinned)
 	}
 	for _, t := range d.Tried {
 		verdict := "matches"
@@ -28,7 +28,7 @@ func (d Decision) Explain() string {
 	if d.Outcome == Routed {
 		fmt.Fprintf(&b, "ask %s\n", strings.Join(d.Order(), ", then "))
 	} else {
-		fmt.Fprintf(&b, "ask nobody (%s): %s\n", d.Outcome, d.Reason)
+		fmt.Fprintf(&b, "ask no provider (%s): %s\n", d.Outcome, d.Reason)
 	}
 	return b.String()
 }

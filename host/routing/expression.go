@@ -19,22 +19,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Expression is what a rule says under "if", in the Common Expression Language. It may be evaluated by any number of
-// goroutines.
+// Expression is a rule's "if", in the Common Expression Language. It is safe for concurrent use.
 type Expression struct {
 	Text string
 	At   Position
 
 	program cel.Program
-	// reads are the metadata that it reads without asking whether they are there, and "time" where it reads that.
+	// reads are the metadata that it reads without testing for them, and "time" where it reads that.
 	reads []string
 }
 
 const (
-	// longestExpression is in characters.
-	longestExpression = 4096
-	// dearest is what one evaluation may cost, in CEL's units: a comparison costs about one.
-	dearest = 10_000
+	// maxExpression is in characters.
+	maxExpression = 4096
+	// maxCost is what one evaluation may cost, in CEL's units: a comparison costs about one.
+	maxCost = 10_000
 )
 
 // variables are what an expression knows of a payment. amount is a decimal of our own: CEL's numbers are 64-bit floats
@@ -69,7 +68,7 @@ func variableNames() []string {
 	return names
 }
 
-// bindings hand a payment's facts to an expression.
+// bindings are a payment's facts for an expression.
 type bindings struct{ Facts }
 
 func (b bindings) ResolveName(name string) (any, bool) {
@@ -87,7 +86,7 @@ func (b bindings) ResolveName(name string) (any, bool) {
 
 func (bindings) Parent() cel.Activation { return nil }
 
-// whyNot of an error says no more than which of its members the payment lacks: CEL's own text may repeat metadata.
+// whyNot of an error names only the members that the payment lacks: CEL's own text may contain metadata.
 func (x *Expression) whyNot(f Facts) string {
 	result, _, err := x.program.Eval(bindings{f})
 	var canceled interpreter.EvalCancelledError
@@ -160,8 +159,8 @@ func (n number) Value() any     { return n.Decimal }
 // environment is what expressions are compiled in: CEL's standard functions, the payment's variables, and decimals.
 func environment() (*cel.Env, error) {
 	options := []cel.EnvOption{
-		cel.ParserExpressionSizeLimit(longestExpression),
-		cel.ExpressionNodeLimit(longestExpression),
+		cel.ParserExpressionSizeLimit(maxExpression),
+		cel.ExpressionNodeLimit(maxExpression),
 		cel.ParserRecursionLimit(64),
 		cel.RegexProgramSizeLimit(1000),
 		cel.Types(decimalType),
@@ -171,7 +170,7 @@ func environment() (*cel.Env, error) {
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, v.kind))
 	}
-	// The standard library compares whatever can be compared; it needs to be told only that decimals can.
+	// The standard library compares whatever implements its Comparer; decimals only have to be declared.
 	for name, operator := range map[string]string{
 		"less": operators.Less, "less_equals": operators.LessEquals, "greater": operators.Greater,
 		"greater_equals": operators.GreaterEquals,
@@ -199,7 +198,7 @@ func (r *reader) expression(node *yaml.Node) *Expression {
 	return x
 }
 
-// compile reports what is wrong with an expression at its place. Its error is for what has none.
+// compile reports what is wrong with an expression at its position. Its error is for what has none.
 func (r *reader) compile(x *Expression, node *yaml.Node) error {
 	if r.cel == nil {
 		env, err := environment()
@@ -230,7 +229,7 @@ func (r *reader) compile(x *Expression, node *yaml.Node) error {
 	if len(r.problems) > before {
 		return nil
 	}
-	program, err := r.cel.Program(checked, cel.CostLimit(dearest), cel.EvalOptions(cel.OptOptimize))
+	program, err := r.cel.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
 	x.program = program
 	return err
 }
@@ -246,7 +245,7 @@ func (r *reader) reportIn(node *yaml.Node, in *ast.AST, e ast.Expr, what, mend s
 	r.reportAt(within(r.at(node), node, at.Line(), at.Column()), what, mend)
 }
 
-// unknownNames reports variables and functions that are not there, so that a slip of the finger gets its mend.
+// unknownNames reports unknown variables and functions, with the known name that is nearest.
 func (r *reader) unknownNames(node *yaml.Node, parsed *ast.AST) {
 	known := variableNames()
 	var idents []ast.Expr
@@ -280,7 +279,7 @@ func (r *reader) functionNames() []string {
 		func(name string) bool { return strings.ContainsAny(name, "_@!-?") })
 }
 
-// lint reports what would fail whenever it is evaluated, and tells what the expression reads.
+// lint reports what would fail in every evaluation, and returns what the expression reads.
 func (r *reader) lint(node *yaml.Node, checked *ast.AST) (reads []string) {
 	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if key := metadataRead(e); key != "" {

@@ -57,7 +57,8 @@ func FuzzExpression(f *testing.F) {
 
 // Whatever the file, reading it ends, and what is read decides.
 func FuzzRules(f *testing.F) {
-	f.Add(`[{name: x, when: {any: [{country: eu}, {not: {currency: EUR, amount: {min: 1}}}], time: {days: mon-fri, from: "22:00", to: "06:00"}}, to: a}]`, `{eu: [DE]}`)
+	f.Add(`[{name: x, when: {any: [{country: eu}, {not: {currency: EUR, amount: {min: 1}}}], `+
+		`time: {days: mon-fri, from: "22:00", to: "06:00"}}, to: a}]`, `{eu: [DE]}`)
 	f.Add("- name: x\n  if: |\n    amount > decimal('1')\n  limits: {per_day: 1, amount_per_day: 5}\n  when: "+
 		"{currency: EUR}\n  to: [{split: {a: 1, b: 2}, by: metadata.x}, {cheapest: [c]}]", `{aa: [bb], bb: [aa]}`)
 	f.Add(`[{name: x, to: [{fastest: [a, b]}]}]`, `[]`)

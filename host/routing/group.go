@@ -13,7 +13,7 @@ import (
 type group struct {
 	at     *yaml.Node
 	values []*yaml.Node
-	// countries are what it comes to, once resolved; resolving guards against circles.
+	// countries are the group's, once resolved; resolving guards against cycles.
 	countries []string
 	resolving bool
 }
@@ -60,7 +60,7 @@ func checkGroupName(name string) string {
 	return ""
 }
 
-// resolve gives a group's countries, sorted. path is the groups that led to it.
+// resolve returns a group's countries, sorted. path is the groups that led to it.
 func (r *reader) resolve(name string, path []string) []string {
 	g := r.groups[name]
 	if g.countries != nil || g.resolving {
@@ -102,7 +102,7 @@ func (r *reader) resolve(name string, path []string) []string {
 	return g.countries
 }
 
-// checkCountryOrGroup says how to mend what is neither. A group's name is in lower case, a country in upper case.
+// checkCountryOrGroup returns how to correct what is neither. A group's name is in lower case, a country in upper case.
 func (r *reader) checkCountryOrGroup(text string) string {
 	mend := checkCountry(text)
 	if mend == "" || isCountry(strings.ToUpper(text)) || len(r.groups) == 0 || !onlyOf(text, groupAlphabet) {

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Limits are how much one rule takes; zero values are no limits. The windows slide: the last 60 seconds, 60 minutes, 24
+// Limits are how much one rule takes; zero values set no limit. The windows slide: the last 60 seconds, 60 minutes, 24
 // hours.
 type Limits struct {
 	PerMinute, PerHour, PerDay int
@@ -27,13 +27,13 @@ type Use struct {
 	Amount string
 }
 
-// Any tells whether there is a limit at all.
+// Any reports whether there is a limit.
 func (l Limits) Any() bool {
 	return l.PerMinute > 0 || l.PerHour > 0 || l.PerDay > 0 || l.AmountPerDay != ""
 }
 
-// Reached is the limit that one more payment of this amount would go over, by its key in the file, and in words; empty
-// where it may be taken.
+// Reached is the limit that one more payment of this amount would exceed, by its key in the file, and why; empty where
+// there is none.
 func (l Limits) Reached(use Use, amount string) (key, why string) {
 	for _, c := range []struct {
 		key         string

@@ -11,7 +11,7 @@ import (
 )
 
 // Parse reads the list under "rules" of a file, and the country groups under "groups"; nil where it has none. It
-// reports every problem of form, joined, each a *Problem; the document then holds what could be read.
+// reports every problem of form, joined, each a *Problem; the document then has what could be read.
 func Parse(file string, rules, groups *yaml.Node) (Document, error) {
 	r := &reader{file: file, groups: map[string]*group{}}
 	if groups != nil {
@@ -55,7 +55,7 @@ func (r *reader) reportAt(at Position, what, mend string) {
 	r.problems = append(r.problems, &Problem{At: at, What: what, Mend: mend})
 }
 
-// refuseAliases: a place in the file is one place, and a few lines of aliases cannot stand for a million.
+// refuseAliases refuses aliases: a value has one position in the file, and a few lines cannot expand to a million.
 func (r *reader) refuseAliases(node *yaml.Node) bool {
 	if node.Kind == yaml.AliasNode {
 		r.report(node, "aliases are not read", "write the value out")
@@ -109,7 +109,7 @@ func (r *reader) name(node *yaml.Node) string {
 	return name
 }
 
-// members hands each known member of a mapping to read, and tells which there were.
+// members passes each known member of a mapping to read, and returns which there were.
 func (r *reader) members(node *yaml.Node, of string, known []string,
 	read func(key string, value *yaml.Node),
 ) map[string]bool {

@@ -8,60 +8,60 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func (r *reader) to(node *yaml.Node) []Entry {
+func (r *reader) to(node *yaml.Node) []Target {
 	if node.Kind == yaml.ScalarNode {
 		name, ok := r.text(node, "to")
 		if !ok {
 			return nil
 		}
-		return []Entry{{Provider: name, At: r.at(node)}}
+		return []Target{{Provider: name, At: r.at(node)}}
 	}
 	if node.Kind != yaml.SequenceNode || len(node.Content) == 0 {
 		r.report(node, "to names no provider", "write a list in the order of failover: [<provider>, <next provider>]")
 		return nil
 	}
-	var entries []Entry
+	var targets []Target
 	for _, n := range node.Content {
 		if n.Kind == yaml.ScalarNode {
 			if name, ok := r.text(n, "an entry of to"); ok {
-				entries = append(entries, Entry{Provider: name, At: r.at(n)})
+				targets = append(targets, Target{Provider: name, At: r.at(n)})
 			}
 			continue
 		}
-		if entry := r.entry(n); entry.Split != nil || entry.Among != nil {
-			entries = append(entries, entry)
+		if target := r.target(n); target.Split != nil || target.Among != nil {
+			targets = append(targets, target)
 		}
 	}
-	return entries
+	return targets
 }
 
-// entry reads a place that several providers share or compete for.
-func (r *reader) entry(node *yaml.Node) Entry {
-	entry := Entry{At: r.at(node)}
+// target reads a target that several providers share or compete for.
+func (r *reader) target(node *yaml.Node) Target {
+	target := Target{At: r.at(node)}
 	keys := append([]string{"split", "by"}, strategyNames()...)
 	how := ""
 	r.eachMember(node, "an entry of to", func(key, value *yaml.Node) {
 		switch {
 		case key.Value == "by":
-			entry.By = r.by(value)
+			target.By = r.by(value)
 		case !slices.Contains(keys, key.Value):
 			r.report(key, fmt.Sprintf("unknown key %q in an entry of to", key.Value), DidYouMean(key.Value, keys))
 		case how != "":
 			r.report(key, fmt.Sprintf("an entry of to is a %s and a %s", how, key.Value), "make two entries of it")
 		case key.Value == "split":
-			how, entry.Split = key.Value, r.split(value)
+			how, target.Split = key.Value, r.split(value)
 		default:
-			how, entry.Strategy, entry.Among = key.Value, Strategy(key.Value), r.among(key.Value, value)
+			how, target.Strategy, target.Among = key.Value, Strategy(key.Value), r.among(key.Value, value)
 		}
 	})
-	if entry.By != "" && entry.Split == nil && how != "split" {
+	if target.By != "" && target.Split == nil && how != "split" {
 		r.report(node, "by stands without a split",
-			"write {split: {<provider>: 70, <other>: 30}, by: "+entry.By+"}, or remove it")
+			"write {split: {<provider>: 70, <other>: 30}, by: "+target.By+"}, or remove it")
 	}
-	return entry
+	return target
 }
 
-// by reads what a split goes by.
+// by reads what a split hashes.
 func (r *reader) by(node *yaml.Node) string {
 	text, ok := r.text(node, "by")
 	if !ok {

@@ -8,10 +8,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// deepest is how deep conditions may stand in each other.
+// deepest is how deep conditions may be nested.
 const deepest = 8
 
-// when reads a mapping of conditions; in is the key that it stands under.
+// when reads a mapping of conditions; in is the key above it.
 func (r *reader) when(node *yaml.Node, in string, depth int) []Match {
 	if node.Kind == yaml.MappingNode && len(node.Content) == 0 {
 		mend := "write one, or remove it"

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Position is a place in a file, both counts from 1. Line 0 means the source as a whole; File may then also name an
+// Position is a place in a file; both counts start at 1. Line 0 means the source as a whole; File may then also name an
 // environment variable.
 type Position struct {
 	File   string `json:"file"`
@@ -23,11 +23,11 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Problem is one mistake in routing.yaml, and how to mend it.
+// Problem is one mistake in routing.yaml, and how to correct it.
 type Problem struct { //nolint:errname // one of a list for a person, as a compiler's; ProblemError would say it twice
 	At   Position `json:"at"`
 	What string   `json:"what"`
-	// Mend tells what to write instead; empty where What says it all.
+	// Mend is what to write instead; empty where What is enough.
 	Mend string `json:"mend,omitempty"`
 }
 

@@ -204,7 +204,7 @@ func TestMistakesInRules(t *testing.T) {
 				`under if`,
 		}},
 		{"a time that says nothing", "- {name: x, when: {time: {}}, to: a}", []string{
-			`r.yaml:1:26: time says nothing: write time: {days: [mon-fri], from: "08:00", to: "18:00", zone: ` +
+			`r.yaml:1:26: time has no window: write time: {days: [mon-fri], from: "08:00", to: "18:00", zone: ` +
 				`Europe/Berlin}`,
 		}},
 		{"no times", "- {name: x, when: {time: []}, to: a}", []string{

@@ -1,22 +1,24 @@
 package routing
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
 
-// reach is what is known of the payments that come to a rule.
+// maxCompared is how many boxes a rule may have to be compared with other rules.
+const maxCompared = 16
+
+// reach is what a rule matches, for the comparison with others.
 type reach struct {
 	// boxes are what the rule matches, where known: with limits, at most that.
 	boxes []box
 	known bool
-	// certain: it takes every one of them, at any time.
+	// certain: it takes every payment that it matches, at any time.
 	certain bool
 }
 
-// reachOf never guesses: where a rule is malformed or too intricate, nothing is known. A time or an expression is a
-// dimension of its own, so that the same one in two rules is the same; that two different ones never meet is not seen.
+// reachOf makes no guess: of a rule that is malformed or has too many boxes, nothing is known. A time or an expression
+// is a dimension of its own: two that are equal are recognized, two different ones that exclude each other are not.
 func (r *Rule) reachOf() reach {
 	if r.malformed {
 		return reach{}
@@ -25,28 +27,22 @@ func (r *Rule) reachOf() reach {
 	if ok && r.If != nil {
 		boxes, ok = join(boxes, []box{{conditionArea("if " + strings.TrimSpace(r.If.Text))}}, false)
 	}
+	ok = ok && len(boxes) <= maxCompared
 	return reach{boxes: boxes, known: ok, certain: ok && !r.Limits.Any()}
 }
 
-// key tells windows apart that are not the same, however many of them are shown to a reader.
+// key identifies a window, also one of more parts than are shown to a reader.
 func (w inWindow) key() string {
 	return "time " + strings.Join(w.texts(), "; ")
 }
 
-const (
-	// mostParts is into how many parts a rule may fall while the rules before it are taken away.
-	mostParts = 1_000
-	// mostSteps bounds the work on a whole file.
-	mostSteps = 20_000_000
-)
-
-// unreachable reports the rules that no payment comes to.
+// unreachable reports the rules that match no payment, and those that one earlier rule covers. A rule that only several
+// earlier rules cover together is not found.
 func (d Document) unreachable(report func(at Position, mend, what string, args ...any)) {
 	reaches := make([]reach, len(d.Rules))
 	for i := range d.Rules {
 		reaches[i] = d.Rules[i].reachOf()
 	}
-	steps := mostSteps
 	for i, rule := range d.Rules {
 		switch {
 		case !reaches[i].known:
@@ -54,71 +50,20 @@ func (d Document) unreachable(report func(at Position, mend, what string, args .
 			report(rule.At, "correct or remove them", "no payment matches rule %q: its conditions exclude each other",
 				rule.Name)
 		default:
-			if takers := takersOf(reaches[:i], reaches[i].boxes, &steps); takers != nil {
+			covering := slices.IndexFunc(reaches[:i], reaches[i].coveredBy)
+			if covering >= 0 {
 				report(rule.At, "move it up, narrow the other, or remove it",
-					"no payment reaches rule %q: every one that it matches is taken by %s", rule.Name, d.list(takers))
+					"no payment reaches rule %q: every one that it matches is taken by rule %q at %s", rule.Name,
+					d.Rules[covering].Name, d.Rules[covering].At)
 			}
 		}
 	}
 }
 
-// takersOf are the earlier rules that together take all of the boxes: one where one does. It is nil where something is
-// left, or might be.
-func takersOf(earlier []reach, boxes []box, steps *int) []int {
-	left := boxes
-	var takers []int
-	for i, r := range earlier {
-		if !r.certain {
-			continue
-		}
-		before := left
-		if left = without(left, r.boxes, steps); left == nil {
-			return nil
-		}
-		if len(left) == len(before) && (len(left) == 0 || &left[0] == &before[0]) {
-			continue
-		}
-		takers = append(takers, i)
-		if rest := without(boxes, r.boxes, steps); rest != nil && len(rest) == 0 {
-			return []int{i}
-		}
-		if len(left) == 0 {
-			return takers
-		}
-	}
-	return nil
-}
-
-// without takes the boxes of one set out of another; the same slice where nothing was taken, nil where it was too much
-// work.
-func without(left, taken []box, steps *int) []box {
-	for _, t := range taken {
-		if !slices.ContainsFunc(left, func(b box) bool { *steps--; return b.meets(t) }) {
-			continue
-		}
-		rest := make([]box, 0, len(left))
-		for _, b := range left {
-			rest = append(rest, b.without(t)...)
-		}
-		*steps -= len(rest)
-		if len(rest) > mostParts || *steps < 0 {
-			return nil
-		}
-		left = rest
-	}
-	return left
-}
-
-// list names rules for a reader.
-func (d Document) list(rules []int) string {
-	const shown = 3
-	names := make([]string, 0, shown)
-	for _, i := range rules[:min(len(rules), shown)] {
-		names = append(names, fmt.Sprintf("rule %q at %s", d.Rules[i].Name, d.Rules[i].At))
-	}
-	text := strings.Join(names, " and ")
-	if len(rules) > shown {
-		text += fmt.Sprintf(" and %d more", len(rules)-shown)
-	}
-	return text
+// coveredBy reports whether another rule takes every payment that this one matches: each box is within one of the
+// other's.
+func (r reach) coveredBy(other reach) bool {
+	return other.certain && !slices.ContainsFunc(r.boxes, func(b box) bool {
+		return !slices.ContainsFunc(other.boxes, b.within)
+	})
 }

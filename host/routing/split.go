@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// entry is a compiled place in the order of failover.
-type entry struct {
+// target is a compiled Target.
+type target struct {
 	shares []Share
 	split  bool
-	// by is what a split goes by; empty for the payment's id.
+	// by is what a split hashes; empty for the payment's id.
 	by       string
 	strategy Strategy
 }
 
-// paymentKey is what decisions call a payment's own id, where a split fell back to it.
+// paymentKey is the name of a payment's own id in decisions, where a split fell back to it.
 const paymentKey = "payment_id"
 
-// stickyKeys are what a split may go by, beside metadata, so that one customer always falls on the same side.
+// stickyKeys are what a split may hash, beside metadata, so that one customer always gets the same provider.
 //
 //nolint:gochecknoglobals // a table
 var stickyKeys = []struct {
@@ -44,28 +44,27 @@ func stickyKey(by string) (get func(Facts) string, ok bool) {
 	return nil, false
 }
 
-// key is what the split goes by for one payment, and its name: the payment's id, where the payment lacks what the file
-// says.
-func (e entry) key(f Facts) (key, name string) {
-	if e.by == "" {
+// key is what the split hashes for one payment, and its name: the payment's id where the payment has no such value.
+func (t target) key(f Facts) (key, name string) {
+	if t.by == "" {
 		return f.PaymentID, ""
 	}
-	if get, ok := stickyKey(e.by); ok {
+	if get, ok := stickyKey(t.by); ok {
 		if value := get(f); value != "" {
-			return e.by + "\x00" + value, e.by
+			return t.by + "\x00" + value, t.by
 		}
 	}
 	return f.PaymentID, paymentKey
 }
 
-// order is the entry's providers for one payment: the one that the hash of its key, mostly its id, picks by weight,
+// order is the target's providers for one payment: the one that the hash of its key, usually its id, picks by weight,
 // then, for failover, the others as further picks among those left. It depends on the key, the rule's name, which of
 // the rule's splits this is, and the shares; not on the order in which they are written, nor on any other rule.
-func (e entry) order(key, rule string, split uint64) []Share {
-	if len(e.shares) == 1 {
-		return e.shares
+func (t target) order(key, rule string, split uint64) []Share {
+	if len(t.shares) == 1 {
+		return t.shares
 	}
-	left := slices.SortedFunc(slices.Values(e.shares),
+	left := slices.SortedFunc(slices.Values(t.shares),
 		func(a, b Share) int { return cmp.Compare(a.Provider, b.Provider) })
 	ordered := make([]Share, 0, len(left))
 	for round := uint64(0); len(left) > 0; round++ {
@@ -98,8 +97,8 @@ func totalWeight(shares []Share) int {
 	return total
 }
 
-// draw is a number as good as random that is the same whenever, and on whichever router, it is drawn. Every part is
-// delimited, so that no two different draws hash the same bytes.
+// draw is a pseudo-random number that depends on the arguments only, on every router. Every part is delimited, so that
+// no two different draws hash the same bytes.
 func draw(key, rule string, split, round uint64) uint64 {
 	input := binary.AppendUvarint(nil, uint64(len(key)))
 	input = append(input, key...)

@@ -32,7 +32,7 @@ func TestSplitAsksEveryProviderOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		shares := drawShares(t)
-		order := entry{shares: shares, split: true}.order(rapid.String().Draw(t, "id"), rapid.String().Draw(t, "rule"),
+		order := target{shares: shares, split: true}.order(rapid.String().Draw(t, "id"), rapid.String().Draw(t, "rule"),
 			0)
 		require.ElementsMatch(t, shares, order)
 	})
@@ -44,7 +44,7 @@ func TestSplitDoesNotDependOnTheOrderInTheFile(t *testing.T) {
 		shares := drawShares(t)
 		shuffled := rapid.Permutation(shares).Draw(t, "shuffled")
 		id := rapid.String().Draw(t, "id")
-		require.Equal(t, entry{shares: shares}.order(id, "rule", 0), entry{shares: shuffled}.order(id, "rule", 0))
+		require.Equal(t, target{shares: shares}.order(id, "rule", 0), target{shares: shuffled}.order(id, "rule", 0))
 	})
 }
 
@@ -53,7 +53,7 @@ func TestSplitDoesNotDependOnTheOrderInTheFile(t *testing.T) {
 func TestSplitConverges(t *testing.T) {
 	t.Parallel()
 	const payments = 20_000
-	split := entry{shares: []Share{
+	split := target{shares: []Share{
 		{Provider: "a", Weight: 70},
 		{Provider: "b", Weight: 20},
 		{Provider: "c", Weight: 10},
@@ -79,7 +79,7 @@ func TestSplitConverges(t *testing.T) {
 func TestSplitsAreIndependent(t *testing.T) {
 	t.Parallel()
 	const payments = 20_000
-	split := entry{shares: []Share{{Provider: "a", Weight: 50}, {Provider: "b", Weight: 50}}, split: true}
+	split := target{shares: []Share{{Provider: "a", Weight: 50}, {Provider: "b", Weight: 50}}, split: true}
 	otherRule, otherSplit := 0, 0
 	for i := range payments {
 		id := fmt.Sprintf("pay_%d", i)
@@ -98,7 +98,7 @@ func TestSplitsAreIndependent(t *testing.T) {
 // Pinned once and for all: routers of two versions share traffic while one is replaced, and must agree.
 func TestSplitNeverChangesBetweenReleases(t *testing.T) {
 	t.Parallel()
-	split := entry{shares: []Share{
+	split := target{shares: []Share{
 		{Provider: "a", Weight: 70},
 		{Provider: "b", Weight: 20},
 		{Provider: "c", Weight: 10},

@@ -10,24 +10,24 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Standing is what is known, at the moment of a decision, of providers and of how much rules have taken.
+// Standing is what is known of providers, and of how much rules have taken, at the time of a decision.
 type Standing interface {
-	// Unavailable is nil, or why a provider that could take the payment is not to be asked now (its breaker is open, no
-	// plugin is loaded). It is asked once for each provider.
+	// Unavailable is nil, or why a provider that could take the payment is not asked now (its breaker is open, no plugin
+	// is loaded). It is called once for each provider.
 	Unavailable(provider string) error
-	// Record is how the provider did lately.
+	// Record is the provider's recent results.
 	Record(provider string) Record
-	// Price is what the provider would take for such a payment, a decimal in the payment's currency; not ok where it is
-	// not known.
+	// Price is the provider's price for such a payment, a decimal in the payment's currency; not ok where it is not
+	// known.
 	Price(provider string, f Facts) (price string, ok bool)
 	// Used is how much of its limits a rule has used.
 	Used(rule string) Use
 }
 
-// Record is how a provider did lately.
+// Record is a provider's recent results.
 type Record struct {
-	// Tries within the window, and how many of them went well.
-	Tries, Well int
+	// Tries within the window, and how many of them succeeded.
+	Tries, Succeeded int
 	// Median is how long a try took, if Tries is not 0.
 	Median time.Duration
 }
@@ -39,30 +39,30 @@ type Strategy string
 const (
 	// Cheapest asks the one with the lowest price first.
 	Cheapest Strategy = "cheapest"
-	// Healthiest asks the one first of whose tries the most went well.
+	// Healthiest asks the one with the highest share of successful tries first.
 	Healthiest Strategy = "healthiest"
-	// Fastest asks the one first whose tries took the shortest.
+	// Fastest asks the one with the shortest median first.
 	Fastest Strategy = "fastest"
 )
 
 const (
-	// enoughTries are needed to judge a provider: with fewer, one bad minute of one payer would move everybody.
+	// enoughTries are needed to judge a provider: with fewer, one payer's failures would move all payments.
 	enoughTries = 20
-	// explore is one in how many payments asks a provider first of which too little is known. Without them, one that
-	// once did badly would never be asked again, and a new one never at all.
+	// explore: one payment in so many asks a provider first of which too little is known. Without these, a provider that
+	// failed once would never be asked again, and a new one never at all.
 	explore = 20
-	// exploring keeps its draws apart from those of splits.
+	// exploring separates its draws from those of splits.
 	exploring = 1 << 32
 )
 
-// measure is how a strategy judges a provider: the lower the better.
+// measure is a strategy's value of a provider: lower is better.
 type measure struct {
 	value *apd.Decimal
-	// figure is the same for a reader: "97 %", "340 ms", "1.20 EUR".
+	// figure is the same as text: "97 %", "340 ms", "1.20 EUR".
 	figure string
 }
 
-// ranking is a strategy's way to judge. It explores where a payment that goes to an unknown provider makes it known.
+// ranking is a strategy's measure. explores: a payment to a provider without a measure gives it one.
 type ranking struct {
 	name     Strategy
 	explores bool
@@ -97,13 +97,13 @@ func byPrice(s Standing, provider string, f Facts) (m measure, ok bool) {
 	return measure{value: price, figure: strings.TrimSpace(text + " " + f.Currency)}, true
 }
 
-// byHealth compares whole percents: a fraction of one is chance, and would move payments to and fro.
+// byHealth compares whole percents: a fraction of one is chance, and would move payments back and forth.
 func byHealth(s Standing, provider string, _ Facts) (m measure, ok bool) {
 	record := s.Record(provider)
 	if record.Tries < enoughTries {
 		return m, false
 	}
-	percent := int64(record.Well) * 100 / int64(record.Tries)
+	percent := int64(record.Succeeded) * 100 / int64(record.Tries)
 	return measure{value: apd.New(-percent, 0), figure: fmt.Sprintf("%d %%", percent)}, true
 }
 
@@ -116,20 +116,20 @@ func bySpeed(s Standing, provider string, _ Facts) (m measure, ok bool) {
 	return measure{value: apd.New(ms, 0), figure: fmt.Sprintf("%d ms", ms)}, true
 }
 
-// judged is a provider on its way to its rank.
+// judged is a provider with its measure.
 type judged struct {
 	Candidate
 	measure
 	able, known bool
 }
 
-// ranked are an entry's providers as its strategy orders them: those that can be judged, the best one first and equals
-// as written; then the others as written. Those that cannot take the payment are not judged.
-func (r *Ruleset) ranked(e entry, f Facts, s Standing, rule string, place uint64) []Candidate {
-	strategy := strategies[slices.IndexFunc(strategies, func(known ranking) bool { return known.name == e.strategy })]
-	all := make([]judged, 0, len(e.shares))
-	for _, share := range e.shares {
-		j := judged{Candidate: Candidate{Provider: share.Provider, Strategy: e.strategy}}
+// ranked are a target's providers as its strategy orders them: those with a measure, the best first and equals as
+// written; then the others as written. Those that cannot take the payment are not measured.
+func (r *Ruleset) ranked(t target, f Facts, s Standing, rule string, place uint64) []Candidate {
+	strategy := strategies[slices.IndexFunc(strategies, func(known ranking) bool { return known.name == t.strategy })]
+	all := make([]judged, 0, len(t.shares))
+	for _, share := range t.shares {
+		j := judged{Candidate: Candidate{Provider: share.Provider, Strategy: t.strategy}}
 		j.able = r.providers[share.Provider].cannot(f) == ""
 		if s != nil && j.able {
 			j.measure, j.known = strategy.judge(s, share.Provider, f)
@@ -153,7 +153,7 @@ func (r *Ruleset) ranked(e entry, f Facts, s Standing, rule string, place uint64
 	return candidates
 }
 
-// exploreOne marks the first of which nothing is known. Where nothing is known of any, the written order explores.
+// exploreOne marks the first provider without a measure. Where none has one, the written order explores.
 func exploreOne(all []judged) {
 	unknown := slices.IndexFunc(all, func(j judged) bool { return j.able && !j.known })
 	if unknown >= 0 && slices.ContainsFunc(all, func(j judged) bool { return j.known }) {

@@ -14,7 +14,7 @@ import (
 func TestUnknownProviderIsAskedFirstNowAndThen(t *testing.T) {
 	t.Parallel()
 	const payments = 20_000
-	known, unknown := Record{Tries: 100, Well: 100, Median: time.Second}, Record{Tries: 19}
+	known, unknown := Record{Tries: 100, Succeeded: 100, Median: time.Second}, Record{Tries: 19}
 	for _, c := range []struct {
 		claim    string
 		strategy Strategy
@@ -48,7 +48,7 @@ func TestExploringIsToldInTheDecision(t *testing.T) {
 	t.Parallel()
 	rules, err := Compile(parseRules(t, `[{name: x, to: [{healthiest: [a, b]}]}]`), collecting("a", "b"), "v1")
 	require.NoError(t, err)
-	s := standing{Records: map[string]Record{"a": {Tries: 40, Well: 39}}}
+	s := standing{Records: map[string]Record{"a": {Tries: 40, Succeeded: 39}}}
 	for i := range 1000 {
 		d := rules.Decide(Facts{PaymentID: fmt.Sprintf("pay_%d", i)}, s)
 		if d.Order()[0] != "b" {

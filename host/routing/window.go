@@ -11,8 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Window is a time that comes again every week, by the clock on the wall of a zone: in summer and in winter it begins
-// at the same hour.
+// Window is a weekly time by the local clock of a zone: it begins at the same hour in summer and in winter.
 type Window struct {
 	// Days on which it begins, by time.Weekday.
 	Days [7]bool
@@ -24,8 +23,8 @@ type Window struct {
 
 const minutesOfDay = 24 * 60
 
-// holds tells whether a moment lies within the window.
-func (w Window) holds(at time.Time) bool {
+// contains reports whether a moment lies within the window.
+func (w Window) contains(at time.Time) bool {
 	local := at.In(w.Zone)
 	minute, today := local.Hour()*60+local.Minute(), local.Weekday()
 	if w.From < w.To {
@@ -133,7 +132,7 @@ func (r *reader) window(node *yaml.Node) (Window, bool) {
 	}
 	switch {
 	case len(node.Content) == 0:
-		r.report(node, "time says nothing",
+		r.report(node, "time has no window",
 			"write time: {days: [mon-fri], from: \"08:00\", to: \"18:00\", zone: Europe/Berlin}")
 	case w.From == w.To || w.From == minutesOfDay:
 		r.report(node, fmt.Sprintf("no time is from %s until %s", clock(w.From), clock(w.To)),

@@ -1,7 +1,7 @@
-// Package schema holds JSON that callers and plugins bring to the JSON Schemas of plugins' manifests.
+// Package schema validates JSON of callers and plugins by the JSON Schemas of plugins' manifests.
 //
-// It hides how: no schema makes the host read a file or the network, no number makes it reckon for long, and what is
-// wrong is told by JSON pointers.
+// It is the host's only set-up of the schema compiler: no schema makes the host read a file or the network, no number
+// takes long to evaluate, and violations are located by JSON pointers.
 package schema
 
 import (
@@ -20,24 +20,27 @@ import (
 	"golang.org/x/text/message"
 )
 
-// Masked stands where a member was that nobody is to see.
+// Masked replaces a member that is writeOnly.
 const Masked = "{{masked}}"
 
 // Schema is a compiled JSON Schema (2020-12). It is safe for concurrent use.
 type Schema struct {
 	compiled *jsonschema.Schema
-	// hides: somewhere in it is a member that is writeOnly.
-	hides bool
+	// hasWriteOnly: some member in it is writeOnly.
+	hasWriteOnly bool
 }
 
-// Violation says what is wrong at one place of an instance.
+// Violation is what is wrong at one place of an instance.
 type Violation struct {
-	// Pointer is a JSON pointer (RFC 6901); empty for the instance as a whole.
+	// Pointer is a JSON pointer (RFC 6901); empty for the instance as a whole. Path are its members and indexes.
 	Pointer string
+	Path    []string
 	Reason  string
+	// Unknown: the instance has a member there that the schema does not allow.
+	Unknown bool
 }
 
-// Compile reads a schema's text. An empty one takes everything.
+// Compile reads a schema's text. An empty one accepts any JSON.
 func Compile(text string) (*Schema, error) {
 	if text == "" {
 		text = "true"
@@ -57,7 +60,7 @@ func Compile(text string) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile a schema: %w", err)
 	}
-	return &Schema{compiled: compiled, hides: hides(compiled, map[*jsonschema.Schema]bool{})}, nil
+	return &Schema{compiled: compiled, hasWriteOnly: hasWriteOnly(compiled, map[*jsonschema.Schema]bool{})}, nil
 }
 
 type noLoader struct{}
@@ -67,50 +70,57 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("a plugin's schema cannot refer to %s", url)
 }
 
-// mostViolations is how much is said of one instance.
-const mostViolations = 100
+// maxViolations bounds what is reported of one instance.
+const maxViolations = 100
 
-// Check says everything that is wrong with an instance, in the order of its places; the first 100 of it.
+// Check reports everything that is wrong with an instance, sorted by pointer; at most 100 violations.
 func (s *Schema) Check(instance []byte) []Violation {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(instance))
 	if err != nil {
 		return []Violation{{Reason: "is not JSON: " + err.Error()}}
 	}
-	if at, found := unwieldy(value, ""); found {
-		return []Violation{{Pointer: at, Reason: "is a number of too many digits"}}
+	if at, found := unwieldy(value, nil); found {
+		return []Violation{violation(at, "is a number of too many digits")}
 	}
 	var found []Violation
 	if invalid, is := errors.AsType[*jsonschema.ValidationError](s.compiled.Validate(value)); is {
 		found = violations(invalid, message.NewPrinter(language.English))
 	}
 	slices.SortStableFunc(found, func(a, b Violation) int { return strings.Compare(a.Pointer, b.Pointer) })
-	found = slices.Compact(found)
-	return found[:min(len(found), mostViolations)]
+	found = slices.CompactFunc(found, func(a, b Violation) bool { return a.Pointer == b.Pointer && a.Reason == b.Reason })
+	return found[:min(len(found), maxViolations)]
 }
 
-// violations are the innermost causes: the outer ones only say that something inside them is wrong.
+// Members are the names of the members that the schema itself lists, sorted.
+func (s *Schema) Members() []string { return slices.Sorted(maps.Keys(s.compiled.Properties)) }
+
+func violation(path []string, reason string) Violation {
+	return Violation{Pointer: pointer(path), Path: path, Reason: reason}
+}
+
+// violations are the innermost causes: the outer ones only repeat that something inside them is wrong.
 func violations(invalid *jsonschema.ValidationError, printer *message.Printer) []Violation {
-	if len(invalid.Causes) > 0 {
-		var all []Violation
-		for _, cause := range invalid.Causes {
-			all = append(all, violations(cause, printer)...)
-		}
+	var all []Violation
+	for _, cause := range invalid.Causes {
+		all = append(all, violations(cause, printer)...)
+	}
+	if len(all) > 0 {
 		return all
 	}
-	at := pointer(invalid.InstanceLocation)
+	member := func(name string) []string { return append(slices.Clip(invalid.InstanceLocation), name) }
 	switch what := invalid.ErrorKind.(type) {
 	case *kind.Required:
-		return each(at, what.Missing, "is required")
+		for _, name := range what.Missing {
+			all = append(all, violation(member(name), "is required"))
+		}
 	case *kind.AdditionalProperties:
-		return each(at, what.Properties, "is no member of it")
-	}
-	return []Violation{{Pointer: at, Reason: invalid.ErrorKind.LocalizedString(printer)}}
-}
-
-func each(at string, members []string, reason string) []Violation {
-	all := make([]Violation, len(members))
-	for i, member := range members {
-		all[i] = Violation{Pointer: at + pointer([]string{member}), Reason: reason}
+		for _, name := range what.Properties {
+			unknown := violation(member(name), "is not a known member")
+			unknown.Unknown = true
+			all = append(all, unknown)
+		}
+	default:
+		all = append(all, violation(invalid.InstanceLocation, invalid.ErrorKind.LocalizedString(printer)))
 	}
 	return all
 }
@@ -123,35 +133,35 @@ func pointer(steps []string) string {
 	return at.String()
 }
 
-// The longest number, and the largest exponent, that is reckoned with: exact arithmetic takes its time with more.
+// The longest number, and the largest exponent, that is evaluated: exact arithmetic takes long with more.
 const (
-	mostDigits   = 400
-	mostExponent = 400
+	maxDigits   = 400
+	maxExponent = 400
 )
 
-// unwieldy finds a number that is not reckoned with.
-func unwieldy(value any, at string) (where string, found bool) {
+// unwieldy finds a number that is not evaluated.
+func unwieldy(value any, at []string) (where []string, found bool) {
 	switch v := value.(type) {
 	case json.Number:
 		return at, isUnwieldy(string(v))
 	case map[string]any:
 		for name, member := range v {
-			if where, found = unwieldy(member, at+pointer([]string{name})); found {
+			if where, found = unwieldy(member, append(slices.Clip(at), name)); found {
 				return where, true
 			}
 		}
 	case []any:
 		for i, item := range v {
-			if where, found = unwieldy(item, at+"/"+strconv.Itoa(i)); found {
+			if where, found = unwieldy(item, append(slices.Clip(at), strconv.Itoa(i))); found {
 				return where, true
 			}
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 func isUnwieldy(number string) bool {
-	if len(number) > mostDigits {
+	if len(number) > maxDigits {
 		return true
 	}
 	_, exponent, has := strings.Cut(strings.ToLower(number), "e")
@@ -159,25 +169,24 @@ func isUnwieldy(number string) bool {
 		return false
 	}
 	size, err := strconv.Atoi(exponent)
-	return err != nil || size > mostExponent || size < -mostExponent
+	return err != nil || size > maxExponent || size < -maxExponent
 }
 
-// Mask puts Masked where an instance has members that the schema says are writeOnly. Numbers keep their text; where
-// something is masked, members may change their order.
+// Mask replaces an instance's writeOnly members by Masked. Numbers keep their text; where something is masked, members
+// may change their order.
 func (s *Schema) Mask(instance []byte) []byte {
 	masked, _ := s.mask(instance)
 	return masked
 }
 
-// Hidden are the texts of members that the schema says are writeOnly, as they stand in JSON: what is to be masked
-// wherever else it shows up.
+// Hidden are the texts of an instance's writeOnly members, as JSON writes them: to be masked wherever else they occur.
 func (s *Schema) Hidden(instance []byte) []string {
 	_, hidden := s.mask(instance)
 	return hidden
 }
 
 func (s *Schema) mask(instance []byte) (masked []byte, hidden []string) {
-	if !s.hides || len(instance) == 0 {
+	if !s.hasWriteOnly || len(instance) == 0 {
 		return instance, nil
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(instance))
@@ -207,8 +216,8 @@ func mask(by *jsonschema.Schema, value any, hidden func(any)) any {
 	if value == nil {
 		return nil
 	}
-	alike := speaking(by, nil)
-	if slices.ContainsFunc(alike, func(one *jsonschema.Schema) bool { return one.WriteOnly }) {
+	applicable := appendApplicable(nil, by)
+	if slices.ContainsFunc(applicable, func(schema *jsonschema.Schema) bool { return schema.WriteOnly }) {
 		if value != Masked {
 			hidden(value)
 		}
@@ -217,17 +226,17 @@ func mask(by *jsonschema.Schema, value any, hidden func(any)) any {
 	switch v := value.(type) {
 	case map[string]any:
 		for name := range v {
-			for _, one := range alike {
-				if of := memberOf(one, name); of != nil {
-					v[name] = mask(of, v[name], hidden)
+			for _, schema := range applicable {
+				if member := schemaOfMember(schema, name); member != nil {
+					v[name] = mask(member, v[name], hidden)
 				}
 			}
 		}
 	case []any:
 		for i := range v {
-			for _, one := range alike {
-				if one.Items2020 != nil {
-					v[i] = mask(one.Items2020, v[i], hidden)
+			for _, schema := range applicable {
+				if schema.Items2020 != nil {
+					v[i] = mask(schema.Items2020, v[i], hidden)
 				}
 			}
 		}
@@ -235,8 +244,8 @@ func mask(by *jsonschema.Schema, value any, hidden func(any)) any {
 	return value
 }
 
-// memberOf is what a schema says of a member; nil where it says nothing.
-func memberOf(of *jsonschema.Schema, name string) *jsonschema.Schema {
+// schemaOfMember is the schema of a member; nil where there is none.
+func schemaOfMember(of *jsonschema.Schema, name string) *jsonschema.Schema {
 	if member := of.Properties[name]; member != nil {
 		return member
 	}
@@ -244,29 +253,31 @@ func memberOf(of *jsonschema.Schema, name string) *jsonschema.Schema {
 	return rest
 }
 
-// speaking adds the schemas that speak of the same instance as one does, itself among them. A schema may come back to
-// itself.
-func speaking(of *jsonschema.Schema, so []*jsonschema.Schema) []*jsonschema.Schema {
-	if of == nil || slices.Contains(so, of) {
-		return so
+// appendApplicable appends the schemas that apply to the same instance as one does, itself among them. A schema may
+// refer back to itself.
+func appendApplicable(all []*jsonschema.Schema, schema *jsonschema.Schema) []*jsonschema.Schema {
+	if schema == nil || slices.Contains(all, schema) {
+		return all
 	}
-	so = append(so, of)
-	for _, one := range slices.Concat(of.AllOf, of.AnyOf, of.OneOf, []*jsonschema.Schema{of.Ref, of.Then, of.Else}) {
-		so = speaking(one, so)
+	all = append(all, schema)
+	for _, nested := range slices.Concat(schema.AllOf, schema.AnyOf, schema.OneOf,
+		[]*jsonschema.Schema{schema.Ref, schema.Then, schema.Else}) {
+		all = appendApplicable(all, nested)
 	}
-	return so
+	return all
 }
 
-// hides tells whether anything in a schema is writeOnly; seen are those that were looked at.
-func hides(of *jsonschema.Schema, seen map[*jsonschema.Schema]bool) bool {
-	if of == nil || seen[of] {
+// hasWriteOnly reports whether any member of a schema is writeOnly; seen are the schemas that were visited.
+func hasWriteOnly(schema *jsonschema.Schema, seen map[*jsonschema.Schema]bool) bool {
+	if schema == nil || seen[schema] {
 		return false
 	}
-	seen[of] = true
-	below := append(speaking(of, nil)[1:], of.Items2020)
-	if rest, is := of.AdditionalProperties.(*jsonschema.Schema); is {
+	seen[schema] = true
+	below := append(appendApplicable(nil, schema)[1:], schema.Items2020)
+	if rest, is := schema.AdditionalProperties.(*jsonschema.Schema); is {
 		below = append(below, rest)
 	}
-	below = slices.AppendSeq(below, maps.Values(of.Properties))
-	return of.WriteOnly || slices.ContainsFunc(below, func(one *jsonschema.Schema) bool { return hides(one, seen) })
+	below = slices.AppendSeq(below, maps.Values(schema.Properties))
+	return schema.WriteOnly ||
+		slices.ContainsFunc(below, func(nested *jsonschema.Schema) bool { return hasWriteOnly(nested, seen) })
 }

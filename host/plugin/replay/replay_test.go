@@ -316,7 +316,8 @@ func TestRecordingThatDoesNotReadIsAnError(t *testing.T) {
 
 // Whatever a guest once answered, comparing it reads it without a panic.
 func FuzzCompare(f *testing.F) {
-	answer, err := (&abi.Answer{Result: &abi.Answer_Step{Step: done(&abi.Outcome{Output: []byte(`{"a":[1,"x"]}`)})}}).MarshalVT()
+	step := done(&abi.Outcome{Output: []byte(`{"a":[1,"x"]}`)})
+	answer, err := (&abi.Answer{Result: &abi.Answer_Step{Step: step}}).MarshalVT()
 	require.NoError(f, err)
 	f.Add(answer, []byte{0xff})
 	f.Fuzz(func(_ *testing.T, a, b []byte) {

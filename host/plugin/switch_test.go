@@ -158,7 +158,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 	require.Equal(t, plugin.Active{Stable: canary}, active)
 	require.Equal(t, []plugin.State{plugin.Stable, plugin.Warm}, states(t, registry))
 	status, _ := registry.Plugin("hostile")
-	require.Nil(t, status.Trial)
+	require.Nil(t, status.Canary)
 	require.NoError(t, registry.Rollback(t.Context(), "hostile", "", "desk"))
 	now, _ := registry.Current("hostile")
 	require.Same(t, stable, now)
@@ -177,7 +177,7 @@ func TestCanaryIsAborted(t *testing.T) {
 	active, _ := registry.ActiveSet().Of("hostile")
 	require.Equal(t, plugin.Active{Stable: stable}, active)
 	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 1 }, waiting, tick)
-	_, _, err := canary.Prepare(t.Context(), operation("serve"))
+	_, _, err := canary.Begin(operation("serve")).Prepare(t.Context())
 	require.Error(t, err)
 }
 
@@ -187,7 +187,7 @@ func TestInstallEndsATrial(t *testing.T) {
 	registry, _, _ := onTrial(t, plugin.Settings{})
 	install(t, registry, variant(t, "version=3.0.0"))
 	status, _ := registry.Plugin("hostile")
-	require.Nil(t, status.Trial)
+	require.Nil(t, status.Canary)
 	require.Eventually(t,
 		func() bool {
 			return slices.Equal(states(t, registry),
@@ -243,12 +243,12 @@ func TestWorseCanaryIsGivenUp(t *testing.T) {
 			registry.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})
 			if !row.gone {
 				status, _ := registry.Plugin("hostile")
-				require.NotNil(t, status.Trial)
-				require.Equal(t, row.stable, status.Trial.Stable)
-				require.Equal(t, row.canary, status.Trial.Canary)
+				require.NotNil(t, status.Canary)
+				require.Equal(t, row.stable, status.Canary.Stable)
+				require.Equal(t, row.canary, status.Canary.Canary)
 				return
 			}
-			require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Trial == nil },
+			require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Canary == nil },
 				waiting, tick)
 			active, _ := registry.ActiveSet().Of("hostile")
 			require.Equal(t, plugin.Active{Stable: stable}, active)
@@ -269,10 +269,9 @@ func feed(registry *plugin.Registry, digest string, figures plugin.Figures) {
 	}
 }
 
-// Swaps leave nothing behind: what neither serves nor is kept is closed, its instances with it, also while payments
-// run.
+// Swaps leave nothing behind: a generation that is neither active nor kept is closed, its instances with it, also while
+// payments run. The test is not parallel, since it measures the heap.
 func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
-	t.Parallel()
 	var owner owner
 	registry := newBoundRegistry(t, plugin.Settings{}, configuration{adopt: owner.adopt})
 	modules := [][]byte{
@@ -358,12 +357,12 @@ func alive() uint64 {
 // converse is a whole payment, in which no two generations may meet: their states are not each other's.
 func converse(g *plugin.Generation) error {
 	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{Id: "pay_1", Amount: "1.00"}}
-	step, _, err := g.Prepare(context.Background(), call)
+	flow := g.Begin(call)
+	step, _, err := flow.Prepare(context.Background())
 	if err != nil {
 		return err
 	}
-	_, _, err = g.Interpret(context.Background(),
-		&abi.Interpretation{Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200}})
+	_, _, err = flow.Interpret(context.Background(), step.GetSend().GetState(), &abi.HttpResponse{Status: 200})
 	return err
 }
 
@@ -374,8 +373,8 @@ func TestThousandRecordingsAreIdenticalWhenReplayed(t *testing.T) {
 	generation := install(t, registry, module(t, ""))
 	for i := range 500 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
-		_, _, err := generation.Prepare(t.Context(),
-			&abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)})
+		call := &abi.Call{Operation: "random", Seed: []byte{31: byte(i)}, NowMs: int64(i)}
+		_, _, err := generation.Begin(call).Prepare(t.Context())
 		require.NoError(t, err)
 	}
 	recordings := registry.Recordings("hostile")
@@ -394,7 +393,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 	generation := install(t, few, module(t, ""))
 	for i := range 10 {
 		buy(t, generation, fmt.Sprintf("pay_%d", i))
-		_, _, _ = generation.Prepare(t.Context(), operation("panic"))
+		_, _, _ = generation.Begin(operation("panic")).Prepare(t.Context())
 	}
 	recordings := few.Recordings("hostile")
 	require.Len(t, recordings, 6)

@@ -16,8 +16,8 @@ var (
 	errUnasked     = errors.New("the provider spoke before it was asked")
 )
 
-// deadline is the moment until which a request may leave. It is held against both clocks: the wall clock, because the
-// monotonic one stands still while a machine sleeps, and the monotonic one, because the wall clock can be set back.
+// deadline is the moment until which a request may leave. It is compared with both clocks: the wall clock, because the
+// monotonic one stops while a machine sleeps, and the monotonic one, because the wall clock can be set back.
 type deadline struct {
 	none bool
 	// at is as the caller gave it, maybe without a monotonic reading.
@@ -124,7 +124,7 @@ func (p *permit) revoke() spent {
 	return spent{writes: p.sentLocked(), heard: p.heard, late: p.late}
 }
 
-// park is httptrace's PutIdleConn: the answer was read whole, and the connection has nothing more to say.
+// park is httptrace's PutIdleConn: the answer was read whole, and the connection is idle.
 func (p *permit) park() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

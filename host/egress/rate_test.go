@@ -34,7 +34,7 @@ func TestARateIsKeptBeforeSending(t *testing.T) {
 	var waiting sync.WaitGroup
 	for range 5 {
 		waiting.Go(func() {
-			_ = c.Do(ctx, egress.Exchange{Request: post("{}"), Before: func(context.Context, int) (time.Time, error) {
+			_ = do(ctx, c, exchange{Request: post("{}"), Before: func(context.Context, int) (time.Time, error) {
 				return time.Time{}, context.Canceled
 			}})
 		})
@@ -67,7 +67,7 @@ func TestInNoSecondMoreLeavesThanTheRate(t *testing.T) {
 			s.PerSecond = rate
 		})
 		work := func(lane egress.Lane) {
-			_ = c.Do(t.Context(), egress.Exchange{
+			_ = do(t.Context(), c, exchange{
 				Request: post("{}"), Lane: lane,
 				Before: func(context.Context, int) (time.Time, error) {
 					mutex.Lock()

@@ -10,16 +10,16 @@ import (
 	"payrouter/host/config"
 )
 
-// snapshot is what the routing file and the files of secrets say at a moment. Two that are equal ask for the same.
+// snapshot is the content of the routing file and of the files of secrets at a moment. Equal ones have the same effect.
 type snapshot struct {
 	text string
-	// unreadable is why there is no text.
+	// unreadable is why there is no text; empty where there is one.
 	unreadable string
-	// secrets is a fingerprint of what the file's references lead to, or of why they lead nowhere.
+	// secrets is a fingerprint of the values of the file's references, or of why they have none.
 	secrets [sha256.Size]byte
 }
 
-// see looks at the routing file, and at the secrets that a configuration refers to; nil looks at none.
+// see reads the routing file, and the secrets that a configuration refers to; none for nil.
 func (m *Manager) see(watched *config.Config) snapshot {
 	text, err := config.Text(m.settings.File)
 	s := snapshot{text: string(text), secrets: m.seeSecrets(watched)}
@@ -40,8 +40,8 @@ func (m *Manager) seeSecrets(watched *config.Config) [sha256.Size]byte {
 	return secrets.Fingerprint()
 }
 
-// look takes what is new, once it stands still.
-func (m *Manager) look(ctx context.Context) {
+// reload applies a change of the files, once they have not changed for Settings.Settle.
+func (m *Manager) reload(ctx context.Context) {
 	known, watched := m.known()
 	now := m.see(watched)
 	for now != known {
@@ -50,7 +50,7 @@ func (m *Manager) look(ctx context.Context) {
 		}
 		later := m.see(watched)
 		if later == now {
-			m.takeSeen(now)
+			m.applySeen(now)
 			return
 		}
 		now = later
@@ -74,8 +74,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// takeSeen makes what the file says serve, unless somebody else changed it meanwhile: then the next look sees.
-func (m *Manager) takeSeen(now snapshot) {
+// applySeen makes the file's content active, unless it changed again: then the next reload applies that.
+func (m *Manager) applySeen(now snapshot) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if m.changeable() != nil || m.see(m.watched) != now {
@@ -86,28 +86,28 @@ func (m *Manager) takeSeen(now snapshot) {
 	if err != nil {
 		m.refused++
 		m.setPending(err)
-		m.log.Error("the routing file is not in order: what served goes on",
+		m.log.Error("the routing file has mistakes: the active configuration stays",
 			slog.String("version", m.serving.config.Version), slog.Any("problems", err))
 		return
 	}
 	if next.text != m.serving.text {
-		m.take(next, Edition{At: m.now(), Source: BySourceFile})
+		m.apply(next, Edition{At: m.now(), Source: BySourceFile})
 		return
 	}
 	if m.pending != nil {
 		m.pending = nil
-		m.log.Info("the routing file is in order again", slog.String("version", next.config.Version))
+		m.log.Info("the routing file is correct again", slog.String("version", next.config.Version))
 	}
 	if next.secrets == m.serving.secrets {
 		next.discard()
 		return
 	}
-	m.serve(next)
+	m.swap(next)
 	m.applied++
 	m.log.Info("secrets changed")
 }
 
-// readSeen builds what was seen. From then on the secrets are looked at that it refers to, be they missing yet.
+// readSeen builds what was read last. From then on the secrets that it refers to are watched, missing ones too.
 func (m *Manager) readSeen() (*build, error) {
 	if m.seen.unreadable != "" {
 		return nil, m.invalid(errors.New(m.seen.unreadable))

@@ -5,10 +5,14 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"net/http"
+	"net/url"
+	"slices"
 
 	abi "payrouter/abi/v1"
 )
@@ -36,21 +40,21 @@ const signatureShown = "{{signature}}"
 
 // sign computes a signature over the request as it will leave, and sets it. Signatures are made in order, so one may
 // cover another's header.
-func (r renderer) sign(s *abi.Signature, out *rendered) error {
+func (r renderer) sign(s *abi.Signature, out *Request) error {
 	part := "signature " + s.GetHeader()
 	if err := inHeader.check(part, "prefix", s.GetPrefix()); err != nil {
 		return err
 	}
-	value, err := r.compute(part, s, out)
+	value, err := r.compute(part, s, out.wire)
 	if err != nil {
 		return err
 	}
-	out.derived = append(out.derived, pair{value, signatureShown})
-	return out.set(s.GetHeader(), twin{s.GetPrefix() + value, s.GetPrefix() + signatureShown})
+	out.derived = append(out.derived, maskedPair{value, signatureShown})
+	return out.set(s.GetHeader(), maskedPair{s.GetPrefix() + value, s.GetPrefix() + signatureShown})
 }
 
 // compute gives a signature over a request, without its prefix.
-func (r renderer) compute(part string, s *abi.Signature, out *rendered) (string, error) {
+func (r renderer) compute(part string, s *abi.Signature, out *wireRequest) (string, error) {
 	encode, ok := encodings[s.GetEncoding()]
 	if !ok {
 		return "", denied(part, "its encoding is not known")
@@ -89,7 +93,7 @@ func (r renderer) digest(part string, s *abi.Signature) (hash.Hash, error) {
 	return hmac.New(algorithm.hash, []byte(key)), nil
 }
 
-func (r renderer) signed(part string, p *abi.SignedPart, out *rendered) ([]byte, error) {
+func (r renderer) signed(part string, p *abi.SignedPart, out *wireRequest) ([]byte, error) {
 	switch p := p.GetPart().(type) {
 	case *abi.SignedPart_Literal:
 		return []byte(p.Literal), nil
@@ -113,10 +117,74 @@ func (r renderer) signed(part string, p *abi.SignedPart, out *rendered) ([]byte,
 	}
 }
 
-// wanted refuses a flag that says false: whoever wrote it meant something else.
+// wanted refuses a flag that is false: its author meant something else.
 func wanted(part string, flag bool) error {
 	if !flag {
 		return denied(part, "a part is switched off")
 	}
 	return nil
+}
+
+// Errors of Verify, for errors.Is.
+var (
+	// ErrNoSecret: the account has no such secret, so that the signature cannot be verified.
+	ErrNoSecret = errors.New("no secret to verify with")
+	// ErrSignatureInvalid: the signature is not the one of the request.
+	ErrSignatureInvalid = errors.New("the signature is invalid")
+)
+
+// Signed is a request of the provider's, as received.
+type Signed struct {
+	Method string
+	// Path is escaped, without the query.
+	Path   string
+	Header http.Header
+	Body   []byte
+}
+
+// Verify checks a provider's signature over its request; nil means that it is valid. Beside its own errors there is
+// *DeniedError: for a signature that would prove nothing, since it needs no secret or leaves the body out, and for one
+// that cannot be computed.
+func (c *Client) Verify(signature *abi.Signature, given string, over Signed) error {
+	const part = "callback's signature"
+	secrets, body := coverage(signature)
+	if len(secrets) == 0 {
+		return denied(part, "needs no secret, and so proves nothing")
+	}
+	if !body {
+		return denied(part, "leaves the body out, and so proves nothing of it")
+	}
+	for _, name := range secrets {
+		if c.settings.Secrets[name] == "" {
+			return ErrNoSecret
+		}
+	}
+	path, err := url.ParseRequestURI(over.Path)
+	if err != nil {
+		return denied(part, "the path cannot be read")
+	}
+	r := renderer{secrets: c.settings.Secrets}
+	value, err := r.compute(part, signature,
+		&wireRequest{method: over.Method, url: path, header: over.Header, body: over.Body})
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare([]byte(signature.GetPrefix()+value), []byte(given)) != 1 {
+		return ErrSignatureInvalid
+	}
+	return nil
+}
+
+// coverage is which secrets a signature needs, and whether it covers the body.
+func coverage(s *abi.Signature) (secrets []string, body bool) {
+	if s.GetSecret() != "" {
+		secrets = append(secrets, s.GetSecret())
+	}
+	for _, p := range s.GetParts() {
+		if name := p.GetSecret(); name != "" {
+			secrets = append(secrets, name)
+		}
+	}
+	body = slices.ContainsFunc(s.GetParts(), func(p *abi.SignedPart) bool { return p.GetBody() })
+	return secrets, body
 }

@@ -19,8 +19,8 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestWhatIsOlderThanTheWindowIsForgotten(t *testing.T) {
 	t.Parallel()
-	var b Book
-	b.Add(Attempt{Provider: "a", At: noon, Took: time.Second, Well: true})
+	var b Statistics
+	b.Add(Attempt{Provider: "a", At: noon, Took: time.Second, Succeeded: true})
 	require.Equal(t, 1, b.Record("a", noon).Tries)
 	require.Equal(t, 1, b.Record("a", noon.Add(Window)).Tries)
 	require.Equal(t, routing.Record{}, b.Record("a", noon.Add(Window+2*Window/parts)))
@@ -31,15 +31,15 @@ func TestWhatIsOlderThanTheWindowIsForgotten(t *testing.T) {
 func TestRecordAgreesWithAListOfAllAttempts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var b Book
+		var b Statistics
 		var all []Attempt
 		now := noon
 		for range rapid.IntRange(1, 200).Draw(t, "attempts") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(t, "gap")) * time.Millisecond)
 			a := Attempt{
 				Provider: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "provider"), At: now,
-				Well: rapid.Bool().Draw(t, "well"),
-				Took: time.Duration(rapid.IntRange(0, 600_000).Draw(t, "took")) * time.Millisecond,
+				Succeeded: rapid.Bool().Draw(t, "well"),
+				Took:      time.Duration(rapid.IntRange(0, 600_000).Draw(t, "took")) * time.Millisecond,
 			}
 			b.Add(a)
 			all = append(all, a)
@@ -49,7 +49,7 @@ func TestRecordAgreesWithAListOfAllAttempts(t *testing.T) {
 				for _, a := range all {
 					if a.Provider == provider && now.Sub(a.At) < window {
 						tries++
-						if a.Well {
+						if a.Succeeded {
 							well++
 						}
 					}
@@ -61,7 +61,7 @@ func TestRecordAgreesWithAListOfAllAttempts(t *testing.T) {
 			most, mostWell := count(Window + Window/parts)
 			require.True(t, fewest <= record.Tries && record.Tries <= most, "%d <= %d <= %d", fewest, record.Tries,
 				most)
-			require.True(t, fewestWell <= record.Well && record.Well <= mostWell)
+			require.True(t, fewestWell <= record.Succeeded && record.Succeeded <= mostWell)
 		}
 	})
 }
@@ -69,7 +69,7 @@ func TestRecordAgreesWithAListOfAllAttempts(t *testing.T) {
 func TestMedianIsAtMostAQuarterTooHigh(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var b Book
+		var b Statistics
 		took := rapid.SliceOfN(rapid.IntRange(0, 600_000), 1, 60).Draw(t, "took")
 		for _, ms := range took {
 			b.Add(Attempt{Provider: "a", At: noon, Took: time.Duration(ms) * time.Millisecond})
@@ -115,9 +115,9 @@ func TestEveryTimeHasItsBucket(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	for event, want := range map[attempt.Event]routing.Record{
-		attempt.Accepted:     {Tries: 1, Well: 1},
-		attempt.DeclinedHard: {Tries: 1, Well: 1},
-		attempt.NotFound:     {Tries: 1, Well: 1},
+		attempt.Accepted:     {Tries: 1, Succeeded: 1},
+		attempt.DeclinedHard: {Tries: 1, Succeeded: 1},
+		attempt.NotFound:     {Tries: 1, Succeeded: 1},
 		attempt.DeclinedSoft: {Tries: 1},
 		attempt.Refused:      {Tries: 1},
 		attempt.Unanswered:   {Tries: 1},
@@ -126,7 +126,7 @@ func TestVerdicts(t *testing.T) {
 		attempt.Unable:       {},
 		"":                   {},
 	} {
-		var b Book
+		var b Statistics
 		b.Observe(attempt.Attempt{
 			Provider: "a", Event: event, StartedAt: noon.Add(-3 * time.Millisecond),
 			FinishedAt: noon,
@@ -140,7 +140,7 @@ func TestVerdicts(t *testing.T) {
 
 func TestLimitsLetThroughWhatTheySay(t *testing.T) {
 	t.Parallel()
-	var b Book
+	var b Statistics
 	limits := routing.Limits{PerMinute: 3, PerHour: 4, AmountPerDay: "100"}
 	take := func(amount string, at time.Time) bool { return b.Take("r", limits, amount, at) }
 	for range 3 {
@@ -164,7 +164,7 @@ func TestLimitsLetThroughWhatTheySay(t *testing.T) {
 
 func TestGivingBackWhatIsOverChangesNothing(t *testing.T) {
 	t.Parallel()
-	var b Book
+	var b Statistics
 	b.GiveBack("r", "5", noon)
 	require.True(t, b.Take("r", routing.Limits{PerDay: 1}, "5", noon))
 	b.GiveBack("r", "5", noon.Add(-48*time.Hour))
@@ -173,7 +173,7 @@ func TestGivingBackWhatIsOverChangesNothing(t *testing.T) {
 
 func TestRushLetsThroughNoMoreThanTheLimit(t *testing.T) {
 	t.Parallel()
-	var b Book
+	var b Statistics
 	var taken atomic.Int64
 	var all sync.WaitGroup
 	for range 8 {
@@ -194,7 +194,7 @@ func TestRushLetsThroughNoMoreThanTheLimit(t *testing.T) {
 func TestMinuteNeverHoldsMoreThanTheLimit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var b Book
+		var b Statistics
 		limits := routing.Limits{PerMinute: rapid.IntRange(1, 5).Draw(t, "limit")}
 		var taken []time.Time
 		now := noon
@@ -220,7 +220,7 @@ func TestMinuteNeverHoldsMoreThanTheLimit(t *testing.T) {
 
 func TestSumsAreExactWhateverTheDigits(t *testing.T) {
 	t.Parallel()
-	var b Book
+	var b Statistics
 	limits := routing.Limits{AmountPerDay: "1000000000000000000000000000000000000000000000000000000000000000"}
 	large, small := "99999999999999999999999999999999999999999999999999999999999",
 		"0.000000000000000000000000000000000000000000000000000000000001"
@@ -237,27 +237,27 @@ func TestSumsAreExactWhateverTheDigits(t *testing.T) {
 
 func TestMemoryDoesNotGrowWithNames(t *testing.T) {
 	t.Parallel()
-	var b Book
-	for i := range mostNames + 10 {
+	var b Statistics
+	for i := range maxNames + 10 {
 		b.Add(Attempt{Provider: fmt.Sprint(i), At: noon.Add(time.Duration(i) * time.Second)})
 	}
-	require.LessOrEqual(t, len(b.providers), mostNames)
-	require.Equal(t, 1, b.Record(fmt.Sprint(mostNames+9), noon.Add(mostNames*time.Second)).Tries, "the newest are kept")
-	require.Equal(t, 1, b.Record(fmt.Sprint(mostNames-1), noon.Add(mostNames*time.Second)).Tries, "the newest are kept")
+	require.LessOrEqual(t, len(b.providers), maxNames)
+	require.Equal(t, 1, b.Record(fmt.Sprint(maxNames+9), noon.Add(maxNames*time.Second)).Tries, "the newest are kept")
+	require.Equal(t, 1, b.Record(fmt.Sprint(maxNames-1), noon.Add(maxNames*time.Second)).Tries, "the newest are kept")
 }
 
 func TestClockThatWasSetBackIsNoReasonToForget(t *testing.T) {
 	t.Parallel()
-	var b Book
-	b.Add(Attempt{Provider: "a", At: noon, Well: true})
+	var b Statistics
+	b.Add(Attempt{Provider: "a", At: noon, Succeeded: true})
 	b.Add(Attempt{Provider: "a", At: noon.Add(-time.Minute)})
 	require.Equal(t, 2, b.Record("a", noon.Add(-time.Minute)).Tries)
 	require.Equal(t, 2, b.Record("a", noon).Tries)
 }
 
 func TestRecordingDoesNotAllocate(t *testing.T) {
-	var b Book
-	a := Attempt{Provider: "a", At: noon, Took: time.Second, Well: true}
+	var b Statistics
+	a := Attempt{Provider: "a", At: noon, Took: time.Second, Succeeded: true}
 	b.Add(a)
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.Add(a) }))
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.Record("a", noon) }))

@@ -1,0 +1,139 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	abi "payrouter/abi/v1"
+)
+
+// compare compares a candidate with the active generation of its name.
+func (r *Registry) compare(c Candidate, g, former *Generation) error {
+	name := g.manifest.GetName()
+	if c.Name != "" && c.Name != name {
+		return &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("it is %q, not %q", name, c.Name)}
+	}
+	if other := r.fileOf(name); c.file != "" && other != "" && other != c.file {
+		return &RefusedError{
+			Step: StepCompare, Reason: ErrName,
+			What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin",
+		}
+	}
+	if c.kept {
+		return nil
+	}
+	if err := r.notOlder(c, g); err != nil {
+		return err
+	}
+	if former == nil {
+		if c.Canary > 0 {
+			return &RefusedError{
+				Step: StepCompare, Reason: ErrCanary,
+				What: "no generation of this name is active beside it",
+			}
+		}
+		return nil
+	}
+	return errors.Join(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest))
+}
+
+// notOlder refuses a signed module after a newer version was active. Without keys a version proves nothing.
+func (r *Registry) notOlder(c Candidate, g *Generation) error {
+	r.mutex.RLock()
+	highest := ""
+	if known := r.states[g.manifest.GetName()]; known != nil {
+		highest = known.decision.Highest
+	}
+	r.mutex.RUnlock()
+	if !r.settings.Keys.Any() || highest == "" || c.allows(AllowOlder) ||
+		compareVersions(g.manifest.GetVersion(), highest) >= 0 {
+		return nil
+	}
+	return &RefusedError{
+		Step: StepCompare, Reason: ErrOlder, What: fmt.Sprintf("%s, after %s", g.manifest.GetVersion(), highest),
+		Hint: "roll back, or allow older",
+	}
+}
+
+func sameSecrets(c Candidate, former, m *abi.Manifest) error {
+	before, after := secretsOf(former), secretsOf(m)
+	if slices.Equal(before, after) {
+		return nil
+	}
+	what := fmt.Sprintf("%s before, %s now", list(before), list(after))
+	switch {
+	case c.Canary > 0:
+		return &RefusedError{
+			Step: StepCompare, Reason: ErrSecrets, What: what,
+			Hint: "it cannot be a canary: accounts have one list of secrets",
+		}
+	case c.allows(AllowSecrets):
+		return nil
+	}
+	return &RefusedError{Step: StepCompare, Reason: ErrSecrets, What: what, Hint: "allow secrets, if that is intended"}
+}
+
+func secretsOf(m *abi.Manifest) []string {
+	var names []string
+	for _, secret := range m.GetSecrets() {
+		name := secret.GetName()
+		if secret.GetOptional() {
+			name += " (optional)"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func sameHosts(c Candidate, former, m *abi.Manifest) error {
+	before := hostsOf(former)
+	added := slices.DeleteFunc(hostsOf(m), func(host string) bool { return slices.Contains(before, host) })
+	if len(added) == 0 {
+		return nil
+	}
+	switch {
+	case c.Canary > 0:
+		return &RefusedError{
+			Step: StepCompare, Reason: ErrHosts, What: list(added),
+			Hint: "it cannot be a canary: accounts have one list of hosts",
+		}
+	case c.allows(AllowHosts):
+		return nil
+	}
+	return &RefusedError{Step: StepCompare, Reason: ErrHosts, What: list(added), Hint: "allow hosts, if that is intended"}
+}
+
+func hostsOf(m *abi.Manifest) []string {
+	hosts := slices.Clone(m.GetHosts())
+	if base, err := url.Parse(m.GetBaseUrl()); err == nil && base.Host != "" {
+		hosts = append(hosts, base.Host)
+	}
+	return hosts
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// pinned refuses a digest that the configuration does not allow.
+func (r *Registry) pinned(name, digest string) error {
+	if c := r.configuration.Load(); c == nil || (*c).Pinned(name, digest) {
+		return nil
+	}
+	return &RefusedError{
+		Step: StepPin, Reason: ErrPinned, What: digest,
+		Hint: "add it to the digests of the plugin's accounts first",
+	}
+}
+
+// compareVersions orders semantic versions, which golang.org/x/mod/semver writes with a "v".
+func compareVersions(a, b string) int { return semver.Compare("v"+a, "v"+b) }
