@@ -47,7 +47,7 @@ type pluginStatus struct {
 
 func (p pluginStatus) serving() string {
 	for _, g := range p.Generations {
-		if g.State == "serving" {
+		if g.State == "active" {
 			return g.Digest
 		}
 	}

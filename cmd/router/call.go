@@ -21,7 +21,7 @@ type callCommand struct {
 	Provider  string `arg:"" help:"The account, as routing.yaml names it."`
 	Operation string `arg:"" help:"The operation, as its provider names it."`
 	Input     string `default:"{}" help:"What it takes: JSON, @FILE, or - for the standard input."`
-	Key       string `help:"The Idempotency-Key of what may change something. Without one a new one is made, and logged: give it to repeat the call."`
+	Key       string `help:"Idempotency-Key of an operation that is not safe; generated and logged when empty."`
 	Cursor    string `help:"The page to begin with: next_cursor of the one before."`
 	All       bool   `help:"Walk all pages of an operation that changes nothing, and print each."`
 	Router    string `default:"http://127.0.0.1:8080" help:"The router to ask."`

@@ -159,7 +159,8 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, shown, "of 2 payments, 1 move, ")
 	require.Contains(t, shown,
-		"1: paygram-eu, then payplay by rule fiat-large\n  → payplay, then paygram-eu by rule fiat-large\n  such as "+large.ID+"\n")
+		"1: paygram-eu, then payplay by rule fiat-large\n"+
+			"  → payplay, then paygram-eu by rule fiat-large\n  such as "+large.ID+"\n")
 	shown, err = diff(text)
 	require.NoError(t, err)
 	require.Contains(t, shown, "of 2 payments, 0 move")

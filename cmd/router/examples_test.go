@@ -38,7 +38,7 @@ var undriven = map[string]string{
 	"exchanger/lookup_error_old":               "it is about an order of days ago",
 	"exchanger/lookup_mercherror_old":          "it is about an order of days ago",
 	"exchanger/payout_lookup_order":            "the reference is none that the plugin gives a payout",
-	"exchanger/rates":                          "it asks for directions in the order of its settings, and the host orders those by name",
+	"exchanger/rates":                          "it lists directions in the order of its settings; the host sorts those",
 	"paygram/info-without-references":          "the router always has a reference of its own",
 	"paygram/list-for-payment":                 "no payment's role is to list invoices",
 	"paygram/redeem-without-code":              "the router always has the invoice's code",

@@ -133,7 +133,9 @@ func TestEveryMethodOfTheExchangeIsAnOperation(t *testing.T) {
 	}
 	made := map[string]string{}
 	for operation, input := range map[string]string{
-		"create_bid": `{"direction_id":"4","calc_amount":"100","calc_action":1,"account2":"bc1q","cf6":"payer@shop.example"}`, "add_partner_payout": `{"method_id":"11","account":"T1"}`,
+		"create_bid": `{"direction_id":"4","calc_amount":"100","calc_action":1,"account2":"bc1q",
+			"cf6":"payer@shop.example"}`,
+		"add_partner_payout": `{"method_id":"11","account":"T1"}`,
 	} {
 		a := w.ask("POST", w.router+"/v1/providers/exchanger/operations/"+operation, input, "Idempotency-Key",
 			"once-"+operation)

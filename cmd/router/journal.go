@@ -17,8 +17,10 @@ import (
 )
 
 type journalCommand struct {
-	Backup  journalBackupCommand  `cmd:"" help:"Copy the journal to a file, while a router may run."`
-	Check   journalCheckCommand   `cmd:"" help:"Say whether a journal, or a copy of one, is sound, and whether a router would hold it."`
+	Backup journalBackupCommand `cmd:"" help:"Copy the journal to a file, while a router may run."`
+
+	Check journalCheckCommand `cmd:"" help:"Check a journal or a copy, and whether a router would start held."`
+
 	Release journalReleaseCommand `cmd:"" help:"Release a held journal, over a router's API."`
 }
 
@@ -39,7 +41,7 @@ func (c *journalBackupCommand) Run(h *host) error {
 type journalCheckCommand struct {
 	Journal string `arg:"" optional:"" type:"path" help:"The file to check. Without one, the data folder's."`
 	Data    string `default:"data" type:"path" help:"The router's data folder."`
-	Witness string `type:"path" help:"The witness to compare it with, as serve's --witness. Without one, the data folder's."`
+	Witness string `type:"path" help:"The witness file to compare it with; the data folder's when empty."`
 }
 
 // Run says what is in a journal. It fails where the journal is damaged, or a router would hold it.

@@ -53,7 +53,7 @@ func (w *town) plugin(name string) api.Plugin {
 func (w *town) serving(name string) string {
 	w.t.Helper()
 	for _, g := range w.plugin(name).Generations {
-		if g.State == "serving" {
+		if g.State == "active" {
 			return g.Digest
 		}
 	}

@@ -19,12 +19,14 @@ import (
 )
 
 type replayCommand struct {
-	Attempt  string   `arg:"" help:"The attempt's id: att_…"`
-	Module   string   `type:"existingfile" help:"A module to hold against the one that made the attempt."`
-	Plugins  []string `type:"path" default:"build/plugins,data/plugins" help:"Folders, and those in them, in which the module that made the attempt is looked for."`
-	Router   string   `default:"http://127.0.0.1:8080" help:"The router whose attempt it is."`
-	APIKey   string   `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
-	Compiled string   `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Attempt string `arg:"" help:"The attempt's id: att_…"`
+	Module  string `type:"existingfile" help:"A module to hold against the one that made the attempt."`
+
+	Plugins []string `type:"path" default:"build/plugins,data/plugins" help:"Folders to search for the module."`
+
+	Router   string `default:"http://127.0.0.1:8080" help:"The router whose attempt it is."`
+	APIKey   string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
 // Run has the conversation again with the module that made it, holds that against the journal, and the other module

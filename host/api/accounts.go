@@ -17,8 +17,10 @@ import (
 // AccountError says why something of an account is missing in an answer.
 type AccountError struct {
 	Provider string `json:"provider"`
-	Code     string `json:"code" doc:"The type of the problem, without its prefix; incomplete where the account's data is there, and not all of it" example:"provider-unanswered"`
-	Detail   string `json:"detail"`
+
+	Code string `json:"code" doc:"Problem type; incomplete: a part of the data is missing" example:"provider-unanswered"`
+
+	Detail string `json:"detail"`
 	// Failure is set where the provider declined.
 	Failure *payment.Failure `json:"failure,omitempty"`
 	Cursor  string           `json:"cursor,omitempty" doc:"Goes on with this account alone, where a statement broke off"`
@@ -53,10 +55,12 @@ func accountErrors(absent []account.AccountError) []AccountError {
 
 // Balance is what an account holds of a currency.
 type Balance struct {
-	Provider  string `json:"provider"`
-	Available *money `json:"available,omitempty" doc:"What can be spent; may be below zero. Left out where the provider does not say"`
-	Held      *money `json:"held,omitempty" doc:"What is held back"`
-	Wallet    string `json:"wallet,omitempty" doc:"The provider's name, where the account has several of one currency"`
+	Provider string `json:"provider"`
+
+	Available *money `json:"available,omitempty" doc:"What can be spent; may be negative; omitted if not reported"`
+
+	Held   *money `json:"held,omitempty" doc:"What is held back"`
+	Wallet string `json:"wallet,omitempty" doc:"The provider's name, where the account has several of one currency"`
 }
 
 // Rate is at what an account exchanges: so much for so much, so that nothing is rounded.
@@ -68,11 +72,13 @@ type Rate struct {
 
 // Item is something that a provider offers.
 type Item struct {
-	Provider    string  `json:"provider"`
-	Code        string  `json:"code" doc:"How a payment names it: destination.operator, a currency, the direction_id of provider_options"`
-	Name        string  `json:"name,omitempty"`
-	Category    string  `json:"category,omitempty" doc:"The provider's word" example:"Mobile"`
-	Currency    string  `json:"currency,omitempty" doc:"What goes into a direction; of anything else the currency that it is in"`
+	Provider string `json:"provider"`
+	Code     string `json:"code" doc:"The value for a payment: destination.operator, a currency or a direction_id"`
+	Name     string `json:"name,omitempty"`
+	Category string `json:"category,omitempty" doc:"The provider's word" example:"Mobile"`
+
+	Currency string `json:"currency,omitempty" doc:"Of the item; of a direction, the currency paid in"`
+
 	CurrencyOut string  `json:"currency_out,omitempty" doc:"What comes out of a direction"`
 	Bounds      []bound `json:"bounds,omitempty"`
 }
@@ -218,8 +224,10 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 type catalogInput struct {
 	Topic    string   `path:"topic" enum:"operators,currencies,directions,wallets"`
 	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
-	Country  string   `query:"country" pattern:"^[A-Z]{2}$" patternDescription:"an ISO 3166-1 alpha-2 code" example:"IN" doc:"The payer's, as far as a provider knows it"`
-	Currency string   `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
+
+	Country string `query:"country" pattern:"^[A-Z]{2}$" patternDescription:"an ISO 3166-1 alpha-2 code" example:"IN"`
+
+	Currency string `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
 }
 
 type catalogOutput struct {

@@ -28,10 +28,10 @@ type JournalStanding struct {
 	Identity      string          `json:"identity" doc:"The same for all copies of a journal"`
 	Mode          string          `json:"mode,omitempty" enum:"sandbox,real"`
 	Commits       int64           `json:"commits" doc:"Transactions that changed anything"`
-	Held          *payment.Hold   `json:"held,omitempty" doc:"Why nothing is sent that may move money; left out while the journal is not held"`
-	DoubtedBefore *time.Time      `json:"doubted_before,omitempty" doc:"Of what was made before, more may have been sent than the journal shows"`
-	RunSeconds    int64           `json:"run_seconds" doc:"The journal's own clock, in which lifetimes count: how long it was in use"`
-	ClockJump     *ClockJump      `json:"clock_jump,omitempty" doc:"The last jump of the wall clock since the router started"`
+	Held          *payment.Hold   `json:"held,omitempty" doc:"Why no money-moving request is sent; omitted if not held"`
+	DoubtedBefore *time.Time      `json:"doubted_before,omitempty" doc:"Older records may lack requests that were sent"`
+	RunSeconds    int64           `json:"run_seconds" doc:"The journal clock: how long the journal was in use"`
+	ClockJump     *ClockJump      `json:"clock_jump,omitempty" doc:"The last jump of the wall clock since the start"`
 	Witness       JournalWitness  `json:"witness"`
 	Events        []JournalChange `json:"events" doc:"What happened to the journal itself, the newest first"`
 }
@@ -91,7 +91,7 @@ func (a *api) journal(ctx context.Context, _ *struct{}) (*journalOutput, error) 
 
 type releaseInput struct {
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"What you compared it with" example:"Compared with the providers' statements of 3 May: nothing is missing"`
+		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"Why it is safe" example:"Compared with statements"`
 	}
 }
 

@@ -133,7 +133,8 @@ func refuses(operation *huma.Operation, registry huma.Registry, statuses ...int)
 }
 
 type createInput struct {
-	Key     string `header:"Idempotency-Key" doc:"New for each payment, the same for each repetition; at most 255 printable characters" example:"order-1001-try-1"`
+	Key string `header:"Idempotency-Key" doc:"One per payment; at most 255 characters" example:"order-1001-try-1"`
+
 	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
 	RawBody []byte
 	Body    orderBody
@@ -320,8 +321,9 @@ func (a *api) refresh(ctx context.Context, in *idInput) (*paymentOutput, error) 
 type confirmInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
-		Operation string          `json:"operation,omitempty" doc:"One of the provider's confirm operations; empty for its default" example:"PayInvoice"`
-		Input     json.RawMessage `json:"input,omitempty" doc:"What that operation takes, a JSON object"`
+		Operation string `json:"operation,omitempty" doc:"A confirm operation; empty for the default" example:"PayInvoice"`
+
+		Input json.RawMessage `json:"input,omitempty" doc:"What that operation takes, a JSON object"`
 	}
 }
 
@@ -353,15 +355,18 @@ func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, erro
 }
 
 type listInput struct {
-	Status    []string  `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+	Status []string `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+
 	Provider  string    `query:"provider"`
 	Kind      string    `query:"kind" enum:"collect,payout,recharge,transfer"`
 	Currency  string    `query:"currency"`
 	Reference string    `query:"reference"`
 	From      time.Time `query:"created_from" doc:"RFC 3339, included"`
 	Until     time.Time `query:"created_until" doc:"RFC 3339, not included"`
-	Cursor    string    `query:"cursor" pattern:"^pay_[0-9a-z]{26}$" patternDescription:"next_cursor of a page" doc:"next_cursor of the page before"`
-	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"100"`
+
+	Cursor string `query:"cursor" pattern:"^pay_[0-9a-z]{26}$" patternDescription:"next_cursor of a page"`
+
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
 type listOutput struct {
@@ -420,7 +425,7 @@ func shownAttempts(found []payment.Attempt) *attemptsOutput {
 }
 
 type explainInput struct {
-	PaymentID string `query:"payment_id" maxLength:"64" doc:"Splits go by a payment's id; empty explains for a made-up one"`
+	PaymentID string `query:"payment_id" maxLength:"64" doc:"The id that weighted splits hash; made up if empty"`
 	Body      orderBody
 }
 
@@ -455,7 +460,7 @@ type Provider struct {
 	Available     bool     `json:"available"`
 	Reason        string   `json:"reason,omitempty" doc:"Why it is not asked now"`
 	// Held is left out where nothing holds new payments back but a breaker.
-	Held *HeldAccount `json:"held,omitempty" doc:"Set where the account is sent no new payments for how its provider answered, or for its rate"`
+	Held *HeldAccount `json:"held,omitempty" doc:"Set if the account is paused, on trial, suspended or at its rate"`
 }
 
 type providersOutput struct {

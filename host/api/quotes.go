@@ -24,7 +24,7 @@ type Surveyor interface {
 // Quote is what a payment would come to at a provider.
 type Quote struct {
 	Provider  string    `json:"provider"`
-	Price     money     `json:"price" doc:"What is lost on the way, in the payment's currency: what is paid less what is got, the other currency valued at the best rate among these quotes"`
+	Price     money     `json:"price" doc:"Cost in the payment's currency: pays less gets, valued at the best rate quoted"`
 	Pays      money     `json:"pays" doc:"What leaves whoever pays, all fees included"`
 	Gets      money     `json:"gets" doc:"What reaches whoever is paid, after all fees"`
 	Rate      *exchange `json:"rate,omitempty" doc:"Before fees"`
@@ -41,15 +41,21 @@ type exchange struct {
 
 type quotesInput struct {
 	Body struct {
-		Kind        string                     `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect"`
-		Amount      string                     `json:"amount" maxLength:"80" example:"100"`
-		Currency    string                     `json:"currency" maxLength:"16" example:"USDT"`
-		To          string                     `json:"to,omitempty" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR" doc:"The currency at the other end; any where it is left out"`
-		Country     string                     `json:"country,omitempty" maxLength:"2" example:"DE"`
-		Method      string                     `json:"method,omitempty" example:"crypto"`
-		Destination destinationBody            `json:"destination,omitzero" required:"false" doc:"Of it a provider learns operator and network alone"`
-		Providers   []string                   `json:"providers,omitempty" nullable:"false" doc:"Accounts; all that quote such payments where it is left out"`
-		Options     map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name, for that plugin alone"`
+		Kind string `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect"`
+
+		Amount   string `json:"amount" maxLength:"80" example:"100"`
+		Currency string `json:"currency" maxLength:"16" example:"USDT"`
+
+		To string `json:"to,omitempty" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency code" doc:"Other currency"`
+
+		Country string `json:"country,omitempty" maxLength:"2" example:"DE"`
+		Method  string `json:"method,omitempty" example:"crypto"`
+
+		Destination destinationBody `json:"destination,omitzero" required:"false" doc:"Only operator and network are sent"`
+
+		Providers []string `json:"providers,omitempty" nullable:"false" doc:"Accounts; by default all that can quote"`
+
+		Options map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name"`
 	}
 }
 
