@@ -31,8 +31,8 @@ type Violation struct {
 	Trail []string `json:"trail,omitempty"`
 }
 
-// Told is all that the clients of one order were told.
-type Told struct {
+// ClientView is all that the clients of one order were told.
+type ClientView struct {
 	// Order is the merchant's reference.
 	Order string
 	// IDs are the payments that answers named; more than one is a second payment under one key.
@@ -73,7 +73,7 @@ type Tried struct {
 
 // Ledgers are the three accounts of one run.
 type Ledgers struct {
-	Told     []Told
+	Clients  []ClientView
 	Journal  []Entry
 	Bookings []sandbox.Booking
 	// Rewound are payments of the journal as a lost tail of it had them, Gone those that only a lost tail had.
@@ -117,8 +117,8 @@ func closed(b sandbox.Booking) bool { return slices.Contains(closedWords[b.Provi
 // Audit compares the three ledgers. It is pure: the same ledgers give the same violations, in the same order.
 func Audit(l Ledgers) (violations []Violation, unknown map[string]int) {
 	a := newAudit(l)
-	for _, told := range l.Told {
-		a.told(told)
+	for _, view := range l.Clients {
+		a.client(view)
 	}
 	for i := range a.entries {
 		a.entry(a.entries[i])
@@ -228,8 +228,8 @@ func (a *audit) find(kind, payment, order, format string, args ...any) {
 		Violation{Kind: kind, Payment: payment, Order: order, Detail: fmt.Sprintf(format, args...)})
 }
 
-// told compares what an order's clients heard with the journal.
-func (a *audit) told(t Told) {
+// client compares the answers to one order with the journal.
+func (a *audit) client(t ClientView) {
 	for _, complaint := range t.Complaints {
 		a.find(Lie, "", t.Order, "%s", complaint)
 	}

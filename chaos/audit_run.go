@@ -7,8 +7,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// ToldRun is all that an operator's service was told of one native run.
-type ToldRun struct {
+// RunView is all that an operator's service was told of one native run.
+type RunView struct {
 	// Reference is what the provider books it under; Site is the provider.
 	Reference, Site string
 	// IDs are the runs that answers named, Final the ends that they told.
@@ -37,7 +37,7 @@ func (e RunEntry) reference() string {
 
 // AuditRuns compares what services were told of their native runs, the journal, and what the providers booked. Bookings
 // of payments are none of its business. It is pure.
-func AuditRuns(told []ToldRun, journal []RunEntry,
+func AuditRuns(views []RunView, journal []RunEntry,
 	bookings []sandbox.Booking,
 ) (violations []Violation, unknown map[string]int) {
 	unknown = map[string]int{}
@@ -54,7 +54,7 @@ func AuditRuns(told []ToldRun, journal []RunEntry,
 			booked[b.Reference] = append(booked[b.Reference], b)
 		}
 	}
-	for _, t := range told {
+	for _, t := range views {
 		for _, complaint := range t.Complaints {
 			find(Lie, "", t.Reference, "%s", complaint)
 		}

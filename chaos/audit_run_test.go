@@ -11,7 +11,7 @@ import (
 func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 	t.Parallel()
 	type ledgers struct {
-		told     []ToldRun
+		views    []RunView
 		journal  []RunEntry
 		bookings []sandbox.Booking
 	}
@@ -22,7 +22,7 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 	}{
 		"ledgers that agree": {func(*ledgers) {}, nil, 0},
 		"a failure although it was booked": {func(l *ledgers) {
-			l.journal[0].Status, l.told[0].Final = "failed",
+			l.journal[0].Status, l.views[0].Final = "failed",
 				[]string{"failed"}
 		}, []string{Lie}, 0},
 		"a success for which nothing is booked": {func(l *ledgers) { l.bookings = nil }, []string{Lie}, 0},
@@ -32,33 +32,33 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 			0,
 		},
 		"a key that made two runs": {func(l *ledgers) {
-			l.told[0].IDs = append(l.told[0].IDs, "op_2")
+			l.views[0].IDs = append(l.views[0].IDs, "op_2")
 			second := l.journal[0]
 			second.ID = "op_2"
 			l.journal = append(l.journal, second)
 		}, []string{Double, Double}, 0},
 		"a run that the journal does not have": {func(l *ledgers) { l.journal = nil }, []string{Lost, Lost}, 0},
-		"a run that a lost tail had":           {func(l *ledgers) { l.journal, l.told[0].Excused = nil, true }, nil, 0},
+		"a run that a lost tail had":           {func(l *ledgers) { l.journal, l.views[0].Excused = nil, true }, nil, 0},
 		"a booking repeated after a lost tail": {func(l *ledgers) {
 			l.bookings,
-				l.told[0].Excused = append(l.bookings, l.bookings[0]), true
+				l.views[0].Excused = append(l.bookings, l.bookings[0]), true
 		}, []string{Double}, 0},
 		"a service that was told otherwise": {
-			func(l *ledgers) { l.told[0].Final = []string{"failed"} },
+			func(l *ledgers) { l.views[0].Final = []string{"failed"} },
 			[]string{Lie},
 			0,
 		},
 		"an answer that was wrong by itself": {
-			func(l *ledgers) { l.told[0].Complaints = []string{"answered 422"} },
+			func(l *ledgers) { l.views[0].Complaints = []string{"answered 422"} },
 			[]string{Lie},
 			0,
 		},
 		"a run that is not over": {func(l *ledgers) {
-			l.journal[0].Status, l.told[0].Final = "processing",
+			l.journal[0].Status, l.views[0].Final = "processing",
 				nil
 		}, []string{Unsettled}, 0},
 		"a run that nobody can tell of": {func(l *ledgers) {
-			l.journal[0].Status, l.told[0].Final = "unknown",
+			l.journal[0].Status, l.views[0].Final = "unknown",
 				nil
 		}, nil, 1},
 		"a payment's booking": {func(l *ledgers) {
@@ -70,7 +70,7 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 			entry := RunEntry{ID: "op_1", Provider: "paygrt", Operation: "Recharge", Status: "succeeded"}
 			entry.Input.APIRefID = "run-1"
 			l := &ledgers{
-				told: []ToldRun{{
+				views: []RunView{{
 					Reference: "run-1", Site: "paygrt", IDs: []string{"op_1"},
 					Final: []string{"succeeded"},
 				}},
@@ -81,7 +81,7 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 				}},
 			}
 			test.do(l)
-			violations, unknown := AuditRuns(l.told, l.journal, l.bookings)
+			violations, unknown := AuditRuns(l.views, l.journal, l.bookings)
 			var kinds []string
 			for _, v := range violations {
 				kinds = append(kinds, v.Kind)

@@ -11,7 +11,7 @@ import (
 // ledgers is a payment that a payer paid, as all three ledgers have it.
 func ledgers() *Ledgers {
 	return &Ledgers{
-		Told: []Told{{
+		Clients: []ClientView{{
 			Order: "order-1", IDs: []string{"pay_1"}, Final: []string{"succeeded"},
 			Offers: []string{"payplay o-1"},
 		}},
@@ -34,7 +34,7 @@ func ledgers() *Ledgers {
 // recharge is the same for a recharge, which moves money as soon as it is booked.
 func recharge() *Ledgers {
 	l := ledgers()
-	l.Told[0].Offers = nil
+	l.Clients[0].Offers = nil
 	l.Journal[0].Kind, l.Journal[0].Provider = "recharge", "paygrt"
 	l.Journal[0].Tries[0] = Tried{
 		Provider: "paygrt", Role: "create", Operation: "Recharge", Idempotency: "none",
@@ -64,7 +64,7 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 		want []string
 	}{
 		"a key that made two payments": {ledgers, func(l *Ledgers) {
-			l.Told[0].IDs = append(l.Told[0].IDs, "pay_2")
+			l.Clients[0].IDs = append(l.Clients[0].IDs, "pay_2")
 			second := l.Journal[0]
 			second.ID, second.Tries = "pay_2", nil
 			l.Journal = append(l.Journal, second)
@@ -90,7 +90,7 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 		}, []string{Double}},
 		"two offers to one payer": {
 			ledgers,
-			func(l *Ledgers) { l.Told[0].Offers = append(l.Told[0].Offers, "paygram i-1") },
+			func(l *Ledgers) { l.Clients[0].Offers = append(l.Clients[0].Offers, "paygram i-1") },
 			[]string{Double},
 		},
 		"a request that the transport sent again": {ledgers, func(l *Ledgers) {
@@ -119,12 +119,12 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 		},
 		"a client that was told otherwise": {
 			ledgers,
-			func(l *Ledgers) { l.Told[0].Final = []string{"failed", "succeeded"} },
+			func(l *Ledgers) { l.Clients[0].Final = []string{"failed", "succeeded"} },
 			[]string{Lie},
 		},
 		"an answer that was wrong by itself": {
 			ledgers,
-			func(l *Ledgers) { l.Told[0].Complaints = []string{"a repetition was answered otherwise"} },
+			func(l *Ledgers) { l.Clients[0].Complaints = []string{"a repetition was answered otherwise"} },
 			[]string{Lie},
 		},
 		"a webhook that told otherwise": {
@@ -138,16 +138,16 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 			[]string{Lie},
 		},
 		"failure for which money moved": {recharge, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final = "failed", []string{"failed"}
+			l.Journal[0].Status, l.Clients[0].Final = "failed", []string{"failed"}
 		}, []string{Lie}},
 		"a payment that is not settled": {
 			ledgers,
-			func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "processing", nil },
+			func(l *Ledgers) { l.Journal[0].Status, l.Clients[0].Final = "processing", nil },
 			[]string{Unsettled},
 		},
 		"an unknown payment that a provider can tell of": {
 			recharge,
-			func(l *Ledgers) { l.Journal[0].Status, l.Told[0].Final = "unknown", nil },
+			func(l *Ledgers) { l.Journal[0].Status, l.Clients[0].Final = "unknown", nil },
 			[]string{Unsettled},
 		},
 		"an exchange order that a web server's page hid": {ledgers, func(l *Ledgers) {
@@ -183,13 +183,13 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 			l.Gone = []Entry{lost}
 		}, []string{Double}},
 		"money for what its provider has closed, and no alert": {ledgers, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final, l.Bookings[0].Status = "processing", nil, "CANCELED"
+			l.Journal[0].Status, l.Clients[0].Final, l.Bookings[0].Status = "processing", nil, "CANCELED"
 		}, []string{Unsettled}},
 		"an alert about something else": {ledgers, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].Alert = "processing", nil, "unknown for an hour"
+			l.Journal[0].Status, l.Clients[0].Final, l.Journal[0].Alert = "processing", nil, "unknown for an hour"
 		}, []string{Unsettled}},
 		"an unknown payment of which nothing was sent": {recharge, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final = "unknown", nil
+			l.Journal[0].Status, l.Clients[0].Final = "unknown", nil
 			l.Journal[0].Tries[0].Sent, l.Bookings = false, nil
 		}, []string{Unsettled}},
 	} {
@@ -239,10 +239,10 @@ func TestWhatMayBeIsNoViolation(t *testing.T) {
 				})
 		}, 0},
 		"money that came after the end, and shows": {ledgers, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].MoneyConflict = "expired", []string{"expired"}, true
+			l.Journal[0].Status, l.Clients[0].Final, l.Journal[0].MoneyConflict = "expired", []string{"expired"}, true
 		}, 0},
 		"money for what its provider has closed, and an alert that shows it": {ledgers, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].Alert = "processing", nil,
+			l.Journal[0].Status, l.Clients[0].Final, l.Journal[0].Alert = "processing", nil,
 				"reported as canceled, and 9.9 USDT was received"
 			l.Bookings[0].Status = "CANCELED"
 		}, 1},
@@ -255,11 +255,11 @@ func TestWhatMayBeIsNoViolation(t *testing.T) {
 			l.Journal[0].Status, l.Journal[0].Tries, l.Journal[0].ProviderReference = "unknown", nil, ""
 		}, 1},
 		"a recharge that its provider has never seen": {recharge, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final, l.Bookings = "unknown", nil, nil
+			l.Journal[0].Status, l.Clients[0].Final, l.Bookings = "unknown", nil, nil
 			l.Journal[0].Tries[0].Event = "unanswered"
 		}, 1},
 		"a payout that cannot be looked up": {recharge, func(l *Ledgers) {
-			l.Journal[0].Status, l.Told[0].Final, l.Journal[0].Kind, l.Journal[0].Provider = "unknown", nil, "payout",
+			l.Journal[0].Status, l.Clients[0].Final, l.Journal[0].Kind, l.Journal[0].Provider = "unknown", nil, "payout",
 				"payplay"
 			l.Journal[0].Tries[0].Provider, l.Bookings[0].Provider, l.Bookings[0].Operation = "payplay", "payplay",
 				"withdraw"

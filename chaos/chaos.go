@@ -37,8 +37,8 @@ type Settings struct {
 	// Rate is how many payments begin in a second.
 	Rate float64
 	Seed uint64
-	// Patience is how long payments may take to settle once every fault is over. 0 means 2 min.
-	Patience time.Duration
+	// SettleTimeout is how long payments may take to settle once every fault is over. 0 means 2 min.
+	SettleTimeout time.Duration
 	// Nudge has clients ask for what is not settled at the end, instead of leaving it to the router's own schedule.
 	Nudge bool
 	// Without are faults to leave out, to look for the one that breaks something: kinds of the sandbox's, "late money",
@@ -93,8 +93,8 @@ type run struct {
 // Run makes one run and reports on it. The error says that the run itself could not be made; broken promises are in the
 // report.
 func Run(ctx context.Context, settings Settings) (*Report, error) {
-	if settings.Patience == 0 {
-		settings.Patience = 2 * time.Minute
+	if settings.SettleTimeout == 0 {
+		settings.SettleTimeout = 2 * time.Minute
 	}
 	if settings.Progress == nil {
 		settings.Progress = io.Discard

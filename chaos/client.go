@@ -45,7 +45,7 @@ type talk struct {
 	dice *rand.Rand
 
 	mutex sync.Mutex // guards what follows
-	told  Told
+	view  ClientView
 	// first is a hash of the answer that was no repetition; 0 while there is none.
 	first uint64
 	// version is the newest that an answer to a request of its own showed.
@@ -71,7 +71,7 @@ func newClients(url string, payers *payers, settings Settings, dice *rand.Rand) 
 		c.talks = append(c.talks,
 			&talk{
 				key: fmt.Sprintf("%q", reference+"-try-1"), body: orderBody(reference, dice), dice: dice,
-				told: Told{Order: reference},
+				view: ClientView{Order: reference},
 			})
 	}
 	return c
@@ -159,11 +159,11 @@ func (c *clients) order(ctx context.Context, t *talk) bool {
 		}
 		answers := make(chan said, copies)
 		for range copies {
-			patience := 6 * time.Second
+			timeout := 6 * time.Second
 			if t.dice.IntN(10) == 0 {
-				patience = time.Duration(1+t.dice.IntN(60)) * time.Millisecond
+				timeout = time.Duration(1+t.dice.IntN(60)) * time.Millisecond
 			}
-			go func() { answers <- c.create(ctx, t, patience) }()
+			go func() { answers <- c.create(ctx, t, timeout) }()
 		}
 		last := said{}
 		for range copies {
@@ -234,11 +234,11 @@ type shownPayment struct {
 }
 
 // create sends the order once.
-func (c *clients) create(ctx context.Context, t *talk, patience time.Duration) said {
+func (c *clients) create(ctx context.Context, t *talk, timeout time.Duration) said {
 	t.mutex.Lock()
 	first := t.first
 	t.mutex.Unlock()
-	answer := c.send(ctx, http.MethodPost, "/v1/payments", t.key, t.body, patience)
+	answer := c.send(ctx, http.MethodPost, "/v1/payments", t.key, t.body, timeout)
 	if answer.status != http.StatusCreated && answer.status != http.StatusAccepted {
 		return answer
 	}
@@ -264,11 +264,11 @@ func (t *talk) compare(first uint64, answer said) {
 	}
 	switch {
 	case !answer.replayed && t.first != 0 && t.first != sum:
-		t.told.Complaints = append(t.told.Complaints, "two answers to one key both say that they are the first")
+		t.view.Complaints = append(t.view.Complaints, "two answers to one key both say that they are the first")
 	case !answer.replayed:
 		t.first = sum
 	case first != 0 && first != sum:
-		t.told.Complaints = append(t.told.Complaints, "a repetition was answered otherwise than the first request")
+		t.view.Complaints = append(t.view.Complaints, "a repetition was answered otherwise than the first request")
 	}
 }
 
@@ -301,7 +301,7 @@ var actShares = map[string]struct{ cancel, confirm int }{
 // act has some payments canceled, or paid from the shop's own balance.
 func (c *clients) act(ctx context.Context, t *talk) {
 	t.mutex.Lock()
-	id, shares, lost := t.told.IDs[0], actShares[siteOf(t.provider)], t.lost
+	id, shares, lost := t.view.IDs[0], actShares[siteOf(t.provider)], t.lost
 	t.mutex.Unlock()
 	if lost {
 		return
@@ -334,7 +334,7 @@ const actTries = 5
 // ask reads the payment, or has its provider asked.
 func (c *clients) ask(ctx context.Context, t *talk, refresh bool) {
 	t.mutex.Lock()
-	id, over, version, lost := t.told.IDs[0], terminal(t.status), t.version, t.lost
+	id, over, version, lost := t.view.IDs[0], terminal(t.status), t.version, t.lost
 	t.mutex.Unlock()
 	if lost {
 		return
@@ -369,11 +369,11 @@ func (t *talk) hear(body []byte) *shownPayment {
 	}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	if !slices.Contains(t.told.IDs, shown.ID) {
-		t.told.IDs = append(t.told.IDs, shown.ID)
+	if !slices.Contains(t.view.IDs, shown.ID) {
+		t.view.IDs = append(t.view.IDs, shown.ID)
 	}
-	if terminal(shown.Status) && !slices.Contains(t.told.Final, shown.Status) {
-		t.told.Final = append(t.told.Final, shown.Status)
+	if terminal(shown.Status) && !slices.Contains(t.view.Final, shown.Status) {
+		t.view.Final = append(t.view.Final, shown.Status)
 	}
 	if shown.Version > t.version {
 		t.version, t.status, t.provider = shown.Version, shown.Status, shown.Provider
@@ -389,8 +389,8 @@ func (c *clients) offer(t *talk, shown *shownPayment) {
 	site := siteOf(shown.Provider)
 	offer := site + " " + shown.ProviderReference
 	t.mutex.Lock()
-	if !slices.Contains(t.told.Offers, offer) {
-		t.told.Offers = append(t.told.Offers, offer)
+	if !slices.Contains(t.view.Offers, offer) {
+		t.view.Offers = append(t.view.Offers, offer)
 	}
 	t.mutex.Unlock()
 	c.payers.offered(site, shown.ProviderReference)
@@ -405,12 +405,12 @@ func (t *talk) isRewound() bool {
 func (t *talk) complain(format string, args ...any) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	t.told.Complaints = append(t.told.Complaints, fmt.Sprintf(format, args...))
+	t.view.Complaints = append(t.view.Complaints, fmt.Sprintf(format, args...))
 }
 
 // send makes one request. What has no answer has status 0.
-func (c *clients) send(ctx context.Context, method, path, key, body string, patience time.Duration) said {
-	within, cancel := context.WithTimeout(ctx, patience)
+func (c *clients) send(ctx context.Context, method, path, key, body string, timeout time.Duration) said {
+	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(within, method, c.url+path, strings.NewReader(body))
 	if err != nil {
@@ -445,11 +445,11 @@ func (c *clients) count(answer string) {
 }
 
 // ledger is all that was told.
-func (c *clients) ledger() []Told {
-	var all []Told
+func (c *clients) ledger() []ClientView {
+	var all []ClientView
 	for _, t := range c.talks {
 		t.mutex.Lock()
-		all = append(all, t.told)
+		all = append(all, t.view)
 		t.mutex.Unlock()
 	}
 	return all

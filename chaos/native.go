@@ -28,7 +28,7 @@ type nativeTalk struct {
 	dice            *rand.Rand
 
 	mutex sync.Mutex // guards what follows
-	told  ToldRun
+	view  RunView
 	// lost: a lost tail of the journal knew it, and the journal does not.
 	lost bool
 }
@@ -64,7 +64,7 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 	var input map[string]any
 	switch i % 3 {
 	case 0:
-		t.path, t.told.Site = "paygram-eu/operations/Withdraw", sandbox.PayGram
+		t.path, t.view.Site = "paygram-eu/operations/Withdraw", sandbox.PayGram
 		input = map[string]any{
 			"provider": 0, "amount": amount, "callbackData": reference,
 			"withdrawMethod": map[string]any{
@@ -73,7 +73,7 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 			},
 		}
 	case 1:
-		t.path, t.told.Site = "paygrt/operations/Recharge", sandbox.Paygrt
+		t.path, t.view.Site = "paygrt/operations/Recharge", sandbox.Paygrt
 		input = map[string]any{
 			"api_ref_id":      reference,
 			"recharge_number": fmt.Sprintf("9%09d", dice.IntN(1_000_000_000)), "recharge_amount": amount,
@@ -81,7 +81,7 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 		}
 	default:
 		reference = fmt.Sprint(runDigits, i)
-		t.path, t.told.Site = "exchanger/operations/create_bid", sandbox.Exchanger
+		t.path, t.view.Site = "exchanger/operations/create_bid", sandbox.Exchanger
 		input = map[string]any{
 			"direction_id": "1", "calc_amount": amount, "calc_action": "1", "api_id": reference,
 			"account2": "4000000000000002",
@@ -89,7 +89,7 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 		}
 	}
 	text, _ := json.Marshal(input) //nolint:errchkjson // strings and numbers alone
-	t.body, t.told.Reference = string(text), reference
+	t.body, t.view.Reference = string(text), reference
 	return t
 }
 
@@ -131,22 +131,22 @@ func (n *natives) perform(ctx context.Context, t *nativeTalk) bool {
 	}
 	answers := make(chan bool, copies)
 	for range copies {
-		patience := 6 * time.Second
+		timeout := 6 * time.Second
 		if t.dice.IntN(10) == 0 {
-			patience = time.Duration(1+t.dice.IntN(60)) * time.Millisecond
+			timeout = time.Duration(1+t.dice.IntN(60)) * time.Millisecond
 		}
-		go func() { answers <- n.send(ctx, t, patience) }()
+		go func() { answers <- n.send(ctx, t, timeout) }()
 	}
-	told := false
+	answered := false
 	for range copies {
-		told = <-answers || told
+		answered = <-answers || answered
 	}
-	return told
+	return answered
 }
 
 // send asks for the run once, and reports whether the answer tells of it.
-func (n *natives) send(ctx context.Context, t *nativeTalk, patience time.Duration) bool {
-	answer := n.clients.send(ctx, http.MethodPost, "/v1/providers/"+t.path, t.key, t.body, patience)
+func (n *natives) send(ctx context.Context, t *nativeTalk, timeout time.Duration) bool {
+	answer := n.clients.send(ctx, http.MethodPost, "/v1/providers/"+t.path, t.key, t.body, timeout)
 	switch answer.status {
 	case http.StatusCreated, http.StatusAccepted:
 		t.hear(answer.body)
@@ -154,7 +154,7 @@ func (n *natives) send(ctx context.Context, t *nativeTalk, patience time.Duratio
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
 		t.mutex.Lock()
 		defer t.mutex.Unlock()
-		t.told.Complaints = append(t.told.Complaints,
+		t.view.Complaints = append(t.view.Complaints,
 			fmt.Sprintf("a run that is in order was answered %d: %.200s", answer.status, answer.body))
 		return true
 	}
@@ -166,23 +166,23 @@ func (t *nativeTalk) hear(body []byte) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if err := json.Unmarshal(body, &shown); err != nil || shown.ID == "" {
-		t.told.Complaints = append(t.told.Complaints, fmt.Sprintf("an answer cannot be read: %.200s", body))
+		t.view.Complaints = append(t.view.Complaints, fmt.Sprintf("an answer cannot be read: %.200s", body))
 		return
 	}
-	if !slices.Contains(t.told.IDs, shown.ID) {
-		t.told.IDs = append(t.told.IDs, shown.ID)
+	if !slices.Contains(t.view.IDs, shown.ID) {
+		t.view.IDs = append(t.view.IDs, shown.ID)
 	}
 	if over := shown.Status == "succeeded" || shown.Status == "failed"; over &&
-		!slices.Contains(t.told.Final, shown.Status) {
-		t.told.Final = append(t.told.Final, shown.Status)
+		!slices.Contains(t.view.Final, shown.Status) {
+		t.view.Final = append(t.view.Final, shown.Status)
 	}
 }
 
-func (n *natives) ledger() []ToldRun {
-	var all []ToldRun
+func (n *natives) ledger() []RunView {
+	var all []RunView
 	for _, t := range n.talks {
 		t.mutex.Lock()
-		all = append(all, t.told)
+		all = append(all, t.view)
 		t.mutex.Unlock()
 	}
 	return all

@@ -104,7 +104,7 @@ func (r *router) startArmed(ctx context.Context, at, failpoint string) (died boo
 	//nolint:noctx // it is killed, not canceled
 	command := exec.Command(r.settings.Binary, "serve", "--listen", r.listen, "--routing", r.rules, "--plugins",
 		r.settings.Plugins,
-		"--data", r.data(), "--patience", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within",
+		"--data", r.data(), "--wait-timeout", "3s", "--recover-every", "1s", "--grace", "5s", "--send-within",
 		sendWithin.String(),
 		"--public-url", r.public, "--webhooks-to-private", "--reconcile-every", "200ms", "--lookups-per-second", "200",
 		"--callback-lookups-per-second", "200")

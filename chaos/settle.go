@@ -16,17 +16,17 @@ import (
 // settle lets calm return, waits until everything that can settle has, and audits.
 func (r *run) settle(ctx context.Context) (*Report, error) {
 	calm := time.Now()
-	if err := r.recover(ctx, calm.Add(r.settings.Patience)); err != nil {
+	if err := r.recover(ctx, calm.Add(r.settings.SettleTimeout)); err != nil {
 		return nil, err
 	}
 	healed := time.Since(calm)
 	r.clients.repeatAll(ctx)
-	if err := r.hear(ctx, calm.Add(r.settings.Patience)); err != nil {
+	if err := r.hear(ctx, calm.Add(r.settings.SettleTimeout)); err != nil {
 		return nil, err
 	}
 	// Bookings first: each has been journalled before, so that what a router books that is still at work is not missing
 	// in the journal.
-	runs, err := r.settledRuns(ctx, calm.Add(r.settings.Patience))
+	runs, err := r.settledRuns(ctx, calm.Add(r.settings.SettleTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (r *run) recover(ctx context.Context, until time.Time) error {
 	if err := r.heal(ctx, until); err != nil {
 		return err
 	}
-	return r.conflicts(ctx, time.Now().Add(r.settings.Patience))
+	return r.conflicts(ctx, time.Now().Add(r.settings.SettleTimeout))
 }
 
 // heal asks for what is not settled until nothing is left that a provider could tell.
@@ -236,10 +236,10 @@ func (c *clients) repeatAll(ctx context.Context) {
 }
 
 // ledgers are the three accounts of some payments, with what was told where that is given.
-func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, told []Told) Ledgers {
+func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, clients []ClientView) Ledgers {
 	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
 	l := Ledgers{
-		Told: told, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking,
+		Clients: clients, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking,
 		Announced: r.hooks.announced(),
 	}
 	for _, p := range payments {
@@ -273,9 +273,9 @@ func (r *run) trail(ctx context.Context, report *Report) {
 		for _, row := range append(attempts.Data, events.Data...) {
 			v.Trail = append(v.Trail, string(row))
 		}
-		for _, told := range r.clients.ledger() {
-			if told.Order == v.Order {
-				v.Trail = append(v.Trail, fmt.Sprintf("told: %+v", told))
+		for _, view := range r.clients.ledger() {
+			if view.Order == v.Order {
+				v.Trail = append(v.Trail, fmt.Sprintf("client: %+v", view))
 			}
 		}
 	}

@@ -343,7 +343,7 @@ func mayMoveMoney(providers *sandbox.Server) (received int) {
 // older journal means.
 func (c *clients) rewind(known map[string]bool) {
 	for _, t := range c.talks {
-		still, lost := known[t.told.Order]
+		still, lost := known[t.view.Order]
 		if !lost {
 			continue
 		}
@@ -365,9 +365,9 @@ func (t *talk) isLost() bool {
 func (n *natives) rewind(known map[string]bool) {
 	for _, t := range n.talks {
 		t.mutex.Lock()
-		if still, lost := known[t.told.Reference]; lost {
+		if still, lost := known[t.view.Reference]; lost {
 			t.lost = t.lost || !still
-			t.told.Excused = true
+			t.view.Excused = true
 		}
 		t.mutex.Unlock()
 	}

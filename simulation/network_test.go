@@ -31,13 +31,13 @@ type network struct {
 	down map[string]time.Time
 	// blind are the payments that their provider denies to know, until when.
 	blind map[string]time.Time
-	// told are the answers to look-ups so far, by site and operation; taken are those to creates that the router got as
+	// lookups are the answers to look-ups so far, by site and operation; taken are those to creates that the router got as
 	// they were.
-	told, taken map[string][]toldAnswer
-	conns       int
+	lookups, taken map[string][]lookupAnswer
+	conns          int
 }
 
-type toldAnswer struct {
+type lookupAnswer struct {
 	payment, request string
 	raw              []byte
 }
@@ -298,7 +298,7 @@ func (n *network) travel(x *exchange) time.Duration {
 	w := n.w
 	x.delay = w.between(time.Millisecond, 300*time.Millisecond)
 	on := w.between(time.Millisecond, 100*time.Millisecond)
-	if w.calm {
+	if w.faultsOver {
 		return on
 	}
 	drawn := w.dice.IntN(100)
@@ -392,8 +392,8 @@ func (n *network) process(x *exchange) []byte {
 	if !x.lookup() || x.fault == pageBefore || x.fault == pageAfter {
 		return raw
 	}
-	said := n.told[kind]
-	n.told[kind] = append(said, toldAnswer{x.attempt.PaymentID, x.key, raw})
+	said := n.lookups[kind]
+	n.lookups[kind] = append(said, lookupAnswer{x.attempt.PaymentID, x.key, raw})
 	var others [][]byte
 	for _, earlier := range said {
 		switch {
@@ -494,7 +494,7 @@ func (n *network) answer(x *exchange, raw []byte) {
 		taken := x.wire.deliver(raw)
 		if taken && x.create() && (x.fault == "" || x.fault == duplicate) {
 			kind := x.wire.site + " " + x.attempt.Operation
-			n.taken[kind] = append(n.taken[kind], toldAnswer{x.attempt.PaymentID, x.key, raw})
+			n.taken[kind] = append(n.taken[kind], lookupAnswer{x.attempt.PaymentID, x.key, raw})
 		}
 		switch {
 		case x.fault == lateAnswer && !taken:

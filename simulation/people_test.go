@@ -38,7 +38,7 @@ type people struct {
 // order is one thing that a client wants, with all that it was told of it.
 type order struct {
 	reference, key, body string
-	told                 chaos.Told
+	view                 chaos.ClientView
 	// id is the payment's, as soon as any answer has named it, be it a problem.
 	id string
 	// first is the answer that was no repetition.
@@ -88,7 +88,7 @@ func (p *people) place(count int, within time.Duration) {
 		reference := fmt.Sprintf("order-%d", n)
 		o := &order{
 			reference: reference, key: reference + "-try-1", body: p.body(reference),
-			told: chaos.Told{Order: reference},
+			view: chaos.ClientView{Order: reference},
 		}
 		p.orders = append(p.orders, o)
 		at := w.between(0, within)
@@ -159,7 +159,7 @@ type answer struct {
 }
 
 // request sends one to the router. then is told of the answer, unless the client has hung up.
-func (p *people) request(o *order, method, path, body string, patience time.Duration, then func(answer)) {
+func (p *people) request(o *order, method, path, body string, timeout time.Duration, then func(answer)) {
 	w := p.w
 	l := w.life
 	if l == nil {
@@ -203,8 +203,8 @@ func (p *people) request(o *order, method, path, body string, patience time.Dura
 			},
 		})
 	})
-	if patience > 0 {
-		w.plan(patience, name+" is given up", func() {
+	if timeout > 0 {
+		w.plan(timeout, name+" is given up", func() {
 			if !over {
 				w.fire(hungUp)
 				gone = true
@@ -223,14 +223,14 @@ func (p *people) create(o *order) {
 	case o.answered:
 		w.fire(repeated)
 	}
-	patience := time.Duration(0)
+	timeout := time.Duration(0)
 	if w.chance(20) {
-		patience = w.between(time.Millisecond, 8*time.Second)
+		timeout = w.between(time.Millisecond, 8*time.Second)
 	}
-	p.request(o, http.MethodPost, "/v1/payments", o.body, patience, func(a answer) {
+	p.request(o, http.MethodPost, "/v1/payments", o.body, timeout, func(a answer) {
 		switch a.status {
 		case http.StatusCreated, http.StatusAccepted:
-			p.told(o, a)
+			p.received(o, a)
 			return
 		case http.StatusConflict, http.StatusServiceUnavailable, 0, http.StatusInternalServerError:
 			p.named(o, a)
@@ -239,8 +239,8 @@ func (p *people) create(o *order) {
 		}
 		p.again(o)
 	})
-	if patience > 0 {
-		w.plan(patience+w.between(time.Second, 10*time.Second), o.reference+" is placed after it was given up", func() {
+	if timeout > 0 {
+		w.plan(timeout+w.between(time.Second, 10*time.Second), o.reference+" is placed after it was given up", func() {
 			if !o.answered {
 				p.create(o)
 			}
@@ -298,7 +298,7 @@ func (p *people) worry() {
 func (p *people) refresh(o *order) {
 	p.request(o, http.MethodPost, "/v1/payments/"+o.id+"/refresh", "", 0, func(a answer) {
 		if a.status == http.StatusOK {
-			p.told(o, a)
+			p.received(o, a)
 		}
 	})
 }
@@ -314,7 +314,7 @@ func (p *people) ask(o *order) {
 	}
 	p.request(o, http.MethodGet, "/v1/payments/"+o.id, "", 0, func(a answer) {
 		if a.status == http.StatusOK {
-			p.told(o, a)
+			p.received(o, a)
 		}
 	})
 }
@@ -325,7 +325,7 @@ func (p *people) act(o *order, what, body string) {
 	}
 	p.request(o, http.MethodPost, "/v1/payments/"+o.id+"/"+what, body, 0, func(a answer) {
 		if a.status == http.StatusOK {
-			p.told(o, a)
+			p.received(o, a)
 		}
 	})
 }
@@ -340,8 +340,8 @@ type shown struct {
 	Version           int64           `json:"version"`
 }
 
-// told takes in what an answer says of a payment.
-func (p *people) told(o *order, a answer) {
+// received records an answer about a payment.
+func (p *people) received(o *order, a answer) {
 	w := p.w
 	var s shown
 	if err := json.Unmarshal(a.body, &s); err != nil || s.ID == "" {
@@ -357,22 +357,22 @@ func (p *people) told(o *order, a answer) {
 		}
 	}
 	o.answered, o.id = true, s.ID
-	if !slices.Contains(o.told.IDs, s.ID) {
-		o.told.IDs = append(o.told.IDs, s.ID)
+	if !slices.Contains(o.view.IDs, s.ID) {
+		o.view.IDs = append(o.view.IDs, s.ID)
 	}
 	w.ledger.heard(o, s)
 	switch s.Status {
 	case "succeeded", "failed", "canceled", "expired":
-		if !slices.Contains(o.told.Final, s.Status) {
-			o.told.Final = append(o.told.Final, s.Status)
+		if !slices.Contains(o.view.Final, s.Status) {
+			o.view.Final = append(o.view.Final, s.Status)
 		}
 	}
 	if len(s.NextAction) == 0 || string(s.NextAction) == "null" || s.ProviderReference == "" {
 		return
 	}
 	site := siteOf(s.Provider)
-	if offer := site + " " + s.ProviderReference; !slices.Contains(o.told.Offers, offer) {
-		o.told.Offers = append(o.told.Offers, offer)
+	if offer := site + " " + s.ProviderReference; !slices.Contains(o.view.Offers, offer) {
+		o.view.Offers = append(o.view.Offers, offer)
 		w.ledger.touch()
 	}
 	p.decide(site, s.ProviderReference, callOf[site])

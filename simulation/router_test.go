@@ -172,7 +172,7 @@ func (w *world) start(k *kit, dir string) error {
 		AtOnce: 1,
 	})
 	l.handler = api.New(l.engine, api.Settings{
-		Webhooks: webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{}), Now: w.clock.Now,
+		Webhooks: webhook.NewEndpoints(db.Webhooks(), db.Webhooks(), webhook.EndpointsSettings{}), Now: w.clock.Now,
 		Ready: db.Healthy,
 	})
 	w.life = l
@@ -314,7 +314,7 @@ func (l *life) recover() {
 	if l.dead.Load() {
 		return
 	}
-	if !l.w.calm || l.w.ledger.unfinished() {
+	if !l.w.faultsOver || l.w.ledger.unfinished() {
 		l.w.running.Go(func() { _ = l.engine.Recover(context.Background()) })
 	}
 	l.w.plan(15*time.Second, fmt.Sprintf("router %d recovers", l.number), l.recover)
@@ -332,7 +332,7 @@ func (l *life) reconcile() {
 	case any:
 		wait = max(wait, time.Until(l.w.untilShows(next)))
 	}
-	if !l.w.calm {
+	if !l.w.faultsOver {
 		wait = min(wait, 5*time.Second)
 	}
 	l.w.plan(min(wait, time.Minute), fmt.Sprintf("router %d reconciles", l.number), l.reconcile)
@@ -349,7 +349,7 @@ func (l *life) settle() {
 		l.w.running.Go(func() { l.inbox.Round(context.Background()) })
 	case pending:
 		wait = max(wait, time.Until(l.w.untilShows(next)))
-	case l.w.calm:
+	case l.w.faultsOver:
 		wait = 10 * time.Second
 	}
 	l.w.plan(min(wait, time.Minute), fmt.Sprintf("router %d acts on callbacks", l.number), l.settle)

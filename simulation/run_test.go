@@ -72,7 +72,7 @@ func newWorld(seed uint64, dir string) *world {
 	w.ledger = newLedger(w)
 	w.network = &network{
 		w: w, down: map[string]time.Time{}, blind: map[string]time.Time{},
-		told: map[string][]toldAnswer{}, taken: map[string][]toldAnswer{},
+		lookups: map[string][]lookupAnswer{}, taken: map[string][]lookupAnswer{},
 	}
 	return w
 }
@@ -86,9 +86,9 @@ func (w *world) run(k *kit) outcome {
 	w.storm(k)
 	w.until(w.began.Add(storm), func() bool { return false })
 	w.heal(k)
-	calm := time.Now()
-	w.until(calm.Add(deadline), func() bool { return w.quiet() && w.ledger.settled() })
-	settling := time.Since(calm)
+	quiet := time.Now()
+	w.until(quiet.Add(deadline), func() bool { return w.quiet() && w.ledger.settled() })
+	settling := time.Since(quiet)
 	w.last()
 	o := w.outcome()
 	o.settling = settling
@@ -209,8 +209,8 @@ func (w *world) until(end time.Time, done func() bool) {
 
 // heal ends every fault, and brings everything to an end that people and providers do.
 func (w *world) heal(k *kit) {
-	w.tell("calm returns")
-	w.calm = true
+	w.logf("calm returns")
+	w.faultsOver = true
 	clear(w.network.down)
 	w.disk.fail("")
 	w.revive(k)
@@ -254,7 +254,7 @@ func (w *world) last() {
 			w.violated("lost payment: after everything, %s is answered %d: %s", o.reference, last.status, last.body)
 			return
 		}
-		w.people.told(o, last)
+		w.people.received(o, last)
 	}
 	w.look()
 	violations, _ := chaos.Audit(w.ledger.ledgers())

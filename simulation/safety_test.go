@@ -418,7 +418,7 @@ func (l *ledger) ledgers() chaos.Ledgers {
 	defer l.mutex.Unlock()
 	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: siteOf, OrderOf: orderOf}
 	for _, o := range l.w.people.orders {
-		all.Told = append(all.Told, o.told)
+		all.Clients = append(all.Clients, o.view)
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.payments)) {
 		p := l.payments[id]

@@ -23,8 +23,8 @@ type world struct {
 	dice  *rand.Rand
 	clock *clocktest.Clock
 	began time.Time
-	// calm: faults are over, and everything has to settle.
-	calm bool
+	// faultsOver: no more faults strike, and everything has to settle.
+	faultsOver bool
 	// strayed: the router's wall clock has been wrong by days.
 	strayed bool
 	steps   int
@@ -123,11 +123,11 @@ func (w *world) broken() bool {
 // fire counts a fault that struck.
 func (w *world) fire(kind string) {
 	w.fired[kind]++
-	w.tell("fault: %s", kind)
+	w.logf("fault: %s", kind)
 }
 
-// tell adds a line to the trace.
-func (w *world) tell(format string, args ...any) {
+// logf adds a line to the trace.
+func (w *world) logf(format string, args ...any) {
 	_, _ = fmt.Fprintf(&w.trace, "%14s  ", time.Since(w.began))
 	_, _ = fmt.Fprintf(&w.trace, format, args...)
 	w.trace.WriteByte('\n')
@@ -139,7 +139,7 @@ func (w *world) between(least, most time.Duration) time.Duration {
 }
 
 // chance is true so often in a hundred, and never once calm has returned.
-func (w *world) chance(percent int) bool { return w.dice.IntN(100) < percent && !w.calm }
+func (w *world) chance(percent int) bool { return w.dice.IntN(100) < percent && !w.faultsOver }
 
 // look waits until nobody can go on without the scheduler, takes up what has arrived, and checks what has changed.
 func (w *world) look() {
@@ -150,7 +150,7 @@ func (w *world) look() {
 	w.mutex.Unlock()
 	slices.Sort(notes)
 	for _, line := range notes {
-		w.tell("%s", line)
+		w.logf("%s", line)
 	}
 	slices.SortFunc(arrived, func(a, b *event) int { return strings.Compare(a.name, b.name) })
 	for _, e := range arrived {
@@ -185,7 +185,7 @@ func (w *world) step(until time.Time) {
 	i := ready[w.dice.IntN(len(ready))]
 	e := w.agenda[i]
 	w.agenda = slices.Delete(w.agenda, i, i+1)
-	w.tell("%s", e.name)
+	w.logf("%s", e.name)
 	e.happen()
 	// Two steps never fall on one instant, so that no two timers do that were set in different ones.
 	w.pause(1 + time.Duration(w.dice.Int64N(int64(time.Millisecond))))

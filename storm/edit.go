@@ -62,9 +62,9 @@ type edition struct {
 
 // edits is what edits came to. One goroutine uses it, until the storm is over.
 type edits struct {
-	desk    *desk
-	file    string
-	environ []string
+	operatorClient *operatorClient
+	file           string
+	environ        []string
 
 	// made is how many were tried.
 	made       int
@@ -91,7 +91,7 @@ type configStatus struct {
 }
 
 func (e *edits) status(ctx context.Context) (status configStatus, err error) {
-	return status, e.desk.get(ctx, "/v1/config", &status)
+	return status, e.operatorClient.get(ctx, "/v1/config", &status)
 }
 
 // begin notes what serves before the first edit.
@@ -207,7 +207,7 @@ func (e *edits) write(ctx context.Context, how way, text []byte) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	return e.desk.send(ctx, http.MethodPut, "/v1/config/routing",
+	return e.operatorClient.send(ctx, http.MethodPut, "/v1/config/routing",
 		map[string]string{"If-Match": status.Active.ETag, "Content-Type": "application/yaml"}, text)
 }
 

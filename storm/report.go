@@ -13,10 +13,10 @@ import (
 // Report is what a run came to.
 type Report struct {
 	Rate float64 `json:"rate"`
-	// Warm is before anything counts, but failures; Calm and Again are without changes, before and after the Storm,
+	// Warm is before anything counts, but failures; Quiet and Again are without changes, before and after the Storm,
 	// which has them.
 	Warm  Phase `json:"warm"`
-	Calm  Phase `json:"calm"`
+	Quiet Phase `json:"quiet"`
 	Storm Phase `json:"storm"`
 	Again Phase `json:"again"`
 	// Misrouted payments did not go where the rules of their decision say, or went by rules that did not serve then.
@@ -32,9 +32,9 @@ type Report struct {
 	EditEffect Percentiles `json:"edit_to_effect_ms"`
 	SwapEffect Percentiles `json:"swap_to_effect_ms"`
 	Cold       Percentiles `json:"cold_swap_to_effect_ms"`
-	// Slowdown is the storm's p99 latency over that of both calms together: the journal grows all the while, and a
+	// Slowdown is the storm's p99 latency over that of both quiet phases together: the journal grows all the while, and a
 	// payment takes longer in a larger one.
-	Slowdown float64 `json:"p99_storm_over_calm"`
+	Slowdown float64 `json:"p99_storm_over_quiet"`
 	Before   Levels  `json:"levels_before"`
 	After    Levels  `json:"levels_after"`
 	// Violations are what else was not as promised.
@@ -157,7 +157,7 @@ func (r *Report) conclude(run *run, loads []*load, found verdict) {
 				r.Before.Generations, r.Before.Fleets))
 	}
 	for _, wrong := range [][]string{
-		r.Warm.Failures, r.Calm.Failures, r.Storm.Failures, r.Again.Failures,
+		r.Warm.Failures, r.Quiet.Failures, r.Storm.Failures, r.Again.Failures,
 		found.misrouted, found.mixed,
 	} {
 		r.Examples = append(r.Examples, wrong[:min(len(wrong), shownFailures)]...)
@@ -166,19 +166,19 @@ func (r *Report) conclude(run *run, loads []*load, found verdict) {
 
 // slowdown is 0 where nothing was measured without changes.
 func slowdown(loads []*load) float64 {
-	var quiet, changed []float64
+	var unchanged, changed []float64
 	for _, l := range loads {
 		switch l.name {
-		case calm, again:
-			quiet = append(quiet, l.latencies()...)
+		case quiet, again:
+			unchanged = append(unchanged, l.latencies()...)
 		case storm:
 			changed = append(changed, l.latencies()...)
 		}
 	}
-	if len(quiet) == 0 {
+	if len(unchanged) == 0 {
 		return 0
 	}
-	return percentilesOf(changed).P99 / percentilesOf(quiet).P99
+	return percentilesOf(changed).P99 / percentilesOf(unchanged).P99
 }
 
 func millis(durations []time.Duration) []float64 {
@@ -196,7 +196,7 @@ func (r *Report) Err() error {
 		name string
 		n    int
 	}{
-		{"requests failed", r.Warm.Failed + r.Calm.Failed + r.Storm.Failed + r.Again.Failed},
+		{"requests failed", r.Warm.Failed + r.Quiet.Failed + r.Storm.Failed + r.Again.Failed},
 		{"payments were misrouted", r.Misrouted},
 		{"attempts mixed generations", r.Mixed},
 		{"changes went wrong", len(r.Violations)},
@@ -218,7 +218,7 @@ func (r *Report) Findings() []string {
 		{"slowest edit, ms", r.EditEffect.Max, editWithin},
 		{"slowest swap, ms", r.SwapEffect.Max, coldWithin},
 		{"slowest cold swap, ms", r.Cold.Max, coldWithin},
-		{"p99 in the storm over p99 in the calm", r.Slowdown, 2},
+		{"p99 in the storm over p99 without changes", r.Slowdown, 2},
 	} {
 		if bound.value > bound.top {
 			found = append(found, fmt.Sprintf("%s: %.1f, above %.0f", bound.name, bound.value, bound.top))
@@ -237,10 +237,10 @@ func (r *Report) Print(w io.Writer) error {
 		value any
 	}{
 		{"warm", r.Warm},
-		{"calm", r.Calm},
+		{"quiet", r.Quiet},
 		{"storm", r.Storm},
 		{"again", r.Again},
-		{"p99 storm/calm", fmt.Sprintf("%.2f", r.Slowdown)},
+		{"p99 storm/quiet", fmt.Sprintf("%.2f", r.Slowdown)},
 		{"misrouted", r.Misrouted},
 		{"mixed", r.Mixed},
 		{"swaps", fmt.Sprintf("%d: %s; cold %s", r.Swaps, effect(r.SwapEffect), effect(r.Cold))},

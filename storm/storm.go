@@ -1,5 +1,5 @@
 // Package storm finds out whether a router under load notices that its plugins and rules are changed: it takes payments
-// at a fixed rate through a real router process, first in calm and then while plugins are swapped and rules edited, and
+// at a fixed rate through a real router process, first without changes and then while plugins are swapped and rules edited, and
 // compares what each payment got with what its rules and its plugin say.
 package storm
 
@@ -30,9 +30,9 @@ type Settings struct {
 	Dir string
 	// Rate is how many payments begin in a second.
 	Rate float64
-	// Warm, Calm and Storm are how long payments come in before anything is measured, without changes (and once more
+	// Warm, Quiet and Storm are how long payments come in before anything is measured, without changes (and once more
 	// after those), and with them.
-	Warm, Calm, Storm time.Duration
+	Warm, Quiet, Storm time.Duration
 	// Swaps and Edits are how many changes are made in the storm, evenly spread.
 	Swaps, Edits int
 	// InFlight bounds how many payments are waited for at a time; further ones are late, which their latency counts. 0
@@ -127,9 +127,9 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 		silence()
 		return nil, err
 	}
-	operator := &desk{url: r.router.url(), client: &http.Client{Timeout: patience}}
-	r.swaps = &swaps{desk: operator, folder: r.folder, builds: builds}
-	r.edits = &edits{desk: operator, file: r.rules, environ: r.environment}
+	operator := &operatorClient{url: r.router.url(), client: &http.Client{Timeout: effectTimeout}}
+	r.swaps = &swaps{operatorClient: operator, folder: r.folder, builds: builds}
+	r.edits = &edits{operatorClient: operator, file: r.rules, environ: r.environment}
 	return func() {
 		operator.client.CloseIdleConnections()
 		_ = r.router.stop()
@@ -176,7 +176,7 @@ func environmentOf(providers string) []string {
 // The names of the parts of a run.
 const (
 	warm  = "warm"
-	calm  = "calm"
+	quiet = "quiet"
 	storm = "storm"
 	again = "again"
 )
@@ -198,9 +198,9 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 		into         *Phase
 	}{
 		{warm, r.settings.Warm, rounds, 0, &report.Warm},
-		{calm, r.settings.Calm, 0, 0, &report.Calm},
+		{quiet, r.settings.Quiet, 0, 0, &report.Quiet},
 		{storm, r.settings.Storm, r.settings.Swaps, r.settings.Edits, &report.Storm},
-		{again, r.settings.Calm, 0, 0, &report.Again},
+		{again, r.settings.Quiet, 0, 0, &report.Again},
 	} {
 		if part.name == storm {
 			var err error

@@ -47,7 +47,7 @@ func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 	require.NoError(t, err)
 	report, err := Run(t.Context(), Settings{
 		Binary: binary, Plugins: plugins, Source: source, Dir: t.TempDir(), Rate: 30, Warm: time.Second,
-		Calm: time.Second, Storm: 5 * time.Second,
+		Quiet: time.Second, Storm: 5 * time.Second,
 		Swaps: 8, Edits: 9, Progress: t.Output(),
 	})
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 	require.NoError(t, report.Print(&text))
 	t.Log("\n" + text.String())
 	require.NoError(t, report.Err())
-	require.Equal(t, 240, report.Warm.Requests+report.Calm.Requests+report.Storm.Requests+report.Again.Requests)
+	require.Equal(t, 240, report.Warm.Requests+report.Quiet.Requests+report.Storm.Requests+report.Again.Requests)
 	require.Equal(t, rounds+8, report.Swaps)
 	require.Equal(t, 6, report.Editions)
 	require.Equal(t, 3, report.Refused)
@@ -114,7 +114,7 @@ func TestTheStormIsHeldAgainstBothCalms(t *testing.T) {
 	}
 	require.InDelta(t, 1.5,
 		slowdown([]*load{
-			of(warm, time.Hour), of(calm, time.Millisecond), of(storm, 6*time.Millisecond),
+			of(warm, time.Hour), of(quiet, time.Millisecond), of(storm, 6*time.Millisecond),
 			of(again, 4*time.Millisecond),
 		}), 1e-9)
 	require.Zero(t, slowdown([]*load{of(storm, time.Second)}))

@@ -17,10 +17,10 @@ type swap struct {
 
 // swaps is what swaps came to. One goroutine uses it, until the storm is over.
 type swaps struct {
-	desk    *desk
-	folder  string
-	builds  [2]build
-	serving int
+	operatorClient *operatorClient
+	folder         string
+	builds         [2]build
+	active         int
 
 	// made is how many were tried.
 	made       int
@@ -45,7 +45,7 @@ type pluginStatus struct {
 	} `json:"events"`
 }
 
-func (p pluginStatus) serving() string {
+func (p pluginStatus) active() string {
 	for _, g := range p.Generations {
 		if g.State == "active" {
 			return g.Digest
@@ -55,7 +55,7 @@ func (p pluginStatus) serving() string {
 }
 
 func (s *swaps) status(ctx context.Context) (status pluginStatus, err error) {
-	return status, s.desk.get(ctx, "/v1/plugins/"+swapped, &status)
+	return status, s.operatorClient.get(ctx, "/v1/plugins/"+swapped, &status)
 }
 
 // begin notes what serves before the first swap.
@@ -64,8 +64,8 @@ func (s *swaps) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if status.serving() != s.builds[0].digest {
-		return fmt.Errorf("the router serves the plugin %s, and was given %s", status.serving(), s.builds[0].digest)
+	if status.active() != s.builds[0].digest {
+		return fmt.Errorf("the router serves the plugin %s, and was given %s", status.active(), s.builds[0].digest)
 	}
 	s.took = []swap{{digest: s.builds[0].digest}}
 	s.compiled = map[string]bool{s.builds[0].digest: true}
@@ -75,12 +75,12 @@ func (s *swaps) begin(ctx context.Context) error {
 // swap makes the nth swap, from 1: each build comes in each way in turn.
 func (s *swaps) swap(ctx context.Context, n int) error {
 	how := []way{byRename, byPut}[n/2%2]
-	s.serving = 1 - s.serving
-	next := s.builds[s.serving]
+	s.active = 1 - s.active
+	next := s.builds[s.active]
 	written := time.Now()
 	since := written
 	if how == byPut {
-		answer, err := s.desk.send(ctx, http.MethodPut, "/v1/plugins/"+swapped,
+		answer, err := s.operatorClient.send(ctx, http.MethodPut, "/v1/plugins/"+swapped,
 			map[string]string{"Content-Type": "application/wasm"}, next.code)
 		if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (s *swaps) swap(ctx context.Context, n int) error {
 	}
 	shown, done, err := until(ctx, func(ctx context.Context) (bool, error) {
 		status, err := s.status(ctx)
-		return status.serving() == next.digest, err
+		return status.active() == next.digest, err
 	})
 	if err != nil {
 		return err

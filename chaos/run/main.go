@@ -33,7 +33,7 @@ func run() error {
 	flag.IntVar(&settings.Kills, "kills", 200, "how many times the router is killed")
 	flag.Float64Var(&settings.Rate, "rate", 40, "payments begun in a second")
 	flag.Uint64Var(&settings.Seed, "seed", 1, "fixes orders, payers, faults and kills")
-	flag.DurationVar(&settings.Patience, "patience", 5*time.Minute,
+	flag.DurationVar(&settings.SettleTimeout, "settle-timeout", 5*time.Minute,
 		"how long payments may take to settle when every fault is over")
 	flag.BoolVar(&settings.Nudge, "nudge", false,
 		"have clients ask for what is not settled at the end, instead of leaving it to the router's own look-ups")

@@ -28,8 +28,8 @@ type callCommand struct {
 	APIKey    string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
 }
 
-// callPatience is longer than a router makes a caller wait.
-const callPatience = 5 * time.Minute
+// callTimeout is longer than a router makes a caller wait.
+const callTimeout = 5 * time.Minute
 
 // Run has an account do something, and prints what comes back. It fails where that is not a success: a run that failed,
 // or of which nobody knows, included.
@@ -43,7 +43,7 @@ func (c *callCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	client := &http.Client{Timeout: callPatience, Transport: &http.Transport{}}
+	client := &http.Client{Timeout: callTimeout, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	asker := &asker{h: h, client: client, apiKey: c.APIKey}
 	described, err := asker.ask(http.MethodGet, target, nil, "")

@@ -175,7 +175,7 @@ func TestAnEditIsTriedOnThePaymentsThatWere(t *testing.T) {
 }
 
 // reachConfig gets every documented status of the operations on the configuration in file, asked by an operator.
-func (w *town) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file,
+func (w *harness) reachConfig(call func(operation, method, path, body string, headers ...string) answer, file,
 	operator string,
 ) {
 	w.t.Helper()

@@ -40,7 +40,7 @@ type serveCommand struct {
 	Witness           string        `type:"path" help:"File that holds the journal's last commit, where it is not to be in the data's folder: on another volume it outlives the journal."`
 	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
 	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
-	Patience          time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	WaitTimeout       time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
 	SendWithin        time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
 	Grace             time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
 	RecoverEvery      time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
@@ -160,11 +160,11 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 			h.log.Error("have the simulated providers report to an account", slog.Any("error", err))
 		}
 	}})
-	book := webhook.NewBook(db.Webhooks(), db.Webhooks(),
-		webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
+	book := webhook.NewEndpoints(db.Webhooks(), db.Webhooks(),
+		webhook.EndpointsSettings{AllowHTTP: s.WebhooksToPrivate, Now: h.now})
 	handler := api.New(engine,
 		api.Settings{
-			Keys: keys, Operators: s.Operators, Patience: s.Patience, Version: version, Logger: h.log,
+			Keys: keys, Operators: s.Operators, WaitTimeout: s.WaitTimeout, Version: version, Logger: h.log,
 			Ready: func() error { return errors.Join(db.Healthy(), exhausted()) }, Journal: db, Webhooks: book,
 			Live: keeper, Plugins: registry, Quotes: prices, Attempts: db, Now: h.now,
 		})

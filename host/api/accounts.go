@@ -145,8 +145,8 @@ func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
 	return slices.Compact(slices.Sorted(slices.Values(named))), nil
 }
 
-// gather asks for a subject.
-func (a *api) gather(ctx context.Context, named []string, s payment.QueryKind,
+// aggregate asks for a subject.
+func (a *api) aggregate(ctx context.Context, named []string, s payment.QueryKind,
 	q payment.Query,
 ) ([]account.Answer, []AccountError, error) {
 	providers, err := a.tellers(named, s)
@@ -173,7 +173,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Balances, payment.Query{Currency: in.Currency})
+	answers, missing, err := a.aggregate(ctx, in.Provider, payment.Balances, payment.Query{Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, payment.Rates, payment.Query{Currency: in.From})
+	answers, missing, err := a.aggregate(ctx, in.Provider, payment.Rates, payment.Query{Currency: in.From})
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +238,7 @@ type catalogOutput struct {
 }
 
 func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
-	answers, missing, err := a.gather(ctx, in.Provider, payment.QueryKind(in.Topic),
+	answers, missing, err := a.aggregate(ctx, in.Provider, payment.QueryKind(in.Topic),
 		payment.Query{Country: in.Country, Currency: in.Currency})
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ type Settings struct {
 	// Without keys everybody may.
 	Operators []string
 	// Webhooks are the merchants' endpoints. It has no default.
-	Webhooks *webhook.Book
+	Webhooks *webhook.Endpoints
 	// Live keeps the configuration. It has no default.
 	Live *live.Manager
 	// Plugins keeps the plugins. It has no default.
@@ -43,8 +43,8 @@ type Settings struct {
 	Attempts Attempts
 	// Journal says whether the journal is held. Nil means that it is not, and that nobody asks.
 	Journal Journal
-	// Patience is how long a create waits for its first settled step. 0 means 30 s.
-	Patience time.Duration
+	// WaitTimeout is how long a create waits for its first settled step. 0 means 30 s.
+	WaitTimeout time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
 	MaxBody int64
 	// Ready is nil, or why the router should get no traffic now.
@@ -73,8 +73,8 @@ type api struct {
 
 // New makes the handler of everything under /v1, /openapi.json, /docs, /healthz and /readyz.
 func New(engine *payment.Engine, settings Settings) http.Handler {
-	if settings.Patience == 0 {
-		settings.Patience = 30 * time.Second
+	if settings.WaitTimeout == 0 {
+		settings.WaitTimeout = 30 * time.Second
 	}
 	if settings.MaxBody == 0 {
 		settings.MaxBody = 1 << 20

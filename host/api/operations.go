@@ -264,7 +264,7 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	}
 	receipt, err := a.engine.Perform(ctx, asking, key, payment.OperationRequest{
 		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
-	}, a.patience(in.Prefer))
+	}, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Run.ID)
 	}

@@ -175,7 +175,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
-	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.patience(in.Prefer))
+	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Payment.ID)
 	}
@@ -227,13 +227,13 @@ func keyFor(header string, count int, path string, raw []byte) (payment.Key, err
 	return payment.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, path, body)}, nil
 }
 
-func (a *api) patience(prefer string) time.Duration {
+func (a *api) waitTimeout(prefer string) time.Duration {
 	for preference := range strings.SplitSeq(prefer, ",") {
 		if strings.EqualFold(strings.TrimSpace(preference), "respond-async") {
 			return 0
 		}
 	}
-	return a.settings.Patience
+	return a.settings.WaitTimeout
 }
 
 // repeat answers a key that was used before.

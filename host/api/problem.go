@@ -242,7 +242,7 @@ var problems = []struct {
 	},
 	{
 		signature.ErrSignatureInvalid,
-		problemKind{"plugin-signature-forged", http.StatusUnprocessableEntity, "The module's signature is forged", 0},
+		problemKind{"plugin-signature-invalid", http.StatusUnprocessableEntity, "The module's signature is invalid", 0},
 	},
 	{
 		signature.ErrStatement,

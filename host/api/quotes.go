@@ -120,7 +120,7 @@ func quotesOf(providers []string, currency, to string, offers map[string]quote.O
 		}
 	}
 	slices.SortStableFunc(quotes, func(x, y Quote) int {
-		// Prices are the book's own decimals, and parse.
+		// A quote's prices are decimals that parse.
 		a, _ := decimal.Parse(x.Price.Amount)
 		b, _ := decimal.Parse(y.Price.Amount)
 		return cmp.Or(a.Cmp(b), strings.Compare(x.Provider, y.Provider))

@@ -21,13 +21,14 @@ func newHooked(t *testing.T) (*shop, *webhook.Sender) {
 	s := open(t, t.TempDir(), newProvider(t, says(`{"id":"a-1","status":"paid"}`)).url, api.Settings{})
 	t.Cleanup(func() { s.close(t) })
 	s.handler = api.New(s.engine, api.Settings{
-		Keys: map[string]string{"shop": "key-of-shop", "other": "key-of-other"}, Webhooks: bookOf(s.journal),
+		Keys: map[string]string{"shop": "key-of-shop", "other": "key-of-other"}, Webhooks: endpointsOf(s.journal),
 	})
 	return s, webhook.NewSender(s.journal.Webhooks(), webhook.Settings{AllowPrivate: true})
 }
 
-func bookOf(journal *sqlite.DB) *webhook.Book {
-	return webhook.NewBook(journal.Webhooks(), journal.Webhooks(), webhook.BookSettings{AllowHTTP: true, Most: 2})
+func endpointsOf(journal *sqlite.DB) *webhook.Endpoints {
+	return webhook.NewEndpoints(journal.Webhooks(), journal.Webhooks(),
+		webhook.EndpointsSettings{AllowHTTP: true, Most: 2})
 }
 
 func (s *shop) as(merchant, method, path, body string) *httptest.ResponseRecorder {

@@ -101,7 +101,7 @@ type Inbox struct {
 
 // work is what an inbox knows of one account. All but busy is safe for concurrent use; busy is the inbox's mutex's.
 type work struct {
-	arrivals, lookups bucket
+	arrivals, lookups limiter
 	looks             looks
 	// busy: its last round is not over.
 	busy bool
@@ -123,8 +123,8 @@ func (i *Inbox) work(account string) *work {
 	one, known := i.accounts[account]
 	if !known {
 		one = &work{
-			arrivals: bucket{perSecond: i.settings.ArrivalsPerSecond, most: 10 * i.settings.ArrivalsPerSecond},
-			lookups:  bucket{perSecond: i.settings.LookupsPerSecond, most: i.settings.LookupsPerSecond},
+			arrivals: newLimiter(i.settings.ArrivalsPerSecond, 10*i.settings.ArrivalsPerSecond),
+			lookups:  newLimiter(i.settings.LookupsPerSecond, i.settings.LookupsPerSecond),
 		}
 		i.accounts[account] = one
 	}
@@ -143,7 +143,7 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if !i.work(name).arrivals.take(i.settings.Now()) {
+	if !i.work(name).arrivals.allow(i.store.Clock()) {
 		i.refuse(w, http.StatusTooManyRequests)
 		return
 	}

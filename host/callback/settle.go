@@ -174,7 +174,7 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if c.Tries > 0 {
 		came = clock // what was found out before the last try is no answer to this one
 	}
-	grant := func() bool { return one.lookups.take(i.settings.Now()) }
+	grant := func() bool { return one.lookups.allow(clock) }
 	switch v, left := one.looks.ask(p.ID, object, came, clock, grant); v {
 	case covered:
 		return true, i.conclude(ctx, c, p, nil)
@@ -193,7 +193,7 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	// The wall clock may have been set while the provider was asked: a time by one that was ahead would not come for
 	// days.
 	now := i.settings.Now()
-	if due, left := after(doubted, c.Tries, now); left && endedWithoutMoney(p) {
+	if due, left := after(recheckBackoff, c.Tries, now); left && endedWithoutMoney(p) {
 		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is "+
 			"asked again"
 		return true, i.store.SettleCallback(ctx, c, now)
@@ -224,7 +224,7 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 	case reported == nil:
 		c.State, c.PaymentID, c.Due, c.Note = Settled, p.ID, time.Time{}, ""
 	case errors.Is(reported, payment.ErrNotFound):
-		c = again(c, strange, now, "no payment is known by these references")
+		c = again(c, unknownPaymentBackoff, now, "no payment is known by these references")
 	case errors.Is(reported, payment.ErrContradiction):
 		c = dismissed(c, "it contradicts the payment that it names")
 	case errors.Is(reported, payment.ErrAmbiguous):
@@ -233,7 +233,7 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 		c = dismissed(c, "its payment cannot be looked up")
 	default:
 		c.PaymentID = p.ID
-		c = again(c, failed, now, "the provider did not tell")
+		c = again(c, unansweredBackoff, now, "the provider did not tell")
 		if err := i.show(ctx, c); err != nil {
 			return err
 		}

@@ -56,6 +56,3 @@ func Wire(c *Client, in *abi.HttpRequest) ([]byte, error) {
 
 // Mask replaces secrets as answers and errors have them replaced.
 func Mask(secrets map[string]string) func(string) string { return newMask(secrets).text }
-
-// RetryAfter reads the header of that name.
-var RetryAfter = retryAfter

@@ -12,17 +12,18 @@ import (
 // longestRetryAfter bounds what Try.RetryAfter says: a provider that asks for more is down, not busy.
 const longestRetryAfter = 24 * time.Hour
 
-// retryAfter reads a Retry-After header: seconds or an HTTP date. 0 where there is none to be understood.
-func retryAfter(header string, now time.Time) time.Duration {
+// RetryAfter parses a Retry-After header, seconds or an HTTP date, and returns at most longest. It returns 0 for a header
+// that is missing or malformed.
+func RetryAfter(header string, now time.Time, longest time.Duration) time.Duration {
 	header = strings.TrimSpace(header)
 	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, uint64(longestRetryAfter/time.Second))) * time.Second
+		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(header)
 	if err != nil {
 		return 0
 	}
-	return min(max(0, at.Sub(now)), longestRetryAfter)
+	return min(max(0, at.Sub(now)), longest)
 }
 
 // delay is how long to wait after the given try (from 1): exponential, half of it random, never less than the provider

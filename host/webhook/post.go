@@ -58,7 +58,10 @@ func (s *Sender) post(ctx context.Context, job Job) answer {
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, maxRead)
 	at := s.settings.Now().UTC()
-	return answer{at: at, status: response.StatusCode, retryAfter: retryAfter(response.Header.Get("Retry-After"), at)}
+	return answer{
+		at: at, status: response.StatusCode,
+		retryAfter: egress.RetryAfter(response.Header.Get("Retry-After"), at, maxRetryAfter),
+	}
 }
 
 // problemOf tells a merchant why no answer came. It says nothing of the network around the router: which addresses a

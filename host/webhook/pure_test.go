@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"payrouter/host/egress"
 )
 
 func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
@@ -57,13 +59,13 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]time.Duration{
 		"": 0, "120": 2 * time.Minute, " 7 ": 7 * time.Second, "0": 0, "-5": 0, "soon": 0, "1e9": 0,
-		"99999999999999999999":          0,
+		"99999999999999999999":          24 * time.Hour,
 		"2000000000":                    24 * time.Hour,
 		"Sun, 01 Mar 2026 12:05:00 GMT": 5 * time.Minute,
 		"Sun, 01 Mar 2026 11:05:00 GMT": 0,
 		"Tue, 01 Mar 2033 11:05:00 GMT": 24 * time.Hour,
 	} {
-		require.Equal(t, want, retryAfter(value, noon()), value)
+		require.Equal(t, want, egress.RetryAfter(value, noon(), maxRetryAfter), value)
 	}
 }
 
@@ -71,7 +73,7 @@ func FuzzRetryAfter(f *testing.F) {
 	f.Add("120")
 	f.Add("Sun, 01 Mar 2026 12:05:00 GMT")
 	f.Fuzz(func(t *testing.T, value string) {
-		got := retryAfter(value, noon())
+		got := egress.RetryAfter(value, noon(), maxRetryAfter)
 		require.True(t, got >= 0 && got <= maxRetryAfter, got)
 	})
 }

@@ -3,8 +3,6 @@ package webhook
 import (
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -107,17 +105,4 @@ func effect(d Delivery, a answer) func(*Endpoint) {
 				e.FailingSince.UTC().Format(time.RFC3339), a.why())
 		}
 	}
-}
-
-// retryAfter reads the header's value, seconds or a date; 0 where it says nothing that can be understood.
-func retryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
 }

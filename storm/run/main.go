@@ -24,7 +24,7 @@ func main() {
 
 func run() error {
 	var settings storm.Settings
-	var seconds, calm int
+	var seconds, quiet int
 	var keep bool
 	flag.StringVar(&settings.Binary, "binary", "build/router", "the router")
 	flag.StringVar(&settings.Plugins, "plugins", "build/plugins", "folder of plugins' modules")
@@ -34,11 +34,11 @@ func run() error {
 		"how many times the rules are edited in the storm; each third edit is broken")
 	flag.Float64Var(&settings.Rate, "rate", 1000, "payments begun in a second")
 	flag.IntVar(&seconds, "seconds", 60, "how long the storm takes")
-	flag.IntVar(&calm, "calm", 20, "how many seconds are measured before it")
+	flag.IntVar(&quiet, "quiet", 20, "how many seconds are measured before it")
 	flag.BoolVar(&keep, "keep", false, "keep the journal and the router's log of a run that went well, too")
 	flag.Parse()
-	settings.Storm, settings.Calm, settings.Warm = time.Duration(seconds)*time.Second, time.Duration(
-		calm)*time.Second, 5*time.Second
+	settings.Storm, settings.Quiet, settings.Warm = time.Duration(seconds)*time.Second, time.Duration(
+		quiet)*time.Second, 5*time.Second
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -92,10 +92,10 @@ func InMode(mode Mode) Option {
 	return func(c *choices) { c.mode = mode }
 }
 
-// WhileMigrating is told of each migration to a version, when all of it is done and none of it is committed. It may
+// WhileMigrating has a function called for each migration to a version, after its changes and before its commit. It may
 // hold it there, or end the process.
-func WhileMigrating(told func(version int64)) Option {
-	return func(c *choices) { c.migrating = told }
+func WhileMigrating(observe func(version int64)) Option {
+	return func(c *choices) { c.migrating = observe }
 }
 
 func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB, err error) {

@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // migrate brings a database to the schema of this binary. One that a later binary has migrated is left alone.
-func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
+func migrate(ctx context.Context, db *sql.DB, observe func(version int64)) error {
 	files, err := fs.Sub(migrations, "migration")
 	if err != nil {
 		return fmt.Errorf("find the migrations: %w", err)
@@ -25,7 +25,7 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 		return fmt.Errorf("prepare the migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithDisableGlobalRegistry(true),
-		goose.WithStore(watchedVersions{versions, told}))
+		goose.WithStore(watchedVersions{versions, observe}))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -48,7 +48,7 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 type watchedVersions struct {
 	database.Store
 
-	told func(version int64)
+	observe func(version int64)
 }
 
 // Insert writes a version, and tells of it. Version 0 is the empty table.
@@ -57,7 +57,7 @@ func (w watchedVersions) Insert(ctx context.Context, db database.DBTxConn, req d
 		return fmt.Errorf("note version %d: %w", req.Version, err)
 	}
 	if req.Version > 0 {
-		w.told(req.Version)
+		w.observe(req.Version)
 	}
 	return nil
 }

@@ -203,7 +203,7 @@ func (w *writer) attempt(
 		return nil, failed("commit", err)
 	}
 	if state.changed {
-		w.clock.told(state.moment)
+		w.clock.written(state.moment)
 		w.commits, w.persisted = state.number, state.moment.clock
 		w.committed(state.number, state.moment.wall)
 	}

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// desk is the operator's: it changes the router and watches what comes of it.
-type desk struct {
+// operatorClient is the operator's: it changes the router and watches what comes of it.
+type operatorClient struct {
 	url    string
 	client *http.Client
 }
 
-// reply is what the desk is told.
+// reply is what the operatorClient is told.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (d *desk) send(ctx context.Context, method, path string, header map[string]string, body []byte) (reply, error) {
+func (d *operatorClient) send(ctx context.Context, method, path string, header map[string]string, body []byte) (reply, error) {
 	request, err := http.NewRequestWithContext(ctx, method, d.url+path, bytes.NewReader(body))
 	if err != nil {
 		return reply{}, fmt.Errorf("ask the router: %w", err)
@@ -44,7 +44,7 @@ func (d *desk) send(ctx context.Context, method, path string, header map[string]
 }
 
 // get reads what stands at a path.
-func (d *desk) get(ctx context.Context, path string, into any) error {
+func (d *operatorClient) get(ctx context.Context, path string, into any) error {
 	got, err := d.send(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return err
@@ -61,13 +61,13 @@ func (d *desk) get(ctx context.Context, path string, into any) error {
 const (
 	// lookEvery is how exactly the time to an effect is known.
 	lookEvery = 25 * time.Millisecond
-	// patience is how long an effect is waited for, at most; what is promised is much less.
-	patience = 20 * time.Second
+	// effectTimeout is how long an effect is waited for, at most; what is promised is much less.
+	effectTimeout = 20 * time.Second
 )
 
 // until looks until what was changed shows, and tells when that was; false where it never did.
 func until(ctx context.Context, look func(context.Context) (bool, error)) (shown time.Time, done bool, err error) {
-	within, cancel := context.WithTimeout(ctx, patience)
+	within, cancel := context.WithTimeout(ctx, effectTimeout)
 	defer cancel()
 	for {
 		done, err = look(within)

@@ -16,8 +16,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// BookSettings of a Book. Zero fields take the defaults that they name.
-type BookSettings struct {
+// EndpointsSettings configures Endpoints. Zero fields take the defaults that they name.
+type EndpointsSettings struct {
 	// AllowHTTP takes addresses without TLS too: for development.
 	AllowHTTP bool
 	// Most is how many endpoints a merchant may have. 0 means 16.
@@ -28,15 +28,15 @@ type BookSettings struct {
 	Random io.Reader
 }
 
-// Book is where merchants enter their endpoints and look at what was delivered. It is safe for concurrent use.
-type Book struct {
+// Endpoints manages merchants' endpoints and lists their deliveries. It is safe for concurrent use.
+type Endpoints struct {
 	register Register
 	records  Records
-	settings BookSettings
+	settings EndpointsSettings
 }
 
-// NewBook makes a book over what keeps it.
-func NewBook(register Register, records Records, settings BookSettings) *Book {
+// NewEndpoints returns the service over its stores.
+func NewEndpoints(register Register, records Records, settings EndpointsSettings) *Endpoints {
 	if settings.Most == 0 {
 		settings.Most = 16
 	}
@@ -46,7 +46,7 @@ func NewBook(register Register, records Records, settings BookSettings) *Book {
 	if settings.Random == nil {
 		settings.Random = rand.Reader
 	}
-	return &Book{register: register, records: records, settings: settings}
+	return &Endpoints{register: register, records: records, settings: settings}
 }
 
 const (
@@ -67,36 +67,36 @@ type Edit struct {
 
 // Create enters an endpoint for a merchant. Its secret is in the answer, and not shown again. Members that are wrong
 // are *payment.InvalidError.
-func (b *Book) Create(ctx context.Context, merchant string, edit Edit) (Endpoint, error) {
-	e := Endpoint{Merchant: merchant, CreatedAt: b.settings.Now().UTC()}
+func (s *Endpoints) Create(ctx context.Context, merchant string, edit Edit) (Endpoint, error) {
+	e := Endpoint{Merchant: merchant, CreatedAt: s.settings.Now().UTC()}
 	if edit.URL == nil {
 		edit.URL = new(string)
 	}
-	if err := b.apply(&e, edit); err != nil {
+	if err := s.apply(&e, edit); err != nil {
 		return Endpoint{}, err
 	}
-	id, err := ulid.New(ulid.Timestamp(e.CreatedAt), b.settings.Random)
+	id, err := ulid.New(ulid.Timestamp(e.CreatedAt), s.settings.Random)
 	if err != nil {
 		return Endpoint{}, fmt.Errorf("make an endpoint's id: %w", err)
 	}
 	e.ID = "we_" + strings.ToLower(id.String())
-	if e.Secret, err = b.secret(); err != nil {
+	if e.Secret, err = s.secret(); err != nil {
 		return Endpoint{}, err
 	}
-	if err := b.register.Create(ctx, e, b.settings.Most); err != nil {
+	if err := s.register.Create(ctx, e, s.settings.Most); err != nil {
 		return Endpoint{}, err
 	}
 	return e, nil
 }
 
 // List gives a merchant's endpoints, oldest first.
-func (b *Book) List(ctx context.Context, merchant string) ([]Endpoint, error) {
-	return b.register.List(ctx, merchant)
+func (s *Endpoints) List(ctx context.Context, merchant string) ([]Endpoint, error) {
+	return s.register.List(ctx, merchant)
 }
 
 // Get gives one of a merchant's endpoints.
-func (b *Book) Get(ctx context.Context, merchant, id string) (Endpoint, error) {
-	all, err := b.register.List(ctx, merchant)
+func (s *Endpoints) Get(ctx context.Context, merchant, id string) (Endpoint, error) {
+	all, err := s.register.List(ctx, merchant)
 	if err != nil {
 		return Endpoint{}, err
 	}
@@ -108,62 +108,62 @@ func (b *Book) Get(ctx context.Context, merchant, id string) (Endpoint, error) {
 }
 
 // Change edits an endpoint.
-func (b *Book) Change(ctx context.Context, merchant, id string, edit Edit) (Endpoint, error) {
-	return b.register.Change(ctx, merchant, id, func(e *Endpoint) error { return b.apply(e, edit) })
+func (s *Endpoints) Change(ctx context.Context, merchant, id string, edit Edit) (Endpoint, error) {
+	return s.register.Change(ctx, merchant, id, func(e *Endpoint) error { return s.apply(e, edit) })
 }
 
 // Rotate gives an endpoint a new secret, which is in the answer and not shown again. The one before signs too for the
 // overlap, at most 30 days; one that was still ending then ends now.
-func (b *Book) Rotate(ctx context.Context, merchant, id string, overlap time.Duration) (Endpoint, error) {
-	fresh, err := b.secret()
+func (s *Endpoints) Rotate(ctx context.Context, merchant, id string, overlap time.Duration) (Endpoint, error) {
+	fresh, err := s.secret()
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return b.register.Change(ctx, merchant, id, func(e *Endpoint) error {
-		e.Previous, e.PreviousUntil = e.Secret, b.settings.Now().UTC().Add(min(max(overlap, 0), maxOverlap))
+	return s.register.Change(ctx, merchant, id, func(e *Endpoint) error {
+		e.Previous, e.PreviousUntil = e.Secret, s.settings.Now().UTC().Add(min(max(overlap, 0), maxOverlap))
 		e.Secret = fresh
 		return nil
 	})
 }
 
 // Delete forgets an endpoint.
-func (b *Book) Delete(ctx context.Context, merchant, id string) error {
-	return b.register.Delete(ctx, merchant, id)
+func (s *Endpoints) Delete(ctx context.Context, merchant, id string) error {
+	return s.register.Delete(ctx, merchant, id)
 }
 
 // Deliveries lists what was and will be sent to an endpoint.
-func (b *Book) Deliveries(ctx context.Context, merchant, id string, filter Filter) ([]Delivery, error) {
-	e, err := b.Get(ctx, merchant, id)
+func (s *Endpoints) Deliveries(ctx context.Context, merchant, id string, filter Filter) ([]Delivery, error) {
+	e, err := s.Get(ctx, merchant, id)
 	if err != nil {
 		return nil, err
 	}
-	return b.records.Deliveries(ctx, e.ID, filter)
+	return s.records.Deliveries(ctx, e.ID, filter)
 }
 
 // Redeliver sends an event to an endpoint again, at once and with the whole schedule. ErrDisabled where the endpoint
 // gets nothing.
-func (b *Book) Redeliver(ctx context.Context, merchant, id, eventID string) (Delivery, error) {
-	e, err := b.Get(ctx, merchant, id)
+func (s *Endpoints) Redeliver(ctx context.Context, merchant, id, eventID string) (Delivery, error) {
+	e, err := s.Get(ctx, merchant, id)
 	if err != nil {
 		return Delivery{}, err
 	}
 	if e.Disabled() {
 		return Delivery{}, fmt.Errorf("endpoint %s: %w", id, ErrDisabled)
 	}
-	return b.records.Redeliver(ctx, e, eventID, b.settings.Now().UTC())
+	return s.records.Redeliver(ctx, e, eventID, s.settings.Now().UTC())
 }
 
-func (b *Book) secret() (Secret, error) {
+func (s *Endpoints) secret() (Secret, error) {
 	key := make([]byte, secretBytes)
-	if _, err := io.ReadFull(b.settings.Random, key); err != nil {
+	if _, err := io.ReadFull(s.settings.Random, key); err != nil {
 		return "", fmt.Errorf("make a secret: %w", err)
 	}
 	return Secret("whsec_" + base64.StdEncoding.EncodeToString(key)), nil
 }
 
-func (b *Book) apply(e *Endpoint, edit Edit) error {
+func (s *Endpoints) apply(e *Endpoint, edit Edit) error {
 	if edit.URL != nil && *edit.URL != e.URL || e.URL == "" {
-		if err := b.checkURL(*edit.URL); err != nil {
+		if err := s.checkURL(*edit.URL); err != nil {
 			return err
 		}
 		e.URL = *edit.URL
@@ -181,22 +181,22 @@ func (b *Book) apply(e *Endpoint, edit Edit) error {
 		e.Description = *edit.Description
 	}
 	if edit.Enabled != nil {
-		b.enable(e, *edit.Enabled)
+		s.enable(e, *edit.Enabled)
 	}
 	return nil
 }
 
-func (b *Book) enable(e *Endpoint, enabled bool) {
+func (s *Endpoints) enable(e *Endpoint, enabled bool) {
 	switch {
 	case enabled:
 		e.DisabledAt, e.DisabledReason, e.FailingSince, e.HeldUntil = time.Time{}, "", time.Time{}, time.Time{}
 	case !e.Disabled():
-		e.DisabledAt, e.DisabledReason = b.settings.Now().UTC(), "by the merchant"
+		e.DisabledAt, e.DisabledReason = s.settings.Now().UTC(), "by the merchant"
 	}
 }
 
 // checkURL tells what can be told without asking the network: where a name leads is judged when it is dialled.
-func (b *Book) checkURL(text string) error {
+func (s *Endpoints) checkURL(text string) error {
 	wrong := func(reason string) error { return &payment.InvalidError{Field: "/url", Reason: reason} }
 	if len(text) > maxURL {
 		return wrong(fmt.Sprintf("has more than %d characters", maxURL))
@@ -205,7 +205,7 @@ func (b *Book) checkURL(text string) error {
 	switch {
 	case err != nil:
 		return wrong("cannot be read as a URL")
-	case at.Scheme != "https" && (at.Scheme != "http" || !b.settings.AllowHTTP):
+	case at.Scheme != "https" && (at.Scheme != "http" || !s.settings.AllowHTTP):
 		return wrong("must begin with https://")
 	case at.Hostname() == "":
 		return wrong("names no host")

@@ -14,8 +14,8 @@ import (
 
 func TestAddressesThatAreNotTaken(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	strict := webhook.NewBook(h.db.Webhooks(), h.db.Webhooks(), webhook.BookSettings{Now: h.clock.now})
+	h := newHarness(t)
+	strict := webhook.NewEndpoints(h.db.Webhooks(), h.db.Webhooks(), webhook.EndpointsSettings{Now: h.clock.now})
 	for address, why := range map[string]string{
 		"":                                  "https://",
 		"http://shop.example/hook":          "https://",
@@ -40,7 +40,7 @@ func TestAddressesThatAreNotTaken(t *testing.T) {
 	plain := "http://shop.example/hook"
 	_, err = strict.Change(t.Context(), "shop", e.ID, webhook.Edit{URL: &plain})
 	require.ErrorContains(t, err, "https://")
-	_, err = h.book.Create(t.Context(), "shop", webhook.Edit{URL: &plain})
+	_, err = h.endpoints.Create(t.Context(), "shop", webhook.Edit{URL: &plain})
 	require.NoError(t, err, "with AllowHTTP")
 
 	wrong := []payment.EntryType{payment.PaymentCreated, "payment.made_up"}
@@ -50,52 +50,53 @@ func TestAddressesThatAreNotTaken(t *testing.T) {
 
 func TestEndpointsAreTheirMerchantsAlone(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	e := h.endpoint(t, "https://shop.example/hook")
-	others, err := h.book.List(t.Context(), "other")
+	others, err := h.endpoints.List(t.Context(), "other")
 	require.NoError(t, err)
 	require.Empty(t, others)
-	_, err = h.book.Get(t.Context(), "other", e.ID)
+	_, err = h.endpoints.Get(t.Context(), "other", e.ID)
 	require.ErrorIs(t, err, webhook.ErrNotFound)
-	_, err = h.book.Change(t.Context(), "other", e.ID, webhook.Edit{})
+	_, err = h.endpoints.Change(t.Context(), "other", e.ID, webhook.Edit{})
 	require.ErrorIs(t, err, webhook.ErrNotFound)
-	_, err = h.book.Rotate(t.Context(), "other", e.ID, 0)
+	_, err = h.endpoints.Rotate(t.Context(), "other", e.ID, 0)
 	require.ErrorIs(t, err, webhook.ErrNotFound)
-	_, err = h.book.Deliveries(t.Context(), "other", e.ID, webhook.Filter{})
+	_, err = h.endpoints.Deliveries(t.Context(), "other", e.ID, webhook.Filter{})
 	require.ErrorIs(t, err, webhook.ErrNotFound)
 	event := h.event(t, "shop", payment.PaymentCreated)
-	_, err = h.book.Redeliver(t.Context(), "other", e.ID, event.ID)
+	_, err = h.endpoints.Redeliver(t.Context(), "other", e.ID, event.ID)
 	require.ErrorIs(t, err, webhook.ErrNotFound)
 	foreign := h.event(t, "other", payment.PaymentCreated)
-	_, err = h.book.Redeliver(t.Context(), "shop", e.ID, foreign.ID)
+	_, err = h.endpoints.Redeliver(t.Context(), "shop", e.ID, foreign.ID)
 	require.ErrorIs(t, err, webhook.ErrNotFound)
-	require.ErrorIs(t, h.book.Delete(t.Context(), "other", e.ID), webhook.ErrNotFound)
+	require.ErrorIs(t, h.endpoints.Delete(t.Context(), "other", e.ID), webhook.ErrNotFound)
 
-	standing, err := h.book.Get(t.Context(), "shop", e.ID)
+	standing, err := h.endpoints.Get(t.Context(), "shop", e.ID)
 	require.NoError(t, err)
 	require.Equal(t, e, standing)
-	require.NoError(t, h.book.Delete(t.Context(), "shop", e.ID))
-	require.ErrorIs(t, h.book.Delete(t.Context(), "shop", e.ID), webhook.ErrNotFound)
+	require.NoError(t, h.endpoints.Delete(t.Context(), "shop", e.ID))
+	require.ErrorIs(t, h.endpoints.Delete(t.Context(), "shop", e.ID), webhook.ErrNotFound)
 }
 
 func TestMerchantsHaveSoManyEndpoints(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	address := "https://shop.example/hook"
-	book := webhook.NewBook(h.db.Webhooks(), h.db.Webhooks(), webhook.BookSettings{Most: 2, Now: h.clock.now})
+	endpoints := webhook.NewEndpoints(h.db.Webhooks(), h.db.Webhooks(),
+		webhook.EndpointsSettings{Most: 2, Now: h.clock.now})
 	for range 2 {
-		_, err := book.Create(t.Context(), "shop", webhook.Edit{URL: &address})
+		_, err := endpoints.Create(t.Context(), "shop", webhook.Edit{URL: &address})
 		require.NoError(t, err)
 	}
-	_, err := book.Create(t.Context(), "shop", webhook.Edit{URL: &address})
+	_, err := endpoints.Create(t.Context(), "shop", webhook.Edit{URL: &address})
 	require.ErrorIs(t, err, webhook.ErrTooMany)
-	_, err = book.Create(t.Context(), "other", webhook.Edit{URL: &address})
+	_, err = endpoints.Create(t.Context(), "other", webhook.Edit{URL: &address})
 	require.NoError(t, err)
 }
 
 func TestSecretsAreFreshAndLong(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	seen := map[webhook.Secret]bool{}
 	e := h.endpoint(t, "https://shop.example/hook")
 	for range 10 {
@@ -107,7 +108,7 @@ func TestSecretsAreFreshAndLong(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, key, 32)
 		before := e.Secret
-		e, err = h.book.Rotate(t.Context(), "shop", e.ID, time.Hour)
+		e, err = h.endpoints.Rotate(t.Context(), "shop", e.ID, time.Hour)
 		require.NoError(t, err)
 		require.Equal(t, before, e.Previous)
 	}
@@ -115,13 +116,13 @@ func TestSecretsAreFreshAndLong(t *testing.T) {
 
 func TestOldSecretsEndInTime(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	e := h.endpoint(t, "https://shop.example/hook")
 	for asked, given := range map[time.Duration]time.Duration{
 		-time.Hour: 0, 0: 0, time.Hour: time.Hour,
 		10_000 * time.Hour: 30 * 24 * time.Hour,
 	} {
-		rotated, err := h.book.Rotate(t.Context(), "shop", e.ID, asked)
+		rotated, err := h.endpoints.Rotate(t.Context(), "shop", e.ID, asked)
 		require.NoError(t, err)
 		require.Equal(t, h.clock.now().Add(given), rotated.PreviousUntil)
 	}

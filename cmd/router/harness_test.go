@@ -21,8 +21,8 @@ import (
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
-// town is a router as it ships, the simulated providers that it talks to over real sockets, and a merchant.
-type town struct {
+// harness is a router as it ships, the simulated providers that it talks to over real sockets, and a merchant.
+type harness struct {
 	t       *testing.T
 	sandbox *sandbox.Server
 	// simulated and router are base URLs.
@@ -35,19 +35,19 @@ type town struct {
 	ended chan error
 }
 
-// plan is what a town is built with; the zero value is the shipped configuration.
+// plan is what a harness is built with; the zero value is the shipped configuration.
 type plan struct {
 	environ []string
 	command serveCommand
 	sandbox sandbox.Options
-	// bare is a town whose routing file names none of the shipped accounts.
+	// bare is a harness whose routing file names none of the shipped accounts.
 	bare bool
 	// now is the router's clock; nil is the system's.
 	now func() time.Time
 	// data is a folder with a journal; empty is a new one.
 	data string
-	// beside is a town whose simulated providers and data are used, after its router has stopped.
-	beside *town
+	// beside is a harness whose simulated providers and data are used, after its router has stopped.
+	beside *harness
 }
 
 // quick makes tests wait less, and faults more patiently borne than in production.
@@ -60,10 +60,10 @@ var quick = []string{
 	"ROUTER_PROVIDERS__PAYGRT__RETRY__BASE_DELAY=1ms",
 }
 
-func build(t *testing.T, with plan) *town {
+func build(t *testing.T, with plan) *harness {
 	t.Helper()
 	dir, compiled := plugins(t)
-	w := &town{t: t, log: &transcript{}, data: t.TempDir(), ended: make(chan error, 1)}
+	w := &harness{t: t, log: &transcript{}, data: t.TempDir(), ended: make(chan error, 1)}
 	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	switch {
 	case with.command.Sandbox: // the router has its own
@@ -96,8 +96,8 @@ func build(t *testing.T, with plan) *town {
 		command.Plugins = with.command.Plugins
 	}
 	command.Grace, command.RecoverEvery = time.Minute, time.Hour
-	if command.Patience == 0 {
-		command.Patience = 30 * time.Second
+	if command.WaitTimeout == 0 {
+		command.WaitTimeout = 30 * time.Second
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
@@ -131,13 +131,13 @@ func build(t *testing.T, with plan) *town {
 }
 
 // end waits for the router's end.
-func (w *town) end() error {
+func (w *harness) end() error {
 	err := <-w.ended
 	w.ended <- err
 	return err
 }
 
-func (w *town) openSandbox(options sandbox.Options) {
+func (w *harness) openSandbox(options sandbox.Options) {
 	server, err := sandbox.New(options)
 	require.NoError(w.t, err)
 	listener, err := (&net.ListenConfig{}).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
@@ -160,14 +160,14 @@ type answer struct {
 }
 
 // ask sends a request; headers are names and values in turn.
-func (w *town) ask(method, url, body string, headers ...string) answer {
+func (w *harness) ask(method, url, body string, headers ...string) answer {
 	w.t.Helper()
 	a, err := w.try(w.t.Context(), method, url, body, headers...)
 	require.NoError(w.t, err)
 	return a
 }
 
-func (w *town) try(ctx context.Context, method, url, body string, headers ...string) (answer, error) {
+func (w *harness) try(ctx context.Context, method, url, body string, headers ...string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -187,12 +187,12 @@ func (w *town) try(ctx context.Context, method, url, body string, headers ...str
 	return answer{response.StatusCode, response.Header, read}, err
 }
 
-func (w *town) key() string {
+func (w *harness) key() string {
 	return "key-" + rand.Text()
 }
 
 // create takes a payment, which has to be created.
-func (w *town) create(body string) api.Payment {
+func (w *harness) create(body string) api.Payment {
 	w.t.Helper()
 	a := w.ask("POST", w.router+"/v1/payments", body, "Idempotency-Key", w.key())
 	require.Equal(w.t, 201, a.status, string(a.body))
@@ -202,7 +202,7 @@ func (w *town) create(body string) api.Payment {
 }
 
 // act posts to one of a payment's acts; it has to be done.
-func (w *town) act(p api.Payment, act, body string) api.Payment {
+func (w *harness) act(p api.Payment, act, body string) api.Payment {
 	w.t.Helper()
 	a := w.ask("POST", w.router+"/v1/payments/"+p.ID+"/"+act, body)
 	require.Equal(w.t, 200, a.status, string(a.body))
@@ -210,19 +210,19 @@ func (w *town) act(p api.Payment, act, body string) api.Payment {
 }
 
 // refused posts to one of a payment's acts, which has to be refused.
-func (w *town) refused(p api.Payment, act, body string) api.Problem {
+func (w *harness) refused(p api.Payment, act, body string) api.Problem {
 	w.t.Helper()
 	return problem(w.t, w.ask("POST", w.router+"/v1/payments/"+p.ID+"/"+act, body))
 }
 
-func (w *town) get(id string) api.Payment {
+func (w *harness) get(id string) api.Payment {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/payments/"+id, "")
 	require.Equal(w.t, 200, a.status, string(a.body))
 	return read[api.Payment](w.t, a)
 }
 
-func (w *town) attempts(id string) []api.Attempt {
+func (w *harness) attempts(id string) []api.Attempt {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/payments/"+id+"/attempts", "")
 	require.Equal(w.t, 200, a.status, string(a.body))
@@ -232,24 +232,24 @@ func (w *town) attempts(id string) []api.Attempt {
 }
 
 // drive moves a payment on at its provider, by the sandbox's controls; what is its provider's reference or ours.
-func (w *town) drive(provider, what, event string) {
+func (w *harness) drive(provider, what, event string) {
 	w.t.Helper()
 	w.control("POST", provider+"/payments/"+what+"/"+event, "")
 }
 
-func (w *town) control(method, path, body string) {
+func (w *harness) control(method, path, body string) {
 	w.t.Helper()
 	a := w.ask(method, w.simulated+"/_sandbox/"+path, body)
 	require.Equal(w.t, 200, a.status, string(a.body))
 }
 
 // bookings are what a provider has booked.
-func (w *town) bookings(provider string) []sandbox.Booking {
+func (w *harness) bookings(provider string) []sandbox.Booking {
 	return w.sandbox.Ledger(provider)
 }
 
 // requests counts what a provider was asked for under an operation.
-func (w *town) requests(provider, operation string) int {
+func (w *harness) requests(provider, operation string) int {
 	received := 0
 	for _, count := range w.sandbox.Requests(provider) {
 		if count.Operation == operation {

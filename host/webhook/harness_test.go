@@ -38,45 +38,46 @@ func (c *clock) advance(by time.Duration) {
 	c.at = c.at.Add(by)
 }
 
-// house is a journal with all that sends from it.
-type house struct {
-	db     *sqlite.DB
-	clock  *clock
-	book   *webhook.Book
-	sender *webhook.Sender
-	events int
+// harness is a journal with all that sends from it.
+type harness struct {
+	db        *sqlite.DB
+	clock     *clock
+	endpoints *webhook.Endpoints
+	sender    *webhook.Sender
+	events    int
 }
 
-func newHouse(t *testing.T) *house {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
 	at := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	db := sqlitetest.Open(t, sqlite.Now(at.now))
-	h := &house{db: db, clock: at}
-	h.book = webhook.NewBook(db.Webhooks(), db.Webhooks(), webhook.BookSettings{AllowHTTP: true, Now: h.clock.now})
+	h := &harness{db: db, clock: at}
+	h.endpoints = webhook.NewEndpoints(db.Webhooks(), db.Webhooks(),
+		webhook.EndpointsSettings{AllowHTTP: true, Now: h.clock.now})
 	h.sender = h.newSender(webhook.Settings{})
 	return h
 }
 
-// newSender may reach this machine, goes by the house's clock, and adds nothing to a pause.
-func (h *house) newSender(settings webhook.Settings) *webhook.Sender {
+// newSender may reach this machine, goes by the harness's clock, and adds nothing to a pause.
+func (h *harness) newSender(settings webhook.Settings) *webhook.Sender {
 	settings.AllowPrivate, settings.Now, settings.Chance = true, h.clock.now, func() float64 { return 0 }
 	return webhook.NewSender(h.db.Webhooks(), settings)
 }
 
-func (h *house) endpoint(t *testing.T, address string, types ...payment.EntryType) webhook.Endpoint {
+func (h *harness) endpoint(t *testing.T, address string, types ...payment.EntryType) webhook.Endpoint {
 	t.Helper()
-	e, err := h.book.Create(t.Context(), "shop", webhook.Edit{URL: &address, Types: &types})
+	e, err := h.endpoints.Create(t.Context(), "shop", webhook.Edit{URL: &address, Types: &types})
 	require.NoError(t, err)
 	return e
 }
 
 // event is written with a new payment; it has no sequence number yet.
-func (h *house) event(t *testing.T, merchant string, what payment.EntryType) payment.Entry {
+func (h *harness) event(t *testing.T, merchant string, what payment.EntryType) payment.Entry {
 	t.Helper()
 	return h.eventsOf(t, merchant, what)[0]
 }
 
-func (h *house) eventsOf(t *testing.T, merchant string, types ...payment.EntryType) []payment.Entry {
+func (h *harness) eventsOf(t *testing.T, merchant string, types ...payment.EntryType) []payment.Entry {
 	t.Helper()
 	h.events++
 	at := h.clock.now()
@@ -100,14 +101,14 @@ func (h *house) eventsOf(t *testing.T, merchant string, types ...payment.EntryTy
 	return change.Entries
 }
 
-func (h *house) round(t *testing.T) {
+func (h *harness) round(t *testing.T) {
 	t.Helper()
 	require.NoError(t, h.sender.Round(t.Context()))
 }
 
-func (h *house) delivery(t *testing.T, e webhook.Endpoint, event payment.Entry) webhook.Delivery {
+func (h *harness) delivery(t *testing.T, e webhook.Endpoint, event payment.Entry) webhook.Delivery {
 	t.Helper()
-	all, err := h.book.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{})
+	all, err := h.endpoints.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{})
 	require.NoError(t, err)
 	for _, d := range all {
 		if d.EventID == event.ID {
@@ -118,9 +119,9 @@ func (h *house) delivery(t *testing.T, e webhook.Endpoint, event payment.Entry) 
 	return webhook.Delivery{}
 }
 
-func (h *house) standing(t *testing.T, e webhook.Endpoint) webhook.Endpoint {
+func (h *harness) standing(t *testing.T, e webhook.Endpoint) webhook.Endpoint {
 	t.Helper()
-	e, err := h.book.Get(t.Context(), "shop", e.ID)
+	e, err := h.endpoints.Get(t.Context(), "shop", e.ID)
 	require.NoError(t, err)
 	return e
 }
