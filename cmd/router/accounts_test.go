@@ -86,7 +86,7 @@ func TestBalancesAndStatementsAddUp(t *testing.T) {
 	for payment, entry := range map[string]api.Transaction{out.ID: first, sent.ID: latest} {
 		require.Equal(t, w.attempts(payment)[0].Reference, entry.Reference)
 		require.Equal(t, "USDT", entry.Amount.Currency)
-		require.WithinDuration(t, time.Now(), entry.At, time.Minute)
+		require.WithinDuration(t, time.Now(), entry.At, time.Hour)
 	}
 	require.Zero(t, compare(t, "1", first.Fee.Amount))
 	require.True(t, first.FeeIncluded)
@@ -126,7 +126,7 @@ func TestAStatementOfSeveralAccounts(t *testing.T) {
 	require.Eventually(t, func() bool { // a statement ends before the millisecond in which it is asked for
 		page = listed[api.Transaction](w, accounts)
 		return len(page.Data) > 0 && page.Data[0].ProviderReference == want[0]
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	for range 10 {
 		require.Empty(t, page.Errors)
 		require.LessOrEqual(t, len(page.Data), 2)

@@ -317,7 +317,9 @@ const hooks = "/v1/webhook-endpoints"
 
 // reachWebhooks gets every documented status of the operations on webhook endpoints; p has happened before there was
 // one.
-func (w *harness) reachWebhooks(call func(operation, method, path, body string, headers ...string) answer, p api.Payment) {
+func (w *harness) reachWebhooks(call func(operation, method, path, body string, headers ...string) answer,
+	p api.Payment,
+) {
 	w.t.Helper()
 	add := func(body string) answer { return call("create-webhook-endpoint", "POST", hooks, body) }
 	at := func(id string) string { return hooks + "/" + id }

@@ -32,7 +32,7 @@ type document struct {
 
 func documents(t *testing.T) []document {
 	t.Helper()
-	paths := []string{filepath.Join(root, "README.md")}
+	paths := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}
 	require.NoError(t, filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
 		if strings.HasSuffix(path, ".md") {
 			paths = append(paths, path)

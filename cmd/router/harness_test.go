@@ -97,7 +97,7 @@ func build(t *testing.T, with plan) *harness {
 	}
 	command.Grace, command.RecoverEvery = time.Minute, time.Hour
 	if command.WaitTimeout == 0 {
-		command.WaitTimeout = 30 * time.Second
+		command.WaitTimeout = 2 * time.Minute
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop

@@ -268,8 +268,8 @@ func TestAttemptsAreReplayed(t *testing.T) {
 }
 
 // reachPlugins gets every documented status of the operations on plugins, asked by an operator.
-func (w *harness) reachPlugins(call func(operation, method, path, body string, headers ...string) answer, operator string,
-	p api.Payment,
+func (w *harness) reachPlugins(call func(operation, method, path, body string, headers ...string) answer,
+	operator string, p api.Payment,
 ) {
 	w.t.Helper()
 	by := []string{"Authorization", "Bearer " + operator}

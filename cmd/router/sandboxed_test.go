@@ -140,7 +140,7 @@ func TestASandboxedRouterDoesNotStartWithAnAccountThatHasNoSimulation(t *testing
 		Listen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Sandbox: true, Routing: file, Plugins: dir,
 		Compiled: compiled, Data: t.TempDir(), Grace: time.Second,
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	err := command.Run(&host{
 		ctx: ctx, stdout: io.Discard, environ: realEnvironment, now: time.Now,
