@@ -49,13 +49,13 @@ bench: ## print the figures of docs/performance.md
 	go test -run '^$$' -bench . -benchtime 2s ./plugins/paygram ./host/store/sqlite ./host/wasm
 
 chaos: build plugins ## kill a router under load, and audit what is left (CHAOS="-payments 300 -kills 12 -seed 7")
-	go run ./chaos/run $(CHAOS)
+	go run ./test/chaos/run $(CHAOS)
 
 simulate: ## run 10,000 seeds of the simulator (SIMULATE="-seeds 100 -seed 7 -trace")
-	go test ./simulation -run TestPromises -timeout 0 -v -args -seeds 10000 $(SIMULATE)
+	go test ./test/simulation -run TestPromises -timeout 0 -v -args -seeds 10000 $(SIMULATE)
 
 swapstorm: build plugins ## swap plugins and edit rules under load (STORM="-rate 1000 -seconds 60 -swaps 100")
-	go run ./storm/run $(STORM)
+	go run ./test/storm/run $(STORM)
 
 newman: build ## run two providers' own Postman collections against the simulated providers (needs node and npm)
 	tools/newman/run build/router

@@ -27,8 +27,6 @@ var inRoot = []string{
 	".ci", ".editorconfig", ".gitignore", ".golangci.yml", "abi", "buf.gen.yaml", "buf.yaml", "CHANGELOG.md", "cmd",
 	"CONTRIBUTING.md", "docs", "examples", "go.mod", "go.sum", "host", "LICENSE", "Makefile", "plugins", "README.md",
 	"routing.yaml", "SECURITY.md", "test", "tools",
-	// moved to test
-	"chaos", "simulation", "storm",
 }
 
 // large are files over maxSize that are generated.

@@ -10,20 +10,22 @@ import (
 	"time"
 )
 
-// operatorClient is the operator's: it changes the router and watches what comes of it.
+// operatorClient changes the router over its API and waits for the effect.
 type operatorClient struct {
 	url    string
 	client *http.Client
 }
 
-// reply is what the operatorClient is told.
+// reply is the router's answer.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (d *operatorClient) send(ctx context.Context, method, path string, header map[string]string, body []byte) (reply, error) {
+func (d *operatorClient) send(ctx context.Context, method, path string, header map[string]string,
+	body []byte,
+) (reply, error) {
 	request, err := http.NewRequestWithContext(ctx, method, d.url+path, bytes.NewReader(body))
 	if err != nil {
 		return reply{}, fmt.Errorf("ask the router: %w", err)

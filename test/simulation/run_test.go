@@ -13,10 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"payrouter/chaos"
 	"payrouter/host/clocktest"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
+	"payrouter/test/chaos"
 )
 
 // The measures of a run.

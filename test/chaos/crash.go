@@ -158,12 +158,12 @@ func (c *crasher) trouble(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-life.ended:
+	case <-life.Ended():
 		c.counts.crash(life.armed)
 		return c.restart(ctx)
 	case at := <-life.paused:
 		c.counts.stop(at)
-		c.router.hold(ctx, sendWithin+500*time.Millisecond)
+		life.Pause(ctx, sendWithin+500*time.Millisecond)
 		return nil
 	case <-timer.C:
 	}
@@ -179,7 +179,7 @@ func (c *crasher) atAnyMoment(ctx context.Context) error {
 	switch trouble {
 	case "stop":
 		c.counts.stop("any moment")
-		c.router.hold(ctx, time.Duration(50+c.dice.IntN(700))*time.Millisecond)
+		c.router.life().Pause(ctx, time.Duration(50+c.dice.IntN(700))*time.Millisecond)
 		return nil
 	case "clock":
 		return c.stray()
@@ -191,7 +191,7 @@ func (c *crasher) atAnyMoment(ctx context.Context) error {
 		c.router.kill()
 	case "drain":
 		c.counts.drain()
-		c.router.terminate()
+		c.router.life().Terminate()
 	default:
 		c.counts.crash("any moment")
 		c.router.kill()

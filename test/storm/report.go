@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"payrouter/test/report"
 )
 
 // Report is what a run came to.
@@ -29,9 +31,9 @@ type Report struct {
 	Refused  int `json:"edits_refused"`
 	// EditEffect and SwapEffect are the milliseconds from a change until the router says that it serves; Cold is that
 	// of builds that the router had not seen before.
-	EditEffect Percentiles `json:"edit_to_effect_ms"`
-	SwapEffect Percentiles `json:"swap_to_effect_ms"`
-	Cold       Percentiles `json:"cold_swap_to_effect_ms"`
+	EditEffect report.Percentiles `json:"edit_to_effect_ms"`
+	SwapEffect report.Percentiles `json:"swap_to_effect_ms"`
+	Cold       report.Percentiles `json:"cold_swap_to_effect_ms"`
 	// Slowdown is the storm's p99 latency over that of both quiet phases together: the journal grows all the while, and a
 	// payment takes longer in a larger one.
 	Slowdown float64 `json:"p99_storm_over_quiet"`
@@ -51,19 +53,11 @@ type Phase struct {
 	// PerSecond is how many were answered in a second.
 	PerSecond float64 `json:"per_second"`
 	// Latency counts from when a request was to begin, in milliseconds.
-	Latency Percentiles `json:"latency_ms"`
+	Latency report.Percentiles `json:"latency_ms"`
 	// CPU is what the router used for one payment, user and system, in milliseconds.
 	CPU float64 `json:"router_cpu_ms_per_payment"`
 	// Failures are some of what went wrong.
 	Failures []string `json:"-"`
-}
-
-// Percentiles of some figure.
-type Percentiles struct {
-	P50 float64 `json:"p50"`
-	P90 float64 `json:"p90"`
-	P99 float64 `json:"p99"`
-	Max float64 `json:"max"`
 }
 
 const shownFailures = 10
@@ -84,7 +78,7 @@ func phaseOf(l *load, cpu time.Duration) Phase {
 			}
 		}
 	}
-	p.Latency = percentilesOf(l.latencies())
+	p.Latency = report.PercentilesOf(l.latencies())
 	p.PerSecond = float64(len(l.shots)) / end.Seconds()
 	p.CPU = float64(cpu) / float64(time.Millisecond) / float64(len(l.shots))
 	return p
@@ -119,17 +113,6 @@ func (s *shot) failure() string {
 	return ""
 }
 
-func percentilesOf(values []float64) Percentiles {
-	if len(values) == 0 {
-		return Percentiles{}
-	}
-	slices.Sort(values)
-	at := func(share float64) float64 {
-		return values[min(int(share*float64(len(values))), len(values)-1)]
-	}
-	return Percentiles{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1)}
-}
-
 func (p Phase) String() string {
 	return fmt.Sprintf(
 		"%d requests, %d failed, %.0f/s, p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, max %.0f ms, router CPU %.2f ms a "+
@@ -146,8 +129,8 @@ const (
 func (r *Report) conclude(run *run, loads []*load, found verdict) {
 	r.Misrouted, r.Mixed = len(found.misrouted), len(found.mixed)
 	r.Swaps, r.Editions, r.Refused = len(run.swaps.took)-1, run.edits.applied, run.edits.refused
-	r.EditEffect, r.SwapEffect, r.Cold = percentilesOf(millis(run.edits.effects)), percentilesOf(
-		millis(run.swaps.effects)), percentilesOf(millis(run.swaps.cold))
+	r.EditEffect, r.SwapEffect, r.Cold = report.PercentilesOf(millis(run.edits.effects)), report.PercentilesOf(
+		millis(run.swaps.effects)), report.PercentilesOf(millis(run.swaps.cold))
 	r.Slowdown = slowdown(loads)
 	r.Violations = slices.Concat(run.swaps.violations, run.edits.violations)
 	if r.After.Generations > r.Before.Generations || r.After.Fleets > r.Before.Fleets {
@@ -178,7 +161,7 @@ func slowdown(loads []*load) float64 {
 	if len(unchanged) == 0 {
 		return 0
 	}
-	return percentilesOf(changed).P99 / percentilesOf(unchanged).P99
+	return report.PercentilesOf(changed).P99 / report.PercentilesOf(unchanged).P99
 }
 
 func millis(durations []time.Duration) []float64 {
@@ -229,46 +212,26 @@ func (r *Report) Findings() []string {
 
 // Print writes the report for people, and as its last line the same as JSON.
 func (r *Report) Print(w io.Writer) error {
-	effect := func(p Percentiles) string {
+	effect := func(p report.Percentiles) string {
 		return fmt.Sprintf("p50 %.0f ms, p99 %.0f ms, max %.0f ms", p.P50, p.P99, p.Max)
 	}
-	lines := []struct {
-		name  string
-		value any
-	}{
-		{"warm", r.Warm},
-		{"quiet", r.Quiet},
-		{"storm", r.Storm},
-		{"again", r.Again},
-		{"p99 storm/quiet", fmt.Sprintf("%.2f", r.Slowdown)},
-		{"misrouted", r.Misrouted},
-		{"mixed", r.Mixed},
-		{"swaps", fmt.Sprintf("%d: %s; cold %s", r.Swaps, effect(r.SwapEffect), effect(r.Cold))},
-		{"edits", fmt.Sprintf("%d applied: %s; %d refused", r.Editions, effect(r.EditEffect), r.Refused)},
-		{"before", r.Before},
-		{"after", r.After},
+	lines := []report.Line{
+		{Name: "warm", Value: r.Warm},
+		{Name: "quiet", Value: r.Quiet},
+		{Name: "storm", Value: r.Storm},
+		{Name: "again", Value: r.Again},
+		{Name: "p99 storm/quiet", Value: fmt.Sprintf("%.2f", r.Slowdown)},
+		{Name: "misrouted", Value: r.Misrouted},
+		{Name: "mixed", Value: r.Mixed},
+		{Name: "swaps", Value: fmt.Sprintf("%d: %s; cold %s", r.Swaps, effect(r.SwapEffect), effect(r.Cold))},
+		{Name: "edits", Value: fmt.Sprintf("%d applied: %s; %d refused", r.Editions, effect(r.EditEffect), r.Refused)},
+		{Name: "before", Value: r.Before},
+		{Name: "after", Value: r.After},
 	}
 	for _, finding := range r.Findings() {
-		lines = append(lines, struct {
-			name  string
-			value any
-		}{"slow", finding})
+		lines = append(lines, report.Line{Name: "slow", Value: finding})
 	}
-	for _, violation := range append(slices.Clone(r.Violations), r.Examples...) {
-		lines = append(lines, struct {
-			name  string
-			value any
-		}{"!", violation})
-	}
-	for _, line := range lines {
-		if _, err := fmt.Fprintf(w, "%-16s %v\n", line.name, line.value); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
-	}
-	if err := json.NewEncoder(w).Encode(r); err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	return nil
+	return report.Print(w, lines, slices.Concat(r.Violations, r.Examples), r)
 }
 
 func (l Levels) String() string {

@@ -1,6 +1,6 @@
 // Package storm finds out whether a router under load notices that its plugins and rules are changed: it takes payments
-// at a fixed rate through a real router process, first without changes and then while plugins are swapped and rules edited, and
-// compares what each payment got with what its rules and its plugin say.
+// at a fixed rate through a real router process, first without changes and then while plugins are swapped and rules are
+// edited, and compares each payment with its rules and its plugin.
 package storm
 
 import (
@@ -14,10 +14,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // Settings of a run.
@@ -67,7 +69,8 @@ var accounts []byte
 // run is one run on its way.
 type run struct {
 	settings Settings
-	router   *router
+	url      string
+	router   *process.Process
 	// rules is the router's routing file, folder its plugins'.
 	rules, folder string
 	environment   []string
@@ -121,20 +124,46 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	r.environment = environmentOf(providers)
-	r.router, err = startRouter(ctx, r.settings.Binary, r.settings.Dir, r.environment, "--routing", r.rules,
-		"--plugins", r.folder)
-	if err != nil {
+	if err := r.start(ctx); err != nil {
 		silence()
 		return nil, err
 	}
-	operator := &operatorClient{url: r.router.url(), client: &http.Client{Timeout: effectTimeout}}
+	operator := &operatorClient{url: r.url, client: &http.Client{Timeout: effectTimeout}}
 	r.swaps = &swaps{operatorClient: operator, folder: r.folder, builds: builds}
 	r.edits = &edits{operatorClient: operator, file: r.rules, environ: r.environment}
 	return func() {
 		operator.client.CloseIdleConnections()
-		_ = r.router.stop()
+		r.router.Terminate()
 		silence()
 	}, nil
+}
+
+// start starts the router and waits until it takes payments. Its log goes to the run's folder.
+func (r *run) start(ctx context.Context) error {
+	address, err := process.FreeAddress(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(r.settings.Dir, "router.log"))
+	if err != nil {
+		return fmt.Errorf("open the router's log: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // the process has a descriptor of its own
+	r.url = "http://" + address
+	r.router, err = process.Start(process.Settings{
+		Binary: r.settings.Binary, Environment: r.environment, Log: log, Arguments: []string{
+			"serve", "--listen", address, "--data", filepath.Join(r.settings.Dir, "data"), "--routing", r.rules,
+			"--plugins", r.folder,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.router.Ready(ctx, r.url, nil); err != nil {
+		r.router.Terminate()
+		return err
+	}
+	return nil
 }
 
 // simulate serves the providers.
@@ -208,7 +237,7 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 				return nil, err
 			}
 		}
-		l := newLoad(r.router.address, part.name, r.settings.Rate, part.length, r.settings.InFlight)
+		l := newLoad(strings.TrimPrefix(r.url, "http://"), part.name, r.settings.Rate, part.length, r.settings.InFlight)
 		shown, err := r.load(ctx, l, part.length, part.swaps, part.edits)
 		if err != nil {
 			return nil, err
@@ -220,9 +249,7 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 	if err := r.settle(ctx, report); err != nil {
 		return nil, err
 	}
-	if err := r.router.stop(); err != nil {
-		return nil, err
-	}
+	r.router.Terminate()
 	found, err := r.judge(ctx, loads)
 	if err != nil {
 		return nil, err
@@ -233,7 +260,7 @@ func (r *run) measure(ctx context.Context) (*Report, error) {
 
 // load takes payments while swaps and edits are made.
 func (r *run) load(ctx context.Context, l *load, length time.Duration, swaps, edits int) (Phase, error) {
-	before := r.router.usage()
+	before := r.router.Usage()
 	var changes sync.WaitGroup
 	var swapping, editing error
 	swapped, edited := r.swaps.made, r.edits.made
@@ -245,7 +272,7 @@ func (r *run) load(ctx context.Context, l *load, length time.Duration, swaps, ed
 			func(n int) error { return r.edits.edit(ctx, edited+n) })
 	})
 	err := l.fire(ctx)
-	used := r.router.usage().cpu - before.cpu
+	used := r.router.Usage().CPU - before.CPU
 	changes.Wait()
 	r.swaps.made, r.edits.made = swapped+swaps, edited+edits
 	if err := errors.Join(err, swapping, editing); err != nil {
@@ -290,7 +317,7 @@ func (r *run) levels(ctx context.Context) (Levels, error) {
 	}
 	levels := Levels{
 		Generations: len(plugin.Generations), Fleets: rules.Fleets,
-		Resident: r.router.usage().resident >> 20,
+		Resident: r.router.Usage().Resident >> 20,
 	}
 	for _, g := range plugin.Generations {
 		levels.Instances += g.Instances

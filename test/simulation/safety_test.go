@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"payrouter/chaos"
 	"payrouter/host/callback"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 	dbs "payrouter/host/store/sqlite"
+	"payrouter/test/chaos"
 )
 
 // ledger is what the journal has acknowledged, beside what has left, what has arrived, and what the providers have

@@ -89,13 +89,3 @@ func TestAReportFailsForEveryKindOfViolationAndForFaultsThatNeverStruck(t *testi
 		require.ErrorContains(t, report.Err(), want)
 	}
 }
-
-func TestPercentiles(t *testing.T) {
-	t.Parallel()
-	var waits []time.Duration
-	for i := range 100 {
-		waits = append(waits, time.Duration(100-i)*time.Second)
-	}
-	require.Equal(t, Percentiles{P50: 51, P90: 91, P99: 100, Max: 100}, percentilesOf(waits))
-	require.Zero(t, percentilesOf(nil))
-}

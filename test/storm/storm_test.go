@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"payrouter/test/report"
 )
 
 func TestMain(m *testing.M) {
@@ -43,7 +45,7 @@ func TestNoPaymentNoticesThatPluginsAndRulesChange(t *testing.T) {
 		t.Skip("it builds and loads a router")
 	}
 	binary, plugins := built(t)
-	source, err := filepath.Abs("..")
+	source, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	report, err := Run(t.Context(), Settings{
 		Binary: binary, Plugins: plugins, Source: source, Dir: t.TempDir(), Rate: 30, Warm: time.Second,
@@ -79,15 +81,15 @@ func TestSettingsThatMakeNoSenseAreRefused(t *testing.T) {
 
 func TestAReportFailsForEveryPromiseThatWasBrokenAndNotForWhatWasSlow(t *testing.T) {
 	t.Parallel()
-	for want, report := range map[string]Report{
+	for want, broken := range map[string]Report{
 		"requests failed": {Storm: Phase{Failed: 1}}, "misrouted": {Misrouted: 1}, "mixed": {Mixed: 1},
 		"went wrong": {Violations: []string{"x"}},
 	} {
-		require.ErrorContains(t, report.Err(), want)
+		require.ErrorContains(t, broken.Err(), want)
 	}
 	slow := Report{
-		EditEffect: Percentiles{Max: 1001}, SwapEffect: Percentiles{Max: 3001}, Cold: Percentiles{Max: 3001},
-		Slowdown: 2.1,
+		EditEffect: report.Percentiles{Max: 1001}, SwapEffect: report.Percentiles{Max: 3001},
+		Cold: report.Percentiles{Max: 3001}, Slowdown: 2.1,
 	}
 	require.NoError(t, slow.Err())
 	require.Len(t, slow.Findings(), 4)

@@ -36,7 +36,7 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r.tries(ctx, payments)
-	report := r.report(payments, runs, bookings)
+	report := r.conclude(payments, runs, bookings)
 	r.trail(ctx, report)
 	report.Seconds, report.HealSeconds = time.Since(r.began).Seconds(), healed.Seconds()
 	return report, ctx.Err()
@@ -188,7 +188,7 @@ func (r *run) read(ctx context.Context, path string, into any) error {
 		}
 	}
 	select {
-	case <-r.router.life().ended:
+	case <-r.router.life().Ended():
 		return fmt.Errorf("read %s: the router has ended by itself: see %s", path, r.router.log.Name())
 	default:
 		return fmt.Errorf("read %s: answered %d: %.200s: %w", path, answer.status, answer.body, answer.err)

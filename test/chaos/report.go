@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/report"
 )
 
 // Report is what a run came to.
@@ -37,13 +37,13 @@ type Report struct {
 	Attempts        int     `json:"attempts"`
 	Bookings        int     `json:"bookings"`
 	// Abandoned are bookings left behind, that no payer was told of.
-	Abandoned int            `json:"abandoned"`
-	Doubles   int            `json:"double_charges"`
-	Lost      int            `json:"lost_payments"`
-	Lies      int            `json:"lies"`
-	Unsettled int            `json:"unsettled"`
-	Unknown   map[string]int `json:"unknown_left"`
-	Settle    Percentiles    `json:"settle_seconds"`
+	Abandoned int                `json:"abandoned"`
+	Doubles   int                `json:"double_charges"`
+	Lost      int                `json:"lost_payments"`
+	Lies      int                `json:"lies"`
+	Unsettled int                `json:"unsettled"`
+	Unknown   map[string]int     `json:"unknown_left"`
+	Settle    report.Percentiles `json:"settle_seconds"`
 	// Conflicts are payments that show money where their status says otherwise, Resolved those that an operator
 	// settled.
 	Conflicts int   `json:"money_conflicts"`
@@ -60,14 +60,6 @@ type Report struct {
 	Violations  []Violation `json:"violations,omitempty"`
 }
 
-// Percentiles are of the seconds from a provider's last word until the journal had it.
-type Percentiles struct {
-	P50 float64 `json:"p50"`
-	P90 float64 `json:"p90"`
-	P99 float64 `json:"p99"`
-	Max float64 `json:"max"`
-}
-
 // longRun is how many payments it takes until every call of every provider can be expected to be made, and to be
 // struck.
 const longRun = 250
@@ -75,7 +67,7 @@ const longRun = 250
 // shownViolations bounds how many violations a report spells out.
 const shownViolations = 50
 
-func (r *run) report(payments []shownPayment, runs []RunEntry, bookings []sandbox.Booking) *Report {
+func (r *run) conclude(payments []shownPayment, runs []RunEntry, bookings []sandbox.Booking) *Report {
 	long := r.settings.Payments >= longRun
 	ledgers := r.ledgers(payments, bookings, r.clients.ledger())
 	violations, unknown := Audit(ledgers)
@@ -94,7 +86,7 @@ func (r *run) report(payments []shownPayment, runs []RunEntry, bookings []sandbo
 		worst := []string{Double, Lost, Lie, Unsettled}
 		return cmp.Compare(slices.Index(worst, a.Kind), slices.Index(worst, b.Kind))
 	})
-	report := &Report{
+	concluded := &Report{
 		Seed: r.settings.Seed, Payments: len(payments), Kills: r.counts.kills(), KillsAt: r.counts.crashes,
 		Stops: r.counts.stops, Drains: r.counts.drains,
 		Faults: r.faults.fired(long), Statuses: map[string]int{}, Answers: r.clients.answers,
@@ -103,18 +95,18 @@ func (r *run) report(payments []shownPayment, runs []RunEntry, bookings []sandbo
 		Violations: violations[:min(len(violations), shownViolations)],
 	}
 	for _, one := range runs {
-		report.Runs[one.Operation+" "+one.Status]++
+		concluded.Runs[one.Operation+" "+one.Status]++
 	}
-	var waits []time.Duration
+	var waits []float64
 	for _, p := range payments {
-		report.Statuses[p.Status]++
-		report.Attempts += len(p.Tries)
+		concluded.Statuses[p.Status]++
+		concluded.Attempts += len(p.Tries)
 		if p.MoneyConflict {
-			report.Conflicts++
+			concluded.Conflicts++
 		}
 		for _, try := range p.Tries {
 			if try.Abandoned {
-				report.Abandoned++
+				concluded.Abandoned++
 			}
 		}
 		if !terminal(p.Status) {
@@ -125,49 +117,38 @@ func (r *run) report(payments []shownPayment, runs []RunEntry, bookings []sandbo
 			from = at
 		}
 		if wait := p.UpdatedAt.Sub(from); wait < time.Since(r.began) { // what a wrong clock wrote says nothing
-			waits = append(waits, max(wait, 0))
+			waits = append(waits, max(wait, 0).Seconds())
 		}
 	}
-	report.Settle = percentilesOf(waits)
-	report.Webhooks, report.Repeated = r.hooks.counts()
-	report.Callbacks = r.post.carried()
-	report.Faults["callback repeated byte for byte"] = report.Callbacks.Replayed
-	report.Faults["callback forged"] = report.Callbacks.Forged
-	if long || report.Callbacks.Insisting > 0 {
-		report.Faults["callback repeated 19 times"] = report.Callbacks.Insisting
+	concluded.Settle = report.PercentilesOf(waits)
+	concluded.Webhooks, concluded.Repeated = r.hooks.counts()
+	concluded.Callbacks = r.post.carried()
+	concluded.Faults["callback repeated byte for byte"] = concluded.Callbacks.Replayed
+	concluded.Faults["callback forged"] = concluded.Callbacks.Forged
+	if long || concluded.Callbacks.Insisting > 0 {
+		concluded.Faults["callback repeated 19 times"] = concluded.Callbacks.Insisting
 	}
-	maps.Copy(report.Faults, r.payers.struck(long))
+	maps.Copy(concluded.Faults, r.payers.struck(long))
 	if tails > 0 || long && r.settings.with("tail") {
-		report.Faults[tailLost] = tails
+		concluded.Faults[tailLost] = tails
 	}
-	report.LostInTails = lost
-	maps.Copy(report.Faults, r.counts.wrongClocks(long && r.settings.with("clock")))
-	report.Resolved = r.operator.resolved.Load()
-	report.Unannounced = len(unannounced(payments, r.hooks.announced()))
+	concluded.LostInTails = lost
+	maps.Copy(concluded.Faults, r.counts.wrongClocks(long && r.settings.with("clock")))
+	concluded.Resolved = r.operator.resolved.Load()
+	concluded.Unannounced = len(unannounced(payments, r.hooks.announced()))
 	for _, v := range violations {
 		switch v.Kind {
 		case Double:
-			report.Doubles++
+			concluded.Doubles++
 		case Lost:
-			report.Lost++
+			concluded.Lost++
 		case Lie:
-			report.Lies++
+			concluded.Lies++
 		case Unsettled:
-			report.Unsettled++
+			concluded.Unsettled++
 		}
 	}
-	return report
-}
-
-func percentilesOf(waits []time.Duration) Percentiles {
-	if len(waits) == 0 {
-		return Percentiles{}
-	}
-	slices.Sort(waits)
-	at := func(share float64) float64 {
-		return waits[min(int(share*float64(len(waits))), len(waits)-1)].Seconds()
-	}
-	return Percentiles{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1)}
+	return concluded
 }
 
 // Err is nil where every promise was kept, and every kind of fault struck.
@@ -196,82 +177,41 @@ func (r *Report) Err() error {
 
 // Print writes the report for people, and as its last line the same as JSON.
 func (r *Report) Print(w io.Writer) error {
-	lines := []struct {
-		name  string
-		value any
-	}{
-		{"seed", r.Seed},
-		{
-			"payments",
-			fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts left behind", r.Payments, r.Seconds,
-				r.Attempts, r.Bookings, r.Abandoned),
-		},
-		{"statuses", listed(r.Statuses)},
-		{"native runs", listed(r.Runs)},
-		{"kills", fmt.Sprintf("%d: %s", r.Kills, listed(r.KillsAt))},
-		{"stops", listed(r.Stops)},
-		{"drains", r.Drains},
-		{"faults", listed(r.Faults)},
-		{"answers", listed(r.Answers)},
-		{"longest 409", fmt.Sprintf("%.1f s", r.LongestInFlight)},
-		{"double charges", r.Doubles},
-		{"lost payments", r.Lost},
-		{"lies", r.Lies},
-		{"unsettled", r.Unsettled},
-		{"unknown left", listed(r.Unknown)},
-		{
-			"time to settle",
-			fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50, r.Settle.P90, r.Settle.P99,
-				r.Settle.Max),
-		},
-		{"money conflicts", r.Conflicts},
-		{"by an operator", r.Resolved},
-		{"lost in tails", r.LostInTails},
-		{
-			"callbacks",
-			fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine, r.Callbacks.Replayed,
-				r.Callbacks.Forged),
-		},
-		{
-			"webhooks",
-			fmt.Sprintf("%d events, %d of them more than once; %d ended payments untold", r.Webhooks, r.Repeated,
-				r.Unannounced),
-		},
-		{"calm to settled", fmt.Sprintf("%.1f s", r.HealSeconds)},
-	}
-	for _, line := range lines {
-		if _, err := fmt.Fprintf(w, "%-16s %v\n", line.name, line.value); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
-	}
-	for _, v := range r.Violations {
-		if _, err := fmt.Fprintf(w, "! %s: %s %s: %s\n  %s\n", v.Kind, v.Order, v.Payment, v.Detail,
-			strings.Join(v.Trail, "\n  ")); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
+	lines := []report.Line{
+		{Name: "seed", Value: r.Seed},
+		{Name: "payments", Value: fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts abandoned", r.Payments,
+			r.Seconds, r.Attempts, r.Bookings, r.Abandoned)},
+		{Name: "statuses", Value: report.Counts(r.Statuses)},
+		{Name: "native runs", Value: report.Counts(r.Runs)},
+		{Name: "kills", Value: fmt.Sprintf("%d: %s", r.Kills, report.Counts(r.KillsAt))},
+		{Name: "stops", Value: report.Counts(r.Stops)},
+		{Name: "drains", Value: r.Drains},
+		{Name: "faults", Value: report.Counts(r.Faults)},
+		{Name: "answers", Value: report.Counts(r.Answers)},
+		{Name: "longest 409", Value: fmt.Sprintf("%.1f s", r.LongestInFlight)},
+		{Name: "double charges", Value: r.Doubles},
+		{Name: "lost payments", Value: r.Lost},
+		{Name: "lies", Value: r.Lies},
+		{Name: "unsettled", Value: r.Unsettled},
+		{Name: "unknown left", Value: report.Counts(r.Unknown)},
+		{Name: "time to settle", Value: fmt.Sprintf("p50 %.2f s, p90 %.2f s, p99 %.2f s, max %.2f s", r.Settle.P50,
+			r.Settle.P90, r.Settle.P99, r.Settle.Max)},
+		{Name: "money conflicts", Value: r.Conflicts},
+		{Name: "by an operator", Value: r.Resolved},
+		{Name: "lost in tails", Value: r.LostInTails},
+		{Name: "callbacks", Value: fmt.Sprintf("%d, %d repetitions, %d forged", r.Callbacks.Genuine,
+			r.Callbacks.Replayed, r.Callbacks.Forged)},
+		{Name: "webhooks", Value: fmt.Sprintf("%d events, %d of them more than once; %d ended payments without one",
+			r.Webhooks, r.Repeated, r.Unannounced)},
+		{Name: "calm to settled", Value: fmt.Sprintf("%.1f s", r.HealSeconds)},
 	}
 	bare := *r
 	bare.Violations = slices.Clone(r.Violations)
-	for i := range bare.Violations {
+	var notes []string
+	for i, v := range r.Violations {
+		notes = append(notes, fmt.Sprintf("%s: %s %s: %s\n  %s", v.Kind, v.Order, v.Payment, v.Detail,
+			strings.Join(v.Trail, "\n  ")))
 		bare.Violations[i].Trail = nil
 	}
-	text, err := json.Marshal(bare)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%s\n", text)
-	}
-	if err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	return nil
-}
-
-// listed is a count by name, most first.
-func listed(counts map[string]int) string {
-	names := slices.SortedFunc(maps.Keys(counts),
-		func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
-	var parts []string
-	for _, name := range names {
-		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
-	}
-	return cmp.Or(strings.Join(parts, ", "), "none")
+	return report.Print(w, lines, notes, bare)
 }

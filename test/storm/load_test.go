@@ -56,13 +56,3 @@ func TestARequestFailsUnlessItsProviderTookThePayment(t *testing.T) {
 	}
 	require.Empty(t, (&shot{status: 201, body: []byte(`{"status":"requires_action"}`)}).failure())
 }
-
-func TestPercentiles(t *testing.T) {
-	t.Parallel()
-	var values []float64
-	for i := range 100 {
-		values = append(values, float64(100-i))
-	}
-	require.Equal(t, Percentiles{P50: 51, P90: 91, P99: 100, Max: 100}, percentilesOf(values))
-	require.Zero(t, percentilesOf(nil))
-}

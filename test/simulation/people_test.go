@@ -16,8 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"payrouter/chaos"
 	"payrouter/host/sandbox"
+	"payrouter/test/chaos"
 )
 
 // people are the merchants' clients, the payers, and whoever else means well or ill. All of it is the scheduler's
