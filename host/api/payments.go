@@ -489,7 +489,7 @@ func providerOf(account *payment.Account) Provider {
 		Available: true,
 	}
 	for _, flow := range manifest.GetFlows() {
-		p.Kinds = append(p.Kinds, strings.ToLower(strings.TrimPrefix(flow.GetKind().String(), "KIND_")))
+		p.Kinds = append(p.Kinds, lower(flow.GetKind().String(), "KIND_"))
 		p.Currencies = append(p.Currencies, flow.GetCurrencies()...)
 	}
 	slices.Sort(p.Currencies)

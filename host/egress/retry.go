@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// longestRetryAfter bounds what Try.RetryAfter says: a provider that asks for more is down, not busy.
-const longestRetryAfter = 24 * time.Hour
+// maxRetryAfter bounds what RetryAfter returns: who asks for more is down, not busy.
+const maxRetryAfter = 24 * time.Hour
 
-// RetryAfter parses a Retry-After header, seconds or an HTTP date, and returns at most longest. It returns 0 for a header
-// that is missing or malformed.
-func RetryAfter(header string, now time.Time, longest time.Duration) time.Duration {
+// RetryAfter reads a Retry-After header: seconds or an HTTP date. It is from 0, also where the header is missing or
+// malformed, to 24 h.
+func RetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(header)
 	if err != nil {
 		return 0
 	}
-	return min(max(0, at.Sub(now)), longest)
+	return min(max(0, at.Sub(now)), maxRetryAfter)
 }
 
 // delay is how long to wait after the given try (from 1): exponential, half of it random, never less than the provider

@@ -497,7 +497,7 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, header string) {
-		got := egress.RetryAfter(header, now, 24*time.Hour)
+		got := egress.RetryAfter(header, now)
 		require.GreaterOrEqual(t, got, time.Duration(0))
 		require.LessOrEqual(t, got, 24*time.Hour)
 	})
@@ -513,6 +513,6 @@ func TestRetryAfter(t *testing.T) {
 		"Sat, 01 Jan 2000 00:00:09 GMT": 9 * time.Second, "Fri, 31 Dec 1999 23:59:59 GMT": 0,
 		"Saturday, 01-Jan-00 00:00:09 GMT": 9 * time.Second, "Mon, 01 Jan 2035 00:00:00 GMT": 24 * time.Hour,
 	} {
-		require.Equal(t, want, egress.RetryAfter(header, now, 24*time.Hour), header)
+		require.Equal(t, want, egress.RetryAfter(header, now), header)
 	}
 }

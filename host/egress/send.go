@@ -42,7 +42,7 @@ func (c *Client) send(ctx context.Context, r *run, until deadline) {
 		r.try.Err = r.mask.fault(err, spent.late, ctx.Err(), c.ours(err))
 		return
 	}
-	r.try.RetryAfter = RetryAfter(response.header.Get("Retry-After"), c.settings.Now(), longestRetryAfter)
+	r.try.RetryAfter = RetryAfter(response.header.Get("Retry-After"), c.settings.Now())
 	r.try.Response = r.mask.response(response)
 }
 

@@ -60,7 +60,7 @@ func (s *Sender) post(ctx context.Context, job Job) answer {
 	at := s.settings.Now().UTC()
 	return answer{
 		at: at, status: response.StatusCode,
-		retryAfter: egress.RetryAfter(response.Header.Get("Retry-After"), at, maxRetryAfter),
+		retryAfter: egress.RetryAfter(response.Header.Get("Retry-After"), at),
 	}
 }
 

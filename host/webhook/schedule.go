@@ -18,12 +18,10 @@ var delays = []time.Duration{
 const (
 	// jitterShare is by how much a pause is longer at most, so that what failed together does not come again together.
 	jitterShare = 0.2
-	// maxRetryAfter bounds what an endpoint can ask for.
-	maxRetryAfter = 24 * time.Hour
 	// breather is how long an endpoint that is overloaded gets nothing at all, where it does not say for how long.
 	breather = time.Minute
-	// patience is how long an endpoint may fail before it is disabled.
-	patience = 5 * 24 * time.Hour
+	// disableAfter is how long an endpoint may fail before it is disabled.
+	disableAfter = 5 * 24 * time.Hour
 )
 
 // answer is what came of one try.
@@ -99,7 +97,7 @@ func effect(d Delivery, a answer) func(*Endpoint) {
 			e.DisabledAt, e.DisabledReason = a.at, "the endpoint answered 410 Gone"
 		// An endpoint that gets little must not go for one bad moment after a quiet week: the event has had its whole
 		// schedule, too.
-		case d.State == Failed && a.at.Sub(e.FailingSince) >= patience:
+		case d.State == Failed && a.at.Sub(e.FailingSince) >= disableAfter:
 			e.DisabledAt = a.at
 			e.DisabledReason = fmt.Sprintf("nothing has got through since %s; the last try: %s",
 				e.FailingSince.UTC().Format(time.RFC3339), a.why())
