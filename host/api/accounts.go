@@ -14,7 +14,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// AccountError says why something of an account is missing in an answer.
+// AccountError is the reason why data of an account is missing in an answer.
 type AccountError struct {
 	Provider string `json:"provider"`
 
@@ -26,7 +26,7 @@ type AccountError struct {
 	Cursor  string           `json:"cursor,omitempty" doc:"Goes on with this account alone, where a statement broke off"`
 }
 
-// incomplete is the code of an account that told more than is shown.
+// incomplete is the code for an account with more data than the answer shows.
 const incomplete = "incomplete"
 
 func accountErrorOf(provider string, err error) AccountError {
@@ -119,14 +119,14 @@ func (a *api) registerAccounts(described huma.API) {
 		operation("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
 	huma.Register(described,
 		operation("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
-			"At each provider that says so beforehand, the cheapest first. Makes no payment.", http.StatusBadRequest),
+			"At each provider that can quote, the cheapest first. Creates no payment.", http.StatusBadRequest),
 		a.quotes)
 }
 
 func (a *api) aggregator() account.Aggregator { return account.Aggregator{Fetcher: a.engine} }
 
-// tellers are the accounts to be asked of a subject: those that are named, or all that can tell.
-func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
+// accountsFor are the accounts to query: the named ones, or all that support the query.
+func (a *api) accountsFor(named []string, s payment.QueryKind) ([]string, error) {
 	fleet := a.engine.Fleet()
 	able := fleet.Tellers(s)
 	if len(named) == 0 {
@@ -138,8 +138,8 @@ func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
 				fieldError{Parameter: "query provider", Detail: fmt.Sprintf("%q is not configured", name)})
 		}
 		if !slices.Contains(able, name) {
-			return nil, unsupported.problem(fmt.Sprintf("%s cannot tell of %s", name, s),
-				fieldError{Parameter: "query provider", Detail: name + " cannot tell of it"})
+			return nil, unsupported.problem(fmt.Sprintf("%s does not support %s", name, s),
+				fieldError{Parameter: "query provider", Detail: name + " does not support it"})
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(named))), nil
@@ -149,7 +149,7 @@ func (a *api) tellers(named []string, s payment.QueryKind) ([]string, error) {
 func (a *api) aggregate(ctx context.Context, named []string, s payment.QueryKind,
 	q payment.Query,
 ) ([]account.Answer, []AccountError, error) {
-	providers, err := a.tellers(named, s)
+	providers, err := a.accountsFor(named, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -158,7 +158,7 @@ func (a *api) aggregate(ctx context.Context, named []string, s payment.QueryKind
 }
 
 type balancesInput struct {
-	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 	Currency string   `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR"`
 }
 
@@ -189,7 +189,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 }
 
 type ratesInput struct {
-	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 	From     string   `query:"from" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"BTC"`
 	To       string   `query:"to" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
 }
@@ -223,7 +223,7 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 
 type catalogInput struct {
 	Topic    string   `path:"topic" enum:"operators,currencies,directions,wallets"`
-	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 
 	Country string `query:"country" pattern:"^[A-Z]{2}$" patternDescription:"an ISO 3166-1 alpha-2 code" example:"IN"`
 

@@ -48,7 +48,7 @@ func editionOf(e live.Edition) ConfigEdition {
 
 func etag(e live.Edition) string { return `"` + e.Tag() + `"` }
 
-// ConfigPending is what the routing file says and what does not serve.
+// ConfigPending is a routing file that is not active.
 type ConfigPending struct {
 	Since    time.Time       `json:"since"`
 	Problems []ConfigProblem `json:"problems"`
@@ -282,7 +282,7 @@ func (a *api) editor(ctx context.Context, ifMatch string) (string, live.Match, e
 	if strings.TrimSpace(ifMatch) == "" {
 		return "", live.Match{},
 			unconditional.problem(
-				"send the ETag of what you edited as If-Match, so that nobody else's edit is lost; * replaces "+
+				"send the ETag of what you edited as If-Match, so that no other edit is lost; * replaces "+
 					"whatever there is",
 				fieldError{Parameter: "header If-Match", Detail: "is missing"})
 	}

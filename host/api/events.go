@@ -60,9 +60,9 @@ func (a *api) registerEvents(described huma.API) {
 func (a *api) registerResolve(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	resolve := a.operation("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
-		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of "+
+		"For an operator, on any merchant's payment, if neither a look-up nor a callback can settle "+
 			"it. The reason stays on the payment's timeline. "+
-			"A provider that says otherwise later shows as money_conflict.")
+			"A later report to the contrary sets money_conflict.")
 	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity)
 	huma.Register(described, resolve, a.resolve)

@@ -13,11 +13,11 @@ import (
 
 const journalPath = "/v1/journal"
 
-// Journal says how far the journal may be relied on, and is released.
+// Journal reports the standing of the journal, and releases it.
 type Journal interface {
 	// Hold is nil, or why no request may leave that may move money.
 	Hold() error
-	// Standing tells how far the journal may be relied on.
+	// Standing is the standing of the journal.
 	Standing(ctx context.Context) (payment.Standing, error)
 	// Release ends a hold at an operator's word; payment.ErrNotHeld where there is none.
 	Release(ctx context.Context, operator, reason string) error
@@ -142,15 +142,15 @@ func (a *api) hold() error {
 	return a.settings.Journal.Hold()
 }
 
-// health is what /healthz and /readyz say.
+// health is the answer of /healthz and /readyz.
 type health struct {
 	Status string `json:"status"`
 	// Reason is why the journal is held.
 	Reason string `json:"reason,omitempty"`
 }
 
-// readyz fails where the journal takes no writes. A held router still serves reads and callbacks, so it stays in
-// rotation and says that it is held.
+// readyz fails if the journal takes no writes. A held router still serves reads and callbacks, so it stays in rotation
+// and reports that it is held.
 func (a *api) readyz(w http.ResponseWriter, _ *http.Request) {
 	if a.ready() != nil {
 		writeHealth(w, http.StatusServiceUnavailable, health{Status: "unavailable"})

@@ -167,14 +167,14 @@ func (a *api) registerRuns(described huma.API) {
 	}
 	huma.Register(described,
 		operation("list-runs", http.MethodGet, "", "List what accounts were asked to do",
-			"Newest first, whoever asked.",
+			"Newest first, of all merchants.",
 			http.StatusUnprocessableEntity), a.listRuns)
 	huma.Register(described, operation("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound),
 		a.getRun)
 	huma.Register(described, operation("list-run-attempts", http.MethodGet, "/{id}/attempts", "List a run's attempts",
 		"Each is one request to a provider, with secrets masked.", http.StatusNotFound), a.runAttempts)
 	huma.Register(described,
-		operation("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
+		operation("resolve-run", http.MethodPost, "/{id}/resolve", "Resolve a run whose result is unknown",
 			"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
 			http.StatusUnprocessableEntity), a.resolveRun)
@@ -455,7 +455,7 @@ func (p *Problem) about(id string) *Problem {
 	return p
 }
 
-// isAbsent tells an error that says there is no such thing: then it is about nothing.
+// isAbsent reports whether an error means that the object does not exist.
 func isAbsent(err error) bool {
 	return errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrNoRun)
 }

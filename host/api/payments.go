@@ -27,7 +27,7 @@ func (a *api) register(described huma.API) {
 
 	create := a.operation("create-payment", http.MethodPost, paymentsPath, "Take a payment",
 		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the "+
-			"provider declines is a 201 with status failed: it exists, and says why.")
+			"provider declines is a 201 with status failed: it exists, and failure has the reason.")
 	create.DefaultStatus = http.StatusCreated
 	answers(&create, registry, Payment{}, "application/json", http.StatusCreated, http.StatusAccepted)
 	refuses(&create, registry, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge,
@@ -201,7 +201,7 @@ func (a *api) keep(ctx context.Context, merchant, id string, key payment.Key, ou
 		return out, nil // the key was forgotten meanwhile, and there will be no repetition
 	}
 	if err != nil {
-		// An answer that cannot be kept is not given: a repetition would be told another.
+		// An answer that cannot be stored is not sent: a repetition would get another.
 		return nil, problemOf(err, id)
 	}
 	out.Status, out.Body = standing.Status, standing.Body

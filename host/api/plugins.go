@@ -61,17 +61,17 @@ type PluginCanary struct {
 	Percent int           `json:"percent" doc:"Percentage points by which the canary may be worse"`
 }
 
-// Plugin is what can be said of a plugin.
+// Plugin is the state of a plugin.
 type Plugin struct {
 	Name        string             `json:"name" example:"paygram"`
 	Title       string             `json:"title,omitempty" example:"PayGram"`
 	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
 	Canary      *PluginCanary      `json:"canary,omitempty"`
-	Recorded    int                `json:"recorded" doc:"Conversations that a candidate would be held against"`
+	Recorded    int                `json:"recorded" doc:"Recorded flows that a candidate is compared with"`
 	Events      []PluginEvent      `json:"events,omitempty" doc:"The last steps, the oldest first"`
 }
 
-// PluginDifference is one thing that a candidate would do otherwise. Nothing that a payer said is in it.
+// PluginDifference is one difference between a candidate and the active generation. It has no payer data.
 type PluginDifference struct {
 	Kind      string   `json:"kind" enum:"requests,outcomes,failures,fuel"`
 	Operation string   `json:"operation"`
@@ -272,7 +272,7 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))
 	}
-	// An upload whose caller hangs up is finished all the same: half a change is nobody's wish.
+	// An upload is completed even if its caller hangs up: half a change would help no one.
 	report, err := a.settings.Plugins.Install(context.WithoutCancel(ctx), candidate)
 	if err != nil {
 		p := problemOf(err, "")

@@ -14,8 +14,8 @@ import (
 	"payrouter/host/quote"
 )
 
-// Surveyor asks providers what an order comes to, as quote.Book does: it ends with ctx, and says of each that has no
-// offer why.
+// Surveyor queries providers for quotes, as quote.Book does: it ends with ctx, and gives a reason for each provider
+// without an offer.
 type Surveyor interface {
 	Survey(ctx context.Context, o payment.Order, providers []string) (offers map[string]quote.Offer,
 		none map[string]error)
@@ -25,12 +25,12 @@ type Surveyor interface {
 type Quote struct {
 	Provider  string    `json:"provider"`
 	Price     money     `json:"price" doc:"Cost in the payment's currency: pays less gets, valued at the best rate quoted"`
-	Pays      money     `json:"pays" doc:"What leaves whoever pays, all fees included"`
-	Gets      money     `json:"gets" doc:"What reaches whoever is paid, after all fees"`
+	Pays      money     `json:"pays" doc:"What the paying side pays, all fees included"`
+	Gets      money     `json:"gets" doc:"What the receiving side gets, after all fees"`
 	Rate      *exchange `json:"rate,omitempty" doc:"Before fees"`
-	Fees      []money   `json:"fees" doc:"What of it are fees; empty where the provider does not tell them from the rate"`
+	Fees      []money   `json:"fees" doc:"Fees; empty if the provider includes them in the rate"`
 	Bounds    []bound   `json:"bounds,omitempty" doc:"What amounts the provider takes"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Left out where the provider does not say"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Omitted if the provider does not report it"`
 }
 
 // exchange is so much for so much.

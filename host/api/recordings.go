@@ -23,7 +23,7 @@ type Recording struct {
 // Trip is one attempt of a conversation.
 type Trip struct {
 	Attempt Attempt `json:"attempt"`
-	State   []byte  `json:"state,omitempty" doc:"What the plugin told itself, in base64"`
+	State   []byte  `json:"state,omitempty" doc:"The plugin's state between calls, in base64"`
 }
 
 func (a *api) registerRecordings(described huma.API) {

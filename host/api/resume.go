@@ -12,7 +12,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// HeldAccount says what holds an account's new payments back.
+// HeldAccount is the reason why an account receives no new payments.
 type HeldAccount struct {
 	Kind   string     `json:"kind" enum:"paused,on_trial,suspended,rate"`
 	Until  *time.Time `json:"until,omitempty" doc:"When a pause ends"`

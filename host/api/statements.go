@@ -34,7 +34,7 @@ func transactionOf(e account.Entry) Transaction {
 }
 
 type statementInput struct {
-	Provider []string  `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string  `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 	From     time.Time `query:"from" doc:"RFC 3339, included; 30 days before until where it is left out"`
 	Until    time.Time `query:"until" doc:"RFC 3339, not included; now where it is left out, or later than that"`
 	Currency string    `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR"`
@@ -53,7 +53,7 @@ type statementOutput struct {
 	}
 }
 
-// usualStatement is how far a statement reaches back that does not say.
+// usualStatement is the default length of a statement.
 const usualStatement = 30 * 24 * time.Hour
 
 func (a *api) statement(ctx context.Context, in *statementInput) (*statementOutput, error) {
@@ -82,7 +82,7 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 		}
 		return page, err
 	}
-	providers, err := a.tellers(in.Provider, payment.Statement)
+	providers, err := a.accountsFor(in.Provider, payment.Statement)
 	if err != nil {
 		return account.Page{}, err
 	}

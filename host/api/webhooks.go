@@ -86,7 +86,7 @@ func (a *api) registerWebhooks(described huma.API) {
 		return o
 	}
 	huma.Register(described, operation("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
-		"It gets the events from now on, signed as Standard Webhooks says. The secret is in this answer only.",
+		"It gets the events from now on, signed as in Standard Webhooks. The secret is in this answer only.",
 		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.createEndpoint)
 	huma.Register(described,
@@ -129,7 +129,7 @@ func endpointShown(e webhook.Endpoint, err error) (*endpointOutput, error) {
 	return &endpointOutput{Body: endpointOf(e)}, nil
 }
 
-// secretOutput is not to be kept by anybody on the way.
+// secretOutput must not be cached on the way.
 type secretOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         WebhookEndpoint

@@ -80,8 +80,8 @@ func (a Addresses) token(account, paymentID string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:bytes])
 }
 
-// owner tells whether an address is one of ours, and of which payment; in a time that tells nothing about the token,
-// nor whether there is such an account.
+// owner reports whether an address is one of the router's, and the payment that it belongs to. Its time depends neither
+// on the token nor on whether the account exists.
 func (a Addresses) owner(account, last string) (paymentID string, ours bool) {
 	paymentID, token, own := strings.Cut(last, ".")
 	if !own {

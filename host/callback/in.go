@@ -92,7 +92,7 @@ type Inbox struct {
 	log      *slog.Logger
 	store    Store
 	engine   Engine
-	// news says that something may be due before its time to look.
+	// news wakes Run before its next look.
 	news chan struct{}
 
 	mutex    sync.Mutex
@@ -253,8 +253,8 @@ func message(c Callback, settings []byte) *abi.Callback {
 // text is valid UTF-8, as the contract's strings are.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// vouched tells whether a callback's signature holds. One that does not is as good as none: what it is about is asked
-// for.
+// vouched reports whether a callback's signature is valid. A callback with an invalid signature is treated as an
+// unsigned one: its payment is looked up.
 func (i *Inbox) vouched(ctx context.Context, account Account, c Callback, path string) bool {
 	if c.Receipt.GetTrust() != abi.Receipt_TRUST_SIGNED {
 		return false
@@ -282,9 +282,9 @@ func begin(c Callback) (state State, due time.Time) {
 	return Ignored, time.Time{}
 }
 
-// identity tells a repetition from a new callback. A word that is vouched for is the same only where all of it is. A
-// hint is nothing but what it is about, so the plugin's key may stand for its contents: but never for another payment,
-// and never for a word.
+// identity is equal for repetitions of one callback. A signed callback is a repetition only if all of it is equal. A
+// hint only names a payment, so the plugin's key may stand for its contents, but never for another payment, and never
+// for a signed callback.
 func identity(c Callback) string {
 	hint := !c.Vouched && c.State == Pending
 	parts := [][]byte{

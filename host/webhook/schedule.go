@@ -18,7 +18,7 @@ var delays = []time.Duration{
 const (
 	// jitterShare is by how much a pause is longer at most, so that what failed together does not come again together.
 	jitterShare = 0.2
-	// breather is how long an endpoint that is overloaded gets nothing at all, where it does not say for how long.
+	// breather is how long an overloaded endpoint gets nothing at all if it sends no Retry-After.
 	breather = time.Minute
 	// disableAfter is how long an endpoint may fail before it is disabled.
 	disableAfter = 5 * 24 * time.Hour
@@ -27,14 +27,14 @@ const (
 // answer is what came of one try.
 type answer struct {
 	at time.Time
-	// status is 0 where no answer came; then problem says why.
+	// status is 0 if no answer came; problem has the reason then.
 	status  int
 	problem string
 	// retryAfter is what the endpoint asked for; 0 for nothing.
 	retryAfter time.Duration
 }
 
-// ok is any 2xx. A redirect is a failure: following it would send the event to whoever the endpoint names.
+// ok is any 2xx. A redirect is a failure: following it would send the event to a host of the endpoint's choice.
 func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
 
 // hold is how long the endpoint shall get nothing, of no event.

@@ -43,15 +43,15 @@ func migrate(ctx context.Context, db *sql.DB, observe func(version int64)) error
 	return nil
 }
 
-// watchedVersions tells of each version that is about to be committed: goose writes it last, in the migration's own
-// transaction.
+// watchedVersions calls observe for each version that is about to be committed: goose writes it last, in the
+// migration's own transaction.
 type watchedVersions struct {
 	database.Store
 
 	observe func(version int64)
 }
 
-// Insert writes a version, and tells of it. Version 0 is the empty table.
+// Insert writes a version, and calls observe. Version 0 is the empty table.
 func (w watchedVersions) Insert(ctx context.Context, db database.DBTxConn, req database.InsertRequest) error {
 	if err := w.Store.Insert(ctx, db, req); err != nil {
 		return fmt.Errorf("note version %d: %w", req.Version, err)
