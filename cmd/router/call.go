@@ -31,8 +31,8 @@ type callCommand struct {
 // callTimeout is longer than a router makes a caller wait.
 const callTimeout = 5 * time.Minute
 
-// Run has an account do something, and prints what comes back. It fails where that is not a success: a run that failed,
-// or of which nobody knows, included.
+// Run calls an operation of an account and prints the answer. It fails unless the result is a success: also for a run
+// that failed or whose result is unknown.
 func (c *callCommand) Run(h *host) error {
 	input, err := c.input()
 	if err != nil {
@@ -147,7 +147,7 @@ type asker struct {
 	apiKey string
 }
 
-// ask gives the body of an answer that is a success, and otherwise what the router says is wrong.
+// ask returns the body of a successful answer, and the router's error otherwise.
 func (a *asker) ask(method, target string, body []byte, key string) (answer []byte, err error) {
 	request, err := http.NewRequestWithContext(a.h.ctx, method, target, bytes.NewReader(body))
 	if err != nil {
@@ -178,7 +178,7 @@ func (a *asker) ask(method, target string, body []byte, key string) (answer []by
 	return answer, nil
 }
 
-// refusalOf is everything that the router says is wrong.
+// refusalOf joins all errors of the router's answer.
 func refusalOf(status string, body []byte) error {
 	var p api.Problem
 	_ = json.Unmarshal(body, &p)

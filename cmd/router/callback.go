@@ -57,7 +57,7 @@ func withCallbacks(inbox *callback.Inbox, api http.Handler) http.Handler {
 
 // reports are where simulated providers report to, as far as a router has configured them.
 type reports struct {
-	// main is the account, by plugin, that hears what concerns no account of its own.
+	// main is the account, by plugin, that receives callbacks about no account of its own.
 	main map[string]string
 	// configured are never repeated: a person may have changed them at the provider since.
 	configured map[report]bool

@@ -29,7 +29,7 @@ type journalBackupCommand struct {
 	Data string `default:"data" type:"path" help:"The router's data folder."`
 }
 
-// Run copies the journal and says what is in the copy.
+// Run copies the journal and prints a summary of the copy.
 func (c *journalBackupCommand) Run(h *host) error {
 	made, err := sqlite.Backup(h.ctx, c.Data, c.To)
 	if err != nil {
@@ -44,7 +44,7 @@ type journalCheckCommand struct {
 	Witness string `type:"path" help:"The witness file to compare it with; the data folder's when empty."`
 }
 
-// Run says what is in a journal. It fails where the journal is damaged, or a router would hold it.
+// Run prints a summary of a journal. It fails if the journal is damaged, or if a router would hold it.
 func (c *journalCheckCommand) Run(h *host) error {
 	found, err := sqlite.Check(h.ctx, cmp.Or(c.Journal, sqlite.Journal(c.Data)),
 		cmp.Or(c.Witness, sqlite.Witness(c.Data)))
@@ -112,7 +112,7 @@ func (c *journalReleaseCommand) Run(h *host) error {
 	return asker.print(answer)
 }
 
-// openJournal opens the journal as the flags say.
+// openJournal opens the journal named by the flags.
 func (s *serveCommand) openJournal(ctx context.Context, h *host, armed *failpoint) (*sqlite.DB, error) {
 	mode := sqlite.Real
 	if s.Sandbox {

@@ -41,7 +41,7 @@ type host struct {
 	environ []string
 	now     func() time.Time
 	log     *slog.Logger
-	// listening is told where a router listens once it does; nil where nobody asks.
+	// listening is called with the address once a router listens; nil calls nothing.
 	listening func(net.Addr)
 }
 

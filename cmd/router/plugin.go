@@ -35,7 +35,7 @@ type pluginCheckCommand struct {
 
 func (p *pluginCheckCommand) Run(h *host) (err error) {
 	if p.Update && p.Vectors == "" {
-		return errors.New("--update writes into vectors: say where they are with --vectors")
+		return errors.New("--update writes vectors: name their folder with --vectors")
 	}
 	code, err := os.ReadFile(p.File)
 	if err != nil {

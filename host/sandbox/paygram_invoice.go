@@ -51,7 +51,7 @@ type paygramInvoice struct {
 	InvoiceType     int     `json:"invoiceType"`
 }
 
-// moved says whether money has moved for the invoice: a withdrawal's does at once, and comes back if it is denied.
+// moved: money has moved for the invoice. A withdrawal's moves at once, and comes back if it is denied.
 func (v *invoice) moved() bool {
 	if v.payout {
 		return v.status != invoiceDenied
@@ -281,7 +281,7 @@ func (p *paygram) findInvoice(ref string) *invoice {
 	return nil
 }
 
-// move changes an invoice's status and tells everybody.
+// move changes an invoice's status and sends the callbacks.
 func (p *paygram) move(v *invoice, status int) {
 	v.status = status
 	v.changed = p.now()
@@ -311,7 +311,7 @@ type paygramWallet struct {
 	Balance           *money `json:"Balance,omitempty"`
 }
 
-// paygramInvoiceMove names an invoice. What became of it is not in it: InvoiceInfo tells.
+// paygramInvoiceMove names an invoice without its status: InvoiceInfo has that.
 type paygramInvoiceMove struct {
 	paygramWallet
 

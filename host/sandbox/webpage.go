@@ -24,7 +24,7 @@ const (
 	PageEmpty = "empty"
 )
 
-// webPage is one of the pages: its body says its status, as the real ones do.
+// webPage is one of the pages: its body contains its status, as the real ones do.
 type webPage struct {
 	header http.Header
 	body   func(status int) string

@@ -13,9 +13,9 @@ import (
 const (
 	// Double: more than one thing at the providers takes, took, or can take money for one payment.
 	Double = "double charge"
-	// Lost: somebody knows of a payment or a booking that the journal does not know, or does not account for.
+	// Lost: a client or provider has a payment or a booking that the journal does not have or explain.
 	Lost = "lost payment"
-	// Lie: a client was told what is not so.
+	// Lie: a client got a wrong answer.
 	Lie = "lie"
 	// Unsettled: the provider could be asked, and the router still does not know.
 	Unsettled = "unsettled"
@@ -27,17 +27,17 @@ type Violation struct {
 	Payment string `json:"payment,omitempty"`
 	Order   string `json:"order,omitempty"`
 	Detail  string `json:"detail"`
-	// Trail is what the payment went through, for whoever looks for the cause.
+	// Trail is the payment's history, to find the cause.
 	Trail []string `json:"trail,omitempty"`
 }
 
-// ClientView is all that the clients of one order were told.
+// ClientView is all that the clients of one order received.
 type ClientView struct {
 	// Order is the merchant's reference.
 	Order string
 	// IDs are the payments that answers named; more than one is a second payment under one key.
 	IDs []string
-	// Final are the terminal statuses that answers told.
+	// Final are the terminal statuses in answers.
 	Final []string
 	// Offers are "account reference" of everything that payers were asked to pay.
 	Offers []string
@@ -78,32 +78,31 @@ type Ledgers struct {
 	Bookings []sandbox.Booking
 	// Rewound are payments of the journal as a lost tail of it had them, Gone those that only a lost tail had.
 	Rewound, Gone []Entry
-	// Announced are the terminal statuses that webhooks told, by payment.
+	// Announced are the terminal statuses in webhooks, by payment.
 	Announced map[string][]string
-	// OrderOf tells the order of a booking that carries no reference of ours; empty where it is none.
+	// OrderOf returns the order of a booking without a reference of ours; empty if it is none.
 	OrderOf func(sandbox.Booking) string
-	// SiteOf tells an account's provider.
+	// SiteOf returns an account's provider.
 	SiteOf func(account string) string
 }
 
-// grave are the bookings that may move money, or tell the payer, as soon as they are made, with the statuses in which
-// they are over and nothing moved. The others cannot be paid by anybody whom the router has not told.
+// sideEffects are the bookings that may move money, or notify the payer, as soon as they are made, with the statuses in which
+// they ended without effect. The others can only be paid by a payer who got the link from the router.
 //
 //nolint:gochecknoglobals // a table
-var grave = map[string][]string{
+var sideEffects = map[string][]string{
 	sandbox.PayPlay + " withdraw":     {"DECLINED", "CANCELLED"},
 	sandbox.Exchanger + " create_bid": {"cancel", "delete"},
 	sandbox.Paygrt + " recharge":      {"Fail"},
 }
 
-// stands tells a grave booking that is not over without effect.
+// stands reports whether a booking with side effects has not ended without effect.
 func stands(b sandbox.Booking) bool {
-	over, isGrave := grave[b.Provider+" "+b.Operation]
+	over, isGrave := sideEffects[b.Provider+" "+b.Operation]
 	return isGrave && !slices.Contains(over, b.Status)
 }
 
-// closedWords are how providers say that an object has ended without money. Where money came for it all the same, their
-// word stays.
+// closedWords are providers' statuses for objects that ended without money. They stay if money came nevertheless.
 //
 //nolint:gochecknoglobals // a table
 var closedWords = map[string][]string{
@@ -130,7 +129,7 @@ func Audit(l Ledgers) (violations []Violation, unknown map[string]int) {
 	return a.violations, a.unknown
 }
 
-// waiting tells ledgers in which something is not settled that a provider could tell.
+// waiting reports whether something is unsettled that a look-up could settle.
 func waiting(l Ledgers) bool {
 	a := newAudit(l)
 	a.violations = nil
@@ -245,7 +244,7 @@ func (a *audit) client(t ClientView) {
 		one.offers = append(one.offers, t.Offers...)
 		for _, status := range t.Final {
 			if status != one.Status && !one.rewound && !one.gone {
-				a.find(Lie, id, t.Order, "a client was told %s, and it is %s", status, one.Status)
+				a.find(Lie, id, t.Order, "a client got %s, and it is %s", status, one.Status)
 			}
 		}
 	}
@@ -255,7 +254,7 @@ func (a *audit) client(t ClientView) {
 func (a *audit) entry(p *account) {
 	for _, status := range a.ledgers.Announced[p.ID] {
 		if status != p.Status && !p.rewound && !p.gone {
-			a.find(Lie, p.ID, p.Order, "a webhook told %s, and it is %s", status, p.Status)
+			a.find(Lie, p.ID, p.Order, "a webhook had %s, and it is %s", status, p.Status)
 		}
 	}
 	a.charges(p)
@@ -263,7 +262,7 @@ func (a *audit) entry(p *account) {
 	a.truth(p)
 }
 
-// charges counts what takes, took or can take money for a payment: whatever moved money, whatever grave stands, and
+// charges counts what takes, took or can take money for a payment: whatever moved money, whatever sideEffects stands, and
 // whatever a payer was offered.
 func (a *audit) charges(p *account) {
 	charges := slices.Clone(p.offers)
@@ -310,13 +309,12 @@ func (a *audit) covered(p *account) {
 	}
 }
 
-// refused tells an attempt of which the router believes that it booked nothing, and may: whatever it booked can be paid
-// by nobody.
+// refused reports whether the router may treat an attempt as not booked: no one can pay what it booked.
 func (t Tried) refused() bool {
 	return t.Idempotency == "abandonable" && (t.Event == "refused" || strings.HasPrefix(t.Event, "declined"))
 }
 
-// books tells an attempt that may have booked.
+// books reports whether an attempt may have booked.
 func (t Tried) books() bool {
 	return t.Role == "create" && t.Sent && t.Idempotency != "safe"
 }
@@ -324,7 +322,7 @@ func (t Tried) books() bool {
 // truth compares a payment's status with what the providers did.
 func (a *audit) truth(p *account) {
 	if p.gone {
-		return // nobody can say more of it
+		return // there is no more information
 	}
 	held := slices.IndexFunc(p.bookings, func(b sandbox.Booking) bool {
 		return b.ProviderReference == p.ProviderReference && b.Provider == a.ledgers.SiteOf(p.Provider)
@@ -357,7 +355,7 @@ func (a *audit) truth(p *account) {
 	}
 }
 
-// unknownOne says why a payment is still unknown, and whether that may be.
+// unknownOne returns why a payment is still unknown, and whether that is allowed.
 func (a *audit) unknownOne(p *account) {
 	if p.rewound {
 		a.unknown["a lost tail of the journal knew more of it: a person settles it"]++
@@ -384,8 +382,8 @@ func (a *audit) unknownOne(p *account) {
 	}
 }
 
-// tooMany tells a look-up in Exchanger's list that could not be read to its end: it begins when the payment was
-// created.
+// tooMany reports whether a look-up in Exchanger's list could not be read to its end: the list begins when the payment
+// was created.
 func tooMany(t Tried) bool {
 	return strings.Contains(t.Error, "lists more orders than one look-up reads")
 }

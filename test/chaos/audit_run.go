@@ -7,11 +7,11 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// RunView is all that an operator's service was told of one native run.
+// RunView is all that a service received about one native run.
 type RunView struct {
 	// Reference is what the provider books it under; Site is the provider.
 	Reference, Site string
-	// IDs are the runs that answers named, Final the ends that they told.
+	// IDs are the runs in answers, Final their terminal statuses.
 	IDs, Final []string
 	Complaints []string
 	// Excused: its journalling fell into a journal's lost tail, so the journal need not know it.
@@ -35,8 +35,8 @@ func (e RunEntry) reference() string {
 	return e.Input.CallbackData + e.Input.APIRefID + e.Input.APIID
 }
 
-// AuditRuns compares what services were told of their native runs, the journal, and what the providers booked. Bookings
-// of payments are none of its business. It is pure.
+// AuditRuns compares the answers about native runs, the journal, and the providers' bookings. It ignores bookings of
+// payments. It is pure.
 func AuditRuns(views []RunView, journal []RunEntry,
 	bookings []sandbox.Booking,
 ) (violations []Violation, unknown map[string]int) {
@@ -80,7 +80,7 @@ func AuditRuns(views []RunView, journal []RunEntry,
 		for _, e := range known {
 			for _, status := range t.Final {
 				if status != e.Status && !t.Excused {
-					find(Lie, e.ID, t.Reference, "a service was told %s, and it is %s", status, e.Status)
+					find(Lie, e.ID, t.Reference, "a service got %s, and it is %s", status, e.Status)
 				}
 			}
 			switch e.Status {

@@ -1,8 +1,8 @@
-// Package chaos decides whether the router keeps its promises when it is killed, stopped and lied to: it runs a real
-// router process between clients that repeat themselves and providers that misbehave, and compares what clients were
-// told, what the journal has, and what the providers really did.
+// Package chaos checks whether the router keeps its promises when it is killed, stopped and given wrong data: it runs a
+// real router process between clients that repeat requests and providers that misbehave, and compares the clients'
+// answers, the journal and the providers' bookings.
 //
-// A seed fixes the plan (orders, payers, faults, kills), not the run: processes and sockets keep their own time.
+// A seed fixes the plan (orders, payers, faults, kills), not the run: processes and sockets have their own timing.
 package chaos
 
 import (
@@ -44,11 +44,11 @@ type Settings struct {
 	// Without are faults to leave out, to look for the one that breaks something: kinds of the sandbox's, "late money",
 	// "clock", "tail".
 	Without []string
-	// Progress is told how it goes; nil means nobody.
+	// Progress gets lines about the progress; nil drops them.
 	Progress io.Writer
 }
 
-// with tells a fault that is not left out.
+// with reports whether a fault is included.
 func (s Settings) with(fault string) bool { return !slices.Contains(s.Without, fault) }
 
 func (s Settings) validate() error {
@@ -90,8 +90,7 @@ type run struct {
 	losses   losses
 }
 
-// Run makes one run and reports on it. The error says that the run itself could not be made; broken promises are in the
-// report.
+// Run makes one run and returns its report, which has the broken promises. The error is about the run itself.
 func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if settings.SettleTimeout == 0 {
 		settings.SettleTimeout = 2 * time.Minute
@@ -250,7 +249,7 @@ func (r *run) migrations(ctx context.Context) error {
 		r.counts.crash("migrating")
 		// What the crash left must open again, at the version before.
 		if n > 20 {
-			return errors.New("the router has more migrations than anybody would write")
+			return errors.New("the router has more migrations than are plausible")
 		}
 	}
 }
@@ -292,7 +291,7 @@ func (r *run) progress(ctx context.Context) {
 	}
 }
 
-// pause waits; false says that ctx ended.
+// pause waits; it returns false if ctx ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

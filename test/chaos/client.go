@@ -18,8 +18,7 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// clients are the merchants' services: they place orders, lose patience, hang up, repeat themselves, and remember all
-// that they are told.
+// clients are the merchants' services: they place orders, time out, hang up, repeat requests, and record every answer.
 type clients struct {
 	url      string
 	payers   *payers
@@ -38,7 +37,7 @@ type clients struct {
 	longest time.Duration
 }
 
-// talk is everything said about one order.
+// talk is the exchange of requests and answers about one order.
 type talk struct {
 	key  string
 	body string
@@ -148,8 +147,7 @@ func (c *clients) talk(ctx context.Context, t *talk) {
 	}
 }
 
-// order sends the order, again and again, until one answer tells of the payment. Now and then it is sent several times
-// at once.
+// order sends the order until an answer shows the payment. Sometimes it sends several requests at once.
 func (c *clients) order(ctx context.Context, t *talk) bool {
 	var refusedSince time.Time
 	for ctx.Err() == nil && !t.isLost() {
@@ -199,7 +197,7 @@ func (c *clients) inFlight(since time.Time) {
 	c.longest = max(c.longest, time.Since(since))
 }
 
-// said is an answer; one with status 0 is none at all.
+// said is an answer; status 0 means none.
 type said struct {
 	// err is why there is none.
 	err      error
@@ -253,8 +251,8 @@ func (c *clients) create(ctx context.Context, t *talk, timeout time.Duration) sa
 	return answer
 }
 
-// compare sees that a repetition says what the first answer said. first is the hash of the first answer as it was known
-// when the request left; 0 if none was.
+// compare checks that a repetition's answer equals the first. first is the hash of the first answer as it was known
+// when the request left; 0 if there was none.
 func (t *talk) compare(first uint64, answer said) {
 	sum := hashOf(answer.body)
 	t.mutex.Lock()
@@ -264,7 +262,7 @@ func (t *talk) compare(first uint64, answer said) {
 	}
 	switch {
 	case !answer.replayed && t.first != 0 && t.first != sum:
-		t.view.Complaints = append(t.view.Complaints, "two answers to one key both say that they are the first")
+		t.view.Complaints = append(t.view.Complaints, "two answers to one key are both marked as the first")
 	case !answer.replayed:
 		t.first = sum
 	case first != 0 && first != sum:
@@ -360,7 +358,7 @@ func (c *clients) ask(ctx context.Context, t *talk, refresh bool) {
 	c.offer(t, shown)
 }
 
-// hear remembers an answer that shows the payment.
+// hear records an answer that shows the payment.
 func (t *talk) hear(body []byte) *shownPayment {
 	var shown shownPayment
 	if err := json.Unmarshal(body, &shown); err != nil || shown.ID == "" {
@@ -444,7 +442,7 @@ func (c *clients) count(answer string) {
 	c.answers[answer]++
 }
 
-// ledger is all that was told.
+// ledger returns all views.
 func (c *clients) ledger() []ClientView {
 	var all []ClientView
 	for _, t := range c.talks {

@@ -21,7 +21,7 @@ type faults struct {
 	sandbox  *sandbox.Server
 	dice     *rand.Rand
 	settings Settings
-	// door is where the sandbox tells which faults still wait.
+	// door is the sandbox's endpoint for pending faults.
 	door http.Handler
 
 	mutex   sync.Mutex // guards outages

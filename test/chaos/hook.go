@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// hooks are the merchant's end of the router's webhooks: it hears of payments, and does not always take what it hears.
+// hooks is the merchant's webhook endpoint. It refuses some events at their first try.
 type hooks struct {
 	url string
 
 	mutex sync.Mutex // guards what follows
-	// final are the terminal statuses told of each payment.
+	// final are the terminal statuses in events, by payment.
 	final  map[string][]string
 	events map[string]int
 }
@@ -77,7 +77,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// announced are the terminal statuses told so far, by payment.
+// announced returns the terminal statuses so far, by payment.
 func (h *hooks) announced() map[string][]string {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()

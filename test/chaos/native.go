@@ -22,7 +22,7 @@ type natives struct {
 	talks   []*nativeTalk
 }
 
-// nativeTalk is everything said about one run.
+// nativeTalk is the exchange of requests and answers about one run.
 type nativeTalk struct {
 	path, key, body string
 	dice            *rand.Rand
@@ -93,7 +93,7 @@ func newNativeTalk(i int, dice *rand.Rand) *nativeTalk {
 	return t
 }
 
-// ofRun tells a booking that a run made, and no payment.
+// ofRun reports whether a booking was made by a run and not by a payment.
 func ofRun(b sandbox.Booking) bool {
 	return strings.HasPrefix(b.Reference, runReference) || b.Provider == sandbox.Exchanger &&
 		strings.HasPrefix(b.Reference, runDigits)
@@ -113,8 +113,7 @@ func (n *natives) place(ctx context.Context, within time.Duration) {
 	}
 }
 
-// talk sends a run until an answer tells of it, now and then several times at once and once more later, and asks what
-// became of it.
+// talk sends a run until an answer shows it, sometimes several times at once and once more later, and reads its result.
 func (n *natives) talk(ctx context.Context, t *nativeTalk) {
 	for ctx.Err() == nil && !t.isLost() && !n.perform(ctx, t) {
 		pause(ctx, time.Duration(50+t.dice.IntN(250))*time.Millisecond)
@@ -144,7 +143,7 @@ func (n *natives) perform(ctx context.Context, t *nativeTalk) bool {
 	return answered
 }
 
-// send asks for the run once, and reports whether the answer tells of it.
+// send requests the run once, and reports whether the answer shows it.
 func (n *natives) send(ctx context.Context, t *nativeTalk, timeout time.Duration) bool {
 	answer := n.clients.send(ctx, http.MethodPost, "/v1/providers/"+t.path, t.key, t.body, timeout)
 	switch answer.status {

@@ -11,8 +11,8 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// operator is the person who settles by hand what the router cannot know: asks the provider by telephone, and tells the
-// router. Not of everything: what is left shows that nothing settles it by itself.
+// operator resolves by hand what the router cannot know, as a person who calls the provider does. It leaves some out,
+// to show that those stay unknown.
 type operator struct {
 	resolved atomic.Int64
 }
@@ -49,7 +49,7 @@ func (r *run) operate(ctx context.Context) {
 	}
 }
 
-// asked is what the provider's people say became of a payment. What may still change is not known.
+// asked is the provider's information about a payment. A status that may still change is not known.
 func (r *run) asked(p *account) (status, reference string, known bool) {
 	if p.gone || len(p.Tries) == 0 || len(p.bookings) > 1 {
 		return "", "", false
@@ -58,7 +58,7 @@ func (r *run) asked(p *account) (status, reference string, known bool) {
 		return "failed", "", true
 	}
 	b := p.bookings[0]
-	_, isGrave := grave[b.Provider+" "+b.Operation]
+	_, isGrave := sideEffects[b.Provider+" "+b.Operation]
 	if !isGrave || b.Provider != siteOf(p.Provider) || r.payers.drivenAt(b.Provider, b.ProviderReference).IsZero() {
 		return "", "", false
 	}
@@ -74,7 +74,7 @@ func outcomeOf(b sandbox.Booking) string {
 
 func (r *run) rule(ctx context.Context, id, status, reference string) {
 	body := fmt.Sprintf(
-		`{"status": %q, "reason": "the provider's people said so on the telephone", "provider_reference": %q}`, status,
+		`{"status": %q, "reason": "confirmed by the provider on the telephone", "provider_reference": %q}`, status,
 		reference)
 	if reference == "" {
 		body = fmt.Sprintf(`{"status": %q, "reason": "the provider's people know nothing of it"}`, status)

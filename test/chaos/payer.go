@@ -31,7 +31,7 @@ type payers struct {
 type deed struct {
 	site, reference, event string
 	at                     time.Time
-	// after says that it follows an end.
+	// after: it follows an end.
 	after bool
 }
 
@@ -99,7 +99,7 @@ var overs = map[string]string{
 		" recharge": "pay",
 }
 
-// offered tells payers of something to pay. What moves money only when a payer does is paid by nobody else.
+// offered gives payers something to pay. No one else pays what only a payer can.
 func (p *payers) offered(site, reference string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -141,7 +141,7 @@ func (p *payers) plan(site, reference, call string) {
 	}
 }
 
-// work lets things happen until ctx ends. What is grave happens whether or not the router knows of it.
+// work lets things happen until ctx ends. What is sideEffects happens whether or not the router knows of it.
 func (p *payers) work(ctx context.Context) {
 	for i := 0; pause(ctx, 100*time.Millisecond); i++ {
 		if i%5 == 0 {
@@ -156,7 +156,7 @@ func (p *payers) observe() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	for _, b := range bookings {
-		if _, isGrave := grave[b.Provider+" "+b.Operation]; isGrave {
+		if _, isGrave := sideEffects[b.Provider+" "+b.Operation]; isGrave {
 			p.plan(b.Provider, b.ProviderReference, b.Operation)
 		}
 	}
@@ -211,7 +211,7 @@ func (p *payers) struck(long bool) map[string]int {
 	return struck
 }
 
-// finish lets everything happen that is still due, and then lets what nobody paid or finished run out.
+// finish lets everything happen that is still due, and then lets the rest expire.
 func (p *payers) finish() {
 	p.observe()
 	p.act(time.Now().Add(time.Hour))

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// post is the network between the providers' callbacks and the router: it loses none, as providers repeat for days what
-// nobody took, but it carries them late and out of order, some of them again and again, and forged ones among them.
+// post is the network between the providers' callbacks and the router. It loses none, as providers repeat them for
+// days, but it delivers them late, out of order, some of them many times, and forged ones among them.
 type post struct {
 	url    string
 	router string
 	client *http.Client
-	// closed tells that nothing of it runs any more.
+	// closed is closed when all of it has ended.
 	closed chan struct{}
 
 	mutex   sync.Mutex // guards what follows
@@ -185,7 +185,7 @@ func (p *post) repeat(l *letter, times int, within time.Duration) {
 	}
 }
 
-// opposites are how providers say what is not so.
+// opposites are pairs of contrary statuses of providers.
 //
 //nolint:gochecknoglobals // a table
 var opposites = []string{
@@ -198,7 +198,7 @@ var opposites = []string{
 	`"IsPaid":false`, `"IsPaid":true`,
 }
 
-// forge makes a letter of a real one that says the opposite, or that is about something that nobody knows.
+// forge makes a callback from a real one with the contrary status or about an unknown object.
 func forge(l *letter, dice *rand.Rand) *letter {
 	forged := *l
 	forged.forged, forged.again = true, false

@@ -19,7 +19,7 @@ type Report struct {
 	Seed     uint64  `json:"seed"`
 	Payments int     `json:"payments"`
 	Seconds  float64 `json:"seconds"`
-	// HealSeconds is how long it took, once every fault was over, until nothing was left that a provider could tell.
+	// HealSeconds is the time from the end of all faults until nothing was left that a look-up could settle.
 	HealSeconds float64        `json:"heal_seconds"`
 	Kills       int            `json:"kills"`
 	KillsAt     map[string]int `json:"kills_at"`
@@ -36,7 +36,7 @@ type Report struct {
 	LongestInFlight float64 `json:"longest_in_flight_seconds"`
 	Attempts        int     `json:"attempts"`
 	Bookings        int     `json:"bookings"`
-	// Abandoned are bookings left behind, that no payer was told of.
+	// Abandoned are bookings that were left behind and never shown to a payer.
 	Abandoned int                `json:"abandoned"`
 	Doubles   int                `json:"double_charges"`
 	Lost      int                `json:"lost_payments"`
@@ -44,16 +44,15 @@ type Report struct {
 	Unsettled int                `json:"unsettled"`
 	Unknown   map[string]int     `json:"unknown_left"`
 	Settle    report.Percentiles `json:"settle_seconds"`
-	// Conflicts are payments that show money where their status says otherwise, Resolved those that an operator
-	// settled.
+	// Conflicts are payments that show money against their status, Resolved those that an operator settled.
 	Conflicts int   `json:"money_conflicts"`
 	Resolved  int64 `json:"resolved_by_hand"`
 	// LostInTails are payments that only a lost tail of the journal knew.
 	LostInTails int `json:"lost_in_tails"`
 	// Callbacks are what came to the router's addresses for providers.
 	Callbacks letters `json:"callbacks"`
-	// Webhooks are the events that the merchant was sent; Repeated of them came more than once, which they may.
-	// Unannounced are payments that have ended and of which no webhook has told so by the end of the run.
+	// Webhooks are the events sent to the merchant; Repeated of them came more than once, which is allowed. Unannounced
+	// are payments that ended without a webhook by the end of the run.
 	Webhooks    int         `json:"webhooks"`
 	Repeated    int         `json:"webhooks_repeated"`
 	Unannounced int         `json:"unannounced"`
@@ -116,7 +115,7 @@ func (r *run) conclude(payments []shownPayment, runs []RunEntry, bookings []sand
 		if at := r.payers.drivenAt(siteOf(p.Provider), p.ProviderReference); at.After(from) {
 			from = at
 		}
-		if wait := p.UpdatedAt.Sub(from); wait < time.Since(r.began) { // what a wrong clock wrote says nothing
+		if wait := p.UpdatedAt.Sub(from); wait < time.Since(r.began) { // times by a wrong clock are ignored
 			waits = append(waits, max(wait, 0).Seconds())
 		}
 	}
@@ -161,7 +160,7 @@ func (r *Report) Err() error {
 		{"double charges", r.Doubles},
 		{"lost payments", r.Lost},
 		{"lies", r.Lies},
-		{"payments unsettled that a provider could tell of", r.Unsettled},
+		{"payments unsettled that a look-up could settle", r.Unsettled},
 	} {
 		if count.n > 0 {
 			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))

@@ -26,7 +26,7 @@ type router struct {
 	rules       string
 	environment []string
 	log         *os.File
-	// witness says that the router keeps one; without, it cannot notice that its journal is older than it was.
+	// witness: the router keeps one; without, it cannot notice that its journal is older than it was.
 	witness bool
 	// rewound: an older journal was put back, and is to be held. A start by the crasher's own goroutine reads it.
 	rewound bool

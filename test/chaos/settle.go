@@ -42,7 +42,7 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 	return report, ctx.Err()
 }
 
-// recover waits until nothing is left that a provider could tell, while the operator goes on.
+// recover waits until nothing is left that a look-up could settle, while the operator goes on.
 func (r *run) recover(ctx context.Context, until time.Time) error {
 	working, rest := context.WithCancel(ctx)
 	var work sync.WaitGroup
@@ -55,7 +55,7 @@ func (r *run) recover(ctx context.Context, until time.Time) error {
 	return r.conflicts(ctx, time.Now().Add(r.settings.SettleTimeout))
 }
 
-// heal asks for what is not settled until nothing is left that a provider could tell.
+// heal requests look-ups until nothing is left that one could settle.
 func (r *run) heal(ctx context.Context, until time.Time) error {
 	for ctx.Err() == nil {
 		// Each time anew: what was on its way when calm came is booked only now.
@@ -81,8 +81,7 @@ func (r *run) heal(ctx context.Context, until time.Time) error {
 	return ctx.Err()
 }
 
-// conflicts waits until everything that providers reported has been taken, and shows where it says that money came
-// after an end.
+// conflicts waits until every report of a provider is processed, and money after an end is shown.
 func (r *run) conflicts(ctx context.Context, until time.Time) error {
 	var doubtful []shownPayment
 	for _, id := range r.losses.doubtful() {
@@ -111,7 +110,7 @@ func (r *run) conflicts(ctx context.Context, until time.Time) error {
 	return ctx.Err()
 }
 
-// hear waits until webhooks have told of every payment that has ended.
+// hear waits until every payment that has ended has a webhook.
 func (r *run) hear(ctx context.Context, until time.Time) error {
 	payments, err := r.journal(ctx, "succeeded,failed,canceled,expired")
 	for err == nil && len(unannounced(payments, r.hooks.announced())) > 0 && time.Now().Before(until) &&
@@ -120,7 +119,7 @@ func (r *run) hear(ctx context.Context, until time.Time) error {
 	return err
 }
 
-// unannounced are the payments that have ended and of which no webhook has told so.
+// unannounced are the payments that ended without a webhook.
 func unannounced(payments []shownPayment, announced map[string][]string) (ids []string) {
 	for _, p := range payments {
 		if terminal(p.Status) && len(announced[p.ID]) == 0 {
@@ -235,7 +234,7 @@ func (c *clients) repeatAll(ctx context.Context) {
 	work.Wait()
 }
 
-// ledgers are the three accounts of some payments, with what was told where that is given.
+// ledgers are the journal, the bookings and, if given, the clients' views of some payments.
 func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, clients []ClientView) Ledgers {
 	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
 	l := Ledgers{

@@ -29,7 +29,7 @@ const tailLost = "journal's tail lost"
 //nolint:gochecknoglobals // a table
 var journalFiles = []string{"payrouter.db", "payrouter.db-wal"}
 
-// copyJournal copies a journal that nobody uses.
+// copyJournal copies a journal that is not in use.
 func copyJournal(from, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return fmt.Errorf("copy the journal: %w", err)
@@ -206,9 +206,8 @@ func (c *crasher) keep() error {
 
 func (c *crasher) keptAt() string { return filepath.Join(c.settings.Dir, "kept") }
 
-// loseTail kills the router, puts back the copy of its journal that an earlier kill left, and starts it. It has to hold
-// the journal: nothing leaves that may move money until a person releases it. What clients were told in between, nobody
-// can know of any more.
+// loseTail kills the router, puts back the copy of its journal that an earlier kill left, and starts it. The router has
+// to hold the journal: nothing leaves that may move money until a person releases it. The answers in between are lost.
 func (c *crasher) loseTail(ctx context.Context) error {
 	c.counts.crash("tail lost")
 	c.router.kill()
@@ -338,9 +337,9 @@ func mayMoveMoney(providers *sandbox.Server) (received int) {
 	return received
 }
 
-// rewind has clients go by a journal that lost its tail. known says of an order whether the journal knows it still: one
-// that it does not know is never asked for again, since that would be another payment. That is what putting back an
-// older journal means.
+// rewind adapts clients to a journal that lost its tail. known reports whether the journal still has an order: one that
+// it does not have is never requested again, since that would be another payment. That is the effect of putting back an
+// older journal.
 func (c *clients) rewind(known map[string]bool) {
 	for _, t := range c.talks {
 		still, lost := known[t.view.Order]
@@ -355,7 +354,7 @@ func (c *clients) rewind(known map[string]bool) {
 	}
 }
 
-// isLost tells that the order is not to be asked for again.
+// isLost reports whether the order must not be requested again.
 func (t *talk) isLost() bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

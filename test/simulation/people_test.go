@@ -387,7 +387,7 @@ var callOf = map[string]string{
 // habits are what happens to a booking by its call, in hundredths; what is left over is forgotten until the end. over
 // is what happens then.
 var habits = map[string]struct {
-	grave  bool
+	sideEffects  bool
 	over   string
 	events []habit
 }{
@@ -405,10 +405,10 @@ type habit struct {
 	share int
 }
 
-// booked has what is grave move on without the router.
+// booked has what is sideEffects move on without the router.
 func (p *people) booked() {
 	for _, b := range p.w.providers.Ledger("") {
-		if habits[b.Provider+" "+b.Operation].grave {
+		if habits[b.Provider+" "+b.Operation].sideEffects {
 			p.decide(b.Provider, b.ProviderReference, b.Operation)
 		}
 	}

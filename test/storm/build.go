@@ -63,8 +63,8 @@ func makeBuild(ctx context.Context, root, dir, version string) (build, error) {
 		"-s -w -buildid=", "-overlay", named, "-o", out,
 		"./plugins/"+swapped)
 	command.Dir, command.Env = root, append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if said, err := command.CombinedOutput(); err != nil {
-		return build{}, fmt.Errorf("build %s %s: %w: %s", swapped, version, err, said)
+	if output, err := command.CombinedOutput(); err != nil {
+		return build{}, fmt.Errorf("build %s %s: %w: %s", swapped, version, err, output)
 	}
 	code, err := os.ReadFile(out)
 	if err != nil {

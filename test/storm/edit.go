@@ -56,7 +56,7 @@ const (
 type edition struct {
 	version string
 	text    []byte
-	// written is when it was about to reach the router, shown is when the router said that it serves.
+	// written is when it was about to reach the router, shown is when it was active.
 	written, shown time.Time
 }
 

@@ -178,7 +178,7 @@ func (c *line) write(one *shot) {
 	c.out = append(c.out, body...)
 }
 
-// pause waits; false says that ctx ended.
+// pause waits; it returns false if ctx ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

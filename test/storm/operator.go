@@ -67,7 +67,7 @@ const (
 	effectTimeout = 20 * time.Second
 )
 
-// until looks until what was changed shows, and tells when that was; false where it never did.
+// until polls until a change shows, and returns the time; false if it never did.
 func until(ctx context.Context, look func(context.Context) (bool, error)) (shown time.Time, done bool, err error) {
 	within, cancel := context.WithTimeout(ctx, effectTimeout)
 	defer cancel()

@@ -21,7 +21,7 @@ type Report struct {
 	Quiet Phase `json:"quiet"`
 	Storm Phase `json:"storm"`
 	Again Phase `json:"again"`
-	// Misrouted payments did not go where the rules of their decision say, or went by rules that did not serve then.
+	// Misrouted payments went against the rules of their decision, or by rules that were not active then.
 	Misrouted int `json:"misrouted"`
 	// Mixed attempts were made by more than one build, or by one that did not serve then.
 	Mixed int `json:"mixed"`
@@ -29,8 +29,8 @@ type Report struct {
 	Swaps    int `json:"swaps"`
 	Editions int `json:"edits_applied"`
 	Refused  int `json:"edits_refused"`
-	// EditEffect and SwapEffect are the milliseconds from a change until the router says that it serves; Cold is that
-	// of builds that the router had not seen before.
+	// EditEffect and SwapEffect are the milliseconds from a change until it is active; Cold is that of builds that the
+	// router had not seen before.
 	EditEffect report.Percentiles `json:"edit_to_effect_ms"`
 	SwapEffect report.Percentiles `json:"swap_to_effect_ms"`
 	Cold       report.Percentiles `json:"cold_swap_to_effect_ms"`
@@ -93,7 +93,7 @@ func (l *load) latencies() []float64 {
 	return latencies
 }
 
-// failure says why a shot was not answered as it should; empty where it was.
+// failure is the reason why a shot went wrong; empty if it did not.
 func (s *shot) failure() string {
 	if s.err != nil {
 		return s.err.Error()

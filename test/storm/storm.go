@@ -40,7 +40,7 @@ type Settings struct {
 	// InFlight bounds how many payments are waited for at a time; further ones are late, which their latency counts. 0
 	// means 512.
 	InFlight int
-	// Progress is told how it goes; nil means nobody.
+	// Progress gets lines about the progress; nil drops them.
 	Progress io.Writer
 }
 
@@ -80,8 +80,7 @@ type run struct {
 	edits   *edits
 }
 
-// Run makes one run and reports on it. The error says that the run itself could not be made; what went wrong in it is
-// in the report.
+// Run makes one run and returns its report, which has the broken promises. The error is about the run itself.
 func Run(ctx context.Context, settings Settings) (*Report, error) {
 	if settings.InFlight == 0 {
 		settings.InFlight = 512

@@ -11,7 +11,7 @@ import (
 // swap is a build that took over.
 type swap struct {
 	digest string
-	// written is when it was about to reach the router, shown is when the router said that it serves.
+	// written is when it was about to reach the router, shown is when it was active.
 	written, shown time.Time
 }
 
@@ -31,7 +31,7 @@ type swaps struct {
 	violations []string
 }
 
-// pluginStatus is what the router says of a plugin.
+// pluginStatus is the router's status of a plugin.
 type pluginStatus struct {
 	Generations []struct {
 		Number    int64  `json:"number"`

@@ -31,8 +31,7 @@ type answered struct {
 
 // verdict is what the router did wrong.
 type verdict struct {
-	// misrouted payments did not go where their edition of the rules says, or went by one that had not come, or was
-	// over.
+	// misrouted payments went against their edition of the rules, or by one that was not active.
 	misrouted []string
 	// mixed attempts name a generation that is not the digest's, or one that did not serve then, or an answer read by
 	// another build.
@@ -135,11 +134,11 @@ func (r *run) routedWrong(one *shot, p answered, rulesets map[string]*routing.Ru
 	}, nil)
 	if p.Decision.Rule != want.Rule || !slices.Equal(p.Decision.Order(), want.Order()) ||
 		!reflect.DeepEqual(p.Decision.Candidates, want.Candidates) {
-		return fmt.Sprintf("its rules say %s, %v, and it was decided on %s, %v", want.Rule, want.Order(),
+		return fmt.Sprintf("its rules give %s, %v, and its decision is %s, %v", want.Rule, want.Order(),
 			p.Decision.Rule, p.Decision.Order())
 	}
 	if order := want.Order(); len(order) == 0 || p.Provider != order[0] {
-		return fmt.Sprintf("its rules say %v, and it went to %s", order, p.Provider)
+		return fmt.Sprintf("its rules give %v, and it went to %s", order, p.Provider)
 	}
 	return ""
 }
