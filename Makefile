@@ -1,4 +1,4 @@
-# Everything that is built, run and checked. "make" alone says what there is.
+# Everything that is built, run and checked. "make" alone lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -6,21 +6,26 @@ PLUGINS := paygram cryptogram payplay exchanger paygrt
 MODULES := $(PLUGINS:%=build/plugins/%.wasm)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -ldflags "-s -w -X main.version=$(VERSION)"
-# Everything is built as what ships, so that nothing is compiled twice.
+ROUTER ?= build/router
+# The router is a static binary. Everything is built with its flags, so that nothing is compiled twice.
+export CGO_ENABLED ?= 0
 export GOFLAGS += -trimpath
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins clean FORCE
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins clean FORCE
 
-help: ## say what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build plugins ## start the router beside simulated providers, and print a curl line that works
 	@exec build/router serve --sandbox --data build/data
 
 test: ## run every test
-	go test ./...
+	go test -timeout 60m ./...
+
+check: ## run what CI checks, without installing anything: a missing tool is named
+	INSTALL=no .ci/run
 
 plugins: $(MODULES) ## build the five plugins to build/plugins/*.wasm
 
@@ -28,9 +33,9 @@ build/plugins/%.wasm: FORCE
 	@mkdir -p build/plugins
 	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
 
-build: ## build the router to build/router
-	@mkdir -p build
-	go build $(LDFLAGS) -o build/router ./cmd/router
+build: ## build the router, a static binary, to build/router
+	@mkdir -p $(dir $(ROUTER))
+	go build $(LDFLAGS) -o $(ROUTER) ./cmd/router
 
 generate: ## generate the contract's Go code, the plugins' schemas, the OpenAPI document and the table of endpoints
 	$(BUF) generate
@@ -44,19 +49,19 @@ lint: ## format check, vet and linters
 bench: ## print the figures of docs/performance.md
 	go test -run '^$$' -bench . -benchtime 2s ./plugins/paygram ./host/store/sqlite ./host/wasm
 
-chaos: build plugins ## kill a router under load, and compare what clients, journal and providers say (CHAOS="-payments 300 -kills 12 -seed 7")
-	go run ./chaos/run $(CHAOS)
+chaos: build plugins ## kill a router under load, and audit what is left (CHAOS="-payments 300 -kills 12 -seed 7")
+	go run ./test/chaos/run $(CHAOS)
 
-simulate: ## run 10,000 seeds of the simulator, and say how often each fault struck (SIMULATE="-seeds 100 -seed 7 -trace")
-	go test ./simulation -run TestPromises -timeout 0 -v -args -seeds 10000 $(SIMULATE)
+simulate: ## run 10,000 seeds of the simulator (SIMULATE="-seeds 100 -seed 7 -trace")
+	go test ./test/simulation -run TestPromises -timeout 0 -v -args -seeds 10000 $(SIMULATE)
 
-swapstorm: build plugins ## swap plugins and edit rules under load, and check every payment (STORM="-rate 1000 -seconds 60 -swaps 100 -edits 100")
-	go run ./storm/run $(STORM)
+swapstorm: build plugins ## swap plugins and edit rules under load (STORM="-rate 1000 -seconds 60 -swaps 100")
+	go run ./test/storm/run $(STORM)
 
 newman: build ## run two providers' own Postman collections against the simulated providers (needs node and npm)
 	tools/newman/run build/router
 
-fuzz-plugins: ## fuzz what the plugins read, each of their targets for so long (FUZZ=5m)
+fuzz-plugins: ## fuzz the plugins' parsers, each target for so long (FUZZ=5m)
 	tools/fuzz plugins -test.fuzztime $(or $(FUZZ),5m) -test.fuzzminimizetime 10x
 
 clean: ## remove what was built

@@ -26,7 +26,7 @@ type batch struct {
 	Next string        `json:"next_cursor"`
 }
 
-func (w *town) list(query string, headers ...string) batch {
+func (w *harness) list(query string, headers ...string) batch {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/payments?"+query, "", headers...)
 	require.Equal(w.t, 200, a.status, string(a.body))
@@ -317,7 +317,9 @@ const hooks = "/v1/webhook-endpoints"
 
 // reachWebhooks gets every documented status of the operations on webhook endpoints; p has happened before there was
 // one.
-func (w *town) reachWebhooks(call func(operation, method, path, body string, headers ...string) answer, p api.Payment) {
+func (w *harness) reachWebhooks(call func(operation, method, path, body string, headers ...string) answer,
+	p api.Payment,
+) {
 	w.t.Helper()
 	add := func(body string) answer { return call("create-webhook-endpoint", "POST", hooks, body) }
 	at := func(id string) string { return hooks + "/" + id }

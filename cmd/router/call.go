@@ -21,18 +21,18 @@ type callCommand struct {
 	Provider  string `arg:"" help:"The account, as routing.yaml names it."`
 	Operation string `arg:"" help:"The operation, as its provider names it."`
 	Input     string `default:"{}" help:"What it takes: JSON, @FILE, or - for the standard input."`
-	Key       string `help:"The Idempotency-Key of what may change something. Without one a new one is made, and logged: give it to repeat the call."`
+	Key       string `help:"Idempotency-Key of an operation that is not safe; generated and logged when empty."`
 	Cursor    string `help:"The page to begin with: next_cursor of the one before."`
 	All       bool   `help:"Walk all pages of an operation that changes nothing, and print each."`
 	Router    string `default:"http://127.0.0.1:8080" help:"The router to ask."`
 	APIKey    string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
 }
 
-// callPatience is longer than a router makes a caller wait.
-const callPatience = 5 * time.Minute
+// callTimeout is longer than a router makes a caller wait.
+const callTimeout = 5 * time.Minute
 
-// Run has an account do something, and prints what comes back. It fails where that is not a success: a run that failed,
-// or of which nobody knows, included.
+// Run calls an operation of an account and prints the answer. It fails unless the result is a success: also for a run
+// that failed or whose result is unknown.
 func (c *callCommand) Run(h *host) error {
 	input, err := c.input()
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *callCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	client := &http.Client{Timeout: callPatience, Transport: &http.Transport{}}
+	client := &http.Client{Timeout: callTimeout, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	asker := &asker{h: h, client: client, apiKey: c.APIKey}
 	described, err := asker.ask(http.MethodGet, target, nil, "")
@@ -147,7 +147,7 @@ type asker struct {
 	apiKey string
 }
 
-// ask gives the body of an answer that is a success, and otherwise what the router says is wrong.
+// ask returns the body of a successful answer, and the router's error otherwise.
 func (a *asker) ask(method, target string, body []byte, key string) (answer []byte, err error) {
 	request, err := http.NewRequestWithContext(a.h.ctx, method, target, bytes.NewReader(body))
 	if err != nil {
@@ -178,7 +178,7 @@ func (a *asker) ask(method, target string, body []byte, key string) (answer []by
 	return answer, nil
 }
 
-// refusalOf is everything that the router says is wrong.
+// refusalOf joins all errors of the router's answer.
 func refusalOf(status string, body []byte) error {
 	var p api.Problem
 	_ = json.Unmarshal(body, &p)

@@ -16,10 +16,10 @@ import (
 
 // reports are where simulated providers report to, as far as a router has told them.
 type reports struct {
-	// main is the account, by plugin, that hears what concerns no account of its own.
+	// main is the account, by plugin, that receives callbacks about no account of its own.
 	main map[string]string
-	// told are never repeated: a person may have told a provider otherwise since.
-	told map[report]bool
+	// configured are never repeated: a person may have changed them at the provider since.
+	configured map[report]bool
 }
 
 type report struct {
@@ -39,8 +39,8 @@ func (r *reports) reportTo(providers *sandbox.Server, fleet *payment.Fleet, addr
 		}
 	}
 	r.main = main
-	if r.told == nil {
-		r.told = map[report]bool{}
+	if r.configured == nil {
+		r.configured = map[report]bool{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(fleet.Accounts)) {
 		plugin := pluginOf(name)
@@ -57,10 +57,10 @@ func (r *reports) reportTo(providers *sandbox.Server, fleet *payment.Fleet, addr
 		}
 		to := sandbox.Callback{URL: addresses.Account(name), Secret: access.Secrets["webhook_token"]}
 		if main[plugin] = cmp.Or(main[plugin], name); main[plugin] == name {
-			err = r.tell(providers, report{plugin, to})
+			err = r.configure(providers, report{plugin, to})
 		}
 		if to.Account = name; slices.Contains(accounts, name) {
-			err = errors.Join(err, r.tell(providers, report{plugin, to}))
+			err = errors.Join(err, r.configure(providers, report{plugin, to}))
 		}
 		if err != nil {
 			return err
@@ -69,11 +69,11 @@ func (r *reports) reportTo(providers *sandbox.Server, fleet *payment.Fleet, addr
 	return nil
 }
 
-func (r *reports) tell(providers *sandbox.Server, one report) error {
-	if r.told[one] {
+func (r *reports) configure(providers *sandbox.Server, one report) error {
+	if r.configured[one] {
 		return nil
 	}
-	r.told[one] = true
+	r.configured[one] = true
 	return providers.Report(one.plugin, one.to)
 }
 

@@ -38,12 +38,13 @@ func TestCoverage(t *testing.T) {
 
 const coverageIntroduction = `# Coverage: every endpoint of the providers' documents
 
-This page is written by ` + "`make generate`" + ` from the plugins' manifests and from the lists of what the documents name, ` + "`plugins/*/testdata/endpoints.txt`" + `. CI fails
-where an endpoint has no operation, where no golden vector shows its request, or where this page is not up to date.
+` + "`make generate`" + ` writes this page from the plugins' manifests and from the lists of the documented endpoints,
+` + "`plugins/*/testdata/endpoints.txt`" + `. CI fails if an endpoint has no operation, if no golden vector shows its
+request, or if this page is not up to date.
 
-*Class* is the [idempotency class](architecture.md#what-may-be-repeated-and-what-may-move-on). *Documented* is how far the provider's own document goes: full, partial
-(named; some fields come from elsewhere), no (known from elsewhere altogether). *Serves* are the payments' and the account's roles; every operation can be called by
-itself besides.
+*Class* is the [idempotency class](architecture.md#what-may-be-repeated-and-what-may-move-on). *Documented* is the
+coverage by the provider's own document: full, partial (named there; some fields come from elsewhere) or no (known from
+elsewhere). *Serves* lists the roles for payments and accounts; every operation can also be called by itself.
 `
 
 func coveragePage(t *testing.T, known map[string]*abi.Manifest) string {
@@ -65,9 +66,29 @@ func coveragePage(t *testing.T, known map[string]*abi.Manifest) string {
 		}
 		callbacks := known[name].GetCallback()
 		require.True(t, callbacks.GetSupported())
-		text.WriteString("\nCallbacks: " + callbacks.GetSummary() + "\n")
+		text.WriteString("\n" + wrapped("Callbacks: "+callbacks.GetSummary(), 120) + "\n")
 	}
 	return text.String()
+}
+
+// wrapped breaks a text at spaces, so that no line is longer than width unless a word is.
+func wrapped(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case column == 0:
+		case column+1+len(word) > width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 func coverageRows(t *testing.T, name string, manifest *abi.Manifest) [][]string {

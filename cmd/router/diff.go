@@ -18,7 +18,7 @@ import (
 
 type routeDiffCommand struct {
 	File     string `arg:"" type:"path" help:"The edited routing file."`
-	Router   string `default:"http://127.0.0.1:8080" help:"The router whose payments are looked at, and whose configuration it would replace."`
+	Router   string `default:"http://127.0.0.1:8080" help:"The router whose payments and configuration are compared."`
 	APIKey   string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
 	Payments int    `default:"1000" help:"How many of the latest payments."`
 }

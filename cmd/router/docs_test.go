@@ -34,7 +34,7 @@ type document struct {
 
 func documents(t *testing.T) []document {
 	t.Helper()
-	paths := []string{filepath.Join(root, "README.md")}
+	paths := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}
 	require.NoError(t, filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
 		if strings.HasSuffix(path, ".md") {
 			paths = append(paths, path)
@@ -138,7 +138,7 @@ func TestDocumentsCommandsAreThere(t *testing.T) {
 	makefile := readPage(t, filepath.Join(root, "Makefile")).text
 	found := 0
 	for _, d := range documents(t) {
-		for line := range strings.Lines(strings.Join(d.blocks(""), "")) {
+		for line := range strings.Lines(strings.ReplaceAll(strings.Join(d.blocks(""), ""), "\\\n", "")) {
 			line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
 			line = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(line, "[FILE]", "routing.yaml"),
 				"build/plugins", modules))
@@ -312,7 +312,7 @@ func TestAPIPageHasEveryFailureCode(t *testing.T) {
 	require.Equal(t, held, shown)
 }
 
-var problemKinds = regexp.MustCompile(`problemKind\{"([a-z-]+)", http\.Status`)
+var problemKinds = regexp.MustCompile(`problemKind\{\s*"([a-z-]+)",\s+http\.Status`)
 
 func TestAPIPageHasEveryProblem(t *testing.T) {
 	t.Parallel()

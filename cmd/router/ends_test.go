@@ -160,16 +160,16 @@ func TestEveryPaymentComesToItsNaturalEnd(t *testing.T) {
 	}
 }
 
-// seenBy is the same town in a subtest.
-func (w *town) seenBy(t *testing.T) *town {
+// seenBy is the same harness in a subtest.
+func (w *harness) seenBy(t *testing.T) *harness {
 	t.Helper()
-	return &town{
+	return &harness{
 		t: t, sandbox: w.sandbox, simulated: w.simulated, router: w.router, client: w.client, log: w.log,
 		data: w.data,
 	}
 }
 
-func (w *town) requireEnd(p api.Payment, end end) {
+func (w *harness) requireEnd(p api.Payment, end end) {
 	w.t.Helper()
 	require.Equal(w.t, end.status, p.Status, "%+v %s", p.Failure, p.Alert)
 	require.False(w.t, p.MoneyConflict)
@@ -194,7 +194,7 @@ func (w *town) requireEnd(p api.Payment, end end) {
 
 // requireSettled looks at a payment's attempts: all closed, numbered in their order, counted, each by the same
 // reference.
-func (w *town) requireSettled(p api.Payment) {
+func (w *harness) requireSettled(p api.Payment) {
 	w.t.Helper()
 	attempts := w.attempts(p.ID)
 	require.Len(w.t, attempts, p.Attempts)

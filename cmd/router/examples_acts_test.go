@@ -15,7 +15,7 @@ import (
 )
 
 // driveAct makes the payment that the example acts on, and acts on it.
-func (w *town) driveAct(e *example, s *scene, role abi.Role) {
+func (w *harness) driveAct(e *example, s *scene, role abi.Role) {
 	w.t.Helper()
 	call := e.Call()
 	s.mutex.Lock()
@@ -63,7 +63,7 @@ func (w *town) driveAct(e *example, s *scene, role abi.Role) {
 }
 
 // requireActed holds what became of an act to the documented answer.
-func (w *town) requireActed(e *example, made api.Payment, a answer) {
+func (w *harness) requireActed(e *example, made api.Payment, a answer) {
 	w.t.Helper()
 	p := w.get(made.ID)
 	attempts := w.attempts(p.ID)

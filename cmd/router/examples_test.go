@@ -39,7 +39,7 @@ var undriven = map[string]string{
 	"exchanger/lookup_error_old":               "it is about an order of days ago",
 	"exchanger/lookup_mercherror_old":          "it is about an order of days ago",
 	"exchanger/payout_lookup_order":            "the reference is none that the plugin gives a payout",
-	"exchanger/rates":                          "it asks for directions in the order of its settings, and the host orders those by name",
+	"exchanger/rates":                          "it lists directions in the order of its settings; the host sorts those",
 	"paygram/info-without-references":          "the router always has a reference of its own",
 	"paygram/list-for-payment":                 "no payment's role is to list invoices",
 	"paygram/redeem-without-code":              "the router always has the invoice's code",
@@ -277,7 +277,7 @@ func (s *scene) spoken(text string) string {
 }
 
 // drivePlay asks the router for what the example's call asks of the plugin.
-func (w *town) drivePlay(e *example, s *scene) {
+func (w *harness) drivePlay(e *example, s *scene) {
 	w.t.Helper()
 	call := e.Call()
 	role := e.role()
@@ -371,7 +371,7 @@ func (e *example) quotable() string {
 }
 
 // requireMade holds what became of a create to the documented answer.
-func (w *town) requireMade(e *example, s *scene, a answer) {
+func (w *harness) requireMade(e *example, s *scene, a answer) {
 	w.t.Helper()
 	if e.Section("reject.json") != nil {
 		// What no request can be made of is refused by the host, or fails without anything sent.
@@ -473,7 +473,7 @@ func ordered(a, b string) int {
 }
 
 // driveNative performs the operation under the provider's own name.
-func (w *town) driveNative(e *example, s *scene) {
+func (w *harness) driveNative(e *example, s *scene) {
 	w.t.Helper()
 	call := e.Call()
 	path := w.router + "/v1/providers/" + e.account + "/operations/" + url.PathEscape(call.GetOperation())
@@ -507,7 +507,7 @@ func (w *town) driveNative(e *example, s *scene) {
 }
 
 // requireOutput holds the output to the documented one; what nobody is to see is left out of it.
-func (w *town) requireOutput(e *example, s *scene, output json.RawMessage) {
+func (w *harness) requireOutput(e *example, s *scene, output json.RawMessage) {
 	w.t.Helper()
 	if strings.Contains(string(output), schema.Masked) {
 		return
@@ -518,7 +518,7 @@ func (w *town) requireOutput(e *example, s *scene, output json.RawMessage) {
 }
 
 // driveQuery asks the account what the operation tells of.
-func (w *town) driveQuery(e *example) {
+func (w *harness) driveQuery(e *example) {
 	w.t.Helper()
 	q := e.Call().GetQuery()
 	at := slices.IndexFunc(e.manifest.GetActions(),
@@ -548,7 +548,7 @@ func (w *town) driveQuery(e *example) {
 }
 
 // requireAcross demands that the account is among those that answered if and only if its answer is documented as one.
-func (w *town) requireAcross(e *example, a answer) {
+func (w *harness) requireAcross(e *example, a answer) {
 	w.t.Helper()
 	if e.outcome.Verdict != "accepted" && a.status != 200 {
 		return

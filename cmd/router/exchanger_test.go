@@ -34,7 +34,7 @@ func TestAPartnersBalanceIsPaidOutWhole(t *testing.T) {
 	require.Len(t, w.bookings("exchanger"), 1)
 	require.Equal(t, "failed", w.create(byPartner).Status, "nothing is left")
 
-	statement := told[api.Transaction](w, "/v1/statements?provider=exchanger&currency=USD")
+	statement := listed[api.Transaction](w, "/v1/statements?provider=exchanger&currency=USD")
 	require.Empty(t, statement.Errors)
 	require.Len(t, statement.Data, 1)
 	require.Equal(t, []string{"-25", "pending", out.ProviderReference},
@@ -73,7 +73,7 @@ func TestAPartnersPayoutThatGoesWrong(t *testing.T) {
 func TestTheExchangeTellsWhatItOffers(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
-	rates := told[api.Rate](w, "/v1/rates?provider=exchanger")
+	rates := listed[api.Rate](w, "/v1/rates?provider=exchanger")
 	require.Empty(t, rates.Errors)
 	var pairs []string
 	for _, rate := range rates.Data {
@@ -81,7 +81,7 @@ func TestTheExchangeTellsWhatItOffers(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"1 USDT 0.93 EUR", "1 BTC 95800 USDT", "1 ETH 2710.5 USDT"}, pairs)
 
-	directions := told[api.Item](w, "/v1/catalog/directions?provider=exchanger&currency=ETH")
+	directions := listed[api.Item](w, "/v1/catalog/directions?provider=exchanger&currency=ETH")
 	require.Empty(t, directions.Errors)
 	require.Equal(t, []api.Item{
 		{
@@ -93,7 +93,7 @@ func TestTheExchangeTellsWhatItOffers(t *testing.T) {
 			CurrencyOut: "ETH",
 		},
 	}, directions.Data)
-	require.Contains(t, told[api.Item](w, "/v1/catalog/currencies?provider=exchanger").Data,
+	require.Contains(t, listed[api.Item](w, "/v1/catalog/currencies?provider=exchanger").Data,
 		api.Item{Provider: "exchanger", Code: "USDT", Name: "Tether TRC20 USDT", Category: "give, get", Currency: "USDT"})
 }
 
@@ -104,7 +104,7 @@ func TestWhatAnOrderEarnsIsOnTheBalance(t *testing.T) {
 	order := w.create(byExchanger)
 	w.drive("exchanger", order.ProviderReference, "pay")
 	require.Equal(t, "succeeded", w.act(order, "refresh", "").Status)
-	statement := told[api.Transaction](w, "/v1/statements?provider=exchanger")
+	statement := listed[api.Transaction](w, "/v1/statements?provider=exchanger")
 	require.Len(t, statement.Data, 1)
 	entry := statement.Data[0]
 	require.Equal(t, []string{"92.07", "EUR", "exchange", "success", order.ProviderReference},
@@ -133,7 +133,9 @@ func TestEveryMethodOfTheExchangeIsAnOperation(t *testing.T) {
 	}
 	made := map[string]string{}
 	for operation, input := range map[string]string{
-		"create_bid": `{"direction_id":"4","calc_amount":"100","calc_action":1,"account2":"bc1q","cf6":"payer@shop.example"}`, "add_partner_payout": `{"method_id":"11","account":"T1"}`,
+		"create_bid": `{"direction_id":"4","calc_amount":"100","calc_action":1,"account2":"bc1q",
+			"cf6":"payer@shop.example"}`,
+		"add_partner_payout": `{"method_id":"11","account":"T1"}`,
 	} {
 		a := w.ask("POST", w.router+"/v1/providers/exchanger/operations/"+operation, input, "Idempotency-Key",
 			"once-"+operation)

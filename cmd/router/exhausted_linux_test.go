@@ -25,7 +25,7 @@ import (
 func TestARouterThatIsOutOfFiles(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	w := &town{t: t, client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}, data: t.TempDir()}
+	w := &harness{t: t, client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}, data: t.TempDir()}
 	t.Cleanup(w.client.CloseIdleConnections)
 	w.openSandbox(sandbox.Options{})
 	require.NoError(t, sqlitetest.Lay(w.data))

@@ -11,8 +11,8 @@ import (
 )
 
 // failpointVariable arms a failpoint, for tests of crashes: "journalled:7:kill" ends the process, as kill -9 does, when
-// the seventh payment reaches that moment; ":pause" says so on the standard output and waits there, to be stopped from
-// outside.
+// the seventh payment reaches that moment; ":pause" reports it on the standard output and waits there, to be stopped
+// from outside.
 const failpointVariable = "ROUTER_FAILPOINT"
 
 // failpointPause is how long a pause leaves for stopping the process.
@@ -60,7 +60,7 @@ func armFailpoint(environ []string, stdout io.Writer) (*failpoint, error) {
 	return f, nil
 }
 
-// reach tells that a moment has come.
+// reach is called at a moment.
 func (f *failpoint) reach(name string) {
 	if f != nil && f.name == name && f.left.Add(-1) == 0 {
 		f.strike()

@@ -105,7 +105,7 @@ func TestACreateThatMeetsARateOnce(t *testing.T) {
 }
 
 // requireOneOf has one create go wrong once.
-func (w *town) requireOneOf(create create, trouble trouble) {
+func (w *harness) requireOneOf(create create, trouble trouble) {
 	w.t.Helper()
 	booked := len(w.booked(create))
 	w.control("POST", create.provider+"/faults",
@@ -140,7 +140,7 @@ func (w *town) requireOneOf(create create, trouble trouble) {
 }
 
 // booked is what a provider has booked by one operation.
-func (w *town) booked(create create) []sandbox.Booking {
+func (w *harness) booked(create create) []sandbox.Booking {
 	return slices.DeleteFunc(w.bookings(create.provider),
 		func(b sandbox.Booking) bool { return b.Operation != create.operation })
 }
@@ -153,7 +153,7 @@ func oneIf(made bool) int {
 }
 
 // requireHeld: nobody else was asked, nothing was sent again, and a look-up settles it where there is one.
-func (w *town) requireHeld(p api.Payment, create create, trouble trouble, attempts []api.Attempt,
+func (w *harness) requireHeld(p api.Payment, create create, trouble trouble, attempts []api.Attempt,
 	own []sandbox.Booking,
 ) {
 	w.t.Helper()
@@ -306,7 +306,7 @@ func TestAnUnansweredSpendingRequestIsSentAgainWhereTheAccountHonoursItsKey(t *t
 	require.Equal(t, "succeeded", w.act(p, "refresh", "").Status)
 }
 
-func (w *town) trail(id string) []string {
+func (w *harness) trail(id string) []string {
 	w.t.Helper()
 	var trail []string
 	for _, attempt := range w.attempts(id) {
@@ -321,14 +321,14 @@ type explanation struct {
 	Text     string           `json:"text"`
 }
 
-func (w *town) explain(order string) explanation {
+func (w *harness) explain(order string) explanation {
 	w.t.Helper()
 	a := w.ask("POST", w.router+"/v1/routes/explain", order)
 	require.Equal(w.t, 200, a.status, string(a.body))
 	return read[explanation](w.t, a)
 }
 
-func (w *town) provider(name string) api.Provider {
+func (w *harness) provider(name string) api.Provider {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/providers", "")
 	require.Equal(w.t, 200, a.status)

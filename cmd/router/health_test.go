@@ -209,7 +209,7 @@ func TestAWrongKeyOnTheFirstDay(t *testing.T) {
 }
 
 // reachResume gets every documented status of resuming an account.
-func (w *town) reachResume(
+func (w *harness) reachResume(
 	call func(operation, method, path, body string, headers ...string) answer,
 	create func(key, body string, headers ...string) api.Payment, operator string,
 ) {

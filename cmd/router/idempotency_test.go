@@ -17,7 +17,7 @@ import (
 const order = `{"amount":"49.90","currency":"EUR","country":"DE","provider":"paygram-eu"}`
 
 // post creates under a key.
-func (w *town) post(key, body string, headers ...string) answer {
+func (w *harness) post(key, body string, headers ...string) answer {
 	w.t.Helper()
 	return w.ask("POST", w.router+"/v1/payments", body, append([]string{"Idempotency-Key", key}, headers...)...)
 }
@@ -104,7 +104,7 @@ func TestARepetitionWhileTheFirstIsUnderWay(t *testing.T) {
 	require.Len(t, w.bookings(sandbox.PayGram), 1)
 }
 
-func (w *town) eventually(id, status string) {
+func (w *harness) eventually(id, status string) {
 	w.t.Helper()
 	require.Eventually(w.t, func() bool { return w.get(id).Status == status }, time.Minute, 10*time.Millisecond)
 }
@@ -154,10 +154,10 @@ func TestAClientThatGoesAway(t *testing.T) {
 	require.Len(t, w.bookings(sandbox.PayGram), 1)
 }
 
-// A create waits no longer than its patience, and then tells of the payment as it stands.
+// A create waits no longer than its wait timeout, and then answers with the payment as it is.
 func TestPatience(t *testing.T) {
 	t.Parallel()
-	w := build(t, plan{command: serveCommand{Patience: 50 * time.Millisecond}})
+	w := build(t, plan{command: serveCommand{WaitTimeout: 50 * time.Millisecond}})
 	w.control("POST", "paygram/faults", `{"operation":"IssueInvoice","kind":"delay","delay":"700ms","count":1}`)
 	a := w.post("k", order)
 	require.Equal(t, 202, a.status)

@@ -16,8 +16,10 @@ import (
 )
 
 type journalCommand struct {
-	Backup  journalBackupCommand  `cmd:"" help:"Copy the journal to a file, while a router may run."`
-	Check   journalCheckCommand   `cmd:"" help:"Say whether a journal, or a copy of one, is sound, and whether a router would hold it."`
+	Backup journalBackupCommand `cmd:"" help:"Copy the journal to a file, while a router may run."`
+
+	Check journalCheckCommand `cmd:"" help:"Check a journal or a copy, and whether a router would start held."`
+
 	Release journalReleaseCommand `cmd:"" help:"Release a held journal, over a router's API."`
 }
 
@@ -26,7 +28,7 @@ type journalBackupCommand struct {
 	Data string `default:"data" type:"path" help:"The router's data folder."`
 }
 
-// Run copies the journal and says what is in the copy.
+// Run copies the journal and prints a summary of the copy.
 func (c *journalBackupCommand) Run(h *host) error {
 	made, err := sqlite.Backup(h.ctx, c.Data, c.To)
 	if err != nil {
@@ -38,10 +40,10 @@ func (c *journalBackupCommand) Run(h *host) error {
 type journalCheckCommand struct {
 	Journal string `arg:"" optional:"" type:"path" help:"The file to check. Without one, the data folder's."`
 	Data    string `default:"data" type:"path" help:"The router's data folder."`
-	Witness string `type:"path" help:"The witness to compare it with, as serve's --witness. Without one, the data folder's."`
+	Witness string `type:"path" help:"The witness file to compare it with; the data folder's when empty."`
 }
 
-// Run says what is in a journal. It fails where the journal is damaged, or a router would hold it.
+// Run prints a summary of a journal. It fails if the journal is damaged, or if a router would hold it.
 func (c *journalCheckCommand) Run(h *host) error {
 	found, err := sqlite.Check(h.ctx, cmp.Or(c.Journal, sqlite.Journal(c.Data)),
 		cmp.Or(c.Witness, sqlite.Witness(c.Data)))

@@ -80,7 +80,7 @@ func TestAKeyThatIsForgottenIsRefused(t *testing.T) {
 	require.Equal(t, "succeeded", w.get(made.ID).Status, "the payment stays")
 }
 
-func (w *town) journal() api.JournalStanding {
+func (w *harness) journal() api.JournalStanding {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/journal", "")
 	require.Equal(w.t, 200, a.status, string(a.body))
@@ -89,7 +89,7 @@ func (w *town) journal() api.JournalStanding {
 
 // rechargesWithCopies makes many recharges at once, copies the journal all the while, and gives the copy in which most
 // are unfinished.
-func (w *town) rechargesWithCopies(many int) (copied string) {
+func (w *harness) rechargesWithCopies(many int) (copied string) {
 	w.t.Helper()
 	stop, copies := make(chan struct{}), make(chan string, 1)
 	dir := w.t.TempDir()
@@ -121,7 +121,7 @@ func (w *town) rechargesWithCopies(many int) (copied string) {
 }
 
 // restore puts a copy in a journal's place, as the documents say.
-func (w *town) restore(copied, data string) {
+func (w *harness) restore(copied, data string) {
 	w.t.Helper()
 	w.stop()
 	require.NoError(w.t, w.end())
@@ -135,7 +135,7 @@ func (w *town) restore(copied, data string) {
 }
 
 // settledDown waits until recovery has looked at everything: nothing is unfinished any more, in whatever way.
-func (w *town) settledDown() {
+func (w *harness) settledDown() {
 	w.t.Helper()
 	require.Eventually(w.t, func() bool {
 		for _, p := range w.list("limit=200&status=created,processing").Data {
@@ -191,10 +191,10 @@ func TestAnOlderJournalPutBackBooksNothingASecondTime(t *testing.T) {
 			require.Equal(t, 200, held.ask("POST", held.router+atPayGram+"UserInfo", "").status,
 				"what changes nothing goes on")
 
-			var told strings.Builder
+			var output strings.Builder
 			release := journalReleaseCommand{Router: held.router, Reason: "compared with Paygrt's statement"}
-			require.NoError(t, release.Run(&host{ctx: t.Context(), stdout: &told, log: slog.New(slog.DiscardHandler)}))
-			require.Contains(t, told.String(), "compared with Paygrt's statement")
+			require.NoError(t, release.Run(&host{ctx: t.Context(), stdout: &output, log: slog.New(slog.DiscardHandler)}))
+			require.Contains(t, output.String(), "compared with Paygrt's statement")
 			require.ErrorContains(t, release.Run(&host{ctx: t.Context(), stdout: io.Discard}), "not held")
 			require.JSONEq(t, `{"status":"ok"}`, string(held.ask("GET", held.router+"/readyz", "").body))
 			require.Equal(t, 201,
@@ -220,28 +220,28 @@ func TestBackupAndCheckSayWhatIsInAJournal(t *testing.T) {
 	w.create(byPayGram)
 	to := filepath.Join(t.TempDir(), "journal.db")
 	run := func(command interface{ Run(h *host) error }) (string, error) {
-		var told strings.Builder
-		err := command.Run(&host{ctx: t.Context(), stdout: &told, log: slog.New(slog.DiscardHandler)})
-		return told.String(), err
+		var output strings.Builder
+		err := command.Run(&host{ctx: t.Context(), stdout: &output, log: slog.New(slog.DiscardHandler)})
+		return output.String(), err
 	}
 
-	told, err := run(&journalBackupCommand{To: to, Data: w.data})
+	output, err := run(&journalBackupCommand{To: to, Data: w.data})
 
 	require.NoError(t, err)
-	require.Contains(t, told, to+" is sound: journal ")
-	require.Contains(t, told, ", real, commit ")
-	require.Contains(t, told, "payments: requires_action 1\nnative operations: none\n")
+	require.Contains(t, output, to+" is sound: journal ")
+	require.Contains(t, output, ", real, commit ")
+	require.Contains(t, output, "payments: requires_action 1\nnative operations: none\n")
 	w.create(byPayGram)
 	w.stop()
 	require.NoError(t, w.end())
 	_, err = run(&journalCheckCommand{Journal: to, Data: w.data})
 	require.ErrorContains(t, err, "a router would hold it")
-	told, err = run(&journalCheckCommand{Data: w.data})
+	output, err = run(&journalCheckCommand{Data: w.data})
 	require.NoError(t, err)
-	require.Contains(t, told, "its witness saw nothing later")
-	told, err = run(&journalCheckCommand{Journal: to, Data: t.TempDir()})
+	require.Contains(t, output, "its witness saw nothing later")
+	output, err = run(&journalCheckCommand{Journal: to, Data: t.TempDir()})
 	require.NoError(t, err)
-	require.Contains(t, told, "no witness was found")
+	require.Contains(t, output, "no witness was found")
 }
 
 func TestARealJournalIsNoSandboxes(t *testing.T) {
@@ -269,7 +269,7 @@ func strangersWitness(t *testing.T) string {
 }
 
 // reachJournal gets every documented status of the operations on the journal, asked by an operator, and releases it.
-func (w *town) reachJournal(call func(operation, method, path, body string, headers ...string) answer,
+func (w *harness) reachJournal(call func(operation, method, path, body string, headers ...string) answer,
 	operator string,
 ) {
 	w.t.Helper()

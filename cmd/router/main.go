@@ -20,12 +20,14 @@ import (
 var version = "dev"
 
 type cli struct {
-	Serve     serveCommand        `cmd:"" help:"Take payments over HTTP."`
-	Sandbox   sandboxCommand      `cmd:"" help:"Run the five providers, simulated from their documents."`
-	Route     routeCommand        `cmd:"" help:"Check the rules, and ask where a payment would go."`
-	Plugin    pluginCommand       `cmd:"" help:"Check, inspect, sign and verify a plugin's module."`
-	Replay    replayCommand       `cmd:"" help:"Have an attempt's conversation with a plugin again, here."`
-	Call      callCommand         `cmd:"" help:"Have an account do something under its provider's own name for it, over a router's API."`
+	Serve   serveCommand   `cmd:"" help:"Take payments over HTTP."`
+	Sandbox sandboxCommand `cmd:"" help:"Run the five providers, simulated from their documents."`
+	Route   routeCommand   `cmd:"" help:"Check the rules, and ask where a payment would go."`
+	Plugin  pluginCommand  `cmd:"" help:"Check, inspect, sign and verify a plugin's module."`
+	Replay  replayCommand  `cmd:"" help:"Have an attempt's conversation with a plugin again, here."`
+
+	Call callCommand `cmd:"" help:"Run an operation of an account by its provider's name, over a router's API."`
+
 	Journal   journalCommand      `cmd:"" help:"Back the journal up, check a copy of it, and release one that is held."`
 	Callbacks callbackURLsCommand `cmd:"" name:"callback-urls" help:"Print where each account's provider is to report to."`
 	OpenAPI   openAPICommand      `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
@@ -39,7 +41,7 @@ type host struct {
 	environ []string
 	now     func() time.Time
 	log     *slog.Logger
-	// listening is told where a router listens once it does; nil where nobody asks.
+	// listening is called with the address once a router listens; nil calls nothing.
 	listening func(net.Addr)
 }
 

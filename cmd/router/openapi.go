@@ -12,9 +12,10 @@ import (
 )
 
 type openAPICommand struct {
-	Config   string `type:"existingfile" placeholder:"routing.yaml" help:"A routing file: the document then has each account's operations too, with their own schemas."`
+	Config string `type:"existingfile" placeholder:"routing.yaml" help:"Document this file's operations too."`
+
 	Plugins  string `default:"build/plugins" type:"path" help:"Folder of plugins' modules, with --config."`
-	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder that caches compiled plugins."`
 }
 
 // Run prints the document.

@@ -25,7 +25,7 @@ const (
 )
 
 // reading asks an account something that changes nothing.
-func (w *town) reading(operation, input string) api.Reading {
+func (w *harness) reading(operation, input string) api.Reading {
 	w.t.Helper()
 	a := w.ask("POST", w.router+atPayGram+operation, input)
 	require.Equal(w.t, 200, a.status, string(a.body))
@@ -33,7 +33,7 @@ func (w *town) reading(operation, input string) api.Reading {
 }
 
 // run has an account do something.
-func (w *town) run(operation, key, input string) api.Run {
+func (w *harness) run(operation, key, input string) api.Run {
 	w.t.Helper()
 	a := w.ask("POST", w.router+atPayGram+operation, input, "Idempotency-Key", key)
 	require.Equal(w.t, 201, a.status, string(a.body))
@@ -57,7 +57,7 @@ func number(t *testing.T, text string) decimal.Decimal {
 }
 
 // tethers is what UserInfo shows of USDT.
-func (w *town) tethers() decimal.Decimal {
+func (w *harness) tethers() decimal.Decimal {
 	w.t.Helper()
 	info := w.reading("UserInfo", "")
 	require.Equal(w.t, "{{masked}}", parsed(w.t, info.Output).Text("signSeed"),
@@ -71,7 +71,7 @@ func (w *town) tethers() decimal.Decimal {
 }
 
 // statementSum walks the statement, and adds up what it has of USDT.
-func (w *town) statementSum() (sum decimal.Decimal, entries int) {
+func (w *harness) statementSum() (sum decimal.Decimal, entries int) {
 	w.t.Helper()
 	sum = number(w.t, "0")
 	for path := "GetStatement"; ; {
@@ -237,7 +237,7 @@ func TestCallCommand(t *testing.T) {
 const recharged = `{"recharge_number":"9876543210","recharge_amount":"199","operator_code":"AT"}`
 
 // reachOperations gets every documented status of accounts' operations.
-func (w *town) reachOperations(call func(operation, method, path, body string, headers ...string) answer,
+func (w *harness) reachOperations(call func(operation, method, path, body string, headers ...string) answer,
 	operator string,
 ) {
 	w.t.Helper()

@@ -15,8 +15,10 @@ import (
 )
 
 type pluginCommand struct {
-	New     pluginNewCommand     `cmd:"" help:"Write the beginnings of a plugin in Go: one that builds, and passes its tests."`
-	Check   pluginCheckCommand   `cmd:"" help:"Check a plugin's module: that the router takes it, and that it stands what it may be fed."`
+	New pluginNewCommand `cmd:"" help:"Write a new plugin in Go that builds and passes its tests."`
+
+	Check pluginCheckCommand `cmd:"" help:"Check that the router accepts a module and that bad input does not break it."`
+
 	Inspect pluginInspectCommand `cmd:"" help:"Show what is in a plugin's module, and what it costs."`
 	Keygen  pluginKeygenCommand  `cmd:"" help:"Make a pair of keys to sign plugins with."`
 	Sign    pluginSignCommand    `cmd:"" help:"Sign a plugin's module, for its name and version."`
@@ -24,15 +26,17 @@ type pluginCommand struct {
 }
 
 type pluginCheckCommand struct {
-	File     string `arg:"" type:"existingfile" help:"The module, *.wasm."`
-	Vectors  string `type:"existingdir" help:"Folder of golden vectors, *.txtar: play them, damage them, and hold the manifest to them."`
+	File string `arg:"" type:"existingfile" help:"The module, *.wasm."`
+
+	Vectors string `type:"existingdir" help:"Folder of golden vectors (*.txtar) to play, damage and compare."`
+
 	Update   bool   `help:"Write what the module answers into the vectors first. Read the difference before you keep it."`
 	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
 func (p *pluginCheckCommand) Run(h *host) (err error) {
 	if p.Update && p.Vectors == "" {
-		return errors.New("--update writes into vectors: say where they are with --vectors")
+		return errors.New("--update writes vectors: name their folder with --vectors")
 	}
 	code, err := os.ReadFile(p.File)
 	if err != nil {

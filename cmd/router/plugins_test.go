@@ -42,7 +42,7 @@ func astray(t *testing.T) []byte {
 	return bytes.ReplaceAll(code, []byte("/private-api/crypto-orders/"), []byte("/private-api/crypto-ordres/"))
 }
 
-func (w *town) plugin(name string) api.Plugin {
+func (w *harness) plugin(name string) api.Plugin {
 	w.t.Helper()
 	a := w.ask("GET", w.router+"/v1/plugins/"+name, "")
 	require.Equal(w.t, 200, a.status, string(a.body))
@@ -50,17 +50,17 @@ func (w *town) plugin(name string) api.Plugin {
 }
 
 // serving is the digest that serves as stable.
-func (w *town) serving(name string) string {
+func (w *harness) serving(name string) string {
 	w.t.Helper()
 	for _, g := range w.plugin(name).Generations {
-		if g.State == "serving" {
+		if g.State == "active" {
 			return g.Digest
 		}
 	}
 	return ""
 }
 
-func (w *town) put(name, query string, code []byte, headers ...string) answer {
+func (w *harness) put(name, query string, code []byte, headers ...string) answer {
 	w.t.Helper()
 	return w.ask("PUT", w.router+"/v1/plugins/"+name+query, string(code),
 		append([]string{"Content-Type", "application/wasm"}, headers...)...)
@@ -187,7 +187,7 @@ func TestSignedPluginsOnly(t *testing.T) {
 		problem   string
 	}{
 		"unsigned":    {nil, "plugin-unsigned"},
-		"forged":      {sign("payplay", shipped(t, "payplay")), "plugin-signature-forged"},
+		"forged":      {sign("payplay", shipped(t, "payplay")), "plugin-signature-invalid"},
 		"as another":  {sign("paygram", code), "plugin-signed-otherwise"},
 		"good":        {sign("payplay", code), ""},
 		"not base 64": {nil, "malformed-request"},
@@ -268,8 +268,8 @@ func TestAttemptsAreReplayed(t *testing.T) {
 }
 
 // reachPlugins gets every documented status of the operations on plugins, asked by an operator.
-func (w *town) reachPlugins(call func(operation, method, path, body string, headers ...string) answer, operator string,
-	p api.Payment,
+func (w *harness) reachPlugins(call func(operation, method, path, body string, headers ...string) answer,
+	operator string, p api.Payment,
 ) {
 	w.t.Helper()
 	by := []string{"Authorization", "Bearer " + operator}

@@ -390,7 +390,7 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	b.t.Helper()
 	b.first.play(slices.Clone(one.responses), answer)
 	b.second.play(nil, nil)
-	told := fmt.Sprintf("%s answered with %d %q", one.name, answer.GetStatus(), answer.GetBody())
+	message := fmt.Sprintf("%s answered with %d %q", one.name, answer.GetStatus(), answer.GetBody())
 	if one.call.Payment == nil {
 		receipt, err := b.engine.Perform(b.t.Context(), "shop", b.key(), operation.Request{
 			Provider: "first", Operation: one.call.Operation, Input: one.call.Input,
@@ -399,7 +399,7 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 			return 0 // the input does not satisfy the schema
 		}
 		if b.first.sent > 0 {
-			require.Equal(b.t, operation.Unknown, receipt.Value.Status, told)
+			require.Equal(b.t, operation.Unknown, receipt.Value.Status, message)
 		}
 		return b.first.sent
 	}
@@ -407,8 +407,8 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	if err != nil || b.first.sent == 0 {
 		return 0
 	}
-	require.Equal(b.t, payment.Unknown, p.Status, told)
-	require.Zero(b.t, b.second.all, told)
+	require.Equal(b.t, payment.Unknown, p.Status, message)
+	require.Zero(b.t, b.second.all, message)
 
 	// Long after, when "not found" could be believed.
 	b.ahead += 24 * time.Hour
@@ -419,8 +419,8 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	}
 	p, err = b.engine.Payment(b.t.Context(), "shop", p.ID)
 	require.NoError(b.t, err)
-	require.Equal(b.t, payment.Unknown, p.Status, "a look-up after "+told)
-	require.Zero(b.t, b.second.all, "a look-up after "+told)
+	require.Equal(b.t, payment.Unknown, p.Status, "a look-up after "+message)
+	require.Zero(b.t, b.second.all, "a look-up after "+message)
 	return 1
 }
 

@@ -140,7 +140,7 @@ const thrifty = `rules:
 // A payment goes to the provider that asks least; those without a price come after it, as the rule writes them.
 func TestAPaymentGoesToTheCheapest(t *testing.T) {
 	t.Parallel()
-	site := &town{t: t, data: t.TempDir()}
+	site := &harness{t: t, data: t.TempDir()}
 	site.openSandbox(sandbox.Options{})
 	file, text := ownRouting(t)
 	text = strings.Replace(text, "  paygrt:\n", strings.ReplaceAll(exchangers, "{site}", site.simulated), 1)

@@ -19,12 +19,14 @@ import (
 )
 
 type replayCommand struct {
-	Attempt  string   `arg:"" help:"The attempt's id: att_…"`
-	Module   string   `type:"existingfile" help:"A module to hold against the one that made the attempt."`
-	Plugins  []string `type:"path" default:"build/plugins,data/plugins" help:"Folders, and those in them, in which the module that made the attempt is looked for."`
-	Router   string   `default:"http://127.0.0.1:8080" help:"The router whose attempt it is."`
-	APIKey   string   `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
-	Compiled string   `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Attempt string `arg:"" help:"The attempt's id: att_…"`
+	Module  string `type:"existingfile" help:"A module to hold against the one that made the attempt."`
+
+	Plugins []string `type:"path" default:"build/plugins,data/plugins" help:"Folders to search for the module."`
+
+	Router   string `default:"http://127.0.0.1:8080" help:"The router whose attempt it is."`
+	APIKey   string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
 // Run has the conversation again with the module that made it, holds that against the journal, and the other module
@@ -77,7 +79,7 @@ func (r *replayCommand) Run(h *host) error {
 		fmt.Errorf("%s answers otherwise in %d of %d calls", r.Module, len(found), len(former.Steps)))
 }
 
-// run has the conversation with a module, and tells its version.
+// run plays the flow with a module, and returns the module's version.
 func (r *replayCommand) run(h *host, code []byte, recording rerun.Recording) (rerun.Recording, string, error) {
 	generation, closer, err := openModule(h, code, r.Compiled)
 	if err != nil {
@@ -160,7 +162,7 @@ func recordingOf(journalled *api.Recording) (rerun.Recording, error) {
 	}
 	for _, trip := range journalled.Trips {
 		if len(trip.Attempt.Response) == 0 {
-			continue // nobody answered, and the plugin was not asked
+			continue // without an answer the plugin was not called
 		}
 		x, err := readExchange(trip.Attempt.Response)
 		if err != nil {
@@ -179,8 +181,8 @@ func recordingOf(journalled *api.Recording) (rerun.Recording, error) {
 	return recording, nil
 }
 
-// unlikeJournal says in what the requests that a run would send are not those that the journal has, by their method,
-// body and state: the rest has secrets in it, which nobody has here.
+// unlikeJournal is the difference between the requests of a run and those in the journal, by method, body and state:
+// the other parts contain secrets, which are not available here.
 func unlikeJournal(run rerun.Recording, trips []api.Trip) []string {
 	var sends []*abi.Send
 	for _, step := range run.Steps {
@@ -211,7 +213,7 @@ func unlikeJournal(run rerun.Recording, trips []api.Trip) []string {
 	return differs
 }
 
-// sameBody compares a body with what the journal shows of it. Where a secret was masked in that, nobody can tell here.
+// sameBody compares a body with its masked copy in the journal. A masked part matches anything.
 func sameBody(body []byte, shown string) bool {
 	return strings.Contains(shown, "{{secret:") ||
 		strings.ToValidUTF8(string(body), "\uFFFD") == strings.ToValidUTF8(shown, "\uFFFD")

@@ -17,13 +17,14 @@ import (
 type routeCommand struct {
 	Check   routeCheckCommand   `cmd:"" help:"Say everything that is wrong with a routing file."`
 	Explain routeExplainCommand `cmd:"" help:"Say where a payment would go, and why."`
-	Diff    routeDiffCommand    `cmd:"" help:"Say which of a router's latest payments an edited routing file would send elsewhere."`
+
+	Diff routeDiffCommand `cmd:"" help:"List the latest payments that an edited file routes differently."`
 }
 
 type routeCheckCommand struct {
 	File     string `arg:"" optional:"" default:"routing.yaml" type:"path" help:"The routing file."`
 	Plugins  string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder that caches compiled plugins."`
 	Secrets  bool   `help:"Also see that every secret is there."`
 }
 
@@ -63,7 +64,7 @@ func readRoutes(h *host, file, plugins,
 type routeExplainCommand struct {
 	File      string            `default:"routing.yaml" type:"path" help:"The routing file."`
 	Plugins   string            `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	Compiled  string            `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Compiled  string            `type:"path" env:"ROUTER_COMPILED" help:"Folder that caches compiled plugins."`
 	Kind      string            `default:"collect" placeholder:"recharge"`
 	Amount    string            `required:"" placeholder:"49.90"`
 	Currency  string            `required:"" placeholder:"EUR"`
@@ -74,7 +75,7 @@ type routeExplainCommand struct {
 	Provider  string            `help:"Pin the payment to a provider."`
 	Payer     string            `placeholder:"jane@shop.example" help:"The payer's e-mail address: splits may go by it."`
 	PaymentID string            `name:"payment-id" default:"pay_example" help:"Splits go by the payment's id."`
-	At        time.Time         `placeholder:"2026-03-01T12:00:00+01:00" help:"When it is created; now where it is left out."`
+	At        time.Time         `placeholder:"2026-03-01T12:00:00+01:00" help:"Time of creation; now by default."`
 }
 
 func (r *routeExplainCommand) Run(h *host) (err error) {

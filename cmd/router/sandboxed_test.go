@@ -60,7 +60,7 @@ var realEnvironment = []string{
 	"ROUTER_PROVIDERS__TILL__BASE_URL=https://api.payplay.example",
 }
 
-func sandboxed(t *testing.T) (w *town, file string) {
+func sandboxed(t *testing.T) (w *harness, file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "routing.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(real), 0o600))
@@ -72,7 +72,7 @@ func sandboxed(t *testing.T) (w *town, file string) {
 }
 
 // takes has an account take a payment, which has to be at the simulated provider; base is that one's address.
-func (w *town) takes(account, currency string) (p api.Payment, base string) {
+func (w *harness) takes(account, currency string) (p api.Payment, base string) {
 	w.t.Helper()
 	p = w.create(`{"amount":"0.5","currency":"` + currency +
 		`","country":"DE","description":"A lamp","return_url":"https://shop.example/thanks",` +
@@ -140,7 +140,7 @@ func TestASandboxedRouterDoesNotStartWithAnAccountThatHasNoSimulation(t *testing
 		Listen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Sandbox: true, Routing: file, Plugins: dir,
 		Compiled: compiled, Data: t.TempDir(), Grace: time.Second,
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	err := command.Run(&host{
 		ctx: ctx, stdout: io.Discard, environ: realEnvironment, now: time.Now,

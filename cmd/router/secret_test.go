@@ -96,17 +96,17 @@ var allFive = []string{byPayGram, byCryptogram, byPayPlay, byExchanger, recharge
 // Whatever a provider repeats, no credential is found in the journal's files, the log, or any answer.
 func TestNoSecretIsKeptOrTold(t *testing.T) {
 	t.Parallel()
-	behind := &town{t: t, log: &transcript{}, data: t.TempDir()}
+	behind := &harness{t: t, log: &transcript{}, data: t.TempDir()}
 	behind.openSandbox(sandbox.Options{})
 	front := *behind
 	front.simulated = tattler(t, behind.simulated)
 	w := build(t, plan{beside: &front})
-	var told bytes.Buffer
-	tell := func(a answer) { told.Write(a.body); told.WriteString(stringOf(a.header)) }
+	var answers bytes.Buffer
+	note := func(a answer) { answers.Write(a.body); answers.WriteString(stringOf(a.header)) }
 	for _, order := range allFive {
 		made := w.post(w.key(), order)
 		require.Equal(t, 201, made.status, string(made.body))
-		tell(made)
+		note(made)
 		p := w.list("limit=1").Data[0]
 		require.Contains(t, []string{"requires_action", "processing"}, p.Status, "%+v", p.Failure)
 		for _, kind := range []string{
@@ -115,24 +115,24 @@ func TestNoSecretIsKeptOrTold(t *testing.T) {
 		} {
 			provider := strings.TrimSuffix(p.Provider, "-eu")
 			w.ask("POST", behind.simulated+"/_sandbox/"+provider+"/faults", `{"count":1,`+kind+`}`)
-			tell(w.post(w.key(), order))
+			note(w.post(w.key(), order))
 			w.ask("DELETE", behind.simulated+"/_sandbox/"+provider+"/faults", "")
-			tell(w.ask("POST", w.router+"/v1/providers/"+p.Provider+"/resume", `{"reason":"the fault was made"}`))
+			note(w.ask("POST", w.router+"/v1/providers/"+p.Provider+"/resume", `{"reason":"the fault was made"}`))
 		}
 		for _, act := range []string{"refresh", "confirm", "cancel"} {
-			tell(w.ask("POST", w.router+"/v1/payments/"+p.ID+"/"+act, ""))
+			note(w.ask("POST", w.router+"/v1/payments/"+p.ID+"/"+act, ""))
 		}
-		tell(w.ask("PATCH", w.router+"/v1/payments/"+p.ID, `{"description":"Lamps"}`))
+		note(w.ask("PATCH", w.router+"/v1/payments/"+p.ID, `{"description":"Lamps"}`))
 	}
 	for _, p := range w.list("").Data {
 		a := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "")
-		tell(a)
+		note(a)
 		require.Contains(t, string(a.body), `"request"`)
 	}
-	tell(w.ask("GET", w.router+"/v1/payments", ""))
-	tell(w.ask("GET", w.router+"/v1/providers", ""))
-	require.Contains(t, told.String(), "X-Debug", "the attempts do show what was repeated")
-	requireNoSecret(t, "an answer", told.Bytes())
+	note(w.ask("GET", w.router+"/v1/payments", ""))
+	note(w.ask("GET", w.router+"/v1/providers", ""))
+	require.Contains(t, answers.String(), "X-Debug", "the attempts do show what was repeated")
+	requireNoSecret(t, "an answer", answers.Bytes())
 	requireNoSecret(t, "the log", []byte(w.log.String()))
 
 	journal := 0
@@ -198,7 +198,7 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 		t.Skip("it interprets five modules")
 	}
 	dir, compiled := plugins(t)
-	behind := &town{t: t, log: &transcript{}}
+	behind := &harness{t: t, log: &transcript{}}
 	behind.openSandbox(sandbox.Options{})
 	environ := append(sandbox.Environment(tattler(t, behind.simulated)), quick...)
 	log := slog.New(slog.DiscardHandler)

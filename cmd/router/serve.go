@@ -27,7 +27,7 @@ type serveCommand struct {
 	Witness           string        `type:"path" help:"File that holds the journal's last commit, where it is not to be in the data's folder: on another volume it outlives the journal."`
 	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
 	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
-	Patience          time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	WaitTimeout       time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
 	SendWithin        time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
 	Grace             time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
 	RecoverEvery      time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
@@ -82,7 +82,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: environ, Watch: s.Watch,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
-		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.Patience, Grace: s.Grace, SendWithin: s.SendWithin,
+		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
 		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,
 		Reconciler: payment.ReconcilerSettings{

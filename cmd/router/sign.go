@@ -131,7 +131,7 @@ func signingKey(h *host, path string) (minisign.PrivateKey, error) {
 
 type pluginVerifyCommand struct {
 	File      string   `arg:"" type:"existingfile" help:"The module, *.wasm."`
-	PluginKey []string `name:"plugin-key" required:"" help:"A minisign public key, or a file with one. May be given several times."`
+	PluginKey []string `name:"plugin-key" required:"" help:"A minisign public key, or a file with one; repeatable."`
 	Signature string   `type:"path" help:"The signature, where it is not FILE.minisig."`
 	Compiled  string   `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
@@ -157,7 +157,7 @@ func (p *pluginVerifyCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.File, err)
 	}
-	// What is signed is one thing; that it is true another. Only a module that somebody trusts is run for that.
+	// A signature does not prove that the manifest is true. Only a module that is trusted is run to find out.
 	_, manifest, err := described(h, p.File, p.Compiled)
 	if err != nil {
 		return err
@@ -235,7 +235,7 @@ func (p *pluginInspectCommand) Run(h *host) (err error) {
 	}
 	if report.Manifest == nil {
 		return errors.Join(write(h, text.String()),
-			fmt.Errorf("%s has no manifest: \"router plugin check\" says why", p.File))
+			fmt.Errorf("%s has no manifest: run \"router plugin check\" for the reason", p.File))
 	}
 	printManifest(&text, report.Manifest)
 	_, _ = fmt.Fprintf(&text, "fuel       at most %d for an everyday call; memory reached %d KiB\n", report.Fuel,

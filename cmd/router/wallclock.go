@@ -9,9 +9,9 @@ import (
 	"unsafe"
 )
 
-// clockOffsetVariable names a file that holds by how much the router's wall clock is wrong, for tests of clocks that
-// somebody sets: "72h" is three days ahead, "-1h" is an hour behind. The file may change while the router runs. The
-// monotonic clock goes on as it does.
+// clockOffsetVariable names a file with the error of the router's wall clock, for tests of clocks that are set: "72h"
+// is three days ahead, "-1h" is an hour behind. The file may change while the router runs. The monotonic clock is not
+// affected.
 const clockOffsetVariable = "ROUTER_CLOCK_OFFSET_FILE"
 
 // clockOffsetEvery is how often the file is read.
@@ -48,7 +48,7 @@ func armClock(environ []string, now func() time.Time) (func() time.Time, error) 
 	return clock.now, nil
 }
 
-// wrongClock is a clock whose wall reading is wrong by what a file says. It is safe for concurrent use.
+// wrongClock is a clock whose wall reading has the error in a file. It is safe for concurrent use.
 type wrongClock struct {
 	file   string
 	right  func() time.Time

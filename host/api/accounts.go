@@ -15,17 +15,19 @@ import (
 	"payrouter/host/money"
 )
 
-// AccountError says why something of an account is missing in an answer.
+// AccountError is the reason why data of an account is missing in an answer.
 type AccountError struct {
 	Provider string `json:"provider"`
-	Code     string `json:"code" doc:"The type of the problem, without its prefix; incomplete where the account's data is there, and not all of it" example:"provider-unanswered"`
-	Detail   string `json:"detail"`
+
+	Code string `json:"code" doc:"Problem type; incomplete: a part of the data is missing" example:"provider-unanswered"`
+
+	Detail string `json:"detail"`
 	// Failure is set where the provider declined.
 	Failure *attempt.Failure `json:"failure,omitempty"`
 	Cursor  string           `json:"cursor,omitempty" doc:"Goes on with this account alone, where a statement broke off"`
 }
 
-// incomplete is the code of an account that told more than is shown.
+// incomplete is the code for an account with more data than the answer shows.
 const incomplete = "incomplete"
 
 func accountErrorOf(provider string, err error) AccountError {
@@ -54,10 +56,12 @@ func accountErrors(absent []account.Error) []AccountError {
 
 // Balance is what an account holds of a currency.
 type Balance struct {
-	Provider  string `json:"provider"`
-	Available *Money `json:"available,omitempty" doc:"What can be spent; may be below zero. Left out where the provider does not say"`
-	Held      *Money `json:"held,omitempty" doc:"What is held back"`
-	Wallet    string `json:"wallet,omitempty" doc:"The provider's name, where the account has several of one currency"`
+	Provider string `json:"provider"`
+
+	Available *Money `json:"available,omitempty" doc:"What can be spent; may be negative; omitted if not reported"`
+
+	Held   *Money `json:"held,omitempty" doc:"What is held back"`
+	Wallet string `json:"wallet,omitempty" doc:"The provider's name, where the account has several of one currency"`
 }
 
 // Rate is at what an account exchanges: so much for so much, so that nothing is rounded.
@@ -69,11 +73,13 @@ type Rate struct {
 
 // Item is something that a provider offers.
 type Item struct {
-	Provider    string  `json:"provider"`
-	Code        string  `json:"code" doc:"How a payment names it: destination.operator, a currency, the direction_id of provider_options"`
-	Name        string  `json:"name,omitempty"`
-	Category    string  `json:"category,omitempty" doc:"The provider's word" example:"Mobile"`
-	Currency    string  `json:"currency,omitempty" doc:"What goes into a direction; of anything else the currency that it is in"`
+	Provider string `json:"provider"`
+	Code     string `json:"code" doc:"The value for a payment: destination.operator, a currency or a direction_id"`
+	Name     string `json:"name,omitempty"`
+	Category string `json:"category,omitempty" doc:"The provider's word" example:"Mobile"`
+
+	Currency string `json:"currency,omitempty" doc:"Of the item; of a direction, the currency paid in"`
+
 	CurrencyOut string  `json:"currency_out,omitempty" doc:"What comes out of a direction"`
 	Bounds      []bound `json:"bounds,omitempty"`
 }
@@ -114,7 +120,7 @@ func (a *api) registerAccounts(described huma.API) {
 		endpoint("list-catalog", http.MethodGet, "/v1/catalog/{topic}", "Ask accounts what they offer", ""), a.catalog)
 	huma.Register(described,
 		endpoint("create-quotes", http.MethodPost, "/v1/quotes", "Ask what a payment would come to",
-			"At each provider that says so beforehand, the cheapest first. Makes no payment.", http.StatusBadRequest),
+			"At each provider that can quote, the cheapest first. Creates no payment.", http.StatusBadRequest),
 		a.quotes)
 }
 
@@ -122,8 +128,8 @@ func (a *api) aggregator() account.Aggregator {
 	return account.Aggregator{Fetcher: a.settings.Accounts}
 }
 
-// tellers are the accounts to be asked of a subject: those that are named, or all that can tell.
-func (a *api) tellers(named []string, s account.QueryKind) ([]string, error) {
+// accountsFor are the accounts to query: the named ones, or all that support the query.
+func (a *api) accountsFor(named []string, s account.QueryKind) ([]string, error) {
 	fleet := a.engine.Fleet()
 	able := account.Able(&fleet.Fleet, s)
 	if len(named) == 0 {
@@ -135,18 +141,18 @@ func (a *api) tellers(named []string, s account.QueryKind) ([]string, error) {
 				fieldError{Parameter: "query provider", Detail: fmt.Sprintf("%q is not configured", name)})
 		}
 		if !slices.Contains(able, name) {
-			return nil, unsupported.problem(fmt.Sprintf("%s cannot tell of %s", name, s),
-				fieldError{Parameter: "query provider", Detail: name + " cannot tell of it"})
+			return nil, unsupported.problem(fmt.Sprintf("%s does not support %s", name, s),
+				fieldError{Parameter: "query provider", Detail: name + " does not support it"})
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(named))), nil
 }
 
-// gather asks for a subject.
-func (a *api) gather(ctx context.Context, named []string, s account.QueryKind,
+// aggregate asks for a subject.
+func (a *api) aggregate(ctx context.Context, named []string, s account.QueryKind,
 	q account.Query,
 ) ([]account.Answer, []AccountError, error) {
-	providers, err := a.tellers(named, s)
+	providers, err := a.accountsFor(named, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,7 +161,7 @@ func (a *api) gather(ctx context.Context, named []string, s account.QueryKind,
 }
 
 type balancesInput struct {
-	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 	Currency string   `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR"`
 }
 
@@ -170,7 +176,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, account.Balances, account.Query{Currency: in.Currency})
+	answers, missing, err := a.aggregate(ctx, in.Provider, account.Balances, account.Query{Currency: in.Currency})
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +192,7 @@ func (a *api) balances(ctx context.Context, in *balancesInput) (*balancesOutput,
 }
 
 type ratesInput struct {
-	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 	From     string   `query:"from" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"BTC"`
 	To       string   `query:"to" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
 }
@@ -202,7 +208,7 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	answers, missing, err := a.gather(ctx, in.Provider, account.Rates, account.Query{Currency: in.From})
+	answers, missing, err := a.aggregate(ctx, in.Provider, account.Rates, account.Query{Currency: in.From})
 	if err != nil {
 		return nil, err
 	}
@@ -220,9 +226,11 @@ func (a *api) rates(ctx context.Context, in *ratesInput) (*ratesOutput, error) {
 
 type catalogInput struct {
 	Topic    string   `path:"topic" enum:"operators,currencies,directions,wallets"`
-	Provider []string `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
-	Country  string   `query:"country" pattern:"^[A-Z]{2}$" patternDescription:"an ISO 3166-1 alpha-2 code" example:"IN" doc:"The payer's, as far as a provider knows it"`
-	Currency string   `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
+	Provider []string `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
+
+	Country string `query:"country" pattern:"^[A-Z]{2}$" patternDescription:"an ISO 3166-1 alpha-2 code" example:"IN"`
+
+	Currency string `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"USDT"`
 }
 
 type catalogOutput struct {
@@ -233,7 +241,7 @@ type catalogOutput struct {
 }
 
 func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
-	answers, missing, err := a.gather(ctx, in.Provider, account.QueryKind(in.Topic),
+	answers, missing, err := a.aggregate(ctx, in.Provider, account.QueryKind(in.Topic),
 		account.Query{Country: in.Country, Currency: in.Currency})
 	if err != nil {
 		return nil, err

@@ -31,11 +31,11 @@ type Settings struct {
 	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant
 	// "default": only for a router that listens on loopback.
 	Keys map[string]string
-	// Operators are the merchants in Keys that may also settle anybody's payment by hand, and change what serves.
-	// Without keys everybody may.
+	// Operators are the merchants in Keys that may also administer the router: resolve any payment and change what is
+	// active. Without keys every caller may.
 	Operators []string
 	// Webhooks are the merchants' endpoints. It has no default.
-	Webhooks *webhook.Book
+	Webhooks *webhook.Endpoints
 	// Live keeps the configuration. It has no default.
 	Live *live.Manager
 	// Plugins keeps the plugins. It has no default.
@@ -45,12 +45,12 @@ type Settings struct {
 	Accounts   *account.Reader
 	// Quotes asks providers for quotes. It has no default.
 	Quotes Surveyor
-	// Attempts is the journal's view of attempts, whoever's. It has no default.
+	// Attempts reads attempts of every merchant from the journal. It has no default.
 	Attempts Attempts
-	// Journal says whether the journal is held. Nil means that it is not, and that nobody asks.
+	// Journal reports whether the journal is held. Nil means that it is not.
 	Journal Journal
-	// Patience is how long a create waits for its first settled step. 0 means 30 s.
-	Patience time.Duration
+	// WaitTimeout is how long a create waits for its first settled step. 0 means 30 s.
+	WaitTimeout time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
 	MaxBody int64
 	// Ready is nil, or why the router should get no traffic now.
@@ -73,14 +73,14 @@ type Attempts interface {
 type api struct {
 	engine   *payment.Engine
 	settings Settings
-	// merchants are by the SHA-256 of their key, so that looking one up tells nothing about others by its time.
+	// merchants are by the SHA-256 of their key, so that the time of a look-up reveals nothing about other keys.
 	merchants map[[sha256.Size]byte]string
 }
 
 // New makes the handler of everything under /v1, /openapi.json, /docs, /healthz and /readyz.
 func New(engine *payment.Engine, settings Settings) http.Handler {
-	if settings.Patience == 0 {
-		settings.Patience = 30 * time.Second
+	if settings.WaitTimeout == 0 {
+		settings.WaitTimeout = 30 * time.Second
 	}
 	if settings.MaxBody == 0 {
 		settings.MaxBody = 1 << 20
@@ -210,7 +210,7 @@ func (a *api) ready() error {
 	return a.settings.Ready()
 }
 
-// logged tells of each request what may be told: no query, no body, no header.
+// logged logs each request without its query, body and headers.
 func (a *api) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}

@@ -13,7 +13,7 @@ import (
 // maxDepth bounds the nesting of a body.
 const maxDepth = 32
 
-// bodyError says what makes a body unreadable, and where.
+// bodyError is a reason why a body cannot be read, with its place.
 type bodyError struct {
 	// pointer is a JSON pointer; empty for the body as a whole.
 	pointer string

@@ -35,8 +35,8 @@ func configProblems(found []*routing.Problem) []ConfigProblem {
 
 // ConfigEdition is a configuration that served, or serves.
 type ConfigEdition struct {
-	Version string    `json:"version" doc:"What payments' decisions name: the same for texts that mean the same" example:"bb60d4d071f4"`
-	ETag    string    `json:"etag" doc:"For If-Match; it tells texts apart that are one version" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
+	Version string    `json:"version" doc:"Named in decisions; equal for equivalent texts" example:"bb60d4d071f4"`
+	ETag    string    `json:"etag" doc:"For If-Match; differs for each text" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
 	Since   time.Time `json:"since"`
 	Source  string    `json:"source" enum:"file,api,rollback"`
 	By      string    `json:"by,omitempty" doc:"The operator who edited it over the API"`
@@ -48,7 +48,7 @@ func editionOf(e live.Edition) ConfigEdition {
 
 func etag(e live.Edition) string { return `"` + e.Tag() + `"` }
 
-// ConfigPending is what the routing file says and what does not serve.
+// ConfigPending is a routing file that is not active.
 type ConfigPending struct {
 	Since    time.Time       `json:"since"`
 	Problems []ConfigProblem `json:"problems"`
@@ -62,7 +62,7 @@ type ConfigStatus struct {
 	History []ConfigEdition `json:"history" doc:"The newest first"`
 	Applied int             `json:"edits_applied" doc:"Since the router started"`
 	Refused int             `json:"edits_refused" doc:"Since the router started"`
-	Fleets  int             `json:"fleets" doc:"Configurations that payments on their way began with, the active one included"`
+	Fleets  int             `json:"fleets" doc:"Configurations still used by payments in flight, the active one included"`
 	Lines   int             `json:"connections" doc:"Accounts' connections that those hold, each with its breaker"`
 }
 
@@ -234,7 +234,7 @@ func (a *api) checkConfig(ctx context.Context, in *checkConfigInput) (*checkConf
 }
 
 type putRoutingInput struct {
-	IfMatch string `header:"If-Match" doc:"The ETag of the text that was edited, or * to replace whatever there is" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
+	IfMatch string `header:"If-Match" doc:"ETag of the edited text, or * for any" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
 	RawBody []byte `contentType:"application/yaml"`
 }
 
@@ -252,7 +252,7 @@ func (a *api) putRouting(ctx context.Context, in *putRoutingInput) (*editionOutp
 }
 
 type rollbackInput struct {
-	IfMatch string `header:"If-Match" doc:"The ETag of the configuration that serves, or *" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
+	IfMatch string `header:"If-Match" doc:"ETag of the active configuration, or *" example:"\"bb60d4d071f4-0d4c1f2a9b3e\""`
 	Body    struct {
 		Version string `json:"version" minLength:"1" maxLength:"64" example:"3f0a6f0f7a55"`
 	}
@@ -282,7 +282,7 @@ func (a *api) editor(ctx context.Context, ifMatch string) (string, live.Match, e
 	if strings.TrimSpace(ifMatch) == "" {
 		return "", live.Match{},
 			unconditional.problem(
-				"send the ETag of what you edited as If-Match, so that nobody else's edit is lost; * replaces "+
+				"send the ETag of what you edited as If-Match, so that no other edit is lost; * replaces "+
 					"whatever there is",
 				fieldError{Parameter: "header If-Match", Detail: "is missing"})
 	}

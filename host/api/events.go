@@ -15,10 +15,10 @@ import (
 type Event struct {
 	Sequence   int64     `json:"sequence" doc:"Rises over all payments: pass the last one seen as after"`
 	ID         string    `json:"id" example:"evt_01jd3x6v7q8r9s0t1v2w3x4y5z"`
-	Type       string    `json:"type" enum:"payment.created,payment.processing,payment.requires_action,payment.succeeded,payment.failed,payment.canceled,payment.expired,payment.unknown,payment.updated,payment.money_conflict,payment.abandoned_found"`
+	Type       string    `json:"type"`
 	PaymentID  string    `json:"payment_id"`
 	At         time.Time `json:"at"`
-	Cause      string    `json:"cause" enum:"request,answer,callback,poll,recovery,operator" doc:"By whose word the payment changed"`
+	Cause      string    `json:"cause" enum:"request,answer,callback,poll,recovery,operator" doc:"What caused the change"`
 	AttemptID  string    `json:"attempt_id,omitempty"`
 	CallbackID string    `json:"callback_id,omitempty"`
 	Operator   string    `json:"operator,omitempty"`
@@ -60,9 +60,9 @@ func (a *api) registerEvents(described huma.API) {
 func (a *api) registerResolve(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	resolve := a.endpoint("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
-		"For an operator, whoever's payment it is, where neither the provider nor a callback can tell what became of "+
+		"For an operator, on any merchant's payment, if neither a look-up nor a callback can settle "+
 			"it. The reason stays on the payment's timeline. "+
-			"A provider that says otherwise later shows as money_conflict.")
+			"A later report to the contrary sets money_conflict.")
 	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity)
 	huma.Register(described, resolve, a.resolve)
@@ -71,8 +71,10 @@ func (a *api) registerResolve(described huma.API) {
 type resolveInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
-		Status            string `json:"status" enum:"succeeded,failed,canceled,expired"`
-		Reason            string `json:"reason" minLength:"1" maxLength:"1024" doc:"How you know" example:"Their support confirmed ticket 4711"`
+		Status string `json:"status" enum:"succeeded,failed,canceled,expired"`
+
+		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"How it is known" example:"Support ticket 4711"`
+
 		ProviderReference string `json:"provider_reference,omitempty" maxLength:"255" doc:"Where you found it out"`
 	}
 }

@@ -116,7 +116,7 @@ func TestTheFirstSettledAnswerStandsWhoeverGotIt(t *testing.T) {
 type kept struct {
 	made    bool
 	variant int
-	// id and answer are empty while nobody has been told.
+	// id and answer are empty until a caller was answered.
 	id, answer string
 }
 
@@ -125,7 +125,7 @@ type asked struct {
 	variant int
 }
 
-type told struct {
+type reply struct {
 	status     int
 	id, answer string
 }
@@ -147,14 +147,14 @@ func keys() porcupine.Model {
 		},
 		Init: func() []any { return []any{kept{}} },
 		Step: func(state, input, output any) []any {
-			return next(state.(kept), input.(asked), output.(told))
+			return next(state.(kept), input.(asked), output.(reply))
 		},
 		DescribeOperation: func(input, output any) string { return fmt.Sprintf("%v %v", input, output) },
 	}
 	return model.ToModel()
 }
 
-func next(now kept, in asked, out told) []any {
+func next(now kept, in asked, out reply) []any {
 	if out.status == http.StatusServiceUnavailable {
 		// It may have been the first, or come to nothing.
 		if now.made {
@@ -187,22 +187,22 @@ func next(now kept, in asked, out told) []any {
 
 func TestTheModelOfKeysToldWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	at := func(n int64, in asked, out told) porcupine.Operation {
+	at := func(n int64, in asked, out reply) porcupine.Operation {
 		return porcupine.Operation{ClientId: int(n), Input: in, Output: out, Call: 2 * n, Return: 2*n + 1}
 	}
 	k, other := asked{"k", 0}, asked{"k", 1}
 	for what, history := range map[string][]porcupine.Operation{
-		"two payments":             {at(1, k, told{201, "1", "x"}), at(2, k, told{201, "2", "x"})},
-		"two answers":              {at(1, k, told{201, "1", "x"}), at(2, k, told{201, "1", "y"})},
-		"another body taken":       {at(1, k, told{201, "1", "x"}), at(2, other, told{201, "1", "x"})},
-		"the same body refused":    {at(1, k, told{201, "1", "x"}), at(2, k, told{422, "1", ""})},
-		"in flight before it came": {at(1, k, told{409, "1", ""}), at(2, k, told{201, "1", "x"})},
+		"two payments":             {at(1, k, reply{201, "1", "x"}), at(2, k, reply{201, "2", "x"})},
+		"two answers":              {at(1, k, reply{201, "1", "x"}), at(2, k, reply{201, "1", "y"})},
+		"another body taken":       {at(1, k, reply{201, "1", "x"}), at(2, other, reply{201, "1", "x"})},
+		"the same body refused":    {at(1, k, reply{201, "1", "x"}), at(2, k, reply{422, "1", ""})},
+		"in flight before it came": {at(1, k, reply{409, "1", ""}), at(2, k, reply{201, "1", "x"})},
 	} {
 		require.False(t, porcupine.CheckOperations(keys(), history), what)
 	}
 	require.True(t, porcupine.CheckOperations(keys(), []porcupine.Operation{
-		at(1, k, told{503, "", ""}), at(2, k, told{409, "1", ""}), at(3, other, told{422, "1", ""}),
-		at(4, k, told{201, "1", "x"}), at(5, k, told{201, "1", "x"}),
+		at(1, k, reply{503, "", ""}), at(2, k, reply{409, "1", ""}), at(3, other, reply{422, "1", ""}),
+		at(4, k, reply{201, "1", "x"}), at(5, k, reply{201, "1", "x"}),
 	}))
 }
 
@@ -240,7 +240,7 @@ func TestKeysAreLinearizableAcrossCrashes(t *testing.T) {
 					answer := s.ask(http.MethodPost, "/v1/payments", orderOf(fmt.Sprintf("%d.00", 10+in.variant)),
 						"Idempotency-Key", in.key)
 					returned := time.Since(began).Nanoseconds()
-					out := told{status: answer.Code}
+					out := reply{status: answer.Code}
 					switch answer.Code {
 					case http.StatusCreated:
 						out.id, out.answer = idOf(t, answer.Body.String()), answer.Body.String()
@@ -277,7 +277,7 @@ func TestKeysAreLinearizableAcrossCrashes(t *testing.T) {
 
 	seen := map[int]int{}
 	for _, operation := range history {
-		seen[operation.Output.(told).status]++
+		seen[operation.Output.(reply).status]++
 	}
 	t.Logf("answers by status: %v", seen)
 	for _, status := range []int{http.StatusCreated, http.StatusUnprocessableEntity, http.StatusServiceUnavailable} {

@@ -13,11 +13,11 @@ import (
 
 const journalPath = "/v1/journal"
 
-// Journal says how far the journal may be relied on, and is released.
+// Journal reports the standing of the journal, and releases it.
 type Journal interface {
 	// Hold is nil, or why no request may leave that may move money.
 	Hold() error
-	// Standing tells how far the journal may be relied on.
+	// Standing is the standing of the journal.
 	Standing(ctx context.Context) (payment.Standing, error)
 	// Release ends a hold at an operator's word; payment.ErrNotHeld where there is none.
 	Release(ctx context.Context, operator, reason string) error
@@ -28,10 +28,10 @@ type JournalStanding struct {
 	Identity      string          `json:"identity" doc:"The same for all copies of a journal"`
 	Mode          string          `json:"mode,omitempty" enum:"sandbox,real"`
 	Commits       int64           `json:"commits" doc:"Transactions that changed anything"`
-	Held          *payment.Hold   `json:"held,omitempty" doc:"Why nothing is sent that may move money; left out while the journal is not held"`
-	DoubtedBefore *time.Time      `json:"doubted_before,omitempty" doc:"Of what was made before, more may have been sent than the journal shows"`
-	RunSeconds    int64           `json:"run_seconds" doc:"The journal's own clock, in which lifetimes count: how long it was in use"`
-	ClockJump     *ClockJump      `json:"clock_jump,omitempty" doc:"The last jump of the wall clock since the router started"`
+	Held          *payment.Hold   `json:"held,omitempty" doc:"Why no money-moving request is sent; omitted if not held"`
+	DoubtedBefore *time.Time      `json:"doubted_before,omitempty" doc:"Older records may lack requests that were sent"`
+	RunSeconds    int64           `json:"run_seconds" doc:"The journal clock: how long the journal was in use"`
+	ClockJump     *ClockJump      `json:"clock_jump,omitempty" doc:"The last jump of the wall clock since the start"`
 	Witness       JournalWitness  `json:"witness"`
 	Events        []JournalChange `json:"events" doc:"What happened to the journal itself, the newest first"`
 }
@@ -91,7 +91,7 @@ func (a *api) journal(ctx context.Context, _ *struct{}) (*journalOutput, error) 
 
 type releaseInput struct {
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"What you compared it with" example:"Compared with the providers' statements of 3 May: nothing is missing"`
+		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"Why it is safe" example:"Compared with statements"`
 	}
 }
 
@@ -142,15 +142,15 @@ func (a *api) hold() error {
 	return a.settings.Journal.Hold()
 }
 
-// health is what /healthz and /readyz say.
+// health is the answer of /healthz and /readyz.
 type health struct {
 	Status string `json:"status"`
 	// Reason is why the journal is held.
 	Reason string `json:"reason,omitempty"`
 }
 
-// readyz fails where the journal takes no writes. A held router still serves reads and callbacks, so it stays in
-// rotation and says that it is held.
+// readyz fails if the journal takes no writes. A held router still serves reads and callbacks, so it stays in rotation
+// and reports that it is held.
 func (a *api) readyz(w http.ResponseWriter, _ *http.Request) {
 	if a.ready() != nil {
 		writeHealth(w, http.StatusServiceUnavailable, health{Status: "unavailable"})

@@ -59,7 +59,7 @@ func unquote(text string) (string, error) {
 	return "", errors.New("has no closing quote")
 }
 
-// fingerprint tells requests apart that share a key: method, path and the body's canonical form.
+// fingerprint distinguishes requests with one key: by method, path and the canonical form of the body.
 func fingerprint(method, path string, canonical []byte) string {
 	sum := sha256.New()
 	for _, part := range [][]byte{[]byte(method), []byte(path), canonical} {

@@ -20,8 +20,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// OpenAPI is the document of the API, as JSON. With a fleet it has a path for each operation of each account, with its
-// own schemas; without one, those that say what all of them are like.
+// OpenAPI is the document of the API, as JSON. With a fleet it has a path for each operation of each account with its
+// own schemas; without one it has the generic paths.
 func OpenAPI(version string, fleet *payment.Fleet) ([]byte, error) {
 	a := &api{settings: Settings{Version: version, MaxBody: 1 << 20}}
 	described := humago.New(http.NewServeMux(), a.config())
@@ -33,7 +33,7 @@ func OpenAPI(version string, fleet *payment.Fleet) ([]byte, error) {
 	return withAccounts(general, fleet)
 }
 
-// document serves the API's document. What accounts there are is told to those who may list them. It is safe for
+// document serves the OpenAPI document. It includes accounts only for callers who may list them. It is safe for
 // concurrent use.
 type document struct {
 	api     *api
@@ -132,7 +132,7 @@ func describe(o operation.Operation, input, output node) node {
 	}
 	responses := node{"default": content("A problem", "application/problem+json", reference("Problem"))}
 	if o.Safe() {
-		responses["200"] = content("What the provider says", "application/json", narrowed("Reading", output))
+		responses["200"] = content("The provider's answer", "application/json", narrowed("Reading", output))
 	} else {
 		parameters = append(
 			parameters,

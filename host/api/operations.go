@@ -26,15 +26,18 @@ func operationsPath(provider string) string { return "/v1/providers/" + provider
 
 // Operation is what an account can be asked to do under the name that its provider gives it.
 type Operation struct {
-	Name           string          `json:"name" example:"IssueInvoice"`
-	Summary        string          `json:"summary"`
-	Idempotency    string          `json:"idempotency" enum:"safe,keyed,abandonable,none" doc:"What an unanswered call may have done, for this account; safe ones change nothing, and make no run"`
-	Documented     string          `json:"documented" enum:"full,partial,no" doc:"How far the provider's public documents cover it"`
+	Name    string `json:"name" example:"IssueInvoice"`
+	Summary string `json:"summary"`
+
+	Idempotency string `json:"idempotency" enum:"safe,keyed,abandonable,none" doc:"Idempotency class; safe makes no run"`
+
+	Documented string `json:"documented" enum:"full,partial,no" doc:"Coverage by the provider's public documents"`
+
 	Paged          bool            `json:"paged" doc:"It answers in pages, walked by cursor and next_cursor"`
-	DeclineIsFinal bool            `json:"decline_is_final" doc:"False where the provider may still report success after it declined"`
+	DeclineIsFinal bool            `json:"decline_is_final" doc:"False if success may follow a decline"`
 	InputSchema    json.RawMessage `json:"input_schema" doc:"JSON Schema (2020-12)"`
 	OutputSchema   json.RawMessage `json:"output_schema" doc:"JSON Schema (2020-12)"`
-	Fuel           *int64          `json:"fuel,omitempty" doc:"The most that a call of it took since its plugin's generation serves; left out where it was not called"`
+	Fuel           *int64          `json:"fuel,omitempty" doc:"The most fuel that one call used in this plugin generation"`
 }
 
 func (a *api) operationOf(o operation.Operation) Operation {
@@ -61,27 +64,29 @@ func schemaText(text string) json.RawMessage { return json.RawMessage(cmp.Or(tex
 
 // Reading is the answer of an operation that changes nothing.
 type Reading struct {
-	Output     json.RawMessage `json:"output" doc:"The provider's word, as the operation's output_schema has it; amounts are decimal text"`
+	Output     json.RawMessage `json:"output" doc:"As in the operation's output_schema; amounts are decimal text"`
 	NextCursor string          `json:"next_cursor,omitempty" doc:"Empty on the last page"`
-	Fuel       int64           `json:"fuel" doc:"What the plugin burned"`
+	Fuel       int64           `json:"fuel" doc:"Fuel that the plugin used"`
 }
 
 // Run is one performance of an operation that may change something at its provider.
 type Run struct {
-	ID                string           `json:"id" example:"op_01jd3x6v7q8r9s0t1v2w3x4y5z"`
-	Provider          string           `json:"provider"`
-	Operation         string           `json:"operation"`
-	Status            string           `json:"status" enum:"processing,succeeded,failed,unknown" doc:"unknown means that something was sent and nobody knows what became of it: an operator has to find out, and resolve it"`
+	ID        string `json:"id" example:"op_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+	Provider  string `json:"provider"`
+	Operation string `json:"operation"`
+
+	Status string `json:"status"`
+
 	Idempotency       string           `json:"idempotency" enum:"keyed,abandonable,none,safe"`
 	AskedBy           string           `json:"asked_by" doc:"The API key's name"`
 	Input             json.RawMessage  `json:"input"`
 	Cursor            string           `json:"cursor,omitempty" doc:"The page that was asked for"`
-	Output            json.RawMessage  `json:"output,omitempty" doc:"The provider's word"`
+	Output            json.RawMessage  `json:"output,omitempty" doc:"As in the operation's output_schema"`
 	NextCursor        string           `json:"next_cursor,omitempty"`
 	ProviderReference string           `json:"provider_reference,omitempty"`
-	Failure           *attempt.Failure `json:"failure,omitempty" doc:"Why it failed, or why nobody knows"`
+	Failure           *attempt.Failure `json:"failure,omitempty" doc:"Why it failed, or why the result is unknown"`
 	Alert             string           `json:"alert,omitempty" doc:"Something that a person should look at"`
-	Resolved          *Resolved        `json:"resolved,omitempty" doc:"Set where an operator said what became of it"`
+	Resolved          *Resolved        `json:"resolved,omitempty" doc:"Set if an operator resolved it"`
 	Attempts          int              `json:"attempts"`
 	CreatedAt         time.Time        `json:"created_at"`
 	UpdatedAt         time.Time        `json:"updated_at"`
@@ -165,14 +170,14 @@ func (a *api) registerRuns(described huma.API) {
 	}
 	huma.Register(described,
 		endpoint("list-runs", http.MethodGet, "", "List what accounts were asked to do",
-			"Newest first, whoever asked.",
+			"Newest first, of all merchants.",
 			http.StatusUnprocessableEntity), a.listRuns)
 	huma.Register(described, endpoint("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound),
 		a.getRun)
 	huma.Register(described, endpoint("list-run-attempts", http.MethodGet, "/{id}/attempts", "List a run's attempts",
 		"Each is one request to a provider, with secrets masked.", http.StatusNotFound), a.runAttempts)
 	huma.Register(described,
-		endpoint("resolve-run", http.MethodPost, "/{id}/resolve", "Say what became of a run that nobody knows of",
+		endpoint("resolve-run", http.MethodPost, "/{id}/resolve", "Resolve a run whose result is unknown",
 			"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
 			http.StatusUnprocessableEntity), a.resolveRun)
@@ -219,10 +224,12 @@ func (a *api) getOperation(_ context.Context, in *operationInput) (*operationOut
 }
 
 type performInput struct {
-	Provider    string `path:"provider" maxLength:"64" example:"paygram-eu"`
-	Operation   string `path:"operation" maxLength:"128" example:"IssueInvoice" doc:"A slash in it is %2F"`
-	Cursor      string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before, where the operation is paged"`
-	Key         string `header:"Idempotency-Key" doc:"For what may change something: new for each run, the same for each repetition; at most 255 printable characters" example:"payout-77-try-1"`
+	Provider  string `path:"provider" maxLength:"64" example:"paygram-eu"`
+	Operation string `path:"operation" maxLength:"128" example:"IssueInvoice" doc:"A slash in it is %2F"`
+	Cursor    string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before, where the operation is paged"`
+
+	Key string `header:"Idempotency-Key" doc:"Required unless safe; at most 255 characters" example:"payout-77-try-1"`
+
 	Prefer      string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
 	ContentType string `header:"Content-Type" hidden:"true"`
 	RawBody     []byte `contentType:"application/json"`
@@ -260,7 +267,7 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	}
 	receipt, err := a.settings.Operations.Perform(ctx, asking, key, operation.Request{
 		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
-	}, a.patience(in.Prefer))
+	}, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Value.ID)
 	}
@@ -374,8 +381,10 @@ type listRunsInput struct {
 	Provider  string   `query:"provider"`
 	Operation string   `query:"operation"`
 	Status    []string `query:"status" enum:"processing,succeeded,failed,unknown"`
-	Cursor    string   `query:"cursor" pattern:"^op_[0-9a-z]{26}$" patternDescription:"next_cursor of a page" doc:"next_cursor of the page before"`
-	Limit     int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
+
+	Cursor string `query:"cursor" pattern:"^op_[0-9a-z]{26}$" patternDescription:"next_cursor of a page"`
+
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
 type listRunsOutput struct {
@@ -424,7 +433,8 @@ type resolveRunInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		Status string `json:"status" enum:"succeeded,failed"`
-		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"How you know" example:"The statement of 1 March has it"`
+
+		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"How it is known" example:"Statement of 1 March"`
 	}
 }
 
@@ -448,7 +458,7 @@ func (p *Problem) about(id string) *Problem {
 	return p
 }
 
-// isAbsent tells an error that says there is no such thing: then it is about nothing.
+// isAbsent reports whether an error means that the object does not exist.
 func isAbsent(err error) bool {
 	return errors.Is(err, payment.ErrNotFound) || errors.Is(err, operation.ErrNotFound)
 }

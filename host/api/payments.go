@@ -28,7 +28,7 @@ func (a *api) register(described huma.API) {
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
 		"Routes the payment to a provider and waits for its first settled step, 30 s by default. A payment that the "+
-			"provider declines is a 201 with status failed: it exists, and says why.")
+			"provider declines is a 201 with status failed: it exists, and failure has the reason.")
 	create.DefaultStatus = http.StatusCreated
 	answers(&create, registry, Payment{}, "application/json", http.StatusCreated, http.StatusAccepted)
 	refuses(&create, registry, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge,
@@ -134,7 +134,8 @@ func refuses(operation *huma.Operation, registry huma.Registry, statuses ...int)
 }
 
 type createInput struct {
-	Key     string `header:"Idempotency-Key" doc:"New for each payment, the same for each repetition; at most 255 printable characters" example:"order-1001-try-1"`
+	Key string `header:"Idempotency-Key" doc:"One per payment; at most 255 characters" example:"order-1001-try-1"`
+
 	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
 	RawBody []byte
 	Body    orderBody
@@ -175,7 +176,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
-	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.patience(in.Prefer))
+	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Value.ID)
 	}
@@ -201,7 +202,7 @@ func (a *api) keep(ctx context.Context, merchant, id string, key attempt.Key, ou
 		return out, nil // the key was forgotten meanwhile, and there will be no repetition
 	}
 	if err != nil {
-		// An answer that cannot be kept is not given: a repetition would be told another.
+		// An answer that cannot be stored is not sent: a repetition would get another.
 		return nil, problemOf(err, id)
 	}
 	out.Status, out.Body = standing.Status, standing.Body
@@ -227,13 +228,13 @@ func keyFor(header string, count int, path string, raw []byte) (attempt.Key, err
 	return attempt.Key{Value: value, Fingerprint: fingerprint(http.MethodPost, path, body)}, nil
 }
 
-func (a *api) patience(prefer string) time.Duration {
+func (a *api) waitTimeout(prefer string) time.Duration {
 	for preference := range strings.SplitSeq(prefer, ",") {
 		if strings.EqualFold(strings.TrimSpace(preference), "respond-async") {
 			return 0
 		}
 	}
-	return a.settings.Patience
+	return a.settings.WaitTimeout
 }
 
 // repeat answers a key that was used before.
@@ -321,8 +322,9 @@ func (a *api) refresh(ctx context.Context, in *idInput) (*paymentOutput, error) 
 type confirmInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
-		Operation string          `json:"operation,omitempty" doc:"One of the provider's confirm operations; empty for its default" example:"PayInvoice"`
-		Input     json.RawMessage `json:"input,omitempty" doc:"What that operation takes, a JSON object"`
+		Operation string `json:"operation,omitempty" doc:"A confirm operation; empty for the default" example:"PayInvoice"`
+
+		Input json.RawMessage `json:"input,omitempty" doc:"What that operation takes, a JSON object"`
 	}
 }
 
@@ -354,15 +356,18 @@ func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, erro
 }
 
 type listInput struct {
-	Status    []string  `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+	Status []string `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+
 	Provider  string    `query:"provider"`
 	Kind      string    `query:"kind" enum:"collect,payout,recharge,transfer"`
 	Currency  string    `query:"currency"`
 	Reference string    `query:"reference"`
 	From      time.Time `query:"created_from" doc:"RFC 3339, included"`
 	Until     time.Time `query:"created_until" doc:"RFC 3339, not included"`
-	Cursor    string    `query:"cursor" pattern:"^pay_[0-9a-z]{26}$" patternDescription:"next_cursor of a page" doc:"next_cursor of the page before"`
-	Limit     int       `query:"limit" minimum:"1" maximum:"500" default:"100"`
+
+	Cursor string `query:"cursor" pattern:"^pay_[0-9a-z]{26}$" patternDescription:"next_cursor of a page"`
+
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
 type listOutput struct {
@@ -421,7 +426,7 @@ func shownAttempts(found []attempt.Attempt) *attemptsOutput {
 }
 
 type explainInput struct {
-	PaymentID string `query:"payment_id" maxLength:"64" doc:"Splits go by a payment's id; empty explains for a made-up one"`
+	PaymentID string `query:"payment_id" maxLength:"64" doc:"The id that weighted splits hash; made up if empty"`
 	Body      orderBody
 }
 
@@ -456,7 +461,7 @@ type Provider struct {
 	Available     bool     `json:"available"`
 	Reason        string   `json:"reason,omitempty" doc:"Why it is not asked now"`
 	// Held is left out where nothing holds new payments back but a breaker.
-	Held *HeldAccount `json:"held,omitempty" doc:"Set where the account is sent no new payments for how its provider answered, or for its rate"`
+	Held *HeldAccount `json:"held,omitempty" doc:"Set if the account is paused, on trial, suspended or at its rate"`
 }
 
 type providersOutput struct {
@@ -485,7 +490,7 @@ func providerOf(account *attempt.Account) Provider {
 		Available: true,
 	}
 	for _, flow := range manifest.GetFlows() {
-		p.Kinds = append(p.Kinds, strings.ToLower(strings.TrimPrefix(flow.GetKind().String(), "KIND_")))
+		p.Kinds = append(p.Kinds, lower(flow.GetKind().String(), "KIND_"))
 		p.Currencies = append(p.Currencies, flow.GetCurrencies()...)
 	}
 	slices.Sort(p.Currencies)

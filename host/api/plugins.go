@@ -22,7 +22,7 @@ type PluginGeneration struct {
 	Number    int64     `json:"number" doc:"Counts generations of all plugins since the router started; attempts name it"`
 	Digest    string    `json:"digest" doc:"SHA-256 of the module"`
 	Version   string    `json:"version" example:"1.2.0"`
-	State     string    `json:"state" enum:"serving,canary,warm,draining"`
+	State     string    `json:"state" enum:"active,canary,warm,draining"`
 	LoadedAt  time.Time `json:"loaded_at"`
 	Source    string    `json:"source,omitempty" example:"upload by desk"`
 	Signed    bool      `json:"signed" doc:"Whether a trusted key stands behind it"`
@@ -61,22 +61,22 @@ type PluginCanary struct {
 	Percent int           `json:"percent" doc:"Percentage points by which the canary may be worse"`
 }
 
-// Plugin is what can be said of a plugin.
+// Plugin is the state of a plugin.
 type Plugin struct {
 	Name        string             `json:"name" example:"paygram"`
 	Title       string             `json:"title,omitempty" example:"PayGram"`
 	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
 	Canary      *PluginCanary      `json:"canary,omitempty"`
-	Recorded    int                `json:"recorded" doc:"Conversations that a candidate would be held against"`
+	Recorded    int                `json:"recorded" doc:"Recorded flows that a candidate is compared with"`
 	Events      []PluginEvent      `json:"events,omitempty" doc:"The last steps, the oldest first"`
 }
 
-// PluginDifference is one thing that a candidate would do otherwise. Nothing that a payer said is in it.
+// PluginDifference is one difference between a candidate and the active generation. It has no payer data.
 type PluginDifference struct {
 	Kind      string   `json:"kind" enum:"requests,outcomes,failures,fuel"`
 	Operation string   `json:"operation"`
 	PaymentID string   `json:"payment_id,omitempty"`
-	Call      int      `json:"call,omitempty" doc:"Counts the plugin's calls of a conversation from 1, the first of which prepares"`
+	Call      int      `json:"call,omitempty" doc:"Number of the plugin call within the flow; 1 is prepare"`
 	Lines     []string `json:"lines" example:"- request/body/amount: \"49.90\""`
 }
 
@@ -241,11 +241,14 @@ func (a *api) shownPlugin(name string, err error) (*pluginOutput, error) {
 }
 
 type putPluginInput struct {
-	Name      string   `path:"name" maxLength:"64" example:"paygram"`
-	Canary    int      `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that it is to be tried on beside what serves; 0 makes it serve all"`
-	Allow     []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older" doc:"What is not to stop it, comma-separated"`
-	Signature string   `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
-	RawBody   []byte   `contentType:"application/wasm"`
+	Name string `path:"name" maxLength:"64" example:"paygram"`
+
+	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
+
+	Allow []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older" doc:"Differences to accept"`
+
+	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
+	RawBody   []byte `contentType:"application/wasm"`
 }
 
 type installOutput struct {
@@ -269,7 +272,7 @@ func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput
 	for _, allowed := range in.Allow {
 		candidate.Allow = append(candidate.Allow, plugin.Allowance(allowed))
 	}
-	// An upload whose caller hangs up is finished all the same: half a change is nobody's wish.
+	// An upload is completed even if its caller hangs up: half a change would help no one.
 	report, err := a.settings.Plugins.Install(context.WithoutCancel(ctx), candidate)
 	if err != nil {
 		p := problemOf(err, "")
@@ -313,7 +316,7 @@ type canaryInput struct {
 	Name string `path:"name" maxLength:"64" example:"paygram"`
 	Body struct {
 		Action string `json:"action" enum:"share,promote,abort"`
-		Share  int    `json:"share,omitempty" minimum:"1" maximum:"99" doc:"Percentage of new payments, with the action share"`
+		Share  int    `json:"share,omitempty" minimum:"1" maximum:"99" doc:"Percentage of new payments, for share"`
 	}
 }
 

@@ -48,7 +48,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	retryAfter int
 }
 
-// fieldError says what is wrong with one member of the body, or with one parameter.
+// fieldError is a mistake in one member of the body or one parameter.
 type fieldError struct {
 	Pointer   string `json:"pointer,omitempty" doc:"JSON pointer into the body" example:"/amount"`
 	Parameter string `json:"parameter,omitempty" doc:"Header, query or path parameter" example:"header Idempotency-Key"`
@@ -118,7 +118,7 @@ var (
 	wrongMethod  = problemKind{"wrong-method", http.StatusMethodNotAllowed, "The path does not take this method", 0}
 	unauthorized = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	forbidden    = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
-	unsupported  = problemKind{"unsupported", http.StatusUnprocessableEntity, "The provider cannot tell this", 0}
+	unsupported  = problemKind{"unsupported", http.StatusUnprocessableEntity, "The account does not support this", 0}
 	noRoute      = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow   = problemKind{
 		"no-route-now", http.StatusServiceUnavailable,
@@ -245,7 +245,7 @@ var problems = []struct {
 	},
 	{
 		signature.ErrSignatureInvalid,
-		problemKind{"plugin-signature-forged", http.StatusUnprocessableEntity, "The module's signature is forged", 0},
+		problemKind{"plugin-signature-invalid", http.StatusUnprocessableEntity, "The module's signature is invalid", 0},
 	},
 	{
 		signature.ErrStatement,
@@ -398,7 +398,7 @@ func noRouteProblem(route *payment.NoRouteError) *Problem {
 	return p
 }
 
-// invalidFields collects every *payment.InvalidError that an error joins.
+// invalidFields collects every *invalid.Error that an error joins.
 func invalidFields(err error) []fieldError {
 	if one, ok := err.(*invalid.Error); ok { //nolint:errorlint // the walk below unwraps
 		return []fieldError{{Pointer: one.Field, Detail: one.Reason}}
@@ -461,7 +461,7 @@ func fieldOf(status int, detail *huma.ErrorDetail) fieldError {
 	if in != "body" {
 		return fieldError{Parameter: strings.TrimSpace(in + " " + path), Detail: detail.Message}
 	}
-	// Of a body that cannot be read huma tells no place, but gives the body as the value.
+	// For a body that cannot be read, huma gives no location but the body as the value.
 	if text, whole := detail.Value.(string); whole && status == http.StatusBadRequest {
 		if _, refused := canonical([]byte(text)); refused != nil {
 			return fieldError{Pointer: refused.pointer, Detail: refused.reason}

@@ -16,8 +16,8 @@ import (
 	"payrouter/host/quote"
 )
 
-// Surveyor asks providers what an order comes to, as quote.Book does: it ends with ctx, and says of each that has no
-// offer why.
+// Surveyor queries providers for quotes, as quote.Book does: it ends with ctx, and gives a reason for each provider
+// without an offer.
 type Surveyor interface {
 	Survey(ctx context.Context, o payment.Order, providers []string) (offers map[string]quote.Offer,
 		none map[string]error)
@@ -26,13 +26,13 @@ type Surveyor interface {
 // Quote is what a payment would come to at a provider.
 type Quote struct {
 	Provider  string    `json:"provider"`
-	Price     Money     `json:"price" doc:"What is lost on the way, in the payment's currency: what is paid less what is got, the other currency valued at the best rate among these quotes"`
-	Pays      Money     `json:"pays" doc:"What leaves whoever pays, all fees included"`
-	Gets      Money     `json:"gets" doc:"What reaches whoever is paid, after all fees"`
+	Price     Money     `json:"price" doc:"Cost in the payment's currency: pays less gets, valued at the best rate quoted"`
+	Pays      Money     `json:"pays" doc:"What the paying side pays, all fees included"`
+	Gets      Money     `json:"gets" doc:"What the receiving side gets, after all fees"`
 	Rate      *exchange `json:"rate,omitempty" doc:"Before fees"`
-	Fees      []Money   `json:"fees" doc:"What of it are fees; empty where the provider does not tell them from the rate"`
+	Fees      []Money   `json:"fees" doc:"Fees; empty if the provider includes them in the rate"`
 	Bounds    []bound   `json:"bounds,omitempty" doc:"What amounts the provider takes"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Left out where the provider does not say"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Omitted if the provider does not report it"`
 }
 
 // exchange is so much for so much.
@@ -43,15 +43,21 @@ type exchange struct {
 
 type quotesInput struct {
 	Body struct {
-		Kind        string                     `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect"`
-		Amount      string                     `json:"amount" maxLength:"80" example:"100"`
-		Currency    string                     `json:"currency" maxLength:"16" example:"USDT"`
-		To          string                     `json:"to,omitempty" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR" doc:"The currency at the other end; any where it is left out"`
-		Country     string                     `json:"country,omitempty" maxLength:"2" example:"DE"`
-		Method      string                     `json:"method,omitempty" example:"crypto"`
-		Destination destinationBody            `json:"destination,omitzero" required:"false" doc:"Of it a provider learns operator and network alone"`
-		Providers   []string                   `json:"providers,omitempty" nullable:"false" doc:"Accounts; all that quote such payments where it is left out"`
-		Options     map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name, for that plugin alone"`
+		Kind string `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect"`
+
+		Amount   string `json:"amount" maxLength:"80" example:"100"`
+		Currency string `json:"currency" maxLength:"16" example:"USDT"`
+
+		To string `json:"to,omitempty" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency code" doc:"Other currency"`
+
+		Country string `json:"country,omitempty" maxLength:"2" example:"DE"`
+		Method  string `json:"method,omitempty" example:"crypto"`
+
+		Destination destinationBody `json:"destination,omitzero" required:"false" doc:"Only operator and network are sent"`
+
+		Providers []string `json:"providers,omitempty" nullable:"false" doc:"Accounts; by default all that can quote"`
+
+		Options map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name"`
 	}
 }
 
@@ -116,7 +122,7 @@ func quotesOf(providers []string, currency, to string, offers map[string]quote.O
 		}
 	}
 	slices.SortStableFunc(quotes, func(x, y Quote) int {
-		// Prices are the book's own decimals, and parse.
+		// A quote's prices are decimals that parse.
 		a, _ := decimal.Parse(x.Price.Amount)
 		b, _ := decimal.Parse(y.Price.Amount)
 		return cmp.Or(a.Cmp(b), strings.Compare(x.Provider, y.Provider))

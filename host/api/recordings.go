@@ -15,7 +15,7 @@ type Recording struct {
 	PaymentID string `json:"payment_id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
 	Plugin    string `json:"plugin" example:"paygram"`
 	Digest    string `json:"digest" doc:"SHA-256 of the module that the conversation was had with"`
-	Call      []byte `json:"call" doc:"The call, an abi.v1.Call in base64. It holds what the payer said; it holds no credential"`
+	Call      []byte `json:"call" doc:"An abi.v1.Call in base64, with the payer's data and without credentials"`
 	// Trips are in their order. The last is the attempt that was asked for.
 	Trips []Trip `json:"trips"`
 }
@@ -23,7 +23,7 @@ type Recording struct {
 // Trip is one attempt of a conversation.
 type Trip struct {
 	Attempt Attempt `json:"attempt"`
-	State   []byte  `json:"state,omitempty" doc:"What the plugin told itself, in base64"`
+	State   []byte  `json:"state,omitempty" doc:"The plugin's state between calls, in base64"`
 }
 
 func (a *api) registerRecordings(described huma.API) {

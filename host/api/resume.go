@@ -12,9 +12,9 @@ import (
 	"payrouter/host/payment"
 )
 
-// HeldAccount says what holds an account's new payments back.
+// HeldAccount is the reason why an account receives no new payments.
 type HeldAccount struct {
-	Kind   string     `json:"kind" enum:"paused,on_trial,suspended,rate" doc:"paused ends by itself; on_trial: the pause is over, and one payment at a time shows whether the account serves; suspended waits for other secrets or for a resume; rate: the account is at its limits.per_second"`
+	Kind   string     `json:"kind" enum:"paused,on_trial,suspended,rate"`
 	Until  *time.Time `json:"until,omitempty" doc:"When a pause ends"`
 	Since  *time.Time `json:"since,omitempty" doc:"When a suspension began"`
 	Reason string     `json:"reason,omitempty" doc:"What brought it" example:"HTTP 403 without the provider's own words"`
@@ -55,7 +55,7 @@ func (a *api) registerResume(described huma.API) {
 type resumeInput struct {
 	Name string `path:"name" maxLength:"64"`
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"What has changed" example:"The provider has lifted the block, ticket 4711"`
+		Reason string `json:"reason" minLength:"1" maxLength:"1024" doc:"What has changed" example:"Block lifted, case 4711"`
 	}
 }
 

@@ -10,16 +10,18 @@ import (
 
 // Transaction is an entry of an account's statement.
 type Transaction struct {
-	Provider          string    `json:"provider"`
-	ID                string    `json:"id" doc:"The provider's, unique within the account"`
-	At                time.Time `json:"at"`
-	Amount            Money     `json:"amount" doc:"What it changed: below zero where money left the account"`
-	Fee               *Money    `json:"fee,omitempty"`
-	FeeIncluded       bool      `json:"fee_included,omitempty" doc:"Whether the fee is a part of the amount"`
-	Kind              string    `json:"kind,omitempty" doc:"The provider's word for what it was" example:"withdraw"`
-	Status            string    `json:"status,omitempty" doc:"The provider's word for how it stands; left out where only what is done is listed"`
-	Reference         string    `json:"reference,omitempty" doc:"The router's own, where the provider repeats it"`
-	ProviderReference string    `json:"provider_reference,omitempty"`
+	Provider    string    `json:"provider"`
+	ID          string    `json:"id" doc:"The provider's, unique within the account"`
+	At          time.Time `json:"at"`
+	Amount      Money     `json:"amount" doc:"What it changed: below zero where money left the account"`
+	Fee         *Money    `json:"fee,omitempty"`
+	FeeIncluded bool      `json:"fee_included,omitempty" doc:"Whether the fee is a part of the amount"`
+	Kind        string    `json:"kind,omitempty" doc:"The provider's word for what it was" example:"withdraw"`
+
+	Status string `json:"status,omitempty" doc:"The provider's status; omitted if only completed entries are listed"`
+
+	Reference         string `json:"reference,omitempty" doc:"The router's own, where the provider repeats it"`
+	ProviderReference string `json:"provider_reference,omitempty"`
 }
 
 func transactionOf(e account.Entry) Transaction {
@@ -31,23 +33,26 @@ func transactionOf(e account.Entry) Transaction {
 }
 
 type statementInput struct {
-	Provider []string  `query:"provider" doc:"Accounts, comma-separated; all that can tell where it is left out"`
+	Provider []string  `query:"provider" doc:"Accounts, comma-separated; by default all that support it"`
 	From     time.Time `query:"from" doc:"RFC 3339, included; 30 days before until where it is left out"`
 	Until    time.Time `query:"until" doc:"RFC 3339, not included; now where it is left out, or later than that"`
 	Currency string    `query:"currency" pattern:"^[A-Z0-9]{2,16}$" patternDescription:"a currency's code" example:"EUR"`
-	Cursor   string    `query:"cursor" maxLength:"16384" doc:"next_cursor of the page before. It holds accounts, times and currency: what else is given of them does not count"`
-	Limit    int       `query:"limit" minimum:"1" maximum:"500" default:"100"`
+
+	Cursor string `query:"cursor" maxLength:"16384" doc:"Of the previous page; overrides provider, from, until, currency"`
+
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
 type statementOutput struct {
 	Body struct {
-		Data       []Transaction  `json:"data"`
-		Errors     []AccountError `json:"errors"`
-		NextCursor string         `json:"next_cursor,omitempty" doc:"Left out on the last page. A page may be shorter than limit, also empty, and yet have another after it"`
+		Data   []Transaction  `json:"data"`
+		Errors []AccountError `json:"errors"`
+
+		NextCursor string `json:"next_cursor,omitempty" doc:"Omitted on the last page; any page may be shorter than limit"`
 	}
 }
 
-// usualStatement is how far a statement reaches back that does not say.
+// usualStatement is the default length of a statement.
 const usualStatement = 30 * 24 * time.Hour
 
 func (a *api) statement(ctx context.Context, in *statementInput) (*statementOutput, error) {
@@ -76,7 +81,7 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 		}
 		return page, err
 	}
-	providers, err := a.tellers(in.Provider, account.Statement)
+	providers, err := a.accountsFor(in.Provider, account.Statement)
 	if err != nil {
 		return account.Page{}, err
 	}

@@ -12,20 +12,28 @@ import (
 
 // orderBody is a payment as a caller asks for it.
 type orderBody struct {
-	Kind        string                     `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect" doc:"What the payment does"`
-	Amount      string                     `json:"amount" maxLength:"80" example:"49.90" doc:"Decimal text, never a number"`
-	Currency    string                     `json:"currency" maxLength:"16" example:"EUR" doc:"ISO 4217 code, or a crypto ticker that a provider knows"`
-	Country     string                     `json:"country,omitempty" maxLength:"2" example:"DE" doc:"The payer's, ISO 3166-1 alpha-2"`
-	Method      string                     `json:"method,omitempty" example:"crypto" doc:"The payer's wish; empty leaves it open"`
-	Reference   string                     `json:"reference,omitempty" example:"order-1001" doc:"Your own, for finding the payment again"`
-	Description string                     `json:"description,omitempty" doc:"What the payer sees, where the provider shows it"`
-	ReturnURL   string                     `json:"return_url,omitempty" doc:"Where the payer comes back to"`
-	ExpiresAt   time.Time                  `json:"expires_at,omitzero" doc:"When the payer's time is over, where the provider knows such a thing"`
-	Payer       payerBody                  `json:"payer,omitzero" required:"false"`
-	Destination destinationBody            `json:"destination,omitzero" required:"false" doc:"Where money goes: operator and number of a recharge; account, address, network of a payout"`
-	Metadata    map[string]string          `json:"metadata,omitempty" doc:"Yours; rules can match on it"`
-	Provider    string                     `json:"provider,omitempty" doc:"Pins the payment to one provider, which must be able to take it"`
-	Options     map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name, for that plugin alone"`
+	Kind string `json:"kind,omitempty" enum:"collect,payout,recharge,transfer" default:"collect" doc:"What the payment is"`
+
+	Amount string `json:"amount" maxLength:"80" example:"49.90" doc:"Decimal text, never a number"`
+
+	Currency string `json:"currency" maxLength:"16" example:"EUR" doc:"ISO 4217 code or crypto ticker"`
+
+	Country string `json:"country,omitempty" maxLength:"2" example:"DE" doc:"The payer's, ISO 3166-1 alpha-2"`
+
+	Method string `json:"method,omitempty" example:"crypto" doc:"Payment method, if the payer chose one"`
+
+	Reference string `json:"reference,omitempty" example:"order-1001" doc:"Your reference, to find the payment"`
+
+	Description string    `json:"description,omitempty" doc:"Shown to the payer where supported"`
+	ReturnURL   string    `json:"return_url,omitempty" doc:"Where the payer comes back to"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero" doc:"Until when the payer can pay, where supported"`
+	Payer       payerBody `json:"payer,omitzero" required:"false"`
+
+	Destination destinationBody `json:"destination,omitzero" required:"false" doc:"Of a recharge or a payout"`
+
+	Metadata map[string]string          `json:"metadata,omitempty" doc:"Yours; rules can match on it"`
+	Provider string                     `json:"provider,omitempty" doc:"Pins the payment to one account"`
+	Options  map[string]json.RawMessage `json:"provider_options,omitempty" doc:"JSON objects by plugin name"`
 }
 
 type payerBody struct {
@@ -38,9 +46,9 @@ type payerBody struct {
 type destinationBody struct {
 	Operator string `json:"operator,omitempty" doc:"Operator code of a recharge"`
 	Number   string `json:"number,omitempty" doc:"Phone or customer number of a recharge"`
-	Account  string `json:"account,omitempty"`
-	Address  string `json:"address,omitempty"`
-	Network  string `json:"network,omitempty"`
+	Account  string `json:"account,omitempty" doc:"Account of a payout"`
+	Address  string `json:"address,omitempty" doc:"Crypto address of a payout"`
+	Network  string `json:"network,omitempty" doc:"Network of a payout's address"`
 	Memo     string `json:"memo,omitempty"`
 }
 
@@ -55,8 +63,10 @@ func (b orderBody) order() payment.Order {
 
 // Payment is a payment as the API shows it.
 type Payment struct {
-	ID                string            `json:"id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
-	Status            string            `json:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown" doc:"Only ever moves forward; unknown means that something was sent and nobody knows yet what became of it"`
+	ID string `json:"id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
+
+	Status string `json:"status"`
+
 	Kind              string            `json:"kind"`
 	Amount            string            `json:"amount"`
 	Currency          string            `json:"currency"`
@@ -69,17 +79,19 @@ type Payment struct {
 	ReturnURL         string            `json:"return_url,omitempty"`
 	ExpiresAt         time.Time         `json:"expires_at,omitzero"`
 	Metadata          map[string]string `json:"metadata,omitempty"`
-	Provider          string            `json:"provider,omitempty" doc:"The account that holds the payment, or was asked last"`
+	Provider          string            `json:"provider,omitempty" doc:"The account of the last attempt"`
 	ProviderReference string            `json:"provider_reference,omitempty"`
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *attempt.Failure  `json:"failure,omitempty"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
-	MoneyConflict     bool              `json:"money_conflict" doc:"What a provider reports of the Money contradicts the status: a person must look"`
-	Decision          routing.Decision  `json:"decision"`
-	Attempts          int               `json:"attempts"`
-	CreatedAt         time.Time         `json:"created_at"`
-	UpdatedAt         time.Time         `json:"updated_at"`
-	Version           int64             `json:"version"`
+
+	MoneyConflict bool `json:"money_conflict" doc:"A provider's report about money contradicts the status"`
+
+	Decision  routing.Decision `json:"decision"`
+	Attempts  int              `json:"attempts"`
+	CreatedAt time.Time        `json:"created_at"`
+	UpdatedAt time.Time        `json:"updated_at"`
+	Version   int64            `json:"version"`
 }
 
 // Money is an amount in a currency.

@@ -24,11 +24,12 @@ type WebhookEndpoint struct {
 	DisabledAt          time.Time `json:"disabled_at,omitzero"`
 	DisabledReason      string    `json:"disabled_reason,omitempty"`
 	FailingSince        time.Time `json:"failing_since,omitzero" doc:"The first failure after the last success"`
-	HeldUntil           time.Time `json:"held_until,omitzero" doc:"Nothing is sent before, because the endpoint asked for less"`
+	HeldUntil           time.Time `json:"held_until,omitzero" doc:"No delivery before this time, as the endpoint asked"`
 	DeliveredAt         time.Time `json:"delivered_at,omitzero" doc:"The last success"`
-	PreviousSecretUntil time.Time `json:"previous_secret_until,omitzero" doc:"The secret before the last rotation signs too, until then"`
+	PreviousSecretUntil time.Time `json:"previous_secret_until,omitzero" doc:"Until then the previous secret signs too"`
 	CreatedAt           time.Time `json:"created_at"`
-	Secret              string    `json:"secret,omitempty" doc:"whsec_ and base64, only in the answer that made it" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+
+	Secret string `json:"secret,omitempty" doc:"Shown once" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 }
 
 func endpointOf(e webhook.Endpoint) WebhookEndpoint {
@@ -85,7 +86,7 @@ func (a *api) registerWebhooks(described huma.API) {
 		return o
 	}
 	huma.Register(described, endpoint("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
-		"It gets the events from now on, signed as Standard Webhooks says. The secret is in this answer only.",
+		"It gets the events from now on, signed as in Standard Webhooks. The secret is in this answer only.",
 		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity),
 		a.createEndpoint)
 	huma.Register(described,
@@ -128,7 +129,7 @@ func endpointShown(e webhook.Endpoint, err error) (*endpointOutput, error) {
 	return &endpointOutput{Body: endpointOf(e)}, nil
 }
 
-// secretOutput is not to be kept by anybody on the way.
+// secretOutput must not be cached on the way.
 type secretOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         WebhookEndpoint
@@ -143,8 +144,8 @@ func secretShown(e webhook.Endpoint, err error) (*secretOutput, error) {
 
 type createEndpointInput struct {
 	Body struct {
-		URL         string   `json:"url" maxLength:"2048" doc:"https, at a public address" example:"https://shop.example/hooks/payments"`
-		Types       []string `json:"types,omitempty" maxItems:"32" doc:"Only these types of events" example:"payment.succeeded"`
+		URL         string   `json:"url" maxLength:"2048" doc:"A public https address" example:"https://shop.example/hooks"`
+		Types       []string `json:"types,omitempty" maxItems:"32" doc:"Event types to send" example:"payment.succeeded"`
 		Description string   `json:"description,omitempty" maxLength:"255"`
 	}
 }
@@ -220,7 +221,7 @@ type rotateInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
 		// A pointer, since 0 is an answer of its own: a secret that leaked ends now.
-		Overlap *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old secret signs too; a day where it is not given"`
+		Overlap *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old secret signs too"`
 	}
 }
 

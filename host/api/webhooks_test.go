@@ -22,13 +22,14 @@ func newHooked(t *testing.T) (*shop, *webhook.Sender) {
 	t.Cleanup(func() { s.close(t) })
 	s.handler = api.New(s.engine.Engine, api.Settings{
 		Operations: s.engine.Operations, Accounts: s.engine.Reader,
-		Keys: map[string]string{"shop": "key-of-shop", "other": "key-of-other"}, Webhooks: bookOf(s.journal),
+		Keys: map[string]string{"shop": "key-of-shop", "other": "key-of-other"}, Webhooks: endpointsOf(s.journal),
 	})
 	return s, webhook.NewSender(s.journal.Webhooks(), webhook.Settings{AllowPrivate: true})
 }
 
-func bookOf(journal *sqlite.DB) *webhook.Book {
-	return webhook.NewBook(journal.Webhooks(), journal.Webhooks(), webhook.BookSettings{AllowHTTP: true, Most: 2})
+func endpointsOf(journal *sqlite.DB) *webhook.Endpoints {
+	return webhook.NewEndpoints(journal.Webhooks(), journal.Webhooks(),
+		webhook.EndpointsSettings{AllowHTTP: true, Most: 2})
 }
 
 func (s *shop) as(merchant, method, path, body string) *httptest.ResponseRecorder {

@@ -41,3 +41,16 @@ func requireAlone(t *testing.T, path string) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
+
+func TestCreateLeavesAFileThatIsThereAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, atomicfile.Create(path, []byte("first"), 0o600))
+	require.ErrorIs(t, atomicfile.Create(path, []byte("second"), 0o600), fs.ErrExist)
+	found, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "first", string(found))
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}

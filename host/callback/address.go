@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"payrouter/host/atomicfile"
 )
 
 // Prefix is where the addresses stand: Prefix + account + "/" + token.
@@ -78,8 +80,8 @@ func (a Addresses) token(account, paymentID string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:bytes])
 }
 
-// owner tells whether an address is one of ours, and of which payment; in a time that tells nothing about the token,
-// nor whether there is such an account.
+// owner reports whether an address is one of the router's, and the payment that it belongs to. Its time depends neither
+// on the token nor on whether the account exists.
 func (a Addresses) owner(account, last string) (paymentID string, ours bool) {
 	paymentID, token, own := strings.Cut(last, ".")
 	if !own {
@@ -111,8 +113,7 @@ func Secret(dir string) ([]byte, error) {
 	return secret, nil
 }
 
-// makeSecret leaves either a whole file or none. Of two that make one at the same time, one is told what the other
-// made.
+// makeSecret writes a new secret and returns it. If another process was faster, it returns that one's.
 func makeSecret(dir, path string) (secret []byte, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -121,16 +122,8 @@ func makeSecret(dir, path string) (secret []byte, err error) {
 	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil {
 		return nil, err
 	}
-	draft, err := os.CreateTemp(dir, secretName+".*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(draft.Name()) //nolint:errcheck // what stays behind is in nobody's way
-	_, err = draft.WriteString(hex.EncodeToString(random[:]) + "\n")
-	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(draft.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+	err = atomicfile.Create(path, []byte(hex.EncodeToString(random[:])+"\n"), 0o600)
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
 	return os.ReadFile(path) //nolint:gosec // G304: the operator's own folder

@@ -1,11 +1,10 @@
-// Package callback takes what providers report by themselves.
+// Package callback receives providers' callbacks.
 //
-// It hides how far a stranger's word is followed: a callback is kept before it is answered, believed where its
-// signature holds, and is otherwise no more than a reason to ask the provider, at a pace that no storm of callbacks can
-// raise. What merchants are told is another package's: there the router is the one that reports, and decides about
-// endpoints and repetitions instead of trust.
+// It hides how far an unauthenticated report is followed: a callback is stored before it is answered, believed if its
+// signature is valid, and otherwise only a reason to look the payment up, at a bounded rate. Package webhook sends
+// events to merchants: there the router is the sender, and decides about endpoints and repetitions instead of trust.
 //
-// Read address.go, then in.go (a callback comes), settle.go (it is acted on) and pace.go (how often).
+// Read address.go, then in.go (a callback arrives), settle.go (it is acted on) and pace.go (how often).
 package callback
 
 import (
@@ -27,11 +26,11 @@ const (
 	Pending State = "pending"
 	// Settled: its payment knows.
 	Settled State = "settled"
-	// Ignored: its provider's plugin says that it is about no payment.
+	// Ignored: by the plugin, it is about no payment.
 	Ignored State = "ignored"
-	// Dismissed: nothing came of it; Note says why.
+	// Dismissed: it had no effect, for the reason in Note.
 	Dismissed State = "dismissed"
-	// Unread: its provider's plugin failed on it. The provider was told to repeat it.
+	// Unread: the plugin failed on it. The provider was asked to repeat it.
 	Unread State = "unread"
 )
 
@@ -72,7 +71,7 @@ type Callback struct {
 }
 
 // Store keeps callbacks durably: what a method has returned without an error survives a crash of the machine. Every
-// method is safe for concurrent use. Failures of the engine beneath wrap payment.ErrJournal.
+// method is safe for concurrent use. Failures of the engine beneath wrap attempt.ErrJournal.
 type Store interface {
 	// KeepCallback writes a callback. Where its account has one of its identity, that one counts a repetition instead.
 	// If the new one is pending, the one that is there becomes so again and is due when the new one is, with the new
@@ -86,8 +85,8 @@ type Store interface {
 	// since it was read, it stays pending without tries, and is due again at the time given; unless it is vouched for
 	// and settled.
 	SettleCallback(ctx context.Context, c Callback, again time.Time) error
-	// PurgeCallbacks forgets those that are not pending and came last longer ago than a lifetime, some at a time, and
-	// tells how many. The lifetime counts in the journal's own clock.
+	// PurgeCallbacks deletes callbacks that are not pending and whose last arrival is longer ago than a lifetime, some at
+	// a time, and returns how many. The lifetime counts by the journal clock.
 	PurgeCallbacks(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 	// Clock is what the journal's own clock shows: the wall clock may be set, this one only advances.
 	Clock() time.Duration

@@ -92,7 +92,7 @@ type Inbox struct {
 	log      *slog.Logger
 	store    Store
 	engine   Engine
-	// news says that something may be due before its time to look.
+	// news wakes Run before its next look.
 	news chan struct{}
 
 	mutex    sync.Mutex
@@ -101,7 +101,7 @@ type Inbox struct {
 
 // work is what an inbox knows of one account. All but busy is safe for concurrent use; busy is the inbox's mutex's.
 type work struct {
-	arrivals, lookups bucket
+	arrivals, lookups limiter
 	looks             looks
 	// busy: its last round is not over.
 	busy bool
@@ -123,8 +123,8 @@ func (i *Inbox) work(account string) *work {
 	one, known := i.accounts[account]
 	if !known {
 		one = &work{
-			arrivals: bucket{perSecond: i.settings.ArrivalsPerSecond, most: 10 * i.settings.ArrivalsPerSecond},
-			lookups:  bucket{perSecond: i.settings.LookupsPerSecond, most: i.settings.LookupsPerSecond},
+			arrivals: newLimiter(i.settings.ArrivalsPerSecond, 10*i.settings.ArrivalsPerSecond),
+			lookups:  newLimiter(i.settings.LookupsPerSecond, i.settings.LookupsPerSecond),
 		}
 		i.accounts[account] = one
 	}
@@ -143,7 +143,7 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if !i.work(name).arrivals.take(i.settings.Now()) {
+	if !i.work(name).arrivals.allow(i.store.Clock()) {
 		i.refuse(w, http.StatusTooManyRequests)
 		return
 	}
@@ -253,8 +253,8 @@ func message(c Callback, settings []byte) *abi.Callback {
 // text is valid UTF-8, as the contract's strings are.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// vouched tells whether a callback's signature holds. One that does not is as good as none: what it is about is asked
-// for.
+// vouched reports whether a callback's signature is valid. A callback with an invalid signature is treated as an
+// unsigned one: its payment is looked up.
 func (i *Inbox) vouched(ctx context.Context, account Account, c Callback, path string) bool {
 	if c.Receipt.GetTrust() != abi.Receipt_TRUST_SIGNED {
 		return false
@@ -282,9 +282,9 @@ func begin(c Callback) (state State, due time.Time) {
 	return Ignored, time.Time{}
 }
 
-// identity tells a repetition from a new callback. A word that is vouched for is the same only where all of it is. A
-// hint is nothing but what it is about, so the plugin's key may stand for its contents: but never for another payment,
-// and never for a word.
+// identity is equal for repetitions of one callback. A signed callback is a repetition only if all of it is equal. A
+// hint only names a payment, so the plugin's key may stand for its contents, but never for another payment, and never
+// for a signed callback.
 func identity(c Callback) string {
 	hint := !c.Vouched && c.State == Pending
 	parts := [][]byte{

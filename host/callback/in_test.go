@@ -13,7 +13,7 @@ import (
 
 func TestACallbackIsKeptAsItCameAndAnsweredToTheLetter(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	for _, row := range []struct{ method, query, body, kind string }{
 		{http.MethodGet, "?about=known&x=%20", "", ""},
 		{http.MethodPost, "", "about=known", "application/x-www-form-urlencoded"},
@@ -40,7 +40,7 @@ func TestACallbackIsKeptAsItCameAndAnsweredToTheLetter(t *testing.T) {
 	requireNoToken(t, h)
 }
 
-func requireNoToken(t *testing.T, h *house) {
+func requireNoToken(t *testing.T, h *harness) {
 	t.Helper()
 	_, token, _ := strings.Cut(h.addresses.Account("a"), "/callbacks/a/")
 	require.NotEmpty(t, token)
@@ -50,7 +50,7 @@ func requireNoToken(t *testing.T, h *house) {
 
 func TestOnlyTheRoutersOwnAddressesAreFound(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	token := strings.TrimPrefix(h.addresses.Account("a"), "https://pay.example/callbacks/a/")
 	own := strings.TrimPrefix(h.addresses.Payment("a", "pay_1"), "https://pay.example/callbacks/a/")
 	require.Equal(t, 202, h.ask(t, http.MethodPost, "/callbacks/a/"+own, "", "about=known", nil).status)
@@ -71,7 +71,7 @@ func TestOnlyTheRoutersOwnAddressesAreFound(t *testing.T) {
 
 func TestWhatIsTooLargeIsNotKept(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{MaxBody: 4096})
+	h := newHarness(t, callback.Settings{MaxBody: 4096})
 	large := strings.Repeat("x", 4097)
 	require.Equal(t, 413, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", large, nil).status)
 	require.Equal(t, 413,
@@ -82,7 +82,7 @@ func TestWhatIsTooLargeIsNotKept(t *testing.T) {
 
 func TestACallbackThatIsNotKeptIsNotAnswered(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	h.store.fails = true
 	require.Equal(t, 503, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", "about=known", nil).status)
 	h.store.fails = false
@@ -95,7 +95,7 @@ func TestACallbackThatIsNotKeptIsNotAnswered(t *testing.T) {
 
 func TestACallbackThatThePluginFailsOnIsKeptAndAskedForAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	h.plugin.fails = true
 	require.Equal(t, 503, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", "about=known", nil).status)
 	require.Equal(t, callback.Unread, h.store.kept[0].State)
@@ -105,9 +105,25 @@ func TestACallbackThatThePluginFailsOnIsKeptAndAskedForAgain(t *testing.T) {
 	h.requireCounts(t, 0, 1)
 }
 
+// The limits count by the journal clock: a wall clock that is set back must not stop callbacks until it catches up.
+func TestABucketSurvivesAClockThatGoesBack(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, callback.Settings{ArrivalsPerSecond: 1})
+	status := func() int {
+		return h.ask(t, http.MethodPost, h.addresses.Account("a"), "", "about=known", nil).status
+	}
+	for range 10 {
+		require.Equal(t, 202, status())
+	}
+	h.clock.advance(-time.Hour)
+	require.Equal(t, 429, status())
+	h.clock.advance(time.Second)
+	require.Equal(t, 202, status())
+}
+
 func TestAnAccountTakesSoManyCallbacksInASecond(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{ArrivalsPerSecond: 2})
+	h := newHarness(t, callback.Settings{ArrivalsPerSecond: 2})
 	statuses := map[int]int{}
 	count := func(times int) {
 		for range times {

@@ -200,7 +200,7 @@ func (c *clock) advance(by time.Duration) {
 	c.now = c.now.Add(by)
 }
 
-type house struct {
+type harness struct {
 	inbox     *callback.Inbox
 	addresses callback.Addresses
 	engine    *engine
@@ -212,7 +212,7 @@ type house struct {
 	url       string
 }
 
-func newHouse(t *testing.T, settings callback.Settings) *house {
+func newHarness(t *testing.T, settings callback.Settings) *harness {
 	t.Helper()
 	now := &clock{now: time.Now()}
 	db := sqlitetest.Open(t, sqlite.Now(now.read))
@@ -223,7 +223,7 @@ func newHouse(t *testing.T, settings callback.Settings) *house {
 	require.NoError(t, err)
 	addresses, err := callback.NewAddresses("https://pay.example", []byte(addressSecret))
 	require.NoError(t, err)
-	h := &house{
+	h := &harness{
 		addresses: addresses,
 		engine:    &engine{payments: map[string]string{"known": "pay_1", "their-1": "pay_1", "second": "pay_2"}},
 		store:     &store{DB: db, settled: map[string]callback.Callback{}}, plugin: &reader{}, clock: now,
@@ -244,7 +244,7 @@ func newHouse(t *testing.T, settings callback.Settings) *house {
 }
 
 // restart makes a new inbox over what the old one left in the store.
-func (h *house) restart(t *testing.T) {
+func (h *harness) restart(t *testing.T) {
 	t.Helper()
 	h.inbox = callback.NewInbox(h.store, h.engine, h.settings)
 	server := httptest.NewServer(h.inbox)
@@ -259,7 +259,7 @@ type answered struct {
 }
 
 // ask sends a callback to one of the router's addresses.
-func (h *house) ask(t *testing.T, method, address, query, body string, header http.Header) answered {
+func (h *harness) ask(t *testing.T, method, address, query, body string, header http.Header) answered {
 	t.Helper()
 	at, err := url.Parse(address)
 	require.NoError(t, err)
@@ -274,7 +274,7 @@ func (h *house) ask(t *testing.T, method, address, query, body string, header ht
 	return answered{answer.StatusCode, answer.Header.Get("Content-Type"), string(text)}
 }
 
-func (h *house) post(t *testing.T, body string, signature ...string) {
+func (h *harness) post(t *testing.T, body string, signature ...string) {
 	t.Helper()
 	header := http.Header{}
 	if len(signature) > 0 {
@@ -291,13 +291,13 @@ func signatureOf(body string) string {
 }
 
 // later acts on what is due after a while.
-func (h *house) later(t *testing.T, by time.Duration) {
+func (h *harness) later(t *testing.T, by time.Duration) {
 	t.Helper()
 	h.clock.advance(by)
 	h.inbox.Round(t.Context())
 }
 
-func (h *house) requireCounts(t *testing.T, words, lookups int) {
+func (h *harness) requireCounts(t *testing.T, words, lookups int) {
 	t.Helper()
 	gotWords, gotLookups := h.engine.counts()
 	require.Equal(t, words, gotWords, "words believed")

@@ -3,84 +3,70 @@ package callback
 import (
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// bucket grants so many in a second, and saves up to most of them. It is safe for concurrent use; a new one is full.
-type bucket struct {
-	perSecond, most int
+// limiter bounds how often something is done. It counts by the journal clock, which is never set back. It is safe for
+// concurrent use.
+type limiter struct{ rate *rate.Limiter }
 
-	mutex sync.Mutex
-	at    time.Time
-	left  float64
+// newLimiter allows so much a second, and a burst of so much after a pause. It starts with the whole burst.
+func newLimiter(perSecond, burst int) limiter {
+	return limiter{rate.NewLimiter(rate.Limit(perSecond), burst)}
 }
 
-// take tells whether one is granted now.
-func (b *bucket) take(now time.Time) bool {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	if b.at.IsZero() {
-		b.left = float64(b.most)
-	}
-	// A clock set back saves nothing, and takes nothing away.
-	if elapsed := now.Sub(b.at); elapsed > 0 && !b.at.IsZero() {
-		b.left = min(float64(b.most), b.left+elapsed.Seconds()*float64(b.perSecond))
-	}
-	b.at = now
-	if b.left < 1 {
-		return false
-	}
-	b.left--
-	return true
-}
+// allow takes one, and reports whether there was one. now is the time by the journal clock.
+func (l limiter) allow(now time.Duration) bool { return l.rate.AllowN(time.Unix(0, 0).Add(now), 1) }
 
-// gaps are how far apart the look-ups of one payment are that callbacks cause: the first is at once, and each that
-// follows soon waits longer.
+// gaps are the minimum distances between look-ups of one payment that callbacks cause: the first is at once, and each
+// that follows soon waits longer.
 //
 //nolint:gochecknoglobals // a table
 var gaps = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute}
 
-// calm is how long after a payment's last look-up the next is its first again.
-const calm = 10 * time.Minute
+// quietPeriod is how long after a payment's last look-up the gaps start over.
+const quietPeriod = 10 * time.Minute
 
-// look is what is known of one payment's look-ups. Its times are by the journal's own clock: the wall clock may be set
-// between two of them.
+// look is the state of one payment's look-ups. Its times are by the journal clock: the wall clock may be set between
+// two of them.
 type look struct {
 	started time.Duration
-	// answered is when the last one that was answered started, by the provider's reference that was asked about: empty
-	// for the payment's own. What was left behind for a payment says nothing of what took its place.
+	// answered has the start of the last answered look-up by the provider's reference that it named; empty is the
+	// payment's own. A look-up of an abandoned object does not answer one of its successor.
 	answered map[string]time.Duration
 	count    int
 }
 
-// covers tells a look-up of the same object that was answered and began after a hint came. The journal keeps a hint's
-// time in whole milliseconds, so a look-up that began in the same one does not cover it.
+// covers reports whether a look-up of the same object was answered that began after a hint came. The journal keeps a
+// hint's time in whole milliseconds, so a look-up that began in the same one does not cover it.
 func (l look) covers(object string, came time.Duration) bool {
 	answered, known := l.answered[object]
 	return known && answered.Truncate(time.Millisecond) > came
 }
 
-// looks space the look-ups of each payment out. They are safe for concurrent use; the zero value is ready.
+// looks spaces out the look-ups of each payment. It is safe for concurrent use; the zero value is ready.
 type looks struct {
 	mutex    sync.Mutex
 	payments map[string]look
 }
 
-// verdict says whether a hint's payment is looked up.
+// verdict is the decision whether a hint's payment is looked up.
 type verdict int
 
 const (
-	// goAhead: now. The caller tells the end by done.
+	// goAhead: now. The caller calls done once it is answered.
 	goAhead verdict = iota
-	// wait: not before a while has passed.
+	// wait: later.
 	wait
-	// covered: it was, after the hint came.
+	// covered: no, it was looked up after the hint came.
 	covered
-	// exhausted: the account has had its look-ups for now.
+	// exhausted: the account has no look-ups left at the moment.
 	exhausted
 )
 
-// ask decides on a hint about an object of a payment that came at a time, by the journal's clock as now is. A look-up
-// is one that grant grants.
+// ask decides on a hint about an object of a payment. came and now are times of the journal clock. It calls grant
+// before a look-up, which takes place only if grant returns true.
 func (l *looks) ask(paymentID, object string, came, now time.Duration,
 	grant func() bool,
 ) (v verdict, left time.Duration) {
@@ -90,7 +76,7 @@ func (l *looks) ask(paymentID, object string, came, now time.Duration,
 	switch {
 	case known && last.covers(object, came):
 		return covered, 0
-	case known && now-last.started >= calm:
+	case known && now-last.started >= quietPeriod:
 		last.count = 0
 	case known:
 		gap := gaps[min(last.count, len(gaps))-1]
@@ -110,7 +96,7 @@ func (l *looks) ask(paymentID, object string, came, now time.Duration,
 	return goAhead, 0
 }
 
-// done tells that the look-up of an object that started at a time was answered.
+// done records that the look-up of an object that started at a time was answered.
 func (l *looks) done(paymentID, object string, started time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -127,33 +113,33 @@ func (l *looks) forget(now time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for id, last := range l.payments {
-		if now-last.started >= calm {
+		if now-last.started >= quietPeriod {
 			delete(l.payments, id)
 		}
 	}
 }
 
-// strange is when a callback is tried again whose payment nobody knows: it may have overtaken the answer to the create.
-// Only the journal is asked.
+// unknownPaymentBackoff is the schedule for callbacks that name no known payment: a callback may arrive before the
+// answer to the create. A try only searches the journal.
 //
 //nolint:gochecknoglobals // a table
-var strange = []time.Duration{
+var unknownPaymentBackoff = []time.Duration{
 	time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
 	time.Hour,
 }
 
-// failed is when a look-up is tried again that was not answered. The payment's own schedule goes on beside it.
+// unansweredBackoff is the schedule after look-ups without an answer. The payment's own schedule is independent of it.
 //
 //nolint:gochecknoglobals // a table
-var failed = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
+var unansweredBackoff = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
 
-// doubted is when a payment is looked up again that a look-up found to have ended without money, for which its provider
-// had no need to call: providers answer from copies that lag behind.
+// recheckBackoff is the schedule of further look-ups after a callback for a payment that, by the first look-up, ended
+// without money: providers answer from replicas that lag behind.
 //
 //nolint:gochecknoglobals // a table
-var doubted = []time.Duration{time.Minute, 30 * time.Minute}
+var recheckBackoff = []time.Duration{time.Minute, 30 * time.Minute}
 
-// after is when something is tried again that was tried so often before; false where it is given up.
+// after returns the time of the next try after so many tries; false if the schedule is over.
 func after(schedule []time.Duration, tries int, now time.Time) (time.Time, bool) {
 	if tries >= len(schedule) {
 		return time.Time{}, false

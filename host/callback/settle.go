@@ -102,8 +102,8 @@ func (i *Inbox) purge(ctx context.Context) error {
 // batch is how many callbacks are read at once.
 const batch = 100
 
-// account acts on what is due at one account: what is vouched for first, since it costs nobody a request. more says
-// that there may be more to act on at once.
+// account acts on what is due at one account: on signed callbacks first, since they cost no request. more reports
+// whether there may be more to act on at once.
 func (i *Inbox) account(ctx context.Context, name string, one *work) (more bool, err error) {
 	one.looks.forget(i.store.Clock())
 	words, err := i.each(ctx, name, true, func(ctx context.Context, c Callback) (bool, error) {
@@ -118,8 +118,8 @@ func (i *Inbox) account(ctx context.Context, name string, one *work) (more bool,
 	return err == nil && (words == batch || hints == batch), err
 }
 
-// each acts on callbacks that are due, several at a time, and tells how many were acted on. act says whether there is
-// to be another.
+// each acts on callbacks that are due, several at a time, and returns how many it acted on. act reports whether to go
+// on.
 func (i *Inbox) each(ctx context.Context, account string, vouched bool,
 	act func(context.Context, Callback) (bool, error),
 ) (count int, err error) {
@@ -160,8 +160,8 @@ func (i *Inbox) believe(ctx context.Context, c Callback) error {
 	return i.conclude(ctx, c, p, err)
 }
 
-// follow has the payment that a hint is about looked up, unless that was done since the hint came, or cannot be done
-// yet. It says whether the account may have more look-ups.
+// follow has the payment of a hint looked up, unless that was done since the hint came or cannot be done yet. It
+// reports whether the account may have more look-ups.
 func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, err error) {
 	p, err := i.engine.Find(ctx, c.Account, about(c))
 	if err != nil {
@@ -175,7 +175,7 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	if c.Tries > 0 {
 		came = clock // what was found out before the last try is no answer to this one
 	}
-	grant := func() bool { return one.lookups.take(i.settings.Now()) }
+	grant := func() bool { return one.lookups.allow(clock) }
 	switch v, left := one.looks.ask(p.ID, object, came, clock, grant); v {
 	case covered:
 		return true, i.conclude(ctx, c, p, nil)
@@ -194,7 +194,7 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	// The wall clock may have been set while the provider was asked: a time by one that was ahead would not come for
 	// days.
 	now := i.settings.Now()
-	if due, left := after(doubted, c.Tries, now); left && endedWithoutMoney(p) {
+	if due, left := after(recheckBackoff, c.Tries, now); left && endedWithoutMoney(p) {
 		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is "+
 			"asked again"
 		return true, i.store.SettleCallback(ctx, c, now)
@@ -202,8 +202,8 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	return true, i.conclude(ctx, c, p, nil)
 }
 
-// endedWithoutMoney tells a payment about which a hint may mean more than its look-up found: an answer may be older
-// than the hint, and nobody asks about what has ended.
+// endedWithoutMoney reports whether a hint may mean more than the look-up found: an answer may be older than the hint,
+// and reconciliation does not look up payments that have ended.
 func endedWithoutMoney(p payment.Payment) bool {
 	return p.Status.Terminal() && p.Status != payment.Succeeded && !p.MoneyConflict
 }
@@ -225,7 +225,7 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 	case reported == nil:
 		c.State, c.PaymentID, c.Due, c.Note = Settled, p.ID, time.Time{}, ""
 	case errors.Is(reported, payment.ErrNotFound):
-		c = again(c, strange, now, "no payment is known by these references")
+		c = again(c, unknownPaymentBackoff, now, "no payment is known by these references")
 	case errors.Is(reported, payment.ErrContradiction):
 		c = dismissed(c, "it contradicts the payment that it names")
 	case errors.Is(reported, payment.ErrAmbiguous):
@@ -234,7 +234,7 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 		c = dismissed(c, "its payment cannot be looked up")
 	default:
 		c.PaymentID = p.ID
-		c = again(c, failed, now, "the provider did not tell")
+		c = again(c, unansweredBackoff, now, "the provider did not answer")
 		if err := i.show(ctx, c); err != nil {
 			return err
 		}
@@ -247,14 +247,14 @@ func (i *Inbox) conclude(ctx context.Context, c Callback, p payment.Payment, rep
 	return i.store.SettleCallback(ctx, c, now)
 }
 
-// show has people look at the payment of a callback that is given up: its provider reported something, and nobody found
-// out what.
+// show raises an alert on the payment of a callback that is given up: the provider reported something, and no look-up
+// confirmed it.
 func (i *Inbox) show(ctx context.Context, c Callback) error {
 	if c.State != Dismissed || c.PaymentID == "" {
 		return nil
 	}
 	return i.engine.Alert(ctx, c.PaymentID, c.ID,
-		"a callback of "+c.Account+" could not be confirmed: the provider did not tell what it is about")
+		"a callback of "+c.Account+" could not be confirmed: the provider did not answer the look-up")
 }
 
 // again tries a callback once more, or gives it up.

@@ -50,7 +50,7 @@ func TestHowFarACallbackIsFollowed(t *testing.T) {
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, callback.Settings{})
+			h := newHarness(t, callback.Settings{})
 			h.plugin.secret = row.secret
 			h.post(t, row.body, row.signature...)
 			h.later(t, time.Second)
@@ -84,7 +84,7 @@ func TestWhatComesOfACallback(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(row.err), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, callback.Settings{})
+			h := newHarness(t, callback.Settings{})
 			h.engine.say(row.err)
 			h.post(t, "about=known")
 			h.later(t, time.Second)
@@ -105,7 +105,7 @@ func TestWhatComesOfACallback(t *testing.T) {
 
 func TestACallbackThatNobodyEverAnswersIsGivenUp(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	h.engine.say(attempt.ErrUnanswered)
 	h.post(t, "about=known")
 	for range 20 {
@@ -140,7 +140,7 @@ func TestARepetitionDoesNotWaitInAnothersBackOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, callback.Settings{})
+			h := newHarness(t, callback.Settings{})
 			h.engine.found = row.first
 			h.engine.say(row.err)
 			h.post(t, "about=known")
@@ -176,7 +176,7 @@ func TestAClockSetBackDuringALookUpDoesNotPutTheNextOneOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, callback.Settings{})
+			h := newHarness(t, callback.Settings{})
 			h.engine.found = row.first
 			h.engine.say(row.err)
 			const ahead = 72 * time.Hour
@@ -194,7 +194,7 @@ func TestAClockSetBackDuringALookUpDoesNotPutTheNextOneOff(t *testing.T) {
 // While a provider does not answer, repetitions of its notice must not use up the tries that are left to it.
 func TestRepetitionsDoNotUseUpTheTriesOfANotice(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	h.engine.say(attempt.ErrUnanswered)
 	for range 20 {
 		h.post(t, "about=known")
@@ -209,7 +209,7 @@ func TestRepetitionsDoNotUseUpTheTriesOfANotice(t *testing.T) {
 // A word whose payment is not known yet is looked for again when it is repeated, and not when its turn comes.
 func TestARepeatedWordDoesNotWaitForItsPayment(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	const body = "theirs=late"
 	h.post(t, body, signatureOf(body))
 	for range 8 {
@@ -227,7 +227,7 @@ func TestARepeatedWordDoesNotWaitForItsPayment(t *testing.T) {
 // A callback may come before the answer to the create that makes its reference known.
 func TestAReferenceThatIsNotKnownYetIsKept(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	h.post(t, "theirs=late")
 	h.inbox.Round(t.Context())
 	h.later(t, time.Second)
@@ -247,7 +247,7 @@ func TestAReferenceThatIsNotKnownYetIsKept(t *testing.T) {
 
 func TestWhatACrashLeftIsTakenUp(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	body := "about=known"
 	h.post(t, body)
 	h.post(t, body, signatureOf(body))
@@ -262,7 +262,7 @@ func TestWhatACrashLeftIsTakenUp(t *testing.T) {
 // A forged hint that carries the key of a real one, or came before it, takes nothing away from it.
 func TestARealCallbackIsNotTakenForAForgedOne(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	body := "about=known&key=k"
 	h.post(t, body)
 	h.later(t, time.Second)
@@ -279,7 +279,7 @@ func TestARealCallbackIsNotTakenForAForgedOne(t *testing.T) {
 
 func TestAKeyIsNoReasonToLoseAnotherCallback(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	for _, body := range []string{"about=known&key=k&received=1", "about=known&key=k&received=2"} {
 		h.post(t, body, signatureOf(body))
 	}
@@ -298,7 +298,7 @@ func TestAKeyIsNoReasonToLoseAnotherCallback(t *testing.T) {
 // A repetition is a new reason to ask: the answer to the first may have come too early.
 func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	for n := range 3 {
 		h.post(t, "about=known&key=k")
 		h.later(t, time.Minute)
@@ -312,7 +312,7 @@ func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 // other.
 func TestALookUpCoversHintsAboutItsOwnObjectAlone(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	h.engine.found = payment.Payment{ProviderReference: "own"}
 	h.engine.know("left-behind", "pay_1")
 	h.engine.know("own", "pay_1")
@@ -347,7 +347,7 @@ func TestAHintAboutAPaymentThatEndedWithoutMoneyIsFollowedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, callback.Settings{})
+			h := newHarness(t, callback.Settings{})
 			h.engine.found = row.found
 			h.post(t, "about=known")
 			h.later(t, time.Second)
@@ -375,7 +375,7 @@ func TestAStormOfHintsIsNoStormOfLookUps(t *testing.T) {
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, callback.Settings{})
+			h := newHarness(t, callback.Settings{})
 			const storm = 300
 			for n := range storm {
 				h.engine.know(fmt.Sprintf("p-%d", n), fmt.Sprintf("pay_p%d", n))
@@ -396,7 +396,7 @@ func TestAStormOfHintsIsNoStormOfLookUps(t *testing.T) {
 // A thousand repetitions of one word among contradictory and forged ones: it is believed once, and nothing else is.
 func TestAWordIsBelievedOnceAmongForgedOnes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{})
+	h := newHarness(t, callback.Settings{})
 	real := "about=known&say=paid"
 	type shot struct{ body, signature string }
 	var shots []shot
@@ -423,7 +423,7 @@ func TestAWordIsBelievedOnceAmongForgedOnes(t *testing.T) {
 
 func TestRunActsOnWhatComesUntilItIsEnded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, callback.Settings{Every: time.Hour})
+	h := newHarness(t, callback.Settings{Every: time.Hour})
 	acted := make(chan struct{})
 	settings := h.settings
 	h.inbox = callback.NewInbox(h.store, telling{h.engine, sync.OnceFunc(func() { close(acted) })}, settings)
@@ -442,11 +442,11 @@ func TestRunActsOnWhatComesUntilItIsEnded(t *testing.T) {
 
 type telling struct {
 	*engine
-	told func()
+	onAnswer func()
 }
 
 func (e telling) Report(ctx context.Context, provider string, r payment.Report) (payment.Payment, error) {
-	defer e.told()
+	defer e.onAnswer()
 	return e.engine.Report(ctx, provider, r)
 }
 

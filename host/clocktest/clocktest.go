@@ -1,5 +1,5 @@
-// Package clocktest hides how a test sets the wall clock while the monotonic clock goes on, as on a machine whose clock
-// somebody sets.
+// Package clocktest hides how a test sets the wall clock while the monotonic clock goes on, as when a machine's clock
+// is set.
 package clocktest
 
 import (

@@ -267,12 +267,12 @@ func (r *Router) buildServices(context.Context) error {
 func (r *Router) buildServer(context.Context) error {
 	s := r.settings
 	handler := api.New(r.engine, api.Settings{
-		Keys: s.APIKeys, Operators: s.Operators, Patience: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
+		Keys: s.APIKeys, Operators: s.Operators, WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
 		Ready:   func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
 		Journal: r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,
 		Operations: r.operations, Accounts: r.reader, Now: s.Now,
-		Webhooks: webhook.NewBook(r.journal.Webhooks(), r.journal.Webhooks(),
-			webhook.BookSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),
+		Webhooks: webhook.NewEndpoints(r.journal.Webhooks(), r.journal.Webhooks(),
+			webhook.EndpointsSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),
 	})
 	r.server = &http.Server{
 		Handler: WithCallbacks(r.inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,

@@ -5,9 +5,8 @@ import (
 	"payrouter/host/plugin"
 )
 
-// sampleOf says what an attempt tells of the generation that made it. What never left, or was turned away before it was
-// looked at, says nothing against a plugin that prepared it; what a plugin could not prepare, and what it could not
-// read, does.
+// sampleOf is the result that an attempt counts as for the generation that made it. A request that never left, or was
+// rejected by the host, is no failure of a plugin that prepared it; a failed prepare or interpret is.
 func sampleOf(a attempt.Attempt) plugin.Sample {
 	sample := plugin.Sample{Plugin: a.Plugin, Digest: a.Digest}
 	switch a.Event {

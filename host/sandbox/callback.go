@@ -33,7 +33,7 @@ type delivery struct {
 	url      string
 	header   http.Header
 	body     string
-	// tries is how often it is sent until somebody answers 2xx.
+	// tries is how often it is sent until an answer is 2xx.
 	tries int
 }
 

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// ErrUnknown tells that there is no such provider, payment, event or operation.
+// ErrUnknown: there is no such provider, payment, event or operation.
 var ErrUnknown = errors.New("unknown")
 
-// ErrRefused tells that a payment, as it stands, cannot do what it was told.
+// ErrRefused: the payment cannot do this in its status.
 var ErrRefused = errors.New("refused")
 
-// ErrInvalid tells a control that makes no sense in itself.
+// ErrInvalid: the control request makes no sense.
 var ErrInvalid = errors.New("invalid")
 
 // payLate is the event of money that comes although the provider has closed the payment: what was received changes, and
@@ -148,8 +148,8 @@ type Access struct {
 	Secrets map[string]string
 }
 
-// Open makes an account of a name at a provider: one of its own where the provider tells accounts apart here, and
-// otherwise the one that everybody has. The error is ErrUnknown where no such provider is simulated.
+// Open makes an account of a name at a provider: a new one if the simulation has several accounts of the provider, and
+// otherwise the one that exists. The error is ErrUnknown if the provider is not simulated.
 func (s *Server) Open(provider, account string) (Access, error) {
 	site, err := s.site(provider)
 	if err != nil {
@@ -266,7 +266,7 @@ func (s *Server) siteCommand(r *http.Request, provider string, parts []string) (
 	}
 }
 
-// index tells a person what can be done here.
+// index lists for a person what can be done here.
 func (s *Server) index() any {
 	type entry struct {
 		Events     []string `json:"events"`

@@ -17,8 +17,7 @@ type Credentials struct {
 	Paygrt string
 }
 
-// DefaultCredentials are made up, and the same in every sandbox that is not told otherwise. Each has its provider's
-// form.
+// DefaultCredentials are made up, and the same in every sandbox without other settings. Each has its provider's form.
 func DefaultCredentials() Credentials {
 	return Credentials{
 		PayGramEU:      "5a11d0c5-e000-4000-8000-0000000000e1",

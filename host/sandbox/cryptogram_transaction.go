@@ -57,7 +57,7 @@ func (c *cryptogram) drive(ref, event, sum string) error {
 	now := laravelTime{c.now()}
 	if event == "expire" {
 		found.ExpiresAt = laravelTime{now.Add(-time.Second)}
-		return nil // nobody is told: the payment's own date says it
+		return nil // no callback: the payment's own date shows it
 	}
 	if found.Transaction != nil && found.Transaction.Status == cryptogramCompleted {
 		return fmt.Errorf("%w: it is paid already", ErrRefused)
@@ -102,7 +102,7 @@ func (c *cryptogram) transaction(p *checkout, wallet string, now laravelTime) *c
 	}
 }
 
-// cryptoAddress has the form of an address, and belongs to nobody.
+// cryptoAddress has the form of an address, and has no owner.
 func cryptoAddress(wallet string, draw *ids) string {
 	if wallet == "btc" {
 		return "bc1q" + draw.hex(19)
@@ -142,7 +142,7 @@ func (c *cryptogram) receive(t *cryptoEntry, event, sum string) error {
 	return nil
 }
 
-// report sends the notification that names the payment and says nothing else.
+// report sends the notification, which names the payment and has no other data.
 func (c *cryptogram) report(p *checkout) {
 	body, err := marshal(struct {
 		Resource string `json:"resource"`

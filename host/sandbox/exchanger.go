@@ -10,8 +10,8 @@ import (
 )
 
 // exchanger simulates a Premium Exchanger site: orders ("bids") that change one currency into another. Requests are
-// forms only, HTTP is always 200, and error says what happened: a number where the site refuses the caller, a string
-// where a method refuses its fields.
+// forms only, HTTP is always 200, and error has the result: a number if the site refuses the caller, a string if a
+// method refuses its fields.
 type exchanger struct {
 	*desk
 	login, key string
@@ -42,9 +42,9 @@ type direction struct {
 	minGive, maxGive                 string
 	minGet, maxGet                   string
 	giveFields, getFields, dirFields []field
-	// pay is what api_actions.pay says: "api", "disabled", or "link" for the address of the payment's page.
+	// pay is the value of api_actions.pay: "api", "disabled", or "link" for the address of the payment's page.
 	pay string
-	// cancel is what api_actions.cancel says.
+	// cancel is the value of api_actions.cancel.
 	cancel string
 }
 
@@ -114,7 +114,7 @@ var (
 			[]field{emailField},
 			"api", "disabled",
 		},
-		// Typed by an operator who writes a decimal comma; a merchant takes the money, so that nobody can mark it paid.
+		// Typed by an operator with a decimal comma; a merchant receives the money, so that it cannot be marked as paid.
 		{
 			"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet,
 			[]field{emailField},
@@ -196,7 +196,7 @@ func exchangerInvalid(fields map[string]string) answer {
 	return jsonAnswer(http.StatusOK, exchangerEnvelope{"3", "<div>Error! Check the form.</div>", []any{}, fields})
 }
 
-// admit tells a bad key, a banned one and a switched-off API by the same words.
+// admit answers a bad key, a banned one and a disabled API alike.
 func (x *exchanger) admit(r *request) *answer {
 	if r.header.Get("API-LOGIN") == x.login && r.header.Get("API-KEY") == x.key {
 		return nil
@@ -289,7 +289,7 @@ func findDirection(form url.Values) (direction, bool) {
 	return directions[i], true
 }
 
-// quote is what get_calc and get_direction say about a direction: the fields are in the document's order.
+// quote is the answer of get_calc and get_direction about a direction: the fields are in the document's order.
 type quote struct {
 	CodeGive   string `json:"currency_code_give"`
 	CodeGet    string `json:"currency_code_get"`

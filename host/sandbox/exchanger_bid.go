@@ -34,7 +34,7 @@ type bidMoment struct {
 // bidStatus is what a status means to this simulation.
 type bidStatus struct {
 	title string
-	// arrived says that the payer's money is at the site; over, that nothing more can be asked of the bid.
+	// arrived: the payer's money is at the site; over: the bid has ended.
 	arrived, over bool
 }
 
@@ -88,7 +88,7 @@ type bidView struct {
 	Actions     bidActions `json:"api_actions"`
 }
 
-// bidActions say what can be done about a bid.
+// bidActions are the possible actions on a bid.
 type bidActions struct {
 	Type        string `json:"type"`
 	Cancel      string `json:"cancel"`
@@ -294,7 +294,7 @@ func (x *exchanger) drive(ref, event, _ string) error {
 	return nil
 }
 
-// moveBid changes a bid's status, moves the reserves when it is done, and tells the caller.
+// moveBid changes a bid's status, moves the reserves when it is done, and sends the callback.
 func (x *exchanger) moveBid(b *bid, to string) {
 	give, get := b.direction.give, b.direction.get
 	switch {

@@ -60,8 +60,8 @@ func bound(text string) *money {
 	return &m
 }
 
-// outside names the field that leaves a direction's bounds, the reserve among them, and says so in HTML; "" if none
-// does.
+// outside names the field that leaves a direction's bounds, the reserve among them, with the site's message in HTML; ""
+// if none does.
 func (x *exchanger) outside(d direction, s sums) (field, html string) {
 	minGive, maxGive := bound(d.minGive), bound(d.maxGive)
 	minGet, maxGet := bound(d.minGet), bound(d.maxGet)

@@ -72,8 +72,7 @@ func (x *exchanger) listBids(form url.Values, fits func(*bid) bool) []*bid {
 	return found
 }
 
-// exchangerTimes tells that something happened at the times that a list request asks for: from start_time to end_time,
-// both included.
+// exchangerTimes reports whether a time is within those of a list request: from start_time to end_time, both included.
 func exchangerTimes(form url.Values, at time.Time) bool {
 	from, to := exchangerNumber(form, "start_time", 0), exchangerNumber(form, "end_time", 0)
 	seconds := int(at.Unix())

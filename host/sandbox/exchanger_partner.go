@@ -18,7 +18,7 @@ type partner struct {
 	links      []partnerLink
 }
 
-// partnerLink is somebody who came by the partner's link.
+// partnerLink is a visitor who came by the partner's link.
 type partnerLink struct {
 	Time     string `json:"time"`
 	Date     string `json:"date"`
@@ -115,8 +115,7 @@ func (x *exchanger) servePartnerInfo(*request) answer {
 	}{exchangerUser, x.partner.balance.trim().String(), partnerLeast.String(), items})
 }
 
-// serveVisit is somebody who opens the site, maybe by the partner's link. What such a link looks like the document does
-// not say.
+// serveVisit serves a visitor of the site, maybe by the partner's link. The document does not show such a link.
 func (x *exchanger) serveVisit(r *request) answer {
 	if r.query.Get("rid") == exchangerUser {
 		x.partner.links = append(x.partner.links, partnerLink{

@@ -44,7 +44,8 @@ func TestExchangerBidLives(t *testing.T) {
 			`","status":"new","status_title":"New order","psys_give":"Tether TRC20","psys_get":"Visa/MasterCard",`+
 			`"currency_code_give":"USDT","currency_code_get":"EUR","amount_give":"100","amount_get":"92.07",`+
 			`"course_give":"1","course_get":"0.93",`+
-			`"api_actions":{"type":"mypaid","cancel":"api","pay":"api","instruction":"<p>Send exactly <b>100 USDT</b> to `+address+`</p>","pay_amount":"100","address":"`+address+`"}}}`, made.text)
+			`"api_actions":{"type":"mypaid","cancel":"api","pay":"api","instruction":"<p>Send exactly `+
+			`<b>100 USDT</b> to `+address+`</p>","pay_amount":"100","address":"`+address+`"}}}`, made.text)
 	require.Equal(t, made.text, w.exchanger("bid_info", "id", "100001").text)
 	require.Equal(t, made.text, w.exchanger("bid_info", "hash", hash).text)
 
@@ -72,8 +73,8 @@ func TestExchangerTakesEveryDocumentedStatus(t *testing.T) {
 	t.Parallel()
 	w := serve(t, sandbox.Options{})
 	w.bid()
-	for status := range strings.FieldsSeq(`coldnew techpay merchwait payed coldpay partpay realpay verify amlwait coldsuccess partpayout
-		payouterror scrpayerror amlerror mercherror error success cancel delete new`) {
+	for status := range strings.FieldsSeq(`coldnew techpay merchwait payed coldpay partpay realpay verify amlwait
+		coldsuccess partpayout payouterror scrpayerror amlerror mercherror error success cancel delete new`) {
 		require.NoError(t, w.Drive("exchanger", "100001", status, ""))
 		got := w.exchanger("bid_info", "id", "100001")
 		require.Equal(t, status, got.at(t, "data", "status"))

@@ -38,7 +38,8 @@ const (
 	// FaultPage answers Status with the page Page: what a web server, proxy, firewall or gateway in front of the
 	// provider writes instead of its answer. Processed only with After.
 	FaultPage = "page"
-	// FaultSpelling processes, and writes the answer's amounts as Spelling says. An answer without any is no strike.
+	// FaultSpelling processes, and writes the answer's amounts in the form of Spelling. An answer without amounts does not
+	// count.
 	FaultSpelling = "spelling"
 	// FaultOther processes, and gives an earlier answer to the same call that is about another object. While there is
 	// none, the true answer goes out, and it is no strike.
@@ -72,7 +73,7 @@ type Fault struct {
 
 // effect is what a kind of fault does.
 type effect struct {
-	// processes: never, always, or as Fault.After says.
+	// processes: never, always, or by Fault.After.
 	processes processing
 	// deliver answers, and reports whether the fault struck: one that did not strikes a later request.
 	deliver func(s *site, w http.ResponseWriter, r *http.Request, f Fault, a answer) (struck bool)
@@ -206,7 +207,7 @@ func (s *site) interfere(w http.ResponseWriter, r *http.Request, operation strin
 	struck = e.deliver(s, w, r, f, a)
 }
 
-// detail is what tells a fault from others of its kind.
+// detail distinguishes a fault from others of its kind.
 func (f Fault) detail() string {
 	switch f.Kind {
 	case FaultPage:

@@ -25,7 +25,7 @@ type Booking struct {
 	// Times is how many bookings the provider holds under the same operation and reference, this one included: above 1,
 	// something was made twice.
 	Times int `json:"times"`
-	// MovedMoney says that money has moved for it, and stands moved: a recharge that failed later has given it back.
+	// MovedMoney: money has moved for it and was not given back; a recharge that failed later has given it back.
 	MovedMoney bool `json:"moved_money"`
 	// Status is the provider's own word.
 	Status string    `json:"status"`

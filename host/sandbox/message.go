@@ -57,7 +57,7 @@ func readRequest(r *http.Request, provider, path string, now time.Time) (*reques
 	}, nil
 }
 
-// segments splits an escaped path. A slash at the end says nothing, as with the providers' own routers.
+// segments splits an escaped path. A slash at the end is ignored, as by the providers' routers.
 func segments(path string) []string {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	for i, part := range parts {

@@ -21,7 +21,8 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{.Provider}} sandbox</title>
 <h1>{{.Amount}} {{.Currency}}</h1>
 <p>{{.Provider}} payment <code>{{.Reference}}</code>, status <b>{{.Status}}</b>. No real money moves here.</p>
-{{range .Events}}<form method="post" action="/_sandbox/{{$.Provider}}/payments/{{$.Reference}}/{{.}}"><button>{{.}}</button></form>
+{{range .Events}}<form method="post" action="/_sandbox/{{$.Provider}}/payments/{{$.Reference}}/{{.}}">` +
+	`<button>{{.}}</button></form>
 {{end}}</html>
 `))
 

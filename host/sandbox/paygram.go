@@ -342,7 +342,7 @@ func (q *paygramRequest) decode() *answer {
 	return nil
 }
 
-// aspProblem is what ASP.NET says before the method sees anything.
+// aspProblem is the answer of ASP.NET before the method runs.
 func aspProblem(status int, title string, errs map[string][]string) *answer {
 	a := jsonAnswer(status, struct {
 		Type   string              `json:"type"`

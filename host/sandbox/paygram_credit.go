@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// voucher is credit on its way to whoever redeems it: one open transfer, or a red envelope for several.
+// voucher is credit for whoever redeems it: one open transfer, or a red envelope for several.
 type voucher struct {
 	code, friendly string
 	currency       int

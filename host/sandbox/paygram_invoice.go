@@ -51,7 +51,7 @@ type paygramInvoice struct {
 	InvoiceType     int     `json:"invoiceType"`
 }
 
-// moved says whether money has moved for the invoice: a withdrawal's does at once, and comes back if it is denied.
+// moved: money has moved for the invoice. A withdrawal's moves at once, and comes back if it is denied.
 func (v *invoice) moved() bool {
 	if v.payout {
 		return v.status != invoiceDenied
@@ -281,7 +281,7 @@ func (p *paygram) findInvoice(ref string) *invoice {
 	return nil
 }
 
-// move changes an invoice's status and tells everybody.
+// move changes an invoice's status and sends the callbacks.
 func (p *paygram) move(v *invoice, status int) {
 	v.status = status
 	v.changed = p.now()
@@ -311,7 +311,7 @@ type paygramWallet struct {
 	Balance           *money `json:"Balance,omitempty"`
 }
 
-// paygramInvoiceMove names an invoice. What became of it is not in it: InvoiceInfo tells.
+// paygramInvoiceMove names an invoice without its status: InvoiceInfo has that.
 type paygramInvoiceMove struct {
 	paygramWallet
 
@@ -348,7 +348,7 @@ func (p *paygram) report(v *invoice) {
 
 // callBack calls the user's own URL, the account's, or the one set for the sandbox.
 func (p *paygram) callBack(v *invoice) {
-	told := paygramCallback{
+	report := paygramCallback{
 		ID: p.nextCallback, DateUTC: netTime{v.changed, false}, Timestamp: v.changed.Unix(),
 		CallbackData: v.callbackData,
 		UserCliID:    v.owner.id, Hash: p.ids.hex(32), CallbackType: invoiceCredited,
@@ -360,14 +360,14 @@ func (p *paygram) callBack(v *invoice) {
 		w := &paygramWithdrawal{paygramWallet: wallet}
 		w.Info.Status, w.Info.Amount, w.Info.Fees, w.Info.WithdrawID = v.status, v.amount, &v.fee, v.code
 		w.AdminResponse.InvoiceStatus, w.AdminResponse.Currency = v.status, v.currency
-		told.WithdrawInfo, told.CallbackType = w, withdrawChanged
+		report.WithdrawInfo, report.CallbackType = w, withdrawChanged
 	} else {
-		told.InvoiceInfo = &paygramInvoiceMove{paygramWallet: wallet, InvoiceCode: v.code}
+		report.InvoiceInfo = &paygramInvoiceMove{paygramWallet: wallet, InvoiceCode: v.code}
 		if v.fromUser != nil {
-			told.InvoiceInfo.UserIDInClientFrom = *v.fromUser
+			report.InvoiceInfo.UserIDInClientFrom = *v.fromUser
 		}
 	}
-	body, err := marshal(told)
+	body, err := marshal(report)
 	if err != nil {
 		return
 	}

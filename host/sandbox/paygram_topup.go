@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// topUp is a deposit that somebody was told to make.
+// topUp is a deposit that was requested.
 type topUp struct {
 	code         string
 	owner        *paygramUser
@@ -17,7 +17,7 @@ type topUp struct {
 	arrived      bool
 }
 
-// topUp says what to send in, and where. It arrives when Cryptapi says so, or when the sandbox is told to.
+// topUp answers with the amount and address of a deposit. It arrives on Cryptapi's report, or on a control request.
 func (p *paygram) topUp(q *paygramRequest) answer {
 	f := q.fields
 	if refusal := paygramAmount(f.CurrencyCode, f.Amount); refusal != nil {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// withdraw takes the amount out of the wallet at once; the invoice says later whether it arrived.
+// withdraw takes the amount out of the wallet at once; the invoice shows later whether it arrived.
 func (p *paygram) withdraw(q *paygramRequest) answer {
 	f := q.fields
 	currency := f.WithdrawMethod.CurrencyCode
@@ -44,7 +44,7 @@ func (p *paygram) driveWithdrawal(v *invoice, event string) error {
 	return nil
 }
 
-// endWithdrawal says that the money has arrived, or gives it back.
+// endWithdrawal marks the money as arrived, or gives it back.
 func (p *paygram) endWithdrawal(v *invoice, arrived bool) {
 	if arrived {
 		v.paid, v.redeemed = true, true
@@ -55,7 +55,7 @@ func (p *paygram) endWithdrawal(v *invoice, arrived bool) {
 	p.move(v, invoiceDenied)
 }
 
-// pending finds a withdrawal of the account that has not ended; or says why there is none.
+// pending finds a withdrawal of the account that has not ended, or returns why there is none.
 func (p *paygram) pending(q *paygramRequest, code string) (*invoice, *answer) {
 	var refusal answer
 	switch v := p.invoice(code); {

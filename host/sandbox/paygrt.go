@@ -8,8 +8,7 @@ import (
 // paygrt simulates api.paygrt.com: recharges of phones and bills, in INR. Everything is a string, HTTP is always 200,
 // and "0" is success. Only Airtel (AT) succeeds, as in the provider's test environment.
 //
-// The document does not say what becomes of a second recharge under one api_ref_id: here it is a second recharge, the
-// worst case.
+// The document is silent on a second recharge under one api_ref_id: here it is a second recharge, the worst case.
 type paygrt struct {
 	*desk
 	key       string

@@ -66,8 +66,8 @@ func (p *payplay) serveTransaction(r *request) answer {
 	return jsonAnswer(http.StatusOK, map[string]any{"transaction": p.transactions[i]})
 }
 
-// listedTransaction is a transaction in the list. No document shows the list: with the fee it adds up to what the
-// balances tell.
+// listedTransaction is a transaction in the list. The document does not show the list: with the fee, its sum equals the
+// balances.
 type listedTransaction struct {
 	*transaction
 	Fee string `json:"fee"`

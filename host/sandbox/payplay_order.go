@@ -178,7 +178,7 @@ func (p *payplay) serveOrders(r *request) answer {
 	}{shown, meta})
 }
 
-// listMeta says where in a list an answer stands.
+// listMeta is the position of an answer within a list.
 type listMeta struct {
 	Current int `json:"current_page"`
 	Last    int `json:"last_page"`
@@ -318,7 +318,7 @@ func (p *payplay) payOrderLate(o *order, sum string) error {
 	return nil
 }
 
-// quote says what is to be paid, once the payer has picked a coin.
+// quote is the amount to pay, once the payer has picked a coin.
 func (p *payplay) quote(o *order) {
 	if o.ExpectedAmount != nil {
 		return
@@ -334,7 +334,7 @@ func (p *payplay) quote(o *order) {
 	o.ExpectedAmount, o.ExchangeRate, o.CleanRate = &expected, &shown, &cleanShown
 }
 
-// payment is how much the payer sends: what is expected, half of it, or what the control says.
+// payment is the amount that the payer sends: the expected one, half of it, or that of the control request.
 func (o *order) payment(event, sum string) (money, error) {
 	if event == "underpay" {
 		return controlAmount(sum, o.expected.mul(amount("0.5")).roundDown(6))

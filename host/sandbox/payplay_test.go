@@ -77,7 +77,9 @@ func TestPayPlayOrderHasTheDocumentsFieldsInItsOrder(t *testing.T) {
 	entry := paid.at(t, "order", "transactions", 0, "id").(string)
 	shown := w.payplay("GET", "/private-api/transactions/"+entry, "")
 	require.Regexp(t,
-		`^{"transaction":{"id":"`+entry+`","type":"CRYPTO_INVOICE","currency":"USDT","value":"12.708409","status":"COMPLETE","hash":"[0-9a-f-]{36}","is_internal":false,"created_at":"2026-03-02 12:01:00","completed_at":"2026-03-02 12:01:00"}}$`, shown.text)
+		`^{"transaction":{"id":"`+entry+`","type":"CRYPTO_INVOICE","currency":"USDT","value":"12.708409",`+
+			`"status":"COMPLETE","hash":"[0-9a-f-]{36}","is_internal":false,"created_at":"2026-03-02 12:01:00",`+
+			`"completed_at":"2026-03-02 12:01:00"}}$`, shown.text)
 	require.Equal(t, "100012.581324", w.held("USDT"))
 	require.ErrorIs(t, w.Drive("payplay", id, "pay", ""), sandbox.ErrRefused)
 }

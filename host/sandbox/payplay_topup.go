@@ -37,14 +37,13 @@ func (p *payplay) serveTopup(r *request) answer {
 	return orderAnswer(o)
 }
 
-// topupCurrency is what a top-up of any amount is in, and topupStandard what is sent for one where the control does not
-// say.
+// topupCurrency is the currency of a top-up of any amount, and topupStandard the amount sent by default.
 const (
 	topupCurrency = "USDT"
 	topupStandard = "10"
 )
 
-// ofAnyAmount tells a top-up that nothing has been sent for, and that asks for no amount.
+// ofAnyAmount reports whether a top-up has no requested amount and nothing was sent for it.
 func (o *order) ofAnyAmount() bool {
 	return o.topup && o.Value == "0"
 }

@@ -32,7 +32,7 @@ const (
 	Paygrt     = "paygrt"
 )
 
-// Options says what kind of sandbox to make. The zero value is usable.
+// Options configures a sandbox. The zero value is usable.
 type Options struct {
 	// Now is the providers' clock; nil means the wall clock. It must be safe for concurrent use.
 	Now func() time.Time
@@ -47,7 +47,7 @@ type Options struct {
 
 	// PayGramNoPayURL makes invoices come with a null payUrl, as in the document's example.
 	PayGramNoPayURL bool
-	// PayGramUnlistedWithdrawals keeps withdrawals out of GetInvoices: no document says that they are there.
+	// PayGramUnlistedWithdrawals keeps withdrawals out of GetInvoices: no document states that they are listed.
 	PayGramUnlistedWithdrawals bool
 	// CryptogramLimit is how many requests a minute Cryptogram takes before it answers 429; 0 means any number, while
 	// its headers still speak of 1000.
@@ -207,7 +207,7 @@ type simulation interface {
 	admit(r *request) *answer
 	// missing answers a request that no route matches.
 	missing(r *request) answer
-	// maintenance is the provider's own way to say "not now", before processing anything.
+	// maintenance is the provider's own temporary refusal, before processing anything.
 	maintenance() answer
 	// events are what Drive can do to a payment there.
 	events() []string
@@ -215,10 +215,10 @@ type simulation interface {
 	drive(ref, event, amount string) error
 	// fund sets a balance.
 	fund(account, currency string, amount money) error
-	// open makes an account of a name, where the provider has none of it and tells accounts apart here, and gives its
-	// secrets by the names that the contract has for them.
+	// open makes an account of a name, if the provider has none of it and the simulation has several accounts, and returns
+	// its secrets by their names in the contract.
 	open(account string) map[string]string
-	// page tells about a payment to somebody who opens its link: false if the path is no payment's page.
+	// page shows a payment to a visitor of its link: false if the path is no payment's page.
 	page(path string) (payerPage, bool)
 }
 

@@ -15,7 +15,7 @@ type Strike struct {
 	Kind      string `json:"kind"`
 	// Detail is a page with its status, a status, or a spelling.
 	Detail string `json:"detail,omitempty"`
-	// Processed says that the provider had done what was asked.
+	// Processed: the provider had done what was requested.
 	Processed bool `json:"processed"`
 	Times     int  `json:"times"`
 }

@@ -24,7 +24,7 @@ const (
 	PageEmpty = "empty"
 )
 
-// webPage is one of the pages: its body says its status, as the real ones do.
+// webPage is one of the pages: its body contains its status, as the real ones do.
 type webPage struct {
 	header http.Header
 	body   func(status int) string
@@ -51,9 +51,11 @@ var webPages = map[string]webPage{
 				"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n", status, http.StatusText(status))
 	}},
 	PageIIS: {http.Header{"Server": {"Microsoft-IIS/10.0"}, "Content-Type": {"text/html"}}, func(status int) string {
-		return fmt.Sprintf(`<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">
+		return fmt.Sprintf(`<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" `+
+			`"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml"><head><title>%[1]d - %[2]s</title></head>
-<body><div id="header"><h1>Server Error</h1></div><div id="content"><fieldset><h2>%[1]d - %[2]s</h2></fieldset></div></body></html>
+<body><div id="header"><h1>Server Error</h1></div><div id="content"><fieldset><h2>%[1]d - %[2]s</h2>`+
+			`</fieldset></div></body></html>
 `, status, http.StatusText(status))
 	}},
 	PageCloudflare: {http.Header{
@@ -62,7 +64,8 @@ var webPages = map[string]webPage{
 	}, func(status int) string {
 		return fmt.Sprintf(`<!DOCTYPE html>
 <html lang="en-US"><head><title>Attention Required! | Cloudflare</title></head>
-<body><div id="cf-wrapper"><div id="cf-error-details"><h1><span>Error</span> <span>%d</span></h1><h2>Sorry, you have been blocked</h2>
+<body><div id="cf-wrapper"><div id="cf-error-details"><h1><span>Error</span> <span>%d</span></h1>`+
+			`<h2>Sorry, you have been blocked</h2>
 <p>Ray ID: <strong>8a11d0c5e0004000</strong></p></div></div></body></html>
 `, status)
 	}},

@@ -9,8 +9,8 @@ import (
 	"payrouter/host/payment"
 )
 
-// What an engine refuses, told apart with errors.Is. Nothing of a refused change is written, and trying it again is
-// refused again: each of them is a fault in the caller.
+// Errors for changes that an engine refuses, for errors.Is. Nothing of a refused change is written, and a repetition is
+// refused again: each is a bug in the caller.
 var (
 	// ErrTerminal: the payment's status is terminal, and the change has another.
 	ErrTerminal = errors.New("a terminal status never changes")

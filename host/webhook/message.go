@@ -21,7 +21,7 @@ type message struct {
 }
 
 type content struct {
-	// Sequence rises with time: of two events of a payment, the one with the higher tells how it stands.
+	// Sequence rises with time: of two events of a payment, the one with the higher sequence has the current state.
 	Sequence int64           `json:"sequence"`
 	Cause    payment.Cause   `json:"cause"`
 	Payment  json.RawMessage `json:"payment"`
@@ -38,7 +38,7 @@ func bodyOf(e payment.Entry) ([]byte, error) {
 	return body, nil
 }
 
-// sign sets the headers of one try. The event's id stays the same over all tries, so that a receiver can tell
+// sign sets the headers of one try. The event's id stays the same over all tries, so that a receiver can recognize
 // repetitions.
 func sign(header http.Header, eventID string, body []byte, secrets []Secret, now time.Time) error {
 	signatures := make([]string, len(secrets))

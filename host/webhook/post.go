@@ -62,8 +62,8 @@ func (s *Sender) post(ctx context.Context, job Job) answer {
 	return answer{at: at, status: response.StatusCode, retryAfter: wait}
 }
 
-// problemOf tells a merchant why no answer came. It says nothing of the network around the router: which addresses a
-// name leads to there, and which of them listen, is nobody's who may choose the name.
+// problemOf is the reason for a missing answer, as the merchant sees it. It reveals nothing about the router's network:
+// a merchant chooses the host name, and must not learn which addresses it resolves to there or which of them listen.
 func problemOf(err error) string {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		if wrapped.Timeout() {

@@ -18,23 +18,23 @@ var delays = []time.Duration{
 const (
 	// jitterShare is by how much a pause is longer at most, so that what failed together does not come again together.
 	jitterShare = 0.2
-	// breather is how long an endpoint that is overloaded gets nothing at all, where it does not say for how long.
+	// breather is how long an overloaded endpoint gets nothing at all if it sends no Retry-After.
 	breather = time.Minute
-	// patience is how long an endpoint may fail before it is disabled.
-	patience = 5 * 24 * time.Hour
+	// disableAfter is how long an endpoint may fail before it is disabled.
+	disableAfter = 5 * 24 * time.Hour
 )
 
 // answer is what came of one try.
 type answer struct {
 	at time.Time
-	// status is 0 where no answer came; then problem says why.
+	// status is 0 if no answer came; problem has the reason then.
 	status  int
 	problem string
 	// retryAfter is what the endpoint asked for; 0 for nothing.
 	retryAfter time.Duration
 }
 
-// ok is any 2xx. A redirect is a failure: following it would send the event to whoever the endpoint names.
+// ok is any 2xx. A redirect is a failure: following it would send the event to a host of the endpoint's choice.
 func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
 
 // hold is how long the endpoint shall get nothing, of no event.
@@ -97,7 +97,7 @@ func effect(d Delivery, a answer) func(*Endpoint) {
 			e.DisabledAt, e.DisabledReason = a.at, "the endpoint answered 410 Gone"
 		// An endpoint that gets little must not go for one bad moment after a quiet week: the event has had its whole
 		// schedule, too.
-		case d.State == Failed && a.at.Sub(e.FailingSince) >= patience:
+		case d.State == Failed && a.at.Sub(e.FailingSince) >= disableAfter:
 			e.DisabledAt = a.at
 			e.DisabledReason = fmt.Sprintf("nothing has got through since %s; the last try: %s",
 				e.FailingSince.UTC().Format(time.RFC3339), a.why())

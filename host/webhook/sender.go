@@ -30,8 +30,8 @@ type Settings struct {
 	Now func() time.Time
 	// Chance gives numbers in [0, 1) that spread tries over time. Nil means a random one.
 	Chance func() float64
-	// Answered is told of each try that is over and not yet written down, and may hold it there or end the process. Nil
-	// is told nothing.
+	// Answered is called after each try, before its result is written, and may block or end the process. Nil calls
+	// nothing.
 	Answered func()
 	Logger   *slog.Logger
 }
@@ -72,7 +72,7 @@ type Sender struct {
 	queue    Queue
 	settings Settings
 	client   *http.Client
-	// freed is told when a try has ended, so that the next need not wait for the clock.
+	// freed gets a value when a try has ended, so that the next need not wait for the ticker.
 	freed chan struct{}
 
 	mutex sync.Mutex
@@ -184,7 +184,7 @@ func (s *Sender) try(ctx context.Context, job Job) {
 	after := judge(job.Delivery, a, s.settings.Chance())
 	consequence := effect(after, a)
 	if a.status == 0 && ctx.Err() != nil {
-		// Cut off by us: it says nothing about the endpoint, and is no try.
+		// The router canceled it: it proves nothing about the endpoint, and does not count as a try.
 		after = job.Delivery
 		after.Due, after.Tries = a.at, after.Tries-1
 		consequence = func(*Endpoint) {}

@@ -30,7 +30,7 @@ func verify(v visit, secret webhook.Secret) error {
 
 func TestEventsAreSentSignedToWhoeverWantsThem(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	h.event(t, "shop", payment.PaymentCreated)
 	r := newReceiver(t, nil)
 	all, some := h.endpoint(t, r.URL+"/all"), h.endpoint(t, r.URL+"/some", payment.PaymentSucceeded,
@@ -49,8 +49,8 @@ func TestEventsAreSentSignedToWhoeverWantsThem(t *testing.T) {
 		require.Equal(t, "application/json", v.header.Get("Content-Type"))
 		require.Equal(t, fmt.Sprint(h.clock.now().Unix()), v.header.Get("webhook-timestamp"))
 		if v.event() == paid.ID {
-			require.JSONEq(t, `{"type":"payment.succeeded","timestamp":"2026-03-01T12:00:00Z","data":{"sequence":4,"cause":"answer",
-				"payment":{"id":"`+paid.PaymentID+`","amount":"49.90"}}}`, string(v.body))
+			require.JSONEq(t, `{"type":"payment.succeeded","timestamp":"2026-03-01T12:00:00Z",
+				"data":{"sequence":4,"cause":"answer","payment":{"id":"`+paid.PaymentID+`","amount":"49.90"}}}`, string(v.body))
 		}
 	}
 	require.ElementsMatch(t, []string{created.ID, paid.ID}, got[all.Secret],
@@ -68,7 +68,7 @@ func TestEventsAreSentSignedToWhoeverWantsThem(t *testing.T) {
 
 func TestFailedTriesFollowTheScheduleWithOneIDAndFreshSignatures(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, status(500))
 	e := h.endpoint(t, r.URL)
 	event := h.event(t, "shop", payment.PaymentSucceeded)
@@ -109,7 +109,7 @@ func TestFailedTriesFollowTheScheduleWithOneIDAndFreshSignatures(t *testing.T) {
 
 func TestRedirectsFailAndAreNotFollowed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	elsewhere := newReceiver(t, nil)
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		r := newReceiver(t,
@@ -121,14 +121,14 @@ func TestRedirectsFailAndAreNotFollowed(t *testing.T) {
 		require.Equal(t, webhook.Pending, d.State)
 		require.Equal(t, code, d.Status)
 		require.Contains(t, d.Error, "redirect")
-		require.NoError(t, h.book.Delete(t.Context(), "shop", e.ID))
+		require.NoError(t, h.endpoints.Delete(t.Context(), "shop", e.ID))
 	}
 	require.Empty(t, elsewhere.seen())
 }
 
 func TestGoneDisablesAndNothingIsLostUntilItIsEnabledAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	var gone atomic.Bool
 	gone.Store(true)
 	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
@@ -149,12 +149,12 @@ func TestGoneDisablesAndNothingIsLostUntilItIsEnabledAgain(t *testing.T) {
 	h.clock.advance(24 * time.Hour)
 	h.round(t)
 	require.Empty(t, r.seen(), "a disabled endpoint gets nothing")
-	_, err := h.book.Redeliver(t.Context(), "shop", e.ID, first.ID)
+	_, err := h.endpoints.Redeliver(t.Context(), "shop", e.ID, first.ID)
 	require.ErrorIs(t, err, webhook.ErrDisabled)
 
 	gone.Store(false)
 	enabled := true
-	standing, err = h.book.Change(t.Context(), "shop", e.ID, webhook.Edit{Enabled: &enabled})
+	standing, err = h.endpoints.Change(t.Context(), "shop", e.ID, webhook.Edit{Enabled: &enabled})
 	require.NoError(t, err)
 	require.Empty(t, standing.DisabledReason)
 	h.round(t)
@@ -165,14 +165,14 @@ func TestGoneDisablesAndNothingIsLostUntilItIsEnabledAgain(t *testing.T) {
 
 func TestMerchantsDisableTheirEndpoints(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, status(500))
 	e := h.endpoint(t, r.URL)
 	h.event(t, "shop", payment.PaymentSucceeded)
 	h.round(t)
 	require.Len(t, r.seen(), 1)
 	enabled := false
-	standing, err := h.book.Change(t.Context(), "shop", e.ID, webhook.Edit{Enabled: &enabled})
+	standing, err := h.endpoints.Change(t.Context(), "shop", e.ID, webhook.Edit{Enabled: &enabled})
 	require.NoError(t, err)
 	require.Equal(t, "by the merchant", standing.DisabledReason)
 	h.event(t, "shop", payment.PaymentSucceeded)
@@ -197,7 +197,7 @@ func TestEndpointThatAsksForLessGetsLess(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(row.status, row.header), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newHarness(t)
 			var calm atomic.Bool
 			r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
 				if calm.Load() {
@@ -227,7 +227,7 @@ func TestEndpointThatAsksForLessGetsLess(t *testing.T) {
 
 func TestOneStuckEventHoldsBackNoOther(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	stuck := ""
 	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, event string) {
 		if event == stuck {
@@ -249,7 +249,7 @@ func TestOneStuckEventHoldsBackNoOther(t *testing.T) {
 
 func TestSlowEndpointTakesItsOwnPlacesOnly(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	const each = 2
 	release := make(chan struct{})
 	var under, most atomic.Int32
@@ -281,7 +281,7 @@ func TestSlowEndpointTakesItsOwnPlacesOnly(t *testing.T) {
 	require.Len(t, events, 10)
 	close(release)
 	require.Eventually(t, func() bool {
-		done, err := h.book.Deliveries(t.Context(), "shop", slowly.ID, webhook.Filter{State: webhook.Delivered})
+		done, err := h.endpoints.Deliveries(t.Context(), "shop", slowly.ID, webhook.Filter{State: webhook.Delivered})
 		return err == nil && len(done) == 10
 	}, 10*time.Second, 5*time.Millisecond)
 	cancel()
@@ -291,7 +291,7 @@ func TestSlowEndpointTakesItsOwnPlacesOnly(t *testing.T) {
 
 func TestEndpointIsDisabledAfterFiveDaysWithoutASuccess(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, status(500))
 	e := h.endpoint(t, r.URL)
 	for range 6 {
@@ -316,7 +316,7 @@ func TestEndpointIsDisabledAfterFiveDaysWithoutASuccess(t *testing.T) {
 
 func TestEventsAreSentAgainByHand(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	old := h.event(t, "shop", payment.PaymentCreated)
 	r := newReceiver(t, nil)
 	e := h.endpoint(t, r.URL, payment.PaymentSucceeded)
@@ -326,7 +326,7 @@ func TestEventsAreSentAgainByHand(t *testing.T) {
 	require.Len(t, first, 1)
 	h.clock.advance(time.Hour)
 
-	d, err := h.book.Redeliver(t.Context(), "shop", e.ID, event.ID)
+	d, err := h.endpoints.Redeliver(t.Context(), "shop", e.ID, event.ID)
 	require.NoError(t, err)
 	require.Equal(t, webhook.Pending, d.State)
 	h.round(t)
@@ -335,23 +335,23 @@ func TestEventsAreSentAgainByHand(t *testing.T) {
 	require.Equal(t, first[0].body, again[0].body)
 	require.Equal(t, event.ID, again[0].event())
 
-	_, err = h.book.Redeliver(t.Context(), "shop", e.ID, old.ID)
+	_, err = h.endpoints.Redeliver(t.Context(), "shop", e.ID, old.ID)
 	require.NoError(t, err, "also what was before the endpoint")
 	h.round(t)
 	require.Len(t, r.seen(), 1)
-	_, err = h.book.Redeliver(t.Context(), "shop", e.ID, "evt_made_up")
+	_, err = h.endpoints.Redeliver(t.Context(), "shop", e.ID, "evt_made_up")
 	require.ErrorIs(t, err, webhook.ErrNotFound)
 }
 
 // A try that was under way when a person asked for another must not end that.
 func TestRedeliveryOutlivesATryUnderWay(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	var once sync.Once
 	var e webhook.Endpoint
 	r := newReceiver(t, func(_ http.ResponseWriter, _ *http.Request, event string) {
 		once.Do(func() {
-			_, err := h.book.Redeliver(context.Background(), "shop", e.ID, event)
+			_, err := h.endpoints.Redeliver(context.Background(), "shop", e.ID, event)
 			if err != nil {
 				panic(err)
 			}
@@ -365,7 +365,7 @@ func TestRedeliveryOutlivesATryUnderWay(t *testing.T) {
 
 func TestPrivateAddressesGetNothing(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, nil)
 	direct, named := h.endpoint(t, r.URL), h.endpoint(t, strings.Replace(r.URL, "127.0.0.1", "localhost", 1))
 	event := h.event(t, "shop", payment.PaymentSucceeded)
@@ -381,7 +381,7 @@ func TestPrivateAddressesGetNothing(t *testing.T) {
 
 func TestFailuresToConnectAreTold(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	closed := newReceiver(t, nil)
 	closed.Close()
 	e := h.endpoint(t, closed.URL)
@@ -395,10 +395,10 @@ func TestFailuresToConnectAreTold(t *testing.T) {
 
 func TestRotationSignsWithBothSecretsUntilTheOldOneEnds(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, nil)
 	e := h.endpoint(t, r.URL)
-	rotated, err := h.book.Rotate(t.Context(), "shop", e.ID, time.Hour)
+	rotated, err := h.endpoints.Rotate(t.Context(), "shop", e.ID, time.Hour)
 	require.NoError(t, err)
 	require.NotEqual(t, e.Secret, rotated.Secret)
 
@@ -414,7 +414,7 @@ func TestRotationSignsWithBothSecretsUntilTheOldOneEnds(t *testing.T) {
 		require.NoError(t, verify(seen[0], rotated.Secret))
 		require.Equal(t, row.oldWorks, verify(seen[0], e.Secret) == nil)
 	}
-	_, err = h.book.Rotate(t.Context(), "shop", e.ID, 0)
+	_, err = h.endpoints.Rotate(t.Context(), "shop", e.ID, 0)
 	require.NoError(t, err)
 	h.event(t, "shop", payment.PaymentSucceeded)
 	h.round(t)
@@ -423,7 +423,7 @@ func TestRotationSignsWithBothSecretsUntilTheOldOneEnds(t *testing.T) {
 
 func TestClaimOfADeadRouterIsTakenOverAfterItsLease(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, nil)
 	e := h.endpoint(t, r.URL)
 	event := h.event(t, "shop", payment.PaymentSucceeded)
@@ -449,7 +449,7 @@ func TestClaimOfADeadRouterIsTakenOverAfterItsLease(t *testing.T) {
 
 func TestShutdownIsNoFailedTry(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	arrived := make(chan struct{}, 1)
 	var patient atomic.Bool
 	r := newReceiver(t, func(_ http.ResponseWriter, r *http.Request, _ string) {
@@ -478,7 +478,7 @@ func TestShutdownIsNoFailedTry(t *testing.T) {
 
 func TestEndlessAnswersAreCutShort(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	var sent atomic.Int64
 	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
 		for chunk := make([]byte, 32<<10); ; {
@@ -497,7 +497,7 @@ func TestEndlessAnswersAreCutShort(t *testing.T) {
 
 func TestEveryEventOfMoreThanABatchIsSentOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, nil)
 	e := h.endpoint(t, r.URL)
 	types := slices.Repeat([]payment.EntryType{payment.PaymentUpdated}, 1203)
@@ -511,15 +511,15 @@ func TestEveryEventOfMoreThanABatchIsSentOnce(t *testing.T) {
 	for _, event := range written {
 		require.Equal(t, 1, got[event.ID])
 	}
-	page, err := h.book.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{Limit: 3})
+	page, err := h.endpoints.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{Limit: 3})
 	require.NoError(t, err)
 	require.Len(t, page, 3)
 	require.Equal(t, written[1202].ID, page[0].EventID)
-	page, err = h.book.Deliveries(t.Context(), "shop", e.ID,
+	page, err = h.endpoints.Deliveries(t.Context(), "shop", e.ID,
 		webhook.Filter{Limit: 3, State: webhook.Delivered, Before: page[2].Sequence})
 	require.NoError(t, err)
 	require.Equal(t, written[1199].ID, page[0].EventID)
-	page, err = h.book.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{State: webhook.Failed})
+	page, err = h.endpoints.Deliveries(t.Context(), "shop", e.ID, webhook.Filter{State: webhook.Failed})
 	require.NoError(t, err)
 	require.Empty(t, page)
 }
@@ -527,7 +527,7 @@ func TestEveryEventOfMoreThanABatchIsSentOnce(t *testing.T) {
 // Events must outlive a crash with how far each endpoint is: both are in the journal.
 func TestNothingIsSentWhileTheJournalCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, nil)
 	h.endpoint(t, r.URL)
 	h.event(t, "shop", payment.PaymentSucceeded)
@@ -547,7 +547,7 @@ func (unwritable) Claim(context.Context, webhook.Wish) ([]webhook.Job, error) {
 // What a router sent and could not write down is sent again, with the same id.
 func TestRouterThatDiesAfterSendingSendsAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	r := newReceiver(t, nil)
 	e := h.endpoint(t, r.URL)
 	event := h.event(t, "shop", payment.PaymentSucceeded)
@@ -574,7 +574,7 @@ func (deaf) Finish(context.Context, webhook.Delivery, func(*webhook.Endpoint)) e
 
 func TestPlacesThatBecomeFreeAreTakenWithoutWaitingForTheClock(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHarness(t)
 	arrived := make(chan string, 10)
 	h.endpoint(t, newReceiver(t, func(_ http.ResponseWriter, _ *http.Request, event string) { arrived <- event }).URL)
 	for range 10 {

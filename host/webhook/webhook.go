@@ -1,10 +1,9 @@
-// Package webhook tells merchants what became of their payments: it decides when each event is sent to which of their
-// endpoints, and when to stop trying. What providers tell the router is package callback's: the two have a direction of
-// the wire in common, and no decision.
+// Package webhook sends events about payments to merchants' endpoints: it decides when each event is sent to which of
+// their endpoints, and when to stop trying. Package callback receives providers' requests.
 //
 // Messages follow the Standard Webhooks specification (https://www.standardwebhooks.com). Every event of a payment is
-// delivered at least once to each endpoint that wants its type, in no promised order: events carry a sequence number
-// and the whole payment, so that one which is stuck holds back no other.
+// delivered at least once to each endpoint that wants its type, in no promised order: events have a sequence number and
+// the whole payment, so that an event that is stuck holds back no other.
 package webhook
 
 import (
@@ -16,7 +15,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// Errors that a caller decides on, told apart with errors.Is.
+// Errors that a caller decides on, for errors.Is.
 var (
 	// ErrNotFound: no such endpoint or event, or not this merchant's.
 	ErrNotFound = errors.New("no such webhook endpoint or event")
@@ -24,7 +23,7 @@ var (
 	ErrDisabled = errors.New("the webhook endpoint is disabled")
 	// ErrTooMany: the merchant has as many endpoints as it may.
 	ErrTooMany = errors.New("too many webhook endpoints")
-	// ErrLost: somebody else has claimed the delivery since, so what became of this try counts no more.
+	// ErrLost: another sender has claimed the delivery since, so this try's result no longer counts.
 	ErrLost = errors.New("the delivery was claimed anew meanwhile")
 )
 
@@ -53,7 +52,7 @@ type Endpoint struct {
 	DeliveredAt time.Time
 }
 
-// Disabled tells that nothing is sent.
+// Disabled reports whether nothing is sent.
 func (e Endpoint) Disabled() bool { return !e.DisabledAt.IsZero() }
 
 // secrets are those that sign at a time, the newest first.
@@ -101,7 +100,7 @@ type Delivery struct {
 	State      State
 	// Due is when the next try is. While one is under way, it is when the claim on it ends.
 	Due time.Time
-	// Claim rises whenever a try is claimed: what an earlier claimer says no longer counts.
+	// Claim rises whenever a try is claimed: the result of an earlier claim no longer counts.
 	Claim int64
 	// Tries counts those made since the last redelivery by hand, the one under way included.
 	Tries int
@@ -118,8 +117,8 @@ type Register interface {
 	Create(ctx context.Context, endpoint Endpoint, most int) error
 	// List gives a merchant's endpoints, oldest first.
 	List(ctx context.Context, merchant string) ([]Endpoint, error)
-	// Change reads a merchant's endpoint, applies a change and writes it, with nobody in between. What the change
-	// refuses is not written.
+	// Change reads a merchant's endpoint, applies a change and writes it, atomically. If the change returns an error,
+	// nothing is written.
 	Change(ctx context.Context, merchant, id string, change func(*Endpoint) error) (Endpoint, error)
 	// Delete forgets a merchant's endpoint and its deliveries.
 	Delete(ctx context.Context, merchant, id string) error
@@ -145,16 +144,16 @@ type Filter struct {
 
 // Queue gives work out. Safe for concurrent use.
 type Queue interface {
-	// Spread makes deliveries of the events that each enabled endpoint has not been given yet. How far an endpoint is,
-	// and its deliveries, are written together. It tells whether there is more.
+	// Spread creates deliveries of the events that each enabled endpoint has not got yet. An endpoint's cursor and its
+	// deliveries are written together. It reports whether there is more.
 	Spread(ctx context.Context, now time.Time) (more bool, err error)
-	// Claim takes tries that are due, those longest due first: nobody else gets them before the claim ends.
+	// Claim takes tries that are due, those longest due first: no other sender gets them before the claim ends.
 	Claim(ctx context.Context, wish Wish) ([]Job, error)
 	// Finish writes what became of a try, and what it means for its endpoint, together. ErrLost where the claim is no
 	// longer the last.
 	Finish(ctx context.Context, delivery Delivery, effect func(*Endpoint)) error
-	// Purge forgets deliveries that were answered longer ago than a lifetime, some at a time, and tells how many. The
-	// lifetime counts in the journal's own clock. The events themselves stay.
+	// Purge deletes deliveries that were answered longer ago than a lifetime, some at a time, and returns how many. The
+	// lifetime counts by the journal clock. The events themselves stay.
 	Purge(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 }
 

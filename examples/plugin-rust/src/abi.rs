@@ -1,4 +1,5 @@
-//! The contract's messages, as far as this plugin reads and writes them. Numbers of fields and values are those of abi.proto.
+//! The contract's messages, as far as this plugin reads and writes them. The numbers of fields and values are those of
+//! abi.proto.
 
 use crate::wire::{Fields, Malformed, Message};
 
@@ -220,7 +221,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The step that sends the request, as the call's own operation where operation is empty. The state comes back to interpret.
+    /// The step that sends the request; an empty operation is the call's own. interpret gets the state back.
     pub fn send(self, state: &[u8], operation: &str) -> Message {
         let request = Message::new()
             .text(1, self.method)

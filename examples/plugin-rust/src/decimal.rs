@@ -13,7 +13,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Reads an optional minus, digits, an optional fraction and an optional exponent, as JSON has them, and nothing else.
+    /// Parses a JSON number: an optional minus, digits, an optional fraction and an optional exponent.
     pub fn parse(text: &str) -> Option<Decimal> {
         if text.len() > 2 * MAX_DIGITS {
             return None;

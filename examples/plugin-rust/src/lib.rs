@@ -1,4 +1,4 @@
-//! A plugin of the payment router in Rust: the module's exports, and the memory that the host writes into and reads from.
+//! A plugin of the payment router in Rust: the module's exports, and the memory that the host writes and reads.
 //!
 //! It is the provider of examples/plugin-go, and answers to the byte what that one answers: the contract belongs to no language.
 
@@ -15,7 +15,8 @@ use std::slice;
 use abi::{manifest_answer, receipt_answer, step_answer, Call, Callback, Fault, Interpretation};
 use wire::Message;
 
-// One buffer each way: the host writes into the first before a call, and reads the second after it. An instance has one caller at a time.
+// One buffer each way: the host writes the first before a call and reads the second after it. An instance has one
+// caller at a time.
 static mut INPUT: Vec<u8> = Vec::new();
 static mut OUTPUT: Vec<u8> = Vec::new();
 

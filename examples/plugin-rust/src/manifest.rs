@@ -7,11 +7,15 @@ pub const CREATE: &str = "CreatePayment";
 pub const GET: &str = "GetPayment";
 pub const QUOTE: &str = "QuotePayment";
 
-const SETTINGS: &str = r#"{"type": "object", "properties": {"keyed": {"type": "boolean"}}, "additionalProperties": false}"#;
+const SETTINGS: &str =
+    r#"{"type": "object", "properties": {"keyed": {"type": "boolean"}}, "additionalProperties": false}"#;
 const OBJECT: &str = r#"{"type": "object"}"#;
 const GET_INPUT: &str =
-    r#"{"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "required": ["id"], "additionalProperties": false}"#;
-const PAYMENT: &str = r#"{"type": "object", "properties": {"id": {"type": "string"}, "amount": {"type": "number"}}, "required": ["id", "amount"]}"#;
+    concat!(r#"{"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "#,
+        r#""required": ["id"], "additionalProperties": false}"#);
+const PAYMENT: &str =
+    concat!(r#"{"type": "object", "properties": {"id": {"type": "string"}, "amount": {"type": "number"}}, "#,
+        r#""required": ["id", "amount"]}"#);
 
 pub fn manifest() -> Message {
     Message::new()

@@ -1,10 +1,11 @@
-//! The provider's integration: pure functions of their arguments. The provider does not exist; it is the one of the example in Go.
+//! The provider's integration: pure functions of their arguments. The provider does not exist; it is that of the
+//! example in Go.
 
 use std::cmp::Ordering;
 
 use crate::abi::{
-    done, failure, field, literal, money, reject, rejected, secret, status, text, trust, unreadable, verdict, Call, Callback, Fault,
-    Interpretation, Request,
+    done, failure, field, literal, money, reject, rejected, secret, status, text, trust, unreadable, verdict, Call,
+    Callback, Fault, Interpretation, Request,
 };
 use crate::decimal::Decimal;
 use crate::json::{quote, Value};
@@ -128,7 +129,7 @@ fn signature(header: &str) -> Message {
         .text(6, "sha256=")
 }
 
-/// What a payment's state says, or None where it cannot be understood. A native call has the provider's own words as well.
+/// The outcome of a payment's state, or None if the state is not known. A native call has the provider's JSON as well.
 fn payment_outcome(body: &Value, native: bool) -> Option<Message> {
     let status = match body.text("status") {
         "open" => status::REQUIRES_ACTION,

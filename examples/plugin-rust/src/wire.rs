@@ -1,4 +1,4 @@
-//! Protobuf's wire format, as far as the contract needs it: a message is a row of fields, each a number, a type and a value.
+//! Protobuf's wire format, as far as the contract needs it: a message is a list of fields: numbers, types, values.
 
 use std::str;
 
@@ -32,7 +32,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads a message field by field. Whoever reads passes over the numbers that it does not know: later versions add some.
+/// Reads a message field by field. A reader skips the numbers that it does not know: later versions add some.
 pub struct Fields<'a> {
     rest: &'a [u8],
 }
@@ -87,7 +87,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Writes a message. Fields are given in the order of their numbers, and what is empty is left out, so that one content has one encoding.
+/// Writes a message. Fields are written in the order of their numbers and empty ones are left out, so that equal
+/// messages have equal encodings.
 #[derive(Default)]
 pub struct Message(Vec<u8>);
 

@@ -87,7 +87,7 @@ func Journal(dir string) string { return filepath.Join(dir, databaseName) }
 // Witness is the path of a data directory's own witness.
 func Witness(dir string) string { return filepath.Join(dir, witnessName) }
 
-// Check reads a journal's file whole, says whether it is sound, and compares it with a witness; an empty path names
+// Check reads a journal's whole file, reports whether it is intact, and compares it with a witness; an empty path names
 // none. It changes nothing. A router may run with the file meanwhile.
 func Check(ctx context.Context, file, witness string) (Copy, error) {
 	if _, err := os.Stat(file); err != nil {

@@ -50,7 +50,7 @@ func (db *DB) KeepCallback(ctx context.Context, c callback.Callback) error {
 	var receipt []byte
 	if c.Receipt != nil {
 		if receipt, err = c.Receipt.MarshalVT(); err != nil {
-			return fmt.Errorf("encode what callback %s says: %w", c.ID, err)
+			return fmt.Errorf("encode the report of callback %s: %w", c.ID, err)
 		}
 	}
 	err = db.writer.do(ctx, func(t transaction) error {
@@ -112,7 +112,7 @@ func scanCallback(ctx context.Context, what string, rows *sql.Rows) (callback.Ca
 	if receipt != nil {
 		c.Receipt = new(abi.Receipt)
 		if err := c.Receipt.UnmarshalVTUnsafe(receipt); err != nil {
-			return callback.Callback{}, failed("decode what a callback says", err)
+			return callback.Callback{}, failed("decode a callback's report", err)
 		}
 	}
 	for _, moment := range []struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// putClaim writes nothing where the object is somebody's already.
+	// putClaim writes nothing if the object has an owner.
 	putClaim  = `INSERT INTO claim (account, object, reference, owner) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	findClaim = `SELECT owner FROM claim WHERE account = ? AND object = ? AND reference = ?`
 )

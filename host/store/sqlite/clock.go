@@ -34,9 +34,9 @@ type clock struct {
 	read  time.Time
 	// anchor is what the wall clock is compared with.
 	anchor time.Time
-	// last is the last jump, and untold are those that are not in the journal yet.
-	last   *payment.ClockJump
-	untold []time.Duration
+	// last is the last jump, and unwritten are those that are not in the journal yet.
+	last      *payment.ClockJump
+	unwritten []time.Duration
 }
 
 // moment is one reading of a clock.
@@ -76,21 +76,21 @@ func (c *clock) moment() moment {
 		c.jump(at, skew)
 		c.anchor = at
 	}
-	return moment{clock: c.shown, wall: at.Round(0).UTC(), jumps: slices.Clone(c.untold)}
+	return moment{clock: c.shown, wall: at.Round(0).UTC(), jumps: slices.Clone(c.unwritten)}
 }
 
 func (c *clock) jump(at time.Time, by time.Duration) {
 	c.log.Error(jumpText(by)+": look at what sets it; lifetimes count in the journal's own clock",
 		slog.Duration("by", by), slog.Time("wall", at))
 	c.last = &payment.ClockJump{At: at.Round(0).UTC(), By: by}
-	c.untold = append(c.untold, by)
+	c.unwritten = append(c.unwritten, by)
 }
 
-// told notes that a moment's jumps are in the journal.
-func (c *clock) told(m moment) {
+// written records that a moment's jumps are in the journal.
+func (c *clock) written(m moment) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.untold = c.untold[len(m.jumps):]
+	c.unwritten = c.unwritten[len(m.jumps):]
 }
 
 func (c *clock) lastJump() *payment.ClockJump {

@@ -17,18 +17,16 @@ import (
 )
 
 // DB is an open journal. It implements payment.Journal, and every method is safe for concurrent use. Its creator owns
-// it and calls Close; from then on every other method fails with payment.ErrJournal.
+// it and calls Close; from then on every other method fails with attempt.ErrJournal.
 //
-// What callers write at the same time is committed together: one wait for the disk serves all of them, and each is
-// answered after it. A caller's context counts until its write is in such a batch; from then on it waits, to learn what
-// became of it.
+// Concurrent writes are committed together: one wait for the disk serves all of them, and each is answered after it. A
+// caller's context counts until its write is in such a batch; from then on the caller waits for the result.
 //
-// Where a commit fails, nothing of it stands, and every caller in the batch is told so with payment.ErrJournal. A crash
-// in that moment, before anything else is written, may leave the refused batch in the file after all: it may have
-// reached the disk before the disk said no. So an error means that a write is not acknowledged, and what is not
-// acknowledged must not be acted on.
+// If a commit fails, none of its writes is kept, and every caller in the batch gets attempt.ErrJournal. A crash at that
+// moment, before anything else is written, may leave the refused batch in the file: it may have reached the disk before
+// the disk reported the failure. So an error means that a write is not acknowledged, and a caller must not act on it.
 //
-// Text that is not valid UTF-8 is kept with U+FFFD in place of what is not; bytes are kept as they are.
+// Text that is not valid UTF-8 is stored with U+FFFD in place of invalid bytes; byte slices are stored unchanged.
 type DB struct {
 	dir      *directory
 	writer   *writer
@@ -75,8 +73,8 @@ func Now(now func() time.Time) Option {
 	}
 }
 
-// Logger gets jumps of the wall clock, holds, and what keeps the witness from being written. Without this option nobody
-// does.
+// Logger logs jumps of the wall clock, holds, and failures to write the witness. Without this option they are not
+// logged.
 func Logger(log *slog.Logger) Option {
 	return func(c *choices) { c.log = log }
 }
@@ -92,10 +90,10 @@ func InMode(mode Mode) Option {
 	return func(c *choices) { c.mode = mode }
 }
 
-// WhileMigrating is told of each migration to a version, when all of it is done and none of it is committed. It may
+// WhileMigrating has a function called for each migration to a version, after its changes and before its commit. It may
 // hold it there, or end the process.
-func WhileMigrating(told func(version int64)) Option {
-	return func(c *choices) { c.migrating = told }
+func WhileMigrating(observe func(version int64)) Option {
+	return func(c *choices) { c.migrating = observe }
 }
 
 func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB, err error) {
@@ -201,8 +199,8 @@ func (db *DB) look(ctx context.Context, from *sql.DB, chosen choices) (shown evi
 // nothing.
 func (db *DB) Close() error { return db.close() }
 
-// Healthy is nil while writes succeed. After one that failed for the engine's reasons, each call tries to write a
-// little, and is nil again once that, or anybody's write, has succeeded.
+// Healthy is nil while writes succeed. After one that failed for the engine's reasons, each call tries a small write,
+// and returns nil again once that or another write has succeeded.
 func (db *DB) Healthy() error { return db.writer.healthy() }
 
 // prepared are statements by their text.

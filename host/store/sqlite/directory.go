@@ -95,8 +95,8 @@ func syncDirectory(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// lockDirectory leaves the holder's process id in the file, for whoever finds the directory locked. The lock is the
-// system's: it goes with the process, however that ends.
+// lockDirectory writes the holder's process id into the file, to be shown to whoever finds the directory locked. The
+// lock is the operating system's: it ends with the process.
 func lockDirectory(path string) (*os.File, error) {
 	//nolint:gosec // G304: the operator's own directory
 	file, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
@@ -104,7 +104,7 @@ func lockDirectory(path string) (*os.File, error) {
 		return nil, &DirectoryError{Dir: path, What: "cannot be written", Mend: "give this user access to it", Err: err}
 	}
 	if err := tryLock(file); err != nil {
-		defer file.Close() //nolint:errcheck // nothing was written, and what is wrong is told already
+		defer file.Close() //nolint:errcheck // nothing was written, and the error is returned already
 		if !errors.Is(err, errHeld) {
 			return nil, &DirectoryError{Dir: path, What: "cannot be locked", Mend: "put it on a local disk", Err: err}
 		}

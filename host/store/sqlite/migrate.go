@@ -15,7 +15,7 @@ import (
 var migrations embed.FS
 
 // migrate brings a database to the schema of this binary. One that a later binary has migrated is left alone.
-func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
+func migrate(ctx context.Context, db *sql.DB, observe func(version int64)) error {
 	files, err := fs.Sub(migrations, "migration")
 	if err != nil {
 		return fmt.Errorf("find the migrations: %w", err)
@@ -25,7 +25,7 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 		return fmt.Errorf("prepare the migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithDisableGlobalRegistry(true),
-		goose.WithStore(watchedVersions{versions, told}))
+		goose.WithStore(watchedVersions{versions, observe}))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -43,21 +43,21 @@ func migrate(ctx context.Context, db *sql.DB, told func(version int64)) error {
 	return nil
 }
 
-// watchedVersions tells of each version that is about to be committed: goose writes it last, in the migration's own
-// transaction.
+// watchedVersions calls observe for each version that is about to be committed: goose writes it last, in the
+// migration's own transaction.
 type watchedVersions struct {
 	database.Store
 
-	told func(version int64)
+	observe func(version int64)
 }
 
-// Insert writes a version, and tells of it. Version 0 is the empty table.
+// Insert writes a version, and calls observe. Version 0 is the empty table.
 func (w watchedVersions) Insert(ctx context.Context, db database.DBTxConn, req database.InsertRequest) error {
 	if err := w.Store.Insert(ctx, db, req); err != nil {
 		return fmt.Errorf("note version %d: %w", req.Version, err)
 	}
 	if req.Version > 0 {
-		w.told(req.Version)
+		w.observe(req.Version)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // oldestSQLite is the first release without a bug that can corrupt a database in WAL mode.
 const oldestSQLite = "3.51.3"
 
-// pragma is a setting of a connection: what it is set to, and what it then says of itself.
+// pragma is a setting of a connection: the value to set, and the value that it then reads back.
 type pragma struct {
 	name, value, reads string
 }

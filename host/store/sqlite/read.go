@@ -12,7 +12,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// pageSize is how many rows a list has where the caller does not say.
+// pageSize is the default length of a list.
 const pageSize = 100
 
 const (
@@ -296,7 +296,7 @@ func collect[T any](ctx context.Context, what string, rows *sql.Rows, err error,
 	return all, nil
 }
 
-// unread tells a caller that went away from a journal that cannot be read.
+// unread distinguishes a caller's canceled context from a journal that cannot be read.
 func unread(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())

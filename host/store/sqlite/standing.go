@@ -49,7 +49,7 @@ func (t transaction) event(kind payment.StandingEventType, actor, reason string)
 type standing struct {
 	identity string
 	mode     string
-	// commits and wall are the last commit's; wall is zero for a journal that nobody has opened.
+	// commits and wall are the last commit's; wall is zero for a journal that was never opened.
 	commits int64
 	clock   time.Duration
 	wall    time.Time
@@ -136,7 +136,7 @@ func (e *ModeError) Error() string {
 		e.Journal, e.Asked, mend)
 }
 
-// evidence is what a witness says about a journal at its opening.
+// evidence is the comparison of a journal with its witness at its opening.
 type evidence struct {
 	// hold is why the journal must be held; nil where nothing speaks for that.
 	hold *payment.Hold
@@ -215,7 +215,7 @@ func (db *DB) begin(ctx context.Context, mode Mode, shown evidence, empty bool) 
 	return nil
 }
 
-// Hold is nil, or says why no request may leave that may move money: an error that wraps payment.ErrHeld.
+// Hold is nil, or the reason why no request may leave that may move money: an error that wraps attempt.ErrHeld.
 func (db *DB) Hold() error {
 	s := db.standing
 	s.mutex.Lock()
@@ -286,7 +286,7 @@ func (db *DB) Release(ctx context.Context, actor, reason string) error {
 // shownEvents is how many events Standing gives.
 const shownEvents = 50
 
-// Standing tells how far the journal may be relied on.
+// Standing returns how far the journal can be relied on.
 func (db *DB) Standing(ctx context.Context) (payment.Standing, error) {
 	const what = "list what happened to the journal"
 	rows, err := db.reads.QueryContext(ctx, listJournalEvents, shownEvents)

@@ -45,7 +45,7 @@ func TestClock(t *testing.T) {
 				return
 			}
 			require.Equal(t, []time.Duration{row.jumped}, m.jumps)
-			c.told(m)
+			c.written(m)
 			require.Empty(t, c.moment().jumps, "each is told once")
 		})
 	}
@@ -60,7 +60,7 @@ func TestClockAdvancesByTheMonotonicClock(t *testing.T) {
 			wall.Jump(jump)
 			time.Sleep(pass)
 			m := c.moment()
-			c.told(m)
+			c.written(m)
 			return m.jumps
 		}
 		require.Empty(t, step(0, time.Hour))

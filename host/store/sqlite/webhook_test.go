@@ -24,8 +24,8 @@ func endpointOf(n int) webhook.Endpoint {
 	}
 }
 
-// tell makes the nth payment, with so many events.
-func tell(tb testing.TB, db *DB, n, events int) {
+// addEvents makes the nth payment, with so many events.
+func addEvents(tb testing.TB, db *DB, n, events int) {
 	tb.Helper()
 	p, key := sample(n)
 	change := changeOf(p)
@@ -96,7 +96,7 @@ func TestEachTryIsClaimedByOne(t *testing.T) {
 	db := openNew(t)
 	e := endpointOf(1)
 	require.NoError(t, db.Webhooks().Create(t.Context(), e, 9))
-	tell(t, db, 1, 200)
+	addEvents(t, db, 1, 200)
 	now := e.CreatedAt
 	spread(t, db, now)
 	claims := make(chan int64, 1000)
@@ -143,7 +143,7 @@ func TestClaimsKeepToTheirLimits(t *testing.T) {
 	for n := range 3 {
 		require.NoError(t, db.Webhooks().Create(t.Context(), endpointOf(n), 9))
 	}
-	tell(t, db, 1, 10)
+	addEvents(t, db, 1, 10)
 	now := endpointOf(1).CreatedAt
 	spread(t, db, now)
 	jobs, err := db.Webhooks().Claim(t.Context(), webhook.Wish{
@@ -172,7 +172,7 @@ func TestCrashLosesNoEventOnItsWayToAnEndpoint(t *testing.T) {
 	db := openNew(t)
 	e := endpointOf(1)
 	require.NoError(t, db.Webhooks().Create(t.Context(), e, 9))
-	tell(t, db, 1, spreadBatch+3)
+	addEvents(t, db, 1, spreadBatch+3)
 	more, err := db.Webhooks().Spread(t.Context(), e.CreatedAt)
 	require.NoError(t, err)
 	require.True(t, more)
@@ -193,7 +193,7 @@ func TestFailedCommitMovesNoEndpointOn(t *testing.T) {
 	db := openNew(t)
 	e := endpointOf(1)
 	require.NoError(t, db.Webhooks().Create(t.Context(), e, 9))
-	tell(t, db, 1, spreadBatch)
+	addEvents(t, db, 1, spreadBatch)
 	limitPages(t, db, pages(t, db))
 	_, err := db.Webhooks().Spread(t.Context(), e.CreatedAt)
 	require.ErrorIs(t, err, attempt.ErrJournal)

@@ -67,7 +67,7 @@ func writes() []string {
 	}
 }
 
-// verb names a statement in an error: its first word, which carries nobody's data.
+// verb names a statement in an error by its first word, which contains no data.
 func verb(statement string) string {
 	word, _, _ := strings.Cut(statement, " ")
 	return strings.ToLower(word)
@@ -134,7 +134,7 @@ func (t transaction) used(key attempt.Key) (*attempt.Key, error) {
 	return nil, err
 }
 
-// spentHash is what is left of a key that is forgotten: 128 bits, which tell keys apart and name nobody.
+// spentHash is what remains of a purged key: 128 bits, which distinguish keys and reveal no merchant.
 func spentHash(merchant, value string) []byte {
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%d:%s%s", len(merchant), merchant, value)

@@ -49,7 +49,7 @@ type writer struct {
 
 // write is one caller's change.
 type write struct {
-	// apply either makes the whole change or returns why not: an error that wraps payment.ErrJournal fails the whole
+	// apply either makes the whole change or returns why not: an error that wraps attempt.ErrJournal fails the whole
 	// batch, any other undoes this write alone. It may be called twice; what the first call found and did does not
 	// stand.
 	apply  func(transaction) error
@@ -105,7 +105,7 @@ func (w *writer) run() {
 	}
 }
 
-// sample looks at the clocks while nobody writes, and writes down what must not be lost of them.
+// sample reads the clocks while there are no writes, and stores what must not be lost of them.
 func (w *writer) sample() {
 	m := w.clock.moment()
 	if len(m.jumps) == 0 && m.clock-w.persisted < persistEvery {
@@ -122,8 +122,8 @@ func (w *writer) note(err error) {
 	w.failure = err
 }
 
-// gather takes whoever is waiting now. Those that the last batch answered are often about to write again: they get the
-// processor once, which fills batches twice as well, and no clock is waited for.
+// gather takes the writes that wait now. Callers of the last batch are often about to write again: it yields the
+// processor once, which doubles the batches and waits for no clock.
 func (w *writer) gather(first *write) []*write {
 	batch := []*write{first}
 	for yielded := false; len(batch) < w.batch; {
@@ -169,8 +169,8 @@ func (w *writer) transact(batch []*write) (refusals []error, err error) {
 // errUndone: a write was refused where that cannot be undone alone.
 var errUndone = errors.New("a write of several was refused")
 
-// attempt runs a batch in a transaction. One that changes anything gets the next number, and the clock is written with
-// it; always says that it does even where nothing else changes.
+// attempt runs a batch in a transaction. A transaction with a change gets the next number, and the clock is written
+// with it; always makes it count as changed.
 func (w *writer) attempt(
 	batch []*write, run func(transaction, func(transaction) error) (refusal, err error), always bool,
 ) (refusals []error, err error) {
@@ -203,7 +203,7 @@ func (w *writer) attempt(
 		return nil, failed("commit", err)
 	}
 	if state.changed {
-		w.clock.told(state.moment)
+		w.clock.written(state.moment)
 		w.commits, w.persisted = state.number, state.moment.clock
 		w.committed(state.number, state.moment.wall)
 	}
@@ -294,7 +294,7 @@ func (t transaction) apart(apply func(transaction) error) (refusal, err error) {
 	return refusal, err
 }
 
-// exec runs one of the prepared statements and tells how many rows it changed.
+// exec runs one of the prepared statements and returns how many rows it changed.
 func (t transaction) exec(text string, args ...any) (int64, error) {
 	//nolint:sqlclosecheck // the transaction's end closes it
 	result, err := t.tx.StmtContext(t.ctx, t.stmts[text]).ExecContext(t.ctx, args...)
@@ -313,7 +313,7 @@ func (t transaction) exec(text string, args ...any) (int64, error) {
 	return rows, nil
 }
 
-// find reads one row and tells whether there is one.
+// find reads one row and reports whether there is one.
 func (t transaction) find(text string, args []any, into ...any) (bool, error) {
 	//nolint:sqlclosecheck // the transaction's end closes it
 	err := t.tx.StmtContext(t.ctx, t.stmts[text]).QueryRowContext(t.ctx, args...).Scan(into...)
@@ -326,7 +326,7 @@ func (t transaction) find(text string, args []any, into ...any) (bool, error) {
 	return true, nil
 }
 
-// refused tells a row that another stands in the way of from a failure of the engine.
+// refused distinguishes a conflict with another row from a failure of the engine.
 func refused(what string, err error) error {
 	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch cause.Code() {

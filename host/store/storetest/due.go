@@ -127,7 +127,7 @@ func testPurge(t *testing.T, engine Engine) {
 				p := sample(n)
 				create(t, journal, p)
 				p = next(p, status)
-				// What the payment says of times is the wall clock's word: no lifetime counts in it.
+				// The payment's own times are by the wall clock: no lifetime counts by them.
 				p.StatusAt = epoch().Add(-time.Duration(n) * 10_000 * time.Hour)
 				require.NoError(t, journal.Save(t.Context(), changeOf(p)))
 				standing = append(standing, p)

@@ -1,5 +1,5 @@
--- Times are text in UTC with nine digits of a second, so that they sort as they are. doc is the whole row as JSON; the columns
--- beside it are what lists filter by. Rows are larger than WITHOUT ROWID is good for.
+-- Times are text in UTC with nine digits of a second, so that their text sorts by time. doc is the whole row as JSON;
+-- the other columns are what lists filter by. The rows are too large for WITHOUT ROWID.
 
 -- +goose Up
 CREATE TABLE payment (

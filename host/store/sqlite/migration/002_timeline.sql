@@ -1,9 +1,9 @@
--- What the router does by itself: it tells of changes, looks at payments that are due, finds them by the references that providers name,
--- and forgets keys. next_check is NULL where nobody need look; settled_at is when a key's payment became terminal.
+-- The timeline, look-ups of payments that are due, payments by providers' references, and the purge of idempotency
+-- keys. next_check is NULL if no look-up is due; settled_at is when a key's payment became terminal.
 
 -- +goose Up
--- seq is never given twice, also not after a row is gone: merchants keep the last one that they saw. What a row tells of is in doc, and
--- the payment as the merchant sees it in snapshot.
+-- seq is never reused, even after a row is deleted: merchants keep the last one that they read. doc is the event,
+-- snapshot the payment as the merchant sees it.
 CREATE TABLE event (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     id         TEXT NOT NULL UNIQUE,
@@ -21,8 +21,11 @@ CREATE INDEX event_of_merchant ON event (merchant, seq);
 ALTER TABLE payment ADD COLUMN provider_reference TEXT;
 ALTER TABLE payment ADD COLUMN next_check TEXT;
 UPDATE payment SET provider_reference = json_extract(doc, '$.provider_reference'),
-    next_check = CASE WHEN status IN ('processing', 'requires_action', 'unknown') AND provider IS NOT NULL THEN updated_at END;
-CREATE INDEX payment_by_provider_reference ON payment (provider, provider_reference) WHERE provider_reference IS NOT NULL;
+    next_check = CASE
+        WHEN status IN ('processing', 'requires_action', 'unknown') AND provider IS NOT NULL THEN updated_at
+    END;
+CREATE INDEX payment_by_provider_reference ON payment (provider, provider_reference)
+    WHERE provider_reference IS NOT NULL;
 CREATE INDEX payment_due ON payment (provider, next_check) WHERE next_check IS NOT NULL;
 
 ALTER TABLE attempt ADD COLUMN reference TEXT;
@@ -31,7 +34,8 @@ CREATE INDEX attempt_by_reference ON attempt (provider, reference, payment_id) W
 
 ALTER TABLE idempotency_key ADD COLUMN settled_at TEXT;
 UPDATE idempotency_key SET settled_at = (
-    SELECT updated_at FROM payment WHERE payment.id = payment_id AND payment.status IN ('succeeded', 'failed', 'canceled', 'expired')
+    SELECT updated_at FROM payment
+    WHERE payment.id = payment_id AND payment.status IN ('succeeded', 'failed', 'canceled', 'expired')
 );
 CREATE INDEX idempotency_key_settled ON idempotency_key (settled_at) WHERE settled_at IS NOT NULL;
 

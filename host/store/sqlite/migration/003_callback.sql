@@ -1,4 +1,4 @@
--- What providers reported by themselves, as it came. identity is the same for repetitions of one; due is NULL where nothing is to be done.
+-- Providers' callbacks, unchanged. identity is the same for repetitions of one; due is NULL if nothing is to be done.
 
 -- +goose Up
 CREATE TABLE callback (

@@ -1,4 +1,5 @@
--- Where merchants are told of events, and how far that is. Secrets stand here as they are: they must sign, and the file is its owner's alone.
+-- Merchants' webhook endpoints, and the deliveries to them. Secrets are stored in plain text: they are needed to sign,
+-- and only the owner can read the file.
 
 -- +goose Up
 -- cursor is the last event that deliveries were made of. types is a JSON array; an empty one is all types.

@@ -1,5 +1,5 @@
--- What accounts do natively: a run has attempts and an idempotency key as a payment has, so payment_id is either's id from here on, and no
--- reference any more. SQLite takes a reference away by making the table anew.
+-- Runs of native operations. A run has attempts and an idempotency key as a payment has, so payment_id is the id of
+-- either from here on, and no foreign key any more. SQLite drops a foreign key only by creating the table anew.
 
 -- +goose Up
 CREATE TABLE run (
@@ -33,7 +33,9 @@ CREATE TABLE attempt_of_either (
     reference   TEXT,
     UNIQUE (payment_id, number)
 ) STRICT;
-INSERT INTO attempt_of_either SELECT id, payment_id, number, provider, event, send_before, call, state, request, response, doc, reference FROM attempt;
+INSERT INTO attempt_of_either
+SELECT id, payment_id, number, provider, event, send_before, call, state, request, response, doc, reference
+FROM attempt;
 DROP TABLE attempt;
 ALTER TABLE attempt_of_either RENAME TO attempt;
 CREATE INDEX attempt_open ON attempt (id) WHERE event IS NULL;
@@ -50,7 +52,8 @@ CREATE TABLE key_of_either (
     settled_at  TEXT,
     PRIMARY KEY (merchant, value)
 ) STRICT;
-INSERT INTO key_of_either SELECT merchant, value, fingerprint, payment_id, status, body, created_at, settled_at FROM idempotency_key;
+INSERT INTO key_of_either
+SELECT merchant, value, fingerprint, payment_id, status, body, created_at, settled_at FROM idempotency_key;
 DROP TABLE idempotency_key;
 ALTER TABLE key_of_either RENAME TO idempotency_key;
 CREATE INDEX idempotency_key_of_payment ON idempotency_key (payment_id);

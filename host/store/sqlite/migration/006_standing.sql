@@ -1,10 +1,11 @@
--- How far the journal may be relied on, and a clock of its own. Columns named clock are the journal's clock in milliseconds: run time since the
--- journal was made, or since this migration. A row from before it counts from here on: its lifetime begins anew.
+-- The journal's standing, and its clock. Columns named clock are the journal clock in milliseconds: run time since
+-- the journal was created, or since this migration. The lifetime of an older row begins anew with this migration.
 
 -- +goose Up
--- One row. commits counts the transactions that changed anything; wall is when the last of them was, by the wall clock. mode is NULL until a
--- router opens the journal in one. held is NULL, or a JSON object that says why nothing may be sent that may move money. Of what was made before
--- doubted_clock, by the journal's own clock, more may have been sent than the journal shows; doubted_before is the same moment by the wall clock.
+-- One row. commits counts the transactions that changed anything; wall is the wall time of the last of them. mode is
+-- NULL until a router opens the journal in one. held is NULL, or a JSON object with the reason why nothing may be sent
+-- that may move money. For rows made before doubted_clock (journal clock), more may have been sent than the journal
+-- shows; doubted_before is the same moment by the wall clock.
 CREATE TABLE journal (
     id             INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
     identity       TEXT NOT NULL,
@@ -18,7 +19,8 @@ CREATE TABLE journal (
 ) STRICT;
 INSERT INTO journal (id, identity, commits, clock) VALUES (1, lower(hex(randomblob(16))), 0, 0);
 
--- What happened to the journal itself. commits is the number of the transaction that wrote the row. session is the start that it belongs to.
+-- Events of the journal itself. commits is the number of the transaction that wrote the row; session is the start of
+-- the router that it belongs to.
 CREATE TABLE journal_event (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     type    TEXT NOT NULL,
@@ -30,7 +32,7 @@ CREATE TABLE journal_event (
     reason  TEXT NOT NULL
 ) STRICT;
 
--- What is left of keys that are forgotten: a hash of merchant and key.
+-- Purged idempotency keys: a hash of merchant and key.
 CREATE TABLE spent_key (
     hash BLOB PRIMARY KEY NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,91 @@
+package chaos
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// built makes the router and the modules that the rules here need.
+func built(t *testing.T) (binary, plugins string) {
+	t.Helper()
+	dir := t.TempDir()
+	binary, plugins = filepath.Join(dir, "router"), filepath.Join(dir, "plugins")
+	run := func(environment []string, arguments ...string) {
+		command := exec.CommandContext(t.Context(), "go", arguments...)
+		command.Env = append(os.Environ(), environment...)
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	run(nil, "build", "-o", binary, "payrouter/cmd/router")
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=",
+			"-trimpath",
+			"-o", filepath.Join(plugins, name+".wasm"), "payrouter/plugins/"+name)
+	}
+	return binary, plugins
+}
+
+// The full run is "make chaos"; this one shows that its parts work, and that a small storm breaks nothing.
+func TestPromisesHoldInASmallStorm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and kills a router")
+	}
+	binary, plugins := built(t)
+	dir := t.TempDir()
+	report, err := Run(t.Context(), Settings{
+		Binary: binary, Plugins: plugins, Dir: dir, Payments: 80, Kills: 6, Rate: 25, Seed: 1,
+		SettleTimeout: 30 * time.Second, Nudge: true, Progress: t.Output(),
+	})
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, report.Print(&text))
+	t.Log("\n" + text.String())
+	require.NoError(t, report.Err())
+	require.Equal(t, 80, report.Payments)
+	require.GreaterOrEqual(t, report.Kills, 6)
+	require.Positive(t, report.KillsAt["migrating"])
+	require.Positive(t, report.Statuses["succeeded"])
+	require.Positive(t, report.Callbacks.Genuine)
+	require.Positive(t, report.Callbacks.Replayed)
+	require.NotEmpty(t, report.Runs, "accounts did things natively")
+	require.Positive(t, report.Faults["page after booking"])
+	require.Positive(t, report.Callbacks.Forged)
+	require.Positive(t, report.Abandoned, "providers booked what their answers did not tell of")
+
+	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+	var last Report
+	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &last))
+	require.Equal(t, report.Payments, last.Payments)
+}
+
+func TestSettingsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	_, err := Run(t.Context(), Settings{Kills: -1, Binary: "/nowhere/router", Plugins: t.TempDir()})
+	require.ErrorContains(t, err, "payments")
+	require.ErrorContains(t, err, "kills")
+	require.ErrorContains(t, err, "rate")
+	require.ErrorContains(t, err, "/nowhere/router")
+}
+
+func TestAReportFailsForEveryKindOfViolationAndForFaultsThatNeverStruck(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, (&Report{Faults: map[string]int{"hang": 1}}).Err())
+	for want, report := range map[string]Report{
+		"double charges": {Doubles: 1}, "lost payments": {Lost: 1}, "lies": {Lies: 1}, "unsettled": {Unsettled: 1},
+		"hang never struck": {Faults: map[string]int{"hang": 0}},
+	} {
+		require.ErrorContains(t, report.Err(), want)
+	}
+}
