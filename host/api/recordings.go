@@ -5,9 +5,9 @@ import (
 	"context"
 	"net/http"
 
-	"payrouter/host/attempt"
-
 	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/attempt"
 )
 
 // Recording is what a plugin was given in the conversation that an attempt belongs to, so that it can be had again.

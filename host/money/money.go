@@ -6,9 +6,8 @@ import (
 	"cmp"
 	"fmt"
 
-	abi "payrouter/abi/v1"
-
 	"payrouter/abi/decimal"
+	abi "payrouter/abi/v1"
 	"payrouter/host/invalid"
 )
 

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	abi "payrouter/abi/v1"
-
 	"payrouter/host/attempt"
 	"payrouter/host/routing"
 )

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	abi "payrouter/abi/v1"
-
 	"golang.org/x/text/language"
 
+	abi "payrouter/abi/v1"
 	"payrouter/host/invalid"
 	"payrouter/host/money"
 )

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"payrouter/host/attempt"
-
 	"golang.org/x/sync/semaphore"
+
+	"payrouter/host/attempt"
 )
 
 // ReconcilerSettings of a Reconciler. Zero fields take the defaults that they name.

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"payrouter/host/attempt"
-
 	"github.com/stretchr/testify/require"
+
+	"payrouter/host/attempt"
 )
 
 // clocks is an engine whose wall clock and journal's clock a test sets.
@@ -103,14 +103,22 @@ func TestHowLongAStatusHolds(t *testing.T) {
 		payment Payment
 		want    time.Duration
 	}{
-		"both clocks agree": {Payment{StatusAt: noon.Add(-time.Minute),
-			StatusClock: 10*time.Hour - time.Minute}, time.Minute},
-		"the wall clock was days behind": {Payment{StatusAt: noon.Add(-72 * time.Hour),
-			StatusClock: 10*time.Hour - time.Minute}, time.Minute},
-		"the wall clock was days ahead": {Payment{StatusAt: noon.Add(72 * time.Hour),
-			StatusClock: 10*time.Hour - time.Minute}, time.Minute},
-		"the journal's counted an hour too many": {Payment{StatusAt: noon.Add(-time.Minute),
-			StatusClock: 9 * time.Hour}, time.Minute},
+		"both clocks agree": {Payment{
+			StatusAt:    noon.Add(-time.Minute),
+			StatusClock: 10*time.Hour - time.Minute,
+		}, time.Minute},
+		"the wall clock was days behind": {Payment{
+			StatusAt:    noon.Add(-72 * time.Hour),
+			StatusClock: 10*time.Hour - time.Minute,
+		}, time.Minute},
+		"the wall clock was days ahead": {Payment{
+			StatusAt:    noon.Add(72 * time.Hour),
+			StatusClock: 10*time.Hour - time.Minute,
+		}, time.Minute},
+		"the journal's counted an hour too many": {Payment{
+			StatusAt:    noon.Add(-time.Minute),
+			StatusClock: 9 * time.Hour,
+		}, time.Minute},
 		"of an earlier release": {Payment{StatusAt: noon.Add(-time.Hour)}, time.Hour},
 		"of the first release":  {Payment{CreatedAt: noon.Add(-2 * time.Hour)}, 2 * time.Hour},
 	} {

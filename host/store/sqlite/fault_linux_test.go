@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"testing"
 
-	"payrouter/host/attempt"
-
 	"github.com/stretchr/testify/require"
+
+	"payrouter/host/attempt"
 )
 
 func TestDiskThatCannotBeWrittenRefusesAllAndRecoversByItself(t *testing.T) {
