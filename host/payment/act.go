@@ -17,7 +17,7 @@ var ErrState = errors.New("not possible in the payment's status")
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if p.Status == Canceled {
 				return p, nil
 			}
@@ -33,7 +33,7 @@ func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, erro
 // without success it takes in the money that a conflict shows: the status stays.
 func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if p.Status.ended() && p.MoneyConflict {
 				return t.retrieve(ctx, p, operation, input)
 			}
@@ -51,8 +51,8 @@ func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, in
 // confirmable looks a payment up where the manifest says from which statuses the operation makes sense, and refuses it
 // in any other: a provider's refusal of what may move money is not always readable, and would leave a healthy payment
 // unknown.
-func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Payment, error) {
-	at, err := t.planFor(p, abi.Role_ROLE_CONFIRM, operation)
+func (s *session) confirmable(ctx context.Context, p Payment, operation string) (Payment, error) {
+	at, err := s.planFor(p, abi.Role_ROLE_CONFIRM, operation)
 	if err != nil {
 		return p, err
 	}
@@ -61,7 +61,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 		return p, nil
 	}
 	alert := p.Alert
-	p, end, err := t.ask(ctx, p, "")
+	p, end, err := s.ask(ctx, p, "")
 	switch {
 	case err != nil:
 		return p, err
@@ -83,7 +83,7 @@ func (t *turn) confirmable(ctx context.Context, p Payment, operation string) (Pa
 // Refresh asks the provider where a payment stands.
 func (e *Engine) Refresh(ctx context.Context, merchant, id string) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			return t.lookUp(ctx, p, "")
 		})
 }
@@ -121,7 +121,7 @@ func (c Edit) apply(o Order) Order {
 // The edited order is valid, or the error joins *InvalidError.
 func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			order := edit.apply(p.Order)
 			unexpired := order
 			unexpired.ExpiresAt = time.Time{}
@@ -140,10 +140,10 @@ func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Pa
 }
 
 // act performs one operation on a payment at the provider that holds it. order is what the payment is to be afterwards.
-func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string,
+func (s *session) act(ctx context.Context, p Payment, order Order, role abi.Role, operation string,
 	input []byte,
 ) (Payment, error) {
-	at, err := t.planFor(p, role, operation)
+	at, err := s.planFor(p, role, operation)
 	if err != nil {
 		return p, err
 	}
@@ -153,7 +153,7 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 	}
 	wanted := p
 	wanted.Order = order
-	end, err := t.flow(ctx, p, at, t.callFor(wanted, at, input, time.Time{}), nil)
+	end, err := s.flow(ctx, p, at, s.callFor(wanted, at, input, time.Time{}), nil)
 	if err != nil {
 		return p, err
 	}
@@ -161,12 +161,12 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 	switch {
 	case end.Event == attempt.Accepted:
 		p.Order = order
-		return t.save(ctx, settle(p, end.Outcome, end.Failure, t.now()), end.Closed...)
+		return s.save(ctx, settle(p, end.Outcome, end.Failure, s.now()), end.Closed...)
 	case end.Doubt:
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
-		return t.save(ctx, p, end.Closed...)
+		return s.save(ctx, p, end.Closed...)
 	}
-	if p, err = t.save(ctx, p, end.Closed...); err != nil {
+	if p, err = s.save(ctx, p, end.Closed...); err != nil {
 		return p, err
 	}
 	return p, end.Err()
@@ -175,34 +175,34 @@ func (t *turn) act(ctx context.Context, p Payment, order Order, role abi.Role, o
 // lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference
 // on somebody's word, for a payment whose own is not known: that object is looked up, and believed where the answer
 // repeats our reference.
-func (t *turn) lookUp(ctx context.Context, p Payment, named string) (Payment, error) {
-	p, _, err := t.ask(ctx, p, named)
+func (s *session) lookUp(ctx context.Context, p Payment, named string) (Payment, error) {
+	p, _, err := s.ask(ctx, p, named)
 	return p, err
 }
 
 // ask is lookUp, and gives what was answered; its event is empty where nothing was asked.
-func (t *turn) ask(ctx context.Context, p Payment, named string) (Payment, ending, error) {
+func (s *session) ask(ctx context.Context, p Payment, named string) (Payment, ending, error) {
 	if p.Provider == "" {
 		return p, ending{}, nil
 	}
-	end, create, err := t.inquire(ctx, p, p.Provider, named)
+	end, create, err := s.inquire(ctx, p, p.Provider, named)
 	if err != nil || create.ID == "" {
 		return p, end, err
 	}
 	p = end.payment
 	switch end.Event {
 	case attempt.Accepted:
-		p, err = t.save(ctx, settle(p, end.Outcome, end.Failure, t.now()), end.Closed...)
+		p, err = s.save(ctx, settle(p, end.Outcome, end.Failure, s.now()), end.Closed...)
 		return p, end, err
 	case attempt.NotFound:
 		if named != "" && named != p.ProviderReference {
 			break // the object that somebody named is not there: that says nothing of the payment
 		}
-		p, err = t.onNotFound(ctx, p, create, end.Closed)
+		p, err = s.onNotFound(ctx, p, create, end.Closed)
 		return p, end, err
 	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Duplicate:
 	}
-	if p, err = t.save(ctx, p, end.Closed...); err != nil {
+	if p, err = s.save(ctx, p, end.Closed...); err != nil {
 		return p, end, err
 	}
 	return p, end, end.Err()
@@ -210,12 +210,12 @@ func (t *turn) ask(ctx context.Context, p Payment, named string) (Payment, endin
 
 // inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before.
 // What was sent there to make it comes along; nothing was asked where nothing was sent.
-func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create attempt.Attempt, err error) {
+func (s *session) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create attempt.Attempt, err error) {
 	subject := p
 	if provider != p.Provider {
 		subject.Provider, subject.ProviderReference = provider, ""
 	}
-	at, err := t.planFor(subject, abi.Role_ROLE_LOOKUP, "")
+	at, err := s.planFor(subject, abi.Role_ROLE_LOOKUP, "")
 	if err != nil {
 		return ending{}, attempt.Attempt{}, err
 	}
@@ -227,7 +227,7 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 		return ending{}, attempt.Attempt{},
 			fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, attempt.ErrUnsupported)
 	}
-	attempts, err := t.journal.Attempts(ctx, p.ID)
+	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return ending{}, attempt.Attempt{}, err
 	}
@@ -235,34 +235,34 @@ func (t *turn) inquire(ctx context.Context, p Payment, provider, named string) (
 	if !found {
 		return ending{payment: p}, attempt.Attempt{}, nil
 	}
-	about := &heldPayment{turn: t, payment: p, unproven: unproven, create: create.Idempotency.ABI()}
-	end, err = about.run(ctx, at, t.callFor(subject, at, nil, t.sentAt(p, create)), nil)
+	about := &heldPayment{session: s, payment: p, unproven: unproven, create: create.Idempotency.ABI()}
+	end, err = about.run(ctx, at, s.callFor(subject, at, nil, s.sentAt(p, create)), nil)
 	return end, create, err
 }
 
 // onNotFound handles a provider's word that it does not know a payment. It is believed only of an unknown one, once
 // everything that was sent must have arrived and settled, and never where an unanswered request may have moved money.
-func (t *turn) onNotFound(ctx context.Context, p Payment, create attempt.Attempt, closed []attempt.Attempt) (Payment, error) {
-	account := t.fleet.Accounts[p.Provider]
+func (s *session) onNotFound(ctx context.Context, p Payment, create attempt.Attempt, closed []attempt.Attempt) (Payment, error) {
+	account := s.fleet.Accounts[p.Provider]
 	settleAfter := attempt.OperationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
-	margin := t.driver.Settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
-	attempts, err := t.journal.Attempts(ctx, p.ID)
+	margin := s.driver.Settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
+	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
-	if p.Status != Unknown || notFoundUnreliable(attempts, p.Provider) || !t.driver.Settled(create, margin) ||
-		t.driver.Settings.Doubtful(p.MadeClock) {
-		return t.save(ctx, p, closed...)
+	if p.Status != Unknown || notFoundUnreliable(attempts, p.Provider) || !s.driver.Settled(create, margin) ||
+		s.driver.Settings.Doubtful(p.MadeClock) {
+		return s.save(ctx, p, closed...)
 	}
 	asked := map[string]bool{}
 	for _, a := range attempts {
 		asked[a.Provider] = true
 	}
-	saved, err := t.save(ctx, p, closed...)
+	saved, err := s.save(ctx, p, closed...)
 	if err != nil {
 		return p, err
 	}
-	return t.place(ctx, saved, asked)
+	return s.place(ctx, saved, asked)
 }
 
 // notFoundUnreliable reports that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has
@@ -290,8 +290,8 @@ func lastCreate(attempts []attempt.Attempt, provider string) (attempt.Attempt, b
 	return last, found
 }
 
-func (t *turn) planFor(p Payment, role abi.Role, operation string) (attempt.Plan, error) {
-	account, known := t.fleet.Accounts[p.Provider]
+func (s *session) planFor(p Payment, role abi.Role, operation string) (attempt.Plan, error) {
+	account, known := s.fleet.Accounts[p.Provider]
 	if !known {
 		return attempt.Plan{}, fmt.Errorf("provider %q is not configured: %w", p.Provider, attempt.ErrUnsupported)
 	}
@@ -308,7 +308,7 @@ func (t *turn) planFor(p Payment, role abi.Role, operation string) (attempt.Plan
 // caller's context.
 func (e *Engine) withLock(
 	ctx context.Context, merchant, id string, origin ChangeCause,
-	act func(ctx context.Context, t *turn, p Payment) (Payment, error),
+	act func(ctx context.Context, t *session, p Payment) (Payment, error),
 ) (Payment, error) {
 	unlock, err := e.driver.Lock(ctx, attempt.OwnerID(id))
 	if err != nil {

@@ -17,30 +17,30 @@ const behindError = "the journal may be older than what was sent: this request c
 
 // goOn places a payment that nobody has taken, as far as the journal shows, unless that would send for the first time
 // what is too old.
-func (t *turn) goOn(ctx context.Context, p Payment, attempts []attempt.Attempt, asked map[string]bool) (Payment, error) {
-	switch t.driver.FirstSend(p.CreatedAt, p.MadeClock, attempts) {
+func (s *session) goOn(ctx context.Context, p Payment, attempts []attempt.Attempt, asked map[string]bool) (Payment, error) {
+	switch s.driver.FirstSend(p.CreatedAt, p.MadeClock, attempts) {
 	case attempt.TooLate:
 		p.Status, p.Failure = Failed, attempt.Unavailable(
 			"the router stopped before a provider took the payment, and it is too late to send it")
-		return t.conclude(ctx, p)
+		return s.conclude(ctx, p)
 	case attempt.Doubted:
-		return t.doubt(ctx, p, asked)
+		return s.doubt(ctx, p, asked)
 	case attempt.SendNow:
 	}
-	return t.place(ctx, p, asked)
+	return s.place(ctx, p, asked)
 }
 
 // doubt makes a payment unknown of which more may have been sent than the journal shows. The provider that would have
 // been asked next counts as asked: an attempt stands for the request that may have left, so that a look-up or a
 // callback under our reference finds the payment. That attempt has class NONE whatever the operation's, since "not
 // found" there does not say that no later provider was asked.
-func (t *turn) doubt(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
-	t.log.ErrorContext(ctx, "a payment may have been sent, and the journal does not show it",
+func (s *session) doubt(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
+	s.log.ErrorContext(ctx, "a payment may have been sent, and the journal does not show it",
 		slog.String("payment", p.ID))
 	p.Alert = attempt.AlertBehind
 	p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	for _, name := range p.Decision.Order() {
-		account, known := t.fleet.Accounts[name]
+		account, known := s.fleet.Accounts[name]
 		if asked[name] || !known {
 			continue
 		}
@@ -49,18 +49,18 @@ func (t *turn) doubt(ctx context.Context, p Payment, asked map[string]bool) (Pay
 			continue
 		}
 		p.Provider, p.Plugin, p.ProviderReference = name, at.Connector.Manifest().GetName(), ""
-		presumed, err := t.presume(p, at)
+		presumed, err := s.presume(p, at)
 		if err != nil {
 			return p, err
 		}
 		p.Attempts++
-		return t.conclude(ctx, p, presumed)
+		return s.conclude(ctx, p, presumed)
 	}
-	return t.conclude(ctx, p)
+	return s.conclude(ctx, p)
 }
 
 // presume is the attempt that may have been made of a payment at an account.
-func (t *turn) presume(p Payment, at attempt.Plan) (attempt.Attempt, error) {
-	held := &heldPayment{turn: t, payment: p}
-	return held.flow(at, t.callFor(p, at, nil, time.Time{}), nil).Presumed(p.CreatedAt, behindError)
+func (s *session) presume(p Payment, at attempt.Plan) (attempt.Attempt, error) {
+	held := &heldPayment{session: s, payment: p}
+	return held.flow(at, s.callFor(p, at, nil, time.Time{}), nil).Presumed(p.CreatedAt, behindError)
 }

@@ -12,13 +12,13 @@ func hasMoney(outcome *abi.Outcome) bool {
 
 // claimed claims the object that an answer or a report names, for a payment that has none yet: why is empty where it
 // may.
-func (t *turn) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, why string) {
+func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, why string) {
 	theirs := outcome.GetProviderReference()
 	if theirs == "" || p.ProviderReference != "" {
 		return p, ""
 	}
 	money := hasMoney(outcome)
-	why, alert := t.driver.Claim(attempt.Claim{Account: p.Provider, Object: t.objectOf(p), Reference: theirs, Owner: p.OwnerID()}, money)
+	why, alert := s.driver.Claim(attempt.Claim{Account: p.Provider, Object: s.objectOf(p), Reference: theirs, Owner: p.OwnerID()}, money)
 	if alert != "" {
 		p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
 	}
@@ -26,9 +26,9 @@ func (t *turn) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, why s
 }
 
 // objectOf is what kind of object a payment is at its provider.
-func (t *turn) objectOf(p Payment) string {
-	if t.fleet != nil {
-		if account, known := t.fleet.Accounts[p.Provider]; known {
+func (s *session) objectOf(p Payment) string {
+	if s.fleet != nil {
+		if account, known := s.fleet.Accounts[p.Provider]; known {
 			if create, able := account.Plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); able {
 				return create.Makes()
 			}
@@ -38,10 +38,10 @@ func (t *turn) objectOf(p Payment) string {
 }
 
 // newClaim is what a change of the payment claims; nil where it names no object that it did not name before.
-func (t *turn) newClaim(p Payment) *attempt.Claim {
-	same := p.Provider == t.standing.Provider && p.ProviderReference == t.standing.ProviderReference
+func (s *session) newClaim(p Payment) *attempt.Claim {
+	same := p.Provider == s.standing.Provider && p.ProviderReference == s.standing.ProviderReference
 	if p.ProviderReference == "" || same {
 		return nil
 	}
-	return &attempt.Claim{Account: p.Provider, Object: t.objectOf(p), Reference: p.ProviderReference, Owner: p.OwnerID()}
+	return &attempt.Claim{Account: p.Provider, Object: s.objectOf(p), Reference: p.ProviderReference, Owner: p.OwnerID()}
 }

@@ -19,7 +19,7 @@ func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment) (Payment
 		return p, err
 	}
 	defer unlock()
-	t := e.turnAt(p, ChangeCause{Cause: ByRequest})
+	t := e.sessionAt(p, ChangeCause{Cause: ByRequest})
 	t.fleet, t.answer = fleet, func(p Payment) *attempt.Answer {
 		if e.settings.Answer == nil {
 			return nil
@@ -38,11 +38,11 @@ func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment) (Payment
 }
 
 // place asks providers that have not been asked before. The caller holds the payment's lock.
-func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
+func (s *session) place(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
 	var closed []attempt.Attempt
 	failure := attempt.Unavailable("no provider could be reached")
 	for _, name := range p.Decision.Order() {
-		account, known := t.fleet.Accounts[name]
+		account, known := s.fleet.Accounts[name]
 		if asked[name] || !known {
 			continue
 		}
@@ -54,13 +54,13 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		if next, _ := p.Status.Next(Processing, p.Acted); next == Processing {
 			p.Status = Processing
 		}
-		end, err := t.driver.WhileExhausted(ctx, func(closed []attempt.Attempt) (attempt.Ending, error) {
-			end, err := t.flow(ctx, p, at, t.callFor(p, at, nil, time.Time{}), closed)
+		end, err := s.driver.WhileExhausted(ctx, func(closed []attempt.Attempt) (attempt.Ending, error) {
+			end, err := s.flow(ctx, p, at, s.callFor(p, at, nil, time.Time{}), closed)
 			p = end.payment
 			return end.Ending, err
 		}, closed)
 		if errors.Is(err, attempt.ErrExhausted) {
-			_, unsaved := t.save(ctx, p, end.Closed...)
+			_, unsaved := s.save(ctx, p, end.Closed...)
 			return p, errors.Join(err, unsaved)
 		}
 		if err != nil {
@@ -69,13 +69,13 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		closed = end.Closed
 		switch end.Resolution(at.Operation) {
 		case attempt.Stay:
-			return t.conclude(ctx, settle(p, end.Outcome, end.Failure, t.now()), closed...)
+			return s.conclude(ctx, settle(p, end.Outcome, end.Failure, s.now()), closed...)
 		case attempt.HoldUnknown:
 			p.Status = Unknown
-			return t.conclude(ctx, p, closed...)
+			return s.conclude(ctx, p, closed...)
 		case attempt.Fail:
 			p.Status, p.Failure = Failed, end.Failure
-			return t.conclude(ctx, p, closed...)
+			return s.conclude(ctx, p, closed...)
 		case attempt.TryNext:
 			if end.Failure != nil {
 				failure = end.Failure
@@ -83,14 +83,14 @@ func (t *turn) place(ctx context.Context, p Payment, asked map[string]bool) (Pay
 		}
 	}
 	p.Status, p.Failure = Failed, failure
-	return t.conclude(ctx, p, closed...)
+	return s.conclude(ctx, p, closed...)
 }
 
 // flow runs one operation of a payment at one provider. closed attempts are written along with its own.
-func (t *turn) flow(ctx context.Context, p Payment, at attempt.Plan, call *abi.Call,
+func (s *session) flow(ctx context.Context, p Payment, at attempt.Plan, call *abi.Call,
 	closed []attempt.Attempt,
 ) (ending, error) {
-	return (&heldPayment{turn: t, payment: p}).run(ctx, at, call, closed)
+	return (&heldPayment{session: s, payment: p}).run(ctx, at, call, closed)
 }
 
 // Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where
@@ -196,13 +196,13 @@ func (h history) unfinished(p Payment) bool {
 }
 
 // resume closes what was interrupted, and goes on where nobody can have taken the payment.
-func (t *turn) resume(ctx context.Context, p Payment, past history) (Payment, error) {
+func (s *session) resume(ctx context.Context, p Payment, past history) (Payment, error) {
 	if past.doubt {
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	}
-	saved, err := t.save(ctx, p, past.interrupted...)
+	saved, err := s.save(ctx, p, past.interrupted...)
 	if err != nil || past.taken || saved.Status.Terminal() {
 		return saved, err
 	}
-	return t.goOn(ctx, saved, past.attempts, past.asked)
+	return s.goOn(ctx, saved, past.attempts, past.asked)
 }

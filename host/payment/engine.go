@@ -106,7 +106,7 @@ func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key at
 
 // create journals a new payment with its key.
 func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlier *attempt.Key, err error) {
-	entries, err := e.turnAt(Payment{}, ChangeCause{Cause: ByRequest}).entries(p, nil)
+	entries, err := e.sessionAt(Payment{}, ChangeCause{Cause: ByRequest}).entries(p, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (e *Engine) Merchant(ctx context.Context, id attempt.OwnerID) (string, erro
 // ShowClaim implements attempt.Owners.
 func (e *Engine) ShowClaim(ctx context.Context, id attempt.OwnerID, alert string, money bool) error {
 	_, err := e.withLock(ctx, "", string(id), ChangeCause{Cause: ByAnswer},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if p.Alert == alert && (p.MoneyConflict || !money) {
 				return p, nil
 			}

@@ -10,7 +10,7 @@ import (
 
 // heldPayment is a payment whose lock is held, as the owner of a flow's attempts.
 type heldPayment struct {
-	turn    *turn
+	session    *session
 	payment Payment
 	// unproven: only an answer that repeats our reference is about this payment.
 	unproven bool
@@ -34,7 +34,7 @@ func (h *heldPayment) run(ctx context.Context, at attempt.Plan, call *abi.Call,
 
 func (h *heldPayment) flow(at attempt.Plan, call *abi.Call, closed []attempt.Attempt) *attempt.Flow {
 	return &attempt.Flow{
-		Driver: h.turn.driver, Plan: at, Call: call, Owner: h, Create: h.create, Closed: closed,
+		Driver: h.session.driver, Plan: at, Call: call, Owner: h, Create: h.create, Closed: closed,
 		Matches: func(outcome *abi.Outcome) string { return h.contradiction(at, call, outcome) },
 	}
 }
@@ -57,7 +57,7 @@ func (h *heldPayment) Recorded(response *abi.HttpResponse, _ *abi.Outcome) json.
 }
 
 func (h *heldPayment) Write(ctx context.Context, attempts []attempt.Attempt) error {
-	saved, err := h.turn.save(ctx, h.payment, attempts...)
+	saved, err := h.session.save(ctx, h.payment, attempts...)
 	if err == nil {
 		h.payment = saved
 	}
@@ -82,7 +82,7 @@ func (h *heldPayment) contradiction(at attempt.Plan, call *abi.Call, outcome *ab
 		return why
 	}
 	if at.Account.Name == h.payment.Provider {
-		h.payment, why = h.turn.claimed(h.payment, outcome)
+		h.payment, why = h.session.claimed(h.payment, outcome)
 	}
 	return why
 }

@@ -32,12 +32,12 @@ func madeUnder(attempts []attempt.Attempt, provider, reference string) bool {
 }
 
 // contradicted shows people a signed report that cannot be about the payment. Nothing else changes.
-func (t *turn) contradicted(ctx context.Context, p Payment, provider, why string) (Payment, error) {
+func (s *session) contradicted(ctx context.Context, p Payment, provider, why string) (Payment, error) {
 	contradiction := fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
-	t.log.ErrorContext(ctx, "a provider's signed report contradicts its payment", slog.String("payment", p.ID),
+	s.log.ErrorContext(ctx, "a provider's signed report contradicts its payment", slog.String("payment", p.ID),
 		slog.String("provider", provider),
 		slog.String("why", why))
-	saved, err := t.alert(ctx, p, alertContradiction(provider, why))
+	saved, err := s.alert(ctx, p, alertContradiction(provider, why))
 	if err != nil {
 		return p, err
 	}
@@ -45,12 +45,12 @@ func (t *turn) contradicted(ctx context.Context, p Payment, provider, why string
 }
 
 // alert writes an alert, once.
-func (t *turn) alert(ctx context.Context, p Payment, alert string) (Payment, error) {
+func (s *session) alert(ctx context.Context, p Payment, alert string) (Payment, error) {
 	if p.Alert == alert {
 		return p, nil
 	}
 	p.Alert = alert
-	return t.save(ctx, p)
+	return s.save(ctx, p)
 }
 
 // showContradiction shows people a signed report that names several payments: each of them is told which.
@@ -81,7 +81,7 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 	var problems []error
 	for _, id := range ids {
 		_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
-			func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+			func(ctx context.Context, t *session, p Payment) (Payment, error) {
 				return t.alert(ctx, p, alertContradiction(provider, why))
 			})
 		if !errors.Is(err, ErrNotFound) {
@@ -94,7 +94,7 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 // Alert shows people something about a payment, whoever's, unless it shows something already.
 func (e *Engine) Alert(ctx context.Context, id, callbackID, alert string) error {
 	_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: callbackID},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if p.Alert != "" {
 				return p, nil
 			}

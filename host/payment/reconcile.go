@@ -201,7 +201,7 @@ func (r *Reconciler) look(ctx context.Context, due Payment) error {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if !t.due(p) {
 				return p, nil
 			}
@@ -216,7 +216,7 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if !t.due(p) {
 				return p, nil
 			}
@@ -275,7 +275,7 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 		return nil
 	}
 	_, err := e.withLock(ctx, "", waiting.ID, ChangeCause{Cause: ByRecovery},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			if shown(p) {
 				return p, nil
 			}
@@ -298,41 +298,41 @@ func (r *Reconciler) purge(ctx context.Context) error {
 }
 
 // due tells a payment that is still to be looked at, now that its turn has come.
-func (t *turn) due(p Payment) bool {
+func (s *session) due(p Payment) bool {
 	_, looked := schedules[p.Status]
-	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !ahead(p, t.now())
+	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !ahead(p, s.now())
 }
 
 // look asks a payment's provider where it stands, and sees to it that it is looked at again. What a crash interrupted
 // is closed first. A provider's refusal to tell, or its silence, is no error here.
-func (t *turn) look(ctx context.Context, p Payment, overdue time.Duration) (Payment, error) {
-	attempts, err := t.journal.Attempts(ctx, p.ID)
+func (s *session) look(ctx context.Context, p Payment, overdue time.Duration) (Payment, error) {
+	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
-	if past := historyOf(p, attempts, t.now()); past.unfinished(p) {
-		t.origin.Cause = ByRecovery
-		return t.resume(ctx, p, past)
+	if past := historyOf(p, attempts, s.now()); past.unfinished(p) {
+		s.origin.Cause = ByRecovery
+		return s.resume(ctx, p, past)
 	}
-	_, err = t.lookUp(ctx, p, "")
+	_, err = s.lookUp(ctx, p, "")
 	if errors.Is(err, attempt.ErrJournal) {
-		return t.standing, err
+		return s.standing, err
 	}
-	return t.remind(ctx, overdue)
+	return s.remind(ctx, overdue)
 }
 
 // remind shows a payment that has been unknown for too long, and plans the next look where nothing has yet.
-func (t *turn) remind(ctx context.Context, overdue time.Duration) (Payment, error) {
-	p := t.standing
-	if p.Alert == "" && t.overdue(p, overdue) {
+func (s *session) remind(ctx context.Context, overdue time.Duration) (Payment, error) {
+	p := s.standing
+	if p.Alert == "" && s.overdue(p, overdue) {
 		p.Alert = alertOverdue
-		t.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID),
+		s.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID),
 			slog.String("provider", p.Provider),
 			slog.Time("since", p.StatusAt))
-		return t.save(ctx, p)
+		return s.save(ctx, p)
 	}
-	if t.due(p) {
-		return t.save(ctx, p)
+	if s.due(p) {
+		return s.save(ctx, p)
 	}
 	return p, nil
 }

@@ -99,26 +99,26 @@ func (e *Engine) Report(ctx context.Context, provider string, report Report) (Pa
 		return Payment{}, err
 	}
 	return e.withLock(ctx, "", p.ID, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
-		func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+		func(ctx context.Context, t *session, p Payment) (Payment, error) {
 			return t.report(ctx, p, provider, report)
 		})
 }
 
-func (t *turn) report(ctx context.Context, p Payment, provider string, report Report) (Payment, error) {
+func (s *session) report(ctx context.Context, p Payment, provider string, report Report) (Payment, error) {
 	theirs := report.ProviderReference
 	if theirs == "" {
 		theirs = report.Outcome.GetProviderReference()
 	}
 	if p.Provider != provider || (theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference) {
-		return t.onOrphanReport(ctx, p, provider, theirs, report.Outcome)
+		return s.onOrphanReport(ctx, p, provider, theirs, report.Outcome)
 	}
 	if report.Outcome == nil || cannotTell(report.Outcome) {
-		return t.follow(ctx, p, theirs)
+		return s.follow(ctx, p, theirs)
 	}
 	if report.Outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
 		return p, fmt.Errorf("report on %s: it has no status: %w", p.ID, ErrContradiction)
 	}
-	attempts, err := t.journal.Attempts(ctx, p.ID)
+	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
@@ -128,15 +128,15 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 		why = fmt.Sprintf("it is about reference %q, not %q", report.Reference, create.Reference)
 	}
 	if why != "" {
-		return t.contradicted(ctx, p, provider, why)
+		return s.contradicted(ctx, p, provider, why)
 	}
-	if p, why = t.claimed(p, report.Outcome); why != "" {
-		if p, err = t.keep(ctx, p); err != nil {
+	if p, why = s.claimed(p, report.Outcome); why != "" {
+		if p, err = s.keep(ctx, p); err != nil {
 			return p, err
 		}
 		return p, fmt.Errorf("report on %s: %s: %w", p.ID, why, ErrContradiction)
 	}
-	return t.keep(ctx, settle(p, report.Outcome, t.failureOf(p, report.Outcome), t.now()))
+	return s.keep(ctx, settle(p, report.Outcome, s.failureOf(p, report.Outcome), s.now()))
 }
 
 // follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just
@@ -146,21 +146,21 @@ func (t *turn) report(ctx context.Context, p Payment, provider string, report Re
 // Where the payment's own reference at the provider is not known, the object that the report names is looked up; the
 // payment itself is too, where that object is not shown to be the payment's and the provider finds payments by our
 // reference.
-func (t *turn) follow(ctx context.Context, p Payment, theirs string) (Payment, error) {
+func (s *session) follow(ctx context.Context, p Payment, theirs string) (Payment, error) {
 	if theirs != "" && p.ProviderReference == "" {
-		asked, err := t.followOne(ctx, p, theirs)
-		at, unable := t.planFor(p, abi.Role_ROLE_LOOKUP, "")
+		asked, err := s.followOne(ctx, p, theirs)
+		at, unable := s.planFor(p, abi.Role_ROLE_LOOKUP, "")
 		over := err == nil || errors.Is(err, attempt.ErrJournal) || asked.ProviderReference != ""
 		if over || unable != nil || !at.Operation.GetFindsByReference() {
 			return asked, err
 		}
 		p = asked
 	}
-	return t.followOne(ctx, p, "")
+	return s.followOne(ctx, p, "")
 }
 
-func (t *turn) followOne(ctx context.Context, p Payment, named string) (Payment, error) {
-	asked, end, err := t.ask(ctx, p, named)
+func (s *session) followOne(ctx context.Context, p Payment, named string) (Payment, error) {
+	asked, end, err := s.ask(ctx, p, named)
 	if err == nil && asked.Provider == p.Provider {
 		err = lookupError(p.Provider, end)
 	}
@@ -190,12 +190,12 @@ func lookupError(provider string, end ending) error {
 }
 
 // failureOf is a reported failure in the router's words.
-func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *attempt.Failure {
+func (s *session) failureOf(p Payment, outcome *abi.Outcome) *attempt.Failure {
 	if outcome.GetFailure() == nil {
 		return nil
 	}
 	const ok = 200
-	account, known := t.fleet.Accounts[p.Provider]
+	account, known := s.fleet.Accounts[p.Provider]
 	if !known {
 		_, failure := attempt.Meaning(nil, nil, "", ok, outcome.GetFailure())
 		return failure
@@ -212,15 +212,15 @@ func (t *turn) failureOf(p Payment, outcome *abi.Outcome) *attempt.Failure {
 // onOrphanReport handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind,
 // here or at another provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should not be. A
 // word that nobody vouches for is asked after.
-func (t *turn) onOrphanReport(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
+func (s *session) onOrphanReport(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
 	if outcome == nil {
-		end, _, err := t.inquire(ctx, p, provider, theirs)
+		end, _, err := s.inquire(ctx, p, provider, theirs)
 		if err != nil {
 			return p, err
 		}
 		p = end.payment
 		if len(end.Closed) > 0 {
-			if p, err = t.save(ctx, p, end.Closed...); err != nil {
+			if p, err = s.save(ctx, p, end.Closed...); err != nil {
 				return p, err
 			}
 		}
@@ -243,8 +243,8 @@ func (t *turn) onOrphanReport(ctx context.Context, p Payment, provider, theirs s
 	p.AbandonedFound, p.MoneyConflict = true, p.MoneyConflict || money
 	p.Alert = fmt.Sprintf("%s reports on what an earlier try had left behind there: look for a second payment",
 		provider)
-	t.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID),
+	s.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID),
 		slog.String("provider", provider),
 		slog.Bool("money", money))
-	return t.save(ctx, p)
+	return s.save(ctx, p)
 }

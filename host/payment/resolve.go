@@ -46,7 +46,7 @@ func (r ManualResolution) check(p Payment) error {
 // otherwise shows as a conflict about money.
 func (e *Engine) Resolve(ctx context.Context, id string, ruling ManualResolution) (Payment, error) {
 	origin := ChangeCause{Cause: ByOperator, Operator: ruling.Operator, Reason: ruling.Reason}
-	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *turn, p Payment) (Payment, error) {
+	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *session, p Payment) (Payment, error) {
 		if p.Status.Terminal() || p.Status == Created {
 			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)
 		}
@@ -68,11 +68,11 @@ func (e *Engine) Resolve(ctx context.Context, id string, ruling ManualResolution
 }
 
 // unclaimed is why a payment that has no reference of its provider's may not be given one: another has it.
-func (t *turn) unclaimed(p Payment, theirs string) error {
+func (s *session) unclaimed(p Payment, theirs string) error {
 	if theirs == "" || p.ProviderReference != "" || p.Provider == "" {
 		return nil
 	}
-	owner, err := t.driver.OwnerOf(attempt.Claim{Account: p.Provider, Object: t.objectOf(p), Reference: theirs, Owner: p.OwnerID()})
+	owner, err := s.driver.OwnerOf(attempt.Claim{Account: p.Provider, Object: s.objectOf(p), Reference: theirs, Owner: p.OwnerID()})
 	if err != nil || owner == p.OwnerID() {
 		return err
 	}

@@ -18,8 +18,8 @@ const (
 // retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what
 // becomes of the money is for a person to decide. After a request whose effect nobody knows, the provider is asked
 // first (Refresh).
-func (t *turn) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
-	attempts, err := t.journal.Attempts(ctx, p.ID)
+func (s *session) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
+	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {
 		return p, err
 	}
@@ -27,22 +27,22 @@ func (t *turn) retrieve(ctx context.Context, p Payment, operation string, input 
 		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w",
 			ErrState)
 	}
-	if p, err = t.confirmable(ctx, p, operation); err != nil {
+	if p, err = s.confirmable(ctx, p, operation); err != nil {
 		return p, err
 	}
 	before := p.Attempts
-	p, err = t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
+	p, err = s.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
 	if err != nil || p.Attempts == before {
 		return p, err
 	}
-	if attempts, err = t.journal.Attempts(ctx, p.ID); err != nil {
+	if attempts, err = s.journal.Attempts(ctx, p.ID); err != nil {
 		return p, err
 	}
 	p.Alert = alertRetrieved
 	if inDoubt(attempts) {
 		p.Alert = alertInDoubt
 	}
-	return t.save(ctx, p)
+	return s.save(ctx, p)
 }
 
 // inDoubt reports whether a confirm was sent of which nobody knows what it did, and no look-up has been answered since.

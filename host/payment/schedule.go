@@ -127,11 +127,11 @@ func (e *Engine) statusAge(p Payment) time.Duration {
 }
 
 // schedule says when a payment that is about to be saved is looked at next.
-func (t *turn) schedule(p Payment, attempts []attempt.Attempt) Payment {
+func (s *session) schedule(p Payment, attempts []attempt.Attempt) Payment {
 	now := p.UpdatedAt
 	switch {
-	case p.Status != t.standing.Status:
-		p.StatusAt, p.StatusClock, p.Checks = now, t.driver.Settings.Clock(), 0
+	case p.Status != s.standing.Status:
+		p.StatusAt, p.StatusClock, p.Checks = now, s.driver.Settings.Clock(), 0
 	case p.Status.ended() && !mayBePaidLate(p):
 		p.NextCheck = time.Time{}
 		return p
@@ -140,7 +140,7 @@ func (t *turn) schedule(p Payment, attempts []attempt.Attempt) Payment {
 	default:
 		p.Checks++
 	}
-	p.NextCheck = nextCheck(p, t.statusAge(p), now, t.draw(p))
+	p.NextCheck = nextCheck(p, s.statusAge(p), now, s.draw(p))
 	if p.Status == Unknown && p.Checks == 0 && slices.ContainsFunc(attempts, isDuplicate) {
 		// The provider has just said that it holds the payment, so it can be asked at once.
 		p.NextCheck = now
@@ -151,6 +151,6 @@ func (t *turn) schedule(p Payment, attempts []attempt.Attempt) Payment {
 func isDuplicate(a attempt.Attempt) bool { return a.Event == attempt.Duplicate }
 
 // draw is where in its jitter a payment's next interval lies: a hash, so that a run can be had again.
-func (t *turn) draw(p Payment) float64 {
+func (s *session) draw(p Payment) float64 {
 	return attempt.Draw("jitter", p.ID, p.UpdatedAt.String())
 }

@@ -9,7 +9,7 @@ import (
 
 // turn is one holder's turn at a payment, from taking its lock to giving it back. It knows how the payment stands in
 // the journal and why it changes, so that every change is written with the entries that tell of it.
-type turn struct {
+type session struct {
 	*Engine
 	origin ChangeCause
 	// fleet is held for the whole turn, so that no operation mixes generations.
@@ -20,82 +20,82 @@ type turn struct {
 	answer func(p Payment) *attempt.Answer
 }
 
-func (e *Engine) turnAt(standing Payment, origin ChangeCause) *turn {
-	return &turn{Engine: e, origin: origin, standing: standing}
+func (e *Engine) sessionAt(standing Payment, origin ChangeCause) *session {
+	return &session{Engine: e, origin: origin, standing: standing}
 }
 
 // begin makes a turn that works with the fleet that serves now, until end.
-func (e *Engine) begin(standing Payment, origin ChangeCause) *turn {
-	t := e.turnAt(standing, origin)
+func (e *Engine) begin(standing Payment, origin ChangeCause) *session {
+	t := e.sessionAt(standing, origin)
 	t.fleet = e.fleets.hold()
 	return t
 }
 
-func (t *turn) end() {
-	t.fleet.Release()
+func (s *session) end() {
+	s.fleet.Release()
 }
 
 // save writes the payment's next version with what it changes, and gives it back.
-func (t *turn) save(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
-	return t.write(ctx, p, attempts, nil)
+func (s *session) save(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
+	return s.write(ctx, p, attempts, nil)
 }
 
 // conclude is save at the end of a create: what its caller will be told is written along, so that nothing is left to
 // write.
-func (t *turn) conclude(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
-	return t.write(ctx, p, attempts, t.answer)
+func (s *session) conclude(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
+	return s.write(ctx, p, attempts, s.answer)
 }
 
-func (t *turn) write(ctx context.Context, p Payment, attempts []attempt.Attempt,
+func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attempt,
 	answer func(Payment) *attempt.Answer,
 ) (Payment, error) {
 	p.Version++
-	p.UpdatedAt = t.now()
-	if t.outdated(p) {
+	p.UpdatedAt = s.now()
+	if s.outdated(p) {
 		p.Alert = ""
 	}
-	p = t.schedule(p, attempts)
-	entries, err := t.entries(p, attempts)
+	p = s.schedule(p, attempts)
+	entries, err := s.entries(p, attempts)
 	if err != nil {
 		return Payment{}, err
 	}
-	change := Change{Payment: p, Attempts: attempts, Entries: entries, Claim: t.newClaim(p)}
+	change := Change{Payment: p, Attempts: attempts, Entries: entries, Claim: s.newClaim(p)}
 	if answer != nil {
 		change.Answer = answer(p)
 	}
-	if err := t.journal.Save(ctx, change); err != nil {
+	if err := s.journal.Save(ctx, change); err != nil {
 		return Payment{}, err
 	}
-	t.standing = p
+	s.standing = p
 	return p, nil
 }
 
 // outdated tells an alert whose reason is gone.
-func (t *turn) outdated(p Payment) bool {
-	holder := t.standing.Provider
+func (s *session) outdated(p Payment) bool {
+	holder := s.standing.Provider
 	return (p.Alert == alertOverdue && p.Status != Unknown) ||
-		(p.Alert == alertUnconfigured(holder) && t.configured(holder))
+		(p.Alert == alertUnconfigured(holder) && s.configured(holder))
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.
-func (t *turn) keep(ctx context.Context, p Payment) (Payment, error) {
-	if p.Status == t.standing.Status && p.Acted == t.standing.Acted && len(entryTypes(t.standing, p)) == 0 {
-		return t.standing, nil
+func (s *session) keep(ctx context.Context, p Payment) (Payment, error) {
+	if p.Status == s.standing.Status && p.Acted == s.standing.Acted && len(entryTypes(s.standing, p)) == 0 {
+		return s.standing, nil
 	}
-	return t.save(ctx, p)
+	return s.save(ctx, p)
 }
 
-func (t *turn) entries(p Payment, attempts []attempt.Attempt) ([]Entry, error) {
-	types := entryTypes(t.standing, p)
+func (s *session) entries(p Payment, attempts []attempt.Attempt) ([]Entry, error) {
+	types := entryTypes(s.standing, p)
 	if len(types) == 0 {
 		return nil, nil
 	}
-	origin := t.origin
+	origin := s.origin
 	origin.Cause = causeOf(origin.Cause, attempts)
-	snapshot := t.settings.Snapshot(p)
+	snapshot := s.settings.Snapshot(p)
 	entries := make([]Entry, len(types))
 	for i, kind := range types {
-		id, err := t.driver.NewID("evt_")
+		id, err := s.driver.NewID("evt_")
 		if err != nil {
 			return nil, fmt.Errorf("make an event's id: %w", err)
 		}
