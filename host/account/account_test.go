@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// town is accounts that tell, after a while, pages of what happened to them, the newest first.
-type town struct {
+// fixture is accounts that tell, after a while, pages of what happened to them, the newest first.
+type fixture struct {
 	mutex   sync.Mutex
 	entries map[string][]account.Transaction
 	size    int
@@ -36,14 +36,14 @@ type town struct {
 	now, most int
 }
 
-func newTown() *town {
-	return &town{
+func newTown() *fixture {
+	return &fixture{
 		entries: map[string][]account.Transaction{}, takes: map[string]time.Duration{},
 		fails: map[string]error{}, alerts: map[string]string{},
 	}
 }
 
-func (t *town) Fetch(ctx context.Context, provider string, s account.QueryKind, q account.Query) (account.Result, error) {
+func (t *fixture) Fetch(ctx context.Context, provider string, s account.QueryKind, q account.Query) (account.Result, error) {
 	t.mutex.Lock()
 	t.asked = append(t.asked, fmt.Sprintf("%s %s %q", provider, s, q.Cursor))
 	t.now++
@@ -65,7 +65,7 @@ func (t *town) Fetch(ctx context.Context, provider string, s account.QueryKind, 
 	if err != nil {
 		return account.Result{}, err
 	}
-	told := account.Result{Alert: t.alerts[provider]}
+	results := account.Result{Alert: t.alerts[provider]}
 	start := 0
 	if q.Cursor != "" {
 		if start, err = strconv.Atoi(q.Cursor); err != nil {
@@ -83,21 +83,21 @@ func (t *town) Fetch(ctx context.Context, provider string, s account.QueryKind, 
 	for _, e := range all[min(start, len(all)):end] {
 		switch {
 		case s == account.Balances:
-			told.Balances = append(told.Balances, account.Balance{Wallet: e.ID})
+			results.Balances = append(results.Balances, account.Balance{Wallet: e.ID})
 		case q.Currency == "" || q.Currency == e.Amount.Currency:
-			told.Transactions = append(told.Transactions, e)
+			results.Transactions = append(results.Transactions, e)
 		}
 	}
 	if end < len(all) {
-		told.Cursor = strconv.Itoa(end)
+		results.Cursor = strconv.Itoa(end)
 	}
-	return told, nil
+	return results, nil
 }
 
 var noon = time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // happened adds entries, so many seconds before noon; they have to come the newest first.
-func (t *town) happened(provider string, ago ...int) {
+func (t *fixture) happened(provider string, ago ...int) {
 	for _, seconds := range ago {
 		t.entries[provider] = append(t.entries[provider], account.Transaction{
 			ID:     fmt.Sprintf("%s-%d-%d", provider, seconds, len(t.entries[provider])),
@@ -128,7 +128,7 @@ func TestAPageHasTheNewestOfAll(t *testing.T) {
 
 	first := aggregator.Statement(t.Context(), all, today, 4)
 	require.Equal(t, []string{"a-1-0", "b-2-0", "b-3-1", "a-4-1"}, shown(first.Entries))
-	require.Empty(t, first.Absent)
+	require.Empty(t, first.Missing)
 	second, err := aggregator.Further(t.Context(), first.Cursor, 4)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-5-2", "b-8-2", "a-9-3"}, shown(second.Entries))
@@ -183,7 +183,7 @@ func TestAWalkBringsEverythingOnce(t *testing.T) {
 		page := account.Aggregator{Fetcher: places}.Statement(context.Background(), all, today, limit)
 		for range 1000 {
 			require.LessOrEqual(t, len(page.Entries), limit)
-			require.Empty(t, page.Absent)
+			require.Empty(t, page.Missing)
 			if got = append(got, page.Entries...); page.Cursor == "" {
 				break
 			}
@@ -197,7 +197,7 @@ func TestAWalkBringsEverythingOnce(t *testing.T) {
 	})
 }
 
-func entriesOf(places *town, provider string) []account.Entry {
+func entriesOf(places *fixture, provider string) []account.Entry {
 	var all []account.Entry
 	for _, e := range places.entries[provider] {
 		all = append(all, account.Entry{Provider: provider, Transaction: e})
@@ -222,8 +222,8 @@ func TestOneThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 		require.Equal(t, 10*time.Second, time.Since(began))
 		require.Equal(t, []string{"b-2-0", "b-3-1"}, shown(page.Entries))
 		require.Empty(t, page.Cursor)
-		require.Len(t, page.Absent, 2)
-		late, refused := page.Absent[0], page.Absent[1]
+		require.Len(t, page.Missing, 2)
+		late, refused := page.Missing[0], page.Missing[1]
 		require.Equal(t, []string{"a", "c"}, []string{late.Provider, refused.Provider})
 		require.ErrorIs(t, late.Err, attempt.ErrUnanswered)
 		require.ErrorContains(t, late.Err, "within 10s")
@@ -254,7 +254,7 @@ func TestAPageTakesNotMuchLongerThanOneAccountMay(t *testing.T) {
 		page := account.Aggregator{Fetcher: places}.Statement(context.Background(), []string{"a"}, period, 5)
 		require.Equal(t, 12*time.Second, time.Since(began))
 		require.Empty(t, page.Entries)
-		require.Empty(t, page.Absent)
+		require.Empty(t, page.Missing)
 		for range 2 {
 			var err error
 			page, err = account.Aggregator{Fetcher: places}.Further(context.Background(), page.Cursor, 5)
@@ -278,9 +278,9 @@ func TestOneThatBreaksOff(t *testing.T) {
 	page, err := aggregator.Further(t.Context(), page.Cursor, 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"b-3-1", "b-10-2"}, shown(page.Entries))
-	require.Len(t, page.Absent, 1)
+	require.Len(t, page.Missing, 1)
 	places.fails["a"] = nil
-	page, err = aggregator.Further(t.Context(), page.Absent[0].Cursor, 5)
+	page, err = aggregator.Further(t.Context(), page.Missing[0].Cursor, 5)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a-4-1", "a-9-2"}, shown(page.Entries))
 }
@@ -340,11 +340,11 @@ func TestGather(t *testing.T) {
 		began := time.Now()
 		question := account.Query{From: today.From, Until: today.Until}
 
-		answers, absent := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, account.Balances, question)
+		answers, missing := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, account.Balances, question)
 		require.LessOrEqual(t, time.Since(began), 15*time.Second)
 		require.Equal(t, 8, places.most, "so many at a time")
 		why := map[string]error{}
-		for _, a := range absent {
+		for _, a := range missing {
 			why[a.Provider] = a.Err
 			require.Empty(t, a.Cursor)
 		}
@@ -354,12 +354,12 @@ func TestGather(t *testing.T) {
 		require.ErrorIs(t, why["p05"], account.ErrIncomplete)
 		require.ErrorContains(t, why["p05"], "left out: one")
 		require.ErrorIs(t, why["p06"], account.ErrIncomplete)
-		told := map[string]int{}
+		results := map[string]int{}
 		for _, a := range answers {
-			told[a.Provider] = len(a.Balances)
+			results[a.Provider] = len(a.Balances)
 		}
-		require.Len(t, told, 18, "what could not be told whole is told as far as it goes")
-		require.Equal(t, []int{3, 3, 40}, []int{told["p00"], told["p05"], told["p06"]})
+		require.Len(t, results, 18, "what could not be results whole is results as far as it goes")
+		require.Equal(t, []int{3, 3, 40}, []int{results["p00"], results["p05"], results["p06"]})
 		require.True(t,
 			slices.IsSortedFunc(answers,
 				func(a, b account.Answer) int { return strings.Compare(a.Provider, b.Provider) }))
@@ -375,10 +375,10 @@ func (c *circle) Fetch(context.Context, string, account.QueryKind, account.Query
 
 func TestPagesThatGoRoundInACircle(t *testing.T) {
 	t.Parallel()
-	_, absent := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, account.Rates, account.Query{})
-	require.Len(t, absent, 1)
-	require.ErrorContains(t, absent[0].Err, "circle")
+	_, missing := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, account.Rates, account.Query{})
+	require.Len(t, missing, 1)
+	require.ErrorContains(t, missing[0].Err, "circle")
 	page := account.Aggregator{Fetcher: &circle{}}.Statement(t.Context(), []string{"a"}, today, 10)
 	require.Len(t, page.Entries, 1)
-	require.ErrorContains(t, page.Absent[0].Err, "circle")
+	require.ErrorContains(t, page.Missing[0].Err, "circle")
 }

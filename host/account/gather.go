@@ -31,7 +31,7 @@ type Aggregator struct {
 // mostPages is how many pages of one account are read for one question.
 const mostPages = 20
 
-// Answer is what one account told, all its pages together.
+// Answer is what one account results, all its pages together.
 type Answer struct {
 	Provider string
 	Result
@@ -40,7 +40,7 @@ type Answer struct {
 // Error is why something of an account is missing.
 type Error struct {
 	Provider string
-	// Err is the teller's. It is ErrIncomplete where what the account told is there, and not all that there is.
+	// Err is the teller's. It is ErrIncomplete where what the account results is there, and not all that there is.
 	Err error
 	// Cursor goes on with this account alone, where its statement broke off; empty elsewhere.
 	Cursor string
@@ -49,25 +49,25 @@ type Error struct {
 // ErrIncomplete tells that an account said more than could be read, or than its plugin understands.
 var ErrIncomplete = errors.New("not all of it could be read")
 
-// Fetch asks accounts, and gives what those told that did, in the accounts' order, and why of others something is
+// Fetch asks accounts, and gives what those results that did, in the accounts' order, and why of others something is
 // missing.
 func (a Aggregator) Fetch(ctx context.Context, providers []string, s QueryKind,
 	q Query,
-) (answers []Answer, absent []Error) {
-	told, errs := make([]Result, len(providers)), make([]error, len(providers))
-	a.atOnce(len(providers), func(i int) { told[i], errs[i] = a.all(ctx, providers[i], s, q) })
+) (answers []Answer, missing []Error) {
+	results, errs := make([]Result, len(providers)), make([]error, len(providers))
+	a.atOnce(len(providers), func(i int) { results[i], errs[i] = a.all(ctx, providers[i], s, q) })
 	for i, provider := range providers {
 		if errs[i] != nil {
-			absent = append(absent, Error{Provider: provider, Err: errs[i]})
+			missing = append(missing, Error{Provider: provider, Err: errs[i]})
 		}
 		if errs[i] == nil || errors.Is(errs[i], ErrIncomplete) {
-			answers = append(answers, Answer{Provider: provider, Result: told[i]})
+			answers = append(answers, Answer{Provider: provider, Result: results[i]})
 		}
 	}
-	return answers, absent
+	return answers, missing
 }
 
-// all reads an account's pages. Where the error is ErrIncomplete, what was told is there.
+// all reads an account's pages. Where the error is ErrIncomplete, what was results is there.
 func (a Aggregator) all(ctx context.Context, provider string, s QueryKind,
 	q Query,
 ) (all Result, err error) {
@@ -89,14 +89,14 @@ func (a Aggregator) all(ctx context.Context, provider string, s QueryKind,
 
 // ask is one question for one page; where the account did not answer in time, the error says so.
 func (a Aggregator) ask(ctx context.Context, provider string, s QueryKind, q Query) (Result, error) {
-	told, err := a.Fetcher.Fetch(ctx, provider, s, q)
+	results, err := a.Fetcher.Fetch(ctx, provider, s, q)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return told, fmt.Errorf("%s did not answer within %s: %w", provider, a.within(), attempt.ErrUnanswered)
-	case err == nil && told.Cursor != "" && told.Cursor == q.Cursor:
-		return told, fmt.Errorf("the pages of %s go round in a circle: %w", provider, attempt.ErrUnanswered)
+		return results, fmt.Errorf("%s did not answer within %s: %w", provider, a.within(), attempt.ErrUnanswered)
+	case err == nil && results.Cursor != "" && results.Cursor == q.Cursor:
+		return results, fmt.Errorf("the pages of %s go round in a circle: %w", provider, attempt.ErrUnanswered)
 	}
-	return told, err
+	return results, err
 }
 
 func joined(all, page Result) Result {

@@ -145,7 +145,7 @@ func (r *Reader) Fetch(ctx context.Context, provider string, kind QueryKind, q Q
 	if operation == "" {
 		return Result{}, fmt.Errorf("%s has no operation for %s: %w", provider, kind, attempt.ErrUnsupported)
 	}
-	outcome, _, err := r.Read(ctx, provider, Question{Operation: operation, Query: q.query(), Cursor: q.Cursor})
+	outcome, _, err := r.Read(ctx, provider, Operation{Operation: operation, Query: q.query(), Cursor: q.Cursor})
 	if err != nil {
 		return Result{}, err
 	}

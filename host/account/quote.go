@@ -22,7 +22,7 @@ type Quote struct {
 	// order's currency.
 	Pays money.Money `json:"pays"`
 	Gets money.Money `json:"gets"`
-	// Rate is before fees; the zero Rate where none is told, which is so between amounts of one currency only.
+	// Rate is before fees; the zero Rate where none is results, which is so between amounts of one currency only.
 	Rate money.Rate `json:"rate,omitzero"`
 	// Fees are in their own currencies, not below zero; empty where the provider does not tell them from the rate.
 	Fees   []money.Money `json:"fees,omitempty"`

@@ -27,8 +27,8 @@ func NewReader(driver *attempt.Driver, fleets Fleets) *Reader {
 	return &Reader{driver: driver, fleets: fleets}
 }
 
-// Question is what one account is asked: one operation, which changes nothing there.
-type Question struct {
+// Operation is what one account is asked: one operation, which changes nothing there.
+type Operation struct {
 	// Operation is its name in the manifest of the account's plugin.
 	Operation string
 	// Input is a JSON object; empty is one without members, and stands where there is a Query.
@@ -45,7 +45,7 @@ type Question struct {
 // where the account has no such operation, ErrUnsupported where a call of it may change something, *InvalidErrors
 // joined where the input does not satisfy its schema; a *DeclinedError where the provider would not answer, or knows
 // nothing of what was asked about; ErrUnavailable or ErrUnanswered where it could not be asked or made no sense.
-func (r *Reader) Read(ctx context.Context, provider string, q Question) (outcome *abi.Outcome, fuel int64, err error) {
+func (r *Reader) Read(ctx context.Context, provider string, q Operation) (outcome *abi.Outcome, fuel int64, err error) {
 	if err := r.driver.Enter(); err != nil {
 		return nil, 0, err
 	}
@@ -78,7 +78,7 @@ func (r *Reader) Read(ctx context.Context, provider string, q Question) (outcome
 }
 
 // input is what the plugin is given: always an object.
-func (q Question) input() []byte {
+func (q Operation) input() []byte {
 	if len(q.Input) == 0 {
 		return []byte("{}")
 	}
@@ -86,7 +86,7 @@ func (q Question) input() []byte {
 }
 
 // call is a call that is not journalled: its reference and its seed are its own.
-func (r *Reader) call(q Question, at attempt.Plan) *abi.Call {
+func (r *Reader) call(q Operation, at attempt.Plan) *abi.Call {
 	now, name := r.driver.Now(), at.Operation.GetName()
 	about := "ask_" + strconv.FormatInt(now.UnixNano(), 10)
 	return &abi.Call{

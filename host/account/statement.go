@@ -36,9 +36,9 @@ type Page struct {
 	Entries []Entry
 	// Cursor is where the next page starts; empty on the last.
 	Cursor string
-	// Absent are accounts of which something is missing. They are left out of the cursor: each has its own to go on
+	// Missing are accounts of which something is missing. They are left out of the cursor: each has its own to go on
 	// with.
-	Absent []Error
+	Missing []Error
 }
 
 // Bounds of a cursor, which is somebody's text.
@@ -121,7 +121,7 @@ func (w *walk) fetch(ctx context.Context) {
 			if !errors.Is(s.err, ErrIncomplete) {
 				absence.Cursor = w.cursor(s)
 			}
-			w.shown.Absent = append(w.shown.Absent, absence)
+			w.shown.Missing = append(w.shown.Missing, absence)
 		}
 		return s.err != nil && !errors.Is(s.err, ErrIncomplete)
 	})
@@ -133,15 +133,15 @@ func (w *walk) fetch(ctx context.Context) {
 func (w *walk) read(ctx context.Context, s *source) {
 	ctx, cancel := context.WithTimeout(ctx, w.aggregator.within())
 	defer cancel()
-	told, err := w.aggregator.ask(ctx, s.provider, Statement, Query{
+	results, err := w.aggregator.ask(ctx, s.provider, Statement, Query{
 		From: w.period.From, Until: w.period.Until, Currency: w.period.Currency, Limit: w.limit, Cursor: s.cursor,
 	})
 	if s.err = err; err != nil {
 		return
 	}
-	s.entries, s.next, s.wanting = told.Transactions, told.Cursor, false
+	s.entries, s.next, s.wanting = results.Transactions, results.Cursor, false
 	s.taken = min(s.taken, len(s.entries))
-	s.err = leftOut(told.Alert)
+	s.err = leftOut(results.Alert)
 }
 
 // merge takes the newest entries of all, as long as it is known which those are, and tells whether the page is done.

@@ -294,7 +294,7 @@ func (in *performInput) check() error {
 // read answers an operation that changes nothing.
 func (a *api) read(ctx context.Context, in *performInput) (*rawOutput, error) {
 	outcome, fuel, err := a.settings.Accounts.Read(ctx, in.Provider,
-		account.Question{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
+		account.Operation{Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor})
 	if err != nil {
 		return nil, problemOf(err, "")
 	}

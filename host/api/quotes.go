@@ -16,7 +16,7 @@ import (
 	"payrouter/host/quote"
 )
 
-// Surveyor queries providers for quotes, as quote.Book does: it ends with ctx, and gives a reason for each provider
+// Surveyor queries providers for quotes, as quote.Cache does: it ends with ctx, and gives a reason for each provider
 // without an offer.
 type Surveyor interface {
 	Survey(ctx context.Context, o payment.Order, providers []string) (offers map[string]quote.Offer,

@@ -65,7 +65,7 @@ func (a *api) statement(ctx context.Context, in *statementInput) (*statementOutp
 	}
 	out := &statementOutput{}
 	out.Body.Data, out.Body.Errors, out.Body.NextCursor = make([]Transaction,
-		len(page.Entries)), accountErrors(page.Absent), page.Cursor
+		len(page.Entries)), accountErrors(page.Missing), page.Cursor
 	for i, entry := range page.Entries {
 		out.Body.Data[i] = transactionOf(entry)
 	}

@@ -12,18 +12,18 @@ type locks struct {
 }
 
 type lock struct {
-	// turn holds one token while nobody has the lock.
-	turn    chan struct{}
+	// token holds one token while nobody has the lock.
+	token   chan struct{}
 	waiters int
 }
 
-// acquire waits for the payment's turn, or for the context's end. release must be called once.
+// acquire waits for the payment's token, or for the context's end. release must be called once.
 func (l *locks) acquire(ctx context.Context, id string) (release func(), err error) {
 	one := l.enter(id)
 	select {
-	case <-one.turn:
+	case <-one.token:
 		return func() {
-			one.turn <- struct{}{}
+			one.token <- struct{}{}
 			l.leave(id)
 		}, nil
 	case <-ctx.Done():
@@ -37,8 +37,8 @@ func (l *locks) enter(id string) *lock {
 	defer l.mutex.Unlock()
 	one, found := l.held[id]
 	if !found {
-		one = &lock{turn: make(chan struct{}, 1)}
-		one.turn <- struct{}{}
+		one = &lock{token: make(chan struct{}, 1)}
+		one.token <- struct{}{}
 		if l.held == nil {
 			l.held = map[string]*lock{}
 		}

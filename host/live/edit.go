@@ -129,11 +129,11 @@ func (m *Manager) Status() Status {
 // active is the active edition, as the history has it.
 func (m *Manager) active() Edition {
 	for _, e := range m.history.newest() {
-		if e.Text == m.serving.text {
+		if e.Text == m.current.text {
 			return e
 		}
 	}
-	return Edition{Version: m.serving.config.Version, Source: BySourceFile, Text: m.serving.text}
+	return Edition{Version: m.current.config.Version, Source: BySourceFile, Text: m.current.text}
 }
 
 // Check returns what a text would change, and changes nothing. Its error is a *InvalidError.
@@ -147,7 +147,7 @@ func (m *Manager) Check(text string) (Checked, error) {
 	defer would.discard()
 	return Checked{
 		Version: would.config.Version, Providers: len(would.config.Providers), Rules: len(would.config.Rules.Rules),
-		Before: m.serving.fleet.Rules, After: would.fleet.Rules,
+		Before: m.current.fleet.Rules, After: would.fleet.Rules,
 	}, nil
 }
 

@@ -80,7 +80,7 @@ type Manager struct {
 	mutex     sync.Mutex
 	servers   []Server
 	activeSet plugin.ActiveSet
-	serving   *build
+	current   *build
 	// seen is the last content of the file and the secrets' files, active or not; watched is the configuration whose
 	// secrets are watched.
 	seen    snapshot
@@ -110,7 +110,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	m.seen = m.see(nil)
 	first, err := m.readSeen()
 	if err == nil {
-		m.serving = first
+		m.current = first
 		m.remember(Edition{At: m.now(), Source: BySourceFile})
 		return m, nil
 	}
@@ -122,7 +122,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	if broken != nil {
 		return nil, err
 	}
-	m.serving = former
+	m.current = former
 	m.refused++
 	m.setPending(err)
 	m.log.Error("the routing file has mistakes: the last active configuration is used",
@@ -134,7 +134,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 func (m *Manager) Fleet() *payment.Fleet {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return m.serving.fleet
+	return m.current.fleet
 }
 
 // Bind names the subscribers of a change of fleet. They begin with Fleet, and receive every one that follows, in their
@@ -158,7 +158,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	if err := m.changeable(); err != nil {
 		return err
 	}
-	next, err := m.build(m.serving.text, activeSet)
+	next, err := m.build(m.current.text, activeSet)
 	if m.pending != nil {
 		if edited, broken := m.build(m.seen.text, activeSet); broken == nil {
 			next.discard()
@@ -179,7 +179,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 func (m *Manager) Pinned(name, digest string) bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return !slices.ContainsFunc(m.serving.config.Providers, func(p *config.Provider) bool {
+	return !slices.ContainsFunc(m.current.config.Providers, func(p *config.Provider) bool {
 		return p.Plugin == name && len(p.Digests) > 0 && !slices.Contains(p.Digests, digest)
 	})
 }
@@ -192,7 +192,7 @@ func (m *Manager) Close() {
 		return
 	}
 	m.closed = true
-	m.serving.fleet.Retired()
+	m.current.fleet.Retired()
 }
 
 func (m *Manager) changeable() error {
@@ -204,7 +204,7 @@ func (m *Manager) changeable() error {
 
 // apply makes another configuration active, and adds it to the history.
 func (m *Manager) apply(next *build, as Edition) {
-	former := m.serving.config.Version
+	former := m.current.config.Version
 	m.swap(next)
 	m.remember(as)
 	m.applied++
@@ -215,7 +215,7 @@ func (m *Manager) apply(next *build, as Edition) {
 
 // swap gives the server a fleet. The server releases the former one when its last payment under way has ended.
 func (m *Manager) swap(next *build) {
-	m.serving = next
+	m.current = next
 	for _, server := range m.servers {
 		server.Serve(next.fleet)
 	}
@@ -224,10 +224,10 @@ func (m *Manager) swap(next *build) {
 // remember adds the active configuration to the history, if it is not the last one there. A history that cannot be
 // written does not stop a change.
 func (m *Manager) remember(as Edition) {
-	if last, known := m.history.last(); known && last.Text == m.serving.text {
+	if last, known := m.history.last(); known && last.Text == m.current.text {
 		return
 	}
-	as.Version, as.Text = m.serving.config.Version, m.serving.text
+	as.Version, as.Text = m.current.config.Version, m.current.text
 	if err := m.history.add(as); err != nil {
 		m.log.Error("the configuration cannot be added to the history", slog.String("version", as.Version), slog.Any("error", err))
 	}

@@ -87,10 +87,10 @@ func (m *Manager) applySeen(now snapshot) {
 		m.refused++
 		m.setPending(err)
 		m.log.Error("the routing file has mistakes: the active configuration stays",
-			slog.String("version", m.serving.config.Version), slog.Any("problems", err))
+			slog.String("version", m.current.config.Version), slog.Any("problems", err))
 		return
 	}
-	if next.text != m.serving.text {
+	if next.text != m.current.text {
 		m.apply(next, Edition{At: m.now(), Source: BySourceFile})
 		return
 	}
@@ -98,7 +98,7 @@ func (m *Manager) applySeen(now snapshot) {
 		m.pending = nil
 		m.log.Info("the routing file is correct again", slog.String("version", next.config.Version))
 	}
-	if next.secrets == m.serving.secrets {
+	if next.secrets == m.current.secrets {
 		next.discard()
 		return
 	}

@@ -82,7 +82,7 @@ func TestAnEditServesWithinASecond(t *testing.T) {
 				}
 				require.Less(t, h.serves(rule), time.Second)
 			}
-			require.Nil(t, h.keeper.Status().Pending)
+			require.Nil(t, h.manager.Status().Pending)
 		})
 	}
 }
@@ -105,12 +105,12 @@ func configMap(t *testing.T, dir, generation, text string) string {
 func TestAMistakeChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{})
-	before := h.keeper.Status().Active
+	before := h.manager.Status().Active
 	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.one("broken")))
 	h.pending("routing.yaml:7:5: unknown key \"setings\" in a provider: did you mean \"settings\"?")
 	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean " +
 		"\"paygram-eu\"?")
-	status := h.keeper.Status()
+	status := h.manager.Status()
 	require.Len(t, status.Pending.Problems, 2)
 	require.Equal(t, "first", h.rule())
 	require.Equal(t, before, status.Active)
@@ -122,13 +122,13 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	h.pending("this is not YAML")
 	require.NoError(t, os.Remove(h.file))
 	h.pending("no such file")
-	require.Equal(t, status.Pending.Since, h.keeper.Status().Pending.Since,
+	require.Equal(t, status.Pending.Since, h.manager.Status().Pending.Since,
 		"the file has been out of order since its first mistake")
 
 	h.write(h.one("first"))
-	require.Eventually(t, func() bool { return h.keeper.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
-	require.Equal(t, before, h.keeper.Status().Active)
-	require.Equal(t, 1, h.keeper.Status().Fleets)
+	require.Eventually(t, func() bool { return h.manager.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, h.manager.Status().Active)
+	require.Equal(t, 1, h.manager.Status().Fleets)
 	h.write(h.one("second"))
 	h.serves("second")
 }
@@ -149,7 +149,7 @@ func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	h.serves("third")
-	for _, e := range h.keeper.Status().History {
+	for _, e := range h.manager.Status().History {
 		require.NotEqual(t, piece, e.Text)
 	}
 }
@@ -163,20 +163,20 @@ func TestASecretThatChangesIsTakenUp(t *testing.T) {
 	h := build(t, plan{})
 	h.write(strings.Replace(h.one("second"), "env:TOKEN", "file:"+secret, 1))
 	h.serves("second")
-	before := h.keeper.Fleet()
+	before := h.manager.Fleet()
 
 	require.NoError(t, os.WriteFile(secret, []byte("another-"+token+"\n"), 0o600))
-	require.Eventually(t, func() bool { return h.keeper.Fleet() != before }, time.Minute, 5*time.Millisecond)
-	require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.keeper.Fleet().Accounts["paygram-eu"].Egress)
-	require.Equal(t, 1, h.keeper.Status().Lines)
+	require.Eventually(t, func() bool { return h.manager.Fleet() != before }, time.Minute, 5*time.Millisecond)
+	require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.manager.Fleet().Accounts["paygram-eu"].Egress)
+	require.Equal(t, 1, h.manager.Status().Lines)
 
-	rotated := h.keeper.Fleet()
+	rotated := h.manager.Fleet()
 	require.NoError(t, os.Remove(secret))
 	h.pending("the file cannot be read")
-	require.Same(t, rotated, h.keeper.Fleet())
+	require.Same(t, rotated, h.manager.Fleet())
 	require.NoError(t, os.WriteFile(secret, []byte("a-third-"+token+"\n"), 0o600))
-	require.Eventually(t, func() bool { return h.keeper.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
-	require.NotContains(t, h.keeper.Status().Active.Text, "a-third")
+	require.Eventually(t, func() bool { return h.manager.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
+	require.NotContains(t, h.manager.Status().Active.Text, "a-third")
 }
 
 // An edit that names a secret which is not there yet serves as soon as it is.

@@ -58,13 +58,13 @@ func (o oracle) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 	return step, fuel, err
 }
 
-func asking(t *testing.T, o oracle, provider *provider) *house {
+func asking(t *testing.T, o oracle, provider *provider) *harness {
 	t.Helper()
 	if o.probe == nil {
 		o.probe = &probe{}
 	}
 	o.name, o.idempotency = "oracle", none
-	return newHouse(t, paymenttest.Settings{}, probed{
+	return newHarness(t, paymenttest.Settings{}, probed{
 		name: "a", connector: o, url: provider.url, tries: 1, timeout: 10 * time.Second,
 		breaker: egress.BreakerSettings{Failures: 1},
 	})
@@ -138,10 +138,10 @@ func TestAnAccountTells(t *testing.T) {
 			{Code: "1", Currency: "USDT", CurrencyOut: "EUR", Bounds: []money.Bound{{Currency: "USDT", Min: "10"}}},
 		}},
 	} {
-		told, err := h.engine.Fetch(t.Context(), "a", subject, question)
+		got, err := h.engine.Fetch(t.Context(), "a", subject, question)
 		require.NoError(t, err, subject)
 		want.Cursor, want.Alert = "2", "left out: one"
-		require.Equal(t, want, told, subject)
+		require.Equal(t, want, got, subject)
 		require.Equal(t, &abi.Query{
 			FromMs: midday.Add(-time.Hour).UnixMilli(), UntilMs: midday.Add(time.Hour).UnixMilli(), Country: "DE",
 			Currency: "EUR", Limit: 25,
@@ -149,9 +149,9 @@ func TestAnAccountTells(t *testing.T) {
 		require.Equal(t, "1", call.GetCursor())
 		require.Nil(t, call.GetPayment())
 	}
-	told, err := h.engine.Fetch(t.Context(), "a", account.Statement, account.Query{})
+	got, err := h.engine.Fetch(t.Context(), "a", account.Statement, account.Query{})
 	require.NoError(t, err)
-	require.Len(t, told.Transactions, 5, "what is left open is not narrowed")
+	require.Len(t, got.Transactions, 5, "what is left open is not narrowed")
 	require.Equal(t, &abi.Query{}, call.GetQuery())
 }
 
@@ -269,10 +269,10 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 				o.Items = []*abi.Item{{Code: "AT"}}
 				row.tells(o)
 			}}, newProvider(t, says(answered)))
-			told, err := h.engine.Fetch(t.Context(), "a", row.subject, account.Query{})
+			got, err := h.engine.Fetch(t.Context(), "a", row.subject, account.Query{})
 			require.ErrorIs(t, err, attempt.ErrUnanswered)
 			require.ErrorContains(t, err, row.says)
-			require.Zero(t, told)
+			require.Zero(t, got)
 			require.NoError(t, readable(h), "an answer that does not hold is no fault of the connection")
 		})
 	}

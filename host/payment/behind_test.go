@@ -20,7 +20,7 @@ import (
 const window = 10 * time.Minute
 
 // leftAlone is a payment that was journalled some time ago, and of which a crash left only these attempts.
-func leftAlone(t *testing.T, h *house, age time.Duration, attempts ...attempt.Attempt) payment.Payment {
+func leftAlone(t *testing.T, h *harness, age time.Duration, attempts ...attempt.Attempt) payment.Payment {
 	t.Helper()
 	made := time.Now().UTC().Add(-age)
 	p := payment.Payment{
@@ -91,7 +91,7 @@ func TestRecoverySendsNothingForTheFirstTimeThatIsOlderThanTheSendWindow(t *test
 			t.Parallel()
 			first, second := newProvider(t, says(`{"id":"a-1","status":"open"}`)), newProvider(t,
 				says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t,
+			h := newHarness(t,
 				paymenttest.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }},
 				probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
@@ -145,7 +145,7 @@ func TestNotFoundMovesNoPaymentOnThatTheJournalMayNotShowAsSent(t *testing.T) {
 			doubtful.Store(true)
 			first, second := newProvider(t, says(`{"error":"absent"}`)), newProvider(t,
 				says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{Doubtful: func(time.Duration) bool { return doubtful.Load() }},
+			h := newHarness(t, paymenttest.Settings{Doubtful: func(time.Duration) bool { return doubtful.Load() }},
 				probed{name: "a", connector: &probe{name: "first", idempotency: class}, url: first.url},
 				probed{name: "b", connector: &probe{name: "second", idempotency: class}, url: second.url})
 			made := leftAlone(t, h, time.Hour)
@@ -310,7 +310,7 @@ func TestNotFoundIsNotBelievedEarlierForAWallClockThatIsAhead(t *testing.T) {
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
 	var byJournal atomic.Int64
 	byJournal.Store(1)
-	h := newHouse(t,
+	h := newHarness(t,
 		paymenttest.Settings{Now: clock.read, Clock: func() time.Duration { return time.Duration(byJournal.Load()) }},
 		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: keyed}, url: second.url})

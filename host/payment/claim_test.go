@@ -19,7 +19,7 @@ import (
 )
 
 // shows waits until a payment shows that it was answered with the same object as another.
-func (h *house) shows(t *testing.T, id, other string) payment.Payment {
+func (h *harness) shows(t *testing.T, id, other string) payment.Payment {
 	t.Helper()
 	var p payment.Payment
 	require.Eventually(t, func() bool {
@@ -63,7 +63,7 @@ func TestOneObjectIsOnePayment(t *testing.T) {
 			require.Equal(t, []bool{row.conflict, row.conflict}, []bool{claimant.MoneyConflict, holder.MoneyConflict})
 			require.Contains(t, h.log.String(), "an object at a provider is claimed twice")
 			for _, id := range []string{claimant.ID, holder.ID} {
-				require.LessOrEqual(t, len(h.types(t, id)), 5, "it is told of once")
+				require.LessOrEqual(t, len(h.types(t, id)), 5, "it is got of once")
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestAnotherPaymentsInvoiceIsNoAnswerToACreate(t *testing.T) {
 	t.Parallel()
 	first, second := newProvider(t, says(`{"id":"same","status":"open"}`)), newProvider(t,
 		says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	holder, claimant := h.create(t, "k"), h.create(t, "l")
@@ -189,7 +189,7 @@ func TestAnotherAccountsObjectIsAnother(t *testing.T) {
 	t.Parallel()
 	says := says(`{"id":"1","status":"open"}`)
 	first, second := newProvider(t, says, fails(429, "")), newProvider(t, says)
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	_ = h.create(t, "k")

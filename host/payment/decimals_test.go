@@ -20,7 +20,7 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 		says(`{"id":"b-1","status":"open"}`))
 	six := &probe{name: "first", idempotency: none, precisions: []*abi.Precision{{Currency: "PRB", Decimals: 6}}}
 	eight := &probe{name: "second", idempotency: none, precisions: []*abi.Precision{{Currency: "PRB", Decimals: 8}}}
-	h := newHouse(t, paymenttest.Settings{}, probed{name: "a", connector: six, url: first.url},
+	h := newHarness(t, paymenttest.Settings{}, probed{name: "a", connector: six, url: first.url},
 		probed{name: "b", connector: eight, url: second.url})
 	create := func(key, amount string) (payment.Payment, error) {
 		order := orderOf(amount)

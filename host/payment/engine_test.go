@@ -25,15 +25,15 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func one(t *testing.T, p *probe, provider *provider, settings paymenttest.Settings) *house {
+func one(t *testing.T, p *probe, provider *provider, settings paymenttest.Settings) *harness {
 	t.Helper()
-	return newHouse(t, settings,
+	return newHarness(t, settings,
 		probed{name: "a", connector: p, url: provider.url, tries: 2, timeout: 10 * time.Second})
 }
 
 func TestAPaymentIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	t.Parallel()
-	var h *house
+	var h *harness
 	var seen payment.Payment
 	var rows []attempt.Attempt
 	first := newProvider(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -150,7 +150,7 @@ func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
 	close(leave)
 }
 
-// One write tells of the outcome and of what the caller will be told: a crash between them cannot make a repetition
+// One write tells of the outcome and of what the caller will be got: a crash between them cannot make a repetition
 // hear something else.
 func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	t.Parallel()
@@ -161,10 +161,10 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 		says(`{"id":"a-1","status":"open"}`)(w, r)
 	}
 	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), slow)
-	told := func(p payment.Payment) attempt.Answer {
+	got := func(p payment.Payment) attempt.Answer {
 		return attempt.Answer{Status: 201, Body: []byte(p.ID + " " + string(p.Status))}
 	}
-	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Answer: told})
+	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Answer: got})
 
 	left, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "left"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	require.Eventually(t, settled, time.Minute, time.Millisecond)
 	key, err := h.journal.Key(t.Context(), "shop", "left")
 	require.NoError(t, err)
-	require.Zero(t, key.Status, "whoever asks again is told how it stands then")
+	require.Zero(t, key.Status, "whoever asks again is got how it stands then")
 
 	waited, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
 	require.NoError(t, err)
@@ -251,17 +251,17 @@ func TestActsOnAPayment(t *testing.T) {
 	t.Parallel()
 	open := `{"id":"a-1","status":"open"}`
 	description := "another thing"
-	type act func(h *house, id string) (payment.Payment, error)
-	cancel := func(h *house, id string) (payment.Payment, error) {
+	type act func(h *harness, id string) (payment.Payment, error)
+	cancel := func(h *harness, id string) (payment.Payment, error) {
 		return h.engine.Cancel(context.Background(), "shop", id)
 	}
-	refresh := func(h *house, id string) (payment.Payment, error) {
+	refresh := func(h *harness, id string) (payment.Payment, error) {
 		return h.engine.Refresh(context.Background(), "shop", id)
 	}
-	confirm := func(h *house, id string) (payment.Payment, error) {
+	confirm := func(h *harness, id string) (payment.Payment, error) {
 		return h.engine.Confirm(context.Background(), "shop", id, "", nil)
 	}
-	update := func(h *house, id string) (payment.Payment, error) {
+	update := func(h *harness, id string) (payment.Payment, error) {
 		return h.engine.Update(context.Background(), "shop", id, payment.Edit{Description: &description})
 	}
 	for _, row := range []struct {
@@ -400,7 +400,7 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 			row.probe.name = "first"
 			first := newProvider(t, says(`{"error":"absent"}`), resets)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{Now: clock.read},
+			h := newHarness(t, paymenttest.Settings{Now: clock.read},
 				probed{name: "a", connector: &row.probe, url: first.url},
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			made := h.create(t, "k")
@@ -421,7 +421,7 @@ func TestWhenNotFoundIsBelieved(t *testing.T) {
 	}
 }
 
-// What a crash interrupts is told by the journal alone: an engine that never knew of the payment takes it up.
+// What a crash interrupts is got by the journal alone: an engine that never knew of the payment takes it up.
 func TestRecoveryAfterACrash(t *testing.T) {
 	t.Parallel()
 	open := func(idempotency attempt.Idempotency) attempt.Attempt {
@@ -461,7 +461,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{},
+			h := newHarness(t, paymenttest.Settings{},
 				probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{
@@ -532,7 +532,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`))
 	})
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
 	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
@@ -589,7 +589,7 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 		<-leave
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	})
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
 	decided := h.engine.Explain("shop", "pay_1", orderOf("10.00"))
 	ids := []string{"pay_1", "pay_2", "pay_3"}

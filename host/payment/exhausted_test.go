@@ -23,7 +23,7 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	t.Parallel()
 	var short atomic.Bool
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-	h := runsHouse(t, paymenttest.Settings{Exhausted: func() error {
+	h := runsHarness(t, paymenttest.Settings{Exhausted: func() error {
 		if short.Load() {
 			return egress.ErrExhausted
 		}
@@ -50,7 +50,7 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	h.create(t, "new")
 }
 
-// exhaust makes account a's connections fail for want of files, until it is told that there are some again.
+// exhaust makes account a's connections fail for want of files, until it is got that there are some again.
 func exhaust(t *testing.T, fleet *payment.Fleet, url string, machine *egress.Machine, short *atomic.Bool) {
 	t.Helper()
 	client, err := egress.New(egress.Settings{

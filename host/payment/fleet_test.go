@@ -29,7 +29,7 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 		paid(w, r)
 	})
 	quick := newProvider(t, paid)
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{number: 1}, url: slow.url, timeout: time.Minute})
 	before := h.engine.Fleet()
 	retired := make(chan struct{})
@@ -62,7 +62,7 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 func TestAHeldFleetIsNotRetired(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, paid).url
-	h := newHouse(t, paymenttest.Settings{}, probed{name: "a", connector: &probe{}, url: at})
+	h := newHarness(t, paymenttest.Settings{}, probed{name: "a", connector: &probe{}, url: at})
 	retired := 0
 	held, release := h.engine.Hold()
 	held.Retired = func() { retired++ }
@@ -83,7 +83,7 @@ func TestAHeldFleetIsNotRetired(t *testing.T) {
 func TestSwitchingFailsNoPayment(t *testing.T) {
 	t.Parallel()
 	at := newProvider(t, paid).url
-	h := newHouse(t, paymenttest.Settings{}, probed{name: "a", connector: &probe{number: 1}, url: at})
+	h := newHarness(t, paymenttest.Settings{}, probed{name: "a", connector: &probe{number: 1}, url: at})
 	var retired atomic.Int64
 	count := func(f *payment.Fleet) *payment.Fleet {
 		f.Retired = func() { retired.Add(1) }

@@ -126,7 +126,7 @@ func TestAnObjectThatAHintNamesAndThatIsNotThereSaysNothingOfThePayment(t *testi
 	first := newProvider(t, objects(answers), resets)
 	second := newProvider(t, nil, says(`{"id":"b-1","status":"open"}`))
 	at := time.Now()
-	h := newHouse(t, paymenttest.Settings{Now: func() time.Time { return at }},
+	h := newHarness(t, paymenttest.Settings{Now: func() time.Time { return at }},
 		probed{name: "a", connector: byObject(keyed), url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")

@@ -20,7 +20,7 @@ func TestWhatALookUpFoundIsNotLeftBehindByRecovery(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{},
+			h := newHarness(t, paymenttest.Settings{},
 				probed{name: "a", connector: &probe{name: "first", idempotency: idempotency}, url: first.url},
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			p := payment.Payment{

@@ -52,7 +52,7 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, paymenttest.Settings{}, probed{
+			h := newHarness(t, paymenttest.Settings{}, probed{
 				name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, row.answer).url,
 				breaker: egress.BreakerSettings{Failures: 1},
 			})
@@ -73,7 +73,7 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 	}
 }
 
-func (h *house) createFor(t *testing.T, merchant, key, amount string) payment.Payment {
+func (h *harness) createFor(t *testing.T, merchant, key, amount string) payment.Payment {
 	t.Helper()
 	receipt, err := h.engine.Create(t.Context(), merchant, attempt.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
 		time.Minute)
@@ -86,7 +86,7 @@ func (h *house) createFor(t *testing.T, merchant, key, amount string) payment.Pa
 func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	t.Parallel()
 	rounds := says(`{"id":"a-1","status":"open","amount":"10.01"}`)
-	h := newHouse(t, paymenttest.Settings{}, probed{
+	h := newHarness(t, paymenttest.Settings{}, probed{
 		name: "a", connector: &probe{name: "first", idempotency: none}, url: newProvider(t, rounds).url,
 		breaker: egress.BreakerSettings{Failures: 2},
 	})

@@ -10,7 +10,7 @@ import (
 
 // heldPayment is a payment whose lock is held, as the owner of a flow's attempts.
 type heldPayment struct {
-	session    *session
+	session *session
 	payment Payment
 	// unproven: only an answer that repeats our reference is about this payment.
 	unproven bool

@@ -69,10 +69,10 @@ func (c clerk) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step
 	return guest.Done(outcome), 3, nil
 }
 
-func clerks(t *testing.T, settings paymenttest.Settings, c clerk, at *provider) *house {
+func clerks(t *testing.T, settings paymenttest.Settings, c clerk, at *provider) *harness {
 	t.Helper()
 	c.name = "clerk"
-	return newHouse(t, settings, probed{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
+	return newHarness(t, settings, probed{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
 }
 
 func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
@@ -81,7 +81,7 @@ func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 	h := clerks(t, paymenttest.Settings{}, clerk{probe: &probe{}}, first)
 
 	outcome, fuel, err := h.engine.Read(t.Context(), "a",
-		account.Question{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
+		account.Operation{Operation: "balance", Input: []byte(`{"of":"EUR"}`), Cursor: "1"})
 
 	require.NoError(t, err)
 	require.Equal(t, []string{`{"balance":1.10,"seed":"{{masked}}"}`, "2"},
@@ -104,7 +104,7 @@ func TestAReadIsTriedAgainWhereNoAnswerCame(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`), fails(500, ""), hangsUp)
 	h := clerks(t, paymenttest.Settings{}, clerk{probe: &probe{}}, first)
 
-	_, fuel, err := h.engine.Read(t.Context(), "a", account.Question{Operation: "balance"})
+	_, fuel, err := h.engine.Read(t.Context(), "a", account.Operation{Operation: "balance"})
 
 	require.NoError(t, err)
 	require.Len(t, first.requests(), 3)
@@ -122,7 +122,7 @@ func TestAReadForARoleHasAQuery(t *testing.T) {
 	}}}, first)
 
 	_, _, err := h.engine.Read(t.Context(), "a",
-		account.Question{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
+		account.Operation{Operation: "balance", Query: &abi.Query{Currency: "EUR", Limit: 3}})
 
 	require.NoError(t, err)
 	require.Equal(t, &abi.Query{Currency: "EUR", Limit: 3}, called.GetQuery())
@@ -139,7 +139,7 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		provider string
-		ask      account.Question
+		ask      account.Operation
 		answer   http.HandlerFunc
 		prepare  func(*abi.Call) (*abi.Step, error)
 		want     error
@@ -147,61 +147,61 @@ func TestWhatBringsNoAnswerToARead(t *testing.T) {
 	}{
 		"no such account": {
 			"b",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			nil, nil, attempt.ErrNoOperation,
 			0,
 		},
 		"no such operation": {
 			"a",
-			account.Question{Operation: "balances"},
+			account.Operation{Operation: "balances"},
 			nil, nil, attempt.ErrNoOperation,
 			0,
 		},
 		"one that may change something": {
 			"a",
-			account.Question{Operation: "pay", Input: []byte(`{"amount":"1"}`)},
+			account.Operation{Operation: "pay", Input: []byte(`{"amount":"1"}`)},
 			nil,
 			nil, attempt.ErrUnsupported, 0,
 		},
 		"a step that may change anything": {
 			"a",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			nil, pays, attempt.ErrUnavailable,
 			0,
 		},
 		"an input that is not one": {
 			"a",
-			account.Question{Operation: "balance", Input: []byte(`{"of":1}`)},
+			account.Operation{Operation: "balance", Input: []byte(`{"of":1}`)},
 			nil, nil,
 			&invalid.Error{}, 0,
 		},
 		"the plugin cannot": {
 			"a",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			nil, cannot,
 			&attempt.DeclinedError{}, 0,
 		},
 		"declined": {
 			"a",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			says(`{"error":"limit"}`), nil,
 			&attempt.DeclinedError{}, 1,
 		},
 		"not there": {
 			"a",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			says(`{"error":"absent"}`), nil,
 			&attempt.DeclinedError{}, 1,
 		},
 		"no answer at all": {
 			"a",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			hangsUp, nil, attempt.ErrUnanswered,
 			3,
 		},
 		"round and round": {
 			"a",
-			account.Question{Operation: "balance"},
+			account.Operation{Operation: "balance"},
 			says(`{"next":"lookup"}`), nil,
 			attempt.ErrUnanswered, 3,
 		},
@@ -231,7 +231,7 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, silence)
 	c := clerk{probe: &probe{name: "clerk"}}
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{
 			name: "a", connector: c, url: first.url, tries: 3, timeout: time.Minute,
 			breaker: egress.BreakerSettings{Failures: 1},
@@ -239,7 +239,7 @@ func TestWhoGivesUpAReadSaysNothingOfTheProvider(t *testing.T) {
 	ctx, giveUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer giveUp()
 
-	_, _, err := h.engine.Read(ctx, "a", account.Question{Operation: "balance"})
+	_, _, err := h.engine.Read(ctx, "a", account.Operation{Operation: "balance"})
 
 	require.ErrorIs(t, err, attempt.ErrUnanswered)
 	require.Len(t, first.requests(), 1)

@@ -15,12 +15,12 @@ import (
 	"payrouter/host/routing"
 )
 
-// limitedHouse has two accounts: the first by a rule that takes three payments and 100 EUR, the second for the rest.
-func limitedHouse(t *testing.T) (*house, *health.Statistics) {
+// limitedHarness has two accounts: the first by a rule that takes three payments and 100 EUR, the second for the rest.
+func limitedHarness(t *testing.T) (*harness, *health.Statistics) {
 	t.Helper()
 	provider := newProvider(t, says(`{"id":"p-1","status":"paid"}`))
 	book := &health.Statistics{}
-	h := newHouse(t, paymenttest.Settings{Observe: book.Observe},
+	h := newHarness(t, paymenttest.Settings{Observe: book.Observe},
 		probed{name: "first", connector: &probe{name: "one"}, url: provider.url},
 		probed{name: "second", connector: &probe{name: "two"}, url: provider.url})
 	before := h.engine.Fleet()
@@ -36,7 +36,7 @@ func limitedHouse(t *testing.T) (*house, *health.Statistics) {
 
 func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 	t.Parallel()
-	h, book := limitedHouse(t)
+	h, book := limitedHarness(t)
 	var all sync.WaitGroup
 	payments := make([]payment.Payment, 12)
 	for i := range payments {
@@ -67,7 +67,7 @@ func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 
 func TestRepetitionsAndExplanationsTakeNothingOfALimit(t *testing.T) {
 	t.Parallel()
-	h, book := limitedHouse(t)
+	h, book := limitedHarness(t)
 	for range 5 {
 		require.Equal(t, "limited", h.create(t, "the same key").Decision.Rule)
 		require.Equal(t, "limited", h.engine.Explain("shop", "pay_x", orderOf("10.00")).Rule)
@@ -79,7 +79,7 @@ func TestRepetitionsAndExplanationsTakeNothingOfALimit(t *testing.T) {
 
 func TestPaymentThatPassesAnAmountGoesByTheNextRule(t *testing.T) {
 	t.Parallel()
-	h, book := limitedHouse(t)
+	h, book := limitedHarness(t)
 	create := func(key, amount string) string {
 		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: key}, orderOf(amount),
 			time.Minute)

@@ -15,7 +15,7 @@ import (
 
 func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	t.Parallel()
-	var h *house
+	var h *harness
 	var first *provider
 	type seen struct {
 		moment   attempt.Moment
@@ -25,7 +25,7 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	}
 	var mutex sync.Mutex
 	var moments []seen
-	told := func(m attempt.Moment) {
+	got := func(m attempt.Moment) {
 		payments, err := h.journal.Payments(context.Background(), payment.Filter{})
 		if err != nil || len(payments) != 1 {
 			return
@@ -40,7 +40,7 @@ func TestMomentsComeWhereACrashIsWorst(t *testing.T) {
 	}
 	first = newProvider(t,
 		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"a-1","status":"open"}`)) })
-	h = one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Moment: told})
+	h = one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Moment: got})
 
 	h.create(t, "k")
 

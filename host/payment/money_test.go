@@ -171,7 +171,7 @@ func TestLateMoneyIsFoundByLookingAgain(t *testing.T) {
 		says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"expired"}`),
 		says(`{"id":"a-1","status":"expired"}`),
 		says(`{"id":"a-1","status":"expired","received":10}`))
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
 	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")

@@ -44,7 +44,7 @@ func (b brittleRuns) SaveRun(ctx context.Context, change operation.Change) error
 }
 
 // desk is an engine that performs one operation at one simulated provider, and what the test remembers of it.
-type desk struct {
+type clerkModel struct {
 	journal *brittle
 	fleet   *payment.Fleet
 	engine  *paymenttest.Stack
@@ -55,11 +55,11 @@ type desk struct {
 	ended map[string]operation.Status
 }
 
-func newDesk(t *rapid.T, dir string) *desk {
+func newClerkModel(t *rapid.T, dir string) *clerkModel {
 	require.NoError(t, sqlitetest.Lay(dir))
 	db, err := sqlite.Open(context.Background(), dir)
 	require.NoError(t, err)
-	d := &desk{
+	d := &clerkModel{
 		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 		keys: map[string]string{}, ended: map[string]operation.Status{},
 	}
@@ -89,17 +89,17 @@ func books(call *abi.Call) (*abi.Step, error) {
 		nil
 }
 
-func (d *desk) start() {
+func (d *clerkModel) start() {
 	d.engine = paymenttest.New(d.journal, d.fleet, paymenttest.Settings{Now: d.clock.read, Runs: brittleRuns{d.journal}})
 }
 
-func (d *desk) restart(t *rapid.T) {
+func (d *clerkModel) restart(t *rapid.T) {
 	require.NoError(t, d.engine.Shutdown(context.Background()))
 	d.start()
 	tolerate(t, d.engine.Recover(context.Background()))
 }
 
-func (d *desk) prepare(t *rapid.T) {
+func (d *clerkModel) prepare(t *rapid.T) {
 	faults := rapid.SampledFrom([]fault{fine, loses, loses, drops, delays, breaks, refuses, limits, frauds, unsent})
 	d.bank.mutex.Lock()
 	d.bank.faults = rapid.SliceOfN(faults, 0, 3).Draw(t, "faults")
@@ -112,7 +112,7 @@ func (d *desk) prepare(t *rapid.T) {
 	}
 }
 
-func (d *desk) perform(t *rapid.T) {
+func (d *clerkModel) perform(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
 	receipt, err := d.engine.Perform(context.Background(), "desk", attempt.Key{Value: key, Fingerprint: "f"},
 		payOf(ten), time.Minute)
@@ -127,7 +127,7 @@ func (d *desk) perform(t *rapid.T) {
 }
 
 // check holds what the runs are against what the provider has.
-func (d *desk) check(t *rapid.T) {
+func (d *clerkModel) check(t *rapid.T) {
 	runs, err := d.journal.Runs(context.Background(), operation.Filter{})
 	require.NoError(t, err)
 	known := 0
@@ -160,14 +160,14 @@ func (d *desk) check(t *rapid.T) {
 }
 
 // Whatever goes wrong on the way, and whenever the router stops: what may have been done is not done again, and what
-// was done is not told to have failed.
+// was done is not got to have failed.
 func TestNoInterleavingDoesARunTwiceOrLosesIt(t *testing.T) {
 	t.Parallel()
 	root, runs := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
 		dir := filepath.Join(root, strconv.Itoa(runs))
-		d := newDesk(t, dir)
+		d := newClerkModel(t, dir)
 		defer func() {
 			require.NoError(t, d.engine.Shutdown(context.Background()))
 			require.NoError(t, d.journal.Close())

@@ -22,10 +22,10 @@ import (
 )
 
 // counter is an engine that keeps runs.
-func counter(t *testing.T, settings paymenttest.Settings, c clerk, at *provider) *house {
+func counter(t *testing.T, settings paymenttest.Settings, c clerk, at *provider) *harness {
 	t.Helper()
 	c.name = "clerk"
-	return runsHouse(t, settings, probed{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
+	return runsHarness(t, settings, probed{name: "a", connector: c, url: at.url, tries: 3, timeout: 10 * time.Second})
 }
 
 func payOf(input string) operation.Request {
@@ -34,7 +34,7 @@ func payOf(input string) operation.Request {
 
 const ten = `{"amount":"10.00"}`
 
-func (h *house) perform(t *testing.T, key string, what operation.Request) operation.Run {
+func (h *harness) perform(t *testing.T, key string, what operation.Request) operation.Run {
 	t.Helper()
 	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
 	require.NoError(t, err)
@@ -42,14 +42,14 @@ func (h *house) perform(t *testing.T, key string, what operation.Request) operat
 	return receipt.Value
 }
 
-func (h *house) requireRun(t *testing.T, want operation.Run) {
+func (h *harness) requireRun(t *testing.T, want operation.Run) {
 	t.Helper()
 	stands, err := h.engine.Run(t.Context(), want.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, stands)
 }
 
-func eventsOf(t *testing.T, h *house, id string) (events []attempt.Event) {
+func eventsOf(t *testing.T, h *harness, id string) (events []attempt.Event) {
 	t.Helper()
 	attempts, err := h.engine.RunAttempts(t.Context(), id)
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestOperationsOfAnAccount(t *testing.T) {
 
 func TestARunIsDurableBeforeTheProviderHearsOfIt(t *testing.T) {
 	t.Parallel()
-	var h *house
+	var h *harness
 	var seen []operation.Run
 	var rows []attempt.Attempt
 	first := newProvider(t, func(w http.ResponseWriter, r *http.Request) {
@@ -457,7 +457,7 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 	require.Zero(t, key.Status, "nobody was told")
 }
 
-// One write tells of the end and of what the caller will be told.
+// One write tells of the end and of what the caller will be got.
 func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
@@ -610,7 +610,7 @@ func TestRecoveryOfRuns(t *testing.T) {
 }
 
 // interruptedRun journals a run as a crash would leave it.
-func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
+func interruptedRun(t *testing.T, h *harness, class abi.Idempotency,
 	changes []func(*attempt.Attempt),
 ) (operation.Run, []attempt.Attempt) {
 	t.Helper()
@@ -641,7 +641,7 @@ func interruptedRun(t *testing.T, h *house, class abi.Idempotency,
 func TestARunWhoseAccountIsGoneAndThatWasNeverSentFails(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))
-	h := runsHouse(t, paymenttest.Settings{},
+	h := runsHarness(t, paymenttest.Settings{},
 		probed{name: "b", connector: clerk{probe: &probe{name: "clerk"}}, url: first.url})
 	run, _ := interruptedRun(t, h, none, nil)
 	require.NoError(t, h.engine.Recover(t.Context()))
@@ -698,11 +698,11 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 	first := newProvider(t, hangsUp)
 	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	run := h.perform(t, "k", payOf(ten))
-	for field, ruling := range map[string]operation.ManualResolution{
+	for field, resolution := range map[string]operation.ManualResolution{
 		"/status": {Reason: "r", Status: operation.Unknown},
 		"/reason": {Status: operation.Failed},
 	} {
-		_, err := h.engine.ResolveRun(t.Context(), run.ID, ruling)
+		_, err := h.engine.ResolveRun(t.Context(), run.ID, resolution)
 		var bad *invalid.Error
 		require.ErrorAs(t, err, &bad)
 		require.Equal(t, field, bad.Field)
@@ -719,7 +719,7 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	require.NoError(t, h.engine.Shutdown(t.Context()))
 	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)
-	_, _, err = h.engine.Read(t.Context(), "a", account.Question{Operation: "balance"})
+	_, _, err = h.engine.Read(t.Context(), "a", account.Operation{Operation: "balance"})
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)
 	_, err = h.engine.ResolveRun(t.Context(), "op_1", operation.ManualResolution{})
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)
@@ -728,7 +728,7 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 // What crashes are tested with strikes runs where it strikes payments.
 func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 	t.Parallel()
-	var h *house
+	var h *harness
 	var first *provider
 	var mutex sync.Mutex
 	type seen struct {
@@ -737,7 +737,7 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 		open     bool
 	}
 	var moments []seen
-	told := func(m attempt.Moment) {
+	got := func(m attempt.Moment) {
 		open, err := h.journal.OpenAttempts(context.Background(), "", 0)
 		if err != nil {
 			return
@@ -747,7 +747,7 @@ func TestMomentsOfARunAreThoseOfAPayment(t *testing.T) {
 		moments = append(moments, seen{m, len(first.requests()), len(open) == 1})
 	}
 	first = newProvider(t, says(`{"output":{}}`))
-	h = counter(t, paymenttest.Settings{Moment: told}, clerk{probe: &probe{idempotency: none}}, first)
+	h = counter(t, paymenttest.Settings{Moment: got}, clerk{probe: &probe{idempotency: none}}, first)
 
 	h.perform(t, "k", payOf(ten))
 

@@ -253,7 +253,7 @@ func silence(_ http.ResponseWriter, r *http.Request) {
 }
 
 // house is an engine over real parts: a journal on disk, connections to loopback.
-type house struct {
+type harness struct {
 	engine  *paymenttest.Stack
 	journal *sqlite.DB
 	log     *strings.Builder
@@ -268,7 +268,7 @@ type probed struct {
 	timeout   time.Duration
 }
 
-func newHouse(t *testing.T, settings paymenttest.Settings, accounts ...probed) *house {
+func newHarness(t *testing.T, settings paymenttest.Settings, accounts ...probed) *harness {
 	t.Helper()
 	return furnish(t, openJournal(t, settings), settings, accounts...)
 }
@@ -282,17 +282,17 @@ func openJournal(t *testing.T, settings paymenttest.Settings) *sqlite.DB {
 	return sqlitetest.Open(t, sqlite.Now(settings.Now))
 }
 
-// runsHouse is a house whose engine keeps runs.
-func runsHouse(t *testing.T, settings paymenttest.Settings, accounts ...probed) *house {
+// runsHarness is a house whose engine keeps runs.
+func runsHarness(t *testing.T, settings paymenttest.Settings, accounts ...probed) *harness {
 	t.Helper()
 	journal := openJournal(t, settings)
 	settings.Runs = journal
 	return furnish(t, journal, settings, accounts...)
 }
 
-func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, accounts ...probed) *house {
+func furnish(t *testing.T, journal *sqlite.DB, settings paymenttest.Settings, accounts ...probed) *harness {
 	t.Helper()
-	h := &house{journal: journal, log: &strings.Builder{}}
+	h := &harness{journal: journal, log: &strings.Builder{}}
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.NewTextHandler(h.log, nil))
 	}
@@ -372,7 +372,7 @@ func orderOf(amount string) payment.Order {
 	return payment.Order{Kind: payment.Collect, Amount: amount, Currency: "EUR", Country: "DE", Description: "a thing"}
 }
 
-func (h *house) create(t *testing.T, key string) payment.Payment {
+func (h *harness) create(t *testing.T, key string) payment.Payment {
 	t.Helper()
 	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
@@ -381,7 +381,7 @@ func (h *house) create(t *testing.T, key string) payment.Payment {
 	return receipt.Value
 }
 
-func (h *house) attempts(t *testing.T, id string) []attempt.Attempt {
+func (h *harness) attempts(t *testing.T, id string) []attempt.Attempt {
 	t.Helper()
 	attempts, err := h.engine.Attempts(t.Context(), "shop", id)
 	require.NoError(t, err)

@@ -199,7 +199,7 @@ func (b *bank) arrive() {
 	b.late = nil
 }
 
-// brittle is a journal that fails when told to, before anything is written.
+// brittle is a journal that fails when got to, before anything is written.
 type brittle struct {
 	*sqlite.DB
 	mutex sync.Mutex
@@ -216,7 +216,7 @@ func (b *brittle) fails() error {
 	now := b.failing[0]
 	b.failing = b.failing[1:]
 	if now {
-		return fmt.Errorf("%w: it was told to fail", attempt.ErrJournal)
+		return fmt.Errorf("%w: it was got to fail", attempt.ErrJournal)
 	}
 	return nil
 }
@@ -492,7 +492,7 @@ func (w *world) check(t *rapid.T) {
 	}
 }
 
-// checkTimeline follows the statuses that merchants were told of.
+// checkTimeline follows the statuses that merchants were got of.
 func (w *world) checkTimeline(t *rapid.T, p payment.Payment) {
 	entries, err := w.journal.Timeline(context.Background(), p.ID)
 	require.NoError(t, err)
@@ -509,7 +509,7 @@ func (w *world) checkTimeline(t *rapid.T, p payment.Payment) {
 		require.False(t, now == payment.Created && status != "")
 		status = now
 	}
-	require.Equal(t, p.Status, status, "the last that was told is what holds")
+	require.Equal(t, p.Status, status, "the last that was got is what holds")
 }
 
 // heal ends all faults, and gives everything the time that it needs.
@@ -562,7 +562,7 @@ func (w *world) bank(name string) *bank {
 }
 
 // Whatever is asked for, in whatever order, and whatever goes wrong on the way: no payment takes money twice, none is
-// lost, none is told to have failed while somebody has the money, and once all is well each comes to its end.
+// lost, none is got to have failed while somebody has the money, and once all is well each comes to its end.
 func TestNoInterleavingTakesMoneyTwiceOrLosesAPayment(t *testing.T) {
 	t.Parallel()
 	root, runs := t.TempDir(), 0

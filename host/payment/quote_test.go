@@ -71,10 +71,10 @@ func (q quoter) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 	return guest.Quoted(quote), 3, nil
 }
 
-func quotes(t *testing.T, p *probe, provider *provider) *house {
+func quotes(t *testing.T, p *probe, provider *provider) *harness {
 	t.Helper()
 	p.name, p.idempotency = "quoter", none
-	return newHouse(t, paymenttest.Settings{}, probed{
+	return newHarness(t, paymenttest.Settings{}, probed{
 		name: "a", connector: quoter{p}, url: provider.url, tries: 3, timeout: 10 * time.Second,
 		breaker: egress.BreakerSettings{Failures: 1},
 	})
@@ -84,9 +84,9 @@ const offer = `{"pays":"10.00","of":"EUR","gets":"9.70","in":"EUR","fee":"0.30"}
 
 func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 	t.Parallel()
-	var told string
+	var got string
 	first := newProvider(t,
-		func(w http.ResponseWriter, r *http.Request) { told = "asked"; _, _ = io.WriteString(w, offer) })
+		func(w http.ResponseWriter, r *http.Request) { got = "asked"; _, _ = io.WriteString(w, offer) })
 	h := quotes(t, &probe{}, first)
 	order := orderOf("10.00")
 	order.Payer = payment.Payer{Name: "Jane Roe", Email: "jane@shop.example", Phone: "+49301234", IP: "192.0.2.1"}
@@ -100,7 +100,7 @@ func TestAQuoteLeavesNothingBehindAndTellsNothingOfThePayer(t *testing.T) {
 	quote, err := h.engine.Quote(t.Context(), "a", order)
 
 	require.NoError(t, err)
-	require.Equal(t, "asked", told)
+	require.Equal(t, "asked", got)
 	require.Equal(t, account.Quote{
 		Pays: money.Money{Amount: "10.00", Currency: "EUR"}, Gets: money.Money{Amount: "9.70", Currency: "EUR"},
 		Fees: []money.Money{{Amount: "0.30", Currency: "EUR"}}, Bounds: []money.Bound{{Currency: "EUR", Min: "1"}},
@@ -348,7 +348,7 @@ func TestACallersPatienceEndsAQuoteAndIsNoFaultOfTheProvider(t *testing.T) {
 }
 
 // readable is nil, or why account a would not be read now.
-func readable(h *house) error {
+func readable(h *harness) error {
 	return h.engine.Fleet().Accounts["a"].Egress.(*egress.Client).Readable()
 }
 
@@ -358,7 +358,7 @@ func TestAQuotesLogHoldsNoSecret(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error":"limit `+r.Header.Get("Authorization")+`"}`)
 	})
 	var log strings.Builder
-	h := newHouse(t,
+	h := newHarness(t,
 		paymenttest.Settings{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		probed{
 			name: "a", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: first.url,
@@ -381,7 +381,7 @@ func TestNoQuotesDuringAShutdown(t *testing.T) {
 func TestWhoQuotes(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, says(offer))
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "plain", connector: &probe{name: "plain", idempotency: none}, url: provider.url},
 		probed{name: "second", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url},
 		probed{name: "first", connector: quoter{&probe{name: "quoter", idempotency: none}}, url: provider.url})

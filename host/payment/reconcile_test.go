@@ -24,13 +24,13 @@ func unbreakable() egress.BreakerSettings {
 }
 
 // later moves the clock past whatever is due, and makes one round.
-func (h *house) later(t *testing.T, r *payment.Reconciler, clock *clock, by time.Duration) {
+func (h *harness) later(t *testing.T, r *payment.Reconciler, clock *clock, by time.Duration) {
 	t.Helper()
 	clock.advance(by)
 	r.Round(t.Context())
 }
 
-func (h *house) payment(t *testing.T, id string) payment.Payment {
+func (h *harness) payment(t *testing.T, id string) payment.Payment {
 	t.Helper()
 	p, err := h.engine.Payment(t.Context(), "shop", id)
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestPaymentsOnTheirWayAreLookedUpUntilTheyHaveEnded(t *testing.T) {
 			first := newProvider(t, func(http.ResponseWriter, *http.Request) { t.Error("asked once too often") },
 				row.answers...)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{Now: clock.read},
+			h := newHarness(t, paymenttest.Settings{Now: clock.read},
 				probed{
 					name: "a", connector: &row.probe, url: first.url,
 					tries: map[abi.Idempotency]int{keyed: 2}[row.probe.idempotency], breaker: unbreakable(),
@@ -142,7 +142,7 @@ func TestNothingIsEverFailedForBeingOld(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, fails(500, ""), resets)
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, breaker: unbreakable()})
 	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
@@ -164,7 +164,7 @@ func TestADuplicateIsLookedUpAtOnce(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"error":"duplicate"}`))
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url})
 	made := h.create(t, "k")
 	require.Equal(t, payment.Unknown, made.Status)
@@ -187,7 +187,7 @@ func TestAPaymentThatIsUnknownForLongIsShownUntilItIsNot(t *testing.T) {
 			t.Parallel()
 			clock := &clock{now: time.Now()}
 			first := newProvider(t, hangsUp)
-			h := newHouse(t, paymenttest.Settings{Now: clock.read},
+			h := newHarness(t, paymenttest.Settings{Now: clock.read},
 				probed{
 					name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url,
 					breaker: row.breaker,
@@ -224,7 +224,7 @@ func TestWhatCannotBeLookedUpWaitsForACallbackOrAPerson(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), resets)
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
 	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 	made := h.create(t, "k")
@@ -248,7 +248,7 @@ func TestLookUpsAtAProviderAreLimited(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"status":"open"}`)
 		id.Store(r.URL.Path, true)
 	})
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
 	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{PerSecond: 3})
 	const payments = 10
@@ -274,7 +274,7 @@ func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"a-1","status":"paid"}`))
 	}, says(`{"id":"a-1","status":"open"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"paid"}`), says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	pinned := orderOf("10.00")
@@ -332,7 +332,7 @@ func TestKeysAreForgottenLongAfterTheirPaymentsHaveEnded(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"id":"a-2","status":"open"}`), says(`{"id":"a-1","status":"paid"}`))
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
 	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{KeyLifetime: 24 * time.Hour})
 	h.create(t, "ended")
@@ -353,24 +353,24 @@ func TestKeysAreForgottenLongAfterTheirPaymentsHaveEnded(t *testing.T) {
 
 func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 	t.Parallel()
-	ruling := payment.ManualResolution{
+	resolution := payment.ManualResolution{
 		Operator: "ann", Reason: "their support said so", Status: payment.Succeeded,
 		ProviderReference: "a-1",
 	}
 	with := func(change func(*payment.ManualResolution)) payment.ManualResolution {
-		changed := ruling
+		changed := resolution
 		change(&changed)
 		return changed
 	}
 	for _, row := range []struct {
-		what   string
-		create http.HandlerFunc
-		ruling payment.ManualResolution
-		status payment.Status
-		field  string
-		err    error
+		what       string
+		create     http.HandlerFunc
+		resolution payment.ManualResolution
+		status     payment.Status
+		field      string
+		err        error
 	}{
-		{"unknown becomes succeeded", resets, ruling, payment.Succeeded, "", nil},
+		{"unknown becomes succeeded", resets, resolution, payment.Succeeded, "", nil},
 		{
 			"unknown becomes failed", resets, with(func(r *payment.ManualResolution) { r.Status = payment.Failed }), payment.Failed,
 			"", nil,
@@ -389,7 +389,7 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 		},
 		{"no reason", resets, with(func(r *payment.ManualResolution) { r.Reason = "" }), payment.Unknown, "/reason", nil},
 		{
-			"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), ruling, payment.RequiresAction,
+			"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), resolution, payment.RequiresAction,
 			"/provider_reference", nil,
 		},
 	} {
@@ -400,7 +400,7 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 			made := h.create(t, "k")
 			before := h.types(t, made.ID)
 
-			p, err := h.engine.Resolve(t.Context(), made.ID, row.ruling)
+			p, err := h.engine.Resolve(t.Context(), made.ID, row.resolution)
 
 			require.Equal(t, row.status, h.payment(t, made.ID).Status)
 			if row.err != nil || row.field != "" {

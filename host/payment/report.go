@@ -112,7 +112,7 @@ func (s *session) report(ctx context.Context, p Payment, provider string, report
 	if p.Provider != provider || (theirs != "" && p.ProviderReference != "" && theirs != p.ProviderReference) {
 		return s.onOrphanReport(ctx, p, provider, theirs, report.Outcome)
 	}
-	if report.Outcome == nil || cannotTell(report.Outcome) {
+	if report.Outcome == nil || statusUnknown(report.Outcome) {
 		return s.follow(ctx, p, theirs)
 	}
 	if report.Outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
@@ -167,8 +167,8 @@ func (s *session) followOne(ctx context.Context, p Payment, named string) (Payme
 	return asked, err
 }
 
-// cannotTell reports an outcome that is no answer: the provider has the object, and does not say what became of it.
-func cannotTell(outcome *abi.Outcome) bool {
+// statusUnknown reports an outcome that is no answer: the provider has the object, and does not say what became of it.
+func statusUnknown(outcome *abi.Outcome) bool {
 	return outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED && statusOf(outcome.GetStatus()) == Unknown
 }
 
@@ -178,7 +178,7 @@ func lookupError(provider string, end ending) error {
 	case "":
 		return nil
 	case attempt.Accepted:
-		if cannotTell(end.Outcome) {
+		if statusUnknown(end.Outcome) {
 			return fmt.Errorf("%s cannot tell what became of what it has reported on: %w", provider, attempt.ErrUnanswered)
 		}
 		return nil

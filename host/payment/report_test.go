@@ -19,7 +19,7 @@ func outcomeOf(status abi.Status, theirs string) *abi.Outcome {
 	return guest.Accepted(status, theirs)
 }
 
-func (h *house) types(t *testing.T, id string) []payment.EntryType {
+func (h *harness) types(t *testing.T, id string) []payment.EntryType {
 	t.Helper()
 	entries, err := h.engine.Timeline(t.Context(), "shop", id)
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func (h *house) types(t *testing.T, id string) []payment.EntryType {
 	return types
 }
 
-func (h *house) last(t *testing.T, id string) payment.Entry {
+func (h *harness) last(t *testing.T, id string) payment.Entry {
 	t.Helper()
 	entries, err := h.engine.Timeline(t.Context(), "shop", id)
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestWhatAReportChanges(t *testing.T) {
 			payment.RequiresAction, nil, true,
 		},
 		{
-			"a provider that does not know what it reports on has told nothing", says(`{"id":"a-1","status":"paid"}`),
+			"a provider that does not know what it reports on has got nothing", says(`{"id":"a-1","status":"paid"}`),
 			says(`{"error":"absent"}`),
 			payment.Report{ProviderReference: "a-1"},
 			payment.Succeeded, attempt.ErrUnanswered, true,
@@ -247,7 +247,7 @@ func TestAReportToAPaymentsOwnAddressIsAboutThatPayment(t *testing.T) {
 // A callback may overtake the answer to the create that it is about: it waits for its turn.
 func TestAReportBeforeTheCreatesOwnAnswer(t *testing.T) {
 	t.Parallel()
-	var h *house
+	var h *harness
 	reported := make(chan error, 1)
 	first := newProvider(t, nil, func(w http.ResponseWriter, _ *http.Request) {
 		go func() {
@@ -279,7 +279,7 @@ func TestAReportBeforeTheCreatesOwnAnswer(t *testing.T) {
 	require.Equal(t, "a-1", p.ProviderReference)
 }
 
-// What an earlier try left behind was not to be paid. A provider that says it was is believed, shown, and told of once.
+// What an earlier try left behind was not to be paid. A provider that says it was is believed, shown, and got of once.
 func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -312,7 +312,7 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, row.answer, resets)
 			second := newProvider(t, nil, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{},
+			h := newHarness(t, paymenttest.Settings{},
 				probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url},
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 			made := h.create(t, "k")
@@ -322,7 +322,7 @@ func TestWhatWasLeftBehindIsShownWhenAProviderNamesIt(t *testing.T) {
 
 			for range 3 {
 				_, err := h.engine.Report(t.Context(), "a", report)
-				if told := row.outcome != nil || row.types != nil; told {
+				if got := row.outcome != nil || row.types != nil; got {
 					require.NoError(t, err)
 				} else {
 					require.ErrorIs(t, err, attempt.ErrUnanswered,

@@ -23,7 +23,7 @@ func TestARequestThatWaitedTooLongAfterItsJournallingDoesNotLeave(t *testing.T) 
 		t.Run(idempotency.String(), func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
-			h := newHouse(t,
+			h := newHarness(t,
 				paymenttest.Settings{
 					SendWithin: 10 * time.Second,
 					Now:        func() time.Time { return time.Now().Add(-11 * time.Second) },
@@ -47,7 +47,7 @@ func TestNotFoundTakesUpNothingThatHasEnded(t *testing.T) {
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"error":"absent"}`), says(`{"error":"fraud"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")
@@ -67,7 +67,7 @@ func TestNotFoundIsNotBelievedOfAProviderThatHasTakenThePayment(t *testing.T) {
 	clock := &clock{now: time.Now()}
 	first := newProvider(t, says(`{"error":"absent"}`), says(`{"id":"a-1","status":"unclear"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{Now: clock.read},
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
 		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 	made := h.create(t, "k")
@@ -86,7 +86,7 @@ func TestNotFoundIsNotBelievedOfAProviderThatHasTakenThePayment(t *testing.T) {
 func TestWhatWasLeftBehindAtThePaymentsOwnProviderIsNotTakenForThePayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, nil, resets, says(`{"id":"a-2","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url, tries: 2})
 	made := h.create(t, "k")
 	require.Equal(t, "a-2", made.ProviderReference)
@@ -121,7 +121,7 @@ func TestAnObjectThatAStrangerNamedIsOursOnlyIfItRepeatsOurReference(t *testing.
 				seen := first.requests()
 				_, _ = fmt.Fprintf(w, `{"id":"a-9","status":"paid","reference":%q}`, row.echo(seen[len(seen)-1].of))
 			}, resets)
-			h := newHouse(t, paymenttest.Settings{},
+			h := newHarness(t, paymenttest.Settings{},
 				probed{name: "a", connector: &probe{name: "first", idempotency: none, blind: true}, url: first.url})
 			made := h.create(t, "k")
 			require.Equal(t, payment.Unknown, made.Status)

@@ -179,7 +179,7 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 					url, requests = first.url, first.requests
 				}
 				second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-				h := newHouse(t, paymenttest.Settings{},
+				h := newHarness(t, paymenttest.Settings{},
 					probed{name: "a", connector: &connector, url: url, tries: 2},
 					probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url, tries: 2})
 
@@ -238,7 +238,7 @@ func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T)
 			t.Parallel()
 			first := newProvider(t, retry, resets)
 			second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-			h := newHouse(t, paymenttest.Settings{},
+			h := newHarness(t, paymenttest.Settings{},
 				probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2},
 				probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
@@ -253,7 +253,7 @@ func TestAnUnansweredKeyedRequestIsNeverMovedWhateverItsRetryMeets(t *testing.T)
 func TestARetryThatIsTakenSettlesAKeyedPayment(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`), resets)
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: keyed}, url: first.url, tries: 2})
 
 	p := h.create(t, "k")
@@ -267,7 +267,7 @@ func TestAMultiStepFlowIsHeldOnceAStepThatCountsWasTaken(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, fails(500, ""), says(`{"next":"quote"}`))
 	second := newProvider(t, says(`{"id":"b-1","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url},
 		probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: second.url})
 
@@ -282,7 +282,7 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-*","status":"open"}`), fails(500, ""), fails(500, ""))
 	second := newProvider(t, says(`{"id":"b-*","status":"open"}`))
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{
 			name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url,
 			breaker: egress.BreakerSettings{Failures: 2, Cooldown: 2 * time.Second},
@@ -310,7 +310,7 @@ func TestABreakerSendsTrafficElsewhereAndBack(t *testing.T) {
 func TestWithNobodyLeftThePaymentFailsAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"error":"limit"}`))
-	h := newHouse(t, paymenttest.Settings{},
+	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
 
 	p := h.create(t, "k")

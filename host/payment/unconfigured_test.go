@@ -13,7 +13,7 @@ import (
 )
 
 // restart has another engine take the journal over, with the accounts of another configuration.
-func (h *house) restart(t *testing.T, settings paymenttest.Settings, accounts ...probed) {
+func (h *harness) restart(t *testing.T, settings paymenttest.Settings, accounts ...probed) {
 	t.Helper()
 	engine := paymenttest.New(h.journal, newFleet(t, accounts...), settings)
 	t.Cleanup(func() { require.NoError(t, engine.Shutdown(context.Background())) })
@@ -27,7 +27,7 @@ func TestAPaymentWhoseProviderIsNoLongerConfiguredIsShownOnceAndTakenUpWhenItRet
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`), says(`{"id":"a-1","status":"open"}`))
 	a := probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url}
 	b := probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: first.url}
-	h := newHouse(t, paymenttest.Settings{Now: clock.read}, a, b)
+	h := newHarness(t, paymenttest.Settings{Now: clock.read}, a, b)
 	made := h.create(t, "k")
 	require.Equal(t, "a", made.Provider)
 
@@ -58,7 +58,7 @@ func TestWhatIsMoreUrgentIsNotHiddenByAProviderThatIsNotConfigured(t *testing.T)
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"open"}`))
 	a := probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
-	h := newHouse(t, paymenttest.Settings{}, a)
+	h := newHarness(t, paymenttest.Settings{}, a)
 	p := h.create(t, "k")
 	p.Alert, p.Version = "a request was written more than once: look for a second booking", p.Version+1
 	require.NoError(t, h.journal.Save(t.Context(), changeOf(p)))

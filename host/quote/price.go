@@ -101,7 +101,7 @@ func rational(amount string) *big.Rat {
 
 // Prices are what an order comes to at these providers, as payment.Prices has it. It asks for all of them when the
 // first is wanted, so that a decision waits once at most, and goes by one state of things.
-func (b *Book) Prices(o payment.Order, providers []string) func(provider string) (price string, ok bool) {
+func (b *Cache) Prices(o payment.Order, providers []string) func(provider string) (price string, ok bool) {
 	offers := sync.OnceValue(func() map[string]Offer { return b.Offers(b.base, o, providers) })
 	return func(provider string) (price string, ok bool) {
 		offer, ok := offers()[provider]

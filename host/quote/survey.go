@@ -15,7 +15,7 @@ var ErrBusy = errors.New("as many quotes as may be are being asked for")
 // Survey is what an order comes to at each of the providers, and why at others there is nothing to tell. A person
 // waits, and no payment: it waits for all of them, until ctx ends, and none of them is blamed for that. What is at hand
 // serves, and what it brings serves decisions; a provider that is left alone is told of by what it last gave.
-func (b *Book) Survey(ctx context.Context, o payment.Order,
+func (b *Cache) Survey(ctx context.Context, o payment.Order,
 	providers []string,
 ) (offers map[string]Offer, none map[string]error) {
 	keys, flights := make(map[string]key, len(providers)), make(map[string]*flight, len(providers))
@@ -42,7 +42,7 @@ func (b *Book) Survey(ctx context.Context, o payment.Order,
 }
 
 // fetch gives the flight that brings a quote; nil where one is at hand, or none is to be had now.
-func (b *Book) fetch(k key, o payment.Order) *flight {
+func (b *Cache) fetch(k key, o payment.Order) *flight {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if _, fresh := b.look(k); fresh {
@@ -55,7 +55,7 @@ func (b *Book) fetch(k key, o payment.Order) *flight {
 }
 
 // why there is no quote. f is the flight that was waited for, or nil.
-func (b *Book) why(k key, f *flight) error {
+func (b *Cache) why(k key, f *flight) error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if element, found := b.entries[k]; found {
@@ -63,7 +63,7 @@ func (b *Book) why(k key, f *flight) error {
 			return e.none
 		}
 	}
-	d := b.desk(k.provider)
+	d := b.provider(k.provider)
 	switch {
 	case f != nil && over(f) && f.err != nil:
 		return f.err

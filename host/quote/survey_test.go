@@ -16,7 +16,7 @@ import (
 // A person who asks waits for those that a decision would not wait for, and is told why of the others.
 func TestASurveyWaitsAndSaysWhy(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		declined := &attempt.DeclinedError{Failure: &attempt.Failure{Code: "limit_exceeded", Message: "too little"}}
 		providers.set("quick", 0, "99", nil)
 		providers.set("slow", 5*time.Second, "98", nil)
@@ -47,7 +47,7 @@ func TestASurveyWaitsAndSaysWhy(t *testing.T) {
 // A survey ends with its context. Who is late is blamed for nothing: a decision still waits for it.
 func TestASurveyEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		providers.set("slow", 500*time.Millisecond, "98", nil)
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
@@ -63,7 +63,7 @@ func TestASurveyEndsWithItsContext(t *testing.T) {
 
 func TestASurveyAsksOfOneProviderOnlySoMuchAtOnce(t *testing.T) {
 	t.Parallel()
-	inTown(t, func(s *quote.Settings) { s.AtOnce = 1 }, func(b *quote.Book, providers *town) {
+	inTown(t, func(s *quote.Settings) { s.AtOnce = 1 }, func(b *quote.Cache, providers *fixture) {
 		providers.set("slow", time.Second, "98", nil)
 		asked := make(chan map[string]error)
 		go func() {
@@ -81,7 +81,7 @@ func TestASurveyAsksOfOneProviderOnlySoMuchAtOnce(t *testing.T) {
 // A survey that is under way when accounts change answers; what it brought is forgotten.
 func TestASurveyOfFormerAccounts(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		providers.set("a", time.Second, "98", errors.New("gone"))
 		asked := make(chan map[string]error)
 		go func() {

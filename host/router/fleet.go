@@ -25,7 +25,7 @@ func (r *reporter) report(fleet *payment.Fleet) error {
 }
 
 // forgetter drops prices with the accounts that they are of.
-type forgetter struct{ quotes *quote.Book }
+type forgetter struct{ quotes *quote.Cache }
 
 // Serve implements live.Server.
 func (f *forgetter) Serve(*payment.Fleet) { f.quotes.Forget() }

@@ -99,7 +99,7 @@ type Router struct {
 	driver     *attempt.Driver
 	fleets     *payment.Fleets
 	reader     *account.Reader
-	quotes     *quote.Book
+	quotes     *quote.Cache
 	manager    *live.Manager
 	listener   net.Listener
 	addresses  callback.Addresses

@@ -118,7 +118,7 @@ func (s *Stack) Fuel(o operation.Operation) (int64, bool) { return s.Operations.
 
 // Read, Fetch and Quote are the reader's.
 
-func (s *Stack) Read(ctx context.Context, provider string, q account.Question) (*abi.Outcome, int64, error) {
+func (s *Stack) Read(ctx context.Context, provider string, q account.Operation) (*abi.Outcome, int64, error) {
 	return s.Reader.Read(ctx, provider, q)
 }
 

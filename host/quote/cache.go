@@ -24,7 +24,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// Settings of a Book. Only Ask is needed; zero fields take the defaults that they name.
+// Settings of a Cache. Only Ask is needed; zero fields take the defaults that they name.
 type Settings struct {
 	// Ask asks a provider, as payment.Engine.Quote does: it changes nothing, and ends in bounded time, or soon after
 	// its context.
@@ -70,8 +70,8 @@ func or[T comparable](value, otherwise T) T {
 	return value
 }
 
-// Book is the quotes at hand. It is safe for concurrent use, and owns the goroutines that fetch; Close ends them.
-type Book struct {
+// Cache is the quotes at hand. It is safe for concurrent use, and owns the goroutines that fetch; Close ends them.
+type Cache struct {
 	settings Settings
 	base     context.Context //nolint:containedctx // a fetch outlives the decision that wanted it
 	stop     context.CancelFunc
@@ -79,10 +79,10 @@ type Book struct {
 
 	mutex sync.Mutex
 	// kept is in the order of use, the last one first.
-	kept    *list.List
-	entries map[key]*list.Element
-	flights map[key]*flight
-	desks   map[string]*desk
+	kept      *list.List
+	entries   map[key]*list.Element
+	flights   map[key]*flight
+	providers map[string]*source
 	// edition counts what was forgotten: an answer to a question of an earlier one is not kept.
 	edition int
 	closed  bool
@@ -114,7 +114,7 @@ type flight struct {
 }
 
 // desk is how a provider has been at answering.
-type desk struct {
+type source struct {
 	flights int
 	// restUntil: it gave no answer, and is left alone; tired is what it gave instead.
 	restUntil time.Time
@@ -124,17 +124,17 @@ type desk struct {
 }
 
 // New makes an empty book.
-func New(settings Settings) *Book {
-	b := &Book{
+func New(settings Settings) *Cache {
+	b := &Cache{
 		settings: settings.withDefaults(), kept: list.New(), entries: map[key]*list.Element{},
-		flights: map[key]*flight{}, desks: map[string]*desk{},
+		flights: map[key]*flight{}, providers: map[string]*source{},
 	}
 	b.base, b.stop = context.WithCancel(context.Background())
 	return b
 }
 
 // Close ends what is being fetched, and waits for it. The book gives no quotes afterwards but those that it has.
-func (b *Book) Close() {
+func (b *Cache) Close() {
 	b.mutex.Lock()
 	b.closed = true
 	b.mutex.Unlock()
@@ -143,20 +143,20 @@ func (b *Book) Close() {
 }
 
 // Forget empties the book: call it when accounts or plugins have changed.
-func (b *Book) Forget() {
+func (b *Cache) Forget() {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.edition++
 	b.kept.Init()
 	clear(b.entries)
-	for _, d := range b.desks {
+	for _, d := range b.providers {
 		d.restUntil, d.slow = time.Time{}, false
 	}
 }
 
 // Offers are what an order comes to at those of the providers whose quotes are at hand, or come within Settings.Wait,
 // and before ctx ends.
-func (b *Book) Offers(ctx context.Context, o payment.Order, providers []string) map[string]Offer {
+func (b *Cache) Offers(ctx context.Context, o payment.Order, providers []string) map[string]Offer {
 	var awaited []*flight
 	keys := make(map[string]key, len(providers))
 	for _, provider := range providers {
@@ -171,7 +171,7 @@ func (b *Book) Offers(ctx context.Context, o payment.Order, providers []string) 
 }
 
 // want sees to it that there is a quote, and gives the flight to wait for where there is none yet.
-func (b *Book) want(k key, o payment.Order) *flight {
+func (b *Cache) want(k key, o payment.Order) *flight {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	have, fresh := b.look(k)
@@ -182,14 +182,14 @@ func (b *Book) want(k key, o payment.Order) *flight {
 	if f == nil || f.edition != b.edition {
 		f = b.launch(k, o)
 	}
-	if have || b.desk(k.provider).slow {
+	if have || b.provider(k.provider).slow {
 		return nil
 	}
 	return f
 }
 
 // look tells whether there is an answer that may serve, and whether it still is fresh. The caller holds the mutex.
-func (b *Book) look(k key) (have, fresh bool) {
+func (b *Cache) look(k key) (have, fresh bool) {
 	element, found := b.entries[k]
 	if !found {
 		return false, false
@@ -205,8 +205,8 @@ func (b *Book) look(k key) (have, fresh bool) {
 }
 
 // launch asks, unless the provider is to be left alone; nil then. The caller holds the mutex.
-func (b *Book) launch(k key, o payment.Order) *flight {
-	d := b.desk(k.provider)
+func (b *Cache) launch(k key, o payment.Order) *flight {
+	d := b.provider(k.provider)
 	now := b.settings.Now()
 	if b.closed || d.flights >= b.settings.AtOnce || now.Before(d.restUntil) {
 		return nil
@@ -222,14 +222,14 @@ func (b *Book) launch(k key, o payment.Order) *flight {
 }
 
 // land keeps an answer, or has the provider rest.
-func (b *Book) land(k key, f *flight, quote account.Quote, err error) {
+func (b *Cache) land(k key, f *flight, quote account.Quote, err error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	defer close(f.done)
 	if b.flights[k] == f {
 		delete(b.flights, k)
 	}
-	d := b.desk(k.provider)
+	d := b.provider(k.provider)
 	d.flights--
 	f.err = err
 	if f.edition != b.edition || b.closed {
@@ -258,7 +258,7 @@ func noSuchQuote(err error) bool {
 
 // keep remembers an answer, and forgets the one not used for longest where there is no room. The caller holds the
 // mutex.
-func (b *Book) keep(e *entry) {
+func (b *Cache) keep(e *entry) {
 	if element, found := b.entries[e.key]; found {
 		element.Value = e
 		b.kept.MoveToFront(element)
@@ -272,17 +272,17 @@ func (b *Book) keep(e *entry) {
 }
 
 // desk is a provider's; there are as many as accounts. The caller holds the mutex.
-func (b *Book) desk(provider string) *desk {
-	d, found := b.desks[provider]
+func (b *Cache) provider(provider string) *source {
+	d, found := b.providers[provider]
 	if !found {
-		d = &desk{}
-		b.desks[provider] = d
+		d = &source{}
+		b.providers[provider] = d
 	}
 	return d
 }
 
 // await waits for flights, together no longer than Wait.
-func (b *Book) await(ctx context.Context, flights []*flight) {
+func (b *Cache) await(ctx context.Context, flights []*flight) {
 	if len(flights) == 0 {
 		return
 	}
@@ -301,18 +301,18 @@ func (b *Book) await(ctx context.Context, flights []*flight) {
 }
 
 // blame marks the providers that a decision waited for in vain.
-func (b *Book) blame(flights []*flight) {
+func (b *Cache) blame(flights []*flight) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	for k, f := range b.flights {
 		if slices.Contains(flights, f) {
-			b.desk(k.provider).slow = true
+			b.provider(k.provider).slow = true
 		}
 	}
 }
 
 // quotes are those at hand, by provider.
-func (b *Book) quotes(keys map[string]key) map[string]account.Quote {
+func (b *Cache) quotes(keys map[string]key) map[string]account.Quote {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	found := make(map[string]account.Quote, len(keys))

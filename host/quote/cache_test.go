@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// town is providers that quote after a while, by a bubble's clock.
-type town struct {
+// fixture is providers that quote after a while, by a bubble's clock.
+type fixture struct {
 	t     *testing.T // the bubble's
 	mutex sync.Mutex
 	asked []string
@@ -33,12 +33,12 @@ type town struct {
 	fails  map[string]error
 }
 
-func newTown(t *testing.T) *town {
+func newTown(t *testing.T) *fixture {
 	t.Helper()
-	return &town{t: t, takes: map[string]time.Duration{}, quotes: map[string]account.Quote{}, fails: map[string]error{}}
+	return &fixture{t: t, takes: map[string]time.Duration{}, quotes: map[string]account.Quote{}, fails: map[string]error{}}
 }
 
-func (t *town) ask(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {
+func (t *fixture) ask(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {
 	t.mutex.Lock()
 	t.asked = append(t.asked, provider+" "+o.Amount)
 	takes, said, err := t.takes[provider], t.quotes[provider], t.fails[provider]
@@ -51,14 +51,14 @@ func (t *town) ask(ctx context.Context, provider string, o payment.Order) (accou
 	return said, err
 }
 
-func (t *town) set(provider string, takes time.Duration, fee string, err error) {
+func (t *fixture) set(provider string, takes time.Duration, fee string, err error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.takes[provider], t.fails[provider] = takes, err
 	t.quotes[provider] = account.Quote{Pays: eur("100"), Gets: eur(fee)}
 }
 
-func (t *town) count() int {
+func (t *fixture) count() int {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	return len(t.asked)
@@ -70,8 +70,8 @@ func order(amount string) payment.Order {
 	return payment.Order{Kind: payment.Collect, Amount: amount, Currency: "EUR", Country: "DE"}
 }
 
-// inTown runs a test by a clock of its own, with a book over the town.
-func inTown(t *testing.T, change func(s *quote.Settings), test func(b *quote.Book, providers *town)) {
+// inTown runs a test by a clock of its own, with a book over the fixture.
+func inTown(t *testing.T, change func(s *quote.Settings), test func(b *quote.Cache, providers *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		providers := newTown(t)
@@ -86,7 +86,7 @@ func inTown(t *testing.T, change func(s *quote.Settings), test func(b *quote.Boo
 }
 
 // prices are what an order costs at providers now, and how long it took to know.
-func prices(t *testing.T, b *quote.Book, o payment.Order, providers ...string) (map[string]string, time.Duration) {
+func prices(t *testing.T, b *quote.Cache, o payment.Order, providers ...string) (map[string]string, time.Duration) {
 	t.Helper()
 	began := time.Now()
 	found := map[string]string{}
@@ -98,7 +98,7 @@ func prices(t *testing.T, b *quote.Book, o payment.Order, providers ...string) (
 
 func TestAnAnswerServesForAWhile(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 100*time.Millisecond, "98", nil)
 		found, took := prices(t, b, order("100"), "a")
@@ -116,7 +116,7 @@ func TestAnAnswerServesForAWhile(t *testing.T) {
 
 func TestAnOldQuoteServesWhileANewOneIsFetched(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 100*time.Millisecond, "98", nil)
 		prices(t, b, order("100"), "a")
@@ -141,7 +141,7 @@ func TestAnOldQuoteServesWhileANewOneIsFetched(t *testing.T) {
 
 func TestAQuoteDoesNotOutliveItsExpiry(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		said := providers.quotes["a"]
@@ -158,7 +158,7 @@ func TestAQuoteDoesNotOutliveItsExpiry(t *testing.T) {
 
 func TestWhatAQuoteDependsOn(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		plain := order("100")
@@ -197,7 +197,7 @@ func TestWhatAQuoteDependsOn(t *testing.T) {
 
 func TestManyDecisionsAskOnce(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 100*time.Millisecond, "98", nil)
 		var decisions sync.WaitGroup
@@ -215,7 +215,7 @@ func TestManyDecisionsAskOnce(t *testing.T) {
 
 func TestProvidersAreAskedTogether(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 500*time.Millisecond, "98", nil)
 		providers.set("b", 600*time.Millisecond, "97", nil)
@@ -228,7 +228,7 @@ func TestProvidersAreAskedTogether(t *testing.T) {
 
 func TestNobodyWaitsTwiceForASlowProvider(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 2*time.Second, "98", nil)
 		found, took := prices(t, b, order("100"), "a")
@@ -254,7 +254,7 @@ func TestNobodyWaitsTwiceForASlowProvider(t *testing.T) {
 
 func TestAProviderWithoutAnAnswerRests(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("100"), "a")
@@ -282,7 +282,7 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inTown(t, nil, func(b *quote.Book, providers *town) {
+			inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 				t := providers.t
 				providers.set("a", 0, "98", err)
 				for range 3 {
@@ -303,7 +303,7 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 
 func TestARefusalReplacesAnOldQuote(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("100"), "a")
@@ -318,7 +318,7 @@ func TestARefusalReplacesAnOldQuote(t *testing.T) {
 
 func TestTheBookIsBounded(t *testing.T) {
 	t.Parallel()
-	inTown(t, func(s *quote.Settings) { s.Size = 2 }, func(b *quote.Book, providers *town) {
+	inTown(t, func(s *quote.Settings) { s.Size = 2 }, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 0, "98", nil)
 		prices(t, b, order("1"), "a")
@@ -335,7 +335,7 @@ func TestTheBookIsBounded(t *testing.T) {
 
 func TestAProviderIsNotFlooded(t *testing.T) {
 	t.Parallel()
-	inTown(t, func(s *quote.Settings) { s.AtOnce = 2 }, func(b *quote.Book, providers *town) {
+	inTown(t, func(s *quote.Settings) { s.AtOnce = 2 }, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", time.Minute, "98", nil)
 		for i := range 10 {
@@ -348,7 +348,7 @@ func TestAProviderIsNotFlooded(t *testing.T) {
 
 func TestForgettingForgetsWhatIsOnItsWayToo(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", time.Second, "98", nil)
 		prices(t, b, order("100"), "a")
@@ -368,7 +368,7 @@ func TestForgettingForgetsWhatIsOnItsWayToo(t *testing.T) {
 
 func TestAForgottenAnswerDoesNotMakeWayForAnotherQuestion(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", time.Second, "98", nil)
 		prices(t, b, order("100"), "a")
@@ -384,7 +384,7 @@ func TestAForgottenAnswerDoesNotMakeWayForAnotherQuestion(t *testing.T) {
 
 func TestACallerWhoLeavesWaitsNoLonger(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 500*time.Millisecond, "98", nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -417,7 +417,7 @@ func TestAClosedBookAsksNobody(t *testing.T) {
 
 func TestPricesAreAskedForWhenOneIsWanted(t *testing.T) {
 	t.Parallel()
-	inTown(t, nil, func(b *quote.Book, providers *town) {
+	inTown(t, nil, func(b *quote.Cache, providers *fixture) {
 		t := providers.t
 		providers.set("a", 300*time.Millisecond, "98", nil)
 		providers.set("b", 300*time.Millisecond, "97", errors.New("no answer"))
