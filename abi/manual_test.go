@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//nolint:gochecknoglobals // a test's flag has to be known before any test runs
 var update = flag.Bool("update", false, "write the SDK's functions and methods into docs/plugins.md")
 
 const (

@@ -34,12 +34,13 @@ func Needed(manifest *abi.Manifest, rule *abi.FailureRule) bool {
 			return false
 		}
 		absence := rule.GetMeaning() == abi.Meaning_MEANING_NOT_FOUND && looksUpKeyed(manifest, o.GetName())
-		return Grave(o.GetIdempotency()) || absence
+		return HasSideEffects(o.GetIdempotency()) || absence
 	})
 }
 
-// Grave reports a class whose requests may have moved money, or told the payer. Unspecified counts as NONE.
-func Grave(class abi.Idempotency) bool {
+// HasSideEffects reports a class whose unanswered request may have moved money, or notified the payer. Unspecified counts
+// as NONE.
+func HasSideEffects(class abi.Idempotency) bool {
 	return class != abi.Idempotency_IDEMPOTENCY_SAFE && class != abi.Idempotency_IDEMPOTENCY_ABANDONABLE
 }
 

@@ -43,7 +43,10 @@ var bidMembers = native.Fields{
 	{Name: "amount_get", Form: &sum},
 	{Name: "course_give", Form: &sum},
 	{Name: "course_get", Form: &sum},
-	{Name: "api_actions", Form: &word, Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how."},
+	{
+		Name: "api_actions", Form: &word,
+		Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how.",
+	},
 }
 
 // listFields choose what a list shows.
@@ -77,7 +80,10 @@ var exchangeMembers = native.Fields{
 	{Name: "course_get", Form: &sum},
 	{Name: "amount_give", Form: &sum},
 	{Name: "amount_get", Form: &sum},
-	{Name: "exchange_success", Form: &word, Note: "Not to be relied on: documented as 0 for executed, and sites disagree."},
+	{
+		Name: "exchange_success", Form: &word,
+		Note: "Not to be relied on: documented as 0 for executed, and sites disagree.",
+	},
 	{Name: "user_hash", Form: &word},
 	{Name: "user_ip", Form: &word},
 	{Name: "status", Form: &word},
@@ -139,7 +145,9 @@ var bidMethods = []method{
 			},
 			historyField, limitField, offsetField,
 		},
-		Output: slices.Concat(native.Fields{{Name: "api_id", Form: &word, Note: "Our number; 0 where there is none."}}, exchangeMembers),
+		Output: slices.Concat(native.Fields{
+			{Name: "api_id", Form: &word, Note: "Our number; 0 where there is none."},
+		}, exchangeMembers),
 	},
 }
 

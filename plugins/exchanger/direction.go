@@ -81,7 +81,10 @@ var directionMethods = []method{
 		Name: opGetDirection, Summary: "Read a direction: its rates, limits and fields.",
 		Class: safe, Documented: partial, Open: true,
 		Input: native.Fields{{Name: "direction_id", Form: &digits, Required: true}},
-		Output: slices.Concat(native.Fields{{Name: "id", Form: &word}, {Name: "url", Form: &word}}, calcMembers, native.Fields{
+		Output: slices.Concat(native.Fields{
+			{Name: "id", Form: &word},
+			{Name: "url", Form: &word},
+		}, calcMembers, native.Fields{
 			{Name: "info", Form: &word, Note: "Texts for people, in HTML."},
 			{Name: "give_fields", Form: &word, Note: "What an order has to say; a list, or a map by name."},
 			{Name: "get_fields", Form: &word},
@@ -107,7 +110,11 @@ var directionMethods = []method{
 }
 
 //nolint:gochecknoglobals // a table
-var currencyMembers = native.Fields{{Name: "id", Form: &word}, {Name: "title", Form: &word}, {Name: "logo", Form: &word}}
+var currencyMembers = native.Fields{
+	{Name: "id", Form: &word},
+	{Name: "title", Form: &word},
+	{Name: "logo", Form: &word},
+}
 
 // catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them
 // there is not.

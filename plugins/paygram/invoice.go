@@ -43,7 +43,8 @@ var invoiceNames = [invoiceSize]string{
 func readInvoice(value jsontext.Value, asked string) (i invoice, why string) {
 	var is [invoiceSize]jsontext.Value
 	value.Members(invoiceNames[:], is[:])
-	i.code, i.state, i.callbackData, i.payURL = is[codeAt].Text(), is[stateAt].Text(), is[callbackDataAt].Text(), is[payURLAt].Text()
+	i.code, i.state = is[codeAt].Text(), is[stateAt].Text()
+	i.callbackData, i.payURL = is[callbackDataAt].Text(), is[payURLAt].Text()
 	i.currency = currencyOf(is[currencyAt])
 	var isPaid, isRedeemed bool
 	amount, notAmount := is[amountAt].Amount(asked)

@@ -164,7 +164,7 @@ func entriesOf(outcome *abi.Outcome) map[abi.Role]int {
 	}
 }
 
-func roleName(role abi.Role) string { return enumName(role, "ROLE_") }
+func roleName(role abi.Role) string { return abi.NameOf(role, "ROLE_") }
 
 func quotes(manifest *abi.Manifest, kind abi.Kind, operation string) bool {
 	return slices.ContainsFunc(manifest.GetFlows(), func(flow *abi.Flow) bool {

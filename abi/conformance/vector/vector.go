@@ -304,7 +304,7 @@ func (text *paymentText) message() (*abi.Payment, error) {
 	if text == nil {
 		return nil, nil
 	}
-	kind, err := enumValue(text.Kind, "KIND_", abi.Kind_value)
+	kind, err := abi.ValueOf[abi.Kind](text.Kind, "KIND_", abi.Kind_value)
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +313,7 @@ func (text *paymentText) message() (*abi.Payment, error) {
 		return nil, err
 	}
 	payment := &abi.Payment{
-		Id: text.ID, Kind: abi.Kind(kind), Amount: text.Amount, Currency: text.Currency, Country: text.Country,
+		Id: text.ID, Kind: kind, Amount: text.Amount, Currency: text.Currency, Country: text.Country,
 		Method:    text.Method,
 		Reference: text.Reference, Description: text.Description, ReturnUrl: text.ReturnURL, ExpiresMs: expires,
 		Options: text.Options,
