@@ -23,8 +23,8 @@ type payment struct {
 	// expires is in Unix milliseconds.
 	expires     int64
 	transaction transaction
-	// said is all of it.
-	said jsontext.Value
+	// whole is all of it.
+	whole jsontext.Value
 }
 
 // transaction is the payer's part of a payment; the zero value until a wallet is chosen.
@@ -85,7 +85,7 @@ func (p payment) done(call *abi.Call, account settings) *abi.Step {
 	if call.GetPayment() != nil {
 		return guest.Done(outcome)
 	}
-	output, wrong := p.said.Spell(isAmount)
+	output, wrong := p.whole.Spell(isAmount)
 	if wrong != "" {
 		return guest.Unreadable("the answer's " + wrong + " is not an amount")
 	}
@@ -192,7 +192,7 @@ func readPayment(body []byte, asked string) (payment, error) {
 		currency: from.Text("currency"),
 		redirect: from.Text("redirect"),
 		url:      from.Text("url"),
-		said:     from,
+		whole:    from,
 	}
 	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")

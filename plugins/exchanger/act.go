@@ -35,7 +35,7 @@ func prepareAct(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readCheck moves the order if it can be moved, and is done if it need not be.
-func readCheck(t turn) (*abi.Step, error) {
+func readCheck(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -60,7 +60,7 @@ func readCheck(t turn) (*abi.Step, error) {
 }
 
 // readAct looks at the order again: the method answers a bare word, "success" on some sites and the status on others.
-func readAct(t turn) (*abi.Step, error) {
+func readAct(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}

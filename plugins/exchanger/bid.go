@@ -153,7 +153,7 @@ var bidMethods = []method{
 
 // bidOf ends a call with what an order's description says of the payment. An order for more than was asked for is no
 // proof by itself: the site's calculator is asked what a commission would be.
-func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
+func bidOf(t reply, data jsontext.Value) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
 	switch {
 	case err != nil:
@@ -167,7 +167,7 @@ func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
 }
 
 // bidQuoted ends a call with an order of which the calculator has said what the payer gives, commission included.
-func bidQuoted(t turn, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, error) {
+func bidQuoted(t reply, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
 	switch {
 	case err != nil:
@@ -181,7 +181,7 @@ func bidQuoted(t turn, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, 
 
 // described is what an order's description says; why says why it cannot be this payment's order. surplus is what the
 // order has beyond an amount without commission: whether that is the commission the description does not say.
-func described(t turn, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
+func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
 	id := data.Text("id")
 	if !isID(id) || data.Text("status") == "" {
 		return nil, surplus, "the answer describes no order", nil
@@ -209,7 +209,7 @@ func isID(text string) bool {
 }
 
 // settle puts the status, and what goes with it.
-func settle(outcome *abi.Outcome, status string, t turn) {
+func settle(outcome *abi.Outcome, status string, t reply) {
 	var age int64
 	if sent := t.call.GetSentMs(); sent > 0 {
 		age = t.call.GetNowMs() - sent
@@ -234,19 +234,19 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 	if !strings.EqualFold(data.Text("currency_code_"+side), code) {
 		return surplus, "the order is in another currency"
 	}
-	said, ok := number(data.Get("amount_"+side), payment.GetAmount())
+	worth, ok := number(data.Get("amount_"+side), payment.GetAmount())
 	asked, err := decimal.Parse(payment.GetAmount())
 	if !ok || err != nil {
 		return surplus, "the order has no amount"
 	}
-	outcome.Amount = guest.Money(said.String(), payment.GetCurrency())
-	difference := said.Sub(asked)
+	outcome.Amount = guest.Money(worth.String(), payment.GetCurrency())
+	difference := worth.Sub(asked)
 	if difference.Sign() != 0 && over(outcome) {
 		outcome.Amount = nil // what an order was for that came to nothing is no matter
 		return surplus, ""
 	}
 	if difference.Sign() < 0 {
-		short(outcome, said, payment)
+		short(outcome, worth, payment)
 	}
 	if difference.Sign() > 0 && by == giveNet {
 		return difference, ""
@@ -260,9 +260,9 @@ func over(outcome *abi.Outcome) bool {
 }
 
 // short holds back an order that is worth too little.
-func short(outcome *abi.Outcome, said decimal.Decimal, payment *abi.Payment) {
+func short(outcome *abi.Outcome, worth decimal.Decimal, payment *abi.Payment) {
 	outcome.Status = abi.Status_STATUS_PROCESSING
-	outcome.Alert = "the order is worth " + said.String() + " where " + payment.GetAmount() + " " +
+	outcome.Alert = "the order is worth " + worth.String() + " where " + payment.GetAmount() + " " +
 		payment.GetCurrency() + " were asked for"
 }
 

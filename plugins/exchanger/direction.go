@@ -129,7 +129,7 @@ func prepareCatalog(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readCatalog lists what the site exchanges.
-func readCatalog(t turn) (*abi.Step, error) {
+func readCatalog(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -174,10 +174,10 @@ func listCurrencies(outcome *abi.Outcome, data jsontext.Value) {
 // directionItem is a direction as a payment names it: by its number, in its options. A site has thousands, so each is
 // walked through once.
 func directionItem(item jsontext.Value) *abi.Item {
-	var told [len(directionNames)]jsontext.Value
-	item.Members(directionNames[:], told[:])
-	give, get := plain(told[1].Text()), plain(told[2].Text())
-	made := &abi.Item{Code: told[0].Text(), Name: give + " → " + get, Currency: tickerOf(give)}
+	var found [len(directionNames)]jsontext.Value
+	item.Members(directionNames[:], found[:])
+	give, get := plain(found[1].Text()), plain(found[2].Text())
+	made := &abi.Item{Code: found[0].Text(), Name: give + " → " + get, Currency: tickerOf(give)}
 	if made.GetCurrency() != "" {
 		made.CurrencyOut = tickerOf(get)
 	}

@@ -19,8 +19,8 @@ func init() { guest.Register(connector{}) }
 // connector is the integration. It keeps no state.
 type connector struct{}
 
-// turn is one answer of the site, with what was being done.
-type turn struct {
+// reply is one answer of the site, with the call that it is for.
+type reply struct {
 	call    *abi.Call
 	account settings
 	// What the stage left for itself: a bid's or direction's id, an offset.
@@ -78,7 +78,7 @@ var answerers = map[string]func(call *abi.Call, account settings) (*abi.Step, er
 }
 
 // stages are what reads the answer to each stage's request.
-var stages = map[byte]func(t turn) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+var stages = map[byte]func(t reply) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
 	stageNative:     readNative,
 	stageDirections: readDirections,
 	stageCalc:       readCalc,
@@ -136,7 +136,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	if end != nil {
 		return end, nil
 	}
-	return stages[state[0]](turn{call: call, account: account, note: string(state[1:]), answer: answer})
+	return stages[state[0]](reply{call: call, account: account, note: string(state[1:]), answer: answer})
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) { return receive(callback), nil }

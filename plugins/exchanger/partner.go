@@ -94,7 +94,7 @@ func prepareBalances(call *abi.Call, account settings) (*abi.Step, error) {
 	return post(call, account, opGetPartnerInfo, new(guest.Form), stageBalances, ""), nil
 }
 
-func readBalances(t turn) (*abi.Step, error) {
+func readBalances(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}

@@ -66,7 +66,7 @@ func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 }
 
 // readBalance asks for the payout, if the payment is for all that there is.
-func readBalance(t turn) (*abi.Step, error) {
+func readBalance(t reply) (*abi.Step, error) {
 	order, reject := t.account.payout(t.call.GetPayment())
 	if reject != nil {
 		return reject, nil
@@ -115,7 +115,7 @@ func offers(info jsontext.Value, method string) bool {
 }
 
 // readPaidOut reads the number of the payout just asked for. It is paid when somebody at the site has done so.
-func readPaidOut(t turn) (*abi.Step, error) {
+func readPaidOut(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return payoutRefusal(t.answer), nil
 	}
@@ -136,7 +136,7 @@ func preparePayoutLookup(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readPayout reads the payout that was asked for, and no other.
-func readPayout(t turn) (*abi.Step, error) {
+func readPayout(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -161,7 +161,7 @@ var payoutStatuses = map[string]abi.Status{
 }
 
 // payoutOf ends a call with what the list says of a payout.
-func payoutOf(t turn, item jsontext.Value) *abi.Step {
+func payoutOf(t reply, item jsontext.Value) *abi.Step {
 	paid, ok := number(item.Get("original_amount"), t.call.GetPayment().GetAmount())
 	if !ok || item.Text("status") == "" {
 		return guest.Unreadable("the payout has no amount, or no status")

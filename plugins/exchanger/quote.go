@@ -19,7 +19,7 @@ func prepareQuote(call *abi.Call, account settings) (*abi.Step, error) {
 
 // readQuote hands on what the calculator says of an amount that create_bid would take; of another it says no more than
 // create would.
-func readQuote(t turn) (*abi.Step, error) {
+func readQuote(t reply) (*abi.Step, error) {
 	d, end, err := t.agreed()
 	if end != nil || err != nil {
 		return end, err

@@ -39,7 +39,7 @@ const (
 )
 
 // question is the input that stands for a query: the newest entries first.
-func question(t *task) (jsontext.Value, error) {
+func queryInput(t *task) (jsontext.Value, error) {
 	input := jsontext.NewObject()
 	if t.GetOperation() == getStatement {
 		q := t.GetQuery()
@@ -55,7 +55,7 @@ func utc(ms int64) string {
 }
 
 // tell adds to an outcome what the answer says of the account; why says what of it cannot be read.
-func tell(t *task, a answer, outcome *abi.Outcome) (why string) {
+func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:
 		return tellBalances(a, outcome)

@@ -101,27 +101,27 @@ func FuzzInterpret(f *testing.F) {
 // sign.
 func requireSent(t *testing.T, body []byte, outcome *abi.Outcome) {
 	t.Helper()
-	var told []*abi.Money
+	var shown []*abi.Money
 	for _, balance := range outcome.GetBalances() {
-		told = append(told, balance.GetAvailable())
+		shown = append(shown, balance.GetAvailable())
 	}
 	for _, rate := range outcome.GetRates() {
 		require.Equal(t, "1", rate.GetFrom().GetAmount())
-		told = append(told, rate.GetTo())
+		shown = append(shown, rate.GetTo())
 	}
 	for _, entry := range outcome.GetTransactions() {
-		told = append(told, entry.GetAmount())
+		shown = append(shown, entry.GetAmount())
 		if entry.GetFee() != nil {
-			told = append(told, entry.GetFee())
+			shown = append(shown, entry.GetFee())
 		}
 	}
-	if len(told) == 0 {
+	if len(shown) == 0 {
 		return
 	}
 	sent := make(map[string]bool)
 	amounts(exact.Decoded(t, body), sent)
-	for _, money := range told {
-		require.True(t, sent[money.GetAmount()], "nobody sent %s", money.GetAmount())
+	for _, money := range shown {
+		require.True(t, sent[money.GetAmount()], "%s was not sent", money.GetAmount())
 	}
 }
 

@@ -173,7 +173,7 @@ func interpretNative(t *task, m *method, a answer) *abi.Step {
 		outcome.Cursor = cursor
 	}
 	if t.GetQuery() != nil {
-		if why := tell(t, a, outcome); why != "" {
+		if why := report(t, a, outcome); why != "" {
 			return guest.Unreadable(why)
 		}
 	}

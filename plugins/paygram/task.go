@@ -45,7 +45,7 @@ func (t *task) read() error {
 		}
 	}
 	if t.GetQuery() != nil {
-		t.input, err = question(t)
+		t.input, err = queryInput(t)
 	}
 	return err
 }

@@ -33,7 +33,7 @@ var accountMethods = []method{
 			"orders, with the same filters by date.",
 		Class: safe, Documented: elsewhere, Paged: true, Open: true,
 		Input: native.Fields{
-			pageTaken, perPageTaken,
+			pageField, perPageField,
 			{Name: "date_from", Note: "UTC, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
 			{Name: "date_to"},
 		},
@@ -55,8 +55,8 @@ var accountMethods = []method{
 		Name:    showTransaction,
 		Summary: "Reads a transaction by PayPlay's id.",
 		Class:   safe, Documented: full,
-		Input:  native.Fields{idTaken},
-		Output: native.Fields{{Name: "transaction", Form: &native.Object, Required: true, Members: transactionGives}},
+		Input:  native.Fields{idField},
+		Output: native.Fields{{Name: "transaction", Form: &native.Object, Required: true, Members: transactionMembers}},
 	},
 }
 

@@ -95,7 +95,7 @@ var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknogl
 // finder is an operation about one object, for which a 404 says that it is not there.
 type finder struct {
 	operation string
-	absent    abi.Meaning
+	notFound  abi.Meaning
 }
 
 // finders: where something was to be read it is not found, and where something was to be done it is declined.
@@ -159,8 +159,8 @@ func failureRules() []*abi.FailureRule {
 				Code:    "authentication_failed", Source: sourceWhitePay,
 			},
 			&abi.FailureRule{
-				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.absent,
-				Code: "not_found", Source: sourceWhitePay, Final: one.absent != abi.Meaning_MEANING_NOT_FOUND,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.notFound,
+				Code: "not_found", Source: sourceWhitePay, Final: one.notFound != abi.Meaning_MEANING_NOT_FOUND,
 			})
 	}
 	return rules
@@ -180,7 +180,7 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	case response.GetStatus() == 401, response.GetStatus() == 403:
 		return guest.Rejected(status, message)
 	case response.GetStatus() == 404:
-		return absent(operation, message)
+		return notFound(operation, message)
 	case response.GetStatus() == 422:
 		return invalid(operation, body, message)
 	default:
@@ -188,7 +188,7 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	}
 }
 
-func absent(operation, message string) *abi.Step {
+func notFound(operation, message string) *abi.Step {
 	creates := slices.Contains(creators, operation)
 	finds := slices.ContainsFunc(finders, func(f finder) bool { return f.operation == operation })
 	switch {

@@ -36,7 +36,7 @@ var withdrawalMethods = []method{
 		},
 		Output: native.Fields{
 			{Name: "request_id", Form: &native.Any, Note: "PayPlay's."},
-			{Name: "transactions", Form: &native.List, Required: true, Members: withdrawnGives},
+			{Name: "transactions", Form: &native.List, Required: true, Members: withdrawnMembers},
 		},
 	},
 	{
@@ -54,10 +54,10 @@ var withdrawalMethods = []method{
 	},
 }
 
-// withdrawnGives is a withdrawal's transaction, as the vendor shows it in the answer to the withdrawal.
+// withdrawnMembers is a withdrawal's transaction, as the vendor shows it in the answer to the withdrawal.
 //
 //nolint:gochecknoglobals // a table
-var withdrawnGives = native.Fields{
+var withdrawnMembers = native.Fields{
 	{Name: "id", Required: true},
 	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
 	{Name: "value", Form: &native.Amount, Required: true},

@@ -31,13 +31,13 @@ const (
 // actions holds what the account can be asked to what the host makes of it: one operation each, none of which changes
 // anything.
 func (f *findings) actions(m *abi.Manifest) {
-	type question struct {
+	type query struct {
 		role  abi.Role
 		topic string
 	}
-	seen, listed := make(map[question]bool), make(map[string]bool)
+	seen, listed := make(map[query]bool), make(map[string]bool)
 	for _, action := range m.GetActions() {
-		asked := question{action.GetRole(), action.GetTopic()}
+		asked := query{action.GetRole(), action.GetTopic()}
 		operation := find(m, action.GetOperation())
 		f.require(slices.Contains(accountRoles, asked.role), "account: %s is no role of an account", asked.role)
 		f.require(!seen[asked], "account: %s %s has one operation, not several", asked.role, asked.topic)
@@ -74,9 +74,9 @@ func (f *findings) account(outcome *abi.Outcome) {
 	}
 }
 
-// Told lists what is wrong with what an account holds where the provider's answer was a good one: entries that cannot
+// Entries lists what is wrong with what an account holds where the provider's answer was a good one: entries that cannot
 // be told apart, and times that are none. Of a bad answer the host finds it out, and shows nothing.
-func Told(outcome *abi.Outcome) []string {
+func Entries(outcome *abi.Outcome) []string {
 	var f findings
 	distinct(&f, "balance of wallet", outcome.GetBalances(), func(b *abi.Balance) string {
 		return cmp.Or(b.GetAvailable().GetCurrency(), b.GetHeld().GetCurrency()) + " " + b.GetWallet()

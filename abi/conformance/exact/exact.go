@@ -140,10 +140,10 @@ func (a Amounts) Have(amount decimal.Decimal) bool {
 
 // Found demands that each amount that is told is one that the body holds, digit by digit; or one of those that were
 // sent, where a JSON number of the body is the same IEEE 754 double. What is nil was not told.
-func Found(tb testing.TB, body []byte, sent []string, told ...*abi.Money) {
+func Found(tb testing.TB, body []byte, sent []string, amounts ...*abi.Money) {
 	tb.Helper()
 	var held Amounts
-	for _, money := range told {
+	for _, money := range amounts {
 		if money == nil {
 			continue
 		}
@@ -154,9 +154,9 @@ func Found(tb testing.TB, body []byte, sent []string, told ...*abi.Money) {
 			continue
 		}
 		repeated, long := doubles(body)
-		told := double(money.GetAmount())
-		require.True(tb, slices.Contains(sent, money.GetAmount()) && repeated[told] || isShortest(money.GetAmount()) &&
-			long[told],
+		read := double(money.GetAmount())
+		require.True(tb, slices.Contains(sent, money.GetAmount()) && repeated[read] || isShortest(money.GetAmount()) &&
+			long[read],
 			"%s stands nowhere in %s", money.GetAmount(), body)
 	}
 }

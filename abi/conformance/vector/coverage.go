@@ -16,7 +16,7 @@ import (
 func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vectors []*Vector) []string {
 	shown := &showing{
 		operations: make(map[string]bool), secrets: make(map[string]bool),
-		told: make(map[abi.Role]map[string]bool),
+		reported: make(map[abi.Role]map[string]bool),
 	}
 	var faults []string
 	for _, v := range vectors {
@@ -37,7 +37,7 @@ func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vector
 // account.
 type showing struct {
 	operations, secrets map[string]bool
-	told                map[abi.Role]map[string]bool
+	reported            map[abi.Role]map[string]bool
 }
 
 func (s *showing) take(v *Vector, moves []move) {
@@ -51,11 +51,11 @@ func (s *showing) take(v *Vector, moves []move) {
 		return
 	}
 	for role, entries := range entriesOf(lastOf(moves).GetDone()) {
-		if entries > 0 && s.told[role] == nil {
-			s.told[role] = make(map[string]bool)
+		if entries > 0 && s.reported[role] == nil {
+			s.reported[role] = make(map[string]bool)
 		}
 		if entries > 0 {
-			s.told[role][v.call.GetOperation()] = true
+			s.reported[role][v.call.GetOperation()] = true
 		}
 	}
 }
@@ -68,7 +68,7 @@ func (s *showing) missing(manifest *abi.Manifest) (faults []string) {
 		}
 	}
 	for _, action := range manifest.GetActions() {
-		if !s.told[action.GetRole()][action.GetOperation()] {
+		if !s.reported[action.GetRole()][action.GetOperation()] {
 			faults = append(faults, fmt.Sprintf("no vector with a query shows what %s tells of %s %s",
 				action.GetOperation(), roleName(action.GetRole()), action.GetTopic()))
 		}
@@ -99,7 +99,7 @@ func faultsOfAnswers(manifest *abi.Manifest, moves []move) (faults []string) {
 
 // faultsOfRoles holds what is done for a role to what the host makes of it.
 func faultsOfRoles(manifest *abi.Manifest, call *abi.Call, moves []move) []string {
-	faults := slices.Concat(check.Told(lastOf(moves).GetDone()), faultsOfQuote(manifest, call, moves))
+	faults := slices.Concat(check.Entries(lastOf(moves).GetDone()), faultsOfQuote(manifest, call, moves))
 	if call.GetQuery() != nil {
 		faults = append(faults, faultsOfQuestion(manifest, call, moves)...)
 	}

@@ -163,7 +163,7 @@ func (v *Vector) rewrite(results []txtar.File) error {
 		}
 	}
 	for _, result := range results {
-		kept = place(kept, result)
+		kept = insert(kept, result)
 	}
 	v.archive.Files = kept
 	if err := os.WriteFile(v.path, txtar.Format(v.archive), 0o600); err != nil {
@@ -180,8 +180,8 @@ func isResult(name string) bool {
 	return strings.HasPrefix(name, "request-")
 }
 
-// place inserts a request in front of its response, and anything else at the end.
-func place(files []txtar.File, result txtar.File) []txtar.File {
+// insert puts a request in front of its response, and anything else at the end.
+func insert(files []txtar.File, result txtar.File) []txtar.File {
 	if number, isRequest := strings.CutPrefix(result.Name, "request-"); isRequest {
 		for i, file := range files {
 			if file.Name == "response-"+number {
