@@ -1,4 +1,4 @@
-// Package conformance is the suite that every plugin passes, so that the router may rely on what the contract says.
+// Package conformance is the suite that every plugin passes, so that the router may rely on what the contract states.
 //
 // A plugin's test runs a Suite with its connector and the folder of its golden vectors, whose format package vector
 // documents. The suite writes the expected sections itself when the test runs with -update: read the difference before

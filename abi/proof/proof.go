@@ -38,8 +38,8 @@ func Needed(manifest *abi.Manifest, rule *abi.FailureRule) bool {
 	})
 }
 
-// HasSideEffects reports a class whose unanswered request may have moved money, or notified the payer. Unspecified counts
-// as NONE.
+// HasSideEffects reports a class whose unanswered request may have moved money, or notified the payer. Unspecified
+// counts as NONE.
 func HasSideEffects(class abi.Idempotency) bool {
 	return class != abi.Idempotency_IDEMPOTENCY_SAFE && class != abi.Idempotency_IDEMPOTENCY_ABANDONABLE
 }
@@ -106,7 +106,7 @@ func spelled(member jsontext.Value) string {
 	return string(member.JSON()) // null, or an empty string in its quotes
 }
 
-// Weakness says why proofs prove too little; empty where they suffice. The body of a gateway's own refusal is often
+// Weakness states why proofs prove too little; empty where they suffice. The body of a gateway's own refusal is often
 // {"message": "Forbidden"}, so proofs name two members at least, or one below the top level.
 func Weakness(proofs []*abi.Proof) string {
 	var pointers []string

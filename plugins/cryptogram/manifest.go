@@ -44,7 +44,7 @@ func collect() *abi.Flow {
 	}
 }
 
-// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not say which it
+// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not state which it
 // takes; one that it does not take it refuses.
 const fiat = `
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP ` +
@@ -166,8 +166,8 @@ const walletsOutput = `{
     "description": "Names by identifier."}}
 }`
 
-// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody
-// needs.
+// What an answer is not checked for is only described: a payment does not fail for the form of a member that is not
+// needed.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldDate   = `{"description": "A date like 2025-02-21T13:01:12.000000Z, or null."}`

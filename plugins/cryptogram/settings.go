@@ -19,9 +19,9 @@ type settings struct {
 	description string
 	message     string
 	redirect    string
-	// lifetime is how long a payer has, where the payment does not say.
+	// lifetime is how long a payer has, where the payment does not state it.
 	lifetime time.Duration
-	// grace is how long after its expiry a payment that nobody began to pay is still asked about.
+	// grace is how long after its expiry a payment that no one began to pay is still asked about.
 	grace time.Duration
 }
 

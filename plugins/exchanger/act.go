@@ -9,8 +9,7 @@ import (
 
 // act is a way to move an order by the API.
 type act struct {
-	// The member of api_actions that says how it is done here, and the code of an order where it is not done by the
-	// API.
+	// The member of api_actions that states how it is done here, and the code of an order where it is not done by the API.
 	member, refused string
 	// Statuses of an order that it still makes sense for.
 	from []abi.Status
@@ -24,7 +23,7 @@ var acts = map[string]act{ //nolint:gochecknoglobals // a table
 	opPayBid: {"pay", codeNoPay, []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
 }
 
-// prepareAct starts with a look at the order: the methods work only where its api_actions say so, and answer of an
+// prepareAct starts with a look at the order: the methods work only where its api_actions list them, and answer of an
 // order that is past them as if it did not exist.
 func prepareAct(call *abi.Call, account settings) (*abi.Step, error) {
 	id := call.GetProviderReference()

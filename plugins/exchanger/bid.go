@@ -96,7 +96,7 @@ var exchangeMembers = native.Fields{
 var bidMethods = []method{
 	{
 		Name: opCreateBid, Summary: "Make an exchange order: the payer gives, the site pays the merchant.",
-		// The site tells the payer of the order, and the check for duplicates has no unique index behind it.
+		// The site notifies the payer of the order, and the check for duplicates has no unique index behind it.
 		Class: risky, Documented: partial, SettleAfterMs: settleAfter,
 		Final: true, Extra: wire{custom: true},
 		Reference: &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength},
@@ -151,7 +151,7 @@ var bidMethods = []method{
 	},
 }
 
-// bidOf ends a call with what an order's description says of the payment. An order for more than was asked for is no
+// bidOf ends a call with what an order's description states of the payment. An order for more than was asked for is no
 // proof by itself: the site's calculator is asked what a commission would be.
 func bidOf(t reply, data jsontext.Value) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
@@ -166,7 +166,7 @@ func bidOf(t reply, data jsontext.Value) (*abi.Step, error) {
 	return guest.Done(outcome), nil
 }
 
-// bidQuoted ends a call with an order of which the calculator has said what the payer gives, commission included.
+// bidQuoted ends a call with an order of which the calculator has stated what the payer gives, commission included.
 func bidQuoted(t reply, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
 	switch {
@@ -179,8 +179,9 @@ func bidQuoted(t reply, data jsontext.Value, quoted decimal.Decimal) (*abi.Step,
 	return guest.Done(outcome), nil
 }
 
-// described is what an order's description says; why says why it cannot be this payment's order. surplus is what the
-// order has beyond an amount without commission: whether that is the commission the description does not say.
+// described is what an order's description states; why is the reason that it cannot be this payment's order. surplus is
+// what the order has beyond an amount without commission: whether that is the commission the description does not
+// state.
 func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
 	id := data.Text("id")
 	if !isID(id) || data.Text("status") == "" {
@@ -203,7 +204,7 @@ func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus deci
 	return outcome, surplus, "", nil
 }
 
-// isID tells an order's number.
+// isID reports whether a text is an order's number.
 func isID(text string) bool {
 	return isDigits(text) && len(text) <= 20 && strings.Trim(text, "0") != ""
 }
@@ -221,9 +222,9 @@ func settle(outcome *abi.Outcome, status string, t reply) {
 	}
 }
 
-// price puts the amounts, and tells why they cannot be this payment's. An order that is worth less than what was asked
-// for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what an
-// order has beyond an amount that was asked for without commission.
+// price puts the amounts, and returns why they cannot be this payment's. An order that is worth less than what was
+// asked for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what
+// an order has beyond an amount that was asked for without commission.
 func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
 	by action,
 ) (surplus decimal.Decimal, why string) {
@@ -266,7 +267,7 @@ func short(outcome *abi.Outcome, worth decimal.Decimal, payment *abi.Payment) {
 		payment.GetCurrency() + " were asked for"
 }
 
-// show tells the payer how to pay. api_actions.pay is "api", "disabled" or a page; the order's own page is the last
+// show describes how the payer pays. api_actions.pay is "api", "disabled" or a page; the order's own page is the last
 // resort.
 func show(outcome *abi.Outcome, data jsontext.Value) {
 	actions := data.Get("api_actions")
@@ -279,7 +280,7 @@ func show(outcome *abi.Outcome, data jsontext.Value) {
 	switch pay := actions.Text("pay"); {
 	case isPage(pay):
 		outcome.NextAction = guest.RedirectTo(pay)
-	// Elsewhere the address is an account or a card, and the instruction says what to do with it.
+	// Elsewhere the address is an account or a card, and the instruction states what to do with it.
 	case address != "" && amount != nil && (actions.Text("type") == "address" || instruction == ""):
 		outcome.NextAction = guest.PayTo(address, data.Text("psys_give"), amount, actions.Text("dest_tag"))
 	case instruction != "":
@@ -291,7 +292,7 @@ func show(outcome *abi.Outcome, data jsontext.Value) {
 	}
 }
 
-// payAmount is what the payer has to send, in the currency that the payer gives; nil where the site does not say.
+// payAmount is what the payer has to send, in the currency that the payer gives; nil where the site does not state it.
 func payAmount(data jsontext.Value) *abi.Money {
 	amount, ok := number(data.Get("api_actions", "pay_amount"))
 	if !ok {

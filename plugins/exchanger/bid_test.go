@@ -67,7 +67,7 @@ func TestPrice(t *testing.T) {
 	}
 }
 
-// A surplus is a commission only where the site's calculator says so.
+// A surplus is a commission only where the site's calculator states so.
 func TestASurplusIsHeldToTheCalculator(t *testing.T) {
 	t.Parallel()
 	const succeeded, processing = abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_PROCESSING

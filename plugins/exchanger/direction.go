@@ -19,7 +19,7 @@ var pairFields = native.Fields{
 	{Name: "currency_id_get", Form: &digits, Note: "The site's number of the currency that the payer gets."},
 }
 
-// calcMembers are what the calculator says, in the document's order.
+// calcMembers are what the calculator states, in the document's order.
 //
 //nolint:gochecknoglobals // a table
 var calcMembers = native.Fields{
@@ -116,7 +116,7 @@ var currencyMembers = native.Fields{
 	{Name: "logo", Form: &word},
 }
 
-// catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them
+// catalogPage is how many directions are listed at once: some sites have thousands, and fuel for a whole list of them
 // there is not.
 const catalogPage = 1000
 

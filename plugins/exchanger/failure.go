@@ -34,7 +34,7 @@ const (
 // longestCode bounds a text that serves as a code, in bytes.
 const longestCode = 120
 
-// Codes of ours, for refusals that the site says otherwise than in words.
+// Codes of ours, for refusals that the site states otherwise than in words.
 const (
 	codeFieldAmount  = "error_fields: amount"
 	codeFieldAccount = "error_fields: account"
@@ -248,7 +248,7 @@ func payoutRefusal(answer envelope) *abi.Step {
 	return guest.Rejected(codeNoPayoutMade, answer.text)
 }
 
-// bidRefusal is refusal of create_bid. Error 2 means that no order was made, whatever the site's text says.
+// bidRefusal is refusal of create_bid. Error 2 means that no order was made, whatever the site's text states.
 func bidRefusal(answer envelope) *abi.Step {
 	step := refusal(answer)
 	code := step.GetDone().GetFailure().GetProviderCode()
@@ -269,7 +269,7 @@ func empty(data jsontext.Value) bool {
 	return members == 0 && len(data.Items()) == 0 && data.Text() == ""
 }
 
-// fieldRefusal gives the code of the first field at fault that is known, and what is said of all of them. The site
+// fieldRefusal gives the code of the first field at fault that is known, and what is stated of all of them. The site
 // sends an empty list where there is none.
 func fieldRefusal(fields jsontext.Value) (code, details string) {
 	var said []string

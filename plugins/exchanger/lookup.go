@@ -35,8 +35,8 @@ func askInfo(call *abi.Call, account settings, id string) *abi.Step {
 	return post(call, account, opBidInfo, new(guest.Form).Set("id", id), stageInfo, id)
 }
 
-// readInfo reads bid_info. "no bid exists" is no proof: it is said of every order whose direction was switched off. The
-// list of orders still has it.
+// readInfo reads bid_info. "no bid exists" is no proof: it is stated of every order whose direction was switched off.
+// The list of orders still has it.
 func readInfo(t reply) (*abi.Step, error) {
 	if t.answer.failed() && strings.EqualFold(t.answer.text, textNoBid) {
 		form := new(guest.Form).Set("id", t.note)
@@ -72,7 +72,8 @@ func readListed(t reply) (*abi.Step, error) {
 	return guest.Rejected(codeNotListed, "the site does not list the order"), nil
 }
 
-// listed tells a list of orders, an empty one included: then the site sends [] in the place of {"items": …}.
+// listed reports whether an answer is a list of orders, an empty one included: then the site sends [] in the place of
+// {"items": …}.
 func listed(t reply) bool {
 	return t.answer.data.IsArray() && len(t.answer.data.Items()) == 0 || t.answer.data.Get("items").IsArray()
 }

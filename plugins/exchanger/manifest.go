@@ -31,7 +31,7 @@ const (
 )
 
 // maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id, then the directions
-// and the calculator, which say what a surplus is. Rates are read as far as it reaches.
+// and the calculator, which price a surplus. Rates are read as far as it reaches.
 const maxSteps = mostPages + 4
 
 func manifest() *abi.Manifest {
@@ -39,7 +39,7 @@ func manifest() *abi.Manifest {
 		Name:    "exchanger",
 		Version: "1.2.0",
 		Title:   "Exchanger",
-		// Every site has its own host: the account's base URL says which.
+		// Every site has its own host: the account's base URL states which.
 		Secrets: []*abi.Secret{
 			{Name: secretLogin, Summary: "API-LOGIN: the login of the API key, 32 letters and digits."},
 			{Name: secretKey, Summary: "API-KEY: the key itself, 32 letters and digits."},

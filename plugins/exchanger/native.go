@@ -179,7 +179,7 @@ func requires(m *method) bool {
 	return slices.ContainsFunc(m.Output, func(f native.Field) bool { return f.Required })
 }
 
-// isNothing tells the empty list that the site sends where there is nothing.
+// isNothing reports whether data are the empty list that the site sends where there is nothing.
 func isNothing(data jsontext.Value) bool {
 	return data.IsArray() && len(data.Items()) == 0
 }
@@ -201,7 +201,7 @@ func nextPage(t reply) string {
 	return strconv.Itoa(offset + min(limit, mostListed))
 }
 
-// isOffset tells what nextPage makes.
+// isOffset reports whether a text is what nextPage makes.
 func isOffset(cursor string) bool {
 	return isDigits(cursor) && len(cursor) <= 12
 }

@@ -74,7 +74,7 @@ var partnerMethods = []method{
 		Name: opAddPartnerPayout,
 		Summary: "Ask for the whole balance of the partner to be paid out: it takes no amount. No look-up finds " +
 			"one whose answer was lost.",
-		// It moves all there is, and nothing in it tells one request from another.
+		// It moves all there is, and nothing in it distinguishes one request from another.
 		Class: risky, Documented: partial,
 		Final: true,
 		Input: native.Fields{

@@ -10,7 +10,7 @@ import (
 )
 
 // walk is a reading of rates: those of the account's own directions, one after the other. A site has thousands of
-// others, and tells each one's rate by itself.
+// others, and reports each one's rate by itself.
 type walk struct {
 	// at is the direction whose turn it is, trips how many requests were made for those before it.
 	at, trips int
@@ -175,7 +175,7 @@ func (s settings) pairs() []pair {
 			getID:   configured.Text("currency_id_get"),
 			payment: currency, code: either(configured.Text("code"), currency),
 		}
-		// Without a number, and without both currencies, it takes the payment's options to say which direction is
+		// Without a number, and without both currencies, it takes the payment's options to choose which direction is
 		// meant.
 		if p.id != "" || p.giveID != "" && p.getID != "" {
 			all = append(all, p)

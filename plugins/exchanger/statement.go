@@ -124,7 +124,7 @@ func readStatement(t reply) (*abi.Step, error) {
 	return askStretch(t.call, t.account, at, list, read), nil
 }
 
-// stretch reads a list's part of a page. The step, if any, says why it cannot be told.
+// stretch reads a list's part of a page. The step, if any, has the reason that it cannot be read.
 func (l listing) stretch(t reply) (stretch, *abi.Step) {
 	// A key that may not ask for what a partner has done has a statement of orders alone.
 	if t.answer.failed() && l.operation != opGetExchanges && spelled(t.answer.text) == textNoMethod {
@@ -177,8 +177,8 @@ func (t reply) merged(at offsets, read string, last stretch) (*abi.Step, error) 
 	return t.answered(outcome), nil
 }
 
-// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be told because a
-// list's next one is on another page.
+// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be determined
+// because a list's next one is on another page.
 func newest(lists []stretch) int {
 	found := -1
 	for i, list := range lists {
@@ -239,7 +239,7 @@ func (l listing) entry(t reply, item jsontext.Value) (*abi.Transaction, string) 
 	return l.read(t, item, at)
 }
 
-// orderEntry is an order: what the site pays the merchant for it. Its status says whether it has.
+// orderEntry is an order: what the site pays the merchant for it. Its status states whether it has.
 func orderEntry(_ reply, item jsontext.Value, at int64) (*abi.Transaction, string) {
 	amount, why := entryMoney(item, "amount_get", ticker(item.Text("currency_code_get")))
 	if why != "" {

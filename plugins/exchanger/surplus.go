@@ -53,7 +53,7 @@ func readProofPair(t reply) (*abi.Step, error) {
 	return askCalculator(t, d, found[0], data), nil
 }
 
-// readProof reads what the calculator says of the payment's amount. A calculator that does not answer, or calculates
+// readProof reads what the calculator states of the payment's amount. A calculator that does not answer, or calculates
 // something else, is no quote.
 func readProof(t reply) (*abi.Step, error) {
 	data, err := jsontext.Parse([]byte(t.note))
@@ -75,7 +75,7 @@ func brokenState() error {
 	return &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
 }
 
-// attribute says what an order has beyond the amount that was asked for without commission. quoted is what the payer
+// attribute records what an order has beyond the amount that was asked for without commission. quoted is what the payer
 // gives by the site's own calculator, commission included: a surplus within it is the commission. Any other is no proof
 // that the order is this payment's.
 func attribute(outcome *abi.Outcome, surplus, quoted decimal.Decimal, payment *abi.Payment) {

@@ -54,7 +54,7 @@ func utc(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(utcMilliseconds)
 }
 
-// tell adds to an outcome what the answer says of the account; why says what of it cannot be read.
+// report adds an answer's entries about the account to an outcome; why is what of them cannot be read.
 func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:
@@ -67,7 +67,7 @@ func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	return ""
 }
 
-// unnamed says that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
+// unnamed states that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
 func unnamed(outcome *abi.Outcome, number string) {
 	if outcome.GetAlert() == "" {
 		outcome.Alert = "left out: PayGram's currency number " + number + ", which is not known"

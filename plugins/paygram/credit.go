@@ -57,7 +57,7 @@ var creditMethods = []method{
 		},
 	},
 	{
-		// Nothing says that clientUnique counts here.
+		// Nothing states that clientUnique counts here.
 		Name: "CreateRedEnvelope", Summary: "Put credit into an envelope that several users share.",
 		Class: risky, Documented: partial,
 		Open: true, Object: "envelope", Reference: &referenceForm, Extra: wire{reference: "invoiceCode"},

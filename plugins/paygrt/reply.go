@@ -87,7 +87,7 @@ var answered = []string{ //nolint:gochecknoglobals // a table
 	"merchant_id", "balance",
 }
 
-// twice tells whether an object has one of these members twice: readers differ in which of them counts.
+// twice reports whether an object has one of these members twice: readers differ in which of them counts.
 func twice(of jsontext.Value, names ...string) bool {
 	var seen uint
 	again := false
@@ -118,7 +118,7 @@ func completed(outcome *abi.Outcome, answer reply) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// isAmount tells the members that hold an amount. Paygrt's are texts; a number becomes one.
+// isAmount reports the members that hold an amount. Paygrt's are texts; a number becomes one.
 func isAmount(name string) bool {
 	return name == "balance" || name == "recharge_amount" || name == "remaining_balance"
 }

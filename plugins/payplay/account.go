@@ -13,7 +13,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// accountMethods tell what the company has, and what came and went.
+// accountMethods list what the company has, and what came and went.
 //
 //nolint:gochecknoglobals // a table
 var accountMethods = []method{
@@ -179,8 +179,8 @@ func interpretTransactions(call *abi.Call, account settings, _, body []byte) *ab
 	return step
 }
 
-// takesOut tells of each type of transaction that is known whether it takes money from the account. The document has
-// CRYPTO_INVOICE and WITHDRAWAL_EXTERNAL; the others are from the vendor's and WhitePay's documentation.
+// takesOut reports, of each type of transaction that is known, whether it takes money from the account. The document
+// has CRYPTO_INVOICE and WITHDRAWAL_EXTERNAL; the others are from the vendor's and WhitePay's documentation.
 //
 //nolint:gochecknoglobals // a table
 var takesOut = map[string]bool{

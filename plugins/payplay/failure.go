@@ -19,7 +19,7 @@ const (
 	sourceFilter   = "document: Show Orders List, filter external_order_id"
 )
 
-// pageNotFound is the text that a wrong slug or key is answered with, too: it does not say that an object is absent.
+// pageNotFound is the text that a wrong slug or key is answered with, too: it does not state that an object is absent.
 const pageNotFound = "Page not found"
 
 // codePageNotFound stands for that text.
@@ -92,7 +92,7 @@ var listRules = []fieldRule{ //nolint:gochecknoglobals // a table
 // creators are the operations that make something under a page's or a company's name.
 var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknoglobals // a table
 
-// finder is an operation about one object, for which a 404 says that it is not there.
+// finder is an operation about one object, for which a 404 states that it is not there.
 type finder struct {
 	operation string
 	notFound  abi.Meaning
@@ -167,7 +167,7 @@ func failureRules() []*abi.FailureRule {
 }
 
 // refused reads an answer that is not a success. Only a refusal in PayPlay's own words counts: the same status from
-// something in front of it says nothing of what became of the request. 429 alone speaks for itself.
+// something in front of it proves nothing about what became of the request. 429 alone speaks for itself.
 func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	status := strconv.FormatUint(uint64(response.GetStatus()), 10)
 	body, err := jsontext.Parse(response.GetBody())

@@ -13,7 +13,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// transactionMembers is a movement of coins. Its currency is a ticker in some answers, and an object with one in others.
+// transactionMembers is a movement of coins. Its currency is a ticker in some answers, an object with one in others.
 //
 //nolint:gochecknoglobals // a table
 var transactionMembers = native.Fields{
@@ -57,7 +57,7 @@ var orderMembers = native.Fields{
 	{Name: "transactions", Form: &native.List, Members: transactionMembers},
 }
 
-// metaMembers says where in a list an answer stands.
+// metaMembers is where in a list an answer stands.
 //
 //nolint:gochecknoglobals // a table
 var metaMembers = native.Fields{
@@ -347,7 +347,7 @@ type order struct {
 	// currency. receivedCurrency is empty where PayPlay does not name it.
 	received         decimal.Decimal
 	receivedCurrency string
-	// page is where the payer goes; empty where PayPlay does not say.
+	// page is where the payer goes; empty where PayPlay does not state it.
 	page string
 }
 
@@ -377,7 +377,7 @@ func readOrder(from jsontext.Value, asked string) (order, error) {
 	return o, nil
 }
 
-// matches tells an order that is not the one that was asked about.
+// matches returns an error for an order that is not the one that was asked about.
 func (o order) matches(call *abi.Call) error {
 	asked := expected(call)
 	switch {
@@ -434,7 +434,7 @@ func (o order) outcome() *abi.Outcome {
 }
 
 // money is what was received, as the host may compare it. Of an order that is complete and was paid in its own currency
-// nothing is said: after PayPlay's fee it would be taken for less than the amount.
+// nothing is stated: after PayPlay's fee it would be taken for less than the amount.
 func (o order) money(status abi.Status) *abi.Money {
 	complete := status == abi.Status_STATUS_SUCCEEDED
 	if o.received.Sign() <= 0 || !isCurrency(o.receivedCurrency) || complete && o.receivedCurrency == o.currency {

@@ -10,7 +10,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// rateMethods tell rates.
+// rateMethods read rates.
 //
 //nolint:gochecknoglobals // a table
 var rateMethods = []method{
@@ -66,7 +66,7 @@ func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.S
 	return askNext(&walk{rates: output, left: externals(call.GetQuery(), account)})
 }
 
-// faultOfRates says what is wrong with an object of rates; empty where nothing is.
+// faultOfRates states what is wrong with an object of rates; empty where nothing is.
 func faultOfRates(rates jsontext.Value) (why string) {
 	seen := make(map[string]bool)
 	rates.Each(func(pair string, rate jsontext.Value) {
@@ -117,7 +117,7 @@ func externals(query *abi.Query, account settings) []string {
 	return wanted
 }
 
-// walk is where the asking for rates stands: what /rates said, the rates that are known, and whose are still to be
+// walk is where the asking for rates stands: what /rates stated, the rates that are known, and whose are still to be
 // asked for.
 type walk struct {
 	rates []byte

@@ -17,7 +17,7 @@ type settings struct {
 	failureLink    string
 	// orderSecret is the secret that orders' webhooks are signed with.
 	orderSecret string
-	// outgoing tells of types of transactions beyond those that are known whether they take money from the account.
+	// outgoing reports, of types of transactions beyond those that are known, whether they take money from the account.
 	outgoing map[string]bool
 	// external are the currencies whose rates are asked for beside the one of USDT.
 	external []string

@@ -10,7 +10,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// accountAnswer tells of an account everything that can be told.
+// accountAnswer is an outcome with everything that an account can be asked for.
 func accountAnswer(change func(o *abi.Outcome)) *abi.Answer {
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 	outcome.Output = []byte(`{}`)

@@ -10,9 +10,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Coverage holds vectors and manifest against each other, and tells what does not fit: each operation is shown, each
-// secret is used and no other, steps stay within max_steps, and what goes in and comes out has the shape that the
-// schemas promise.
+// Coverage compares vectors and manifest, and returns what does not fit: each operation is shown, each secret is used
+// and no other, steps stay within max_steps, and what goes in and comes out has the shape that the schemas promise.
 func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vectors []*Vector) []string {
 	shown := &showing{
 		operations: make(map[string]bool), secrets: make(map[string]bool),
@@ -33,7 +32,7 @@ func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vector
 	return append(faults, shown.missing(manifest)...)
 }
 
-// showing is what vectors show: operations, uses of secrets, and which operations told something, by role of the
+// showing is what vectors show: operations, uses of secrets, and which operations reported entries, by role of the
 // account.
 type showing struct {
 	operations, secrets map[string]bool
@@ -106,7 +105,7 @@ func faultsOfRoles(manifest *abi.Manifest, call *abi.Call, moves []move) []strin
 	return faults
 }
 
-// faultsOfQuote demands that an accepted quote says what it quotes, and that every request on its way is one that
+// faultsOfQuote demands that an accepted quote states what it quotes, and that every request on its way is one that
 // changes nothing.
 func faultsOfQuote(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
 	payment := call.GetPayment()
@@ -127,7 +126,7 @@ func faultsOfQuote(manifest *abi.Manifest, call *abi.Call, moves []move) (faults
 }
 
 // faultsOfQuestion lists what is wrong with how a question about the account was answered: it performs nothing that may
-// change anything, and tells nothing that its operation is not asked for.
+// change anything, and reports nothing that its operation is not asked for.
 func faultsOfQuestion(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
 	roles := make(map[abi.Role]bool)
 	for _, action := range manifest.GetActions() {
@@ -156,7 +155,7 @@ func faultsOfQuestion(manifest *abi.Manifest, call *abi.Call, moves []move) (fau
 	return faults
 }
 
-// entriesOf counts what an outcome tells of the account.
+// entriesOf counts an outcome's entries about the account.
 func entriesOf(outcome *abi.Outcome) map[abi.Role]int {
 	return map[abi.Role]int{
 		abi.Role_ROLE_BALANCES: len(outcome.GetBalances()), abi.Role_ROLE_RATES: len(outcome.GetRates()),

@@ -226,7 +226,7 @@ type replyText struct {
 	Body        string `json:"body,omitempty"`
 }
 
-// newOutcomeText writes an outcome down. rule finds what the manifest says of a provider's code.
+// newOutcomeText writes an outcome down. rule finds what the manifest states of a provider's code.
 func newOutcomeText(outcome *abi.Outcome, rule func(code string) *abi.FailureRule) *outcomeText {
 	if outcome == nil {
 		return nil
