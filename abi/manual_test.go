@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//nolint:gochecknoglobals // a test's flag has to be known before any test runs
 var update = flag.Bool("update", false, "write the SDK's functions and methods into docs/plugins.md")
 
 const (
@@ -82,12 +81,13 @@ func rows(t *testing.T, folder string) []string {
 	return listed
 }
 
-// signature is a function as it is declared, without "func" and the receiver's name.
+// signature is a function as it is declared, without "func", the receiver's name and type parameters.
 func signature(t *testing.T, files *token.FileSet, f *doc.Func) string {
 	t.Helper()
 	var text strings.Builder
 	require.NoError(t, (&printer.Config{Mode: printer.RawFormat}).Fprint(&text, files, f.Decl.Type))
-	name, arguments := f.Name, strings.TrimPrefix(text.String(), "func")
+	withoutParameters := strings.NewReplacer("[Extra any]", "", "[Extra]", "")
+	name, arguments := f.Name, withoutParameters.Replace(strings.TrimPrefix(text.String(), "func"))
 	if f.Recv != "" {
 		receiver, _, _ := strings.Cut(strings.TrimPrefix(f.Recv, "*"), "[")
 		name = receiver + "." + name

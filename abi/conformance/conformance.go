@@ -1,4 +1,4 @@
-// Package conformance is the suite that every plugin passes, so that the router may rely on what the contract says.
+// Package conformance is the suite that every plugin passes, so that the router may rely on what the contract states.
 //
 // A plugin's test runs a Suite with its connector and the folder of its golden vectors, whose format package vector
 // documents. The suite writes the expected sections itself when the test runs with -update: read the difference before
@@ -60,18 +60,18 @@ func (s Suite) Test(t *testing.T) {
 		})
 	})
 	if s.Sandbox != nil {
-		t.Run("sandbox", func(t *testing.T) { s.testTwin(t, buildModule(t), loaded) })
+		t.Run("sandbox", func(t *testing.T) { s.testModule(t, buildModule(t), loaded) })
 	}
 	t.Run("coverage", func(t *testing.T) { report(t, vector.Coverage(t.Context(), native, manifest, loaded)) })
 }
 
-// TestTwin compares a module, in whatever language it is written, with the connector: it describes itself as that one
+// TestModule compares a module, in whatever language it is written, with the connector: it describes itself as that one
 // does, and answers to the byte what that one answers, to golden vectors and under attack. The module passes the suite
 // by itself besides.
-func (s Suite) TestTwin(t *testing.T, module []byte) {
+func (s Suite) TestModule(t *testing.T, module []byte) {
 	t.Helper()
 	loaded := load(t, s.Vectors)
-	t.Run("twin", func(t *testing.T) { s.testTwin(t, module, loaded) })
+	t.Run("same answers", func(t *testing.T) { s.testModule(t, module, loaded) })
 	t.Run("alone", func(t *testing.T) {
 		results, err := vector.Module(t.Context(), compile(t, s.Sandbox, module), loaded)
 		require.NoError(t, err)
@@ -81,8 +81,8 @@ func (s Suite) TestTwin(t *testing.T, module []byte) {
 	})
 }
 
-// testTwin makes every call of the vectors to the module, and compares its answers with the connector's.
-func (s Suite) testTwin(t *testing.T, module []byte, vectors []*vector.Vector) {
+// testModule makes every call of the vectors to the module, and compares its answers with the connector's.
+func (s Suite) testModule(t *testing.T, module []byte, vectors []*vector.Vector) {
 	t.Helper()
 	connector, manifest := vector.Native(s.Connector), s.Connector.Describe()
 	sandbox := vector.NewSandboxed(compile(t, s.Sandbox, module))

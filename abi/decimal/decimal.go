@@ -17,7 +17,7 @@ import (
 // with 18 decimals fits.
 const MaxDigits = 39
 
-// ErrSyntax tells text that is not a decimal of bounded size.
+// ErrSyntax reports text that is not a decimal of bounded size.
 var ErrSyntax = errors.New("not a decimal number")
 
 // Decimal is an amount. The zero value is 0. It is immutable, and safe for concurrent use.
@@ -31,7 +31,7 @@ type Decimal struct {
 func Parse(text string) (Decimal, error) {
 	if whole, rest := digits(text); rest == "" && len(whole) <= MaxDigits && whole != "" &&
 		(whole[0] != '0' || whole == "0") {
-		return Decimal{plain: text}, nil // as most are, and sooner told
+		return Decimal{plain: text}, nil // most are plain, and this is faster to find out
 	}
 	const longest = 2 * MaxDigits
 	if len(text) > longest {

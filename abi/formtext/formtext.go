@@ -38,7 +38,7 @@ func Escape(text string) string {
 	return encoded.String()
 }
 
-// unescape decodes a name or a value, and tells whether it was well encoded.
+// unescape decodes a name or a value, and reports whether it was well encoded.
 func unescape(text string) (string, bool) {
 	if !strings.ContainsAny(text, "%+") {
 		return text, true

@@ -19,8 +19,8 @@ import (
 // calls.
 //
 // An error that a method returns is a fault of the plugin or of the call, and becomes an abi.Error: return *Error to
-// choose its code. What a provider says, a refusal included, is an Outcome; a call that the provider cannot serve is a
-// Reject.
+// choose its code. What a provider states, a refusal included, is an Outcome; a call that the provider cannot serve is
+// a Reject.
 type Connector interface {
 	// Describe is asked once per module.
 	Describe() *abi.Manifest
@@ -28,7 +28,7 @@ type Connector interface {
 	Prepare(call *abi.Call) (*abi.Step, error)
 	// Interpret turns the response to a step's request into the next step. state is that step's Send.State.
 	Interpret(call *abi.Call, state []byte, response *abi.HttpResponse) (*abi.Step, error)
-	// Receive reads a provider's callback. It believes nothing: the host looks up or verifies what the receipt says.
+	// Receive reads a provider's callback. It believes nothing: the host looks up or verifies what the receipt states.
 	Receive(callback *abi.Callback) (*abi.Receipt, error)
 }
 

@@ -24,7 +24,7 @@ func Quoted(quote *abi.Quote) *abi.Step {
 	return Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Quote: quote})
 }
 
-// Rejected is the step for a well-formed refusal. The manifest's failure rules say what the code means.
+// Rejected is the step for a well-formed refusal. The manifest's failure rules give the code its meaning.
 func Rejected(code, message string) *abi.Step {
 	return Done(&abi.Outcome{
 		Verdict: abi.Verdict_VERDICT_REJECTED,
@@ -63,7 +63,7 @@ func PayTo(address, network string, amount *abi.Money, memo string) *abi.NextAct
 	}}}
 }
 
-// Instruct tells the payer what to do in the provider's words; url may be empty.
+// Instruct is what the payer has to do in the provider's words; url may be empty.
 func Instruct(text string, amount *abi.Money, url string) *abi.NextAction {
 	return &abi.NextAction{Action: &abi.NextAction_Instructions{Instructions: &abi.Instructions{
 		Text:   text,

@@ -11,7 +11,7 @@ func Literal(text string) *abi.Part {
 	return &abi.Part{Part: &abi.Part_Literal{Literal: text}}
 }
 
-// Text is somebody else's text: the host escapes it for its place.
+// Text is someone else's text: the host escapes it for its place.
 func Text(text string) *abi.Part {
 	return &abi.Part{Part: &abi.Part_Text{Text: text}}
 }

@@ -127,16 +127,16 @@ func (v Value) Exists() bool {
 	return is != 0 && is != null
 }
 
-// IsNull reports a member that is there, and null.
+// IsNull reports whether the member is there, and null.
 func (v Value) IsNull() bool { return v.node().kind == null }
 
-// IsObject tells an object.
+// IsObject reports whether the value is an object.
 func (v Value) IsObject() bool { return v.node().kind == object }
 
-// IsArray tells an array.
+// IsArray reports whether the value is an array.
 func (v Value) IsArray() bool { return v.node().kind == array }
 
-// IsString tells a string.
+// IsString reports whether the value is a string.
 func (v Value) IsString() bool { return v.node().kind == quote }
 
 // Text is a string's content, a number's digits as they were sent, "true" or "false"; and empty for all else. Bytes
@@ -330,7 +330,7 @@ func appendValue(to []byte, v Value) []byte {
 	return append(to, "null"...)
 }
 
-// appendString escapes what RFC 8259 section 7 says must be, and nothing else.
+// appendString escapes what RFC 8259 section 7 states must be, and nothing else.
 func appendString(to []byte, content string) []byte {
 	to = append(to, '"')
 	for i := range len(content) {

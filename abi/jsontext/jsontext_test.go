@@ -144,7 +144,7 @@ func TestWhatIsWrittenIsJSONWhateverTheText(t *testing.T) {
 	require.True(t, json.Valid(odd), string(odd))
 }
 
-// The standard library says what JSON is, up to the bound on nesting.
+// The standard library states what JSON is, up to the bound on nesting.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,{"b":null}]}`, `"\ud800"`, `"\ud83d\ude00\u00e9\/"`, `[`, `1.2.3`, "{\"a\":\xff}", "\"\xff\"",

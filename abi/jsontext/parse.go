@@ -169,7 +169,7 @@ func leaf(is kind, plain bool, start, end, self int) node {
 	return node{kind: is, plain: plain, start: int32(start), end: int32(end), next: int32(self + 1)}
 }
 
-// starts tells by its first byte what a value is; ordinary which bytes of a text stand for themselves and are ASCII.
+// starts reports by its first byte what a value is; ordinary which bytes of a text stand for themselves and are ASCII.
 //
 //nolint:gochecknoglobals // lookup tables
 var starts, ordinary = func() (is [256]kind, plain [256]bool) {
@@ -294,7 +294,7 @@ func figures(text string, at int) int {
 	return at
 }
 
-// content is what a text says: escapes resolved, bytes that are not UTF-8 and half surrogates replaced.
+// content is a string's text: escapes resolved, bytes that are not UTF-8 and half surrogates replaced.
 func (d *document) content(n node) string {
 	raw := d.text[n.start:n.end]
 	if n.plain {

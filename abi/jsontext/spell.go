@@ -31,7 +31,7 @@ func (v Value) Spell(isSpelt func(name string) bool) (text []byte, wrong string)
 	return append(text, sent[copied:whole.end]...), ""
 }
 
-// isName tells the name of a member from a string in a list: by the colon behind it.
+// isName distinguishes the name of a member from a string in a list: by the colon behind it.
 func (d *document) isName(n *node) bool {
 	if n.kind != quote {
 		return false

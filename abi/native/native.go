@@ -12,8 +12,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Method is an operation of the provider, as its API has it. Extra is what the plugin itself records about a method: how
-// its request is made, say.
+// Method is an operation of the provider, as its API has it. Extra is what the plugin itself records about a method,
+// such as how its request is made.
 type Method[Extra any] struct {
 	Name, Summary string
 	Class         abi.Idempotency

@@ -34,12 +34,13 @@ func Needed(manifest *abi.Manifest, rule *abi.FailureRule) bool {
 			return false
 		}
 		absence := rule.GetMeaning() == abi.Meaning_MEANING_NOT_FOUND && looksUpKeyed(manifest, o.GetName())
-		return Grave(o.GetIdempotency()) || absence
+		return HasSideEffects(o.GetIdempotency()) || absence
 	})
 }
 
-// Grave reports a class whose requests may have moved money, or told the payer. Unspecified counts as NONE.
-func Grave(class abi.Idempotency) bool {
+// HasSideEffects reports a class whose unanswered request may have moved money, or notified the payer. Unspecified
+// counts as NONE.
+func HasSideEffects(class abi.Idempotency) bool {
 	return class != abi.Idempotency_IDEMPOTENCY_SAFE && class != abi.Idempotency_IDEMPOTENCY_ABANDONABLE
 }
 
@@ -105,7 +106,7 @@ func spelled(member jsontext.Value) string {
 	return string(member.JSON()) // null, or an empty string in its quotes
 }
 
-// Weakness says why proofs prove too little; empty where they suffice. The body of a gateway's own refusal is often
+// Weakness states why proofs prove too little; empty where they suffice. The body of a gateway's own refusal is often
 // {"message": "Forbidden"}, so proofs name two members at least, or one below the top level.
 func Weakness(proofs []*abi.Proof) string {
 	var pointers []string

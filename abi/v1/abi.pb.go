@@ -22,8 +22,8 @@ import (
 //	_initialize()                      run once, before anything else
 //	payrouter_abi_v1()                 a marker, never called: the host reads the major version from its name
 //	abi_version() i32                  1
-//	alloc(size i32) ptr i32            room for inputs of up to size bytes, which the host may use for any number of calls;
-//	                                   it stands until alloc is called again
+//	alloc(size i32) ptr i32            room for inputs of up to size bytes, which the host may use for any number of
+//	                                   calls; it stands until alloc is called again
 //	describe(ptr i32, len i32) i64     nothing          -> Answer{manifest}
 //	prepare(ptr i32, len i32) i64      Call             -> Answer{step}
 //	interpret(ptr i32, len i32) i64    Interpretation   -> Answer{step}
@@ -31,8 +31,8 @@ import (
 //
 // and a memory named "memory". A call answers ptr<<32 | len of one encoded Answer, which stands until the next call.
 //
-// Amounts are decimal strings ("49.90"), never floating-point numbers, and always travel with a currency. Times are Unix
-// milliseconds, UTC. Every string is valid UTF-8. The file evolves by protobuf's rules only.
+// Amounts are decimal strings ("49.90"), never floating-point numbers, and always travel with a currency. Times are
+// Unix milliseconds, UTC. Every string is valid UTF-8. The file evolves by protobuf's rules only.
 
 // Kind is what a payment does.
 type Kind int32
@@ -81,7 +81,7 @@ func (x Kind) String() string {
 	return strconv.Itoa(int(x))
 }
 
-// Idempotency says what an unanswered call of an operation may have done.
+// Idempotency is what an unanswered call of an operation may have done.
 type Idempotency int32
 
 const (
@@ -91,9 +91,9 @@ const (
 	Idempotency_IDEMPOTENCY_SAFE Idempotency = 1
 	// The provider removes duplicates by our reference.
 	Idempotency_IDEMPOTENCY_KEYED Idempotency = 2
-	// At most an object that nobody can pay, because its link, address or code never left the provider and this router.
+	// At most an object that no one can pay, because its link, address or code never left the provider and this router.
 	Idempotency_IDEMPOTENCY_ABANDONABLE Idempotency = 3
-	// It may have moved money, or told the payer.
+	// It may have moved money, or notified the payer.
 	Idempotency_IDEMPOTENCY_NONE Idempotency = 4
 )
 
@@ -136,13 +136,13 @@ const (
 	Status_STATUS_UNSPECIFIED Status = 0
 	// The provider has it, and works on it without the payer.
 	Status_STATUS_PROCESSING Status = 1
-	// The payer has to do something: NextAction says what.
+	// The payer has to do something, which NextAction describes.
 	Status_STATUS_REQUIRES_ACTION Status = 2
 	Status_STATUS_SUCCEEDED       Status = 3
 	Status_STATUS_FAILED          Status = 4
 	Status_STATUS_CANCELED        Status = 5
 	Status_STATUS_EXPIRED         Status = 6
-	// The provider said something that the plugin cannot map to a status.
+	// The provider reports something that the plugin cannot map to a status.
 	Status_STATUS_UNKNOWN Status = 7
 )
 
@@ -184,7 +184,7 @@ func (x Status) String() string {
 	return strconv.Itoa(int(x))
 }
 
-// Verdict says how a provider took a request, before any question of the payment's status.
+// Verdict is how a provider took a request, apart from the payment's status.
 type Verdict int32
 
 const (
@@ -229,7 +229,8 @@ func (x Verdict) String() string {
 }
 
 // Meaning is what a provider's failure amounts to. The host believes it for the (operation, HTTP status, provider code)
-// that a manifest lists, and for nothing else; where money may have moved, only with a proof in the body (FailureRule.proofs).
+// that a manifest lists, and for nothing else; where money may have moved, only with a proof in the body
+// (FailureRule.proofs).
 type Meaning int32
 
 const (
@@ -296,16 +297,16 @@ const (
 	// Moves the payment on at the merchant's word.
 	Role_ROLE_CONFIRM Role = 4
 	Role_ROLE_UPDATE  Role = 5
-	// Says what a payment would cost, before there is one. Its operation is IDEMPOTENCY_SAFE, and so is every request on its way. The
+	// Prices a payment before it is created. Its operation is IDEMPOTENCY_SAFE, and so is every request on its way. The
 	// call's payment has no id, no payer and no texts; an accepted outcome has a quote, and no status.
 	Role_ROLE_QUOTE Role = 6
 	// Of the account, not of a payment (Manifest.actions); SAFE, all of them. What the account holds: Outcome.balances.
 	Role_ROLE_BALANCES Role = 7
-	// At what the provider exchanges: Outcome.rates.
+	// The provider's exchange rates: Outcome.rates.
 	Role_ROLE_RATES Role = 8
 	// What has happened to the account's money within Query's times: Outcome.transactions.
 	Role_ROLE_STATEMENT Role = 9
-	// What the provider offers, as Action.topic says: Outcome.items.
+	// What the provider offers, by Action.topic: Outcome.items.
 	Role_ROLE_CATALOG Role = 10
 )
 
@@ -353,7 +354,7 @@ func (x Role) String() string {
 	return strconv.Itoa(int(x))
 }
 
-// Documented says how far the provider's public documents cover an operation.
+// Documented is how far the provider's public documents cover an operation.
 type Documented int32
 
 const (
@@ -564,7 +565,7 @@ func (x Error_Code) String() string {
 	return strconv.Itoa(int(x))
 }
 
-// Manifest is everything the host knows of a plugin without calling it again.
+// Manifest is everything that the host knows of a plugin without another call.
 type Manifest struct {
 	unknownFields []byte
 	// Lower-case letters, digits and dashes: "paygram".
@@ -573,8 +574,8 @@ type Manifest struct {
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	// The provider's name as people write it: "PayGram".
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// Where the provider's API stands, without a trailing slash: "https://api.example.com". Empty where each account has a
-	// site of its own: then routing.yaml must name one.
+	// Where the provider's API stands, without a trailing slash: "https://api.example.com". Empty where each account has
+	// a site of its own: then routing.yaml must name one.
 	BaseUrl string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3" json:"baseUrl,omitempty"`
 	// Further hosts that a request may go to, beyond the base URL's: "files.example.com".
 	Hosts []string `protobuf:"bytes,5,rep,name=hosts,proto3" json:"hosts,omitempty"`
@@ -589,11 +590,12 @@ type Manifest struct {
 	Callback   *CallbackForm  `protobuf:"bytes,11,opt,name=callback,proto3" json:"callback,omitempty"`
 	// Most round trips that one call may take; 0 means 1.
 	MaxSteps uint32 `protobuf:"varint,12,opt,name=max_steps,json=maxSteps,proto3" json:"maxSteps,omitempty"`
-	// What the account itself can be asked, whatever its payments: balances, rates, statement and catalogs. One operation a role, and a
-	// topic where the role is ROLE_CATALOG.
+	// What the account itself can be asked, whatever its payments: balances, rates, statement and catalogs. One operation
+	// a role, and a topic where the role is ROLE_CATALOG.
 	Actions []*Action `protobuf:"bytes,13,rep,name=actions,proto3" json:"actions,omitempty"`
-	// What the body of each of the provider's own failures holds, as a sign that no server in front of it wrote the answer. A failure rule
-	// without proofs of its own has these. Empty where the provider's failures have no form of their own.
+	// What the body of each of the provider's own failures holds, as a sign that no server in front of it wrote the
+	// answer. A failure rule without proofs of its own has these. Empty where the provider's failures have no form of
+	// their own.
 	Envelope []*Proof `protobuf:"bytes,14,rep,name=envelope,proto3" json:"envelope,omitempty"`
 }
 
@@ -704,9 +706,11 @@ func (x *Manifest) GetEnvelope() []*Proof {
 // Proof is a member that an answer's body must hold. The body is JSON, of any media type.
 type Proof struct {
 	unknownFields []byte
-	// JSON pointer (RFC 6901): "/success", "/errors/wallet". The token "*" stands for any member of an object: "/errors/*".
+	// JSON pointer (RFC 6901): "/success", "/errors/wallet". The token "*" stands for any member of an object:
+	// "/errors/*".
 	Pointer string `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
-	// What may stand there: a string's content, a number as it is spelled, "true", "false" or "null". Empty means any value.
+	// What may stand there: a string's content, a number as it is spelled, "true", "false" or "null". Empty means any
+	// value.
 	Values []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
 }
 
@@ -765,7 +769,7 @@ func (x *Secret) GetOptional() bool {
 	return false
 }
 
-// Flow says how a plugin takes one kind of payment.
+// Flow is how a plugin takes one kind of payment.
 type Flow struct {
 	unknownFields []byte
 	Kind          Kind `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -880,8 +884,9 @@ type Action struct {
 	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	// Where ROLE_CATALOG, what is listed: "operators", "currencies", "directions", "wallets".
 	Topic string `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Where ROLE_CONFIRM, the statuses that a look-up has to report for the operation to make sense. The host looks the payment up first,
-	// and sends nothing where the provider reports another one. Empty means that the host sends it at once.
+	// Where ROLE_CONFIRM, the statuses that a look-up has to report for the operation to make sense. The host looks the
+	// payment up first, and sends nothing where the provider reports another one. Empty means that the host sends it at
+	// once.
 	From []Status `protobuf:"varint,4,rep,packed,name=from,proto3" json:"from,omitempty"`
 }
 
@@ -976,8 +981,9 @@ type Operation struct {
 	Paged bool `protobuf:"varint,11,opt,name=paged,proto3" json:"paged,omitempty"`
 	// Idempotency of an operation that depends on the account: the name of a boolean setting that makes it KEYED.
 	KeyedBySetting string `protobuf:"bytes,12,opt,name=keyed_by_setting,json=keyedBySetting,proto3" json:"keyedBySetting,omitempty"`
-	// The kind of object that the operation makes, and Outcome.provider_reference names: "voucher". One object of an account belongs to
-	// one payment or run. Empty means the operation's own name for a flow's create, and for any other operation that it makes none.
+	// The kind of object that the operation makes, and Outcome.provider_reference names: "voucher". One object of an
+	// account belongs to one payment or run. Empty means the operation's own name for a flow's create, and for any other
+	// operation that it makes none.
 	Object string `protobuf:"bytes,13,opt,name=object,proto3" json:"object,omitempty"`
 }
 
@@ -1120,11 +1126,12 @@ type FailureRule struct {
 	Code string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
 	// Where this is known from: the document and section, or "inferred".
 	Source string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
-	// What the host itself has to find in the answer's body before it believes the rule of a request that may have moved money
-	// (IDEMPOTENCY_KEYED and IDEMPOTENCY_NONE), or of a look-up about one. All of them hold. Empty means Manifest.envelope.
+	// What the host itself has to find in the answer's body before it believes the rule of a request that may have moved
+	// money (IDEMPOTENCY_KEYED and IDEMPOTENCY_NONE), or of a look-up about one. All of them hold. Empty means
+	// Manifest.envelope.
 	Proofs []*Proof `protobuf:"bytes,7,rep,name=proofs,proto3" json:"proofs,omitempty"`
-	// The provider gives this failure before it does anything: wrong credentials, a request that does not validate. It is final for the
-	// request that it answers, also where Operation.decline_is_final is false.
+	// The provider gives this failure before it does anything: wrong credentials, a request that does not validate. It is
+	// final for the request that it answers, also where Operation.decline_is_final is false.
 	Final bool `protobuf:"varint,8,opt,name=final,proto3" json:"final,omitempty"`
 }
 
@@ -1190,7 +1197,7 @@ func (x *FailureRule) GetFinal() bool {
 	return false
 }
 
-// CallbackForm says how the provider's callbacks reach the router.
+// CallbackForm is how the provider's callbacks reach the router.
 type CallbackForm struct {
 	unknownFields []byte
 	Supported     bool `protobuf:"varint,1,opt,name=supported,proto3" json:"supported,omitempty"`
@@ -1353,7 +1360,8 @@ func (x *Call) GetQuery() *Query {
 	return nil
 }
 
-// Query is what is asked of an account. A plugin passes over members that its provider knows nothing of: the host narrows what comes back.
+// Query is what is asked of an account. A plugin passes over members that its provider knows nothing of: the host
+// narrows what comes back.
 type Query struct {
 	unknownFields []byte
 	// Times in Unix milliseconds, from included, until not; 0 is open.
@@ -1768,7 +1776,8 @@ func (x *Send) GetOperation() string {
 	return ""
 }
 
-// Reject says that this plugin cannot make a request of the call. Nothing was sent, so another provider may be asked.
+// Reject reports that this plugin cannot make a request of the call. Nothing was sent, so another provider may be
+// asked.
 type Reject struct {
 	unknownFields []byte
 	// A canonical failure code: "unsupported", "invalid_request".
@@ -1881,7 +1890,8 @@ func (x *HttpRequest) GetSignatures() []*Signature {
 	return nil
 }
 
-// Part is a piece of a path, of a query value or of a header value. The host knows which is which and escapes accordingly.
+// Part is a piece of a path, of a query value or of a header value. The host knows which is which and escapes
+// accordingly.
 type Part struct {
 	unknownFields []byte
 	// Types that are assignable to Part:
@@ -1936,7 +1946,7 @@ type Part_Literal struct {
 }
 
 type Part_Text struct {
-	// Somebody's text, escaped for its place; in a path it is one segment or a piece of one.
+	// Someone else's text, escaped for its place; in a path it is one segment or a piece of one.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3,oneof"`
 }
 
@@ -2244,7 +2254,7 @@ type Outcome struct {
 	Status Status `protobuf:"varint,2,opt,name=status,proto3" json:"status,omitempty"`
 	// The provider's reference of the payment.
 	ProviderReference string `protobuf:"bytes,3,opt,name=provider_reference,json=providerReference,proto3" json:"providerReference,omitempty"`
-	// What the provider says the payment is for; empty where it does not say.
+	// The payment's amount in the provider's answer; empty where the answer has none.
 	Amount *Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
 	// What has been received.
 	Received   *Money      `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
@@ -2405,7 +2415,7 @@ func (x *Outcome) GetItems() []*Item {
 // Balance is what an account holds of one currency. Amounts may be below zero.
 type Balance struct {
 	unknownFields []byte
-	// What can be spent, and what is held back; empty where the provider does not say.
+	// What can be spent, and what is held back; empty where the answer has none.
 	Available *Money `protobuf:"bytes,1,opt,name=available,proto3" json:"available,omitempty"`
 	Held      *Money `protobuf:"bytes,2,opt,name=held,proto3" json:"held,omitempty"`
 	// The provider's name of the wallet, where the account has several of one currency.
@@ -2589,21 +2599,22 @@ func (x *Item) GetBounds() []*Bound {
 	return nil
 }
 
-// Quote is what a payment would come to. The plugin copies what the provider says, and reckons nothing but sums and differences in one
-// currency: comparing is the host's.
+// Quote is what a payment would come to. The plugin copies the provider's figures, and computes nothing but sums and
+// differences in one currency: comparing is the host's.
 type Quote struct {
 	unknownFields []byte
 	// What leaves whoever pays, all fees included: the payer of a collect, the merchant of a payout.
 	Pays *Money `protobuf:"bytes,1,opt,name=pays,proto3" json:"pays,omitempty"`
 	// What reaches whoever is paid, after all fees.
 	Gets *Money `protobuf:"bytes,2,opt,name=gets,proto3" json:"gets,omitempty"`
-	// The rate before fees, where pays and gets are in different currencies: so much of the one is exchanged for so much of the other.
+	// The rate before fees, where pays and gets are in different currencies: so much of the one is exchanged for so much
+	// of the other.
 	Rate *Rate `protobuf:"bytes,3,opt,name=rate,proto3" json:"rate,omitempty"`
-	// The fees that lie between, each in its own currency; empty where the provider does not tell them from the rate.
+	// The fees that lie between, each in its own currency; empty where the provider does not separate them from the rate.
 	Fees []*Money `protobuf:"bytes,4,rep,name=fees,proto3" json:"fees,omitempty"`
 	// What amounts the provider takes, in the currencies of pays and gets.
 	Bounds []*Bound `protobuf:"bytes,5,rep,name=bounds,proto3" json:"bounds,omitempty"`
-	// Until when it holds, in Unix milliseconds; 0 where the provider does not say.
+	// Until when it holds, in Unix milliseconds; 0 where the answer has no time.
 	ExpiresMs int64 `protobuf:"varint,6,opt,name=expires_ms,json=expiresMs,proto3" json:"expiresMs,omitempty"`
 }
 
@@ -2875,7 +2886,7 @@ type Failure struct {
 	unknownFields []byte
 	// The provider's code; where a provider has none, its stable text.
 	ProviderCode string `protobuf:"bytes,1,opt,name=provider_code,json=providerCode,proto3" json:"providerCode,omitempty"`
-	// What the provider said, for people.
+	// The provider's message, for people.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 }
 
@@ -2977,9 +2988,9 @@ type Receipt struct {
 	// Where SIGNED: what to compute, and what it must equal.
 	Signature      *Signature `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
 	SignatureValue string     `protobuf:"bytes,5,opt,name=signature_value,json=signatureValue,proto3" json:"signatureValue,omitempty"`
-	// What it says, once trusted.
+	// What it reports, once trusted.
 	Outcome *Outcome `protobuf:"bytes,6,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	// Tells a repetition from a new one.
+	// Distinguishes a repetition from a new one.
 	DedupeKey string `protobuf:"bytes,7,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupeKey,omitempty"`
 	// The exact reply that the provider expects.
 	Reply *CallbackReply `protobuf:"bytes,8,opt,name=reply,proto3" json:"reply,omitempty"`

@@ -3,7 +3,7 @@
 package abiv1
 
 // FailureCodes is the closed list of the canonical failure codes. True stands for a reason that every provider would
-// give, false for one of a single provider's or account's, unless a failure rule says otherwise.
+// give, false for one of a single provider's or account's, unless a failure rule states otherwise.
 //
 //nolint:gochecknoglobals // a lookup table
 var FailureCodes = map[string]bool{
@@ -25,7 +25,7 @@ var FailureCodes = map[string]bool{
 	"declined":              true,
 }
 
-// Matches tells whether the rule is about a failure of an operation, with the HTTP status of the answer and the
+// Matches reports whether the rule is about a failure of an operation, with the HTTP status of the answer and the
 // provider's own code for it. What a rule leaves out holds for all; but without a code it needs a status, so that no
 // rule takes every failure.
 func (m *FailureRule) Matches(operation string, httpStatus uint32, code string) bool {

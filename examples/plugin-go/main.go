@@ -159,7 +159,7 @@ func interpretPayment(call *abi.Call, body jsontext.Value) *abi.Step {
 		outcome.NextAction = guest.PayTo("addr-"+outcome.GetProviderReference(), "EXA", outcome.GetAmount(), "")
 	case abi.Status_STATUS_FAILED:
 		outcome.Failure = &abi.Failure{ProviderCode: "failed", Message: body.Text("reason")}
-	default: // the rest says it all
+	default: // the rest needs nothing more
 	}
 	if call.GetPayment() == nil {
 		outcome.Output = body.JSON()

@@ -20,7 +20,7 @@ func TestTheExampleInRustIsThisOnesTwin(t *testing.T) {
 		t.Skip("it compiles and attacks a module twice")
 	}
 	suite := conformance.Suite{Connector: connector{}, Vectors: "testdata", Sandbox: wasmtest.Sandbox(t)}
-	suite.TestTwin(t, rustModule(t))
+	suite.TestModule(t, rustModule(t))
 }
 
 // noCompiler is how the build script ends where no Rust compiler knows WebAssembly.

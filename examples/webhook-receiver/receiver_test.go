@@ -16,7 +16,8 @@ const secret = "whsec_bWFkZS11cC1mb3ItdGVzdHMtb25seS0zMi1ieXRlcw=="
 
 func body(sequence int, status string) string {
 	return fmt.Sprintf(`{"type":"payment.%s","timestamp":"2026-03-01T12:00:00Z","data":{"sequence":%d,"cause":"answer",
-		"payment":{"id":"pay_1","status":"%s","amount":"49.90","currency":"EUR","reference":"order-1"}}}`, status, sequence, status)
+		"payment":{"id":"pay_1","status":"%s","amount":"49.90","currency":"EUR","reference":"order-1"}}}`,
+		status, sequence, status)
 }
 
 // send signs a message with a secret, as of a time, and may spoil it then.

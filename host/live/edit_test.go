@@ -202,7 +202,7 @@ func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 	require.Same(t, line, h.manager.Fleet().Accounts["paygram-eu"].Egress, "an edit of the rules")
 	put(strings.Replace(h.one("second"), "user_cli_id: shop", "user_cli_id: other", 1))
 	require.Same(t, line, h.manager.Fleet().Accounts["paygram-eu"].Egress, "an edit of settings that the plugin reads")
-	require.NoError(t, h.manager.Adopt(t.Context(), shelfOf(t, "paygram").ActiveSet()))
+	require.NoError(t, h.manager.Adopt(t.Context(), registryOf(t, "paygram").ActiveSet()))
 	require.Same(t, line, h.manager.Fleet().Accounts["paygram-eu"].Egress, "a swap of the plugin")
 	for _, change := range []string{
 		"    timeout: 3s\n", "    breaker: {failures: 1}\n", "    retry: {tries: 1}\n",
@@ -219,7 +219,7 @@ func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 func TestPluginsAndTheFileChangeTogether(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{})
-	err := h.manager.Adopt(t.Context(), shelfOf(t, "cryptogram").ActiveSet())
+	err := h.manager.Adopt(t.Context(), registryOf(t, "cryptogram").ActiveSet())
 	require.ErrorContains(t, err, `there is no plugin "paygram"`)
 	require.Equal(t, "first", h.rule())
 
@@ -229,7 +229,7 @@ func TestPluginsAndTheFileChangeTogether(t *testing.T) {
     settings: {wallets: [btc], title: Shop, redirect: "https://shop.example"}
 `))
 	h.pending(`there is no plugin "cryptogram"`)
-	require.NoError(t, h.manager.Adopt(t.Context(), shelfOf(t, "paygram", "cryptogram").ActiveSet()))
+	require.NoError(t, h.manager.Adopt(t.Context(), registryOf(t, "paygram", "cryptogram").ActiveSet()))
 	require.Equal(t, "second", h.rule())
 	require.Nil(t, h.manager.Status().Pending)
 	require.Equal(t, 1, h.manager.Status().Fleets)

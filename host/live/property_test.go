@@ -22,7 +22,7 @@ import (
 func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	t.Parallel()
 	h := build(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
-	shelves := []*plugin.Registry{shelfOf(t, "paygram"), shelfOf(t, "paygram")}
+	shelves := []*plugin.Registry{registryOf(t, "paygram"), registryOf(t, "paygram")}
 	tale := &tale{}
 	tale.change(func() string { return h.manager.Status().Active.Version })
 	stop := make(chan struct{})

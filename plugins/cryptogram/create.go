@@ -50,7 +50,7 @@ func prepareCreate(call *abi.Call, account settings) *abi.Step {
 	return request("POST", guest.Literal(collection)).JSON(body.JSON()).Send(nil)
 }
 
-// checkoutOf is the checkout that a call asks for, or the reject that says why there is none.
+// checkoutOf is the checkout that a call asks for, or the reject with the reason that there is none.
 func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
 	read, page := checkoutOfPayment, pageOfPayment
 	if call.GetPayment() == nil {
@@ -176,7 +176,7 @@ func readOptions(data []byte) (options, *abi.Step) {
 const optionsField = "/provider_options/cryptogram"
 
 // mark is the query parameter of redirect that carries our reference. Cryptogram has no field for it, and no list; but
-// it echoes redirect, so that a payment which a notification names can be told.
+// it echoes redirect, so that the payment which a notification names can be recognized.
 const mark = "payrouter_reference"
 
 // marked adds our reference to a redirect, before a fragment.

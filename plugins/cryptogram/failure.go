@@ -74,7 +74,7 @@ func failureRules() []*abi.FailureRule {
 }
 
 // refused reads an answer without a payment in it. Only a refusal in Cryptogram's own words counts: the same status
-// from something in front of it says nothing of what became of the request. 429 alone speaks for itself.
+// from something in front of it proves nothing about what became of the request. 429 alone speaks for itself.
 func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	status := strconv.FormatUint(uint64(response.GetStatus()), 10)
 	body, err := jsontext.Parse(response.GetBody())

@@ -101,7 +101,7 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzReceive holds whatever anybody may send as a notification to the contract.
+// FuzzReceive holds whatever anyone may send as a notification to the contract.
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte(`{"resource":"CommercePayment","id":"6d8eefdb-7e06-47e9-bcc9-7aa320c3aa82"}`))
 	f.Add([]byte(`{"resource":"CommercePayment","id":7}`))

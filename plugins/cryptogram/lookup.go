@@ -41,7 +41,7 @@ func prepareUpdate(call *abi.Call, _ settings) *abi.Step {
 		}
 		return guest.Reject("invalid_request", page, "the page that the payer is sent back to has to be an http(s) URL")
 	}
-	// A new redirect has to carry the mark that the old one had: it is how the payment is told.
+	// A new redirect has to carry the mark that the old one had: it is how the payment is recognized.
 	fields["redirect"] = marked(fields["redirect"], call.GetCreateReference())
 	body, changed := jsontext.NewObject(), false
 	for _, name := range changeable {
@@ -106,7 +106,7 @@ func idOf(call *abi.Call) (string, *abi.Step) {
 	return id, nil
 }
 
-// isID tells text that may stand for an id in a path: ids come in by notifications that anybody can send.
+// isID reports whether a text may stand for an id in a path: ids come in by notifications that anyone can send.
 func isID(text string) bool {
 	if text == "" || len(text) > 64 {
 		return false

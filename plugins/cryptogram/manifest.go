@@ -44,13 +44,17 @@ func collect() *abi.Flow {
 	}
 }
 
-// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not say which it
+// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not state which it
 // takes; one that it does not take it refuses.
 const fiat = `
-AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP
-CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD
-JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
-NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP ` +
+	`CNY COP CRC CUP
+CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD ` +
+	`IRR ISK JMD JOD
+JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN ` +
+	`MYR MZN NAD NGN
+NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP ` +
+	`STN SVC SYP SZL
 THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG`
 
 func createOperation() *abi.Operation {
@@ -162,8 +166,8 @@ const walletsOutput = `{
     "description": "Names by identifier."}}
 }`
 
-// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody
-// needs.
+// What an answer is not checked for is only described: a payment does not fail for the form of a member that is not
+// needed.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldDate   = `{"description": "A date like 2025-02-21T13:01:12.000000Z, or null."}`
@@ -197,7 +201,8 @@ const paymentOutput = `{
         "status": {"type": "string", "examples": ["pending", "completed", "canceled"]},
         "value": {"type": "string", "description": "What is expected, in the wallet's currency."},
         "price": ` + toldAmount + `,
-        "received": {"description": "What has come, in the wallet's currency: an amount, as a text; missing or null before anything has."},
+        "received": {"description": "What has come, in the wallet's currency: an amount, as a text; missing or ` +
+	`null before anything has."},
         "received_price": ` + toldAmount + `,
         "address": ` + toldText + `,
         "completed_at": ` + toldDate + `,

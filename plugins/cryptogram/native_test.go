@@ -125,7 +125,7 @@ func TestAnswersThatContradictThemselvesAreUnreadable(t *testing.T) {
 	}
 }
 
-// The catalog is the document's table, and nobody is asked for it.
+// The catalog is the document's table, and no one is asked for it.
 func TestWalletsAreTheDocuments(t *testing.T) {
 	t.Parallel()
 	require.Len(t, manifest().GetActions(), 1)

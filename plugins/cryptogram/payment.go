@@ -23,8 +23,8 @@ type payment struct {
 	// expires is in Unix milliseconds.
 	expires     int64
 	transaction transaction
-	// said is all of it.
-	said jsontext.Value
+	// whole is all of it.
+	whole jsontext.Value
 }
 
 // transaction is the payer's part of a payment; the zero value until a wallet is chosen.
@@ -36,7 +36,7 @@ type transaction struct {
 	// value and received are in the wallet's currency.
 	value    decimal.Decimal
 	received decimal.Decimal
-	// price and receivedPrice are the same in the payment's currency; hasPrice tells that Cryptogram gave both.
+	// price and receivedPrice are the same in the payment's currency; hasPrice reports that Cryptogram sent both.
 	price         decimal.Decimal
 	receivedPrice decimal.Decimal
 	hasPrice      bool
@@ -74,7 +74,8 @@ func interpret(call *abi.Call, account settings, response *abi.HttpResponse) *ab
 	return answer.done(call, account)
 }
 
-// created tells the statuses of an answer with a payment in it: the document has 201 for a create and 200 for the rest.
+// created reports whether a status is that of an answer with a payment in it: the document has 201 for a create and 200
+// for the rest.
 func created(status uint32) bool {
 	return status == 200 || status == 201
 }
@@ -85,7 +86,7 @@ func (p payment) done(call *abi.Call, account settings) *abi.Step {
 	if call.GetPayment() != nil {
 		return guest.Done(outcome)
 	}
-	output, wrong := p.said.Spell(isAmount)
+	output, wrong := p.whole.Spell(isAmount)
 	if wrong != "" {
 		return guest.Unreadable("the answer's " + wrong + " is not an amount")
 	}
@@ -93,7 +94,7 @@ func (p payment) done(call *abi.Call, account settings) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// isAmount tells the members that hold an amount: numbers in Cryptogram's answers, text in ours.
+// isAmount reports the members that hold an amount: numbers in Cryptogram's answers, text in ours.
 func isAmount(name string) bool {
 	switch name {
 	case "amount", "value", "price", "received", "received_price":
@@ -135,8 +136,8 @@ func (t transaction) money() *abi.Money {
 	return nil
 }
 
-// misfit says why what was received is no proof that the payment was made: a transaction is priced in its payment's own
-// currency, and money in another is not that payment's amount, whatever the number.
+// misfit states why what was received is no proof that the payment was made: a transaction is priced in its payment's
+// own currency, and money in another is not that payment's amount, whatever the number.
 func (p payment) misfit() string {
 	if p.transaction.currency == "" || p.transaction.currency == p.currency {
 		return ""
@@ -144,7 +145,7 @@ func (p payment) misfit() string {
 	return "Cryptogram reports the transaction in " + p.transaction.currency + ", and the payment is in " + p.currency
 }
 
-// matches tells an answer about another payment than was asked about.
+// matches returns an error for an answer about another payment than was asked about.
 func (p payment) matches(call *abi.Call) error {
 	amount, currency, id, reference := expected(call)
 	if id != "" && !strings.EqualFold(id, p.id) {
@@ -192,7 +193,7 @@ func readPayment(body []byte, asked string) (payment, error) {
 		currency: from.Text("currency"),
 		redirect: from.Text("redirect"),
 		url:      from.Text("url"),
-		said:     from,
+		whole:    from,
 	}
 	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
@@ -244,7 +245,7 @@ func readTransaction(from jsontext.Value, amount string) (transaction, error) {
 	return t, nil
 }
 
-// twice tells whether an object has one of these members twice: readers differ in which of them counts.
+// twice reports whether an object has one of these members twice: readers differ in which of them counts.
 func twice(of jsontext.Value, names ...string) bool {
 	var seen uint
 	again := false
@@ -257,12 +258,12 @@ func twice(of jsontext.Value, names ...string) bool {
 	return again
 }
 
-// isTicker tells a coin's code.
+// isTicker reports whether a text is a coin's code.
 func isTicker(text string) bool {
 	return len(text) >= 2 && len(text) <= 16 && strings.Trim(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// isCurrency tells a code as ISO 4217 has them.
+// isCurrency reports whether a text is a code as ISO 4217 has them.
 func isCurrency(text string) bool {
 	return len(text) == 3 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }

@@ -19,9 +19,9 @@ type settings struct {
 	description string
 	message     string
 	redirect    string
-	// lifetime is how long a payer has, where the payment does not say.
+	// lifetime is how long a payer has, where the payment does not state it.
 	lifetime time.Duration
-	// grace is how long after its expiry a payment that nobody began to pay is still asked about.
+	// grace is how long after its expiry a payment that no one began to pay is still asked about.
 	grace time.Duration
 }
 
@@ -38,11 +38,13 @@ const settingsSchema = `{
     "message": {"type": "string", "minLength": 1, "default": "Thank you for your payment.",
       "description": "Shown to the payer after payment."},
     "redirect": {"type": "string", "pattern": "^https?://",
-      "description": "Where the payer goes after payment where the payment has no return_url. Without it, return_url is required."},
+      "description": "Where the payer goes after payment where the payment has no return_url. Without it, ` +
+	`return_url is required."},
     "expire_hours": {"type": "integer", "minimum": 1, "maximum": 8760, "default": 24,
       "description": "How long a payer has where the payment has no expires_at."},
     "expiry_grace_minutes": {"type": "integer", "minimum": 0, "maximum": 10080, "default": 0,
-      "description": "How long after its expiry an untouched payment still counts as processing: for a clock that differs from Cryptogram's."}
+      "description": "How long after its expiry an untouched payment still counts as processing: for a clock that ` +
+	`differs from Cryptogram's."}
   }
 }`
 

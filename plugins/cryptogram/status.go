@@ -5,7 +5,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// funds says how much of what a payer was asked for has come in.
+// funds is how much of what a payer was asked for has come in.
 type funds uint8
 
 const (
@@ -56,7 +56,7 @@ var readings = map[situation]reading{ //nolint:gochecknoglobals // a table
 }
 
 // assess is what a payment's state means at a time, in Unix milliseconds. Within the grace after its expiry it is
-// waited for, but nobody is sent to pay it.
+// waited for, but no one is sent to pay it.
 func assess(p payment, now, grace int64) reading {
 	found, known := readings[situation{p.transaction.status, p.transaction.funds()}]
 	if !known {

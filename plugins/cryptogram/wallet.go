@@ -15,7 +15,7 @@ type wallet struct {
 	ticker  string
 	network string
 	// prefix is what an address on that network starts with; empty where forms vary. Where an address has another, the
-	// network is not told: coins sent on the wrong one are lost.
+	// network is not reported: coins sent on the wrong one are lost.
 	prefix string
 }
 

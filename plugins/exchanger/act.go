@@ -9,8 +9,7 @@ import (
 
 // act is a way to move an order by the API.
 type act struct {
-	// The member of api_actions that says how it is done here, and the code of an order where it is not done by the
-	// API.
+	// The member of api_actions that states how it is done here, and the code of an order where it is not done by the API.
 	member, refused string
 	// Statuses of an order that it still makes sense for.
 	from []abi.Status
@@ -24,7 +23,7 @@ var acts = map[string]act{ //nolint:gochecknoglobals // a table
 	opPayBid: {"pay", codeNoPay, []abi.Status{abi.Status_STATUS_REQUIRES_ACTION}},
 }
 
-// prepareAct starts with a look at the order: the methods work only where its api_actions say so, and answer of an
+// prepareAct starts with a look at the order: the methods work only where its api_actions list them, and answer of an
 // order that is past them as if it did not exist.
 func prepareAct(call *abi.Call, account settings) (*abi.Step, error) {
 	id := call.GetProviderReference()
@@ -35,7 +34,7 @@ func prepareAct(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readCheck moves the order if it can be moved, and is done if it need not be.
-func readCheck(t turn) (*abi.Step, error) {
+func readCheck(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -60,7 +59,7 @@ func readCheck(t turn) (*abi.Step, error) {
 }
 
 // readAct looks at the order again: the method answers a bare word, "success" on some sites and the status on others.
-func readAct(t turn) (*abi.Step, error) {
+func readAct(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}

@@ -43,7 +43,10 @@ var bidMembers = native.Fields{
 	{Name: "amount_get", Form: &sum},
 	{Name: "course_give", Form: &sum},
 	{Name: "course_get", Form: &sum},
-	{Name: "api_actions", Form: &word, Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how."},
+	{
+		Name: "api_actions", Form: &word,
+		Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how.",
+	},
 }
 
 // listFields choose what a list shows.
@@ -77,7 +80,10 @@ var exchangeMembers = native.Fields{
 	{Name: "course_get", Form: &sum},
 	{Name: "amount_give", Form: &sum},
 	{Name: "amount_get", Form: &sum},
-	{Name: "exchange_success", Form: &word, Note: "Not to be relied on: documented as 0 for executed, and sites disagree."},
+	{
+		Name: "exchange_success", Form: &word,
+		Note: "Not to be relied on: documented as 0 for executed, and sites disagree.",
+	},
 	{Name: "user_hash", Form: &word},
 	{Name: "user_ip", Form: &word},
 	{Name: "status", Form: &word},
@@ -90,7 +96,7 @@ var exchangeMembers = native.Fields{
 var bidMethods = []method{
 	{
 		Name: opCreateBid, Summary: "Make an exchange order: the payer gives, the site pays the merchant.",
-		// The site tells the payer of the order, and the check for duplicates has no unique index behind it.
+		// The site notifies the payer of the order, and the check for duplicates has no unique index behind it.
 		Class: risky, Documented: partial, SettleAfterMs: settleAfter,
 		Final: true, Extra: wire{custom: true},
 		Reference: &abi.ReferenceForm{Alphabet: referenceAlphabet, Length: referenceLength},
@@ -139,13 +145,15 @@ var bidMethods = []method{
 			},
 			historyField, limitField, offsetField,
 		},
-		Output: slices.Concat(native.Fields{{Name: "api_id", Form: &word, Note: "Our number; 0 where there is none."}}, exchangeMembers),
+		Output: slices.Concat(native.Fields{
+			{Name: "api_id", Form: &word, Note: "Our number; 0 where there is none."},
+		}, exchangeMembers),
 	},
 }
 
-// bidOf ends a call with what an order's description says of the payment. An order for more than was asked for is no
+// bidOf ends a call with what an order's description states of the payment. An order for more than was asked for is no
 // proof by itself: the site's calculator is asked what a commission would be.
-func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
+func bidOf(t reply, data jsontext.Value) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
 	switch {
 	case err != nil:
@@ -158,8 +166,8 @@ func bidOf(t turn, data jsontext.Value) (*abi.Step, error) {
 	return guest.Done(outcome), nil
 }
 
-// bidQuoted ends a call with an order of which the calculator has said what the payer gives, commission included.
-func bidQuoted(t turn, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, error) {
+// bidQuoted ends a call with an order of which the calculator has stated what the payer gives, commission included.
+func bidQuoted(t reply, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, error) {
 	outcome, surplus, why, err := described(t, data)
 	switch {
 	case err != nil:
@@ -171,9 +179,10 @@ func bidQuoted(t turn, data jsontext.Value, quoted decimal.Decimal) (*abi.Step, 
 	return guest.Done(outcome), nil
 }
 
-// described is what an order's description says; why says why it cannot be this payment's order. surplus is what the
-// order has beyond an amount without commission: whether that is the commission the description does not say.
-func described(t turn, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
+// described is what an order's description states; why is the reason that it cannot be this payment's order. surplus is
+// what the order has beyond an amount without commission: whether that is the commission the description does not
+// state.
+func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
 	id := data.Text("id")
 	if !isID(id) || data.Text("status") == "" {
 		return nil, surplus, "the answer describes no order", nil
@@ -195,13 +204,13 @@ func described(t turn, data jsontext.Value) (outcome *abi.Outcome, surplus decim
 	return outcome, surplus, "", nil
 }
 
-// isID tells an order's number.
+// isID reports whether a text is an order's number.
 func isID(text string) bool {
 	return isDigits(text) && len(text) <= 20 && strings.Trim(text, "0") != ""
 }
 
 // settle puts the status, and what goes with it.
-func settle(outcome *abi.Outcome, status string, t turn) {
+func settle(outcome *abi.Outcome, status string, t reply) {
 	var age int64
 	if sent := t.call.GetSentMs(); sent > 0 {
 		age = t.call.GetNowMs() - sent
@@ -213,9 +222,9 @@ func settle(outcome *abi.Outcome, status string, t turn) {
 	}
 }
 
-// price puts the amounts, and tells why they cannot be this payment's. An order that is worth less than what was asked
-// for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what an
-// order has beyond an amount that was asked for without commission.
+// price puts the amounts, and returns why they cannot be this payment's. An order that is worth less than what was
+// asked for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what
+// an order has beyond an amount that was asked for without commission.
 func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
 	by action,
 ) (surplus decimal.Decimal, why string) {
@@ -226,19 +235,19 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 	if !strings.EqualFold(data.Text("currency_code_"+side), code) {
 		return surplus, "the order is in another currency"
 	}
-	said, ok := number(data.Get("amount_"+side), payment.GetAmount())
+	worth, ok := number(data.Get("amount_"+side), payment.GetAmount())
 	asked, err := decimal.Parse(payment.GetAmount())
 	if !ok || err != nil {
 		return surplus, "the order has no amount"
 	}
-	outcome.Amount = guest.Money(said.String(), payment.GetCurrency())
-	difference := said.Sub(asked)
+	outcome.Amount = guest.Money(worth.String(), payment.GetCurrency())
+	difference := worth.Sub(asked)
 	if difference.Sign() != 0 && over(outcome) {
 		outcome.Amount = nil // what an order was for that came to nothing is no matter
 		return surplus, ""
 	}
 	if difference.Sign() < 0 {
-		short(outcome, said, payment)
+		short(outcome, worth, payment)
 	}
 	if difference.Sign() > 0 && by == giveNet {
 		return difference, ""
@@ -252,13 +261,13 @@ func over(outcome *abi.Outcome) bool {
 }
 
 // short holds back an order that is worth too little.
-func short(outcome *abi.Outcome, said decimal.Decimal, payment *abi.Payment) {
+func short(outcome *abi.Outcome, worth decimal.Decimal, payment *abi.Payment) {
 	outcome.Status = abi.Status_STATUS_PROCESSING
-	outcome.Alert = "the order is worth " + said.String() + " where " + payment.GetAmount() + " " +
+	outcome.Alert = "the order is worth " + worth.String() + " where " + payment.GetAmount() + " " +
 		payment.GetCurrency() + " were asked for"
 }
 
-// show tells the payer how to pay. api_actions.pay is "api", "disabled" or a page; the order's own page is the last
+// show describes how the payer pays. api_actions.pay is "api", "disabled" or a page; the order's own page is the last
 // resort.
 func show(outcome *abi.Outcome, data jsontext.Value) {
 	actions := data.Get("api_actions")
@@ -271,7 +280,7 @@ func show(outcome *abi.Outcome, data jsontext.Value) {
 	switch pay := actions.Text("pay"); {
 	case isPage(pay):
 		outcome.NextAction = guest.RedirectTo(pay)
-	// Elsewhere the address is an account or a card, and the instruction says what to do with it.
+	// Elsewhere the address is an account or a card, and the instruction states what to do with it.
 	case address != "" && amount != nil && (actions.Text("type") == "address" || instruction == ""):
 		outcome.NextAction = guest.PayTo(address, data.Text("psys_give"), amount, actions.Text("dest_tag"))
 	case instruction != "":
@@ -283,7 +292,7 @@ func show(outcome *abi.Outcome, data jsontext.Value) {
 	}
 }
 
-// payAmount is what the payer has to send, in the currency that the payer gives; nil where the site does not say.
+// payAmount is what the payer has to send, in the currency that the payer gives; nil where the site does not state it.
 func payAmount(data jsontext.Value) *abi.Money {
 	amount, ok := number(data.Get("api_actions", "pay_amount"))
 	if !ok {

@@ -38,7 +38,11 @@ func infoCall(by string) *abi.Call {
 
 func TestPrice(t *testing.T) {
 	t.Parallel()
-	const succeeded, processing, canceled = abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_PROCESSING, abi.Status_STATUS_CANCELED
+	const (
+		succeeded  = abi.Status_STATUS_SUCCEEDED
+		processing = abi.Status_STATUS_PROCESSING
+		canceled   = abi.Status_STATUS_CANCELED
+	)
 	for name, row := range map[string]struct {
 		by, data    string
 		status      abi.Status
@@ -63,7 +67,7 @@ func TestPrice(t *testing.T) {
 	}
 }
 
-// A surplus is a commission only where the site's calculator says so.
+// A surplus is a commission only where the site's calculator states so.
 func TestASurplusIsHeldToTheCalculator(t *testing.T) {
 	t.Parallel()
 	const succeeded, processing = abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_PROCESSING

@@ -49,7 +49,7 @@ func begin(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readDirections picks the direction between the two currencies that the account names.
-func readDirections(t turn) (*abi.Step, error) {
+func readDirections(t reply) (*abi.Step, error) {
 	d, reject, err := t.account.direction(t.call.GetPayment())
 	if reject != nil || err != nil {
 		return reject, err
@@ -105,7 +105,7 @@ func (d direction) calcFields() string {
 }
 
 // readCalc makes the order if the calculator agrees.
-func readCalc(t turn) (*abi.Step, error) {
+func readCalc(t reply) (*abi.Step, error) {
 	d, end, err := t.agreed()
 	if end != nil || err != nil {
 		return end, err
@@ -127,7 +127,7 @@ func readCalc(t turn) (*abi.Step, error) {
 }
 
 // agreed is the direction whose calculator agrees to the very amount, or the step that ends the call.
-func (t turn) agreed() (direction, *abi.Step, error) {
+func (t reply) agreed() (direction, *abi.Step, error) {
 	payment := t.call.GetPayment()
 	d, reject, err := t.account.direction(payment)
 	if reject != nil || err != nil {
@@ -204,7 +204,7 @@ func outside(calc jsontext.Value, side string, amount decimal.Decimal) *abi.Step
 }
 
 // readBid reads the order just made.
-func readBid(t turn) (*abi.Step, error) {
+func readBid(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return bidRefusal(t.answer), nil
 	}

@@ -19,7 +19,7 @@ var pairFields = native.Fields{
 	{Name: "currency_id_get", Form: &digits, Note: "The site's number of the currency that the payer gets."},
 }
 
-// calcMembers are what the calculator says, in the document's order.
+// calcMembers are what the calculator states, in the document's order.
 //
 //nolint:gochecknoglobals // a table
 var calcMembers = native.Fields{
@@ -81,7 +81,10 @@ var directionMethods = []method{
 		Name: opGetDirection, Summary: "Read a direction: its rates, limits and fields.",
 		Class: safe, Documented: partial, Open: true,
 		Input: native.Fields{{Name: "direction_id", Form: &digits, Required: true}},
-		Output: slices.Concat(native.Fields{{Name: "id", Form: &word}, {Name: "url", Form: &word}}, calcMembers, native.Fields{
+		Output: slices.Concat(native.Fields{
+			{Name: "id", Form: &word},
+			{Name: "url", Form: &word},
+		}, calcMembers, native.Fields{
 			{Name: "info", Form: &word, Note: "Texts for people, in HTML."},
 			{Name: "give_fields", Form: &word, Note: "What an order has to say; a list, or a map by name."},
 			{Name: "get_fields", Form: &word},
@@ -107,9 +110,13 @@ var directionMethods = []method{
 }
 
 //nolint:gochecknoglobals // a table
-var currencyMembers = native.Fields{{Name: "id", Form: &word}, {Name: "title", Form: &word}, {Name: "logo", Form: &word}}
+var currencyMembers = native.Fields{
+	{Name: "id", Form: &word},
+	{Name: "title", Form: &word},
+	{Name: "logo", Form: &word},
+}
 
-// catalogPage is how many directions are told of at once: some sites have thousands, and fuel for a whole list of them
+// catalogPage is how many directions are listed at once: some sites have thousands, and fuel for a whole list of them
 // there is not.
 const catalogPage = 1000
 
@@ -122,7 +129,7 @@ func prepareCatalog(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readCatalog lists what the site exchanges.
-func readCatalog(t turn) (*abi.Step, error) {
+func readCatalog(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -167,10 +174,10 @@ func listCurrencies(outcome *abi.Outcome, data jsontext.Value) {
 // directionItem is a direction as a payment names it: by its number, in its options. A site has thousands, so each is
 // walked through once.
 func directionItem(item jsontext.Value) *abi.Item {
-	var told [len(directionNames)]jsontext.Value
-	item.Members(directionNames[:], told[:])
-	give, get := plain(told[1].Text()), plain(told[2].Text())
-	made := &abi.Item{Code: told[0].Text(), Name: give + " → " + get, Currency: tickerOf(give)}
+	var found [len(directionNames)]jsontext.Value
+	item.Members(directionNames[:], found[:])
+	give, get := plain(found[1].Text()), plain(found[2].Text())
+	made := &abi.Item{Code: found[0].Text(), Name: give + " → " + get, Currency: tickerOf(give)}
 	if made.GetCurrency() != "" {
 		made.CurrencyOut = tickerOf(get)
 	}

@@ -10,7 +10,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Some sites have thousands of directions: they are told page by page, each once.
+// Some sites have thousands of directions: they are listed page by page, each once.
 func TestManyDirectionsAreToldInPages(t *testing.T) {
 	t.Parallel()
 	const many = 2*catalogPage + 1

@@ -9,8 +9,8 @@ import (
 	"payrouter/abi/conformance/evidence"
 )
 
-// Where the document tells a method's fields and its answer, the manifest says so, and takes no other fields; where it
-// has no more than a name, further ones may be given, unless they would move money.
+// Where the document shows a method's fields and its answer, the manifest states so, and takes no other fields; where
+// it has no more than a name, further ones may be given, unless they would move money.
 func TestHowFarADocumentGoesIsSaid(t *testing.T) {
 	t.Parallel()
 	sources := make(map[string]string)

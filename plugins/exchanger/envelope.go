@@ -54,7 +54,7 @@ func readEnvelope(response *abi.HttpResponse) (envelope, *abi.Step) {
 	return answer, nil
 }
 
-// failed tells an answer that is an error.
+// failed reports whether an answer is an error.
 func (e envelope) failed() bool {
 	return e.code != "0"
 }

@@ -34,7 +34,7 @@ const (
 // longestCode bounds a text that serves as a code, in bytes.
 const longestCode = 120
 
-// Codes of ours, for refusals that the site says otherwise than in words.
+// Codes of ours, for refusals that the site states otherwise than in words.
 const (
 	codeFieldAmount  = "error_fields: amount"
 	codeFieldAccount = "error_fields: account"
@@ -89,7 +89,7 @@ func failures() []*abi.FailureRule {
 		duplicate = abi.Meaning_MEANING_DUPLICATE
 		notFound  = abi.Meaning_MEANING_NOT_FOUND
 	)
-	said := func(code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
+	ruleOf := func(code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
 		return &abi.FailureRule{HttpStatus: 200, ProviderCode: code, Meaning: meaning, Code: canonical, Source: source}
 	}
 	final := func(rule *abi.FailureRule) *abi.FailureRule {
@@ -97,16 +97,16 @@ func failures() []*abi.FailureRule {
 		return rule
 	}
 	read := func(code string, meaning abi.Meaning, canonical, source string) *abi.FailureRule {
-		rule := said(code, meaning, canonical, source)
+		rule := ruleOf(code, meaning, canonical, source)
 		rule.Proofs = fineProofs()
 		return rule
 	}
 	paidOut := func(code, canonical, source string) *abi.FailureRule {
-		rule := final(said(code, soft, canonical, sourceVendor+"add_partner_payout, before a payout is made: "+source))
+		rule := final(ruleOf(code, soft, canonical, sourceVendor+"add_partner_payout, before a payout is made: "+source))
 		rule.Operation = opAddPartnerPayout
 		return rule
 	}
-	bid := final(said(codeNoBidMade, soft, "provider_unavailable",
+	bid := final(ruleOf(codeNoBidMade, soft, "provider_unavailable",
 		sourceVendor+"error 2 of create_bid: nothing was made"))
 	bid.Operation = opCreateBid
 	return []*abi.FailureRule{
@@ -116,31 +116,31 @@ func failures() []*abi.FailureRule {
 		paidOut(textPayoutCurrency, "unsupported", "the currency is not paid out"),
 		paidOut(codeNoPayoutMade, "declined", "any other text with empty data; a site's own plug-ins add theirs"),
 		bid,
-		final(said(textAPIDisabled, soft, "authentication_failed",
+		final(ruleOf(textAPIDisabled, soft, "authentication_failed",
 			sourceVendor+"error 1; a wrong key, a banned one and an API that is off look the same")),
-		final(said(textIPBlocked, soft, "authentication_failed", sourceVendor+"error 2")),
-		said(textMaintenance, soft, "provider_unavailable", sourceVendor+"error 2, and 1 of the reading methods"),
-		said(textActionDisabled, soft, "unsupported", sourceVendor+"error 2 of cancel_bid and pay_bid"),
-		final(said(textNoMethod, soft, "unsupported", sourceVendor+"error 3; the key lacks the method")),
-		said(textNoDirection, soft, "unsupported",
+		final(ruleOf(textIPBlocked, soft, "authentication_failed", sourceVendor+"error 2")),
+		ruleOf(textMaintenance, soft, "provider_unavailable", sourceVendor+"error 2, and 1 of the reading methods"),
+		ruleOf(textActionDisabled, soft, "unsupported", sourceVendor+"error 2 of cancel_bid and pay_bid"),
+		final(ruleOf(textNoMethod, soft, "unsupported", sourceVendor+"error 3; the key lacks the method")),
+		ruleOf(textNoDirection, soft, "unsupported",
 			sourceVendor+"error 1; the direction is unknown or switched off, and no order was made"),
-		final(said(textUnknownPair, soft, "unsupported",
+		final(ruleOf(textUnknownPair, soft, "unsupported",
 			sourceVendor+"error 3 of create_bid, before an order is made")),
-		final(said(textPairDisabled, soft, "unsupported",
+		final(ruleOf(textPairDisabled, soft, "unsupported",
 			sourceVendor+"error 3 of create_bid, before an order is made")),
-		final(said(textPairForbidden, soft, "unsupported",
+		final(ruleOf(textPairForbidden, soft, "unsupported",
 			sourceVendor+"error 3 of create_bid, before an order is made")),
-		said(textNoBid, fault, "provider_error",
+		ruleOf(textNoBid, fault, "provider_error",
 			sourceVendor+"error 1; also said of an order whose direction was switched off, or that is past being "+
 				"cancelled"),
-		said(textNotUnique, duplicate, "duplicate",
+		ruleOf(textNotUnique, duplicate, "duplicate",
 			sourceVendor+"error 3 of create_bid; the first order is not returned"),
-		final(said(codeFieldAmount, soft, "limit_exceeded",
+		final(ruleOf(codeFieldAmount, soft, "limit_exceeded",
 			sourceVendor+"error 3 with error_fields sum1, sum2, sum1c or sum2c, before an order is made")),
-		final(said(codeFieldAccount, soft, "invalid_destination",
+		final(ruleOf(codeFieldAccount, soft, "invalid_destination",
 			sourceVendor+"error 3 with error_fields account1 or account2, before an order is made; account of "+
 				"add_partner_payout is inferred")),
-		final(said(codeFieldOther, soft, "invalid_request",
+		final(ruleOf(codeFieldOther, soft, "invalid_request",
 			sourceVendor+"error 3 with other error_fields, before anything is made")),
 		read(codeNoPair, soft, "unsupported",
 			sourceDocument+"get_directions: the pair is not among the directions available"),
@@ -163,11 +163,11 @@ func failures() []*abi.FailureRule {
 			sourceDocument+"add_partner_payout takes no amount: it pays the whole balance out"),
 		read(codeTooLittle, soft, "limit_exceeded", sourceDocument+"get_partner_info: min_payout"),
 		read(codeNoPayout, notFound, "not_found", sourceDocument+"get_partner_payouts lists the requests for a payout"),
-		said(statusAMLError, hard, "fraud_suspected",
+		ruleOf(statusAMLError, hard, "fraud_suspected",
 			sourceVendor+"order status; believed after error_final_after_hours"),
-		said(statusMerchError, hard, "provider_error",
+		ruleOf(statusMerchError, hard, "provider_error",
 			sourceVendor+"order status; believed after error_final_after_hours"),
-		said(statusError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
+		ruleOf(statusError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
 		{
 			HttpStatus: 401, Meaning: soft, Code: "authentication_failed",
 			Source: sourceInferred + "the API always answers 200; a server in front of it refused (RFC 9110)",
@@ -248,7 +248,7 @@ func payoutRefusal(answer envelope) *abi.Step {
 	return guest.Rejected(codeNoPayoutMade, answer.text)
 }
 
-// bidRefusal is refusal of create_bid. Error 2 means that no order was made, whatever the site's text says.
+// bidRefusal is refusal of create_bid. Error 2 means that no order was made, whatever the site's text states.
 func bidRefusal(answer envelope) *abi.Step {
 	step := refusal(answer)
 	code := step.GetDone().GetFailure().GetProviderCode()
@@ -269,7 +269,7 @@ func empty(data jsontext.Value) bool {
 	return members == 0 && len(data.Items()) == 0 && data.Text() == ""
 }
 
-// fieldRefusal gives the code of the first field at fault that is known, and what is said of all of them. The site
+// fieldRefusal gives the code of the first field at fault that is known, and what is stated of all of them. The site
 // sends an empty list where there is none.
 func fieldRefusal(fields jsontext.Value) (code, details string) {
 	var said []string

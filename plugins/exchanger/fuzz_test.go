@@ -148,7 +148,7 @@ func questions(m *abi.Manifest) []question {
 	return all
 }
 
-// exactly tells a number that a rational takes without growing beyond measure.
+// exactly reports a number that a rational takes without growing beyond measure.
 var exactly = regexp.MustCompile(`^-?[0-9]{1,60}(\.[0-9]{1,60})?([eE][-+]?[0-9]{1,2})?$`)
 
 // amountsOf are all the numbers in a body, in texts too, as the sites write them.

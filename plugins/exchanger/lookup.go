@@ -35,9 +35,9 @@ func askInfo(call *abi.Call, account settings, id string) *abi.Step {
 	return post(call, account, opBidInfo, new(guest.Form).Set("id", id), stageInfo, id)
 }
 
-// readInfo reads bid_info. "no bid exists" is no proof: it is said of every order whose direction was switched off. The
-// list of orders still has it.
-func readInfo(t turn) (*abi.Step, error) {
+// readInfo reads bid_info. "no bid exists" is no proof: it is stated of every order whose direction was switched off.
+// The list of orders still has it.
+func readInfo(t reply) (*abi.Step, error) {
 	if t.answer.failed() && strings.EqualFold(t.answer.text, textNoBid) {
 		form := new(guest.Form).Set("id", t.note)
 		return post(t.call, t.account, opGetExchanges, form, stageListed, t.note), nil
@@ -49,7 +49,7 @@ func readInfo(t turn) (*abi.Step, error) {
 }
 
 // ofID reads the order that was asked for, and no other.
-func ofID(t turn) (*abi.Step, error) {
+func ofID(t reply) (*abi.Step, error) {
 	if t.answer.data.Text("id") != t.note {
 		return guest.Unreadable("the answer is about another order"), nil
 	}
@@ -57,7 +57,7 @@ func ofID(t turn) (*abi.Step, error) {
 }
 
 // readListed reads an order off the list.
-func readListed(t turn) (*abi.Step, error) {
+func readListed(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -72,8 +72,9 @@ func readListed(t turn) (*abi.Step, error) {
 	return guest.Rejected(codeNotListed, "the site does not list the order"), nil
 }
 
-// listed tells a list of orders, an empty one included: then the site sends [] in the place of {"items": …}.
-func listed(t turn) bool {
+// listed reports whether an answer is a list of orders, an empty one included: then the site sends [] in the place of
+// {"items": …}.
+func listed(t reply) bool {
 	return t.answer.data.IsArray() && len(t.answer.data.Items()) == 0 || t.answer.data.Get("items").IsArray()
 }
 
@@ -89,7 +90,7 @@ func askPage(call *abi.Call, account settings, offset int) *abi.Step {
 }
 
 // readPage looks for our reference on a page, and walks on.
-func readPage(t turn) (*abi.Step, error) {
+func readPage(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}

@@ -1,11 +1,11 @@
 // Package main is the Exchanger plugin: it decides how an exchange order at a Premium Exchanger site takes a payment.
 //
 // The payer gives one currency to the site, and the site sends another one to the merchant's account. The files are
-// chapters: manifest.go says what the plugin can do, failure.go what refusals mean, settings.go reads an account,
+// chapters: manifest.go declares what the plugin can do, failure.go what refusals mean, settings.go reads an account,
 // envelope.go the form that every answer comes in, create.go makes an order in steps, bid.go and status.go read one,
-// quote.go says what one would cost, surplus.go what an order has beyond its amount, lookup.go finds one, act.go
-// cancels and confirms, callback.go reads what the site reports. payout.go pays the partner's balance out. form.go and
-// native.go pass the API's own methods through, which direction.go, bid.go and partner.go have tables of; rate.go and
+// quote.go prices one, surplus.go what an order has beyond its amount, lookup.go finds one, act.go cancels and
+// confirms, callback.go reads what the site reports. payout.go pays the partner's balance out. form.go and native.go
+// pass the API's own methods through, which direction.go, bid.go and partner.go have tables of; rate.go and
 // statement.go read what the account itself is asked for. plain.go turns the site's numbers and HTML into text.
 package main
 
@@ -19,8 +19,8 @@ func init() { guest.Register(connector{}) }
 // connector is the integration. It keeps no state.
 type connector struct{}
 
-// turn is one answer of the site, with what was being done.
-type turn struct {
+// reply is one answer of the site, with the call that it is for.
+type reply struct {
 	call    *abi.Call
 	account settings
 	// What the stage left for itself: a bid's or direction's id, an offset.
@@ -34,7 +34,7 @@ const (
 	stageDirections = 'd'
 	stageCalc       = 'c' // note: the direction's id
 	stageQuote      = 'q' // note: the direction's id
-	stageBid        = 'b' // note: what the calculator said that the payer gives, commission included
+	stageBid        = 'b' // note: what the calculator stated that the payer gives, commission included
 	stageInfo       = 'i' // note: the bid's id
 	stageListed     = 'l' // note: the bid's id
 	stagePage       = 'p' // note: the page's offset
@@ -78,7 +78,7 @@ var answerers = map[string]func(call *abi.Call, account settings) (*abi.Step, er
 }
 
 // stages are what reads the answer to each stage's request.
-var stages = map[byte]func(t turn) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
+var stages = map[byte]func(t reply) (*abi.Step, error){ //nolint:gochecknoglobals // the dispatch table
 	stageNative:     readNative,
 	stageDirections: readDirections,
 	stageCalc:       readCalc,
@@ -136,7 +136,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 	if end != nil {
 		return end, nil
 	}
-	return stages[state[0]](turn{call: call, account: account, note: string(state[1:]), answer: answer})
+	return stages[state[0]](reply{call: call, account: account, note: string(state[1:]), answer: answer})
 }
 
 func (connector) Receive(callback *abi.Callback) (*abi.Receipt, error) { return receive(callback), nil }

@@ -31,7 +31,7 @@ const (
 )
 
 // maxSteps covers the longest call: a walk of mostPages pages, then bid_info, then the list by id, then the directions
-// and the calculator, which say what a surplus is. Rates are read as far as it reaches.
+// and the calculator, which price a surplus. Rates are read as far as it reaches.
 const maxSteps = mostPages + 4
 
 func manifest() *abi.Manifest {
@@ -39,7 +39,7 @@ func manifest() *abi.Manifest {
 		Name:    "exchanger",
 		Version: "1.2.0",
 		Title:   "Exchanger",
-		// Every site has its own host: the account's base URL says which.
+		// Every site has its own host: the account's base URL states which.
 		Secrets: []*abi.Secret{
 			{Name: secretLogin, Summary: "API-LOGIN: the login of the API key, 32 letters and digits."},
 			{Name: secretKey, Summary: "API-KEY: the key itself, 32 letters and digits."},
@@ -85,18 +85,22 @@ const settingsSchema = `{
   "type": "object",
   "properties": {
     "lang": {"type": "string", "pattern": "^[a-z]{2}_[A-Z]{2}$", "default": "en_US",
-      "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in routing.yaml."},
+      "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in ` +
+	`routing.yaml."},
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
     "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
-      "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. Payouts, balances and rewards need it."},
+      "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. ` +
+	`Payouts, balances and rewards need it."},
     "payout_method": {"type": "string", "pattern": "^[0-9]+$",
       "description": "The method_id of payouts, one of the items of get_partner_info."},
     "error_final_after_hours": {"type": "integer", "minimum": 0, "default": 72,
-      "description": "How old an order with an error status has to be to count as failed: until then an operator of the site may move it."},
+      "description": "How old an order with an error status has to be to count as failed: until then an operator ` +
+	`of the site may move it."},
     "payer_fields": {"type": "object", "default": {"cf6": "email"},
       "propertyNames": {"pattern": "^cf(give|get)?[0-9]{1,6}$"},
       "additionalProperties": {"enum": ["name", "email", "phone"]},
-      "description": "Which of the site's fields take which of the payer's. On most sites cf1 is the first name, cf4 the phone, cf6 the e-mail."},
+      "description": "Which of the site's fields take which of the payer's. On most sites cf1 is the first name, ` +
+	`cf4 the phone, cf6 the e-mail."},
     "directions": {"type": "object", "description": "By the payment's currency: how the site exchanges it.",
       "additionalProperties": {
         "type": "object",
@@ -108,7 +112,9 @@ const settingsSchema = `{
           "code": {"type": "string",
             "description": "The site's code of the currency, where it is another than the payment's."},
           "calc_action": {"enum": ["1", "2", "3", "4", 1, 2, 3, 4], "default": 1,
-            "description": "What the payment's amount is: 1 what the payer gives, commission on top; 2 what the merchant gets, before commission; 3 what the payer gives, commission included; 4 what the merchant gets, after commission. 2 and 3 are for directions without a commission on that side."},
+            "description": "What the payment's amount is: 1 what the payer gives, commission on top; 2 what the ` +
+	`merchant gets, before commission; 3 what the payer gives, commission included; 4 what the merchant gets, after ` +
+	`commission. 2 and 3 are for directions without a commission on that side."},
           "account1": {"type": "string",
             "description": "The account that the payer pays from, where it is always the same."},
           "account2": {"type": "string", "description": "The merchant's account, which the site pays."},

@@ -110,7 +110,7 @@ func nativeText(name, text string) string {
 }
 
 // readNative hands the site's answer on.
-func readNative(t turn) (*abi.Step, error) {
+func readNative(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusalOf(t.call.GetOperation(), t.answer), nil
 	}
@@ -136,7 +136,7 @@ func readNative(t turn) (*abi.Step, error) {
 
 // answered ends a call that is of no payment: its output is the answer, with the site's members under their names and
 // every amount as text.
-func (t turn) answered(outcome *abi.Outcome) *abi.Step {
+func (t reply) answered(outcome *abi.Outcome) *abi.Step {
 	return native.Answered(outcome, t.answer.whole, isAmount)
 }
 
@@ -179,13 +179,13 @@ func requires(m *method) bool {
 	return slices.ContainsFunc(m.Output, func(f native.Field) bool { return f.Required })
 }
 
-// isNothing tells the empty list that the site sends where there is nothing.
+// isNothing reports whether data are the empty list that the site sends where there is nothing.
 func isNothing(data jsontext.Value) bool {
 	return data.IsArray() && len(data.Items()) == 0
 }
 
 // nextPage is the offset of the page after this one; empty where this one is not full.
-func nextPage(t turn) string {
+func nextPage(t reply) string {
 	input, _ := jsontext.Parse(t.call.GetInput())
 	limit, err := strconv.Atoi(input.Text("limit"))
 	if err != nil || limit < 1 {
@@ -201,7 +201,7 @@ func nextPage(t turn) string {
 	return strconv.Itoa(offset + min(limit, mostListed))
 }
 
-// isOffset tells what nextPage makes.
+// isOffset reports whether a text is what nextPage makes.
 func isOffset(cursor string) bool {
 	return isDigits(cursor) && len(cursor) <= 12
 }

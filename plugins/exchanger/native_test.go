@@ -104,7 +104,7 @@ func TestInputIsRefusedByName(t *testing.T) {
 	}
 }
 
-// What the document does not tell the fields of takes further ones.
+// A method whose fields the document does not list takes further ones.
 func TestOpenMethodsPassFurtherFieldsOn(t *testing.T) {
 	t.Parallel()
 	step, err := connector{}.Prepare(&abi.Call{

@@ -74,7 +74,7 @@ var partnerMethods = []method{
 		Name: opAddPartnerPayout,
 		Summary: "Ask for the whole balance of the partner to be paid out: it takes no amount. No look-up finds " +
 			"one whose answer was lost.",
-		// It moves all there is, and nothing in it tells one request from another.
+		// It moves all there is, and nothing in it distinguishes one request from another.
 		Class: risky, Documented: partial,
 		Final: true,
 		Input: native.Fields{
@@ -94,7 +94,7 @@ func prepareBalances(call *abi.Call, account settings) (*abi.Step, error) {
 	return post(call, account, opGetPartnerInfo, new(guest.Form), stageBalances, ""), nil
 }
 
-func readBalances(t turn) (*abi.Step, error) {
+func readBalances(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}

@@ -32,7 +32,7 @@ func preparePayout(call *abi.Call, account settings) (*abi.Step, error) {
 	return post(call, account, opGetPartnerInfo, new(guest.Form), stageBalance, ""), nil
 }
 
-// payout says how a payment is paid out. The step, if any, says why it cannot be.
+// payout is how a payment is paid out. The step, if any, has the reason that it cannot be.
 func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 	if payment.GetKind() != abi.Kind_KIND_PAYOUT {
 		return payoutOrder{}, guest.Reject("unsupported", "/kind", "a partner's balance is paid out")
@@ -66,7 +66,7 @@ func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 }
 
 // readBalance asks for the payout, if the payment is for all that there is.
-func readBalance(t turn) (*abi.Step, error) {
+func readBalance(t reply) (*abi.Step, error) {
 	order, reject := t.account.payout(t.call.GetPayment())
 	if reject != nil {
 		return reject, nil
@@ -104,7 +104,7 @@ func notAll(info jsontext.Value, payment *abi.Payment, method string) *abi.Step 
 	return nil
 }
 
-// offers tells that a payout's method is among the site's.
+// offers reports whether a payout's method is among the site's.
 func offers(info jsontext.Value, method string) bool {
 	for _, item := range info.Items("items") {
 		if item.Text("id") == method {
@@ -114,8 +114,8 @@ func offers(info jsontext.Value, method string) bool {
 	return false
 }
 
-// readPaidOut reads the number of the payout just asked for. It is paid when somebody at the site has done so.
-func readPaidOut(t turn) (*abi.Step, error) {
+// readPaidOut reads the number of the payout just asked for. It is paid when someone at the site has done so.
+func readPaidOut(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return payoutRefusal(t.answer), nil
 	}
@@ -126,7 +126,7 @@ func readPaidOut(t turn) (*abi.Step, error) {
 	return guest.Done(guest.Accepted(abi.Status_STATUS_PROCESSING, reference)), nil
 }
 
-// preparePayoutLookup asks for a payout by its number, which is all that tells one from another.
+// preparePayoutLookup asks for a payout by its number, which is all that distinguishes one from another.
 func preparePayoutLookup(call *abi.Call, account settings) (*abi.Step, error) {
 	id, known := strings.CutPrefix(call.GetProviderReference(), payoutPrefix)
 	if !known || !isID(id) {
@@ -136,7 +136,7 @@ func preparePayoutLookup(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 // readPayout reads the payout that was asked for, and no other.
-func readPayout(t turn) (*abi.Step, error) {
+func readPayout(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -160,8 +160,8 @@ var payoutStatuses = map[string]abi.Status{
 	"2": abi.Status_STATUS_CANCELED,
 }
 
-// payoutOf ends a call with what the list says of a payout.
-func payoutOf(t turn, item jsontext.Value) *abi.Step {
+// payoutOf ends a call with what the list states of a payout.
+func payoutOf(t reply, item jsontext.Value) *abi.Step {
 	paid, ok := number(item.Get("original_amount"), t.call.GetPayment().GetAmount())
 	if !ok || item.Text("status") == "" {
 		return guest.Unreadable("the payout has no amount, or no status")
@@ -179,8 +179,8 @@ func payoutOf(t turn, item jsontext.Value) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// misfit says why a payout is not what the payment was for. The balance may have changed between the look at it and the
-// payout.
+// misfit states why a payout is not what the payment was for. The balance may have changed between the look at it and
+// the payout.
 func misfit(paid decimal.Decimal, item jsontext.Value, payment *abi.Payment) string {
 	code := clip(plain(item.Text("original_currency_code")), 20)
 	asked, err := decimal.Parse(payment.GetAmount())

@@ -62,8 +62,8 @@ func plain(html string) string {
 	return tidy(entities(text.String()))
 }
 
-// isPlain tells text that plain would leave as it is, without reading it three times: most is, and lists have thousands
-// of them.
+// isPlain reports whether plain would leave a text as it is, without reading it three times: most is, and lists have
+// thousands of them.
 func isPlain(text string) bool {
 	last := byte(' ')
 	for i := range len(text) {
@@ -82,7 +82,7 @@ var breaks = map[string]bool{ //nolint:gochecknoglobals // a table
 	"h3": true, "h4": true,
 }
 
-// startsTag tells "<b", "</b" and "<!--" from a less-than sign.
+// startsTag distinguishes "<b", "</b" and "<!--" from a less-than sign.
 func startsTag(html string) bool {
 	if len(html) < 2 {
 		return false

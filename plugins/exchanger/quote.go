@@ -17,9 +17,9 @@ func prepareQuote(call *abi.Call, account settings) (*abi.Step, error) {
 	return begin(call, account)
 }
 
-// readQuote hands on what the calculator says of an amount that create_bid would take; of another it says no more than
-// create would.
-func readQuote(t turn) (*abi.Step, error) {
+// readQuote hands on what the calculator states of an amount that create_bid would take; of another it states no more
+// than create would.
+func readQuote(t reply) (*abi.Step, error) {
 	d, end, err := t.agreed()
 	if end != nil || err != nil {
 		return end, err
@@ -28,7 +28,7 @@ func readQuote(t turn) (*abi.Step, error) {
 }
 
 // quote reads the calculator's sums: sum is what is exchanged, sum_com what that makes for the payer and for the
-// merchant. They say themselves at which rate; course_give and course_get are rounded in some sites' own way.
+// merchant. They state themselves at which rate; course_give and course_get are rounded in some sites' own way.
 func (d direction) quote(calc jsontext.Value, payment *abi.Payment) *abi.Step {
 	pays, fee, paysOK := d.end(calc, payment, "give")
 	gets, cut, getsOK := d.end(calc, payment, "get")
@@ -82,8 +82,8 @@ func (d direction) end(calc jsontext.Value, payment *abi.Payment, side string) (
 	return guest.Money(com.String(), currency), commission, true
 }
 
-// currency is a site's code as the router writes it: the payment's, where that is what the account says the code stands
-// for.
+// currency is a site's code as the router writes it: the payment's, where that is what the account states the code
+// stands for.
 func (d direction) currency(code string, payment *abi.Payment) string {
 	if strings.EqualFold(code, d.code) {
 		return payment.GetCurrency()

@@ -10,7 +10,7 @@ import (
 )
 
 // walk is a reading of rates: those of the account's own directions, one after the other. A site has thousands of
-// others, and tells each one's rate by itself.
+// others, and reports each one's rate by itself.
 type walk struct {
 	// at is the direction whose turn it is, trips how many requests were made for those before it.
 	at, trips int
@@ -60,7 +60,7 @@ func (w walk) ask(call *abi.Call, account settings, p pair) *abi.Step {
 }
 
 // readRatePair goes on to the direction between the two currencies; one that is not offered now has no rate.
-func readRatePair(t turn) (*abi.Step, error) {
+func readRatePair(t reply) (*abi.Step, error) {
 	w, p, err := t.walked()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func readRatePair(t turn) (*abi.Step, error) {
 }
 
 // readRate reads a direction's rate, as the site writes it: so much of the one for so much of the other.
-func readRate(t turn) (*abi.Step, error) {
+func readRate(t reply) (*abi.Step, error) {
 	w, p, err := t.walked()
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (w *walk) add(rate *abi.Rate) {
 }
 
 // walked is where the walk stands, and which direction was asked for.
-func (t turn) walked() (walk, pair, error) {
+func (t reply) walked() (walk, pair, error) {
 	w, ok := readWalk(t.note)
 	pairs := t.account.pairs()
 	if !ok || w.at >= len(pairs) {
@@ -127,7 +127,7 @@ func (t turn) walked() (walk, pair, error) {
 }
 
 // next goes on with the next direction, as far as one call's trips reach; what is left is another page's.
-func (w walk) next(t turn) *abi.Step {
+func (w walk) next(t reply) *abi.Step {
 	w.at++
 	pairs := t.account.pairs()
 	if w.at < len(pairs) && w.trips+pairs[w.at].trips() <= maxSteps {
@@ -175,7 +175,7 @@ func (s settings) pairs() []pair {
 			getID:   configured.Text("currency_id_get"),
 			payment: currency, code: either(configured.Text("code"), currency),
 		}
-		// Without a number, and without both currencies, it takes the payment's options to say which direction is
+		// Without a number, and without both currencies, it takes the payment's options to choose which direction is
 		// meant.
 		if p.id != "" || p.giveID != "" && p.getID != "" {
 			all = append(all, p)

@@ -61,7 +61,7 @@ const (
 	getGross  action = '4'
 )
 
-// gives tells that the amount is the payer's side's.
+// gives reports whether the amount is the payer's side's.
 func (a action) gives() bool { return a == giveNet || a == giveGross }
 
 // sum is the member of get_calc's answer that must be the amount asked for.
@@ -106,8 +106,8 @@ func (s settings) terms(payment *abi.Payment) (code string, by action, err error
 	return code, by, nil
 }
 
-// direction puts a payment's direction together: settings first, its options over them. The step, if any, says why the
-// payment has none.
+// direction puts a payment's direction together: settings first, its options over them. The step, if any, has the
+// reason that the payment has none.
 func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) {
 	options, reject := readOptions(payment.GetOptions(), orderOption,
 		"direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
@@ -193,12 +193,12 @@ func readOptions(raw []byte, known func(name string) bool, those string) (jsonte
 	return options, reject
 }
 
-// orderOption tells an option of an order.
+// orderOption reports whether a name is an option of an order.
 func orderOption(name string) bool {
 	return name == "direction_id" || name == "account1" || name == "account2" || isCustom(name)
 }
 
-// isCustom tells a custom field's name: cf6, cfgive8, cfget12.
+// isCustom reports whether a text is a custom field's name: cf6, cfgive8, cfget12.
 func isCustom(name string) bool {
 	rest, found := strings.CutPrefix(name, "cf")
 	if !found {

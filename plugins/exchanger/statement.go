@@ -13,7 +13,7 @@ import (
 // listing is one of the lists that a statement is made of.
 type listing struct {
 	operation string
-	read      func(t turn, item jsontext.Value, at int64) (*abi.Transaction, string)
+	read      func(t reply, item jsontext.Value, at int64) (*abi.Transaction, string)
 }
 
 // listings make a statement: the payouts of what the partner has earned, the rewards that it was earned by, and the
@@ -103,7 +103,7 @@ func statementSize(query *abi.Query) int {
 }
 
 // readStatement reads a list's part of a page, and goes on with the next list, or puts the page together.
-func readStatement(t turn) (*abi.Step, error) {
+func readStatement(t reply) (*abi.Step, error) {
 	at, ok := readOffsets(t.call.GetCursor())
 	if !ok || t.note == "" || int(t.note[0]-'0') >= len(listings) {
 		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
@@ -124,8 +124,8 @@ func readStatement(t turn) (*abi.Step, error) {
 	return askStretch(t.call, t.account, at, list, read), nil
 }
 
-// stretch reads a list's part of a page. The step, if any, says why it cannot be told.
-func (l listing) stretch(t turn) (stretch, *abi.Step) {
+// stretch reads a list's part of a page. The step, if any, has the reason that it cannot be read.
+func (l listing) stretch(t reply) (stretch, *abi.Step) {
 	// A key that may not ask for what a partner has done has a statement of orders alone.
 	if t.answer.failed() && l.operation != opGetExchanges && spelled(t.answer.text) == textNoMethod {
 		return stretch{}, nil
@@ -149,7 +149,7 @@ func (l listing) stretch(t turn) (stretch, *abi.Step) {
 }
 
 // merged puts a page together.
-func (t turn) merged(at offsets, read string, last stretch) (*abi.Step, error) {
+func (t reply) merged(at offsets, read string, last stretch) (*abi.Step, error) {
 	lists, ok := unpack(read)
 	if !ok || len(lists) != len(listings)-1 {
 		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
@@ -177,8 +177,8 @@ func (t turn) merged(at offsets, read string, last stretch) (*abi.Step, error) {
 	return t.answered(outcome), nil
 }
 
-// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be told because a
-// list's next one is on another page.
+// newest is the list whose next entry is the newest of all; below 0 where none is left, or it cannot be determined
+// because a list's next one is on another page.
 func newest(lists []stretch) int {
 	found := -1
 	for i, list := range lists {
@@ -223,7 +223,7 @@ func unpack(text string) (lists []stretch, ok bool) {
 func nothing() []byte { return []byte(`{"error":"0","error_text":"","data":[]}`) }
 
 // entry is a transaction; without an id for what is none, or lies outside the query's times.
-func (l listing) entry(t turn, item jsontext.Value) (*abi.Transaction, string) {
+func (l listing) entry(t reply, item jsontext.Value) (*abi.Transaction, string) {
 	seconds, err := strconv.ParseInt(item.Text("time"), 10, 64)
 	if err != nil || !isOffset(item.Text("time")) {
 		return nil, "an entry has no time"
@@ -239,8 +239,8 @@ func (l listing) entry(t turn, item jsontext.Value) (*abi.Transaction, string) {
 	return l.read(t, item, at)
 }
 
-// orderEntry is an order: what the site pays the merchant for it. Its status says whether it has.
-func orderEntry(_ turn, item jsontext.Value, at int64) (*abi.Transaction, string) {
+// orderEntry is an order: what the site pays the merchant for it. Its status states whether it has.
+func orderEntry(_ reply, item jsontext.Value, at int64) (*abi.Transaction, string) {
 	amount, why := entryMoney(item, "amount_get", ticker(item.Text("currency_code_get")))
 	if why != "" {
 		return nil, why
@@ -256,7 +256,7 @@ func orderEntry(_ turn, item jsontext.Value, at int64) (*abi.Transaction, string
 }
 
 // rewardEntry is the partner's share of an order, once it is on the balance.
-func rewardEntry(t turn, item jsontext.Value, at int64) (*abi.Transaction, string) {
+func rewardEntry(t reply, item jsontext.Value, at int64) (*abi.Transaction, string) {
 	if item.Text("accrued") != "1" {
 		return &abi.Transaction{AtMs: at}, ""
 	}
@@ -276,7 +276,7 @@ func rewardEntry(t turn, item jsontext.Value, at int64) (*abi.Transaction, strin
 var payoutWords = map[string]string{"0": "pending", "1": "paid out", "2": "cancelled"}
 
 // payoutEntry is a payout: what left the balance, with the fee in it where both are in one currency.
-func payoutEntry(_ turn, item jsontext.Value, at int64) (*abi.Transaction, string) {
+func payoutEntry(_ reply, item jsontext.Value, at int64) (*abi.Transaction, string) {
 	code := ticker(item.Text("original_currency_code"))
 	paid, why := entryMoney(item, "original_amount", code)
 	if why != "" {

@@ -43,7 +43,7 @@ func site(lists map[string][]listedEntry, send *abi.Send) []byte {
 	return []byte(`{"error":"0","data":{"items":[` + strings.Join(items, ",") + `]}}`)
 }
 
-// Whatever the lists and the pages: a walk tells everything once, the newest first.
+// Whatever the lists and the pages: a walk reports everything once, the newest first.
 func TestAWalkThroughAStatementTellsEverythingOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -25,7 +25,7 @@ var statuses = map[string]state{ //nolint:gochecknoglobals // a table
 	"coldnew": {status: abi.Status_STATUS_REQUIRES_ACTION},
 	"techpay": {status: abi.Status_STATUS_REQUIRES_ACTION},
 
-	// The payer says so; the site has not seen the money.
+	// The payer states so; the site has not seen the money.
 	"payed":       {status: abi.Status_STATUS_PROCESSING},
 	"merchwait":   {status: abi.Status_STATUS_PROCESSING},
 	"coldpay":     {status: abi.Status_STATUS_PROCESSING},

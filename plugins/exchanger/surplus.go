@@ -8,7 +8,7 @@ import (
 )
 
 // askProof asks the calculator what the payer gives for the payment's amount, commission included.
-func askProof(t turn, data jsontext.Value) (*abi.Step, error) {
+func askProof(t reply, data jsontext.Value) (*abi.Step, error) {
 	d, reject, err := t.account.direction(t.call.GetPayment())
 	switch {
 	case err != nil:
@@ -22,7 +22,7 @@ func askProof(t turn, data jsontext.Value) (*abi.Step, error) {
 	return askCalculator(t, d, d.id, data), nil
 }
 
-func askCalculator(t turn, d direction, id string, data jsontext.Value) *abi.Step {
+func askCalculator(t reply, d direction, id string, data jsontext.Value) *abi.Step {
 	return post(t.call, t.account, opGetCalc, d.calculation(t.call.GetPayment(), id), stageProof, string(data.JSON()))
 }
 
@@ -37,7 +37,7 @@ func (d direction) calculation(payment *abi.Payment, id string) *guest.Form {
 
 // readProofPair picks the direction between the two currencies that the account names. Without exactly one there is no
 // quote.
-func readProofPair(t turn) (*abi.Step, error) {
+func readProofPair(t reply) (*abi.Step, error) {
 	data, err := jsontext.Parse([]byte(t.note))
 	if err != nil {
 		return nil, brokenState()
@@ -53,9 +53,9 @@ func readProofPair(t turn) (*abi.Step, error) {
 	return askCalculator(t, d, found[0], data), nil
 }
 
-// readProof reads what the calculator says of the payment's amount. A calculator that does not answer, or calculates
+// readProof reads what the calculator states of the payment's amount. A calculator that does not answer, or calculates
 // something else, is no quote.
-func readProof(t turn) (*abi.Step, error) {
+func readProof(t reply) (*abi.Step, error) {
 	data, err := jsontext.Parse([]byte(t.note))
 	if err != nil {
 		return nil, brokenState()
@@ -75,7 +75,7 @@ func brokenState() error {
 	return &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
 }
 
-// attribute says what an order has beyond the amount that was asked for without commission. quoted is what the payer
+// attribute records what an order has beyond the amount that was asked for without commission. quoted is what the payer
 // gives by the site's own calculator, commission included: a surplus within it is the commission. Any other is no proof
 // that the order is this payment's.
 func attribute(outcome *abi.Outcome, surplus, quoted decimal.Decimal, payment *abi.Payment) {

@@ -21,10 +21,10 @@ const longestURL = 512
 //nolint:gochecknoglobals // a table
 var balances = native.Fields{{Name: "balance", Form: &native.Amount}, {Name: "currency", Form: &native.Integer}}
 
-// userGives is a PayGram user. signSeed belongs to the hashes of callbacks: keep it like a secret.
+// userMembers is a PayGram user. signSeed belongs to the hashes of callbacks: keep it like a secret.
 //
 //nolint:gochecknoglobals // a table
-var userGives = native.Fields{
+var userMembers = native.Fields{
 	{Name: "balances", Form: &native.List, Required: true, Members: balances},
 	{Name: "joinedOn"},
 	{Name: "userIdInClient", Required: true},
@@ -66,14 +66,14 @@ var accountMethods = []method{
 		Name: userInfo, Summary: "Read a user: the balances, and where callbacks go.",
 		Class: safe, Documented: full,
 		Extra:  wire{mayBeMissing: true},
-		Output: userGives,
+		Output: userMembers,
 	},
 	{
 		// A user that is made twice is there once.
 		Name: "SetUserInfo", Summary: "Set the URL that PayGram calls back for a user; makes the user if it is new.",
 		Class: safe, Documented: full,
 		Input:  native.Fields{{Name: "callbackUrl", Required: true, MaxLength: longestURL}},
-		Output: userGives,
+		Output: userMembers,
 	},
 	{
 		// Two requests may make two clients.

@@ -8,7 +8,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// answer is a response that says success, with what it holds.
+// answer is a response that states success, with what it holds.
 type answer struct {
 	jsontext.Value
 }
@@ -68,7 +68,7 @@ func refusal(value jsontext.Value) *abi.Step {
 	return guest.Unreadable("success is false, without a code or a message")
 }
 
-// failureCode is responseCode, which for a short time was in type; empty where there is none, or it says that all is
+// failureCode is responseCode, which for a short time was in type; empty where there is none, or it states that all is
 // well.
 func failureCode(value jsontext.Value) string {
 	for _, member := range [...]string{"responseCode", "type"} {

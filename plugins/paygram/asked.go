@@ -39,7 +39,7 @@ const (
 )
 
 // question is the input that stands for a query: the newest entries first.
-func question(t *task) (jsontext.Value, error) {
+func queryInput(t *task) (jsontext.Value, error) {
 	input := jsontext.NewObject()
 	if t.GetOperation() == getStatement {
 		q := t.GetQuery()
@@ -54,8 +54,8 @@ func utc(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(utcMilliseconds)
 }
 
-// tell adds to an outcome what the answer says of the account; why says what of it cannot be read.
-func tell(t *task, a answer, outcome *abi.Outcome) (why string) {
+// report adds an answer's entries about the account to an outcome; why is what of them cannot be read.
+func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:
 		return tellBalances(a, outcome)
@@ -67,7 +67,7 @@ func tell(t *task, a answer, outcome *abi.Outcome) (why string) {
 	return ""
 }
 
-// unnamed says that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
+// unnamed states that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
 func unnamed(outcome *abi.Outcome, number string) {
 	if outcome.GetAlert() == "" {
 		outcome.Alert = "left out: PayGram's currency number " + number + ", which is not known"

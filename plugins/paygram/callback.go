@@ -17,8 +17,8 @@ const (
 const longestReference = 64
 
 // receive reads a callback for what it refers to, and no further: what its hash is made of is not public, so that
-// everything it says has to be asked for. Names come in PascalCase or camelCase; members that have their type's default
-// value are left out.
+// everything it states has to be asked for. Names come in PascalCase or camelCase; members that have their type's
+// default value are left out.
 func receive(callback *abi.Callback) *abi.Receipt {
 	body, err := jsontext.Parse(callback.GetBody())
 	if err != nil || !body.IsObject() || callback.GetMethod() != "POST" {

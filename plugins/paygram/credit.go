@@ -29,7 +29,7 @@ var (
 )
 
 //nolint:gochecknoglobals // a table
-var creditGives = native.Fields{{Name: "userCliId"}, {Name: "newBalance", Form: &native.Amount}}
+var creditMembers = native.Fields{{Name: "userCliId"}, {Name: "newBalance", Form: &native.Amount}}
 
 // creditMethods move credit between wallets.
 //
@@ -47,8 +47,8 @@ var creditMethods = []method{
 			uniqueField,
 		},
 		Output: native.Fields{
-			{Name: "fromCredit", Form: &native.Object, Members: creditGives},
-			{Name: "toCredit", Form: &native.Object, Members: creditGives},
+			{Name: "fromCredit", Form: &native.Object, Members: creditMembers},
+			{Name: "toCredit", Form: &native.Object, Members: creditMembers},
 			{Name: "voucherCode"},
 			{Name: "friendlyVoucherCode"},
 			{Name: "redeemUrl"},
@@ -57,7 +57,7 @@ var creditMethods = []method{
 		},
 	},
 	{
-		// Nothing says that clientUnique counts here.
+		// Nothing states that clientUnique counts here.
 		Name: "CreateRedEnvelope", Summary: "Put credit into an envelope that several users share.",
 		Class: risky, Documented: partial,
 		Open: true, Object: "envelope", Reference: &referenceForm, Extra: wire{reference: "invoiceCode"},

@@ -47,7 +47,7 @@ func failures() []*abi.FailureRule {
 		rule("", codeGeneric, fault, "provider_error", codesOfAPI),
 		rule("", codeDuplicate, duplicate, "duplicate", codesOfAPI),
 		rule("", codeNoFunds, soft, "insufficient_funds", codesOfAPI),
-		// While the server is updating nothing is taken; but where money moves, that is not said clearly enough.
+		// While the server is updating nothing is taken; but where money moves, that is not stated clearly enough.
 		rule(redeemInvoice, codeUpdating, fault, "provider_unavailable",
 			codesOfAPI+"; what was done by then is inferred"),
 		rule(payInvoice, codeUpdating, fault, "provider_unavailable", codesOfAPI+"; what was done by then is inferred"),

@@ -97,35 +97,35 @@ func FuzzInterpret(f *testing.F) {
 	})
 }
 
-// requireSent demands that what is told of an account is what was sent, to the digit: no amount has another value or
-// sign.
+// requireSent demands that the entries about the account have the amounts that were sent, to the digit: no amount has
+// another value or sign.
 func requireSent(t *testing.T, body []byte, outcome *abi.Outcome) {
 	t.Helper()
-	var told []*abi.Money
+	var shown []*abi.Money
 	for _, balance := range outcome.GetBalances() {
-		told = append(told, balance.GetAvailable())
+		shown = append(shown, balance.GetAvailable())
 	}
 	for _, rate := range outcome.GetRates() {
 		require.Equal(t, "1", rate.GetFrom().GetAmount())
-		told = append(told, rate.GetTo())
+		shown = append(shown, rate.GetTo())
 	}
 	for _, entry := range outcome.GetTransactions() {
-		told = append(told, entry.GetAmount())
+		shown = append(shown, entry.GetAmount())
 		if entry.GetFee() != nil {
-			told = append(told, entry.GetFee())
+			shown = append(shown, entry.GetFee())
 		}
 	}
-	if len(told) == 0 {
+	if len(shown) == 0 {
 		return
 	}
 	sent := make(map[string]bool)
 	amounts(exact.Decoded(t, body), sent)
-	for _, money := range told {
-		require.True(t, sent[money.GetAmount()], "nobody sent %s", money.GetAmount())
+	for _, money := range shown {
+		require.True(t, sent[money.GetAmount()], "%s was not sent", money.GetAmount())
 	}
 }
 
-// amounts gathers the decimals of a body, as they are told.
+// amounts gathers the decimals of a body, as they are reported.
 func amounts(value any, into map[string]bool) {
 	gather := func(text string) {
 		if d, err := decimal.Parse(text); err == nil {
@@ -190,7 +190,7 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzReceive holds whatever anybody may send as a callback to the contract: it is a hint at most.
+// FuzzReceive holds whatever anyone may send as a callback to the contract: it is a hint at most.
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte(
 		`{"Id":"1","CallbackData":"k3v9x0q2m8t7c5w1z6r4b0n2p8","InvoiceInfo":{"InvoiceCode":"7d1f",` +

@@ -37,13 +37,14 @@ var invoiceNames = [invoiceSize]string{
 	currencyAt:     "currencyCode", paidAt: "isPaid", redeemedAt: "isRedeemed",
 }
 
-// readInvoice reads an invoice; why says what is missing or wrong, and is empty where it is whole.
+// readInvoice reads an invoice; why states what is missing or wrong, and is empty where it is whole.
 //
 // asked is the amount that was asked for, where it is known.
 func readInvoice(value jsontext.Value, asked string) (i invoice, why string) {
 	var is [invoiceSize]jsontext.Value
 	value.Members(invoiceNames[:], is[:])
-	i.code, i.state, i.callbackData, i.payURL = is[codeAt].Text(), is[stateAt].Text(), is[callbackDataAt].Text(), is[payURLAt].Text()
+	i.code, i.state = is[codeAt].Text(), is[stateAt].Text()
+	i.callbackData, i.payURL = is[callbackDataAt].Text(), is[payURLAt].Text()
 	i.currency = currencyOf(is[currencyAt])
 	var isPaid, isRedeemed bool
 	amount, notAmount := is[amountAt].Amount(asked)
@@ -77,7 +78,7 @@ func isCode(code string) bool {
 }
 
 // outcome is what an invoice means, for a payment under our reference; the reference may be empty where it is not
-// known. An invoice that is not the one asked for makes the answer unreadable, and why says so.
+// known. An invoice that is not the one asked for makes the answer unreadable, and why states so.
 func (i invoice) outcome(t *task, reference string) (outcome *abi.Outcome, why string) {
 	if why := i.differs(t, reference); why != "" {
 		return nil, why
@@ -144,7 +145,7 @@ func equal(a, b string) bool {
 	return leftErr == nil && rightErr == nil && left.Cmp(right) == 0
 }
 
-// action tells the payer how to pay: on the invoice's page where it has one, else by its code in the app.
+// action describes how the payer pays: on the invoice's page where it has one, else by its code in the app.
 func (i invoice) action(amount *abi.Money) *abi.NextAction {
 	if strings.HasPrefix(i.payURL, "https://") || strings.HasPrefix(i.payURL, "http://") {
 		return guest.RedirectTo(i.payURL)

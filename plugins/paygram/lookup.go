@@ -55,7 +55,7 @@ func found(t *task, a answer) *abi.Step {
 	case why != "":
 		return guest.Unreadable("the invoices: " + why)
 	case len(codes) == 0 && t.GetPayment().GetKind() == abi.Kind_KIND_PAYOUT:
-		return unproven() // no document says that withdrawals are listed
+		return unproven() // no document states that withdrawals are listed
 	case len(codes) == 0:
 		return guest.Rejected(noInvoice, "PayGram has no invoice with our callbackData")
 	case len(codes) > mostInvoices:
@@ -129,7 +129,7 @@ func better(best, next *abi.Outcome) *abi.Outcome {
 	return best
 }
 
-// moved tells that money came in, or, of a payout, arrived.
+// moved reports whether money came in, or, of a payout, arrived.
 func moved(outcome *abi.Outcome) bool {
 	return outcome.GetReceived() != nil || outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED
 }

@@ -92,7 +92,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 }
 
 // movesMoney reports a method whose success is believed only in PayGram's own envelope: {"success": true} alone may be
-// anybody's.
+// anyone's.
 func movesMoney(operation string) bool {
 	method := methods.Find(operation)
 	return operation == redeemInvoice || operation == payInvoice || method != nil && method.Class == risky

@@ -19,8 +19,8 @@ const (
 	referenceLength   = 26
 )
 
-// settleAfter is how long, in milliseconds, GetInvoices may miss an invoice that was just asked for. PayGram says
-// nothing of it; its dates show invoices within a second, and this is generous.
+// settleAfter is how long, in milliseconds, GetInvoices may miss an invoice that was just asked for. PayGram does not
+// document it; its dates show invoices within a second, and this is generous.
 const settleAfter = 60 * 1000
 
 func manifest() *abi.Manifest {
@@ -91,7 +91,7 @@ func operations() []*abi.Operation {
 	all := []*abi.Operation{
 		{
 			Name: issueInvoice, Summary: "Issue an invoice that a payer settles in the PayGram app, fees included.",
-			// Nobody can pay an invoice whose code and page never left PayGram and the router.
+			// No one can pay an invoice whose code and page never left PayGram and the router.
 			Idempotency: abi.Idempotency_IDEMPOTENCY_ABANDONABLE,
 			InputSchema: issueInput, OutputSchema: invoiceSchema,
 			Documented: abi.Documented_DOCUMENTED_FULL, DeclineIsFinal: true, SettleAfterMs: settleAfter,
@@ -111,7 +111,7 @@ func operations() []*abi.Operation {
 		},
 		{
 			Name: redeemInvoice, Summary: "Take in what a payer has paid on an invoice.",
-			// It moves money to the merchant's balance, and nothing says that a second one is harmless.
+			// It moves money to the merchant's balance, and nothing states that a second one is harmless.
 			Idempotency: abi.Idempotency_IDEMPOTENCY_NONE,
 			InputSchema: codeInput, OutputSchema: redeemSchema,
 			Documented: abi.Documented_DOCUMENTED_PARTIAL,
@@ -192,8 +192,8 @@ const payInput = `{
   "additionalProperties": false
 }`
 
-// What is not held against an answer is only told of: a payment does not fail for the form of a member that nobody
-// needs.
+// What an answer is not checked for is only described: a payment does not fail for the form of a member that is not
+// needed.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldNumber = `{"description": "A number."}`

@@ -37,7 +37,7 @@ var marketMethods = []method{
 		Input: native.Fields{{Name: "business", Form: &native.Object, Required: true}},
 	},
 	{
-		// The quote carries the payer's address and telephone: who tells what to whom is not public.
+		// The quote carries the payer's address and telephone: who notifies whom of what is not public.
 		Name: "SimplexGetQuote", Summary: "Ask for a page on which a payer buys coins by card.",
 		Class: risky, Documented: partial,
 		Open: true, Object: "purchase", Reference: &referenceForm, Extra: wire{reference: "paymentID"},

@@ -173,7 +173,7 @@ func interpretNative(t *task, m *method, a answer) *abi.Step {
 		outcome.Cursor = cursor
 	}
 	if t.GetQuery() != nil {
-		if why := tell(t, a, outcome); why != "" {
+		if why := report(t, a, outcome); why != "" {
 			return guest.Unreadable(why)
 		}
 	}
@@ -200,7 +200,7 @@ func nextPage(t *task, a answer) (cursor, why string) {
 	return strconv.Itoa(start + shown), ""
 }
 
-// isIndex tells what nextPage makes.
+// isIndex reports whether a text is what nextPage makes.
 func isIndex(cursor string) bool {
 	index, err := strconv.Atoi(cursor)
 	return err == nil && index >= 0

@@ -6,7 +6,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// isAmount tells the members that hold an amount or a price, wherever in an answer they stand.
+// isAmount reports the members that hold an amount or a price, wherever in an answer they stand.
 func isAmount(name string) bool {
 	switch name {
 	case "amount", "expectedFee", "fees", "price", "balance", "newBalance", "received", "credited", "redeemedAmount",

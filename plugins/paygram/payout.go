@@ -25,7 +25,7 @@ var networks = [...][2]string{
 	{"FNT20", ""},
 }
 
-// onSeveral are the coins that exist on more than one network: without its name they may go to where nobody can reach
+// onSeveral are the coins that exist on more than one network: without its name they may go to where no one can reach
 // them.
 //
 //nolint:gochecknoglobals // a table
@@ -54,7 +54,7 @@ func preparePayout(t *task) *abi.Step {
 	return post(pathOf(withdraw), t.unique(body)).Send(nil)
 }
 
-// refusesMoney says no to a payment whose money PayGram does not have.
+// refusesMoney refuses a payment whose money PayGram does not have.
 func refusesMoney(t *task, number uint64) *abi.Step {
 	payment := t.GetPayment()
 	if number == 0 {
@@ -74,7 +74,7 @@ func (t *task) unique(body *jsontext.Object) *jsontext.Object {
 	return body
 }
 
-// payoutMethod says where the money goes: to an address, or to a bank account.
+// payoutMethod states where the money goes: to an address, or to a bank account.
 func payoutMethod(payment *abi.Payment, number uint64) (*jsontext.Object, *abi.Step) {
 	to := payment.GetDestination()
 	method := jsontext.NewObject().Integer("currencyCode", number)
@@ -118,8 +118,8 @@ func networkNumber(payment *abi.Payment) (number uint64, wrong *abi.Step) {
 	return 0, nil
 }
 
-// isIBAN tells an IBAN's form (ISO 13616) from any other account number: two letters, two digits, and letters and
-// digits.
+// isIBAN distinguishes an IBAN's form (ISO 13616) from any other account number: two letters, two digits, and letters
+// and digits.
 func isIBAN(account string) bool {
 	account = strings.ReplaceAll(account, " ", "")
 	if len(account) < 15 || len(account) > 34 {
@@ -168,7 +168,7 @@ func knownBankMember(name string) bool {
 	return false
 }
 
-// interpretPayout takes note that PayGram has the withdrawal. What it says of amounts is not to be relied on: the
+// interpretPayout takes note that PayGram has the withdrawal. What it states of amounts is not to be relied on: the
 // look-up's invoice is.
 func interpretPayout(t *task, a answer) *abi.Step {
 	code := a.Text("invoiceCode")

@@ -82,7 +82,8 @@ func TestIBAN(t *testing.T) {
 	}
 }
 
-// Of money that may have left nothing is told that would let it be sent again, whatever PayGram says to a look-up.
+// Of money that may have left nothing is reported that would let it be sent again, whatever PayGram states to a
+// look-up.
 func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 	t.Parallel()
 	const absent = `{"message":"not found","type":0,"success":false,"responseCode":553}`

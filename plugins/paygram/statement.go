@@ -5,7 +5,7 @@ import "payrouter/abi/native"
 // startIndex is the member by which a statement is paged.
 const startIndex = "startIdx"
 
-// statementMethods tell what there is, and what came and went.
+// statementMethods list what there is, and what came and went.
 //
 //nolint:gochecknoglobals // a table
 var statementMethods = []method{

@@ -11,7 +11,7 @@ import (
 // token is the secret in every path.
 const token = "token"
 
-// keyedBySetting is the setting that says whether the account honours clientUnique.
+// keyedBySetting is the setting that states whether the account honours clientUnique.
 const (
 	keyedBySetting = "client_unique"
 	clientUnique   = "clientUnique"
@@ -45,7 +45,7 @@ func (t *task) read() error {
 		}
 	}
 	if t.GetQuery() != nil {
-		t.input, err = question(t)
+		t.input, err = queryInput(t)
 	}
 	return err
 }
@@ -74,7 +74,7 @@ func (t *task) carries() bool {
 	return !t.native() || t.GetOperation() == issueInvoice
 }
 
-// native tells a call of the operation by itself from one for a payment.
+// native distinguishes a call of the operation by itself from one for a payment.
 func (t *task) native() bool {
 	return t.GetPayment() == nil
 }

@@ -11,7 +11,7 @@ import (
 // transferCredit sends credit to another user.
 const transferCredit = "TransferCredit"
 
-// prepareTransfer sends credit to the user that the payment names; what nobody is named for would become a voucher for
+// prepareTransfer sends credit to the user that the payment names; what no one is named for would become a voucher for
 // whoever finds it.
 func prepareTransfer(t *task) *abi.Step {
 	payment := t.GetPayment()
@@ -75,7 +75,7 @@ func tracePageFrom(t *task, index uint64) *abi.Step {
 	return post(pathOf(getStatement), body).Send(strconv.AppendUint(nil, index, 10))
 }
 
-// interpretTrace looks for the transfer on a page. Not to find it proves nothing: no document says that a statement
+// interpretTrace looks for the transfer on a page. Not to find it proves nothing: no document states that a statement
 // repeats callbackData.
 func interpretTrace(t *task, state string, a answer) *abi.Step {
 	for _, value := range a.Items("statementEntries") {
@@ -101,7 +101,7 @@ func interpretTrace(t *task, state string, a answer) *abi.Step {
 	return tracePageFrom(t, index+shown)
 }
 
-// isTransfer tells the entry of the transfer that is looked for: money out, under our reference or PayGram's.
+// isTransfer reports the entry of the transfer that is looked for: money out, under our reference or PayGram's.
 func (e entry) isTransfer(t *task) bool {
 	ours := t.GetCreateReference() != "" && e.callbackData == t.GetCreateReference()
 	theirs := t.GetProviderReference() != "" && strings.EqualFold(e.code, t.GetProviderReference())
@@ -119,8 +119,8 @@ func traced(t *task, e entry) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// unproven is a look-up that tells nothing: of a payout or a transfer "not found" is never said, for whoever believes
-// it pays again.
+// unproven is a look-up that reports nothing: of a payout or a transfer "not found" is never stated, for whoever
+// believes it pays again.
 func unproven() *abi.Step {
 	return guest.Done(guest.Accepted(abi.Status_STATUS_UNKNOWN, ""))
 }

@@ -6,7 +6,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// updateMethods are about what PayGram tells of its own accord.
+// updateMethods are about what PayGram reports of its own accord.
 //
 //nolint:gochecknoglobals // a table
 var updateMethods = []method{
@@ -30,7 +30,7 @@ var updateMethods = []method{
 		Open: true,
 	},
 	{
-		// Whoever calls it tells PayGram that coins have arrived.
+		// Whoever calls it reports to PayGram that coins have arrived.
 		Name:    "Cryptapi",
 		Summary: "Report a deposit to PayGram as CryptAPI does. Members beside callbackData go into the query.",
 		Class:   risky, Documented: partial,

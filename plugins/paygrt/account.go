@@ -36,7 +36,7 @@ func interpretBalance(_ *abi.Call, account settings, _ []byte, answer reply) *ab
 		Verdict:  abi.Verdict_VERDICT_ACCEPTED,
 		Balances: []*abi.Balance{{Available: guest.Money(balance, currency)}},
 	}
-	return told(outcome, answer)
+	return completed(outcome, answer)
 }
 
 // interpretOperators lists the operators by the codes that recharges name. They are India's: a payer elsewhere has
@@ -50,14 +50,14 @@ func interpretOperators(call *abi.Call, _ settings, _ []byte, answer reply) *abi
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED}
 	if payers := call.GetQuery().GetCountry(); payers != "" && payers != country {
-		return told(outcome, answer)
+		return completed(outcome, answer)
 	}
 	for _, operator := range answer.data.Items() {
 		if item := itemOf(operator); item != nil {
 			outcome.Items = append(outcome.Items, item)
 		}
 	}
-	return told(outcome, answer)
+	return completed(outcome, answer)
 }
 
 // itemOf is nil for an operator that no recharge could name.

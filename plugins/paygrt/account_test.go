@@ -88,7 +88,7 @@ func TestOperators(t *testing.T) {
 	}
 }
 
-// A read that Paygrt did not carry out is a healthy answer: it says nothing against the provider.
+// A read that Paygrt did not carry out is a healthy answer: it states nothing against the provider.
 func TestFailedReadsAreRefusals(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{opBalance, opOperators} {

@@ -33,7 +33,7 @@ func receive(callback *abi.Callback) *abi.Receipt {
 	return receipt
 }
 
-// ours tells a reference that this router may have made. Others are not looked up, so that a stranger cannot make the
+// ours reports a reference that this router may have made. Others are not looked up, so that a stranger cannot make the
 // router ask for anything.
 func ours(reference string) bool {
 	return reference != "" && len(reference) <= referenceLength && strings.Trim(reference, "0123456789") == ""

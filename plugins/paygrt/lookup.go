@@ -8,7 +8,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// india is where txn_date is probably reckoned: the document does not say.
+// india is where txn_date is probably reckoned: the document does not state it.
 var india = time.FixedZone("IST", 5*3600+1800) //nolint:gochecknoglobals // a constant that Go cannot declare
 
 // How near to midnight in India the day is in doubt. Before it, for clocks that differ and requests that wait; after
@@ -65,9 +65,9 @@ func (q query) ask(account settings, day string) *abi.Step {
 	return post(account, "/v1/recharges/status/", form).Send([]byte(day))
 }
 
-// interpretStatus reads a status check. A failed check says nothing of the recharge, "not found" included: the day may
-// be wrong, or the recharge late. It is a healthy answer all the same: were it unreadable, asking about recharges that
-// never arrived would open the provider's breaker for everybody.
+// interpretStatus reads a status check. A failed check proves nothing about the recharge, "not found" included: the day
+// may be wrong, or the recharge late. It is a healthy answer all the same: were it unreadable, asking about recharges
+// that never arrived would open the provider's breaker for everyone.
 func interpretStatus(call *abi.Call, account settings, state []byte, answer reply) *abi.Step {
 	wanted, rejected := queryOf(call)
 	if rejected != nil {

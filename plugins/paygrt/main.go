@@ -1,7 +1,7 @@
 // Package main is the Paygrt plugin: it decides how phone and bill recharges in India are spoken of with Paygrt's API.
 //
-// The files are chapters: manifest.go says what the plugin can do, reply.go reads the envelope that every answer comes
-// in, recharge.go, lookup.go and account.go hold the operations, status.go the words for a recharge's state,
+// The files are chapters: manifest.go declares what the plugin can do, reply.go reads the envelope that every answer
+// comes in, recharge.go, lookup.go and account.go hold the operations, status.go the words for a recharge's state,
 // callback.go what Paygrt reports by itself.
 package main
 

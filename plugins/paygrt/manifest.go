@@ -71,7 +71,7 @@ func operations() []*abi.Operation {
 	return []*abi.Operation{
 		{
 			Name: opRecharge, Summary: "Recharge a mobile or DTH number, or pay a bill.",
-			// A duplicate api_ref_id is not said to be refused, so an unanswered recharge is never sent again.
+			// A duplicate api_ref_id is not stated to be refused, so an unanswered recharge is never sent again.
 			Idempotency:    abi.Idempotency_IDEMPOTENCY_NONE,
 			InputSchema:    rechargeInput,
 			OutputSchema:   envelopeOf(rechargeData),
@@ -222,8 +222,8 @@ const statusInput = `{
   "additionalProperties": false
 }`
 
-// What is not held against an answer is only told of: a recharge does not fail for the form of a member that nobody
-// needs.
+// What an answer is not checked for is only described: a recharge does not fail for the form of a member that is not
+// needed.
 const (
 	toldText   = `{"description": "A text, or null."}`
 	toldAmount = `{"description": "An amount in INR, as a text, or null."}`

@@ -14,7 +14,7 @@ type order struct {
 	reference, number, amount, operator string
 }
 
-// orderOf reads the order from a payment, or from a native input; otherwise the step says why there is none.
+// orderOf reads the order from a payment, or from a native input; otherwise the step has the reason that there is none.
 func orderOf(call *abi.Call) (order, *abi.Step) {
 	payment := call.GetPayment()
 	if payment == nil {
@@ -85,8 +85,8 @@ func prepareRecharge(call *abi.Call, account settings) (*abi.Step, error) {
 	return post(account, "/v1/recharges/", form).Send(nil), nil
 }
 
-// interpretRecharge reads the transaction's state inside first: the envelope only says whether the request was carried
-// out.
+// interpretRecharge reads the transaction's state inside first: the envelope only states whether the request was
+// carried out.
 func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.Step {
 	wanted, rejected := orderOf(call)
 	if rejected != nil {
@@ -110,7 +110,7 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 	return done(call, outcome, answer)
 }
 
-// contradicts says why an answer cannot be about this order, or about any; empty where it can. What failed comes with
+// contradicts states why an answer cannot be about this order, or about any; empty where it can. What failed comes with
 // null fields, what was taken does not.
 func (o order) contradicts(answer reply, word string) string {
 	reference, number := answer.data.Text("api_ref_id"), answer.data.Text("recharge_number")

@@ -39,8 +39,8 @@ type reply struct {
 	status  string
 	message string
 	data    jsontext.Value
-	// said is all of it.
-	said jsontext.Value
+	// whole is all of it.
+	whole jsontext.Value
 }
 
 // readReply reads the envelope, or ends the call where there is none. Paygrt answers 200 for success and failure alike.
@@ -62,7 +62,7 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 	}
 	answer := reply{
 		status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"),
-		said: parsed,
+		whole: parsed,
 	}
 	if answer.status != envelopeDone && answer.status != envelopeFailed {
 		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
@@ -87,7 +87,7 @@ var answered = []string{ //nolint:gochecknoglobals // a table
 	"merchant_id", "balance",
 }
 
-// twice tells whether an object has one of these members twice: readers differ in which of them counts.
+// twice reports whether an object has one of these members twice: readers differ in which of them counts.
 func twice(of jsontext.Value, names ...string) bool {
 	var seen uint
 	again := false
@@ -105,12 +105,12 @@ func done(call *abi.Call, outcome *abi.Outcome, answer reply) *abi.Step {
 	if call.GetPayment() != nil {
 		return guest.Done(outcome)
 	}
-	return told(outcome, answer)
+	return completed(outcome, answer)
 }
 
-// told ends a call with the answer as its output: members under Paygrt's names, amounts as text.
-func told(outcome *abi.Outcome, answer reply) *abi.Step {
-	output, wrong := answer.said.Spell(isAmount)
+// completed ends a call with the answer as its output: members under Paygrt's names, amounts as text.
+func completed(outcome *abi.Outcome, answer reply) *abi.Step {
+	output, wrong := answer.whole.Spell(isAmount)
 	if wrong != "" {
 		return guest.Unreadable("the answer's " + wrong + " is not an amount")
 	}
@@ -118,7 +118,7 @@ func told(outcome *abi.Outcome, answer reply) *abi.Step {
 	return guest.Done(outcome)
 }
 
-// isAmount tells the members that hold an amount. Paygrt's are texts; a number becomes one.
+// isAmount reports the members that hold an amount. Paygrt's are texts; a number becomes one.
 func isAmount(name string) bool {
 	return name == "balance" || name == "recharge_amount" || name == "remaining_balance"
 }

@@ -26,7 +26,7 @@ var codes = map[string]string{ //nolint:gochecknoglobals // a table
 }
 
 // wordOf settles status_code and recharge_status to one word. A recharge answers both, or the code alone when it
-// failed; a status check answers the word alone. It is empty where they contradict each other or say nothing known.
+// failed; a status check answers the word alone. It is empty where they contradict each other or are not known.
 func wordOf(code, word string) string {
 	byCode, known := codes[code]
 	if !known && code != "" {

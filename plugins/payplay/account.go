@@ -13,7 +13,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// accountMethods tell what the company has, and what came and went.
+// accountMethods list what the company has, and what came and went.
 //
 //nolint:gochecknoglobals // a table
 var accountMethods = []method{
@@ -33,7 +33,7 @@ var accountMethods = []method{
 			"orders, with the same filters by date.",
 		Class: safe, Documented: elsewhere, Paged: true, Open: true,
 		Input: native.Fields{
-			pageTaken, perPageTaken,
+			pageField, perPageField,
 			{Name: "date_from", Note: "UTC, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
 			{Name: "date_to"},
 		},
@@ -55,8 +55,8 @@ var accountMethods = []method{
 		Name:    showTransaction,
 		Summary: "Reads a transaction by PayPlay's id.",
 		Class:   safe, Documented: full,
-		Input:  native.Fields{idTaken},
-		Output: native.Fields{{Name: "transaction", Form: &native.Object, Required: true, Members: transactionGives}},
+		Input:  native.Fields{idField},
+		Output: native.Fields{{Name: "transaction", Form: &native.Object, Required: true, Members: transactionMembers}},
 	},
 }
 
@@ -179,8 +179,8 @@ func interpretTransactions(call *abi.Call, account settings, _, body []byte) *ab
 	return step
 }
 
-// takesOut tells of each type of transaction that is known whether it takes money from the account. The document has
-// CRYPTO_INVOICE and WITHDRAWAL_EXTERNAL; the others are from the vendor's and WhitePay's documentation.
+// takesOut reports, of each type of transaction that is known, whether it takes money from the account. The document
+// has CRYPTO_INVOICE and WITHDRAWAL_EXTERNAL; the others are from the vendor's and WhitePay's documentation.
 //
 //nolint:gochecknoglobals // a table
 var takesOut = map[string]bool{

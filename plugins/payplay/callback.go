@@ -46,7 +46,7 @@ func ignored(status uint32) *abi.Receipt {
 }
 
 // receiveOrder reads a webhook about an order. Those of a payment page are signed with the page's token, unless the
-// account says otherwise.
+// account states otherwise.
 func receiveOrder(callback *abi.Callback, notice jsontext.Value, account settings) *abi.Receipt {
 	about, err := readOrder(notice.Get("order"), "")
 	if err != nil {
@@ -63,8 +63,8 @@ func receiveOrder(callback *abi.Callback, notice jsontext.Value, account setting
 	return signed(receipt, callback, account.orderSecret, about.outcome(), believable)
 }
 
-// dedupeKey tells a repetition from a new report. Money that came to an order is new, though its status stays: a
-// canceled one may be paid late.
+// dedupeKey distinguishes a repetition from a new report. Money that came to an order is new, though its status stays:
+// a canceled one may be paid late.
 func dedupeKey(about order) string {
 	key := "order:" + about.id + ":" + about.status
 	if about.received.Sign() > 0 {
@@ -74,7 +74,7 @@ func dedupeKey(about order) string {
 }
 
 // receiveTransaction reads a webhook about a withdrawal, which the general token signs. Other transactions belong to
-// orders, whose own webhooks tell more.
+// orders, whose own webhooks have more.
 func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Receipt {
 	about, err := readTransaction(notice.Get("transaction"), "")
 	if err != nil {
@@ -98,7 +98,7 @@ func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Rece
 	return signed(receipt, callback, secretWebhook, outcome, believable)
 }
 
-// agrees tells whether an event of a family is one of the object's status.
+// agrees reports whether an event of a family is one of the object's status.
 func agrees(notice jsontext.Value, family, status string) bool {
 	name, event, _ := strings.Cut(notice.Text("event_type"), "::")
 	if name != family {
@@ -107,7 +107,7 @@ func agrees(notice jsontext.Value, family, status string) bool {
 	return slices.Contains(events[event], status)
 }
 
-// signed adds to a receipt what it says and by which signature that is to be believed; where there is no signature of
+// signed adds to a receipt what it states and by which signature that is to be believed; where there is no signature of
 // the form, or the webhook contradicts itself, the receipt stays a hint.
 func signed(receipt *abi.Receipt, callback *abi.Callback, secret string, outcome *abi.Outcome,
 	believable bool,

@@ -10,8 +10,8 @@ import (
 	"payrouter/abi/conformance/evidence"
 )
 
-// Where the document shows an operation, the manifest says so, and takes no member that is not shown; and the other way
-// round.
+// Where the document shows an operation, the manifest states so, and takes no member that is not shown; and the other
+// way round.
 func TestHowFarADocumentGoesIsSaid(t *testing.T) {
 	t.Parallel()
 	sources := make(map[string]string)

@@ -19,7 +19,7 @@ const (
 	sourceFilter   = "document: Show Orders List, filter external_order_id"
 )
 
-// pageNotFound is the text that a wrong slug or key is answered with, too: it does not say that an object is absent.
+// pageNotFound is the text that a wrong slug or key is answered with, too: it does not state that an object is absent.
 const pageNotFound = "Page not found"
 
 // codePageNotFound stands for that text.
@@ -92,10 +92,10 @@ var listRules = []fieldRule{ //nolint:gochecknoglobals // a table
 // creators are the operations that make something under a page's or a company's name.
 var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknoglobals // a table
 
-// finder is an operation about one object, for which a 404 says that it is not there.
+// finder is an operation about one object, for which a 404 states that it is not there.
 type finder struct {
 	operation string
-	absent    abi.Meaning
+	notFound  abi.Meaning
 }
 
 // finders: where something was to be read it is not found, and where something was to be done it is declined.
@@ -159,15 +159,15 @@ func failureRules() []*abi.FailureRule {
 				Code:    "authentication_failed", Source: sourceWhitePay,
 			},
 			&abi.FailureRule{
-				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.absent,
-				Code: "not_found", Source: sourceWhitePay, Final: one.absent != abi.Meaning_MEANING_NOT_FOUND,
+				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.notFound,
+				Code: "not_found", Source: sourceWhitePay, Final: one.notFound != abi.Meaning_MEANING_NOT_FOUND,
 			})
 	}
 	return rules
 }
 
 // refused reads an answer that is not a success. Only a refusal in PayPlay's own words counts: the same status from
-// something in front of it says nothing of what became of the request. 429 alone speaks for itself.
+// something in front of it proves nothing about what became of the request. 429 alone speaks for itself.
 func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	status := strconv.FormatUint(uint64(response.GetStatus()), 10)
 	body, err := jsontext.Parse(response.GetBody())
@@ -180,7 +180,7 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	case response.GetStatus() == 401, response.GetStatus() == 403:
 		return guest.Rejected(status, message)
 	case response.GetStatus() == 404:
-		return absent(operation, message)
+		return notFound(operation, message)
 	case response.GetStatus() == 422:
 		return invalid(operation, body, message)
 	default:
@@ -188,7 +188,7 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	}
 }
 
-func absent(operation, message string) *abi.Step {
+func notFound(operation, message string) *abi.Step {
 	creates := slices.Contains(creators, operation)
 	finds := slices.ContainsFunc(finders, func(f finder) bool { return f.operation == operation })
 	switch {

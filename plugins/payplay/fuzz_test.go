@@ -42,7 +42,7 @@ var bodies = []string{
 }
 
 // FuzzInterpret holds whatever PayPlay may answer to the contract, for every operation in each of the ways that it is
-// called: nothing traps, and an amount that is told is the very one that was sent.
+// called: nothing traps, and a reported amount is the very one that was sent.
 func FuzzInterpret(f *testing.F) {
 	for _, body := range bodies {
 		f.Add(uint32(200), []byte(body))
@@ -73,7 +73,7 @@ func FuzzInterpret(f *testing.F) {
 							outcome.GetOutput())
 						exact.Spelt(t, body, outcome.GetOutput(),
 							func(member string) bool { return name == getRates || isAmount(member) })
-						requireTold(t, exact.Decoded(t, body), outcome)
+						requireEntries(t, exact.Decoded(t, body), outcome)
 					}
 				}
 			}
@@ -94,8 +94,8 @@ func callsOf(name string) []*abi.Call {
 	}
 }
 
-// repeats tells a text in which an object names a member twice: the standard library counts the last, and a request the
-// first.
+// repeats reports a text in which an object names a member twice: the standard library counts the last, and a request
+// the first.
 func repeats(text []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	return repeatsIn(decoder)
@@ -141,8 +141,9 @@ func rational(t *testing.T, amount any) *big.Rat {
 	return value
 }
 
-// requireTold demands that what an account tells are the amounts of the answer, with the sign that their direction has.
-func requireTold(t *testing.T, sent any, outcome *abi.Outcome) {
+// requireEntries demands that the entries about the account have the amounts of the answer, with the sign of their
+// direction.
+func requireEntries(t *testing.T, sent any, outcome *abi.Outcome) {
 	t.Helper()
 	for i, balance := range outcome.GetBalances() {
 		value := member(t, sent, "balances", i, "value")
@@ -208,7 +209,7 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzReceive holds whatever anybody may send as a webhook to the contract.
+// FuzzReceive holds whatever anyone may send as a webhook to the contract.
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte(
 		`{"order":{"id":"1","status":"COMPLETE","currency":"EUR","value":"1"},"event_type":"order::completed"}`))

@@ -147,7 +147,7 @@ func (p page) next() string {
 	return ""
 }
 
-// isPageNumber tells what next makes.
+// isPageNumber reports whether a text is what next makes.
 func isPageNumber(cursor string) bool {
 	number, err := strconv.Atoi(cursor)
 	return err == nil && number > 0
@@ -214,7 +214,7 @@ func prepareOrderStatuses(*abi.Call, settings) *abi.Step {
 	return request("GET", guest.Literal("/private-api/order-statuses")).Send(nil)
 }
 
-// interpretPlain passes on an answer that needs no reading beyond what the table says of it.
+// interpretPlain passes on an answer that needs no reading beyond what the table states of it.
 func interpretPlain(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	answer, err := jsontext.Parse(body)
 	if err != nil || !answer.IsObject() {

@@ -9,7 +9,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Where money moves an unanswered call is never harmless; where a page is made that nobody has seen, it may be left
+// Where money moves an unanswered call is never harmless; where a page is made that no one has seen, it may be left
 // behind.
 func TestClasses(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func TestInputIsRefusedByName(t *testing.T) {
 	}
 }
 
-// Readers differ in which of two members of one name counts: an output must not say another thing than its outcome.
+// Readers differ in which of two members of one name counts: an output must not contradict its outcome.
 func TestWhatStandsTwiceIsUnreadable(t *testing.T) {
 	t.Parallel()
 	const meta = `"meta":{"current_page":1,"last_page":1,"total":1}`

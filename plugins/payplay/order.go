@@ -13,10 +13,10 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// transactionGives is a movement of coins. Its currency is a ticker in some answers, and an object with one in others.
+// transactionMembers is a movement of coins. Its currency is a ticker in some answers, an object with one in others.
 //
 //nolint:gochecknoglobals // a table
-var transactionGives = native.Fields{
+var transactionMembers = native.Fields{
 	{Name: "id", Required: true},
 	{Name: "type"},
 	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
@@ -32,7 +32,7 @@ var transactionGives = native.Fields{
 const withoutZone = "Without a zone, presumably UTC."
 
 //nolint:gochecknoglobals // a table
-var orderGives = native.Fields{
+var orderMembers = native.Fields{
 	{Name: "id", Required: true},
 	{Name: "currency", Required: true},
 	{Name: "order_number"},
@@ -54,13 +54,13 @@ var orderGives = native.Fields{
 	{Name: "acquiring_url", Note: "Where the payer goes."},
 	{Name: "successful_link"},
 	{Name: "failure_link"},
-	{Name: "transactions", Form: &native.List, Members: transactionGives},
+	{Name: "transactions", Form: &native.List, Members: transactionMembers},
 }
 
-// metaGives says where in a list an answer stands.
+// metaMembers is where in a list an answer stands.
 //
 //nolint:gochecknoglobals // a table
-var metaGives = native.Fields{
+var metaMembers = native.Fields{
 	{Name: "current_page", Form: &native.Count, Required: true},
 	{Name: "last_page", Form: &native.Count, Required: true},
 	{Name: "total", Form: &native.Count, Required: true},
@@ -68,13 +68,13 @@ var metaGives = native.Fields{
 
 //nolint:gochecknoglobals // tables
 var (
-	idTaken = native.Field{
+	idField = native.Field{
 		Name: "id", Required: true, Matches: isID, Pattern: "^[A-Za-z0-9_-]{1,64}$",
 		Example: "9d05ffbb-0f89-488a-ad58-2a9bc207d3ab", Note: "PayPlay's.",
 	}
-	pageTaken     = native.Field{Name: "page", Form: &native.Count, Note: "A cursor goes before it."}
-	perPageTaken  = native.Field{Name: "per_page", Form: &native.Count}
-	oneOrder      = native.Fields{{Name: "order", Form: &native.Object, Required: true, Members: orderGives}}
+	pageField     = native.Field{Name: "page", Form: &native.Count, Note: "A cursor goes before it."}
+	perPageField  = native.Field{Name: "per_page", Form: &native.Count}
+	oneOrder      = native.Fields{{Name: "order", Form: &native.Object, Required: true, Members: orderMembers}}
 	linksAndOurID = native.Fields{
 		{
 			Name: "external_order_id", OurReference: true, Matches: isExternalID, Pattern: "^[A-Za-z0-9_-]{1,255}$",
@@ -109,33 +109,33 @@ var orderMethods = []method{
 			{Name: "amount", Form: &native.Amount, Note: "With a currency, or left out.", Example: "300"},
 			{Name: "currency", Note: "With an amount, or left out.", Example: "USDT"},
 		}, linksAndOurID...),
-		Output: native.Fields{{Name: "order", Form: &native.Object, Required: true, Members: topupGives}},
+		Output: native.Fields{{Name: "order", Form: &native.Object, Required: true, Members: topupMembers}},
 	},
 	{
 		Name: completeOrder,
 		Summary: "Closes an order as it is, at the merchant's word: one that was paid in part counts as paid from " +
 			"then on.",
 		Class: risky, Documented: elsewhere, Final: true, Open: true,
-		Input: native.Fields{idTaken}, Output: oneOrder,
+		Input: native.Fields{idField}, Output: oneOrder,
 	},
 	{
 		Name:    showCryptoOrder,
 		Summary: "Reads an order by PayPlay's id, where crypto orders are made.",
 		Class:   safe, Documented: elsewhere,
-		Input: native.Fields{idTaken}, Output: oneOrder,
+		Input: native.Fields{idField}, Output: oneOrder,
 	},
 	{
 		Name:    showOrder,
 		Summary: "Reads an order by PayPlay's id, or finds it in the list by our reference.",
 		Class:   safe, Documented: full, FindsByReference: true,
-		Input: native.Fields{idTaken}, Output: oneOrder,
+		Input: native.Fields{idField}, Output: oneOrder,
 	},
 	{
 		Name:    showOrders,
 		Summary: "Lists the payment page's orders, by date, status or external_order_id.",
 		Class:   safe, Documented: full, Paged: true,
 		Input: native.Fields{
-			pageTaken, perPageTaken,
+			pageField, perPageField,
 			{Name: "date_from", Note: "UTC, of the order's creation.", Example: "2022-06-01 00:00:00"},
 			{Name: "date_to"},
 			{Name: "completed_at_from"},
@@ -147,8 +147,8 @@ var orderMethods = []method{
 			{Name: "external_order_id"},
 		},
 		Output: native.Fields{
-			{Name: "orders", Form: &native.List, Required: true, Members: orderGives},
-			{Name: "meta", Form: &native.Object, Required: true, Members: metaGives},
+			{Name: "orders", Form: &native.List, Required: true, Members: orderMembers},
+			{Name: "meta", Form: &native.Object, Required: true, Members: metaMembers},
 		},
 	},
 	{
@@ -165,18 +165,18 @@ var orderMethods = []method{
 		Summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, " +
 			"no document tells: members beyond the id are sent as they are.",
 		Class: risky, Documented: elsewhere, Final: true, Open: true,
-		Input: native.Fields{idTaken, {Name: "amount", Form: &native.Amount, Note: "Whether PayPlay heeds it is not known."}},
+		Input: native.Fields{idField, {Name: "amount", Form: &native.Amount, Note: "Whether PayPlay heeds it is not known."}},
 		Output: native.Fields{
-			{Name: "order", Form: &native.Object, Members: orderGives},
-			{Name: "transaction", Form: &native.Object, Members: transactionGives},
+			{Name: "order", Form: &native.Object, Members: orderMembers},
+			{Name: "transaction", Form: &native.Object, Members: transactionMembers},
 		},
 	},
 }
 
-// topupGives is an order that may have no amount.
+// topupMembers is an order that may have no amount.
 //
 //nolint:gochecknoglobals // a table
-var topupGives = native.Fields{
+var topupMembers = native.Fields{
 	{Name: "id", Required: true},
 	{Name: "status", Required: true},
 	{Name: "currency"},
@@ -347,7 +347,7 @@ type order struct {
 	// currency. receivedCurrency is empty where PayPlay does not name it.
 	received         decimal.Decimal
 	receivedCurrency string
-	// page is where the payer goes; empty where PayPlay does not say.
+	// page is where the payer goes; empty where PayPlay does not state it.
 	page string
 }
 
@@ -377,7 +377,7 @@ func readOrder(from jsontext.Value, asked string) (order, error) {
 	return o, nil
 }
 
-// matches tells an order that is not the one that was asked about.
+// matches returns an error for an order that is not the one that was asked about.
 func (o order) matches(call *abi.Call) error {
 	asked := expected(call)
 	switch {
@@ -434,7 +434,7 @@ func (o order) outcome() *abi.Outcome {
 }
 
 // money is what was received, as the host may compare it. Of an order that is complete and was paid in its own currency
-// nothing is said: after PayPlay's fee it would be taken for less than the amount.
+// nothing is stated: after PayPlay's fee it would be taken for less than the amount.
 func (o order) money(status abi.Status) *abi.Money {
 	complete := status == abi.Status_STATUS_SUCCEEDED
 	if o.received.Sign() <= 0 || !isCurrency(o.receivedCurrency) || complete && o.receivedCurrency == o.currency {

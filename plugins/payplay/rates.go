@@ -10,7 +10,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// rateMethods tell rates.
+// rateMethods read rates.
 //
 //nolint:gochecknoglobals // a table
 var rateMethods = []method{
@@ -61,12 +61,12 @@ func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.S
 		return guest.Unreadable("the rate of " + wrong + " is not a number")
 	}
 	if call.GetQuery() == nil {
-		return told(output, nil)
+		return answeredRates(output, nil)
 	}
 	return askNext(&walk{rates: output, left: externals(call.GetQuery(), account)})
 }
 
-// faultOfRates says what is wrong with an object of rates; empty where nothing is.
+// faultOfRates states what is wrong with an object of rates; empty where nothing is.
 func faultOfRates(rates jsontext.Value) (why string) {
 	seen := make(map[string]bool)
 	rates.Each(func(pair string, rate jsontext.Value) {
@@ -90,8 +90,8 @@ func withPoint(number string) string {
 	return strings.Replace(number, ",", ".", 1)
 }
 
-// told ends a call for rates.
-func told(output []byte, rates []*abi.Rate) *abi.Step {
+// answeredRates ends a call for rates.
+func answeredRates(output []byte, rates []*abi.Rate) *abi.Step {
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 	outcome.Output, outcome.Rates = output, rates
 	return guest.Done(outcome)
@@ -117,7 +117,7 @@ func externals(query *abi.Query, account settings) []string {
 	return wanted
 }
 
-// walk is where the asking for rates stands: what /rates said, the rates that are known, and whose are still to be
+// walk is where the asking for rates stands: what /rates stated, the rates that are known, and whose are still to be
 // asked for.
 type walk struct {
 	rates []byte
@@ -131,7 +131,7 @@ type externalRate struct{ currency, rate string }
 // askNext asks for the next currency's rate, or ends the walk.
 func askNext(w *walk) *abi.Step {
 	if len(w.left) == 0 {
-		return told(w.rates, w.canonical())
+		return answeredRates(w.rates, w.canonical())
 	}
 	return request("GET", guest.Literal(exchangeRatesPath), guest.Text(w.left[0])).SendAs(getExchangeRate, w.state())
 }

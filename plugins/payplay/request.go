@@ -34,7 +34,7 @@ func idOf(call *abi.Call) string {
 	return inputOf(call).Text("id")
 }
 
-// isID tells text that may stand for an id in a path: ids come in by webhooks that anybody can send.
+// isID reports whether a text may stand for an id in a path: ids come in by webhooks that anyone can send.
 func isID(text string) bool {
 	const letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	return text != "" && len(text) <= 64 && strings.Trim(text, letters+"-_") == "" && strings.ContainsAny(text, letters)
@@ -44,13 +44,13 @@ func notAnID() *abi.Step {
 	return guest.Reject("invalid_request", "/id", "this is not an id of PayPlay's")
 }
 
-// isExternalID tells what external_order_id may be.
+// isExternalID reports whether a text may be an external_order_id.
 func isExternalID(text string) bool {
 	const letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 	return text != "" && len(text) <= 255 && strings.Trim(text, letters) == ""
 }
 
-// isCurrency tells a currency's code or a coin's ticker.
+// isCurrency reports whether a text is a currency's code or a coin's ticker.
 func isCurrency(text string) bool {
 	return len(text) >= 2 && len(text) <= 16 && strings.Trim(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
@@ -59,7 +59,7 @@ func isWebAddress(text string) bool {
 	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
 
-// isPositive tells a decimal above zero.
+// isPositive reports whether a text is a decimal above zero.
 func isPositive(text string) bool {
 	amount, err := decimal.Parse(text)
 	return err == nil && amount.Sign() > 0
@@ -71,7 +71,7 @@ func plain(text string) (string, bool) {
 	return amount.String(), err == nil
 }
 
-// differ tells amounts of which one was asked for and another answered. Without an amount asked for nothing differs.
+// differ reports amounts of which one was asked for and another answered. Without an amount asked for nothing differs.
 func differ(asked string, answered decimal.Decimal) bool {
 	amount, err := decimal.Parse(asked)
 	return err == nil && amount.Cmp(answered) != 0

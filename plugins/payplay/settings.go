@@ -17,7 +17,7 @@ type settings struct {
 	failureLink    string
 	// orderSecret is the secret that orders' webhooks are signed with.
 	orderSecret string
-	// outgoing tells of types of transactions beyond those that are known whether they take money from the account.
+	// outgoing reports, of types of transactions beyond those that are known, whether they take money from the account.
 	outgoing map[string]bool
 	// external are the currencies whose rates are asked for beside the one of USDT.
 	external []string
@@ -37,9 +37,11 @@ const settingsSchema = `{
     "failure_link": {"type": "string", "pattern": "^https?://",
       "description": "Where the payer goes after a failure, where the payment has no return_url."},
     "order_webhook_token": {"enum": ["page", "general"], "default": "page",
-      "description": "Which token signs the webhooks about orders: the payment page's own (secret page_webhook_token), or the general one (secret webhook_token)."},
+      "description": "Which token signs the webhooks about orders: the payment page's own (secret ` +
+	`page_webhook_token), or the general one (secret webhook_token)."},
     "transaction_types": {"type": "object", "additionalProperties": {"enum": ["in", "out"]},
-      "description": "For statements: of types of transactions that the router does not know, whether they bring money in or take it out.", "examples": [{"REFUND": "out"}]},
+      "description": "For statements: of types of transactions that the router does not know, whether they bring ` +
+	`money in or take it out.", "examples": [{"REFUND": "out"}]},
     "external_currencies": {"type": "array", "maxItems": 6, "items": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$"},
       "description": "Currencies whose rates to USDT are told among the account's rates.", "examples": [["NGN"]]}
   }

@@ -15,7 +15,7 @@ func prepareTopup(call *abi.Call, account settings) *abi.Step {
 	return request("POST", guest.Literal(topupsPath), guest.Text(account.slug)).JSON(order.body(call)).Send(nil)
 }
 
-// interpretTopup wants a page for the payer, and what was asked for where the answer says it.
+// interpretTopup wants a page for the payer, and what was asked for where the answer states it.
 func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step {
 	answer, err := jsontext.Parse(body)
 	if err != nil {
@@ -37,7 +37,7 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 	return completed(call, outcome, answer)
 }
 
-// contradicts tells texts that are both said, and differ.
+// contradicts reports texts that are both stated, and differ.
 func contradicts(asked, answered string) bool {
 	return asked != "" && answered != "" && asked != answered
 }

@@ -13,7 +13,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// withdrawalMethods send coins out, and tell what that costs.
+// withdrawalMethods send coins out, and price that.
 //
 //nolint:gochecknoglobals // a table
 var withdrawalMethods = []method{
@@ -36,7 +36,7 @@ var withdrawalMethods = []method{
 		},
 		Output: native.Fields{
 			{Name: "request_id", Form: &native.Any, Note: "PayPlay's."},
-			{Name: "transactions", Form: &native.List, Required: true, Members: withdrawnGives},
+			{Name: "transactions", Form: &native.List, Required: true, Members: withdrawnMembers},
 		},
 	},
 	{
@@ -54,10 +54,10 @@ var withdrawalMethods = []method{
 	},
 }
 
-// withdrawnGives is a withdrawal's transaction, as the vendor shows it in the answer to the withdrawal.
+// withdrawnMembers is a withdrawal's transaction, as the vendor shows it in the answer to the withdrawal.
 //
 //nolint:gochecknoglobals // a table
-var withdrawnGives = native.Fields{
+var withdrawnMembers = native.Fields{
 	{Name: "id", Required: true},
 	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
 	{Name: "value", Form: &native.Amount, Required: true},
@@ -176,7 +176,7 @@ func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
 }
 
 // weigh compares a transaction's value with the amount that was asked for, where it is known. Whether the value is
-// before the fee or after it no document says: a difference of the very fee that PayPlay names is that fee, and any
+// before the fee or after it no document states: a difference of the very fee that PayPlay names is that fee, and any
 // other is no proof that the amount was sent.
 func (t transaction) weigh(outcome *abi.Outcome, asked string) {
 	amount, err := decimal.Parse(asked)
@@ -202,7 +202,7 @@ type transaction struct {
 	currency  string
 	value     decimal.Decimal
 	reference string
-	// fee is in the transaction's currency; empty where PayPlay does not say.
+	// fee is in the transaction's currency; empty where PayPlay does not state it.
 	fee string
 }
 
@@ -243,8 +243,8 @@ func readFee(from jsontext.Value) (string, error) {
 	return fee.String(), nil
 }
 
-// matches tells a transaction that is not the one that was asked about. Its value is not held against it: whether that
-// is before a fee or after is not documented.
+// matches returns an error for a transaction that is not the one that was asked about. Its value is not compared with
+// it: whether that is before a fee or after is not documented.
 func (t transaction) matches(asked expectation) error {
 	switch {
 	case asked.id != "" && !strings.EqualFold(asked.id, t.id):
@@ -297,7 +297,7 @@ func interpretFees(call *abi.Call, account settings, state, body []byte) *abi.St
 }
 
 // withdrawalBounds are the limits that hold whatever the network: none takes less than the least, or more than the
-// most. There is none where a network does not say, or says 0.
+// most. There is none where a network does not state it, or states 0.
 func withdrawalBounds(networks jsontext.Value, ticker string) []*abi.Bound {
 	var lowest, highest limit
 	networks.Each(func(_ string, network jsontext.Value) {

@@ -31,13 +31,13 @@ const (
 // actions holds what the account can be asked to what the host makes of it: one operation each, none of which changes
 // anything.
 func (f *findings) actions(m *abi.Manifest) {
-	type question struct {
+	type query struct {
 		role  abi.Role
 		topic string
 	}
-	seen, listed := make(map[question]bool), make(map[string]bool)
+	seen, listed := make(map[query]bool), make(map[string]bool)
 	for _, action := range m.GetActions() {
-		asked := question{action.GetRole(), action.GetTopic()}
+		asked := query{action.GetRole(), action.GetTopic()}
 		operation := find(m, action.GetOperation())
 		f.require(slices.Contains(accountRoles, asked.role), "account: %s is no role of an account", asked.role)
 		f.require(!seen[asked], "account: %s %s has one operation, not several", asked.role, asked.topic)
@@ -54,7 +54,7 @@ func (f *findings) actions(m *abi.Manifest) {
 	}
 }
 
-// account demands of what an account holds, whatever the provider said, that amounts are amounts and entries have
+// account demands of what an account holds, whatever the provider stated, that amounts are amounts and entries have
 // names.
 func (f *findings) account(outcome *abi.Outcome) {
 	for _, balance := range outcome.GetBalances() {
@@ -74,9 +74,9 @@ func (f *findings) account(outcome *abi.Outcome) {
 	}
 }
 
-// Told lists what is wrong with what an account holds where the provider's answer was a good one: entries that cannot
-// be told apart, and times that are none. Of a bad answer the host finds it out, and shows nothing.
-func Told(outcome *abi.Outcome) []string {
+// Entries lists what is wrong with what an account holds where the provider's answer was a good one: entries that
+// cannot be distinguished, and times that are none. In a bad answer the host finds them, and shows nothing.
+func Entries(outcome *abi.Outcome) []string {
 	var f findings
 	distinct(&f, "balance of wallet", outcome.GetBalances(), func(b *abi.Balance) string {
 		return cmp.Or(b.GetAvailable().GetCurrency(), b.GetHeld().GetCurrency()) + " " + b.GetWallet()
@@ -92,7 +92,7 @@ func Told(outcome *abi.Outcome) []string {
 	return f
 }
 
-// accountParts tells an outcome that says something of the account.
+// accountParts reports whether an outcome has entries about the account.
 func accountParts(outcome *abi.Outcome) bool {
 	return len(outcome.GetBalances())+len(outcome.GetRates())+len(outcome.GetTransactions())+len(outcome.GetItems()) > 0
 }
@@ -142,7 +142,7 @@ func (f *findings) itemBound(item *abi.Item, bound *abi.Bound) {
 		"item %q: its bounds are the wrong way round", item.GetCode())
 }
 
-// distinct demands that entries can be told apart.
+// distinct demands that entries can be distinguished.
 func distinct[E any](f *findings, what string, entries []E, name func(E) string) {
 	seen := make(map[string]bool, len(entries))
 	for _, entry := range entries {

@@ -10,7 +10,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// accountAnswer tells of an account everything that can be told.
+// accountAnswer is an outcome with everything that an account can be asked for.
 func accountAnswer(change func(o *abi.Outcome)) *abi.Answer {
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 	outcome.Output = []byte(`{}`)
@@ -41,7 +41,7 @@ func TestAccount(t *testing.T) {
 	t.Parallel()
 	sound := accountAnswer(func(*abi.Outcome) {})
 	require.Empty(t, Answer(whole(), sound))
-	require.Empty(t, Told(sound.GetStep().GetDone()))
+	require.Empty(t, Entries(sound.GetStep().GetDone()))
 	for name, row := range map[string]struct {
 		spoil func(o *abi.Outcome)
 		says  string
@@ -126,7 +126,7 @@ func TestTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Contains(t, strings.Join(Told(accountAnswer(row.spoil).GetStep().GetDone()), "\n"), row.says)
+			require.Contains(t, strings.Join(Entries(accountAnswer(row.spoil).GetStep().GetDone()), "\n"), row.says)
 		})
 	}
 }

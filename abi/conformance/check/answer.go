@@ -11,7 +11,7 @@ import (
 )
 
 // Answer lists what is wrong with a guest's answer by itself, whatever it was asked: a request that the host would not
-// send, an amount that is not plain decimal text, an outcome that says nothing. An answer that holds an error is not
+// send, an amount that is not plain decimal text, an outcome that states nothing. An answer that holds an error is not
 // wrong.
 func Answer(m *abi.Manifest, answer *abi.Answer) []string {
 	var f findings
@@ -121,7 +121,7 @@ func (f *findings) outcome(outcome *abi.Outcome) {
 }
 
 // accepted allows an outcome without a status only where it carries a native operation's output, or a quote. What an
-// account holds goes with the output of the operation that tells it.
+// account holds goes with the output of the operation that reports it.
 func (f *findings) accepted(outcome *abi.Outcome) {
 	status := outcome.GetStatus()
 	quoted := outcome.GetQuote() != nil

@@ -2,7 +2,7 @@ package check
 
 import abi "payrouter/abi/v1"
 
-// isCode tells one of the router's failure codes.
+// isCode reports whether a text is one of the router's failure codes.
 func isCode(code string) bool {
 	_, known := abi.FailureCodes[code]
 	return known

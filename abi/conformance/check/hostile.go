@@ -21,7 +21,7 @@ const (
 	Survive Bar = iota
 	// NotSucceeded allows no success of a payment.
 	NotSucceeded
-	// NotAccepted allows nothing that says the provider took the request.
+	// NotAccepted allows no outcome that is accepted.
 	NotAccepted
 	// Unreadable allows but one word.
 	Unreadable
@@ -34,7 +34,7 @@ type Hostile struct {
 	Bar      Bar
 }
 
-// Judge tells what is wrong with the step that a hostile response was answered with, or nothing.
+// Judge returns what is wrong with the step that a hostile response was answered with, or nothing.
 func (h Hostile) Judge(m *abi.Manifest, answer *abi.Answer) []string {
 	if fault := answer.GetError(); fault != nil {
 		return []string{fmt.Sprintf("an error (%s: %s), and not a step", fault.GetCode(), fault.GetMessage())}
@@ -172,7 +172,7 @@ func faulty(good *abi.HttpResponse) []Hostile {
 	return spoilt
 }
 
-// truncated is a JSON body cut off in several places. Where the status alone says that the request was refused, the
+// truncated is a JSON body cut off in several places. Where the status alone states that the request was refused, the
 // plugin need not care for the rest.
 func truncated(good *abi.HttpResponse) []Hostile {
 	body := bytes.TrimSpace(good.GetBody())

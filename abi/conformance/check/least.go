@@ -44,7 +44,7 @@ func copyOf(call *abi.Call) *abi.Call {
 	return &copied
 }
 
-// accountCalls ask with nothing said, and with everything.
+// accountCalls ask with nothing stated, and with everything.
 func accountCalls(bare *abi.Call) []*abi.Call {
 	open, narrow := copyOf(bare), copyOf(bare)
 	open.Query = &abi.Query{}
@@ -103,8 +103,7 @@ func leastSettings(m *abi.Manifest) []byte {
 	return least(m.GetSettingsSchema())
 }
 
-// least makes a small JSON value up that is likely to satisfy a schema. It need not: a plugin has to say no to it
-// calmly.
+// least makes a small JSON value up that is likely to satisfy a schema. It need not: a plugin has to refuse it calmly.
 func least(schema string) []byte {
 	var parsed map[string]any
 	if err := json.Unmarshal([]byte(schema), &parsed); err != nil {

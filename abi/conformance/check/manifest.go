@@ -1,4 +1,4 @@
-// Package check says what must hold of any plugin, whoever wrote it and in whatever language: of its manifest, of its
+// Package check is what must hold of any plugin, whoever wrote it and in whatever language: of its manifest, of its
 // answers, and of a bare module.
 //
 // A bare module runs in a Sandbox, which the router implements.
@@ -113,7 +113,7 @@ func Schema(text string) (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
-// Satisfies tells why a JSON text does not satisfy a schema, or nil.
+// Satisfies returns why a JSON text does not satisfy a schema, or nil.
 func Satisfies(schema *jsonschema.Schema, text []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
@@ -315,7 +315,7 @@ func declines(rule *abi.FailureRule) bool {
 	return false
 }
 
-// covers tells whether all that later matches is matched by earlier too.
+// covers reports whether all that later matches is matched by earlier too.
 func covers(earlier, later *abi.FailureRule) bool {
 	return (earlier.GetOperation() == "" || earlier.GetOperation() == later.GetOperation()) &&
 		(earlier.GetHttpStatus() == 0 || earlier.GetHttpStatus() == later.GetHttpStatus()) &&

@@ -247,7 +247,8 @@ func keyedWithoutReference(m *abi.Manifest) {
 	first.Idempotency, first.KeyedBySetting, first.Reference = abi.Idempotency_IDEMPOTENCY_KEYED, "", nil
 }
 
-// A create without a look-up may stand where nothing can go wrong, or where its summary says why there is none.
+// A create without a look-up may stand where nothing can go wrong, or where its summary gives the reason that there is
+// none.
 func TestManifestWithoutLookup(t *testing.T) {
 	t.Parallel()
 	m := whole()

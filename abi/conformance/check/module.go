@@ -33,7 +33,7 @@ type Result struct {
 	Problems []string
 }
 
-// OK tells whether every check held.
+// OK reports whether every check held.
 func (r *Report) OK() bool {
 	return !slices.ContainsFunc(r.Results, func(result Result) bool { return len(result.Problems) > 0 })
 }

@@ -1,5 +1,5 @@
-// Package evidence knows where a plugin keeps what its provider's documents say: the list of the endpoints that they
-// name, testdata/endpoints.txt, and the golden vectors with their requests and responses, testdata/*.txtar.
+// Package evidence reads what a plugin has from its provider's documents: the list of the endpoints that they name,
+// testdata/endpoints.txt, and the golden vectors with their requests and responses, testdata/*.txtar.
 package evidence
 
 import (
@@ -39,7 +39,7 @@ func Endpoints(tb testing.TB, plugin string) []Endpoint {
 	return all
 }
 
-// Takes tells whether a request's target is the endpoint's. A variable stands for one segment.
+// Takes reports whether a request's target is the endpoint's. A variable stands for one segment.
 func (e Endpoint) Takes(method, target string) bool {
 	target, _, _ = strings.Cut(target, "?")
 	wanted, segments := strings.Split(e.Path, "/"), strings.Split(target, "/")

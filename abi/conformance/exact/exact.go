@@ -1,5 +1,5 @@
-// Package exact holds what a plugin tells to the digits that its provider sent. It reads them otherwise than the plugin
-// does: with the standard library, from the text as it stands.
+// Package exact compares the amounts that a plugin reports with the digits that its provider sent. It reads them
+// otherwise than the plugin does: with the standard library, from the text as it stands.
 package exact
 
 import (
@@ -132,18 +132,18 @@ func AmountsIn(text []byte) Amounts {
 	}
 }
 
-// Have tells whether an amount is among them.
+// Have reports whether an amount is among them.
 func (a Amounts) Have(amount decimal.Decimal) bool {
 	spelt, _ := read(amount.String())
 	return a[spelt]
 }
 
-// Found demands that each amount that is told is one that the body holds, digit by digit; or one of those that were
-// sent, where a JSON number of the body is the same IEEE 754 double. What is nil was not told.
-func Found(tb testing.TB, body []byte, sent []string, told ...*abi.Money) {
+// Found demands that each reported amount is one that the body holds, digit by digit; or one of those that were sent,
+// where a JSON number of the body is the same IEEE 754 double. A nil amount was not reported.
+func Found(tb testing.TB, body []byte, sent []string, amounts ...*abi.Money) {
 	tb.Helper()
 	var held Amounts
-	for _, money := range told {
+	for _, money := range amounts {
 		if money == nil {
 			continue
 		}
@@ -154,9 +154,9 @@ func Found(tb testing.TB, body []byte, sent []string, told ...*abi.Money) {
 			continue
 		}
 		repeated, long := doubles(body)
-		told := double(money.GetAmount())
-		require.True(tb, slices.Contains(sent, money.GetAmount()) && repeated[told] || isShortest(money.GetAmount()) &&
-			long[told],
+		read := double(money.GetAmount())
+		require.True(tb, slices.Contains(sent, money.GetAmount()) && repeated[read] || isShortest(money.GetAmount()) &&
+			long[read],
 			"%s stands nowhere in %s", money.GetAmount(), body)
 	}
 }
@@ -201,7 +201,7 @@ func double(text string) string {
 	return strconv.FormatFloat(nearest, 'x', -1, 64)
 }
 
-// isShortest tells the shortest decimal of a double: what a number that is longer than an amount is read as.
+// isShortest reports the shortest decimal of a double: what a number that is longer than an amount is read as.
 func isShortest(text string) bool {
 	nearest, err := strconv.ParseFloat(text, 64)
 	return err == nil && strconv.FormatFloat(nearest, 'f', -1, 64) == text

@@ -23,7 +23,7 @@ func (j *judge) Helper()               {}
 func (j *judge) Errorf(string, ...any) { j.refused = true }
 func (j *judge) FailNow()              { panic(refusal{}) }
 
-// met tells whether a demand was.
+// met reports whether a demand holds.
 func met(t *testing.T, demand func(*judge)) bool {
 	t.Helper()
 	j := &judge{TB: t}

@@ -10,13 +10,12 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Coverage holds vectors and manifest against each other, and tells what does not fit: each operation is shown, each
-// secret is used and no other, steps stay within max_steps, and what goes in and comes out has the shape that the
-// schemas promise.
+// Coverage compares vectors and manifest, and returns what does not fit: each operation is shown, each secret is used
+// and no other, steps stay within max_steps, and what goes in and comes out has the shape that the schemas promise.
 func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vectors []*Vector) []string {
 	shown := &showing{
 		operations: make(map[string]bool), secrets: make(map[string]bool),
-		told: make(map[abi.Role]map[string]bool),
+		reported: make(map[abi.Role]map[string]bool),
 	}
 	var faults []string
 	for _, v := range vectors {
@@ -33,11 +32,11 @@ func Coverage(ctx context.Context, guest Machine, manifest *abi.Manifest, vector
 	return append(faults, shown.missing(manifest)...)
 }
 
-// showing is what vectors show: operations, uses of secrets, and which operations told something, by role of the
+// showing is what vectors show: operations, uses of secrets, and which operations reported entries, by role of the
 // account.
 type showing struct {
 	operations, secrets map[string]bool
-	told                map[abi.Role]map[string]bool
+	reported            map[abi.Role]map[string]bool
 }
 
 func (s *showing) take(v *Vector, moves []move) {
@@ -51,11 +50,11 @@ func (s *showing) take(v *Vector, moves []move) {
 		return
 	}
 	for role, entries := range entriesOf(lastOf(moves).GetDone()) {
-		if entries > 0 && s.told[role] == nil {
-			s.told[role] = make(map[string]bool)
+		if entries > 0 && s.reported[role] == nil {
+			s.reported[role] = make(map[string]bool)
 		}
 		if entries > 0 {
-			s.told[role][v.call.GetOperation()] = true
+			s.reported[role][v.call.GetOperation()] = true
 		}
 	}
 }
@@ -68,7 +67,7 @@ func (s *showing) missing(manifest *abi.Manifest) (faults []string) {
 		}
 	}
 	for _, action := range manifest.GetActions() {
-		if !s.told[action.GetRole()][action.GetOperation()] {
+		if !s.reported[action.GetRole()][action.GetOperation()] {
 			faults = append(faults, fmt.Sprintf("no vector with a query shows what %s tells of %s %s",
 				action.GetOperation(), roleName(action.GetRole()), action.GetTopic()))
 		}
@@ -99,14 +98,14 @@ func faultsOfAnswers(manifest *abi.Manifest, moves []move) (faults []string) {
 
 // faultsOfRoles holds what is done for a role to what the host makes of it.
 func faultsOfRoles(manifest *abi.Manifest, call *abi.Call, moves []move) []string {
-	faults := slices.Concat(check.Told(lastOf(moves).GetDone()), faultsOfQuote(manifest, call, moves))
+	faults := slices.Concat(check.Entries(lastOf(moves).GetDone()), faultsOfQuote(manifest, call, moves))
 	if call.GetQuery() != nil {
 		faults = append(faults, faultsOfQuestion(manifest, call, moves)...)
 	}
 	return faults
 }
 
-// faultsOfQuote demands that an accepted quote says what it quotes, and that every request on its way is one that
+// faultsOfQuote demands that an accepted quote states what it quotes, and that every request on its way is one that
 // changes nothing.
 func faultsOfQuote(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
 	payment := call.GetPayment()
@@ -127,7 +126,7 @@ func faultsOfQuote(manifest *abi.Manifest, call *abi.Call, moves []move) (faults
 }
 
 // faultsOfQuestion lists what is wrong with how a question about the account was answered: it performs nothing that may
-// change anything, and tells nothing that its operation is not asked for.
+// change anything, and reports nothing that its operation is not asked for.
 func faultsOfQuestion(manifest *abi.Manifest, call *abi.Call, moves []move) (faults []string) {
 	roles := make(map[abi.Role]bool)
 	for _, action := range manifest.GetActions() {
@@ -156,7 +155,7 @@ func faultsOfQuestion(manifest *abi.Manifest, call *abi.Call, moves []move) (fau
 	return faults
 }
 
-// entriesOf counts what an outcome tells of the account.
+// entriesOf counts an outcome's entries about the account.
 func entriesOf(outcome *abi.Outcome) map[abi.Role]int {
 	return map[abi.Role]int{
 		abi.Role_ROLE_BALANCES: len(outcome.GetBalances()), abi.Role_ROLE_RATES: len(outcome.GetRates()),
@@ -164,7 +163,7 @@ func entriesOf(outcome *abi.Outcome) map[abi.Role]int {
 	}
 }
 
-func roleName(role abi.Role) string { return enumName(role, "ROLE_") }
+func roleName(role abi.Role) string { return abi.NameOf(role, "ROLE_") }
 
 func quotes(manifest *abi.Manifest, kind abi.Kind, operation string) bool {
 	return slices.ContainsFunc(manifest.GetFlows(), func(flow *abi.Flow) bool {

@@ -16,7 +16,7 @@ import (
 type attack struct {
 	name  string
 	input input
-	// judge tells what is wrong with the answer, or nothing.
+	// judge returns what is wrong with the answer, or nothing.
 	judge func(answer *abi.Answer) []string
 }
 
@@ -33,7 +33,7 @@ func NewAttacker(manifest *abi.Manifest) *Attacker {
 	return &Attacker{manifest: manifest, done: make(map[string]bool)}
 }
 
-// first tells the first visit to a place.
+// first reports the first visit to a place.
 func (a *Attacker) first(place string) bool {
 	seen := a.done[place]
 	a.done[place] = true
@@ -109,8 +109,7 @@ func (a *Attacker) onMove(trip int, m move) ([]attack, error) {
 	return attacks, nil
 }
 
-// marked is a JSON body behind a byte order mark, which changes nothing of what it says; nil where the body is not
-// JSON.
+// marked is a JSON body behind a byte order mark, which does not change its meaning; nil where the body is not JSON.
 func marked(body []byte) []byte {
 	if !json.Valid(body) {
 		return nil
@@ -118,7 +117,7 @@ func marked(body []byte) []byte {
 	return append([]byte("\xef\xbb\xbf"), body...)
 }
 
-// same tells where an answer differs from the one that the body without its byte order mark gets. What a flow carries
+// same returns where an answer differs from the one that the body without its byte order mark gets. What a flow carries
 // over to its next step may hold the body as it came.
 func (a *Attacker) same(without, with *abi.Answer) []string {
 	wrong := check.Answer(a.manifest, with)
@@ -182,7 +181,7 @@ func (a *Attacker) post(name string, callback *abi.Callback) attack {
 	}
 }
 
-// mount answers an attack, and tells what is wrong with the answer.
+// mount answers an attack, and returns what is wrong with the answer.
 func mount(ctx context.Context, guest Machine, a attack) (answer []byte, wrong []string) {
 	encoded, err := guest.call(ctx, a.input)
 	if err != nil {
@@ -195,7 +194,7 @@ func mount(ctx context.Context, guest Machine, a attack) (answer []byte, wrong [
 	return encoded, a.judge(decoded)
 }
 
-// Attack mounts the attacks that a vector gives rise to, and tells what is wrong with the answers.
+// Attack mounts the attacks that a vector gives rise to, and returns what is wrong with the answers.
 func (a *Attacker) Attack(ctx context.Context, guest Machine, v *Vector) []string {
 	attacks, err := a.on(ctx, guest, v)
 	if err != nil {
@@ -209,7 +208,7 @@ func (a *Attacker) Attack(ctx context.Context, guest Machine, v *Vector) []strin
 	return problems
 }
 
-// SameUnderAttack is Attack, and tells besides where the guest does not answer to the byte what the model answers.
+// SameUnderAttack is Attack, and reports besides where the guest does not answer to the byte what the model answers.
 func (a *Attacker) SameUnderAttack(ctx context.Context, model, guest Machine, v *Vector) []string {
 	attacks, err := a.on(ctx, model, v)
 	if err != nil {

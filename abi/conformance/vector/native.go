@@ -62,6 +62,7 @@ func (n native) answer(in input) (*abi.Answer, error) {
 		step, err := n.connector.Interpret(interpretation.GetCall(), interpretation.GetState(),
 			interpretation.GetResponse())
 		return &abi.Answer{Result: &abi.Answer_Step{Step: step}}, err
+	case check.Describe: // its answer is the connector's manifest, which is asked for directly
 	case check.Receive:
 		callback := new(abi.Callback)
 		if err := callback.UnmarshalVTUnsafe(in.bytes); err != nil {

@@ -53,7 +53,7 @@ func (s *Sandboxed) Describe(ctx context.Context) (*abi.Manifest, error) {
 	return answer.GetManifest(), nil
 }
 
-// SameManifest tells whether the module describes itself to the byte as the model does.
+// SameManifest reports whether the module describes itself to the byte as the model does.
 func (s *Sandboxed) SameManifest(ctx context.Context, model *abi.Manifest) []string {
 	expected, err := encode(&abi.Answer{Result: &abi.Answer_Manifest{Manifest: model}})
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Sandboxed) SameManifest(ctx context.Context, model *abi.Manifest) []str
 	return nil
 }
 
-// Frugal tells where a call so far took more than an honest one may.
+// Frugal returns where a call so far took more than an honest one may.
 func (s *Sandboxed) Frugal() []string {
 	wrong := s.memory()
 	if limit := s.guest.Limits().Fuel; s.most.Fuel >= limit/share {
@@ -86,7 +86,7 @@ func (s *Sandboxed) memory() []string {
 	return nil
 }
 
-// Unharmed tells whether a call so far cost an instance.
+// Unharmed reports whether a call so far cost an instance.
 func (s *Sandboxed) Unharmed() []string {
 	if discarded := s.guest.Discarded(); discarded > 0 {
 		return []string{fmt.Sprintf("%d calls cost an instance", discarded)}
@@ -94,8 +94,8 @@ func (s *Sandboxed) Unharmed() []string {
 	return nil
 }
 
-// Lasting asks until more memory has been used than there is, and tells where it ran out: the guest's collector has to
-// have its turns.
+// Lasting asks until more memory has been used than there is, and returns where it ran out: the guest's collector has
+// to have its turns.
 func (s *Sandboxed) Lasting(ctx context.Context) []string {
 	limit := s.guest.Limits().Memory
 	manifest, err := s.run(ctx, check.Describe, nil)
@@ -110,8 +110,8 @@ func (s *Sandboxed) Lasting(ctx context.Context) []string {
 	return s.memory()
 }
 
-// Guarded hands the module bytes that are none of the contract's messages, and tells where it does not say so, and go
-// on.
+// Guarded passes bytes to the module that are none of the contract's messages, and returns where the module does not
+// report them as such, and continue.
 func (s *Sandboxed) Guarded(ctx context.Context) []string {
 	var wrong []string
 	for _, export := range []check.Export{check.Prepare, check.Interpret, check.Receive} {

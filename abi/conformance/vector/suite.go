@@ -10,7 +10,7 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Golden tells where a vector plays to something else than it holds.
+// Golden returns where the answers to a vector differ from its expected sections.
 func (v *Vector) Golden(ctx context.Context, guest Machine, manifest *abi.Manifest) []string {
 	moves, err := play(ctx, guest, v)
 	if err != nil {
@@ -76,12 +76,12 @@ func canonical(name string, held []byte) (string, error) {
 	return string(held), nil
 }
 
-// Pure asks everything twice, and tells where the same call has another answer.
+// Pure asks everything twice, and returns where the same call has another answer.
 func (v *Vector) Pure(ctx context.Context, guest Machine) []string {
 	return v.Same(ctx, guest, guest)
 }
 
-// Same plays a vector with the model, asks the guest what the model was asked, and tells where it does not answer the
+// Same plays a vector with the model, asks the guest what the model was asked, and returns where it does not answer the
 // same to the byte.
 func (v *Vector) Same(ctx context.Context, model, guest Machine) []string {
 	moves, err := play(ctx, model, v)

@@ -160,7 +160,7 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// More round trips than the manifest says are found out.
+// More round trips than the manifest states are found out.
 func TestCoverageOfRoundTrips(t *testing.T) {
 	t.Parallel()
 	on := func(*abi.Call, []byte, *abi.HttpResponse) (*abi.Step, error) { return send(nil) }

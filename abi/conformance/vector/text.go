@@ -11,23 +11,6 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// enumName is an enum's value as vectors write it: "requires_action" for STATUS_REQUIRES_ACTION.
-func enumName(value fmt.Stringer, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
-}
-
-// enumValue is the opposite of enumName; empty is the unspecified zero.
-func enumValue(name, prefix string, values map[string]int32) (int32, error) {
-	if name == "" {
-		return 0, nil
-	}
-	value, known := values[prefix+strings.ToUpper(name)]
-	if !known {
-		return 0, fmt.Errorf("%q is no %s", name, strings.ToLower(strings.TrimSuffix(prefix, "_")))
-	}
-	return value, nil
-}
-
 // requestText is a request as vectors write it, with {{secret:name}} where the host would put a secret. The request
 // line ends in "as OPERATION" where the request performs another operation than the call's.
 func requestText(send *abi.Send) string {
@@ -93,7 +76,7 @@ func signatureText(signature *abi.Signature) string {
 	for _, part := range signature.GetParts() {
 		parts = append(parts, signedPartText(part))
 	}
-	text := enumName(signature.GetAlgorithm(), "ALGORITHM_") + ":" + enumName(signature.GetEncoding(), "ENCODING_") +
+	text := abi.NameOf(signature.GetAlgorithm(), "ALGORITHM_") + ":" + abi.NameOf(signature.GetEncoding(), "ENCODING_") +
 		":"
 	if signature.GetSecret() != "" {
 		text += secretText(signature.GetSecret()) + ":"
@@ -243,13 +226,13 @@ type replyText struct {
 	Body        string `json:"body,omitempty"`
 }
 
-// newOutcomeText writes an outcome down. rule finds what the manifest says of a provider's code.
+// newOutcomeText writes an outcome down. rule finds what the manifest states of a provider's code.
 func newOutcomeText(outcome *abi.Outcome, rule func(code string) *abi.FailureRule) *outcomeText {
 	if outcome == nil {
 		return nil
 	}
 	text := &outcomeText{
-		Verdict:           enumName(outcome.GetVerdict(), "VERDICT_"),
+		Verdict:           abi.NameOf(outcome.GetVerdict(), "VERDICT_"),
 		ProviderReference: outcome.GetProviderReference(),
 		Amount:            newMoneyText(outcome.GetAmount()),
 		Received:          newMoneyText(outcome.GetReceived()),
@@ -265,7 +248,7 @@ func newOutcomeText(outcome *abi.Outcome, rule func(code string) *abi.FailureRul
 		Output:            outcome.GetOutput(),
 	}
 	if status := outcome.GetStatus(); status != abi.Status_STATUS_UNSPECIFIED {
-		text.Status = enumName(status, "STATUS_")
+		text.Status = abi.NameOf(status, "STATUS_")
 	}
 	return text
 }
@@ -360,7 +343,7 @@ func newFailureText(outcome *abi.Outcome, rule func(code string) *abi.FailureRul
 	}
 	text.Meaning = "unlisted"
 	if found := rule(failure.GetProviderCode()); found != nil {
-		text.Meaning, text.Code = enumName(found.GetMeaning(), "MEANING_"), found.GetCode()
+		text.Meaning, text.Code = abi.NameOf(found.GetMeaning(), "MEANING_"), found.GetCode()
 	}
 	return text
 }
@@ -370,12 +353,12 @@ func newRejectText(reject *abi.Reject) *rejectText {
 }
 
 func newErrorText(fault *abi.Error) *errorText {
-	return &errorText{Code: enumName(fault.GetCode(), "CODE_"), Message: fault.GetMessage()}
+	return &errorText{Code: abi.NameOf(fault.GetCode(), "CODE_"), Message: fault.GetMessage()}
 }
 
 func newReceiptText(receipt *abi.Receipt, rule func(code string) *abi.FailureRule) *receiptText {
 	text := &receiptText{
-		Trust:             enumName(receipt.GetTrust(), "TRUST_"),
+		Trust:             abi.NameOf(receipt.GetTrust(), "TRUST_"),
 		Reference:         receipt.GetReference(),
 		ProviderReference: receipt.GetProviderReference(),
 		Signature:         signatureText(receipt.GetSignature()),

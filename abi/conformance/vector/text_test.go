@@ -39,7 +39,8 @@ func TestRequestText(t *testing.T) {
 			Parts: []*abi.SignedPart{{Part: &abi.SignedPart_Body{Body: true}}},
 		},
 	}
-	require.Equal(t, `POST https://files.example.com/{{secret:token}}/a/b/%7B%7Bsecret:x%7D%7D%2F%3F?q=a%26b+%7B%7Bsecret%3Ax%7D%7D as Other
+	require.Equal(t, `POST https://files.example.com/{{secret:token}}/a/b/%7B%7Bsecret:x%7D%7D%2F%3F`+
+		`?q=a%26b+%7B%7Bsecret%3Ax%7D%7D as Other
 X-Two: v={{secret:key}} t
 Content-Type: application/json
 Authorization: Basic {{base64:{{secret:user}}:{{secret:password}}}}

@@ -163,7 +163,7 @@ func (v *Vector) rewrite(results []txtar.File) error {
 		}
 	}
 	for _, result := range results {
-		kept = place(kept, result)
+		kept = insert(kept, result)
 	}
 	v.archive.Files = kept
 	if err := os.WriteFile(v.path, txtar.Format(v.archive), 0o600); err != nil {
@@ -180,8 +180,8 @@ func isResult(name string) bool {
 	return strings.HasPrefix(name, "request-")
 }
 
-// place inserts a request in front of its response, and anything else at the end.
-func place(files []txtar.File, result txtar.File) []txtar.File {
+// insert puts a request in front of its response, and anything else at the end.
+func insert(files []txtar.File, result txtar.File) []txtar.File {
 	if number, isRequest := strings.CutPrefix(result.Name, "request-"); isRequest {
 		for i, file := range files {
 			if file.Name == "response-"+number {
@@ -304,7 +304,7 @@ func (text *paymentText) message() (*abi.Payment, error) {
 	if text == nil {
 		return nil, nil
 	}
-	kind, err := enumValue(text.Kind, "KIND_", abi.Kind_value)
+	kind, err := abi.ValueOf[abi.Kind](text.Kind, "KIND_", abi.Kind_value)
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +313,7 @@ func (text *paymentText) message() (*abi.Payment, error) {
 		return nil, err
 	}
 	payment := &abi.Payment{
-		Id: text.ID, Kind: abi.Kind(kind), Amount: text.Amount, Currency: text.Currency, Country: text.Country,
+		Id: text.ID, Kind: kind, Amount: text.Amount, Currency: text.Currency, Country: text.Country,
 		Method:    text.Method,
 		Reference: text.Reference, Description: text.Description, ReturnUrl: text.ReturnURL, ExpiresMs: expires,
 		Options: text.Options,

@@ -1,6 +1,6 @@
-// Package scaffold writes the beginnings of a plugin: a copy of package newpay, an integration of a provider that does not
-// exist, which builds, passes the suite and may be changed piece by piece into the one that is wanted. Outside of the
-// router's source the plugin is a module of its own, with the SDK's source beside it.
+// Package scaffold writes the beginnings of a plugin: a copy of package newpay, an integration of a provider that
+// does not exist, which builds, passes the suite and may be changed piece by piece into the one that is wanted.
+// Outside of the router's source the plugin is a module of its own, with the SDK's source beside it.
 package scaffold
 
 import (
@@ -36,7 +36,7 @@ const module = "payrouter"
 // language is the version of Go that go.mod names.
 const language = "1.26.0"
 
-// The errors that say why nothing was written. They come wrapped, with what to do.
+// The errors for which nothing was written. They come wrapped, with what to do.
 var (
 	ErrName   = errors.New("not a name for a plugin")
 	ErrTaken  = errors.New("the name is taken")

@@ -16,7 +16,7 @@ func checkout(t *testing.T) string {
 	return root
 }
 
-// Where it cannot be done as it was asked, the error says why, and nothing is written.
+// Where it cannot be done as it was asked, the error states why, and nothing is written.
 func TestWhatCannotBeBegun(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

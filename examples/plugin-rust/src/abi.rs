@@ -193,7 +193,7 @@ pub fn literal(text: &str) -> Message {
     Message::new().one_of(1, text.as_bytes())
 }
 
-/// Somebody else's text: the host escapes it for its place.
+/// Someone else's text: the host escapes it for its place.
 pub fn text(text: &str) -> Message {
     Message::new().one_of(2, text.as_bytes())
 }
@@ -245,7 +245,7 @@ pub fn reject(code: &str, field: &str, message: &str) -> Message {
     Message::new().message(3, Message::new().text(1, code).text(2, message).text(3, field))
 }
 
-/// The step for a well-formed refusal. The manifest's failure rules say what the code means.
+/// The step for a well-formed refusal. The manifest's failure rules give the code its meaning.
 pub fn rejected(code: &str, message: &str) -> Message {
     done(Message::new().number(1, verdict::REJECTED).message(8, failure(code, message)))
 }

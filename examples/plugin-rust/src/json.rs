@@ -39,7 +39,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What a member says: a text's content, a number's digits, true or false; and nothing for all else.
+    /// A member's text: a string's content, a number's digits, true or false; and nothing for all else.
     pub fn text(&self, name: &str) -> &str {
         match self.get(name) {
             Some(Value::Text(text)) => text,
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         Some(Value::List(items))
     }
 
-    /// Passes over the beginning of a list or object, and the end of an empty one; tells whether anything is in it.
+    /// Passes over the beginning of a list or object, and the end of an empty one; returns whether anything is in it.
     fn opened(&mut self, end: u8) -> Option<bool> {
         self.at += 1;
         self.blanks();
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         Some(!is_empty)
     }
 
-    /// Passes over what follows an item, and tells whether another does.
+    /// Passes over what follows an item, and returns whether another does.
     fn another(&mut self, end: u8) -> Option<bool> {
         self.blanks();
         let byte = self.peek()?;

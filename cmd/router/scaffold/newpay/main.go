@@ -1,6 +1,6 @@
 // Package main is the Newpay plugin: it decides how payments are asked for and read at Newpay's API.
 //
-// The files are chapters: manifest.go says what the plugin can do, method.go is the table of Newpay's methods,
+// The files are chapters: manifest.go declares what the plugin can do, method.go is the table of Newpay's methods,
 // payment.go makes payments and reads them, callback.go reads what Newpay reports by itself. schema.go is generated.
 package main
 

@@ -45,7 +45,7 @@ const (
 	failed = "failed"
 )
 
-// failures gives each refusal its meaning, and says where it is known from. What is not listed here is not believed.
+// failures gives each refusal its meaning, and states where it is known from. What is not listed here is not believed.
 func failures() []*abi.FailureRule {
 	const source = "Newpay API, Errors"
 	return []*abi.FailureRule{
