@@ -1,5 +1,5 @@
-// Package atomicfile hides how a file's content is replaced so that a reader, and a crash of the machine, finds either
-// the old content or the new, and never a part.
+// Package atomicfile replaces a file's content so that a reader, and a crash of the machine, finds either the old
+// content or the new, and never a part.
 package atomicfile
 
 import (
@@ -10,7 +10,7 @@ import (
 )
 
 // Write replaces a file's content. When it returns without an error, the new content survives a crash of the machine.
-// With an error the file is as it was. The file's folder must exist.
+// After an error the file is unchanged. The file's folder must exist.
 func Write(path string, content []byte, mode fs.FileMode) (err error) {
 	beside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -129,11 +129,11 @@ func (m *Manager) Status() Status {
 // active is the active edition, as the history has it.
 func (m *Manager) active() Edition {
 	for _, e := range m.history.newest() {
-		if e.Text == m.serving.text {
+		if e.Text == m.current.text {
 			return e
 		}
 	}
-	return Edition{Version: m.serving.config.Version, Source: BySourceFile, Text: m.serving.text}
+	return Edition{Version: m.current.config.Version, Source: BySourceFile, Text: m.current.text}
 }
 
 // Check returns what a text would change, and changes nothing. Its error is a *InvalidError.
@@ -147,7 +147,7 @@ func (m *Manager) Check(text string) (Checked, error) {
 	defer would.discard()
 	return Checked{
 		Version: would.config.Version, Providers: len(would.config.Providers), Rules: len(would.config.Rules.Rules),
-		Before: m.serving.fleet.Rules, After: would.fleet.Rules,
+		Before: m.current.fleet.Rules, After: would.fleet.Rules,
 	}, nil
 }
 
@@ -209,7 +209,8 @@ func (m *Manager) put(text string, match Match, as Edition) (Edition, error) {
 	return m.active(), nil
 }
 
-// matches also compares the file with what was last read of it: an edit of the file that was not read yet would be lost.
+// matches also compares the file with what was last read of it: an edit of the file that was not read yet would be
+// lost.
 func (m *Manager) matches(match Match) error {
 	if match.Any {
 		return nil

@@ -18,22 +18,22 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
-	h := build(t, plan{unwatched: true})
+	h := newHarness(t, plan{unwatched: true})
 	put := func(text string) {
 		t.Helper()
-		_, err := h.keeper.Put(text, "ops", h.tag())
+		_, err := h.manager.Put(text, "ops", h.tag())
 		require.NoError(t, err)
 	}
 	text := func(rule, extra string) string {
-		withFile := strings.Replace(h.one(rule), "env:TOKEN", "file:"+secret, 1)
+		withFile := strings.Replace(h.routing(rule), "env:TOKEN", "file:"+secret, 1)
 		return strings.Replace(withFile, "    settings:", extra+"    settings:", 1)
 	}
-	available := func() error { return h.keeper.Fleet().Accounts["paygram-eu"].Egress.Available() }
+	available := func() error { return h.manager.Fleet().Accounts["paygram-eu"].Egress.Available() }
 	put(text("first", ""))
 	request := &abi.HttpRequest{Method: "GET", Path: []*abi.Part{{Part: &abi.Part_Literal{Literal: "/"}}}}
 	for range 5 {
 		require.NoError(t, available())
-		client := h.keeper.Fleet().Accounts["paygram-eu"].Egress
+		client := h.manager.Fleet().Accounts["paygram-eu"].Egress
 		rendered, err := client.Render(request)
 		require.NoError(t, err)
 		for try := range client.Tries(t.Context(), egress.Exchange{Request: rendered}) {
@@ -57,6 +57,6 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
 	put(text("fourth", ""))
 	require.ErrorContains(t, available(), "suspended since", "the provider has refused these")
-	require.True(t, h.keeper.Fleet().Accounts["paygram-eu"].Egress.Resume())
+	require.True(t, h.manager.Fleet().Accounts["paygram-eu"].Egress.Resume())
 	require.NoError(t, available())
 }

@@ -99,7 +99,7 @@ func compile(dir string) error {
 		compiler.Close(context.Background()))
 }
 
-func shelfOf(t *testing.T, names ...string) *plugin.Registry {
+func registryOf(t *testing.T, names ...string) *plugin.Registry {
 	t.Helper()
 	module(t, "paygram") // makes the machine code
 	compiler, err := wasm.New(filepath.Join(built.dir, "compiled"), wasm.Options{Logger: slog.New(slog.DiscardHandler)})
@@ -119,10 +119,10 @@ func shelfOf(t *testing.T, names ...string) *plugin.Registry {
 
 const token = "made-up-token-0123456789"
 
-// house is a keeper over a file, and what it needs.
-type house struct {
+// harness is a manager over a file, and what it needs.
+type harness struct {
 	t        *testing.T
-	keeper   *live.Manager
+	manager  *live.Manager
 	engine   *payment.Engine
 	registry *plugin.Registry
 	dir      string
@@ -130,18 +130,18 @@ type house struct {
 	provider string
 }
 
-// plan is what a house is built with; the zero value has one account and one rule.
+// plan is what a harness is built with; the zero value has one account and one rule.
 type plan struct {
 	text string
 	// link, where it is set, is made in place of the file.
 	link      func(t *testing.T, dir, text string) (file string)
 	settings  live.Settings
 	unwatched bool
-	beside    *house
+	beside    *harness
 }
 
 // one is a configuration with one account and a rule of a name.
-func (h *house) one(rule string, more ...string) string {
+func (h *harness) routing(rule string, more ...string) string {
 	return fmt.Sprintf(`providers:
   paygram-eu:
     plugin: paygram
@@ -154,16 +154,16 @@ func (h *house) one(rule string, more ...string) string {
 `, h.provider, strings.Join(more, ""), rule)
 }
 
-func build(t *testing.T, with plan) *house {
+func newHarness(t *testing.T, with plan) *harness {
 	t.Helper()
 	h, err := try(t, with)
 	require.NoError(t, err)
 	return h
 }
 
-func try(t *testing.T, with plan) (*house, error) {
+func try(t *testing.T, with plan) (*harness, error) {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), registry: shelfOf(t, "paygram")}
+	h := &harness{t: t, dir: t.TempDir(), registry: registryOf(t, "paygram")}
 	if with.beside != nil {
 		h.dir, h.provider = with.beside.dir, with.beside.provider
 	} else {
@@ -175,7 +175,7 @@ func try(t *testing.T, with plan) (*house, error) {
 	}
 	h.file = filepath.Join(h.dir, "routing.yaml")
 	if with.text == "" {
-		with.text = h.one("first")
+		with.text = h.routing("first")
 	}
 	switch {
 	case with.link != nil:
@@ -186,56 +186,56 @@ func try(t *testing.T, with plan) (*house, error) {
 	s := with.settings
 	s.File, s.History = h.file, filepath.Join(h.dir, "history")
 	s.Environ = append(s.Environ, "TOKEN="+sandbox.DefaultCredentials().PayGramEU)
-	keeper, err := live.Open(s, h.registry.ActiveSet())
+	manager, err := live.Open(s, h.registry.ActiveSet())
 	if err != nil {
 		return nil, err
 	}
-	h.keeper = keeper
-	t.Cleanup(keeper.Close)
+	h.manager = manager
+	t.Cleanup(manager.Close)
 	db := sqlitetest.Open(t)
-	h.engine = payment.NewEngine(db, keeper.Fleet(), payment.Settings{})
+	h.engine = payment.NewEngine(db, manager.Fleet(), payment.Settings{})
 	t.Cleanup(func() { require.NoError(t, h.engine.Shutdown(context.Background())) })
-	keeper.Bind(h.engine)
+	manager.Bind(h.engine)
 	if !with.unwatched {
 		h.watch()
 	}
 	return h, nil
 }
 
-// watch has the keeper watch until the test's end.
-func (h *house) watch() {
+// watch has the manager watch until the test's end.
+func (h *harness) watch() {
 	ctx, stop := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
-	watching.Go(func() { h.keeper.Run(ctx) })
+	watching.Go(func() { h.manager.Run(ctx) })
 	h.t.Cleanup(func() {
 		stop()
 		watching.Wait()
 	})
 }
 
-func (h *house) write(text string) {
+func (h *harness) write(text string) {
 	h.t.Helper()
 	require.NoError(h.t, os.WriteFile(h.file, []byte(text), 0o600))
 }
 
 // serves waits for a rule to be the one that decides, and tells how long that took.
-func (h *house) serves(rule string) time.Duration {
+func (h *harness) serves(rule string) time.Duration {
 	h.t.Helper()
 	began := time.Now()
 	require.Eventually(h.t, func() bool { return h.rule() == rule }, time.Minute, 5*time.Millisecond, "%+v",
-		h.keeper.Status())
+		h.manager.Status())
 	return time.Since(began)
 }
 
-func (h *house) rule() string {
+func (h *harness) rule() string {
 	return h.engine.Explain("shop", "pay_1", order()).Rule
 }
 
 // pending waits for problems to be shown.
-func (h *house) pending(part string) {
+func (h *harness) pending(part string) {
 	h.t.Helper()
 	require.Eventually(h.t, func() bool {
-		pending := h.keeper.Status().Pending
+		pending := h.manager.Status().Pending
 		return pending != nil && strings.Contains((&live.InvalidError{Problems: pending.Problems}).Error(), part)
 	}, 10*time.Second, 5*time.Millisecond, part)
 }
@@ -247,6 +247,6 @@ func order() payment.Order {
 	}
 }
 
-func (h *house) tag() live.Match {
-	return live.Match{Tags: []string{h.keeper.Status().Active.Tag()}}
+func (h *harness) tag() live.Match {
+	return live.Match{Tags: []string{h.manager.Status().Active.Tag()}}
 }

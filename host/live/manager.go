@@ -66,8 +66,8 @@ type Server interface {
 	Serve(next *payment.Fleet)
 }
 
-// errNotServing: Bind was not called yet.
-var errNotServing = errors.New("the router does not serve yet")
+// errNotBound: Bind was not called yet.
+var errNotBound = errors.New("the router does not serve yet")
 
 // Manager has the active configuration. It is safe for concurrent use; changes happen one at a time.
 type Manager struct {
@@ -80,7 +80,7 @@ type Manager struct {
 	mutex     sync.Mutex
 	server    Server
 	activeSet plugin.ActiveSet
-	serving   *build
+	current   *build
 	// seen is the last content of the file and the secrets' files, active or not; watched is the configuration whose
 	// secrets are watched.
 	seen    snapshot
@@ -92,10 +92,10 @@ type Manager struct {
 	closed  bool
 }
 
-// Open makes the routing file active over a set of plugins; Fleet is the engine's first. Where the file has mistakes and
-// the history has a configuration without any, that one becomes active, and the file's is the pending edit: an edit that
-// was refused while the router ran must not keep it from starting again. Close releases what Open took; the set is held
-// until then.
+// Open makes the routing file active over a set of plugins; Fleet is the engine's first. Where the file has mistakes
+// and the history has a configuration without any, that one becomes active, and the file's is the pending edit: an
+// edit that was refused while the router ran must not keep it from starting again. Close releases what Open took; the
+// set is held until then.
 func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	s = s.withDefaults()
 	file, err := filepath.Abs(s.File)
@@ -110,7 +110,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	m.seen = m.see(nil)
 	first, err := m.readSeen()
 	if err == nil {
-		m.serving = first
+		m.current = first
 		m.remember(Edition{At: m.now(), Source: BySourceFile})
 		return m, nil
 	}
@@ -122,7 +122,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	if broken != nil {
 		return nil, err
 	}
-	m.serving = former
+	m.current = former
 	m.refused++
 	m.setPending(err)
 	m.log.Error("the routing file has mistakes: the last active configuration is used",
@@ -134,7 +134,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 func (m *Manager) Fleet() *payment.Fleet {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return m.serving.fleet
+	return m.current.fleet
 }
 
 // Bind sets the server, which started with Fleet and receives every later one. Nothing can be changed before.
@@ -157,7 +157,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	if err := m.changeable(); err != nil {
 		return err
 	}
-	next, err := m.build(m.serving.text, activeSet)
+	next, err := m.build(m.current.text, activeSet)
 	if m.pending != nil {
 		if edited, broken := m.build(m.seen.text, activeSet); broken == nil {
 			next.discard()
@@ -178,7 +178,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 func (m *Manager) Pinned(name, digest string) bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return !slices.ContainsFunc(m.serving.config.Providers, func(p *config.Provider) bool {
+	return !slices.ContainsFunc(m.current.config.Providers, func(p *config.Provider) bool {
 		return p.Plugin == name && len(p.Digests) > 0 && !slices.Contains(p.Digests, digest)
 	})
 }
@@ -191,19 +191,19 @@ func (m *Manager) Close() {
 		return
 	}
 	m.closed = true
-	m.serving.fleet.Retired()
+	m.current.fleet.Retired()
 }
 
 func (m *Manager) changeable() error {
 	if m.server == nil || m.closed {
-		return errNotServing
+		return errNotBound
 	}
 	return nil
 }
 
 // apply makes another configuration active, and adds it to the history.
 func (m *Manager) apply(next *build, as Edition) {
-	former := m.serving.config.Version
+	former := m.current.config.Version
 	m.swap(next)
 	m.remember(as)
 	m.applied++
@@ -214,19 +214,20 @@ func (m *Manager) apply(next *build, as Edition) {
 
 // swap gives the server a fleet. The server releases the former one when its last payment under way has ended.
 func (m *Manager) swap(next *build) {
-	m.serving = next
+	m.current = next
 	m.server.Serve(next.fleet)
 }
 
 // remember adds the active configuration to the history, if it is not the last one there. A history that cannot be
 // written does not stop a change.
 func (m *Manager) remember(as Edition) {
-	if last, known := m.history.last(); known && last.Text == m.serving.text {
+	if last, known := m.history.last(); known && last.Text == m.current.text {
 		return
 	}
-	as.Version, as.Text = m.serving.config.Version, m.serving.text
+	as.Version, as.Text = m.current.config.Version, m.current.text
 	if err := m.history.add(as); err != nil {
-		m.log.Error("the configuration cannot be added to the history", slog.String("version", as.Version), slog.Any("error", err))
+		m.log.Error("the configuration cannot be added to the history", slog.String("version", as.Version),
+			slog.Any("error", err))
 	}
 }
 

@@ -20,10 +20,10 @@ import (
 // every payment is taken, and decided by a version that served at some moment of its request.
 func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
-	shelves := []*plugin.Registry{shelfOf(t, "paygram"), shelfOf(t, "paygram")}
+	h := newHarness(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
+	registries := []*plugin.Registry{registryOf(t, "paygram"), registryOf(t, "paygram")}
 	tale := &tale{}
-	tale.change(func() string { return h.keeper.Status().Active.Version })
+	tale.change(func() string { return h.manager.Status().Active.Version })
 	stop := make(chan struct{})
 	var clients sync.WaitGroup
 	for client := range 3 {
@@ -46,37 +46,37 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 		}).Draw(r, "edit")
 		mistake := rapid.SampledFrom([]string{"too:", "to: [nobody], a:", "- to:"}).Draw(r, "mistake")
 		tale.change(func() string {
-			before := h.keeper.Status()
+			before := h.manager.Status()
 			switch kind {
 			case "file":
-				h.write(h.one(rule))
+				h.write(h.routing(rule))
 				h.serves(rule)
 			case "api":
-				_, err := h.keeper.Put(h.one(rule), "ops", live.Match{Any: true})
+				_, err := h.manager.Put(h.routing(rule), "ops", live.Match{Any: true})
 				require.NoError(t, err)
 			case "mistake in the file":
-				h.write(strings.Replace(h.one(rule), "to:", mistake, 1))
-				require.Eventually(t, func() bool { return h.keeper.Status().Refused > before.Refused }, time.Minute,
+				h.write(strings.Replace(h.routing(rule), "to:", mistake, 1))
+				require.Eventually(t, func() bool { return h.manager.Status().Refused > before.Refused }, time.Minute,
 					time.Millisecond)
-				require.Equal(t, before.Active, h.keeper.Status().Active)
+				require.Equal(t, before.Active, h.manager.Status().Active)
 			case "mistake over the api":
-				_, err := h.keeper.Put(strings.Replace(h.one(rule), "to:", mistake, 1), "ops", live.Match{Any: true})
+				_, err := h.manager.Put(strings.Replace(h.routing(rule), "to:", mistake, 1), "ops", live.Match{Any: true})
 				require.Error(t, err)
-				require.Equal(t, before.Active, h.keeper.Status().Active)
+				require.Equal(t, before.Active, h.manager.Status().Active)
 			case "swap":
-				require.NoError(t, h.keeper.Adopt(t.Context(), shelves[edits%2].ActiveSet()))
+				require.NoError(t, h.manager.Adopt(t.Context(), registries[edits%2].ActiveSet()))
 			case "rollback":
-				_, err := h.keeper.Rollback(before.History[len(before.History)/2].Version, "ops", live.Match{Any: true})
+				_, err := h.manager.Rollback(before.History[len(before.History)/2].Version, "ops", live.Match{Any: true})
 				require.NoError(t, err)
 			}
-			return h.keeper.Status().Active.Version
+			return h.manager.Status().Active.Version
 		})
 	})
 	close(stop)
 	clients.Wait()
 	require.Empty(t, tale.wrong())
 	require.NotEmpty(t, tale.taken)
-	require.Eventually(t, func() bool { return h.keeper.Status().Fleets == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return h.manager.Status().Fleets == 1 }, time.Minute, time.Millisecond)
 	t.Logf("%d payments during %d changes", len(tale.taken), edits)
 }
 

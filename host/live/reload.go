@@ -10,7 +10,8 @@ import (
 	"payrouter/host/config"
 )
 
-// snapshot is the content of the routing file and of the files of secrets at a moment. Equal ones have the same effect.
+// snapshot is the content of the routing file and of the files of secrets at a moment. Equal ones have the same
+// effect.
 type snapshot struct {
 	text string
 	// unreadable is why there is no text; empty where there is one.
@@ -87,10 +88,10 @@ func (m *Manager) applySeen(now snapshot) {
 		m.refused++
 		m.setPending(err)
 		m.log.Error("the routing file has mistakes: the active configuration stays",
-			slog.String("version", m.serving.config.Version), slog.Any("problems", err))
+			slog.String("version", m.current.config.Version), slog.Any("problems", err))
 		return
 	}
-	if next.text != m.serving.text {
+	if next.text != m.current.text {
 		m.apply(next, Edition{At: m.now(), Source: BySourceFile})
 		return
 	}
@@ -98,7 +99,7 @@ func (m *Manager) applySeen(now snapshot) {
 		m.pending = nil
 		m.log.Info("the routing file is correct again", slog.String("version", next.config.Version))
 	}
-	if next.secrets == m.serving.secrets {
+	if next.secrets == m.current.secrets {
 		next.discard()
 		return
 	}

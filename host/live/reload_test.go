@@ -73,16 +73,16 @@ func TestAnEditServesWithinASecond(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := build(t, plan{link: c.link})
+			h := newHarness(t, plan{link: c.link})
 			for _, rule := range []string{"second", "third"} {
 				if strings.Contains(name, "Kubernetes") && rule == "third" {
-					configMap(t, filepath.Dir(h.file), "3", h.one(rule))
+					configMap(t, filepath.Dir(h.file), "3", h.routing(rule))
 				} else {
-					c.edit(t, h.file, h.one(rule))
+					c.edit(t, h.file, h.routing(rule))
 				}
 				require.Less(t, h.serves(rule), time.Second)
 			}
-			require.Nil(t, h.keeper.Status().Pending)
+			require.Nil(t, h.manager.Status().Pending)
 		})
 	}
 }
@@ -104,32 +104,32 @@ func configMap(t *testing.T, dir, generation, text string) string {
 // A mistake changes nothing, is shown whole, and is over when the file is in order again.
 func TestAMistakeChangesNothing(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{})
-	before := h.keeper.Status().Active
-	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.one("broken")))
+	h := newHarness(t, plan{})
+	before := h.manager.Status().Active
+	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.routing("broken")))
 	h.pending("routing.yaml:7:5: unknown key \"setings\" in a provider: did you mean \"settings\"?")
 	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean " +
 		"\"paygram-eu\"?")
-	status := h.keeper.Status()
+	status := h.manager.Status()
 	require.Len(t, status.Pending.Problems, 2)
 	require.Equal(t, "first", h.rule())
 	require.Equal(t, before, status.Active)
 	require.Equal(t, 1, status.Refused)
 
-	h.write(strings.Replace(h.one("broken"), "user_cli_id", "user_clid", 1))
+	h.write(strings.Replace(h.routing("broken"), "user_cli_id", "user_clid", 1))
 	h.pending("routing.yaml:7:16: unknown key \"user_clid\" in settings")
 	h.write("providers: [")
 	h.pending("this is not YAML")
 	require.NoError(t, os.Remove(h.file))
 	h.pending("no such file")
-	require.Equal(t, status.Pending.Since, h.keeper.Status().Pending.Since,
+	require.Equal(t, status.Pending.Since, h.manager.Status().Pending.Since,
 		"the file has been out of order since its first mistake")
 
-	h.write(h.one("first"))
-	require.Eventually(t, func() bool { return h.keeper.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
-	require.Equal(t, before, h.keeper.Status().Active)
-	require.Equal(t, 1, h.keeper.Status().Fleets)
-	h.write(h.one("second"))
+	h.write(h.routing("first"))
+	require.Eventually(t, func() bool { return h.manager.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, h.manager.Status().Active)
+	require.Equal(t, 1, h.manager.Status().Fleets)
+	h.write(h.routing("second"))
 	h.serves("second")
 }
 
@@ -137,8 +137,8 @@ func TestAMistakeChangesNothing(t *testing.T) {
 // elsewhere.
 func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{settings: live.Settings{Settle: 2 * time.Second}})
-	whole := h.one("second") + "  - {name: third, to: [paygram-eu]}\n"
+	h := newHarness(t, plan{settings: live.Settings{Settle: 2 * time.Second}})
+	whole := h.routing("second") + "  - {name: third, to: [paygram-eu]}\n"
 	whole = strings.Replace(whole, "second, to", "second, when: {currency: USD}, to", 1)
 	piece, rest := whole[:strings.Index(whole, "  - {name: third")], whole[strings.Index(whole, "  - {name: third"):]
 	h.write(piece)
@@ -149,7 +149,7 @@ func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	h.serves("third")
-	for _, e := range h.keeper.Status().History {
+	for _, e := range h.manager.Status().History {
 		require.NotEqual(t, piece, e.Text)
 	}
 }
@@ -160,31 +160,31 @@ func TestASecretThatChangesIsTakenUp(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
-	h := build(t, plan{})
-	h.write(strings.Replace(h.one("second"), "env:TOKEN", "file:"+secret, 1))
+	h := newHarness(t, plan{})
+	h.write(strings.Replace(h.routing("second"), "env:TOKEN", "file:"+secret, 1))
 	h.serves("second")
-	before := h.keeper.Fleet()
+	before := h.manager.Fleet()
 
 	require.NoError(t, os.WriteFile(secret, []byte("another-"+token+"\n"), 0o600))
-	require.Eventually(t, func() bool { return h.keeper.Fleet() != before }, time.Minute, 5*time.Millisecond)
-	require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.keeper.Fleet().Accounts["paygram-eu"].Egress)
-	require.Equal(t, 1, h.keeper.Status().Lines)
+	require.Eventually(t, func() bool { return h.manager.Fleet() != before }, time.Minute, 5*time.Millisecond)
+	require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.manager.Fleet().Accounts["paygram-eu"].Egress)
+	require.Equal(t, 1, h.manager.Status().Lines)
 
-	rotated := h.keeper.Fleet()
+	rotated := h.manager.Fleet()
 	require.NoError(t, os.Remove(secret))
 	h.pending("the file cannot be read")
-	require.Same(t, rotated, h.keeper.Fleet())
+	require.Same(t, rotated, h.manager.Fleet())
 	require.NoError(t, os.WriteFile(secret, []byte("a-third-"+token+"\n"), 0o600))
-	require.Eventually(t, func() bool { return h.keeper.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
-	require.NotContains(t, h.keeper.Status().Active.Text, "a-third")
+	require.Eventually(t, func() bool { return h.manager.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
+	require.NotContains(t, h.manager.Status().Active.Text, "a-third")
 }
 
 // An edit that names a secret which is not there yet serves as soon as it is.
 func TestAnEditWaitsForItsSecret(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
-	h := build(t, plan{})
-	h.write(strings.Replace(h.one("second"), "env:TOKEN", "file:"+secret, 1))
+	h := newHarness(t, plan{})
+	h.write(strings.Replace(h.routing("second"), "env:TOKEN", "file:"+secret, 1))
 	h.pending("the file cannot be read")
 	require.NoError(t, os.WriteFile(secret, []byte(token), 0o600))
 	h.serves("second")
