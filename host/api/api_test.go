@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
-	"payrouter/host/payment"
+	"payrouter/host/payment/paymenttest"
 )
 
 func get(t *testing.T, handler http.Handler, path string) *httptest.ResponseRecorder {
@@ -34,7 +34,7 @@ func TestReadinessIsNotHealth(t *testing.T) {
 // A fault of ours tells the caller nothing, and ends no more than its own request.
 func TestAPanicIsAnInternalProblem(t *testing.T) {
 	t.Parallel()
-	var none *payment.Engine
+	var none *paymenttest.Stack
 	handler := api.New(none, api.Settings{})
 	broken := get(t, handler, "/v1/providers")
 	require.Equal(t, http.StatusInternalServerError, broken.Code)

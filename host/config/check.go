@@ -12,9 +12,9 @@ import (
 	"payrouter/host/schema"
 )
 
-// Check compares every account with its plugin's manifest, by the plugin's name: the plugin is there, it has the secrets
-// and settings that the manifest requires, a base URL is known, failures name its operations. It reports all problems,
-// joined, each a *routing.Problem.
+// Check compares every account with its plugin's manifest, by the plugin's name: the plugin is there, it has the
+// secrets and settings that the manifest requires, a base URL is known, failures name its operations. It reports all
+// problems, joined, each a *routing.Problem.
 func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 	var problems []error
 	for _, p := range c.Providers {

@@ -128,9 +128,9 @@ func Text(path string) ([]byte, error) {
 }
 
 // Read makes a configuration of a file's text. environ holds "NAME=value" as os.Environ gives it: a name such as
-// ROUTER_PROVIDERS__PAYGRAM_EU__BASE_URL overrides providers → paygram-eu → base_url, "__" standing between the levels,
-// upper and lower case, "-" and "_" being equal. Names without "__" are left to others. Lists, the rules among them,
-// cannot be overridden.
+// ROUTER_PROVIDERS__PAYGRAM_EU__BASE_URL overrides providers → paygram-eu → base_url, "__" standing between the
+// levels, upper and lower case, "-" and "_" being equal. Names without "__" are left to others. Lists, the rules among
+// them, cannot be overridden.
 //
 // It reports every problem that is found without manifests and secrets, in the order of the file, each a
 // *routing.Problem.

@@ -22,8 +22,8 @@ type overrides struct {
 	known  map[string]any
 }
 
-// resolve returns the path that a variable overrides, and its value; an empty path for one that overrides nothing, which
-// it reports, unless the variable is not the router's.
+// resolve returns the path that a variable overrides, and its value; an empty path for one that overrides nothing,
+// which it reports, unless the variable is not the router's.
 func (o overrides) resolve(name, text string) (path string, value any) {
 	if !strings.Contains(name, envLevel) {
 		return "", nil

@@ -59,8 +59,8 @@ type Secrets struct {
 	byProvider map[string]map[string]string
 }
 
-// For are the values of one account's secrets, by name. The caller must not change the map, nor keep it where it may be
-// printed.
+// For are the values of one account's secrets, by name. The caller must not change the map, nor keep it where it may
+// be printed.
 func (s Secrets) For(provider string) map[string]string { return s.byProvider[provider] }
 
 // Fingerprint is for comparing two sets of values only: values can be tried against it.

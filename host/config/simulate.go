@@ -18,8 +18,8 @@ type Simulated struct {
 // Simulator returns an account's simulated provider. Its error means that the plugin has none.
 type Simulator func(account, plugin string) (Simulated, error)
 
-// Simulate points every account at its simulated provider: base URL, hosts and secrets become the simulation's, and the
-// ones of the file and the environment are dropped. A secret that the simulator does not know is a made-up one. It
+// Simulate points every account at its simulated provider: base URL, hosts and secrets become the simulation's, and
+// the ones of the file and the environment are dropped. A secret that the simulator does not know is a made-up one. It
 // reports every account whose plugin is not simulated, joined, each a *routing.Problem, and changes nothing then.
 func (c *Config) Simulate(by Simulator) error {
 	var problems []error

@@ -49,9 +49,9 @@ func (v view) each(of string, read func(key string, member view)) {
 		v.report(of+" is not a mapping", "write \"key: value\" lines")
 		return
 	}
-	place := func(key string) routing.Position { return v.at(key).origin().key }
+	position := func(key string) routing.Position { return v.at(key).origin().key }
 	keys := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
-		return cmp.Or(cmp.Compare(place(a).Line, place(b).Line), cmp.Compare(place(a).Column, place(b).Column),
+		return cmp.Or(cmp.Compare(position(a).Line, position(b).Line), cmp.Compare(position(a).Column, position(b).Column),
 			cmp.Compare(a, b))
 	})
 	for _, key := range keys {

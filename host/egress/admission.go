@@ -151,8 +151,8 @@ type pass struct {
 	era   int
 }
 
-// enter admits a request, or returns a *HeldError. It waits at most maxWait for the answers to requests of a slow start;
-// where ctx ends first, it returns the context's error.
+// enter admits a request, or returns a *HeldError. It waits at most maxWait for the answers to requests of a slow
+// start; where ctx ends first, it returns the context's error.
 func (a *Admission) enter(ctx context.Context, x *Exchange, maxWait time.Duration) (*pass, error) {
 	var timeout <-chan time.Time
 	for {
@@ -216,8 +216,8 @@ func (a *Admission) held() *HeldError {
 	return a.heldLocked(true)
 }
 
-// heldLocked is held; onTrial: the request would be the only one that an account on trial receives. After a pause that a
-// request caused which may move money, only such a request can be that one.
+// heldLocked is held; onTrial: the request would be the only one that an account on trial receives. After a pause that
+// a request caused which may move money, only such a request can be that one.
 func (a *Admission) heldLocked(onTrial bool) *HeldError {
 	held := &HeldError{Provider: a.settings.Provider, Reason: a.reason}
 	switch {
@@ -310,8 +310,8 @@ func (a *Admission) unauthenticated(p *pass, party string) {
 	}
 }
 
-// refuse counts a refusal of the credentials. Bare ones count once per pause: many requests that were under way at once
-// count as one.
+// refuse counts a refusal of the credentials. Bare ones count once per pause: many requests that were under way at
+// once count as one.
 func (a *Admission) refuse(party string) {
 	now := a.settings.Now()
 	if a.refusals == 0 {

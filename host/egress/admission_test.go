@@ -56,8 +56,10 @@ func (p *pipe) says(status int, headers ...string) {
 	p.answer.Store(&text)
 }
 
-// calm keeps the breaker out of the way.
-func calm(s *egress.Settings) { s.Breaker = egress.BreakerSettings{Failures: 1000, MinTries: 1000} }
+// quietBreaker keeps the breaker out of the way.
+func quietBreaker(s *egress.Settings) {
+	s.Breaker = egress.BreakerSettings{Failures: 1000, MinTries: 1000}
+}
 
 func held(t *testing.T, err error) *egress.HeldError {
 	t.Helper()
@@ -76,7 +78,7 @@ func TestABareRefusalPausesNewPayments(t *testing.T) {
 				var log strings.Builder
 				p := newPipe(answer(status))
 				c := p.client(t, func(s *egress.Settings) {
-					calm(s)
+					quietBreaker(s)
 					s.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				})
 				pay(t, c, nil)
@@ -108,7 +110,7 @@ func TestPausesGrowAndEndByOneRequestAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(answer(429))
-		c := p.client(t, calm)
+		c := p.client(t, quietBreaker)
 		for _, seconds := range []int64{15, 30, 60, 120, 240, 480, 600, 600} {
 			length := time.Duration(seconds * int64(time.Second))
 			require.NoError(t, c.Available(), "somebody has to try")
@@ -139,7 +141,7 @@ func TestATrialThatShowsNothingIsFollowedByAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(answer(403))
-		c := p.client(t, calm)
+		c := p.client(t, quietBreaker)
 		pay(t, c, nil)
 		time.Sleep(15 * time.Second)
 		p.says(503)
@@ -164,14 +166,14 @@ func TestAPauseIsAsLongAsTheProviderAsksUpToACap(t *testing.T) {
 		"Retry-After: 86400\r\n": 10 * time.Minute,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newPipe(answer(429, asked)).client(t, calm)
+			c := newPipe(answer(429, asked)).client(t, quietBreaker)
 			pay(t, c, nil)
 			require.Equal(t, want, time.Until(held(t, c.Available()).Until), asked)
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		c := newPipe(answer(429)).client(t, func(s *egress.Settings) {
-			calm(s)
+			quietBreaker(s)
 			s.Random = func() float64 { return 0.5 }
 		})
 		pay(t, c, nil)
@@ -189,7 +191,7 @@ func TestAPauseHoldsRetriesOfWhatMovesNoMoney(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPipe(answer(403))
-			c := p.client(t, calm)
+			c := p.client(t, quietBreaker)
 			err := do(t.Context(), c, exchange{
 				Request: post("{}"), Alone: hasSideEffects, Before: before,
 				After: func(context.Context, egress.Try) egress.Judgement {
@@ -208,7 +210,7 @@ func TestLookupsPauseNothingButAtARate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(answer(403))
-		c := p.client(t, calm)
+		c := p.client(t, quietBreaker)
 		read := func(x *exchange) { x.Lane, x.Alone = egress.LaneRead, false }
 		pay(t, c, lookup)
 		require.NoError(t, c.Available(), "what a look-up may do says nothing of what a payment may")
@@ -239,7 +241,7 @@ func TestASlowStart(t *testing.T) {
 					Provider: "acme", BaseURL: "http://acme.example", AllowPrivate: true,
 					Random: func() float64 { return 0 },
 				}
-				calm(&s)
+				quietBreaker(&s)
 				c, err := egress.NewWithDial(s, func(ctx context.Context, _, _ string) (net.Conn, error) {
 					most.Store(max(most.Load(), now.Add(1)))
 					<-arrive
@@ -317,7 +319,7 @@ func TestRefusedCredentialsSuspend(t *testing.T) {
 		var log strings.Builder
 		p := newPipe(answer(498))
 		c := p.client(t, func(s *egress.Settings) {
-			calm(s)
+			quietBreaker(s)
 			s.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		})
 		for range 5 {
@@ -361,7 +363,7 @@ func TestOnePartysRefusalsSuspendOnlyWhenTheyLast(t *testing.T) {
 	good := func(t *testing.T) (*pipe, *egress.Client) {
 		t.Helper()
 		p := newPipe(answer(200))
-		c := p.client(t, calm)
+		c := p.client(t, quietBreaker)
 		pay(t, c, nil)
 		p.says(498)
 		for range 100 {
@@ -392,7 +394,7 @@ func TestBareRefusalsCountOnceAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(okAnswer)
-		c := p.client(t, calm)
+		c := p.client(t, quietBreaker)
 		pay(t, c, nil)
 		p.says(403)
 		gate := make(chan struct{})
@@ -425,7 +427,7 @@ func TestContradictionsOfThreePartiesPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(answer(422))
-		c := p.client(t, calm)
+		c := p.client(t, quietBreaker)
 		for range 1000 {
 			pay(t, c, by("one"))
 		}

@@ -4,8 +4,8 @@
 // signature.go, origin.go and mask.go; tries.go, the loop of tries, with retry.go (delays and budget), admission.go
 // (pauses and suspensions), rate.go and breaker.go; send.go, one try, with write_permit.go, transport.go and dial.go.
 //
-// A plugin only names its secrets; they are filled in here, and go only to the provider's own hosts. Answers are masked
-// before any other code sees them. A Client does not let net/http send a request twice, sends nothing after its
+// A plugin only names its secrets; they are filled in here, and go only to the provider's own hosts. Answers are
+// masked before any other code sees them. A Client does not let net/http send a request twice, sends nothing after its
 // deadline, and reports for every try whether a byte of it left the host.
 package egress
 
@@ -30,7 +30,8 @@ type Client struct {
 	alone transport
 }
 
-// New makes a client; it connects nowhere yet. The error joins every problem of the settings, without a secret's value.
+// New makes a client; it connects nowhere yet. The error joins every problem of the settings, without a secret's
+// value.
 func New(s Settings) (*Client, error) {
 	s = s.withDefaults()
 	allowed, err := newOrigins(s.BaseURL, s.Hosts, s.AllowPrivate)
@@ -65,8 +66,8 @@ func (c *Client) Available() error {
 	return c.free(LaneSend)
 }
 
-// Askable is nil, or the *BreakerError or *HeldError by which no payment would be looked up now. Pauses and suspensions
-// do not count.
+// Askable is nil, or the *BreakerError or *HeldError by which no payment would be looked up now. Pauses and
+// suspensions do not count.
 func (c *Client) Askable() error { return c.free(LaneLookup) }
 
 // Readable is nil, or the *BreakerError or *HeldError by which nothing would be read now that belongs to no payment.

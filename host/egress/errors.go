@@ -31,8 +31,8 @@ var (
 	ErrBroken = errors.New("no readable answer")
 )
 
-// DeniedError is a plugin's request that may not leave: an origin outside the allow-list, an unknown secret, a malformed
-// path or header. Nothing was sent, and the same request will be denied again.
+// DeniedError is a plugin's request that may not leave: an origin outside the allow-list, an unknown secret, a
+// malformed path or header. Nothing was sent, and the same request will be denied again.
 type DeniedError struct {
 	// Part of the request that is at fault: "path", "header api-key".
 	Part string

@@ -15,8 +15,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// minSecret is the least number of bytes of a secret. Shorter values also occur by chance ("1000.00" holds "1000"), and
-// masking them would change what a provider said about money.
+// minSecret is the least number of bytes of a secret. Shorter values also occur by chance ("1000.00" holds "1000"),
+// and masking them would change what a provider said about money.
 const minSecret = 8
 
 // minMasked is the least length of a fragment that is looked for, where an encoding leaves only a part of a secret.

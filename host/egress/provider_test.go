@@ -162,7 +162,8 @@ func get() *abi.HttpRequest { return &abi.HttpRequest{Method: "GET", Path: liter
 
 func before(context.Context, int) (time.Time, error) { return time.Now().Add(time.Minute), nil }
 
-// exchange is an exchange with a test's part in its tries: Before is called before a try is sent, After when it is over.
+// exchange is an exchange with a test's part in its tries: Before is called before a try is sent, After when it is
+// over.
 type exchange struct {
 	Request                  *abi.HttpRequest
 	Lane                     egress.Lane

@@ -54,8 +54,8 @@ type rate struct {
 	lanes [LaneRead + 1]*xrate.Limiter
 }
 
-// wait returns when a request may leave, with a *HeldError where that would take longer than its lane waits, or with the
-// context's error.
+// wait returns when a request may leave, with a *HeldError where that would take longer than its lane waits, or with
+// the context's error.
 func (r *rate) wait(ctx context.Context, x *Exchange, s *Settings, slow bool) error {
 	for _, reserve := range []func(now time.Time) (time.Duration, bool){
 		func(now time.Time) (time.Duration, bool) {

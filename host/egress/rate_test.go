@@ -63,7 +63,7 @@ func TestInNoSecondMoreLeavesThanTheRate(t *testing.T) {
 		sent := map[egress.Lane][]time.Time{}
 		var all []time.Time
 		c := newPipe(okAnswer).client(t, func(s *egress.Settings) {
-			calm(s)
+			quietBreaker(s)
 			s.PerSecond = rate
 		})
 		work := func(lane egress.Lane) {
@@ -114,7 +114,7 @@ func TestLookupsAloneTakeHalfOfARate(t *testing.T) {
 func TestLookupsAtAPausedAccountAreFew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newPipe(answer(403)).client(t, calm)
+		c := newPipe(answer(403)).client(t, quietBreaker)
 		pay(t, c, nil)
 		started := time.Now()
 		for range 4 {

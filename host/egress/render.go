@@ -12,8 +12,8 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Request is a request that is rendered, signed and masked, ready to leave. Its exported fields are for the journal and
-// for people: a secret is shown as "{{secret:name}}", a signature as "{{signature}}". It does not change.
+// Request is a request that is rendered, signed and masked, ready to leave. Its exported fields are for the journal
+// and for people: a secret is shown as "{{secret:name}}", a signature as "{{signature}}". It does not change.
 type Request struct {
 	Method string
 	URL    string

@@ -27,7 +27,8 @@ func RetryAfter(header string, now time.Time) time.Duration {
 }
 
 // delay is how long to wait after the given try (from 1): exponential, half of it random, never less than the provider
-// asked for up to the cap. The random part comes on top of what was asked, so that not everybody returns at one moment.
+// asked for up to the cap. The random part comes on top of what was asked, so that not everybody returns at one
+// moment.
 func (s RetrySettings) delay(try int, asked time.Duration, random float64) time.Duration {
 	step := s.MaxDelay
 	if shift := try - 1; shift < 32 && s.BaseDelay<<shift>>shift == s.BaseDelay {

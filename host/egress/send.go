@@ -101,8 +101,8 @@ func (c *Client) read(response *http.Response) (*answer, error) {
 	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
 }
 
-// http makes a fresh request for one try. Unless it may be resent, nothing in it lets net/http do so after a write: see
-// isReplayable and rewindBody there.
+// http makes a fresh request for one try. Unless it may be resent, nothing in it lets net/http do so after a write:
+// see isReplayable and rewindBody there.
 func (out *wireRequest) http(ctx context.Context, resend bool) *http.Request {
 	request := (&http.Request{Method: out.method, URL: out.url, Header: out.header.Clone()}).WithContext(ctx)
 	if request.Header.Get("User-Agent") == "" {
@@ -169,8 +169,8 @@ func (c *Client) ours(err error) error {
 	return nil
 }
 
-// fault classifies a failed try's error by the first kind that applies. caller is the error of the caller's context, if
-// it ended; ours is set where this machine is the cause.
+// fault classifies a failed try's error by the first kind that applies. caller is the error of the caller's context,
+// if it ended; ours is set where this machine is the cause.
 func (m mask) fault(err error, late bool, caller, ours error) error {
 	f := &tryError{}
 	var dial *dialError

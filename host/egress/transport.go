@@ -51,8 +51,8 @@ type dialError struct{ cause error }
 func (e *dialError) Error() string { return e.cause.Error() }
 func (e *dialError) Unwrap() error { return e.cause }
 
-// connect dials, with TLS where secure is not nil. net/http goes on dialling after a request gave up, for the next one:
-// hence the bound of its own.
+// connect dials, with TLS where secure is not nil. net/http goes on dialling after a request gave up, for the next
+// one: hence the bound of its own.
 func (c *Client) connect(ctx context.Context, dial dialFunc, network, address string,
 	secure *tls.Config,
 ) (net.Conn, error) {

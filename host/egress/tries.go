@@ -30,8 +30,8 @@ type Exchange struct {
 	Alone bool
 }
 
-// Try is one try of an exchange. Tries yields it before anything is sent: the caller journals it, calls Send, reads the
-// result from the fields, and calls Judge. A Try belongs to the goroutine that ranges over Tries.
+// Try is one try of an exchange. Tries yields it before anything is sent: the caller journals it, calls Send, reads
+// the result from the fields, and calls Judge. A Try belongs to the goroutine that ranges over Tries.
 type Try struct {
 	// Number counts from 1.
 	Number int
@@ -73,8 +73,8 @@ func (t *Try) Send(sendBefore time.Time) {
 	}
 }
 
-// Judge is the caller's last call on a try. Without it no other try is made, and the try counts neither for nor against
-// the provider.
+// Judge is the caller's last call on a try. Without it no other try is made, and the try counts neither for nor
+// against the provider.
 func (t *Try) Judge(j Judgement) { t.judgement = &j }
 
 // Judged is what Judge was called with.
@@ -99,9 +99,9 @@ type Judgement struct {
 }
 
 // Tries yields the tries of an exchange, one at a time, as long as each is judged with Retry and the next is granted:
-// by the number of tries, the provider's retry budget, breaker, admission and rate, and ctx. It waits between them. ctx
-// ends a wait, and a try under way; the caller's own work on a try is not bound by it. Where ctx ends before the first
-// try, none is yielded. Whoever ranges twice sends twice.
+// by the number of tries, the provider's retry budget, breaker, admission and rate, and ctx. It waits between them.
+// ctx ends a wait, and a try under way; the caller's own work on a try is not bound by it. Where ctx ends before the
+// first try, none is yielded. Ranging twice sends twice.
 func (c *Client) Tries(ctx context.Context, x Exchange) iter.Seq[*Try] {
 	if x.Request.client != c {
 		panic("egress: an exchange's request was rendered by another client")

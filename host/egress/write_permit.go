@@ -40,8 +40,8 @@ func (d deadline) left(now time.Time) time.Duration {
 
 func (d deadline) passed(now time.Time) bool { return !d.none && d.left(now) <= 0 }
 
-// permit lets one try write its request, and knows afterwards whether a byte of it left. Connections write only under a
-// permit, so that nothing in net/http can send a request late, twice, or after its try was judged.
+// permit lets one try write its request, and knows afterwards whether a byte of it left. Connections write only under
+// a permit, so that nothing in net/http can send a request late, twice, or after its try was judged.
 type permit struct {
 	now    func() time.Time
 	until  deadline

@@ -54,8 +54,8 @@ func (h *history) record(now time.Time) routing.Record {
 	return record
 }
 
-// Times are counted in buckets, four between a power of two of milliseconds and the next: a median is at most a quarter
-// too high.
+// Times are counted in buckets, four between a power of two of milliseconds and the next: a median is at most a
+// quarter too high.
 const (
 	perDoubling = 4
 	doublings   = 20 // up to 17 minutes; an attempt is given 10 at most
@@ -67,7 +67,7 @@ func bucketOf(took time.Duration) int {
 	if ms < perDoubling {
 		return int(ms)
 	}
-	// how often ms can be halved and still be told in quarters
+	// how often ms can be halved and still be divided into quarters
 	doubling := bits.Len64(uint64(ms)) - bits.Len64(perDoubling)
 	return min(doubling*perDoubling+int(ms>>doubling), buckets-1)
 }

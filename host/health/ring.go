@@ -26,23 +26,23 @@ func (r *ring[T]) number(at time.Time) int64 {
 	return at.UnixNano() / int64(r.step)
 }
 
-func (r *ring[T]) place(number int64) *slice[T] {
+func (r *ring[T]) slot(number int64) *slice[T] {
 	count := int64(len(r.slices))
 	return &r.slices[(number%count+count)%count]
 }
 
-// at is the slice of a time; begin makes it, where there is none yet. It is nil for one that is over or was not begun. A
-// clock that was set back never begins a slice in the place of a newer one.
+// at is the slice of a time; begin makes it, where there is none yet. It is nil for one that is over or was not begun.
+// A clock that was set back never begins a slice in the place of a newer one.
 func (r *ring[T]) at(at time.Time, begin bool) *T {
 	number := r.number(at)
-	place := r.place(number)
-	if place.number != number {
-		if !begin || place.number > number {
+	slot := r.slot(number)
+	if slot.number != number {
+		if !begin || slot.number > number {
 			return nil
 		}
-		*place = slice[T]{number: number}
+		*slot = slice[T]{number: number}
 	}
-	return &place.of
+	return &slot.of
 }
 
 // recent are the slices of the window before now that were begun, the last one included.

@@ -189,8 +189,8 @@ func TestRushLetsThroughNoMoreThanTheLimit(t *testing.T) {
 	require.EqualValues(t, 40, taken.Load())
 }
 
-// Whatever is taken, the last minute never holds more than the limit, nor is anything refused that had room in a minute
-// and a slice.
+// Whatever is taken, the last minute never holds more than the limit, nor is anything refused that had room in a
+// minute and a slice.
 func TestMinuteNeverHoldsMoreThanTheLimit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

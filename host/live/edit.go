@@ -209,7 +209,8 @@ func (m *Manager) put(text string, match Match, as Edition) (Edition, error) {
 	return m.active(), nil
 }
 
-// matches also compares the file with what was last read of it: an edit of the file that was not read yet would be lost.
+// matches also compares the file with what was last read of it: an edit of the file that was not read yet would be
+// lost.
 func (m *Manager) matches(match Match) error {
 	if match.Any {
 		return nil

@@ -19,14 +19,14 @@ import (
 // An edit over the API is in the file and serves, or nothing has changed.
 func TestPutWritesTheFileAndServes(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{})
+	h := newHarness(t, plan{})
 	require.NoError(t, os.Chmod(h.file, 0o640))
-	made, err := h.manager.Put(h.one("second"), "ops", h.tag())
+	made, err := h.manager.Put(h.routing("second"), "ops", h.tag())
 	require.NoError(t, err)
 	require.Equal(t, "second", h.rule(), "at once")
 	text, err := os.ReadFile(h.file)
 	require.NoError(t, err)
-	require.Equal(t, h.one("second"), string(text))
+	require.Equal(t, h.routing("second"), string(text))
 	info, err := os.Stat(h.file)
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o640), info.Mode(), "the file's mode is kept")
@@ -42,9 +42,9 @@ func TestPutWritesTheFileAndServes(t *testing.T) {
 
 func TestPutOfAMistakeChangesNothing(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{})
+	h := newHarness(t, plan{})
 	before := h.manager.Status()
-	_, err := h.manager.Put(strings.Replace(h.one("second"), "settings:", "setings:", 1), "ops", h.tag())
+	_, err := h.manager.Put(strings.Replace(h.routing("second"), "settings:", "setings:", 1), "ops", h.tag())
 	var invalid *live.InvalidError
 	require.ErrorAs(t, err, &invalid)
 	require.Equal(t, routing.Position{File: h.file, Line: 7, Column: 5}, invalid.Problems[0].At)
@@ -53,28 +53,28 @@ func TestPutOfAMistakeChangesNothing(t *testing.T) {
 	require.Nil(t, after.Pending, "the file is in order")
 	text, err := os.ReadFile(h.file)
 	require.NoError(t, err)
-	require.Equal(t, h.one("first"), string(text))
+	require.Equal(t, h.routing("first"), string(text))
 }
 
 // Nobody's edit is lost: not one over the API, not one of a comment, not one of the file that is not taken yet.
 func TestPutOfWhatWasEditedMeanwhileIsRefused(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{unwatched: true})
+	h := newHarness(t, plan{unwatched: true})
 	first := h.tag()
-	_, err := h.manager.Put(h.one("first")+"# a comment\n", "ann", first)
+	_, err := h.manager.Put(h.routing("first")+"# a comment\n", "ann", first)
 	require.NoError(t, err)
-	_, err = h.manager.Put(h.one("second"), "bob", first)
+	_, err = h.manager.Put(h.routing("second"), "bob", first)
 	require.ErrorIs(t, err, live.ErrChanged)
 	require.Len(t, h.manager.Status().History, 2)
 	require.Equal(t, h.manager.Status().History[0].Version, h.manager.Status().History[1].Version, "they mean the same")
 
-	h.write(h.one("third"))
-	_, err = h.manager.Put(h.one("second"), "bob", h.tag())
+	h.write(h.routing("third"))
+	_, err = h.manager.Put(h.routing("second"), "bob", h.tag())
 	require.ErrorIs(t, err, live.ErrChanged)
 	text, err := os.ReadFile(h.file)
 	require.NoError(t, err)
-	require.Equal(t, h.one("third"), string(text))
-	_, err = h.manager.Put(h.one("second"), "bob", live.Match{Any: true})
+	require.Equal(t, h.routing("third"), string(text))
+	_, err = h.manager.Put(h.routing("second"), "bob", live.Match{Any: true})
 	require.NoError(t, err)
 	require.Equal(t, "second", h.rule())
 }
@@ -83,26 +83,26 @@ func TestPutOfWhatWasEditedMeanwhileIsRefused(t *testing.T) {
 func TestPutWritesThroughALink(t *testing.T) {
 	t.Parallel()
 	target := filepath.Join(t.TempDir(), "target.yaml")
-	h := build(t, plan{link: func(t *testing.T, dir, text string) string {
+	h := newHarness(t, plan{link: func(t *testing.T, dir, text string) string {
 		t.Helper()
 		require.NoError(t, os.WriteFile(target, []byte(text), 0o600))
 		require.NoError(t, os.Symlink(target, filepath.Join(dir, "routing.yaml")))
 		return filepath.Join(dir, "routing.yaml")
 	}})
-	_, err := h.manager.Put(h.one("second"), "ops", h.tag())
+	_, err := h.manager.Put(h.routing("second"), "ops", h.tag())
 	require.NoError(t, err)
 	at, err := os.Readlink(h.file)
 	require.NoError(t, err)
 	require.Equal(t, target, at)
 	text, err := os.ReadFile(target)
 	require.NoError(t, err)
-	require.Equal(t, h.one("second"), string(text))
+	require.Equal(t, h.routing("second"), string(text))
 
-	mounted := build(t, plan{link: func(t *testing.T, dir, text string) string {
+	mounted := newHarness(t, plan{link: func(t *testing.T, dir, text string) string {
 		t.Helper()
 		return configMap(t, dir, "1", text)
 	}})
-	_, err = mounted.manager.Put(mounted.one("second"), "ops", mounted.tag())
+	_, err = mounted.manager.Put(mounted.routing("second"), "ops", mounted.tag())
 	require.ErrorIs(t, err, live.ErrNotWritable)
 	require.ErrorContains(t, err, "ConfigMap")
 	require.Equal(t, "first", mounted.rule())
@@ -114,10 +114,10 @@ func TestPutIntoAFolderThatTakesNoFilesIsRefused(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root writes everywhere")
 	}
-	h := build(t, plan{})
+	h := newHarness(t, plan{})
 	require.NoError(t, os.Chmod(h.dir, 0o500))
 	t.Cleanup(func() { _ = os.Chmod(h.dir, 0o700) })
-	_, err := h.manager.Put(h.one("second"), "ops", h.tag())
+	_, err := h.manager.Put(h.routing("second"), "ops", h.tag())
 	require.ErrorIs(t, err, live.ErrNotWritable)
 	require.Equal(t, "first", h.rule())
 }
@@ -125,15 +125,15 @@ func TestPutIntoAFolderThatTakesNoFilesIsRefused(t *testing.T) {
 // What served can be gone back to, after a restart too.
 func TestRollbackOutlivesARestart(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{unwatched: true, settings: live.Settings{Remember: 3}})
+	h := newHarness(t, plan{unwatched: true, settings: live.Settings{Remember: 3}})
 	var versions []string
 	for _, rule := range []string{"second", "third", "fourth"} {
 		versions = append(versions, h.manager.Status().Active.Version)
-		_, err := h.manager.Put(h.one(rule), "ops", h.tag())
+		_, err := h.manager.Put(h.routing(rule), "ops", h.tag())
 		require.NoError(t, err)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "history", "0000000003.json"), []byte("{spoilt"), 0o600))
-	again := build(t, plan{beside: h, settings: live.Settings{Remember: 3}})
+	again := newHarness(t, plan{beside: h, settings: live.Settings{Remember: 3}})
 	require.Equal(t, "fourth", again.rule())
 	require.Equal(t, h.manager.Status().Active, again.manager.Status().Active, "a restart is no edit")
 
@@ -150,7 +150,7 @@ func TestRollbackOutlivesARestart(t *testing.T) {
 	require.Equal(t, "second", again.rule())
 	text, err := os.ReadFile(h.file)
 	require.NoError(t, err)
-	require.Equal(t, h.one("second"), string(text))
+	require.Equal(t, h.routing("second"), string(text))
 	kept, err := os.ReadDir(filepath.Join(h.dir, "history"))
 	require.NoError(t, err)
 	require.Len(t, kept, 3)
@@ -160,12 +160,12 @@ func TestRollbackOutlivesARestart(t *testing.T) {
 // does not start.
 func TestARestartGoesOnWithWhatServed(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{unwatched: true})
+	h := newHarness(t, plan{unwatched: true})
 	h.write("rules: [")
-	again := build(t, plan{beside: h})
+	again := newHarness(t, plan{beside: h})
 	require.Equal(t, "first", again.rule())
 	again.pending("this is not YAML")
-	again.write(h.one("second"))
+	again.write(h.routing("second"))
 	again.serves("second")
 
 	_, err := try(t, plan{text: "rules: ["})
@@ -175,14 +175,14 @@ func TestARestartGoesOnWithWhatServed(t *testing.T) {
 
 func TestCheckSaysWhatWouldComeOfIt(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{})
-	checked, err := h.manager.Check(h.one("second"))
+	h := newHarness(t, plan{})
+	checked, err := h.manager.Check(h.routing("second"))
 	require.NoError(t, err)
 	require.Equal(t, 1, checked.Providers)
 	require.Equal(t, 1, checked.Rules)
 	require.NotEqual(t, h.manager.Status().Active.Version, checked.Version)
 	require.Equal(t, "first", h.rule())
-	_, err = h.manager.Check(h.one("Second"))
+	_, err = h.manager.Check(h.routing("Second"))
 	require.Error(t, err)
 	require.Equal(t, 1, h.manager.Status().Fleets)
 }
@@ -191,16 +191,16 @@ func TestCheckSaysWhatWouldComeOfIt(t *testing.T) {
 // them.
 func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{unwatched: true})
+	h := newHarness(t, plan{unwatched: true})
 	line := h.manager.Fleet().Accounts["paygram-eu"].Egress
 	put := func(text string) {
 		t.Helper()
 		_, err := h.manager.Put(text, "ops", h.tag())
 		require.NoError(t, err)
 	}
-	put(h.one("second"))
+	put(h.routing("second"))
 	require.Same(t, line, h.manager.Fleet().Accounts["paygram-eu"].Egress, "an edit of the rules")
-	put(strings.Replace(h.one("second"), "user_cli_id: shop", "user_cli_id: other", 1))
+	put(strings.Replace(h.routing("second"), "user_cli_id: shop", "user_cli_id: other", 1))
 	require.Same(t, line, h.manager.Fleet().Accounts["paygram-eu"].Egress, "an edit of settings that the plugin reads")
 	require.NoError(t, h.manager.Adopt(t.Context(), registryOf(t, "paygram").ActiveSet()))
 	require.Same(t, line, h.manager.Fleet().Accounts["paygram-eu"].Egress, "a swap of the plugin")
@@ -209,7 +209,7 @@ func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 		"    limits: {connections: 2}\n",
 	} {
 		before := h.manager.Fleet().Accounts["paygram-eu"].Egress
-		put(strings.Replace(h.one("second"), "    settings:", change+"    settings:", 1))
+		put(strings.Replace(h.routing("second"), "    settings:", change+"    settings:", 1))
 		require.NotSame(t, before, h.manager.Fleet().Accounts["paygram-eu"].Egress, change)
 		require.Equal(t, 1, h.manager.Status().Lines, "the one before is closed")
 	}
@@ -218,12 +218,12 @@ func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 // Plugins that the configuration does not fit are refused; those that an edit waits for bring it into effect.
 func TestPluginsAndTheFileChangeTogether(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{})
+	h := newHarness(t, plan{})
 	err := h.manager.Adopt(t.Context(), registryOf(t, "cryptogram").ActiveSet())
 	require.ErrorContains(t, err, `there is no plugin "paygram"`)
 	require.Equal(t, "first", h.rule())
 
-	h.write(h.one("second", `  cryptogram:
+	h.write(h.routing("second", `  cryptogram:
     plugin: cryptogram
     secrets: {token: env:TOKEN}
     settings: {wallets: [btc], title: Shop, redirect: "https://shop.example"}
@@ -238,10 +238,10 @@ func TestPluginsAndTheFileChangeTogether(t *testing.T) {
 // 500 edits, a third of them mistakes, leave nothing behind.
 func TestEditsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{settings: live.Settings{Remember: 5}})
+	h := newHarness(t, plan{settings: live.Settings{Remember: 5}})
 	before := runtime.NumGoroutine()
 	for i := range 500 {
-		text := strings.Replace(h.one("rule-"+strconv.Itoa(i)), "    settings:",
+		text := strings.Replace(h.routing("rule-"+strconv.Itoa(i)), "    settings:",
 			"    timeout: "+strconv.Itoa(i+1)+"s\n    settings:", 1)
 		if i%3 == 0 {
 			text = strings.Replace(text, "paygram-eu]", "paygram-us]", 1)

@@ -22,8 +22,8 @@ import (
 	"payrouter/host/usage"
 )
 
-// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that is found without
-// secrets, each a *routing.Problem.
+// Ruleset compiles a configuration's rules over plugins' manifests. Its error joins every problem that is found
+// without secrets, each a *routing.Problem.
 func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
 	rules, err := c.Ruleset(manifests)
 	if err := errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes)))); err != nil {
@@ -82,14 +82,14 @@ func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.Activ
 	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
 }
 
-// rulesOver compiles the rules over the stable generations. They must compile with a canary's manifest too, or its share
-// of the payments would fail.
+// rulesOver compiles the rules over the stable generations. They must compile with a canary's manifest too, or its
+// share of the payments would fail.
 func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, error) {
 	rules, err := Ruleset(c, activeSet.Manifests())
 	candidates, some := activeSet.Manifests(), false
 	for _, name := range activeSet.Names() {
-		if serving, _ := activeSet.Of(name); serving.Canary != nil {
-			candidates[name], some = serving.Canary.Manifest(), true
+		if active, _ := activeSet.Of(name); active.Canary != nil {
+			candidates[name], some = active.Canary.Manifest(), true
 		}
 	}
 	if err != nil || !some {
@@ -153,19 +153,19 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 	var used []clientKey
 	var problems []error
 	for _, p := range c.Providers {
-		serving, _ := activeSet.Of(p.Plugin) // the ruleset compiled, so it is there
-		if problem := unpinned(p, serving); problem != nil {
+		active, _ := activeSet.Of(p.Plugin) // the ruleset compiled, so it is there
+		if problem := unpinned(p, active); problem != nil {
 			problems = append(problems, problem)
 			continue
 		}
-		key, client, err := f.connect(p, serving, secrets.For(p.Name))
+		key, client, err := f.connect(p, active, secrets.For(p.Name))
 		if err != nil {
 			problems = append(problems, &routing.Problem{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")})
 			continue
 		}
 		used = append(used, key)
 		fleet.Accounts[p.Name] = &attempt.Account{
-			Name: p.Name, Plugin: connector(serving), Egress: client, Settings: p.Settings, Failures: p.Failures,
+			Name: p.Name, Plugin: connector(active), Egress: client, Settings: p.Settings, Failures: p.Failures,
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
@@ -183,8 +183,8 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 }
 
 // unpinned is the problem of an account that pins other modules of its plugin than the active ones.
-func unpinned(p *config.Provider, serving plugin.Active) error {
-	for _, generation := range []*plugin.Generation{serving.Stable, serving.Canary} {
+func unpinned(p *config.Provider, active plugin.Active) error {
+	for _, generation := range []*plugin.Generation{active.Stable, active.Canary} {
 		if generation != nil && len(p.Digests) > 0 && !slices.Contains(p.Digests, generation.Digest()) {
 			return &routing.Problem{
 				At: p.At, What: fmt.Sprintf("provider %q pins other modules than %s of plugin %q", p.Name,
@@ -196,15 +196,15 @@ func unpinned(p *config.Provider, serving plugin.Active) error {
 	return nil
 }
 
-func connector(serving plugin.Active) func(paymentID string) attempt.Connector {
-	return func(paymentID string) attempt.Connector { return serving.For(paymentID) }
+func connector(active plugin.Active) func(paymentID string) attempt.Connector {
+	return func(paymentID string) attempt.Connector { return active.For(paymentID) }
 }
 
 // connect returns an account's client under its key, with one more user.
-func (f *fleets) connect(p *config.Provider, serving plugin.Active,
+func (f *fleets) connect(p *config.Provider, active plugin.Active,
 	secrets map[string]string,
 ) (clientKey, *egress.Client, error) {
-	settings, err := f.egress(p, serving, secrets)
+	settings, err := f.egress(p, active, secrets)
 	if err != nil {
 		return clientKey{}, nil, err
 	}
@@ -241,13 +241,13 @@ func (f *fleets) disconnect(used []clientKey) {
 
 // egress are the settings of an account's client. A canary shares the stable generation's client, so that the provider
 // has one breaker.
-func (f *fleets) egress(p *config.Provider, serving plugin.Active,
+func (f *fleets) egress(p *config.Provider, active plugin.Active,
 	secrets map[string]string,
 ) (egress.Settings, error) {
-	manifest := serving.Stable.Manifest()
+	manifest := active.Stable.Manifest()
 	base, manifests := manifest.GetBaseUrl(), []*abi.Manifest{manifest}
-	if serving.Canary != nil {
-		candidate := serving.Canary.Manifest()
+	if active.Canary != nil {
+		candidate := active.Canary.Manifest()
 		if p.BaseURL == "" && candidate.GetBaseUrl() != base {
 			return egress.Settings{},
 				fmt.Errorf("provider %q: the candidate of plugin %q has another base URL: add base_url to choose one",

@@ -18,14 +18,14 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
-	h := build(t, plan{unwatched: true})
+	h := newHarness(t, plan{unwatched: true})
 	put := func(text string) {
 		t.Helper()
 		_, err := h.manager.Put(text, "ops", h.tag())
 		require.NoError(t, err)
 	}
 	text := func(rule, extra string) string {
-		withFile := strings.Replace(h.one(rule), "env:TOKEN", "file:"+secret, 1)
+		withFile := strings.Replace(h.routing(rule), "env:TOKEN", "file:"+secret, 1)
 		return strings.Replace(withFile, "    settings:", extra+"    settings:", 1)
 	}
 	available := func() error { return h.manager.Fleet().Accounts["paygram-eu"].Egress.Available() }

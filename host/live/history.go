@@ -132,8 +132,8 @@ func write(path, text string) error {
 	return atomicfile.Write(target, []byte(text), mode)
 }
 
-// throughDotDotData reports a link as Kubernetes makes them: the next update of the ConfigMap would undo what is written
-// behind it.
+// throughDotDotData reports a link as Kubernetes makes them: the next update of the ConfigMap would undo what is
+// written behind it.
 func throughDotDotData(path string) bool {
 	to, err := os.Readlink(path)
 	return err == nil && slices.Contains(strings.Split(filepath.ToSlash(to), "/"), "..data")

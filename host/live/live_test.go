@@ -120,7 +120,7 @@ func registryOf(t *testing.T, names ...string) *plugin.Registry {
 
 const token = "made-up-token-0123456789"
 
-// house is a manager over a file, and what it needs.
+// harness is a manager over a file, and what it needs.
 type harness struct {
 	t        *testing.T
 	manager  *live.Manager
@@ -131,7 +131,7 @@ type harness struct {
 	provider string
 }
 
-// plan is what a house is built with; the zero value has one account and one rule.
+// plan is what a harness is built with; the zero value has one account and one rule.
 type plan struct {
 	text string
 	// link, where it is set, is made in place of the file.
@@ -142,7 +142,7 @@ type plan struct {
 }
 
 // one is a configuration with one account and a rule of a name.
-func (h *harness) one(rule string, more ...string) string {
+func (h *harness) routing(rule string, more ...string) string {
 	return fmt.Sprintf(`providers:
   paygram-eu:
     plugin: paygram
@@ -155,7 +155,7 @@ func (h *harness) one(rule string, more ...string) string {
 `, h.provider, strings.Join(more, ""), rule)
 }
 
-func build(t *testing.T, with plan) *harness {
+func newHarness(t *testing.T, with plan) *harness {
 	t.Helper()
 	h, err := try(t, with)
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func try(t *testing.T, with plan) (*harness, error) {
 	}
 	h.file = filepath.Join(h.dir, "routing.yaml")
 	if with.text == "" {
-		with.text = h.one("first")
+		with.text = h.routing("first")
 	}
 	switch {
 	case with.link != nil:

@@ -66,8 +66,8 @@ type Server interface {
 	Serve(next *payment.Fleet)
 }
 
-// errNotServing: Bind was not called yet.
-var errNotServing = errors.New("the router does not serve yet")
+// errNotBound: Bind was not called yet.
+var errNotBound = errors.New("the router does not serve yet")
 
 // Manager has the active configuration. It is safe for concurrent use; changes happen one at a time.
 type Manager struct {
@@ -92,10 +92,10 @@ type Manager struct {
 	closed  bool
 }
 
-// Open makes the routing file active over a set of plugins; Fleet is the engine's first. Where the file has mistakes and
-// the history has a configuration without any, that one becomes active, and the file's is the pending edit: an edit that
-// was refused while the router ran must not keep it from starting again. Close releases what Open took; the set is held
-// until then.
+// Open makes the routing file active over a set of plugins; Fleet is the engine's first. Where the file has mistakes
+// and the history has a configuration without any, that one becomes active, and the file's is the pending edit: an
+// edit that was refused while the router ran must not keep it from starting again. Close releases what Open took; the
+// set is held until then.
 func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	s = s.withDefaults()
 	file, err := filepath.Abs(s.File)
@@ -197,7 +197,7 @@ func (m *Manager) Close() {
 
 func (m *Manager) changeable() error {
 	if m.servers == nil || m.closed {
-		return errNotServing
+		return errNotBound
 	}
 	return nil
 }
@@ -229,7 +229,8 @@ func (m *Manager) remember(as Edition) {
 	}
 	as.Version, as.Text = m.current.config.Version, m.current.text
 	if err := m.history.add(as); err != nil {
-		m.log.Error("the configuration cannot be added to the history", slog.String("version", as.Version), slog.Any("error", err))
+		m.log.Error("the configuration cannot be added to the history", slog.String("version", as.Version),
+			slog.Any("error", err))
 	}
 }
 

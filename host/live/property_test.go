@@ -21,8 +21,8 @@ import (
 // every payment is taken, and decided by a version that served at some moment of its request.
 func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
-	shelves := []*plugin.Registry{registryOf(t, "paygram"), registryOf(t, "paygram")}
+	h := newHarness(t, plan{settings: live.Settings{Settle: 20 * time.Millisecond}})
+	registries := []*plugin.Registry{registryOf(t, "paygram"), registryOf(t, "paygram")}
 	tale := &tale{}
 	tale.change(func() string { return h.manager.Status().Active.Version })
 	stop := make(chan struct{})
@@ -50,22 +50,22 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 			before := h.manager.Status()
 			switch kind {
 			case "file":
-				h.write(h.one(rule))
+				h.write(h.routing(rule))
 				h.serves(rule)
 			case "api":
-				_, err := h.manager.Put(h.one(rule), "ops", live.Match{Any: true})
+				_, err := h.manager.Put(h.routing(rule), "ops", live.Match{Any: true})
 				require.NoError(t, err)
 			case "mistake in the file":
-				h.write(strings.Replace(h.one(rule), "to:", mistake, 1))
+				h.write(strings.Replace(h.routing(rule), "to:", mistake, 1))
 				require.Eventually(t, func() bool { return h.manager.Status().Refused > before.Refused }, time.Minute,
 					time.Millisecond)
 				require.Equal(t, before.Active, h.manager.Status().Active)
 			case "mistake over the api":
-				_, err := h.manager.Put(strings.Replace(h.one(rule), "to:", mistake, 1), "ops", live.Match{Any: true})
+				_, err := h.manager.Put(strings.Replace(h.routing(rule), "to:", mistake, 1), "ops", live.Match{Any: true})
 				require.Error(t, err)
 				require.Equal(t, before.Active, h.manager.Status().Active)
 			case "swap":
-				require.NoError(t, h.manager.Adopt(t.Context(), shelves[edits%2].ActiveSet()))
+				require.NoError(t, h.manager.Adopt(t.Context(), registries[edits%2].ActiveSet()))
 			case "rollback":
 				_, err := h.manager.Rollback(before.History[len(before.History)/2].Version, "ops", live.Match{Any: true})
 				require.NoError(t, err)

@@ -10,7 +10,8 @@ import (
 	"payrouter/host/config"
 )
 
-// snapshot is the content of the routing file and of the files of secrets at a moment. Equal ones have the same effect.
+// snapshot is the content of the routing file and of the files of secrets at a moment. Equal ones have the same
+// effect.
 type snapshot struct {
 	text string
 	// unreadable is why there is no text; empty where there is one.

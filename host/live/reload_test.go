@@ -73,12 +73,12 @@ func TestAnEditServesWithinASecond(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := build(t, plan{link: c.link})
+			h := newHarness(t, plan{link: c.link})
 			for _, rule := range []string{"second", "third"} {
 				if strings.Contains(name, "Kubernetes") && rule == "third" {
-					configMap(t, filepath.Dir(h.file), "3", h.one(rule))
+					configMap(t, filepath.Dir(h.file), "3", h.routing(rule))
 				} else {
-					c.edit(t, h.file, h.one(rule))
+					c.edit(t, h.file, h.routing(rule))
 				}
 				require.Less(t, h.serves(rule), time.Second)
 			}
@@ -104,9 +104,9 @@ func configMap(t *testing.T, dir, generation, text string) string {
 // A mistake changes nothing, is shown whole, and is over when the file is in order again.
 func TestAMistakeChangesNothing(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{})
+	h := newHarness(t, plan{})
 	before := h.manager.Status().Active
-	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.one("broken")))
+	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.routing("broken")))
 	h.pending("routing.yaml:7:5: unknown key \"setings\" in a provider: did you mean \"settings\"?")
 	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean " +
 		"\"paygram-eu\"?")
@@ -116,7 +116,7 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	require.Equal(t, before, status.Active)
 	require.Equal(t, 1, status.Refused)
 
-	h.write(strings.Replace(h.one("broken"), "user_cli_id", "user_clid", 1))
+	h.write(strings.Replace(h.routing("broken"), "user_cli_id", "user_clid", 1))
 	h.pending("routing.yaml:7:16: unknown key \"user_clid\" in settings")
 	h.write("providers: [")
 	h.pending("this is not YAML")
@@ -125,11 +125,11 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	require.Equal(t, status.Pending.Since, h.manager.Status().Pending.Since,
 		"the file has been out of order since its first mistake")
 
-	h.write(h.one("first"))
+	h.write(h.routing("first"))
 	require.Eventually(t, func() bool { return h.manager.Status().Pending == nil }, time.Minute, 5*time.Millisecond)
 	require.Equal(t, before, h.manager.Status().Active)
 	require.Equal(t, 1, h.manager.Status().Fleets)
-	h.write(h.one("second"))
+	h.write(h.routing("second"))
 	h.serves("second")
 }
 
@@ -137,8 +137,8 @@ func TestAMistakeChangesNothing(t *testing.T) {
 // elsewhere.
 func TestAPieceOfAFileDoesNotServe(t *testing.T) {
 	t.Parallel()
-	h := build(t, plan{settings: live.Settings{Settle: 2 * time.Second}})
-	whole := h.one("second") + "  - {name: third, to: [paygram-eu]}\n"
+	h := newHarness(t, plan{settings: live.Settings{Settle: 2 * time.Second}})
+	whole := h.routing("second") + "  - {name: third, to: [paygram-eu]}\n"
 	whole = strings.Replace(whole, "second, to", "second, when: {currency: USD}, to", 1)
 	piece, rest := whole[:strings.Index(whole, "  - {name: third")], whole[strings.Index(whole, "  - {name: third"):]
 	h.write(piece)
@@ -160,8 +160,8 @@ func TestASecretThatChangesIsTakenUp(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
-	h := build(t, plan{})
-	h.write(strings.Replace(h.one("second"), "env:TOKEN", "file:"+secret, 1))
+	h := newHarness(t, plan{})
+	h.write(strings.Replace(h.routing("second"), "env:TOKEN", "file:"+secret, 1))
 	h.serves("second")
 	before := h.manager.Fleet()
 
@@ -183,8 +183,8 @@ func TestASecretThatChangesIsTakenUp(t *testing.T) {
 func TestAnEditWaitsForItsSecret(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
-	h := build(t, plan{})
-	h.write(strings.Replace(h.one("second"), "env:TOKEN", "file:"+secret, 1))
+	h := newHarness(t, plan{})
+	h.write(strings.Replace(h.routing("second"), "env:TOKEN", "file:"+secret, 1))
 	h.pending("the file cannot be read")
 	require.NoError(t, os.WriteFile(secret, []byte(token), 0o600))
 	h.serves("second")

@@ -85,8 +85,8 @@ func (f *Figures) add(sample Sample) {
 	}
 }
 
-// worse describes in what a canary is worse than the stable generation, by more than the settings allow and than chance
-// explains; empty where it is not.
+// worse describes in what a canary is worse than the stable generation, by more than the settings allow and than
+// chance explains; empty where it is not.
 func worse(stable, canary Figures, settings CanarySettings) string {
 	if min(stable.Attempts, canary.Attempts) < settings.MinAttempts {
 		return ""

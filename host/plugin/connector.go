@@ -34,8 +34,8 @@ func (f *flows) take(call *abi.Call) (*Flow, bool) {
 	return flow, found
 }
 
-// Prepare begins a flow for a call and prepares it. Interpret continues that flow for the same *abi.Call. A caller that
-// can keep a Flow uses Begin.
+// Prepare begins a flow for a call and prepares it. Interpret continues that flow for the same *abi.Call. A caller
+// that can keep a Flow uses Begin.
 func (g *Generation) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
 	flow := g.Begin(call)
 	step, fuel, err := flow.Prepare(ctx)

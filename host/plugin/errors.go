@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Why a change of plugins is refused, beside package wasm's reasons (ErrImport, ErrVersion, …) and package signature's.
-// RefusedError wraps them.
+// Why a change of plugins is refused, beside package wasm's reasons (ErrImport, ErrVersion, …) and package
+// signature's. RefusedError wraps them.
 var (
 	// ErrManifest: the manifest is incomplete or contradicts itself.
 	ErrManifest = errors.New("manifest refused")

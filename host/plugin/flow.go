@@ -10,8 +10,8 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Flow is what one generation computes for one call: Prepare gives the first step, Interpret the step that follows each
-// response. It is recorded as one conversation. A Flow belongs to one goroutine at a time.
+// Flow is what one generation computes for one call: Prepare gives the first step, Interpret the step that follows
+// each response. It is recorded as one conversation. A Flow belongs to one goroutine at a time.
 type Flow struct {
 	generation *Generation
 	call       *abi.Call

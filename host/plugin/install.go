@@ -80,9 +80,9 @@ type Report struct {
 	Shadow *Shadow
 }
 
-// Install takes a module through every step, from its signature to the active set. Where a step fails, nothing changes,
-// and the error is a *RefusedError that names the step; the report has the steps up to it. Installs run one at a time;
-// payments do not wait for them.
+// Install takes a module through every step, from its signature to the active set. Where a step fails, nothing
+// changes, and the error is a *RefusedError that names the step; the report has the steps up to it. Installs run one
+// at a time; payments do not wait for them.
 func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 	r.installing.Lock()
 	defer r.installing.Unlock()
@@ -167,8 +167,8 @@ func (r *Registry) holdSame(digest string, signed bool) *Generation {
 	return same
 }
 
-// verify verifies a candidate's signature, as far as the settings require one. The zero Statement means that the module
-// is not signed with a trusted key.
+// verify verifies a candidate's signature, as far as the settings require one. The zero Statement means that the
+// module is not signed with a trusted key.
 func (r *Registry) verify(c Candidate, t *trail) (signature.Statement, error) {
 	switch {
 	case len(c.Signature) == 0 && r.settings.RequireSignature:

@@ -71,7 +71,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 		"forged signature": {
 			plugin.Candidate{Code: other, Signature: signed(key, "1.1.0", module(t, ""))},
 			plugin.Settings{Keys: keys},
-			plugin.StepSignature, signature.ErrSignatureInvalid, "signature: signature forged: key ",
+			plugin.StepSignature, signature.ErrSignatureInvalid, "signature: signature invalid: key ",
 		},
 		"unsigned": {
 			plugin.Candidate{Code: other},

@@ -10,9 +10,9 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// recorder keeps the last conversations of one plugin in memory, by operation, bounded in count and in bytes. Recording
-// a step costs a few words: its bytes were made for the call, and do not change afterwards. A nil recorder records
-// nothing. It is safe for concurrent use.
+// recorder keeps the last conversations of one plugin in memory, by operation, bounded in count and in bytes.
+// Recording a step costs a few words: its bytes were made for the call, and do not change afterwards. A nil recorder
+// records nothing. It is safe for concurrent use.
 type recorder struct {
 	maxPerOperation int
 	maxBytes        int

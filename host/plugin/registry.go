@@ -78,7 +78,7 @@ type Registry struct {
 	// included: so a rollback does not wait for a compilation. mutex is the innermost, and never held during a wait.
 	installing, changing sync.Mutex
 
-	// users counts who uses each generation: the active set, the warm ones, whoever called Hold.
+	// users counts the users of each generation: the active set, the warm ones, callers of Hold.
 	users usage.Pool[int64, *Generation]
 
 	mutex  sync.RWMutex

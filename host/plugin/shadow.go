@@ -46,8 +46,8 @@ func (s *Shadow) add(found ...replay.Difference) {
 	}
 }
 
-// shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error. A recording of
-// another generation is replayed with the active one first, so that both sides answer the same inputs.
+// shadow replays a plugin's recordings with a candidate. Differences that are not allowed are the error. A recording
+// of another generation is replayed with the active one first, so that both sides answer the same inputs.
 func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c Candidate) (*Shadow, error) {
 	shadow := &Shadow{Differences: map[replay.Kind]int{}}
 	var alikeBefore, alikeNow []replay.Recording
@@ -102,7 +102,8 @@ func (s *Shadow) verdict(c Candidate) error {
 	}
 }
 
-// Recordings are the last recorded conversations of a plugin, by operation, the oldest first. They contain payers' data.
+// Recordings are the last recorded conversations of a plugin, by operation, the oldest first. They contain payers'
+// data.
 func (r *Registry) Recordings(name string) []replay.Recording {
 	r.mutex.RLock()
 	known := r.states[name]

@@ -74,8 +74,8 @@ func sentence(former, now Active) string {
 	return fmt.Sprintf("generation %d serves, generation %d drains", now.Stable.number, former.Stable.number)
 }
 
-// change carries out a change of an active plugin that decide chooses. decide returns a change without a name where the
-// active generations stay as they are.
+// change carries out a change of an active plugin that decide chooses. decide returns a change without a name where
+// the active generations stay as they are.
 func (r *Registry) change(ctx context.Context, name, source string, step Step,
 	decide func(Active, *pluginState) (change, error),
 ) error {

@@ -269,8 +269,8 @@ func feed(registry *plugin.Registry, digest string, figures plugin.Figures) {
 	}
 }
 
-// Swaps leave nothing behind: a generation that is neither active nor kept is closed, its instances with it, also while
-// payments run. The test is not parallel, since it measures the heap.
+// Swaps leave nothing behind: a generation that is neither active nor kept is closed, its instances with it, also
+// while payments run. The test is not parallel, since it measures the heap.
 func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 	var owner owner
 	registry := newBoundRegistry(t, plugin.Settings{}, configuration{adopt: owner.adopt})

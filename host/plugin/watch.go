@@ -38,8 +38,8 @@ func (w WatchSettings) withDefaults() WatchSettings {
 }
 
 // Watch installs what is put into the folder that LoadDir read, until ctx ends: files that are renamed into place,
-// written in place, or reached by a symbolic link that changes. A file that is removed changes nothing: its plugin stays
-// active. The error is nil where ctx ended.
+// written in place, or reached by a symbolic link that changes. A file that is removed changes nothing: its plugin
+// stays active. The error is nil where ctx ended.
 func (r *Registry) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
 	settings = settings.withDefaults()
 	w := &watch{registry: r, dir: dir, settings: settings, files: map[string]*watched{}}

@@ -120,8 +120,8 @@ func amountsWithoutCurrency(when []Match, within bool) []Match {
 	return found
 }
 
-// hasOneCurrency reports whether all payments that the rule matches have the same currency. It is false for a rule with
-// too many boxes.
+// hasOneCurrency reports whether all payments that the rule matches have the same currency. It is false for a rule
+// with too many boxes.
 func (r Rule) hasOneCurrency() bool {
 	currency := ""
 	boxes, known := boxesOf(r.When, false, nil)

@@ -71,23 +71,24 @@ func (r Route) first() string {
 const exampled = 3
 
 // Diff decides on payments by two configurations, and returns what differs. Every provider counts as available and
-// unmeasured, and no limit as used: a difference comes from the edit alone. The same arguments give the same Difference.
+// unmeasured, and no limit as used: a difference comes from the edit alone. The same arguments give the same
+// Difference.
 func Diff(before, after *Ruleset, payments []Facts) Difference {
 	d := Difference{From: before.version, To: after.version, Payments: len(payments), Changes: []Change{}}
-	places := map[string]int{}
+	indexes := map[string]int{}
 	for _, f := range payments {
 		from, to := routeOf(before.Decide(f, nil)), routeOf(after.Decide(f, nil))
 		if !d.count(from, to) {
 			continue
 		}
 		key := from.key() + to.key()
-		place, known := places[key]
+		index, known := indexes[key]
 		if !known {
-			place = len(d.Changes)
-			places[key] = place
+			index = len(d.Changes)
+			indexes[key] = index
 			d.Changes = append(d.Changes, Change{Before: from, After: to, Examples: []string{}})
 		}
-		c := &d.Changes[place]
+		c := &d.Changes[index]
 		c.Payments++
 		if len(c.Examples) < exampled {
 			c.Examples = append(c.Examples, f.PaymentID)

@@ -94,14 +94,14 @@ func (x *Expression) whyNot(f Facts) string {
 	case errors.As(err, &canceled):
 		return "if costs too much to evaluate"
 	case err != nil:
-		return "if cannot be evaluated" + x.lacks(f)
+		return "if cannot be evaluated" + x.missing(f)
 	case result != types.True:
 		return "if is false"
 	}
 	return ""
 }
 
-func (x *Expression) lacks(f Facts) string {
+func (x *Expression) missing(f Facts) string {
 	for _, key := range x.reads {
 		name := strings.TrimPrefix(key, metadataPrefix)
 		if _, given := f.Metadata[name]; key != timeKey && !given || key == timeKey && f.At.IsZero() {
@@ -334,9 +334,8 @@ func literalText(e ast.Expr) (string, bool) {
 }
 
 // within is the place in the file of a line (from 1) and column (from 0) of a scalar's text. In a folded block, and
-// where quotes or escapes come before it, it is the scalar's beginning. The YAML parser tells neither how far a block
-// is indented, so that its columns are the text's own, nor that a plain scalar was written over several lines: then
-// they count on from the first.
+// where quotes or escapes come before it, it is the scalar's beginning. The YAML parser has neither a block's
+// indentation, so that its columns are the text's own, nor the lines of a plain scalar: they count from the first.
 func within(at Position, node *yaml.Node, line, column int) Position {
 	inLine := func(indent int, escaped string) {
 		if line == 1 && !strings.ContainsAny(node.Value, "\n"+escaped) {

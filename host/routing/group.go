@@ -102,7 +102,8 @@ func (r *reader) resolve(name string, path []string) []string {
 	return g.countries
 }
 
-// checkCountryOrGroup returns how to correct what is neither. A group's name is in lower case, a country in upper case.
+// checkCountryOrGroup returns how to correct what is neither. A group's name is in lower case, a country in upper
+// case.
 func (r *reader) checkCountryOrGroup(text string) string {
 	mend := checkCountry(text)
 	if mend == "" || isCountry(strings.ToUpper(text)) || len(r.groups) == 0 || !onlyOf(text, groupAlphabet) {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Position is a place in a file; both counts start at 1. Line 0 means the source as a whole; File may then also name an
-// environment variable.
+// Position is a place in a file; both counts start at 1. Line 0 means the source as a whole; File may then also name
+// an environment variable.
 type Position struct {
 	File   string `json:"file"`
 	Line   int    `json:"line,omitempty"`

@@ -36,8 +36,8 @@ func (w inWindow) key() string {
 	return "time " + strings.Join(w.texts(), "; ")
 }
 
-// unreachable reports the rules that match no payment, and those that one earlier rule covers. A rule that only several
-// earlier rules cover together is not found.
+// unreachable reports the rules that match no payment, and those that one earlier rule covers. A rule that only
+// several earlier rules cover together is not found.
 func (d Document) unreachable(report func(at Position, mend, what string, args ...any)) {
 	reaches := make([]reach, len(d.Rules))
 	for i := range d.Rules {

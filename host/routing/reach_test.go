@@ -139,8 +139,8 @@ func TestUnreachableRulesAgainstAllPayments(t *testing.T) {
 	}
 }
 
-// reachedRules are the rules that a payment reaches, where no limit is reached or all are; and those whose payments one
-// earlier rule matches all, both being one box.
+// reachedRules are the rules that a payment reaches, where no limit is reached or all are; and those whose payments
+// one earlier rule matches all, both being one box.
 func reachedRules(doc Document) (reached, covered []bool) {
 	rules := make([]rule, 0, len(doc.Rules))
 	for _, r := range doc.Rules {

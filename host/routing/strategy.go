@@ -125,7 +125,7 @@ type judged struct {
 
 // ranked are a target's providers as its strategy orders them: those with a measure, the best first and equals as
 // written; then the others as written. Those that cannot take the payment are not measured.
-func (r *Ruleset) ranked(t target, f Facts, s Standing, rule string, place uint64) []Candidate {
+func (r *Ruleset) ranked(t target, f Facts, s Standing, rule string, index uint64) []Candidate {
 	strategy := strategies[slices.IndexFunc(strategies, func(known ranking) bool { return known.name == t.strategy })]
 	all := make([]judged, 0, len(t.shares))
 	for _, share := range t.shares {
@@ -137,7 +137,7 @@ func (r *Ruleset) ranked(t target, f Facts, s Standing, rule string, place uint6
 		}
 		all = append(all, j)
 	}
-	if strategy.explores && draw(f.PaymentID, rule, exploring+place, 0)%explore == 0 {
+	if strategy.explores && draw(f.PaymentID, rule, exploring+index, 0)%explore == 0 {
 		exploreOne(all)
 	}
 	slices.SortStableFunc(all, func(a, b judged) int {

@@ -69,7 +69,8 @@ ask b, then a
 	t.Fatal("b was never asked first")
 }
 
-// Whatever is known, a strategy asks each of its providers once, the known ones by their figures and equals as written.
+// Whatever is known, a strategy asks each of its providers once, the known ones by their figures and equals as
+// written.
 func TestStrategiesOrder(t *testing.T) {
 	t.Parallel()
 	names := []string{"a", "b", "c", "d"}

@@ -91,8 +91,8 @@ func checkAnything(value string) string {
 	return ""
 }
 
-// parseAmount reads a decimal text that is not negative: "49.90". Exponents are refused: amounts are not written so, and
-// a huge one would make a comparison expensive.
+// parseAmount reads a decimal text that is not negative: "49.90". Exponents are refused: amounts are not written so,
+// and a huge one would make a comparison expensive.
 func parseAmount(text string) (*apd.Decimal, bool) {
 	const longest = 64
 	whole, fraction, dotted := strings.Cut(text, ".")

@@ -14,7 +14,8 @@ const transfer = `{"type":"object","required":["amount","to"],"additionalPropert
 	"amount":{"type":"string","pattern":"^[0-9]+$"},
 	"note":{"type":["string","null"],"maxLength":3},
 	"code":{"type":"integer","maximum":9},
-	"to":{"type":"object","required":["a/b"],"properties":{"a/b":{"type":"string"},"list":{"type":"array","items":{"type":"integer"}}}}}}`
+	"to":{"type":"object","required":["a/b"],"properties":{
+		"a/b":{"type":"string"},"list":{"type":"array","items":{"type":"integer"}}}}}}`
 
 func TestWhatIsWrongIsToldByPlace(t *testing.T) {
 	t.Parallel()

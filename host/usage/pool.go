@@ -1,7 +1,7 @@
 // Package usage counts the users of things that are shared: connections, compiled plugins.
 //
-// It hides the counting: a thing is there from its first user to its last, and the last to release it is told to close
-// it. (Caddy's UsagePool is the model.)
+// It hides the counting: a thing exists from its first user to its last, and the release by the last user returns it
+// to be closed. (Caddy's UsagePool is the model.)
 package usage
 
 import "sync"
@@ -18,8 +18,8 @@ type member[V any] struct {
 	users int
 }
 
-// LoadOrNew returns the value of a key with one more user. Where there is none, it is made by construct, whose error is
-// returned as it is. construct must not call the pool.
+// LoadOrNew returns the value of a key with one more user. Where there is none, it is made by construct, whose error
+// is returned as it is. construct must not call the pool.
 func (p *Pool[K, V]) LoadOrNew(key K, construct func() (V, error)) (V, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// assembly is a plugin put together by hand. The zero one answers every call with nothing; its fields make it do worse.
+// assembly is a plugin put together by hand. The zero one answers every call with nothing; its fields make it do
+// worse.
 type assembly struct {
 	prepare routine   // what prepare does; nil answers 0
 	extra   []routine // functions besides, the first is number firstExtra

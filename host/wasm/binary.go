@@ -31,8 +31,8 @@ var sectionOrder = [...]int{
 }
 
 // What a module may have at most. The compiler below allocates by the counts that it reads, tens to hundreds of bytes
-// each, and takes time by the square of a function's branches, so that a small hostile file could take the host down. A
-// plugin of 3 MB has 2,100 functions, 37,000 data segments, bodies up to 29 KB.
+// each, and takes time by the square of a function's branches, so that a small hostile file could take the host down.
+// A plugin of 3 MB has 2,100 functions, 37,000 data segments, bodies up to 29 KB.
 const (
 	mostTypes     = 10_000
 	mostImports   = 100
@@ -385,7 +385,7 @@ func (p *parsed) checkFunction(r *reader, index uint32) {
 	}
 }
 
-// of gives how many there are of a kind that is exported.
+// of is the number of items of a kind that can be exported.
 func (p *parsed) of(kind byte) int {
 	switch kind {
 	case kindFunction:
@@ -506,7 +506,7 @@ func (p *parsed) keepNames(custom *reader) {
 	if name := custom.name(); name != "name" || p.names != nil {
 		return
 	}
-	r := *custom // what is wrong from here on is nobody's concern
+	r := *custom // mistakes from here on have no effect
 	for !r.done() {
 		id := r.byte()
 		start := r.at - 1

@@ -15,22 +15,22 @@ type functionMeter struct {
 	wrapped bool // the function under way is, see wrap
 }
 
-// region is code with one way in, its head, that runs at most once for each time its head is passed: branches inside it
-// go forward only. What all of it costs is paid at the head. A function's body is a region; so are a loop's body, and,
-// because Go's compiler makes a loop around nearly everything and jumps into its middle, what follows a block's end and
-// the arms of an if. The instructions of a region within another are paid for by their own.
+// region is code with one way in, its head, that runs at most once for each time its head is passed: branches inside
+// it go forward only. What all of it costs is paid at the head. A function's body is a region; so are a loop's body,
+// and, because Go's compiler makes a loop around nearly everything and jumps into its middle, what follows a block's
+// end and the arms of an if. The instructions of a region within another are paid for by their own.
 type region struct {
 	ticks    int64
 	absorbed int64 // of ticks, what was taken over from regions within
-	// the region that it may be paid with, as whoever passes its head has passed the parent's; -1 if none
+	// the region that may pay for it, since its head is only reached past the parent's; -1 if none
 	parent int
 }
 
-// seen tells whether it is looked at, at the head, that the region can be paid.
+// seen reports whether the head checks that the region can be paid.
 func (r region) seen() bool { return r.parent < 0 || r.ticks > mostOwed }
 
-// block is one level of nesting: its opcode, and the region that its next instruction belongs to. After its end that is
-// the region of the level around it: whoever leaves a block has entered it.
+// block is one level of nesting: its opcode, and the region that its next instruction belongs to. After its end that
+// is the region of the level around it: a block that is left was entered.
 type block struct {
 	code   byte
 	region int
@@ -45,7 +45,7 @@ type mark struct {
 	trap   int // the label of the way out for want of fuel, seen from here
 }
 
-// rewrite gives a function's new body, which stands until the next call.
+// rewrite returns a function's new body, which is valid until the next call.
 func (f *functionMeter) rewrite(index int, body span) ([]byte, error) {
 	r := f.read(body)
 	groups := r.u32()
@@ -101,7 +101,7 @@ func (f *functionMeter) wrap(body span, results string, variables uint32) {
 	f.out = append(f.out, opReturn, opEnd, opUnreachable, opEnd)
 }
 
-// locals reads over the declarations of locals and gives their number.
+// locals skips the declarations of locals and returns their number.
 func (f *functionMeter) locals(r *reader) int {
 	total := 0
 	for range r.count("groups of locals", mostLocals) {
@@ -208,7 +208,7 @@ func (r *reader) operation() (byte, operation) {
 	}
 	op := plainOpcodes[code]
 	if code == opMisc {
-		// Read as one byte and not as LEB128: a padded form is nobody's, and could be read otherwise by the compiler.
+		// Read as one byte and not as LEB128: no compiler writes the padded form, and wazero could read it differently.
 		sub := r.byte()
 		if op = miscOpcodes[sub]; op.immediate == unknown {
 			r.refuse(fmt.Sprintf("0xfc %#02x", sub), "")
@@ -413,8 +413,8 @@ func (f *functionMeter) payByLength(by scale, variables uint32, trap int) {
 	f.settle(variables, trap)
 }
 
-// settle stores what is left on top of the stack, and traps where it is less than nothing: out there, or here where the
-// function is not wrapped.
+// settle stores what is left on top of the stack, and traps where it is less than nothing: out there, or here where
+// the function is not wrapped.
 func (f *functionMeter) settle(left uint32, trap int) {
 	const nothing = 0x40
 	f.instruction(opLocalTee, left)

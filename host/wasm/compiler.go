@@ -1,6 +1,6 @@
 // Package wasm runs plugins' WebAssembly inside bounds of CPU, memory and stack.
 //
-// A module is taken apart and held against the contract (Inspect), rewritten so that it pays fuel for what it does,
+// A module is parsed and checked against the contract (Inspect), rewritten so that it pays fuel for what it does,
 // compiled to machine code (Compiler.Compile), and then called through a pool of instances (Module.Call). The package
 // carries bytes; what they mean is its callers' business.
 //
@@ -27,14 +27,14 @@ import (
 
 // Options are a compiler's. The zero value is fine.
 type Options struct {
-	// Logger is told where machine code cannot be made, which costs a factor of forty. nil means slog.Default.
+	// Logger gets a warning where machine code cannot be made, which costs a factor of forty. nil means slog.Default.
 	Logger *slog.Logger
 	// Unmetered leaves the fuel out, to measure what it costs. A guest can then hold a CPU for ever.
 	Unmetered bool
 }
 
 // Compiler turns modules into machine code, which it keeps in a directory for the next start. Any number of goroutines
-// may use it at once. Whoever made it closes it, after all its modules.
+// may use it at once. Its maker closes it, after all its modules.
 type Compiler struct {
 	cache   wazero.CompilationCache
 	options Options
@@ -45,14 +45,14 @@ type Compiler struct {
 	busy   map[string]*turn
 }
 
-// turn lets one compilation of the same bytes go on at a time: the next ones find its result in the cache.
+// turn lets one compilation of the same bytes run at a time: the next ones find its result in the cache.
 type turn struct {
 	taken   chan struct{}
 	waiting int
 }
 
-// New makes a compiler that keeps machine code in a directory, which is made where it is missing. The code there is run
-// without a further look, so a directory that anybody else may write is refused. An empty name keeps it in memory.
+// New makes a compiler that keeps machine code in a directory, which is made where it is missing. The code there is
+// run without a further look, so a directory that anybody else may write is refused. An empty name keeps it in memory.
 func New(dir string, options Options) (*Compiler, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
@@ -83,7 +83,7 @@ func New(dir string, options Options) (*Compiler, error) {
 //nolint:gochecknoglobals // that version is global
 var versioned = sync.OnceFunc(func() { _ = wazero.NewRuntime(context.Background()).Close(context.Background()) })
 
-// compiles tells the platforms that machine code is made for.
+// compiles reports the platforms that machine code is made for.
 func compiles(arch string) bool { return arch == "amd64" || arch == "arm64" }
 
 // private makes a directory that only its owner may write, or sees that there is one, and the same of what is in it.
@@ -153,7 +153,7 @@ func (c *Compiler) compile(ctx context.Context, code []byte, limits Limits) (*Mo
 	return m, nil
 }
 
-// prepare checks a module and gives what is compiled in its place.
+// prepare checks a module and returns the bytes to compile.
 func (c *Compiler) prepare(code []byte, limits Limits) ([]byte, error) {
 	p, err := decode(code)
 	if err != nil {
@@ -220,7 +220,7 @@ func compile(ctx context.Context, r wazero.Runtime, metered []byte) (code wazero
 	return nil, &RefusedError{Reason: ErrMalformed, What: "not valid", Err: err}
 }
 
-// turn waits until no other compilation of the same bytes is under way. done lets the next one go on.
+// turn waits until no other compilation of the same bytes is under way. done lets the next one run.
 func (c *Compiler) turn(ctx context.Context, name string) (done func(), err error) {
 	c.mu.Lock()
 	t := c.busy[name]
@@ -262,7 +262,7 @@ func (c *Compiler) leave() {
 	c.open--
 }
 
-// Close gives the cache's memory back; the directory stays. It fails, and may be called again, while a module is open:
+// Close frees the cache's memory; the directory stays. It fails, and may be called again, while a module is open:
 // machine code must outlive the modules that run it.
 func (c *Compiler) Close(ctx context.Context) error {
 	c.mu.Lock()

@@ -31,7 +31,7 @@ const (
 //nolint:gochecknoglobals // a table
 var exportNames = [exports]string{"describe", "prepare", "interpret", "receive"}
 
-// String gives the export's name.
+// String is the export's name.
 func (e Export) String() string {
 	if int(e) >= exports {
 		return "export " + strconv.Itoa(int(e))
@@ -58,7 +58,7 @@ type Inspection struct {
 }
 
 // Inspect reads a module without compiling or running it. The error is what Compile would refuse it for, all of it
-// joined where there is more than one reason; the Inspection holds what could be read all the same.
+// joined where there is more than one reason; the Inspection has what could be read all the same.
 func Inspect(code []byte) (Inspection, error) {
 	found := Inspection{Digest: digest(code), Size: len(code)}
 	p, err := decode(code)
@@ -117,7 +117,7 @@ const (
 	i64 = string(rune(typeI64))
 )
 
-// verify holds a module against the contract between host and guest, and reports every breach.
+// verify checks a module against the contract between host and guest, and reports every violation.
 func (p *parsed) verify() error {
 	errs := []error{p.verifyVersion()}
 	for _, entry := range p.imports {
@@ -135,7 +135,7 @@ func (p *parsed) verify() error {
 	return errors.Join(errs...)
 }
 
-// majors gives the versions that the module's markers name, 0 for one that does not read as a number.
+// majors are the versions that the module's markers name, 0 for one that is not a number.
 func (p *parsed) majors() []int {
 	var found []int
 	for _, entry := range p.exports {

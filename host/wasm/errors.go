@@ -55,7 +55,7 @@ var (
 	ErrInputTooLarge = errors.New("input too large")
 )
 
-// RefusedError says why a module is not taken. The same bytes are refused every time.
+// RefusedError is why a module is refused. The same bytes are refused every time.
 type RefusedError struct {
 	// Reason is one of the sentinels above: ErrImport, ErrOpcode, …
 	Reason error
@@ -63,13 +63,13 @@ type RefusedError struct {
 	What string
 	// Where it stands, as "byte 1234" or "function 17"; empty where What says it all.
 	Where string
-	// Hint says how to mend it; empty where there is nothing to say.
+	// Hint is how to correct it; may be empty.
 	Hint string
 	// Err is the cause from below, as from the compiler; nil as a rule.
 	Err error
 }
 
-// Error gives reason, thing, place, cause and hint in one line.
+// Error has reason, thing, place, cause and hint in one line.
 func (e *RefusedError) Error() string {
 	var b strings.Builder
 	b.WriteString("wasm module refused: " + e.Reason.Error())
@@ -88,18 +88,18 @@ func (e *RefusedError) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the reason and the cause.
+// Unwrap returns the reason and the cause.
 func (e *RefusedError) Unwrap() []error {
 	return compact(e.Reason, e.Err)
 }
 
-// CallError says how a guest's call ended. The instance that ran it is gone; the next call gets another.
+// CallError is how a guest's call ended. Its instance is discarded; the next call gets another.
 type CallError struct {
 	// Call is the export's name: "prepare", "_initialize".
 	Call string
 	// Reason is one of the sentinels above: ErrOutOfFuel, ErrTrapped, …
 	Reason error
-	// Detail says more in a few words; may be empty.
+	// Detail is more in a few words; may be empty.
 	Detail string
 	// Trace is the guest's stack, a frame a line, where the runtime gave one. It names functions and no values.
 	Trace string
@@ -107,7 +107,7 @@ type CallError struct {
 	Err error
 }
 
-// Error gives the call, the reason and the detail in one line. The trace is left to whoever wants it.
+// Error has the call, the reason and the detail in one line, without the trace.
 func (e *CallError) Error() string {
 	text := fmt.Sprintf("wasm guest: %s: %s", e.Call, e.Reason)
 	if e.Detail != "" {
@@ -116,7 +116,7 @@ func (e *CallError) Error() string {
 	return text
 }
 
-// Unwrap gives the reason and the cause.
+// Unwrap returns the reason and the cause.
 func (e *CallError) Unwrap() []error {
 	return compact(e.Reason, e.Err)
 }

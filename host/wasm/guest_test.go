@@ -57,7 +57,8 @@ var goGuest = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(out)
 })
 
-// compileUnraced has the guest compiled by these tests without the race detector, under which that takes half a minute.
+// compileUnraced has the guest compiled by these tests without the race detector, under which that takes half a
+// minute.
 func compileUnraced() error {
 	tool := filepath.Join(cacheDir, "tool")
 	if out, err := exec.Command("go", "test", "-c", "-o", tool, "payrouter/host/wasm").CombinedOutput(); err != nil {

@@ -43,7 +43,7 @@ type instance struct {
 
 type instanceKey struct{}
 
-// start brings a guest up: it gives it a memory, runs _initialize, and asks for its version.
+// start starts a guest: it allocates its memory, runs _initialize, and reads its version.
 func start(r wazero.Runtime, code wazero.CompiledModule, limits *Limits) (*instance, error) {
 	g := &instance{limits: limits}
 	g.ctx = context.WithValue(context.Background(), instanceKey{}, g)
@@ -82,7 +82,7 @@ func (g *instance) initialize() error {
 	return nil
 }
 
-// close gives the guest's memory back.
+// close frees the guest's memory.
 func (g *instance) close() error {
 	return g.module.Close(g.ctx)
 }
@@ -132,7 +132,7 @@ func (g *instance) log(stream int, text []byte) {
 	}
 }
 
-// call hands the input over, runs an export, and gives its answer, which lies in the guest's memory.
+// call passes the input, runs an export, and returns its answer, which lies in the guest's memory.
 func (g *instance) call(export Export, input []byte) ([]byte, error) {
 	name := exportNames[export]
 	address, err := g.place(input)
@@ -200,8 +200,8 @@ func (g *instance) run(name string, f api.Function) error {
 	return nil
 }
 
-// fault says what ended a call. The runtime does not export its kinds of trap, so the overflow of the stack, which it
-// gives bare, is known by its text.
+// fault classifies what ended a call. The runtime does not export its kinds of trap, so a stack overflow, which it
+// returns bare, is recognized by its text.
 func (g *instance) fault(name string, err error) error {
 	const overflow = "stack overflow"
 	text, trace, _ := strings.Cut(err.Error(), "\n")
@@ -220,7 +220,7 @@ func (g *instance) fault(name string, err error) error {
 	return call
 }
 
-// worn tells an instance that has served long enough, or grown too large: a memory never shrinks.
+// worn reports an instance that was used long enough, or has grown too large: a memory never shrinks.
 func (g *instance) worn() bool {
 	return g.served >= g.limits.Calls || g.memory.Size()/pageSize > g.limits.MemoryMark
 }

@@ -19,8 +19,8 @@ type rewriter struct {
 	out    []byte
 }
 
-// meter gives the module as it is compiled. It depends on the module alone, and not on how much fuel a call gets, so
-// that a cache of compiled code holds whatever the limits are. With charge false nothing is metered.
+// meter returns the module as it is compiled. It depends on the module alone, and not on how much fuel a call gets, so
+// that a cache of compiled code is valid for any limits. With charge false nothing is metered.
 func meter(m *parsed, charge bool) ([]byte, error) {
 	w := &rewriter{parsed: m, fuel: uint32(m.globals), charge: charge, out: make([]byte, 0, len(m.code)*3/2)}
 	w.out = append(w.out, header...)
@@ -95,7 +95,7 @@ func (w *rewriter) exportSection(content []byte) []byte {
 	return binary.AppendUvarint(out, uint64(w.fuel))
 }
 
-// afterCount gives a vector's entries.
+// afterCount is a vector's entries.
 func afterCount(content []byte) []byte {
 	r := reader{code: content, end: len(content)}
 	if len(content) > 0 {

@@ -86,7 +86,7 @@ func (l Limits) validate() error {
 	return errors.Join(errs...)
 }
 
-// fuel gives what a call may burn whose input has so many bytes.
+// fuel is what a call with so many bytes of input may use.
 func (l Limits) fuel(input int) int64 {
 	return min(l.Fuel+int64(input)*l.FuelPerByte, max(l.FuelMost, l.Fuel))
 }
@@ -113,7 +113,7 @@ type Stats struct {
 	Recycled int64
 }
 
-// Module is a compiled guest and its instances. Any number of goroutines may use it at once. Whoever compiled it closes
+// Module is a compiled guest and its instances. It is safe for concurrent use. Who compiled it closes
 // it.
 type Module struct {
 	digest   string
@@ -131,7 +131,7 @@ func (m *Module) Digest() string { return m.digest }
 // Limits are those in force, defaults filled in.
 func (m *Module) Limits() Limits { return m.limits }
 
-// Stats gives the module's figures.
+// Stats are the module's figures.
 func (m *Module) Stats() Stats { return m.pool.snapshot() }
 
 // Call runs an export of the guest on an instance of its own, with a copy of the input.
@@ -141,7 +141,7 @@ func (m *Module) Stats() Stats { return m.pool.snapshot() }
 //
 // ctx bounds the wait for a free instance, which ends with ErrBusy; once begun, a call is bounded by its fuel alone.
 // A call that the guest fails is a *CallError; its instance is never used again, and the next call gets another.
-// Usage holds after a failed call too.
+// Usage is valid after a failed call too.
 func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	read func(answer []byte) error,
 ) (Usage, error) {
@@ -174,7 +174,7 @@ func (m *Module) Call(ctx context.Context, export Export, input []byte, env Env,
 	return usage, err
 }
 
-// Close takes no more calls, waits for those under way, and gives everything back. When ctx ends first it returns ctx's
+// Close refuses further calls, waits for those under way, and frees everything. When ctx ends first it returns ctx's
 // error, and may be called again.
 func (m *Module) Close(ctx context.Context) error {
 	if err := m.pool.close(ctx); err != nil {

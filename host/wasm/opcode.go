@@ -1,6 +1,6 @@
 package wasm
 
-// immediate says what follows an opcode in the binary.
+// immediate is what follows an opcode in the binary.
 type immediate uint8
 
 const (
@@ -98,14 +98,14 @@ const mostAbsorbed = 32 * ticksPerFuel
 // mostOwed is the largest region, in ticks, that may be run before it is seen whether it could be paid for.
 const mostOwed = 512 * ticksPerFuel
 
-// opRange gives first..last one and the same operation.
+// opRange assigns first..last the same operation.
 type opRange struct {
 	first, last byte
 	operation   operation
 }
 
-// plainOpcodes is WebAssembly 2.0 without vectors: https://www.w3.org/TR/wasm-core-2/#a7-index-of-instructions. What is
-// not here is refused: vectors, threads, exceptions, tail calls, garbage collection, memory64.
+// plainOpcodes is WebAssembly 2.0 without vectors: https://www.w3.org/TR/wasm-core-2/#a7-index-of-instructions. What
+// is not here is refused: vectors, threads, exceptions, tail calls, garbage collection, memory64.
 //
 //nolint:gochecknoglobals // a table
 var plainOpcodes = expand([]opRange{

@@ -8,10 +8,10 @@ import (
 )
 
 // pool hands out instances, each to one owner at a time, the last one given back first. It makes them when they are
-// asked for, and never has more than its size. Whoever owns an instance gives it back through release, once.
+// asked for, and never has more than its size. The owner of an instance returns it through release, once.
 type pool struct {
 	make  func() (*instance, error)
-	slots chan struct{} // holds one for every instance that is out
+	slots chan struct{} // has one for every instance in use
 	over  chan struct{} // closed when no more are handed out
 
 	mu     sync.Mutex
@@ -19,7 +19,7 @@ type pool struct {
 	idle   []*instance
 	stats  Stats
 
-	closing chan struct{} // holds one while somebody waits for the last instance
+	closing chan struct{} // has one while a close waits for the last instance
 	held    int           // slots that close took; owned by whoever is in closing
 }
 
@@ -142,7 +142,7 @@ func (p *pool) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// snapshot gives the pool's figures.
+// snapshot is the pool's figures.
 func (p *pool) snapshot() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()

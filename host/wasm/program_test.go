@@ -19,7 +19,8 @@ type program struct {
 	labels []bool // of the blocks around, innermost last: may be branched to
 }
 
-// statementTicks is what one statement costs at the least: its three instructions with a cost, and those that count it.
+// statementTicks is what one statement costs at the least: its three instructions with a cost, and those that count
+// it.
 const statementTicks = 28
 
 const loopLocals = 8

@@ -38,7 +38,7 @@ func (r *reader) byte() byte {
 	return b
 }
 
-// take gives the next n bytes, as a view into the module.
+// take returns the next n bytes, as a view into the module.
 func (r *reader) take(n int) []byte {
 	if n > r.left() {
 		r.fail(ErrMalformed, "%d bytes announced, %d left", n, r.left())
@@ -49,7 +49,7 @@ func (r *reader) take(n int) []byte {
 	return taken
 }
 
-// within gives a reader of the next n bytes.
+// within returns a reader of the next n bytes.
 func (r *reader) within(n int) *reader {
 	start := r.at
 	if r.take(n) == nil && n > 0 {

@@ -73,7 +73,7 @@ var wasiFunctions = map[string]struct {
 	"fd_prestat_dir_name": {signature{i32 + i32 + i32, i32}, serveNoFile},
 }
 
-// verify holds an import against what the host offers.
+// verify checks an import against what the host offers.
 func (e importEntry) verify() error {
 	what := e.module + "." + e.name
 	if e.module != wasiModule {
@@ -174,7 +174,7 @@ func serveRandom(g *instance, args []uint64) errno {
 	return success
 }
 
-// servePoll lets every subscription happen at once. Over a sleep the monotonic clock moves on.
+// servePoll completes every subscription at once. A sleep advances the monotonic clock.
 func servePoll(g *instance, args []uint64) errno {
 	const subscriptionSize, eventSize = 48, 32
 	const clock, absolute = 0, 1
@@ -215,7 +215,7 @@ func servePoll(g *instance, args []uint64) errno {
 	return success
 }
 
-// standard tells stdin, stdout and stderr, the only files there are.
+// standard reports stdin, stdout and stderr, the only files.
 func standard(file uint64) bool { return uint32(file) <= 2 }
 
 func serveStandardFile(_ *instance, args []uint64) errno {

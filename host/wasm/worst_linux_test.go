@@ -13,8 +13,8 @@ import (
 	"payrouter/host/wasm"
 )
 
-// BenchmarkWorstShape gives how long each shape of hostile code holds a CPU at the default fuel: the thread's CPU time,
-// the best of the runs, so that a busy machine does not blur it.
+// BenchmarkWorstShape gives how long each shape of hostile code holds a CPU at the default fuel: the thread's CPU
+// time, the best of the runs, so that a busy machine does not blur it.
 func BenchmarkWorstShape(b *testing.B) {
 	all := shapes()
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -10,34 +10,34 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// Kind is in what two runs differ.
+// Kind is a kind of difference between two runs.
 type Kind string
 
-// The kinds of differences. Their names are also what an operator allows.
+// The kinds of differences. An operator allows them by these names.
 const (
 	// Requests: another request would be sent, or none.
 	Requests Kind = "requests"
-	// Outcomes: the same response would be read another way.
+	// Outcomes: the same response would be interpreted differently.
 	Outcomes Kind = "outcomes"
-	// Failures: a call fails that did not, or fails no more.
+	// Failures: a call fails that did not, or the reverse.
 	Failures Kind = "failures"
-	// Fuel: the same calls burn more than is allowed for.
+	// Fuel: the same calls use more fuel than is allowed.
 	Fuel Kind = "fuel"
 )
 
-// Difference is one place in which two runs of a conversation differ.
+// Difference is one difference between two runs of a conversation.
 type Difference struct {
 	Kind      Kind
 	Operation string
 	// PaymentID is empty for operations that belong to no payment, and for fuel.
 	PaymentID string
-	// Step counts the plugin's calls from 1, the first of which prepares; 0 where it is about all of them.
+	// Step counts the plugin's calls from 1, the first of which prepares; 0 means all of them.
 	Step int
-	// Lines say what differs, without anything that a payer said: "- body/amount: 49.90", "+ body/amount: 4990".
+	// Lines are what differs, without payers' data: "- body/amount: 49.90", "+ body/amount: 4990".
 	Lines []string
 }
 
-// String gives the difference on one line and its lines below.
+// String has the difference on one line and its lines below.
 func (d Difference) String() string {
 	head := string(d.Kind) + " differ: " + d.Operation
 	if d.PaymentID != "" {
@@ -49,8 +49,8 @@ func (d Difference) String() string {
 	return strings.Join(append([]string{head}, d.Lines...), "\n  ")
 }
 
-// Compare says in what a run differs from a former one of the same conversation. Fuel is left out: single calls vary a
-// little.
+// Compare returns the differences of a run from a former one of the same conversation. Fuel is left out: that of
+// single calls varies a little.
 func Compare(former, run Recording) []Difference {
 	if Identical(former, run) {
 		return nil
@@ -78,7 +78,7 @@ func Compare(former, run Recording) []Difference {
 	return found
 }
 
-// differ tells two answers to the same input apart. An empty kind means that what they say is the same.
+// differ compares two answers to the same input. An empty kind means that they are equal.
 func differ(before, after Step, m masks) (Kind, []string) {
 	if (before.Answer == nil) != (after.Answer == nil) || before.Answer == nil && before.Failure != after.Failure {
 		return Failures, change("ended", m.ending(before), m.ending(after))
@@ -100,7 +100,7 @@ func differ(before, after Step, m masks) (Kind, []string) {
 	return Outcomes, lines
 }
 
-// same tells whether two answers are encoded alike, but for the state, which means something to the plugin alone.
+// same reports whether two answers are encoded equally, except for the state, which only the plugin interprets.
 func same(a, b *abi.Answer) bool {
 	for _, answer := range []*abi.Answer{a, b} {
 		if send := answer.GetStep().GetSend(); send != nil {
@@ -122,7 +122,7 @@ func change(key, before, after string) []string {
 	return []string{"- " + key + ": " + before, "+ " + key + ": " + after}
 }
 
-// ending says in a few words what a call came to.
+// ending is the result of a call in a few words.
 func (m masks) ending(s Step) string {
 	answer := s.read()
 	switch {
@@ -145,10 +145,10 @@ func firstLine(text string) string {
 	return line
 }
 
-// fact is one thing that an answer says. Comparing looks at value, people are shown shown.
+// fact is one member of an answer. value is compared, shown is printed.
 type fact struct{ key, value, shown string }
 
-// diff lists what is gone and what is new, by key.
+// diff lists removed and added facts, by key.
 func diff(before, after []fact) []string {
 	var lines []string
 	for _, was := range before {
@@ -168,12 +168,12 @@ func diff(before, after []fact) []string {
 	return lines
 }
 
-// fewest conversations of an operation whose fuel says something: an instance's first calls, and those in which it
-// collects garbage, burn a multiple of the others.
+// fewest conversations of an operation whose fuel is compared: an instance's first calls, and those in which it
+// collects garbage, use a multiple of the others.
 const fewest = 5
 
-// Burned compares what runs of the same conversations took, by operation, the middle one with the middle one: more than
-// percent above the former is a difference. Runs that differ otherwise should not be among them.
+// Burned compares the fuel of runs of the same conversations, by operation and by median: more than percent above the
+// former is a difference. Runs with other differences should not be among them.
 func Burned(former, runs []Recording, percent int) []Difference {
 	type sides struct{ before, after []int64 }
 	byOperation := map[string]sides{}
@@ -201,7 +201,7 @@ func middle(values []int64) int64 {
 	return values[len(values)/2]
 }
 
-// Fuel is what all calls of the conversation burned.
+// Fuel is the fuel of all calls of the conversation.
 func (r Recording) Fuel() int64 {
 	var sum int64
 	for _, step := range r.Steps {
@@ -210,12 +210,12 @@ func (r Recording) Fuel() int64 {
 	return sum
 }
 
-// enum is an enum's value as people read it: "accepted".
+// enum is an enum's value as text: "accepted".
 func enum(value fmt.Stringer, prefix string) string {
 	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
 }
 
-// answer lists what an answer says.
+// answer lists an answer's members.
 func (m masks) answer(answer *abi.Answer) []fact {
 	var f facts
 	switch step := answer.GetStep(); {

@@ -15,13 +15,13 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// facts are gathered in the order in which they are said. What is empty is not said.
+// facts are collected in the answer's order. Empty ones are left out.
 type facts []fact
 
-// open adds what the plugin's author wrote, or a value of a closed list.
+// open adds a text of the plugin's author, or a value of a closed list.
 func (f *facts) open(key, value string) { f.add(key, value, value) }
 
-// closed adds somebody's text.
+// closed adds a text that may be personal data.
 func (f *facts) closed(key, value string) { f.add(key, value, veil(value)) }
 
 func (f *facts) add(key, value, shown string) {
@@ -30,23 +30,21 @@ func (f *facts) add(key, value, shown string) {
 	}
 }
 
-// veil shows of a text that it is there, and how long it is. A hash of it would tell who has a list of telephone
-// numbers more.
+// veil shows only the length of a text. A hash of a telephone number could be found from a list of all numbers.
 func veil(text string) string {
 	return fmt.Sprintf("(%d characters)", utf8.RuneCountInString(text))
 }
 
-// masks know what a payer said of himself in a call, and keep it out of what is shown.
+// masks have a payer's data of a call, and keep it out of what is shown.
 type masks struct {
 	words  []string // lower case
 	digits []string
 }
 
-// shortest is the least length of a word of the payer's that is looked for inside other text: shorter ones are in
-// everything.
+// shortest is the least length of a payer's word that is searched for in other text: shorter ones occur everywhere.
 const shortest = 3
 
-// masksOf reads the payer's words out of a recording's call.
+// masksOf reads the payer's data from a recording's call.
 func masksOf(r Recording) masks {
 	call := new(abi.Call)
 	if len(r.Steps) == 0 || call.UnmarshalVTUnsafe(r.Steps[0].Input) != nil {
@@ -86,14 +84,14 @@ func digitsOf(text string) string {
 	}, text)
 }
 
-// touches tells whether a text holds anything that the payer said.
+// touches reports whether a text contains payer's data.
 func (m masks) touches(text string) bool {
 	lower, digits := strings.ToLower(text), digitsOf(text)
 	return slices.ContainsFunc(m.words, func(word string) bool { return strings.Contains(lower, word) }) ||
 		slices.ContainsFunc(m.digits, func(known string) bool { return strings.Contains(digits, known) })
 }
 
-// text shows a text unless the payer is in it.
+// text shows a text unless it contains payer's data.
 func (m masks) text(text string) string {
 	if m.touches(text) {
 		return veil(text)
@@ -101,11 +99,10 @@ func (m masks) text(text string) string {
 	return text
 }
 
-// codePattern is what a constant of a provider's API looks like, or a number: no sentence, no address, no name with a
-// space.
+// codePattern matches constants of providers' APIs, and numbers: no sentence, no address, no name with a space.
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,24}$`)
 
-// value shows what looks like a constant or a number, and is not the payer's.
+// value shows constants and numbers that are not payer's data.
 func (m masks) value(text string) string {
 	if codePattern.MatchString(text) && !m.touches(text) {
 		return text
@@ -136,7 +133,7 @@ func (m masks) send(f *facts, send *abi.Send) {
 	m.body(f, "request/body", request.GetBody())
 }
 
-// numbered tells fields of one name apart.
+// numbered numbers fields of one name.
 func numbered(name string, at int, among []*abi.Field) string {
 	seen := 0
 	for _, field := range among[:at] {
@@ -150,7 +147,7 @@ func numbered(name string, at int, among []*abi.Field) string {
 	return name + "[" + strconv.Itoa(seen) + "]"
 }
 
-// parts adds a value that is put together: what is a constant is shown, a text by its looks, a secret by its name.
+// parts adds a value of parts: literals are shown, texts where value shows them, secrets by their names.
 func (m masks) parts(f *facts, key string, parts []*abi.Part) {
 	var value, shown strings.Builder
 	for _, part := range parts {
@@ -169,7 +166,7 @@ func (m masks) parts(f *facts, key string, parts []*abi.Part) {
 	f.add(key, value.String(), shown.String())
 }
 
-// signatureText says how a signature is made; its literals are the plugin's own.
+// signatureText describes how a signature is computed; its literals are the plugin's own.
 func signatureText(s *abi.Signature) string {
 	words := []string{
 		enum(s.GetAlgorithm(), "ALGORITHM_"), enum(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
@@ -197,7 +194,7 @@ func signatureText(s *abi.Signature) string {
 	return strings.Join(words, " ")
 }
 
-// body adds a body member by member where it is JSON or a form, and as one text where it is neither.
+// body adds a body member by member where it is JSON or a form, and otherwise as one text.
 func (m masks) body(f *facts, key string, body []byte) {
 	if len(body) == 0 {
 		return
@@ -234,7 +231,7 @@ func (m masks) json(f *facts, key string, text []byte) {
 	m.member(f, key, value)
 }
 
-// member adds what stands at a place of a JSON document, numbers as they are written.
+// member adds a value of a JSON document, numbers as they are written.
 func (m masks) member(f *facts, key string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -281,7 +278,7 @@ func (m masks) outcome(f *facts, o *abi.Outcome) {
 	m.body(f, "outcome/output", o.GetOutput())
 }
 
-// nextAction shows what the payer is to do, and not where: who has a link or an address can act in the payer's place.
+// nextAction shows the payer's next action without its link or address: whoever has those can act for the payer.
 func nextAction(f *facts, action *abi.NextAction) {
 	switch a := action.GetAction().(type) {
 	case *abi.NextAction_Redirect:

@@ -1,8 +1,8 @@
-// Package replay runs recorded conversations again, and says in what two runs of the same one differ.
+// Package replay runs recorded conversations again, and compares two runs of the same one.
 //
-// A plugin is a pure function: what it was given decides what it answers. So a recording of its inputs can be run
-// through any version of it. The state that a plugin hands itself from step to step is its own affair: a run is given
-// back the state of its own last step.
+// A plugin is a pure function of its inputs, so a recording of them can be replayed with any version of it. The state
+// that a plugin passes itself from step to step belongs to the run: each step receives the state of the run's own
+// former step.
 package replay
 
 import (
@@ -15,8 +15,8 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Recording is one conversation of a plugin: what it was given, and what it answered. It holds no credential, since
-// plugins are given none, but it holds what payers said of themselves: Compare shows none of that.
+// Recording is one conversation of a plugin: its inputs and its answers. It contains no credential, since plugins
+// receive none, but it contains payers' data: Compare shows none of that.
 type Recording struct {
 	Plugin string
 	// Digest of the module that answered.
@@ -29,7 +29,7 @@ type Recording struct {
 }
 
 // Step is one call of a conversation: the first prepares, the others interpret. The bytes are encoded messages of the
-// contract, and nobody changes them.
+// contract, and must not be changed.
 type Step struct {
 	// Input is an abi.Call in the first step, and an abi.Interpretation in the others.
 	Input []byte
@@ -40,7 +40,7 @@ type Step struct {
 	Fuel    int64
 }
 
-// Size is what the recording takes, in bytes.
+// Size is the recording's size in bytes.
 func (r Recording) Size() int {
 	size := 0
 	for _, step := range r.Steps {
@@ -49,7 +49,7 @@ func (r Recording) Size() int {
 	return size
 }
 
-// Identical tells whether two runs were answered the same, bit for bit. What they burned is no part of it.
+// Identical reports whether two runs have the same answers, bit for bit. Fuel is not compared.
 func Identical(a, b Recording) bool {
 	if len(a.Steps) != len(b.Steps) {
 		return false
@@ -65,12 +65,12 @@ func Identical(a, b Recording) bool {
 // Guest answers encoded calls, as a plugin's module does.
 type Guest interface {
 	Digest() string
-	// Answer gives the encoded answer and the fuel that it burned. The error is the guest's failure.
+	// Answer returns the encoded answer and its fuel. The error is the guest's failure.
 	Answer(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error)
 }
 
-// Run has a conversation again, with the recorded responses. It ends early where the guest fails, or no longer sends a
-// request that a recorded response could be to. The error says that the recording cannot be read, or that ctx ended.
+// Run replays a conversation with its recorded responses. It ends early where the guest fails, or sends no request
+// that a recorded response could belong to. The error means that the recording cannot be read, or that ctx ended.
 func Run(ctx context.Context, guest Guest, recording Recording) (Recording, error) {
 	again := recording
 	again.Digest, again.Steps = guest.Digest(), nil
@@ -110,7 +110,7 @@ func Run(ctx context.Context, guest Guest, recording Recording) (Recording, erro
 	return again, ctx.Err()
 }
 
-// ask adds a step to the run, and gives what it came to; nil where it failed.
+// ask adds a step to the run, and returns its result; nil where it failed.
 func (r *Recording) ask(ctx context.Context, guest Guest, export wasm.Export, input []byte, env wasm.Env) *abi.Step {
 	answer, fuel, err := guest.Answer(ctx, export, input, env)
 	step := Step{Input: input, Answer: answer, Fuel: fuel}
@@ -121,7 +121,7 @@ func (r *Recording) ask(ctx context.Context, guest Guest, export wasm.Export, in
 	return step.read().GetStep()
 }
 
-// read decodes the answer; what does not decode is nothing.
+// read decodes the answer; nil where it does not decode.
 func (s Step) read() *abi.Answer {
 	answer := new(abi.Answer)
 	if s.Answer == nil || answer.UnmarshalVTUnsafe(s.Answer) != nil {
@@ -130,7 +130,7 @@ func (s Step) read() *abi.Answer {
 	return answer
 }
 
-// EnvOf is what a guest learns of the world while it serves a call.
+// EnvOf is a call's clock and randomness for the guest.
 func EnvOf(call *abi.Call) wasm.Env {
 	env := wasm.Env{Now: time.UnixMilli(call.GetNowMs())}
 	copy(env.Seed[:], call.GetSeed())

@@ -1,8 +1,8 @@
-// Package signature says whose word stands behind a module, and for which name and version that word was given.
+// Package signature verifies who signed a module, and as which plugin and version.
 //
 // A signature is minisign's (https://jedisct1.github.io/minisign/), detached, over the module's bytes. Its trusted
 // comment, which is signed too, names the plugin, its version and its digest: so an old module that was signed once
-// cannot come back under another name, nor as a newer version.
+// cannot be installed under another name, nor as a newer version.
 package signature
 
 import (
@@ -16,22 +16,22 @@ import (
 	"aead.dev/minisign"
 )
 
-// Why a signature is not taken. Verify wraps them.
+// Why a signature is refused. Verify wraps them.
 var (
 	// ErrUnsigned: there is no signature.
 	ErrUnsigned = errors.New("not signed")
 	// ErrUntrusted: it was made with a key that is not among the trusted ones.
 	ErrUntrusted = errors.New("signed with a key that is not trusted")
 	// ErrSignatureInvalid: it names a trusted key, which did not sign these bytes or this comment.
-	ErrSignatureInvalid = errors.New("signature forged")
+	ErrSignatureInvalid = errors.New("signature invalid")
 	// ErrStatement: a trusted key signed these bytes, but not as this plugin in this version.
 	ErrStatement = errors.New("signed as something else")
 )
 
-// mostSignature is more than any signature file has, in bytes.
-const mostSignature = 4 << 10
+// maxSignature is more than any signature file has, in bytes.
+const maxSignature = 4 << 10
 
-// Statement is what a signature says of a module.
+// Statement is what is signed of a module.
 type Statement struct {
 	Name, Version string
 	// Digest is the SHA-256 of the module's bytes, in hexadecimal.
@@ -48,12 +48,12 @@ func (s Statement) comment() string {
 	return "name=" + s.Name + " version=" + s.Version + " sha256=" + s.Digest
 }
 
-// Sign gives the signature file of a module.
+// Sign makes the signature file of a module.
 func Sign(key minisign.PrivateKey, code []byte, s Statement) []byte {
 	return minisign.SignWithComments(key, code, s.comment(), "a plugin of the payment router")
 }
 
-// Keys are those whose signatures are believed. The zero Keys believe none. They are immutable.
+// Keys are trusted public keys. The zero Keys trust none. They are immutable.
 type Keys struct {
 	keys []minisign.PublicKey
 }
@@ -86,17 +86,17 @@ func readKey(source string) (minisign.PublicKey, error) {
 	return key, nil
 }
 
-// Any tells whether there is a key.
+// Any reports whether there is a key.
 func (k Keys) Any() bool { return len(k.keys) > 0 }
 
-// Verify gives what a trusted key says of a module. What the statement says of name and version is the caller's to hold
-// against the manifest.
+// Verify returns what a trusted key signed of a module. The caller compares the statement's name and version with the
+// manifest.
 func (k Keys) Verify(code, signature []byte) (Statement, error) {
 	if len(signature) == 0 {
 		return Statement{}, ErrUnsigned
 	}
 	var made minisign.Signature
-	if len(signature) > mostSignature {
+	if len(signature) > maxSignature {
 		return Statement{}, fmt.Errorf("%w: %d bytes are no signature", ErrSignatureInvalid, len(signature))
 	}
 	if err := made.UnmarshalText(signature); err != nil {
@@ -118,7 +118,7 @@ func (k Keys) Verify(code, signature []byte) (Statement, error) {
 	return Statement{}, fmt.Errorf("%w: key %016X did not sign these bytes", ErrSignatureInvalid, made.KeyID)
 }
 
-// stated reads a trusted comment whose signature holds.
+// stated reads a trusted comment whose signature is valid.
 func stated(comment string, code []byte) (Statement, error) {
 	var s Statement
 	for word := range strings.FieldsSeq(comment) {
