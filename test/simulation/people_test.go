@@ -387,9 +387,9 @@ var callOf = map[string]string{
 // habits are what happens to a booking by its call, in hundredths; what is left over is forgotten until the end. over
 // is what happens then.
 var habits = map[string]struct {
-	sideEffects  bool
-	over   string
-	events []habit
+	hasSideEffects bool
+	over           string
+	events         []habit
 }{
 	sandbox.PayGram + " IssueInvoice": {false, "cancel", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}}},
 	sandbox.Cryptogram + " create":    {false, "expire", []habit{{"pay", 50}, {"expire", 20}, {"cancel", 15}}},
@@ -405,10 +405,10 @@ type habit struct {
 	share int
 }
 
-// booked has what is sideEffects move on without the router.
+// booked has what has side effects move on without the router.
 func (p *people) booked() {
 	for _, b := range p.w.providers.Ledger("") {
-		if habits[b.Provider+" "+b.Operation].sideEffects {
+		if habits[b.Provider+" "+b.Operation].hasSideEffects {
 			p.decide(b.Provider, b.ProviderReference, b.Operation)
 		}
 	}

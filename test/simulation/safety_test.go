@@ -377,7 +377,7 @@ func (l *ledger) ended(p payment.Payment) {
 	}
 	for _, b := range l.bookingsOf(p) {
 		key := b.Provider + " " + b.ProviderReference
-		if habits[b.Provider+" "+b.Operation].sideEffects && !l.over[key] {
+		if habits[b.Provider+" "+b.Operation].hasSideEffects && !l.over[key] {
 			l.w.violated("lie: %s is %s, and %s stands as %s", p.ID, p.Status, key, b.Status)
 		}
 	}
