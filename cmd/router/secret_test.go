@@ -154,7 +154,7 @@ func stringOf(header http.Header) string {
 	return text.String()
 }
 
-// heard is everything that a plugin was ever given.
+// heard is all input of a plugin.
 type heard struct {
 	payment.Connector
 	mutex  sync.Mutex

@@ -31,7 +31,7 @@ func TestReadinessIsNotHealth(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, api.New(nil, api.Settings{}), "/readyz").Code)
 }
 
-// A fault of ours tells the caller nothing, and ends no more than its own request.
+// A bug reveals nothing to the caller, and ends only its own request.
 func TestAPanicIsAnInternalProblem(t *testing.T) {
 	t.Parallel()
 	var none *payment.Engine
