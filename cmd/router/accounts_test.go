@@ -155,13 +155,13 @@ func TestAStatementOfSeveralAccounts(t *testing.T) {
 	}
 }
 
-// All accounts that can tell are in an answer, each under its name; those that cannot are not, unless they are asked
-// for by name.
+// An answer has all accounts that support the query, each under its name; the others only give an error if they are
+// named.
 func TestAccountsTell(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
 	balances := listed[api.Balance](w, "/v1/balances")
-	// The exchange tells of its one wallet only where the account says in which currency it is.
+	// The exchange reports its one wallet only if the account is configured with its currency.
 	require.Subset(t, []string{"exchanger"}, absent(balances.Errors))
 	require.Subset(t, providersOf(balances.Data, func(b api.Balance) string { return b.Provider }),
 		[]string{"paygram-asia", "paygram-eu", "paygrt", "payplay"})
@@ -208,7 +208,7 @@ func TestAccountsTell(t *testing.T) {
 	}
 }
 
-// One provider that is down is told of, and hides nothing of the others.
+// A provider that is down is reported, and hides nothing of the others.
 func TestAProviderThatIsDownHidesNoOther(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{environ: patient})
@@ -231,8 +231,7 @@ func TestAProviderThatIsDownHidesNoOther(t *testing.T) {
 	require.Empty(t, listed[api.Transaction](w, "/v1/statements?cursor="+url.QueryEscape(page.Errors[0].Cursor)).Errors)
 }
 
-// Where there are operators, what an account holds is theirs to see; what it offers and what a payment would cost is
-// anybody's.
+// With operators configured, only they see what an account holds; every merchant sees its catalog and quotes.
 func TestWhoMayAskAccounts(t *testing.T) {
 	t.Parallel()
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
@@ -261,7 +260,7 @@ func (w *harness) quotes(body string) across[api.Quote] {
 	return read[across[api.Quote]](w.t, a)
 }
 
-// Offers come the cheapest first, priced as the strategy prices them, and those that gave none say why.
+// Offers come the cheapest first, priced as the strategy prices them; providers without one give a reason.
 func TestQuotes(t *testing.T) {
 	t.Parallel()
 	site := &harness{t: t, data: t.TempDir()}

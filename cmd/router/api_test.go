@@ -181,7 +181,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// The document is what the router does: its references resolve, and answers are as it says.
+// The document describes the router: its references resolve, and answers satisfy its schemas.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
@@ -291,7 +291,7 @@ func resolve(root map[string]any, ref string) any {
 	return node
 }
 
-// The documentation's page needs nobody but the router.
+// The documentation's page loads from the router only.
 func TestDocsWorkOffline(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
@@ -480,7 +480,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	settle(lost, failed)
 	act(bid, "confirm", "")
 	act(create("k8", byExchanger), "cancel", "")
-	// The first finds nobody, and opens the breaker.
+	// The first is refused, and opens the breaker.
 	w.control("POST", "cryptogram/down", "")
 	edit(page, `{"description":"Lamps"}`)
 	edit(page, `{"description":"Lamps"}`)

@@ -36,7 +36,7 @@ const (
 	generalToken = "general-webhook-token-made-up"
 )
 
-// arrivals tells when a callback has been kept.
+// arrivals signals that a callback has been stored.
 type arrivals struct {
 	callback.Store
 	kept chan callback.Callback
@@ -142,7 +142,7 @@ func collect(currency string) payment.Order {
 	}
 }
 
-// Each provider's own callback, in its own form, settles the payment: nobody polls here.
+// Each provider's own callback, in its own form, settles the payment: there are no look-ups here.
 func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -212,8 +212,8 @@ func TestEveryProvidersCallbackSettlesItsPayment(t *testing.T) {
 	}
 }
 
-// A thousand repetitions of a provider's word, shuffled among contradictory and forged ones: one transition, and none
-// on a word that nobody vouches for.
+// A thousand repetitions of a provider's report, shuffled among contradictory and forged ones: one transition, and none
+// by an unsigned report.
 func TestAStormOfCallbacksIsOneTransition(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, true)
@@ -269,7 +269,7 @@ func TestAStormOfCallbacksIsOneTransition(t *testing.T) {
 		"two thousand callbacks cost the provider next to nothing")
 }
 
-// The provider says "not yet": no forged word makes it otherwise.
+// The provider reports "not yet": no forged report changes that.
 func TestNoUnverifiedWordChangesAPayment(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, true)

@@ -31,8 +31,8 @@ const (
 		"[payplay]\n\n"
 )
 
-// Somebody who owns the rules edits the file while the router takes payments, makes a mistake, mends it, and goes back,
-// by the file and over the API: each payment tells by which version it went.
+// The rules' owner edits the file while the router takes payments, makes a mistake, corrects it, and goes back, by the
+// file and over the API: each payment names the version that routed it.
 func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	t.Parallel()
 	file, text := ownRouting(t)
@@ -218,7 +218,7 @@ func (w *harness) reachConfig(call func(operation, method, path, body string, he
 	back(`{"version":"none"}`, by("If-Match", "*")...)
 	back(to, by("If-Match", `"another"`)...)
 	back(to, by("If-Match", "*")...)
-	// As in a ConfigMap, which nobody but Kubernetes writes.
+	// As in a ConfigMap, which only Kubernetes writes.
 	data := filepath.Join(filepath.Dir(file), "..data")
 	require.NoError(w.t, os.Mkdir(data, 0o700))
 	require.NoError(w.t, os.Rename(file, filepath.Join(data, "routing.yaml")))

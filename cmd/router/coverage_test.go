@@ -21,8 +21,8 @@ import (
 // update is -update.
 var update = flag.Bool("update", false, "write docs/coverage.md")
 
-// Every endpoint that the documents name is an operation, and a golden vector shows its request; docs/coverage.md says
-// so, and is written from the same lists and manifests.
+// Every documented endpoint is an operation, and a golden vector shows its request; docs/coverage.md is written from
+// the same lists and manifests.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	known := manifests(t)
@@ -151,7 +151,7 @@ func coverageCells(manifest *abi.Manifest, operation *abi.Operation, source stri
 	}
 }
 
-// classOf is an operation's class, and the one that it has where a setting says so.
+// classOf is an operation's class, and its class under a setting.
 func classOf(operation *abi.Operation) string {
 	class := strings.TrimPrefix(operation.GetIdempotency().String(), "IDEMPOTENCY_")
 	if setting := operation.GetKeyedBySetting(); setting != "" {

@@ -159,7 +159,7 @@ func TestDocumentsCommandsAreThere(t *testing.T) {
 	require.Greater(t, found, 5, "the documents show commands")
 }
 
-// The README's first rule goes where it says, and the commands print what it shows.
+// The README's first rule routes as described, and the commands print what it shows.
 func TestReadmesRuleDoesWhatItSays(t *testing.T) {
 	t.Parallel()
 	readme := readPage(t, filepath.Join(root, "README.md"))

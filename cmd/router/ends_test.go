@@ -41,7 +41,7 @@ type end struct {
 	status  string
 	// received is what has been received, as "49.90 EUR".
 	received string
-	// failure is the canonical code, and alert a part of what a person is told.
+	// failure is the canonical code, and alert a part of the alert.
 	failure, alert string
 }
 

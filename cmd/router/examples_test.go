@@ -61,12 +61,12 @@ type example struct {
 	outcome         documented
 }
 
-// documented is what a vector says that its conversation comes to.
+// documented is the expected result of a vector.
 type documented struct {
 	Verdict string       `json:"verdict"`
 	Status  string       `json:"status"`
 	Amount  *money.Money `json:"amount"`
-	// Received and the failure's meaning are as the plugin and its manifest say.
+	// Received and the failure's meaning are those of the plugin and its manifest.
 	Received *money.Money `json:"received"`
 	Failure  *struct {
 		ProviderCode string `json:"provider_code"`
@@ -183,7 +183,7 @@ type scene struct {
 	// opening answers while the payment is made; nil once the documented answers are played.
 	opening func(r *http.Request, body string) (status int, answer string)
 	played  int
-	// said stands for the vector's texts in answers: the references that the router made.
+	// said replaces the vector's texts in answers: the references that the router made.
 	said map[string]string
 	// passed is how far the example's dates are moved, the same in every text.
 	passed time.Duration
@@ -255,7 +255,7 @@ func (s *scene) say(vectors, routers string) {
 
 var datePattern = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}`)
 
-// spoken is a documented text as it would be said now, of the router's own payment.
+// spoken is a documented text, adapted to the router's own payment.
 func (s *scene) spoken(text string) string {
 	for vectors, routers := range s.said {
 		text = strings.ReplaceAll(text, vectors, routers)
@@ -419,7 +419,7 @@ func (e *example) madeAs(class string) []string {
 	return append(lost, "unknown")
 }
 
-// contradicts tells an outcome about another amount than was asked for.
+// contradicts reports whether an outcome is about another amount.
 func (e *example) contradicts() bool {
 	p, amount := e.Call().GetPayment(), e.outcome.Amount
 	return e.outcome.Verdict == "accepted" && amount != nil &&
@@ -446,7 +446,7 @@ func (e *example) status(was string) string {
 	return e.outcome.Status
 }
 
-// proven tells a documented failure whose body shows that the provider wrote it.
+// proven reports whether a documented failure's body shows that the provider wrote it.
 func (e *example) proven() bool {
 	responses := e.Responses()
 	last := responses[len(responses)-1]
@@ -506,7 +506,7 @@ func (w *harness) driveNative(e *example, s *scene) {
 	}
 }
 
-// requireOutput holds the output to the documented one; what nobody is to see is left out of it.
+// requireOutput compares the output with the documented one, without secrets.
 func (w *harness) requireOutput(e *example, s *scene, output json.RawMessage) {
 	w.t.Helper()
 	if strings.Contains(string(output), schema.Masked) {
@@ -517,7 +517,7 @@ func (w *harness) requireOutput(e *example, s *scene, output json.RawMessage) {
 	require.JSONEq(w.t, s.spoken(string(e.outcome.Output)), string(output))
 }
 
-// driveQuery asks the account what the operation tells of.
+// driveQuery makes the account query of the operation.
 func (w *harness) driveQuery(e *example) {
 	w.t.Helper()
 	q := e.Call().GetQuery()

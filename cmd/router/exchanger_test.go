@@ -56,7 +56,7 @@ func TestAPartnersBalanceIsPaidOutWhole(t *testing.T) {
 	require.Equal(t, "30", w.available("exchanger", "USD"), "what was called off is there again")
 }
 
-// A payout whose answer is lost is sent once, and waits for a person: nothing tells it from another.
+// A payout whose answer is lost is sent once, and waits for a person: nothing distinguishes it from another.
 func TestAPartnersPayoutThatGoesWrong(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{environ: patient})

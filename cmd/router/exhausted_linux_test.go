@@ -20,8 +20,8 @@ import (
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
-// A router whose connections take all the files that its process may have says so, takes nothing, blames no provider,
-// and goes on afterwards.
+// A router whose connections take all the files of its process reports it, takes nothing, blames no provider, and goes
+// on afterwards.
 func TestARouterThatIsOutOfFiles(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)

@@ -25,7 +25,7 @@ type create struct {
 	// held: an unanswered create may have moved money, so it is never sent again. Otherwise what it made is left
 	// behind.
 	held bool
-	// found: a look-up can tell what became of it.
+	// found: a look-up can settle it.
 	found bool
 }
 
@@ -69,8 +69,8 @@ var rates = []trouble{
 	{"429 that names a time", `"kind":"status","status":429,"retry_after":"0"`, false, "refused"},
 }
 
-// Every provider's create, and everything that may go wrong with it once. What the table says of the operation's class
-// holds, and the provider's own books show that nothing was made that could be paid twice.
+// Every provider's create, with everything that may go wrong with it once. The table's row for the operation's class
+// holds, and the provider's ledger shows nothing that could be paid twice.
 func TestACreateThatGoesWrongOnce(t *testing.T) {
 	t.Parallel()
 	// A few faults for each router: a breaker opens on the share of them, too.
@@ -152,7 +152,7 @@ func oneIf(made bool) int {
 	return 0
 }
 
-// requireHeld: nobody else was asked, nothing was sent again, and a look-up settles it where there is one.
+// requireHeld: no other provider was used, nothing was sent again, and a look-up settles it if there is one.
 func (w *harness) requireHeld(p api.Payment, create create, trouble trouble, attempts []api.Attempt,
 	own []sandbox.Booking,
 ) {

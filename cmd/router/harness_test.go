@@ -30,7 +30,7 @@ type harness struct {
 	client            *http.Client
 	log               *transcript
 	data              string
-	// stop tells the router to stop, as a signal would; ended is what came of it.
+	// stop has the router stop, as a signal would; ended gets its result.
 	stop  context.CancelFunc
 	ended chan error
 }

@@ -85,7 +85,7 @@ func twoMerchants(t *testing.T) string {
 func bearer(key string) []string { return []string{"Authorization", "Bearer " + key} }
 
 // One merchant's odd amounts close no provider to another merchant, whether the provider refuses them, rounds them or
-// fails to say what it did.
+// does not report what it did.
 func TestOneMerchantsOddAmountsCloseNoProvider(t *testing.T) {
 	t.Parallel()
 	for name, provider := range map[string]struct {

@@ -360,7 +360,7 @@ func TestBadInput(t *testing.T) {
 	require.Empty(t, w.sandbox.Requests(""), "nobody was asked")
 }
 
-// Whatever is wrong with an order is told at once.
+// All mistakes of an order are reported at once.
 func TestEveryMistakeIsTold(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})

@@ -120,7 +120,7 @@ func (w *harness) rechargesWithCopies(many int) (copied string) {
 	return <-copies
 }
 
-// restore puts a copy in a journal's place, as the documents say.
+// restore puts a copy in a journal's place, as documented.
 func (w *harness) restore(copied, data string) {
 	w.t.Helper()
 	w.stop()
@@ -259,7 +259,7 @@ func TestARealJournalIsNoSandboxes(t *testing.T) {
 	require.ErrorContains(t, err, "without --sandbox")
 }
 
-// strangersWitness is a witness of another journal: whoever starts with it is held.
+// strangersWitness is a witness of another journal: a router that starts with it is held.
 func strangersWitness(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "witness")

@@ -89,8 +89,7 @@ func (w *harness) statementSum() (sum decimal.Decimal, entries int) {
 	}
 }
 
-// What is withdrawn is what the account has less, and the statement says so; and it is withdrawn once, however often it
-// is asked for.
+// A withdrawal lowers the balance and is in the statement; it happens once, however often it is requested.
 func TestAWithdrawalLowersTheBalanceOnce(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})

@@ -366,7 +366,7 @@ func mayMove(operation *abi.Operation) bool {
 	return class == abi.Idempotency_IDEMPOTENCY_NONE || class == abi.Idempotency_IDEMPOTENCY_KEYED
 }
 
-// accepts tells a recording of an operation that may move money, for a payment's create or by itself.
+// accepts reports whether a recording is of an operation that may move money, for a payment's create or by itself.
 func accepts(manifest *abi.Manifest, one recorded, what string) bool {
 	for _, flow := range manifest.GetFlows() {
 		for _, action := range flow.GetActions() {
@@ -384,8 +384,8 @@ func mayMoveBy(manifest *abi.Manifest, name string) bool {
 		func(o *abi.Operation) bool { return o.GetName() == name && mayMove(o) })
 }
 
-// strike performs a recorded call whose request that may move money is answered by a stranger, and tells how often that
-// was so.
+// strike performs a recorded call whose money-moving request gets an answer that the provider did not write, and
+// returns how often that happened.
 func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[string]bool) int {
 	b.t.Helper()
 	b.first.play(slices.Clone(one.responses), answer)
@@ -424,7 +424,7 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	return 1
 }
 
-// looksUp tells whether a payment of a kind can be found by our reference alone.
+// looksUp reports whether a payment of a kind can be found by our reference alone.
 func (b *bench) looksUp(kind payment.Kind) bool {
 	manifest := b.engine.Fleet().Accounts["first"].Plugin("").Manifest()
 	for _, flow := range manifest.GetFlows() {

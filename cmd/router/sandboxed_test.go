@@ -105,7 +105,7 @@ func TestASandboxedRouterReachesNoRealProvider(t *testing.T) {
 	fourth, _ := w.takes("paygram-fr", "EUR")
 	require.Contains(t, ledger(), `"account":"paygram-fr"`)
 
-	// They hear of their payments: the router does not ask here.
+	// They get callbacks: the router makes no look-ups here.
 	for _, row := range []struct {
 		provider string
 		p        api.Payment

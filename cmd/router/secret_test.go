@@ -157,7 +157,7 @@ func stringOf(header http.Header) string {
 	return text.String()
 }
 
-// heard is everything that a plugin was ever given.
+// heard is all input of a plugin.
 type heard struct {
 	attempt.Connector
 	mutex  sync.Mutex

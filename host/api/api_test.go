@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
-	"payrouter/host/payment/paymenttest"
+	"payrouter/host/payment"
 )
 
 func get(t *testing.T, handler http.Handler, path string) *httptest.ResponseRecorder {
@@ -31,10 +31,10 @@ func TestReadinessIsNotHealth(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, api.New(nil, api.Settings{}), "/readyz").Code)
 }
 
-// A fault of ours tells the caller nothing, and ends no more than its own request.
+// A bug reveals nothing to the caller, and ends only its own request.
 func TestAPanicIsAnInternalProblem(t *testing.T) {
 	t.Parallel()
-	var none *paymenttest.Stack
+	var none *payment.Engine
 	handler := api.New(none, api.Settings{})
 	broken := get(t, handler, "/v1/providers")
 	require.Equal(t, http.StatusInternalServerError, broken.Code)

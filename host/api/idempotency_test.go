@@ -130,7 +130,7 @@ type reply struct {
 	id, answer string
 }
 
-// keys says which answers an idempotency key may give: all of them as if the requests had come one by one.
+// keys models the answers that an idempotency key may give: as if the requests had come one by one.
 func keys() porcupine.Model {
 	model := porcupine.NondeterministicModel{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
@@ -207,7 +207,7 @@ func TestTheModelOfKeysToldWhatIsWrong(t *testing.T) {
 }
 
 // Clients race for keys, with two bodies for each, while the process dies again and again and the provider misbehaves.
-// Whatever they are told could have come of one request after the other; and no payment is sent twice.
+// Their answers could have come from requests one after the other; and no payment is sent twice.
 func TestKeysAreLinearizableAcrossCrashes(t *testing.T) {
 	t.Parallel()
 	var calls counter

@@ -20,8 +20,8 @@ import (
 	"payrouter/host/api"
 )
 
-// syncingVariable makes this test binary a router on a data directory, whose disk fails to sync when it is told to: it
-// holds the directory, a blank, and the provider's address.
+// syncingVariable makes this test binary a router on a data directory whose disk fails to sync on request: its value is
+// the directory, a blank, and the provider's address.
 const syncingVariable = "PAYROUTER_TEST_SYNCING"
 
 // TestServeForSyncing is no test of its own: it is the process that TestAFailedSync watches and fails the disk of.

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // till is a connector whose provider speaks JSON: {"id","status"} or {"error"}.
 type till struct {
-	// prepared is told when a request is about to be made; nil for nobody.
+	// prepared is called when a request is about to be made; nil calls nothing.
 	prepared func()
 }
 

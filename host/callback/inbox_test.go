@@ -79,12 +79,12 @@ func (r *reader) Receive(_ context.Context, c *abi.Callback) (*abi.Receipt, int6
 	return receipt, 0, nil
 }
 
-// engine stands for payments: it knows some by reference, and says what a test tells it to.
+// engine replaces the payments' engine: it knows some by reference, and answers as a test sets it.
 type engine struct {
 	mutex    sync.Mutex
 	payments map[string]string
 	err      error
-	// found is how every payment stands, for whoever looks.
+	// found is the state of every payment.
 	found   payment.Payment
 	words   []payment.Report
 	lookups []payment.Report
@@ -149,7 +149,7 @@ func (e *engine) counts() (words, lookups int) {
 	return len(e.words), len(e.lookups)
 }
 
-// store can be made to fail, and tells what it was given.
+// store can be made to fail, and records its calls.
 type store struct {
 	*sqlite.DB
 	mutex   sync.Mutex

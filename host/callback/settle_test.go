@@ -308,8 +308,7 @@ func TestAHintThatIsRepeatedIsFollowedAgain(t *testing.T) {
 	h.requireCounts(t, 0, 3)
 }
 
-// What was left behind for a payment is another object than the payment's own: a look-up of the one says nothing of the
-// other.
+// An abandoned object of a payment is not the payment's own: a look-up of one does not answer for the other.
 func TestALookUpCoversHintsAboutItsOwnObjectAlone(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, callback.Settings{})
@@ -330,8 +329,8 @@ func TestALookUpCoversHintsAboutItsOwnObjectAlone(t *testing.T) {
 		[]string{h.engine.lookups[0].ProviderReference, h.engine.lookups[1].ProviderReference})
 }
 
-// A provider calls when something has happened. Where the look-up finds that the payment has ended without money, that
-// may be an answer from a copy that lags behind, and nobody else asks about what has ended.
+// A provider sends a callback when something has happened. If the look-up finds that the payment has ended without
+// money, that may be an answer from a replica that lags behind, and reconciliation skips payments that have ended.
 func TestAHintAboutAPaymentThatEndedWithoutMoneyIsFollowedAgain(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// ErrUnknown: there is no such provider, payment, event or operation.
+// ErrUnknown means that there is no such provider, payment, event or operation.
 var ErrUnknown = errors.New("unknown")
 
-// ErrRefused: the payment cannot do this in its status.
+// ErrRefused means that the payment cannot do this in its status.
 var ErrRefused = errors.New("refused")
 
-// ErrInvalid: the control request makes no sense.
+// ErrInvalid means that the control request makes no sense.
 var ErrInvalid = errors.New("invalid")
 
 // payLate is the event of money that comes although the provider has closed the payment: what was received changes, and

@@ -143,7 +143,7 @@ type receiver struct {
 	visits []visit
 }
 
-// newReceiver answers as it is told for each visit; nil is 204.
+// newReceiver answers each visit with a function; nil is 204.
 func newReceiver(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, event string)) *receiver {
 	t.Helper()
 	r := &receiver{}

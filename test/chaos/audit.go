@@ -86,8 +86,8 @@ type Ledgers struct {
 	SiteOf func(account string) string
 }
 
-// sideEffects are the bookings that may move money, or notify the payer, as soon as they are made, with the statuses in which
-// they ended without effect. The others can only be paid by a payer who got the link from the router.
+// sideEffects are the bookings that may move money, or notify the payer, as soon as they are made, with the statuses in
+// which they ended without effect. The others can only be paid by a payer who got the link from the router.
 //
 //nolint:gochecknoglobals // a table
 var sideEffects = map[string][]string{
@@ -98,8 +98,8 @@ var sideEffects = map[string][]string{
 
 // stands reports whether a booking with side effects has not ended without effect.
 func stands(b sandbox.Booking) bool {
-	over, isGrave := sideEffects[b.Provider+" "+b.Operation]
-	return isGrave && !slices.Contains(over, b.Status)
+	over, known := sideEffects[b.Provider+" "+b.Operation]
+	return known && !slices.Contains(over, b.Status)
 }
 
 // closedWords are providers' statuses for objects that ended without money. They stay if money came nevertheless.
@@ -262,7 +262,7 @@ func (a *audit) entry(p *account) {
 	a.truth(p)
 }
 
-// charges counts what takes, took or can take money for a payment: whatever moved money, whatever sideEffects stands, and
+// charges counts what takes, took or can take money for a payment: what moved money, what has side effects, and
 // whatever a payer was offered.
 func (a *audit) charges(p *account) {
 	charges := slices.Clone(p.offers)

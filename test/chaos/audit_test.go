@@ -76,7 +76,7 @@ func TestEveryBrokenPromiseIsFound(t *testing.T) {
 			l.Journal[0].Tries = append(l.Journal[0].Tries, l.Journal[0].Tries[0])
 			l.Journal[0].Tries[1].Event = "unanswered"
 		}, []string{Double}},
-		"a sideEffects booking that stands beside what the payer was offered": {ledgers, func(l *Ledgers) {
+		"a booking with side effects beside what the payer was offered": {ledgers, func(l *Ledgers) {
 			l.Bookings = append(l.Bookings,
 				sandbox.Booking{
 					Provider: "exchanger", Operation: "create_bid", Reference: "bid",

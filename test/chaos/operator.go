@@ -58,8 +58,8 @@ func (r *run) asked(p *account) (status, reference string, known bool) {
 		return "failed", "", true
 	}
 	b := p.bookings[0]
-	_, isGrave := sideEffects[b.Provider+" "+b.Operation]
-	if !isGrave || b.Provider != siteOf(p.Provider) || r.payers.drivenAt(b.Provider, b.ProviderReference).IsZero() {
+	_, hasEffects := sideEffects[b.Provider+" "+b.Operation]
+	if !hasEffects || b.Provider != siteOf(p.Provider) || r.payers.drivenAt(b.Provider, b.ProviderReference).IsZero() {
 		return "", "", false
 	}
 	return outcomeOf(b), b.ProviderReference, true

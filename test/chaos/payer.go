@@ -141,7 +141,7 @@ func (p *payers) plan(site, reference, call string) {
 	}
 }
 
-// work lets things happen until ctx ends. What is sideEffects happens whether or not the router knows of it.
+// work lets things happen until ctx ends. What has side effects happens whether or not the router knows of it.
 func (p *payers) work(ctx context.Context) {
 	for i := 0; pause(ctx, 100*time.Millisecond); i++ {
 		if i%5 == 0 {
@@ -156,7 +156,7 @@ func (p *payers) observe() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	for _, b := range bookings {
-		if _, isGrave := sideEffects[b.Provider+" "+b.Operation]; isGrave {
+		if _, hasEffects := sideEffects[b.Provider+" "+b.Operation]; hasEffects {
 			p.plan(b.Provider, b.ProviderReference, b.Operation)
 		}
 	}

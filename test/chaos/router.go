@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/atomicfile"
 	"payrouter/test/process"
 )
 
@@ -68,12 +69,7 @@ func (r *router) clockFile() string { return filepath.Join(r.settings.Dir, "cloc
 // setClock has the router's wall clock be wrong by so much, from now on. The file is replaced whole: the router reads
 // it at any moment.
 func (r *router) setClock(by time.Duration) error {
-	next := r.clockFile() + ".next"
-	err := os.WriteFile(next, []byte(by.String()), 0o600)
-	if err == nil {
-		err = os.Rename(next, r.clockFile())
-	}
-	if err != nil {
+	if err := atomicfile.Write(r.clockFile(), []byte(by.String()), 0o600); err != nil {
 		return fmt.Errorf("set the router's clock: %w", err)
 	}
 	return nil

@@ -216,8 +216,8 @@ const (
 	diskFull     = "disk full"
 )
 
-// disk is what the router's journal lies on. Its faults are SQLite's own: a commit that is turned into a rollback, and
-// a file that may not grow. Both hold for the connection that writes, when nobody uses it.
+// disk is the disk of the router's journal. Its faults are SQLite's own: a commit that is turned into a rollback, and a
+// file that may not grow. Both apply to the connection that writes, while it is not in use.
 type disk struct {
 	w      *world
 	broken string

@@ -54,7 +54,7 @@ type wire struct {
 	failure  error
 	closed   bool
 	deadline time.Time
-	// fresh says that there is something to read, or never will be.
+	// fresh: there is something to read, or never will be.
 	fresh chan struct{}
 }
 
@@ -158,7 +158,7 @@ func (c *wire) fail(err error) {
 	c.wake()
 }
 
-// deliver hands bytes to the router, and tells whether anybody is there to take them.
+// deliver hands bytes to the router, and reports whether it still reads.
 func (c *wire) deliver(raw []byte) bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -452,7 +452,7 @@ func struck(providers *sandbox.Server) (sum int) {
 	return sum
 }
 
-// spoil does to an answer what its fault says.
+// spoil applies a fault to an answer.
 func (n *network) spoil(x *exchange, raw []byte) {
 	w := n.w
 	switch x.fault {

@@ -20,14 +20,13 @@ import (
 	"payrouter/test/chaos"
 )
 
-// people are the merchants' clients, the payers, and whoever else means well or ill. All of it is the scheduler's
-// goroutine's.
+// people are the merchants' clients, the payers, and attackers. All of it belongs to the scheduler's goroutine.
 type people struct {
 	w      *world
 	orders []*order
 	// planned are the bookings whose payers know already what they will do, by site and reference.
 	planned map[string]bool
-	// ended are the bookings that somebody other than the router has brought to an end without money.
+	// ended are the bookings that were ended without money, and not by the router.
 	ended map[string]bool
 	// driven are those whose last event has come.
 	driven     map[string]bool
@@ -35,7 +34,7 @@ type people struct {
 	requests   int
 }
 
-// order is one thing that a client wants, with all that it was told of it.
+// order is one order of a client, with all answers about it.
 type order struct {
 	reference, key, body string
 	view                 chaos.ClientView
@@ -43,7 +42,7 @@ type order struct {
 	id string
 	// first is the answer that was no repetition.
 	first []byte
-	// answered: an answer has told of the payment.
+	// answered: an answer has shown the payment.
 	answered bool
 	// busy counts requests without an answer.
 	busy int
@@ -158,7 +157,7 @@ type answer struct {
 	body     []byte
 }
 
-// request sends one to the router. then is told of the answer, unless the client has hung up.
+// request sends one to the router. then gets the answer, unless the client has hung up.
 func (p *people) request(o *order, method, path, body string, timeout time.Duration, then func(answer)) {
 	w := p.w
 	l := w.life
@@ -214,7 +213,7 @@ func (p *people) request(o *order, method, path, body string, timeout time.Durat
 	}
 }
 
-// create sends an order, until an answer tells of the payment.
+// create sends an order until an answer shows the payment.
 func (p *people) create(o *order) {
 	w := p.w
 	switch {
@@ -387,9 +386,9 @@ var callOf = map[string]string{
 // habits are what happens to a booking by its call, in hundredths; what is left over is forgotten until the end. over
 // is what happens then.
 var habits = map[string]struct {
-	sideEffects bool
-	over        string
-	events      []habit
+	hasSideEffects bool
+	over           string
+	events         []habit
 }{
 	sandbox.PayGram + " IssueInvoice": {false, "cancel", []habit{{"pay", 50}, {"cancel", 15}, {"decline", 10}}},
 	sandbox.Cryptogram + " create":    {false, "expire", []habit{{"pay", 50}, {"expire", 20}, {"cancel", 15}}},
@@ -405,10 +404,10 @@ type habit struct {
 	share int
 }
 
-// booked has what is sideEffects move on without the router.
+// booked has what has side effects move on without the router.
 func (p *people) booked() {
 	for _, b := range p.w.providers.Ledger("") {
-		if habits[b.Provider+" "+b.Operation].sideEffects {
+		if habits[b.Provider+" "+b.Operation].hasSideEffects {
 			p.decide(b.Provider, b.ProviderReference, b.Operation)
 		}
 	}
@@ -477,7 +476,7 @@ func (p *people) drive(site, reference, event string) bool {
 	return true
 }
 
-// finish brings every booking to an end that nobody has brought to one.
+// finish ends every booking that is still open.
 func (p *people) finish() {
 	for _, b := range p.w.providers.Ledger("") {
 		if over := habits[b.Provider+" "+b.Operation].over; over != "" &&
@@ -499,7 +498,7 @@ type delivery struct {
 	tries       int
 }
 
-// RoundTrip takes a provider's callback over: the provider is told that all is well, and the network does the rest.
+// RoundTrip accepts a provider's callback: the provider gets a success, and the network does the rest.
 func (p *people) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := []byte{}
 	if r.Body != nil {
@@ -597,8 +596,7 @@ func (p *people) redeliver(d *delivery) {
 		func() { p.deliver(d) })
 }
 
-// forge sends a callback that no provider has sent: to an address that somebody has come to know, with a word that is
-// not true.
+// forge sends a callback that no provider has sent: to a leaked address, with a false report.
 func (p *people) forge() {
 	w := p.w
 	ledger := w.providers.Ledger("")

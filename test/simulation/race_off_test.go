@@ -2,5 +2,5 @@
 
 package simulation
 
-// underRace: compiling a plugin under the race detector takes minutes, so somebody else does it.
+// underRace: compiling a plugin under the race detector takes minutes, so another process does it.
 const underRace = false

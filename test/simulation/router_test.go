@@ -170,7 +170,7 @@ func (w *world) start(k *kit, dir string) error {
 		Addresses: addresses(), Accounts: l.receivers,
 
 		Now: w.clock.Now, Random: w.random(fmt.Sprint("callbacks ", l.number)),
-		// Two callbacks about one payment, acted on at once, could not be told apart.
+		// Two concurrent callbacks about one payment could not be distinguished.
 		AtOnce: 1,
 	})
 	l.handler = api.New(l.engine.Engine, api.Settings{

@@ -223,13 +223,13 @@ func (w *world) heal(k *kit) {
 	w.plan(time.Second, "people and providers finish", w.finish)
 }
 
-// finish is done again while something comes up that nobody has brought to an end.
+// finish is repeated while new open bookings come up.
 func (w *world) finish() {
 	w.people.finish()
 	w.plan(time.Minute, "people and providers finish", w.finish)
 }
 
-// quiet tells that nobody waits for anything but the router's own chores.
+// quiet reports whether nothing is waited for but the router's own timers.
 func (w *world) quiet() bool {
 	return !slices.ContainsFunc(w.agenda, func(e *event) bool {
 		return e.life != nil || (!strings.HasPrefix(e.name, "router ") && e.name != "people and providers finish")

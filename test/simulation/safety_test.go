@@ -20,9 +20,8 @@ import (
 	"payrouter/test/chaos"
 )
 
-// ledger is what the journal has acknowledged, beside what has left, what has arrived, and what the providers have
-// done. It is where the promises are held against each other. Its mutex guards all of it: the router's goroutines tell
-// it what they write.
+// ledger is what the journal has acknowledged, with what has left, what has arrived, and what the providers have done.
+// It checks the promises. Its mutex guards all of it: the router's goroutines record their writes.
 type ledger struct {
 	w *world
 
@@ -43,7 +42,7 @@ type ledger struct {
 	turned []payment.Payment
 	// changed: there is something to check.
 	changed bool
-	// news counts what was told to the ledger. What was found out at a count holds while it stands.
+	// news counts what was recorded. A result of a check holds while the count is the same.
 	news, foundAt, dueAt int
 	found                bool
 	callbacksDue         time.Time
@@ -156,8 +155,8 @@ func (l *ledger) callback(c callback.Callback) {
 	l.news++
 }
 
-// pendingCallbacks tells when the next callback is due that the router has to act on, by its clock. The journal is
-// asked past the scheduler.
+// pendingCallbacks returns when the next callback is due that the router has to act on, by its clock. It reads the
+// journal past the scheduler.
 func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 	if l.w.life == nil {
 		return time.Time{}, false
@@ -250,7 +249,7 @@ func (l *ledger) observe() {
 // overStatuses are the providers' words for what has ended without money.
 var overStatuses = []string{"DECLINED", "CANCELLED", "CANCELED", "cancel", "delete", "Fail"}
 
-// awaited tells a booking whose payment does not know of it yet.
+// awaited reports whether a booking's payment does not have it yet.
 func (l *ledger) awaited(about string) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -262,19 +261,19 @@ func (l *ledger) awaited(about string) bool {
 	return true
 }
 
-// heard holds what a client was told against the journal.
+// heard compares an answer to a client with the journal.
 func (l *ledger) heard(o *order, s shown) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	if _, known := l.payments[s.ID]; !known {
-		l.w.violated("lost payment: %s was told of %s, which the journal does not know", o.reference, s.ID)
+		l.w.violated("lost payment: %s got %s, which the journal does not have", o.reference, s.ID)
 		return
 	}
 	if l.keys[o.key] != s.ID {
-		l.w.violated("lie: %s was told of %s, and its payment is %s", o.reference, s.ID, l.keys[o.key])
+		l.w.violated("lie: %s got %s, and its payment is %s", o.reference, s.ID, l.keys[o.key])
 	}
 	if was := l.states[s.ID][s.Version]; string(was) != s.Status {
-		l.w.violated("lie: %s was told that %s is %s at version %d, and it was %s", o.reference, s.ID, s.Status,
+		l.w.violated("lie: %s got %s as %s at version %d, and it was %s", o.reference, s.ID, s.Status,
 			s.Version, was)
 	}
 }
@@ -296,14 +295,14 @@ func (l *ledger) due() (next time.Time, any bool) {
 	return next, any
 }
 
-// planned tells that something is due at another time than was written.
+// planned records that something is due at another time than was written.
 func (l *ledger) planned() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.news++
 }
 
-// unfinished tells that there may be something to recover.
+// unfinished reports whether there may be something to recover.
 func (l *ledger) unfinished() bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -320,7 +319,7 @@ func (l *ledger) unfinished() bool {
 	return false
 }
 
-// underway tells that something of a plugin's is on its way.
+// underway reports whether a plugin's call is in flight.
 func (l *ledger) underway(plugin string) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -356,7 +355,7 @@ func (w *world) safety() {
 	}
 }
 
-// ended looks whether a payment had reason to end as it did: a provider must have said so before.
+// ended checks that a payment had reason to end: a provider must have reported it before.
 func (l *ledger) ended(p payment.Payment) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -378,7 +377,7 @@ func (l *ledger) ended(p payment.Payment) {
 	}
 	for _, b := range l.bookingsOf(p) {
 		key := b.Provider + " " + b.ProviderReference
-		if habits[b.Provider+" "+b.Operation].sideEffects && !l.over[key] {
+		if habits[b.Provider+" "+b.Operation].hasSideEffects && !l.over[key] {
 			l.w.violated("lie: %s is %s, and %s stands as %s", p.ID, p.Status, key, b.Status)
 		}
 	}
@@ -392,7 +391,7 @@ func (l *ledger) ended(p payment.Payment) {
 	}
 }
 
-// onItsWay tells a request that may still reach its provider.
+// onItsWay reports whether a request may still reach its provider.
 func (l *ledger) onItsWay(attempt string) bool {
 	return slices.ContainsFunc(l.w.agenda, func(e *event) bool {
 		return strings.HasPrefix(e.name, "request to ") && strings.Contains(e.name, attempt)
@@ -451,7 +450,7 @@ func orderOf(b sandbox.Booking) string {
 	return order
 }
 
-// settled tells that nothing is left that somebody could still be told.
+// settled reports whether nothing is left to report.
 func (l *ledger) settled() bool {
 	if _, pending := l.pendingCallbacks(); pending {
 		return false
@@ -470,7 +469,7 @@ func (l *ledger) settled() bool {
 	return l.found
 }
 
-// compare holds a journal that a router has just opened against what its predecessors were told is written.
+// compare compares a journal that a router has just opened with what was acknowledged before.
 func (l *ledger) compare(db *dbs.DB) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

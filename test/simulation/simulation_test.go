@@ -111,7 +111,7 @@ func kinds() []string {
 	return all
 }
 
-// leftOut tells a fault that is not to strike.
+// leftOut reports whether a fault is left out.
 func leftOut(fault string) bool {
 	return *without != "" &&
 		slices.ContainsFunc(strings.Split(*without, ","),
@@ -167,7 +167,7 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 	}
 }
 
-// tail keeps a trace that nobody asked for from filling the screen.
+// tail shortens a trace that was not requested.
 func tail(trace string) string {
 	if *showTrace {
 		return trace

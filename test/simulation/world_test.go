@@ -48,7 +48,7 @@ type world struct {
 	lives     int
 	dir       string
 	providers *sandbox.Server
-	// void are providers that know nothing of anybody.
+	// void are providers that know nothing.
 	void       *sandbox.Server
 	people     *people
 	disk       disk
@@ -59,7 +59,7 @@ type world struct {
 
 // event is something that happens when the scheduler lets it.
 type event struct {
-	// name tells it from everything else that comes up in the same step; the same in every replay.
+	// name distinguishes it from everything else that comes up in the same step; the same in every replay.
 	name string
 	// at is when it may happen at the earliest, by the bubble's clock. The zero time is at once.
 	at time.Time
@@ -105,7 +105,7 @@ func (w *world) note(format string, args ...any) {
 	w.notes = append(w.notes, fmt.Sprintf(format, args...))
 }
 
-// violated tells of a broken promise, from any goroutine.
+// violated records a broken promise, from any goroutine.
 func (w *world) violated(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.note("VIOLATION %s", text)
@@ -141,7 +141,7 @@ func (w *world) between(least, most time.Duration) time.Duration {
 // chance is true so often in a hundred, and never once calm has returned.
 func (w *world) chance(percent int) bool { return w.dice.IntN(100) < percent && !w.faultsOver }
 
-// look waits until nobody can go on without the scheduler, takes up what has arrived, and checks what has changed.
+// look waits until no one can go on without the scheduler, takes up what has arrived, and checks what has changed.
 func (w *world) look() {
 	synctest.Wait()
 	w.mutex.Lock()
@@ -162,8 +162,7 @@ func (w *world) look() {
 	w.safety()
 }
 
-// step lets one event happen. Where none may yet, it lets time pass until one may, somebody comes up with a new one, or
-// a time has come.
+// step lets one event happen. If none may yet, it lets time pass until one may, a new one comes up, or a time has come.
 func (w *world) step(until time.Time) {
 	w.look()
 	now := time.Now()
@@ -223,6 +222,5 @@ func (r *lockedReader) Read(b []byte) (int, error) {
 	return r.source.Read(b)
 }
 
-// untilShows is when the bubble's clock will stand where the router's wall clock shows a time, if nobody sets it
-// before.
+// untilShows is the time of the bubble's clock at which the router's wall clock shows a time, if it is not set before.
 func (w *world) untilShows(t time.Time) time.Time { return t.Add(-w.clock.Ahead()) }

@@ -108,7 +108,7 @@ func TestWhatIsLeftOpenIsAViolation(t *testing.T) {
 	}
 }
 
-// The journal grows from one part to the next: the storm is held against what came before it and after it.
+// The journal grows from one phase to the next: the storm is compared with the phases before and after it.
 func TestTheStormIsHeldAgainstBothCalms(t *testing.T) {
 	t.Parallel()
 	of := func(name string, took time.Duration) *load {

@@ -82,7 +82,7 @@ func TestAPaymentWentWhereItsEditionOfTheRulesSays(t *testing.T) {
 			p := right(next)
 			p.Decision.ConfigVersion = first
 			return p
-		}(), 1, 2, "decided on"},
+		}(), 1, 2, "its decision is"},
 	} {
 		got := r.routedWrong(one, test.p, rulesets, second(test.began), second(test.ended))
 		if test.want == "" {

@@ -21,8 +21,7 @@ import (
 // victimDir names the variable that makes this test binary a process to be killed, and gives it a data directory.
 const victimDir = "PAYROUTER_TEST_VICTIM"
 
-// victim writes payments, several at a time and without end, and says of each on a line of its own that it was
-// acknowledged.
+// victim writes payments, several at a time and without end, and prints a line for each that is acknowledged.
 func victim(dir string) int {
 	ctx := context.Background()
 	db, err := Open(ctx, dir, func(c *choices) { c.witnessEvery = time.Nanosecond })
@@ -51,7 +50,7 @@ func victim(dir string) int {
 		})
 	}
 	all.Wait()
-	return 1 // somebody was to kill it
+	return 1 // it was to be killed
 }
 
 func processing(p payment.Payment) payment.Payment {
@@ -81,7 +80,7 @@ func TestKilledProcessLosesNothingItAcknowledged(t *testing.T) {
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			break // what follows the last line's end was not said
+			break // what follows the last line's end was not printed
 		}
 		what, number, _ := strings.Cut(strings.TrimSpace(line), " ")
 		var n int
@@ -105,7 +104,7 @@ func TestKilledProcessLosesNothingItAcknowledged(t *testing.T) {
 	require.GreaterOrEqual(t, len(unfinished), len(created))
 }
 
-// requireAtLeast finds what was acknowledged, or the change after it, which may have been written and not yet said.
+// requireAtLeast finds what was acknowledged, or the change after it, which may have been written and not yet printed.
 func requireAtLeast(t *testing.T, db *DB, n int, saved bool) {
 	t.Helper()
 	p, key := sample(n)
@@ -143,7 +142,7 @@ func TestKilledProcessIsNeverHeld(t *testing.T) {
 			require.True(t, lines.Scan(), said.String())
 		}
 		require.NoError(t, command.Process.Kill())
-		_, err = io.Copy(io.Discard, output) // what it still said is read, so that it can end
+		_, err = io.Copy(io.Discard, output) // the rest of its output is read, so that it can end
 		require.NoError(t, err)
 		require.Error(t, command.Wait())
 		seen, err := readTestimony(Witness(dir))

@@ -73,8 +73,8 @@ func openNew(tb testing.TB) *DB {
 	return db
 }
 
-// copyFiles copies what a crash leaves of a journal that nobody writes to just now: the database and its log, and not
-// what was in shared memory.
+// copyFiles copies what a crash leaves of a journal without writes: the database and its log, and not the shared
+// memory.
 func copyFiles(tb testing.TB, dir string) string {
 	tb.Helper()
 	to := tb.TempDir()

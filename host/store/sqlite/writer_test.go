@@ -74,7 +74,7 @@ func TestBatchIsBounded(t *testing.T) {
 func TestCallerMayLeaveTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &writer{queue: make(chan *write), stop: make(chan struct{})} // nobody takes from the queue
+		w := &writer{queue: make(chan *write), stop: make(chan struct{})} // the queue has no reader
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan error, 1)
 		go func() { gone <- w.do(ctx, probe) }()
