@@ -9,6 +9,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
+	"payrouter/host/identity"
 	"payrouter/host/money"
 	"payrouter/host/payment"
 )
@@ -72,7 +73,7 @@ func (r *Reader) quote(ctx context.Context, at attempt.Plan, o payment.Order) (Q
 		Call: &abi.Call{
 			Operation: at.Operation.GetName(), Payment: o.Contract("", at.Connector.Manifest().GetName()),
 			Settings: at.Account.Settings, NowMs: now.UnixMilli(),
-			Seed: attempt.Seed(strconv.FormatInt(now.UnixNano(), 10), at.Account.Name, at.Operation.GetName()),
+			Seed: identity.Seed(strconv.FormatInt(now.UnixNano(), 10), at.Account.Name, at.Operation.GetName()),
 		},
 		Matches: o.Contradiction,
 	}

@@ -7,6 +7,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
+	"payrouter/host/identity"
 )
 
 // Fleets hold the accounts that are active.
@@ -92,7 +93,7 @@ func (r *Reader) call(q Operation, at attempt.Plan) *abi.Call {
 	return &abi.Call{
 		Operation: name, Input: q.input(), Query: q.Query, Cursor: q.Cursor, Settings: at.Account.Settings,
 		NowMs:     now.UnixMilli(),
-		Reference: attempt.Reference(at.Operation.GetReference(), about, at.Account.Name, name),
-		Seed:      attempt.Seed(about, at.Account.Name, name),
+		Reference: identity.Reference(at.Operation.GetReference(), about, at.Account.Name, name),
+		Seed:      identity.Seed(about, at.Account.Name, name),
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
+	"payrouter/host/store"
 
-	"payrouter/host/payment"
+	"github.com/danielgtaylor/huma/v2"
 )
 
 const journalPath = "/v1/journal"
@@ -18,7 +18,7 @@ type Journal interface {
 	// Hold is nil, or why no request may leave that may move money.
 	Hold() error
 	// Standing is the standing of the journal.
-	Standing(ctx context.Context) (payment.Standing, error)
+	Standing(ctx context.Context) (store.Standing, error)
 	// Release ends a hold at an operator's word; payment.ErrNotHeld where there is none.
 	Release(ctx context.Context, operator, reason string) error
 }
@@ -28,7 +28,7 @@ type JournalStanding struct {
 	Identity      string          `json:"identity" doc:"The same for all copies of a journal"`
 	Mode          string          `json:"mode,omitempty" enum:"sandbox,real"`
 	Commits       int64           `json:"commits" doc:"Transactions that changed anything"`
-	Held          *payment.Hold   `json:"held,omitempty" doc:"Why no money-moving request is sent; omitted if not held"`
+	Held          *store.Hold     `json:"held,omitempty" doc:"Why no money-moving request is sent; omitted if not held"`
 	DoubtedBefore *time.Time      `json:"doubted_before,omitempty" doc:"Older records may lack requests that were sent"`
 	RunSeconds    int64           `json:"run_seconds" doc:"The journal clock: how long the journal was in use"`
 	ClockJump     *ClockJump      `json:"clock_jump,omitempty" doc:"The last jump of the wall clock since the start"`
@@ -106,7 +106,7 @@ func (a *api) releaseJournal(ctx context.Context, in *releaseInput) (*journalOut
 	return a.journal(ctx, nil)
 }
 
-func standingOf(s payment.Standing) JournalStanding {
+func standingOf(s store.Standing) JournalStanding {
 	shown := JournalStanding{
 		Identity: s.Identity, Mode: s.Mode, Commits: s.Commits, Held: s.Hold,
 		DoubtedBefore: optionalTime(s.DoubtedBefore),

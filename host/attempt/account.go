@@ -50,7 +50,7 @@ type Account struct {
 // for the default.
 func (a *Account) Plan(id string, kind abi.Kind, role abi.Role, name string) (Plan, bool) {
 	connector := a.Plugin(id)
-	action := ActionFor(FlowOf(connector.Manifest(), kind), role, name)
-	operation := OperationOf(connector.Manifest(), action.GetOperation())
+	action := abi.ActionFor(abi.FlowOf(connector.Manifest(), kind), role, name)
+	operation := abi.OperationOf(connector.Manifest(), action.GetOperation())
 	return Plan{Account: a, Connector: connector, Role: role, Operation: operation}, operation != nil
 }

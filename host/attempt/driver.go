@@ -10,6 +10,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/identity"
 )
 
 // Settings of a Driver. Zero fields take the defaults that they name.
@@ -91,7 +92,7 @@ type Driver struct {
 	Base context.Context //nolint:containedctx // goroutines outlive the calls that start them
 
 	stop   context.CancelFunc
-	ids    *ids
+	ids    *identity.Source
 	locks  locks
 	claims claims
 	fuels  fuels
@@ -108,7 +109,7 @@ func NewDriver(journal ClaimLog, settings Settings) *Driver {
 	settings = settings.withDefaults()
 	base, stop := context.WithCancel(context.Background())
 	return &Driver{
-		Settings: settings, Log: settings.Logger, Base: base, stop: stop, ids: newIDs(settings.Random),
+		Settings: settings, Log: settings.Logger, Base: base, stop: stop, ids: identity.New(settings.Random),
 		claims: claims{journal: journal}, flights: map[OwnerID]*Flight{}, owners: map[OwnerKind]Owners{},
 	}
 }
@@ -117,7 +118,7 @@ func NewDriver(journal ClaimLog, settings Settings) *Driver {
 func (d *Driver) Now() time.Time { return d.Settings.Now().UTC() }
 
 // NewID is a prefix and a ULID in lower case: ids sort by time.
-func (d *Driver) NewID(prefix string) (string, error) { return d.ids.make(prefix, d.Now()) }
+func (d *Driver) NewID(prefix string) (string, error) { return d.ids.Make(prefix, d.Now()) }
 
 // Enter registers work that a shutdown waits for; Leave ends it. The error is ErrShuttingDown.
 func (d *Driver) Enter() error {

@@ -3,6 +3,8 @@ package attempt
 import (
 	"fmt"
 	"sync"
+
+	abi "payrouter/abi/v1"
 )
 
 // Fleet is the accounts that are active together. It is immutable: a new configuration, and a new generation of a
@@ -81,7 +83,7 @@ func (f *Fleet) Native(provider, id, operation string) (Plan, error) {
 		return Plan{}, fmt.Errorf("provider %q is not configured: %w", provider, ErrNoOperation)
 	}
 	connector := account.Plugin(id)
-	found := OperationOf(connector.Manifest(), operation)
+	found := abi.OperationOf(connector.Manifest(), operation)
 	if found == nil {
 		return Plan{}, fmt.Errorf("%s has no operation %q: %w", provider, operation, ErrNoOperation)
 	}

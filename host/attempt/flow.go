@@ -11,6 +11,7 @@ import (
 
 	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
+	"payrouter/host/attempt/recorded"
 	"payrouter/host/egress"
 )
 
@@ -219,7 +220,7 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 	}
 	// Where not even the first try is granted, nothing was sent.
 	last = result{event: Unable, fuel: fuel, failure: Unavailable("no try was made")}
-	recorded := RecordRequest(request)
+	recorded := recorded.Request(request)
 	for try := range f.Plan.Account.Egress.Tries(ctx, egress.Exchange{
 		Request:    request,
 		Lane:       f.lane(idempotency),

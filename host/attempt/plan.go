@@ -34,17 +34,6 @@ type Plan struct {
 	Operation *abi.Operation
 }
 
-// ActionFor is a flow's action for a role; name chooses one where there are several, and is empty for the default. It
-// is nil where there is none.
-func ActionFor(flow *abi.Flow, role abi.Role, name string) *abi.Action {
-	for _, action := range flow.GetActions() {
-		if action.GetRole() == role && (name == "" || action.GetOperation() == name) {
-			return action
-		}
-	}
-	return nil
-}
-
 // Idempotency is the class of a request that performs the named operation; empty means the plan's own. An operation that the
 // manifest does not have may do anything.
 func (p Plan) Idempotency(name string) abi.Idempotency {
@@ -65,25 +54,5 @@ func (p Plan) Named(name string) *abi.Operation {
 	if name == "" || name == p.Operation.GetName() {
 		return p.Operation
 	}
-	return OperationOf(p.Connector.Manifest(), name)
-}
-
-// FlowOf is the flow of a manifest for a kind of payment; nil where there is none.
-func FlowOf(manifest *abi.Manifest, kind abi.Kind) *abi.Flow {
-	for _, flow := range manifest.GetFlows() {
-		if flow.GetKind() == kind {
-			return flow
-		}
-	}
-	return nil
-}
-
-// OperationOf is an operation of a manifest by its name; nil where there is none.
-func OperationOf(manifest *abi.Manifest, name string) *abi.Operation {
-	for _, operation := range manifest.GetOperations() {
-		if operation.GetName() == name {
-			return operation
-		}
-	}
-	return nil
+	return abi.OperationOf(p.Connector.Manifest(), name)
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/identity"
 )
 
 func TestEveryFailureCodeHasAClass(t *testing.T) {
@@ -82,15 +83,15 @@ func TestAReferenceIsStableAndHasItsForm(t *testing.T) {
 		}).Draw(t, "alphabet")
 		form := &abi.ReferenceForm{Alphabet: alphabet, Length: rapid.Uint32Range(1, 64).Draw(t, "length")}
 		id := rapid.String().Draw(t, "payment")
-		made := Reference(form, id, "paygrt", "Recharge")
-		require.Equal(t, made, Reference(form, id, "paygrt", "Recharge"))
+		made := identity.Reference(form, id, "paygrt", "Recharge")
+		require.Equal(t, made, identity.Reference(form, id, "paygrt", "Recharge"))
 		require.Len(t, made, int(form.GetLength()))
 		require.Empty(t, strings.Trim(made, alphabet))
 		require.False(t, strings.HasPrefix(made, "0"))
 		if len(alphabet) > 8 && form.GetLength() > 16 {
-			require.NotEqual(t, made, Reference(form, id, "other", "Recharge"))
-			require.NotEqual(t, made, Reference(form, id, "paygrt", "Other"))
+			require.NotEqual(t, made, identity.Reference(form, id, "other", "Recharge"))
+			require.NotEqual(t, made, identity.Reference(form, id, "paygrt", "Other"))
 		}
 	})
-	require.Empty(t, Reference(nil, "pay_1", "a", "b"))
+	require.Empty(t, identity.Reference(nil, "pay_1", "a", "b"))
 }

@@ -12,6 +12,8 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
+	"payrouter/host/attempt/recorded"
+	"payrouter/host/identity"
 	"payrouter/host/schema"
 )
 
@@ -174,8 +176,8 @@ func (h *heldRun) call() *abi.Call {
 	return &abi.Call{
 		Operation: name, Input: h.run.Input, Settings: at.Account.Settings, Cursor: h.run.From,
 		NowMs:     h.service.driver.Now().UnixMilli(),
-		Reference: attempt.Reference(at.Operation.GetReference(), h.run.ID, at.Account.Name, name),
-		Seed:      attempt.Seed(h.run.ID, at.Account.Name, name),
+		Reference: identity.Reference(at.Operation.GetReference(), h.run.ID, at.Account.Name, name),
+		Seed:      identity.Seed(h.run.ID, at.Account.Name, name),
 	}
 }
 
@@ -266,12 +268,12 @@ func (h *heldRun) Recorded(response *abi.HttpResponse, outcome *abi.Outcome) jso
 			shown.Body = bytes.ReplaceAll(shown.Body, []byte(hidden), []byte(schema.Masked))
 		}
 	}
-	return attempt.RecordResponse(shown)
+	return recorded.Response(shown)
 }
 
 func (h *heldRun) Write(ctx context.Context, attempts []attempt.Attempt) error {
 	for _, a := range attempts {
-		h.carried = h.carried || a.Open() && attempt.Carries(a.Request, a.Reference)
+		h.carried = h.carried || a.Open() && recorded.Carries(a.Request, a.Reference)
 	}
 	return h.save(ctx, attempts, nil)
 }

@@ -129,7 +129,7 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 		if !known {
 			continue
 		}
-		decimals, has := abi.DecimalsOf(attempt.FlowOf(account.Plugin("").Manifest(), o.Kind.ABI()), o.Currency)
+		decimals, has := abi.DecimalsOf(abi.FlowOf(account.Plugin("").Manifest(), o.Kind.ABI()), o.Currency)
 		if has && amount.Scale() > decimals {
 			most, limited = max(most, decimals), true
 		}
@@ -195,7 +195,7 @@ func missing(a *attempt.Account, id string, o Order) []string {
 		"/destination/network": o.Destination.Network != "", "/destination/memo": o.Destination.Memo != "",
 	}
 	var lacking []string
-	for _, field := range attempt.FlowOf(a.Plugin(id).Manifest(), o.Kind.ABI()).GetRequired() {
+	for _, field := range abi.FlowOf(a.Plugin(id).Manifest(), o.Kind.ABI()).GetRequired() {
 		if !present[field] {
 			lacking = append(lacking, field)
 		}

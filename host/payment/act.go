@@ -56,7 +56,7 @@ func (s *session) confirmable(ctx context.Context, p Payment, operation string) 
 	if err != nil {
 		return p, err
 	}
-	action := attempt.ActionFor(attempt.FlowOf(at.Connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM, at.Operation.GetName())
+	action := abi.ActionFor(abi.FlowOf(at.Connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM, at.Operation.GetName())
 	if len(action.GetFrom()) == 0 {
 		return p, nil
 	}
@@ -244,7 +244,7 @@ func (s *session) inquire(ctx context.Context, p Payment, provider, named string
 // everything that was sent must have arrived and settled, and never where an unanswered request may have moved money.
 func (s *session) onNotFound(ctx context.Context, p Payment, create attempt.Attempt, closed []attempt.Attempt) (Payment, error) {
 	account := s.fleet.Accounts[p.Provider]
-	settleAfter := attempt.OperationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
+	settleAfter := abi.OperationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
 	margin := s.driver.Settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
 	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
+	"payrouter/host/identity"
 	"payrouter/host/routing"
 )
 
@@ -211,16 +212,16 @@ func (e *Engine) callFor(p Payment, at attempt.Plan, input []byte, sent time.Tim
 	call := &abi.Call{
 		Operation: at.Operation.GetName(), Payment: p.Contract(p.ID, at.Connector.Manifest().GetName()), Input: input,
 		Settings:          at.Account.Settings,
-		Reference:         attempt.Reference(at.Operation.GetReference(), p.ID, at.Account.Name, at.Operation.GetName()),
+		Reference:         identity.Reference(at.Operation.GetReference(), p.ID, at.Account.Name, at.Operation.GetName()),
 		ProviderReference: p.ProviderReference,
-		NowMs:             e.now().UnixMilli(), Seed: attempt.Seed(p.ID, at.Account.Name, at.Operation.GetName()),
+		NowMs:             e.now().UnixMilli(), Seed: identity.Seed(p.ID, at.Account.Name, at.Operation.GetName()),
 		CallbackUrl: e.settings.CallbackURL(at.Account.Name, p.ID),
 	}
 	if at.Role == abi.Role_ROLE_CREATE {
 		return call
 	}
 	if create, ok := at.Account.Plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); ok {
-		call.CreateReference = attempt.Reference(create.Operation.GetReference(), p.ID, at.Account.Name,
+		call.CreateReference = identity.Reference(create.Operation.GetReference(), p.ID, at.Account.Name,
 			create.Operation.GetName())
 	}
 	call.NowMs = e.nowFor(p).UnixMilli()

@@ -34,7 +34,7 @@ func (f *Fleet) Quoters(o Order) []string {
 	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
 		account := f.Accounts[name]
 		_, able := account.Plan("", o.Kind.ABI(), abi.Role_ROLE_QUOTE, "")
-		currencies := attempt.FlowOf(account.Plugin("").Manifest(), o.Kind.ABI()).GetCurrencies()
+		currencies := abi.FlowOf(account.Plugin("").Manifest(), o.Kind.ABI()).GetCurrencies()
 		if able && (len(currencies) == 0 || slices.Contains(currencies, o.Currency)) {
 			names = append(names, name)
 		}

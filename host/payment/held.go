@@ -6,6 +6,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
+	"payrouter/host/attempt/recorded"
 )
 
 // heldPayment is a payment whose lock is held, as the owner of a flow's attempts.
@@ -53,7 +54,7 @@ func (h *heldPayment) Count() int {
 func (h *heldPayment) Warn(alert string) { h.payment.Alert = alert }
 
 func (h *heldPayment) Recorded(response *abi.HttpResponse, _ *abi.Outcome) json.RawMessage {
-	return attempt.RecordResponse(response)
+	return recorded.Response(response)
 }
 
 func (h *heldPayment) Write(ctx context.Context, attempts []attempt.Attempt) error {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"payrouter/host/attempt"
+	"payrouter/host/identity"
 )
 
 // interval is how long after a look at a payment the next is due.
@@ -152,5 +153,5 @@ func isDuplicate(a attempt.Attempt) bool { return a.Event == attempt.Duplicate }
 
 // draw is where in its jitter a payment's next interval lies: a hash, so that a run can be had again.
 func (s *session) draw(p Payment) float64 {
-	return attempt.Draw("jitter", p.ID, p.UpdatedAt.String())
+	return identity.Draw("jitter", p.ID, p.UpdatedAt.String())
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"payrouter/host/payment"
+	"payrouter/host/store"
 )
 
 const (
@@ -35,7 +35,7 @@ type clock struct {
 	// anchor is what the wall clock is compared with.
 	anchor time.Time
 	// last is the last jump, and unwritten are those that are not in the journal yet.
-	last      *payment.ClockJump
+	last      *store.ClockJump
 	unwritten []time.Duration
 }
 
@@ -82,7 +82,7 @@ func (c *clock) moment() moment {
 func (c *clock) jump(at time.Time, by time.Duration) {
 	c.log.Error(jumpText(by)+": look at what sets it; lifetimes count in the journal's own clock",
 		slog.Duration("by", by), slog.Time("wall", at))
-	c.last = &payment.ClockJump{At: at.Round(0).UTC(), By: by}
+	c.last = &store.ClockJump{At: at.Round(0).UTC(), By: by}
 	c.unwritten = append(c.unwritten, by)
 }
 
@@ -93,7 +93,7 @@ func (c *clock) written(m moment) {
 	c.unwritten = c.unwritten[len(m.jumps):]
 }
 
-func (c *clock) lastJump() *payment.ClockJump {
+func (c *clock) lastJump() *store.ClockJump {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	return c.last
@@ -117,7 +117,7 @@ const (
 // jumped writes a jump of the wall clock down, and mends schedules.
 func (t transaction) jumped(by time.Duration) error {
 	m := t.batch.moment
-	if err := t.event(payment.ClockJumped, "", jumpText(by)); err != nil {
+	if err := t.event(store.ClockJumped, "", jumpText(by)); err != nil {
 		return err
 	}
 	if by > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
+	"payrouter/host/store"
 )
 
 const (
@@ -38,7 +39,7 @@ func standingWrites() []string {
 }
 
 // event notes something that happened to the journal itself.
-func (t transaction) event(kind payment.StandingEventType, actor, reason string) error {
+func (t transaction) event(kind store.StandingEventType, actor, reason string) error {
 	b := t.batch
 	_, err := t.exec(insertJournalEvent, string(kind), textOf(b.moment.wall), b.moment.ms(), b.number, b.session, actor,
 		reason)
@@ -58,7 +59,7 @@ type standing struct {
 	releasing sync.Mutex
 
 	mutex         sync.Mutex
-	hold          *payment.Hold
+	hold          *store.Hold
 	doubtedBefore time.Time
 	// doubtedClock is doubtedBefore by the journal's own clock, in whole milliseconds, rounded up.
 	doubtedClock time.Duration
@@ -89,7 +90,7 @@ func readStanding(ctx context.Context, db *sql.DB) (*standing, error) {
 		}
 	}
 	if held.Valid {
-		s.hold = &payment.Hold{}
+		s.hold = &store.Hold{}
 		if err := json.Unmarshal([]byte(held.String), s.hold); err != nil {
 			return nil, fmt.Errorf("read why the journal is held: %w", err)
 		}
@@ -139,14 +140,14 @@ func (e *ModeError) Error() string {
 // evidence is the comparison of a journal with its witness at its opening.
 type evidence struct {
 	// hold is why the journal must be held; nil where nothing speaks for that.
-	hold *payment.Hold
+	hold *store.Hold
 	// current: the witness shows that the journal is no older than itself.
 	current bool
 }
 
 // examine compares a journal with its witness.
 func (s *standing) examine(path string, sessions []session, now time.Time) (evidence, error) {
-	held := func(reason string) evidence { return evidence{hold: &payment.Hold{Since: now.UTC(), Reason: reason}} }
+	held := func(reason string) evidence { return evidence{hold: &store.Hold{Since: now.UTC(), Reason: reason}} }
 	seen, err := readTestimony(path)
 	switch {
 	case errors.Is(err, errTestimony):
@@ -176,11 +177,11 @@ func (db *DB) begin(ctx context.Context, mode Mode, shown evidence, empty bool) 
 		s.mode = string(mode)
 	}
 	err := db.writer.do(ctx, func(t transaction) error {
-		if err := t.event(payment.JournalOpened, "", ""); err != nil {
+		if err := t.event(store.JournalOpened, "", ""); err != nil {
 			return err
 		}
 		if fresh {
-			if err := t.event(payment.JournalHeld, "", s.hold.Reason); err != nil {
+			if err := t.event(store.JournalHeld, "", s.hold.Reason); err != nil {
 				return err
 			}
 			text, err := json.Marshal(s.hold)
@@ -271,7 +272,7 @@ func (db *DB) Release(ctx context.Context, actor, reason string) error {
 		if _, err := t.exec(setDoubted, textOf(now), doubted.Milliseconds()); err != nil {
 			return err
 		}
-		return t.event(payment.JournalReleased, actor, reason)
+		return t.event(store.JournalReleased, actor, reason)
 	})
 	if err != nil {
 		return fmt.Errorf("release the journal: %w", err)
@@ -287,10 +288,10 @@ func (db *DB) Release(ctx context.Context, actor, reason string) error {
 const shownEvents = 50
 
 // Standing returns how far the journal can be relied on.
-func (db *DB) Standing(ctx context.Context) (payment.Standing, error) {
+func (db *DB) Standing(ctx context.Context) (store.Standing, error) {
 	const what = "list what happened to the journal"
 	rows, err := db.reads.QueryContext(ctx, listJournalEvents, shownEvents)
-	events, err := collect(ctx, what, rows, err, func() (e payment.StandingEvent, err error) {
+	events, err := collect(ctx, what, rows, err, func() (e store.StandingEvent, err error) {
 		var at string
 		if err := rows.Scan(&e.Type, &at, &e.Commit, &e.Actor, &e.Reason); err != nil {
 			return e, unread(ctx, what, err)
@@ -301,12 +302,12 @@ func (db *DB) Standing(ctx context.Context) (payment.Standing, error) {
 		return e, nil
 	})
 	if err != nil {
-		return payment.Standing{}, err
+		return store.Standing{}, err
 	}
 	s := db.standing
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return payment.Standing{
+	return store.Standing{
 		Identity: s.identity, Mode: s.mode, Commits: db.witness.seen(), Hold: s.hold, DoubtedBefore: s.doubtedBefore,
 		Clock:   db.Clock(),
 		Witness: db.witness.standing(), Jump: db.clock.lastJump(), Events: events,

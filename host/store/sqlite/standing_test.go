@@ -16,6 +16,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/clocktest"
 	"payrouter/host/payment"
+	"payrouter/host/store"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -115,12 +116,12 @@ func TestWhatAWallClockPlannedThatWasAheadIsDueOnceItIsSetBack(t *testing.T) {
 		standing, err := db.Standing(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, -1000*time.Hour, standing.Jump.By)
-		require.Equal(t, []payment.StandingEventType{payment.ClockJumped, payment.ClockJumped, payment.JournalOpened},
+		require.Equal(t, []store.StandingEventType{store.ClockJumped, store.ClockJumped, store.JournalOpened},
 			eventTypes(standing))
 	})
 }
 
-func eventTypes(s payment.Standing) (types []payment.StandingEventType) {
+func eventTypes(s store.Standing) (types []store.StandingEventType) {
 	for _, e := range s.Events {
 		types = append(types, e.Type)
 	}
@@ -313,7 +314,7 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 			require.False(t, db.Doubtful(db.Clock()+time.Millisecond))
 			standing, err := db.Standing(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, payment.JournalReleased, standing.Events[0].Type)
+			require.Equal(t, store.JournalReleased, standing.Events[0].Type)
 			require.Equal(t, "ann", standing.Events[0].Actor)
 			require.Equal(t, "compared with the statements", standing.Events[0].Reason)
 			require.NoError(t, db.Close())

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"payrouter/host/atomicfile"
-	"payrouter/host/payment"
+	"payrouter/host/store"
 )
 
 // witnessEvery is how far apart two writes of the witness are, at least.
@@ -208,10 +208,10 @@ func (w *witness) seen() int64 {
 	return w.latest.Commit
 }
 
-func (w *witness) standing() payment.Witness {
+func (w *witness) standing() store.Witness {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	shown := payment.Witness{Path: w.path, Commit: w.written.Commit, At: w.written.At}
+	shown := store.Witness{Path: w.path, Commit: w.written.Commit, At: w.written.At}
 	if w.problem != nil {
 		shown.Problem = w.problem.Error()
 	}

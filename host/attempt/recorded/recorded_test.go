@@ -1,4 +1,4 @@
-package attempt
+package recorded
 
 import (
 	"encoding/json"
@@ -13,8 +13,8 @@ import (
 func TestJournalledResponsesLoseNothing(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"a":"<&>"}`, "", "caf\xe9", "\x00\xff\xfe"} {
-		var kept recordedResponse
-		require.NoError(t, json.Unmarshal(RecordResponse(&abi.HttpResponse{Status: 200, Body: []byte(body)}), &kept))
+		var kept response
+		require.NoError(t, json.Unmarshal(Response(&abi.HttpResponse{Status: 200, Body: []byte(body)}), &kept))
 		if kept.Exact == nil {
 			require.Equal(t, body, kept.Body)
 			continue

@@ -1,0 +1,103 @@
+// Package identity makes ids that sort by time, and derives references, seeds and draws from them: the same whenever they
+// are derived again.
+package identity
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	abi "payrouter/abi/v1"
+)
+
+// identities makes ids that sort by time, also within a millisecond. Safe for concurrent use.
+type Source struct {
+	mutex   sync.Mutex
+	entropy *ulid.MonotonicEntropy
+}
+
+func New(random io.Reader) *Source {
+	return &Source{entropy: ulid.Monotonic(random, 0)}
+}
+
+// make is prefix and a ULID in lower case.
+func (i *Source) Make(prefix string, now time.Time) (string, error) {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	id, err := ulid.New(ulid.Timestamp(now), i.entropy)
+	if err != nil {
+		return "", err
+	}
+	return prefix + strings.ToLower(id.String()), nil
+}
+
+// reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend
+// carries it again, and of the form that the manifest asks for. It never starts with "0": some providers read numbers.
+func Reference(form *abi.ReferenceForm, paymentID, provider, operation string) string {
+	if form.GetAlphabet() == "" || form.GetLength() == 0 {
+		return ""
+	}
+	alphabet := form.GetAlphabet()
+	stream := newStream("reference", paymentID, provider, operation)
+	text := make([]byte, 0, form.GetLength())
+	for len(text) < int(form.GetLength()) {
+		letter := alphabet[stream.below(len(alphabet))]
+		if len(text) == 0 && letter == '0' && len(alphabet) > 1 {
+			continue
+		}
+		text = append(text, letter)
+	}
+	return string(text)
+}
+
+// seed is a call's randomness: the same on every resend.
+func Seed(paymentID, provider, operation string) []byte {
+	sum := digest("seed", paymentID, provider, operation)
+	return sum[:]
+}
+
+// stream is a hash's output without end.
+type stream struct {
+	key     [sha256.Size]byte
+	counter uint64
+	rest    []byte
+}
+
+func newStream(parts ...string) *stream {
+	return &stream{key: digest(parts...)}
+}
+
+// below is uniform over 0 to n-1, for n up to 256.
+func (s *stream) below(n int) int {
+	limit := 256 - 256%n
+	for {
+		if len(s.rest) == 0 {
+			block := sha256.Sum256(binary.BigEndian.AppendUint64(s.key[:], s.counter))
+			s.counter++
+			s.rest = block[:]
+		}
+		drawn := int(s.rest[0])
+		s.rest = s.rest[1:]
+		if drawn < limit {
+			return drawn % n
+		}
+	}
+}
+
+// digest hashes parts so that no two lists of parts share a hash by their seams.
+func digest(parts ...string) [sha256.Size]byte {
+	var joined []byte
+	for _, part := range parts {
+		joined = binary.BigEndian.AppendUint32(joined, uint32(len(part))) //nolint:gosec // G115: parts are short
+		joined = append(joined, part...)
+	}
+	return sha256.Sum256(joined)
+}
+
+// Draw is a number from 0 to below 1 that hangs on its parts alone, so that a run can be repeated.
+func Draw(parts ...string) float64 { return float64(newStream(parts...).below(256)) / 256 }
