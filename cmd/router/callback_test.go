@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"payrouter/host/plugin"
 	"payrouter/host/router"
 	"payrouter/host/sandbox"
+	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
@@ -55,7 +57,8 @@ type shop struct {
 	addresses callback.Addresses
 	providers *sandbox.Server
 	kept      chan callback.Callback
-	clock     time.Time
+	// ahead is by how much the wall clock and the journal clock are ahead of the machine's.
+	ahead atomic.Int64
 }
 
 // newShop reports callbacks of every provider to it. With tokens, PayPlay's signatures can be verified.
@@ -84,13 +87,13 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	}
 	file := filepath.Join(t.TempDir(), "routing.yaml")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
-	db := sqlitetest.Open(t)
+	s := &shop{providers: providers, kept: make(chan callback.Callback, 1<<14)}
+	db := sqlitetest.Open(t, sqlite.Now(s.now))
 	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, registry.ActiveSet())
 	require.NoError(t, err)
 	t.Cleanup(keeper.Close)
 	fleet := keeper.Fleet()
 
-	s := &shop{providers: providers, kept: make(chan callback.Callback, 1<<14), clock: time.Now()}
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		router.WithCallbacks(s.inbox, http.NotFoundHandler()).ServeHTTP(w, r)
 	}))
@@ -101,7 +104,7 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	t.Cleanup(func() { require.NoError(t, s.engine.Shutdown(context.Background())) })
 	s.inbox = callback.NewInbox(arrivals{db, s.kept}, s.engine, callback.Settings{
 		Addresses: s.addresses, Accounts: func() (map[string]callback.Account, func()) { return router.Receivers(s.engine.Fleets) },
-		ArrivalsPerSecond: 1 << 20, Now: func() time.Time { return s.clock },
+		ArrivalsPerSecond: 1 << 20, Now: s.now,
 	})
 	require.NoError(t, new(reports).reportTo(providers, fleet, s.addresses))
 	require.NoError(t,
@@ -120,10 +123,12 @@ func (s *shop) create(t *testing.T, provider string, order payment.Order) paymen
 	return receipt.Value
 }
 
+func (s *shop) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
 // round acts on what has come, after a while.
 func (s *shop) round(t *testing.T, by time.Duration) {
 	t.Helper()
-	s.clock = s.clock.Add(by)
+	s.ahead.Add(int64(by))
 	s.inbox.Round(t.Context())
 }
 

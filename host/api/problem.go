@@ -22,6 +22,7 @@ import (
 	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
 	"payrouter/host/routing"
+	"payrouter/host/store"
 	"payrouter/host/wasm"
 	"payrouter/host/webhook"
 )
@@ -185,7 +186,7 @@ var problems = []struct {
 			"The journal is held, so nothing is sent that may move money", 60,
 		},
 	},
-	{payment.ErrNotHeld, problemKind{"journal-not-held", http.StatusConflict, "The journal is not held", 0}},
+	{store.ErrNotHeld, problemKind{"journal-not-held", http.StatusConflict, "The journal is not held", 0}},
 	{
 		attempt.ErrJournal,
 		problemKind{

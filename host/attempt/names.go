@@ -30,36 +30,36 @@ type Idempotency string
 
 // The classes, as the contract's.
 const (
-	Safe        Idempotency = "safe"
-	Keyed       Idempotency = "keyed"
-	Abandonable Idempotency = "abandonable"
-	None        Idempotency = "none"
+	safe        Idempotency = "safe"
+	keyed       Idempotency = "keyed"
+	abandonable Idempotency = "abandonable"
+	none        Idempotency = "none"
 )
 
 // IdempotencyOf is a class of the contract. What is not specified may do anything.
 func IdempotencyOf(class abi.Idempotency) Idempotency {
 	switch class {
 	case abi.Idempotency_IDEMPOTENCY_SAFE:
-		return Safe
+		return safe
 	case abi.Idempotency_IDEMPOTENCY_KEYED:
-		return Keyed
+		return keyed
 	case abi.Idempotency_IDEMPOTENCY_ABANDONABLE:
-		return Abandonable
+		return abandonable
 	case abi.Idempotency_IDEMPOTENCY_NONE, abi.Idempotency_IDEMPOTENCY_UNSPECIFIED:
 	}
-	return None
+	return none
 }
 
 // ABI is the class in the contract's words.
 func (i Idempotency) ABI() abi.Idempotency {
 	switch i {
-	case Safe:
+	case safe:
 		return abi.Idempotency_IDEMPOTENCY_SAFE
-	case Keyed:
+	case keyed:
 		return abi.Idempotency_IDEMPOTENCY_KEYED
-	case Abandonable:
+	case abandonable:
 		return abi.Idempotency_IDEMPOTENCY_ABANDONABLE
-	case None:
+	case none:
 	}
 	return abi.Idempotency_IDEMPOTENCY_NONE
 }

@@ -14,6 +14,9 @@ var (
 	ErrNotFound = errors.New("payment not found")
 	// ErrStale: somebody else changed the payment since it was read.
 	ErrStale = errors.New("payment changed meanwhile")
+	// ErrKeyExpired: the key was used, its payment ended, and what it was answered is forgotten. Nothing is made under
+	// it again.
+	ErrKeyExpired = errors.New("the Idempotency-Key was used before, and what it was answered is forgotten")
 	// ErrAmbiguous: a reference that should name one payment names several.
 	ErrAmbiguous = errors.New("the reference names several payments")
 )

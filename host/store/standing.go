@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Standing is how far a journal may be relied on.
 type Standing struct {
@@ -74,3 +77,6 @@ type StandingEvent struct {
 	// Reason is the operator's, or the router's.
 	Reason string
 }
+
+// ErrNotHeld tells that there is no hold to release.
+var ErrNotHeld = errors.New("the journal is not held")

@@ -13,7 +13,7 @@ import (
 func TestJournalledResponsesLoseNothing(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"a":"<&>"}`, "", "caf\xe9", "\x00\xff\xfe"} {
-		var kept response
+		var kept shownResponse
 		require.NoError(t, json.Unmarshal(Response(&abi.HttpResponse{Status: 200, Body: []byte(body)}), &kept))
 		if kept.Exact == nil {
 			require.Equal(t, body, kept.Body)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"payrouter/host/attempt"
-	"payrouter/host/payment"
 	"payrouter/host/store"
 )
 
@@ -256,7 +255,7 @@ func (db *DB) Release(ctx context.Context, actor, reason string) error {
 	s.releasing.Lock()
 	defer s.releasing.Unlock()
 	if db.Hold() == nil {
-		return payment.ErrNotHeld
+		return store.ErrNotHeld
 	}
 	// The witness goes first: a crash in between leaves the journal held.
 	db.witness.speak(true)

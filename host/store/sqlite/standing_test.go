@@ -15,7 +15,6 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/clocktest"
-	"payrouter/host/payment"
 	"payrouter/host/store"
 )
 
@@ -309,7 +308,7 @@ func TestJournalBehindItsWitnessIsHeld(t *testing.T) {
 			require.True(t, db.Doubtful(0))
 			require.NoError(t, db.Release(t.Context(), "ann", "compared with the statements"))
 			require.NoError(t, db.Hold())
-			require.ErrorIs(t, db.Release(t.Context(), "ann", "again"), payment.ErrNotHeld)
+			require.ErrorIs(t, db.Release(t.Context(), "ann", "again"), store.ErrNotHeld)
 			require.True(t, db.Doubtful(0), "what was made before is in doubt for good")
 			require.False(t, db.Doubtful(db.Clock()+time.Millisecond))
 			standing, err := db.Standing(t.Context())
