@@ -142,14 +142,14 @@ func FuzzAmount(f *testing.F) {
 		if err != nil {
 			return
 		}
-		told, _ := new(big.Rat).SetString(read.String())
+		reported, _ := new(big.Rat).SetString(read.String())
 		stood, ok := new(big.Rat).SetString(value.Text())
 		require.True(t, ok)
-		if told.Cmp(stood) == 0 {
+		if reported.Cmp(stood) == 0 {
 			return
 		}
 		require.True(t, value.IsNumber())
-		left, _ := told.Float64()
+		left, _ := reported.Float64()
 		right, _ := stood.Float64()
 		require.Equal(t, right, left) //nolint:testifylint // the same double is what is claimed
 	})

@@ -146,9 +146,9 @@ type pass struct {
 	lane           Lane
 	hasSideEffects bool
 	begun          bool
-	// trial: it is the only request of an account on trial.
-	trial bool
-	era   int
+	// probing: it is the only request of an account on trial.
+	probing bool
+	era     int
 }
 
 // enter admits a request, or returns a *HeldError. It waits at most maxWait for the answers to requests of a slow
@@ -204,7 +204,7 @@ func (a *Admission) admit(x *Exchange) (*pass, <-chan struct{}, *HeldError) {
 		a.withSideEffects++
 	}
 	if onTrial {
-		granted.trial, a.trying = true, true
+		granted.probing, a.trying = true, true
 	}
 	return granted, nil, nil
 }
@@ -249,7 +249,7 @@ func (p *pass) report(j Judgement, t *Try) {
 		a.withSideEffects--
 	}
 	current := p.era == a.era
-	if p.trial && current {
+	if p.probing && current {
 		a.trying = false
 	}
 	if !a.suspended.IsZero() {

@@ -160,9 +160,9 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	for name, row := range map[string]struct {
-		subject account.QueryKind
-		tells   func(o *abi.Outcome)
-		says    string
+		kind  account.QueryKind
+		tells func(o *abi.Outcome)
+		says  string
 	}{
 		"a float": {
 			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
@@ -269,7 +269,7 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 				o.Items = []*abi.Item{{Code: "AT"}}
 				row.tells(o)
 			}}, newProvider(t, says(answered)))
-			got, err := h.engine.Fetch(t.Context(), "a", row.subject, account.Query{})
+			got, err := h.engine.Fetch(t.Context(), "a", row.kind, account.Query{})
 			require.ErrorIs(t, err, attempt.ErrUnanswered)
 			require.ErrorContains(t, err, row.says)
 			require.Zero(t, got)

@@ -24,6 +24,16 @@ var (
 // Journal keeps payments durably: what a method has returned without an error survives a crash of the machine. Every
 // method is safe for concurrent use. Failures of the engine beneath wrap ErrJournal.
 type Journal interface {
+	Payments
+	Finder
+	Schedule
+	Timeline
+	Keys
+	attempt.ClaimLog
+}
+
+// Payments are the journal's payments, with their attempts.
+type Payments interface {
 	// Create writes a new payment with its entries, and its key, together. Where the merchant has used the key before,
 	// nothing is written and the earlier key comes back; ErrKeyExpired where that is forgotten.
 	Create(ctx context.Context, change Change, key attempt.Key) (earlier *attempt.Key, err error)
@@ -37,27 +47,40 @@ type Journal interface {
 	// Unfinished lists payments that somebody may have left half done, oldest first, after the given id: those that are
 	// created or processing, and those that are not terminal and have an attempt that is open.
 	Unfinished(ctx context.Context, after string, limit int) ([]Payment, error)
+	// Attempts lists a payment's attempts by number.
+	Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error)
+}
+
+// Finder finds payments by references.
+type Finder interface {
 	// PaymentByReference finds the payment of which an attempt at the provider had our reference. ErrAmbiguous where
 	// several had.
 	PaymentByReference(ctx context.Context, provider, reference string) (Payment, error)
 	// PaymentByProviderReference finds the payment that the provider holds under its own reference. ErrAmbiguous where
 	// there are several.
 	PaymentByProviderReference(ctx context.Context, provider, reference string) (Payment, error)
-	// Owner is the id of the payment or the run that an object at an account belongs to; empty where it is nobody's.
-	// See Claim.
-	Owner(ctx context.Context, account, object, reference string) (string, error)
+}
+
+// Schedule is which payments a provider is asked about next.
+type Schedule interface {
 	// Waiting lists the providers at which payments have a NextCheck, sorted.
 	Waiting(ctx context.Context) ([]string, error)
 	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than
 	// FurthestCheck ahead (of a payment that has ended, FurthestLateCheck) has come too, and goes before the others:
 	// nobody knows how long ago it came, and a provider that answers slowly may never get through the others.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
+}
+
+// Timeline is the journal's entries: what merchants learn of.
+type Timeline interface {
 	// Timeline lists a payment's entries in their order.
 	Timeline(ctx context.Context, paymentID string) ([]Entry, error)
 	// Entries lists a merchant's entries in their order, those after a sequence number; an empty merchant is everybody.
 	Entries(ctx context.Context, merchant string, after int64, limit int) ([]Entry, error)
-	// Attempts lists a payment's attempts by number.
-	Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error)
+}
+
+// Keys are the journal's idempotency keys.
+type Keys interface {
 	// Key reads a merchant's idempotency key; nil where it was never used.
 	Key(ctx context.Context, merchant, value string) (*attempt.Key, error)
 	// Answer stores what the key's request was answered, and gives back what stands: the first answer does.

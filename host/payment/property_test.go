@@ -157,10 +157,10 @@ func (b *bank) answer(operation string, body jsontext.Value, wrong fault) string
 	if operation == "cancel" && (one.state == "open" || one.state == "working") {
 		one.state = "canceled"
 	}
-	return tell(one)
+	return bookingJSON(one)
 }
 
-func tell(one *booking) string {
+func bookingJSON(one *booking) string {
 	return fmt.Sprintf(`{"id":%q,"status":%q,"reference":%q}`, one.id, one.state, one.reference)
 }
 
@@ -176,7 +176,7 @@ func (b *bank) book(reference string) string {
 		one.state = "open"
 	}
 	b.bookings = append(b.bookings, one)
-	return tell(one)
+	return bookingJSON(one)
 }
 
 // find is by the provider's id, or else the last of a reference.

@@ -290,7 +290,7 @@ func TestHundredSwapsLeaveNothingBehind(t *testing.T) {
 				<-pace.C
 				held := owner.hold()
 				active, _ := held.Of("hostile")
-				err := converse(active.For("pay_1"))
+				err := runFlow(active.For("pay_1"))
 				held.Release()
 				if err != nil {
 					wrong <- err
@@ -354,8 +354,8 @@ func alive() uint64 {
 	return figures.HeapAlloc
 }
 
-// converse is a whole payment, in which no two generations may meet: their states are not each other's.
-func converse(g *plugin.Generation) error {
+// runFlow is a whole payment, in which no two generations may meet: their states are not each other's.
+func runFlow(g *plugin.Generation) error {
 	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{Id: "pay_1", Amount: "1.00"}}
 	flow := g.Begin(call)
 	step, _, err := flow.Prepare(context.Background())
@@ -426,7 +426,7 @@ func BenchmarkRecording(b *testing.B) {
 			generation := install(b, registry, module(b, ""))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := converse(generation); err != nil {
+				if err := runFlow(generation); err != nil {
 					b.Fatal(err)
 				}
 			}

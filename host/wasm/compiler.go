@@ -42,11 +42,11 @@ type Compiler struct {
 	mu     sync.Mutex
 	closed bool
 	open   int // modules and compilations under way
-	busy   map[string]*turn
+	busy   map[string]*compilation
 }
 
-// turn lets one compilation of the same bytes run at a time: the next ones find its result in the cache.
-type turn struct {
+// compilation lets one compilation of the same bytes run at a time: the next ones find its result in the cache.
+type compilation struct {
 	taken   chan struct{}
 	waiting int
 }
@@ -62,7 +62,7 @@ func New(dir string, options Options) (*Compiler, error) {
 			slog.String("os", runtime.GOOS), slog.String("arch", runtime.GOARCH))
 	}
 	versioned()
-	c := &Compiler{options: options, busy: make(map[string]*turn)}
+	c := &Compiler{options: options, busy: make(map[string]*compilation)}
 	if dir == "" {
 		c.cache = wazero.NewCompilationCache()
 		return c, nil
@@ -225,7 +225,7 @@ func (c *Compiler) turn(ctx context.Context, name string) (done func(), err erro
 	c.mu.Lock()
 	t := c.busy[name]
 	if t == nil {
-		t = &turn{taken: make(chan struct{}, 1)}
+		t = &compilation{taken: make(chan struct{}, 1)}
 		c.busy[name] = t
 	}
 	t.waiting++

@@ -169,9 +169,9 @@ const walletsOutput = `{
 // What an answer is not checked for is only described: a payment does not fail for the form of a member that is not
 // needed.
 const (
-	toldText   = `{"description": "A text, or null."}`
-	toldDate   = `{"description": "A date like 2025-02-21T13:01:12.000000Z, or null."}`
-	toldAmount = `{"description": "An amount, as a text, or null."}`
+	reportedText   = `{"description": "A text, or null."}`
+	reportedDate   = `{"description": "A date like 2025-02-21T13:01:12.000000Z, or null."}`
+	reportedAmount = `{"description": "An amount, as a text, or null."}`
 )
 
 const paymentOutput = `{
@@ -182,13 +182,13 @@ const paymentOutput = `{
     "id": {"type": "string"},
     "amount": {"type": "string"},
     "currency": {"type": "string"},
-    "title": ` + toldText + `,
-    "description": ` + toldText + `,
-    "redirect": ` + toldText + `,
-    "message": ` + toldText + `,
+    "title": ` + reportedText + `,
+    "description": ` + reportedText + `,
+    "redirect": ` + reportedText + `,
+    "message": ` + reportedText + `,
     "expires_at": {"type": "string"},
-    "created_at": ` + toldDate + `,
-    "updated_at": ` + toldDate + `,
+    "created_at": ` + reportedDate + `,
+    "updated_at": ` + reportedDate + `,
     "wallets": {"description": "A list of wallets' identifiers."},
     "url": {"type": "string"},
     "transaction": {
@@ -196,19 +196,19 @@ const paymentOutput = `{
       "description": "Null until the payer has chosen a wallet.",
       "required": ["status", "value"],
       "properties": {
-        "wallet": ` + toldText + `,
-        "currency": ` + toldText + `,
+        "wallet": ` + reportedText + `,
+        "currency": ` + reportedText + `,
         "status": {"type": "string", "examples": ["pending", "completed", "canceled"]},
         "value": {"type": "string", "description": "What is expected, in the wallet's currency."},
-        "price": ` + toldAmount + `,
+        "price": ` + reportedAmount + `,
         "received": {"description": "What has come, in the wallet's currency: an amount, as a text; missing or ` +
 	`null before anything has."},
-        "received_price": ` + toldAmount + `,
-        "address": ` + toldText + `,
-        "completed_at": ` + toldDate + `,
-        "canceled_at": ` + toldDate + `,
-        "created_at": ` + toldDate + `,
-        "updated_at": ` + toldDate + `
+        "received_price": ` + reportedAmount + `,
+        "address": ` + reportedText + `,
+        "completed_at": ` + reportedDate + `,
+        "canceled_at": ` + reportedDate + `,
+        "created_at": ` + reportedDate + `,
+        "updated_at": ` + reportedDate + `
       }
     }
   }

@@ -229,7 +229,7 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 	by action,
 ) (surplus decimal.Decimal, why string) {
 	side := "get"
-	if by.gives() {
+	if by.payerSide() {
 		side = "give"
 	}
 	if !strings.EqualFold(data.Text("currency_code_"+side), code) {

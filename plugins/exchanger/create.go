@@ -147,7 +147,7 @@ func (t reply) agreed() (direction, *abi.Step, error) {
 // The site itself would change the amount in silence.
 func (d direction) objection(calc jsontext.Value, asked decimal.Decimal) *abi.Step {
 	side := "get"
-	if d.action.gives() {
+	if d.action.payerSide() {
 		side = "give"
 	}
 	sum, sumKnown := number(calc.Get(d.action.sum()), asked.String())

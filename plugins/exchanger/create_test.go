@@ -168,7 +168,7 @@ func TestObjection(t *testing.T) {
 			asked, err := decimal.Parse("100")
 			require.NoError(t, err)
 			code := "USDT"
-			if !row.by.gives() {
+			if !row.by.payerSide() {
 				code = "EUR"
 			}
 			outcome := direction{code: code, action: row.by}.objection(parsed, asked).GetDone()

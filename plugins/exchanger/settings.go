@@ -61,8 +61,8 @@ const (
 	getGross  action = '4'
 )
 
-// gives reports whether the amount is the payer's side's.
-func (a action) gives() bool { return a == giveNet || a == giveGross }
+// payerSide reports whether the amount is the payer's side's.
+func (a action) payerSide() bool { return a == giveNet || a == giveGross }
 
 // sum is the member of get_calc's answer that must be the amount asked for.
 func (a action) sum() string { return sums[a][0] }

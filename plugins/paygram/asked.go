@@ -58,11 +58,11 @@ func utc(ms int64) string {
 func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:
-		return tellBalances(a, outcome)
+		return balancesOutcome(a, outcome)
 	case exchangeRates:
-		return tellRates(a, outcome)
+		return ratesOutcome(a, outcome)
 	case getStatement:
-		return tellStatement(a, outcome)
+		return statementOutcome(a, outcome)
 	}
 	return ""
 }
@@ -74,7 +74,7 @@ func unnamed(outcome *abi.Outcome, number string) {
 	}
 }
 
-func tellBalances(a answer, outcome *abi.Outcome) (why string) {
+func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
 	for _, entry := range a.Items("balances") {
 		number, known := entry.Get("currency"), currencyOf(entry.Get("currency"))
 		sum, isSum := entry.Decimal("balance")
@@ -91,9 +91,9 @@ func tellBalances(a answer, outcome *abi.Outcome) (why string) {
 	return ""
 }
 
-// tellRates reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is no
+// ratesOutcome reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is no
 // rate.
-func tellRates(a answer, outcome *abi.Outcome) (why string) {
+func ratesOutcome(a answer, outcome *abi.Outcome) (why string) {
 	listed := make(map[string]bool)
 	list := func(number string) string {
 		code := currencyNumbered(number)
@@ -122,7 +122,7 @@ func tellRates(a answer, outcome *abi.Outcome) (why string) {
 	return why
 }
 
-func tellStatement(a answer, outcome *abi.Outcome) (why string) {
+func statementOutcome(a answer, outcome *abi.Outcome) (why string) {
 	for _, value := range a.Items("statementEntries") {
 		entry, why := readEntry(value, "")
 		switch {

@@ -195,19 +195,19 @@ const payInput = `{
 // What an answer is not checked for is only described: a payment does not fail for the form of a member that is not
 // needed.
 const (
-	toldText   = `{"description": "A text, or null."}`
-	toldNumber = `{"description": "A number."}`
-	toldAmount = `{"description": "An amount, as a text."}`
-	amountText = `{"type": "string"}`
+	reportedText   = `{"description": "A text, or null."}`
+	reportedNumber = `{"description": "A number."}`
+	reportedAmount = `{"description": "An amount, as a text."}`
+	amountText     = `{"type": "string"}`
 )
 
-const invoiceMembers = `"invoiceCode": ` + toldText + `, "payUrl": ` + toldText + `, "status": ` + toldNumber +
-	`, "lastEventUtc": ` + toldText +
-	`, "createdUtc": ` + toldText + `, "amount": ` + amountText + `, "expectedFee": ` + toldAmount +
-	`, "callbackData": ` + toldText +
-	`, "currencyCode": ` + toldNumber + `, "fromUser": ` + toldText + `, "toUser": ` + toldText +
-	`, "originatingUser": ` + toldText +
-	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + toldNumber
+const invoiceMembers = `"invoiceCode": ` + reportedText + `, "payUrl": ` + reportedText + `, "status": ` + reportedNumber +
+	`, "lastEventUtc": ` + reportedText +
+	`, "createdUtc": ` + reportedText + `, "amount": ` + amountText + `, "expectedFee": ` + reportedAmount +
+	`, "callbackData": ` + reportedText +
+	`, "currencyCode": ` + reportedNumber + `, "fromUser": ` + reportedText + `, "toUser": ` + reportedText +
+	`, "originatingUser": ` + reportedText +
+	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + reportedNumber
 
 const envelopeMembers = `"type": {"description": "The kind of answer, a number of PayGram's."}, "success": ` +
 	`{"const": true}` +
@@ -217,11 +217,11 @@ const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `,
 	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`, "received": ` + toldAmount + `, "credited": ` + toldAmount + `, "fees": ` + toldAmount + `, "newBalance": ` +
-	toldAmount +
+	`, "received": ` + reportedAmount + `, "credited": ` + reportedAmount + `, "fees": ` + reportedAmount + `, "newBalance": ` +
+	reportedAmount +
 	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
 
 const listSchema = `{"type": "object", "properties": {"invoices": {"type": "array", "items": {"type": "object", ` +
-	`"properties": {"guid": ` + toldText +
-	`, "friendlyVoucherCode": ` + toldText + `}, "required": ["guid"]}}, ` + envelopeMembers +
+	`"properties": {"guid": ` + reportedText +
+	`, "friendlyVoucherCode": ` + reportedText + `}, "required": ["guid"]}}, ` + envelopeMembers +
 	`}, "required": ["invoices", "success"]}`

@@ -225,28 +225,28 @@ const statusInput = `{
 // What an answer is not checked for is only described: a recharge does not fail for the form of a member that is not
 // needed.
 const (
-	toldText   = `{"description": "A text, or null."}`
-	toldAmount = `{"description": "An amount in INR, as a text, or null."}`
+	reportedText   = `{"description": "A text, or null."}`
+	reportedAmount = `{"description": "An amount in INR, as a text, or null."}`
 )
 
-const rechargeData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText +
-	`, "operator_id": ` + toldText +
-	`, "recharge_number": ` + toldText + `, "recharge_amount": ` + toldAmount + `, "recharge_status": ` + toldText +
-	`, "message": ` + toldText +
-	`, "remaining_balance": ` + toldAmount + `, "status_code": ` + toldText + `}}`
+const rechargeData = `{"type": "object", "properties": {"api_ref_id": ` + reportedText + `, "txn_id": ` + reportedText +
+	`, "operator_id": ` + reportedText +
+	`, "recharge_number": ` + reportedText + `, "recharge_amount": ` + reportedAmount + `, "recharge_status": ` + reportedText +
+	`, "message": ` + reportedText +
+	`, "remaining_balance": ` + reportedAmount + `, "status_code": ` + reportedText + `}}`
 
-const statusData = `{"type": "object", "properties": {"api_ref_id": ` + toldText + `, "txn_id": ` + toldText +
-	`, "operator_id": ` + toldText +
-	`, "recharge_status": ` + toldText + `}}`
+const statusData = `{"type": "object", "properties": {"api_ref_id": ` + reportedText + `, "txn_id": ` + reportedText +
+	`, "operator_id": ` + reportedText +
+	`, "recharge_status": ` + reportedText + `}}`
 
-const balanceData = `{"type": "object", "properties": {"merchant_id": ` + toldText + `, "merchant_name": ` + toldText +
+const balanceData = `{"type": "object", "properties": {"merchant_id": ` + reportedText + `, "merchant_name": ` + reportedText +
 	`, "balance": {"type": "string", "description": "In INR."}}, "required": ["balance"]}`
 
-const operatorsData = `{"type": "array", "items": {"properties": {"operator_name": ` + toldText +
-	`, "operator_code": ` + toldText + `, "type": ` + toldText + `}}}`
+const operatorsData = `{"type": "array", "items": {"properties": {"operator_name": ` + reportedText +
+	`, "operator_code": ` + reportedText + `, "type": ` + reportedText + `}}}`
 
 // envelopeOf is the schema of an answer around its data.
 func envelopeOf(data string) string {
-	return `{"type": "object", "properties": {"message": ` + toldText + `, "data": ` + data +
+	return `{"type": "object", "properties": {"message": ` + reportedText + `, "data": ` + data +
 		`, "status": {"description": "0: it was carried out."}}, "required": ["data", "status"]}`
 }

@@ -39,8 +39,8 @@ func Endpoints(tb testing.TB, plugin string) []Endpoint {
 	return all
 }
 
-// Takes reports whether a request's target is the endpoint's. A variable stands for one segment.
-func (e Endpoint) Takes(method, target string) bool {
+// Matches reports whether a request's target is the endpoint's. A variable stands for one segment.
+func (e Endpoint) Matches(method, target string) bool {
 	target, _, _ = strings.Cut(target, "?")
 	wanted, segments := strings.Split(e.Path, "/"), strings.Split(target, "/")
 	return method == e.Method && slices.EqualFunc(wanted, segments, func(want, segment string) bool {

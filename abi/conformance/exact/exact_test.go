@@ -62,21 +62,21 @@ func TestSpelt(t *testing.T) {
 
 func TestFound(t *testing.T) {
 	t.Parallel()
-	for told, want := range map[string]bool{
+	for reported, want := range map[string]bool{
 		"1.50": true, "1.5": true, "150e-2": true, "-3": true, "1.500000001": false,
 		"-1.50": false, "3": false,
 	} {
 		body := []byte(`{"a":["1.50",{"b":-3.0}]}`)
-		require.Equal(t, want, met(t, func(j *judge) { exact.Found(j, body, nil, &abi.Money{Amount: told}) }), told)
-		amount, err := decimal.Parse(told)
+		require.Equal(t, want, met(t, func(j *judge) { exact.Found(j, body, nil, &abi.Money{Amount: reported}) }), reported)
+		amount, err := decimal.Parse(reported)
 		require.NoError(t, err)
-		require.Equal(t, want, exact.AmountsIn(body).Have(amount), told)
+		require.Equal(t, want, exact.AmountsIn(body).Have(amount), reported)
 	}
 	require.True(t, met(t, func(j *judge) { exact.Found(j, nil, nil, nil) }))
 	tails := []byte(`[29.949999999999999, "19.989999999999998", 67.2000000000000028421709430404007434844970703125]`)
 	for _, row := range []struct {
-		sent, told string
-		want       bool
+		sent, reported string
+		want           bool
 	}{
 		{"29.95", "29.95", true},  // the same double, and it was sent
 		{"29.96", "29.95", false}, // it was not sent
@@ -85,7 +85,7 @@ func TestFound(t *testing.T) {
 		{"", "67.2", true},        // longer than an amount: the double's shortest decimal
 		{"", "67.21", false},
 	} {
-		got := met(t, func(j *judge) { exact.Found(j, tails, []string{row.sent}, &abi.Money{Amount: row.told}) })
+		got := met(t, func(j *judge) { exact.Found(j, tails, []string{row.sent}, &abi.Money{Amount: row.reported}) })
 		require.Equal(t, row.want, got, "%+v", row)
 	}
 }
