@@ -37,5 +37,6 @@ func ExampleMethod_Mismatch() {
 // A plugin's main calls Write where it is run natively, so that go generate writes schema.go.
 func ExampleTable() {
 	fmt.Println(string(schema.Output(methods.Find("Transfer")).JSON()))
-	// Output: {"type":"object","properties":{"id":{"type":"string"},"fee":{"type":["string","null"]}},"required":["id"]}
+	// Output:
+	// {"type":"object","properties":{"id":{"type":"string"},"fee":{"type":["string","null"]}},"required":["id"]}
 }

@@ -19,8 +19,8 @@ type Field struct {
 	Members Fields
 	// MaxLength bounds a text, in characters; 0 is no bound.
 	MaxLength int
-	// Matches reports whether a text has the form that Pattern, a regular expression, shows to people and in the schema.
-	// Nil accepts any text.
+	// Matches reports whether a text has the form that Pattern, a regular expression, shows to people and in the
+	// schema. Nil accepts any text.
 	Matches func(text string) bool
 	Pattern string
 	// Default is JSON text that the plugin sends where the input has no such member; empty sends nothing.

@@ -15,13 +15,17 @@ import (
 
 var table = native.Table[bool]{{
 	{
-		Name: "Pay", Summary: "Pay.", Class: abi.Idempotency_IDEMPOTENCY_NONE, Final: true, SettleAfterMs: 7, Extra: true,
+		Name: "Pay", Summary: "Pay.", Class: abi.Idempotency_IDEMPOTENCY_NONE, Final: true, SettleAfterMs: 7,
+		Extra:      true,
 		Documented: abi.Documented_DOCUMENTED_FULL, Reference: &abi.ReferenceForm{Alphabet: "01", Length: 8},
 		Input: native.Fields{
 			{Name: "to", Required: true, MaxLength: 3, Note: "Who gets it.", Example: "bob"},
 			{Name: "sum", Form: &native.Amount, Required: true},
 			{Name: "code", Matches: isLower, Pattern: "^[a-z]+$", OurReference: true},
-			{Name: "how", Form: &native.Object, Members: native.Fields{{Name: "n", Form: &native.Integer, Required: true}}},
+			{
+				Name: "how", Form: &native.Object,
+				Members: native.Fields{{Name: "n", Form: &native.Integer, Required: true}},
+			},
 			{Name: "days", Form: &native.Integers},
 			{Name: "count", Form: &native.Count},
 			{Name: "now", Form: &native.Boolean},
@@ -30,7 +34,10 @@ var table = native.Table[bool]{{
 			{Name: "id", Required: true},
 			{Name: "fee", Form: &native.Amount},
 			{Name: "of", Form: &native.Any, Note: "A ticker, or an object with one."},
-			{Name: "parts", Form: &native.List, Members: native.Fields{{Name: "n", Form: &native.Integer, Required: true}}},
+			{
+				Name: "parts", Form: &native.List,
+				Members: native.Fields{{Name: "n", Form: &native.Integer, Required: true}},
+			},
 			{Name: "loose", Form: &native.Form{Shape: "digits", Has: isDigits, Lenient: true}},
 			{Name: "key", Sensitive: true},
 		},

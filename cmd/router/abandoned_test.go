@@ -17,7 +17,8 @@ import (
 func TestNoProviderCanCancelWhatMayBeLeftBehindThere(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{},
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unload(context.Background())) })
 	left := 0

@@ -103,7 +103,8 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	s.engine = paymenttest.New(db, fleet, paymenttest.Settings{CallbackURL: s.addresses.Payment})
 	t.Cleanup(func() { require.NoError(t, s.engine.Shutdown(context.Background())) })
 	s.inbox = callback.NewInbox(arrivals{db, s.kept}, s.engine, callback.Settings{
-		Addresses: s.addresses, Accounts: func() (map[string]callback.Account, func()) { return router.Receivers(s.engine.Fleets) },
+		Addresses:         s.addresses,
+		Accounts:          func() (map[string]callback.Account, func()) { return router.Receivers(s.engine.Fleets) },
 		ArrivalsPerSecond: 1 << 20, Now: s.now,
 	})
 	require.NoError(t, new(reports).reportTo(providers, fleet, s.addresses))

@@ -227,7 +227,8 @@ func compiledRoutes(t *testing.T, text string) (*config.Config, *routing.Ruleset
 func manifests(t *testing.T) map[string]*abi.Manifest {
 	t.Helper()
 	dir, compiled := plugins(t)
-	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{},
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(t.Context())) }()
 	return registry.Manifests()

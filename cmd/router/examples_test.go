@@ -33,13 +33,14 @@ import (
 
 // undriven are the vectors that no request to the router leads to, and why, by "plugin/vector".
 var undriven = map[string]string{
-	"cryptogram/create-expired":                "the host refuses an expiry that has passed",
-	"cryptogram/update-nothing":                "an update at the provider has something to change",
-	"exchanger/lookup_amlerror_old":            "it is about an order of days ago",
-	"exchanger/lookup_error_old":               "it is about an order of days ago",
-	"exchanger/lookup_mercherror_old":          "it is about an order of days ago",
-	"exchanger/payout_lookup_order":            "the reference is none that the plugin gives a payout",
-	"exchanger/rates":                          "it lists directions in the order of its settings; the host sorts those",
+	"cryptogram/create-expired":       "the host refuses an expiry that has passed",
+	"cryptogram/update-nothing":       "an update at the provider has something to change",
+	"exchanger/lookup_amlerror_old":   "it is about an order of days ago",
+	"exchanger/lookup_error_old":      "it is about an order of days ago",
+	"exchanger/lookup_mercherror_old": "it is about an order of days ago",
+	"exchanger/payout_lookup_order":   "the reference is none that the plugin gives a payout",
+	"exchanger/rates": "it lists directions in the order of its settings; the host " +
+		"sorts those",
 	"paygram/info-without-references":          "the router always has a reference of its own",
 	"paygram/list-for-payment":                 "no payment's role is to list invoices",
 	"paygram/redeem-without-code":              "the router always has the invoice's code",
@@ -107,7 +108,8 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 func loadExamples(t *testing.T) []*example {
 	t.Helper()
 	dir, compiled := plugins(t)
-	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, slog.New(slog.DiscardHandler))
+	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{},
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
 	var examples []*example

@@ -94,7 +94,10 @@ func TestTheExchangeTellsWhatItOffers(t *testing.T) {
 		},
 	}, directions.Data)
 	require.Contains(t, listed[api.Item](w, "/v1/catalog/currencies?provider=exchanger").Data,
-		api.Item{Provider: "exchanger", Code: "USDT", Name: "Tether TRC20 USDT", Category: "give, get", Currency: "USDT"})
+		api.Item{
+			Provider: "exchanger", Code: "USDT", Name: "Tether TRC20 USDT", Category: "give, get",
+			Currency: "USDT",
+		})
 }
 
 // An order and the partner's share of it are in the statement, and the share is on the balance.

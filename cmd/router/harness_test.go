@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -96,6 +97,7 @@ func build(t *testing.T, with plan) *harness {
 		command.Plugins = with.command.Plugins
 	}
 	command.Grace, command.RecoverEvery = time.Minute, time.Hour
+	command.KeepPlugins, command.RecordCalls = cmp.Or(command.KeepPlugins, 1), cmp.Or(command.RecordCalls, 100)
 	if command.WaitTimeout == 0 {
 		command.WaitTimeout = 2 * time.Minute
 	}

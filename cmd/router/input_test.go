@@ -33,7 +33,8 @@ func TestBadInput(t *testing.T) {
 		says string
 	}{
 		{
-			what: "unknown currency", body: `{"amount":"1","currency":"ABC"}`, status: 422, kind: invalid, at: "/currency",
+			what: "unknown currency", body: `{"amount":"1","currency":"ABC"}`, status: 422, kind: invalid,
+			at:   "/currency",
 			says: `"ABC" is neither`,
 		},
 		{
@@ -63,7 +64,8 @@ func TestBadInput(t *testing.T) {
 			says: "exponent",
 		},
 		{
-			what: "a decimal comma", body: `{"amount":"1,50","currency":"EUR"}`, status: 422, kind: invalid, at: "/amount",
+			what: "a decimal comma", body: `{"amount":"1,50","currency":"EUR"}`, status: 422, kind: invalid,
+			at:   "/amount",
 			says: "decimal text",
 		},
 		{
@@ -143,12 +145,14 @@ func TestBadInput(t *testing.T) {
 			kind: invalid, at: "/provider_options/paygram", says: "object",
 		},
 		{
-			what: "an unknown provider", body: order(`"provider":"paypal"`), status: 422, kind: invalid, at: "/provider",
+			what: "an unknown provider", body: order(`"provider":"paypal"`), status: 422, kind: invalid,
+			at:   "/provider",
 			says: "paypal",
 		},
 		{
-			what: "a provider that cannot", body: `{"amount":"1","currency":"BTC","provider":"cryptogram"}`, status: 422,
-			kind: "no-route", says: "no candidate",
+			what: "a provider that cannot", body: `{"amount":"1","currency":"BTC","provider":"cryptogram"}`,
+			status: 422,
+			kind:   "no-route", says: "no candidate",
 		},
 		{
 			what: "a recharge of nobody", body: `{"kind":"recharge","amount":"10","currency":"INR","country":"IN"}`,
@@ -156,8 +160,9 @@ func TestBadInput(t *testing.T) {
 		},
 
 		{
-			what: "a member twice", body: `{"amount":"1","amount":"1000","currency":"EUR"}`, status: 400, kind: malformed,
-			at: "/amount", says: "twice",
+			what: "a member twice", body: `{"amount":"1","amount":"1000","currency":"EUR"}`, status: 400,
+			kind: malformed,
+			at:   "/amount", says: "twice",
 		},
 		{
 			what: "a member twice inside", body: order(`"payer":{"name":"a","name":"b"}`), status: 400, kind: malformed,
@@ -230,7 +235,8 @@ func TestBadInput(t *testing.T) {
 			kind: invalid, at: "query dry_run", says: "unknown query parameter",
 		},
 		{
-			what: "a method that is not there", method: "DELETE", path: "/v1/payments", status: 405, kind: "wrong-method",
+			what: "a method that is not there", method: "DELETE", path: "/v1/payments", status: 405,
+			kind: "wrong-method",
 			says: "GET, POST",
 		},
 		{
@@ -292,8 +298,9 @@ func TestBadInput(t *testing.T) {
 			at: "query limit",
 		},
 		{
-			what: "a limit that is no number", method: "GET", path: "/v1/payments?limit=ten", status: 422, kind: invalid,
-			at: "query limit",
+			what: "a limit that is no number", method: "GET", path: "/v1/payments?limit=ten", status: 422,
+			kind: invalid,
+			at:   "query limit",
 		},
 		{
 			what: "a status that is none", method: "GET", path: "/v1/payments?status=paid", status: 422, kind: invalid,
@@ -308,8 +315,9 @@ func TestBadInput(t *testing.T) {
 			kind: invalid, at: "query created_from",
 		},
 		{
-			what: "a filter that is none", method: "GET", path: "/v1/payments?merchant=other", status: 422, kind: invalid,
-			at: "query merchant",
+			what: "a filter that is none", method: "GET", path: "/v1/payments?merchant=other", status: 422,
+			kind: invalid,
+			at:   "query merchant",
 		},
 		{
 			what: "explaining a bad order", method: "POST", path: "/v1/routes/explain",

@@ -193,7 +193,8 @@ func TestAnOlderJournalPutBackBooksNothingASecondTime(t *testing.T) {
 
 			var output strings.Builder
 			release := journalReleaseCommand{Router: held.router, Reason: "compared with Paygrt's statement"}
-			require.NoError(t, release.Run(&host{ctx: t.Context(), stdout: &output, log: slog.New(slog.DiscardHandler)}))
+			require.NoError(t,
+				release.Run(&host{ctx: t.Context(), stdout: &output, log: slog.New(slog.DiscardHandler)}))
 			require.Contains(t, output.String(), "compared with Paygrt's statement")
 			require.ErrorContains(t, release.Run(&host{ctx: t.Context(), stdout: io.Discard}), "not held")
 			require.JSONEq(t, `{"status":"ok"}`, string(held.ask("GET", held.router+"/readyz", "").body))

@@ -104,7 +104,10 @@ func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 	w.create(byPayPlay)
 
 	events := fmt.Sprint(w.plugin("payplay").Events)
-	for _, said := range []string{"upload by default", "rollback by default", "differs from the active generation", "drains"} {
+	for _, said := range []string{
+		"upload by default", "rollback by default", "differs from the active generation",
+		"drains",
+	} {
 		require.Contains(t, events, said)
 	}
 }

@@ -15,33 +15,51 @@ import (
 )
 
 type serveCommand struct {
-	Listen            string        `default:"127.0.0.1:8080" help:"Address to listen on."`
-	Routing           string        `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
-	Watch             bool          `default:"true" negatable:"" help:"Take edits of the routing file, of the files of secrets that it names, and of the plugins' folder, while the router runs."`
-	Plugins           string        `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
-	PluginKey         []string      `name:"plugin-key" help:"A minisign public key, or a file with one, whose signatures of plugins are believed. May be given several times."`
-	RequireSignature  bool          `help:"Take only plugins that are signed with a --plugin-key."`
-	KeepPlugins       int           `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
-	RecordCalls       int           `default:"100" help:"Conversations of each operation of a plugin that a new version of it is held against; -1 for none."`
-	Data              string        `default:"data" type:"path" help:"Folder of the journal, of uploaded plugins, and of compiled ones."`
-	Witness           string        `type:"path" help:"File that holds the journal's last commit, where it is not to be in the data's folder: on another volume it outlives the journal."`
-	Compiled          string        `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, where it is not to be in the data's. Its code is run as it is."`
-	APIKeys           string        `name:"api-keys" type:"path" help:"File of API keys: a line \"merchant: key\" each. Without one every request is the merchant \"default\", and only loopback is listened on."`
-	WaitTimeout       time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
-	SendWithin        time.Duration `default:"10s" help:"How long after it was journalled a request to a provider may still leave."`
-	Grace             time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
-	RecoverEvery      time.Duration `default:"15s" help:"How often payments that a failed write left behind are taken up again."`
-	Sandbox           bool          `help:"Run the simulated providers too, and point every account at them."`
-	ReconcileEvery    time.Duration `default:"1s" help:"How often the journal is asked which payments are due for a look-up."`
-	LookupsPerSecond  int           `default:"10" help:"Look-ups of payments on their way that one provider is asked for in a second, at most."`
-	CallbackLookups   int           `name:"callback-lookups-per-second" default:"5" help:"Look-ups that the callbacks of one account may cause in a second, at most."`
-	UnknownAlert      time.Duration `default:"1h" help:"How long a payment may be unknown before it is shown as a person's matter."`
-	KeyLifetime       time.Duration `default:"168h" help:"How long after its payment has ended an Idempotency-Key is remembered."`
-	WebhookLifetime   time.Duration `default:"720h" help:"How long a delivery is remembered that a webhook endpoint has taken."`
-	Operators         []string      `help:"Merchants of the file of API keys that may settle payments by hand."`
-	PublicURL         string        `name:"public-url" help:"Where the world reaches the router (https://pay.example.com), for providers that take a callback's address along with a request."`
-	WebhooksToPrivate bool          `help:"Send webhooks to loopback and private addresses too, and without TLS: for development."`
-	SandboxListen     string        `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
+	Listen  string `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Routing string `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
+
+	Watch bool `default:"true" negatable:"" help:"Take edits of the routing file, its secrets and the plugins' folder."`
+
+	Plugins string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
+
+	PluginKey []string `help:"A minisign public key, or a file with one, that plugins are signed with. Repeatable."`
+
+	RequireSignature bool `help:"Take only plugins that are signed with a --plugin-key."`
+
+	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
+	RecordCalls int `default:"100" help:"Recorded conversations of each operation of a plugin; -1 for none."`
+
+	Data    string `default:"data" type:"path" help:"Folder of the journal, and of uploaded and compiled plugins."`
+	Witness string `type:"path" help:"File of the journal's last commit; in the data folder by default."`
+
+	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins; in the data folder by default."`
+
+	APIKeys string `name:"api-keys" type:"path" help:"File of API keys, a line \"merchant: key\" each; none on loopback."`
+
+	WaitTimeout  time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
+	SendWithin   time.Duration `default:"10s" help:"How long after it was journalled a request may still leave."`
+	Grace        time.Duration `default:"40s" help:"How long a shutdown waits for payments on their way."`
+	RecoverEvery time.Duration `default:"15s" help:"How often payments that a failed write left behind are resumed."`
+
+	Sandbox bool `help:"Run the simulated providers too, and point every account at them."`
+
+	ReconcileEvery time.Duration `default:"1s" help:"How often due look-ups are read from the journal."`
+
+	LookupsPerSecond int `default:"10" help:"Look-ups of payments at one provider in a second, at most."`
+
+	CallbackLookups int `name:"callback-lookups-per-second" default:"5" help:"Look-ups by callbacks, for each account."`
+
+	UnknownAlert    time.Duration `default:"1h" help:"How long a payment may be unknown before it sets an alert."`
+	KeyLifetime     time.Duration `default:"168h" help:"How long after its payment's end an Idempotency-Key is kept."`
+	WebhookLifetime time.Duration `default:"720h" help:"How long a delivered webhook is kept."`
+
+	Operators []string `help:"Merchants of the file of API keys that may settle payments by hand."`
+
+	PublicURL string `name:"public-url" help:"Where providers reach the router: https://pay.example.com."`
+
+	WebhooksToPrivate bool `help:"Send webhooks to private addresses too, and without TLS: for development."`
+
+	SandboxListen string `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
 func (s *serveCommand) Run(h *host) error {

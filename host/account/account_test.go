@@ -43,7 +43,9 @@ func newTown() *fixture {
 	}
 }
 
-func (t *fixture) Fetch(ctx context.Context, provider string, s account.QueryKind, q account.Query) (account.Result, error) {
+func (t *fixture) Fetch(ctx context.Context, provider string, s account.QueryKind,
+	q account.Query,
+) (account.Result, error) {
 	t.mutex.Lock()
 	t.asked = append(t.asked, fmt.Sprintf("%s %s %q", provider, s, q.Cursor))
 	t.now++
@@ -311,7 +313,8 @@ func FuzzFurther(f *testing.F) {
 	places.happened("a", 1, 4, 9)
 	places.happened("b", 2, 3, 10)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		page, err := account.Aggregator{Fetcher: places}.Further(t.Context(), base64.RawURLEncoding.EncodeToString(text), 3)
+		page, err := account.Aggregator{Fetcher: places}.Further(t.Context(),
+			base64.RawURLEncoding.EncodeToString(text), 3)
 		if err != nil {
 			require.ErrorIs(t, err, account.ErrCursor)
 			return
@@ -340,7 +343,8 @@ func TestGather(t *testing.T) {
 		began := time.Now()
 		question := account.Query{From: today.From, Until: today.Until}
 
-		answers, missing := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, account.Balances, question)
+		answers, missing := account.Aggregator{Fetcher: places}.Fetch(context.Background(), all, account.Balances,
+			question)
 		require.LessOrEqual(t, time.Since(began), 15*time.Second)
 		require.Equal(t, 8, places.most, "so many at a time")
 		why := map[string]error{}
@@ -375,7 +379,8 @@ func (c *circle) Fetch(context.Context, string, account.QueryKind, account.Query
 
 func TestPagesThatGoRoundInACircle(t *testing.T) {
 	t.Parallel()
-	_, missing := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, account.Rates, account.Query{})
+	_, missing := account.Aggregator{Fetcher: &circle{}}.Fetch(t.Context(), []string{"a"}, account.Rates,
+		account.Query{})
 	require.Len(t, missing, 1)
 	require.ErrorContains(t, missing[0].Err, "circle")
 	page := account.Aggregator{Fetcher: &circle{}}.Statement(t.Context(), []string{"a"}, today, 10)

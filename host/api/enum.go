@@ -45,7 +45,8 @@ func (Run) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 
 // TransformSchema completes the schema of the kind.
 func (HeldAccount) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return documented(s, "kind", "paused: ends by itself. on_trial: the pause is over, and one payment at a time checks "+
-		"whether the provider works again. suspended: waits for new secrets or for a resume. rate: the account is at "+
-		"its limits.per_second", nil)
+	return documented(s, "kind",
+		"paused: ends by itself. on_trial: the pause is over, and one payment at a time checks "+
+			"whether the provider works again. suspended: waits for new secrets or for a resume. rate: the account is at "+
+			"its limits.per_second", nil)
 }

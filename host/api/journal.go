@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"payrouter/host/store"
-
 	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/store"
 )
 
 const journalPath = "/v1/journal"

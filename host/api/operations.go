@@ -444,7 +444,10 @@ func (a *api) resolveRun(ctx context.Context, in *resolveRunInput) (*runOutput, 
 		return nil, err
 	}
 	run, err := a.settings.Operations.Resolve(ctx, in.ID,
-		operation.ManualResolution{Operator: operator, Reason: in.Body.Reason, Status: operation.Status(in.Body.Status)})
+		operation.ManualResolution{
+			Operator: operator, Reason: in.Body.Reason,
+			Status: operation.Status(in.Body.Status),
+		})
 	return shownRun(run, in.ID, err)
 }
 

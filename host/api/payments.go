@@ -238,7 +238,9 @@ func (a *api) waitTimeout(prefer string) time.Duration {
 }
 
 // repeat answers a key that was used before.
-func (a *api) repeat(ctx context.Context, receipt attempt.Receipt[payment.Payment], key attempt.Key) (*rawOutput, error) {
+func (a *api) repeat(ctx context.Context, receipt attempt.Receipt[payment.Payment],
+	key attempt.Key,
+) (*rawOutput, error) {
 	earlier := receipt.Earlier
 	if earlier.Fingerprint != key.Fingerprint {
 		return nil, keyReused.problem("send the body of the first request again, or take a new key").about(

@@ -333,7 +333,8 @@ func (a *api) changeCanary(ctx context.Context, in *canaryInput) (*pluginOutput,
 		err = shelf.Abort(detached, in.Name, by)
 	default:
 		if in.Body.Share == 0 {
-			return nil, invalidRequest.problem("/share is required", fieldError{Pointer: "/share", Detail: "is required"})
+			return nil, invalidRequest.problem("/share is required",
+				fieldError{Pointer: "/share", Detail: "is required"})
 		}
 		err = shelf.Share(detached, in.Name, in.Body.Share, by)
 	}

@@ -166,7 +166,10 @@ var problems = []struct {
 		problemKind{"provider-not-held", http.StatusConflict, "The provider is neither paused nor suspended", 0},
 	},
 	{attempt.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
-	{operation.ErrNotFound, problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0}},
+	{
+		operation.ErrNotFound,
+		problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0},
+	},
 	{
 		operation.ErrState,
 		problemKind{"run-wrong-status", http.StatusConflict, "The run's status does not allow it", 0},

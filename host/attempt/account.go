@@ -1,3 +1,6 @@
+// Package attempt drives plugins' flows at accounts: it journals each attempt before it leaves, judges what came of it,
+// and decides what may be tried again (table.go) and what recovery may send. It knows neither payments nor rules: an
+// attempt belongs to an owner, a payment or a native run.
 package attempt
 
 import (
@@ -21,7 +24,7 @@ type Connector interface {
 	Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error)
 }
 
-// Exchanger sends requests to one account's provider, as egress.Client does.
+// Egress sends requests to one account's provider, as egress.Client does.
 type Egress interface {
 	Render(request *abi.HttpRequest) (*egress.Request, error)
 	Tries(ctx context.Context, x egress.Exchange) iter.Seq[*egress.Try]
@@ -46,7 +49,7 @@ type Account struct {
 	Failures []*abi.FailureRule
 }
 
-// plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty
+// Plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty
 // for the default.
 func (a *Account) Plan(id string, kind abi.Kind, role abi.Role, name string) (Plan, bool) {
 	connector := a.Plugin(id)

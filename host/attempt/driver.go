@@ -28,8 +28,8 @@ type Settings struct {
 	Doubtful func(made time.Duration) bool
 	// Clock is the journal's own, which no wall clock moves. Nil means that the wall clock is right.
 	Clock func() time.Duration
-	// Exhausted is nil, or returns why this machine can take no new work: it has nothing left to make connections of. It
-	// is called before anything is routed or journalled. Nil means that it always can.
+	// Exhausted is nil, or returns why this machine can take no new work: it has nothing left to make connections of.
+	// It is called before anything is routed or journalled. Nil means that it always can.
 	Exhausted func() error
 	// Now is the wall clock. Nil means the system's.
 	Now func() time.Time

@@ -12,9 +12,9 @@ const (
 	longestExhausted = 5 * time.Second
 )
 
-// WhileExhausted runs a flow, and runs it again as long as all that kept it from its provider is that this machine could
-// not connect. closed attempts go along. Where that does not pass, the error is ErrExhausted, and the ending has what is
-// still to be written: what was begun is left for recovery, and has not failed.
+// WhileExhausted runs a flow, and runs it again as long as all that kept it from its provider is that this machine
+// could not connect. closed attempts go along. Where that does not pass, the error is ErrExhausted, and the ending has
+// what is still to be written: what was begun is left for recovery, and has not failed.
 func (d *Driver) WhileExhausted(ctx context.Context, run func(closed []Attempt) (Ending, error),
 	closed []Attempt,
 ) (Ending, error) {

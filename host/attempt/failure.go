@@ -83,6 +83,7 @@ func meant(rule *abi.FailureRule, failure *abi.Failure) (Event, *Failure) {
 		}
 }
 
+// Unavailable is the failure of a provider that could not be asked, or gave no readable answer.
 func Unavailable(message string) *Failure {
 	return &Failure{Code: "provider_unavailable", Class: Soft, Message: message}
 }

@@ -11,8 +11,8 @@ import (
 // plugin, is a new Fleet, and each is active once.
 type Fleet struct {
 	Accounts map[string]*Account
-	// Retired is called once, when another fleet has become active and the last holder of this one has released it: what
-	// only this one used may be closed then. Nil means that nothing is called.
+	// Retired is called once, when another fleet has become active and the last holder of this one has released it:
+	// what only this one used may be closed then. Nil means that nothing is called.
 	Retired func()
 
 	named   sync.Once

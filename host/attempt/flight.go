@@ -9,8 +9,8 @@ import (
 
 // Flight is a payment or a run on its way to its first settled step, which its caller may wait for.
 type Flight struct {
-	// Answer is what its caller is answered, where that is journalled; Err is why it came to no end. Both are set before
-	// the flight lands.
+	// Answer is what its caller is answered, where that is journalled; Err is why it came to no end. Both are set
+	// before the flight lands.
 	Answer *Answer
 	Err    error
 

@@ -255,8 +255,8 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 	return last, idempotency, nil
 }
 
-// send journals a try and lets it leave. A try that is refused before is journalled with the owner's next write. attempt
-// is nil where that cannot be.
+// send journals a try and lets it leave. A try that is refused before is journalled with the owner's next write.
+// attempt is nil where that cannot be.
 func (f *Flow) send(ctx context.Context, send *abi.Send, operation string, idempotency abi.Idempotency,
 	recorded json.RawMessage, try *egress.Try,
 ) (attempt *Attempt, err error) {

@@ -73,8 +73,8 @@ func wellFormed(body []byte) bool {
 	return err == nil && (value.IsObject() || value.IsArray())
 }
 
-// health is what one try of a flow shows of its provider. A plugin's candidate may ask in a wrong way: where the provider
-// refuses or contradicts that, it shows nothing of the account.
+// health is what one try of a flow shows of its provider. A plugin's candidate may ask in a wrong way: where the
+// provider refuses or contradicts that, it shows nothing of the account.
 func (f *Flow) health(r result, idempotency abi.Idempotency, try egress.Try) egress.Judgement {
 	judgement := healthOf(r, idempotency, f.Owner.Merchant(), try)
 	if judgement.Signal == egress.SignalUnauthenticated || judgement.Signal == egress.SignalContradiction {

@@ -34,8 +34,8 @@ type Plan struct {
 	Operation *abi.Operation
 }
 
-// Idempotency is the class of a request that performs the named operation; empty means the plan's own. An operation that the
-// manifest does not have may do anything.
+// Idempotency is the class of a request that performs the named operation; empty means the plan's own. An operation
+// that the manifest does not have may do anything.
 func (p Plan) Idempotency(name string) abi.Idempotency {
 	operation := p.Named(name)
 	if setting := operation.GetKeyedBySetting(); setting != "" {

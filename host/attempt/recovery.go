@@ -15,11 +15,11 @@ const AlertBehind = "the journal may be older than what was sent: look at the pr
 type FirstSend int
 
 const (
-	// SendNow: it was journalled a moment ago.
+	// SendNow means that it was journalled a moment ago.
 	SendNow FirstSend = iota
-	// TooLate: nothing more was sent than the journal shows, and the time to send is over. It may end.
+	// TooLate means that nothing more was sent than the journal shows, and the time to send is over. It may end.
 	TooLate
-	// Doubted: more may have been sent than the journal shows. The provider, or a person, is asked.
+	// Doubted means that more may have been sent than the journal shows. The provider, or a person, is asked.
 	Doubted
 )
 

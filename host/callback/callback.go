@@ -85,8 +85,8 @@ type Store interface {
 	// since it was read, it stays pending without tries, and is due again at the time given; unless it is vouched for
 	// and settled.
 	SettleCallback(ctx context.Context, c Callback, again time.Time) error
-	// PurgeCallbacks deletes callbacks that are not pending and whose last arrival is longer ago than a lifetime, some at
-	// a time, and returns how many. The lifetime counts by the journal clock.
+	// PurgeCallbacks deletes callbacks that are not pending and whose last arrival is longer ago than a lifetime, some
+	// at a time, and returns how many. The lifetime counts by the journal clock.
 	PurgeCallbacks(ctx context.Context, lifetime time.Duration, limit int) (int, error)
 	// Clock is what the journal's own clock shows: the wall clock may be set, this one only advances.
 	Clock() time.Duration

@@ -41,7 +41,8 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 			},
 		},
 		{
-			"a setting of another type", account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"),
+			"a setting of another type",
+			account("plugin: paygram, secrets: {token: env:T}, settings: {client_unique: 1}"),
 			[]string{
 				`routing.yaml:2:75: settings/client_unique does not fit the plugin's schema: got number, want boolean`,
 			},

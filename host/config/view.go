@@ -51,7 +51,8 @@ func (v view) each(of string, read func(key string, member view)) {
 	}
 	position := func(key string) routing.Position { return v.at(key).origin().key }
 	keys := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
-		return cmp.Or(cmp.Compare(position(a).Line, position(b).Line), cmp.Compare(position(a).Column, position(b).Column),
+		return cmp.Or(cmp.Compare(position(a).Line, position(b).Line),
+			cmp.Compare(position(a).Column, position(b).Column),
 			cmp.Compare(a, b))
 	})
 	for _, key := range keys {

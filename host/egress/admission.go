@@ -54,9 +54,9 @@ type AdmissionSettings struct {
 	Pause time.Duration
 	// MaxPause bounds a pause, and what Retry-After may ask for. 0 means 10 min.
 	MaxPause time.Duration
-	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer a caller's mistake
-	// as they answer a wrong key: where these credentials were accepted before, refusals of one party's requests count
-	// only once they have lasted RefusedFor.
+	// Refusals of the credentials in a row that suspend the account. 0 means 5. Some providers answer a caller's
+	// mistake as they answer a wrong key: where these credentials were accepted before, refusals of one party's
+	// requests count only once they have lasted RefusedFor.
 	Refusals int
 	// RefusedFor is how long refusals of one party's requests have to last. 0 means 3 min.
 	RefusedFor time.Duration

@@ -84,7 +84,8 @@ func TestSignaturesOfProvidersAreVerified(t *testing.T) {
 		},
 		{"none", nil, "", nil, true},
 		{
-			"a header that is not there", hexHMAC(body, &abi.SignedPart{Part: &abi.SignedPart_Header{Header: "X-None"}}),
+			"a header that is not there",
+			hexHMAC(body, &abi.SignedPart{Part: &abi.SignedPart_Header{Header: "X-None"}}),
 			good, nil, true,
 		},
 	} {

@@ -38,7 +38,8 @@ func TestATryThatIsNotJudgedCountsForNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe(okAnswer)
-		c := p.client(t, func(s *egress.Settings) { s.Breaker = egress.BreakerSettings{Failures: 1, Cooldown: time.Second} })
+		c := p.client(t,
+			func(s *egress.Settings) { s.Breaker = egress.BreakerSettings{Failures: 1, Cooldown: time.Second} })
 		single(t, c, true)
 		time.Sleep(time.Second + 1)
 		for try := range c.Tries(t.Context(), egress.Exchange{Request: rendered(t, c)}) {

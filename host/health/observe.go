@@ -35,5 +35,8 @@ func (s *Statistics) Observe(a attempt.Attempt) {
 	if judged == nothing {
 		return
 	}
-	s.Add(Attempt{Provider: a.Provider, At: a.FinishedAt, Took: a.FinishedAt.Sub(a.StartedAt), Succeeded: judged == well})
+	s.Add(Attempt{
+		Provider: a.Provider, At: a.FinishedAt, Took: a.FinishedAt.Sub(a.StartedAt),
+		Succeeded: judged == well,
+	})
 }

@@ -1,5 +1,5 @@
-// Package identity makes ids that sort by time, and derives references, seeds and draws from them: the same whenever they
-// are derived again.
+// Package identity makes ids that sort by time, and derives references, seeds and draws from them: the same whenever
+// they are derived again.
 package identity
 
 import (
@@ -15,17 +15,18 @@ import (
 	abi "payrouter/abi/v1"
 )
 
-// identities makes ids that sort by time, also within a millisecond. Safe for concurrent use.
+// Source makes ids that sort by time, also within a millisecond. Safe for concurrent use.
 type Source struct {
 	mutex   sync.Mutex
 	entropy *ulid.MonotonicEntropy
 }
 
+// New is a source that random feeds.
 func New(random io.Reader) *Source {
 	return &Source{entropy: ulid.Monotonic(random, 0)}
 }
 
-// make is prefix and a ULID in lower case.
+// Make is prefix and a ULID in lower case.
 func (i *Source) Make(prefix string, now time.Time) (string, error) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -36,7 +37,7 @@ func (i *Source) Make(prefix string, now time.Time) (string, error) {
 	return prefix + strings.ToLower(id.String()), nil
 }
 
-// reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend
+// Reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend
 // carries it again, and of the form that the manifest asks for. It never starts with "0": some providers read numbers.
 func Reference(form *abi.ReferenceForm, paymentID, provider, operation string) string {
 	if form.GetAlphabet() == "" || form.GetLength() == 0 {
@@ -55,7 +56,7 @@ func Reference(form *abi.ReferenceForm, paymentID, provider, operation string) s
 	return string(text)
 }
 
-// seed is a call's randomness: the same on every resend.
+// Seed is a call's randomness: the same on every resend.
 func Seed(paymentID, provider, operation string) []byte {
 	sum := digest("seed", paymentID, provider, operation)
 	return sum[:]

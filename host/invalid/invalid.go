@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// InvalidError says what is wrong with one member of an order.
+// Error says what is wrong with one member of an order.
 type Error struct {
 	// Field is a JSON pointer into the request: "/amount".
 	Field string
@@ -19,6 +19,7 @@ func (e *Error) Error() string {
 	return strings.TrimPrefix(e.Field, "/") + ": " + e.Reason
 }
 
+// Text is what is wrong with a text of at most so many bytes; empty where nothing is.
 func Text(text string, limit int) string {
 	if !utf8.ValidString(text) {
 		return "must be valid UTF-8"
@@ -34,6 +35,7 @@ func Text(text string, limit int) string {
 	return ""
 }
 
+// Clip shortens what an error shows of a caller's text.
 func Clip(text string) string {
 	const most = 48
 	if len(text) <= most {

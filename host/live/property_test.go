@@ -61,13 +61,15 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 					time.Millisecond)
 				require.Equal(t, before.Active, h.manager.Status().Active)
 			case "mistake over the api":
-				_, err := h.manager.Put(strings.Replace(h.routing(rule), "to:", mistake, 1), "ops", live.Match{Any: true})
+				_, err := h.manager.Put(strings.Replace(h.routing(rule), "to:", mistake, 1), "ops",
+					live.Match{Any: true})
 				require.Error(t, err)
 				require.Equal(t, before.Active, h.manager.Status().Active)
 			case "swap":
 				require.NoError(t, h.manager.Adopt(t.Context(), registries[edits%2].ActiveSet()))
 			case "rollback":
-				_, err := h.manager.Rollback(before.History[len(before.History)/2].Version, "ops", live.Match{Any: true})
+				_, err := h.manager.Rollback(before.History[len(before.History)/2].Version, "ops",
+					live.Match{Any: true})
 				require.NoError(t, err)
 			}
 			return h.manager.Status().Active.Version

@@ -106,7 +106,8 @@ func TestAMistakeChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plan{})
 	before := h.manager.Status().Active
-	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]", "to: [paygram-us]").Replace(h.routing("broken")))
+	h.write(strings.NewReplacer("settings", "setings", "to: [paygram-eu]",
+		"to: [paygram-us]").Replace(h.routing("broken")))
 	h.pending("routing.yaml:7:5: unknown key \"setings\" in a provider: did you mean \"settings\"?")
 	h.pending("routing.yaml:9:25: rule \"broken\" sends to an unknown provider \"paygram-us\": did you mean " +
 		"\"paygram-eu\"?")

@@ -10,10 +10,11 @@ import (
 	"payrouter/host/invalid"
 )
 
-// checkAmount holds an amount to plain decimal text above zero, no finer than a fiat currency's smallest unit.
+// CheckAmount holds an amount to plain decimal text above zero, no finer than a fiat currency's smallest unit.
 func CheckAmount(amount, code string) string {
 	if strings.ContainsAny(amount, "eE") {
-		return fmt.Sprintf("must be plain decimal text such as \"49.90\", without an exponent; got %q", invalid.Clip(amount))
+		return fmt.Sprintf("must be plain decimal text such as \"49.90\", without an exponent; got %q",
+			invalid.Clip(amount))
 	}
 	value, err := decimal.Parse(amount)
 	if err != nil {
@@ -32,6 +33,7 @@ func CheckAmount(amount, code string) string {
 	return ""
 }
 
+// CheckCurrency is what is wrong with a currency's code; empty where nothing is. tickers are known beside ISO 4217's.
 func CheckCurrency(code string, tickers map[string]bool) string {
 	if code != strings.ToUpper(code) || code == "" {
 		return fmt.Sprintf("must be an upper-case code such as \"EUR\" or \"BTC\"; got %q", invalid.Clip(code))
@@ -40,7 +42,8 @@ func CheckCurrency(code string, tickers map[string]bool) string {
 		return ""
 	}
 	if _, err := currency.ParseISO(code); err != nil {
-		return fmt.Sprintf("%q is neither an ISO 4217 code nor a ticker that a configured provider knows", invalid.Clip(code))
+		return fmt.Sprintf("%q is neither an ISO 4217 code nor a ticker that a configured provider knows",
+			invalid.Clip(code))
 	}
 	return ""
 }

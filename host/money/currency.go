@@ -12,7 +12,7 @@ const (
 	withoutUnit = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX"
 )
 
-// minorUnits is how many decimals ISO 4217 gives a currency of its list; limited is false where it gives none.
+// MinorUnits is how many decimals ISO 4217 gives a currency of its list; limited is false where it gives none.
 func MinorUnits(code string) (decimals int, limited bool) {
 	const hundredth, three, four = 2, 3, 4
 	switch {

@@ -11,11 +11,12 @@ import (
 	"payrouter/host/invalid"
 )
 
+// Name is the two currencies: "BTC to EUR".
 func (r Rate) Name() string {
 	return r.From.Currency + " to " + r.To.Currency
 }
 
-// sound tells bounds that are plain amounts, in their order.
+// Sound reports bounds that are plain amounts, in their order.
 func (b Bound) Sound() bool {
 	for _, end := range []string{b.Min, b.Max} {
 		if end != "" && !IsPlain(end) {
@@ -26,25 +27,26 @@ func (b Bound) Sound() bool {
 	return IsTicker(b.Currency) && ok && order <= 0
 }
 
-// exact is an amount as it was said, which has to be plain decimal text in a currency; the zero Money where there is
+// Exact is an amount as it was said, which has to be plain decimal text in a currency; the zero Money where there is
 // none.
 func Exact(said *abi.Money) (Money, error) {
 	if said == nil {
 		return Money{}, nil
 	}
 	if !IsPlain(said.GetAmount()) || !IsTicker(said.GetCurrency()) {
-		return Money{}, fmt.Errorf("%q %q is no amount of money", invalid.Clip(said.GetAmount()), invalid.Clip(said.GetCurrency()))
+		return Money{},
+			fmt.Errorf("%q %q is no amount of money", invalid.Clip(said.GetAmount()), invalid.Clip(said.GetCurrency()))
 	}
 	return Money{Amount: said.GetAmount(), Currency: said.GetCurrency()}, nil
 }
 
-// isPlain tells an amount that every reader takes for the same: no exponent, no sign but a minus, no leading zeros.
+// IsPlain reports an amount that every reader takes for the same: no exponent, no sign but a minus, no leading zeros.
 func IsPlain(amount string) bool {
 	value, err := decimal.Parse(amount)
 	return err == nil && value.String() == amount
 }
 
-// isTicker tells the form of a currency's code.
+// IsTicker reports the form of a currency's code.
 func IsTicker(code string) bool {
 	const shortest, longest = 2, 16
 	for i := range len(code) {
@@ -74,12 +76,13 @@ type Bound struct {
 	Max      string `json:"max,omitempty"`
 }
 
-// positive tells an amount above zero, in a currency.
+// Positive reports an amount above zero, in a currency.
 func (m Money) Positive() bool {
 	amount, err := decimal.Parse(m.Amount)
 	return err == nil && amount.Sign() > 0 && m.Currency != ""
 }
 
+// Compare orders two amounts of one currency; ok is false where one of them is no amount.
 func Compare(a, b string) (order int, ok bool) {
 	x, err := decimal.Parse(a)
 	if err != nil {
@@ -92,6 +95,7 @@ func Compare(a, b string) (order int, ok bool) {
 	return x.Cmp(y), true
 }
 
+// Of is an amount of the contract; the zero Money where it is none.
 func Of(m *abi.Money) Money {
 	if _, err := decimal.Parse(m.GetAmount()); err != nil {
 		return Money{}

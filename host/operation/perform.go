@@ -33,8 +33,8 @@ type Request struct {
 
 // Perform has an account do something under an idempotency key, and waits for its end until ctx ends or a timeout has
 // passed. Run and key are journalled before anything leaves, and each try before it does; what may be tried again is
-// what the table of package attempt allows, and a run never goes to another account. What cannot be begun leaves nothing
-// behind: ErrNoOperation, *invalid.Errors joined, ErrShuttingDown, ErrJournal.
+// what the table of package attempt allows, and a run never goes to another account. What cannot be begun leaves
+// nothing behind: ErrNoOperation, *invalid.Errors joined, ErrShuttingDown, ErrJournal.
 func (s *Service) Perform(ctx context.Context, merchant string, key attempt.Key, what Request,
 	timeout time.Duration,
 ) (attempt.Receipt[Run], error) {
@@ -150,7 +150,10 @@ type heldRun struct {
 func (h *heldRun) perform(ctx context.Context) error {
 	at, err := h.fleet.Native(h.run.Provider, h.run.ID, h.run.Operation)
 	if err != nil {
-		h.run.Status, h.run.Failure = Failed, &attempt.Failure{Code: "unsupported", Class: attempt.Soft, Message: err.Error()}
+		h.run.Status, h.run.Failure = Failed, &attempt.Failure{
+			Code: "unsupported", Class: attempt.Soft,
+			Message: err.Error(),
+		}
 		return h.conclude(ctx, nil)
 	}
 	h.at = at
@@ -210,7 +213,8 @@ func (h *heldRun) accept(end attempt.Ending) {
 	if err != nil {
 		h.service.driver.Log.Error("a run's output is not shown", slog.String("run", h.run.ID), slog.Any("error", err))
 	}
-	h.run.Output, h.run.Cursor, h.run.ProviderReference = output, end.Outcome.GetCursor(), end.Outcome.GetProviderReference()
+	h.run.Output, h.run.Cursor = output, end.Outcome.GetCursor()
+	h.run.ProviderReference = end.Outcome.GetProviderReference()
 	h.claim = h.claimOf(h.at, h.run.ProviderReference)
 	if alert := end.Outcome.GetAlert(); alert != "" {
 		h.run.Alert = alert

@@ -41,8 +41,8 @@ func (e *missingError) Error() string {
 	return "needs " + strings.Join(e.fields, ", ")
 }
 
-// Health is how providers did lately, and how much of their limits rules have used, as health.Statistics knows it. Safe for
-// concurrent use.
+// Health is how providers did lately, and how much of their limits rules have used, as health.Statistics knows it. Safe
+// for concurrent use.
 type Health interface {
 	Record(provider string, now time.Time) routing.Record
 	Used(rule string, now time.Time) routing.Use

@@ -56,7 +56,8 @@ func (s *session) confirmable(ctx context.Context, p Payment, operation string) 
 	if err != nil {
 		return p, err
 	}
-	action := abi.ActionFor(abi.FlowOf(at.Connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM, at.Operation.GetName())
+	action := abi.ActionFor(abi.FlowOf(at.Connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM,
+		at.Operation.GetName())
 	if len(action.GetFrom()) == 0 {
 		return p, nil
 	}
@@ -200,7 +201,8 @@ func (s *session) ask(ctx context.Context, p Payment, named string) (Payment, en
 		}
 		p, err = s.onNotFound(ctx, p, create, end.Closed)
 		return p, end, err
-	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Duplicate:
+	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft,
+		attempt.DeclinedHard, attempt.Duplicate:
 	}
 	if p, err = s.save(ctx, p, end.Closed...); err != nil {
 		return p, end, err
@@ -210,7 +212,9 @@ func (s *session) ask(ctx context.Context, p Payment, named string) (Payment, en
 
 // inquire looks an object of a payment up, at the provider that holds the payment or at another that was asked before.
 // What was sent there to make it comes along; nothing was asked where nothing was sent.
-func (s *session) inquire(ctx context.Context, p Payment, provider, named string) (end ending, create attempt.Attempt, err error) {
+func (s *session) inquire(ctx context.Context, p Payment, provider,
+	named string,
+) (end ending, create attempt.Attempt, err error) {
 	subject := p
 	if provider != p.Provider {
 		subject.Provider, subject.ProviderReference = provider, ""
@@ -225,7 +229,8 @@ func (s *session) inquire(ctx context.Context, p Payment, provider, named string
 		subject.ProviderReference, unproven = named, true
 	case known == "" && !at.Operation.GetFindsByReference():
 		return ending{}, attempt.Attempt{},
-			fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider, attempt.ErrUnsupported)
+			fmt.Errorf("%s finds payments by its own reference alone, and gave none: %w", provider,
+				attempt.ErrUnsupported)
 	}
 	attempts, err := s.journal.Attempts(ctx, p.ID)
 	if err != nil {
@@ -242,7 +247,9 @@ func (s *session) inquire(ctx context.Context, p Payment, provider, named string
 
 // onNotFound handles a provider's word that it does not know a payment. It is believed only of an unknown one, once
 // everything that was sent must have arrived and settled, and never where an unanswered request may have moved money.
-func (s *session) onNotFound(ctx context.Context, p Payment, create attempt.Attempt, closed []attempt.Attempt) (Payment, error) {
+func (s *session) onNotFound(ctx context.Context, p Payment, create attempt.Attempt,
+	closed []attempt.Attempt,
+) (Payment, error) {
 	account := s.fleet.Accounts[p.Provider]
 	settleAfter := abi.OperationOf(account.Plugin(p.ID).Manifest(), create.Operation).GetSettleAfterMs()
 	margin := s.driver.Settings.ClockSkew + time.Duration(settleAfter)*time.Millisecond
@@ -265,8 +272,8 @@ func (s *session) onNotFound(ctx context.Context, p Payment, create attempt.Atte
 	return s.place(ctx, saved, asked)
 }
 
-// notFoundUnreliable reports that a provider's "not found" is not to be believed, whenever it comes: it has said before that it has
-// the payment, or was sent something that may have moved money.
+// notFoundUnreliable reports that a provider's "not found" is not to be believed, whenever it comes: it has said before
+// that it has the payment, or was sent something that may have moved money.
 func notFoundUnreliable(attempts []attempt.Attempt, provider string) bool {
 	return slices.ContainsFunc(attempts, func(a attempt.Attempt) bool {
 		idempotency := a.Idempotency.ABI()

@@ -17,7 +17,9 @@ const behindError = "the journal may be older than what was sent: this request c
 
 // goOn places a payment that nobody has taken, as far as the journal shows, unless that would send for the first time
 // what is too old.
-func (s *session) goOn(ctx context.Context, p Payment, attempts []attempt.Attempt, asked map[string]bool) (Payment, error) {
+func (s *session) goOn(ctx context.Context, p Payment, attempts []attempt.Attempt,
+	asked map[string]bool,
+) (Payment, error) {
 	switch s.driver.FirstSend(p.CreatedAt, p.MadeClock, attempts) {
 	case attempt.TooLate:
 		p.Status, p.Failure = Failed, attempt.Unavailable(

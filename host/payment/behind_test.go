@@ -179,7 +179,10 @@ func TestRunsThatAreOldAreNotSentForTheFirstTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newProvider(t, says(`{"output":{}}`))
-			settings := paymenttest.Settings{SendWithin: window, Doubtful: func(time.Duration) bool { return row.doubtful }}
+			settings := paymenttest.Settings{
+				SendWithin: window,
+				Doubtful:   func(time.Duration) bool { return row.doubtful },
+			}
 			h := counter(t, settings, clerk{probe: &probe{idempotency: none}}, first)
 			made := time.Now().UTC().Add(-row.age)
 			run := operation.Run{

@@ -18,7 +18,10 @@ func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, wh
 		return p, ""
 	}
 	money := hasMoney(outcome)
-	why, alert := s.driver.Claim(attempt.Claim{Account: p.Provider, Object: s.objectOf(p), Reference: theirs, Owner: p.OwnerID()}, money)
+	why, alert := s.driver.Claim(attempt.Claim{
+		Account: p.Provider, Object: s.objectOf(p), Reference: theirs,
+		Owner: p.OwnerID(),
+	}, money)
 	if alert != "" {
 		p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
 	}
@@ -43,5 +46,8 @@ func (s *session) newClaim(p Payment) *attempt.Claim {
 	if p.ProviderReference == "" || same {
 		return nil
 	}
-	return &attempt.Claim{Account: p.Provider, Object: s.objectOf(p), Reference: p.ProviderReference, Owner: p.OwnerID()}
+	return &attempt.Claim{
+		Account: p.Provider, Object: s.objectOf(p), Reference: p.ProviderReference,
+		Owner: p.OwnerID(),
+	}
 }

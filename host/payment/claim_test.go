@@ -132,13 +132,19 @@ func TestALookUpThatFindsAnotherPaymentsObjectIsNotBelieved(t *testing.T) {
 	require.Equal(t, payment.Unknown, h.shows(t, lost.ID, holder.ID).Status)
 
 	_, err = h.engine.Resolve(t.Context(), lost.ID,
-		payment.ManualResolution{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "same"})
+		payment.ManualResolution{
+			Operator: "op", Reason: "seen there", Status: payment.Succeeded,
+			ProviderReference: "same",
+		})
 	var wrong *invalid.Error
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, "/provider_reference", wrong.Field)
 	require.Contains(t, wrong.Reason, holder.ID)
 	_, err = h.engine.Resolve(t.Context(), lost.ID,
-		payment.ManualResolution{Operator: "op", Reason: "seen there", Status: payment.Succeeded, ProviderReference: "its own"})
+		payment.ManualResolution{
+			Operator: "op", Reason: "seen there", Status: payment.Succeeded,
+			ProviderReference: "its own",
+		})
 	require.NoError(t, err)
 	owner, err := h.journal.Owner(t.Context(), "a", "create", "its own")
 	require.NoError(t, err)

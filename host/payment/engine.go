@@ -21,8 +21,8 @@ type Settings struct {
 	// Answer is what a create is answered, once its payment is settled or waits for another party. Nil leaves it to the
 	// caller.
 	Answer func(p Payment) attempt.Answer
-	// CallbackURL is where a provider may report on a payment to; the same each time it is called, empty where providers
-	// cannot reach the router. Nil means empty.
+	// CallbackURL is where a provider may report on a payment to; the same each time it is called, empty where
+	// providers cannot reach the router. Nil means empty.
 	CallbackURL func(provider, paymentID string) string
 }
 
@@ -211,8 +211,9 @@ func (e *Engine) now() time.Time {
 func (e *Engine) callFor(p Payment, at attempt.Plan, input []byte, sent time.Time) *abi.Call {
 	call := &abi.Call{
 		Operation: at.Operation.GetName(), Payment: p.Contract(p.ID, at.Connector.Manifest().GetName()), Input: input,
-		Settings:          at.Account.Settings,
-		Reference:         identity.Reference(at.Operation.GetReference(), p.ID, at.Account.Name, at.Operation.GetName()),
+		Settings: at.Account.Settings,
+		Reference: identity.Reference(at.Operation.GetReference(), p.ID, at.Account.Name,
+			at.Operation.GetName()),
 		ProviderReference: p.ProviderReference,
 		NowMs:             e.now().UnixMilli(), Seed: identity.Seed(p.ID, at.Account.Name, at.Operation.GetName()),
 		CallbackUrl: e.settings.CallbackURL(at.Account.Name, p.ID),

@@ -300,7 +300,8 @@ func TestActsOnAPayment(t *testing.T) {
 			payment.RequiresAction, nil, "lookup",
 		},
 		{
-			"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction, attempt.ErrUnanswered,
+			"a look-up without an answer changes nothing", refresh, hangsUp, payment.RequiresAction,
+			attempt.ErrUnanswered,
 			"lookup",
 		},
 		{"a confirm moves it on", confirm, says(`{"id":"a-1","status":"working"}`), payment.Processing, nil, "confirm"},
@@ -598,7 +599,8 @@ func TestRecoveryGoesOnBesideAProviderThatIsSlow(t *testing.T) {
 			ID: id, Merchant: "shop", Order: orderOf("10.00"), Status: payment.Created,
 			Decision: decided, CreatedAt: time.Now().UTC(), Version: 1,
 		}
-		_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: id, Owner: attempt.OwnerID(id)})
+		_, err := h.journal.Create(t.Context(), changeOf(p),
+			attempt.Key{Merchant: "shop", Value: id, Owner: attempt.OwnerID(id)})
 		require.NoError(t, err)
 	}
 	recovered := make(chan error, 1)

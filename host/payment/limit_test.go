@@ -28,9 +28,11 @@ func limitedHarness(t *testing.T) (*harness, *health.Statistics) {
 	for name, a := range before.Accounts {
 		providers = append(providers, routing.Provider{Name: name, Flows: a.Plugin("").Manifest().GetFlows()})
 	}
-	h.engine.Serve(&payment.Fleet{Fleet: attempt.Fleet{Accounts: before.Accounts}, Health: book, Rules: ruleset(t, providers, `
+	next := &payment.Fleet{Fleet: attempt.Fleet{Accounts: before.Accounts}, Health: book}
+	next.Rules = ruleset(t, providers, `
 - {name: limited, when: {currency: EUR}, limits: {per_day: 3, amount_per_day: 100}, to: first}
-- {name: rest, to: second}`)})
+- {name: rest, to: second}`)
+	h.engine.Serve(next)
 	return h, book
 }
 

@@ -32,7 +32,8 @@ func TestSuccessNeedsTheAmountInThePaymentsCurrency(t *testing.T) {
 			nil, "",
 		},
 		{
-			"the same number of another currency", `{"id":"a-1","status":"paid","received":10,"received_currency":"JPY"}`,
+			"the same number of another currency",
+			`{"id":"a-1","status":"paid","received":10,"received_currency":"JPY"}`,
 			payment.Processing, nil, "10 JPY received for a payment of 10.00 EUR",
 		},
 		{
@@ -40,7 +41,8 @@ func TestSuccessNeedsTheAmountInThePaymentsCurrency(t *testing.T) {
 			"9.99 of 10.00 EUR received",
 		},
 		{
-			"an order of the same number in another currency", `{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`,
+			"an order of the same number in another currency",
+			`{"id":"a-1","status":"paid","amount":10,"currency":"JPY"}`,
 			payment.RequiresAction, attempt.ErrUnanswered, "10 JPY, not 10.00 EUR",
 		},
 		{

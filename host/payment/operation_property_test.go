@@ -90,7 +90,8 @@ func books(call *abi.Call) (*abi.Step, error) {
 }
 
 func (d *clerkModel) start() {
-	d.engine = paymenttest.New(d.journal, d.fleet, paymenttest.Settings{Now: d.clock.read, Runs: brittleRuns{d.journal}})
+	d.engine = paymenttest.New(d.journal, d.fleet,
+		paymenttest.Settings{Now: d.clock.read, Runs: brittleRuns{d.journal}})
 }
 
 func (d *clerkModel) restart(t *rapid.T) {

@@ -628,7 +628,10 @@ func interruptedRun(t *testing.T, h *harness, class abi.Idempotency,
 		a := attempt.Attempt{
 			ID: "att_" + string(rune('1'+n)), Owner: run.OwnerID(), Number: n + 1, Provider: "a", Operation: "pay",
 			Role: "operation", StartedAt: now,
-			Idempotency: map[abi.Idempotency]attempt.Idempotency{none: "none", keyed: "keyed", abandonable: "abandonable"}[class],
+			Idempotency: map[abi.Idempotency]attempt.Idempotency{
+				none: "none", keyed: "keyed",
+				abandonable: "abandonable",
+			}[class],
 		}
 		change(&a)
 		attempts = append(attempts, a)
@@ -707,7 +710,8 @@ func TestRulingsOnRunsThatDoNotServe(t *testing.T) {
 		require.ErrorAs(t, err, &bad)
 		require.Equal(t, field, bad.Field)
 	}
-	_, err := h.engine.ResolveRun(t.Context(), "op_none", operation.ManualResolution{Reason: "r", Status: operation.Failed})
+	_, err := h.engine.ResolveRun(t.Context(), "op_none",
+		operation.ManualResolution{Reason: "r", Status: operation.Failed})
 	require.ErrorIs(t, err, operation.ErrNotFound)
 	h.requireRun(t, run)
 }

@@ -372,7 +372,8 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 	}{
 		{"unknown becomes succeeded", resets, resolution, payment.Succeeded, "", nil},
 		{
-			"unknown becomes failed", resets, with(func(r *payment.ManualResolution) { r.Status = payment.Failed }), payment.Failed,
+			"unknown becomes failed", resets, with(func(r *payment.ManualResolution) { r.Status = payment.Failed }),
+			payment.Failed,
 			"", nil,
 		},
 		{
@@ -381,15 +382,21 @@ func TestAnOperatorResolvesWhatNobodyElseCanTell(t *testing.T) {
 		},
 		{
 			"what has ended stays as it is", says(`{"id":"a-1","status":"paid"}`),
-			with(func(r *payment.ManualResolution) { r.Status = payment.Failed }), payment.Succeeded, "", payment.ErrState,
+			with(func(r *payment.ManualResolution) { r.Status = payment.Failed }), payment.Succeeded, "",
+			payment.ErrState,
 		},
 		{
-			"a status that is no end", resets, with(func(r *payment.ManualResolution) { r.Status = payment.Processing }),
+			"a status that is no end", resets,
+			with(func(r *payment.ManualResolution) { r.Status = payment.Processing }),
 			payment.Unknown, "/status", nil,
 		},
-		{"no reason", resets, with(func(r *payment.ManualResolution) { r.Reason = "" }), payment.Unknown, "/reason", nil},
 		{
-			"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), resolution, payment.RequiresAction,
+			"no reason", resets, with(func(r *payment.ManualResolution) { r.Reason = "" }), payment.Unknown, "/reason",
+			nil,
+		},
+		{
+			"another reference than the payment's", says(`{"id":"a-2","status":"open"}`), resolution,
+			payment.RequiresAction,
 			"/provider_reference", nil,
 		},
 	} {

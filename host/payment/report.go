@@ -179,12 +179,14 @@ func lookupError(provider string, end ending) error {
 		return nil
 	case attempt.Accepted:
 		if statusUnknown(end.Outcome) {
-			return fmt.Errorf("%s cannot tell what became of what it has reported on: %w", provider, attempt.ErrUnanswered)
+			return fmt.Errorf("%s cannot tell what became of what it has reported on: %w", provider,
+				attempt.ErrUnanswered)
 		}
 		return nil
 	case attempt.NotFound:
 		return fmt.Errorf("%s does not know what it has reported on: %w", provider, attempt.ErrUnanswered)
-	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft, attempt.DeclinedHard, attempt.Duplicate:
+	case attempt.NotSent, attempt.Unable, attempt.Refused, attempt.Unanswered, attempt.DeclinedSoft,
+		attempt.DeclinedHard, attempt.Duplicate:
 	}
 	return end.Err()
 }
@@ -209,10 +211,12 @@ func (s *session) failureOf(p Payment, outcome *abi.Outcome) *attempt.Failure {
 	return failure
 }
 
-// onOrphanReport handles a provider's word on what is not the payment as it stands: an object that an earlier try left behind,
-// here or at another provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should not be. A
-// word that nobody vouches for is asked after.
-func (s *session) onOrphanReport(ctx context.Context, p Payment, provider, theirs string, outcome *abi.Outcome) (Payment, error) {
+// onOrphanReport handles a provider's word on what is not the payment as it stands: an object that an earlier try left
+// behind, here or at another provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should
+// not be. A word that nobody vouches for is asked after.
+func (s *session) onOrphanReport(ctx context.Context, p Payment, provider, theirs string,
+	outcome *abi.Outcome,
+) (Payment, error) {
 	if outcome == nil {
 		end, _, err := s.inquire(ctx, p, provider, theirs)
 		if err != nil {

@@ -72,7 +72,10 @@ func (s *session) unclaimed(p Payment, theirs string) error {
 	if theirs == "" || p.ProviderReference != "" || p.Provider == "" {
 		return nil
 	}
-	owner, err := s.driver.OwnerOf(attempt.Claim{Account: p.Provider, Object: s.objectOf(p), Reference: theirs, Owner: p.OwnerID()})
+	owner, err := s.driver.OwnerOf(attempt.Claim{
+		Account: p.Provider, Object: s.objectOf(p), Reference: theirs,
+		Owner: p.OwnerID(),
+	})
 	if err != nil || owner == p.OwnerID() {
 		return err
 	}

@@ -107,10 +107,10 @@ func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.T
 	return next
 }
 
-// statusAge is how long a payment has been in its status: the younger of what the wall clock and the journal's own clock
-// show. The wall clock may have been wrong by days when the payment came to its status, and the journal's clock counts an
-// hour of a stop during which the wall clock was set ahead. Payments of earlier releases, and engines without a journal's
-// clock, go by the wall clock.
+// statusAge is how long a payment has been in its status: the younger of what the wall clock and the journal's own
+// clock show. The wall clock may have been wrong by days when the payment came to its status, and the journal's clock
+// counts an hour of a stop during which the wall clock was set ahead. Payments of earlier releases, and engines without
+// a journal's clock, go by the wall clock.
 func (e *Engine) statusAge(p Payment) time.Duration {
 	since := p.StatusAt
 	if since.IsZero() {

@@ -136,8 +136,9 @@ func TestTheTableOfRetriesAndFailoverOnARealSocket(t *testing.T) {
 			answer: says(`{"id":"a-1","status":"paid","reference":"another"}`), cells: unanswered,
 		},
 		{
-			what: "another amount", event: attempt.Unanswered, answer: says(`{"id":"a-1","status":"paid","amount":100}`),
-			cells: unanswered,
+			what: "another amount", event: attempt.Unanswered,
+			answer: says(`{"id":"a-1","status":"paid","amount":100}`),
+			cells:  unanswered,
 		},
 		{
 			what: "declined softly", event: attempt.DeclinedSoft, answer: says(`{"error":"limit"}`),

@@ -106,7 +106,10 @@ func sameHosts(c Candidate, former, m *abi.Manifest) error {
 	case c.allows(AllowHosts):
 		return nil
 	}
-	return &RefusedError{Step: StepCompare, Reason: ErrHosts, What: list(added), Hint: "allow hosts, if that is intended"}
+	return &RefusedError{
+		Step: StepCompare, Reason: ErrHosts, What: list(added),
+		Hint: "allow hosts, if that is intended",
+	}
 }
 
 func hostsOf(m *abi.Manifest) []string {

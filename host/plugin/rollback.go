@@ -8,17 +8,18 @@ import (
 // Rollback makes a former generation active again that is kept warm: the one with the digest, or the last one where it
 // is empty. The one that was active is kept in its place, so a second rollback reverts the first. by is who asked.
 func (r *Registry) Rollback(ctx context.Context, name, digest, by string) error {
-	return r.change(ctx, name, "rollback by "+by, StepRollback, func(active Active, known *pluginState) (change, error) {
-		if active.Canary != nil {
-			return change{},
-				&RefusedError{Step: StepRollback, Reason: ErrCanary, What: "there is one", Hint: "abort it first"}
-		}
-		i := slices.IndexFunc(known.warm, func(g *Generation) bool { return digest == "" || g.Digest() == digest })
-		if i < 0 {
-			return change{}, &RefusedError{Step: StepRollback, Reason: ErrNothingKept}
-		}
-		return change{name: name, active: Active{Stable: known.warm[i]}}, r.pinned(name, known.warm[i].Digest())
-	})
+	return r.change(ctx, name, "rollback by "+by, StepRollback,
+		func(active Active, known *pluginState) (change, error) {
+			if active.Canary != nil {
+				return change{},
+					&RefusedError{Step: StepRollback, Reason: ErrCanary, What: "there is one", Hint: "abort it first"}
+			}
+			i := slices.IndexFunc(known.warm, func(g *Generation) bool { return digest == "" || g.Digest() == digest })
+			if i < 0 {
+				return change{}, &RefusedError{Step: StepRollback, Reason: ErrNothingKept}
+			}
+			return change{name: name, active: Active{Stable: known.warm[i]}}, r.pinned(name, known.warm[i].Digest())
+		})
 }
 
 // Drain releases generations that are kept warm: the one with the digest, or all. Attempts under way end first. The

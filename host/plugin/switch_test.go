@@ -97,12 +97,13 @@ func TestWhatIsKeptWarmComesBackAsItWas(t *testing.T) {
 func TestRefusedRollbackChangesNothing(t *testing.T) {
 	t.Parallel()
 	refuse := false
-	registry := newBoundRegistry(t, plugin.Settings{}, configuration{adopt: func(context.Context, plugin.ActiveSet) error {
-		if refuse {
-			return errors.New("no")
-		}
-		return nil
-	}})
+	registry := newBoundRegistry(t, plugin.Settings{},
+		configuration{adopt: func(context.Context, plugin.ActiveSet) error {
+			if refuse {
+				return errors.New("no")
+			}
+			return nil
+		}})
 	install(t, registry, module(t, ""))
 	second := install(t, registry, variant(t, "version=2.0.0"))
 	refuse = true

@@ -35,7 +35,10 @@ type fixture struct {
 
 func newTown(t *testing.T) *fixture {
 	t.Helper()
-	return &fixture{t: t, takes: map[string]time.Duration{}, quotes: map[string]account.Quote{}, fails: map[string]error{}}
+	return &fixture{
+		t: t, takes: map[string]time.Duration{}, quotes: map[string]account.Quote{},
+		fails: map[string]error{},
+	}
 }
 
 func (t *fixture) ask(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {

@@ -266,6 +266,7 @@ func (r *Router) buildServices(context.Context) error {
 
 func (r *Router) buildServer(context.Context) error {
 	s := r.settings
+	//nolint:contextcheck // requests have contexts of their own
 	handler := api.New(r.engine, api.Settings{
 		Keys: s.APIKeys, Operators: s.Operators, WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
 		Ready:   func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },

@@ -161,7 +161,8 @@ func TestMistakesInRules(t *testing.T) {
 			[]string{`r.yaml:1:15: a key of a rule is not a word: write "key: value" lines`},
 		},
 		{
-			"what a half-read rule covers is not guessed", "- {name: x, when: {curency: EUR}, to: a}\n- {name: y, to: b}",
+			"what a half-read rule covers is not guessed",
+			"- {name: x, when: {curency: EUR}, to: a}\n- {name: y, to: b}",
 			[]string{
 				`r.yaml:1:20: unknown key "curency" in when: did you mean "currency"?`,
 			},
@@ -323,7 +324,8 @@ func TestMistakesInRules(t *testing.T) {
 			`r.yaml:5:9: if: unknown name "contry": did you mean "country"?`,
 		}},
 		{
-			"the same where lines are folded", "- name: x\n  to: a\n  if: >-\n    kind == 'payout' ||\n    kind == contry",
+			"the same where lines are folded",
+			"- name: x\n  to: a\n  if: >-\n    kind == 'payout' ||\n    kind == contry",
 			[]string{
 				`r.yaml:3:7: if: unknown name "contry": did you mean "country"?`,
 			},

@@ -219,7 +219,8 @@ func TestUnreachableRules(t *testing.T) {
 		},
 		{
 			"a range within the complement of another",
-			"- {name: a, when: {currency: EUR, not: {amount: {max: 9.99}}}, to: a}\n- {name: x, when: {currency: EUR, " +
+			"- {name: a, when: {currency: EUR, not: {amount: {max: 9.99}}}, to: a}\n- {name: x, when: " +
+				"{currency: EUR, " +
 				"amount: {min: 10}}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
@@ -278,7 +279,8 @@ func TestUnreachableRules(t *testing.T) {
 		{"an expression may be false", "- {name: a, if: 'true', to: a}\n- {name: x, to: a}", ""},
 		{"a limit may be reached", "- {name: a, limits: {per_minute: 1}, to: a}\n- {name: x, to: a}", ""},
 		{
-			"a rule with a limit is not reached either", "- {name: a, to: a}\n- {name: x, limits: {per_minute: 1}, to: a}",
+			"a rule with a limit is not reached either",
+			"- {name: a, to: a}\n- {name: x, limits: {per_minute: 1}, to: a}",
 			unreached + `rule "a" at r.yaml:1:3`,
 		},
 		{"too intricate", "- {name: a, to: a, when: {any: [" + strings.Repeat("{country: DE}, ", 300) +

@@ -12,8 +12,8 @@ import (
 
 // Standing is what is known of providers, and of how much rules have taken, at the time of a decision.
 type Standing interface {
-	// Unavailable is nil, or why a provider that could take the payment is not asked now (its breaker is open, no plugin
-	// is loaded). It is called once for each provider.
+	// Unavailable is nil, or why a provider that could take the payment is not asked now (its breaker is open, no
+	// plugin is loaded). It is called once for each provider.
 	Unavailable(provider string) error
 	// Record is the provider's recent results.
 	Record(provider string) Record
@@ -48,8 +48,8 @@ const (
 const (
 	// enoughTries are needed to judge a provider: with fewer, one payer's failures would move all payments.
 	enoughTries = 20
-	// explore: one payment in so many asks a provider first of which too little is known. Without these, a provider that
-	// failed once would never be asked again, and a new one never at all.
+	// explore: one payment in so many asks a provider first of which too little is known. Without these, a provider
+	// that failed once would never be asked again, and a new one never at all.
 	explore = 20
 	// exploring separates its draws from those of splits.
 	exploring = 1 << 32

@@ -114,7 +114,8 @@ var (
 			[]field{emailField},
 			"api", "disabled",
 		},
-		// Typed by an operator with a decimal comma; a merchant receives the money, so that it cannot be marked as paid.
+		// Typed by an operator with a decimal comma; a merchant receives the money, so that it cannot be marked as
+		// paid.
 		{
 			"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet,
 			[]field{emailField},

@@ -38,8 +38,8 @@ const (
 	// FaultPage answers Status with the page Page: what a web server, proxy, firewall or gateway in front of the
 	// provider writes instead of its answer. Processed only with After.
 	FaultPage = "page"
-	// FaultSpelling processes, and writes the answer's amounts in the form of Spelling. An answer without amounts does not
-	// count.
+	// FaultSpelling processes, and writes the answer's amounts in the form of Spelling. An answer without amounts does
+	// not count.
 	FaultSpelling = "spelling"
 	// FaultOther processes, and gives an earlier answer to the same call that is about another object. While there is
 	// none, the true answer goes out, and it is no strike.

@@ -90,7 +90,8 @@ func TestPayGramOtherAnswersHaveTheDocumentsLength(t *testing.T) {
 	require.Len(t,
 		w.paygram("GetStatement",
 			`{"requestId":-9475754,"userCliId":"tmloader","fromUtc":"2023-10-03T08:21:58.449Z",`+
-				`"toExcludingUtc":"2023-10-04T08:21:58.449Z","startIdx":0,"resultsPerPage":25,"goForward":true}`).text, 86)
+				`"toExcludingUtc":"2023-10-04T08:21:58.449Z","startIdx":0,"resultsPerPage":25,"goForward":true}`).text,
+		86)
 	w.paygram("SetCallbackApi", `{"url":"`+callback+`"}`)
 	require.Len(t, w.paygram("ClientInfo", "").text, 115)
 

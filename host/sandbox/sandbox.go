@@ -215,8 +215,8 @@ type simulation interface {
 	drive(ref, event, amount string) error
 	// fund sets a balance.
 	fund(account, currency string, amount money) error
-	// open makes an account of a name, if the provider has none of it and the simulation has several accounts, and returns
-	// its secrets by their names in the contract.
+	// open makes an account of a name, if the provider has none of it and the simulation has several accounts, and
+	// returns its secrets by their names in the contract.
 	open(account string) map[string]string
 	// page shows a payment to a visitor of its link: false if the path is no payment's page.
 	page(path string) (payerPage, bool)

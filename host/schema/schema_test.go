@@ -26,7 +26,10 @@ func TestWhatIsWrongIsToldByPlace(t *testing.T) {
 		`{"amount":"1","to":{"a/b":""},"note":null}`: nil,
 		`{"amount":"1","to":{"a/b":""},"code":9.0}`:  nil,
 		`{"to":{}}`: {{"/amount", "is required"}, {"/to/a~1b", "is required"}},
-		`{"amount":"1","to":{"a/b":""},"x~":1,"y":2}`: {{"/x~0", "is not a known member"}, {"/y", "is not a known member"}},
+		`{"amount":"1","to":{"a/b":""},"x~":1,"y":2}`: {
+			{"/x~0", "is not a known member"},
+			{"/y", "is not a known member"},
+		},
 		`{"amount":1,"to":{"a/b":"","list":[1,"2"]}}`: {
 			{"/amount", "got number, want string"},
 			{"/to/list/1", "got string, want integer"},

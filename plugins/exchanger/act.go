@@ -9,7 +9,8 @@ import (
 
 // act is a way to move an order by the API.
 type act struct {
-	// The member of api_actions that states how it is done here, and the code of an order where it is not done by the API.
+	// The member of api_actions that states how it is done here, and the code of an order where it is not done by the
+	// API.
 	member, refused string
 	// Statuses of an order that it still makes sense for.
 	from []abi.Status

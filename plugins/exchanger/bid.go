@@ -60,9 +60,12 @@ var (
 	endField     = native.Field{Name: "end_time", Form: &digits, Note: "Unix time, in seconds."}
 	ipField      = native.Field{Name: "ip"}
 	idField      = native.Field{Name: "id", Form: &digits}
-	historyField = native.Field{Name: "status_history", Form: &zeroOrOne, Note: "1 shows how each order's status changed."}
-	limitField   = native.Field{Name: "limit", Form: &howMany, Note: "How many to show; 100 where it is left out."}
-	offsetField  = native.Field{Name: "offset", Form: &digits, Note: "How many to skip; a cursor goes before it."}
+	historyField = native.Field{
+		Name: "status_history", Form: &zeroOrOne,
+		Note: "1 shows how each order's status changed.",
+	}
+	limitField  = native.Field{Name: "limit", Form: &howMany, Note: "How many to show; 100 where it is left out."}
+	offsetField = native.Field{Name: "offset", Form: &digits, Note: "How many to skip; a cursor goes before it."}
 )
 
 // exchangeMembers are an order as the lists show it, in the document's order.

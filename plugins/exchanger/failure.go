@@ -81,6 +81,8 @@ const (
 
 // failures are the refusals and what they amount to. Texts are those of API-LANG en_US; an account that sets another
 // language adds its own in routing.yaml.
+//
+//nolint:funlen // a table
 func failures() []*abi.FailureRule {
 	const (
 		soft      = abi.Meaning_MEANING_DECLINED_SOFT
@@ -102,7 +104,8 @@ func failures() []*abi.FailureRule {
 		return rule
 	}
 	paidOut := func(code, canonical, source string) *abi.FailureRule {
-		rule := final(ruleOf(code, soft, canonical, sourceVendor+"add_partner_payout, before a payout is made: "+source))
+		rule := final(ruleOf(code, soft, canonical,
+			sourceVendor+"add_partner_payout, before a payout is made: "+source))
 		rule.Operation = opAddPartnerPayout
 		return rule
 	}
@@ -167,7 +170,8 @@ func failures() []*abi.FailureRule {
 			sourceVendor+"order status; believed after error_final_after_hours"),
 		ruleOf(statusMerchError, hard, "provider_error",
 			sourceVendor+"order status; believed after error_final_after_hours"),
-		ruleOf(statusError, hard, "provider_error", sourceVendor+"order status; believed after error_final_after_hours"),
+		ruleOf(statusError, hard, "provider_error",
+			sourceVendor+"order status; believed after error_final_after_hours"),
 		{
 			HttpStatus: 401, Meaning: soft, Code: "authentication_failed",
 			Source: sourceInferred + "the API always answers 200; a server in front of it refused (RFC 9110)",

@@ -24,7 +24,8 @@ const customFields = `{"^cf(give|get)?[0-9]{1,6}$":{"type":"string","description
 func input(m *method) *jsontext.Object {
 	made := schema.InputOf(m.Input)
 	if m.Extra.oneOf {
-		made.Value("anyOf", parsed(fmt.Sprintf(`[{"required":[%q]},{"required":[%q]}]`, m.Input[0].Name, m.Input[1].Name)))
+		made.Value("anyOf",
+			parsed(fmt.Sprintf(`[{"required":[%q]},{"required":[%q]}]`, m.Input[0].Name, m.Input[1].Name)))
 	}
 	if m.Extra.custom {
 		made.Value("patternProperties", parsed(customFields))

@@ -91,8 +91,8 @@ func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
 	return ""
 }
 
-// ratesOutcome reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is no
-// rate.
+// ratesOutcome reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is
+// no rate.
 func ratesOutcome(a answer, outcome *abi.Outcome) (why string) {
 	listed := make(map[string]bool)
 	list := func(number string) string {

@@ -201,7 +201,8 @@ const (
 	amountText     = `{"type": "string"}`
 )
 
-const invoiceMembers = `"invoiceCode": ` + reportedText + `, "payUrl": ` + reportedText + `, "status": ` + reportedNumber +
+const invoiceMembers = `"invoiceCode": ` + reportedText + `, "payUrl": ` + reportedText + `, "status": ` +
+	reportedNumber +
 	`, "lastEventUtc": ` + reportedText +
 	`, "createdUtc": ` + reportedText + `, "amount": ` + amountText + `, "expectedFee": ` + reportedAmount +
 	`, "callbackData": ` + reportedText +
@@ -217,7 +218,8 @@ const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `,
 	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`, "received": ` + reportedAmount + `, "credited": ` + reportedAmount + `, "fees": ` + reportedAmount + `, "newBalance": ` +
+	`, "received": ` + reportedAmount + `, "credited": ` + reportedAmount + `, "fees": ` + reportedAmount +
+	`, "newBalance": ` +
 	reportedAmount +
 	`}, "required": ["success"], "anyOf": [{"required": ["invoiceCode"]}, {"required": ["received", "currencyCode"]}]}`
 

@@ -22,7 +22,10 @@ var statementMethods = []method{
 		Input: native.Fields{
 			{Name: "fromUtc", Required: true, Note: "The first moment, UTC: 2023-10-03T08:21:58.449Z."},
 			{Name: "toExcludingUtc", Required: true, Note: "The moment behind the last, UTC."},
-			{Name: startIndex, Form: &native.Integer, Default: "0", Note: "Where the page starts; a cursor goes before it."},
+			{
+				Name: startIndex, Form: &native.Integer, Default: "0",
+				Note: "Where the page starts; a cursor goes before it.",
+			},
 			{Name: "resultsPerPage", Form: &native.Integer, Default: "25"},
 			{Name: "goForward", Form: &native.Boolean, Default: "true", Note: "The oldest first."},
 		},
@@ -37,7 +40,10 @@ var statementMethods = []method{
 				{Name: "fees", Form: &native.Amount},
 				{Name: "entryType", Form: &native.Integer},
 				{Name: "recallable", Form: &native.Boolean},
-				{Name: "invoice", Form: &native.Object, Members: native.Fields{{Name: "guid"}, {Name: "friendlyVoucherCode"}}},
+				{
+					Name: "invoice", Form: &native.Object,
+					Members: native.Fields{{Name: "guid"}, {Name: "friendlyVoucherCode"}},
+				},
 			}},
 			{Name: "results", Form: &native.Integer},
 			{Name: "nextPageAvailable", Form: &native.Boolean, Required: true},

@@ -51,7 +51,10 @@ var withdrawalMethods = []method{
 		Name: "Approve/Update", Summary: "Approve or refuse what waits for a word, a withdrawal as it seems.",
 		Class: risky, Documented: partial,
 		Open: true, Extra: wire{carriage: asGiven, path: approvePath, mayBeMissing: true},
-		Input: native.Fields{{Name: "id", Note: "Inferred."}, {Name: "isApproved", Form: &native.Boolean, Note: "Inferred."}},
+		Input: native.Fields{
+			{Name: "id", Note: "Inferred."},
+			{Name: "isApproved", Form: &native.Boolean, Note: "Inferred."},
+		},
 	},
 }
 

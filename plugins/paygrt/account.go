@@ -66,7 +66,10 @@ func itemOf(operator jsontext.Value) *abi.Item {
 	if code == "" {
 		return nil
 	}
-	return &abi.Item{Code: code, Name: operator.Text("operator_name"), Category: operator.Text("type"), Currency: currency}
+	return &abi.Item{
+		Code: code, Name: operator.Text("operator_name"), Category: operator.Text("type"),
+		Currency: currency,
+	}
 }
 
 // queryFailed is the answer to a read that was not carried out. The document has no reasons for it.

@@ -231,7 +231,8 @@ const (
 
 const rechargeData = `{"type": "object", "properties": {"api_ref_id": ` + reportedText + `, "txn_id": ` + reportedText +
 	`, "operator_id": ` + reportedText +
-	`, "recharge_number": ` + reportedText + `, "recharge_amount": ` + reportedAmount + `, "recharge_status": ` + reportedText +
+	`, "recharge_number": ` + reportedText + `, "recharge_amount": ` + reportedAmount + `, "recharge_status": ` +
+	reportedText +
 	`, "message": ` + reportedText +
 	`, "remaining_balance": ` + reportedAmount + `, "status_code": ` + reportedText + `}}`
 
@@ -239,7 +240,8 @@ const statusData = `{"type": "object", "properties": {"api_ref_id": ` + reported
 	`, "operator_id": ` + reportedText +
 	`, "recharge_status": ` + reportedText + `}}`
 
-const balanceData = `{"type": "object", "properties": {"merchant_id": ` + reportedText + `, "merchant_name": ` + reportedText +
+const balanceData = `{"type": "object", "properties": {"merchant_id": ` + reportedText + `, "merchant_name": ` +
+	reportedText +
 	`, "balance": {"type": "string", "description": "In INR."}}, "required": ["balance"]}`
 
 const operatorsData = `{"type": "array", "items": {"properties": {"operator_name": ` + reportedText +

@@ -120,7 +120,8 @@ func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
 		switch {
 		case known.Find(name) != nil:
 		case value.IsObject() || value.IsArray() || name == "":
-			refusal = guest.Reject("invalid_request", native.Pointer(name), "a query has texts, numbers and flags alone")
+			refusal = guest.Reject("invalid_request", native.Pointer(name),
+				"a query has texts, numbers and flags alone")
 		default:
 			asked.Query(name, value.Text())
 		}

@@ -54,7 +54,8 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 			"invalid_request",
 		},
 		{
-			"reference of an order", createOrder, 422, `{"message":"m","errors":{"external_order_id":["e"]}}`, duplicate,
+			"reference of an order", createOrder, 422, `{"message":"m","errors":{"external_order_id":["e"]}}`,
+			duplicate,
 			"duplicate",
 		},
 		{"amount of an order", createOrder, 422, `{"message":"m","errors":{"amount":["e"]}}`, soft, "limit_exceeded"},
@@ -76,7 +77,8 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 		{"comment", withdraw, 422, `{"message":"m","errors":{"comment":["e"]}}`, soft, "invalid_request"},
 		{"wrong slug for a top-up", createTopup, 404, `{"message":"Page not found"}`, soft, "authentication_failed"},
 		{
-			"reference of a top-up", createTopup, 422, `{"message":"m","errors":{"external_order_id":["e"]}}`, duplicate,
+			"reference of a top-up", createTopup, 422, `{"message":"m","errors":{"external_order_id":["e"]}}`,
+			duplicate,
 			"duplicate",
 		},
 		{"amount of a top-up", createTopup, 422, `{"message":"m","errors":{"amount":["e"]}}`, soft, "limit_exceeded"},

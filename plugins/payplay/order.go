@@ -80,8 +80,14 @@ var (
 			Name: "external_order_id", OurReference: true, Matches: isExternalID, Pattern: "^[A-Za-z0-9_-]{1,255}$",
 			Note: "The caller's own; the router's reference where it is left out.",
 		},
-		{Name: "successful_link", Matches: isWebAddress, Pattern: "^https?://", Note: "Where the payer goes after payment."},
-		{Name: "failure_link", Matches: isWebAddress, Pattern: "^https?://", Note: "Where the payer goes after a failure."},
+		{
+			Name: "successful_link", Matches: isWebAddress, Pattern: "^https?://",
+			Note: "Where the payer goes after payment.",
+		},
+		{
+			Name: "failure_link", Matches: isWebAddress, Pattern: "^https?://",
+			Note: "Where the payer goes after a failure.",
+		},
 	}
 )
 
@@ -93,7 +99,8 @@ var orderMethods = []method{
 		Name: createOrder,
 		Summary: "Creates an order with a hosted page. An order whose page never arrived can be paid by nobody; it " +
 			"is found again by our reference, which PayPlay does not promise to be unique.",
-		Class: abandoned, Documented: elsewhere, Final: true, SettleAfterMs: minute, Reference: &referenceForm, Open: true,
+		Class: abandoned, Documented: elsewhere, Final: true, SettleAfterMs: minute, Reference: &referenceForm,
+		Open: true,
 		Input: append(native.Fields{
 			{Name: "amount", Form: &native.Amount, Required: true, Example: "12.12"},
 			{Name: "currency", Required: true, Note: "A currency's code, or a coin's ticker.", Example: "EUR"},
@@ -165,7 +172,10 @@ var orderMethods = []method{
 		Summary: "Gives back what was received for an order. Where to, and whether a part of it can be given back, " +
 			"no document tells: members beyond the id are sent as they are.",
 		Class: risky, Documented: elsewhere, Final: true, Open: true,
-		Input: native.Fields{idField, {Name: "amount", Form: &native.Amount, Note: "Whether PayPlay heeds it is not known."}},
+		Input: native.Fields{
+			idField,
+			{Name: "amount", Form: &native.Amount, Note: "Whether PayPlay heeds it is not known."},
+		},
 		Output: native.Fields{
 			{Name: "order", Form: &native.Object, Members: orderMembers},
 			{Name: "transaction", Form: &native.Object, Members: transactionMembers},

@@ -31,7 +31,10 @@ var withdrawalMethods = []method{
 			},
 			{Name: "network", Required: true, Example: "TRC20"},
 			{Name: "memo"},
-			{Name: "external_id", OurReference: true, Note: "The caller's own; the router's reference where it is left out."},
+			{
+				Name: "external_id", OurReference: true,
+				Note: "The caller's own; the router's reference where it is left out.",
+			},
 			{Name: "comment"},
 		},
 		Output: native.Fields{

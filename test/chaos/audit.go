@@ -373,7 +373,8 @@ func (a *audit) unknownOne(p *account) {
 	case site == sandbox.PayPlay && p.Kind == "payout":
 		a.unknown[operation+" has no look-up: a callback or a person settles it"]++
 	case here >= 0 && slices.ContainsFunc(p.Tries, tooMany):
-		a.unknown["created while the wall clock was days behind, and more orders lie in that time than one look-up reads"]++
+		a.unknown["created while the wall clock was days behind, and more orders lie in that time than one "+
+			"look-up reads"]++
 	case here >= 0:
 		a.find(Unsettled, p.ID, p.Order, "it is unknown, and %s can be asked about %s", p.Provider,
 			p.bookings[here].ProviderReference)

@@ -38,7 +38,10 @@ func TestEveryBrokenPromiseAboutARunIsFound(t *testing.T) {
 			l.journal = append(l.journal, second)
 		}, []string{Double, Double}, 0},
 		"a run that the journal does not have": {func(l *ledgers) { l.journal = nil }, []string{Lost, Lost}, 0},
-		"a run that a lost tail had":           {func(l *ledgers) { l.journal, l.views[0].Excused = nil, true }, nil, 0},
+		"a run that a lost tail had": {
+			func(l *ledgers) { l.journal, l.views[0].Excused = nil, true }, nil,
+			0,
+		},
 		"a booking repeated after a lost tail": {func(l *ledgers) {
 			l.bookings,
 				l.views[0].Excused = append(l.bookings, l.bookings[0]), true

@@ -259,7 +259,8 @@ func TestWhatMayBeIsNoViolation(t *testing.T) {
 			l.Journal[0].Tries[0].Event = "unanswered"
 		}, 1},
 		"a payout that cannot be looked up": {recharge, func(l *Ledgers) {
-			l.Journal[0].Status, l.Clients[0].Final, l.Journal[0].Kind, l.Journal[0].Provider = "unknown", nil, "payout",
+			l.Journal[0].Status, l.Clients[0].Final, l.Journal[0].Kind, l.Journal[0].Provider = "unknown", nil,
+				"payout",
 				"payplay"
 			l.Journal[0].Tries[0].Provider, l.Bookings[0].Provider, l.Bookings[0].Operation = "payplay", "payplay",
 				"withdraw"

@@ -178,8 +178,11 @@ func (r *Report) Err() error {
 func (r *Report) Print(w io.Writer) error {
 	lines := []report.Line{
 		{Name: "seed", Value: r.Seed},
-		{Name: "payments", Value: fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts abandoned", r.Payments,
-			r.Seconds, r.Attempts, r.Bookings, r.Abandoned)},
+		{
+			Name: "payments",
+			Value: fmt.Sprintf("%d in %.0f s, %d attempts, %d bookings, %d attempts abandoned", r.Payments,
+				r.Seconds, r.Attempts, r.Bookings, r.Abandoned),
+		},
 		{Name: "statuses", Value: report.Counts(r.Statuses)},
 		{Name: "native runs", Value: report.Counts(r.Runs)},
 		{Name: "kills", Value: fmt.Sprintf("%d: %s", r.Kills, report.Counts(r.KillsAt))},

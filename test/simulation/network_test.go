@@ -31,8 +31,8 @@ type network struct {
 	down map[string]time.Time
 	// blind are the payments that their provider denies to know, until when.
 	blind map[string]time.Time
-	// lookups are the answers to look-ups so far, by site and operation; taken are those to creates that the router got as
-	// they were.
+	// lookups are the answers to look-ups so far, by site and operation; taken are those to creates that the router got
+	// as they were.
 	lookups, taken map[string][]lookupAnswer
 	conns          int
 }

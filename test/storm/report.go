@@ -34,8 +34,8 @@ type Report struct {
 	EditEffect report.Percentiles `json:"edit_to_effect_ms"`
 	SwapEffect report.Percentiles `json:"swap_to_effect_ms"`
 	Cold       report.Percentiles `json:"cold_swap_to_effect_ms"`
-	// Slowdown is the storm's p99 latency over that of both quiet phases together: the journal grows all the while, and a
-	// payment takes longer in a larger one.
+	// Slowdown is the storm's p99 latency over that of both quiet phases together: the journal grows all the while, and
+	// a payment takes longer in a larger one.
 	Slowdown float64 `json:"p99_storm_over_quiet"`
 	Before   Levels  `json:"levels_before"`
 	After    Levels  `json:"levels_after"`

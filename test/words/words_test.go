@@ -60,7 +60,8 @@ var rows = []row{
 		instead: "Result, Fetch…, lookupError",
 	},
 	{
-		words: []string{"question", "subject"}, whole: true, kinds: typeName | funcName | fieldName, in: []string{"host"},
+		words: []string{"question", "subject"}, whole: true, kinds: typeName | funcName | fieldName,
+		in:      []string{"host"},
 		instead: "Query, QueryKind, target",
 	},
 	{
@@ -73,7 +74,10 @@ var rows = []row{
 		instead: "Registry, ActiveSet, config manager, snapshot, setPending",
 	},
 	{words: []string{"serving"}, whole: true, kinds: typeName | fieldName | jsonName, instead: "Active"},
-	{words: []string{"turn"}, whole: true, kinds: typeName | fieldName, in: []string{"host"}, instead: "Call, Step, Flow"},
+	{
+		words: []string{"turn"}, whole: true, kinds: typeName | fieldName, in: []string{"host"},
+		instead: "Call, Step, Flow",
+	},
 	{words: []string{"trial"}, whole: true, kinds: declared, in: []string{"host"}, instead: "Attempt, probe"},
 	{words: []string{"book"}, whole: true, kinds: typeName, in: []string{"host"}, instead: "a noun of what it holds"},
 	{words: []string{"converse", "conversation"}, kinds: declared, in: []string{"host"}, instead: "Flow"},

@@ -67,7 +67,8 @@ func TestFound(t *testing.T) {
 		"-1.50": false, "3": false,
 	} {
 		body := []byte(`{"a":["1.50",{"b":-3.0}]}`)
-		require.Equal(t, want, met(t, func(j *judge) { exact.Found(j, body, nil, &abi.Money{Amount: reported}) }), reported)
+		require.Equal(t, want, met(t, func(j *judge) { exact.Found(j, body, nil, &abi.Money{Amount: reported}) }),
+			reported)
 		amount, err := decimal.Parse(reported)
 		require.NoError(t, err)
 		require.Equal(t, want, exact.AmountsIn(body).Have(amount), reported)

@@ -76,7 +76,8 @@ func signatureText(signature *abi.Signature) string {
 	for _, part := range signature.GetParts() {
 		parts = append(parts, signedPartText(part))
 	}
-	text := abi.NameOf(signature.GetAlgorithm(), "ALGORITHM_") + ":" + abi.NameOf(signature.GetEncoding(), "ENCODING_") +
+	text := abi.NameOf(signature.GetAlgorithm(), "ALGORITHM_") + ":" +
+		abi.NameOf(signature.GetEncoding(), "ENCODING_") +
 		":"
 	if signature.GetSecret() != "" {
 		text += secretText(signature.GetSecret()) + ":"

@@ -47,8 +47,8 @@ var (
 type Plugin struct {
 	// Name is the manifest's: lower-case letters, digits and dashes.
 	Name string
-	// Folder is where it is written. It may not be there yet; if it is, it has to be empty. Empty is plugins/NAME in the
-	// root of the router's source, and NAME elsewhere.
+	// Folder is where it is written. It may not be there yet; if it is, it has to be empty. Empty is plugins/NAME in
+	// the root of the router's source, and NAME elsewhere.
 	Folder string
 }
 

@@ -33,7 +33,10 @@ func TestWhatCannotBeBegun(t *testing.T) {
 		"a name that is too long":    {func(p *Plugin) { p.Name = strings.Repeat("a", 33) }, ErrName, "at most 32"},
 		"a name that Go passes over": {func(p *Plugin) { p.Name = "testdata" }, ErrName, "to Go"},
 		"a name of the router's": {
-			func(p *Plugin) { p.Name, p.Folder = "paygram", filepath.Join(checkout(t), "plugins", "another") }, ErrTaken,
+			func(p *Plugin) {
+				p.Name, p.Folder = "paygram",
+					filepath.Join(checkout(t), "plugins", "another")
+			}, ErrTaken,
 			filepath.Join("plugins", "paygram"),
 		},
 		"a folder that is in use": {func(p *Plugin) { p.Folder = filepath.Dir(p.Folder) }, ErrFolder, "--dir"},

@@ -34,6 +34,7 @@ type shownHeader struct {
 	Value string `json:"value"`
 }
 
+// Request is a rendered request as the journal shows it, JSON.
 func Request(request *egress.Request) json.RawMessage {
 	shown := shownRequest{Method: request.Method, URL: request.URL, Body: string(request.Body)}
 	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
@@ -44,6 +45,7 @@ func Request(request *egress.Request) json.RawMessage {
 	return asJSON(shown)
 }
 
+// Response is a provider's response as the journal shows it, JSON.
 func Response(response *abi.HttpResponse) json.RawMessage {
 	shown := shownResponse{Status: response.GetStatus(), Body: string(response.GetBody())}
 	if !utf8.Valid(response.GetBody()) {

@@ -89,26 +89,29 @@ func (s *Stack) Recover(ctx context.Context) error {
 	return err
 }
 
-// Perform, Run, Runs, RunAttempts and ResolveRun are the operations'.
-
+// Perform is the operations' Perform.
 func (s *Stack) Perform(ctx context.Context, merchant string, key attempt.Key, what operation.Request,
 	timeout time.Duration,
 ) (attempt.Receipt[operation.Run], error) {
 	return s.Operations.Perform(ctx, merchant, key, what, timeout)
 }
 
+// Run is the operations' Run.
 func (s *Stack) Run(ctx context.Context, id string) (operation.Run, error) {
 	return s.Operations.Run(ctx, id)
 }
 
+// Runs is the operations' Runs.
 func (s *Stack) Runs(ctx context.Context, filter operation.Filter) ([]operation.Run, error) {
 	return s.Operations.Runs(ctx, filter)
 }
 
+// RunAttempts is the operations' Attempts.
 func (s *Stack) RunAttempts(ctx context.Context, id string) ([]attempt.Attempt, error) {
 	return s.Operations.Attempts(ctx, id)
 }
 
+// ResolveRun is the operations' Resolve.
 func (s *Stack) ResolveRun(ctx context.Context, id string, r operation.ManualResolution) (operation.Run, error) {
 	return s.Operations.Resolve(ctx, id, r)
 }
@@ -116,18 +119,19 @@ func (s *Stack) ResolveRun(ctx context.Context, id string, r operation.ManualRes
 // Fuel is the operations'.
 func (s *Stack) Fuel(o operation.Operation) (int64, bool) { return s.Operations.Fuel(o) }
 
-// Read, Fetch and Quote are the reader's.
-
+// Read is the reader's Read.
 func (s *Stack) Read(ctx context.Context, provider string, q account.Operation) (*abi.Outcome, int64, error) {
 	return s.Reader.Read(ctx, provider, q)
 }
 
+// Fetch is the reader's Fetch.
 func (s *Stack) Fetch(ctx context.Context, provider string, kind account.QueryKind,
 	q account.Query,
 ) (account.Result, error) {
 	return s.Reader.Fetch(ctx, provider, kind, q)
 }
 
+// Quote is the reader's Quote.
 func (s *Stack) Quote(ctx context.Context, provider string, o payment.Order) (account.Quote, error) {
 	return s.Reader.Quote(ctx, provider, o)
 }

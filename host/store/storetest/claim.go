@@ -15,7 +15,10 @@ import (
 )
 
 func claimOf(owner, reference string) *attempt.Claim {
-	return &attempt.Claim{Account: "paygram-eu", Object: "IssueInvoice", Reference: reference, Owner: attempt.OwnerID(owner)}
+	return &attempt.Claim{
+		Account: "paygram-eu", Object: "IssueInvoice", Reference: reference,
+		Owner: attempt.OwnerID(owner),
+	}
 }
 
 func requireOwner(t *testing.T, journal Journal, c *attempt.Claim, owner string) {

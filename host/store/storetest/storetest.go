@@ -128,8 +128,9 @@ func keyOf(p payment.Payment) attempt.Key {
 // attemptOf is a payment's nth attempt, open.
 func attemptOf(p payment.Payment, n int) attempt.Attempt {
 	return attempt.Attempt{
-		ID: fmt.Sprintf("att_%s_%020d", p.ID, n), Owner: p.OwnerID(), Number: n, Provider: "paygram-eu", Plugin: "paygram",
-		Role: "create", Operation: "IssueInvoice", Idempotency: "ABANDONABLE", Request: []byte(`{ "method" : "POST" }`),
+		ID: fmt.Sprintf("att_%s_%020d", p.ID, n), Owner: p.OwnerID(), Number: n, Provider: "paygram-eu",
+		Plugin: "paygram",
+		Role:   "create", Operation: "IssueInvoice", Idempotency: "ABANDONABLE", Request: []byte(`{ "method" : "POST" }`),
 		StartedAt: p.CreatedAt, SendBefore: p.CreatedAt.Add(time.Minute),
 	}
 }
