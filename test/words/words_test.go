@@ -114,12 +114,6 @@ var rows = []row{
 	{words: []string{"house", "town"}, whole: true, kinds: funcName, instead: "newHarness, newFixture"},
 }
 
-// notYet are the folders whose rows are not enforced yet: their finds are logged. Remove a folder once it is renamed.
-var notYet = []string{
-	"abi", "plugins", "cmd/router/serve.go", "host/payment", "host/plugin", "host/egress", "host/account", "host/quote",
-	"host/health", "host/live", "host/config", "host/wasm",
-}
-
 // find is a banned word in a name.
 type find struct {
 	path string
@@ -131,16 +125,9 @@ func (f find) String() string { return fmt.Sprintf("%s:%d: %s", f.path, f.line, 
 
 func TestNamesFollowTheGlossary(t *testing.T) {
 	t.Parallel()
-	var wrong, pending []string
+	var wrong []string
 	for _, f := range findings(t) {
-		if slices.ContainsFunc(notYet, func(folder string) bool { return within(f.path, folder) }) {
-			pending = append(pending, f.String())
-			continue
-		}
 		wrong = append(wrong, f.String())
-	}
-	if len(pending) > 0 {
-		t.Logf("not enforced yet:\n%s", strings.Join(pending, "\n"))
 	}
 	require.Empty(t, wrong, "docs/glossary.md has these words:\n%s", strings.Join(wrong, "\n"))
 }
@@ -177,9 +164,6 @@ func use() { one := 1; _ = one }
 // places are the folders in the last column of a table of the glossary.
 var places = regexp.MustCompile("`((?:abi|host|plugins|test)[a-z0-9/]*)`")
 
-// planned are packages that the glossary names and that do not exist yet. Remove a package once it exists.
-var planned = []string{"host/attempt", "host/money", "host/operation"}
-
 func TestEveryTermLivesWhereTheGlossarySays(t *testing.T) {
 	t.Parallel()
 	glossary, err := os.ReadFile(filepath.Join(root, "docs", "glossary.md"))
@@ -194,9 +178,7 @@ func TestEveryTermLivesWhereTheGlossarySays(t *testing.T) {
 		terms[cells[0]] = cells[0] != "| term"
 		for _, place := range places.FindAllStringSubmatch(cells[2], -1) {
 			found++
-			if !slices.Contains(planned, place[1]) {
-				require.DirExists(t, filepath.Join(root, place[1]), "%s", cells[0])
-			}
+			require.DirExists(t, filepath.Join(root, place[1]), "%s", cells[0])
 		}
 	}
 	require.Greater(t, found, 50)

@@ -1,6 +1,7 @@
 //! A plugin of the payment router in Rust: the module's exports, and the memory that the host writes and reads.
 //!
-//! It is the provider of examples/plugin-go, and answers to the byte what that one answers: the contract belongs to no language.
+//! It integrates the provider of examples/plugin-go, and its answers are equal to those of that plugin, byte by byte:
+//! the contract belongs to no language.
 
 mod abi;
 mod decimal;

@@ -1,0 +1,143 @@
+package tree
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// parts are folders that belong to the package above them: a page that names that one has them.
+var parts = []string{
+	"abi/conformance", "abi/native", "host/attempt", "host/payment", "host/store", "host/wasm", "cmd/router", "plugins",
+	"test/chaos", "test/storm", "examples",
+}
+
+// The pages and the linter name the packages that there are.
+func TestTheLayoutIsTheTree(t *testing.T) {
+	t.Parallel()
+	packages := packageFolders(t)
+	for page, names := range map[string][]string{
+		"docs/architecture.md": named(t, "docs/architecture.md", "(?m)^\\| `((?:abi|host|cmd|test)[a-z0-9/]*)` \\|"),
+		"README.md":            named(t, "README.md", `((?:abi|host|cmd|plugins|test|examples)/(?:[a-z0-9]+/)*)(?: |;|,|$)`),
+	} {
+		for _, name := range names {
+			require.DirExists(t, filepath.Join(root, name), "%s names %s", page, name)
+		}
+		for _, folder := range packages {
+			if page == "docs/architecture.md" && (within(folder, "plugins") || within(folder, "examples")) {
+				continue // they are no packages of the router
+			}
+			require.True(t, covered(folder, names), "%s does not name %s", page, folder)
+		}
+	}
+	for _, name := range named(t, ".golangci.yml", `(?:\*\*/|payrouter/)((?:host|abi|test)/[a-z0-9/]+)`) {
+		require.DirExists(t, filepath.Join(root, name), ".golangci.yml names %s", name)
+	}
+	for _, folder := range packages {
+		if folder == "host/sandbox" || folder == "host/router" || folder == "host/api" || !within(folder, "host") {
+			continue
+		}
+		imports := importsOf(t, folder)
+		require.NotContains(t, imports, "payrouter/host/api", "%s is below host/api", folder)
+		require.NotContains(t, imports, "payrouter/host/router", "%s is below host/router", folder)
+	}
+}
+
+// No two top-level folders of packages import each other: what is below does not know what is above.
+func TestNoFolderImportsWhatImportsIt(t *testing.T) {
+	t.Parallel()
+	imports := map[string][]string{}
+	for _, folder := range packageFolders(t) {
+		for _, path := range importsOf(t, folder) {
+			if local, ours := strings.CutPrefix(path, "payrouter/"); ours && unit(local) != unit(folder) {
+				imports[unit(folder)] = append(imports[unit(folder)], unit(local))
+			}
+		}
+	}
+	for from, targets := range imports {
+		for _, to := range targets {
+			require.NotContains(t, imports[to], from, "%s and %s import each other", from, to)
+		}
+	}
+}
+
+// unit is the folder that hides one decision: "host/payment", or "abi".
+func unit(folder string) string {
+	pieces := strings.Split(folder, "/")
+	if pieces[0] == "host" && len(pieces) > 1 {
+		// A package's own test helpers stand in a folder of their own, and stores are engines of what they implement.
+		return strings.Join(pieces[:2], "/") + testHelper(pieces)
+	}
+	return pieces[0]
+}
+
+func testHelper(pieces []string) string {
+	if last := pieces[len(pieces)-1]; len(pieces) > 2 && strings.HasSuffix(last, "test") {
+		return "/" + last
+	}
+	return ""
+}
+
+func packageFolders(t *testing.T) []string {
+	t.Helper()
+	var folders []string
+	for _, path := range files(t) {
+		folder := filepath.Dir(path)
+		if strings.HasSuffix(path, ".go") && !strings.Contains(path, "testdata/") && folder != "." &&
+			!strings.HasPrefix(path, "tools/") {
+			folders = append(folders, folder)
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
+}
+
+var imported = regexp.MustCompile(`(?m)^\s*(?:[a-z0-9_.]+ )?"(payrouter/[a-z0-9/]+)"$`)
+
+// importsOf are what a package imports of the project, its tests aside.
+func importsOf(t *testing.T, folder string) []string {
+	t.Helper()
+	var paths []string
+	for _, path := range files(t) {
+		if filepath.Dir(path) != folder || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, path))
+		require.NoError(t, err)
+		for _, match := range imported.FindAllStringSubmatch(string(text), -1) {
+			paths = append(paths, match[1])
+		}
+	}
+	return paths
+}
+
+func named(t *testing.T, page, pattern string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, page))
+	require.NoError(t, err)
+	var names []string
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+		names = append(names, strings.Trim(match[1], "/"))
+	}
+	require.NotEmpty(t, names, page)
+	return names
+}
+
+func covered(folder string, names []string) bool {
+	if slices.Contains(names, folder) {
+		return true
+	}
+	for _, part := range append(parts, names...) {
+		if folder != part && within(folder, part) && slices.Contains(names, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
