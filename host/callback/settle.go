@@ -178,7 +178,7 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 	grant := func() bool { return one.lookups.allow(clock) }
 	switch v, left := one.looks.ask(p.ID, object, came, clock, grant); v {
 	case covered:
-		return true, i.conclude(ctx, c, p, nil)
+		return true, i.answered(ctx, c, p)
 	case wait:
 		c.Due = i.settings.Now().Add(left)
 		return true, i.store.SettleCallback(ctx, c, c.Due)
@@ -191,15 +191,20 @@ func (i *Inbox) follow(ctx context.Context, one *work, c Callback) (goOn bool, e
 		return true, i.conclude(ctx, c, p, err)
 	}
 	one.looks.done(p.ID, object, clock)
-	// The wall clock may have been set while the provider was asked: a time by one that was ahead would not come for
-	// days.
+	return true, i.answered(ctx, c, p)
+}
+
+// answered writes what a look-up that began after a hint came to: the hint is settled, or the provider is asked again.
+func (i *Inbox) answered(ctx context.Context, c Callback, p payment.Payment) error {
+	// Read now: the wall clock may have been set while the provider was asked, and a time by one that was ahead would
+	// not come for days.
 	now := i.settings.Now()
-	if due, left := after(recheckBackoff, c.Tries, now); left && endedWithoutMoney(p) {
-		c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is "+
-			"asked again"
-		return true, i.store.SettleCallback(ctx, c, now)
+	due, left := after(recheckBackoff, c.Tries, now)
+	if !left || !endedWithoutMoney(p) {
+		return i.conclude(ctx, c, p, nil)
 	}
-	return true, i.conclude(ctx, c, p, nil)
+	c.Tries, c.Due, c.PaymentID, c.Note = c.Tries+1, due, p.ID, "no money was there yet: the provider is asked again"
+	return i.store.SettleCallback(ctx, c, now)
 }
 
 // endedWithoutMoney reports whether a hint may mean more than the look-up found: an answer may be older than the hint,

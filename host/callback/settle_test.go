@@ -191,6 +191,29 @@ func TestAClockSetBackDuringALookUpDoesNotPutTheNextOneOff(t *testing.T) {
 	}
 }
 
+// A look-up that began after two notices may have been answered by a copy that lags behind both.
+func TestANoticeThatALookUpCoversIsAskedAgainWhereNoMoneyWasThere(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, callback.Settings{})
+	h.engine.found = payment.Payment{Status: payment.Canceled}
+	h.post(t, "about=known")
+	h.post(t, "about=known&again=1")
+	h.later(t, time.Second)
+	h.later(t, time.Second)
+	h.requireCounts(t, 0, 1)
+	for _, kept := range h.store.kept {
+		require.Equal(t, callback.Pending, h.store.settled[kept.ID].State)
+	}
+	h.engine.found = payment.Payment{Status: payment.Succeeded}
+	h.later(t, 2*time.Minute)
+	for range 3 {
+		h.later(t, time.Minute)
+	}
+	for _, kept := range h.store.kept {
+		require.Equal(t, callback.Settled, h.store.settled[kept.ID].State)
+	}
+}
+
 // While a provider does not answer, repetitions of its notice must not use up the tries that are left to it.
 func TestRepetitionsDoNotUseUpTheTriesOfANotice(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	abi "payrouter/abi/v1"
@@ -233,15 +234,15 @@ func (e *Engine) callFor(p Payment, at attempt.Plan, input []byte, sent time.Tim
 }
 
 // sentAt is when an attempt was sent, for a look-up that asks by the day. The wall clock may have been wrong then:
-// where it and the journal's own clock disagree about the attempt's age, look-ups take one after the other, and a time
-// to come is none. (The journal's clock counts an hour of a stop at most, so it may be the one that is wrong.)
+// where it and the journal's own clock disagree about the attempt's age, each look-up draws one of the two, and a time to
+// come is none. (The journal's clock counts an hour of a stop at most, so it may be the one that is wrong.)
 func (e *Engine) sentAt(p Payment, a attempt.Attempt) time.Time {
 	now := e.now()
 	byJournal := now.Add(a.StartedClock - e.driver.Settings.Clock())
 	switch {
 	case a.StartedClock == 0 || byJournal.Sub(a.StartedAt).Abs() <= e.driver.Settings.ClockSkew:
 		return a.StartedAt
-	case a.StartedAt.After(now), p.Checks%2 == 1:
+	case a.StartedAt.After(now), identity.Draw("sent at", p.ID, strconv.FormatInt(p.Version, 10)) < 0.5:
 		return byJournal
 	}
 	return a.StartedAt
