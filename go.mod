@@ -33,8 +33,6 @@ require (
 
 require golang.org/x/mod v0.43.0
 
-require golang.org/x/time v0.16.0
-
 require (
 	aead.dev/minisign v0.3.0
 	cel.dev/cel-go v0.33.2

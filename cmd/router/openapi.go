@@ -7,6 +7,7 @@ import (
 	"payrouter/host/api"
 	"payrouter/host/attempt"
 	"payrouter/host/config"
+	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 )
@@ -54,7 +55,7 @@ func offlineFleet(routes *config.Config, registry *plugin.Registry) (*payment.Fl
 		}
 		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Settings: p.Settings,
-			Plugin: func(string) attempt.Connector { return serving },
+			Plugin: func(string) attempt.Connector { return live.Connector(serving) },
 		}
 	}
 	return fleet, nil

@@ -22,6 +22,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/egress"
+	"payrouter/host/live"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/payment/paymenttest"
@@ -305,7 +306,7 @@ func connectors(t *testing.T) map[string]attempt.Connector {
 		_, err = registry.Install(t.Context(), plugin.Candidate{Code: code})
 		require.NoError(t, err)
 		serving, _ := registry.Current(name)
-		all[name] = serving
+		all[name] = live.Connector(serving)
 	}
 	return all
 }

@@ -118,7 +118,7 @@ func tickers(routes *config.Config, registry *plugin.Registry) map[string]bool {
 	for _, p := range routes.Providers {
 		offline.Accounts[p.Name] = &attempt.Account{Name: p.Name, Plugin: func(string) attempt.Connector {
 			serving, _ := registry.Current(p.Plugin)
-			return serving
+			return live.Connector(serving)
 		}}
 	}
 	return offline.Tickers()

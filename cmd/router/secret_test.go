@@ -179,14 +179,26 @@ func (h *heard) note(export string, encode func() ([]byte, error)) {
 	h.inputs = append(h.inputs, input{export, encoded})
 }
 
-func (h *heard) Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error) {
-	h.note("prepare", call.MarshalVT)
-	return h.Connector.Prepare(ctx, call)
+func (h *heard) Begin(call *abi.Call) attempt.Steps {
+	return &heardSteps{h.Connector.Begin(call), h, call}
 }
 
-func (h *heard) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error) {
-	h.note("interpret", in.MarshalVT)
-	return h.Connector.Interpret(ctx, in)
+type heardSteps struct {
+	attempt.Steps
+
+	heard *heard
+	call  *abi.Call
+}
+
+func (s *heardSteps) Prepare(ctx context.Context) (*abi.Step, int64, error) {
+	s.heard.note("prepare", s.call.MarshalVT)
+	return s.Steps.Prepare(ctx)
+}
+
+func (s *heardSteps) Interpret(ctx context.Context, state []byte,
+	response *abi.HttpResponse) (*abi.Step, int64, error) {
+	s.heard.note("interpret", (&abi.Interpretation{Call: s.call, State: state, Response: response}).MarshalVT)
+	return s.Steps.Interpret(ctx, state, response)
 }
 
 // A guest's memory is made of its module and of what it is given, and of nothing else: so what every plugin was given,

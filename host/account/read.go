@@ -61,7 +61,7 @@ func (r *Reader) Read(ctx context.Context, provider string, q Operation) (outcom
 		return nil, 0, fmt.Errorf("%s of %s may change something: %w", q.Operation, provider, attempt.ErrUnsupported)
 	}
 	if q.Query == nil {
-		if err := fleet.CheckInput(at, q.input()); err != nil {
+		if err := at.CheckInput(q.input()); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -74,7 +74,7 @@ func (r *Reader) Read(ctx context.Context, provider string, q Operation) (outcom
 	if end.Event != attempt.Accepted {
 		return nil, end.Fuel, end.Err()
 	}
-	end.Outcome.Output, err = fleet.Shown(at, end.Outcome.GetOutput())
+	end.Outcome.Output, err = at.Shown(end.Outcome.GetOutput())
 	return end.Outcome, end.Fuel, err
 }
 

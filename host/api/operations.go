@@ -51,7 +51,7 @@ func (a *api) operationOf(o operation.Operation) Operation {
 	if shown.Documented == "unspecified" {
 		shown.Documented = "no"
 	}
-	if most, called := a.settings.Operations.Fuel(o); called {
+	if most, called := o.MaxFuel(); called {
 		shown.Fuel = &most
 	}
 	return shown

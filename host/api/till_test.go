@@ -194,9 +194,10 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	rules, err := routing.Compile(document,
 		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
+	connected := paymenttest.Connect(connector)
 	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"till-eu": {
-			Name: "till-eu", Plugin: func(string) attempt.Connector { return connector }, Egress: client,
+			Name: "till-eu", Plugin: func(string) attempt.Connector { return connected }, Egress: client,
 			Settings: []byte("{}"),
 		},
 	}}}

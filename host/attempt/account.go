@@ -9,19 +9,31 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/schema"
 )
 
-// Connector is one generation of a plugin: code that turns calls into requests, and responses into outcomes. Safe for
-// concurrent use. An error says that the plugin did not do its part (trap, out of fuel, no instance free, fault in the
-// call).
+// Connector is one generation of a plugin. Safe for concurrent use.
 type Connector interface {
 	Manifest() *abi.Manifest
 	// Digest and Number identify the generation.
 	Digest() string
 	Number() int64
-	// Prepare and Interpret also tell how much fuel they burned.
-	Prepare(ctx context.Context, call *abi.Call) (*abi.Step, int64, error)
-	Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Step, int64, error)
+	// Begin starts a flow for a call, which must not change while the flow is in use.
+	Begin(call *abi.Call) Steps
+	// Schemas are the compiled JSON Schemas of an operation's input and output. An operation without a schema accepts any
+	// JSON.
+	Schemas(operation string) (input, output *schema.Schema, err error)
+	// MaxFuel is the most fuel that one flow of an operation took, all its steps together; false where it was not called.
+	MaxFuel(operation string) (fuel int64, called bool)
+}
+
+// Steps turn one call into requests, and responses into outcomes. One goroutine at a time uses them. Each returns the
+// fuel that it took. An error means that the plugin did not do its part: trap, out of fuel, no instance free, fault in
+// the call.
+type Steps interface {
+	Prepare(ctx context.Context) (*abi.Step, int64, error)
+	// Interpret reads the response to the step whose state is given.
+	Interpret(ctx context.Context, state []byte, response *abi.HttpResponse) (*abi.Step, int64, error)
 }
 
 // Egress sends requests to one account's provider, as egress.Client does.

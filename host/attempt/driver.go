@@ -95,7 +95,6 @@ type Driver struct {
 	ids    *identity.Source
 	locks  locks
 	claims claims
-	fuels  fuels
 
 	mutex   sync.Mutex
 	flights map[OwnerID]*Flight
@@ -177,10 +176,4 @@ func (d *Driver) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for payments on their way: %w", ctx.Err())
 	}
-}
-
-// Fuel is the most that a call of an operation of a generation took, all its round trips together; false where it was
-// not called.
-func (d *Driver) Fuel(generation int64, operation string) (most int64, called bool) {
-	return d.fuels.of(generation, operation)
 }

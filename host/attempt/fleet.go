@@ -17,7 +17,6 @@ type Fleet struct {
 
 	named   sync.Once
 	tickers map[string]bool
-	schemas schemas
 
 	mutex sync.Mutex
 	// holders are those under way; once replaced, the fleet takes no more.

@@ -34,6 +34,7 @@ type Flow struct {
 	// Closed attempts wait here for the next write.
 	Closed []Attempt
 
+	steps Steps
 	// burned is the fuel that the plugin's calls took so far.
 	burned int64
 	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later
@@ -134,11 +135,9 @@ type result struct {
 // Run performs the operation. Its error wraps ErrJournal or ErrHeld: what has to be written first could not be, or may
 // not leave, and nothing was sent after it.
 func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
-	defer func() {
-		f.Driver.fuels.burned(f.Plan, f.burned)
-		end.Fuel = f.burned
-	}()
-	step, fuel, err := f.Plan.Connector.Prepare(ctx, f.Call)
+	defer func() { end.Fuel = f.burned }()
+	f.steps = f.Plan.Connector.Begin(f.Call)
+	step, fuel, err := f.steps.Prepare(ctx)
 	f.burned += fuel
 	if err != nil {
 		return f.unable(f.Plan.Operation.GetName(), result{
@@ -335,8 +334,7 @@ func (f *Flow) read(ctx context.Context, send *abi.Send, operation string, idemp
 	if try.Response == nil {
 		return noResponse(try)
 	}
-	step, fuel, err := f.Plan.Connector.Interpret(ctx,
-		&abi.Interpretation{Call: f.Call, State: send.GetState(), Response: try.Response})
+	step, fuel, err := f.steps.Interpret(ctx, send.GetState(), try.Response)
 	f.burned += fuel
 	if err != nil {
 		return result{

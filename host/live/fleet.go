@@ -19,6 +19,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/routing"
+	"payrouter/host/schema"
 	"payrouter/host/usage"
 )
 
@@ -197,7 +198,7 @@ func unpinned(p *config.Provider, active plugin.Active) error {
 }
 
 func connector(active plugin.Active) func(paymentID string) attempt.Connector {
-	return func(paymentID string) attempt.Connector { return active.For(paymentID) }
+	return func(paymentID string) attempt.Connector { return Connector(active.For(paymentID)) }
 }
 
 // connect returns an account's client under its key, with one more user.
@@ -297,4 +298,21 @@ func keyOf(s egress.Settings) clientKey {
 
 func count(n int) uint32 {
 	return uint32(min(max(n, 0), math.MaxInt32))
+}
+
+// Connector is a plugin's generation as attempts need it.
+func Connector(g *plugin.Generation) attempt.Connector { return generation{g} }
+
+type generation struct{ *plugin.Generation }
+
+// Begin implements attempt.Connector.
+func (g generation) Begin(call *abi.Call) attempt.Steps { return g.Generation.Begin(call) }
+
+// Schemas implements attempt.Connector.
+func (g generation) Schemas(operation string) (input, output *schema.Schema, err error) {
+	if input, err = g.InputSchema(operation); err != nil {
+		return nil, nil, err
+	}
+	output, err = g.OutputSchema(operation)
+	return input, output, err
 }

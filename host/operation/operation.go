@@ -19,6 +19,8 @@ type Operation struct {
 	// Manifest's own may depend on a setting.
 	Manifest    *abi.Operation
 	Idempotency abi.Idempotency
+
+	connector attempt.Connector
 }
 
 // Safe tells an operation that changes nothing at the provider: it is read, and no run is made of it.
@@ -48,15 +50,16 @@ func List(fleet *attempt.Fleet, provider string) ([]Operation, error) {
 	return all, nil
 }
 
-// Fuel is the most that a call of an operation took, all its round trips together, since its generation became active;
-// false where it was not called.
-func (s *Service) Fuel(o Operation) (most int64, called bool) {
-	return s.driver.Fuel(o.Generation, o.Manifest.GetName())
+// MaxFuel is the most that a call of the operation took, all its round trips together, since its generation became
+// active; false where it was not called.
+func (o Operation) MaxFuel() (most int64, called bool) {
+	return o.connector.MaxFuel(o.Manifest.GetName())
 }
 
 func described(p attempt.Plan) Operation {
 	return Operation{
 		Provider: p.Account.Name, Plugin: p.Connector.Manifest().GetName(), Digest: p.Connector.Digest(),
 		Generation: p.Connector.Number(), Manifest: p.Operation, Idempotency: p.Idempotency(""),
+		connector: p.Connector,
 	}
 }

@@ -94,7 +94,7 @@ func (s *Service) draft(fleet *attempt.Fleet, merchant string, what Request) (Ru
 	if len(what.Input) == 0 {
 		what.Input = []byte("{}")
 	}
-	if err := fleet.CheckInput(at, what.Input); err != nil {
+	if err := at.CheckInput(what.Input); err != nil {
 		return Run{}, err
 	}
 	now := s.driver.Now()
@@ -209,7 +209,7 @@ func (h *heldRun) settle(end attempt.Ending) {
 
 // accept takes the provider's word. A native operation has no status as a rule: what the provider took has succeeded.
 func (h *heldRun) accept(end attempt.Ending) {
-	output, err := h.fleet.Shown(h.at, end.Outcome.GetOutput())
+	output, err := h.at.Shown(end.Outcome.GetOutput())
 	if err != nil {
 		h.service.driver.Log.Error("a run's output is not shown", slog.String("run", h.run.ID), slog.Any("error", err))
 	}
@@ -266,7 +266,7 @@ func (h *heldRun) Warn(alert string) { h.run.Alert = alert }
 func (h *heldRun) Recorded(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage {
 	shown := &abi.HttpResponse{Status: response.GetStatus(), Headers: response.GetHeaders(), Body: response.GetBody()}
 	const telling = 8 // what is shorter stands for itself between quotes alone: it may be part of anything
-	for _, hidden := range h.fleet.Secrets(h.at, outcome.GetOutput()) {
+	for _, hidden := range h.at.Secrets(outcome.GetOutput()) {
 		shown.Body = bytes.ReplaceAll(shown.Body, []byte(`"`+hidden+`"`), []byte(`"`+schema.Masked+`"`))
 		if len(hidden) >= telling {
 			shown.Body = bytes.ReplaceAll(shown.Body, []byte(hidden), []byte(schema.Masked))

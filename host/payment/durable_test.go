@@ -56,9 +56,10 @@ func takeOne(dir, url string) error {
 	if err != nil {
 		return err
 	}
+	connected := paymenttest.Connect(connector)
 	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"a": {
-			Name: "a", Plugin: func(string) attempt.Connector { return connector }, Egress: client,
+			Name: "a", Plugin: func(string) attempt.Connector { return connected }, Egress: client,
 			Settings: []byte("{}"),
 		},
 	}}}

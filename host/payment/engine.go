@@ -234,8 +234,8 @@ func (e *Engine) callFor(p Payment, at attempt.Plan, input []byte, sent time.Tim
 }
 
 // sentAt is when an attempt was sent, for a look-up that asks by the day. The wall clock may have been wrong then:
-// where it and the journal's own clock disagree about the attempt's age, each look-up draws one of the two, and a time to
-// come is none. (The journal's clock counts an hour of a stop at most, so it may be the one that is wrong.)
+// where it and the journal's own clock disagree about the attempt's age, each look-up draws one of the two, and a time
+// to come is none. (The journal's clock counts an hour of a stop at most, so it may be the one that is wrong.)
 func (e *Engine) sentAt(p Payment, a attempt.Attempt) time.Time {
 	now := e.now()
 	byJournal := now.Add(a.StartedClock - e.driver.Settings.Clock())

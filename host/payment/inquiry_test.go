@@ -94,7 +94,7 @@ func TestAReadIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 	require.Empty(t, attempts)
 	one, err := operation.Find(&h.engine.Fleet().Fleet, "a", "balance")
 	require.NoError(t, err)
-	most, called := h.engine.Fuel(one)
+	most, called := one.MaxFuel()
 	require.True(t, called)
 	require.EqualValues(t, 10, most)
 }

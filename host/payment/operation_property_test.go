@@ -71,9 +71,10 @@ func newClerkModel(t *rapid.T, dir string) *clerkModel {
 		name: "clerk", idempotency: d.bank.class,
 		revocable: rapid.Bool().Draw(t, "revocable"), prepare: books,
 	}}
+	connected := paymenttest.Connect(connector)
 	d.fleet = &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"a": {
-			Name: "a", Plugin: func(string) attempt.Connector { return connector }, Egress: d.bank,
+			Name: "a", Plugin: func(string) attempt.Connector { return connected }, Egress: d.bank,
 			Settings: []byte("{}"),
 		},
 	}}}

@@ -261,7 +261,7 @@ type harness struct {
 
 type probed struct {
 	name      string
-	connector attempt.Connector
+	connector paymenttest.Plugin
 	url       string
 	breaker   egress.BreakerSettings
 	tries     int
@@ -334,9 +334,10 @@ func newFleet(t *testing.T, accounts ...probed) *payment.Fleet {
 		})
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
+		connected := paymenttest.Connect(a.connector)
 		fleet.Accounts[a.name] = &attempt.Account{
 			Name:   a.name,
-			Plugin: func(string) attempt.Connector { return a.connector }, Egress: client, Settings: []byte("{}"),
+			Plugin: func(string) attempt.Connector { return connected }, Egress: client, Settings: []byte("{}"),
 		}
 		names = append(names, a.name)
 		providers = append(providers,

@@ -271,10 +271,11 @@ func newWorld(t *rapid.T, dir string) *world {
 			name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter,
 			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming,
 		}
+		connected := paymenttest.Connect(connector)
 		w.banks = append(w.banks, b)
 		w.fleet.Accounts[name] = &attempt.Account{
 			Name:   name,
-			Plugin: func(string) attempt.Connector { return connector }, Egress: b, Settings: []byte("{}"),
+			Plugin: func(string) attempt.Connector { return connected }, Egress: b, Settings: []byte("{}"),
 		}
 		providers = append(providers,
 			routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})

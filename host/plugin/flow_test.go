@@ -33,23 +33,6 @@ func TestEachFlowIsRecordedByItself(t *testing.T) {
 	require.Len(t, recordings[1].Steps, 3)
 }
 
-// Who passes the call again instead of keeping a flow has the same recordings.
-func TestACallThatIsPassedAgainGoesOnWithItsFlow(t *testing.T) {
-	t.Parallel()
-	registry := newRegistry(t, plugin.Settings{})
-	generation := install(t, registry, module(t, ""))
-	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{Id: "pay_1", Amount: "1.00"}}
-	step, _, err := generation.Prepare(t.Context(), call)
-	require.NoError(t, err)
-	_, _, err = generation.Interpret(t.Context(), &abi.Interpretation{
-		Call: call, State: step.GetSend().GetState(), Response: &abi.HttpResponse{Status: 200},
-	})
-	require.NoError(t, err)
-	recordings := registry.Recordings("hostile")
-	require.Len(t, recordings, 1)
-	require.Len(t, recordings[0].Steps, 2)
-}
-
 // The most fuel of an operation is a whole flow's, and its generation's own.
 func TestFuelIsCountedByFlowAndByGeneration(t *testing.T) {
 	t.Parallel()

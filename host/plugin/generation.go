@@ -46,7 +46,6 @@ type Generation struct {
 	signed   bool
 	// operations are the manifest's, by name.
 	operations map[string]*operation
-	flows      flows
 }
 
 // Manifest is what the plugin returned when it was loaded. It must not be changed.

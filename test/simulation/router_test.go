@@ -19,6 +19,7 @@ import (
 	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/egress"
+	"payrouter/host/live"
 	"payrouter/host/payment"
 	"payrouter/host/payment/paymenttest"
 	"payrouter/host/plugin"
@@ -228,7 +229,7 @@ func (l *life) fleet() *payment.Fleet {
 		serving, _ := l.kit.shelves[l.w.serving(p.Plugin)].Current(p.Plugin)
 		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Egress: l.clients[p.Name], Settings: p.Settings, Failures: p.Failures,
-			Plugin: func(string) attempt.Connector { return serving },
+			Plugin: func(string) attempt.Connector { return live.Connector(serving) },
 		}
 	}
 	return fleet

@@ -116,9 +116,6 @@ func (s *Stack) ResolveRun(ctx context.Context, id string, r operation.ManualRes
 	return s.Operations.Resolve(ctx, id, r)
 }
 
-// Fuel is the operations'.
-func (s *Stack) Fuel(o operation.Operation) (int64, bool) { return s.Operations.Fuel(o) }
-
 // Read is the reader's Read.
 func (s *Stack) Read(ctx context.Context, provider string, q account.Operation) (*abi.Outcome, int64, error) {
 	return s.Reader.Read(ctx, provider, q)
