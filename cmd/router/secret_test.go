@@ -196,7 +196,8 @@ func (s *heardSteps) Prepare(ctx context.Context) (*abi.Step, int64, error) {
 }
 
 func (s *heardSteps) Interpret(ctx context.Context, state []byte,
-	response *abi.HttpResponse) (*abi.Step, int64, error) {
+	response *abi.HttpResponse,
+) (*abi.Step, int64, error) {
 	s.heard.note("interpret", (&abi.Interpretation{Call: s.call, State: state, Response: response}).MarshalVT)
 	return s.Steps.Interpret(ctx, state, response)
 }
