@@ -84,6 +84,7 @@ type Payment struct {
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *attempt.Failure  `json:"failure,omitempty"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
+	AlertCode         string            `json:"alert_code,omitempty" doc:"What the alert is" example:"overdue"`
 
 	MoneyConflict bool `json:"money_conflict" doc:"A provider's report about money contradicts the status"`
 
@@ -117,7 +118,7 @@ func viewOf(p payment.Payment) Payment {
 		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description,
 		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
 		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction),
-		Failure: p.Failure, Alert: p.Alert,
+		Failure: p.Failure, Alert: p.Alert, AlertCode: string(p.AlertCode),
 		MoneyConflict: p.MoneyConflict, Decision: p.Decision, Attempts: p.Attempts, CreatedAt: p.CreatedAt,
 		UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}

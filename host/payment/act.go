@@ -61,7 +61,7 @@ func (s *session) confirmable(ctx context.Context, p Payment, operation string) 
 	if len(action.GetFrom()) == 0 {
 		return p, nil
 	}
-	alert := p.Alert
+	code, alert := p.AlertCode, p.Alert
 	p, end, err := s.ask(ctx, p, "")
 	switch {
 	case err != nil:
@@ -77,8 +77,7 @@ func (s *session) confirmable(ctx context.Context, p Payment, operation string) 
 		}}
 	}
 	// What the look-up found to complain of ("paid in part") is what the operation settles.
-	p.Alert = alert
-	return p, nil
+	return p.alerted(code, alert), nil
 }
 
 // Refresh asks the provider where a payment stands.

@@ -23,7 +23,8 @@ func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, wh
 		Owner: p.OwnerID(),
 	}, money)
 	if alert != "" {
-		p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
+		p = p.alerted(AlertClaimed, alert)
+		p.MoneyConflict = p.MoneyConflict || money
 	}
 	return p, why
 }

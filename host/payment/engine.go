@@ -149,7 +149,8 @@ func (e *Engine) ShowClaim(ctx context.Context, id attempt.OwnerID, alert string
 			if p.Alert == alert && (p.MoneyConflict || !money) {
 				return p, nil
 			}
-			p.Alert, p.MoneyConflict = alert, p.MoneyConflict || money
+			p = p.alerted(AlertClaimed, alert)
+			p.MoneyConflict = p.MoneyConflict || money
 			return t.save(ctx, p)
 		})
 	return err

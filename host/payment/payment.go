@@ -121,8 +121,9 @@ type Payment struct {
 	Fee               money.Money      `json:"fee,omitzero"`
 	NextAction        *NextAction      `json:"next_action,omitempty"`
 	Failure           *attempt.Failure `json:"failure,omitempty"`
-	// Alert is something that a person should look at.
-	Alert string `json:"alert,omitempty"`
+	// Alert is something that a person should look at, in words; AlertCode is what it is. Both are empty, or neither.
+	Alert     string    `json:"alert,omitempty"`
+	AlertCode AlertCode `json:"alert_code,omitempty"`
 	// MoneyConflict: a report contradicted the terminal status. Money is somewhere it should not be.
 	MoneyConflict bool `json:"money_conflict,omitempty"`
 	// AbandonedFound: a provider named what an earlier try had left behind.

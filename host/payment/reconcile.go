@@ -212,7 +212,7 @@ func (r *Reconciler) look(ctx context.Context, due Payment) error {
 
 // remind shows a payment that has been unknown for too long, without asking its provider.
 func (r *Reconciler) remind(ctx context.Context, due Payment) error {
-	if due.Alert != "" || !r.engine.overdue(due, r.settings.Overdue) {
+	if due.AlertCode != "" || !r.engine.overdue(due, r.settings.Overdue) {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
@@ -269,7 +269,7 @@ func (e *Engine) showUnconfigured(ctx context.Context) error {
 
 func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error {
 	shown := func(p Payment) bool {
-		return e.configured(p.Provider) || p.Status.Terminal() || (p.Alert != "" && p.Alert != alertOverdue)
+		return e.configured(p.Provider) || p.Status.Terminal() || (p.AlertCode != "" && p.AlertCode != AlertOverdue)
 	}
 	if shown(waiting) {
 		return nil
@@ -279,7 +279,7 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 			if shown(p) {
 				return p, nil
 			}
-			p.Alert = alertUnconfigured(p.Provider)
+			p = p.alerted(AlertUnconfigured, alertUnconfigured(p.Provider))
 			t.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID),
 				slog.String("provider", p.Provider))
 			return t.save(ctx, p)
@@ -324,8 +324,8 @@ func (s *session) look(ctx context.Context, p Payment, overdue time.Duration) (P
 // remind shows a payment that has been unknown for too long, and plans the next look where nothing has yet.
 func (s *session) remind(ctx context.Context, overdue time.Duration) (Payment, error) {
 	p := s.standing
-	if p.Alert == "" && s.overdue(p, overdue) {
-		p.Alert = alertOverdue
+	if p.AlertCode == "" && s.overdue(p, overdue) {
+		p = p.alerted(AlertOverdue, alertOverdue)
 		s.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID),
 			slog.String("provider", p.Provider),
 			slog.Time("since", p.StatusAt))

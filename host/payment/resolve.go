@@ -56,7 +56,7 @@ func (e *Engine) Resolve(ctx context.Context, id string, ruling ManualResolution
 		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id),
 			slog.String("operator", ruling.Operator),
 			slog.String("from", string(p.Status)), slog.String("to", string(ruling.Status)))
-		p.Status, p.NextAction, p.Failure, p.Alert = ruling.Status, nil, nil, ""
+		p.Status, p.NextAction, p.Failure, p.Alert, p.AlertCode = ruling.Status, nil, nil, "", ""
 		if p.Status == Failed {
 			p.Failure = &attempt.Failure{Code: "declined", Class: attempt.Hard, Message: "settled by an operator"}
 		}

@@ -38,11 +38,10 @@ func (s *session) retrieve(ctx context.Context, p Payment, operation string, inp
 	if attempts, err = s.journal.Attempts(ctx, p.ID); err != nil {
 		return p, err
 	}
-	p.Alert = alertRetrieved
 	if inDoubt(attempts) {
-		p.Alert = alertInDoubt
+		return s.save(ctx, p.alerted(AlertInDoubt, alertInDoubt))
 	}
-	return s.save(ctx, p)
+	return s.save(ctx, p.alerted(AlertRetrieved, alertRetrieved))
 }
 
 // inDoubt reports whether a confirm was sent of which nobody knows what it did, and no look-up has been answered since.

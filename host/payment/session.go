@@ -52,7 +52,7 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 	p.Version++
 	p.UpdatedAt = s.now()
 	if s.outdated(p) {
-		p.Alert = ""
+		p = p.alerted("", "")
 	}
 	p = s.schedule(p, attempts)
 	entries, err := s.entries(p, attempts)
@@ -72,9 +72,8 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 
 // outdated tells an alert whose reason is gone.
 func (s *session) outdated(p Payment) bool {
-	holder := s.standing.Provider
-	return (p.Alert == alertOverdue && p.Status != Unknown) ||
-		(p.Alert == alertUnconfigured(holder) && s.configured(holder))
+	return (p.AlertCode == AlertOverdue && p.Status != Unknown) ||
+		(p.AlertCode == AlertUnconfigured && s.configured(s.standing.Provider))
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.

@@ -49,7 +49,7 @@ func settle(p Payment, outcome *abi.Outcome, failure *attempt.Failure, now time.
 	p.Status = next
 	p.UpdatedAt = now
 	if alert != "" {
-		p.Alert = alert
+		p = p.alerted(AlertReport, alert)
 	}
 	if p.ProviderReference == "" {
 		p.ProviderReference = outcome.GetProviderReference()

@@ -114,7 +114,7 @@ func sameToMerchant(before, after Payment) bool {
 		p.Offered, p.Acted = false, false
 		// Each has an entry of its own, and both set the alert.
 		if before.AbandonedFound != after.AbandonedFound || before.MoneyConflict != after.MoneyConflict {
-			p.Alert = ""
+			p.Alert, p.AlertCode = "", ""
 		}
 	}
 	before.AbandonedFound, before.MoneyConflict = after.AbandonedFound, after.MoneyConflict

@@ -248,7 +248,7 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 	first := name(1, "77", slices.Clone(order)...)
 	name(2, "77", slices.Clone(order)...)
 	bare := name(3, "78")
-	for _, text := range []string{`DROP TABLE claim`, `DELETE FROM goose_db_version WHERE version_id = 7`} {
+	for _, text := range []string{`DROP TABLE claim`, `DELETE FROM goose_db_version WHERE version_id >= 7`} {
 		_, err := db.writer.db.ExecContext(t.Context(), text)
 		require.NoError(t, err, text)
 	}
@@ -263,5 +263,40 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 		found, err := db.Owner(t.Context(), "exchanger", object[0], object[1])
 		require.NoError(t, err)
 		require.Equal(t, owner, found, object)
+	}
+}
+
+// Alerts of earlier releases are texts: the migration reads out of them what the router decides by.
+func TestAlertsOfEarlierReleasesGetTheirCodes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := openAt(t, dir)
+	texts := map[string]payment.AlertCode{
+		"": "",
+		"unknown for long: neither a look-up nor a callback has told what became of it; an operator can resolve it": "overdue",
+		"provider paygram-uk is not configured: nobody can be asked about this payment":                             "unconfigured",
+		"an answer by paygrt contradicts the payment, and was not believed: the answer is about 1 EUR, not 2 EUR":   "contradiction",
+		"PayGram holds 3 EUR of it": "report",
+	}
+	codes := map[string]payment.AlertCode{}
+	n := 0
+	for text, code := range texts {
+		n++
+		p, key := sample(n)
+		p.Alert = text
+		_, err := db.Create(t.Context(), changeOf(p), key)
+		require.NoError(t, err)
+		codes[p.ID] = code
+	}
+	_, err := db.writer.db.ExecContext(t.Context(), `DELETE FROM goose_db_version WHERE version_id >= 8`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	db = openAt(t, dir)
+	defer func() { require.NoError(t, db.Close()) }()
+	for id, code := range codes {
+		p, err := db.Payment(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, code, p.AlertCode, p.Alert)
 	}
 }

@@ -129,6 +129,7 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 		Received:          anyMoney().Draw(t, "received"), Fee: anyMoney().Draw(t, "fee"),
 		NextAction: anyAction().Draw(t, "action"),
 		Failure:    anyFailure().Draw(t, "failure"), Alert: anyText().Draw(t, "alert"),
+		AlertCode:     payment.AlertCode(anyText().Draw(t, "alert code")),
 		MoneyConflict: rapid.Bool().Draw(t, "conflict"),
 		Decision:      anyDecision().Draw(t, "decision"), Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"),
 		CreatedAt: anyTime().Draw(t, "created at"), UpdatedAt: anyTime().Draw(t, "updated at"),
