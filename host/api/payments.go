@@ -445,7 +445,7 @@ func (a *api) explain(ctx context.Context, in *explainInput) (*explainOutput, er
 		return nil, problemOf(err, "")
 	}
 	out := &explainOutput{}
-	out.Body.Decision = a.engine.Explain(merchantOf(ctx), in.PaymentID, order)
+	out.Body.Decision = a.engine.Explain(merchantOf(ctx), attempt.OwnerID(in.PaymentID), order)
 	out.Body.Text = out.Body.Decision.Explain()
 	return out, nil
 }

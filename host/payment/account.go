@@ -103,9 +103,9 @@ func (s *standing) Used(rule string) routing.Use {
 }
 
 // decide routes an order, and takes nothing of a rule's limits. Its error is a *NoRouteError.
-func (f *Fleet) decide(id, merchant string, o Order, now time.Time) (routing.Decision, error) {
-	s := &standing{fleet: f, id: id, order: o, now: now}
-	decision := f.Rules.Decide(facts(id, merchant, o, now), s)
+func (f *Fleet) decide(merchant string, id attempt.OwnerID, o Order, now time.Time) (routing.Decision, error) {
+	s := &standing{fleet: f, id: string(id), order: o, now: now}
+	decision := f.Rules.Decide(facts(merchant, id, o, now), s)
 	if decision.Outcome == routing.Unavailable && len(s.missing) > 0 && !s.down {
 		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than "+
 			"it says"
@@ -146,10 +146,10 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 // claim routes an order for a payment that is about to be made, and takes its part of the rule's limits. Of payments
 // that are routed at the same moment no more are let through than the limits say: who comes too late is routed again,
 // past that rule.
-func (f *Fleet) claim(id, merchant string, o Order, now time.Time) (routing.Decision, error) {
+func (f *Fleet) claim(merchant string, id attempt.OwnerID, o Order, now time.Time) (routing.Decision, error) {
 	const races = 1000 // nobody loses so many: each is lost to a payment that was taken
 	for range races {
-		decision, err := f.decide(id, merchant, o, now)
+		decision, err := f.decide(merchant, id, o, now)
 		if limits := f.Rules.Limits(decision.Rule); err != nil || f.Health == nil || !limits.Any() ||
 			f.Health.Take(decision.Rule, limits, o.Amount, now) {
 			return decision, err
@@ -166,16 +166,16 @@ func (f *Fleet) giveBack(p Payment) {
 	}
 }
 
-func facts(id, merchant string, o Order, now time.Time) routing.Facts {
+func facts(merchant string, id attempt.OwnerID, o Order, now time.Time) routing.Facts {
 	return routing.Facts{
-		PaymentID: id, At: now, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country,
+		PaymentID: string(id), At: now, Kind: string(o.Kind), Amount: o.Amount, Currency: o.Currency, Country: o.Country,
 		Method:   o.Method,
 		Merchant: merchant, Metadata: o.Metadata, Payer: payerKey(o.Payer), Provider: o.Pinned,
 	}
 }
 
 // Facts are what rules looked at when the payment was made.
-func (p Payment) Facts() routing.Facts { return facts(p.ID, p.Merchant, p.Order, p.CreatedAt) }
+func (p Payment) Facts() routing.Facts { return facts(p.Merchant, p.OwnerID(), p.Order, p.CreatedAt) }
 
 // payerKey tells one payer from another, however he writes his address; empty where the order says too little.
 func payerKey(p Payer) string {

@@ -125,7 +125,7 @@ func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, err
 	if err != nil {
 		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
 	}
-	decision, err := fleet.claim(id, merchant, order, now)
+	decision, err := fleet.claim(merchant, attempt.OwnerID(id), order, now)
 	if err != nil {
 		return Payment{}, err
 	}
@@ -200,8 +200,8 @@ func (e *Engine) Entries(ctx context.Context, merchant string, after int64, limi
 }
 
 // Explain decides on an order without making a payment. A decision that routes nowhere is no error here.
-func (e *Engine) Explain(merchant, paymentID string, order Order) routing.Decision {
-	decision, _ := e.Fleet().decide(paymentID, merchant, order, e.now())
+func (e *Engine) Explain(merchant string, id attempt.OwnerID, order Order) routing.Decision {
+	decision, _ := e.Fleet().decide(merchant, id, order, e.now())
 	return decision
 }
 

@@ -273,10 +273,10 @@ func TestAlertsOfEarlierReleasesGetTheirCodes(t *testing.T) {
 	db := openAt(t, dir)
 	texts := map[string]payment.AlertCode{
 		"": "",
-		"unknown for long: neither a look-up nor a callback has told what became of it; an operator can resolve it": "overdue",
-		"provider paygram-uk is not configured: nobody can be asked about this payment":                             "unconfigured",
-		"an answer by paygrt contradicts the payment, and was not believed: the answer is about 1 EUR, not 2 EUR":   "contradiction",
-		"PayGram holds 3 EUR of it": "report",
+		"unknown for long: neither a look-up nor a callback has told":              "overdue",
+		"provider paygram-uk is not configured: nobody can be asked":               "unconfigured",
+		"an answer by paygrt contradicts the payment, and was not believed: 1 EUR": "contradiction",
+		"PayGram holds 3 EUR of it":                                                "report",
 	}
 	codes := map[string]payment.AlertCode{}
 	n := 0
