@@ -39,7 +39,7 @@ func (s *session) goOn(ctx context.Context, p Payment, attempts []attempt.Attemp
 func (s *session) doubt(ctx context.Context, p Payment, asked map[string]bool) (Payment, error) {
 	s.log.ErrorContext(ctx, "a payment may have been sent, and the journal does not show it",
 		slog.String("payment", p.ID))
-	p = p.alerted(AlertBehind, attempt.AlertBehind)
+	p = p.alerted(codeBehind, attempt.AlertBehind)
 	p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	for _, name := range p.Decision.Order() {
 		account, known := s.fleet.Accounts[name]

@@ -23,7 +23,7 @@ func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, wh
 		Owner: p.OwnerID(),
 	}, money)
 	if alert != "" {
-		p = p.alerted(AlertClaimed, alert)
+		p = p.alerted(codeClaimed, alert)
 		p.MoneyConflict = p.MoneyConflict || money
 	}
 	return p, why

@@ -149,7 +149,7 @@ func (e *Engine) ShowClaim(ctx context.Context, id attempt.OwnerID, alert string
 			if p.Alert == alert && (p.MoneyConflict || !money) {
 				return p, nil
 			}
-			p = p.alerted(AlertClaimed, alert)
+			p = p.alerted(codeClaimed, alert)
 			p.MoneyConflict = p.MoneyConflict || money
 			return t.save(ctx, p)
 		})

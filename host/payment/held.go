@@ -51,7 +51,7 @@ func (h *heldPayment) Count() int {
 	return h.payment.Attempts
 }
 
-func (h *heldPayment) Warn(alert string) { h.payment = h.payment.alerted(AlertWrittenTwice, alert) }
+func (h *heldPayment) Warn(alert string) { h.payment = h.payment.alerted(codeWrittenTwice, alert) }
 
 func (h *heldPayment) Recorded(response *abi.HttpResponse, _ *abi.Outcome) json.RawMessage {
 	return recorded.Response(response)
@@ -79,7 +79,7 @@ func (h *heldPayment) contradiction(at attempt.Plan, call *abi.Call, outcome *ab
 	subject.ProviderReference = call.GetProviderReference()
 	why := contradiction(subject, expected, outcome)
 	if why != "" {
-		h.payment = h.payment.alerted(AlertContradiction, alertOtherAnswer(at.Account.Name, why))
+		h.payment = h.payment.alerted(codeContradiction, alertOtherAnswer(at.Account.Name, why))
 		return why
 	}
 	if at.Account.Name == h.payment.Provider {

@@ -37,7 +37,7 @@ func (s *session) contradicted(ctx context.Context, p Payment, provider, why str
 	s.log.ErrorContext(ctx, "a provider's signed report contradicts its payment", slog.String("payment", p.ID),
 		slog.String("provider", provider),
 		slog.String("why", why))
-	saved, err := s.alert(ctx, p, AlertContradiction, alertContradiction(provider, why))
+	saved, err := s.alert(ctx, p, codeContradiction, alertContradiction(provider, why))
 	if err != nil {
 		return p, err
 	}
@@ -81,7 +81,7 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 	for _, id := range ids {
 		_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
 			func(ctx context.Context, t *session, p Payment) (Payment, error) {
-				return t.alert(ctx, p, AlertContradiction, alertContradiction(provider, why))
+				return t.alert(ctx, p, codeContradiction, alertContradiction(provider, why))
 			})
 		if !errors.Is(err, ErrNotFound) {
 			problems = append(problems, err)
@@ -97,7 +97,7 @@ func (e *Engine) Alert(ctx context.Context, id, callbackID, alert string) error 
 			if p.Alert != "" {
 				return p, nil
 			}
-			return t.alert(ctx, p, AlertUnanswered, alert)
+			return t.alert(ctx, p, codeUnanswered, alert)
 		})
 	return err
 }

@@ -18,12 +18,12 @@ import (
 
 // Bounds of an order's members, in bytes unless said otherwise.
 const (
-	MaxReference   = 255
-	MaxDescription = 1024
-	MaxURL         = 2048
-	MaxText        = 255
-	MaxMetadata    = 50
-	MaxOptions     = 16 << 10
+	maxReference   = 255
+	maxDescription = 1024
+	maxURL         = 2048
+	maxText        = 255
+	maxMetadata    = 50
+	maxOptions     = 16 << 10
 )
 
 // Validate reports every problem of an order, joined; each is an *InvalidError. tickers are the currencies that
@@ -62,14 +62,14 @@ func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 			refuse(text.field, "%s", reason)
 		}
 	}
-	if len(o.Metadata) > MaxMetadata {
-		refuse("/metadata", "has %d members; at most %d are kept", len(o.Metadata), MaxMetadata)
+	if len(o.Metadata) > maxMetadata {
+		refuse("/metadata", "has %d members; at most %d are kept", len(o.Metadata), maxMetadata)
 	}
 	for name, options := range o.Options {
 		if !isObject(options) {
 			refuse("/provider_options/"+pointer(name), "must be a JSON object")
-		} else if len(options) > MaxOptions {
-			refuse("/provider_options/"+pointer(name), "is %d bytes; at most %d are taken", len(options), MaxOptions)
+		} else if len(options) > maxOptions {
+			refuse("/provider_options/"+pointer(name), "is %d bytes; at most %d are taken", len(options), maxOptions)
 		}
 	}
 	return errors.Join(problems...)
@@ -82,23 +82,23 @@ type boundedText struct {
 
 func (o Order) texts() []boundedText {
 	texts := []boundedText{
-		{"/reference", o.Reference, MaxReference},
-		{"/description", o.Description, MaxDescription},
-		{"/method", o.Method, MaxText},
-		{"/provider", o.Pinned, MaxText},
-		{"/payer/name", o.Payer.Name, MaxText},
-		{"/payer/email", o.Payer.Email, MaxText},
-		{"/payer/phone", o.Payer.Phone, MaxText},
-		{"/destination/operator", o.Destination.Operator, MaxText},
-		{"/destination/number", o.Destination.Number, MaxText},
-		{"/destination/account", o.Destination.Account, MaxText},
-		{"/destination/address", o.Destination.Address, MaxText},
-		{"/destination/network", o.Destination.Network, MaxText},
-		{"/destination/memo", o.Destination.Memo, MaxText},
+		{"/reference", o.Reference, maxReference},
+		{"/description", o.Description, maxDescription},
+		{"/method", o.Method, maxText},
+		{"/provider", o.Pinned, maxText},
+		{"/payer/name", o.Payer.Name, maxText},
+		{"/payer/email", o.Payer.Email, maxText},
+		{"/payer/phone", o.Payer.Phone, maxText},
+		{"/destination/operator", o.Destination.Operator, maxText},
+		{"/destination/number", o.Destination.Number, maxText},
+		{"/destination/account", o.Destination.Account, maxText},
+		{"/destination/address", o.Destination.Address, maxText},
+		{"/destination/network", o.Destination.Network, maxText},
+		{"/destination/memo", o.Destination.Memo, maxText},
 	}
 	for name, value := range o.Metadata {
-		texts = append(texts, boundedText{"/metadata/" + pointer(name), name, MaxText},
-			boundedText{"/metadata/" + pointer(name), value, MaxDescription})
+		texts = append(texts, boundedText{"/metadata/" + pointer(name), name, maxText},
+			boundedText{"/metadata/" + pointer(name), value, maxDescription})
 	}
 	return texts
 }
@@ -111,8 +111,8 @@ func checkURL(text string) string {
 	if at.User != nil {
 		return "must not carry a user name or password"
 	}
-	if len(text) > MaxURL {
-		return fmt.Sprintf("is %d bytes; at most %d are taken", len(text), MaxURL)
+	if len(text) > maxURL {
+		return fmt.Sprintf("is %d bytes; at most %d are taken", len(text), maxURL)
 	}
 	return ""
 }

@@ -82,9 +82,9 @@ type Destination struct {
 
 // Action types: what the payer is to do.
 const (
-	ActionRedirect     = "redirect"
+	actionRedirect     = "redirect"
 	ActionPayTo        = "pay_to"
-	ActionInstructions = "instructions"
+	actionInstructions = "instructions"
 )
 
 // NextAction is what the payer has to do.

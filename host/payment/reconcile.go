@@ -269,7 +269,7 @@ func (e *Engine) showUnconfigured(ctx context.Context) error {
 
 func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error {
 	shown := func(p Payment) bool {
-		return e.configured(p.Provider) || p.Status.Terminal() || (p.AlertCode != "" && p.AlertCode != AlertOverdue)
+		return e.configured(p.Provider) || p.Status.Terminal() || (p.AlertCode != "" && p.AlertCode != codeOverdue)
 	}
 	if shown(waiting) {
 		return nil
@@ -279,7 +279,7 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 			if shown(p) {
 				return p, nil
 			}
-			p = p.alerted(AlertUnconfigured, alertUnconfigured(p.Provider))
+			p = p.alerted(codeUnconfigured, alertUnconfigured(p.Provider))
 			t.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID),
 				slog.String("provider", p.Provider))
 			return t.save(ctx, p)
@@ -325,7 +325,7 @@ func (s *session) look(ctx context.Context, p Payment, overdue time.Duration) (P
 func (s *session) remind(ctx context.Context, overdue time.Duration) (Payment, error) {
 	p := s.standing
 	if p.AlertCode == "" && s.overdue(p, overdue) {
-		p = p.alerted(AlertOverdue, alertOverdue)
+		p = p.alerted(codeOverdue, alertOverdue)
 		s.log.WarnContext(ctx, "a payment has been unknown for long", slog.String("payment", p.ID),
 			slog.String("provider", p.Provider),
 			slog.Time("since", p.StatusAt))

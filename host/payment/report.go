@@ -245,7 +245,7 @@ func (s *session) onOrphanReport(ctx context.Context, p Payment, provider, their
 		return p, nil
 	}
 	p.AbandonedFound, p.MoneyConflict = true, p.MoneyConflict || money
-	p = p.alerted(AlertOrphan, fmt.Sprintf(
+	p = p.alerted(codeOrphan, fmt.Sprintf(
 		"%s reports on what an earlier try had left behind there: look for a second payment", provider))
 	s.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID),
 		slog.String("provider", provider),

@@ -30,10 +30,10 @@ func (r ManualResolution) check(p Payment) error {
 	}
 	if r.Reason == "" {
 		refuse("/reason", "is missing: say how you know")
-	} else if reason := invalid.Text(r.Reason, MaxDescription); reason != "" {
+	} else if reason := invalid.Text(r.Reason, maxDescription); reason != "" {
 		refuse("/reason", reason)
 	}
-	if reason := invalid.Text(r.ProviderReference, MaxReference); reason != "" {
+	if reason := invalid.Text(r.ProviderReference, maxReference); reason != "" {
 		refuse("/provider_reference", reason)
 	} else if r.ProviderReference != "" && p.ProviderReference != "" && r.ProviderReference != p.ProviderReference {
 		refuse("/provider_reference", fmt.Sprintf("the payment has another: %q", p.ProviderReference))

@@ -28,7 +28,7 @@ func (e *Engine) Resume(ctx context.Context, r Resumption) error {
 	if r.Reason == "" {
 		return &invalid.Error{Field: "/reason", Reason: "is missing: say what has changed"}
 	}
-	if reason := invalid.Text(r.Reason, MaxDescription); reason != "" {
+	if reason := invalid.Text(r.Reason, maxDescription); reason != "" {
 		return &invalid.Error{Field: "/reason", Reason: reason}
 	}
 	fleet, release := e.fleets.Hold()

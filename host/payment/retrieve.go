@@ -39,9 +39,9 @@ func (s *session) retrieve(ctx context.Context, p Payment, operation string, inp
 		return p, err
 	}
 	if inDoubt(attempts) {
-		return s.save(ctx, p.alerted(AlertInDoubt, alertInDoubt))
+		return s.save(ctx, p.alerted(codeInDoubt, alertInDoubt))
 	}
-	return s.save(ctx, p.alerted(AlertRetrieved, alertRetrieved))
+	return s.save(ctx, p.alerted(codeRetrieved, alertRetrieved))
 }
 
 // inDoubt reports whether a confirm was sent of which nobody knows what it did, and no look-up has been answered since.

@@ -72,8 +72,8 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 
 // outdated tells an alert whose reason is gone.
 func (s *session) outdated(p Payment) bool {
-	return (p.AlertCode == AlertOverdue && p.Status != Unknown) ||
-		(p.AlertCode == AlertUnconfigured && s.configured(s.standing.Provider))
+	return (p.AlertCode == codeOverdue && p.Status != Unknown) ||
+		(p.AlertCode == codeUnconfigured && s.configured(s.standing.Provider))
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.

@@ -49,7 +49,7 @@ func settle(p Payment, outcome *abi.Outcome, failure *attempt.Failure, now time.
 	p.Status = next
 	p.UpdatedAt = now
 	if alert != "" {
-		p = p.alerted(AlertReport, alert)
+		p = p.alerted(codeReport, alert)
 	}
 	if p.ProviderReference == "" {
 		p.ProviderReference = outcome.GetProviderReference()
@@ -82,7 +82,7 @@ func settle(p Payment, outcome *abi.Outcome, failure *attempt.Failure, now time.
 func actionOf(action *abi.NextAction) *NextAction {
 	switch a := action.GetAction().(type) {
 	case *abi.NextAction_Redirect:
-		return &NextAction{Type: ActionRedirect, URL: a.Redirect.GetUrl()}
+		return &NextAction{Type: actionRedirect, URL: a.Redirect.GetUrl()}
 	case *abi.NextAction_PayTo:
 		return &NextAction{
 			Type: ActionPayTo, Address: a.PayTo.GetAddress(), Network: a.PayTo.GetNetwork(), Memo: a.PayTo.GetMemo(),
@@ -90,7 +90,7 @@ func actionOf(action *abi.NextAction) *NextAction {
 		}
 	case *abi.NextAction_Instructions:
 		return &NextAction{
-			Type: ActionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(),
+			Type: actionInstructions, Text: a.Instructions.GetText(), URL: a.Instructions.GetUrl(),
 			Amount: money.Of(a.Instructions.GetAmount()),
 		}
 	}

@@ -61,7 +61,7 @@ func TestWhatIsMoreUrgentIsNotHiddenByAProviderThatIsNotConfigured(t *testing.T)
 	h := newHarness(t, paymenttest.Settings{}, a)
 	p := h.create(t, "k")
 	p.Alert, p.Version = "a request was written more than once: look for a second booking", p.Version+1
-	p.AlertCode = payment.AlertWrittenTwice
+	p.AlertCode = "written_twice"
 	require.NoError(t, h.journal.Save(t.Context(), changeOf(p)))
 
 	h.restart(t, paymenttest.Settings{}, probed{name: "b", connector: a.connector, url: first.url})
