@@ -201,6 +201,12 @@ type site struct {
 // simulation is one provider's behaviour and state. All its methods but routes and events, which always give the same,
 // are called under the site's lock.
 type simulation interface {
+	server
+	backOffice
+}
+
+// server is what a provider's callers see.
+type server interface {
 	// routes are the provider's calls; the first that matches is taken.
 	routes() []route
 	// admit checks credentials: nil, or the refusal.
@@ -209,6 +215,12 @@ type simulation interface {
 	missing(r *request) answer
 	// maintenance is the provider's own temporary refusal, before processing anything.
 	maintenance() answer
+	// page shows a payment to a visitor of its link: false if the path is no payment's page.
+	page(path string) (payerPage, bool)
+}
+
+// backOffice is what a provider's staff and payers do without a call of its API.
+type backOffice interface {
 	// events are what Drive can do to a payment there.
 	events() []string
 	// drive moves the payment found by ref, theirs or ours, on; amount may be empty.
@@ -218,8 +230,6 @@ type simulation interface {
 	// open makes an account of a name, if the provider has none of it and the simulation has several accounts, and
 	// returns its secrets by their names in the contract.
 	open(account string) map[string]string
-	// page shows a payment to a visitor of its link: false if the path is no payment's page.
-	page(path string) (payerPage, bool)
 }
 
 // process answers one request by the provider's rules.
