@@ -64,7 +64,7 @@ type Settings struct {
 // Attempts reads attempts for operators, whichever merchant's they are.
 type Attempts interface {
 	// Attempt reads one; payment.ErrNotFound where there is none.
-	Attempt(ctx context.Context, id string) (attempt.Attempt, error)
+	Attempt(ctx context.Context, id attempt.ID) (attempt.Attempt, error)
 	// Attempts lists a payment's by number.
 	Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt, error)
 }

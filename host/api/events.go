@@ -31,7 +31,7 @@ type Event struct {
 func EventOf(e payment.Entry) Event {
 	return Event{
 		Sequence: e.Sequence, ID: e.ID, Type: string(e.Type), PaymentID: e.PaymentID, At: e.At, Cause: string(e.Cause),
-		AttemptID:  e.AttemptID,
+		AttemptID:  string(e.AttemptID),
 		CallbackID: e.CallbackID, Operator: e.Operator, Reason: e.Reason, Payment: e.Snapshot,
 	}
 }

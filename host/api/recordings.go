@@ -47,7 +47,7 @@ func (a *api) recording(ctx context.Context, in *recordingInput) (*recordingOutp
 	if _, err := a.operator(ctx); err != nil {
 		return nil, err
 	}
-	asked, err := a.settings.Attempts.Attempt(ctx, in.ID)
+	asked, err := a.settings.Attempts.Attempt(ctx, attempt.ID(in.ID))
 	if err != nil {
 		return nil, problemOf(err, "")
 	}

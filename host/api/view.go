@@ -171,8 +171,9 @@ func attemptOf(a attempt.Attempt) Attempt {
 		event = "open"
 	}
 	return Attempt{
-		ID: a.ID, Number: a.Number, Provider: a.Provider, Plugin: a.Plugin, Digest: a.Digest, Generation: a.Generation,
-		Role: string(a.Role), Operation: a.Operation,
+		ID: string(a.ID), Number: a.Number, Provider: a.Provider, Plugin: a.Plugin, Digest: a.Digest,
+		Generation: a.Generation,
+		Role:       string(a.Role), Operation: a.Operation,
 		Idempotency: string(a.Idempotency), Reference: a.Reference, Event: event, Sent: a.Sent, Abandoned: a.Abandoned,
 		Failure: a.Failure, Error: a.Error,
 		Request: a.Request, Response: a.Response, Fuel: a.Fuel, StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,

@@ -8,8 +8,7 @@ import (
 // Attempt is one request to a provider: a row of its own, written before the request leaves and closed when its answer
 // is understood.
 type Attempt struct {
-	// ID is "att_" and a ULID.
-	ID string `json:"id"`
+	ID ID `json:"id"`
 	// Owner is the payment or the run that it was made for.
 	Owner OwnerID `json:"payment_id"`
 	// Number counts its owner's attempts from 1.

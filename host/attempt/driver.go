@@ -149,7 +149,7 @@ func (d *Driver) Lock(ctx context.Context, id OwnerID) (unlock func(), err error
 // mayLeave is nil, or why no request of a class may leave now: an error that wraps ErrHeld. What was written so far
 // stands, and goes on once the journal is released.
 func (d *Driver) mayLeave(idempotency abi.Idempotency) error {
-	if !HasSideEffects(idempotency) {
+	if !hasSideEffects(idempotency) {
 		return nil
 	}
 	return d.Settings.Hold()

@@ -225,7 +225,7 @@ func (f *Flow) exchange(ctx context.Context, send *abi.Send, fuel int64) (last r
 		Lane:       f.lane(idempotency),
 		Begun:      f.doubt,
 		Resendable: idempotency == abi.Idempotency_IDEMPOTENCY_SAFE,
-		Alone:      HasSideEffects(idempotency),
+		Alone:      hasSideEffects(idempotency),
 	}) {
 		if f.Owner == nil {
 			last = f.ask(ctx, send, operation, idempotency, try)
@@ -302,7 +302,7 @@ func (f *Flow) lane(idempotency abi.Idempotency) egress.Lane {
 	switch {
 	case f.Owner == nil:
 		return egress.LaneRead
-	case f.Plan.Role == abi.Role_ROLE_CREATE, f.Plan.Role == abi.Role_ROLE_UNSPECIFIED, HasSideEffects(idempotency):
+	case f.Plan.Role == abi.Role_ROLE_CREATE, f.Plan.Role == abi.Role_ROLE_UNSPECIFIED, hasSideEffects(idempotency):
 		return egress.LaneSend
 	}
 	return egress.LaneLookup
@@ -313,10 +313,10 @@ func (f *Flow) judge(ctx context.Context, send *abi.Send, operation string, idem
 	try egress.Try,
 ) result {
 	r := f.read(ctx, send, operation, idempotency, try)
-	if HasSideEffects(idempotency) && (r.event == Unanswered || r.next != nil) {
+	if hasSideEffects(idempotency) && (r.event == Unanswered || r.next != nil) {
 		f.doubt = true
 	}
-	if HasSideEffects(idempotency) && r.event == Accepted && r.next == nil {
+	if hasSideEffects(idempotency) && r.event == Accepted && r.next == nil {
 		f.doubt = false
 	}
 	if try.Writes > 1 && idempotency != abi.Idempotency_IDEMPOTENCY_SAFE {
@@ -436,7 +436,7 @@ func (f *Flow) rejected(failure *abi.Failure, operation string, idempotency abi.
 	rule := ruleFor(f.Plan.Account.Failures, manifest.GetFailures(), operation, response.GetStatus(), failure)
 	event, meaning := meant(rule, failure)
 	proven := rule != nil && proof.Hold(proof.Of(manifest, rule), response.GetBody())
-	if event != Unanswered && !proven && (HasSideEffects(idempotency) || HasSideEffects(f.Create)) {
+	if event != Unanswered && !proven && (hasSideEffects(idempotency) || hasSideEffects(f.Create)) {
 		return result{
 			event: Unanswered, failure: Unavailable("the answer does not show that the provider itself wrote it"),
 			why: fmt.Sprintf("HTTP status %d without proof in its body: %s", response.GetStatus(),
@@ -461,7 +461,7 @@ func (f *Flow) open(operation string, send *abi.Send, request json.RawMessage) (
 	}
 	now, connector := f.Driver.Now(), f.Plan.Connector
 	return Attempt{
-		ID: id, Owner: f.Owner.ID(), Number: f.Owner.Count(),
+		ID: ID(id), Owner: f.Owner.ID(), Number: f.Owner.Count(),
 		Provider: f.Plan.Account.Name, Plugin: connector.Manifest().GetName(), Digest: connector.Digest(),
 		Generation: connector.Number(), Role: RoleOf(f.Plan.Role), Operation: operation,
 		Idempotency: IdempotencyOf(f.Plan.Idempotency(operation)), Reference: f.Call.GetReference(),

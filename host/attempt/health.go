@@ -46,7 +46,7 @@ func barred(status uint32, event Event, idempotency abi.Idempotency) bool {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return true
 	case http.StatusTooManyRequests:
-		return HasSideEffects(idempotency) || event == Unanswered
+		return hasSideEffects(idempotency) || event == Unanswered
 	}
 	return false
 }

@@ -36,6 +36,9 @@ const (
 	none        Idempotency = "none"
 )
 
+// HasSideEffects reports whether requests of the class may move money, or reach the payer.
+func (i Idempotency) HasSideEffects() bool { return hasSideEffects(i.ABI()) }
+
 // IdempotencyOf is a class of the contract. What is not specified may do anything.
 func IdempotencyOf(class abi.Idempotency) Idempotency {
 	switch class {

@@ -46,3 +46,6 @@ func (d *Driver) ownersOf(id OwnerID) Owners {
 	defer d.mutex.Unlock()
 	return d.owners[id.Kind()]
 }
+
+// ID is the id of an attempt: "att_" and a ULID.
+type ID string

@@ -21,8 +21,8 @@ func (p Plan) Makes() string {
 	return ""
 }
 
-// HasSideEffects reports whether requests of a class may move money, or reach the payer.
-func HasSideEffects(idempotency abi.Idempotency) bool {
+// hasSideEffects reports whether requests of a class may move money, or reach the payer.
+func hasSideEffects(idempotency abi.Idempotency) bool {
 	return idempotency == abi.Idempotency_IDEMPOTENCY_KEYED || idempotency == abi.Idempotency_IDEMPOTENCY_NONE
 }
 

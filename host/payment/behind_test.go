@@ -33,7 +33,7 @@ func leftAlone(t *testing.T, h *harness, age time.Duration, attempts ...attempt.
 	if len(attempts) > 0 {
 		p.Version, p.Attempts, p.Status, p.Provider = 2, len(attempts), payment.Processing, "a"
 		for i := range attempts {
-			attempts[i].ID, attempts[i].Owner, attempts[i].Number = fmt.Sprintf("att_%d", i), p.OwnerID(), i+1
+			attempts[i].ID, attempts[i].Owner, attempts[i].Number = attempt.ID(fmt.Sprintf("att_%d", i)), p.OwnerID(), i+1
 			if attempts[i].StartedAt.IsZero() {
 				attempts[i].StartedAt = made
 			}

@@ -626,7 +626,7 @@ func interruptedRun(t *testing.T, h *harness, class abi.Idempotency,
 	var attempts []attempt.Attempt
 	for n, change := range changes {
 		a := attempt.Attempt{
-			ID: "att_" + string(rune('1'+n)), Owner: run.OwnerID(), Number: n + 1, Provider: "a", Operation: "pay",
+			ID: attempt.ID("att_" + string(rune('1'+n))), Owner: run.OwnerID(), Number: n + 1, Provider: "a", Operation: "pay",
 			Role: "operation", StartedAt: now,
 			Idempotency: map[abi.Idempotency]attempt.Idempotency{
 				none: "none", keyed: "keyed",

@@ -53,7 +53,7 @@ func TestTheTimelineTellsOfEveryChangeAndItsCause(t *testing.T) {
 	type line struct {
 		kind    payment.EntryType
 		cause   payment.Cause
-		attempt string
+		attempt attempt.ID
 	}
 	var lines []line
 	for i, e := range entries {

@@ -49,7 +49,7 @@ func inDoubt(attempts []attempt.Attempt) bool {
 	doubt := false
 	for _, a := range attempts {
 		switch {
-		case a.Role == attempt.RoleConfirm && attempt.HasSideEffects(a.Idempotency.ABI()) && a.Sent:
+		case a.Role == attempt.RoleConfirm && a.Idempotency.HasSideEffects() && a.Sent:
 			doubt = a.Open() || attempt.RuleFor(a.Event, a.Idempotency.ABI()).Then == attempt.HoldUnknown
 		case a.Role == attempt.RoleLookup && a.Event == attempt.Accepted:
 			doubt = false

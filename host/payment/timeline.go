@@ -22,7 +22,7 @@ type Entry struct {
 	At        time.Time `json:"at"`
 	ChangeCause
 	// AttemptID is the attempt whose answer, or whose sending, brought the change; empty where none did.
-	AttemptID string `json:"attempt_id,omitempty"`
+	AttemptID attempt.ID `json:"attempt_id,omitempty"`
 	// Snapshot is the payment after the change, as the API shows it.
 	Snapshot json.RawMessage `json:"-"`
 }
@@ -136,8 +136,7 @@ func causeOf(turn Cause, attempts []attempt.Attempt) Cause {
 }
 
 // attemptOf is the attempt that a change is about: the last that is closed by it, or else the last that is opened.
-func attemptOf(attempts []attempt.Attempt) string {
-	id := ""
+func attemptOf(attempts []attempt.Attempt) (id attempt.ID) {
 	for _, a := range attempts {
 		if !a.Open() {
 			id = a.ID

@@ -32,9 +32,9 @@ type ledger struct {
 	states map[string]map[int64]payment.Status
 	keys   map[string]string
 	// writes and arrivals are by attempt.
-	writes, arrivals map[string]int
+	writes, arrivals map[attempt.ID]int
 	// opened are the attempts in the order in which they were written first.
-	opened map[string]int
+	opened map[attempt.ID]int
 	// moved and over are bookings that have moved money, or have been over without, at some time; by site and
 	// reference.
 	moved, over map[string]bool
@@ -52,8 +52,9 @@ func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]attempt.Attempt{},
 		states: map[string]map[int64]payment.Status{},
-		keys:   map[string]string{}, writes: map[string]int{}, arrivals: map[string]int{}, opened: map[string]int{},
-		moved: map[string]bool{}, over: map[string]bool{},
+		keys:   map[string]string{}, writes: map[attempt.ID]int{}, arrivals: map[attempt.ID]int{},
+		opened: map[attempt.ID]int{},
+		moved:  map[string]bool{}, over: map[string]bool{},
 	}
 }
 
@@ -392,9 +393,9 @@ func (l *ledger) ended(p payment.Payment) {
 }
 
 // onItsWay reports whether a request may still reach its provider.
-func (l *ledger) onItsWay(attempt string) bool {
+func (l *ledger) onItsWay(id attempt.ID) bool {
 	return slices.ContainsFunc(l.w.agenda, func(e *event) bool {
-		return strings.HasPrefix(e.name, "request to ") && strings.Contains(e.name, attempt)
+		return strings.HasPrefix(e.name, "request to ") && strings.Contains(e.name, string(id))
 	})
 }
 

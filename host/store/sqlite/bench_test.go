@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/attempt"
 	"payrouter/host/payment"
 )
 
@@ -43,9 +44,9 @@ func benchmarkSave(b *testing.B, writers, batch int) {
 			p, _ := sample(n)
 			for number := 1; left.Add(-1) >= 0; number++ {
 				p.Version, p.Status = p.Version+1, payment.Processing
-				attempt := openAttempt(p)
-				attempt.ID, attempt.Number = fmt.Sprintf("att_%d_%d", n, number), number
-				if err := db.Save(b.Context(), changeOf(p, attempt)); err != nil {
+				made := openAttempt(p)
+				made.ID, made.Number = attempt.ID(fmt.Sprintf("att_%d_%d", n, number)), number
+				if err := db.Save(b.Context(), changeOf(p, made)); err != nil {
 					b.Error(err)
 					return
 				}

@@ -60,7 +60,7 @@ func processing(p payment.Payment) payment.Payment {
 
 func openAttempt(p payment.Payment) attempt.Attempt {
 	return attempt.Attempt{
-		ID: "att_" + p.ID, Owner: p.OwnerID(), Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
+		ID: attempt.ID("att_" + p.ID), Owner: p.OwnerID(), Number: 1, Provider: "payplay", SendBefore: p.CreatedAt,
 		StartedAt: p.CreatedAt,
 	}
 }

@@ -154,4 +154,4 @@ func (d *directory) database() string { return filepath.Join(d.path, databaseNam
 func (d *directory) witness() string { return filepath.Join(d.path, witnessName) }
 
 // close gives the directory up. The lock file stays: removing it would let two processes lock two files of one name.
-func (d *directory) close() error { return d.lock.Close() }
+func (d *directory) close() error { return errors.Join(unlock(d.lock), d.lock.Close()) }

@@ -232,7 +232,7 @@ func TestSeventhMigrationClaimsWhatPaymentsName(t *testing.T) {
 		p.Provider, p.ProviderReference = "exchanger", reference
 		for i := range attempts {
 			made := openAttempt(p)
-			made.ID, made.Number, made.Provider = fmt.Sprintf("att_%d_%d", n, i), i+1, "exchanger"
+			made.ID, made.Number, made.Provider = attempt.ID(fmt.Sprintf("att_%d_%d", n, i)), i+1, "exchanger"
 			made.Role, made.Operation, made.Idempotency = attempts[i].Role, attempts[i].Operation, attempts[i].Idempotency
 			attempts[i] = made
 		}

@@ -179,9 +179,9 @@ func (db *DB) Attempts(ctx context.Context, paymentID string) ([]attempt.Attempt
 }
 
 // Attempt reads one attempt, of whichever payment; payment.ErrNotFound where there is none.
-func (db *DB) Attempt(ctx context.Context, id string) (attempt.Attempt, error) {
+func (db *DB) Attempt(ctx context.Context, id attempt.ID) (attempt.Attempt, error) {
 	rows, err := db.read[attemptByID].QueryContext(ctx, id)
-	found, err := attemptsOf(ctx, "read attempt "+id, rows, err)
+	found, err := attemptsOf(ctx, "read attempt "+string(id), rows, err)
 	if err != nil {
 		return attempt.Attempt{}, err
 	}
@@ -193,7 +193,7 @@ func (db *DB) Attempt(ctx context.Context, id string) (attempt.Attempt, error) {
 
 // OpenAttempts lists the attempts of any payment that are open, oldest first, from the one after the id given; empty
 // starts at the oldest. limit 0 means 100.
-func (db *DB) OpenAttempts(ctx context.Context, after string, limit int) ([]attempt.Attempt, error) {
+func (db *DB) OpenAttempts(ctx context.Context, after attempt.ID, limit int) ([]attempt.Attempt, error) {
 	rows, err := db.read[listOpen].QueryContext(ctx, after, atMost(limit))
 	return attemptsOf(ctx, "list open attempts", rows, err)
 }

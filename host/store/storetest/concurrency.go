@@ -52,9 +52,9 @@ func testConcurrency(t *testing.T, engine Engine) {
 		together(many, func(n int) {
 			changed := next(p, payment.Processing)
 			changed.ProviderReference = fmt.Sprint(n)
-			attempt := attemptOf(p, 1)
-			attempt.ID = fmt.Sprintf("att_%d", n)
-			if err := journal.Save(t.Context(), changeOf(changed, attempt)); err == nil {
+			made := attemptOf(p, 1)
+			made.ID = attempt.ID(fmt.Sprintf("att_%d", n))
+			if err := journal.Save(t.Context(), changeOf(changed, made)); err == nil {
 				won.Add(1)
 				winner.Store(&changed)
 			} else if isStale(err) {
@@ -67,7 +67,7 @@ func testConcurrency(t *testing.T, engine Engine) {
 		attempts, err := journal.Attempts(t.Context(), p.ID)
 		require.NoError(t, err)
 		require.Len(t, attempts, 1)
-		require.Equal(t, "att_"+winner.Load().ProviderReference, attempts[0].ID)
+		require.EqualValues(t, "att_"+winner.Load().ProviderReference, attempts[0].ID)
 	})
 
 	t.Run("what is refused hurts nothing that is written at the same time", func(t *testing.T) {

@@ -143,7 +143,7 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 func anyAttempt(t *rapid.T, p payment.Payment, number int) attempt.Attempt {
 	events := []attempt.Event{"", attempt.NotSent, attempt.Unanswered, attempt.Accepted}
 	return attempt.Attempt{
-		ID: fmt.Sprintf("att_%s_%d", p.ID, number), Owner: p.OwnerID(), Number: number,
+		ID: attempt.ID(fmt.Sprintf("att_%s_%d", p.ID, number)), Owner: p.OwnerID(), Number: number,
 		Provider: anyText().Draw(t, "provider"),
 		Plugin:   anyText().Draw(t, "plugin"), Digest: anyText().Draw(t, "digest"),
 		Generation: rapid.Int64().Draw(t, "generation"),

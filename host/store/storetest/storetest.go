@@ -19,8 +19,8 @@ import (
 type Journal interface {
 	payment.Journal
 	operation.Runs
-	Attempt(ctx context.Context, id string) (attempt.Attempt, error)
-	OpenAttempts(ctx context.Context, after string, limit int) ([]attempt.Attempt, error)
+	Attempt(ctx context.Context, id attempt.ID) (attempt.Attempt, error)
+	OpenAttempts(ctx context.Context, after attempt.ID, limit int) ([]attempt.Attempt, error)
 	Healthy() error
 	Close() error
 }
@@ -128,7 +128,7 @@ func keyOf(p payment.Payment) attempt.Key {
 // attemptOf is a payment's nth attempt, open.
 func attemptOf(p payment.Payment, n int) attempt.Attempt {
 	return attempt.Attempt{
-		ID: fmt.Sprintf("att_%s_%020d", p.ID, n), Owner: p.OwnerID(), Number: n, Provider: "paygram-eu",
+		ID: attempt.ID(fmt.Sprintf("att_%s_%020d", p.ID, n)), Owner: p.OwnerID(), Number: n, Provider: "paygram-eu",
 		Plugin: "paygram",
 		Role:   "create", Operation: "IssueInvoice", Idempotency: "ABANDONABLE", Request: []byte(`{ "method" : "POST" }`),
 		StartedAt: p.CreatedAt, SendBefore: p.CreatedAt.Add(time.Minute),
