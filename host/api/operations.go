@@ -312,7 +312,7 @@ func (a *api) answerRun(ctx context.Context, asking string, receipt attempt.Rece
 	run, earlier := receipt.Value, receipt.Earlier
 	switch {
 	case earlier == nil && receipt.Answer != nil:
-		return answeredRun(run.ID, *receipt.Answer), nil
+		return answered(runsPath, run.ID, *receipt.Answer), nil
 	case earlier == nil && receipt.Waiting:
 		return performed(run, true), nil
 	case earlier == nil:
@@ -337,14 +337,7 @@ func performed(run operation.Run, waiting bool) *rawOutput {
 	if waiting {
 		status = http.StatusAccepted
 	}
-	return answeredRun(run.ID, attempt.Answer{Status: status, Body: encoded(runOf(run))})
-}
-
-func answeredRun(id string, answer attempt.Answer) *rawOutput {
-	return &rawOutput{
-		Status: answer.Status, ContentType: "application/json", Location: runsPath + "/" + id,
-		Body: answer.Body,
-	}
+	return answered(runsPath, run.ID, attempt.Answer{Status: status, Body: encoded(runOf(run))})
 }
 
 // RunAnswer is what a performance is answered that is over.

@@ -184,7 +184,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 		return a.repeat(ctx, receipt, key)
 	}
 	if receipt.Answer != nil {
-		return answered(receipt.Value.ID, *receipt.Answer), nil
+		return answered(paymentsPath, receipt.Value.ID, *receipt.Answer), nil
 	}
 	out := created(receipt.Value, receipt.Waiting)
 	if receipt.Waiting {
@@ -265,7 +265,7 @@ func created(p payment.Payment, waiting bool) *rawOutput {
 	if waiting {
 		status = http.StatusAccepted
 	}
-	return answered(p.ID, attempt.Answer{Status: status, Body: encoded(viewOf(p))})
+	return answered(paymentsPath, p.ID, attempt.Answer{Status: status, Body: encoded(viewOf(p))})
 }
 
 // encoded is a view as JSON: strings, numbers, times and JSON that was looked at, which cannot fail.
@@ -277,10 +277,10 @@ func encoded(view any) []byte {
 	return body.Bytes()
 }
 
-func answered(id string, answer attempt.Answer) *rawOutput {
+// answered is the answer about what stands at an id below a path.
+func answered(path, id string, answer attempt.Answer) *rawOutput {
 	return &rawOutput{
-		Status: answer.Status, ContentType: "application/json", Location: paymentsPath + "/" + id,
-		Body: answer.Body,
+		Status: answer.Status, ContentType: "application/json", Location: path + "/" + id, Body: answer.Body,
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
-	"payrouter/host/payment"
 	"payrouter/host/store"
 )
 
@@ -92,33 +91,19 @@ func (t transaction) updateRun(run operation.Run, doc string) error {
 		return err
 	}
 	if rows != 1 {
-		return t.whyRunNotUpdated(run)
+		change := updated{run.Version, run.Merchant, textOf(run.CreatedAt), operation.ErrNotFound}
+		return t.whyNotUpdated(findRunStanding, run.ID, change, func(status string) error {
+			if from := operation.Status(status); from.Terminal() && from != run.Status {
+				return fmt.Errorf("%w: from %s to %s", store.ErrTerminal, from, run.Status)
+			}
+			return nil
+		})
 	}
 	if !run.Status.Terminal() {
 		return nil
 	}
 	_, err = t.exec(settleKeys, t.clock(), run.ID)
 	return err
-}
-
-func (t transaction) whyRunNotUpdated(run operation.Run) error {
-	var merchant, created string
-	var status operation.Status
-	var version int64
-	found, err := t.find(findRunStanding, []any{run.ID}, &merchant, &created, &status, &version)
-	switch {
-	case err != nil:
-		return err
-	case !found:
-		return operation.ErrNotFound
-	case version != run.Version-1:
-		return fmt.Errorf("%w: it is at version %d, and the change makes %d", payment.ErrStale, version, run.Version)
-	case merchant != run.Merchant || created != textOf(run.CreatedAt):
-		return store.ErrFixed
-	case status.Terminal() && status != run.Status:
-		return fmt.Errorf("%w: from %s to %s", store.ErrTerminal, status, run.Status)
-	}
-	return payment.ErrStale
 }
 
 // Run implements operation.Runs.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -210,7 +211,10 @@ func (t transaction) update(p payment.Payment, doc string) error {
 		return err
 	}
 	if rows != 1 {
-		return t.whyNotUpdated(p)
+		change := updated{p.Version, p.Merchant, textOf(p.CreatedAt), payment.ErrNotFound}
+		return t.whyNotUpdated(findStanding, p.ID, change, func(status string) error {
+			return store.CheckStatus(payment.Status(status), p.Status)
+		})
 	}
 	if !p.Status.Terminal() {
 		return nil
@@ -219,25 +223,30 @@ func (t transaction) update(p payment.Payment, doc string) error {
 	return err
 }
 
-func (t transaction) whyNotUpdated(p payment.Payment) error {
-	var merchant, created string
-	var status payment.Status
+// updated is what a change has of a payment or a run, beside what is changed.
+type updated struct {
+	version           int64
+	merchant, created string
+	absent            error
+}
+
+// whyNotUpdated is why a change of a payment or a run finds no row to update. find reads its merchant, time of creation,
+// status and version.
+func (t transaction) whyNotUpdated(find, id string, change updated, checkStatus func(from string) error) error {
+	var merchant, created, status string
 	var version int64
-	found, err := t.find(findStanding, []any{p.ID}, &merchant, &created, &status, &version)
+	found, err := t.find(find, []any{id}, &merchant, &created, &status, &version)
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return payment.ErrNotFound
-	case version != p.Version-1:
-		return fmt.Errorf("%w: it is at version %d, and the change makes %d", payment.ErrStale, version, p.Version)
-	case merchant != p.Merchant || created != textOf(p.CreatedAt):
+		return change.absent
+	case version != change.version-1:
+		return fmt.Errorf("%w: it is at version %d, and the change makes %d", payment.ErrStale, version, change.version)
+	case merchant != change.merchant || created != change.created:
 		return store.ErrFixed
 	}
-	if err := store.CheckStatus(status, p.Status); err != nil {
-		return err
-	}
-	return payment.ErrStale
+	return cmp.Or(checkStatus(status), payment.ErrStale)
 }
 
 func (t transaction) putAttempt(a attempt.Attempt, row attemptRow) error {
