@@ -230,8 +230,8 @@ type updated struct {
 	absent            error
 }
 
-// whyNotUpdated is why a change of a payment or a run finds no row to update. find reads its merchant, time of creation,
-// status and version.
+// whyNotUpdated is why a change of a payment or a run finds no row to update. find reads its merchant, time of
+// creation, status and version.
 func (t transaction) whyNotUpdated(find, id string, change updated, checkStatus func(from string) error) error {
 	var merchant, created, status string
 	var version int64
