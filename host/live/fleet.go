@@ -209,7 +209,6 @@ func (f *fleets) connect(p *config.Provider, active plugin.Active,
 	if err != nil {
 		return clientKey{}, nil, err
 	}
-	settings.Now = f.settings.Now
 	key := keyOf(settings)
 	client, err := f.clients.LoadOrNew(key, func() (*egress.Client, error) {
 		settings.Admission = f.admission(settings)
@@ -225,7 +224,7 @@ func (f *fleets) admission(s egress.Settings) *egress.Admission {
 	key := admissionKey{provider: s.Provider, base: s.BaseURL, secrets: config.FingerprintOf(s.Secrets)}
 	there, known := f.admissions[key]
 	if !known {
-		there = egress.NewAdmission(egress.AdmissionSettings{Provider: s.Provider, Logger: s.Logger})
+		there = egress.NewAdmission(egress.AdmissionSettings{Provider: s.Provider, Logger: s.Logger, Now: s.Now})
 		f.admissions[key] = there
 	}
 	return there
@@ -262,7 +261,7 @@ func (f *fleets) egress(p *config.Provider, active plugin.Active,
 	return egress.Settings{
 		Provider: p.Name, BaseURL: base, Hosts: further(p, manifests), Secrets: secrets, AllowPrivate: p.AllowPrivate,
 		Timeout: p.Timeout, MaxConns: p.Limits.Connections, PerSecond: p.Limits.PerSecond, Machine: f.machine,
-		Logger: f.settings.Logger,
+		Logger: f.settings.Logger, Now: f.settings.Now,
 		Retry: egress.RetrySettings{
 			MaxTries: p.Retry.Tries, BaseDelay: p.Retry.BaseDelay, MaxDelay: p.Retry.MaxDelay,
 			RetryAfterCap: p.Retry.RetryAfterCap,

@@ -11,6 +11,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
+	"payrouter/host/live"
 )
 
 // An account that was suspended for its credentials stays so, whatever else is edited, until they change.
@@ -18,7 +19,8 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(secret, []byte(token+"\n"), 0o600))
-	h := newHarness(t, plan{unwatched: true})
+	router := time.Date(2031, 4, 5, 6, 7, 8, 0, time.UTC)
+	h := newHarness(t, plan{unwatched: true, settings: live.Settings{Now: func() time.Time { return router }}})
 	put := func(text string) {
 		t.Helper()
 		_, err := h.manager.Put(text, "ops", h.tag())
@@ -41,7 +43,7 @@ func TestASuspensionOutlivesEveryEditButItsSecrets(t *testing.T) {
 			try.Judge(egress.Judgement{Signal: egress.SignalUnauthenticated})
 		}
 	}
-	require.ErrorContains(t, available(), "suspended since")
+	require.ErrorContains(t, available(), "suspended since 2031-04-05", "an account has one clock")
 	for _, edit := range []string{
 		text("second", ""), text("second", "    timeout: 3s\n"),
 		text("second", "    limits: {connections: 2, per_second: 9}\n"),

@@ -84,8 +84,19 @@ func TestAReportFailsForEveryKindOfViolationAndForFaultsThatNeverStruck(t *testi
 	require.NoError(t, (&Report{Faults: map[string]int{"hang": 1}}).Err())
 	for want, report := range map[string]Report{
 		"double charges": {Doubles: 1}, "lost payments": {Lost: 1}, "lies": {Lies: 1}, "unsettled": {Unsettled: 1},
+		"without a webhook": {Unannounced: 1},
 		"hang never struck": {Faults: map[string]int{"hang": 0}},
 	} {
 		require.ErrorContains(t, report.Err(), want)
 	}
+}
+
+// A payment whose latest changes a tail took with it is not one that only the tail knew.
+func TestRewoundPaymentIsNotLostWithATail(t *testing.T) {
+	t.Parallel()
+	var l losses
+	l.add(Entry{ID: "pay_rewound"}, false)
+	l.add(Entry{ID: "pay_gone"}, true)
+	l.add(Entry{ID: "pay_gone"}, false)
+	require.Equal(t, map[string]bool{"pay_gone": true}, l.gone)
 }

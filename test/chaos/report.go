@@ -161,6 +161,7 @@ func (r *Report) Err() error {
 		{"lost payments", r.Lost},
 		{"lies", r.Lies},
 		{"payments unsettled that a look-up could settle", r.Unsettled},
+		{"ended payments without a webhook", r.Unannounced},
 	} {
 		if count.n > 0 {
 			broken = append(broken, fmt.Errorf("%d %s", count.n, count.name))

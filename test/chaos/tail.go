@@ -132,7 +132,10 @@ func (l *losses) add(e Entry, gone bool) {
 		l.changed, l.gone = map[string]Entry{}, map[string]bool{}
 	}
 	e.Tries = append(e.Tries, l.changed[e.ID].Tries...)
-	l.changed[e.ID], l.gone[e.ID] = e, l.gone[e.ID] || gone
+	l.changed[e.ID] = e
+	if gone {
+		l.gone[e.ID] = true
+	}
 }
 
 // lists are the payments whose changes were lost, and those that were lost whole.
