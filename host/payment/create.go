@@ -171,6 +171,10 @@ func historyOf(p Payment, attempts []attempt.Attempt, now time.Time) history {
 			a.Abandoned = a.Abandoned && !found
 			past.interrupted = append(past.interrupted, a)
 		}
+		// So has a look-up that named no reference.
+		if a.Role == attempt.RoleLookup && a.Event == attempt.Accepted && a.Provider == p.Provider {
+			past.taken, past.doubt = true, false
+		}
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
 			continue
 		}
@@ -191,17 +195,18 @@ func historyOf(p Payment, attempts []attempt.Attempt, now time.Time) history {
 // unfinished tells a payment that a crash, or a write that failed, left before its first settled step, or with an
 // attempt that is open.
 func (h history) unfinished(p Payment) bool {
-	unsettled := p.Status == Created || p.Status == Processing
-	return len(h.interrupted) > 0 || (unsettled && (h.doubt || !h.taken))
+	return len(h.interrupted) > 0 || (p.Status.placing() && (h.doubt || !h.taken))
 }
 
-// resume closes what was interrupted, and goes on where nobody can have taken the payment.
+// resume closes what was interrupted, and goes on where nobody can have taken the payment. A payment that is past its
+// placing stays where it is, whatever its attempts show: one that is held may have been taken by a provider whose
+// decline is not final.
 func (s *session) resume(ctx context.Context, p Payment, past history) (Payment, error) {
 	if past.doubt {
 		p.Status, _ = p.Status.Next(Unknown, p.Acted)
 	}
 	saved, err := s.save(ctx, p, past.interrupted...)
-	if err != nil || past.taken || saved.Status.Terminal() {
+	if err != nil || past.taken || !saved.Status.placing() {
 		return saved, err
 	}
 	return s.goOn(ctx, saved, past.attempts, past.asked)

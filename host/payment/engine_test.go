@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -436,26 +437,53 @@ func TestRecoveryAfterACrash(t *testing.T) {
 		a.Event = event
 		return a
 	}
+	lookup := func(event attempt.Event) attempt.Attempt {
+		a := closed("safe", event)
+		a.ID, a.Number, a.Role, a.Operation = "att_2", 2, "lookup", "lookup"
+		return a
+	}
 	for _, row := range []struct {
 		what     string
 		attempts []attempt.Attempt
 		status   payment.Status
 		provider string
+		// before is the status that the crash left; empty means processing.
+		before payment.Status
 	}{
-		{"created, and nothing sent", nil, payment.RequiresAction, "a"},
-		{"NONE about to be sent", []attempt.Attempt{open("none")}, payment.Unknown, "a"},
-		{"KEYED about to be sent", []attempt.Attempt{open("keyed")}, payment.Unknown, "a"},
-		{"ABANDONABLE about to be sent", []attempt.Attempt{open("abandonable")}, payment.RequiresAction, "b"},
-		{"a SAFE step about to be sent", []attempt.Attempt{open("safe")}, payment.RequiresAction, "a"},
+		{"created, and nothing sent", nil, payment.RequiresAction, "a", ""},
+		{
+			"held after a decline that is not final, and being looked up",
+			[]attempt.Attempt{closed("keyed", attempt.DeclinedSoft), lookup("")},
+			payment.Unknown, "a", payment.Unknown,
+		},
+		{
+			"waiting for its payer, and being looked up",
+			[]attempt.Attempt{closed("keyed", attempt.DeclinedSoft), lookup("")},
+			payment.RequiresAction, "a", payment.RequiresAction,
+		},
+		{
+			"unanswered, and found by a look-up that names no reference",
+			[]attempt.Attempt{closed("keyed", attempt.Unanswered), lookup(attempt.Accepted)},
+			payment.Processing, "a", "",
+		},
+		{
+			"held after a decline that is not final, and found by a look-up",
+			[]attempt.Attempt{closed("keyed", attempt.DeclinedSoft), lookup(attempt.Accepted)},
+			payment.Processing, "a", "",
+		},
+		{"NONE about to be sent", []attempt.Attempt{open("none")}, payment.Unknown, "a", ""},
+		{"KEYED about to be sent", []attempt.Attempt{open("keyed")}, payment.Unknown, "a", ""},
+		{"ABANDONABLE about to be sent", []attempt.Attempt{open("abandonable")}, payment.RequiresAction, "b", ""},
+		{"a SAFE step about to be sent", []attempt.Attempt{open("safe")}, payment.RequiresAction, "a", ""},
 		{
 			"declined softly, and nobody asked yet after that",
 			[]attempt.Attempt{closed("none", attempt.DeclinedSoft)},
-			payment.RequiresAction, "b",
+			payment.RequiresAction, "b", "",
 		},
 		{
 			"unanswered, and not yet written as unknown",
 			[]attempt.Attempt{closed("none", attempt.Unanswered)},
-			payment.Unknown, "a",
+			payment.Unknown, "a", "",
 		},
 	} {
 		t.Run(row.what, func(t *testing.T) {
@@ -475,7 +503,7 @@ func TestRecoveryAfterACrash(t *testing.T) {
 			require.NoError(t, err)
 			require.Nil(t, earlier)
 			if len(row.attempts) > 0 {
-				p.Version, p.Attempts, p.Status, p.Provider = 2, len(row.attempts), payment.Processing, "a"
+				p.Version, p.Attempts, p.Status, p.Provider = 2, len(row.attempts), cmp.Or(row.before, payment.Processing), "a"
 				for i := range row.attempts {
 					row.attempts[i].Owner = p.OwnerID()
 				}

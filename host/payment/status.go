@@ -45,6 +45,9 @@ func (s Status) Terminal() bool {
 	return false
 }
 
+// placing reports whether a payment may be on its way to its first provider, or to the next.
+func (s Status) placing() bool { return s == Created || s == Processing }
+
 // Next is the status after a report of another, and whether the report contradicts what money has done.
 //
 // A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted tells that
