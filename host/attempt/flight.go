@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -68,13 +69,13 @@ func (f *Flight) wait(ctx context.Context, timeout time.Duration) bool {
 	return false
 }
 
-// failed is why a flight that has landed came to no end; nil while it is in flight.
-func (f *Flight) failed() error {
+// unfinished reports whether there is no settled step yet: the flight is under way, or this machine was exhausted.
+func (f *Flight) unfinished() bool {
 	select {
 	case <-f.landed:
-		return f.Err
+		return errors.Is(f.Err, ErrExhausted)
 	default:
-		return nil
+		return true
 	}
 }
 

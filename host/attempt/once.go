@@ -39,7 +39,12 @@ func Once[T any](ctx context.Context, d *Driver, r Request[T], timeout time.Dura
 	if err != nil {
 		// A repetition is answered, whatever has become of rules, providers and the journal's disk. Few requests are
 		// repetitions: whether this one is, is looked up here alone, and otherwise shows when it is written.
-		if earlier, _ = r.Key(ctx); earlier == nil {
+		// While that cannot be read, the error would be final to a caller whose first request has made a payment.
+		var unread error
+		if earlier, unread = r.Key(ctx); unread != nil {
+			return Receipt[T]{}, unread
+		}
+		if earlier == nil {
 			return Receipt[T]{}, err
 		}
 	}
@@ -54,20 +59,22 @@ func Once[T any](ctx context.Context, d *Driver, r Request[T], timeout time.Dura
 	if flight.wait(ctx, timeout) && !errors.Is(flight.Err, ErrExhausted) {
 		return Receipt[T]{Value: value, Answer: flight.Answer}, flight.Err
 	}
+	waiting := flight.unfinished() // as it was before the reading: what is read may be older than the landing
 	current, err := r.Read(context.WithoutCancel(ctx), id)
 	if err != nil {
 		return Receipt[T]{}, err
 	}
-	return Receipt[T]{Value: current, Waiting: d.InFlight(id) || errors.Is(flight.failed(), ErrExhausted)}, nil
+	return Receipt[T]{Value: current, Waiting: waiting}, nil
 }
 
 func repeated[T any](ctx context.Context, d *Driver, r Request[T], earlier *Key) (Receipt[T], error) {
 	if earlier.Owner.Kind() != r.Kind {
 		return Receipt[T]{Earlier: earlier}, nil
 	}
+	waiting := d.InFlight(earlier.Owner) // before the reading, as above
 	value, err := r.Read(ctx, earlier.Owner)
 	if err != nil {
 		return Receipt[T]{}, err
 	}
-	return Receipt[T]{Value: value, Earlier: earlier, Waiting: d.InFlight(earlier.Owner)}, nil
+	return Receipt[T]{Value: value, Earlier: earlier, Waiting: waiting}, nil
 }
