@@ -472,14 +472,14 @@ func (f *Flow) open(operation string, send *abi.Send, request json.RawMessage) (
 }
 
 // Presumed is the attempt that may have been made of a create, and that the journal does not show: it counts as sent
-// and unanswered, whatever the operation's class.
-func (f *Flow) Presumed(made time.Time, why string) (Attempt, error) {
+// and unanswered, whatever the operation's class. made and madeClock are when its owner was made, by both clocks.
+func (f *Flow) Presumed(made time.Time, madeClock time.Duration, why string) (Attempt, error) {
 	a, err := f.open(f.Plan.Operation.GetName(), nil, nil)
 	if err != nil {
 		return Attempt{}, err
 	}
 	a.Idempotency = IdempotencyOf(abi.Idempotency_IDEMPOTENCY_NONE)
-	a.StartedAt, a.SendBefore = made, made.Add(f.Driver.Settings.SendWithin)
+	a.StartedAt, a.StartedClock, a.SendBefore = made, madeClock, made.Add(f.Driver.Settings.SendWithin)
 	a.Event, a.Error, a.FinishedAt = Unanswered, why, f.Driver.Now()
 	a.Failure = Unavailable("it is not known whether the provider was asked")
 	return a, nil

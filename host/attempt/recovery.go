@@ -23,29 +23,24 @@ const (
 	Doubted
 )
 
-// FirstSend decides on a payment or a run of which nothing was taken, as far as the journal shows.
+// FirstSend decides on a payment or a run of which nothing was taken, as far as the journal shows. It is as old as the
+// older of the wall clock and the journal's own makes it since it was made, or since its last request began. A time that
+// is ahead of now by more than the window was written by a wall clock that was wrong, and is as good as old.
 func (d *Driver) FirstSend(made time.Time, madeClock time.Duration, attempts []Attempt) FirstSend {
-	var last time.Time
-	for _, a := range attempts {
-		if a.StartedAt.After(last) {
-			last = a.StartedAt
-		}
-	}
-	return firstSend(made, last, d.Now(), d.Settings.SendWithin, d.Settings.Doubtful(madeClock))
-}
-
-// firstSend decides on what was made at a time, and of which the last request began at another; zero for none. A time
-// that is ahead of now by more than the window was written by a wall clock that was wrong, and is as good as old. It is
-// pure.
-func firstSend(made, lastAttempt, now time.Time, window time.Duration, doubtful bool) FirstSend {
-	if doubtful {
+	if d.Settings.Doubtful(madeClock) {
 		return Doubted
 	}
-	last := made
-	if lastAttempt.After(last) {
-		last = lastAttempt
+	for _, a := range attempts {
+		if a.StartedAt.After(made) {
+			made = a.StartedAt
+		}
+		madeClock = max(madeClock, a.StartedClock)
 	}
-	if now.Sub(last).Abs() > window {
+	age := d.Now().Sub(made).Abs()
+	if clock := d.Settings.Clock(); clock != 0 && madeClock != 0 {
+		age = max(age, clock-madeClock)
+	}
+	if age > d.Settings.SendWithin {
 		return TooLate
 	}
 	return SendNow

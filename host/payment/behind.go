@@ -64,5 +64,5 @@ func (s *session) doubt(ctx context.Context, p Payment, asked map[string]bool) (
 // presume is the attempt that may have been made of a payment at an account.
 func (s *session) presume(p Payment, at attempt.Plan) (attempt.Attempt, error) {
 	held := &heldPayment{session: s, payment: p}
-	return held.flow(at, s.callFor(p, at, nil, time.Time{}), nil).Presumed(p.CreatedAt, behindError)
+	return held.flow(at, s.callFor(p, at, nil, time.Time{}), nil).Presumed(p.CreatedAt, p.MadeClock, behindError)
 }

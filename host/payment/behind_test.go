@@ -28,6 +28,9 @@ func leftAlone(t *testing.T, h *harness, age time.Duration, attempts ...attempt.
 		Decision: h.engine.Explain("shop", "pay_1", orderOf("10.00")),
 		Version:  1, CreatedAt: made, UpdatedAt: made, StatusAt: made,
 	}
+	if clock := h.engine.Driver.Settings.Clock(); clock != 0 {
+		p.MadeClock = clock - age
+	}
 	_, err := h.journal.Create(t.Context(), changeOf(p), attempt.Key{Merchant: "shop", Value: "k", Owner: p.OwnerID()})
 	require.NoError(t, err)
 	if len(attempts) > 0 {
@@ -122,9 +125,15 @@ func TestAPaymentThatTheJournalMayNotShowAsSentIsAskedFor(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"id":"a-1","status":"paid"}`))
 	h := one(t, &probe{name: "first", idempotency: none}, first,
-		paymenttest.Settings{Doubtful: func(time.Duration) bool { return true }})
-	made := leftAlone(t, h, time.Second)
+		paymenttest.Settings{
+			Doubtful: func(time.Duration) bool { return true },
+			Clock:    func() time.Duration { return 5 * time.Hour },
+		})
+	made := leftAlone(t, h, time.Hour)
 	require.NoError(t, h.engine.Recover(t.Context()))
+	presumed := h.attempts(t, made.ID)[0]
+	require.True(t, made.CreatedAt.Equal(presumed.StartedAt))
+	require.Equal(t, made.MadeClock, presumed.StartedClock, "both clocks have one time of sending")
 
 	p, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 
