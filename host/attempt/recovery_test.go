@@ -31,11 +31,13 @@ func TestFirstSendGoesByTheOlderOfBothClocks(t *testing.T) {
 		{"made by a release without a journal's clock", now.Add(-recent), 0, nil, false, SendNow},
 		{
 			"made long ago, and asked a moment ago", now.Add(-old), clock - old,
-			[]Attempt{{StartedAt: now.Add(-recent), StartedClock: clock - recent}}, false, SendNow,
+			[]Attempt{{StartedAt: now.Add(-recent), StartedClock: clock - recent}},
+			false, SendNow,
 		},
 		{
 			"asked long ago by the journal's clock", now.Add(-old), clock - old,
-			[]Attempt{{StartedAt: now.Add(-recent), StartedClock: clock - old}}, false, TooLate,
+			[]Attempt{{StartedAt: now.Add(-recent), StartedClock: clock - old}},
+			false, TooLate,
 		},
 		{"the journal may be behind", now.Add(-recent), clock - recent, nil, true, Doubted},
 	} {
