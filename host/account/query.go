@@ -252,14 +252,23 @@ func balanceOf(in *abi.Balance) (b Balance, err error) {
 	return b, errors.Join(available, held, bounded(b.Wallet))
 }
 
-func rateOf(in *abi.Rate) (r money.Rate, err error) {
-	r = money.Rate{From: money.Of(in.GetFrom()), To: money.Of(in.GetTo())}
-	_, from := money.Exact(in.GetFrom())
-	_, to := money.Exact(in.GetTo())
+func rateOf(in *abi.Rate) (money.Rate, error) {
+	r, err := endsOf(in)
+	if err == nil && r.From.Currency == r.To.Currency {
+		err = errors.New("a rate is none")
+	}
+	return r, err
+}
+
+// endsOf are both ends of a rate. A quote may have one of one currency.
+func endsOf(in *abi.Rate) (r money.Rate, err error) {
+	var from, to error
+	r.From, from = money.Exact(in.GetFrom())
+	r.To, to = money.Exact(in.GetTo())
 	if err := errors.Join(from, to); err != nil {
 		return r, err
 	}
-	if !r.From.Positive() || !r.To.Positive() || r.From.Currency == r.To.Currency {
+	if !r.From.Positive() || !r.To.Positive() {
 		return r, errors.New("a rate is none")
 	}
 	return r, nil
@@ -298,14 +307,22 @@ func itemOf(in *abi.Item) (i Item, err error) {
 			return i, fmt.Errorf("%q is no currency", invalid.Clip(code))
 		}
 	}
-	for _, bound := range in.GetBounds() {
-		one := money.Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()}
-		if !one.Sound() {
-			return i, fmt.Errorf("the bounds of %q are none", invalid.Clip(i.Code))
-		}
-		i.Bounds = append(i.Bounds, one)
+	if i.Bounds, err = boundsOf(in.GetBounds()); err != nil {
+		return i, fmt.Errorf("the bounds of %q: %w", invalid.Clip(i.Code), err)
 	}
 	return i, bounded(i.Code, i.Name, i.Category)
+}
+
+func boundsOf(in []*abi.Bound) (bounds []money.Bound, err error) {
+	for _, bound := range in {
+		one := money.Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()}
+		if !one.Sound() {
+			return nil, fmt.Errorf("from %q to %q %q is no range",
+				invalid.Clip(one.Min), invalid.Clip(one.Max), invalid.Clip(one.Currency))
+		}
+		bounds = append(bounds, one)
+	}
+	return bounds, nil
 }
 
 func bounded(texts ...string) error {

@@ -98,23 +98,33 @@ func (r *Reader) quote(ctx context.Context, at attempt.Plan, o payment.Order) (Q
 	return quote, nil
 }
 
-func quoteOf(in *abi.Quote) (Quote, error) {
-	quote := Quote{Pays: money.Of(in.GetPays()), Gets: money.Of(in.GetGets())}
+func quoteOf(in *abi.Quote) (quote Quote, err error) {
+	var pays, gets error
+	quote.Pays, pays = money.Exact(in.GetPays())
+	quote.Gets, gets = money.Exact(in.GetGets())
+	if err := errors.Join(pays, gets); err != nil {
+		return Quote{}, err
+	}
 	if !quote.Pays.Positive() || !quote.Gets.Positive() {
 		return Quote{}, errors.New("the quote lacks what is paid or what is got")
 	}
 	if rate := in.GetRate(); rate != nil {
-		quote.Rate = money.Rate{From: money.Of(rate.GetFrom()), To: money.Of(rate.GetTo())}
-		if !quote.Rate.From.Positive() || !quote.Rate.To.Positive() {
-			return Quote{}, errors.New("the quote's rate is none")
+		if quote.Rate, err = endsOf(rate); err != nil {
+			return Quote{}, fmt.Errorf("the quote's rate: %w", err)
 		}
 	}
 	for _, fee := range in.GetFees() {
-		quote.Fees = append(quote.Fees, money.Of(fee))
+		exact, err := money.Exact(fee)
+		if err != nil {
+			return Quote{}, fmt.Errorf("a fee of the quote: %w", err)
+		}
+		if sign, ok := money.Compare(exact.Amount, "0"); !ok || sign < 0 {
+			return Quote{}, errors.New("a fee of the quote is below zero, or none")
+		}
+		quote.Fees = append(quote.Fees, exact)
 	}
-	for _, bound := range in.GetBounds() {
-		quote.Bounds = append(quote.Bounds,
-			money.Bound{Currency: bound.GetCurrency(), Min: bound.GetMin(), Max: bound.GetMax()})
+	if quote.Bounds, err = boundsOf(in.GetBounds()); err != nil {
+		return Quote{}, fmt.Errorf("the quote's bounds: %w", err)
 	}
 	if in.GetExpiresMs() > 0 {
 		quote.ExpiresAt = time.UnixMilli(in.GetExpiresMs()).UTC()
