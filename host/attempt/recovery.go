@@ -87,8 +87,34 @@ func EachUnfinished[T any](
 	}
 }
 
-// ExceptHeld is nil for what waits until the journal is released: the journal's hold is shown already.
-func ExceptHeld(err error) error {
+// Recover resumes a payment or a run where it is unfinished, under its lock and as a flight, and passes over what is in
+// flight. One that there is nothing to do for is never reserved: it would be in flight to whoever repeats its key.
+func (d *Driver) Recover(ctx context.Context, id OwnerID, unfinished func() (bool, error), resume func() error) error {
+	if left, err := unfinished(); err != nil || !left {
+		return err
+	}
+	flight, err := d.Reserve(id)
+	if errors.Is(err, ErrShuttingDown) {
+		return err
+	}
+	if err != nil {
+		return nil //nolint:nilerr // in flight already
+	}
+	defer d.Land(id, flight)
+	unlock, err := d.Lock(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if left, err := unfinished(); err != nil || !left {
+		return err
+	}
+	flight.Err = resume()
+	return exceptHeld(flight.Err)
+}
+
+// exceptHeld is nil for what waits until the journal is released: the journal's hold is shown already.
+func exceptHeld(err error) error {
 	if errors.Is(err, ErrHeld) {
 		return nil
 	}

@@ -102,3 +102,8 @@ func Of(m *abi.Money) Money {
 	}
 	return Money{Amount: m.GetAmount(), Currency: m.GetCurrency()}
 }
+
+// Moved reports whether an outcome shows that money has moved.
+func Moved(outcome *abi.Outcome) bool {
+	return outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED || Of(outcome.GetReceived()).Positive()
+}

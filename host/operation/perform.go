@@ -14,6 +14,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/attempt/recorded"
 	"payrouter/host/identity"
+	"payrouter/host/money"
 	"payrouter/host/schema"
 )
 
@@ -202,8 +203,8 @@ func (h *heldRun) settle(end attempt.Ending) {
 			h.run.Failure = attempt.Unavailable("the provider could not be asked")
 		}
 	}
-	if h.run.Status == Unknown && h.run.Alert == "" {
-		h.run.Alert = alertUnsettled
+	if h.run.Status == Unknown {
+		h.unknown(h.run.Failure, alertUnsettled)
 	}
 }
 
@@ -310,14 +311,9 @@ func (h *heldRun) claimed(at attempt.Plan, outcome *abi.Outcome) (why string) {
 	if claim == nil {
 		return ""
 	}
-	why, alert := h.service.driver.Claim(*claim, hasMoney(outcome))
+	why, alert := h.service.driver.Claim(*claim, money.Moved(outcome))
 	if alert != "" {
 		h.run.Alert = alert
 	}
 	return why
-}
-
-// hasMoney reports an outcome that shows that money has moved.
-func hasMoney(outcome *abi.Outcome) bool {
-	return outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED || outcome.GetReceived() != nil
 }

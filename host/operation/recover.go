@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,45 +19,29 @@ func (s *Service) Recover(ctx context.Context) error {
 
 // recoverOne resumes a run where nothing of it can have been taken, and otherwise shows that.
 func (s *Service) recoverOne(ctx context.Context, id string) error {
-	owner := attempt.OwnerID(id)
-	if s.driver.InFlight(owner) {
-		return nil
-	}
-	flight, err := s.driver.Reserve(owner)
-	if errors.Is(err, attempt.ErrShuttingDown) {
-		return err
-	}
-	if err != nil {
-		return nil //nolint:nilerr // in flight already
-	}
-	defer s.driver.Land(owner, flight)
-	unlock, err := s.driver.Lock(ctx, owner)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	run, err := s.runs.Run(ctx, id)
-	if err != nil || run.Status != Processing {
-		return err
-	}
-	attempts, err := s.runs.Attempts(ctx, id)
-	if err != nil {
-		return err
-	}
-	fleet, release := s.fleets.Hold()
-	defer release()
-	held := &heldRun{service: s, fleet: fleet, run: run}
-	return attempt.ExceptHeld(held.resume(ctx, attempts))
+	var run Run
+	return s.driver.Recover(ctx, attempt.OwnerID(id), func() (unfinished bool, err error) {
+		run, err = s.runs.Run(ctx, id)
+		return run.Status == Processing, err
+	}, func() error {
+		attempts, err := s.runs.Attempts(ctx, id)
+		if err != nil {
+			return err
+		}
+		fleet, release := s.fleets.Hold()
+		defer release()
+		return (&heldRun{service: s, fleet: fleet, run: run}).resume(ctx, attempts)
+	})
 }
 
 // resume closes what was interrupted. What was left behind is not begun a second time by the router itself: a run has
-// one caller, who is told.
+// one caller, who gets its failure.
 func (h *heldRun) resume(ctx context.Context, attempts []attempt.Attempt) error {
 	h.at, _ = h.fleet.Native(h.run.Provider, h.run.ID, h.run.Operation)
 	interrupted, doubt, leftBehind := h.interrupted(attempts)
 	switch stopped := attempt.Unavailable("the router stopped before the provider answered"); {
 	case doubt:
-		h.run.Status, h.run.Failure, h.run.Alert = Unknown, stopped, alertUnsettled
+		h.unknown(stopped, alertUnsettled)
 		return h.save(ctx, interrupted, nil)
 	case leftBehind:
 		h.run.Status, h.run.Failure = Failed, stopped
@@ -72,12 +57,18 @@ func (h *heldRun) resume(ctx context.Context, attempts []attempt.Attempt) error 
 			"the router stopped before the provider took it, and it is too late to send it")
 		return h.save(ctx, nil, nil)
 	case attempt.Doubted:
-		h.run.Status, h.run.Alert = Unknown, attempt.AlertBehind
-		h.run.Failure = attempt.Unavailable("it is not known whether the provider was asked")
+		h.unknown(attempt.Unavailable("it is not known whether the provider was asked"), attempt.AlertBehind)
 		return h.save(ctx, nil, nil)
 	case attempt.SendNow:
 	}
 	return h.perform(ctx)
+}
+
+// unknown makes the run unknown. An alert that it has already stays: it may be that the provider's object is another
+// run's too.
+func (h *heldRun) unknown(failure *attempt.Failure, alert string) {
+	h.run.Status, h.run.Failure = Unknown, failure
+	h.run.Alert = cmp.Or(h.run.Alert, alert)
 }
 
 // interrupted are the open attempts, closed as unanswered. doubt: something was sent whose effect nobody knows.

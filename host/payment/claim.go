@@ -3,12 +3,8 @@ package payment
 import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
+	"payrouter/host/money"
 )
-
-// hasMoney tells an outcome that says that money has moved.
-func hasMoney(outcome *abi.Outcome) bool {
-	return statusOf(outcome.GetStatus()) == Succeeded || outcome.GetReceived() != nil
-}
 
 // claimed claims the object that an answer or a report names, for a payment that has none yet: why is empty where it
 // may.
@@ -17,14 +13,14 @@ func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, wh
 	if theirs == "" || p.ProviderReference != "" {
 		return p, ""
 	}
-	money := hasMoney(outcome)
+	moved := money.Moved(outcome)
 	why, alert := s.driver.Claim(attempt.Claim{
 		Account: p.Provider, Object: s.objectOf(p), Reference: theirs,
 		Owner: p.OwnerID(),
-	}, money)
+	}, moved)
 	if alert != "" {
 		p = p.alerted(codeClaimed, alert)
-		p.MoneyConflict = p.MoneyConflict || money
+		p.MoneyConflict = p.MoneyConflict || moved
 	}
 	return p, why
 }

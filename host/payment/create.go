@@ -103,32 +103,17 @@ func (e *Engine) Recover(ctx context.Context) error {
 }
 
 func (e *Engine) recoverOne(ctx context.Context, id string) error {
-	// A reserved payment is in flight to whoever repeats its key: only one that there is something to do for is
-	// reserved.
-	if _, _, unfinished, err := e.leftBehind(ctx, id); err != nil || !unfinished {
+	var p Payment
+	var past history
+	return e.driver.Recover(ctx, attempt.OwnerID(id), func() (unfinished bool, err error) {
+		p, past, unfinished, err = e.leftBehind(ctx, id)
+		return unfinished, err
+	}, func() error {
+		s := e.begin(p, ChangeCause{Cause: ByRecovery})
+		defer s.end()
+		_, err := s.resume(ctx, p, past)
 		return err
-	}
-	flight, err := e.driver.Reserve(attempt.OwnerID(id))
-	if errors.Is(err, attempt.ErrShuttingDown) {
-		return err
-	}
-	if err != nil {
-		return nil //nolint:nilerr // on its way already
-	}
-	defer e.driver.Land(attempt.OwnerID(id), flight)
-	unlock, err := e.driver.Lock(ctx, attempt.OwnerID(id))
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	p, past, unfinished, err := e.leftBehind(ctx, id)
-	if err != nil || !unfinished {
-		return err
-	}
-	t := e.begin(p, ChangeCause{Cause: ByRecovery})
-	defer t.end()
-	_, flight.Err = t.resume(ctx, p, past)
-	return attempt.ExceptHeld(flight.Err)
+	})
 }
 
 // leftBehind reads a payment with its history, and tells whether nobody has finished what was begun for it.

@@ -237,18 +237,18 @@ func (s *session) onOrphanReport(ctx context.Context, p Payment, provider, their
 		return p, nil
 	}
 	status := statusOf(outcome.GetStatus())
-	money := status == Succeeded || money.Of(outcome.GetReceived()).Positive()
-	if status.ended() && !money {
+	moved := money.Moved(outcome)
+	if status.ended() && !moved {
 		return p, nil
 	}
-	if p.AbandonedFound && (p.MoneyConflict || !money) {
+	if p.AbandonedFound && (p.MoneyConflict || !moved) {
 		return p, nil
 	}
-	p.AbandonedFound, p.MoneyConflict = true, p.MoneyConflict || money
+	p.AbandonedFound, p.MoneyConflict = true, p.MoneyConflict || moved
 	p = p.alerted(codeOrphan, fmt.Sprintf(
 		"%s reports on what an earlier try had left behind there: look for a second payment", provider))
 	s.log.ErrorContext(ctx, "a provider reports on what was left behind", slog.String("payment", p.ID),
 		slog.String("provider", provider),
-		slog.Bool("money", money))
+		slog.Bool("moved", moved))
 	return s.save(ctx, p)
 }
