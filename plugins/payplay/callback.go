@@ -29,7 +29,8 @@ const signatureHeader = "Signature"
 // knows the amount that it is to be compared with.
 func receive(callback *abi.Callback, account settings) *abi.Receipt {
 	notice, err := jsontext.Parse(callback.GetBody())
-	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") {
+	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") ||
+		notice.Twice("order", "transaction", "event_type", "external_id") {
 		return ignored(400)
 	}
 	if notice.Get("order").IsObject() {

@@ -153,6 +153,8 @@ func outcomeOf(body jsontext.Value, asked string) (outcome *abi.Outcome, unclear
 	amount, err := body.Get("amount").Amount(asked)
 	page := body.Text("url")
 	switch {
+	case body.Twice("id", "reference", "status", "amount", "currency", "url", "reason"):
+		return nil, "a member of the payment stands twice"
 	case id == "" || !known || err != nil || amount.Sign() <= 0 || !isCurrency(currency):
 		return nil, "id, status, amount or currency is missing, or not one of Newpay's"
 	case status == abi.Status_STATUS_REQUIRES_ACTION && !strings.HasPrefix(page, "https://"):
