@@ -212,6 +212,12 @@ type transaction struct {
 	fee string
 }
 
+// hasFee reports a fee other than zero.
+func (t transaction) hasFee() bool {
+	fee, err := decimal.Parse(t.fee)
+	return err == nil && fee.Sign() != 0
+}
+
 // readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in
 // others.
 //
