@@ -8,6 +8,7 @@ package jsontext
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -89,6 +90,28 @@ func (v Value) Members(names []string, into []Value) {
 			}
 		}
 	}
+}
+
+// Twice reports whether an object has one of these members, at most 64, more than once: readers differ in which of them
+// counts.
+func (v Value) Twice(names ...string) bool {
+	if !v.IsObject() {
+		return false
+	}
+	var seen uint64 // a bit for each name
+	nodes := v.in.nodes
+	end := nodes[v.at].next
+	for at := v.at + 1; at < end; at = nodes[at+1].next {
+		i := slices.Index(names, v.in.content(nodes[at]))
+		if i < 0 {
+			continue
+		}
+		if seen&(1<<i) != 0 {
+			return true
+		}
+		seen |= 1 << i
+	}
+	return false
 }
 
 // member is the first one of that name.

@@ -240,6 +240,24 @@ func TestMembersAreTheFirstOfTheirNames(t *testing.T) {
 	require.Zero(t, none)
 }
 
+func TestAMemberStandsTwice(t *testing.T) {
+	t.Parallel()
+	for text, twice := range map[string]bool{
+		`{"a":1,"b":2,"c":{"a":3}}`: false,
+		`{"a":1,"b":2,"a":1}`:       true,
+		`{"a":1,"\u0061":null}`:     true,
+		`{"c":1,"c":2,"A":1,"a":2}`: false,
+		`[{"a":1,"a":2}]`:           false,
+		`"a"`:                       false,
+	} {
+		value, err := jsontext.Parse([]byte(text))
+		require.NoError(t, err)
+		require.Equal(t, twice, value.Twice("a", "b"), text)
+		require.False(t, value.Twice(), text)
+	}
+	require.False(t, jsontext.Value{}.Twice("a"))
+}
+
 func TestFlagsAreBooleansAlone(t *testing.T) {
 	t.Parallel()
 	v, err := jsontext.Parse([]byte(`{"true": true, "false": false, "text": "true", "one": 1, "null": null}`))

@@ -61,7 +61,7 @@ func manifest() *abi.Manifest {
 				Code: "limit_exceeded", Source: "made up",
 			},
 			{
-				HttpStatus: 200, ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
+				ProviderCode: "failed", Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined",
 				Source: "made up",
 			},
 			{HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited", Source: "made up"},

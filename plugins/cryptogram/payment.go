@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -185,7 +184,7 @@ func readPayment(body []byte, asked string) (payment, error) {
 	if err != nil || !from.IsObject() {
 		return payment{}, errors.New("the answer is not a JSON object")
 	}
-	if twice(from, "id", "amount", "currency", "redirect", "url", "expires_at", "transaction") {
+	if from.Twice("id", "amount", "currency", "redirect", "url", "expires_at", "transaction") {
 		return payment{}, errors.New("a member of the answer stands twice")
 	}
 	p := payment{
@@ -219,7 +218,7 @@ func readTransaction(from jsontext.Value, amount string) (transaction, error) {
 		status:   from.Text("status"),
 		address:  from.Text("address"),
 	}
-	if twice(from, "wallet", "currency", "status", "value", "price", "received", "received_price", "address") {
+	if from.Twice("wallet", "currency", "status", "value", "price", "received", "received_price", "address") {
 		return t, errors.New("a member of the transaction stands twice")
 	}
 	if t.status == "" || !from.Get("status").IsString() {
@@ -243,19 +242,6 @@ func readTransaction(from jsontext.Value, amount string) (transaction, error) {
 	t.price, t.receivedPrice = price, receivedPrice
 	t.hasPrice = noPrice == nil && noReceivedPrice == nil && isCurrency(t.currency)
 	return t, nil
-}
-
-// twice reports whether an object has one of these members twice: readers differ in which of them counts.
-func twice(of jsontext.Value, names ...string) bool {
-	var seen uint
-	again := false
-	of.Each(func(name string, _ jsontext.Value) {
-		if at := slices.Index(names, name); at >= 0 {
-			again = again || seen&(1<<at) != 0
-			seen |= 1 << at
-		}
-	})
-	return again
 }
 
 // isTicker reports whether a text is a coin's code.

@@ -187,6 +187,9 @@ func bidQuoted(t reply, data jsontext.Value, quoted decimal.Decimal) (*abi.Step,
 // state.
 func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus decimal.Decimal, why string, err error) {
 	id := data.Text("id")
+	if data.Twice(bidNames...) {
+		return nil, surplus, "a member of the order stands twice", nil
+	}
 	if !isID(id) || data.Text("status") == "" {
 		return nil, surplus, "the answer describes no order", nil
 	}
@@ -205,6 +208,14 @@ func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus deci
 		show(outcome, data)
 	}
 	return outcome, surplus, "", nil
+}
+
+// bidNames are the members of an order's description that are read.
+//
+//nolint:gochecknoglobals // a table
+var bidNames = []string{
+	"id", "status", "api_id", "currency_code_give", "currency_code_get", "amount_give", "amount_get", "psys_give", "url",
+	"hash", "api_actions",
 }
 
 // isID reports whether a text is an order's number.

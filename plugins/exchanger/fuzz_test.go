@@ -269,8 +269,8 @@ func contains(values []*big.Rat, wanted *big.Rat) bool {
 	return false
 }
 
-// FuzzPrepare holds the requests to what was asked: whatever the input, a request has the amount as it was written, or
-// there is none; and no amount goes with a payout.
+// FuzzPrepare holds the requests to what was asked: whatever the input, the amount in a request is above zero, and in
+// one of a native call it is one of the input's own; and no amount goes with a payout.
 func FuzzPrepare(f *testing.F) {
 	f.Add(opCreateBid, []byte(`{"direction_id":"12","calc_amount":"100.10","calc_action":1,"cf6":"a&b"}`), "")
 	f.Add(opCreateBid, []byte(`{"direction_id":"12","calc_amount":"-1","calc_amount":"1","calc_action":9}`), "")
@@ -306,6 +306,7 @@ func FuzzPrepare(f *testing.F) {
 					amount, err := decimal.Parse(value)
 					require.NoError(t, err)
 					require.Positive(t, amount.Sign())
+					require.True(t, len(call.GetInput()) == 0 || exact.AmountsIn(input).Have(amount), pair)
 				}
 				require.False(t, operation == opAddPartnerPayout && strings.Contains(name, "amount"), pair)
 			}

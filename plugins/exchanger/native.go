@@ -150,17 +150,17 @@ func unlike(m *method, data jsontext.Value) string {
 		if !data.IsObject() {
 			return "the data are no object"
 		}
-		return m.Output.Mismatch(data, native.All)
+		return m.Output.Mismatch(data, native.All|native.Once)
 	case aList:
 		if !data.IsArray() {
 			return "there is no list"
 		}
-		return m.Output.MismatchOfItems("the list", data, native.All)
+		return m.Output.MismatchOfItems("the list", data, native.All|native.Once)
 	case itemList:
 		if isNothing(data) {
 			return ""
 		}
-		return items(m, true).Mismatch(data, native.All)
+		return items(m, true).Mismatch(data, native.All|native.Once)
 	case statusWord:
 		if !data.Exists() {
 			return "there are no data"

@@ -162,6 +162,9 @@ var payoutStatuses = map[string]abi.Status{
 
 // payoutOf ends a call with what the list states of a payout.
 func payoutOf(t reply, item jsontext.Value) *abi.Step {
+	if item.Twice("id", "status", "original_amount", "original_currency_code", "pay_amount", "pay_currency_code") {
+		return guest.Unreadable("a member of the payout stands twice")
+	}
 	paid, ok := number(item.Get("original_amount"), t.call.GetPayment().GetAmount())
 	if !ok || item.Text("status") == "" {
 		return guest.Unreadable("the payout has no amount, or no status")

@@ -160,6 +160,9 @@ func readEntry(value jsontext.Value, asked string) (e entry, why string) {
 		e.code = code
 	}
 	switch {
+	case value.Twice("id", "transactionId", "currency", "amount", "fees", "executedUtc", "createdUtc", "entryType",
+		"invoice"), value.Get("invoice").Twice("guid", callbackDataName):
+		return e, "a member of an entry stands twice"
 	case e.id == "":
 		return e, "an entry has no id"
 	case notAmount != nil:

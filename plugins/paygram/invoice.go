@@ -53,6 +53,8 @@ func readInvoice(value jsontext.Value, asked string) (i invoice, why string) {
 	i.paid, isPaid = is[paidAt].Flag()
 	i.redeemed, isRedeemed = is[redeemedAt].Flag()
 	switch {
+	case value.Twice(invoiceNames[:]...):
+		return i, "a member of it stands twice"
 	case !isCode(i.code):
 		return i, "invoiceCode is missing"
 	case i.currency == "":

@@ -158,7 +158,7 @@ func addQuery(t *task, m *method, request *guest.Request) *guest.Request {
 
 // interpretNative hands PayGram's answer on.
 func interpretNative(t *task, m *method, a answer) *abi.Step {
-	if why := m.Mismatch(a.Value, 0); why != "" {
+	if why := m.Mismatch(a.Value, native.Once); why != "" {
 		return guest.Unreadable(why)
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")

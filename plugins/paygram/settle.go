@@ -65,6 +65,8 @@ func readCredit(value jsontext.Value, asked string) (i invoice, why string) {
 	received, notReceived := value.Get("received").Amount(asked)
 	fees, _ := value.Decimal("fees")
 	switch {
+	case value.Twice("received", "fees", "currencyCode"):
+		return i, "a member of it stands twice"
 	case currency == "":
 		return i, "currencyCode is missing, or not known"
 	case notReceived != nil:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -57,7 +56,7 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 	if err != nil || !utf8.Valid(raw) {
 		return reply{}, guest.Unreadable("the body is not JSON")
 	}
-	if twice(parsed, "status", "message", "data") || twice(parsed.Get("data"), answered...) {
+	if parsed.Twice("status", "message", "data") || parsed.Get("data").Twice(answered...) {
 		return reply{}, guest.Unreadable("a member of the answer stands twice")
 	}
 	answer := reply{
@@ -85,19 +84,6 @@ func (r reply) refusedKey() bool {
 var answered = []string{ //nolint:gochecknoglobals // a table
 	"api_ref_id", "txn_id", "recharge_number", "recharge_amount", "recharge_status", "message", "status_code",
 	"merchant_id", "balance",
-}
-
-// twice reports whether an object has one of these members twice: readers differ in which of them counts.
-func twice(of jsontext.Value, names ...string) bool {
-	var seen uint
-	again := false
-	of.Each(func(name string, _ jsontext.Value) {
-		if at := slices.Index(names, name); at >= 0 {
-			again = again || seen&(1<<at) != 0
-			seen |= 1 << at
-		}
-	})
-	return again
 }
 
 // done ends a payment's call; one of the operation by itself has the answer as its output.

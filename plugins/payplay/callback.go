@@ -29,7 +29,8 @@ const signatureHeader = "Signature"
 // knows the amount that it is to be compared with.
 func receive(callback *abi.Callback, account settings) *abi.Receipt {
 	notice, err := jsontext.Parse(callback.GetBody())
-	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") {
+	if err != nil || !strings.EqualFold(callback.GetMethod(), "POST") ||
+		notice.Twice("order", "transaction", "event_type", "external_id") {
 		return ignored(400)
 	}
 	if notice.Get("order").IsObject() {
@@ -75,6 +76,8 @@ func dedupeKey(about order) string {
 
 // receiveTransaction reads a webhook about a withdrawal, which the general token signs. Other transactions belong to
 // orders, whose own webhooks have more.
+//
+// One that succeeded with a fee is a hint: only a look-up knows the amount that weigh compares the value with.
 func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Receipt {
 	about, err := readTransaction(notice.Get("transaction"), "")
 	if err != nil {
@@ -91,10 +94,11 @@ func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Rece
 		Reply:             &abi.CallbackReply{Status: 200},
 	}
 	outcome := about.outcome()
+	believable := agrees(notice, "withdrawal", about.status) && notice.Get("transaction", "value").IsShortest()
 	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
 		outcome.Received = guest.Money(about.value.String(), about.currency)
+		believable = believable && !about.hasFee()
 	}
-	believable := agrees(notice, "withdrawal", about.status) && notice.Get("transaction", "value").IsShortest()
 	return signed(receipt, callback, secretWebhook, outcome, believable)
 }
 

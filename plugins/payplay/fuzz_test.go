@@ -68,6 +68,7 @@ func FuzzInterpret(f *testing.F) {
 						&abi.HttpResponse{Status: status, Body: body})
 					require.NoError(t, err)
 					require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
+					requireMoney(t, name, body, step.GetDone())
 					if outcome := step.GetDone(); state == "" && outcome.GetOutput() != nil {
 						require.NoError(t, check.Satisfies(promised[name], outcome.GetOutput()), "%s %s", name,
 							outcome.GetOutput())
@@ -79,6 +80,17 @@ func FuzzInterpret(f *testing.F) {
 			}
 		}
 	})
+}
+
+// requireMoney demands that a payment's amounts are the answer's own. The amount of a withdrawal is not: it may be the
+// transaction's value with its fee.
+func requireMoney(t *testing.T, operation string, body []byte, outcome *abi.Outcome) {
+	t.Helper()
+	asked := []string{"1"}
+	exact.Found(t, body, asked, outcome.GetReceived(), outcome.GetFee())
+	if operation != withdraw && operation != showTransaction {
+		exact.Found(t, body, asked, outcome.GetAmount())
+	}
 }
 
 func callsOf(name string) []*abi.Call {

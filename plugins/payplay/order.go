@@ -330,6 +330,9 @@ func interpretOrder(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	if err != nil {
 		return guest.Unreadable("the answer is not JSON")
 	}
+	if answer.Twice("order") {
+		return guest.Unreadable("the answer: order stands twice")
+	}
 	found, err := readOrder(answer.Get("order"), expected(call).amount)
 	if err != nil {
 		return guest.Unreadable(err.Error())
@@ -370,6 +373,10 @@ func readOrder(from jsontext.Value, asked string) (order, error) {
 		currency:         from.Text("currency"),
 		receivedCurrency: cmp.Or(from.Text("received_currency"), from.Text("deposited_currency")),
 		page:             from.Text("acquiring_url"),
+	}
+	if from.Twice("id", "status", "external_order_id", "currency", "value", "received_currency", "deposited_currency",
+		"received_total", "acquiring_url") {
+		return order{}, errors.New("a member of the order stands twice")
 	}
 	if !isID(o.id) || o.status == "" || !isCurrency(o.currency) {
 		return order{}, errors.New("the answer has no order with an id, a status and a currency")

@@ -27,7 +27,7 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 	switch {
 	case !isID(made.Text("id")) || !isWebAddress(made.Text("acquiring_url")):
 		return guest.Unreadable("the answer has no top-up with an id and a page for the payer")
-	case err == nil && differ(asked.amount, value):
+	case asked.amount != "" && made.Get("value").Exists() && (err != nil || differ(asked.amount, value)):
 		return guest.Unreadable("the top-up is for another amount than was asked for")
 	case contradicts(asked.currency, made.Text("currency")),
 		contradicts(asked.reference, made.Text("external_order_id")):

@@ -161,6 +161,9 @@ func interpretShownTransaction(call *abi.Call, _ settings, _, body []byte) *abi.
 	if err != nil {
 		return guest.Unreadable("the answer is not JSON")
 	}
+	if answer.Twice("transaction") {
+		return guest.Unreadable("the answer: transaction stands twice")
+	}
 	return transacted(call, answer.Get("transaction"), answer)
 }
 
@@ -209,6 +212,12 @@ type transaction struct {
 	fee string
 }
 
+// hasFee reports a fee other than zero.
+func (t transaction) hasFee() bool {
+	fee, err := decimal.Parse(t.fee)
+	return err == nil && fee.Sign() != 0
+}
+
 // readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in
 // others.
 //
@@ -219,6 +228,9 @@ func readTransaction(from jsontext.Value, asked string) (transaction, error) {
 		status:    from.Text("status"),
 		currency:  cmp.Or(from.Text("currency"), from.Text("currency", "ticker")),
 		reference: from.Text("external_id"),
+	}
+	if from.Twice("id", "status", "external_id", "currency", "value", "fee") || from.Get("currency").Twice("ticker") {
+		return transaction{}, errors.New("a member of the transaction stands twice")
 	}
 	if !isID(t.id) || t.status == "" || !isCurrency(t.currency) {
 		return transaction{}, errors.New("the answer has no transaction with an id, a status and a currency")

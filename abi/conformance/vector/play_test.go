@@ -179,3 +179,32 @@ func TestAMarkBeforeTheAnswerChangesNothing(t *testing.T) {
 	require.NotContains(t,
 		strings.Join(NewAttacker(&abi.Manifest{}).Attack(t.Context(), native{fake{send, refusing}}, v), "\n"), caught)
 }
+
+// decliner reports a failure in every callback.
+type decliner struct{ fake }
+
+func (decliner) Receive(*abi.Callback) (*abi.Receipt, error) {
+	return &abi.Receipt{
+		Trust:   abi.Receipt_TRUST_SIGNED,
+		Outcome: &abi.Outcome{Failure: &abi.Failure{ProviderCode: "no"}},
+	}, nil
+}
+
+// A failure in a callback has the meaning that the host gives it: of the look-up's operation, answered with HTTP 200.
+func TestAFailureOfACallback(t *testing.T) {
+	t.Parallel()
+	manifest := &abi.Manifest{Failures: []*abi.FailureRule{
+		{Operation: "Make", HttpStatus: 200, ProviderCode: "no", Meaning: abi.Meaning_MEANING_REFUSED, Code: "declined"},
+		{
+			Operation: "Read", HttpStatus: 200, ProviderCode: "no", Meaning: abi.Meaning_MEANING_DECLINED_HARD,
+			Code: "declined",
+		},
+	}}
+	v := parsed(t, "-- call.json --\n{\"operation\": \"Read\"}\n-- callback --\nPOST /\n")
+	moves, err := play(t.Context(), native{decliner{}}, v)
+	require.NoError(t, err)
+	files, err := results(manifest, moves)
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	require.Contains(t, string(files[0].Data), `"meaning": "declined_hard"`)
+}

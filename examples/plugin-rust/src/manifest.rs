@@ -46,7 +46,7 @@ pub fn manifest() -> Message {
             10,
             vec![
                 failure(QUOTE, 200, "fee", meaning::DECLINED_SOFT, "limit_exceeded"),
-                failure("", 200, "failed", meaning::DECLINED_HARD, "declined"),
+                failure("", 0, "failed", meaning::DECLINED_HARD, "declined"),
                 failure("", 429, "", meaning::REFUSED, "rate_limited"),
             ],
         )

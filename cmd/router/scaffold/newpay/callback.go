@@ -15,7 +15,8 @@ const callbackKey = "callback_key"
 const signatureHeader = "Newpay-Signature"
 
 // receive reads a report. A signed report is believed once the host has verified the signature. One without a
-// signature, or with contents that are not clear, is a hint: the host looks the payment up.
+// signature, or with contents that are not clear, is a hint: the host looks the payment up. So is one whose amount has
+// a double's tail: only a look-up knows the amount that it is to be compared with.
 func receive(callback *abi.Callback) *abi.Receipt {
 	report, err := jsontext.Parse(callback.GetBody())
 	id := report.Text("id")
@@ -30,7 +31,7 @@ func receive(callback *abi.Callback) *abi.Receipt {
 		Reply:             &abi.CallbackReply{Status: 200, ContentType: "text/plain", Body: []byte("ok")},
 	}
 	signature := signatureOf(callback)
-	outcome, unclear := outcomeOf(report)
+	outcome, unclear := outcomeOf(report, "")
 	if signature == "" || unclear != "" || !report.Get("amount").IsShortest() ||
 		paymentFields.Mismatch(report, native.All|native.Once) != "" {
 		return receipt

@@ -62,8 +62,8 @@ func failures() []*abi.FailureRule {
 			Meaning: abi.Meaning_MEANING_NOT_FOUND, Code: "not_found", Source: source,
 		},
 		{
-			HttpStatus: 200, ProviderCode: failed,
-			Meaning: abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: "Newpay API, Payment: status failed",
+			ProviderCode: failed, // whatever the status: a create is answered with 201, a look-up with 200
+			Meaning:      abi.Meaning_MEANING_DECLINED_HARD, Code: "declined", Source: "Newpay API, Payment: status failed",
 		},
 		{
 			HttpStatus: 401, ProviderCode: "unauthorized",

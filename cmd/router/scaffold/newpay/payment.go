@@ -122,7 +122,7 @@ var statuses = map[string]abi.Status{ //nolint:gochecknoglobals // a table
 
 // interpretPayment ends a call with the payment in an answer. A native call has the answer as its output.
 func interpretPayment(call *abi.Call, body jsontext.Value) *abi.Step {
-	outcome, unclear := outcomeOf(body)
+	outcome, unclear := outcomeOf(body, amountOf(call))
 	switch wanted := idOf(call); {
 	case unclear != "":
 		return guest.Unreadable(unclear)
@@ -137,13 +137,24 @@ func interpretPayment(call *abi.Call, body jsontext.Value) *abi.Step {
 	return native.Answered(outcome, body, isAmount)
 }
 
-// outcomeOf reads a payment of Newpay's. unclear is why it cannot be read; empty where it can.
-func outcomeOf(body jsontext.Value) (outcome *abi.Outcome, unclear string) {
+// amountOf is the amount that an answer may repeat; empty where the call does not know it.
+func amountOf(call *abi.Call) string {
+	if call.GetOperation() == createPayment {
+		return orderOf(call).amount
+	}
+	return call.GetPayment().GetAmount()
+}
+
+// outcomeOf reads a payment of Newpay's. asked is the amount that was asked for, where it is known. unclear is why it
+// cannot be read; empty where it can.
+func outcomeOf(body jsontext.Value, asked string) (outcome *abi.Outcome, unclear string) {
 	id, currency := body.Text("id"), body.Text("currency")
 	status, known := statuses[body.Text("status")]
-	amount, err := decimal.Parse(body.Text("amount"))
+	amount, err := body.Get("amount").Amount(asked)
 	page := body.Text("url")
 	switch {
+	case body.Twice("id", "reference", "status", "amount", "currency", "url", "reason"):
+		return nil, "a member of the payment stands twice"
 	case id == "" || !known || err != nil || amount.Sign() <= 0 || !isCurrency(currency):
 		return nil, "id, status, amount or currency is missing, or not one of Newpay's"
 	case status == abi.Status_STATUS_REQUIRES_ACTION && !strings.HasPrefix(page, "https://"):
