@@ -210,17 +210,12 @@ func (r Recording) Fuel() int64 {
 	return sum
 }
 
-// enum is an enum's value as text: "accepted".
-func enum(value fmt.Stringer, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
-}
-
 // answer lists an answer's members.
 func (m masks) answer(answer *abi.Answer) []fact {
 	var f facts
 	switch step := answer.GetStep(); {
 	case answer.GetError() != nil:
-		f.open("fault", enum(answer.GetError().GetCode(), "CODE_"))
+		f.open("fault", abi.NameOf(answer.GetError().GetCode(), "CODE_"))
 		f.closed("fault/message", answer.GetError().GetMessage())
 	case step.GetSend() != nil:
 		m.send(&f, step.GetSend())
