@@ -325,18 +325,18 @@ func (a *api) changeCanary(ctx context.Context, in *canaryInput) (*pluginOutput,
 	if err != nil {
 		return nil, err
 	}
-	detached, shelf := context.WithoutCancel(ctx), a.settings.Plugins
+	detached, registry := context.WithoutCancel(ctx), a.settings.Plugins
 	switch in.Body.Action {
 	case "promote":
-		err = shelf.Promote(detached, in.Name, by)
+		err = registry.Promote(detached, in.Name, by)
 	case "abort":
-		err = shelf.Abort(detached, in.Name, by)
+		err = registry.Abort(detached, in.Name, by)
 	default:
 		if in.Body.Share == 0 {
 			return nil, invalidRequest.problem("/share is required",
 				fieldError{Pointer: "/share", Detail: "is required"})
 		}
-		err = shelf.Share(detached, in.Name, in.Body.Share, by)
+		err = registry.Share(detached, in.Name, in.Body.Share, by)
 	}
 	return a.shownPlugin(in.Name, err)
 }
