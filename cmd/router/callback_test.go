@@ -89,10 +89,10 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	s := &shop{providers: providers, kept: make(chan callback.Callback, 1<<14)}
 	db := sqlitetest.Open(t, sqlite.Now(s.now))
-	keeper, err := live.Open(live.Settings{File: file, Environ: environ}, registry.ActiveSet())
+	manager, err := live.Open(live.Settings{File: file, Environ: environ}, registry.ActiveSet())
 	require.NoError(t, err)
-	t.Cleanup(keeper.Close)
-	fleet := keeper.Fleet()
+	t.Cleanup(manager.Close)
+	fleet := manager.Fleet()
 
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		router.WithCallbacks(s.inbox, http.NotFoundHandler()).ServeHTTP(w, r)

@@ -53,7 +53,7 @@ var undriven = map[string]string{
 	"payplay/order-no-reference":               "the router always has a reference of its own",
 }
 
-// example is a documented conversation, with the account that it is had at.
+// example is a documented flow, with its account.
 type example struct {
 	*vector.Vector
 

@@ -24,7 +24,7 @@ type cli struct {
 	Sandbox sandboxCommand `cmd:"" help:"Run the five providers, simulated from their documents."`
 	Route   routeCommand   `cmd:"" help:"Check the rules, and ask where a payment would go."`
 	Plugin  pluginCommand  `cmd:"" help:"Check, inspect, sign and verify a plugin's module."`
-	Replay  replayCommand  `cmd:"" help:"Have an attempt's conversation with a plugin again, here."`
+	Replay  replayCommand  `cmd:"" help:"Repeat an attempt's flow through a plugin, here."`
 
 	Call callCommand `cmd:"" help:"Run an operation of an account by its provider's name, over a router's API."`
 

@@ -90,7 +90,7 @@ func TestPluginIsSwappedWhileTheRouterRuns(t *testing.T) {
 	good := w.put("payplay", "", marked(shipped(t, "payplay"), "a"))
 	require.Equal(t, 200, good.status, string(good.body))
 	made := read[api.PluginInstall](t, good)
-	require.Positive(t, made.Shadow.Conversations)
+	require.Positive(t, made.Shadow.Flows)
 	require.Zero(t, made.Shadow.Requests+made.Shadow.Outcomes+made.Shadow.Failures)
 	require.Equal(t, made.Digest, w.serving("payplay"))
 	second := w.create(byPayPlay)

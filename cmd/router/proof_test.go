@@ -60,7 +60,7 @@ var strangers = []string{
 	`{"result":"duplicate"}`,
 }
 
-// recorded is a documented conversation: a call, and the answers to its requests.
+// recorded is a documented flow: a call, and the answers to its requests.
 type recorded struct {
 	name string
 	call struct {

@@ -29,8 +29,8 @@ type replayCommand struct {
 	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
-// Run has the conversation again with the module that made it, holds that against the journal, and the other module
-// against that. It fails where anything differs.
+// Run repeats the flow with the module that made it, compares that with the journal, and the other module with that.
+// It fails where anything differs.
 func (r *replayCommand) Run(h *host) error {
 	journalled, err := r.fetch(h)
 	if err != nil {

@@ -218,10 +218,10 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 	registry, unload, err := router.LoadPlugins(t.Context(), dir, compiled, plugin.Settings{}, log)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
-	keeper, err := live.Open(live.Settings{File: "../../routing.yaml", Environ: environ}, registry.ActiveSet())
+	manager, err := live.Open(live.Settings{File: "../../routing.yaml", Environ: environ}, registry.ActiveSet())
 	require.NoError(t, err)
-	defer keeper.Close()
-	fleet := keeper.Fleet()
+	defer manager.Close()
+	fleet := manager.Fleet()
 	ears := map[string]*heard{}
 	for _, account := range fleet.Accounts {
 		serving := account.Plugin("")

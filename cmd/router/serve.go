@@ -27,7 +27,7 @@ type serveCommand struct {
 	RequireSignature bool `help:"Take only plugins that are signed with a --plugin-key."`
 
 	KeepPlugins int `default:"1" help:"Former generations of each plugin that are kept for a rollback; -1 for none."`
-	RecordCalls int `default:"100" help:"Recorded conversations of each operation of a plugin; -1 for none."`
+	RecordCalls int `default:"100" help:"Recorded flows of each operation of a plugin; -1 for none."`
 
 	Data    string `default:"data" type:"path" help:"Folder of the journal, and of uploaded and compiled plugins."`
 	Witness string `type:"path" help:"File of the journal's last commit; in the data folder by default."`

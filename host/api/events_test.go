@@ -104,19 +104,19 @@ func TestOnlyAnOperatorSettlesByHand(t *testing.T) {
 		append(shop, "Idempotency-Key", "k")...).Body.String()
 	require.Contains(t, made, `"status":"unknown"`)
 	path := "/v1/payments/" + idOf(t, made) + "/resolve"
-	const ruling = `{"status":"succeeded","reason":"ticket 4711","provider_reference":"a-1"}`
+	const resolution = `{"status":"succeeded","reason":"ticket 4711","provider_reference":"a-1"}`
 
-	require.Equal(t, http.StatusForbidden, s.ask(http.MethodPost, path, ruling, shop...).Code)
+	require.Equal(t, http.StatusForbidden, s.ask(http.MethodPost, path, resolution, shop...).Code)
 	for _, bad := range []string{
 		`{"status":"succeeded"}`, `{"status":"processing","reason":"x"}`,
 		`{"status":"failed","reason":""}`,
 	} {
 		require.Equal(t, http.StatusUnprocessableEntity, s.ask(http.MethodPost, path, bad, desk...).Code, bad)
 	}
-	resolved := s.ask(http.MethodPost, path, ruling, desk...)
+	resolved := s.ask(http.MethodPost, path, resolution, desk...)
 	require.Equal(t, http.StatusOK, resolved.Code, resolved.Body.String())
 	require.Contains(t, resolved.Body.String(), `"status":"succeeded"`)
-	require.Equal(t, http.StatusConflict, s.ask(http.MethodPost, path, ruling, desk...).Code)
+	require.Equal(t, http.StatusConflict, s.ask(http.MethodPost, path, resolution, desk...).Code)
 
 	events, _ := eventsOf(t, s.ask(http.MethodGet, "/v1/payments/"+idOf(t, made)+"/events", "", shop...).Body.Bytes())
 	last := events[len(events)-1]

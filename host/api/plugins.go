@@ -24,7 +24,7 @@ type PluginGeneration struct {
 	Version   string    `json:"version" example:"1.2.0"`
 	State     string    `json:"state" enum:"active,canary,warm,draining"`
 	LoadedAt  time.Time `json:"loaded_at"`
-	Source    string    `json:"source,omitempty" example:"upload by desk"`
+	Source    string    `json:"source,omitempty" example:"upload by ops"`
 	Signed    bool      `json:"signed" doc:"Whether a trusted key stands behind it"`
 	Instances int       `json:"instances"`
 	Idle      int       `json:"idle"`
@@ -80,16 +80,16 @@ type PluginDifference struct {
 	Lines     []string `json:"lines" example:"- request/body/amount: \"49.90\""`
 }
 
-// PluginShadow is what recorded conversations came to when a candidate had them.
+// PluginShadow is what recorded flows came to when a candidate repeated them.
 type PluginShadow struct {
-	Conversations int                `json:"conversations"`
-	Requests      int                `json:"requests" doc:"How many differ in what would be sent"`
-	Outcomes      int                `json:"outcomes"`
-	Failures      int                `json:"failures"`
-	Fuel          int                `json:"fuel" doc:"Operations that burn too much more"`
-	FuelBefore    int64              `json:"fuel_before"`
-	FuelNow       int64              `json:"fuel_now"`
-	Examples      []PluginDifference `json:"examples,omitempty" doc:"The first few of each kind"`
+	Flows      int                `json:"flows"`
+	Requests   int                `json:"requests" doc:"How many differ in what would be sent"`
+	Outcomes   int                `json:"outcomes"`
+	Failures   int                `json:"failures"`
+	Fuel       int                `json:"fuel" doc:"Operations that burn too much more"`
+	FuelBefore int64              `json:"fuel_before"`
+	FuelNow    int64              `json:"fuel_now"`
+	Examples   []PluginDifference `json:"examples,omitempty" doc:"The first few of each kind"`
 }
 
 // PluginInstall is how far a module came.
@@ -148,7 +148,7 @@ func installOf(r plugin.Report) *PluginInstall {
 		return shown
 	}
 	shadow := &PluginShadow{
-		Conversations: r.Shadow.Conversations, Requests: r.Shadow.Differences[replay.Requests],
+		Flows: r.Shadow.Flows, Requests: r.Shadow.Differences[replay.Requests],
 		Outcomes: r.Shadow.Differences[replay.Outcomes],
 		Failures: r.Shadow.Differences[replay.Failures], Fuel: r.Shadow.Differences[replay.Fuel],
 		FuelBefore: r.Shadow.FuelBefore, FuelNow: r.Shadow.FuelNow,
@@ -325,18 +325,18 @@ func (a *api) changeCanary(ctx context.Context, in *canaryInput) (*pluginOutput,
 	if err != nil {
 		return nil, err
 	}
-	detached, shelf := context.WithoutCancel(ctx), a.settings.Plugins
+	detached, registry := context.WithoutCancel(ctx), a.settings.Plugins
 	switch in.Body.Action {
 	case "promote":
-		err = shelf.Promote(detached, in.Name, by)
+		err = registry.Promote(detached, in.Name, by)
 	case "abort":
-		err = shelf.Abort(detached, in.Name, by)
+		err = registry.Abort(detached, in.Name, by)
 	default:
 		if in.Body.Share == 0 {
 			return nil, invalidRequest.problem("/share is required",
 				fieldError{Pointer: "/share", Detail: "is required"})
 		}
-		err = shelf.Share(detached, in.Name, in.Body.Share, by)
+		err = registry.Share(detached, in.Name, in.Body.Share, by)
 	}
 	return a.shownPlugin(in.Name, err)
 }

@@ -10,17 +10,17 @@ import (
 	"payrouter/host/attempt"
 )
 
-// Recording is what a plugin was given in the conversation that an attempt belongs to, so that it can be had again.
+// Recording is what a plugin was given in the flow that an attempt belongs to, so that it can be repeated.
 type Recording struct {
 	PaymentID string `json:"payment_id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
 	Plugin    string `json:"plugin" example:"paygram"`
-	Digest    string `json:"digest" doc:"SHA-256 of the module that the conversation was had with"`
+	Digest    string `json:"digest" doc:"SHA-256 of the module that answered"`
 	Call      []byte `json:"call" doc:"An abi.v1.Call in base64, with the payer's data and without credentials"`
 	// Trips are in their order. The last is the attempt that was asked for.
 	Trips []Trip `json:"trips"`
 }
 
-// Trip is one attempt of a conversation.
+// Trip is one attempt of a flow.
 type Trip struct {
 	Attempt Attempt `json:"attempt"`
 	State   []byte  `json:"state,omitempty" doc:"The plugin's state between calls, in base64"`
@@ -29,7 +29,7 @@ type Trip struct {
 func (a *api) registerRecordings(described huma.API) {
 	o := a.endpoint("get-recording", http.MethodGet, "/v1/attempts/{id}/recording",
 		"Get what a replay of an attempt needs",
-		"The conversation with the plugin, up to the attempt, in whatever merchant's payment. For operators.")
+		"The flow, up to the attempt, in whatever merchant's payment. For operators.")
 	refuses(&o, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusNotFound)
 	huma.Register(described, o, a.recording)
 }
@@ -61,7 +61,7 @@ func (a *api) recording(ctx context.Context, in *recordingInput) (*recordingOutp
 	}}, nil
 }
 
-// trips are the attempts of one conversation, which all have its call, up to the one that was asked for.
+// trips are the attempts of one flow, which all have its call, up to the one that was asked for.
 func trips(all []attempt.Attempt, asked attempt.Attempt) []Trip {
 	var of []Trip
 	for _, one := range all {

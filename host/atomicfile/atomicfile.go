@@ -10,13 +10,13 @@ import (
 )
 
 // Write replaces a file's content. When it returns without an error, the new content survives a crash of the machine.
-// With an error the file is as it was. The file's folder must exist.
+// With an error the file has the old content or the new, never a part. The file's folder must exist.
 func Write(path string, content []byte, mode fs.FileMode) error {
 	return write(path, content, mode, os.Rename)
 }
 
 // Create is Write for a file that must not exist yet. If it does, also because another process was faster, the error is
-// fs.ErrExist and the file is as it was.
+// fs.ErrExist and the file is as it was. With another error there is no file, or it has the whole content.
 func Create(path string, content []byte, mode fs.FileMode) error {
 	return write(path, content, mode, func(draft, path string) error {
 		return errors.Join(os.Link(draft, path), os.Remove(draft))

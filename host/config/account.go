@@ -178,33 +178,16 @@ func (v view) limits() Limits {
 	return l
 }
 
-// meanings by their names in the file.
-//
-//nolint:gochecknoglobals // a table
-var meanings = []struct {
-	name    string
-	meaning abi.Meaning
-}{
-	{"refused", abi.Meaning_MEANING_REFUSED},
-	{"declined_soft", abi.Meaning_MEANING_DECLINED_SOFT},
-	{"declined_hard", abi.Meaning_MEANING_DECLINED_HARD},
-	{"duplicate", abi.Meaning_MEANING_DUPLICATE},
-	{"not_found", abi.Meaning_MEANING_NOT_FOUND},
-	{"fault", abi.Meaning_MEANING_FAULT},
-}
-
 func (v view) meaning() abi.Meaning {
-	names := make([]string, 0, len(meanings))
-	for _, m := range meanings {
-		names = append(names, m.name)
-	}
-	chosen := v.choice(names)
-	for _, m := range meanings {
-		if m.name == chosen {
-			return m.meaning
+	const prefix = "MEANING_"
+	var names []string
+	for _, number := range slices.Sorted(maps.Keys(abi.Meaning_name)) {
+		if meaning := abi.Meaning(number); meaning != abi.Meaning_MEANING_UNSPECIFIED {
+			names = append(names, abi.NameOf(meaning, prefix))
 		}
 	}
-	return abi.Meaning_MEANING_UNSPECIFIED
+	meaning, _ := abi.ValueOf[abi.Meaning](v.choice(names), prefix, abi.Meaning_value) // choice has reported it
+	return meaning
 }
 
 func (v view) failures() []*abi.FailureRule {

@@ -147,9 +147,13 @@ func (u *ruleUse) use(now time.Time) routing.Use {
 		use.Hour += *count
 	}
 	var sum apd.Decimal
+	exactly := apd.MakeErrDecimal(&apd.BaseContext) // without rounding
 	for part := range u.day.recent(now) {
 		use.Day += part.count
-		_, _ = exactly.Add(&sum, &sum, &part.amount)
+		exactly.Add(&sum, &sum, &part.amount)
+	}
+	if exactly.Err() != nil {
+		sum.Form, sum.Negative = apd.Infinite, false // above every limit
 	}
 	use.Amount = sum.Text('f')
 	return use
@@ -176,10 +180,7 @@ func (u *ruleUse) add(at time.Time, by int, amount string) {
 	if by < 0 {
 		one.Negative = !one.Negative
 	}
-	_, _ = exactly.Add(&part.amount, &part.amount, one)
+	if _, err := apd.BaseContext.Add(&part.amount, &part.amount, one); err != nil {
+		part.amount.Form, part.amount.Negative = apd.Infinite, false // above every limit
+	}
 }
-
-// exactly is wide enough that sums of amounts, of 64 digits at most, are never rounded.
-//
-//nolint:gochecknoglobals // a constant
-var exactly = apd.Context{Precision: 200, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent}

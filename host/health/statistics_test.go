@@ -262,3 +262,19 @@ func TestRecordingDoesNotAllocate(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.Add(a) }))
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.Record("a", noon) }))
 }
+
+// Amounts are bounded before they are counted; were they not, a limit on their sum would hold all the same.
+func TestSumThatCannotBeComputedIsAboveEveryLimit(t *testing.T) {
+	t.Parallel()
+	const immense = "9e100000"
+	for claim, later := range map[string]time.Duration{"in one slice": 0, "in two slices": time.Hour} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			var s Statistics
+			require.True(t, s.Take("r", routing.Limits{PerDay: 3}, immense, noon))
+			require.True(t, s.Take("r", routing.Limits{PerDay: 3}, immense, noon.Add(later)))
+			require.Equal(t, "Infinity", s.Used("r", noon.Add(later)).Amount)
+			require.False(t, s.Take("r", routing.Limits{AmountPerDay: "100"}, "1", noon.Add(later)))
+		})
+	}
+}

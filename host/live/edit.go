@@ -18,7 +18,8 @@ var (
 	ErrChanged = errors.New("the configuration is another one by now")
 	// ErrUnknownVersion: the history has no such version.
 	ErrUnknownVersion = errors.New("no such version is remembered")
-	// ErrNotWritable: the routing file cannot be written, and nothing was changed.
+	// ErrNotWritable: writing the routing file failed. The active configuration is the same; the file has its old text,
+	// or the new one, which becomes active when it is read next.
 	ErrNotWritable = errors.New("the routing file cannot be written")
 )
 
@@ -168,7 +169,7 @@ type Match struct {
 }
 
 // Put writes a text to the routing file and makes it active, in this order: a router that stops in between starts with
-// it. Nothing has changed after an error: ErrChanged, ErrNotWritable or a *InvalidError.
+// it. Nothing has changed after ErrChanged or a *InvalidError. After ErrNotWritable the file may have the text already.
 func (m *Manager) Put(text, by string, match Match) (Edition, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

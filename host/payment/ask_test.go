@@ -18,10 +18,10 @@ import (
 	"payrouter/host/payment/paymenttest"
 )
 
-// oracle is a probe whose account tells what a test says, once its provider has answered {"status": …}.
+// oracle is a probe whose account answers what a test fills in, once its provider has answered {"status": …}.
 type oracle struct {
 	*probe
-	tells func(outcome *abi.Outcome)
+	fill  func(outcome *abi.Outcome)
 	asked func(call *abi.Call)
 }
 
@@ -52,7 +52,7 @@ func (o oracle) Interpret(ctx context.Context, in *abi.Interpretation) (*abi.Ste
 	if done := step.GetDone(); err == nil && done.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
 		outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 		outcome.Output = []byte(`{}`)
-		o.tells(outcome)
+		o.fill(outcome)
 		return guest.Done(outcome), fuel, nil
 	}
 	return step, fuel, err
@@ -85,7 +85,7 @@ func entryAt(id string, at time.Time, amount, currency string) *abi.Transaction 
 
 func TestAnAccountTells(t *testing.T) {
 	t.Parallel()
-	tells := func(o *abi.Outcome) {
+	fill := func(o *abi.Outcome) {
 		o.Cursor, o.Alert = "2", "left out: one"
 		o.Balances = []*abi.Balance{
 			{Available: guest.Money("-1.50", "EUR"), Held: guest.Money("2", "EUR"), Wallet: "p"},
@@ -114,7 +114,7 @@ func TestAnAccountTells(t *testing.T) {
 	}
 	var call *abi.Call
 	provider := newProvider(t, says(answered))
-	h := asking(t, oracle{tells: tells, asked: func(c *abi.Call) { call = c }}, provider)
+	h := asking(t, oracle{fill: fill, asked: func(c *abi.Call) { call = c }}, provider)
 	question := account.Query{
 		From: midday.Add(-time.Hour), Until: midday.Add(time.Hour), Country: "DE",
 		Currency: "EUR", Limit: 25, Cursor: "1",
@@ -160,9 +160,9 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	for name, row := range map[string]struct {
-		kind  account.QueryKind
-		tells func(o *abi.Outcome)
-		says  string
+		kind account.QueryKind
+		fill func(o *abi.Outcome)
+		says string
 	}{
 		"a float": {
 			account.Balances, func(o *abi.Outcome) { o.Balances[1].Available.Amount = "1e2" },
@@ -259,7 +259,7 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := asking(t, oracle{tells: func(o *abi.Outcome) {
+			h := asking(t, oracle{fill: func(o *abi.Outcome) {
 				o.Balances = []*abi.Balance{
 					{Available: guest.Money("1", "EUR")},
 					{Available: guest.Money("2", "EUR"), Wallet: "p"},
@@ -267,7 +267,7 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 				o.Rates = []*abi.Rate{{From: guest.Money("1", "EUR"), To: guest.Money("1.05", "USD")}}
 				o.Transactions = []*abi.Transaction{entryAt("1", midday, "5", "EUR"), entryAt("2", midday, "5", "EUR")}
 				o.Items = []*abi.Item{{Code: "AT"}}
-				row.tells(o)
+				row.fill(o)
 			}}, newProvider(t, says(answered)))
 			got, err := h.engine.Fetch(t.Context(), "a", row.kind, account.Query{})
 			require.ErrorIs(t, err, attempt.ErrUnanswered)
@@ -281,7 +281,7 @@ func TestWhatDoesNotHoldIsNotShown(t *testing.T) {
 func TestWhoCannotTell(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, says(answered), fails(http.StatusInternalServerError, ""))
-	h := asking(t, oracle{tells: func(*abi.Outcome) {}}, provider)
+	h := asking(t, oracle{fill: func(*abi.Outcome) {}}, provider)
 	require.Equal(t, []string{"a"}, account.Able(&h.engine.Fleet().Fleet, account.Balances))
 	require.Empty(t, account.Able(&h.engine.Fleet().Fleet, account.Wallets))
 	require.Empty(t, account.Able(&h.engine.Fleet().Fleet, "moods"))
@@ -301,7 +301,7 @@ func TestWhoCannotTell(t *testing.T) {
 func TestAQuestionChangesNothing(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, says(answered))
-	h := asking(t, oracle{tells: func(*abi.Outcome) {}, probe: &probe{prepare: func(*abi.Call) (*abi.Step, error) {
+	h := asking(t, oracle{fill: func(*abi.Outcome) {}, probe: &probe{prepare: func(*abi.Call) (*abi.Step, error) {
 		return guest.NewRequest(http.MethodPost, guest.Literal("/create")).SendAs("create", nil), nil
 	}}}, provider)
 	_, err := h.engine.Fetch(t.Context(), "a", account.Balances, account.Query{})

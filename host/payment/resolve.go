@@ -42,26 +42,26 @@ func (r ManualResolution) check(p Payment) error {
 }
 
 // Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never
-// sent, is left as it is (ErrState); a ruling that does not serve joins *InvalidErrors. A provider that later says
+// sent, is left as it is (ErrState); a resolution that does not serve joins *InvalidErrors. A provider that later says
 // otherwise shows as a conflict about money.
-func (e *Engine) Resolve(ctx context.Context, id string, ruling ManualResolution) (Payment, error) {
-	origin := ChangeCause{Cause: ByOperator, Operator: ruling.Operator, Reason: ruling.Reason}
+func (e *Engine) Resolve(ctx context.Context, id string, resolution ManualResolution) (Payment, error) {
+	origin := ChangeCause{Cause: ByOperator, Operator: resolution.Operator, Reason: resolution.Reason}
 	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *session, p Payment) (Payment, error) {
 		if p.Status.Terminal() || p.Status == Created {
 			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)
 		}
-		if err := errors.Join(ruling.check(p), t.unclaimed(p, ruling.ProviderReference)); err != nil {
+		if err := errors.Join(resolution.check(p), t.unclaimed(p, resolution.ProviderReference)); err != nil {
 			return p, err
 		}
 		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id),
-			slog.String("operator", ruling.Operator),
-			slog.String("from", string(p.Status)), slog.String("to", string(ruling.Status)))
-		p.Status, p.NextAction, p.Failure, p.Alert, p.AlertCode = ruling.Status, nil, nil, "", ""
+			slog.String("operator", resolution.Operator),
+			slog.String("from", string(p.Status)), slog.String("to", string(resolution.Status)))
+		p.Status, p.NextAction, p.Failure, p.Alert, p.AlertCode = resolution.Status, nil, nil, "", ""
 		if p.Status == Failed {
 			p.Failure = &attempt.Failure{Code: "declined", Class: attempt.Hard, Message: "settled by an operator"}
 		}
 		if p.ProviderReference == "" {
-			p.ProviderReference = ruling.ProviderReference
+			p.ProviderReference = resolution.ProviderReference
 		}
 		return t.save(ctx, p)
 	})

@@ -36,20 +36,3 @@ func TestCanaryGetsItsShareAndAlwaysTheSamePayments(t *testing.T) {
 	require.Len(t, served(100), 10_000)
 	require.Same(t, stable, plugin.Active{Stable: stable}.For("pay_1"))
 }
-
-// What an active set was made of stays open while the active is held, whatever becomes of the registry's own.
-func TestHeldLineupStaysOpen(t *testing.T) {
-	t.Parallel()
-	registry := newRegistry(t, plugin.Settings{})
-	install(t, registry, module(t, ""))
-	active := registry.ActiveSet()
-	require.Equal(t, []string{"hostile"}, active.Names())
-	active.Hold()
-	active.Release()
-	current, found := active.Of("hostile")
-	require.True(t, found)
-	require.Equal(t, "prepared serve", reference(t, current.Stable, operation("serve")))
-	generations, instances := registry.Open()
-	require.Equal(t, 1, generations)
-	require.Equal(t, 1, instances)
-}

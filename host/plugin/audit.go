@@ -20,7 +20,7 @@ const (
 	// StepCompare: name, version, secrets and hosts are compared with the active generation's.
 	StepCompare Step = "compare"
 	StepPin     Step = "pin"
-	// StepShadow: recorded conversations are run through the candidate.
+	// StepShadow: recorded flows are run through the candidate.
 	StepShadow Step = "shadow"
 	StepKeep   Step = "keep"
 	// StepAdopt: the configuration is checked with it.
@@ -41,7 +41,7 @@ type Event struct {
 	Digest     string
 	Version    string
 	Generation int64
-	// Source is where the change came from: "folder plugins/paygram.wasm", "upload by desk", "canary".
+	// Source is where the change came from: "folder plugins/paygram.wasm", "upload by ops", "canary".
 	Source string
 	// Detail describes what was done, Error why it failed. Either may be empty.
 	Detail string

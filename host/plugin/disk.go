@@ -86,17 +86,21 @@ func (r *Registry) keepDecision(name string) error {
 		needed = append(needed, active.Canary.Digest())
 	}
 	r.mutex.RUnlock()
+	dir := filepath.Join(r.settings.Dir, name)
+	if err == nil {
+		err = writeDecision(dir, text)
+	}
 	if err != nil {
 		return fmt.Errorf("keep the decision on %s: %w", name, err)
 	}
-	dir := filepath.Join(r.settings.Dir, name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("keep the decision on %s: %w", name, err)
-	}
-	if err := atomicfile.Write(filepath.Join(dir, decisionFile), text, 0o600); err != nil {
-		return fmt.Errorf("keep the decision on %s: %w", name, err)
-	}
 	return prune(dir, needed)
+}
+
+func writeDecision(dir string, text []byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, decisionFile), text, 0o600)
 }
 
 // prune removes modules that are not needed, and incomplete files.
@@ -149,16 +153,14 @@ func (r *Registry) decisions() (map[string]decision, error) {
 // readKept reads a module from Dir, with its signature.
 func (r *Registry) readKept(name, digest string) (Candidate, error) {
 	path := filepath.Join(r.settings.Dir, name, digest+moduleSuffix)
-	code, err := os.ReadFile(path) //nolint:gosec // G304: the router's own folder
+	file, err := readFile(path)
+	if err == nil && digestOf(file.Code) != digest {
+		err = fmt.Errorf("%s is damaged", path)
+	}
 	if err != nil {
 		return Candidate{}, fmt.Errorf("read the module that was active last: %w", err)
 	}
-	if digestOf(code) != digest {
-		return Candidate{}, fmt.Errorf("read the module that was active last: %s is damaged", path)
-	}
-	signed, err := os.ReadFile(path + signatureSuffix) //nolint:gosec // G304: the router's own folder
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Candidate{}, fmt.Errorf("read the module that was active last: %w", err)
-	}
-	return Candidate{Code: code, Signature: signed, Name: name, Source: "kept from before the start", kept: true}, nil
+	return Candidate{
+		Code: file.Code, Signature: file.Signature, Name: name, Source: "kept from before the start", kept: true,
+	}, nil
 }

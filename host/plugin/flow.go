@@ -11,7 +11,7 @@ import (
 )
 
 // Flow is what one generation computes for one call: Prepare gives the first step, Interpret the step that follows
-// each response. It is recorded as one conversation. A Flow belongs to one goroutine at a time.
+// each response. It is recorded as one. A Flow belongs to one goroutine at a time.
 type Flow struct {
 	generation *Generation
 	call       *abi.Call

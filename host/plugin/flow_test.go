@@ -10,7 +10,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Two flows may be about one call, and each is a conversation of its own.
+// Two flows may be about one call, and each is recorded by itself.
 func TestEachFlowIsRecordedByItself(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry(t, plugin.Settings{})

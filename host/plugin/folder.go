@@ -70,13 +70,13 @@ func modulesOf(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// readFile reads a module of the folder with its signature.
+// readFile reads a module with its signature.
 func readFile(path string) (Candidate, error) {
-	code, err := os.ReadFile(path) //nolint:gosec // G304: the operator's own folder
+	code, err := os.ReadFile(path) //nolint:gosec // G304: the operator's folder, or the router's own
 	if err != nil {
 		return Candidate{}, err
 	}
-	signed, err := os.ReadFile(path + signatureSuffix) //nolint:gosec // G304: the operator's own folder
+	signed, err := os.ReadFile(path + signatureSuffix) //nolint:gosec // G304: as above
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Candidate{}, err
 	}

@@ -18,7 +18,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-// buy has the conversation of a payment with whatever generation serves it, and gives what it ended in.
+// buy runs the flow of a payment with a generation, and returns its outcome.
 func buy(t *testing.T, generation *plugin.Generation, id string) *abi.Outcome {
 	t.Helper()
 	call := &abi.Call{Operation: "buy", Seed: make([]byte, 32), Payment: &abi.Payment{
@@ -154,7 +154,7 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Candidate{Code: variant(t, "place=/v2/buy")},
 			plugin.Settings{},
 			plugin.StepShadow, plugin.ErrShadow,
-			"shadow: differs from the active generation: 3 recorded conversations, 3 times requests differ",
+			"shadow: differs from the active generation: 3 recorded flows, 3 times requests differ",
 		},
 		"another outcome": {
 			plugin.Candidate{Code: variant(t, "outcome=failed")},
@@ -253,7 +253,7 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 			report, err := registry.Install(t.Context(), c)
 			require.NoError(t, err)
 			require.NotNil(t, report.Shadow)
-			require.Equal(t, 5, report.Shadow.Conversations)
+			require.Equal(t, 5, report.Shadow.Flows)
 			now, _ := registry.Current("hostile")
 			require.Equal(t, report.Digest, now.Digest())
 		})
@@ -270,7 +270,7 @@ func TestShadowComparesWithWhatServesNow(t *testing.T) {
 	require.NoError(t, err)
 	report, err := registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.2 place=/v2/buy")})
 	require.NoError(t, err, "it is like what serves, not like what recorded")
-	require.Equal(t, 1, report.Shadow.Conversations)
+	require.Equal(t, 1, report.Shadow.Flows)
 	_, err = registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=1.0.3")})
 	require.ErrorIs(t, err, plugin.ErrShadow)
 	require.ErrorContains(t, err, "- request/path: /v2/buy; + request/path: /buy")

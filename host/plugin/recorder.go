@@ -10,7 +10,7 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// recorder keeps the last conversations of one plugin in memory, by operation, bounded in count and in bytes.
+// recorder keeps the last flows of one plugin in memory, by operation, bounded in count and in bytes.
 // Recording a step costs a few words: its bytes were made for the call, and do not change afterwards. A nil recorder
 // records nothing. It is safe for concurrent use.
 type recorder struct {
@@ -24,7 +24,7 @@ type recorder struct {
 	size  int
 }
 
-// recording is one conversation under way or ended. The recorder's mutex guards it.
+// recording is one flow under way or ended. The recorder's mutex guards it.
 type recording struct {
 	replay.Recording
 	dropped bool

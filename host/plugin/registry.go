@@ -29,11 +29,11 @@ type Settings struct {
 	// Dir is the folder for modules that did not come from the plugin folder, so that they survive a restart. Empty
 	// means that they do not.
 	Dir string
-	// Record is how many conversations of each operation of a plugin are recorded, in memory. 0 and less mean none.
+	// Record is how many flows of each operation of a plugin are recorded, in memory. 0 and less mean none.
 	Record int
 	// RecordBytes bounds the recordings of one plugin. 0 means 4 MiB.
 	RecordBytes int
-	// FuelPercent is how much more fuel than before a candidate may use on recorded conversations. 0 means 50.
+	// FuelPercent is how much more fuel than before a candidate may use on recorded flows. 0 means 50.
 	FuelPercent int
 	// Canary decides when a canary is aborted.
 	Canary CanarySettings

@@ -9,10 +9,10 @@ import (
 	"payrouter/host/plugin/replay"
 )
 
-// Shadow is the result of replaying a plugin's recorded conversations with a candidate.
+// Shadow is the result of replaying a plugin's recorded flows with a candidate.
 type Shadow struct {
-	// Conversations that were replayed.
-	Conversations int
+	// Flows is how many were replayed.
+	Flows int
 	// Differences counts those of each kind.
 	Differences map[replay.Kind]int
 	// Examples are the first few of each kind.
@@ -25,7 +25,7 @@ const maxExamples = 5
 
 // String is the figures in words.
 func (s *Shadow) String() string {
-	words := []string{fmt.Sprintf("%d recorded conversations", s.Conversations)}
+	words := []string{fmt.Sprintf("%d recorded flows", s.Flows)}
 	for _, kind := range []replay.Kind{replay.Requests, replay.Outcomes, replay.Failures, replay.Fuel} {
 		if n := s.Differences[kind]; n > 0 {
 			words = append(words, fmt.Sprintf("%d times %s differ", n, kind))
@@ -56,7 +56,7 @@ func (r *Registry) shadow(ctx context.Context, active, candidate *Generation, c 
 		if err != nil {
 			return shadow, err
 		}
-		shadow.Conversations++
+		shadow.Flows++
 		found := replay.Compare(former, run)
 		shadow.add(found...)
 		if len(found) == 0 {
@@ -102,7 +102,7 @@ func (s *Shadow) verdict(c Candidate) error {
 	}
 }
 
-// Recordings are the last recorded conversations of a plugin, by operation, the oldest first. They contain payers'
+// Recordings are the last recorded flows of a plugin, by operation, the oldest first. They contain payers'
 // data.
 func (r *Registry) Recordings(name string) []replay.Recording {
 	r.mutex.RLock()

@@ -51,7 +51,7 @@ type Status struct {
 	Generations []GenerationStatus
 	// Canary is nil without one.
 	Canary *CanaryStatus
-	// Recorded conversations, and their bytes.
+	// Recorded flows, and their bytes.
 	Recorded, RecordedBytes int
 	// Events are the last steps, the oldest first.
 	Events []Event

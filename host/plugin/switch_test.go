@@ -196,67 +196,74 @@ func TestInstallEndsATrial(t *testing.T) {
 		}, waiting, tick)
 }
 
-func TestWorseCanaryIsGivenUp(t *testing.T) {
+func TestCanaryIsWorseByMoreThanIsAllowedAndThanChanceExplains(t *testing.T) {
 	t.Parallel()
 	for claim, row := range map[string]struct {
 		stable, canary plugin.Figures
-		gone           bool
 		says           string
 	}{
 		"it fails more": {
 			plugin.Figures{Attempts: 200, Failed: 2},
 			plugin.Figures{Attempts: 60, Failed: 12},
-			true, "it fails",
+			"it fails 12 times of 60, the stable one 2 of 200",
 		},
 		"it is declined more": {
 			plugin.Figures{Attempts: 200, Declined: 20},
 			plugin.Figures{Attempts: 100, Declined: 40},
-			true, "it is declined",
+			"it is declined 40 times of 100, the stable one 20 of 200",
 		},
 		"the same": {
 			plugin.Figures{Attempts: 200, Failed: 20},
 			plugin.Figures{Attempts: 100, Failed: 10},
-			false, "",
+			"",
 		},
-		"too few": {plugin.Figures{Attempts: 49}, plugin.Figures{Attempts: 49, Failed: 49}, false, ""},
+		"it fails less": {
+			plugin.Figures{Attempts: 200, Failed: 100},
+			plugin.Figures{Attempts: 100},
+			"",
+		},
+		"too few": {plugin.Figures{Attempts: 49}, plugin.Figures{Attempts: 49, Failed: 49}, ""},
 		"a little more": {
 			plugin.Figures{Attempts: 5000},
 			plugin.Figures{Attempts: 5000, Failed: 240},
-			false,
 			"",
 		},
 		"more, as by chance": {
 			plugin.Figures{Attempts: 50, Failed: 5},
 			plugin.Figures{Attempts: 50, Failed: 9},
-			false, "",
+			"",
 		},
 		"both fail, it no more so": {
 			plugin.Figures{Attempts: 100, Failed: 100},
 			plugin.Figures{Attempts: 100, Failed: 100},
-			false, "",
+			"",
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			registry, stable, canary := onTrial(t, plugin.Settings{})
-			feed(registry, stable.Digest(), row.stable)
-			feed(registry, canary.Digest(), row.canary)
-			registry.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})
-			if !row.gone {
-				status, _ := registry.Plugin("hostile")
-				require.NotNil(t, status.Canary)
-				require.Equal(t, row.stable, status.Canary.Stable)
-				require.Equal(t, row.canary, status.Canary.Canary)
-				return
-			}
-			require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Canary == nil },
-				waiting, tick)
-			active, _ := registry.ActiveSet().Of("hostile")
-			require.Equal(t, plugin.Active{Stable: stable}, active)
-			status, _ := registry.Plugin("hostile")
-			require.Contains(t, fmt.Sprint(status.Events), "aborted because "+row.says)
+			require.Equal(t, row.says, plugin.Worse(row.stable, row.canary))
 		})
 	}
+}
+
+func TestWorseCanaryIsGivenUp(t *testing.T) {
+	t.Parallel()
+	registry, stable, canary := onTrial(t, plugin.Settings{})
+	feed(registry, stable.Digest(), plugin.Figures{Attempts: 200, Failed: 2, Declined: 3})
+	feed(registry, canary.Digest(), plugin.Figures{Attempts: 49, Declined: 1})
+	registry.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})
+	status, _ := registry.Plugin("hostile")
+	require.NotNil(t, status.Canary)
+	require.Equal(t, plugin.Figures{Attempts: 200, Failed: 2, Declined: 3}, status.Canary.Stable)
+	require.Equal(t, plugin.Figures{Attempts: 49, Declined: 1}, status.Canary.Canary)
+
+	feed(registry, canary.Digest(), plugin.Figures{Attempts: 12, Failed: 12})
+	require.Eventually(t, func() bool { status, _ := registry.Plugin("hostile"); return status.Canary == nil },
+		waiting, tick)
+	active, _ := registry.ActiveSet().Of("hostile")
+	require.Equal(t, plugin.Active{Stable: stable}, active)
+	status, _ = registry.Plugin("hostile")
+	require.Contains(t, fmt.Sprint(status.Events), "aborted because it fails")
 }
 
 // feed tells the registry of attempts that add up to the figures, the good ones first.

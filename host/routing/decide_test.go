@@ -137,10 +137,11 @@ func parseProviders(t *testing.T, text []byte) []Provider {
 	for _, w := range written {
 		p := Provider{Name: w.Name, Plugin: "plugin"}
 		for _, f := range w.Flows {
-			kind, ok := abi.Kind_value["KIND_"+strings.ToUpper(f.Kind)]
-			require.True(t, ok, f.Kind)
+			kind, err := abi.ValueOf[abi.Kind](f.Kind, "KIND_", abi.Kind_value)
+			require.NoError(t, err)
+			require.NotZero(t, kind, "a flow of %s without a kind", w.Name)
 			flow := &abi.Flow{
-				Kind: abi.Kind(kind), Currencies: f.Currencies, Countries: f.Countries,
+				Kind: kind, Currencies: f.Currencies, Countries: f.Countries,
 				Methods: f.Methods,
 			}
 			for _, b := range f.Bounds {

@@ -23,7 +23,7 @@ type Limits struct {
 type Use struct {
 	// Minute, Hour and Day count the payments of the windows.
 	Minute, Hour, Day int
-	// Amount is the sum of the day's amounts, a decimal; empty is 0.
+	// Amount is the sum of the day's amounts, a decimal; empty is 0, and Infinity is a sum that cannot be computed.
 	Amount string
 }
 
@@ -60,7 +60,7 @@ func (l Limits) Reached(use Use, amount string) (key, why string) {
 	used, _, err := apd.NewFromString(cmp.Or(use.Amount, "0"))
 	var sum apd.Decimal
 	if err == nil {
-		_, err = exactly.Add(&sum, used, one)
+		_, err = apd.BaseContext.Add(&sum, used, one) // without rounding
 	}
 	if err != nil || sum.Cmp(limit) > 0 {
 		return amountPerDay,
@@ -71,11 +71,6 @@ func (l Limits) Reached(use Use, amount string) (key, why string) {
 }
 
 const amountPerDay = "amount_per_day"
-
-// exactly adds amounts: the longest has 64 digits, and no router takes 10^36 payments a day.
-//
-//nolint:gochecknoglobals // a constant
-var exactly = apd.Context{Precision: 200, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent}
 
 func (r *reader) limits(node *yaml.Node) Limits {
 	limits := Limits{At: r.at(node)}

@@ -49,8 +49,8 @@ type kit struct {
 	routes  *config.Config
 	rules   *routing.Ruleset
 	secrets config.Secrets
-	// shelves hold two generations of every plugin.
-	shelves [2]*plugin.Registry
+	// registries hold two generations of every plugin.
+	registries [2]*plugin.Registry
 	// template is an empty journal.
 	template string
 	close    func()
@@ -98,20 +98,20 @@ func newKit(dir string) (*kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range k.shelves {
-		k.shelves[i] = plugin.NewRegistry(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
+	for i := range k.registries {
+		k.registries[i] = plugin.NewRegistry(compiler, plugin.Settings{Limits: wasm.Limits{Instances: 16}, Record: -1})
 		for n := range names {
 			// In another order, so that generations have other numbers.
 			code, err := os.ReadFile(filepath.Join(dir, names[(n+i)%len(names)]+".wasm"))
 			if err == nil {
-				_, err = k.shelves[i].Install(ctx, plugin.Candidate{Code: code})
+				_, err = k.registries[i].Install(ctx, plugin.Candidate{Code: code})
 			}
 			if err != nil {
 				return nil, err
 			}
 		}
 	}
-	if k.rules, err = k.routes.Ruleset(k.shelves[0].Manifests()); err != nil {
+	if k.rules, err = k.routes.Ruleset(k.registries[0].Manifests()); err != nil {
 		return nil, err
 	}
 	db, err := dbs.Open(ctx, k.template)
@@ -119,8 +119,8 @@ func newKit(dir string) (*kit, error) {
 		err = db.Close()
 	}
 	k.close = func() {
-		for _, shelf := range k.shelves {
-			_ = shelf.Close(ctx)
+		for _, registry := range k.registries {
+			_ = registry.Close(ctx)
 		}
 		_ = compiler.Close(ctx)
 	}
@@ -226,7 +226,7 @@ func (l *life) connect() error {
 func (l *life) fleet() *payment.Fleet {
 	fleet := &payment.Fleet{Rules: l.kit.rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	for _, p := range l.kit.routes.Providers {
-		serving, _ := l.kit.shelves[l.w.serving(p.Plugin)].Current(p.Plugin)
+		serving, _ := l.kit.registries[l.w.serving(p.Plugin)].Current(p.Plugin)
 		fleet.Accounts[p.Name] = &attempt.Account{
 			Name: p.Name, Egress: l.clients[p.Name], Settings: p.Settings, Failures: p.Failures,
 			Plugin: func(string) attempt.Connector { return live.Connector(serving) },

@@ -40,8 +40,8 @@ const (
 // row bans words in names.
 type row struct {
 	words []string
-	// whole bans only names that consist of the word. Otherwise the word is banned as a part of a name too: "purse"
-	// bans PurseOf and purse_id.
+	// whole bans only names that consist of the word. Otherwise the word is banned as a part of a name too, and with a
+	// plural's s: "purse" bans PurseOf, Purses and purse_id.
 	whole bool
 	kinds kind
 	// in are the folders where the words are banned; none means everywhere. A word that is an ordinary one elsewhere
@@ -70,7 +70,7 @@ var rows = []row{
 		instead: "Aggregator, AccountError",
 	},
 	{
-		words: []string{"shelf", "lineup", "keeper", "sight", "pend"}, kinds: declared | jsonName,
+		words: []string{"shelf", "shelves", "lineup", "keeper", "sight", "pend"}, kinds: anyName,
 		instead: "Registry, ActiveSet, config manager, snapshot, setPending",
 	},
 	{words: []string{"serving"}, whole: true, kinds: typeName | fieldName | jsonName, instead: "Active"},
@@ -80,7 +80,7 @@ var rows = []row{
 	},
 	{words: []string{"trial"}, whole: true, kinds: declared, in: []string{"host"}, instead: "Attempt, probe"},
 	{words: []string{"book"}, whole: true, kinds: typeName, in: []string{"host"}, instead: "a noun of what it holds"},
-	{words: []string{"converse", "conversation"}, kinds: declared, in: []string{"host"}, instead: "Flow"},
+	{words: []string{"converse", "conversation"}, kinds: anyName, in: []string{"host"}, instead: "Flow"},
 	{
 		words: []string{"grave", "stray", "silent", "absent"}, whole: true, kinds: declared | jsonName,
 		in: []string{
@@ -90,7 +90,7 @@ var rows = []row{
 	},
 	{words: []string{"holds"}, whole: true, kinds: fieldName, in: []string{"host"}, instead: "notFoundUnreliable"},
 	{
-		words: []string{"ruling", "performance"}, kinds: declared | jsonName,
+		words: []string{"ruling", "performance"}, kinds: anyName,
 		instead: "ManualResolution, OperationRequest",
 	},
 	{
@@ -141,6 +141,7 @@ type purse struct {
 	Sort    string ` + "`json:\"sort,omitempty\"`" + `
 	Sorted  bool
 	Retold  string
+	Purses  []int  ` + "`json:\"conversations\"`" + `
 }
 func (p *purse) town(strange int) { calm := strange; _ = calm; for _, told := range []int{} { _ = told } }
 var untold, fine = 1, 2
@@ -156,8 +157,8 @@ func use() { one := 1; _ = one }
 		got = append(got, fmt.Sprint(f.line, " ", name))
 	}
 	require.Equal(t, []string{
-		"2 purse", "3 Told", "3 told_at", "4 Sort", "4 sort", "8 town", "8 strange", "8 calm", "8 told", "9 untold",
-		"10 one", "10 Teller",
+		"2 purse", "3 Told", "3 told_at", "4 Sort", "4 sort", "7 Purses", "7 conversations", "9 town", "9 strange", "9 calm",
+		"9 told", "10 untold", "11 one", "11 Teller",
 	}, got)
 }
 
@@ -299,7 +300,9 @@ func (r row) bans(name, path string, of kind) bool {
 	if strings.HasSuffix(path, "_test.go") && of == funcName && claim.MatchString(name) {
 		return false
 	}
-	return slices.ContainsFunc(parts(name), func(part string) bool { return slices.Contains(r.words, part) })
+	return slices.ContainsFunc(parts(name), func(part string) bool {
+		return slices.Contains(r.words, part) || slices.Contains(r.words, strings.TrimSuffix(part, "s"))
+	})
 }
 
 // claim matches the names of tests.

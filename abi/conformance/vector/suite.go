@@ -105,7 +105,7 @@ func (v *Vector) Same(ctx context.Context, model, guest Machine) []string {
 	return wrong
 }
 
-// Again gives a function that has a vector's conversation once more, as the host has it: encode, call, decode. To
+// Again gives a function that runs a vector's flow once more, as the host does: encode, call, decode. To
 // measure it.
 func (v *Vector) Again(ctx context.Context, guest Machine) (converse func() error, err error) {
 	moves, err := play(ctx, guest, v)

@@ -170,12 +170,12 @@ func TestQuestions(t *testing.T) {
 		return moves
 	}
 	request := func() *guest.Request { return guest.NewRequest("GET", guest.Literal("/")) }
-	tells := func(change func(*abi.Outcome)) *abi.Step {
+	outcome := func(change func(*abi.Outcome)) *abi.Step {
 		outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, "")
 		change(outcome)
 		return guest.Done(outcome)
 	}
-	balance := tells(func(o *abi.Outcome) { o.Balances = []*abi.Balance{{}} })
+	balance := outcome(func(o *abi.Outcome) { o.Balances = []*abi.Balance{{}} })
 	require.Empty(t, faultsOfQuestion(manifest, v.call, step(request().Send(nil), balance)))
 	for says, row := range map[string]struct {
 		call  *abi.Call
@@ -183,9 +183,9 @@ func TestQuestions(t *testing.T) {
 	}{
 		"performs Pay":               {v.call, step(request().SendAs("Pay", nil), balance)},
 		"performs Nothing":           {v.call, step(request().SendAs("Nothing", nil), balance)},
-		"tells of rates":             {v.call, step(tells(func(o *abi.Outcome) { o.Rates = []*abi.Rate{{}} }))},
+		"tells of rates":             {v.call, step(outcome(func(o *abi.Outcome) { o.Rates = []*abi.Rate{{}} }))},
 		"not of a payment":           {&abi.Call{Operation: "Read", Payment: &abi.Payment{}}, step(balance)},
-		"has no role of the account": {&abi.Call{Operation: "Pay"}, step(tells(func(*abi.Outcome) {}))},
+		"has no role of the account": {&abi.Call{Operation: "Pay"}, step(outcome(func(*abi.Outcome) {}))},
 	} {
 		require.Contains(t, strings.Join(faultsOfQuestion(manifest, row.call, row.moves), "\n"), says)
 	}

@@ -25,7 +25,7 @@ const (
 	Fuel Kind = "fuel"
 )
 
-// Difference is one difference between two runs of a conversation.
+// Difference is one difference between two runs of a flow.
 type Difference struct {
 	Kind      Kind
 	Operation string
@@ -49,7 +49,7 @@ func (d Difference) String() string {
 	return strings.Join(append([]string{head}, d.Lines...), "\n  ")
 }
 
-// Compare returns the differences of a run from a former one of the same conversation. Fuel is left out: that of
+// Compare returns the differences of a run from a former one of the same flow. Fuel is left out: that of
 // single calls varies a little.
 func Compare(former, run Recording) []Difference {
 	if Identical(former, run) {
@@ -168,11 +168,11 @@ func diff(before, after []fact) []string {
 	return lines
 }
 
-// fewest conversations of an operation whose fuel is compared: an instance's first calls, and those in which it
+// fewest flows of an operation whose fuel is compared: an instance's first calls, and those in which it
 // collects garbage, use a multiple of the others.
 const fewest = 5
 
-// Burned compares the fuel of runs of the same conversations, by operation and by median: more than percent above the
+// Burned compares the fuel of runs of the same flows, by operation and by median: more than percent above the
 // former is a difference. Runs with other differences should not be among them.
 func Burned(former, runs []Recording, percent int) []Difference {
 	type sides struct{ before, after []int64 }
@@ -201,7 +201,7 @@ func middle(values []int64) int64 {
 	return values[len(values)/2]
 }
 
-// Fuel is the fuel of all calls of the conversation.
+// Fuel is the fuel of all calls of the flow.
 func (r Recording) Fuel() int64 {
 	var sum int64
 	for _, step := range r.Steps {
@@ -210,17 +210,12 @@ func (r Recording) Fuel() int64 {
 	return sum
 }
 
-// enum is an enum's value as text: "accepted".
-func enum(value fmt.Stringer, prefix string) string {
-	return strings.ToLower(strings.TrimPrefix(value.String(), prefix))
-}
-
 // answer lists an answer's members.
 func (m masks) answer(answer *abi.Answer) []fact {
 	var f facts
 	switch step := answer.GetStep(); {
 	case answer.GetError() != nil:
-		f.open("fault", enum(answer.GetError().GetCode(), "CODE_"))
+		f.open("fault", abi.NameOf(answer.GetError().GetCode(), "CODE_"))
 		f.closed("fault/message", answer.GetError().GetMessage())
 	case step.GetSend() != nil:
 		m.send(&f, step.GetSend())

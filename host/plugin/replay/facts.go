@@ -169,7 +169,7 @@ func (m masks) parts(f *facts, key string, parts []*abi.Part) {
 // signatureText describes how a signature is computed; its literals are the plugin's own.
 func signatureText(s *abi.Signature) string {
 	words := []string{
-		enum(s.GetAlgorithm(), "ALGORITHM_"), enum(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
+		abi.NameOf(s.GetAlgorithm(), "ALGORITHM_"), abi.NameOf(s.GetEncoding(), "ENCODING_"), "into " + s.GetHeader(),
 		"prefix " + strconv.Quote(s.GetPrefix()),
 	}
 	if s.GetSecret() != "" {
@@ -258,8 +258,8 @@ func (m masks) member(f *facts, key string, value any) {
 }
 
 func (m masks) outcome(f *facts, o *abi.Outcome) {
-	f.open("outcome/verdict", enum(o.GetVerdict(), "VERDICT_"))
-	f.open("outcome/status", enum(o.GetStatus(), "STATUS_"))
+	f.open("outcome/verdict", abi.NameOf(o.GetVerdict(), "VERDICT_"))
+	f.open("outcome/status", abi.NameOf(o.GetStatus(), "STATUS_"))
 	f.add("outcome/provider_reference", o.GetProviderReference(), m.value(o.GetProviderReference()))
 	f.add("outcome/echoed_reference", o.GetEchoedReference(), m.value(o.GetEchoedReference()))
 	money(f, "outcome/amount", o.GetAmount())

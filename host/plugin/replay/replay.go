@@ -1,4 +1,4 @@
-// Package replay runs recorded conversations again, and compares two runs of the same one.
+// Package replay runs recorded flows again, and compares two runs of the same one.
 //
 // A plugin is a pure function of its inputs, so a recording of them can be replayed with any version of it. The state
 // that a plugin passes itself from step to step belongs to the run: each step receives the state of the run's own
@@ -15,7 +15,7 @@ import (
 	"payrouter/host/wasm"
 )
 
-// Recording is one conversation of a plugin: its inputs and its answers. It contains no credential, since plugins
+// Recording is one flow of a plugin: its inputs and its answers. It contains no credential, since plugins
 // receive none, but it contains payers' data: Compare shows none of that.
 type Recording struct {
 	Plugin string
@@ -28,7 +28,7 @@ type Recording struct {
 	Steps     []Step
 }
 
-// Step is one call of a conversation: the first prepares, the others interpret. The bytes are encoded messages of the
+// Step is one call of a flow: the first prepares, the others interpret. The bytes are encoded messages of the
 // contract, and must not be changed.
 type Step struct {
 	// Input is an abi.Call in the first step, and an abi.Interpretation in the others.
@@ -69,7 +69,7 @@ type Guest interface {
 	Answer(ctx context.Context, export wasm.Export, input []byte, env wasm.Env) ([]byte, int64, error)
 }
 
-// Run replays a conversation with its recorded responses. It ends early where the guest fails, or sends no request
+// Run replays a flow with its recorded responses. It ends early where the guest fails, or sends no request
 // that a recorded response could belong to. The error means that the recording cannot be read, or that ctx ended.
 func Run(ctx context.Context, guest Guest, recording Recording) (Recording, error) {
 	again := recording
@@ -101,7 +101,7 @@ func Run(ctx context.Context, guest Guest, recording Recording) (Recording, erro
 			return Recording{}, fmt.Errorf("encode a recorded response: %w", err)
 		}
 		read := again.ask(ctx, guest, wasm.Interpret, input, env)
-		// An answer that ends the conversation may be followed by another try of the same request: its response is for
+		// An answer that ends the flow may be followed by another try of the same request: its response is for
 		// the same state.
 		if read.GetSend() != nil {
 			last, state = read, read.GetSend().GetState()

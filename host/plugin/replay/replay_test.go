@@ -86,7 +86,7 @@ func usual(name, prefix string) guest {
 	}
 }
 
-// recorded is a conversation with the usual guest: a quote, an order that a first try got no readable answer to, and
+// recorded is a flow with the usual guest: a quote, an order that a first try got no readable answer to, and
 // its outcome.
 func recorded(t *testing.T, g guest) replay.Recording {
 	t.Helper()
