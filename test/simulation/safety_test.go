@@ -31,6 +31,9 @@ type ledger struct {
 	// states are the statuses that a payment has had, by version.
 	states map[string]map[int64]payment.Status
 	keys   map[string]string
+	// callbacks are by id, and their ids by account and identity.
+	callbacks  map[string]callback.Callback
+	identities map[string]string
 	// writes and arrivals are by attempt.
 	writes, arrivals map[attempt.ID]int
 	// opened are the attempts in the order in which they were written first.
@@ -52,7 +55,8 @@ func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]attempt.Attempt{},
 		states: map[string]map[int64]payment.Status{},
-		keys:   map[string]string{}, writes: map[attempt.ID]int{}, arrivals: map[attempt.ID]int{},
+		keys:   map[string]string{}, callbacks: map[string]callback.Callback{}, identities: map[string]string{},
+		writes: map[attempt.ID]int{}, arrivals: map[attempt.ID]int{},
 		opened: map[attempt.ID]int{},
 		moved:  map[string]bool{}, over: map[string]bool{},
 	}
@@ -149,15 +153,56 @@ func describe(p payment.Payment, attempts []attempt.Attempt) string {
 	return text.String()
 }
 
-func (l *ledger) callback(c callback.Callback) {
+// kept takes in a callback, or its repetition: callback.Store has the rules.
+func (l *ledger) kept(c callback.Callback) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.w.note("callback %s is %s: %s %s", c.ID, c.State, c.PaymentID, c.Note)
 	l.news++
+	identity := c.Account + " " + c.Identity
+	earlier, repeated := l.callbacks[l.identities[identity]]
+	if !repeated {
+		l.callbacks[c.ID], l.identities[identity] = c, c.ID
+		return
+	}
+	earlier.Repeats++
+	if c.State == callback.Pending && (!earlier.Vouched || earlier.State != callback.Settled) {
+		earlier.State = callback.Pending
+	}
+	l.callbacks[earlier.ID] = earlier
+}
+
+// concluded takes in what became of a callback; one that was repeated meanwhile stays pending, unless the provider's
+// word is settled.
+func (l *ledger) concluded(c callback.Callback) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.w.note("callback %s is %s: %s %s", c.ID, c.State, c.PaymentID, c.Note)
+	l.news++
+	known := l.callbacks[c.ID]
+	if known.ID == "" {
+		l.w.violated("callback %s is settled and was never kept", c.ID)
+	}
+	if known.Repeats == c.Repeats || known.Vouched && c.State == callback.Settled {
+		known.State = c.State
+		l.callbacks[c.ID] = known
+	}
+}
+
+// pending returns the ids of the callbacks that the router has to act on, in order.
+func (l *ledger) pending() []string {
+	var ids []string
+	for id, c := range l.callbacks {
+		if c.State == callback.Pending {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // pendingCallbacks returns when the next callback is due that the router has to act on, by its clock. It reads the
-// journal past the scheduler.
+// journal past the scheduler, and requires that it lists what was acknowledged as pending, and nothing else.
 func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 	if l.w.life == nil {
 		return time.Time{}, false
@@ -168,14 +213,26 @@ func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 		return l.callbacksDue, !l.callbacksDue.IsZero()
 	}
 	defer func() { l.dueAt, l.callbacksDue = l.news+1, next }()
+	const all = 10_000
 	ages := l.w.clock.Wall().Add(24 * 365 * time.Hour)
+	var listed []string
 	for account := range l.w.life.engine.Fleet().Accounts {
 		for _, vouched := range []bool{true, false} {
-			due, err := l.w.life.journal.db.DueCallbacks(context.Background(), account, vouched, ages, 1)
-			if err == nil && len(due) > 0 && (!any || due[0].Due.Before(next)) {
-				next, any = due[0].Due, true
+			due, err := l.w.life.journal.db.DueCallbacks(context.Background(), account, vouched, ages, all)
+			if err != nil {
+				l.w.violated("list the callbacks that are due at %s: %v", account, err)
+			}
+			for _, c := range due {
+				listed = append(listed, c.ID)
+				if !any || c.Due.Before(next) {
+					next, any = c.Due, true
+				}
 			}
 		}
+	}
+	slices.Sort(listed)
+	if pending := l.pending(); !slices.Equal(listed, pending) {
+		l.w.violated("lost: the journal lists the callbacks %v as pending, and %v are", listed, pending)
 	}
 	return next, any
 }
@@ -453,12 +510,12 @@ func orderOf(b sandbox.Booking) string {
 
 // settled reports whether nothing is left to report.
 func (l *ledger) settled() bool {
-	if _, pending := l.pendingCallbacks(); pending {
+	l.mutex.Lock()
+	known, found, pending := l.foundAt == l.news+1, l.found, l.pending()
+	l.mutex.Unlock()
+	if len(pending) > 0 {
 		return false
 	}
-	l.mutex.Lock()
-	known, found := l.foundAt == l.news+1, l.found
-	l.mutex.Unlock()
 	if known {
 		return found
 	}
