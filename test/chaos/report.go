@@ -112,7 +112,7 @@ func (r *run) conclude(payments []shownPayment, runs []RunEntry, bookings []sand
 			continue
 		}
 		from := p.CreatedAt
-		if at := r.payers.drivenAt(siteOf(p.Provider), p.ProviderReference); at.After(from) {
+		if at := r.payers.drivenAt(SiteOf(p.Provider), p.ProviderReference); at.After(from) {
 			from = at
 		}
 		if wait := p.UpdatedAt.Sub(from); wait < time.Since(r.began) { // times by a wrong clock are ignored

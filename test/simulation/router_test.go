@@ -28,6 +28,7 @@ import (
 	dbs "payrouter/host/store/sqlite"
 	"payrouter/host/wasm"
 	"payrouter/host/webhook"
+	"payrouter/test/process"
 )
 
 //go:embed routing.yaml
@@ -79,13 +80,8 @@ func newKit(dir string) (*kit, error) {
 	}
 	cache = filepath.Join(cache, "payrouter-simulation")
 	names := []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"}
-	for _, name := range names {
-		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
-			"-o", filepath.Join(dir, name+".wasm"), "payrouter/plugins/"+name)
-		build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%s: %w\n%s", build, err, out)
-		}
+	if err := process.BuildPlugins(ctx, dir, names...); err != nil {
+		return nil, err
 	}
 	if underRace {
 		check := exec.Command("go", "run", "payrouter/cmd/router", "route", "check", "--plugins", dir, "--compiled",

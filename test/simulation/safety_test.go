@@ -245,7 +245,7 @@ func (l *ledger) left(site, key string, wall time.Time) (attempt.Attempt, bool) 
 	for _, id := range slices.Sorted(maps.Keys(l.attempts)) {
 		// The newest is the one under way: what a crash has left open may be of the same contents.
 		a := l.attempts[id][len(l.attempts[id])]
-		if a.ID == "" || !a.Open() || siteOf(a.Provider) != site || journalKey(a) != key {
+		if a.ID == "" || !a.Open() || chaos.SiteOf(a.Provider) != site || journalKey(a) != key {
 			continue
 		}
 		if of == nil ||
@@ -278,7 +278,7 @@ func journalKey(a attempt.Attempt) string {
 	}
 	_, rest, _ := strings.Cut(request.URL, "://")
 	_, path, _ := strings.Cut(rest, "/")
-	return requestKey(siteOf(a.Provider), request.Method, "/"+path, []byte(request.Body))
+	return requestKey(chaos.SiteOf(a.Provider), request.Method, "/"+path, []byte(request.Body))
 }
 
 // arrived counts a request that a provider has got.
@@ -312,7 +312,7 @@ func (l *ledger) awaited(about string) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, p := range l.payments {
-		if siteOf(p.Provider)+" "+p.ProviderReference == about {
+		if chaos.SiteOf(p.Provider)+" "+p.ProviderReference == about {
 			return false
 		}
 	}
@@ -417,7 +417,7 @@ func (w *world) safety() {
 func (l *ledger) ended(p payment.Payment) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	held := siteOf(p.Provider) + " " + p.ProviderReference
+	held := chaos.SiteOf(p.Provider) + " " + p.ProviderReference
 	if p.Status == payment.Succeeded {
 		if !l.moved[held] {
 			l.w.violated("lie: %s succeeded, and no money has moved for %s", p.ID, held)
@@ -460,7 +460,7 @@ func (l *ledger) bookingsOf(p payment.Payment) []sandbox.Booking {
 	var of []sandbox.Booking
 	for _, b := range l.w.providers.Ledger("") {
 		for _, a := range l.attempts[p.ID] {
-			if siteOf(a.Provider) == b.Provider && a.Role == "create" && a.Reference != "" &&
+			if chaos.SiteOf(a.Provider) == b.Provider && a.Role == "create" && a.Reference != "" &&
 				a.Reference == b.Reference {
 				of = append(of, b)
 				break
@@ -474,7 +474,7 @@ func (l *ledger) bookingsOf(p payment.Payment) []sandbox.Booking {
 func (l *ledger) ledgers() chaos.Ledgers {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: siteOf, OrderOf: orderOf}
+	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: chaos.SiteOf, OrderOf: chaos.OrderOf}
 	for _, o := range l.w.people.orders {
 		all.Clients = append(all.Clients, o.view)
 	}
@@ -496,16 +496,6 @@ func (l *ledger) ledgers() chaos.Ledgers {
 		all.Journal = append(all.Journal, entry)
 	}
 	return all
-}
-
-// orderOf reads the order out of the payer's way back, which is all of ours that Cryptogram keeps.
-func orderOf(b sandbox.Booking) string {
-	if b.Provider != sandbox.Cryptogram {
-		return ""
-	}
-	_, rest, _ := strings.Cut(b.Reference, "/thanks/")
-	order, _, _ := strings.Cut(rest, "/")
-	return order
 }
 
 // settled reports whether nothing is left to report.
