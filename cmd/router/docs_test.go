@@ -347,6 +347,27 @@ func TestProblemsOfPluginsThatDocumentsNameAreTheAPIs(t *testing.T) {
 	require.Greater(t, found, 10, "the documents name problems")
 }
 
+// The page on the API has every call of the OpenAPI document; those on endpoints are the page's on webhooks.
+func TestAPIPageHasEveryCall(t *testing.T) {
+	t.Parallel()
+	text := readPage(t, filepath.Join(root, "docs", "api.md")).text +
+		strings.ReplaceAll(readPage(t, filepath.Join(root, "docs", "webhooks.md")).text, "…", "/v1/webhook-endpoints")
+	var api struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(readPage(t, filepath.Join(root, "docs", "openapi.json")).text), &api))
+	require.NotEmpty(t, api.Paths)
+	for path, methods := range api.Paths {
+		for method := range methods {
+			if method == "parameters" {
+				continue // of all the path's methods
+			}
+			call := strings.ToUpper(method) + " " + path
+			require.Regexp(t, "`"+regexp.QuoteMeta(call)+"[`?]", text)
+		}
+	}
+}
+
 // The page on running the router has every flag of serve, with its default.
 func TestRunningPageHasEveryFlag(t *testing.T) {
 	t.Parallel()
