@@ -51,7 +51,7 @@ func (r *run) operate(ctx context.Context) {
 }
 
 // asked is the provider's information about a payment. A status that may still change is not known.
-func (r *run) asked(p *account) (status, reference string, known bool) {
+func (r *run) asked(p *audited) (status, reference string, known bool) {
 	if p.gone || len(p.Tries) == 0 || len(p.bookings) > 1 {
 		return "", "", false
 	}

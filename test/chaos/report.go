@@ -36,7 +36,7 @@ type Report struct {
 	LongestInFlight float64 `json:"longest_in_flight_seconds"`
 	Attempts        int     `json:"attempts"`
 	Bookings        int     `json:"bookings"`
-	// Abandoned are bookings that were left behind and never shown to a payer.
+	// Abandoned are attempts that were left behind.
 	Abandoned int                `json:"abandoned"`
 	Doubles   int                `json:"double_charges"`
 	Lost      int                `json:"lost_payments"`

@@ -57,14 +57,14 @@ type kit struct {
 	close    func()
 }
 
-// newKit builds the plugins and compiles them; both are kept under the cache folder.
+// newKit builds the plugins and compiles them; the compiled modules are kept under the cache folder.
 func newKit(dir string) (*kit, error) {
-	environ := append(sandbox.Environment("http://unused")[:0:0],
-		"PAYPLAY_WEBHOOK_TOKEN="+webhookToken, "PAYPLAY_PAGE_WEBHOOK_TOKEN="+pageWebhookToken)
 	c := sandbox.DefaultCredentials()
-	environ = append(environ, "PAYGRAM_EU_TOKEN="+c.PayGramEU, "CRYPTOGRAM_TOKEN="+c.Cryptogram,
-		"PAYPLAY_API_KEY="+c.PayPlay,
-		"EXCHANGER_API_LOGIN="+c.ExchangerLogin, "EXCHANGER_API_KEY="+c.ExchangerKey, "PAYGRT_API_KEY="+c.Paygrt)
+	environ := []string{
+		"PAYPLAY_WEBHOOK_TOKEN=" + webhookToken, "PAYPLAY_PAGE_WEBHOOK_TOKEN=" + pageWebhookToken,
+		"PAYGRAM_EU_TOKEN=" + c.PayGramEU, "CRYPTOGRAM_TOKEN=" + c.Cryptogram, "PAYPLAY_API_KEY=" + c.PayPlay,
+		"EXCHANGER_API_LOGIN=" + c.ExchangerLogin, "EXCHANGER_API_KEY=" + c.ExchangerKey, "PAYGRT_API_KEY=" + c.Paygrt,
+	}
 	k := &kit{template: filepath.Join(dir, "template")}
 	var err error
 	if k.routes, err = config.Read("routing.yaml", routingText, environ); err != nil {
