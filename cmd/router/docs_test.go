@@ -317,14 +317,55 @@ var problemKinds = regexp.MustCompile(`problemKind\{\s*"([a-z-]+)",\s+http\.Stat
 
 func TestAPIPageHasEveryProblem(t *testing.T) {
 	t.Parallel()
-	source := readPage(t, filepath.Join(root, "host", "api", "problem.go")).text
 	shown := readPage(t, filepath.Join(root, "docs", "api.md")).cells(t, "`type`, after `urn:payrouter:problem:`")
+	require.ElementsMatch(t, problems(t), slices.Collect(maps.Keys(shown)))
+}
+
+// problems are the API's, after "urn:payrouter:problem:".
+func problems(t *testing.T) []string {
+	t.Helper()
+	source := readPage(t, filepath.Join(root, "host", "api", "problem.go")).text
 	var held []string
 	for _, match := range problemKinds.FindAllStringSubmatch(source, -1) {
 		held = append(held, match[1])
 	}
 	require.Greater(t, len(held), 10)
-	require.ElementsMatch(t, held, slices.Collect(maps.Keys(shown)))
+	return held
+}
+
+var pluginProblem = regexp.MustCompile("`(plugin-[a-z-]+)`")
+
+func TestProblemsOfPluginsThatDocumentsNameAreTheAPIs(t *testing.T) {
+	t.Parallel()
+	held, found := problems(t), 0
+	for _, d := range documents(t) {
+		for _, match := range pluginProblem.FindAllStringSubmatch(d.text, -1) {
+			require.Contains(t, held, match[1], d.path)
+			found++
+		}
+	}
+	require.Greater(t, found, 10, "the documents name problems")
+}
+
+// The page on the API has every call of the OpenAPI document; those on endpoints are the page's on webhooks.
+func TestAPIPageHasEveryCall(t *testing.T) {
+	t.Parallel()
+	text := readPage(t, filepath.Join(root, "docs", "api.md")).text +
+		strings.ReplaceAll(readPage(t, filepath.Join(root, "docs", "webhooks.md")).text, "…", "/v1/webhook-endpoints")
+	var api struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(readPage(t, filepath.Join(root, "docs", "openapi.json")).text), &api))
+	require.NotEmpty(t, api.Paths)
+	for path, methods := range api.Paths {
+		for method := range methods {
+			if method == "parameters" {
+				continue // of all the path's methods
+			}
+			call := strings.ToUpper(method) + " " + path
+			require.Regexp(t, "`"+regexp.QuoteMeta(call)+"[`?]", text)
+		}
+	}
 }
 
 // The page on running the router has every flag of serve, with its default.
@@ -433,4 +474,19 @@ func TestTestsThatDocumentsNameAreThere(t *testing.T) {
 			require.True(t, written[match[1]], "%s: %s", d.path, match[1])
 		}
 	}
+}
+
+var fileNamed = regexp.MustCompile("`((?:abi|cmd|examples|host|plugins|test|tools)/[A-Za-z0-9_./-]+)`")
+
+func TestFilesAndFoldersThatDocumentsNameAreThere(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, d := range documents(t) {
+		for _, match := range fileNamed.FindAllStringSubmatch(d.text, -1) {
+			_, err := os.Stat(filepath.Join(root, match[1]))
+			require.NoError(t, err, d.path)
+			found++
+		}
+	}
+	require.Greater(t, found, 10, "the documents name files")
 }

@@ -39,7 +39,7 @@ type ClientView struct {
 	IDs []string
 	// Final are the terminal statuses in answers.
 	Final []string
-	// Offers are "account reference" of everything that payers were asked to pay.
+	// Offers are "provider reference" of everything that payers were asked to pay.
 	Offers []string
 	// Complaints are what was wrong with answers by themselves.
 	Complaints []string
@@ -141,15 +141,15 @@ func waiting(l Ledgers) bool {
 
 type audit struct {
 	ledgers    Ledgers
-	entries    []*account
-	byID       map[string]*account
+	entries    []*audited
+	byID       map[string]*audited
 	orphans    []sandbox.Booking
 	violations []Violation
 	unknown    map[string]int
 }
 
-// account is a payment with what providers booked for it, and what clients were offered.
-type account struct {
+// audited is a payment with what providers booked for it, and what clients were offered.
+type audited struct {
 	Entry
 
 	bookings []sandbox.Booking
@@ -159,11 +159,11 @@ type account struct {
 }
 
 func newAudit(l Ledgers) *audit {
-	a := &audit{ledgers: l, byID: map[string]*account{}, unknown: map[string]int{}}
+	a := &audit{ledgers: l, byID: map[string]*audited{}, unknown: map[string]int{}}
 	type ours struct{ site, reference string }
-	byReference, byOrder := map[ours]*account{}, map[string]*account{}
+	byReference, byOrder := map[ours]*audited{}, map[string]*audited{}
 	for _, entry := range l.Journal {
-		one := &account{Entry: entry}
+		one := &audited{Entry: entry}
 		a.entries = append(a.entries, one)
 		a.byID[entry.ID] = one
 		if first := byOrder[entry.Order]; first != nil {
@@ -194,7 +194,7 @@ func newAudit(l Ledgers) *audit {
 }
 
 // lose takes in what lost tails of the journal knew: attempts, and whole payments.
-func (a *audit) lose(byOrder map[string]*account) {
+func (a *audit) lose(byOrder map[string]*audited) {
 	for _, lost := range a.ledgers.Rewound {
 		one := a.byID[lost.ID]
 		if one == nil {
@@ -211,7 +211,7 @@ func (a *audit) lose(byOrder map[string]*account) {
 		}
 	}
 	for _, lost := range a.ledgers.Gone {
-		one := &account{Entry: lost, gone: true}
+		one := &audited{Entry: lost, gone: true}
 		a.entries = append(a.entries, one)
 		a.byID[lost.ID] = one
 		if second := byOrder[lost.Order]; second != nil {
@@ -251,7 +251,7 @@ func (a *audit) client(t ClientView) {
 }
 
 // entry compares one payment with what providers booked.
-func (a *audit) entry(p *account) {
+func (a *audit) entry(p *audited) {
 	for _, status := range a.ledgers.Announced[p.ID] {
 		if status != p.Status && !p.rewound && !p.gone {
 			a.find(Lie, p.ID, p.Order, "a webhook had %s, and it is %s", status, p.Status)
@@ -264,7 +264,7 @@ func (a *audit) entry(p *account) {
 
 // charges counts what takes, took or can take money for a payment: what moved money, what has side effects, and
 // whatever a payer was offered.
-func (a *audit) charges(p *account) {
+func (a *audit) charges(p *audited) {
 	charges := slices.Clone(p.offers)
 	for _, b := range p.bookings {
 		if b.MovedMoney || stands(b) {
@@ -279,7 +279,7 @@ func (a *audit) charges(p *account) {
 
 // covered sees that every booking has an attempt of its own that may have made it, and that all but the payment's are
 // marked as left behind.
-func (a *audit) covered(p *account) {
+func (a *audit) covered(p *audited) {
 	booked := map[string][]sandbox.Booking{}
 	for _, b := range p.bookings {
 		booked[b.Provider] = append(booked[b.Provider], b)
@@ -320,7 +320,7 @@ func (t Tried) books() bool {
 }
 
 // truth compares a payment's status with what the providers did.
-func (a *audit) truth(p *account) {
+func (a *audit) truth(p *audited) {
 	if p.gone {
 		return // there is no more information
 	}
@@ -356,7 +356,7 @@ func (a *audit) truth(p *account) {
 }
 
 // unknownOne returns why a payment is still unknown, and whether that is allowed.
-func (a *audit) unknownOne(p *account) {
+func (a *audit) unknownOne(p *audited) {
 	if p.rewound {
 		a.unknown["a lost tail of the journal knew more of it: a person settles it"]++
 		return

@@ -27,7 +27,7 @@ func ledgers() *Ledgers {
 			Provider: "payplay", Operation: "create_order", Reference: "ref",
 			ProviderReference: "o-1", Status: "COMPLETE", MovedMoney: true,
 		}},
-		OrderOf: orderOfBooking, SiteOf: siteOf,
+		OrderOf: OrderOf, SiteOf: SiteOf,
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"payrouter/host/callback"
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // Settings of a run.
@@ -207,7 +208,7 @@ func (r *run) subscribe() error {
 		return fmt.Errorf("make the callbacks' addresses: %w", err)
 	}
 	for _, account := range []string{"paygram-eu", "cryptogram", "payplay", "exchanger", "paygrt"} {
-		if err := r.sandbox.Report(siteOf(account),
+		if err := r.sandbox.Report(SiteOf(account),
 			sandbox.Callback{URL: addresses.Account(account), Secret: payPlayToken}); err != nil {
 			return fmt.Errorf("have %s report: %w", account, err)
 		}
@@ -283,22 +284,10 @@ func (r *run) span() time.Duration {
 }
 
 func (r *run) progress(ctx context.Context) {
-	for pause(ctx, 5*time.Second) {
+	for process.Wait(ctx, 5*time.Second) {
 		_, _ = fmt.Fprintf(r.settings.Progress,
 			"%5.0fs  %d of %d payments answered, %d on their way, %d of %d kills, %d callbacks under way\n",
 			time.Since(r.began).Seconds(), r.clients.answered(), r.settings.Payments, r.clients.underway(),
 			r.counts.kills(), r.settings.Kills, r.post.underway())
-	}
-}
-
-// pause waits; it returns false if ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -2,8 +2,6 @@ package chaos
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"payrouter/test/process"
 )
 
 func TestMain(m *testing.M) {
@@ -22,18 +22,9 @@ func built(t *testing.T) (binary, plugins string) {
 	t.Helper()
 	dir := t.TempDir()
 	binary, plugins = filepath.Join(dir, "router"), filepath.Join(dir, "plugins")
-	run := func(environment []string, arguments ...string) {
-		command := exec.CommandContext(t.Context(), "go", arguments...)
-		command.Env = append(os.Environ(), environment...)
-		out, err := command.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
-	run(nil, "build", "-o", binary, "payrouter/cmd/router")
-	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
-		run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=",
-			"-trimpath",
-			"-o", filepath.Join(plugins, name+".wasm"), "payrouter/plugins/"+name)
-	}
+	require.NoError(t, process.BuildRouter(t.Context(), binary))
+	require.NoError(t, process.BuildPlugins(t.Context(), plugins,
+		"paygram", "cryptogram", "payplay", "exchanger", "paygrt"))
 	return binary, plugins
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // clients are the merchants' services: they place orders, time out, hang up, repeat requests, and record every answer.
@@ -110,7 +111,7 @@ func (c *clients) place(ctx context.Context) {
 	began := time.Now()
 	for n, t := range c.talks {
 		due := began.Add(time.Duration(float64(n) / c.settings.Rate * float64(time.Second)))
-		if wait := time.Until(due); wait > 0 && !pause(ctx, wait) {
+		if wait := time.Until(due); wait > 0 && !process.Wait(ctx, wait) {
 			return
 		}
 		places <- struct{}{}
@@ -132,7 +133,7 @@ func (c *clients) talk(ctx context.Context, t *talk) {
 	if !c.order(ctx, t) {
 		return
 	}
-	if t.dice.IntN(100) < 20 && pause(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) {
+	if t.dice.IntN(100) < 20 && process.Wait(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) {
 		c.order(ctx, t)
 	}
 	if t.dice.IntN(100) < 3 {
@@ -140,7 +141,7 @@ func (c *clients) talk(ctx context.Context, t *talk) {
 	}
 	c.act(ctx, t)
 	for range t.dice.IntN(4) {
-		if !pause(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) {
+		if !process.Wait(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) {
 			return
 		}
 		c.ask(ctx, t, t.dice.IntN(2) == 0)
@@ -181,7 +182,7 @@ func (c *clients) order(ctx context.Context, t *talk) bool {
 			t.complain("an order that is in order was answered %d: %.200s", last.status, last.body)
 			return false
 		}
-		if !pause(ctx, time.Duration(30+t.dice.IntN(200))*time.Millisecond) {
+		if !process.Wait(ctx, time.Duration(30+t.dice.IntN(200))*time.Millisecond) {
 			return false
 		}
 	}
@@ -299,7 +300,7 @@ var actShares = map[string]struct{ cancel, confirm int }{
 // act has some payments canceled, or paid from the shop's own balance.
 func (c *clients) act(ctx context.Context, t *talk) {
 	t.mutex.Lock()
-	id, shares, lost := t.view.IDs[0], actShares[siteOf(t.provider)], t.lost
+	id, shares, lost := t.view.IDs[0], actShares[SiteOf(t.provider)], t.lost
 	t.mutex.Unlock()
 	if lost {
 		return
@@ -320,7 +321,7 @@ func (c *clients) act(ctx context.Context, t *talk) {
 			}
 			return
 		}
-		if t.isLost() || !pause(ctx, time.Duration(50+t.dice.IntN(400))*time.Millisecond) {
+		if t.isLost() || !process.Wait(ctx, time.Duration(50+t.dice.IntN(400))*time.Millisecond) {
 			return
 		}
 	}
@@ -384,7 +385,7 @@ func (c *clients) offer(t *talk, shown *shownPayment) {
 	if shown.NextAction == nil || shown.ProviderReference == "" {
 		return
 	}
-	site := siteOf(shown.Provider)
+	site := SiteOf(shown.Provider)
 	offer := site + " " + shown.ProviderReference
 	t.mutex.Lock()
 	if !slices.Contains(t.view.Offers, offer) {
@@ -457,8 +458,8 @@ func terminal(status string) bool {
 	return slices.Contains([]string{"succeeded", "failed", "canceled", "expired"}, status)
 }
 
-// siteOf is the provider of an account in routing.yaml.
-func siteOf(account string) string {
+// SiteOf is the provider of an account in routing.yaml.
+func SiteOf(account string) string {
 	if account == "paygram-eu" {
 		return sandbox.PayGram
 	}

@@ -2,15 +2,18 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // outage is what a provider that resets every connection for a while counts as.
@@ -85,7 +88,7 @@ var codePaths = map[string][]string{
 // outage.
 func (f *faults) work(ctx context.Context) {
 	providers, paths, turn := f.sandbox.Providers(), pathsInTurn(), 0
-	for i := 0; pause(ctx, time.Duration(10+f.dice.IntN(60))*time.Millisecond); i++ {
+	for i := 0; process.Wait(ctx, time.Duration(10+f.dice.IntN(60))*time.Millisecond); i++ {
 		if i%4 == 0 {
 			path := paths[i/4%len(paths)]
 			if !slices.Contains(f.waiting(ctx, path[0]), path[1]) {
@@ -153,7 +156,10 @@ func (f *faults) waiting(ctx context.Context, provider string) []string {
 			Operation string `json:"operation"`
 		} `json:"faults"`
 	}
-	if _, err := inside(ctx, f.door, http.MethodGet, fmt.Sprintf("/_sandbox/%s/faults", provider), &list); err != nil {
+	recorder := httptest.NewRecorder()
+	f.door.ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodGet,
+		fmt.Sprintf("/_sandbox/%s/faults", provider), nil))
+	if json.Unmarshal(recorder.Body.Bytes(), &list) != nil {
 		return nil
 	}
 	var calls []string

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // natives are the operator's services that have accounts do things natively: withdrawals, recharges and exchange orders
@@ -106,7 +107,7 @@ func (n *natives) place(ctx context.Context, within time.Duration) {
 	began := time.Now()
 	for i, t := range n.talks {
 		due := began.Add(within * time.Duration(i) / time.Duration(len(n.talks)))
-		if wait := time.Until(due); wait > 0 && !pause(ctx, wait) {
+		if wait := time.Until(due); wait > 0 && !process.Wait(ctx, wait) {
 			return
 		}
 		work.Go(func() { n.talk(ctx, t) })
@@ -116,9 +117,9 @@ func (n *natives) place(ctx context.Context, within time.Duration) {
 // talk sends a run until an answer shows it, sometimes several times at once and once more later, and reads its result.
 func (n *natives) talk(ctx context.Context, t *nativeTalk) {
 	for ctx.Err() == nil && !t.isLost() && !n.perform(ctx, t) {
-		pause(ctx, time.Duration(50+t.dice.IntN(250))*time.Millisecond)
+		process.Wait(ctx, time.Duration(50+t.dice.IntN(250))*time.Millisecond)
 	}
-	if t.dice.IntN(100) < 30 && pause(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) && !t.isLost() {
+	if t.dice.IntN(100) < 30 && process.Wait(ctx, time.Duration(t.dice.IntN(1500))*time.Millisecond) && !t.isLost() {
 		n.perform(ctx, t)
 	}
 }
@@ -214,7 +215,7 @@ func (r *run) settledRuns(ctx context.Context, until time.Time) ([]RunEntry, err
 	for {
 		runs, err := r.runsOf(ctx)
 		underway := slices.ContainsFunc(runs, func(e RunEntry) bool { return e.Status == "processing" })
-		if err != nil || !underway || time.Now().After(until) || !pause(ctx, time.Second) {
+		if err != nil || !underway || time.Now().After(until) || !process.Wait(ctx, time.Second) {
 			return runs, err
 		}
 	}

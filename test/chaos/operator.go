@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // operator resolves by hand what the router cannot know, as a person who calls the provider does. It leaves some out,
@@ -24,7 +25,7 @@ const patient = 10 * time.Second
 // operate settles what has been unknown for a while, until ctx ends.
 func (r *run) operate(ctx context.Context) {
 	since := map[string]time.Time{}
-	for pause(ctx, 3*time.Second) {
+	for process.Wait(ctx, 3*time.Second) {
 		unknown, err := r.journal(ctx, "unknown")
 		if err != nil {
 			continue // the router is down
@@ -50,7 +51,7 @@ func (r *run) operate(ctx context.Context) {
 }
 
 // asked is the provider's information about a payment. A status that may still change is not known.
-func (r *run) asked(p *account) (status, reference string, known bool) {
+func (r *run) asked(p *audited) (status, reference string, known bool) {
 	if p.gone || len(p.Tries) == 0 || len(p.bookings) > 1 {
 		return "", "", false
 	}
@@ -59,7 +60,7 @@ func (r *run) asked(p *account) (status, reference string, known bool) {
 	}
 	b := p.bookings[0]
 	_, hasEffects := sideEffects[b.Provider+" "+b.Operation]
-	if !hasEffects || b.Provider != siteOf(p.Provider) || r.payers.drivenAt(b.Provider, b.ProviderReference).IsZero() {
+	if !hasEffects || b.Provider != SiteOf(p.Provider) || r.payers.drivenAt(b.Provider, b.ProviderReference).IsZero() {
 		return "", "", false
 	}
 	return outcomeOf(b), b.ProviderReference, true

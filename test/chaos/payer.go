@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // payers are the people at the other end: they pay, decline or forget what they were asked to pay, and providers finish
@@ -143,7 +144,7 @@ func (p *payers) plan(site, reference, call string) {
 
 // work lets things happen until ctx ends. What has side effects happens whether or not the router knows of it.
 func (p *payers) work(ctx context.Context) {
-	for i := 0; pause(ctx, 100*time.Millisecond); i++ {
+	for i := 0; process.Wait(ctx, 100*time.Millisecond); i++ {
 		if i%5 == 0 {
 			p.observe()
 		}

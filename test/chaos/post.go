@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"payrouter/test/process"
 )
 
 // post is the network between the providers' callbacks and the router. It loses none, as providers repeat them for
@@ -111,7 +113,7 @@ func (p *post) carry(ctx context.Context) {
 	places := make(chan struct{}, hands)
 	var work sync.WaitGroup
 	defer work.Wait()
-	for pause(ctx, 20*time.Millisecond) {
+	for process.Wait(ctx, 20*time.Millisecond) {
 		for _, l := range p.ripe(time.Now()) {
 			places <- struct{}{}
 			work.Go(func() {

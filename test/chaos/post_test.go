@@ -116,7 +116,7 @@ func TestTheOperatorSaysWhatTheProviderDid(t *testing.T) {
 			ProviderReference: "over",
 		}}, "", false},
 	} {
-		status, _, known := r.asked(&account{
+		status, _, known := r.asked(&audited{
 			Entry:    Entry{Provider: "paygrt", Tries: []Tried{try}},
 			bookings: test.bookings,
 		})

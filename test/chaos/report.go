@@ -36,7 +36,7 @@ type Report struct {
 	LongestInFlight float64 `json:"longest_in_flight_seconds"`
 	Attempts        int     `json:"attempts"`
 	Bookings        int     `json:"bookings"`
-	// Abandoned are bookings that were left behind and never shown to a payer.
+	// Abandoned are attempts that were left behind.
 	Abandoned int                `json:"abandoned"`
 	Doubles   int                `json:"double_charges"`
 	Lost      int                `json:"lost_payments"`
@@ -112,7 +112,7 @@ func (r *run) conclude(payments []shownPayment, runs []RunEntry, bookings []sand
 			continue
 		}
 		from := p.CreatedAt
-		if at := r.payers.drivenAt(siteOf(p.Provider), p.ProviderReference); at.After(from) {
+		if at := r.payers.drivenAt(SiteOf(p.Provider), p.ProviderReference); at.After(from) {
 			from = at
 		}
 		if wait := p.UpdatedAt.Sub(from); wait < time.Since(r.began) { // times by a wrong clock are ignored

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payrouter/host/sandbox"
+	"payrouter/test/process"
 )
 
 // settle lets calm return, waits until everything that can settle has, and audits.
@@ -76,7 +77,7 @@ func (r *run) heal(ctx context.Context, until time.Time) error {
 				r.clients.send(ctx, http.MethodPost, "/v1/payments/"+p.ID+"/refresh", "", "", 10*time.Second)
 			})
 		}
-		pause(ctx, time.Second)
+		process.Wait(ctx, time.Second)
 	}
 	return ctx.Err()
 }
@@ -100,12 +101,12 @@ func (r *run) conflicts(ctx context.Context, until time.Time) error {
 			moved[b.Provider+" "+b.ProviderReference] = b.MovedMoney
 		}
 		hidden := slices.ContainsFunc(ended, func(p shownPayment) bool {
-			return !p.MoneyConflict && moved[siteOf(p.Provider)+" "+p.ProviderReference]
+			return !p.MoneyConflict && moved[SiteOf(p.Provider)+" "+p.ProviderReference]
 		})
 		if !hidden && r.post.underway() == 0 {
 			return nil
 		}
-		pause(ctx, 2*time.Second)
+		process.Wait(ctx, 2*time.Second)
 	}
 	return ctx.Err()
 }
@@ -114,7 +115,7 @@ func (r *run) conflicts(ctx context.Context, until time.Time) error {
 func (r *run) hear(ctx context.Context, until time.Time) error {
 	payments, err := r.journal(ctx, "succeeded,failed,canceled,expired")
 	for err == nil && len(unannounced(payments, r.hooks.announced())) > 0 && time.Now().Before(until) &&
-		pause(ctx, 200*time.Millisecond) {
+		process.Wait(ctx, 200*time.Millisecond) {
 	}
 	return err
 }
@@ -179,7 +180,7 @@ func (r *run) read(ctx context.Context, path string, into any) error {
 			}
 			return nil
 		}
-		if !pause(ctx, 200*time.Millisecond) {
+		if !process.Wait(ctx, 200*time.Millisecond) {
 			return fmt.Errorf("read %s: the run was interrupted: %w", path, ctx.Err())
 		}
 		if answer.status != 0 || time.Now().After(until) {
@@ -222,7 +223,7 @@ func (c *clients) repeatAll(ctx context.Context) {
 				}
 				answer := c.create(ctx, t, 30*time.Second)
 				for tries := 0; answer.status == http.StatusConflict && tries < 10; tries++ {
-					pause(ctx, 500*time.Millisecond) // a look at the payment may be under way; it does not last
+					process.Wait(ctx, 500*time.Millisecond) // a look at the payment may be under way; it does not last
 					answer = c.create(ctx, t, 30*time.Second)
 				}
 				if answer.payment == nil {
@@ -238,7 +239,7 @@ func (c *clients) repeatAll(ctx context.Context) {
 func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, clients []ClientView) Ledgers {
 	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
 	l := Ledgers{
-		Clients: clients, Bookings: bookings, SiteOf: siteOf, OrderOf: orderOfBooking,
+		Clients: clients, Bookings: bookings, SiteOf: SiteOf, OrderOf: OrderOf,
 		Announced: r.hooks.announced(),
 	}
 	for _, p := range payments {
@@ -248,8 +249,8 @@ func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, clien
 	return l
 }
 
-// orderOfBooking reads the order out of the payer's way back, which is all of ours that Cryptogram keeps.
-func orderOfBooking(b sandbox.Booking) string {
+// OrderOf reads the order out of the payer's way back, which is all of ours that Cryptogram keeps.
+func OrderOf(b sandbox.Booking) string {
 	if b.Provider != sandbox.Cryptogram {
 		return ""
 	}

@@ -20,6 +20,7 @@ import (
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 	"payrouter/host/store/sqlite"
+	"payrouter/test/process"
 )
 
 // tailLost is a journal that comes back as it was some seconds ago: its newest commits are gone.
@@ -215,7 +216,7 @@ func (c *crasher) keptAt() string { return filepath.Join(c.settings.Dir, "kept")
 func (c *crasher) loseTail(ctx context.Context) error {
 	c.counts.crash("tail lost")
 	c.router.kill()
-	pause(ctx, 100*time.Millisecond) // clients take in what they have been answered
+	process.Wait(ctx, 100*time.Millisecond) // clients take in what they have been answered
 	lost := filepath.Join(c.settings.Dir, "lost")
 	if err := copyJournal(c.router.data(), lost); err != nil {
 		return err
@@ -312,7 +313,7 @@ func (c *crasher) hold(ctx context.Context) {
 		c.losses.violated("a router that holds its journal answered a new order with %d: %.200s", answer.status,
 			answer.body)
 	}
-	pause(ctx, heldFor)
+	process.Wait(ctx, heldFor)
 	if after := mayMoveMoney(c.sandbox); after > before {
 		c.losses.violated("a router that holds its journal sent %d requests that may move money", after-before)
 	}

@@ -87,11 +87,20 @@ func (p *Process) signal(signal os.Signal) {
 // Pause stops the process for a while or until ctx ends, as an overloaded or migrating machine does.
 func (p *Process) Pause(ctx context.Context, d time.Duration) {
 	_ = p.command.Process.Signal(syscall.SIGSTOP)
-	select {
-	case <-ctx.Done():
-	case <-time.NewTimer(d).C:
-	}
+	Wait(ctx, d)
 	_ = p.command.Process.Signal(syscall.SIGCONT)
+}
+
+// Wait waits for a while; it returns false if ctx ended before.
+func Wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // ErrEnded is Ready's error for a process that has ended.

@@ -92,7 +92,7 @@ func (j *journal) KeepCallback(ctx context.Context, c callback.Callback) error {
 	err := j.db.KeepCallback(ctx, c)
 	j.wrote(name, err)
 	if err == nil {
-		j.life.w.ledger.callback(c)
+		j.life.w.ledger.kept(c)
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func (j *journal) SettleCallback(ctx context.Context, c callback.Callback, again
 	err := j.db.SettleCallback(ctx, c, again)
 	j.wrote(name, err)
 	if err == nil {
-		j.life.w.ledger.callback(c)
+		j.life.w.ledger.concluded(c)
 	}
 	return err
 }

@@ -21,6 +21,7 @@ import (
 
 	"payrouter/host/attempt"
 	"payrouter/host/sandbox"
+	"payrouter/test/chaos"
 )
 
 // network carries what the router sends to the providers, and their answers. Each request is held before it reaches its
@@ -61,7 +62,7 @@ type wire struct {
 // dial is an account's way to its provider.
 func (l *life) dial(account string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		n, site := l.w.network, siteOf(account)
+		n, site := l.w.network, chaos.SiteOf(account)
 		c := &wire{network: n, life: l, site: site, fresh: make(chan struct{}, 1)}
 		err := l.hold(ctx, "connect "+account, func(e *event) {
 			n.conns++

@@ -48,14 +48,6 @@ type order struct {
 	busy int
 }
 
-// siteOf is the provider of an account in routing.yaml.
-func siteOf(account string) string {
-	if account == "paygram-eu" {
-		return sandbox.PayGram
-	}
-	return account
-}
-
 // The faults of clients, payers and strangers.
 const (
 	concurrent    = "concurrent requests with one key"
@@ -369,7 +361,7 @@ func (p *people) received(o *order, a answer) {
 	if len(s.NextAction) == 0 || string(s.NextAction) == "null" || s.ProviderReference == "" {
 		return
 	}
-	site := siteOf(s.Provider)
+	site := chaos.SiteOf(s.Provider)
 	if offer := site + " " + s.ProviderReference; !slices.Contains(o.view.Offers, offer) {
 		o.view.Offers = append(o.view.Offers, offer)
 		w.ledger.touch()

@@ -28,6 +28,7 @@ import (
 	dbs "payrouter/host/store/sqlite"
 	"payrouter/host/wasm"
 	"payrouter/host/webhook"
+	"payrouter/test/process"
 )
 
 //go:embed routing.yaml
@@ -56,14 +57,14 @@ type kit struct {
 	close    func()
 }
 
-// newKit builds the plugins and compiles them; both are kept under the cache folder.
+// newKit builds the plugins and compiles them; the compiled modules are kept under the cache folder.
 func newKit(dir string) (*kit, error) {
-	environ := append(sandbox.Environment("http://unused")[:0:0],
-		"PAYPLAY_WEBHOOK_TOKEN="+webhookToken, "PAYPLAY_PAGE_WEBHOOK_TOKEN="+pageWebhookToken)
 	c := sandbox.DefaultCredentials()
-	environ = append(environ, "PAYGRAM_EU_TOKEN="+c.PayGramEU, "CRYPTOGRAM_TOKEN="+c.Cryptogram,
-		"PAYPLAY_API_KEY="+c.PayPlay,
-		"EXCHANGER_API_LOGIN="+c.ExchangerLogin, "EXCHANGER_API_KEY="+c.ExchangerKey, "PAYGRT_API_KEY="+c.Paygrt)
+	environ := []string{
+		"PAYPLAY_WEBHOOK_TOKEN=" + webhookToken, "PAYPLAY_PAGE_WEBHOOK_TOKEN=" + pageWebhookToken,
+		"PAYGRAM_EU_TOKEN=" + c.PayGramEU, "CRYPTOGRAM_TOKEN=" + c.Cryptogram, "PAYPLAY_API_KEY=" + c.PayPlay,
+		"EXCHANGER_API_LOGIN=" + c.ExchangerLogin, "EXCHANGER_API_KEY=" + c.ExchangerKey, "PAYGRT_API_KEY=" + c.Paygrt,
+	}
 	k := &kit{template: filepath.Join(dir, "template")}
 	var err error
 	if k.routes, err = config.Read("routing.yaml", routingText, environ); err != nil {
@@ -79,13 +80,8 @@ func newKit(dir string) (*kit, error) {
 	}
 	cache = filepath.Join(cache, "payrouter-simulation")
 	names := []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"}
-	for _, name := range names {
-		build := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=",
-			"-o", filepath.Join(dir, name+".wasm"), "payrouter/plugins/"+name)
-		build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%s: %w\n%s", build, err, out)
-		}
+	if err := process.BuildPlugins(ctx, dir, names...); err != nil {
+		return nil, err
 	}
 	if underRace {
 		check := exec.Command("go", "run", "payrouter/cmd/router", "route", "check", "--plugins", dir, "--compiled",

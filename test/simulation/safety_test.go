@@ -31,6 +31,9 @@ type ledger struct {
 	// states are the statuses that a payment has had, by version.
 	states map[string]map[int64]payment.Status
 	keys   map[string]string
+	// callbacks are by id, and their ids by account and identity.
+	callbacks  map[string]callback.Callback
+	identities map[string]string
 	// writes and arrivals are by attempt.
 	writes, arrivals map[attempt.ID]int
 	// opened are the attempts in the order in which they were written first.
@@ -52,7 +55,8 @@ func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, payments: map[string]payment.Payment{}, attempts: map[string]map[int]attempt.Attempt{},
 		states: map[string]map[int64]payment.Status{},
-		keys:   map[string]string{}, writes: map[attempt.ID]int{}, arrivals: map[attempt.ID]int{},
+		keys:   map[string]string{}, callbacks: map[string]callback.Callback{}, identities: map[string]string{},
+		writes: map[attempt.ID]int{}, arrivals: map[attempt.ID]int{},
 		opened: map[attempt.ID]int{},
 		moved:  map[string]bool{}, over: map[string]bool{},
 	}
@@ -149,15 +153,56 @@ func describe(p payment.Payment, attempts []attempt.Attempt) string {
 	return text.String()
 }
 
-func (l *ledger) callback(c callback.Callback) {
+// kept takes in a callback, or its repetition: callback.Store has the rules.
+func (l *ledger) kept(c callback.Callback) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.w.note("callback %s is %s: %s %s", c.ID, c.State, c.PaymentID, c.Note)
 	l.news++
+	identity := c.Account + " " + c.Identity
+	earlier, repeated := l.callbacks[l.identities[identity]]
+	if !repeated {
+		l.callbacks[c.ID], l.identities[identity] = c, c.ID
+		return
+	}
+	earlier.Repeats++
+	if c.State == callback.Pending && (!earlier.Vouched || earlier.State != callback.Settled) {
+		earlier.State = callback.Pending
+	}
+	l.callbacks[earlier.ID] = earlier
+}
+
+// concluded takes in what became of a callback; one that was repeated meanwhile stays pending, unless the provider's
+// word is settled.
+func (l *ledger) concluded(c callback.Callback) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.w.note("callback %s is %s: %s %s", c.ID, c.State, c.PaymentID, c.Note)
+	l.news++
+	known := l.callbacks[c.ID]
+	if known.ID == "" {
+		l.w.violated("callback %s is settled and was never kept", c.ID)
+	}
+	if known.Repeats == c.Repeats || known.Vouched && c.State == callback.Settled {
+		known.State = c.State
+		l.callbacks[c.ID] = known
+	}
+}
+
+// pending returns the ids of the callbacks that the router has to act on, in order.
+func (l *ledger) pending() []string {
+	var ids []string
+	for id, c := range l.callbacks {
+		if c.State == callback.Pending {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // pendingCallbacks returns when the next callback is due that the router has to act on, by its clock. It reads the
-// journal past the scheduler.
+// journal past the scheduler, and requires that it lists what was acknowledged as pending, and nothing else.
 func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 	if l.w.life == nil {
 		return time.Time{}, false
@@ -168,14 +213,26 @@ func (l *ledger) pendingCallbacks() (next time.Time, any bool) {
 		return l.callbacksDue, !l.callbacksDue.IsZero()
 	}
 	defer func() { l.dueAt, l.callbacksDue = l.news+1, next }()
+	const all = 10_000
 	ages := l.w.clock.Wall().Add(24 * 365 * time.Hour)
+	var listed []string
 	for account := range l.w.life.engine.Fleet().Accounts {
 		for _, vouched := range []bool{true, false} {
-			due, err := l.w.life.journal.db.DueCallbacks(context.Background(), account, vouched, ages, 1)
-			if err == nil && len(due) > 0 && (!any || due[0].Due.Before(next)) {
-				next, any = due[0].Due, true
+			due, err := l.w.life.journal.db.DueCallbacks(context.Background(), account, vouched, ages, all)
+			if err != nil {
+				l.w.violated("list the callbacks that are due at %s: %v", account, err)
+			}
+			for _, c := range due {
+				listed = append(listed, c.ID)
+				if !any || c.Due.Before(next) {
+					next, any = c.Due, true
+				}
 			}
 		}
+	}
+	slices.Sort(listed)
+	if pending := l.pending(); !slices.Equal(listed, pending) {
+		l.w.violated("lost: the journal lists the callbacks %v as pending, and %v are", listed, pending)
 	}
 	return next, any
 }
@@ -188,7 +245,7 @@ func (l *ledger) left(site, key string, wall time.Time) (attempt.Attempt, bool) 
 	for _, id := range slices.Sorted(maps.Keys(l.attempts)) {
 		// The newest is the one under way: what a crash has left open may be of the same contents.
 		a := l.attempts[id][len(l.attempts[id])]
-		if a.ID == "" || !a.Open() || siteOf(a.Provider) != site || journalKey(a) != key {
+		if a.ID == "" || !a.Open() || chaos.SiteOf(a.Provider) != site || journalKey(a) != key {
 			continue
 		}
 		if of == nil ||
@@ -221,7 +278,7 @@ func journalKey(a attempt.Attempt) string {
 	}
 	_, rest, _ := strings.Cut(request.URL, "://")
 	_, path, _ := strings.Cut(rest, "/")
-	return requestKey(siteOf(a.Provider), request.Method, "/"+path, []byte(request.Body))
+	return requestKey(chaos.SiteOf(a.Provider), request.Method, "/"+path, []byte(request.Body))
 }
 
 // arrived counts a request that a provider has got.
@@ -255,7 +312,7 @@ func (l *ledger) awaited(about string) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, p := range l.payments {
-		if siteOf(p.Provider)+" "+p.ProviderReference == about {
+		if chaos.SiteOf(p.Provider)+" "+p.ProviderReference == about {
 			return false
 		}
 	}
@@ -360,7 +417,7 @@ func (w *world) safety() {
 func (l *ledger) ended(p payment.Payment) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	held := siteOf(p.Provider) + " " + p.ProviderReference
+	held := chaos.SiteOf(p.Provider) + " " + p.ProviderReference
 	if p.Status == payment.Succeeded {
 		if !l.moved[held] {
 			l.w.violated("lie: %s succeeded, and no money has moved for %s", p.ID, held)
@@ -403,7 +460,7 @@ func (l *ledger) bookingsOf(p payment.Payment) []sandbox.Booking {
 	var of []sandbox.Booking
 	for _, b := range l.w.providers.Ledger("") {
 		for _, a := range l.attempts[p.ID] {
-			if siteOf(a.Provider) == b.Provider && a.Role == "create" && a.Reference != "" &&
+			if chaos.SiteOf(a.Provider) == b.Provider && a.Role == "create" && a.Reference != "" &&
 				a.Reference == b.Reference {
 				of = append(of, b)
 				break
@@ -417,7 +474,7 @@ func (l *ledger) bookingsOf(p payment.Payment) []sandbox.Booking {
 func (l *ledger) ledgers() chaos.Ledgers {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: siteOf, OrderOf: orderOf}
+	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: chaos.SiteOf, OrderOf: chaos.OrderOf}
 	for _, o := range l.w.people.orders {
 		all.Clients = append(all.Clients, o.view)
 	}
@@ -441,24 +498,14 @@ func (l *ledger) ledgers() chaos.Ledgers {
 	return all
 }
 
-// orderOf reads the order out of the payer's way back, which is all of ours that Cryptogram keeps.
-func orderOf(b sandbox.Booking) string {
-	if b.Provider != sandbox.Cryptogram {
-		return ""
-	}
-	_, rest, _ := strings.Cut(b.Reference, "/thanks/")
-	order, _, _ := strings.Cut(rest, "/")
-	return order
-}
-
 // settled reports whether nothing is left to report.
 func (l *ledger) settled() bool {
-	if _, pending := l.pendingCallbacks(); pending {
+	l.mutex.Lock()
+	known, found, pending := l.foundAt == l.news+1, l.found, l.pending()
+	l.mutex.Unlock()
+	if len(pending) > 0 {
 		return false
 	}
-	l.mutex.Lock()
-	known, found := l.foundAt == l.news+1, l.found
-	l.mutex.Unlock()
 	if known {
 		return found
 	}

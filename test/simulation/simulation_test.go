@@ -147,7 +147,7 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 					t.Logf("seed %d:\n%s", seed, tail(o.trace))
 				}
 				if len(o.violations) > 0 {
-					t.Errorf("seed %d:\n  %s\nreplay it with: go test ./simulation -run TestPromises -v -args -seeds "+
+					t.Errorf("seed %d:\n  %s\nreplay it with: go test ./test/simulation -run TestPromises -v -args -seeds "+
 						"1 -seed %d -trace", seed, strings.Join(o.violations, "\n  "), seed)
 				}
 				mutex.Unlock()

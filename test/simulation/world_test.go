@@ -35,7 +35,7 @@ type world struct {
 	agenda []*event
 	bell   chan struct{}
 
-	mutex sync.Mutex // guards what follows
+	mutex sync.Mutex // guards arrived, notes, violations and the disk's hits
 	// arrived are events that the scheduler has not seen yet, in no order.
 	arrived []*event
 	// notes are lines for the trace, of one step, in no order.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"payrouter/test/process"
 )
 
 // order is a payment that clients ask for.
@@ -94,7 +96,7 @@ func (l *load) fire(ctx context.Context) error {
 
 func (l *load) keepTime(ctx context.Context, turns chan<- *shot) error {
 	for i := range l.shots {
-		if early := l.shots[i].due - time.Since(l.began); early > 0 && !pause(ctx, early) {
+		if early := l.shots[i].due - time.Since(l.began); early > 0 && !process.Wait(ctx, early) {
 			return ctx.Err()
 		}
 		turns <- &l.shots[i]
@@ -176,16 +178,4 @@ func (c *line) write(one *shot) {
 	c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	c.out = append(c.out, body...)
-}
-
-// pause waits; it returns false if ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"payrouter/test/process"
 )
 
 // A loop that waits for answers before it asks again would not notice that the router stood still.
@@ -19,7 +21,7 @@ func TestTheWaitForATurnCounts(t *testing.T) {
 	var first sync.Once
 	var served atomic.Int64
 	router := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		first.Do(func() { pause(r.Context(), stall) })
+		first.Do(func() { process.Wait(r.Context(), stall) })
 		served.Add(1)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write([]byte(`{"status":"requires_action"}`))

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"payrouter/test/process"
 )
 
 // operatorClient changes the router over its API and waits for the effect.
@@ -76,7 +78,7 @@ func until(ctx context.Context, look func(context.Context) (bool, error)) (shown
 		if done || (err != nil && within.Err() == nil) {
 			return time.Now(), done, err
 		}
-		if !pause(within, lookEvery) {
+		if !process.Wait(within, lookEvery) {
 			return time.Time{}, false, ctx.Err()
 		}
 	}

@@ -285,7 +285,7 @@ func (r *run) load(ctx context.Context, l *load, length time.Duration, swaps, ed
 func spread(ctx context.Context, length time.Duration, times int, do func(n int) error) error {
 	began := time.Now()
 	for n := range times {
-		if early := length*time.Duration(n)/time.Duration(times) - time.Since(began); early > 0 && !pause(ctx, early) {
+		if early := length*time.Duration(n)/time.Duration(times) - time.Since(began); early > 0 && !process.Wait(ctx, early) {
 			return ctx.Err()
 		}
 		if err := do(n + 1); err != nil {

@@ -2,8 +2,6 @@ package storm
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"payrouter/test/process"
 	"payrouter/test/report"
 )
 
@@ -25,16 +24,8 @@ func built(t *testing.T) (binary, plugins string) {
 	t.Helper()
 	dir := t.TempDir()
 	binary, plugins = filepath.Join(dir, "router"), filepath.Join(dir, "plugins")
-	run := func(environment []string, arguments ...string) {
-		command := exec.CommandContext(t.Context(), "go", arguments...)
-		command.Env = append(os.Environ(), environment...)
-		out, err := command.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
-	run(nil, "build", "-o", binary, "payrouter/cmd/router")
-	run([]string{"GOOS=wasip1", "GOARCH=wasm"}, "build", "-buildmode=c-shared", "-ldflags", "-s -w -buildid=",
-		"-trimpath",
-		"-o", filepath.Join(plugins, "payplay.wasm"), "payrouter/plugins/payplay")
+	require.NoError(t, process.BuildRouter(t.Context(), binary))
+	require.NoError(t, process.BuildPlugins(t.Context(), plugins, "payplay"))
 	return binary, plugins
 }
 
