@@ -25,8 +25,8 @@ const (
 
 // FirstSend decides on a payment or a run of which nothing was taken, as far as the journal shows. Its age counts from
 // its making, or from its last request's start, and is the greater one of those by the wall clock and by the journal's
-// own. A time that is ahead of now by more than the window was written by a wall clock that was wrong, and is as good as
-// old.
+// own. A time that is ahead of now by more than the window was written by a wall clock that was wrong, and is as good
+// as old.
 func (d *Driver) FirstSend(made time.Time, madeClock time.Duration, attempts []Attempt) FirstSend {
 	if d.Settings.Doubtful(madeClock) {
 		return Doubted
