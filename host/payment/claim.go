@@ -14,10 +14,8 @@ func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, wh
 		return p, ""
 	}
 	moved := money.Moved(outcome)
-	why, alert := s.driver.Claim(attempt.Claim{
-		Account: p.Provider, Object: s.objectOf(p), Reference: theirs,
-		Owner: p.OwnerID(),
-	}, moved)
+	claim, _ := s.claimOf(p, theirs)
+	why, alert := s.driver.Claim(claim, moved)
 	if alert != "" {
 		p = p.alerted(codeClaimed, alert)
 		p.MoneyConflict = p.MoneyConflict || moved
@@ -25,16 +23,22 @@ func (s *session) claimed(p Payment, outcome *abi.Outcome) (claimant Payment, wh
 	return p, why
 }
 
-// objectOf is what kind of object a payment is at its provider.
-func (s *session) objectOf(p Payment) string {
-	if s.fleet != nil {
-		if account, known := s.fleet.Accounts[p.Provider]; known {
-			if create, able := account.Plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, ""); able {
-				return create.Makes()
-			}
-		}
+// claimOf is a payment's claim of an object at its provider. known reports whether the kind of object is: the account
+// has to be configured, with a plugin that creates such payments. A claim of an unknown kind conflicts with no other.
+func (s *session) claimOf(p Payment, theirs string) (claim attempt.Claim, known bool) {
+	claim = attempt.Claim{Account: p.Provider, Object: string(p.Kind), Reference: theirs, Owner: p.OwnerID()}
+	if s.fleet == nil {
+		return claim, false
 	}
-	return string(p.Kind)
+	account, configured := s.fleet.Accounts[p.Provider]
+	if !configured {
+		return claim, false
+	}
+	create, able := account.Plan(p.ID, p.Kind.ABI(), abi.Role_ROLE_CREATE, "")
+	if able {
+		claim.Object = create.Makes()
+	}
+	return claim, able
 }
 
 // newClaim is what a change of the payment claims; nil where it names no object that it did not name before.
@@ -43,8 +47,6 @@ func (s *session) newClaim(p Payment) *attempt.Claim {
 	if p.ProviderReference == "" || same {
 		return nil
 	}
-	return &attempt.Claim{
-		Account: p.Provider, Object: s.objectOf(p), Reference: p.ProviderReference,
-		Owner: p.OwnerID(),
-	}
+	claim, _ := s.claimOf(p, p.ProviderReference)
+	return &claim
 }

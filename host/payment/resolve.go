@@ -42,18 +42,18 @@ func (r ManualResolution) check(p Payment) error {
 }
 
 // Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never
-// sent, is left as it is (ErrState); a resolution that does not serve joins *InvalidErrors. A provider that later says
+// sent, is left as it is (ErrState); a resolution that does not serve joins *invalid.Error. A provider that later says
 // otherwise shows as a conflict about money.
 func (e *Engine) Resolve(ctx context.Context, id string, resolution ManualResolution) (Payment, error) {
-	origin := ChangeCause{Cause: ByOperator, Operator: resolution.Operator, Reason: resolution.Reason}
-	return e.withLock(ctx, "", id, origin, func(ctx context.Context, t *session, p Payment) (Payment, error) {
+	cause := ChangeCause{Cause: ByOperator, Operator: resolution.Operator, Reason: resolution.Reason}
+	return e.withLock(ctx, "", id, cause, func(ctx context.Context, s *session, p Payment) (Payment, error) {
 		if p.Status.Terminal() || p.Status == Created {
 			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)
 		}
-		if err := errors.Join(resolution.check(p), t.unclaimed(p, resolution.ProviderReference)); err != nil {
+		if err := errors.Join(resolution.check(p), s.unclaimed(p, resolution.ProviderReference)); err != nil {
 			return p, err
 		}
-		t.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id),
+		s.log.WarnContext(ctx, "an operator settles a payment", slog.String("payment", id),
 			slog.String("operator", resolution.Operator),
 			slog.String("from", string(p.Status)), slog.String("to", string(resolution.Status)))
 		p.Status, p.NextAction, p.Failure, p.Alert, p.AlertCode = resolution.Status, nil, nil, "", ""
@@ -63,19 +63,22 @@ func (e *Engine) Resolve(ctx context.Context, id string, resolution ManualResolu
 		if p.ProviderReference == "" {
 			p.ProviderReference = resolution.ProviderReference
 		}
-		return t.save(ctx, p)
+		return s.save(ctx, p)
 	})
 }
 
-// unclaimed is why a payment that has no reference of its provider's may not be given one: another has it.
+// unclaimed is why a payment that has no reference of its provider's may not be given one: another has it, or that
+// cannot be known.
 func (s *session) unclaimed(p Payment, theirs string) error {
 	if theirs == "" || p.ProviderReference != "" || p.Provider == "" {
 		return nil
 	}
-	owner, err := s.driver.OwnerOf(attempt.Claim{
-		Account: p.Provider, Object: s.objectOf(p), Reference: theirs,
-		Owner: p.OwnerID(),
-	})
+	claim, known := s.claimOf(p, theirs)
+	if !known {
+		return &invalid.Error{Field: "/provider_reference", Reason: fmt.Sprintf("cannot be compared with other payments' "+
+			"while provider %s is not configured: leave it out, and name it in the reason", p.Provider)}
+	}
+	owner, err := s.driver.OwnerOf(claim)
 	if err != nil || owner == p.OwnerID() {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/invalid"
 	"payrouter/host/payment"
 	"payrouter/host/payment/paymenttest"
 )
@@ -52,6 +53,34 @@ func TestAPaymentWhoseProviderIsNoLongerConfiguredIsShownOnceAndTakenUpWhenItRet
 	require.Equal(t, payment.Succeeded, found.Status)
 	require.Empty(t, found.Alert)
 	require.False(t, slices.Contains(h.types(t, made.ID), payment.PaymentMoneyConflict))
+}
+
+// Whose an object is depends on what kind of object the plugin makes.
+func TestAReferenceIsNotGivenWhileTheProviderIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	first := newProvider(t, says(`{"id":"same","status":"paid"}`), says(`{"id":"same","status":"open"}`))
+	a := probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url}
+	b := probed{name: "b", connector: &probe{name: "second", idempotency: none}, url: first.url}
+	h := newHarness(t, paymenttest.Settings{}, a, b)
+	holder, lost := h.create(t, "k"), h.create(t, "l")
+	require.Equal(t, payment.Unknown, lost.Status)
+
+	h.restart(t, paymenttest.Settings{}, b)
+	resolution := payment.ManualResolution{
+		Operator: "op", Reason: "their support said so", Status: payment.Succeeded, ProviderReference: "same",
+	}
+	_, err := h.engine.Resolve(t.Context(), lost.ID, resolution)
+	var wrong *invalid.Error
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "/provider_reference", wrong.Field)
+	require.Contains(t, wrong.Reason, "not configured")
+	require.Empty(t, h.payment(t, lost.ID).ProviderReference)
+	require.Equal(t, "same", h.payment(t, holder.ID).ProviderReference)
+
+	resolution.ProviderReference = ""
+	settled, err := h.engine.Resolve(t.Context(), lost.ID, resolution)
+	require.NoError(t, err)
+	require.Equal(t, payment.Succeeded, settled.Status)
 }
 
 func TestWhatIsMoreUrgentIsNotHiddenByAProviderThatIsNotConfigured(t *testing.T) {
