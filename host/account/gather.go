@@ -12,7 +12,7 @@ import (
 	"payrouter/host/attempt"
 )
 
-// Fetcher asks one account, as payment.Engine does. It ends soon after its context.
+// Fetcher asks one account, as Reader does. It ends soon after its context.
 type Fetcher interface {
 	Fetch(ctx context.Context, provider string, s QueryKind, q Query) (Result, error)
 }
@@ -46,7 +46,7 @@ type Error struct {
 	Cursor string
 }
 
-// ErrIncomplete tells that an account said more than could be read, or than its plugin understands.
+// ErrIncomplete means that an account reports more than could be read, or than its plugin understands.
 var ErrIncomplete = errors.New("not all of it could be read")
 
 // Fetch asks accounts, and gives what those results that did, in the accounts' order, and why of others something is

@@ -60,7 +60,7 @@ type Query struct {
 	Cursor string
 }
 
-// Result is what an account tells: the part that was asked for. All amounts are plain decimal text.
+// Result is what an account reports: the part that was asked for. All amounts are plain decimal text.
 type Result struct {
 	Balances []Balance
 	Rates    []money.Rate
@@ -101,7 +101,7 @@ type Transaction struct {
 type Item struct {
 	// Code is how a payment names it.
 	Code, Name string
-	// Sort is the provider's word.
+	// Category is the provider's word.
 	Category string
 	// Currency is what goes into a direction, and CurrencyOut what comes out; of anything else the currency that it is
 	// in.
@@ -195,7 +195,7 @@ const aheadOfUs = 26 * time.Hour
 //nolint:gochecknoglobals // a constant
 var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// resultOf reads the part of an outcome that tells of a subject. Its error says what of it does not hold.
+// resultOf reads the part of an outcome that answers a kind of query. Its error is what of it is wrong.
 func resultOf(s QueryKind, outcome *abi.Outcome, now time.Time) (result Result, err error) {
 	result = Result{Cursor: outcome.GetCursor(), Alert: outcome.GetAlert()}
 	switch s {

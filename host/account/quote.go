@@ -25,7 +25,7 @@ type Quote struct {
 	Gets money.Money `json:"gets"`
 	// Rate is before fees; the zero Rate where none is results, which is so between amounts of one currency only.
 	Rate money.Rate `json:"rate,omitzero"`
-	// Fees are in their own currencies, not below zero; empty where the provider does not tell them from the rate.
+	// Fees are in their own currencies, not below zero; empty where the provider does not separate them from the rate.
 	Fees   []money.Money `json:"fees,omitempty"`
 	Bounds []money.Bound `json:"bounds,omitempty"`
 	// ExpiresAt is the zero time where the provider does not say.

@@ -19,7 +19,7 @@ type Journal interface {
 	Hold() error
 	// Standing is the standing of the journal.
 	Standing(ctx context.Context) (store.Standing, error)
-	// Release ends a hold at an operator's word; payment.ErrNotHeld where there is none.
+	// Release ends a hold at an operator's word; store.ErrNotHeld where there is none.
 	Release(ctx context.Context, operator, reason string) error
 }
 

@@ -88,7 +88,7 @@ type Driver struct {
 	Settings Settings
 	// Log is the settings' logger.
 	Log *slog.Logger
-	// Base is the context of everything in flight: it ends when a shutdown loses its patience.
+	// Base is the context of everything in flight: it ends when a shutdown times out.
 	Base context.Context //nolint:containedctx // goroutines outlive the calls that start them
 
 	stop   context.CancelFunc

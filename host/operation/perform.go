@@ -131,7 +131,7 @@ func (s *Service) drive(flight *attempt.Flight, fleet *attempt.Fleet, run Run) (
 	return held.run, nil
 }
 
-// heldRun is a run whose lock is held, as it stands, and as a conversation about it finds it.
+// heldRun is a run whose lock is held, as it stands, and as a flow about it finds it.
 type heldRun struct {
 	service *Service
 	fleet   *attempt.Fleet
@@ -146,7 +146,7 @@ type heldRun struct {
 	answer func(run Run) *attempt.Answer
 }
 
-// perform has the operation's conversation, and writes what it came to. Its error wraps ErrJournal, or is the end of
+// perform runs the operation's flow, and writes its outcome. Its error wraps ErrJournal, or is the end of
 // ctx.
 func (h *heldRun) perform(ctx context.Context) error {
 	at, err := h.fleet.Native(h.run.Provider, h.run.ID, h.run.Operation)
@@ -185,7 +185,7 @@ func (h *heldRun) call() *abi.Call {
 	}
 }
 
-// settle applies what a conversation came to. There is no other provider to go on to.
+// settle applies a flow's outcome. There is no other provider to go on to.
 func (h *heldRun) settle(end attempt.Ending) {
 	h.run.Failure = end.Failure
 	switch resolution := end.Resolution(h.at.Operation); {

@@ -114,7 +114,7 @@ func (r ManualResolution) check() error {
 }
 
 // Resolve settles an unknown run by a person's word, whoever's run it is. Any other is left as it is (ErrState);
-// a resolution that does not serve joins *InvalidErrors.
+// a resolution that does not serve joins *invalid.Error.
 func (s *Service) Resolve(ctx context.Context, id string, resolution ManualResolution) (Run, error) {
 	unlock, err := s.driver.Lock(ctx, attempt.OwnerID(id))
 	if err != nil {

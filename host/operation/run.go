@@ -50,7 +50,7 @@ type Run struct {
 	Provider  string `json:"provider"`
 	Plugin    string `json:"plugin"`
 	Operation string `json:"operation"`
-	// Idempotency is the operation's class as it was for the account: "none".
+	// Idempotency is the operation's class as it was for the account; never safe.
 	Idempotency attempt.Idempotency `json:"idempotency"`
 	Status      Status              `json:"status"`
 	// Input is the JSON object that the caller gave, to the byte, and From the page that it asked for.
@@ -116,7 +116,7 @@ type Change struct {
 	Run Run
 	// Attempts are new, or closed.
 	Attempts []attempt.Attempt
-	// Answer and Claim are as a Change's.
+	// Answer and Claim are as a payment.Change's.
 	Answer *attempt.Answer
 	Claim  *attempt.Claim
 }

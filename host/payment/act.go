@@ -17,14 +17,14 @@ var ErrState = errors.New("not possible in the payment's status")
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			if p.Status == Canceled {
 				return p, nil
 			}
 			if p.Status.Terminal() {
 				return p, fmt.Errorf("cancel: it is %s: %w", p.Status, ErrState)
 			}
-			return t.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
+			return s.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
 		})
 }
 
@@ -33,18 +33,18 @@ func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, erro
 // without success it takes in the money that a conflict shows: the status stays.
 func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			if p.Status.ended() && p.MoneyConflict {
-				return t.retrieve(ctx, p, operation, input)
+				return s.retrieve(ctx, p, operation, input)
 			}
 			if p.Status.Terminal() || p.Status == Unknown {
 				return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
 			}
-			p, err := t.confirmable(ctx, p, operation)
+			p, err := s.confirmable(ctx, p, operation)
 			if err != nil {
 				return p, err
 			}
-			return t.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
+			return s.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
 		})
 }
 
@@ -83,8 +83,8 @@ func (s *session) confirmable(ctx context.Context, p Payment, operation string) 
 // Refresh asks the provider where a payment stands.
 func (e *Engine) Refresh(ctx context.Context, merchant, id string) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
-			return t.lookUp(ctx, p, "")
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
+			return s.lookUp(ctx, p, "")
 		})
 }
 
@@ -118,24 +118,24 @@ func (c Edit) apply(o Order) Order {
 }
 
 // Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can.
-// The edited order is valid, or the error joins *InvalidError.
+// The edited order is valid, or the error joins *invalid.Error.
 func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			order := edit.apply(p.Order)
 			unexpired := order
 			unexpired.ExpiresAt = time.Time{}
-			if err := unexpired.Validate(t.fleet.Tickers(), e.now()); err != nil {
+			if err := unexpired.Validate(s.fleet.Tickers(), e.now()); err != nil {
 				return p, err
 			}
 			if !edit.atProvider() {
 				p.Order = order
-				return t.save(ctx, p)
+				return s.save(ctx, p)
 			}
 			if p.Status.Terminal() || p.Status == Unknown {
 				return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
 			}
-			return t.act(ctx, p, order, abi.Role_ROLE_UPDATE, "", nil)
+			return s.act(ctx, p, order, abi.Role_ROLE_UPDATE, "", nil)
 		})
 }
 
@@ -313,8 +313,8 @@ func (s *session) planFor(p Payment, role abi.Role, operation string) (attempt.P
 // withLock runs an act on a payment, alone; an empty merchant is anybody's. Once begun it no longer depends on the
 // caller's context.
 func (e *Engine) withLock(
-	ctx context.Context, merchant, id string, origin ChangeCause,
-	act func(ctx context.Context, t *session, p Payment) (Payment, error),
+	ctx context.Context, merchant, id string, cause ChangeCause,
+	act func(ctx context.Context, s *session, p Payment) (Payment, error),
 ) (Payment, error) {
 	unlock, err := e.driver.Lock(ctx, attempt.OwnerID(id))
 	if err != nil {
@@ -332,7 +332,7 @@ func (e *Engine) withLock(
 	if merchant != "" && p.Merchant != merchant {
 		return Payment{}, fmt.Errorf("%s: %w", id, ErrNotFound)
 	}
-	t := e.begin(p, origin)
-	defer t.end()
-	return act(e.driver.Base, t, p) //nolint:contextcheck // on purpose: see above
+	s := e.begin(p, cause)
+	defer s.end()
+	return act(e.driver.Base, s, p) //nolint:contextcheck // on purpose: see above
 }

@@ -145,13 +145,13 @@ func (e *Engine) Merchant(ctx context.Context, id attempt.OwnerID) (string, erro
 // ShowClaim implements attempt.Owners.
 func (e *Engine) ShowClaim(ctx context.Context, id attempt.OwnerID, alert string, money bool) error {
 	_, err := e.withLock(ctx, "", string(id), ChangeCause{Cause: ByAnswer},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			if p.Alert == alert && (p.MoneyConflict || !money) {
 				return p, nil
 			}
 			p = p.alerted(codeClaimed, alert)
 			p.MoneyConflict = p.MoneyConflict || money
-			return t.save(ctx, p)
+			return s.save(ctx, p)
 		})
 	return err
 }

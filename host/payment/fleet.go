@@ -23,8 +23,8 @@ type Fleet struct {
 	Prices Prices
 }
 
-// Prices returns what an order costs at these providers, for one decision on one goroutine, as account.Quotes does: a
-// provider's price is decimal text in the order's currency, or it is not known. It may wait for providers, within
+// Prices returns what an order costs at these providers, for one decision on one goroutine, as quote.Cache.Prices does:
+// a provider's price is decimal text in the order's currency, or it is not known. It may wait for providers, within
 // bounds of its own.
 type Prices func(o Order, providers []string) func(provider string) (price string, ok bool)
 

@@ -80,8 +80,8 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 	var problems []error
 	for _, id := range ids {
 		_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
-			func(ctx context.Context, t *session, p Payment) (Payment, error) {
-				return t.alert(ctx, p, codeContradiction, alertContradiction(provider, why))
+			func(ctx context.Context, s *session, p Payment) (Payment, error) {
+				return s.alert(ctx, p, codeContradiction, alertContradiction(provider, why))
 			})
 		if !errors.Is(err, ErrNotFound) {
 			problems = append(problems, err)
@@ -93,11 +93,11 @@ func (e *Engine) showContradiction(ctx context.Context, provider string, report 
 // Alert shows people something about a payment, whoever's, unless it shows something already.
 func (e *Engine) Alert(ctx context.Context, id, callbackID, alert string) error {
 	_, err := e.withLock(ctx, "", id, ChangeCause{Cause: ByCallback, CallbackID: callbackID},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			if p.Alert != "" {
 				return p, nil
 			}
-			return t.alert(ctx, p, codeUnanswered, alert)
+			return s.alert(ctx, p, codeUnanswered, alert)
 		})
 	return err
 }

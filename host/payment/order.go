@@ -26,7 +26,7 @@ const (
 	maxOptions     = 16 << 10
 )
 
-// Validate reports every problem of an order, joined; each is an *InvalidError. tickers are the currencies that
+// Validate reports every problem of an order, joined; each is an *invalid.Error. tickers are the currencies that
 // providers know beside ISO 4217's.
 func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 	var problems []error

@@ -1,5 +1,5 @@
 // Package payment decides what becomes of a payment: which attempts are made, what their outcomes mean for its status,
-// and what may be tried again. It owns Payment, Attempt, Status, and the engine that drives them.
+// and what may be tried again. It owns Payment, Status, and the engine that drives them.
 package payment
 
 import (

@@ -201,11 +201,11 @@ func (r *Reconciler) look(ctx context.Context, due Payment) error {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
-			if !t.due(p) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
+			if !s.due(p) {
 				return p, nil
 			}
-			return t.look(ctx, p, r.settings.Overdue)
+			return s.look(ctx, p, r.settings.Overdue)
 		})
 	return err
 }
@@ -216,11 +216,11 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
-			if !t.due(p) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
+			if !s.due(p) {
 				return p, nil
 			}
-			return t.remind(ctx, r.settings.Overdue)
+			return s.remind(ctx, r.settings.Overdue)
 		})
 	return err
 }
@@ -275,14 +275,14 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 		return nil
 	}
 	_, err := e.withLock(ctx, "", waiting.ID, ChangeCause{Cause: ByRecovery},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			if shown(p) {
 				return p, nil
 			}
 			p = p.alerted(codeUnconfigured, alertUnconfigured(p.Provider))
-			t.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID),
+			s.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID),
 				slog.String("provider", p.Provider))
-			return t.save(ctx, p)
+			return s.save(ctx, p)
 		})
 	return err
 }
@@ -311,7 +311,7 @@ func (s *session) look(ctx context.Context, p Payment, overdue time.Duration) (P
 		return p, err
 	}
 	if past := historyOf(p, attempts, s.now()); past.unfinished(p) {
-		s.origin.Cause = ByRecovery
+		s.cause.Cause = ByRecovery
 		return s.resume(ctx, p, past)
 	}
 	_, err = s.lookUp(ctx, p, "")

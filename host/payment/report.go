@@ -99,8 +99,8 @@ func (e *Engine) Report(ctx context.Context, provider string, report Report) (Pa
 		return Payment{}, err
 	}
 	return e.withLock(ctx, "", p.ID, ChangeCause{Cause: ByCallback, CallbackID: report.CallbackID},
-		func(ctx context.Context, t *session, p Payment) (Payment, error) {
-			return t.report(ctx, p, provider, report)
+		func(ctx context.Context, s *session, p Payment) (Payment, error) {
+			return s.report(ctx, p, provider, report)
 		})
 }
 

@@ -23,7 +23,7 @@ type Resumption struct {
 }
 
 // Resume lets an account take new payments again that is paused or suspended. ErrNoAccount, ErrAccountNotHeld, or an
-// *InvalidError.
+// *invalid.Error.
 func (e *Engine) Resume(ctx context.Context, r Resumption) error {
 	if r.Reason == "" {
 		return &invalid.Error{Field: "/reason", Reason: "is missing: say what has changed"}

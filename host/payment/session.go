@@ -7,28 +7,28 @@ import (
 	"payrouter/host/attempt"
 )
 
-// turn is one holder's turn at a payment, from taking its lock to giving it back. It knows how the payment stands in
-// the journal and why it changes, so that every change is written with the entries that tell of it.
+// session is the use of a payment by the holder of its lock. It knows the payment as the journal has it and why it
+// changes, so that every change is written with its entries.
 type session struct {
 	*Engine
-	origin ChangeCause
-	// fleet is held for the whole turn, so that no operation mixes generations.
+	cause ChangeCause
+	// fleet is held for the whole session, so that no operation mixes generations.
 	fleet *Fleet
 	// standing is the payment as the journal has it.
 	standing Payment
-	// answer is what a caller who waits for the turn's end will be told; nil where nobody does.
+	// answer is what a caller who waits for the session's end gets; nil where none waits.
 	answer func(p Payment) *attempt.Answer
 }
 
-func (e *Engine) sessionAt(standing Payment, origin ChangeCause) *session {
-	return &session{Engine: e, origin: origin, standing: standing}
+func (e *Engine) sessionAt(standing Payment, cause ChangeCause) *session {
+	return &session{Engine: e, cause: cause, standing: standing}
 }
 
-// begin makes a turn that works with the fleet that serves now, until end.
-func (e *Engine) begin(standing Payment, origin ChangeCause) *session {
-	t := e.sessionAt(standing, origin)
-	t.fleet = e.fleets.hold()
-	return t
+// begin makes a session that works with the fleet that is active now, until end.
+func (e *Engine) begin(standing Payment, cause ChangeCause) *session {
+	s := e.sessionAt(standing, cause)
+	s.fleet = e.fleets.hold()
+	return s
 }
 
 func (s *session) end() {
@@ -40,7 +40,7 @@ func (s *session) save(ctx context.Context, p Payment, attempts ...attempt.Attem
 	return s.write(ctx, p, attempts, nil)
 }
 
-// conclude is save at the end of a create: what its caller will be told is written along, so that nothing is left to
+// conclude is save at the end of a create: its caller's answer is written along, so that nothing is left to
 // write.
 func (s *session) conclude(ctx context.Context, p Payment, attempts ...attempt.Attempt) (Payment, error) {
 	return s.write(ctx, p, attempts, s.answer)
@@ -89,8 +89,8 @@ func (s *session) entries(p Payment, attempts []attempt.Attempt) ([]Entry, error
 	if len(types) == 0 {
 		return nil, nil
 	}
-	origin := s.origin
-	origin.Cause = causeOf(origin.Cause, attempts)
+	cause := s.cause
+	cause.Cause = causeOf(cause.Cause, attempts)
 	snapshot := s.settings.Snapshot(p)
 	entries := make([]Entry, len(types))
 	for i, kind := range types {
@@ -99,7 +99,7 @@ func (s *session) entries(p Payment, attempts []attempt.Attempt) ([]Entry, error
 			return nil, fmt.Errorf("make an event's id: %w", err)
 		}
 		entries[i] = Entry{
-			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, ChangeCause: origin,
+			ID: id, PaymentID: p.ID, Merchant: p.Merchant, Type: kind, At: p.UpdatedAt, ChangeCause: cause,
 			AttemptID: attemptOf(attempts), Snapshot: snapshot,
 		}
 	}

@@ -105,8 +105,8 @@ func entryTypes(before, after Payment) []EntryType {
 	return types
 }
 
-// sameToMerchant tells that nothing changed which a merchant would act on: the router's own accounts of its work do not
-// count.
+// sameToMerchant reports whether nothing changed that a merchant would act on: the router's own records of its work do
+// not count.
 func sameToMerchant(before, after Payment) bool {
 	for _, p := range []*Payment{&before, &after} {
 		p.Attempts, p.Version, p.UpdatedAt, p.Plugin = 0, 0, time.Time{}, ""
@@ -121,18 +121,18 @@ func sameToMerchant(before, after Payment) bool {
 	return reflect.DeepEqual(before, after)
 }
 
-// causeOf is the cause of a change within a turn: what a merchant's request set off is the provider's answer, once
+// causeOf is the cause of a change within a session: what a merchant's request set off is the provider's answer, once
 // there is one.
-func causeOf(turn Cause, attempts []attempt.Attempt) Cause {
-	if turn != ByRequest {
-		return turn
+func causeOf(of Cause, attempts []attempt.Attempt) Cause {
+	if of != ByRequest {
+		return of
 	}
 	for _, a := range attempts {
 		if !a.Open() && a.Sent {
 			return ByAnswer
 		}
 	}
-	return turn
+	return of
 }
 
 // attemptOf is the attempt that a change is about: the last that is closed by it, or else the last that is opened.

@@ -26,7 +26,7 @@ import (
 
 // Settings of a Cache. Only Ask is needed; zero fields take the defaults that they name.
 type Settings struct {
-	// Ask asks a provider, as payment.Engine.Quote does: it changes nothing, and ends in bounded time, or soon after
+	// Ask asks a provider, as account.Reader.Quote does: it changes nothing, and ends in bounded time, or soon after
 	// its context.
 	Ask func(ctx context.Context, provider string, o payment.Order) (account.Quote, error)
 	// Fresh is how long an answer serves. 0 means 30 s.
@@ -113,7 +113,7 @@ type flight struct {
 	err error
 }
 
-// desk is how a provider has been at answering.
+// source is how a provider has answered.
 type source struct {
 	flights int
 	// restUntil: it gave no answer, and is left alone; tired is what it gave instead.
@@ -123,7 +123,7 @@ type source struct {
 	slow bool
 }
 
-// New makes an empty book.
+// New makes an empty cache.
 func New(settings Settings) *Cache {
 	b := &Cache{
 		settings: settings.withDefaults(), kept: list.New(), entries: map[key]*list.Element{},
@@ -133,7 +133,7 @@ func New(settings Settings) *Cache {
 	return b
 }
 
-// Close ends what is being fetched, and waits for it. The book gives no quotes afterwards but those that it has.
+// Close ends what is being fetched, and waits for it. The cache gives no quotes afterwards but those that it has.
 func (b *Cache) Close() {
 	b.mutex.Lock()
 	b.closed = true
@@ -142,7 +142,7 @@ func (b *Cache) Close() {
 	b.fetching.Wait()
 }
 
-// Forget empties the book: call it when accounts or plugins have changed.
+// Forget empties the cache: call it when accounts or plugins have changed.
 func (b *Cache) Forget() {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -271,7 +271,7 @@ func (b *Cache) keep(e *entry) {
 	}
 }
 
-// desk is a provider's; there are as many as accounts. The caller holds the mutex.
+// source is a provider's; there are as many as accounts. The caller holds the mutex.
 func (b *Cache) provider(provider string) *source {
 	d, found := b.providers[provider]
 	if !found {

@@ -248,7 +248,7 @@ func (db *DB) Clock() time.Duration {
 }
 
 // Release ends a hold at a person's word, who is named with the reason in the journal and in the log. From then on the
-// witness follows this journal. A journal that is not held is payment.ErrNotHeld. Where the witness cannot be written,
+// witness follows this journal. A journal that is not held is store.ErrNotHeld. Where the witness cannot be written,
 // the hold stays.
 func (db *DB) Release(ctx context.Context, actor, reason string) error {
 	s := db.standing
