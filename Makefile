@@ -41,7 +41,7 @@ generate: ## generate the contract's Go code, the plugins' schemas, the OpenAPI 
 	$(BUF) generate
 	go generate ./plugins/... ./cmd/router/scaffold/newpay
 	go run ./cmd/router openapi > docs/openapi.json
-	go test ./cmd/router -run TestCoverage -count 1 -args -update
+	go test ./cmd/router -run 'TestCoverage|TestActsOfProviders' -count 1 -args -update
 
 lint: ## format check, vet and linters
 	$(LINT) run ./...

@@ -786,6 +786,9 @@ type Flow struct {
 	Required []string `protobuf:"bytes,7,rep,name=required,proto3" json:"required,omitempty"`
 	// How many decimals the provider keeps of an amount. A currency that is not named has no limit beyond ISO 4217's.
 	Precisions []*Precision `protobuf:"bytes,8,rep,name=precisions,proto3" json:"precisions,omitempty"`
+	// The create passes expires_ms on, and the provider ends a payment by it that was not paid. Where it does not, the
+	// router expires a collect after a look-up that reports it as unpaid.
+	Expires bool `protobuf:"varint,9,opt,name=expires,proto3" json:"expires,omitempty"`
 }
 
 func (x *Flow) Reset() {
@@ -848,6 +851,13 @@ func (x *Flow) GetPrecisions() []*Precision {
 		return x.Precisions
 	}
 	return nil
+}
+
+func (x *Flow) GetExpires() bool {
+	if x != nil {
+		return x.Expires
+	}
+	return false
 }
 
 // Precision is how many digits after the point amounts of a currency may have.
@@ -3499,6 +3509,16 @@ func (m *Flow) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Expires {
+		i--
+		if m.Expires {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x48
 	}
 	if len(m.Precisions) > 0 {
 		for iNdEx := len(m.Precisions) - 1; iNdEx >= 0; iNdEx-- {
@@ -6959,6 +6979,9 @@ func (m *Flow) SizeVT() (n int) {
 			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 		}
 	}
+	if m.Expires {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -9156,6 +9179,18 @@ func (m *Flow) UnmarshalVTUnsafe(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Expires", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Expires = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

@@ -19,7 +19,7 @@ import (
 )
 
 // update is -update.
-var update = flag.Bool("update", false, "write docs/coverage.md")
+var update = flag.Bool("update", false, "write docs/coverage.md and docs/providers/README.md")
 
 // Every documented endpoint is an operation, and a golden vector shows its request; docs/coverage.md is written from
 // the same lists and manifests.
@@ -34,6 +34,78 @@ func TestCoverage(t *testing.T) {
 	}
 	difference := diff.Diff(path, []byte(readPage(t, path).text), "as it has to be", []byte(page))
 	require.Empty(t, string(difference), "the page is not up to date: make generate writes it")
+}
+
+// docs/providers/README.md is written from the manifests.
+func TestActsOfProviders(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(root, "docs", "providers", "README.md")
+	page := actsPage(manifests(t))
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(page), 0o600))
+	}
+	difference := diff.Diff(path, []byte(readPage(t, path).text), "as it has to be", []byte(page))
+	require.Empty(t, string(difference), "the page is not up to date: make generate writes it")
+}
+
+const actsIntroduction = `# Providers: what can be done to a payment
+
+` + "`make generate`" + ` writes this page from the plugins' manifests; CI fails if it is not up to date. *By reference* says
+whether a look-up finds a payment whose create was not answered. *Expire* says who ends a payment that was not paid by
+its ` + "`expires_at`" + `: the provider, to which it is passed on, or [the router](../architecture.md#status), after a look-up.
+A refund is an operation of the provider's own, where there is one: see the provider's page.
+
+`
+
+func actsPage(known map[string]*abi.Manifest) string {
+	var text strings.Builder
+	text.WriteString(actsIntroduction)
+	text.WriteString("| provider | kind | look up | by reference | cancel | confirm | update | expire | quote |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		for _, flow := range known[name].GetFlows() {
+			cells := []string{
+				fmt.Sprintf("[%s](%s.md)", known[name].GetTitle(), name), lower(flow.GetKind(), "KIND_"),
+				roleCell(flow, abi.Role_ROLE_LOOKUP), byReference(known[name], flow), roleCell(flow, abi.Role_ROLE_CANCEL),
+				roleCell(flow, abi.Role_ROLE_CONFIRM), roleCell(flow, abi.Role_ROLE_UPDATE), expireCell(flow),
+				roleCell(flow, abi.Role_ROLE_QUOTE),
+			}
+			text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+		}
+	}
+	return text.String()
+}
+
+// roleCell lists the operations that a flow has for a role.
+func roleCell(flow *abi.Flow, role abi.Role) string {
+	var operations []string
+	for _, action := range flow.GetActions() {
+		if action.GetRole() == role {
+			operations = append(operations, "`"+action.GetOperation()+"`")
+		}
+	}
+	if operations == nil {
+		return "–"
+	}
+	return strings.Join(operations, ", ")
+}
+
+func byReference(manifest *abi.Manifest, flow *abi.Flow) string {
+	lookUp := abi.ActionFor(flow, abi.Role_ROLE_LOOKUP, "")
+	if abi.OperationOf(manifest, lookUp.GetOperation()).GetFindsByReference() {
+		return "yes"
+	}
+	return "no"
+}
+
+func expireCell(flow *abi.Flow) string {
+	switch {
+	case flow.GetExpires():
+		return "the provider"
+	case flow.GetKind() == abi.Kind_KIND_COLLECT:
+		return "the router"
+	}
+	return "–"
 }
 
 const coverageIntroduction = `# Coverage: every endpoint of the providers' documents

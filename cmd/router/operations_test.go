@@ -169,6 +169,25 @@ func TestEveryOperationIsReachedByItsName(t *testing.T) {
 	require.Equal(t, "Approve/Update", approved.Operation)
 }
 
+// What can be done to a payment is listed for each account, by kind.
+func TestAccountsListTheirActs(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	acts := map[string]map[string][]string{}
+	for _, p := range read[struct {
+		Data []api.Provider `json:"data"`
+	}](t, w.ask("GET", w.router+"/v1/providers", "")).Data {
+		acts[p.Plugin] = p.Acts
+	}
+	require.Equal(t, map[string]map[string][]string{
+		"cryptogram": {"collect": {"update", "expire"}},
+		"exchanger":  {"collect": {"cancel", "confirm"}, "payout": {}},
+		"paygram":    {"collect": {"confirm"}, "payout": {}, "transfer": {}},
+		"paygrt":     {"recharge": {}},
+		"payplay":    {"collect": {"confirm"}, "payout": {}},
+	}, acts)
+}
+
 // The command line does what the API does: it prints what comes back, and fails where that is no success.
 func TestCallCommand(t *testing.T) {
 	t.Parallel()

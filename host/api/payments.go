@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/routing"
@@ -460,8 +461,11 @@ type Provider struct {
 	Generation    int64    `json:"generation"`
 	Kinds         []string `json:"kinds"`
 	Currencies    []string `json:"currencies" doc:"Empty means any"`
-	Available     bool     `json:"available"`
-	Reason        string   `json:"reason,omitempty" doc:"Why it is not asked now"`
+
+	Acts map[string][]string `json:"acts" doc:"By kind: of cancel, confirm, update, expire what the provider does"`
+
+	Available bool   `json:"available"`
+	Reason    string `json:"reason,omitempty" doc:"Why it is not asked now"`
 	// Held is left out where nothing holds new payments back but a breaker.
 	Held *HeldAccount `json:"held,omitempty" doc:"Set if the account is paused, on trial, suspended or at its rate"`
 }
@@ -489,11 +493,13 @@ func providerOf(account *attempt.Account) Provider {
 		Name: account.Name, Title: manifest.GetTitle(), Plugin: manifest.GetName(),
 		PluginVersion: manifest.GetVersion(),
 		Digest:        serving.Digest(), Generation: serving.Number(), Kinds: []string{}, Currencies: []string{},
-		Available: true,
+		Acts: map[string][]string{}, Available: true,
 	}
 	for _, flow := range manifest.GetFlows() {
-		p.Kinds = append(p.Kinds, lower(flow.GetKind().String(), "KIND_"))
+		kind := lower(flow.GetKind().String(), "KIND_")
+		p.Kinds = append(p.Kinds, kind)
 		p.Currencies = append(p.Currencies, flow.GetCurrencies()...)
+		p.Acts[kind] = actsOf(flow)
 	}
 	slices.Sort(p.Currencies)
 	p.Currencies = slices.Compact(p.Currencies)
@@ -501,4 +507,18 @@ func providerOf(account *attempt.Account) Provider {
 		p.Available, p.Reason, p.Held = false, err.Error(), heldOf(err)
 	}
 	return p
+}
+
+// actsOf are the acts on a payment that a provider does.
+func actsOf(flow *abi.Flow) []string {
+	acts := []string{}
+	for _, role := range []abi.Role{abi.Role_ROLE_CANCEL, abi.Role_ROLE_CONFIRM, abi.Role_ROLE_UPDATE} {
+		if abi.ActionFor(flow, role, "") != nil {
+			acts = append(acts, lower(role.String(), "ROLE_"))
+		}
+	}
+	if flow.GetExpires() {
+		acts = append(acts, "expire")
+	}
+	return acts
 }

@@ -26,7 +26,7 @@ type orderBody struct {
 
 	Description string    `json:"description,omitempty" doc:"Shown to the payer where supported"`
 	ReturnURL   string    `json:"return_url,omitempty" doc:"Where the payer comes back to"`
-	ExpiresAt   time.Time `json:"expires_at,omitzero" doc:"Until when the payer can pay, where supported"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero" doc:"Until when the payer can pay; see expire"`
 	Payer       payerBody `json:"payer,omitzero" required:"false"`
 
 	Destination destinationBody `json:"destination,omitzero" required:"false" doc:"Of a recharge or a payout"`

@@ -192,7 +192,8 @@ func (s *session) ask(ctx context.Context, p Payment, named string) (Payment, en
 	p = end.payment
 	switch end.Event {
 	case attempt.Accepted:
-		p, err = s.save(ctx, settle(p, end.Outcome, end.Failure, s.now()), end.Closed...)
+		p = s.expire(settle(p, end.Outcome, end.Failure, s.now()), end.Outcome)
+		p, err = s.save(ctx, p, end.Closed...)
 		return p, end, err
 	case attempt.NotFound:
 		if named != "" && named != p.ProviderReference {

@@ -26,6 +26,9 @@ const (
 	maxOptions     = 16 << 10
 )
 
+// furthestExpiry is how far ahead a payment's expiry may lie: beyond it, a time is taken for a mistaken unit.
+const furthestExpiry = 366 * 24 * time.Hour
+
 // Validate reports every problem of an order, joined; each is an *invalid.Error. tickers are the currencies that
 // providers know beside ISO 4217's.
 func (o Order) Validate(tickers map[string]bool, now time.Time) error {
@@ -49,8 +52,9 @@ func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 			refuse("/return_url", "%s", reason)
 		}
 	}
-	if !o.ExpiresAt.IsZero() && !o.ExpiresAt.After(now) {
-		refuse("/expires_at", "must lie in the future; got %s", o.ExpiresAt.UTC().Format(time.RFC3339))
+	if !o.ExpiresAt.IsZero() && (!o.ExpiresAt.After(now) || o.ExpiresAt.After(now.Add(furthestExpiry))) {
+		refuse("/expires_at", "must lie in the future, and within %d days; got %s", furthestExpiry/(24*time.Hour),
+			o.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 	if o.Payer.IP != "" {
 		if _, err := netip.ParseAddr(o.Payer.IP); err != nil {

@@ -46,7 +46,9 @@ type probe struct {
 	settleAfter time.Duration
 	required    []string
 	precisions  []*abi.Precision
-	prepare     func(call *abi.Call) (*abi.Step, error)
+	// expires: the provider ends what is not paid in time.
+	expires bool
+	prepare func(call *abi.Call) (*abi.Step, error)
 }
 
 func (p *probe) Manifest() *abi.Manifest {
@@ -56,7 +58,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
 			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
-			Precisions: p.precisions,
+			Precisions: p.precisions, Expires: p.expires,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: "lookup"},

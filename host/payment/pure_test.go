@@ -88,6 +88,7 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		{"/return_url", "absolute", func(o *Order) { o.ReturnURL = "javascript:alert(1)" }},
 		{"/return_url", "password", func(o *Order) { o.ReturnURL = "https://a:b@shop.example/" }},
 		{"/expires_at", "future", func(o *Order) { o.ExpiresAt = now.Add(-time.Second) }},
+		{"/expires_at", "within 366 days", func(o *Order) { o.ExpiresAt = now.Add(367 * 24 * time.Hour) }},
 		{"/payer/ip", "IPv4", func(o *Order) { o.Payer.IP = "1.2.3" }},
 		{"/reference", "at most 255", func(o *Order) { o.Reference = strings.Repeat("r", 256) }},
 		{"/description", "UTF-8", func(o *Order) { o.Description = "\xff" }},

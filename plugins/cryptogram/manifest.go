@@ -36,6 +36,7 @@ func collect() *abi.Flow {
 		Kind:       abi.Kind_KIND_COLLECT,
 		Currencies: strings.Fields(fiat),
 		Methods:    []string{"crypto"},
+		Expires:    true,
 		Actions: []*abi.Action{
 			{Role: abi.Role_ROLE_CREATE, Operation: createPayment},
 			{Role: abi.Role_ROLE_LOOKUP, Operation: getPayment},
