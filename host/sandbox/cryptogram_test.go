@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/cryptogram"
 )
 
 func (w *world) cryptogram(method, path, body string) reply {
@@ -184,7 +185,7 @@ func TestCryptogramRefusals(t *testing.T) {
 
 func TestCryptogramLimitsTheRate(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{CryptogramLimit: 2})
+	w := serve(t, sandbox.Options{Cryptogram: cryptogram.Options{Limit: 2}})
 	require.Equal(t, 404, w.cryptogram("GET", "/x", "").status)
 	require.Equal(t, 404, w.cryptogram("GET", "/x", "").status)
 	got := w.cryptogram("POST", "", checkout)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygram"
 )
 
 func (w *world) paygram(method, body string) reply {
@@ -20,7 +21,7 @@ const invoiceRequest = `{"requestId":-64829383,"userCliId":"tmloader","currencyC
 
 func TestPayGramInvoiceIsTheDocumentsByteForByte(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PayGramNoPayURL: true})
+	w := serve(t, sandbox.Options{PayGram: paygram.Options{NoPayURL: true}})
 	w.clock.Set("2023-10-04T08:34:00.3087598Z")
 	issued := w.paygram("IssueInvoice", invoiceRequest)
 	code := issued.at(t, "invoiceCode").(string)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygrt"
 )
 
 // The plugin keeps the list of every endpoint that Paygrt's document names: the sandbox serves all of them.
@@ -36,7 +37,7 @@ func TestPaygrtServesEveryEndpointOfTheDocument(t *testing.T) {
 // What an answer says remains is what the balance says, whether the recharge was taken or not.
 func TestPaygrtAnswersTellTheBalance(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PaygrtBalance: "100"})
+	w := serve(t, sandbox.Options{Paygrt: paygrt.Options{Balance: "100"}})
 	for _, step := range []struct{ sum, operator, code, left string }{
 		{"10.50", "AT", "2", "89.50"},
 		{"10.50", "VF", "1", "89.50"},

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygrt"
 )
 
 func (w *world) paygrt(method, path string, pairs ...string) reply {
@@ -26,7 +27,7 @@ func (w *world) recharge(ref, sum, operator string) reply {
 
 func TestPaygrtAnswersAreTheDocumentsByteForByte(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PaygrtBalance: "12160.5"})
+	w := serve(t, sandbox.Options{Paygrt: paygrt.Options{Balance: "12160.5"}})
 
 	submitted := w.recharge("12345", "10", "AT")
 	require.Equal(t, compact(t, `{
@@ -83,7 +84,7 @@ func TestPaygrtAnswersAreTheDocumentsByteForByte(t *testing.T) {
 
 func TestPaygrtRefusals(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PaygrtMerchant: "AB1234"})
+	w := serve(t, sandbox.Options{Paygrt: paygrt.Options{Merchant: "AB1234"}})
 	tests := map[string]struct {
 		got  reply
 		want string
@@ -128,7 +129,7 @@ func TestPaygrtRefusals(t *testing.T) {
 
 func TestPaygrtBalanceAddsUp(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PaygrtBalance: "100"})
+	w := serve(t, sandbox.Options{Paygrt: paygrt.Options{Balance: "100"}})
 	balance := func() any { return w.paygrt("GET", "/v1/merchants/AB1234/balance").at(t, "data", "balance") }
 	w.recharge("a", "10.50", "AT")
 	require.Equal(t, "89.5000", balance())
@@ -170,7 +171,7 @@ func TestPaygrtStatusIsAskedByIndianDate(t *testing.T) {
 
 func TestPaygrtCanSucceedAtOnce(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PaygrtImmediate: true})
+	w := serve(t, sandbox.Options{Paygrt: paygrt.Options{Immediate: true}})
 	got := w.recharge("now", "5", "AT")
 	require.Equal(t, "Success", got.at(t, "data", "recharge_status"))
 	require.Equal(t, "0", got.at(t, "data", "status_code"))

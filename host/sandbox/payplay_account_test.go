@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/payplay"
 )
 
 // held is the company's balance of a currency.
@@ -116,7 +117,7 @@ func TestPayPlayStatementIsFilteredByDate(t *testing.T) {
 
 func TestPayPlayTopups(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PayPlaySlug: "shop"})
+	w := serve(t, sandbox.Options{PayPlay: payplay.Options{Slug: "shop"}})
 	topup := func(body string) reply { return w.payplay("POST", "/private-api/crypto-topups/shop", body) }
 
 	some := topup(`{"amount":"9876","currency":"USDT","external_order_id":"t1"}`)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/payplay"
 )
 
 func (w *world) payplay(method, path, body string) reply {
@@ -155,7 +156,7 @@ func TestPayPlayListsByPageAndFilter(t *testing.T) {
 
 func TestPayPlayRefusals(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{PayPlaySlug: "shop", PayPlayCompany: "acme"})
+	w := serve(t, sandbox.Options{PayPlay: payplay.Options{Slug: "shop", Company: "acme"}})
 	create := "/private-api/crypto-orders/shop"
 	for name, tt := range map[string]struct {
 		got    reply

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygrt"
 )
 
 // call asks a sandbox without a socket in between.
@@ -36,7 +37,7 @@ func decimal(t require.TestingT, text string) *apd.Decimal {
 func TestPaygrtBalanceAndLedgerAgree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := sandbox.New(sandbox.Options{Seed: 1, PaygrtBalance: "500"})
+		s, err := sandbox.New(sandbox.Options{Seed: 1, Paygrt: paygrt.Options{Balance: "500"}})
 		require.NoError(t, err)
 		defer s.Close()
 		header := http.Header{

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygrt"
 )
 
 func TestMain(m *testing.M) {
@@ -242,8 +243,8 @@ func TestABodyWithoutEndIsRefused(t *testing.T) {
 
 func TestABadOptionIsNamed(t *testing.T) {
 	t.Parallel()
-	_, err := sandbox.New(sandbox.Options{PaygrtBalance: "much"})
-	require.ErrorContains(t, err, "PaygrtBalance")
+	_, err := sandbox.New(sandbox.Options{Paygrt: paygrt.Options{Balance: "much"}})
+	require.EqualError(t, err, `options of paygrt: opening balance: not an amount: "much"`)
 }
 
 func TestMaintenanceIsSaidInEachProvidersWay(t *testing.T) {
