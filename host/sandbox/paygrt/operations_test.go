@@ -1,4 +1,4 @@
-package sandbox_test
+package paygrt_test
 
 import (
 	"os"
@@ -9,23 +9,24 @@ import (
 
 	"payrouter/host/sandbox"
 	"payrouter/host/sandbox/paygrt"
+	"payrouter/host/sandbox/sandboxtest"
 )
 
 // The plugin keeps the list of every endpoint that Paygrt's document names: the sandbox serves all of them.
-func TestPaygrtServesEveryEndpointOfTheDocument(t *testing.T) {
+func TestServesEveryEndpointOfTheDocument(t *testing.T) {
 	t.Parallel()
-	list, err := os.ReadFile("../../plugins/paygrt/testdata/endpoints.txt")
+	list, err := os.ReadFile("../../../plugins/paygrt/testdata/endpoints.txt")
 	require.NoError(t, err)
-	w := serve(t, sandbox.Options{})
-	require.Equal(t, "0", w.recharge("1120", "10", "AT").at(t, "status"))
+	w := sandboxtest.Serve(t, sandbox.Options{})
+	require.Equal(t, "0", w.Recharge("1120", "10", "AT").At(t, "status"))
 	count := 0
 	for line := range strings.Lines(string(list)) {
 		endpoint, _, _ := strings.Cut(line, "\t")
 		method, path, _ := strings.Cut(endpoint, " ")
-		got := w.paygrt(method, strings.ReplaceAll(path, "{merchant_id}", "AB1234"),
+		got := w.Paygrt(method, strings.ReplaceAll(path, "{merchant_id}", "AB1234"),
 			"api_ref_id", "1120", "txn_date", "2026-03-02", "recharge_number", "9988998899", "recharge_amount", "10",
 			"operator_code", "AT")
-		require.Equal(t, "0", got.at(t, "status"), "%s: %s", endpoint, got.text)
+		require.Equal(t, "0", got.At(t, "status"), "%s: %s", endpoint, got.Text)
 		count++
 	}
 	require.Equal(t, 4, count)
@@ -35,9 +36,9 @@ func TestPaygrtServesEveryEndpointOfTheDocument(t *testing.T) {
 }
 
 // What an answer says remains is what the balance says, whether the recharge was taken or not.
-func TestPaygrtAnswersTellTheBalance(t *testing.T) {
+func TestAnswersTellTheBalance(t *testing.T) {
 	t.Parallel()
-	w := serve(t, sandbox.Options{Paygrt: paygrt.Options{Balance: "100"}})
+	w := sandboxtest.Serve(t, sandbox.Options{Paygrt: paygrt.Options{Balance: "100"}})
 	for _, step := range []struct{ sum, operator, code, left string }{
 		{"10.50", "AT", "2", "89.50"},
 		{"10.50", "VF", "1", "89.50"},
@@ -45,9 +46,9 @@ func TestPaygrtAnswersTellTheBalance(t *testing.T) {
 		{"89.50", "AT", "2", "0.00"},
 		{"0.01", "AT", "1", "0.00"},
 	} {
-		got := w.recharge(step.sum, step.sum, step.operator)
-		require.Equal(t, step.code, got.at(t, "data", "status_code"), step)
-		require.Equal(t, step.left, got.at(t, "data", "remaining_balance"), step)
-		require.Equal(t, step.left+"00", w.paygrt("GET", "/v1/merchants/AB1234/balance").at(t, "data", "balance"), step)
+		got := w.Recharge(step.sum, step.sum, step.operator)
+		require.Equal(t, step.code, got.At(t, "data", "status_code"), step)
+		require.Equal(t, step.left, got.At(t, "data", "remaining_balance"), step)
+		require.Equal(t, step.left+"00", w.Paygrt("GET", "/v1/merchants/AB1234/balance").At(t, "data", "balance"), step)
 	}
 }
