@@ -17,7 +17,7 @@ type RequestCount struct {
 	// Operation is the provider's name of the call, or "unknown".
 	Operation string `json:"operation"`
 	Method    string `json:"method"`
-	// Path is below the provider's base URL; PayGram's token reads "{token}".
+	// Path is below the provider's base URL; a credential in it reads as its name in braces, as in "{token}".
 	Path string `json:"path"`
 	// Received counts requests read to their end; Processed those that the provider acted on, faults or not.
 	Received  int `json:"received"`

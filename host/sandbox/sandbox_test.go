@@ -73,7 +73,10 @@ func TestMaintenanceIsSaidInEachProvidersWay(t *testing.T) {
 			`{"message":"Service Unavailable"}`,
 		},
 		"exchanger": {func() sandboxtest.Reply { return w.Bid() }, 200, `{"error":2,"error_text":"maintenance","data":[]}`},
-		"paygrt":    {func() sandboxtest.Reply { return w.Recharge("r", "1", "AT") }, 503, `{"Message":"Service Unavailable"}`},
+		"paygrt": {
+			func() sandboxtest.Reply { return w.Recharge("r", "1", "AT") }, 503,
+			`{"Message":"Service Unavailable"}`,
+		},
 	} {
 		require.NoError(t, w.Order(provider, sandbox.Fault{Kind: sandbox.FaultMaintenance}))
 		got := tt.ask()

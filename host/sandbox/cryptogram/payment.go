@@ -47,6 +47,7 @@ func (c *provider) serveCreate(r *simulator.Request) simulator.Answer {
 	made.CreatedAt, made.UpdatedAt = timestamp{r.Now}, timestamp{r.Now}
 	c.payments = append(c.payments, made)
 	c.byID[made.ID] = made
+	// The provider takes no reference of the caller: the redirect URL stands in.
 	c.Book(simulator.Booking{
 		Operation: "create", Reference: made.Redirect, ProviderReference: made.ID,
 		Amount: made.Amount.String(), Currency: made.Currency, Status: "created",

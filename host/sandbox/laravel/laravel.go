@@ -1,4 +1,4 @@
-// Package laravel answers as the PHP framework Laravel does: Cryptogram and PayPlay are built on it.
+// Package laravel answers as the PHP framework Laravel does: its messages, and the errors of its validator.
 package laravel
 
 import (

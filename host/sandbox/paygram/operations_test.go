@@ -57,7 +57,8 @@ func TestTokenIsAskedForWhereverItStands(t *testing.T) {
 		require.Equal(t, "Invalid Token", w.Do("GET", "/paygram"+path, nil, "").At(t, "message"), path)
 	}
 	for _, path := range []string{"/nonsense/UpdateWithdraw", "/Approve/Update/nonsense"} {
-		require.Equal(t, "Invalid Token", w.Do("POST", "/paygram"+path, sandboxtest.JSONHeader(), "{}").At(t, "message"), path)
+		got := w.Do("POST", "/paygram"+path, sandboxtest.JSONHeader(), "{}")
+		require.Equal(t, "Invalid Token", got.At(t, "message"), path)
 	}
 }
 
@@ -155,7 +156,8 @@ func TestMakesClients(t *testing.T) {
 	require.Equal(t, "551", w.PayGram("CreateClient", `{"name":"paygram-asia"}`).At(t, "responseCode"))
 	made := w.PayGram("CreateClient", `{"name":"shop-2"}`)
 	require.Equal(t, "5", made.At(t, "type"))
-	own := w.Do("POST", "/paygram/"+made.At(t, "token").(string)+"/UserInfo", sandboxtest.JSONHeader(), `{"userCliId":"a"}`)
+	own := w.Do("POST", "/paygram/"+made.At(t, "token").(string)+"/UserInfo", sandboxtest.JSONHeader(),
+		`{"userCliId":"a"}`)
 	require.Equal(t, true, own.At(t, "success"))
 	require.NoError(t, w.Fund("paygram", "shop-2/a", "USDT", "1"))
 	require.Equal(t, "10000", w.PayGramBalance("a", "5"), "another client's users are others")

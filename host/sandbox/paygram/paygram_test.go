@@ -79,7 +79,8 @@ func TestOtherAnswersHaveTheDocumentsLength(t *testing.T) {
 	w.Clock.Set("2023-10-04T08:29:46.8110235Z")
 	callback := "https://shop12.example/api/DepositCallbackRequest/PayGramDepCallBackReqAs"
 	require.Len(t,
-		w.Do("POST", "/paygram/deadbeef-0000-4000-8000-000000000001/IssueInvoice", sandboxtest.JSONHeader(), sandboxtest.PayGramInvoice).Text,
+		w.Do("POST", "/paygram/deadbeef-0000-4000-8000-000000000001/IssueInvoice", sandboxtest.JSONHeader(),
+			sandboxtest.PayGramInvoice).Text,
 		52)
 	user := w.PayGram("SetUserInfo", `{"requestId":-93748383,"userCliId":"wakay","callbackUrl":"`+callback+`"}`)
 	require.Len(t, user.Text, 292)
@@ -137,7 +138,8 @@ func TestReadsJSONAsASPDoes(t *testing.T) {
 	t.Parallel()
 	w := sandboxtest.Serve(t, sandbox.Options{})
 	path := "/paygram/" + sandbox.DefaultCredentials().PayGramEU + "/IssueInvoice"
-	require.Equal(t, 400, w.Do("POST", path, sandboxtest.JSONHeader(), `{"currencyCode":5,"amount":"1"}`).Status, "a quoted amount")
+	require.Equal(t, 400, w.Do("POST", path, sandboxtest.JSONHeader(), `{"currencyCode":5,"amount":"1"}`).Status,
+		"a quoted amount")
 	require.Equal(t, 400, w.Do("POST", path, sandboxtest.JSONHeader(), `{"currencyCode":5,`).Status)
 	require.Equal(t, 415, w.Do("POST", path, sandboxtest.FormHeader(), sandboxtest.Form("amount", "1")).Status)
 	require.Equal(t, true,

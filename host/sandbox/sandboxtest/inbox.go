@@ -22,7 +22,7 @@ type Inbox struct {
 func Receive(t *testing.T) *Inbox {
 	t.Helper()
 	in := &Inbox{got: make(chan *http.Request, 16), body: make(chan string, 16)}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	web := &http.Server{
 		ReadHeaderTimeout: time.Second,

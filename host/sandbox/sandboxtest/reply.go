@@ -2,6 +2,7 @@ package sandboxtest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -68,7 +69,7 @@ func (w *World) Do(method, path string, header http.Header, body string) Reply {
 	if err != nil {
 		return Reply{Err: err}
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	return Reply{resp.StatusCode, resp.Header, string(text), err}
 }
@@ -110,7 +111,7 @@ func Compact(t *testing.T, text string) string {
 
 // Call asks a sandbox without a socket in between.
 func Call(s *sandbox.Server, method, path string, header http.Header, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 	r.Header = header
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)

@@ -58,7 +58,7 @@ func Serve(t *testing.T, o sandbox.Options) *World {
 	}
 	s, err := sandbox.New(o)
 	require.NoError(t, err)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	var work sync.WaitGroup

@@ -20,9 +20,9 @@ type Callback struct {
 	Account string `json:"account"`
 	// URL gets the callbacks; "" means that none are sent, but to a URL that a request itself named.
 	URL string `json:"url"`
-	// Secret signs them, where the provider signs: PayPlay's general webhook token.
+	// Secret signs them, where the provider signs.
 	Secret string `json:"secret"`
-	// PageSecret is PayPlay's token of the payment page, which signs what concerns orders; "" means Secret.
+	// PageSecret signs those about what was paid on a payment page, where that has a secret of its own; "" means Secret.
 	PageSecret string `json:"page_secret"`
 }
 

@@ -13,8 +13,7 @@ type Booking struct {
 	Account string `json:"account,omitempty"`
 	// Operation is the call that booked it.
 	Operation string `json:"operation"`
-	// Reference is the caller's, as the provider took it: callbackData, external_order_id, api_id, api_ref_id.
-	// Cryptogram has none: the payment's redirect URL stands in.
+	// Reference is the caller's, as the provider took it. Where a provider takes none, its package chooses what stands in.
 	Reference string `json:"reference"`
 	// ProviderReference is the provider's own: unique at that provider.
 	ProviderReference string `json:"provider_reference"`
