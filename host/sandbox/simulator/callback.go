@@ -32,7 +32,7 @@ type Delivery struct {
 	URL    string
 	Header http.Header
 	Body   string
-	// tries is how often it is sent until an answer is 2xx.
+	// Tries is how often it is sent until an answer is 2xx.
 	Tries int
 }
 

@@ -18,15 +18,15 @@ const MaxBody = 1 << 20
 // Request is what came in, read to its end: the providers' rules work on values, not on sockets.
 type Request struct {
 	Method string
-	// path is what follows the provider's prefix, split and unescaped; vars are the parts that a route names.
+	// Path is what follows the provider's prefix, split and unescaped; Vars are the parts that a route names.
 	Path   []string
 	Vars   map[string]string
 	Query  url.Values
 	Header http.Header
 	Body   []byte
-	// base is the provider's base URL as the caller knows it: payers' links start with it.
+	// Base is the provider's base URL as the caller knows it: payers' links start with it.
 	Base string
-	// ip is the caller's address.
+	// IP is the caller's address.
 	IP  string
 	Now time.Time
 }
@@ -108,6 +108,6 @@ type Route struct {
 	Method    string
 	Pattern   string
 	Serve     func(*Request) Answer
-	// open calls ask for no credentials.
+	// Open calls ask for no credentials.
 	Open bool
 }
