@@ -9,6 +9,7 @@ import (
 
 	"payrouter/host/api"
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygram"
 )
 
 func TestWhatThePayerIsTold(t *testing.T) {
@@ -46,7 +47,7 @@ func TestWhatThePayerIsTold(t *testing.T) {
 
 func TestAnInvoiceWithoutAPageIsPaidByItsCode(t *testing.T) {
 	t.Parallel()
-	w := build(t, plan{sandbox: sandbox.Options{PayGramNoPayURL: true}})
+	w := build(t, plan{sandbox: sandbox.Options{PayGram: paygram.Options{NoPayURL: true}}})
 	p := w.create(byPayGram)
 	require.Equal(t, "instructions", p.NextAction.Type)
 	require.Contains(t, p.NextAction.Text, p.ProviderReference)

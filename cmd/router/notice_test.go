@@ -11,6 +11,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygram"
 )
 
 func (s *shop) payment(t *testing.T, id string) payment.Payment {
@@ -23,7 +24,7 @@ func (s *shop) payment(t *testing.T, id string) payment.Payment {
 // PayGram cannot find a withdrawal by our reference. One whose answer was lost is found by its notice, which names it.
 func TestALostWithdrawalIsFoundByItsNotice(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, false, sandbox.Options{PayGramUnlistedWithdrawals: true})
+	s := newShop(t, false, sandbox.Options{PayGram: paygram.Options{UnlistedWithdrawals: true}})
 	require.NoError(t,
 		s.providers.Order(sandbox.PayGram,
 			sandbox.Fault{Operation: "Withdraw", Kind: sandbox.FaultResetAfter, Count: 1}))

@@ -9,20 +9,25 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"payrouter/host/sandbox/simulator"
 )
 
-// ErrUnknown means that there is no such provider, payment, event or operation.
-var ErrUnknown = errors.New("unknown")
+// The errors of a control.
+var (
+	// ErrUnknown means that there is no such provider, payment, event or operation.
+	ErrUnknown = simulator.ErrUnknown
+	// ErrRefused means that the payment cannot do this in its status.
+	ErrRefused = simulator.ErrRefused
+	// ErrInvalid means that the control request makes no sense.
+	ErrInvalid = simulator.ErrInvalid
+)
 
-// ErrRefused means that the payment cannot do this in its status.
-var ErrRefused = errors.New("refused")
+// Booking is one thing that a provider really made.
+type Booking = simulator.Booking
 
-// ErrInvalid means that the control request makes no sense.
-var ErrInvalid = errors.New("invalid")
-
-// payLate is the event of money that comes although the provider has closed the payment: what was received changes, and
-// the status stays.
-const payLate = "pay_late"
+// Callback is where a provider reports that a payment changed.
+type Callback = simulator.Callback
 
 func (s *Server) site(provider string) (*site, error) {
 	site, ok := s.sites[provider]
@@ -43,10 +48,10 @@ func (s *Server) Drive(provider, ref, event, amount string) error {
 	}
 	site.mu.Lock()
 	defer site.mu.Unlock()
-	if events := site.sim.events(); !slices.Contains(events, event) {
+	if events := site.provider.Events(); !slices.Contains(events, event) {
 		return fmt.Errorf("%w event %q: %s has %s", ErrUnknown, event, provider, strings.Join(events, ", "))
 	}
-	if err := site.sim.drive(ref, event, amount); err != nil {
+	if err := site.provider.Drive(ref, event, amount); err != nil {
 		return fmt.Errorf("%s %s payment %q: %w", event, provider, ref, err)
 	}
 	return nil
@@ -58,23 +63,23 @@ func (s *Server) Events(provider string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return site.sim.events(), nil
+	return site.provider.Events(), nil
 }
 
-// Fund sets a balance: of a PayGram user (account "paygram-eu/USER"), PayPlay's company, Paygrt's merchant, the partner
-// at Exchanger (account "partner"), or what Exchanger has in reserve. Elsewhere account is ignored.
+// Fund sets a balance at provider. A provider with balances of several has them by account: a PayGram user is
+// "paygram-eu/USER", and the partner at Exchanger is "partner". Elsewhere account is ignored.
 func (s *Server) Fund(provider, account, currency, amount string) error {
 	site, err := s.site(provider)
 	if err != nil {
 		return err
 	}
-	balance, err := parseMoney(amount)
+	balance, err := simulator.ParseMoney(amount)
 	if err != nil {
 		return fmt.Errorf("%w balance: %w", ErrInvalid, err)
 	}
 	site.mu.Lock()
 	defer site.mu.Unlock()
-	return site.sim.fund(account, currency, balance)
+	return site.provider.Fund(account, currency, balance)
 }
 
 // Order orders a fault at provider. Faults strike in the order in which they were ordered, one per request.
@@ -129,15 +134,7 @@ func (s *Server) Report(provider string, c Callback) error {
 	}
 	site.mu.Lock()
 	defer site.mu.Unlock()
-	switch {
-	case c.Account == "":
-		site.desk.callback = c
-	case !slices.Contains(site.desk.accounts, c.Account):
-		return fmt.Errorf("%w account %q of %s: there are %q", ErrUnknown, c.Account, provider, site.desk.accounts)
-	default:
-		site.desk.own[c.Account] = c
-	}
-	return nil
+	return site.backend.SetCallback(c)
 }
 
 // Access is what a router needs to be an account at a provider.
@@ -157,7 +154,7 @@ func (s *Server) Open(provider, account string) (Access, error) {
 	}
 	site.mu.Lock()
 	defer site.mu.Unlock()
-	return Access{Path: "/" + provider, Secrets: site.sim.open(account)}, nil
+	return Access{Path: "/" + provider, Secrets: site.provider.Open(account)}, nil
 }
 
 // Accounts are the names of a provider's accounts, sorted, where it has more than one here.
@@ -168,7 +165,7 @@ func (s *Server) Accounts(provider string) ([]string, error) {
 	}
 	site.mu.Lock()
 	defer site.mu.Unlock()
-	return slices.Clone(site.desk.accounts), nil
+	return site.backend.Accounts(), nil
 }
 
 // control answers what comes in under /_sandbox/.
@@ -185,7 +182,7 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request, path string) {
 	case err != nil:
 		writeProblem(w, http.StatusInternalServerError, err.Error())
 	default:
-		jsonAnswer(http.StatusOK, value).write(w)
+		simulator.JSON(http.StatusOK, value).Write(w)
 	}
 }
 
@@ -274,7 +271,7 @@ func (s *Server) index() any {
 	}
 	providers := map[string]entry{}
 	for name, site := range s.sites {
-		providers[name] = entry{site.sim.events(), site.operations()}
+		providers[name] = entry{site.provider.Events(), site.operations()}
 	}
 	return map[string]any{
 		"controls": []string{
@@ -296,7 +293,7 @@ func (s *Server) index() any {
 
 // readControl reads a control's JSON body; none at all leaves value as it is.
 func readControl(r *http.Request, value any) error {
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, simulator.MaxBody))
 	d.DisallowUnknownFields()
 	d.UseNumber()
 	if err := d.Decode(value); err != nil && r.ContentLength != 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/sandboxtest"
 )
 
 // lines is a log that may be read while it is written.
@@ -47,12 +48,12 @@ func TestACallbackThatIsNotTakenIsSentOnceMoreButForExchangers(t *testing.T) {
 			}))
 			defer deaf.Close()
 			log := &lines{}
-			w := serve(t, sandbox.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+			w := sandboxtest.Serve(t, sandbox.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
 			require.NoError(t, w.Report(provider, sandbox.Callback{URL: deaf.URL}))
 			if provider == "paygrt" {
-				w.recharge("1", "1", "AT")
+				w.Recharge("1", "1", "AT")
 			} else {
-				w.bid("api_id", "1")
+				w.Bid("api_id", "1")
 			}
 			require.NoError(t, w.Drive(provider, "1", "pay", ""))
 			require.Eventually(t, func() bool { return bytes.Contains([]byte(log.String()), []byte("was not taken")) },
@@ -68,9 +69,9 @@ func TestACallbackThatReachesNobodyIsLoggedWithoutItsURL(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, ln.Close()) // nobody listens there now
 	log := &lines{}
-	w := serve(t, sandbox.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	w := sandboxtest.Serve(t, sandbox.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
 	require.NoError(t, w.Report("paygrt", sandbox.Callback{URL: "http://" + ln.Addr().String() + "/unguessable"}))
-	w.recharge("1", "1", "AT")
+	w.Recharge("1", "1", "AT")
 	require.NoError(t, w.Drive("paygrt", "1", "pay", ""))
 	require.Eventually(t, func() bool { return log.String() != "" }, time.Minute, time.Millisecond)
 	require.Contains(t, log.String(), "connection refused")
@@ -86,9 +87,9 @@ func TestClosingEndsACallbackThatHangs(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer slow.Close()
-	w := serve(t, sandbox.Options{})
+	w := sandboxtest.Serve(t, sandbox.Options{})
 	require.NoError(t, w.Report("exchanger", sandbox.Callback{URL: slow.URL}))
-	w.bid()
+	w.Bid()
 	require.NoError(t, w.Drive("exchanger", "100001", "pay", ""))
 	<-entered
 	w.Close()

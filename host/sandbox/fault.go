@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"payrouter/host/sandbox/simulator"
 )
 
 // The kinds of fault. "Processed" means that the provider has done what was asked, and booked it, before the fault.
@@ -76,7 +78,7 @@ type effect struct {
 	// processes: never, always, or by Fault.After.
 	processes processing
 	// deliver answers, and reports whether the fault struck: one that did not strikes a later request.
-	deliver func(s *site, w http.ResponseWriter, r *http.Request, f Fault, a answer) (struck bool)
+	deliver func(s *site, w http.ResponseWriter, r *http.Request, f Fault, a simulator.Answer) (struck bool)
 }
 
 type processing int
@@ -181,14 +183,16 @@ func (q *faults) take(operation string) (Fault, bool) {
 }
 
 // interfere lets fault f spoil one request.
-func (s *site) interfere(w http.ResponseWriter, r *http.Request, operation string, f Fault, process func() answer) {
+func (s *site) interfere(
+	w http.ResponseWriter, r *http.Request, operation string, f Fault, process func() simulator.Answer,
+) {
 	e := effects[f.Kind]
 	f.struckAt = operation
 	acts := e.processes == always || e.processes == ifAfter && f.After
 	if !f.After {
 		s.wait(f.Delay)
 	}
-	var a answer
+	var a simulator.Answer
 	if acts {
 		a = process()
 	}
@@ -232,12 +236,12 @@ func (s *site) wait(d time.Duration) {
 	}
 }
 
-func deliverWhole(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) bool {
-	a.write(w)
+func deliverWhole(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a simulator.Answer) bool {
+	a.Write(w)
 	return true
 }
 
-func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) bool {
+func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ simulator.Answer) bool {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -249,34 +253,36 @@ func deliverReset(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ an
 	return true
 }
 
-func deliverStatus(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ answer) bool {
-	a := jsonAnswer(f.Status, map[string]string{"message": http.StatusText(f.Status)})
+func deliverStatus(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ simulator.Answer) bool {
+	a := simulator.JSON(f.Status, map[string]string{"message": http.StatusText(f.Status)})
 	if f.RetryAfter != "" {
-		a.header.Set("Retry-After", f.RetryAfter)
+		a.Header.Set("Retry-After", f.RetryAfter)
 	}
-	a.write(w)
+	a.Write(w)
 	return true
 }
 
-func deliverHalf(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a answer) bool {
-	w.Header().Set("Content-Length", strconv.Itoa(max(len(a.body), 2)))
-	a.writeHeader(w)
-	_, _ = w.Write(a.body[:len(a.body)/2])
+func deliverHalf(_ *site, w http.ResponseWriter, _ *http.Request, _ Fault, a simulator.Answer) bool {
+	w.Header().Set("Content-Length", strconv.Itoa(max(len(a.Body), 2)))
+	a.WriteHeader(w)
+	_, _ = w.Write(a.Body[:len(a.Body)/2])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
 
-func deliverGarbage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) bool {
-	answer{f.Status, a.header, []byte("<html><body>Bad\xffGateway {\"success\":true,</body>")}.write(w)
+func deliverGarbage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a simulator.Answer) bool {
+	a.Status, a.Body = f.Status, []byte("<html><body>Bad\xffGateway {\"success\":true,</body>")
+	a.Write(w)
 	return true
 }
 
-func deliverEmpty(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) bool {
-	answer{f.Status, a.header, nil}.write(w)
+func deliverEmpty(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a simulator.Answer) bool {
+	a.Status, a.Body = f.Status, nil
+	a.Write(w)
 	return true
 }
 
-func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ answer) bool {
+func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ simulator.Answer) bool {
 	select {
 	case <-r.Context().Done():
 	case <-s.closing:
@@ -284,10 +290,10 @@ func deliverNothing(s *site, _ http.ResponseWriter, r *http.Request, _ Fault, _ 
 	panic(http.ErrAbortHandler)
 }
 
-func deliverRefusal(s *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ answer) bool {
+func deliverRefusal(s *site, w http.ResponseWriter, _ *http.Request, _ Fault, _ simulator.Answer) bool {
 	s.mu.Lock()
-	a := s.sim.maintenance()
+	a := s.provider.Maintenance()
 	s.mu.Unlock()
-	a.write(w)
+	a.Write(w)
 	return true
 }

@@ -6,16 +6,6 @@ import (
 	"slices"
 )
 
-// payerPage is what a payer sees who opens a payment's link: what is asked, and buttons for what may become of it.
-type payerPage struct {
-	Provider  string
-	Reference string
-	Amount    string
-	Currency  string
-	Status    string
-	Events    []string
-}
-
 //nolint:gochecknoglobals // parsed once, never changed
 var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{.Provider}} sandbox</title>
@@ -29,13 +19,13 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 // servePage shows a payment's page, if path is one's.
 func (s *site) servePage(w http.ResponseWriter, path string) bool {
 	s.mu.Lock()
-	page, ok := s.sim.page(path)
+	page, ok := s.provider.Page(path)
 	s.mu.Unlock()
 	if !ok {
 		return false
 	}
 	page.Provider = s.name
-	page.Events = slices.Sorted(slices.Values(s.sim.events()))
+	page.Events = slices.Sorted(slices.Values(s.provider.Events()))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_ = pageTemplate.Execute(w, page)
 	return true

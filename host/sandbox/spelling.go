@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"payrouter/host/sandbox/simulator"
 )
 
 // The spellings of FaultSpelling. All of them leave an amount what it is.
@@ -125,9 +127,10 @@ func (s spelling) respell(body []byte) []byte {
 }
 
 // deliverRespelt does not strike an answer in which there is nothing to spell.
-func deliverRespelt(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a answer) bool {
-	body := spellings[f.Spelling].respell(a.body)
-	struck := !bytes.Equal(body, a.body)
-	answer{a.status, a.header, body}.write(w)
+func deliverRespelt(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, a simulator.Answer) bool {
+	body := spellings[f.Spelling].respell(a.Body)
+	struck := !bytes.Equal(body, a.Body)
+	a.Body = body
+	a.Write(w)
 	return struck
 }

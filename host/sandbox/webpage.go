@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"payrouter/host/sandbox/simulator"
 )
 
 // The pages of FaultPage: what something between the caller and the provider answers in the provider's place.
@@ -113,12 +115,12 @@ func (f Fault) validatePage() error {
 	return errors.Join(problems...)
 }
 
-func deliverPage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ answer) bool {
+func deliverPage(_ *site, w http.ResponseWriter, _ *http.Request, f Fault, _ simulator.Answer) bool {
 	page := webPages[f.Page]
-	a := answer{f.Status, page.header.Clone(), []byte(page.body(f.Status))}
+	a := simulator.Answer{Status: f.Status, Header: page.header.Clone(), Body: []byte(page.body(f.Status))}
 	if f.RetryAfter != "" {
-		a.header.Set("Retry-After", f.RetryAfter)
+		a.Header.Set("Retry-After", f.RetryAfter)
 	}
-	a.write(w)
+	a.Write(w)
 	return true
 }

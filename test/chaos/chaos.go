@@ -24,6 +24,7 @@ import (
 
 	"payrouter/host/callback"
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/paygrt"
 	"payrouter/test/process"
 )
 
@@ -132,7 +133,7 @@ func (r *run) build(ctx context.Context) (stop func(), err error) {
 		return nil, fmt.Errorf("listen for the providers: %w", err)
 	}
 	r.sandbox, err = sandbox.New(sandbox.Options{
-		Seed: r.settings.Seed + 1, PaygrtBalance: "1000000000",
+		Seed: r.settings.Seed + 1, Paygrt: paygrt.Options{Balance: "1000000000"},
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
