@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +65,31 @@ func (s *Server) Events(provider string) ([]string, error) {
 		return nil, err
 	}
 	return site.provider.Events(), nil
+}
+
+// Configure changes what provider does where its document leaves a choice: options is a JSON object with some of the
+// members that GET /_sandbox/{provider}/options shows.
+func (s *Server) Configure(provider string, options []byte) error {
+	site, err := s.site(provider)
+	if err != nil {
+		return err
+	}
+	site.mu.Lock()
+	defer site.mu.Unlock()
+	d := json.NewDecoder(bytes.NewReader(options))
+	d.DisallowUnknownFields()
+	if err := d.Decode(site.provider.Options()); err != nil {
+		return fmt.Errorf("%w options of %s: %w", ErrInvalid, provider, err)
+	}
+	return nil
+}
+
+// options are what Configure changes, as JSON.
+func (s *Server) options(provider string) (json.RawMessage, error) {
+	site := s.sites[provider]
+	site.mu.Lock()
+	defer site.mu.Unlock()
+	return json.Marshal(site.provider.Options())
 }
 
 // Fund sets a balance at provider. A provider with balances of several has them by account: a PayGram user is
@@ -237,6 +263,14 @@ func (s *Server) siteCommand(r *http.Request, provider string, parts []string) (
 		return map[string]any{"faults": wireFaults(s.sites[provider].faults.list())}, nil
 	case name == "DELETE faults" && len(parts) == 1:
 		return done{true}, s.Clear(provider)
+	case name == "GET options" && len(parts) == 1:
+		return s.options(provider)
+	case name == "PATCH options" && len(parts) == 1:
+		var options json.RawMessage
+		if err := readControl(r, &options); err != nil {
+			return nil, err
+		}
+		return done{true}, s.Configure(provider, options)
 	case name == "POST down" && len(parts) == 1:
 		return done{true}, s.Down(provider)
 	case name == "POST up" && len(parts) == 1:
@@ -282,6 +316,8 @@ func (s *Server) index() any {
 			"POST /_sandbox/{provider}/faults " +
 				"{\"operation\",\"kind\",\"count\",\"delay\",\"status\",\"retry_after\",\"after\",\"page\",\"spelling\"}",
 			"GET|DELETE /_sandbox/{provider}/faults",
+			"GET /_sandbox/{provider}/options",
+			"PATCH /_sandbox/{provider}/options {some of them}",
 			"POST /_sandbox/{provider}/down",
 			"POST /_sandbox/{provider}/up",
 			"POST /_sandbox/{provider}/callback {\"url\",\"account\",\"secret\",\"page_secret\"}",

@@ -163,3 +163,22 @@ func TestMoneyComesLateInEachProvidersOwnWords(t *testing.T) {
 		require.True(t, booking.MovedMoney, booking.Provider)
 	}
 }
+
+// What a provider does where its document leaves a choice is changed while it runs.
+func TestOptionsAreChangedOverHTTP(t *testing.T) {
+	t.Parallel()
+	w := sandboxtest.Serve(t, sandbox.Options{})
+	control := func(method, path, body string) sandboxtest.Reply {
+		return w.Do(method, "/_sandbox/"+path, sandboxtest.JSONHeader(), body)
+	}
+	require.Equal(t, `{"merchant":"","balance":"","immediate":false}`, control("GET", "paygrt/options", "").Text)
+	require.Equal(t, "Pending", w.Recharge("a", "1", "AT").At(t, "data", "recharge_status"))
+	require.Equal(t, 200, control("PATCH", "paygrt/options", `{"immediate":true}`).Status)
+	require.Equal(t, "Success", w.Recharge("b", "1", "AT").At(t, "data", "recharge_status"))
+	require.Equal(t, 200, control("PATCH", "paygrt/options", `{"merchant":"other"}`).Status)
+	require.Equal(t, `{"merchant":"other","balance":"","immediate":true}`, control("GET", "paygrt/options", "").Text)
+	for _, wrong := range []string{`{"imediate":true}`, `{"immediate":1}`, `[]`, ``} {
+		require.Equal(t, 400, control("PATCH", "paygrt/options", wrong).Status, wrong)
+	}
+	require.Equal(t, 404, control("PATCH", "nobody/options", `{}`).Status)
+}

@@ -28,13 +28,15 @@ type provider struct {
 type Options struct {
 	// Limit is how many requests a minute are taken before one is answered 429; 0 means any number, while the headers
 	// still speak of 1000.
-	Limit int
+	Limit int `json:"limit"`
 }
 
 // New simulates Cryptogram with one account, which has the given token.
 func New(b *simulator.Backend, token string, o Options) simulator.Provider {
 	return &provider{Backend: b, token: token, options: o, byID: map[string]*checkout{}}
 }
+
+func (c *provider) Options() any { return &c.options }
 
 func (c *provider) Open(string) map[string]string {
 	return map[string]string{"token": c.token}

@@ -144,6 +144,8 @@ func New(b *simulator.Backend, login, key string, o Options) simulator.Provider 
 	return x
 }
 
+func (x *provider) Options() any { return &x.options }
+
 func (x *provider) Open(string) map[string]string {
 	return map[string]string{"api_login": x.login, "api_key": x.key}
 }

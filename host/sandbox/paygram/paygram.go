@@ -119,9 +119,9 @@ var prices = map[int]string{
 // Options are what PayGram does where its document leaves a choice.
 type Options struct {
 	// NoPayURL makes invoices come with a null payUrl, as in the document's example.
-	NoPayURL bool
+	NoPayURL bool `json:"no_pay_url"`
 	// UnlistedWithdrawals keeps withdrawals out of GetInvoices: no document states that they are listed.
-	UnlistedWithdrawals bool
+	UnlistedWithdrawals bool `json:"unlisted_withdrawals"`
 }
 
 // New simulates PayGram with one account for each of tokens, which are by the accounts' names.
@@ -148,6 +148,8 @@ func (p *provider) addAccount(name, token string) {
 }
 
 // Open makes a client of a name, where there is none.
+func (p *provider) Options() any { return &p.options }
+
 func (p *provider) Open(account string) map[string]string {
 	if _, known := p.names[account]; !known {
 		p.addAccount(account, madeUpToken(account))

@@ -65,11 +65,11 @@ var operators = []operator{
 // Options are what Paygrt does where its document leaves a choice.
 type Options struct {
 	// Merchant is the merchant that exists; empty means any.
-	Merchant string
+	Merchant string `json:"merchant"`
 	// Balance is the merchant's opening balance in INR; empty means 100000.
-	Balance string
+	Balance string `json:"balance"`
 	// Immediate makes a recharge that will succeed do so in its first answer, instead of "Pending".
-	Immediate bool
+	Immediate bool `json:"immediate"`
 }
 
 // New simulates Paygrt with one merchant, who has the given key. The error is a balance that is no amount.
@@ -86,6 +86,8 @@ func New(b *simulator.Backend, key string, o Options) (simulator.Provider, error
 		nextTxn: b.IDs.First(5001234), // the document's example
 	}, nil
 }
+
+func (p *provider) Options() any { return &p.options }
 
 func (p *provider) Open(string) map[string]string {
 	return map[string]string{"api_key": p.key}

@@ -86,8 +86,9 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 
 // Options are what PayPlay does where its document leaves a choice.
 type Options struct {
-	// Slug and Company are the payment page and the company that exist; empty means any.
-	Slug, Company string
+	// Slug is the payment page that exists, and Company the company; empty means any.
+	Slug    string `json:"slug"`
+	Company string `json:"company"`
 }
 
 // New simulates PayPlay with one company, which has the given API key.
@@ -103,6 +104,8 @@ func New(b *simulator.Backend, key string, o Options) simulator.Provider {
 
 // webhookToken signs the webhooks to accounts that were opened: of the payment page and of everything else.
 const webhookToken = "sandbox-payplay-webhook-token-made-up"
+
+func (p *provider) Options() any { return &p.options }
 
 func (p *provider) Open(string) map[string]string {
 	return map[string]string{

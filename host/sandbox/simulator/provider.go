@@ -56,6 +56,9 @@ type API interface {
 
 // BackOffice is what a provider's staff and payers do without a call of its API.
 type BackOffice interface {
+	// Options is a pointer to what the provider does where its document leaves a choice, a struct that JSON can write
+	// and read. What is changed there holds from the next request on.
+	Options() any
 	// Events are what Drive can do to a payment there.
 	Events() []string
 	// Drive moves the payment found by ref, theirs or ours, on; amount may be empty.
