@@ -158,15 +158,14 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	if err := m.changeable(); err != nil {
 		return err
 	}
-	next, err := m.build(m.current.text, activeSet)
 	if m.pending != nil {
-		if edited, broken := m.build(m.seen.text, activeSet); broken == nil {
-			next.discard()
+		if edited, err := m.build(m.seen.text, activeSet); err == nil {
 			m.activeSet = activeSet
 			m.apply(edited, Edition{At: m.now(), Source: BySourceFile})
 			return nil
 		}
 	}
+	next, err := m.build(m.current.text, activeSet)
 	if err != nil {
 		return fmt.Errorf("the plugins do not fit the configuration: %w", err)
 	}
