@@ -111,7 +111,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	first, err := m.readSeen()
 	if err == nil {
 		m.current = first
-		m.remember(Edition{At: m.now(), Source: BySourceFile})
+		m.remember(Edition{At: m.now(), Source: ByFile})
 		return m, nil
 	}
 	last, known := m.history.last()
@@ -161,7 +161,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	if m.pending != nil {
 		if edited, err := m.build(m.seen.text, activeSet); err == nil {
 			m.activeSet = activeSet
-			m.apply(edited, Edition{At: m.now(), Source: BySourceFile})
+			m.apply(edited, Edition{At: m.now(), Source: ByFile})
 			return nil
 		}
 	}
