@@ -190,7 +190,7 @@ func readPayment(body []byte, asked string) (payment, error) {
 		url:      from.Text("url"),
 		whole:    from,
 	}
-	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
+	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !guest.IsWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
 	}
 	if p.amount, err = from.Get("amount").Amount(asked); err != nil || p.amount.Sign() <= 0 {

@@ -149,7 +149,7 @@ func equal(a, b string) bool {
 
 // action describes how the payer pays: on the invoice's page where it has one, else by its code in the app.
 func (i invoice) action(amount *abi.Money) *abi.NextAction {
-	if strings.HasPrefix(i.payURL, "https://") || strings.HasPrefix(i.payURL, "http://") {
+	if guest.IsWebAddress(i.payURL) {
 		return guest.RedirectTo(i.payURL)
 	}
 	return guest.Instruct("Pay the invoice "+i.code+" in the PayGram app.", amount, "")
