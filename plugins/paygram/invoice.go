@@ -178,11 +178,8 @@ func prepareIssue(t *task) *abi.Step {
 	}
 	payment := t.GetPayment()
 	number := currencyNumber(payment.GetCurrency())
-	if number == 0 {
-		return guest.Reject("unsupported", "/currency", "PayGram has no "+payment.GetCurrency())
-	}
-	if sum, err := decimal.Parse(payment.GetAmount()); err != nil || sum.Sign() <= 0 {
-		return guest.Reject("invalid_request", "/amount", "an invoice needs a positive amount")
+	if wrong := refusesMoney(t, number, "an invoice"); wrong != nil {
+		return wrong
 	}
 	if payment.GetKind() != abi.Kind_KIND_COLLECT {
 		return guest.Reject("unsupported", "/kind", "PayGram's invoices collect")
