@@ -150,12 +150,6 @@ func (d Decimal) Sub(other Decimal) Decimal {
 	return fromUnits(a.Sub(a, b), places)
 }
 
-// Mul is the exact product.
-func (d Decimal) Mul(other Decimal) Decimal {
-	a, b := d.places(), other.places()
-	return fromUnits(new(big.Int).Mul(d.units(a), other.units(b)), a+b)
-}
-
 // places is the number of digits after the point, all of them.
 func (d Decimal) places() int {
 	_, fraction, _ := strings.Cut(d.plain, ".")

@@ -273,11 +273,6 @@ func (o *Object) Bool(name string, value bool) *Object {
 	return o.raw(name, strconv.FormatBool(value))
 }
 
-// Null adds null.
-func (o *Object) Null(name string) *Object {
-	return o.raw(name, "null")
-}
-
 // Strings adds an array of strings.
 func (o *Object) Strings(name string, texts []string) *Object {
 	o.name(name)

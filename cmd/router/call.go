@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,10 +41,9 @@ func (c *callCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	client := &http.Client{Timeout: callTimeout, Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	asker := &asker{h: h, client: client, apiKey: c.APIKey}
-	described, err := asker.ask(http.MethodGet, target, nil, "")
+	asker := newAsker(h, c.APIKey, callTimeout)
+	defer asker.close()
+	described, err := asker.ask(http.MethodGet, target, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -85,7 +82,7 @@ func (c *callCommand) input() ([]byte, error) {
 // read prints a page, or all that follow.
 func (c *callCommand) read(asker *asker, target string, input []byte) error {
 	for cursor, seen := c.Cursor, map[string]bool{}; ; {
-		answer, err := asker.ask(http.MethodPost, pageOf(target, cursor), input, "")
+		answer, err := asker.ask(http.MethodPost, pageOf(target, cursor), input, nil)
 		if err != nil {
 			return err
 		}
@@ -120,7 +117,9 @@ func (c *callCommand) perform(asker *asker, target string, input []byte) error {
 		key = "call-" + rand.Text()
 		asker.h.log.Info("made an Idempotency-Key: give it with --key to repeat this call", slog.String("key", key))
 	}
-	answer, err := asker.ask(http.MethodPost, pageOf(target, c.Cursor), input, key)
+	answer, err := asker.ask(http.MethodPost, pageOf(target, c.Cursor), input, map[string]string{
+		"Idempotency-Key": `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`,
+	})
 	if err != nil {
 		return err
 	}
@@ -138,67 +137,4 @@ func (c *callCommand) perform(asker *asker, target string, input []byte) error {
 		return fmt.Errorf("%s is %s: %s: %s", run.ID, run.Status, run.Failure.Code, run.Failure.Message)
 	}
 	return fmt.Errorf("%s is %s", run.ID, run.Status)
-}
-
-// asker asks a router.
-type asker struct {
-	h      *host
-	client *http.Client
-	apiKey string
-}
-
-// ask returns the body of a successful answer, and the router's error otherwise.
-func (a *asker) ask(method, target string, body []byte, key string) (answer []byte, err error) {
-	request, err := http.NewRequestWithContext(a.h.ctx, method, target, bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("the router's address: %w", err)
-	}
-	if method == http.MethodPost {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if key != "" {
-		request.Header.Set("Idempotency-Key", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key)+`"`)
-	}
-	if a.apiKey != "" {
-		request.Header.Set("Authorization", "Bearer "+a.apiKey)
-	}
-	response, err := a.client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("ask the router: %w", err)
-	}
-	defer response.Body.Close() //nolint:errcheck // only read from
-	const largest = 64 << 20
-	answer, err = io.ReadAll(io.LimitReader(response.Body, largest))
-	if err != nil {
-		return nil, fmt.Errorf("ask the router: %w", err)
-	}
-	if response.StatusCode >= http.StatusBadRequest {
-		return nil, refusalOf(response.Status, answer)
-	}
-	return answer, nil
-}
-
-// refusalOf joins all errors of the router's answer.
-func refusalOf(status string, body []byte) error {
-	var p api.Problem
-	_ = json.Unmarshal(body, &p)
-	refused := fmt.Errorf("the router answered %s: %s", status, p.Detail)
-	if p.Failure != nil {
-		refused = fmt.Errorf("%w (%s)", refused, p.Failure.Code)
-	}
-	for i, field := range p.Errors {
-		if i > 0 { // the first is the detail
-			refused = errors.Join(refused, fmt.Errorf("%s %s", field.Pointer, field.Detail))
-		}
-	}
-	return refused
-}
-
-// print indents JSON for people; numbers keep their text.
-func (a *asker) print(answer []byte) error {
-	var text bytes.Buffer
-	if err := json.Indent(&text, bytes.TrimSpace(answer), "", "  "); err != nil {
-		return fmt.Errorf("read the router's answer: %w", err)
-	}
-	return write(a.h, text.String()+"\n")
 }

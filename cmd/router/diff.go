@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -33,29 +31,15 @@ func (r *routeDiffCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	request, err := http.NewRequestWithContext(h.ctx, http.MethodPost, target+"?limit="+strconv.Itoa(r.Payments),
-		bytes.NewReader(text))
+	asker := newAsker(h, r.APIKey, time.Minute)
+	defer asker.close()
+	body, err := asker.ask(http.MethodPost, target+"?limit="+strconv.Itoa(r.Payments), text,
+		map[string]string{"Content-Type": "application/yaml"})
+	if refused, isRefusal := errors.AsType[*refusedError](err); isRefusal && len(refused.problem.Problems) > 0 {
+		return r.mistakes(refused.problem.Problems)
+	}
 	if err != nil {
-		return fmt.Errorf("the router's address: %w", err)
-	}
-	request.Header.Set("Content-Type", "application/yaml")
-	if r.APIKey != "" {
-		request.Header.Set("Authorization", "Bearer "+r.APIKey)
-	}
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask the router: %w", err)
-	}
-	defer response.Body.Close() //nolint:errcheck // only read from
-	const largest = 16 << 20
-	body, err := io.ReadAll(io.LimitReader(response.Body, largest))
-	if err != nil {
-		return fmt.Errorf("ask the router: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return r.refusal(response.Status, body)
+		return err
 	}
 	var answer struct {
 		Text string `json:"text"`
@@ -63,22 +47,13 @@ func (r *routeDiffCommand) Run(h *host) error {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("read the router's answer: %w", err)
 	}
-	_, err = io.WriteString(h.stdout, answer.Text)
-	return err
+	return write(h, answer.Text)
 }
 
-// refusal is a router's problem, with the mistakes in the file at their places there: the router knows it by its own
-// file's name.
-func (r *routeDiffCommand) refusal(status string, body []byte) error {
-	var p api.Problem
-	if err := json.Unmarshal(body, &p); err != nil || p.Title == "" {
-		return fmt.Errorf("the router answered %s", status)
-	}
-	if len(p.Problems) == 0 {
-		return fmt.Errorf("the router answered %s: %s", status, p.Detail)
-	}
-	mistakes := make([]error, len(p.Problems))
-	for i, m := range p.Problems {
+// mistakes are those in the file, at their places there: the router knows it by its own file's name.
+func (r *routeDiffCommand) mistakes(found []api.ConfigProblem) error {
+	mistakes := make([]error, len(found))
+	for i, m := range found {
 		at := routing.Position{File: m.File, Line: m.Line, Column: m.Column}
 		if at.Line > 0 {
 			at.File = r.File

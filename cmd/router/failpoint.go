@@ -27,12 +27,7 @@ type failpoint struct {
 
 // armFailpoint reads the environment; nil where nothing is armed.
 func armFailpoint(environ []string, stdout io.Writer) (*failpoint, error) {
-	setting := ""
-	for _, variable := range environ {
-		if value, found := strings.CutPrefix(variable, failpointVariable+"="); found {
-			setting = value
-		}
-	}
+	setting := variable(environ, failpointVariable)
 	if setting == "" {
 		return nil, nil //nolint:nilnil // none is a setting
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -101,10 +100,9 @@ func (c *journalReleaseCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("encode the reason: %w", err)
 	}
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	asker := &asker{h: h, client: client, apiKey: c.APIKey}
-	answer, err := asker.ask(http.MethodPost, target, bytes.TrimSpace(body), "")
+	asker := newAsker(h, c.APIKey, time.Minute)
+	defer asker.close()
+	answer, err := asker.ask(http.MethodPost, target, body, nil)
 	if err != nil {
 		return err
 	}

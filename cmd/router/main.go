@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,6 +44,16 @@ type host struct {
 	log     *slog.Logger
 	// listening is called with the address once a router listens; nil calls nothing.
 	listening func(net.Addr)
+}
+
+// variable is an environment variable's value: the last, where it stands twice.
+func variable(environ []string, name string) (value string) {
+	for _, entry := range environ {
+		if text, found := strings.CutPrefix(entry, name+"="); found {
+			value = text
+		}
+	}
+	return value
 }
 
 func main() {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -95,29 +94,11 @@ func (r *replayCommand) fetch(h *host) (*api.Recording, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the router's address: %w", err)
 	}
-	request, err := http.NewRequestWithContext(h.ctx, http.MethodGet, target, http.NoBody)
+	asker := newAsker(h, r.APIKey, time.Minute)
+	defer asker.close()
+	body, err := asker.ask(http.MethodGet, target, nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("the router's address: %w", err)
-	}
-	if r.APIKey != "" {
-		request.Header.Set("Authorization", "Bearer "+r.APIKey)
-	}
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("ask the router: %w", err)
-	}
-	defer response.Body.Close() //nolint:errcheck // only read from
-	const largest = 64 << 20
-	body, err := io.ReadAll(io.LimitReader(response.Body, largest))
-	if err != nil {
-		return nil, fmt.Errorf("ask the router: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		var p api.Problem
-		_ = json.Unmarshal(body, &p)
-		return nil, fmt.Errorf("the router answered %s: %s", response.Status, p.Detail)
+		return nil, err
 	}
 	journalled := new(api.Recording)
 	if err := json.Unmarshal(body, journalled); err != nil {

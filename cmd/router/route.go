@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/live"
 	"payrouter/host/payment"
@@ -89,7 +88,11 @@ func (r *routeExplainCommand) Run(h *host) (err error) {
 		return err
 	}
 	order := r.order()
-	if err := order.Validate(tickers(routes, registry), h.now()); err != nil {
+	fleet, err := offlineFleet(routes, registry)
+	if err != nil {
+		return err
+	}
+	if err := order.Validate(fleet.Tickers(), h.now()); err != nil {
 		return err
 	}
 	at := r.At
@@ -110,16 +113,4 @@ func (r *routeExplainCommand) order() payment.Order {
 		Metadata: r.Metadata,
 		Pinned:   r.Provider, Payer: payment.Payer{Email: r.Payer},
 	}
-}
-
-// tickers are the currencies that the configured accounts' plugins know, beside ISO 4217's.
-func tickers(routes *config.Config, registry *plugin.Registry) map[string]bool {
-	offline := payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
-	for _, p := range routes.Providers {
-		offline.Accounts[p.Name] = &attempt.Account{Name: p.Name, Plugin: func(string) attempt.Connector {
-			serving, _ := registry.Current(p.Plugin)
-			return live.Connector(serving)
-		}}
-	}
-	return offline.Tickers()
 }

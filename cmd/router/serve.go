@@ -73,23 +73,23 @@ func (s *serveCommand) Run(h *host) error {
 		}
 	}
 	if !s.Sandbox {
-		return s.serve(h, h.environ, keys, nil)
+		return s.serve(h, keys, nil)
 	}
 	simulated, stop, err := startSandbox(h, s.SandboxListen)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	return s.serve(h, h.environ, keys, simulated)
+	return s.serve(h, keys, simulated)
 }
 
 // serve runs a router until the process is told to stop.
-func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, simulated *simulation) (err error) {
-	armed, err := armFailpoint(environ, h.stdout)
+func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulation) (err error) {
+	armed, err := armFailpoint(h.environ, h.stdout)
 	if err != nil {
 		return err
 	}
-	if h, err = withClock(h, environ); err != nil {
+	if h, err = withClock(h); err != nil {
 		return err
 	}
 	trusted, err := s.trusted()
@@ -97,7 +97,7 @@ func (s *serveCommand) serve(h *host, environ []string, keys map[string]string, 
 		return err
 	}
 	settings := router.Settings{
-		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: environ, Watch: s.Watch,
+		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
 		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,

@@ -71,16 +71,6 @@ func writeNew(path string, content []byte, mode os.FileMode) error {
 	return nil
 }
 
-// variable is an environment variable's value.
-func variable(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, found := strings.CutPrefix(entry, name+"="); found {
-			return value
-		}
-	}
-	return ""
-}
-
 type pluginSignCommand struct {
 	File     string `arg:"" type:"existingfile" help:"The module, *.wasm. The signature goes to FILE.minisig."`
 	Key      string `required:"" type:"path" help:"The signing key, as keygen or minisign made it."`

@@ -18,8 +18,8 @@ const clockOffsetVariable = "ROUTER_CLOCK_OFFSET_FILE"
 const clockOffsetEvery = 50 * time.Millisecond
 
 // withClock is h with the clock that the environment asks for.
-func withClock(h *host, environ []string) (*host, error) {
-	now, err := armClock(environ, h.now)
+func withClock(h *host) (*host, error) {
+	now, err := armClock(h.environ, h.now)
 	if err != nil {
 		return nil, err
 	}
@@ -30,12 +30,7 @@ func withClock(h *host, environ []string) (*host, error) {
 
 // armClock gives the clock that the environment asks for: now, where it names no file.
 func armClock(environ []string, now func() time.Time) (func() time.Time, error) {
-	file := ""
-	for _, variable := range environ {
-		if value, found := strings.CutPrefix(variable, clockOffsetVariable+"="); found {
-			file = value
-		}
-	}
+	file := variable(environ, clockOffsetVariable)
 	if file == "" {
 		return now, nil
 	}

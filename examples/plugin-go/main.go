@@ -1,5 +1,6 @@
-// Command example is a plugin for a provider that does not exist: the smallest one that shows every form of the
-// contract, and the suite's own proof that it can be passed. Start a plugin by copying it.
+// Command plugin-go is a plugin for a provider that does not exist: the smallest that shows what a new plugin begins
+// without (a flow of two requests, a signature, a quote), and a proof that the conformance suite can be passed. Start a
+// plugin with "router plugin new".
 package main
 
 import (

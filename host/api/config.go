@@ -63,7 +63,7 @@ type ConfigStatus struct {
 	Applied int             `json:"edits_applied" doc:"Since the router started"`
 	Refused int             `json:"edits_refused" doc:"Since the router started"`
 	Fleets  int             `json:"fleets" doc:"Configurations still used by payments in flight, the active one included"`
-	Lines   int             `json:"connections" doc:"Accounts' connections that those hold, each with its breaker"`
+	Clients int             `json:"connections" doc:"Accounts' connections that those hold, each with its breaker"`
 }
 
 // ConfigCheck is what would come of a routing file.
@@ -181,7 +181,7 @@ func statusOf(s live.Status) ConfigStatus {
 	shown := ConfigStatus{
 		File: s.File, Active: editionOf(s.Active), History: make([]ConfigEdition, len(s.History)), Applied: s.Applied,
 		Refused: s.Refused,
-		Fleets:  s.Fleets, Lines: s.Lines,
+		Fleets:  s.Fleets, Clients: s.Clients,
 	}
 	for i, e := range s.History {
 		shown.History[i] = editionOf(e)

@@ -28,8 +28,8 @@ func (c *Config) Check(manifests map[string]*abi.Manifest) error {
 func (c *Config) CheckCodes(known []string) error {
 	var problems []error
 	for _, p := range c.Providers {
-		found := &source{file: p.source.src.file, origins: p.source.src.origins}
-		failures := view{src: found, path: p.source.path, value: p.source.value}.at("failures")
+		found, account := p.findings()
+		failures := account.at("failures")
 		for i, rule := range p.Failures {
 			if !slices.Contains(known, rule.GetCode()) {
 				failures.at(fmt.Sprint(i)).at("as").report(fmt.Sprintf("%q is not one of the router's failure codes",
@@ -61,9 +61,14 @@ func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, 
 	return rules, nil
 }
 
-func (p *Provider) check(manifests map[string]*abi.Manifest) error {
+// findings is an empty list of problems, and the account's part of the file, whose problems go there.
+func (p *Provider) findings() (*source, view) {
 	found := &source{file: p.source.src.file, origins: p.source.src.origins}
-	account := view{src: found, path: p.source.path, value: p.source.value}
+	return found, view{src: found, path: p.source.path, value: p.source.value}
+}
+
+func (p *Provider) check(manifests map[string]*abi.Manifest) error {
+	found, account := p.findings()
 	manifest, known := manifests[p.Plugin]
 	if !known {
 		account.at("plugin").report(fmt.Sprintf("provider %q: there is no plugin %q", p.Name, p.Plugin),

@@ -353,11 +353,7 @@ func (a *Admission) contradiction(p *pass, current bool, party string) {
 
 // pause holds new payments: twice as long as the last time, or as long as the provider requests.
 func (a *Admission) pause(reason string, asked time.Duration, hasSideEffects bool) {
-	length := a.settings.MaxPause
-	if a.level < 32 && a.settings.Pause<<a.level>>a.level == a.settings.Pause {
-		length = min(length, a.settings.Pause<<a.level)
-	}
-	length = max(length, min(asked, a.settings.MaxPause))
+	length := max(doubled(a.settings.Pause, a.level, a.settings.MaxPause), min(asked, a.settings.MaxPause))
 	length += time.Duration(a.settings.Random() * float64(length/4))
 	a.begin()
 	a.level++

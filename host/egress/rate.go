@@ -43,7 +43,7 @@ func (l Lane) gap(perSecond int, slow bool) time.Duration {
 	return gap
 }
 
-// rate keeps an account's requests below a number in any second, and each lane's at its own distance. A token bucket
+// rate keeps an account's requests to a number in any second, and each lane's at its own distance. A token bucket
 // spaces the lanes; it cannot bound the account, since it lets twice its burst through within a second. The zero value
 // is ready. Safe for concurrent use.
 type rate struct {
@@ -54,8 +54,8 @@ type rate struct {
 	lanes [LaneRead + 1]*xrate.Limiter
 }
 
-// wait returns when a request may leave, with a *HeldError where that would take longer than its lane waits, or with
-// the context's error.
+// wait blocks until a request may leave. Its error is a *HeldError where that would take longer than the lane waits,
+// else the context's.
 func (r *rate) wait(ctx context.Context, x *Exchange, s *Settings, slow bool) error {
 	for _, reserve := range []func(now time.Time) (time.Duration, bool){
 		func(now time.Time) (time.Duration, bool) {
@@ -135,7 +135,7 @@ func (r *rate) freeLocked(now time.Time, perSecond int) time.Time {
 	return at
 }
 
-// full reports whether a request of a lane would get no slot now.
+// full reports whether a request of a lane would wait too long now.
 func (r *rate) full(now time.Time, lane Lane, perSecond int) bool {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

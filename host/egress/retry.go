@@ -30,15 +30,20 @@ func RetryAfter(header string, now time.Time) time.Duration {
 // asked for up to the cap. The random part comes on top of what was asked, so that not everybody returns at one
 // moment.
 func (s RetrySettings) delay(try int, asked time.Duration, random float64) time.Duration {
-	step := s.MaxDelay
-	if shift := try - 1; shift < 32 && s.BaseDelay<<shift>>shift == s.BaseDelay {
-		step = min(s.MaxDelay, s.BaseDelay<<shift)
-	}
+	step := doubled(s.BaseDelay, try-1, s.MaxDelay)
 	jitter := time.Duration(random * float64(step/2))
 	if asked > 0 {
 		return min(asked, s.RetryAfterCap) + jitter
 	}
 	return step - step/2 + jitter
+}
+
+// doubled is base doubled so many times, at most limit.
+func doubled(base time.Duration, times int, limit time.Duration) time.Duration {
+	if times >= 32 || base<<times>>times != base {
+		return limit
+	}
+	return min(limit, base<<times)
 }
 
 // budget keeps retries a fraction of all traffic: every exchange pays a part of a retry in, every retry takes a whole

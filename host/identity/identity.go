@@ -27,24 +27,25 @@ func New(random io.Reader) *Source {
 }
 
 // Make is prefix and a ULID in lower case.
-func (i *Source) Make(prefix string, now time.Time) (string, error) {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	id, err := ulid.New(ulid.Timestamp(now), i.entropy)
+func (s *Source) Make(prefix string, now time.Time) (string, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	id, err := ulid.New(ulid.Timestamp(now), s.entropy)
 	if err != nil {
 		return "", err
 	}
 	return prefix + strings.ToLower(id.String()), nil
 }
 
-// Reference is ours for one operation of a payment at a provider: the same whenever it is asked for, so that a resend
-// carries it again, and of the form that the manifest asks for. It never starts with "0": some providers read numbers.
-func Reference(form *abi.ReferenceForm, paymentID, provider, operation string) string {
+// Reference is the router's own for one operation of a payment, run or query at an account, in the form that the
+// manifest declares; empty without a form. It is the same whenever it is derived, so that a resend carries it again. It
+// starts with "0" only where the alphabet has one letter: some providers read it as a number.
+func Reference(form *abi.ReferenceForm, owner, account, operation string) string {
 	if form.GetAlphabet() == "" || form.GetLength() == 0 {
 		return ""
 	}
 	alphabet := form.GetAlphabet()
-	stream := newStream("reference", paymentID, provider, operation)
+	stream := newStream("reference", owner, account, operation)
 	text := make([]byte, 0, form.GetLength())
 	for len(text) < int(form.GetLength()) {
 		letter := alphabet[stream.below(len(alphabet))]
@@ -57,8 +58,8 @@ func Reference(form *abi.ReferenceForm, paymentID, provider, operation string) s
 }
 
 // Seed is a call's randomness: the same on every resend.
-func Seed(paymentID, provider, operation string) []byte {
-	sum := digest("seed", paymentID, provider, operation)
+func Seed(owner, account, operation string) []byte {
+	sum := digest("seed", owner, account, operation)
 	return sum[:]
 }
 
@@ -100,5 +101,5 @@ func digest(parts ...string) [sha256.Size]byte {
 	return sha256.Sum256(joined)
 }
 
-// Draw is a number from 0 to below 1 that hangs on its parts alone, so that a run can be repeated.
+// Draw is one of 256 numbers from 0 to below 1. It depends on its parts only, so that a run can be repeated.
 func Draw(parts ...string) float64 { return float64(newStream(parts...).below(256)) / 256 }

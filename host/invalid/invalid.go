@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Error says what is wrong with one member of an order.
+// Error says what is wrong with one member of a request.
 type Error struct {
 	// Field is a JSON pointer into the request: "/amount".
 	Field string

@@ -60,9 +60,9 @@ type Source string
 
 // The sources of an edition.
 const (
-	BySourceFile Source = "file"
-	ByAPI        Source = "api"
-	ByRollback   Source = "rollback"
+	ByFile     Source = "file"
+	ByAPI      Source = "api"
+	ByRollback Source = "rollback"
 )
 
 // Edition is a configuration that was active, from At on.
@@ -108,9 +108,9 @@ type Status struct {
 	History []Edition
 	// Applied and Refused count edits since the router started.
 	Applied, Refused int
-	// Fleets and Lines are how many configurations are active or have payments under way, and how many accounts'
+	// Fleets and Clients are how many configurations are active or have payments under way, and how many accounts'
 	// clients they use.
-	Fleets, Lines int
+	Fleets, Clients int
 }
 
 // Status returns the manager's status.
@@ -119,7 +119,7 @@ func (m *Manager) Status() Status {
 	defer m.mutex.Unlock()
 	status := Status{
 		File: m.settings.File, Active: m.active(), History: m.history.newest(), Applied: m.applied, Refused: m.refused,
-		Fleets: int(m.fleets.open.Load()), Lines: m.fleets.clients.Len(),
+		Fleets: int(m.fleets.open.Load()), Clients: m.fleets.clients.Len(),
 	}
 	if m.pending != nil {
 		status.Pending = &Pending{Since: m.pending.Since, Problems: slices.Clone(m.pending.Problems)}
@@ -134,7 +134,7 @@ func (m *Manager) active() Edition {
 			return e
 		}
 	}
-	return Edition{Version: m.current.config.Version, Source: BySourceFile, Text: m.current.text}
+	return Edition{Version: m.current.config.Version, Source: ByFile, Text: m.current.text}
 }
 
 // Check returns what a text would change, and changes nothing. Its error is a *InvalidError.

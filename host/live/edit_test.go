@@ -211,7 +211,7 @@ func TestConnectionsOutliveAnEditThatIsNotTheirs(t *testing.T) {
 		before := h.manager.Fleet().Accounts["paygram-eu"].Egress
 		put(strings.Replace(h.routing("second"), "    settings:", change+"    settings:", 1))
 		require.NotSame(t, before, h.manager.Fleet().Accounts["paygram-eu"].Egress, change)
-		require.Equal(t, 1, h.manager.Status().Lines, "the one before is closed")
+		require.Equal(t, 1, h.manager.Status().Clients, "the one before is closed")
 	}
 }
 
@@ -251,7 +251,7 @@ func TestEditsLeaveNothingBehind(t *testing.T) {
 	}
 	status := h.manager.Status()
 	require.Equal(t, 1, status.Fleets)
-	require.Equal(t, 1, status.Lines)
+	require.Equal(t, 1, status.Clients)
 	require.Len(t, status.History, 5)
 	generations, _ := h.registry.Open()
 	require.Equal(t, 1, generations)

@@ -111,7 +111,7 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	first, err := m.readSeen()
 	if err == nil {
 		m.current = first
-		m.remember(Edition{At: m.now(), Source: BySourceFile})
+		m.remember(Edition{At: m.now(), Source: ByFile})
 		return m, nil
 	}
 	last, known := m.history.last()
@@ -158,15 +158,14 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	if err := m.changeable(); err != nil {
 		return err
 	}
-	next, err := m.build(m.current.text, activeSet)
 	if m.pending != nil {
-		if edited, broken := m.build(m.seen.text, activeSet); broken == nil {
-			next.discard()
+		if edited, err := m.build(m.seen.text, activeSet); err == nil {
 			m.activeSet = activeSet
-			m.apply(edited, Edition{At: m.now(), Source: BySourceFile})
+			m.apply(edited, Edition{At: m.now(), Source: ByFile})
 			return nil
 		}
 	}
+	next, err := m.build(m.current.text, activeSet)
 	if err != nil {
 		return fmt.Errorf("the plugins do not fit the configuration: %w", err)
 	}

@@ -92,7 +92,7 @@ func (m *Manager) applySeen(now snapshot) {
 		return
 	}
 	if next.text != m.current.text {
-		m.apply(next, Edition{At: m.now(), Source: BySourceFile})
+		m.apply(next, Edition{At: m.now(), Source: ByFile})
 		return
 	}
 	if m.pending != nil {

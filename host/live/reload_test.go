@@ -169,7 +169,7 @@ func TestASecretThatChangesIsTakenUp(t *testing.T) {
 	require.NoError(t, os.WriteFile(secret, []byte("another-"+token+"\n"), 0o600))
 	require.Eventually(t, func() bool { return h.manager.Fleet() != before }, time.Minute, 5*time.Millisecond)
 	require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.manager.Fleet().Accounts["paygram-eu"].Egress)
-	require.Equal(t, 1, h.manager.Status().Lines)
+	require.Equal(t, 1, h.manager.Status().Clients)
 
 	rotated := h.manager.Fleet()
 	require.NoError(t, os.Remove(secret))

@@ -132,8 +132,8 @@ func TestDrainTakesThePluginOut(t *testing.T) {
 	require.Eventually(t, func() bool { open, _ := registry.Open(); return open == 0 }, waiting, tick)
 }
 
-// serve makes a canary of 2.0.0 beside 1.0.0 and gives both.
-func onTrial(t *testing.T, settings plugin.Settings) (registry *plugin.Registry, stable, canary *plugin.Generation) {
+// withCanary makes a canary of 2.0.0 beside 1.0.0 and returns both.
+func withCanary(t *testing.T, settings plugin.Settings) (registry *plugin.Registry, stable, canary *plugin.Generation) {
 	t.Helper()
 	registry = newRegistry(t, settings)
 	stable = install(t, registry, module(t, ""))
@@ -149,7 +149,7 @@ func onTrial(t *testing.T, settings plugin.Settings) (registry *plugin.Registry,
 
 func TestCanaryIsPromoted(t *testing.T) {
 	t.Parallel()
-	registry, stable, canary := onTrial(t, plugin.Settings{})
+	registry, stable, canary := withCanary(t, plugin.Settings{})
 	require.ErrorIs(t, registry.Rollback(t.Context(), "hostile", "", "desk"), plugin.ErrCanary)
 	require.NoError(t, registry.Share(t.Context(), "hostile", 90, "desk"))
 	active, _ := registry.ActiveSet().Of("hostile")
@@ -173,7 +173,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 
 func TestCanaryIsAborted(t *testing.T) {
 	t.Parallel()
-	registry, stable, canary := onTrial(t, plugin.Settings{})
+	registry, stable, canary := withCanary(t, plugin.Settings{})
 	require.NoError(t, registry.Abort(t.Context(), "hostile", "desk"))
 	active, _ := registry.ActiveSet().Of("hostile")
 	require.Equal(t, plugin.Active{Stable: stable}, active)
@@ -182,10 +182,10 @@ func TestCanaryIsAborted(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A module that is installed for all payments ends the trial of another.
-func TestInstallEndsATrial(t *testing.T) {
+// A module that is installed for all payments ends the canary of another.
+func TestInstallEndsACanary(t *testing.T) {
 	t.Parallel()
-	registry, _, _ := onTrial(t, plugin.Settings{})
+	registry, _, _ := withCanary(t, plugin.Settings{})
 	install(t, registry, variant(t, "version=3.0.0"))
 	status, _ := registry.Plugin("hostile")
 	require.Nil(t, status.Canary)
@@ -248,7 +248,7 @@ func TestCanaryIsWorseByMoreThanIsAllowedAndThanChanceExplains(t *testing.T) {
 
 func TestWorseCanaryIsGivenUp(t *testing.T) {
 	t.Parallel()
-	registry, stable, canary := onTrial(t, plugin.Settings{})
+	registry, stable, canary := withCanary(t, plugin.Settings{})
 	feed(registry, stable.Digest(), plugin.Figures{Attempts: 200, Failed: 2, Declined: 3})
 	feed(registry, canary.Digest(), plugin.Figures{Attempts: 49, Declined: 1})
 	registry.Observe(plugin.Sample{Plugin: "nobody", Digest: "none", Failed: true})

@@ -122,16 +122,9 @@ const anySignature = "any"
 
 // touched notes that a file, or its signature, was written: it is read again even where its stat is the same.
 func (w *watch) touched(path string) {
-	if base, signed := cutSignature(path); signed {
-		path = base
-	}
-	if file := w.files[path]; file != nil {
+	if file := w.files[strings.TrimSuffix(path, signatureSuffix)]; file != nil {
 		file.done, file.stat = false, fileStat{}
 	}
-}
-
-func cutSignature(path string) (string, bool) {
-	return strings.CutSuffix(path, signatureSuffix)
 }
 
 // scan handles the files that changed and are complete, and returns when to scan again.

@@ -170,7 +170,7 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	return nil
 }
 
-// LoadPlugins compiles every module of a folder. unload gives everything back.
+// LoadPlugins compiles every module of a folder. unload closes the registry and the compiler.
 func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Settings, log *slog.Logger) (
 	registry *plugin.Registry, unload func(context.Context) error, err error,
 ) {

@@ -76,7 +76,7 @@ func Inspect(code []byte) (Inspection, error) {
 	}
 	slices.Sort(found.Exports)
 	if len(p.memories) > 0 {
-		found.Memory = int64(p.memories[0].least) * pageSize
+		found.Memory = int64(p.memories[0].least) * PageSize
 	}
 	if majors := p.majors(); len(majors) == 1 {
 		found.Major = majors[0]

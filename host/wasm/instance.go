@@ -13,8 +13,8 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// pageSize is the unit of a memory's size, in bytes.
-const pageSize = 65536
+// PageSize is the unit of a memory's size, in bytes.
+const PageSize = 65536
 
 // instance is one guest: a memory of its own, and the state of its calls. One goroutine owns it at a time.
 type instance struct {
@@ -222,5 +222,5 @@ func (g *instance) fault(name string, err error) error {
 
 // worn reports an instance that was used long enough, or has grown too large: a memory never shrinks.
 func (g *instance) worn() bool {
-	return g.served >= g.limits.Calls || g.memory.Size()/pageSize > g.limits.MemoryMark
+	return g.served >= g.limits.Calls || g.memory.Size()/PageSize > g.limits.MemoryMark
 }

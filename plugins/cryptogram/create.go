@@ -66,7 +66,7 @@ func checkoutOf(call *abi.Call, account settings) (checkout, *abi.Step) {
 	if order.currency == "" {
 		return checkout{}, guest.Reject("invalid_request", "/currency", "a currency is required")
 	}
-	if !isWebAddress(order.redirect) {
+	if !guest.IsWebAddress(order.redirect) {
 		return checkout{}, guest.Reject("invalid_request", page,
 			"Cryptogram sends the payer back to a page: give "+page[1:]+" as an http(s) URL, or set the account's "+
 				"redirect")
@@ -207,8 +207,4 @@ func markOf(redirect string) string {
 		}
 	}
 	return reference
-}
-
-func isWebAddress(text string) bool {
-	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }

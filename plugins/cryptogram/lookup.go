@@ -34,7 +34,7 @@ func prepareUpdate(call *abi.Call, _ settings) *abi.Step {
 	if refusal != nil {
 		return refusal
 	}
-	if redirect := fields["redirect"]; redirect != "" && !isWebAddress(redirect) {
+	if redirect := fields["redirect"]; redirect != "" && !guest.IsWebAddress(redirect) {
 		page := pageOfPayment
 		if call.GetPayment() == nil {
 			page = pageOfInput

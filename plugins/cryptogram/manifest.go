@@ -1,8 +1,7 @@
 package main
 
 import (
-	"strings"
-
+	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
 )
 
@@ -31,10 +30,12 @@ func manifest() *abi.Manifest {
 	}
 }
 
+// collect takes every fiat currency: Cryptogram's document asks for one, and does not state which it takes. One that it
+// does not take it refuses.
 func collect() *abi.Flow {
 	return &abi.Flow{
 		Kind:       abi.Kind_KIND_COLLECT,
-		Currencies: strings.Fields(fiat),
+		Currencies: guest.FiatCurrencies(),
 		Methods:    []string{"crypto"},
 		Expires:    true,
 		Actions: []*abi.Action{
@@ -44,19 +45,6 @@ func collect() *abi.Flow {
 		},
 	}
 }
-
-// fiat is ISO 4217's list of currencies. Cryptogram's document asks for a fiat currency, and does not state which it
-// takes; one that it does not take it refuses.
-const fiat = `
-AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP ` +
-	`CNY COP CRC CUP
-CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD ` +
-	`IRR ISK JMD JOD
-JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN ` +
-	`MYR MZN NAD NGN
-NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP ` +
-	`STN SVC SYP SZL
-THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG`
 
 func createOperation() *abi.Operation {
 	return &abi.Operation{

@@ -9,6 +9,7 @@ import (
 	"payrouter/abi/decimal"
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -85,12 +86,7 @@ func (p payment) done(call *abi.Call, account settings) *abi.Step {
 	if call.GetPayment() != nil {
 		return guest.Done(outcome)
 	}
-	output, wrong := p.whole.Spell(isAmount)
-	if wrong != "" {
-		return guest.Unreadable("the answer's " + wrong + " is not an amount")
-	}
-	outcome.Output = output
-	return guest.Done(outcome)
+	return native.Answered(outcome, p.whole, isAmount)
 }
 
 // isAmount reports the members that hold an amount: numbers in Cryptogram's answers, text in ours.
@@ -194,7 +190,7 @@ func readPayment(body []byte, asked string) (payment, error) {
 		url:      from.Text("url"),
 		whole:    from,
 	}
-	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !isWebAddress(p.url) {
+	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !guest.IsWebAddress(p.url) {
 		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
 	}
 	if p.amount, err = from.Get("amount").Amount(asked); err != nil || p.amount.Sign() <= 0 {

@@ -109,6 +109,5 @@ func number(t failer, text string) decimal.Decimal {
 // units reads a count of the smallest unit of a coin with 18 decimals.
 func units(t failer, count int64) decimal.Decimal {
 	t.Helper()
-	unit := number(t, "0.000000000000000001")
-	return unit.Mul(number(t, strconv.FormatInt(count, 10)))
+	return number(t, strconv.FormatInt(count, 10)+"e-18")
 }

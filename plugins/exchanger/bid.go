@@ -340,6 +340,5 @@ const (
 )
 
 func isPage(text string) bool {
-	return (strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")) &&
-		!strings.ContainsAny(text, " \t\r\n\"<>")
+	return guest.IsWebAddress(text) && !strings.ContainsAny(text, " \t\r\n\"<>")
 }

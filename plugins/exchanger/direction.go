@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -192,7 +193,7 @@ var directionNames = [...]string{"direction_id", "currency_give_title", "currenc
 func addCurrency(to []*abi.Item, item jsontext.Value, way string) []*abi.Item {
 	title := plain(item.Text("title"))
 	code := tickerOf(title)
-	made := &abi.Item{Code: either(code, item.Text("id")), Name: title, Category: way, Currency: code}
+	made := &abi.Item{Code: cmp.Or(code, item.Text("id")), Name: title, Category: way, Currency: code}
 	for _, known := range to {
 		if known.GetCode() != made.GetCode() {
 			continue

@@ -126,7 +126,7 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 		return nil, guest.UnknownOperation(call.GetOperation())
 	}
 	if len(state) == 0 || stages[state[0]] == nil {
-		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
+		return nil, brokenState()
 	}
 	account, err := readSettings(call.GetSettings())
 	if err != nil {

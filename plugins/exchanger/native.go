@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -191,7 +192,7 @@ func nextPage(t reply) string {
 	if err != nil || limit < 1 {
 		limit = nativePage
 	}
-	offset, err := strconv.Atoi(either(t.call.GetCursor(), input.Text("offset")))
+	offset, err := strconv.Atoi(cmp.Or(t.call.GetCursor(), input.Text("offset")))
 	if err != nil || offset < 0 {
 		offset = 0
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestEveryOperationIsNativeToo(t *testing.T) {
 		opAddPartnerPayout: `{"method_id":"11","account":"T1"}`,
 	}
 	for _, operation := range manifest().GetOperations() {
-		input := either(inputs[operation.GetName()], `{}`)
+		input := cmp.Or(inputs[operation.GetName()], `{}`)
 		step, err := connector{}.Prepare(&abi.Call{
 			Operation: operation.GetName(), Settings: []byte(`{}`),
 			Input: []byte(input), Reference: "7",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -50,8 +51,8 @@ func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 		return payoutOrder{}, reject
 	}
 	order := payoutOrder{
-		method:  either(options.Text("method_id"), s.payoutMethod),
-		account: either(payment.GetDestination().GetAccount(), payment.GetDestination().GetAddress()),
+		method:  cmp.Or(options.Text("method_id"), s.payoutMethod),
+		account: cmp.Or(payment.GetDestination().GetAccount(), payment.GetDestination().GetAddress()),
 	}
 	switch {
 	case order.method == "":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -120,8 +121,7 @@ func (t reply) walked() (walk, pair, error) {
 	w, ok := readWalk(t.note)
 	pairs := t.account.pairs()
 	if !ok || w.at >= len(pairs) {
-		return walk{}, pair{},
-			&guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
+		return walk{}, pair{}, brokenState()
 	}
 	return w, pairs[w.at], nil
 }
@@ -173,7 +173,7 @@ func (s settings) pairs() []pair {
 		p := pair{
 			id: configured.Text("direction_id"), giveID: configured.Text("currency_id_give"),
 			getID:   configured.Text("currency_id_get"),
-			payment: currency, code: either(configured.Text("code"), currency),
+			payment: currency, code: cmp.Or(configured.Text("code"), currency),
 		}
 		// Without a number, and without both currencies, it takes the payment's options to choose which direction is
 		// meant.

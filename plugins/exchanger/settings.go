@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -120,10 +121,10 @@ func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) 
 	}
 	configured := s.directions.Get(payment.GetCurrency())
 	d := direction{
-		id: either(options.Text("direction_id"), configured.Text("direction_id")), code: code, action: by,
+		id: cmp.Or(options.Text("direction_id"), configured.Text("direction_id")), code: code, action: by,
 		giveID: configured.Text("currency_id_give"), getID: configured.Text("currency_id_get"),
-		account1: either(options.Text("account1"), configured.Text("account1")),
-		account2: either(options.Text("account2"), configured.Text("account2")),
+		account1: cmp.Or(options.Text("account1"), configured.Text("account1")),
+		account2: cmp.Or(options.Text("account2"), configured.Text("account2")),
 	}
 	if d.id == "" && (d.giveID == "" || d.getID == "") {
 		return direction{}, guest.Reject("unsupported", "/currency", "no direction is set for this currency"), nil
@@ -210,11 +211,4 @@ func isCustom(name string) bool {
 
 func isDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
-}
-
-func either(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }

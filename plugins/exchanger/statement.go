@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -106,7 +107,7 @@ func statementSize(query *abi.Query) int {
 func readStatement(t reply) (*abi.Step, error) {
 	at, ok := readOffsets(t.call.GetCursor())
 	if !ok || t.note == "" || int(t.note[0]-'0') >= len(listings) {
-		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
+		return nil, brokenState()
 	}
 	list, read := int(t.note[0]-'0'), t.note[1:]
 	found, end := listings[list].stretch(t)
@@ -152,7 +153,7 @@ func (l listing) stretch(t reply) (stretch, *abi.Step) {
 func (t reply) merged(at offsets, read string, last stretch) (*abi.Step, error) {
 	lists, ok := unpack(read)
 	if !ok || len(lists) != len(listings)-1 {
-		return nil, &guest.Error{Code: abi.Error_CODE_BAD_INPUT, Message: "the state is not one of this plugin's"}
+		return nil, brokenState()
 	}
 	outcome := new(abi.Outcome)
 	lists = append(lists, last)
@@ -287,7 +288,7 @@ func payoutEntry(_ reply, item jsontext.Value, at int64) (*abi.Transaction, stri
 	entry := &abi.Transaction{
 		Id: reference, AtMs: at, Amount: guest.Money(decimal.Decimal{}.Sub(left).String(), code),
 		Kind: "partner_payout", ProviderReference: reference,
-		Status: either(payoutWords[item.Text("status")], clip(plain(item.Text("status")), 40)),
+		Status: cmp.Or(payoutWords[item.Text("status")], clip(plain(item.Text("status")), 40)),
 	}
 	entry.Fee = payoutFee(left, item, code)
 	entry.FeeIncluded = entry.GetFee() != nil

@@ -38,7 +38,7 @@ const (
 	pageSize = 25
 )
 
-// question is the input that stands for a query: the newest entries first.
+// queryInput is the input that stands for a query: the newest entries first.
 func queryInput(t *task) (jsontext.Value, error) {
 	input := jsontext.NewObject()
 	if t.GetOperation() == getStatement {

@@ -149,7 +149,7 @@ func equal(a, b string) bool {
 
 // action describes how the payer pays: on the invoice's page where it has one, else by its code in the app.
 func (i invoice) action(amount *abi.Money) *abi.NextAction {
-	if strings.HasPrefix(i.payURL, "https://") || strings.HasPrefix(i.payURL, "http://") {
+	if guest.IsWebAddress(i.payURL) {
 		return guest.RedirectTo(i.payURL)
 	}
 	return guest.Instruct("Pay the invoice "+i.code+" in the PayGram app.", amount, "")
@@ -178,11 +178,8 @@ func prepareIssue(t *task) *abi.Step {
 	}
 	payment := t.GetPayment()
 	number := currencyNumber(payment.GetCurrency())
-	if number == 0 {
-		return guest.Reject("unsupported", "/currency", "PayGram has no "+payment.GetCurrency())
-	}
-	if sum, err := decimal.Parse(payment.GetAmount()); err != nil || sum.Sign() <= 0 {
-		return guest.Reject("invalid_request", "/amount", "an invoice needs a positive amount")
+	if wrong := refusesMoney(t, number, "an invoice"); wrong != nil {
+		return wrong
 	}
 	if payment.GetKind() != abi.Kind_KIND_COLLECT {
 		return guest.Reject("unsupported", "/kind", "PayGram's invoices collect")

@@ -42,7 +42,7 @@ var bankMembers = [...]string{
 func preparePayout(t *task) *abi.Step {
 	payment := t.GetPayment()
 	number := currencyNumber(payment.GetCurrency())
-	if wrong := refusesMoney(t, number); wrong != nil {
+	if wrong := refusesMoney(t, number, "it"); wrong != nil {
 		return wrong
 	}
 	method, wrong := payoutMethod(payment, number)
@@ -54,14 +54,14 @@ func preparePayout(t *task) *abi.Step {
 	return post(pathOf(withdraw), t.unique(body)).Send(nil)
 }
 
-// refusesMoney refuses a payment whose money PayGram does not have.
-func refusesMoney(t *task, number uint64) *abi.Step {
+// refusesMoney refuses a payment whose money PayGram does not have; subject begins what it says of an amount.
+func refusesMoney(t *task, number uint64, subject string) *abi.Step {
 	payment := t.GetPayment()
 	if number == 0 {
 		return guest.Reject("unsupported", "/currency", "PayGram has no "+payment.GetCurrency())
 	}
 	if sum, err := decimal.Parse(payment.GetAmount()); err != nil || sum.Sign() <= 0 {
-		return guest.Reject("invalid_request", "/amount", "it needs a positive amount")
+		return guest.Reject("invalid_request", "/amount", subject+" needs a positive amount")
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // The schemas are written out because a guest pays for what it builds.
-func TestSchemasAreThoseOfTheFields(t *testing.T) {
+func TestSchemasAreThoseOfTheTable(t *testing.T) {
 	t.Parallel()
 	want, err := generated().Source()
 	require.NoError(t, err)

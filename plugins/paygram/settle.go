@@ -84,9 +84,5 @@ func preparePay(t *task) *abi.Step {
 	case user == "":
 		return missing("user_cli_id")
 	}
-	body := t.bodyAs(user).String("invoiceCode", code)
-	if t.clientUnique && t.GetReference() != "" {
-		body.String(clientUnique, t.GetReference())
-	}
-	return post(payPath, body).Send(nil)
+	return post(payPath, t.unique(t.bodyAs(user).String("invoiceCode", code))).Send(nil)
 }

@@ -16,7 +16,7 @@ const transferCredit = "TransferCredit"
 func prepareTransfer(t *task) *abi.Step {
 	payment := t.GetPayment()
 	number, to := currencyNumber(payment.GetCurrency()), payment.GetDestination().GetAccount()
-	if wrong := refusesMoney(t, number); wrong != nil {
+	if wrong := refusesMoney(t, number, "it"); wrong != nil {
 		return wrong
 	}
 	if to == "" {

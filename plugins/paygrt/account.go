@@ -5,6 +5,7 @@ import (
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -25,18 +26,18 @@ func interpretBalance(_ *abi.Call, account settings, _ []byte, answer reply) *ab
 	if answer.status == envelopeFailed {
 		return queryFailed(answer)
 	}
-	balance, isAmount := answer.data.Decimal("balance")
+	balance, isSum := answer.data.Decimal("balance")
 	switch {
 	case !strings.EqualFold(answer.data.Text("merchant_id"), account.merchant):
 		return guest.Unreadable("the answer is about another merchant_id")
-	case !isAmount:
+	case !isSum:
 		return guest.Unreadable("the balance is not an amount")
 	}
 	outcome := &abi.Outcome{
 		Verdict:  abi.Verdict_VERDICT_ACCEPTED,
 		Balances: []*abi.Balance{{Available: guest.Money(balance, currency)}},
 	}
-	return completed(outcome, answer)
+	return native.Answered(outcome, answer.whole, isAmount)
 }
 
 // interpretOperators lists the operators by the codes that recharges name. They are India's: a payer elsewhere has
@@ -50,14 +51,14 @@ func interpretOperators(call *abi.Call, _ settings, _ []byte, answer reply) *abi
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED}
 	if payers := call.GetQuery().GetCountry(); payers != "" && payers != country {
-		return completed(outcome, answer)
+		return native.Answered(outcome, answer.whole, isAmount)
 	}
 	for _, operator := range answer.data.Items() {
 		if item := itemOf(operator); item != nil {
 			outcome.Items = append(outcome.Items, item)
 		}
 	}
-	return completed(outcome, answer)
+	return native.Answered(outcome, answer.whole, isAmount)
 }
 
 // itemOf is nil for an operator that no recharge could name.

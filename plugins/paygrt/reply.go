@@ -7,6 +7,7 @@ import (
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
+	"payrouter/abi/native"
 	abi "payrouter/abi/v1"
 )
 
@@ -91,17 +92,7 @@ func done(call *abi.Call, outcome *abi.Outcome, answer reply) *abi.Step {
 	if call.GetPayment() != nil {
 		return guest.Done(outcome)
 	}
-	return completed(outcome, answer)
-}
-
-// completed ends a call with the answer as its output: members under Paygrt's names, amounts as text.
-func completed(outcome *abi.Outcome, answer reply) *abi.Step {
-	output, wrong := answer.whole.Spell(isAmount)
-	if wrong != "" {
-		return guest.Unreadable("the answer's " + wrong + " is not an amount")
-	}
-	outcome.Output = output
-	return guest.Done(outcome)
+	return native.Answered(outcome, answer.whole, isAmount)
 }
 
 // isAmount reports the members that hold an amount. Paygrt's are texts; a number becomes one.

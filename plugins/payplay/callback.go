@@ -97,7 +97,7 @@ func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Rece
 	believable := agrees(notice, "withdrawal", about.status) && notice.Get("transaction", "value").IsShortest()
 	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
 		outcome.Received = guest.Money(about.value.String(), about.currency)
-		believable = believable && !about.hasFee()
+		believable = believable && !isPositive(about.fee)
 	}
 	return signed(receipt, callback, secretWebhook, outcome, believable)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
 )
 
@@ -48,7 +49,7 @@ func manifest() *abi.Manifest {
 func collect() *abi.Flow {
 	return &abi.Flow{
 		Kind:       abi.Kind_KIND_COLLECT,
-		Currencies: append(strings.Fields(fiat), strings.Fields(coins)...),
+		Currencies: append(guest.FiatCurrencies(), strings.Fields(coins)...),
 		Precisions: precisions(),
 		Methods:    []string{"crypto"},
 		Actions: []*abi.Action{
@@ -74,21 +75,9 @@ func payouts() *abi.Flow {
 	}
 }
 
-// PayPlay prices orders in fiat currencies and in coins, and its document lists neither. The coins are those of its
-// samples, and BTC; the currencies are ISO 4217's. What it does not take it refuses.
-const (
-	coins = "USDT USDC ETH BTC"
-	fiat  = `
-AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP ` +
-		`CNY COP CRC CUP
-CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD ` +
-		`IRR ISK JMD JOD
-JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN ` +
-		`MYR MZN NAD NGN
-NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP ` +
-		`STN SVC SYP SZL
-THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG`
-)
+// coins are those of the document's samples, and BTC. PayPlay prices orders in fiat currencies and in coins, and its
+// document lists neither. What it does not take it refuses.
+const coins = "USDT USDC ETH BTC"
 
 // precisions are the decimals that the coins have on their chains. PayPlay keeps no more: it answers 25.123457 for
 // 25.1234567 USDT. Those of its fiat currencies are ISO 4217's.

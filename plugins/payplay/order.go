@@ -81,11 +81,11 @@ var (
 			Note: "The caller's own; the router's reference where it is left out.",
 		},
 		{
-			Name: "successful_link", Matches: isWebAddress, Pattern: "^https?://",
+			Name: "successful_link", Matches: guest.IsWebAddress, Pattern: "^https?://",
 			Note: "Where the payer goes after payment.",
 		},
 		{
-			Name: "failure_link", Matches: isWebAddress, Pattern: "^https?://",
+			Name: "failure_link", Matches: guest.IsWebAddress, Pattern: "^https?://",
 			Note: "Where the payer goes after a failure.",
 		},
 	}
@@ -279,7 +279,7 @@ func readOptions(data []byte) (links map[string]string, refusal *abi.Step) {
 		case name != "successful_link" && name != "failure_link":
 			refusal = guest.Reject("invalid_request", optionsField,
 				"PayPlay has the options successful_link and failure_link, not "+name)
-		case !isWebAddress(value.Text()):
+		case !guest.IsWebAddress(value.Text()):
 			refusal = guest.Reject("invalid_request", optionsField+"/"+name, "an http(s) URL is wanted")
 		default:
 			links[name] = value.Text()
@@ -441,7 +441,7 @@ func (o order) outcome() *abi.Outcome {
 		outcome.Status, outcome.Alert = abi.Status_STATUS_PROCESSING, o.status+", but something was received"
 		return outcome
 	}
-	if meaning.status == abi.Status_STATUS_REQUIRES_ACTION && isWebAddress(o.page) {
+	if meaning.status == abi.Status_STATUS_REQUIRES_ACTION && guest.IsWebAddress(o.page) {
 		outcome.NextAction = guest.RedirectTo(o.page)
 	}
 	if meaning.status == abi.Status_STATUS_FAILED {

@@ -55,10 +55,6 @@ func isCurrency(text string) bool {
 	return len(text) >= 2 && len(text) <= 16 && strings.Trim(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-func isWebAddress(text string) bool {
-	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
-}
-
 // isPositive reports whether a text is a decimal above zero.
 func isPositive(text string) bool {
 	amount, err := decimal.Parse(text)

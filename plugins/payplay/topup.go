@@ -25,7 +25,7 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 	asked, _ := checkoutOf(call, account)
 	value, err := made.Get("value").Amount(asked.amount)
 	switch {
-	case !isID(made.Text("id")) || !isWebAddress(made.Text("acquiring_url")):
+	case !isID(made.Text("id")) || !guest.IsWebAddress(made.Text("acquiring_url")):
 		return guest.Unreadable("the answer has no top-up with an id and a page for the payer")
 	case asked.amount != "" && made.Get("value").Exists() && (err != nil || differ(asked.amount, value)):
 		return guest.Unreadable("the top-up is for another amount than was asked for")

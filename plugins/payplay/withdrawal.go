@@ -208,20 +208,12 @@ type transaction struct {
 	currency  string
 	value     decimal.Decimal
 	reference string
-	// fee is in the transaction's currency; empty where PayPlay does not state it.
+	// fee is in the transaction's currency, and not below zero; empty where PayPlay does not state it.
 	fee string
 }
 
-// hasFee reports a fee other than zero.
-func (t transaction) hasFee() bool {
-	fee, err := decimal.Parse(t.fee)
-	return err == nil && fee.Sign() != 0
-}
-
 // readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in
-// others.
-//
-// asked is the amount that was asked for, where it is known.
+// others. asked is the amount that was asked for, where it is known.
 func readTransaction(from jsontext.Value, asked string) (transaction, error) {
 	t := transaction{
 		id:        from.Text("id"),

@@ -10,9 +10,6 @@ import (
 	"payrouter/host/wasm"
 )
 
-// page is a page of WebAssembly's memory, in bytes.
-const page = 64 << 10
-
 // Sandbox is a compiler, for the suite. It implements check.Sandbox.
 type Sandbox struct{ compiler *wasm.Compiler }
 
@@ -55,7 +52,7 @@ func (g guest) Call(ctx context.Context, export check.Export, input []byte) ([]b
 
 func (g guest) Limits() check.Usage {
 	limits := g.module.Limits()
-	return check.Usage{Fuel: limits.Fuel, Memory: int64(limits.MemoryPages) * page}
+	return check.Usage{Fuel: limits.Fuel, Memory: int64(limits.MemoryPages) * wasm.PageSize}
 }
 
 func (g guest) Discarded() int64 { return g.module.Stats().Discarded }
