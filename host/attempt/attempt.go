@@ -38,6 +38,8 @@ type Attempt struct {
 	Writes int `json:"writes,omitempty"`
 	// Event is empty while the attempt is open.
 	Event Event `json:"event,omitempty"`
+	// Concluded: its answer ended the call, and the plugin needed no further request.
+	Concluded bool `json:"concluded,omitempty"`
 	// Abandoned: it may have made an object that nobody can pay, and that was left behind.
 	Abandoned bool     `json:"abandoned,omitempty"`
 	Failure   *Failure `json:"failure,omitempty"`

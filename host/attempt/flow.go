@@ -486,7 +486,7 @@ func (f *Flow) Presumed(made time.Time, madeClock time.Duration, why string) (At
 }
 
 func (f *Flow) close(a Attempt, r result, try egress.Try) {
-	a.Event, a.Sent, a.Writes = r.event, try.Sent, try.Writes
+	a.Event, a.Sent, a.Writes, a.Concluded = r.event, try.Sent, try.Writes, r.outcome != nil
 	a.Failure, a.Error, a.Fuel = r.failure, r.why, r.fuel
 	a.Abandoned = RuleFor(r.event, f.Plan.Idempotency(a.Operation)).Abandon
 	a.FinishedAt = f.Driver.Now()

@@ -156,8 +156,8 @@ func historyOf(p Payment, attempts []attempt.Attempt, now time.Time) history {
 			a.Abandoned = a.Abandoned && !found
 			past.interrupted = append(past.interrupted, a)
 		}
-		// So has a look-up that named no reference.
-		if a.Role == attempt.RoleLookup && a.Event == attempt.Accepted && a.Provider == p.Provider {
+		// So has a look-up that named no reference, by its last answer: a list's earlier pages did not have the payment.
+		if a.Role == attempt.RoleLookup && a.Event == attempt.Accepted && a.Concluded && a.Provider == p.Provider {
 			past.taken, past.doubt = true, false
 		}
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
