@@ -13,7 +13,7 @@ var ErrExhausted = errors.New("this machine is out of files, sockets or memory")
 var (
 	// ErrUnsupported: the payment's provider has no such operation.
 	ErrUnsupported = errors.New("not supported by the payment's provider")
-	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was.
+	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was. The text around it says why.
 	ErrUnanswered = errors.New("the provider gave no answer")
 	// ErrUnavailable: the provider could not be asked now (its breaker is open, its plugin fails); nothing was sent.
 	ErrUnavailable = errors.New("the provider cannot be asked now")
