@@ -43,7 +43,7 @@ func TestTellsWhatCame(t *testing.T) {
 	id := w.Cryptogram("POST", "", sandboxtest.CryptogramCheckout).At(t, "id").(string)
 	for _, step := range []struct{ event, amount, status, received, price string }{
 		{"pick", "", "pending", "0", "0"},
-		{"underpay", "0.00749974", "pending", "0.00749974", "5"},
+		{"underpay", "5", "pending", "0.00749974", "5"},
 		{"cancel", "", "canceled", "0.00749974", "5"},
 		{"pay", "", "completed", "0.01499948", "10"},
 	} {
