@@ -127,7 +127,7 @@ func (d *deaf) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	body, err := io.ReadAll(r.Body)
-	d.at, d.bodies = append(d.at, time.Now()), append(d.bodies, string(body)) //nolint:forbidigo // the bubble's clock
+	d.at, d.bodies = append(d.at, time.Now()), append(d.bodies, string(body))
 	status := http.StatusOK
 	if d.refuses--; d.refuses >= 0 {
 		status = http.StatusServiceUnavailable
@@ -151,7 +151,7 @@ func TestRepeatsAFailedNotificationNineteenTimesOverHours(t *testing.T) {
 				sandboxtest.Call(s, "POST", "/cryptogram/api/v1/commerce-payments", header, order).Code)
 			require.NoError(t, s.Drive("cryptogram", "tok_123456", "pay", ""))
 
-			time.Sleep(48 * time.Hour) //nolint:forbidigo // the bubble's clock
+			time.Sleep(48 * time.Hour)
 
 			require.Len(t, router.bodies, want)
 			for _, body := range router.bodies {
