@@ -1,7 +1,7 @@
 // Package paygrt simulates api.paygrt.com: recharges of phones and bills, in INR. Everything is a string, HTTP is
 // always 200, and "0" is success. Only Airtel (AT) succeeds, as in the provider's test environment.
 //
-// The document is silent on a second recharge under one api_ref_id: here it is a second recharge, the worst case, unless
+// The document is silent on a second recharge under one api_ref_id: it is a second recharge, the worst case, unless
 // Options.Unique refuses it.
 package paygrt
 
