@@ -116,8 +116,10 @@ func (p payment) outcome(call *abi.Call, account settings) *abi.Outcome {
 	outcome.Received = p.transaction.money()
 	if why := p.misfit(); why != "" {
 		outcome.Alert = why
-		if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+		switch outcome.GetStatus() {
+		case abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_CANCELED: // a contradiction ends nothing
 			outcome.Status = abi.Status_STATUS_PROCESSING
+		default:
 		}
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
@@ -139,8 +141,8 @@ func (t transaction) money() *abi.Money {
 	return nil
 }
 
-// misfit states why what was received is no proof that the payment was made: a transaction is priced in its payment's
-// own currency, and money in another is not that payment's amount, whatever the number.
+// misfit states why a transaction cannot be the payment's: it is priced in its payment's own currency, and money in
+// another is not that payment's amount, whatever the number.
 func (p payment) misfit() string {
 	if p.transaction.currency == "" || p.transaction.currency == p.currency {
 		return ""
