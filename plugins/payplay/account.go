@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +24,7 @@ var accountMethods = []method{
 		Class:   safe, Documented: elsewhere,
 		Output: native.Fields{{Name: "balances", Form: &native.List, Required: true, Members: native.Fields{
 			{Name: "id"},
-			{Name: "currency", Form: &native.Any, Required: true, Note: "An object with a ticker."},
+			{Name: "currency", Form: &native.Any, Required: true, Note: "An object with a ticker and a precision."},
 			{Name: "value", Form: &native.Amount, Required: true},
 		}}},
 	},
@@ -39,7 +40,7 @@ var accountMethods = []method{
 		},
 		Output: native.Fields{
 			{Name: "transactions", Form: &native.List, Required: true, Members: native.Fields{
-				{Name: "id", Required: true},
+				{Name: "id", Form: &word, Required: true},
 				{Name: "type"},
 				{Name: "currency", Form: &native.Any, Note: "A ticker, or an object with one."},
 				{Name: "value", Form: &native.Amount, Required: true},
@@ -76,8 +77,11 @@ func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi
 	for _, wallet := range answer.Items("balances") {
 		ticker := tickerOf(wallet)
 		amount, isSum := wallet.Decimal("value")
-		if !isCurrency(ticker) || !isSum {
-			return guest.Unreadable("a balance has no currency, or no value")
+		switch {
+		case !isCurrency(ticker):
+			return guest.Unreadable("the balance " + quoted(wallet.Text("id")) + ": its currency is no ticker")
+		case !isSum:
+			return guest.Unreadable("the balance of " + ticker + ": its value is no amount")
 		}
 		several[ticker]++
 		outcome.Balances = append(outcome.Balances,
@@ -91,13 +95,10 @@ func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi
 	return step
 }
 
-// tickerOf is the currency of a balance or of a transaction: a ticker in some answers, and an object with one in
-// others.
+// tickerOf is the currency of an order, a balance or a transaction, in capitals: a ticker in some answers, and an
+// object with one in others.
 func tickerOf(of jsontext.Value) string {
-	if text := of.Text("currency"); text != "" {
-		return text
-	}
-	return of.Text("currency", "ticker")
+	return strings.ToUpper(cmp.Or(of.Text("currency"), of.Text("currency", "ticker")))
 }
 
 // prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked
@@ -151,21 +152,20 @@ const dateForm = "2006-01-02 15:04:05"
 
 // interpretTransactions gives the statement, where the account is asked for it.
 func interpretTransactions(call *abi.Call, account settings, _, body []byte) *abi.Step {
-	answer, err := jsontext.Parse(body)
-	if err != nil || !answer.Get("transactions").IsArray() {
-		return guest.Unreadable("the answer is not a list of transactions")
+	listed, why := readPage(body, "transactions")
+	if why != "" {
+		return guest.Unreadable(why)
 	}
-	step := answered(call, answer)
+	step := answered(call, listed.answer)
 	outcome := step.GetDone()
 	if outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
 		return step
 	}
-	listed, ok := readPage(body, "transactions")
 	switch {
-	case ok:
+	case listed.ends:
 		outcome.Cursor = listed.next()
-	case call.GetQuery() != nil || answer.Get("meta").Exists():
-		return guest.Unreadable("the list does not say whether it goes on")
+	case call.GetQuery() != nil || listed.answer.Get("meta").Exists():
+		return guest.Unreadable(endless)
 	}
 	if call.GetQuery() == nil {
 		return step
@@ -204,7 +204,7 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 	if !known {
 		out, known = takesOut[kind]
 	}
-	at, err := time.Parse(dateForm, from.Text("created_at"))
+	at, err := readDate(from.Text("created_at"))
 	switch {
 	case !known:
 		return nil, errors.New("whether a transaction of type " + quoted(kind) +
@@ -224,6 +224,16 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 		entry.ProviderReference = t.id
 	}
 	return entry, nil
+}
+
+// readDate reads a date as PayPlay writes it, or as ISO 8601 does. One without a zone is UTC.
+func readDate(text string) (at time.Time, err error) {
+	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", dateForm} {
+		if at, err = time.Parse(form, text); err == nil {
+			return at, nil
+		}
+	}
+	return at, err
 }
 
 // quoted shortens a text of PayPlay's for a message.

@@ -28,7 +28,7 @@ const codePageNotFound = "page_not_found"
 // codeAbsent stands for any other text of a 404.
 const codeAbsent = "404"
 
-// codeInvalid stands for a 422 of an operation whose fields are not known.
+// codeInvalid stands for a 422 that names no field of the operation.
 const codeInvalid = "422"
 
 // envelope is that of a refusal that names fields: Laravel's message and errors. A message alone may be that of a
@@ -92,6 +92,11 @@ var listRules = []fieldRule{ //nolint:gochecknoglobals // a table
 // creators are the operations that make something under a page's or a company's name.
 var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknoglobals // a table
 
+// fieldless are the operations of which a refusal may have a message alone: nothing was done that matters.
+var fieldless = []string{ //nolint:gochecknoglobals // a table
+	createOrder, createTopup, showOrders, showTransactions,
+}
+
 // finder is an operation about one object, for which a 404 states that it is not there.
 type finder struct {
 	operation string
@@ -146,6 +151,12 @@ func failureRules() []*abi.FailureRule {
 			})
 		}
 	}
+	for _, operation := range fieldless {
+		rules = append(rules, &abi.FailureRule{
+			Operation: operation, HttpStatus: 422, ProviderCode: codeInvalid,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "invalid_request", Source: sourceWhitePay,
+		})
+	}
 	rules = append(rules, &abi.FailureRule{
 		Operation: completeOrder, HttpStatus: 422, ProviderCode: codeInvalid,
 		Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
@@ -154,16 +165,14 @@ func failureRules() []*abi.FailureRule {
 	for _, one := range finders {
 		rules = append(rules,
 			&abi.FailureRule{
-				Operation: one.operation, HttpStatus: 404, ProviderCode: codePageNotFound,
-				Meaning: abi.Meaning_MEANING_FAULT,
-				Code:    "authentication_failed", Source: sourceWhitePay,
-			},
-			&abi.FailureRule{
 				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.notFound,
 				Code: "not_found", Source: sourceWhitePay, Final: one.notFound != abi.Meaning_MEANING_NOT_FOUND,
 			})
 	}
-	return rules
+	return append(rules, &abi.FailureRule{
+		HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
+		Code: "authentication_failed", Source: sourceWhitePay,
+	})
 }
 
 // refused reads an answer that is not a success. Only a refusal in PayPlay's own words counts: the same status from
@@ -189,10 +198,9 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 }
 
 func notFound(operation, message string) *abi.Step {
-	creates := slices.Contains(creators, operation)
 	finds := slices.ContainsFunc(finders, func(f finder) bool { return f.operation == operation })
 	switch {
-	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound) && (creates || finds):
+	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound):
 		return guest.Rejected(codePageNotFound, message)
 	case finds:
 		return guest.Rejected(codeAbsent, message)
@@ -208,7 +216,7 @@ func invalid(operation string, body jsontext.Value, message string) *abi.Step {
 			return guest.Rejected(one.field, message)
 		}
 	}
-	if operation == completeOrder && body.Get("errors").IsObject() {
+	if slices.Contains(fieldless, operation) || operation == completeOrder && body.Get("errors").IsObject() {
 		return guest.Rejected(codeInvalid, message)
 	}
 	return guest.Unreadable("HTTP 422 for a field that was not sent")
