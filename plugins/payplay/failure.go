@@ -209,14 +209,21 @@ func notFound(operation, message string) *abi.Step {
 	}
 }
 
-// invalid is a refusal of the request's fields, coded by the first of them.
+// invalid is a refusal of the request's fields, coded by the first of them. Where a message is all that there is, it
+// names one in Laravel's words: "The external order id has already been taken."
 func invalid(operation string, body jsontext.Value, message string) *abi.Step {
 	for _, one := range checked[operation] {
 		if body.Get("errors", one.field).Exists() {
 			return guest.Rejected(one.field, message)
 		}
 	}
-	if slices.Contains(fieldless, operation) || operation == completeOrder && body.Get("errors").IsObject() {
+	mayLack := slices.Contains(fieldless, operation)
+	for _, one := range checked[operation] {
+		if mayLack && strings.Contains(strings.ToLower(message), strings.ReplaceAll(one.field, "_", " ")) {
+			return guest.Rejected(one.field, message)
+		}
+	}
+	if mayLack || operation == completeOrder && body.Get("errors").IsObject() {
 		return guest.Rejected(codeInvalid, message)
 	}
 	return guest.Unreadable("HTTP 422 for a field that was not sent")

@@ -103,6 +103,18 @@ func TestMeaningOfEveryRefusal(t *testing.T) {
 		},
 		{"a field that was not sent", withdraw, 422, `{"message":"m","errors":{"otp":["e"]}}`, unreadable, ""},
 		{"no field", createOrder, 422, `{"message":"m"}`, soft, "invalid_request"},
+		{
+			"a reference, in the message alone", createOrder, 422,
+			`{"message":"The external order id has already been taken."}`, duplicate, "duplicate",
+		},
+		{
+			"an amount, in the message alone", createTopup, 422, `{"message":"The amount must be a number."}`, soft,
+			"limit_exceeded",
+		},
+		{
+			"a reference of a withdrawal, in the message alone", withdraw, 422,
+			`{"message":"The external id has already been taken."}`, unreadable, "",
+		},
 		{"no fields of a list", createTopup, 422, `{"message":"m","errors":[]}`, soft, "invalid_request"},
 		{"a field that was not sent", showOrders, 422, `{"message":"m","errors":{"otp":["e"]}}`, soft, "invalid_request"},
 		{"a field, in a text", createOrder, 422, `{"message":"m","errors":{"amount":"e"}}`, soft, "limit_exceeded"},

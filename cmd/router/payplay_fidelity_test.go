@@ -1,0 +1,217 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrouter/host/api"
+	"payrouter/host/sandbox"
+)
+
+const payoutByPayPlay = `{"kind":"payout","amount":"100","currency":"USDT","provider":"payplay",` +
+	`"destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"TRC20"}}`
+
+// configure changes what a simulated provider does where its document leaves a choice.
+func (w *harness) configure(provider, options string) {
+	w.t.Helper()
+	w.control("PATCH", provider+"/options", options)
+}
+
+// Whatever PayPlay answers in members that decide nothing, and however it writes numbers and currencies, payments end
+// as they do otherwise, and the account shows what it has.
+func TestPayPlaysAnswersInEveryForm(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{
+		"as documented":             `{}`,
+		"numbers":                   `{"numbers":true}`,
+		"nulls":                     `{"shown":"null"}`,
+		"missing members":           `{"shown":"missing"}`,
+		"members of other types":    `{"shown":"other"}`,
+		"numbers and nulls":         `{"numbers":true,"shown":"null"}`,
+		"currencies as texts":       `{"currencies":"text"}`,
+		"currencies as objects":     `{"currencies":"object"}`,
+		"networks told":             `{"networks":true}`,
+		"currencies only when paid": `{"late_currencies":true}`,
+		"unique references":         `{"unique_references":true}`,
+		"top-ups among the orders":  `{"lists_topups":true,"ignores_reference_filter":true}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := build(t, plan{})
+			w.configure("payplay", options)
+			require.Equal(t, 201, w.ask("POST", w.router+"/v1/providers/payplay/operations/CreateCryptoTopup", `{}`,
+				"Idempotency-Key", "topup").status)
+
+			paid := w.create(byPayPlay)
+			require.Equal(t, "requires_action", paid.Status)
+			require.NotEmpty(t, paid.NextAction.URL)
+			w.drive("payplay", paid.ProviderReference, "pay")
+			paid = w.act(paid, "refresh", "")
+			require.Equal(t, "succeeded", paid.Status)
+			require.Equal(t, "51.799347", paid.AmountReceived.Amount)
+			require.Empty(t, paid.Alert)
+
+			for event, status := range map[string]string{
+				"decline": "failed", "cancel": "canceled", "expire": "failed", "underpay": "processing",
+			} {
+				p := w.create(byPayPlay)
+				w.drive("payplay", p.ProviderReference, event)
+				require.Equal(t, status, w.act(p, "refresh", "").Status, event)
+			}
+
+			for event, status := range map[string]string{
+				"pay": "succeeded", "decline": "failed", "cancel": "canceled",
+			} {
+				out := w.create(payoutByPayPlay)
+				require.Equal(t, "processing", out.Status)
+				w.drive("payplay", out.ProviderReference, event)
+				out = w.act(out, "refresh", "")
+				require.Equal(t, status, out.Status, event)
+				require.Empty(t, out.Alert)
+			}
+
+			for _, path := range []string{"balances", "rates", "statements", "catalog/currencies"} {
+				a := w.ask("GET", w.router+"/v1/"+path+"?provider=payplay", "")
+				require.Equal(t, 200, a.status, string(a.body))
+				require.NotContains(t, string(a.body), `"code"`+":\"provider", path)
+				errors := read[struct {
+					Data   []any `json:"data"`
+					Errors []any `json:"errors"`
+				}](t, a)
+				require.Empty(t, errors.Errors, path)
+				require.NotEmpty(t, errors.Data, path)
+			}
+			for operation, input := range map[string]string{
+				"AccountBalance": ``, "ShowOrdersList": `{}`, "ShowTransactionsList": `{}`, "OrderStatusesList": ``,
+				"Rates": ``, "ExchangeRates": `{"ticker":"NGN"}`, "ShowWithdrawalFees": ``,
+				"ShowOrderDetails":       `{"id":"` + paid.ProviderReference + `"}`,
+				"ShowCryptoOrderDetails": `{"id":"` + paid.ProviderReference + `"}`,
+			} {
+				a := w.ask("POST", w.router+"/v1/providers/payplay/operations/"+operation, input)
+				require.Equal(t, 200, a.status, "%s: %s", operation, a.body)
+			}
+		})
+	}
+}
+
+// An order of which nothing came back is found again by our reference, whether PayPlay filters by it or not, and is
+// never made twice for the payer.
+func TestPayPlaysOrderIsFoundByReference(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ options, status string }{
+		"filtered":     {`{}`, "requires_action"},
+		"not filtered": {`{"ignores_reference_filter":true,"lists_topups":true}`, "requires_action"},
+		// The second order is refused for its reference: the first is looked up.
+		"unique":              {`{"unique_references":true}`, "unknown"},
+		"unique, by the text": {`{"unique_references":true,"fieldless":true}`, "unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := build(t, plan{})
+			w.configure("payplay", row.options)
+			require.Equal(t, 201, w.ask("POST", w.router+"/v1/providers/payplay/operations/CreateCryptoTopup", `{}`,
+				"Idempotency-Key", "topup").status)
+			w.control("POST", "payplay/faults", `{"operation":"create_order","kind":"garbage","status":200,"count":1}`)
+			p := w.create(byPayPlay)
+			require.Equal(t, row.status, p.Status)
+			p = w.act(p, "refresh", "")
+			require.Equal(t, "requires_action", p.Status)
+			w.drive("payplay", p.ProviderReference, "pay")
+			require.Equal(t, "succeeded", w.act(p, "refresh", "").Status)
+		})
+	}
+}
+
+// An amount with more digits than its currency's precision: PayPlay may keep it, round it or refuse it. An order is
+// for the very amount or is none, and a withdrawal of another amount is no success.
+func TestPayPlaysPrecision(t *testing.T) {
+	t.Parallel()
+	order := `{"amount":"49.12345","currency":"USDT","provider":"payplay"}`
+	out := `{"kind":"payout","amount":"49.12345","currency":"USDT","provider":"payplay",` +
+		`"destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"TRC20"}}`
+	for finer, row := range map[string]struct{ order, payout, code string }{
+		"":                {"requires_action", "succeeded", ""},
+		"rounded":         {"failed", "processing", "provider_unavailable"},
+		"refused":         {"failed", "failed", "limit_exceeded"},
+		"refused, unsaid": {"failed", "unknown", "limit_exceeded"},
+	} {
+		t.Run(finer, func(t *testing.T) {
+			t.Parallel()
+			w := build(t, plan{})
+			w.configure("payplay", map[string]string{
+				"": `{}`, "rounded": `{"finer":"rounded"}`, "refused": `{"finer":"refused"}`,
+				"refused, unsaid": `{"finer":"refused","fieldless":true}`,
+			}[finer])
+			p := w.create(order)
+			require.Equal(t, row.order, p.Status)
+			if row.code != "" {
+				require.Equal(t, row.code, p.Failure.Code)
+			}
+			sent := w.create(out)
+			if sent.Status == "processing" {
+				w.drive("payplay", sent.ProviderReference, "pay")
+				sent = w.act(sent, "refresh", "")
+			}
+			require.Equal(t, row.payout, sent.Status)
+			require.Equal(t, finer == "rounded", sent.Alert != "", sent.Alert)
+			if finer == "refused" || finer == "refused, unsaid" {
+				require.Empty(t, w.bookings(sandbox.PayPlay))
+			}
+		})
+	}
+}
+
+// A wrong key, and a payment page that is not there, are told apart from an order that is not there.
+func TestPayPlaysPageNotFound(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	p := w.create(byPayPlay)
+	w.configure("payplay", `{"slug":"other"}`)
+	w.refused(p, "refresh", "")
+	require.Equal(t, "requires_action", w.get(p.ID).Status, "nothing was said about the order")
+	failed := w.create(byPayPlay)
+	require.Equal(t, []string{"failed", "authentication_failed"}, []string{failed.Status, failed.Failure.Code})
+	listed := problem(t, w.ask("POST", w.router+"/v1/providers/payplay/operations/ShowOrdersList", `{}`))
+	require.Equal(t, 502, listed.Status)
+}
+
+// The payer's acts, with amounts in the payment's own currency.
+func TestPayPlaysPayer(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	for _, row := range []struct{ currency, event, amount, status, received string }{
+		{"EUR", "underpay", "20", "processing", "20.761262 USDT"},
+		{"EUR", "overpay", "", "succeeded", "56.979282 USDT"},
+		{"USDT", "overpay", "60", "succeeded", "59.4 USDT"},
+		{"USDT", "overpay", "50", "succeeded", ""},
+	} {
+		p := w.create(`{"amount":"49.90","currency":"` + row.currency + `","provider":"payplay"}`)
+		w.control("POST", "payplay/payments/"+p.ProviderReference+"/"+row.event, `{"amount":"`+row.amount+`"}`)
+		p = w.act(p, "refresh", "")
+		require.Equal(t, row.status, p.Status, row)
+		received := ""
+		if p.AmountReceived != (api.Payment{}).AmountReceived {
+			received = p.AmountReceived.Amount + " " + p.AmountReceived.Currency
+		}
+		require.Equal(t, row.received, received, row)
+	}
+	w.configure("payplay", `{"expires_canceled":true}`)
+	expired := w.create(byPayPlay)
+	w.drive("payplay", expired.ProviderReference, "expire")
+	require.Equal(t, "canceled", w.act(expired, "refresh", "").Status)
+}
+
+// Where a withdrawal's value is what arrives, a look-up that does not tell the fee does not prove that all of the
+// amount was sent: the payout waits for a person, with an alert.
+func TestPayPlaysFeeInsideOfTheAmount(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	w.configure("payplay", `{"fee_inside":true}`)
+	p := w.create(payoutByPayPlay)
+	require.Equal(t, []string{"processing", ""}, []string{p.Status, p.Alert}, "the fee is told where it is made")
+	w.drive("payplay", p.ProviderReference, "pay")
+	p = w.act(p, "refresh", "")
+	require.Equal(t, []string{"processing", "the transaction's value is 99"}, []string{p.Status, p.Alert})
+	require.Len(t, w.bookings(sandbox.PayPlay), 1)
+}
