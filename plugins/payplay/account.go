@@ -29,6 +29,27 @@ var accountMethods = []method{
 		}}},
 	},
 	{
+		Name:    showBalance,
+		Summary: "Reads a balance by PayPlay's id. Public material names the path, and shows the answer of the list.",
+		Class:   safe, Documented: elsewhere, Open: true,
+		Input: native.Fields{idField}, Output: balanceMembers,
+	},
+	{
+		Name: postBalance,
+		Summary: "Posts to a balance, by PayPlay's id. Public material names the path alone: what it does is not known, " +
+			"and what is given beside the id is sent as it is.",
+		Class: risky, Documented: elsewhere, Final: true, Open: true,
+		Input: native.Fields{idField}, Output: balanceMembers,
+	},
+	{
+		Name: orderCurrencies, Summary: "Lists the currencies that an order may be priced in.",
+		Class: safe, Documented: elsewhere, Open: true, Output: currencyMembers,
+	},
+	{
+		Name: topupCurrencies, Summary: "Lists the currencies that a top-up may be priced in.",
+		Class: safe, Documented: elsewhere, Open: true, Output: currencyMembers,
+	},
+	{
 		Name: showTransactions,
 		Summary: "Lists the company's transactions. No document shows the list: it is taken for one like the list of " +
 			"orders, with the same filters by date.",
@@ -61,8 +82,99 @@ var accountMethods = []method{
 	},
 }
 
+// balanceMembers is the answer about one balance: a list of one, or the balance itself.
+//
+//nolint:gochecknoglobals // a table
+var balanceMembers = native.Fields{
+	{Name: "balances", Form: &native.List, Note: "As AccountBalance's, or balance."},
+	{Name: "balance", Form: &native.Object},
+}
+
+// currencyMembers is a list of currencies.
+//
+//nolint:gochecknoglobals // a table
+var currencyMembers = native.Fields{{
+	Name: "currencies", Form: &listOfAny, Required: true,
+	Note: "Objects with a ticker and a precision, which is how many digits are shown.",
+}}
+
+const balancesPath = "/private-api/balances/"
+
+// Where the lists of currencies are.
+const (
+	orderCurrenciesPath = "/currencies/crypto-order-target-currencies"
+	topupCurrenciesPath = "/private-api/currencies/crypto-topup-target-currencies"
+)
+
+func prepareShowBalance(call *abi.Call, _ settings) *abi.Step {
+	id := idOf(call)
+	if !isID(id) {
+		return notAnID()
+	}
+	return inQuery(call, request("GET", guest.Literal(balancesPath), guest.Text(id)))
+}
+
+func preparePostBalance(call *abi.Call, _ settings) *abi.Step {
+	id := idOf(call)
+	if !isID(id) {
+		return notAnID()
+	}
+	asked := request("POST", guest.Literal(balancesPath), guest.Text(id))
+	if body := furtherAlone(call); body != nil {
+		asked.JSON(body)
+	}
+	return asked.Send(nil)
+}
+
+// interpretShownBalance wants a balance, or a list of them.
+func interpretShownBalance(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	answer, err := jsontext.Parse(body)
+	if err != nil || !answer.Get("balances").IsArray() && !answer.Get("balance").IsObject() {
+		return guest.Unreadable("the answer has no balance")
+	}
+	return interpretPlain(call, account, state, body)
+}
+
+// interpretSomething wants an object with a list in it: more is not known of the answer.
+func interpretSomething(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	answer, err := jsontext.Parse(body)
+	lists := false
+	answer.Each(func(_ string, member jsontext.Value) { lists = lists || member.IsArray() })
+	if err != nil || !lists {
+		return guest.Unreadable("the answer has no list")
+	}
+	return interpretPlain(call, account, state, body)
+}
+
+// prepareList asks for a list at a path. What a native call's input holds goes into the query.
+func prepareList(path string) func(*abi.Call, settings) *abi.Step {
+	return func(call *abi.Call, _ settings) *abi.Step {
+		return inQuery(call, request("GET", guest.Literal(path)))
+	}
+}
+
+// inQuery sends a request with what a native call's input holds beyond the table in the query.
+func inQuery(call *abi.Call, asked *guest.Request) *abi.Step {
+	var refusal *abi.Step
+	known := methods.Find(call.GetOperation()).Input
+	inputOf(call).Each(func(name string, value jsontext.Value) {
+		switch {
+		case known.Find(name) != nil:
+		case value.IsObject() || value.IsArray() || name == "":
+			refusal = guest.Reject("invalid_request", native.Pointer(name),
+				"a query has texts, numbers and flags alone")
+		default:
+			asked.Query(name, value.Text())
+		}
+	})
+	if refusal != nil {
+		return refusal
+	}
+	return asked.Send(nil)
+}
+
 func prepareBalance(*abi.Call, settings) *abi.Step {
-	return request("GET", guest.Literal("/private-api/balances/")).Send(nil)
+	return request("GET", guest.Literal(balancesPath)).Send(nil)
 }
 
 // interpretBalance gives the balances, where the account is asked for them.
@@ -98,7 +210,12 @@ func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi
 // tickerOf is the currency of an order, a balance or a transaction, in capitals: a ticker in some answers, and an
 // object with one in others.
 func tickerOf(of jsontext.Value) string {
-	return strings.ToUpper(cmp.Or(of.Text("currency"), of.Text("currency", "ticker")))
+	return tickerIn(of.Get("currency"))
+}
+
+// tickerIn is a currency's ticker: itself, or its member.
+func tickerIn(currency jsontext.Value) string {
+	return strings.ToUpper(cmp.Or(currency.Text(), currency.Text("ticker")))
 }
 
 // prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked
@@ -116,21 +233,7 @@ func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
 	asked.Query("per_page", input.Text("per_page")).
 		Query("date_from", unescaped(input.Text("date_from"))).
 		Query("date_to", unescaped(input.Text("date_to")))
-	known := methods.Find(showTransactions).Input
-	input.Each(func(name string, value jsontext.Value) {
-		switch {
-		case known.Find(name) != nil:
-		case value.IsObject() || value.IsArray() || name == "":
-			refusal = guest.Reject("invalid_request", native.Pointer(name),
-				"a query has texts, numbers and flags alone")
-		default:
-			asked.Query(name, value.Text())
-		}
-	})
-	if refusal != nil {
-		return refusal
-	}
-	return asked.Send(nil)
+	return inQuery(call, asked)
 }
 
 // within adds the times and the page's length of a query. PayPlay's dates are whole seconds, and the last one counts.

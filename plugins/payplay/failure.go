@@ -16,6 +16,7 @@ const (
 	sourceWhitePay = "WhitePay's documentation of the same software: errors"
 	sourceInferred = "inferred: Laravel's error responses, of which WhitePay's are"
 	sourceStatuses = "document: Order Statuses List; transactions' from WhitePay's documentation"
+	sourceConvert  = "inferred: as Withdrawal, of which WhitePay's documentation has the errors"
 	sourceFilter   = "document: Show Orders List, filter external_order_id"
 )
 
@@ -75,6 +76,19 @@ var checked = map[string][]fieldRule{ //nolint:gochecknoglobals // a table
 		{"memo", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
 		{"comment", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
 	},
+	convertWithdrawal: conversionRules,
+	instantConversion: conversionRules,
+}
+
+// conversionRules are the fields of a convert-withdrawal.
+var conversionRules = []fieldRule{ //nolint:gochecknoglobals // a table
+	{"external_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
+	{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
+	{"currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+	{"target_currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+	{"network", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+	{"address", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
+	{"memo", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
 }
 
 // listRules are the filters of the lists that PayPlay may find fault with.
@@ -97,6 +111,9 @@ var fieldless = []string{ //nolint:gochecknoglobals // a table
 	createOrder, createTopup, showOrders, showTransactions,
 }
 
+// acts are the operations that do something to one object, of which the fields are not known.
+var acts = []string{completeOrder, refreshConvert, confirmConvert} //nolint:gochecknoglobals // a table
+
 // finder is an operation about one object, for which a 404 states that it is not there.
 type finder struct {
 	operation string
@@ -111,6 +128,10 @@ var finders = []finder{ //nolint:gochecknoglobals // a table
 	{getExchangeRate, abi.Meaning_MEANING_NOT_FOUND},
 	{refundOrder, abi.Meaning_MEANING_DECLINED_SOFT},
 	{completeOrder, abi.Meaning_MEANING_DECLINED_SOFT},
+	{showBalance, abi.Meaning_MEANING_NOT_FOUND},
+	{postBalance, abi.Meaning_MEANING_DECLINED_SOFT},
+	{refreshConvert, abi.Meaning_MEANING_DECLINED_SOFT},
+	{confirmConvert, abi.Meaning_MEANING_DECLINED_SOFT},
 }
 
 // failureRules gives each refusal its meaning.
@@ -141,11 +162,14 @@ func failureRules() []*abi.FailureRule {
 			Code:    "authentication_failed", Source: sourceWhitePay,
 		})
 	}
-	for _, operation := range []string{createOrder, createTopup, withdraw, refundOrder, showOrders, showTransactions} {
+	for _, operation := range []string{
+		createOrder, createTopup, withdraw, refundOrder, showOrders, showTransactions, convertWithdrawal,
+		instantConversion,
+	} {
 		for _, one := range checked[operation] {
 			rules = append(rules, &abi.FailureRule{
 				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code,
-				Source: sourceWhitePay,
+				Source: sourceOf(operation),
 				Proofs: []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/" + one.field}},
 				Final:  one.meaning != abi.Meaning_MEANING_DUPLICATE,
 			})
@@ -157,11 +181,13 @@ func failureRules() []*abi.FailureRule {
 			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "invalid_request", Source: sourceWhitePay,
 		})
 	}
-	rules = append(rules, &abi.FailureRule{
-		Operation: completeOrder, HttpStatus: 422, ProviderCode: codeInvalid,
-		Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-		Code:    "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
-	})
+	for _, operation := range acts {
+		rules = append(rules, &abi.FailureRule{
+			Operation: operation, HttpStatus: 422, ProviderCode: codeInvalid,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code:    "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
+		})
+	}
 	for _, one := range finders {
 		rules = append(rules,
 			&abi.FailureRule{
@@ -173,6 +199,14 @@ func failureRules() []*abi.FailureRule {
 		HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
 		Code: "authentication_failed", Source: sourceWhitePay,
 	})
+}
+
+// sourceOf is where the fields of an operation are known from.
+func sourceOf(operation string) string {
+	if operation == convertWithdrawal || operation == instantConversion {
+		return sourceConvert
+	}
+	return sourceWhitePay
 }
 
 // refused reads an answer that is not a success. Only a refusal in PayPlay's own words counts: the same status from
@@ -193,7 +227,7 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	case response.GetStatus() == 422:
 		return invalid(operation, body, message)
 	default:
-		return guest.Unreadable("HTTP " + status)
+		return guest.Unreadable("HTTP " + status + ": " + quoted(message))
 	}
 }
 
@@ -205,7 +239,7 @@ func notFound(operation, message string) *abi.Step {
 	case finds:
 		return guest.Rejected(codeAbsent, message)
 	default:
-		return guest.Unreadable("HTTP 404")
+		return guest.Unreadable("HTTP 404: " + quoted(message))
 	}
 }
 
@@ -223,8 +257,8 @@ func invalid(operation string, body jsontext.Value, message string) *abi.Step {
 			return guest.Rejected(one.field, message)
 		}
 	}
-	if mayLack || operation == completeOrder && body.Get("errors").IsObject() {
+	if mayLack || slices.Contains(acts, operation) && body.Get("errors").IsObject() {
 		return guest.Rejected(codeInvalid, message)
 	}
-	return guest.Unreadable("HTTP 422 for a field that was not sent")
+	return guest.Unreadable("HTTP 422 that names no field which was sent: " + quoted(message))
 }

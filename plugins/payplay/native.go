@@ -26,7 +26,9 @@ const (
 // methods are the operations, by topic.
 //
 //nolint:gochecknoglobals // a table
-var methods = native.Table[struct{}]{orderMethods, withdrawalMethods, accountMethods, rateMethods}
+var methods = native.Table[struct{}]{
+	orderMethods, withdrawalMethods, conversionMethods, accountMethods, rateMethods,
+}
 
 // isNative reports a call of the operation by itself, not for a payment and not for a role of the account.
 func isNative(call *abi.Call) bool {
@@ -109,7 +111,9 @@ var (
 		Shape: "a text", Type: "string",
 		Has: func(value jsontext.Value) bool { return value.IsString() || value.IsNumber() },
 	}
-	position = native.Form{Shape: "a whole number", Has: isPosition}
+	// listOfAny is a list of which the items are not known.
+	listOfAny = native.Form{Shape: "a list", Type: "array", Has: jsontext.Value.IsArray}
+	position  = native.Form{Shape: "a whole number", Has: isPosition}
 )
 
 func isPosition(value jsontext.Value) bool {

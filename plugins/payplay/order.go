@@ -452,7 +452,8 @@ type expectation struct {
 
 func expected(call *abi.Call) expectation {
 	asked := expectation{id: idOf(call), reference: call.GetCreateReference()}
-	if call.GetOperation() == createOrder || call.GetOperation() == withdraw {
+	switch call.GetOperation() {
+	case createOrder, withdraw, convertWithdrawal, instantConversion:
 		asked.id, asked.reference = "", ourReference(call)
 	}
 	if payment := call.GetPayment(); payment != nil {

@@ -40,7 +40,7 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 	return completed(call, outcome, answer)
 }
 
-// contradicts reports currencies that are both stated, and differ.
+// contradicts reports names that are both stated, and differ.
 func contradicts(asked, answered string) bool {
 	return asked != "" && answered != "" && !strings.EqualFold(asked, answered)
 }

@@ -178,10 +178,15 @@ func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
 	}
 	outcome := found.outcome()
 	found.weigh(outcome, expected(call).amount)
-	if asked := networkOf(call); asked != "" && found.network != "" && !strings.EqualFold(asked, found.network) {
-		warn(outcome, "the transaction's network is "+found.network+", not "+asked)
-	}
+	found.warnOfNetwork(call, outcome)
 	return completed(call, outcome, answer)
+}
+
+// warnOfNetwork adds an alert to a transaction that states another network than was asked for.
+func (t transaction) warnOfNetwork(call *abi.Call, outcome *abi.Outcome) {
+	if asked := networkOf(call); contradicts(asked, t.network) {
+		warn(outcome, "the transaction's network is "+t.network+", not "+asked)
+	}
 }
 
 // networkOf is the network that a withdrawal is to use; empty where the call does not state it.
