@@ -2,10 +2,13 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/abi/jsontext"
 	"payrouter/host/api"
+	"payrouter/host/payment"
 	"payrouter/host/sandbox"
 )
 
@@ -214,4 +217,84 @@ func TestPayPlaysFeeInsideOfTheAmount(t *testing.T) {
 	p = w.act(p, "refresh", "")
 	require.Equal(t, []string{"processing", "the transaction's value is 99"}, []string{p.Status, p.Alert})
 	require.Len(t, w.bookings(sandbox.PayPlay), 1)
+}
+
+// Balances by id, target currencies and convert-withdrawals are operations of their own; what may move money is a run,
+// and is sent once.
+func TestPayPlaysFurtherOperations(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{
+		"as assumed":   `{}`,
+		"as otherwise": `{"single_balance":true,"numbers":true,"shown":"missing","currencies":"text"}`,
+		"of any type":  `{"shown":"other","networks":true,"currencies":"object"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := build(t, plan{environ: patient})
+			call := func(operation, input string) jsontext.Value {
+				a := w.ask("POST", w.router+"/v1/providers/payplay/operations/"+operation, input)
+				require.Equal(t, 200, a.status, "%s: %s", operation, a.body)
+				return parsed(t, read[api.Reading](t, a).Output)
+			}
+			run := func(operation, input string) api.Run {
+				a := w.ask("POST", w.router+"/v1/providers/payplay/operations/"+operation, input, "Idempotency-Key",
+					w.key())
+				require.Equal(t, 201, a.status, "%s: %s", operation, a.body)
+				return read[api.Run](t, a)
+			}
+			id := call("AccountBalance", ``).Text("balances", "0", "id")
+			w.configure("payplay", options)
+			require.NotEmpty(t, call("CryptoOrderTargetCurrencies", ``).Items("currencies"))
+			require.NotEmpty(t, call("CryptoTopupTargetCurrencies", ``).Items("currencies"))
+			require.NotEmpty(t, call("ConvertWithdrawalCurrencies", `{"currency":"USDC"}`).Items("currencies"))
+			require.True(t, call("ShowBalance", `{"id":"`+id+`"}`).IsObject())
+			require.Equal(t, "succeeded", run("PostBalance", `{"id":"`+id+`"}`).Status)
+
+			const conversion = `{"currency":"USDC","amount":"50","target_currency":"USDT","address":"EQ","network":"TON"}`
+			made := run("CreateConvertWithdrawal", conversion)
+			require.Equal(t, "succeeded", made.Status)
+			require.Equal(t, "50000", w.available("payplay", "USDC"))
+			run("RefreshConvertWithdrawal", `{"id":"`+made.ProviderReference+`"}`)
+			run("ConfirmConvertWithdrawal", `{"id":"`+made.ProviderReference+`"}`)
+			require.Equal(t, "49950", w.available("payplay", "USDC"))
+			refused := run("ConfirmConvertWithdrawal", `{"id":"`+made.ProviderReference+`"}`)
+			require.Equal(t, "failed", refused.Status)
+
+			w.control("POST", "payplay/faults",
+				`{"operation":"instant_convert_withdrawal","kind":"reset_after","count":1}`)
+			require.Equal(t, "unknown", run("InstantConvertWithdrawal", conversion).Status)
+			require.Equal(t, "49900", w.available("payplay", "USDC"), "it is not sent again")
+			statement := listed[api.Transaction](w, "/v1/statements?provider=payplay")
+			require.Empty(t, statement.Errors)
+			require.Equal(t, "-50", statement.Data[0].Amount.Amount)
+		})
+	}
+}
+
+// Webhooks of either spelling, by either token, and in every form settle a payment.
+func TestPayPlaysWebhooks(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{
+		"short names":     `{"short_events":true}`,
+		"numbers":         `{"numbers":true,"shown":"null"}`,
+		"objects":         `{"currencies":"object","shown":"other"}`,
+		"another's token": `{"general_token":true}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t, true)
+			require.NoError(t, s.providers.Configure(sandbox.PayPlay, []byte(options)))
+			made := s.create(t, "payplay", collect("EUR"))
+			require.NoError(t, s.providers.Drive(sandbox.PayPlay, made.ProviderReference, "pay", ""))
+			c := <-s.kept
+			// The page's token is the account's setting: a webhook that another one signed is a hint.
+			require.Equal(t, name != "another's token", c.Vouched)
+			before := s.requests(sandbox.PayPlay)
+			s.round(t, time.Second)
+			p, err := s.engine.Payment(t.Context(), "shop", made.ID)
+			require.NoError(t, err)
+			require.Equal(t, payment.Succeeded, p.Status)
+			require.Equal(t, c.Vouched, s.requests(sandbox.PayPlay) == before, "a hint is looked up")
+		})
+	}
 }
