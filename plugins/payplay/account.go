@@ -66,6 +66,7 @@ var accountMethods = []method{
 				{Name: "currency", Form: &native.Any, Note: "A ticker, or an object with one."},
 				{Name: "value", Form: &native.Amount, Required: true},
 				{Name: "status"},
+				{Name: "network"},
 				{Name: "fee", Form: &native.Amount},
 				{Name: "external_id"},
 				{Name: "created_at", Note: withoutZone},
