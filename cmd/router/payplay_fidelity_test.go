@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -177,6 +180,17 @@ func TestPayPlaysPageNotFound(t *testing.T) {
 	require.Equal(t, []string{"failed", "authentication_failed"}, []string{failed.Status, failed.Failure.Code})
 	listed := problem(t, w.ask("POST", w.router+"/v1/providers/payplay/operations/ShowOrdersList", `{}`))
 	require.Equal(t, 502, listed.Status)
+
+	wrong := build(t, plan{environ: []string{"PAYPLAY_API_KEY=a-wrong-key-made-up"}})
+	for _, options := range []string{`{"wrong_key_not_found":false}`, `{"wrong_key_not_found":true}`} {
+		wrong.configure("payplay", options)
+		failed := wrong.create(byPayPlay)
+		require.Equal(t, []string{"failed", "authentication_failed"}, []string{failed.Status, failed.Failure.Code})
+		// A wrong key has the account wait for a person.
+		wrong.ask("POST", wrong.router+"/v1/providers/payplay/resume", `{"reason":"once more"}`)
+		require.Equal(t, "unknown", wrong.create(payoutByPayPlay).Status, "a message alone proves nothing about money")
+		wrong.ask("POST", wrong.router+"/v1/providers/payplay/resume", `{"reason":"once more"}`)
+	}
 }
 
 // The payer's acts, with amounts in the payment's own currency.
@@ -271,6 +285,29 @@ func TestPayPlaysFurtherOperations(t *testing.T) {
 	}
 }
 
+// Whether a convert-withdrawal takes the money when it is made or when it is confirmed, it takes it once.
+func TestPayPlaysConversionTakesTheMoneyOnce(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	run := func(operation, input string) api.Run {
+		return read[api.Run](t, w.ask("POST", w.router+"/v1/providers/payplay/operations/"+operation, input,
+			"Idempotency-Key", w.key()))
+	}
+	for options, after := range map[string]string{
+		`{"converts_at_once":false}`: "50000", `{"converts_at_once":true}`: "49950",
+	} {
+		w.control("POST", "payplay/balance", `{"currency":"USDC","amount":"50000"}`)
+		w.configure("payplay", options)
+		made := run("CreateConvertWithdrawal",
+			`{"currency":"USDC","amount":"50","target_currency":"USDT","address":"EQ","network":"TON"}`)
+		require.Equal(t, "succeeded", made.Status)
+		require.Equal(t, after, w.available("payplay", "USDC"))
+		confirmed := run("ConfirmConvertWithdrawal", `{"id":"`+made.ProviderReference+`"}`)
+		require.Equal(t, after == "50000", confirmed.Status == "succeeded")
+		require.Equal(t, "49950", w.available("payplay", "USDC"))
+	}
+}
+
 // Webhooks of either spelling, by either token, and in every form settle a payment.
 func TestPayPlaysWebhooks(t *testing.T) {
 	t.Parallel()
@@ -297,4 +334,25 @@ func TestPayPlaysWebhooks(t *testing.T) {
 			require.Equal(t, c.Vouched, s.requests(sandbox.PayPlay) == before, "a hint is looked up")
 		})
 	}
+}
+
+// Dates state no zone: the account's setting does.
+func TestPayPlaysZone(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../routing.yaml")
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "routing.yaml")
+	const setting = "      company_slug:"
+	require.Contains(t, string(text), setting)
+	require.NoError(t, os.WriteFile(file,
+		bytes.Replace(text, []byte(setting), []byte("      time_zone: \"+02:00\"\n"+setting), 1), 0o600))
+	w := build(t, plan{command: serveCommand{Routing: file}})
+	w.configure("payplay", `{"minutes_ahead":120}`)
+	p := w.create(byPayPlay)
+	w.drive("payplay", p.ProviderReference, "pay")
+	from := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
+	statement := listed[api.Transaction](w, "/v1/statements?provider=payplay&from="+from)
+	require.Empty(t, statement.Errors)
+	require.Len(t, statement.Data, 1)
+	require.WithinDuration(t, time.Now(), statement.Data[0].At, time.Minute)
 }

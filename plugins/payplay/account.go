@@ -56,7 +56,7 @@ var accountMethods = []method{
 		Class: safe, Documented: elsewhere, Paged: true, Open: true,
 		Input: native.Fields{
 			pageField, perPageField,
-			{Name: "date_from", Note: "UTC, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
+			{Name: "date_from", Note: "In PayPlay's zone, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
 			{Name: "date_to"},
 		},
 		Output: native.Fields{
@@ -221,14 +221,14 @@ func tickerIn(currency jsontext.Value) string {
 
 // prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked
 // about.
-func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
+func prepareTransactions(call *abi.Call, account settings) *abi.Step {
 	number, refusal := pageOf(call)
 	if refusal != nil {
 		return refusal
 	}
 	asked := request("GET", guest.Literal("/private-api/transactions")).Query("page", number)
 	if query := call.GetQuery(); query != nil {
-		return within(asked, query).Send(nil)
+		return account.within(asked, query).Send(nil)
 	}
 	input := inputOf(call)
 	asked.Query("per_page", input.Text("per_page")).
@@ -238,15 +238,15 @@ func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
 }
 
 // within adds the times and the page's length of a query. PayPlay's dates are whole seconds, and the last one counts.
-func within(asked *guest.Request, query *abi.Query) *guest.Request {
+func (s *settings) within(asked *guest.Request, query *abi.Query) *guest.Request {
 	if limit := query.GetLimit(); limit > 0 {
 		asked.Query("per_page", fmt.Sprint(limit))
 	}
 	if from := query.GetFromMs(); from > 0 {
-		asked.Query("date_from", time.UnixMilli(from).UTC().Format(dateForm))
+		asked.Query("date_from", time.UnixMilli(from).In(s.zone).Format(dateForm))
 	}
 	if until := query.GetUntilMs(); until > 0 {
-		asked.Query("date_to", time.UnixMilli(until-1).UTC().Format(dateForm))
+		asked.Query("date_to", time.UnixMilli(until-1).In(s.zone).Format(dateForm))
 	}
 	return asked
 }
@@ -308,7 +308,7 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 	if !known {
 		out, known = takesOut[kind]
 	}
-	at, err := readDate(from.Text("created_at"))
+	at, err := s.readDate(from.Text("created_at"))
 	switch {
 	case !known:
 		return nil, errors.New("whether a transaction of type " + quoted(kind) +
@@ -330,10 +330,10 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 	return entry, nil
 }
 
-// readDate reads a date as PayPlay writes it, or as ISO 8601 does. One without a zone is UTC.
-func readDate(text string) (at time.Time, err error) {
+// readDate reads a date as PayPlay writes it, or as ISO 8601 does. One without a zone is in the account's.
+func (s *settings) readDate(text string) (at time.Time, err error) {
 	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", dateForm} {
-		if at, err = time.Parse(form, text); err == nil {
+		if at, err = time.ParseInLocation(form, text, s.zone); err == nil {
 			return at, nil
 		}
 	}

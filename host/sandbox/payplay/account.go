@@ -136,7 +136,7 @@ type listedTransaction struct {
 func (p *provider) serveTransactions(r *simulator.Request) simulator.Answer {
 	errs := &laravel.Errors{}
 	page, size := listPage(r.Query, errs)
-	created := datesBetween(r, "date_from", "date_to", errs)
+	created := p.datesBetween(r, "date_from", "date_to", errs)
 	if refusal := errs.Answer(); refusal != nil {
 		return *refusal
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"payrouter/host/sandbox/simulator"
 )
@@ -51,6 +52,8 @@ type Options struct {
 	GeneralToken bool `json:"general_token"`
 	// SingleBalance answers for one balance with the object balance, and not with a list of one.
 	SingleBalance bool `json:"single_balance"`
+	// MinutesAhead is how far dates are ahead of UTC: they state no zone.
+	MinutesAhead int `json:"minutes_ahead"`
 	// ConvertsAtOnce has a convert-withdrawal take the money when it is made, and not when it is confirmed.
 	ConvertsAtOnce bool `json:"converts_at_once"`
 }
@@ -109,7 +112,7 @@ func (p *provider) varied(serve func(*simulator.Request) simulator.Answer) func(
 
 // write is a body as the options have it.
 func (o Options) write(body []byte) []byte {
-	if !o.Numbers && !o.Fieldless && o.Shown == "" && o.Currencies == "" {
+	if !o.Numbers && !o.Fieldless && o.Shown == "" && o.Currencies == "" && o.MinutesAhead == 0 {
 		return body
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -164,6 +167,9 @@ func (o Options) member(name string, value any) any {
 			return json.Number(number)
 		}
 	}
+	if at, err := time.Parse(time.DateTime, text); err == nil && strings.HasSuffix(name, "_at") {
+		return at.Add(o.ahead()).Format(time.DateTime)
+	}
 	if name != "currency" && name != "target_currency" {
 		return value
 	}
@@ -175,6 +181,9 @@ func (o Options) member(name string, value any) any {
 	}
 	return value
 }
+
+// ahead is how far dates are ahead of UTC.
+func (o Options) ahead() time.Duration { return time.Duration(o.MinutesAhead) * time.Minute }
 
 // decorate has the members that decide nothing be what Shown names.
 func (o Options) decorate(names []string, object map[string]any) {

@@ -139,6 +139,18 @@ func TestWhatElseIsAGuess(t *testing.T) {
 	require.Equal(t, "TRC20", w.PayPlay("GET", "/private-api/transactions", "").At(t, "transactions", 0, "network"))
 }
 
+// "Dates have no zone (UTC [G])."
+func TestDatesOfAnotherZone(t *testing.T) {
+	t.Parallel()
+	w := serve(t, payplay.Options{MinutesAhead: 120})
+	w.PayPlayOrder("o", "1", "USDT")
+	require.NoError(t, w.Drive("payplay", "o", "pay", ""))
+	list := func(query string) sandboxtest.Reply { return w.PayPlay("GET", "/private-api/transactions?"+query, "") }
+	require.Equal(t, "2026-03-02 14:00:00", list("").At(t, "transactions", 0, "created_at"))
+	require.Len(t, list("date_from=2026-03-02+13:59:00&date_to=2026-03-02+14:00:00").At(t, "transactions"), 1)
+	require.Empty(t, list("date_to=2026-03-02+13:00:00").At(t, "transactions"))
+}
+
 // "Spelling varies (::complete/::completed)"; "two tokens (general; per payment page)."
 func TestWebhooksOfBothForms(t *testing.T) {
 	t.Parallel()

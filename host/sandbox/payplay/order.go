@@ -233,8 +233,8 @@ func cut[T any](list []T, page, size int) ([]T, listMeta) {
 
 // orderFilter reads the list's filters.
 func (p *provider) orderFilter(r *simulator.Request, errs *laravel.Errors) func(*order) bool {
-	created := datesBetween(r, "date_from", "date_to", errs)
-	completed := datesBetween(r, "completed_at_from", "completed_at_to", errs)
+	created := p.datesBetween(r, "date_from", "date_to", errs)
+	completed := p.datesBetween(r, "completed_at_from", "completed_at_to", errs)
 	status := r.Query.Get("order_status_id")
 	external := r.Query.Get("external_order_id")
 	if p.options.IgnoresReferenceFilter {
@@ -256,7 +256,7 @@ func (p *provider) orderFilter(r *simulator.Request, errs *laravel.Errors) func(
 
 // datesBetween reads two filters between which a date has to be; what has none is not between any. A date's "+" arrives
 // as a blank: that is what it means in a URL.
-func datesBetween(r *simulator.Request, first, last string, errs *laravel.Errors) func(*timestamp) bool {
+func (p *provider) datesBetween(r *simulator.Request, first, last string, errs *laravel.Errors) func(*timestamp) bool {
 	date := func(name string) (time.Time, bool) {
 		text := r.Query.Get(name)
 		if text == "" {
@@ -264,7 +264,7 @@ func datesBetween(r *simulator.Request, first, last string, errs *laravel.Errors
 		}
 		for _, layout := range []string{time.DateTime, time.DateOnly} {
 			if t, err := time.Parse(layout, text); err == nil {
-				return t, true
+				return t.Add(-p.options.ahead()), true
 			}
 		}
 		errs.Add(name, fmt.Sprintf("The %s is not a valid date.", name))
