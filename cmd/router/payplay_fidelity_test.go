@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,26 @@ func TestPayPlaysAnswersInEveryForm(t *testing.T) {
 				require.Equal(t, 200, a.status, "%s: %s", operation, a.body)
 			}
 		})
+	}
+}
+
+// A JSON number may have zeros at its end, an exponent or a double's tail: it is the amount that was sent.
+func TestPayPlaysNumbersInEverySpelling(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	w.configure("payplay", `{"numbers":true}`)
+	for _, spelling := range sandbox.Spellings() {
+		w.control("POST", "payplay/faults", `{"kind":"spelling","spelling":"`+spelling+`"}`)
+		paid := w.create(byPayPlay)
+		require.Equal(t, "requires_action", paid.Status, spelling)
+		w.drive("payplay", paid.ProviderReference, "pay")
+		require.Equal(t, "succeeded", w.act(paid, "refresh", "").Status, spelling)
+		out := w.create(strings.Replace(payoutByPayPlay, `"100"`, `"49.90"`, 1))
+		require.Equal(t, "processing", out.Status, spelling)
+		w.drive("payplay", out.ProviderReference, "pay")
+		out = w.act(out, "refresh", "")
+		require.Equal(t, []string{"succeeded", ""}, []string{out.Status, out.Alert}, spelling)
+		w.control("DELETE", "payplay/faults", "")
 	}
 }
 

@@ -136,8 +136,8 @@ func interpretShownBalance(call *abi.Call, account settings, state, body []byte)
 	return interpretPlain(call, account, state, body)
 }
 
-// interpretSomething wants an object with a list in it: more is not known of the answer.
-func interpretSomething(call *abi.Call, account settings, state, body []byte) *abi.Step {
+// interpretAnyList wants an object with a list in it: more is not known of the answer.
+func interpretAnyList(call *abi.Call, account settings, state, body []byte) *abi.Step {
 	answer, err := jsontext.Parse(body)
 	lists := false
 	answer.Each(func(_ string, member jsontext.Value) { lists = lists || member.IsArray() })

@@ -68,7 +68,7 @@ var operations = map[string]operation{ //nolint:gochecknoglobals // the dispatch
 	postBalance:       {preparePostBalance, interpretShownBalance},
 	orderCurrencies:   {prepareList(orderCurrenciesPath), interpretPlain},
 	topupCurrencies:   {prepareList(topupCurrenciesPath), interpretPlain},
-	convertCurrencies: {prepareList(convertPath + "/currencies"), interpretSomething},
+	convertCurrencies: {prepareList(convertPath + "/currencies"), interpretAnyList},
 	convertWithdrawal: {prepareConversion(convertPath), interpretConversion},
 	instantConversion: {prepareConversion(convertPath + "/instant"), interpretConversion},
 	refreshConvert:    {prepareConversionAct("/refresh"), interpretConversion},
