@@ -72,7 +72,7 @@ func refusal(value jsontext.Value) *abi.Step {
 // well.
 func failureCode(value jsontext.Value) string {
 	for _, member := range [...]string{"responseCode", "type"} {
-		switch code := value.Text(member); code {
+		switch code := responseCodes.number(value.Text(member)); code {
 		case codeGeneric, codeUpdating, codeDuplicate, codeAuth, codeNotFound, codeNoFunds:
 			return code
 		case "", "0", "200":
