@@ -168,8 +168,8 @@ func TestAWrongPayGramTokenLeavesNoDoubt(t *testing.T) {
 	}
 }
 
-// A callback names an invoice, a withdrawal or a transfer's voucher, each in an object of its own: whatever its spelling,
-// it settles the payment, and finds one whose answer was lost.
+// A callback names an invoice, a withdrawal or a transfer's voucher, each in an object of its own: whatever its
+// spelling, it settles the payment, and finds one whose answer was lost.
 func TestPayGramsCallbacksSettleHoweverTheyAreSpelt(t *testing.T) {
 	t.Parallel()
 	orders := map[string]payment.Order{
