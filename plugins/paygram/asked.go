@@ -55,24 +55,34 @@ func utc(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(utcMilliseconds)
 }
 
-// report adds an answer's entries about the account to an outcome; why is what of them cannot be read.
+// report adds an answer's entries about the account to an outcome. An entry that cannot be read is left out; why is what
+// is wrong with it where no other can be read.
 func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:
-		return balancesOutcome(a, outcome)
+		why = balancesOutcome(a, outcome)
 	case exchangeRates:
-		return ratesOutcome(a, outcome)
+		why = ratesOutcome(a, outcome)
 	case getStatement:
-		return statementOutcome(t, a, outcome)
+		why = statementOutcome(t, a, outcome)
 	}
+	if why == "" || len(outcome.GetBalances())+len(outcome.GetRates())+len(outcome.GetTransactions()) == 0 {
+		return why
+	}
+	leaveOut(outcome, why)
 	return ""
 }
 
-// unnamed states that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
-func unnamed(outcome *abi.Outcome, code string) {
+// leaveOut states that an entry was left out: an odd one is no reason to show nothing of the others.
+func leaveOut(outcome *abi.Outcome, why string) {
 	if outcome.GetAlert() == "" {
-		outcome.Alert = "left out: PayGram's currency " + code + ", which is not known"
+		outcome.Alert = "left out: " + why
 	}
+}
+
+// unnamed states that a currency was left out, for one that PayGram has added.
+func unnamed(outcome *abi.Outcome, code string) {
+	leaveOut(outcome, "PayGram's currency "+code+", which is not known")
 }
 
 func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
@@ -81,7 +91,8 @@ func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
 		sum, isSum := entry.Decimal("balance")
 		switch {
 		case !isSum:
-			return "a balance has no amount"
+			why = "a balance has no amount"
+			continue
 		case known == "":
 			unnamed(outcome, number.Text())
 			continue
@@ -89,7 +100,7 @@ func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
 		outcome.Balances = append(outcome.Balances, &abi.Balance{Available: guest.Money(sum, known)})
 		outcome.Items = append(outcome.Items, &abi.Item{Code: known, Category: "wallet", Currency: known})
 	}
-	return ""
+	return why
 }
 
 // ratesOutcome reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is
@@ -127,19 +138,18 @@ func ratesOutcome(a answer, outcome *abi.Outcome) (why string) {
 func statementOutcome(t *task, a answer, outcome *abi.Outcome) (why string) {
 	here, forward := place(t)
 	for _, value := range a.Items("statementEntries") {
-		entry, why := readEntry(value)
+		entry, wrong := readEntry(value)
 		switch {
-		case why != "":
-			return why
+		case wrong != "":
+			why = "an entry: " + wrong
 		case !isNew(entry.id, here, forward):
-			continue
 		case entry.currency == "":
 			unnamed(outcome, value.Text("currency"))
-			continue
+		default:
+			outcome.Transactions = append(outcome.Transactions, entry.transaction())
 		}
-		outcome.Transactions = append(outcome.Transactions, entry.transaction())
 	}
-	return ""
+	return why
 }
 
 // entry is a line of a statement. It names no reference of ours.
@@ -170,13 +180,13 @@ func readEntry(value jsontext.Value) (e entry, why string) {
 	}
 	switch {
 	case value.Twice("id", "currency", "amount", "executedUtc"):
-		return e, "a member of an entry stands twice"
+		return e, "a member of it stands twice"
 	case !isID:
-		return e, "an entry has no id of 64 bits"
+		return e, "it has no id of 64 bits"
 	case notAmount != nil:
-		return e, "an entry has no amount"
+		return e, "it has no amount"
 	case !isTime:
-		return e, "an entry has no time"
+		return e, "it has no time"
 	}
 	return e, ""
 }

@@ -198,7 +198,7 @@ const (
 	reportedText   = `{"description": "A text, or null."}`
 	reportedNumber = `{"description": "A number, or its name."}`
 	reportedObject = `{"description": "Of a withdrawal: an object."}`
-	reportedFlag   = `{"description": "Of a withdrawal: true or false."}`
+	reportedFlag   = `{"description": "True or false."}`
 	reportedAmount = `{"description": "An amount, as a text."}`
 	amountText     = `{"type": "string"}`
 )
@@ -208,7 +208,7 @@ const invoiceMembers = `"invoiceCode": ` + reportedText + `, "friendlyVoucherCod
 	`, "createdUtc": ` + reportedText + `, "amount": ` + amountText + `, "expectedFee": ` + reportedAmount +
 	`, "callbackData": ` + reportedText + `, "currencyCode": ` + reportedNumber + `, "fromUser": ` + reportedText +
 	`, "toUser": ` + reportedText + `, "originatingUser": ` + reportedText +
-	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + reportedNumber +
+	`, "isPaid": ` + reportedFlag + `, "isRedeemed": ` + reportedFlag + `, "invoiceType": ` + reportedNumber +
 	`, "invoiceBusinessType": ` + reportedNumber + `, "withdrawMethod": ` + reportedObject +
 	`, "refunded": ` + reportedFlag
 
@@ -217,7 +217,7 @@ const envelopeMembers = `"type": {"description": "The kind of answer, a number o
 	`, "responseCode": {"description": "200, where there is one."}`
 
 const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
+	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
 	`, "received": ` + reportedAmount + `, "credited": ` + reportedAmount + `, "fees": ` + reportedAmount +

@@ -202,15 +202,17 @@ func askNewest(t *task, m *method) *abi.Step {
 // with the entry that the cursor names.
 func nextPage(t *task, a answer) (cursor, why string) {
 	here, forward := place(t)
-	last := here
-	for _, entry := range a.Items("statementEntries") {
+	last, known := here, false
+	entries := a.Items("statementEntries")
+	for _, entry := range entries {
 		id, isID := entryID(entry)
-		switch {
-		case !isID:
-			return "", "an entry's id is no whole number of 64 bits"
-		case isNew(id, last, forward):
+		known = known || isID
+		if isID && isNew(id, last, forward) {
 			last = id
 		}
+	}
+	if len(entries) > 0 && !known {
+		return "", "no entry's id is a whole number of 64 bits"
 	}
 	if more, isFlag := a.Flag("nextPageAvailable"); last == here || forward && isFlag && !more {
 		return "", ""
