@@ -55,8 +55,8 @@ func utc(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(utcMilliseconds)
 }
 
-// report adds an answer's entries about the account to an outcome. An entry that cannot be read is left out; why is what
-// is wrong with it where no other can be read.
+// report adds an answer's entries about the account to an outcome. An entry that cannot be read is left out; why is
+// what is wrong with it where no other can be read.
 func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:

@@ -301,8 +301,9 @@ func TestCallbacksAndUpdatesAreOneObject(t *testing.T) {
 	out := w.PayGram("Withdraw", usdtOut).At(t, "invoiceCode")
 	require.NoError(t, w.Drive("paygram", "w1", "pay", ""))
 	left := next()
-	require.Equal(t, []any{"1", out, "2", "99"}, []any{
-		left.At(t, "CallbackType"), left.At(t, "WithdrawInfo", "Info", "WithdrawId"),
+	require.Equal(t, []any{"1", "TAddress", out, "2", "99"}, []any{
+		left.At(t, "CallbackType"), left.At(t, "WithdrawInfo", "Info", "WithdrawMethod", "CryptoAddress"),
+		left.At(t, "WithdrawInfo", "Info", "WithdrawId"),
 		left.At(t, "WithdrawInfo", "Info", "Status"), left.At(t, "WithdrawInfo", "AdminResponse", "AmountSent"),
 	})
 

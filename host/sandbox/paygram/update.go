@@ -149,7 +149,8 @@ func (p *provider) withdrawalReport(v *invoice) report {
 	state := p.enum(statuses, v.status)
 	w.Info.InternalID, w.Info.Status, w.Info.Amount, w.Info.Fees = r.ID, state, v.amount, v.fee
 	w.Info.UserID, w.Info.BalanceBefore = v.owner.id, v.payout.before
-	w.Info.WithdrawID, w.Info.Method = v.code, v.payout.method
+	w.Info.WithdrawID = v.code
+	w.Info.Method = respelt(v.payout.method, answerName, strings.ToUpper)
 	w.AdminResponse.InvoiceStatus = state
 	if v.status == invoiceCompleted {
 		w.AdminResponse.AmountSent, w.AdminResponse.Currency = v.amount.Sub(v.fee), p.enum(currencies, v.currency)
@@ -179,7 +180,18 @@ func (p *provider) callBack(a *client, u *user, r report) {
 	})
 }
 
-var memberName = regexp.MustCompile(`"[A-Z]\w*":`)
+// answerName and reportName are the names of members in answers and in reports.
+var (
+	answerName = regexp.MustCompile(`"[a-z]\w*":`)
+	reportName = regexp.MustCompile(`"[A-Z]\w*":`)
+)
+
+// respelt changes the first letter of each name.
+func respelt(text []byte, name *regexp.Regexp, letter func(string) string) []byte {
+	return name.ReplaceAllFunc(text, func(name []byte) []byte {
+		return []byte(`"` + letter(string(name[1])) + string(name[2:]))
+	})
+}
 
 // spelt writes a report with its names as they are, or each with a small letter first.
 func spelt(r report, pascal bool) json.RawMessage {
@@ -187,9 +199,7 @@ func spelt(r report, pascal bool) json.RawMessage {
 	if err != nil || pascal {
 		return text
 	}
-	return memberName.ReplaceAllFunc(text, func(name []byte) []byte {
-		return []byte(`"` + strings.ToLower(string(name[1])) + string(name[2:]))
-	})
+	return respelt(text, reportName, strings.ToLower)
 }
 
 // updates hands out at most 20 reports, which count as delivered from then on.
