@@ -63,7 +63,7 @@ func absent(errors []api.AccountError) []string {
 	return providersOf(errors, func(e api.AccountError) string { return e.Provider })
 }
 
-// Money that leaves an account is gone from its balance, and stands in its statement under the payment's own reference.
+// Money that leaves an account is gone from its balance, and stands in its statement under the provider's reference.
 func TestBalancesAndStatementsAddUp(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
