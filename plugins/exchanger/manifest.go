@@ -46,7 +46,7 @@ func manifest() *abi.Manifest {
 		},
 		SettingsSchema: settingsSchema,
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT,
+			Kind: abi.Kind_KIND_COLLECT, CurrenciesSetting: "directions",
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: opCreateBid},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: opBidInfo},
@@ -55,7 +55,7 @@ func manifest() *abi.Manifest {
 				{Role: abi.Role_ROLE_QUOTE, Operation: opGetCalc},
 			},
 		}, {
-			Kind: abi.Kind_KIND_PAYOUT,
+			Kind: abi.Kind_KIND_PAYOUT, CurrenciesSetting: "partner_currency",
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: opAddPartnerPayout},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: opGetPartnerPayouts},
@@ -101,7 +101,8 @@ const settingsSchema = `{
       "additionalProperties": {"enum": ["name", "email", "phone"]},
       "description": "Which of the site's fields take which of the payer's. On most sites cf1 is the first name, ` +
 	`cf4 the phone, cf6 the e-mail."},
-    "directions": {"type": "object", "description": "By the payment's currency: how the site exchanges it.",
+    "directions": {"type": "object", "propertyNames": {"pattern": "^[A-Z0-9]{2,16}$"},
+      "description": "By the payment's currency: how the site exchanges it. The account takes no other currency.",
       "additionalProperties": {
         "type": "object",
         "properties": {

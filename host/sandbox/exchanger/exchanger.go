@@ -71,8 +71,9 @@ var (
 		"13": {"13", "Ethereum", "ETH", 8},
 		"21": {"21", "Visa/MasterCard", "EUR", 2},
 		"22": {"22", "Visa/MasterCard", "USD", 2},
+		"31": {"31", "Perfect Money", "PMUSD", 2}, // currency codes are each site's own
 	}
-	tenderReserves = map[string]string{"11": "250000", "12": "12.5", "13": "3", "21": "80000", "22": "40000"}
+	tenderReserves = map[string]string{"11": "250000", "12": "12.5", "13": "3", "21": "80000", "22": "40000", "31": "9000"}
 
 	emailField = field{"cf6", "text", "E-mail", "1", "", []any{}, "0"}
 	phoneField = field{"cf4", "text", "Phone Number", "0", "", []any{}, "0"}
@@ -124,6 +125,13 @@ var (
 			"7", "22", "13", "2760,5", "1", "0", "0", "20,00", "8000", "no", "no", cardGive, walletGet,
 			[]field{emailField},
 			"disabled", "disabled",
+		},
+		{
+			"8", "31", "11", "1", "0.97", "0", "0", "10", "2000", "no", "no",
+			[]field{{"account1", "text", "From account", "1", "", []any{}, "0"}},
+			walletGet,
+			[]field{emailField},
+			"api", "api",
 		},
 	}
 )

@@ -228,7 +228,7 @@ func TestShowsWhatItOffers(t *testing.T) {
 	w := sandboxtest.Serve(t, sandbox.Options{})
 	require.Equal(t, "7", w.Exchanger("test").At(t, "data", "user_id"))
 	all := w.Exchanger("get_directions")
-	require.Len(t, all.At(t, "data"), 7)
+	require.Len(t, all.At(t, "data"), 8)
 	one := w.Exchanger("get_directions", "currency_id_give", "11", "currency_id_get", "21")
 	require.Len(t, one.At(t, "data"), 1)
 	require.Equal(t, "1", one.At(t, "data", 0, "direction_id"))
