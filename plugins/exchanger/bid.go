@@ -39,10 +39,10 @@ var bidMembers = native.Fields{
 	{Name: "psys_get", Form: &word},
 	{Name: "currency_code_give", Form: &word},
 	{Name: "currency_code_get", Form: &word},
-	{Name: "amount_give", Form: &sum},
-	{Name: "amount_get", Form: &sum},
-	{Name: "course_give", Form: &sum},
-	{Name: "course_get", Form: &sum},
+	{Name: "amount_give", Form: &amount},
+	{Name: "amount_get", Form: &amount},
+	{Name: "course_give", Form: &amount},
+	{Name: "course_get", Form: &amount},
 	{
 		Name: "api_actions", Form: &word,
 		Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how.",
@@ -59,7 +59,7 @@ var (
 	}
 	endField     = native.Field{Name: "end_time", Form: &digits, Note: "Unix time, in seconds."}
 	ipField      = native.Field{Name: "ip"}
-	idField      = native.Field{Name: "id", Form: &digits}
+	idField      = native.Field{Name: "id", Form: &serials, Note: "One, or several: 1,2."}
 	historyField = native.Field{
 		Name: "status_history", Form: &zeroOrOne,
 		Note: "1 shows how each order's status changed.",
@@ -79,10 +79,10 @@ var exchangeMembers = native.Fields{
 	{Name: "psys_get", Form: &word},
 	{Name: "currency_code_give", Form: &word},
 	{Name: "currency_code_get", Form: &word},
-	{Name: "course_give", Form: &sum},
-	{Name: "course_get", Form: &sum},
-	{Name: "amount_give", Form: &sum},
-	{Name: "amount_get", Form: &sum},
+	{Name: "course_give", Form: &amount},
+	{Name: "course_get", Form: &amount},
+	{Name: "amount_give", Form: &amount},
+	{Name: "amount_get", Form: &amount},
 	{
 		Name: "exchange_success", Form: &word,
 		Note: "Not to be relied on: documented as 0 for executed, and sites disagree.",
@@ -136,6 +136,13 @@ var bidMethods = []method{
 		Extra: wire{data: statusWord, oneOf: true},
 	},
 	{
+		// The site pays the merchant upon it; that it may be repeated is not stated.
+		Name:    opSuccessBid,
+		Summary: "Complete an order, where the site's owner lets the key do that. No look-up of ours follows it.",
+		Class:   risky, Documented: unlisted, Final: true, Input: bidFields,
+		Extra: wire{data: statusWord, oneOf: true},
+	},
+	{
 		Name: opGetExchanges, Summary: "List the orders made with this key.",
 		Class: safe, Documented: partial,
 		Paged: true, Extra: wire{data: itemList},
@@ -144,7 +151,7 @@ var bidMethods = []method{
 			{Name: "hash"},
 			{
 				Name: "api_id", Form: &digits,
-				Note: "Some sites compare it with the order's id: match the list's own api_id.",
+				Note: "Sites compare it with the order's own id: match the list's own api_id.",
 			},
 			historyField, limitField, offsetField,
 		},

@@ -16,6 +16,7 @@ const (
 	opBidInfo       = "bid_info"
 	opCancelBid     = "cancel_bid"
 	opPayBid        = "pay_bid"
+	opSuccessBid    = "success_bid"
 
 	opGetPartnerInfo      = "get_partner_info"
 	opGetPartnerLinks     = "get_partner_links"
@@ -87,6 +88,9 @@ const settingsSchema = `{
     "lang": {"type": "string", "pattern": "^[a-z]{2}_[A-Z]{2}$", "default": "en_US",
       "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in ` +
 	`routing.yaml."},
+    "utc_offset": {"type": "string", "pattern": "^[+-](0[0-9]|1[0-4]):[0-5][0-9]$", "examples": ["+03:00"],
+      "description": "How far the site's clock is ahead of UTC. The times of its lists are its local times: without it ` +
+	`they count as UTC, and a statement is that much off."},
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
     "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
       "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. ` +

@@ -89,3 +89,16 @@ func TestIsCustom(t *testing.T) {
 		require.Equal(t, want, isCustom(name), name)
 	}
 }
+
+func TestTheSitesClock(t *testing.T) {
+	t.Parallel()
+	for text, seconds := range map[string]int64{"+00:00": 0, "+03:00": 10800, "-05:30": -19800, "+14:00": 50400} {
+		account, err := readSettings([]byte(`{"utc_offset":"` + text + `"}`))
+		require.NoError(t, err)
+		require.Equal(t, seconds, account.utcOffset, text)
+	}
+	for _, text := range []string{"3", "+3:00", "+15:00", "+03:60", "+03.00", "03:00 ", "Europe"} {
+		_, err := readSettings([]byte(`{"utc_offset":"` + text + `"}`))
+		require.Error(t, err, text)
+	}
+}
