@@ -208,7 +208,8 @@ func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus deci
 	// The list of orders has it; bid_info does not.
 	outcome.EchoedReference = data.Text("api_id")
 	settle(outcome, data.Text("status"), t)
-	if surplus, why = price(outcome, data, t.call.GetPayment(), code, by); why != "" {
+	made := t.call.GetOperation() == opCreateBid
+	if surplus, why = price(outcome, data, t.call.GetPayment(), code, by, made); why != "" {
 		return nil, surplus, why, nil
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION && data.Get("api_actions").IsObject() {
@@ -245,9 +246,10 @@ func settle(outcome *abi.Outcome, status string, t reply) {
 
 // price puts the amounts, and returns why they cannot be this payment's. An order that is worth less than what was
 // asked for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what
-// an order has beyond an amount that was asked for without commission.
+// an order has beyond an amount that was asked for without commission. made means that the order was made just now: then
+// another amount means another order.
 func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
-	by action,
+	by action, made bool,
 ) (surplus decimal.Decimal, why string) {
 	side := "get"
 	if by.payerSide() {
@@ -267,11 +269,14 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 		outcome.Amount = nil // what an order was for that came to nothing is no matter
 		return surplus, ""
 	}
-	if difference.Sign() < 0 {
-		short(outcome, worth, payment)
-	}
 	if difference.Sign() > 0 && by == giveNet {
 		return difference, ""
+	}
+	if difference.Sign() != 0 && !made {
+		recalculated(outcome, worth, payment)
+	}
+	if difference.Sign() < 0 {
+		short(outcome, worth, payment)
 	}
 	return surplus, ""
 }
@@ -279,6 +284,15 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 // over reports whether an order came to nothing.
 func over(outcome *abi.Outcome) bool {
 	return outcome.GetStatus() == abi.Status_STATUS_FAILED || outcome.GetStatus() == abi.Status_STATUS_CANCELED
+}
+
+// recalculated has the amount of an order that the site has calculated anew since it was made: it is the payment's
+// order, and no longer for the payment's amount. One that is executed shows what has come instead.
+func recalculated(outcome *abi.Outcome, worth decimal.Decimal, payment *abi.Payment) {
+	outcome.Amount = nil
+	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+		outcome.Received = guest.Money(worth.String(), payment.GetCurrency())
+	}
 }
 
 // short holds back an order that is worth too little.
