@@ -49,8 +49,8 @@ func buildAtSite(t *testing.T, settings string, with plan) *harness {
 	return build(t, with)
 }
 
-// "Currency codes are each site's own (PMUSD, SBERRUB, USDTTRC20): which an account takes is in its settings, not in the
-// manifest."
+// "Currency codes are each site's own (PMUSD, SBERRUB, USDTTRC20): which an account takes is in its settings, not in
+// the manifest."
 func TestTheDirectionsOfAnExchangeAccountAreItsCurrencies(t *testing.T) {
 	t.Parallel()
 	w := buildAtSite(t, directionsAtSite, plan{})
@@ -80,7 +80,8 @@ func TestThePartnersCurrencyIsWhatAnExchangeAccountPaysOut(t *testing.T) {
 	require.Equal(t, []string{"USD"}, provider.Currencies)
 	require.Equal(t, []string{"payout"}, provider.Kinds, "without directions it collects nothing")
 	require.Equal(t, "processing", w.create(byPartner).Status)
-	asked := w.ask("POST", w.router+"/v1/payments", strings.Replace(byPartner, "USD", "EUR", 1), "Idempotency-Key", w.key())
+	asked := w.ask("POST", w.router+"/v1/payments", strings.Replace(byPartner, "USD", "EUR", 1),
+		"Idempotency-Key", w.key())
 	require.Equal(t, 422, asked.status)
 }
 

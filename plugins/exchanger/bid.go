@@ -246,8 +246,8 @@ func settle(outcome *abi.Outcome, status string, t reply) {
 
 // price puts the amounts, and returns why they cannot be this payment's. An order that is worth less than what was
 // asked for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what
-// an order has beyond an amount that was asked for without commission. made means that the order was made just now: then
-// another amount means another order.
+// an order has beyond an amount that was asked for without commission. made means that the order was made just now:
+// then another amount means another order.
 func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
 	by action, made bool,
 ) (surplus decimal.Decimal, why string) {

@@ -82,8 +82,6 @@ const (
 
 // failures are the refusals and what they amount to. Texts are those of API-LANG en_US; an account that sets another
 // language adds its own in routing.yaml.
-//
-//nolint:funlen // a table
 func failures() []*abi.FailureRule {
 	const (
 		soft      = abi.Meaning_MEANING_DECLINED_SOFT

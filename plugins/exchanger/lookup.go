@@ -101,18 +101,20 @@ func (p place) note() string {
 }
 
 func readPlace(note string) (p place, ok bool) {
-	words := strings.Fields(note)
-	var numbers [5]int64
-	for i, word := range words {
+	var numbers []int64
+	for word := range strings.FieldsSeq(note) {
 		number, err := strconv.ParseInt(word, 10, 64)
-		if err != nil || i >= len(numbers) {
+		if err != nil {
 			return place{}, false
 		}
-		numbers[i] = number
+		numbers = append(numbers, number)
+	}
+	if len(numbers) != 5 {
+		return place{}, false
 	}
 	return place{
 		read: int(numbers[0]), wide: int(numbers[1]), from: numbers[2], until: numbers[3], offset: int(numbers[4]),
-	}, len(words) == len(numbers)
+	}, true
 }
 
 // askPage asks for a page of the orders: of those that changed since ours was sent, the newest first, or of those that

@@ -89,8 +89,8 @@ const settingsSchema = `{
       "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in ` +
 	`routing.yaml."},
     "utc_offset": {"type": "string", "pattern": "^[+-](0[0-9]|1[0-4]):[0-5][0-9]$", "examples": ["+03:00"],
-      "description": "How far the site's clock is ahead of UTC. The times of its lists are its local times: without it ` +
-	`they count as UTC, and a statement is that much off."},
+      "description": "How far the site's clock is ahead of UTC. Its lists have its local times: without this they ` +
+	`count as UTC, and a statement is that much off."},
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
     "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
       "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. ` +

@@ -97,7 +97,9 @@ func (p *partner) takeBack(b *bid) {
 }
 
 // partnerOnly serves a method of the partner's where the site has a partner program, and the key a user in it.
-func (x *provider) partnerOnly(serve func(*simulator.Request) simulator.Answer) func(*simulator.Request) simulator.Answer {
+func (x *provider) partnerOnly(
+	serve func(*simulator.Request) simulator.Answer,
+) func(*simulator.Request) simulator.Answer {
 	return func(r *simulator.Request) simulator.Answer {
 		if x.options.NoPartner != "" {
 			return x.options.failure("1", x.options.NoPartner)

@@ -81,8 +81,8 @@ func TestPaysPartnersTheWholeBalance(t *testing.T) {
 	require.Equal(t, "0", w.PartnerBalance())
 }
 
-// "add_partner_payout that was refused: {"error":1,"error_text":"Error! …","data":[]} … a plug-in of the site may put in any
-// other. All are said before a payout row exists"
+// "add_partner_payout that was refused: {"error":1,"error_text":"Error! …","data":[]} … a plug-in of the site may put
+// in any other. All are said before a payout row exists"
 func TestRefusesPayouts(t *testing.T) {
 	t.Parallel()
 	w := sandboxtest.Serve(t, sandbox.Options{})
