@@ -154,7 +154,7 @@ func TestMaintenanceOfAnExchangeSite(t *testing.T) {
 // "time is strtotime of a site-local date read as UTC, so it is off by the site's zone"
 func TestAStatementOfASiteInAnotherZone(t *testing.T) {
 	t.Parallel()
-	for _, zone := range []string{"+03:00", "-09:30", "+14:00"} {
+	for _, zone := range []string{"+03:00", "-09:30", "+14:00", "Europe/Berlin"} {
 		w := buildAtSite(t, directionsAtSite+`, utc_offset: "`+zone+`"`, plan{})
 		w.configure(`{"utc_offset": "` + zone + `"}`)
 		order := w.create(byExchanger)

@@ -121,7 +121,7 @@ func readPlace(note string) (p place, ok bool) {
 // changed when it was. The filter by api_id is left out: it compares with the order's id.
 func askPage(call *abi.Call, account settings, at place) *abi.Step {
 	form := new(guest.Form)
-	since := call.GetSentMs()/1000 + account.utcOffset - day
+	since := call.GetSentMs()/1000 + account.zone.ahead(call.GetSentMs()/1000) - day
 	if at.until != 0 {
 		since = at.from
 	}
@@ -199,12 +199,12 @@ func (p place) next(t reply, items []jsontext.Value) (next place, more bool) {
 func (s settings) clock(newestFirst []jsontext.Value, now int64) int64 {
 	newest, err := strconv.ParseInt(newestFirst[0].Text("time"), 10, 64)
 	if err != nil || now == 0 {
-		return s.utcOffset
+		return s.zone.ahead(now)
 	}
 	const positive = 2 * day // a division rounds towards zero
 	ahead := (newest-now+positive+zoneStep/2)/zoneStep*zoneStep - positive
 	if ahead < -day || ahead > day {
-		return s.utcOffset
+		return s.zone.ahead(now)
 	}
 	return ahead
 }

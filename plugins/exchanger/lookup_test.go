@@ -83,7 +83,7 @@ func TestTheNewestOrderShowsTheSitesClock(t *testing.T) {
 	} {
 		item, err := jsontext.Parse([]byte(`{"time":"` + newest + `"}`))
 		require.NoError(t, err)
-		require.Equal(t, want, settings{utcOffset: 7200}.clock([]jsontext.Value{item}, now), newest)
+		require.Equal(t, want, settings{zone: zone{standard: 7200}}.clock([]jsontext.Value{item}, now), newest)
 	}
 }
 

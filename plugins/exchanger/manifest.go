@@ -88,9 +88,16 @@ const settingsSchema = `{
     "lang": {"type": "string", "pattern": "^[a-z]{2}_[A-Z]{2}$", "default": "en_US",
       "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in ` +
 	`routing.yaml."},
-    "utc_offset": {"type": "string", "pattern": "^[+-](0[0-9]|1[0-4]):[0-5][0-9]$", "examples": ["+03:00"],
-      "description": "How far the site's clock is ahead of UTC. Its lists have its local times: without this they ` +
-	`count as UTC, and a statement is that much off."},
+    "utc_offset": {"type": "string", "anyOf": [{"pattern": "^[+-](0[0-9]|1[0-4]):[0-5][0-9]$"}, {"enum": [
+      "UTC", "Europe/London", "Europe/Lisbon", "Europe/Dublin", "Europe/Berlin", "Europe/Paris",
+      "Europe/Warsaw", "Europe/Prague", "Europe/Vienna", "Europe/Amsterdam", "Europe/Madrid",
+      "Europe/Rome", "Europe/Kyiv", "Europe/Kiev", "Europe/Riga", "Europe/Vilnius", "Europe/Tallinn",
+      "Europe/Helsinki", "Europe/Bucharest", "Europe/Sofia", "Europe/Athens", "Asia/Nicosia",
+      "Europe/Moscow", "Europe/Minsk", "Europe/Istanbul", "Europe/Samara", "Asia/Dubai", "Asia/Tbilisi",
+      "Asia/Yerevan", "Asia/Baku", "Asia/Yekaterinburg", "Asia/Tashkent", "Asia/Almaty", "Asia/Bishkek",
+      "Asia/Novosibirsk", "Asia/Bangkok", "Asia/Singapore", "Asia/Hong_Kong"]}],
+      "description": "How far the site's clock is ahead of UTC, like +03:00, or its zone. Its lists have its local ` +
+	`times: without this they count as UTC, and a statement is that much off."},
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
     "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
       "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. ` +

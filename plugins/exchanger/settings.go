@@ -20,8 +20,7 @@ type settings struct {
 	// partnerCurrency is what the partner's balance is in, payoutMethod how it is paid out; empty where they are not
 	// set.
 	partnerCurrency, payoutMethod string
-	// utcOffset is how far the site's clock is ahead of UTC, in seconds.
-	utcOffset int64
+	zone                          zone
 }
 
 const (
@@ -45,11 +44,16 @@ func readSettings(raw []byte) (settings, error) {
 		account.lang = defaultLang
 	}
 	if text := parsed.Text("utc_offset"); text != "" {
+		named, known := zones[text]
 		offset, ok := readOffset(text)
-		if !ok {
-			return settings{}, guest.BadSettings("utc_offset is not like +03:00")
+		switch {
+		case known:
+			account.zone = named
+		case ok:
+			account.zone = zone{standard: offset}
+		default:
+			return settings{}, guest.BadSettings("utc_offset is neither like +03:00 nor a zone that is known")
 		}
-		account.utcOffset = offset
 	}
 	if hours := parsed.Text("error_final_after_hours"); hours != "" {
 		number, err := strconv.ParseInt(hours, 10, 32)

@@ -83,11 +83,11 @@ func prepareStatement(call *abi.Call, account settings) (*abi.Step, error) {
 // lists before it gave.
 func askStretch(call *abi.Call, account settings, at offsets, list int, read string) *abi.Step {
 	form, query := new(guest.Form), call.GetQuery()
-	if from := query.GetFromMs()/1000 + account.utcOffset - day; query.GetFromMs() > 0 && from > 0 {
-		form.Set("start_time", strconv.FormatInt(from, 10))
+	if from := query.GetFromMs() / 1000; from > day {
+		form.Set("start_time", strconv.FormatInt(from+account.zone.ahead(from)-day, 10))
 	}
-	if query.GetUntilMs() > 0 {
-		form.Set("end_time", strconv.FormatInt(query.GetUntilMs()/1000+account.utcOffset+day, 10))
+	if until := query.GetUntilMs() / 1000; query.GetUntilMs() > 0 {
+		form.Set("end_time", strconv.FormatInt(until+account.zone.ahead(until)+day, 10))
 	}
 	form.Set("limit", strconv.Itoa(statementSize(query))).Set("offset", strconv.Itoa(at[list]))
 	return post(call, account, listings[list].operation, form, stageStatement, strconv.Itoa(list)+read)
@@ -229,7 +229,7 @@ func (l listing) entry(t reply, item jsontext.Value) (*abi.Transaction, string) 
 	if err != nil || !isOffset(item.Text("time")) {
 		return nil, "an entry has no time"
 	}
-	at := (seconds - t.account.utcOffset) * 1000
+	at := t.account.zone.utc(seconds) * 1000
 	query := t.call.GetQuery()
 	if at < query.GetFromMs() || query.GetUntilMs() > 0 && at >= query.GetUntilMs() {
 		return &abi.Transaction{AtMs: at}, ""

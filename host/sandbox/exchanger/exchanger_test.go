@@ -332,6 +332,10 @@ func TestTimesAreOffByTheSitesZone(t *testing.T) {
 	}
 	require.Equal(t, `{"error":"0","error_text":"","data":[]}`,
 		w.Exchanger("get_exchanges", "end_time", "1772452800").Text, "its real time is before it was made")
+	for zone, want := range map[string]string{"Europe/Riga": "1772460000", "": "1772452800", "-02:00": "1772445600"} {
+		require.NoError(t, w.Configure("exchanger", []byte(`{"utc_offset": "`+zone+`"}`)))
+		require.Equal(t, want, w.Exchanger("get_exchanges").At(t, "data", "items", 0, "time"), zone)
+	}
 }
 
 // "create_bid, bid_info, cancel_bid, pay_bid say error "2" with maintenance or the site's own text; the reading methods

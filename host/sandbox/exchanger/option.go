@@ -14,7 +14,7 @@ import (
 // Options are what a site does where its document leaves a choice, or where sites differ. The zero value is a site in
 // UTC, in English, with a partner program.
 type Options struct {
-	// UTCOffset is how far the site's clock is ahead of UTC: "+03:00". Empty is UTC.
+	// UTCOffset is how far the site's clock is ahead of UTC, "+03:00", or its zone, "Europe/Riga". Empty is UTC.
 	UTCOffset string `json:"utc_offset"`
 	// Maintenance is the text of a site under maintenance, its own or "maintenance". Empty is no maintenance.
 	Maintenance string `json:"maintenance"`
@@ -50,18 +50,18 @@ type Options struct {
 	Loose bool `json:"loose"`
 }
 
-// ahead is how far the site's clock is ahead of UTC.
-func (o Options) ahead() time.Duration {
-	at, err := time.Parse("-07:00", o.UTCOffset)
-	if err != nil {
-		return 0
-	}
-	_, seconds := at.Zone()
-	return time.Duration(seconds) * time.Second
-}
-
 // siteTime is a time as the site has it: its local date read as if it were UTC.
-func (o Options) siteTime(t time.Time) time.Time { return t.UTC().Add(o.ahead()) }
+func (o Options) siteTime(t time.Time) time.Time {
+	zone, err := time.LoadLocation(o.UTCOffset)
+	if at, wrong := time.Parse("-07:00", o.UTCOffset); wrong == nil {
+		zone, err = at.Location(), nil
+	}
+	if err != nil {
+		return t.UTC()
+	}
+	_, seconds := t.In(zone).Zone()
+	return t.UTC().Add(time.Duration(seconds) * time.Second)
+}
 
 // unix is the time member of lists.
 func (o Options) unix(t time.Time) string { return strconv.FormatInt(o.siteTime(t).Unix(), 10) }
