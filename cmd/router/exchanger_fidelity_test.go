@@ -104,7 +104,8 @@ func TestAPayoutThatTheSiteRefusesInItsOwnWordsHasFailed(t *testing.T) {
 	w.configure(`{"payout_refusal": ""}`)
 	w.control("POST", "exchanger/balance", `{"currency":"USDT","amount":"1"}`)
 	short := w.create(byPartner)
-	require.Equal(t, []string{"failed", "limit_exceeded"}, []string{short.Status, short.Failure.Code}, "the site's reserve")
+	require.Equal(t, []string{"failed", "limit_exceeded"}, []string{short.Status, short.Failure.Code},
+		"the site's reserve")
 	w.control("POST", "exchanger/balance", `{"currency":"USDT","amount":"1000"}`)
 	require.Equal(t, "processing", w.create(byPartner).Status)
 }
