@@ -789,6 +789,10 @@ type Flow struct {
 	// The create passes expires_ms on, and the provider ends a payment by it that was not paid. Where it does not, the
 	// router expires a collect after a look-up that reports it as unpaid.
 	Expires bool `protobuf:"varint,9,opt,name=expires,proto3" json:"expires,omitempty"`
+	// The setting that names the currencies, where each account has its own: an object with a member per currency, a list
+	// of currencies, or one currency. An account without the setting does not take the kind. Empty where currencies names
+	// them.
+	CurrenciesSetting string `protobuf:"bytes,10,opt,name=currencies_setting,json=currenciesSetting,proto3" json:"currenciesSetting,omitempty"`
 }
 
 func (x *Flow) Reset() {
@@ -858,6 +862,13 @@ func (x *Flow) GetExpires() bool {
 		return x.Expires
 	}
 	return false
+}
+
+func (x *Flow) GetCurrenciesSetting() string {
+	if x != nil {
+		return x.CurrenciesSetting
+	}
+	return ""
 }
 
 // Precision is how many digits after the point amounts of a currency may have.
@@ -3509,6 +3520,13 @@ func (m *Flow) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.CurrenciesSetting) > 0 {
+		i -= len(m.CurrenciesSetting)
+		copy(dAtA[i:], m.CurrenciesSetting)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.CurrenciesSetting)))
+		i--
+		dAtA[i] = 0x52
 	}
 	if m.Expires {
 		i--
@@ -6982,6 +7000,10 @@ func (m *Flow) SizeVT() (n int) {
 	if m.Expires {
 		n += 2
 	}
+	l = len(m.CurrenciesSetting)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -9191,6 +9213,32 @@ func (m *Flow) UnmarshalVTUnsafe(dAtA []byte) error {
 				return err
 			}
 			m.Expires = bool(v != 0)
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CurrenciesSetting", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			var stringValue string
+			if intStringLen > 0 {
+				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
+			}
+			m.CurrenciesSetting = stringValue
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 
+	"payrouter/abi/capability"
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
 	"payrouter/host/config"
@@ -184,6 +185,9 @@ func newBench(t *testing.T, name string, journal *sqlite.DB, connector attempt.C
 	b := &bench{t: t, name: name, first: client(t, connector), second: client(t, connector)}
 	file := filepath.Join(t.TempDir(), "routing.yaml")
 	plugin := connector.Manifest().GetName()
+	if len(capability.Flows(connector.Manifest(), settings)) == 0 {
+		settings = json.RawMessage(`{"directions": {"USDT": {}}}`) // no rule has an account that takes no payments
+	}
 	var secrets []string
 	for _, secret := range connector.Manifest().GetSecrets() {
 		secrets = append(secrets, secret.GetName()+": env:X")

@@ -460,7 +460,7 @@ type Provider struct {
 	Digest        string   `json:"digest"`
 	Generation    int64    `json:"generation"`
 	Kinds         []string `json:"kinds"`
-	Currencies    []string `json:"currencies" doc:"Empty means any"`
+	Currencies    []string `json:"currencies" doc:"Those of the account's settings where they name them. Empty means any"`
 
 	Acts map[string][]string `json:"acts" doc:"By kind: of cancel, confirm, update, expire what the provider does"`
 
@@ -495,7 +495,7 @@ func providerOf(account *attempt.Account) Provider {
 		Digest:        serving.Digest(), Generation: serving.Number(), Kinds: []string{}, Currencies: []string{},
 		Acts: map[string][]string{}, Available: true,
 	}
-	for _, flow := range manifest.GetFlows() {
+	for _, flow := range account.Flows("") {
 		kind := lower(flow.GetKind().String(), "KIND_")
 		p.Kinds = append(p.Kinds, kind)
 		p.Currencies = append(p.Currencies, flow.GetCurrencies()...)

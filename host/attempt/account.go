@@ -7,6 +7,7 @@ import (
 	"context"
 	"iter"
 
+	"payrouter/abi/capability"
 	abi "payrouter/abi/v1"
 	"payrouter/host/egress"
 	"payrouter/host/schema"
@@ -59,6 +60,11 @@ type Account struct {
 	Settings []byte
 	// Failures come before the manifest's own.
 	Failures []*abi.FailureRule
+}
+
+// Flows are the kinds of payment that the account takes, as its settings narrow what the plugin serving the id takes.
+func (a *Account) Flows(id string) []*abi.Flow {
+	return capability.Flows(a.Plugin(id).Manifest(), a.Settings)
 }
 
 // Plan finds the operation behind a role of a payment's kind; name chooses one where a role has several, and is empty

@@ -59,12 +59,12 @@ func (f *Fleet) retired(last bool) {
 	}
 }
 
-// Tickers are the currencies that the fleet's plugins name, beside ISO 4217's. The caller does not change them.
+// Tickers are the currencies that the fleet's accounts take, beside ISO 4217's. The caller does not change them.
 func (f *Fleet) Tickers() map[string]bool {
 	f.named.Do(func() {
 		f.tickers = map[string]bool{}
 		for _, account := range f.Accounts {
-			for _, flow := range account.Plugin("").Manifest().GetFlows() {
+			for _, flow := range account.Flows("") {
 				for _, code := range flow.GetCurrencies() {
 					f.tickers[code] = true
 				}

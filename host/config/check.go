@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"payrouter/abi/capability"
 	"payrouter/abi/proof"
 	abi "payrouter/abi/v1"
 	"payrouter/host/routing"
@@ -52,7 +53,9 @@ func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, 
 			// Without its manifest it is not known what an account can take: Compile would report what is no mistake.
 			return nil, problems[0]
 		}
-		providers = append(providers, routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: manifest.GetFlows()})
+		providers = append(providers, routing.Provider{
+			Name: p.Name, Plugin: p.Plugin, Flows: capability.Flows(manifest, p.Settings),
+		})
 	}
 	rules, err := routing.Compile(c.Rules, providers, c.Version)
 	if err := errors.Join(append(problems, err)...); err != nil {

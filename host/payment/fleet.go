@@ -34,8 +34,11 @@ func (f *Fleet) Quoters(o Order) []string {
 	for _, name := range slices.Sorted(maps.Keys(f.Accounts)) {
 		account := f.Accounts[name]
 		_, able := account.Plan("", o.Kind.ABI(), abi.Role_ROLE_QUOTE, "")
-		currencies := abi.FlowOf(account.Plugin("").Manifest(), o.Kind.ABI()).GetCurrencies()
-		if able && (len(currencies) == 0 || slices.Contains(currencies, o.Currency)) {
+		takes := slices.ContainsFunc(account.Flows(""), func(flow *abi.Flow) bool {
+			return flow.GetKind() == o.Kind.ABI() &&
+				(len(flow.GetCurrencies()) == 0 || slices.Contains(flow.GetCurrencies(), o.Currency))
+		})
+		if able && takes {
 			names = append(names, name)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
@@ -60,9 +61,26 @@ func readCheck(t reply) (*abi.Step, error) {
 }
 
 // readAct looks at the order again: the method answers a bare word, "success" on some sites and the status on others.
+// "no bid exists" is also said of an order that has moved on since it was looked at.
 func readAct(t reply) (*abi.Step, error) {
+	if t.answer.failed() && strings.EqualFold(t.answer.text, textNoBid) {
+		return post(t.call, t.account, opBidInfo, new(guest.Form).Set("id", t.note), stageActed, t.note), nil
+	}
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
 	return askInfo(t.call, t.account, t.note), nil
+}
+
+// readActed reads an order that a method has called not there. One that it could still move is an order that it did not
+// move: its direction is off, and nothing more can be said.
+func readActed(t reply) (*abi.Step, error) {
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	step, err := ofID(t)
+	if err == nil && slices.Contains(acts[t.call.GetOperation()].from, step.GetDone().GetStatus()) {
+		return guest.Rejected(textNoBid, "the site says so of an order that is "+clip(t.answer.data.Text("status"), 40)), nil
+	}
+	return step, err
 }

@@ -39,10 +39,10 @@ var bidMembers = native.Fields{
 	{Name: "psys_get", Form: &word},
 	{Name: "currency_code_give", Form: &word},
 	{Name: "currency_code_get", Form: &word},
-	{Name: "amount_give", Form: &sum},
-	{Name: "amount_get", Form: &sum},
-	{Name: "course_give", Form: &sum},
-	{Name: "course_get", Form: &sum},
+	{Name: "amount_give", Form: &amount},
+	{Name: "amount_get", Form: &amount},
+	{Name: "course_give", Form: &amount},
+	{Name: "course_get", Form: &amount},
 	{
 		Name: "api_actions", Form: &word,
 		Note: "type, cancel, pay, instruction and pay_amount: what can be done about it, and how.",
@@ -59,7 +59,7 @@ var (
 	}
 	endField     = native.Field{Name: "end_time", Form: &digits, Note: "Unix time, in seconds."}
 	ipField      = native.Field{Name: "ip"}
-	idField      = native.Field{Name: "id", Form: &digits}
+	idField      = native.Field{Name: "id", Form: &serials, Note: "One, or several: 1,2."}
 	historyField = native.Field{
 		Name: "status_history", Form: &zeroOrOne,
 		Note: "1 shows how each order's status changed.",
@@ -79,10 +79,10 @@ var exchangeMembers = native.Fields{
 	{Name: "psys_get", Form: &word},
 	{Name: "currency_code_give", Form: &word},
 	{Name: "currency_code_get", Form: &word},
-	{Name: "course_give", Form: &sum},
-	{Name: "course_get", Form: &sum},
-	{Name: "amount_give", Form: &sum},
-	{Name: "amount_get", Form: &sum},
+	{Name: "course_give", Form: &amount},
+	{Name: "course_get", Form: &amount},
+	{Name: "amount_give", Form: &amount},
+	{Name: "amount_get", Form: &amount},
 	{
 		Name: "exchange_success", Form: &word,
 		Note: "Not to be relied on: documented as 0 for executed, and sites disagree.",
@@ -136,6 +136,13 @@ var bidMethods = []method{
 		Extra: wire{data: statusWord, oneOf: true},
 	},
 	{
+		// The site pays the merchant upon it; that it may be repeated is not stated.
+		Name:    opSuccessBid,
+		Summary: "Complete an order, where the site's owner lets the key do that. No look-up of ours follows it.",
+		Class:   risky, Documented: unlisted, Final: true, Input: bidFields,
+		Extra: wire{data: statusWord, oneOf: true},
+	},
+	{
 		Name: opGetExchanges, Summary: "List the orders made with this key.",
 		Class: safe, Documented: partial,
 		Paged: true, Extra: wire{data: itemList},
@@ -144,7 +151,7 @@ var bidMethods = []method{
 			{Name: "hash"},
 			{
 				Name: "api_id", Form: &digits,
-				Note: "Some sites compare it with the order's id: match the list's own api_id.",
+				Note: "Sites compare it with the order's own id: match the list's own api_id.",
 			},
 			historyField, limitField, offsetField,
 		},
@@ -201,7 +208,8 @@ func described(t reply, data jsontext.Value) (outcome *abi.Outcome, surplus deci
 	// The list of orders has it; bid_info does not.
 	outcome.EchoedReference = data.Text("api_id")
 	settle(outcome, data.Text("status"), t)
-	if surplus, why = price(outcome, data, t.call.GetPayment(), code, by); why != "" {
+	made := t.call.GetOperation() == opCreateBid
+	if surplus, why = price(outcome, data, t.call.GetPayment(), code, by, made); why != "" {
 		return nil, surplus, why, nil
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION && data.Get("api_actions").IsObject() {
@@ -238,9 +246,10 @@ func settle(outcome *abi.Outcome, status string, t reply) {
 
 // price puts the amounts, and returns why they cannot be this payment's. An order that is worth less than what was
 // asked for is never a success: the site recalculates orders when rates move or the payer sends less. surplus is what
-// an order has beyond an amount that was asked for without commission.
+// an order has beyond an amount that was asked for without commission. made means that the order was made just now:
+// then another amount means another order.
 func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code string,
-	by action,
+	by action, made bool,
 ) (surplus decimal.Decimal, why string) {
 	side := "get"
 	if by.payerSide() {
@@ -260,11 +269,14 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 		outcome.Amount = nil // what an order was for that came to nothing is no matter
 		return surplus, ""
 	}
-	if difference.Sign() < 0 {
-		short(outcome, worth, payment)
-	}
 	if difference.Sign() > 0 && by == giveNet {
 		return difference, ""
+	}
+	if difference.Sign() != 0 && !made {
+		recalculated(outcome, worth, payment)
+	}
+	if difference.Sign() < 0 {
+		short(outcome, worth, payment)
 	}
 	return surplus, ""
 }
@@ -272,6 +284,15 @@ func price(outcome *abi.Outcome, data jsontext.Value, payment *abi.Payment, code
 // over reports whether an order came to nothing.
 func over(outcome *abi.Outcome) bool {
 	return outcome.GetStatus() == abi.Status_STATUS_FAILED || outcome.GetStatus() == abi.Status_STATUS_CANCELED
+}
+
+// recalculated has the amount of an order that the site has calculated anew since it was made: it is the payment's
+// order, and no longer for the payment's amount. One that is executed shows what has come instead.
+func recalculated(outcome *abi.Outcome, worth decimal.Decimal, payment *abi.Payment) {
+	outcome.Amount = nil
+	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+		outcome.Received = guest.Money(worth.String(), payment.GetCurrency())
+	}
 }
 
 // short holds back an order that is worth too little.

@@ -44,24 +44,26 @@ func TestPrice(t *testing.T) {
 		canceled   = abi.Status_STATUS_CANCELED
 	)
 	for name, row := range map[string]struct {
-		by, data    string
-		status      abi.Status
-		amount, fee string
+		by, data         string
+		status           abi.Status
+		amount, received string
 	}{
 		"the very amount":            {"1", order("success", `"100.00"`, `"92"`, ""), succeeded, "100.00", ""},
-		"less, and done: no success": {"1", order("success", `"99.99"`, `"92"`, ""), processing, "99.99", ""},
+		"less, and done: no success": {"1", order("success", `"99.99"`, `"92"`, ""), processing, "", "99.99"},
+		"less, and not done":         {"1", order("realpay", `"99.99"`, `"92"`, ""), processing, "", ""},
 		"less, and canceled":         {"1", order("cancel", `"99.99"`, `"92"`, ""), canceled, "", ""},
 		"more, and canceled":         {"1", order("cancel", `"101.5"`, `"92"`, ""), canceled, "", ""},
 
-		"less, commission included":         {"3", order("success", `"99"`, `"92"`, ""), processing, "99", ""},
-		"more, commission included: stated": {"3", order("success", `"101"`, `"92"`, ""), succeeded, "101", ""},
+		"less, commission included":         {"3", order("success", `"99"`, `"92"`, ""), processing, "", "99"},
+		"more, commission included: stated": {"3", order("success", `"101"`, `"92"`, ""), succeeded, "", "101"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			outcome := read(t, infoCall(row.by), row.data)
 			require.Equal(t, row.status, outcome.GetStatus())
 			require.Equal(t, row.amount, outcome.GetAmount().GetAmount())
-			require.Equal(t, row.fee, outcome.GetFee().GetAmount())
+			require.Equal(t, row.received, outcome.GetReceived().GetAmount())
+			require.Empty(t, outcome.GetFee().GetAmount())
 			require.Equal(t, row.status == processing, outcome.GetAlert() != "")
 		})
 	}

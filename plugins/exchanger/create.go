@@ -206,7 +206,7 @@ func outside(calc jsontext.Value, side string, amount decimal.Decimal) *abi.Step
 // readBid reads the order just made.
 func readBid(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
-		return bidRefusal(t.answer), nil
+		return refusalOf(opCreateBid, t.answer), nil
 	}
 	quoted, _ := decimal.Parse(t.note) // a state without it has no quote
 	return bidQuoted(t, t.answer.data, quoted)

@@ -26,19 +26,19 @@ var pairFields = native.Fields{
 var calcMembers = native.Fields{
 	{Name: "currency_code_give", Form: &word},
 	{Name: "currency_code_get", Form: &word},
-	{Name: "reserve", Form: &sum, Note: "What the site has of the currency that the payer gets."},
-	{Name: "course_give", Form: &sum},
-	{Name: "course_get", Form: &sum},
-	{Name: "sum_give", Form: &sum},
-	{Name: "sum_give_com", Form: &sum, Note: "With the commission."},
-	{Name: "sum_get", Form: &sum},
-	{Name: "sum_get_com", Form: &sum, Note: "With the commission."},
+	{Name: "reserve", Form: &amount, Note: "What the site has of the currency that the payer gets."},
+	{Name: "course_give", Form: &amount},
+	{Name: "course_get", Form: &amount},
+	{Name: "sum_give", Form: &amount},
+	{Name: "sum_give_com", Form: &amount, Note: "With the commission."},
+	{Name: "sum_get", Form: &amount},
+	{Name: "sum_get_com", Form: &amount, Note: "With the commission."},
 	{Name: "com_give", Form: &word, Note: "The commission, for people."},
 	{Name: "com_get", Form: &word},
-	{Name: "min_give", Form: &sum, Note: `"no" where there is no bound.`},
-	{Name: "max_give", Form: &sum},
-	{Name: "min_get", Form: &sum},
-	{Name: "max_get", Form: &sum},
+	{Name: "min_give", Form: &amount, Note: `"no" where there is no bound.`},
+	{Name: "max_give", Form: &amount},
+	{Name: "min_get", Form: &amount},
+	{Name: "max_get", Form: &amount},
 }
 
 // directionMethods are about the key, and what the site exchanges.
@@ -81,7 +81,8 @@ var directionMethods = []method{
 	{
 		Name: opGetDirection, Summary: "Read a direction: its rates, limits and fields.",
 		Class: safe, Documented: partial, Open: true,
-		Input: native.Fields{{Name: "direction_id", Form: &digits, Required: true}},
+		Input: slices.Concat(native.Fields{{Name: "direction_id", Form: &digits}}, pairFields),
+		Extra: wire{oneOf: true},
 		Output: slices.Concat(native.Fields{
 			{Name: "id", Form: &word},
 			{Name: "url", Form: &word},

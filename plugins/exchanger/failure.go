@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"payrouter/abi/guest"
@@ -21,6 +22,8 @@ const (
 	textUnknownPair    = "Error! The direction do not exist"
 	textPairDisabled   = "Error! Exchange direction is disabled"
 	textPairForbidden  = "Error! Direction prohibited by settings API"
+	textNoProgram      = "no active partner program"
+	textNoPartner      = "no partner id"
 )
 
 // Texts of add_partner_payout, all of them before a payout is made.
@@ -54,8 +57,6 @@ const (
 	codeNotAll       = "get_partner_info: less than the balance"
 	codeTooLittle    = "get_partner_info: below min_payout"
 	codeNoPayout     = "get_partner_payouts: not listed"
-	codeNoPayoutMade = "add_partner_payout: refused"
-	codeNoBidMade    = "create_bid: error 2"
 )
 
 // errorProofs are the envelope of the API's errors: a number, a text, and data, which is empty.
@@ -81,8 +82,6 @@ const (
 
 // failures are the refusals and what they amount to. Texts are those of API-LANG en_US; an account that sets another
 // language adds its own in routing.yaml.
-//
-//nolint:funlen // a table
 func failures() []*abi.FailureRule {
 	const (
 		soft      = abi.Meaning_MEANING_DECLINED_SOFT
@@ -109,20 +108,17 @@ func failures() []*abi.FailureRule {
 		rule.Operation = opAddPartnerPayout
 		return rule
 	}
-	bid := final(ruleOf(codeNoBidMade, soft, "provider_unavailable",
-		sourceVendor+"error 2 of create_bid: nothing was made"))
-	bid.Operation = opCreateBid
-	return []*abi.FailureRule{
+	return slices.Concat([]*abi.FailureRule{
 		paidOut(textPayoutAccount, "invalid_destination", "the account is not valid for the currency"),
 		paidOut(textPayoutBalance, "insufficient_funds", "the balance is below the amount, or below min_payout"),
 		paidOut(textPayoutReserve, "limit_exceeded", "the site's reserve is too small"),
 		paidOut(textPayoutCurrency, "unsupported", "the currency is not paid out"),
-		paidOut(codeNoPayoutMade, "declined", "any other text with empty data; a site's own plug-ins add theirs"),
-		bid,
 		final(ruleOf(textAPIDisabled, soft, "authentication_failed",
 			sourceVendor+"error 1; a wrong key, a banned one and an API that is off look the same")),
 		final(ruleOf(textIPBlocked, soft, "authentication_failed", sourceVendor+"error 2")),
 		ruleOf(textMaintenance, soft, "provider_unavailable", sourceVendor+"error 2, and 1 of the reading methods"),
+		final(ruleOf(textNoProgram, soft, "unsupported", sourceVendor+"the partner's methods, where there is no program")),
+		final(ruleOf(textNoPartner, soft, "unsupported", sourceVendor+"the partner's methods, of a key without a user")),
 		ruleOf(textActionDisabled, soft, "unsupported", sourceVendor+"error 2 of cancel_bid and pay_bid"),
 		final(ruleOf(textNoMethod, soft, "unsupported", sourceVendor+"error 3; the key lacks the method")),
 		ruleOf(textNoDirection, soft, "unsupported",
@@ -184,13 +180,42 @@ func failures() []*abi.FailureRule {
 			HttpStatus: 429, Meaning: abi.Meaning_MEANING_REFUSED, Code: "rate_limited",
 			Source: sourceInferred + "the API always answers 200; a server in front of it limits (RFC 6585)",
 		},
+	}, ownTexts())
+}
+
+// ownTexts are the rules for a text of the site's own, or in its language. The error's number decides there, and that
+// the data are empty. They come last: a text that is known has a rule above.
+func ownTexts() []*abi.FailureRule {
+	ruleOf := func(operation, number, canonical, source string) *abi.FailureRule {
+		return &abi.FailureRule{
+			Operation: operation, HttpStatus: 200, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: canonical,
+			Source: sourceVendor + source,
+			Proofs: []*abi.Proof{{Pointer: "/error", Values: []string{number}}, {Pointer: "/error_text"}, {Pointer: "/data"}},
+		}
 	}
+	payout := ruleOf(opAddPartnerPayout, "", "declined",
+		"an error with empty data comes before a payout is made; a site's plug-ins have texts of their own")
+	payout.Proofs = nil // any error's
+	create := ruleOf(opCreateBid, "2", "provider_unavailable", "error 2 of create_bid: nothing was made")
+	payout.Final, create.Final = true, true
+	rules := []*abi.FailureRule{payout, create}
+	for _, operation := range []string{opBidInfo, opCancelBid, opPayBid, opSuccessBid} {
+		rules = append(rules, ruleOf(operation, "2", "provider_unavailable", "error 2: maintenance in the site's own words"))
+	}
+	for _, operation := range []string{
+		opTest, opGetCurrencies, opGetDirections, opGetDirection, opGetCalc, opGetExchanges, opGetPartnerInfo,
+		opGetPartnerLinks, opGetPartnerExchanges, opGetPartnerPayouts,
+	} {
+		rules = append(rules, ruleOf(operation, "1", "provider_unavailable",
+			"error 1 of a reading method: maintenance in the site's own words"))
+	}
+	return rules
 }
 
 // texts are the site's error texts, as the rules spell them.
 var texts = []string{ //nolint:gochecknoglobals // a table
 	textAPIDisabled, textIPBlocked, textMaintenance, textActionDisabled, textNoMethod, textNoDirection, textNoBid,
-	textUnknownPair, textPairDisabled, textPairForbidden,
+	textUnknownPair, textPairDisabled, textPairForbidden, textNoProgram, textNoPartner,
 	textPayoutAccount, textPayoutBalance, textPayoutReserve, textPayoutCurrency,
 }
 
@@ -230,40 +255,13 @@ func refusal(answer envelope) *abi.Step {
 	return guest.Rejected(clip(message, longestCode), message)
 }
 
-// refusalOf is the step for an error in answer to a method.
+// refusalOf is the step for an error in answer to a method. A method that makes something has refused where no data
+// come with the error: an answer with both is none.
 func refusalOf(method string, answer envelope) *abi.Step {
-	switch method {
-	case opAddPartnerPayout:
-		return payoutRefusal(answer)
-	case opCreateBid:
-		return bidRefusal(answer)
+	if makes := method == opAddPartnerPayout || method == opCreateBid; makes && !empty(answer.data) {
+		return guest.Unreadable("the answer has an error, and data beside it")
 	}
 	return refusal(answer)
-}
-
-// payoutRefusal is refusal of add_partner_payout. Its texts are the site's own, in the site's language: what counts is
-// that it is an error and that no payout came with it.
-func payoutRefusal(answer envelope) *abi.Step {
-	step := refusal(answer)
-	code := step.GetDone().GetFailure().GetProviderCode()
-	if spelled(code) != "" || isFieldCode(code) || !empty(answer.data) {
-		return step
-	}
-	return guest.Rejected(codeNoPayoutMade, answer.text)
-}
-
-// bidRefusal is refusal of create_bid. Error 2 means that no order was made, whatever the site's text states.
-func bidRefusal(answer envelope) *abi.Step {
-	step := refusal(answer)
-	code := step.GetDone().GetFailure().GetProviderCode()
-	if answer.code != "2" || spelled(code) != "" || code == textNotUnique || isFieldCode(code) {
-		return step
-	}
-	return guest.Rejected(codeNoBidMade, answer.text)
-}
-
-func isFieldCode(code string) bool {
-	return code == codeFieldAmount || code == codeFieldAccount || code == codeFieldOther
 }
 
 // empty reports data that holds nothing: the sites send an empty list.

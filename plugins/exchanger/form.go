@@ -23,15 +23,23 @@ var (
 		Shape: "a whole number", Has: isWhole,
 		Schema: `{"type":["string","integer"],"pattern":"^[0-9]{1,20}$","minimum":0}`,
 	}
+	// serials are one number, or several with commas between.
+	serials = native.Form{
+		Shape: "whole numbers with commas between", Has: isWholes,
+		Schema: `{"type":["string","integer"],"pattern":"^[0-9]{1,20}(,[0-9]{1,20})*$","minimum":0}`,
+	}
 	serial = native.Form{
 		Shape: "digits, as a text, the first not 0", Has: isSerial,
 		Schema: `{"type":"string","pattern":"^[1-9][0-9]{0,19}$"}`,
 	}
 	// sum is an amount or a rate: text on the router's side.
 	sum = native.Form{
-		Shape: "an amount above 0, as a text", Type: "string", Has: isSum, Fits: isPositive,
+		Shape: "an amount above 0, as a text", Type: "string", Has: isPositive,
 		Schema: `{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"}`,
 	}
+	// amount is an amount or a rate of an answer: a text on the router's side. It is only shown; what a payment or a
+	// report needs of it is read strictly there.
+	amount = native.Form{Shape: "an amount, as a text", Has: isScalar, Lenient: true}
 	// side is calc_action.
 	side      = native.Form{Shape: "1, 2, 3 or 4", Has: isSide, Schema: `{"enum":[1,2,3,4,"1","2","3","4"]}`}
 	zeroOrOne = native.Form{Shape: "0 or 1", Has: isZeroOrOne, Schema: `{"enum":[0,1,"0","1"]}`}
@@ -46,14 +54,17 @@ func isScalar(value jsontext.Value) bool { return value.IsString() || value.Text
 // isWhole reports a number of digits alone, whether it came as a text or as a number.
 func isWhole(value jsontext.Value) bool { return isDigits(value.Text()) && len(value.Text()) <= 20 }
 
-func isSerial(value jsontext.Value) bool {
-	return value.IsString() && isWhole(value) && value.Text()[0] != '0'
+func isWholes(value jsontext.Value) bool {
+	for number := range strings.SplitSeq(value.Text(), ",") {
+		if !isDigits(number) || len(number) > 20 {
+			return false
+		}
+	}
+	return true
 }
 
-// isSum reports what may be an amount in an answer; "no" stands for a bound that is not set.
-func isSum(value jsontext.Value) bool {
-	_, isFlag := value.Flag()
-	return isScalar(value) && !isFlag
+func isSerial(value jsontext.Value) bool {
+	return value.IsString() && isWhole(value) && value.Text()[0] != '0'
 }
 
 func isPositive(value jsontext.Value) bool {

@@ -107,7 +107,7 @@ func questions(m *abi.Manifest) []question {
 	asked(opGetCurrencies, string(stageCatalog), "")
 	asked(opGetDirection, string(stageRate)+"0 1\n", "")
 	asked(opGetDirection, string(stageRate)+"2 8\n1 USDT 0.92 EUR\n", "")
-	asked(opGetDirection, string(stageRatePair)+"2 8\n1 USDT 0.92 EUR\n", "")
+	asked(opGetPartnerInfo, string(stageNoPartner), "")
 	before := stretch{entries: []*abi.Transaction{{
 		Id: "payout-9", AtMs: 1714557600000,
 		Amount: &abi.Money{Amount: "-0.92", Currency: "USD"}, Kind: "partner_payout",
@@ -127,7 +127,9 @@ func questions(m *abi.Manifest) []question {
 		collect(opGetCalc, string(stageQuote)+"12")
 		collect(opBidInfo, string(stageInfo)+"4711")
 		collect(opBidInfo, string(stageListed)+"4711")
-		collect(opBidInfo, string(stagePage)+"0")
+		collect(opBidInfo, string(stagePage)+"1 1 0 0 500")
+		collect(opBidInfo, string(stagePage)+"1 1 1714557570 1714557720 0")
+		collect(opCancelBid, string(stageActed)+"4711")
 		collect(opCancelBid, string(stageCheck)+"4711")
 		collect(opPayBid, string(stageAct)+"4711")
 		collect(opBidInfo, string(stageProof)+order("success", `"101.5"`, `"92"`, ""))

@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"payrouter/abi/jsontext"
 	"payrouter/abi/native"
@@ -24,8 +26,12 @@ const customFields = `{"^cf(give|get)?[0-9]{1,6}$":{"type":"string","description
 func input(m *method) *jsontext.Object {
 	made := schema.InputOf(m.Input)
 	if m.Extra.oneOf {
+		var others []string
+		for _, field := range m.Input[1:] {
+			others = append(others, strconv.Quote(field.Name))
+		}
 		made.Value("anyOf",
-			parsed(fmt.Sprintf(`[{"required":[%q]},{"required":[%q]}]`, m.Input[0].Name, m.Input[1].Name)))
+			parsed(fmt.Sprintf(`[{"required":[%q]},{"required":[%s]}]`, m.Input[0].Name, strings.Join(others, ","))))
 	}
 	if m.Extra.custom {
 		made.Value("patternProperties", parsed(customFields))

@@ -40,14 +40,15 @@ const (
 	stagePage       = 'p' // note: the page's offset
 	stageCheck      = 'k' // note: the bid's id
 	stageAct        = 'a' // note: the bid's id
+	stageActed      = 'A' // note: the bid's id
 	stageProofPair  = 'P' // note: the order's description
 	stageProof      = 'Q' // note: the order's description
 	stageBalance    = 'w'
 	stagePaidOut    = 'o'
 	stagePayout     = 'y' // note: the payout's id
 	stageBalances   = 'B'
+	stageNoPartner  = 'N'
 	stageCatalog    = 'C'
-	stageRatePair   = 'D' // note: the walk
 	stageRate       = 'R' // note: the walk
 	stageStatement  = 'S'
 )
@@ -89,14 +90,15 @@ var stages = map[byte]func(t reply) (*abi.Step, error){ //nolint:gochecknoglobal
 	stagePage:       readPage,
 	stageCheck:      readCheck,
 	stageAct:        readAct,
+	stageActed:      readActed,
 	stageProofPair:  readProofPair,
 	stageProof:      readProof,
 	stageBalance:    readBalance,
 	stagePaidOut:    readPaidOut,
 	stagePayout:     readPayout,
 	stageBalances:   readBalances,
+	stageNoPartner:  readNoPartner,
 	stageCatalog:    readCatalog,
-	stageRatePair:   readRatePair,
 	stageRate:       readRate,
 	stageStatement:  readStatement,
 }

@@ -16,6 +16,7 @@ const (
 	opBidInfo       = "bid_info"
 	opCancelBid     = "cancel_bid"
 	opPayBid        = "pay_bid"
+	opSuccessBid    = "success_bid"
 
 	opGetPartnerInfo      = "get_partner_info"
 	opGetPartnerLinks     = "get_partner_links"
@@ -46,7 +47,7 @@ func manifest() *abi.Manifest {
 		},
 		SettingsSchema: settingsSchema,
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT,
+			Kind: abi.Kind_KIND_COLLECT, CurrenciesSetting: "directions",
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: opCreateBid},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: opBidInfo},
@@ -55,7 +56,7 @@ func manifest() *abi.Manifest {
 				{Role: abi.Role_ROLE_QUOTE, Operation: opGetCalc},
 			},
 		}, {
-			Kind: abi.Kind_KIND_PAYOUT,
+			Kind: abi.Kind_KIND_PAYOUT, CurrenciesSetting: "partner_currency",
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: opAddPartnerPayout},
 				{Role: abi.Role_ROLE_LOOKUP, Operation: opGetPartnerPayouts},
@@ -87,6 +88,16 @@ const settingsSchema = `{
     "lang": {"type": "string", "pattern": "^[a-z]{2}_[A-Z]{2}$", "default": "en_US",
       "description": "API-LANG. The failure table knows the English texts; add others to the account's failures in ` +
 	`routing.yaml."},
+    "utc_offset": {"type": "string", "anyOf": [{"pattern": "^[+-](0[0-9]|1[0-4]):[0-5][0-9]$"}, {"enum": [
+      "UTC", "Europe/London", "Europe/Lisbon", "Europe/Dublin", "Europe/Berlin", "Europe/Paris",
+      "Europe/Warsaw", "Europe/Prague", "Europe/Vienna", "Europe/Amsterdam", "Europe/Madrid",
+      "Europe/Rome", "Europe/Kyiv", "Europe/Kiev", "Europe/Riga", "Europe/Vilnius", "Europe/Tallinn",
+      "Europe/Helsinki", "Europe/Bucharest", "Europe/Sofia", "Europe/Athens", "Asia/Nicosia",
+      "Europe/Moscow", "Europe/Minsk", "Europe/Istanbul", "Europe/Samara", "Asia/Dubai", "Asia/Tbilisi",
+      "Asia/Yerevan", "Asia/Baku", "Asia/Yekaterinburg", "Asia/Tashkent", "Asia/Almaty", "Asia/Bishkek",
+      "Asia/Novosibirsk", "Asia/Bangkok", "Asia/Singapore", "Asia/Hong_Kong"]}],
+      "description": "How far the site's clock is ahead of UTC, like +03:00, or its zone. Its lists have its local ` +
+	`times: without this they count as UTC, and a statement is that much off."},
     "partner_id": {"type": "string", "pattern": "^[0-9]+$", "description": "Sent with every order."},
     "partner_currency": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$",
       "description": "The currency that the site keeps the partner's balance in: get_partner_info does not say. ` +
@@ -101,7 +112,8 @@ const settingsSchema = `{
       "additionalProperties": {"enum": ["name", "email", "phone"]},
       "description": "Which of the site's fields take which of the payer's. On most sites cf1 is the first name, ` +
 	`cf4 the phone, cf6 the e-mail."},
-    "directions": {"type": "object", "description": "By the payment's currency: how the site exchanges it.",
+    "directions": {"type": "object", "propertyNames": {"pattern": "^[A-Z0-9]{2,16}$"},
+      "description": "By the payment's currency: how the site exchanges it. The account takes no other currency.",
       "additionalProperties": {
         "type": "object",
         "properties": {

@@ -18,6 +18,8 @@ const (
 	risky   = abi.Idempotency_IDEMPOTENCY_NONE
 	full    = abi.Documented_DOCUMENTED_FULL
 	partial = abi.Documented_DOCUMENTED_PARTIAL
+	// unlisted methods are the vendor's source's alone.
+	unlisted = abi.Documented_DOCUMENTED_NO
 )
 
 // data is what the data of a method's answer look like.
@@ -33,7 +35,7 @@ const (
 // wire is what is particular to a method of these sites.
 type wire struct {
 	data data
-	// oneOf takes nothing without one of its first two fields.
+	// oneOf takes nothing without one of its first two fields; with the second goes whatever comes after it.
 	oneOf bool
 	// custom takes the site's own fields too: cf…, cfgive… and cfget….
 	custom bool
@@ -92,7 +94,8 @@ func reject(m *method, call *abi.Call, input jsontext.Value) *abi.Step {
 	}
 	if m.Extra.oneOf {
 		first, second := m.Input[0].Name, m.Input[1].Name
-		if input.Text(first) == "" && input.Text(second) == "" {
+		further := slices.ContainsFunc(m.Input[2:], func(f native.Field) bool { return input.Text(f.Name) == "" })
+		if input.Text(first) == "" && (input.Text(second) == "" || further) {
 			return guest.Reject("invalid_request", "", first+" or "+second+" has to be there")
 		}
 	}

@@ -18,8 +18,8 @@ var partnerMethods = []method{
 		Class: safe, Documented: partial,
 		Output: native.Fields{
 			{Name: "partner_id", Form: &word},
-			{Name: "balance", Form: &sum, Required: true},
-			{Name: "min_payout", Form: &sum},
+			{Name: "balance", Form: &amount},
+			{Name: "min_payout", Form: &amount},
 			{
 				Name: "items", Form: &word,
 				Note: "The currencies for payout: id, title, comission (the sites' spelling) and amount, the balance " +
@@ -49,7 +49,7 @@ var partnerMethods = []method{
 		Input: native.Fields{startField, endField, ipField, idField, historyField, limitField, offsetField},
 		Output: slices.Concat(exchangeMembers, native.Fields{
 			{Name: "accrued", Form: &word, Note: "1 where the reward is on the balance."},
-			{Name: "partner_reward", Form: &sum, Note: "In the currency of the partner's balance."},
+			{Name: "partner_reward", Form: &amount, Note: "In the currency of the partner's balance."},
 		}),
 	},
 	{
@@ -63,9 +63,9 @@ var partnerMethods = []method{
 			{Name: "date", Form: &word, Note: "The same, in the site's local time."},
 			{Name: "method_id", Form: &word},
 			{Name: "account", Form: &word},
-			{Name: "pay_amount", Form: &sum, Note: "What is paid, in pay_currency_code."},
+			{Name: "pay_amount", Form: &amount, Note: "What is paid, in pay_currency_code."},
 			{Name: "pay_currency_code", Form: &word},
-			{Name: "original_amount", Form: &sum, Note: "What left the balance, in original_currency_code."},
+			{Name: "original_amount", Form: &amount, Note: "What left the balance, in original_currency_code."},
 			{Name: "original_currency_code", Form: &word},
 			{Name: "status", Form: &word, Note: "0 pending, 1 paid out, 2 cancelled."},
 		},
@@ -95,6 +95,12 @@ func prepareBalances(call *abi.Call, account settings) (*abi.Step, error) {
 }
 
 func readBalances(t reply) (*abi.Step, error) {
+	if t.answer.noPartner() {
+		return t.hasNone(), nil
+	}
+	if t.answer.failed() && t.answer.code == "1" && spelled(t.answer.text) == "" && empty(t.answer.data) {
+		return post(t.call, t.account, opTest, new(guest.Form), stageNoPartner, ""), nil
+	}
 	if t.answer.failed() {
 		return refusal(t.answer), nil
 	}
@@ -108,4 +114,25 @@ func readBalances(t reply) (*abi.Step, error) {
 	return t.answered(&abi.Outcome{Balances: []*abi.Balance{{
 		Available: guest.Money(balance.String(), t.account.partnerCurrency), Wallet: "partner",
 	}}}), nil
+}
+
+// noPartner reports the answer of a partner's method that there is no partner program, or no user of the key in it: the
+// key is no partner's, and has none of what was asked for.
+func (e envelope) noPartner() bool {
+	known := spelled(e.text)
+	return e.failed() && empty(e.data) && (known == textNoProgram || known == textNoPartner)
+}
+
+// readNoPartner reads whether the site answers this key at all. get_partner_info failed with a text that is not known:
+// maintenance, of which this method would report too, or "no partner" in the site's language.
+func readNoPartner(t reply) (*abi.Step, error) {
+	if t.answer.failed() {
+		return refusal(t.answer), nil
+	}
+	return t.hasNone(), nil
+}
+
+// hasNone ends a call with nothing in the place of what a partner has.
+func (t reply) hasNone() *abi.Step {
+	return guest.Done(&abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Output: nothing()})
 }

@@ -86,10 +86,10 @@ func readBalance(t reply) (*abi.Step, error) {
 // and would.
 func notAll(info jsontext.Value, payment *abi.Payment, method string) *abi.Step {
 	balance, balanceOK := number(info.Get("balance"), payment.GetAmount())
-	least, leastOK := number(info.Get("min_payout"), payment.GetAmount())
+	least, hasLeast := number(info.Get("min_payout"), payment.GetAmount())
 	asked, err := decimal.Parse(payment.GetAmount())
-	if !balanceOK || !leastOK || err != nil {
-		return guest.Unreadable("the partner's balance and min_payout are no amounts")
+	if !balanceOK || err != nil {
+		return guest.Unreadable("the partner's balance: no amount")
 	}
 	has := "the balance is " + balance.String() + " " + payment.GetCurrency()
 	switch order := asked.Cmp(balance); {
@@ -97,7 +97,7 @@ func notAll(info jsontext.Value, payment *abi.Payment, method string) *abi.Step 
 		return guest.Rejected(codeNotEnough, has)
 	case order < 0:
 		return guest.Rejected(codeNotAll, has+", and the site pays out all of it or nothing")
-	case balance.Cmp(least) < 0:
+	case hasLeast && balance.Cmp(least) < 0:
 		return guest.Rejected(codeTooLittle, has+", and at least "+least.String()+" are paid out")
 	case !offers(info, method):
 		return guest.Rejected(codeNoMethod, "method_id "+clip(method, 20)+" is not among the currencies for payout")
@@ -118,7 +118,7 @@ func offers(info jsontext.Value, method string) bool {
 // readPaidOut reads the number of the payout just asked for. It is paid when someone at the site has done so.
 func readPaidOut(t reply) (*abi.Step, error) {
 	if t.answer.failed() {
-		return payoutRefusal(t.answer), nil
+		return refusalOf(opAddPartnerPayout, t.answer), nil
 	}
 	reference := payoutReference(t.answer.data.Text("payout_id"))
 	if reference == "" {
@@ -156,9 +156,9 @@ func readPayout(t reply) (*abi.Step, error) {
 //
 //nolint:gochecknoglobals // a table
 var payoutStatuses = map[string]abi.Status{
-	"0": abi.Status_STATUS_PROCESSING,
-	"1": abi.Status_STATUS_SUCCEEDED,
-	"2": abi.Status_STATUS_CANCELED,
+	"0": abi.Status_STATUS_PROCESSING, "pending": abi.Status_STATUS_PROCESSING,
+	"1": abi.Status_STATUS_SUCCEEDED, "paid out": abi.Status_STATUS_SUCCEEDED,
+	"2": abi.Status_STATUS_CANCELED, "cancelled": abi.Status_STATUS_CANCELED,
 }
 
 // payoutOf ends a call with what the list states of a payout.
@@ -171,7 +171,7 @@ func payoutOf(t reply, item jsontext.Value) *abi.Step {
 		return guest.Unreadable("the payout has no amount, or no status")
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNKNOWN, payoutReference(t.note))
-	if status, known := payoutStatuses[item.Text("status")]; known {
+	if status, known := payoutStatuses[strings.ToLower(item.Text("status"))]; known {
 		outcome.Status = status
 	} else {
 		outcome.Alert = "the site says a status of the payout that is not known: " + clip(item.Text("status"), 40)

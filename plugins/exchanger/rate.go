@@ -10,6 +10,9 @@ import (
 	abi "payrouter/abi/v1"
 )
 
+// ratesPage is how many directions' rates are read at once.
+const ratesPage = 8
+
 // walk is a reading of rates: those of the account's own directions, one after the other. A site has thousands of
 // others, and reports each one's rate by itself.
 type walk struct {
@@ -50,33 +53,14 @@ func prepareRates(call *abi.Call, account settings) (*abi.Step, error) {
 	return w.ask(call, account, pairs[w.at]), nil
 }
 
-// ask asks for a direction's rate, or for the direction where the account names only its currencies.
+// ask asks for a direction's rate, by its number or by its two currencies.
 func (w walk) ask(call *abi.Call, account settings, p pair) *abi.Step {
 	w.trips++
+	form := new(guest.Form).Set("direction_id", p.id)
 	if p.id == "" {
-		form := new(guest.Form).Set("currency_id_give", p.giveID).Set("currency_id_get", p.getID)
-		return post(call, account, opGetDirections, form, stageRatePair, w.note())
+		form = new(guest.Form).Set("currency_id_give", p.giveID).Set("currency_id_get", p.getID)
 	}
-	return post(call, account, opGetDirection, new(guest.Form).Set("direction_id", p.id), stageRate, w.note())
-}
-
-// readRatePair goes on to the direction between the two currencies; one that is not offered now has no rate.
-func readRatePair(t reply) (*abi.Step, error) {
-	w, p, err := t.walked()
-	if err != nil {
-		return nil, err
-	}
-	if t.answer.failed() {
-		return refusal(t.answer), nil
-	}
-	if !t.answer.data.IsArray() {
-		return guest.Unreadable("the directions are not a list"), nil
-	}
-	if found := between(t.answer.data, p.giveID, p.getID); len(found) == 1 && isDigits(found[0]) {
-		p.id = found[0]
-		return w.ask(t.call, t.account, p), nil
-	}
-	return w.next(t), nil
+	return post(call, account, opGetDirection, form, stageRate, w.note())
 }
 
 // readRate reads a direction's rate, as the site writes it: so much of the one for so much of the other.
@@ -130,7 +114,7 @@ func (t reply) walked() (walk, pair, error) {
 func (w walk) next(t reply) *abi.Step {
 	w.at++
 	pairs := t.account.pairs()
-	if w.at < len(pairs) && w.trips+pairs[w.at].trips() <= maxSteps {
+	if w.at < len(pairs) && w.trips < ratesPage {
 		return w.ask(t.call, t.account, pairs[w.at])
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED, Rates: w.read()}
@@ -182,14 +166,6 @@ func (s settings) pairs() []pair {
 		}
 	})
 	return all
-}
-
-// trips is how many requests a pair's rate takes.
-func (p pair) trips() int {
-	if p.id == "" {
-		return 2
-	}
-	return 1
 }
 
 // currency is a site's code as the router writes it.

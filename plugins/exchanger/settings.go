@@ -20,6 +20,7 @@ type settings struct {
 	// partnerCurrency is what the partner's balance is in, payoutMethod how it is paid out; empty where they are not
 	// set.
 	partnerCurrency, payoutMethod string
+	zone                          zone
 }
 
 const (
@@ -42,6 +43,18 @@ func readSettings(raw []byte) (settings, error) {
 	if account.lang == "" {
 		account.lang = defaultLang
 	}
+	if text := parsed.Text("utc_offset"); text != "" {
+		named, known := zones[text]
+		offset, ok := readOffset(text)
+		switch {
+		case known:
+			account.zone = named
+		case ok:
+			account.zone = zone{standard: offset}
+		default:
+			return settings{}, guest.BadSettings("utc_offset is neither like +03:00 nor a zone that is known")
+		}
+	}
 	if hours := parsed.Text("error_final_after_hours"); hours != "" {
 		number, err := strconv.ParseInt(hours, 10, 32)
 		if err != nil || number < 0 {
@@ -50,6 +63,23 @@ func readSettings(raw []byte) (settings, error) {
 		account.errorFinalAfter = number * hour
 	}
 	return account, nil
+}
+
+// readOffset reads how far a clock is ahead of UTC: "+03:00" is 10800 seconds.
+func readOffset(text string) (seconds int64, ok bool) {
+	if len(text) != len("+03:00") || text[3] != ':' || text[0] != '+' && text[0] != '-' {
+		return 0, false
+	}
+	hours, hoursErr := strconv.ParseUint(text[1:3], 10, 8)
+	minutes, minutesErr := strconv.ParseUint(text[4:], 10, 8)
+	if hoursErr != nil || minutesErr != nil || hours > 14 || minutes > 59 {
+		return 0, false
+	}
+	seconds = int64(hours*60+minutes) * 60
+	if text[0] == '-' {
+		seconds = -seconds
+	}
+	return seconds, true
 }
 
 // action is calc_action: which side's amount is given, and whether the commission is in it.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"testing"
+	"time"
+	_ "time/tzdata" // the world's tables, on any machine
 
 	"github.com/stretchr/testify/require"
 
@@ -87,5 +89,39 @@ func TestIsCustom(t *testing.T) {
 		"cf": false, "cfgive": false, "cfx": false, "cf1x": false, "xcf1": false, "cf1234567": false, "": false,
 	} {
 		require.Equal(t, want, isCustom(name), name)
+	}
+}
+
+func TestTheSitesClock(t *testing.T) {
+	t.Parallel()
+	for text, seconds := range map[string]int64{"+00:00": 0, "+03:00": 10800, "-05:30": -19800, "+14:00": 50400} {
+		account, err := readSettings([]byte(`{"utc_offset":"` + text + `"}`))
+		require.NoError(t, err)
+		require.Equal(t, zone{standard: seconds}, account.zone, text)
+	}
+	for _, text := range []string{"3", "+3:00", "+15:00", "+03:60", "+03.00", "03:00 ", "Europe"} {
+		_, err := readSettings([]byte(`{"utc_offset":"` + text + `"}`))
+		require.Error(t, err, text)
+	}
+}
+
+// The zones that settings can name are those of the world's tables.
+func TestZones(t *testing.T) {
+	t.Parallel()
+	schema := manifest().GetSettingsSchema()
+	for name, z := range zones {
+		require.Contains(t, schema, `"`+name+`"`)
+		place, err := time.LoadLocation(name)
+		require.NoError(t, err)
+		from := time.Date(2025, 1, 1, 0, 30, 0, 0, time.UTC)
+		for hour := range 3 * 366 * 24 {
+			at := from.Add(time.Duration(hour) * time.Hour)
+			_, want := at.In(place).Zone()
+			if z.ahead(at.Unix()) != int64(want) {
+				t.Fatal(name, at, want)
+			}
+		}
+		noon := time.Date(2026, 7, 1, 12, 0, 0, 0, place)
+		require.Equal(t, noon.Unix(), z.utc(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC).Unix()), name)
 	}
 }

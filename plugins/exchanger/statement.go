@@ -31,12 +31,8 @@ var listings = [...]listing{
 // rewards is the place of theirs among the listings: without the partner's currency they are no amounts.
 const rewards = 1
 
-const (
-	// statementPage is how many entries a page has at most.
-	statementPage = 100
-	// endMargin goes past the end of a query, in seconds: the sites' local time is up to fourteen hours ahead.
-	endMargin = 15 * 60 * 60
-)
+// statementPage is how many entries a page has at most.
+const statementPage = 100
 
 // offsets are how far each list was read: "4.2.1" as a cursor.
 type offsets [len(listings)]int
@@ -82,15 +78,16 @@ func prepareStatement(call *abi.Call, account settings) (*abi.Step, error) {
 	return askStretch(call, account, at, 0, ""), nil
 }
 
-// askStretch asks a list for its part of a page, with the times wide enough for any site's clock. read is what the
+// askStretch asks a list for its part of a page, with a day more on both sides: a site's clock changes with the season,
+// and is not known where the settings do not state it. read is what the
 // lists before it gave.
 func askStretch(call *abi.Call, account settings, at offsets, list int, read string) *abi.Step {
 	form, query := new(guest.Form), call.GetQuery()
-	if from := query.GetFromMs()/1000 - listMargin; query.GetFromMs() > 0 && from > 0 {
-		form.Set("start_time", strconv.FormatInt(from, 10))
+	if from := query.GetFromMs() / 1000; from > day {
+		form.Set("start_time", strconv.FormatInt(from+account.zone.ahead(from)-day, 10))
 	}
-	if query.GetUntilMs() > 0 {
-		form.Set("end_time", strconv.FormatInt(query.GetUntilMs()/1000+endMargin, 10))
+	if until := query.GetUntilMs() / 1000; query.GetUntilMs() > 0 {
+		form.Set("end_time", strconv.FormatInt(until+account.zone.ahead(until)+day, 10))
 	}
 	form.Set("limit", strconv.Itoa(statementSize(query))).Set("offset", strconv.Itoa(at[list]))
 	return post(call, account, listings[list].operation, form, stageStatement, strconv.Itoa(list)+read)
@@ -127,8 +124,11 @@ func readStatement(t reply) (*abi.Step, error) {
 
 // stretch reads a list's part of a page. The step, if any, has the reason that it cannot be read.
 func (l listing) stretch(t reply) (stretch, *abi.Step) {
-	// A key that may not ask for what a partner has done has a statement of orders alone.
-	if t.answer.failed() && l.operation != opGetExchanges && spelled(t.answer.text) == textNoMethod {
+	// A key that is no partner's, or may not ask for what a partner has done, has a statement of orders alone. In the
+	// site's language that reads like maintenance; but then the list of orders, which comes last, reports it too.
+	known := spelled(t.answer.text)
+	if l.operation != opGetExchanges && (t.answer.noPartner() || t.answer.failed() && known == textNoMethod ||
+		t.answer.code == "1" && known == "" && empty(t.answer.data)) {
 		return stretch{}, nil
 	}
 	if t.answer.failed() {
@@ -229,7 +229,7 @@ func (l listing) entry(t reply, item jsontext.Value) (*abi.Transaction, string) 
 	if err != nil || !isOffset(item.Text("time")) {
 		return nil, "an entry has no time"
 	}
-	at := seconds * 1000
+	at := t.account.zone.utc(seconds) * 1000
 	query := t.call.GetQuery()
 	if at < query.GetFromMs() || query.GetUntilMs() > 0 && at >= query.GetUntilMs() {
 		return &abi.Transaction{AtMs: at}, ""

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	abi "payrouter/abi/v1"
 )
 
@@ -66,7 +68,7 @@ var statuses = map[string]state{ //nolint:gochecknoglobals // a table
 
 // stateOf reads a status, of an order so many milliseconds old.
 func stateOf(status string, age, errorFinalAfter int64) state {
-	known, found := statuses[status]
+	known, found := statuses[strings.ToLower(status)]
 	if !found {
 		return state{status: abi.Status_STATUS_UNKNOWN, alert: "the site says a status that is not known: " +
 			clip(status, 40)}

@@ -39,7 +39,7 @@ func TestStateOf(t *testing.T) {
 		"cancel":      {abi.Status_STATUS_CANCELED, abi.Status_STATUS_CANCELED, false},
 		"delete":      {abi.Status_STATUS_CANCELED, abi.Status_STATUS_CANCELED, false},
 		"my3":         {abi.Status_STATUS_UNKNOWN, abi.Status_STATUS_UNKNOWN, true},
-		"Success":     {abi.Status_STATUS_UNKNOWN, abi.Status_STATUS_UNKNOWN, true},
+		"Success":     {abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_SUCCEEDED, false}, // in any case
 	} {
 		t.Run(status, func(t *testing.T) {
 			t.Parallel()

@@ -196,6 +196,10 @@ func (f *findings) flows(m *abi.Manifest) {
 func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 	name := "flow " + flow.GetKind().String()
 	f.list(name+" currencies", flow.GetCurrencies(), currencyPattern)
+	if setting := flow.GetCurrenciesSetting(); setting != "" {
+		f.require(len(flow.GetCurrencies()) == 0, "%s: its currencies stand in the manifest and in setting %q", name, setting)
+		f.currenciesIn(m, name, setting)
+	}
 	f.list(name+" countries", flow.GetCountries(), countryPattern)
 	f.list(name+" required", flow.GetRequired(), pointerPattern)
 	for _, bound := range flow.GetBounds() {
@@ -226,6 +230,28 @@ func (f *findings) flow(m *abi.Manifest, flow *abi.Flow) {
 	if len(creates) == 1 {
 		f.lookup(name, flow, creates[0])
 	}
+}
+
+// currenciesIn holds a setting that names a flow's currencies to the form of a currency's code.
+func (f *findings) currenciesIn(m *abi.Manifest, where, setting string) {
+	schema, err := Schema(m.GetSettingsSchema())
+	if err != nil {
+		return
+	}
+	property := schema.Properties[setting]
+	if property == nil || property.Types == nil {
+		f.require(false, "%s: setting %q, which names its currencies, is not in the settings", where, setting)
+		return
+	}
+	text := property
+	switch {
+	case slices.Equal(property.Types.ToStrings(), []string{"object"}):
+		text = property.PropertyNames
+	case slices.Equal(property.Types.ToStrings(), []string{"array"}):
+		text = property.Items2020
+	}
+	f.require(text != nil && text.Pattern != nil && !text.Pattern.MatchString("usd") && text.Pattern.MatchString("USD"),
+		"%s: setting %q names its currencies, and has no pattern that keeps them upper case", where, setting)
 }
 
 // lookup demands a way to find out what became of a create that may have done something, or a word on why there is

@@ -109,6 +109,18 @@ func TestManifest(t *testing.T) {
 			func(m *abi.Manifest) { m.Operations[0].KeyedBySetting = "name" },
 			"no boolean",
 		},
+		"currencies of no setting": {
+			func(m *abi.Manifest) { m.Flows[0].Currencies, m.Flows[0].CurrenciesSetting = nil, "nope" },
+			"is not in the settings",
+		},
+		"currencies of a setting without a form": {
+			func(m *abi.Manifest) { m.Flows[0].Currencies, m.Flows[0].CurrenciesSetting = nil, "name" },
+			"no pattern that keeps them upper case",
+		},
+		"currencies twice": {
+			func(m *abi.Manifest) { m.Flows[0].CurrenciesSetting = "name" },
+			"stand in the manifest and in setting",
+		},
 		"keyed by setting, no reference": {
 			func(m *abi.Manifest) { m.Operations[0].Reference = nil },
 			"without a reference",

@@ -22,8 +22,14 @@ type bid struct {
 	callbackURL, ip          string
 	status                   string
 	changed                  time.Time
-	history                  []bidMoment
+	history                  []moment
 	payAddress               string
+}
+
+// moment is one change of a bid's status, and when it was.
+type moment struct {
+	at     time.Time
+	status string
 }
 
 // bidMoment is one change of a bid's status.
@@ -63,9 +69,6 @@ var bidStatuses = map[string]bidStatus{
 	"cancel":      {"Cancelled by the user", false, true},
 	"delete":      {"Deleted", false, true},
 }
-
-// siteZone is where the site's dates are counted.
-var siteZone = time.FixedZone("site", 3*3600) //nolint:gochecknoglobals // a constant in all but name
 
 var (
 	apiIDForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
@@ -140,9 +143,9 @@ func (b *bid) actions(r *simulator.Request) bidActions {
 
 func (x *provider) serveCreate(r *simulator.Request) simulator.Answer {
 	form := r.Form()
-	d, ok := findDirection(form)
+	d, ok := x.findDirection(form)
 	if !ok {
-		return errorAnswer("1", "direction not found")
+		return x.options.failure("1", "direction not found")
 	}
 	s := d.calculate(siteNumber(form.Get("calc_amount")), calcAction(form))
 	blamed := d.check(form)
@@ -150,14 +153,14 @@ func (x *provider) serveCreate(r *simulator.Request) simulator.Answer {
 		blamed[name] = html
 	}
 	if len(blamed) > 0 {
-		return invalidAnswer(blamed)
+		return x.options.invalid(blamed)
 	}
 	apiID := "0" // what is no positive number is no api_id
 	if given := form.Get("api_id"); apiIDForm.MatchString(given) {
 		apiID = given
 	}
 	if x.apiIDs[apiID] {
-		return errorAnswer("3", "api id not unique")
+		return x.options.failure("3", "api id not unique")
 	}
 
 	b := &bid{
@@ -173,7 +176,7 @@ func (x *provider) serveCreate(r *simulator.Request) simulator.Answer {
 		Amount: s.giveCom.Trim().String(), Currency: tenders[d.give].code, Status: "new",
 	})
 	b.set("new", r.Now)
-	return dataAnswer(b.view(r))
+	return x.options.data(b.view(r))
 }
 
 // giveAddress is where coins are to be sent; cards are paid on a page.
@@ -215,16 +218,15 @@ func cardNumber(text string) bool {
 // set changes a bid's status, at a time.
 func (b *bid) set(status string, now time.Time) {
 	b.status, b.changed = status, now
-	b.history = append(b.history, bidMoment{strconv.FormatInt(now.Unix(), 10), siteDate(now), status})
+	b.history = append(b.history, moment{now, status})
 }
 
-func siteDate(t time.Time) string { return t.In(siteZone).Format("02.01.2006 15:04") }
-
-// asked finds the bid that a request names by hash or id.
+// asked finds the bid that a request names by hash or id. A bid whose direction is off is as one that does not exist.
 func (x *provider) asked(r *simulator.Request) *bid {
 	form := r.Form()
 	return x.findBid(func(b *bid) bool {
-		return b.hash == form.Get("hash") || form.Get("hash") == "" && b.id == form.Get("id")
+		named := b.hash == form.Get("hash") || form.Get("hash") == "" && b.id == form.Get("id")
+		return named && !x.options.off(b.direction.id)
 	})
 }
 
@@ -240,9 +242,9 @@ func (x *provider) findBid(fits func(*bid) bool) *bid {
 func (x *provider) serveInfo(r *simulator.Request) simulator.Answer {
 	b := x.asked(r)
 	if b == nil {
-		return errorAnswer("1", "no bid exists")
+		return x.options.failure("1", "no bid exists")
 	}
-	return dataAnswer(b.view(r))
+	return x.options.data(b.view(r))
 }
 
 func (x *provider) serveCancel(r *simulator.Request) simulator.Answer {
@@ -254,28 +256,47 @@ func (x *provider) servePay(r *simulator.Request) simulator.Answer {
 	return x.act(r, "payed", func(b *bid) bool { return b.direction.pay == "api" })
 }
 
-// act moves a bid at the caller's word; the answer is the bid's status. One that is there already is left alone.
+// serveSuccess completes an order, where the site's owner lets the key do that.
+func (x *provider) serveSuccess(r *simulator.Request) simulator.Answer {
+	if !x.options.SuccessBid {
+		return x.options.refusal(3, "Method not supported")
+	}
+	return x.act(r, "success", func(*bid) bool { return true })
+}
+
+// act moves a bid at the caller's word. One that is there already is left alone; one whose status does not allow it is
+// as one that does not exist.
 func (x *provider) act(r *simulator.Request, to string, allowed func(*bid) bool) simulator.Answer {
 	b := x.asked(r)
 	switch {
 	case b == nil:
-		return errorAnswer("1", "no bid exists")
+		return x.options.failure("1", "no bid exists")
 	case b.status == to:
-		return dataAnswer(to)
-	case !b.payable() || !allowed(b):
-		return refusalAnswer(2, "action disabled")
+	case bidStatuses[b.status].over || to != "success" && !b.payable():
+		return x.options.failure("1", "no bid exists")
+	case !allowed(b):
+		return x.options.refusal(2, "action disabled")
+	default:
+		x.moveBid(b, to)
 	}
-	x.moveBid(b, to)
-	return dataAnswer(to)
+	if x.options.ActAnswer == "success" {
+		return x.options.data("success")
+	}
+	return x.options.data(to)
 }
 
 // bidEvents are the controls that are not statuses themselves.
 //
 //nolint:gochecknoglobals // a table
-var bidEvents = map[string]string{"pay": "success", "decline": "error", "expire": "delete"}
+var bidEvents = map[string]string{
+	"pay": "success", "decline": "error", "expire": "delete", simulator.PayLate: "success",
+}
 
 func (x *provider) Events() []string {
-	events := []string{"pay", "decline", "expire"}
+	events := []string{"underpay", "overpay"}
+	for event := range bidEvents {
+		events = append(events, event)
+	}
 	for status := range bidStatuses {
 		events = append(events, status)
 	}
@@ -283,16 +304,46 @@ func (x *provider) Events() []string {
 	return events
 }
 
-func (x *provider) Drive(ref, event, _ string) error {
+func (x *provider) Drive(ref, event, amount string) error {
 	b := x.findBid(func(b *bid) bool { return ref == b.id || ref == b.hash || ref == b.apiID && ref != "0" })
-	if b == nil {
+	switch {
+	case b == nil:
 		return x.drivePayout(ref, event)
+	case event == "underpay":
+		return x.payOther(b, amount, "0.5")
+	case event == "overpay":
+		return x.payOther(b, amount, "1.1")
 	}
 	to := cmp.Or(bidEvents[event], event)
 	if b.status == to {
 		return fmt.Errorf("%w: it is %s already", simulator.ErrRefused, to)
 	}
+	if event == simulator.PayLate && !bidStatuses[b.status].over {
+		x.moveBid(b, "delete") // the site closes the order, and an operator executes it when the money comes
+	}
 	x.moveBid(b, to)
+	return nil
+}
+
+// payOther has the payer send another sum than the order's, in the currency that the payer gives: amount, or a part of
+// what is due.
+func (x *provider) payOther(b *bid, amount, part string) error {
+	if bidStatuses[b.status].arrived || bidStatuses[b.status].over {
+		return fmt.Errorf("%w: it is %s", simulator.ErrRefused, b.status)
+	}
+	due := b.sums.giveCom
+	sent, err := simulator.EventAmount(amount,
+		due.Mul(simulator.Amount(part)).RoundUp(tenders[b.direction.give].places))
+	switch {
+	case err != nil:
+		return err
+	case x.options.KeepsSums && sent.Cmp(due) < 0:
+		x.moveBid(b, "partpay")
+		return nil
+	case !x.options.KeepsSums:
+		b.sums = b.direction.calculate(sent, 3)
+	}
+	x.moveBid(b, "success")
 	return nil
 }
 

@@ -1,12 +1,13 @@
 // Package exchanger simulates a Premium Exchanger site: orders ("bids") that change one currency into another.
 // Requests are forms only, HTTP is always 200, and error has the result: a number if the site refuses the caller, a
-// string if a method refuses its fields.
+// string if a method refuses its fields. Options switch on how other sites do it.
 package exchanger
 
 import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,8 +72,9 @@ var (
 		"13": {"13", "Ethereum", "ETH", 8},
 		"21": {"21", "Visa/MasterCard", "EUR", 2},
 		"22": {"22", "Visa/MasterCard", "USD", 2},
+		"31": {"31", "Perfect Money", "PMUSD", 2}, // currency codes are each site's own
 	}
-	tenderReserves = map[string]string{"11": "250000", "12": "12.5", "13": "3", "21": "80000", "22": "40000"}
+	tenderReserves = map[string]string{"11": "250000", "12": "12.5", "13": "3", "21": "80000", "22": "40000", "31": "9000"}
 
 	emailField = field{"cf6", "text", "E-mail", "1", "", []any{}, "0"}
 	phoneField = field{"cf4", "text", "Phone Number", "0", "", []any{}, "0"}
@@ -125,11 +127,15 @@ var (
 			[]field{emailField},
 			"disabled", "disabled",
 		},
+		{
+			"8", "31", "11", "1", "0.97", "0", "0", "10", "2000", "no", "no",
+			[]field{{"account1", "text", "From account", "1", "", []any{}, "0"}},
+			walletGet,
+			[]field{emailField},
+			"api", "api",
+		},
 	}
 )
-
-// Options are what the exchanger does where its document leaves a choice. There are none yet.
-type Options struct{}
 
 // New simulates a Premium Exchanger site with one user of its API, who has the given login and key.
 func New(b *simulator.Backend, login, key string, o Options) simulator.Provider {
@@ -165,11 +171,12 @@ func (x *provider) Routes() []simulator.Route {
 		{"bid_info", x.serveInfo},
 		{"cancel_bid", x.serveCancel},
 		{"pay_bid", x.servePay},
-		{"get_partner_info", x.servePartnerInfo},
-		{"get_partner_links", x.servePartnerLinks},
-		{"get_partner_exchanges", x.servePartnerExchanges},
-		{"get_partner_payouts", x.servePartnerPayouts},
-		{"add_partner_payout", x.serveAddPayout},
+		{"success_bid", x.serveSuccess},
+		{"get_partner_info", x.partnerOnly(x.servePartnerInfo)},
+		{"get_partner_links", x.partnerOnly(x.servePartnerLinks)},
+		{"get_partner_exchanges", x.partnerOnly(x.servePartnerExchanges)},
+		{"get_partner_payouts", x.partnerOnly(x.servePartnerPayouts)},
+		{"add_partner_payout", x.partnerOnly(x.serveAddPayout)},
 	}
 	var routes []simulator.Route
 	for _, m := range methods {
@@ -180,45 +187,32 @@ func (x *provider) Routes() []simulator.Route {
 		simulator.Route{Operation: "visit", Method: http.MethodGet, Pattern: "/", Serve: x.serveVisit, Open: true})
 }
 
-// envelope goes round every answer. Error is a number or a string: both are in the wild.
-type envelope struct {
-	Error  any               `json:"error"`
-	Text   string            `json:"error_text"`
-	Data   any               `json:"data"`
-	Fields map[string]string `json:"error_fields,omitempty"`
-}
-
-func dataAnswer(data any) simulator.Answer {
-	return simulator.JSON(http.StatusOK, envelope{"0", "", data, nil})
-}
-
-// refusalAnswer is the site's refusal of a caller or an action: a number.
-func refusalAnswer(code int, text string) simulator.Answer {
-	return simulator.JSON(http.StatusOK, envelope{code, text, []any{}, nil})
-}
-
-// errorAnswer is a method's refusal of its fields: a string.
-func errorAnswer(code, text string) simulator.Answer {
-	return simulator.JSON(http.StatusOK, envelope{code, text, []any{}, nil})
-}
-
-// invalidAnswer blames fields, in HTML.
-func invalidAnswer(fields map[string]string) simulator.Answer {
-	return simulator.JSON(http.StatusOK, envelope{"3", "<div>Error! Check the form.</div>", []any{}, fields})
-}
-
 // Admit answers a bad key, a banned one and a disabled API alike.
 func (x *provider) Admit(r *simulator.Request) *simulator.Answer {
-	if r.Header.Get("API-LOGIN") == x.login && r.Header.Get("API-KEY") == x.key {
+	var refused simulator.Answer
+	switch o := x.options; {
+	case r.Header.Get("API-LOGIN") != x.login || r.Header.Get("API-KEY") != x.key:
+		refused = o.refusal(1, "Api disabled")
+	case o.IPBlocked:
+		refused = o.refusal(2, "IP blocked")
+	case o.Maintenance != "" && slices.Contains(paused, path.Base(strings.Join(r.Path, "/"))):
+		refused = o.failure("2", o.Maintenance)
+	case o.Maintenance != "":
+		refused = o.refusal(1, o.Maintenance)
+	default:
 		return nil
 	}
-	a := refusalAnswer(1, "Api disabled")
-	return &a
+	return &refused
 }
+
+// paused are the methods that report maintenance as error 2; the others report it as error 1.
+//
+//nolint:gochecknoglobals // a table
+var paused = []string{"create_bid", "bid_info", "cancel_bid", "pay_bid", "success_bid"}
 
 func (x *provider) Missing(r *simulator.Request) simulator.Answer {
 	if strings.HasPrefix(strings.Join(r.Path, "/"), "api/userapi/") {
-		return refusalAnswer(3, "Method not supported")
+		return x.options.refusal(3, "Method not supported")
 	}
 	return simulator.Answer{
 		Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"text/html; charset=UTF-8"}},
@@ -227,11 +221,11 @@ func (x *provider) Missing(r *simulator.Request) simulator.Answer {
 }
 
 func (x *provider) Maintenance() simulator.Answer {
-	return refusalAnswer(2, "maintenance")
+	return x.options.refusal(2, "maintenance")
 }
 
 func (x *provider) serveTest(r *simulator.Request) simulator.Answer {
-	return dataAnswer(struct {
+	return x.options.data(struct {
 		IP      string `json:"ip"`
 		UserID  string `json:"user_id"`
 		Locale  string `json:"locale"`
@@ -243,12 +237,12 @@ func logo(r *simulator.Request, id string) string {
 	return r.Base + "/wp-content/uploads/" + id + ".svg"
 }
 
-// filtered are the directions between the currencies that a request names, or all.
-func filtered(form url.Values) []direction {
+// filtered are the directions between the currencies that a request names, or all; those that are off are left out.
+func (x *provider) filtered(form url.Values) []direction {
 	fits := func(id, wanted string) bool { return wanted == "" || wanted == id }
 	list := []direction{}
 	for _, d := range directions {
-		if fits(d.give, form.Get("currency_id_give")) && fits(d.get, form.Get("currency_id_get")) {
+		if !x.options.off(d.id) && fits(d.give, form.Get("currency_id_give")) && fits(d.get, form.Get("currency_id_get")) {
 			list = append(list, d)
 		}
 	}
@@ -262,7 +256,7 @@ func (x *provider) serveCurrencies(r *simulator.Request) simulator.Answer {
 		Logo  string `json:"logo"`
 	}
 	lists := map[string][]entry{"give": {}, "get": {}}
-	for _, d := range filtered(r.Form()) {
+	for _, d := range x.filtered(r.Form()) {
 		for side, id := range map[string]string{"give": d.give, "get": d.get} {
 			e := entry{id, tenders[id].title(), logo(r, id)}
 			if !slices.Contains(lists[side], e) {
@@ -270,7 +264,7 @@ func (x *provider) serveCurrencies(r *simulator.Request) simulator.Answer {
 			}
 		}
 	}
-	return dataAnswer(lists)
+	return x.options.data(lists)
 }
 
 func (x *provider) serveDirections(r *simulator.Request) simulator.Answer {
@@ -284,18 +278,21 @@ func (x *provider) serveDirections(r *simulator.Request) simulator.Answer {
 		GetLogo   string `json:"currency_get_logo"`
 	}
 	list := []entry{}
-	for _, d := range filtered(r.Form()) {
+	for _, d := range x.filtered(r.Form()) {
 		list = append(list,
 			entry{
 				d.id, d.give, tenders[d.give].title(), logo(r, d.give), d.get, tenders[d.get].title(),
 				logo(r, d.get),
 			})
 	}
-	return dataAnswer(list)
+	return x.options.data(list)
 }
 
-func findDirection(form url.Values) (direction, bool) {
-	i := slices.IndexFunc(directions, func(d direction) bool { return d.id == form.Get("direction_id") })
+// findDirection is the direction that a request names by its number.
+func (x *provider) findDirection(form url.Values) (direction, bool) {
+	i := slices.IndexFunc(directions, func(d direction) bool {
+		return d.id == form.Get("direction_id") && !x.options.off(d.id)
+	})
 	if i < 0 {
 		return direction{}, false
 	}
@@ -340,9 +337,14 @@ func commission(percent string) string {
 }
 
 func (x *provider) serveDirection(r *simulator.Request) simulator.Answer {
-	d, ok := findDirection(r.Form())
+	form := r.Form()
+	d, ok := x.findDirection(form)
+	if between := x.filtered(form); form.Get("direction_id") == "" && form.Get("currency_id_give") != "" &&
+		form.Get("currency_id_get") != "" && len(between) > 0 {
+		d, ok = between[0], true // by its currencies instead of its number
+	}
 	if !ok {
-		return errorAnswer("1", "direction not found")
+		return x.options.failure("1", "direction not found")
 	}
 	least := bound(d.minGive)
 	if least == nil {
@@ -358,26 +360,30 @@ func (x *provider) serveDirection(r *simulator.Request) simulator.Answer {
 	for _, f := range d.dirFields {
 		byName[f.Name] = f
 	}
-	return dataAnswer(struct {
+	var fields any = byName
+	if x.options.FieldsAsList {
+		fields = d.dirFields
+	}
+	return x.options.data(struct {
 		ID  string `json:"id"`
 		URL string `json:"url"`
 		quote
-		Info infoTexts        `json:"info"`
-		Give []field          `json:"give_fields"`
-		Get  []field          `json:"get_fields"`
-		Dir  map[string]field `json:"dir_fields"`
+		Info infoTexts `json:"info"`
+		Give []field   `json:"give_fields"`
+		Get  []field   `json:"get_fields"`
+		Dir  any       `json:"dir_fields"`
 	}{
 		d.id, fmt.Sprintf("%s/exchange_%s/", r.Base, d.id), x.quote(d, d.calculate(*least, 1)),
 		infoTexts{"<p>Usually within 15 minutes.</p>", "", ""},
-		d.giveFields, d.getFields, byName,
+		d.giveFields, d.getFields, fields,
 	})
 }
 
 func (x *provider) serveCalc(r *simulator.Request) simulator.Answer {
 	form := r.Form()
-	d, ok := findDirection(form)
+	d, ok := x.findDirection(form)
 	if !ok {
-		return errorAnswer("1", "direction not found")
+		return x.options.failure("1", "direction not found")
 	}
 	asked := siteNumber(form.Get("calc_amount"))
 	s := d.calculate(asked, calcAction(form))
@@ -385,7 +391,7 @@ func (x *provider) serveCalc(r *simulator.Request) simulator.Answer {
 	if fitted := x.fit(d, s); fitted.give.Cmp(s.give) != 0 {
 		s, changed = fitted, 1
 	}
-	return dataAnswer(struct {
+	return x.options.data(struct {
 		quote
 		Changed int `json:"changed"`
 	}{x.quote(d, s), changed})

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"payrouter/host/sandbox"
+	"payrouter/host/sandbox/exchanger"
 	"payrouter/host/sandbox/sandboxtest"
 )
 
@@ -118,7 +119,7 @@ func TestRefusesInItsTwoWays(t *testing.T) {
 		"an api_id again":      {w.Bid("api_id", "5"), `{"error":"3","error_text":"api id not unique","data":[]}`},
 		"paying the cancelled": {
 			w.Exchanger("pay_bid", "id", "100001"),
-			`{"error":2,"error_text":"action disabled","data":[]}`,
+			`{"error":"1","error_text":"no bid exists","data":[]}`,
 		},
 		"cancelling where not": {
 			w.Exchanger("cancel_bid", "id", six),
@@ -228,7 +229,7 @@ func TestShowsWhatItOffers(t *testing.T) {
 	w := sandboxtest.Serve(t, sandbox.Options{})
 	require.Equal(t, "7", w.Exchanger("test").At(t, "data", "user_id"))
 	all := w.Exchanger("get_directions")
-	require.Len(t, all.At(t, "data"), 7)
+	require.Len(t, all.At(t, "data"), 8)
 	one := w.Exchanger("get_directions", "currency_id_give", "11", "currency_id_get", "21")
 	require.Len(t, one.At(t, "data"), 1)
 	require.Equal(t, "1", one.At(t, "data", 0, "direction_id"))
@@ -243,6 +244,10 @@ func TestShowsWhatItOffers(t *testing.T) {
 	require.Equal(t, "account2", d.At(t, "data", "get_fields", 0, "name"), "a list")
 	require.Equal(t, "1", d.At(t, "data", "dir_fields", "cf6", "req"), "a map")
 	require.Empty(t, d.At(t, "data", "give_fields"))
+	require.Equal(t, d.Text, w.Exchanger("get_direction", "currency_id_give", "11", "currency_id_get", "21").Text,
+		"by its currencies")
+	require.NoError(t, w.Configure("exchanger", []byte(`{"fields_as_list": true}`)))
+	require.Equal(t, "cf6", w.Exchanger("get_direction", "direction_id", "1").At(t, "data", "dir_fields", 0, "name"))
 	require.Equal(t, "20,00", w.Exchanger("get_direction", "direction_id", "7").At(t, "data", "min_give"),
 		"a decimal comma")
 }
@@ -268,34 +273,154 @@ func TestPaysByLinkWhereItTakesCards(t *testing.T) {
 	require.Contains(t, page.Text, "102 EUR", "with commission")
 }
 
+// "newest edit first; data is [] without items where nothing matches; id takes a list "1,2". The api_id filter compares
+// with the order's own id: it can return another order"
 func TestListsBids(t *testing.T) {
 	t.Parallel()
 	w := sandboxtest.Serve(t, sandbox.Options{})
-	require.Equal(t, `{"error":"0","error_text":"","data":{"items":[]}}`, w.Exchanger("get_exchanges").Text)
+	require.Equal(t, `{"error":"0","error_text":"","data":[]}`, w.Exchanger("get_exchanges").Text)
 	for i := range 4 {
 		w.Clock.Set(fmt.Sprintf("2026-03-02T12:00:0%dZ", i))
-		w.Bid("api_id", fmt.Sprint(i+1))
+		w.Bid("api_id", fmt.Sprint(100004-i))
 	}
 	w.Bid("api_id", "order-9")
-	require.NoError(t, w.Drive("exchanger", "2", "success", ""))
 	ids := func(pairs ...string) []any {
 		found := []any{}
-		for _, item := range w.Exchanger("get_exchanges", pairs...).At(t, "data", "items").([]any) {
+		data, _ := w.Exchanger("get_exchanges", pairs...).At(t, "data").(map[string]any)
+		for _, item := range data["items"].([]any) {
 			found = append(found, item.(map[string]any)["id"])
 		}
 		return found
 	}
-	require.Equal(t, []any{"100005", "100004", "100003", "100002", "100001"}, ids(), "newest first")
-	require.Len(t, ids("api_id", "3"), 5, "this filter filters nothing")
-	require.Equal(t, []any{"100004", "100003"}, ids("limit", "2", "offset", "1"))
+	require.Equal(t, []any{"100005", "100004", "100003", "100002", "100001"}, ids())
+	w.Clock.Set("2026-03-02T12:00:05Z")
+	w.Exchanger("cancel_bid", "id", "100002")
+	require.NoError(t, w.Drive("exchanger", w.Exchanger("bid_info", "id", "100002").At(t, "data", "hash").(string),
+		"success", ""))
+	require.Equal(t, []any{"100002", "100005", "100004", "100003", "100001"}, ids(), "the newest edit first")
+	require.Equal(t, []any{"100004"}, ids("api_id", "100004"), "the order of this number, not of this api_id")
+	require.NoError(t, w.Configure("exchanger", []byte(`{"api_id_filter": "none"}`)))
+	require.Len(t, ids("api_id", "100004"), 5, "a filter that filters nothing")
+	require.NoError(t, w.Configure("exchanger", []byte(`{"api_id_filter": "api_id"}`)))
+	require.Equal(t, []any{"100001"}, ids("api_id", "100004"))
+	require.Equal(t, []any{"100004", "100003"}, ids("limit", "2", "offset", "2"))
 	require.Equal(t, []any{"100003"}, ids("id", "100003"))
+	require.Equal(t, []any{"100004", "100001"}, ids("id", "100001,100004"))
 	require.Equal(t, []any{"100001"}, ids("end_time", "1772452800"))
 	list := w.Exchanger("get_exchanges", "status_history", "1")
-	require.Equal(t, "0", list.At(t, "data", "items", 0, "api_id"), "what is no number is no api_id")
-	require.Equal(t, "1", list.At(t, "data", "items", 0, "exchange_success"), "not executed")
-	require.Equal(t, "0", list.At(t, "data", "items", 3, "exchange_success"), "executed")
-	require.Equal(t, "02.03.2026 15:00", list.At(t, "data", "items", 3, "date"), "the site's own time")
-	require.Equal(t, "success", list.At(t, "data", "items", 3, "statuses", 1, "status"))
+	require.Equal(t, "0", list.At(t, "data", "items", 1, "api_id"), "what is no number is no api_id")
+	success := func(i int) any {
+		return w.Exchanger("get_exchanges").At(t, "data", "items", i, "exchange_success")
+	}
+	require.Equal(t, []any{"0", "1"}, []any{success(0), success(1)}, "documented inverted")
+	require.NoError(t, w.Configure("exchanger", []byte(`{"success_is_one": true}`)))
+	require.Equal(t, []any{"1", "0"}, []any{success(0), success(1)}, "and code disagrees")
+	require.Equal(t, "success", list.At(t, "data", "items", 0, "statuses", 2, "status"))
+}
+
+// "time is strtotime of a site-local date read as UTC, so it is off by the site's zone, as start_time/end_time are"
+func TestTimesAreOffByTheSitesZone(t *testing.T) {
+	t.Parallel()
+	w := sandboxtest.Serve(t, sandbox.Options{Exchanger: exchanger.Options{UTCOffset: "+03:00"}})
+	w.Clock.Set("2026-03-02T12:00:00Z")
+	w.Bid()
+	list := w.Exchanger("get_exchanges", "status_history", "1", "start_time", "1772463600", "end_time", "1772463600")
+	for _, at := range []string{"time", "date"} {
+		want := map[string]string{"time": "1772463600", "date": "02.03.2026 15:00"}[at]
+		require.Equal(t, want, list.At(t, "data", "items", 0, at))
+		require.Equal(t, want, list.At(t, "data", "items", 0, "statuses", 0, at))
+	}
+	require.Equal(t, `{"error":"0","error_text":"","data":[]}`,
+		w.Exchanger("get_exchanges", "end_time", "1772452800").Text, "its real time is before it was made")
+	for zone, want := range map[string]string{"Europe/Riga": "1772460000", "": "1772452800", "-02:00": "1772445600"} {
+		require.NoError(t, w.Configure("exchanger", []byte(`{"utc_offset": "`+zone+`"}`)))
+		require.Equal(t, want, w.Exchanger("get_exchanges").At(t, "data", "items", 0, "time"), zone)
+	}
+}
+
+// "create_bid, bid_info, cancel_bid, pay_bid say error "2" with maintenance or the site's own text; the reading methods
+// say error 1"
+func TestMaintenanceIsInTheSitesWords(t *testing.T) {
+	t.Parallel()
+	w := sandboxtest.Serve(t, sandbox.Options{})
+	w.Bid()
+	require.NoError(t, w.Configure("exchanger", []byte(`{"maintenance": "We will be back soon"}`)))
+	for method, code := range map[string]string{
+		"create_bid": `"2"`, "bid_info": `"2"`, "cancel_bid": `"2"`, "pay_bid": `"2"`, "get_exchanges": "1",
+		"get_calc": "1", "get_directions": "1", "get_direction": "1", "test": "1",
+	} {
+		require.Equal(t, `{"error":`+code+`,"error_text":"We will be back soon","data":[]}`,
+			w.Exchanger(method, "id", "100001", "direction_id", "1").Text, method)
+	}
+	require.Len(t, w.Ledger("exchanger"), 1)
+	require.NoError(t, w.Configure("exchanger", []byte(`{"maintenance": "", "ip_blocked": true}`)))
+	require.Equal(t, `{"error":2,"error_text":"IP blocked","data":[]}`, w.Exchanger("test").Text)
+}
+
+// ""no bid exists" (error 1) … also means: exists, and its status does not allow it, or its direction is off."
+func TestNoBidExistsIsAlsoSaidOfBidsThatExist(t *testing.T) {
+	t.Parallel()
+	w := sandboxtest.Serve(t, sandbox.Options{})
+	w.Bid("api_id", "5")
+	const none = `{"error":"1","error_text":"no bid exists","data":[]}`
+	require.NoError(t, w.Configure("exchanger", []byte(`{"directions_off": ["1"]}`)))
+	for _, method := range []string{"bid_info", "cancel_bid", "pay_bid"} {
+		require.Equal(t, none, w.Exchanger(method, "id", "100001").Text, method)
+	}
+	require.Equal(t, "new", w.Exchanger("get_exchanges", "id", "100001").At(t, "data", "items", 0, "status"))
+	require.Equal(t, `{"error":"1","error_text":"direction not found","data":[]}`, w.Bid().Text)
+	require.NoError(t, w.Configure("exchanger", []byte(`{"directions_off": []}`)))
+	require.NoError(t, w.Drive("exchanger", "5", "realpay", ""))
+	require.Equal(t, none, w.Exchanger("cancel_bid", "id", "100001").Text, "its status does not allow it")
+	require.Equal(t, none, w.Exchanger("pay_bid", "id", "100001").Text)
+}
+
+// "cancel_bid, pay_bid (and success_bid) → status string", "a bare string ("success")"; "success_bid(id | hash) exists
+// where the owner allows it".
+func TestActsAnswerABareWord(t *testing.T) {
+	t.Parallel()
+	w := sandboxtest.Serve(t, sandbox.Options{})
+	hash := w.Bid().At(t, "data", "hash").(string)
+	require.Equal(t, `{"error":3,"error_text":"Method not supported","data":[]}`,
+		w.Exchanger("success_bid", "hash", hash).Text)
+	require.NoError(t, w.Configure("exchanger", []byte(`{"success_bid": true, "act_answer": "success"}`)))
+	for _, method := range []string{"pay_bid", "pay_bid", "success_bid", "success_bid"} {
+		require.Equal(t, `{"error":"0","error_text":"","data":"success"}`, w.Exchanger(method, "hash", hash).Text)
+	}
+	require.Equal(t, "success", w.Ledger("exchanger")[0].Status)
+	require.NoError(t, w.Configure("exchanger", []byte(`{"errors": "numbers"}`)))
+	require.Contains(t, w.Exchanger("test").Text, `{"error":0,`)
+	require.Contains(t, w.Bid("cf6", "").Text, `{"error":3,`)
+	require.NoError(t, w.Configure("exchanger", []byte(`{"errors": "texts"}`)))
+	require.Contains(t, w.Exchanger("steal_bid").Text, `{"error":"3",`)
+}
+
+// The payer's acts are in the currency that the payer gives.
+func TestThePayersActs(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ event, amount, options, status, give, get string }{
+		"all of it":                  {"pay", "", `{}`, "success", "100", "92.07"},
+		"less, calculated anew":      {"underpay", "", `{}`, "success", "50", "46.03"},
+		"less, of a sum":             {"underpay", "99.99", `{}`, "success", "99.99", "92.06"},
+		"less, as it was ordered":    {"underpay", "", `{"keeps_sums": true}`, "partpay", "100", "92.07"},
+		"more, calculated anew":      {"overpay", "", `{}`, "success", "110", "101.27"},
+		"more, as it was ordered":    {"overpay", "120", `{"keeps_sums": true}`, "success", "100", "92.07"},
+		"after the site has closed":  {"pay_late", "", `{}`, "success", "100", "92.07"},
+		"never":                      {"expire", "", `{}`, "delete", "100", "92.07"},
+		"refused":                    {"decline", "", `{}`, "error", "100", "92.07"},
+		"with a decimal comma":       {"underpay", "99.99", `{"decimal_comma": true}`, "success", "99,99", "92,06"},
+		"with members nobody awaits": {"pay", "", `{"loose": true}`, "success", "100", "92.07"},
+	}
+	for name, tt := range tests {
+		w := sandboxtest.Serve(t, sandbox.Options{})
+		w.Bid()
+		require.NoError(t, w.Configure("exchanger", []byte(tt.options)))
+		require.NoError(t, w.Drive("exchanger", "100001", tt.event, tt.amount), name)
+		got := w.Exchanger("bid_info", "id", "100001")
+		require.Equal(t, []any{tt.status, tt.give, tt.get}, []any{
+			got.At(t, "data", "status"), got.At(t, "data", "amount_give"), got.At(t, "data", "amount_get"),
+		}, name)
+	}
 }
 
 // What the calculator says is what the order then is, whichever side's amount is given.

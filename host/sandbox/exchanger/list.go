@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"payrouter/host/sandbox/simulator"
@@ -24,7 +25,7 @@ type exchange struct {
 	CourseGet  string `json:"course_get"`
 	AmountGive string `json:"amount_give"`
 	AmountGet  string `json:"amount_get"`
-	// Success is upside down, as documented: "0" is an order that was executed.
+	// Success is upside down, as documented: "0" is an order that was executed; see Options.SuccessIsOne.
 	Success  string      `json:"exchange_success"`
 	UserHash string      `json:"user_hash"`
 	UserIP   string      `json:"user_ip"`
@@ -32,52 +33,69 @@ type exchange struct {
 	Statuses []bidMoment `json:"statuses,omitempty"`
 }
 
-func (b *bid) listed(history bool) exchange {
+func (x *provider) listed(b *bid, history bool) exchange {
 	d := b.direction
 	give, get := tenders[d.give], tenders[d.get]
 	e := exchange{
-		ID: b.id, APIID: b.apiID, Time: strconv.FormatInt(b.changed.Unix(), 10), Date: siteDate(b.changed),
+		ID: b.id, APIID: b.apiID, Time: x.options.unix(b.changed), Date: x.options.date(b.changed),
 		PsysGive: give.psys, PsysGet: get.psys, CodeGive: give.code, CodeGet: get.code,
 		CourseGive: d.courseGive, CourseGet: d.courseGet,
 		AmountGive: b.sums.giveCom.Trim().String(), AmountGet: b.sums.getCom.Trim().String(),
 		Success: "1", UserHash: "u" + b.hash[:8], UserIP: b.ip, Status: b.status,
 	}
-	if b.status == "success" {
+	if (b.status == "success") != x.options.SuccessIsOne {
 		e.Success = "0"
 	}
 	if history {
-		e.Statuses = b.history
+		for _, m := range b.history {
+			e.Statuses = append(e.Statuses, bidMoment{x.options.unix(m.at), x.options.date(m.at), m.status})
+		}
 	}
 	return e
 }
 
-// serveExchanges lists bids, newest first. The api_id filter is documented, and does nothing.
+// serveExchanges lists bids, the newest edit first. The filter api_id is documented, and compares with the order's own
+// id.
 func (x *provider) serveExchanges(r *simulator.Request) simulator.Answer {
 	form := r.Form()
 	list := []exchange{}
-	for _, b := range pageOf(form, x.listBids(form, func(*bid) bool { return true })) {
-		list = append(list, b.listed(form.Get("status_history") == "1"))
+	fits := func(b *bid) bool {
+		asked := form.Get("api_id")
+		switch {
+		case asked == "" || x.options.APIIDFilter == "none":
+			return true
+		case x.options.APIIDFilter == "api_id":
+			return b.apiID == asked
+		}
+		return b.id == asked
 	}
-	return dataAnswer(map[string]any{"items": list})
+	for _, b := range pageOf(form, x.listBids(form, fits)) {
+		list = append(list, x.listed(b, form.Get("status_history") == "1"))
+	}
+	return x.options.items(list, len(list) == 0)
 }
 
-// listBids applies the filters of a list request, newest first.
+// listBids applies the filters of a list request. What was edited last comes first, and of what was edited at once what
+// was made last.
 func (x *provider) listBids(form url.Values, fits func(*bid) bool) []*bid {
 	asked := func(name, value string) bool { return form.Get(name) == "" || form.Get(name) == value }
+	ids := strings.Split(form.Get("id"), ",") // a list: "1,2"
 	var found []*bid
 	for _, b := range slices.Backward(x.bids) {
-		if fits(b) && withinTimes(form, b.changed) && asked("ip", b.ip) && asked("id", b.id) &&
-			asked("hash", b.hash) {
+		if fits(b) && x.withinTimes(form, b.changed) && asked("ip", b.ip) && asked("hash", b.hash) &&
+			(form.Get("id") == "" || slices.Contains(ids, b.id)) {
 			found = append(found, b)
 		}
 	}
+	slices.SortStableFunc(found, func(a, b *bid) int { return b.changed.Compare(a.changed) })
 	return found
 }
 
-// withinTimes reports whether a time is within those of a list request: from start_time to end_time, both included.
-func withinTimes(form url.Values, at time.Time) bool {
+// withinTimes reports whether a time is within those of a list request: from start_time to end_time, both included, and
+// compared with the site's own time.
+func (x *provider) withinTimes(form url.Values, at time.Time) bool {
 	from, to := formNumber(form, "start_time", 0), formNumber(form, "end_time", 0)
-	seconds := int(at.Unix())
+	seconds := int(x.options.siteTime(at).Unix())
 	return seconds >= from && (to == 0 || seconds <= to)
 }
 

@@ -96,6 +96,18 @@ func (p *partner) takeBack(b *bid) {
 	}
 }
 
+// partnerOnly serves a method of the partner's where the site has a partner program, and the key a user in it.
+func (x *provider) partnerOnly(
+	serve func(*simulator.Request) simulator.Answer,
+) func(*simulator.Request) simulator.Answer {
+	return func(r *simulator.Request) simulator.Answer {
+		if x.options.NoPartner != "" {
+			return x.options.failure("1", x.options.NoPartner)
+		}
+		return serve(r)
+	}
+}
+
 func (x *provider) servePartnerInfo(*simulator.Request) simulator.Answer {
 	type item struct {
 		ID    string `json:"id"`
@@ -109,7 +121,7 @@ func (x *provider) servePartnerInfo(*simulator.Request) simulator.Answer {
 		arrives, _ := payoutOf(m.id, x.partner.balance)
 		items = append(items, item{m.id, tenders[m.id].title(), m.commission + "%", arrives.Trim().String()})
 	}
-	return dataAnswer(struct {
+	return x.options.data(struct {
 		Partner string `json:"partner_id"`
 		Balance string `json:"balance"`
 		Least   string `json:"min_payout"`
@@ -121,7 +133,7 @@ func (x *provider) servePartnerInfo(*simulator.Request) simulator.Answer {
 func (x *provider) serveVisit(r *simulator.Request) simulator.Answer {
 	if r.Query.Get("rid") == keyUser {
 		x.partner.links = append(x.partner.links, partnerLink{
-			Time: strconv.FormatInt(r.Now.Unix(), 10), Date: siteDate(r.Now), Browser: r.Header.Get("User-Agent"),
+			Time: x.options.unix(r.Now), Date: x.options.date(r.Now), Browser: r.Header.Get("User-Agent"),
 			IP:       r.IP,
 			Referrer: r.Header.Get("Referer"), UserHash: "u" + x.IDs.Hex(4), Query: r.Query.Encode(), at: r.Now,
 		})
@@ -136,11 +148,11 @@ func (x *provider) servePartnerLinks(r *simulator.Request) simulator.Answer {
 	form := r.Form()
 	list := []partnerLink{}
 	for _, link := range slices.Backward(x.partner.links) {
-		if withinTimes(form, link.at) && (form.Get("ip") == "" || form.Get("ip") == link.IP) {
+		if x.withinTimes(form, link.at) && (form.Get("ip") == "" || form.Get("ip") == link.IP) {
 			list = append(list, link)
 		}
 	}
-	return dataAnswer(map[string]any{"items": pageOf(form, list)})
+	return x.options.items(pageOf(form, list), len(pageOf(form, list)) == 0)
 }
 
 func (x *provider) servePartnerExchanges(r *simulator.Request) simulator.Answer {
@@ -152,51 +164,49 @@ func (x *provider) servePartnerExchanges(r *simulator.Request) simulator.Answer 
 	form := r.Form()
 	list := []entry{}
 	for _, b := range pageOf(form, x.listBids(form, func(b *bid) bool { return b.partner == keyUser })) {
-		e := entry{b.listed(form.Get("status_history") == "1"), "0", "0"}
+		e := entry{x.listed(b, form.Get("status_history") == "1"), "0", "0"}
 		if slices.Contains(x.partner.rewarded, b.id) {
 			e.Accrued, e.Reward = "1", partnerReward.String()
 		}
 		list = append(list, e)
 	}
-	return dataAnswer(map[string]any{"items": list})
+	return x.options.items(list, len(list) == 0)
 }
 
 func (x *provider) servePartnerPayouts(r *simulator.Request) simulator.Answer {
 	form := r.Form()
 	list := []*partnerPayout{}
 	for _, p := range slices.Backward(x.partner.payouts) {
-		if withinTimes(form, p.at) && (form.Get("id") == "" || form.Get("id") == p.ID) {
+		if x.withinTimes(form, p.at) && (form.Get("id") == "" || form.Get("id") == p.ID) {
 			list = append(list, p)
 		}
 	}
-	return dataAnswer(map[string]any{"items": pageOf(form, list)})
+	return x.options.items(pageOf(form, list), len(pageOf(form, list)) == 0)
 }
 
-// serveAddPayout asks for no amount: it takes the whole balance.
+// serveAddPayout asks for no amount: it takes the whole balance. Every refusal is a text beside empty data, and comes
+// before a payout is made.
 func (x *provider) serveAddPayout(r *simulator.Request) simulator.Answer {
 	form := r.Form()
-	blamed := map[string]string{}
-	method := form.Get("method_id")
-	sum := x.partner.balance
+	method, sum := form.Get("method_id"), x.partner.balance
+	account := strings.TrimSpace(form.Get("account"))
 	arrives, known := payoutOf(method, sum)
-	if !known {
-		blamed["method_id"] = "<span>no such currency</span>"
-	}
-	switch account := strings.TrimSpace(form.Get("account")); {
-	case account == "":
-		blamed["account"] = "<span>field is not filled</span>"
-	case tenders[method].code == "USD" && !cardNumber(account):
-		blamed["account"] = "<span>invalid card number</span>"
-	}
-	if x.partner.balance.Cmp(partnerLeast) < 0 {
-		blamed["method_id"] = fmt.Sprintf("<span>min.: %s USD</span>", partnerLeast)
-	}
-	if len(blamed) > 0 {
-		return invalidAnswer(blamed)
+	refuse := func(text string) simulator.Answer { return x.options.refusal(1, "Error! "+text) }
+	switch {
+	case !known:
+		return refuse("Selected currency can not be ordered payment")
+	case account == "" || tenders[method].code == "USD" && !cardNumber(account):
+		return refuse("Invalid wallet account")
+	case sum.Cmp(partnerLeast) < 0:
+		return refuse("There is not enough money on your balance")
+	case arrives.Cmp(x.reserves[method]) > 0:
+		return refuse("You are unable to make a selected currency transaction")
+	case x.options.PayoutRefusal != "":
+		return x.options.refusal(1, x.options.PayoutRefusal)
 	}
 	text := sum.Trim().String()
 	p := &partnerPayout{
-		ID: strconv.Itoa(x.partner.nextPayout), Time: strconv.FormatInt(r.Now.Unix(), 10), Date: siteDate(r.Now),
+		ID: strconv.Itoa(x.partner.nextPayout), Time: x.options.unix(r.Now), Date: x.options.date(r.Now),
 		MethodID: method,
 		Account:  form.Get("account"), PayAmount: arrives.Trim().String(), PayCode: tenders[method].code,
 		Original:     text,
@@ -210,7 +220,7 @@ func (x *provider) serveAddPayout(r *simulator.Request) simulator.Answer {
 		Operation: "add_partner_payout", ProviderReference: "payout-" + p.ID, Amount: text, Currency: partnerCurrency,
 		Status: p.Status, MovedMoney: true,
 	})
-	return dataAnswer(map[string]string{"payout_id": p.ID})
+	return x.options.data(map[string]string{"payout_id": p.ID})
 }
 
 // drivePayout pays a payout out, or gives it back.
