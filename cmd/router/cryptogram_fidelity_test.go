@@ -26,7 +26,7 @@ func TestCryptogramsReadingsOfAPaymentThatIsNotPaidYet(t *testing.T) {
 		`{"unpaid":"null","tails":true,"no_canceled_at":true}`,
 		`{"unpaid":"missing","tails":true,"no_canceled_at":false}`,
 	} {
-		require.NoError(t, w.sandbox.Configure(sandbox.Cryptogram, []byte(options)))
+		w.configure(sandbox.Cryptogram, options)
 		p := w.create(byCryptogram)
 		require.Equal(t, "requires_action", p.Status, options)
 		page := p.NextAction.URL
@@ -104,7 +104,7 @@ func TestATransactionOfCryptogramsInAnotherCurrencyIsNoSuccess(t *testing.T) {
 	require.Equal(t, "processing", p.Status)
 	require.Equal(t, "Cryptogram reports the transaction in JPY, and the payment is in EUR", p.Alert)
 
-	require.NoError(t, w.sandbox.Configure(sandbox.Cryptogram, []byte(`{"transaction_currency":"eur"}`)))
+	w.configure(sandbox.Cryptogram, `{"transaction_currency":"eur"}`)
 	require.Equal(t, "succeeded", w.act(p, "refresh", "").Status, "the same in small letters")
 }
 

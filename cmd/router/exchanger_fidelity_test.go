@@ -85,23 +85,17 @@ func TestThePartnersCurrencyIsWhatAnExchangeAccountPaysOut(t *testing.T) {
 	require.Equal(t, 422, asked.status)
 }
 
-// configure changes what the simulated exchange site does.
-func (w *harness) configure(options string) {
-	w.t.Helper()
-	w.control("PATCH", "exchanger/options", options)
-}
-
 // "add_partner_payout that was refused … a plug-in of the site may put in any other": the payout has failed, and can be
 // tried again.
 func TestAPayoutThatTheSiteRefusesInItsOwnWordsHasFailed(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
-	w.configure(`{"payout_refusal": "Выплаты по вторникам"}`)
+	w.configure("exchanger", `{"payout_refusal": "Выплаты по вторникам"}`)
 	refused := w.create(byPartner)
 	require.Equal(t, []string{"failed", "declined"}, []string{refused.Status, refused.Failure.Code})
 	require.Equal(t, "Выплаты по вторникам", refused.Failure.ProviderCode)
 	require.Empty(t, w.bookings("exchanger"))
-	w.configure(`{"payout_refusal": ""}`)
+	w.configure("exchanger", `{"payout_refusal": ""}`)
 	w.control("POST", "exchanger/balance", `{"currency":"USDT","amount":"1"}`)
 	short := w.create(byPartner)
 	require.Equal(t, []string{"failed", "limit_exceeded"}, []string{short.Status, short.Failure.Code},
@@ -116,7 +110,7 @@ func TestWhoIsNoPartnerHasNoBalanceAndAStatementOfOrders(t *testing.T) {
 	w := build(t, plan{})
 	order := w.create(byExchanger)
 	for _, text := range []string{"no active partner program", "no partner id", "Нет партнёрской программы"} {
-		w.configure(`{"no_partner": "` + text + `"}`)
+		w.configure("exchanger", `{"no_partner": "` + text + `"}`)
 		balances := listed[api.Balance](w, "/v1/balances?provider=exchanger")
 		require.Empty(t, balances.Errors, text)
 		require.Empty(t, balances.Data, text)
@@ -137,7 +131,7 @@ func TestMaintenanceOfAnExchangeSite(t *testing.T) {
 	for _, text := range []string{"maintenance", "Технические работы до 18:00"} {
 		w := buildAtSite(t, directionsAtSite, plan{})
 		made := w.create(byExchanger)
-		w.configure(`{"maintenance": "` + text + `"}`)
+		w.configure("exchanger", `{"maintenance": "` + text + `"}`)
 		refused := w.create(byExchanger)
 		require.Equal(t, []string{"failed", "provider_unavailable"}, []string{refused.Status, refused.Failure.Code}, text)
 		require.Len(t, w.bookings("exchanger"), 1)
@@ -147,7 +141,7 @@ func TestMaintenanceOfAnExchangeSite(t *testing.T) {
 		require.Equal(t, "requires_action", w.get(made.ID).Status, "what is not known is as it was")
 		statement := listed[api.Transaction](w, "/v1/statements?provider=exchanger")
 		require.Len(t, statement.Errors, 1, "a statement is whole, or none")
-		w.configure(`{"maintenance": ""}`)
+		w.configure("exchanger", `{"maintenance": ""}`)
 		require.Equal(t, "canceled", w.act(made, "cancel", "").Status)
 	}
 }
@@ -157,7 +151,7 @@ func TestAStatementOfASiteInAnotherZone(t *testing.T) {
 	t.Parallel()
 	for _, zone := range []string{"+03:00", "-09:30", "+14:00", "Europe/Berlin"} {
 		w := buildAtSite(t, directionsAtSite+`, utc_offset: "`+zone+`"`, plan{})
-		w.configure(`{"utc_offset": "` + zone + `"}`)
+		w.configure("exchanger", `{"utc_offset": "` + zone + `"}`)
 		order := w.create(byExchanger)
 		from, until := order.CreatedAt.Add(-time.Minute), order.CreatedAt.Add(time.Minute)
 		statement := listed[api.Transaction](w, "/v1/statements?provider=exchanger&from="+
@@ -190,7 +184,7 @@ func TestALostOrderIsFound(t *testing.T) {
 			w.control("POST", "exchanger/faults", `{"operation":"create_bid","kind":"reset_after","count":1}`)
 			lost := w.create(byExchanger)
 			require.Equal(t, "unknown", lost.Status)
-			w.configure(options)
+			w.configure("exchanger", options)
 			found := w.act(lost, "refresh", "")
 			require.Equal(t, w.bookings("exchanger")[0].ProviderReference, found.ProviderReference)
 			require.Equal(t, "requires_action", found.Status)
@@ -207,7 +201,7 @@ func TestALostOrderIsFoundOnABusySite(t *testing.T) {
 		var later atomic.Int64 // seconds
 		now := func() time.Time { return time.Now().Add(time.Duration(later.Load()) * time.Second) }
 		w := buildAtSite(t, directionsAtSite, plan{now: now, sandbox: sandbox.Options{Now: now}})
-		w.configure(`{"utc_offset": "` + zone + `"}`)
+		w.configure("exchanger", `{"utc_offset": "` + zone + `"}`)
 		others := func(seconds int) {
 			for range seconds {
 				later.Add(1)
@@ -254,8 +248,8 @@ func TestWhatAnExchangeOrderIsWorth(t *testing.T) {
 		"not paid in time":                {`{}`, "expire", "", "canceled", ""},
 		"refused, which a person can end": {`{}`, "decline", "", "processing", "(error)"},
 	} {
-		w.configure(`{"keeps_sums": false}`)
-		w.configure(row.options)
+		w.configure("exchanger", `{"keeps_sums": false}`)
+		w.configure("exchanger", row.options)
 		order := w.create(byExchanger)
 		w.control("POST", "exchanger/payments/"+order.ProviderReference+"/"+row.event, `{"amount":"`+row.amount+`"}`)
 		seen := w.act(order, "refresh", "")
@@ -270,13 +264,13 @@ func TestAnOrderWhoseDirectionIsOffIsStillThere(t *testing.T) {
 	t.Parallel()
 	w := buildAtSite(t, directionsAtSite, plan{})
 	for _, act := range []string{"success", ""} {
-		w.configure(`{"directions_off": [], "act_answer": "` + act + `"}`)
+		w.configure("exchanger", `{"directions_off": [], "act_answer": "` + act + `"}`)
 		order := w.create(byExchanger)
-		w.configure(`{"directions_off": ["1"]}`)
+		w.configure("exchanger", `{"directions_off": ["1"]}`)
 		require.Equal(t, "requires_action", w.act(order, "refresh", "").Status, "the list still has it")
 		require.NotEmpty(t, w.refused(order, "cancel", "").Detail)
 		require.Equal(t, "requires_action", w.get(order.ID).Status)
-		w.configure(`{"directions_off": []}`)
+		w.configure("exchanger", `{"directions_off": []}`)
 		require.Equal(t, "processing", w.act(order, "confirm", "").Status, "marked as paid")
 		require.NotEmpty(t, w.refused(order, "cancel", "").Detail, "past being cancelled")
 		other := w.create(byExchanger)
@@ -292,7 +286,7 @@ func TestAnExchangeSiteThatSpellsItsAnswersOtherwise(t *testing.T) {
 		`{"decimal_comma": true, "errors": "texts", "success_is_one": true}`,
 	} {
 		w := build(t, plan{})
-		w.configure(options)
+		w.configure("exchanger", options)
 		order := w.create(byExchanger)
 		require.Equal(t, "requires_action", order.Status)
 		require.NotNil(t, order.NextAction)

@@ -239,6 +239,12 @@ func (w *harness) drive(provider, what, event string) {
 	w.control("POST", provider+"/payments/"+what+"/"+event, "")
 }
 
+// configure changes what a simulated provider does where its document leaves a choice.
+func (w *harness) configure(provider, options string) {
+	w.t.Helper()
+	w.control("PATCH", provider+"/options", options)
+}
+
 func (w *harness) control(method, path, body string) {
 	w.t.Helper()
 	a := w.ask(method, w.simulated+"/_sandbox/"+path, body)

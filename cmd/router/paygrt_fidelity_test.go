@@ -48,7 +48,7 @@ func TestPaygrtsRechargesAtOnceAndPending(t *testing.T) {
 	w.drive("paygrt", pending.ProviderReference, "pay")
 	require.Equal(t, "succeeded", w.act(pending, "refresh", "").Status)
 
-	require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(`{"immediate":true}`)))
+	w.configure(sandbox.Paygrt, `{"immediate":true}`)
 	require.Equal(t, "succeeded", w.create(recharge).Status)
 	require.Len(t, w.bookings(sandbox.Paygrt), 2)
 }
@@ -59,7 +59,7 @@ func TestPaygrtsFailuresWithDataAndWithout(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})
 	for _, options := range []string{`{"no_data":false}`, `{"no_data":true}`} {
-		require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(options)))
+		w.configure(sandbox.Paygrt, options)
 		for _, code := range []string{"RJ", "VF", "ZZ"} {
 			p := w.create(byOperator(code))
 			require.Equal(t, "failed", p.Status, options)
@@ -73,7 +73,7 @@ func TestPaygrtsFailuresWithDataAndWithout(t *testing.T) {
 		w.control("POST", "paygrt/balance", `{"currency":"INR","amount":"1000"}`)
 	}
 	require.Empty(t, w.bookings(sandbox.Paygrt))
-	require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(`{"any_operator":true}`)))
+	w.configure(sandbox.Paygrt, `{"any_operator":true}`)
 	require.Equal(t, "processing", w.create(byOperator("RJ")).Status)
 }
 
@@ -99,7 +99,7 @@ func TestAFailedStatusCheckOfPaygrtsChangesNothing(t *testing.T) {
 		clock := &ahead{}
 		clock.until(t, "06:00:00")
 		w := build(t, plan{environ: patient, now: clock.now, sandbox: sandbox.Options{Now: clock.now}})
-		require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(options)))
+		w.configure(sandbox.Paygrt, options)
 		// The recharge never arrives.
 		w.control("POST", "paygrt/faults", `{"operation":"recharge","kind":"reset_before","count":1}`)
 		lost := w.create(recharge)
@@ -111,10 +111,10 @@ func TestAFailedStatusCheckOfPaygrtsChangesNothing(t *testing.T) {
 
 		p := w.create(recharge)
 		w.drive("paygrt", p.ProviderReference, "pay")
-		require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(`{"echo":"12345"}`)))
+		w.configure(sandbox.Paygrt, `{"echo":"12345"}`)
 		w.ask("POST", w.router+"/v1/payments/"+p.ID+"/refresh", "")
 		require.Equal(t, "processing", w.get(p.ID).Status, "the answer is about another api_ref_id")
-		require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(`{"echo":""}`)))
+		w.configure(sandbox.Paygrt, `{"echo":""}`)
 		require.Equal(t, "succeeded", w.act(p, "refresh", "").Status)
 	}
 }
@@ -125,7 +125,7 @@ func TestPaygrtFindsARechargeAroundMidnight(t *testing.T) {
 	for _, options := range []string{`{"utc":false}`, `{"utc":true}`} {
 		clock := &ahead{}
 		w := build(t, plan{environ: patient, now: clock.now, sandbox: sandbox.Options{Now: clock.now}})
-		require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(options)))
+		w.configure(sandbox.Paygrt, options)
 		for _, sent := range []string{
 			"12:00:00", // 17:30 in India
 			"18:29:30", // half a minute before midnight in India
@@ -219,7 +219,7 @@ func TestPaygrtsReferenceThatComesAgain(t *testing.T) {
 	require.Equal(t, "succeeded", run().Status)
 	require.Equal(t, "unknown", run().Status, "the first may have gone through, or not")
 	require.Len(t, w.bookings(sandbox.Paygrt), 1)
-	require.NoError(t, w.sandbox.Configure(sandbox.Paygrt, []byte(`{"unique":false}`)))
+	w.configure(sandbox.Paygrt, `{"unique":false}`)
 	require.Equal(t, "succeeded", run().Status)
 	require.Len(t, w.bookings(sandbox.Paygrt), 2)
 }

@@ -19,12 +19,6 @@ import (
 const payoutByPayPlay = `{"kind":"payout","amount":"100","currency":"USDT","provider":"payplay",` +
 	`"destination":{"address":"TBeneficiaryMadeUp0000000000000001","network":"TRC20"}}`
 
-// configure changes what a simulated provider does where its document leaves a choice.
-func (w *harness) configure(provider, options string) {
-	w.t.Helper()
-	w.control("PATCH", provider+"/options", options)
-}
-
 // Whatever PayPlay answers in members that decide nothing, and however it writes numbers and currencies, payments end
 // as they do otherwise, and the account shows what it has.
 func TestPayPlaysAnswersInEveryForm(t *testing.T) {
