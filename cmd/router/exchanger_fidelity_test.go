@@ -110,7 +110,7 @@ func TestWhoIsNoPartnerHasNoBalanceAndAStatementOfOrders(t *testing.T) {
 	w := build(t, plan{})
 	order := w.create(byExchanger)
 	for _, text := range []string{"no active partner program", "no partner id", "Нет партнёрской программы"} {
-		w.configure("exchanger", `{"no_partner": "` + text + `"}`)
+		w.configure("exchanger", `{"no_partner": "`+text+`"}`)
 		balances := listed[api.Balance](w, "/v1/balances?provider=exchanger")
 		require.Empty(t, balances.Errors, text)
 		require.Empty(t, balances.Data, text)
@@ -131,7 +131,7 @@ func TestMaintenanceOfAnExchangeSite(t *testing.T) {
 	for _, text := range []string{"maintenance", "Технические работы до 18:00"} {
 		w := buildAtSite(t, directionsAtSite, plan{})
 		made := w.create(byExchanger)
-		w.configure("exchanger", `{"maintenance": "` + text + `"}`)
+		w.configure("exchanger", `{"maintenance": "`+text+`"}`)
 		refused := w.create(byExchanger)
 		require.Equal(t, []string{"failed", "provider_unavailable"}, []string{refused.Status, refused.Failure.Code}, text)
 		require.Len(t, w.bookings("exchanger"), 1)
@@ -151,7 +151,7 @@ func TestAStatementOfASiteInAnotherZone(t *testing.T) {
 	t.Parallel()
 	for _, zone := range []string{"+03:00", "-09:30", "+14:00", "Europe/Berlin"} {
 		w := buildAtSite(t, directionsAtSite+`, utc_offset: "`+zone+`"`, plan{})
-		w.configure("exchanger", `{"utc_offset": "` + zone + `"}`)
+		w.configure("exchanger", `{"utc_offset": "`+zone+`"}`)
 		order := w.create(byExchanger)
 		from, until := order.CreatedAt.Add(-time.Minute), order.CreatedAt.Add(time.Minute)
 		statement := listed[api.Transaction](w, "/v1/statements?provider=exchanger&from="+
@@ -201,7 +201,7 @@ func TestALostOrderIsFoundOnABusySite(t *testing.T) {
 		var later atomic.Int64 // seconds
 		now := func() time.Time { return time.Now().Add(time.Duration(later.Load()) * time.Second) }
 		w := buildAtSite(t, directionsAtSite, plan{now: now, sandbox: sandbox.Options{Now: now}})
-		w.configure("exchanger", `{"utc_offset": "` + zone + `"}`)
+		w.configure("exchanger", `{"utc_offset": "`+zone+`"}`)
 		others := func(seconds int) {
 			for range seconds {
 				later.Add(1)
@@ -264,7 +264,7 @@ func TestAnOrderWhoseDirectionIsOffIsStillThere(t *testing.T) {
 	t.Parallel()
 	w := buildAtSite(t, directionsAtSite, plan{})
 	for _, act := range []string{"success", ""} {
-		w.configure("exchanger", `{"directions_off": [], "act_answer": "` + act + `"}`)
+		w.configure("exchanger", `{"directions_off": [], "act_answer": "`+act+`"}`)
 		order := w.create(byExchanger)
 		w.configure("exchanger", `{"directions_off": ["1"]}`)
 		require.Equal(t, "requires_action", w.act(order, "refresh", "").Status, "the list still has it")
