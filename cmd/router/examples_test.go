@@ -60,7 +60,12 @@ type example struct {
 	plugin, account string
 	manifest        *abi.Manifest
 	outcome         documented
+	// receipt is a callback's.
+	receipt receipt
 }
+
+// exampleSecret is every secret of the examples' accounts.
+const exampleSecret = "made-up-secret-of-nobody"
 
 // documented is the expected result of a vector.
 type documented struct {
@@ -90,8 +95,15 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 		stage.examples[e.account] = &scene{example: e}
 	}
 	w := build(t, plan{
-		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true,
-		environ: []string{"EXAMPLE_SECRET=made-up-secret-of-nobody"},
+		command: serveCommand{Routing: examplesFile(t, server.URL, examples), PublicURL: "https://router.example"}, bare: true,
+		environ: []string{"EXAMPLE_SECRET=" + exampleSecret},
+	})
+	t.Cleanup(func() {
+		for _, e := range examples {
+			if e.receipt.Trust == "ignore" {
+				require.Empty(t, stage.examples[e.account].asked, "%s/%s is ignored", e.plugin, e.Name)
+			}
+		}
 	})
 	driven := 0
 	for _, e := range examples {
@@ -101,7 +113,7 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 			w.seenBy(t).drivePlay(e, stage.examples[e.account])
 		})
 	}
-	require.Greater(t, driven, 500, "the vectors are found")
+	require.Greater(t, driven, 600, "the vectors are found")
 }
 
 // loadExamples are the vectors of every plugin that is shipped, but for those that are no request to the router.
@@ -112,7 +124,7 @@ func loadExamples(t *testing.T) []*example {
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
-	var examples []*example
+	var examples, callbacks []*example
 	skipped := map[string]bool{}
 	for name, manifest := range registry.ActiveSet().Manifests() {
 		settings, err := schema.Compile(manifest.GetSettingsSchema())
@@ -120,13 +132,15 @@ func loadExamples(t *testing.T) []*example {
 		vectors, err := vector.Load(filepath.Join("../../plugins", name, "testdata"))
 		require.NoError(t, err)
 		for n, v := range vectors {
-			// A callback is the provider's own request, and a fault is the caller's: the host refuses such settings and
-			// operations itself.
-			if v.Callback() != nil || v.Section("error.json") != nil ||
-				len(settings.Check(v.Call().GetSettings())) > 0 {
+			e := &example{Vector: v, plugin: name, account: fmt.Sprintf("%s-%d", name, n), manifest: manifest}
+			if v.Callback() != nil {
+				callbacks = append(callbacks, e)
 				continue
 			}
-			e := &example{Vector: v, plugin: name, account: fmt.Sprintf("%s-%d", name, n), manifest: manifest}
+			// A fault is the caller's: the host refuses such settings and operations itself.
+			if v.Section("error.json") != nil || len(settings.Check(v.Call().GetSettings())) > 0 {
+				continue
+			}
 			if outcome := v.Section("outcome.json"); outcome != nil {
 				require.NoError(t, json.Unmarshal(outcome, &e.outcome), v.Name)
 			}
@@ -144,7 +158,10 @@ func loadExamples(t *testing.T) []*example {
 	require.Len(t, skipped, len(undriven), "a vector that is not there is not left out")
 	slices.SortFunc(examples,
 		func(a, b *example) int { return strings.Compare(a.plugin+"/"+a.Name, b.plugin+"/"+b.Name) })
-	return examples
+	for _, e := range callbacks {
+		reported(t, e, examples)
+	}
+	return append(examples, callbacks...)
 }
 
 // examplesFile is a routing file with an account for each example.
@@ -190,6 +207,8 @@ type scene struct {
 	// passed is how far the example's dates are moved, the same in every text.
 	passed time.Duration
 	odd    []string
+	// asked are the requests after a callback.
+	asked []string
 }
 
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -221,6 +240,7 @@ func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.learn(r.URL.RequestURI() + "\n" + body)
+	s.odd = append(s.odd, s.differs(r, body)...)
 	response := responses[s.played]
 	s.played++
 	for _, header := range response.GetHeaders() {
@@ -284,6 +304,8 @@ func (w *harness) drivePlay(e *example, s *scene) {
 	call := e.Call()
 	role := e.role()
 	switch {
+	case e.Callback() != nil:
+		w.driveCallback(e, s)
 	case call.GetQuery() != nil:
 		w.driveQuery(e)
 	case call.GetPayment() == nil:
