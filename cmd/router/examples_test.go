@@ -39,6 +39,13 @@ var undriven = map[string]string{
 	"exchanger/lookup_error_old":      "it is about an order of days ago",
 	"exchanger/lookup_mercherror_old": "it is about an order of days ago",
 	"exchanger/payout_lookup_order":   "the reference is none that the plugin gives a payout",
+	"exchanger/rates_bad_cursor":      "the router's cursors are the plugin's",
+	"exchanger/statement_bad_cursor":  "the router's cursors are the plugin's",
+	"payplay/transactions-bad-cursor": "the router's cursors are the plugin's",
+	"exchanger/rates_page":            "its next page is not documented",
+	"exchanger/rates_next_page":       "the page before it is not documented",
+	"exchanger/statement_full_page":   "the page before it is not documented",
+	"exchanger/statement_next_page":   "the page before it is not documented",
 	"exchanger/rates": "it lists directions in the order of its settings; the host " +
 		"sorts those",
 	"paygram/info-without-references":          "the router always has a reference of its own",
@@ -60,6 +67,8 @@ type example struct {
 	plugin, account string
 	manifest        *abi.Manifest
 	outcome         documented
+	// next is the page that follows; nil where none is documented.
+	next *example
 	// receipt is a callback's.
 	receipt receipt
 }
@@ -124,7 +133,7 @@ func loadExamples(t *testing.T) []*example {
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
-	var examples, callbacks []*example
+	var examples, callbacks, pages []*example
 	skipped := map[string]bool{}
 	for name, manifest := range registry.ActiveSet().Manifests() {
 		settings, err := schema.Compile(manifest.GetSettingsSchema())
@@ -137,23 +146,27 @@ func loadExamples(t *testing.T) []*example {
 				callbacks = append(callbacks, e)
 				continue
 			}
-			// A fault is the caller's: the host refuses such settings and operations itself.
-			if v.Section("error.json") != nil || len(settings.Check(v.Call().GetSettings())) > 0 {
+			// A fault is the caller's: the host refuses such settings itself.
+			if len(settings.Check(v.Call().GetSettings())) > 0 {
+				require.True(t, v.Section("error.json") != nil || v.Section("reject.json") != nil, v.Name)
 				continue
 			}
 			if outcome := v.Section("outcome.json"); outcome != nil {
 				require.NoError(t, json.Unmarshal(outcome, &e.outcome), v.Name)
 			}
-			// Of an account the router asks all pages by itself.
-			if v.Call().GetQuery() != nil && (v.Call().GetCursor() != "" || e.outcome.Cursor != "") {
-				continue
-			}
 			if undriven[name+"/"+v.Name] != "" {
 				skipped[name+"/"+v.Name] = true
 				continue
 			}
+			if v.Call().GetQuery() != nil && v.Call().GetCursor() != "" {
+				pages = append(pages, e)
+				continue
+			}
 			examples = append(examples, e)
 		}
+	}
+	for _, page := range pages {
+		require.True(t, page.follow(examples), "no vector leads to the page of %s/%s", page.plugin, page.Name)
 	}
 	require.Len(t, skipped, len(undriven), "a vector that is not there is not left out")
 	slices.SortFunc(examples,
@@ -162,6 +175,35 @@ func loadExamples(t *testing.T) []*example {
 		reported(t, e, examples)
 	}
 	return append(examples, callbacks...)
+}
+
+// follow puts a further page behind the vector that leads to it, and reports whether there is one: the router asks for
+// all pages itself.
+func (e *example) follow(examples []*example) bool {
+	for _, first := range examples {
+		if first.plugin == e.plugin && first.Call().GetOperation() == e.Call().GetOperation() &&
+			first.outcome.Cursor == e.Call().GetCursor() {
+			first.next = e
+			return true
+		}
+	}
+	return false
+}
+
+// documents are the vector's responses, and those of the page that follows.
+func (e *example) documents() []*abi.HttpResponse {
+	if e.next == nil {
+		return e.Responses()
+	}
+	return slices.Concat(e.Responses(), e.next.documents())
+}
+
+// request is the n-th request as it is documented.
+func (e *example) request(n int) []byte {
+	if own := len(e.Responses()); n > own && e.next != nil {
+		return e.next.request(n - own)
+	}
+	return e.Section(fmt.Sprintf("request-%d", n))
 }
 
 // examplesFile is a routing file with an account for each example.
@@ -233,7 +275,11 @@ func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(answer))
 		return
 	}
-	responses := s.example.Responses()
+	responses := s.example.documents()
+	if s.played >= len(responses) && s.example.outcome.Cursor != "" {
+		http.Error(w, "a further page is not documented", http.StatusBadGateway)
+		return
+	}
 	if s.played >= len(responses) {
 		s.odd = append(s.odd, "asked once too often: "+r.Method+" "+r.URL.Path)
 		http.Error(w, "nothing is documented", http.StatusBadGateway)
@@ -255,7 +301,7 @@ func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
 // learn finds out what the router calls that by which the vector's request calls the payment.
 func (s *scene) learn(request string) {
 	reference := s.example.Call().GetReference()
-	template := string(s.example.Section(fmt.Sprintf("request-%d", s.played+1)))
+	template := string(s.example.request(s.played + 1))
 	at := strings.Index(template, reference)
 	if reference == "" || at < 0 || s.said[reference] != "" {
 		return
@@ -282,7 +328,7 @@ func (s *scene) spoken(text string) string {
 	for vectors, routers := range s.said {
 		text = strings.ReplaceAll(text, vectors, routers)
 	}
-	if s.example.Call().GetNowMs() == 0 {
+	if s.example.Call().GetNowMs() == 0 || s.example.Call().GetQuery() != nil {
 		return text
 	}
 	if s.passed == 0 {
@@ -308,7 +354,7 @@ func (w *harness) drivePlay(e *example, s *scene) {
 		w.driveCallback(e, s)
 	case call.GetQuery() != nil:
 		w.driveQuery(e)
-	case call.GetPayment() == nil:
+	case call.GetPayment() == nil, e.Section("error.json") != nil:
 		w.driveNative(e, s)
 	case role == abi.Role_ROLE_QUOTE:
 		w.requireAcross(e, w.ask("POST", w.router+"/v1/quotes", e.quotable()))
@@ -321,8 +367,8 @@ func (w *harness) drivePlay(e *example, s *scene) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	require.Empty(w.t, s.odd)
-	if call.GetQuery() == nil {
-		require.Equal(w.t, len(e.Responses()), s.played, "every documented answer is asked for")
+	if call.GetQuery() == nil || e.next != nil {
+		require.Equal(w.t, len(e.documents()), s.played, "every documented answer is asked for")
 	}
 }
 
@@ -509,6 +555,10 @@ func (w *harness) driveNative(e *example, s *scene) {
 	s.mutex.Unlock()
 	a := w.ask("POST", path, input, "Idempotency-Key", e.account)
 	accepted := e.outcome.Verdict == "accepted"
+	if e.Section("error.json") != nil {
+		require.Equal(w.t, 404, a.status, string(a.body))
+		return
+	}
 	switch a.status {
 	case 200:
 		require.True(w.t, accepted, string(a.body))
