@@ -249,6 +249,8 @@ type scene struct {
 	// passed is how far the example's dates are moved, the same in every text.
 	passed time.Duration
 	odd    []string
+	// mutated stands for the body of the last answer; nil where that is as documented.
+	mutated []byte
 	// asked are the requests after a callback.
 	asked []string
 }
@@ -289,13 +291,17 @@ func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
 	s.odd = append(s.odd, s.differs(r, body)...)
 	response := responses[s.played]
 	s.played++
+	body = string(response.GetBody())
+	if s.mutated != nil && s.played == len(responses) {
+		body = string(s.mutated)
+	}
 	for _, header := range response.GetHeaders() {
 		if !strings.HasPrefix(header.GetName(), "Content-Length") {
 			w.Header().Add(header.GetName(), header.GetValue())
 		}
 	}
 	w.WriteHeader(int(response.GetStatus()))
-	_, _ = w.Write([]byte(s.spoken(string(response.GetBody()))))
+	_, _ = w.Write([]byte(s.spoken(body)))
 }
 
 // learn finds out what the router calls that by which the vector's request calls the payment.
