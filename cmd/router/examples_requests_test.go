@@ -134,7 +134,8 @@ func differing(at string, want, got any) []string {
 		}
 		return wrong
 	}
-	if fmt.Sprintf("%T %v", want, want) == fmt.Sprintf("%T %v", got, got) || routersOwn(fmt.Sprint(want), fmt.Sprint(got)) {
+	if fmt.Sprintf("%T %v", want, want) == fmt.Sprintf("%T %v", got, got) ||
+		routersOwn(fmt.Sprint(want), fmt.Sprint(got)) {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s: %v, want %v", at, got, want)}

@@ -104,7 +104,10 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 		stage.examples[e.account] = &scene{example: e}
 	}
 	w := build(t, plan{
-		command: serveCommand{Routing: examplesFile(t, server.URL, examples), PublicURL: "https://router.example"}, bare: true,
+		command: serveCommand{
+			Routing: examplesFile(t, server.URL, examples), PublicURL: "https://router.example",
+		},
+		bare:    true,
 		environ: []string{"EXAMPLE_SECRET=" + exampleSecret},
 	})
 	t.Cleanup(func() {

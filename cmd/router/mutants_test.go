@@ -29,14 +29,16 @@ import (
 // with the currency, and its reference. They are named by "plugin operation", with * for each element of a list.
 // What is above such a member decides with it. All others are only shown.
 var deciding = map[string][]string{
-	"cryptogram CreatePayment":  cryptogramPayment,
-	"cryptogram GetPayment":     cryptogramPayment,
-	"cryptogram UpdatePayment":  cryptogramPayment,
-	"payplay CreateCryptoOrder": under("order", payplayOrder...), "payplay ShowOrderDetails": under("order", payplayOrder...),
+	"cryptogram CreatePayment":       cryptogramPayment,
+	"cryptogram GetPayment":          cryptogramPayment,
+	"cryptogram UpdatePayment":       cryptogramPayment,
+	"payplay CreateCryptoOrder":      under("order", payplayOrder...),
+	"payplay ShowOrderDetails":       under("order", payplayOrder...),
 	"payplay CompleteCryptoOrder":    under("order", payplayOrder...),
 	"payplay CreateCryptoTopup":      under("order", payplayOrder...),
 	"payplay ShowCryptoOrderDetails": under("order", payplayOrder...),
-	"payplay ShowOrdersList":         append(under("orders.*", payplayOrder...), "meta.current_page", "meta.last_page", "meta.total"),
+	"payplay ShowOrdersList": append(under("orders.*", payplayOrder...), "meta.current_page", "meta.last_page",
+		"meta.total"),
 	"payplay ShowTransactionDetails": under("transaction", "id", "status", "value", "currency", "currency.ticker", "fee",
 		"external_id", "type"),
 	"payplay Withdrawal": append(under("transactions.*", "id", "status", "value", "currency", "currency.ticker", "fee",
@@ -49,8 +51,8 @@ var deciding = map[string][]string{
 	"exchanger add_partner_payout": {"error", "error_text", "data.payout_id"},
 	"exchanger get_partner_payouts": append(under("data.items.*", "id", "status", "pay_amount", "pay_currency_code",
 		"original_amount", "original_currency_code", "method_id", "account", "time"), "error", "error_text"),
-	"exchanger get_partner_info": append(under("data.items.*", "id", "amount", "title"), "error", "error_text", "data.balance",
-		"data.min_payout"),
+	"exchanger get_partner_info": append(under("data.items.*", "id", "amount", "title"), "error", "error_text",
+		"data.balance", "data.min_payout"),
 	"paygrt Recharge": append(under("data", "api_ref_id", "txn_id", "recharge_status", "recharge_amount", "status_code",
 		"recharge_number"), "status"),
 	"paygrt Status":        append(under("data", "api_ref_id", "txn_id", "recharge_status"), "status"),
@@ -150,7 +152,8 @@ var knownFaults = map[*regexp.Regexp]string{
 		"refuse an answer for a member that they only hand on",
 	regexp.MustCompile(`^paygram/transfer-payment.*(missing|null) amount: a success`): "a transfer is a success without " +
 		"its amount",
-	regexp.MustCompile(`^paygrt/recharge_.* data.recharge_amount: a success`): "a recharge is a success without its amount",
+	regexp.MustCompile(`^paygrt/recharge_.* data.recharge_amount: a success`): "a recharge is a success without " +
+		"its amount",
 }
 
 // isKnown reports whether a fault is one of knownFaults, and notes that it was seen.
@@ -247,8 +250,8 @@ var successes = map[string]success{
 		currency: "data.currency_code_give", id: "data.id",
 	},
 	"paygrt Recharge": {
-		status: map[string][]string{"status": {"0"}, "data.recharge_status|data.status_code": {"success", "0"}}, amount: "data.recharge_amount",
-		reference: "data.api_ref_id",
+		status: map[string][]string{"status": {"0"}, "data.recharge_status|data.status_code": {"success", "0"}},
+		amount: "data.recharge_amount", reference: "data.api_ref_id",
 	},
 	"paygrt Status": {
 		status: map[string][]string{"status": {"0"}, "data.recharge_status": {"success"}}, reference: "data.api_ref_id",
@@ -571,7 +574,7 @@ func TestSomeChangedAnswersGoThroughTheWholeRouter(t *testing.T) {
 // driveMutant makes the payment, and looks it up where the example does, and judges what the API shows of it.
 func (w *harness) driveMutant(e *example, s *scene, m mutant) {
 	w.t.Helper()
-	made := api.Payment{}
+	var made api.Payment
 	if e.role() == abi.Role_ROLE_LOOKUP {
 		made, _ = w.performAct(e, s, e.role())
 	} else {
