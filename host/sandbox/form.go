@@ -14,8 +14,8 @@ import (
 // A form is another way to write an answer that leaves what it decides: the kinds FaultMark, FaultNulls, FaultNames and
 // FaultLists. Which members may change is in optional and named; it is not read from any plugin.
 
-// optional are the members that an answer only shows, or may leave out, by provider and the provider's name of the call:
-// none of them is the object's id, its status, its amount with the currency, or a reference. A * is each element of a
+// optional are the members that an answer only shows, or may leave out, by provider and the provider's name of the
+// call: none of them is the object's id, its status, its amount with the currency, or a reference. A * is each element of a
 // list.
 //
 //nolint:gochecknoglobals // a table

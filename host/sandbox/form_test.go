@@ -34,7 +34,9 @@ func TestNullsAreOfMembersThatAreOnlyShown(t *testing.T) {
 	for _, member := range []string{"lastEventUtc", "createdUtc", "expectedFee", "toUser", "invoiceType"} {
 		require.Nil(t, got.At(t, member), member)
 	}
-	for _, member := range []string{"invoiceCode", "status", "amount", "callbackData", "currencyCode", "isPaid", "success"} {
+	for _, member := range []string{
+		"invoiceCode", "status", "amount", "callbackData", "currencyCode", "isPaid", "success",
+	} {
 		require.NotNil(t, got.At(t, member), member)
 	}
 	require.Contains(t, got.Text, `"amount":49.9,`, "numbers keep their spelling")

@@ -167,11 +167,11 @@ func TestPagesAndSpellingsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	w := sandboxtest.Serve(t, sandbox.Options{})
 	for want, fault := range map[string]sandbox.Fault{
-		`page "lighttpd" is not one of akamai, apache, cloudflare`: {Kind: sandbox.FaultPage, Page: "lighttpd", Status: 403},
-		"a page without a status":                                  {Kind: sandbox.FaultPage, Page: sandbox.PageNginx},
-		`only the kind "page" has one`:                             {Kind: sandbox.FaultEmpty, Page: sandbox.PageNginx},
-		`spelling "" is not one of exponent, tail, zeros`:          {Kind: sandbox.FaultSpelling},
-		`only the kind "spelling" has one`:                         {Kind: sandbox.FaultEmpty, Spelling: sandbox.SpellingTail},
+		`page "lighttpd" is not one of akamai, apache`:    {Kind: sandbox.FaultPage, Page: "lighttpd", Status: 403},
+		"a page without a status":                         {Kind: sandbox.FaultPage, Page: sandbox.PageNginx},
+		`only the kind "page" has one`:                    {Kind: sandbox.FaultEmpty, Page: sandbox.PageNginx},
+		`spelling "" is not one of exponent, tail, zeros`: {Kind: sandbox.FaultSpelling},
+		`only the kind "spelling" has one`:                {Kind: sandbox.FaultEmpty, Spelling: sandbox.SpellingTail},
 	} {
 		err := w.Order("paygrt", fault)
 		require.ErrorIs(t, err, sandbox.ErrInvalid)
