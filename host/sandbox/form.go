@@ -49,7 +49,7 @@ var optional = map[string]map[string][]string{
 //nolint:gochecknoglobals // parts of a table
 var (
 	paygramShown = []string{
-		"lastEventUtc", "createdUtc", "expectedFee", "fromUser", "toUser", "originatingUser", "invoiceType",
+		"lastEventUtc", "createdUtc", "fromUser", "toUser", "originatingUser", "invoiceType",
 	}
 	cryptogramShown = []string{
 		"title", "description", "message", "created_at", "updated_at", "transaction.created_at", "transaction.updated_at",
