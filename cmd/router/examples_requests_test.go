@@ -20,6 +20,7 @@ var routersMembers = map[string]string{
 	"api_id":    "a reference",
 	"redirect":  "a return URL",
 	"date_from": "a time", "date_to": "a time", "per_page": "a limit",
+	"start_time": "a time", "end_time": "a time",
 }
 
 // limits are the members that say how many entries a page has: the router asks for as many as it may.

@@ -183,7 +183,8 @@ func loadExamples(t *testing.T) []*example {
 // all pages itself.
 func (e *example) follow(examples []*example) bool {
 	for _, first := range examples {
-		if first.plugin == e.plugin && first.Call().GetOperation() == e.Call().GetOperation() &&
+		if first.plugin == e.plugin && first.Call().GetQuery() != nil && first.next == nil &&
+			first.Call().GetOperation() == e.Call().GetOperation() &&
 			first.outcome.Cursor == e.Call().GetCursor() {
 			first.next = e
 			return true
@@ -637,6 +638,9 @@ func (w *harness) requireAcross(e *example, a answer) {
 	}
 	require.Equal(w.t, 200, a.status, string(a.body))
 	found := read[across[json.RawMessage]](w.t, a)
-	failed := len(found.Errors) > 0 && len(found.Data) == 0 // a further page is not documented
+	if e.outcome.Cursor != "" && e.next == nil {
+		return // a further page is not documented
+	}
+	failed := len(found.Errors) > 0 && len(found.Data) == 0
 	require.Equal(w.t, e.outcome.Verdict != "accepted", failed, string(a.body))
 }

@@ -77,7 +77,7 @@ var (
 	exchangerBid = append(under("data", "id", "status", "amount_give", "currency_code_give", "hash", "api_id",
 		"amount_get", "currency_code_get"), "error", "error_text")
 	paygramInvoice = paygramAnswer("invoiceCode", "status", "amount", "expectedFee", "currencyCode", "callbackData",
-		"isPaid", "isRedeemed")
+		"isPaid", "isRedeemed", "refunded")
 )
 
 // paygramAnswer are members beside those that say whether a call was done, and if not, why.
