@@ -120,11 +120,13 @@ var effects = map[string]effect{
 	FaultLists:       {always, deliverLists},
 }
 
+// Kinds are the kinds of fault that there are.
+func Kinds() []string { return slices.Sorted(maps.Keys(effects)) }
+
 func (f Fault) validate() error {
 	var problems []error
 	if _, ok := effects[f.Kind]; !ok {
-		kinds := slices.Sorted(maps.Keys(effects))
-		problems = append(problems, fmt.Errorf("fault kind %q is not one of %s", f.Kind, strings.Join(kinds, ", ")))
+		problems = append(problems, fmt.Errorf("fault kind %q is not one of %s", f.Kind, strings.Join(Kinds(), ", ")))
 	}
 	if f.Count < 0 {
 		problems = append(problems, fmt.Errorf("count %d is negative", f.Count))

@@ -86,7 +86,9 @@ func TestFormsAreOfCallsThatThereAre(t *testing.T) {
 func TestFormsAreOrderedOverHTTP(t *testing.T) {
 	t.Parallel()
 	w := sandboxtest.Serve(t, sandbox.Options{})
+	index := w.Do("GET", "/_sandbox/", nil, "").Text
 	for _, kind := range []string{"mark", "nulls", "names", "lists"} {
+		require.Contains(t, index, `"`+kind+`"`)
 		require.Equal(t, 200, w.Do("POST", "/_sandbox/paygram/faults", sandboxtest.JSONHeader(),
 			`{"kind":"`+kind+`","count":1}`).Status, kind)
 		require.Contains(t, w.Do("GET", "/_sandbox/paygram/faults", nil, "").Text, `"kind":"`+kind+`"`)
