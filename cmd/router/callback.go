@@ -14,7 +14,7 @@ import (
 	"payrouter/host/sandbox"
 )
 
-// reports are where simulated providers report to, as far as a router has told them.
+// reports are where simulated providers report to, as far as a router has set that.
 type reports struct {
 	// main is the account, by plugin, that receives callbacks about no account of its own.
 	main map[string]string

@@ -50,9 +50,10 @@ func TestActsOfProviders(t *testing.T) {
 
 const actsIntroduction = `# Providers: what can be done to a payment
 
-` + "`make generate`" + ` writes this page from the plugins' manifests; CI fails if it is not up to date. *By reference* says
-whether a look-up finds a payment whose create was not answered. *Expire* says who ends a payment that was not paid by
-its ` + "`expires_at`" + `: the provider, to which it is passed on, or [the router](../architecture.md#status), after a look-up.
+` + "`make generate`" + ` writes this page from the plugins' manifests; CI fails if it is not up to date. *By
+reference* is whether a look-up finds a payment whose create was not answered. *Expire* is who ends a payment that was
+not paid by its ` + "`expires_at`" + `: the provider, to which it is passed on, or [the
+router](../architecture.md#status), after a look-up.
 A refund is an operation of the provider's own, where there is one: see the provider's page.
 
 `

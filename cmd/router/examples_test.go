@@ -45,16 +45,15 @@ var undriven = map[string]string{
 	"exchanger/rates_page":            "its next page is not documented",
 	"exchanger/rates": "it lists directions in the order of its settings; the host " +
 		"sorts those",
-	"paygram/info-without-references":          "the router always has a reference of its own",
-	"paygram/list-for-payment":                 "no payment's role is to list invoices",
-	"paygram/redeem-without-code":              "the router always has the invoice's code",
-	"paygram/transfer-payment-to-nobody":       "the host asks for the account before any plugin",
-	"paygram/transfer-trace-by-code":           "a transfer whose code is known is over",
-	"paygram/transfer-trace-unsent":            "the router knows when it has sent a transfer",
-	"paygram/transfer-trace-without-reference": "the router always has a reference of its own",
-	"paygrt/status_check_midnight":             "it is about a recharge that was sent near midnight",
-	"payplay/order-forged-id":                  "the reference is none that the plugin gives an order",
-	"payplay/order-no-reference":               "the router always has a reference of its own",
+	"paygram/info-without-references":           "the router always has a reference of its own",
+	"paygram/list-for-payment":                  "no payment's role is to list invoices",
+	"paygram/redeem-without-code":               "the router always has the invoice's code",
+	"paygram/transfer-payment-to-nobody":        "the host asks for the account before any plugin",
+	"paygram/transfer-lookup-by-code":           "a transfer whose code is known is over",
+	"paygram/transfer-lookup-without-reference": "the router always has a reference of its own",
+	"paygrt/status_check_midnight":              "it is about a recharge that was sent near midnight",
+	"payplay/order-forged-id":                   "the reference is none that the plugin gives an order",
+	"payplay/order-no-reference":                "the router always has a reference of its own",
 }
 
 // example is a documented flow, with its account.

@@ -170,7 +170,7 @@ func TestSignedPluginsOnly(t *testing.T) {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	versions := map[string]string{
-		"paygram": "1.3.1", "cryptogram": "1.2.0", "payplay": "1.2.0", "exchanger": "1.2.0",
+		"paygram": "1.4.0", "cryptogram": "1.2.0", "payplay": "1.3.0", "exchanger": "1.2.0",
 		"paygrt": "1.2.0",
 	}
 	sign := func(name string, code []byte) []byte {

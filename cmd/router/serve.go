@@ -83,7 +83,7 @@ func (s *serveCommand) Run(h *host) error {
 	return s.serve(h, keys, simulated)
 }
 
-// serve runs a router until the process is told to stop.
+// serve runs a router until the process gets a signal to stop.
 func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulation) (err error) {
 	armed, err := armFailpoint(h.environ, h.stdout)
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *serveCommand) trusted() (signature.Keys, error) {
 	return keys, err
 }
 
-// announce says where the router is, with a line that works when pasted.
+// announce prints where the router is, with a line that works when pasted.
 func (s *serveCommand) announce(h *host, at net.Addr, keys map[string]string) {
 	authorization := ""
 	if len(keys) > 0 {

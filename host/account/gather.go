@@ -1,5 +1,5 @@
 // Package account asks many accounts one question, and decides how their answers become one: all are asked at once, and
-// one that is slow, or says no, holds up no other and hides nothing that another said.
+// one that is slow, or refuses, holds up no other and hides nothing that another reports.
 package account
 
 import (
@@ -87,7 +87,7 @@ func (a Aggregator) all(ctx context.Context, provider string, s QueryKind,
 	return all, fmt.Errorf("%s has more than %d pages: %w", provider, mostPages, ErrIncomplete)
 }
 
-// ask is one question for one page; where the account did not answer in time, the error says so.
+// ask is one question for one page; where the account did not answer in time, the error is that.
 func (a Aggregator) ask(ctx context.Context, provider string, s QueryKind, q Query) (Result, error) {
 	results, err := a.Fetcher.Fetch(ctx, provider, s, q)
 	switch {

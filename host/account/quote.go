@@ -17,7 +17,7 @@ import (
 // quoteWithin bounds the asking for a quote, all its round trips together.
 const quoteWithin = 10 * time.Second
 
-// Quote is what a provider says a payment would come to. Its amounts are plain decimal text above zero.
+// Quote is what a payment would cost at a provider. Its amounts are plain decimal text above zero.
 type Quote struct {
 	// Pays leaves whoever pays, and Gets reaches whoever is paid, all fees between. One of them at least is in the
 	// order's currency.

@@ -42,7 +42,7 @@ type Operation struct {
 
 // Read asks a provider's account something that changes nothing there. Nothing is journalled. Where no answer comes it
 // is tried again, as often as the account's retries say, until ctx ends. The outcome is accepted; its output lacks what
-// its schema says that nobody is to see. fuel is what the plugin burned, also where there is an error: ErrNoOperation
+// its schema marks as secret. fuel is what the plugin burned, also where there is an error: ErrNoOperation
 // where the account has no such operation, ErrUnsupported where a call of it may change something, *invalid.Error
 // joined where the input does not satisfy its schema; a *DeclinedError where the provider would not answer, or knows
 // nothing of what was asked about; ErrUnavailable or ErrUnanswered where it could not be asked or made no sense.

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// ErrCursor tells what is no cursor of a statement.
+// ErrCursor means that a text is no cursor of a statement.
 var ErrCursor = errors.New("it is no cursor of a statement")
 
 // Period is what a statement is about. The cursor of a further page holds it.
@@ -144,7 +144,7 @@ func (w *walk) read(ctx context.Context, s *source) {
 	s.err = leftOut(results.Alert)
 }
 
-// merge takes the newest entries of all, as long as it is known which those are, and tells whether the page is done.
+// merge takes the newest entries of all, as long as it is known which those are, and reports whether the page is done.
 func (w *walk) merge() bool {
 	for {
 		w.turn()

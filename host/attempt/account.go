@@ -44,7 +44,7 @@ type Egress interface {
 	Available() error
 	// Askable is nil, or why no payment would be looked up now.
 	Askable() error
-	// Resume ends a pause or a suspension of the account, and tells whether there was one.
+	// Resume ends a pause or a suspension of the account, and reports whether there was one.
 	Resume() bool
 }
 

@@ -32,13 +32,15 @@ type Attempt struct {
 	// Request and Response are JSON, masked.
 	Request  json.RawMessage `json:"request,omitempty"`
 	Response json.RawMessage `json:"response,omitempty"`
-	// Sent tells whether a byte of the request may have left. Of an open attempt it is not known: it counts as sent.
+	// Sent reports whether a byte of the request may have left. Of an open attempt it is not known: it counts as sent.
 	Sent bool `json:"sent"`
 	// Writes counts how often the transport wrote the request. More than one is an incident.
 	Writes int `json:"writes,omitempty"`
 	// Event is empty while the attempt is open.
 	Event Event `json:"event,omitempty"`
-	// Abandoned: it may have made an object that nobody can pay, and that was left behind.
+	// Concluded: its answer ended the call, and the plugin needed no further request.
+	Concluded bool `json:"concluded,omitempty"`
+	// Abandoned: it may have made an object that cannot be paid, and that was left behind.
 	Abandoned bool     `json:"abandoned,omitempty"`
 	Failure   *Failure `json:"failure,omitempty"`
 	// Error is why there was no answer, masked.
@@ -51,7 +53,7 @@ type Attempt struct {
 	FinishedAt   time.Time     `json:"finished_at,omitzero"`
 }
 
-// Open tells an attempt whose request may be on its way.
+// Open reports whether the request may be on its way.
 func (a Attempt) Open() bool {
 	return a.Event == ""
 }

@@ -9,10 +9,10 @@ import (
 	"sync"
 )
 
-// ErrClaimed tells that an object at a provider belongs to another payment or run already.
+// ErrClaimed means that an object at a provider belongs to another payment or run already.
 var ErrClaimed = errors.New("the provider's object belongs to another payment or run")
 
-// Claim says that an object at a provider belongs to one payment or run, for good. Money that came in for the object
+// Claim states that an object at a provider belongs to one payment or run, for good. Money that came in for the object
 // came in once: two payments that count it would both have succeeded by it.
 type Claim struct {
 	Account string

@@ -2,24 +2,24 @@ package attempt
 
 import "errors"
 
-// ErrShuttingDown tells that the engine takes no new work.
+// ErrShuttingDown means that the engine takes no new work.
 var ErrShuttingDown = errors.New("shutting down")
 
-// ErrExhausted tells that this machine has nothing left to make connections of: no new work is taken, and nothing was
+// ErrExhausted means that this machine has nothing left to make connections of: no new work is taken, and nothing was
 // journalled.
 var ErrExhausted = errors.New("this machine is out of files, sockets or memory")
 
-// Errors of acting on a payment, told apart with errors.Is and errors.As.
+// Errors of acting on a payment, for errors.Is and errors.As.
 var (
 	// ErrUnsupported: the payment's provider has no such operation.
 	ErrUnsupported = errors.New("not supported by the payment's provider")
-	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was.
+	// ErrUnanswered: the provider gave no readable answer; the payment stands as it was. The text around it is why.
 	ErrUnanswered = errors.New("the provider gave no answer")
 	// ErrUnavailable: the provider could not be asked now (its breaker is open, its plugin fails); nothing was sent.
 	ErrUnavailable = errors.New("the provider cannot be asked now")
 )
 
-// DeclinedError says that the provider refused to act on a payment; the payment stands as it was.
+// DeclinedError means that the provider refused to act on a payment; the payment stands as it was.
 type DeclinedError struct {
 	Failure *Failure
 }
@@ -28,12 +28,12 @@ func (e *DeclinedError) Error() string {
 	return "the provider declined: " + e.Failure.Message
 }
 
-// ErrJournal tells that the journal cannot be written or read now; nothing may be sent.
+// ErrJournal means that the journal cannot be written or read now; nothing may be sent.
 var ErrJournal = errors.New("journal unavailable")
 
-// ErrHeld tells that the journal may be older than what was sent. No request of class KEYED or NONE leaves until a
+// ErrHeld means that the journal may be older than what was sent. No request of class KEYED or NONE leaves until a
 // person releases the journal.
 var ErrHeld = errors.New("the journal is held")
 
-// ErrNoOperation tells that there is no such account, or that its plugin has no such operation.
+// ErrNoOperation means that there is no such account, or that its plugin has no such operation.
 var ErrNoOperation = errors.New("there is no such operation")

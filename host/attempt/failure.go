@@ -2,7 +2,7 @@ package attempt
 
 import abi "payrouter/abi/v1"
 
-// Class tells whether another provider may take what one declined.
+// Class is whether another provider may take what one declined.
 type Class string
 
 // The classes.
@@ -22,7 +22,7 @@ type Failure struct {
 	ProviderCode string `json:"provider_code,omitempty"`
 }
 
-// ClassOf is the class that a canonical failure code has unless a manifest's rule or routing.yaml says otherwise. A
+// ClassOf is the class that a canonical failure code has unless a manifest's rule or routing.yaml has another. A
 // code that is none of abi.FailureCodes is not known, and soft.
 func ClassOf(code string) (class Class, known bool) {
 	hard, known := abi.FailureCodes[code]

@@ -110,7 +110,11 @@ func (e Ending) Err() error {
 		return &DeclinedError{Failure: e.Failure}
 	case NotSent, Refused, Unanswered, Accepted:
 	}
-	return fmt.Errorf("%s at %s: %w", e.Plan.Operation.GetName(), provider, ErrUnanswered)
+	err := fmt.Errorf("%s at %s: %w", e.Plan.Operation.GetName(), provider, ErrUnanswered)
+	if e.Why != "" {
+		return fmt.Errorf("%w: %s", err, e.Why)
+	}
+	return err
 }
 
 // result is what one try came to.
@@ -344,7 +348,20 @@ func (f *Flow) read(ctx context.Context, send *abi.Send, operation string, idemp
 	}
 	r := f.understand(step, operation, idempotency, try.Response)
 	r.fuel = fuel
+	if r.event == Unanswered {
+		f.Driver.Log.WarnContext(ctx, "an answer could not be read", slog.String("provider", f.Plan.Account.Name),
+			slog.String("operation", operation), slog.String("about", string(f.owner())),
+			slog.Uint64("status", uint64(try.Response.GetStatus())), slog.String("why", r.why))
+	}
 	return r
+}
+
+// owner is the id of the payment or the run that the flow is about; empty for a question to an account.
+func (f *Flow) owner() OwnerID {
+	if f.Owner == nil {
+		return ""
+	}
+	return f.Owner.ID()
 }
 
 // noResponse judges a try without an answer.
@@ -486,7 +503,7 @@ func (f *Flow) Presumed(made time.Time, madeClock time.Duration, why string) (At
 }
 
 func (f *Flow) close(a Attempt, r result, try egress.Try) {
-	a.Event, a.Sent, a.Writes = r.event, try.Sent, try.Writes
+	a.Event, a.Sent, a.Writes, a.Concluded = r.event, try.Sent, try.Writes, r.outcome != nil
 	a.Failure, a.Error, a.Fuel = r.failure, r.why, r.fuel
 	a.Abandoned = RuleFor(r.event, f.Plan.Idempotency(a.Operation)).Abandon
 	a.FinishedAt = f.Driver.Now()

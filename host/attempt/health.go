@@ -39,8 +39,8 @@ func healthOf(r result, idempotency abi.Idempotency, party string, try egress.Tr
 
 const codeAuthentication = "authentication_failed"
 
-// barred tells a bare 401, 403 or 429. A 429 that the manifest lists is taken at its word of requests that cannot move
-// money.
+// barred reports a bare 401, 403 or 429. A 429 that the manifest lists is taken at its word of requests that cannot
+// move money.
 func barred(status uint32, event Event, idempotency abi.Idempotency) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -51,7 +51,7 @@ func barred(status uint32, event Event, idempotency abi.Idempotency) bool {
 	return false
 }
 
-// blameless tells a try without an answer that says nothing of the provider.
+// blameless reports whether a try without an answer proves nothing of the provider.
 func blameless(err error) bool {
 	if _, denied := errors.AsType[*egress.DeniedError](err); denied {
 		return true
@@ -67,7 +67,7 @@ func blameless(err error) bool {
 	return false
 }
 
-// wellFormed tells a body that is JSON, an object or a list: somebody's words, and no page.
+// wellFormed reports whether a body is JSON, an object or a list: an API's answer, and no page.
 func wellFormed(body []byte) bool {
 	value, err := jsontext.Parse(body)
 	return err == nil && (value.IsObject() || value.IsArray())

@@ -16,7 +16,7 @@ type Key struct {
 	Fingerprint string
 	// Owner is what the request made.
 	Owner OwnerID
-	// Status and Body are the answer, once there is one; Status 0 says that the request is still in flight.
+	// Status and Body are the answer, once there is one; Status 0 means that the request is still in flight.
 	Status    int
 	Body      []byte
 	CreatedAt time.Time

@@ -12,7 +12,7 @@ type locks struct {
 }
 
 type lock struct {
-	// token holds one token while nobody has the lock.
+	// token holds one token while the lock is free.
 	token   chan struct{}
 	waiters int
 }

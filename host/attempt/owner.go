@@ -6,7 +6,7 @@ import (
 )
 
 // OwnerID is the id of what an attempt, an idempotency key or a claim belongs to: a payment, or a run of a native
-// operation. Its prefix says which.
+// operation. Its prefix shows which.
 type OwnerID string
 
 // OwnerKind is whether an owner is a payment or a run.

@@ -11,7 +11,7 @@ const (
 	Stay Resolution = iota
 	// TryNext: the next provider may be asked.
 	TryNext
-	// HoldUnknown: it may have been taken here; nobody else is asked.
+	// HoldUnknown: it may have been taken here; no other is asked.
 	HoldUnknown
 	// Fail: the payment has failed.
 	Fail
@@ -28,7 +28,7 @@ type Rule struct {
 }
 
 // RuleFor is what may happen after an event of an operation with the given idempotency. It is the host's word, whatever
-// a plugin says: a payment that may have been taken at one provider is never sent to another.
+// a plugin reports: a payment that may have been taken at one provider is never sent to another.
 func RuleFor(event Event, idempotency abi.Idempotency) Rule {
 	if idempotency == abi.Idempotency_IDEMPOTENCY_UNSPECIFIED {
 		idempotency = abi.Idempotency_IDEMPOTENCY_NONE

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// Error says what is wrong with one member of a request.
+// Error is what is wrong with one member of a request.
 type Error struct {
 	// Field is a JSON pointer into the request: "/amount".
 	Field string
-	// Reason says what is wrong and how to mend it.
+	// Reason is what is wrong and how to mend it.
 	Reason string
 }
 

@@ -23,7 +23,7 @@ type Operation struct {
 	connector attempt.Connector
 }
 
-// Safe tells an operation that changes nothing at the provider: it is read, and no run is made of it.
+// Safe reports whether an operation changes nothing at the provider: it is read, and no run is made of it.
 func (o Operation) Safe() bool { return o.Idempotency == abi.Idempotency_IDEMPOTENCY_SAFE }
 
 // Find is an account's operation, by its name. The error is ErrNoOperation.

@@ -18,7 +18,7 @@ import (
 	"payrouter/host/schema"
 )
 
-// alertUnsettled is what a run says of which nobody knows what became of it.
+// alertUnsettled is the alert of a run whose outcome is not known.
 const alertUnsettled = "it was sent, and nobody knows what became of it: look at the provider, and let an operator " +
 	"resolve it"
 
@@ -142,7 +142,7 @@ type heldRun struct {
 	claim *attempt.Claim
 	// carried: a request of it had our reference in it, and so an answer may repeat it.
 	carried bool
-	// answer is what a caller who waits for the end will be told; nil where nobody does.
+	// answer is what a caller who waits for the end gets; nil where none waits.
 	answer func(run Run) *attempt.Answer
 }
 
@@ -230,7 +230,7 @@ func (h *heldRun) accept(end attempt.Ending) {
 	}
 }
 
-// conclude writes the run's end, with what its caller will be told.
+// conclude writes the run's end, with its caller's answer.
 func (h *heldRun) conclude(ctx context.Context, attempts []attempt.Attempt) error {
 	return h.save(ctx, attempts, h.answer)
 }
@@ -263,7 +263,7 @@ func (h *heldRun) Count() int {
 
 func (h *heldRun) Warn(alert string) { h.run.Alert = alert }
 
-// Recorded lacks what the operation's schema says that nobody is to see of its output.
+// Recorded lacks what the operation's schema marks as secret in its output.
 func (h *heldRun) Recorded(response *abi.HttpResponse, outcome *abi.Outcome) json.RawMessage {
 	shown := &abi.HttpResponse{Status: response.GetStatus(), Headers: response.GetHeaders(), Body: response.GetBody()}
 	const telling = 8 // what is shorter stands for itself between quotes alone: it may be part of anything
@@ -305,7 +305,7 @@ func (h *heldRun) claimOf(at attempt.Plan, reference string) *attempt.Claim {
 	return &attempt.Claim{Account: h.run.Provider, Object: object, Reference: reference, Owner: h.run.OwnerID()}
 }
 
-// claimed claims the object that an answer names; it tells what speaks against that.
+// claimed claims the object that an answer names; it returns what contradicts that.
 func (h *heldRun) claimed(at attempt.Plan, outcome *abi.Outcome) (why string) {
 	claim := h.claimOf(at, outcome.GetProviderReference())
 	if claim == nil {

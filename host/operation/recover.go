@@ -71,8 +71,8 @@ func (h *heldRun) unknown(failure *attempt.Failure, alert string) {
 	h.run.Alert = cmp.Or(h.run.Alert, alert)
 }
 
-// interrupted are the open attempts, closed as unanswered. doubt: something was sent whose effect nobody knows.
-// leftBehind: something may have been made that nobody can pay.
+// interrupted are the open attempts, closed as unanswered. doubt: something was sent whose effect is not known.
+// leftBehind: something may have been made that cannot be paid.
 func (h *heldRun) interrupted(attempts []attempt.Attempt) (closed []attempt.Attempt, doubt, leftBehind bool) {
 	for _, a := range attempts {
 		idempotency := a.Idempotency.ABI()
@@ -90,9 +90,9 @@ func (h *heldRun) interrupted(attempts []attempt.Attempt) (closed []attempt.Atte
 	return closed, doubt, leftBehind
 }
 
-// ManualResolution is a person's word on what became of a run that nobody else can tell of.
+// ManualResolution is an operator's decision on the outcome of a run that no provider reports.
 type ManualResolution struct {
-	// Operator is who says so; Reason is why. Both stay with the run.
+	// Operator is who decides; Reason is why. Both stay with the run.
 	Operator string
 	Reason   string
 	// Status is terminal.

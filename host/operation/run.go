@@ -8,7 +8,7 @@ import (
 	"payrouter/host/attempt"
 )
 
-// Errors of runs, told apart with errors.Is.
+// Errors of runs, for errors.Is.
 var (
 	// ErrNotFound: no such run.
 	ErrNotFound = errors.New("run not found")
@@ -23,11 +23,11 @@ type Status string
 const (
 	// Processing: journalled, and on its way.
 	Processing Status = "processing"
-	// Succeeded: the provider took it. What it set off there may go on; Run.Output says what the provider said.
+	// Succeeded: the provider took it. What it set off there may go on; Run.Output is what the provider answered.
 	Succeeded Status = "succeeded"
-	// Failed: it did not happen; Run.Failure says why.
+	// Failed: it did not happen; Run.Failure is why.
 	Failed Status = "failed"
-	// Unknown: something was sent, and nobody knows what became of it. Only a person can tell.
+	// Unknown: something was sent, and its outcome is not known. Only a person can settle it.
 	Unknown Status = "unknown"
 )
 
@@ -36,7 +36,7 @@ func Statuses() []Status {
 	return []Status{Processing, Succeeded, Failed, Unknown}
 }
 
-// Terminal tells a status that never changes.
+// Terminal reports whether the status never changes.
 func (s Status) Terminal() bool { return s == Succeeded || s == Failed }
 
 // Run is one performance of an account's operation that may change something at the provider. It is a value, as a
@@ -56,7 +56,7 @@ type Run struct {
 	// Input is the JSON object that the caller gave, to the byte, and From the page that it asked for.
 	Input []byte `json:"-"`
 	From  string `json:"from,omitempty"`
-	// Output is the provider's word, JSON, without what its schema says that nobody is to see; empty where it gave
+	// Output is the provider's word, JSON, without what its schema marks as secret; empty where it gave
 	// none. Cursor is where the next page starts.
 	Output []byte `json:"-"`
 	Cursor string `json:"cursor,omitempty"`

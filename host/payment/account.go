@@ -13,7 +13,7 @@ import (
 	"payrouter/host/routing"
 )
 
-// NoRouteError says that nobody can take an order; no payment was made.
+// NoRouteError means that no account can take an order; no payment was made.
 type NoRouteError struct {
 	Decision routing.Decision
 	// Missing are the members that would let a provider take it, as JSON pointers.
@@ -116,8 +116,8 @@ func (f *Fleet) decide(merchant string, id attempt.OwnerID, o Order, now time.Ti
 	return decision, nil
 }
 
-// tooFine is what is wrong with an order's amount where nobody takes so many decimals: nil where that is not why, or a
-// candidate may take it later.
+// tooFine is what is wrong with an order's amount where no account takes so many decimals: nil where that is not why,
+// or a candidate may take it later.
 func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 	amount, err := decimal.Parse(o.Amount)
 	if err != nil || decision.Outcome != routing.Unsupported {
@@ -147,7 +147,7 @@ func (f *Fleet) tooFine(decision routing.Decision, o Order) *invalid.Error {
 // that are routed at the same moment no more are let through than the limits say: who comes too late is routed again,
 // past that rule.
 func (f *Fleet) claim(merchant string, id attempt.OwnerID, o Order, now time.Time) (routing.Decision, error) {
-	const races = 1000 // nobody loses so many: each is lost to a payment that was taken
+	const races = 1000 // more than can be lost: each is lost to a payment that was taken
 	for range races {
 		decision, err := f.decide(merchant, id, o, now)
 		if limits := f.Rules.Limits(decision.Rule); err != nil || f.Health == nil || !limits.Any() ||
@@ -177,7 +177,7 @@ func facts(merchant string, id attempt.OwnerID, o Order, now time.Time) routing.
 // Facts are what rules looked at when the payment was made.
 func (p Payment) Facts() routing.Facts { return facts(p.Merchant, p.OwnerID(), p.Order, p.CreatedAt) }
 
-// payerKey tells one payer from another, however he writes his address; empty where the order says too little.
+// payerKey identifies a payer, however the address is written; empty where the order has too little of one.
 func payerKey(p Payer) string {
 	return cmp.Or(strings.ToLower(strings.TrimSpace(p.Email)), strings.ReplaceAll(p.Phone, " ", ""))
 }

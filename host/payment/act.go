@@ -11,7 +11,7 @@ import (
 	"payrouter/host/attempt"
 )
 
-// ErrState tells that the payment's status does not allow what was asked.
+// ErrState means that the payment's status does not allow what was asked.
 var ErrState = errors.New("not possible in the payment's status")
 
 // Cancel cancels a payment at its provider; what was never sent is canceled here.
@@ -48,7 +48,7 @@ func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, in
 		})
 }
 
-// confirmable looks a payment up where the manifest says from which statuses the operation makes sense, and refuses it
+// confirmable looks a payment up where the manifest lists from which statuses the operation makes sense, and refuses it
 // in any other: a provider's refusal of what may move money is not always readable, and would leave a healthy payment
 // unknown.
 func (s *session) confirmable(ctx context.Context, p Payment, operation string) (Payment, error) {
@@ -96,7 +96,7 @@ type Edit struct {
 	ReturnURL   *string
 }
 
-// atProvider tells an edit that a provider has to know of.
+// atProvider reports whether a provider has to know of an edit.
 func (c Edit) atProvider() bool {
 	return c.Description != nil || c.ReturnURL != nil
 }
@@ -197,7 +197,7 @@ func (s *session) ask(ctx context.Context, p Payment, named string) (Payment, en
 		return p, end, err
 	case attempt.NotFound:
 		if named != "" && named != p.ProviderReference {
-			break // the object that somebody named is not there: that says nothing of the payment
+			break // the object that a callback named is not there: that proves nothing of the payment
 		}
 		p, err = s.onNotFound(ctx, p, create, end.Closed)
 		return p, end, err

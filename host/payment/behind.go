@@ -15,8 +15,8 @@ import (
 // behindError is why an attempt stands that the journal did not show.
 const behindError = "the journal may be older than what was sent: this request counts as sent and unanswered"
 
-// goOn places a payment that nobody has taken, as far as the journal shows, unless that would send for the first time
-// what is too old.
+// goOn places a payment that no provider has taken, as far as the journal shows, unless that would send for the first
+// time what is too old.
 func (s *session) goOn(ctx context.Context, p Payment, attempts []attempt.Attempt,
 	asked map[string]bool,
 ) (Payment, error) {

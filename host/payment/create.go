@@ -94,8 +94,8 @@ func (s *session) flow(ctx context.Context, p Payment, at attempt.Plan, call *ab
 }
 
 // Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where
-// they were not yet, runs likewise, and an open attempt counts as sent and unanswered, with what the table says of
-// that. It passes over what is on its way, and shows what nobody can be asked about, because its provider is no longer
+// they were not yet, runs likewise, and an open attempt counts as sent and unanswered, with what the table has for
+// that. It passes over what is on its way, and shows what cannot be asked about, because its provider is no longer
 // configured.
 func (e *Engine) Recover(ctx context.Context) error {
 	err := attempt.EachUnfinished(ctx, e.journal.Unfinished, func(p Payment) string { return p.ID }, e.recoverOne)
@@ -116,7 +116,7 @@ func (e *Engine) recoverOne(ctx context.Context, id string) error {
 	})
 }
 
-// leftBehind reads a payment with its history, and tells whether nobody has finished what was begun for it.
+// leftBehind reads a payment with its history, and reports whether what was begun for it is unfinished.
 func (e *Engine) leftBehind(ctx context.Context, id string) (p Payment, past history, unfinished bool, err error) {
 	p, err = e.journal.Payment(ctx, id)
 	if err != nil {
@@ -140,7 +140,7 @@ type history struct {
 	asked map[string]bool
 	// taken: a provider has, or may have, taken the payment.
 	taken bool
-	// doubt: nobody knows whether it has.
+	// doubt: it is not known whether it has.
 	doubt bool
 }
 
@@ -156,8 +156,8 @@ func historyOf(p Payment, attempts []attempt.Attempt, now time.Time) history {
 			a.Abandoned = a.Abandoned && !found
 			past.interrupted = append(past.interrupted, a)
 		}
-		// So has a look-up that named no reference.
-		if a.Role == attempt.RoleLookup && a.Event == attempt.Accepted && a.Provider == p.Provider {
+		// So has a look-up that named no reference, by its last answer: a list's earlier pages did not have the payment.
+		if a.Role == attempt.RoleLookup && a.Event == attempt.Accepted && a.Concluded && a.Provider == p.Provider {
 			past.taken, past.doubt = true, false
 		}
 		if idempotency == abi.Idempotency_IDEMPOTENCY_SAFE {
@@ -177,14 +177,14 @@ func historyOf(p Payment, attempts []attempt.Attempt, now time.Time) history {
 	return past
 }
 
-// unfinished tells a payment that a crash, or a write that failed, left before its first settled step, or with an
+// unfinished reports whether a crash, or a write that failed, left a payment before its first settled step, or with an
 // attempt that is open.
 func (h history) unfinished(p Payment) bool {
 	return len(h.interrupted) > 0 || (p.Status.placing() && (h.doubt || !h.taken))
 }
 
-// resume closes what was interrupted, and goes on where nobody can have taken the payment. A payment that is past its
-// placing stays where it is, whatever its attempts show: one that is held may have been taken by a provider whose
+// resume closes what was interrupted, and goes on where no provider can have taken the payment. A payment that is past
+// its placing stays where it is, whatever its attempts show: one that is held may have been taken by a provider whose
 // decline is not final.
 func (s *session) resume(ctx context.Context, p Payment, past history) (Payment, error) {
 	if past.doubt {

@@ -440,6 +440,11 @@ func TestRecoveryAfterACrash(t *testing.T) {
 	lookup := func(event attempt.Event) attempt.Attempt {
 		a := closed("safe", event)
 		a.ID, a.Number, a.Role, a.Operation = "att_2", 2, "lookup", "lookup"
+		a.Concluded = event == attempt.Accepted
+		return a
+	}
+	page := func(a attempt.Attempt) attempt.Attempt {
+		a.Concluded = false
 		return a
 	}
 	for _, row := range []struct {
@@ -465,6 +470,16 @@ func TestRecoveryAfterACrash(t *testing.T) {
 			"unanswered, and found by a look-up that names no reference",
 			[]attempt.Attempt{closed("keyed", attempt.Unanswered), lookup(attempt.Accepted)},
 			payment.Processing, "a", "",
+		},
+		{
+			"a SAFE step about to be sent, and a look-up broke off after its first page",
+			[]attempt.Attempt{open("safe"), page(lookup(attempt.Accepted))},
+			payment.RequiresAction, "a", "",
+		},
+		{
+			"an answer about to come, and a look-up broke off after its first page",
+			[]attempt.Attempt{open("none"), page(lookup(attempt.Accepted))},
+			payment.Unknown, "a", "",
 		},
 		{
 			"held after a decline that is not final, and found by a look-up",

@@ -52,7 +52,7 @@ func (s *session) alert(ctx context.Context, p Payment, code AlertCode, alert st
 	return s.save(ctx, p.alerted(code, alert))
 }
 
-// showContradiction shows people a signed report that names several payments: each of them is told which.
+// showContradiction shows people a signed report that names several payments: each of them shows which.
 func (e *Engine) showContradiction(ctx context.Context, provider string, report Report) error {
 	ids := []string{}
 	add := func(p *Payment) {

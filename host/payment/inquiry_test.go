@@ -112,6 +112,26 @@ func TestAReadIsTriedAgainWhereNoAnswerCame(t *testing.T) {
 	require.EqualValues(t, 13, fuel, "the plugin read two answers")
 }
 
+// What is wrong with an answer is in the caller's error, the attempt and the log.
+func TestAnUnreadableAnswerSaysWhy(t *testing.T) {
+	t.Parallel()
+	const why = "not a JSON object"
+	first := newProvider(t, says("<html>"), says(`{"id":"a-1","status":"open"}`))
+	h := newHarness(t, paymenttest.Settings{},
+		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url})
+	made := h.create(t, "k")
+	_, err := h.engine.Refresh(t.Context(), "shop", made.ID)
+	require.ErrorIs(t, err, attempt.ErrUnanswered)
+	require.ErrorContains(t, err, why)
+	attempts := h.attempts(t, made.ID)
+	require.Equal(t, why, attempts[len(attempts)-1].Error)
+	require.Contains(t, h.log.String(), `why="`+why+`"`)
+	require.Contains(t, h.log.String(), made.ID)
+
+	_, _, err = h.engine.Read(t.Context(), "a", account.Operation{Operation: "lookup"})
+	require.ErrorContains(t, err, why)
+}
+
 func TestAReadForARoleHasAQuery(t *testing.T) {
 	t.Parallel()
 	first := newProvider(t, says(`{"output":{}}`))

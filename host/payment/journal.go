@@ -8,7 +8,7 @@ import (
 	"payrouter/host/attempt"
 )
 
-// Errors of the journal, told apart with errors.Is.
+// Errors of the journal, for errors.Is.
 var (
 	// ErrNotFound: no such payment (or not this merchant's).
 	ErrNotFound = errors.New("payment not found")
@@ -67,7 +67,7 @@ type Schedule interface {
 	Waiting(ctx context.Context) ([]string, error)
 	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than
 	// FurthestCheck ahead (of a payment that has ended, FurthestLateCheck) has come too, and goes before the others:
-	// nobody knows how long ago it came, and a provider that answers slowly may never get through the others.
+	// it is not known how long ago it came, and a provider that answers slowly may never get through the others.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)
 }
 
@@ -85,7 +85,7 @@ type Keys interface {
 	Key(ctx context.Context, merchant, value string) (*attempt.Key, error)
 	// Answer stores what the key's request was answered, and gives back what stands: the first answer does.
 	Answer(ctx context.Context, key attempt.Key) (standing attempt.Key, err error)
-	// PurgeKeys forgets keys whose payments have been terminal for longer than a lifetime, some at a time, and tells
+	// PurgeKeys forgets keys whose payments have been terminal for longer than a lifetime, some at a time, and returns
 	// how many. The lifetime counts in the journal's own clock, which no wall clock moves. What is left of a key makes
 	// Create answer ErrKeyExpired.
 	PurgeKeys(ctx context.Context, lifetime time.Duration, limit int) (int, error)

@@ -7,10 +7,10 @@ import (
 	"payrouter/host/money"
 )
 
-// unproven says why a report of success is no proof that the payment's amount was received; empty where it is one. What
-// was received is compared in the payment's own currency alone. Another currency is the coin that the payer used where
-// the provider confirms the payment's own amount beside it, and proves nothing where it does not. A provider that names
-// no amount at all is believed for its status.
+// unproven returns why a report of success is no proof that the payment's amount was received; empty where it is one.
+// What was received is compared in the payment's own currency alone. Another currency is the coin that the payer used
+// where the provider confirms the payment's own amount beside it, and proves nothing where it does not. A provider that
+// names no amount at all is believed for its status.
 func unproven(p Payment, outcome *abi.Outcome) string {
 	received := outcome.GetReceived()
 	switch {

@@ -89,7 +89,7 @@ const (
 
 // NextAction is what the payer has to do.
 type NextAction struct {
-	// Type is one of the Action constants, and says which members hold.
+	// Type is one of the Action constants, and decides which members are set.
 	Type    string `json:"type"`
 	URL     string `json:"url,omitempty"`
 	Address string `json:"address,omitempty"`
@@ -101,7 +101,7 @@ type NextAction struct {
 }
 
 // Payment is one payment, as it stands. It is a value: the journal and the engine hand copies around, whose maps and
-// slices nobody changes.
+// slices never change.
 type Payment struct {
 	// ID is "pay_" and a ULID: unique, and ordered by time of creation.
 	ID string `json:"id"`
@@ -139,7 +139,7 @@ type Payment struct {
 	StatusAt time.Time `json:"status_at,omitzero"`
 	// StatusClock is StatusAt by the journal's own clock; 0 for payments of earlier releases.
 	StatusClock time.Duration `json:"status_clock,omitempty"`
-	// NextCheck is when the provider is asked next, by the router itself; zero where nobody need ask. Checks counts
+	// NextCheck is when the provider is asked next, by the router itself; zero where there is no need. Checks counts
 	// such looks since StatusAt.
 	NextCheck time.Time `json:"next_check,omitzero"`
 	Checks    int       `json:"checks,omitempty"`

@@ -49,7 +49,7 @@ func (s ReconcilerSettings) withDefaults() ReconcilerSettings {
 }
 
 // Reconciler asks providers about payments that are on their way, until each has come to an end. It never ends one by
-// itself: not for being old, and not because nobody answers. It is safe for concurrent use.
+// itself: not for being old, and not for a provider's silence. It is safe for concurrent use.
 type Reconciler struct {
 	engine   *Engine
 	settings ReconcilerSettings
@@ -66,7 +66,7 @@ type reconciled struct {
 	busy bool
 }
 
-// alertOverdue is what a payment says that has been unknown for too long.
+// alertOverdue is the alert of a payment that has been unknown for too long.
 const alertOverdue = "unknown for long: neither a look-up nor a callback has told what became of it; an operator can " +
 	"resolve it"
 
@@ -170,7 +170,7 @@ func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) e
 // overdueBatch is how many payments of a provider that cannot be asked are shown to people in one round.
 const overdueBatch = 100
 
-// each does something with payments that are due, several at a time, and tells how many there were.
+// each does something with payments that are due, several at a time, and returns how many there were.
 func (r *Reconciler) each(ctx context.Context, provider string, limit int,
 	do func(context.Context, Payment) error,
 ) (count int, err error) {
@@ -225,7 +225,7 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 	return err
 }
 
-// alertUnconfigured is what a payment says whose provider is not in the routing file any more.
+// alertUnconfigured is the alert of a payment whose provider is not in the routing file any more.
 func alertUnconfigured(provider string) string {
 	return "provider " + provider + " is not configured: nobody can be asked about this payment"
 }
@@ -235,7 +235,7 @@ func (e *Engine) configured(provider string) bool {
 	return known
 }
 
-// showUnconfigured shows payments on their way whose provider nobody can ask, each once. They are due as soon as the
+// showUnconfigured shows payments on their way whose provider cannot be asked, each once. They are due as soon as the
 // provider is there again.
 func (e *Engine) showUnconfigured(ctx context.Context) error {
 	providers, err := e.journal.Waiting(ctx)
@@ -297,7 +297,7 @@ func (r *Reconciler) purge(ctx context.Context) error {
 	}
 }
 
-// due tells a payment that is still to be looked at, now that its turn has come.
+// due reports whether a payment is still to be looked at, now that its lock is held.
 func (s *session) due(p Payment) bool {
 	_, looked := schedules[p.Status]
 	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !ahead(p, s.now())

@@ -11,10 +11,10 @@ import (
 	"payrouter/host/money"
 )
 
-// ErrContradiction tells that a report cannot be about the payment that it names. It changes nothing.
+// ErrContradiction means that a report cannot be about the payment that it names. It changes nothing.
 var ErrContradiction = errors.New("the report contradicts the payment")
 
-// Report is what a provider says of a payment by itself.
+// Report is what a provider reports of a payment without being asked.
 type Report struct {
 	// PaymentID is the payment that the report was brought to the address of; empty where the address is not a
 	// payment's own.
@@ -23,7 +23,7 @@ type Report struct {
 	// there, or PaymentID.
 	Reference         string
 	ProviderReference string
-	// Outcome is what the report says, where its word is proved to be the provider's. Nil: nobody vouches for it, and
+	// Outcome is the report's content, where it is proved to be the provider's. Nil: it is not proved, and
 	// the provider is asked.
 	Outcome *abi.Outcome
 	// CallbackID is the callback that brought it.
@@ -87,8 +87,8 @@ func (e *Engine) found(ctx context.Context, provider, reference string,
 	return &p, nil
 }
 
-// Report settles what a provider says of a payment, in the payment's turn: after the create that may still be under
-// way, and after what came before. What it says twice changes nothing twice. The error is one of Find's,
+// Report settles a provider's report on a payment, under the payment's lock: after the create that may still be under
+// way, and after what came before. A repetition changes nothing. The error is one of Find's,
 // ErrContradiction, or a look-up's.
 func (e *Engine) Report(ctx context.Context, provider string, report Report) (Payment, error) {
 	p, err := e.Find(ctx, provider, report)
@@ -139,7 +139,7 @@ func (s *session) report(ctx context.Context, p Payment, provider string, report
 	return s.keep(ctx, settle(p, report.Outcome, s.failureOf(p, report.Outcome), s.now()))
 }
 
-// follow asks the provider after a word that nobody vouches for. A provider that does not know what it has just
+// follow asks the provider after a report that is not proved. A provider that does not know what it has just
 // reported on, or cannot say where it stands, has answered nothing: it is an error, so that the report is not taken for
 // settled.
 //
@@ -213,7 +213,7 @@ func (s *session) failureOf(p Payment, outcome *abi.Outcome) *attempt.Failure {
 
 // onOrphanReport handles a provider's word on what is not the payment as it stands: an object that an earlier try left
 // behind, here or at another provider. Nobody was to be able to pay it; if somebody did, money is somewhere it should
-// not be. A word that nobody vouches for is asked after.
+// not be. One that is not proved is asked after.
 func (s *session) onOrphanReport(ctx context.Context, p Payment, provider, theirs string,
 	outcome *abi.Outcome,
 ) (Payment, error) {

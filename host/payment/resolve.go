@@ -10,9 +10,9 @@ import (
 	"payrouter/host/invalid"
 )
 
-// ManualResolution is a person's word on what became of a payment that nobody else can tell of.
+// ManualResolution is an operator's decision on the outcome of a payment that no provider reports.
 type ManualResolution struct {
-	// Operator is who says so; Reason is why, for whoever reads the timeline.
+	// Operator is who decides; Reason is why, for readers of the timeline.
 	Operator string
 	Reason   string
 	// Status is terminal.
@@ -42,8 +42,8 @@ func (r ManualResolution) check(p Payment) error {
 }
 
 // Resolve settles a payment by a person's word, whoever's payment it is. A terminal payment, and one that was never
-// sent, is left as it is (ErrState); a resolution that does not serve joins *invalid.Error. A provider that later says
-// otherwise shows as a conflict about money.
+// sent, is left as it is (ErrState); a resolution that does not serve joins *invalid.Error. A provider's
+// later report to the contrary sets a conflict about money.
 func (e *Engine) Resolve(ctx context.Context, id string, resolution ManualResolution) (Payment, error) {
 	cause := ChangeCause{Cause: ByOperator, Operator: resolution.Operator, Reason: resolution.Reason}
 	return e.withLock(ctx, "", id, cause, func(ctx context.Context, s *session, p Payment) (Payment, error) {

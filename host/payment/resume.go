@@ -8,16 +8,16 @@ import (
 	"payrouter/host/invalid"
 )
 
-// ErrNoAccount tells that no account has that name.
+// ErrNoAccount means that no account has that name.
 var ErrNoAccount = errors.New("there is no such account")
 
-// ErrAccountNotHeld tells that an account is neither paused nor suspended.
+// ErrAccountNotHeld means that an account is neither paused nor suspended.
 var ErrAccountNotHeld = errors.New("the account is neither paused nor suspended")
 
 // Resumption is a person's word that an account serves again.
 type Resumption struct {
 	Provider string
-	// Operator is who says so; Reason is why. Both stand in the log.
+	// Operator is who resumes; Reason is why. Both are logged.
 	Operator string
 	Reason   string
 }

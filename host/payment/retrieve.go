@@ -8,7 +8,7 @@ import (
 	"payrouter/host/attempt"
 )
 
-// What a payment says that ended without success, once its money was asked for.
+// Alerts of a payment that ended without success, once its money was asked for.
 const (
 	alertRetrieved = "the money that a payer sent was taken in after the payment had ended: give it back, or deliver"
 	alertInDoubt   = "the money that a payer sent was asked for after the payment had ended, and nobody knows " +
@@ -16,7 +16,7 @@ const (
 )
 
 // retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what
-// becomes of the money is for a person to decide. After a request whose effect nobody knows, the provider is asked
+// becomes of the money is for a person to decide. After a request whose effect is not known, the provider is asked
 // first (Refresh).
 func (s *session) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
 	attempts, err := s.journal.Attempts(ctx, p.ID)
@@ -44,7 +44,7 @@ func (s *session) retrieve(ctx context.Context, p Payment, operation string, inp
 	return s.save(ctx, p.alerted(codeRetrieved, alertRetrieved))
 }
 
-// inDoubt reports whether a confirm was sent of which nobody knows what it did, and no look-up has been answered since.
+// inDoubt reports whether a confirm was sent whose effect is not known, and no look-up has been answered since.
 func inDoubt(attempts []attempt.Attempt) bool {
 	doubt := false
 	for _, a := range attempts {

@@ -64,7 +64,7 @@ var schedules = map[Status][]interval{
 	},
 }
 
-// afterEnd says how often a payment is looked at that ended without success after its payer had been asked to pay: what
+// afterEnd is how often a payment is looked at that ended without success after its payer had been asked to pay: what
 // the payer was shown may still be paid, and some providers report nothing then. It ends with its last row, or with a
 // conflict that shows the money.
 //
@@ -127,7 +127,7 @@ func (e *Engine) statusAge(p Payment) time.Duration {
 	return min(byWall, byJournal)
 }
 
-// schedule says when a payment that is about to be saved is looked at next.
+// schedule plans when a payment that is about to be saved is looked at next.
 func (s *session) schedule(p Payment, attempts []attempt.Attempt) Payment {
 	now := p.UpdatedAt
 	switch {

@@ -70,7 +70,7 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 	return p, nil
 }
 
-// outdated tells an alert whose reason is gone.
+// outdated reports whether an alert's reason is gone.
 func (s *session) outdated(p Payment) bool {
 	return (p.AlertCode == codeOverdue && p.Status != Unknown) ||
 		(p.AlertCode == codeUnconfigured && s.configured(s.standing.Provider))

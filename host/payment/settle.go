@@ -9,7 +9,7 @@ import (
 	"payrouter/host/money"
 )
 
-// contradiction tells what in a provider's word cannot be about this payment; empty where nothing speaks against it.
+// contradiction returns what in a provider's report cannot be about this payment; empty where nothing contradicts it.
 func contradiction(p Payment, reference string, outcome *abi.Outcome) string {
 	if echoed := outcome.GetEchoedReference(); echoed != "" && reference != "" && echoed != reference {
 		return fmt.Sprintf("the answer is about reference %q, not %q", echoed, reference)

@@ -11,13 +11,13 @@ const (
 	Created Status = "created"
 	// Processing: a provider works on it, without the payer.
 	Processing Status = "processing"
-	// RequiresAction: the payer has to do what NextAction says.
+	// RequiresAction: the payer has to do what NextAction describes.
 	RequiresAction Status = "requires_action"
 	Succeeded      Status = "succeeded"
 	Failed         Status = "failed"
 	Canceled       Status = "canceled"
 	Expired        Status = "expired"
-	// Unknown: something was sent, and nobody knows yet what became of it. Only the provider, or a person, can tell.
+	// Unknown: something was sent, and its outcome is not known yet. Only the provider, or a person, can settle it.
 	Unknown Status = "unknown"
 )
 
@@ -26,7 +26,7 @@ func Statuses() []Status {
 	return []Status{Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown}
 }
 
-// Valid tells one of the statuses above.
+// Valid reports whether it is one of the statuses above.
 func (s Status) Valid() bool {
 	switch s {
 	case Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown:
@@ -35,7 +35,7 @@ func (s Status) Valid() bool {
 	return false
 }
 
-// Terminal tells a status that never changes.
+// Terminal reports whether the status never changes.
 func (s Status) Terminal() bool {
 	switch s {
 	case Succeeded, Failed, Canceled, Expired:
@@ -50,9 +50,9 @@ func (s Status) placing() bool { return s == Created || s == Processing }
 
 // Next is the status after a report of another, and whether the report contradicts what money has done.
 //
-// A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted tells that
+// A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted means that
 // the payer's part is over, after which a report of RequiresAction is stale. Unknown gives way to any report of
-// substance. Two terminal statuses conflict where exactly one of them says that money was taken.
+// substance. Two terminal statuses conflict where exactly one of them means that money was taken.
 func (s Status) Next(report Status, acted bool) (next Status, conflict bool) {
 	if s.Terminal() {
 		return s, report.Terminal() && (s == Succeeded) != (report == Succeeded)

@@ -9,7 +9,7 @@ import (
 )
 
 // Entry is one line of a payment's timeline: something that a merchant is to learn of, which the API calls an event. It
-// is written with the change that it tells of, or not at all.
+// is written with the change that it describes, or not at all.
 type Entry struct {
 	// Sequence is the journal's: it rises by the order in which entries became durable, over all payments. 0 until it
 	// is written.
@@ -27,7 +27,7 @@ type Entry struct {
 	Snapshot json.RawMessage `json:"-"`
 }
 
-// EntryType says what happened.
+// EntryType is what happened.
 type EntryType string
 
 // The types: one for each status that a payment comes to, and some beside them.
@@ -70,7 +70,7 @@ const (
 	ByCallback Cause = "callback"
 	// ByPoll: the provider's answer to a look-up that the router made by itself.
 	ByPoll Cause = "poll"
-	// ByRecovery: what the journal says after a crash.
+	// ByRecovery: what the journal shows after a crash.
 	ByRecovery Cause = "recovery"
 	// ByOperator: a person's, with a reason.
 	ByOperator Cause = "operator"
@@ -148,7 +148,7 @@ func attemptOf(attempts []attempt.Attempt) (id attempt.ID) {
 	return id
 }
 
-// bareSnapshot is how a payment is kept where nobody says how the API shows it: without what is the payer's.
+// bareSnapshot is how a payment is kept where no Snapshot is set: without what is the payer's.
 func bareSnapshot(p Payment) json.RawMessage {
 	p.Payer, p.Destination, p.Options = Payer{}, Destination{}, nil
 	text, _ := json.Marshal(p) //nolint:errchkjson // strings, numbers and times

@@ -88,7 +88,7 @@ type Cache struct {
 	closed  bool
 }
 
-// key is what a quote depends on: everything that a provider is told.
+// key is what a quote depends on: everything that a provider is sent.
 type key struct {
 	provider, amount                                   string
 	kind, currency, country, method, operator, network string
@@ -119,7 +119,7 @@ type source struct {
 	// restUntil: it gave no answer, and is left alone; tired is what it gave instead.
 	restUntil time.Time
 	tired     error
-	// slow: it kept a decision waiting in vain, and nobody waits for it until an answer comes in time.
+	// slow: it kept a decision waiting in vain, and no decision waits for it until an answer comes in time.
 	slow bool
 }
 
@@ -188,7 +188,7 @@ func (b *Cache) want(k key, o payment.Order) *flight {
 	return f
 }
 
-// look tells whether there is an answer that may serve, and whether it still is fresh. The caller holds the mutex.
+// look reports whether there is an answer that may serve, and whether it still is fresh. The caller holds the mutex.
 func (b *Cache) look(k key) (have, fresh bool) {
 	element, found := b.entries[k]
 	if !found {
@@ -249,7 +249,7 @@ func (b *Cache) land(k key, f *flight, quote account.Quote, err error) {
 	}
 }
 
-// noSuchQuote tells that asking again soon would bring the same: the provider has no quotes, or would not take such a
+// noSuchQuote reports that asking again soon would bring the same: the provider has no quotes, or would not take such a
 // payment.
 func noSuchQuote(err error) bool {
 	_, declined := errors.AsType[*attempt.DeclinedError](err)

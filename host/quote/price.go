@@ -10,7 +10,7 @@ import (
 	"payrouter/host/payment"
 )
 
-// places is how finely a price that had to be divided is told, in digits after the point.
+// places is how finely a price that had to be divided is given, in digits after the point.
 const places = 18
 
 // Offer is a quote with its price.
@@ -22,7 +22,7 @@ type Offer struct {
 	Price string
 }
 
-// price tells what each quote costs in a currency. The amounts in another are valued at the best rate that any of these
+// price is what each quote costs in a currency. The amounts in another are valued at the best rate that any of these
 // quotes has between the two: at its own rate, a bad rate would look like none.
 func price(currency string, quotes map[string]account.Quote) map[string]Offer {
 	best := map[pair]*big.Rat{}
@@ -46,7 +46,7 @@ func price(currency string, quotes map[string]account.Quote) map[string]Offer {
 
 type pair struct{ from, to string }
 
-// rateOf is how much is got for one that is paid, before fees; nil where that cannot be told.
+// rateOf is how much is got for one that is paid, before fees; nil where that is not known.
 func rateOf(q account.Quote) *big.Rat {
 	from, to := rational(q.Rate.From.Amount), rational(q.Rate.To.Amount)
 	if from == nil || to == nil || from.Sign() <= 0 || to.Sign() <= 0 {

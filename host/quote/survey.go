@@ -9,12 +9,12 @@ import (
 	"payrouter/host/payment"
 )
 
-// ErrBusy tells that a provider is being asked for as many quotes as it may be at a time.
+// ErrBusy means that a provider is being asked for as many quotes as it may be at a time.
 var ErrBusy = errors.New("as many quotes as may be are being asked for")
 
 // Survey is what an order comes to at each of the providers, and why at others there is nothing to tell. A person
 // waits, and no payment: it waits for all of them, until ctx ends, and none of them is blamed for that. What is at hand
-// serves, and what it brings serves decisions; a provider that is left alone is told of by what it last gave.
+// serves, and what it brings serves decisions; a provider that is left alone is judged by what it last gave.
 func (b *Cache) Survey(ctx context.Context, o payment.Order,
 	providers []string,
 ) (offers map[string]Offer, none map[string]error) {

@@ -39,7 +39,7 @@ func (s *Server) site(provider string) (*site, error) {
 }
 
 // Drive moves a payment on, as its payer, the provider or time would: "pay", "expire", "decline" and what else Events
-// names. ref is the provider's reference or ours; of several with the same, the newest is meant. amount says how much,
+// names. ref is the provider's reference or ours; of several with the same, the newest is meant. amount is how much,
 // for the events that ask; "" leaves it to the provider. A payment may be driven against its status (paid after it
 // expired): money does that.
 func (s *Server) Drive(provider, ref, event, amount string) error {

@@ -30,7 +30,7 @@ type Standing struct {
 // Hold is why a journal is held.
 type Hold struct {
 	Since time.Time `json:"since"`
-	// Reason says what does not fit, with its numbers.
+	// Reason is what does not fit, with its numbers.
 	Reason string `json:"reason"`
 }
 
@@ -78,5 +78,5 @@ type StandingEvent struct {
 	Reason string
 }
 
-// ErrNotHeld tells that there is no hold to release.
+// ErrNotHeld means that there is no hold to release.
 var ErrNotHeld = errors.New("the journal is not held")

@@ -196,7 +196,7 @@ func (s *Endpoints) enable(e *Endpoint, enabled bool) {
 	}
 }
 
-// checkURL tells what can be told without asking the network: where a name leads is judged when it is dialled.
+// checkURL checks what can be known without the network: where a name leads is judged when it is dialled.
 func (s *Endpoints) checkURL(text string) error {
 	wrong := func(reason string) error { return &invalid.Error{Field: "/url", Reason: reason} }
 	if len(text) > maxURL {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -49,8 +50,8 @@ func FuzzInterpret(f *testing.F) {
 				require.NoError(t, err)
 				require.Empty(t, check.Answer(described, &abi.Answer{Result: &abi.Answer_Step{Step: step}}), name)
 				done := step.GetDone()
-				exact.Found(t, body, []string{call.GetPayment().GetAmount()}, done.GetAmount(), done.GetReceived(),
-					done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
+				exact.Found(t, body, append(doubles(body), call.GetPayment().GetAmount()), done.GetAmount(),
+					done.GetReceived(), done.GetFee(), done.GetNextAction().GetPayTo().GetAmount())
 				output := done.GetOutput()
 				if output == nil {
 					continue
@@ -60,6 +61,26 @@ func FuzzInterpret(f *testing.F) {
 			}
 		}
 	})
+}
+
+// doubles are the shortest decimals of the numbers in a text that are written with the 17 digits of their doubles, as
+// PHP does.
+func doubles(body []byte) (shortest []string) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	for token, err := decoder.Token(); err == nil; token, err = decoder.Token() {
+		number, _ := token.(json.Number)
+		amount, wrong := decimal.Parse(number.String())
+		double, beyond := number.Float64()
+		if wrong != nil || beyond != nil {
+			continue
+		}
+		digits, err := decimal.Parse(strconv.FormatFloat(double, 'e', 16, 64))
+		if err == nil && digits.Cmp(amount) == 0 {
+			shortest = append(shortest, strconv.FormatFloat(double, 'f', -1, 64))
+		}
+	}
+	return shortest
 }
 
 // FuzzPrepare holds the requests to what was asked: whatever the input, a create has one of its amounts, above zero, or

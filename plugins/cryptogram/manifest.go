@@ -166,7 +166,7 @@ const (
 const paymentOutput = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
-  "required": ["id", "amount", "currency", "url", "expires_at"],
+  "required": ["id", "amount", "currency"],
   "properties": {
     "id": {"type": "string"},
     "amount": {"type": "string"},
@@ -175,20 +175,20 @@ const paymentOutput = `{
     "description": ` + reportedText + `,
     "redirect": ` + reportedText + `,
     "message": ` + reportedText + `,
-    "expires_at": {"type": "string"},
+    "expires_at": ` + reportedDate + `,
     "created_at": ` + reportedDate + `,
     "updated_at": ` + reportedDate + `,
     "wallets": {"description": "A list of wallets' identifiers."},
-    "url": {"type": "string"},
+    "url": {"description": "The payment's page, as a text; a create has one."},
     "transaction": {
       "type": ["object", "null"],
       "description": "Null until the payer has chosen a wallet.",
-      "required": ["status", "value"],
+      "required": ["status"],
       "properties": {
         "wallet": ` + reportedText + `,
         "currency": ` + reportedText + `,
         "status": {"type": "string", "examples": ["pending", "completed", "canceled"]},
-        "value": {"type": "string", "description": "What is expected, in the wallet's currency."},
+        "value": {"description": "What is expected, in the wallet's currency: an amount, as a text."},
         "price": ` + reportedAmount + `,
         "received": {"description": "What has come, in the wallet's currency: an amount, as a text; missing or ` +
 	`null before anything has."},

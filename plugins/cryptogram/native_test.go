@@ -103,8 +103,12 @@ func TestAnswersThatContradictThemselvesAreUnreadable(t *testing.T) {
 		"nothing to pay":             answered("0", "null"),
 		"less than nothing":          answered("-10", "null"),
 		"an amount beyond measure":   answered("1e400", "null"),
-		"no value":                   answered("10", `{"status":"pending","received":0}`),
-		"a value of nothing":         answered("10", `{"status":"pending","value":0,"received":0}`),
+		"no value of what came":      answered("10", `{"status":"pending","received":1}`),
+		"a value of nothing":         answered("10", `{"status":"completed","value":0,"received":1}`),
+		"received that is no amount": answered("10", `{"status":"pending","value":1,"received":"some"}`),
+		"received in a list":         answered("10", `{"status":"pending","value":1,"received":[]}`),
+		"a transaction in a list":    answered("10", `[]`),
+		"an amount that is none":     answered("null", `null`),
 		"less received than nothing": answered("10", `{"status":"pending","value":1,"received":-1}`),
 		"a price below nothing": answered("10",
 			`{"status":"pending","value":1,"received":1,"price":-10,"received_price":10}`),
@@ -122,6 +126,7 @@ func TestAnswersThatContradictThemselvesAreUnreadable(t *testing.T) {
 			&abi.HttpResponse{Status: 200, Body: []byte(body)})
 		require.NoError(t, err)
 		require.Equal(t, abi.Verdict_VERDICT_UNREADABLE, step.GetDone().GetVerdict(), name)
+		require.NotEmpty(t, step.GetDone().GetFailure().GetMessage(), name)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,8 +20,9 @@ type payment struct {
 	amount   decimal.Decimal
 	currency string
 	redirect string
-	url      string
-	// expires is in Unix milliseconds.
+	// url is empty where the answer has no web address.
+	url string
+	// expires is in Unix milliseconds; 0 where it is not known.
 	expires     int64
 	transaction transaction
 	// whole is all of it.
@@ -33,7 +35,7 @@ type transaction struct {
 	currency string
 	status   string
 	address  string
-	// value and received are in the wallet's currency.
+	// value and received are in the wallet's currency. value is 0 where nothing has been received and none was given.
 	value    decimal.Decimal
 	received decimal.Decimal
 	// price and receivedPrice are the same in the payment's currency; hasPrice reports that Cryptogram sent both.
@@ -70,6 +72,12 @@ func interpret(call *abi.Call, account settings, response *abi.HttpResponse) *ab
 	}
 	if err := answer.matches(call); err != nil {
 		return guest.Unreadable(err.Error())
+	}
+	if answer.url == "" && call.GetOperation() == createPayment {
+		return guest.Unreadable("the payment's url: no web address, and so nothing to send the payer to")
+	}
+	if answer.expires == 0 {
+		answer.expires = call.GetPayment().GetExpiresMs()
 	}
 	return answer.done(call, account)
 }
@@ -108,8 +116,10 @@ func (p payment) outcome(call *abi.Call, account settings) *abi.Outcome {
 	outcome.Received = p.transaction.money()
 	if why := p.misfit(); why != "" {
 		outcome.Alert = why
-		if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
+		switch outcome.GetStatus() {
+		case abi.Status_STATUS_SUCCEEDED, abi.Status_STATUS_CANCELED: // a contradiction ends nothing
 			outcome.Status = abi.Status_STATUS_PROCESSING
+		default:
 		}
 	}
 	if outcome.GetStatus() == abi.Status_STATUS_REQUIRES_ACTION {
@@ -131,8 +141,8 @@ func (t transaction) money() *abi.Money {
 	return nil
 }
 
-// misfit states why what was received is no proof that the payment was made: a transaction is priced in its payment's
-// own currency, and money in another is not that payment's amount, whatever the number.
+// misfit states why a transaction cannot be the payment's: it is priced in its payment's own currency, and money in
+// another is not that payment's amount, whatever the number.
 func (p payment) misfit() string {
 	if p.transaction.currency == "" || p.transaction.currency == p.currency {
 		return ""
@@ -185,59 +195,90 @@ func readPayment(body []byte, asked string) (payment, error) {
 	}
 	p := payment{
 		id:       from.Text("id"),
-		currency: from.Text("currency"),
+		currency: strings.ToUpper(from.Text("currency")),
 		redirect: from.Text("redirect"),
 		url:      from.Text("url"),
 		whole:    from,
 	}
-	if !from.Get("id").IsString() || !isID(p.id) || !isCurrency(p.currency) || !guest.IsWebAddress(p.url) {
-		return payment{}, errors.New("the answer lacks an id, a currency or a URL")
+	switch {
+	case !from.Get("id").IsString():
+		return payment{}, errors.New("the payment's id: no text")
+	case !isID(p.id):
+		return payment{}, errors.New("the payment's id: not of the form of Cryptogram's ids")
+	case !isCurrency(p.currency):
+		return payment{}, errors.New("the payment's currency: no code of three letters")
 	}
 	if p.amount, err = from.Get("amount").Amount(asked); err != nil || p.amount.Sign() <= 0 {
-		return payment{}, errors.New("the amount is not a decimal above zero")
+		return payment{}, errors.New("the payment's amount: no decimal above zero")
 	}
-	if p.expires, err = readTime(from.Text("expires_at")); err != nil {
-		return payment{}, fmt.Errorf("expires_at: %w", err)
+	if !guest.IsWebAddress(p.url) {
+		p.url = ""
 	}
-	if !from.Get("transaction").Exists() {
-		return p, nil
+	p.expires, _ = readTime(from.Text("expires_at")) // the router knows the date that it sent
+	switch transaction := from.Get("transaction"); {
+	case !transaction.Exists():
+	case !transaction.IsObject():
+		return payment{}, errors.New("the transaction: no object")
+	default:
+		p.transaction, err = readTransaction(transaction, p.amount.String())
 	}
-	p.transaction, err = readTransaction(from.Get("transaction"), p.amount.String())
 	return p, err
 }
 
-// readTransaction reads the payer's part of a payment of an amount.
+// readTransaction reads the payer's part of a payment of an amount. Cryptogram's document shows a completed transaction
+// alone: before anything has been received, any member but the status may be null or missing.
 func readTransaction(from jsontext.Value, amount string) (transaction, error) {
 	t := transaction{
 		wallet:   from.Text("wallet"),
-		currency: from.Text("currency"),
-		status:   from.Text("status"),
+		currency: strings.ToUpper(from.Text("currency")),
+		status:   strings.ToLower(from.Text("status")),
 		address:  from.Text("address"),
 	}
 	if from.Twice("wallet", "currency", "status", "value", "price", "received", "received_price", "address") {
 		return t, errors.New("a member of the transaction stands twice")
 	}
 	if t.status == "" || !from.Get("status").IsString() {
-		return t, errors.New("the transaction has no status")
+		return t, errors.New("the transaction's status: no text")
 	}
-	var err error
-	if t.value, err = from.Get("value").Amount(); err != nil || t.value.Sign() <= 0 {
-		return t, errors.New("the transaction's value is not a decimal above zero")
-	}
+	value, noValue := readNumber(from.Get("value"))
 	if from.Get("received").Exists() { // else nothing has been received yet
-		t.received, err = from.Get("received").Amount(t.value.String())
+		var err error
+		if t.received, err = readNumber(from.Get("received"), value.String()); err != nil || t.received.Sign() < 0 {
+			return t, errors.New("the transaction's received: no decimal of zero or more")
+		}
 	}
-	if err != nil || t.received.Sign() < 0 {
-		return t, errors.New("the transaction's received is not a decimal")
+	switch {
+	case noValue == nil && value.Sign() > 0:
+		t.value = value
+	case t.received.Sign() > 0:
+		return t, errors.New("the transaction's value: no decimal above zero to compare received with")
 	}
-	price, noPrice := from.Get("price").Amount(amount)
-	receivedPrice, noReceivedPrice := from.Get("received_price").Amount(amount, price.String())
+	price, noPrice := readNumber(from.Get("price"), amount)
+	receivedPrice, noReceivedPrice := readNumber(from.Get("received_price"), amount, price.String())
 	if price.Sign() < 0 || receivedPrice.Sign() < 0 {
 		return t, errors.New("the transaction has a price below zero")
 	}
 	t.price, t.receivedPrice = price, receivedPrice
 	t.hasPrice = noPrice == nil && noReceivedPrice == nil && isCurrency(t.currency)
 	return t, nil
+}
+
+// readNumber reads an amount that is, or may be, one of those that are known. A number that is the 17 digits of a
+// double, as PHP writes it, is the shortest decimal of that double otherwise: nobody can send 0.044923449999999997 BTC.
+func readNumber(from jsontext.Value, known ...string) (decimal.Decimal, error) {
+	read, err := from.Amount(known...)
+	if err != nil || from.IsShortest() {
+		return read, err
+	}
+	double, err := strconv.ParseFloat(from.Text(), 64)
+	if err != nil {
+		return read, nil //nolint:nilerr // it is an amount, and no double
+	}
+	digits, err := decimal.Parse(strconv.FormatFloat(double, 'e', 16, 64))
+	if err != nil || digits.Cmp(read) != 0 {
+		return read, nil //nolint:nilerr // it is an amount of other digits
+	}
+	return decimal.Parse(strconv.FormatFloat(double, 'f', -1, 64))
 }
 
 // isTicker reports whether a text is a coin's code.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"payrouter/abi/guest"
 	abi "payrouter/abi/v1"
 )
@@ -70,7 +72,7 @@ func assess(p payment, now, grace int64) reading {
 		return reading{status: abi.Status_STATUS_PROCESSING, alert: "canceled, but something was received"}
 	}
 	switch {
-	case now < p.expires || found.late == abi.Status_STATUS_UNSPECIFIED:
+	case p.expires == 0 || now < p.expires || found.late == abi.Status_STATUS_UNSPECIFIED:
 	case now < p.expires+grace:
 		found.status = abi.Status_STATUS_PROCESSING
 	default:
@@ -80,13 +82,16 @@ func assess(p payment, now, grace int64) reading {
 }
 
 // nextAction is what the payer has to do about a payment that requires it: pay to the address once there is one, else
-// go to the page.
+// go to the page. It is nil where the answer has neither: what the payer was to do before stands.
 func nextAction(p payment) *abi.NextAction {
+	t := p.transaction
 	for _, one := range wallets {
-		if one.name == p.transaction.wallet && one.owns(p.transaction.address) {
-			return guest.PayTo(p.transaction.address, one.network,
-				guest.Money(p.transaction.value.String(), one.ticker), "")
+		if strings.EqualFold(one.name, t.wallet) && one.owns(t.address) && t.value.Sign() > 0 {
+			return guest.PayTo(t.address, one.network, guest.Money(t.value.String(), one.ticker), "")
 		}
+	}
+	if p.url == "" {
+		return nil
 	}
 	return guest.RedirectTo(p.url)
 }

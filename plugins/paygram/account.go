@@ -19,18 +19,18 @@ const longestURL = 512
 // balances is a list of what there is of each currency.
 //
 //nolint:gochecknoglobals // a table
-var balances = native.Fields{{Name: "balance", Form: &native.Amount}, {Name: "currency", Form: &native.Integer}}
+var balances = native.Fields{{Name: "balance", Form: &native.Amount}, {Name: "currency", Form: &enum}}
 
 // userMembers is a PayGram user. signSeed belongs to the hashes of callbacks: keep it like a secret.
 //
 //nolint:gochecknoglobals // a table
 var userMembers = native.Fields{
 	{Name: "balances", Form: &native.List, Required: true, Members: balances},
-	{Name: "joinedOn"},
-	{Name: "userIdInClient", Required: true},
-	{Name: "uid"},
-	{Name: "callbackUrl"},
-	{Name: "signSeed", Sensitive: true},
+	{Name: "joinedOn", Form: &shownText},
+	{Name: "userIdInClient", Form: &shownText},
+	{Name: "uid", Form: &shownText},
+	{Name: "callbackUrl", Form: &shownText},
+	{Name: "signSeed", Form: &shownText, Sensitive: true},
 }
 
 // accountMethods are about the client and its users.
@@ -52,7 +52,7 @@ var accountMethods = []method{
 		Name: "ClientInfo", Summary: "Read the client's settings.",
 		Class: safe, Documented: full,
 		Extra:  wire{carriage: asNothing},
-		Output: native.Fields{{Name: "callbackApi"}},
+		Output: native.Fields{{Name: "callbackApi", Form: &shownText}},
 	},
 	{
 		// The same URL set twice is set once.
@@ -60,7 +60,7 @@ var accountMethods = []method{
 		Class: safe, Documented: partial,
 		Open:   true,
 		Input:  native.Fields{{Name: "url", Required: true, MaxLength: longestURL}},
-		Output: native.Fields{{Name: "callbackApi"}},
+		Output: native.Fields{{Name: "callbackApi", Form: &shownText}},
 	},
 	{
 		Name: userInfo, Summary: "Read a user: the balances, and where callbacks go.",

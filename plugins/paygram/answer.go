@@ -69,15 +69,16 @@ func refusal(value jsontext.Value) *abi.Step {
 }
 
 // failureCode is responseCode, which for a short time was in type; empty where there is none, or it states that all is
-// well.
+// well: 200, or any other below 400.
 func failureCode(value jsontext.Value) string {
 	for _, member := range [...]string{"responseCode", "type"} {
-		switch code := value.Text(member); code {
+		switch code := responseCodes.number(value.Text(member)); code {
 		case codeGeneric, codeUpdating, codeDuplicate, codeAuth, codeNotFound, codeNoFunds:
 			return code
 		case "", "0", "200":
 		default:
-			if member == "responseCode" {
+			// PayGram calls every code below 400 a success.
+			if number, err := strconv.Atoi(code); member == "responseCode" && (err != nil || number >= 400) {
 				return code
 			}
 		}

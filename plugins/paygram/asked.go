@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"strconv"
 	"time"
 
 	"payrouter/abi/decimal"
@@ -38,13 +39,13 @@ const (
 	pageSize = 25
 )
 
-// queryInput is the input that stands for a query: the newest entries first.
-func queryInput(t *task) (jsontext.Value, error) {
+// queryInput is the input that stands for a query: the newest entries first, of a statement those behind start.
+func queryInput(t *task, start string) (jsontext.Value, error) {
 	input := jsontext.NewObject()
 	if t.GetOperation() == getStatement {
 		q := t.GetQuery()
 		input.String("fromUtc", utc(q.GetFromMs())).String("toExcludingUtc",
-			utc(cmp.Or(q.GetUntilMs(), t.GetNowMs()+ahead))).
+			utc(cmp.Or(q.GetUntilMs(), t.GetNowMs()+ahead))).Number(startIndex, start).
 			Integer("resultsPerPage", uint64(cmp.Or(q.GetLimit(), pageSize))).Bool("goForward", false)
 	}
 	return jsontext.Parse(input.JSON())
@@ -54,24 +55,34 @@ func utc(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(utcMilliseconds)
 }
 
-// report adds an answer's entries about the account to an outcome; why is what of them cannot be read.
+// report adds an answer's entries about the account to an outcome. An entry that cannot be read is left out; why is
+// what is wrong with it where no other can be read.
 func report(t *task, a answer, outcome *abi.Outcome) (why string) {
 	switch t.GetOperation() {
 	case userInfo:
-		return balancesOutcome(a, outcome)
+		why = balancesOutcome(a, outcome)
 	case exchangeRates:
-		return ratesOutcome(a, outcome)
+		why = ratesOutcome(a, outcome)
 	case getStatement:
-		return statementOutcome(a, outcome)
+		why = statementOutcome(t, a, outcome)
 	}
+	if why == "" || len(outcome.GetBalances())+len(outcome.GetRates())+len(outcome.GetTransactions()) == 0 {
+		return why
+	}
+	leaveOut(outcome, why)
 	return ""
 }
 
-// unnamed states that a currency was left out. One that PayGram has added is no reason to show nothing of the others.
-func unnamed(outcome *abi.Outcome, number string) {
+// leaveOut states that an entry was left out: an odd one is no reason to show nothing of the others.
+func leaveOut(outcome *abi.Outcome, why string) {
 	if outcome.GetAlert() == "" {
-		outcome.Alert = "left out: PayGram's currency number " + number + ", which is not known"
+		outcome.Alert = "left out: " + why
 	}
+}
+
+// unnamed states that a currency was left out, for one that PayGram has added.
+func unnamed(outcome *abi.Outcome, code string) {
+	leaveOut(outcome, "PayGram's currency "+code+", which is not known")
 }
 
 func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
@@ -80,7 +91,8 @@ func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
 		sum, isSum := entry.Decimal("balance")
 		switch {
 		case !isSum:
-			return "a balance has no amount"
+			why = "a balance has no amount"
+			continue
 		case known == "":
 			unnamed(outcome, number.Text())
 			continue
@@ -88,17 +100,17 @@ func balancesOutcome(a answer, outcome *abi.Outcome) (why string) {
 		outcome.Balances = append(outcome.Balances, &abi.Balance{Available: guest.Money(sum, known)})
 		outcome.Items = append(outcome.Items, &abi.Item{Code: known, Category: "wallet", Currency: known})
 	}
-	return ""
+	return why
 }
 
 // ratesOutcome reads the price of one unit of each base in each quote. A price that PayGram has rounded to nothing is
 // no rate.
 func ratesOutcome(a answer, outcome *abi.Outcome) (why string) {
 	listed := make(map[string]bool)
-	list := func(number string) string {
-		code := currencyNumbered(number)
+	list := func(name string) string {
+		code := currencyNamed(name)
 		if code == "" {
-			unnamed(outcome, number)
+			unnamed(outcome, name)
 		} else if !listed[code] {
 			listed[code] = true
 			outcome.Items = append(outcome.Items, &abi.Item{Code: code, Currency: code})
@@ -122,53 +134,59 @@ func ratesOutcome(a answer, outcome *abi.Outcome) (why string) {
 	return why
 }
 
-func statementOutcome(a answer, outcome *abi.Outcome) (why string) {
+// statementOutcome lists the entries behind the cursor: a page may begin with the cursor's own.
+func statementOutcome(t *task, a answer, outcome *abi.Outcome) (why string) {
+	here, forward := place(t)
 	for _, value := range a.Items("statementEntries") {
-		entry, why := readEntry(value, "")
+		entry, wrong := readEntry(value)
 		switch {
-		case why != "":
-			return why
+		case wrong != "":
+			why = "an entry: " + wrong
+		case !isNew(entry.id, here, forward):
 		case entry.currency == "":
 			unnamed(outcome, value.Text("currency"))
-			continue
+		default:
+			outcome.Transactions = append(outcome.Transactions, entry.transaction())
 		}
-		outcome.Transactions = append(outcome.Transactions, entry.transaction())
 	}
-	return ""
+	return why
 }
 
-// entry is a line of a statement.
+// entry is a line of a statement. It names no reference of ours.
 type entry struct {
-	id, sort, amount, fee, currency, code, callbackData string
-	at                                                  time.Time
+	id                                int64
+	sort, amount, fee, currency, code string
+	at                                time.Time
 }
 
-// readEntry reads a line; currency is empty where its number is not known. asked is the amount that was asked for,
-// where it is known.
-func readEntry(value jsontext.Value, asked string) (e entry, why string) {
-	e.id = cmp.Or(value.Text("id"), value.Text("transactionId"))
-	e.currency, e.callbackData = currencyOf(value.Get("currency")), value.Text("invoice", callbackDataName)
-	amount, notAmount := value.Get("amount").Amount(asked, "-"+asked)
+// readEntry reads a line; currency is empty where its number or name is not known.
+func readEntry(value jsontext.Value) (e entry, why string) {
+	var isID, isTime bool
+	e.id, isID = entryID(value)
+	e.currency = currencyOf(value.Get("currency"))
+	amount, notAmount := value.Get("amount").Amount()
 	e.amount = amount.String()
-	var isTime bool
 	e.fee, _ = value.Decimal("fees")
-	e.at, isTime = readUTC(cmp.Or(value.Text("executedUtc"), value.Text("createdUtc")))
+	for _, member := range [...]string{"createdUtc", "executedUtc"} {
+		if at, ok := readUTC(value.Text(member)); ok {
+			e.at, isTime = at, true
+		}
+	}
 	if sort := value.Text("entryType"); sort != "" {
-		e.sort = "entry type " + sort
+		e.sort = cmp.Or(entryTypes.words(sort), "entry type "+sort)
 	}
 	if code := value.Text("invoice", "guid"); isCode(code) {
 		e.code = code
 	}
 	switch {
-	case value.Twice("id", "transactionId", "currency", "amount", "fees", "executedUtc", "createdUtc", "entryType",
-		"invoice"), value.Get("invoice").Twice("guid", callbackDataName):
-		return e, "a member of an entry stands twice"
-	case e.id == "":
-		return e, "an entry has no id"
+	case value.Twice("id", "currency", "amount", "executedUtc"):
+		return e, "a member of it stands twice"
+	case !isID:
+		return e, "it has no id of 64 bits"
 	case notAmount != nil:
-		return e, "an entry has no amount"
+		return e, "it has no amount"
 	case !isTime:
-		return e, "an entry has no time"
+		return e, "it has no time"
 	}
 	return e, ""
 }
@@ -176,9 +194,9 @@ func readEntry(value jsontext.Value, asked string) (e entry, why string) {
 // transaction is the entry as the contract has it. That its fee is a part of its amount is inferred.
 func (e entry) transaction() *abi.Transaction {
 	return &abi.Transaction{
-		Id: e.id, AtMs: e.at.UnixMilli(), Amount: guest.Money(e.amount, e.currency),
+		Id: strconv.FormatInt(e.id, 10), AtMs: e.at.UnixMilli(), Amount: guest.Money(e.amount, e.currency),
 		Fee: guest.Money(e.fee, e.currency), FeeIncluded: e.fee != "",
-		Kind: e.sort, Reference: e.callbackData, ProviderReference: e.code,
+		Kind: e.sort, ProviderReference: e.code,
 	}
 }
 

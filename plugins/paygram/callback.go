@@ -87,10 +87,11 @@ func theirReference(body jsontext.Value) string {
 	return found
 }
 
-// dedupeKey is the callback's own id; empty where it has none, since each is then a new one.
+// dedupeKey is the callback's own id, a number; empty where it has none or the default value, since each is then a new
+// one.
 func dedupeKey(body jsontext.Value) string {
 	id := body.Fold("Id").Text()
-	if id == "" || len(id) > longestReference {
+	if id == "" || id == "0" || len(id) > longestReference {
 		return ""
 	}
 	return id

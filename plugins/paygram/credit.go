@@ -28,9 +28,6 @@ var (
 	}
 )
 
-//nolint:gochecknoglobals // a table
-var creditMembers = native.Fields{{Name: "userCliId"}, {Name: "newBalance", Form: &native.Amount}}
-
 // creditMethods move credit between wallets.
 //
 //nolint:gochecknoglobals // a table
@@ -47,8 +44,8 @@ var creditMethods = []method{
 			uniqueField,
 		},
 		Output: native.Fields{
-			{Name: "fromCredit", Form: &native.Object, Members: creditMembers},
-			{Name: "toCredit", Form: &native.Object, Members: creditMembers},
+			{Name: "fromCredit", Form: &native.Amount, Note: "The sender's balance after it."},
+			{Name: "toCredit", Form: &native.Amount, Note: "The receiver's balance after it; 0 to outsiders."},
 			{Name: "voucherCode"},
 			{Name: "friendlyVoucherCode"},
 			{Name: "redeemUrl"},
@@ -83,7 +80,7 @@ var creditMethods = []method{
 			{Name: "received", Form: &native.Amount},
 			{Name: "credited", Form: &native.Amount},
 			{Name: "fees", Form: &native.Amount},
-			{Name: "currencyCode", Form: &native.Integer},
+			{Name: "currencyCode", Form: &shownEnum},
 			{Name: "newBalance", Form: &native.Amount},
 			{Name: "redeemersCount", Form: &native.Integer},
 			{Name: "maxRedeemers", Form: &native.Integer},

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
@@ -60,13 +61,16 @@ var fiat = [...]string{"EUR", "USD", "AED", "CNY", "PHP", "VND", "GBP"}
 
 // currencyOf is the currency that a currencyCode stands for; empty where it is missing or not known.
 func currencyOf(code jsontext.Value) string {
-	return currencyNumbered(code.Text())
+	return currencyNamed(code.Text())
 }
 
-// currencyNumbered is the currency of a number as a text; empty where it is not known.
-func currencyNumbered(number string) string {
-	place, err := strconv.Atoi(number)
-	if err != nil || place < 0 || place >= len(currencies) {
+// currencyNamed is the currency of a number, or of a name in any case; empty where it is not known.
+func currencyNamed(text string) string {
+	place, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return currencies[currencyNumber(strings.ToUpper(text))]
+	case place < 0 || place >= len(currencies):
 		return ""
 	}
 	return currencies[place]

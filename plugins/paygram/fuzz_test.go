@@ -75,7 +75,7 @@ func FuzzInterpret(f *testing.F) {
 				action.GetOperation())
 			requireSent(t, body, step.GetDone())
 		}
-		for _, operation := range []string{withdraw, transferCredit, getStatement, invoiceInfo} {
+		for _, operation := range []string{withdraw, transferCredit, invoiceInfo} {
 			call := &abi.Call{
 				Operation: operation, Settings: settings, CreateReference: "ours", SentMs: 1,
 				Payment: &abi.Payment{

@@ -54,8 +54,8 @@ func found(t *task, a answer) *abi.Step {
 	switch {
 	case why != "":
 		return guest.Unreadable("the invoices: " + why)
-	case len(codes) == 0 && t.GetPayment().GetKind() == abi.Kind_KIND_PAYOUT:
-		return unproven() // no document states that withdrawals are listed
+	case len(codes) == 0 && t.GetPayment().GetKind() != abi.Kind_KIND_COLLECT:
+		return unproven() // no document states how soon a transfer is listed, and that a withdrawal is
 	case len(codes) == 0:
 		return guest.Rejected(noInvoice, "PayGram has no invoice with our callbackData")
 	case len(codes) > mostInvoices:

@@ -41,8 +41,6 @@ func (connector) Prepare(call *abi.Call) (*abi.Step, error) {
 			return preparePayout(&t), nil
 		case transferCredit:
 			return prepareTransfer(&t), nil
-		case getStatement:
-			return prepareTrace(&t), nil
 		}
 	}
 	if method := methods.Find(call.GetOperation()); method != nil {
@@ -81,12 +79,10 @@ func (connector) Interpret(call *abi.Call, state []byte, response *abi.HttpRespo
 			return interpretPayout(&t, a), nil
 		case transferCredit:
 			return interpretTransfer(&t, a), nil
-		case getStatement:
-			return interpretTrace(&t, string(state), a), nil
 		}
 	}
 	if method := methods.Find(call.GetOperation()); method != nil {
-		return interpretNative(&t, method, a), nil
+		return interpretNative(&t, method, a, len(state) > 0), nil
 	}
 	return nil, guest.UnknownOperation(call.GetOperation())
 }

@@ -26,7 +26,7 @@ const settleAfter = 60 * 1000
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:           "paygram",
-		Version:        "1.3.1",
+		Version:        "1.4.0",
 		Title:          "PayGram",
 		BaseUrl:        "https://api.pay-gram.org",
 		Secrets:        []*abi.Secret{{Name: token, Summary: "The client's API token, a UUID."}},
@@ -81,7 +81,7 @@ func flows() []*abi.Flow {
 			Required:   []string{"/destination/account"},
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: transferCredit},
-				{Role: abi.Role_ROLE_LOOKUP, Operation: getStatement},
+				{Role: abi.Role_ROLE_LOOKUP, Operation: invoiceInfo},
 			},
 		},
 	}
@@ -196,26 +196,28 @@ const payInput = `{
 // needed.
 const (
 	reportedText   = `{"description": "A text, or null."}`
-	reportedNumber = `{"description": "A number."}`
+	reportedNumber = `{"description": "A number, or its name."}`
+	reportedObject = `{"description": "Of a withdrawal: an object."}`
+	reportedFlag   = `{"description": "True or false."}`
 	reportedAmount = `{"description": "An amount, as a text."}`
 	amountText     = `{"type": "string"}`
 )
 
-const invoiceMembers = `"invoiceCode": ` + reportedText + `, "payUrl": ` + reportedText + `, "status": ` +
-	reportedNumber +
-	`, "lastEventUtc": ` + reportedText +
+const invoiceMembers = `"invoiceCode": ` + reportedText + `, "friendlyVoucherCode": ` + reportedText +
+	`, "payUrl": ` + reportedText + `, "status": ` + reportedNumber + `, "lastEventUtc": ` + reportedText +
 	`, "createdUtc": ` + reportedText + `, "amount": ` + amountText + `, "expectedFee": ` + reportedAmount +
-	`, "callbackData": ` + reportedText +
-	`, "currencyCode": ` + reportedNumber + `, "fromUser": ` + reportedText + `, "toUser": ` + reportedText +
-	`, "originatingUser": ` + reportedText +
-	`, "isPaid": {"type": "boolean"}, "isRedeemed": {"type": "boolean"}, "invoiceType": ` + reportedNumber
+	`, "callbackData": ` + reportedText + `, "currencyCode": ` + reportedNumber + `, "fromUser": ` + reportedText +
+	`, "toUser": ` + reportedText + `, "originatingUser": ` + reportedText +
+	`, "isPaid": ` + reportedFlag + `, "isRedeemed": ` + reportedFlag + `, "invoiceType": ` + reportedNumber +
+	`, "invoiceBusinessType": ` + reportedNumber + `, "withdrawMethod": ` + reportedObject +
+	`, "refunded": ` + reportedFlag
 
 const envelopeMembers = `"type": {"description": "The kind of answer, a number of PayGram's."}, "success": ` +
 	`{"const": true}` +
 	`, "responseCode": {"description": "200, where there is one."}`
 
 const invoiceSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
-	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "isPaid", "isRedeemed", "success"]}`
+	`}, "required": ["invoiceCode", "status", "amount", "currencyCode", "success"]}`
 
 const redeemSchema = `{"type": "object", "properties": {` + invoiceMembers + `, ` + envelopeMembers +
 	`, "received": ` + reportedAmount + `, "credited": ` + reportedAmount + `, "fees": ` + reportedAmount +

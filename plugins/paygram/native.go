@@ -156,8 +156,8 @@ func addQuery(t *task, m *method, request *guest.Request) *guest.Request {
 	return request
 }
 
-// interpretNative hands PayGram's answer on.
-func interpretNative(t *task, m *method, a answer) *abi.Step {
+// interpretNative hands PayGram's answer on; again is of a statement that askNewest has asked for.
+func interpretNative(t *task, m *method, a answer, again bool) *abi.Step {
 	if why := m.Mismatch(a.Value, native.Once); why != "" {
 		return guest.Unreadable(why)
 	}
@@ -172,6 +172,9 @@ func interpretNative(t *task, m *method, a answer) *abi.Step {
 		}
 		outcome.Cursor = cursor
 	}
+	if t.GetQuery() != nil && m.Paged && !again && t.GetCursor() == "" && len(a.Items("statementEntries")) == 0 {
+		return askNewest(t, m)
+	}
 	if t.GetQuery() != nil {
 		if why := report(t, a, outcome); why != "" {
 			return guest.Unreadable(why)
@@ -180,28 +183,69 @@ func interpretNative(t *task, m *method, a answer) *abi.Step {
 	return t.done(outcome, a)
 }
 
-// nextPage is the index of the first entry behind this page; empty where it was the last.
+// newest is a cursor that all entries stand before: the largest id of 64 bits.
+const newest = "9223372036854775807"
+
+// askNewest asks for a statement once more that was empty from 0 backward: nothing states that 0 is the newest entry
+// there, and not the one before the first.
+func askNewest(t *task, m *method) *abi.Step {
+	input, err := queryInput(t, newest)
+	if err != nil {
+		return guest.Unreadable("the query cannot be asked again")
+	}
+	t.input = input
+	return post(pathOf(m.Name), bodyOf(t, m)).Send([]byte(newest))
+}
+
+// nextPage is the id behind which the next page starts, the last of this one; empty where there is no more. Going
+// backward, PayGram always states that there is another page: it is over when a page has no new id. A page may begin
+// with the entry that the cursor names.
 func nextPage(t *task, a answer) (cursor, why string) {
-	if more, isFlag := a.Flag("nextPageAvailable"); !isFlag || !more {
+	here, forward := place(t)
+	last, known := here, false
+	entries := a.Items("statementEntries")
+	for _, entry := range entries {
+		id, isID := entryID(entry)
+		known = known || isID
+		if isID && isNew(id, last, forward) {
+			last = id
+		}
+	}
+	if len(entries) > 0 && !known {
+		return "", "no entry's id is a whole number of 64 bits"
+	}
+	if more, isFlag := a.Flag("nextPageAvailable"); last == here || forward && isFlag && !more {
 		return "", ""
 	}
-	shown := len(a.Items("statementEntries"))
-	if shown == 0 {
-		return "", "it is empty, and yet there is another"
+	return strconv.FormatInt(last, 10), ""
+}
+
+// place is the id that a page starts behind, 0 for where a statement begins, and whether it goes forward.
+func place(t *task) (id int64, forward bool) {
+	text := t.GetCursor()
+	if text == "" {
+		text = t.input.Text(startIndex)
 	}
-	here := t.GetCursor()
-	if here == "" {
-		here = t.input.Text(startIndex)
+	id, _ = strconv.ParseInt(text, 10, 64) // none is where the statement begins
+	forward, isFlag := t.input.Flag("goForward")
+	return id, forward || !isFlag
+}
+
+// isNew reports an id that comes behind another.
+func isNew(id, behind int64, forward bool) bool {
+	if forward {
+		return id > behind
 	}
-	start, err := strconv.Atoi(here)
-	if err != nil {
-		start = 0
-	}
-	return strconv.Itoa(start + shown), ""
+	return behind == 0 || id < behind
+}
+
+func entryID(entry jsontext.Value) (id int64, ok bool) {
+	id, err := strconv.ParseInt(entry.Text("id"), 10, 64)
+	return id, err == nil && id > 0
 }
 
 // isIndex reports whether a text is what nextPage makes.
 func isIndex(cursor string) bool {
-	index, err := strconv.Atoi(cursor)
-	return err == nil && index >= 0
+	id, err := strconv.ParseInt(cursor, 10, 64)
+	return err == nil && id > 0
 }

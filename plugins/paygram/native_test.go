@@ -95,7 +95,8 @@ func TestStatementPages(t *testing.T) {
 		},
 		"the first of several": {
 			`{` + window + `}`, "",
-			`{"statementEntries":[{"id":1},{"id":2}],"nextPageAvailable":true,"success":true}`, "2",
+			`{"statementEntries":[{"id":1},{"id":9007199254740993}],"nextPageAvailable":true,"success":true}`,
+			"9007199254740993",
 		},
 		"one in between": {
 			`{` + window + `}`, "2",
@@ -103,13 +104,46 @@ func TestStatementPages(t *testing.T) {
 		},
 		"a start of the caller's": {
 			`{` + window + `,"startIdx":10}`, "",
-			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "11",
+			`{"statementEntries":[{"id":11}],"nextPageAvailable":true,"success":true}`, "11",
 		},
 		"a cursor goes before it": {
 			`{` + window + `,"startIdx":10}`, "11",
-			`{"statementEntries":[{"id":3}],"nextPageAvailable":true,"success":true}`, "12",
+			`{"statementEntries":[{"id":"12"}],"nextPageAvailable":true,"success":true}`, "12",
 		},
-		"no word on whether it ended": {`{` + window + `}`, "", `{"statementEntries":[],"success":true}`, "unreadable"},
+		"the cursor's own entry again": {
+			`{` + window + `}`, "12",
+			`{"statementEntries":[{"id":12},{"id":14}],"nextPageAvailable":true,"success":true}`, "14",
+		},
+		"nothing but the cursor's own entry": {
+			`{` + window + `}`, "12",
+			`{"statementEntries":[{"id":12}],"nextPageAvailable":true,"success":true}`, "",
+		},
+		"backward, from the newest": {
+			`{` + window + `,"goForward":false}`, "",
+			`{"statementEntries":[{"id":14},{"id":12}],"nextPageAvailable":true,"success":true}`, "12",
+		},
+		"backward, on": {
+			`{` + window + `,"goForward":false}`, "12",
+			`{"statementEntries":[{"id":12},{"id":3}],"nextPageAvailable":true,"success":true}`, "3",
+		},
+		"backward, although no next page is stated": {
+			`{` + window + `,"goForward":false}`, "12",
+			`{"statementEntries":[{"id":3}],"nextPageAvailable":false,"success":true}`, "3",
+		},
+		"backward, an empty page": {
+			`{` + window + `,"goForward":false}`, "3",
+			`{"statementEntries":[],"nextPageAvailable":true,"success":true}`, "",
+		},
+		"backward, no new id": {
+			`{` + window + `,"goForward":false}`, "3",
+			`{"statementEntries":[{"id":3},{"id":12}],"nextPageAvailable":true,"success":true}`, "",
+		},
+		"no word on whether it ended": {
+			`{` + window + `}`, "", `{"statementEntries":[{"id":3}],"success":true}`, "3",
+		},
+		"an id that is none": {
+			`{` + window + `}`, "", `{"statementEntries":[{"id":"row-3"}],"success":true}`, "unreadable",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,8 +8,12 @@ import (
 
 // isAmount reports the members that hold an amount or a price, wherever in an answer they stand.
 func isAmount(name string) bool {
+	if name != "" && name[0] >= 'A' && name[0] <= 'Z' { // a callback's object, among updates
+		name = string(name[0]+'a'-'A') + name[1:]
+	}
 	switch name {
-	case "amount", "expectedFee", "fees", "price", "balance", "newBalance", "received", "credited", "redeemedAmount",
+	case "fromCredit", "toCredit", "transactionAmount", "amountSent", "balanceBeforeWithdraw", "spreadBuy", "spreadSell",
+		"amount", "expectedFee", "fees", "price", "balance", "newBalance", "received", "credited", "redeemedAmount",
 		"totalAmount",
 		"withdrawnAmount", "amountWillReceive", "receivedAmount", "feesRequestedCurrency", "balanceSourceAfter",
 		"balanceDestAfter",

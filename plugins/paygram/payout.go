@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -35,8 +36,24 @@ var onSeveral = [...]string{"USDT", "USDC", "BNB"}
 //
 //nolint:gochecknoglobals // a table
 var bankMembers = [...]string{
-	"beneficiaryAccountFullname", "bicSwift", "bankRoutingNumber", "bankSortCode", "bankAddress", "beneficiaryAddress",
+	"beneficiaryAccountFullname", "bicSwift", "bankRoutingNumber", "bankSortCode",
 }
+
+// addresses are the members of withdrawMethod that are objects, and addressMembers what those have.
+//
+//nolint:gochecknoglobals // tables
+var (
+	addresses      = [...]string{"bankAddress", "beneficiaryAddress"}
+	addressMembers = native.Fields{
+		{Name: "buildingNumber"},
+		{Name: "street1"},
+		{Name: "street2"},
+		{Name: "city"},
+		{Name: "province"},
+		{Name: "zIP_Postal_Code"},
+		{Name: "country"},
+	}
+)
 
 // preparePayout withdraws to an address or a bank account.
 func preparePayout(t *task) *abi.Step {
@@ -85,17 +102,21 @@ func payoutMethod(payment *abi.Payment, number uint64) (*jsontext.Object, *abi.S
 	case to.GetMemo() != "":
 		return nil, guest.Reject("unsupported", "/destination/memo",
 			"PayGram has no place for a memo, and coins without it would be lost")
+	case (to.GetAccount() != "") != slices.Contains(fiat[:], payment.GetCurrency()):
+		return nil, guest.Reject("invalid_request", "/destination",
+			"PayGram pays coins out to an address, and money to an account of a bank")
 	case to.GetAddress() != "":
 		network, wrong := networkNumber(payment)
 		return method.Integer("network", network).String("cryptoAddress", to.GetAddress()), wrong
 	}
 	method.Integer("network", 0)
-	if isIBAN(to.GetAccount()) {
+	hasIBAN := isIBAN(to.GetAccount())
+	if hasIBAN {
 		method.String("bankIban", strings.ReplaceAll(to.GetAccount(), " ", ""))
 	} else {
 		method.String("bankAccount", to.GetAccount())
 	}
-	return method, bankOptions(payment, method)
+	return method, bankOptions(payment, method, hasIBAN)
 }
 
 func networkNumber(payment *abi.Payment) (number uint64, wrong *abi.Step) {
@@ -134,38 +155,58 @@ func isIBAN(account string) bool {
 	return true
 }
 
-// bankOptions adds what a bank wants to know beyond the account.
-func bankOptions(payment *abi.Payment, method *jsontext.Object) *abi.Step {
-	if len(payment.GetOptions()) == 0 {
-		return nil
-	}
+// bankOptions adds what a bank wants to know beyond the account. PayGram takes an account with its holder's name, an
+// IBAN with a BIC too, any other with a sort code or a routing number.
+func bankOptions(payment *abi.Payment, method *jsontext.Object, hasIBAN bool) *abi.Step {
 	const place = "/provider_options/paygram"
-	options, err := jsontext.Parse(payment.GetOptions())
-	if err != nil || !options.IsObject() {
-		return guest.Reject("invalid_request", place, "the options are no object")
+	options := jsontext.Value{}
+	if len(payment.GetOptions()) > 0 {
+		var err error
+		if options, err = jsontext.Parse(payment.GetOptions()); err != nil || !options.IsObject() {
+			return guest.Reject("invalid_request", place, "the options are no object")
+		}
 	}
 	var wrong *abi.Step
 	options.Each(func(name string, value jsontext.Value) {
-		switch known := knownBankMember(name); {
-		case wrong != nil:
-		case !known:
-			wrong = guest.Reject("invalid_request", place+native.Pointer(name), "a payout takes no such option")
-		case !value.IsString():
-			wrong = guest.Reject("invalid_request", place+native.Pointer(name), name+" has to be a text")
-		default:
-			method.String(name, value.Text())
+		if why := addBankOption(method, name, value); why != "" && wrong == nil {
+			wrong = guest.Reject("invalid_request", place+native.Pointer(name), why)
 		}
 	})
-	return wrong
+	has := func(name string) bool { return strings.TrimSpace(options.Text(name)) != "" }
+	switch {
+	case wrong != nil:
+		return wrong
+	case !has("beneficiaryAccountFullname"):
+		return guest.Reject("invalid_request", place+"/beneficiaryAccountFullname", "the account's holder is missing")
+	case hasIBAN && !has("bicSwift"):
+		return guest.Reject("invalid_request", place+"/bicSwift", "an IBAN needs the bank's BIC")
+	case !hasIBAN && !has("bankSortCode") && !has("bankRoutingNumber"):
+		return guest.Reject("invalid_request", place, "an account needs bankSortCode or bankRoutingNumber")
+	}
+	return nil
 }
 
-func knownBankMember(name string) bool {
-	for _, member := range bankMembers {
-		if member == name {
-			return true
-		}
+// addBankOption adds one option to a withdrawMethod; why is what is wrong with it.
+func addBankOption(method *jsontext.Object, name string, value jsontext.Value) (why string) {
+	switch {
+	case slices.Contains(bankMembers[:], name) && !value.IsString():
+		return name + " has to be a text"
+	case slices.Contains(bankMembers[:], name):
+		method.String(name, value.Text())
+	case !slices.Contains(addresses[:], name):
+		return "a payout takes no such option"
+	case !value.IsObject():
+		return name + " has to be an object"
+	default:
+		value.Each(func(member string, text jsontext.Value) {
+			if why == "" && (addressMembers.Find(member) == nil || !text.IsString()) {
+				why = name + " has to be an object of texts: buildingNumber, street1, street2, city, province, " +
+					"zIP_Postal_Code, country"
+			}
+		})
+		method.Value(name, value)
 	}
-	return false
+	return why
 }
 
 // interpretPayout takes note that PayGram has the withdrawal. What it states of amounts is not to be relied on: the
@@ -182,26 +223,38 @@ func interpretPayout(t *task, a answer) *abi.Step {
 }
 
 // payoutStatus maps a withdrawal's state. Money that has left, or may have, is never called failed: whoever reads that
-// pays again.
-func payoutStatus(state string, paid bool) (status abi.Status, alert string) {
+// pays again. So what was cancelled, denied or at fault has ended only where PayGram states that the money went back.
+func payoutStatus(i invoice) (status abi.Status, alert string) {
+	ended, isEnd := endOf(i.state)
+	switch {
+	case !isEnd:
+		return abi.Status_STATUS_UNKNOWN, "PayGram's withdrawal has a status that is not known: " + i.state
+	case i.refunded && (i.paid || ended == abi.Status_STATUS_SUCCEEDED || ended == abi.Status_STATUS_PROCESSING):
+		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal refunded, but its status is " + i.state
+	case ended == abi.Status_STATUS_PROCESSING || i.refunded:
+		return ended, ""
+	case ended == abi.Status_STATUS_SUCCEEDED && (i.paid || i.toldOfRefund):
+		return ended, ""
+	case ended == abi.Status_STATUS_SUCCEEDED:
+		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal completed, but not paid"
+	case i.paid:
+		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal paid, but its status is " + i.state
+	}
+	return abi.Status_STATUS_UNKNOWN, "PayGram's withdrawal has status " + i.state +
+		", and the money was taken: that it was given back is not said"
+}
+
+// endOf is what a withdrawal's state is worth where nothing contradicts it.
+func endOf(state string) (status abi.Status, known bool) {
 	switch state {
 	case "1", "4", "8", "100":
-		return abi.Status_STATUS_PROCESSING, ""
+		return abi.Status_STATUS_PROCESSING, true
 	case "2":
-		if paid {
-			return abi.Status_STATUS_SUCCEEDED, ""
-		}
-		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal completed, but not paid"
-	case "3", "7":
-		if paid {
-			return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal paid, but its status is " + state
-		}
-		if state == "3" {
-			return abi.Status_STATUS_CANCELED, ""
-		}
-		return abi.Status_STATUS_FAILED, ""
-	case "5":
-		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal an error: whether money has left is not said"
+		return abi.Status_STATUS_SUCCEEDED, true
+	case "3":
+		return abi.Status_STATUS_CANCELED, true
+	case "5", "7":
+		return abi.Status_STATUS_FAILED, true
 	}
-	return abi.Status_STATUS_UNKNOWN, "PayGram's withdrawal has a status that is not known: " + state
+	return abi.Status_STATUS_UNKNOWN, false
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,30 +12,63 @@ import (
 
 func TestPayoutStatus(t *testing.T) {
 	t.Parallel()
+	paid, given, kept := invoice{paid: true}, invoice{toldOfRefund: true, refunded: true}, invoice{toldOfRefund: true}
 	for _, row := range []struct {
 		state string
-		paid  bool
+		i     invoice
 		want  abi.Status
 		alert string
 	}{
-		{"1", false, abi.Status_STATUS_PROCESSING, ""},
-		{"4", false, abi.Status_STATUS_PROCESSING, ""},
-		{"4", true, abi.Status_STATUS_PROCESSING, ""},
-		{"8", false, abi.Status_STATUS_PROCESSING, ""},
-		{"100", false, abi.Status_STATUS_PROCESSING, ""},
-		{"2", true, abi.Status_STATUS_SUCCEEDED, ""},
-		{"2", false, abi.Status_STATUS_UNKNOWN, "not paid"},
-		{"3", false, abi.Status_STATUS_CANCELED, ""},
-		{"3", true, abi.Status_STATUS_UNKNOWN, "paid"},
-		{"7", false, abi.Status_STATUS_FAILED, ""},
-		{"7", true, abi.Status_STATUS_UNKNOWN, "paid"},
-		{"5", false, abi.Status_STATUS_UNKNOWN, "not said"},
-		{"5", true, abi.Status_STATUS_UNKNOWN, "not said"},
-		{"9", false, abi.Status_STATUS_UNKNOWN, "not known"},
+		{"1", invoice{}, abi.Status_STATUS_PROCESSING, ""},
+		{"1", kept, abi.Status_STATUS_PROCESSING, ""},
+		{"1", given, abi.Status_STATUS_UNKNOWN, "refunded"},
+		{"4", invoice{}, abi.Status_STATUS_PROCESSING, ""},
+		{"4", paid, abi.Status_STATUS_PROCESSING, ""},
+		{"8", kept, abi.Status_STATUS_PROCESSING, ""},
+		{"100", kept, abi.Status_STATUS_PROCESSING, ""},
+		{"2", paid, abi.Status_STATUS_SUCCEEDED, ""},
+		{"2", kept, abi.Status_STATUS_SUCCEEDED, ""},
+		{"2", given, abi.Status_STATUS_UNKNOWN, "refunded"},
+		{"2", invoice{}, abi.Status_STATUS_UNKNOWN, "not paid"},
+		{"3", given, abi.Status_STATUS_CANCELED, ""},
+		{"3", kept, abi.Status_STATUS_UNKNOWN, "the money was taken"},
+		{"3", invoice{}, abi.Status_STATUS_UNKNOWN, "the money was taken"},
+		{"3", paid, abi.Status_STATUS_UNKNOWN, "paid"},
+		{"3", invoice{paid: true, toldOfRefund: true, refunded: true}, abi.Status_STATUS_UNKNOWN, "refunded"},
+		{"7", given, abi.Status_STATUS_FAILED, ""},
+		{"7", kept, abi.Status_STATUS_UNKNOWN, "the money was taken"},
+		{"7", paid, abi.Status_STATUS_UNKNOWN, "paid"},
+		{"5", given, abi.Status_STATUS_FAILED, ""},
+		{"5", kept, abi.Status_STATUS_UNKNOWN, "not said"},
+		{"5", paid, abi.Status_STATUS_UNKNOWN, "paid"},
+		{"9", invoice{}, abi.Status_STATUS_UNKNOWN, "not known"},
 	} {
-		got, alert := payoutStatus(row.state, row.paid)
-		require.Equal(t, row.want, got, "%s paid %v", row.state, row.paid)
-		require.Equal(t, row.alert == "", alert == "", "%s paid %v: %s", row.state, row.paid, alert)
+		row.i.state = row.state
+		got, alert := payoutStatus(row.i)
+		require.Equal(t, row.want, got, "%+v", row.i)
+		require.Equal(t, row.alert == "", alert == "", "%+v: %s", row.i, alert)
+		require.Contains(t, alert, row.alert)
+	}
+}
+
+func TestTransferStatus(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		i     invoice
+		want  abi.Status
+		alert string
+	}{
+		{invoice{state: "2", paid: true, redeemed: true}, abi.Status_STATUS_SUCCEEDED, ""},
+		{invoice{state: "2", paid: true}, abi.Status_STATUS_UNKNOWN, "not paid and redeemed"},
+		{invoice{state: "4", paid: true}, abi.Status_STATUS_PROCESSING, ""},
+		{invoice{state: "8", paid: true}, abi.Status_STATUS_PROCESSING, ""},
+		{invoice{state: "3", paid: true}, abi.Status_STATUS_UNKNOWN, "not said"},
+		{invoice{state: "7"}, abi.Status_STATUS_UNKNOWN, "not said"},
+		{invoice{state: "9"}, abi.Status_STATUS_UNKNOWN, "not known"},
+	} {
+		got, alert := transferStatus(row.i)
+		require.Equal(t, row.want, got, "%+v", row.i)
+		require.Equal(t, row.alert == "", alert == "", "%+v: %s", row.i, alert)
 		require.Contains(t, alert, row.alert)
 	}
 }
@@ -87,13 +122,10 @@ func TestIBAN(t *testing.T) {
 func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 	t.Parallel()
 	const absent = `{"message":"not found","type":0,"success":false,"responseCode":553}`
-	for kind, operation := range map[abi.Kind]string{
-		abi.Kind_KIND_PAYOUT:   invoiceInfo,
-		abi.Kind_KIND_TRANSFER: getStatement,
-	} {
+	for _, kind := range []abi.Kind{abi.Kind_KIND_PAYOUT, abi.Kind_KIND_TRANSFER} {
 		for _, theirs := range []string{"", "7d1f"} {
 			call := &abi.Call{
-				Operation: operation, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours",
+				Operation: invoiceInfo, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours",
 				ProviderReference: theirs, SentMs: 1,
 				Payment: &abi.Payment{Kind: kind, Amount: "100", Currency: "USDT"},
 			}
@@ -101,7 +133,6 @@ func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 			require.NoError(t, err)
 			for _, body := range []string{
 				absent, `{"invoices":[],"success":true}`,
-				`{"statementEntries":[],"nextPageAvailable":false,"success":true}`,
 			} {
 				answered, err := connector{}.Interpret(call, step.GetSend().GetState(),
 					&abi.HttpResponse{Status: 200, Body: []byte(body)})
@@ -115,34 +146,27 @@ func TestALookUpOfWhatLeftNeverSaysNotFound(t *testing.T) {
 	}
 }
 
-// A search through a long statement ends.
-func TestATraceEnds(t *testing.T) {
+// A search through the invoices under one reference ends.
+func TestALookUpEnds(t *testing.T) {
 	t.Parallel()
 	call := &abi.Call{
-		Operation: getStatement, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours",
-		SentMs:  1_696_408_380_000,
+		Operation: invoiceInfo, Settings: []byte(`{"user_cli_id":"shop-1"}`), CreateReference: "ours", SentMs: 1,
 		Payment: &abi.Payment{Kind: abi.Kind_KIND_TRANSFER, Amount: "100", Currency: "USDT"},
 	}
-	body := []byte(`{"statementEntries":[` + entries(tracePage) + `],"nextPageAvailable":true,"success":true}`)
+	list := `{"invoices":[`
+	for i := range mostInvoices {
+		list += fmt.Sprintf(`{"guid":"7d1f-%d"},`, i+1)
+	}
 	step, err := connector{}.Prepare(call)
 	require.NoError(t, err)
+	body := strings.TrimSuffix(list, ",") + `],"success":true}`
 	trips := 0
 	for ; step.GetSend() != nil; trips++ {
-		step, err = connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: body})
+		step, err = connector{}.Interpret(call, step.GetSend().GetState(), &abi.HttpResponse{Status: 200, Body: []byte(body)})
 		require.NoError(t, err)
+		body = fmt.Sprintf(`{"invoiceCode":"7d1f-%d","status":4,"amount":100,"currencyCode":5,"isPaid":true,`+
+			`"isRedeemed":false,"success":true}`, trips+1)
 	}
 	require.Equal(t, int(manifest().GetMaxSteps()), trips)
-	require.Equal(t, abi.Status_STATUS_UNKNOWN, step.GetDone().GetStatus())
-}
-
-func entries(count int) string {
-	text := ""
-	for i := range count {
-		if i > 0 {
-			text += ","
-		}
-		text += `{"id":` + string(rune('1'+i%9)) +
-			`,"executedUtc":"2023-10-03T09:00:00Z","amount":-100,"currency":5,"invoice":{"guid":"7d1f"}}`
-	}
-	return text
+	require.Equal(t, abi.Status_STATUS_PROCESSING, step.GetDone().GetStatus())
 }

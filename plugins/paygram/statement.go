@@ -18,13 +18,13 @@ var statementMethods = []method{
 	{
 		Name: getStatement, Summary: "List what came into a user's wallet and went out of it, by time.",
 		Class: safe, Documented: partial, Paged: true,
-		FindsByReference: true, Extra: wire{mayBeMissing: true},
+		Extra: wire{mayBeMissing: true},
 		Input: native.Fields{
 			{Name: "fromUtc", Required: true, Note: "The first moment, UTC: 2023-10-03T08:21:58.449Z."},
 			{Name: "toExcludingUtc", Required: true, Note: "The moment behind the last, UTC."},
 			{
 				Name: startIndex, Form: &native.Integer, Default: "0",
-				Note: "Where the page starts; a cursor goes before it.",
+				Note: "The id of the entry behind which the page starts; a cursor goes before it.",
 			},
 			{Name: "resultsPerPage", Form: &native.Integer, Default: "25"},
 			{Name: "goForward", Form: &native.Boolean, Default: "true", Note: "The oldest first."},
@@ -32,13 +32,13 @@ var statementMethods = []method{
 		Output: native.Fields{
 			{Name: "statementEntries", Form: &native.List, Required: true, Members: native.Fields{
 				{Name: "id", Form: &native.Integer},
-				{Name: "transactionId"},
+				{Name: "transactionId", Form: &shownText},
 				{Name: "executedUtc"},
 				{Name: "amount", Form: &native.Amount},
-				{Name: "currency", Form: &native.Integer},
+				{Name: "currency", Form: &enum},
 				{Name: "createdUtc"},
 				{Name: "fees", Form: &native.Amount},
-				{Name: "entryType", Form: &native.Integer},
+				{Name: "entryType", Form: &shownEnum},
 				{Name: "recallable", Form: &native.Boolean},
 				{
 					Name: "invoice", Form: &native.Object,
@@ -46,7 +46,7 @@ var statementMethods = []method{
 				},
 			}},
 			{Name: "results", Form: &native.Integer},
-			{Name: "nextPageAvailable", Form: &native.Boolean, Required: true},
+			{Name: "nextPageAvailable", Form: &native.Boolean},
 		},
 	},
 	{

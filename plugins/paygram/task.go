@@ -45,7 +45,7 @@ func (t *task) read() error {
 		}
 	}
 	if t.GetQuery() != nil {
-		t.input, err = queryInput(t)
+		t.input, err = queryInput(t, "0")
 	}
 	return err
 }

@@ -6,6 +6,21 @@ import (
 	abi "payrouter/abi/v1"
 )
 
+// updateMembers are those of an update. Which of the four objects there is goes by callbackType.
+//
+//nolint:gochecknoglobals // a table
+var updateMembers = native.Fields{
+	{Name: "id", Form: &shownEnum},
+	{Name: "dateUtc", Form: &shownText},
+	{Name: "callbackData", Form: &shownText},
+	{Name: "userCliId", Form: &shownText},
+	{Name: "balanceInfo", Form: &shownObject},
+	{Name: "withdrawInfo", Form: &shownObject},
+	{Name: "invoiceInfo", Form: &shownObject, Note: "Without a status and an amount: ask InvoiceInfo."},
+	{Name: "moneySentInfo", Form: &shownObject},
+	{Name: "callbackType", Form: &shownEnum},
+}
+
 // updateMethods are about what PayGram reports of its own accord.
 //
 //nolint:gochecknoglobals // a table
@@ -15,7 +30,10 @@ var updateMethods = []method{
 		Name:    "GetUpdates",
 		Summary: "Fetch at most 20 updates that wait. Fetched ones count as delivered, answer lost or not.",
 		Class:   risky, Documented: partial,
-		Output: native.Fields{{Name: "updates", Form: &native.List, Required: true}},
+		Output: native.Fields{{
+			Name: "updates", Form: &native.List, Required: true, Members: updateMembers,
+			Note: "What callbacks carry, too. Members that have a default value are left out.",
+		}},
 	},
 	{
 		// An update is in the queue or it is not.

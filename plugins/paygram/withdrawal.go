@@ -28,15 +28,15 @@ var withdrawalMethods = []method{
 				{Name: "bankAccount"},
 				{Name: "bankRoutingNumber"},
 				{Name: "bankSortCode"},
-				{Name: "bankAddress"},
-				{Name: "beneficiaryAddress"},
+				{Name: "bankAddress", Form: &native.Object, Members: addressMembers},
+				{Name: "beneficiaryAddress", Form: &native.Object, Members: addressMembers},
 			}},
 			uniqueField,
 		},
 		Output: native.Fields{
 			{Name: "newBalance", Form: &native.Amount},
 			{Name: "expectedFee", Form: &native.Amount},
-			// Of these two amounts neither is to be relied on; the statement is.
+			// Of these two amounts neither is to be believed: an assignment at PayGram overwrites them with the fee.
 			{Name: "withdrawnAmount", Form: &native.Amount},
 			{Name: "amountWillReceive", Form: &native.Amount},
 			{Name: "invoiceCode"},

@@ -27,11 +27,12 @@ func interpretBalance(_ *abi.Call, account settings, _ []byte, answer reply) *ab
 		return queryFailed(answer)
 	}
 	balance, isSum := answer.data.Decimal("balance")
+	merchant := answer.data.Text("merchant_id") // the path named it; an answer need not repeat it
 	switch {
-	case !strings.EqualFold(answer.data.Text("merchant_id"), account.merchant):
+	case merchant != "" && !strings.EqualFold(merchant, account.merchant):
 		return guest.Unreadable("the answer is about another merchant_id")
 	case !isSum:
-		return guest.Unreadable("the balance is not an amount")
+		return guest.Unreadable("the balance: no decimal")
 	}
 	outcome := &abi.Outcome{
 		Verdict:  abi.Verdict_VERDICT_ACCEPTED,
@@ -47,7 +48,7 @@ func interpretOperators(call *abi.Call, _ settings, _ []byte, answer reply) *abi
 		return queryFailed(answer)
 	}
 	if !answer.data.IsArray() {
-		return guest.Unreadable("the operators are not a list")
+		return guest.Unreadable("the data: no list of operators")
 	}
 	outcome := &abi.Outcome{Verdict: abi.Verdict_VERDICT_ACCEPTED}
 	if payers := call.GetQuery().GetCountry(); payers != "" && payers != country {

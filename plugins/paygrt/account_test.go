@@ -39,7 +39,7 @@ func TestBalance(t *testing.T) {
 		"owed":                          {balance(`"AP0001"`, `"-0.01"`), "-0.01"},
 		"the merchant in small letters": {balance(`"ap0001"`, `"1"`), "1"},
 		"another merchant's":            {balance(`"AP0002"`, `"1"`), ""},
-		"nobody's":                      {balance(`null`, `"1"`), ""},
+		"nobody's, of ours by the path": {balance(`null`, `"1"`), "1"},
 		"no balance":                    {balance(`"AP0001"`, `null`), ""},
 		"a balance that is none":        {balance(`"AP0001"`, `"1,000.00"`), ""},
 		"a balance beyond measure":      {balance(`"AP0001"`, `1e400`), ""},

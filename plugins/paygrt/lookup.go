@@ -76,22 +76,28 @@ func interpretStatus(call *abi.Call, account settings, state []byte, answer repl
 	if answer.refusedKey() {
 		return guest.Rejected(codeKey, answer.message)
 	}
-	if answer.status == envelopeFailed {
+	if answer.status == envelopeFailed || answer.empty() {
 		if len(wanted.days) > 1 && string(state) == wanted.days[0] {
 			return wanted.ask(account, wanted.days[1])
 		}
+	}
+	if answer.status == envelopeFailed {
 		return guest.Rejected(codeNoWord,
 			"the status check failed, which says nothing of the recharge: "+answer.message)
 	}
-	word := wordOf(answer.data.Text("status_code"), answer.data.Text("recharge_status"))
+	word, why := answer.wordOf()
 	transactionID := answer.data.Text("txn_id")
 	switch {
+	case !answer.data.IsObject():
+		return guest.Unreadable("the data: no object; the message: " + answer.message)
+	case why != "":
+		return guest.Unreadable(why)
 	case word == "":
-		return guest.Unreadable("recharge_status says nothing known")
+		return guest.Unreadable("the recharge_status: none")
 	case answer.data.Text("api_ref_id") != wanted.reference:
 		return guest.Unreadable("the answer is about another api_ref_id")
 	case transactionID == "" && word != wordFail:
-		return guest.Unreadable("a recharge was taken without a txn_id")
+		return guest.Unreadable("the txn_id: none, and yet the recharge says " + word)
 	case call.GetProviderReference() != "" && transactionID != "" && transactionID != call.GetProviderReference():
 		return guest.Unreadable("the answer is about another txn_id")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"payrouter/abi/decimal"
@@ -96,13 +97,16 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 		return guest.Rejected(refusalCode(answer.message), answer.message)
 	}
 	if !answer.data.IsObject() {
-		return guest.Unreadable("there is no data: " + answer.message)
+		return guest.Unreadable("the data: no object; the message: " + answer.message)
 	}
-	word := wordOf(answer.data.Text("status_code"), answer.data.Text("recharge_status"))
-	if why := wanted.contradicts(answer, word); why != "" {
+	word, why := answer.wordOf()
+	if why == "" {
+		why = wanted.contradicts(answer, word)
+	}
+	if why != "" {
 		return guest.Unreadable(why)
 	}
-	if word == wordFail && answer.data.Text("txn_id") == "" {
+	if answer.status == envelopeFailed && answer.data.Text("txn_id") == "" {
 		return refusal(answer)
 	}
 	outcome := transaction(answer, word)
@@ -111,31 +115,43 @@ func interpretRecharge(call *abi.Call, _ settings, _ []byte, answer reply) *abi.
 }
 
 // contradicts states why an answer cannot be about this order, or about any; empty where it can. What failed comes with
-// null fields, what was taken does not.
+// null fields, what was taken has a transaction and our reference. A failure that either the envelope or the recharge
+// does not state needs our reference too.
 func (o order) contradicts(answer reply, word string) string {
 	reference, number := answer.data.Text("api_ref_id"), answer.data.Text("recharge_number")
+	transactionID := answer.data.Text("txn_id")
+	failed := answer.status == envelopeFailed
 	taken := word == wordSuccess || word == wordPending
 	switch {
-	case word == "":
-		return "status_code and recharge_status contradict each other, or say nothing known"
-	case taken && answer.status == envelopeFailed:
+	case word == "" && (!failed || transactionID != "" || reference == ""):
+		return "the answer has neither a status_code nor a recharge_status"
+	case taken && failed:
 		return "the envelope says failed, and the recharge says " + word
-	case taken && answer.data.Text("txn_id") == "":
-		return "a recharge was taken without a txn_id"
-	case reference != o.reference && (taken || reference != ""):
+	case taken && transactionID == "":
+		return "the txn_id: none, and yet the recharge says " + word
+	case reference != o.reference && (!failed || reference != ""):
 		return "the answer is about another api_ref_id"
-	case number != "" && number != o.number:
+	case isNumber(number) && digitsOf(number) != digitsOf(o.number):
 		return "the answer is about another number"
-	}
-	if answer.data.Text("recharge_amount") == "" {
+	case answer.data.Text("recharge_amount") == "":
 		return ""
 	}
 	asked, _ := decimal.Parse(o.amount)
-	said, err := decimal.Parse(amountOf(answer.data, o.amount))
-	if err != nil || said.Cmp(asked) != 0 {
+	switch said, err := decimal.Parse(amountOf(answer.data, o.amount)); {
+	case err != nil:
+		return "the recharge_amount: no decimal"
+	case said.Cmp(asked) != 0:
 		return "the answer is about another amount"
 	}
 	return ""
+}
+
+// isNumber reports a text that is a number to recharge, and not one of which a part is masked.
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789+- ") == "" }
+
+// digitsOf is a number without the marks and zeros at its start that a JSON number cannot have.
+func digitsOf(number string) string {
+	return strings.TrimLeft(strings.NewReplacer("+", "", "-", "", " ", "").Replace(number), "0")
 }
 
 // amountOf is the amount that an answer repeats; empty where it repeats none.
@@ -147,9 +163,9 @@ func amountOf(data jsontext.Value, asked string) string {
 	return amount.String()
 }
 
-// refusal is a recharge that never became a transaction: it has no txn_id.
+// refusal is a recharge that never became a transaction: it failed, and has no txn_id.
 func refusal(answer reply) *abi.Step {
-	said := answer.data.Text("message")
+	said := cmp.Or(answer.data.Text("message"), answer.message)
 	return guest.Rejected(refusalCode(said), said)
 }
 

@@ -186,6 +186,49 @@ func TestInterpretRecharge(t *testing.T) {
 			`"2"`), unreadable, 0, ""},
 		"an envelope without a status": {taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"Success"`, `"0"`,
 			`null`), unreadable, 0, ""},
+		"failed by the recharge alone": {
+			taken(`"12345"`, `null`, `null`, `null`, `"Fail"`, `"1"`, `"0"`), accepted, abi.Status_STATUS_FAILED,
+			codeFail,
+		},
+		"failed by the recharge alone, without an echo": {
+			taken(`null`, `null`, `null`, `null`, `"Fail"`, `"1"`, `"0"`), unreadable, 0, "",
+		},
+		"failed by the envelope alone": {
+			taken(`"12345"`, `null`, `null`, `null`, `null`, `null`, `"1"`), rejected, 0, codeRefused,
+		},
+		"failed by the envelope alone, without an echo": {
+			taken(`null`, `null`, `null`, `null`, `null`, `null`, `"1"`), unreadable, 0, "",
+		},
+		"failed by the envelope, with a transaction": {
+			taken(`"12345"`, `"5"`, `null`, `null`, `null`, `null`, `"1"`), unreadable, 0, "",
+		},
+		"words in capitals, and for numbers": {
+			taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `"PENDING"`, `"Pending"`, `"success"`), accepted,
+			abi.Status_STATUS_PROCESSING, "",
+		},
+		"numbers for words": {
+			taken(`"12345"`, `"5"`, `"9988998899"`, `"10.00"`, `0`, `0`, `0`), accepted, abi.Status_STATUS_SUCCEEDED, "",
+		},
+		"the number in another spelling": {
+			taken(`"12345"`, `"5"`, `"+99 8899-8899"`, `"10.00"`, `"Pending"`, `"2"`, `"0"`), accepted,
+			abi.Status_STATUS_PROCESSING, "",
+		},
+		"a masked number": {
+			taken(`"12345"`, `"5"`, `"99XXXXXX99"`, `"10.00"`, `"Pending"`, `"2"`, `"0"`), accepted,
+			abi.Status_STATUS_PROCESSING, "",
+		},
+		"a failed envelope with an empty list": {
+			`{"message":"Merchant is not active","data":[],"status":"1"}`, rejected, 0, codeRefused,
+		},
+		"a failed envelope with an empty object": {
+			`{"message":"Merchant is not active","data":{},"status":1}`, rejected, 0, codeRefused,
+		},
+		"a failed envelope with an empty text": {
+			`{"message":"Merchant is not active","data":"","status":"1"}`, rejected, 0, codeRefused,
+		},
+		"a failed envelope with a text": {
+			`{"message":"Merchant is not active","data":"none","status":"1"}`, unreadable, 0, "",
+		},
 		"a failed envelope with data null": {
 			`{"message":"Merchant is not active","data":null,"status":"1"}`,
 			rejected, 0, codeRefused,

@@ -61,19 +61,34 @@ func readReply(response *abi.HttpResponse) (reply, *abi.Step) {
 		return reply{}, guest.Unreadable("a member of the answer stands twice")
 	}
 	answer := reply{
-		status: parsed.Text("status"), message: parsed.Text("message"), data: parsed.Get("data"),
-		whole: parsed,
+		status: envelopes[strings.ToLower(parsed.Text("status"))], message: parsed.Text("message"),
+		data: parsed.Get("data"), whole: parsed,
 	}
-	if answer.status != envelopeDone && answer.status != envelopeFailed {
-		return reply{}, guest.Unreadable("the envelope's status is neither 0 nor 1")
+	if answer.status == "" {
+		return reply{}, guest.Unreadable("the envelope's status: neither 0 nor 1")
 	}
 	return answer, nil
 }
 
-// refusedWhole reports a request that Paygrt turned away before it made anything of it: it failed, and has no data.
-// "status=0 should be treated as successful else fail" (API document, Error Codes).
+// envelopes are the envelope's statuses, by their numbers and by the document's words in small letters.
+var envelopes = map[string]string{ //nolint:gochecknoglobals // a table
+	envelopeDone: envelopeDone, "success": envelopeDone,
+	envelopeFailed: envelopeFailed, "fail": envelopeFailed,
+}
+
+// refusedWhole reports a request that Paygrt turned away before it made anything of it: it failed, and its data is null
+// or empty. "status=0 should be treated as successful else fail" (API document, Error Codes).
 func (r reply) refusedWhole() bool {
-	return r.status == envelopeFailed && r.data.IsNull()
+	return r.status == envelopeFailed && r.empty()
+}
+
+// empty reports data that is there and has nothing in it.
+func (r reply) empty() bool {
+	switch string(r.data.JSON()) {
+	case `null`, `""`, `[]`, `{}`:
+		return r.data.Exists() || r.data.IsNull()
+	}
+	return false
 }
 
 // refusedKey reports such a refusal that speaks of the key.

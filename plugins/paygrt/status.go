@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"strings"
+
 	abi "payrouter/abi/v1"
 )
 
@@ -18,28 +21,30 @@ var statuses = map[string]abi.Status{ //nolint:gochecknoglobals // a table
 	wordFail:    abi.Status_STATUS_FAILED,
 }
 
-// codes are the words that stand for status_code.
-var codes = map[string]string{ //nolint:gochecknoglobals // a table
-	"0": wordSuccess,
-	"1": wordFail,
-	"2": wordPending,
+// words are the document's words for a recharge's state, by the words in small letters and by their numbers.
+var words = map[string]string{ //nolint:gochecknoglobals // a table
+	"0": wordSuccess, "success": wordSuccess,
+	"1": wordFail, "fail": wordFail,
+	"2": wordPending, "pending": wordPending,
 }
 
 // wordOf settles status_code and recharge_status to one word. A recharge answers both, or the code alone when it
-// failed; a status check answers the word alone. It is empty where they contradict each other or are not known.
-func wordOf(code, word string) string {
-	byCode, known := codes[code]
-	if !known && code != "" {
-		return ""
+// failed; a status check answers the word alone. Either may be a word or its number. Without a word, why says what is
+// wrong, and is empty where the answer has neither.
+func wordOf(code, state string) (word, why string) {
+	byCode, byState := words[strings.ToLower(code)], words[strings.ToLower(state)]
+	switch {
+	case code != "" && byCode == "":
+		return "", "the status_code: not one that is documented"
+	case state != "" && byState == "":
+		return "", "the recharge_status: not one that is documented"
+	case byCode != "" && byState != "" && byCode != byState:
+		return "", "the status_code says " + byCode + ", and the recharge_status " + byState
 	}
-	if word == "" {
-		return byCode
-	}
-	if _, known := statuses[word]; !known {
-		return ""
-	}
-	if byCode != "" && byCode != word {
-		return ""
-	}
-	return word
+	return cmp.Or(byState, byCode), ""
+}
+
+// wordOf settles what the data says of a recharge's state.
+func (r reply) wordOf() (word, why string) {
+	return wordOf(r.data.Text("status_code"), r.data.Text("recharge_status"))
 }

@@ -27,7 +27,11 @@ func TestWordOf(t *testing.T) {
 		"an unknown word beside a known code":   {"0", "Refunded", ""},
 		"success by code and failure by word":   {"0", "Fail", ""},
 		"failure by code and success by word":   {"1", "Success", ""},
-		"words are matched as documented":       {"", "SUCCESS", ""},
+		"words stand in any case":               {"", "SUCCESS", "Success"},
+		"a number for the word":                 {"", "2", "Pending"},
+		"a word for the number":                 {"fail", "", "Fail"},
+		"both, the other way round":             {"Pending", "2", "Pending"},
+		"another word than the documented":      {"", "Failed", ""},
 		"pending by code, success by the word":  {"2", "Success", ""},
 		"success by code, pending by the word":  {"0", "Pending", ""},
 		"failure by code, pending by the word":  {"1", "Pending", ""},
@@ -36,7 +40,9 @@ func TestWordOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, row.want, wordOf(row.code, row.word))
+			word, why := wordOf(row.code, row.word)
+			require.Equal(t, row.want, word)
+			require.Equal(t, row.want == "" && row.code+row.word != "", why != "", why)
 		})
 	}
 }

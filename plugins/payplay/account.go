@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,9 +24,30 @@ var accountMethods = []method{
 		Class:   safe, Documented: elsewhere,
 		Output: native.Fields{{Name: "balances", Form: &native.List, Required: true, Members: native.Fields{
 			{Name: "id"},
-			{Name: "currency", Form: &native.Any, Required: true, Note: "An object with a ticker."},
+			{Name: "currency", Form: &native.Any, Required: true, Note: "An object with a ticker and a precision."},
 			{Name: "value", Form: &native.Amount, Required: true},
 		}}},
+	},
+	{
+		Name:    showBalance,
+		Summary: "Reads a balance by PayPlay's id. Public material names the path, and shows the answer of the list.",
+		Class:   safe, Documented: elsewhere, Open: true,
+		Input: native.Fields{idField}, Output: balanceMembers,
+	},
+	{
+		Name: postBalance,
+		Summary: "Posts to a balance, by PayPlay's id. Public material names the path alone: what it does is not known, " +
+			"and what is given beside the id is sent as it is.",
+		Class: risky, Documented: elsewhere, Final: true, Open: true,
+		Input: native.Fields{idField}, Output: balanceMembers,
+	},
+	{
+		Name: orderCurrencies, Summary: "Lists the currencies that an order may be priced in.",
+		Class: safe, Documented: elsewhere, Open: true, Output: currencyMembers,
+	},
+	{
+		Name: topupCurrencies, Summary: "Lists the currencies that a top-up may be priced in.",
+		Class: safe, Documented: elsewhere, Open: true, Output: currencyMembers,
 	},
 	{
 		Name: showTransactions,
@@ -34,16 +56,17 @@ var accountMethods = []method{
 		Class: safe, Documented: elsewhere, Paged: true, Open: true,
 		Input: native.Fields{
 			pageField, perPageField,
-			{Name: "date_from", Note: "UTC, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
+			{Name: "date_from", Note: "In PayPlay's zone, of the transaction's creation.", Example: "2022-06-01 00:00:00"},
 			{Name: "date_to"},
 		},
 		Output: native.Fields{
 			{Name: "transactions", Form: &native.List, Required: true, Members: native.Fields{
-				{Name: "id", Required: true},
+				{Name: "id", Form: &word, Required: true},
 				{Name: "type"},
 				{Name: "currency", Form: &native.Any, Note: "A ticker, or an object with one."},
 				{Name: "value", Form: &native.Amount, Required: true},
 				{Name: "status"},
+				{Name: "network"},
 				{Name: "fee", Form: &native.Amount},
 				{Name: "external_id"},
 				{Name: "created_at", Note: withoutZone},
@@ -60,63 +83,82 @@ var accountMethods = []method{
 	},
 }
 
-func prepareBalance(*abi.Call, settings) *abi.Step {
-	return request("GET", guest.Literal("/private-api/balances/")).Send(nil)
+// balanceMembers is the answer about one balance: a list of one, or the balance itself.
+//
+//nolint:gochecknoglobals // a table
+var balanceMembers = native.Fields{
+	{Name: "balances", Form: &native.List, Note: "As AccountBalance's, or balance."},
+	{Name: "balance", Form: &native.Object},
 }
 
-// interpretBalance gives the balances, where the account is asked for them.
-func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi.Step {
-	step := interpretPlain(call, account, state, body)
-	outcome := step.GetDone()
-	if call.GetQuery() == nil || outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
-		return step
+// currencyMembers is a list of currencies.
+//
+//nolint:gochecknoglobals // a table
+var currencyMembers = native.Fields{{
+	Name: "currencies", Form: &listOfAny, Required: true,
+	Note: "Objects with a ticker and a precision, which is how many digits are shown.",
+}}
+
+const balancesPath = "/private-api/balances/"
+
+// Where the lists of currencies are.
+const (
+	orderCurrenciesPath = "/currencies/crypto-order-target-currencies"
+	topupCurrenciesPath = "/private-api/currencies/crypto-topup-target-currencies"
+)
+
+func prepareShowBalance(call *abi.Call, _ settings) *abi.Step {
+	id := idOf(call)
+	if !isID(id) {
+		return notAnID()
 	}
-	answer, _ := jsontext.Parse(body) // interpretPlain has read it
-	several := make(map[string]int)
-	for _, wallet := range answer.Items("balances") {
-		ticker := tickerOf(wallet)
-		amount, isSum := wallet.Decimal("value")
-		if !isCurrency(ticker) || !isSum {
-			return guest.Unreadable("a balance has no currency, or no value")
-		}
-		several[ticker]++
-		outcome.Balances = append(outcome.Balances,
-			&abi.Balance{Available: guest.Money(amount, ticker), Wallet: wallet.Text("id")})
-	}
-	for _, balance := range outcome.GetBalances() {
-		if several[balance.GetAvailable().GetCurrency()] == 1 {
-			balance.Wallet = ""
-		}
-	}
-	return step
+	return inQuery(call, request("GET", guest.Literal(balancesPath), guest.Text(id)))
 }
 
-// tickerOf is the currency of a balance or of a transaction: a ticker in some answers, and an object with one in
-// others.
-func tickerOf(of jsontext.Value) string {
-	if text := of.Text("currency"); text != "" {
-		return text
+func preparePostBalance(call *abi.Call, _ settings) *abi.Step {
+	id := idOf(call)
+	if !isID(id) {
+		return notAnID()
 	}
-	return of.Text("currency", "ticker")
+	asked := request("POST", guest.Literal(balancesPath), guest.Text(id))
+	if body := furtherAlone(call); body != nil {
+		asked.JSON(body)
+	}
+	return asked.Send(nil)
 }
 
-// prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked
-// about.
-func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
-	number, refusal := pageOf(call)
-	if refusal != nil {
-		return refusal
+// interpretShownBalance wants a balance, or a list of them.
+func interpretShownBalance(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	answer, err := jsontext.Parse(body)
+	if err != nil || !answer.Get("balances").IsArray() && !answer.Get("balance").IsObject() {
+		return guest.Unreadable("the answer has no balance")
 	}
-	asked := request("GET", guest.Literal("/private-api/transactions")).Query("page", number)
-	if query := call.GetQuery(); query != nil {
-		return within(asked, query).Send(nil)
+	return interpretPlain(call, account, state, body)
+}
+
+// interpretAnyList wants an object with a list in it: more is not known of the answer.
+func interpretAnyList(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	answer, err := jsontext.Parse(body)
+	lists := false
+	answer.Each(func(_ string, member jsontext.Value) { lists = lists || member.IsArray() })
+	if err != nil || !lists {
+		return guest.Unreadable("the answer has no list")
 	}
-	input := inputOf(call)
-	asked.Query("per_page", input.Text("per_page")).
-		Query("date_from", unescaped(input.Text("date_from"))).
-		Query("date_to", unescaped(input.Text("date_to")))
-	known := methods.Find(showTransactions).Input
-	input.Each(func(name string, value jsontext.Value) {
+	return interpretPlain(call, account, state, body)
+}
+
+// prepareList asks for a list at a path. What a native call's input holds goes into the query.
+func prepareList(path string) func(*abi.Call, settings) *abi.Step {
+	return func(call *abi.Call, _ settings) *abi.Step {
+		return inQuery(call, request("GET", guest.Literal(path)))
+	}
+}
+
+// inQuery sends a request with what a native call's input holds beyond the table in the query.
+func inQuery(call *abi.Call, asked *guest.Request) *abi.Step {
+	var refusal *abi.Step
+	known := methods.Find(call.GetOperation()).Input
+	inputOf(call).Each(func(name string, value jsontext.Value) {
 		switch {
 		case known.Find(name) != nil:
 		case value.IsObject() || value.IsArray() || name == "":
@@ -132,16 +174,79 @@ func prepareTransactions(call *abi.Call, _ settings) *abi.Step {
 	return asked.Send(nil)
 }
 
+func prepareBalance(*abi.Call, settings) *abi.Step {
+	return request("GET", guest.Literal(balancesPath)).Send(nil)
+}
+
+// interpretBalance gives the balances, where the account is asked for them.
+func interpretBalance(call *abi.Call, account settings, state, body []byte) *abi.Step {
+	step := interpretPlain(call, account, state, body)
+	outcome := step.GetDone()
+	if call.GetQuery() == nil || outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
+		return step
+	}
+	answer, _ := jsontext.Parse(body) // interpretPlain has read it
+	several := make(map[string]int)
+	for _, wallet := range answer.Items("balances") {
+		ticker := tickerOf(wallet)
+		amount, isSum := wallet.Decimal("value")
+		switch {
+		case !isCurrency(ticker):
+			return guest.Unreadable("the balance " + quoted(wallet.Text("id")) + ": its currency is no ticker")
+		case !isSum:
+			return guest.Unreadable("the balance of " + ticker + ": its value is no amount")
+		}
+		several[ticker]++
+		outcome.Balances = append(outcome.Balances,
+			&abi.Balance{Available: guest.Money(amount, ticker), Wallet: wallet.Text("id")})
+	}
+	for _, balance := range outcome.GetBalances() {
+		if several[balance.GetAvailable().GetCurrency()] == 1 {
+			balance.Wallet = ""
+		}
+	}
+	return step
+}
+
+// tickerOf is the currency of an order, a balance or a transaction, in capitals: a ticker in some answers, and an
+// object with one in others.
+func tickerOf(of jsontext.Value) string {
+	return tickerIn(of.Get("currency"))
+}
+
+// tickerIn is a currency's ticker: itself, or its member.
+func tickerIn(currency jsontext.Value) string {
+	return strings.ToUpper(cmp.Or(currency.Text(), currency.Text("ticker")))
+}
+
+// prepareTransactions asks for a page of the list: by the input's filters, or by the times that the account is asked
+// about.
+func prepareTransactions(call *abi.Call, account settings) *abi.Step {
+	number, refusal := pageOf(call)
+	if refusal != nil {
+		return refusal
+	}
+	asked := request("GET", guest.Literal("/private-api/transactions")).Query("page", number)
+	if query := call.GetQuery(); query != nil {
+		return account.within(asked, query).Send(nil)
+	}
+	input := inputOf(call)
+	asked.Query("per_page", input.Text("per_page")).
+		Query("date_from", unescaped(input.Text("date_from"))).
+		Query("date_to", unescaped(input.Text("date_to")))
+	return inQuery(call, asked)
+}
+
 // within adds the times and the page's length of a query. PayPlay's dates are whole seconds, and the last one counts.
-func within(asked *guest.Request, query *abi.Query) *guest.Request {
+func (s *settings) within(asked *guest.Request, query *abi.Query) *guest.Request {
 	if limit := query.GetLimit(); limit > 0 {
 		asked.Query("per_page", fmt.Sprint(limit))
 	}
 	if from := query.GetFromMs(); from > 0 {
-		asked.Query("date_from", time.UnixMilli(from).UTC().Format(dateForm))
+		asked.Query("date_from", time.UnixMilli(from).In(s.zone).Format(dateForm))
 	}
 	if until := query.GetUntilMs(); until > 0 {
-		asked.Query("date_to", time.UnixMilli(until-1).UTC().Format(dateForm))
+		asked.Query("date_to", time.UnixMilli(until-1).In(s.zone).Format(dateForm))
 	}
 	return asked
 }
@@ -151,21 +256,20 @@ const dateForm = "2006-01-02 15:04:05"
 
 // interpretTransactions gives the statement, where the account is asked for it.
 func interpretTransactions(call *abi.Call, account settings, _, body []byte) *abi.Step {
-	answer, err := jsontext.Parse(body)
-	if err != nil || !answer.Get("transactions").IsArray() {
-		return guest.Unreadable("the answer is not a list of transactions")
+	listed, why := readPage(body, "transactions")
+	if why != "" {
+		return guest.Unreadable(why)
 	}
-	step := answered(call, answer)
+	step := answered(call, listed.answer)
 	outcome := step.GetDone()
 	if outcome.GetVerdict() != abi.Verdict_VERDICT_ACCEPTED {
 		return step
 	}
-	listed, ok := readPage(body, "transactions")
 	switch {
-	case ok:
+	case listed.ends:
 		outcome.Cursor = listed.next()
-	case call.GetQuery() != nil || answer.Get("meta").Exists():
-		return guest.Unreadable("the list does not say whether it goes on")
+	case call.GetQuery() != nil || listed.answer.Get("meta").Exists():
+		return guest.Unreadable(endless)
 	}
 	if call.GetQuery() == nil {
 		return step
@@ -204,7 +308,7 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 	if !known {
 		out, known = takesOut[kind]
 	}
-	at, err := time.Parse(dateForm, from.Text("created_at"))
+	at, err := s.readDate(from.Text("created_at"))
 	switch {
 	case !known:
 		return nil, errors.New("whether a transaction of type " + quoted(kind) +
@@ -224,6 +328,16 @@ func (s *settings) entry(from jsontext.Value) (*abi.Transaction, error) {
 		entry.ProviderReference = t.id
 	}
 	return entry, nil
+}
+
+// readDate reads a date as PayPlay writes it, or as ISO 8601 does. One without a zone is in the account's.
+func (s *settings) readDate(text string) (at time.Time, err error) {
+	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", dateForm} {
+		if at, err = time.ParseInLocation(form, text, s.zone); err == nil {
+			return at, nil
+		}
+	}
+	return at, err
 }
 
 // quoted shortens a text of PayPlay's for a message.

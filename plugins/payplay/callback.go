@@ -60,7 +60,8 @@ func receiveOrder(callback *abi.Callback, notice jsontext.Value, account setting
 		DedupeKey:         dedupeKey(about),
 		Reply:             &abi.CallbackReply{Status: 200},
 	}
-	believable := agrees(notice, "order", about.status) && notice.Get("order", "value").IsShortest()
+	believable := agrees(notice, "order", about.status) && !about.anyAmount &&
+		notice.Get("order", "value").IsShortest()
 	return signed(receipt, callback, account.orderSecret, about.outcome(), believable)
 }
 
@@ -77,13 +78,14 @@ func dedupeKey(about order) string {
 // receiveTransaction reads a webhook about a withdrawal, which the general token signs. Other transactions belong to
 // orders, whose own webhooks have more.
 //
-// One that succeeded with a fee is a hint: only a look-up knows the amount that weigh compares the value with.
+// One that succeeded with a fee, or with something that is no fee, is a hint: only a look-up knows the amount that
+// weigh compares the value with.
 func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Receipt {
 	about, err := readTransaction(notice.Get("transaction"), "")
 	if err != nil {
 		return ignored(400)
 	}
-	if family, _, _ := strings.Cut(notice.Text("event_type"), "::"); family != "withdrawal" {
+	if family, _, _ := strings.Cut(notice.Text("event_type"), "::"); !strings.EqualFold(family, "withdrawal") {
 		return ignored(200)
 	}
 	receipt := &abi.Receipt{
@@ -97,7 +99,7 @@ func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Rece
 	believable := agrees(notice, "withdrawal", about.status) && notice.Get("transaction", "value").IsShortest()
 	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
 		outcome.Received = guest.Money(about.value.String(), about.currency)
-		believable = believable && !isPositive(about.fee)
+		believable = believable && !about.unclear && !isPositive(about.fee)
 	}
 	return signed(receipt, callback, secretWebhook, outcome, believable)
 }
@@ -105,10 +107,10 @@ func receiveTransaction(callback *abi.Callback, notice jsontext.Value) *abi.Rece
 // agrees reports whether an event of a family is one of the object's status.
 func agrees(notice jsontext.Value, family, status string) bool {
 	name, event, _ := strings.Cut(notice.Text("event_type"), "::")
-	if name != family {
+	if !strings.EqualFold(name, family) {
 		return false
 	}
-	return slices.Contains(events[event], status)
+	return slices.Contains(events[strings.ToLower(event)], status)
 }
 
 // signed adds to a receipt what it states and by which signature that is to be believed; where there is no signature of

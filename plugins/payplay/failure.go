@@ -16,6 +16,7 @@ const (
 	sourceWhitePay = "WhitePay's documentation of the same software: errors"
 	sourceInferred = "inferred: Laravel's error responses, of which WhitePay's are"
 	sourceStatuses = "document: Order Statuses List; transactions' from WhitePay's documentation"
+	sourceConvert  = "inferred: as Withdrawal, of which WhitePay's documentation has the errors"
 	sourceFilter   = "document: Show Orders List, filter external_order_id"
 )
 
@@ -28,7 +29,7 @@ const codePageNotFound = "page_not_found"
 // codeAbsent stands for any other text of a 404.
 const codeAbsent = "404"
 
-// codeInvalid stands for a 422 of an operation whose fields are not known.
+// codeInvalid stands for a 422 that names no field of the operation.
 const codeInvalid = "422"
 
 // envelope is that of a refusal that names fields: Laravel's message and errors. A message alone may be that of a
@@ -75,6 +76,19 @@ var checked = map[string][]fieldRule{ //nolint:gochecknoglobals // a table
 		{"memo", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
 		{"comment", abi.Meaning_MEANING_DECLINED_SOFT, "invalid_request"},
 	},
+	convertWithdrawal: conversionRules,
+	instantConversion: conversionRules,
+}
+
+// conversionRules are the fields of a convert-withdrawal.
+var conversionRules = []fieldRule{ //nolint:gochecknoglobals // a table
+	{"external_id", abi.Meaning_MEANING_DUPLICATE, "duplicate"},
+	{"amount", abi.Meaning_MEANING_DECLINED_SOFT, "limit_exceeded"},
+	{"currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+	{"target_currency", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+	{"network", abi.Meaning_MEANING_DECLINED_SOFT, "unsupported"},
+	{"address", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
+	{"memo", abi.Meaning_MEANING_DECLINED_HARD, "invalid_destination"},
 }
 
 // listRules are the filters of the lists that PayPlay may find fault with.
@@ -92,6 +106,14 @@ var listRules = []fieldRule{ //nolint:gochecknoglobals // a table
 // creators are the operations that make something under a page's or a company's name.
 var creators = []string{createOrder, createTopup, withdraw} //nolint:gochecknoglobals // a table
 
+// fieldless are the operations of which a refusal may have a message alone: nothing was done that matters.
+var fieldless = []string{ //nolint:gochecknoglobals // a table
+	createOrder, createTopup, showOrders, showTransactions,
+}
+
+// acts are the operations that do something to one object, of which the fields are not known.
+var acts = []string{completeOrder, refreshConvert, confirmConvert} //nolint:gochecknoglobals // a table
+
 // finder is an operation about one object, for which a 404 states that it is not there.
 type finder struct {
 	operation string
@@ -106,6 +128,10 @@ var finders = []finder{ //nolint:gochecknoglobals // a table
 	{getExchangeRate, abi.Meaning_MEANING_NOT_FOUND},
 	{refundOrder, abi.Meaning_MEANING_DECLINED_SOFT},
 	{completeOrder, abi.Meaning_MEANING_DECLINED_SOFT},
+	{showBalance, abi.Meaning_MEANING_NOT_FOUND},
+	{postBalance, abi.Meaning_MEANING_DECLINED_SOFT},
+	{refreshConvert, abi.Meaning_MEANING_DECLINED_SOFT},
+	{confirmConvert, abi.Meaning_MEANING_DECLINED_SOFT},
 }
 
 // failureRules gives each refusal its meaning.
@@ -136,34 +162,51 @@ func failureRules() []*abi.FailureRule {
 			Code:    "authentication_failed", Source: sourceWhitePay,
 		})
 	}
-	for _, operation := range []string{createOrder, createTopup, withdraw, refundOrder, showOrders, showTransactions} {
+	for _, operation := range []string{
+		createOrder, createTopup, withdraw, refundOrder, showOrders, showTransactions, convertWithdrawal,
+		instantConversion,
+	} {
 		for _, one := range checked[operation] {
 			rules = append(rules, &abi.FailureRule{
 				Operation: operation, HttpStatus: 422, ProviderCode: one.field, Meaning: one.meaning, Code: one.code,
-				Source: sourceWhitePay,
+				Source: sourceOf(operation),
 				Proofs: []*abi.Proof{{Pointer: "/message"}, {Pointer: "/errors/" + one.field}},
 				Final:  one.meaning != abi.Meaning_MEANING_DUPLICATE,
 			})
 		}
 	}
-	rules = append(rules, &abi.FailureRule{
-		Operation: completeOrder, HttpStatus: 422, ProviderCode: codeInvalid,
-		Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
-		Code:    "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
-	})
+	for _, operation := range fieldless {
+		rules = append(rules, &abi.FailureRule{
+			Operation: operation, HttpStatus: 422, ProviderCode: codeInvalid,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "invalid_request", Source: sourceWhitePay,
+		})
+	}
+	for _, operation := range acts {
+		rules = append(rules, &abi.FailureRule{
+			Operation: operation, HttpStatus: 422, ProviderCode: codeInvalid,
+			Meaning: abi.Meaning_MEANING_DECLINED_SOFT,
+			Code:    "invalid_request", Source: sourceWhitePay + "; validation comes before anything is done", Final: true,
+		})
+	}
 	for _, one := range finders {
 		rules = append(rules,
-			&abi.FailureRule{
-				Operation: one.operation, HttpStatus: 404, ProviderCode: codePageNotFound,
-				Meaning: abi.Meaning_MEANING_FAULT,
-				Code:    "authentication_failed", Source: sourceWhitePay,
-			},
 			&abi.FailureRule{
 				Operation: one.operation, HttpStatus: 404, ProviderCode: codeAbsent, Meaning: one.notFound,
 				Code: "not_found", Source: sourceWhitePay, Final: one.notFound != abi.Meaning_MEANING_NOT_FOUND,
 			})
 	}
-	return rules
+	return append(rules, &abi.FailureRule{
+		HttpStatus: 404, ProviderCode: codePageNotFound, Meaning: abi.Meaning_MEANING_FAULT,
+		Code: "authentication_failed", Source: sourceWhitePay,
+	})
+}
+
+// sourceOf is where the fields of an operation are known from.
+func sourceOf(operation string) string {
+	if operation == convertWithdrawal || operation == instantConversion {
+		return sourceConvert
+	}
+	return sourceWhitePay
 }
 
 // refused reads an answer that is not a success. Only a refusal in PayPlay's own words counts: the same status from
@@ -184,32 +227,38 @@ func refused(operation string, response *abi.HttpResponse) *abi.Step {
 	case response.GetStatus() == 422:
 		return invalid(operation, body, message)
 	default:
-		return guest.Unreadable("HTTP " + status)
+		return guest.Unreadable("HTTP " + status + ": " + quoted(message))
 	}
 }
 
 func notFound(operation, message string) *abi.Step {
-	creates := slices.Contains(creators, operation)
 	finds := slices.ContainsFunc(finders, func(f finder) bool { return f.operation == operation })
 	switch {
-	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound) && (creates || finds):
+	case strings.EqualFold(strings.TrimSuffix(message, "."), pageNotFound):
 		return guest.Rejected(codePageNotFound, message)
 	case finds:
 		return guest.Rejected(codeAbsent, message)
 	default:
-		return guest.Unreadable("HTTP 404")
+		return guest.Unreadable("HTTP 404: " + quoted(message))
 	}
 }
 
-// invalid is a refusal of the request's fields, coded by the first of them.
+// invalid is a refusal of the request's fields, coded by the first of them. Where a message is all that there is, it
+// names one in Laravel's words: "The external order id has already been taken."
 func invalid(operation string, body jsontext.Value, message string) *abi.Step {
 	for _, one := range checked[operation] {
 		if body.Get("errors", one.field).Exists() {
 			return guest.Rejected(one.field, message)
 		}
 	}
-	if operation == completeOrder && body.Get("errors").IsObject() {
+	mayLack := slices.Contains(fieldless, operation)
+	for _, one := range checked[operation] {
+		if mayLack && strings.Contains(strings.ToLower(message), strings.ReplaceAll(one.field, "_", " ")) {
+			return guest.Rejected(one.field, message)
+		}
+	}
+	if mayLack || slices.Contains(acts, operation) && body.Get("errors").IsObject() {
 		return guest.Rejected(codeInvalid, message)
 	}
-	return guest.Unreadable("HTTP 422 for a field that was not sent")
+	return guest.Unreadable("HTTP 422 that names no field which was sent: " + quoted(message))
 }

@@ -17,8 +17,11 @@ func generated() *schema.Methods {
 	return schema.Of(methods, schema.Input, func(m *method) *jsontext.Object {
 		// The rates are members by the names of their pairs, which the reader of the answer checks.
 		if m.Name == getRates {
-			return schema.Map(&native.Field{Note: "With a decimal comma, as PayPlay sends it.", Example: "1,00"})
+			return schema.Map(&native.Field{
+				Form: &native.Any, Note: "With a decimal comma, as PayPlay sends it.", Example: "1,00",
+			})
 		}
-		return schema.Output(m)
+		// A member that is not required may be anything, even where the document shows it.
+		return schema.OutputOf(m.Output, false)
 	})
 }

@@ -63,8 +63,11 @@ func interpretShownOrder(call *abi.Call, account settings, state, body []byte) *
 		return interpretOrder(call, account, state, body)
 	}
 	number, _ := strconv.Atoi(string(state))
-	listed, ok := readPage(body, "orders")
-	if !ok || listed.current != number {
+	listed, why := readPage(body, "orders")
+	switch {
+	case why != "":
+		return guest.Unreadable(why)
+	case listed.ends && listed.current != number:
 		return guest.Unreadable("the answer is not the page of orders that was asked for")
 	}
 	found, unreadable := withReference(listed.items, call.GetCreateReference(), expected(call).amount)
@@ -73,6 +76,8 @@ func interpretShownOrder(call *abi.Call, account settings, state, body []byte) *
 		return guest.Unreadable(unreadable.Error())
 	case len(found) > 0:
 		return settled(call, found, listed.answer)
+	case !listed.ends:
+		return guest.Unreadable(endless)
 	case len(listed.items) == 0 && number == 1 && listed.total != 0:
 		return guest.Unreadable("the list counts orders, and has none")
 	case number >= listed.last:
@@ -106,8 +111,7 @@ func settled(call *abi.Call, found []order, answer jsontext.Value) *abi.Step {
 	furthest := slices.MaxFunc(found, func(a, b order) int { return progress(a.status) - progress(b.status) })
 	step := concluded(call, furthest, answer)
 	if outcome := step.GetDone(); len(found) > 1 && outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {
-		outcome.Alert = strings.TrimPrefix(
-			outcome.GetAlert()+"; "+strconv.Itoa(len(found))+" orders carry our reference", "; ")
+		warn(outcome, strconv.Itoa(len(found))+" orders carry our reference")
 	}
 	return step
 }
@@ -119,24 +123,32 @@ func progress(status string) int {
 
 // page is a page of a list.
 type page struct {
-	answer               jsontext.Value
-	items                []jsontext.Value
+	answer jsontext.Value
+	items  []jsontext.Value
+	// ends reports that the list states where it ends: current and last. total is 0 where it is not stated.
+	ends                 bool
 	current, last, total int
 }
 
-// readPage reads a page of a list that the answer has under a name.
-func readPage(body []byte, name string) (page, bool) {
+// endless is why a list is unreadable of which the rest counts.
+const endless = "the list does not say whether it goes on"
+
+// readPage reads a page of a list that the answer has under a name; why is empty where it is one.
+func readPage(body []byte, name string) (listed page, why string) {
 	answer, err := jsontext.Parse(body)
-	if err != nil || !answer.Get(name).IsArray() {
-		return page{}, false
+	if err != nil {
+		return page{}, "the answer is not JSON"
+	}
+	if !answer.Get(name).IsArray() {
+		return page{}, "the answer has no list of " + name
 	}
 	current, noCurrent := strconv.Atoi(answer.Text("meta", "current_page"))
 	last, noLast := strconv.Atoi(answer.Text("meta", "last_page"))
-	total, noTotal := strconv.Atoi(answer.Text("meta", "total"))
-	if noCurrent != nil || noLast != nil || noTotal != nil || current < 1 || last < 0 || total < 0 {
-		return page{}, false
-	}
-	return page{answer: answer, items: answer.Items(name), current: current, last: last, total: total}, true
+	total, _ := strconv.Atoi(answer.Text("meta", "total"))
+	return page{
+		answer: answer, items: answer.Items(name), current: current, last: last, total: total,
+		ends: noCurrent == nil && noLast == nil && current >= 1 && last >= 0,
+	}, ""
 }
 
 // next is the cursor of the page behind; empty where there is none.
@@ -199,9 +211,12 @@ func unescaped(date string) string {
 }
 
 func interpretOrders(call *abi.Call, _ settings, _, body []byte) *abi.Step {
-	listed, ok := readPage(body, "orders")
-	if !ok {
-		return guest.Unreadable("the answer is not a page of orders")
+	listed, why := readPage(body, "orders")
+	switch {
+	case why != "":
+		return guest.Unreadable(why)
+	case !listed.ends:
+		return guest.Unreadable(endless)
 	}
 	step := answered(call, listed.answer)
 	if outcome := step.GetDone(); outcome.GetVerdict() == abi.Verdict_VERDICT_ACCEPTED {

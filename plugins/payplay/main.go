@@ -30,6 +30,16 @@ const (
 	getExchangeRate   = "ExchangeRates"
 	withdraw          = "Withdrawal"
 	showFees          = "ShowWithdrawalFees"
+
+	showBalance       = "ShowBalance"
+	postBalance       = "PostBalance"
+	orderCurrencies   = "CryptoOrderTargetCurrencies"
+	topupCurrencies   = "CryptoTopupTargetCurrencies"
+	convertCurrencies = "ConvertWithdrawalCurrencies"
+	convertWithdrawal = "CreateConvertWithdrawal"
+	instantConversion = "InstantConvertWithdrawal"
+	refreshConvert    = "RefreshConvertWithdrawal"
+	confirmConvert    = "ConfirmConvertWithdrawal"
 )
 
 // operation is how a call becomes a request, and an answer of PayPlay's (HTTP 200 or 201) the next step.
@@ -54,6 +64,15 @@ var operations = map[string]operation{ //nolint:gochecknoglobals // the dispatch
 	getExchangeRate:   {prepareExchangeRate, interpretExchangeRate},
 	withdraw:          {prepareWithdraw, interpretWithdrawn},
 	showFees:          {prepareFees, interpretFees},
+	showBalance:       {prepareShowBalance, interpretShownBalance},
+	postBalance:       {preparePostBalance, interpretShownBalance},
+	orderCurrencies:   {prepareList(orderCurrenciesPath), interpretPlain},
+	topupCurrencies:   {prepareList(topupCurrenciesPath), interpretPlain},
+	convertCurrencies: {prepareList(convertPath + "/currencies"), interpretAnyList},
+	convertWithdrawal: {prepareConversion(convertPath), interpretConversion},
+	instantConversion: {prepareConversion(convertPath + "/instant"), interpretConversion},
+	refreshConvert:    {prepareConversionAct("/refresh"), interpretConversion},
+	confirmConvert:    {prepareConversionAct("/confirm"), interpretConversion},
 }
 
 func (connector) Describe() *abi.Manifest {

@@ -10,7 +10,7 @@ import (
 func manifest() *abi.Manifest {
 	return &abi.Manifest{
 		Name:    "payplay",
-		Version: "1.2.0",
+		Version: "1.3.0",
 		Title:   "PayPlay",
 		BaseUrl: "https://api.payplay.io",
 		Secrets: []*abi.Secret{
@@ -80,7 +80,8 @@ func payouts() *abi.Flow {
 const coins = "USDT USDC ETH BTC"
 
 // precisions are the decimals that the coins have on their chains. PayPlay keeps no more: it answers 25.123457 for
-// 25.1234567 USDT. Those of its fiat currencies are ISO 4217's.
+// 25.1234567 USDT. The precision that it states of a currency is how many digits are shown: public examples have USDT
+// with 2 and 4, beside values of six and eight. Those of its fiat currencies are ISO 4217's.
 func precisions() []*abi.Precision {
 	return []*abi.Precision{
 		{Currency: "USDT", Decimals: 6},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,8 @@ func TestClasses(t *testing.T) {
 	t.Parallel()
 	classes := map[string]abi.Idempotency{
 		createOrder: abandoned, createTopup: abandoned, completeOrder: risky, withdraw: risky, refundOrder: risky,
+		postBalance: risky, convertWithdrawal: risky, instantConversion: risky, refreshConvert: risky,
+		confirmConvert: risky,
 	}
 	for _, operation := range manifest().GetOperations() {
 		name := operation.GetName()
@@ -25,7 +28,8 @@ func TestClasses(t *testing.T) {
 		require.Equal(t, class, operation.GetIdempotency(), name)
 		require.True(t, operation.GetDeclineIsFinal(), "%s: PayPlay looks at a request before it does anything", name)
 		require.Equal(t, name == showOrders || name == showTransactions, operation.GetPaged(), name)
-		require.Equal(t, name == createOrder || name == createTopup || name == withdraw,
+		require.Equal(t,
+			slices.Contains([]string{createOrder, createTopup, withdraw, convertWithdrawal, instantConversion}, name),
 			operation.GetReference() != nil, name)
 	}
 	require.Len(t, operations, len(manifest().GetOperations()), "each has a row in both tables")

@@ -14,14 +14,16 @@ import (
 )
 
 // transactionMembers is a movement of coins. Its currency is a ticker in some answers, an object with one in others.
+// What it needs readTransaction looks for, where the transaction is what was asked about.
 //
 //nolint:gochecknoglobals // a table
 var transactionMembers = native.Fields{
-	{Name: "id", Required: true},
+	{Name: "id"},
 	{Name: "type"},
-	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
-	{Name: "value", Form: &native.Amount, Required: true},
-	{Name: "status", Required: true},
+	{Name: "currency", Form: &native.Any, Note: "A ticker, or an object with one."},
+	{Name: "value", Form: &native.Amount},
+	{Name: "status"},
+	{Name: "network", Note: "Null where it is not known."},
 	{Name: "hash"},
 	{Name: "is_internal", Form: &native.Boolean},
 	{Name: "created_at", Note: withoutZone},
@@ -31,12 +33,14 @@ var transactionMembers = native.Fields{
 // withoutZone is what is known of PayPlay's dates.
 const withoutZone = "Without a zone, presumably UTC."
 
+// orderMembers is an order, or a top-up: one of any amount has neither a value nor a currency.
+//
 //nolint:gochecknoglobals // a table
 var orderMembers = native.Fields{
-	{Name: "id", Required: true},
-	{Name: "currency", Required: true},
+	{Name: "id", Form: &word, Required: true},
+	{Name: "currency", Form: &native.Any, Note: "A ticker."},
 	{Name: "order_number"},
-	{Name: "value", Form: &native.Amount, Required: true},
+	{Name: "value", Form: &native.Amount},
 	{Name: "expected_amount", Form: &native.Amount},
 	{
 		Name: "received_total", Form: &native.Amount,
@@ -47,7 +51,7 @@ var orderMembers = native.Fields{
 	{Name: "is_internal", Form: &native.Boolean},
 	{Name: "deposited_currency"},
 	{Name: "received_currency"},
-	{Name: "status", Required: true},
+	{Name: "status", Form: &word, Required: true},
 	{Name: "external_order_id"},
 	{Name: "created_at", Note: withoutZone},
 	{Name: "completed_at", Note: withoutZone},
@@ -61,9 +65,9 @@ var orderMembers = native.Fields{
 //
 //nolint:gochecknoglobals // a table
 var metaMembers = native.Fields{
-	{Name: "current_page", Form: &native.Count, Required: true},
-	{Name: "last_page", Form: &native.Count, Required: true},
-	{Name: "total", Form: &native.Count, Required: true},
+	{Name: "current_page", Form: &position, Required: true},
+	{Name: "last_page", Form: &position, Required: true},
+	{Name: "total", Form: &position},
 }
 
 //nolint:gochecknoglobals // tables
@@ -164,7 +168,9 @@ var orderMethods = []method{
 		Class:   safe, Documented: full,
 		Output: native.Fields{{
 			Name: "order_statuses", Form: &native.List, Required: true,
-			Members: native.Fields{{Name: "id", Required: true}, {Name: "label", Required: true}},
+			Members: native.Fields{
+				{Name: "id", Form: &word, Required: true}, {Name: "label", Form: &word, Required: true},
+			},
 		}},
 	},
 	{
@@ -187,9 +193,9 @@ var orderMethods = []method{
 //
 //nolint:gochecknoglobals // a table
 var topupMembers = native.Fields{
-	{Name: "id", Required: true},
-	{Name: "status", Required: true},
-	{Name: "currency"},
+	{Name: "id", Form: &word, Required: true},
+	{Name: "status", Form: &word, Required: true},
+	{Name: "currency", Form: &native.Any, Note: "A ticker."},
 	{Name: "value", Form: &native.Amount},
 	{Name: "received_total", Form: &native.Amount},
 	{Name: "external_order_id"},
@@ -337,6 +343,9 @@ func interpretOrder(call *abi.Call, _ settings, _, body []byte) *abi.Step {
 	if err != nil {
 		return guest.Unreadable(err.Error())
 	}
+	if call.GetOperation() == createOrder {
+		found.unclear = false // nothing was received for an order that was made just now
+	}
 	return concluded(call, found, answer)
 }
 
@@ -353,24 +362,29 @@ type order struct {
 	id        string
 	status    string
 	reference string
-	// value is in currency: what was asked for.
-	value    decimal.Decimal
-	currency string
+	// value is in currency: what was asked for. A top-up of any amount has neither.
+	value     decimal.Decimal
+	currency  string
+	anyAmount bool
 	// received is in receivedCurrency, after PayPlay's fee. It cannot be compared with value, even in the same
-	// currency. receivedCurrency is empty where PayPlay does not name it.
+	// currency. receivedCurrency is empty where PayPlay does not name it. unclear is set where PayPlay states what was
+	// received as something else than an amount.
 	received         decimal.Decimal
 	receivedCurrency string
+	unclear          bool
 	// page is where the payer goes; empty where PayPlay does not state it.
 	page string
 }
 
-// readOrder reads an order of any answer; asked is the amount that was asked for, where it is known.
+// readOrder reads an order of any answer; asked is the amount that was asked for, where it is known. Only what decides
+// something has to be readable.
 func readOrder(from jsontext.Value, asked string) (order, error) {
 	o := order{
 		id:               from.Text("id"),
-		status:           from.Text("status"),
+		status:           strings.ToUpper(from.Text("status")),
 		reference:        from.Text("external_order_id"),
-		currency:         from.Text("currency"),
+		currency:         tickerOf(from),
+		anyAmount:        !from.Get("value").Exists() && !from.Get("currency").Exists(),
 		receivedCurrency: cmp.Or(from.Text("received_currency"), from.Text("deposited_currency")),
 		page:             from.Text("acquiring_url"),
 	}
@@ -378,20 +392,39 @@ func readOrder(from jsontext.Value, asked string) (order, error) {
 		"received_total", "acquiring_url") {
 		return order{}, errors.New("a member of the order stands twice")
 	}
-	if !isID(o.id) || o.status == "" || !isCurrency(o.currency) {
-		return order{}, errors.New("the answer has no order with an id, a status and a currency")
+	if err := faultOf("order", from, o.id, o.status); err != nil {
+		return order{}, err
+	}
+	received := from.Get("received_total")
+	if total, err := received.Amount(); err == nil {
+		o.received = total
+	} else {
+		o.unclear = received.Exists() && (!received.IsString() || received.Text() != "")
+	}
+	if o.anyAmount {
+		return o, nil
+	}
+	if !isCurrency(o.currency) {
+		return order{}, errors.New("the order's currency: no ticker")
 	}
 	var err error
 	if o.value, err = from.Get("value").Amount(asked); err != nil {
 		return order{}, fmt.Errorf("the order's value: %w", err)
 	}
-	if !from.Get("received_total").Exists() {
-		return o, nil
-	}
-	if o.received, err = from.Get("received_total").Amount(); err != nil {
-		return order{}, fmt.Errorf("the order's received_total: %w", err)
-	}
 	return o, nil
+}
+
+// faultOf is what an order or a transaction lacks that all of them need; nil where that is nothing.
+func faultOf(what string, from jsontext.Value, id, status string) error {
+	switch {
+	case !from.IsObject():
+		return errors.New("the answer has no " + what)
+	case !isID(id):
+		return errors.New("the " + what + "'s id: none of PayPlay's form")
+	case status == "":
+		return errors.New("the " + what + "'s status: no text")
+	}
+	return nil
 }
 
 // matches returns an error for an order that is not the one that was asked about.
@@ -400,6 +433,8 @@ func (o order) matches(call *abi.Call) error {
 	switch {
 	case asked.id != "" && !strings.EqualFold(asked.id, o.id):
 		return errors.New("the answer is about another order")
+	case o.anyAmount && asked.amount != "":
+		return errors.New("the order's value: none")
 	case asked.currency != "" && !strings.EqualFold(asked.currency, o.currency):
 		return fmt.Errorf("the order is for %s, not %s", o.currency, asked.currency)
 	case differ(asked.amount, o.value):
@@ -417,7 +452,8 @@ type expectation struct {
 
 func expected(call *abi.Call) expectation {
 	asked := expectation{id: idOf(call), reference: call.GetCreateReference()}
-	if call.GetOperation() == createOrder || call.GetOperation() == withdraw {
+	switch call.GetOperation() {
+	case createOrder, withdraw, convertWithdrawal, instantConversion:
 		asked.id, asked.reference = "", ourReference(call)
 	}
 	if payment := call.GetPayment(); payment != nil {
@@ -430,13 +466,16 @@ func expected(call *abi.Call) expectation {
 }
 
 func (o order) outcome() *abi.Outcome {
-	meaning := readOrderStatus(o.status, o.received.Sign() > 0)
+	money := o.received.Sign() > 0
+	meaning := readOrderStatus(o.status, money || o.unclear)
 	outcome := guest.Accepted(meaning.status, o.id)
 	outcome.Alert = meaning.alert
-	outcome.Amount = guest.Money(o.value.String(), o.currency)
+	if !o.anyAmount {
+		outcome.Amount = guest.Money(o.value.String(), o.currency)
+	}
 	outcome.EchoedReference = o.reference
 	outcome.Received = o.money(meaning.status)
-	if o.received.Sign() > 0 && !isCurrency(o.receivedCurrency) && meaning.ended() {
+	if meaning.ended() && (o.unclear || money && !isCurrency(o.receivedCurrency)) {
 		// What was received cannot be named, and so not be reported: the payment is kept open.
 		outcome.Status, outcome.Alert = abi.Status_STATUS_PROCESSING, o.status+", but something was received"
 		return outcome
@@ -451,10 +490,11 @@ func (o order) outcome() *abi.Outcome {
 }
 
 // money is what was received, as the host may compare it. Of an order that is complete and was paid in its own currency
-// nothing is stated: after PayPlay's fee it would be taken for less than the amount.
+// only more than the amount is stated: after PayPlay's fee less may be all of it.
 func (o order) money(status abi.Status) *abi.Money {
 	complete := status == abi.Status_STATUS_SUCCEEDED
-	if o.received.Sign() <= 0 || !isCurrency(o.receivedCurrency) || complete && o.receivedCurrency == o.currency {
+	if o.received.Sign() <= 0 || !isCurrency(o.receivedCurrency) ||
+		complete && o.receivedCurrency == o.currency && o.received.Cmp(o.value) <= 0 {
 		return nil
 	}
 	return guest.Money(o.received.String(), o.receivedCurrency)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ var rateMethods = []method{
 			{Name: "ticker", Required: true, Matches: isCurrency, Pattern: "^[A-Z0-9]{2,16}$", Example: "NGN"},
 		},
 		Output: native.Fields{
-			{Name: "ticker", Required: true},
+			{Name: "ticker", Form: &word, Required: true},
 			{Name: "exchange_rate", Form: &native.Amount, Required: true, Note: "How much of it one USDT is."},
 		},
 	},
@@ -40,8 +41,8 @@ func prepareRates(*abi.Call, settings) *abi.Step {
 // longestRates bounds the answer, of which every member is read, in bytes. The document's has one rate.
 const longestRates = 64 << 10
 
-// interpretRates wants every rate to be one. They have a decimal comma, and are passed on as they came. Where the
-// account is asked for its rates, those of external currencies are asked for, too.
+// interpretRates wants a rate. Rates have a decimal comma, and are passed on as they came. Where the account is asked
+// for its rates, those of external currencies are asked for, too.
 func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.Step {
 	if len(state) > 0 {
 		return interpretExternal(call, state, body)
@@ -56,33 +57,36 @@ func interpretRates(call *abi.Call, account settings, state, body []byte) *abi.S
 	if why := faultOfRates(rates); why != "" {
 		return guest.Unreadable(why)
 	}
-	output, wrong := rates.Spell(func(string) bool { return true })
-	if wrong != "" {
-		return guest.Unreadable("the rate of " + wrong + " is not a number")
-	}
+	output := spell(rates, func(string) bool { return true })
 	if call.GetQuery() == nil {
 		return answeredRates(output, nil)
 	}
 	return askNext(&walk{rates: output, left: externals(call.GetQuery(), account)})
 }
 
-// faultOfRates states what is wrong with an object of rates; empty where nothing is.
+// faultOfRates states what is wrong with an object of rates; empty where nothing is. A member that is no rate is not,
+// beside one that is.
 func faultOfRates(rates jsontext.Value) (why string) {
 	seen := make(map[string]bool)
+	twice, isRate := "", false
 	rates.Each(func(pair string, rate jsontext.Value) {
 		switch {
-		case why != "":
 		case seen[pair]:
-			why = "the rate of " + pair + " stands twice"
-		case !isPositive(withPoint(rate.Text())):
+			twice = "the rate of " + pair + " stands twice"
+		case isPositive(withPoint(rate.Text())):
+			isRate = true
+		case why == "":
 			why = "the rate of " + pair + " is not a number above zero"
 		}
 		seen[pair] = true
 	})
-	if len(seen) == 0 {
-		return "the answer has no rate"
+	switch {
+	case twice != "":
+		return twice
+	case isRate:
+		return ""
 	}
-	return why
+	return cmp.Or(why, "the answer has no rate")
 }
 
 // withPoint is a number with a decimal comma, with a point in its place.
@@ -167,7 +171,7 @@ func (w *walk) canonical() []*abi.Rate {
 	add := func(from, to, amount string) {
 		said := slices.ContainsFunc(rates,
 			func(r *abi.Rate) bool { return r.GetFrom().GetCurrency() == from && r.GetTo().GetCurrency() == to })
-		if isCurrency(from) && isCurrency(to) && from != to && !said {
+		if isCurrency(from) && isCurrency(to) && from != to && !said && isPositive(amount) {
 			rates = append(rates, &abi.Rate{From: guest.Money("1", from), To: guest.Money(amount, to)})
 		}
 	}
@@ -189,11 +193,15 @@ func interpretExternal(call *abi.Call, state, body []byte) *abi.Step {
 	if !ok || call.GetQuery() == nil {
 		return guest.Unreadable("the state is none of this plugin's")
 	}
-	_, rate, why := readExternal(body, w.left[0])
-	if why != "" {
+	answer, rate, why := readExternal(body, w.left[0])
+	// One that PayPlay lists without a rate is left out.
+	unlisted := strings.EqualFold(answer.Text("ticker"), w.left[0]) && !answer.Get("exchange_rate").Exists()
+	switch {
+	case why == "":
+		w.known = append(w.known, externalRate{w.left[0], rate})
+	case !unlisted:
 		return guest.Unreadable(why)
 	}
-	w.known = append(w.known, externalRate{w.left[0], rate})
 	w.left = w.left[1:]
 	return askNext(w)
 }

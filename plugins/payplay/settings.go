@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"time"
 
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
@@ -19,6 +20,8 @@ type settings struct {
 	orderSecret string
 	// outgoing reports, of types of transactions beyond those that are known, whether they take money from the account.
 	outgoing map[string]bool
+	// zone is that of PayPlay's dates.
+	zone *time.Location
 	// external are the currencies whose rates are asked for beside the one of USDT.
 	external []string
 }
@@ -42,6 +45,8 @@ const settingsSchema = `{
     "transaction_types": {"type": "object", "additionalProperties": {"enum": ["in", "out"]},
       "description": "For statements: of types of transactions that the router does not know, whether they bring ` +
 	`money in or take it out.", "examples": [{"REFUND": "out"}]},
+    "time_zone": {"type": "string", "pattern": "^[+-](0[0-9]|1[0-4]):[0-5][0-9]$", "default": "+00:00",
+      "description": "For statements: the zone of PayPlay's dates, which state none.", "examples": ["+02:00"]},
     "external_currencies": {"type": "array", "maxItems": 6, "items": {"type": "string", "pattern": "^[A-Z0-9]{2,16}$"},
       "description": "Currencies whose rates to USDT are told among the account's rates.", "examples": [["NGN"]]}
   }
@@ -78,6 +83,11 @@ func readSettings(data []byte) (settings, error) {
 	if account.orderSecret == "" {
 		return settings{}, guest.BadSettings("order_webhook_token: page or general is wanted")
 	}
+	zone, err := time.Parse("-07:00", cmp.Or(from.Text("time_zone"), "+00:00"))
+	if err != nil {
+		return settings{}, guest.BadSettings("time_zone: hours and minutes are wanted, such as +02:00")
+	}
+	account.zone = zone.Location()
 	return account, account.readLists(from)
 }
 

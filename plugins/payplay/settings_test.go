@@ -10,6 +10,7 @@ func TestSettingsThatDoNotServeAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{
 		``, `[]`, `{`, `{}`, `{"slug": ""}`, `{"slug": "shop", "order_webhook_token": "both"}`,
+		`{"slug": "shop", "time_zone": "Europe/Kyiv"}`, `{"slug": "shop", "time_zone": 2}`,
 		`{"slug": "shop", "transaction_types": {"REFUND": "away"}}`, `{"slug": "shop", "external_currencies": ["ngn"]}`,
 		`{"slug": "shop", "external_currencies": ["NGN", "EUR", "GBP", "PLN", "UAH", "TRY", "INR"]}`,
 	} {

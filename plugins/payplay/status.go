@@ -36,8 +36,12 @@ var orderReadings = map[situation]reading{ //nolint:gochecknoglobals // a table
 	{"DECLINED", true}:             {status: abi.Status_STATUS_FAILED},
 	{"CANCELED", false}:            {status: abi.Status_STATUS_CANCELED},
 	{"CANCELED", true}:             {status: abi.Status_STATUS_CANCELED},
+	// As transactions' spell it.
+	{"CANCELLED", false}: {status: abi.Status_STATUS_CANCELED},
+	{"CANCELLED", true}:  {status: abi.Status_STATUS_CANCELED},
 }
 
+// readOrderStatus reads a status in capitals.
 func readOrderStatus(status string, money bool) reading {
 	if found, known := orderReadings[situation{status, money}]; known {
 		return found
@@ -58,6 +62,7 @@ var transactionReadings = map[string]reading{ //nolint:gochecknoglobals // a tab
 	"DECLINED":           {status: abi.Status_STATUS_FAILED},
 }
 
+// readTransactionStatus reads a status in capitals.
 func readTransactionStatus(status string) reading {
 	if found, known := transactionReadings[status]; known {
 		return found

@@ -37,7 +37,8 @@ func TestStatusOfEveryOrder(t *testing.T) {
 		{"DECLINED", true, failed, false},
 		{"CANCELED", false, canceled, false},
 		{"CANCELED", true, canceled, false},
-		{"CANCELLED", false, unknown, true},
+		{"CANCELLED", false, canceled, false},
+		{"CANCELLED", true, canceled, false},
 		{"complete", true, unknown, true},
 		{"FROZEN", true, unknown, true},
 	} {
@@ -45,7 +46,7 @@ func TestStatusOfEveryOrder(t *testing.T) {
 		require.Equal(t, row.status, read.status, row)
 		require.Equal(t, row.alert, read.alert != "", row)
 	}
-	require.Len(t, orderReadings, 12, "every row is tested")
+	require.Len(t, orderReadings, 14, "every row is tested")
 }
 
 func TestStatusOfEveryTransaction(t *testing.T) {
@@ -73,6 +74,7 @@ func TestEveryEventOfAWebhook(t *testing.T) {
 		"order::declined":            "DECLINED",
 		"order::canceled":            "CANCELED",
 		"order::cancelled":           "CANCELED",
+		"ORDER::Complete":            "complete",
 	} {
 		require.Equal(t, abi.Receipt_TRUST_SIGNED, signedWebhook(t, event, status).GetTrust(), event)
 		require.Equal(t, abi.Receipt_TRUST_LOOK_UP, signedWebhook(t, event, "OPEN").GetTrust(), event)

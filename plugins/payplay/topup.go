@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
@@ -29,15 +31,16 @@ func interpretTopup(call *abi.Call, account settings, _, body []byte) *abi.Step 
 		return guest.Unreadable("the answer has no top-up with an id and a page for the payer")
 	case asked.amount != "" && made.Get("value").Exists() && (err != nil || differ(asked.amount, value)):
 		return guest.Unreadable("the top-up is for another amount than was asked for")
-	case contradicts(asked.currency, made.Text("currency")),
-		contradicts(asked.reference, made.Text("external_order_id")):
+	case contradicts(asked.currency, tickerOf(made)),
+		asked.reference != "" && made.Text("external_order_id") != "" &&
+			asked.reference != made.Text("external_order_id"):
 		return guest.Unreadable("the top-up is not the one that was asked for")
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_UNSPECIFIED, made.Text("id"))
 	return completed(call, outcome, answer)
 }
 
-// contradicts reports texts that are both stated, and differ.
+// contradicts reports names that are both stated, and differ.
 func contradicts(asked, answered string) bool {
-	return asked != "" && answered != "" && asked != answered
+	return asked != "" && answered != "" && !strings.EqualFold(asked, answered)
 }

@@ -61,12 +61,12 @@ var withdrawalMethods = []method{
 //
 //nolint:gochecknoglobals // a table
 var withdrawnMembers = native.Fields{
-	{Name: "id", Required: true},
+	{Name: "id", Form: &word, Required: true},
 	{Name: "currency", Form: &native.Any, Required: true, Note: "A ticker, or an object with one."},
 	{Name: "value", Form: &native.Amount, Required: true},
-	{Name: "status", Required: true},
+	{Name: "status", Form: &word, Required: true},
 	{Name: "type"},
-	{Name: "network"},
+	{Name: "network", Note: "Null where it is not known."},
 	{Name: "fee", Form: &native.Amount},
 	{Name: "created_at", Note: withoutZone},
 	{Name: "completed_at", Note: withoutZone},
@@ -178,7 +178,28 @@ func transacted(call *abi.Call, from, answer jsontext.Value) *abi.Step {
 	}
 	outcome := found.outcome()
 	found.weigh(outcome, expected(call).amount)
+	found.warnOfNetwork(call, outcome)
 	return completed(call, outcome, answer)
+}
+
+// warnOfNetwork adds an alert to a transaction that states another network than was asked for.
+func (t transaction) warnOfNetwork(call *abi.Call, outcome *abi.Outcome) {
+	if asked := networkOf(call); contradicts(asked, t.network) {
+		warn(outcome, "the transaction's network is "+t.network+", not "+asked)
+	}
+}
+
+// networkOf is the network that a withdrawal is to use; empty where the call does not state it.
+func networkOf(call *abi.Call) string {
+	if payment := call.GetPayment(); payment != nil {
+		return payment.GetDestination().GetNetwork()
+	}
+	return inputOf(call).Text("network")
+}
+
+// warn adds an alert.
+func warn(outcome *abi.Outcome, alert string) {
+	outcome.Alert = strings.TrimPrefix(outcome.GetAlert()+"; "+alert, "; ")
 }
 
 // weigh compares a transaction's value with the amount that was asked for, where it is known. Whether the value is
@@ -195,7 +216,7 @@ func (t transaction) weigh(outcome *abi.Outcome, asked string) {
 		outcome.Amount = guest.Money(amount.String(), t.currency)
 		return
 	}
-	outcome.Alert = strings.TrimPrefix(outcome.GetAlert()+"; the transaction's value is "+t.value.String(), "; ")
+	warn(outcome, "the transaction's value is "+t.value.String())
 	if outcome.GetStatus() == abi.Status_STATUS_SUCCEEDED {
 		outcome.Status = abi.Status_STATUS_PROCESSING
 	}
@@ -208,46 +229,42 @@ type transaction struct {
 	currency  string
 	value     decimal.Decimal
 	reference string
-	// fee is in the transaction's currency, and not below zero; empty where PayPlay does not state it.
-	fee string
+	network   string
+	// fee is in the transaction's currency, and not below zero; empty where PayPlay does not state it. unclear is set
+	// where PayPlay states something that is no fee.
+	fee     string
+	unclear bool
 }
 
 // readTransaction reads a transaction of any operation. Its currency is a ticker in some, and an object with one in
-// others. asked is the amount that was asked for, where it is known.
+// others. asked is the amount that was asked for, where it is known. Only what decides something has to be readable.
 func readTransaction(from jsontext.Value, asked string) (transaction, error) {
 	t := transaction{
 		id:        from.Text("id"),
-		status:    from.Text("status"),
-		currency:  cmp.Or(from.Text("currency"), from.Text("currency", "ticker")),
+		status:    strings.ToUpper(from.Text("status")),
+		currency:  tickerOf(from),
 		reference: from.Text("external_id"),
+		network:   from.Text("network"),
 	}
 	if from.Twice("id", "status", "external_id", "currency", "value", "fee") || from.Get("currency").Twice("ticker") {
 		return transaction{}, errors.New("a member of the transaction stands twice")
 	}
-	if !isID(t.id) || t.status == "" || !isCurrency(t.currency) {
-		return transaction{}, errors.New("the answer has no transaction with an id, a status and a currency")
+	if err := faultOf("transaction", from, t.id, t.status); err != nil {
+		return transaction{}, err
+	}
+	if !isCurrency(t.currency) {
+		return transaction{}, errors.New("the transaction's currency: no ticker")
 	}
 	var err error
 	if t.value, err = from.Get("value").Amount(asked); err != nil {
 		return transaction{}, fmt.Errorf("the transaction's value: %w", err)
 	}
-	t.fee, err = readFee(from.Get("fee"))
-	return t, err
-}
-
-// readFee reads a fee: decimal text, and empty where there is none.
-func readFee(from jsontext.Value) (string, error) {
-	if !from.Exists() {
-		return "", nil
+	if fee, err := from.Get("fee").Amount(); err == nil && fee.Sign() >= 0 {
+		t.fee = fee.String()
+	} else {
+		t.unclear = from.Get("fee").Exists()
 	}
-	fee, err := from.Amount()
-	if err != nil {
-		return "", fmt.Errorf("the transaction's fee: %w", err)
-	}
-	if fee.Sign() < 0 {
-		return "", errors.New("the transaction's fee is below zero")
-	}
-	return fee.String(), nil
+	return t, nil
 }
 
 // matches returns an error for a transaction that is not the one that was asked about. Its value is not compared with
@@ -288,10 +305,11 @@ func interpretFees(call *abi.Call, account settings, state, body []byte) *abi.St
 		return step
 	}
 	answer, _ := jsontext.Parse(body) // interpretPlain has read it
-	for _, currency := range answer.Items("currencies") {
-		ticker := cmp.Or(currency.Text("ticker"), currency.Text("currency", "ticker"), currency.Text("currency"))
+	listed := answer.Items("currencies")
+	for _, currency := range listed {
+		ticker := cmp.Or(strings.ToUpper(currency.Text("ticker")), tickerOf(currency))
 		if !isCurrency(ticker) {
-			return guest.Unreadable("a currency that can be withdrawn has no ticker")
+			continue // the catalog lists what it can name
 		}
 		outcome.Items = append(outcome.Items, &abi.Item{
 			Code:     ticker,
@@ -299,6 +317,9 @@ func interpretFees(call *abi.Call, account settings, state, body []byte) *abi.St
 			Currency: ticker,
 			Bounds:   withdrawalBounds(currency.Get("network_fees"), ticker),
 		})
+	}
+	if len(listed) > 0 && len(outcome.GetItems()) == 0 {
+		return guest.Unreadable("no currency that can be withdrawn has a ticker")
 	}
 	return step
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +54,26 @@ func TestLedgersThatAgreeViolateNothing(t *testing.T) {
 		violations, unknown := Audit(*l)
 		require.Empty(t, violations, name)
 		require.Empty(t, unknown, name)
+	}
+}
+
+// Only a wall clock that was behind at a payment's creation excuses that it is open.
+func TestAnExpiryCountsFromThePaymentsCreation(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for created, excused := range map[time.Time]bool{began.Add(-time.Hour): true, began.Add(time.Hour): false} {
+		l := ledgers()
+		l.Began, l.Journal[0].CreatedAt = began, created
+		l.Journal[0].Status, l.Journal[0].Provider = "requires_action", "cryptogram"
+		l.Journal[0].Tries[0].Provider = "cryptogram"
+		l.Clients[0].Offers, l.Clients[0].Final = []string{"cryptogram o-1"}, nil
+		l.Bookings[0] = sandbox.Booking{
+			Provider: "cryptogram", Operation: "create", Reference: "https://shop/thanks/order-1/", ProviderReference: "o-1",
+			Status: "created",
+		}
+		violations, unknown := Audit(*l)
+		require.Equal(t, excused, len(violations) == 0, violations)
+		require.Equal(t, excused, unknown[expiresLater] == 1)
 	}
 }
 

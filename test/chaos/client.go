@@ -225,7 +225,6 @@ type shownPayment struct {
 	Entry
 
 	Version    int64     `json:"version"`
-	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
 	NextAction *struct {
 		Type string `json:"type"`

@@ -22,12 +22,13 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 	}
 	healed := time.Since(calm)
 	r.clients.repeatAll(ctx)
-	if err := r.hear(ctx, calm.Add(r.settings.SettleTimeout)); err != nil {
+	// Each wait has the whole time to itself: what ends late is announced late.
+	if err := r.hear(ctx, time.Now().Add(r.settings.SettleTimeout)); err != nil {
 		return nil, err
 	}
 	// Bookings first: each has been journalled before, so that what a router books that is still at work is not missing
 	// in the journal.
-	runs, err := r.settledRuns(ctx, calm.Add(r.settings.SettleTimeout))
+	runs, err := r.settledRuns(ctx, time.Now().Add(r.settings.SettleTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +241,7 @@ func (r *run) ledgers(payments []shownPayment, bookings []sandbox.Booking, clien
 	bookings = slices.DeleteFunc(slices.Clone(bookings), ofRun)
 	l := Ledgers{
 		Clients: clients, Bookings: bookings, SiteOf: SiteOf, OrderOf: OrderOf,
-		Announced: r.hooks.announced(),
+		Announced: r.hooks.announced(), Began: r.began,
 	}
 	for _, p := range payments {
 		l.Journal = append(l.Journal, p.Entry)

@@ -92,7 +92,10 @@ func OutputOf(fields native.Fields, shown bool) *jsontext.Object {
 
 // Map is the schema of an answer whose members have names of the provider's, and all the same form.
 func Map(member *native.Field) *jsontext.Object {
-	schema := typed(formOf(member).Type)
+	schema := jsontext.NewObject()
+	if name := formOf(member).Type; name != "" {
+		schema = typed(name)
+	}
 	return typed("object").Object("additionalProperties", describe(schema, member, member.Note))
 }
 

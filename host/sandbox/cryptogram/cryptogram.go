@@ -29,6 +29,43 @@ type Options struct {
 	// Limit is how many requests a minute are taken before one is answered 429; 0 means any number, while the headers
 	// still speak of 1000.
 	Limit int `json:"limit"`
+	// Unpaid is how a transaction shows that nothing has been received: the document has a completed one alone.
+	Unpaid Unpaid `json:"unpaid"`
+	// Tails writes numbers with the 17 digits of their doubles, as PHP does with serialize_precision = 17.
+	Tails bool `json:"tails"`
+	// TransactionCurrency is what a transaction has for its currency; empty means its payment's own, as in the
+	// document's sample. The field list does not have it.
+	TransactionCurrency string `json:"transaction_currency"`
+	// NoCanceledAt leaves out canceled_at, which the document's sample has and its field list has not.
+	NoCanceledAt bool `json:"no_canceled_at"`
+	// Resource is what a notification has beside the id; empty means "CommercePayment", as in the document's sample.
+	Resource string `json:"resource"`
+	// IDAlone leaves the resource out, as the document's prose has it: "the body will only contain the id".
+	IDAlone bool `json:"id_alone"`
+}
+
+// Unpaid is what received, received_price and address are before anything has been received.
+type Unpaid string
+
+// The readings of Unpaid. The zero value is UnpaidZero.
+const (
+	// UnpaidZero is 0, with an address.
+	UnpaidZero Unpaid = ""
+	// UnpaidNull is null, the address too.
+	UnpaidNull Unpaid = "null"
+	// UnpaidMissing is nothing: none of the three is there.
+	UnpaidMissing Unpaid = "missing"
+)
+
+// UnmarshalText takes the readings that there are.
+func (u *Unpaid) UnmarshalText(text []byte) error {
+	switch read := Unpaid(text); read {
+	case UnpaidZero, UnpaidNull, UnpaidMissing:
+		*u = read
+		return nil
+	default:
+		return fmt.Errorf(`unpaid %q is not "", "null" or "missing"`, text)
+	}
 }
 
 // New simulates Cryptogram with one account, which has the given token.
@@ -118,8 +155,8 @@ func (c *provider) Page(path string) (simulator.PayerPage, bool) {
 		return simulator.PayerPage{}, false
 	}
 	status := "waiting for a wallet"
-	if p.Transaction != nil {
-		status = p.Transaction.Status
+	if p.paying != nil {
+		status = p.paying.status
 	}
 	return simulator.PayerPage{Reference: p.ID, Amount: p.Amount.String(), Currency: p.Currency, Status: status}, true
 }

@@ -71,10 +71,12 @@ func TestEnds(t *testing.T) {
 		moved                           bool
 	}{
 		"half is pending":              {"underpay", "", "pending", "0.00749974", true},
-		"a named part is pending":      {"underpay", "0.00005", "pending", "5.0e-5", true},
+		"a named part is pending":      {"underpay", "0.04", "pending", "5.999e-5", true},
 		"more than all is completed":   {"overpay", "", "completed", "0.01649943", true},
 		"canceled":                     {"cancel", "", "canceled", "0", false},
-		"a named sum, above the value": {"pay", "0.02", "completed", "0.02", true},
+		"declined, which is canceled":  {"decline", "", "canceled", "0", false},
+		"a named sum, above the price": {"pay", "20", "completed", "0.02999896", true},
+		"a named sum, below the price": {"pay", "9.99", "pending", "0.01498448", true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -191,8 +193,15 @@ func TestNotifiesWithNothingButAnID(t *testing.T) {
 	in := sandboxtest.Receive(t)
 	require.NoError(t, w.Report("cryptogram", sandbox.Callback{URL: in.URL}))
 	id := w.Cryptogram("POST", "", sandboxtest.CryptogramCheckout).At(t, "id").(string)
-	require.NoError(t, w.Drive("cryptogram", id, "pay", ""))
-	r, body := in.Next(t)
-	require.Equal(t, "POST", r.Method)
-	require.Equal(t, `{"resource":"CommercePayment","id":"`+id+`"}`, body)
+	for _, row := range []struct{ options, body string }{
+		{`{}`, `{"resource":"CommercePayment","id":"` + id + `"}`}, // the sample
+		{`{"resource":"Payment"}`, `{"resource":"Payment","id":"` + id + `"}`},
+		{`{"id_alone":true}`, `{"id":"` + id + `"}`}, // the prose
+	} {
+		require.NoError(t, w.Configure("cryptogram", []byte(row.options)))
+		require.NoError(t, w.Drive("cryptogram", id, "underpay", ""))
+		r, body := in.Next(t)
+		require.Equal(t, "POST", r.Method)
+		require.Equal(t, row.body, body)
+	}
 }

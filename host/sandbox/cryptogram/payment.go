@@ -14,19 +14,32 @@ import (
 
 // checkout is a payment as the document shows it: the fields are in its order.
 type checkout struct {
-	ID          string       `json:"id"`
-	Amount      phpNumber    `json:"amount"`
-	Currency    string       `json:"currency"`
-	Title       string       `json:"title"`
-	Description string       `json:"description"`
-	Redirect    string       `json:"redirect"`
-	Message     string       `json:"message"`
-	ExpiresAt   timestamp    `json:"expires_at"`
-	CreatedAt   timestamp    `json:"created_at"`
-	UpdatedAt   timestamp    `json:"updated_at"`
-	Wallets     []string     `json:"wallets"`
-	URL         string       `json:"url"`
-	Transaction *transaction `json:"transaction"`
+	ID          string            `json:"id"`
+	Amount      phpNumber         `json:"amount"`
+	Currency    string            `json:"currency"`
+	Title       string            `json:"title"`
+	Description string            `json:"description"`
+	Redirect    string            `json:"redirect"`
+	Message     string            `json:"message"`
+	ExpiresAt   timestamp         `json:"expires_at"`
+	CreatedAt   timestamp         `json:"created_at"`
+	UpdatedAt   timestamp         `json:"updated_at"`
+	Wallets     []string          `json:"wallets"`
+	URL         string            `json:"url"`
+	Transaction *shownTransaction `json:"transaction"`
+
+	// paying is the payer's transaction; nil until the payer has picked a wallet. Transaction is how an answer shows it.
+	paying *transaction
+}
+
+// show answers with a payment, as the options have it.
+func (c *provider) show(status int, p *checkout) simulator.Answer {
+	shown := *p
+	shown.Amount.tail = c.options.Tails
+	if p.paying != nil {
+		shown.Transaction = c.options.show(p.paying)
+	}
+	return simulator.JSON(status, shown)
 }
 
 // timestamp is written in UTC with six decimals and a Z.
@@ -52,7 +65,7 @@ func (c *provider) serveCreate(r *simulator.Request) simulator.Answer {
 		Operation: "create", Reference: made.Redirect, ProviderReference: made.ID,
 		Amount: made.Amount.String(), Currency: made.Currency, Status: "created",
 	})
-	return simulator.JSON(http.StatusCreated, made)
+	return c.show(http.StatusCreated, made)
 }
 
 // read checks a create's fields, all of which are required.
@@ -61,7 +74,7 @@ func (c *provider) read(r *simulator.Request) (*checkout, *laravel.Errors) {
 	_ = json.Unmarshal(r.Body, &in) // what is no JSON object has no fields
 	errs := &laravel.Errors{}
 	made := &checkout{
-		Amount:      phpNumber{requiredNumber(in, "amount", errs)},
+		Amount:      phpNumber{Money: requiredNumber(in, "amount", errs)},
 		Currency:    requiredString(in, "currency", errs),
 		Wallets:     readWallets(in, errs),
 		Title:       requiredString(in, "title", errs),
@@ -146,7 +159,7 @@ func readWallets(in map[string]json.RawMessage, errs *laravel.Errors) []string {
 
 func (c *provider) serveGet(r *simulator.Request) simulator.Answer {
 	if found := c.byID[r.Vars["id"]]; found != nil {
-		return simulator.JSON(http.StatusOK, found)
+		return c.show(http.StatusOK, found)
 	}
 	return c.notFound(r)
 }
@@ -183,5 +196,5 @@ func (c *provider) serveUpdate(r *simulator.Request) simulator.Answer {
 		*texts[field] = text
 	}
 	found.UpdatedAt = timestamp{r.Now}
-	return simulator.JSON(http.StatusOK, found)
+	return c.show(http.StatusOK, found)
 }

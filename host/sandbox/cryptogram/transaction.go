@@ -1,6 +1,8 @@
 package cryptogram
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,18 +14,51 @@ import (
 
 // transaction is a payment's transaction: value and received in crypto, the prices in fiat.
 type transaction struct {
+	wallet, currency, status, address     string
+	value, price, received, receivedPrice simulator.Money
+	completedAt, canceledAt               *timestamp
+	createdAt, updatedAt                  timestamp
+}
+
+// shownTransaction is a transaction as the document shows it. A member without a value of its own type may be null or
+// missing: nil leaves it out.
+type shownTransaction struct {
 	Wallet        string     `json:"wallet"`
 	Currency      string     `json:"currency"`
 	Status        string     `json:"status"`
 	Value         phpNumber  `json:"value"`
 	Price         phpNumber  `json:"price"`
-	Received      phpNumber  `json:"received"`
-	ReceivedPrice phpNumber  `json:"received_price"`
-	Address       string     `json:"address"`
+	Received      any        `json:"received,omitzero"`
+	ReceivedPrice any        `json:"received_price,omitzero"`
+	Address       any        `json:"address,omitzero"`
 	CompletedAt   *timestamp `json:"completed_at"`
-	CanceledAt    *timestamp `json:"canceled_at"`
+	CanceledAt    any        `json:"canceled_at,omitzero"`
 	CreatedAt     timestamp  `json:"created_at"`
 	UpdatedAt     timestamp  `json:"updated_at"`
+}
+
+func (o Options) show(t *transaction) *shownTransaction {
+	number := func(m simulator.Money) phpNumber { return phpNumber{m, o.Tails} }
+	shown := &shownTransaction{
+		Wallet: t.wallet, Currency: cmp.Or(o.TransactionCurrency, t.currency), Status: t.status,
+		Value: number(t.value), Price: number(t.price),
+		Received: number(t.received), ReceivedPrice: number(t.receivedPrice), Address: t.address,
+		CompletedAt: t.completedAt, CanceledAt: t.canceledAt, CreatedAt: t.createdAt, UpdatedAt: t.updatedAt,
+	}
+	if o.NoCanceledAt {
+		shown.CanceledAt = nil
+	}
+	if t.received.Sign() > 0 {
+		return shown
+	}
+	switch null := json.RawMessage("null"); o.Unpaid {
+	case UnpaidNull:
+		shown.Received, shown.ReceivedPrice, shown.Address = null, null, null
+	case UnpaidMissing:
+		shown.Received, shown.ReceivedPrice, shown.Address = nil, nil, nil
+	case UnpaidZero:
+	}
+	return shown
 }
 
 // coinPrices is what one coin costs in USD; fiatPrices what one unit of a currency is worth in USD.
@@ -46,7 +81,7 @@ const (
 )
 
 func (c *provider) Events() []string {
-	return []string{"pick", "pay", "underpay", "overpay", simulator.PayLate, "cancel", "expire"}
+	return []string{"pay", "underpay", "overpay", simulator.PayLate, "expire", "decline", "pick", "cancel"}
 }
 
 func (c *provider) Drive(ref, event, sum string) error {
@@ -57,21 +92,21 @@ func (c *provider) Drive(ref, event, sum string) error {
 	now := timestamp{c.Now()}
 	if event == "expire" {
 		found.ExpiresAt = timestamp{now.Add(-time.Second)}
-		return nil // no callback: the payment's own date shows it
+		return nil // no notification: the payment's own date shows it
 	}
-	if found.Transaction != nil && found.Transaction.Status == statusCompleted {
+	t := found.paying
+	if t != nil && t.status == statusCompleted {
 		return fmt.Errorf("%w: it is paid already", simulator.ErrRefused)
 	}
-	t := found.Transaction
 	if t == nil {
 		t = c.transaction(found, found.Wallets[0], now)
 	}
 	if err := c.receive(t, event, sum); err != nil {
 		return err
 	}
-	t.UpdatedAt = now
-	found.Transaction = t
-	c.Settle(found.ID, found.Transaction.Status, found.Transaction.Received.Sign() > 0)
+	t.updatedAt = now
+	found.paying = t
+	c.Settle(found.ID, t.status, t.received.Sign() > 0)
 	c.report(found)
 	return nil
 }
@@ -92,59 +127,77 @@ func (c *provider) find(ref string) *checkout {
 func (c *provider) transaction(p *checkout, wallet string, now timestamp) *transaction {
 	usd := p.Amount.Mul(simulator.Amount(fiatPrices[p.Currency]))
 	return &transaction{
-		Wallet:    wallet,
-		Currency:  p.Currency,
-		Status:    statusPending,
-		Value:     phpNumber{usd.Div(simulator.Amount(coinPrices[wallet])).RoundUp(8)},
-		Price:     p.Amount,
-		Address:   simulator.CryptoAddress(wallet, c.IDs),
-		CreatedAt: now,
+		wallet:    wallet,
+		currency:  p.Currency,
+		status:    statusPending,
+		value:     usd.Div(simulator.Amount(coinPrices[wallet])).RoundUp(8),
+		price:     p.Amount.Money,
+		address:   simulator.CryptoAddress(wallet, c.IDs),
+		createdAt: now,
 	}
 }
 
-// receive lets coins arrive: all, part, more than all, or, without sum, half or a tenth more.
+// receive lets coins arrive for sum, which is in the payment's currency: for its price, or, without sum, for half of it
+// or a tenth more. What has arrived before is part of it. The document knows no decline: a canceled transaction is the
+// nearest that it has.
 func (c *provider) receive(t *transaction, event, sum string) error {
-	received := t.Value.Money
+	paid := t.price
 	switch event {
 	case "pick":
 		return nil
-	case "cancel":
-		t.Status = statusCanceled
-		t.CanceledAt = &timestamp{c.Now()}
+	case "cancel", "decline":
+		t.status = statusCanceled
+		t.canceledAt = &timestamp{c.Now()}
 		return nil
 	case "underpay":
-		received = received.Mul(simulator.Amount("0.5")).RoundDown(8)
+		paid = paid.Mul(simulator.Amount("0.5"))
 	case "overpay":
-		received = received.Mul(simulator.Amount("1.1")).RoundUp(8)
+		paid = paid.Mul(simulator.Amount("1.1"))
 	}
-	received, err := simulator.EventAmount(sum, received)
+	paid, err := simulator.EventAmount(sum, paid)
 	if err != nil {
 		return err
 	}
-	t.Received = phpNumber{received}
-	t.ReceivedPrice = phpNumber{received.Div(t.Value.Money).Mul(t.Price.Money).Round(2)}
+	t.receivedPrice = paid
+	coins := t.value.Mul(paid).Div(t.price)
+	if paid.Cmp(t.price) < 0 {
+		t.received = coins.RoundDown(8)
+	} else {
+		t.received = coins.RoundUp(8)
+	}
 	if event == simulator.PayLate {
 		return nil
 	}
-	t.Status, t.CompletedAt, t.CanceledAt = statusPending, nil, nil
-	if received.Cmp(t.Value.Money) >= 0 {
-		t.Status = statusCompleted
-		t.CompletedAt = &timestamp{c.Now()}
+	t.status, t.completedAt, t.canceledAt = statusPending, nil, nil
+	if t.received.Cmp(t.value) >= 0 {
+		t.status = statusCompleted
+		t.completedAt = &timestamp{c.Now()}
 	}
 	return nil
 }
 
-// report sends the notification, which names the payment and has no other data.
+// A notification that fails is attempted 19 more times "over the period of several hours" [document, Instant Payments
+// Notifications]: here, every quarter of an hour.
+const (
+	tries = 1 + 19
+	every = 15 * time.Minute
+)
+
+// report sends the notification, which names the payment and has no other data: all of a payment's are the same bytes.
 func (c *provider) report(p *checkout) {
-	body, err := simulator.Marshal(struct {
-		Resource string `json:"resource"`
+	notice := struct {
+		Resource string `json:"resource,omitempty"`
 		ID       string `json:"id"`
-	}{"CommercePayment", p.ID})
+	}{cmp.Or(c.options.Resource, "CommercePayment"), p.ID}
+	if c.options.IDAlone {
+		notice.Resource = ""
+	}
+	body, err := simulator.Marshal(notice)
 	if err != nil {
 		return
 	}
 	c.Post(simulator.Delivery{
-		Method: http.MethodPost, URL: c.Callback("").URL, Body: string(body), Tries: 2,
+		Method: http.MethodPost, URL: c.Callback("").URL, Body: string(body), Tries: tries, Every: every,
 		Header: http.Header{"Content-Type": {"application/json"}},
 	})
 }

@@ -10,7 +10,7 @@ func (p *provider) clientAnswer(q *request, kind int) simulator.Answer {
 	return simulator.JSON(http.StatusOK, struct {
 		CallbackAPI *string `json:"callbackApi"`
 		tail
-	}{q.account.callbackAPI, tail{kind, true}})
+	}{q.account.callbackAPI, p.tail(kind)})
 }
 
 func (p *provider) clientInfo(q *request) simulator.Answer {
@@ -40,7 +40,7 @@ func (p *provider) createClient(q *request) simulator.Answer {
 		Name  string `json:"name"`
 		Token string `json:"token"`
 		tail
-	}{name, token, tail{typeCreateClient, true}})
+	}{name, token, p.tail(typeCreateClient)})
 }
 
 // setStandBy takes standBy from the query, and no word for yes. Nothing else changes with it: what the real one does is
@@ -54,5 +54,5 @@ func (p *provider) getStandBy(q *request) simulator.Answer {
 	return simulator.JSON(http.StatusOK, struct {
 		StandBy bool `json:"standBy"`
 		tail
-	}{q.account.standBy, tail{typeUnnamed, true}})
+	}{q.account.standBy, p.tail(typeUnnamed)})
 }

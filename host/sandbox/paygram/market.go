@@ -48,14 +48,14 @@ func (p *provider) simplexQuote(q *request) simulator.Answer {
 		URL string `json:"paymentUrl"`
 		ID  string `json:"paymentID"`
 		tail
-	}{q.Base + "/simplex/" + id, id, tail{typeSimplex, true}})
+	}{q.Base + "/simplex/" + id, id, p.tail(typeSimplex)})
 }
 
 func (p *provider) getP2PGroups(q *request) simulator.Answer {
 	return simulator.JSON(http.StatusOK, struct {
 		Groups []json.RawMessage `json:"groups"`
 		tail
-	}{list(q.account.offers.groups, q.user, q.fields.OwnOnly), tail{typeP2PGroups, true}})
+	}{list(q.account.offers.groups, q.user, q.fields.OwnOnly), p.tail(typeP2PGroups)})
 }
 
 func (p *provider) setP2PGroup(q *request) simulator.Answer {
@@ -66,14 +66,14 @@ func (p *provider) setP2PGroup(q *request) simulator.Answer {
 	return simulator.JSON(http.StatusOK, struct {
 		Group json.RawMessage `json:"groupInfo"`
 		tail
-	}{q.fields.GroupInfo, tail{typeSetP2PGroup, true}})
+	}{q.fields.GroupInfo, p.tail(typeSetP2PGroup)})
 }
 
 func (p *provider) getBusinesses(q *request) simulator.Answer {
 	return simulator.JSON(http.StatusOK, struct {
 		Businesses []json.RawMessage `json:"businesses"`
 		tail
-	}{list(q.account.offers.businesses, q.user, q.fields.OwnOnly), tail{typeBusinesses, true}})
+	}{list(q.account.offers.businesses, q.user, q.fields.OwnOnly), p.tail(typeBusinesses)})
 }
 
 func (p *provider) setBusiness(q *request) simulator.Answer {
@@ -84,5 +84,5 @@ func (p *provider) setBusiness(q *request) simulator.Answer {
 	return simulator.JSON(http.StatusOK, struct {
 		Business json.RawMessage `json:"business"`
 		tail
-	}{q.fields.Business, tail{typeSetBusiness, true}})
+	}{q.fields.Business, p.tail(typeSetBusiness)})
 }

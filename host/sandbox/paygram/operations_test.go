@@ -94,7 +94,13 @@ func TestWithdrawalIsApprovedOrGivenBack(t *testing.T) {
 		}, "2", "9900", true},
 		"updated, at fault": {func(w *sandboxtest.World, code string) sandboxtest.Reply {
 			return w.PayGram("UpdateWithdraw", `{"invoiceCode":"`+code+`","status":5}`)
-		}, "7", "10000", false},
+		}, "5", "9900", true},
+		"updated, cancelled": {func(w *sandboxtest.World, code string) sandboxtest.Reply {
+			return w.PayGram("UpdateWithdraw", `{"invoiceCode":"`+code+`","status":3}`)
+		}, "3", "9900", true},
+		"updated, cancelled and given back": {func(w *sandboxtest.World, code string) sandboxtest.Reply {
+			return w.PayGram("UpdateWithdraw", `{"invoiceCode":"`+code+`","cancelWithdraw":true}`)
+		}, "3", "10000", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

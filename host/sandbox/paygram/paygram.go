@@ -31,10 +31,10 @@ type provider struct {
 	names    map[string]*client // by name
 	invoices []*invoice
 	byCode   map[string]*invoice
-	vouchers []*voucher
 	topUps   []*topUp
-	// nextCallback counts callbacks, and firstEntry is where each user's statement begins to count.
-	nextCallback, firstEntry int
+	// nextReport is the Id of the next callback or update, and nextEntry that of the next line of any statement.
+	nextReport int
+	nextEntry  int64
 }
 
 // client is a client of PayGram, and its users.
@@ -45,7 +45,6 @@ type client struct {
 	// spent holds the clientUnique of every spending request that was taken.
 	spent   map[string]bool
 	updates []update
-	nextID  int
 	offers  offers
 	standBy bool
 }
@@ -71,6 +70,7 @@ const (
 	typeWithdrawUpdated = 10
 	typeUserInfo        = 11
 	typeWithdraw        = 12
+	typeWithdrawInfo    = 13
 	typeIssueInvoice    = 14
 	typeTopUpAddress    = 15
 	typeCirculating     = 16
@@ -79,24 +79,20 @@ const (
 	typeStatement       = 21
 	typeEnvelope        = 22
 	typeEnvelopeRedeem  = 24
+	typeEnvelopeInfo    = 26
 	typeInvoices        = 31
 )
 
-// The response codes of failures.
+// The response codes: of what succeeded, and of failures.
 const (
+	codeOK        = 200
 	codeFailed    = 500
 	codeUpdating  = 550
 	codeDuplicate = 551
+	codeAuth      = 552
 	codeNotFound  = 553
 	codeNoFunds   = 554
 )
-
-//nolint:gochecknoglobals // a table
-var currencies = map[int]string{
-	1: "BTC", 2: "ETH", 3: "EUR", 4: "USD", 5: "USDT", 7: "AED", 8: "LTC", 9: "XMR", 10: "XRP", 11: "PHPT", 12: "CNY",
-	13: "PHP",
-	14: "VND", 15: "GBP", 16: "BNB", 17: "TRX", 18: "USDC", 19: "FTN",
-}
 
 // openingCredit is what a user of ours has to play with.
 //
@@ -116,12 +112,39 @@ var prices = map[int]string{
 	12: "0.1379", 13: "0.01728", 14: "0.00003919", 15: "1.2634", 16: "666.69", 17: "0.2417", 18: "1", 19: "0.0417",
 }
 
-// Options are what PayGram does where its document leaves a choice.
+// Options are what PayGram does where its document leaves a choice, or only public material or an inference states what
+// it does. The zero value is what the vendor's source states, or else the reading that is taken for the likelier.
 type Options struct {
 	// NoPayURL makes invoices come with a null payUrl, as in the document's example.
 	NoPayURL bool `json:"no_pay_url"`
 	// UnlistedWithdrawals keeps withdrawals out of GetInvoices: no document states that they are listed.
 	UnlistedWithdrawals bool `json:"unlisted_withdrawals"`
+	// AsDocumented leaves out what came after the document's examples of 2023: responseCode and the message of a
+	// success, and an invoice's friendlyVoucherCode and invoiceBusinessType.
+	AsDocumented bool `json:"as_documented"`
+	// CodesInType puts the code of a failure into type, as it stood for a short time.
+	CodesInType bool `json:"codes_in_type"`
+	// EnumNames writes an enum's value as its name; the vendor's source has numbers "unless a converter says otherwise".
+	EnumNames bool `json:"enum_names"`
+	// NumberedRates keys the rates by the currencies' numbers; an enum that is a key is written as its name.
+	NumberedRates bool `json:"numbered_rates"`
+	// CamelCaseCallbacks writes callbacks as answers are written; PascalCase is likely and not stated.
+	CamelCaseCallbacks bool `json:"camel_case_callbacks"`
+	// PascalCaseUpdates writes GetUpdates' entries as callbacks are written.
+	PascalCaseUpdates bool `json:"pascal_case_updates"`
+	// InclusiveCursor begins a statement's page with the entry that startIdx names; otherwise behind it.
+	InclusiveCursor bool `json:"inclusive_cursor"`
+	// NothingBeforeZero makes a statement that goes backward from startIdx 0 empty; otherwise it begins at the newest.
+	NothingBeforeZero bool `json:"nothing_before_zero"`
+	// RightWithdrawnAmounts answers Withdraw with the amounts that its members' names promise.
+	RightWithdrawnAmounts bool `json:"right_withdrawn_amounts"`
+	// UnpaidWithdrawals keeps isPaid and isRedeemed of a completed withdrawal false: they are an invoice's, and nothing
+	// states that a withdrawal sets them.
+	UnpaidWithdrawals bool `json:"unpaid_withdrawals"`
+	// TransferFee is charged for every TransferCredit, on top of its amount.
+	TransferFee simulator.Money `json:"transfer_fee"`
+	// NetTransferInvoices show a transfer's invoice without the fee; otherwise its amount includes the fee.
+	NetTransferInvoices bool `json:"net_transfer_invoices"`
 }
 
 // New simulates PayGram with one account for each of tokens, which are by the accounts' names.
@@ -129,8 +152,8 @@ func New(b *simulator.Backend, tokens map[string]string, o Options) simulator.Pr
 	p := &provider{
 		Backend: b, options: o,
 		accounts: map[string]*client{},
-		names:    map[string]*client{}, byCode: map[string]*invoice{}, nextCallback: b.IDs.First(1),
-		firstEntry: b.IDs.First(1),
+		names:    map[string]*client{}, byCode: map[string]*invoice{}, nextReport: b.IDs.First(1),
+		nextEntry: firstEntry + int64(b.IDs.First(1)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(tokens)) {
 		p.addAccount(name, tokens[name])
@@ -141,15 +164,15 @@ func New(b *simulator.Backend, tokens map[string]string, o Options) simulator.Pr
 func (p *provider) addAccount(name, token string) {
 	a := &client{
 		name: name, users: map[string]*user{}, spent: map[string]bool{}, token: token,
-		nextID: p.IDs.First(1),
 	}
 	p.accounts[token], p.names[name] = a, a
 	p.SetAccounts(slices.Sorted(maps.Keys(p.names)))
 }
 
-// Open makes a client of a name, where there is none.
+// Options are the provider's.
 func (p *provider) Options() any { return &p.options }
 
+// Open makes a client of a name, where there is none.
 func (p *provider) Open(account string) map[string]string {
 	if _, known := p.names[account]; !known {
 		p.addAccount(account, madeUpToken(account))
@@ -179,7 +202,7 @@ type fields struct {
 	RequestID       *int64           `json:"requestId"`
 	UserCliID       string           `json:"userCliId"`
 	ClientUnique    string           `json:"clientUnique"`
-	CurrencyCode    int              `json:"currencyCode"`
+	CurrencyCode    coin             `json:"currencyCode"`
 	Amount          *simulator.Money `json:"amount"`
 	CallbackData    *string          `json:"callbackData"`
 	MerchantType    int              `json:"merchantType"`
@@ -190,14 +213,13 @@ type fields struct {
 	URL             *string          `json:"url"`
 	FromUTC         string           `json:"fromUtc"`
 	ToExcludingUTC  string           `json:"toExcludingUtc"`
-	StartIdx        int              `json:"startIdx"`
+	StartIdx        int64            `json:"startIdx"`
 	ResultsPerPage  int              `json:"resultsPerPage"`
 	GoForward       bool             `json:"goForward"`
-	FromCurrency    int              `json:"fromCurrency"`
-	ToCurrency      int              `json:"toCurrency"`
+	FromCurrency    coin             `json:"fromCurrency"`
+	ToCurrency      coin             `json:"toCurrency"`
 	AmountToSwap    *simulator.Money `json:"amountToSwap"`
 	IsSimulation    bool             `json:"isSimulation"`
-	Network         int              `json:"network"`
 	MaxNumRedeemers int              `json:"maxNumOfRedeemers"`
 	UpdateIDs       []int            `json:"updateIds"`
 	DigitalCurrency string           `json:"digitalCurrency"`
@@ -206,17 +228,12 @@ type fields struct {
 	OwnOnly         bool             `json:"ownOnly"`
 	ID              string           `json:"id"`
 	IsApproved      *bool            `json:"isApproved"`
-	Status          int              `json:"status"`
+	Status          status           `json:"status"`
 	Name            string           `json:"name"`
 	GroupInfo       json.RawMessage  `json:"groupInfo"`
 	Business        json.RawMessage  `json:"business"`
-	WithdrawMethod  struct {
-		CurrencyCode  int    `json:"currencyCode"`
-		Network       int    `json:"network"`
-		CryptoAddress string `json:"cryptoAddress"`
-		BankIBAN      string `json:"bankIban"`
-		BankAccount   string `json:"bankAccount"`
-	} `json:"withdrawMethod"`
+	WithdrawMethod  withdrawMethod   `json:"withdrawMethod"`
+	CancelWithdraw  bool             `json:"cancelWithdraw"`
 }
 
 func (p *provider) Routes() []simulator.Route {
@@ -269,26 +286,42 @@ func (p *provider) Routes() []simulator.Route {
 	return routes
 }
 
-// failure is how a failure looks. Type 0, as in the document; the code came later than the document.
-func failure(code int, message string) simulator.Answer {
-	return simulator.JSON(http.StatusOK, struct {
-		Message string `json:"message"`
-		Type    int    `json:"type"`
-		Success bool   `json:"success"`
-		Code    int    `json:"responseCode"`
-	}{message, 0, false, code})
+// refusalView is how a failure looks.
+type refusalView struct {
+	Message string `json:"message"`
+	Type    int    `json:"type"`
+	Code    int    `json:"responseCode,omitempty"`
+	Success bool   `json:"success"`
 }
 
-// Admit looks for the token. The refusal is the document's, byte for byte: it has no code.
+// failure is a failure with HTTP 200. Type 0, as in the document; the code came later than the document.
+func failure(code int, message string) simulator.Answer {
+	return simulator.JSON(http.StatusOK, refusalView{message, typeUnnamed, code, false})
+}
+
+// dated is an answer as the options have it written: failures are made without them.
+func (p *provider) dated(a simulator.Answer) simulator.Answer {
+	var view refusalView
+	if json.Unmarshal(a.Body, &view) != nil || view.Success || view.Code == 0 {
+		return a
+	}
+	switch {
+	case p.options.CodesInType && view.Code <= codeDuplicate:
+		view.Type, view.Code = view.Code, 0
+	case p.options.AsDocumented, p.options.CodesInType:
+		view.Code = 0
+	}
+	end := p.ending(view.Type, view.Code)
+	end.Message, end.Success = view.Message, false
+	return simulator.JSON(http.StatusOK, end)
+}
+
+// Admit looks for the token, before any method runs. The document's refusal has no code.
 func (p *provider) Admit(r *simulator.Request) *simulator.Answer {
 	if _, ok := p.accounts[tokenOf(r)]; ok {
 		return nil
 	}
-	a := simulator.JSON(http.StatusOK, struct {
-		Message string `json:"message"`
-		Type    int    `json:"type"`
-		Success bool   `json:"success"`
-	}{"Invalid Token", 0, false})
+	a := p.dated(failure(codeAuth, "Invalid Token"))
 	return &a
 }
 
@@ -319,7 +352,7 @@ func (p *provider) Missing(*simulator.Request) simulator.Answer {
 }
 
 func (p *provider) Maintenance() simulator.Answer {
-	return failure(codeUpdating, "Server updating")
+	return p.dated(failure(codeUpdating, "Server updating"))
 }
 
 var jsonType = regexp.MustCompile(`^(application|text)/(json|[a-z.-]+\+json)$`)
@@ -334,7 +367,7 @@ func (p *provider) read(call method) func(*simulator.Request) simulator.Answer {
 		q.user = p.ownUser(q.account, q.fields.UserCliID)
 		a := call(q)
 		q.user.fresh = false
-		return a
+		return p.dated(a)
 	}
 }
 
@@ -358,11 +391,15 @@ func (q *request) decode() *simulator.Answer {
 // aspProblem is the answer of ASP.NET before the method runs.
 func aspProblem(status int, title string, errs map[string][]string) *simulator.Answer {
 	a := simulator.JSON(status, struct {
-		Type   string              `json:"type"`
-		Title  string              `json:"title"`
-		Status int                 `json:"status"`
-		Errors map[string][]string `json:"errors,omitempty"`
-	}{"https://tools.ietf.org/html/rfc9110#section-15.5", title, status, errs})
+		Type    string              `json:"type"`
+		Title   string              `json:"title"`
+		Status  int                 `json:"status"`
+		TraceID string              `json:"traceId"`
+		Errors  map[string][]string `json:"errors,omitempty"`
+	}{
+		"https://tools.ietf.org/html/rfc9110#section-15.5", title, status,
+		"00-5a11d0c500000000000000000000e0e1-5a11d0c50000e0e1-00", errs,
+	})
 	a.Header.Set("Content-Type", "application/problem+json; charset=utf-8")
 	return &a
 }
@@ -401,10 +438,29 @@ func (p *provider) spending(call method) method {
 	}
 }
 
-// tail ends every answer that succeeded.
+// tail ends every answer. What is after the document's examples is left out where it is zero.
 type tail struct {
-	Type    int  `json:"type"`
-	Success bool `json:"success"`
+	Message string `json:"message,omitempty"`
+	Type    enum   `json:"type"`
+	Code    enum   `json:"responseCode,omitzero"`
+	Success bool   `json:"success"`
+}
+
+// tail is the end of an answer of a type. The message of a success is the name of its type.
+func (p *provider) tail(kind int) tail {
+	if p.options.AsDocumented {
+		return p.ending(kind, 0)
+	}
+	return p.ending(kind, codeOK)
+}
+
+// ending is the end of an answer of a type with a code, of which 0 is none.
+func (p *provider) ending(kind, code int) tail {
+	end := tail{"", p.enum(typeNames, kind), p.enum(codeNames, code), code == 0 || code == codeOK}
+	if code == codeOK {
+		end.Message = typeNames[kind]
+	}
+	return end
 }
 
 // netTime is a .NET date with seven decimals; bare leaves the Z away, as .NET does for a date read from a database.
@@ -424,14 +480,14 @@ func (t netTime) MarshalJSON() ([]byte, error) {
 
 type balanceView struct {
 	Balance  simulator.Money `json:"balance"`
-	Currency int             `json:"currency"`
+	Currency enum            `json:"currency"`
 }
 
 func (p *provider) userAnswer(u *user) simulator.Answer {
 	balances := []balanceView{}
 	for _, currency := range slices.Sorted(maps.Keys(u.balances)) {
 		if b := u.balances[currency]; b.Sign() != 0 {
-			balances = append(balances, balanceView{b, currency})
+			balances = append(balances, balanceView{b, p.enum(currencies, currency)})
 		}
 	}
 	return simulator.JSON(http.StatusOK, struct {
@@ -446,7 +502,7 @@ func (p *provider) userAnswer(u *user) simulator.Answer {
 		balances,
 		netTime{u.joined, !u.fresh},
 		u.id, u.uid, u.callbackURL, u.signSeed,
-		tail{typeUserInfo, true},
+		p.tail(typeUserInfo),
 	})
 }
 
@@ -466,8 +522,13 @@ func (p *provider) setUserInfo(q *request) simulator.Answer {
 	return p.userAnswer(q.user)
 }
 
+// Events are what Drive can do: to an invoice as its payer, PayGram or time would; to a withdrawal as PayGram would; to
+// a deposit, which arrives.
 func (p *provider) Events() []string {
-	return []string{"pay", "pay_unredeemed", simulator.PayLate, "cancel", "decline", "error"}
+	return []string{
+		"pay", "pay_unredeemed", simulator.PayLate, "underpay", "overpay", "expire", "cancel", "decline", "error",
+		"accept", "cancel_unrefunded",
+	}
 }
 
 func (p *provider) Fund(account, currency string, balance simulator.Money) error {

@@ -4,53 +4,86 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"payrouter/host/sandbox/simulator"
 )
 
-// entry is a line of a user's statement.
+// The types of a statement's entries.
+const (
+	entryDeposit          = 1
+	entryWithdrawal       = 2
+	entryRefund           = 3
+	entrySent             = 4
+	entrySentDirectly     = 5
+	entryReceived         = 6
+	entryReceivedDirectly = 7
+	entrySold             = 8
+	entryBought           = 9
+)
+
+// firstEntry is where the ids of entries begin: they have 64 bits, more than a double can tell apart.
+const firstEntry = int64(1) << 53
+
+// entry is a line of a user's statement, as the table of all users' lines has it.
 type entry struct {
-	ID          int             `json:"id"`
+	ID          int64
+	Transaction string
+	At          time.Time
+	Amount      simulator.Money
+	Currency    int
+	Fees        simulator.Money
+	Type        int
+	Invoice     reference
+}
+
+// entryView is an entry as a statement shows it.
+type entryView struct {
+	ID          int64           `json:"id"`
 	Transaction string          `json:"transactionId"`
 	Executed    netTime         `json:"executedUtc"`
 	Amount      simulator.Money `json:"amount"`
-	Currency    int             `json:"currency"`
+	Currency    enum            `json:"currency"`
 	Created     netTime         `json:"createdUtc"`
 	Fees        simulator.Money `json:"fees"`
-	EntryType   int             `json:"entryType"`
+	EntryType   enum            `json:"entryType"`
 	Recallable  bool            `json:"recallable"`
-	Invoice     map[string]any  `json:"invoice"`
+	Invoice     reference       `json:"invoice"`
 }
 
-// enter moves money in or out of a user's wallet and writes it down: a debit is negative. Whoever knows of fees puts
-// them into the line.
-func (p *provider) enter(u *user, currency int, sum simulator.Money, way, code string, callbackData *string) *entry {
-	kind := 1
-	if way == "debit" {
-		sum, kind = simulator.Money{}.Sub(sum), 2
-	}
+// enter moves money into a user's wallet, or, below 0, out of it, and writes it down under the invoice that it is for.
+// Whoever knows of fees puts them into the line.
+func (p *provider) enter(u *user, v *invoice, kind int, sum simulator.Money) *entry {
+	return p.enterAs(u, reference{v.code, &v.friendly}, v.currency, kind, sum)
+}
+
+func (p *provider) enterAs(u *user, of reference, currency, kind int, sum simulator.Money) *entry {
 	u.balances[currency] = u.balances[currency].Add(sum)
-	now := netTime{p.Now(), true}
 	u.statement = append(u.statement, entry{
-		ID: p.firstEntry + len(u.statement), Transaction: p.IDs.UUID(), Executed: now, Amount: sum, Currency: currency,
-		Created:   now,
-		EntryType: kind,
-		Invoice:   map[string]any{"guid": code, "friendlyVoucherCode": nil, "callbackData": callbackData},
+		ID: p.nextEntry, Transaction: p.IDs.UUID(), At: p.Now(), Amount: sum, Currency: currency, Type: kind,
+		Invoice: of,
 	})
+	p.nextEntry++
 	return &u.statement[len(u.statement)-1]
 }
 
+// statement lists a user's entries from a cursor on: an entry's id, or 0 for where the statement begins. Going
+// backward, every page states that there is another.
 func (p *provider) statement(q *request) simulator.Answer {
 	from, _ := time.Parse(time.RFC3339Nano, q.fields.FromUTC)
 	to, err := time.Parse(time.RFC3339Nano, q.fields.ToExcludingUTC)
 	if err != nil {
 		to = q.Now.Add(time.Second)
 	}
-	entries := []entry{}
+	entries := []entryView{}
 	for _, e := range q.user.statement {
-		if !e.Executed.at.Before(from) && e.Executed.at.Before(to) {
-			entries = append(entries, e)
+		if !e.At.Before(from) && e.At.Before(to) && p.behind(e.ID, q.fields.StartIdx, q.fields.GoForward) {
+			at := netTime{e.At, true}
+			entries = append(entries, entryView{
+				e.ID, e.Transaction, at, e.Amount, p.enum(currencies, e.Currency), at, e.Fees,
+				p.enum(entryTypes, e.Type), false, e.Invoice,
+			})
 		}
 	}
 	if !q.fields.GoForward {
@@ -60,14 +93,26 @@ func (p *provider) statement(q *request) simulator.Answer {
 	if size <= 0 {
 		size = 25
 	}
-	start := min(max(q.fields.StartIdx, 0), len(entries))
-	end := min(start+size, len(entries))
+	end := min(size, len(entries))
 	return simulator.JSON(http.StatusOK, struct {
-		Entries []entry `json:"statementEntries"`
-		Results int     `json:"results"`
-		More    bool    `json:"nextPageAvailable"`
+		Entries []entryView `json:"statementEntries"`
+		Results int         `json:"results"`
+		More    bool        `json:"nextPageAvailable"`
 		tail
-	}{entries[start:end], end - start, end < len(entries), tail{typeStatement, true}})
+	}{entries[:end], end, !q.fields.GoForward || end < len(entries), p.tail(typeStatement)})
+}
+
+// behind reports an entry that comes after a cursor.
+func (p *provider) behind(id, cursor int64, forward bool) bool {
+	switch {
+	case id == cursor:
+		return p.options.InclusiveCursor
+	case forward:
+		return id > cursor
+	case cursor == 0:
+		return !p.options.NothingBeforeZero
+	}
+	return id < cursor
 }
 
 func (p *provider) circulatingCoins(q *request) simulator.Answer {
@@ -79,37 +124,48 @@ func (p *provider) circulatingCoins(q *request) simulator.Answer {
 	}
 	coins := []balanceView{}
 	for _, currency := range slices.Sorted(maps.Keys(sums)) {
-		coins = append(coins, balanceView{sums[currency], currency})
+		coins = append(coins, balanceView{sums[currency], p.enum(currencies, currency)})
 	}
 	return simulator.JSON(http.StatusOK, struct {
 		Coins []balanceView `json:"coins"`
 		tail
-	}{coins, tail{typeCirculating, true}})
+	}{coins, p.tail(typeCirculating)})
 }
 
+// exchangeRates are keyed by the currencies' names: an enum that is a key is written as its name.
 func (p *provider) exchangeRates(q *request) simulator.Answer {
 	type rate struct {
-		Quote   int             `json:"quoteCurrency"`
+		Quote   enum            `json:"quoteCurrency"`
 		Updated netTime         `json:"updatedUTC"`
 		Price   simulator.Money `json:"price"`
+		Buy     simulator.Money `json:"spreadBuy"`
+		Sell    simulator.Money `json:"spreadSell"`
 	}
-	rates := map[int]map[int]rate{}
+	key := func(currency int) string {
+		if p.options.NumberedRates {
+			return strconv.Itoa(currency)
+		}
+		return currencies[currency]
+	}
+	rates := map[string]map[string]rate{}
 	for base := range prices {
-		rates[base] = map[int]rate{}
+		quotes := map[string]rate{}
 		for quote := range prices {
 			if quote != base {
-				rates[base][quote] = rate{
-					quote,
+				quotes[key(quote)] = rate{
+					p.enum(currencies, quote),
 					netTime{q.Now.Truncate(time.Minute), false},
 					crossRate(base, quote).Round(8),
+					simulator.Amount("0.005"), simulator.Amount("0.005"),
 				}
 			}
 		}
+		rates[key(base)] = quotes
 	}
 	return simulator.JSON(http.StatusOK, struct {
-		Rates map[int]map[int]rate `json:"rates"`
+		Rates map[string]map[string]rate `json:"rates"`
 		tail
-	}{rates, tail{typeRates, true}})
+	}{rates, p.tail(typeRates)})
 }
 
 func crossRate(base, quote int) simulator.Money {

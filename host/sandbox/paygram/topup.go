@@ -11,6 +11,7 @@ import (
 
 // topUp is a deposit that was requested.
 type topUp struct {
+	account      *client
 	code         string
 	owner        *user
 	currency     int
@@ -22,21 +23,17 @@ type topUp struct {
 // topUp answers with the amount and address of a deposit. It arrives on Cryptapi's report, or on a control request.
 func (p *provider) topUp(q *request) simulator.Answer {
 	f := q.fields
-	if refusal := checkAmount(f.CurrencyCode, f.Amount); refusal != nil {
+	if refusal := checkAmount(int(f.CurrencyCode), f.Amount); refusal != nil {
 		return *refusal
 	}
 	d := &topUp{
-		code: p.IDs.UUID(), owner: q.user, currency: f.CurrencyCode, asked: *f.Amount,
+		account: q.account, code: p.IDs.UUID(), owner: q.user, currency: int(f.CurrencyCode), asked: *f.Amount,
 		callbackData: f.CallbackData,
 	}
 	p.topUps = append(p.topUps, d)
-	var ours string
-	if f.CallbackData != nil {
-		ours = *f.CallbackData
-	}
 	p.Book(simulator.Booking{
-		Account: q.account.name, Operation: "TopUp", Reference: ours, ProviderReference: d.code,
-		Amount: f.Amount.String(), Currency: currencies[f.CurrencyCode], Status: "open",
+		Account: q.account.name, Operation: "TopUp", Reference: q.ours(), ProviderReference: d.code,
+		Amount: f.Amount.String(), Currency: currencies[d.currency], Status: "open",
 	})
 	fee := topUpFee(*f.Amount)
 	return simulator.JSON(http.StatusOK, struct {
@@ -45,7 +42,7 @@ func (p *provider) topUp(q *request) simulator.Answer {
 		Receive simulator.Money `json:"coinAmountWillReceive"`
 		Address string          `json:"sendToAddress"`
 		tail
-	}{*f.Amount, fee, f.Amount.Sub(fee), "T" + strings.ToUpper(p.IDs.Hex(16)), tail{typeTopUpAddress, true}})
+	}{*f.Amount, fee, f.Amount.Sub(fee), "T" + strings.ToUpper(p.IDs.Hex(16)), p.tail(typeTopUpAddress)})
 }
 
 func topUpFee(sum simulator.Money) simulator.Money {
@@ -70,25 +67,22 @@ func (p *provider) cryptapi(r *simulator.Request) simulator.Answer {
 		return failure(codeDuplicate, "Deposit already received")
 	}
 	p.arrive(d, sum)
-	return simulator.JSON(http.StatusOK, struct {
-		Received     simulator.Money `json:"received"`
-		Credited     simulator.Money `json:"credited"`
-		Fees         simulator.Money `json:"fees"`
-		CurrencyCode int             `json:"currencyCode"`
-		NewBalance   simulator.Money `json:"newBalance"`
-		tail
-	}{
-		sum, sum.Sub(topUpFee(sum)), topUpFee(sum), d.currency, d.owner.balances[d.currency],
-		tail{typeReceived, true},
+	return simulator.JSON(http.StatusOK, receipt{
+		sum, sum.Sub(topUpFee(sum)), topUpFee(sum), p.enum(currencies, d.currency), d.owner.balances[d.currency],
+		p.tail(typeReceived),
 	})
 }
 
 // arrive makes a deposit credit, less its fee.
 func (p *provider) arrive(d *topUp, sum simulator.Money) {
 	fee := topUpFee(sum)
-	p.enter(d.owner, d.currency, sum.Sub(fee), "credit", d.code, d.callbackData).Fees = fee
+	p.enterAs(d.owner, reference{d.code, nil}, d.currency, entryDeposit, sum.Sub(fee)).Fees = fee
 	d.arrived = true
 	p.Settle(d.code, "completed", true)
+	r := p.newReport(d.owner, balanceChanged, d.callbackData)
+	wallet := p.wallet(d.owner, d.currency, sum.Sub(fee), fee)
+	r.BalanceInfo = &wallet
+	p.report(d.account, d.owner, r)
 }
 
 // findTopUp finds the newest with that callbackData, or the one of that code.
@@ -101,7 +95,7 @@ func (p *provider) findTopUp(ref string) *topUp {
 	return nil
 }
 
-func (p *provider) driveTopUp(ref, event string) error {
+func (p *provider) driveTopUp(ref, event, amount string) error {
 	d := p.findTopUp(ref)
 	switch {
 	case d == nil:
@@ -109,6 +103,10 @@ func (p *provider) driveTopUp(ref, event string) error {
 	case d.arrived || event != "pay":
 		return fmt.Errorf("%w: a deposit can arrive, once", simulator.ErrRefused)
 	}
-	p.arrive(d, d.asked)
+	sum, err := simulator.EventAmount(amount, d.asked)
+	if err != nil {
+		return err
+	}
+	p.arrive(d, sum)
 	return nil
 }

@@ -1,7 +1,8 @@
 // Package paygrt simulates api.paygrt.com: recharges of phones and bills, in INR. Everything is a string, HTTP is
 // always 200, and "0" is success. Only Airtel (AT) succeeds, as in the provider's test environment.
 //
-// The document is silent on a second recharge under one api_ref_id: here it is a second recharge, the worst case.
+// The document is silent on a second recharge under one api_ref_id: it is a second recharge, the worst case, unless
+// Options.Unique refuses it.
 package paygrt
 
 import (
@@ -70,6 +71,44 @@ type Options struct {
 	Balance string `json:"balance"`
 	// Immediate makes a recharge that will succeed do so in its first answer, instead of "Pending".
 	Immediate bool `json:"immediate"`
+	// AnyOperator lets recharges of all operators succeed, as outside of the provider's test environment.
+	AnyOperator bool `json:"any_operator"`
+	// NoData makes every failure one without data, as that of a wrong key is; the document's sample of a failed recharge
+	// has data.
+	NoData bool `json:"no_data"`
+	// Unique refuses a second recharge under one api_ref_id, which the document calls unique.
+	Unique bool `json:"unique"`
+	// UTC counts txn_date in UTC; otherwise it is India's. The document names no zone.
+	UTC bool `json:"utc"`
+	// Echo is the api_ref_id with which status checks are answered; empty means that of the recharge. The document's
+	// sample asks for 1120 and is answered about 12345.
+	Echo string `json:"echo"`
+	// Callback is how changes are reported. The document has the members in the query, and a method "VIEW".
+	Callback Callback `json:"callback"`
+}
+
+// Callback is a method and a place for a callback's members.
+type Callback string
+
+// The readings of Callback. The zero value is CallbackGet.
+const (
+	// CallbackGet is a GET with the members in the query.
+	CallbackGet Callback = ""
+	// CallbackPost is a POST with the members in the query.
+	CallbackPost Callback = "post"
+	// CallbackForm is a POST with the members in a form.
+	CallbackForm Callback = "form"
+)
+
+// UnmarshalText takes the readings that there are.
+func (c *Callback) UnmarshalText(text []byte) error {
+	switch read := Callback(text); read {
+	case CallbackGet, CallbackPost, CallbackForm:
+		*c = read
+		return nil
+	default:
+		return fmt.Errorf(`callback %q is not "", "post" or "form"`, text)
+	}
 }
 
 // New simulates Paygrt with one merchant, who has the given key. The error is a balance that is no amount.

@@ -1,6 +1,7 @@
 package paygrt
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 type recharge struct {
 	ref, txn, operatorID, number, status string
 	amount                               simulator.Money
-	date                                 string // of submission, India's
+	at                                   time.Time // of submission
 }
 
 // The words of recharge_status, and their status_code.
@@ -28,7 +29,7 @@ const (
 //nolint:gochecknoglobals // a table
 var statusCodes = map[string]string{statusSuccess: "0", statusFail: "1", statusPending: "2"}
 
-// india is where txn_date is counted: the document names no zone, and the provider is Indian.
+// india is where txn_date is counted, unless Options.UTC: the document names no zone, and the provider is Indian.
 var india = time.FixedZone("IST", 5*3600+1800) //nolint:gochecknoglobals // a constant in all but name
 
 // rechargeView is the answer to a recharge: what is not known is null.
@@ -61,13 +62,15 @@ func (p *provider) serveRecharge(r *simulator.Request) simulator.Answer {
 		return p.refuse(ref, problem)
 	case asked.Cmp(p.balance) > 0:
 		return p.refuse(ref, "Insufficient Merchant Balance")
-	case code != "AT":
+	case p.options.Unique && p.find(func(c *recharge) bool { return c.ref == ref }) != nil:
+		return p.refuse(ref, "Duplicate api_ref_id")
+	case code != "AT" && !p.options.AnyOperator:
 		return p.refuse(ref, "Recharge Failed")
 	}
 
 	made := &recharge{
 		ref: ref, txn: strconv.Itoa(p.nextTxn), number: number, amount: asked, status: statusPending,
-		date: r.Now.In(india).Format(time.DateOnly),
+		at: r.Now,
 	}
 	p.nextTxn++
 	p.balance = p.balance.Sub(asked)
@@ -112,6 +115,9 @@ func checkRecharge(form url.Values) (asked simulator.Money, problem string) {
 
 // refuse is the document's failed recharge: nulls, and the balance as it is.
 func (p *provider) refuse(ref, why string) simulator.Answer {
+	if p.options.NoData {
+		return envelopeAnswer(why, "1", nil)
+	}
 	return envelopeAnswer("Fail", "1", rechargeView{
 		APIRefID: &ref, Message: why, RemainingBalance: p.balance.Fixed(2), StatusCode: "1",
 	})
@@ -120,14 +126,30 @@ func (p *provider) refuse(ref, why string) simulator.Answer {
 func (p *provider) serveStatus(r *simulator.Request) simulator.Answer {
 	form := r.Form()
 	ref, date := form.Get("api_ref_id"), form.Get("txn_date")
+	problem := ""
+	found := p.find(func(c *recharge) bool { return c.ref == ref && p.dateOf(c) == date })
 	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		return envelopeAnswer("Invalid txn_date", "1", statusView{APIRefID: &ref})
+		problem = "Invalid txn_date"
+	} else if found == nil {
+		problem = "Transaction Not Found"
 	}
-	found := p.find(func(c *recharge) bool { return c.ref == ref && c.date == date })
-	if found == nil {
-		return envelopeAnswer("Transaction Not Found", "1", statusView{APIRefID: &ref})
+	switch {
+	case problem != "" && p.options.NoData:
+		return envelopeAnswer(problem, "1", nil)
+	case problem != "":
+		return envelopeAnswer(problem, "1", statusView{APIRefID: &ref})
 	}
-	return envelopeAnswer("Success", "0", statusView{&found.ref, &found.txn, &found.operatorID, &found.status})
+	echoed := cmp.Or(p.options.Echo, found.ref)
+	return envelopeAnswer("Success", "0", statusView{&echoed, &found.txn, &found.operatorID, &found.status})
+}
+
+// dateOf is the day on which a recharge was submitted.
+func (p *provider) dateOf(c *recharge) string {
+	zone := india
+	if p.options.UTC {
+		zone = time.UTC
+	}
+	return c.at.In(zone).Format(time.DateOnly)
 }
 
 // find gives the newest recharge that fits.
@@ -140,26 +162,52 @@ func (p *provider) find(fits func(*recharge) bool) *recharge {
 	return nil
 }
 
-//nolint:gochecknoglobals // a table
-var eventStatuses = map[string]string{
-	"pay": statusSuccess, "success": statusSuccess, "decline": statusFail, "fail": statusFail, "pending": statusPending,
-}
-
 func (p *provider) Events() []string {
-	return []string{"pay", "success", "decline", "fail", "pending"}
+	return []string{
+		"pay", "underpay", "overpay", simulator.PayLate, "expire", "decline", "success", "fail", "pending",
+	}
 }
 
-func (p *provider) Drive(ref, event, _ string) error {
+func (p *provider) Drive(ref, event, sum string) error {
 	found := p.find(func(c *recharge) bool { return c.txn == ref || c.ref == ref })
 	if found == nil {
 		return fmt.Errorf("%w payment", simulator.ErrUnknown)
 	}
-	to := eventStatuses[event]
-	if found.status == to {
+	to, err := found.after(event, sum)
+	switch {
+	case err != nil:
+		return err
+	case found.status == to:
 		return fmt.Errorf("%w: it is %s already", simulator.ErrRefused, to)
+	case event == simulator.PayLate && found.status != statusFail:
+		p.move(found, statusFail)
 	}
 	p.move(found, to)
 	return nil
+}
+
+// after is a recharge's status after an event. Nobody pays a recharge in parts: with less than its amount, which is in
+// INR, it fails, and of more it takes its amount. What the operator does not carry out in time fails. Money that comes
+// late is a success that is reported after a failure.
+func (c *recharge) after(event, sum string) (status string, err error) {
+	paid := c.amount
+	switch event {
+	case "decline", "fail", "expire":
+		return statusFail, nil
+	case "pending":
+		return statusPending, nil
+	case "underpay":
+		paid = paid.Mul(simulator.Amount("0.5"))
+	case "overpay":
+		paid = paid.Mul(simulator.Amount("1.1"))
+	}
+	if paid, err = simulator.EventAmount(sum, paid); err != nil {
+		return "", err
+	}
+	if paid.Cmp(c.amount) < 0 {
+		return statusFail, nil
+	}
+	return statusSuccess, nil
 }
 
 // move changes a recharge's status, and the balance with it: a failed recharge is paid back.
@@ -179,18 +227,30 @@ func (p *provider) move(c *recharge, to string) {
 	p.report(c)
 }
 
-// report calls the URL back by GET, with everything in the query.
+// report calls the URL back, with everything in the query, or as the options have it.
 func (p *provider) report(c *recharge) {
-	if p.Callback("").URL == "" {
+	address := p.Callback("").URL
+	if address == "" {
 		return
 	}
-	query := url.Values{
+	members := url.Values{
 		"api_ref_id": {c.ref}, "txn_id": {c.txn}, "operator_id": {c.operatorID},
 		"recharge_status": {c.status},
 	}.Encode()
+	d := simulator.Delivery{Method: http.MethodGet, URL: address, Tries: 2}
+	if p.options.Callback != CallbackGet {
+		d.Method = http.MethodPost
+	}
+	if p.options.Callback == CallbackForm {
+		d.Body = members
+		d.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+		p.Post(d)
+		return
+	}
 	mark := "?"
-	if strings.Contains(p.Callback("").URL, "?") {
+	if strings.Contains(address, "?") {
 		mark = "&"
 	}
-	p.Post(simulator.Delivery{Method: http.MethodGet, URL: p.Callback("").URL + mark + query, Tries: 2})
+	d.URL += mark + members
+	p.Post(d)
 }

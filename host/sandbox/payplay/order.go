@@ -24,8 +24,8 @@ type order struct {
 	ExchangeRate      *string        `json:"exchange_rate"`
 	CleanRate         *string        `json:"clean_exchange_rate"`
 	IsInternal        *bool          `json:"is_internal"`
-	DepositedCurrency string         `json:"deposited_currency"`
-	ReceivedCurrency  string         `json:"received_currency"`
+	DepositedCurrency *string        `json:"deposited_currency"`
+	ReceivedCurrency  *string        `json:"received_currency"`
 	Status            string         `json:"status"`
 	ExternalOrderID   *string        `json:"external_order_id"`
 	CreatedAt         timestamp      `json:"created_at"`
@@ -38,6 +38,7 @@ type order struct {
 	slug     string
 	topup    bool
 	expected simulator.Money
+	rate     simulator.Money // of expected
 	received simulator.Money // net of fees, in the received currency
 	refunded simulator.Money
 }
@@ -54,7 +55,8 @@ type transaction struct {
 	CreatedAt   timestamp  `json:"created_at"`
 	CompletedAt *timestamp `json:"completed_at"`
 
-	fee simulator.Money // on top of what went out, or kept back from what came in
+	fee     simulator.Money // on top of what went out, or kept back from what came in
+	network string          // empty where none is known
 }
 
 func orderAnswer(o *order) simulator.Answer {
@@ -68,8 +70,8 @@ func (p *provider) serveCreate(r *simulator.Request) simulator.Answer {
 		errs.Add("amount", "The given data was invalid.")
 		return *errs.Answer()
 	}
-	value := readAmount(in.Amount, errs)
-	in.check(errs)
+	value := p.finer(readAmount(in.Amount, errs), in.Currency, errs)
+	p.checkOrder(in, errs)
 	if refusal := errs.Answer(); refusal != nil {
 		return *refusal
 	}
@@ -90,13 +92,17 @@ type orderRequest struct {
 	FailureLink    *string         `json:"failure_link"`
 }
 
-// check finds fault with all but the amount.
-func (in orderRequest) check(errs *laravel.Errors) {
+// checkOrder finds fault with all but the amount.
+func (p *provider) checkOrder(in orderRequest, errs *laravel.Errors) {
 	if _, known := prices[in.Currency]; !known {
 		errs.Add("currency", "The selected currency is invalid.")
 	}
 	if in.ExternalID != nil && !externalIDForm.MatchString(*in.ExternalID) {
 		errs.Add("external_order_id", "The external order id format is invalid.")
+	}
+	if in.ExternalID != nil && p.options.UniqueReferences && slices.ContainsFunc(p.orders,
+		func(o *order) bool { return o.external() == *in.ExternalID }) {
+		errs.Add("external_order_id", "The external order id has already been taken.")
 	}
 	if in.SuccessfulLink != nil {
 		laravel.CheckURL(*in.SuccessfulLink, "successful_link", errs)
@@ -112,13 +118,23 @@ func (p *provider) newOrder(r *simulator.Request, in orderRequest, value simulat
 	link := r.Base + path + id
 	o := &order{
 		ID: id, Currency: in.Currency, OrderNumber: p.IDs.Digits(9), Value: value.Trim().String(), ReceivedTotal: "0",
-		DepositedCurrency: "USDT", ReceivedCurrency: "USDT", Status: orderInit, ExternalOrderID: in.ExternalID,
-		CreatedAt: timestamp{r.Now}, AcquiringURL: &link, SuccessfulLink: in.SuccessfulLink,
-		FailureLink:  in.FailureLink,
+		Status: orderInit, ExternalOrderID: in.ExternalID, CreatedAt: timestamp{r.Now}, AcquiringURL: &link,
+		SuccessfulLink: in.SuccessfulLink, FailureLink: in.FailureLink,
 		Transactions: []*transaction{}, slug: r.Vars["slug"],
+	}
+	if !p.options.LateCurrencies {
+		o.pickCoin()
 	}
 	p.orders = append(p.orders, o)
 	return o
+}
+
+// paidIn is the coin that every payer picks here.
+const paidIn = "USDT"
+
+func (o *order) pickCoin() {
+	coin := paidIn
+	o.DepositedCurrency, o.ReceivedCurrency = &coin, &coin
 }
 
 func (o *order) external() string {
@@ -163,7 +179,7 @@ func (p *provider) serveComplete(r *simulator.Request) simulator.Answer {
 // serveOrders lists a page's orders, newest first.
 func (p *provider) serveOrders(r *simulator.Request) simulator.Answer {
 	errs := &laravel.Errors{}
-	keep := orderFilter(r, errs)
+	keep := p.orderFilter(r, errs)
 	page, size := listPage(r.Query, errs)
 	if refusal := errs.Answer(); refusal != nil {
 		return *refusal
@@ -175,10 +191,14 @@ func (p *provider) serveOrders(r *simulator.Request) simulator.Answer {
 		}
 	}
 	shown, meta := cut(found, page, size)
+	orders := []any{}
+	for _, o := range shown {
+		orders = append(orders, o.view())
+	}
 	return simulator.JSON(http.StatusOK, struct {
-		Orders []*order `json:"orders"`
+		Orders []any    `json:"orders"`
 		Meta   listMeta `json:"meta"`
-	}{shown, meta})
+	}{orders, meta})
 }
 
 // listMeta is the position of an answer within a list.
@@ -212,14 +232,17 @@ func cut[T any](list []T, page, size int) ([]T, listMeta) {
 }
 
 // orderFilter reads the list's filters.
-func orderFilter(r *simulator.Request, errs *laravel.Errors) func(*order) bool {
-	created := datesBetween(r, "date_from", "date_to", errs)
-	completed := datesBetween(r, "completed_at_from", "completed_at_to", errs)
+func (p *provider) orderFilter(r *simulator.Request, errs *laravel.Errors) func(*order) bool {
+	created := p.datesBetween(r, "date_from", "date_to", errs)
+	completed := p.datesBetween(r, "completed_at_from", "completed_at_to", errs)
 	status := r.Query.Get("order_status_id")
 	external := r.Query.Get("external_order_id")
+	if p.options.IgnoresReferenceFilter {
+		external = ""
+	}
 	return func(o *order) bool {
 		switch {
-		case o.slug != r.Vars["slug"], o.topup,
+		case o.slug != r.Vars["slug"], o.topup && !p.options.ListsTopups,
 			!created(&o.CreatedAt),
 			!completed(o.CompletedAt),
 			status != "" && status != statusID(o.Status),
@@ -233,7 +256,7 @@ func orderFilter(r *simulator.Request, errs *laravel.Errors) func(*order) bool {
 
 // datesBetween reads two filters between which a date has to be; what has none is not between any. A date's "+" arrives
 // as a blank: that is what it means in a URL.
-func datesBetween(r *simulator.Request, first, last string, errs *laravel.Errors) func(*timestamp) bool {
+func (p *provider) datesBetween(r *simulator.Request, first, last string, errs *laravel.Errors) func(*timestamp) bool {
 	date := func(name string) (time.Time, bool) {
 		text := r.Query.Get(name)
 		if text == "" {
@@ -241,7 +264,7 @@ func datesBetween(r *simulator.Request, first, last string, errs *laravel.Errors
 		}
 		for _, layout := range []string{time.DateTime, time.DateOnly} {
 			if t, err := time.Parse(layout, text); err == nil {
-				return t, true
+				return t.Add(-p.options.ahead()), true
 			}
 		}
 		errs.Add(name, fmt.Sprintf("The %s is not a valid date.", name))
@@ -284,6 +307,9 @@ func (p *provider) driveOrder(o *order, event, sum string) error {
 		return p.payOrderLate(o, sum)
 	}
 	to := statusMoves[event]
+	if event == "expire" && p.options.ExpiresCanceled {
+		to = orderCanceled
+	}
 	if to == orderOpen && o.Status != orderInit {
 		return fmt.Errorf("%w: it is %s", simulator.ErrRefused, o.Status)
 	}
@@ -326,23 +352,35 @@ func (p *provider) quote(o *order) {
 	if o.ExpectedAmount != nil {
 		return
 	}
-	clean := simulator.Amount(prices[o.DepositedCurrency]).Div(simulator.Amount(prices[o.Currency]))
+	o.pickCoin()
+	clean := simulator.Amount(prices[paidIn]).Div(simulator.Amount(prices[o.Currency]))
 	rate := clean
-	if o.Currency != o.DepositedCurrency {
+	if o.Currency != paidIn {
 		rate = clean.Mul(simulator.Amount("0.999"))
 	}
 	rate, clean = rate.Round(8).Trim(), clean.Round(8).Trim()
+	o.rate = rate
 	o.expected = simulator.Amount(o.Value).Div(rate).RoundUp(6).Trim()
 	expected, shown, cleanShown := o.expected.String(), rate.String(), clean.String()
 	o.ExpectedAmount, o.ExchangeRate, o.CleanRate = &expected, &shown, &cleanShown
 }
 
-// payment is the amount that the payer sends: the expected one, half of it, or that of the control request.
+// payment is the amount that the payer sends, in coins: the expected one, half of it or a tenth more. sum is an amount
+// in the order's own currency, and goes before them.
 func (o *order) payment(event, sum string) (simulator.Money, error) {
-	if event == "underpay" {
-		return simulator.EventAmount(sum, o.expected.Mul(simulator.Amount("0.5")).RoundDown(6))
+	value := simulator.Amount(o.Value)
+	asked, err := simulator.EventAmount(sum, value)
+	switch {
+	case err != nil:
+		return simulator.Money{}, err
+	case asked.Cmp(value) != 0:
+		return asked.Div(o.rate).RoundUp(6), nil
+	case sum == "" && event == "underpay":
+		return o.expected.Mul(simulator.Amount("0.5")).RoundDown(6), nil
+	case sum == "" && event == "overpay":
+		return o.expected.Mul(simulator.Amount("1.1")).RoundUp(6), nil
 	}
-	return simulator.EventAmount(sum, o.expected)
+	return o.expected, nil
 }
 
 // deposit books what arrived: less 1 % for the provider.
@@ -352,8 +390,8 @@ func (p *provider) deposit(o *order, paid simulator.Money) {
 	o.ReceivedTotal = o.received.Trim().String()
 	internal := false
 	o.IsInternal = &internal
-	p.balances[o.ReceivedCurrency] = p.balances[o.ReceivedCurrency].Add(net)
-	t := p.addTransaction("CRYPTO_INVOICE", o.DepositedCurrency, paid, orderComplete)
+	p.balances[paidIn] = p.balances[paidIn].Add(net)
+	t := p.addTransaction("CRYPTO_INVOICE", paidIn, paid, orderComplete)
 	t.fee = paid.Sub(net)
 	o.Transactions = append(o.Transactions, t)
 }

@@ -31,6 +31,7 @@ type provider struct {
 	orders       []*order
 	withdrawals  []*withdrawal
 	transactions []*transaction
+	conversions  []*conversion
 }
 
 // The statuses of orders. CANCELED has one L here, and two in transactions.
@@ -84,13 +85,6 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + t.UTC().Format(time.DateTime) + `"`), nil
 }
 
-// Options are what PayPlay does where its document leaves a choice.
-type Options struct {
-	// Slug is the payment page that exists, and Company the company; empty means any.
-	Slug    string `json:"slug"`
-	Company string `json:"company"`
-}
-
 // New simulates PayPlay with one company, which has the given API key.
 func New(b *simulator.Backend, key string, o Options) simulator.Provider {
 	return &provider{
@@ -115,8 +109,17 @@ func (p *provider) Open(string) map[string]string {
 }
 
 func (p *provider) Routes() []simulator.Route {
-	const api = "/private-api"
-	return []simulator.Route{
+	routes := p.calls()
+	for i := range routes {
+		routes[i].Serve = p.varied(routes[i].Serve)
+	}
+	return routes
+}
+
+const api = "/private-api"
+
+func (p *provider) calls() []simulator.Route {
+	return slices.Concat(p.accountCalls(), p.conversionCalls(), []simulator.Route{
 		{
 			Operation: "create_order", Method: http.MethodPost, Pattern: api + "/crypto-orders/{slug}",
 			Serve: p.onPage(p.serveCreate),
@@ -143,6 +146,20 @@ func (p *provider) Routes() []simulator.Route {
 		},
 		{Operation: "order_statuses", Method: http.MethodGet, Pattern: api + "/order-statuses", Serve: p.serveStatuses},
 		{
+			Operation: "refund_order", Method: http.MethodPost, Pattern: api + "/refunds/orders/{id}",
+			Serve: p.serveRefund,
+		},
+		{
+			Operation: "withdraw", Method: http.MethodPost, Pattern: api + "/{company}/withdrawal",
+			Serve: p.serveWithdraw,
+		},
+	})
+}
+
+// accountCalls are about what the company has, and about prices.
+func (p *provider) accountCalls() []simulator.Route {
+	return []simulator.Route{
+		{
 			Operation: "get_transaction", Method: http.MethodGet, Pattern: api + "/transactions/{id}",
 			Serve: p.serveTransaction,
 		},
@@ -151,26 +168,56 @@ func (p *provider) Routes() []simulator.Route {
 			Serve: p.serveTransactions,
 		},
 		{Operation: "balances", Method: http.MethodGet, Pattern: api + "/balances", Serve: p.serveBalances},
+		{Operation: "balance", Method: http.MethodGet, Pattern: api + "/balances/{id}", Serve: p.serveBalance},
+		{Operation: "post_balance", Method: http.MethodPost, Pattern: api + "/balances/{id}", Serve: p.serveBalance},
+		{Operation: "withdrawal_fees", Method: http.MethodGet, Pattern: api + "/withdrawals/fees", Serve: p.serveFees},
 		{
 			Operation: "exchange_rate", Method: http.MethodGet, Pattern: api + "/exchange-rates/{ticker}",
 			Serve: p.serveExchangeRate,
 		},
 		{
-			Operation: "refund_order", Method: http.MethodPost, Pattern: api + "/refunds/orders/{id}",
-			Serve: p.serveRefund,
+			Operation: "order_currencies", Method: http.MethodGet, Pattern: "/currencies/crypto-order-target-currencies",
+			Serve: p.serveOrderCurrencies,
 		},
-		{Operation: "withdrawal_fees", Method: http.MethodGet, Pattern: api + "/withdrawals/fees", Serve: p.serveFees},
 		{
-			Operation: "withdraw", Method: http.MethodPost, Pattern: api + "/{company}/withdrawal",
-			Serve: p.serveWithdraw,
+			Operation: "topup_currencies", Method: http.MethodGet,
+			Pattern: api + "/currencies/crypto-topup-target-currencies", Serve: p.serveTopupCurrencies,
 		},
 		{Operation: "rates", Method: http.MethodGet, Pattern: "/rates", Serve: p.serveRates, Open: true},
+	}
+}
+
+// conversionCalls are about convert-withdrawals.
+func (p *provider) conversionCalls() []simulator.Route {
+	const convert = api + "/convert-withdrawal"
+	return []simulator.Route{
+		{
+			Operation: "convert_currencies", Method: http.MethodGet, Pattern: convert + "/currencies",
+			Serve: p.serveConvertCurrencies,
+		},
+		{
+			Operation: "instant_convert_withdrawal", Method: http.MethodPost, Pattern: convert + "/instant",
+			Serve: p.serveInstantConvert,
+		},
+		{Operation: "convert_withdrawal", Method: http.MethodPost, Pattern: convert, Serve: p.serveConvert},
+		{
+			Operation: "refresh_convert_withdrawal", Method: http.MethodPost, Pattern: convert + "/{id}/refresh",
+			Serve: p.onConversion(p.estimate),
+		},
+		{
+			Operation: "confirm_convert_withdrawal", Method: http.MethodPost, Pattern: convert + "/{id}/confirm",
+			Serve: p.onConversion(p.takeConversion),
+		},
 	}
 }
 
 func (p *provider) Admit(r *simulator.Request) *simulator.Answer {
 	if r.Header.Get("Authorization") == "Bearer "+p.key {
 		return nil
+	}
+	if p.options.WrongKeyNotFound {
+		a := p.Missing(r)
+		return &a
 	}
 	a := laravel.Message(http.StatusUnauthorized, "Unauthenticated.")
 	return &a
@@ -224,6 +271,22 @@ func (p *provider) Fund(_, currency string, balance simulator.Money) error {
 	return nil
 }
 
+// finer applies Options.Finer to an amount of a currency. Fiat currencies and coins have a precision alike.
+func (p *provider) finer(sum simulator.Money, ticker string, errs *laravel.Errors) simulator.Money {
+	places := currencyOf(ticker).Precision
+	rounded := sum.RoundDown(int32(places)) //nolint:gosec // G115: a precision is a few digits
+	if rounded.Cmp(sum) == 0 {
+		return sum
+	}
+	switch p.options.Finer {
+	case FinerRefused:
+		errs.Add("amount", fmt.Sprintf("The amount must have at most %d decimal places.", places))
+	case FinerRounded:
+		return rounded
+	}
+	return sum
+}
+
 var externalIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
 // readAmount takes an amount as a string or as a number.
@@ -248,14 +311,14 @@ func readAmount(raw json.RawMessage, errs *laravel.Errors) simulator.Money {
 
 //nolint:gochecknoglobals // a table
 var statusMoves = map[string]string{
-	"open": orderOpen, "pay": orderComplete, "underpay": orderPartial, "decline": orderDeclined,
-	"cancel": orderCanceled,
+	"open": orderOpen, "pay": orderComplete, "underpay": orderPartial, "overpay": orderComplete,
+	"decline": orderDeclined, "cancel": orderCanceled,
 	// There is no status of its own for an order whose time ran out.
 	"expire": orderDeclined,
 }
 
 func (p *provider) Events() []string {
-	return []string{"open", "pay", "underpay", simulator.PayLate, "decline", "cancel", "expire"}
+	return []string{"open", "pay", "underpay", "overpay", simulator.PayLate, "decline", "cancel", "expire"}
 }
 
 func (p *provider) Drive(ref, event, sum string) error {
@@ -272,10 +335,14 @@ func (p *provider) Drive(ref, event, sum string) error {
 
 // report sends a webhook: the raw body signed by the token of the event's family.
 func (p *provider) report(token, event, name string, value any) {
+	if p.options.ShortEvents {
+		event = strings.NewReplacer("completed", "complete", "cancelled", "canceled").Replace(event)
+	}
 	body, err := simulator.Marshal(map[string]any{name: value, "event_type": event})
 	if err != nil {
 		return
 	}
+	body = p.options.write(body)
 	mac := hmac.New(sha256.New, []byte(token))
 	mac.Write(body)
 	p.Post(simulator.Delivery{
@@ -289,8 +356,13 @@ func (p *provider) reportOrder(o *order) {
 		orderComplete: "order::completed", orderDeclined: "order::declined", orderCanceled: "order::canceled",
 		orderPartial: "order::partially_fulfilled",
 	}
-	if event, ok := events[o.Status]; ok {
-		p.report(cmp.Or(p.Callback("").PageSecret, p.Callback("").Secret), event, "order", o.view())
+	event, ok := events[o.Status]
+	token := cmp.Or(p.Callback("").PageSecret, p.Callback("").Secret)
+	if p.options.GeneralToken {
+		token = p.Callback("").Secret
+	}
+	if ok {
+		p.report(token, event, "order", o.view())
 	}
 }
 

@@ -284,16 +284,17 @@ func TestBooksARepeatedReferenceTwiceAndCanBeFunded(t *testing.T) {
 	require.Equal(t, 2, w.Ledger("payplay")[0].Times)
 }
 
+func sign(key, body string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
 func TestSignsWebhooksByFamily(t *testing.T) {
 	t.Parallel()
 	w := sandboxtest.Serve(t, sandbox.Options{})
 	in := sandboxtest.Receive(t)
 	require.NoError(t, w.Report("payplay", sandbox.Callback{URL: in.URL, Secret: "general", PageSecret: "page"}))
-	sign := func(key, body string) string {
-		mac := hmac.New(sha256.New, []byte(key))
-		mac.Write([]byte(body))
-		return hex.EncodeToString(mac.Sum(nil))
-	}
 	id := w.PayPlayOrder("o", "1", "USDT")
 	require.NoError(t, w.Drive("payplay", "o", "pay", ""))
 	r, body := in.Next(t)

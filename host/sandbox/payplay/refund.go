@@ -35,15 +35,15 @@ func (p *provider) serveRefund(r *simulator.Request) simulator.Answer {
 	if len(in.Amount) > 0 {
 		sum = readAmount(in.Amount, errs)
 	}
-	if left.Sign() <= 0 || sum.Cmp(left) > 0 || sum.Cmp(p.balances[o.ReceivedCurrency]) > 0 {
+	if left.Sign() <= 0 || sum.Cmp(left) > 0 || sum.Cmp(p.balances[paidIn]) > 0 {
 		errs.Add("amount", "The amount cannot be refunded.")
 	}
 	if refusal := errs.Answer(); refusal != nil {
 		return *refusal
 	}
 	o.refunded = o.refunded.Add(sum)
-	p.balances[o.ReceivedCurrency] = p.balances[o.ReceivedCurrency].Sub(sum)
-	t := p.addTransaction("WITHDRAWAL_EXTERNAL", o.ReceivedCurrency, sum, orderComplete)
+	p.balances[paidIn] = p.balances[paidIn].Sub(sum)
+	t := p.addTransaction("WITHDRAWAL_EXTERNAL", paidIn, sum, orderComplete)
 	o.Transactions = append(o.Transactions, t)
 	p.Book(simulator.Booking{
 		Operation: "refund_order", Reference: o.ID, ProviderReference: t.ID, Amount: t.Value, Currency: t.Currency,

@@ -21,13 +21,13 @@ func (p *provider) serveTopup(r *simulator.Request) simulator.Answer {
 	value := simulator.Amount("0")
 	switch {
 	case given:
-		value = readAmount(in.Amount, errs)
+		value = p.finer(readAmount(in.Amount, errs), in.Currency, errs)
 	case in.Currency != "":
 		errs.Add("amount", "The amount field is required when currency is present.")
 	default:
 		in.Currency = topupCurrency
 	}
-	in.check(errs)
+	p.checkOrder(in, errs)
 	if refusal := errs.Answer(); refusal != nil {
 		return *refusal
 	}
@@ -42,7 +42,7 @@ func (p *provider) serveTopup(r *simulator.Request) simulator.Answer {
 
 // topupCurrency is the currency of a top-up of any amount, and topupStandard the amount sent by default.
 const (
-	topupCurrency = "USDT"
+	topupCurrency = paidIn
 	topupStandard = "10"
 )
 
@@ -82,7 +82,7 @@ func (o *order) view() any {
 		shown.Currency, shown.Value = &o.Currency, &o.Value
 	}
 	if o.ExpectedAmount != nil {
-		shown.DepositedCurrency = &o.DepositedCurrency
+		shown.DepositedCurrency = o.DepositedCurrency
 	}
 	return shown
 }

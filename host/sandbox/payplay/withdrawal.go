@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"payrouter/host/sandbox/laravel"
@@ -14,6 +15,7 @@ import (
 type withdrawal struct {
 	requestID, externalID string
 	entry                 *transaction
+	conversion            *conversion // nil where nothing was converted
 }
 
 // withdrawalEntry is a withdrawal's transaction as its answer and its webhook show it.
@@ -24,8 +26,13 @@ type withdrawalEntry struct {
 	Fee      string       `json:"fee"`
 }
 
-func (w *withdrawal) view() withdrawalEntry {
-	return withdrawalEntry{w.entry, currencyOf(w.entry.Currency), nil, w.entry.fee.Trim().String()}
+func (p *provider) showWithdrawal(w *withdrawal) any {
+	if w.conversion != nil {
+		return w.conversion
+	}
+	return withdrawalEntry{
+		w.entry, currencyOf(w.entry.Currency), p.networkOf(w.entry), w.entry.fee.Trim().String(),
+	}
 }
 
 // coinFees is what a withdrawal costs, and what is the least that is sent.
@@ -98,7 +105,7 @@ func (p *provider) serveWithdraw(r *simulator.Request) simulator.Answer {
 		errs.Add("amount", "The given data was invalid.")
 		return *errs.Answer()
 	}
-	sum := readAmount(in.Amount, errs)
+	sum := p.finer(readAmount(in.Amount, errs), in.Currency, errs)
 	if len(in.Amount) > 0 && in.Amount[0] != '"' {
 		errs.Add("amount", "The amount must be a string.")
 	}
@@ -115,8 +122,15 @@ func (p *provider) serveWithdraw(r *simulator.Request) simulator.Answer {
 	if strings.TrimSpace(in.Network) == "" {
 		errs.Add("network", "The network field is required.")
 	}
+	if in.ExternalID != "" && p.options.UniqueReferences && slices.ContainsFunc(p.withdrawals,
+		func(w *withdrawal) bool { return w.externalID == in.ExternalID }) {
+		errs.Add("external_id", "The external id has already been taken.")
+	}
 	if refusal := errs.Answer(); refusal != nil {
 		return *refusal
+	}
+	if p.options.FeeInside {
+		sum = sum.Sub(simulator.Amount(costs.fee))
 	}
 	total := sum.Add(simulator.Amount(costs.fee))
 	if p.balances[in.Currency].Cmp(total) < 0 {
@@ -129,16 +143,16 @@ func (p *provider) serveWithdraw(r *simulator.Request) simulator.Answer {
 		requestID: p.IDs.UUID(), externalID: in.ExternalID,
 		entry: p.addTransaction("WITHDRAWAL_EXTERNAL", in.Currency, sum, payoutPending),
 	}
-	w.entry.fee = simulator.Amount(costs.fee)
+	w.entry.fee, w.entry.network = simulator.Amount(costs.fee), in.Network
 	p.withdrawals = append(p.withdrawals, w)
 	p.Book(simulator.Booking{
 		Operation: "withdraw", Reference: in.ExternalID, ProviderReference: w.entry.ID, Amount: w.entry.Value,
 		Currency: in.Currency, Status: payoutPending, MovedMoney: true,
 	})
 	return simulator.JSON(http.StatusOK, struct {
-		RequestID    string            `json:"request_id"`
-		Transactions []withdrawalEntry `json:"transactions"`
-	}{w.requestID, []withdrawalEntry{w.view()}})
+		RequestID    string `json:"request_id"`
+		Transactions []any  `json:"transactions"`
+	}{w.requestID, []any{p.showWithdrawal(w)}})
 }
 
 // driveWithdrawal ends a withdrawal: what does not go out comes back, with its fee.
@@ -153,6 +167,9 @@ func (p *provider) driveWithdrawal(w *withdrawal, event string) error {
 		return fmt.Errorf("%w: the withdrawal is %s", simulator.ErrRefused, w.entry.Status)
 	}
 	w.entry.Status = end.status
+	if w.conversion != nil {
+		w.conversion.Status = end.status
+	}
 	if event == "pay" {
 		hash := p.IDs.UUID()
 		w.entry.Hash, w.entry.CompletedAt = &hash, &timestamp{p.Now()}
@@ -161,6 +178,6 @@ func (p *provider) driveWithdrawal(w *withdrawal, event string) error {
 		p.balances[w.entry.Currency] = p.balances[w.entry.Currency].Add(back)
 	}
 	p.Settle(w.entry.ID, end.status, event == "pay")
-	p.report(p.Callback("").Secret, end.event, "transaction", w.view())
+	p.report(p.Callback("").Secret, end.event, "transaction", p.showWithdrawal(w))
 	return nil
 }

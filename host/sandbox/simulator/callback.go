@@ -34,6 +34,8 @@ type Delivery struct {
 	Body   string
 	// Tries is how often it is sent until an answer is 2xx.
 	Tries int
+	// Every is the time between two tries. Callbacks that were posted later are sent meanwhile; with 0, they wait.
+	Every time.Duration
 }
 
 // Courier sends callbacks, each provider's in the order in which they were posted.
@@ -106,12 +108,31 @@ func (c *Courier) next(provider string) (Delivery, bool) {
 
 func (c *Courier) deliver(provider string, d Delivery) {
 	var err error
-	for range d.Tries {
+	for ; d.Tries > 0; d.Tries-- {
 		if err = c.send(d); err == nil {
 			return
 		}
+		if d.Every > 0 && d.Tries > 1 {
+			d.Tries--
+			c.postLater(provider, d)
+			break
+		}
 	}
-	c.log.Warn("a provider's callback was not taken", slog.String("provider", provider), slog.Any("error", err))
+	c.log.Warn("a provider's callback was not taken", slog.String("provider", provider),
+		slog.Int("tries_left", d.Tries), slog.Any("error", err))
+}
+
+// postLater posts d again after its pause. The caller is one of the courier's goroutines.
+func (c *Courier) postLater(provider string, d Delivery) {
+	c.work.Go(func() {
+		pause := time.NewTimer(d.Every)
+		defer pause.Stop()
+		select {
+		case <-c.ctx.Done():
+		case <-pause.C:
+			c.post(provider, d)
+		}
+	})
 }
 
 func (c *Courier) send(d Delivery) error {
