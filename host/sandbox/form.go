@@ -15,8 +15,8 @@ import (
 // FaultLists. Which members may change is in optional and named; it is not read from any plugin.
 
 // optional are the members that an answer only shows, or may leave out, by provider and the provider's name of the
-// call: none of them is the object's id, its status, its amount with the currency, or a reference. A * is each element of a
-// list.
+// call: none of them is the object's id, its status, its amount with the currency, or a reference. A * is each element
+// of a list.
 //
 //nolint:gochecknoglobals // a table
 var optional = map[string]map[string][]string{
