@@ -14,8 +14,15 @@ import (
 	"payrouter/host/api"
 )
 
-// driveAct makes the payment that the example acts on, and acts on it.
+// driveAct performs the example's act, and holds what became of it to the documented answer.
 func (w *harness) driveAct(e *example, s *scene, role abi.Role) {
+	w.t.Helper()
+	made, a := w.performAct(e, s, role)
+	w.requireActed(e, made, a)
+}
+
+// performAct makes the payment that the example acts on, and acts on it. made is the payment before the act.
+func (w *harness) performAct(e *example, s *scene, role abi.Role) (made api.Payment, acted answer) {
 	w.t.Helper()
 	call := e.Call()
 	s.mutex.Lock()
@@ -23,7 +30,7 @@ func (w *harness) driveAct(e *example, s *scene, role abi.Role) {
 	s.mutex.Unlock()
 	a := w.ask("POST", w.router+"/v1/payments", e.order(), "Idempotency-Key", e.account)
 	require.Equal(w.t, 201, a.status, string(a.body))
-	made := read[api.Payment](w.t, a)
+	made = read[api.Payment](w.t, a)
 	require.Equal(w.t, call.GetProviderReference(), made.ProviderReference, "%+v", made.Failure)
 	s.mutex.Lock()
 	s.opening = nil
@@ -59,7 +66,7 @@ func (w *harness) driveAct(e *example, s *scene, role abi.Role) {
 	default:
 		require.Fail(w.t, "no such role", "%s of %s", call.GetOperation(), call.GetPayment().GetKind())
 	}
-	w.requireActed(e, made, a)
+	return made, a
 }
 
 // requireActed holds what became of an act to the documented answer.

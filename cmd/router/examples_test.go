@@ -39,6 +39,10 @@ var undriven = map[string]string{
 	"exchanger/lookup_error_old":      "it is about an order of days ago",
 	"exchanger/lookup_mercherror_old": "it is about an order of days ago",
 	"exchanger/payout_lookup_order":   "the reference is none that the plugin gives a payout",
+	"exchanger/rates_bad_cursor":      "the router's cursors are the plugin's",
+	"exchanger/statement_bad_cursor":  "the router's cursors are the plugin's",
+	"payplay/transactions-bad-cursor": "the router's cursors are the plugin's",
+	"exchanger/rates_page":            "its next page is not documented",
 	"exchanger/rates": "it lists directions in the order of its settings; the host " +
 		"sorts those",
 	"paygram/info-without-references":           "the router always has a reference of its own",
@@ -59,7 +63,14 @@ type example struct {
 	plugin, account string
 	manifest        *abi.Manifest
 	outcome         documented
+	// next is the page that follows; nil where none is documented.
+	next *example
+	// receipt is a callback's.
+	receipt receipt
 }
+
+// exampleSecret is every secret of the examples' accounts.
+const exampleSecret = "made-up-secret-of-nobody"
 
 // documented is the expected result of a vector.
 type documented struct {
@@ -89,8 +100,18 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 		stage.examples[e.account] = &scene{example: e}
 	}
 	w := build(t, plan{
-		command: serveCommand{Routing: examplesFile(t, server.URL, examples)}, bare: true,
-		environ: []string{"EXAMPLE_SECRET=made-up-secret-of-nobody"},
+		command: serveCommand{
+			Routing: examplesFile(t, server.URL, examples), PublicURL: "https://router.example",
+		},
+		bare:    true,
+		environ: []string{"EXAMPLE_SECRET=" + exampleSecret},
+	})
+	t.Cleanup(func() {
+		for _, e := range examples {
+			if e.receipt.Trust == "ignore" {
+				require.Empty(t, stage.examples[e.account].asked, "%s/%s is ignored", e.plugin, e.Name)
+			}
+		}
 	})
 	driven := 0
 	for _, e := range examples {
@@ -100,7 +121,7 @@ func TestEveryDocumentedExampleGoesThroughTheWholeRouter(t *testing.T) {
 			w.seenBy(t).drivePlay(e, stage.examples[e.account])
 		})
 	}
-	require.Greater(t, driven, 500, "the vectors are found")
+	require.Greater(t, driven, 600, "the vectors are found")
 }
 
 // loadExamples are the vectors of every plugin that is shipped, but for those that are no request to the router.
@@ -111,7 +132,7 @@ func loadExamples(t *testing.T) []*example {
 		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, unload(context.Background())) }()
-	var examples []*example
+	var examples, callbacks, pages []*example
 	skipped := map[string]bool{}
 	for name, manifest := range registry.ActiveSet().Manifests() {
 		settings, err := schema.Compile(manifest.GetSettingsSchema())
@@ -119,31 +140,72 @@ func loadExamples(t *testing.T) []*example {
 		vectors, err := vector.Load(filepath.Join("../../plugins", name, "testdata"))
 		require.NoError(t, err)
 		for n, v := range vectors {
-			// A callback is the provider's own request, and a fault is the caller's: the host refuses such settings and
-			// operations itself.
-			if v.Callback() != nil || v.Section("error.json") != nil ||
-				len(settings.Check(v.Call().GetSettings())) > 0 {
+			e := &example{Vector: v, plugin: name, account: fmt.Sprintf("%s-%d", name, n), manifest: manifest}
+			if v.Callback() != nil {
+				callbacks = append(callbacks, e)
 				continue
 			}
-			e := &example{Vector: v, plugin: name, account: fmt.Sprintf("%s-%d", name, n), manifest: manifest}
+			// A fault is the caller's: the host refuses such settings itself.
+			if len(settings.Check(v.Call().GetSettings())) > 0 {
+				require.True(t, v.Section("error.json") != nil || v.Section("reject.json") != nil, v.Name)
+				continue
+			}
 			if outcome := v.Section("outcome.json"); outcome != nil {
 				require.NoError(t, json.Unmarshal(outcome, &e.outcome), v.Name)
-			}
-			// Of an account the router asks all pages by itself.
-			if v.Call().GetQuery() != nil && (v.Call().GetCursor() != "" || e.outcome.Cursor != "") {
-				continue
 			}
 			if undriven[name+"/"+v.Name] != "" {
 				skipped[name+"/"+v.Name] = true
 				continue
 			}
+			if v.Call().GetQuery() != nil && v.Call().GetCursor() != "" {
+				pages = append(pages, e)
+				continue
+			}
 			examples = append(examples, e)
+		}
+	}
+	for _, page := range pages {
+		if !page.follow(examples) {
+			t.Logf("no vector leads to the page of %s/%s: the plugin's own test plays it", page.plugin, page.Name)
 		}
 	}
 	require.Len(t, skipped, len(undriven), "a vector that is not there is not left out")
 	slices.SortFunc(examples,
 		func(a, b *example) int { return strings.Compare(a.plugin+"/"+a.Name, b.plugin+"/"+b.Name) })
-	return examples
+	for _, e := range callbacks {
+		reported(t, e, examples)
+	}
+	return append(examples, callbacks...)
+}
+
+// follow puts a further page behind the vector that leads to it, and reports whether there is one: the router asks for
+// all pages itself.
+func (e *example) follow(examples []*example) bool {
+	for _, first := range examples {
+		if first.plugin == e.plugin && first.Call().GetQuery() != nil && first.next == nil &&
+			first.Call().GetOperation() == e.Call().GetOperation() &&
+			first.outcome.Cursor == e.Call().GetCursor() {
+			first.next = e
+			return true
+		}
+	}
+	return false
+}
+
+// documents are the vector's responses, and those of the page that follows.
+func (e *example) documents() []*abi.HttpResponse {
+	if e.next == nil {
+		return e.Responses()
+	}
+	return slices.Concat(e.Responses(), e.next.documents())
+}
+
+// request is the n-th request as it is documented.
+func (e *example) request(n int) []byte {
+	if own := len(e.Responses()); n > own && e.next != nil {
+		return e.next.request(n - own)
+	}
+	return e.Section(fmt.Sprintf("request-%d", n))
 }
 
 // examplesFile is a routing file with an account for each example.
@@ -189,6 +251,10 @@ type scene struct {
 	// passed is how far the example's dates are moved, the same in every text.
 	passed time.Duration
 	odd    []string
+	// mutated stands for the body of the last answer; nil where that is as documented.
+	mutated []byte
+	// asked are the requests after a callback.
+	asked []string
 }
 
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -213,28 +279,37 @@ func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(answer))
 		return
 	}
-	responses := s.example.Responses()
+	responses := s.example.documents()
+	if s.played >= len(responses) && s.example.outcome.Cursor != "" {
+		http.Error(w, "a further page is not documented", http.StatusBadGateway)
+		return
+	}
 	if s.played >= len(responses) {
 		s.odd = append(s.odd, "asked once too often: "+r.Method+" "+r.URL.Path)
 		http.Error(w, "nothing is documented", http.StatusBadGateway)
 		return
 	}
 	s.learn(r.URL.RequestURI() + "\n" + body)
+	s.odd = append(s.odd, s.differs(r, body)...)
 	response := responses[s.played]
 	s.played++
+	body = string(response.GetBody())
+	if s.mutated != nil && s.played == len(responses) {
+		body = string(s.mutated)
+	}
 	for _, header := range response.GetHeaders() {
 		if !strings.HasPrefix(header.GetName(), "Content-Length") {
 			w.Header().Add(header.GetName(), header.GetValue())
 		}
 	}
 	w.WriteHeader(int(response.GetStatus()))
-	_, _ = w.Write([]byte(s.spoken(string(response.GetBody()))))
+	_, _ = w.Write([]byte(s.spoken(body)))
 }
 
 // learn finds out what the router calls that by which the vector's request calls the payment.
 func (s *scene) learn(request string) {
 	reference := s.example.Call().GetReference()
-	template := string(s.example.Section(fmt.Sprintf("request-%d", s.played+1)))
+	template := string(s.example.request(s.played + 1))
 	at := strings.Index(template, reference)
 	if reference == "" || at < 0 || s.said[reference] != "" {
 		return
@@ -261,7 +336,7 @@ func (s *scene) spoken(text string) string {
 	for vectors, routers := range s.said {
 		text = strings.ReplaceAll(text, vectors, routers)
 	}
-	if s.example.Call().GetNowMs() == 0 {
+	if s.example.Call().GetNowMs() == 0 || s.example.Call().GetQuery() != nil {
 		return text
 	}
 	if s.passed == 0 {
@@ -283,9 +358,11 @@ func (w *harness) drivePlay(e *example, s *scene) {
 	call := e.Call()
 	role := e.role()
 	switch {
+	case e.Callback() != nil:
+		w.driveCallback(e, s)
 	case call.GetQuery() != nil:
 		w.driveQuery(e)
-	case call.GetPayment() == nil:
+	case call.GetPayment() == nil, e.Section("error.json") != nil:
 		w.driveNative(e, s)
 	case role == abi.Role_ROLE_QUOTE:
 		w.requireAcross(e, w.ask("POST", w.router+"/v1/quotes", e.quotable()))
@@ -298,8 +375,8 @@ func (w *harness) drivePlay(e *example, s *scene) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	require.Empty(w.t, s.odd)
-	if call.GetQuery() == nil {
-		require.Equal(w.t, len(e.Responses()), s.played, "every documented answer is asked for")
+	if call.GetQuery() == nil || e.next != nil {
+		require.Equal(w.t, len(e.documents()), s.played, "every documented answer is asked for")
 	}
 }
 
@@ -486,6 +563,10 @@ func (w *harness) driveNative(e *example, s *scene) {
 	s.mutex.Unlock()
 	a := w.ask("POST", path, input, "Idempotency-Key", e.account)
 	accepted := e.outcome.Verdict == "accepted"
+	if e.Section("error.json") != nil {
+		require.Equal(w.t, 404, a.status, string(a.body))
+		return
+	}
 	switch a.status {
 	case 200:
 		require.True(w.t, accepted, string(a.body))
@@ -556,6 +637,9 @@ func (w *harness) requireAcross(e *example, a answer) {
 	}
 	require.Equal(w.t, 200, a.status, string(a.body))
 	found := read[across[json.RawMessage]](w.t, a)
-	failed := len(found.Errors) > 0 && len(found.Data) == 0 // a further page is not documented
+	if e.outcome.Cursor != "" && e.next == nil {
+		return // a further page is not documented
+	}
+	failed := len(found.Errors) > 0 && len(found.Data) == 0
 	require.Equal(w.t, e.outcome.Verdict != "accepted", failed, string(a.body))
 }

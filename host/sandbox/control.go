@@ -323,6 +323,9 @@ func (s *Server) index() any {
 			"POST /_sandbox/{provider}/callback {\"url\",\"account\",\"secret\",\"page_secret\"}",
 			"POST /_sandbox/{provider}/balance {\"account\",\"currency\",\"amount\"}",
 		},
+		"faults":    Kinds(),
+		"pages":     Pages(),
+		"spellings": Spellings(),
 		"providers": providers,
 	}
 }

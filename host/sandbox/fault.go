@@ -46,6 +46,17 @@ const (
 	// FaultOther processes, and gives an earlier answer to the same call that is about another object. While there is
 	// none, the true answer goes out, and it is no strike.
 	FaultOther = "other_object"
+	// FaultMark processes, and writes a byte order mark before the answer's JSON.
+	FaultMark = "mark"
+	// FaultNulls processes, and writes null for every member that the answer only shows. An answer without any does not
+	// count.
+	FaultNulls = "nulls"
+	// FaultNames processes, and writes names for the numbers of a list that the provider has names for. An answer
+	// without any does not count.
+	FaultNames = "names"
+	// FaultLists processes, and writes lists where objects were, or nothing was, as PHP does: among the members that the
+	// answer only shows. An answer without any does not count.
+	FaultLists = "lists"
 )
 
 // Fault is a misbehaviour ordered for one provider.
@@ -103,13 +114,19 @@ var effects = map[string]effect{
 	FaultPage:        {ifAfter, deliverPage},
 	FaultSpelling:    {always, deliverRespelt},
 	FaultOther:       {always, deliverOther},
+	FaultMark:        {always, deliverMarked},
+	FaultNulls:       {always, deliverNulls},
+	FaultNames:       {always, deliverNames},
+	FaultLists:       {always, deliverLists},
 }
+
+// Kinds are the kinds of fault that there are.
+func Kinds() []string { return slices.Sorted(maps.Keys(effects)) }
 
 func (f Fault) validate() error {
 	var problems []error
 	if _, ok := effects[f.Kind]; !ok {
-		kinds := slices.Sorted(maps.Keys(effects))
-		problems = append(problems, fmt.Errorf("fault kind %q is not one of %s", f.Kind, strings.Join(kinds, ", ")))
+		problems = append(problems, fmt.Errorf("fault kind %q is not one of %s", f.Kind, strings.Join(Kinds(), ", ")))
 	}
 	if f.Count < 0 {
 		problems = append(problems, fmt.Errorf("count %d is negative", f.Count))

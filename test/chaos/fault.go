@@ -62,6 +62,10 @@ var menu = []sandbox.Fault{
 	{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingTail},
 	{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingExponent},
 	{Kind: sandbox.FaultSpelling, Spelling: sandbox.SpellingZeros},
+	{Kind: sandbox.FaultMark},
+	{Kind: sandbox.FaultNulls},
+	{Kind: sandbox.FaultNames},
+	{Kind: sandbox.FaultLists},
 }
 
 // pageStatuses are what web servers, firewalls and gateways answer in a provider's place.
@@ -111,6 +115,9 @@ func (f *faults) work(ctx context.Context) {
 		}
 		fault := menu[turn%len(menu)]
 		turn++
+		if fault.Kind == sandbox.FaultNames {
+			provider = sandbox.PayGram // no other has numbers with names: there it would wait for ever
+		}
 		if fault.Kind == sandbox.FaultPage {
 			f.page(provider, fault)
 			continue
@@ -186,8 +193,12 @@ func (f *faults) fired(long bool) map[string]int {
 		delete(fired, outage)
 	}
 	for _, fault := range menu {
-		// These strike only an answer that has a number, or a former one: a short run may have too few.
-		seldom := fault.Kind == sandbox.FaultSpelling || fault.Kind == sandbox.FaultOther
+		// These strike only an answer that has a number, a former one, or a member that is only shown: a short run may have
+		// too few.
+		seldom := slices.Contains([]string{
+			sandbox.FaultSpelling, sandbox.FaultOther, sandbox.FaultMark, sandbox.FaultNulls, sandbox.FaultNames,
+			sandbox.FaultLists,
+		}, fault.Kind)
 		if f.settings.with(fault.Kind) && (long || !seldom) {
 			fired[nameOf(fault.Kind, fault.Spelling, fault.After)] += 0
 		}

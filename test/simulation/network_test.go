@@ -260,6 +260,10 @@ const (
 	pageAfter     = "web server's page after booking"
 	wrongCreate   = "another payment's data in answer to a create"
 	respelt       = "amounts in another spelling"
+	marked        = "an answer after a byte order mark"
+	nulls         = "nulls for members that are only shown"
+	names         = "names for numbers"
+	lists         = "lists where objects were"
 )
 
 // odds are how often a fault is tried, of a hundred requests; what it does not apply to goes well.
@@ -281,15 +285,19 @@ var odds = []struct {
 	{maintenance, 2, always},
 	{lateAnswer, 4, always},
 	{hang, 3, always},
-	{staleLookup, 8, (*exchange).lookup},
-	{wrongLookup, 8, (*exchange).lookup},
+	{staleLookup, 7, (*exchange).lookup},
+	{wrongLookup, 7, (*exchange).lookup},
 	{unknownLookup, 5, (*exchange).lookup},
 	{blindLookup, 4, (*exchange).create},
-	{duplicate, 5, always},
+	{duplicate, 4, always},
 	{pageBefore, 3, always},
-	{pageAfter, 6, always},
-	{wrongCreate, 8, (*exchange).create},
-	{respelt, 5, always},
+	{pageAfter, 5, always},
+	{wrongCreate, 7, (*exchange).create},
+	{respelt, 4, always},
+	{marked, 1, always},
+	{nulls, 2, always},
+	{names, 2, always},
+	{lists, 2, always},
 }
 
 func always(*exchange) bool { return true }
@@ -418,7 +426,12 @@ var pageStatuses = []int{
 	http.StatusBadRequest, http.StatusBadGateway, http.StatusOK,
 }
 
-// disguised has a provider answer, with what stands in front of it, or in the spelling of its numbers.
+// formKinds are the sandbox's kinds of the faults that give an answer another form.
+var formKinds = map[string]string{
+	marked: sandbox.FaultMark, nulls: sandbox.FaultNulls, names: sandbox.FaultNames, lists: sandbox.FaultLists,
+}
+
+// disguised has a provider answer, with what stands in front of it, in the spelling of its numbers, or in another form.
 func (n *network) disguised(x *exchange) []byte {
 	w := n.w
 	fault := sandbox.Fault{Count: 1}
@@ -428,6 +441,8 @@ func (n *network) disguised(x *exchange) []byte {
 		fault.Kind, fault.Page, fault.Status = sandbox.FaultPage, pages[w.dice.IntN(
 			len(pages))], pageStatuses[w.dice.IntN(len(pageStatuses))]
 		fault.After = x.fault == pageAfter
+	case marked, nulls, names, lists:
+		fault.Kind = formKinds[x.fault]
 	case respelt:
 		spellings := sandbox.Spellings()
 		fault.Kind, fault.Spelling = sandbox.FaultSpelling, spellings[w.dice.IntN(len(spellings))]
