@@ -33,7 +33,7 @@ func prepareLookup(call *abi.Call, account settings) (*abi.Step, error) {
 	if call.GetCreateReference() == "" {
 		return guest.Reject("invalid_request", "", "a look-up needs the order's id or our reference"), nil
 	}
-	return askPage(call, account, place{}), nil
+	return askPage(call, account, position{}), nil
 }
 
 func askInfo(call *abi.Call, account settings, id string) *abi.Step {
@@ -83,8 +83,8 @@ func listed(t reply) bool {
 	return t.answer.data.IsArray() && len(t.answer.data.Items()) == 0 || t.answer.data.Get("items").IsArray()
 }
 
-// place is where a walk of the orders stands.
-type place struct {
+// position is where a walk of the orders stands.
+type position struct {
 	// read are the pages that were read, and wide those of them that are of the whole list.
 	read, wide int
 	// The page is of what changed between these times, by the site's clock; of the whole list where they are 0.
@@ -92,7 +92,7 @@ type place struct {
 	offset      int
 }
 
-func (p place) note() string {
+func (p position) note() string {
 	var text []string
 	for _, number := range []int64{int64(p.read), int64(p.wide), p.from, p.until, int64(p.offset)} {
 		text = append(text, strconv.FormatInt(number, 10))
@@ -100,26 +100,26 @@ func (p place) note() string {
 	return strings.Join(text, " ")
 }
 
-func readPlace(note string) (p place, ok bool) {
+func readPosition(note string) (p position, ok bool) {
 	var numbers []int64
 	for word := range strings.FieldsSeq(note) {
 		number, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return place{}, false
+			return position{}, false
 		}
 		numbers = append(numbers, number)
 	}
 	if len(numbers) != 5 {
-		return place{}, false
+		return position{}, false
 	}
-	return place{
+	return position{
 		read: int(numbers[0]), wide: int(numbers[1]), from: numbers[2], until: numbers[3], offset: int(numbers[4]),
 	}, true
 }
 
 // askPage asks for a page of the orders: of those that changed since ours was sent, the newest first, or of those that
 // changed when it was. The filter by api_id is left out: it compares with the order's id.
-func askPage(call *abi.Call, account settings, at place) *abi.Step {
+func askPage(call *abi.Call, account settings, at position) *abi.Step {
 	form := new(guest.Form)
 	since := call.GetSentMs()/1000 + account.zone.ahead(call.GetSentMs()/1000) - day
 	if at.until != 0 {
@@ -150,7 +150,7 @@ func readPage(t reply) (*abi.Step, error) {
 			found = append(found, id)
 		}
 	}
-	at, ok := readPlace(t.note)
+	at, ok := readPosition(t.note)
 	switch {
 	case !ok:
 		return nil, brokenState()
@@ -174,7 +174,7 @@ func readPage(t reply) (*abi.Step, error) {
 // next is the page after this one. A list that does not end with its first page is of a busy site: what changed in the
 // seconds of the create comes next, and in the minutes after it, for as a rule the order has not changed since. Then
 // comes the rest of the list.
-func (p place) next(t reply, items []jsontext.Value) (next place, more bool) {
+func (p position) next(t reply, items []jsontext.Value) (next position, more bool) {
 	next = p
 	next.read++
 	next.offset += len(items)

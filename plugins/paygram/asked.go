@@ -136,7 +136,7 @@ func ratesOutcome(a answer, outcome *abi.Outcome) (why string) {
 
 // statementOutcome lists the entries behind the cursor: a page may begin with the cursor's own.
 func statementOutcome(t *task, a answer, outcome *abi.Outcome) (why string) {
-	here, forward := place(t)
+	here, forward := startOf(t)
 	for _, value := range a.Items("statementEntries") {
 		entry, wrong := readEntry(value)
 		switch {

@@ -14,8 +14,8 @@ import (
 type invoice struct {
 	code, state, amount, fee, currency, callbackData, payURL string
 	paid, redeemed                                           bool
-	// toldOfRefund: the answer is a withdrawal's own, which states whether the money was given back: refunded.
-	toldOfRefund, refunded bool
+	// statesRefund: the answer is a withdrawal's own, which states whether the money was given back: refunded.
+	statesRefund, refunded bool
 }
 
 // The members of an invoice that are read, in the document's order.
@@ -55,7 +55,7 @@ func readInvoice(value jsontext.Value, asked string) (i invoice, why string) {
 	i.fee, _ = is[feeAt].Decimal()
 	i.paid, isPaid = is[paidAt].Flag()
 	i.redeemed, isRedeemed = is[redeemedAt].Flag()
-	i.refunded, i.toldOfRefund = is[refundedAt].Flag()
+	i.refunded, i.statesRefund = is[refundedAt].Flag()
 	switch {
 	case value.Twice(deciding[:]...):
 		return i, "a member of it stands twice"
@@ -69,7 +69,7 @@ func readInvoice(value jsontext.Value, asked string) (i invoice, why string) {
 		return i, "amount is missing, or none"
 	case is[callbackDataAt].Exists() && !is[callbackDataAt].IsString():
 		return i, "callbackData is no text"
-	case (!isPaid || !isRedeemed) && !i.toldOfRefund:
+	case (!isPaid || !isRedeemed) && !i.statesRefund:
 		return i, "isPaid or isRedeemed is missing, or neither true nor false"
 	}
 	return i, ""

@@ -201,7 +201,7 @@ func askNewest(t *task, m *method) *abi.Step {
 // backward, PayGram always states that there is another page: it is over when a page has no new id. A page may begin
 // with the entry that the cursor names.
 func nextPage(t *task, a answer) (cursor, why string) {
-	here, forward := place(t)
+	here, forward := startOf(t)
 	last, known := here, false
 	entries := a.Items("statementEntries")
 	for _, entry := range entries {
@@ -220,8 +220,8 @@ func nextPage(t *task, a answer) (cursor, why string) {
 	return strconv.FormatInt(last, 10), ""
 }
 
-// place is the id that a page starts behind, 0 for where a statement begins, and whether it goes forward.
-func place(t *task) (id int64, forward bool) {
+// startOf is the id that a page starts behind, 0 for where a statement begins, and whether it goes forward.
+func startOf(t *task) (id int64, forward bool) {
 	text := t.GetCursor()
 	if text == "" {
 		text = t.input.Text(startIndex)

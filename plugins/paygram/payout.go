@@ -233,7 +233,7 @@ func payoutStatus(i invoice) (status abi.Status, alert string) {
 		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal refunded, but its status is " + i.state
 	case ended == abi.Status_STATUS_PROCESSING || i.refunded:
 		return ended, ""
-	case ended == abi.Status_STATUS_SUCCEEDED && (i.paid || i.toldOfRefund):
+	case ended == abi.Status_STATUS_SUCCEEDED && (i.paid || i.statesRefund):
 		return ended, ""
 	case ended == abi.Status_STATUS_SUCCEEDED:
 		return abi.Status_STATUS_UNKNOWN, "PayGram calls the withdrawal completed, but not paid"

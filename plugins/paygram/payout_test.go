@@ -12,7 +12,7 @@ import (
 
 func TestPayoutStatus(t *testing.T) {
 	t.Parallel()
-	paid, given, kept := invoice{paid: true}, invoice{toldOfRefund: true, refunded: true}, invoice{toldOfRefund: true}
+	paid, given, kept := invoice{paid: true}, invoice{statesRefund: true, refunded: true}, invoice{statesRefund: true}
 	for _, row := range []struct {
 		state string
 		i     invoice
@@ -34,7 +34,7 @@ func TestPayoutStatus(t *testing.T) {
 		{"3", kept, abi.Status_STATUS_UNKNOWN, "the money was taken"},
 		{"3", invoice{}, abi.Status_STATUS_UNKNOWN, "the money was taken"},
 		{"3", paid, abi.Status_STATUS_UNKNOWN, "paid"},
-		{"3", invoice{paid: true, toldOfRefund: true, refunded: true}, abi.Status_STATUS_UNKNOWN, "refunded"},
+		{"3", invoice{paid: true, statesRefund: true, refunded: true}, abi.Status_STATUS_UNKNOWN, "refunded"},
 		{"7", given, abi.Status_STATUS_FAILED, ""},
 		{"7", kept, abi.Status_STATUS_UNKNOWN, "the money was taken"},
 		{"7", paid, abi.Status_STATUS_UNKNOWN, "paid"},

@@ -35,13 +35,14 @@ func interpretTransfer(t *task, a answer) *abi.Step {
 		code = "" // it is found by our reference
 	}
 	outcome := guest.Accepted(abi.Status_STATUS_SUCCEEDED, code)
-	if a.Get("amount").Exists() {
-		amount, err := a.Get("amount").Amount(t.asked())
-		if err != nil || !equal(amount.String(), t.asked()) {
-			return guest.Unreadable("the transfer: it is for another amount")
-		}
-		outcome.Amount = guest.Money(amount.String(), payment.GetCurrency())
+	amount, err := a.Get("amount").Amount(t.asked())
+	switch {
+	case err != nil:
+		return guest.Unreadable("the transfer's amount: none")
+	case !equal(amount.String(), t.asked()):
+		return guest.Unreadable("the transfer: it is for another amount")
 	}
+	outcome.Amount = guest.Money(amount.String(), payment.GetCurrency())
 	fee, _ := a.Decimal("fees")
 	outcome.Fee = guest.Money(fee, payment.GetCurrency())
 	return guest.Done(outcome)

@@ -133,6 +133,8 @@ func (o order) contradicts(answer reply, word string) string {
 		return "the answer is about another api_ref_id"
 	case isNumber(number) && digitsOf(number) != digitsOf(o.number):
 		return "the answer is about another number"
+	case word == wordSuccess && answer.data.Text("recharge_amount") == "":
+		return "the recharge_amount: none, and yet the recharge says " + word
 	case answer.data.Text("recharge_amount") == "":
 		return ""
 	}

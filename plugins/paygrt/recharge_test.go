@@ -257,6 +257,10 @@ func TestInterpretRecharge(t *testing.T) {
 			`{"message":"Success","data":{"api_ref_id":"12345","txn_id":"5","rech`,
 			unreadable, 0, "",
 		},
+		"succeeded with no amount": {
+			taken(`"12345"`, `"5"`, `"9988998899"`, `null`, `"Success"`, `"0"`, `"0"`),
+			unreadable, 0, "",
+		},
 		"taken with neither number nor amount": {
 			taken(`"12345"`, `"5"`, `null`, `null`, `"Pending"`, `"2"`, `"0"`),
 			accepted, abi.Status_STATUS_PROCESSING, "",
