@@ -152,6 +152,7 @@ func TestRepeatsAFailedNotificationNineteenTimesOverHours(t *testing.T) {
 			require.NoError(t, s.Drive("cryptogram", "tok_123456", "pay", ""))
 
 			time.Sleep(48 * time.Hour)
+			synctest.Wait()
 
 			require.Len(t, router.bodies, want)
 			for _, body := range router.bodies {
