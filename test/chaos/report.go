@@ -66,9 +66,12 @@ const longRun = 250
 // shownViolations bounds how many violations a report spells out.
 const shownViolations = 50
 
-func (r *run) conclude(payments []shownPayment, runs []RunEntry, bookings []sandbox.Booking) *Report {
+func (r *run) conclude(payments []shownPayment, runs []RunEntry, bookings []sandbox.Booking,
+	announced map[string][]string,
+) *Report {
 	long := r.settings.Payments >= longRun
 	ledgers := r.ledgers(payments, bookings, r.clients.ledger())
+	ledgers.Announced = announced
 	violations, unknown := Audit(ledgers)
 	ofRuns, unknownRuns := AuditRuns(r.natives.ledger(), runs, bookings)
 	violations = append(violations, ofRuns...)

@@ -33,12 +33,14 @@ func (r *run) settle(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	bookings := r.sandbox.Ledger("")
+	// Webhooks before payments: one that ends in between is not announced as something that it was not.
+	announced := r.hooks.announced()
 	payments, err := r.journal(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	r.tries(ctx, payments)
-	report := r.conclude(payments, runs, bookings)
+	report := r.conclude(payments, runs, bookings, announced)
 	r.trail(ctx, report)
 	report.Seconds, report.HealSeconds = time.Since(r.began).Seconds(), healed.Seconds()
 	return report, ctx.Err()

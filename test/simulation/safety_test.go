@@ -340,13 +340,15 @@ func (l *ledger) heard(o *order, s shown) {
 func (l *ledger) due() (next time.Time, any bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	furthest := l.w.clock.Wall().Add(payment.FurthestCheck)
 	for _, p := range l.payments {
-		at := p.NextCheck
-		if at.After(furthest) { // planned by a clock that was ahead: it has come
+		at, furthest := p.NextCheck, payment.FurthestCheck
+		if p.Status.Terminal() {
+			furthest = payment.FurthestLateCheck
+		}
+		if at.After(l.w.clock.Wall().Add(furthest)) { // planned by a clock that was ahead: it has come
 			at = p.CreatedAt
 		}
-		if !at.IsZero() && !p.Status.Terminal() && (!any || at.Before(next)) {
+		if !at.IsZero() && (!any || at.Before(next)) {
 			next, any = at, true
 		}
 	}
@@ -513,7 +515,11 @@ func (l *ledger) settled() bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.foundAt = l.news + 1
-	l.found = !slices.ContainsFunc(violations, func(v chaos.Violation) bool { return v.Kind == chaos.Unsettled })
+	l.found = !slices.ContainsFunc(violations, func(v chaos.Violation) bool {
+		// Money that came after a payment's end is shown by a later look-up.
+		late := v.Kind == chaos.Lie && !l.payments[v.Payment].NextCheck.IsZero()
+		return v.Kind == chaos.Unsettled || late
+	})
 	return l.found
 }
 

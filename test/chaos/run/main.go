@@ -23,7 +23,8 @@ func main() {
 	flag.IntVar(&settings.Kills, "kills", 200, "how many times the router is killed")
 	flag.Float64Var(&settings.Rate, "rate", 40, "payments begun in a second")
 	flag.Uint64Var(&settings.Seed, "seed", 1, "fixes orders, payers, faults and kills")
-	flag.DurationVar(&settings.SettleTimeout, "settle-timeout", 5*time.Minute,
+	// Longer than the longest pause between two look-ups of a payment that a clock ahead has made an hour older.
+	flag.DurationVar(&settings.SettleTimeout, "settle-timeout", 20*time.Minute,
 		"how long payments may take to settle when every fault is over")
 	flag.BoolVar(&settings.Nudge, "nudge", false,
 		"have clients ask for what is not settled at the end, instead of leaving it to the router's own look-ups")
