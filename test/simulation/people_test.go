@@ -420,21 +420,28 @@ func (p *people) decide(site, reference, call string) {
 			continue
 		}
 		wait := w.between(50*time.Millisecond, 30*time.Second)
-		w.plan(wait, fmt.Sprintf("%s %s: %s", site, reference, h.event), func() { p.drive(site, reference, h.event) })
-		if words := lateWords(site, call, h.event); h.event != "pay" && w.chance(50) {
-			w.plan(wait+w.between(time.Second, 30*time.Second), fmt.Sprintf("%s %s: pay, late", site, reference),
-				func() {
-					word := words[w.dice.IntN(len(words))]
-					if leftOut(lateMoney(site, word)) {
-						return
-					}
-					if p.drive(site, reference, word) {
-						w.fire(lateMoney(site, word))
-					}
-				})
-		}
+		late := h.event != "pay" && w.chance(50)
+		w.plan(wait, fmt.Sprintf("%s %s: %s", site, reference, h.event), func() {
+			if p.drive(site, reference, h.event) && late {
+				p.payLate(site, reference, lateWords(site, call, h.event))
+			}
+		})
 		return
 	}
+}
+
+// payLate has a payer pay what has just ended, in one of the provider's words for that.
+func (p *people) payLate(site, reference string, words []string) {
+	w := p.w
+	w.plan(w.between(time.Second, 30*time.Second), fmt.Sprintf("%s %s: pay, late", site, reference), func() {
+		word := words[w.dice.IntN(len(words))]
+		if leftOut(lateMoney(site, word)) {
+			return
+		}
+		if p.drive(site, reference, word) {
+			w.fire(lateMoney(site, word))
+		}
+	})
 }
 
 // lateWords are how a provider reports money that came after the end: as if it had not ended, or in the words of that
