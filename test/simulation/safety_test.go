@@ -346,7 +346,7 @@ func (l *ledger) due() (next time.Time, any bool) {
 			furthest = payment.FurthestLateCheck
 		}
 		if at.After(l.w.clock.Wall().Add(furthest)) { // planned by a clock that was ahead: it has come
-			at = p.CreatedAt
+			at = l.w.clock.Wall()
 		}
 		if !at.IsZero() && (!any || at.Before(next)) {
 			next, any = at, true
