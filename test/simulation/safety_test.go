@@ -476,7 +476,9 @@ func (l *ledger) bookingsOf(p payment.Payment) []sandbox.Booking {
 func (l *ledger) ledgers() chaos.Ledgers {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: chaos.SiteOf, OrderOf: chaos.OrderOf}
+	// testing/synctest begins every bubble at this time.
+	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	all := chaos.Ledgers{Bookings: l.w.providers.Ledger(""), SiteOf: chaos.SiteOf, OrderOf: chaos.OrderOf, Began: began}
 	for _, o := range l.w.people.orders {
 		all.Clients = append(all.Clients, o.view)
 	}
@@ -485,7 +487,7 @@ func (l *ledger) ledgers() chaos.Ledgers {
 		entry := chaos.Entry{
 			ID: id, Order: p.Reference, Kind: string(p.Kind), Status: string(p.Status), Provider: p.Provider,
 			ProviderReference: p.ProviderReference,
-			MoneyConflict:     p.MoneyConflict, Alert: p.Alert,
+			MoneyConflict:     p.MoneyConflict, Alert: p.Alert, CreatedAt: p.CreatedAt,
 		}
 		for _, number := range slices.Sorted(maps.Keys(l.attempts[id])) {
 			a := l.attempts[id][number]
