@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 
 	"payrouter/host/attempt"
 )
@@ -60,8 +61,8 @@ type Reconciler struct {
 
 // reconciled is what the reconciler knows of one provider.
 type reconciled struct {
-	// bucket is its round's.
-	bucket bucket
+	// looks is how many look-ups it may get in a second.
+	looks *rate.Limiter
 	// busy: its last round is not over. It is the reconciler's mutex's.
 	busy bool
 }
@@ -104,7 +105,7 @@ func (r *Reconciler) begin(ctx context.Context, rounds *sync.WaitGroup) {
 		if one, free := r.enter(name); free {
 			rounds.Go(func() {
 				defer r.leave(one)
-				r.report(ctx, "look at payments that are due at "+name, r.provider(ctx, name, &one.bucket))
+				r.report(ctx, "look at payments that are due at "+name, r.provider(ctx, name, one.looks))
 			})
 		}
 	}
@@ -123,7 +124,7 @@ func (r *Reconciler) enter(name string) (one *reconciled, free bool) {
 	defer r.mutex.Unlock()
 	one, known := r.providers[name]
 	if !known {
-		one = &reconciled{}
+		one = &reconciled{looks: rate.NewLimiter(rate.Limit(r.settings.PerSecond), r.settings.PerSecond)}
 		r.providers[name] = one
 	}
 	if one.busy {
@@ -147,7 +148,7 @@ func (r *Reconciler) report(ctx context.Context, what string, err error) {
 }
 
 // provider looks at what is due at one provider.
-func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) error {
+func (r *Reconciler) provider(ctx context.Context, name string, looks *rate.Limiter) error {
 	account, known := r.engine.Fleet().Accounts[name]
 	if !known {
 		return nil
@@ -158,12 +159,14 @@ func (r *Reconciler) provider(ctx context.Context, name string, limit *bucket) e
 		_, err := r.each(ctx, name, overdueBatch, r.remind)
 		return err
 	}
-	left := limit.left(r.engine.now(), r.settings.PerSecond)
+	now := r.engine.now()
+	looks.AllowN(now, 0) // counts from now on where the wall clock was set back
+	left := int(looks.TokensAt(now))
 	if left <= 0 {
 		return nil
 	}
 	used, err := r.each(ctx, name, left, r.look)
-	limit.spent += used
+	looks.AllowN(now, used)
 	return err
 }
 
@@ -339,19 +342,4 @@ func (s *session) remind(ctx context.Context, overdue time.Duration) (Payment, e
 
 func (e *Engine) overdue(p Payment, limit time.Duration) bool {
 	return p.Status == Unknown && e.statusAge(p) >= limit
-}
-
-// bucket grants so many in a second, and no more for having waited longer. One goroutine at a time uses it.
-type bucket struct {
-	// started is when the second began, in which spent have been granted.
-	started time.Time
-	spent   int
-}
-
-// left is how many may be granted now.
-func (b *bucket) left(now time.Time, perSecond int) int {
-	if elapsed := now.Sub(b.started); elapsed >= time.Second || elapsed < 0 {
-		b.started, b.spent = now, 0
-	}
-	return perSecond - b.spent
 }

@@ -265,6 +265,27 @@ func TestLookUpsAtAProviderAreLimited(t *testing.T) {
 	}
 }
 
+func TestAWallClockThatIsSetBackHoldsUpNoLookUp(t *testing.T) {
+	t.Parallel()
+	clock := &clock{now: time.Now()}
+	first := newProvider(t, says(`{"status":"open"}`))
+	h := newHarness(t, paymenttest.Settings{Now: clock.read},
+		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: first.url})
+	r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{PerSecond: 1})
+	const payments = 3
+	for n := range payments {
+		h.create(t, fmt.Sprint(n))
+	}
+	clock.advance(72 * time.Hour)
+	r.Round(t.Context())
+	require.Len(t, first.requests(), payments+1)
+	clock.advance(-72 * time.Hour)
+	r.Round(t.Context()) // what was granted in the other time is spent
+	clock.advance(time.Minute)
+	r.Round(t.Context())
+	require.Len(t, first.requests(), payments+2)
+}
+
 func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}

@@ -122,16 +122,3 @@ func TestChecksGrowRarerWithAgeAndKeepWithinTheirJitter(t *testing.T) {
 		require.Positive(t, wait(older, draw))
 	})
 }
-
-func TestABucketGrantsSoManyInASecond(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	var b bucket
-	require.Equal(t, 3, b.left(now, 3))
-	b.spent += 2
-	require.Equal(t, 1, b.left(now.Add(time.Second-1), 3))
-	b.spent++
-	require.Zero(t, b.left(now.Add(time.Second-1), 3))
-	require.Equal(t, 3, b.left(now.Add(time.Second), 3))
-	require.Equal(t, 3, b.left(now.Add(time.Hour), 3), "what was not used is not saved up")
-}
