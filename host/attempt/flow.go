@@ -133,7 +133,8 @@ type result struct {
 	crashed bool
 	// exhausted: this machine could not connect.
 	exhausted bool
-	why       string
+	// why is what is wrong with the try, and quoted the provider's own words in it.
+	why, quoted string
 }
 
 // Run performs the operation. Its error wraps ErrJournal or ErrHeld: what has to be written first could not be, or may
@@ -351,7 +352,7 @@ func (f *Flow) read(ctx context.Context, send *abi.Send, operation string, idemp
 	if r.event == Unanswered {
 		f.Driver.Log.WarnContext(ctx, "an answer could not be read", slog.String("provider", f.Plan.Account.Name),
 			slog.String("operation", operation), slog.String("about", string(f.owner())),
-			slog.Uint64("status", uint64(try.Response.GetStatus())), slog.String("why", r.why))
+			slog.Uint64("status", uint64(try.Response.GetStatus())), slog.String("why", redacted(r.why, f.Call, r.quoted)))
 	}
 	return r
 }
@@ -458,11 +459,12 @@ func (f *Flow) rejected(failure *abi.Failure, operation string, idempotency abi.
 			event: Unanswered, failure: Unavailable("the answer does not show that the provider itself wrote it"),
 			why: fmt.Sprintf("HTTP status %d without proof in its body: %s", response.GetStatus(),
 				failure.GetMessage()),
+			quoted: failure.GetMessage(),
 		}
 	}
 	return result{
 		event: event, failure: meaning, final: rule.GetFinal(), proven: proven,
-		failing: rule != nil && event == Unanswered, why: failure.GetMessage(),
+		failing: rule != nil && event == Unanswered, why: failure.GetMessage(), quoted: failure.GetMessage(),
 	}
 }
 
@@ -528,5 +530,5 @@ func (f *Flow) LogQuestion(ctx context.Context, what string, end Ending) {
 	took := f.Driver.Now().Sub(time.UnixMilli(f.Call.GetNowMs()))
 	f.Driver.Log.LogAttrs(ctx, slog.LevelDebug, what, slog.String("provider", f.Plan.Account.Name),
 		slog.String("operation", f.Plan.Operation.GetName()), slog.String("event", string(end.Event)),
-		slog.Duration("took", took), slog.String("why", end.Why))
+		slog.Duration("took", took), slog.String("why", redacted(end.Why, f.Call, "")))
 }
