@@ -82,7 +82,11 @@ func Load(ctx context.Context, store Store, settings Settings) (*Keys, error) {
 }
 
 // Open is the caller of a router that never had a key.
-func Open() Key { return Key{Merchant: "default", Name: "open", Rights: Rights()} }
+func Open() Key { return Key{Merchant: "default", Name: openName, Rights: Rights()} }
+
+const openName = "open"
+
+func (k Key) open() bool { return k.ID == "" && k.Name == openName }
 
 // CommandLine is the caller of commands on the data folder.
 func CommandLine() Key { return Key{Name: "command line", Rights: Rights()} }
@@ -143,7 +147,7 @@ func (r Request) check(now time.Time) error {
 	if !r.ExpiresAt.IsZero() && (!r.ExpiresAt.After(now) || r.ExpiresAt.After(now.Add(maxLifetime))) {
 		return fmt.Errorf("%w: the expiry must lie in the future, and within ten years", ErrInvalid)
 	}
-	return CheckRights(r.Rights)
+	return checkRights(r.Rights)
 }
 
 func checkText(what, text string, longest int) error {
@@ -165,6 +169,10 @@ func (k *Keys) Make(ctx context.Context, by Key, asked Request) (made Key, token
 	}
 	if err := by.manages(asked.Merchant, asked.Rights); err != nil {
 		return Key{}, "", err
+	}
+	if by.open() && !slices.Contains(asked.Rights, ManageKeys) {
+		return Key{}, "", fmt.Errorf("%w: the first key closes the router: give it the right %s, which makes the others",
+			ErrInvalid, ManageKeys)
 	}
 	made = Key{
 		Merchant: asked.Merchant, Name: asked.Name, Rights: slices.Clone(asked.Rights), CreatedAt: now,

@@ -108,17 +108,25 @@ func Presets() []Preset { return slices.Sorted(maps.Keys(presets)) }
 // Rights are those of a preset; none for an unknown one.
 func (p Preset) Rights() []Right { return slices.Clone(presets[p]) }
 
-// CheckRights reports what in a list is no right, and a list that is empty or has a right twice.
-func CheckRights(rights []Right) error {
+// Together are a preset's rights and others, each once.
+func Together(preset Preset, others []string) []Right {
+	rights := preset.Rights()
+	for _, other := range others {
+		if right := Right(other); !slices.Contains(rights, right) {
+			rights = append(rights, right)
+		}
+	}
+	return rights
+}
+
+// checkRights reports what in a list is no right, and a list that is empty.
+func checkRights(rights []Right) error {
 	if len(rights) == 0 {
 		return fmt.Errorf("%w: a key needs a right: %s", ErrInvalid, joined(Rights()))
 	}
-	for i, right := range rights {
+	for _, right := range rights {
 		if !slices.Contains(Rights(), right) {
 			return fmt.Errorf("%w: there is no right %.40q; there are %s", ErrInvalid, string(right), joined(Rights()))
-		}
-		if slices.Contains(rights[:i], right) {
-			return fmt.Errorf("%w: the right %s comes twice", ErrInvalid, right)
 		}
 	}
 	return nil

@@ -114,7 +114,9 @@ func (l *Log) Note(ctx context.Context, act, object string, before, after any) {
 }
 
 // List lists entries, the oldest first.
-func (l *Log) List(ctx context.Context, filter Filter) ([]Entry, error) { return l.store.Acts(ctx, filter) }
+func (l *Log) List(ctx context.Context, filter Filter) ([]Entry, error) {
+	return l.store.Acts(ctx, filter)
+}
 
 // shown is a value as JSON; nil is nothing.
 func shown(value any) json.RawMessage {

@@ -37,7 +37,7 @@ type Change struct {
 
 // Route is where payments go, and why.
 type Route struct {
-	// Rule that matches; empty where none does, or where payments are pinned to a provider.
+	// Rule that matches; empty where none does.
 	Rule    string  `json:"rule,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	// Order is the providers to ask; empty unless Outcome is Routed.

@@ -1,4 +1,4 @@
--- API keys, and the log of administrative acts. A key's token is kept as its hash only.
+-- API keys, the log of administrative acts, and runs by merchant. A key's token is kept as its hash only.
 
 -- +goose Up
 -- rights and issued_by are JSON arrays.
@@ -32,6 +32,9 @@ CREATE TABLE act (
     problem  TEXT NOT NULL
 ) STRICT;
 
+CREATE INDEX run_of_merchant ON run (merchant, id);
+
 -- +goose Down
+DROP INDEX run_of_merchant;
 DROP TABLE act;
 DROP TABLE api_key;
