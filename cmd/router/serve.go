@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -19,6 +21,8 @@ type serveCommand struct {
 	Routing string `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
 
 	Watch bool `default:"true" negatable:"" help:"Take edits of the routing file, its secrets and the plugins' folder."`
+
+	EnvFile string `name:"env-file" type:"path" help:"File of variables with secrets, a line NAME=value each."`
 
 	Plugins string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 
@@ -63,6 +67,9 @@ type serveCommand struct {
 }
 
 func (s *serveCommand) Run(h *host) error {
+	hangups := make(chan os.Signal, 1) // one that waits is enough: it reads all that came before
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	keys, err := readKeys(s.APIKeys, s.Listen)
 	if err != nil {
 		return err
@@ -73,18 +80,20 @@ func (s *serveCommand) Run(h *host) error {
 		}
 	}
 	if !s.Sandbox {
-		return s.serve(h, keys, nil)
+		return s.serve(h, keys, nil, hangups)
 	}
 	simulated, stop, err := startSandbox(h, s.SandboxListen)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	return s.serve(h, keys, simulated)
+	return s.serve(h, keys, simulated, hangups)
 }
 
 // serve runs a router until the process gets a signal to stop.
-func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulation) (err error) {
+func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulation,
+	hangups <-chan os.Signal,
+) (err error) {
 	armed, err := armFailpoint(h.environ, h.stdout)
 	if err != nil {
 		return err
@@ -98,7 +107,7 @@ func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulat
 	}
 	settings := router.Settings{
 		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
-		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
+		EnvFile: s.EnvFile, Hangups: hangups, Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
 		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,

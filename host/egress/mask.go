@@ -22,11 +22,12 @@ const minSecret = 8
 // minMasked is the least length of a fragment that is looked for, where an encoding leaves only a part of a secret.
 const minMasked = 8
 
-// checkSecret returns what is wrong with a value, without the value.
-func checkSecret(value string) error {
+// CheckSecret returns what is wrong with a value, without the value: what a client refuses, so that whoever reads
+// secrets finds it where they come from.
+func CheckSecret(value string) error {
 	switch {
 	case len(value) < minSecret:
-		return errors.New("shorter than 8 bytes: masking it would change unrelated text")
+		return errors.New("is shorter than 8 bytes: masking it would change unrelated text")
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
 		return errors.New("holds a line break, a control character or a character outside ASCII")
 	case value != strings.TrimSpace(value):
