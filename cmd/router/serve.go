@@ -107,7 +107,8 @@ func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulat
 	}
 	settings := router.Settings{
 		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
-		EnvFile: s.EnvFile, Hangups: hangups, Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
+		EnvFile: s.EnvFile, Hangups: hangups,
+		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
 		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,

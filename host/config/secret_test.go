@@ -118,11 +118,11 @@ func TestAFileOfVariablesTakesPrecedence(t *testing.T) {
 func TestAFileOfVariablesWithAMistake(t *testing.T) {
 	t.Parallel()
 	for text, problem := range map[string]string{
-		"TOKEN":                        "line 1 is not NAME=value: write one variable a line, and # before a comment",
+		"TOKEN":                         "line 1 is not NAME=value: write one variable a line, and # before a comment",
 		"A=1\nexport TOKEN=sesame-open": "line 2 is not NAME=value: write one variable a line, and # before a comment",
-		`TOKEN="sesame-open"`:          "line 1: the value of TOKEN begins with a quote: write it without quotes",
-		"ROUTER_X=sesame-open":         "line 1 sets ROUTER_X, which is read at start only: set it in the environment",
-		"TOKEN=sesame-\xff":            "it is not UTF-8: save it as UTF-8",
+		`TOKEN="sesame-open"`:           "line 1: the value of TOKEN begins with a quote: write it without quotes",
+		"ROUTER_X=sesame-open":          "line 1 sets ROUTER_X, which is read at start only: set it in the environment",
+		"TOKEN=sesame-\xff":             "it is not UTF-8: save it as UTF-8",
 	} {
 		file := secretFile(t, text)
 		_, err := withSecrets(t, "token: env:TOKEN").Secrets(

@@ -12,7 +12,8 @@ import (
 const shipped = "../../routing.yaml"
 
 var shippedSecrets = []string{
-	"PAYGRAM_EU_TOKEN=eu-token", "PAYGRAM_ASIA_TOKEN=asia-token", "CRYPTOGRAM_TOKEN=crypto-token", "PAYPLAY_API_KEY=play-api-key",
+	"PAYGRAM_EU_TOKEN=eu-token", "PAYGRAM_ASIA_TOKEN=asia-token",
+	"CRYPTOGRAM_TOKEN=crypto-token", "PAYPLAY_API_KEY=play-api-key",
 	"EXCHANGER_API_LOGIN=exchange-login", "EXCHANGER_API_KEY=e-api-key", "PAYGRT_API_KEY=f-api-key",
 }
 

@@ -65,8 +65,7 @@ func checkBasePath(base *url.URL) error {
 	if err == nil {
 		err = checkPath(path)
 	}
-	var refused *DeniedError
-	if errors.As(err, &refused) { // as a problem of the base URL, not of a request
+	if refused, ok := errors.AsType[*DeniedError](err); ok { // as a problem of the base URL, not of a request
 		return errors.New("has a path that " + refused.Reason)
 	}
 	return err

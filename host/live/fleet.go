@@ -46,7 +46,9 @@ type build struct {
 }
 
 // changed reports whether another build of the same text has other secrets.
-func (b *build) changed(next *build) bool { return b.secrets.Fingerprint() != next.secrets.Fingerprint() }
+func (b *build) changed(next *build) bool {
+	return b.secrets.Fingerprint() != next.secrets.Fingerprint()
+}
 
 // discard releases what a build took that did not become active. A nil build took nothing.
 func (b *build) discard() {

@@ -118,10 +118,13 @@ func TestSearchForVulnerabilities(t *testing.T) {
 		succeeds  bool
 		output    string
 	}{
-		"called":     {[]string{"VULNDB=" + database(t, "Rename")}, false, "GO-2000-0001"},
-		"not called": {[]string{"VULNDB=" + database(t, "NeverCalled")}, true, "your code is affected by 0 vulnerabilities"},
+		"called": {[]string{"VULNDB=" + database(t, "Rename")}, false, "GO-2000-0001"},
+		"not called": {
+			[]string{"VULNDB=" + database(t, "NeverCalled")}, true, "your code is affected by 0 vulnerabilities",
+		},
 		"unreachable": {
-			[]string{"VULNDB=", "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=", "no_proxy="}, true,
+			[]string{"VULNDB=", "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=", "no_proxy="},
+			true,
 			"vulnerabilities: skipped, the database cannot be reached",
 		},
 		"not a database": {[]string{"VULNDB=file://" + t.TempDir()}, false, "has no index/db.json"},
