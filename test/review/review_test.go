@@ -106,8 +106,8 @@ func TestBillOfMaterials(t *testing.T) {
 	}
 }
 
-// A vulnerability that the code calls fails the search; one in a module that is there and not called does not. Where the
-// public database cannot be reached the search says so and succeeds; a database that is named has to be one.
+// A vulnerability that the code calls fails the search; one in a module that is not called does not. Where the public
+// database cannot be reached the search says so and succeeds; a database that is named has to be one.
 func TestSearchForVulnerabilities(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
