@@ -10,10 +10,14 @@ ROUTER ?= build/router
 # The router is a static binary. Everything is built with its flags, so that nothing is compiled twice.
 export CGO_ENABLED ?= 0
 export GOFLAGS += -trimpath
+# The version is in the binary already. What Go would add differs between a clone and an archive of one commit.
+BUILD := go build -buildvcs=false
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+SBOM := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins clean FORCE
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins vuln sbom \
+  reproducible clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +35,11 @@ plugins: $(MODULES) ## build the five plugins to build/plugins/*.wasm
 
 build/plugins/%.wasm: FORCE
 	@mkdir -p build/plugins
-	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
+	GOOS=wasip1 GOARCH=wasm $(BUILD) -buildmode=c-shared -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
 
 build: ## build the router, a static binary, to build/router
 	@mkdir -p $(dir $(ROUTER))
-	go build $(LDFLAGS) -o $(ROUTER) ./cmd/router
+	$(BUILD) $(LDFLAGS) -o $(ROUTER) ./cmd/router
 
 generate: ## generate the contract's Go code, the plugins' schemas, the OpenAPI document and the table of endpoints
 	$(BUF) generate
@@ -63,6 +67,17 @@ newman: build ## run two providers' own Postman collections against the simulate
 
 fuzz-plugins: ## fuzz the plugins' parsers, each target for so long (FUZZ=5m)
 	tools/fuzz plugins -test.fuzztime $(or $(FUZZ),5m) -test.fuzzminimizetime 10x
+
+vuln: ## look for known vulnerabilities in what the code calls (VULNDB=file:///a/copy/of/the/database)
+	@tools/vuln
+
+sbom: build ## list what the router is made of in build/router.cdx.json (CycloneDX), and check the list
+	$(SBOM) bin -json -noserial -notimestamp -std -version $(VERSION) -output build/router.cdx.json $(ROUTER)
+	go test ./test/review -run TestBillOfMaterials -count 1 -args -router $(abspath $(ROUTER)) \
+	  -sbom $(CURDIR)/build/router.cdx.json
+
+reproducible: build plugins ## build everything again in another folder, without a cache, and compare
+	tools/reproduce $(VERSION)
 
 clean: ## remove what was built
 	rm -rf build

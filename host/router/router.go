@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -43,6 +44,10 @@ type Settings struct {
 	Routing string
 	Environ []string
 	Watch   bool
+	// EnvFile is a file of variables with secrets; see config.Sources. Empty is none.
+	EnvFile string
+	// Hangups has the routing file and the secrets read again, watched or not, at each value. Nil is none.
+	Hangups <-chan os.Signal
 	// Plugins is the folder of modules, and Compiled the one of compiled modules; empty is one in Data.
 	Plugins, Compiled string
 	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
@@ -233,8 +238,9 @@ func (r *Router) buildDriver(context.Context) error {
 func (r *Router) openConfiguration(context.Context) (err error) {
 	s := r.settings
 	settings := live.Settings{
-		File: s.Routing, Environ: s.Environ, History: filepath.Join(s.Data, "routing"), Health: r.health,
+		File: s.Routing, Environ: s.Environ, EnvFile: s.EnvFile, History: filepath.Join(s.Data, "routing"), Health: r.health,
 		Prices: r.quotes.Prices, Machine: r.machine, Now: s.Now, Logger: s.Logger,
+		SecretsReloaded: r.noteSecrets, FileApplied: r.noteEdit,
 	}
 	if s.Sandbox != nil {
 		settings.Simulate = s.Sandbox.Simulate
@@ -336,6 +342,7 @@ func (r *Router) background() []func(context.Context) {
 	})
 	all := []func(context.Context){
 		r.keys.Run, r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
+		r.keepReloading,
 	}
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)
@@ -343,8 +350,26 @@ func (r *Router) background() []func(context.Context) {
 	return all
 }
 
+// keepReloading reads again what a hangup asks for.
+func (r *Router) keepReloading(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.settings.Hangups:
+		}
+		switch err := r.manager.Reload(ctx); {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.log.Error("reload by SIGHUP: what has problems stays as it was", slog.Any("problems", err))
+		default:
+			r.log.Info("reload by SIGHUP: the routing file and its secrets are active")
+		}
+	}
+}
+
 func (r *Router) watchPlugins(ctx context.Context) {
-	if err := r.registry.Watch(ctx, r.settings.Plugins, plugin.WatchSettings{}); err != nil {
+	if err := r.registry.Watch(ctx, r.settings.Plugins, plugin.WatchSettings{Installed: r.noteInstall}); err != nil {
 		r.log.Error("watch the plugins' folder", slog.Any("error", err))
 	}
 }
