@@ -24,7 +24,7 @@ const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authenticate(described))
+	described.UseMiddleware(a.authenticate(described), strictly)
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
@@ -140,24 +140,6 @@ type createInput struct {
 	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
 	RawBody []byte
 	Body    orderBody
-
-	// keys counts the headers of that name.
-	keys int
-}
-
-// Resolve implements huma.Resolver: it counts what huma takes the first of.
-func (in *createInput) Resolve(ctx huma.Context) []error {
-	in.keys = countKeys(ctx)
-	return nil
-}
-
-func countKeys(ctx huma.Context) (keys int) {
-	ctx.EachHeader(func(name, _ string) {
-		if strings.EqualFold(name, "Idempotency-Key") {
-			keys++
-		}
-	})
-	return keys
 }
 
 type rawOutput struct {
@@ -169,7 +151,7 @@ type rawOutput struct {
 }
 
 func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
-	key, err := keyFor(in.Key, in.keys, paymentsPath, in.RawBody)
+	key, err := keyFor(in.Key, paymentsPath, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -210,16 +192,12 @@ func (a *api) keep(ctx context.Context, merchant, id string, key attempt.Key, ou
 	return out, nil
 }
 
-// keyFor reads a request's key; count is how many it came with.
-func keyFor(header string, count int, path string, raw []byte) (attempt.Key, error) {
+// keyFor reads a request's key.
+func keyFor(header, path string, raw []byte) (attempt.Key, error) {
 	value, err := idempotencyKey(header)
-	if count > 1 {
-		err = errors.New("came more than once: send one")
-	}
 	if err != nil {
-		return attempt.Key{},
-			keyMissing.problem("Idempotency-Key "+err.Error(),
-				fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
+		field := fieldError{Parameter: "header " + keyHeader, Detail: err.Error()}
+		return attempt.Key{}, keyMissing.problem(field.Parameter+" "+field.Detail, field)
 	}
 	body, refused := canonical(raw)
 	if refused != nil {
