@@ -156,7 +156,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 		return nil, err
 	}
 	order := in.Body.order()
-	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
+	if err := a.engine.Fleet().Check(order, a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
 	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.waitTimeout(in.Prefer))
@@ -420,7 +420,7 @@ type explainOutput struct {
 
 func (a *api) explain(ctx context.Context, in *explainInput) (*explainOutput, error) {
 	order := in.Body.order()
-	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
+	if err := a.engine.Fleet().Check(order, a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
 	out := &explainOutput{}
