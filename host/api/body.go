@@ -29,7 +29,15 @@ func unmarshal(body []byte, into any) error {
 	if _, err := read(body); err != nil {
 		return err
 	}
-	return json.Unmarshal(body, into)
+	err := json.Unmarshal(body, into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := "/" + strings.ReplaceAll(escaped(wrong.Field), ".", "/")
+		return &bodyError{pointer: strings.TrimSuffix(at, "/"), reason: "must be another value than a " + wrong.Value}
+	}
+	if err != nil {
+		return &bodyError{reason: "cannot be read: " + err.Error()}
+	}
+	return nil
 }
 
 // canonical is JSON text with its members sorted and its blanks gone, so that the same content gives the same bytes.
@@ -138,6 +146,11 @@ func readValue(d *textDecoder, at string, depth int) (any, *bodyError) {
 	}
 	if d.replaced(token) {
 		return nil, &bodyError{pointer: at, reason: loneSurrogate}
+	}
+	if number, is := token.(json.Number); is {
+		if _, err := number.Float64(); err != nil {
+			return nil, &bodyError{pointer: at, reason: "is a number beyond 1.8e308, which few readers know"}
+		}
 	}
 	switch token {
 	case json.Delim('{'):

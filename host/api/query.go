@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,8 +21,6 @@ import (
 // readQuery reads a query as an operation declares it, and refuses what would otherwise be left out or guessed at: a
 // filter that is left out lists what nobody asked for. An array takes its items in one value with commas, in several
 // values, or both; it comes out with commas, as huma reads it.
-//
-// Bounds of values (enum, minimum, maximum, length, pattern) are huma's to check.
 func readQuery(raw string, declared []*huma.Param) (map[string]string, []fieldError) {
 	given, refused := splitQuery(raw)
 	values := make(map[string]string, len(given))
@@ -30,6 +29,9 @@ func readQuery(raw string, declared []*huma.Param) (map[string]string, []fieldEr
 		if reason != "" {
 			refused = append(refused, one.refuse("%s", reason))
 			continue
+		}
+		if i := slices.IndexFunc(declared, one.is); i >= 0 {
+			refused = append(refused, outOfBounds("query "+one.name, value, declared[i].Schema)...)
 		}
 		values[one.name] = value
 	}
@@ -42,8 +44,11 @@ type givenParameter struct {
 	values []string
 }
 
+// is reports the declaration of the parameter.
+func (g givenParameter) is(p *huma.Param) bool { return p.In == "query" && p.Name == g.name }
+
 func (g givenParameter) refuse(format string, args ...any) fieldError {
-	return fieldError{Parameter: "query " + invalid.Clip(g.name), Detail: fmt.Sprintf(format, args...)}
+	return fieldError{Parameter: strings.TrimSpace("query " + invalid.Clip(g.name)), Detail: fmt.Sprintf(format, args...)}
 }
 
 // splitQuery reads application/x-www-form-urlencoded text (WHATWG URL standard, section 5.1) without leaving anything
@@ -100,7 +105,7 @@ func unprintable(text string) string {
 
 // read is a parameter's value for huma, or why there is none.
 func (g givenParameter) read(declared []*huma.Param) (value, reason string) {
-	i := slices.IndexFunc(declared, func(p *huma.Param) bool { return p.In == "query" && p.Name == g.name })
+	i := slices.IndexFunc(declared, g.is)
 	if i < 0 {
 		return "", unknownParameter(declared)
 	}
@@ -169,6 +174,38 @@ func malformedValue(text string, schema *huma.Schema) string {
 	return ""
 }
 
+// outOfBounds holds a value to its schema: enum, minimum, maximum, length, pattern. huma does so too, and then answers
+// for a body that is missing instead.
+func outOfBounds(parameter, value string, schema *huma.Schema) (refused []fieldError) {
+	if schema.Format == "date-time" {
+		return nil // it was read already
+	}
+	var read any = value
+	switch schema.Type {
+	case huma.TypeInteger:
+		read, _ = strconv.ParseInt(value, 10, 64)
+	case huma.TypeBoolean:
+		read = value == "true"
+	case huma.TypeArray:
+		var items []any
+		for item := range strings.SplitSeq(value, ",") {
+			items = append(items, item)
+		}
+		read = items
+	}
+	result := &huma.ValidateResult{}
+	huma.Validate(nil, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, read, result)
+	for _, err := range result.Errors {
+		var detail *huma.ErrorDetail
+		if errors.As(err, &detail) {
+			refused = append(refused, fieldError{
+				Parameter: parameter, Detail: fmt.Sprintf("%s; got %q", detail.Message, invalid.Clip(fmt.Sprint(detail.Value))),
+			})
+		}
+	}
+	return refused
+}
+
 // strictly is a huma middleware: it refuses parameters, headers and media types that two readers could understand
 // differently, and gives huma what is left.
 func strictly(ctx huma.Context, next func(huma.Context)) {
@@ -219,15 +256,19 @@ func (c *strictContext) Header(name string) string {
 	return strings.Join(r.Header.Values(name), ", ")
 }
 
-// checkPath refuses path parameters with characters that no name or id has, and that a journal may not take.
+// checkPath refuses path parameters beyond their schema, and characters that no name or id has: a journal may not take
+// them.
 func checkPath(operation *huma.Operation, r *http.Request) (refused []fieldError) {
 	for _, p := range operation.Parameters {
 		if p.In != "path" {
 			continue
 		}
-		if reason := unprintable(r.PathValue(p.Name)); reason != "" {
+		value := r.PathValue(p.Name)
+		if reason := unprintable(value); reason != "" {
 			refused = append(refused, fieldError{Parameter: "path " + p.Name, Detail: reason})
+			continue
 		}
+		refused = append(refused, outOfBounds("path "+p.Name, value, p.Schema)...)
 	}
 	return refused
 }
