@@ -196,8 +196,7 @@ func outOfBounds(parameter, value string, schema *huma.Schema) (refused []fieldE
 	result := &huma.ValidateResult{}
 	huma.Validate(nil, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, read, result)
 	for _, err := range result.Errors {
-		var detail *huma.ErrorDetail
-		if errors.As(err, &detail) {
+		if detail, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 			refused = append(refused, fieldError{
 				Parameter: parameter, Detail: fmt.Sprintf("%s; got %q", detail.Message, invalid.Clip(fmt.Sprint(detail.Value))),
 			})

@@ -17,12 +17,12 @@ type Prepared struct {
 	err   error
 }
 
-// Prepare has a plan's plugin make the first step of a call. ctx bounds the wait for the plugin. A fault of the plugin
+// Prepare has the plan's plugin make the first step of a call. ctx bounds the wait for the plugin. A fault of the plugin
 // shows when the flow runs.
-func Prepare(ctx context.Context, plan Plan, call *abi.Call) *Prepared {
-	p := &Prepared{plan: plan, call: call, steps: plan.Connector.Begin(call)}
-	p.step, p.fuel, p.err = p.steps.Prepare(ctx)
-	return p
+func (p Plan) Prepare(ctx context.Context, call *abi.Call) *Prepared {
+	made := &Prepared{plan: p, call: call, steps: p.Connector.Begin(call)}
+	made.step, made.fuel, made.err = made.steps.Prepare(ctx)
+	return made
 }
 
 // Reject is why the plugin cannot make a request of the call; nil where it can, or is at fault.

@@ -11,8 +11,8 @@ import (
 	"payrouter/host/invalid"
 )
 
-// CheckAmount holds an amount to plain decimal text above zero, no finer than a fiat currency's smallest unit. One amount
-// has one spelling, but for zeros at its end: no sign, no blanks, no zeros before it, no bare point.
+// CheckAmount holds an amount to plain decimal text above zero, no finer than a fiat currency's smallest unit. One
+// amount has one spelling, but for zeros at its end: no sign, no blanks, no zeros before it, no bare point.
 func CheckAmount(amount, code string) string {
 	if reason := misspelled(amount); reason != "" {
 		return fmt.Sprintf("must be plain decimal text such as \"49.90\", %s; got %q", reason, invalid.Clip(amount))
