@@ -17,7 +17,7 @@ import (
 )
 
 // inside are words of the language and the libraries that the router is made of.
-var inside = regexp.MustCompile(`2006|Z07:00|[uU]nmarshal|json:|\bGo (struct|value)|u?int64|float64|\bstruct\b|` +
+var inside = regexp.MustCompile(`2006-01|Z07:00|[uU]nmarshal|json:|\bGo (struct|value)|u?int64|float64|\bstruct\b|` +
 	`reflect|strconv|invalid syntax|map\[|huma|goroutine|<nil>|\bnil\b|url\.|time\.`)
 
 // declared is an operation of the API's document.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/invalid"
@@ -59,6 +60,9 @@ func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 		if _, err := netip.ParseAddr(o.Payer.IP); err != nil {
 			refuse("/payer/ip", "must be an IPv4 or IPv6 address")
 		}
+	}
+	if o.Payer.Email != "" && !isEmail(o.Payer.Email) {
+		refuse("/payer/email", "must be an e-mail address such as payer@shop.example")
 	}
 	checkDestination(o, refuse)
 	for _, text := range o.texts() {
@@ -122,6 +126,13 @@ func checkURL(text string) string {
 		return fmt.Sprintf("is %d bytes; at most %d are taken", len(text), maxURL)
 	}
 	return ""
+}
+
+// isEmail reports the form of an address: a name, one @ and a host, without blanks. Whether it is somebody's shows when
+// it is written to.
+func isEmail(text string) bool {
+	name, at, found := strings.Cut(text, "@")
+	return found && name != "" && at != "" && !strings.Contains(at, "@") && !strings.ContainsFunc(text, unicode.IsSpace)
 }
 
 func isObject(text json.RawMessage) bool {

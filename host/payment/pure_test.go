@@ -106,6 +106,8 @@ func TestValidateSaysWhatIsWrongWithEachMember(t *testing.T) {
 		{"/return_url", "password", func(o *Order) { o.ReturnURL = "https://a:b@shop.example/" }},
 		{"/expires_at", "future", func(o *Order) { o.ExpiresAt = now.Add(-time.Second) }},
 		{"/expires_at", "within 366 days", func(o *Order) { o.ExpiresAt = now.Add(367 * 24 * time.Hour) }},
+		{"/payer/email", "e-mail address", func(o *Order) { o.Payer.Email = "payer" }},
+		{"/payer/email", "e-mail address", func(o *Order) { o.Payer.Email = "a payer@shop.example" }},
 		{"/payer/ip", "IPv4", func(o *Order) { o.Payer.IP = "1.2.3" }},
 		{"/reference", "at most 255", func(o *Order) { o.Reference = strings.Repeat("r", 256) }},
 		{"/description", "UTF-8", func(o *Order) { o.Description = "\xff" }},
