@@ -116,7 +116,6 @@ func (a *api) config() huma.Config {
 	config.CreateHooks = nil
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
-	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{asProblem}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"apiKey": bearer()}
 	return config

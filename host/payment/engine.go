@@ -62,17 +62,24 @@ func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, o
 	timeout time.Duration,
 ) (attempt.Receipt[Payment], error) {
 	fleet := e.fleets.hold()
+	var ready preparations
 	receipt, err := attempt.Once(ctx, e.driver, attempt.Request[Payment]{
 		Kind: attempt.OfPayment, ID: Payment.OwnerID,
 		Open: func(ctx context.Context) (Payment, *attempt.Flight, *attempt.Key, error) {
-			p, flight, earlier, err := e.open(ctx, fleet, merchant, key, order)
+			p, prepared, err := e.draft(ctx, fleet, merchant, order)
+			if err != nil {
+				fleet.Release()
+				return p, nil, nil, err
+			}
+			ready = prepared
+			flight, earlier, err := e.open(ctx, fleet, p, key)
 			if err != nil || earlier != nil {
 				fleet.Release()
 			}
 			return p, flight, earlier, err
 		},
 		// The fleet that decides is the fleet that sends.
-		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p) },
+		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p, ready) },
 		Key: func(ctx context.Context) (*attempt.Key, error) { return e.journal.Key(ctx, merchant, key.Value) },
 		Read: func(ctx context.Context, id attempt.OwnerID) (Payment, error) {
 			return e.journal.Payment(ctx, string(id))
@@ -83,27 +90,20 @@ func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, o
 
 // open journals a new payment with its key, and reserves its flight. Nothing is reserved where the key was used in the
 // meantime.
-func (e *Engine) open(ctx context.Context, fleet *Fleet, merchant string, key attempt.Key,
-	order Order,
-) (p Payment, flight *attempt.Flight, earlier *attempt.Key, err error) {
-	if err := e.driver.Settings.Hold(); err != nil {
-		return p, nil, nil, err
-	}
-	p, err = e.draft(fleet, merchant, order)
-	if err != nil {
-		return p, nil, nil, err
-	}
-	key.Merchant, key.Owner, key.CreatedAt = merchant, p.OwnerID(), p.CreatedAt
+func (e *Engine) open(ctx context.Context, fleet *Fleet, p Payment,
+	key attempt.Key,
+) (flight *attempt.Flight, earlier *attempt.Key, err error) {
+	key.Merchant, key.Owner, key.CreatedAt = p.Merchant, p.OwnerID(), p.CreatedAt
 	if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
 		fleet.giveBack(p)
-		return p, nil, nil, err
+		return nil, nil, err
 	}
 	earlier, err = e.create(ctx, p, key)
 	if err != nil || earlier != nil {
 		fleet.giveBack(p)
 		e.driver.Land(p.OwnerID(), flight)
 	}
-	return p, flight, earlier, err
+	return flight, earlier, err
 }
 
 // create journals a new payment with its key.
@@ -115,25 +115,36 @@ func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlie
 	return e.journal.Create(ctx, Change{Payment: p, Entries: entries}, key)
 }
 
-// draft routes an order and makes the payment of it.
-func (e *Engine) draft(fleet *Fleet, merchant string, order Order) (Payment, error) {
+// draft routes an order, makes the payment of it, and has its plugins prepare their first steps.
+func (e *Engine) draft(ctx context.Context, fleet *Fleet, merchant string,
+	order Order,
+) (Payment, preparations, error) {
+	if err := e.driver.Settings.Hold(); err != nil {
+		return Payment{}, nil, err
+	}
 	if e.driver.Settings.Exhausted() != nil {
-		return Payment{}, attempt.ErrExhausted
+		return Payment{}, nil, attempt.ErrExhausted
 	}
 	now := e.now()
 	id, err := e.driver.NewID("pay_")
 	if err != nil {
-		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
+		return Payment{}, nil, fmt.Errorf("make a payment's id: %w", err)
 	}
 	decision, err := fleet.claim(merchant, attempt.OwnerID(id), order, now)
 	if err != nil {
-		return Payment{}, err
+		return Payment{}, nil, err
 	}
-	return Payment{
+	p := Payment{
 		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now,
 		StatusAt: now, Version: 1,
 		MadeClock: e.driver.Settings.Clock(), StatusClock: e.driver.Settings.Clock(),
-	}, nil
+	}
+	ready, err := e.prepare(ctx, fleet, p)
+	if err != nil {
+		fleet.giveBack(p)
+		return Payment{}, nil, err
+	}
+	return p, ready, nil
 }
 
 // Merchant implements attempt.Owners.
