@@ -24,7 +24,7 @@ const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authenticate(described))
+	described.UseMiddleware(a.authenticate(described), a.judgeHeader(described))
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
@@ -108,8 +108,8 @@ func (a *api) register(described huma.API) {
 func (a *api) endpoint(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
-		MaxBodyBytes:    a.settings.MaxBody,
-		BodyReadTimeout: 10 * time.Second, Responses: map[string]*huma.Response{},
+		MaxBodyBytes: a.settings.MaxBody, Responses: map[string]*huma.Response{},
+		BodyReadTimeout: -1, // the server that the API is part of limits it: package inbound
 	}
 }
 

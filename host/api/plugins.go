@@ -178,7 +178,7 @@ func (a *api) registerPlugins(described huma.API) {
 			"may refuse it, and then what served "+
 			"serves on. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
-	put.MaxBodyBytes, put.BodyReadTimeout = mostModule, time.Minute
+	put.MaxBodyBytes = mostModule
 	huma.Register(described, put, a.putPlugin)
 	huma.Register(described,
 		endpoint("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
