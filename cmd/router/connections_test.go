@@ -121,7 +121,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	second := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.router+"/healthz", nil)
 	require.NoError(t, err)
-	_, err = second.Do(request) //nolint:bodyclose // there is none
+	_, err = second.Do(request)
 	require.Error(t, err)
 	require.Contains(t, w.log.String(), "connections are refused")
 	w.client.CloseIdleConnections()

@@ -29,7 +29,6 @@ func fewFiles(t *testing.T, flags ...string) *harness {
 	require.NoError(t, sqlitetest.Lay(w.data))
 
 	const files = "100"
-	//nolint:gosec // G204: a test's own flags
 	process := exec.CommandContext(t.Context(), "sh", append([]string{
 		"-c", `ulimit -n "$0" && exec "$@"`, files, filepath.Join(built.dir, "router"),
 		"serve", "--listen", "127.0.0.1:0", "--routing", "../../routing.yaml", "--plugins", dir, "--compiled", compiled,

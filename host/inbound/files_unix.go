@@ -13,5 +13,5 @@ func openFiles() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return math.MaxInt
 	}
-	return int(min(uint64(limit.Cur), math.MaxInt)) // FreeBSD's is signed
+	return int(min(uint64(limit.Cur), math.MaxInt)) //nolint:unconvert // FreeBSD's is signed
 }
