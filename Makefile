@@ -13,7 +13,8 @@ export GOFLAGS += -trimpath
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients newman fuzz-plugins clean FORCE
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients newman fuzz-plugins
+.PHONY: clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
+	"payrouter/host/router"
 )
 
 // begin sends the beginning of a request whose body never comes, and reads the answer, after which the router closes
@@ -129,4 +130,36 @@ func TestConnectionsAreBounded(t *testing.T) {
 		answer, err := second.Do(request)
 		return err == nil && answer.Body.Close() == nil
 	}, time.Minute, 10*time.Millisecond)
+}
+
+// Each hint is another text about the same payment, and signed by nobody.
+func TestAStormOfHintsCausesFewLookUps(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{command: serveCommand{PublicURL: "https://pay.example", ReconcileEvery: time.Hour}})
+	addresses, err := router.Addresses("https://pay.example", w.data, nil)
+	require.NoError(t, err)
+	address := w.router + strings.TrimPrefix(addresses.Account("cryptogram"), "https://pay.example")
+	p := w.create(byCryptogram)
+	before := w.sandbox.Requests("cryptogram")
+	hint := func(n int) {
+		body := fmt.Sprintf(`{"resource":"CommercePayment","id":%q,"n":%d}`, p.ProviderReference, n)
+		require.Equal(t, http.StatusOK, w.ask("POST", address, body).status)
+	}
+	const hints = 300
+	for n := range hints {
+		hint(n)
+	}
+	w.drive("cryptogram", p.ProviderReference, "pay")
+	hint(hints)
+	require.Eventually(t, func() bool { return w.get(p.ID).Status == "succeeded" }, 2*time.Minute, 10*time.Millisecond)
+	asked := 0
+	for _, count := range w.sandbox.Requests("cryptogram") {
+		asked += count.Received
+	}
+	for _, count := range before {
+		asked -= count.Received
+	}
+	require.Positive(t, asked)
+	// At once, after 1, 5 and 15 s, and then once a minute: a machine that takes minutes over this asks no more often.
+	require.LessOrEqual(t, asked, 10, "%d hints", hints)
 }

@@ -23,7 +23,7 @@ type load struct {
 
 func (l *load) close() { l.client.CloseIdleConnections() }
 
-// fire makes payments for a while, and returns how long they took, in milliseconds, counted from when each was to begin.
+// fire makes payments for a while, and returns how long they took, in milliseconds, from when each was to begin.
 func (l *load) fire(ctx context.Context, length time.Duration) (report.Percentiles, error) {
 	if l.client.Transport == nil {
 		const idle = 512

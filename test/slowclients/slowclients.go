@@ -1,5 +1,6 @@
-// Package slowclients measures what slow connections cost those beside them: honest clients pay at a fixed rate through a
-// real router process, alone and beside a crowd that sends headers or bodies slowly or accepts answers slowly, in turn.
+// Package slowclients measures what slow connections cost those beside them: honest clients pay at a fixed rate through
+// a real router process, alone and beside a crowd that sends headers or bodies slowly or accepts answers slowly, in
+// turn.
 package slowclients
 
 import (
@@ -24,7 +25,7 @@ type Settings struct {
 	Dir string
 	// Rate is how many payments begin in a second, and Slow how many slow connections there are.
 	Rate, Slow int
-	// Rounds is how often a calm and a crowded phase of the length Phase are measured in turn.
+	// Rounds is how often a phase of the length Phase is measured without slow connections, and one beside them.
 	Rounds int
 	Phase  time.Duration
 	// Limit is the router's limit of headers, bodies, answers and idle connections.
@@ -51,8 +52,8 @@ func (s Settings) validate() error {
 
 // Report is what a run found. Times are in milliseconds.
 type Report struct {
-	Calm, Crowded []report.Percentiles
-	// Ratio is the median p99 of the crowded phases to that of the calm ones.
+	Alone, Beside []report.Percentiles
+	// Ratio is the median p99 beside slow connections to that alone.
 	Ratio float64
 	// Payments were begun, and Failed of them not answered 201.
 	Payments, Failed int
@@ -62,12 +63,12 @@ type Report struct {
 	// Left slow connections outlived their limit.
 	Left          int
 	Before, After process.Usage
-	// CalmCPU and CrowdedCPU are what the router used in all phases of a kind.
-	CalmCPU, CrowdedCPU time.Duration
+	// AloneCPU and BesideCPU are what the router used in all phases of a kind.
+	AloneCPU, BesideCPU time.Duration
 }
 
 const (
-	// equal is a difference of two p99 that is none, in milliseconds, and mostRatio how much higher the crowded one may
+	// equal is a difference of two p99 that is none, in milliseconds, and mostRatio how much higher the one beside may
 	// be otherwise.
 	equal     = 20.0
 	mostRatio = 1.5
@@ -96,28 +97,28 @@ func Run(ctx context.Context, settings Settings) (*Report, error) {
 	r.Before = router.Usage()
 	for round := range settings.Rounds {
 		began := router.Usage().CPU
-		calm, err := honest.fire(ctx, settings.Phase)
+		alone, err := honest.fire(ctx, settings.Phase)
 		if err != nil {
 			return nil, err
 		}
-		r.CalmCPU += router.Usage().CPU - began
-		var crowded report.Percentiles
+		r.AloneCPU += router.Usage().CPU - began
+		var beside report.Percentiles
 		err = r.beside(ctx, settings, address, func() error {
 			began := router.Usage().CPU
-			crowded, err = honest.fire(ctx, settings.Phase)
-			r.CrowdedCPU += router.Usage().CPU - began
+			beside, err = honest.fire(ctx, settings.Phase)
+			r.BesideCPU += router.Usage().CPU - began
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		r.Calm, r.Crowded = append(r.Calm, calm), append(r.Crowded, crowded)
-		_, _ = fmt.Fprintf(settings.Progress, "round %d: calm p50 %.1f ms, p99 %.1f ms; crowded p50 %.1f ms, p99 %.1f ms\n",
-			round+1, calm.P50, calm.P99, crowded.P50, crowded.P99)
+		r.Alone, r.Beside = append(r.Alone, alone), append(r.Beside, beside)
+		_, _ = fmt.Fprintf(settings.Progress, "round %d: alone p50 %.1f ms, p99 %.1f ms; beside p50 %.1f ms, p99 %.1f ms\n",
+			round+1, alone.P50, alone.P99, beside.P50, beside.P99)
 	}
 	r.After = router.Usage()
 	r.Payments, r.Failed = honest.begun, honest.failed
-	r.Ratio = median(r.Crowded, p99) / median(r.Calm, p99)
+	r.Ratio = median(r.Beside, p99) / median(r.Alone, p99)
 	return r, nil
 }
 
@@ -183,10 +184,10 @@ func (r *Report) Print(w io.Writer) error {
 	const mebi = 1 << 20
 	return report.Print(w, []report.Line{
 		{Name: "payments", Value: fmt.Sprintf("%d, of which %d failed", r.Payments, r.Failed)},
-		{Name: "calm", Value: fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", median(r.Calm, p50), median(r.Calm, p99))},
-		{Name: "crowded", Value: fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", median(r.Crowded, p50), median(r.Crowded, p99))},
-		{Name: "p99", Value: fmt.Sprintf("%.2f times the calm one", r.Ratio)},
-		{Name: "router's CPU", Value: fmt.Sprintf("calm %s, crowded %s", r.CalmCPU, r.CrowdedCPU)},
+		{Name: "alone", Value: fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", median(r.Alone, p50), median(r.Alone, p99))},
+		{Name: "beside", Value: fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", median(r.Beside, p50), median(r.Beside, p99))},
+		{Name: "p99", Value: fmt.Sprintf("%.2f times the one alone", r.Ratio)},
+		{Name: "router's CPU", Value: fmt.Sprintf("alone %s, beside %s", r.AloneCPU, r.BesideCPU)},
 		{Name: "ended", Value: r.Ended},
 		{Name: "lived at most", Value: r.Longest},
 		{Name: "left", Value: r.Left},
@@ -207,8 +208,8 @@ func (r *Report) Err() error {
 	if r.Failed > 0 {
 		problems = append(problems, fmt.Errorf("%d of %d payments failed", r.Failed, r.Payments))
 	}
-	if calm, crowded := median(r.Calm, p99), median(r.Crowded, p99); crowded-calm > equal && r.Ratio > mostRatio {
-		problems = append(problems, fmt.Errorf("p99 is %.2f times the calm one: at most %.1f", r.Ratio, mostRatio))
+	if alone, beside := median(r.Alone, p99), median(r.Beside, p99); beside-alone > equal && r.Ratio > mostRatio {
+		problems = append(problems, fmt.Errorf("p99 is %.2f times the one alone: at most %.1f", r.Ratio, mostRatio))
 	}
 	return errors.Join(problems...)
 }
