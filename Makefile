@@ -16,8 +16,8 @@ LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 SBOM := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins vuln sbom \
-  reproducible clean FORCE
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients newman fuzz-plugins vuln \
+  sbom reproducible clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ simulate: ## run 10,000 seeds of the simulator (SIMULATE="-seeds 100 -seed 7 -tr
 
 swapstorm: build plugins ## swap plugins and edit rules under load (STORM="-rate 1000 -seconds 60 -swaps 100")
 	go run ./test/storm/run $(STORM)
+
+slowclients: build plugins ## pay beside 1,000 slow connections (SLOWCLIENTS="-rounds 5 -phase 20s -slow 1000")
+	go run ./test/slowclients/run $(SLOWCLIENTS)
 
 newman: build ## run two providers' own Postman collections against the simulated providers (needs node and npm)
 	tools/newman/run build/router

@@ -196,7 +196,7 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			what: "2 MB", body: order(`"description":"` + strings.Repeat("x", 2<<20) + `"`), status: 413,
-			kind: "body-too-large", says: "too large",
+			kind: "body-too-large", says: "this takes 1048576",
 		},
 		{
 			what: "a form", body: `amount=1`, headers: []string{"Content-Type", "application/x-www-form-urlencoded"},

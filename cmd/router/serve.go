@@ -58,6 +58,8 @@ type serveCommand struct {
 
 	WebhooksToPrivate bool `help:"Send webhooks to private addresses too, and without TLS: for development."`
 
+	Connections connectionFlags `embed:""`
+
 	SandboxListen string `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
@@ -89,8 +91,13 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 	if err != nil {
 		return err
 	}
+	clients, err := s.Connections.limits()
+	if err != nil {
+		return err
+	}
 	settings := router.Settings{
-		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
+		Clients: clients,
+		Listen:  s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
 		EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,

@@ -24,7 +24,7 @@ const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authorize(described), strictly)
+	described.UseMiddleware(a.authorize(described), a.judgeLength(described), strictly)
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
@@ -116,9 +116,9 @@ func (a *api) register(described huma.API) {
 func (a *api) endpoint(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
-		Security:        security(id),
-		MaxBodyBytes:    a.settings.MaxBody,
-		BodyReadTimeout: 10 * time.Second, Responses: map[string]*huma.Response{},
+		Security:     security(id),
+		MaxBodyBytes: a.settings.MaxBody, Responses: map[string]*huma.Response{},
+		BodyReadTimeout: -1, // the server that the API is part of limits it: package inbound
 	}
 }
 

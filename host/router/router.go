@@ -24,6 +24,7 @@ import (
 	"payrouter/host/config"
 	"payrouter/host/egress"
 	"payrouter/host/health"
+	"payrouter/host/inbound"
 	"payrouter/host/live"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
@@ -59,6 +60,8 @@ type Settings struct {
 	Data, Witness string
 	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
 	CreateTimeout, Grace time.Duration
+	// Clients are the limits of clients' connections. Whole follows from CreateTimeout.
+	Clients inbound.Settings
 	// SendWithin is how long after it was journalled a request may still leave.
 	SendWithin time.Duration
 	// RecoverEvery is how often what a failed write left behind is resumed. It has no default.
@@ -106,6 +109,7 @@ type Router struct {
 	reader     *account.Reader
 	quotes     *quote.Cache
 	manager    *live.Manager
+	clients    *inbound.Limits
 	listener   net.Listener
 	addresses  callback.Addresses
 	engine     *payment.Engine
@@ -253,11 +257,18 @@ func (r *Router) openConfiguration(context.Context) (err error) {
 	return nil
 }
 
+// beyondWait is how long a request may take at least, beyond the wait of a create and the time of its body.
+const beyondWait = 90 * time.Second
+
 func (r *Router) listen(ctx context.Context) (err error) {
 	s := r.settings
 	if r.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen); err != nil {
 		return err
 	}
+	clients := s.Clients
+	clients.Whole, clients.Logger = cmp.Or(s.CreateTimeout, api.WaitTimeout)+beyondWait+s.Clients.Body, s.Logger
+	r.clients = inbound.New(clients)
+	r.listener = r.clients.Listener(r.listener)
 	r.onClose(func() error {
 		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
@@ -302,10 +313,7 @@ func (r *Router) buildServer(context.Context) error {
 		Webhooks: webhook.NewEndpoints(r.journal.Webhooks(), r.journal.Webhooks(),
 			webhook.EndpointsSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),
 	})
-	r.server = &http.Server{
-		Handler: WithCallbacks(r.inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn),
-	}
+	r.server = r.clients.Server(WithCallbacks(r.inbox, handler))
 	return nil
 }
 
