@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,15 +15,23 @@ import (
 // keysIn is a data folder with a key for each merchant, and the tokens by merchant.
 func keysIn(t *testing.T, rights map[string][]access.Right) (data string, tokens map[string]string) {
 	t.Helper()
+	return merchantsKeysIn(t, "", rights)
+}
+
+// merchantsKeysIn is a data folder with keys by their names, of one merchant; empty is one of each key's name.
+func merchantsKeysIn(t *testing.T, merchant string, rights map[string][]access.Right) (
+	data string, tokens map[string]string,
+) {
+	t.Helper()
 	data, tokens = t.TempDir(), map[string]string{}
 	require.NoError(t, sqlitetest.Lay(data))
 	db, err := sqlite.Open(t.Context(), data)
 	require.NoError(t, err)
 	keys, err := access.Load(t.Context(), db, access.Settings{})
 	require.NoError(t, err)
-	for merchant, given := range rights {
-		_, tokens[merchant], err = keys.Make(t.Context(), access.CommandLine(),
-			access.Request{Merchant: merchant, Name: merchant, Rights: given})
+	for name, given := range rights {
+		_, tokens[name], err = keys.Make(t.Context(), access.CommandLine(),
+			access.Request{Merchant: cmp.Or(merchant, name), Name: name, Rights: given})
 		require.NoError(t, err)
 	}
 	require.NoError(t, db.Close())

@@ -64,7 +64,8 @@ const (
 	NoRule Outcome = "no_rule"
 	// NotAllowed: the payment is pinned to an account that no rule sends such payments to.
 	NotAllowed Outcome = "not_allowed"
-	// UnknownProvider: the payment is pinned to an account that the configuration does not have.
+	// UnknownProvider: the payment is pinned to an account that the configuration does not have, or that no rule sends
+	// any payment of its merchant to.
 	UnknownProvider Outcome = "unknown_provider"
 	// Unsupported: none of the candidates can take such a payment, now or later.
 	Unsupported Outcome = "unsupported"
@@ -148,8 +149,11 @@ func (r *Ruleset) Limits(name string) Limits {
 
 func (r *Ruleset) decidePinned(d Decision, f Facts, s Standing) Decision {
 	d.Pinned = f.Provider
-	if _, known := r.providers[f.Provider]; !known {
-		d.Outcome, d.Reason = UnknownProvider, fmt.Sprintf("there is no provider %q", f.Provider)
+	merchants, anybody := r.Merchants(f.Provider)
+	if !anybody && !slices.Contains(merchants, f.Merchant) {
+		// An account of other merchants alone is none to this one: even its name is theirs.
+		d.Outcome = UnknownProvider
+		d.Reason = fmt.Sprintf("no rule sends the merchant's payments to a provider %q", f.Provider)
 		return d
 	}
 	pinned := []Candidate{{Provider: f.Provider}}

@@ -229,7 +229,7 @@ func TestDecisionIsStoredInSnakeCase(t *testing.T) {
 	empty, err := json.Marshal(rules.Decide(Facts{Provider: "nobody"}, nil))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"outcome": "unknown_provider", "pinned": "nobody", "config_version": "3f2a",
-		"reason": "there is no provider \"nobody\"", "tried": [], "candidates": []}`, string(empty))
+		"reason": "no rule sends the merchant's payments to a provider \"nobody\"", "tried": [], "candidates": []}`, string(empty))
 }
 
 func TestHealthIsAskedOnceAndOnlyOfThoseWhoCould(t *testing.T) {
@@ -278,8 +278,9 @@ func TestPinObeysTheRules(t *testing.T) {
 	rules, err := Compile(parseRules(t, `
 - {name: euro, when: {currency: EUR, merchant: shop}, to: a}
 - {name: few, when: {currency: CHF}, limits: {per_minute: 1}, to: b}
-- {name: dollar, when: {currency: USD}, to: [{split: {a: 1, b: 1}}, {healthiest: [c]}]}`),
-		collecting("a", "b", "c"), "v1")
+- {name: dollar, when: {currency: USD}, to: [{split: {a: 1, b: 1}}, {healthiest: [c]}]}
+- {name: pound, when: {currency: GBP, merchant: stall}, to: d}`),
+		collecting("a", "b", "c", "d"), "v1")
 	require.NoError(t, err)
 	used := standing{Use: map[string]Use{"few": {Minute: 1}}}
 	for _, c := range []struct {
@@ -294,6 +295,9 @@ func TestPinObeysTheRules(t *testing.T) {
 		{"among those of a strategy", Facts{Currency: "USD", Provider: "c"}, Routed, "dollar"},
 		{"another provider's rule", Facts{Currency: "EUR", Merchant: "shop", Provider: "b"}, NotAllowed, ""},
 		{"no rule", Facts{Currency: "JPY", Provider: "a"}, NotAllowed, ""},
+		{"an account of another merchant's", Facts{Currency: "USD", Provider: "d", Merchant: "shop"}, UnknownProvider, ""},
+		{"no account", Facts{Currency: "USD", Provider: "e", Merchant: "shop"}, UnknownProvider, ""},
+		{"an account of its own", Facts{Currency: "GBP", Provider: "d", Merchant: "stall"}, Routed, "pound"},
 		{"a limit that is reached", Facts{Currency: "CHF", Provider: "b"}, Unavailable, ""},
 	} {
 		d := rules.Decide(c.facts, used)
