@@ -146,9 +146,12 @@ func TestAPIKeys(t *testing.T) {
 func TestOpenRouterListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)
-	for _, listen := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80"} {
+	for _, listen := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80", "admin 0.0.0.0:0"} {
 		command := serveCommand{
 			Listen: listen, Routing: "../../routing.yaml", Plugins: dir, Compiled: compiled, Data: t.TempDir(),
+		}
+		if admin, is := strings.CutPrefix(listen, "admin "); is {
+			command.Listen, command.AdminListen = "127.0.0.1:0", admin
 		}
 		err := command.Run(&host{
 			ctx: t.Context(), stdout: io.Discard, now: time.Now, log: slog.New(slog.DiscardHandler),

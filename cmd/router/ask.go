@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,9 +23,48 @@ type asker struct {
 	apiKey string
 }
 
+// askerFlags are how commands ask a router that serves TLS.
+type askerFlags struct {
+	CA string `name:"ca" type:"path" help:"File of the authorities of the router's certificate; the system's by default."`
+
+	ClientCert string `type:"path" help:"File of a client certificate, where the router asks for one."`
+	ClientKey  string `type:"path" help:"File of the client certificate's private key."`
+}
+
+func (f askerFlags) config() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CA != "" {
+		text, err := os.ReadFile(f.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read --ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("read --ca of %s: there is no certificate: want PEM", f.CA)
+		}
+	}
+	switch {
+	case f.ClientCert == "" && f.ClientKey == "":
+	case f.ClientCert == "" || f.ClientKey == "":
+		return nil, errors.New("--client-cert and --client-key go together: name both files")
+	default:
+		pair, err := tls.LoadX509KeyPair(f.ClientCert, f.ClientKey)
+		if err != nil {
+			return nil, fmt.Errorf("read --client-cert and --client-key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
 // newAsker asks with an API key, if any, and waits for each answer so long at most. Call close at the end.
-func newAsker(h *host, apiKey string, timeout time.Duration) *asker {
-	return &asker{h: h, client: &http.Client{Timeout: timeout, Transport: &http.Transport{}}, apiKey: apiKey}
+func newAsker(h *host, apiKey string, flags askerFlags, timeout time.Duration) (*asker, error) {
+	config, err := flags.config()
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Timeout: timeout, Transport: &http.Transport{TLSClientConfig: config}}
+	return &asker{h: h, client: client, apiKey: apiKey}, nil
 }
 
 func (a *asker) close() { a.client.CloseIdleConnections() }

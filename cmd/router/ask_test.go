@@ -34,9 +34,10 @@ func TestARefusalHasAllThatTheAnswerSays(t *testing.T) {
 				_, _ = io.WriteString(w, answer.body)
 			}))
 			defer server.Close()
-			asker := newAsker(&host{ctx: t.Context()}, "", time.Minute)
+			asker, err := newAsker(&host{ctx: t.Context()}, "", askerFlags{}, time.Minute)
+			require.NoError(t, err)
 			defer asker.close()
-			_, err := asker.ask(http.MethodGet, server.URL, nil, nil)
+			_, err = asker.ask(http.MethodGet, server.URL, nil, nil)
 			require.EqualError(t, err, answer.want)
 		})
 	}

@@ -11,6 +11,8 @@ type auditCommand struct {
 	Router string `default:"http://127.0.0.1:8080" help:"The router to ask."`
 	APIKey string `name:"api-key" env:"ROUTER_API_KEY" help:"An API key with the right audit, where the router has keys."`
 	After  int64  `help:"Only entries after this sequence."`
+
+	askerFlags `embed:""`
 }
 
 // Run prints the log of administrative acts, the oldest first.
@@ -22,7 +24,10 @@ func (c *auditCommand) Run(h *host) error {
 	if c.After > 0 {
 		target += "?after=" + strconv.FormatInt(c.After, 10)
 	}
-	asker := newAsker(h, c.APIKey, callTimeout)
+	asker, err := newAsker(h, c.APIKey, c.askerFlags, callTimeout)
+	if err != nil {
+		return err
+	}
 	defer asker.close()
 	entries, err := asker.ask(http.MethodGet, target, nil, nil)
 	if err != nil {

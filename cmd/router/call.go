@@ -24,6 +24,8 @@ type callCommand struct {
 	All       bool   `help:"Walk all pages of an operation that changes nothing, and print each."`
 	Router    string `default:"http://127.0.0.1:8080" help:"The router to ask."`
 	APIKey    string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+
+	askerFlags `embed:""`
 }
 
 // callTimeout is longer than a router makes a caller wait.
@@ -41,7 +43,10 @@ func (c *callCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	asker := newAsker(h, c.APIKey, callTimeout)
+	asker, err := newAsker(h, c.APIKey, c.askerFlags, callTimeout)
+	if err != nil {
+		return err
+	}
 	defer asker.close()
 	described, err := asker.ask(http.MethodGet, target, nil, nil)
 	if err != nil {

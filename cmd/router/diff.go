@@ -15,10 +15,12 @@ import (
 )
 
 type routeDiffCommand struct {
-	File     string `arg:"" type:"path" help:"The edited routing file."`
-	Router   string `default:"http://127.0.0.1:8080" help:"The router whose payments and configuration are compared."`
-	APIKey   string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
-	Payments int    `default:"1000" help:"How many of the latest payments."`
+	File   string `arg:"" type:"path" help:"The edited routing file."`
+	Router string `default:"http://127.0.0.1:8080" help:"The router whose payments and configuration are compared."`
+	APIKey string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+
+	askerFlags `embed:""`
+	Payments   int `default:"1000" help:"How many of the latest payments."`
 }
 
 // Run asks a running router, which has the payments.
@@ -31,7 +33,10 @@ func (r *routeDiffCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("the router's address: %w", err)
 	}
-	asker := newAsker(h, r.APIKey, time.Minute)
+	asker, err := newAsker(h, r.APIKey, r.askerFlags, time.Minute)
+	if err != nil {
+		return err
+	}
 	defer asker.close()
 	body, err := asker.ask(http.MethodPost, target+"?limit="+strconv.Itoa(r.Payments), text,
 		map[string]string{"Content-Type": "application/yaml"})

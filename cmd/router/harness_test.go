@@ -28,9 +28,11 @@ type harness struct {
 	sandbox *sandbox.Server
 	// simulated and router are base URLs.
 	simulated, router string
-	client            *http.Client
-	log               *transcript
-	data              string
+	// admin is the router's, for administration; empty where that is router's.
+	admin  string
+	client *http.Client
+	log    *transcript
+	data   string
 	// stop has the router stop, as a signal would; ended gets its result.
 	stop  context.CancelFunc
 	ended chan error
@@ -103,7 +105,7 @@ func build(t *testing.T, with plan) *harness {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
-	listens := make(chan net.Addr, 1)
+	listens := make(chan [2]string, 1)
 	environ := with.environ
 	if command.Sandbox {
 		command.SandboxListen = "127.0.0.1:0"
@@ -113,12 +115,12 @@ func build(t *testing.T, with plan) *harness {
 	go func() {
 		w.ended <- command.Run(&host{
 			ctx: ctx, stdout: io.Discard, environ: environ, now: with.now, log: logger,
-			listening: func(at net.Addr) { listens <- at },
+			listening: func(public, admin string) { listens <- [2]string{public, admin} },
 		})
 	}()
 	select {
 	case at := <-listens:
-		w.router = "http://" + at.String()
+		w.router, w.admin = at[0], at[1]
 	case err := <-w.ended:
 		stop()
 		require.NoError(t, err)

@@ -88,6 +88,8 @@ type journalReleaseCommand struct {
 	Reason string `required:"" help:"What the journal was compared with. It stays in the journal."`
 	Router string `default:"http://127.0.0.1:8080" help:"The router to ask."`
 	APIKey string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+
+	askerFlags `embed:""`
 }
 
 // Run releases the journal of a running router.
@@ -100,7 +102,10 @@ func (c *journalReleaseCommand) Run(h *host) error {
 	if err != nil {
 		return fmt.Errorf("encode the reason: %w", err)
 	}
-	asker := newAsker(h, c.APIKey, time.Minute)
+	asker, err := newAsker(h, c.APIKey, c.askerFlags, time.Minute)
+	if err != nil {
+		return err
+	}
 	defer asker.close()
 	answer, err := asker.ask(http.MethodPost, target, body, nil)
 	if err != nil {

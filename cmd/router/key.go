@@ -34,6 +34,8 @@ type keyPlace struct {
 	Data   string `default:"data" type:"path" help:"The data folder of a router that does not run."`
 	Router string `help:"The router that runs, instead of --data: http://127.0.0.1:8080."`
 	APIKey string `name:"api-key" env:"ROUTER_API_KEY" help:"A key with the right keys, for --router."`
+
+	askerFlags `embed:""`
 }
 
 // local opens the keys of a data folder, with the log of what is done to them. Call close at the end.
@@ -82,7 +84,10 @@ func (p keyPlace) ask(h *host, method, path string, body, into any) error {
 			return fmt.Errorf("encode a request: %w", err)
 		}
 	}
-	asker := newAsker(h, p.APIKey, time.Minute)
+	asker, err := newAsker(h, p.APIKey, p.askerFlags, time.Minute)
+	if err != nil {
+		return err
+	}
 	defer asker.close()
 	answer, err := asker.ask(method, target, text, nil)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -44,8 +43,9 @@ type host struct {
 	environ []string
 	now     func() time.Time
 	log     *slog.Logger
-	// listening is called with the address once a router listens; nil calls nothing.
-	listening func(net.Addr)
+	// listening is called once a router listens, with where it serves its API and, if that is elsewhere, administration;
+	// nil calls nothing.
+	listening func(public, admin string)
 }
 
 // variable is an environment variable's value: the last, where it stands twice.

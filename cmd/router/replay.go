@@ -23,9 +23,11 @@ type replayCommand struct {
 
 	Plugins []string `type:"path" default:"build/plugins,data/plugins" help:"Folders to search for the module."`
 
-	Router   string `default:"http://127.0.0.1:8080" help:"The router whose attempt it is."`
-	APIKey   string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
-	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
+	Router string `default:"http://127.0.0.1:8080" help:"The router whose attempt it is."`
+	APIKey string `name:"api-key" env:"ROUTER_API_KEY" help:"An operator's API key, where the router has keys."`
+
+	askerFlags `embed:""`
+	Compiled   string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins, to be quicker the next time."`
 }
 
 // Run repeats the flow with the module that made it, compares that with the journal, and the other module with that.
@@ -94,7 +96,10 @@ func (r *replayCommand) fetch(h *host) (*api.Recording, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the router's address: %w", err)
 	}
-	asker := newAsker(h, r.APIKey, time.Minute)
+	asker, err := newAsker(h, r.APIKey, r.askerFlags, time.Minute)
+	if err != nil {
+		return nil, err
+	}
 	defer asker.close()
 	body, err := asker.ask(http.MethodGet, target, nil, nil)
 	if err != nil {

@@ -279,7 +279,7 @@ func TestAHangupReloads(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Count(w.log.String(), logged) > before }, time.Minute,
 			5*time.Millisecond, logged)
 	}
-	const active, refused = "reload by SIGHUP: the routing file and its secrets are active",
+	const active, refused = "reload by SIGHUP: the routing file, its secrets and the TLS certificates are active",
 		"reload by SIGHUP: what has problems stays as it was"
 	w.create(byPayPlay)
 	require.True(t, door.saw("the-former-key"))

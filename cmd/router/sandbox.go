@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 
 	"payrouter/host/callback"
@@ -65,12 +67,17 @@ func (s *simulation) Report(fleet *payment.Fleet, addresses callback.Addresses) 
 }
 
 // startSandbox runs the simulated providers beside a router, until stop.
+// They report to a router that serves TLS, too.
 func startSandbox(h *host, listen string) (simulated *simulation, stop func(), err error) {
 	listener, err := (&net.ListenConfig{}).Listen(h.ctx, "tcp", listen)
 	if err != nil {
 		return nil, nil, err
 	}
-	server, err := sandbox.New(sandbox.Options{Log: h.log})
+	server, err := sandbox.New(sandbox.Options{Log: h.log, Deliver: &http.Transport{
+		DisableKeepAlives: true, // as the sandbox's own
+		// The certificate is for the router's public name, and the address is of this process.
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // G402: see above
+	}})
 	if err != nil {
 		return nil, nil, errors.Join(err, listener.Close())
 	}

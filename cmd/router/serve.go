@@ -14,7 +14,10 @@ import (
 )
 
 type serveCommand struct {
-	Listen  string `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Listen string `default:"127.0.0.1:8080" help:"Address to listen on."`
+
+	tlsFlags `embed:""`
+
 	Routing string `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
 
 	Watch bool `default:"true" negatable:"" help:"Take edits of the routing file, its secrets and the plugins' folder."`
@@ -64,6 +67,9 @@ type serveCommand struct {
 }
 
 func (s *serveCommand) Run(h *host) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
 	hangups := make(chan os.Signal, 1) // one that waits is enough: it reads all that came before
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -97,8 +103,8 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 	}
 	settings := router.Settings{
 		Clients: clients,
-		Listen:  s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
-		EnvFile: s.EnvFile, Hangups: hangups,
+		Listen:  s.public(s.Listen), Admin: s.admin(), PublicURL: s.PublicURL,
+		Routing: s.Routing, Environ: h.environ, Watch: s.Watch, EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
@@ -124,7 +130,7 @@ func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.S
 	defer func() { err = errors.Join(err, running.Close()) }()
 	s.announce(h, running, token)
 	if h.listening != nil {
-		h.listening(running.Addr())
+		h.listening(running.URLs())
 	}
 	return running.Run(h.ctx)
 }
@@ -140,22 +146,29 @@ func (s *serveCommand) trusted() (signature.Keys, error) {
 
 // announce prints where the router is, with a line that works when pasted.
 func (s *serveCommand) announce(h *host, running *router.Router, token string) {
-	authorization, open := "", ""
+	at, admin := running.URLs()
+	options, open := "", ""
+	if s.TLSCert != "" {
+		options = " --cacert " + shellquote(s.TLSCert)
+	}
 	switch {
 	case token != "":
-		authorization = ` -H "Authorization: Bearer ` + token + `"`
+		options += ` -H "Authorization: Bearer ` + token + `"`
 	case running.HasKeys():
-		authorization = ` -H "Authorization: Bearer $API_KEY"`
+		options += ` -H "Authorization: Bearer $API_KEY"`
 	default:
 		open = "It has no API key: everybody on this machine may do everything. router key make makes one.\n"
 	}
+	if admin != "" {
+		admin = "Its plugins, configuration, journal and keys are administered at " + admin + " only.\n"
+	}
 	_, _ = fmt.Fprintf(h.stdout, `
-The router listens on http://%[1]s (API documentation: http://%[1]s/docs/).
-%[3]sTake a payment:
+The router listens on %[1]s (API documentation: %[1]s/docs/).
+%[4]s%[3]sTake a payment:
 
-  curl -si http://%[1]s/v1/payments%[2]s -H 'Idempotency-Key: "order-1001-try-1"' -H 'Content-Type: application/json' \
+  curl -si %[1]s/v1/payments%[2]s -H 'Idempotency-Key: "order-1001-try-1"' -H 'Content-Type: application/json' \
     -d '{"amount": "49.90", "currency": "EUR", "country": "DE", "reference": "order-1001",
       "return_url": "https://shop.example/thanks"}'
 
-`, running.Addr(), authorization, open)
+`, at, options, open, admin)
 }

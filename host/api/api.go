@@ -13,7 +13,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/swaggest/swgui/v5emb"
 
 	"payrouter/host/access"
 	"payrouter/host/account"
@@ -53,8 +52,10 @@ type Settings struct {
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
 	MaxBody int64
 	// Ready is nil, or why the router should get no traffic now.
-	Ready   func() error
-	Version string
+	Ready func() error
+	// Warnings are what an operator should look at although the router serves. Nil means none.
+	Warnings func() []string
+	Version  string
 	// Now is the clock. Nil means the system's.
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -97,7 +98,7 @@ func New(engine *payment.Engine, settings Settings) http.Handler {
 	a.register(described)
 	mux.Handle("GET /openapi.json", a.document(described))
 	mux.HandleFunc("/", elsewhere(mux))
-	mux.Handle("GET /docs/", v5emb.New("Payment router", "/openapi.json", "/docs/"))
+	mux.Handle("GET /docs/", documentation())
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeHealth(w, http.StatusOK, health{Status: "ok"})
@@ -129,7 +130,7 @@ func elsewhere(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowed := methodsAt(mux, r)
 		if len(allowed) == 0 {
-			writeProblem(w, unknownPath.problem("there is nothing at "+r.URL.Path))
+			Missing(w, r)
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))

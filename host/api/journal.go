@@ -143,6 +143,8 @@ type health struct {
 	Status string `json:"status"`
 	// Reason is why the journal is held.
 	Reason string `json:"reason,omitempty"`
+	// Warnings do not keep the router from serving.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // readyz fails if the journal takes no writes. A held router still serves reads and callbacks, so it stays in rotation
@@ -152,11 +154,14 @@ func (a *api) readyz(w http.ResponseWriter, _ *http.Request) {
 		writeHealth(w, http.StatusServiceUnavailable, health{Status: "unavailable"})
 		return
 	}
+	standing := health{Status: "ok"}
 	if held := a.hold(); held != nil {
-		writeHealth(w, http.StatusOK, health{Status: "held", Reason: held.Error()})
-		return
+		standing = health{Status: "held", Reason: held.Error()}
 	}
-	writeHealth(w, http.StatusOK, health{Status: "ok"})
+	if a.settings.Warnings != nil {
+		standing.Warnings = a.settings.Warnings()
+	}
+	writeHealth(w, http.StatusOK, standing)
 }
 
 func writeHealth(w http.ResponseWriter, status int, body health) {

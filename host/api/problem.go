@@ -16,9 +16,11 @@ import (
 
 	"payrouter/host/access"
 	"payrouter/host/attempt"
+	"payrouter/host/certificate"
 	"payrouter/host/invalid"
 	"payrouter/host/live"
 	"payrouter/host/operation"
+	"payrouter/host/origin"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
 	"payrouter/host/plugin/signature"
@@ -306,6 +308,24 @@ var problems = []struct {
 		plugin.ErrCanary,
 		problemKind{"plugin-canary", http.StatusConflict, "A canary stands in the way, or there is none", 0},
 	},
+	{
+		origin.ErrCrossOrigin,
+		problemKind{"cross-origin", http.StatusForbidden, "Web pages of other origins may not use the router", 0},
+	},
+	{
+		origin.ErrHost,
+		problemKind{
+			"wrong-host", http.StatusMisdirectedRequest,
+			"Without API keys the router answers to localhost and to IP addresses only", 0,
+		},
+	},
+	{
+		certificate.ErrClient,
+		problemKind{
+			"client-certificate-refused", http.StatusForbidden,
+			"The listener needs a client certificate of its authorities", 0,
+		},
+	},
 	{wasm.ErrClosed, problemKind{"plugins-closed", http.StatusServiceUnavailable, "This router is shutting down", 1}},
 	{context.DeadlineExceeded, problemKind{"timeout", http.StatusServiceUnavailable, "The request took too long", 1}},
 	{context.Canceled, problemKind{"canceled", http.StatusServiceUnavailable, "The request was given up", 0}},
@@ -469,6 +489,14 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)
+}
+
+// Refuse answers a request that an error stands against before it reaches the API.
+func Refuse(w http.ResponseWriter, _ *http.Request, err error) { writeProblem(w, problemOf(err, "")) }
+
+// Missing answers a request for a path that a listener does not have, as the API answers for one that it has not.
+func Missing(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, unknownPath.problem("there is nothing at "+r.URL.Path))
 }
 
 // fieldOf reads huma's locations: "body.payer.email", "query.limit".

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,8 +36,10 @@ import (
 
 // Settings of a router. What is zero takes the default of the package that it is for.
 type Settings struct {
-	// Listen is the address to listen on, and PublicURL where providers reach the router; empty where they cannot.
-	Listen, PublicURL string
+	// Listen serves the API, and Admin its administrative part beside the rest: Listen is without that part then.
+	Listen, Admin Listener
+	// PublicURL is where providers reach the router; empty where they cannot.
+	PublicURL string
 	// Routing is the routing file, and Environ overrides it: "NAME=value". Watch takes edits of it, of the files of
 	// secrets that it names, and of the folder of plugins.
 	Routing string
@@ -47,7 +47,8 @@ type Settings struct {
 	Watch   bool
 	// EnvFile is a file of variables with secrets; see config.Sources. Empty is none.
 	EnvFile string
-	// Hangups has the routing file and the secrets read again, watched or not, at each value. Nil is none.
+	// Hangups has the routing file, the secrets and the TLS certificates read again, watched or not, at each value. Nil
+	// is none.
 	Hangups <-chan os.Signal
 	// Plugins is the folder of modules, and Compiled the one of compiled modules; empty is one in Data.
 	Plugins, Compiled string
@@ -109,13 +110,13 @@ type Router struct {
 	reader     *account.Reader
 	quotes     *quote.Cache
 	manager    *live.Manager
-	clients    *inbound.Limits
-	listener   net.Listener
 	addresses  callback.Addresses
 	engine     *payment.Engine
 	operations *operation.Service
 	inbox      *callback.Inbox
-	server     *http.Server
+	// ports are public and, if there is one, admin.
+	ports         []*port
+	public, admin *port
 }
 
 // Open builds a router. It listens, and serves nothing before Run.
@@ -135,8 +136,13 @@ func Open(ctx context.Context, settings Settings) (r *Router, err error) {
 	return r, nil
 }
 
-// Addr is the address that the router listens on.
-func (r *Router) Addr() net.Addr { return r.listener.Addr() }
+// URLs are where the router serves its API; admin is empty without a listener for administration.
+func (r *Router) URLs() (public, admin string) {
+	if r.admin != nil {
+		admin = r.admin.base()
+	}
+	return r.public.base(), admin
+}
 
 // Close gives back what Open took.
 func (r *Router) Close() error {
@@ -171,15 +177,10 @@ func (r *Router) openAccess(ctx context.Context) (err error) {
 		return err
 	}
 	r.audit = audit.New(r.journal, s.Now, s.Logger)
-	host, _, err := net.SplitHostPort(s.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %q: %w", s.Listen, err)
+	if r.keys.Any() {
+		return nil
 	}
-	if ip := net.ParseIP(host); !r.keys.Any() && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("listen on %s: without an API key the router is open to all, and listens on loopback only: "+
-			"make one with router key make", s.Listen)
-	}
-	return nil
+	return errors.Join(onLoopback(s.Listen.Address), onLoopback(s.Admin.Address))
 }
 
 // HasKeys reports whether requests need an API key.
@@ -257,27 +258,17 @@ func (r *Router) openConfiguration(context.Context) (err error) {
 	return nil
 }
 
-// beyondWait is how long a request may take at least, beyond the wait of a create and the time of its body.
-const beyondWait = 90 * time.Second
-
 func (r *Router) listen(ctx context.Context) (err error) {
 	s := r.settings
-	if r.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen); err != nil {
+	if r.public, err = r.openPort(ctx, s.Listen); err != nil {
 		return err
 	}
-	clients := s.Clients
-	clients.Whole, clients.Logger = cmp.Or(s.CreateTimeout, api.WaitTimeout)+beyondWait+s.Clients.Body, s.Logger
-	r.clients = inbound.New(clients)
-	r.listener = r.clients.Listener(r.listener)
-	r.onClose(func() error {
-		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
+	if r.admin, err = r.openPort(ctx, s.Admin); err != nil {
+		return fmt.Errorf("listen for administration: %w", err)
+	}
 	public := s.PublicURL
 	if public == "" && s.Sandbox != nil {
-		public = "http://" + r.listener.Addr().String()
+		public = r.public.base()
 	}
 	r.addresses, err = Addresses(public, s.Data, s.Environ)
 	return err
@@ -307,13 +298,14 @@ func (r *Router) buildServer(context.Context) error {
 	//nolint:contextcheck // requests have contexts of their own
 	handler := api.New(r.engine, api.Settings{
 		Keys: r.keys, Audit: r.audit, WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
-		Ready:   func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
-		Journal: r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,
+		Ready:    func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
+		Warnings: r.warnings,
+		Journal:  r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,
 		Operations: r.operations, Accounts: r.reader, Now: s.Now,
 		Webhooks: webhook.NewEndpoints(r.journal.Webhooks(), r.journal.Webhooks(),
 			webhook.EndpointsSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),
 	})
-	r.server = r.clients.Server(WithCallbacks(r.inbox, handler))
+	r.handlers(WithCallbacks(r.inbox, handler))
 	return nil
 }
 
@@ -326,8 +318,10 @@ func (r *Router) Run(ctx context.Context) error {
 	for _, run := range r.background() {
 		background.Go(func() { run(work) })
 	}
-	failed := make(chan error, 1)
-	background.Go(func() { failed <- r.server.Serve(r.listener) })
+	failed := make(chan error, len(r.ports))
+	for _, p := range r.ports {
+		background.Go(func() { failed <- p.serve() })
+	}
 	select {
 	case <-ctx.Done():
 		r.log.Info("shutting down", slog.Duration("grace", r.settings.Grace))
@@ -336,9 +330,9 @@ func (r *Router) Run(ctx context.Context) error {
 	}
 	graceful, done := context.WithTimeout(work, r.settings.Grace)
 	defer done()
-	err := r.server.Shutdown(graceful)
+	problems := r.shutDown(graceful)
 	r.quotes.Close() // a payment in flight is waited for, and a price is not
-	return errors.Join(err, r.driver.Shutdown(graceful))
+	return errors.Join(problems, r.driver.Shutdown(graceful))
 }
 
 // background is what runs beside the server, each until its context ends.
@@ -355,6 +349,11 @@ func (r *Router) background() []func(context.Context) {
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)
 	}
+	for _, p := range r.ports {
+		if p.certificate != nil { // also without Watch: a certificate that is not renewed ends
+			all = append(all, p.certificate.Run)
+		}
+	}
 	return all
 }
 
@@ -366,12 +365,12 @@ func (r *Router) keepReloading(ctx context.Context) {
 			return
 		case <-r.settings.Hangups:
 		}
-		switch err := r.manager.Reload(ctx); {
+		switch err := errors.Join(r.manager.Reload(ctx), r.reloadCertificates()); {
 		case ctx.Err() != nil:
 		case err != nil:
 			r.log.Error("reload by SIGHUP: what has problems stays as it was", slog.Any("problems", err))
 		default:
-			r.log.Info("reload by SIGHUP: the routing file and its secrets are active")
+			r.log.Info("reload by SIGHUP: the routing file, its secrets and the TLS certificates are active")
 		}
 	}
 }

@@ -223,7 +223,7 @@ func TestResetIsARealReset(t *testing.T) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.URL, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = io.WriteString(conn, "GET /paygrt/v1/operators/M1 HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err = io.WriteString(conn, "GET /paygrt/v1/operators/M1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	require.NoError(t, err)
 	_, err = io.ReadAll(conn)
 	require.ErrorIs(t, err, syscall.ECONNRESET)

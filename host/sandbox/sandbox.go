@@ -7,6 +7,8 @@
 //
 // and, under /_sandbox/, the controls: move a payment on, order a fault, read what was really booked and asked. The
 // same controls are methods of Server. Everything is in memory, and every credential is made up.
+//
+// A web page may send its reader to a payer's page, and have nothing else done here: see admit.go.
 package sandbox
 
 import (
@@ -100,8 +102,15 @@ func New(o Options) (*Server, error) {
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Not a ServeMux: it would answer a path with "//" or ".." by a redirect that no provider sends.
+		if err := admitHost(r); err != nil {
+			writeProblem(w, http.StatusMisdirectedRequest, err.Error())
+			return
+		}
 		first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 		if first == "_sandbox" {
+			if refused(w, r) {
+				return
+			}
 			s.control(w, r, rest)
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/origin"
 	"payrouter/host/sandbox/simulator"
 )
 
@@ -54,6 +55,9 @@ func (s *site) serveHTTP(w http.ResponseWriter, r *http.Request, path string) {
 		return
 	}
 	rt := match(s.routes, req)
+	if (rt == nil || !rt.Page || !origin.Follows(r)) && refused(w, r) {
+		return
+	}
 	operation := "unknown"
 	if rt != nil {
 		operation = rt.Operation

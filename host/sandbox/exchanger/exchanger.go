@@ -184,7 +184,9 @@ func (x *provider) Routes() []simulator.Route {
 			simulator.Route{Operation: m.name, Method: http.MethodPost, Pattern: "/api/userapi/v1/" + m.name, Serve: m.serve})
 	}
 	return append(routes,
-		simulator.Route{Operation: "visit", Method: http.MethodGet, Pattern: "/", Serve: x.serveVisit, Open: true})
+		simulator.Route{
+			Operation: "visit", Method: http.MethodGet, Pattern: "/", Serve: x.serveVisit, Open: true, Page: true,
+		})
 }
 
 // Admit answers a bad key, a banned one and a disabled API alike.

@@ -110,4 +110,6 @@ type Route struct {
 	Serve     func(*Request) Answer
 	// Open calls ask for no credentials.
 	Open bool
+	// Page calls are made by a payer's browser, which a web page may have sent there.
+	Page bool
 }
