@@ -80,6 +80,7 @@ func (a *api) register(described huma.API) {
 
 	a.registerEvents(described)
 	a.registerResolve(described)
+	a.registerApprovals(described)
 	a.registerWebhooks(described)
 	a.registerConfig(described)
 	a.registerJournal(described)
@@ -177,7 +178,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
-	receipt, err := a.engine.Create(ctx, merchantOf(ctx), key, order, a.waitTimeout(in.Prefer))
+	receipt, err := a.engine.Create(ctx, a.author(ctx), key, order, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Value.ID)
 	}
@@ -359,7 +360,7 @@ func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, erro
 }
 
 type listInput struct {
-	Status []string `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+	Status []string `query:"status" enum:"awaiting_approval,created,processing,requires_action,succeeded,failed,canceled,expired,unknown"` //nolint:lll // a tag is one line
 
 	Provider  string    `query:"provider"`
 	Kind      string    `query:"kind" enum:"collect,payout,recharge,transfer"`

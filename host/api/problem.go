@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/live"
@@ -166,6 +167,8 @@ var problems = []struct {
 		problemKind{"provider-not-held", http.StatusConflict, "The provider is neither paused nor suspended", 0},
 	},
 	{attempt.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
+	{approval.ErrOwn, problemKind{"own-payment", http.StatusForbidden, "The author may not decide on the approval", 0}},
+	{payment.ErrNeedsApproval, problemKind{"needs-approval", http.StatusForbidden, "The act needs approval", 0}},
 	{
 		operation.ErrNotFound,
 		problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0},

@@ -83,6 +83,7 @@ type Payment struct {
 	ProviderReference string            `json:"provider_reference,omitempty"`
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *attempt.Failure  `json:"failure,omitempty"`
+	Approval          *Approval         `json:"approval,omitempty" doc:"Set if the payment needed one"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
 	AlertCode         string            `json:"alert_code,omitempty" doc:"What the alert is" example:"overdue"`
 
@@ -118,7 +119,7 @@ func viewOf(p payment.Payment) Payment {
 		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description,
 		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
 		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction),
-		Failure: p.Failure, Alert: p.Alert, AlertCode: string(p.AlertCode),
+		Failure: p.Failure, Approval: approvalOf(p.Approval), Alert: p.Alert, AlertCode: string(p.AlertCode),
 		MoneyConflict: p.MoneyConflict, Decision: p.Decision, Attempts: p.Attempts, CreatedAt: p.CreatedAt,
 		UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}

@@ -47,6 +47,6 @@ func TestFirstSendGoesByTheOlderOfBothClocks(t *testing.T) {
 			Clock:      func() time.Duration { return clock },
 			Doubtful:   func(time.Duration) bool { return row.doubtful },
 		})
-		require.Equal(t, row.want, driver.FirstSend(row.made, row.madeClock, row.attempts), row.what)
+		require.Equal(t, row.want, driver.FirstSend(row.madeClock, row.made, row.madeClock, row.attempts), row.what)
 	}
 }

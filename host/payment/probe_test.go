@@ -23,6 +23,7 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -364,7 +365,7 @@ func rulesOf(providers []routing.Provider, text string) (*routing.Ruleset, error
 	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 		return nil, err
 	}
-	document, err := routing.Parse("routing.yaml", node.Content[0], nil)
+	document, err := routing.Parse("routing.yaml", node.Content[0], nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -377,7 +378,7 @@ func orderOf(amount string) payment.Order {
 
 func (h *harness) create(t *testing.T, key string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
+	receipt, err := h.engine.Create(t.Context(), approval.Author{Merchant: "shop"}, attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)

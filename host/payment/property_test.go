@@ -20,6 +20,7 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -345,7 +346,7 @@ func tolerate(t *rapid.T, err error) {
 
 func (w *world) create(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := w.engine.Create(context.Background(), "shop", attempt.Key{Value: key, Fingerprint: "f"},
+	receipt, err := w.engine.Create(context.Background(), approval.Author{Merchant: "shop"}, attempt.Key{Value: key, Fingerprint: "f"},
 		orderOf("10.00"), time.Minute)
 	tolerate(t, err)
 	if receipt.Value.ID == "" {

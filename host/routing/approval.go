@@ -56,6 +56,8 @@ type Spending struct {
 	Currency, Amount string
 	// Provider and Operation are those of a native run; empty for a payment.
 	Provider, Operation string
+	// Harmless: by its manifest the operation moves no money out. Only an entry that names it matches then.
+	Harmless bool
 }
 
 // NeedsApproval is the first entry that matches an act; false where none does, and it needs no approval.
@@ -73,7 +75,7 @@ func (a Approval) matches(s Spending) bool {
 	}
 	if a.Provider.Text != "" {
 		return s.Operation != "" && s.Provider == a.Provider.Text &&
-			(len(a.Operations) == 0 || has(a.Operations, s.Operation))
+			(len(a.Operations) == 0 && !s.Harmless || has(a.Operations, s.Operation))
 	}
 	return slices.ContainsFunc(s.Kinds, a.isAbout) && a.mayCover(s.Currency, s.Amount)
 }

@@ -79,6 +79,14 @@ func TestWhatNeedsApproval(t *testing.T) {
 			Spending{Provider: "bank", Operation: "Send"}, true,
 		},
 		{
+			"an operation by which no money leaves", "[{name: n, provider: bank}]",
+			Spending{Provider: "bank", Operation: "Send", Harmless: true}, false,
+		},
+		{
+			"the same by its name", "[{name: n, provider: bank, operation: Send}]",
+			Spending{Provider: "bank", Operation: "Send", Harmless: true}, true,
+		},
+		{
 			"an operation of another account", "[{name: n, provider: bank}]",
 			Spending{Provider: "purse", Operation: "Send"}, false,
 		},
