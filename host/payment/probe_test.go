@@ -58,7 +58,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
+			Kind: cmp.Or(p.kind, abi.Kind_KIND_COLLECT), Currencies: []string{"EUR", "PRB"}, Required: p.required,
 			Precisions: p.precisions, Expires: p.expires,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
