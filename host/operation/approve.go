@@ -45,7 +45,7 @@ func (s *Service) Reject(ctx context.Context, id string, by approval.Approver, r
 	}
 	return s.decideOn(ctx, id, by, approval.Rejected, func(ctx context.Context, h *heldRun) error {
 		h.decide(approval.Rejected, by, reason)
-		return h.withdraw(ctx, "it was not approved")
+		return h.withdraw(ctx, "rejected", "it was not approved")
 	})
 }
 
@@ -79,12 +79,12 @@ func (h *heldRun) decide(verdict approval.Verdict, by approval.Approver, reason 
 
 // withdraw ends a run that awaits approval, without sending it. Of one that the journal's lost tail may have approved
 // it is not known whether it was sent.
-func (h *heldRun) withdraw(ctx context.Context, why string) error {
+func (h *heldRun) withdraw(ctx context.Context, code, why string) error {
 	if h.service.driver.Settings.Doubtful(h.run.MadeClock) {
 		return h.doubt(ctx)
 	}
 	h.run.Status = Failed
-	h.run.Failure = &attempt.Failure{Code: "rejected", Class: attempt.Hard, Message: why}
+	h.run.Failure = &attempt.Failure{Code: code, Class: attempt.Hard, Message: why}
 	return h.save(ctx, nil, nil)
 }
 
@@ -112,7 +112,7 @@ func (s *Service) lapse(ctx context.Context) error {
 				if !s.lapsed(h.run) {
 					return nil
 				}
-				return h.withdraw(ctx, "nobody approved it in time")
+				return h.withdraw(ctx, "expired", "nobody approved it in time")
 			}); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -37,6 +38,8 @@ import (
 // or {"error"}.
 type probe struct {
 	name string
+	// kind is of the payments that it takes; unspecified means collect.
+	kind abi.Kind
 	// number is its generation's; 0 means 1.
 	number      int64
 	idempotency abi.Idempotency
@@ -361,11 +364,17 @@ func ruleset(t *testing.T, providers []routing.Provider, text string) *routing.R
 }
 
 func rulesOf(providers []routing.Provider, text string) (*routing.Ruleset, error) {
-	var node yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+	return approvingRules(providers, text, "[]")
+}
+
+// approvingRules has approvals beside the rules.
+func approvingRules(providers []routing.Provider, text, approvals string) (*routing.Ruleset, error) {
+	var node, approval yaml.Node
+	err := errors.Join(yaml.Unmarshal([]byte(text), &node), yaml.Unmarshal([]byte(approvals), &approval))
+	if err != nil {
 		return nil, err
 	}
-	document, err := routing.Parse("routing.yaml", node.Content[0], nil, nil)
+	document, err := routing.Parse("routing.yaml", node.Content[0], nil, approval.Content[0])
 	if err != nil {
 		return nil, err
 	}
