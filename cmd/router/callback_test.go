@@ -118,7 +118,8 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 func (s *shop) create(t *testing.T, provider string, order payment.Order) payment.Payment {
 	t.Helper()
 	order.Pinned = provider
-	receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"}, attempt.Key{Value: provider}, order, time.Minute)
+	receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+		attempt.Key{Value: provider}, order, time.Minute)
 	require.NoError(t, err)
 	require.NotEmpty(t, receipt.Value.ProviderReference, "%+v", receipt.Value.Failure)
 	require.False(t, receipt.Value.Status.Terminal())

@@ -193,7 +193,8 @@ func TestPayGramsCallbacksSettleHoweverTheyAreSpelt(t *testing.T) {
 				require.NoError(t, s.providers.Order(sandbox.PayGram,
 					sandbox.Fault{Operation: operation, Kind: sandbox.FaultResetAfter, Count: 1}))
 			}
-			receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"}, attempt.Key{Value: operation}, order, time.Minute)
+			receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+				attempt.Key{Value: operation}, order, time.Minute)
 			require.NoError(t, err)
 			made := receipt.Value
 			booked := s.providers.Ledger(sandbox.PayGram)

@@ -238,7 +238,8 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 
 	for i, text := range allFive {
 		order := orderOf(t, text)
-		receipt, err := engine.Create(t.Context(), approval.Author{Merchant: "shop"}, attempt.Key{Value: string(rune('a' + i))}, order,
+		receipt, err := engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+			attempt.Key{Value: string(rune('a' + i))}, order,
 			time.Minute)
 		require.NoError(t, err)
 		require.NotEmpty(t, receipt.Value.ProviderReference, "%+v", receipt.Value.Failure)

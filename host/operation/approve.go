@@ -10,8 +10,8 @@ import (
 	"payrouter/host/attempt"
 )
 
-// Approve releases a run that awaits approval, whoever's it is: the approval is journalled, and then the run is sent, to
-// its end. The same approver's repetition changes nothing; any other status is ErrState, and the author's own key is
+// Approve releases a run that awaits approval, whoever's it is: the approval is journalled, and then the run is sent,
+// to its end. The same approver's repetition changes nothing; any other status is ErrState, and the author's own key is
 // approval.ErrOwn.
 func (s *Service) Approve(ctx context.Context, id string, by approval.Approver) (Run, error) {
 	return s.decideOn(ctx, id, by, approval.Approved, func(ctx context.Context, h *heldRun) error {

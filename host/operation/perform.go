@@ -107,7 +107,8 @@ func (s *Service) draft(fleet *attempt.Fleet, author approval.Author, what Reque
 	}
 	now := s.driver.Now()
 	run := Run{
-		ID: id, Merchant: author.Merchant, Key: author.Key, Provider: what.Provider, Plugin: at.Connector.Manifest().GetName(),
+		ID: id, Merchant: author.Merchant, Key: author.Key, Provider: what.Provider,
+		Plugin:    at.Connector.Manifest().GetName(),
 		Operation: what.Operation, Idempotency: attempt.IdempotencyOf(at.Idempotency("")), Status: Processing,
 		Input: what.Input, From: what.Cursor,
 		CreatedAt: now, UpdatedAt: now, Version: 1, MadeClock: s.driver.Settings.Clock(),

@@ -127,7 +127,7 @@ func TestWhoDecidesOnAPayment(t *testing.T) {
 	_, err = h.engine.Approve(t.Context(), "", p.ID, approval.Approver{Name: "joe", Key: "key_joe"})
 	require.ErrorIs(t, err, payment.ErrState, "another has decided")
 	require.Equal(t, []string{"create"}, asks(at))
-	small, err := h.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+	small, err := h.engine.Create(t.Context(), author("shop"),
 		attempt.Key{Value: "small", Fingerprint: "f"}, payoutOf("10"), time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, small.Value.Approval)
@@ -246,7 +246,7 @@ func TestLimitsCountWhatIsApproved(t *testing.T) {
 	require.Equal(t, "per_day", nowhere.Decision.Tried[0].Limit)
 	require.Equal(t, second, h.payment(t, second.ID), "it goes on waiting")
 	require.Equal(t, []string{"create"}, asks(at))
-	_, err = h.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+	_, err = h.engine.Create(t.Context(), author("shop"),
 		attempt.Key{Value: "third", Fingerprint: "f"}, payoutOf("20"), time.Minute)
 	require.ErrorAs(t, err, &nowhere, "what no rule takes is refused, not held")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	abi "payrouter/abi/v1"
-	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/invalid"
 	"payrouter/host/operation"
@@ -85,7 +84,7 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 	var creates sync.WaitGroup
 	for n := range many {
 		creates.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), approval.Author{Merchant: "shop"}, attempt.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				made[n] = receipt.Value

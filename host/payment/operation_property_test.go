@@ -131,7 +131,7 @@ func (d *clerkModel) prepare(t *rapid.T) {
 
 func (d *clerkModel) perform(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := d.engine.Perform(context.Background(), approval.Author{Merchant: "desk"}, attempt.Key{Value: key, Fingerprint: "f"},
+	receipt, err := d.engine.Perform(context.Background(), author("desk"), attempt.Key{Value: key, Fingerprint: "f"},
 		payOf(ten), time.Minute)
 	tolerate(t, err)
 	if receipt.Value.ID == "" {

@@ -385,9 +385,13 @@ func orderOf(amount string) payment.Order {
 	return payment.Order{Kind: payment.Collect, Amount: amount, Currency: "EUR", Country: "DE", Description: "a thing"}
 }
 
+// author is a merchant on a router without keys.
+func author(merchant string) approval.Author { return approval.Author{Merchant: merchant} }
+
 func (h *harness) create(t *testing.T, key string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), approval.Author{Merchant: "shop"}, attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
+	receipt, err := h.engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)

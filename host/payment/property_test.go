@@ -356,7 +356,7 @@ func tolerate(t *rapid.T, err error) {
 
 func (w *world) create(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := w.engine.Create(context.Background(), approval.Author{Merchant: "shop"}, attempt.Key{Value: key, Fingerprint: "f"},
+	receipt, err := w.engine.Create(context.Background(), author("shop"), attempt.Key{Value: key, Fingerprint: "f"},
 		w.order(t), time.Minute)
 	tolerate(t, err)
 	if receipt.Value.ID == "" {

@@ -47,7 +47,8 @@ func TestWhatNeedsApproval(t *testing.T) {
 		{"a currency that is not known", large, Spending{Kinds: []string{"payout"}}, true},
 		{
 			"any amount without a bound", "[{name: out, kind: payout}]",
-			Spending{Kinds: []string{"payout"}, Currency: "EUR", Amount: "0.01"}, true,
+			Spending{Kinds: []string{"payout"}, Currency: "EUR", Amount: "0.01"},
+			true,
 		},
 		{"every kind of money out", "[{name: out}]", Spending{Kinds: []string{"recharge"}, Amount: "1"}, true},
 		{"money that comes in", "[{name: out}]", Spending{Kinds: []string{"collect"}, Amount: "1"}, false},
@@ -55,44 +56,54 @@ func TestWhatNeedsApproval(t *testing.T) {
 		{"a confirm", "[{name: out, kind: [payout, confirm]}]", Spending{Kinds: []string{"confirm"}}, true},
 		{
 			"another merchant", "[{name: out, merchant: shop}]",
-			Spending{Kinds: []string{"payout"}, Merchant: "desk"}, false,
+			Spending{Kinds: []string{"payout"}, Merchant: "desk"},
+			false,
 		},
 		{"the merchant", "[{name: out, merchant: shop}]", Spending{Kinds: []string{"payout"}, Merchant: "shop"}, true},
 		{
 			"any entry is enough", `[{name: a, kind: transfer}, {name: b, merchant: desk}, {name: c, currency: EUR}]`,
-			Spending{Kinds: []string{"payout"}, Merchant: "shop", Currency: "EUR", Amount: "1"}, true,
+			Spending{Kinds: []string{"payout"}, Merchant: "shop", Currency: "EUR", Amount: "1"},
+			true,
 		},
 		{
 			"a native operation that pays out, of an amount that nobody reads", large,
-			Spending{Kinds: []string{"payout"}, Provider: "bank", Operation: "Withdraw"}, true,
+			Spending{Kinds: []string{"payout"}, Provider: "bank", Operation: "Withdraw"},
+			true,
 		},
 		{
 			"a native operation by its name", "[{name: n, provider: bank, operation: Send}]",
-			Spending{Provider: "bank", Operation: "Send"}, true,
+			Spending{Provider: "bank", Operation: "Send"},
+			true,
 		},
 		{
 			"another operation of the account", "[{name: n, provider: bank, operation: Send}]",
-			Spending{Provider: "bank", Operation: "Withdraw"}, false,
+			Spending{Provider: "bank", Operation: "Withdraw"},
+			false,
 		},
 		{
 			"every operation of an account", "[{name: n, provider: bank}]",
-			Spending{Provider: "bank", Operation: "Send"}, true,
+			Spending{Provider: "bank", Operation: "Send"},
+			true,
 		},
 		{
 			"an operation by which no money leaves", "[{name: n, provider: bank}]",
-			Spending{Provider: "bank", Operation: "Send", Harmless: true}, false,
+			Spending{Provider: "bank", Operation: "Send", Harmless: true},
+			false,
 		},
 		{
 			"the same by its name", "[{name: n, provider: bank, operation: Send}]",
-			Spending{Provider: "bank", Operation: "Send", Harmless: true}, true,
+			Spending{Provider: "bank", Operation: "Send", Harmless: true},
+			true,
 		},
 		{
 			"an operation of another account", "[{name: n, provider: bank}]",
-			Spending{Provider: "purse", Operation: "Send"}, false,
+			Spending{Provider: "purse", Operation: "Send"},
+			false,
 		},
 		{
 			"a payment, where the entry is about native operations", "[{name: n, provider: bank}]",
-			Spending{Kinds: []string{"payout"}, Amount: "1", Currency: "EUR"}, false,
+			Spending{Kinds: []string{"payout"}, Amount: "1", Currency: "EUR"},
+			false,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

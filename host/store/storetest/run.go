@@ -69,7 +69,7 @@ func anyRun(t *rapid.T, id string, version int64) operation.Run {
 		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Provider: anyText().Draw(t, "provider"),
 		Plugin:    anyText().Draw(t, "plugin"),
 		Operation: anyText().Draw(t, "operation"), Idempotency: attempt.Idempotency(anyText().Draw(t, "idempotency")),
-		Key:    anyText().Draw(t, "key line"), Approval: anyApproval().Draw(t, "approval"),
+		Key: anyText().Draw(t, "key line"), Approval: anyApproval().Draw(t, "approval"),
 		Status: rapid.SampledFrom(operation.Statuses()).Draw(t, "status"),
 		Input:  anyJSON().Draw(t, "input"), From: anyText().Draw(t, "from"), Output: anyBytes().Draw(t, "output"),
 		Cursor:            anyText().Draw(t, "cursor"),
