@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build plugins ## start the router beside simulated providers, and print a curl line that works
-	@exec build/router serve --sandbox --data build/data
+	@exec build/router serve --sandbox --make-key --data build/data
 
 test: ## run every test
 	go test -timeout 60m ./...

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/access"
 	"payrouter/host/api"
 )
 
@@ -69,7 +68,6 @@ func TestAPayoutOverTheBoundIsSentOnceItIsApproved(t *testing.T) {
 
 			require.Equal(t, "awaiting_approval", p.Status)
 			require.Equal(t, "large-payouts", p.Approval.RequiredBy)
-			require.Equal(t, "large-payouts", p.Decision.Approval)
 			require.WithinDuration(t, p.CreatedAt.Add(72*time.Hour), p.Approval.ExpiresAt, 0)
 			require.Empty(t, p.Approval.Verdict)
 			require.Zero(t, w.sent(provider))
@@ -98,7 +96,7 @@ func TestAPayoutOverTheBoundIsSentOnceItIsApproved(t *testing.T) {
 			require.Equal(t, []string{"awaiting_approval", "approved", "created"}, w.events(p.ID)[:3])
 			approved := w.timelineOf(p.ID)[1]
 			require.Equal(t, "operator", approved.Cause)
-			require.Equal(t, "default", approved.Operator)
+			require.Equal(t, "open", approved.Operator)
 			require.Equal(t, "request", w.timelineOf(p.ID)[3].Cause, "what follows is the payment's own course")
 		})
 	}
@@ -222,29 +220,42 @@ func TestAConfirmThatMayPayOutIsRefused(t *testing.T) {
 
 func TestNobodyApprovesTheirOwnPayment(t *testing.T) {
 	t.Parallel()
-	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	text := ""
-	for _, who := range []string{"shop", "desk", "chief"} {
-		text += fmt.Sprintf("%s: %s-key-made-up-for-tests\n", who, who)
-	}
-	require.NoError(t, os.WriteFile(keys, []byte(text), 0o600))
-	w := buildApproving(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"desk", "chief"}}})
+	data, tokens := keysIn(t, map[string][]access.Right{
+		"shop":  append(access.Payouts.Rights(), access.Approve, access.ManageKeys),
+		"desk":  append(access.Operator.Rights(), access.CreatePayout),
+		"chief": access.Operator.Rights(),
+		"clerk": access.Payouts.Rights(),
+		"stall": {access.ReadPayments, access.Approve},
+	})
+	w := buildApproving(t, plan{data: data})
 	as := func(who, method, path, body string) answer {
-		return w.ask(method, w.router+path, body, "Authorization", "Bearer "+who+"-key-made-up-for-tests",
-			"Idempotency-Key", w.key())
+		return w.ask(method, w.router+path, body, append(bearer(tokens[who]), "Idempotency-Key", w.key())...)
 	}
 	create := func(who string) api.Payment {
-		a := as(who, "POST", "/v1/payments", payoutByPayPlay)
+		a := as(who, "POST", "/v1/payments", payout)
 		require.Equal(t, 201, a.status, string(a.body))
 		return read[api.Payment](t, a)
 	}
 	decide := func(who string, p api.Payment, act string) answer {
 		return as(who, "POST", "/v1/payments/"+p.ID+"/"+act, map[string]string{"reject": `{"reason":"no"}`}[act])
 	}
+	tokenOf := func(a answer) string {
+		require.Equal(t, 201, a.status, string(a.body))
+		return read[api.APIKey](t, a).Token
+	}
 	own, shops := create("desk"), create("shop")
+	tokens["spare"] = tokenOf(as("shop", "POST", "/v1/keys", `{"name":"spare","rights":["payments:approve","keys"]}`))
+	tokens["next"] = tokenOf(as("spare", "POST", "/v1/keys", `{"name":"next","rights":["payments:approve"]}`))
+	shop := read[api.APIKey](t, as("shop", "GET", "/v1/key", ""))
+	tokens["rotated"] = tokenOf(as("shop", "POST", "/v1/keys/"+shop.ID+"/rotate", `{"overlap_seconds":60}`))
+
 	for _, act := range []string{"approve", "reject"} {
 		require.Equal(t, "own-payment", problem(t, decide("desk", own, act)).Type)
-		require.Equal(t, "forbidden", problem(t, decide("shop", shops, act)).Type)
+		for _, who := range []string{"shop", "spare", "next", "rotated"} {
+			require.Equal(t, "own-payment", problem(t, decide(who, shops, act)).Type, who)
+		}
+		require.Equal(t, "forbidden", problem(t, decide("clerk", shops, act)).Type)
+		require.Equal(t, "not-found", problem(t, decide("stall", shops, act)).Type, "another merchant's")
 		require.Equal(t, "unauthorized", problem(t, decide("stranger", shops, act)).Type)
 	}
 	require.Zero(t, w.sent("payplay"))
@@ -252,13 +263,16 @@ func TestNobodyApprovesTheirOwnPayment(t *testing.T) {
 	require.Equal(t, 200, decide("desk", shops, "approve").status)
 	require.Equal(t, "wrong-status", problem(t, decide("chief", shops, "approve")).Type, "another has approved it")
 	require.Equal(t, 2, w.sent("payplay"))
+	acts := string(as("chief", "GET", "/v1/audit", "").body)
+	require.Contains(t, acts, "payment.approve")
+	require.Contains(t, acts, own.ID)
 
 	a := as("desk", "POST", atPayGram+"Withdraw", withdraw)
 	require.Equal(t, 201, a.status, string(a.body))
-	run := read[api.Run](t, a)
-	runs := "/v1/operations/" + run.ID
+	runs := "/v1/operations/" + read[api.Run](t, a).ID
 	require.Equal(t, "own-payment", problem(t, as("desk", "POST", runs+"/approve", "")).Type)
-	require.Equal(t, "forbidden", problem(t, as("shop", "POST", runs+"/approve", "")).Type)
+	require.Equal(t, "forbidden", problem(t, as("clerk", "POST", runs+"/approve", "")).Type)
+	require.Equal(t, "run-not-found", problem(t, as("stall", "POST", runs+"/approve", "")).Type)
 	require.Equal(t, 200, as("chief", "POST", runs+"/approve", "").status)
 	require.Equal(t, 1, w.requests("paygram", "Withdraw"))
 }

@@ -29,6 +29,8 @@ type cli struct {
 
 	Call callCommand `cmd:"" help:"Run an operation of an account by its provider's name, over a router's API."`
 
+	Key       keyCommand          `cmd:"" help:"Make, list, rotate and revoke API keys."`
+	Audit     auditCommand        `cmd:"" help:"Print the log of administrative acts of a router, a JSON object a line."`
 	Journal   journalCommand      `cmd:"" help:"Back the journal up, check a copy of it, and release one that is held."`
 	Callbacks callbackURLsCommand `cmd:"" name:"callback-urls" help:"Print where each account's provider is to report to."`
 	OpenAPI   openAPICommand      `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`

@@ -3,11 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"payrouter/host/payment"
 	"payrouter/host/plugin/signature"
@@ -34,7 +30,7 @@ type serveCommand struct {
 
 	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder of compiled plugins; in the data folder by default."`
 
-	APIKeys string `name:"api-keys" type:"path" help:"File of API keys, a line \"merchant: key\" each; none on loopback."`
+	MakeKey bool `help:"Make a first API key, with every right, if there is none, and print it: to try things out."`
 
 	WaitTimeout  time.Duration `default:"30s" help:"How long a create waits for its first settled step."`
 	SendWithin   time.Duration `default:"10s" help:"How long after it was journalled a request may still leave."`
@@ -53,8 +49,6 @@ type serveCommand struct {
 	KeyLifetime     time.Duration `default:"168h" help:"How long after its payment's end an Idempotency-Key is kept."`
 	WebhookLifetime time.Duration `default:"720h" help:"How long a delivered webhook is kept."`
 
-	Operators []string `help:"Merchants of the file of API keys that may settle payments by hand."`
-
 	PublicURL string `name:"public-url" help:"Where providers reach the router: https://pay.example.com."`
 
 	WebhooksToPrivate bool `help:"Send webhooks to private addresses too, and without TLS: for development."`
@@ -63,28 +57,19 @@ type serveCommand struct {
 }
 
 func (s *serveCommand) Run(h *host) error {
-	keys, err := readKeys(s.APIKeys, s.Listen)
-	if err != nil {
-		return err
-	}
-	for _, operator := range s.Operators {
-		if _, known := keys[operator]; !known {
-			return fmt.Errorf("operator %q has no line in the file of API keys", operator)
-		}
-	}
 	if !s.Sandbox {
-		return s.serve(h, keys, nil)
+		return s.serve(h, nil)
 	}
 	simulated, stop, err := startSandbox(h, s.SandboxListen)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	return s.serve(h, keys, simulated)
+	return s.serve(h, simulated)
 }
 
 // serve runs a router until the process gets a signal to stop.
-func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulation) (err error) {
+func (s *serveCommand) serve(h *host, simulated *simulation) (err error) {
 	armed, err := armFailpoint(h.environ, h.stdout)
 	if err != nil {
 		return err
@@ -100,7 +85,7 @@ func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulat
 		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
-		APIKeys: keys, Operators: s.Operators, CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
+		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,
 		RecoverEvery: s.RecoverEvery, CallbackLookups: s.CallbackLookups, WebhookLifetime: s.WebhookLifetime,
 		WebhooksToPrivate: s.WebhooksToPrivate, Version: version, Now: h.now, Logger: h.log, Reached: armed.reach,
 		Reconciler: payment.ReconcilerSettings{
@@ -110,12 +95,18 @@ func (s *serveCommand) serve(h *host, keys map[string]string, simulated *simulat
 	if simulated != nil {
 		settings.Sandbox = simulated
 	}
+	token := ""
+	if s.MakeKey {
+		if token, err = firstKey(h, s.Data); err != nil {
+			return err
+		}
+	}
 	running, err := router.Open(h.ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, running.Close()) }()
-	s.announce(h, running.Addr(), keys)
+	s.announce(h, running, token)
 	if h.listening != nil {
 		h.listening(running.Addr())
 	}
@@ -132,56 +123,23 @@ func (s *serveCommand) trusted() (signature.Keys, error) {
 }
 
 // announce prints where the router is, with a line that works when pasted.
-func (s *serveCommand) announce(h *host, at net.Addr, keys map[string]string) {
-	authorization := ""
-	if len(keys) > 0 {
+func (s *serveCommand) announce(h *host, running *router.Router, token string) {
+	authorization, open := "", ""
+	switch {
+	case token != "":
+		authorization = ` -H "Authorization: Bearer ` + token + `"`
+	case running.HasKeys():
 		authorization = ` -H "Authorization: Bearer $API_KEY"`
+	default:
+		open = "It has no API key: everybody on this machine may do everything. router key make makes one.\n"
 	}
 	_, _ = fmt.Fprintf(h.stdout, `
-The router listens on http://%[1]s (API documentation: http://%[1]s/docs/). Take a payment:
+The router listens on http://%[1]s (API documentation: http://%[1]s/docs/).
+%[3]sTake a payment:
 
   curl -si http://%[1]s/v1/payments%[2]s -H 'Idempotency-Key: "order-1001-try-1"' -H 'Content-Type: application/json' \
     -d '{"amount": "49.90", "currency": "EUR", "country": "DE", "reference": "order-1001",
       "return_url": "https://shop.example/thanks"}'
 
-`, at, authorization)
-}
-
-// readKeys reads the file of API keys. Without a file the router is open, and so must be on loopback.
-func readKeys(path, listen string) (map[string]string, error) {
-	if path == "" {
-		host, _, err := net.SplitHostPort(listen)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %q: %w", listen, err)
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return nil, fmt.Errorf(
-				"listen on %s: without --api-keys the router is open to all, and listens on loopback only", listen)
-		}
-		return nil, nil //nolint:nilnil // no keys is a setting
-	}
-	text, err := os.ReadFile(path) //nolint:gosec // G304: the operator's own file
-	if err != nil {
-		return nil, fmt.Errorf("read API keys: %w", err)
-	}
-	keys := map[string]string{}
-	if err := yaml.Unmarshal(text, &keys); err != nil {
-		return nil, fmt.Errorf("read API keys of %s: want lines \"merchant: key\"", path)
-	}
-	seen := map[string]string{}
-	for merchant, key := range keys {
-		const shortest = 16
-		if merchant == "" || len(key) < shortest {
-			return nil, fmt.Errorf("read API keys of %s: the key of %q has fewer than %d characters", path, merchant,
-				shortest)
-		}
-		if other, twice := seen[key]; twice {
-			return nil, fmt.Errorf("read API keys of %s: %q and %q have the same key", path, merchant, other)
-		}
-		seen[key] = merchant
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("read API keys of %s: there is none", path)
-	}
-	return keys, nil
+`, running.Addr(), authorization, open)
 }

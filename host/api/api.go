@@ -4,8 +4,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -17,8 +15,10 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/swaggest/swgui/v5emb"
 
+	"payrouter/host/access"
 	"payrouter/host/account"
 	"payrouter/host/attempt"
+	"payrouter/host/audit"
 	"payrouter/host/live"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
@@ -28,12 +28,11 @@ import (
 
 // Settings of the API. Zero fields take the defaults that they name.
 type Settings struct {
-	// Keys are the API keys, by the name of the merchant that each stands for. With none, every request is the merchant
-	// "default": only for a router that listens on loopback.
-	Keys map[string]string
-	// Operators are the merchants in Keys that may also administer the router: resolve any payment and change what is
-	// active. Without keys every caller may.
-	Operators []string
+	// Keys are the API keys. Nil is a router that never has one: every request is the merchant "default", and may do
+	// everything.
+	Keys *access.Keys
+	// Audit is the log of administrative acts. Nil is none.
+	Audit *audit.Log
 	// Webhooks are the merchants' endpoints. It has no default.
 	Webhooks *webhook.Endpoints
 	// Live keeps the configuration. It has no default.
@@ -73,8 +72,6 @@ type Attempts interface {
 type api struct {
 	engine   *payment.Engine
 	settings Settings
-	// merchants are by the SHA-256 of their key, so that the time of a look-up reveals nothing about other keys.
-	merchants map[[sha256.Size]byte]string
 }
 
 // New makes the handler of everything under /v1, /openapi.json, /docs, /healthz and /readyz.
@@ -91,10 +88,7 @@ func New(engine *payment.Engine, settings Settings) http.Handler {
 	if settings.Logger == nil {
 		settings.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &api{engine: engine, settings: settings, merchants: map[[sha256.Size]byte]string{}}
-	for merchant, key := range settings.Keys {
-		a.merchants[sha256.Sum256([]byte(key))] = merchant
-	}
+	a := &api{engine: engine, settings: settings}
 	mux := http.NewServeMux()
 	described := humago.New(mux, a.config())
 	a.register(described)
@@ -124,54 +118,8 @@ func (a *api) config() huma.Config {
 	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{asProblem}
-	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"apiKey": {Type: "http", Scheme: "bearer"}}
-	config.Security = []map[string][]string{{"apiKey": {}}}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"apiKey": bearer()}
 	return config
-}
-
-type merchantKey struct{}
-
-// merchantOf is who asks: the API key's name.
-func merchantOf(ctx context.Context) string {
-	merchant, _ := ctx.Value(merchantKey{}).(string)
-	return merchant
-}
-
-// authenticate is a huma middleware.
-func (a *api) authenticate(described huma.API) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		merchant, known := a.merchant(ctx.Header("Authorization"))
-		if !known {
-			p := unauthorized.problem("send the API key as \"Authorization: Bearer …\"")
-			for name, values := range p.GetHeaders() {
-				ctx.SetHeader(name, values[0])
-			}
-			ctx.SetHeader("Content-Type", p.ContentType(""))
-			ctx.SetStatus(p.Status)
-			if err := described.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
-				a.settings.Logger.WarnContext(ctx.Context(), "write an answer", slog.Any("error", err))
-			}
-			return
-		}
-		next(huma.WithValue(ctx, merchantKey{}, merchant))
-	}
-}
-
-func (a *api) merchant(authorization string) (string, bool) {
-	if len(a.merchants) == 0 {
-		return "default", true
-	}
-	scheme, token, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", false
-	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	for known, merchant := range a.merchants {
-		if subtle.ConstantTimeCompare(known[:], sum[:]) == 1 {
-			return merchant, true
-		}
-	}
-	return "", false
 }
 
 // elsewhere answers what no operation is for.

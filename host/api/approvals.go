@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,53 +30,55 @@ func approvalOf(r *approval.Record) *Approval {
 	}
 }
 
-// author is who asks for a payment or a run.
-func (a *api) author(ctx context.Context) approval.Author {
-	return approval.Author{Merchant: merchantOf(ctx), Key: a.line(ctx)}
+// authorOf is who asks for a payment or a run.
+func authorOf(ctx context.Context) approval.Author {
+	key := callerOf(ctx)
+	return approval.Author{Merchant: key.Merchant, Key: key.Line}
 }
 
-// line is the line of the key that asks; empty without keys.
-func (a *api) line(ctx context.Context) string {
-	if len(a.merchants) == 0 {
-		return ""
-	}
-	return merchantOf(ctx)
-}
-
-// approver is who decides on what awaits approval, and the merchant whose payments that may be: empty is any. The error
-// is forbidden.
-func (a *api) approver(ctx context.Context) (by approval.Approver, merchant string, err error) {
-	name, err := a.operator(ctx)
-	return approval.Approver{Name: name, Key: a.line(ctx)}, "", err
+// approverOf is who decides on what awaits approval.
+func approverOf(ctx context.Context) approval.Approver {
+	key := callerOf(ctx)
+	return approval.Approver{Name: key.String(), Key: key.Line, IssuedBy: key.IssuedBy}
 }
 
 func (a *api) registerApprovals(described huma.API) {
-	const held = " Needs the right to approve, and another key than the one that asked for it, or issued by that one. " +
-		"A repetition by the same key changes nothing."
+	const held = " Takes another key than the one that asked for it, that was not issued by that one either. A " +
+		"repetition by the same key changes nothing."
 	registry := described.OpenAPI().Components.Schemas
-	endpoint := func(id, path, summary, description string) huma.Operation {
-		o := a.endpoint(id, http.MethodPost, path, summary, strings.TrimSpace(description+held))
-		refuses(&o, registry, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
-			http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
+	endpoint := func(id, path, summary, description string, refused ...int) huma.Operation {
+		o := a.endpoint(id, http.MethodPost, path, summary, description+held)
+		refuses(&o, registry, append(refused, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+			http.StatusUnprocessableEntity, http.StatusServiceUnavailable)...)
 		return o
 	}
 	huma.Register(described, endpoint("approve-payment", paymentsPath+"/{id}/approve", "Approve a payment",
 		"Routes and sends a payment that awaits approval, and waits for its first settled step. If no provider can take it "+
-			"now, it goes on waiting."), a.approve)
+			"now, it goes on waiting."), recorded(a, act[idInput, paymentOutput]{
+		"payment.approve", func(in *idInput) string { return in.ID },
+		paymentState(a, func(in *idInput) (id, reason string) { return in.ID, "" }), a.approve,
+	}))
 	huma.Register(described, endpoint("reject-payment", paymentsPath+"/{id}/reject", "Reject a payment",
-		"Ends a payment that awaits approval: it fails with the code rejected, and nothing is sent."), a.reject)
+		"Ends a payment that awaits approval: it fails with the code rejected, and nothing is sent.",
+		http.StatusBadRequest), recorded(a, act[rejectInput, paymentOutput]{
+		"payment.reject", func(in *rejectInput) string { return in.ID },
+		paymentState(a, rejection), a.reject,
+	}))
 	huma.Register(described, endpoint("approve-run", runsPath+"/{id}/approve", "Approve a run",
-		"Performs a run that awaits approval, and waits for its end."), a.approveRun)
+		"Performs a run that awaits approval, and waits for its end."), recorded(a, act[runInput, runOutput]{
+		"operation.approve", func(in *runInput) string { return in.ID },
+		runState(a, func(in *runInput) (id, reason string) { return in.ID, "" }), a.approveRun,
+	}))
 	huma.Register(described, endpoint("reject-run", runsPath+"/{id}/reject", "Reject a run",
-		"Ends a run that awaits approval: it fails with the code rejected, and nothing is sent."), a.rejectRun)
+		"Ends a run that awaits approval: it fails with the code rejected, and nothing is sent.",
+		http.StatusBadRequest), recorded(a, act[rejectInput, runOutput]{
+		"operation.reject", func(in *rejectInput) string { return in.ID },
+		runState(a, rejection), a.rejectRun,
+	}))
 }
 
 func (a *api) approve(ctx context.Context, in *idInput) (*paymentOutput, error) {
-	by, merchant, err := a.approver(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.engine.Approve(ctx, merchant, in.ID, by)
+	p, err := a.engine.Approve(ctx, scopeOf(ctx), in.ID, approverOf(ctx))
 	return shown(p, in.ID, err)
 }
 
@@ -88,29 +89,26 @@ type rejectInput struct {
 	}
 }
 
+// rejection is what the audit log shows of a rejection.
+func rejection(in *rejectInput) (id, reason string) { return in.ID, in.Body.Reason }
+
 func (a *api) reject(ctx context.Context, in *rejectInput) (*paymentOutput, error) {
-	by, merchant, err := a.approver(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.engine.Reject(ctx, merchant, in.ID, by, in.Body.Reason)
+	p, err := a.engine.Reject(ctx, scopeOf(ctx), in.ID, approverOf(ctx), in.Body.Reason)
 	return shown(p, in.ID, err)
 }
 
 func (a *api) approveRun(ctx context.Context, in *runInput) (*runOutput, error) {
-	by, _, err := a.approver(ctx)
-	if err != nil {
-		return nil, err
+	if _, err := a.run(ctx, in.ID); err != nil {
+		return nil, problemOf(err, "")
 	}
-	run, err := a.settings.Operations.Approve(ctx, in.ID, by)
+	run, err := a.settings.Operations.Approve(ctx, in.ID, approverOf(ctx))
 	return shownRun(run, in.ID, err)
 }
 
 func (a *api) rejectRun(ctx context.Context, in *rejectInput) (*runOutput, error) {
-	by, _, err := a.approver(ctx)
-	if err != nil {
-		return nil, err
+	if _, err := a.run(ctx, in.ID); err != nil {
+		return nil, problemOf(err, "")
 	}
-	run, err := a.settings.Operations.Reject(ctx, in.ID, by, in.Body.Reason)
+	run, err := a.settings.Operations.Reject(ctx, in.ID, approverOf(ctx), in.Body.Reason)
 	return shownRun(run, in.ID, err)
 }

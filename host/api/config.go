@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -85,32 +84,36 @@ func (a *api) registerConfig(described huma.API) {
 		return o
 	}
 	huma.Register(described, endpoint("get-config", http.MethodGet, configPath, "Say which configuration serves",
-		"With what keeps an edit of the file from serving, and what served before. For operators."), a.configStatus)
+		"With what keeps an edit of the file from serving, and what served before."), a.configStatus)
 	huma.Register(described,
 		endpoint("get-routing", http.MethodGet, configPath+"/routing", "Get the routing file that serves",
-			"For operators."), a.routing)
+			""), a.routing)
 	huma.Register(described,
 		endpoint("check-config", http.MethodPost, configPath+"/validate", "Say what would come of a routing file",
-			"Every mistake, or how many of the latest payments would go elsewhere. Changes nothing. For operators.",
+			"Every mistake, or how many of the latest payments would go elsewhere. Changes nothing.",
 			http.StatusRequestEntityTooLarge), a.checkConfig)
 	huma.Register(described, endpoint("put-routing", http.MethodPut, configPath+"/routing", "Replace the routing file",
-		"Takes effect at once, and is written to the file. A text with a mistake changes nothing. For operators.",
+		"Takes effect at once, and is written to the file. A text with a mistake changes nothing.",
 		http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired,
 		http.StatusRequestEntityTooLarge,
-		http.StatusUnprocessableEntity), a.putRouting)
+		http.StatusUnprocessableEntity), recorded(a, act[putRoutingInput, editionOutput]{
+		"config.replace", nil, editionState[putRoutingInput, editionOutput](a), a.putRouting,
+	}))
 	huma.Register(described,
 		endpoint("rollback-config", http.MethodPost, configPath+"/rollback", "Go back to a former configuration",
-			"Its text is written to the file. For operators.",
+			"Its text is written to the file.",
 			http.StatusBadRequest, http.StatusConflict, http.StatusNotFound, http.StatusPreconditionFailed,
 			http.StatusPreconditionRequired,
-			http.StatusUnprocessableEntity), a.rollbackConfig)
+			http.StatusUnprocessableEntity), recorded(a, act[rollbackInput, editionOutput]{
+			"config.roll_back", nil, editionState[rollbackInput, editionOutput](a), a.rollbackConfig,
+		}))
 }
 
 func (a *api) registerDiff(described huma.API) {
 	diff := a.endpoint("diff-routes", http.MethodPost, "/v1/routes/diff",
 		"Say which payments an edited routing file would send elsewhere",
 		"Decides on the latest payments, whosever they are, by the rules that serve and by the file's, with all "+
-			"providers well. Changes nothing. For operators.")
+			"providers well. Changes nothing.")
 	refuses(&diff, described.OpenAPI().Components.Schemas, http.StatusForbidden, http.StatusRequestEntityTooLarge,
 		http.StatusUnprocessableEntity)
 	huma.Register(described, diff, a.diff)
@@ -129,9 +132,6 @@ type diffOutput struct {
 }
 
 func (a *api) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	checked, err := a.settings.Live.Check(string(in.RawBody))
 	if err != nil {
 		return nil, problemOf(err, "")
@@ -157,23 +157,11 @@ func (a *api) difference(ctx context.Context, checked live.Checked, limit int) (
 	return routing.Diff(checked.Before, checked.After, facts), nil
 }
 
-// operator is who asks, where that is an operator. Without keys everybody is.
-func (a *api) operator(ctx context.Context) (string, error) {
-	asking := merchantOf(ctx)
-	if len(a.merchants) > 0 && !slices.Contains(a.settings.Operators, asking) {
-		return "", forbidden.problem("this API key is not an operator's")
-	}
-	return asking, nil
-}
-
 type configOutput struct {
 	Body ConfigStatus
 }
 
 func (a *api) configStatus(ctx context.Context, _ *struct{}) (*configOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	return &configOutput{Body: statusOf(a.settings.Live.Status())}, nil
 }
 
@@ -199,9 +187,6 @@ type routingOutput struct {
 }
 
 func (a *api) routing(ctx context.Context, _ *struct{}) (*routingOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	active := a.settings.Live.Status().Active
 	return &routingOutput{ContentType: "application/yaml", ETag: etag(active), Body: []byte(active.Text)}, nil
 }
@@ -215,9 +200,6 @@ type checkConfigOutput struct {
 }
 
 func (a *api) checkConfig(ctx context.Context, in *checkConfigInput) (*checkConfigOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	checked, err := a.settings.Live.Check(string(in.RawBody))
 	if err != nil {
 		return &checkConfigOutput{Body: ConfigCheck{Problems: classify(err).Problems}}, nil
@@ -275,10 +257,7 @@ func edited(e live.Edition, err error) (*editionOutput, error) {
 
 // editor is who edits, and what the edit was made of.
 func (a *api) editor(ctx context.Context, ifMatch string) (string, live.Match, error) {
-	by, err := a.operator(ctx)
-	if err != nil {
-		return "", live.Match{}, err
-	}
+	by := callerOf(ctx).String()
 	if strings.TrimSpace(ifMatch) == "" {
 		return "", live.Match{},
 			unconditional.problem(

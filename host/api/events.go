@@ -60,12 +60,15 @@ func (a *api) registerEvents(described huma.API) {
 func (a *api) registerResolve(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	resolve := a.endpoint("resolve-payment", http.MethodPost, paymentsPath+"/{id}/resolve", "Settle a payment by hand",
-		"For an operator, on any merchant's payment, if neither a look-up nor a callback can settle "+
+		"If neither a look-up nor a callback can settle "+
 			"it. The reason stays on the payment's timeline. "+
 			"A later report to the contrary sets money_conflict.")
 	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity)
-	huma.Register(described, resolve, a.resolve)
+	huma.Register(described, resolve, recorded(a, act[resolveInput, paymentOutput]{
+		"payment.resolve", func(in *resolveInput) string { return in.ID },
+		paymentState(a, func(in *resolveInput) (id, reason string) { return in.ID, in.Body.Reason }), a.resolve,
+	}))
 }
 
 type resolveInput struct {
@@ -80,9 +83,9 @@ type resolveInput struct {
 }
 
 func (a *api) resolve(ctx context.Context, in *resolveInput) (*paymentOutput, error) {
-	operator, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
+	operator := callerOf(ctx).String()
+	if _, err := a.engine.Payment(ctx, scopeOf(ctx), in.ID); err != nil {
+		return nil, problemOf(err, "")
 	}
 	p, err := a.engine.Resolve(ctx, in.ID, payment.ManualResolution{
 		Operator: operator, Reason: in.Body.Reason, Status: payment.Status(in.Body.Status),
@@ -98,7 +101,7 @@ type timelineOutput struct {
 }
 
 func (a *api) timeline(ctx context.Context, in *idInput) (*timelineOutput, error) {
-	found, err := a.engine.Timeline(ctx, merchantOf(ctx), in.ID)
+	found, err := a.engine.Timeline(ctx, scopeOf(ctx), in.ID)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -120,7 +123,7 @@ type eventsOutput struct {
 }
 
 func (a *api) events(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
-	found, err := a.engine.Entries(ctx, merchantOf(ctx), in.After, in.Limit+1)
+	found, err := a.engine.Entries(ctx, scopeOf(ctx), in.After, in.Limit+1)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}

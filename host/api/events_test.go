@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/access"
 	"payrouter/host/api"
 )
 
@@ -51,11 +52,13 @@ func TestATimelineShowsThePaymentAsItWasAtEachEvent(t *testing.T) {
 func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, says(`{"id":"a-*","status":"open"}`))
-	s := open(t, t.TempDir(), p.url,
-		api.Settings{Keys: map[string]string{"shop": "shop-key-made-up-1", "stall": "stall-key-made-up-2"}})
+	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
-	as := func(key string) []string { return []string{"Authorization", "Bearer " + key} }
-	for _, key := range []string{"shop-key-made-up-1", "stall-key-made-up-2", "shop-key-made-up-1"} {
+	headers := s.keyed(t, api.Settings{}, map[string][]access.Right{
+		"shop": access.Shop.Rights(), "stall": access.Shop.Rights(),
+	})
+	as := func(merchant string) []string { return headers[merchant] }
+	for _, key := range []string{"shop", "stall", "shop"} {
 		answer := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"),
 			append(as(key), "Idempotency-Key", t.Name()+string(rune('a'+len(p.creates))))...)
 		require.Equal(t, http.StatusCreated, answer.Code)
@@ -65,7 +68,7 @@ func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 	after := "0"
 	for more := true; more; {
 		var page []api.Event
-		answer := s.ask(http.MethodGet, "/v1/events?limit=4&after="+after, "", as("shop-key-made-up-1")...)
+		answer := s.ask(http.MethodGet, "/v1/events?limit=4&after="+after, "", as("shop")...)
 		require.Equal(t, http.StatusOK, answer.Code)
 		page, more = eventsOf(t, answer.Body.Bytes())
 		require.NotEmpty(t, page)
@@ -85,7 +88,7 @@ func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 	require.Len(t, payments, 2)
 	for _, bad := range []string{"after=-1", "after=x", "limit=0", "limit=501", "other=1"} {
 		require.Equal(t, http.StatusUnprocessableEntity,
-			s.ask(http.MethodGet, "/v1/events?"+bad, "", as("shop-key-made-up-1")...).Code, bad)
+			s.ask(http.MethodGet, "/v1/events?"+bad, "", as("shop")...).Code, bad)
 	}
 	require.Equal(t, http.StatusUnauthorized, s.ask(http.MethodGet, "/v1/events", "").Code)
 }
@@ -93,13 +96,12 @@ func TestAMerchantCatchesUpWithItsEventsAlone(t *testing.T) {
 func TestOnlyAnOperatorSettlesByHand(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, hangsUp)
-	s := open(t, t.TempDir(), p.url, api.Settings{
-		Keys:      map[string]string{"shop": "shop-key-made-up-1", "desk": "desk-key-made-up-2"},
-		Operators: []string{"desk"},
-	})
+	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
-	shop, desk := []string{"Authorization", "Bearer shop-key-made-up-1"},
-		[]string{"Authorization", "Bearer desk-key-made-up-2"}
+	headers := s.keyed(t, api.Settings{}, map[string][]access.Right{
+		"shop": access.Shop.Rights(), "desk": access.Operator.Rights(),
+	})
+	shop, desk := headers["shop"], headers["desk"]
 	made := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"),
 		append(shop, "Idempotency-Key", "k")...).Body.String()
 	require.Contains(t, made, `"status":"unknown"`)

@@ -63,25 +63,24 @@ func (a *api) registerJournal(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	get := a.endpoint("get-journal", http.MethodGet, journalPath, "Say how far the journal may be relied on",
 		"Whether it is held because it is older than its witness, whether the wall clock has jumped, and what "+
-			"happened to it. For operators.")
+			"happened to it.")
 	refuses(&get, registry, http.StatusForbidden)
 	huma.Register(described, get, a.journal)
 
 	release := a.endpoint("release-journal", http.MethodPost, journalPath+"/release", "Release a held journal",
-		"For an operator who has compared it with what the providers have. From then on payments are made and sent "+
+		"To be done by who has compared it with what the providers have. From then on payments are made and sent "+
 			"again. "+
 			"The operator and the reason stay in the journal.")
 	refuses(&release, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusConflict,
 		http.StatusUnprocessableEntity)
-	huma.Register(described, release, a.releaseJournal)
+	huma.Register(described, release, recorded(a, act[releaseInput, journalOutput]{
+		"journal.release", nil, a.holdState, a.releaseJournal,
+	}))
 }
 
 type journalOutput struct{ Body JournalStanding }
 
 func (a *api) journal(ctx context.Context, _ *struct{}) (*journalOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	s, err := a.settings.Journal.Standing(ctx)
 	if err != nil {
 		return nil, problemOf(err, "")
@@ -96,10 +95,7 @@ type releaseInput struct {
 }
 
 func (a *api) releaseJournal(ctx context.Context, in *releaseInput) (*journalOutput, error) {
-	operator, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
-	}
+	operator := callerOf(ctx).String()
 	if err := a.settings.Journal.Release(ctx, operator, in.Body.Reason); err != nil {
 		return nil, problemOf(err, "")
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"payrouter/host/access"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
 )
@@ -33,7 +34,7 @@ func OpenAPI(version string, fleet *payment.Fleet) ([]byte, error) {
 	return withAccounts(general, fleet)
 }
 
-// document serves the OpenAPI document. It includes accounts only for callers who may list them. It is safe for
+// document serves the OpenAPI document. It includes accounts only for callers who may list all of them. It is safe for
 // concurrent use.
 type document struct {
 	api     *api
@@ -52,7 +53,8 @@ func (a *api) document(described huma.API) *document {
 // ServeHTTP implements http.Handler.
 func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text, err := d.general()
-	if _, known := d.api.merchant(r.Header.Get("Authorization")); known && err == nil {
+	if key, known := d.api.identify(r.Header.Get("Authorization")); known && err == nil &&
+		key.May(access.ReadOperations) && key.May(access.AllMerchants) {
 		text, err = d.about(d.api.engine.Fleet())
 	}
 	if err != nil {
@@ -120,7 +122,7 @@ func withAccounts(general []byte, fleet *payment.Fleet) ([]byte, error) {
 // describe is one operation of an account; input and output are references to its schemas.
 func describe(o operation.Operation, input, output node) node {
 	class := lower(o.Idempotency.String(), "IDEMPOTENCY_")
-	description := fmt.Sprintf("%s Idempotency: %s. Documented by the provider: %s. For operators.",
+	description := fmt.Sprintf("%s Idempotency: %s. Documented by the provider: %s.",
 		o.Manifest.GetSummary(), class,
 		strings.ReplaceAll(lower(o.Manifest.GetDocumented().String(), "DOCUMENTED_"), "unspecified", "no"))
 	parameters := []node{}

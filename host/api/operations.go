@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"payrouter/host/access"
 	"payrouter/host/account"
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
@@ -143,7 +145,7 @@ func (a *api) registerOperations(described huma.API) {
 		"Have an account do something",
 		"The body is the operation's input. What changes nothing is answered with 200; anything else needs an "+
 			"Idempotency-Key and makes a run, "+
-			"which is answered with 201 whatever became of it. For operators.")
+			"which is answered with 201 whatever became of it.")
 	perform.DefaultStatus = http.StatusOK
 	perform.SkipValidateBody = true // by the operation's own schema
 	perform.RequestBody = &huma.RequestBody{Description: "What the operation takes; none is an object without members"}
@@ -165,13 +167,13 @@ func (a *api) registerOperations(described huma.API) {
 func (a *api) registerRuns(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	endpoint := func(id, method, path, summary, description string, refused ...int) huma.Operation {
-		o := a.endpoint(id, method, runsPath+path, summary, strings.TrimSpace(description+" For operators."))
+		o := a.endpoint(id, method, runsPath+path, summary, strings.TrimSpace(description+""))
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
 	huma.Register(described,
 		endpoint("list-runs", http.MethodGet, "", "List what accounts were asked to do",
-			"Newest first, of all merchants.",
+			"Newest first.",
 			http.StatusUnprocessableEntity), a.listRuns)
 	huma.Register(described, endpoint("get-run", http.MethodGet, "/{id}", "Get a run", "", http.StatusNotFound),
 		a.getRun)
@@ -181,7 +183,10 @@ func (a *api) registerRuns(described huma.API) {
 		endpoint("resolve-run", http.MethodPost, "/{id}/resolve", "Resolve a run whose result is unknown",
 			"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
-			http.StatusUnprocessableEntity), a.resolveRun)
+			http.StatusUnprocessableEntity), recorded(a, act[resolveRunInput, runOutput]{
+			"operation.resolve", func(in *resolveRunInput) string { return in.ID },
+			runState(a, func(in *resolveRunInput) (id, reason string) { return in.ID, in.Body.Reason }), a.resolveRun,
+		}))
 }
 
 type operationsInput struct {
@@ -194,8 +199,11 @@ type operationsOutput struct {
 	}
 }
 
-func (a *api) listOperations(_ context.Context, in *operationsInput) (*operationsOutput, error) {
+func (a *api) listOperations(ctx context.Context, in *operationsInput) (*operationsOutput, error) {
 	found, err := operation.List(&a.engine.Fleet().Fleet, in.Provider)
+	if err == nil && !a.uses(ctx, in.Provider) {
+		err = attempt.ErrNoOperation
+	}
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -216,8 +224,11 @@ type operationOutput struct {
 	Body Operation
 }
 
-func (a *api) getOperation(_ context.Context, in *operationInput) (*operationOutput, error) {
+func (a *api) getOperation(ctx context.Context, in *operationInput) (*operationOutput, error) {
 	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
+	if err == nil && !a.uses(ctx, in.Provider) {
+		err = attempt.ErrNoOperation
+	}
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -246,8 +257,8 @@ func (in *performInput) Resolve(ctx huma.Context) []error {
 }
 
 func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error) {
-	asking, err := a.operator(ctx)
-	if err != nil {
+	asking := callerOf(ctx).Merchant
+	if err := a.requireOwn(ctx, in.Provider); err != nil {
 		return nil, err
 	}
 	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
@@ -258,7 +269,13 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 		return nil, err
 	}
 	if found.Safe() {
+		if err := refuseWithout(ctx, access.ReadOperations); err != nil {
+			return nil, err
+		}
 		return a.read(ctx, in)
+	}
+	if err := refuseWithout(ctx, nativeRights(found)...); err != nil {
+		return nil, err
 	}
 	path := operationsPath(in.Provider) + "/" + url.PathEscape(in.Operation) + "?" +
 		url.Values{"cursor": {in.Cursor}}.Encode()
@@ -266,13 +283,22 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := a.settings.Operations.Perform(ctx, a.author(ctx), key, operation.Request{
+	receipt, err := a.settings.Operations.Perform(ctx, authorOf(ctx), key, operation.Request{
 		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
 	}, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Value.ID)
 	}
 	return a.answerRun(ctx, asking, receipt, key)
+}
+
+// nativeRights are those that a run of an operation takes: of one that pays out as a payment does, that payment's too.
+func nativeRights(o operation.Operation) []access.Right {
+	rights := []access.Right{access.RunOperations}
+	for _, kind := range o.PaysOut() {
+		rights = append(rights, access.CreateRight(lower(kind.String(), "KIND_")))
+	}
+	return rights
 }
 
 // check reads the body as far as that is the same for all operations, and puts an object where there is none.
@@ -364,11 +390,17 @@ func shownRun(run operation.Run, id string, err error) (*runOutput, error) {
 }
 
 func (a *api) getRun(ctx context.Context, in *runInput) (*runOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
-	run, err := a.settings.Operations.Run(ctx, in.ID)
+	run, err := a.run(ctx, in.ID)
 	return shownRun(run, "", err)
+}
+
+// run reads a run that the caller reaches.
+func (a *api) run(ctx context.Context, id string) (operation.Run, error) {
+	run, err := a.settings.Operations.Run(ctx, id)
+	if merchant := scopeOf(ctx); err == nil && merchant != "" && run.Merchant != merchant {
+		return operation.Run{}, fmt.Errorf("run %s: %w", id, operation.ErrNotFound)
+	}
+	return run, err
 }
 
 type listRunsInput struct {
@@ -389,10 +421,7 @@ type listRunsOutput struct {
 }
 
 func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
-	filter := operation.Filter{Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1}
+	filter := operation.Filter{Merchant: scopeOf(ctx), Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1}
 	for _, status := range in.Status {
 		filter.Status = append(filter.Status, operation.Status(status))
 	}
@@ -413,8 +442,8 @@ func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput,
 }
 
 func (a *api) runAttempts(ctx context.Context, in *runInput) (*attemptsOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
+	if _, err := a.run(ctx, in.ID); err != nil {
+		return nil, problemOf(err, "")
 	}
 	found, err := a.settings.Operations.Attempts(ctx, in.ID)
 	if err != nil {
@@ -433,9 +462,9 @@ type resolveRunInput struct {
 }
 
 func (a *api) resolveRun(ctx context.Context, in *resolveRunInput) (*runOutput, error) {
-	operator, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
+	operator := callerOf(ctx).String()
+	if _, err := a.run(ctx, in.ID); err != nil {
+		return nil, problemOf(err, "")
 	}
 	run, err := a.settings.Operations.Resolve(ctx, in.ID,
 		operation.ManualResolution{

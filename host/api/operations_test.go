@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/jsontext"
+	"payrouter/host/access"
 	"payrouter/host/api"
 )
 
@@ -286,13 +287,12 @@ func TestWhatAReadComesTo(t *testing.T) {
 func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, hangsUp)
-	s := open(t, t.TempDir(), p.url, api.Settings{
-		Keys:      map[string]string{"desk": "desk-key-made-up-0123", "shop": "shop-key-made-up-0123"},
-		Operators: []string{"desk"},
-	})
+	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
-	desk, shop := []string{"Authorization", "Bearer desk-key-made-up-0123"},
-		[]string{"Authorization", "Bearer shop-key-made-up-0123"}
+	headers := s.keyed(t, api.Settings{}, map[string][]access.Right{
+		"shop": {access.ReadPayments}, "desk": access.Operator.Rights(), "eyes": access.ReadOnly.Rights(),
+	})
+	desk, shop := headers["desk"], headers["shop"]
 	answer := s.ask(http.MethodPost, tillOperations+"/pay", payment10, append(desk, "Idempotency-Key", "k")...)
 	require.Equal(t, http.StatusCreated, answer.Code)
 	run := decoded[api.Run](t, answer.Body.String())
@@ -310,8 +310,11 @@ func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 		require.Equal(t, http.StatusForbidden,
 			s.ask(call[0], call[1], "", append(shop, "Idempotency-Key", "s")...).Code, call[1])
 	}
-	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, tillOperations, "", shop...).Code,
-		"any merchant may look at what there is")
+	require.Equal(t, http.StatusForbidden, s.ask(http.MethodGet, tillOperations, "", shop...).Code)
+	require.Equal(t, http.StatusOK, s.ask(http.MethodGet, tillOperations, "", headers["eyes"]...).Code,
+		"who may read operations may look at what there is")
+	require.Equal(t, http.StatusNotFound,
+		s.ask(http.MethodGet, "/v1/operations/"+run.ID, "", headers["eyes"]...).Code, "another merchant's run")
 	require.Equal(t, http.StatusUnauthorized, s.ask(http.MethodGet, tillOperations, "").Code)
 
 	resolve := func(body string, as []string) (int, string) {
@@ -341,14 +344,15 @@ func TestAnUnknownRunIsResolvedByAnOperator(t *testing.T) {
 func TestTheDocumentHasTheAccountsOperations(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, says(`{"output":{}}`))
-	s := open(t, t.TempDir(), p.url, api.Settings{Keys: map[string]string{"desk": "desk-key-made-up-0123"}})
+	s := open(t, t.TempDir(), p.url, api.Settings{})
 	defer s.close(t)
+	headers := s.keyed(t, api.Settings{}, map[string][]access.Right{"desk": access.Operator.Rights()})
 	general, err := api.OpenAPI("", nil)
 	require.NoError(t, err)
 	require.JSONEq(t, string(general), s.ask(http.MethodGet, "/openapi.json", "").Body.String(),
 		"who may not list accounts learns of none")
 
-	whole := s.ask(http.MethodGet, "/openapi.json", "", "Authorization", "Bearer desk-key-made-up-0123").Body.String()
+	whole := s.ask(http.MethodGet, "/openapi.json", "", headers["desk"]...).Body.String()
 
 	document, err := jsontext.Parse([]byte(whole))
 	require.NoError(t, err)

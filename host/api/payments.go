@@ -15,16 +15,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/access"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
-	"payrouter/host/routing"
 )
 
 const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authenticate(described))
+	described.UseMiddleware(a.authorize(described))
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
@@ -45,6 +45,11 @@ func (a *api) register(described huma.API) {
 	refuses(&get, registry, http.StatusNotFound)
 	huma.Register(described, get, a.get)
 
+	decision := a.endpoint("get-decision", http.MethodGet, paymentsPath+"/{id}/decision",
+		"Say why a payment went where it went", "The rules that were tried, and the providers in their order.")
+	refuses(&decision, registry, http.StatusNotFound)
+	huma.Register(described, decision, a.decision)
+
 	update := a.endpoint("update-payment", http.MethodPatch, paymentsPath+"/{id}", "Edit a payment",
 		"Reference and metadata are the router's; description and return URL are changed at the provider too, where "+
 			"it can.")
@@ -61,7 +66,8 @@ func (a *api) register(described huma.API) {
 
 	confirm := a.endpoint("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm",
 		"Move a payment on at the merchant's word",
-		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice.")
+		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice. An operation "+
+			"or input of the caller's choice takes the right operations:run too.")
 	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity,
 		http.StatusServiceUnavailable)
@@ -100,6 +106,8 @@ func (a *api) register(described huma.API) {
 	refuses(&providers, registry)
 	huma.Register(described, providers, a.providers)
 	a.registerResume(described)
+	a.registerKeys(described)
+	a.registerActs(described)
 
 	// huma puts its own error beside ours, which nothing answers with.
 	delete(registry.Map(), "ErrorModel")
@@ -109,6 +117,7 @@ func (a *api) register(described huma.API) {
 func (a *api) endpoint(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
+		Security:        security(id),
 		MaxBodyBytes:    a.settings.MaxBody,
 		BodyReadTimeout: 10 * time.Second, Responses: map[string]*huma.Response{},
 	}
@@ -127,7 +136,11 @@ func answers(operation *huma.Operation, registry huma.Registry, body any, conten
 // refuses describes the problems that callers have to reckon with; others are under "default".
 func refuses(operation *huma.Operation, registry huma.Registry, statuses ...int) {
 	const problemJSON = "application/problem+json"
-	answers(operation, registry, Problem{}, problemJSON, append(statuses, http.StatusUnauthorized)...)
+	statuses = append(statuses, http.StatusUnauthorized)
+	if slices.ContainsFunc(needs[operation.OperationID], func(all []access.Right) bool { return len(all) > 0 }) {
+		statuses = append(statuses, http.StatusForbidden)
+	}
+	answers(operation, registry, Problem{}, problemJSON, statuses...)
 	operation.Responses["default"] = &huma.Response{
 		Description: "Any other problem",
 		Content: map[string]*huma.MediaType{problemJSON: {Schema: registry.Schema(reflect.TypeFor[Problem](), true,
@@ -178,7 +191,10 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
-	receipt, err := a.engine.Create(ctx, a.author(ctx), key, order, a.waitTimeout(in.Prefer))
+	if err := mayCreate(ctx, order); err != nil {
+		return nil, err
+	}
+	receipt, err := a.engine.Create(ctx, authorOf(ctx), key, order, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Value.ID)
 	}
@@ -193,6 +209,15 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 		return out, nil
 	}
 	return a.keep(ctx, receipt.Value.Merchant, receipt.Value.ID, key, out)
+}
+
+// mayCreate refuses an order that the caller's key may not place.
+func mayCreate(ctx context.Context, order payment.Order) error {
+	rights := []access.Right{access.CreateRight(string(order.Kind))}
+	if order.Pinned != "" {
+		rights = append(rights, access.Pin)
+	}
+	return refuseWithout(ctx, rights...)
 }
 
 // keep stores an answer for repetitions, and gives the one that stands: what was answered first. id is the payment's,
@@ -309,17 +334,17 @@ func shown(p payment.Payment, id string, err error) (*paymentOutput, error) {
 }
 
 func (a *api) get(ctx context.Context, in *idInput) (*paymentOutput, error) {
-	p, err := a.engine.Payment(ctx, merchantOf(ctx), in.ID)
+	p, err := a.engine.Payment(ctx, scopeOf(ctx), in.ID)
 	return shown(p, "", err)
 }
 
 func (a *api) cancel(ctx context.Context, in *idInput) (*paymentOutput, error) {
-	p, err := a.engine.Cancel(ctx, merchantOf(ctx), in.ID)
+	p, err := a.engine.Cancel(ctx, scopeOf(ctx), in.ID)
 	return shown(p, in.ID, err)
 }
 
 func (a *api) refresh(ctx context.Context, in *idInput) (*paymentOutput, error) {
-	p, err := a.engine.Refresh(ctx, merchantOf(ctx), in.ID)
+	p, err := a.engine.Refresh(ctx, scopeOf(ctx), in.ID)
 	return shown(p, in.ID, err)
 }
 
@@ -337,8 +362,26 @@ func (a *api) confirm(ctx context.Context, in *confirmInput) (*paymentOutput, er
 	if in.Body != nil {
 		operation, input = in.Body.Operation, in.Body.Input
 	}
-	p, err := a.engine.Confirm(ctx, merchantOf(ctx), in.ID, operation, input)
+	if operation != "" || len(input) > 0 {
+		if err := a.mayCommand(ctx, in.ID); err != nil {
+			return nil, err
+		}
+	}
+	p, err := a.engine.Confirm(ctx, scopeOf(ctx), in.ID, operation, input)
 	return shown(p, in.ID, err)
+}
+
+// mayCommand refuses a caller who may not have the account of a payment do what its provider offers. An operation of
+// the caller's choice, or an input of its own, can move the account's own money.
+func (a *api) mayCommand(ctx context.Context, id string) error {
+	if err := refuseWithout(ctx, access.RunOperations); err != nil {
+		return err
+	}
+	p, err := a.engine.Payment(ctx, scopeOf(ctx), id)
+	if err != nil {
+		return problemOf(err, "")
+	}
+	return a.requireOwn(ctx, p.Provider)
 }
 
 type updateInput struct {
@@ -352,7 +395,7 @@ type updateInput struct {
 }
 
 func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, error) {
-	p, err := a.engine.Update(ctx, merchantOf(ctx), in.ID, payment.Edit{
+	p, err := a.engine.Update(ctx, scopeOf(ctx), in.ID, payment.Edit{
 		Reference: in.Body.Reference, Metadata: in.Body.Metadata, Description: in.Body.Description,
 		ReturnURL: in.Body.ReturnURL,
 	})
@@ -362,6 +405,7 @@ func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, erro
 type listInput struct {
 	Status []string `query:"status" enum:"awaiting_approval,created,processing,requires_action,succeeded,failed,canceled,expired,unknown"` //nolint:lll // a tag is one line
 
+	Merchant  string    `query:"merchant" maxLength:"64" doc:"Another than the key's takes the right all-merchants"`
 	Provider  string    `query:"provider"`
 	Kind      string    `query:"kind" enum:"collect,payout,recharge,transfer"`
 	Currency  string    `query:"currency"`
@@ -382,8 +426,14 @@ type listOutput struct {
 }
 
 func (a *api) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	merchant := scopeOf(ctx)
+	if merchant == "" {
+		merchant = in.Merchant
+	} else if in.Merchant != "" && in.Merchant != merchant {
+		return nil, lacking([]access.Right{access.AllMerchants})
+	}
 	filter := payment.Filter{
-		Merchant: merchantOf(ctx), Provider: in.Provider, Kind: payment.Kind(in.Kind), Currency: in.Currency,
+		Merchant: merchant, Provider: in.Provider, Kind: payment.Kind(in.Kind), Currency: in.Currency,
 		Reference: in.Reference,
 		From:      in.From, Until: in.Until, Before: in.Cursor, Limit: in.Limit + 1,
 	}
@@ -413,7 +463,7 @@ type attemptsOutput struct {
 }
 
 func (a *api) attempts(ctx context.Context, in *idInput) (*attemptsOutput, error) {
-	found, err := a.engine.Attempts(ctx, merchantOf(ctx), in.ID)
+	found, err := a.engine.Attempts(ctx, scopeOf(ctx), in.ID)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -436,8 +486,8 @@ type explainInput struct {
 
 type explainOutput struct {
 	Body struct {
-		Decision routing.Decision `json:"decision"`
-		Text     string           `json:"text" doc:"The same for people"`
+		Decision Decision `json:"decision"`
+		Text     string   `json:"text,omitempty" doc:"The whole for people, for keys with the right decisions"`
 	}
 }
 
@@ -447,8 +497,28 @@ func (a *api) explain(ctx context.Context, in *explainInput) (*explainOutput, er
 		return nil, problemOf(err, "")
 	}
 	out := &explainOutput{}
-	out.Body.Decision = a.engine.Explain(merchantOf(ctx), attempt.OwnerID(in.PaymentID), order)
-	out.Body.Text = out.Body.Decision.Explain()
+	whole := a.engine.Explain(callerOf(ctx).Merchant, attempt.OwnerID(in.PaymentID), order)
+	out.Body.Decision = decisionOf(whole)
+	if callerOf(ctx).May(access.Decisions) {
+		out.Body.Decision, out.Body.Text = wholeDecision(whole), whole.Explain()
+	}
+	return out, nil
+}
+
+type decisionOutput struct {
+	Body struct {
+		Decision Decision `json:"decision"`
+		Text     string   `json:"text" doc:"The same for people"`
+	}
+}
+
+func (a *api) decision(ctx context.Context, in *idInput) (*decisionOutput, error) {
+	p, err := a.engine.Payment(ctx, scopeOf(ctx), in.ID)
+	if err != nil {
+		return nil, problemOf(err, "")
+	}
+	out := &decisionOutput{}
+	out.Body.Decision, out.Body.Text = wholeDecision(p.Decision), p.Decision.Explain()
 	return out, nil
 }
 
@@ -477,10 +547,13 @@ type providersOutput struct {
 	}
 }
 
-func (a *api) providers(context.Context, *struct{}) (*providersOutput, error) {
+func (a *api) providers(ctx context.Context, _ *struct{}) (*providersOutput, error) {
 	out := &providersOutput{}
 	out.Body.Data = []Provider{}
 	for _, account := range a.engine.Fleet().Accounts {
+		if !a.uses(ctx, account.Name) {
+			continue
+		}
 		out.Body.Data = append(out.Body.Data, providerOf(account))
 	}
 	slices.SortFunc(out.Body.Data, func(x, y Provider) int { return strings.Compare(x.Name, y.Name) })

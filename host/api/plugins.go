@@ -165,7 +165,7 @@ func installOf(r plugin.Report) *PluginInstall {
 func (a *api) registerPlugins(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	endpoint := func(id, method, path, summary, description string, refused ...int) huma.Operation {
-		o := a.endpoint(id, method, pluginsPath+path, summary, description+" For operators.")
+		o := a.endpoint(id, method, pluginsPath+path, summary, description+"")
 		refuses(&o, registry, append(refused, http.StatusForbidden)...)
 		return o
 	}
@@ -179,20 +179,37 @@ func (a *api) registerPlugins(described huma.API) {
 			"serves on. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	put.MaxBodyBytes, put.BodyReadTimeout = mostModule, time.Minute
-	huma.Register(described, put, a.putPlugin)
+	nameOf := func(in *putPluginInput) string { return in.Name }
+	huma.Register(described, put, recorded(a, act[putPluginInput, installOutput]{
+		"plugin.replace", nameOf, pluginState[putPluginInput, installOutput](a, nameOf), a.putPlugin,
+	}))
 	huma.Register(described,
 		endpoint("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
 			"To the last that is kept warm, or to the one with the digest.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
-			http.StatusUnprocessableEntity), a.rollbackPlugin)
+			http.StatusUnprocessableEntity), a.pluginAct("plugin.roll_back", a.rollbackPlugin))
 	huma.Register(described, endpoint("drain-plugin", http.MethodPost, "/{name}/drain", "Let go of generations",
 		"Of those that are kept warm, or of the one with the digest. The digest of what serves takes the plugin out "+
 			"of service, where no account needs it.",
-		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), a.drainPlugin)
+		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
+		a.pluginAct("plugin.drain", a.drainPlugin))
 	huma.Register(described,
 		endpoint("change-canary", http.MethodPost, "/{name}/canary", "Change, promote or abort a canary", "",
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
-		a.changeCanary)
+		recorded(a, act[canaryInput, pluginOutput]{
+			"plugin.change_canary", canaryName, pluginState[canaryInput, pluginOutput](a, canaryName), a.changeCanary,
+		}))
+}
+
+func canaryName(in *canaryInput) string { return in.Name }
+
+// pluginAct is an act on generations of a plugin.
+func (a *api) pluginAct(name string, perform func(context.Context, *digestInput) (*pluginOutput, error)) func(
+	context.Context, *digestInput) (*pluginOutput, error) {
+	object := func(in *digestInput) string { return in.Name }
+	return recorded(a, act[digestInput, pluginOutput]{
+		name, object, pluginState[digestInput, pluginOutput](a, object), perform,
+	})
 }
 
 type pluginsOutput struct {
@@ -202,9 +219,6 @@ type pluginsOutput struct {
 }
 
 func (a *api) listPlugins(ctx context.Context, _ *struct{}) (*pluginsOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	out := &pluginsOutput{}
 	out.Body.Data = []Plugin{}
 	for _, status := range a.settings.Plugins.Plugins() {
@@ -222,9 +236,6 @@ type pluginOutput struct {
 }
 
 func (a *api) getPlugin(ctx context.Context, in *pluginInput) (*pluginOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	return a.shownPlugin(in.Name, nil)
 }
 
@@ -256,10 +267,7 @@ type installOutput struct {
 }
 
 func (a *api) putPlugin(ctx context.Context, in *putPluginInput) (*installOutput, error) {
-	by, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
-	}
+	by := callerOf(ctx).String()
 	signed, err := base64.StdEncoding.DecodeString(in.Signature)
 	if err != nil {
 		return nil, malformed.problem("the signature is not base64",
@@ -297,18 +305,12 @@ func (in *digestInput) digest() string {
 }
 
 func (a *api) rollbackPlugin(ctx context.Context, in *digestInput) (*pluginOutput, error) {
-	by, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
-	}
+	by := callerOf(ctx).String()
 	return a.shownPlugin(in.Name, a.settings.Plugins.Rollback(context.WithoutCancel(ctx), in.Name, in.digest(), by))
 }
 
 func (a *api) drainPlugin(ctx context.Context, in *digestInput) (*pluginOutput, error) {
-	by, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
-	}
+	by := callerOf(ctx).String()
 	return a.shownPlugin(in.Name, a.settings.Plugins.Drain(context.WithoutCancel(ctx), in.Name, in.digest(), by))
 }
 
@@ -321,11 +323,9 @@ type canaryInput struct {
 }
 
 func (a *api) changeCanary(ctx context.Context, in *canaryInput) (*pluginOutput, error) {
-	by, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
-	}
+	by := callerOf(ctx).String()
 	detached, registry := context.WithoutCancel(ctx), a.settings.Plugins
+	var err error
 	switch in.Body.Action {
 	case "promote":
 		err = registry.Promote(detached, in.Name, by)

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"payrouter/host/access"
 	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/invalid"
@@ -39,9 +40,9 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	// PaymentID is set where a payment exists.
 	PaymentID string `json:"payment_id,omitempty"`
 	// OperationID is set where a run exists.
-	OperationID string            `json:"operation_id,omitempty"`
-	Failure     *attempt.Failure  `json:"failure,omitempty"`
-	Decision    *routing.Decision `json:"decision,omitempty"`
+	OperationID string           `json:"operation_id,omitempty"`
+	Failure     *attempt.Failure `json:"failure,omitempty"`
+	Decision    *Decision        `json:"decision,omitempty"`
 	// Problems are the mistakes in a routing file.
 	Problems []ConfigProblem `json:"problems,omitempty"`
 	// Plugin is how far a module came that was refused.
@@ -121,6 +122,7 @@ var (
 	unauthorized = problemKind{"unauthorized", http.StatusUnauthorized, "The request needs a valid API key", 0}
 	forbidden    = problemKind{"forbidden", http.StatusForbidden, "The API key may not do this", 0}
 	unsupported  = problemKind{"unsupported", http.StatusUnprocessableEntity, "The account does not support this", 0}
+	notAllowed   = problemKind{"not-allowed", http.StatusForbidden, "No rule allows this", 0}
 	noRoute      = problemKind{"no-route", http.StatusUnprocessableEntity, "No provider can take this payment", 0}
 	noRouteNow   = problemKind{
 		"no-route-now", http.StatusServiceUnavailable,
@@ -177,6 +179,10 @@ var problems = []struct {
 		operation.ErrState,
 		problemKind{"run-wrong-status", http.StatusConflict, "The run's status does not allow it", 0},
 	},
+	{access.ErrNotFound, problemKind{"key-not-found", http.StatusNotFound, "There is no such API key", 0}},
+	{access.ErrInvalid, invalidRequest},
+	{access.ErrForbidden, forbidden},
+	{access.ErrEnded, problemKind{"key-ended", http.StatusConflict, "The API key is revoked or expired", 0}},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{
 		payment.ErrKeyExpired,
@@ -397,11 +403,14 @@ func noRouteProblem(route *payment.NoRouteError) *Problem {
 	case route.Decision.Outcome == routing.UnknownProvider:
 		kind = invalidRequest
 		fields = append(fields, fieldError{Pointer: "/provider", Detail: route.Decision.Reason})
+	case route.Decision.Outcome == routing.NotAllowed:
+		kind = notAllowed
 	case route.Decision.Outcome == routing.Unavailable:
 		kind = noRouteNow
 	}
 	p := kind.problem(route.Error(), fields...)
-	p.Decision = &route.Decision
+	decision := decisionOf(route.Decision)
+	p.Decision = &decision
 	return p
 }
 

@@ -81,7 +81,7 @@ func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error
 	if err := order.Validate(fleet.Tickers(), a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
-	able := fleet.Quoters(order)
+	able := slices.DeleteFunc(fleet.Quoters(order), func(name string) bool { return !a.uses(ctx, name) })
 	for i, name := range in.Body.Providers {
 		if !slices.Contains(able, name) {
 			return nil, unsupported.problem(name+" has no quotes of such a payment",

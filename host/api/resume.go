@@ -44,12 +44,14 @@ func timeOf(at time.Time) *time.Time {
 func (a *api) registerResume(described huma.API) {
 	resume := a.endpoint("resume-provider", http.MethodPost, "/v1/providers/{name}/resume",
 		"Send a paused or suspended provider new payments again",
-		"For operators, once the reason is gone: the account starts with a few payments at once. The log keeps who "+
+		"Once the reason is gone: the account starts with a few payments at once. The log keeps who "+
 			"resumed it, and why.")
 	refuses(&resume, described.OpenAPI().Components.Schemas,
 		http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity)
-	huma.Register(described, resume, a.resume)
+	huma.Register(described, resume, recorded(a, act[resumeInput, providerOutput]{
+		"provider.resume", func(in *resumeInput) string { return in.Name }, a.heldState, a.resume,
+	}))
 }
 
 type resumeInput struct {
@@ -64,10 +66,7 @@ type providerOutput struct {
 }
 
 func (a *api) resume(ctx context.Context, in *resumeInput) (*providerOutput, error) {
-	operator, err := a.operator(ctx)
-	if err != nil {
-		return nil, err
-	}
+	operator := callerOf(ctx).String()
 	if err := a.engine.Resume(ctx,
 		payment.Resumption{Provider: in.Name, Operator: operator, Reason: in.Body.Reason}); err != nil {
 		return nil, problemOf(err, "")

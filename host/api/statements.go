@@ -56,9 +56,6 @@ type statementOutput struct {
 const usualStatement = 30 * 24 * time.Hour
 
 func (a *api) statement(ctx context.Context, in *statementInput) (*statementOutput, error) {
-	if _, err := a.operator(ctx); err != nil {
-		return nil, err
-	}
 	page, err := a.statementPage(ctx, in)
 	if err != nil {
 		return nil, err
@@ -81,7 +78,7 @@ func (a *api) statementPage(ctx context.Context, in *statementInput) (account.Pa
 		}
 		return page, err
 	}
-	providers, err := a.accountsFor(in.Provider, account.Statement)
+	providers, err := a.accountsFor(ctx, in.Provider, account.Statement)
 	if err != nil {
 		return account.Page{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -20,8 +21,10 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/access"
 	"payrouter/host/api"
 	"payrouter/host/attempt"
+	"payrouter/host/audit"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/payment/paymenttest"
@@ -169,6 +172,8 @@ type shop struct {
 	journal *sqlite.DB
 	engine  *paymenttest.Stack
 	handler http.Handler
+	// merchants are headers with the key of each, where the shop needs keys.
+	merchants map[string][]string
 }
 
 // open opens the shop; close it with crash.
@@ -208,6 +213,25 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	settings.Operations, settings.Accounts = s.engine.Operations, s.engine.Reader
 	s.handler = api.New(s.engine.Engine, settings)
 	return s
+}
+
+// keyed has the shop need API keys: one for each merchant, with its rights. They are given as headers.
+func (s *shop) keyed(t *testing.T, settings api.Settings, rights map[string][]access.Right) map[string][]string {
+	t.Helper()
+	keys, err := access.Load(t.Context(), s.journal, access.Settings{})
+	require.NoError(t, err)
+	headers := map[string][]string{}
+	for merchant, given := range rights {
+		_, token, err := keys.Make(t.Context(), access.CommandLine(),
+			access.Request{Merchant: merchant, Name: merchant, Rights: given})
+		require.NoError(t, err)
+		headers[merchant] = []string{"Authorization", "Bearer " + token}
+	}
+	settings.Keys, settings.Ready = keys, s.journal.Healthy
+	settings.Audit = audit.New(s.journal, time.Now, slog.New(slog.DiscardHandler))
+	settings.Operations, settings.Accounts = s.engine.Operations, s.engine.Reader
+	s.handler = api.New(s.engine.Engine, settings)
+	return headers
 }
 
 // crash takes the journal away from under whatever is on its way, as the end of the process does: nothing that was not

@@ -65,6 +65,8 @@ func (b orderBody) order() payment.Order {
 type Payment struct {
 	ID string `json:"id" example:"pay_01jd3x6v7q8r9s0t1v2w3x4y5z"`
 
+	Merchant string `json:"merchant"`
+
 	Status string `json:"status"`
 
 	Kind              string            `json:"kind"`
@@ -89,11 +91,41 @@ type Payment struct {
 
 	MoneyConflict bool `json:"money_conflict" doc:"A provider's report about money contradicts the status"`
 
-	Decision  routing.Decision `json:"decision"`
-	Attempts  int              `json:"attempts"`
-	CreatedAt time.Time        `json:"created_at"`
-	UpdatedAt time.Time        `json:"updated_at"`
-	Version   int64            `json:"version"`
+	Decision  Decision  `json:"decision"`
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// Decision is where a payment goes, and by which rule. What else there is of it shows rules, limits and prices, which
+// may be other merchants': it takes the right decisions.
+type Decision struct {
+	Outcome  string `json:"outcome" enum:"routed,no_rule,not_allowed,unknown_provider,unsupported,unavailable"`
+	Rule     string `json:"rule,omitempty"`
+	Provider string `json:"provider,omitempty" doc:"The account that is asked first"`
+
+	ConfigVersion string              `json:"config_version,omitempty" doc:"With the right decisions"`
+	Pinned        string              `json:"pinned,omitempty" doc:"With the right decisions"`
+	Reason        string              `json:"reason,omitempty" doc:"With the right decisions"`
+	Tried         []routing.Tried     `json:"tried,omitempty" doc:"With the right decisions"`
+	Candidates    []routing.Candidate `json:"candidates,omitempty" doc:"With the right decisions"`
+}
+
+// decisionOf is what every caller may see of a decision on its own payment.
+func decisionOf(d routing.Decision) Decision {
+	shown := Decision{Outcome: string(d.Outcome), Rule: d.Rule}
+	if order := d.Order(); len(order) > 0 {
+		shown.Provider = order[0]
+	}
+	return shown
+}
+
+func wholeDecision(d routing.Decision) Decision {
+	shown := decisionOf(d)
+	shown.ConfigVersion, shown.Pinned, shown.Reason = d.ConfigVersion, d.Pinned, d.Reason
+	shown.Tried, shown.Candidates = d.Tried, d.Candidates
+	return shown
 }
 
 // Money is an amount in a currency.
@@ -114,13 +146,13 @@ type nextAction struct {
 
 func viewOf(p payment.Payment) Payment {
 	return Payment{
-		ID: p.ID, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount, Currency: p.Currency,
+		ID: p.ID, Merchant: p.Merchant, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount, Currency: p.Currency,
 		AmountReceived: moneyOf(p.Received), Fee: moneyOf(p.Fee),
 		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description,
 		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
 		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction),
 		Failure: p.Failure, Approval: approvalOf(p.Approval), Alert: p.Alert, AlertCode: string(p.AlertCode),
-		MoneyConflict: p.MoneyConflict, Decision: p.Decision, Attempts: p.Attempts, CreatedAt: p.CreatedAt,
+		MoneyConflict: p.MoneyConflict, Decision: decisionOf(p.Decision), Attempts: p.Attempts, CreatedAt: p.CreatedAt,
 		UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}
 }

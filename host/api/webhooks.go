@@ -88,7 +88,7 @@ func (a *api) registerWebhooks(described huma.API) {
 	huma.Register(described, endpoint("create-webhook-endpoint", http.MethodPost, "", "Add a webhook endpoint",
 		"It gets the events from now on, signed as in Standard Webhooks. The secret is in this answer only.",
 		http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity),
-		a.createEndpoint)
+		recorded(a, act[createEndpointInput, secretOutput]{"webhook.create", nil, madeEndpoint, a.createEndpoint}))
 	huma.Register(described,
 		endpoint("list-webhook-endpoints", http.MethodGet, "", "List webhook endpoints", "", http.StatusOK),
 		a.listEndpoints)
@@ -96,15 +96,24 @@ func (a *api) registerWebhooks(described huma.API) {
 		http.StatusOK, http.StatusNotFound), a.getEndpoint)
 	huma.Register(described, endpoint("update-webhook-endpoint", http.MethodPatch, "/{id}", "Edit a webhook endpoint",
 		"Enabling one that was disabled sends what came meanwhile.",
-		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.updateEndpoint)
+		http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity),
+		recorded(a, act[updateEndpointInput, endpointOutput]{
+			"webhook.update", updatedID, endpointState[updateEndpointInput, endpointOutput](a, updatedID), a.updateEndpoint,
+		}))
 	huma.Register(described,
 		endpoint("delete-webhook-endpoint", http.MethodDelete, "/{id}", "Delete a webhook endpoint", "",
-			http.StatusNoContent, http.StatusNotFound), a.deleteEndpoint)
+			http.StatusNoContent, http.StatusNotFound),
+		recorded(a, act[endpointInput, struct{}]{
+			"webhook.delete", endpointID, endpointState[endpointInput, struct{}](a, endpointID), a.deleteEndpoint,
+		}))
 	huma.Register(described,
 		endpoint("rotate-webhook-secret", http.MethodPost, "/{id}/rotate-secret",
 			"Give a webhook endpoint a new secret",
 			"The new secret is in this answer only. Until the old one ends, each message is signed with both.",
-			http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity), a.rotateSecret)
+			http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity),
+		recorded(a, act[rotateInput, secretOutput]{
+			"webhook.rotate_secret", rotatedID, endpointState[rotateInput, secretOutput](a, rotatedID), a.rotateSecret,
+		}))
 	huma.Register(described,
 		endpoint("list-webhook-deliveries", http.MethodGet, "/{id}/deliveries",
 			"List what was and will be sent to an endpoint",
@@ -114,7 +123,33 @@ func (a *api) registerWebhooks(described huma.API) {
 		endpoint("redeliver-webhook", http.MethodPost, "/{id}/deliveries/{event}/redeliver",
 			"Send an event to an endpoint again",
 			"At once, and then by the whole schedule; also one that the endpoint has not been sent before.",
-			http.StatusAccepted, http.StatusNotFound, http.StatusConflict), a.redeliver)
+			http.StatusAccepted, http.StatusNotFound, http.StatusConflict),
+		recorded(a, act[redeliverInput, deliveryOutput]{"webhook.redeliver", redeliveredID, redelivered, a.redeliver}))
+}
+
+func updatedID(in *updateEndpointInput) string { return in.ID }
+
+func endpointID(in *endpointInput) string { return in.ID }
+
+func rotatedID(in *rotateInput) string { return in.ID }
+
+func redeliveredID(in *redeliverInput) string { return in.ID }
+
+// madeEndpoint is an endpoint that was made, without its secret.
+func madeEndpoint(_ context.Context, _ *createEndpointInput, out *secretOutput) any {
+	if out == nil {
+		return nil
+	}
+	shown := out.Body
+	shown.Secret = ""
+	return shown
+}
+
+func redelivered(_ context.Context, _ *redeliverInput, out *deliveryOutput) any {
+	if out == nil {
+		return nil
+	}
+	return out.Body
 }
 
 type endpointOutput struct {
@@ -152,7 +187,7 @@ type createEndpointInput struct {
 
 func (a *api) createEndpoint(ctx context.Context, in *createEndpointInput) (*secretOutput, error) {
 	types := entryTypes(in.Body.Types)
-	return secretShown(a.settings.Webhooks.Create(ctx, merchantOf(ctx),
+	return secretShown(a.settings.Webhooks.Create(ctx, callerOf(ctx).Merchant,
 		webhook.Edit{URL: &in.Body.URL, Types: &types, Description: &in.Body.Description}))
 }
 
@@ -171,7 +206,7 @@ type endpointsOutput struct {
 }
 
 func (a *api) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
-	found, err := a.settings.Webhooks.List(ctx, merchantOf(ctx))
+	found, err := a.settings.Webhooks.List(ctx, callerOf(ctx).Merchant)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -188,7 +223,7 @@ type endpointInput struct {
 }
 
 func (a *api) getEndpoint(ctx context.Context, in *endpointInput) (*endpointOutput, error) {
-	return endpointShown(a.settings.Webhooks.Get(ctx, merchantOf(ctx), in.ID))
+	return endpointShown(a.settings.Webhooks.Get(ctx, callerOf(ctx).Merchant, in.ID))
 }
 
 type updateEndpointInput struct {
@@ -207,11 +242,11 @@ func (a *api) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*end
 		types := entryTypes(*in.Body.Types)
 		edit.Types = &types
 	}
-	return endpointShown(a.settings.Webhooks.Change(ctx, merchantOf(ctx), in.ID, edit))
+	return endpointShown(a.settings.Webhooks.Change(ctx, callerOf(ctx).Merchant, in.ID, edit))
 }
 
 func (a *api) deleteEndpoint(ctx context.Context, in *endpointInput) (*struct{}, error) {
-	if err := a.settings.Webhooks.Delete(ctx, merchantOf(ctx), in.ID); err != nil {
+	if err := a.settings.Webhooks.Delete(ctx, callerOf(ctx).Merchant, in.ID); err != nil {
 		return nil, problemOf(err, "")
 	}
 	return &struct{}{}, nil
@@ -233,7 +268,7 @@ func (a *api) rotateSecret(ctx context.Context, in *rotateInput) (*secretOutput,
 	if in.Body != nil && in.Body.Overlap != nil {
 		overlap = time.Duration(*in.Body.Overlap) * time.Second
 	}
-	return secretShown(a.settings.Webhooks.Rotate(ctx, merchantOf(ctx), in.ID, overlap))
+	return secretShown(a.settings.Webhooks.Rotate(ctx, callerOf(ctx).Merchant, in.ID, overlap))
 }
 
 type deliveriesInput struct {
@@ -252,7 +287,7 @@ type deliveriesOutput struct {
 
 func (a *api) deliveries(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
 	filter := webhook.Filter{State: webhook.State(in.State), Before: in.Before, Limit: in.Limit + 1}
-	found, err := a.settings.Webhooks.Deliveries(ctx, merchantOf(ctx), in.ID, filter)
+	found, err := a.settings.Webhooks.Deliveries(ctx, callerOf(ctx).Merchant, in.ID, filter)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -277,7 +312,7 @@ type deliveryOutput struct {
 }
 
 func (a *api) redeliver(ctx context.Context, in *redeliverInput) (*deliveryOutput, error) {
-	d, err := a.settings.Webhooks.Redeliver(ctx, merchantOf(ctx), in.ID, in.Event)
+	d, err := a.settings.Webhooks.Redeliver(ctx, callerOf(ctx).Merchant, in.ID, in.Event)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/access"
 	"payrouter/host/api"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/webhook"
@@ -20,9 +21,8 @@ func newHooked(t *testing.T) (*shop, *webhook.Sender) {
 	t.Helper()
 	s := open(t, t.TempDir(), newProvider(t, says(`{"id":"a-1","status":"paid"}`)).url, api.Settings{})
 	t.Cleanup(func() { s.close(t) })
-	s.handler = api.New(s.engine.Engine, api.Settings{
-		Operations: s.engine.Operations, Accounts: s.engine.Reader,
-		Keys: map[string]string{"shop": "key-of-shop", "other": "key-of-other"}, Webhooks: endpointsOf(s.journal),
+	s.merchants = s.keyed(t, api.Settings{Webhooks: endpointsOf(s.journal)}, map[string][]access.Right{
+		"shop": access.Shop.Rights(), "other": access.Shop.Rights(),
 	})
 	return s, webhook.NewSender(s.journal.Webhooks(), webhook.Settings{AllowPrivate: true})
 }
@@ -33,7 +33,7 @@ func endpointsOf(journal *sqlite.DB) *webhook.Endpoints {
 }
 
 func (s *shop) as(merchant, method, path, body string) *httptest.ResponseRecorder {
-	return s.ask(method, path, body, "Authorization", "Bearer key-of-"+merchant, "Idempotency-Key", "k")
+	return s.ask(method, path, body, append(s.merchants[merchant], "Idempotency-Key", "k")...)
 }
 
 func decode[T any](t *testing.T, answer *httptest.ResponseRecorder, status int) T {

@@ -26,6 +26,18 @@ type Operation struct {
 // Safe reports whether an operation changes nothing at the provider: it is read, and no run is made of it.
 func (o Operation) Safe() bool { return o.Idempotency == abi.Idempotency_IDEMPOTENCY_SAFE }
 
+// PaysOut are the kinds of payment with which money leaves the account that the operation creates under its provider's
+// name.
+func (o Operation) PaysOut() []abi.Kind {
+	var kinds []abi.Kind
+	for _, flow := range o.connector.Manifest().GetFlows() {
+		if flow.GetKind() != abi.Kind_KIND_COLLECT && abi.ActionFor(flow, abi.Role_ROLE_CREATE, o.Manifest.GetName()) != nil {
+			kinds = append(kinds, flow.GetKind())
+		}
+	}
+	return kinds
+}
+
 // Find is an account's operation, by its name. The error is ErrNoOperation.
 func Find(fleet *attempt.Fleet, provider, name string) (Operation, error) {
 	at, err := fleet.Native(provider, "", name)

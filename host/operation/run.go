@@ -130,6 +130,7 @@ type Change struct {
 
 // Filter narrows a list of runs. Zero fields do not narrow.
 type Filter struct {
+	Merchant  string
 	Provider  string
 	Operation string
 	Status    []Status

@@ -172,13 +172,13 @@ func (e *Engine) Answer(ctx context.Context, key attempt.Key) (standing attempt.
 	return e.journal.Answer(context.WithoutCancel(ctx), key)
 }
 
-// Payment reads a merchant's payment.
+// Payment reads a merchant's payment; an empty merchant is any.
 func (e *Engine) Payment(ctx context.Context, merchant, id string) (Payment, error) {
 	p, err := e.journal.Payment(ctx, id)
 	if err != nil {
 		return Payment{}, err
 	}
-	if p.Merchant != merchant {
+	if merchant != "" && p.Merchant != merchant {
 		return Payment{}, fmt.Errorf("%s: %w", id, ErrNotFound)
 	}
 	return p, nil

@@ -14,9 +14,11 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/access"
 	"payrouter/host/account"
 	"payrouter/host/api"
 	"payrouter/host/attempt"
+	"payrouter/host/audit"
 	"payrouter/host/callback"
 	"payrouter/host/config"
 	"payrouter/host/egress"
@@ -50,10 +52,6 @@ type Settings struct {
 	KeepPlugins, RecordCalls int
 	// Data is the folder of the journal, and Witness the file that holds its last commit; empty is one in Data.
 	Data, Witness string
-	// APIKeys are the merchants' keys, by merchant, and Operators those of them that may settle payments by hand.
-	APIKeys   map[string]string
-	Operators []string
-
 	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
 	CreateTimeout, Grace time.Duration
 	// SendWithin is how long after it was journalled a request may still leave.
@@ -93,6 +91,8 @@ type Router struct {
 	closers []func() error
 
 	journal    *sqlite.DB
+	keys       *access.Keys
+	audit      *audit.Log
 	registry   *plugin.Registry
 	machine    *egress.Machine
 	health     *health.Statistics
@@ -117,7 +117,7 @@ func Open(ctx context.Context, settings Settings) (r *Router, err error) {
 	ctx = context.WithoutCancel(ctx) // what is built outlives the caller's wait for it
 	r = &Router{settings: settings, log: settings.Logger, machine: &egress.Machine{}, fleets: &payment.Fleets{}}
 	for _, step := range []func(context.Context) error{
-		r.openJournal, r.loadPlugins, r.buildDriver, r.openConfiguration, r.listen, r.buildServices, r.buildServer,
+		r.openJournal, r.openAccess, r.loadPlugins, r.buildDriver, r.openConfiguration, r.listen, r.buildServices, r.buildServer,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.Close())
@@ -154,6 +154,27 @@ func (r *Router) openJournal(ctx context.Context) (err error) {
 	}
 	return err
 }
+
+// openAccess reads the API keys. A router without one is open to all, and so must be on loopback.
+func (r *Router) openAccess(ctx context.Context) (err error) {
+	s := r.settings
+	if r.keys, err = access.Load(ctx, r.journal, access.Settings{Now: s.Now, Logger: s.Logger}); err != nil {
+		return err
+	}
+	r.audit = audit.New(r.journal, s.Now, s.Logger)
+	host, _, err := net.SplitHostPort(s.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %q: %w", s.Listen, err)
+	}
+	if ip := net.ParseIP(host); !r.keys.Any() && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("listen on %s: without an API key the router is open to all, and listens on loopback only: "+
+			"make one with router key make", s.Listen)
+	}
+	return nil
+}
+
+// HasKeys reports whether requests need an API key.
+func (r *Router) HasKeys() bool { return r.keys.Any() }
 
 func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
@@ -269,7 +290,7 @@ func (r *Router) buildServer(context.Context) error {
 	s := r.settings
 	//nolint:contextcheck // requests have contexts of their own
 	handler := api.New(r.engine, api.Settings{
-		Keys: s.APIKeys, Operators: s.Operators, WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
+		Keys: r.keys, Audit: r.audit, WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
 		Ready:   func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
 		Journal: r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,
 		Operations: r.operations, Accounts: r.reader, Now: s.Now,
@@ -315,7 +336,7 @@ func (r *Router) background() []func(context.Context) {
 		Answered: func() { s.Reached("webhook") },
 	})
 	all := []func(context.Context){
-		r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
+		r.keys.Run, r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
 	}
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)

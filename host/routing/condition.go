@@ -24,7 +24,7 @@ var fields = []field{
 	{currencyKey, func(f Facts) string { return f.Currency }, checkCurrency},
 	{countryKey, func(f Facts) string { return f.Country }, checkCountry},
 	{"method", func(f Facts) string { return f.Method }, checkAnything},
-	{"merchant", func(f Facts) string { return f.Merchant }, checkAnything},
+	{merchantKey, func(f Facts) string { return f.Merchant }, checkAnything},
 }
 
 const (
@@ -35,6 +35,7 @@ const (
 	notKey         = "not"
 	currencyKey    = "currency"
 	countryKey     = "country"
+	merchantKey    = "merchant"
 	metadataPrefix = "metadata."
 )
 
@@ -160,21 +161,31 @@ func (v valueIn) wanted() string {
 	return oneOf(written)
 }
 
-// whyNot names the value, unless it is metadata: that may be personal data, and decisions are stored and shown.
+// whyNot names the payment's value and the rule's, unless they are metadata: those may be personal data, and decisions
+// are stored.
 func (v valueIn) whyNot(f Facts) string {
 	value := v.field.get(f)
 	switch {
+	case v.personal() && value == "":
+		return v.field.key + " is not given"
 	case value == "":
 		return fmt.Sprintf("%s is not given; the rule wants %s", v.field.key, v.wanted())
 	case slices.Contains(v.texts, value):
 		return ""
-	case strings.HasPrefix(v.field.key, metadataPrefix):
-		return fmt.Sprintf("%s is not %s", v.field.key, v.wanted())
+	case v.personal():
+		return v.field.key + " is not what the rule wants"
 	}
 	return fmt.Sprintf("%s %s is not %s", v.field.key, value, v.wanted())
 }
 
-func (v valueIn) String() string { return v.field.key + " " + v.wanted() }
+func (v valueIn) personal() bool { return strings.HasPrefix(v.field.key, metadataPrefix) }
+
+func (v valueIn) String() string {
+	if v.personal() {
+		return v.field.key + " as the rule wants it"
+	}
+	return v.field.key + " " + v.wanted()
+}
 
 // groupOf is the country group by which the conditions are met; empty where there is none.
 func groupOf(conditions allOf, f Facts) string {

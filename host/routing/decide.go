@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -24,7 +25,7 @@ type Facts struct {
 	// Payer identifies the payer, by an e-mail address or a telephone number; empty where it is not known. Splits may
 	// hash it. No decision contains it.
 	Payer string
-	// Provider pins the payment to an account: rules do not apply, but it must be able to take the payment.
+	// Provider pins the payment to an account: of the rules that match, the first that names it applies.
 	Provider string
 }
 
@@ -39,7 +40,7 @@ func (f Facts) kind() string {
 // form only grows. It contains no metadata, and of the payer only the country.
 type Decision struct {
 	Outcome Outcome `json:"outcome"`
-	// Rule that matched; empty where none did, and where the payment is pinned.
+	// Rule that matched; empty where none did.
 	Rule string `json:"rule,omitempty"`
 	// Pinned is the provider that the request named, if it did.
 	Pinned        string `json:"pinned,omitempty"`
@@ -63,6 +64,8 @@ const (
 	Routed Outcome = "routed"
 	// NoRule: no rule matches the payment.
 	NoRule Outcome = "no_rule"
+	// NotAllowed: the payment is pinned to an account that no rule sends such payments to.
+	NotAllowed Outcome = "not_allowed"
 	// UnknownProvider: the payment is pinned to an account that the configuration does not have.
 	UnknownProvider Outcome = "unknown_provider"
 	// Unsupported: none of the candidates can take such a payment, now or later.
@@ -159,7 +162,59 @@ func (r *Ruleset) decidePinned(d Decision, f Facts, s Standing) Decision {
 		d.Outcome, d.Reason = UnknownProvider, fmt.Sprintf("there is no provider %q", f.Provider)
 		return d
 	}
-	return r.weigh(d, []Candidate{{Provider: f.Provider}}, f, s)
+	pinned := []Candidate{{Provider: f.Provider}}
+	if r.providers[f.Provider].cannot(f) != "" {
+		return r.weigh(d, pinned, f, s)
+	}
+	limited := false
+	for _, rule := range r.rules {
+		if !rule.names(f.Provider) {
+			continue
+		}
+		tried := rule.try(f, s)
+		d.Tried = append(d.Tried, tried)
+		if tried.Matched {
+			d.Rule = rule.name
+			return r.weigh(d, pinned, f, s)
+		}
+		limited = limited || tried.Limit != ""
+	}
+	if limited {
+		d.Outcome, d.Reason = Unavailable, fmt.Sprintf("the rules that send such payments to %s reached their limits",
+			f.Provider)
+		return d
+	}
+	d.Outcome, d.Reason = NotAllowed, fmt.Sprintf("no rule sends such payments to %s", f.Provider)
+	return d
+}
+
+// names reports whether the rule sends payments to a provider.
+func (r rule) names(provider string) bool {
+	return slices.ContainsFunc(r.to, func(t target) bool {
+		return slices.ContainsFunc(t.shares, func(s Share) bool { return s.Provider == provider })
+	})
+}
+
+// Merchants are the merchants whose rules send payments to a provider, sorted. anybody: a rule without a merchant
+// does.
+func (r *Ruleset) Merchants(provider string) (merchants []string, anybody bool) {
+	for _, rule := range r.rules {
+		if !rule.names(provider) {
+			continue
+		}
+		i := slices.IndexFunc(rule.conditions, func(c condition) bool {
+			in, ok := c.(valueIn)
+			return ok && in.field.key == merchantKey
+		})
+		if i < 0 {
+			anybody = true
+			continue
+		}
+		only, _ := rule.conditions[i].(valueIn)
+		merchants = append(merchants, only.texts...)
+	}
+	slices.Sort(merchants)
+	return slices.Compact(merchants), anybody
 }
 
 // weigh sets for each candidate whether it can be asked, and the outcome.

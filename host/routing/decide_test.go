@@ -189,9 +189,10 @@ func TestOutcomes(t *testing.T) {
 		{"no rule matches", Facts{Currency: "USD"}, nil, NoRule, nil},
 		{"nobody can", Facts{Currency: "EUR", Kind: "payout"}, nil, Unsupported, nil},
 		{"nobody ever can, whoever is down", Facts{Currency: "EUR", Kind: "payout"}, down("a", "b"), Unsupported, nil},
-		{"pinned past the rules", Facts{Currency: "USD", Provider: "b"}, nil, Routed, []string{"b"}},
+		{"pinned to one that the rule names", Facts{Currency: "EUR", Provider: "b"}, nil, Routed, []string{"b"}},
+		{"pinned past the rules", Facts{Currency: "USD", Provider: "b"}, nil, NotAllowed, nil},
 		{"pinned to one that cannot", Facts{Kind: "payout", Provider: "b"}, nil, Unsupported, nil},
-		{"pinned to one that is down", Facts{Provider: "b"}, down("b"), Unavailable, nil},
+		{"pinned to one that is down", Facts{Currency: "EUR", Provider: "b"}, down("b"), Unavailable, nil},
 		{"pinned to nobody", Facts{Provider: "c"}, nil, UnknownProvider, nil},
 	} {
 		d := rules.Decide(c.facts, c.health)
@@ -250,5 +251,60 @@ func TestMetadataIsNotRepeatedInDecisions(t *testing.T) {
 	require.NoError(t, err)
 	d := rules.Decide(Facts{Metadata: map[string]string{"tier": "Jane Doe"}}, nil)
 	require.Equal(t, NoRule, d.Outcome)
-	require.Equal(t, "metadata.tier is not gold", d.Tried[0].Why)
+	require.Equal(t, "metadata.tier is not what the rule wants", d.Tried[0].Why)
+}
+
+func TestRulesMetadataIsNotInDecisions(t *testing.T) {
+	t.Parallel()
+	const wanted = "jane.doe@example.com"
+	for _, when := range []string{
+		`{metadata.customer: "` + wanted + `"}`, `{not: {metadata.customer: "` + wanted + `"}}`,
+		`{any: [{metadata.customer: "` + wanted + `"}, {not: {metadata.customer: ["` + wanted + `", x]}}]}`,
+		`{not: {any: [{metadata.customer: "` + wanted + `"}, {currency: JPY}]}}`,
+	} {
+		rules, err := Compile(parseRules(t, `[{name: one, when: `+when+`, to: a}]`), collecting("a"), "v1")
+		require.NoError(t, err)
+		for _, metadata := range []map[string]string{nil, {"customer": ""}, {"customer": "x"}, {"customer": wanted}} {
+			stored, err := json.Marshal(rules.Decide(Facts{Metadata: metadata}, nil))
+			require.NoError(t, err)
+			require.NotContains(t, string(stored), wanted, when)
+		}
+	}
+}
+
+// A pin chooses among what the rules allow: conditions, merchants and limits hold for it too.
+func TestPinObeysTheRules(t *testing.T) {
+	t.Parallel()
+	rules, err := Compile(parseRules(t, `
+- {name: euro, when: {currency: EUR, merchant: shop}, to: a}
+- {name: few, when: {currency: CHF}, limits: {per_minute: 1}, to: b}
+- {name: dollar, when: {currency: USD}, to: [{split: {a: 1, b: 1}}, {healthiest: [c]}]}`),
+		collecting("a", "b", "c"), "v1")
+	require.NoError(t, err)
+	used := standing{Use: map[string]Use{"few": {Minute: 1}}}
+	for _, c := range []struct {
+		claim   string
+		facts   Facts
+		outcome Outcome
+		rule    string
+	}{
+		{"a rule of the merchant", Facts{Currency: "EUR", Merchant: "shop", Provider: "a"}, Routed, "euro"},
+		{"a rule of another merchant", Facts{Currency: "EUR", Merchant: "stall", Provider: "a"}, NotAllowed, ""},
+		{"in a split", Facts{Currency: "USD", Provider: "b"}, Routed, "dollar"},
+		{"among those of a strategy", Facts{Currency: "USD", Provider: "c"}, Routed, "dollar"},
+		{"another provider's rule", Facts{Currency: "EUR", Merchant: "shop", Provider: "b"}, NotAllowed, ""},
+		{"no rule", Facts{Currency: "JPY", Provider: "a"}, NotAllowed, ""},
+		{"a limit that is reached", Facts{Currency: "CHF", Provider: "b"}, Unavailable, ""},
+	} {
+		d := rules.Decide(c.facts, used)
+		require.Equal(t, c.outcome, d.Outcome, c.claim)
+		require.Equal(t, c.rule, d.Rule, c.claim)
+		require.Equal(t, c.outcome == Routed, len(d.Order()) == 1, c.claim)
+	}
+	merchants, anybody := rules.Merchants("a")
+	require.Equal(t, []string{"shop"}, merchants)
+	require.True(t, anybody)
+	merchants, anybody = rules.Merchants("c")
+	require.Empty(t, merchants)
+	require.True(t, anybody)
 }

@@ -41,7 +41,7 @@ type Change struct {
 
 // Route is where payments go, and why.
 type Route struct {
-	// Rule that matches; empty where none does, or where payments are pinned to a provider.
+	// Rule that matches; empty where none does.
 	Rule    string  `json:"rule,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	// Approval is as a Decision's.

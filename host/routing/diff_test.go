@@ -56,13 +56,16 @@ func TestDiff(t *testing.T) {
 	}
 	difference := Diff(before, after, payments)
 	require.Equal(t, `of 14 payments, 8 move (3 have no provider any more) (1 had no provider before), `+
-		`1 have others to fall back on, 1 go by another rule to the same
+		`1 have others to fall back on, 2 go by another rule to the same
 4: a, then b by rule euro
   → b, then a by rule euro-large
   such as pay_1, pay_3, pay_9
 2: a by rule rest
   → no provider (no_rule)
   such as pay_6, pay_10
+1: a by rule euro
+  → a by rule euro-large
+  such as pay_12
 1: a by rule franc
   → no provider (no_rule)
   such as pay_5

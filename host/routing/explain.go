@@ -10,7 +10,7 @@ func (d Decision) Explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "configuration %s\n", d.ConfigVersion)
 	if d.Pinned != "" {
-		fmt.Fprintf(&b, "pinned to %s: rules do not apply\n", d.Pinned)
+		fmt.Fprintf(&b, "pinned to %s: the first rule applies that matches and names it\n", d.Pinned)
 	}
 	for _, t := range d.Tried {
 		verdict := "matches"

@@ -139,7 +139,7 @@ func open(ctx context.Context, dir string, batch int, options ...Option) (_ *DB,
 		return nil, err
 	}
 	closers = append(closers, db.reads.Close)
-	if db.read, err = prepare(ctx, db.reads, slices.Concat(reads(), webhookReads())); err != nil {
+	if db.read, err = prepare(ctx, db.reads, slices.Concat(reads(), webhookReads(), accessReads())); err != nil {
 		return nil, err
 	}
 	shown, empty, err := db.look(ctx, writes, chosen)

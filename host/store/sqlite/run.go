@@ -134,6 +134,9 @@ func runQuery(filter operation.Filter) (text string, args []any) {
 	and := func(condition string, value any) {
 		where, args = append(where, condition), append(args, value)
 	}
+	if filter.Merchant != "" {
+		and("merchant = ?", filter.Merchant)
+	}
 	if filter.Provider != "" {
 		and("provider = ?", filter.Provider)
 	}

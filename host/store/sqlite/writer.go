@@ -58,7 +58,7 @@ type write struct {
 
 // start takes db over as far as statements go; who opened it closes it, after the writer.
 func (w *writer) start(ctx context.Context) (err error) {
-	if w.stmts, err = prepare(ctx, w.db, slices.Concat(writes(), webhookWrites(), standingWrites())); err != nil {
+	if w.stmts, err = prepare(ctx, w.db, slices.Concat(writes(), webhookWrites(), standingWrites(), accessWrites())); err != nil {
 		return err
 	}
 	w.queue, w.stop = make(chan *write), make(chan struct{})

@@ -264,6 +264,9 @@ func testRunLists(t *testing.T, engine Engine) {
 			if n%2 == 1 {
 				run.Provider, run.Operation = "payplay", "pay"
 			}
+			if n < 2 {
+				run.Merchant = "stall"
+			}
 			run.Status = operation.Statuses()[1+n%4]
 			createRun(t, journal, run)
 			all = append([]operation.Run{run}, all...)
@@ -273,6 +276,7 @@ func testRunLists(t *testing.T, engine Engine) {
 			want   []operation.Run
 		}{
 			"all":          {operation.Filter{}, all},
+			"by merchant":  {operation.Filter{Merchant: "stall"}, all[4:]},
 			"by provider":  {operation.Filter{Provider: "payplay"}, []operation.Run{all[0], all[2], all[4]}},
 			"by operation": {operation.Filter{Operation: "Withdraw"}, []operation.Run{all[1], all[3], all[5]}},
 			"by status": {

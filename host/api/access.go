@@ -1,0 +1,244 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"payrouter/host/access"
+	"payrouter/host/attempt"
+	"payrouter/host/audit"
+)
+
+// needs are the rights that each operation takes, by its id: all of one of the alternatives. Where there are several,
+// the handler decides by the request which one it is. An operation that is not listed is refused to everybody.
+//
+//nolint:gochecknoglobals // a lookup table
+var needs = map[string][][]access.Right{
+	"create-payment":      {{access.CreateCollect}, {access.CreatePayout}, {access.CreateRecharge}, {access.CreateTransfer}},
+	"list-payments":       {{access.ReadPayments}},
+	"get-payment":         {{access.ReadPayments}},
+	"get-decision":        {{access.ReadPayments, access.Decisions}},
+	"list-attempts":       {{access.ReadPayments}},
+	"list-payment-events": {{access.ReadPayments}},
+	"list-events":         {{access.ReadPayments}},
+	"update-payment":      {{access.ActUpdate}},
+	"cancel-payment":      {{access.ActCancel}},
+	"confirm-payment":     {{access.ActConfirm}},
+	"refresh-payment":     {{access.ActRefresh}},
+	"resolve-payment":     {{access.ActResolve}},
+	"approve-payment":     {{access.Approve}},
+	"reject-payment":      {{access.Approve}},
+
+	"explain-route": {{access.ReadPayments}},
+	"diff-routes":   {{access.Config}},
+
+	"create-webhook-endpoint": {{access.Webhooks}},
+	"list-webhook-endpoints":  {{access.Webhooks}},
+	"get-webhook-endpoint":    {{access.Webhooks}},
+	"update-webhook-endpoint": {{access.Webhooks}},
+	"delete-webhook-endpoint": {{access.Webhooks}},
+	"rotate-webhook-secret":   {{access.Webhooks}},
+	"list-webhook-deliveries": {{access.Webhooks}},
+	"redeliver-webhook":       {{access.Webhooks}},
+
+	"list-providers":    {{access.ReadOperations}},
+	"resume-provider":   {{access.RunOperations}},
+	"list-operations":   {{access.ReadOperations}},
+	"get-operation":     {{access.ReadOperations}},
+	"perform-operation": {{access.ReadOperations}, {access.RunOperations}},
+	"list-runs":         {{access.ReadOperations}},
+	"get-run":           {{access.ReadOperations}},
+	"list-run-attempts": {{access.ReadOperations}},
+	"resolve-run":       {{access.ActResolve}},
+	"approve-run":       {{access.Approve}},
+	"reject-run":        {{access.Approve}},
+	"list-balances":     {{access.ReadOperations, access.AllMerchants}},
+	"list-rates":        {{access.ReadOperations}},
+	"list-statement":    {{access.ReadOperations, access.AllMerchants}},
+	"list-catalog":      {{access.ReadPayments}, {access.ReadOperations}},
+	"create-quotes":     {{access.ReadPayments}, {access.ReadOperations}},
+
+	"get-config":      {{access.Config}},
+	"get-routing":     {{access.Config}},
+	"check-config":    {{access.Config}},
+	"put-routing":     {{access.Config}},
+	"rollback-config": {{access.Config}},
+	"get-journal":     {{access.Journal}},
+	"release-journal": {{access.Journal}},
+
+	"list-plugins":    {{access.Plugins}},
+	"get-plugin":      {{access.Plugins}},
+	"put-plugin":      {{access.Plugins}},
+	"rollback-plugin": {{access.Plugins}},
+	"drain-plugin":    {{access.Plugins}},
+	"change-canary":   {{access.Plugins}},
+	"get-recording":   {{access.Plugins, access.ReadPayments, access.AllMerchants}},
+
+	"get-own-key": {{}},
+	"list-keys":   {{access.ManageKeys}},
+	"get-key":     {{access.ManageKeys}},
+	"create-key":  {{access.ManageKeys}},
+	"rotate-key":  {{access.ManageKeys}},
+	"revoke-key":  {{access.ManageKeys}},
+	"list-acts":   {{access.Audit}},
+	"export-acts": {{access.Audit}},
+}
+
+// security is how the OpenAPI document shows what an operation needs: roles of the scheme (OpenAPI 3.1, Security
+// Requirement Object).
+func security(operation string) []map[string][]string {
+	alternatives := []map[string][]string{}
+	for _, rights := range needs[operation] {
+		roles := []string{}
+		for _, right := range rights {
+			roles = append(roles, string(right))
+		}
+		alternatives = append(alternatives, map[string][]string{"apiKey": roles})
+	}
+	return alternatives
+}
+
+// callerKey is the context's key of the caller.
+type callerKey struct{}
+
+// caller is who asks, and from where.
+type caller struct {
+	key     access.Key
+	address string
+}
+
+func callerFrom(ctx context.Context) caller {
+	from, _ := ctx.Value(callerKey{}).(caller)
+	return from
+}
+
+// callerOf is the API key of who asks.
+func callerOf(ctx context.Context) access.Key { return callerFrom(ctx).key }
+
+// actorOf is who asks, for the audit log.
+func actorOf(ctx context.Context) audit.Actor {
+	from := callerFrom(ctx)
+	return audit.Actor{Key: from.key.ID, Name: from.key.Name, Merchant: from.key.Merchant, Address: from.address}
+}
+
+// scopeOf is the merchant whose payments a caller reaches; empty for those of all merchants.
+func scopeOf(ctx context.Context) string {
+	key := callerOf(ctx)
+	if key.May(access.AllMerchants) {
+		return ""
+	}
+	return key.Merchant
+}
+
+// authorize is a huma middleware: it finds the caller, and refuses one that lacks what the operation needs. It comes
+// before anything of the request is read.
+func (a *api) authorize(described huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		key, known := a.identify(ctx.Header("Authorization"))
+		if !known {
+			a.refuse(described, ctx, unauthorized.problem("send the API key as \"Authorization: Bearer …\""))
+			return
+		}
+		alternatives := needs[ctx.Operation().OperationID]
+		if i := slices.IndexFunc(alternatives, func(all []access.Right) bool {
+			return !slices.ContainsFunc(all, func(right access.Right) bool { return !key.May(right) })
+		}); i < 0 {
+			a.refuse(described, ctx, lacking(alternatives...))
+			return
+		}
+		address, _, err := net.SplitHostPort(ctx.RemoteAddr())
+		if err != nil {
+			address = ctx.RemoteAddr()
+		}
+		next(huma.WithValue(ctx, callerKey{}, caller{key, address}))
+	}
+}
+
+// lacking is the problem of a key without rights that a request needs.
+func lacking(alternatives ...[]access.Right) *Problem {
+	var either []string
+	for _, all := range alternatives {
+		var names []string
+		for _, right := range all {
+			names = append(names, string(right))
+		}
+		either = append(either, strings.Join(names, " and "))
+	}
+	return forbidden.problem("the API key lacks the right " + strings.Join(either, ", or "))
+}
+
+// refuseWithout refuses a caller without a right.
+func refuseWithout(ctx context.Context, rights ...access.Right) error {
+	for _, right := range rights {
+		if !callerOf(ctx).May(right) {
+			return lacking([]access.Right{right})
+		}
+	}
+	return nil
+}
+
+func (a *api) refuse(described huma.API, ctx huma.Context, p *Problem) {
+	for name, values := range p.GetHeaders() {
+		ctx.SetHeader(name, values[0])
+	}
+	ctx.SetHeader("Content-Type", p.ContentType(""))
+	ctx.SetStatus(p.Status)
+	if err := described.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
+		a.settings.Logger.WarnContext(ctx.Context(), "write an answer", slog.Any("error", err))
+	}
+}
+
+// identify finds the key of an Authorization header (RFC 6750, section 2.1).
+func (a *api) identify(authorization string) (access.Key, bool) {
+	if a.settings.Keys == nil {
+		return access.Open(), true
+	}
+	token := ""
+	if scheme, credentials, _ := strings.Cut(authorization, " "); strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(credentials)
+	}
+	return a.settings.Keys.Identify(token)
+}
+
+// uses refuses an account that no rule of the caller's merchant sends payments to: it is not there for that merchant.
+func (a *api) uses(ctx context.Context, account string) bool {
+	if callerOf(ctx).May(access.AllMerchants) {
+		return true
+	}
+	merchants, anybody := a.engine.Fleet().Rules.Merchants(account)
+	return anybody || slices.Contains(merchants, callerOf(ctx).Merchant)
+}
+
+// owns reports whether an account is the caller's alone: only its merchant's rules send payments there. What an account
+// shows or does by itself concerns everybody who shares it.
+func (a *api) owns(ctx context.Context, account string) bool {
+	if callerOf(ctx).May(access.AllMerchants) {
+		return true
+	}
+	merchants, anybody := a.engine.Fleet().Rules.Merchants(account)
+	return !anybody && slices.Equal(merchants, []string{callerOf(ctx).Merchant})
+}
+
+// requireOwn refuses what concerns everybody who shares an account.
+func (a *api) requireOwn(ctx context.Context, account string) error {
+	if !a.uses(ctx, account) {
+		return problemOf(attempt.ErrNoOperation, "")
+	}
+	if !a.owns(ctx, account) {
+		return forbidden.problem("other merchants share the account " + account +
+			": this takes the right " + string(access.AllMerchants))
+	}
+	return nil
+}
+
+// bearer is the security scheme of the document.
+func bearer() *huma.SecurityScheme {
+	return &huma.SecurityScheme{
+		Type: "http", Scheme: "bearer", Description: "An API key. Roles are the rights that the key needs.",
+	}
+}
