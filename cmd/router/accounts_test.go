@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/access"
 	"payrouter/host/api"
 	"payrouter/host/sandbox"
 )
@@ -231,16 +231,14 @@ func TestAProviderThatIsDownHidesNoOther(t *testing.T) {
 	require.Empty(t, listed[api.Transaction](w, "/v1/statements?cursor="+url.QueryEscape(page.Errors[0].Cursor)).Errors)
 }
 
-// With operators configured, only they see what an account holds; every merchant sees its catalog and quotes.
+// What an account holds concerns everybody who shares it; every merchant sees its catalog and quotes.
 func TestWhoMayAskAccounts(t *testing.T) {
 	t.Parallel()
-	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	require.NoError(t,
-		os.WriteFile(keys, []byte("shop: shop-key-made-up-for-tests\ndesk: desk-key-made-up-for-tests\n"), 0o600))
-	w := build(t, plan{command: serveCommand{APIKeys: keys, Operators: []string{"desk"}}})
-	as := func(who string) []string {
-		return []string{"Authorization", "Bearer " + who + "-key-made-up-for-tests"}
-	}
+	data, tokens := keysIn(t, map[string][]access.Right{
+		"shop": access.Shop.Rights(), "desk": access.Operator.Rights(),
+	})
+	w := build(t, plan{data: data})
+	as := func(who string) []string { return bearer(tokens[who]) }
 	for _, path := range []string{"/v1/balances", "/v1/rates", "/v1/statements"} {
 		require.Equal(t, "unauthorized", problem(t, w.ask("GET", w.router+path, "")).Type)
 		require.Equal(t, "forbidden", problem(t, w.ask("GET", w.router+path, "", as("shop")...)).Type)

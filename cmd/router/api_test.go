@@ -3,11 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/access"
 	"payrouter/host/api"
 )
 
@@ -84,13 +84,12 @@ func TestLists(t *testing.T) {
 
 func TestAPIKeys(t *testing.T) {
 	t.Parallel()
-	const shop, stall = "shop-key-made-up-for-tests", "stall-key-made-up-for-tests"
-	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	require.NoError(t, os.WriteFile(keys, []byte("shop: "+shop+"\nstall: "+stall+"\n"), 0o600))
-	w := build(t, plan{command: serveCommand{APIKeys: keys}})
+	data, tokens := keysIn(t, map[string][]access.Right{"shop": access.Rights(), "stall": access.Together(access.Shop, []string{"pin"})})
+	shop, stall := tokens["shop"], tokens["stall"]
+	w := build(t, plan{data: data})
 
 	for what, header := range map[string][]string{
-		"none": nil, "wrong": {"Authorization", "Bearer shop-key-made-up-for-test"},
+		"none": nil, "wrong": {"Authorization", "Bearer " + shop[:len(shop)-1] + "x"},
 		"empty":         {"Authorization", "Bearer "},
 		"as a password": {"Authorization", "Basic " + shop}, "without a scheme": {"Authorization", shop},
 	} {
@@ -126,7 +125,8 @@ func TestAPIKeys(t *testing.T) {
 	require.Equal(t, 201, theirs.status, "a key belongs to its merchant")
 	one, other := read[api.Payment](t, mine), read[api.Payment](t, theirs)
 	require.NotEqual(t, one.ID, other.ID)
-	require.Equal(t, []string{one.ID}, ids(w.list("", as(shop)...).Data))
+	require.Equal(t, []string{other.ID, one.ID}, ids(w.list("", as(shop)...).Data), "it may see all merchants'")
+	require.Equal(t, []string{one.ID}, ids(w.list("merchant=shop", as(shop)...).Data))
 	require.Equal(t, []string{other.ID}, ids(w.list("", as(stall)...).Data))
 	for _, call := range [][2]string{
 		{"GET", ""},
@@ -136,37 +136,25 @@ func TestAPIKeys(t *testing.T) {
 		{"POST", "/confirm"},
 		{"POST", "/refresh"},
 	} {
-		a := w.ask(call[0], w.router+"/v1/payments/"+other.ID+call[1], "", as(shop)...)
+		a := w.ask(call[0], w.router+"/v1/payments/"+one.ID+call[1], "", as(stall)...)
 		require.Equal(t, "not-found", problem(t, a).Type, "another's payment is not there")
 	}
 	require.NotContains(t, w.log.String(), shop)
 }
 
-func TestKeysFile(t *testing.T) {
+// A router without a key is open to all, and listens on loopback only.
+func TestOpenRouterListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
-	write := func(text string) string {
-		path := filepath.Join(t.TempDir(), "keys.yaml")
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	for text, says := range map[string]string{
-		"":                             "there is none",
-		"shop: short":                  "fewer than 16",
-		"- shop-key-made-up-for-tests": "want lines",
-		"a: shop-key-made-up-for-tests\nb: shop-key-made-up-for-tests": "the same key",
-	} {
-		_, err := readKeys(write(text), "0.0.0.0:8080")
-		require.ErrorContains(t, err, says)
-		require.NotContains(t, err.Error(), "made-up", "no key in an error")
-	}
-	for _, listen := range []string{"0.0.0.0:8080", ":8080", "192.0.2.1:80", "example.com:80"} {
-		_, err := readKeys("", listen)
+	dir, compiled := plugins(t)
+	for _, listen := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80"} {
+		command := serveCommand{
+			Listen: listen, Routing: "../../routing.yaml", Plugins: dir, Compiled: compiled, Data: t.TempDir(),
+		}
+		err := command.Run(&host{
+			ctx: t.Context(), stdout: io.Discard, now: time.Now, log: slog.New(slog.DiscardHandler),
+		})
 		require.ErrorContains(t, err, "loopback only", listen)
-	}
-	for _, listen := range []string{"127.0.0.1:8080", "localhost:8080", "[::1]:8080"} {
-		keys, err := readKeys("", listen)
-		require.NoError(t, err)
-		require.Empty(t, keys)
+		require.ErrorContains(t, err, "router key make", listen)
 	}
 }
 
@@ -353,16 +341,18 @@ func (w *harness) reachWebhooks(call func(operation, method, path, body string, 
 // Every status that the document has for an operation appears, and every answer is as documented.
 func TestEveryDocumentedStatusAppears(t *testing.T) {
 	t.Parallel()
-	const key = "shop-key-made-up-for-tests"
-	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	const clerk = "clerk-key-made-up-for-tests"
-	require.NoError(t, os.WriteFile(keys, []byte("shop: "+key+"\nclerk: "+clerk+"\n"), 0o600))
+	data, tokens := keysIn(t, map[string][]access.Right{
+		"shop": access.Together(access.Shop, []string{
+			"payments:create:payout", "payments:create:recharge", "pin", "operations:read",
+		}),
+		"clerk": access.Rights(), "auditor": {access.Audit}, "none": {access.Pin},
+	})
+	key, clerk := tokens["shop"], tokens["clerk"]
 	file, _ := ownRouting(t)
 	w := build(t,
 		plan{command: serveCommand{
-			APIKeys: keys, Operators: []string{"clerk"}, Routing: file,
-			Witness: strangersWitness(t),
-		}, environ: []string{
+			Routing: file, Witness: strangersWitness(t),
+		}, data: data, environ: []string{
 			"ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__FAILURES=1", "ROUTER_PROVIDERS__PAYGRAM_EU__BREAKER__OPEN_FOR=10m",
 			"ROUTER_PROVIDERS__CRYPTOGRAM__BREAKER__FAILURES=3", "ROUTER_PROVIDERS__EXCHANGER__BREAKER__FAILURES=3",
 		}})
@@ -415,8 +405,17 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"list-run-attempts": {"GET", "/v1/operations/x/attempts"},
 		"resume-provider":   {"POST", "/v1/providers/x/resume"},
 		"resolve-run":       {"POST", "/v1/operations/x/resolve"}, "get-recording": {"GET", "/v1/attempts/x/recording"},
+		"get-decision": {"GET", "/v1/payments/x/decision"}, "get-own-key": {"GET", "/v1/key"},
+		"list-keys": {"GET", "/v1/keys"}, "create-key": {"POST", "/v1/keys"}, "get-key": {"GET", "/v1/keys/x"},
+		"rotate-key": {"POST", "/v1/keys/x/rotate"}, "revoke-key": {"POST", "/v1/keys/x/revoke"},
+		"list-acts": {"GET", "/v1/audit"}, "export-acts": {"GET", "/v1/audit/export"},
+		"list-balances": {"GET", "/v1/balances"}, "list-rates": {"GET", "/v1/rates"},
+		"list-statement": {"GET", "/v1/statements"}, "list-catalog": {"GET", "/v1/catalog/currencies"},
+		"create-quotes": {"POST", "/v1/quotes"}, "get-journal": {"GET", "/v1/journal"},
+		"release-journal": {"POST", "/v1/journal/release"},
 	} {
 		call(operation, at[0], at[1], "", "Authorization", "")
+		call(operation, at[0], at[1], "", bearer(tokens["none"])...)
 	}
 	invoice := create("k1", byPayGram)
 	page := create("k2", byCryptogram)
@@ -450,7 +449,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	act(nothing, "confirm", "")
 	act(page, "confirm", "")
 	act(bid, "confirm", `{`)
-	act(invoice, "confirm", `{"operation":"PayInvoice"}`)
+	call("confirm-payment", "POST", "/v1/payments/"+invoice.ID+"/confirm", `{"operation":"PayInvoice"}`,
+		bearer(clerk)...)
 	act(invoice, "refresh", "")
 	act(nothing, "refresh", "")
 	lost := func() api.Payment {
@@ -476,6 +476,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	w.reachOperations(call, clerk)
 	w.reachAccounts(call, clerk)
 	w.reachResume(call, create, clerk)
+	w.reachKeys(call, clerk, invoice)
 	settle(lost, failed)
 	settle(lost, failed)
 	act(bid, "confirm", "")

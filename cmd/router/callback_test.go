@@ -77,6 +77,7 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 
 	text, err := os.ReadFile("../../routing.yaml")
 	require.NoError(t, err)
+	text = append(text, anyPin...)
 	// The simulated site has bitcoin in its direction 2.
 	text = bytes.ReplaceAll(text, []byte(`BTC: {direction_id: "1", account2: DE00000000000000000000}`),
 		[]byte(`BTC: {direction_id: "2", account2: TMadeUpWalletOfNobody000000000001}`))

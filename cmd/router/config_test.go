@@ -15,15 +15,19 @@ import (
 	"payrouter/host/routing"
 )
 
-// ownRouting is the shipped routing file, as a test's own to edit.
+// ownRouting is the shipped routing file, with a rule that allows every pin, as a test's own to edit.
 func ownRouting(t *testing.T) (file, text string) {
 	t.Helper()
 	shipped, err := os.ReadFile("../../routing.yaml")
 	require.NoError(t, err)
+	text = string(shipped) + anyPin
 	file = filepath.Join(t.TempDir(), "routing.yaml")
-	require.NoError(t, os.WriteFile(file, shipped, 0o600))
-	return file, string(shipped)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return file, text
 }
+
+// anyPin is a rule that lets a payment of any kind be pinned to any account.
+const anyPin = "\n  - name: any-pin\n    to: [paygram-eu, payplay, paygram-asia, cryptogram, exchanger, paygrt]\n"
 
 const (
 	aboveDefault = "  - name: default\n"
@@ -41,12 +45,12 @@ func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	const sampler = `{"amount":"49.90","currency":"EUR","country":"DE","reference":"order-1","description":"A lamp",` +
 		`"return_url":"https://shop.example/thanks","metadata":{"tier":"sampler"}}`
 	first := w.create(sampler)
-	require.Equal(t, status().Active.Version, first.Decision.ConfigVersion)
+	require.Equal(t, status().Active.Version, w.decision(first).ConfigVersion)
 
 	edited := strings.Replace(text, "  - name: india-recharge\n", aRule+"  - name: india-recharge\n", 1)
 	began := time.Now()
 	require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
-	require.Eventually(t, func() bool { return status().Active.Version != first.Decision.ConfigVersion }, time.Minute,
+	require.Eventually(t, func() bool { return status().Active.Version != w.decision(first).ConfigVersion }, time.Minute,
 		5*time.Millisecond)
 	t.Logf("an edit was active %s after it was written", time.Since(began))
 	second := w.create(sampler)
@@ -63,12 +67,12 @@ func TestRoutingIsEditedWhileTheRouterRuns(t *testing.T) {
 	require.Equal(t, "    when: {kind: collect, currency: EUR, ",
 		strings.Split(edited, "\n")[mistake.Line-1][:mistake.Column-1])
 	require.Contains(t, mistake.Message, "metdata.tier")
-	require.Equal(t, second.Decision.ConfigVersion, w.create(sampler).Decision.ConfigVersion)
+	require.Equal(t, w.decision(second).ConfigVersion, w.decision(w.create(sampler)).ConfigVersion)
 
-	back := w.ask("POST", w.router+"/v1/config/rollback", `{"version":"`+first.Decision.ConfigVersion+`"}`, "If-Match",
+	back := w.ask("POST", w.router+"/v1/config/rollback", `{"version":"`+w.decision(first).ConfigVersion+`"}`, "If-Match",
 		status().Active.ETag)
 	require.Equal(t, 200, back.status, string(back.body))
-	require.Equal(t, first.Decision.ConfigVersion, w.create(sampler).Decision.ConfigVersion)
+	require.Equal(t, w.decision(first).ConfigVersion, w.decision(w.create(sampler)).ConfigVersion)
 	require.Nil(t, status().Pending)
 	require.Len(t, status().History, 3)
 	written, err := os.ReadFile(file)
@@ -129,9 +133,9 @@ func TestLimitsAndHealthOutliveAnEdit(t *testing.T) {
 	after := w.create(of)
 	require.Equal(t, "quick", after.Decision.Rule)
 	require.True(t,
-		slices.ContainsFunc(after.Decision.Candidates,
+		slices.ContainsFunc(w.decision(after).Candidates,
 			func(c routing.Candidate) bool { return strings.HasSuffix(c.Figure, " ms") }),
-		"it is known how fast one is: %+v", after.Decision.Candidates)
+		"it is known how fast one is: %+v", w.decision(after).Candidates)
 }
 
 // Before an edit serves, it is asked which payments it would have moved.

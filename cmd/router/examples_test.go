@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/abi/capability"
 	"payrouter/abi/conformance/vector"
 	"payrouter/abi/decimal"
 	"payrouter/abi/proof"
@@ -212,7 +213,11 @@ func (e *example) request(n int) []byte {
 func examplesFile(t *testing.T, base string, examples []*example) string {
 	t.Helper()
 	accounts := map[string]any{}
+	var pinned []string
 	for _, e := range examples {
+		if len(capability.Flows(e.manifest, e.Call().GetSettings())) > 0 {
+			pinned = append(pinned, e.account)
+		}
 		secrets := map[string]string{}
 		for _, secret := range e.manifest.GetSecrets() {
 			secrets[secret.GetName()] = "env:EXAMPLE_SECRET"
@@ -224,7 +229,7 @@ func examplesFile(t *testing.T, base string, examples []*example) string {
 		}
 	}
 	text, err := json.Marshal(map[string]any{
-		"providers": accounts, "rules": []any{map[string]any{"name": "any", "to": []string{examples[0].account}}},
+		"providers": accounts, "rules": []any{map[string]any{"name": "any", "to": pinned}},
 	})
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "routing.yaml")

@@ -88,8 +88,8 @@ func build(t *testing.T, with plan) *harness {
 	}
 
 	command := with.command
-	command.Listen, command.Routing, command.Plugins, command.Compiled, command.Data = "127.0.0.1:0",
-		"../../routing.yaml", dir, compiled, w.data
+	command.Listen, command.Plugins, command.Compiled, command.Data = "127.0.0.1:0", dir, compiled, w.data
+	command.Routing, _ = ownRouting(t)
 	if with.command.Routing != "" {
 		command.Routing = with.command.Routing
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"payrouter/abi/decimal"
+	"payrouter/host/access"
 	"payrouter/host/api"
 )
 
@@ -73,17 +72,6 @@ func rounding(t *testing.T) *httptest.Server {
 	return server
 }
 
-const oneKey, otherKey = "one-key-made-up-for-tests", "other-key-made-up-for-tests"
-
-func twoMerchants(t *testing.T) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "keys.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("one: "+oneKey+"\nother: "+otherKey+"\n"), 0o600))
-	return file
-}
-
-func bearer(key string) []string { return []string{"Authorization", "Bearer " + key} }
-
 // One merchant's odd amounts close no provider to another merchant, whether the provider refuses them, rounds them or
 // does not report what it did.
 func TestOneMerchantsOddAmountsCloseNoProvider(t *testing.T) {
@@ -106,7 +94,8 @@ func TestOneMerchantsOddAmountsCloseNoProvider(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := build(t, plan{command: serveCommand{APIKeys: twoMerchants(t)}, environ: provider.environ})
+			data, tokens := keysIn(t, map[string][]access.Right{"one": access.Rights(), "other": access.Rights()})
+			w := build(t, plan{data: data, environ: provider.environ})
 			var work errgroup.Group
 			work.SetLimit(10)
 			statuses := make([]atomic.Int64, 600)
@@ -118,7 +107,7 @@ func TestOneMerchantsOddAmountsCloseNoProvider(t *testing.T) {
 							return fmt.Errorf("%s: %w", amount, err)
 						}
 						a, err := w.try(t.Context(), "POST", w.router+"/v1/payments", fmt.Sprintf(order, amount),
-							append(bearer(oneKey), "Idempotency-Key", w.key())...)
+							append(bearer(tokens["one"]), "Idempotency-Key", w.key())...)
 						if err == nil {
 							statuses[a.status].Add(1)
 						}
@@ -133,7 +122,7 @@ func TestOneMerchantsOddAmountsCloseNoProvider(t *testing.T) {
 			usual := []string{"49.90", "49.90", "49.90", "100", "199"}
 			for i, order := range provider.orders {
 				a := w.ask("POST", w.router+"/v1/payments", fmt.Sprintf(order, usual[i]),
-					append(bearer(otherKey), "Idempotency-Key", w.key())...)
+					append(bearer(tokens["other"]), "Idempotency-Key", w.key())...)
 				require.Equal(t, 201, a.status, string(a.body))
 				require.Contains(t, []string{"requires_action", "processing", "succeeded"},
 					read[api.Payment](t, a).Status)

@@ -315,9 +315,9 @@ func TestBadInput(t *testing.T) {
 			kind: invalid, at: "query created_from",
 		},
 		{
-			what: "a filter that is none", method: "GET", path: "/v1/payments?merchant=other", status: 422,
+			what: "a filter that is none", method: "GET", path: "/v1/payments?shop=other", status: 422,
 			kind: invalid,
-			at:   "query merchant",
+			at:   "query shop",
 		},
 		{
 			what: "explaining a bad order", method: "POST", path: "/v1/routes/explain",

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -354,13 +352,11 @@ func TestPayPlaysWebhooks(t *testing.T) {
 // Dates state no zone: the account's setting does.
 func TestPayPlaysZone(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../routing.yaml")
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "routing.yaml")
+	file, text := ownRouting(t)
 	const setting = "      company_slug:"
-	require.Contains(t, string(text), setting)
+	require.Contains(t, text, setting)
 	require.NoError(t, os.WriteFile(file,
-		bytes.Replace(text, []byte(setting), []byte("      time_zone: \"+02:00\"\n"+setting), 1), 0o600))
+		[]byte(strings.Replace(text, setting, "      time_zone: \"+02:00\"\n"+setting, 1)), 0o600))
 	w := build(t, plan{command: serveCommand{Routing: file}})
 	w.configure("payplay", `{"minutes_ahead":120}`)
 	p := w.create(byPayPlay)

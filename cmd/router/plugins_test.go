@@ -308,8 +308,7 @@ func (w *harness) reachPlugins(call func(operation, method, path, body string, h
 		call(id, "POST", at+"/payplay/"+operation, map[string]string{"canary": `{"action":"abort"}`}[operation], by...)
 	}
 	call("drain-plugin", "POST", at+"/payplay/drain", "", by...)
-	attempt := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "", "Authorization",
-		"Bearer shop-key-made-up-for-tests")
+	attempt := w.ask("GET", w.router+"/v1/payments/"+p.ID+"/attempts", "", by...)
 	id := read[struct {
 		Data []api.Attempt `json:"data"`
 	}](w.t, attempt).Data[0].ID

@@ -152,9 +152,9 @@ func TestAPaymentGoesToTheCheapest(t *testing.T) {
 	made := w.create(of)
 
 	require.Equal(t, "to-usdt", made.Provider)
-	require.Equal(t, []string{"to-usdt", "to-btc", "payplay"}, made.Decision.Order())
+	require.Equal(t, []string{"to-usdt", "to-btc", "payplay"}, w.decision(made).Order())
 	var figures []string
-	for _, c := range made.Decision.Candidates {
+	for _, c := range w.decision(made).Candidates {
 		figures = append(figures, c.Figure)
 	}
 	require.Equal(t, []string{"1.5 EUR", "2 EUR", ""}, figures)
@@ -163,7 +163,7 @@ func TestAPaymentGoesToTheCheapest(t *testing.T) {
 
 	w.control("POST", "exchanger/down", "")
 	made = w.create(strings.Replace(of, "100", "101", 1))
-	require.Equal(t, []string{"payplay", "to-btc", "to-usdt"}, made.Decision.Order(),
+	require.Equal(t, []string{"payplay", "to-btc", "to-usdt"}, w.decision(made).Order(),
 		"without prices, as it is written")
 	require.Equal(t, "payplay", made.Provider)
 }

@@ -31,8 +31,11 @@ providers:
     secrets: {api_key: env:TILL_KEY, webhook_token: env:TILL_TOKEN, page_webhook_token: "file:/run/secrets/nowhere"}
     settings: {slug: shop}
 rules:
-  - {name: default, to: [paygram-uk, till]}
+  - {name: default, when: {currency: [EUR, USD]}, to: [paygram-uk, till]}
 `
+
+// anyNew lets payments be pinned to accounts that are added.
+const anyNew = "  - {name: any-pin, to: [paygram-uk, till, exchange, paygram-fr]}\n"
 
 const another = `
   exchange:
@@ -98,7 +101,7 @@ func TestASandboxedRouterReachesNoRealProvider(t *testing.T) {
 	// An account that is added while it runs obeys, too.
 	status := func() api.ConfigStatus { return read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")) }
 	require.NoError(t,
-		os.WriteFile(file, []byte(strings.Replace(real, "rules:\n", strings.TrimPrefix(another, "\n"), 1)), 0o600))
+		os.WriteFile(file, []byte(strings.Replace(real+anyNew, "rules:\n", strings.TrimPrefix(another, "\n"), 1)), 0o600))
 	require.Eventually(t, func() bool { return len(status().History) == 2 }, time.Minute, 5*time.Millisecond, "%+v",
 		status().Pending)
 	third, _ := w.takes("exchange", "BTC")

@@ -82,11 +82,12 @@ func Load(ctx context.Context, store Store, settings Settings) (*Keys, error) {
 }
 
 // Open is the caller of a router that never had a key.
-func Open() Key { return Key{Merchant: "default", Name: openName, Rights: Rights()} }
+func Open() Key { return Key{Merchant: openMerchant, Name: openMerchant, Rights: Rights()} }
 
-const openName = "open"
+// openMerchant is the merchant of a router that never had a key.
+const openMerchant = "default"
 
-func (k Key) open() bool { return k.ID == "" && k.Name == openName }
+func (k Key) open() bool { return k.ID == "" && k.Merchant == openMerchant }
 
 // CommandLine is the caller of commands on the data folder.
 func CommandLine() Key { return Key{Name: "command line", Rights: Rights()} }

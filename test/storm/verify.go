@@ -21,12 +21,13 @@ import (
 	"payrouter/host/wasm"
 )
 
-// payment as it was answered.
+// answered is a payment as it was answered.
 type answered struct {
-	ID       string           `json:"id"`
-	Status   string           `json:"status"`
-	Provider string           `json:"provider"`
-	Decision routing.Decision `json:"decision"`
+	ID       string `json:"id"`
+	Status   string `json:"status"`
+	Provider string `json:"provider"`
+	// Decision is the journal's: an answer has a part of it.
+	Decision routing.Decision `json:"-"`
 }
 
 // verdict is what the router did wrong.
@@ -62,6 +63,11 @@ func (r *run) judge(ctx context.Context, loads []*load) (verdict, error) {
 			if err := json.Unmarshal(one.body, &p); err != nil {
 				continue // it counts as failed
 			}
+			kept, err := journal.Payment(ctx, p.ID)
+			if err != nil {
+				return v, fmt.Errorf("read a payment: %w", err)
+			}
+			p.Decision = kept.Decision
 			began, ended := l.began.Add(one.sent), l.began.Add(one.due+one.took)
 			if why := r.routedWrong(one, p, rulesets, began, ended); why != "" {
 				v.misrouted = append(v.misrouted, p.ID+": "+why)
