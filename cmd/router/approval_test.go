@@ -96,7 +96,7 @@ func TestAPayoutOverTheBoundIsSentOnceItIsApproved(t *testing.T) {
 			require.Equal(t, []string{"awaiting_approval", "approved", "created"}, w.events(p.ID)[:3])
 			approved := w.timelineOf(p.ID)[1]
 			require.Equal(t, "operator", approved.Cause)
-			require.Equal(t, "open", approved.Operator)
+			require.Equal(t, "default", approved.Operator)
 			require.Equal(t, "request", w.timelineOf(p.ID)[3].Cause, "what follows is the payment's own course")
 		})
 	}
@@ -341,4 +341,42 @@ func (w *harness) version() string {
 	a := w.ask("GET", w.router+"/v1/config", "")
 	require.Equal(w.t, 200, a.status, string(a.body))
 	return read[api.ConfigStatus](w.t, a).Active.Version
+}
+
+// coinApprovals hold the shop's payouts in BTC, and withdrawals at an account.
+const coinApprovals = `
+approval:
+  - {name: coins, merchant: shop, kind: payout, currency: BTC}
+  - {name: by-hand, provider: paygram-asia, operation: Withdraw}
+`
+
+func (w *harness) reachApprovals(call func(operation, method, path, body string, headers ...string) answer,
+	create func(key, body string, headers ...string) api.Payment, clerk, chief string,
+) {
+	w.t.Helper()
+	coins := strings.NewReplacer("USDT", "BTC", `"100"`, `"0.01"`).Replace(payout)
+	for n, what := range []string{"payment", "run"} {
+		path, ids := "/v1/payments/", []string{}
+		for _, key := range []string{"held-1", "held-2"} {
+			if what == "payment" {
+				ids = append(ids, create(key, coins).ID)
+				continue
+			}
+			path = "/v1/operations/"
+			a := call("perform-operation", "POST", "/v1/providers/paygram-asia/operations/Withdraw", withdraw,
+				append(bearer(clerk), "Idempotency-Key", key)...)
+			ids = append(ids, read[api.Run](w.t, a).ID)
+		}
+		by := bearer([]string{clerk, chief}[n])
+		decide := func(act, id, body string) { call(act+"-"+what, "POST", path+id+"/"+act, body, by...) }
+		reason := `{"reason":"not our payee"}`
+		decide("approve", ids[0], "")
+		decide("approve", ids[0]+"x", "")
+		decide("reject", ids[0], reason)
+		decide("reject", ids[0]+"x", reason)
+		decide("reject", ids[1], `{`)
+		decide("reject", ids[1], `{}`)
+		decide("reject", ids[1], reason)
+		decide("approve", ids[1], "")
+	}
 }

@@ -48,8 +48,7 @@ func (a *api) registerApprovals(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
 	endpoint := func(id, path, summary, description string, refused ...int) huma.Operation {
 		o := a.endpoint(id, http.MethodPost, path, summary, description+held)
-		refuses(&o, registry, append(refused, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
-			http.StatusUnprocessableEntity, http.StatusServiceUnavailable)...)
+		refuses(&o, registry, append(refused, http.StatusForbidden, http.StatusNotFound, http.StatusConflict)...)
 		return o
 	}
 	huma.Register(described, endpoint("approve-payment", paymentsPath+"/{id}/approve", "Approve a payment",
@@ -60,7 +59,7 @@ func (a *api) registerApprovals(described huma.API) {
 	}))
 	huma.Register(described, endpoint("reject-payment", paymentsPath+"/{id}/reject", "Reject a payment",
 		"Ends a payment that awaits approval: it fails with the code rejected, and nothing is sent.",
-		http.StatusBadRequest), recorded(a, act[rejectInput, paymentOutput]{
+		http.StatusBadRequest, http.StatusUnprocessableEntity), recorded(a, act[rejectInput, paymentOutput]{
 		"payment.reject", func(in *rejectInput) string { return in.ID },
 		paymentState(a, rejection), a.reject,
 	}))
@@ -71,7 +70,7 @@ func (a *api) registerApprovals(described huma.API) {
 	}))
 	huma.Register(described, endpoint("reject-run", runsPath+"/{id}/reject", "Reject a run",
 		"Ends a run that awaits approval: it fails with the code rejected, and nothing is sent.",
-		http.StatusBadRequest), recorded(a, act[rejectInput, runOutput]{
+		http.StatusBadRequest, http.StatusUnprocessableEntity), recorded(a, act[rejectInput, runOutput]{
 		"operation.reject", func(in *rejectInput) string { return in.ID },
 		runState(a, rejection), a.rejectRun,
 	}))
