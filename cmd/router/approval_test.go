@@ -70,6 +70,7 @@ func TestAPayoutOverTheBoundIsSentOnceItIsApproved(t *testing.T) {
 			require.Equal(t, "large-payouts", p.Approval.RequiredBy)
 			require.WithinDuration(t, p.CreatedAt.Add(72*time.Hour), p.Approval.ExpiresAt, 0)
 			require.Empty(t, p.Approval.Verdict)
+			require.Equal(t, "TBeneficiaryMadeUp0000000000000001", p.Approval.Destination.Address)
 			require.Zero(t, w.sent(provider))
 			require.Equal(t, p, w.act(p, "refresh", ""), "there is nobody to ask")
 			require.Equal(t, "wrong-status", w.refused(p, "confirm", "").Type)

@@ -18,6 +18,8 @@ type Approval struct {
 	DecidedBy  string    `json:"decided_by,omitempty" doc:"The name of the approver's API key"`
 	DecidedAt  time.Time `json:"decided_at,omitzero"`
 	Reason     string    `json:"reason,omitempty"`
+	// Destination does not change: what is approved is what is sent.
+	Destination *destinationBody `json:"destination,omitempty" doc:"Of a payment: where its money is to go"`
 }
 
 func approvalOf(r *approval.Record) *Approval {

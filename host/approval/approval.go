@@ -10,8 +10,13 @@ import (
 	"payrouter/host/invalid"
 )
 
-// ErrOwn means that the approver is whoever asked for the payment, or has a key of theirs.
-var ErrOwn = errors.New("whoever asks for a payment does not decide on its approval")
+// Errors of what asks for an approval or decides on one, for errors.Is.
+var (
+	// ErrOwn: the approver is whoever asked for the payment, or has a key of theirs.
+	ErrOwn = errors.New("whoever asks for a payment does not decide on its approval")
+	// ErrNeeded: an act may let money out, and needs an approval that it cannot wait for.
+	ErrNeeded = errors.New("it needs approval")
+)
 
 // Author is who asks for a payment or a run.
 type Author struct {

@@ -14,9 +14,6 @@ import (
 	"payrouter/host/routing"
 )
 
-// ErrNeedsApproval means that an act may let money out, and needs an approval that it cannot wait for.
-var ErrNeedsApproval = errors.New("it needs approval")
-
 // approvalFor is the record of a payment that needs approval; nil for one that needs none. It expires no later than the
 // order itself.
 func (f *Fleet) approvalFor(p Payment) *approval.Record {
@@ -141,7 +138,7 @@ func (s *session) lapse(ctx context.Context, p Payment) (Payment, error) {
 	return s.save(ctx, p)
 }
 
-// confirmUnapproved is ErrNeedsApproval where a confirm may let money out and an entry requires an approval of it: an
+// confirmUnapproved is approval.ErrNeeded where a confirm may let money out and an entry requires an approval of it: an
 // act on a payment cannot wait for one. What the input says of the amount is the plugin's matter, so that with an input
 // any amount may be meant.
 func (s *session) confirmUnapproved(p Payment, at attempt.Plan, input []byte) error {
@@ -159,7 +156,7 @@ func (s *session) confirmUnapproved(p Payment, at attempt.Plan, input []byte) er
 		return nil
 	}
 	return fmt.Errorf("%s: approval %q is required; perform it as a native operation, which can wait: %w",
-		at.Operation.GetName(), required.Name, ErrNeedsApproval)
+		at.Operation.GetName(), required.Name, approval.ErrNeeded)
 }
 
 // RunApproval is the approval that a native run needs, made at a time; nil where it needs none.

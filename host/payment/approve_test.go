@@ -92,7 +92,7 @@ func TestWhatNeedsApprovalIsJournalledAndNotSent(t *testing.T) {
 	require.Equal(t, "jane", sent.Approval.DecidedBy)
 	require.Equal(t, []string{"create"}, asks(at))
 	require.Equal(t, []payment.EntryType{
-		payment.PaymentAwaitingApproval, payment.PaymentApproved, payment.PaymentCreated, payment.PaymentProcessing,
+		payment.PaymentAwaitingApproval, "payment.approved", payment.PaymentCreated, payment.PaymentProcessing,
 	}, h.types(t, p.ID)[:4])
 	timeline, err := h.engine.Timeline(t.Context(), "shop", p.ID)
 	require.NoError(t, err)

@@ -39,12 +39,12 @@ const (
 	PaymentRequiresAction   EntryType = "payment.requires_action"
 	PaymentSucceeded        EntryType = "payment.succeeded"
 	PaymentFailed           EntryType = "payment.failed"
-	PaymentCanceled         EntryType = "payment.canceled"
-	PaymentExpired          EntryType = "payment.expired"
+	paymentCanceled         EntryType = "payment.canceled"
+	paymentExpired          EntryType = "payment.expired"
 	PaymentUnknown          EntryType = "payment.unknown"
-	// PaymentApproved and PaymentRejected: a person has decided on what awaited approval.
-	PaymentApproved EntryType = "payment.approved"
-	PaymentRejected EntryType = "payment.rejected"
+	// paymentApproved, paymentRejected: a person has decided on what awaited approval.
+	paymentApproved EntryType = "payment.approved"
+	paymentRejected EntryType = "payment.rejected"
 	// PaymentUpdated: something that the merchant sees changed, and the status did not.
 	PaymentUpdated EntryType = "payment.updated"
 	// PaymentMoneyConflict: a report contradicts what money has done. A person must look.
@@ -56,9 +56,9 @@ const (
 // EntryTypes are all of them.
 func EntryTypes() []EntryType {
 	return []EntryType{
-		PaymentAwaitingApproval, PaymentApproved, PaymentRejected,
-		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, PaymentCanceled,
-		PaymentExpired, PaymentUnknown,
+		PaymentAwaitingApproval, paymentApproved, paymentRejected,
+		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, paymentCanceled,
+		paymentExpired, PaymentUnknown,
 		PaymentUpdated, PaymentMoneyConflict, PaymentAbandonedFound,
 	}
 }
@@ -98,9 +98,9 @@ func entryTypes(before, after Payment) []EntryType {
 	var types []EntryType
 	switch {
 	case after.Approval.Is(approval.Approved) && !before.Approval.Is(approval.Approved):
-		types = append(types, PaymentApproved)
+		types = append(types, paymentApproved)
 	case after.Approval.Is(approval.Rejected) && !before.Approval.Is(approval.Rejected):
-		types = append(types, PaymentRejected)
+		types = append(types, paymentRejected)
 	}
 	switch {
 	case before.Status != after.Status:
