@@ -33,7 +33,7 @@ func buildApproving(t *testing.T, with plan) *harness {
 }
 
 // takers are the providers of the payouts below, each with what it is asked for.
-var takers = map[string]string{"payplay": payoutByPayPlay, "paygram": paidOut} //nolint:gochecknoglobals // a table
+var takers = map[string]string{"payplay": payoutByPayPlay, "paygram": paidOut}
 
 // sent is how much a provider was asked to book.
 func (w *harness) sent(provider string) int { return len(w.bookings(provider)) }

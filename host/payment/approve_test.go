@@ -20,7 +20,7 @@ import (
 )
 
 // jane approves; nobody else does.
-var jane = approval.Approver{Name: "jane", Key: "key_jane"} //nolint:gochecknoglobals // a person
+var jane = approval.Approver{Name: "jane", Key: "key_jane"}
 
 // heldHarness pays out by one account, and needs approval of every payout over 10 EUR.
 func heldHarness(t *testing.T, settings paymenttest.Settings, at *provider) *harness {
