@@ -10,10 +10,14 @@ ROUTER ?= build/router
 # The router is a static binary. Everything is built with its flags, so that nothing is compiled twice.
 export CGO_ENABLED ?= 0
 export GOFLAGS += -trimpath
+# The version is in the binary already. What Go would add differs between a clone and an archive of one commit.
+BUILD := go build -buildvcs=false
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+SBOM := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 BUF ?= go tool -modfile=tools/buf/go.mod buf
 
-.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm newman fuzz-plugins clean FORCE
+.PHONY: help run test check plugins build generate lint bench chaos simulate swapstorm slowclients newman fuzz-plugins
+.PHONY: vuln sbom reproducible clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +35,11 @@ plugins: $(MODULES) ## build the five plugins to build/plugins/*.wasm
 
 build/plugins/%.wasm: FORCE
 	@mkdir -p build/plugins
-	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
+	GOOS=wasip1 GOARCH=wasm $(BUILD) -buildmode=c-shared -ldflags "-s -w -buildid=" -o $@ ./plugins/$*
 
 build: ## build the router, a static binary, to build/router
 	@mkdir -p $(dir $(ROUTER))
-	go build $(LDFLAGS) -o $(ROUTER) ./cmd/router
+	$(BUILD) $(LDFLAGS) -o $(ROUTER) ./cmd/router
 
 generate: ## generate the contract's Go code, the plugins' schemas, the OpenAPI document and the table of endpoints
 	$(BUF) generate
@@ -58,11 +62,25 @@ simulate: ## run 10,000 seeds of the simulator (SIMULATE="-seeds 100 -seed 7 -tr
 swapstorm: build plugins ## swap plugins and edit rules under load (STORM="-rate 1000 -seconds 60 -swaps 100")
 	go run ./test/storm/run $(STORM)
 
+slowclients: build plugins ## pay beside 1,000 slow connections (SLOWCLIENTS="-rounds 5 -phase 20s -slow 1000")
+	go run ./test/slowclients/run $(SLOWCLIENTS)
+
 newman: build ## run two providers' own Postman collections against the simulated providers (needs node and npm)
 	tools/newman/run build/router
 
 fuzz-plugins: ## fuzz the plugins' parsers, each target for so long (FUZZ=5m)
 	tools/fuzz plugins -test.fuzztime $(or $(FUZZ),5m) -test.fuzzminimizetime 10x
+
+vuln: ## look for known vulnerabilities in what the code calls (VULNDB=file:///a/copy/of/the/database)
+	@tools/vuln
+
+sbom: build ## list what the router is made of in build/router.cdx.json (CycloneDX), and check the list
+	$(SBOM) bin -json -noserial -notimestamp -std -version $(VERSION) -output build/router.cdx.json $(ROUTER)
+	go test ./test/review -run TestBillOfMaterials -count 1 -args -router $(abspath $(ROUTER)) \
+	  -sbom $(CURDIR)/build/router.cdx.json
+
+reproducible: build plugins ## build everything again in another folder, without a cache, and compare
+	tools/reproduce $(VERSION)
 
 clean: ## remove what was built
 	rm -rf build

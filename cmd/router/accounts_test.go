@@ -358,22 +358,25 @@ func TestPayoutsThatPayGramDeclines(t *testing.T) {
 	w := build(t, plan{})
 	before := w.available("paygram-eu", "USDT")
 	for order, code := range map[string]string{
-		strings.Replace(paidOut, `"100"`, `"100000000"`, 1):              "insufficient_funds",
-		strings.Replace(transferred, `"4.5"`, `"100000000"`, 1):          "insufficient_funds",
-		strings.Replace(transferred, `customer-7`, `nobody`, 1):          "invalid_destination",
-		strings.Replace(paidOut, `"tron"`, `"solana"`, 1):                "unsupported",
-		strings.Replace(paidOut, `"network":"tron"`, `"memo":"7"`, 1):    "unsupported",
-		strings.Replace(paidOut, `,"network":"tron"`, ``, 1):             "invalid_request",
-		strings.Replace(paidOut, `"network":"tron"`, `"account":"1"`, 1): "invalid_request",
+		strings.Replace(paidOut, `"100"`, `"100000000"`, 1):     "insufficient_funds",
+		strings.Replace(transferred, `"4.5"`, `"100000000"`, 1): "insufficient_funds",
+		strings.Replace(transferred, `customer-7`, `nobody`, 1): "invalid_destination",
 	} {
 		p := w.create(order)
 		require.Equal(t, "failed", p.Status, order)
 		require.Equal(t, code, p.Failure.Code, order)
 	}
-	missing := problem(t,
-		w.ask("POST", w.router+"/v1/payments", strings.Replace(transferred, `"account":"customer-7"`, ``, 1),
-			"Idempotency-Key", w.key()))
-	require.Equal(t, "/destination/account", missing.Errors[0].Pointer)
+	for order, at := range map[string]string{
+		strings.Replace(paidOut, `"tron"`, `"solana"`, 1):                "/destination/network",
+		strings.Replace(paidOut, `"network":"tron"`, `"memo":"7"`, 1):    "/destination/memo",
+		strings.Replace(paidOut, `,"network":"tron"`, ``, 1):             "/destination/network",
+		strings.Replace(paidOut, `"network":"tron"`, `"account":"1"`, 1): "/destination",
+		strings.Replace(transferred, `"account":"customer-7"`, ``, 1):    "/destination/account",
+	} {
+		a := w.post(w.key(), order)
+		require.Equal(t, 422, a.status, "%s: %s", order, a.body)
+		require.Equal(t, at, problem(t, a).Errors[0].Pointer, order)
+	}
 	require.Equal(t, before, w.available("paygram-eu", "USDT"))
 	require.Empty(t, w.bookings("paygram"))
 }

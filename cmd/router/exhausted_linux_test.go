@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -20,10 +19,9 @@ import (
 	"payrouter/host/store/sqlite/sqlitetest"
 )
 
-// A router whose connections take all the files of its process reports it, takes nothing, blames no provider, and goes
-// on afterwards.
-func TestARouterThatIsOutOfFiles(t *testing.T) {
-	t.Parallel()
+// fewFiles is a router whose process may open a hundred files.
+func fewFiles(t *testing.T, flags ...string) *harness {
+	t.Helper()
 	dir, compiled := plugins(t)
 	w := &harness{t: t, client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}, data: t.TempDir()}
 	t.Cleanup(w.client.CloseIdleConnections)
@@ -31,10 +29,11 @@ func TestARouterThatIsOutOfFiles(t *testing.T) {
 	require.NoError(t, sqlitetest.Lay(w.data))
 
 	const files = "100"
-	process := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n "$0" && exec "$@"`, files,
-		filepath.Join(built.dir, "router"),
+	process := exec.CommandContext(t.Context(), "sh", append([]string{
+		"-c", `ulimit -n "$0" && exec "$@"`, files, filepath.Join(built.dir, "router"),
 		"serve", "--listen", "127.0.0.1:0", "--routing", "../../routing.yaml", "--plugins", dir, "--compiled", compiled,
-		"--data", w.data)
+		"--data", w.data,
+	}, flags...)...)
 	process.Env = append(append(os.Environ(), sandbox.Environment(w.simulated)...), quick...)
 	process.Cancel = func() error { return process.Process.Signal(syscall.SIGTERM) }
 	out, err := process.StdoutPipe()
@@ -54,20 +53,41 @@ func TestARouterThatIsOutOfFiles(t *testing.T) {
 	require.NotEmpty(t, w.router)
 	w.create(byPayPlay) // keeps its connection
 	require.Equal(t, http.StatusOK, w.ask("GET", w.router+"/readyz", "").status)
+	return w
+}
 
-	// More callers than there are files: the router accepts as many as it can.
+// crowd opens more connections than there are files. The router may refuse some. hangUp closes them.
+func (w *harness) crowd() (hangUp func()) {
+	w.t.Helper()
 	var callers []net.Conn
-	hangUp := func() {
+	for range 200 {
+		caller, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", strings.TrimPrefix(w.router, "http://"))
+		if err == nil {
+			callers = append(callers, caller)
+		}
+	}
+	return func() {
 		for _, caller := range callers {
 			_ = caller.Close()
 		}
 	}
+}
+
+func TestConnectionsLeaveFilesForPayments(t *testing.T) {
+	t.Parallel()
+	w := fewFiles(t)
+	defer w.crowd()()
+	require.Equal(t, http.StatusOK, w.ask("GET", w.router+"/readyz", "").status)
+	w.create(byPayPlay)
+}
+
+// A router whose connections take all the files of its process reports it, takes nothing, blames no provider, and goes
+// on afterwards.
+func TestARouterThatIsOutOfFiles(t *testing.T) {
+	t.Parallel()
+	w := fewFiles(t, "--max-connections", "1000")
+	hangUp := w.crowd()
 	defer hangUp()
-	for range 200 {
-		caller, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(w.router, "http://"))
-		require.NoError(t, err)
-		callers = append(callers, caller)
-	}
 	require.Eventually(t,
 		func() bool {
 			return w.ask("GET", w.router+"/readyz",

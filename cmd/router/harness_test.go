@@ -180,6 +180,18 @@ func (w *harness) try(ctx context.Context, method, url, body string, headers ...
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
+	return w.do(request)
+}
+
+// send sends a request as it is.
+func (w *harness) send(request *http.Request) answer {
+	w.t.Helper()
+	a, err := w.do(request)
+	require.NoError(w.t, err)
+	return a
+}
+
+func (w *harness) do(request *http.Request) (answer, error) {
 	response, err := w.client.Do(request)
 	if err != nil {
 		return answer{}, err

@@ -196,15 +196,57 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			what: "2 MB", body: order(`"description":"` + strings.Repeat("x", 2<<20) + `"`), status: 413,
-			kind: "body-too-large", says: "too large",
+			kind: "body-too-large", says: "this takes 1048576",
 		},
 		{
 			what: "a form", body: `amount=1`, headers: []string{"Content-Type", "application/x-www-form-urlencoded"},
-			status: 415, kind: "unsupported-media-type", says: "unknown content type",
+			status: 415, kind: "unsupported-media-type", at: "header Content-Type", says: "must be application/json",
 		},
 		{
 			what: "JSON called text", body: order(`"method":"crypto"`), headers: []string{"Content-Type", "text/plain"},
-			status: 415, kind: "unsupported-media-type", says: "unknown content type",
+			status: 415, kind: "unsupported-media-type", at: "header Content-Type", says: "must be application/json",
+		},
+		{
+			what: "JSON in another charset", body: order(`"method":"crypto"`),
+			headers: []string{"Content-Type", "application/json; charset=UTF-16"},
+			status:  415, kind: "unsupported-media-type", at: "header Content-Type", says: "send UTF-8",
+		},
+		{
+			what: "half a character", body: order(`"description":"\ud83d"`), status: 400, kind: malformed,
+			at: "/description", says: "surrogate",
+		},
+		{
+			what: "half a character in a name", body: order(`"metadata":{"\udc00":"x"}`), status: 400, kind: malformed,
+			at: "/metadata", says: "surrogate",
+		},
+		{
+			what: "a method that nothing knows", body: order(`"method":"crpyto"`), status: 422, kind: invalid,
+			at: "/method", says: "crypto",
+		},
+		{
+			what: "options for a plugin that is not there", body: order(`"provider_options":{"paypal":{}}`), status: 422,
+			kind: invalid, at: "/provider_options/paypal", says: "paygram",
+		},
+		{
+			what: "options for a plugin that is not asked",
+			body: order(`"provider":"payplay","provider_options":{"exchanger":{}}`), status: 422,
+			kind: invalid, at: "/provider_options/exchanger", says: "payplay",
+		},
+		{
+			what: "a destination of a collect", body: order(`"destination":{"account":"a"}`), status: 422,
+			kind: invalid, at: "/destination/account", says: "no destination",
+		},
+		{
+			what: "a country by its other code", body: order(`"country":"UK"`), status: 422, kind: invalid,
+			at: "/country", says: "write GB",
+		},
+		{
+			what: "a blank in a URL", body: order(`"return_url":"https://shop.example/thank you"`), status: 422,
+			kind: invalid, at: "/return_url", says: "percent-encoded",
+		},
+		{
+			what: "zeros before an amount", body: `{"amount":"00.10","currency":"EUR"}`, status: 422, kind: invalid,
+			at: "/amount", says: "without zeros before it",
 		},
 
 		{
@@ -232,7 +274,7 @@ func TestBadInput(t *testing.T) {
 
 		{
 			what: "a query", path: "/v1/payments?dry_run=true", body: order(`"method":"crypto"`), status: 422,
-			kind: invalid, at: "query dry_run", says: "unknown query parameter",
+			kind: invalid, at: "query dry_run", says: "takes no query parameters",
 		},
 		{
 			what: "a method that is not there", method: "DELETE", path: "/v1/payments", status: 405,
@@ -304,7 +346,7 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			what: "a status that is none", method: "GET", path: "/v1/payments?status=paid", status: 422, kind: invalid,
-			at: "query status[0]",
+			at: "query status", says: `got "paid"`,
 		},
 		{
 			what: "a kind that is none", method: "GET", path: "/v1/payments?kind=gift", status: 422, kind: invalid,

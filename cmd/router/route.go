@@ -24,7 +24,8 @@ type routeCheckCommand struct {
 	File     string `arg:"" optional:"" default:"routing.yaml" type:"path" help:"The routing file."`
 	Plugins  string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 	Compiled string `type:"path" env:"ROUTER_COMPILED" help:"Folder that caches compiled plugins."`
-	Secrets  bool   `help:"Also see that every secret is there."`
+	Secrets  bool   `help:"Also check every secret, as serve does."`
+	EnvFile  string `name:"env-file" type:"path" help:"File of variables with secrets, as serve has it."`
 }
 
 func (r *routeCheckCommand) Run(h *host) error {
@@ -32,17 +33,25 @@ func (r *routeCheckCommand) Run(h *host) error {
 	if err != nil {
 		return err
 	}
-	_, err = live.Ruleset(routes, registry.Manifests())
-	if r.Secrets {
-		_, missing := routes.Secrets(h.environ)
-		err = errors.Join(err, missing)
-	}
-	if err = errors.Join(err, unload()); err != nil {
+	if err = errors.Join(r.check(h, routes, registry.ActiveSet()), unload()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(h.stdout, "%s is in order: %d providers, %d rules, version %s\n", r.File,
 		len(routes.Providers), len(routes.Rules.Rules), routes.Version)
 	return err
+}
+
+// check is what serve does with the file before it listens.
+func (r *routeCheckCommand) check(h *host, routes *config.Config, activeSet plugin.ActiveSet) error {
+	if !r.Secrets {
+		return live.Check(routes, routes.Placeholders(), activeSet)
+	}
+	secrets, missing := routes.Secrets(config.Sources{Environ: h.environ, EnvFile: r.EnvFile})
+	if missing != nil { // the rest is checked all the same
+		return errors.Join(live.Check(routes, routes.Placeholders(), activeSet), missing,
+			router.CheckCallbackSecret(h.environ))
+	}
+	return errors.Join(live.Check(routes, secrets, activeSet), router.CheckCallbackSecret(h.environ))
 }
 
 // readRoutes reads a routing file, and the plugins that it is about.

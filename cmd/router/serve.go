@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"payrouter/host/payment"
@@ -15,6 +18,8 @@ type serveCommand struct {
 	Routing string `default:"routing.yaml" type:"path" help:"Provider accounts and rules."`
 
 	Watch bool `default:"true" negatable:"" help:"Take edits of the routing file, its secrets and the plugins' folder."`
+
+	EnvFile string `name:"env-file" type:"path" help:"File of variables with secrets, a line NAME=value each."`
 
 	Plugins string `default:"build/plugins" type:"path" help:"Folder of plugins' modules."`
 
@@ -53,23 +58,28 @@ type serveCommand struct {
 
 	WebhooksToPrivate bool `help:"Send webhooks to private addresses too, and without TLS: for development."`
 
+	Connections connectionFlags `embed:""`
+
 	SandboxListen string `default:"127.0.0.1:8081" help:"Address of the simulated providers."`
 }
 
 func (s *serveCommand) Run(h *host) error {
+	hangups := make(chan os.Signal, 1) // one that waits is enough: it reads all that came before
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	if !s.Sandbox {
-		return s.serve(h, nil)
+		return s.serve(h, nil, hangups)
 	}
 	simulated, stop, err := startSandbox(h, s.SandboxListen)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	return s.serve(h, simulated)
+	return s.serve(h, simulated, hangups)
 }
 
 // serve runs a router until the process gets a signal to stop.
-func (s *serveCommand) serve(h *host, simulated *simulation) (err error) {
+func (s *serveCommand) serve(h *host, simulated *simulation, hangups <-chan os.Signal) (err error) {
 	armed, err := armFailpoint(h.environ, h.stdout)
 	if err != nil {
 		return err
@@ -81,8 +91,14 @@ func (s *serveCommand) serve(h *host, simulated *simulation) (err error) {
 	if err != nil {
 		return err
 	}
+	clients, err := s.Connections.limits()
+	if err != nil {
+		return err
+	}
 	settings := router.Settings{
-		Listen: s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
+		Clients: clients,
+		Listen:  s.Listen, PublicURL: s.PublicURL, Routing: s.Routing, Environ: h.environ, Watch: s.Watch,
+		EnvFile: s.EnvFile, Hangups: hangups,
 		Plugins: s.Plugins, Compiled: s.Compiled, PluginKeys: trusted, RequireSignature: s.RequireSignature,
 		KeepPlugins: s.KeepPlugins, RecordCalls: s.RecordCalls, Data: s.Data, Witness: s.Witness,
 		CreateTimeout: s.WaitTimeout, Grace: s.Grace, SendWithin: s.SendWithin,

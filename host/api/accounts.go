@@ -13,6 +13,7 @@ import (
 	"payrouter/host/account"
 	"payrouter/host/attempt"
 	"payrouter/host/money"
+	"payrouter/host/routing"
 )
 
 // AccountError is the reason why data of an account is missing in an answer.
@@ -235,6 +236,10 @@ type catalogOutput struct {
 }
 
 func (a *api) catalog(ctx context.Context, in *catalogInput) (*catalogOutput, error) {
+	if mend := routing.CheckCountry(in.Country); in.Country != "" && mend != "" {
+		field := fieldError{Parameter: "query country", Detail: fmt.Sprintf("%q is not a country: %s", in.Country, mend)}
+		return nil, invalidRequest.problem(field.Parameter+" "+field.Detail, field)
+	}
 	answers, missing, err := a.aggregate(ctx, in.Provider, account.QueryKind(in.Topic),
 		account.Query{Country: in.Country, Currency: in.Currency})
 	if err != nil {

@@ -48,7 +48,7 @@ type Settings struct {
 	Attempts Attempts
 	// Journal reports whether the journal is held. Nil means that it is not.
 	Journal Journal
-	// WaitTimeout is how long a create waits for its first settled step. 0 means 30 s.
+	// WaitTimeout is how long a create waits for its first settled step. 0 means the constant WaitTimeout.
 	WaitTimeout time.Duration
 	// MaxBody is the largest request body, in bytes. 0 means 1 MiB.
 	MaxBody int64
@@ -59,6 +59,9 @@ type Settings struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 }
+
+// WaitTimeout is how long a create waits for its first settled step, if nothing else is set.
+const WaitTimeout = 30 * time.Second
 
 // Attempts reads attempts for operators, whichever merchant's they are.
 type Attempts interface {
@@ -77,7 +80,7 @@ type api struct {
 // New makes the handler of everything under /v1, /openapi.json, /docs, /healthz and /readyz.
 func New(engine *payment.Engine, settings Settings) http.Handler {
 	if settings.WaitTimeout == 0 {
-		settings.WaitTimeout = 30 * time.Second
+		settings.WaitTimeout = WaitTimeout
 	}
 	if settings.MaxBody == 0 {
 		settings.MaxBody = 1 << 20
@@ -116,7 +119,6 @@ func (a *api) config() huma.Config {
 	config.CreateHooks = nil
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
-	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{asProblem}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"apiKey": bearer()}
 	return config
@@ -186,6 +188,9 @@ type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
+
+// Unwrap is for http.ResponseController.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 func (s *statusRecorder) WriteHeader(status int) {
 	s.status = status

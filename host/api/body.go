@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -27,7 +29,15 @@ func unmarshal(body []byte, into any) error {
 	if _, err := read(body); err != nil {
 		return err
 	}
-	return json.Unmarshal(body, into)
+	err := json.Unmarshal(body, into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := "/" + strings.ReplaceAll(escaped(wrong.Field), ".", "/")
+		return &bodyError{pointer: strings.TrimSuffix(at, "/"), reason: "must be another value than a " + wrong.Value}
+	}
+	if err != nil {
+		return &bodyError{reason: "cannot be read: " + err.Error()}
+	}
+	return nil
 }
 
 // canonical is JSON text with its members sorted and its blanks gone, so that the same content gives the same bytes.
@@ -48,8 +58,7 @@ func read(body []byte) (any, *bodyError) {
 	if !utf8.Valid(body) {
 		return nil, &bodyError{reason: "is not valid UTF-8"}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
+	decoder := newTextDecoder(body)
 	value, refused := readValue(decoder, "", 0)
 	if refused != nil {
 		return nil, refused
@@ -60,59 +69,137 @@ func read(body []byte) (any, *bodyError) {
 	return value, nil
 }
 
-func readValue(decoder *json.Decoder, at string, depth int) (any, *bodyError) {
+// loneSurrogate is half of a character outside the basic plane (RFC 8259, section 8.2). encoding/json puts another
+// character in its place, so that what is kept is not what was sent.
+const loneSurrogate = "has half of a surrogate pair, such as \\ud800: send the whole character"
+
+// textDecoder is a decoder that knows its text.
+type textDecoder struct {
+	*json.Decoder
+	text []byte
+	// read is how much of the text came before the last token.
+	read int64
+}
+
+func newTextDecoder(text []byte) *textDecoder {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return &textDecoder{Decoder: decoder, text: text}
+}
+
+// Token hides the decoder's.
+func (d *textDecoder) Token() (json.Token, error) {
+	d.read = d.InputOffset()
+	return d.Decoder.Token()
+}
+
+// replaced reports a token, the last one, that is not the text's.
+func (d *textDecoder) replaced(token json.Token) bool {
+	text, is := token.(string)
+	if !is || !strings.ContainsRune(text, utf8.RuneError) {
+		return false
+	}
+	return hasLoneSurrogate(d.text[d.read:d.InputOffset()])
+}
+
+// hasLoneSurrogate looks at the escapes of a JSON string that is well formed.
+func hasLoneSurrogate(quoted []byte) bool {
+	for i := 0; i+1 < len(quoted); i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		i++
+		if quoted[i] != 'u' {
+			continue
+		}
+		first := escapedUnit(quoted[i+1:])
+		i += 4
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if i+2 >= len(quoted) || quoted[i+1] != '\\' || quoted[i+2] != 'u' ||
+			utf16.DecodeRune(first, escapedUnit(quoted[i+3:])) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escapedUnit reads four hexadecimal digits.
+func escapedUnit(text []byte) rune {
+	const digits = 4
+	unit, err := strconv.ParseUint(string(text[:min(digits, len(text))]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
+}
+
+func readValue(d *textDecoder, at string, depth int) (any, *bodyError) {
 	if depth > maxDepth {
 		return nil, &bodyError{pointer: at, reason: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}
 	}
-	token, err := decoder.Token()
+	token, err := d.Token()
 	if err != nil {
 		return nil, notJSON(err)
 	}
+	if d.replaced(token) {
+		return nil, &bodyError{pointer: at, reason: loneSurrogate}
+	}
+	if number, is := token.(json.Number); is {
+		if _, err := number.Float64(); err != nil {
+			return nil, &bodyError{pointer: at, reason: "is a number beyond 1.8e308, which few readers know"}
+		}
+	}
 	switch token {
 	case json.Delim('{'):
-		return readObject(decoder, at, depth)
+		return readObject(d, at, depth)
 	case json.Delim('['):
-		return readArray(decoder, at, depth)
+		return readArray(d, at, depth)
 	}
 	return token, nil
 }
 
-func readObject(decoder *json.Decoder, at string, depth int) (any, *bodyError) {
+func readObject(d *textDecoder, at string, depth int) (any, *bodyError) {
 	members := map[string]any{}
-	for decoder.More() {
-		token, err := decoder.Token()
+	for d.More() {
+		token, err := d.Token()
 		if err != nil {
 			return nil, notJSON(err)
 		}
 		name, _ := token.(string)
+		if d.replaced(name) {
+			return nil, &bodyError{pointer: at, reason: "has a member whose name " + loneSurrogate}
+		}
 		member := at + "/" + escaped(name)
 		if _, twice := members[name]; twice {
 			return nil, &bodyError{pointer: member, reason: "comes twice"}
 		}
-		value, refused := readValue(decoder, member, depth+1)
+		value, refused := readValue(d, member, depth+1)
 		if refused != nil {
 			return nil, refused
 		}
 		members[name] = value
 	}
-	return members, closed(decoder)
+	return members, closed(d)
 }
 
-func readArray(decoder *json.Decoder, at string, depth int) (any, *bodyError) {
+func readArray(d *textDecoder, at string, depth int) (any, *bodyError) {
 	items := []any{}
-	for decoder.More() {
-		item, refused := readValue(decoder, fmt.Sprintf("%s/%d", at, len(items)), depth+1)
+	for d.More() {
+		item, refused := readValue(d, fmt.Sprintf("%s/%d", at, len(items)), depth+1)
 		if refused != nil {
 			return nil, refused
 		}
 		items = append(items, item)
 	}
-	return items, closed(decoder)
+	return items, closed(d)
 }
 
 // closed reads the bracket that More saw, or the end of the text.
-func closed(decoder *json.Decoder) *bodyError {
-	if _, err := decoder.Token(); err != nil {
+func closed(d *textDecoder) *bodyError {
+	if _, err := d.Token(); err != nil {
 		return notJSON(err)
 	}
 	return nil

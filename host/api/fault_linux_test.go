@@ -74,12 +74,12 @@ func TestADiskThatGoesInTheMiddleOfAPayment(t *testing.T) {
 				}
 				says(`{"id":"a-1","status":"open"}`)(w, r)
 			})
-			prepared := func() {
+			created := func() {
 				if !row.during && mend == nil {
 					mend = breakLog(t, s.dir)
 				}
 			}
-			s = openWith(t, t.TempDir(), p.url, api.Settings{}, till{prepared: prepared})
+			s = openWith(t, t.TempDir(), p.url, api.Settings{}, created)
 			defer func() { s.close(t) }()
 
 			answer := s.ask(http.MethodPost, "/v1/payments", orderOf("49.90"), "Idempotency-Key", "k")

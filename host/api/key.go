@@ -8,6 +8,8 @@ import (
 	"strings"
 )
 
+const keyHeader = "Idempotency-Key"
+
 // maxKey is the longest idempotency key, in bytes.
 const maxKey = 255
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -243,18 +242,8 @@ type performInput struct {
 
 	Key string `header:"Idempotency-Key" doc:"Required unless safe; at most 255 characters" example:"payout-77-try-1"`
 
-	Prefer      string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
-	ContentType string `header:"Content-Type" hidden:"true"`
-	RawBody     []byte `contentType:"application/json"`
-
-	// keys counts the headers of that name.
-	keys int
-}
-
-// Resolve implements huma.Resolver: it counts what huma takes the first of.
-func (in *performInput) Resolve(ctx huma.Context) []error {
-	in.keys = countKeys(ctx)
-	return nil
+	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
+	RawBody []byte `contentType:"application/json"`
 }
 
 func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error) {
@@ -280,7 +269,7 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	}
 	path := operationsPath(in.Provider) + "/" + url.PathEscape(in.Operation) + "?" +
 		url.Values{"cursor": {in.Cursor}}.Encode()
-	key, err := keyFor(in.Key, in.keys, path, in.RawBody)
+	key, err := keyFor(in.Key, path, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -307,10 +296,6 @@ func (in *performInput) check() error {
 	if len(in.RawBody) == 0 {
 		in.RawBody = []byte("{}")
 		return nil
-	}
-	if media, _, err := mime.ParseMediaType(in.ContentType); in.ContentType != "" &&
-		(err != nil || media != "application/json" && !strings.HasSuffix(media, "+json")) {
-		return unknownMedia.problem("send the input as application/json")
 	}
 	if _, refused := canonical(in.RawBody); refused != nil {
 		return malformed.problem("the body "+refused.Error(),

@@ -24,7 +24,7 @@ const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authorize(described))
+	described.UseMiddleware(a.authorize(described), a.judgeLength(described), strictly)
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
@@ -117,9 +117,9 @@ func (a *api) register(described huma.API) {
 func (a *api) endpoint(id, method, path, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
-		Security:        security(id),
-		MaxBodyBytes:    a.settings.MaxBody,
-		BodyReadTimeout: 10 * time.Second, Responses: map[string]*huma.Response{},
+		Security:     security(id),
+		MaxBodyBytes: a.settings.MaxBody, Responses: map[string]*huma.Response{},
+		BodyReadTimeout: -1, // the server that the API is part of limits it: package inbound
 	}
 }
 
@@ -154,24 +154,6 @@ type createInput struct {
 	Prefer  string `header:"Prefer" doc:"respond-async answers 202 at once (RFC 7240)"`
 	RawBody []byte
 	Body    orderBody
-
-	// keys counts the headers of that name.
-	keys int
-}
-
-// Resolve implements huma.Resolver: it counts what huma takes the first of.
-func (in *createInput) Resolve(ctx huma.Context) []error {
-	in.keys = countKeys(ctx)
-	return nil
-}
-
-func countKeys(ctx huma.Context) (keys int) {
-	ctx.EachHeader(func(name, _ string) {
-		if strings.EqualFold(name, "Idempotency-Key") {
-			keys++
-		}
-	})
-	return keys
 }
 
 type rawOutput struct {
@@ -183,16 +165,16 @@ type rawOutput struct {
 }
 
 func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
-	key, err := keyFor(in.Key, in.keys, paymentsPath, in.RawBody)
+	key, err := keyFor(in.Key, paymentsPath, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
 	order := in.Body.order()
-	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
-		return nil, problemOf(err, "")
-	}
 	if err := mayCreate(ctx, order); err != nil {
 		return nil, err
+	}
+	if err := a.engine.Fleet().Check(order, a.settings.Now()); err != nil {
+		return nil, problemOf(err, "")
 	}
 	receipt, err := a.engine.Create(ctx, authorOf(ctx), key, order, a.waitTimeout(in.Prefer))
 	if err != nil {
@@ -236,16 +218,12 @@ func (a *api) keep(ctx context.Context, merchant, id string, key attempt.Key, ou
 	return out, nil
 }
 
-// keyFor reads a request's key; count is how many it came with.
-func keyFor(header string, count int, path string, raw []byte) (attempt.Key, error) {
+// keyFor reads a request's key.
+func keyFor(header, path string, raw []byte) (attempt.Key, error) {
 	value, err := idempotencyKey(header)
-	if count > 1 {
-		err = errors.New("came more than once: send one")
-	}
 	if err != nil {
-		return attempt.Key{},
-			keyMissing.problem("Idempotency-Key "+err.Error(),
-				fieldError{Parameter: "header Idempotency-Key", Detail: err.Error()})
+		field := fieldError{Parameter: "header " + keyHeader, Detail: err.Error()}
+		return attempt.Key{}, keyMissing.problem(field.Parameter+" "+field.Detail, field)
 	}
 	body, refused := canonical(raw)
 	if refused != nil {
@@ -493,7 +471,7 @@ type explainOutput struct {
 
 func (a *api) explain(ctx context.Context, in *explainInput) (*explainOutput, error) {
 	order := in.Body.order()
-	if err := order.Validate(a.engine.Fleet().Tickers(), a.settings.Now()); err != nil {
+	if err := a.engine.Fleet().Check(order, a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
 	out := &explainOutput{}

@@ -178,7 +178,7 @@ func (a *api) registerPlugins(described huma.API) {
 			"may refuse it, and then what served "+
 			"serves on. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
-	put.MaxBodyBytes, put.BodyReadTimeout = mostModule, time.Minute
+	put.MaxBodyBytes = mostModule
 	nameOf := func(in *putPluginInput) string { return in.Name }
 	huma.Register(described, put, recorded(a, act[putPluginInput, installOutput]{
 		"plugin.replace", nameOf, pluginState[putPluginInput, installOutput](a, nameOf), a.putPlugin,

@@ -432,7 +432,7 @@ func invalidFields(err error) []fieldError {
 }
 
 // asProblem turns huma's own errors (validation, parsing) into problems; it is a huma.Transformer.
-func asProblem(_ huma.Context, _ string, value any) (any, error) {
+func asProblem(ctx huma.Context, _ string, value any) (any, error) {
 	model, ok := value.(*huma.ErrorModel)
 	if !ok {
 		return value, nil
@@ -440,6 +440,9 @@ func asProblem(_ huma.Context, _ string, value any) (any, error) {
 	kind := kindOf(model.Status)
 	p := kind.problem(model.Detail)
 	p.Status = model.Status
+	for name, values := range p.GetHeaders() {
+		ctx.SetHeader(name, values[0])
+	}
 	for _, detail := range model.Errors {
 		p.Errors = append(p.Errors, fieldOf(model.Status, detail))
 	}

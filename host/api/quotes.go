@@ -78,7 +78,7 @@ func (a *api) quotes(ctx context.Context, in *quotesInput) (*quotesOutput, error
 		Destination: in.Body.Destination, Options: in.Body.Options,
 	}.order()
 	fleet := a.engine.Fleet()
-	if err := order.Validate(fleet.Tickers(), a.settings.Now()); err != nil {
+	if err := fleet.Check(order, a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
 	able := slices.DeleteFunc(fleet.Quoters(order), func(name string) bool { return !a.uses(ctx, name) })

@@ -37,9 +37,18 @@ func TestMain(m *testing.M) {
 }
 
 // till is a connector whose provider speaks JSON: {"id","status"} or {"error"}.
-type till struct {
-	// prepared is called when a request is about to be made; nil calls nothing.
-	prepared func()
+type till struct{}
+
+// watched is a journal that calls created when it has journalled a new payment.
+type watched struct {
+	*sqlite.DB
+	created func()
+}
+
+func (w watched) Create(ctx context.Context, change payment.Change, key attempt.Key) (*attempt.Key, error) {
+	earlier, err := w.DB.Create(ctx, change, key)
+	w.created()
+	return earlier, err
 }
 
 func (till) Manifest() *abi.Manifest {
@@ -82,10 +91,7 @@ func (till) Manifest() *abi.Manifest {
 func (till) Digest() string { return strings.Repeat("cd", 32) }
 func (till) Number() int64  { return 1 }
 
-func (c till) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
-	if c.prepared != nil {
-		c.prepared()
-	}
+func (till) Prepare(_ context.Context, call *abi.Call) (*abi.Step, int64, error) {
 	body := jsontext.NewObject().String("reference", call.GetReference()).String("of", call.GetCreateReference()).JSON()
 	return guest.NewRequest(http.MethodPost, guest.Literal("/"),
 		guest.Literal(call.GetOperation())).JSON(body).Send(nil), 1, nil
@@ -179,10 +185,11 @@ type shop struct {
 // open opens the shop; close it with crash.
 func open(t *testing.T, dir, url string, settings api.Settings) *shop {
 	t.Helper()
-	return openWith(t, dir, url, settings, till{})
+	return openWith(t, dir, url, settings, func() {})
 }
 
-func openWith(t *testing.T, dir, url string, settings api.Settings, connector till) *shop {
+// openWith opens a shop that calls created for each new payment.
+func openWith(t *testing.T, dir, url string, settings api.Settings, created func()) *shop {
 	t.Helper()
 	journal, err := sqlite.Open(t.Context(), dir)
 	require.NoError(t, err)
@@ -197,16 +204,16 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, connector ti
 	document, err := routing.Parse("routing.yaml", node.Content[0], nil, nil)
 	require.NoError(t, err)
 	rules, err := routing.Compile(document,
-		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: connector.Manifest().GetFlows()}}, "v1")
+		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: till{}.Manifest().GetFlows()}}, "v1")
 	require.NoError(t, err)
-	connected := paymenttest.Connect(connector)
+	connected := paymenttest.Connect(till{})
 	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{
 		"till-eu": {
 			Name: "till-eu", Plugin: func(string) attempt.Connector { return connected }, Egress: client,
 			Settings: []byte("{}"),
 		},
 	}}}
-	s := &shop{dir: dir, journal: journal, engine: paymenttest.New(journal, fleet, paymenttest.Settings{
+	s := &shop{dir: dir, journal: journal, engine: paymenttest.New(watched{journal, created}, fleet, paymenttest.Settings{
 		Snapshot: api.Snapshot, Answer: api.Answer, Runs: journal, RunAnswer: api.RunAnswer,
 	})}
 	settings.Ready = journal.Healthy

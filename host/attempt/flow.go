@@ -35,6 +35,8 @@ type Flow struct {
 	Closed []Attempt
 
 	steps Steps
+	// prepared is its first step where that is made already; nil once it is used.
+	prepared *Prepared
 	// burned is the fuel that the plugin's calls took so far.
 	burned int64
 	// doubt: something was sent whose effect is not known, or that was taken before the flow came to its end. No later
@@ -141,8 +143,7 @@ type result struct {
 // not leave, and nothing was sent after it.
 func (f *Flow) Run(ctx context.Context) (end Ending, err error) {
 	defer func() { end.Fuel = f.burned }()
-	f.steps = f.Plan.Connector.Begin(f.Call)
-	step, fuel, err := f.steps.Prepare(ctx)
+	step, fuel, err := f.prepare(ctx)
 	f.burned += fuel
 	if err != nil {
 		return f.unable(f.Plan.Operation.GetName(), result{

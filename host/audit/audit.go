@@ -103,12 +103,16 @@ func (l *Log) Do(ctx context.Context, by Actor, act, object string, before any,
 }
 
 // Note records what happened without being asked for over the API: an edit of a watched file, a reload of secrets.
-func (l *Log) Note(ctx context.Context, act, object string, before, after any) {
-	_, err := l.store.BeginAct(ctx, Entry{
+// failure is why it was refused; nil is a success.
+func (l *Log) Note(ctx context.Context, act, object string, before, after any, failure error) {
+	entry := Entry{
 		At: l.now().UTC(), Actor: Actor{Name: "router"}, Act: act, Object: object, Before: shown(before),
 		After: shown(after), Outcome: Done,
-	})
-	if err != nil {
+	}
+	if failure != nil {
+		entry.Outcome, entry.Problem = Refused, failure.Error()
+	}
+	if _, err := l.store.BeginAct(ctx, entry); err != nil {
 		l.logger.ErrorContext(ctx, "record an act", slog.String("act", act), slog.Any("error", err))
 	}
 }

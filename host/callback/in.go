@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -29,10 +30,8 @@ type Settings struct {
 	Addresses Addresses
 	// Accounts gives the accounts that serve now, by name, and keeps them serving until release is called.
 	Accounts func() (accounts map[string]Account, release func())
-	// MaxBody is the largest callback, in bytes; headers may be as large. 0 means 256 KiB.
+	// MaxBody is the largest callback's body, in bytes. 0 means 256 KiB.
 	MaxBody int64
-	// BodyWithin is how long a callback's body may take. 0 means 10 s.
-	BodyWithin time.Duration
 	// ArrivalsPerSecond is how many callbacks an account takes in a second, and ten times as many at once. 0 means 100.
 	ArrivalsPerSecond int
 	// LookupsPerSecond is how many look-ups the callbacks of an account may cause in a second. 0 means 5.
@@ -54,9 +53,6 @@ type Settings struct {
 func (s Settings) withDefaults() Settings {
 	if s.MaxBody == 0 {
 		s.MaxBody = 256 << 10
-	}
-	if s.BodyWithin == 0 {
-		s.BodyWithin = 10 * time.Second
 	}
 	if s.ArrivalsPerSecond == 0 {
 		s.ArrivalsPerSecond = 100
@@ -132,14 +128,18 @@ func (i *Inbox) work(account string) *work {
 }
 
 // ServeHTTP keeps a callback and answers as its provider expects. An address that is not ours is not found, whatever is
-// wrong with it.
+// wrong with it. The server that it is part of limits the header, and how long a body may take.
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, last, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
 	paymentID, ours := i.settings.Addresses.owner(name, last)
+	if !ours { // before anything else: strangers cost nothing
+		http.NotFound(w, r)
+		return
+	}
 	accounts, release := i.settings.Accounts()
 	defer release()
 	account, known := accounts[name]
-	if !ours || !known {
+	if !known {
 		http.NotFound(w, r)
 		return
 	}
@@ -147,15 +147,11 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.refuse(w, http.StatusTooManyRequests)
 		return
 	}
-	body, err := i.read(w, r)
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok || headerSize(r.Header) > i.settings.MaxBody {
-		i.log.WarnContext(r.Context(), "a callback is too large", slog.String("account", name),
-			slog.Any("error", tooLarge))
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
-		return
-	}
-	if err != nil {
-		http.Error(w, "the body ended early", http.StatusBadRequest)
+	body, refused := i.read(w, r)
+	if refused != 0 {
+		i.log.WarnContext(r.Context(), "a callback cannot be read", slog.String("account", name),
+			slog.Int("status", refused))
+		i.refuse(w, refused)
 		return
 	}
 	// A provider that hangs up has delivered all the same.
@@ -168,24 +164,31 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, reply)
 }
 
-func (i *Inbox) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// Where the connection knows no deadlines, the server's own hold.
-	_ = http.NewResponseController(w).SetReadDeadline(i.settings.Now().Add(i.settings.BodyWithin))
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, i.settings.MaxBody))
-}
-
-func headerSize(header http.Header) (size int64) {
-	for name, values := range header {
-		for _, value := range values {
-			size += int64(len(name) + len(value))
-		}
+// read reads a callback's body, or returns the status that refuses it. What the header shows is judged before the body
+// comes.
+func (i *Inbox) read(w http.ResponseWriter, r *http.Request) (body []byte, refused int) {
+	if r.ContentLength > i.settings.MaxBody {
+		return nil, http.StatusRequestEntityTooLarge
 	}
-	return size
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, i.settings.MaxBody))
+	if err == nil {
+		return body, 0
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, http.StatusRequestTimeout
+	}
+	return nil, http.StatusBadRequest
 }
 
-// refuse asks for another try a little later.
+// refuse answers without keeping the callback. Where another try may succeed, it asks for one a little later.
 func (i *Inbox) refuse(w http.ResponseWriter, status int) {
-	w.Header().Set("Retry-After", "5")
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	}
 	http.Error(w, http.StatusText(status), status)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/egress"
 )
 
 const (
@@ -95,6 +96,9 @@ func mendBaseURL(text string, allowPrivate bool) string {
 	case u.Scheme == "http" && !allowPrivate:
 		return "write https; plain HTTP is for a sandbox, and needs allow_private: true"
 	}
+	if err := egress.CheckBaseURL(text, allowPrivate); err != nil {
+		return "it " + err.Error()
+	}
 	return ""
 }
 
@@ -155,7 +159,7 @@ func (v view) breaker() Breaker {
 		case "failures":
 			b.Failures = m.integer(1, 10_000)
 		case "window":
-			b.Window = m.duration(shortest, longest)
+			b.Window = m.duration(egress.ShortestWindow, longest)
 		case "open_for":
 			b.OpenFor = m.duration(shortest, longest)
 		case "half_open":

@@ -146,7 +146,7 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 		"ROUTER_PROVIDERS__ASIA__BASE_URL=http://a.com": `base_url does not serve: write https; plain HTTP is for ` +
 			`a sandbox, and needs allow_private: true`,
 		"ROUTER_PROVIDERS__PAYGRAM_EU__SECRETS__TOKEN=abc": `secret "token" is not a reference: put its value into ` +
-			`an environment variable or a file, and write env:NAME or file:/path`,
+			`an environment variable or a file, and write env:NAME, file:/path or credential:NAME`,
 	} {
 		_, err := Read("routing.yaml", []byte(small), []string{variable})
 		name, _, _ := strings.Cut(variable, "=")
@@ -297,6 +297,13 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"a base URL with a query", account(`base_url: "https://api.example.com?x=1"`), []string{
 			`routing.yaml:2:28: base_url does not serve: end it before the query`,
 		}},
+		{"a base URL that its client refuses", account(`base_url: "https://api.example.com/a/../b"`), []string{
+			`routing.yaml:2:28: base_url does not serve: it has a path that holds a dot segment`,
+		}},
+		{"a window that its breaker refuses", account(`breaker: {window: 500ms}`), []string{
+			`routing.yaml:2:36: window is not such a duration: write a number with its unit, such as 200ms or 20s, ` +
+				`from 1s to 10m0s`,
+		}},
 		{"a base URL that holds a password", account(`base_url: "https://me:sesame@api.example.com"`), []string{
 			`routing.yaml:2:28: base_url does not serve: take the user and password out of it: they belong under ` +
 				`secrets`,
@@ -310,11 +317,11 @@ func TestMistakesInTheFile(t *testing.T) {
 		}},
 		{"a literal secret", account("secrets: {token: sesame}"), []string{
 			`routing.yaml:2:35: secret "token" is not a reference: put its value into an environment variable or a ` +
-				`file, and write env:NAME or file:/path`,
+				`file, and write env:NAME, file:/path or credential:NAME`,
 		}},
 		{"a literal secret with a colon", account(`secrets: {token: "sesame:open"}`), []string{
 			`routing.yaml:2:35: secret "token" is not a reference: put its value into an environment variable or a ` +
-				`file, and write env:NAME or file:/path`,
+				`file, and write env:NAME, file:/path or credential:NAME`,
 		}},
 		{"a secret in a file without its path", account("secrets: {token: file:token}"), []string{
 			`routing.yaml:2:35: secret "token" names a file without its full path: write file:/path, from the root`,

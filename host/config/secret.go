@@ -2,27 +2,25 @@ package config
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"payrouter/host/egress"
 	"payrouter/host/routing"
 )
 
-// Reference is where a secret's value is: in an environment variable or in a file.
+// Reference is where a secret's value is: in an environment variable, in a file, or in a credential of systemd.
 type Reference struct {
 	scheme, target string
 	at             routing.Position
 }
 
-// String is the reference as written, "env:NAME" or "file:/path"; it is no secret.
+// String is the reference as written, "env:NAME", "file:/path" or "credential:NAME"; it is no secret.
 func (r Reference) String() string { return r.scheme + ":" + r.target }
 
 func (v view) secrets() map[string]Reference {
@@ -39,29 +37,81 @@ func (v view) secrets() map[string]Reference {
 func (v view) reference() (Reference, bool) {
 	text, _ := v.value.(string)
 	scheme, target, _ := strings.Cut(text, ":")
-	const mend = "put its value into an environment variable or a file, and write env:NAME or file:/path"
+	refuse := func(what, mend string) (Reference, bool) {
+		v.report(fmt.Sprintf("secret %q %s", v.key(), what), mend)
+		return Reference{}, false
+	}
 	switch {
 	case scheme == "env" && target != "" && !strings.ContainsAny(target, "= \t\n"):
 	case scheme == "file" && filepath.IsAbs(target):
+	case scheme == "credential" && target != "" && target != "." && target != ".." && filepath.Base(target) == target:
 	case scheme == "file":
-		v.report(fmt.Sprintf("secret %q names a file without its full path", v.key()),
-			"write file:/path, from the root")
-		return Reference{}, false
+		return refuse("names a file without its full path", "write file:/path, from the root")
+	case scheme == "credential":
+		return refuse("names a credential by a path", "write credential:NAME, the name that the service's unit gives it")
 	default:
-		v.report(fmt.Sprintf("secret %q is not a reference", v.key()), mend)
-		return Reference{}, false
+		return refuse("is not a reference", "put its value into an environment variable or a file, and write "+
+			"env:NAME, file:/path or credential:NAME")
 	}
 	return Reference{scheme: scheme, target: target, at: v.origin().value}, true
 }
 
-// Secrets are the values of all accounts' secrets. Printing, logging and marshalling show none of them.
+// Secrets are the values of all accounts' secrets. Printing, logging and marshalling show none of them. They do not
+// change.
 type Secrets struct {
+	// byProvider has no account with a problem.
 	byProvider map[string]map[string]string
+	// references are the accounts' references as written, by the secrets' names.
+	references map[string]map[string]string
+	problems   map[string][]error
 }
 
 // For are the values of one account's secrets, by name. The caller must not change the map, nor keep it where it may
 // be printed.
 func (s Secrets) For(provider string) map[string]string { return s.byProvider[provider] }
+
+// Keep gives every account with a problem the values that it had in a former set, if its references are the same ones:
+// an account's secrets belong together, and change together or not at all. The error joins the problems of the accounts
+// that remain without values.
+func (s Secrets) Keep(former Secrets) (Secrets, error) {
+	kept := Secrets{byProvider: maps.Clone(s.byProvider), references: s.references, problems: map[string][]error{}}
+	var remaining []error
+	for provider, problems := range s.problems {
+		values, had := former.byProvider[provider]
+		if had && maps.Equal(former.references[provider], s.references[provider]) {
+			kept.byProvider[provider] = values
+			continue
+		}
+		kept.problems[provider] = problems
+		remaining = append(remaining, problems...)
+	}
+	return kept, inFileOrder(remaining)
+}
+
+// ChangedSecret is a secret of an account that has another value than before. It has no value.
+type ChangedSecret struct {
+	Provider  string `json:"provider"`
+	Name      string `json:"name"`
+	Reference string `json:"reference"`
+}
+
+// Changed lists, sorted, the secrets with other values than a former set has, of accounts that both sets have.
+func (s Secrets) Changed(former Secrets) []ChangedSecret {
+	var changed []ChangedSecret
+	for _, provider := range slices.Sorted(maps.Keys(s.byProvider)) {
+		before, there := former.byProvider[provider]
+		if !there {
+			continue
+		}
+		values := s.byProvider[provider]
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if was, had := before[name]; !had || was != values[name] {
+				changed = append(changed, ChangedSecret{provider, name, s.references[provider][name]})
+			}
+		}
+	}
+	return changed
+}
 
 // Fingerprint is for comparing two sets of values only: values can be tried against it.
 func (s Secrets) Fingerprint() [sha256.Size]byte {
@@ -104,23 +154,23 @@ func (Secrets) MarshalText() ([]byte, error) { return []byte(masked), nil }
 // LogValue shows none of the values.
 func (Secrets) LogValue() slog.Value { return slog.StringValue(masked) }
 
-// Secrets resolves every reference, from environ ("NAME=value") and the files named. It reports all that are missing,
-// joined, each a *routing.Problem that names the provider and the reference. References of simulated accounts are not
-// followed.
-func (c *Config) Secrets(environ []string) (Secrets, error) {
-	variables := make(map[string]string, len(environ))
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		variables[name] = value
+// Secrets resolves every reference. Its error joins the problems of all references that have no value, or one that a
+// request cannot carry, each a *routing.Problem that names the provider and the reference; accounts without a problem
+// have their values all the same. References of simulated accounts are not followed.
+func (c *Config) Secrets(from Sources) (Secrets, error) {
+	resolved := Secrets{
+		byProvider: make(map[string]map[string]string, len(c.Providers)), references: map[string]map[string]string{},
+		problems: map[string][]error{},
 	}
-	resolved := Secrets{byProvider: make(map[string]map[string]string, len(c.Providers))}
-	var problems []error
+	variables := from.read()
+	var all []error
 	for _, p := range c.Providers {
 		if p.Simulated {
 			resolved.byProvider[p.Name] = p.simulatedSecrets()
 			continue
 		}
-		values := make(map[string]string, len(p.Secrets))
+		values, written := make(map[string]string, len(p.Secrets)), make(map[string]string, len(p.Secrets))
+		var problems []error
 		for name, ref := range p.Secrets {
 			value, what, mend := ref.resolve(variables)
 			if what != "" {
@@ -129,53 +179,71 @@ func (c *Config) Secrets(environ []string) (Secrets, error) {
 					Mend: mend,
 				})
 			}
-			values[name] = value
+			values[name], written[name] = value, ref.String()
+		}
+		resolved.references[p.Name] = written
+		if len(problems) > 0 {
+			resolved.problems[p.Name] = problems
+			all = append(all, problems...)
+			continue
 		}
 		resolved.byProvider[p.Name] = values
 	}
-	if err := inFileOrder(problems); err != nil {
-		return Secrets{}, err
-	}
-	return resolved, nil
+	return resolved, inFileOrder(all)
 }
 
-func (r Reference) resolve(variables map[string]string) (value, what, mend string) {
-	if r.scheme == "env" {
-		value = variables[r.target]
-		what, mend = "the environment variable is not set", "export "+r.target+"=…"
-	} else {
-		var err error
-		value, err = readSecret(r.target)
-		what, mend = "the file is empty", "write the secret into it"
-		if err != nil {
-			return "", "the file cannot be read", err.Error()
+// Placeholders are made-up values for every secret: what is checked with them is all that does not depend on the
+// secrets themselves.
+func (c *Config) Placeholders() Secrets {
+	made := Secrets{byProvider: make(map[string]map[string]string, len(c.Providers))}
+	for _, p := range c.Providers {
+		values := make(map[string]string, len(p.Secrets))
+		for name := range p.Secrets {
+			values[name] = madeUp(name)
 		}
+		made.byProvider[p.Name] = values
 	}
-	switch {
-	case value == "":
+	return made
+}
+
+func (r Reference) resolve(from variables) (value, what, mend string) {
+	switch r.scheme {
+	case "env":
+		if from.unreadable != "" {
+			return "", "the file of variables cannot be read", from.unreadable
+		}
+		if value = from.values[r.target]; value == "" {
+			return "", "the environment variable is not set", "export " + r.target + "=…"
+		}
+	case "credential":
+		folder := from.values[credentialsFolder]
+		if folder == "" {
+			return "", credentialsFolder + " is not set",
+				"let systemd pass the credential, by LoadCredential=" + r.target + ":/path in the service's unit"
+		}
+		value, what, mend = readSecret(filepath.Join(folder, r.target))
+	default:
+		value, what, mend = readSecret(r.target)
+	}
+	if what != "" {
 		return "", what, mend
-	case strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f }):
-		return "", "its value holds a control character", "write it in one line"
+	}
+	if err := egress.CheckSecret(value); err != nil {
+		return "", "its value " + err.Error(), "write it whole, in one line"
 	}
 	return value, "", ""
 }
 
 // readSecret drops the line break that editors leave at a file's end.
-func readSecret(path string) (string, error) {
-	const largest = 64 << 10
-	file, err := os.Open(path) //nolint:gosec // the operator's own choice
+func readSecret(path string) (value, what, mend string) {
+	text, err := readFile(path)
 	if err != nil {
-		return "", err
+		return "", "the file cannot be read", err.Error()
 	}
-	defer file.Close() //nolint:errcheck // only read from
-	text, err := io.ReadAll(io.LimitReader(file, largest+1))
-	if err != nil {
-		return "", err
+	if value = strings.TrimRight(string(text), "\r\n"); value == "" {
+		return "", "the file is empty", "write the secret into it"
 	}
-	if len(text) > largest {
-		return "", errors.New("it is too large for a secret")
-	}
-	return strings.TrimRight(string(text), "\r\n"), nil
+	return value, "", ""
 }
 
 // inFileOrder joins problems in the order of the file.

@@ -12,8 +12,9 @@ import (
 const shipped = "../../routing.yaml"
 
 var shippedSecrets = []string{
-	"PAYGRAM_EU_TOKEN=a-token", "PAYGRAM_ASIA_TOKEN=b-token", "CRYPTOGRAM_TOKEN=c-token", "PAYPLAY_API_KEY=d-key",
-	"EXCHANGER_API_LOGIN=e-login", "EXCHANGER_API_KEY=e-key", "PAYGRT_API_KEY=f-key",
+	"PAYGRAM_EU_TOKEN=eu-token", "PAYGRAM_ASIA_TOKEN=asia-token",
+	"CRYPTOGRAM_TOKEN=crypto-token", "PAYPLAY_API_KEY=play-api-key",
+	"EXCHANGER_API_LOGIN=exchange-login", "EXCHANGER_API_KEY=e-api-key", "PAYGRT_API_KEY=f-api-key",
 }
 
 // manifests stand for the plugins' own, of which package config knows nothing.
@@ -72,7 +73,7 @@ func TestShippedFileIsInOrder(t *testing.T) {
 	t.Parallel()
 	config, err := Load(shipped, nil)
 	require.NoError(t, err)
-	_, err = config.Secrets(shippedSecrets)
+	_, err = config.Secrets(Sources{Environ: shippedSecrets})
 	require.NoError(t, err)
 	_, err = config.Ruleset(manifests())
 	require.NoError(t, err)

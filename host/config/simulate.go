@@ -41,7 +41,7 @@ func (c *Config) Simulate(by Simulator) error {
 		p.BaseURL, p.AllowPrivate, p.Simulated = found[i].BaseURL, true, true
 		p.simulated = make(map[string]string, len(p.Secrets))
 		for name := range p.Secrets {
-			p.simulated[name] = "sandbox-" + name + "-made-up"
+			p.simulated[name] = madeUp(name)
 			if value, known := found[i].Secrets[name]; known {
 				p.simulated[name] = value
 			}
@@ -49,6 +49,9 @@ func (c *Config) Simulate(by Simulator) error {
 	}
 	return nil
 }
+
+// madeUp is a value for a secret that nothing compares.
+func madeUp(name string) string { return "sandbox-" + name + "-made-up" }
 
 // simulatedSecrets are the values of a simulated account's secrets.
 func (p *Provider) simulatedSecrets() map[string]string { return maps.Clone(p.simulated) }

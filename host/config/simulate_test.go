@@ -39,7 +39,7 @@ rules: [{name: d, to: [paygram-uk, another]}]
 		require.True(t, p.AllowPrivate)
 		require.True(t, p.Simulated)
 	}
-	secrets, err := c.Secrets(environ)
+	secrets, err := c.Secrets(Sources{Environ: environ})
 	require.NoError(t, err, "what is not set is not missed")
 	require.Equal(t, map[string]string{
 		"token": "simulated-token-of-paygram-uk", "further": "sandbox-further-made-up",

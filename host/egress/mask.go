@@ -22,11 +22,15 @@ const minSecret = 8
 // minMasked is the least length of a fragment that is looked for, where an encoding leaves only a part of a secret.
 const minMasked = 8
 
-// checkSecret returns what is wrong with a value, without the value.
-func checkSecret(value string) error {
+// minCore is the least length of a secret's core that is masked where it stands alone. A shorter one may be a word.
+const minCore = 12
+
+// CheckSecret returns what is wrong with a value, without the value: what a client refuses, so that whoever reads
+// secrets finds it where they come from.
+func CheckSecret(value string) error {
 	switch {
 	case len(value) < minSecret:
-		return errors.New("shorter than 8 bytes: masking it would change unrelated text")
+		return errors.New("is shorter than 8 bytes: masking it would change unrelated text")
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
 		return errors.New("holds a line break, a control character or a character outside ASCII")
 	case value != strings.TrimSpace(value):
@@ -110,8 +114,29 @@ func (m mask) headers(headers []*abi.Header) {
 }
 
 // forms lists how a secret may stand in an echo: as it is, in another case, escaped for a URL, JSON or HTML, in hex or
-// base64, alone or inside a longer text.
+// base64, alone or inside a longer text. Escapes may be nested in any order (JSON inside JSON, a quoted command line),
+// so of a secret with characters that are escaped its core is listed too.
 func forms(secret string) []string {
+	all := encoded(secret)
+	if core := coreOf(secret); len(core) >= minCore {
+		all = append(all, encoded(core)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// coreOf is the longest part of a text that no encoding escapes.
+func coreOf(text string) (longest string) {
+	escaped := func(c rune) bool { return c > '~' || !isUnreserved(byte(c)) } //nolint:gosec // G115: it is ASCII
+	for part := range strings.FieldsFuncSeq(text, escaped) {
+		if len(part) > len(longest) {
+			longest = part
+		}
+	}
+	return longest
+}
+
+func encoded(secret string) []string {
 	var all []string
 	for _, s := range []string{secret, strings.ToLower(secret), strings.ToUpper(secret)} {
 		all = append(all, s, html.EscapeString(s), hex.EncodeToString([]byte(s)),
@@ -121,9 +146,7 @@ func forms(secret string) []string {
 			all = append(all, escaped, lowerEscapes(escaped))
 		}
 	}
-	all = append(all, base64Forms(secret)...)
-	slices.Sort(all)
-	return slices.Compact(all)
+	return append(all, base64Forms(secret)...)
 }
 
 func jsonForms(s string) []string {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,6 +115,35 @@ func TestMaskingHoldsForAnySecret(t *testing.T) {
 		other := rapid.StringMatching(`[àâäéèêëîïôöùûü]{0,40}`).Draw(t, "other")
 		if masked := mask(other); masked != other {
 			t.Fatalf("%q became %q", other, masked)
+		}
+	})
+}
+
+// Escapes may be nested, as where a gateway logs JSON inside JSON inside a form: the core of the secret, which none of
+// them changes, is masked whatever surrounds it.
+func TestNestedEscapesAreMasked(t *testing.T) {
+	t.Parallel()
+	escapes := map[string]func(string) string{
+		"JSON": strconv.Quote, "URL": url.QueryEscape, "path": url.PathEscape, "HTML": html.EscapeString,
+		"shell":       func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
+		"hexadecimal": func(s string) string { return hex.EncodeToString([]byte(s)) },
+		"base64":      func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	}
+	inner := []string{"JSON", "URL", "path", "HTML", "shell"}
+	rapid.Check(t, func(t *rapid.T) {
+		const core = "Core0fTheSecret"
+		special := rapid.StringMatching(`["<>&'/\\%+=|:]{1,6}`)
+		echo := special.Draw(t, "before") + core + special.Draw(t, "behind")
+		mask := egress.Mask(map[string]string{"k": echo})
+		for range rapid.IntRange(1, 4).Draw(t, "escapes") {
+			echo = escapes[rapid.SampledFrom(inner).Draw(t, "escape")](echo)
+		}
+		if outer := rapid.SampledFrom([]string{"", "hexadecimal", "base64"}).Draw(t, "encoding"); outer != "" {
+			echo = escapes[outer](echo)
+		}
+		masked := mask("{" + echo + "}")
+		if !strings.Contains(masked, "{{secret:k}}") || strings.Contains(masked, core) {
+			t.Fatalf("%q became %q", echo, masked)
 		}
 	})
 }

@@ -17,13 +17,24 @@ type origins struct {
 	allowHTTP bool
 }
 
+// CheckBaseURL returns what is wrong with a base URL, without repeating it.
+func CheckBaseURL(base string, allowHTTP bool) error {
+	_, err := origins{allowHTTP: allowHTTP}.parseBase(base)
+	return err
+}
+
+func (o origins) parseBase(base string) (*url.URL, error) {
+	parsed, err := o.parse(base)
+	if err != nil {
+		return nil, err
+	}
+	return parsed, checkBasePath(parsed)
+}
+
 func newOrigins(base string, hosts []string, allowHTTP bool) (origins, error) {
 	o := origins{allowed: map[string]bool{}, allowHTTP: allowHTTP}
 	var problems []error
-	parsed, err := o.parse(base)
-	if err == nil {
-		err = checkBasePath(parsed)
-	}
+	parsed, err := o.parseBase(base)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("base URL: %w", err))
 	} else {
@@ -50,10 +61,14 @@ func checkBasePath(base *url.URL) error {
 	if path == "" {
 		return nil
 	}
-	if err := inPath.check("path", "literal", path); err != nil {
-		return err
+	err := inPath.check("path", "literal", path)
+	if err == nil {
+		err = checkPath(path)
 	}
-	return checkPath(path)
+	if refused, ok := errors.AsType[*DeniedError](err); ok { // as a problem of the base URL, not of a request
+		return errors.New("has a path that " + refused.Reason)
+	}
+	return err
 }
 
 // parse reads an origin, maybe with a path. Its errors do not repeat what they read: a base URL may be mistaken for a

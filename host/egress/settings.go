@@ -96,6 +96,9 @@ type BreakerSettings struct {
 	Probes uint32
 }
 
+// ShortestWindow of a breaker: it counts in seconds.
+const ShortestWindow = time.Second
+
 // Defaults are the values that zero fields of Settings take, the clock, the logger and the like aside.
 func Defaults() Settings {
 	return Settings{
@@ -179,14 +182,14 @@ func (s Settings) validate() error {
 	check(s.Retry.BudgetRatio > 0, "retry: budget ratio is negative")
 	check(s.Retry.BudgetMin > 0, "retry: budget minimum is negative")
 	check(s.Breaker.Ratio > 0 && s.Breaker.Ratio <= 1, "breaker: ratio is not between 0 and 1")
-	check(s.Breaker.Window >= time.Second, "breaker: window is below a second")
+	check(s.Breaker.Window >= ShortestWindow, "breaker: window is below a second")
 	check(s.Breaker.Cooldown > 0, "breaker: cooldown is negative")
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
 		if !tokenPattern.MatchString(name) {
 			problems = append(problems, fmt.Errorf("secret %q: not a name", name))
 		}
-		if err := checkSecret(s.Secrets[name]); err != nil {
-			problems = append(problems, fmt.Errorf("secret %q: %w", name, err))
+		if err := CheckSecret(s.Secrets[name]); err != nil {
+			problems = append(problems, fmt.Errorf("secret %q %w", name, err))
 		}
 	}
 	return errors.Join(problems...)

@@ -31,8 +31,8 @@ func TestSettingsReportEveryProblem(t *testing.T) {
 		"max delay", "Retry-After", "budget ratio", "budget minimum", "breaker: ratio", "breaker: window",
 		"breaker: cooldown",
 		"base URL: is neither https nor http", `host "a b"`, `host "files.example.com/x"`, `host "http://x"`,
-		`secret "short": shorter`, `secret "line": holds`, `secret "carriage": holds`, `secret "space": starts`,
-		`secret "letters": holds`, `secret "not a name": not a name`,
+		`secret "short" is shorter`, `secret "line" holds`, `secret "carriage" holds`, `secret "space" starts`,
+		`secret "letters" holds`, `secret "not a name": not a name`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -4,6 +4,7 @@ package invalid
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -31,6 +32,19 @@ func Text(text string, limit int) string {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
 			return "must not hold control characters"
 		}
+	}
+	return ""
+}
+
+// Address is what is wrong with the characters of a URL; empty where nothing is. RFC 3986 has no blanks, control
+// characters, quotes, angle brackets or backslashes in one: readers drop, escape or keep them as they please.
+func Address(text string) string {
+	if at := strings.IndexFunc(text, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || strings.ContainsRune("\"<>\\", r) || r == utf8.RuneError || unicode.IsSpace(r) ||
+			unicode.IsControl(r)
+	}); at >= 0 {
+		character, _ := utf8.DecodeRuneInString(text[at:])
+		return fmt.Sprintf("must not hold the character %+q: write it percent-encoded", character)
 	}
 	return ""
 }

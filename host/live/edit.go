@@ -204,7 +204,7 @@ func (m *Manager) put(text string, match Match, as Edition) (Edition, error) {
 		next.discard()
 		return Edition{}, fmt.Errorf("%w: %w", ErrNotWritable, err)
 	}
-	m.seen, m.watched = snapshot{text: text, secrets: next.secrets}, next.config
+	m.seen, m.watched = snapshot{text: text, secrets: next.seen}, next.config
 	as.At = m.now()
 	m.apply(next, as)
 	return m.active(), nil

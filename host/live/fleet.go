@@ -37,8 +37,17 @@ func Ruleset(c *config.Config, manifests map[string]*abi.Manifest) (*routing.Rul
 type build struct {
 	text    string
 	config  *config.Config
-	secrets [sha256.Size]byte
-	fleet   *payment.Fleet
+	secrets config.Secrets
+	// seen is the fingerprint of the secrets as they were read, and stale why some accounts have former values instead;
+	// nil where none has.
+	seen  [sha256.Size]byte
+	stale *InvalidError
+	fleet *payment.Fleet
+}
+
+// changed reports whether another build of the same text has other secrets.
+func (b *build) changed(next *build) bool {
+	return b.secrets.Fingerprint() != next.secrets.Fingerprint()
 }
 
 // discard releases what a build took that did not become active. A nil build took nothing.
@@ -71,16 +80,45 @@ func (m *Manager) read(text string) (*config.Config, error) {
 
 // assemble makes a fleet of what was read. Its error is a *InvalidError.
 func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.ActiveSet) (*build, error) {
+	secrets, stale := c.Secrets(m.sources())
+	next := &build{text: text, config: c, seen: fingerprint(secrets, stale)}
+	var missing error
+	if stale != nil {
+		next.stale = m.invalid(stale)
+		secrets, missing = secrets.Keep(m.secrets())
+	}
 	rules, err := rulesOver(c, activeSet)
-	secrets, missing := c.Secrets(m.settings.Environ)
 	if err := errors.Join(err, missing); err != nil {
 		return nil, m.invalid(err)
 	}
-	fleet, err := m.fleets.make(c, rules, secrets, activeSet)
-	if err != nil {
+	next.secrets = secrets
+	if next.fleet, err = m.fleets.make(c, rules, secrets, activeSet); err != nil {
 		return nil, m.invalid(err)
 	}
-	return &build{text: text, config: c, secrets: secrets.Fingerprint(), fleet: fleet}, nil
+	return next, nil
+}
+
+// secrets are the active ones; none before there are any.
+func (m *Manager) secrets() config.Secrets {
+	if m.current == nil {
+		return config.Secrets{}
+	}
+	return m.current.secrets
+}
+
+// Check finds what keeps a configuration from becoming active over a set of plugins, with these secrets: it is what a
+// manager does, without keeping anything of it. Its error joins problems, each a *routing.Problem where it has a place.
+func Check(c *config.Config, secrets config.Secrets, activeSet plugin.ActiveSet) error {
+	rules, err := rulesOver(c, activeSet)
+	if err != nil {
+		return err
+	}
+	fleet, err := newFleets(Settings{}.withDefaults()).make(c, rules, secrets, activeSet)
+	if err != nil {
+		return err
+	}
+	fleet.Retired()
+	return nil
 }
 
 // rulesOver compiles the rules over the stable generations. They must compile with a canary's manifest too, or its

@@ -21,6 +21,7 @@ import (
 	"payrouter/host/egress"
 	"payrouter/host/payment"
 	"payrouter/host/plugin"
+	"payrouter/host/routing"
 )
 
 // Settings of a manager. Zero fields take the defaults that they name; File is required.
@@ -29,6 +30,13 @@ type Settings struct {
 	File string
 	// Environ overrides it, and has secrets: "NAME=value".
 	Environ []string
+	// EnvFile is a file of variables with secrets, which take precedence over Environ; see config.Sources. Empty is none.
+	EnvFile string
+	// SecretsReloaded is called with every reload of secrets that changed something, or that failed; never with a value.
+	// It must not call the manager. Nil calls nothing.
+	SecretsReloaded func(SecretsReload)
+	// FileApplied is called when an edit of the file takes effect. It must not call the manager. Nil calls nothing.
+	FileApplied func(from, to Edition)
 	// History is a folder for former configurations. Empty keeps them in memory only.
 	History string
 	// Remember is how many of them are kept. 0 means 50.
@@ -57,8 +65,24 @@ func (s Settings) withDefaults() Settings {
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
 	}
+	if s.SecretsReloaded == nil {
+		s.SecretsReloaded = func(SecretsReload) {}
+	}
+	if s.FileApplied == nil {
+		s.FileApplied = func(_, _ Edition) {}
+	}
 	s.Logger = cmp.Or(s.Logger, slog.New(slog.DiscardHandler))
 	return s
+}
+
+// SecretsReload is what came of reading secrets again: names and references, no values.
+type SecretsReload struct {
+	At time.Time
+	// Changed have other values from now on, for attempts that begin; those under way end with the values that they
+	// began with.
+	Changed []config.ChangedSecret
+	// Kept are the problems by which accounts keep their former values.
+	Kept []*routing.Problem
 }
 
 // Server is a subscriber of changes of the fleet, as payment.Fleets is.
@@ -75,6 +99,8 @@ type Manager struct {
 	log      *slog.Logger
 	fleets   *fleets
 
+	// reloading is held while the files are read until they stop changing.
+	reloading sync.Mutex
 	// mutex is held for a whole change. Nothing that is called under it waits for a change of plugins, which may wait
 	// for it.
 	mutex     sync.Mutex
@@ -158,7 +184,7 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 	if err := m.changeable(); err != nil {
 		return err
 	}
-	if m.pending != nil {
+	if m.pending != nil && m.seen.text != m.current.text {
 		if edited, err := m.build(m.seen.text, activeSet); err == nil {
 			m.activeSet = activeSet
 			m.apply(edited, Edition{At: m.now(), Source: ByFile})
@@ -203,21 +229,33 @@ func (m *Manager) changeable() error {
 
 // apply makes another configuration active, and adds it to the history.
 func (m *Manager) apply(next *build, as Edition) {
-	former := m.current.config.Version
+	from := Edition{Version: m.current.config.Version, Text: m.current.text}
 	m.swap(next)
 	m.remember(as)
 	m.applied++
 	m.pending = nil
-	m.log.Info("configuration changed", slog.String("version", next.config.Version), slog.String("from", former),
+	m.judge(next.stale)
+	m.log.Info("configuration changed", slog.String("version", next.config.Version), slog.String("from", from.Version),
 		slog.String("source", string(as.Source)), slog.String("by", as.By))
+	if as.Source == ByFile {
+		m.settings.FileApplied(from, Edition{Version: next.config.Version, Text: next.text})
+	}
 }
 
 // swap gives the server a fleet. The server releases the former one when its last payment under way has ended.
 func (m *Manager) swap(next *build) {
+	changed := next.secrets.Changed(m.current.secrets)
 	m.current = next
 	for _, server := range m.servers {
 		server.Serve(next.fleet)
 	}
+	if len(changed) > 0 {
+		m.settings.SecretsReloaded(SecretsReload{At: m.now(), Changed: changed})
+	}
+}
+
+func (m *Manager) sources() config.Sources {
+	return config.Sources{Environ: m.settings.Environ, EnvFile: m.settings.EnvFile}
 }
 
 // remember adds the active configuration to the history, if it is not the last one there. A history that cannot be

@@ -34,15 +34,32 @@ func (m *Manager) seeSecrets(watched *config.Config) [sha256.Size]byte {
 	if watched == nil {
 		return [sha256.Size]byte{}
 	}
-	secrets, err := watched.Secrets(m.settings.Environ)
-	if err != nil {
-		return sha256.Sum256([]byte(err.Error()))
+	return fingerprint(watched.Secrets(m.sources()))
+}
+
+// fingerprint covers the values that there are, and why there are no others.
+func fingerprint(secrets config.Secrets, err error) [sha256.Size]byte {
+	values := secrets.Fingerprint()
+	if err == nil {
+		return values
 	}
-	return secrets.Fingerprint()
+	return sha256.Sum256(append(values[:], err.Error()...))
+}
+
+// Reload reads the files now, and applies what has changed. Its error, a *InvalidError, is what keeps the files from
+// being active as they are.
+func (m *Manager) Reload(ctx context.Context) error {
+	m.reload(ctx)
+	if pending := m.Status().Pending; pending != nil {
+		return &InvalidError{Problems: pending.Problems}
+	}
+	return ctx.Err()
 }
 
 // reload applies a change of the files, once they have not changed for Settings.Settle.
 func (m *Manager) reload(ctx context.Context) {
+	m.reloading.Lock()
+	defer m.reloading.Unlock()
 	known, watched := m.known()
 	now := m.see(watched)
 	for now != known {
@@ -95,17 +112,30 @@ func (m *Manager) applySeen(now snapshot) {
 		m.apply(next, Edition{At: m.now(), Source: ByFile})
 		return
 	}
-	if m.pending != nil {
-		m.pending = nil
-		m.log.Info("the routing file is correct again", slog.String("version", next.config.Version))
-	}
-	if next.secrets == m.current.secrets {
+	if m.current.changed(next) {
+		m.swap(next)
+		m.applied++
+		m.log.Info("secrets changed")
+	} else {
 		next.discard()
-		return
 	}
-	m.swap(next)
-	m.applied++
-	m.log.Info("secrets changed")
+	m.judge(next.stale)
+}
+
+// judge notes whether the active text has all of its secrets: nil for all. Accounts without theirs keep the former
+// values.
+func (m *Manager) judge(stale *InvalidError) {
+	switch {
+	case stale != nil:
+		m.refused++
+		m.setPending(stale)
+		m.log.Error("secrets cannot be read: their accounts keep the former values", slog.Any("problems", stale))
+		m.settings.SecretsReloaded(SecretsReload{At: m.now(), Kept: stale.Problems})
+	case m.pending != nil:
+		m.pending = nil
+		m.log.Info("the routing file and its secrets are correct again",
+			slog.String("version", m.current.config.Version))
+	}
 }
 
 // readSeen builds what was read last. From then on the secrets that it refers to are watched, missing ones too.
@@ -120,7 +150,7 @@ func (m *Manager) readSeen() (*build, error) {
 	m.watched, m.seen.secrets = c, m.seeSecrets(c)
 	next, err := m.assemble(c, m.seen.text, m.activeSet)
 	if err == nil {
-		m.seen.secrets = next.secrets
+		m.seen.secrets = next.seen
 	}
 	return next, err
 }

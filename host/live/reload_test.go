@@ -1,14 +1,18 @@
 package live_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/config"
 	"payrouter/host/live"
 )
 
@@ -189,4 +193,134 @@ func TestAnEditWaitsForItsSecret(t *testing.T) {
 	h.pending("the file cannot be read")
 	require.NoError(t, os.WriteFile(secret, []byte(token), 0o600))
 	h.serves("second")
+}
+
+// heard are the reloads of secrets that a manager reported.
+type heard struct {
+	mutex sync.Mutex
+	all   []live.SecretsReload
+}
+
+func (h *heard) add(one live.SecretsReload) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.all = append(h.all, one)
+}
+
+func (h *heard) reloads() []live.SecretsReload {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return slices.Clone(h.all)
+}
+
+// A secret that cannot be read any more is shown, and changes nothing else: its account keeps the former value, and
+// plugins, edits of the file and edits over the API are taken meanwhile.
+func TestABrokenSecretKeepsItsFormerValue(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]string{
+		"missing": "", "empty": "\n", "half written": "half", "with a line break": "a-first-line\nanother",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret, reported := filepath.Join(t.TempDir(), "token"), &heard{}
+			require.NoError(t, os.WriteFile(secret, []byte(token), 0o600))
+			h := newHarness(t, plan{settings: live.Settings{SecretsReloaded: reported.add}})
+			filed := func(rule string) string {
+				return strings.Replace(h.routing(rule), "env:TOKEN", "file:"+secret, 1)
+			}
+			h.write(filed("second"))
+			h.serves("second")
+			before := h.manager.Fleet()
+
+			if broken == "" {
+				require.NoError(t, os.Remove(secret))
+			} else {
+				require.NoError(t, os.WriteFile(secret, []byte(broken), 0o600))
+			}
+			h.pending(`provider "paygram-eu": secret "token" (file:` + secret + `): `)
+			require.Same(t, before, h.manager.Fleet())
+
+			require.NoError(t, h.manager.Adopt(t.Context(), registryOf(t, "paygram").ActiveSet()))
+			h.write(filed("third"))
+			h.serves("third")
+			_, err := h.manager.Put(filed("fourth"), "ops", live.Match{Any: true})
+			require.NoError(t, err)
+			h.serves("fourth")
+			require.Same(t, before.Accounts["paygram-eu"].Egress, h.manager.Fleet().Accounts["paygram-eu"].Egress)
+			h.pending(`secret "token"`)
+
+			require.NoError(t, os.WriteFile(secret, []byte("a-new-"+token), 0o600))
+			require.Eventually(t, func() bool { return h.manager.Status().Pending == nil }, time.Minute,
+				5*time.Millisecond)
+			require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.manager.Fleet().Accounts["paygram-eu"].Egress)
+			all := reported.reloads()
+			require.NotEmpty(t, all[1].Kept)
+			require.Equal(t, []config.ChangedSecret{{
+				Provider: "paygram-eu", Name: "token", Reference: "file:" + secret,
+			}}, all[len(all)-1].Changed)
+			require.NotContains(t, fmt.Sprint(all), "new-"+token)
+		})
+	}
+}
+
+// However a secret is replaced, its new value is taken up.
+func TestASecretIsTakenUpHoweverItIsReplaced(t *testing.T) {
+	t.Parallel()
+	folder, reported := t.TempDir(), &heard{}
+	publish := func(generation, value string) {
+		name := filepath.Join(folder, "..gen"+generation)
+		require.NoError(t, os.Mkdir(name, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(name, "token"), []byte(value), 0o600))
+		require.NoError(t, os.Symlink("..gen"+generation, filepath.Join(folder, "..data_tmp")))
+		require.NoError(t, os.Rename(filepath.Join(folder, "..data_tmp"), filepath.Join(folder, "..data")))
+	}
+	publish("1", token)
+	require.NoError(t, os.Symlink(filepath.Join("..data", "token"), filepath.Join(folder, "token")))
+	variables := filepath.Join(t.TempDir(), "variables")
+	require.NoError(t, os.WriteFile(variables, []byte("FROM_FILE="+token), 0o600))
+	h := newHarness(t, plan{settings: live.Settings{
+		SecretsReloaded: reported.add, EnvFile: variables, Environ: []string{"CREDENTIALS_DIRECTORY=" + folder},
+	}})
+	for rule, reference := range map[string]string{
+		"kubernetes": "file:" + folder + "/token", "systemd": "credential:token", "variables": "env:FROM_FILE",
+	} {
+		h.write(strings.Replace(h.routing(rule), "env:TOKEN", reference, 1))
+		h.serves(rule)
+		known := len(reported.reloads())
+		if rule == "variables" {
+			require.NoError(t, os.WriteFile(variables, []byte("FROM_FILE="+rule+token), 0o600))
+		} else {
+			publish(rule, rule+token)
+		}
+		require.Eventually(t, func() bool { return len(reported.reloads()) > known }, time.Minute, time.Millisecond)
+		require.Equal(t, reference, reported.reloads()[known].Changed[0].Reference)
+	}
+}
+
+// A manager that does not watch its files reads them when it is asked to.
+func TestFilesAreReloadedWhenAsked(t *testing.T) {
+	t.Parallel()
+	variables := filepath.Join(t.TempDir(), "variables")
+	require.NoError(t, os.WriteFile(variables, []byte("TOKEN="+token), 0o600))
+	h := newHarness(t, plan{unwatched: true, settings: live.Settings{EnvFile: variables}})
+	before := h.manager.Fleet()
+	require.NoError(t, h.manager.Reload(t.Context()))
+	require.Same(t, before, h.manager.Fleet(), "nothing has changed")
+
+	require.NoError(t, os.WriteFile(variables, []byte("TOKEN=a-new-"+token), 0o600))
+	require.NoError(t, h.manager.Reload(t.Context()))
+	require.NotSame(t, before.Accounts["paygram-eu"].Egress, h.manager.Fleet().Accounts["paygram-eu"].Egress)
+	h.write(h.routing("second"))
+	require.NoError(t, h.manager.Reload(t.Context()))
+	require.Equal(t, "second", h.rule())
+
+	h.write("providers: [")
+	require.NoError(t, os.Remove(variables))
+	var invalid *live.InvalidError
+	require.ErrorAs(t, h.manager.Reload(t.Context()), &invalid)
+	require.Equal(t, "second", h.rule())
+	h.write(h.routing("third"))
+	require.ErrorContains(t, h.manager.Reload(t.Context()), "the file of variables cannot be read",
+		"the edit is active, and the secrets keep their values")
+	require.Equal(t, "third", h.rule())
 }

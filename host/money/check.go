@@ -3,6 +3,7 @@ package money
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/currency"
 
@@ -10,11 +11,11 @@ import (
 	"payrouter/host/invalid"
 )
 
-// CheckAmount holds an amount to plain decimal text above zero, no finer than a fiat currency's smallest unit.
+// CheckAmount holds an amount to plain decimal text above zero, no finer than a fiat currency's smallest unit. One
+// amount has one spelling, but for zeros at its end: no sign, no blanks, no zeros before it, no bare point.
 func CheckAmount(amount, code string) string {
-	if strings.ContainsAny(amount, "eE") {
-		return fmt.Sprintf("must be plain decimal text such as \"49.90\", without an exponent; got %q",
-			invalid.Clip(amount))
+	if reason := misspelled(amount); reason != "" {
+		return fmt.Sprintf("must be plain decimal text such as \"49.90\", %s; got %q", reason, invalid.Clip(amount))
 	}
 	value, err := decimal.Parse(amount)
 	if err != nil {
@@ -29,6 +30,24 @@ func CheckAmount(amount, code string) string {
 	}
 	if decimals, limited := MinorUnits(code); limited && value.Scale() > decimals {
 		return fmt.Sprintf("must have at most %d decimals in %s; got %q", decimals, code, invalid.Clip(amount))
+	}
+	return ""
+}
+
+// misspelled is how an amount is written that has another spelling; empty where it has none, or is no amount at all.
+func misspelled(amount string) string {
+	whole, fraction, pointed := strings.Cut(strings.TrimPrefix(amount, "-"), ".")
+	switch {
+	case strings.ContainsFunc(amount, unicode.IsSpace):
+		return "without blanks"
+	case strings.HasPrefix(amount, "+"):
+		return "without a plus sign"
+	case strings.ContainsAny(amount, "eE"):
+		return "without an exponent"
+	case pointed && (whole == "" || fraction == ""):
+		return "with digits on both sides of its point"
+	case len(whole) > 1 && whole[0] == '0':
+		return "without zeros before it"
 	}
 	return ""
 }

@@ -102,13 +102,18 @@ func (s *standing) Used(rule string) routing.Use {
 	return s.fleet.Health.Used(rule, s.now)
 }
 
-// decide routes an order, and takes nothing of a rule's limits. Its error is a *NoRouteError.
+// decide routes an order, and takes nothing of a rule's limits. Its error is a *NoRouteError, or joins *invalid.Error.
 func (f *Fleet) decide(merchant string, id attempt.OwnerID, o Order, now time.Time) (routing.Decision, error) {
 	s := &standing{fleet: f, id: string(id), order: o, now: now}
 	decision := f.Rules.Decide(facts(merchant, id, o, now), s)
 	if decision.Outcome == routing.Unavailable && len(s.missing) > 0 && !s.down {
 		decision.Outcome, decision.Reason = routing.Unsupported, "every candidate needs more of the payment than "+
 			"it says"
+	}
+	if len(o.Options) > 0 && len(decision.Candidates) > 0 {
+		if err := f.checkOptions(decision, o); err != nil {
+			return decision, err
+		}
 	}
 	if decision.Outcome != routing.Routed {
 		return decision, &NoRouteError{Decision: decision, Missing: s.missing, TooFine: f.tooFine(decision, o)}

@@ -12,7 +12,7 @@ import (
 
 // drive takes a payment to its first settled step: it asks the decision's providers in their order, until one takes it,
 // or may have taken it, or none is left. It releases the fleet, which is the one that decided.
-func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment) (Payment, error) {
+func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment, ready preparations) (Payment, error) {
 	defer fleet.Release()
 	if p.Status == AwaitingApproval {
 		if e.settings.Answer != nil {
@@ -26,6 +26,7 @@ func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment) (Payment
 	}
 	defer unlock()
 	t := e.sessionAt(p, ChangeCause{Cause: ByRequest})
+	t.ready = ready
 	t.fleet, t.answer = fleet, func(p Payment) *attempt.Answer {
 		if e.settings.Answer == nil {
 			return nil
@@ -96,7 +97,11 @@ func (s *session) place(ctx context.Context, p Payment, asked map[string]bool) (
 func (s *session) flow(ctx context.Context, p Payment, at attempt.Plan, call *abi.Call,
 	closed []attempt.Attempt,
 ) (ending, error) {
-	return (&heldPayment{session: s, payment: p}).run(ctx, at, call, closed)
+	h := &heldPayment{session: s, payment: p}
+	if at.Role == abi.Role_ROLE_CREATE {
+		h.prepared = s.ready.take(at.Account.Name)
+	}
+	return h.run(ctx, at, call, closed)
 }
 
 // Recover goes on with what a crash or a failed write interrupted: payments without an open attempt are placed where

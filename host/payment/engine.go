@@ -64,17 +64,24 @@ func (e *Engine) Create(ctx context.Context, author approval.Author, key attempt
 	timeout time.Duration,
 ) (attempt.Receipt[Payment], error) {
 	fleet := e.fleets.hold()
+	var ready preparations
 	receipt, err := attempt.Once(ctx, e.driver, attempt.Request[Payment]{
 		Kind: attempt.OfPayment, ID: Payment.OwnerID,
 		Open: func(ctx context.Context) (Payment, *attempt.Flight, *attempt.Key, error) {
-			p, flight, earlier, err := e.open(ctx, fleet, author, key, order)
+			p, prepared, err := e.draft(ctx, fleet, author, order)
+			if err != nil {
+				fleet.Release()
+				return p, nil, nil, err
+			}
+			ready = prepared
+			flight, earlier, err := e.open(ctx, fleet, p, key)
 			if err != nil || earlier != nil {
 				fleet.Release()
 			}
 			return p, flight, earlier, err
 		},
 		// The fleet that decides is the fleet that sends.
-		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p) },
+		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p, ready) },
 		Key: func(ctx context.Context) (*attempt.Key, error) { return e.journal.Key(ctx, author.Merchant, key.Value) },
 		Read: func(ctx context.Context, id attempt.OwnerID) (Payment, error) {
 			return e.journal.Payment(ctx, string(id))
@@ -85,16 +92,9 @@ func (e *Engine) Create(ctx context.Context, author approval.Author, key attempt
 
 // open journals a new payment with its key, and reserves its flight. Nothing is reserved where the key was used in the
 // meantime.
-func (e *Engine) open(ctx context.Context, fleet *Fleet, author approval.Author, key attempt.Key,
-	order Order,
-) (p Payment, flight *attempt.Flight, earlier *attempt.Key, err error) {
-	if err := e.driver.Settings.Hold(); err != nil {
-		return p, nil, nil, err
-	}
-	p, err = e.draft(fleet, author, order)
-	if err != nil {
-		return p, nil, nil, err
-	}
+func (e *Engine) open(ctx context.Context, fleet *Fleet, p Payment,
+	key attempt.Key,
+) (flight *attempt.Flight, earlier *attempt.Key, err error) {
 	key.Merchant, key.Owner, key.CreatedAt = p.Merchant, p.OwnerID(), p.CreatedAt
 	if p.Status == AwaitingApproval && e.settings.Answer != nil {
 		answer := e.settings.Answer(p)
@@ -102,14 +102,14 @@ func (e *Engine) open(ctx context.Context, fleet *Fleet, author approval.Author,
 	}
 	if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
 		fleet.withdraw(p)
-		return p, nil, nil, err
+		return nil, nil, err
 	}
 	earlier, err = e.create(ctx, p, key)
 	if err != nil || earlier != nil {
 		fleet.withdraw(p)
 		e.driver.Land(p.OwnerID(), flight)
 	}
-	return p, flight, earlier, err
+	return flight, earlier, err
 }
 
 // create journals a new payment with its key.
@@ -121,16 +121,21 @@ func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlie
 	return e.journal.Create(ctx, Change{Payment: p, Entries: entries}, key)
 }
 
-// draft routes an order and makes the payment of it. One that needs approval takes nothing of its rule's limits yet: it
-// is routed again when it is approved.
-func (e *Engine) draft(fleet *Fleet, author approval.Author, order Order) (Payment, error) {
+// draft routes an order, makes the payment of it, and has its plugins prepare their first steps. One that needs approval
+// takes nothing of its rule's limits yet: it is routed again when it is approved, and its plugins prepare anew.
+func (e *Engine) draft(ctx context.Context, fleet *Fleet, author approval.Author,
+	order Order,
+) (Payment, preparations, error) {
+	if err := e.driver.Settings.Hold(); err != nil {
+		return Payment{}, nil, err
+	}
 	if e.driver.Settings.Exhausted() != nil {
-		return Payment{}, attempt.ErrExhausted
+		return Payment{}, nil, attempt.ErrExhausted
 	}
 	now := e.now()
 	id, err := e.driver.NewID("pay_")
 	if err != nil {
-		return Payment{}, fmt.Errorf("make a payment's id: %w", err)
+		return Payment{}, nil, fmt.Errorf("make a payment's id: %w", err)
 	}
 	clock := e.driver.Settings.Clock()
 	p := Payment{
@@ -141,10 +146,18 @@ func (e *Engine) draft(fleet *Fleet, author approval.Author, order Order) (Payme
 		p.Status = AwaitingApproval
 		p.NextCheck = nextCheck(p, 0, now, identity.Draw("jitter", id, now.String()))
 		p.Decision, err = fleet.decide(p.Merchant, p.OwnerID(), order, now)
-		return p, err
+	} else {
+		p.Decision, err = fleet.claim(p.Merchant, p.OwnerID(), order, now)
 	}
-	p.Decision, err = fleet.claim(p.Merchant, p.OwnerID(), order, now)
-	return p, err
+	if err != nil {
+		return Payment{}, nil, err
+	}
+	ready, err := e.prepare(ctx, fleet, p)
+	if err != nil {
+		fleet.withdraw(p)
+		return Payment{}, nil, err
+	}
+	return p, ready, nil
 }
 
 // Merchant implements attempt.Owners.

@@ -17,6 +17,8 @@ type heldPayment struct {
 	unproven bool
 	// create is as a flow's.
 	create abi.Idempotency
+	// prepared is the flow's first step where that is made already.
+	prepared *attempt.Prepared
 }
 
 // ending is what a flow about a payment came to, with the payment as it stands then.
@@ -34,10 +36,12 @@ func (h *heldPayment) run(ctx context.Context, at attempt.Plan, call *abi.Call,
 }
 
 func (h *heldPayment) flow(at attempt.Plan, call *abi.Call, closed []attempt.Attempt) *attempt.Flow {
-	return &attempt.Flow{
+	flow := &attempt.Flow{
 		Driver: h.session.driver, Plan: at, Call: call, Owner: h, Create: h.create, Closed: closed,
 		Matches: func(outcome *abi.Outcome) string { return h.contradiction(at, call, outcome) },
 	}
+	flow.Use(h.prepared)
+	return flow
 }
 
 // The methods of attempt.Owner.

@@ -8,12 +8,12 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"golang.org/x/text/language"
+	"unicode"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/invalid"
 	"payrouter/host/money"
+	"payrouter/host/routing"
 )
 
 // Bounds of an order's members, in bytes unless said otherwise.
@@ -44,8 +44,8 @@ func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 	} else if reason := money.CheckAmount(o.Amount, o.Currency); reason != "" {
 		refuse("/amount", "%s", reason)
 	}
-	if o.Country != "" && !isCountry(o.Country) {
-		refuse("/country", "must be an ISO 3166-1 alpha-2 code such as \"DE\"; got %q", invalid.Clip(o.Country))
+	if mend := routing.CheckCountry(o.Country); o.Country != "" && mend != "" {
+		refuse("/country", "%q is not a country of ISO 3166-1: %s", invalid.Clip(o.Country), mend)
 	}
 	if o.ReturnURL != "" {
 		if reason := checkURL(o.ReturnURL); reason != "" {
@@ -61,6 +61,10 @@ func (o Order) Validate(tickers map[string]bool, now time.Time) error {
 			refuse("/payer/ip", "must be an IPv4 or IPv6 address")
 		}
 	}
+	if o.Payer.Email != "" && !isEmail(o.Payer.Email) {
+		refuse("/payer/email", "must be an e-mail address such as payer@shop.example")
+	}
+	checkDestination(o, refuse)
 	for _, text := range o.texts() {
 		if reason := invalid.Text(text.value, text.limit); reason != "" {
 			refuse(text.field, "%s", reason)
@@ -108,6 +112,9 @@ func (o Order) texts() []boundedText {
 }
 
 func checkURL(text string) string {
+	if reason := invalid.Address(text); reason != "" {
+		return reason
+	}
 	at, err := url.Parse(text)
 	if err != nil || (at.Scheme != "https" && at.Scheme != "http") || at.Host == "" {
 		return "must be an absolute http or https URL"
@@ -121,12 +128,11 @@ func checkURL(text string) string {
 	return ""
 }
 
-func isCountry(code string) bool {
-	if len(code) != 2 || strings.ToUpper(code) != code {
-		return false
-	}
-	region, err := language.ParseRegion(code)
-	return err == nil && region.IsCountry() && region.String() == code
+// isEmail reports the form of an address: a name, one @ and a host, without blanks. Whether it is somebody's shows when
+// it is written to.
+func isEmail(text string) bool {
+	name, at, found := strings.Cut(text, "@")
+	return found && name != "" && at != "" && !strings.Contains(at, "@") && !strings.ContainsFunc(text, unicode.IsSpace)
 }
 
 func isObject(text json.RawMessage) bool {

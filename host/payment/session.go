@@ -18,6 +18,8 @@ type session struct {
 	standing Payment
 	// answer is what a caller who waits for the session's end gets; nil where none waits.
 	answer func(p Payment) *attempt.Answer
+	// ready are the first steps that are made already; nil where none is.
+	ready preparations
 }
 
 func (e *Engine) sessionAt(standing Payment, cause ChangeCause) *session {

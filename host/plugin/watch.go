@@ -28,12 +28,17 @@ type WatchSettings struct {
 	// Incomplete is how long a module that is not whole, or whose signature is invalid, may still be being written. 0
 	// means 2 s.
 	Incomplete time.Duration
+	// Installed is called with what came of each module that was taken from the folder, or refused. Nil calls nothing.
+	Installed func(ctx context.Context, report Report, err error)
 }
 
 func (w WatchSettings) withDefaults() WatchSettings {
 	w.Every = cmp.Or(w.Every, 3*time.Second)
 	w.Settle = cmp.Or(w.Settle, 100*time.Millisecond)
 	w.Incomplete = cmp.Or(w.Incomplete, 2*time.Second)
+	if w.Installed == nil {
+		w.Installed = func(context.Context, Report, error) {}
+	}
 	return w
 }
 
@@ -182,7 +187,8 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		return min(w.settings.Settle, w.settings.Incomplete-waited)
 	}
 	file.done, file.code, file.signed = true, code, signed
-	_, _ = w.registry.Install(ctx, c) // its events, and the log, have the result
+	report, err := w.registry.Install(ctx, c) // its events, and the log, have the result
+	w.settings.Installed(ctx, report, err)
 	return w.settings.Every
 }
 

@@ -13,16 +13,34 @@ const SecretVariable = "ROUTER_CALLBACK_SECRET"
 
 // Addresses makes the addresses that providers report to.
 func Addresses(public, data string, environ []string) (callback.Addresses, error) {
-	for _, variable := range environ {
-		if secret, found := strings.CutPrefix(variable, SecretVariable+"="); found {
-			return callback.NewAddresses(public, []byte(secret))
-		}
+	if secret, set := callbackSecret(environ); set {
+		return callback.NewAddresses(public, secret)
 	}
 	secret, err := callback.Secret(data)
 	if err != nil {
 		return callback.Addresses{}, err
 	}
 	return callback.NewAddresses(public, secret)
+}
+
+// CheckCallbackSecret returns what is wrong with the secret of callbacks' addresses in an environment; nil where it has
+// none.
+func CheckCallbackSecret(environ []string) error {
+	secret, set := callbackSecret(environ)
+	if !set {
+		return nil
+	}
+	_, err := callback.NewAddresses("", secret)
+	return err
+}
+
+func callbackSecret(environ []string) (secret []byte, set bool) {
+	for _, variable := range environ {
+		if text, found := strings.CutPrefix(variable, SecretVariable+"="); found {
+			return []byte(text), true
+		}
+	}
+	return nil, false
 }
 
 // Receivers are the active accounts as callbacks need them: those whose plugin reads callbacks, and whose

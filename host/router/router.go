@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"payrouter/host/config"
 	"payrouter/host/egress"
 	"payrouter/host/health"
+	"payrouter/host/inbound"
 	"payrouter/host/live"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
@@ -43,6 +45,10 @@ type Settings struct {
 	Routing string
 	Environ []string
 	Watch   bool
+	// EnvFile is a file of variables with secrets; see config.Sources. Empty is none.
+	EnvFile string
+	// Hangups has the routing file and the secrets read again, watched or not, at each value. Nil is none.
+	Hangups <-chan os.Signal
 	// Plugins is the folder of modules, and Compiled the one of compiled modules; empty is one in Data.
 	Plugins, Compiled string
 	// PluginKeys are those whose signatures of plugins are believed; RequireSignature takes signed plugins only.
@@ -54,6 +60,8 @@ type Settings struct {
 	Data, Witness string
 	// CreateTimeout is how long a create waits for its first settled step, and Grace how long a shutdown waits.
 	CreateTimeout, Grace time.Duration
+	// Clients are the limits of clients' connections. Whole follows from CreateTimeout.
+	Clients inbound.Settings
 	// SendWithin is how long after it was journalled a request may still leave.
 	SendWithin time.Duration
 	// RecoverEvery is how often what a failed write left behind is resumed. It has no default.
@@ -101,6 +109,7 @@ type Router struct {
 	reader     *account.Reader
 	quotes     *quote.Cache
 	manager    *live.Manager
+	clients    *inbound.Limits
 	listener   net.Listener
 	addresses  callback.Addresses
 	engine     *payment.Engine
@@ -233,8 +242,9 @@ func (r *Router) buildDriver(context.Context) error {
 func (r *Router) openConfiguration(context.Context) (err error) {
 	s := r.settings
 	settings := live.Settings{
-		File: s.Routing, Environ: s.Environ, History: filepath.Join(s.Data, "routing"), Health: r.health,
+		File: s.Routing, Environ: s.Environ, EnvFile: s.EnvFile, History: filepath.Join(s.Data, "routing"), Health: r.health,
 		Prices: r.quotes.Prices, Machine: r.machine, Now: s.Now, Logger: s.Logger,
+		SecretsReloaded: r.noteSecrets, FileApplied: r.noteEdit,
 	}
 	if s.Sandbox != nil {
 		settings.Simulate = s.Sandbox.Simulate
@@ -247,11 +257,18 @@ func (r *Router) openConfiguration(context.Context) (err error) {
 	return nil
 }
 
+// beyondWait is how long a request may take at least, beyond the wait of a create and the time of its body.
+const beyondWait = 90 * time.Second
+
 func (r *Router) listen(ctx context.Context) (err error) {
 	s := r.settings
 	if r.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen); err != nil {
 		return err
 	}
+	clients := s.Clients
+	clients.Whole, clients.Logger = cmp.Or(s.CreateTimeout, api.WaitTimeout)+beyondWait+s.Clients.Body, s.Logger
+	r.clients = inbound.New(clients)
+	r.listener = r.clients.Listener(r.listener)
 	r.onClose(func() error {
 		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
@@ -297,10 +314,7 @@ func (r *Router) buildServer(context.Context) error {
 		Webhooks: webhook.NewEndpoints(r.journal.Webhooks(), r.journal.Webhooks(),
 			webhook.EndpointsSettings{AllowHTTP: s.WebhooksToPrivate, Now: s.Now}),
 	})
-	r.server = &http.Server{
-		Handler: WithCallbacks(r.inbox, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn),
-	}
+	r.server = r.clients.Server(WithCallbacks(r.inbox, handler))
 	return nil
 }
 
@@ -337,6 +351,7 @@ func (r *Router) background() []func(context.Context) {
 	})
 	all := []func(context.Context){
 		r.keys.Run, r.keepRecovering, payment.NewReconciler(r.engine, s.Reconciler).Run, r.inbox.Run, sender.Run,
+		r.keepReloading,
 	}
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)
@@ -344,8 +359,26 @@ func (r *Router) background() []func(context.Context) {
 	return all
 }
 
+// keepReloading reads again what a hangup asks for.
+func (r *Router) keepReloading(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.settings.Hangups:
+		}
+		switch err := r.manager.Reload(ctx); {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.log.Error("reload by SIGHUP: what has problems stays as it was", slog.Any("problems", err))
+		default:
+			r.log.Info("reload by SIGHUP: the routing file and its secrets are active")
+		}
+	}
+}
+
 func (r *Router) watchPlugins(ctx context.Context) {
-	if err := r.registry.Watch(ctx, r.settings.Plugins, plugin.WatchSettings{}); err != nil {
+	if err := r.registry.Watch(ctx, r.settings.Plugins, plugin.WatchSettings{Installed: r.noteInstall}); err != nil {
 		r.log.Error("watch the plugins' folder", slog.Any("error", err))
 	}
 }

@@ -25,7 +25,7 @@ func flowLimits(flow *abi.Flow) []limit {
 		{"kind", []string{kindName(flow.GetKind())}, Facts.kind, false},
 		{"currency", flow.GetCurrencies(), func(f Facts) string { return f.Currency }, false},
 		{"country", flow.GetCountries(), func(f Facts) string { return f.Country }, false},
-		{"method", flow.GetMethods(), func(f Facts) string { return f.Method }, true},
+		{methodKey, flow.GetMethods(), func(f Facts) string { return f.Method }, true},
 	}
 }
 

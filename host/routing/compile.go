@@ -27,6 +27,9 @@ type Ruleset struct {
 	rules     []rule
 	approval  []Approval
 	providers map[string]Provider
+	// methods are the payment methods that providers and rules name; anyMethod: a rule's expression reads the method.
+	methods   []string
+	anyMethod bool
 }
 
 type rule struct {
@@ -100,6 +103,7 @@ func Compile(doc Document, providers []Provider, version string) (*Ruleset, erro
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
+	set.nameMethods(doc.Rules)
 	return set, nil
 }
 

@@ -22,8 +22,8 @@ type field struct {
 var fields = []field{
 	{kindKey, func(f Facts) string { return f.kind() }, checkKind},
 	{currencyKey, func(f Facts) string { return f.Currency }, checkCurrency},
-	{countryKey, func(f Facts) string { return f.Country }, checkCountry},
-	{"method", func(f Facts) string { return f.Method }, checkAnything},
+	{countryKey, func(f Facts) string { return f.Country }, CheckCountry},
+	{methodKey, func(f Facts) string { return f.Method }, checkAnything},
 	{merchantKey, func(f Facts) string { return f.Merchant }, checkAnything},
 }
 

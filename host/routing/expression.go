@@ -27,6 +27,8 @@ type Expression struct {
 	program cel.Program
 	// reads are the metadata that it reads without testing for them, and "time" where it reads that.
 	reads []string
+	// readsMethod: it looks at the payment's method.
+	readsMethod bool
 }
 
 const (
@@ -48,7 +50,7 @@ var variables = []struct {
 	{"kind", cel.StringType, func(f Facts) any { return f.kind() }},
 	{currencyKey, cel.StringType, func(f Facts) any { return f.Currency }},
 	{countryKey, cel.StringType, func(f Facts) any { return f.Country }},
-	{"method", cel.StringType, func(f Facts) any { return f.Method }},
+	{methodKey, cel.StringType, func(f Facts) any { return f.Method }},
 	{"merchant", cel.StringType, func(f Facts) any { return f.Merchant }},
 	{amountKey, decimalType, func(f Facts) any { return toDecimal(types.String(f.Amount)) }},
 	{"metadata", cel.MapType(cel.StringType, cel.StringType), func(f Facts) any {
@@ -226,6 +228,7 @@ func (r *reader) compile(x *Expression, node *yaml.Node) error {
 		return nil
 	}
 	x.reads = r.lint(node, checked.NativeRep())
+	x.readsMethod = readsMethod(checked.NativeRep())
 	if len(r.problems) > before {
 		return nil
 	}

@@ -105,7 +105,7 @@ func (r *reader) resolve(name string, path []string) []string {
 // checkCountryOrGroup returns how to correct what is neither. A group's name is in lower case, a country in upper
 // case.
 func (r *reader) checkCountryOrGroup(text string) string {
-	mend := checkCountry(text)
+	mend := CheckCountry(text)
 	if mend == "" || isCountry(strings.ToUpper(text)) || len(r.groups) == 0 || !onlyOf(text, groupAlphabet) {
 		return mend
 	}

@@ -59,7 +59,8 @@ func isCurrency(s string) bool {
 	return len(s) >= 2 && len(s) <= 12 && onlyOf(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 }
 
-func checkCountry(value string) string {
+// CheckCountry is how to correct what is no country's code, as rules and payments write one; empty for one that is.
+func CheckCountry(value string) string {
 	switch upper := strings.ToUpper(value); {
 	case isCountry(value):
 		return ""
@@ -91,12 +92,13 @@ func checkAnything(value string) string {
 	return ""
 }
 
-// parseAmount reads a decimal text that is not negative: "49.90". Exponents are refused: amounts are not written so,
-// and a huge one would make a comparison expensive.
+// parseAmount reads a decimal text that is not negative, as a payment's amount is written: "49.90", with no zeros
+// before it. Exponents are refused: amounts are not written so, and a huge one would make a comparison expensive.
 func parseAmount(text string) (*apd.Decimal, bool) {
 	const longest = 64
 	whole, fraction, dotted := strings.Cut(text, ".")
-	if len(text) > longest || whole == "" || dotted && fraction == "" || !onlyOf(whole+fraction, "0123456789") {
+	if len(text) > longest || whole == "" || len(whole) > 1 && whole[0] == '0' ||
+		dotted && fraction == "" || !onlyOf(whole+fraction, "0123456789") {
 		return nil, false
 	}
 	amount, _, err := apd.NewFromString(text)

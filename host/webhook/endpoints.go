@@ -202,6 +202,9 @@ func (s *Endpoints) checkURL(text string) error {
 	if len(text) > maxURL {
 		return wrong(fmt.Sprintf("has more than %d characters", maxURL))
 	}
+	if reason := invalid.Address(text); reason != "" {
+		return wrong(reason)
+	}
 	at, err := url.Parse(text)
 	switch {
 	case err != nil:

@@ -25,7 +25,9 @@ func TestAddressesThatAreNotTaken(t *testing.T) {
 		"https://:443/hook":                 "no host",
 		"https://me:word@shop.example/hook": "user name",
 		"https://shop.example/hook#part":    "fragment",
-		"https://shop.example/\x7f":         "cannot be read",
+		"https://shop.example/\x7f":         "percent-encoded",
+		"https://shop.example/a b":          "percent-encoded",
+		"https://shop.example/%zz":          "cannot be read",
 		"//shop.example/hook":               "https://",
 		"https://shop.example/" + strings.Repeat("a", 2048): "2048",
 	} {

@@ -168,11 +168,19 @@ type Usage struct {
 	CPU time.Duration
 	// Resident is in bytes.
 	Resident int64
+	// Files is how many are open, sockets among them.
+	Files int
 }
 
 // Usage reads what the process has used so far.
 func (p *Process) Usage() Usage {
-	return Usage{CPU: cpuOf(p.command.Process.Pid), Resident: residentOf(p.command.Process.Pid)}
+	pid := p.command.Process.Pid
+	return Usage{CPU: cpuOf(pid), Resident: residentOf(pid), Files: filesOf(pid)}
+}
+
+func filesOf(pid int) int {
+	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)) // none without /proc
+	return len(files)
 }
 
 // cpuOf reads user and system time from /proc/PID/stat, in hundredths of a second: fields 14 and 15, counted behind the

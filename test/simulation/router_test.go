@@ -82,7 +82,7 @@ func newKit(dir string) (*kit, error) {
 	if k.routes, err = config.Read("routing.yaml", routingText, environ); err != nil {
 		return nil, err
 	}
-	if k.secrets, err = k.routes.Secrets(environ); err != nil {
+	if k.secrets, err = k.routes.Secrets(config.Sources{Environ: environ}); err != nil {
 		return nil, err
 	}
 	ctx := context.Background()
