@@ -11,12 +11,12 @@ import (
 // AlertBehind is what a payment or a run shows of which more may have been sent than the journal shows.
 const AlertBehind = "the journal may be older than what was sent: look at the providers, and let an operator resolve it"
 
-// FirstSend is whether, and why not, something that recovery found may still be sent for the first time.
-type FirstSend int
+// firstSend is whether, and why not, something that recovery found may still be sent for the first time.
+type firstSend int
 
 const (
 	// SendNow means that it was journalled a moment ago.
-	SendNow FirstSend = iota
+	SendNow firstSend = iota
 	// TooLate means that nothing more was sent than the journal shows, and the time to send is over. It may end.
 	TooLate
 	// Doubted means that more may have been sent than the journal shows. The provider, or a person, is asked.
@@ -29,7 +29,7 @@ const (
 // more than the window was written by a wall clock that was wrong, and is as good as old.
 func (d *Driver) FirstSend(madeClock time.Duration, since time.Time, sinceClock time.Duration,
 	attempts []Attempt,
-) FirstSend {
+) firstSend {
 	if d.Settings.Doubtful(madeClock) {
 		return Doubted
 	}

@@ -21,7 +21,7 @@ func TestFirstSendGoesByTheOlderOfBothClocks(t *testing.T) {
 		madeClock time.Duration
 		attempts  []Attempt
 		doubtful  bool
-		want      FirstSend
+		want      firstSend
 	}{
 		{"made a moment ago", now.Add(-recent), clock - recent, nil, false, SendNow},
 		{"made long ago", now.Add(-old), clock - old, nil, false, TooLate},
