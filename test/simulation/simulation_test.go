@@ -96,7 +96,8 @@ func kinds() []string {
 	all := []string{
 		crash, pausedSender, failedCommit, diskFull, clockForward, clockBack, forged, down, swapped, concurrent,
 		repeated, otherBody, hungUp, early,
-		approved, rejected, unapproved, insisting, daysForward, daysBack, twice, contradicting, lostCallback, goneAway, "late success",
+		approved, rejected, unapproved,
+		insisting, daysForward, daysBack, twice, contradicting, lostCallback, goneAway, "late success",
 		"connection refused", "connection black-holed",
 	}
 	for _, one := range odds {
