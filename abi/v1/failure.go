@@ -23,6 +23,7 @@ var FailureCodes = map[string]bool{
 	"canceled_by_payer":     true,
 	"fraud_suspected":       true,
 	"declined":              true,
+	"rejected":              true, // by a person who was to approve it
 }
 
 // Matches reports whether the rule is about a failure of an operation, with the HTTP status of the answer and the

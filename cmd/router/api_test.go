@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -348,10 +349,11 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"shop": access.Together(access.Shop, []string{
 			"payments:create:payout", "payments:create:recharge", "pin", "operations:read",
 		}),
-		"clerk": access.Rights(), "auditor": {access.Audit}, "none": {access.Pin},
+		"clerk": access.Rights(), "chief": access.Rights(), "auditor": {access.Audit}, "none": {access.Pin},
 	})
 	key, clerk := tokens["shop"], tokens["clerk"]
-	file, _ := ownRouting(t)
+	file, text := ownRouting(t)
+	require.NoError(t, os.WriteFile(file, []byte(text+coinApprovals), 0o600))
 	w := build(t,
 		plan{command: serveCommand{
 			Routing: file, Witness: strangersWitness(t),
@@ -414,6 +416,8 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 		"list-acts": {"GET", "/v1/audit"}, "export-acts": {"GET", "/v1/audit/export"},
 		"list-balances": {"GET", "/v1/balances"}, "list-rates": {"GET", "/v1/rates"},
 		"list-statement": {"GET", "/v1/statements"}, "list-catalog": {"GET", "/v1/catalog/currencies"},
+		"approve-payment": {"POST", "/v1/payments/x/approve"}, "reject-payment": {"POST", "/v1/payments/x/reject"},
+		"approve-run": {"POST", "/v1/operations/x/approve"}, "reject-run": {"POST", "/v1/operations/x/reject"},
 		"create-quotes": {"POST", "/v1/quotes"}, "get-journal": {"GET", "/v1/journal"},
 		"release-journal": {"POST", "/v1/journal/release"},
 	} {
@@ -473,6 +477,7 @@ func TestEveryDocumentedStatusAppears(t *testing.T) {
 	call("list-payment-events", "GET", "/v1/payments/"+nothing.ID+"/events", "")
 	call("list-events", "GET", "/v1/events", "")
 	call("list-events", "GET", "/v1/events?after=x", "")
+	w.reachApprovals(call, create, clerk, tokens["chief"])
 	w.reachWebhooks(call, lost)
 	w.reachConfig(call, file, clerk)
 	w.reachPlugins(call, clerk, invoice)

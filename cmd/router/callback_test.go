@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/live"
@@ -118,7 +119,8 @@ func newShop(t *testing.T, tokens bool, options ...sandbox.Options) *shop {
 func (s *shop) create(t *testing.T, provider string, order payment.Order) payment.Payment {
 	t.Helper()
 	order.Pinned = provider
-	receipt, err := s.engine.Create(t.Context(), "shop", attempt.Key{Value: provider}, order, time.Minute)
+	receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+		attempt.Key{Value: provider}, order, time.Minute)
 	require.NoError(t, err)
 	require.NotEmpty(t, receipt.Value.ProviderReference, "%+v", receipt.Value.Failure)
 	require.False(t, receipt.Value.Status.Terminal())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
@@ -32,7 +33,8 @@ func TestALostWithdrawalIsFoundByItsNotice(t *testing.T) {
 		Kind: payment.Payout, Amount: "100", Currency: "USDT", Pinned: "paygram-eu",
 		Destination: payment.Destination{Address: "TMadeUpAddressOfNobody00000000001", Network: "TRC20"},
 	}
-	receipt, err := s.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
+	receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+		attempt.Key{Value: "k"}, order, time.Minute)
 	require.NoError(t, err)
 	made := receipt.Value
 	require.Equal(t, payment.Unknown, made.Status, "%+v", made.Failure)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/api"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/payment"
 	"payrouter/host/sandbox"
@@ -192,7 +193,8 @@ func TestPayGramsCallbacksSettleHoweverTheyAreSpelt(t *testing.T) {
 				require.NoError(t, s.providers.Order(sandbox.PayGram,
 					sandbox.Fault{Operation: operation, Kind: sandbox.FaultResetAfter, Count: 1}))
 			}
-			receipt, err := s.engine.Create(t.Context(), "shop", attempt.Key{Value: operation}, order, time.Minute)
+			receipt, err := s.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+				attempt.Key{Value: operation}, order, time.Minute)
 			require.NoError(t, err)
 			made := receipt.Value
 			booked := s.providers.Ledger(sandbox.PayGram)

@@ -20,6 +20,7 @@ import (
 
 	"payrouter/abi/capability"
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/config"
 	"payrouter/host/egress"
@@ -248,7 +249,7 @@ func (b *bench) create(one recorded) (payment.Payment, error) {
 			b.engine.Fleet().Accounts["first"].Plugin("").Manifest().GetName(): p.Options,
 		}
 	}
-	receipt, err := b.engine.Create(b.t.Context(), "shop", b.key(), order, time.Minute)
+	receipt, err := b.engine.Create(b.t.Context(), approval.Author{Merchant: "shop"}, b.key(), order, time.Minute)
 	return receipt.Value, err
 }
 
@@ -397,7 +398,7 @@ func (b *bench) strike(one recorded, answer *abi.HttpResponse, missing map[strin
 	b.second.play(nil, nil)
 	message := fmt.Sprintf("%s answered with %d %q", one.name, answer.GetStatus(), answer.GetBody())
 	if one.call.Payment == nil {
-		receipt, err := b.engine.Perform(b.t.Context(), "shop", b.key(), operation.Request{
+		receipt, err := b.engine.Perform(b.t.Context(), approval.Author{Merchant: "shop"}, b.key(), operation.Request{
 			Provider: "first", Operation: one.call.Operation, Input: one.call.Input,
 		}, time.Minute)
 		if err != nil {
@@ -467,7 +468,7 @@ func TestAWrongKeyIsFinalWhereItsAnswerIsDocumented(t *testing.T) {
 			b.second.play(nil, answer)
 			what := one.call.Operation
 			if one.call.Payment == nil {
-				receipt, err := b.engine.Perform(t.Context(), "shop", b.key(), operation.Request{
+				receipt, err := b.engine.Perform(t.Context(), approval.Author{Merchant: "shop"}, b.key(), operation.Request{
 					Provider: "first", Operation: what, Input: one.call.Input,
 				}, time.Minute)
 				if err != nil || b.first.all == 0 {

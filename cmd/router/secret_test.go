@@ -25,6 +25,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/live"
 	"payrouter/host/payment"
@@ -237,7 +238,8 @@ func TestNoSecretIsInAGuestsMemory(t *testing.T) {
 
 	for i, text := range allFive {
 		order := orderOf(t, text)
-		receipt, err := engine.Create(t.Context(), "shop", attempt.Key{Value: string(rune('a' + i))}, order,
+		receipt, err := engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+			attempt.Key{Value: string(rune('a' + i))}, order,
 			time.Minute)
 		require.NoError(t, err)
 		require.NotEmpty(t, receipt.Value.ProviderReference, "%+v", receipt.Value.Failure)

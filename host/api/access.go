@@ -31,6 +31,8 @@ var needs = map[string][][]access.Right{
 	"confirm-payment":     {{access.ActConfirm}},
 	"refresh-payment":     {{access.ActRefresh}},
 	"resolve-payment":     {{access.ActResolve}},
+	"approve-payment":     {{access.Approve}},
+	"reject-payment":      {{access.Approve}},
 
 	"explain-route": {{access.ReadPayments}},
 	"diff-routes":   {{access.Config}},
@@ -53,6 +55,8 @@ var needs = map[string][][]access.Right{
 	"get-run":           {{access.ReadOperations}},
 	"list-run-attempts": {{access.ReadOperations}},
 	"resolve-run":       {{access.ActResolve}},
+	"approve-run":       {{access.Approve}},
+	"reject-run":        {{access.Approve}},
 	"list-balances":     {{access.ReadOperations, access.AllMerchants}},
 	"list-rates":        {{access.ReadOperations}},
 	"list-statement":    {{access.ReadOperations, access.AllMerchants}},

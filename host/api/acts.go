@@ -85,11 +85,14 @@ type settledState struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-func (a *api) paymentState(ctx context.Context, in *resolveInput, out *paymentOutput) any {
-	if out != nil {
-		return settledState{out.Body.Status, in.Body.Reason}
+func paymentState[In any](a *api, of func(*In) (id, reason string)) func(context.Context, *In, *paymentOutput) any {
+	return func(ctx context.Context, in *In, out *paymentOutput) any {
+		id, reason := of(in)
+		if out != nil {
+			return settledState{out.Body.Status, reason}
+		}
+		return a.statusOfPayment(ctx, id)
 	}
-	return a.statusOfPayment(ctx, in.ID)
 }
 
 func (a *api) statusOfPayment(ctx context.Context, id string) any {
@@ -100,15 +103,18 @@ func (a *api) statusOfPayment(ctx context.Context, id string) any {
 	return settledState{Status: string(p.Status)}
 }
 
-func (a *api) runState(ctx context.Context, in *resolveRunInput, out *runOutput) any {
-	if out != nil {
-		return settledState{out.Body.Status, in.Body.Reason}
+func runState[In any](a *api, of func(*In) (id, reason string)) func(context.Context, *In, *runOutput) any {
+	return func(ctx context.Context, in *In, out *runOutput) any {
+		id, reason := of(in)
+		if out != nil {
+			return settledState{out.Body.Status, reason}
+		}
+		run, err := a.run(ctx, id)
+		if err != nil {
+			return nil
+		}
+		return settledState{Status: string(run.Status)}
 	}
-	run, err := a.run(ctx, in.ID)
-	if err != nil {
-		return nil
-	}
-	return settledState{Status: string(run.Status)}
 }
 
 // heldState is why an account gets no new payments, and in the end why it gets them again.

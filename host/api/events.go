@@ -66,7 +66,8 @@ func (a *api) registerResolve(described huma.API) {
 	refuses(&resolve, registry, http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity)
 	huma.Register(described, resolve, recorded(a, act[resolveInput, paymentOutput]{
-		"payment.resolve", func(in *resolveInput) string { return in.ID }, a.paymentState, a.resolve,
+		"payment.resolve", func(in *resolveInput) string { return in.ID },
+		paymentState(a, func(in *resolveInput) (id, reason string) { return in.ID, in.Body.Reason }), a.resolve,
 	}))
 }
 

@@ -86,6 +86,7 @@ type Run struct {
 	NextCursor        string           `json:"next_cursor,omitempty"`
 	ProviderReference string           `json:"provider_reference,omitempty"`
 	Failure           *attempt.Failure `json:"failure,omitempty" doc:"Why it failed, or why the result is unknown"`
+	Approval          *Approval        `json:"approval,omitempty" doc:"Set if the run needed one"`
 	Alert             string           `json:"alert,omitempty" doc:"Something that a person should look at"`
 	Resolved          *Resolved        `json:"resolved,omitempty" doc:"Set if an operator resolved it"`
 	Attempts          int              `json:"attempts"`
@@ -107,7 +108,8 @@ func runOf(run operation.Run) Run {
 		Idempotency: string(run.Idempotency), AskedBy: run.Merchant,
 		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor,
 		ProviderReference: run.ProviderReference,
-		Failure:           run.Failure, Alert: run.Alert, Attempts: run.Attempts, CreatedAt: run.CreatedAt,
+		Failure:           run.Failure, Approval: approvalOf(run.Approval), Alert: run.Alert, Attempts: run.Attempts,
+		CreatedAt: run.CreatedAt,
 		UpdatedAt: run.UpdatedAt, Version: run.Version,
 	}
 	if run.Settled != nil {
@@ -182,7 +184,8 @@ func (a *api) registerRuns(described huma.API) {
 			"The operator and the reason stay with the run.", http.StatusBadRequest, http.StatusNotFound,
 			http.StatusConflict,
 			http.StatusUnprocessableEntity), recorded(a, act[resolveRunInput, runOutput]{
-			"operation.resolve", func(in *resolveRunInput) string { return in.ID }, a.runState, a.resolveRun,
+			"operation.resolve", func(in *resolveRunInput) string { return in.ID },
+			runState(a, func(in *resolveRunInput) (id, reason string) { return in.ID, in.Body.Reason }), a.resolveRun,
 		}))
 }
 
@@ -270,7 +273,7 @@ func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := a.settings.Operations.Perform(ctx, asking, key, operation.Request{
+	receipt, err := a.settings.Operations.Perform(ctx, authorOf(ctx), key, operation.Request{
 		Provider: in.Provider, Operation: in.Operation, Input: in.RawBody, Cursor: in.Cursor,
 	}, a.waitTimeout(in.Prefer))
 	if err != nil {
@@ -389,7 +392,7 @@ func (a *api) run(ctx context.Context, id string) (operation.Run, error) {
 type listRunsInput struct {
 	Provider  string   `query:"provider"`
 	Operation string   `query:"operation"`
-	Status    []string `query:"status" enum:"processing,succeeded,failed,unknown"`
+	Status    []string `query:"status" enum:"awaiting_approval,processing,succeeded,failed,unknown"`
 
 	Cursor string `query:"cursor" pattern:"^op_[0-9a-z]{26}$" patternDescription:"next_cursor of a page"`
 

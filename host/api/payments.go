@@ -86,6 +86,7 @@ func (a *api) register(described huma.API) {
 
 	a.registerEvents(described)
 	a.registerResolve(described)
+	a.registerApprovals(described)
 	a.registerWebhooks(described)
 	a.registerConfig(described)
 	a.registerJournal(described)
@@ -175,7 +176,7 @@ func (a *api) create(ctx context.Context, in *createInput) (*rawOutput, error) {
 	if err := a.engine.Fleet().Check(order, a.settings.Now()); err != nil {
 		return nil, problemOf(err, "")
 	}
-	receipt, err := a.engine.Create(ctx, callerOf(ctx).Merchant, key, order, a.waitTimeout(in.Prefer))
+	receipt, err := a.engine.Create(ctx, authorOf(ctx), key, order, a.waitTimeout(in.Prefer))
 	if err != nil {
 		return nil, problemOf(err, receipt.Value.ID)
 	}
@@ -380,7 +381,7 @@ func (a *api) update(ctx context.Context, in *updateInput) (*paymentOutput, erro
 }
 
 type listInput struct {
-	Status []string `query:"status" enum:"created,processing,requires_action,succeeded,failed,canceled,expired,unknown"`
+	Status []string `query:"status" enum:"awaiting_approval,created,processing,requires_action,succeeded,failed,canceled,expired,unknown"` //nolint:lll // a tag is one line
 
 	Merchant  string    `query:"merchant" maxLength:"64" doc:"Another than the key's takes the right all-merchants"`
 	Provider  string    `query:"provider"`

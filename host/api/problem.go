@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"payrouter/host/access"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/certificate"
 	"payrouter/host/invalid"
@@ -170,6 +171,8 @@ var problems = []struct {
 		problemKind{"provider-not-held", http.StatusConflict, "The provider is neither paused nor suspended", 0},
 	},
 	{attempt.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
+	{approval.ErrOwn, problemKind{"own-payment", http.StatusForbidden, "The author may not decide on the approval", 0}},
+	{approval.ErrNeeded, problemKind{"needs-approval", http.StatusForbidden, "The act needs approval", 0}},
 	{
 		operation.ErrNotFound,
 		problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0},

@@ -201,7 +201,7 @@ func openWith(t *testing.T, dir, url string, settings api.Settings, created func
 	t.Cleanup(client.Close)
 	var node yaml.Node
 	require.NoError(t, yaml.Unmarshal([]byte("- {name: all, to: [till-eu]}"), &node))
-	document, err := routing.Parse("routing.yaml", node.Content[0], nil)
+	document, err := routing.Parse("routing.yaml", node.Content[0], nil, nil)
 	require.NoError(t, err)
 	rules, err := routing.Compile(document,
 		[]routing.Provider{{Name: "till-eu", Plugin: "till", Flows: till{}.Manifest().GetFlows()}}, "v1")

@@ -9,6 +9,8 @@ const (
 	MomentJournalled Moment = "journalled"
 	// MomentSent: a try is over, and its outcome is not journalled.
 	MomentSent Moment = "sent"
+	// MomentApproved: an approval is journalled, and no attempt is.
+	MomentApproved Moment = "approved"
 	// MomentSettled: the outcome is journalled, and its caller has no answer.
 	MomentSettled Moment = "settled"
 )

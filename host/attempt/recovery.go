@@ -11,40 +11,58 @@ import (
 // AlertBehind is what a payment or a run shows of which more may have been sent than the journal shows.
 const AlertBehind = "the journal may be older than what was sent: look at the providers, and let an operator resolve it"
 
-// FirstSend is whether, and why not, something that recovery found may still be sent for the first time.
-type FirstSend int
+// firstSend is whether, and why not, something that recovery found may still be sent for the first time.
+type firstSend int
 
 const (
 	// SendNow means that it was journalled a moment ago.
-	SendNow FirstSend = iota
+	SendNow firstSend = iota
 	// TooLate means that nothing more was sent than the journal shows, and the time to send is over. It may end.
 	TooLate
 	// Doubted means that more may have been sent than the journal shows. The provider, or a person, is asked.
 	Doubted
 )
 
-// FirstSend decides on a payment or a run of which nothing was taken, as far as the journal shows. Its age counts from
-// its making, or from its last request's start, and is the greater one of those by the wall clock and by the journal's
-// own. A time that is ahead of now by more than the window was written by a wall clock that was wrong, and is as good
-// as old.
-func (d *Driver) FirstSend(made time.Time, madeClock time.Duration, attempts []Attempt) FirstSend {
+// FirstSend decides on a payment or a run of which nothing was taken, as far as the journal shows. madeClock is when it
+// was made. Its age counts from when it could be sent, which is its making or its approval, or from its last request's
+// start, and is the greater one of those by the wall clock and by the journal's own. A time that is ahead of now by
+// more than the window was written by a wall clock that was wrong, and is as good as old.
+func (d *Driver) FirstSend(madeClock time.Duration, since time.Time, sinceClock time.Duration,
+	attempts []Attempt,
+) firstSend {
 	if d.Settings.Doubtful(madeClock) {
 		return Doubted
 	}
 	for _, a := range attempts {
-		if a.StartedAt.After(made) {
-			made = a.StartedAt
+		if a.StartedAt.After(since) {
+			since = a.StartedAt
 		}
-		madeClock = max(madeClock, a.StartedClock)
+		sinceClock = max(sinceClock, a.StartedClock)
 	}
-	age := d.Now().Sub(made).Abs()
-	if clock := d.Settings.Clock(); clock != 0 && madeClock != 0 {
-		age = max(age, clock-madeClock)
+	age := d.Now().Sub(since).Abs()
+	if clock := d.Settings.Clock(); clock != 0 && sinceClock != 0 {
+		age = max(age, clock-sinceClock)
 	}
 	if age > d.Settings.SendWithin {
 		return TooLate
 	}
 	return SendNow
+}
+
+// Age is the time since a moment: the younger of what the wall clock and the journal's own clock show. The wall clock
+// may have been wrong by days at that moment, and the journal's clock counts an hour of a stop during which the wall
+// clock was set ahead. What earlier releases wrote has no clock, and engines without a journal's clock have none: these
+// go by the wall clock.
+func (d *Driver) Age(since time.Time, clock time.Duration) time.Duration {
+	byWall := d.Now().Sub(since)
+	if clock == 0 {
+		return byWall
+	}
+	byJournal := d.Settings.Clock() - clock
+	if byWall < 0 {
+		return byJournal
+	}
+	return min(byWall, byJournal)
 }
 
 // Interrupted is an open attempt, closed as unanswered.

@@ -21,7 +21,7 @@ func TestFirstSendGoesByTheOlderOfBothClocks(t *testing.T) {
 		madeClock time.Duration
 		attempts  []Attempt
 		doubtful  bool
-		want      FirstSend
+		want      firstSend
 	}{
 		{"made a moment ago", now.Add(-recent), clock - recent, nil, false, SendNow},
 		{"made long ago", now.Add(-old), clock - old, nil, false, TooLate},
@@ -47,6 +47,6 @@ func TestFirstSendGoesByTheOlderOfBothClocks(t *testing.T) {
 			Clock:      func() time.Duration { return clock },
 			Doubtful:   func(time.Duration) bool { return row.doubtful },
 		})
-		require.Equal(t, row.want, driver.FirstSend(row.made, row.madeClock, row.attempts), row.what)
+		require.Equal(t, row.want, driver.FirstSend(row.madeClock, row.made, row.madeClock, row.attempts), row.what)
 	}
 }

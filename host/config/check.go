@@ -53,9 +53,11 @@ func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, 
 			// Without its manifest it is not known what an account can take: Compile would report what is no mistake.
 			return nil, problems[0]
 		}
-		providers = append(providers, routing.Provider{
-			Name: p.Name, Plugin: p.Plugin, Flows: capability.Flows(manifest, p.Settings),
-		})
+		one := routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: capability.Flows(manifest, p.Settings)}
+		for _, o := range manifest.GetOperations() {
+			one.Operations = append(one.Operations, o.GetName())
+		}
+		providers = append(providers, one)
 	}
 	rules, err := routing.Compile(c.Rules, providers, c.Version)
 	if err := errors.Join(append(problems, err)...); err != nil {

@@ -148,7 +148,7 @@ func Read(file string, text []byte, environ []string) (*Config, error) {
 		return nil, err
 	}
 	root := view{src: src, value: effective}
-	root.members("the file", []string{"providers", "rules", "groups"}, func(key string, v view) {
+	root.members("the file", []string{"providers", "rules", "groups", "approval"}, func(key string, v view) {
 		if key == "providers" {
 			config.Providers = v.providers()
 		}

@@ -418,6 +418,7 @@ func TestVersionIsOfTheMeaning(t *testing.T) {
 		"a secret's place":     strings.Replace(small, "env:TOKEN", "env:OTHER", 1),
 		"the order of rules":   strings.Replace(small, "[paygram-eu, asia]", "[asia, paygram-eu]", 1),
 		"a group of countries": small + "\ngroups: {eu: [DE, FR]}\n",
+		"an approval":          small + "\napproval: [{name: out}]\n",
 		"an account's plugin":  strings.Replace(small, "{plugin: paygram}", "{plugin: other}", 1),
 	}
 	for claim, text := range different {
@@ -445,6 +446,10 @@ func TestRulesKnowTheGroupsOfTheFile(t *testing.T) {
 	}
 	_, err = Read("routing.yaml", []byte(fmt.Sprintf(file, "eu")), []string{"ROUTER_GROUPS__EU=DE"})
 	require.ErrorContains(t, err, "ROUTER_GROUPS__EU", "groups are lists, and changed in the file")
+	_, err = Read("routing.yaml", []byte(small+"\napproval: [{name: out, knid: payout}]\n"), nil)
+	require.ErrorContains(t, err, `unknown key "knid" in an entry of approval: did you mean "kind"?`)
+	_, err = Read("routing.yaml", []byte(small), []string{"ROUTER_APPROVAL__NAME=out"})
+	require.ErrorContains(t, err, "ROUTER_APPROVAL__NAME", "a variable cannot lift an approval")
 }
 
 // Whatever the bytes, reading ends in a configuration or in problems.

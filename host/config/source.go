@@ -30,6 +30,7 @@ type source struct {
 	tree     map[string]any
 	rules    *yaml.Node
 	groups   *yaml.Node
+	approval *yaml.Node
 	origins  map[string]origin
 	problems []error
 }
@@ -156,6 +157,8 @@ func (s *source) ofRules(name string) **yaml.Node {
 		return &s.rules
 	case "groups":
 		return &s.groups
+	case "approval":
+		return &s.approval
 	}
 	return nil
 }
@@ -225,7 +228,7 @@ func (s *source) readRules(providers []*Provider) routing.Document {
 	for _, p := range providers {
 		names = append(names, p.Name)
 	}
-	doc, err := routing.Parse(s.file, s.rules, s.groups)
+	doc, err := routing.Parse(s.file, s.rules, s.groups, s.approval)
 	s.problems = append(s.problems, err, doc.Check(names))
 	return doc
 }

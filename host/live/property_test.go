@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/live"
 	"payrouter/host/payment"
@@ -31,7 +32,8 @@ func TestPaymentsAreDecidedByAVersionThatServed(t *testing.T) {
 		clients.Go(func() {
 			for i := 0; !closed(stop); i++ {
 				tale.take(func() (attempt.Receipt[payment.Payment], error) {
-					return h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(client, "-", i)}, order(),
+					return h.engine.Create(t.Context(), approval.Author{Merchant: "shop"},
+						attempt.Key{Value: fmt.Sprint(client, "-", i)}, order(),
 						time.Minute)
 				})
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/attempt/recorded"
 	"payrouter/host/identity"
@@ -36,14 +37,16 @@ type Request struct {
 // passed. Run and key are journalled before anything leaves, and each try before it does; what may be tried again is
 // what the table of package attempt allows, and a run never goes to another account. What cannot be begun leaves
 // nothing behind: ErrNoOperation, *invalid.Errors joined, ErrShuttingDown, ErrJournal.
-func (s *Service) Perform(ctx context.Context, merchant string, key attempt.Key, what Request,
+//
+// A run that needs a person's approval is journalled, and not sent: see Approve.
+func (s *Service) Perform(ctx context.Context, author approval.Author, key attempt.Key, what Request,
 	timeout time.Duration,
 ) (attempt.Receipt[Run], error) {
 	fleet, release := s.fleets.Hold()
 	return attempt.Once(ctx, s.driver, attempt.Request[Run]{
 		Kind: attempt.OfRun, ID: Run.OwnerID,
 		Open: func(ctx context.Context) (Run, *attempt.Flight, *attempt.Key, error) {
-			run, flight, earlier, err := s.open(ctx, fleet, merchant, key, what)
+			run, flight, earlier, err := s.open(ctx, fleet, author, key, what)
 			if err != nil || earlier != nil {
 				release()
 			}
@@ -53,24 +56,28 @@ func (s *Service) Perform(ctx context.Context, merchant string, key attempt.Key,
 			defer release()
 			return s.drive(flight, fleet, run)
 		},
-		Key:  func(ctx context.Context) (*attempt.Key, error) { return s.keys.Key(ctx, merchant, key.Value) },
+		Key:  func(ctx context.Context) (*attempt.Key, error) { return s.keys.Key(ctx, author.Merchant, key.Value) },
 		Read: func(ctx context.Context, id attempt.OwnerID) (Run, error) { return s.runs.Run(ctx, string(id)) },
 	}, timeout)
 }
 
 // open journals a new run with its key, and reserves its flight. Nothing is reserved where the key was used in the
 // meantime.
-func (s *Service) open(ctx context.Context, fleet *attempt.Fleet, merchant string, key attempt.Key,
+func (s *Service) open(ctx context.Context, fleet *attempt.Fleet, author approval.Author, key attempt.Key,
 	what Request,
 ) (run Run, flight *attempt.Flight, earlier *attempt.Key, err error) {
 	if err := s.driver.Settings.Hold(); err != nil {
 		return run, nil, nil, err
 	}
-	run, err = s.draft(fleet, merchant, what)
+	run, err = s.draft(fleet, author, what)
 	if err != nil {
 		return run, nil, nil, err
 	}
-	key.Merchant, key.Owner, key.CreatedAt = merchant, run.OwnerID(), run.CreatedAt
+	key.Merchant, key.Owner, key.CreatedAt = run.Merchant, run.OwnerID(), run.CreatedAt
+	if run.Status == AwaitingApproval && s.settings.Answer != nil {
+		answer := s.settings.Answer(run)
+		key.Status, key.Body = answer.Status, answer.Body
+	}
 	if flight, err = s.driver.Reserve(run.OwnerID()); err != nil {
 		return run, nil, nil, err
 	}
@@ -80,7 +87,7 @@ func (s *Service) open(ctx context.Context, fleet *attempt.Fleet, merchant strin
 	return run, flight, earlier, err
 }
 
-func (s *Service) draft(fleet *attempt.Fleet, merchant string, what Request) (Run, error) {
+func (s *Service) draft(fleet *attempt.Fleet, author approval.Author, what Request) (Run, error) {
 	if s.driver.Settings.Exhausted() != nil {
 		return Run{}, attempt.ErrExhausted
 	}
@@ -99,27 +106,37 @@ func (s *Service) draft(fleet *attempt.Fleet, merchant string, what Request) (Ru
 		return Run{}, err
 	}
 	now := s.driver.Now()
-	return Run{
-		ID: id, Merchant: merchant, Provider: what.Provider, Plugin: at.Connector.Manifest().GetName(),
+	run := Run{
+		ID: id, Merchant: author.Merchant, Key: author.Key, Provider: what.Provider,
+		Plugin:    at.Connector.Manifest().GetName(),
 		Operation: what.Operation, Idempotency: attempt.IdempotencyOf(at.Idempotency("")), Status: Processing,
 		Input: what.Input, From: what.Cursor,
 		CreatedAt: now, UpdatedAt: now, Version: 1, MadeClock: s.driver.Settings.Clock(),
-	}, nil
+	}
+	if run.Approval = s.settings.Approval(run.Merchant, at, now); run.Approval != nil {
+		run.Status = AwaitingApproval
+	}
+	return run, nil
 }
 
 // drive takes a run to its end.
 func (s *Service) drive(flight *attempt.Flight, fleet *attempt.Fleet, run Run) (Run, error) {
+	answer := func(run Run) *attempt.Answer {
+		if s.settings.Answer == nil {
+			return nil
+		}
+		return flight.Reply(func() attempt.Answer { return s.settings.Answer(run) })
+	}
+	if run.Status == AwaitingApproval {
+		_ = answer(run)
+		return run, nil
+	}
 	unlock, err := s.driver.Lock(s.driver.Base, run.OwnerID())
 	if err != nil {
 		return run, err
 	}
 	defer unlock()
-	held := &heldRun{service: s, fleet: fleet, run: run, answer: func(run Run) *attempt.Answer {
-		if s.answer == nil {
-			return nil
-		}
-		return flight.Reply(func() attempt.Answer { return s.answer(run) })
-	}}
+	held := &heldRun{service: s, fleet: fleet, run: run, answer: answer}
 	err = held.perform(s.driver.Base)
 	s.driver.Settings.Moment(attempt.MomentSettled)
 	if err != nil {

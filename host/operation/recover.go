@@ -12,9 +12,11 @@ import (
 	"payrouter/host/invalid"
 )
 
-// Recover resumes what a crash or a failed write interrupted, and passes over what is in flight.
+// Recover resumes what a crash or a failed write interrupted, and passes over what is in flight and what awaits
+// approval; of the latter it ends what has waited for too long.
 func (s *Service) Recover(ctx context.Context) error {
-	return attempt.EachUnfinished(ctx, s.runs.UnfinishedRuns, func(run Run) string { return run.ID }, s.recoverOne)
+	err := attempt.EachUnfinished(ctx, s.runs.UnfinishedRuns, func(run Run) string { return run.ID }, s.recoverOne)
+	return errors.Join(err, s.lapse(ctx))
 }
 
 // recoverOne resumes a run where nothing of it can have been taken, and otherwise shows that.
@@ -51,14 +53,14 @@ func (h *heldRun) resume(ctx context.Context, attempts []attempt.Attempt) error 
 			return err
 		}
 	}
-	switch h.service.driver.FirstSend(h.run.CreatedAt, h.run.MadeClock, attempts) {
+	since, clock := h.run.Approval.SendableSince(h.run.CreatedAt, h.run.MadeClock)
+	switch h.service.driver.FirstSend(h.run.MadeClock, since, clock, attempts) {
 	case attempt.TooLate:
 		h.run.Status, h.run.Failure = Failed, attempt.Unavailable(
 			"the router stopped before the provider took it, and it is too late to send it")
 		return h.save(ctx, nil, nil)
 	case attempt.Doubted:
-		h.unknown(attempt.Unavailable("it is not known whether the provider was asked"), attempt.AlertBehind)
-		return h.save(ctx, nil, nil)
+		return h.doubt(ctx)
 	case attempt.SendNow:
 	}
 	return h.perform(ctx)
@@ -116,6 +118,28 @@ func (r ManualResolution) check() error {
 // Resolve settles an unknown run by a person's word, whoever's run it is. Any other is left as it is (ErrState);
 // a resolution that does not serve joins *invalid.Error.
 func (s *Service) Resolve(ctx context.Context, id string, resolution ManualResolution) (Run, error) {
+	return s.withLock(ctx, id, func(ctx context.Context, h *heldRun) error {
+		if h.run.Status != Unknown {
+			return fmt.Errorf("resolve: it is %s: %w", h.run.Status, ErrState)
+		}
+		if err := resolution.check(); err != nil {
+			return err
+		}
+		s.driver.Log.WarnContext(ctx, "an operator settles a run", slog.String("run", id),
+			slog.String("operator", resolution.Operator), slog.String("to", string(resolution.Status)))
+		h.run.Status, h.run.Failure, h.run.Alert = resolution.Status, nil, ""
+		if h.run.Status == Failed {
+			h.run.Failure = &attempt.Failure{Code: "declined", Class: attempt.Hard, Message: "settled by an operator"}
+		}
+		h.run.Settled = &Settlement{Operator: resolution.Operator, Reason: resolution.Reason, At: s.driver.Now()}
+		return h.save(ctx, nil, nil)
+	})
+}
+
+// withLock runs an act on a run, alone, with the accounts that are active now. Once begun it no longer depends on the
+// caller's context. The run comes back as it stands, whatever the act's error.
+func (s *Service) withLock(ctx context.Context, id string, act func(ctx context.Context, h *heldRun) error,
+) (Run, error) {
 	unlock, err := s.driver.Lock(ctx, attempt.OwnerID(id))
 	if err != nil {
 		return Run{}, err
@@ -129,25 +153,11 @@ func (s *Service) Resolve(ctx context.Context, id string, resolution ManualResol
 	if err != nil {
 		return Run{}, err
 	}
-	if run.Status != Unknown {
-		return run, fmt.Errorf("resolve: it is %s: %w", run.Status, ErrState)
-	}
-	if err := resolution.check(); err != nil {
-		return run, err
-	}
-	s.driver.Log.WarnContext(ctx, "an operator settles a run", slog.String("run", id),
-		slog.String("operator", resolution.Operator), slog.String("to", string(resolution.Status)))
-	run.Status, run.Failure, run.Alert = resolution.Status, nil, ""
-	if run.Status == Failed {
-		run.Failure = &attempt.Failure{Code: "declined", Class: attempt.Hard, Message: "settled by an operator"}
-	}
-	run.Settled = &Settlement{Operator: resolution.Operator, Reason: resolution.Reason, At: s.driver.Now()}
-	held := &heldRun{service: s, run: run}
-	//nolint:contextcheck // once begun it no longer depends on its caller
-	if err := held.save(s.driver.Base, nil, nil); err != nil {
-		return Run{}, err
-	}
-	return held.run, nil
+	fleet, release := s.fleets.Hold()
+	defer release()
+	held := &heldRun{service: s, fleet: fleet, run: run}
+	err = act(s.driver.Base, held) //nolint:contextcheck // on purpose: see above
+	return held.run, err
 }
 
 // longestReason bounds what a person gives as a reason, in bytes.

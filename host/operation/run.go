@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 )
 
@@ -21,6 +22,8 @@ type Status string
 
 // The statuses.
 const (
+	// AwaitingApproval: journalled, and not to be sent before a person has approved it.
+	AwaitingApproval Status = "awaiting_approval"
 	// Processing: journalled, and on its way.
 	Processing Status = "processing"
 	// Succeeded: the provider took it. What it set off there may go on; Run.Output is what the provider answered.
@@ -33,7 +36,7 @@ const (
 
 // Statuses are all of them.
 func Statuses() []Status {
-	return []Status{Processing, Succeeded, Failed, Unknown}
+	return []Status{AwaitingApproval, Processing, Succeeded, Failed, Unknown}
 }
 
 // Terminal reports whether the status never changes.
@@ -46,6 +49,8 @@ type Run struct {
 	ID string `json:"id"`
 	// Merchant is the name of the API key that asked for it.
 	Merchant string `json:"merchant"`
+	// Key is the line of that API key; empty where the router had no keys.
+	Key string `json:"key,omitempty"`
 	// Provider is the account, for good: a run goes nowhere else. Plugin is that account's.
 	Provider  string `json:"provider"`
 	Plugin    string `json:"plugin"`
@@ -53,6 +58,8 @@ type Run struct {
 	// Idempotency is the operation's class as it was for the account; never safe.
 	Idempotency attempt.Idempotency `json:"idempotency"`
 	Status      Status              `json:"status"`
+	// Approval is as a Payment's.
+	Approval *approval.Record `json:"approval,omitempty"`
 	// Input is the JSON object that the caller gave, to the byte, and From the page that it asked for.
 	Input []byte `json:"-"`
 	From  string `json:"from,omitempty"`

@@ -5,7 +5,9 @@ package operation
 
 import (
 	"context"
+	"time"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 )
 
@@ -18,17 +20,29 @@ type Fleets interface {
 // Service performs native operations. It is safe for concurrent use. A run that it has journalled no longer depends on
 // the context of the call that brought it.
 type Service struct {
-	driver *attempt.Driver
-	runs   Runs
-	keys   Keys
-	fleets Fleets
-	answer func(run Run) attempt.Answer
+	driver   *attempt.Driver
+	runs     Runs
+	keys     Keys
+	fleets   Fleets
+	settings Settings
 }
 
-// New makes a service over a driver, the journal and the active accounts. It ends with the driver. answer is what a
-// performed request is answered once its run is over; nil leaves it to the caller.
-func New(driver *attempt.Driver, runs Runs, keys Keys, fleets Fleets, answer func(run Run) attempt.Answer) *Service {
-	s := &Service{driver: driver, runs: runs, keys: keys, fleets: fleets, answer: answer}
+// Settings of a Service.
+type Settings struct {
+	// Answer is what a performed request is answered once its run is over, or awaits approval. Nil leaves it to the
+	// caller.
+	Answer func(run Run) attempt.Answer
+	// Approval is the approval that a merchant's run needs which is made now, as payment.Fleets.RunApproval finds it; it
+	// returns nil where none is needed. A nil Approval means that no run needs one.
+	Approval func(merchant string, at attempt.Plan, made time.Time) *approval.Record
+}
+
+// New makes a service over a driver, the journal and the active accounts. It ends with the driver.
+func New(driver *attempt.Driver, runs Runs, keys Keys, fleets Fleets, settings Settings) *Service {
+	if settings.Approval == nil {
+		settings.Approval = func(string, attempt.Plan, time.Time) *approval.Record { return nil }
+	}
+	s := &Service{driver: driver, runs: runs, keys: keys, fleets: fleets, settings: settings}
 	driver.Own(attempt.OfRun, s)
 	return s
 }

@@ -164,10 +164,10 @@ func (f *Fleet) claim(merchant string, id attempt.OwnerID, o Order, now time.Tim
 		fmt.Errorf("route an order of %s: its rule's limits were taken by others %d times", merchant, races)
 }
 
-// giveBack undoes claim for a payment that was not made after all.
-func (f *Fleet) giveBack(p Payment) {
+// giveBack undoes claim at a time for a payment that was not made, or not approved, after all.
+func (f *Fleet) giveBack(p Payment, at time.Time) {
 	if f.Health != nil && f.Rules.Limits(p.Decision.Rule).Any() {
-		f.Health.GiveBack(p.Decision.Rule, p.Amount, p.CreatedAt)
+		f.Health.GiveBack(p.Decision.Rule, p.Amount, at)
 	}
 }
 
@@ -179,8 +179,11 @@ func facts(merchant string, id attempt.OwnerID, o Order, now time.Time) routing.
 	}
 }
 
-// Facts are what rules looked at when the payment was made.
-func (p Payment) Facts() routing.Facts { return facts(p.Merchant, p.OwnerID(), p.Order, p.CreatedAt) }
+// Facts are what rules looked at when the payment was made, or approved.
+func (p Payment) Facts() routing.Facts {
+	at, _ := p.Approval.SendableSince(p.CreatedAt, p.MadeClock)
+	return facts(p.Merchant, p.OwnerID(), p.Order, at)
+}
 
 // payerKey identifies a payer, however the address is written; empty where the order has too little of one.
 func payerKey(p Payer) string {

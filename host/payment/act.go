@@ -21,6 +21,9 @@ func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, erro
 			if p.Status == Canceled {
 				return p, nil
 			}
+			if p.Status == AwaitingApproval {
+				return s.withdraw(ctx, p, Canceled)
+			}
 			if p.Status.Terminal() {
 				return p, fmt.Errorf("cancel: it is %s: %w", p.Status, ErrState)
 			}
@@ -37,10 +40,10 @@ func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, in
 			if p.Status.ended() && p.MoneyConflict {
 				return s.retrieve(ctx, p, operation, input)
 			}
-			if p.Status.Terminal() || p.Status == Unknown {
+			if p.Status.Terminal() || p.Status == Unknown || p.Status == AwaitingApproval {
 				return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
 			}
-			p, err := s.confirmable(ctx, p, operation)
+			p, err := s.confirmable(ctx, p, operation, input)
 			if err != nil {
 				return p, err
 			}
@@ -50,9 +53,12 @@ func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, in
 
 // confirmable looks a payment up where the manifest lists from which statuses the operation makes sense, and refuses it
 // in any other: a provider's refusal of what may move money is not always readable, and would leave a healthy payment
-// unknown.
-func (s *session) confirmable(ctx context.Context, p Payment, operation string) (Payment, error) {
+// unknown. One that needs approval is refused too.
+func (s *session) confirmable(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
 	at, err := s.planFor(p, abi.Role_ROLE_CONFIRM, operation)
+	if err == nil {
+		err = s.confirmUnapproved(p, at, input)
+	}
 	if err != nil {
 		return p, err
 	}
@@ -118,10 +124,14 @@ func (c Edit) apply(o Order) Order {
 }
 
 // Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can.
-// The edit is valid, or the error joins *invalid.Error.
+// The edit is valid, or the error joins *invalid.Error. What awaits approval is frozen: whoever approves it has read
+// it.
 func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, s *session, p Payment) (Payment, error) {
+			if p.Status == AwaitingApproval {
+				return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
+			}
 			order := edit.apply(p.Order)
 			// An edit is judged by what it changes: a payment that was taken by other rules can be edited still.
 			alone := edit.apply(Order{Kind: Collect, Amount: "1", Currency: "EUR"})

@@ -20,7 +20,8 @@ const behindError = "the journal may be older than what was sent: this request c
 func (s *session) goOn(ctx context.Context, p Payment, attempts []attempt.Attempt,
 	asked map[string]bool,
 ) (Payment, error) {
-	switch s.driver.FirstSend(p.CreatedAt, p.MadeClock, attempts) {
+	since, clock := p.Approval.SendableSince(p.CreatedAt, p.MadeClock)
+	switch s.driver.FirstSend(p.MadeClock, since, clock, attempts) {
 	case attempt.TooLate:
 		p.Status, p.Failure = Failed, attempt.Unavailable(
 			"the router stopped before a provider took the payment, and it is too late to send it")

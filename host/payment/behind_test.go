@@ -229,10 +229,11 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	made := h.create(t, "known")
 	held.Store(true)
 
-	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+	_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.ErrorIs(t, err, attempt.ErrHeld)
-	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "known", Fingerprint: "f"}, orderOf("10.00"),
+	again, err := h.engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: "known", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
@@ -252,7 +253,7 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	require.Equal(t, []string{"create", "lookup", "cancel"}, asks(first))
 
 	held.Store(false)
-	_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+	_, err = h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 }
@@ -269,7 +270,7 @@ func TestAHeldJournalMakesNoRun(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`))
 	h := counter(t, paymenttest.Settings{Hold: func() error { return attempt.ErrHeld }},
 		clerk{probe: &probe{idempotency: none}}, first)
-	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
+	_, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorIs(t, err, attempt.ErrHeld)
 	require.Empty(t, first.requests())
 }
@@ -291,7 +292,7 @@ func TestWhatIsOnItsWayWhenAJournalIsHeldGoesOnAfterItsRelease(t *testing.T) {
 				}
 				return nil
 			}})
-			_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+			_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 				time.Minute)
 			left, listed := h.engine.Payments(t.Context(), payment.Filter{})
 			require.NoError(t, listed)

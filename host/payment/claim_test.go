@@ -84,7 +84,7 @@ func TestTwoPaymentsAnsweredWithOneObjectAtOnceAreNotBothItsOwners(t *testing.T)
 	var creates sync.WaitGroup
 	for n := range many {
 		creates.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: fmt.Sprint(n), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				made[n] = receipt.Value

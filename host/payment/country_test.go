@@ -23,7 +23,7 @@ func TestRulesAndPaymentsKnowTheSameCountries(t *testing.T) {
 
 			var node yaml.Node
 			require.NoError(t, yaml.Unmarshal(fmt.Appendf(nil, "- {name: x, when: {country: %q}, to: [a]}", code), &node))
-			_, err := routing.Parse("routing.yaml", node.Content[0], nil)
+			_, err := routing.Parse("routing.yaml", node.Content[0], nil, nil)
 
 			require.Equal(t, err == nil, inPayment, code)
 			if inPayment {

@@ -14,6 +14,12 @@ import (
 // or may have taken it, or none is left. It releases the fleet, which is the one that decided.
 func (e *Engine) drive(flight *attempt.Flight, fleet *Fleet, p Payment, ready preparations) (Payment, error) {
 	defer fleet.Release()
+	if p.Status == AwaitingApproval {
+		if e.settings.Answer != nil {
+			flight.Reply(func() attempt.Answer { return e.settings.Answer(p) })
+		}
+		return p, nil
+	}
 	unlock, err := e.driver.Lock(e.driver.Base, p.OwnerID())
 	if err != nil {
 		return p, err

@@ -25,7 +25,7 @@ func TestAnAccountThatCannotTakeSoManyDecimalsIsSkipped(t *testing.T) {
 	create := func(key, amount string) (payment.Payment, error) {
 		order := orderOf(amount)
 		order.Currency = "PRB"
-		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, order,
+		receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: key, Fingerprint: "f"}, order,
 			time.Minute)
 		return receipt.Value, err
 	}

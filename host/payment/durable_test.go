@@ -64,7 +64,7 @@ func takeOne(dir, url string) error {
 		},
 	}}}
 	engine := paymenttest.New(journal, fleet, paymenttest.Settings{})
-	_, err = engine.Create(ctx, "shop", attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
+	_, err = engine.Create(ctx, author("shop"), attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/identity"
 	"payrouter/host/routing"
@@ -57,8 +58,9 @@ func NewEngine(driver *attempt.Driver, journal Journal, fleets *Fleets, settings
 }
 
 // Create takes an order under an idempotency key, and waits for its first settled step until ctx ends or a timeout has
-// passed. An order that no provider can take is a *NoRouteError, and leaves nothing behind.
-func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, order Order,
+// passed. An order that no provider can take is a *NoRouteError, and leaves nothing behind. One that needs a person's
+// approval is journalled, and not sent (see Approve).
+func (e *Engine) Create(ctx context.Context, author approval.Author, key attempt.Key, order Order,
 	timeout time.Duration,
 ) (attempt.Receipt[Payment], error) {
 	fleet := e.fleets.hold()
@@ -66,7 +68,7 @@ func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, o
 	receipt, err := attempt.Once(ctx, e.driver, attempt.Request[Payment]{
 		Kind: attempt.OfPayment, ID: Payment.OwnerID,
 		Open: func(ctx context.Context) (Payment, *attempt.Flight, *attempt.Key, error) {
-			p, prepared, err := e.draft(ctx, fleet, merchant, order)
+			p, prepared, err := e.draft(ctx, fleet, author, order)
 			if err != nil {
 				fleet.Release()
 				return p, nil, nil, err
@@ -80,7 +82,7 @@ func (e *Engine) Create(ctx context.Context, merchant string, key attempt.Key, o
 		},
 		// The fleet that decides is the fleet that sends.
 		Fly: func(p Payment, flight *attempt.Flight) (Payment, error) { return e.drive(flight, fleet, p, ready) },
-		Key: func(ctx context.Context) (*attempt.Key, error) { return e.journal.Key(ctx, merchant, key.Value) },
+		Key: func(ctx context.Context) (*attempt.Key, error) { return e.journal.Key(ctx, author.Merchant, key.Value) },
 		Read: func(ctx context.Context, id attempt.OwnerID) (Payment, error) {
 			return e.journal.Payment(ctx, string(id))
 		},
@@ -94,13 +96,17 @@ func (e *Engine) open(ctx context.Context, fleet *Fleet, p Payment,
 	key attempt.Key,
 ) (flight *attempt.Flight, earlier *attempt.Key, err error) {
 	key.Merchant, key.Owner, key.CreatedAt = p.Merchant, p.OwnerID(), p.CreatedAt
+	if p.Status == AwaitingApproval && e.settings.Answer != nil {
+		answer := e.settings.Answer(p)
+		key.Status, key.Body = answer.Status, answer.Body
+	}
 	if flight, err = e.driver.Reserve(p.OwnerID()); err != nil {
-		fleet.giveBack(p)
+		fleet.withdraw(p)
 		return nil, nil, err
 	}
 	earlier, err = e.create(ctx, p, key)
 	if err != nil || earlier != nil {
-		fleet.giveBack(p)
+		fleet.withdraw(p)
 		e.driver.Land(p.OwnerID(), flight)
 	}
 	return flight, earlier, err
@@ -115,8 +121,9 @@ func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlie
 	return e.journal.Create(ctx, Change{Payment: p, Entries: entries}, key)
 }
 
-// draft routes an order, makes the payment of it, and has its plugins prepare their first steps.
-func (e *Engine) draft(ctx context.Context, fleet *Fleet, merchant string,
+// draft routes an order, makes the payment of it, and has its plugins prepare their first steps. One that needs
+// approval takes nothing of its rule's limits yet: it is routed again when it is approved, and its plugins prepare anew.
+func (e *Engine) draft(ctx context.Context, fleet *Fleet, author approval.Author,
 	order Order,
 ) (Payment, preparations, error) {
 	if err := e.driver.Settings.Hold(); err != nil {
@@ -130,18 +137,24 @@ func (e *Engine) draft(ctx context.Context, fleet *Fleet, merchant string,
 	if err != nil {
 		return Payment{}, nil, fmt.Errorf("make a payment's id: %w", err)
 	}
-	decision, err := fleet.claim(merchant, attempt.OwnerID(id), order, now)
+	clock := e.driver.Settings.Clock()
+	p := Payment{
+		ID: id, Merchant: author.Merchant, Key: author.Key, Order: order, Status: Created, CreatedAt: now, UpdatedAt: now,
+		StatusAt: now, Version: 1, MadeClock: clock, StatusClock: clock,
+	}
+	if p.Approval = fleet.approvalFor(p); p.Approval != nil {
+		p.Status = AwaitingApproval
+		p.NextCheck = nextCheck(p, 0, now, identity.Draw("jitter", id, now.String()))
+		p.Decision, err = fleet.decide(p.Merchant, p.OwnerID(), order, now)
+	} else {
+		p.Decision, err = fleet.claim(p.Merchant, p.OwnerID(), order, now)
+	}
 	if err != nil {
 		return Payment{}, nil, err
 	}
-	p := Payment{
-		ID: id, Merchant: merchant, Order: order, Status: Created, Decision: decision, CreatedAt: now, UpdatedAt: now,
-		StatusAt: now, Version: 1,
-		MadeClock: e.driver.Settings.Clock(), StatusClock: e.driver.Settings.Clock(),
-	}
 	ready, err := e.prepare(ctx, fleet, p)
 	if err != nil {
-		fleet.giveBack(p)
+		fleet.withdraw(p)
 		return Payment{}, nil, err
 	}
 	return p, ready, nil

@@ -68,7 +68,7 @@ func TestConcurrentRepetitionsOfAKeyMakeOnePayment(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range repetitions {
 		group.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				receipts[i] = receipt
@@ -94,7 +94,8 @@ func TestAKeyBelongsToItsMerchant(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	mine := h.create(t, "k")
 
-	receipt, err := h.engine.Create(t.Context(), "other", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+	receipt, err := h.engine.Create(t.Context(), author("other"),
+		attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, receipt.Earlier)
@@ -119,7 +120,7 @@ func TestAClientThatGoesAwayDoesNotStopItsPayment(t *testing.T) {
 		hangUp()
 	}()
 
-	receipt, err := h.engine.Create(ctx, "shop", attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
+	receipt, err := h.engine.Create(ctx, author("shop"), attempt.Key{Value: "k"}, orderOf("10.00"), time.Minute)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	close(leave)
@@ -139,12 +140,12 @@ func TestImpatienceAnswersWithThePaymentAsItStands(t *testing.T) {
 	})
 	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
+	receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.NotEqual(t, payment.RequiresAction, receipt.Value.Status)
 
-	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
+	again, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
 	require.True(t, again.Waiting, "in flight")
@@ -167,7 +168,7 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	}
 	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{Answer: got})
 
-	left, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "left"}, orderOf("10.00"), 0)
+	left, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "left"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, left.Waiting)
 	<-asked
@@ -181,7 +182,8 @@ func TestWhatACallerIsToldIsWrittenWithThePayment(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, key.Status, "whoever asks again is got how it stands then")
 
-	waited, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
+	waited, err := h.engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: "waited"}, orderOf("10.00"), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, &attempt.Answer{Status: 201, Body: []byte(waited.Value.ID + " requires_action")}, waited.Answer)
 	key, err = h.journal.Key(t.Context(), "shop", "waited")
@@ -197,7 +199,7 @@ func TestAnOrderThatNobodyCanTakeLeavesNothingBehind(t *testing.T) {
 	order := orderOf("10")
 	order.Currency = "JPY"
 
-	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
+	_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, order, time.Minute)
 
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
@@ -223,12 +225,12 @@ func TestARepetitionIsAnsweredThoughNobodyCouldTakeTheOrderAnyMore(t *testing.T)
 			url:       first.url,
 		}))
 
-	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
+	again, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
 
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
 	require.Equal(t, made.ID, again.Value.ID)
-	_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: "another"}, orderOf("10"), time.Minute)
+	_, err = h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "another"}, orderOf("10"), time.Minute)
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
 }
@@ -239,7 +241,7 @@ func TestAnOrderThatSaysTooLittleIsToldWhatIsMissing(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none, required: []string{"/destination/number", "/country"}}, first,
 		paymenttest.Settings{})
 
-	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
+	_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, orderOf("10"), time.Minute)
 
 	var refused *payment.NoRouteError
 	require.ErrorAs(t, err, &refused)
@@ -561,7 +563,8 @@ func TestRecoveryDoesNotMakeAPaymentLookInFlight(t *testing.T) {
 	defer recovering.Wait()
 	defer stop()
 	for range 300 {
-		again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+		again, err := h.engine.Create(t.Context(), author("shop"),
+			attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 			time.Minute)
 		require.NoError(t, err)
 		require.False(t, again.Waiting)
@@ -578,13 +581,13 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	})
 	h := newHarness(t, paymenttest.Settings{},
 		probed{name: "a", connector: &probe{name: "first", idempotency: none}, url: first.url, timeout: time.Minute})
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, orderOf("10.00"), 0)
+	receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	<-arrived
 	ended := make(chan error, 1)
 	go func() { ended <- h.engine.Shutdown(context.Background()) }()
 	for tries := 0; err == nil; tries++ {
-		_, err = h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"),
+		_, err = h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: fmt.Sprint(tries)}, orderOf("10.00"),
 			time.Minute)
 	}
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)

@@ -32,17 +32,17 @@ func TestAnExhaustedMachineTakesNothingNew(t *testing.T) {
 	made := h.create(t, "k")
 	short.Store(true)
 
-	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
+	_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "new", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.ErrorIs(t, err, attempt.ErrExhausted)
-	_, err = h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "run", Fingerprint: "f"},
+	_, err = h.engine.Perform(t.Context(), author("shop"), attempt.Key{Value: "run", Fingerprint: "f"},
 		operation.Request{Provider: "a", Operation: "confirm"}, time.Minute)
 	require.ErrorIs(t, err, attempt.ErrExhausted)
 	payments, err := h.engine.Payments(t.Context(), payment.Filter{})
 	require.NoError(t, err)
 	require.Len(t, payments, 1, "nothing is journalled")
 
-	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+	again, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, made.OwnerID(), again.Earlier.Owner, "a repetition is answered")
@@ -95,7 +95,7 @@ func TestAPaymentOnItsWayOutlivesAnExhaustedMachine(t *testing.T) {
 	})
 	receipts := make(chan attempt.Receipt[payment.Payment], 1)
 	go func() {
-		receipt, err := engine.Create(context.Background(), "shop", attempt.Key{Value: "k", Fingerprint: "f"},
+		receipt, err := engine.Create(context.Background(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"},
 			orderOf("10.00"), time.Minute)
 		if err == nil {
 			receipts <- receipt
@@ -129,7 +129,8 @@ func TestAPaymentThatAnExhaustedMachineCannotSendIsLeftForRecovery(t *testing.T)
 		}
 		return egress.ErrExhausted
 	}})
-	receipt, err := engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), 0)
+	receipt, err := engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"), 0)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.Eventually(t, func() bool {

@@ -105,7 +105,7 @@ func TestTheRouterExpiresWhatWasNotPaid(t *testing.T) {
 			r := payment.NewReconciler(h.engine.Engine, payment.ReconcilerSettings{})
 			order := orderOf("10.00")
 			order.ExpiresAt = start.Add(3 * time.Hour)
-			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, order,
+			receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"}, order,
 				time.Minute)
 			require.NoError(t, err)
 			id := receipt.Value.ID
@@ -133,7 +133,8 @@ func TestAReportExpiresNothing(t *testing.T) {
 		probed{name: "a", connector: &probe{name: "first", idempotency: abandonable}, url: at.url})
 	order := orderOf("10.00")
 	order.ExpiresAt = clock.read().Add(time.Hour)
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, order, time.Minute)
+	receipt, err := h.engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: "k", Fingerprint: "f"}, order, time.Minute)
 	require.NoError(t, err)
 	clock.advance(2 * time.Hour)
 	ours := h.attempts(t, receipt.Value.ID)[0].Reference

@@ -37,7 +37,7 @@ func TestAPaymentUnderWayKeepsItsFleet(t *testing.T) {
 
 	first := make(chan attempt.Receipt[payment.Payment])
 	go func() {
-		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "first", Fingerprint: "f"},
+		receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "first", Fingerprint: "f"},
 			orderOf("10.00"), time.Minute)
 		assert.NoError(t, err)
 		first <- receipt

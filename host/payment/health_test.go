@@ -75,7 +75,8 @@ func TestWhatAnAnswerShowsOfItsProvider(t *testing.T) {
 
 func (h *harness) createFor(t *testing.T, merchant, key, amount string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), merchant, attempt.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
+	receipt, err := h.engine.Create(t.Context(), author(merchant),
+		attempt.Key{Value: key, Fingerprint: "f"}, orderOf(amount),
 		time.Minute)
 	require.NoError(t, err)
 	return receipt.Value
@@ -100,7 +101,7 @@ func TestContradictionsAreCountedByMerchant(t *testing.T) {
 	require.ErrorContains(t, available(), "paused until ")
 	require.ErrorContains(t, available(), "after answers that contradict the requests of 3 merchants")
 
-	_, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
+	_, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	var none *payment.NoRouteError
 	require.ErrorAs(t, err, &none)

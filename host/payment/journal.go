@@ -65,7 +65,8 @@ type Finder interface {
 type Schedule interface {
 	// Waiting lists the providers at which payments have a NextCheck, sorted.
 	Waiting(ctx context.Context) ([]string, error)
-	// Due lists payments at a provider whose NextCheck has come, the longest due first. A NextCheck that is more than
+	// Due lists payments at a provider, or with an empty one those at none, whose NextCheck has come, the longest due
+	// first. A NextCheck that is more than
 	// FurthestCheck ahead (of a payment that has ended, FurthestLateCheck) has come too, and goes before the others:
 	// it is not known how long ago it came, and a provider that answers slowly may never get through the others.
 	Due(ctx context.Context, provider string, now time.Time, limit int) ([]Payment, error)

@@ -43,7 +43,7 @@ func TestPaymentsAtOncePassNoLimit(t *testing.T) {
 	payments := make([]payment.Payment, 12)
 	for i := range payments {
 		all.Go(func() {
-			receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: fmt.Sprint(i), Fingerprint: "f"},
+			receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: fmt.Sprint(i), Fingerprint: "f"},
 				orderOf("10.00"), time.Minute)
 			if err == nil {
 				payments[i] = receipt.Value
@@ -83,7 +83,8 @@ func TestPaymentThatPassesAnAmountGoesByTheNextRule(t *testing.T) {
 	t.Parallel()
 	h, book := limitedHarness(t)
 	create := func(key, amount string) string {
-		receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: key}, orderOf(amount),
+		receipt, err := h.engine.Create(t.Context(), author("shop"),
+			attempt.Key{Value: key, Fingerprint: key}, orderOf(amount),
 			time.Minute)
 		require.NoError(t, err)
 		return receipt.Value.Decision.Rule

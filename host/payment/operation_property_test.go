@@ -2,11 +2,13 @@ package payment_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,10 +18,12 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
 	"payrouter/host/payment/paymenttest"
+	"payrouter/host/routing"
 	"payrouter/host/store/sqlite"
 	"payrouter/host/store/sqlite/sqlitetest"
 )
@@ -53,6 +57,8 @@ type clerkModel struct {
 	// keys are the runs that were made under each, and ended the terminal statuses that were seen.
 	keys  map[string]string
 	ended map[string]operation.Status
+	// held: every run needs approval.
+	held bool
 }
 
 func newClerkModel(t *rapid.T, dir string) *clerkModel {
@@ -62,6 +68,7 @@ func newClerkModel(t *rapid.T, dir string) *clerkModel {
 	d := &clerkModel{
 		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 		keys: map[string]string{}, ended: map[string]operation.Status{},
+		held: rapid.Bool().Draw(t, "held"),
 	}
 	d.bank = &bank{
 		name: "a", class: rapid.SampledFrom([]abi.Idempotency{keyed, abandonable, none}).Draw(t, "class"),
@@ -78,6 +85,14 @@ func newClerkModel(t *rapid.T, dir string) *clerkModel {
 			Settings: []byte("{}"),
 		},
 	}}}
+	approvals := "[]"
+	if d.held {
+		approvals = "[{name: by-hand, provider: a, operation: pay, expires: 1h}]"
+	}
+	d.fleet.Rules, err = approvingRules([]routing.Provider{{
+		Name: "a", Plugin: "clerk", Flows: connector.Manifest().GetFlows(), Operations: []string{"pay"},
+	}}, "- {name: all, to: [a]}", approvals)
+	require.NoError(t, err)
 	d.start()
 	return d
 }
@@ -116,7 +131,7 @@ func (d *clerkModel) prepare(t *rapid.T) {
 
 func (d *clerkModel) perform(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := d.engine.Perform(context.Background(), "desk", attempt.Key{Value: key, Fingerprint: "f"},
+	receipt, err := d.engine.Perform(context.Background(), author("desk"), attempt.Key{Value: key, Fingerprint: "f"},
 		payOf(ten), time.Minute)
 	tolerate(t, err)
 	if receipt.Value.ID == "" {
@@ -128,6 +143,35 @@ func (d *clerkModel) perform(t *rapid.T) {
 	d.keys[key] = receipt.Value.ID
 }
 
+// decide has two people decide on a run at the same time.
+func (d *clerkModel) decide(t *rapid.T) {
+	runs, err := d.journal.Runs(context.Background(), operation.Filter{})
+	require.NoError(t, err)
+	if len(runs) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(runs).Draw(t, "run").ID
+	var all sync.WaitGroup
+	errs := make([]error, rapid.IntRange(1, 4).Draw(t, "at once"))
+	for n := range errs {
+		by := approval.Approver{Name: rapid.SampledFrom([]string{"jane", "joe"}).Draw(t, "approver")}
+		approves := rapid.IntRange(0, 2).Draw(t, "approves") > 0
+		all.Go(func() {
+			if approves {
+				_, errs[n] = d.engine.ApproveRun(context.Background(), id, by)
+			} else {
+				_, errs[n] = d.engine.RejectRun(context.Background(), id, by, "not our payee")
+			}
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if !errors.Is(err, operation.ErrState) {
+			tolerate(t, err)
+		}
+	}
+}
+
 // check holds what the runs are against what the provider has.
 func (d *clerkModel) check(t *rapid.T) {
 	runs, err := d.journal.Runs(context.Background(), operation.Filter{})
@@ -136,6 +180,11 @@ func (d *clerkModel) check(t *rapid.T) {
 	for _, run := range runs {
 		attempts, err := d.journal.Attempts(context.Background(), run.ID)
 		require.NoError(t, err)
+		require.Equal(t, d.held, run.Approval != nil)
+		if d.held && !run.Approval.Is(approval.Approved) {
+			require.Empty(t, attempts, "%s was sent, and nobody approved it", run.ID)
+			require.Contains(t, []operation.Status{operation.AwaitingApproval, operation.Failed}, run.Status)
+		}
 		booked := 0
 		for _, one := range d.bank.bookings {
 			if len(attempts) > 0 && one.reference == attempts[0].Reference {
@@ -178,7 +227,7 @@ func TestNoInterleavingDoesARunTwiceOrLosesIt(t *testing.T) {
 		actions := []func(*rapid.T){
 			d.perform, d.perform, d.restart,
 			func(t *rapid.T) { tolerate(t, d.engine.Recover(context.Background())) },
-			func(*rapid.T) { d.bank.arrive() },
+			func(*rapid.T) { d.bank.arrive() }, d.decide, d.decide,
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			d.prepare(t)
@@ -192,5 +241,12 @@ func TestNoInterleavingDoesARunTwiceOrLosesIt(t *testing.T) {
 		left, err := d.journal.UnfinishedRuns(context.Background(), "", 0)
 		require.NoError(t, err)
 		require.Empty(t, left, "each comes to its end")
+		d.clock.advance(time.Hour)
+		require.NoError(t, d.engine.Recover(context.Background()))
+		d.check(t)
+		waiting, err := d.journal.Runs(context.Background(),
+			operation.Filter{Status: []operation.Status{operation.AwaitingApproval}})
+		require.NoError(t, err)
+		require.Empty(t, waiting, "nothing waits for longer than it may")
 	})
 }

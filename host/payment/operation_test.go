@@ -36,7 +36,8 @@ const ten = `{"amount":"10.00"}`
 
 func (h *harness) perform(t *testing.T, key string, what operation.Request) operation.Run {
 	t.Helper()
-	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
+	receipt, err := h.engine.Perform(t.Context(), author("desk"),
+		attempt.Key{Value: key, Fingerprint: "f"}, what, time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)
 	return receipt.Value
@@ -352,7 +353,7 @@ func TestWhatCannotBeBegunLeavesNothingBehind(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`))
 	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	perform := func(what operation.Request) error {
-		_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, what, time.Minute)
+		_, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k"}, what, time.Minute)
 		return err
 	}
 	require.ErrorIs(t, perform(operation.Request{Provider: "b", Operation: "pay"}), attempt.ErrNoOperation)
@@ -379,7 +380,7 @@ func TestConcurrentRepetitionsOfAKeyMakeOneRun(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range repetitions {
 		group.Go(func() {
-			receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+			receipt, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 				time.Minute)
 			if assert.NoError(t, err) {
 				receipts[i] = receipt
@@ -404,16 +405,18 @@ func TestAKeyIsAPaymentsOrARuns(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`), says(`{"id":"a-1","status":"open"}`))
 	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	made := h.create(t, "payment's")
-	run, err := h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten),
+	run, err := h.engine.Perform(t.Context(), author("shop"),
+		attempt.Key{Value: "payment's", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, made.OwnerID(), run.Earlier.Owner)
 	require.Empty(t, run.Value.ID)
 
-	run, err = h.engine.Perform(t.Context(), "shop", attempt.Key{Value: "run's", Fingerprint: "f"}, payOf(ten),
+	run, err = h.engine.Perform(t.Context(), author("shop"), attempt.Key{Value: "run's", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
-	again, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"),
+	again, err := h.engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: "run's", Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, run.Value.OwnerID(), again.Earlier.Owner)
@@ -437,11 +440,12 @@ func TestACallerWhoGoesAwayDoesNotStopItsRun(t *testing.T) {
 		hangUp()
 	}()
 
-	receipt, err := h.engine.Perform(ctx, "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
+	receipt, err := h.engine.Perform(ctx, author("desk"),
+		attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten), time.Minute)
 	require.NoError(t, err)
 	require.True(t, receipt.Waiting)
 	require.Equal(t, operation.Processing, receipt.Value.Status)
-	again, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+	again, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
 	require.NotNil(t, again.Earlier)
@@ -463,7 +467,7 @@ func TestWhatACallerIsToldIsWrittenWithTheRun(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`))
 	answer := func(run operation.Run) attempt.Answer { return attempt.Answer{Status: 201, Body: []byte(run.Status)} }
 	h := counter(t, paymenttest.Settings{RunAnswer: answer}, clerk{probe: &probe{idempotency: none}}, first)
-	receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+	receipt, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 		time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, &attempt.Answer{Status: 201, Body: []byte("succeeded")}, receipt.Answer)
@@ -485,7 +489,7 @@ func TestARunKeepsItsGeneration(t *testing.T) {
 	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none, number: 1}}, first)
 	done := make(chan attempt.Receipt[operation.Run])
 	go func() {
-		receipt, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+		receipt, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 			time.Minute)
 		assert.NoError(t, err)
 		done <- receipt
@@ -599,7 +603,7 @@ func TestRecoveryOfRuns(t *testing.T) {
 			}
 			require.NoError(t, h.engine.Recover(t.Context()), "once is enough")
 			h.requireRun(t, stands)
-			again, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
+			again, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k", Fingerprint: "f"}, payOf(ten),
 				time.Minute)
 			require.NoError(t, err)
 			require.Equal(t, stands, again.Value, "the key tells how it stands")
@@ -721,7 +725,7 @@ func TestARunNeedsAnEngineThatServes(t *testing.T) {
 	first := newProvider(t, says(`{"output":{}}`))
 	h := counter(t, paymenttest.Settings{}, clerk{probe: &probe{idempotency: none}}, first)
 	require.NoError(t, h.engine.Shutdown(t.Context()))
-	_, err := h.engine.Perform(t.Context(), "desk", attempt.Key{Value: "k"}, payOf(ten), time.Minute)
+	_, err := h.engine.Perform(t.Context(), author("desk"), attempt.Key{Value: "k"}, payOf(ten), time.Minute)
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)
 	_, _, err = h.engine.Read(t.Context(), "a", account.Operation{Operation: "balance"})
 	require.ErrorIs(t, err, attempt.ErrShuttingDown)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/routing"
@@ -107,9 +108,13 @@ type Payment struct {
 	ID string `json:"id"`
 	// Merchant is the name of the API key that made it.
 	Merchant string `json:"merchant"`
+	// Key is the line of the API key that made it; empty where the router had no keys.
+	Key string `json:"key,omitempty"`
 	Order
 
 	Status Status `json:"status"`
+	// Approval is set where the payment needed one. Until it is there, nothing is sent.
+	Approval *approval.Record `json:"approval,omitempty"`
 	// Offered: the payer has been asked to act. Acted: and the payer's part is over.
 	Offered bool `json:"offered,omitempty"`
 	Acted   bool `json:"acted,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -36,6 +38,8 @@ import (
 // or {"error"}.
 type probe struct {
 	name string
+	// kind is of the payments that it takes; unspecified means collect.
+	kind abi.Kind
 	// number is its generation's; 0 means 1.
 	number      int64
 	idempotency abi.Idempotency
@@ -57,7 +61,7 @@ func (p *probe) Manifest() *abi.Manifest {
 		Name: p.name, Version: "1.0.0", Title: "Probe", MaxSteps: 3,
 		Secrets: []*abi.Secret{{Name: "token", Summary: "its token"}},
 		Flows: []*abi.Flow{{
-			Kind: abi.Kind_KIND_COLLECT, Currencies: []string{"EUR", "PRB"}, Required: p.required,
+			Kind: cmp.Or(p.kind, abi.Kind_KIND_COLLECT), Currencies: []string{"EUR", "PRB"}, Required: p.required,
 			Precisions: p.precisions, Expires: p.expires,
 			Actions: []*abi.Action{
 				{Role: abi.Role_ROLE_CREATE, Operation: "create"},
@@ -360,11 +364,17 @@ func ruleset(t *testing.T, providers []routing.Provider, text string) *routing.R
 }
 
 func rulesOf(providers []routing.Provider, text string) (*routing.Ruleset, error) {
-	var node yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+	return approvingRules(providers, text, "[]")
+}
+
+// approvingRules has approvals beside the rules.
+func approvingRules(providers []routing.Provider, text, approvals string) (*routing.Ruleset, error) {
+	var node, approval yaml.Node
+	err := errors.Join(yaml.Unmarshal([]byte(text), &node), yaml.Unmarshal([]byte(approvals), &approval))
+	if err != nil {
 		return nil, err
 	}
-	document, err := routing.Parse("routing.yaml", node.Content[0], nil)
+	document, err := routing.Parse("routing.yaml", node.Content[0], nil, approval.Content[0])
 	if err != nil {
 		return nil, err
 	}
@@ -375,9 +385,13 @@ func orderOf(amount string) payment.Order {
 	return payment.Order{Kind: payment.Collect, Amount: amount, Currency: "EUR", Country: "DE", Description: "a thing"}
 }
 
+// author is a merchant on a router without keys.
+func author(merchant string) approval.Author { return approval.Author{Merchant: merchant} }
+
 func (h *harness) create(t *testing.T, key string) payment.Payment {
 	t.Helper()
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
+	receipt, err := h.engine.Create(t.Context(), author("shop"),
+		attempt.Key{Value: key, Fingerprint: "f"}, orderOf("10.00"),
 		time.Minute)
 	require.NoError(t, err)
 	require.False(t, receipt.Waiting)

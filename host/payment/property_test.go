@@ -20,6 +20,7 @@ import (
 	"payrouter/abi/guest"
 	"payrouter/abi/jsontext"
 	abi "payrouter/abi/v1"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/egress"
 	"payrouter/host/payment"
@@ -248,19 +249,28 @@ type world struct {
 	keys map[string]string
 	// shown are objects that a payer has been sent to.
 	shown map[string]bool
-	// ended are the terminal statuses that were seen.
-	ended map[string]payment.Status
+	// ended are the terminal statuses that were seen, and verdicts those of approvals.
+	ended    map[string]payment.Status
+	verdicts map[string]approval.Verdict
+	// held is whether payouts are asked for, of which some need approval; otherwise none does.
+	held bool
 }
 
-func newWorld(t *rapid.T, dir string) *world {
+func newWorld(t *rapid.T, dir string, held bool) *world {
 	require.NoError(t, sqlitetest.Lay(dir))
 	db, err := sqlite.Open(context.Background(), dir)
 	require.NoError(t, err)
 	w := &world{
 		journal: &brittle{DB: db}, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 		keys: map[string]string{}, shown: map[string]bool{}, ended: map[string]payment.Status{},
+		verdicts: map[string]approval.Verdict{}, held: held,
 	}
-	classes := []abi.Idempotency{keyed, abandonable, none}
+	classes, kind, approvals := []abi.Idempotency{keyed, abandonable, none}, abi.Kind_KIND_COLLECT, "[]"
+	if held {
+		classes, kind = classes[1:], abi.Kind_KIND_PAYOUT
+		classes[0] = keyed
+		approvals = `[{name: large, currency: EUR, over: "10", expires: 1h}]`
+	}
 	w.fleet = &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	var providers []routing.Provider
 	var names []string
@@ -268,7 +278,7 @@ func newWorld(t *rapid.T, dir string) *world {
 		name := string(rune('a' + n))
 		b := &bank{name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock}
 		connector := &probe{
-			name: "plugin-" + name, idempotency: b.class, settleAfter: settleAfter,
+			name: "plugin-" + name, kind: kind, idempotency: b.class, settleAfter: settleAfter,
 			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming,
 		}
 		connected := paymenttest.Connect(connector)
@@ -281,7 +291,8 @@ func newWorld(t *rapid.T, dir string) *world {
 			routing.Provider{Name: name, Plugin: connector.name, Flows: connector.Manifest().GetFlows()})
 		names = append(names, name)
 	}
-	w.fleet.Rules, err = rulesOf(providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")))
+	w.fleet.Rules, err = approvingRules(providers, fmt.Sprintf("- {name: all, to: [%s]}", strings.Join(names, ", ")),
+		approvals)
 	require.NoError(t, err)
 	w.start()
 	return w
@@ -345,8 +356,8 @@ func tolerate(t *rapid.T, err error) {
 
 func (w *world) create(t *rapid.T) {
 	key := fmt.Sprintf("k%d", rapid.IntRange(1, 4).Draw(t, "key"))
-	receipt, err := w.engine.Create(context.Background(), "shop", attempt.Key{Value: key, Fingerprint: "f"},
-		orderOf("10.00"), time.Minute)
+	receipt, err := w.engine.Create(context.Background(), author("shop"), attempt.Key{Value: key, Fingerprint: "f"},
+		w.order(t), time.Minute)
 	tolerate(t, err)
 	if receipt.Value.ID == "" {
 		return
@@ -355,6 +366,61 @@ func (w *world) create(t *rapid.T) {
 		require.Equal(t, before, receipt.Value.ID, "a key is one payment's")
 	}
 	w.keys[key] = receipt.Value.ID
+}
+
+func (w *world) order(t *rapid.T) payment.Order {
+	order := orderOf("10.00")
+	if w.held {
+		order.Kind, order.Amount = payment.Payout, rapid.SampledFrom([]string{"10.00", "20.00"}).Draw(t, "amount")
+	}
+	return order
+}
+
+// decide has two people decide on one payment at the same time, and maybe its merchant cancel it.
+func (w *world) decide(t *rapid.T) {
+	p := w.pick(t)
+	if p == nil {
+		return
+	}
+	ctx := context.Background()
+	var all sync.WaitGroup
+	errs := make([]error, rapid.IntRange(1, 4).Draw(t, "at once"))
+	for n := range errs {
+		by := approval.Approver{Name: rapid.SampledFrom([]string{"jane", "joe"}).Draw(t, "approver")}
+		act := rapid.SampledFrom([]string{"approve", "approve", "reject", "cancel"}).Draw(t, "act")
+		all.Go(func() {
+			switch act {
+			case "approve":
+				_, errs[n] = w.engine.Approve(ctx, "", p.ID, by)
+			case "reject":
+				_, errs[n] = w.engine.Reject(ctx, "", p.ID, by, "not our payee")
+			case "cancel":
+				_, errs[n] = w.engine.Cancel(ctx, "shop", p.ID)
+			}
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		tolerate(t, err)
+	}
+}
+
+// checkApproval holds what was sent against what was approved.
+func (w *world) checkApproval(t *rapid.T, p payment.Payment, attempts []attempt.Attempt) {
+	require.Equal(t, w.held && p.Amount == "20.00", p.Approval != nil)
+	if p.Approval == nil {
+		return
+	}
+	if !p.Approval.Is(approval.Approved) {
+		require.Empty(t, attempts, "%s was sent, and nobody approved it", p.ID)
+		require.Contains(t, []payment.Status{
+			payment.AwaitingApproval, payment.Failed, payment.Canceled, payment.Expired,
+		}, p.Status)
+	}
+	if before := w.verdicts[p.ID]; before != "" {
+		require.Equal(t, before, p.Approval.Verdict)
+	}
+	w.verdicts[p.ID] = p.Approval.Verdict
 }
 
 // pick is one of the payments; nil where there is none.
@@ -445,6 +511,7 @@ func (w *world) check(t *rapid.T) {
 	for _, p := range w.payments(t) {
 		attempts, err := w.journal.Attempts(context.Background(), p.ID)
 		require.NoError(t, err)
+		w.checkApproval(t, p, attempts)
 		references := map[string]bool{}
 		for _, a := range attempts {
 			if a.Role == "create" {
@@ -498,7 +565,11 @@ func (w *world) checkTimeline(t *rapid.T, p payment.Payment) {
 	entries, err := w.journal.Timeline(context.Background(), p.ID)
 	require.NoError(t, err)
 	require.NotEmpty(t, entries)
-	require.Equal(t, payment.PaymentCreated, entries[0].Type)
+	first := payment.PaymentCreated
+	if p.Approval != nil {
+		first = payment.PaymentAwaitingApproval
+	}
+	require.Equal(t, first, entries[0].Type)
 	status := payment.Status("")
 	for _, e := range entries {
 		now := payment.Status(strings.TrimPrefix(string(e.Type), "payment."))
@@ -507,7 +578,8 @@ func (w *world) checkTimeline(t *rapid.T, p payment.Payment) {
 		}
 		require.False(t, status.Terminal(), "%s after %s", now, status)
 		require.NotEqual(t, status, now)
-		require.False(t, now == payment.Created && status != "")
+		require.False(t, now == payment.Created && status != "" && status != payment.AwaitingApproval)
+		require.False(t, now == payment.AwaitingApproval && status != "")
 		status = now
 	}
 	require.Equal(t, p.Status, status, "the last that was got is what holds")
@@ -566,11 +638,22 @@ func (w *world) bank(name string) *bank {
 // lost, none is got to have failed while somebody has the money, and once all is well each comes to its end.
 func TestNoInterleavingTakesMoneyTwiceOrLosesAPayment(t *testing.T) {
 	t.Parallel()
+	interleave(t, false)
+}
+
+// The same holds where people approve, reject and cancel at the same time; and nothing leaves that nobody approved.
+func TestNoInterleavingSendsWhatNobodyApproved(t *testing.T) {
+	t.Parallel()
+	interleave(t, true)
+}
+
+func interleave(t *testing.T, held bool) {
+	t.Helper()
 	root, runs := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
 		dir := filepath.Join(root, strconv.Itoa(runs))
-		w := newWorld(t, dir)
+		w := newWorld(t, dir, held)
 		defer func() {
 			w.stop(t)
 			require.NoError(t, w.journal.Close())
@@ -593,6 +676,14 @@ func TestNoInterleavingTakesMoneyTwiceOrLosesAPayment(t *testing.T) {
 			}},
 			{"restart", w.restart},
 			{"happen", w.happen},
+		}
+		if held {
+			for range 4 {
+				actions = append(actions, struct {
+					name string
+					do   func(*rapid.T)
+				}{"decide", w.decide})
+			}
 		}
 		for step := range rapid.IntRange(1, 20).Draw(t, "steps") {
 			w.prepare(t)

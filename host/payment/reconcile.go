@@ -109,13 +109,37 @@ func (r *Reconciler) begin(ctx context.Context, rounds *sync.WaitGroup) {
 			})
 		}
 	}
-	const keys = ""
-	if one, free := r.enter(keys); free {
-		rounds.Go(func() {
-			defer r.leave(one)
-			r.report(ctx, "forget idempotency keys", r.purge(ctx))
-		})
+	// The router's own rounds have names that no account has.
+	for name, round := range map[string]func(context.Context) error{
+		"forget idempotency keys": r.purge, "expire payments that await approval": r.lapse,
+	} {
+		if one, free := r.enter(name); free {
+			rounds.Go(func() {
+				defer r.leave(one)
+				r.report(ctx, name, round(ctx))
+			})
+		}
 	}
+}
+
+// lapse looks at what is due at no provider: payments that await approval, and those of which it is not known which
+// provider has them.
+func (r *Reconciler) lapse(ctx context.Context) error {
+	const batch, noProvider = 100, ""
+	_, err := r.each(ctx, noProvider, batch, func(ctx context.Context, due Payment) error {
+		_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
+			func(ctx context.Context, s *session, p Payment) (Payment, error) {
+				switch {
+				case !s.due(p):
+					return p, nil
+				case p.Status == AwaitingApproval:
+					return s.lapse(ctx, p)
+				}
+				return s.remind(ctx, r.settings.Overdue)
+			})
+		return err
+	})
+	return err
 }
 
 // enter gives a provider's round to one goroutine at a time.
@@ -303,6 +327,7 @@ func (r *Reconciler) purge(ctx context.Context) error {
 // due reports whether a payment is still to be looked at, now that its lock is held.
 func (s *session) due(p Payment) bool {
 	_, looked := schedules[p.Status]
+	looked = looked || p.Status == AwaitingApproval
 	return (looked || p.Status.ended() && !p.NextCheck.IsZero()) && !ahead(p, s.now())
 }
 

@@ -301,7 +301,7 @@ func TestASlowProviderHoldsUpNoOther(t *testing.T) {
 	pinned := orderOf("10.00")
 	slow := h.create(t, "slow")
 	pinned.Pinned = "b"
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "quick"}, pinned, time.Minute)
+	receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "quick"}, pinned, time.Minute)
 	require.NoError(t, err)
 	quick := receipt.Value
 	require.Equal(t, "b", quick.Provider)

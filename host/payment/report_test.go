@@ -82,7 +82,7 @@ func TestATimelineKeepsNothingOfThePayers(t *testing.T) {
 	h := one(t, &probe{name: "first", idempotency: none}, first, paymenttest.Settings{})
 	order := orderOf("10.00")
 	order.Payer = payment.Payer{Name: "Jo Bloggs", Email: "jo@example.org", Phone: "+4930123", IP: "192.0.2.7"}
-	receipt, err := h.engine.Create(t.Context(), "shop", attempt.Key{Value: "k"}, order, time.Minute)
+	receipt, err := h.engine.Create(t.Context(), author("shop"), attempt.Key{Value: "k"}, order, time.Minute)
 	require.NoError(t, err)
 	entries, err := h.engine.Timeline(t.Context(), "shop", receipt.Value.ID)
 	require.NoError(t, err)

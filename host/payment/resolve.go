@@ -47,7 +47,7 @@ func (r ManualResolution) check(p Payment) error {
 func (e *Engine) Resolve(ctx context.Context, id string, resolution ManualResolution) (Payment, error) {
 	cause := ChangeCause{Cause: ByOperator, Operator: resolution.Operator, Reason: resolution.Reason}
 	return e.withLock(ctx, "", id, cause, func(ctx context.Context, s *session, p Payment) (Payment, error) {
-		if p.Status.Terminal() || p.Status == Created {
+		if p.Status.Terminal() || p.Status == Created || p.Status == AwaitingApproval {
 			return p, fmt.Errorf("resolve: it is %s: %w", p.Status, ErrState)
 		}
 		if err := errors.Join(resolution.check(p), s.unclaimed(p, resolution.ProviderReference)); err != nil {

@@ -27,7 +27,7 @@ func (s *session) retrieve(ctx context.Context, p Payment, operation string, inp
 		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w",
 			ErrState)
 	}
-	if p, err = s.confirmable(ctx, p, operation); err != nil {
+	if p, err = s.confirmable(ctx, p, operation, input); err != nil {
 		return p, err
 	}
 	before := p.Attempts

@@ -20,6 +20,8 @@ const (
 	rarely = time.Hour
 	// afterExpiry is how long after a payment's expiry a provider has had time to notice.
 	afterExpiry = 5 * time.Second
+	// afterLapse is how long after the end of its time a payment that awaits approval expires: both clocks are past it.
+	afterLapse = time.Second
 	// jitter is the share of an interval by which it varies, so that what failed together is not asked for together.
 	jitter = 0.2
 )
@@ -42,8 +44,8 @@ func ahead(p Payment, now time.Time) bool {
 }
 
 // schedules say how often a payment is looked at in a status, by how long it has been in it. A status without a
-// schedule is not looked at: a created payment waits for the router, not for a provider. See afterEnd for terminal
-// ones.
+// schedule is not looked at: a created payment waits for the router, not for a provider. One that awaits approval is
+// looked at for its expiry, by the router alone (see lapses). See afterEnd for terminal ones.
 //
 //nolint:gochecknoglobals // a lookup table
 var schedules = map[Status][]interval{
@@ -85,6 +87,8 @@ func mayBePaidLate(p Payment) bool {
 func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.Time {
 	rows, every := schedules[p.Status], rarely
 	switch {
+	case p.Status == AwaitingApproval:
+		return lapses(p, now, draw)
 	case mayBePaidLate(p):
 		rows, every = afterEnd, 0
 	case rows == nil:
@@ -99,7 +103,7 @@ func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.T
 	if every == 0 {
 		return time.Time{}
 	}
-	next := now.Add(time.Duration(float64(every) * (1 - jitter + 2*jitter*draw)))
+	next := jittered(now, every, draw)
 	if expired := p.ExpiresAt.Add(afterExpiry); p.Status == RequiresAction && expired.After(now) &&
 		expired.Before(next) {
 		return expired
@@ -107,24 +111,26 @@ func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.T
 	return next
 }
 
-// statusAge is how long a payment has been in its status: the younger of what the wall clock and the journal's own
-// clock show. The wall clock may have been wrong by days when the payment came to its status, and the journal's clock
-// counts an hour of a stop during which the wall clock was set ahead. Payments of earlier releases, and engines without
-// a journal's clock, go by the wall clock.
+func jittered(now time.Time, every time.Duration, draw float64) time.Time {
+	return now.Add(time.Duration(float64(every) * (1 - jitter + 2*jitter*draw)))
+}
+
+// lapses is when to look whether a payment has awaited approval for too long.
+func lapses(p Payment, now time.Time, draw float64) time.Time {
+	next, over := jittered(now, rarely, draw), p.Approval.ExpiresAt.Add(afterLapse)
+	if over.After(now) && over.Before(next) {
+		return over
+	}
+	return next
+}
+
+// statusAge is how long a payment has been in its status.
 func (e *Engine) statusAge(p Payment) time.Duration {
 	since := p.StatusAt
 	if since.IsZero() {
 		since = p.CreatedAt
 	}
-	byWall := e.now().Sub(since)
-	if p.StatusClock == 0 {
-		return byWall
-	}
-	byJournal := e.driver.Settings.Clock() - p.StatusClock
-	if byWall < 0 {
-		return byJournal
-	}
-	return min(byWall, byJournal)
+	return e.driver.Age(since, p.StatusClock)
 }
 
 // schedule plans when a payment that is about to be saved is looked at next.

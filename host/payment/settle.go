@@ -74,7 +74,7 @@ func settle(p Payment, outcome *abi.Outcome, failure *attempt.Failure, now time.
 		}
 	case Failed, Canceled, Expired:
 		p.Failure = failure
-	case Created, Processing, Succeeded, Unknown:
+	case AwaitingApproval, Created, Processing, Succeeded, Unknown:
 	}
 	return p
 }

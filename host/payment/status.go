@@ -7,6 +7,8 @@ type Status string
 
 // The statuses, in the order in which a payment goes through them.
 const (
+	// AwaitingApproval: journalled, and not to be sent before a person has approved it.
+	AwaitingApproval Status = "awaiting_approval"
 	// Created: journalled, and nothing sent yet.
 	Created Status = "created"
 	// Processing: a provider works on it, without the payer.
@@ -23,13 +25,15 @@ const (
 
 // Statuses are all of them.
 func Statuses() []Status {
-	return []Status{Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown}
+	return []Status{
+		AwaitingApproval, Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown,
+	}
 }
 
 // Valid reports whether it is one of the statuses above.
 func (s Status) Valid() bool {
 	switch s {
-	case Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown:
+	case AwaitingApproval, Created, Processing, RequiresAction, Succeeded, Failed, Canceled, Expired, Unknown:
 		return true
 	}
 	return false
@@ -40,7 +44,7 @@ func (s Status) Terminal() bool {
 	switch s {
 	case Succeeded, Failed, Canceled, Expired:
 		return true
-	case Created, Processing, RequiresAction, Unknown:
+	case AwaitingApproval, Created, Processing, RequiresAction, Unknown:
 	}
 	return false
 }
@@ -52,10 +56,14 @@ func (s Status) placing() bool { return s == Created || s == Processing }
 //
 // A report moves a payment forward or not at all. Processing stands on both sides of RequiresAction: acted means that
 // the payer's part is over, after which a report of RequiresAction is stale. Unknown gives way to any report of
-// substance. Two terminal statuses conflict where exactly one of them means that money was taken.
+// substance. Two terminal statuses conflict where exactly one of them means that money was taken. What awaits approval
+// was not sent, so no report moves it; where it is not known whether it was sent, it becomes unknown.
 func (s Status) Next(report Status, acted bool) (next Status, conflict bool) {
 	if s.Terminal() {
 		return s, report.Terminal() && (s == Succeeded) != (report == Succeeded)
+	}
+	if s == AwaitingApproval && report != Unknown {
+		return s, false
 	}
 	switch report {
 	case Succeeded, Failed, Canceled, Expired, Unknown:
@@ -70,7 +78,7 @@ func (s Status) Next(report Status, acted bool) (next Status, conflict bool) {
 			return s, false
 		}
 		return RequiresAction, false
-	case Created:
+	case AwaitingApproval, Created:
 	}
 	return s, false
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 )
 
@@ -32,14 +33,18 @@ type EntryType string
 
 // The types: one for each status that a payment comes to, and some beside them.
 const (
-	PaymentCreated        EntryType = "payment.created"
-	PaymentProcessing     EntryType = "payment.processing"
-	PaymentRequiresAction EntryType = "payment.requires_action"
-	PaymentSucceeded      EntryType = "payment.succeeded"
-	PaymentFailed         EntryType = "payment.failed"
-	PaymentCanceled       EntryType = "payment.canceled"
-	PaymentExpired        EntryType = "payment.expired"
-	PaymentUnknown        EntryType = "payment.unknown"
+	PaymentAwaitingApproval EntryType = "payment.awaiting_approval"
+	PaymentCreated          EntryType = "payment.created"
+	PaymentProcessing       EntryType = "payment.processing"
+	PaymentRequiresAction   EntryType = "payment.requires_action"
+	PaymentSucceeded        EntryType = "payment.succeeded"
+	PaymentFailed           EntryType = "payment.failed"
+	paymentCanceled         EntryType = "payment.canceled"
+	paymentExpired          EntryType = "payment.expired"
+	PaymentUnknown          EntryType = "payment.unknown"
+	// paymentApproved, paymentRejected: a person has decided on what awaited approval.
+	paymentApproved EntryType = "payment.approved"
+	paymentRejected EntryType = "payment.rejected"
 	// PaymentUpdated: something that the merchant sees changed, and the status did not.
 	PaymentUpdated EntryType = "payment.updated"
 	// PaymentMoneyConflict: a report contradicts what money has done. A person must look.
@@ -51,8 +56,9 @@ const (
 // EntryTypes are all of them.
 func EntryTypes() []EntryType {
 	return []EntryType{
-		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, PaymentCanceled,
-		PaymentExpired, PaymentUnknown,
+		PaymentAwaitingApproval, paymentApproved, paymentRejected,
+		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, paymentCanceled,
+		paymentExpired, PaymentUnknown,
 		PaymentUpdated, PaymentMoneyConflict, PaymentAbandonedFound,
 	}
 }
@@ -90,6 +96,12 @@ type ChangeCause struct {
 // one.
 func entryTypes(before, after Payment) []EntryType {
 	var types []EntryType
+	switch {
+	case after.Approval.Is(approval.Approved) && !before.Approval.Is(approval.Approved):
+		types = append(types, paymentApproved)
+	case after.Approval.Is(approval.Rejected) && !before.Approval.Is(approval.Rejected):
+		types = append(types, paymentRejected)
+	}
 	switch {
 	case before.Status != after.Status:
 		types = append(types, EntryType("payment."+after.Status))

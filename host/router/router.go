@@ -285,7 +285,8 @@ func (r *Router) buildServices(context.Context) error {
 	r.engine = payment.NewEngine(r.driver, r.journal, r.fleets, payment.Settings{
 		CallbackURL: r.addresses.Payment, Snapshot: api.Snapshot, Answer: api.Answer,
 	})
-	r.operations = operation.New(r.driver, r.journal, r.journal, payment.Accounts{Fleets: r.fleets}, api.RunAnswer)
+	r.operations = operation.New(r.driver, r.journal, r.journal, payment.Accounts{Fleets: r.fleets},
+		operation.Settings{Answer: api.RunAnswer, Approval: r.fleets.RunApproval})
 	r.inbox = callback.NewInbox(r.journal, r.engine, callback.Settings{
 		Addresses: r.addresses, Accounts: func() (map[string]callback.Account, func()) { return Receivers(r.fleets) },
 		Logger: r.log, LookupsPerSecond: r.settings.CallbackLookups, Now: r.settings.Now,

@@ -17,12 +17,15 @@ type Provider struct {
 	Plugin string
 	// Flows are what it can take, from the manifest. Without one it takes nothing.
 	Flows []*abi.Flow
+	// Operations are the names of all that its plugin can be asked to do.
+	Operations []string
 }
 
 // Ruleset decides by compiled rules. It does not change and is safe for concurrent use; an edited file makes another.
 type Ruleset struct {
 	version   string
 	rules     []rule
+	approval  []Approval
 	providers map[string]Provider
 	// methods are the payment methods that providers and rules name; anyMethod: a rule's expression reads the method.
 	methods   []string
@@ -70,6 +73,7 @@ func (d Document) Check(accounts []string) error {
 				"%s adds up several currencies", amountPerDay)
 		}
 	}
+	d.checkApprovals(accounts, report)
 	d.unreachable(report)
 	return errors.Join(problems...)
 }
@@ -77,13 +81,16 @@ func (d Document) Check(accounts []string) error {
 // Compile makes a ruleset of a document over these providers. It reports every problem, joined: those of Check, and a
 // rule's providers or values that by the manifests can never apply. Every decision has the version.
 func Compile(doc Document, providers []Provider, version string) (*Ruleset, error) {
-	set := &Ruleset{version: version, providers: make(map[string]Provider, len(providers))}
+	set := &Ruleset{version: version, approval: doc.Approvals, providers: make(map[string]Provider, len(providers))}
 	var problems []error
 	for _, p := range providers {
 		set.providers[p.Name] = p
 		problems = append(problems, checkBounds(p))
 	}
 	problems = append(problems, doc.Check(slices.Sorted(maps.Keys(set.providers))))
+	for _, a := range doc.Approvals {
+		problems = append(problems, a.checkCapability(set.providers)...)
+	}
 	for _, r := range doc.Rules {
 		problems = append(problems, r.checkCapability(set.providers))
 		compiled := rule{name: r.Name, conditions: conditionsOf(r.When), expression: r.If, limits: r.Limits}

@@ -45,6 +45,8 @@ type Decision struct {
 	// Pinned is the provider that the request named, if it did.
 	Pinned        string `json:"pinned,omitempty"`
 	ConfigVersion string `json:"config_version"`
+	// Approval is the entry of the configuration by which the payment needs a person's approval; empty where none does.
+	Approval string `json:"approval,omitempty"`
 	// Reason is why no provider is asked; empty where Outcome is Routed.
 	Reason string `json:"reason,omitempty"`
 	// Tried are the rules in their order, up to the one that matched.
@@ -121,6 +123,14 @@ func (d Decision) Order() []string {
 // Decide decides on a payment. A nil standing means that every provider is available and nothing else is known of it.
 // The same facts and standing give the same decision, on every router that has this configuration.
 func (r *Ruleset) Decide(f Facts, s Standing) Decision {
+	d := r.route(f, s)
+	if required, needed := r.NeedsApproval(f.Spending()); needed && d.Outcome == Routed {
+		d.Approval = required.Name
+	}
+	return d
+}
+
+func (r *Ruleset) route(f Facts, s Standing) Decision {
 	d := Decision{ConfigVersion: r.version, Tried: []Tried{}, Candidates: []Candidate{}}
 	if f.Provider != "" {
 		return r.decidePinned(d, f, s)

@@ -54,7 +54,7 @@ func decideArchive(t *testing.T, archive *txtar.Archive) {
 	if slices.ContainsFunc(archive.Files, func(f txtar.File) bool { return f.Name == "groups.yaml" }) {
 		groups = rulesNode(t, string(part("groups.yaml").Data))
 	}
-	doc, err := Parse("rules.yaml", rulesNode(t, string(part("rules.yaml").Data)), groups)
+	doc, err := Parse("rules.yaml", rulesNode(t, string(part("rules.yaml").Data)), groups, nil)
 	require.NoError(t, err)
 	rules, err := Compile(doc, parseProviders(t, part("providers.yaml").Data), "v1")
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func (unavailable) Used(string) Use                     { return Use{} }
 
 func parseRules(t *testing.T, text string) Document {
 	t.Helper()
-	doc, err := Parse("rules.yaml", rulesNode(t, text), nil)
+	doc, err := Parse("rules.yaml", rulesNode(t, text), nil, nil)
 	require.NoError(t, err)
 	return doc
 }

@@ -13,8 +13,8 @@ type Difference struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	// Payments that were compared. Moved ones would ask another provider first; Reordered ones the same first and
-	// others, or in another order, after it; Renamed ones reach the same providers by another rule. The others do not
-	// change.
+	// others, or in another order, after it; Renamed ones reach the same providers by another rule, or need another
+	// approval. The others do not change.
 	Payments  int `json:"payments"`
 	Moved     int `json:"moved"`
 	Reordered int `json:"reordered"`
@@ -22,6 +22,10 @@ type Difference struct {
 	// Lost payments, among the moved, have no provider any more; Gained ones had none before.
 	Lost   int `json:"lost"`
 	Gained int `json:"gained"`
+	// Held payments need an approval that they did not need before; Freed ones need none any more. Both may be moved,
+	// reordered or renamed as well.
+	Held  int `json:"held"`
+	Freed int `json:"freed"`
 	// Changes are the payments that change, grouped by their routes before and after: most payments first.
 	Changes []Change `json:"changes"`
 }
@@ -40,12 +44,14 @@ type Route struct {
 	// Rule that matches; empty where none does.
 	Rule    string  `json:"rule,omitempty"`
 	Outcome Outcome `json:"outcome"`
+	// Approval is as a Decision's.
+	Approval string `json:"approval,omitempty"`
 	// Order is the providers to ask; empty unless Outcome is Routed.
 	Order []string `json:"order"`
 }
 
 func routeOf(d Decision) Route {
-	return Route{Rule: d.Rule, Outcome: d.Outcome, Order: append([]string{}, d.Order()...)}
+	return Route{Rule: d.Rule, Outcome: d.Outcome, Approval: d.Approval, Order: append([]string{}, d.Order()...)}
 }
 
 // String is "paygram-eu, then payplay by rule fiat-large".
@@ -56,6 +62,9 @@ func (r Route) String() string {
 	}
 	if r.Rule != "" {
 		to += " by rule " + r.Rule
+	}
+	if r.Approval != "" {
+		to += " after approval " + r.Approval
 	}
 	return to
 }
@@ -103,11 +112,17 @@ func Diff(before, after *Ruleset, payments []Facts) Difference {
 
 // key identifies a route; no name contains a line break.
 func (r Route) key() string {
-	return strings.Join(append([]string{r.Rule, string(r.Outcome)}, r.Order...), "\n") + "\n\n"
+	return strings.Join(append([]string{r.Rule, string(r.Outcome), r.Approval}, r.Order...), "\n") + "\n\n"
 }
 
 // count counts how a payment changes, and reports whether it does.
 func (d *Difference) count(from, to Route) bool {
+	switch {
+	case from.Approval == "" && to.Approval != "":
+		d.Held++
+	case from.Approval != "" && to.Approval == "":
+		d.Freed++
+	}
 	switch {
 	case from.first() != to.first():
 		d.Moved++
@@ -119,7 +134,7 @@ func (d *Difference) count(from, to Route) bool {
 		}
 	case !slices.Equal(from.Order, to.Order):
 		d.Reordered++
-	case from.Rule != to.Rule || from.Outcome != to.Outcome:
+	case from.Rule != to.Rule || from.Outcome != to.Outcome || from.Approval != to.Approval:
 		d.Renamed++
 	default:
 		return false
@@ -143,6 +158,9 @@ func (d Difference) Text() string {
 		}
 	}
 	fmt.Fprintf(&b, ", %d have others to fall back on, %d go by another rule to the same\n", d.Reordered, d.Renamed)
+	if d.Held+d.Freed > 0 {
+		fmt.Fprintf(&b, "%d need approval that did not, %d need none any more\n", d.Held, d.Freed)
+	}
 	for _, c := range d.Changes {
 		fmt.Fprintf(&b, "%d: %s\n  → %s\n  such as %s\n", c.Payments, c.Before, c.After, strings.Join(c.Examples, ", "))
 	}

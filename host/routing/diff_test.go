@@ -82,7 +82,7 @@ func TestDiff(t *testing.T) {
 	text, err := json.Marshal(Diff(before, after, payments[5:6]))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"from": "v1", "to": "v2", "payments": 1, "moved": 1, "reordered": 0, "renamed": 0, "lost": 1,
-	  "gained": 0, "changes": [
+	  "gained": 0, "held": 0, "freed": 0, "changes": [
 		{"before": {"rule": "franc", "outcome": "routed", "order": ["a"]}, "after": {"outcome": "no_rule", "order": []},
 		  "payments": 1, "examples": ["pay_5"]}]}`,
 		string(text))
@@ -120,7 +120,7 @@ func TestDiffAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rules := func(version string) *Ruleset {
 			set := &Ruleset{version: version, providers: map[string]Provider{"a": collecting("a")[0]}}
-			doc, err := Parse("r.yaml", rulesNode(t, anyRules(t, true)), rulesNode(t, "{some: [DE, FR]}"))
+			doc, err := Parse("r.yaml", rulesNode(t, anyRules(t, true)), rulesNode(t, "{some: [DE, FR]}"), nil)
 			require.NoError(t, err)
 			for _, r := range doc.Rules {
 				set.rules = append(set.rules,

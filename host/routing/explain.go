@@ -26,6 +26,9 @@ func (d Decision) Explain() string {
 		fmt.Fprintf(&b, "  %d. %s%s%s%s\n", c.Rank, c.Provider, c.share(), c.standing(), c.skip())
 	}
 	if d.Outcome == Routed {
+		if d.Approval != "" {
+			fmt.Fprintf(&b, "await approval %s\n", d.Approval)
+		}
 		fmt.Fprintf(&b, "ask %s\n", strings.Join(d.Order(), ", then "))
 	} else {
 		fmt.Fprintf(&b, "ask no provider (%s): %s\n", d.Outcome, d.Reason)

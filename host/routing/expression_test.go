@@ -68,7 +68,7 @@ func FuzzRules(f *testing.F) {
 			yaml.Unmarshal([]byte(groups), &grouped) != nil || len(grouped.Content) != 1 {
 			return
 		}
-		doc, err := Parse("r.yaml", root.Content[0], grouped.Content[0])
+		doc, err := Parse("r.yaml", root.Content[0], grouped.Content[0], nil)
 		for _, p := range Problems(err) {
 			require.NotEmpty(t, p.What)
 		}

@@ -10,14 +10,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads the list under "rules" of a file, and the country groups under "groups"; nil where it has none. It
-// reports every problem of form, joined, each a *Problem; the document then has what could be read.
-func Parse(file string, rules, groups *yaml.Node) (Document, error) {
+// Parse reads the list under "rules" of a file, the country groups under "groups" and the list under "approval"; nil
+// where it has none. It reports every problem of form, joined, each a *Problem; the document then has what could be
+// read.
+func Parse(file string, rules, groups, approval *yaml.Node) (Document, error) {
 	r := &reader{file: file, groups: map[string]*group{}}
 	if groups != nil {
 		r.readGroups(groups)
 	}
 	doc := Document{At: r.at(rules)}
+	if approval != nil {
+		doc.Approvals = r.readApprovals(approval)
+	}
 	if rules.Kind != yaml.SequenceNode || len(rules.Content) == 0 {
 		r.report(rules, "rules is not a list of rules",
 			"write one rule under it: \"- name: default\" and \"to: [<provider>]\"")
@@ -103,7 +107,7 @@ func (r *reader) name(node *yaml.Node) string {
 	name, ok := r.text(node, "name")
 	if ok && (len(name) > longest || !onlyOf(name, "abcdefghijklmnopqrstuvwxyz0123456789-") ||
 		strings.Trim(name, "-") == "") {
-		r.report(node, fmt.Sprintf("%q cannot be a rule's name", name),
+		r.report(node, fmt.Sprintf("%q cannot be a name", name),
 			"write lower-case letters, digits and dashes, 64 at most")
 	}
 	return name

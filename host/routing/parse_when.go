@@ -2,7 +2,6 @@ package routing
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -52,6 +51,26 @@ func (r *reader) when(node *yaml.Node, in string, depth int) []Match {
 }
 
 func (r *reader) values(key string, node *yaml.Node) []Value {
+	field, _ := fieldByKey(key)
+	if key != countryKey {
+		return r.list(key, node, field.check)
+	}
+	values := r.list(key, node, func(text string) string {
+		if r.groups[text] != nil {
+			return ""
+		}
+		return r.checkCountryOrGroup(text)
+	})
+	for i := range values {
+		if group := r.groups[values[i].Text]; group != nil {
+			values[i].Group = group.countries
+		}
+	}
+	return values
+}
+
+// list reads one text or several. check returns how to correct one.
+func (r *reader) list(key string, node *yaml.Node, check func(string) string) (values []Value) {
 	nodes := []*yaml.Node{node}
 	if node.Kind == yaml.SequenceNode {
 		nodes = node.Content
@@ -59,29 +78,18 @@ func (r *reader) values(key string, node *yaml.Node) []Value {
 	if len(nodes) == 0 {
 		r.report(node, key+" lists no value, so it matches nothing", "name one, or remove the line")
 	}
-	field, _ := fieldByKey(key)
-	var values []Value
 	for _, n := range nodes {
 		text, ok := r.text(n, key)
 		if !ok {
 			continue
 		}
-		value := Value{Text: text, At: r.at(n)}
-		check := field.check
-		if key == countryKey {
-			check = r.checkCountryOrGroup
-			if group := r.groups[text]; group != nil {
-				value.Group = group.countries
-				check = checkAnything
-			}
-		}
 		if mend := check(text); mend != "" {
 			r.report(n, fmt.Sprintf("%q is not a %s", text, strings.TrimPrefix(key, metadataPrefix)), mend)
 		}
-		if slices.ContainsFunc(values, func(v Value) bool { return v.Text == text }) {
+		if has(values, text) {
 			r.report(n, fmt.Sprintf("%s lists %q twice", key, text), "remove one")
 		}
-		values = append(values, value)
+		values = append(values, Value{Text: text, At: r.at(n)})
 	}
 	return values
 }

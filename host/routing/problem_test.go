@@ -32,7 +32,7 @@ func TestMistakesInRules(t *testing.T) {
 			`r.yaml:1:3: a rule does not say where to: add "to: [<provider>, <next provider>]"`,
 		}},
 		{"a name with a blank", "- {name: My Rule, to: a}", []string{
-			`r.yaml:1:10: "My Rule" cannot be a rule's name: write lower-case letters, digits and dashes, 64 at most`,
+			`r.yaml:1:10: "My Rule" cannot be a name: write lower-case letters, digits and dashes, 64 at most`,
 		}},
 		{"two rules of a name", "- {name: x, when: {country: DE}, to: a}\n- {name: x, to: a}", []string{
 			`r.yaml:2:3: rule "x" is already at r.yaml:1:3: give each its own name`,
@@ -370,7 +370,7 @@ func TestMistakesInRules(t *testing.T) {
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
-			doc, err := Parse("r.yaml", rulesNode(t, c.rules), rulesNode(t, "{some: [DE, FR]}"))
+			doc, err := Parse("r.yaml", rulesNode(t, c.rules), rulesNode(t, "{some: [DE, FR]}"), nil)
 			err = errors.Join(err, doc.Check([]string{"a", "b", "paygram-eu"}))
 			var got []string
 			for _, p := range Problems(err) {
@@ -417,7 +417,7 @@ func TestMistakesInGroups(t *testing.T) {
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
-			_, err := Parse("r.yaml", rulesNode(t, "[{name: x, to: a}]"), rulesNode(t, c.groups))
+			_, err := Parse("r.yaml", rulesNode(t, "[{name: x, to: a}]"), rulesNode(t, c.groups), nil)
 			var got []string
 			for _, p := range Problems(err) {
 				got = append(got, p.Error())
@@ -430,7 +430,7 @@ func TestMistakesInGroups(t *testing.T) {
 func TestGroupsMayOverlapAndNest(t *testing.T) {
 	t.Parallel()
 	doc, err := Parse("r.yaml", rulesNode(t, "[{name: x, when: {country: [dach, eu, europe]}, to: a}]"),
-		rulesNode(t, "{europe: [eu, dach, GB], dach: [DE, AT, CH], eu: [DE, FR, AT], one: DE}"))
+		rulesNode(t, "{europe: [eu, dach, GB], dach: [DE, AT, CH], eu: [DE, FR, AT], one: DE}"), nil)
 	require.NoError(t, err)
 	values := doc.Rules[0].When[0].Values
 	require.Equal(t, []string{"AT", "CH", "DE"}, values[0].Group)
@@ -445,7 +445,7 @@ func TestGroupsAreNotNestedForEver(t *testing.T) {
 		fmt.Fprintf(&groups, "g%02d: [g%02d]\n", i, i+1)
 	}
 	groups.WriteString("g40: [DE]\n")
-	_, err := Parse("r.yaml", rulesNode(t, "[{name: x, to: a}]"), rulesNode(t, groups.String()))
+	_, err := Parse("r.yaml", rulesNode(t, "[{name: x, to: a}]"), rulesNode(t, groups.String()), nil)
 	require.ErrorContains(t, err, "is nested more than 16 groups deep")
 }
 
@@ -470,7 +470,7 @@ func TestWhatIsNoMistake(t *testing.T) {
 			`type(kind) == string', to: a}]`,
 		"metadata that looks like a number": `[{name: x, when: {metadata.n: [1, 1.0, true]}, to: a}]`,
 	} {
-		doc, err := Parse("r.yaml", rulesNode(t, rules), nil)
+		doc, err := Parse("r.yaml", rulesNode(t, rules), nil, nil)
 		require.NoError(t, err, claim)
 		require.NoError(t, doc.Check([]string{"a"}), claim)
 	}
@@ -557,7 +557,7 @@ func TestMistakesThatManifestsShow(t *testing.T) {
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
-			doc, err := Parse("r.yaml", rulesNode(t, c.rules), rulesNode(t, "{some: [DE, FR]}"))
+			doc, err := Parse("r.yaml", rulesNode(t, c.rules), rulesNode(t, "{some: [DE, FR]}"), nil)
 			require.NoError(t, err)
 			rules, err := Compile(doc, providers, "v1")
 			var got []string

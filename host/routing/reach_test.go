@@ -120,7 +120,7 @@ func TestUnreachableRulesAgainstAllPayments(t *testing.T) {
 		t.Run(fmt.Sprintf("exact=%t", exact), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
-				doc, err := Parse("r.yaml", rulesNode(t, anyRules(t, exact)), rulesNode(t, `{some: [DE, FR]}`))
+				doc, err := Parse("r.yaml", rulesNode(t, anyRules(t, exact)), rulesNode(t, `{some: [DE, FR]}`), nil)
 				require.NoError(t, err)
 				reached, covered := reachedRules(doc)
 				reported := map[string]bool{}
@@ -288,7 +288,7 @@ func TestUnreachableRules(t *testing.T) {
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
-			doc, err := Parse("r.yaml", rulesNode(t, c.rules), rulesNode(t, `{some: [DE, FR]}`))
+			doc, err := Parse("r.yaml", rulesNode(t, c.rules), rulesNode(t, `{some: [DE, FR]}`), nil)
 			require.NoError(t, err)
 			problems := Problems(doc.Check([]string{"a"}))
 			if c.says == "" {
@@ -311,7 +311,7 @@ func TestManyRulesAreCheckedQuickly(t *testing.T) {
 			"- {name: r%d, when: {kind: collect, currency: [EUR, C%d], amount: {min: %d, max: %d}, not: {country: "+
 				"DE}}, to: a}\n", i, i, i, i+1)
 	}
-	doc, err := Parse("r.yaml", rulesNode(t, b.String()), nil)
+	doc, err := Parse("r.yaml", rulesNode(t, b.String()), nil, nil)
 	began := time.Now()
 	err = errors.Join(err, doc.Check([]string{"a"}))
 	require.NoError(t, err)

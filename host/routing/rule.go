@@ -1,16 +1,19 @@
 // Package routing decides which providers may take a payment, in which order, and why.
 //
 // It hides the language of rules: the document (rule.go), what a condition can match (condition.go, value.go,
-// window.go, expression.go) and how much a rule takes (limit.go); how they are parsed (parse.go, parse_when.go,
-// parse_to.go, group.go), checked (compile.go, reach.go with box.go), decided on (decide.go, capability.go, split.go,
-// strategy.go), explained (explain.go) and compared (diff.go). It is pure: a decision is a function of the rules, the
-// payment's facts, the time among them, and the standing of providers and rules that the caller passes.
+// window.go, expression.go) and how much a rule takes (limit.go); what needs approval (approval.go); how they are
+// parsed (parse.go, parse_when.go, parse_to.go, group.go), checked (compile.go, reach.go with box.go), decided on
+// (decide.go, capability.go, split.go, strategy.go), explained (explain.go) and compared (diff.go). It is pure: a
+// decision is a function of the rules, the payment's facts, the time among them, and the standing of providers and
+// rules that the caller passes.
 package routing
 
 // Document is the rules as written, in their order, as Parse reads them. Check reports what is wrong with it, Compile
 // makes a Ruleset of it.
 type Document struct {
 	Rules []Rule
+	// Approvals are what needs a person's approval, in their order.
+	Approvals []Approval
 	// At is where the list of rules begins.
 	At Position
 }

@@ -12,6 +12,8 @@ import (
 // Errors for changes that an engine refuses, for errors.Is. Nothing of a refused change is written, and a repetition is
 // refused again: each is a bug in the caller.
 var (
+	// ErrDecided: the change puts a payment or a run back to where it awaits approval.
+	ErrDecided = errors.New("what did not await approval never awaits it again")
 	// ErrTerminal: the payment's status is terminal, and the change has another.
 	ErrTerminal = errors.New("a terminal status never changes")
 	// ErrFixed: the change has another merchant or time of creation.
@@ -22,10 +24,16 @@ var (
 	ErrTaken = errors.New("id or number is taken")
 )
 
-// CheckStatus is ErrTerminal where a payment may not go from one status to another.
-func CheckStatus(from, to payment.Status) error {
+// CheckStatus is ErrTerminal or ErrDecided where a payment may not go from one status to another.
+func CheckStatus[S interface {
+	~string
+	Terminal() bool
+}](from, to S) error {
 	if from.Terminal() && from != to {
 		return fmt.Errorf("%w: from %s to %s", ErrTerminal, from, to)
+	}
+	if from != to && string(to) == string(payment.AwaitingApproval) {
+		return fmt.Errorf("%w: from %s", ErrDecided, from)
 	}
 	return nil
 }

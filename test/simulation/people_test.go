@@ -44,6 +44,8 @@ type order struct {
 	first []byte
 	// answered: an answer has shown the payment.
 	answered bool
+	// judged: people are to decide on its approval.
+	judged bool
 	// busy counts requests without an answer.
 	busy int
 }
@@ -66,6 +68,9 @@ const (
 	insisting     = "callback 19 times more, byte for byte"
 	daysForward   = "clock days ahead"
 	daysBack      = "clock days behind"
+	approved      = "approved"
+	rejected      = "rejected while it may be approved"
+	unapproved    = "nobody approves it"
 )
 
 func newPeople(w *world) *people {
@@ -348,6 +353,10 @@ func (p *people) received(o *order, a answer) {
 		}
 	}
 	o.answered, o.id = true, s.ID
+	if s.Status == "awaiting_approval" && !o.judged {
+		o.judged = true
+		p.judge(o)
+	}
 	if !slices.Contains(o.view.IDs, s.ID) {
 		o.view.IDs = append(o.view.IDs, s.ID)
 	}
@@ -367,6 +376,31 @@ func (p *people) received(o *order, a answer) {
 		w.ledger.touch()
 	}
 	p.decide(site, s.ProviderReference, callOf[site])
+}
+
+// judge plans who decides on an order's approval: several at once, with different verdicts, or nobody.
+func (p *people) judge(o *order) {
+	w := p.w
+	deciders := w.dice.IntN(4)
+	if deciders == 0 {
+		w.fire(unapproved)
+	}
+	at := w.between(0, 40*time.Second)
+	for n := range deciders {
+		what, body := "approve", ""
+		if w.chance(20) {
+			what, body = "reject", `{"reason":"not our payee"}`
+			w.fire(rejected)
+		} else {
+			w.fire(approved)
+		}
+		w.plan(at+w.between(0, 200*time.Millisecond), fmt.Sprintf("%s: %s (%d)", o.reference, what, n),
+			func() { p.act(o, what, body) })
+	}
+	if w.chance(50) {
+		w.plan(at+w.between(time.Second, 30*time.Second), o.reference+" is approved once more",
+			func() { p.act(o, "approve", "") })
+	}
 }
 
 // callOf is the call whose booking a payer is offered.

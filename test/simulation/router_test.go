@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,6 +35,16 @@ import (
 //go:embed routing.yaml
 var routingText []byte
 
+// approvals are beside the rules of some seeds.
+const approvals = `
+approval:
+  - {name: payouts, kind: payout, currency: USDT, over: "50", expires: 20m}
+`
+
+// approves reports whether a seed's payouts need approval. Those of seeds that once found a mistake do not, so that
+// they find it again.
+func (w *world) approves() bool { return w.seed%7 == 2 || w.seed%7 == 6 }
+
 // Secrets that the simulated providers sign callbacks with.
 const (
 	webhookToken     = "made-up-webhook-token-of-the-company"
@@ -47,9 +58,10 @@ const timeout = 20 * time.Second
 
 // kit is what all runs share: it is made once, outside of every bubble, and never changes.
 type kit struct {
-	routes  *config.Config
-	rules   *routing.Ruleset
-	secrets config.Secrets
+	routes *config.Config
+	// rules need no approval, and approving ones that of most payouts.
+	rules, approving *routing.Ruleset
+	secrets          config.Secrets
 	// registries hold two generations of every plugin.
 	registries [2]*plugin.Registry
 	// template is an empty journal.
@@ -108,6 +120,13 @@ func newKit(dir string) (*kit, error) {
 		}
 	}
 	if k.rules, err = k.routes.Ruleset(k.registries[0].Manifests()); err != nil {
+		return nil, err
+	}
+	held, err := config.Read("routing.yaml", append(slices.Clone(routingText), approvals...), environ)
+	if err != nil {
+		return nil, err
+	}
+	if k.approving, err = held.Ruleset(k.registries[0].Manifests()); err != nil {
 		return nil, err
 	}
 	db, err := dbs.Open(ctx, k.template)
@@ -220,7 +239,11 @@ func (l *life) connect() error {
 
 // fleet has the generations that serve now.
 func (l *life) fleet() *payment.Fleet {
-	fleet := &payment.Fleet{Rules: l.kit.rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
+	rules := l.kit.rules
+	if l.w.approves() {
+		rules = l.kit.approving
+	}
+	fleet := &payment.Fleet{Rules: rules, Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	for _, p := range l.kit.routes.Providers {
 		serving, _ := l.kit.registries[l.w.serving(p.Plugin)].Current(p.Plugin)
 		fleet.Accounts[p.Name] = &attempt.Account{

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/callback"
 	"payrouter/host/payment"
@@ -100,8 +101,14 @@ func (l *ledger) saved(change payment.Change) {
 	if before.Status.Terminal() && p.Status != before.Status {
 		l.w.violated("%s goes from %s to %s", p.ID, before.Status, p.Status)
 	}
-	if p.Status == payment.Created && before.Status != payment.Created {
+	if p.Status == payment.Created && before.Status != payment.Created && before.Status != payment.AwaitingApproval {
 		l.w.violated("%s goes back from %s to %s", p.ID, before.Status, p.Status)
+	}
+	if p.Approval != nil && !p.Approval.Is(approval.Approved) && len(change.Attempts) > 0 {
+		l.w.violated("%s is about to be sent, and nobody approved it", p.ID)
+	}
+	if before.Approval != nil && before.Approval.Verdict != "" && p.Approval.Verdict != before.Approval.Verdict {
+		l.w.violated("%s was %s, and now is %s", p.ID, before.Approval.Verdict, p.Approval.Verdict)
 	}
 	if before.MoneyConflict && !p.MoneyConflict {
 		l.w.violated("%s takes its conflict about money back", p.ID)
@@ -255,6 +262,9 @@ func (l *ledger) left(site, key string, wall time.Time) (attempt.Attempt, bool) 
 	}
 	if of == nil {
 		return attempt.Attempt{}, false
+	}
+	if p := l.payments[string(of.Owner)]; p.Approval != nil && !p.Approval.Is(approval.Approved) {
+		l.w.violated("%s leaves, and nobody approved it", p.ID)
 	}
 	l.writes[of.ID]++
 	if of.Idempotency != "safe" && l.writes[of.ID] > 1 {

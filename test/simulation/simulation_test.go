@@ -96,6 +96,7 @@ func kinds() []string {
 	all := []string{
 		crash, pausedSender, failedCommit, diskFull, clockForward, clockBack, forged, down, swapped, concurrent,
 		repeated, otherBody, hungUp, early,
+		approved, rejected, unapproved,
 		insisting, daysForward, daysBack, twice, contradicting, lostCallback, goneAway, "late success",
 		"connection refused", "connection black-holed",
 	}

@@ -12,6 +12,7 @@ import (
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/account"
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
@@ -65,7 +66,8 @@ func New(journal payment.Journal, fleet *payment.Fleet, s Settings) *Stack {
 		s.Runs = runs
 	}
 	if s.Runs != nil {
-		stack.Operations = operation.New(driver, s.Runs, journal, accounts, s.RunAnswer)
+		stack.Operations = operation.New(driver, s.Runs, journal, accounts,
+			operation.Settings{Answer: s.RunAnswer, Approval: stack.Fleets.RunApproval})
 	}
 	stack.Reader = account.NewReader(driver, accounts)
 	return stack
@@ -90,10 +92,10 @@ func (s *Stack) Recover(ctx context.Context) error {
 }
 
 // Perform is the operations' Perform.
-func (s *Stack) Perform(ctx context.Context, merchant string, key attempt.Key, what operation.Request,
+func (s *Stack) Perform(ctx context.Context, author approval.Author, key attempt.Key, what operation.Request,
 	timeout time.Duration,
 ) (attempt.Receipt[operation.Run], error) {
-	return s.Operations.Perform(ctx, merchant, key, what, timeout)
+	return s.Operations.Perform(ctx, author, key, what, timeout)
 }
 
 // Run is the operations' Run.
@@ -109,6 +111,16 @@ func (s *Stack) Runs(ctx context.Context, filter operation.Filter) ([]operation.
 // RunAttempts is the operations' Attempts.
 func (s *Stack) RunAttempts(ctx context.Context, id string) ([]attempt.Attempt, error) {
 	return s.Operations.Attempts(ctx, id)
+}
+
+// ApproveRun is the operations' Approve.
+func (s *Stack) ApproveRun(ctx context.Context, id string, by approval.Approver) (operation.Run, error) {
+	return s.Operations.Approve(ctx, id, by)
+}
+
+// RejectRun is the operations' Reject.
+func (s *Stack) RejectRun(ctx context.Context, id string, by approval.Approver, reason string) (operation.Run, error) {
+	return s.Operations.Reject(ctx, id, by, reason)
 }
 
 // ResolveRun is the operations' Resolve.

@@ -40,9 +40,9 @@ const (
 			AND provider > waiting.provider)
 			FROM waiting WHERE provider IS NOT NULL
 		) SELECT provider FROM waiting WHERE provider IS NOT NULL`
-	listDue = `SELECT doc FROM payment WHERE provider = ? AND next_check <= ? ORDER BY next_check LIMIT ?`
+	listDue = `SELECT doc FROM payment WHERE provider IS ? AND next_check <= ? ORDER BY next_check LIMIT ?`
 	// What is due later than any schedule goes was scheduled by a wall clock that was ahead.
-	listStranded = `SELECT doc FROM payment WHERE provider = ? AND next_check > ?
+	listStranded = `SELECT doc FROM payment WHERE provider IS ? AND next_check > ?
 		AND (status NOT IN ('succeeded', 'failed', 'canceled', 'expired') OR next_check > ?) ORDER BY next_check LIMIT ?`
 
 	entryColumns    = `seq, doc, snapshot`
@@ -129,13 +129,13 @@ func (db *DB) Waiting(ctx context.Context) ([]string, error) {
 func (db *DB) Due(ctx context.Context, provider string, now time.Time, limit int) ([]payment.Payment, error) {
 	what := "list payments due at " + provider
 	limit = atMost(limit)
-	rows, err := db.read[listStranded].QueryContext(ctx, provider, textOf(now.Add(payment.FurthestCheck)),
+	rows, err := db.read[listStranded].QueryContext(ctx, optional(provider), textOf(now.Add(payment.FurthestCheck)),
 		textOf(now.Add(payment.FurthestLateCheck)), limit)
 	stranded, err := paymentsOf(ctx, what, rows, err)
 	if err != nil || len(stranded) == limit {
 		return stranded, err
 	}
-	rows, err = db.read[listDue].QueryContext(ctx, provider, textOf(now), limit-len(stranded))
+	rows, err = db.read[listDue].QueryContext(ctx, optional(provider), textOf(now), limit-len(stranded))
 	due, err := paymentsOf(ctx, what, rows, err)
 	if err != nil {
 		return nil, err

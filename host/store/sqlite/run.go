@@ -22,7 +22,7 @@ const (
 	// updateRun finds nothing where the change must not be made. Provider, operation and input never change.
 	updateRun = `UPDATE run SET status = ?1, version = ?2, output = ?3, doc = ?4
 		WHERE id = ?5 AND version = ?2 - 1 AND merchant = ?6 AND created_at = ?7
-			AND (status = ?1 OR status NOT IN (` + terminal + `))`
+			AND (status = ?1 OR status NOT IN (` + terminal + `) AND ?1 <> 'awaiting_approval')`
 
 	runColumns         = `input, output, doc`
 	findRun            = `SELECT ` + runColumns + ` FROM run WHERE id = ?`
@@ -93,10 +93,7 @@ func (t transaction) updateRun(run operation.Run, doc string) error {
 	if rows != 1 {
 		change := updated{run.Version, run.Merchant, textOf(run.CreatedAt), operation.ErrNotFound}
 		return t.whyNotUpdated(findRunStanding, run.ID, change, func(status string) error {
-			if from := operation.Status(status); from.Terminal() && from != run.Status {
-				return fmt.Errorf("%w: from %s to %s", store.ErrTerminal, from, run.Status)
-			}
-			return nil
+			return store.CheckStatus(operation.Status(status), run.Status)
 		})
 	}
 	if !run.Status.Terminal() {

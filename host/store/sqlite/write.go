@@ -26,7 +26,7 @@ const (
 		reference = ?6, next_check = ?7,
 		updated_at = ?8, version = ?9, doc = ?10
 		WHERE id = ?11 AND version = ?9 - 1 AND merchant = ?12 AND created_at = ?13
-			AND (status = ?1 OR status NOT IN (` + terminal + `))`
+			AND (status = ?1 OR status NOT IN (` + terminal + `) AND ?1 <> 'awaiting_approval')`
 	terminal = `'succeeded', 'failed', 'canceled', 'expired'`
 
 	insertKey = `INSERT INTO idempotency_key (merchant, value, fingerprint, payment_id, status, body, created_at,

@@ -108,6 +108,35 @@ func testDue(t *testing.T, engine Engine) {
 		})
 }
 
+func testDueNowhere(t *testing.T, engine Engine) {
+	t.Helper()
+	t.Run("payments that no provider has are due under an empty name, and at no provider", func(t *testing.T) {
+		t.Parallel()
+		journal := engine.open(t)
+		waits, stranded, elsewhere := sample(1), sample(2), sample(3)
+		for _, p := range []*payment.Payment{&waits, &stranded} {
+			p.Status, p.Provider = payment.AwaitingApproval, ""
+		}
+		waits.NextCheck, stranded.NextCheck = epoch().Add(time.Second), epoch().Add(100*time.Hour)
+		elsewhere.Provider, elsewhere.NextCheck = "payplay", epoch()
+		create(t, journal, waits, stranded, elsewhere)
+
+		due, err := journal.Due(t.Context(), "", epoch(), 0)
+		require.NoError(t, err)
+		require.Equal(t, []payment.Payment{stranded}, due, "a wall clock that was ahead planned it")
+		due, err = journal.Due(t.Context(), "", epoch().Add(time.Second), 0)
+		require.NoError(t, err)
+		require.Equal(t, []payment.Payment{stranded, waits}, due)
+		requireDue(t, journal, epoch().Add(time.Second), elsewhere)
+		waiting, err := journal.Waiting(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"payplay"}, waiting)
+		unfinished, err := journal.Unfinished(t.Context(), "", 0)
+		require.NoError(t, err)
+		require.NotContains(t, unfinished, waits, "recovery passes over what awaits approval")
+	})
+}
+
 func requireDue(t *testing.T, journal Journal, now time.Time, want ...payment.Payment) {
 	t.Helper()
 	got, err := journal.Due(t.Context(), "payplay", now, 0)
@@ -125,6 +154,9 @@ func testPurge(t *testing.T, engine Engine) {
 			var standing []payment.Payment
 			for n, status := range payment.Statuses() {
 				p := sample(n)
+				if status == payment.AwaitingApproval {
+					p.Status = status
+				}
 				create(t, journal, p)
 				p = next(p, status)
 				// The payment's own times are by the wall clock: no lifetime counts by them.
@@ -154,8 +186,8 @@ func testPurge(t *testing.T, engine Engine) {
 				require.NoError(t, err)
 				require.Equal(t, want, got)
 			}
-			// created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 8 hours ago to 1
-			// hour ago.
+			// awaiting_approval, created, processing, requires_action, succeeded, failed, canceled, expired, unknown: 9
+			// hours ago to 1 hour ago.
 			purge(5*time.Hour, 0, 0)
 			purge(5*time.Hour-time.Millisecond, 0, 1)
 			require.NotContains(t, kept(), payment.Succeeded)
@@ -163,7 +195,9 @@ func testPurge(t *testing.T, engine Engine) {
 			require.Contains(t, kept(), payment.Expired)
 			purge(0, 0, 1)
 			require.Equal(t,
-				[]payment.Status{payment.Created, payment.Processing, payment.RequiresAction, payment.Unknown},
+				[]payment.Status{
+					payment.AwaitingApproval, payment.Created, payment.Processing, payment.RequiresAction, payment.Unknown,
+				},
 				kept())
 			for _, p := range standing {
 				requirePayment(t, journal, p)

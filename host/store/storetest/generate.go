@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/money"
 	"payrouter/host/payment"
@@ -85,6 +86,19 @@ func anyDecision() *rapid.Generator[routing.Decision] {
 	})
 }
 
+func anyApproval() *rapid.Generator[*approval.Record] {
+	return rapid.OneOf(rapid.Just((*approval.Record)(nil)), rapid.Custom(func(t *rapid.T) *approval.Record {
+		return &approval.Record{
+			RequiredBy: anyText().Draw(t, "required by"), ExpiresAt: anyTime().Draw(t, "approval expires at"),
+			Verdict:   approval.Verdict(anyText().Draw(t, "verdict")),
+			DecidedBy: anyText().Draw(t, "decided by"), Key: anyText().Draw(t, "approver's key"),
+			DecidedAt:    anyTime().Draw(t, "decided at"),
+			DecidedClock: time.Duration(rapid.Int64Range(0, 1<<50).Draw(t, "decided clock")),
+			Reason:       anyText().Draw(t, "approver's reason"),
+		}
+	}))
+}
+
 func anyOrder() *rapid.Generator[payment.Order] {
 	return rapid.Custom(func(t *rapid.T) payment.Order {
 		order := payment.Order{
@@ -123,6 +137,7 @@ func anyOrder() *rapid.Generator[payment.Order] {
 func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 	return payment.Payment{
 		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Order: anyOrder().Draw(t, "order"),
+		Key: anyText().Draw(t, "key line"), Approval: anyApproval().Draw(t, "approval"),
 		Status: rapid.SampledFrom(payment.Statuses()).Draw(t, "status"), Acted: rapid.Bool().Draw(t, "acted"),
 		Provider: anyText().Draw(t, "provider"), Plugin: anyText().Draw(t, "plugin"),
 		ProviderReference: anyText().Draw(t, "provider reference"),

@@ -124,7 +124,7 @@ func testLists(t *testing.T, engine Engine) {
 		for n, p := range all {
 			changed := next(p, p.Status)
 			changed.Attempts++
-			switch n / 8 % 3 {
+			switch n / 9 % 3 {
 			case 0:
 				continue
 			case 1:
@@ -137,7 +137,7 @@ func testLists(t *testing.T, engine Engine) {
 		}
 		var want []payment.Payment
 		for n, p := range all {
-			open := n/8%3 == 1 && !p.Status.Terminal()
+			open := n/9%3 == 1 && !p.Status.Terminal()
 			if open || p.Status == payment.Created || p.Status == payment.Processing {
 				want = append(want, p)
 			}
@@ -162,7 +162,7 @@ func variety() []payment.Payment {
 	var all []payment.Payment
 	for n := range 48 {
 		p := sample(n)
-		p.Status = payment.Statuses()[n%8]
+		p.Status = payment.Statuses()[n%9]
 		p.Merchant = []string{"shop", "stall"}[n/3%2]
 		p.Currency = []string{"EUR", "USD", "BTC"}[n%3]
 		p.Kind = []payment.Kind{payment.Collect, payment.Payout}[n/2%2]

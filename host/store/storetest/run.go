@@ -69,6 +69,7 @@ func anyRun(t *rapid.T, id string, version int64) operation.Run {
 		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Provider: anyText().Draw(t, "provider"),
 		Plugin:    anyText().Draw(t, "plugin"),
 		Operation: anyText().Draw(t, "operation"), Idempotency: attempt.Idempotency(anyText().Draw(t, "idempotency")),
+		Key: anyText().Draw(t, "key line"), Approval: anyApproval().Draw(t, "approval"),
 		Status: rapid.SampledFrom(operation.Statuses()).Draw(t, "status"),
 		Input:  anyJSON().Draw(t, "input"), From: anyText().Draw(t, "from"), Output: anyBytes().Draw(t, "output"),
 		Cursor:            anyText().Draw(t, "cursor"),
@@ -107,7 +108,7 @@ func testRuns(t *testing.T, engine Engine) {
 
 			changed := anyRun(t, run.ID, run.Version+1)
 			changed.Merchant, changed.CreatedAt, changed.Input = run.Merchant, run.CreatedAt, run.Input
-			if run.Status.Terminal() {
+			if run.Status.Terminal() || changed.Status == operation.AwaitingApproval {
 				changed.Status = run.Status
 			}
 			attempt := anyAttempt(t, payment.Payment{ID: run.ID}, 1)
@@ -182,7 +183,7 @@ func testRuns(t *testing.T, engine Engine) {
 		requireAttempts(t, journal, run.ID)
 	})
 
-	t.Run("a terminal status of a run never changes", func(t *testing.T) {
+	t.Run("a terminal status of a run never changes, and no run comes to await approval", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
 		n := 0
@@ -196,6 +197,11 @@ func testRuns(t *testing.T, engine Engine) {
 				err := journal.SaveRun(t.Context(), runChange(changed))
 				if from.Terminal() && from != to {
 					require.ErrorIs(t, err, store.ErrTerminal, "from %s to %s", from, to)
+					requireRun(t, journal, run)
+					continue
+				}
+				if to == operation.AwaitingApproval && from != to {
+					require.ErrorIs(t, err, store.ErrDecided, "from %s", from)
 					requireRun(t, journal, run)
 					continue
 				}
@@ -261,7 +267,7 @@ func testRunLists(t *testing.T, engine Engine) {
 			if n < 2 {
 				run.Merchant = "stall"
 			}
-			run.Status = operation.Statuses()[n%4]
+			run.Status = operation.Statuses()[1+n%4]
 			createRun(t, journal, run)
 			all = append([]operation.Run{run}, all...)
 		}
@@ -297,6 +303,9 @@ func testRunLists(t *testing.T, engine Engine) {
 		var left []operation.Run
 		for n, status := range append(operation.Statuses(), operation.Processing, operation.Processing) {
 			run := sampleRun(n)
+			if status == operation.AwaitingApproval {
+				run.Status = status
+			}
 			createRun(t, journal, run)
 			run = nextRun(run, status)
 			require.NoError(t, journal.SaveRun(t.Context(), runChange(run)))
@@ -318,8 +327,12 @@ func testRunLists(t *testing.T, engine Engine) {
 		clock := newClock()
 		journal := engine.openAt(t, clock.now)
 		for n, status := range operation.Statuses() {
-			createRun(t, journal, sampleRun(n))
-			require.NoError(t, journal.SaveRun(t.Context(), runChange(nextRun(sampleRun(n), status))))
+			run := sampleRun(n)
+			if status == operation.AwaitingApproval {
+				run.Status = status
+			}
+			createRun(t, journal, run)
+			require.NoError(t, journal.SaveRun(t.Context(), runChange(nextRun(run, status))))
 		}
 		clock.advance(time.Hour)
 		purged, err := journal.PurgeKeys(t.Context(), time.Hour, 0)

@@ -36,7 +36,7 @@ func testSave(t *testing.T, engine Engine) {
 		require.ErrorIs(t, err, payment.ErrNotFound)
 	})
 
-	t.Run("a terminal status never changes", func(t *testing.T) {
+	t.Run("a terminal status never changes, and nothing comes to await approval", func(t *testing.T) {
 		t.Parallel()
 		journal := engine.open(t)
 		n := 0
@@ -50,6 +50,11 @@ func testSave(t *testing.T, engine Engine) {
 				err := journal.Save(t.Context(), changeOf(changed))
 				if from.Terminal() && from != to {
 					require.ErrorIs(t, err, store.ErrTerminal, "from %s to %s", from, to)
+					requirePayment(t, journal, p)
+					continue
+				}
+				if to == payment.AwaitingApproval && from != to {
+					require.ErrorIs(t, err, store.ErrDecided, "from %s", from)
 					requirePayment(t, journal, p)
 					continue
 				}

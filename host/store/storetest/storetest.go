@@ -50,6 +50,7 @@ func Run(t *testing.T, engine Engine) {
 		{"timeline", testTimeline},
 		{"references", testReferences},
 		{"due", testDue},
+		{"due nowhere", testDueNowhere},
 		{"purge", testPurge},
 		{"runs", testRuns},
 		{"claims", testClaims},
