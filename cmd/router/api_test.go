@@ -85,7 +85,9 @@ func TestLists(t *testing.T) {
 
 func TestAPIKeys(t *testing.T) {
 	t.Parallel()
-	data, tokens := keysIn(t, map[string][]access.Right{"shop": access.Rights(), "stall": access.Together(access.Shop, []string{"pin"})})
+	data, tokens := keysIn(t, map[string][]access.Right{
+		"shop": access.Rights(), "stall": access.Together(access.Shop, []string{"pin"}),
+	})
 	shop, stall := tokens["shop"], tokens["stall"]
 	w := build(t, plan{data: data})
 

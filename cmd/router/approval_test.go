@@ -242,12 +242,12 @@ func TestNobodyApprovesTheirOwnPayment(t *testing.T) {
 	}
 	tokenOf := func(a answer) string {
 		require.Equal(t, 201, a.status, string(a.body))
-		return read[api.APIKey](t, a).Token
+		return read[api.Key](t, a).Token
 	}
 	own, shops := create("desk"), create("shop")
 	tokens["spare"] = tokenOf(as("shop", "POST", "/v1/keys", `{"name":"spare","rights":["payments:approve","keys"]}`))
 	tokens["next"] = tokenOf(as("spare", "POST", "/v1/keys", `{"name":"next","rights":["payments:approve"]}`))
-	shop := read[api.APIKey](t, as("shop", "GET", "/v1/key", ""))
+	shop := read[api.Key](t, as("shop", "GET", "/v1/key", ""))
 	tokens["rotated"] = tokenOf(as("shop", "POST", "/v1/keys/"+shop.ID+"/rotate", `{"overlap_seconds":60}`))
 
 	for _, act := range []string{"approve", "reject"} {

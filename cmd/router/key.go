@@ -102,11 +102,13 @@ func (p keyPlace) ask(h *host, method, path string, body, into any) error {
 type keyMakeCommand struct {
 	keyPlace
 
-	Merchant string        `required:"" help:"Whose payments the key creates and sees."`
-	Name     string        `required:"" help:"For people: checkout-server, anna."`
-	Preset   string        `enum:",shop,payouts,read-only,support,operator,platform,owner" default:"" help:"Its rights: ${enum}."`
-	Right    []string      `help:"A right beside those of the preset, such as payments:approve. Repeatable."`
-	Expires  time.Duration `help:"After how long it ends: 2160h. By default never."`
+	Merchant string `required:"" help:"Whose payments the key creates and sees."`
+	Name     string `required:"" help:"For people: checkout-server, anna."`
+
+	Preset string `enum:",shop,payouts,read-only,support,operator,platform,owner" default:"" help:"Rights: ${enum}."`
+
+	Right   []string      `help:"A right beside those of the preset, such as payments:approve. Repeatable."`
+	Expires time.Duration `help:"After how long it ends: 2160h. By default never."`
 }
 
 // Run makes a key and prints its token.
@@ -126,7 +128,7 @@ func (c *keyMakeCommand) Run(h *host) error {
 		if !expires.IsZero() {
 			body["expires_at"] = expires
 		}
-		var made api.APIKey
+		var made api.Key
 		if err := c.ask(h, http.MethodPost, "", body, &made); err != nil {
 			return err
 		}
@@ -149,7 +151,7 @@ type keyListCommand struct {
 
 // Run prints a line for each key.
 func (c *keyListCommand) Run(h *host) (err error) {
-	var list struct{ Data []api.APIKey }
+	var list struct{ Data []api.Key }
 	if c.Router != "" {
 		if err := c.ask(h, http.MethodGet, "", nil, &list); err != nil {
 			return err
@@ -167,7 +169,7 @@ func (c *keyListCommand) Run(h *host) (err error) {
 	return printKeys(h, list.Data)
 }
 
-func printKeys(h *host, keys []api.APIKey) error {
+func printKeys(h *host, keys []api.Key) error {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "ID\tMERCHANT\tNAME\tSTATE\tLAST USED\tRIGHTS")
@@ -204,7 +206,7 @@ type keyRotateCommand struct {
 // Run puts a new key in a key's place and prints its token.
 func (c *keyRotateCommand) Run(h *host) error {
 	if c.Router != "" {
-		var made api.APIKey
+		var made api.Key
 		body := map[string]int{"overlap_seconds": int(c.Overlap / time.Second)}
 		if err := c.ask(h, http.MethodPost, url.PathEscape(c.ID)+"/rotate", body, &made); err != nil {
 			return err
@@ -225,7 +227,7 @@ type keyRevokeCommand struct {
 // Run ends a key.
 func (c *keyRevokeCommand) Run(h *host) error {
 	if c.Router != "" {
-		var ended api.APIKey
+		var ended api.Key
 		return c.ask(h, http.MethodPost, url.PathEscape(c.ID)+"/revoke", nil, &ended)
 	}
 	return c.act(h, "key.revoke", c.ID, func(keys *access.Keys) (access.Key, string, error) {

@@ -47,7 +47,7 @@ func (w *harness) reachKeys(call func(operation, method, path, body string, head
 	const keys = "/v1/keys"
 	as := bearer(operator)
 	make := func(body string) answer { return call("create-key", "POST", keys, body, as...) }
-	made := read[api.APIKey](w.t, make(`{"name":"spare","preset":"shop"}`))
+	made := read[api.Key](w.t, make(`{"name":"spare","preset":"shop"}`))
 	make(`{`)
 	make(`{"name":"spare"}`)
 	call("get-own-key", "GET", "/v1/key", "", as...)

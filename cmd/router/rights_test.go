@@ -320,7 +320,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 		rotated := w.ask("POST", w.router+"/v1/keys/"+id+"/rotate", `{"overlap_seconds":3600}`,
 			bearer(tokens["desk"])...)
 		require.Equal(t, 201, rotated.status, string(rotated.body))
-		made := read[api.APIKey](t, rotated)
+		made := read[api.Key](t, rotated)
 		seen := asked.Load()
 		require.Eventually(t, func() bool { return asked.Load() > seen+3 }, time.Minute, time.Millisecond)
 		token.Store(made.Token)
@@ -346,7 +346,7 @@ func TestIdempotencyOutlivesARotation(t *testing.T) {
 	first := w.post("k", order, bearer(tokens["shop"])...)
 	require.Equal(t, 201, first.status, string(first.body))
 	id := "key_" + strings.Split(tokens["shop"], "_")[1]
-	rotated := read[api.APIKey](t, w.ask("POST", w.router+"/v1/keys/"+id+"/rotate", `{"overlap_seconds":0}`,
+	rotated := read[api.Key](t, w.ask("POST", w.router+"/v1/keys/"+id+"/rotate", `{"overlap_seconds":0}`,
 		bearer(tokens["desk"])...))
 	require.Equal(t, 401, w.post("k", order, bearer(tokens["shop"])...).status, "without an overlap the old one ends")
 	again := w.post("k", order, bearer(rotated.Token)...)
@@ -374,8 +374,8 @@ func TestAdministrativeActsAreRecorded(t *testing.T) {
 		}](t, ask(200, "GET", "/v1/audit?limit=500", "")).Data
 	}
 
-	key := read[api.APIKey](t, ask(201, "POST", "/v1/keys", `{"name":"spare","preset":"read-only"}`))
-	next := read[api.APIKey](t, ask(201, "POST", "/v1/keys/"+key.ID+"/rotate", ""))
+	key := read[api.Key](t, ask(201, "POST", "/v1/keys", `{"name":"spare","preset":"read-only"}`))
+	next := read[api.Key](t, ask(201, "POST", "/v1/keys/"+key.ID+"/rotate", ""))
 	ask(200, "POST", "/v1/keys/"+next.ID+"/revoke", "")
 	ask(404, "POST", "/v1/keys/key_none/revoke", "")
 	hook := read[api.WebhookEndpoint](t, ask(201, "POST", hooks, `{"url":"https://shop.example/hooks"}`))
@@ -403,11 +403,10 @@ func TestAdministrativeActsAreRecorded(t *testing.T) {
 	var acts []string
 	for _, a := range list() {
 		acts = append(acts, a.Act+" "+a.Outcome)
-		switch {
-		case a.Act == "config.edit_file":
+		if a.Act == "config.edit_file" {
 			require.Equal(t, "router", a.Name)
 			require.Contains(t, string(a.After), "edited by hand")
-		default:
+		} else {
 			require.Equal(t, []string{"desk", "desk", "127.0.0.1"}, []string{a.Name, a.Merchant, a.Address}, a.Act)
 			require.NotEmpty(t, a.Key)
 		}

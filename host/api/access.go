@@ -19,7 +19,9 @@ import (
 //
 //nolint:gochecknoglobals // a lookup table
 var needs = map[string][][]access.Right{
-	"create-payment":      {{access.CreateCollect}, {access.CreatePayout}, {access.CreateRecharge}, {access.CreateTransfer}},
+	"create-payment": {
+		{access.CreateCollect}, {access.CreatePayout}, {access.CreateRecharge}, {access.CreateTransfer},
+	},
 	"list-payments":       {{access.ReadPayments}},
 	"get-payment":         {{access.ReadPayments}},
 	"get-decision":        {{access.ReadPayments, access.Decisions}},

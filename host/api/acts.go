@@ -226,6 +226,7 @@ func (a *api) exportActs(ctx context.Context, in *exportInput) (*huma.StreamResp
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
+	//nolint:contextcheck // the stream has the request's context
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", "application/x-ndjson")
 		ctx.SetHeader("Content-Disposition", `attachment; filename="audit.ndjson"`)
@@ -236,8 +237,8 @@ func (a *api) exportActs(ctx context.Context, in *exportInput) (*huma.StreamResp
 					return // the caller is gone
 				}
 			}
-			entries, err = a.settings.Audit.List(ctx.Context(),
-				audit.Filter{After: entries[len(entries)-1].Sequence, Limit: page})
+			after := entries[len(entries)-1].Sequence
+			entries, err = a.settings.Audit.List(ctx.Context(), audit.Filter{After: after, Limit: page})
 		}
 		if err != nil {
 			// A cut connection shows the caller that the export is not whole.

@@ -12,8 +12,8 @@ import (
 
 const keysPath = "/v1/keys"
 
-// APIKey is an API key, without its token.
-type APIKey struct {
+// Key is an API key, without its token.
+type Key struct {
 	ID         string    `json:"id" example:"key_01jd3x6v7q8r9s0t1v2w3x4y5z"`
 	Merchant   string    `json:"merchant" doc:"Whose payments it creates and sees"`
 	Name       string    `json:"name"`
@@ -28,8 +28,8 @@ type APIKey struct {
 }
 
 // KeyOf is a key as the API shows it at a time.
-func KeyOf(key access.Key, now time.Time) APIKey {
-	shown := APIKey{
+func KeyOf(key access.Key, now time.Time) Key {
+	shown := Key{
 		ID: key.ID, Merchant: key.Merchant, Name: key.Name, Rights: []string{}, CreatedBy: key.CreatedBy,
 		CreatedAt: key.CreatedAt, ExpiresAt: key.ExpiresAt, RevokedAt: key.RevokedAt, LastUsedAt: key.LastUsedAt,
 		Active: !key.Ended(now),
@@ -40,7 +40,7 @@ func KeyOf(key access.Key, now time.Time) APIKey {
 	return shown
 }
 
-func (a *api) keyOf(key access.Key) APIKey { return KeyOf(key, a.settings.Now()) }
+func (a *api) keyOf(key access.Key) Key { return KeyOf(key, a.settings.Now()) }
 
 func (a *api) registerKeys(described huma.API) {
 	registry := described.OpenAPI().Components.Schemas
@@ -79,18 +79,18 @@ type keyInput struct {
 func keyID(in *keyInput) string { return in.ID }
 
 type keyOutput struct {
-	Body APIKey
+	Body Key
 }
 
 // keySecretOutput must not be cached on the way.
 type keySecretOutput struct {
 	CacheControl string `header:"Cache-Control"`
-	Body         APIKey
+	Body         Key
 }
 
 type keysOutput struct {
 	Body struct {
-		Data []APIKey `json:"data"`
+		Data []Key `json:"data"`
 	}
 }
 
@@ -100,7 +100,7 @@ func (a *api) ownKey(ctx context.Context, _ *struct{}) (*keyOutput, error) {
 
 func (a *api) listKeys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
 	out := &keysOutput{}
-	out.Body.Data = []APIKey{}
+	out.Body.Data = []Key{}
 	if a.settings.Keys == nil {
 		return out, nil
 	}

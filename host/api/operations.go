@@ -407,7 +407,9 @@ type listRunsOutput struct {
 }
 
 func (a *api) listRuns(ctx context.Context, in *listRunsInput) (*listRunsOutput, error) {
-	filter := operation.Filter{Merchant: scopeOf(ctx), Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1}
+	filter := operation.Filter{
+		Merchant: scopeOf(ctx), Provider: in.Provider, Operation: in.Operation, Before: in.Cursor, Limit: in.Limit + 1,
+	}
 	for _, status := range in.Status {
 		filter.Status = append(filter.Status, operation.Status(status))
 	}

@@ -151,7 +151,8 @@ func viewOf(p payment.Payment) Payment {
 		approval.Destination = &destination
 	}
 	return Payment{
-		ID: p.ID, Merchant: p.Merchant, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount, Currency: p.Currency,
+		ID: p.ID, Merchant: p.Merchant, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount,
+		Currency:       p.Currency,
 		AmountReceived: moneyOf(p.Received), Fee: moneyOf(p.Fee),
 		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description,
 		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,

@@ -122,7 +122,8 @@ func (e *Engine) create(ctx context.Context, p Payment, key attempt.Key) (earlie
 }
 
 // draft routes an order, makes the payment of it, and has its plugins prepare their first steps. One that needs
-// approval takes nothing of its rule's limits yet: it is routed again when it is approved, and its plugins prepare anew.
+// approval takes nothing of its rule's limits yet: it is routed again when it is approved, and its plugins prepare
+// anew.
 func (e *Engine) draft(ctx context.Context, fleet *Fleet, author approval.Author,
 	order Order,
 ) (Payment, preparations, error) {

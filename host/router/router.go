@@ -127,7 +127,8 @@ func Open(ctx context.Context, settings Settings) (r *Router, err error) {
 	ctx = context.WithoutCancel(ctx) // what is built outlives the caller's wait for it
 	r = &Router{settings: settings, log: settings.Logger, machine: &egress.Machine{}, fleets: &payment.Fleets{}}
 	for _, step := range []func(context.Context) error{
-		r.openJournal, r.openAccess, r.loadPlugins, r.buildDriver, r.openConfiguration, r.listen, r.buildServices, r.buildServer,
+		r.openJournal, r.openAccess, r.loadPlugins, r.buildDriver, r.openConfiguration, r.listen, r.buildServices,
+		r.buildServer,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.Close())

@@ -229,7 +229,8 @@ func TestDecisionIsStoredInSnakeCase(t *testing.T) {
 	empty, err := json.Marshal(rules.Decide(Facts{Provider: "nobody"}, nil))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"outcome": "unknown_provider", "pinned": "nobody", "config_version": "3f2a",
-		"reason": "no rule sends the merchant's payments to a provider \"nobody\"", "tried": [], "candidates": []}`, string(empty))
+		"reason": "no rule sends the merchant's payments to a provider \"nobody\"", "tried": [], "candidates": []}`,
+		string(empty))
 }
 
 func TestHealthIsAskedOnceAndOnlyOfThoseWhoCould(t *testing.T) {

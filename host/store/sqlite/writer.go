@@ -58,7 +58,8 @@ type write struct {
 
 // start takes db over as far as statements go; who opened it closes it, after the writer.
 func (w *writer) start(ctx context.Context) (err error) {
-	if w.stmts, err = prepare(ctx, w.db, slices.Concat(writes(), webhookWrites(), standingWrites(), accessWrites())); err != nil {
+	all := slices.Concat(writes(), webhookWrites(), standingWrites(), accessWrites())
+	if w.stmts, err = prepare(ctx, w.db, all); err != nil {
 		return err
 	}
 	w.queue, w.stop = make(chan *write), make(chan struct{})
