@@ -123,6 +123,34 @@ func importsOf(t *testing.T, folder string) []string {
 	return paths
 }
 
+// A page that says which test holds a promise names one that there is.
+func TestPagesNameTestsThatThereAre(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(text, -1) {
+			there[string(match[1])] = true
+		}
+		return err
+	}))
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	require.NoError(t, err)
+	found := 0
+	for _, page := range append(pages, filepath.Join(root, "SECURITY.md"), filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, match := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`").FindAllSubmatch(text, -1) {
+			found++
+			require.True(t, there[string(match[1])], "%s names %s", page, match[1])
+		}
+	}
+	require.Greater(t, found, 100)
+}
+
 func named(t *testing.T, page, pattern string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, page))

@@ -26,7 +26,7 @@ const (
 var inRoot = []string{
 	".ci", ".editorconfig", ".gitignore", ".golangci.yml", "abi", "buf.gen.yaml", "buf.yaml", "CHANGELOG.md", "cmd",
 	"CONTRIBUTING.md", "docs", "examples", "go.mod", "go.sum", "host", "LICENSE", "Makefile", "plugins", "README.md",
-	"routing.yaml", "test", "tools",
+	"routing.yaml", "SECURITY.md", "test", "tools",
 }
 
 // large are files over maxSize that are generated.
