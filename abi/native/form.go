@@ -36,7 +36,7 @@ var (
 	}
 	Amount = Form{
 		Shape: "an amount, as a text", Bound: " above 0", Type: "string",
-		Schema: `{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"}`, Has: isDecimal, Fits: isPositive,
+		Schema: `{"type":"string","pattern":"^(0|[1-9][0-9]*)(\\.[0-9]+)?$"}`, Has: isDecimal, Fits: isPositive,
 	}
 	Boolean  = Form{Shape: "true or false", Type: "boolean", Has: isBoolean}
 	Object   = Form{Shape: "an object", Type: "object", Has: jsontext.Value.IsObject}
@@ -66,10 +66,13 @@ func isDecimal(value jsontext.Value) bool {
 	return ok
 }
 
-// isPositive reports a decimal above zero, in a string.
+// isPositive reports a decimal above zero, in a string, without zeros before it: two readers could take "010" for two
+// amounts.
 func isPositive(value jsontext.Value) bool {
-	amount, err := decimal.Parse(value.Text())
-	return value.IsString() && err == nil && amount.Sign() > 0
+	text := value.Text()
+	amount, err := decimal.Parse(text)
+	padded := len(text) > 1 && text[0] == '0' && text[1] != '.'
+	return value.IsString() && err == nil && amount.Sign() > 0 && !padded
 }
 
 func isBoolean(value jsontext.Value) bool {

@@ -72,6 +72,9 @@ func TestInputsAreRefusedByName(t *testing.T) {
 		{`{"to":7,"sum":"1"}`, "/to", "to has to be a text of at most 3 characters"},
 		{`{"to":"bob","sum":1}`, "/sum", "sum has to be an amount, as a text above 0"},
 		{`{"to":"bob","sum":"0"}`, "/sum", "sum has to be an amount, as a text above 0"},
+		{`{"to":"bob","sum":"0.5"}`, "", ""},
+		{`{"to":"bob","sum":"01"}`, "/sum", "sum has to be an amount, as a text above 0"},
+		{`{"to":"bob","sum":"00.10"}`, "/sum", "sum has to be an amount, as a text above 0"},
 		{`{"to":"bob","sum":"1","sum":"-1"}`, "/sum", "sum has to be an amount, as a text above 0"},
 		{`{"to":"bob","sum":"1","code":"A"}`, "/code", "code has to be a text of the form ^[a-z]+$"},
 		{`{"to":"bob","sum":"1","how":{}}`, "/how", "how has to be an object with its members"},
@@ -155,7 +158,8 @@ func TestSchemas(t *testing.T) {
 	require.NoError(t, err)
 	for _, want := range []string{
 		`{"type":"object","properties":{"to":{"type":"string","minLength":1,"maxLength":3,"description":"Who gets it.",` +
-			`"examples":["bob"]},"sum":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"code":{"type":"string",` +
+			`"examples":["bob"]},"sum":{"type":"string",` +
+			`"pattern":"^(0|[1-9][0-9]*)(\\.[0-9]+)?$"},"code":{"type":"string",` +
 			`"pattern":"^[a-z]+$"},"how":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]},` +
 			`"days":{"type":"array","items":{"type":"integer"}},"count":{"type":"integer","minimum":1},` +
 			`"now":{"type":"boolean"}},"required":["to","sum"],"additionalProperties":false}`,

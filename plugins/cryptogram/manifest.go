@@ -104,7 +104,7 @@ const createInput = `{
   "additionalProperties": false,
   "required": ["amount", "currency"],
   "properties": {
-    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$",
+    "amount": {"type": "string", "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?$",
       "description": "What the payer has to pay, in the fiat currency; above 0.", "examples": ["10"]},
     "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
     "wallets": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["btc", "eth", "bnb"]},

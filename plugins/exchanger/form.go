@@ -35,7 +35,7 @@ var (
 	// sum is an amount or a rate: text on the router's side.
 	sum = native.Form{
 		Shape: "an amount above 0, as a text", Type: "string", Has: isPositive,
-		Schema: `{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"}`,
+		Schema: `{"type":"string","pattern":"^(0|[1-9][0-9]*)(\\.[0-9]+)?$"}`,
 	}
 	// amount is an amount or a rate of an answer: a text on the router's side. It is only shown; what a payment or a
 	// report needs of it is read strictly there.

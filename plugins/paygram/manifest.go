@@ -150,7 +150,7 @@ const issueInput = `{
     "requestId": {"type": "integer"},
     "userCliId": {"type": "string", "minLength": 1, "description": "The account's own where it is left out."},
     "currencyCode": {"type": "integer", "minimum": 1, "description": "PayGram's number of the currency: 11 is PHPT."},
-    "amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "description": "Fees included; above 0."},
+    "amount": {"type": "string", "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?$", "description": "Fees included; above 0."},
     "callbackData": {"type": "string"},
     "merchantType": {"type": "integer", "minimum": 0, "maximum": 3}
   },

@@ -204,7 +204,8 @@ const rechargeInput = `{
     "api_ref_id": {"type": "string", "minLength": 1,
       "description": "Our unique reference; the router makes one where it is left out."},
     "recharge_number": {"type": "string", "minLength": 1},
-    "recharge_amount": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$", "description": "In INR; above 0."},
+    "recharge_amount": {"type": "string", "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]{1,2})?$",
+      "description": "In INR; above 0."},
     "operator_code": {"type": "string", "minLength": 1, "description": "As the operators' list has it."}
   },
   "required": ["recharge_number", "recharge_amount", "operator_code"],

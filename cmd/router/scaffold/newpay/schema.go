@@ -6,7 +6,7 @@ package main
 func schemas(method string) (input, output string) {
 	switch method {
 	case "CreatePayment":
-		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)?$"},"currency":{"type":"string","minLength":1,"pattern":"^(EUR|USD)$"},"description":{"type":"string"},"return_url":{"type":"string","description":"Where the payer goes after payment."}},"required":["amount","currency"],"additionalProperties":false}`,
+		return `{"type":"object","properties":{"amount":{"type":"string","pattern":"^(0|[1-9][0-9]*)(\\.[0-9]+)?$"},"currency":{"type":"string","minLength":1,"pattern":"^(EUR|USD)$"},"description":{"type":"string"},"return_url":{"type":"string","description":"Where the payer goes after payment."}},"required":["amount","currency"],"additionalProperties":false}`,
 			`{"type":"object","properties":{"id":{"type":"string"},"reference":{"type":["string","null"]},"status":{"type":"string"},"amount":{"type":"string"},"currency":{"type":"string"},"url":{"type":["string","null"],"description":"The page to pay on."},"reason":{"type":["string","null"],"description":"Why a payment failed."}},"required":["id","status","amount","currency"]}`
 	case "GetPayment":
 		return `{"type":"object","properties":{"id":{"type":"string","minLength":1}},"required":["id"],"additionalProperties":false}`,
