@@ -20,7 +20,7 @@ type connectionFlags struct {
 
 	ConnectionsPerAddress int `default:"256" help:"Connections at once from an IPv4 address, or a /64 of IPv6."`
 
-	Proxies []netip.Prefix `help:"Networks of reverse proxies, to which --connections-per-address does not apply."`
+	Proxies []netip.Prefix `help:"Networks of reverse proxies: X-Forwarded-For is believed, and no bound by address."`
 }
 
 // limits are the flags' limits. 0 stands for a flag's default.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -153,12 +154,38 @@ func (a *api) authorize(described huma.API) func(huma.Context, func(huma.Context
 			a.refuse(described, ctx, lacking(alternatives...))
 			return
 		}
-		address, _, err := net.SplitHostPort(ctx.RemoteAddr())
-		if err != nil {
-			address = ctx.RemoteAddr()
-		}
+		var forwarded []string
+		ctx.EachHeader(func(name, value string) {
+			if name == "X-Forwarded-For" {
+				forwarded = append(forwarded, value)
+			}
+		})
+		address := clientOf(ctx.RemoteAddr(), forwarded, a.settings.Proxies)
 		next(huma.WithValue(ctx, callerKey{}, caller{key, address}))
 	}
+}
+
+// clientOf is the address that a request comes from: the connection's, or the last that is no proxy's of those that the
+// proxies have added to X-Forwarded-For. What stands before that is the client's own word.
+func clientOf(remote string, forwarded []string, proxies []netip.Prefix) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	isProxy := func(text string) bool {
+		address, err := netip.ParseAddr(text)
+		return err == nil &&
+			slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(address.Unmap()) })
+	}
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
+	for i := len(hops) - 1; i >= 0 && isProxy(host); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			return host // what a proxy of ours did not write
+		}
+		host = hop.String()
+	}
+	return host
 }
 
 // lacking is the problem of a key without rights that a request needs.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ type Settings struct {
 	Keys *access.Keys
 	// Audit is the log of administrative acts. Nil is none.
 	Audit *audit.Log
+	// Proxies are the networks of reverse proxies, whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 	// Webhooks are the merchants' endpoints. It has no default.
 	Webhooks *webhook.Endpoints
 	// Live keeps the configuration. It has no default.
