@@ -286,9 +286,8 @@ func TestAMistakeInAnOrderUsesNoKey(t *testing.T) {
 			require.NotRegexp(t, inside, string(a.body))
 			if a.status == 201 {
 				p := read[api.Payment](t, a)
-				for _, tried := range w.attempts(p.ID) {
-					require.NotNil(t, tried.Request, "%s, %s: its plugin saw it: %s", base, what, a.body)
-				}
+				tried := w.attempts(p.ID)
+				require.NotNil(t, tried[len(tried)-1].Request, "%s, %s: a plugin took it: %s", base, what, a.body)
 				continue
 			}
 			require.Equal(t, 422, a.status, "%s, %s: %s", base, what, a.body)
