@@ -267,6 +267,14 @@ func TestEveryRoadToMoneyAsksForItsRight(t *testing.T) {
 			"no run", "/v1/providers/paygrt/resume",
 			`{"reason":"x"}`, "forbidden", 403,
 		},
+		"resuming a shared account": {
+			"own account", "/v1/providers/cryptogram/resume",
+			`{"reason":"x"}`, "forbidden", 403,
+		},
+		"resuming another merchant's account": {
+			"own account", "/v1/providers/payplay/resume",
+			`{"reason":"x"}`, "provider-unknown", 404,
+		},
 	} {
 		a := w.ask("POST", w.router+row.path, row.body, append(bearer(tokens[row.key]), "Idempotency-Key", w.key())...)
 		require.Equal(t, row.status, a.status, "%s: %s", what, a.body)

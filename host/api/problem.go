@@ -184,6 +184,7 @@ var problems = []struct {
 	{access.ErrNotFound, problemKind{"key-not-found", http.StatusNotFound, "There is no such API key", 0}},
 	{access.ErrInvalid, invalidRequest},
 	{access.ErrForbidden, forbidden},
+	{access.ErrCaller, unauthorized},
 	{access.ErrEnded, problemKind{"key-ended", http.StatusConflict, "The API key is revoked or expired", 0}},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{
@@ -376,10 +377,15 @@ func classify(err error) *Problem {
 	if fields := invalidFields(err); len(fields) > 0 {
 		return invalidRequest.problem(cmp.Or(fields[0].Pointer, "the body")+" "+fields[0].Detail, fields...)
 	}
-	if kind, known := kindOfError(err); known {
-		return kind.problem(err.Error())
+	kind, known := kindOfError(err)
+	switch {
+	case !known:
+		return internalProblem.problem("")
+	case isAbsent(err):
+		// Another merchant's is refused in the same words as what is not there.
+		return kind.problem("the API key reaches nothing of this id")
 	}
-	return internalProblem.problem("")
+	return kind.problem(err.Error())
 }
 
 func kindOfError(err error) (problemKind, bool) {
