@@ -338,7 +338,11 @@ var problems = []struct {
 // problemPrefix stands before each problem's name.
 const problemPrefix = "urn:payrouter:problem:"
 
+// mostErrors is how many members at fault a problem names: the answer would be longer than the request otherwise.
+const mostErrors = 32
+
 func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
+	errs = errs[:min(len(errs), mostErrors)]
 	return &Problem{
 		Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs,
 		retryAfter: k.retryAfter,
@@ -469,7 +473,7 @@ func asProblem(ctx huma.Context, _ string, value any) (any, error) {
 	for name, values := range p.GetHeaders() {
 		ctx.SetHeader(name, values[0])
 	}
-	for _, detail := range model.Errors {
+	for _, detail := range model.Errors[:min(len(model.Errors), mostErrors)] {
 		p.Errors = append(p.Errors, fieldOf(model.Status, detail))
 	}
 	if len(p.Errors) > 0 {
