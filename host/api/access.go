@@ -41,10 +41,11 @@ var needs = map[string][][]access.Right{
 	"explain-route": {{access.ReadPayments}},
 	"diff-routes":   {{access.Config}},
 
-	"create-webhook-endpoint": {{access.Webhooks}},
+	// Who says where events go reads the payments in them.
+	"create-webhook-endpoint": {{access.Webhooks, access.ReadPayments}},
 	"list-webhook-endpoints":  {{access.Webhooks}},
 	"get-webhook-endpoint":    {{access.Webhooks}},
-	"update-webhook-endpoint": {{access.Webhooks}},
+	"update-webhook-endpoint": {{access.Webhooks, access.ReadPayments}},
 	"delete-webhook-endpoint": {{access.Webhooks}},
 	"rotate-webhook-secret":   {{access.Webhooks}},
 	"list-webhook-deliveries": {{access.Webhooks}},
