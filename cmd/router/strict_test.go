@@ -203,12 +203,12 @@ func TestARefusalNamesFewMistakes(t *testing.T) {
 		status int
 		says   string
 	}{
-		"members":       {w.post(w.key(), "{"+members(9000)+"}"), 422, "is required"},
-		"more members":  {w.post(w.key(), "{"+members(80_000)+"}"), 400, "more than 10000 values"},
+		"members":      {w.post(w.key(), "{"+members(9000)+"}"), 422, "is required"},
+		"more members": {w.post(w.key(), "{"+members(80_000)+"}"), 400, "more than 10000 values"},
 		"native inputs": {
 			w.ask("POST", w.router+atPayGram+"Withdraw", "{"+members(9000)+"}", "Idempotency-Key", "n"), 422, "",
 		},
-		"parameters":    {w.ask("GET", w.router+"/v1/payments?"+many, ""), 422, "is unknown"},
+		"parameters": {w.ask("GET", w.router+"/v1/payments?"+many, ""), 422, "is unknown"},
 		"more parameters": {
 			w.ask("GET", w.router+"/v1/payments?"+many+"&"+many, ""), 422, "more than 100 parameters",
 		},
