@@ -224,6 +224,7 @@ func TestNobodyApprovesTheirOwnPayment(t *testing.T) {
 	data, tokens := keysIn(t, map[string][]access.Right{
 		"shop":  append(access.Payouts.Rights(), access.Approve, access.ManageKeys),
 		"desk":  append(access.Operator.Rights(), access.CreatePayout),
+		"lead":  access.Rights(),
 		"chief": access.Operator.Rights(),
 		"clerk": access.Payouts.Rights(),
 		"stall": {access.ReadPayments, access.Approve},
@@ -258,6 +259,16 @@ func TestNobodyApprovesTheirOwnPayment(t *testing.T) {
 		require.Equal(t, "forbidden", problem(t, decide("clerk", shops, act)).Type)
 		require.Equal(t, "not-found", problem(t, decide("stall", shops, act)).Type, "another merchant's")
 		require.Equal(t, "unauthorized", problem(t, decide("stranger", shops, act)).Type)
+	}
+	// Who made or rotated a key saw its token, and could have asked with it.
+	made := read[api.Key](t, as("shop", "POST", "/v1/keys", `{"name":"made","preset":"payouts"}`))
+	tokens["made"] = made.Token
+	tokens["turned"] = tokenOf(as("lead", "POST", "/v1/keys/"+made.ID+"/rotate", `{"overlap_seconds":60}`))
+	for _, creator := range []string{"made", "turned"} {
+		child := create(creator)
+		for _, who := range []string{"shop", "rotated", "lead"} {
+			require.Equal(t, "own-payment", problem(t, decide(who, child, "approve")).Type, "%s of %s", who, creator)
+		}
 	}
 	require.Zero(t, w.sent("payplay"))
 	require.Equal(t, 200, decide("chief", own, "approve").status)

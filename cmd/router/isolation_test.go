@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,4 +160,46 @@ func TestAMerchantSeesNothingOfAnothers(t *testing.T) {
 			t.Fatal("no webhook came")
 		}
 	}
+}
+
+// What another merchant has is refused as what does not exist is, to the byte: nobody finds out that it is there.
+func TestAnothersIsAnsweredAsWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	everything := slices.DeleteFunc(access.Rights(), func(r access.Right) bool { return r == access.AllMerchants })
+	data, tokens := keysIn(t, map[string][]access.Right{"shop": access.Rights(), "other": everything})
+	w := build(t, plan{data: data, command: serveCommand{Routing: ownedRouting(t)}})
+	theirs, mine := bearer(tokens["shop"]), bearer(tokens["other"])
+	p := read[api.Payment](t, w.post("k", byPayGram, theirs...))
+	run := read[api.Run](t, w.ask("POST", w.router+"/v1/providers/paygram-eu/operations/IssueInvoice",
+		`{"amount":"1","currencyCode":978}`, append(theirs, "Idempotency-Key", "r")...))
+	hook := read[api.WebhookEndpoint](t, w.ask("POST", w.router+hooks, `{"url":"https://shop.example"}`, theirs...))
+	key := read[api.Key](t, w.ask("GET", w.router+"/v1/key", "", theirs...))
+	bodies := map[string]string{
+		"resolve-payment": `{"status":"failed","reason":"x"}`, "resolve-run": `{"status":"failed","reason":"x"}`,
+		"reject-payment": `{"reason":"x"}`, "reject-run": `{"reason":"x"}`, "resume-provider": `{"reason":"x"}`,
+		"update-payment": `{"reference":"x"}`, "update-webhook-endpoint": `{"description":"x"}`,
+		"confirm-payment": `{"operation":"PayInvoice"}`,
+	}
+	walked := 0
+	for _, of := range w.operations() {
+		for root, id := range map[string]string{
+			"/v1/payments/": p.ID, "/v1/operations/": run.ID, hooks + "/": hook.ID, "/v1/keys/": key.ID,
+			"/v1/providers/": "paygram-eu",
+		} {
+			if !strings.HasPrefix(of.path, root+"none") {
+				continue
+			}
+			walked++
+			absent := id[:len(id)-4] + "0000"
+			asked := func(id string) string {
+				path := strings.Replace(of.path, root+"none", root+id, 1)
+				path = strings.Replace(path, "/operations/none", "/operations/Withdraw", 1)
+				a := w.ask(of.method, w.router+path, bodies[of.id], append(mine, "Idempotency-Key", w.key())...)
+				require.Equal(t, 404, a.status, "%s: %s", of.id, a.body)
+				return strings.ReplaceAll(string(a.body), id, "{id}")
+			}
+			require.Equal(t, asked(absent), asked(id), of.id)
+		}
+	}
+	require.Greater(t, walked, 25)
 }

@@ -41,8 +41,8 @@ var entitled = map[string][]string{
 	"list-statement": {"operations:read all-merchants"},
 	"list-catalog":   {"payments:read", "operations:read"}, "create-quotes": {"payments:read", "operations:read"},
 	"perform-operation": {"operations:read", "operations:run"}, "resume-provider": {"operations:run"},
-	"create-webhook-endpoint": {"webhooks"}, "list-webhook-endpoints": {"webhooks"},
-	"get-webhook-endpoint": {"webhooks"}, "update-webhook-endpoint": {"webhooks"},
+	"create-webhook-endpoint": {"webhooks payments:read"}, "list-webhook-endpoints": {"webhooks"},
+	"get-webhook-endpoint": {"webhooks"}, "update-webhook-endpoint": {"webhooks payments:read"},
 	"delete-webhook-endpoint": {"webhooks"}, "rotate-webhook-secret": {"webhooks"},
 	"list-webhook-deliveries": {"webhooks"}, "redeliver-webhook": {"webhooks"},
 	"get-config": {"config"}, "get-routing": {"config"}, "check-config": {"config"}, "put-routing": {"config"},
@@ -266,6 +266,14 @@ func TestEveryRoadToMoneyAsksForItsRight(t *testing.T) {
 		"resuming an account": {
 			"no run", "/v1/providers/paygrt/resume",
 			`{"reason":"x"}`, "forbidden", 403,
+		},
+		"resuming a shared account": {
+			"own account", "/v1/providers/cryptogram/resume",
+			`{"reason":"x"}`, "forbidden", 403,
+		},
+		"resuming another merchant's account": {
+			"own account", "/v1/providers/payplay/resume",
+			`{"reason":"x"}`, "provider-unknown", 404,
 		},
 	} {
 		a := w.ask("POST", w.router+row.path, row.body, append(bearer(tokens[row.key]), "Idempotency-Key", w.key())...)

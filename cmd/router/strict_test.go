@@ -182,6 +182,50 @@ func (w *harness) raw(method, target string, headers ...string) answer {
 	return w.send(request)
 }
 
+// A request of mistakes alone used to be answered with four times its length, and a query with sixteen.
+func TestARefusalNamesFewMistakes(t *testing.T) {
+	t.Parallel()
+	w := build(t, plan{})
+	members := func(count int) string {
+		var all []string
+		for i := range count {
+			all = append(all, fmt.Sprintf(`"k%d":1`, i))
+		}
+		return strings.Join(all, ",")
+	}
+	var queries []string
+	for i := range 90 {
+		queries = append(queries, fmt.Sprintf("k%d=1", i))
+	}
+	many := strings.Join(queries, "&")
+	for what, row := range map[string]struct {
+		a      answer
+		status int
+		says   string
+	}{
+		"members":      {w.post(w.key(), "{"+members(9000)+"}"), 422, "is required"},
+		"more members": {w.post(w.key(), "{"+members(80_000)+"}"), 400, "more than 10000 values"},
+		"native inputs": {
+			w.ask("POST", w.router+atPayGram+"Withdraw", "{"+members(9000)+"}", "Idempotency-Key", "n"), 422, "",
+		},
+		"parameters": {w.ask("GET", w.router+"/v1/payments?"+many, ""), 422, "is unknown"},
+		"more parameters": {
+			w.ask("GET", w.router+"/v1/payments?"+many+"&"+many, ""), 422, "more than 100 parameters",
+		},
+		"items": {
+			w.ask("GET", w.router+"/v1/payments?status="+strings.ReplaceAll(many, "&", ","), ""), 422, "status",
+		},
+		"more items": {
+			w.ask("GET", w.router+"/v1/payments?status=a"+strings.Repeat(",a", 100), ""), 422, "more than 100 items",
+		},
+	} {
+		require.Equal(t, row.status, row.a.status, what)
+		require.Contains(t, problem(t, row.a).Detail, row.says, what)
+		require.LessOrEqual(t, len(problem(t, row.a).Errors), 32, what)
+		require.Less(t, len(row.a.body), 16<<10, what)
+	}
+}
+
 func TestArraysTakeBothSpellings(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{})

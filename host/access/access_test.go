@@ -214,6 +214,71 @@ func TestAKeyComesFromThoseThatIssuedIt(t *testing.T) {
 	require.False(t, root.ComesFrom(""))
 }
 
+// Names stand in logs, lists and the audit log: one that shows as another, or as two lines, would be read wrongly.
+func TestNamesAreOneVisibleLine(t *testing.T) {
+	t.Parallel()
+	keys, _, _ := load(t)
+	for _, name := range []string{
+		"a\nb", "a\tb", "a\u200bb", "\u202ebob", "a\u0085b", "a\u009b31mb", "a\u00a0b", "a\u2028b", "\ufeffa", "a\u00ad",
+	} {
+		asked := request("shop", access.ReadPayments)
+		asked.Name = name
+		_, _, err := keys.Make(t.Context(), access.CommandLine(), asked)
+		require.ErrorIs(t, err, access.ErrInvalid, "%q", name)
+		_, _, err = keys.Make(t.Context(), access.CommandLine(), request(name, access.ReadPayments))
+		require.ErrorIs(t, err, access.ErrInvalid, "%q", name)
+	}
+	for _, name := range []string{"checkout server", "Zoë's till", "магазин", "店舗 2", "shop🛒"} {
+		mustMake(t, keys, access.CommandLine(), request(name, access.ReadPayments))
+	}
+}
+
+// Keys that make keys that make keys would each keep all those above it.
+func TestTheKeysAboveAKeyAreBounded(t *testing.T) {
+	t.Parallel()
+	keys, _, _ := load(t)
+	first, _ := mustMake(t, keys, access.CommandLine(), request("shop", access.ManageKeys))
+	last, err := first, error(nil)
+	for range 100 {
+		var next access.Key
+		if next, _, err = keys.Make(t.Context(), last, request("shop", access.ManageKeys)); err != nil {
+			break
+		}
+		last = next
+	}
+	require.ErrorIs(t, err, access.ErrInvalid)
+	require.Len(t, last.IssuedBy, 32)
+	_, _, err = keys.Rotate(t.Context(), last, last.ID, time.Hour)
+	require.NoError(t, err, "its own rotation adds none")
+	other, _ := mustMake(t, keys, access.CommandLine(), request("shop", access.ManageKeys))
+	_, _, err = keys.Rotate(t.Context(), other, last.ID, time.Hour)
+	require.ErrorIs(t, err, access.ErrInvalid)
+}
+
+// What a key asked for before it ended, or before the first key closed the router, is not done with afterwards.
+func TestACallerThatEndedMeanwhileChangesNoKeys(t *testing.T) {
+	t.Parallel()
+	keys, _, _ := load(t)
+	open, _ := keys.Identify("")
+	require.True(t, keys.Stands(open))
+	first, _ := mustMake(t, keys, open, request("shop", access.Rights()...))
+	require.False(t, keys.Stands(open))
+	require.True(t, keys.Stands(first))
+	second, _ := mustMake(t, keys, first, request("shop", access.Rights()...))
+	revoked, err := keys.Revoke(t.Context(), first, second.ID)
+	require.NoError(t, err)
+	require.False(t, keys.Stands(second))
+	for what, by := range map[string]access.Key{"the open router": open, "a key that was revoked": second, "it": revoked} {
+		_, _, err = keys.Make(t.Context(), by, request("shop", access.ManageKeys))
+		require.ErrorIs(t, err, access.ErrCaller, what)
+		_, _, err = keys.Rotate(t.Context(), by, first.ID, 0)
+		require.ErrorIs(t, err, access.ErrCaller, what)
+		_, err = keys.Revoke(t.Context(), by, first.ID)
+		require.ErrorIs(t, err, access.ErrCaller, what)
+	}
+	require.Len(t, keys.List(first), 2)
+}
+
 // forgetful fails to write.
 type forgetful struct{ access.Store }
 

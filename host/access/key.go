@@ -24,6 +24,8 @@ var (
 	ErrForbidden = errors.New("this API key may not do this")
 	// ErrEnded: the key is revoked or expired.
 	ErrEnded = errors.New("the API key is revoked or expired")
+	// ErrCaller: the asking key has ended since it was identified, or the router has got its first key.
+	ErrCaller = errors.New("the API key of this request does not hold any more")
 )
 
 // Key is an API key without its token, which is shown once and kept as a hash.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"payrouter/host/identity"
 	"payrouter/host/invalid"
@@ -39,6 +41,8 @@ const (
 	maxMerchant = 64
 	maxLifetime = 10 * 366 * 24 * time.Hour
 	maxOverlap  = 30 * 24 * time.Hour
+	// maxIssuers is how many lines a key may come from: each of its own issuers is kept with it.
+	maxIssuers = 32
 )
 
 // Keys are a router's API keys. It is safe for concurrent use. A change is durable before it holds, and holds for the
@@ -92,6 +96,8 @@ func (k Key) open() bool { return k.ID == "" && k.Merchant == openMerchant }
 // CommandLine is the caller of commands on the data folder.
 func CommandLine() Key { return Key{Name: "command line", Rights: Rights()} }
 
+func (k Key) commandLine() bool { return k.ID == "" && k.Merchant == "" }
+
 // Any reports whether a key was ever made. From then on requests need one, even if all are revoked.
 func (k *Keys) Any() bool {
 	k.mutex.RLock()
@@ -115,6 +121,26 @@ func (k *Keys) Identify(token string) (Key, bool) {
 	}
 	k.use(key, now)
 	return key, true
+}
+
+// Stands reports whether a caller that was identified would be so again: its key may have ended since, or the first key
+// may have closed the router.
+func (k *Keys) Stands(by Key) bool {
+	k.mutex.RLock()
+	defer k.mutex.RUnlock()
+	if by.open() {
+		return len(k.byID) == 0
+	}
+	key, known := k.byID[by.ID]
+	return known && !key.Ended(k.settings.Now())
+}
+
+// holds is ErrCaller where who asks for a change has ended. The caller holds changing, so that nothing ends meanwhile.
+func (k *Keys) holds(by Key) error {
+	if by.commandLine() || k.Stands(by) {
+		return nil
+	}
+	return ErrCaller
 }
 
 // useEvery is how exact LastUsedAt is.
@@ -158,6 +184,20 @@ func checkText(what, text string, longest int) error {
 	if reason := invalid.Text(text, longest); reason != "" {
 		return fmt.Errorf("%w: the %s %s", ErrInvalid, what, reason)
 	}
+	// It stands in logs and lists, beside others that it must not be taken for.
+	if at := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); at >= 0 {
+		character, _ := utf8.DecodeRuneInString(text[at:])
+		return fmt.Errorf("%w: the %s has the character %+q: write it in one line of visible characters", ErrInvalid,
+			what, character)
+	}
+	return nil
+}
+
+func checkIssuers(lines []string) error {
+	if len(lines) > maxIssuers {
+		return fmt.Errorf("%w: the key would come from more than %d others: make it with a key that comes from fewer",
+			ErrInvalid, maxIssuers)
+	}
 	return nil
 }
 
@@ -182,8 +222,14 @@ func (k *Keys) Make(ctx context.Context, by Key, asked Request) (made Key, token
 	if by.Line != "" {
 		made.IssuedBy = append([]string{by.Line}, by.IssuedBy...)
 	}
+	if err := checkIssuers(made.IssuedBy); err != nil {
+		return Key{}, "", err
+	}
 	k.changing.Lock()
 	defer k.changing.Unlock()
+	if err := k.holds(by); err != nil {
+		return Key{}, "", err
+	}
 	return k.add(ctx, made)
 }
 
@@ -240,6 +286,9 @@ func (k *Keys) Rotate(ctx context.Context, by Key, id string, overlap time.Durat
 	made = old
 	made.CreatedAt, made.CreatedBy, made.LastUsedAt = now, by.ID, time.Time{}
 	made.IssuedBy = lines(old, by)
+	if err := checkIssuers(made.IssuedBy); err != nil {
+		return Key{}, "", err
+	}
 	if until := now.Add(overlap); old.ExpiresAt.IsZero() || until.Before(old.ExpiresAt) {
 		old.ExpiresAt = until
 	}
@@ -269,8 +318,25 @@ func (k *Keys) Revoke(ctx context.Context, by Key, id string) (Key, error) {
 	return key, k.put(ctx, key)
 }
 
-// managed is a key that another may change.
+// Issued are the lines of the keys that come from a key's line, sorted.
+func (k *Keys) Issued(by Key) []string {
+	k.mutex.RLock()
+	defer k.mutex.RUnlock()
+	var lines []string
+	for _, key := range k.byID {
+		if key.Line != by.Line && key.ComesFrom(by.Line) {
+			lines = append(lines, key.Line)
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// managed is a key that another may change. The caller holds changing.
 func (k *Keys) managed(by Key, id string) (Key, error) {
+	if err := k.holds(by); err != nil {
+		return Key{}, err
+	}
 	key, err := k.Key(by, id)
 	if err != nil {
 		return Key{}, err

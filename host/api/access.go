@@ -11,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/access"
-	"payrouter/host/attempt"
 	"payrouter/host/audit"
 )
 
@@ -40,10 +39,11 @@ var needs = map[string][][]access.Right{
 	"explain-route": {{access.ReadPayments}},
 	"diff-routes":   {{access.Config}},
 
-	"create-webhook-endpoint": {{access.Webhooks}},
+	// Who says where events go reads the payments in them.
+	"create-webhook-endpoint": {{access.Webhooks, access.ReadPayments}},
 	"list-webhook-endpoints":  {{access.Webhooks}},
 	"get-webhook-endpoint":    {{access.Webhooks}},
-	"update-webhook-endpoint": {{access.Webhooks}},
+	"update-webhook-endpoint": {{access.Webhooks, access.ReadPayments}},
 	"delete-webhook-endpoint": {{access.Webhooks}},
 	"rotate-webhook-secret":   {{access.Webhooks}},
 	"list-webhook-deliveries": {{access.Webhooks}},
@@ -253,10 +253,11 @@ func (a *api) owns(ctx context.Context, account string) bool {
 	return !anybody && slices.Equal(merchants, []string{callerOf(ctx).Merchant})
 }
 
-// requireOwn refuses what concerns everybody who shares an account.
-func (a *api) requireOwn(ctx context.Context, account string) error {
+// requireOwn refuses what concerns everybody who shares an account. absent is the error of an account that is not there
+// for the caller.
+func (a *api) requireOwn(ctx context.Context, account string, absent error) error {
 	if !a.uses(ctx, account) {
-		return problemOf(attempt.ErrNoOperation, "")
+		return problemOf(absent, "")
 	}
 	if !a.owns(ctx, account) {
 		return forbidden.problem("other merchants share the account " + account +

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"payrouter/host/access"
 	"payrouter/host/audit"
 )
 
@@ -236,6 +237,10 @@ func (a *api) exportActs(ctx context.Context, in *exportInput) (*huma.StreamResp
 				if err = encoder.Encode(actOf(entry)); err != nil {
 					return // the caller is gone
 				}
+			}
+			if !a.stands(ctx.Context()) {
+				err = access.ErrCaller
+				break
 			}
 			after := entries[len(entries)-1].Sequence
 			entries, err = a.settings.Audit.List(ctx.Context(), audit.Filter{After: after, Limit: page})

@@ -39,14 +39,18 @@ func authorOf(ctx context.Context) approval.Author {
 }
 
 // approverOf is who decides on what awaits approval.
-func approverOf(ctx context.Context) approval.Approver {
+func (a *api) approverOf(ctx context.Context) approval.Approver {
 	key := callerOf(ctx)
-	return approval.Approver{Name: key.String(), Key: key.Line, IssuedBy: key.IssuedBy}
+	by := approval.Approver{Name: key.String(), Key: key.Line, IssuedBy: key.IssuedBy}
+	if a.settings.Keys != nil {
+		by.Issued = a.settings.Keys.Issued(key)
+	}
+	return by
 }
 
 func (a *api) registerApprovals(described huma.API) {
-	const held = " Takes another key than the one that asked for it, that was not issued by that one either. A " +
-		"repetition by the same key changes nothing."
+	const held = " Takes another key than the one that asked for it, that neither comes from that one nor " +
+		"made or rotated it. A repetition by the same key changes nothing."
 	registry := described.OpenAPI().Components.Schemas
 	endpoint := func(id, path, summary, description string, refused ...int) huma.Operation {
 		o := a.endpoint(id, http.MethodPost, path, summary, description+held)
@@ -79,7 +83,7 @@ func (a *api) registerApprovals(described huma.API) {
 }
 
 func (a *api) approve(ctx context.Context, in *idInput) (*paymentOutput, error) {
-	p, err := a.engine.Approve(ctx, scopeOf(ctx), in.ID, approverOf(ctx))
+	p, err := a.engine.Approve(ctx, scopeOf(ctx), in.ID, a.approverOf(ctx))
 	return shown(p, in.ID, err)
 }
 
@@ -94,7 +98,7 @@ type rejectInput struct {
 func rejection(in *rejectInput) (id, reason string) { return in.ID, in.Body.Reason }
 
 func (a *api) reject(ctx context.Context, in *rejectInput) (*paymentOutput, error) {
-	p, err := a.engine.Reject(ctx, scopeOf(ctx), in.ID, approverOf(ctx), in.Body.Reason)
+	p, err := a.engine.Reject(ctx, scopeOf(ctx), in.ID, a.approverOf(ctx), in.Body.Reason)
 	return shown(p, in.ID, err)
 }
 
@@ -102,7 +106,7 @@ func (a *api) approveRun(ctx context.Context, in *runInput) (*runOutput, error) 
 	if _, err := a.run(ctx, in.ID); err != nil {
 		return nil, problemOf(err, "")
 	}
-	run, err := a.settings.Operations.Approve(ctx, in.ID, approverOf(ctx))
+	run, err := a.settings.Operations.Approve(ctx, in.ID, a.approverOf(ctx))
 	return shownRun(run, in.ID, err)
 }
 
@@ -110,6 +114,6 @@ func (a *api) rejectRun(ctx context.Context, in *rejectInput) (*runOutput, error
 	if _, err := a.run(ctx, in.ID); err != nil {
 		return nil, problemOf(err, "")
 	}
-	run, err := a.settings.Operations.Reject(ctx, in.ID, approverOf(ctx), in.Body.Reason)
+	run, err := a.settings.Operations.Reject(ctx, in.ID, a.approverOf(ctx), in.Body.Reason)
 	return shownRun(run, in.ID, err)
 }

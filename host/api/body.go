@@ -12,8 +12,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of a body.
-const maxDepth = 32
+const (
+	// maxDepth bounds the nesting of a body.
+	maxDepth = 32
+	// maxValues bounds what a body holds: members, items and what is in them. Checking one takes many times its length
+	// in memory and time.
+	maxValues = 10_000
+)
 
 // bodyError is a reason why a body cannot be read, with its place.
 type bodyError struct {
@@ -79,6 +84,8 @@ type textDecoder struct {
 	text []byte
 	// read is how much of the text came before the last token.
 	read int64
+	// values counts those that were begun.
+	values int
 }
 
 func newTextDecoder(text []byte) *textDecoder {
@@ -139,6 +146,9 @@ func escapedUnit(text []byte) rune {
 func readValue(d *textDecoder, at string, depth int) (any, *bodyError) {
 	if depth > maxDepth {
 		return nil, &bodyError{pointer: at, reason: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}
+	}
+	if d.values++; d.values > maxValues {
+		return nil, &bodyError{reason: fmt.Sprintf("has more than %d values", maxValues)}
 	}
 	token, err := d.Token()
 	if err != nil {

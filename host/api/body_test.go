@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,13 +12,14 @@ import (
 func TestBodiesThatTwoReadersCouldUnderstandDifferently(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"a": 1, "a": 2}`:                     "/a comes twice",
-		`{"metadata": {"x": "", "x": ""}}`:     "/metadata/x comes twice",
-		`{"a/b": {"c~d": [{"e": 1, "e": 2}]}}`: "/a~1b/c~0d/0/e comes twice",
-		`{"\u0061": 1, "a": 2}`:                "/a comes twice",
-		"{\"a\": \"\xff\"}":                    "is not valid UTF-8",
-		`{} {}`:                                "holds more than one JSON value",
-		`{"a": `:                               "is not JSON: it ends too early",
+		`{"a": 1, "a": 2}`:                        "/a comes twice",
+		`{"metadata": {"x": "", "x": ""}}`:        "/metadata/x comes twice",
+		`{"a/b": {"c~d": [{"e": 1, "e": 2}]}}`:    "/a~1b/c~0d/0/e comes twice",
+		`{"\u0061": 1, "a": 2}`:                   "/a comes twice",
+		"{\"a\": \"\xff\"}":                       "is not valid UTF-8",
+		`{} {}`:                                   "holds more than one JSON value",
+		`{"a": `:                                  "is not JSON: it ends too early",
+		`[` + strings.Repeat("0,", 10_000) + `0]`: "has more than 10000 values",
 	} {
 		_, refused := canonical([]byte(body))
 		require.NotNil(t, refused, body)

@@ -18,6 +18,7 @@ import (
 	"payrouter/host/attempt"
 	"payrouter/host/operation"
 	"payrouter/host/payment"
+	"payrouter/host/webhook"
 )
 
 const runsPath = "/v1/operations"
@@ -200,10 +201,10 @@ type operationsOutput struct {
 }
 
 func (a *api) listOperations(ctx context.Context, in *operationsInput) (*operationsOutput, error) {
-	found, err := operation.List(&a.engine.Fleet().Fleet, in.Provider)
-	if err == nil && !a.uses(ctx, in.Provider) {
-		err = attempt.ErrNoOperation
+	if !a.uses(ctx, in.Provider) {
+		return nil, problemOf(attempt.ErrNoOperation, "")
 	}
+	found, err := operation.List(&a.engine.Fleet().Fleet, in.Provider)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -225,10 +226,10 @@ type operationOutput struct {
 }
 
 func (a *api) getOperation(ctx context.Context, in *operationInput) (*operationOutput, error) {
-	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
-	if err == nil && !a.uses(ctx, in.Provider) {
-		err = attempt.ErrNoOperation
+	if !a.uses(ctx, in.Provider) {
+		return nil, problemOf(attempt.ErrNoOperation, "")
 	}
+	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
 	if err != nil {
 		return nil, problemOf(err, "")
 	}
@@ -248,7 +249,7 @@ type performInput struct {
 
 func (a *api) perform(ctx context.Context, in *performInput) (*rawOutput, error) {
 	asking := callerOf(ctx).Merchant
-	if err := a.requireOwn(ctx, in.Provider); err != nil {
+	if err := a.requireOwn(ctx, in.Provider, attempt.ErrNoOperation); err != nil {
 		return nil, err
 	}
 	found, err := operation.Find(&a.engine.Fleet().Fleet, in.Provider, in.Operation)
@@ -474,5 +475,10 @@ func (p *Problem) about(id string) *Problem {
 
 // isAbsent reports whether an error means that the object does not exist.
 func isAbsent(err error) bool {
-	return errors.Is(err, payment.ErrNotFound) || errors.Is(err, operation.ErrNotFound)
+	for _, absent := range []error{payment.ErrNotFound, operation.ErrNotFound, access.ErrNotFound, webhook.ErrNotFound} {
+		if errors.Is(err, absent) {
+			return true
+		}
+	}
+	return false
 }

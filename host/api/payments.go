@@ -24,7 +24,7 @@ const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authorize(described), a.judgeLength(described), strictly)
+	described.UseMiddleware(a.authorize(described), a.judgeLength(described), strictly, a.awaitBody(described))
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",
@@ -359,7 +359,7 @@ func (a *api) mayCommand(ctx context.Context, id string) error {
 	if err != nil {
 		return problemOf(err, "")
 	}
-	return a.requireOwn(ctx, p.Provider)
+	return a.requireOwn(ctx, p.Provider, attempt.ErrNoOperation)
 }
 
 type updateInput struct {

@@ -184,6 +184,7 @@ var problems = []struct {
 	{access.ErrNotFound, problemKind{"key-not-found", http.StatusNotFound, "There is no such API key", 0}},
 	{access.ErrInvalid, invalidRequest},
 	{access.ErrForbidden, forbidden},
+	{access.ErrCaller, unauthorized},
 	{access.ErrEnded, problemKind{"key-ended", http.StatusConflict, "The API key is revoked or expired", 0}},
 	{payment.ErrStale, problemKind{"changed-meanwhile", http.StatusConflict, "The payment changed meanwhile", 1}},
 	{
@@ -337,7 +338,11 @@ var problems = []struct {
 // problemPrefix stands before each problem's name.
 const problemPrefix = "urn:payrouter:problem:"
 
+// mostErrors is how many members at fault a problem names: the answer would be longer than the request otherwise.
+const mostErrors = 32
+
 func (k problemKind) problem(detail string, errs ...fieldError) *Problem {
+	errs = errs[:min(len(errs), mostErrors)]
 	return &Problem{
 		Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: errs,
 		retryAfter: k.retryAfter,
@@ -376,10 +381,15 @@ func classify(err error) *Problem {
 	if fields := invalidFields(err); len(fields) > 0 {
 		return invalidRequest.problem(cmp.Or(fields[0].Pointer, "the body")+" "+fields[0].Detail, fields...)
 	}
-	if kind, known := kindOfError(err); known {
-		return kind.problem(err.Error())
+	kind, known := kindOfError(err)
+	switch {
+	case !known:
+		return internalProblem.problem("")
+	case isAbsent(err):
+		// Another merchant's is refused in the same words as what is not there.
+		return kind.problem("the API key reaches nothing of this id")
 	}
-	return internalProblem.problem("")
+	return kind.problem(err.Error())
 }
 
 func kindOfError(err error) (problemKind, bool) {
@@ -463,7 +473,7 @@ func asProblem(ctx huma.Context, _ string, value any) (any, error) {
 	for name, values := range p.GetHeaders() {
 		ctx.SetHeader(name, values[0])
 	}
-	for _, detail := range model.Errors {
+	for _, detail := range model.Errors[:min(len(model.Errors), mostErrors)] {
 		p.Errors = append(p.Errors, fieldOf(model.Status, detail))
 	}
 	if len(p.Errors) > 0 {

@@ -38,6 +38,9 @@ func readQuery(raw string, declared []*huma.Param) (map[string]string, []fieldEr
 	return values, refused
 }
 
+// mostParameters is how many parameters a query has, and how many items an array in it, at most.
+const mostParameters = 100
+
 // givenParameter is a parameter of a query with its values, in their order.
 type givenParameter struct {
 	name   string
@@ -54,6 +57,9 @@ func (g givenParameter) refuse(format string, args ...any) fieldError {
 // splitQuery reads application/x-www-form-urlencoded text (WHATWG URL standard, section 5.1) without leaving anything
 // out: net/url drops a pair that does not parse.
 func splitQuery(raw string) (given []givenParameter, refused []fieldError) {
+	if strings.Count(raw, "&") >= mostParameters {
+		return nil, []fieldError{givenParameter{}.refuse("has more than %d parameters", mostParameters)}
+	}
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
@@ -124,6 +130,9 @@ func (g givenParameter) read(declared []*huma.Param) (value, reason string) {
 
 func (g givenParameter) readArray() (value, reason string) {
 	items := strings.Split(strings.Join(g.values, ","), ",")
+	if len(items) > mostParameters {
+		return "", fmt.Sprintf("has more than %d items", mostParameters)
+	}
 	for i, item := range items {
 		switch {
 		case item == "" && len(items) == 1:

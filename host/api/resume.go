@@ -67,6 +67,9 @@ type providerOutput struct {
 
 func (a *api) resume(ctx context.Context, in *resumeInput) (*providerOutput, error) {
 	operator := callerOf(ctx).String()
+	if err := a.requireOwn(ctx, in.Name, payment.ErrNoAccount); err != nil {
+		return nil, err
+	}
 	if err := a.engine.Resume(ctx,
 		payment.Resumption{Provider: in.Name, Operator: operator, Reason: in.Body.Reason}); err != nil {
 		return nil, problemOf(err, "")

@@ -34,11 +34,14 @@ type Approver struct {
 	// issued these.
 	Key      string
 	IssuedBy []string
+	// Issued are the lines of the keys that it issued or rotated, and those that these did.
+	Issued []string
 }
 
-// Check is ErrOwn where the approver's key is the author's, or was issued by it: one person would have both.
+// Check is ErrOwn where the approver's key is the author's, was issued by it, or issued it: whoever makes or rotates a
+// key sees its token, so that one person would have both.
 func (a Approver) Check(author string) error {
-	if author != "" && (a.Key == author || slices.Contains(a.IssuedBy, author)) {
+	if author != "" && (a.Key == author || slices.Contains(a.IssuedBy, author) || slices.Contains(a.Issued, author)) {
 		return ErrOwn
 	}
 	return nil

@@ -23,6 +23,8 @@ func TestWhoMayDecide(t *testing.T) {
 		{"a key that the author's issued", approval.Approver{Key: "b", IssuedBy: []string{"a"}}, "a", true},
 		{"one that such a key issued", approval.Approver{Key: "c", IssuedBy: []string{"b", "a"}}, "a", true},
 		{"a key that another issued", approval.Approver{Key: "b", IssuedBy: []string{"root"}}, "a", false},
+		{"the key that issued the author's", approval.Approver{Key: "b", Issued: []string{"c", "a"}}, "a", true},
+		{"one that issued others", approval.Approver{Key: "b", Issued: []string{"c"}}, "a", false},
 		{"a router without keys", approval.Approver{}, "", false},
 		{"a payment from before there were keys", approval.Approver{Key: "a"}, "", false},
 	} {
