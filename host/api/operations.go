@@ -108,7 +108,7 @@ func runOf(run operation.Run) Run {
 		Idempotency: string(run.Idempotency), AskedBy: run.Merchant,
 		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor,
 		ProviderReference: run.ProviderReference,
-		Failure:           run.Failure, Approval: approvalOf(run.Approval), Alert: run.Alert, Attempts: run.Attempts,
+		Failure:           run.Failure, Approval: approvalOf(run.Approval, run.Status == operation.AwaitingApproval), Alert: run.Alert, Attempts: run.Attempts,
 		CreatedAt: run.CreatedAt,
 		UpdatedAt: run.UpdatedAt, Version: run.Version,
 	}

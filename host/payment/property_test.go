@@ -391,9 +391,9 @@ func (w *world) decide(t *rapid.T) {
 		all.Go(func() {
 			switch act {
 			case "approve":
-				_, errs[n] = w.engine.Approve(ctx, "", p.ID, by)
+				_, errs[n] = w.engine.Approve(ctx, "", p.ID, "", by)
 			case "reject":
-				_, errs[n] = w.engine.Reject(ctx, "", p.ID, by, "not our payee")
+				_, errs[n] = w.engine.Reject(ctx, "", p.ID, "", by, "not our payee")
 			case "cancel":
 				_, errs[n] = w.engine.Cancel(ctx, "shop", p.ID)
 			}
