@@ -28,12 +28,18 @@ func heldHarness(t *testing.T, settings paymenttest.Settings, at *provider) *har
 	h := newHarness(t, settings, probed{
 		name: "a", connector: &probe{name: "first", kind: abi.Kind_KIND_PAYOUT, idempotency: none}, url: at.url,
 	})
-	h.hold(t, nil, "- {name: all, to: a}")
+	h.hold(t, nil, "- {name: all, to: a}", largePayouts)
 	return h
 }
 
+// largePayouts are approvals of payouts over 10 EUR, and allConfirms of confirms.
+const (
+	largePayouts = `[{name: large, currency: EUR, over: "10", expires: 2h}]`
+	allConfirms  = `[{name: confirms, kind: confirm, currency: EUR, expires: 2h}]`
+)
+
 // hold has the approvals beside these rules, and a book of their limits.
-func (h *harness) hold(t *testing.T, book payment.Health, rules string) {
+func (h *harness) hold(t *testing.T, book payment.Health, rules, approvals string) {
 	t.Helper()
 	before := h.engine.Fleet()
 	var providers []routing.Provider
@@ -42,7 +48,7 @@ func (h *harness) hold(t *testing.T, book payment.Health, rules string) {
 	}
 	next := &payment.Fleet{Fleet: attempt.Fleet{Accounts: before.Accounts}, Health: book}
 	var err error
-	next.Rules, err = approvingRules(providers, rules, `[{name: large, currency: EUR, over: "10", expires: 2h}]`)
+	next.Rules, err = approvingRules(providers, rules, approvals)
 	require.NoError(t, err)
 	h.engine.Serve(next)
 }
@@ -232,7 +238,7 @@ func TestLimitsCountWhatIsApproved(t *testing.T) {
 	at := newProvider(t, says(`{"id":"a-*","status":"working"}`))
 	h := heldHarness(t, paymenttest.Settings{}, at)
 	book := &health.Statistics{}
-	h.hold(t, book, "- {name: all, when: {currency: EUR}, limits: {per_day: 1}, to: a}")
+	h.hold(t, book, "- {name: all, when: {currency: EUR}, limits: {per_day: 1}, to: a}", largePayouts)
 	first, second := h.payout(t, "first"), h.payout(t, "second")
 	require.Zero(t, book.Used("all", time.Now()).Day)
 
