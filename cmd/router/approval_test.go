@@ -327,11 +327,12 @@ func (w *harness) version() string {
 	return read[api.ConfigStatus](w.t, a).Active.Version
 }
 
-// coinApprovals hold the shop's payouts in BTC, and withdrawals at an account.
+// coinApprovals hold the shop's payouts in BTC, withdrawals at an account, and confirms with an input.
 const coinApprovals = `
 approval:
   - {name: coins, merchant: shop, kind: payout, currency: BTC}
   - {name: by-hand, provider: paygram-asia, operation: Withdraw}
+  - {name: large-confirms, kind: confirm, currency: USDT, over: "400"}
 `
 
 func (w *harness) reachApprovals(call func(operation, method, path, body string, headers ...string) answer,
@@ -356,6 +357,13 @@ func (w *harness) reachApprovals(call func(operation, method, path, body string,
 		reason := `{"reason":"not our payee"}`
 		decide("approve", ids[0], "")
 		decide("approve", ids[0]+"x", "")
+		if what == "payment" {
+			decide("approve", ids[0], `{`)
+			decide("approve", ids[0], `{"confirmed":""}`)
+			invoice := create("held-invoice", byPayGram)
+			call("confirm-payment", "POST", path+invoice.ID+"/confirm", payInvoice, bearer(clerk)...)
+			decide("approve", invoice.ID, "")
+		}
 		decide("reject", ids[0], reason)
 		decide("reject", ids[0]+"x", reason)
 		decide("reject", ids[1], `{`)

@@ -93,7 +93,7 @@ func (a *api) registerApprovals(described huma.API) {
 	huma.Register(described, endpoint("approve-payment", paymentsPath+"/{id}/approve", "Approve a payment",
 		"Routes and sends a payment that awaits approval, and waits for its first settled step; or performs the confirm "+
 			"of one that does. What cannot be sent now goes on waiting.",
-		http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusServiceUnavailable),
+		http.StatusBadRequest, http.StatusUnprocessableEntity),
 		recorded(a, act[approveInput, paymentOutput]{
 			"payment.approve", func(in *approveInput) string { return in.ID },
 			paymentState(a, func(in *approveInput) (id, reason string) { return in.ID, "" }), a.approve,
