@@ -165,7 +165,8 @@ func TestNobodyApprovesTheirOwnConfirm(t *testing.T) {
 	t.Parallel()
 	operator := append(access.Operator.Rights(), access.ActConfirm, access.AllMerchants, access.ManageKeys)
 	data, tokens := keysIn(t, map[string][]access.Right{
-		"shop": append(access.Shop.Rights(), access.Pin), "desk": operator, "chief": operator, "clerk": access.Support.Rights(),
+		"shop": append(access.Shop.Rights(), access.Pin), "desk": operator, "chief": operator,
+		"clerk": access.Support.Rights(),
 	})
 	w := buildApproving(t, plan{data: data})
 	as := func(who, method, path, body string) answer {

@@ -85,7 +85,7 @@ type Payment struct {
 	ProviderReference string            `json:"provider_reference,omitempty"`
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *attempt.Failure  `json:"failure,omitempty"`
-	Approval          *Approval         `json:"approval,omitempty" doc:"Set if the payment, or a confirm of it, needed one"`
+	Approval          *Approval         `json:"approval,omitempty" doc:"Set if it, or a confirm of it, needed one"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
 	AlertCode         string            `json:"alert_code,omitempty" doc:"What the alert is" example:"overdue"`
 

@@ -95,7 +95,7 @@ func (e *Engine) decideOn(ctx context.Context, what decision,
 	act func(ctx context.Context, s *session, p Payment) (Payment, error),
 ) (Payment, error) {
 	cause := ChangeCause{Cause: ByOperator, Operator: what.by.Name, Reason: what.reason}
-	return e.withLock(ctx, what.merchant, what.id, cause, func(ctx context.Context, s *session, p Payment) (Payment, error) {
+	decide := func(ctx context.Context, s *session, p Payment) (Payment, error) {
 		record, author := p.awaited()
 		if err := what.by.Check(author); err != nil {
 			return p, err
@@ -117,7 +117,8 @@ func (e *Engine) decideOn(ctx context.Context, what decision,
 		s.log.InfoContext(ctx, "an approval is decided", slog.String("payment", p.ID), slog.String("by", what.by.Name),
 			slog.String("verdict", string(what.verdict)))
 		return act(ctx, s, p)
-	})
+	}
+	return e.withLock(ctx, what.merchant, what.id, cause, decide)
 }
 
 // release approves a payment, and sends it.

@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func TestAConfirmThatNeedsApprovalIsJournalledAndNotSent(t *testing.T) {
 	require.Equal(t, made.NextAction, p.NextAction)
 	require.Equal(t, p, h.payment(t, p.ID))
 	require.Equal(t, "confirm", p.Confirmation.Operation, "the default, by its name")
-	require.Equal(t, odd, string(p.Confirmation.Input))
+	require.True(t, bytes.Equal([]byte(odd), p.Confirmation.Input))
 	require.Equal(t, "desk", p.Confirmation.AskedBy)
 	require.Equal(t, "confirms", p.Confirmation.Approval.RequiredBy)
 	require.Equal(t, payment.EntryType("payment.approval_requested"), h.last(t, p.ID).Type)
@@ -90,7 +91,7 @@ func TestAConfirmThatNeedsApprovalIsJournalledAndNotSent(t *testing.T) {
 	attempts := h.attempts(t, p.ID)
 	var call abi.Call
 	require.NoError(t, call.UnmarshalVTUnsafe(attempts[len(attempts)-1].Call))
-	require.Equal(t, odd, string(call.GetInput()), "what was approved is what is sent")
+	require.True(t, bytes.Equal([]byte(odd), call.GetInput()), "what was approved is what is sent")
 	timeline, err := h.engine.Timeline(t.Context(), "shop", p.ID)
 	require.NoError(t, err)
 	timeline = timeline[len(timeline)-2:]
@@ -208,8 +209,10 @@ func TestAConfirmLapsesThatNobodyApproves(t *testing.T) {
 		status  payment.Status
 		deaf    bool
 	}{
-		"before its end":             {usual: says(`{"id":"a-1","status":"open"}`), status: payment.RequiresAction},
-		"while the provider is away": {usual: says(`{"id":"a-1","status":"open"}`), status: payment.RequiresAction, deaf: true},
+		"before its end": {usual: says(`{"id":"a-1","status":"open"}`), status: payment.RequiresAction},
+		"while the provider is away": {
+			usual: says(`{"id":"a-1","status":"open"}`), status: payment.RequiresAction, deaf: true,
+		},
 		"of money that came late": {
 			answers: []http.HandlerFunc{says(`{"id":"a-1","status":"canceled"}`), late}, usual: late, status: payment.Canceled,
 		},
