@@ -83,14 +83,25 @@ func endpointState[In, Out any](a *api, id func(*In) string) func(context.Contex
 // settledState is a payment's or a run's status, and in the end by what reason it was settled.
 type settledState struct {
 	Status string `json:"status"`
-	Reason string `json:"reason,omitempty"`
+	// Confirm is the status of the approval of a payment's confirm, and Operation what that has the provider do.
+	Confirm   string `json:"confirm,omitempty"`
+	Operation string `json:"operation,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+func settledPayment(p Payment, reason string) settledState {
+	state := settledState{Status: p.Status, Reason: reason}
+	if of := p.Approval; of != nil && of.Act != "" {
+		state.Confirm, state.Operation = of.Status, of.Operation
+	}
+	return state
 }
 
 func paymentState[In any](a *api, of func(*In) (id, reason string)) func(context.Context, *In, *paymentOutput) any {
 	return func(ctx context.Context, in *In, out *paymentOutput) any {
 		id, reason := of(in)
 		if out != nil {
-			return settledState{out.Body.Status, reason}
+			return settledPayment(out.Body, reason)
 		}
 		return a.statusOfPayment(ctx, id)
 	}
@@ -101,14 +112,14 @@ func (a *api) statusOfPayment(ctx context.Context, id string) any {
 	if err != nil {
 		return nil
 	}
-	return settledState{Status: string(p.Status)}
+	return settledPayment(viewOf(p), "")
 }
 
 func runState[In any](a *api, of func(*In) (id, reason string)) func(context.Context, *In, *runOutput) any {
 	return func(ctx context.Context, in *In, out *runOutput) any {
 		id, reason := of(in)
 		if out != nil {
-			return settledState{out.Body.Status, reason}
+			return settledState{Status: out.Body.Status, Reason: reason}
 		}
 		run, err := a.run(ctx, id)
 		if err != nil {

@@ -1,41 +1,78 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/approval"
+	"payrouter/host/payment"
 )
 
-// Approval is what a payment or a run shows of the approval that it needs.
+// Approval is what a payment or a run shows of the approval that it, or a confirm of the payment, needs.
 type Approval struct {
+	Status     string    `json:"status" enum:"awaiting,approved,rejected,lapsed" doc:"Lapsed: it ended undecided"`
 	RequiredBy string    `json:"required_by" doc:"The entry of the configuration that requires it"`
 	ExpiresAt  time.Time `json:"expires_at" doc:"Until when it can be approved"`
-	Verdict    string    `json:"verdict,omitempty" enum:"approved,rejected" doc:"Absent until a person has decided"`
 	DecidedBy  string    `json:"decided_by,omitempty" doc:"The name of the approver's API key"`
 	DecidedAt  time.Time `json:"decided_at,omitzero"`
 	Reason     string    `json:"reason,omitempty"`
 	// Destination does not change: what is approved is what is sent.
 	Destination *destinationBody `json:"destination,omitempty" doc:"Of a payment: where its money is to go"`
+
+	Act       string          `json:"act,omitempty" enum:"confirm" doc:"What of the payment it is for; else the payment"`
+	Confirm   string          `json:"confirm,omitempty" doc:"Of a confirm: its id, to name it in a decision"`
+	Operation string          `json:"operation,omitempty" doc:"Of a confirm: what the provider is to do"`
+	Input     json.RawMessage `json:"input,omitempty" doc:"Of a confirm, while it awaits: what the operation takes"`
+	AskedBy   string          `json:"asked_by,omitempty" doc:"Of a confirm: the name of the API key that asked for it"`
+	AskedAt   time.Time       `json:"asked_at,omitzero"`
 }
 
-func approvalOf(r *approval.Record) *Approval {
+// The statuses of an approval that nobody has decided on; those of others are verdicts.
+const (
+	awaitingApproval = "awaiting"
+	lapsedApproval   = "lapsed"
+)
+
+// approvalOf is nil where none was needed.
+func approvalOf(r *approval.Record, awaits bool) *Approval {
 	if r == nil {
 		return nil
 	}
+	status := lapsedApproval
+	if awaits {
+		status = awaitingApproval
+	}
 	return &Approval{
-		RequiredBy: r.RequiredBy, ExpiresAt: r.ExpiresAt, Verdict: string(r.Verdict), DecidedBy: r.DecidedBy,
-		DecidedAt: r.DecidedAt, Reason: r.Reason,
+		Status: cmp.Or(string(r.Verdict), status), RequiredBy: r.RequiredBy, ExpiresAt: r.ExpiresAt,
+		DecidedBy: r.DecidedBy, DecidedAt: r.DecidedAt, Reason: r.Reason,
 	}
 }
 
-// authorOf is who asks for a payment or a run.
+// paymentApproval is of a payment's last confirm that needed one, or else of the payment.
+func paymentApproval(p payment.Payment) *Approval {
+	if c := p.Confirmation; c != nil {
+		shown := approvalOf(&c.Approval, c.Awaits())
+		shown.Act, shown.Confirm, shown.Operation, shown.Input = "confirm", c.ID, c.Operation, asJSON(c.Input)
+		shown.AskedBy, shown.AskedAt = c.AskedBy, c.AskedAt
+		return shown
+	}
+	shown := approvalOf(p.Approval, p.Status == payment.AwaitingApproval)
+	if shown != nil {
+		destination := destinationBody(p.Destination)
+		shown.Destination = &destination
+	}
+	return shown
+}
+
+// authorOf is who asks for a payment, a run or a confirm.
 func authorOf(ctx context.Context) approval.Author {
 	key := callerOf(ctx)
-	return approval.Author{Merchant: key.Merchant, Key: key.Line}
+	return approval.Author{Merchant: key.Merchant, Name: key.String(), Key: key.Line}
 }
 
 // approverOf is who decides on what awaits approval.
@@ -58,16 +95,19 @@ func (a *api) registerApprovals(described huma.API) {
 		return o
 	}
 	huma.Register(described, endpoint("approve-payment", paymentsPath+"/{id}/approve", "Approve a payment",
-		"Routes and sends a payment that awaits approval, and waits for its first settled step. If no provider can take it "+
-			"now, it goes on waiting."), recorded(a, act[idInput, paymentOutput]{
-		"payment.approve", func(in *idInput) string { return in.ID },
-		paymentState(a, func(in *idInput) (id, reason string) { return in.ID, "" }), a.approve,
-	}))
+		"Routes and sends a payment that awaits approval, and waits for its first settled step; or performs the confirm "+
+			"of one that does. What cannot be sent now goes on waiting.",
+		http.StatusBadRequest, http.StatusUnprocessableEntity),
+		recorded(a, act[approveInput, paymentOutput]{
+			"payment.approve", func(in *approveInput) string { return in.ID },
+			paymentState(a, func(in *approveInput) (id, reason string) { return in.ID, "" }), a.approve,
+		}))
 	huma.Register(described, endpoint("reject-payment", paymentsPath+"/{id}/reject", "Reject a payment",
-		"Ends a payment that awaits approval: it fails with the code rejected, and nothing is sent.",
-		http.StatusBadRequest, http.StatusUnprocessableEntity), recorded(a, act[rejectInput, paymentOutput]{
-		"payment.reject", func(in *rejectInput) string { return in.ID },
-		paymentState(a, rejection), a.reject,
+		"Ends a payment that awaits approval: it fails with the code rejected, and nothing is sent. Of one whose confirm "+
+			"does, it ends the confirm.",
+		http.StatusBadRequest, http.StatusUnprocessableEntity), recorded(a, act[rejectPaymentInput, paymentOutput]{
+		"payment.reject", func(in *rejectPaymentInput) string { return in.ID },
+		paymentState(a, func(in *rejectPaymentInput) (id, reason string) { return in.ID, in.Body.Reason }), a.reject,
 	}))
 	huma.Register(described, endpoint("approve-run", runsPath+"/{id}/approve", "Approve a run",
 		"Performs a run that awaits approval, and waits for its end."), recorded(a, act[runInput, runOutput]{
@@ -82,8 +122,19 @@ func (a *api) registerApprovals(described huma.API) {
 	}))
 }
 
-func (a *api) approve(ctx context.Context, in *idInput) (*paymentOutput, error) {
-	p, err := a.engine.Approve(ctx, scopeOf(ctx), in.ID, a.approverOf(ctx))
+type approveInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body *struct {
+		Confirm string `json:"confirm,omitempty" maxLength:"64" doc:"The confirm that is meant; another is 409"`
+	}
+}
+
+func (a *api) approve(ctx context.Context, in *approveInput) (*paymentOutput, error) {
+	confirm := ""
+	if in.Body != nil {
+		confirm = in.Body.Confirm
+	}
+	p, err := a.engine.Approve(ctx, scopeOf(ctx), in.ID, confirm, a.approverOf(ctx))
 	return shown(p, in.ID, err)
 }
 
@@ -97,8 +148,16 @@ type rejectInput struct {
 // rejection is what the audit log shows of a rejection.
 func rejection(in *rejectInput) (id, reason string) { return in.ID, in.Body.Reason }
 
-func (a *api) reject(ctx context.Context, in *rejectInput) (*paymentOutput, error) {
-	p, err := a.engine.Reject(ctx, scopeOf(ctx), in.ID, a.approverOf(ctx), in.Body.Reason)
+type rejectPaymentInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body struct {
+		Reason  string `json:"reason" minLength:"1" maxLength:"1024" doc:"Shown with the approval" example:"Not our payee"`
+		Confirm string `json:"confirm,omitempty" maxLength:"64" doc:"The confirm that is meant; another is 409"`
+	}
+}
+
+func (a *api) reject(ctx context.Context, in *rejectPaymentInput) (*paymentOutput, error) {
+	p, err := a.engine.Reject(ctx, scopeOf(ctx), in.ID, in.Body.Confirm, a.approverOf(ctx), in.Body.Reason)
 	return shown(p, in.ID, err)
 }
 

@@ -109,7 +109,8 @@ func runOf(run operation.Run) Run {
 		Idempotency: string(run.Idempotency), AskedBy: run.Merchant,
 		Input: asJSON(run.Input), Cursor: run.From, Output: asJSON(run.Output), NextCursor: run.Cursor,
 		ProviderReference: run.ProviderReference,
-		Failure:           run.Failure, Approval: approvalOf(run.Approval), Alert: run.Alert, Attempts: run.Attempts,
+		Failure:           run.Failure, Alert: run.Alert, Attempts: run.Attempts,
+		Approval:  approvalOf(run.Approval, run.Status == operation.AwaitingApproval),
 		CreatedAt: run.CreatedAt,
 		UpdatedAt: run.UpdatedAt, Version: run.Version,
 	}

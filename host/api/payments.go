@@ -67,7 +67,9 @@ func (a *api) register(described huma.API) {
 	confirm := a.endpoint("confirm-payment", http.MethodPost, paymentsPath+"/{id}/confirm",
 		"Move a payment on at the merchant's word",
 		"Where the provider knows such a thing: marks an exchange order as paid, redeems a paid invoice. An operation "+
-			"or input of the caller's choice takes the right operations:run too.")
+			"or input of the caller's choice takes the right operations:run too. One that needs approval is a 202: its "+
+			"approval is awaited, and nothing was sent.")
+	answers(&confirm, registry, Payment{}, "application/json", http.StatusOK, http.StatusAccepted)
 	refuses(&confirm, registry, http.StatusBadRequest, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity,
 		http.StatusServiceUnavailable)
@@ -335,7 +337,12 @@ type confirmInput struct {
 	}
 }
 
-func (a *api) confirm(ctx context.Context, in *confirmInput) (*paymentOutput, error) {
+type confirmOutput struct {
+	Status int
+	Body   Payment
+}
+
+func (a *api) confirm(ctx context.Context, in *confirmInput) (*confirmOutput, error) {
 	operation, input := "", []byte(nil)
 	if in.Body != nil {
 		operation, input = in.Body.Operation, in.Body.Input
@@ -345,8 +352,15 @@ func (a *api) confirm(ctx context.Context, in *confirmInput) (*paymentOutput, er
 			return nil, err
 		}
 	}
-	p, err := a.engine.Confirm(ctx, scopeOf(ctx), in.ID, operation, input)
-	return shown(p, in.ID, err)
+	p, err := a.engine.Confirm(ctx, scopeOf(ctx), in.ID, authorOf(ctx), operation, input)
+	if err != nil {
+		return nil, problemOf(err, in.ID)
+	}
+	out := &confirmOutput{Status: http.StatusOK, Body: viewOf(p)}
+	if p.Confirmation.Awaits() {
+		out.Status = http.StatusAccepted
+	}
+	return out, nil
 }
 
 // mayCommand refuses a caller who may not have the account of a payment do what its provider offers. An operation of

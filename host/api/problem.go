@@ -172,7 +172,6 @@ var problems = []struct {
 	},
 	{attempt.ErrNoOperation, problemKind{"operation-unknown", http.StatusNotFound, "There is no such operation", 0}},
 	{approval.ErrOwn, problemKind{"own-payment", http.StatusForbidden, "The author may not decide on the approval", 0}},
-	{approval.ErrNeeded, problemKind{"needs-approval", http.StatusForbidden, "The act needs approval", 0}},
 	{
 		operation.ErrNotFound,
 		problemKind{"run-not-found", http.StatusNotFound, "There is no such run of an operation", 0},

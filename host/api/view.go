@@ -85,7 +85,7 @@ type Payment struct {
 	ProviderReference string            `json:"provider_reference,omitempty"`
 	NextAction        *nextAction       `json:"next_action,omitempty"`
 	Failure           *attempt.Failure  `json:"failure,omitempty"`
-	Approval          *Approval         `json:"approval,omitempty" doc:"Set if the payment needed one"`
+	Approval          *Approval         `json:"approval,omitempty" doc:"Set if it, or a confirm of it, needed one"`
 	Alert             string            `json:"alert,omitempty" doc:"Something that a person should look at"`
 	AlertCode         string            `json:"alert_code,omitempty" doc:"What the alert is" example:"overdue"`
 
@@ -145,11 +145,6 @@ type nextAction struct {
 }
 
 func viewOf(p payment.Payment) Payment {
-	approval := approvalOf(p.Approval)
-	if approval != nil {
-		destination := destinationBody(p.Destination)
-		approval.Destination = &destination
-	}
 	return Payment{
 		ID: p.ID, Merchant: p.Merchant, Status: string(p.Status), Kind: string(p.Kind), Amount: p.Amount,
 		Currency:       p.Currency,
@@ -157,7 +152,7 @@ func viewOf(p payment.Payment) Payment {
 		Country: p.Country, Method: p.Method, Reference: p.Reference, Description: p.Description,
 		ReturnURL: p.ReturnURL, ExpiresAt: p.ExpiresAt, Metadata: p.Metadata,
 		Provider: p.Provider, ProviderReference: p.ProviderReference, NextAction: actionOf(p.NextAction),
-		Failure: p.Failure, Approval: approval, Alert: p.Alert, AlertCode: string(p.AlertCode),
+		Failure: p.Failure, Approval: paymentApproval(p), Alert: p.Alert, AlertCode: string(p.AlertCode),
 		MoneyConflict: p.MoneyConflict, Decision: decisionOf(p.Decision), Attempts: p.Attempts, CreatedAt: p.CreatedAt,
 		UpdatedAt: p.UpdatedAt, Version: p.Version,
 	}

@@ -10,17 +10,14 @@ import (
 	"payrouter/host/invalid"
 )
 
-// Errors of what asks for an approval or decides on one, for errors.Is.
-var (
-	// ErrOwn: the approver is whoever asked for the payment, or has a key of theirs.
-	ErrOwn = errors.New("whoever asks for a payment does not decide on its approval")
-	// ErrNeeded: an act may let money out, and needs an approval that it cannot wait for.
-	ErrNeeded = errors.New("it needs approval")
-)
+// ErrOwn means that the approver is whoever asked for what awaits approval, or has a key of theirs.
+var ErrOwn = errors.New("whoever asks for a payment does not decide on its approval")
 
-// Author is who asks for a payment or a run.
+// Author is who asks for a payment, a run or a confirm.
 type Author struct {
 	Merchant string
+	// Name is for readers: the name of the API key.
+	Name string
 	// Key is the line of the API key: the id of the first of the keys that rotation put in each other's place. It is
 	// empty on a router without keys.
 	Key string

@@ -28,6 +28,15 @@ func (p Plan) Prepare(ctx context.Context, call *abi.Call) *Prepared {
 // Reject is why the plugin cannot make a request of the call; nil where it can, or is at fault.
 func (p *Prepared) Reject() *abi.Reject { return p.step.GetReject() }
 
+// Err is why the plugin cannot make a request of the call, as the end of a flow has it: ErrUnavailable or a
+// *DeclinedError. It is nil where the plugin can, or is at fault.
+func (p *Prepared) Err() error {
+	if p.Reject() == nil {
+		return nil
+	}
+	return Ending{Event: Unable, Failure: rejected(p.Reject()), Plan: p.plan}.Err()
+}
+
 // Use has the flow begin with a step that was made for its plan, if it was made by the plugin that serves.
 func (f *Flow) Use(p *Prepared) {
 	if p != nil && p.plan.Connector.Digest() == f.Plan.Connector.Digest() &&

@@ -14,7 +14,8 @@ import (
 // ErrState means that the payment's status does not allow what was asked.
 var ErrState = errors.New("not possible in the payment's status")
 
-// Cancel cancels a payment at its provider; what was never sent is canceled here.
+// Cancel cancels a payment at its provider; what was never sent is canceled here. A confirm that awaits approval ends
+// as soon as the cancel is sent, whatever the provider answers.
 func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, s *session, p Payment) (Payment, error) {
@@ -27,63 +28,9 @@ func (e *Engine) Cancel(ctx context.Context, merchant, id string) (Payment, erro
 			if p.Status.Terminal() {
 				return p, fmt.Errorf("cancel: it is %s: %w", p.Status, ErrState)
 			}
+			p.Confirmation = p.Confirmation.lapsed()
 			return s.act(ctx, p, p.Order, abi.Role_ROLE_CANCEL, "", nil)
 		})
-}
-
-// Confirm moves a payment on at the merchant's word, where its provider knows such a thing. operation chooses one of
-// several, and is empty for the default; input is what that operation takes, JSON or empty. Of a payment that ended
-// without success it takes in the money that a conflict shows: the status stays.
-func (e *Engine) Confirm(ctx context.Context, merchant, id, operation string, input []byte) (Payment, error) {
-	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
-		func(ctx context.Context, s *session, p Payment) (Payment, error) {
-			if p.Status.ended() && p.MoneyConflict {
-				return s.retrieve(ctx, p, operation, input)
-			}
-			if p.Status.Terminal() || p.Status == Unknown || p.Status == AwaitingApproval {
-				return p, fmt.Errorf("confirm: it is %s: %w", p.Status, ErrState)
-			}
-			p, err := s.confirmable(ctx, p, operation, input)
-			if err != nil {
-				return p, err
-			}
-			return s.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
-		})
-}
-
-// confirmable looks a payment up where the manifest lists from which statuses the operation makes sense, and refuses it
-// in any other: a provider's refusal of what may move money is not always readable, and would leave a healthy payment
-// unknown. One that needs approval is refused too.
-func (s *session) confirmable(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
-	at, err := s.planFor(p, abi.Role_ROLE_CONFIRM, operation)
-	if err == nil {
-		err = s.confirmUnapproved(p, at, input)
-	}
-	if err != nil {
-		return p, err
-	}
-	action := abi.ActionFor(abi.FlowOf(at.Connector.Manifest(), p.Kind.ABI()), abi.Role_ROLE_CONFIRM,
-		at.Operation.GetName())
-	if len(action.GetFrom()) == 0 {
-		return p, nil
-	}
-	code, alert := p.AlertCode, p.Alert
-	p, end, err := s.ask(ctx, p, "")
-	switch {
-	case err != nil:
-		return p, err
-	case end.Event != attempt.Accepted:
-		return p, fmt.Errorf("%s: the provider does not report where the payment stands: %w", at.Operation.GetName(),
-			attempt.ErrUnanswered)
-	case !slices.Contains(action.GetFrom(), standingOf(end.Outcome)):
-		return p, &attempt.DeclinedError{Failure: &attempt.Failure{
-			Code: "invalid_request", Class: attempt.Hard,
-			Message: fmt.Sprintf("%s is not possible: the provider reports the payment as %s",
-				at.Operation.GetName(), statusOf(end.Outcome.GetStatus())),
-		}}
-	}
-	// What the look-up found to complain of ("paid in part") is what the operation settles.
-	return p.alerted(code, alert), nil
 }
 
 // Refresh asks the provider where a payment stands.
@@ -124,13 +71,13 @@ func (c Edit) apply(o Order) Order {
 }
 
 // Update edits a payment: reference and metadata here, description and return URL at its provider too, where that can.
-// The edit is valid, or the error joins *invalid.Error. What awaits approval is frozen: whoever approves it has read
-// it.
+// The edit is valid, or the error joins *invalid.Error. What awaits approval is frozen, and so is a payment whose
+// confirm does: whoever approves it has read it.
 func (e *Engine) Update(ctx context.Context, merchant, id string, edit Edit) (Payment, error) {
 	return e.withLock(ctx, merchant, id, ChangeCause{Cause: ByRequest},
 		func(ctx context.Context, s *session, p Payment) (Payment, error) {
-			if p.Status == AwaitingApproval {
-				return p, fmt.Errorf("update: it is %s: %w", p.Status, ErrState)
+			if p.awaits() {
+				return p, fmt.Errorf("update: it awaits approval, and is what its approver reads: %w", ErrState)
 			}
 			order := edit.apply(p.Order)
 			// An edit is judged by what it changes: a payment that was taken by other rules can be edited still.
@@ -157,9 +104,8 @@ func (s *session) act(ctx context.Context, p Payment, order Order, role abi.Role
 	if err != nil {
 		return p, err
 	}
-	if p.ProviderReference == "" {
-		return p, fmt.Errorf("%s: the provider has not confirmed that it has the payment: %w", at.Operation.GetName(),
-			ErrState)
+	if err := atProvider(p, at); err != nil {
+		return p, err
 	}
 	wanted := p
 	wanted.Order = order
@@ -180,6 +126,14 @@ func (s *session) act(ctx context.Context, p Payment, order Order, role abi.Role
 		return p, err
 	}
 	return p, end.Err()
+}
+
+// atProvider is ErrState where no provider is known to have a payment yet.
+func atProvider(p Payment, at attempt.Plan) error {
+	if p.ProviderReference != "" {
+		return nil
+	}
+	return fmt.Errorf("%s: the provider has not confirmed that it has the payment: %w", at.Operation.GetName(), ErrState)
 }
 
 // lookUp asks the provider about a payment, and believes what is about this payment. named is the provider's reference

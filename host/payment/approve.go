@@ -11,6 +11,7 @@ import (
 	abi "payrouter/abi/v1"
 	"payrouter/host/approval"
 	"payrouter/host/attempt"
+	"payrouter/host/invalid"
 	"payrouter/host/routing"
 )
 
@@ -35,62 +36,89 @@ func (f *Fleet) withdraw(p Payment) {
 	}
 }
 
-// Approve releases a merchant's payment that awaits approval; an empty merchant is anybody's. It routes the payment as
-// things stand now, journals the approval, and sends: a crash in between sends nothing late. An order that no provider
-// can take now is a *NoRouteError, and goes on waiting. The same approver's repetition changes nothing; any other
-// status is ErrState, and the author's own key is approval.ErrOwn.
-func (e *Engine) Approve(ctx context.Context, merchant, id string, by approval.Approver) (Payment, error) {
-	return e.decideOn(ctx, merchant, id, by, approval.Approved, "",
+// Approve releases a merchant's payment that awaits approval, or the confirm of one; an empty merchant is anybody's.
+// named is the confirm that the approver has read, and may be empty. A payment is routed as things stand now, the
+// approval is journalled, and it is sent: a crash in between sends nothing late. What cannot be sent now goes on
+// waiting: an order that no provider can take is a *NoRouteError, a confirm has the errors of Confirm. The same
+// approver's repetition changes nothing; any other status is ErrState, and the author's own key is approval.ErrOwn.
+func (e *Engine) Approve(ctx context.Context, merchant, id, named string, by approval.Approver) (Payment, error) {
+	return e.decideOn(ctx, decision{merchant: merchant, id: id, named: named, by: by, verdict: approval.Approved},
 		func(ctx context.Context, s *session, p Payment) (Payment, error) {
-			if s.now().After(p.Approval.ExpiresAt) {
-				return p, fmt.Errorf("approve: it could be approved until %s: %w",
-					p.Approval.ExpiresAt.Format(time.RFC3339), ErrState)
+			if record, _ := p.awaited(); s.now().After(record.ExpiresAt) {
+				return p, fmt.Errorf("approve: it could be approved until %s: %w", record.ExpiresAt.Format(time.RFC3339),
+					ErrState)
 			}
 			if s.driver.Settings.Exhausted() != nil {
 				return p, attempt.ErrExhausted
+			}
+			if p.Confirmation.Awaits() {
+				return s.releaseConfirm(ctx, p, by)
 			}
 			return s.release(ctx, p, by)
 		})
 }
 
-// Reject ends a merchant's payment that awaits approval, for a reason: it fails. Its errors are those of Approve, and a
-// reason that does not serve is an *invalid.Error.
-func (e *Engine) Reject(ctx context.Context, merchant, id string, by approval.Approver,
+// Reject ends what of a merchant's payment awaits approval, for a reason: a payment fails, and one whose confirm is
+// rejected stays as it is. Its errors are those of Approve, and a reason that does not serve is an *invalid.Error.
+func (e *Engine) Reject(ctx context.Context, merchant, id, named string, by approval.Approver,
 	reason string,
 ) (Payment, error) {
 	if err := approval.CheckReason(reason); err != nil {
 		return Payment{}, err
 	}
-	return e.decideOn(ctx, merchant, id, by, approval.Rejected, reason,
-		func(ctx context.Context, s *session, p Payment) (Payment, error) {
-			p.Approval = p.Approval.Decide(approval.Rejected, by, reason, s.now(), s.driver.Settings.Clock())
-			p.Failure = &attempt.Failure{Code: "rejected", Class: attempt.Hard, Message: "it was not approved"}
-			return s.withdraw(ctx, p, Failed)
-		})
+	what := decision{merchant: merchant, id: id, named: named, by: by, verdict: approval.Rejected, reason: reason}
+	return e.decideOn(ctx, what, func(ctx context.Context, s *session, p Payment) (Payment, error) {
+		record, _ := p.awaited()
+		rejected := record.Decide(approval.Rejected, by, reason, s.now(), s.driver.Settings.Clock())
+		if p.Confirmation.Awaits() {
+			p.Confirmation = p.Confirmation.decided(rejected)
+			return s.withdrawConfirm(ctx, p)
+		}
+		p.Approval = rejected
+		p.Failure = &attempt.Failure{Code: "rejected", Class: attempt.Hard, Message: "it was not approved"}
+		return s.withdraw(ctx, p, Failed)
+	})
+}
+
+// decision is what somebody decides on which payment.
+type decision struct {
+	merchant, id string
+	// named is the id of the confirm that is decided on; empty for whatever awaits.
+	named   string
+	by      approval.Approver
+	verdict approval.Verdict
+	reason  string
 }
 
 // decideOn runs a decision on what awaits approval, alone.
-func (e *Engine) decideOn(ctx context.Context, merchant, id string, by approval.Approver, verdict approval.Verdict,
-	reason string, act func(ctx context.Context, s *session, p Payment) (Payment, error),
+func (e *Engine) decideOn(ctx context.Context, what decision,
+	act func(ctx context.Context, s *session, p Payment) (Payment, error),
 ) (Payment, error) {
-	cause := ChangeCause{Cause: ByOperator, Operator: by.Name, Reason: reason}
-	return e.withLock(ctx, merchant, id, cause, func(ctx context.Context, s *session, p Payment) (Payment, error) {
-		if err := by.Check(p.Key); err != nil {
+	cause := ChangeCause{Cause: ByOperator, Operator: what.by.Name, Reason: what.reason}
+	decide := func(ctx context.Context, s *session, p Payment) (Payment, error) {
+		record, author := p.awaited()
+		if err := what.by.Check(author); err != nil {
 			return p, err
 		}
-		if p.Approval.Repeats(verdict, by) {
+		if what.named != "" && (p.Confirmation == nil || p.Confirmation.ID != what.named) {
+			return p, fmt.Errorf("decide on the approval of confirm %q: it is not the payment's last: %w",
+				invalid.Clip(what.named), ErrState)
+		}
+		if record.Repeats(what.verdict, what.by) {
 			return p, nil
 		}
-		if p.Status != AwaitingApproval {
-			return p, fmt.Errorf("decide on its approval: it is %s: %w", p.Status, ErrState)
+		if !p.awaits() {
+			return p, fmt.Errorf("decide on its approval: it is %s, and nothing of it awaits approval: %w", p.Status,
+				ErrState)
 		}
 		if err := s.driver.Settings.Hold(); err != nil {
 			return p, err
 		}
-		s.log.InfoContext(ctx, "an approval is decided", slog.String("payment", p.ID), slog.String("by", by.Name),
-			slog.String("verdict", string(verdict)))
+		s.log.InfoContext(ctx, "an approval is decided", slog.String("payment", p.ID), slog.String("by", what.by.Name),
+			slog.String("verdict", string(what.verdict)))
 		return act(ctx, s, p)
-	})
+	}
+	return e.withLock(ctx, what.merchant, what.id, cause, decide)
 }
 
 // release approves a payment, and sends it.
@@ -112,7 +140,6 @@ func (s *session) release(ctx context.Context, p Payment, by approval.Approver) 
 		return p, err
 	}
 	s.driver.Settings.Moment(attempt.MomentApproved)
-	s.cause = ChangeCause{Cause: ByRequest}
 	sent, err := s.place(ctx, saved, nil)
 	if errors.Is(err, attempt.ErrExhausted) {
 		return sent, nil // it is approved, and recovery goes on with it
@@ -136,27 +163,6 @@ func (s *session) lapse(ctx context.Context, p Payment) (Payment, error) {
 		return s.withdraw(ctx, p, Expired)
 	}
 	return s.save(ctx, p)
-}
-
-// confirmUnapproved is approval.ErrNeeded where a confirm may let money out and an entry requires an approval of it: an
-// act on a payment cannot wait for one. What the input says of the amount is the plugin's matter, so that with an input
-// any amount may be meant.
-func (s *session) confirmUnapproved(p Payment, at attempt.Plan, input []byte) error {
-	if !attempt.IdempotencyOf(at.Idempotency("")).HasSideEffects() {
-		return nil
-	}
-	confirms := routing.Spending{
-		Kinds: []string{routing.ConfirmKind}, Merchant: p.Merchant, Currency: p.Currency, Amount: p.Amount,
-	}
-	if len(input) > 0 {
-		confirms.Currency, confirms.Amount = "", ""
-	}
-	required, needed := s.fleet.Rules.NeedsApproval(confirms)
-	if !needed {
-		return nil
-	}
-	return fmt.Errorf("%s: approval %q is required; perform it as a native operation, which can wait: %w",
-		at.Operation.GetName(), required.Name, approval.ErrNeeded)
 }
 
 // RunApproval is the approval that a native run needs, made at a time; nil where it needs none.

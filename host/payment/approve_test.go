@@ -28,12 +28,18 @@ func heldHarness(t *testing.T, settings paymenttest.Settings, at *provider) *har
 	h := newHarness(t, settings, probed{
 		name: "a", connector: &probe{name: "first", kind: abi.Kind_KIND_PAYOUT, idempotency: none}, url: at.url,
 	})
-	h.hold(t, nil, "- {name: all, to: a}")
+	h.hold(t, nil, "- {name: all, to: a}", largePayouts)
 	return h
 }
 
+// largePayouts are approvals of payouts over 10 EUR, and allConfirms of confirms.
+const (
+	largePayouts = `[{name: large, currency: EUR, over: "10", expires: 2h}]`
+	allConfirms  = `[{name: confirms, kind: confirm, currency: EUR, expires: 2h}]`
+)
+
 // hold has the approvals beside these rules, and a book of their limits.
-func (h *harness) hold(t *testing.T, book payment.Health, rules string) {
+func (h *harness) hold(t *testing.T, book payment.Health, rules, approvals string) {
 	t.Helper()
 	before := h.engine.Fleet()
 	var providers []routing.Provider
@@ -42,7 +48,7 @@ func (h *harness) hold(t *testing.T, book payment.Health, rules string) {
 	}
 	next := &payment.Fleet{Fleet: attempt.Fleet{Accounts: before.Accounts}, Health: book}
 	var err error
-	next.Rules, err = approvingRules(providers, rules, `[{name: large, currency: EUR, over: "10", expires: 2h}]`)
+	next.Rules, err = approvingRules(providers, rules, approvals)
 	require.NoError(t, err)
 	h.engine.Serve(next)
 }
@@ -85,7 +91,7 @@ func TestWhatNeedsApprovalIsJournalledAndNotSent(t *testing.T) {
 	require.Equal(t, p, h.payment(t, p.ID), "a report of what was never sent does not end it")
 	require.Empty(t, at.requests())
 
-	sent, err := h.engine.Approve(t.Context(), "shop", p.ID, jane)
+	sent, err := h.engine.Approve(t.Context(), "shop", p.ID, "", jane)
 
 	require.NoError(t, err)
 	require.Equal(t, payment.Processing, sent.Status)
@@ -108,30 +114,30 @@ func TestWhoDecidesOnAPayment(t *testing.T) {
 		"the author":                 {Name: "shop", Key: "key_shop"},
 		"a key that the author made": {Name: "spare", Key: "key_spare", IssuedBy: []string{"key_other", "key_shop"}},
 	} {
-		_, err := h.engine.Approve(t.Context(), "", p.ID, by)
+		_, err := h.engine.Approve(t.Context(), "", p.ID, "", by)
 		require.ErrorIs(t, err, approval.ErrOwn, what)
-		_, err = h.engine.Reject(t.Context(), "", p.ID, by, "no")
+		_, err = h.engine.Reject(t.Context(), "", p.ID, "", by, "no")
 		require.ErrorIs(t, err, approval.ErrOwn, what)
 	}
-	_, err := h.engine.Approve(t.Context(), "desk", p.ID, jane)
+	_, err := h.engine.Approve(t.Context(), "desk", p.ID, "", jane)
 	require.ErrorIs(t, err, payment.ErrNotFound, "another merchant's")
-	_, err = h.engine.Approve(t.Context(), "", "pay_none", jane)
+	_, err = h.engine.Approve(t.Context(), "", "pay_none", "", jane)
 	require.ErrorIs(t, err, payment.ErrNotFound)
 	require.Empty(t, at.requests())
 	require.Equal(t, p, h.payment(t, p.ID))
 
-	_, err = h.engine.Approve(t.Context(), "", p.ID, jane)
+	_, err = h.engine.Approve(t.Context(), "", p.ID, "", jane)
 	require.NoError(t, err)
-	_, err = h.engine.Approve(t.Context(), "", p.ID, jane)
+	_, err = h.engine.Approve(t.Context(), "", p.ID, "", jane)
 	require.NoError(t, err, "a repetition")
-	_, err = h.engine.Approve(t.Context(), "", p.ID, approval.Approver{Name: "joe", Key: "key_joe"})
+	_, err = h.engine.Approve(t.Context(), "", p.ID, "", approval.Approver{Name: "joe", Key: "key_joe"})
 	require.ErrorIs(t, err, payment.ErrState, "another has decided")
 	require.Equal(t, []string{"create"}, asks(at))
 	small, err := h.engine.Create(t.Context(), author("shop"),
 		attempt.Key{Value: "small", Fingerprint: "f"}, payoutOf("10"), time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, small.Value.Approval)
-	_, err = h.engine.Approve(t.Context(), "", small.Value.ID, jane)
+	_, err = h.engine.Approve(t.Context(), "", small.Value.ID, "", jane)
 	require.ErrorIs(t, err, payment.ErrState, "it needs none")
 }
 
@@ -180,11 +186,11 @@ func TestAJournalThatIsBehindDecidesOnNoApproval(t *testing.T) {
 	t.Parallel()
 	for name, act := range map[string]func(ctx context.Context, h *harness, id string) error{
 		"approve": func(ctx context.Context, h *harness, id string) error {
-			_, err := h.engine.Approve(ctx, "", id, jane)
+			_, err := h.engine.Approve(ctx, "", id, "", jane)
 			return err
 		},
 		"reject": func(ctx context.Context, h *harness, id string) error {
-			_, err := h.engine.Reject(ctx, "", id, jane, "no")
+			_, err := h.engine.Reject(ctx, "", id, "", jane, "no")
 			return err
 		},
 		"cancel": func(ctx context.Context, h *harness, id string) error {
@@ -232,14 +238,14 @@ func TestLimitsCountWhatIsApproved(t *testing.T) {
 	at := newProvider(t, says(`{"id":"a-*","status":"working"}`))
 	h := heldHarness(t, paymenttest.Settings{}, at)
 	book := &health.Statistics{}
-	h.hold(t, book, "- {name: all, when: {currency: EUR}, limits: {per_day: 1}, to: a}")
+	h.hold(t, book, "- {name: all, when: {currency: EUR}, limits: {per_day: 1}, to: a}", largePayouts)
 	first, second := h.payout(t, "first"), h.payout(t, "second")
 	require.Zero(t, book.Used("all", time.Now()).Day)
 
-	_, err := h.engine.Approve(t.Context(), "", first.ID, jane)
+	_, err := h.engine.Approve(t.Context(), "", first.ID, "", jane)
 	require.NoError(t, err)
 	require.Equal(t, 1, book.Used("all", time.Now()).Day)
-	_, err = h.engine.Approve(t.Context(), "", second.ID, jane)
+	_, err = h.engine.Approve(t.Context(), "", second.ID, "", jane)
 
 	var nowhere *payment.NoRouteError
 	require.ErrorAs(t, err, &nowhere)
@@ -268,7 +274,7 @@ func TestAPaymentExpiresThatNobodyApproves(t *testing.T) {
 
 	h.later(t, reconciler, wall, 3*time.Hour)
 	require.Equal(t, payment.AwaitingApproval, h.payment(t, p.ID).Status)
-	_, err := h.engine.Approve(t.Context(), "", p.ID, jane)
+	_, err := h.engine.Approve(t.Context(), "", p.ID, "", jane)
 	require.ErrorIs(t, err, payment.ErrState)
 	require.ErrorContains(t, err, "until 2026-03-01T14:00:00Z")
 	h.later(t, reconciler, wall, -3*time.Hour)
@@ -283,7 +289,7 @@ func TestAPaymentExpiresThatNobodyApproves(t *testing.T) {
 	require.Zero(t, expired.NextCheck)
 	require.Equal(t, payment.ByPoll, h.last(t, p.ID).Cause)
 	require.Empty(t, at.requests())
-	_, err = h.engine.Approve(t.Context(), "", p.ID, jane)
+	_, err = h.engine.Approve(t.Context(), "", p.ID, "", jane)
 	require.ErrorIs(t, err, payment.ErrState)
 }
 
@@ -291,10 +297,10 @@ func TestARejectionNeedsAReasonAndChangesNothingWithoutOne(t *testing.T) {
 	t.Parallel()
 	h := heldHarness(t, paymenttest.Settings{}, newProvider(t, says(`{}`)))
 	p := h.payout(t, "k")
-	_, err := h.engine.Reject(t.Context(), "", p.ID, jane, "")
+	_, err := h.engine.Reject(t.Context(), "", p.ID, "", jane, "")
 	require.ErrorContains(t, err, "reason: is missing")
 	require.Equal(t, p, h.payment(t, p.ID))
-	rejected, err := h.engine.Reject(t.Context(), "", p.ID, jane, "not our payee")
+	rejected, err := h.engine.Reject(t.Context(), "", p.ID, "", jane, "not our payee")
 	require.NoError(t, err)
 	require.Equal(t, &attempt.Failure{Code: "rejected", Class: attempt.Hard, Message: "it was not approved"},
 		rejected.Failure)
@@ -317,7 +323,7 @@ func TestAPaymentIsFrozenWhileItAwaitsApproval(t *testing.T) {
 		_, err := h.engine.Update(t.Context(), "shop", p.ID, edit)
 		require.ErrorIs(t, err, payment.ErrState, what)
 	}
-	_, err := h.engine.Confirm(t.Context(), "shop", p.ID, "", nil)
+	_, err := h.engine.Confirm(t.Context(), "shop", p.ID, author("shop"), "", nil)
 	require.ErrorIs(t, err, payment.ErrState)
 	_, err = h.engine.Resolve(t.Context(), p.ID,
 		payment.ManualResolution{Operator: "jane", Reason: "x", Status: payment.Succeeded})

@@ -241,7 +241,7 @@ func TestAHeldJournalSendsNothingThatMayMoveMoney(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, key, "the key may be used once the journal is released")
 
-	_, err = h.engine.Confirm(t.Context(), "shop", made.ID, "", nil)
+	_, err = h.engine.Confirm(t.Context(), "shop", made.ID, author("shop"), "", nil)
 	require.ErrorIs(t, err, attempt.ErrHeld)
 	p, err := h.engine.Payment(t.Context(), "shop", made.ID)
 	require.NoError(t, err)

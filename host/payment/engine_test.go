@@ -262,7 +262,7 @@ func TestActsOnAPayment(t *testing.T) {
 		return h.engine.Refresh(context.Background(), "shop", id)
 	}
 	confirm := func(h *harness, id string) (payment.Payment, error) {
-		return h.engine.Confirm(context.Background(), "shop", id, "", nil)
+		return h.engine.Confirm(context.Background(), "shop", id, author("shop"), "", nil)
 	}
 	update := func(h *harness, id string) (payment.Payment, error) {
 		return h.engine.Update(context.Background(), "shop", id, payment.Edit{Description: &description})

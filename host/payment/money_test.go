@@ -106,7 +106,7 @@ func TestMoneyThatComesAfterTheEndIsAConflict(t *testing.T) {
 				if row.conflict {
 					require.Equal(t, payment.PaymentMoneyConflict, h.last(t, made.ID).Type)
 				}
-				_, err = h.engine.Confirm(t.Context(), "shop", made.ID, "", nil)
+				_, err = h.engine.Confirm(t.Context(), "shop", made.ID, author("shop"), "", nil)
 				require.Equal(t, row.conflict, err == nil, "the money is within reach if there is any: %v", err)
 			})
 		}
@@ -127,7 +127,7 @@ func TestAPaymentDoesNotEndWithoutSuccessWhileMoneyIsInIt(t *testing.T) {
 		require.Equal(t, "reported as "+status+", and 4 EUR was received", p.Alert)
 		require.Equal(t, money.Money{Amount: "4", Currency: "EUR"}, p.Received)
 		require.Equal(t, payment.PaymentMoneyConflict, h.last(t, made.ID).Type)
-		p, err = h.engine.Confirm(t.Context(), "shop", made.ID, "", nil)
+		p, err = h.engine.Confirm(t.Context(), "shop", made.ID, author("shop"), "", nil)
 		require.NoError(t, err)
 		require.Equal(t, payment.Succeeded, p.Status)
 	}
@@ -140,7 +140,9 @@ func TestTheMoneyOfAPaymentThatEndedIsTakenInOnce(t *testing.T) {
 		says(`{"id":"a-1","status":"open"}`), says(`{"id":"a-1","status":"canceled"}`), says(late), hangsUp, says(late))
 	h := one(t, &probe{name: "first", idempotency: abandonable}, first, paymenttest.Settings{})
 	made := h.create(t, "k")
-	confirm := func() (payment.Payment, error) { return h.engine.Confirm(t.Context(), "shop", made.ID, "", nil) }
+	confirm := func() (payment.Payment, error) {
+		return h.engine.Confirm(t.Context(), "shop", made.ID, author("shop"), "", nil)
+	}
 	refresh := func() {
 		_, err := h.engine.Refresh(t.Context(), "shop", made.ID)
 		require.NoError(t, err)

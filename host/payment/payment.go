@@ -115,6 +115,8 @@ type Payment struct {
 	Status Status `json:"status"`
 	// Approval is set where the payment needed one. Until it is there, nothing is sent.
 	Approval *approval.Record `json:"approval,omitempty"`
+	// Confirmation is the last confirm that needed an approval of its own.
+	Confirmation *Confirmation `json:"confirmation,omitempty"`
 	// Offered: the payer has been asked to act. Acted: and the payer's part is over.
 	Offered bool `json:"offered,omitempty"`
 	Acted   bool `json:"acted,omitempty"`

@@ -67,6 +67,8 @@ type bank struct {
 	bookings []*booking
 	// late are requests that have not arrived yet.
 	late []string
+	// confirmed are how often each booking was confirmed, by our reference.
+	confirmed map[string]int
 }
 
 // money tells a booking that has taken some: what nobody pays for by hand takes it when it is made.
@@ -152,6 +154,9 @@ func (b *bank) answer(operation string, body jsontext.Value, wrong fault) string
 		return b.book(body.Text("reference"))
 	}
 	one := b.find(body.Text("theirs"), body.Text("of"))
+	if one != nil && operation == "confirm" {
+		b.confirmed[one.reference]++
+	}
 	if one == nil || (wrong == misses && operation == "lookup" && b.clock.read().Sub(one.at) < settleAfter) {
 		return `{"error":"absent"}`
 	}
@@ -252,7 +257,8 @@ type world struct {
 	// ended are the terminal statuses that were seen, and verdicts those of approvals.
 	ended    map[string]payment.Status
 	verdicts map[string]approval.Verdict
-	// held is whether payouts are asked for, of which some need approval; otherwise none does.
+	// held is whether payouts are asked for, of which some need approval, and confirms, which all do; otherwise nothing
+	// does.
 	held bool
 }
 
@@ -269,14 +275,18 @@ func newWorld(t *rapid.T, dir string, held bool) *world {
 	if held {
 		classes, kind = classes[1:], abi.Kind_KIND_PAYOUT
 		classes[0] = keyed
-		approvals = `[{name: large, currency: EUR, over: "10", expires: 1h}]`
+		approvals = `[{name: large, currency: EUR, over: "10", expires: 1h},
+			{name: confirms, kind: confirm, currency: EUR, expires: 1h}]`
 	}
 	w.fleet = &payment.Fleet{Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}}
 	var providers []routing.Provider
 	var names []string
 	for n := range rapid.IntRange(1, 3).Draw(t, "providers") {
 		name := string(rune('a' + n))
-		b := &bank{name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock}
+		b := &bank{
+			name: name, class: rapid.SampledFrom(classes).Draw(t, "class of "+name), clock: w.clock,
+			confirmed: map[string]int{},
+		}
 		connector := &probe{
 			name: "plugin-" + name, kind: kind, idempotency: b.class, settleAfter: settleAfter,
 			revocable: rapid.Bool().Draw(t, "revocable "+name), prepare: naming,
@@ -345,7 +355,7 @@ func tolerate(t *rapid.T, err error) {
 	var declined *attempt.DeclinedError
 	for _, known := range []error{
 		nil, attempt.ErrJournal, payment.ErrState, attempt.ErrUnanswered, attempt.ErrUnsupported, payment.ErrNotFound,
-		payment.ErrContradiction,
+		payment.ErrContradiction, attempt.ErrUnavailable,
 	} {
 		if errors.Is(err, known) {
 			return
@@ -391,9 +401,9 @@ func (w *world) decide(t *rapid.T) {
 		all.Go(func() {
 			switch act {
 			case "approve":
-				_, errs[n] = w.engine.Approve(ctx, "", p.ID, by)
+				_, errs[n] = w.engine.Approve(ctx, "", p.ID, "", by)
 			case "reject":
-				_, errs[n] = w.engine.Reject(ctx, "", p.ID, by, "not our payee")
+				_, errs[n] = w.engine.Reject(ctx, "", p.ID, "", by, "not our payee")
 			case "cancel":
 				_, errs[n] = w.engine.Cancel(ctx, "shop", p.ID)
 			}
@@ -403,6 +413,63 @@ func (w *world) decide(t *rapid.T) {
 	for _, err := range errs {
 		tolerate(t, err)
 	}
+}
+
+// confirm asks for a confirm of one payment, sometimes twice at the same time.
+func (w *world) confirm(t *rapid.T) {
+	p := w.pick(t)
+	if p == nil {
+		return
+	}
+	var all sync.WaitGroup
+	errs := make([]error, rapid.IntRange(1, 2).Draw(t, "confirms at once"))
+	for n := range errs {
+		all.Go(func() {
+			_, errs[n] = w.engine.Confirm(context.Background(), "shop", p.ID, author("shop"), "", []byte(`{"to":"payer"}`))
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		tolerate(t, err)
+	}
+}
+
+// checkConfirms holds the confirms of a payment that its provider has seen against those that were approved.
+func (w *world) checkConfirms(t *rapid.T, p payment.Payment, references map[string]bool) {
+	entries, err := w.journal.Timeline(context.Background(), p.ID)
+	require.NoError(t, err)
+	requested, approved, rejected := 0, 0, 0
+	for _, e := range entries {
+		switch e.Type {
+		case "payment.approval_requested":
+			requested++
+		case "payment.approved":
+			approved++
+		case "payment.rejected":
+			rejected++
+		}
+	}
+	if p.Approval.Is(approval.Approved) {
+		approved--
+	}
+	if p.Approval.Is(approval.Rejected) {
+		rejected--
+	}
+	waiting := 0
+	if p.Confirmation.Awaits() {
+		require.False(t, p.Status.Terminal() && !p.MoneyConflict, "%s has ended, and its confirm waits", p.ID)
+		waiting = 1
+	}
+	require.LessOrEqual(t, approved+rejected+waiting, requested, "%s: each confirm is decided on once", p.ID)
+	seen := 0
+	for _, b := range w.banks {
+		for reference, times := range b.confirmed {
+			if references[b.name+" "+reference] {
+				seen += times
+			}
+		}
+	}
+	require.LessOrEqual(t, seen, approved, "%s was confirmed, and nobody approved it", p.ID)
 }
 
 // checkApproval holds what was sent against what was approved.
@@ -518,6 +585,7 @@ func (w *world) check(t *rapid.T) {
 				references[a.Provider+" "+a.Reference] = true
 			}
 		}
+		w.checkConfirms(t, p, references)
 		taken := 0
 		for _, b := range w.banks {
 			for _, one := range b.bookings {
@@ -683,6 +751,12 @@ func interleave(t *testing.T, held bool) {
 					name string
 					do   func(*rapid.T)
 				}{"decide", w.decide})
+			}
+			for range 2 {
+				actions = append(actions, struct {
+					name string
+					do   func(*rapid.T)
+				}{"confirm", w.confirm})
 			}
 		}
 		for step := range rapid.IntRange(1, 20).Draw(t, "steps") {

@@ -229,23 +229,33 @@ func (r *Reconciler) look(ctx context.Context, due Payment) error {
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
 		func(ctx context.Context, s *session, p Payment) (Payment, error) {
-			if !s.due(p) {
+			switch {
+			case !s.due(p):
 				return p, nil
+			case s.confirmLapsed(p):
+				return s.lapseConfirm(ctx, p)
+			case p.Status.Terminal() && p.Confirmation.Awaits():
+				return s.save(ctx, p) // it is due for the confirm alone
 			}
 			return s.look(ctx, p, r.settings.Overdue)
 		})
 	return err
 }
 
-// remind shows a payment that has been unknown for too long, without asking its provider.
+// remind shows a payment that has been unknown for too long, without asking its provider, and ends a confirm that has
+// awaited approval for too long.
 func (r *Reconciler) remind(ctx context.Context, due Payment) error {
-	if due.AlertCode != "" || !r.engine.overdue(due, r.settings.Overdue) {
+	overdue := due.AlertCode == "" && r.engine.overdue(due, r.settings.Overdue)
+	if !overdue && !r.engine.confirmLapsed(due) {
 		return nil
 	}
 	_, err := r.engine.withLock(ctx, "", due.ID, ChangeCause{Cause: ByPoll},
 		func(ctx context.Context, s *session, p Payment) (Payment, error) {
 			if !s.due(p) {
 				return p, nil
+			}
+			if s.confirmLapsed(p) {
+				return s.lapseConfirm(ctx, p)
 			}
 			return s.remind(ctx, r.settings.Overdue)
 		})

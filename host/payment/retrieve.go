@@ -15,27 +15,28 @@ const (
 		"whether it was taken in: refresh"
 )
 
-// retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what
-// becomes of the money is for a person to decide. After a request whose effect is not known, the provider is asked
-// first (Refresh).
-func (s *session) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
+// retrievable reports a payment that ended without success, and whose money a conflict shows: a confirm may take it in.
+func (p Payment) retrievable() bool { return p.Status.ended() && p.MoneyConflict }
+
+// mayRetrieve is ErrState after a request whose effect is not known: the provider is asked first (Refresh).
+func (s *session) mayRetrieve(ctx context.Context, p Payment) error {
 	attempts, err := s.journal.Attempts(ctx, p.ID)
-	if err != nil {
-		return p, err
+	if err == nil && inDoubt(attempts) {
+		err = fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w", ErrState)
 	}
-	if inDoubt(attempts) {
-		return p, fmt.Errorf("confirm: nobody knows what became of the last one; refresh the payment first: %w",
-			ErrState)
-	}
-	if p, err = s.confirmable(ctx, p, operation, input); err != nil {
-		return p, err
-	}
+	return err
+}
+
+// retrieve takes in the money of a payment that ended without success. The status stays, and so does the conflict: what
+// becomes of the money is for a person to decide.
+func (s *session) retrieve(ctx context.Context, p Payment, operation string, input []byte) (Payment, error) {
 	before := p.Attempts
-	p, err = s.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
+	p, err := s.act(ctx, p, p.Order, abi.Role_ROLE_CONFIRM, operation, input)
 	if err != nil || p.Attempts == before {
 		return p, err
 	}
-	if attempts, err = s.journal.Attempts(ctx, p.ID); err != nil {
+	attempts, err := s.journal.Attempts(ctx, p.ID)
+	if err != nil {
 		return p, err
 	}
 	if inDoubt(attempts) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 	"payrouter/host/identity"
 )
@@ -88,7 +89,7 @@ func nextCheck(p Payment, age time.Duration, now time.Time, draw float64) time.T
 	rows, every := schedules[p.Status], rarely
 	switch {
 	case p.Status == AwaitingApproval:
-		return lapses(p, now, draw)
+		return lapses(p.Approval, now, draw)
 	case mayBePaidLate(p):
 		rows, every = afterEnd, 0
 	case rows == nil:
@@ -115,9 +116,9 @@ func jittered(now time.Time, every time.Duration, draw float64) time.Time {
 	return now.Add(time.Duration(float64(every) * (1 - jitter + 2*jitter*draw)))
 }
 
-// lapses is when to look whether a payment has awaited approval for too long.
-func lapses(p Payment, now time.Time, draw float64) time.Time {
-	next, over := jittered(now, rarely, draw), p.Approval.ExpiresAt.Add(afterLapse)
+// lapses is when to look whether a payment, or its confirm, has awaited approval for too long.
+func lapses(waiting *approval.Record, now time.Time, draw float64) time.Time {
+	next, over := jittered(now, rarely, draw), waiting.ExpiresAt.Add(afterLapse)
 	if over.After(now) && over.Before(next) {
 		return over
 	}
@@ -133,8 +134,21 @@ func (e *Engine) statusAge(p Payment) time.Duration {
 	return e.driver.Age(since, p.StatusClock)
 }
 
-// schedule plans when a payment that is about to be saved is looked at next.
+// schedule plans when a payment that is about to be saved is looked at next: by its status, and no later than a confirm
+// that awaits approval may have waited for too long.
 func (s *session) schedule(p Payment, attempts []attempt.Attempt) Payment {
+	p = s.scheduleStatus(p, attempts)
+	if !p.Confirmation.Awaits() {
+		return p
+	}
+	lapse := lapses(&p.Confirmation.Approval, p.UpdatedAt, s.draw(p))
+	if p.NextCheck.IsZero() || lapse.Before(p.NextCheck) {
+		p.NextCheck = lapse
+	}
+	return p
+}
+
+func (s *session) scheduleStatus(p Payment, attempts []attempt.Attempt) Payment {
 	now := p.UpdatedAt
 	switch {
 	case p.Status != s.standing.Status:

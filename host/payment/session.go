@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"payrouter/host/approval"
 	"payrouter/host/attempt"
 )
 
@@ -56,6 +57,9 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 	if s.outdated(p) {
 		p = p.alerted("", "")
 	}
+	if s.outlived(p) {
+		p.Confirmation = p.Confirmation.lapsed()
+	}
 	p = s.schedule(p, attempts)
 	entries, err := s.entries(p, attempts)
 	if err != nil {
@@ -68,6 +72,9 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 	if err := s.journal.Save(ctx, change); err != nil {
 		return Payment{}, err
 	}
+	if decidedOn(s.standing, p) == approval.Approved {
+		s.cause = ChangeCause{Cause: ByRequest} // what follows is the payment's own course
+	}
 	s.standing = p
 	return p, nil
 }
@@ -76,6 +83,12 @@ func (s *session) write(ctx context.Context, p Payment, attempts []attempt.Attem
 func (s *session) outdated(p Payment) bool {
 	return (p.AlertCode == codeOverdue && p.Status != Unknown) ||
 		(p.AlertCode == codeUnconfigured && s.configured(s.standing.Provider))
+}
+
+// outlived reports whether what a confirm was asked about is over: the payment ended, or is another's now.
+func (s *session) outlived(p Payment) bool {
+	return p.Status.Terminal() && !s.standing.Status.Terminal() || p.Provider != s.standing.Provider ||
+		p.ProviderReference != s.standing.ProviderReference
 }
 
 // keep saves what a report changed, and writes nothing where it changed nothing.

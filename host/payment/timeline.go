@@ -45,6 +45,8 @@ const (
 	// paymentApproved, paymentRejected: a person has decided on what awaited approval.
 	paymentApproved EntryType = "payment.approved"
 	paymentRejected EntryType = "payment.rejected"
+	// paymentApprovalRequested: a confirm awaits approval. The payment's status stays.
+	paymentApprovalRequested EntryType = "payment.approval_requested"
 	// PaymentUpdated: something that the merchant sees changed, and the status did not.
 	PaymentUpdated EntryType = "payment.updated"
 	// PaymentMoneyConflict: a report contradicts what money has done. A person must look.
@@ -56,7 +58,7 @@ const (
 // EntryTypes are all of them.
 func EntryTypes() []EntryType {
 	return []EntryType{
-		PaymentAwaitingApproval, paymentApproved, paymentRejected,
+		PaymentAwaitingApproval, paymentApprovalRequested, paymentApproved, paymentRejected,
 		PaymentCreated, PaymentProcessing, PaymentRequiresAction, PaymentSucceeded, PaymentFailed, paymentCanceled,
 		paymentExpired, PaymentUnknown,
 		PaymentUpdated, PaymentMoneyConflict, PaymentAbandonedFound,
@@ -96,11 +98,17 @@ type ChangeCause struct {
 // one.
 func entryTypes(before, after Payment) []EntryType {
 	var types []EntryType
-	switch {
-	case after.Approval.Is(approval.Approved) && !before.Approval.Is(approval.Approved):
+	if after.Confirmation.Awaits() && !before.Confirmation.Awaits() {
+		types = append(types, paymentApprovalRequested)
+	}
+	switch decidedOn(before, after) {
+	case approval.Approved:
 		types = append(types, paymentApproved)
-	case after.Approval.Is(approval.Rejected) && !before.Approval.Is(approval.Rejected):
+	case approval.Rejected:
 		types = append(types, paymentRejected)
+	}
+	if len(types) > 0 {
+		before.Confirmation = after.Confirmation // which has its entry
 	}
 	switch {
 	case before.Status != after.Status:
@@ -115,6 +123,17 @@ func entryTypes(before, after Payment) []EntryType {
 		types = append(types, PaymentMoneyConflict)
 	}
 	return types
+}
+
+// decidedOn is the verdict that a change brings, on the payment or on a confirm of it; empty where it brings none.
+func decidedOn(before, after Payment) approval.Verdict {
+	for _, verdict := range []approval.Verdict{approval.Approved, approval.Rejected} {
+		if after.Approval.Is(verdict) && !before.Approval.Is(verdict) ||
+			after.Confirmation.is(verdict) && !before.Confirmation.is(verdict) {
+			return verdict
+		}
+	}
+	return ""
 }
 
 // sameToMerchant reports whether nothing changed that a merchant would act on: the router's own records of its work do
@@ -163,6 +182,11 @@ func attemptOf(attempts []attempt.Attempt) (id attempt.ID) {
 // bareSnapshot is how a payment is kept where no Snapshot is set: without what is the payer's.
 func bareSnapshot(p Payment) json.RawMessage {
 	p.Payer, p.Destination, p.Options = Payer{}, Destination{}, nil
+	if p.Confirmation != nil {
+		shown := *p.Confirmation
+		shown.Input = nil
+		p.Confirmation = &shown
+	}
 	text, _ := json.Marshal(p) //nolint:errchkjson // strings, numbers and times
 	return text
 }

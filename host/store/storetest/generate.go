@@ -99,6 +99,25 @@ func anyApproval() *rapid.Generator[*approval.Record] {
 	}))
 }
 
+func anyConfirmation() *rapid.Generator[*payment.Confirmation] {
+	return rapid.OneOf(rapid.Just((*payment.Confirmation)(nil)), rapid.Custom(func(t *rapid.T) *payment.Confirmation {
+		c := &payment.Confirmation{
+			ID: anyText().Draw(t, "confirm"), Operation: anyText().Draw(t, "confirm's operation"),
+			AskedBy: anyText().Draw(t, "asked by"), Key: anyText().Draw(t, "asker's key"),
+			AskedAt:    anyTime().Draw(t, "asked at"),
+			AskedClock: time.Duration(rapid.Int64Range(0, 1<<50).Draw(t, "asked clock")),
+			Lapsed:     rapid.Bool().Draw(t, "lapsed"),
+		}
+		if input := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "confirm's input"); len(input) > 0 {
+			c.Input = input
+		}
+		if record := anyApproval().Draw(t, "confirm's approval"); record != nil {
+			c.Approval = *record
+		}
+		return c
+	}))
+}
+
 func anyOrder() *rapid.Generator[payment.Order] {
 	return rapid.Custom(func(t *rapid.T) payment.Order {
 		order := payment.Order{
@@ -138,7 +157,8 @@ func anyPayment(t *rapid.T, id string, version int64) payment.Payment {
 	return payment.Payment{
 		ID: id, Version: version, Merchant: anyText().Draw(t, "merchant"), Order: anyOrder().Draw(t, "order"),
 		Key: anyText().Draw(t, "key line"), Approval: anyApproval().Draw(t, "approval"),
-		Status: rapid.SampledFrom(payment.Statuses()).Draw(t, "status"), Acted: rapid.Bool().Draw(t, "acted"),
+		Confirmation: anyConfirmation().Draw(t, "confirmation"),
+		Status:       rapid.SampledFrom(payment.Statuses()).Draw(t, "status"), Acted: rapid.Bool().Draw(t, "acted"),
 		Provider: anyText().Draw(t, "provider"), Plugin: anyText().Draw(t, "plugin"),
 		ProviderReference: anyText().Draw(t, "provider reference"),
 		Received:          anyMoney().Draw(t, "received"), Fee: anyMoney().Draw(t, "fee"),
