@@ -57,7 +57,7 @@ func (s settings) payout(payment *abi.Payment) (payoutOrder, *abi.Step) {
 	switch {
 	case order.method == "":
 		return payoutOrder{},
-			guest.Reject("unsupported", "/provider_options/exchanger/method_id",
+			guest.Reject("unsupported", optionsField+"/method_id",
 				"neither the options nor the account's payout_method say how to pay out")
 	case order.account == "":
 		return payoutOrder{},

@@ -137,8 +137,9 @@ func (s settings) terms(payment *abi.Payment) (code string, by action, err error
 	return code, by, nil
 }
 
-// direction puts a payment's direction together: settings first, its options over them. The step, if any, has the
-// reason that the payment has none.
+// direction puts a payment's direction together: settings first, its options over them. Where the site pays, and what it
+// needs to know of that, are the account's word where its settings have them: whoever may create a payment does not
+// choose who gets its money. The step, if any, has the reason that the payment has none.
 func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) {
 	options, reject := readOptions(payment.GetOptions(), orderOption,
 		"direction_id, account1, account2, cf…, cfgive…, cfget…, each a text")
@@ -150,6 +151,10 @@ func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) 
 		return direction{}, nil, err
 	}
 	configured := s.directions.Get(payment.GetCurrency())
+	if name := overridden(options, configured); name != "" {
+		return direction{}, guest.Reject("invalid_request", optionsField+"/"+name,
+			"the account's settings say what "+name+" is: leave it out"), nil
+	}
 	d := direction{
 		id: cmp.Or(options.Text("direction_id"), configured.Text("direction_id")), code: code, action: by,
 		giveID: configured.Text("currency_id_give"), getID: configured.Text("currency_id_get"),
@@ -164,6 +169,23 @@ func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) 
 		d.cd = append(d.cd, name.Text())
 	}
 	return d, nil, nil
+}
+
+// overridden is an option that would change what a direction's settings say of where the site pays; empty where there
+// is none.
+func overridden(options, configured jsontext.Value) (name string) {
+	given, account := options.Text("account2"), configured.Text("account2")
+	if given != "" && account != "" && given != account {
+		return "account2"
+	}
+	fixed := configured.Get("fields")
+	options.Each(func(option string, text jsontext.Value) {
+		// A site's fields cfget… belong to the account that it pays.
+		if value := fixed.Text(option); strings.HasPrefix(option, "cfget") && value != "" && value != text.Text() {
+			name = option
+		}
+	})
+	return name
 }
 
 // fields gathers the custom fields: the payer's, then the direction's own, then the payment's options over both.
@@ -204,21 +226,23 @@ func payerMember(payer *abi.Payer, name string) string {
 	return ""
 }
 
+// optionsField is where a payment has its options.
+const optionsField = "/provider_options/exchanger"
+
 // readOptions reads a payment's provider_options; a member that is not known is refused by name, lest a typo become
 // another payment.
 func readOptions(raw []byte, known func(name string) bool, those string) (jsontext.Value, *abi.Step) {
-	const where = "/provider_options/exchanger"
 	if len(raw) == 0 {
 		return jsontext.Value{}, nil
 	}
 	options, err := jsontext.Parse(raw)
 	if err != nil || !options.IsObject() {
-		return jsontext.Value{}, guest.Reject("invalid_request", where, "the options are not a JSON object")
+		return jsontext.Value{}, guest.Reject("invalid_request", optionsField, "the options are not a JSON object")
 	}
 	var reject *abi.Step
 	options.Each(func(name string, value jsontext.Value) {
 		if (!known(name) || value.IsObject() || value.IsArray()) && reject == nil {
-			reject = guest.Reject("invalid_request", where+"/"+name, "options are "+those)
+			reject = guest.Reject("invalid_request", optionsField+"/"+name, "options are "+those)
 		}
 	})
 	return options, reject

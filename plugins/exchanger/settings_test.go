@@ -50,11 +50,11 @@ func TestErrorFinalAfter(t *testing.T) {
 func TestOptionsGoOverSettings(t *testing.T) {
 	t.Parallel()
 	account, err := readSettings([]byte(`{"payer_fields":{"cf6":"email","cf4":"phone"},
-		"directions":{"USDT":{"direction_id":"12","account1":"a","account2":"b","fields":{"cf4":"fixed","cf10":"region"}}}}`))
+		"directions":{"USDT":{"direction_id":"12","account1":"a","fields":{"cf10":"region"}}}}`))
 	require.NoError(t, err)
 	payment := &abi.Payment{
 		Currency: "USDT", Payer: &abi.Payer{Email: "payer@example.com", Phone: "+49"},
-		Options: []byte(`{"direction_id":"13","account2":"c","cf10":"mine"}`),
+		Options: []byte(`{"direction_id":"13","account2":"c","cf4":"mine"}`),
 	}
 	d, reject, err := account.direction(payment)
 	require.NoError(t, err)
@@ -62,7 +62,26 @@ func TestOptionsGoOverSettings(t *testing.T) {
 	require.Equal(t, "13", d.id)
 	require.Equal(t, "a", d.account1)
 	require.Equal(t, "c", d.account2)
-	require.Equal(t, []entry{{"cf6", "payer@example.com"}, {"cf4", "fixed"}, {"cf10", "mine"}}, d.fields)
+	require.Equal(t, []entry{{"cf6", "payer@example.com"}, {"cf4", "mine"}, {"cf10", "region"}}, d.fields)
+}
+
+// Whoever may create a payment does not choose who gets its money.
+func TestNoOptionChangesWhereTheSitePays(t *testing.T) {
+	t.Parallel()
+	account, err := readSettings([]byte(
+		`{"directions":{"USDT":{"direction_id":"12","account2":"ours","fields":{"cfget8":"Shop GmbH"}}}}`))
+	require.NoError(t, err)
+	for options, field := range map[string]string{
+		`{"account2":"theirs"}`:                       "/provider_options/exchanger/account2",
+		`{"direction_id":"13","account2":"theirs"}`:   "/provider_options/exchanger/account2",
+		`{"account2":"ours","cfget8":"Another GmbH"}`: "/provider_options/exchanger/cfget8",
+		`{"account2":"ours","cfget8":"Shop GmbH"}`:    "",
+		`{"cf4":"mine"}`:                              "",
+	} {
+		_, reject, err := account.direction(&abi.Payment{Currency: "USDT", Options: []byte(options)})
+		require.NoError(t, err)
+		require.Equal(t, field, reject.GetReject().GetField(), options)
+	}
 }
 
 func TestReadOptionsRefuses(t *testing.T) {
