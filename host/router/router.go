@@ -299,7 +299,8 @@ func (r *Router) buildServer(context.Context) error {
 	s := r.settings
 	//nolint:contextcheck // requests have contexts of their own
 	handler := api.New(r.engine, api.Settings{
-		Keys: r.keys, Audit: r.audit, Proxies: s.Clients.Proxies, WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
+		Keys: r.keys, Audit: r.audit, Proxies: s.Clients.Proxies,
+		WaitTimeout: s.CreateTimeout, Version: s.Version, Logger: s.Logger,
 		Ready:    func() error { return errors.Join(r.journal.Healthy(), r.exhausted()) },
 		Warnings: r.warnings,
 		Journal:  r.journal, Attempts: r.journal, Live: r.manager, Plugins: r.registry, Quotes: r.quotes,

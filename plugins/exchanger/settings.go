@@ -137,8 +137,8 @@ func (s settings) terms(payment *abi.Payment) (code string, by action, err error
 	return code, by, nil
 }
 
-// direction puts a payment's direction together: settings first, its options over them. Where the site pays, and what it
-// needs to know of that, are the account's word where its settings have them: whoever may create a payment does not
+// direction puts a payment's direction together: settings first, its options over them. Where the site pays, and what
+// it needs to know of that, are the account's word where its settings have them: whoever may create a payment does not
 // choose who gets its money. The step, if any, has the reason that the payment has none.
 func (s settings) direction(payment *abi.Payment) (direction, *abi.Step, error) {
 	options, reject := readOptions(payment.GetOptions(), orderOption,
