@@ -264,7 +264,7 @@ func TestAttemptsAreReplayed(t *testing.T) {
 	require.Contains(t, shown, "requests differ: ")
 	require.Contains(t, shown, "+ request/path: /private-api/crypto-ordres/")
 	_, err = replayed("att_none", "")
-	require.ErrorContains(t, err, "the router answered 404 Not Found: attempt att_none: payment not found")
+	require.ErrorContains(t, err, "the router answered 404 Not Found: the API key reaches nothing of this id")
 	dir = t.TempDir()
 	_, err = replayed(one.ID, "")
 	require.ErrorContains(t, err, "name its folder with --plugins")
