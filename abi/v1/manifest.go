@@ -11,6 +11,17 @@ func ActionFor(flow *Flow, role Role, name string) *Action {
 	return nil
 }
 
+// CreatedKinds are the kinds of payment that an operation creates, in the order of the manifest's flows.
+func CreatedKinds(manifest *Manifest, operation string) []Kind {
+	var kinds []Kind
+	for _, flow := range manifest.GetFlows() {
+		if operation != "" && ActionFor(flow, Role_ROLE_CREATE, operation) != nil {
+			kinds = append(kinds, flow.GetKind())
+		}
+	}
+	return kinds
+}
+
 // FlowOf is the flow of a manifest for a kind of payment; nil where there is none.
 func FlowOf(manifest *Manifest, kind Kind) *Flow {
 	for _, flow := range manifest.GetFlows() {

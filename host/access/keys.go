@@ -56,8 +56,8 @@ type Keys struct {
 
 	mutex sync.RWMutex
 	byID  map[string]Key
-	// used is the last use of keys since it was written.
-	used map[string]time.Time
+	// used are the keys whose last use is not written yet.
+	used map[string]bool
 }
 
 // Load reads the keys of a store.
@@ -77,7 +77,7 @@ func Load(ctx context.Context, store Store, settings Settings) (*Keys, error) {
 	}
 	k := &Keys{
 		store: store, settings: settings, ids: identity.New(settings.Random), byID: map[string]Key{},
-		used: map[string]time.Time{},
+		used: map[string]bool{},
 	}
 	for _, key := range found {
 		k.byID[key.ID] = key
@@ -154,7 +154,7 @@ func (k *Keys) use(key Key, now time.Time) {
 	defer k.mutex.Unlock()
 	current := k.byID[key.ID]
 	current.LastUsedAt = now
-	k.byID[key.ID], k.used[key.ID] = current, now
+	k.byID[key.ID], k.used[key.ID] = current, true
 }
 
 // Request is a key that is asked for. A zero ExpiresAt is no expiry.

@@ -2,13 +2,13 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"payrouter/host/access"
 	"payrouter/host/audit"
@@ -140,29 +140,22 @@ func scopeOf(ctx context.Context) string {
 
 // authorize is a huma middleware: it finds the caller, and refuses one that lacks what the operation needs. It comes
 // before anything of the request is read.
-func (a *api) authorize(described huma.API) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		key, known := a.identify(ctx.Header("Authorization"))
-		if !known {
-			a.refuse(described, ctx, unauthorized.problem("send the API key as \"Authorization: Bearer …\""))
-			return
-		}
-		alternatives := needs[ctx.Operation().OperationID]
-		if i := slices.IndexFunc(alternatives, func(all []access.Right) bool {
-			return !slices.ContainsFunc(all, func(right access.Right) bool { return !key.May(right) })
-		}); i < 0 {
-			a.refuse(described, ctx, lacking(alternatives...))
-			return
-		}
-		var forwarded []string
-		ctx.EachHeader(func(name, value string) {
-			if name == "X-Forwarded-For" {
-				forwarded = append(forwarded, value)
-			}
-		})
-		address := clientOf(ctx.RemoteAddr(), forwarded, a.settings.Proxies)
-		next(huma.WithValue(ctx, callerKey{}, caller{key, address}))
+func (a *api) authorize(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	key, known := a.identify(r.Header.Get("Authorization"))
+	if !known {
+		refuse(ctx, unauthorized.problem("send the API key as \"Authorization: Bearer …\""))
+		return
 	}
+	alternatives := needs[ctx.Operation().OperationID]
+	if !slices.ContainsFunc(alternatives, func(all []access.Right) bool {
+		return !slices.ContainsFunc(all, func(right access.Right) bool { return !key.May(right) })
+	}) {
+		refuse(ctx, lacking(alternatives...))
+		return
+	}
+	address := clientOf(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), a.settings.Proxies)
+	next(huma.WithValue(ctx, callerKey{}, caller{key, address}))
 }
 
 // clientOf is the address that a request comes from: the connection's, or the last that is no proxy's of those that the
@@ -211,15 +204,10 @@ func refuseWithout(ctx context.Context, rights ...access.Right) error {
 	return nil
 }
 
-func (a *api) refuse(described huma.API, ctx huma.Context, p *Problem) {
-	for name, values := range p.GetHeaders() {
-		ctx.SetHeader(name, values[0])
-	}
-	ctx.SetHeader("Content-Type", p.ContentType(""))
-	ctx.SetStatus(p.Status)
-	if err := described.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
-		a.settings.Logger.WarnContext(ctx.Context(), "write an answer", slog.Any("error", err))
-	}
+// refuse answers with a problem in the place of an operation.
+func refuse(ctx huma.Context, p *Problem) {
+	_, w := humago.Unwrap(ctx)
+	writeProblem(w, p)
 }
 
 // identify finds the key of an Authorization header (RFC 6750, section 2.1).

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,23 +12,33 @@ import (
 	"payrouter/host/access"
 )
 
+// judgeLength is a huma middleware. It refuses a body that is announced as too long before any of it is read: else the
+// answer would wait for the body.
+func judgeLength(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	if of := ctx.Operation(); of.RequestBody != nil && r.ContentLength > of.MaxBodyBytes {
+		refuse(ctx, tooLarge.problem(
+			fmt.Sprintf("the body has %d bytes; this takes %d", r.ContentLength, of.MaxBodyBytes)))
+		return
+	}
+	next(ctx)
+}
+
 // awaitBody is a huma middleware, the last one: it reads the body, which may take its time, and then refuses a caller
 // whose key has ended meanwhile.
-func (a *api) awaitBody(described huma.API) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		r, _ := humago.Unwrap(ctx)
-		if ctx.Operation().RequestBody == nil || r.ContentLength == 0 {
-			next(ctx)
-			return
-		}
-		whole := &readContext{humaContext: ctx}
-		whole.failure = whole.read(ctx.BodyReader(), r.ContentLength, ctx.Operation().MaxBodyBytes)
-		if !a.stands(ctx.Context()) {
-			a.refuse(described, ctx, problemOf(access.ErrCaller, ""))
-			return
-		}
-		next(whole)
+func (a *api) awaitBody(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	if ctx.Operation().RequestBody == nil || r.ContentLength == 0 {
+		next(ctx)
+		return
 	}
+	whole := &readContext{humaContext: ctx}
+	whole.failure = whole.read(ctx.BodyReader(), r.ContentLength, ctx.Operation().MaxBodyBytes)
+	if !a.stands(ctx.Context()) {
+		refuse(ctx, problemOf(access.ErrCaller, ""))
+		return
+	}
+	next(whole)
 }
 
 // stands reports whether the key of who asks has not ended since it was read.

@@ -24,7 +24,7 @@ const paymentsPath = "/v1/payments"
 
 // register declares every operation.
 func (a *api) register(described huma.API) {
-	described.UseMiddleware(a.authorize(described), a.judgeLength(described), strictly, a.awaitBody(described))
+	described.UseMiddleware(a.authorize, judgeLength, strictly, a.awaitBody)
 	registry := described.OpenAPI().Components.Schemas
 
 	create := a.endpoint("create-payment", http.MethodPost, paymentsPath, "Take a payment",

@@ -217,12 +217,12 @@ func outOfBounds(parameter, value string, schema *huma.Schema) (refused []fieldE
 // strictly is a huma middleware: it refuses parameters, headers and media types that two readers could understand
 // differently, and gives huma what is left.
 func strictly(ctx huma.Context, next func(huma.Context)) {
-	r, w := humago.Unwrap(ctx)
+	r, _ := humago.Unwrap(ctx)
 	operation := ctx.Operation()
 	read := &strictContext{humaContext: ctx}
 	var refused *Problem
 	if read.media, refused = mediaType(operation, r); refused != nil {
-		writeProblem(w, refused)
+		refuse(ctx, refused)
 		return
 	}
 	var fields, inQuery []fieldError
@@ -233,7 +233,7 @@ func strictly(ctx huma.Context, next func(huma.Context)) {
 		if fields[0].Parameter == "header "+keyHeader {
 			kind = keyMissing
 		}
-		writeProblem(w, kind.problem(fields[0].Parameter+" "+fields[0].Detail, fields...))
+		refuse(ctx, kind.problem(fields[0].Parameter+" "+fields[0].Detail, fields...))
 		return
 	}
 	next(read)

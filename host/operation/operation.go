@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"slices"
 
 	abi "payrouter/abi/v1"
 	"payrouter/host/attempt"
@@ -29,13 +30,8 @@ func (o Operation) Safe() bool { return o.Idempotency == abi.Idempotency_IDEMPOT
 // PaysOut are the kinds of payment with which money leaves the account that the operation creates under its provider's
 // name.
 func (o Operation) PaysOut() []abi.Kind {
-	var kinds []abi.Kind
-	for _, flow := range o.connector.Manifest().GetFlows() {
-		if flow.GetKind() != abi.Kind_KIND_COLLECT && abi.ActionFor(flow, abi.Role_ROLE_CREATE, o.Manifest.GetName()) != nil {
-			kinds = append(kinds, flow.GetKind())
-		}
-	}
-	return kinds
+	created := abi.CreatedKinds(o.connector.Manifest(), o.Manifest.GetName())
+	return slices.DeleteFunc(created, func(kind abi.Kind) bool { return kind == abi.Kind_KIND_COLLECT })
 }
 
 // Find is an account's operation, by its name. The error is ErrNoOperation.

@@ -182,21 +182,18 @@ func (f *Fleets) RunApproval(merchant string, at attempt.Plan, made time.Time) *
 // spends are the kinds of money out that an operation makes, to payments; comesIn means that it makes payments of other
 // kinds.
 func spends(at attempt.Plan) (kinds []string, comesIn bool) {
-	for _, flow := range at.Connector.Manifest().GetFlows() {
-		for _, action := range flow.GetActions() {
-			if action.GetOperation() != at.Operation.GetName() {
-				continue
-			}
-			switch {
-			case action.GetRole() == abi.Role_ROLE_CONFIRM:
-				kinds = append(kinds, routing.ConfirmKind)
-			case action.GetRole() != abi.Role_ROLE_CREATE:
-			case flow.GetKind() == abi.Kind_KIND_COLLECT:
-				comesIn = true
-			default:
-				kinds = append(kinds, string(kindOf(flow.GetKind())))
-			}
+	manifest, operation := at.Connector.Manifest(), at.Operation.GetName()
+	for _, kind := range abi.CreatedKinds(manifest, operation) {
+		if kind == abi.Kind_KIND_COLLECT {
+			comesIn = true
+			continue
 		}
+		kinds = append(kinds, string(kindOf(kind)))
+	}
+	if slices.ContainsFunc(manifest.GetFlows(), func(flow *abi.Flow) bool {
+		return abi.ActionFor(flow, abi.Role_ROLE_CONFIRM, operation) != nil
+	}) {
+		kinds = append(kinds, routing.ConfirmKind)
 	}
 	slices.Sort(kinds)
 	return slices.Compact(kinds), comesIn
