@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/access"
@@ -451,4 +454,93 @@ func TestAdministrativeActsAreRecorded(t *testing.T) {
 	require.True(t, page.More)
 	require.Equal(t, resolved.Sequence+1, page.Data[0].Sequence)
 	require.Len(t, page.Data, 2)
+}
+
+// What changes without a request is in the log as well: secrets that are read again, modules that are put into the
+// folder. An upload that is refused is there, too.
+func TestWhatChangesWithoutARequestIsRecorded(t *testing.T) {
+	t.Parallel()
+	shipped, _ := plugins(t)
+	folder := t.TempDir()
+	require.NoError(t, os.CopyFS(folder, os.DirFS(shipped)))
+	file, text := ownRouting(t)
+	const canary = "a-token-that-no-entry-has"
+	secret := writeFile(t, filepath.Join(t.TempDir(), "token"), sandbox.DefaultCredentials().PayGramEU)
+	require.Contains(t, text, "env:PAYGRAM_EU_TOKEN")
+	writeFile(t, file, strings.Replace(text, "env:PAYGRAM_EU_TOKEN", "file:"+secret, 1))
+	w := build(t, plan{command: serveCommand{Routing: file, Watch: true, Plugins: folder}})
+	recorded := func(act, outcome, contains string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			a := w.ask("GET", w.router+"/v1/audit?act="+act, "")
+			return slices.ContainsFunc(read[struct {
+				Data []api.Act `json:"data"`
+				More bool      `json:"more"`
+			}](t, a).Data, func(a api.Act) bool {
+				return a.Outcome == outcome && strings.Contains(string(a.After)+a.Problem+a.Object, contains)
+			})
+		}, time.Minute, 10*time.Millisecond, act)
+	}
+	writeFile(t, secret, canary)
+	recorded("secrets.reload", "done", "paygram-eu")
+	require.NoError(t, os.Remove(secret))
+	recorded("secrets.reload", "refused", "paygram-eu")
+	writeFile(t, filepath.Join(folder, "payplay.wasm"), "no module")
+	recorded("plugin.replace_file", "refused", "payplay")
+	require.Equal(t, 422, w.ask("PUT", w.router+"/v1/plugins/payplay", "no module", "Content-Type",
+		"application/wasm").status)
+	recorded("plugin.replace", "refused", "payplay")
+	require.NotContains(t, string(w.ask("GET", w.router+"/v1/audit/export", "").body), canary)
+}
+
+// A first start makes a key with every right, and a second one has the same.
+func TestTheFirstKeyIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	h := &host{ctx: t.Context(), stdout: io.Discard, now: time.Now, log: slog.New(slog.DiscardHandler)}
+	token, err := firstKey(h, data)
+	require.NoError(t, err)
+	again, err := firstKey(h, data)
+	require.NoError(t, err)
+	require.Equal(t, token, again)
+	file := filepath.Join(data, "first-key")
+	found, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), found.Mode().Perm())
+
+	revoked := t.TempDir()
+	other, err := firstKey(h, revoked)
+	require.NoError(t, err)
+	revoke := keyRevokeCommand{keyPlace: keyPlace{Data: revoked}, ID: "key_" + strings.Split(other, "_")[1]}
+	require.NoError(t, revoke.Run(h))
+	other, err = firstKey(h, revoked)
+	require.NoError(t, err)
+	require.Empty(t, other, "a key that was revoked is not printed, and no other takes its place")
+
+	w := build(t, plan{data: data, command: serveCommand{MakeKey: true}})
+	key := read[api.Key](t, w.ask("GET", w.router+"/v1/key", "", bearer(token)...))
+	require.Len(t, key.Rights, len(access.Rights()))
+	require.Equal(t, 401, w.ask("GET", w.router+"/v1/key", "").status)
+}
+
+// The API and the command line take every preset that there is, and no other.
+func TestEveryPresetIsTaken(t *testing.T) {
+	t.Parallel()
+	data, tokens := keysIn(t, map[string][]access.Right{"desk": access.Rights()})
+	w := build(t, plan{data: data})
+	presets := append(access.Presets(), "none")
+	for _, preset := range presets {
+		a := w.ask("POST", w.router+"/v1/keys", `{"name":"n","preset":"`+string(preset)+`"}`, bearer(tokens["desk"])...)
+		var commands cli
+		parser, err := kong.New(&commands, kong.Exit(func(int) {}))
+		require.NoError(t, err)
+		_, err = parser.Parse([]string{"key", "make", "--merchant", "m", "--name", "n", "--preset", string(preset)})
+		require.Equal(t, preset == "none", err != nil, preset)
+		if preset == "none" {
+			require.Equal(t, 422, a.status)
+			continue
+		}
+		require.Equal(t, 201, a.status, string(a.body))
+		require.Len(t, read[api.Key](t, a).Rights, len(preset.Rights()), preset)
+	}
 }

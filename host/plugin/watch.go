@@ -28,8 +28,9 @@ type WatchSettings struct {
 	// Incomplete is how long a module that is not whole, or whose signature is invalid, may still be being written. 0
 	// means 2 s.
 	Incomplete time.Duration
-	// Installed is called with what came of each module that was taken from the folder, or refused. Nil calls nothing.
-	Installed func(ctx context.Context, report Report, err error)
+	// Installed is called with what came of each module that was taken from the folder, or refused, and its file. Nil
+	// calls nothing.
+	Installed func(ctx context.Context, file string, report Report, err error)
 }
 
 func (w WatchSettings) withDefaults() WatchSettings {
@@ -37,7 +38,7 @@ func (w WatchSettings) withDefaults() WatchSettings {
 	w.Settle = cmp.Or(w.Settle, 100*time.Millisecond)
 	w.Incomplete = cmp.Or(w.Incomplete, 2*time.Second)
 	if w.Installed == nil {
-		w.Installed = func(context.Context, Report, error) {}
+		w.Installed = func(context.Context, string, Report, error) {}
 	}
 	return w
 }
@@ -188,7 +189,7 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 	}
 	file.done, file.code, file.signed = true, code, signed
 	report, err := w.registry.Install(ctx, c) // its events, and the log, have the result
-	w.settings.Installed(ctx, report, err)
+	w.settings.Installed(ctx, path, report, err)
 	return w.settings.Every
 }
 

@@ -30,11 +30,12 @@ func (r *Router) noteSecrets(reload live.SecretsReload) {
 	}
 }
 
-func (r *Router) noteInstall(ctx context.Context, report plugin.Report, err error) {
+// noteInstall names the file: of a module that cannot be read, it is all that is known.
+func (r *Router) noteInstall(ctx context.Context, file string, report plugin.Report, err error) {
 	if report.Unchanged {
 		return
 	}
-	r.audit.Note(ctx, "plugin.replace_file", report.Name, nil, struct {
+	r.audit.Note(ctx, "plugin.replace_file", file, nil, struct {
 		Version    string `json:"version"`
 		Digest     string `json:"digest"`
 		Generation int64  `json:"generation"`
