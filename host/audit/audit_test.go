@@ -56,7 +56,8 @@ func TestAnActIsRecordedBeforeItBegins(t *testing.T) {
 	db := open(t)
 	log := newLog(db, &strings.Builder{})
 	by := audit.Actor{Key: "key_1", Name: "anna", Merchant: "desk", Address: "192.0.2.1"}
-	require.NoError(t, log.Do(t.Context(), by, "key.revoke", "key_2", map[string]bool{"active": true}, func() (any, error) {
+	active := map[string]bool{"active": true}
+	require.NoError(t, log.Do(t.Context(), by, "key.revoke", "key_2", active, func() (any, error) {
 		begun, err := log.List(t.Context(), audit.Filter{})
 		require.NoError(t, err)
 		require.Len(t, begun, 1)
