@@ -3,11 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"payrouter/host/regularfile"
 )
 
 // credentialsFolder is the variable in which systemd passes the folder of a service's credentials
@@ -81,24 +81,12 @@ func (v variables) add(text string) error {
 // readFile reads a file of secrets. It is a regular one: a pipe has no second reading.
 func readFile(path string) ([]byte, error) {
 	const largest = 64 << 10
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
+	text, err := regularfile.Read(path, largest)
+	switch {
+	case errors.Is(err, regularfile.ErrNotRegular):
 		return nil, errors.New("it is not a regular file, and is read more than once")
-	}
-	file, err := os.Open(path) //nolint:gosec // the operator's own choice
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // only read from
-	text, err := io.ReadAll(io.LimitReader(file, largest+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > largest {
+	case errors.Is(err, regularfile.ErrTooLarge):
 		return nil, errors.New("it is too large for a secret")
 	}
-	return text, nil
+	return text, err
 }
