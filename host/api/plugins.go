@@ -14,9 +14,6 @@ import (
 
 const pluginsPath = "/v1/plugins"
 
-// mostModule is the largest module that can be sent, in bytes.
-const mostModule = 32 << 20
-
 // PluginGeneration is one version of a plugin that is open.
 type PluginGeneration struct {
 	Number    int64     `json:"number" doc:"Counts generations of all plugins since the router started; attempts name it"`
@@ -68,7 +65,49 @@ type Plugin struct {
 	Generations []PluginGeneration `json:"generations" doc:"Those that are open, the latest first"`
 	Canary      *PluginCanary      `json:"canary,omitempty"`
 	Recorded    int                `json:"recorded" doc:"Recorded flows that a candidate is compared with"`
-	Events      []PluginEvent      `json:"events,omitempty" doc:"The last steps, the oldest first"`
+	// Admitted is left out where no module of the plugin is active.
+	Admitted *PluginAdmitted `json:"admitted,omitempty" doc:"The act that made the active module so; outlasts a restart"`
+	Refused  []PluginRefusal `json:"refused,omitempty" doc:"Modules and files that were refused, the latest first"`
+	Events   []PluginEvent   `json:"events,omitempty" doc:"The last steps, the oldest first"`
+}
+
+// PluginAdmitted is the act by which a module became active.
+type PluginAdmitted struct {
+	Digest  string    `json:"digest"`
+	Version string    `json:"version"`
+	By      string    `json:"by,omitempty" example:"upload by ops"`
+	At      time.Time `json:"at,omitzero"`
+	Allowed []string  `json:"allowed" doc:"Differences that the act accepted"`
+}
+
+// PluginRefusal is a module that was refused, or a file of the folder that is none.
+type PluginRefusal struct {
+	Digest  string    `json:"digest,omitempty" doc:"Left out for a file that could not be read"`
+	Version string    `json:"version,omitempty"`
+	Step    string    `json:"step" example:"shadow"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+	Source  string    `json:"source" example:"folder plugins/paygram.wasm"`
+	Needs   []string  `json:"needs" doc:"What an upload has to allow; without it the digest is refused again"`
+}
+
+func refusalsOf(refusals []plugin.Refusal) []PluginRefusal {
+	shown := make([]PluginRefusal, len(refusals))
+	for i, r := range refusals {
+		shown[i] = PluginRefusal{
+			Digest: r.Digest, Version: r.Version, Step: string(r.Step), Reason: r.Reason, At: r.At, Source: r.Source,
+			Needs: allowancesOf(r.Needs),
+		}
+	}
+	return shown
+}
+
+func allowancesOf(allowances []plugin.Allowance) []string {
+	shown := make([]string, len(allowances))
+	for i, allowance := range allowances {
+		shown[i] = string(allowance)
+	}
+	return shown
 }
 
 // PluginDifference is one difference between a candidate and the active generation. It has no payer data.
@@ -106,7 +145,10 @@ type PluginInstall struct {
 func pluginOf(s plugin.Status, events bool) Plugin {
 	shown := Plugin{
 		Name: s.Name, Title: s.Title, Generations: make([]PluginGeneration, len(s.Generations)),
-		Recorded: s.Recorded,
+		Recorded: s.Recorded, Refused: refusalsOf(s.Refusals),
+	}
+	if a := s.Admitted; a.Digest != "" {
+		shown.Admitted = &PluginAdmitted{a.Digest, a.Version, a.By, a.At, allowancesOf(a.Allowed)}
 	}
 	for i, g := range s.Generations {
 		shown.Generations[i] = PluginGeneration{
@@ -178,7 +220,7 @@ func (a *api) registerPlugins(described huma.API) {
 			"may refuse it, and then what served "+
 			"serves on. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
-	put.MaxBodyBytes = mostModule
+	put.MaxBodyBytes = plugin.MaxModule
 	nameOf := func(in *putPluginInput) string { return in.Name }
 	huma.Register(described, put, recorded(a, act[putPluginInput, installOutput]{
 		"plugin.replace", nameOf, pluginState[putPluginInput, installOutput](a, nameOf), a.putPlugin,

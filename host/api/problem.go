@@ -290,6 +290,14 @@ var problems = []struct {
 	{plugin.ErrName, problemKind{"plugin-name", http.StatusUnprocessableEntity, "The module is another plugin", 0}},
 	{plugin.ErrOlder, problemKind{"plugin-older", http.StatusConflict, "A newer version has served", 0}},
 	{
+		plugin.ErrRefused,
+		problemKind{"plugin-refused-before", http.StatusConflict, "The same module was refused before", 0},
+	},
+	{
+		plugin.ErrDecision,
+		problemKind{"plugin-undecided", http.StatusConflict, "What was decided on the plugin cannot be read", 0},
+	},
+	{
 		plugin.ErrSecrets,
 		problemKind{"plugin-secrets-changed", http.StatusConflict, "The plugin names other secrets", 0},
 	},

@@ -54,3 +54,29 @@ func TestCreateLeavesAFileThatIsThereAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
+
+func TestADraftReplacesNothingUntilItIsCommitted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, atomicfile.Write(path, []byte("first"), 0o600))
+	for content, end := range map[string]func(*atomicfile.Draft) error{
+		"first": (*atomicfile.Draft).Discard, "second": (*atomicfile.Draft).Commit,
+	} {
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+		draft, err := atomicfile.NewDraft(path, []byte("second"), 0o600)
+		require.NoError(t, err)
+		found, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(before), string(found))
+		require.NoError(t, end(draft))
+		found, err = os.ReadFile(path)
+		require.NoError(t, err)
+		if content == "second" {
+			require.Equal(t, content, string(found))
+		} else {
+			require.Equal(t, string(before), string(found))
+		}
+		requireAlone(t, path)
+	}
+}

@@ -110,14 +110,25 @@ func (t *trail) note(step Step, detail string, err error) {
 const maxInactive = 50
 
 func (r *Registry) remember(name string, event Event) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if _, known := r.states[name]; !known && len(r.states) >= len(r.active.plugins)+maxInactive {
+	if !r.expect(name) {
 		return
 	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	known := r.stateFor(name)
 	known.events = append(known.events, event)
 	if excess := len(known.events) - maxEvents; excess > 0 {
 		known.events = append([]Event(nil), known.events[excess:]...)
 	}
+}
+
+// expect has a plugin's name shown, and is false where there are too many that are not active.
+func (r *Registry) expect(name string) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if _, known := r.states[name]; !known && len(r.states) >= len(r.active.plugins)+maxInactive {
+		return false
+	}
+	r.stateFor(name)
+	return true
 }

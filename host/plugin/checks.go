@@ -18,16 +18,13 @@ func (r *Registry) compare(c Candidate, g, former *Generation) error {
 	if c.Name != "" && c.Name != name {
 		return &RefusedError{Step: StepCompare, Reason: ErrName, What: fmt.Sprintf("it is %q, not %q", name, c.Name)}
 	}
-	if other := r.fileOf(name); c.file != "" && other != "" && other != c.file {
-		return &RefusedError{
-			Step: StepCompare, Reason: ErrName,
-			What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin",
-		}
+	if err := r.onlyFile(c, name); err != nil {
+		return err
 	}
 	if c.kept {
 		return nil
 	}
-	if err := r.notOlder(c, g); err != nil {
+	if err := errors.Join(r.notRefused(c, g.Digest()), r.decided(c, name), r.notOlder(c, g)); err != nil {
 		return err
 	}
 	if former == nil {
@@ -40,6 +37,18 @@ func (r *Registry) compare(c Candidate, g, former *Generation) error {
 		return nil
 	}
 	return errors.Join(sameSecrets(c, former.manifest, g.manifest), sameHosts(c, former.manifest, g.manifest))
+}
+
+// onlyFile refuses a second file of the folder for a plugin.
+func (r *Registry) onlyFile(c Candidate, name string) error {
+	other := r.fileOf(name)
+	if c.file == "" || other == "" || other == c.file {
+		return nil
+	}
+	return &RefusedError{
+		Step: StepCompare, Reason: ErrName,
+		What: fmt.Sprintf("%s provides %q already", other, name), Hint: "keep one file of each plugin",
+	}
 }
 
 // notOlder refuses a signed module after a newer version was active. Without keys a version proves nothing.
@@ -56,7 +65,21 @@ func (r *Registry) notOlder(c Candidate, g *Generation) error {
 	}
 	return &RefusedError{
 		Step: StepCompare, Reason: ErrOlder, What: fmt.Sprintf("%s, after %s", g.manifest.GetVersion(), highest),
-		Hint: "roll back, or allow older",
+		Hint: "roll back, or allow older", Needs: []Allowance{AllowOlder},
+	}
+}
+
+// decided refuses a module where it is not known what was active before the start.
+func (r *Registry) decided(c Candidate, name string) error {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	known := r.states[name]
+	if known == nil || known.undecided == nil || c.allows(AllowOlder) {
+		return nil
+	}
+	return &RefusedError{
+		Step: StepCompare, Reason: ErrDecision, What: known.undecided.Error(),
+		Hint: "upload the module that is to serve, and allow older", Needs: []Allowance{AllowOlder},
 	}
 }
 
@@ -70,12 +93,15 @@ func sameSecrets(c Candidate, former, m *abi.Manifest) error {
 	case c.Canary > 0:
 		return &RefusedError{
 			Step: StepCompare, Reason: ErrSecrets, What: what,
-			Hint: "it cannot be a canary: accounts have one list of secrets",
+			Hint: "it cannot be a canary: accounts have one list of secrets", Needs: []Allowance{AllowSecrets},
 		}
 	case c.allows(AllowSecrets):
 		return nil
 	}
-	return &RefusedError{Step: StepCompare, Reason: ErrSecrets, What: what, Hint: "allow secrets, if that is intended"}
+	return &RefusedError{
+		Step: StepCompare, Reason: ErrSecrets, What: what, Hint: "allow secrets, if that is intended",
+		Needs: []Allowance{AllowSecrets},
+	}
 }
 
 func secretsOf(m *abi.Manifest) []string {
@@ -101,14 +127,14 @@ func sameHosts(c Candidate, former, m *abi.Manifest) error {
 	case c.Canary > 0:
 		return &RefusedError{
 			Step: StepCompare, Reason: ErrHosts, What: list(added),
-			Hint: "it cannot be a canary: accounts have one list of hosts",
+			Hint: "it cannot be a canary: accounts have one list of hosts", Needs: []Allowance{AllowHosts},
 		}
 	case c.allows(AllowHosts):
 		return nil
 	}
 	return &RefusedError{
 		Step: StepCompare, Reason: ErrHosts, What: list(added),
-		Hint: "allow hosts, if that is intended",
+		Hint: "allow hosts, if that is intended", Needs: []Allowance{AllowHosts},
 	}
 }
 

@@ -8,33 +8,52 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"payrouter/host/atomicfile"
+	"payrouter/host/regularfile"
 )
 
-// decision is what survives a restart of a plugin beside its modules: which generation became active last.
+// Admitted is the act by which a module became the stable generation.
+type Admitted struct {
+	Digest  string `json:"active"`
+	Version string `json:"version,omitempty"`
+	// Allowed are the differences that the act accepted.
+	Allowed []Allowance `json:"allowed,omitempty"`
+	// By is the act's source: "upload by ops", "folder plugins/paygram.wasm".
+	By string    `json:"by,omitempty"`
+	At time.Time `json:"at,omitzero"`
+}
+
+// decision is what survives a restart of a plugin beside its modules: which generation became active last. Its Digest
+// is empty where the plugin was taken out of service.
 type decision struct {
-	// Active is the stable generation's digest, and Folder the digest of the file in the folder at that time; empty
-	// where there was none.
-	Active string `json:"active"`
+	Admitted
+	// Folder is the digest of the last file of the folder that was active; empty where there was none.
 	Folder string `json:"folder,omitempty"`
 	// Highest is the newest version that was ever active.
 	Highest string `json:"highest,omitempty"`
 }
 
-// follow applies a change to a decision.
-func (d *decision) follow(c change) {
+// after is the decision that a change makes of this one.
+func (d decision) after(c change, by string, at time.Time) decision {
 	if c.file != "" {
 		d.Folder = c.digest
 	}
-	if c.active.Stable == nil {
-		d.Active = ""
-		return
+	stable := c.active.Stable
+	switch {
+	case stable == nil:
+		d.Admitted = Admitted{By: by, At: at}
+		return d
+	case stable.Digest() == d.Digest: // a canary begins or ends
+		return d
 	}
-	d.Active = c.active.Stable.Digest()
-	if version := c.active.Stable.manifest.GetVersion(); d.Highest == "" || compareVersions(version, d.Highest) > 0 {
+	version := stable.manifest.GetVersion()
+	d.Admitted = Admitted{Digest: stable.Digest(), Version: version, Allowed: c.allowed, By: by, At: at}
+	if d.Highest == "" || compareVersions(version, d.Highest) > 0 {
 		d.Highest = version
 	}
+	return d
 }
 
 const (
@@ -42,6 +61,8 @@ const (
 	moduleSuffix    = ".wasm"
 	signatureSuffix = ".minisig"
 	unfinished      = "." // starts the name of a file that a crash may leave behind: see atomicfile
+	keptSource      = "kept from before the start"
+	maxDecision     = 1 << 20
 )
 
 // keepModule writes a module that is about to become active, so that a restart, and a rollback after it, find it.
@@ -54,15 +75,12 @@ func (r *Registry) keepModule(c change) error {
 		return fmt.Errorf("keep the module: %w", err)
 	}
 	path := filepath.Join(dir, c.digest+moduleSuffix)
-	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(c.code)) {
-		return nil // complete, and its digest is checked when it is read
-	}
 	var err error
-	if len(c.signature) > 0 {
+	if len(c.signature) > 0 { // also where the same bytes came without one before
 		err = atomicfile.Write(path+signatureSuffix, c.signature, 0o600)
 	}
-	if err == nil {
-		err = atomicfile.Write(path, c.code, 0o600)
+	if info, missing := os.Stat(path); err == nil && (missing != nil || info.Size() != int64(len(c.code))) {
+		err = atomicfile.Write(path, c.code, 0o600) // else it is complete, and its digest is checked when it is read
 	}
 	if err != nil {
 		return fmt.Errorf("keep the module: %w", err)
@@ -70,37 +88,52 @@ func (r *Registry) keepModule(c change) error {
 	return nil
 }
 
-// keepDecision writes a plugin's decision, and removes the modules that are neither active nor warm.
-func (r *Registry) keepDecision(name string) error {
+// draftDecision writes a decision to the disk without replacing the plugin's former one. Nil where none is kept.
+func (r *Registry) draftDecision(name string, d decision) (*atomicfile.Draft, error) {
+	if r.settings.Dir == "" {
+		return nil, nil //nolint:nilnil // no folder is a setting
+	}
+	dir := filepath.Join(r.settings.Dir, name)
+	text, err := json.Marshal(d)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep the decision on %s: %w", name, err)
+	}
+	draft, err := atomicfile.NewDraft(filepath.Join(dir, decisionFile), text, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("keep the decision on %s: %w", name, err)
+	}
+	return draft, nil
+}
+
+// keepDecision replaces a plugin's decision by a draft, if there is one, and removes the modules that are neither active nor warm.
+func (r *Registry) keepDecision(name string, draft *atomicfile.Draft) error {
+	if draft != nil {
+		if err := draft.Commit(); err != nil {
+			return fmt.Errorf("keep the decision on %s: %w", name, err)
+		}
+	}
+	return r.prune(name)
+}
+
+// prune removes the modules of a plugin that are neither active nor warm, and incomplete files.
+func (r *Registry) prune(name string) error {
 	if r.settings.Dir == "" {
 		return nil
 	}
-	r.mutex.RLock()
+	r.mutex.Lock()
 	known := r.stateFor(name)
-	text, err := json.Marshal(known.decision)
-	needed := []string{known.decision.Active}
+	needed := []string{known.decision.Digest}
 	for _, g := range known.warm {
 		needed = append(needed, g.Digest())
 	}
 	if active, _ := r.active.Of(name); active.Canary != nil {
 		needed = append(needed, active.Canary.Digest())
 	}
-	r.mutex.RUnlock()
-	dir := filepath.Join(r.settings.Dir, name)
-	if err == nil {
-		err = writeDecision(dir, text)
-	}
-	if err != nil {
-		return fmt.Errorf("keep the decision on %s: %w", name, err)
-	}
-	return prune(dir, needed)
-}
-
-func writeDecision(dir string, text []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	return atomicfile.Write(filepath.Join(dir, decisionFile), text, 0o600)
+	r.mutex.Unlock()
+	return prune(filepath.Join(r.settings.Dir, name), needed)
 }
 
 // prune removes modules that are not needed, and incomplete files.
@@ -119,35 +152,36 @@ func prune(dir string, needed []string) error {
 	return errors.Join(problems...)
 }
 
-// decisions reads those of all plugins, by name.
-func (r *Registry) decisions() (map[string]decision, error) {
-	found := map[string]decision{}
+// decisions reads those of all plugins, by name. A plugin whose decision cannot be read has an error in its place.
+func (r *Registry) decisions() (found map[string]decision, unreadable map[string]error, err error) {
+	found, unreadable = map[string]decision{}, map[string]error{}
 	if r.settings.Dir == "" {
-		return found, nil
+		return found, unreadable, nil
 	}
 	files, err := os.ReadDir(r.settings.Dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return found, nil
+		return found, unreadable, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the decisions on plugins: %w", err)
+		return nil, nil, fmt.Errorf("read the decisions on plugins: %w", err)
 	}
 	for _, entry := range files {
 		path := filepath.Join(r.settings.Dir, entry.Name(), decisionFile)
-		text, err := os.ReadFile(path) //nolint:gosec // G304: the router's own folder
+		text, err := regularfile.Read(path, maxDecision)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read the decisions on plugins: %w", err)
-		}
 		var read decision
-		if err := json.Unmarshal(text, &read); err != nil {
-			return nil, fmt.Errorf("read the decisions on plugins: %s: %w", path, err)
+		if err == nil {
+			err = json.Unmarshal(text, &read)
+		}
+		if err != nil {
+			unreadable[entry.Name()] = fmt.Errorf("read the decision on the plugin: %s: %w", path, err)
+			continue
 		}
 		found[entry.Name()] = read
 	}
-	return found, nil
+	return found, unreadable, nil
 }
 
 // readKept reads a module from Dir, with its signature.
@@ -161,6 +195,11 @@ func (r *Registry) readKept(name, digest string) (Candidate, error) {
 		return Candidate{}, fmt.Errorf("read the module that was active last: %w", err)
 	}
 	return Candidate{
-		Code: file.Code, Signature: file.Signature, Name: name, Source: "kept from before the start", kept: true,
+		Code: file.Code, Signature: file.Signature, Name: name, Source: keptSource, kept: true,
 	}, nil
+}
+
+// discardKept removes a module that cannot be read, so that it is written again.
+func (r *Registry) discardKept(name, digest string) {
+	_ = os.Remove(filepath.Join(r.settings.Dir, name, digest+moduleSuffix))
 }

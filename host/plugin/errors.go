@@ -14,6 +14,10 @@ var (
 	ErrName = errors.New("another plugin")
 	// ErrOlder: a newer version was active here, and the old one was signed too.
 	ErrOlder = errors.New("version older than one that was active")
+	// ErrRefused: the same bytes were refused before, and what they need is not allowed.
+	ErrRefused = errors.New("refused before")
+	// ErrDecision: what was decided on the plugin before the start cannot be read.
+	ErrDecision = errors.New("former decision not readable")
 	// ErrSecrets: it names other secrets than the active generation.
 	ErrSecrets = errors.New("secret list changed")
 	// ErrHosts: it would send to hosts that the active generation does not name.
@@ -42,6 +46,8 @@ type RefusedError struct {
 	What string
 	// Hint is how to correct it, or how to override the refusal; may be empty.
 	Hint string
+	// Needs are the allowances with which the module passes the step; empty where there are none.
+	Needs []Allowance
 	// Err is the cause from below; may be nil.
 	Err error
 }

@@ -19,6 +19,9 @@ import (
 	"payrouter/host/wasm"
 )
 
+// MaxModule is the size of the largest module that is taken, in bytes.
+const MaxModule = 32 << 20
+
 // Allowance is a difference of a candidate that an operator accepts.
 type Allowance string
 
@@ -54,7 +57,7 @@ type Candidate struct {
 
 	// file is the path of a module of the folder; empty for others.
 	file string
-	// kept: it was active before the router was started, so that nothing is compared.
+	// kept: it was active before the router was started, so that it is not compared with another generation.
 	kept bool
 }
 
@@ -90,8 +93,15 @@ func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 	t.about.Digest = digestOf(c.Code)
 	report := Report{Digest: t.about.Digest}
 	if name, active := r.activeName(t.about.Digest); active && c.Canary == 0 && (c.Name == "" || c.Name == name) {
+		report.Name = name
+		if err := r.onlyFile(c, name); err != nil {
+			err = t.failed(StepCompare, err)
+			r.refuse(t, c, err)
+			report.Steps = t.events
+			return report, err
+		}
 		r.noteFile(name, report.Digest, c)
-		report.Name, report.Unchanged = name, true
+		report.Unchanged = true
 		return report, nil
 	}
 	generation, err := r.examine(ctx, c, t)
@@ -101,6 +111,9 @@ func (r *Registry) Install(ctx context.Context, c Candidate) (Report, error) {
 		report.Name, report.Version = manifest.GetName(), manifest.GetVersion()
 		report.Generation = generation.number
 		report.Shadow, err = r.activate(ctx, c, t, generation)
+	}
+	if err != nil {
+		r.refuse(t, c, err)
 	}
 	report.Steps = t.events
 	return report, err
@@ -228,7 +241,7 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 		return nil, t.failed(StepPin, err)
 	}
 	var shadow *Shadow
-	if there && !c.kept {
+	if there {
 		found, err := r.shadow(ctx, former.Stable, g, c)
 		shadow = found
 		if err != nil {
@@ -241,8 +254,8 @@ func (r *Registry) activate(ctx context.Context, c Candidate, t *trail, g *Gener
 		active = Active{Stable: former.Stable, Canary: g, Share: c.Canary}
 	}
 	return shadow, r.serve(ctx, t, change{
-		name: name, active: active, code: c.Code, digest: g.Digest(), signature: c.Signature, file: c.file,
-		kept: c.kept,
+		name: name, active: active, code: c.Code, digest: g.Digest(), allowed: c.Allow, signature: c.Signature,
+		file: c.file,
 	})
 }
 

@@ -313,6 +313,7 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 		t.Helper()
 		registry := newRegistry(t, plugin.Settings{Dir: kept})
 		require.NoError(t, registry.LoadDir(t.Context(), dir))
+		registry.Admit(t.Context(), dir, plugin.WatchSettings{})
 		active, found := registry.Current("hostile")
 		require.True(t, found)
 		require.Equal(t, digestOf(code), active.Digest(), claim)
@@ -342,8 +343,14 @@ func TestRestartServesWhatWasDecidedLast(t *testing.T) {
 	require.Len(t, left, 1, "what nobody can go back to is removed")
 
 	require.NoError(t, os.Remove(file))
-	empty := newRegistry(t, plugin.Settings{Dir: kept})
-	require.ErrorContains(t, empty.LoadDir(t.Context(), dir), "no *.wasm in")
+	serves("what was active, without its file", second, func(s *plugin.Registry) {
+		require.NoError(t, s.Drain(t.Context(), "hostile", digestOf(second), "desk"))
+	})
+	place(second)
+	drained := newRegistry(t, plugin.Settings{Dir: kept})
+	require.NoError(t, drained.LoadDir(t.Context(), dir))
+	drained.Admit(t.Context(), dir, plugin.WatchSettings{})
+	require.Empty(t, drained.ActiveSet().Names(), "what was taken out of service stays out, though its file is there")
 }
 
 func TestDamagedModulesAreNotServed(t *testing.T) {
@@ -358,7 +365,39 @@ func TestDamagedModulesAreNotServed(t *testing.T) {
 	code[len(code)/2] ^= 1
 	require.NoError(t, os.WriteFile(path, code, 0o600))
 	again := newRegistry(t, plugin.Settings{Dir: kept})
-	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), path+" is damaged")
+	err = again.LoadDir(t.Context(), t.TempDir())
+	require.ErrorContains(t, err, path+" is damaged")
+	require.NotErrorIs(t, err, plugin.ErrNoModules, "the router starts, without this plugin")
+
+	// The folder has the same bytes: they serve, and replace what is damaged.
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "hostile.wasm"), module(t, ""), 0o600))
+	mended := newRegistry(t, plugin.Settings{Dir: kept})
+	require.NoError(t, mended.LoadDir(t.Context(), dir))
+	now, _ := mended.Current("hostile")
+	require.Equal(t, active.Digest(), now.Digest())
+	require.NoError(t, mended.Close(t.Context()))
+	require.NoError(t, newRegistry(t, plugin.Settings{Dir: kept}).LoadDir(t.Context(), t.TempDir()))
+}
+
+// Where it is not known what was active, and which version was the highest, a file of the folder decides nothing.
+func TestUnreadableDecisionNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	dir, kept := t.TempDir(), t.TempDir()
+	install(t, newRegistry(t, plugin.Settings{Dir: kept}), module(t, ""))
 	require.NoError(t, os.WriteFile(filepath.Join(kept, "hostile", "record.json"), []byte("{"), 0o600))
-	require.ErrorContains(t, again.LoadDir(t.Context(), t.TempDir()), "read the decisions on plugins: ")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "hostile.wasm"), module(t, ""), 0o600))
+	registry := newRegistry(t, plugin.Settings{Dir: kept})
+	err := registry.LoadDir(t.Context(), dir)
+	require.ErrorContains(t, err, "read the decision on the plugin: ")
+	require.NotErrorIs(t, err, plugin.ErrNoModules)
+	registry.Admit(t.Context(), dir, plugin.WatchSettings{})
+	require.Empty(t, registry.ActiveSet().Names())
+	_, err = registry.Install(t.Context(), plugin.Candidate{Code: variant(t, "version=2.0.0")})
+	require.ErrorIs(t, err, plugin.ErrDecision)
+	_, err = registry.Install(t.Context(),
+		plugin.Candidate{Code: variant(t, "version=2.0.0"), Allow: []plugin.Allowance{plugin.AllowOlder}})
+	require.NoError(t, err)
+	require.NoError(t, registry.Close(t.Context()))
+	require.NoError(t, newRegistry(t, plugin.Settings{Dir: kept}).LoadDir(t.Context(), dir))
 }

@@ -26,8 +26,8 @@ type Settings struct {
 	RequireSignature bool
 	// Keep is how many former generations of a plugin stay warm for a rollback. 0 and less mean none.
 	Keep int
-	// Dir is the folder for modules that did not come from the plugin folder, so that they survive a restart. Empty
-	// means that they do not.
+	// Dir is the folder for what survives a restart: the modules that are active, which they are and by whom, and what
+	// was refused. Empty means that nothing does.
 	Dir string
 	// Record is how many flows of each operation of a plugin are recorded, in memory. 0 and less mean none.
 	Record int
@@ -71,7 +71,7 @@ type Registry struct {
 	// base is for what outlives the call that starts it: closing a generation, aborting a canary.
 	base context.Context
 
-	// configuration is nil until Bind: what LoadDir finds at start becomes active without it.
+	// configuration is nil until Bind: what LoadDir makes active at the start becomes so without it.
 	configuration atomic.Pointer[Configuration]
 
 	// installing is held while a module is examined, and changing, taken after it, while the active set changes, Adopt
@@ -84,6 +84,8 @@ type Registry struct {
 	mutex  sync.RWMutex
 	active ActiveSet
 	states map[string]*pluginState
+	// refusals are by digest, and by fileKey where there is none.
+	refusals map[string]Refusal
 	// open are the generations whose module is not closed yet.
 	open   map[*Generation]struct{}
 	last   int64 // the number of the latest generation
@@ -101,6 +103,10 @@ type pluginState struct {
 	canary   *canaryTally
 	events   []Event
 	decision decision
+	// undecided is why the decision of before the start is not known; nil where it is, or where there was none.
+	undecided error
+	// allowed are the differences that were accepted of generations that are active or warm, by digest.
+	allowed map[string][]Allowance
 	// file is the path in the folder that provides the plugin; empty where none does.
 	file string
 }
@@ -120,7 +126,7 @@ func (r *Registry) adopt(ctx context.Context, next ActiveSet) error {
 func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 	return &Registry{
 		base: context.Background(), compiler: compiler, settings: settings.withDefaults(),
-		states: map[string]*pluginState{}, open: map[*Generation]struct{}{},
+		states: map[string]*pluginState{}, refusals: map[string]Refusal{}, open: map[*Generation]struct{}{},
 	}
 }
 
@@ -128,7 +134,10 @@ func NewRegistry(compiler *wasm.Compiler, settings Settings) *Registry {
 func (r *Registry) stateFor(name string) *pluginState {
 	known := r.states[name]
 	if known == nil {
-		known = &pluginState{recorder: newRecorder(r.settings.Record, r.settings.RecordBytes, r.settings.Now)}
+		known = &pluginState{
+			recorder: newRecorder(r.settings.Record, r.settings.RecordBytes, r.settings.Now),
+			allowed:  map[string][]Allowance{},
+		}
 		r.states[name] = known
 	}
 	return known

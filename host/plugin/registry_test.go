@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrouter/host/plugin"
+	"payrouter/host/regularfile"
 	"payrouter/host/wasm"
 )
 
@@ -28,17 +29,20 @@ func TestFolderIsLoadedAsFarAsItCanBe(t *testing.T) {
 	err := registry.LoadDir(t.Context(), dir)
 	require.ErrorIs(t, err, wasm.ErrImport)
 	require.ErrorIs(t, err, wasm.ErrMalformed)
+	require.ErrorIs(t, err, regularfile.ErrNotRegular)
+	require.NotErrorIs(t, err, plugin.ErrNoModules)
 	var problems []string
 	for line := range strings.Lines(err.Error()) {
 		problems = append(problems, strings.TrimSpace(strings.ReplaceAll(line, dir+"/", "")))
 	}
-	require.Len(t, problems, 3, "%q", problems)
+	require.Len(t, problems, 4, "%q", problems)
 	require.Contains(t, problems[0],
 		`load plugin b-again.wasm: compare: another plugin: a.wasm provides "hostile" already`)
 	require.Contains(t, problems[1],
 		`load plugin c-socket.wasm: compile: wasm module refused: import refused: env.connect (a plugin computes; `+
 			`only the host does I/O)`)
 	require.Contains(t, problems[2], `load plugin d-text.wasm: compile: wasm module refused: malformed module`)
+	require.Contains(t, problems[3], `load plugin folder.wasm: read: read folder.wasm: it is not a regular file`)
 
 	generation, found := registry.Current("hostile")
 	require.True(t, found)
@@ -51,7 +55,10 @@ func TestFolderWithoutPluginsIsAProblem(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry(t, plugin.Settings{})
 	dir := t.TempDir()
-	require.ErrorContains(t, registry.LoadDir(t.Context(), dir), `no *.wasm in `+dir+`: build them with "make plugins"`)
+	err := registry.LoadDir(t.Context(), dir)
+	require.ErrorIs(t, err, plugin.ErrNoModules)
+	require.ErrorContains(t, err, `no *.wasm in `+dir+`: build them with "make plugins"`)
+	require.ErrorIs(t, registry.LoadDir(t.Context(), filepath.Join(dir, "none")), plugin.ErrNoModules)
 	require.ErrorIs(t, registry.LoadDir(t.Context(), filepath.Join(dir, "none")), os.ErrNotExist)
 	require.Empty(t, registry.Manifests())
 	_, found := registry.Current("hostile")

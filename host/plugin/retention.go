@@ -1,14 +1,15 @@
 package plugin
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
 
 // retain updates what is kept of a plugin after a change: the generation that was stable stays warm, and of the warm
 // ones the latest Settings.Keep stay. It takes over the caller's hold on the former stable generation, and returns the
-// generations that are no longer kept, each as often as the caller must release it.
-func (r *Registry) retain(c change, former Active) (dropped []*Generation) {
+// generations that are no longer kept, each as often as the caller must release it. decided is what the change comes to.
+func (r *Registry) retain(c change, former Active, decided decision) (dropped []*Generation) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	known := r.stateFor(c.name)
@@ -32,10 +33,17 @@ func (r *Registry) retain(c change, former Active) (dropped []*Generation) {
 	if c.active.Canary != former.Canary {
 		known.canary = newCanaryTally(c.active, r.settings.Now().UTC())
 	}
-	known.decision.follow(c)
 	if c.file != "" {
 		known.file = c.file
 	}
+	known.decision, known.undecided = decided, nil
+	if c.code != nil {
+		known.allowed[c.digest] = c.allowed
+	}
+	maps.DeleteFunc(known.allowed, func(digest string, _ []Allowance) bool {
+		of := func(g *Generation) bool { return g != nil && g.Digest() == digest }
+		return !of(c.active.Stable) && !of(c.active.Canary) && !slices.ContainsFunc(known.warm, of)
+	})
 	return dropped
 }
 
@@ -62,5 +70,5 @@ func (r *Registry) dropWarm(name, digest, source string) error {
 		t.done(StepDrain, "generation "+strconv.FormatInt(g.number, 10)+" is no longer kept")
 		g.Release()
 	}
-	return r.keepDecision(name)
+	return r.prune(name)
 }

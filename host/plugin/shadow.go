@@ -84,10 +84,10 @@ func sideBySide(ctx context.Context, active, candidate *Generation,
 
 // verdict is an error where differences stop a candidate.
 func (s *Shadow) verdict(c Candidate) error {
-	var refused []string
+	var refused []Allowance
 	for kind, n := range s.Differences {
 		if n > 0 && !c.allows(Allowance(kind)) {
-			refused = append(refused, string(kind))
+			refused = append(refused, Allowance(kind))
 		}
 	}
 	if len(refused) == 0 {
@@ -97,8 +97,8 @@ func (s *Shadow) verdict(c Candidate) error {
 	i := slices.IndexFunc(s.Examples, func(d replay.Difference) bool { return !c.allows(Allowance(d.Kind)) })
 	what := s.String() + "; " + strings.ReplaceAll(s.Examples[i].String(), "\n ", ";")
 	return &RefusedError{
-		Step: StepShadow, Reason: ErrShadow, What: what, Hint: "allow " + strings.Join(refused, ", ") +
-			", if that is intended",
+		Step: StepShadow, Reason: ErrShadow, What: what, Needs: refused,
+		Hint: "allow " + allowances(refused) + ", if that is intended",
 	}
 }
 

@@ -49,6 +49,10 @@ type Status struct {
 	Name, Title string
 	// Generations that are open, the latest first.
 	Generations []GenerationStatus
+	// Admitted is the act that made the stable generation active; its Digest is empty where none is.
+	Admitted Admitted
+	// Refusals are what was refused under the plugin's name and is not active now, the latest first.
+	Refusals []Refusal
 	// Canary is nil without one.
 	Canary *CanaryStatus
 	// Recorded flows, and their bytes.
@@ -81,7 +85,9 @@ func (r *Registry) Plugin(name string) (Status, bool) {
 
 // status is called under the mutex.
 func (r *Registry) status(name string, known *pluginState) Status {
-	status := Status{Name: name, Events: slices.Clone(known.events)}
+	status := Status{
+		Name: name, Events: slices.Clone(known.events), Admitted: known.decision.Admitted, Refusals: r.refusalsOf(name),
+	}
 	status.Recorded, status.RecordedBytes = known.recorder.count()
 	active, _ := r.active.Of(name)
 	if active.Stable != nil {

@@ -2,8 +2,11 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+
+	"payrouter/host/atomicfile"
 )
 
 // change is a change of one plugin's active generations.
@@ -11,13 +14,14 @@ type change struct {
 	name string
 	// active is the plugin's active generations after it; the zero Active takes the plugin out of service.
 	active Active
-	// code and signature are a new module; digest is the code's.
+	// code and signature are a new module; digest is the code's, and allowed what was accepted of it.
 	code, signature []byte
 	digest          string
+	allowed         []Allowance
 	// file is the module's path in the folder; empty where it came another way.
 	file string
-	// kept: the router is starting, so that Adopt is not called.
-	kept bool
+	// starting: the router is, so that Adopt is not called. restored: the decision on it is of before the start.
+	starting, restored bool
 }
 
 // serve carries a change out. The caller holds r.changing, and every generation of the change.
@@ -25,11 +29,18 @@ func (r *Registry) serve(ctx context.Context, t *trail, c change) error {
 	if err := r.keepModule(c); err != nil {
 		return t.failed(StepKeep, err)
 	}
+	decided, draft, err := r.decide(c, t.source)
+	if err != nil {
+		return t.failed(StepKeep, err)
+	}
 	active := r.ActiveSet()
 	former, _ := active.Of(c.name)
 	next := active.with(c.name, c.active)
-	if !c.kept {
+	if !c.starting {
 		if err := r.adopt(ctx, next); err != nil {
+			if draft != nil {
+				err = errors.Join(err, draft.Discard())
+			}
 			return t.failed(StepAdopt, &RefusedError{Step: StepAdopt, Reason: ErrIncompatible, Err: err})
 		}
 		t.done(StepAdopt, "")
@@ -38,15 +49,35 @@ func (r *Registry) serve(ctx context.Context, t *trail, c change) error {
 		former.Stable.Hold() // until retain has decided about it
 	}
 	r.setActive(next)
-	dropped := r.retain(c, former)
+	dropped := r.retain(c, former, decided)
 	t.done(stepOf(former, c.active), sentence(former, c.active))
 	for _, generation := range dropped {
 		generation.Release()
 	}
-	if err := r.keepDecision(c.name); err != nil {
+	if err := r.keepDecision(c.name, draft); err != nil {
 		t.note(StepKeep, "it is active, and a restart brings back the former one", err)
 	}
+	if decided.Digest != "" {
+		r.lift(decided.Digest)
+	}
 	return nil
+}
+
+// decide returns the decision that a change comes to, and its draft on the disk; no draft where it is known already.
+func (r *Registry) decide(c change, by string) (decision, *atomicfile.Draft, error) {
+	r.mutex.Lock()
+	known := r.stateFor(c.name)
+	former := known.decision
+	if c.code == nil && c.active.Stable != nil {
+		c.allowed = known.allowed[c.active.Stable.Digest()]
+	}
+	r.mutex.Unlock()
+	if c.restored {
+		return former, nil, nil
+	}
+	decided := former.after(c, by, r.settings.Now().UTC())
+	draft, err := r.draftDecision(c.name, decided)
+	return decided, draft, err
 }
 
 func stepOf(former, now Active) Step {

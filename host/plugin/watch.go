@@ -48,7 +48,7 @@ func (w WatchSettings) withDefaults() WatchSettings {
 // stays active. The error is nil where ctx ended.
 func (r *Registry) Watch(ctx context.Context, dir string, settings WatchSettings) (err error) {
 	settings = settings.withDefaults()
-	w := &watch{registry: r, dir: dir, settings: settings, files: map[string]*watched{}}
+	w := newWatch(r, dir, settings)
 	notifier, err := fsnotify.NewWatcher()
 	if err == nil {
 		err = notifier.Add(dir)
@@ -62,7 +62,6 @@ func (r *Registry) Watch(ctx context.Context, dir string, settings WatchSettings
 		r.settings.Logger.WarnContext(ctx, "the plugin folder sends no notifications: it is read at intervals",
 			slog.String("folder", dir), slog.Any("error", err))
 	}
-	w.noteLoaded()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	soon := true // the timer is set for a change already: a stream of changes must not postpone it for ever
@@ -85,6 +84,14 @@ func (r *Registry) Watch(ctx context.Context, dir string, settings WatchSettings
 	}
 }
 
+// Admit takes what the folder has beyond the modules that LoadDir made active through every step of an install, once:
+// what Watch does first, for a router that does not watch. A file that is not whole yet is refused.
+func (r *Registry) Admit(ctx context.Context, dir string, settings WatchSettings) {
+	settings = settings.withDefaults()
+	settings.Settle, settings.Incomplete = 0, 0
+	newWatch(r, dir, settings).scan(ctx)
+}
+
 // watch is the state of a watched folder. One goroutine uses it.
 type watch struct {
 	registry *Registry
@@ -100,6 +107,8 @@ type watched struct {
 	since time.Time
 	// done: its content was handled.
 	done bool
+	// problem is why it could not be read, as it was reported; empty where it could.
+	problem string
 	// code and signed are the digests of what was handled last.
 	code, signed string
 	gone         bool
@@ -112,24 +121,29 @@ type fileStat struct {
 	modified, signedModified time.Time
 }
 
-// noteLoaded marks the files that LoadDir loaded as handled.
-func (w *watch) noteLoaded() {
-	w.registry.mutex.RLock()
-	defer w.registry.mutex.RUnlock()
-	for _, known := range w.registry.states {
-		if known.file != "" && filepath.Dir(known.file) == filepath.Clean(w.dir) {
-			w.files[known.file] = &watched{code: known.decision.Folder, signed: anySignature}
+// newWatch makes the state of a folder, in which the files are handled that the last decisions were made with.
+func newWatch(r *Registry, dir string, settings WatchSettings) *watch {
+	w := &watch{registry: r, dir: dir, settings: settings, files: map[string]*watched{}}
+	paths, err := modulesOf(dir)
+	if err != nil {
+		return w // the scan reports it
+	}
+	for _, path := range paths {
+		c, err := readFile(path)
+		if err != nil {
+			continue // the scan reports it
+		}
+		if code := digestOf(c.Code); r.settled(path, code) {
+			w.files[path] = &watched{code: code, signed: digestOf(c.Signature)}
 		}
 	}
+	return w
 }
-
-// anySignature is the signature of a file that was loaded at the start: whichever it was, it was handled.
-const anySignature = "any"
 
 // touched notes that a file, or its signature, was written: it is read again even where its stat is the same.
 func (w *watch) touched(path string) {
 	if file := w.files[strings.TrimSuffix(path, signatureSuffix)]; file != nil {
-		file.done, file.stat = false, fileStat{}
+		file.done, file.stat, file.since = false, fileStat{}, time.Time{}
 	}
 }
 
@@ -143,7 +157,8 @@ func (w *watch) scan(ctx context.Context) time.Duration {
 	}
 	for path, file := range w.files {
 		if !file.gone && !slices.Contains(paths, path) {
-			file.gone, file.stat, file.done = true, fileStat{}, false
+			file.gone, file.stat, file.since, file.done = true, fileStat{}, time.Time{}, false
+			file.problem = ""
 			w.removed(path)
 		}
 	}
@@ -162,11 +177,8 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		w.files[path] = file
 	}
 	file.gone = false
-	found, err := statOf(path)
-	if err != nil {
-		return w.settings.Settle // it is being replaced
-	}
-	if found != file.stat {
+	found, unfound := statOf(path)
+	if found != file.stat || file.since.IsZero() {
 		file.stat, file.since, file.done = found, now, false
 	}
 	if file.done {
@@ -176,11 +188,13 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 		return w.settings.Settle - still
 	}
 	c, err := readFile(path)
-	if err != nil {
-		return w.settings.Settle
+	if err = cmp.Or(err, unfound); err != nil {
+		return w.unreadable(ctx, path, file, err)
 	}
+	file.problem = ""
+	w.registry.readable(path)
 	code, signed := digestOf(c.Code), digestOf(c.Signature)
-	if code == file.code && (signed == file.signed || file.signed == anySignature) {
+	if code == file.code && signed == file.signed {
 		file.done = true
 		return w.settings.Every
 	}
@@ -190,6 +204,21 @@ func (w *watch) file(ctx context.Context, path string) time.Duration {
 	file.done, file.code, file.signed = true, code, signed
 	report, err := w.registry.Install(ctx, c) // its events, and the log, have the result
 	w.settings.Installed(ctx, path, report, err)
+	return w.settings.Every
+}
+
+// unreadable handles a file that cannot be read: it is being replaced, or it is none.
+func (w *watch) unreadable(ctx context.Context, path string, file *watched, err error) time.Duration {
+	if waited := w.registry.settings.Now().Sub(file.since); waited < w.settings.Incomplete {
+		return min(w.settings.Settle, w.settings.Incomplete-waited)
+	}
+	file.done, file.code, file.signed = true, "", ""
+	if file.problem == err.Error() {
+		return w.settings.Every
+	}
+	file.problem = err.Error()
+	c := Candidate{file: path}
+	w.settings.Installed(ctx, Report{Name: c.presumedName()}, w.registry.refuseFile(path, err))
 	return w.settings.Every
 }
 
@@ -221,9 +250,10 @@ func (w *watch) removed(path string) {
 	w.registry.mutex.Unlock()
 	detail := "the file is gone, and its plugin was not active"
 	if active, found := w.registry.Current(name); found {
-		detail = fmt.Sprintf("the file is gone; generation %d stays active until the next start", active.number)
+		detail = fmt.Sprintf("the file is gone; generation %d stays active until it is drained", active.number)
 	}
-	w.registry.trail(name, "folder "+path).done(StepRead, detail)
+	w.registry.readable(path)
+	w.registry.trail(name, folderSource(path)).done(StepRead, detail)
 }
 
 func statOf(path string) (fileStat, error) {

@@ -110,7 +110,7 @@ func TestFolderIsFollowed(t *testing.T) {
 
 	// Removed: it serves on. Back again, the same: nothing to do. Back as another: that serves.
 	require.NoError(t, os.Remove(f.path("hostile.wasm")))
-	f.says("the file is gone; generation 3 stays active until the next start")
+	f.says("the file is gone; generation 3 stays active until it is drained")
 	f.serves(whole)
 	f.write("hostile.wasm", whole)
 	f.write("other.wasm", variant(t, "name=tame"))

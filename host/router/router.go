@@ -190,7 +190,7 @@ func (r *Router) HasKeys() bool { return r.keys.Any() }
 func (r *Router) loadPlugins(ctx context.Context) error {
 	s := r.settings
 	cache := cmp.Or(s.Compiled, filepath.Join(s.Data, "compiled"))
-	registry, unload, err := LoadPlugins(ctx, s.Plugins, cache, plugin.Settings{
+	registry, unload, err := newRegistry(cache, plugin.Settings{
 		Keys: s.PluginKeys, RequireSignature: s.RequireSignature, Keep: s.KeepPlugins, Record: s.RecordCalls,
 		Dir: filepath.Join(s.Data, "plugins"), Now: s.Now, Logger: s.Logger,
 	}, s.Logger)
@@ -199,11 +199,31 @@ func (r *Router) loadPlugins(ctx context.Context) error {
 	}
 	r.registry = registry
 	r.onClose(func() error { return unload(context.WithoutCancel(ctx)) })
+	switch err := registry.LoadDir(ctx, s.Plugins); {
+	case errors.Is(err, plugin.ErrNoModules):
+		return err
+	case err != nil:
+		r.log.Error("plugins are missing: the others serve", slog.Any("problems", err))
+	}
 	return nil
 }
 
-// LoadPlugins compiles every module of a folder. unload closes the registry and the compiler.
+// LoadPlugins compiles every module of a folder, and takes all of them or none. unload closes the registry and the
+// compiler.
 func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Settings, log *slog.Logger) (
+	registry *plugin.Registry, unload func(context.Context) error, err error,
+) {
+	registry, unload, err = newRegistry(cache, settings, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := registry.LoadDir(ctx, dir); err != nil {
+		return nil, nil, errors.Join(err, unload(ctx))
+	}
+	return registry, unload, nil
+}
+
+func newRegistry(cache string, settings plugin.Settings, log *slog.Logger) (
 	registry *plugin.Registry, unload func(context.Context) error, err error,
 ) {
 	compiler, err := wasm.New(cache, wasm.Options{Logger: log})
@@ -211,13 +231,9 @@ func LoadPlugins(ctx context.Context, dir, cache string, settings plugin.Setting
 		return nil, nil, err
 	}
 	registry = plugin.NewRegistry(compiler, settings)
-	unload = func(ctx context.Context) error {
+	return registry, func(ctx context.Context) error {
 		return errors.Join(registry.Close(ctx), compiler.Close(ctx))
-	}
-	if err := registry.LoadDir(ctx, dir); err != nil {
-		return nil, nil, errors.Join(err, unload(ctx))
-	}
-	return registry, unload, nil
+	}, nil
 }
 
 // exhausted is nil, or why this machine cannot make connections now.
@@ -351,6 +367,8 @@ func (r *Router) background() []func(context.Context) {
 	}
 	if s.Watch {
 		all = append(all, r.manager.Run, r.watchPlugins)
+	} else {
+		all = append(all, r.admitPlugins)
 	}
 	for _, p := range r.ports {
 		if p.certificate != nil { // also without Watch: a certificate that is not renewed ends
@@ -382,6 +400,12 @@ func (r *Router) watchPlugins(ctx context.Context) {
 	if err := r.registry.Watch(ctx, r.settings.Plugins, plugin.WatchSettings{Installed: r.noteInstall}); err != nil {
 		r.log.Error("watch the plugins' folder", slog.Any("error", err))
 	}
+}
+
+// admitPlugins is the first part of watchPlugins, where nothing is watched: the folder may have changed while the router
+// was down.
+func (r *Router) admitPlugins(ctx context.Context) {
+	r.registry.Admit(ctx, r.settings.Plugins, plugin.WatchSettings{Installed: r.noteInstall})
 }
 
 // keepRecovering resumes what a crash, and later what a failed write, left behind.

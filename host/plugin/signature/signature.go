@@ -28,8 +28,8 @@ var (
 	ErrStatement = errors.New("signed as something else")
 )
 
-// maxSignature is more than any signature file has, in bytes.
-const maxSignature = 4 << 10
+// MaxFile is more than any signature file has, in bytes.
+const MaxFile = 4 << 10
 
 // Statement is what is signed of a module.
 type Statement struct {
@@ -96,7 +96,7 @@ func (k Keys) Verify(code, signature []byte) (Statement, error) {
 		return Statement{}, ErrUnsigned
 	}
 	var made minisign.Signature
-	if len(signature) > maxSignature {
+	if len(signature) > MaxFile {
 		return Statement{}, fmt.Errorf("%w: %d bytes are no signature", ErrSignatureInvalid, len(signature))
 	}
 	if err := made.UnmarshalText(signature); err != nil {
