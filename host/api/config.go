@@ -58,6 +58,7 @@ type ConfigStatus struct {
 	File    string          `json:"file"`
 	Active  ConfigEdition   `json:"active"`
 	Pending *ConfigPending  `json:"pending,omitempty" doc:"Set while the file is not in order: the active one goes on"`
+	Out     []ConfigProblem `json:"out,omitempty" doc:"Problems by which accounts are out of service"`
 	History []ConfigEdition `json:"history" doc:"The newest first"`
 	Applied int             `json:"edits_applied" doc:"Since the router started"`
 	Refused int             `json:"edits_refused" doc:"Since the router started"`
@@ -173,6 +174,9 @@ func statusOf(s live.Status) ConfigStatus {
 	}
 	for i, e := range s.History {
 		shown.History[i] = editionOf(e)
+	}
+	if len(s.Out) > 0 {
+		shown.Out = configProblems(s.Out)
 	}
 	if s.Pending != nil {
 		shown.Pending = &ConfigPending{Since: s.Pending.Since, Problems: configProblems(s.Pending.Problems)}

@@ -542,14 +542,28 @@ type providersOutput struct {
 func (a *api) providers(ctx context.Context, _ *struct{}) (*providersOutput, error) {
 	out := &providersOutput{}
 	out.Body.Data = []Provider{}
-	for _, account := range a.engine.Fleet().Accounts {
+	fleet := a.engine.Fleet()
+	for _, account := range fleet.Accounts {
 		if !a.uses(ctx, account.Name) {
 			continue
 		}
 		out.Body.Data = append(out.Body.Data, providerOf(account))
 	}
+	for _, account := range fleet.Out {
+		if a.uses(ctx, account.Name) {
+			out.Body.Data = append(out.Body.Data, providerOut(account))
+		}
+	}
 	slices.SortFunc(out.Body.Data, func(x, y Provider) int { return strings.Compare(x.Name, y.Name) })
 	return out, nil
+}
+
+// providerOut is an account that is out of service: what it takes is not known.
+func providerOut(account payment.Out) Provider {
+	return Provider{
+		Name: account.Name, Plugin: account.Plugin, Kinds: []string{}, Currencies: []string{},
+		Acts: map[string][]string{}, Reason: account.Reason,
+	}
 }
 
 func providerOf(account *attempt.Account) Provider {

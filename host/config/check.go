@@ -17,11 +17,18 @@ import (
 // secrets and settings that the manifest requires, a base URL is known, failures name its operations. It reports all
 // problems, joined, each a *routing.Problem.
 func (c *Config) Check(manifests map[string]*abi.Manifest) error {
-	var problems []error
+	return inFileOrder(slices.Collect(maps.Values(c.Faults(manifests))))
+}
+
+// Faults are Check's problems by account; nothing for an account without any.
+func (c *Config) Faults(manifests map[string]*abi.Manifest) map[string]error {
+	faults := map[string]error{}
 	for _, p := range c.Providers {
-		problems = append(problems, p.check(manifests))
+		if err := p.check(manifests); err != nil {
+			faults[p.Name] = err
+		}
 	}
-	return inFileOrder(problems)
+	return faults
 }
 
 // CheckCodes compares the accounts' failure codes with the router's list. It reports all problems, joined, each a
@@ -45,25 +52,32 @@ func (c *Config) CheckCodes(known []string) error {
 
 // Ruleset compiles the rules over the accounts. Its problems are those of Check, and those of routing.Compile.
 func (c *Config) Ruleset(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
-	problems := []error{c.Check(manifests)}
-	providers := make([]routing.Provider, 0, len(c.Providers))
-	for _, p := range c.Providers {
-		manifest, known := manifests[p.Plugin]
-		if !known {
-			// Without its manifest it is not known what an account can take: Compile would report what is no mistake.
-			return nil, problems[0]
-		}
-		one := routing.Provider{Name: p.Name, Plugin: p.Plugin, Flows: capability.Flows(manifest, p.Settings)}
-		for _, o := range manifest.GetOperations() {
-			one.Operations = append(one.Operations, o.GetName())
-		}
-		providers = append(providers, one)
+	problems := c.Check(manifests)
+	if slices.ContainsFunc(c.Providers, func(p *Provider) bool { return manifests[p.Plugin] == nil }) {
+		return nil, problems // that is the mistake, and the rules may be right
 	}
-	rules, err := routing.Compile(c.Rules, providers, c.Version)
-	if err := errors.Join(append(problems, err)...); err != nil {
+	rules, err := c.Compile(manifests)
+	if err := errors.Join(problems, err); err != nil {
 		return nil, err
 	}
 	return rules, nil
+}
+
+// Compile is Ruleset without Check: an account whose plugin has no manifest may take any payment, as far as the rules
+// know.
+func (c *Config) Compile(manifests map[string]*abi.Manifest) (*routing.Ruleset, error) {
+	providers := make([]routing.Provider, 0, len(c.Providers))
+	for _, p := range c.Providers {
+		one := routing.Provider{Name: p.Name, Plugin: p.Plugin, Unknown: true}
+		if manifest, known := manifests[p.Plugin]; known {
+			one.Unknown, one.Flows = false, capability.Flows(manifest, p.Settings)
+			for _, o := range manifest.GetOperations() {
+				one.Operations = append(one.Operations, o.GetName())
+			}
+		}
+		providers = append(providers, one)
+	}
+	return routing.Compile(c.Rules, providers, c.Version)
 }
 
 // findings is an empty list of problems, and the account's part of the file, whose problems go there.

@@ -70,6 +70,9 @@ type Secrets struct {
 // be printed.
 func (s Secrets) For(provider string) map[string]string { return s.byProvider[provider] }
 
+// Problem joins the problems of an account that has no values; nil for one that has them.
+func (s Secrets) Problem(provider string) error { return inFileOrder(s.problems[provider]) }
+
 // Keep gives every account with a problem the values that it had in a former set, if its references are the same ones:
 // an account's secrets belong together, and change together or not at all. The error joins the problems of the accounts
 // that remain without values.

@@ -108,6 +108,8 @@ type Status struct {
 	History []Edition
 	// Applied and Refused count edits since the router started.
 	Applied, Refused int
+	// Out are the problems of accounts that are out of service.
+	Out []*routing.Problem
 	// Fleets and Clients are how many configurations are active or have payments under way, and how many accounts'
 	// clients they use.
 	Fleets, Clients int
@@ -121,6 +123,7 @@ func (m *Manager) Status() Status {
 		File: m.settings.File, Active: m.active(), History: m.history.newest(), Applied: m.applied, Refused: m.refused,
 		Fleets: int(m.fleets.open.Load()), Clients: m.fleets.clients.Len(),
 	}
+	status.Out = routing.Problems(m.current.faults.intolerable(noFault))
 	if m.pending != nil {
 		status.Pending = &Pending{Since: m.pending.Since, Problems: slices.Clone(m.pending.Problems)}
 	}
@@ -141,7 +144,7 @@ func (m *Manager) active() Edition {
 func (m *Manager) Check(text string) (Checked, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	would, err := m.build(text, m.activeSet)
+	would, err := m.build(text, m.activeSet, m.knownFault)
 	if err != nil {
 		return Checked{}, err
 	}
@@ -195,7 +198,7 @@ func (m *Manager) put(text string, match Match, as Edition) (Edition, error) {
 	if err := m.matches(match); err != nil {
 		return Edition{}, err
 	}
-	next, err := m.build(text, m.activeSet)
+	next, err := m.build(text, m.activeSet, m.knownFault)
 	if err != nil {
 		m.refused++
 		return Edition{}, err

@@ -42,7 +42,9 @@ type build struct {
 	// nil where none has.
 	seen  [sha256.Size]byte
 	stale *InvalidError
-	fleet *payment.Fleet
+	// faults are those of accounts that are out of service.
+	faults faults
+	fleet  *payment.Fleet
 }
 
 // changed reports whether another build of the same text has other secrets.
@@ -58,12 +60,12 @@ func (b *build) discard() {
 }
 
 // build reads a text and makes a fleet of it. Its error is a *InvalidError.
-func (m *Manager) build(text string, activeSet plugin.ActiveSet) (*build, error) {
+func (m *Manager) build(text string, activeSet plugin.ActiveSet, tolerated tolerance) (*build, error) {
 	c, err := m.read(text)
 	if err != nil {
 		return nil, err
 	}
-	return m.assemble(c, text, activeSet)
+	return m.assemble(c, text, activeSet, tolerated)
 }
 
 // read parses and checks a text by itself. Its error is a *InvalidError.
@@ -79,20 +81,23 @@ func (m *Manager) read(text string) (*config.Config, error) {
 }
 
 // assemble makes a fleet of what was read. Its error is a *InvalidError.
-func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.ActiveSet) (*build, error) {
-	secrets, stale := c.Secrets(m.sources())
-	next := &build{text: text, config: c, seen: fingerprint(secrets, stale)}
-	var missing error
-	if stale != nil {
-		next.stale = m.invalid(stale)
-		secrets, missing = secrets.Keep(m.secrets())
+func (m *Manager) assemble(c *config.Config, text string, activeSet plugin.ActiveSet,
+	tolerated tolerance,
+) (*build, error) {
+	secrets, unread := c.Secrets(m.sources())
+	next := &build{text: text, config: c, seen: fingerprint(secrets, unread)}
+	next.secrets, _ = secrets.Keep(m.secrets()) // what remains is a fault of its account
+	var stale []error
+	for _, p := range c.Providers {
+		if next.secrets.Problem(p.Name) == nil {
+			stale = append(stale, secrets.Problem(p.Name))
+		}
 	}
-	rules, err := rulesOver(c, activeSet)
-	if err := errors.Join(err, missing); err != nil {
-		return nil, m.invalid(err)
+	if err := errors.Join(stale...); err != nil {
+		next.stale = m.invalid(err)
 	}
-	next.secrets = secrets
-	if next.fleet, err = m.fleets.make(c, rules, secrets, activeSet); err != nil {
+	var err error
+	if next.fleet, next.faults, err = m.fleets.make(c, next.secrets, activeSet, tolerated); err != nil {
 		return nil, m.invalid(err)
 	}
 	return next, nil
@@ -109,11 +114,7 @@ func (m *Manager) secrets() config.Secrets {
 // Check finds what keeps a configuration from becoming active over a set of plugins, with these secrets: it is what a
 // manager does, without keeping anything of it. Its error joins problems, each a *routing.Problem where it has a place.
 func Check(c *config.Config, secrets config.Secrets, activeSet plugin.ActiveSet) error {
-	rules, err := rulesOver(c, activeSet)
-	if err != nil {
-		return err
-	}
-	fleet, err := newFleets(Settings{}.withDefaults()).make(c, rules, secrets, activeSet)
+	fleet, _, err := newFleets(Settings{}.withDefaults()).make(c, secrets, activeSet, noFault)
 	if err != nil {
 		return err
 	}
@@ -124,17 +125,12 @@ func Check(c *config.Config, secrets config.Secrets, activeSet plugin.ActiveSet)
 // rulesOver compiles the rules over the stable generations. They must compile with a canary's manifest too, or its
 // share of the payments would fail.
 func rulesOver(c *config.Config, activeSet plugin.ActiveSet) (*routing.Ruleset, error) {
-	rules, err := Ruleset(c, activeSet.Manifests())
-	candidates, some := activeSet.Manifests(), false
-	for _, name := range activeSet.Names() {
-		if active, _ := activeSet.Of(name); active.Canary != nil {
-			candidates[name], some = active.Canary.Manifest(), true
-		}
-	}
+	rules, err := c.Compile(activeSet.Manifests())
+	candidates, some := withCanaries(activeSet)
 	if err != nil || !some {
 		return rules, err
 	}
-	_, err = Ruleset(c, candidates)
+	_, err = c.Compile(candidates)
 	return rules, err
 }
 
@@ -180,26 +176,28 @@ type clientKey struct {
 	breaker               egress.BreakerSettings
 }
 
-// make builds a fleet that releases its clients and its hold on the active set when it retires. Its error joins
-// problems, each a *routing.Problem.
-func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.Secrets,
-	activeSet plugin.ActiveSet,
-) (*payment.Fleet, error) {
+// make builds a fleet that releases its clients and its hold on the active set when it retires. Accounts with a fault
+// are not in it. Its error joins problems, each a *routing.Problem: those of the rules, and of faults that are not
+// tolerated.
+func (f *fleets) make(c *config.Config, secrets config.Secrets, activeSet plugin.ActiveSet,
+	tolerated tolerance,
+) (*payment.Fleet, faults, error) {
 	fleet := &payment.Fleet{
-		Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}, Rules: rules, Health: f.settings.Health,
+		Fleet: attempt.Fleet{Accounts: map[string]*attempt.Account{}}, Health: f.settings.Health,
 		Prices: f.settings.Prices,
 	}
+	found := faultsOf(c, secrets, activeSet)
 	var used []clientKey
-	var problems []error
 	for _, p := range c.Providers {
-		active, _ := activeSet.Of(p.Plugin) // the ruleset compiled, so it is there
-		if problem := unpinned(p, active); problem != nil {
-			problems = append(problems, problem)
+		if _, out := found[p.Name]; out {
 			continue
 		}
+		active, _ := activeSet.Of(p.Plugin) // else it has a fault
 		key, client, err := f.connect(p, active, secrets.For(p.Name))
 		if err != nil {
-			problems = append(problems, &routing.Problem{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")})
+			found[p.Name] = fault{p.Plugin, "its part of the routing file does not fit its plugin", []*routing.Problem{
+				{At: p.At, What: strings.ReplaceAll(err.Error(), "\n", "; ")},
+			}}
 			continue
 		}
 		used = append(used, key)
@@ -207,10 +205,13 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 			Name: p.Name, Plugin: connector(active), Egress: client, Settings: p.Settings, Failures: p.Failures,
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
+	rules, err := rulesOver(c, activeSet)
+	err = errors.Join(err, c.CheckCodes(slices.Sorted(maps.Keys(abi.FailureCodes))), found.intolerable(tolerated))
+	if err != nil {
 		f.disconnect(used)
-		return nil, err
+		return nil, nil, err
 	}
+	fleet.Rules, fleet.Out = rules, found.out()
 	activeSet.Hold()
 	f.open.Add(1)
 	fleet.Retired = sync.OnceFunc(func() {
@@ -218,7 +219,7 @@ func (f *fleets) make(c *config.Config, rules *routing.Ruleset, secrets config.S
 		activeSet.Release()
 		f.open.Add(-1)
 	})
-	return fleet, nil
+	return fleet, found, nil
 }
 
 // unpinned is the problem of an account that pins other modules of its plugin than the active ones.

@@ -120,8 +120,9 @@ type Manager struct {
 
 // Open makes the routing file active over a set of plugins; Fleet is the engine's first. Where the file has mistakes
 // and the history has a configuration without any, that one becomes active, and the file's is the pending edit: an
-// edit that was refused while the router ran must not keep it from starting again. Close releases what Open took; the
-// set is held until then.
+// edit that was refused while the router ran must not keep it from starting again. Nor does one account's fault, its
+// module, secrets or settings: where no configuration is without one, the account is out of service. Close releases
+// what Open took; the set is held until then.
 func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 	s = s.withDefaults()
 	file, err := filepath.Abs(s.File)
@@ -134,26 +135,40 @@ func Open(s Settings, activeSet plugin.ActiveSet) (*Manager, error) {
 		return nil, err
 	}
 	m.seen = m.see(nil)
-	first, err := m.readSeen()
-	if err == nil {
-		m.current = first
-		m.remember(Edition{At: m.now(), Source: ByFile})
-		return m, nil
-	}
-	last, known := m.history.last()
-	if !known {
+	if m.current, err = m.first(); err != nil {
 		return nil, err
 	}
-	former, broken := m.build(last.Text, activeSet)
-	if broken != nil {
-		return nil, err
-	}
-	m.current = former
-	m.refused++
-	m.setPending(err)
-	m.log.Error("the routing file has mistakes: the last active configuration is used",
-		slog.String("version", last.Version), slog.Any("problems", err))
+	m.noteFaults(nil, m.current.faults)
 	return m, nil
+}
+
+// first is the configuration to start with: the file's, or else the last one that was active, without a fault of any
+// account; or else the same two without the accounts that have one.
+func (m *Manager) first() (*build, error) {
+	last, known := m.history.last()
+	var invalid error
+	for _, tolerated := range []tolerance{noFault, anyFault} {
+		first, err := m.readSeen(tolerated)
+		if err == nil {
+			m.current = first
+			m.remember(Edition{At: m.now(), Source: ByFile})
+			return first, nil
+		}
+		invalid = err
+		if !known || last.Text == m.seen.text {
+			continue
+		}
+		former, broken := m.build(last.Text, m.activeSet, tolerated)
+		if broken != nil {
+			continue
+		}
+		m.refused++
+		m.setPending(err)
+		m.log.Error("the routing file has mistakes: the last active configuration is used",
+			slog.String("version", last.Version), slog.Any("problems", err))
+		return former, nil
+	}
+	return nil, invalid
 }
 
 // Fleet is the active one.
@@ -185,13 +200,13 @@ func (m *Manager) Adopt(_ context.Context, activeSet plugin.ActiveSet) error {
 		return err
 	}
 	if m.pending != nil && m.seen.text != m.current.text {
-		if edited, err := m.build(m.seen.text, activeSet); err == nil {
+		if edited, err := m.build(m.seen.text, activeSet, m.knownFault); err == nil {
 			m.activeSet = activeSet
 			m.apply(edited, Edition{At: m.now(), Source: ByFile})
 			return nil
 		}
 	}
-	next, err := m.build(m.current.text, activeSet)
+	next, err := m.build(m.current.text, activeSet, m.outAlready)
 	if err != nil {
 		return fmt.Errorf("the plugins do not fit the configuration: %w", err)
 	}
@@ -244,6 +259,7 @@ func (m *Manager) apply(next *build, as Edition) {
 
 // swap gives the server a fleet. The server releases the former one when its last payment under way has ended.
 func (m *Manager) swap(next *build) {
+	m.noteFaults(m.current.faults, next.faults)
 	changed := next.secrets.Changed(m.current.secrets)
 	m.current = next
 	for _, server := range m.servers {

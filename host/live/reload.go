@@ -100,7 +100,7 @@ func (m *Manager) applySeen(now snapshot) {
 		return
 	}
 	m.seen = now
-	next, err := m.readSeen()
+	next, err := m.readSeen(m.knownFault)
 	if err != nil {
 		m.refused++
 		m.setPending(err)
@@ -139,7 +139,7 @@ func (m *Manager) judge(stale *InvalidError) {
 }
 
 // readSeen builds what was read last. From then on the secrets that it refers to are watched, missing ones too.
-func (m *Manager) readSeen() (*build, error) {
+func (m *Manager) readSeen(tolerated tolerance) (*build, error) {
 	if m.seen.unreadable != "" {
 		return nil, m.invalid(errors.New(m.seen.unreadable))
 	}
@@ -148,7 +148,7 @@ func (m *Manager) readSeen() (*build, error) {
 		return nil, err
 	}
 	m.watched, m.seen.secrets = c, m.seeSecrets(c)
-	next, err := m.assemble(c, m.seen.text, m.activeSet)
+	next, err := m.assemble(c, m.seen.text, m.activeSet, tolerated)
 	if err == nil {
 		m.seen.secrets = next.seen
 	}

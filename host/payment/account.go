@@ -2,6 +2,7 @@ package payment
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,7 +68,8 @@ type standing struct {
 func (s *standing) Unavailable(provider string) error {
 	account, known := s.fleet.Accounts[provider]
 	if !known {
-		return fmt.Errorf("no plugin is loaded for %s", provider)
+		s.down = true
+		return errors.New(cmp.Or(s.fleet.Out[provider].Reason, "it is not configured"))
 	}
 	if fields := missing(account, s.id, s.order); len(fields) > 0 {
 		s.missing = append(s.missing, fields...)

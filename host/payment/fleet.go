@@ -15,12 +15,21 @@ import (
 type Fleet struct {
 	attempt.Fleet
 
+	// Out are the accounts of the configuration that are out of service, by name. None is among Accounts.
+	Out map[string]Out
 	Rules *routing.Ruleset
 	// Health is what rules go by that order providers or have limits; one Health outlives the fleets. Nil means that
 	// nothing is known.
 	Health Health
 	// Prices returns what orders cost at providers. Nil means that no price is known.
 	Prices Prices
+}
+
+// Out is an account that is out of service until its fault is corrected.
+type Out struct {
+	Name, Plugin string
+	// Reason is for everybody who may see the account: it names no secret, no setting and no file.
+	Reason string
 }
 
 // Prices returns what an order costs at these providers, for one decision on one goroutine, as quote.Cache.Prices does:

@@ -128,7 +128,7 @@ func (r *Router) reloadCertificates() error {
 	return errors.Join(problems...)
 }
 
-// warnings are what an operator should look at although the router serves. Who asks needs no key, so they name no file.
+// warnings are what an operator should look at although the router serves. Who asks needs no key, so they name no file and no account.
 func (r *Router) warnings() []string {
 	var warnings []string
 	for _, p := range r.ports {
@@ -140,6 +140,9 @@ func (r *Router) warnings() []string {
 				"the TLS certificate that serves until %s is to be replaced: the log has why",
 				status.Expires.Format(time.RFC3339)))
 		}
+	}
+	if out := len(r.fleets.Active().Out); out > 0 {
+		warnings = append(warnings, fmt.Sprintf("accounts that are out of service: %d: GET /v1/providers has why", out))
 	}
 	return warnings
 }

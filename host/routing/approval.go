@@ -215,7 +215,7 @@ func (d Document) checkApprovals(accounts []string, report func(at Position, men
 
 // checkCapability finds what no act can be: an entry with a slip of the finger would let money out.
 func (a Approval) checkCapability(providers map[string]Provider) (problems []error) {
-	if provider, known := providers[a.Provider.Text]; known {
+	if provider, known := providers[a.Provider.Text]; known && !provider.Unknown {
 		for _, operation := range a.Operations {
 			if !slices.Contains(provider.Operations, operation.Text) {
 				problems = append(problems, &Problem{
@@ -241,7 +241,7 @@ func (a Approval) checkCapability(providers map[string]Provider) (problems []err
 // paidOut reports whether a provider has a flow of the entry's kinds in a currency.
 func (a Approval) paidOut(currency string, providers map[string]Provider) bool {
 	for _, provider := range providers {
-		if slices.ContainsFunc(provider.Flows, func(flow *abi.Flow) bool {
+		if provider.Unknown || slices.ContainsFunc(provider.Flows, func(flow *abi.Flow) bool {
 			return (a.isAbout(kindName(flow.GetKind())) || a.isAbout(ConfirmKind)) &&
 				(len(flow.GetCurrencies()) == 0 || slices.Contains(flow.GetCurrencies(), currency))
 		}) {

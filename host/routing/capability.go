@@ -51,6 +51,9 @@ func (l limit) whyNot(f Facts) string {
 
 // cannot is "" where the provider can take such a payment, otherwise the reason.
 func (p Provider) cannot(f Facts) string {
+	if p.Unknown {
+		return ""
+	}
 	reason := "it takes no payments of kind " + f.kind()
 	for _, flow := range p.Flows {
 		if kindName(flow.GetKind()) != f.kind() {

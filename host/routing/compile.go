@@ -17,6 +17,8 @@ type Provider struct {
 	Plugin string
 	// Flows are what it can take, from the manifest. Without one it takes nothing.
 	Flows []*abi.Flow
+	// Unknown: its plugin is not active, so that Flows and Operations say nothing of what it takes. It is not checked.
+	Unknown bool
 	// Operations are the names of all that its plugin can be asked to do.
 	Operations []string
 }
@@ -178,8 +180,8 @@ func (r Rule) checkCapability(providers map[string]Provider) error {
 	var all []box
 	for _, share := range r.shares() {
 		provider, known := providers[share.Provider]
-		if !known {
-			return nil // Check reports it
+		if !known || provider.Unknown {
+			return nil // Check reports the one; of the other nothing can be said
 		}
 		takes := provider.boxes()
 		all = append(all, takes...)
