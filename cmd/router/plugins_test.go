@@ -316,3 +316,116 @@ func (w *harness) reachPlugins(call func(operation, method, path, body string, h
 	call("get-recording", "GET", "/v1/attempts/"+id+"/recording", "", by...)
 	call("get-recording", "GET", "/v1/attempts/att_none/recording", "", by...)
 }
+
+// folderOfPlugins is a folder of the modules that ship, some of them replaced; one without content is left out.
+func folderOfPlugins(t *testing.T, replaced map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"paygram", "cryptogram", "payplay", "exchanger", "paygrt"} {
+		code, other := replaced[name]
+		if !other {
+			code = shipped(t, name)
+		}
+		if code != nil {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), code, 0o600))
+		}
+	}
+	return dir
+}
+
+// One account's secret, setting or module kept the whole router from starting.
+func TestOneAccountsFaultTakesThatAccountOut(t *testing.T) {
+	t.Parallel()
+	half := shipped(t, "payplay")[:len(shipped(t, "payplay"))/2]
+	for claim, row := range map[string]struct {
+		environ         []string
+		modules         map[string][]byte
+		reason, problem string
+	}{
+		"a secret without a value": {
+			environ: []string{"PAYPLAY_API_KEY="}, reason: "its secrets are not complete",
+			problem: "the environment variable is not set",
+		},
+		"a setting that is of the wrong type": {
+			environ: []string{"ROUTER_PROVIDERS__PAYPLAY__SETTINGS__SLUG="},
+			reason:  "its part of the routing file does not fit its plugin", problem: "settings/slug",
+		},
+		"half a module": {
+			modules: map[string][]byte{"payplay": half}, reason: `its plugin "payplay" is not active`,
+			problem: `there is no plugin "payplay"`,
+		},
+		"no module": {
+			modules: map[string][]byte{"payplay": nil}, reason: `its plugin "payplay" is not active`,
+			problem: `there is no plugin "payplay"`,
+		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			w := build(t, plan{environ: row.environ, command: serveCommand{Plugins: folderOfPlugins(t, row.modules)}})
+			out := w.provider("payplay")
+			require.False(t, out.Available)
+			require.Equal(t, row.reason, out.Reason)
+			require.True(t, w.provider("cryptogram").Available)
+			require.True(t, w.provider("paygram-eu").Available)
+
+			ready := w.ask("GET", w.router+"/readyz", "")
+			require.Equal(t, 200, ready.status)
+			require.Contains(t, string(ready.body), "accounts that are out of service: 1")
+			require.NotContains(t, string(ready.body), "payplay", "whoever asks needs no key")
+			problems := read[api.ConfigStatus](t, w.ask("GET", w.router+"/v1/config", "")).Out
+			require.NotEmpty(t, problems)
+			require.Contains(t, problems[0].Message, row.problem)
+			require.Contains(t, w.log.String(), "an account is out of service: the others go on")
+
+			// A rule with another account skips it; a rule with no other one refuses for now.
+			passed := read[api.Payment](t, w.post(w.key(), `{"kind": "collect", "amount": "5000.00", "currency": "USDT",
+				"country": "DE", "return_url": "https://shop.example/thanks"}`))
+			require.NotEqual(t, "payplay", passed.Provider)
+			require.NotEmpty(t, passed.Provider)
+			decided := w.ask("GET", w.router+"/v1/payments/"+passed.ID+"/decision", "")
+			require.Contains(t, string(decided.body), strings.ReplaceAll(row.reason, `"`, `\"`))
+			pinned := w.post(w.key(), byPayPlay)
+			require.Equal(t, 503, pinned.status, string(pinned.body))
+			require.Equal(t, "urn:payrouter:problem:no-route-now", read[api.Problem](t, pinned).Type)
+
+			if row.modules == nil {
+				return
+			}
+			a := w.put("payplay", "", shipped(t, "payplay"))
+			require.Equal(t, 200, a.status, string(a.body))
+			require.True(t, w.provider("payplay").Available, "it comes back with its module")
+			w.create(byPayPlay)
+		})
+	}
+}
+
+// What was refused while the router ran served after a restart, when nothing was recorded to compare it with.
+func TestRefusedModuleStaysRefusedAfterARestart(t *testing.T) {
+	t.Parallel()
+	dir := folderOfPlugins(t, nil)
+	w := build(t, plan{command: serveCommand{Plugins: dir, Watch: true}})
+	w.create(byPayPlay)
+	before := w.serving("payplay")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), astray(t), 0o600))
+	require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "payplay.wasm")))
+	require.Eventually(t, func() bool { return len(w.plugin("payplay").Refused) > 0 }, time.Minute, 5*time.Millisecond)
+	w.stop()
+	require.NoError(t, w.end())
+
+	again := build(t, plan{beside: w, command: serveCommand{Plugins: dir}})
+	entries := func() int { return strings.Count(fmt.Sprint(again.plugin("payplay").Events), "refused before") }
+	require.Eventually(t, func() bool { return entries() > 0 }, time.Minute, 5*time.Millisecond)
+	require.Equal(t, before, again.serving("payplay"))
+	shown := again.plugin("payplay")
+	require.Equal(t, sum(astray(t)), shown.Refused[0].Digest)
+	require.Equal(t, []string{"requests"}, shown.Refused[0].Needs)
+	require.Equal(t, before, shown.Admitted.Digest)
+	require.Contains(t, string(again.ask("GET", again.router+"/v1/audit", "").body), "refused before")
+
+	a := again.put("payplay", "", astray(t))
+	require.Equal(t, "urn:payrouter:problem:plugin-refused-before", read[api.Problem](t, a).Type)
+	a = again.put("payplay", "?allow=requests", astray(t))
+	require.Equal(t, 200, a.status, string(a.body))
+	require.Equal(t, []string{"requests"}, again.plugin("payplay").Admitted.Allowed)
+	require.Empty(t, again.plugin("payplay").Refused)
+}
