@@ -17,7 +17,7 @@ import (
 	"payrouter/host/router"
 )
 
-// "route check --secrets" passes exactly what serve takes: for secrets of every form, of every account, from every
+// "route check --secrets" passes exactly what serve takes with every account in service: for secrets of every form, of every account, from every
 // source, and for accounts' other values that only their client refuses. What it does not pass it reports with the
 // account's name, and never with the value.
 func TestCheckPassesWhatServeTakes(t *testing.T) {
@@ -61,6 +61,9 @@ func TestCheckPassesWhatServeTakes(t *testing.T) {
 
 		manager, serves := live.Open(live.Settings{File: shipped, Environ: environ}, registry.ActiveSet())
 		if serves == nil {
+			if out := manager.Status().Out; len(out) > 0 {
+				serves = &live.InvalidError{Problems: out}
+			}
 			manager.Close()
 		}
 		routes, passes := config.Load(shipped, environ)
@@ -73,6 +76,7 @@ func TestCheckPassesWhatServeTakes(t *testing.T) {
 			for at, value := range values {
 				if len(value) >= 6 {
 					require.NotContains(t, passes.Error(), value, at)
+					require.NotContains(t, serves.Error(), value, at)
 				}
 			}
 		}
