@@ -17,9 +17,9 @@ import (
 	"payrouter/host/router"
 )
 
-// "route check --secrets" passes exactly what serve takes with every account in service: for secrets of every form, of every account, from every
-// source, and for accounts' other values that only their client refuses. What it does not pass it reports with the
-// account's name, and never with the value.
+// "route check --secrets" passes exactly what serve takes with every account in service: for secrets of every form, of
+// every account, from every source, and for accounts' other values that only their client refuses. What it does not
+// pass it reports with the account's name, and never with the value.
 func TestCheckPassesWhatServeTakes(t *testing.T) {
 	t.Parallel()
 	dir, compiled := plugins(t)

@@ -67,7 +67,7 @@ func faultsOf(c *config.Config, secrets config.Secrets, activeSet plugin.ActiveS
 		active, there := activeSet.Of(p.Plugin)
 		pin := unpinned(p, active)
 		missing := secrets.Problem(p.Name)
-		reason := ""
+		var reason string
 		switch {
 		case !there:
 			reason = fmt.Sprintf("its plugin %q is not active", p.Plugin)

@@ -16,7 +16,7 @@ type Fleet struct {
 	attempt.Fleet
 
 	// Out are the accounts of the configuration that are out of service, by name. None is among Accounts.
-	Out map[string]Out
+	Out   map[string]Out
 	Rules *routing.Ruleset
 	// Health is what rules go by that order providers or have limits; one Health outlives the fleets. Nil means that
 	// nothing is known.

@@ -14,10 +14,10 @@ import (
 	"payrouter/host/regularfile"
 )
 
-// ErrNoModules: the folder has no module, and none is kept from before the start.
+// ErrNoModules is why a router cannot start with its plugins: the folder has no module, and none is kept from before the start.
 var ErrNoModules = errors.New("there is no plugin to start with")
 
-// LoadDir makes plugins active at the start: those that were active when the router stopped, from Settings.Dir. Whatever
+// LoadDir makes plugins active at the start: those that were active when the router stopped, from Settings.Dir. What
 // else the folder has is a candidate for Admit or Watch. Where nothing was ever decided, on a new machine or without
 // Settings.Dir, the modules of the folder become active instead, each *.wasm with its *.wasm.minisig: they go through
 // the steps that need neither a former generation nor a configuration.

@@ -18,8 +18,8 @@ import (
 
 // Refusal is a module that was refused, or a file of the folder that is no module.
 //
-// A refusal of a module is kept on the disk. Where it names allowances, its digest is refused again, by whichever way it
-// comes, until an install allows them all: what proved the difference, say the recorded flows, may be gone by then.
+// A refusal of a module is kept on the disk. Where it names allowances, its digest is refused again, by whichever way
+// it comes, until an install allows them all: what proved the difference, say the recorded flows, may be gone by then.
 // Where it names none, every step is repeated: they decide on the same bytes, the same configuration and the same keys
 // in the same way.
 type Refusal struct {

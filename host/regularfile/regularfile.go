@@ -19,8 +19,8 @@ var (
 	ErrTooLarge = errors.New("it is too large")
 )
 
-// Read returns the content of a regular file of at most most bytes. Symbolic links are followed. The size that the
-// system reports may refuse a file and never admits one: content is read up to the limit.
+// Read returns the content of a regular file that has no more bytes than most. Symbolic links are followed. The size
+// that the system reports may refuse a file and never admits one: content is read up to the limit.
 func Read(path string, most int64) (content []byte, err error) {
 	info, err := os.Stat(path) // before it is opened: opening a device may already do something
 	if err == nil {

@@ -128,7 +128,8 @@ func (r *Router) reloadCertificates() error {
 	return errors.Join(problems...)
 }
 
-// warnings are what an operator should look at although the router serves. Who asks needs no key, so they name no file and no account.
+// warnings are what an operator should look at although the router serves. Who asks needs no key, so they name no file
+// and no account.
 func (r *Router) warnings() []string {
 	var warnings []string
 	for _, p := range r.ports {

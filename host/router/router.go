@@ -402,8 +402,8 @@ func (r *Router) watchPlugins(ctx context.Context) {
 	}
 }
 
-// admitPlugins is the first part of watchPlugins, where nothing is watched: the folder may have changed while the router
-// was down.
+// admitPlugins is the first part of watchPlugins, where nothing is watched: the folder may have changed while the
+// router was down.
 func (r *Router) admitPlugins(ctx context.Context) {
 	r.registry.Admit(ctx, r.settings.Plugins, plugin.WatchSettings{Installed: r.noteInstall})
 }
