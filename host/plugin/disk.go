@@ -108,8 +108,8 @@ func (r *Registry) draftDecision(name string, d decision) (*atomicfile.Draft, er
 	return draft, nil
 }
 
-// keepDecision replaces a plugin's decision by a draft, if there is one, and removes the modules that are neither active
-// nor warm.
+// keepDecision replaces a plugin's decision by a draft, if there is one, and removes the modules that are neither
+// active nor warm.
 func (r *Registry) keepDecision(name string, draft *atomicfile.Draft) error {
 	if draft != nil {
 		if err := draft.Commit(); err != nil {

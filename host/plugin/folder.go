@@ -14,7 +14,8 @@ import (
 	"payrouter/host/regularfile"
 )
 
-// ErrNoModules is why a router cannot start with its plugins: the folder has no module, and none is kept from before the start.
+// ErrNoModules is why a router cannot start with its plugins: the folder has no module, and none is kept from before
+// the start.
 var ErrNoModules = errors.New("there is no plugin to start with")
 
 // LoadDir makes plugins active at the start: those that were active when the router stopped, from Settings.Dir. What

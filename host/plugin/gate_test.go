@@ -76,7 +76,7 @@ func (s *site) pay(n int) {
 	}
 }
 
-// The module was refused while the router ran, and served after a restart, when nothing was recorded to compare it with.
+// The module was refused while the router ran, and served after a restart: nothing was recorded to compare it with.
 func TestRefusedModuleDoesNotServeAfterARestart(t *testing.T) {
 	t.Parallel()
 	for words, needs := range map[string]plugin.Allowance{

@@ -8,7 +8,8 @@ import (
 
 // retain updates what is kept of a plugin after a change: the generation that was stable stays warm, and of the warm
 // ones the latest Settings.Keep stay. It takes over the caller's hold on the former stable generation, and returns the
-// generations that are no longer kept, each as often as the caller must release it. decided is what the change comes to.
+// generations that are no longer kept, each as often as the caller must release it. decided is what the change comes
+// to.
 func (r *Registry) retain(c change, former Active, decided decision) (dropped []*Generation) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
