@@ -30,6 +30,9 @@ type Settings struct {
 	Addresses Addresses
 	// Accounts gives the accounts that serve now, by name, and keeps them serving until release is called.
 	Accounts func() (accounts map[string]Account, release func())
+	// OutOfService reports whether an account that Accounts does not have will be back: its provider is asked to try
+	// again. Nil means that none will.
+	OutOfService func(account string) bool
 	// MaxBody is the largest callback's body, in bytes. 0 means 256 KiB.
 	MaxBody int64
 	// ArrivalsPerSecond is how many callbacks an account takes in a second, and ten times as many at once. 0 means 100.
@@ -68,6 +71,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.KeepFor == 0 {
 		s.KeepFor = 30 * 24 * time.Hour
+	}
+	if s.OutOfService == nil {
+		s.OutOfService = func(string) bool { return false }
 	}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the clock's one place
@@ -139,7 +145,11 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	accounts, release := i.settings.Accounts()
 	defer release()
 	account, known := accounts[name]
-	if !known {
+	switch {
+	case !known && i.settings.OutOfService(name):
+		i.refuse(w, http.StatusServiceUnavailable)
+		return
+	case !known:
 		http.NotFound(w, r)
 		return
 	}

@@ -120,3 +120,19 @@ func TestAStrangerCostsNothing(t *testing.T) {
 	require.Equal(t, 202, h.ask(t, http.MethodPost, h.addresses.Account("a"), "", "about=known", nil).status,
 		"strangers take nothing of an account's rate")
 }
+
+// A provider that reports to an account that is out of service tries again, and its report is not lost.
+func TestAnAccountThatIsOutOfServiceAsksToTryAgain(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, callback.Settings{})
+	settings := h.settings
+	settings.Accounts = func() (map[string]callback.Account, func()) { return nil, func() {} }
+	for out, status := range map[bool]int{true: http.StatusServiceUnavailable, false: http.StatusNotFound} {
+		settings.OutOfService = func(account string) bool { return out && account == "a" }
+		w := httptest.NewRecorder()
+		path := strings.TrimPrefix(h.addresses.Account("a"), "https://pay.example")
+		callback.NewInbox(h.store, h.engine, settings).ServeHTTP(w, newRequest(t, path, "about=known"))
+		require.Equal(t, status, w.Code)
+		require.Equal(t, out, w.Header().Get("Retry-After") != "")
+	}
+}

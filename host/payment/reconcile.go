@@ -262,9 +262,13 @@ func (r *Reconciler) remind(ctx context.Context, due Payment) error {
 	return err
 }
 
-// alertUnconfigured is the alert of a payment whose provider is not in the routing file any more.
-func alertUnconfigured(provider string) string {
-	return "provider " + provider + " is not configured: nobody can be asked about this payment"
+// alertUnconfigured is the alert of a payment whose provider is out of service, or not in the routing file any more.
+func (f *Fleet) alertUnconfigured(provider string) string {
+	why := "is not configured"
+	if _, out := f.Out[provider]; out {
+		why = "is out of service"
+	}
+	return "provider " + provider + " " + why + ": nobody can be asked about this payment"
 }
 
 func (e *Engine) configured(provider string) bool {
@@ -316,7 +320,7 @@ func (e *Engine) showUnconfiguredOne(ctx context.Context, waiting Payment) error
 			if shown(p) {
 				return p, nil
 			}
-			p = p.alerted(codeUnconfigured, alertUnconfigured(p.Provider))
+			p = p.alerted(codeUnconfigured, s.fleet.alertUnconfigured(p.Provider))
 			s.log.WarnContext(ctx, "a payment's provider is not configured", slog.String("payment", p.ID),
 				slog.String("provider", p.Provider))
 			return s.save(ctx, p)

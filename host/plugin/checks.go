@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ func (r *Registry) onlyFile(c Candidate, name string) error {
 	other := r.fileOf(name)
 	if c.file == "" || other == "" || other == c.file {
 		return nil
+	}
+	if _, err := os.Lstat(other); errors.Is(err, os.ErrNotExist) {
+		return nil // it was renamed to this one
 	}
 	return &RefusedError{
 		Step: StepCompare, Reason: ErrName,

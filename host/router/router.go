@@ -306,7 +306,8 @@ func (r *Router) buildServices(context.Context) error {
 		operation.Settings{Answer: api.RunAnswer, Approval: r.fleets.RunApproval})
 	r.inbox = callback.NewInbox(r.journal, r.engine, callback.Settings{
 		Addresses: r.addresses, Accounts: func() (map[string]callback.Account, func()) { return Receivers(r.fleets) },
-		Logger: r.log, LookupsPerSecond: r.settings.CallbackLookups, Now: r.settings.Now,
+		OutOfService: func(account string) bool { _, out := r.fleets.Active().Out[account]; return out },
+		Logger:       r.log, LookupsPerSecond: r.settings.CallbackLookups, Now: r.settings.Now,
 	})
 	return nil
 }

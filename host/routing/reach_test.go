@@ -317,3 +317,16 @@ func TestManyRulesAreCheckedQuickly(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), 20*time.Second)
 }
+
+// An account whose plugin is not active may take anything, as far as the rules know: they compile, and payments are
+// still decided on.
+func TestAnAccountOfWhichNothingIsKnownIsNoMistake(t *testing.T) {
+	t.Parallel()
+	unknown := Provider{Name: "a", Plugin: "gone", Unknown: true}
+	doc := Document{
+		Rules: []Rule{{Name: "first", To: []Target{{Provider: "a"}}}},
+	}
+	rules, err := Compile(doc, []Provider{unknown}, "1")
+	require.NoError(t, err)
+	require.Equal(t, Routed, rules.Decide(Facts{Kind: "payout", Amount: "1", Currency: "XAU"}, nil).Outcome)
+}
