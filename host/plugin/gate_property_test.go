@@ -165,7 +165,7 @@ func (g *gate) admit() {
 	digest := g.onDisk()
 	var failed error
 	g.registry.Admit(context.Background(), g.dir, plugin.WatchSettings{
-		Installed: func(_ context.Context, _ plugin.Report, err error) { failed = err },
+		Installed: func(_ context.Context, _ string, _ plugin.Report, err error) { failed = err },
 	})
 	g.refused(digest, failed)
 	switch {

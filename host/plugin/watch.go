@@ -218,7 +218,7 @@ func (w *watch) unreadable(ctx context.Context, path string, file *watched, err 
 	}
 	file.problem = err.Error()
 	c := Candidate{file: path}
-	w.settings.Installed(ctx, Report{Name: c.presumedName()}, w.registry.refuseFile(path, err))
+	w.settings.Installed(ctx, path, Report{Name: c.presumedName()}, w.registry.refuseFile(path, err))
 	return w.settings.Every
 }
 
