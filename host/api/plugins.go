@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"payrouter/host/plugin"
+	"payrouter/host/plugin/manifest"
 	"payrouter/host/plugin/replay"
 )
 
@@ -92,6 +93,16 @@ type PluginShadow struct {
 	Examples   []PluginDifference `json:"examples,omitempty" doc:"The first few of each kind"`
 }
 
+// PluginChange is one difference between a candidate's manifest and the active generation's.
+type PluginChange struct {
+	Field     string `json:"field" example:"operations/CreateOrder/idempotency"`
+	Before    string `json:"before" example:"none"`
+	After     string `json:"after" example:"safe"`
+	Direction string `json:"direction" enum:"looser,stricter,neutral" doc:"What it does to what the router may do"`
+	Why       string `json:"why,omitempty" doc:"What the router does by the field, where it is looser"`
+	Allow     string `json:"allow,omitempty" enum:"manifest,hosts,secrets" doc:"What accepts it, where it is looser"`
+}
+
 // PluginInstall is how far a module came.
 type PluginInstall struct {
 	Name       string        `json:"name,omitempty"`
@@ -100,7 +111,11 @@ type PluginInstall struct {
 	Generation int64         `json:"generation,omitempty"`
 	Unchanged  bool          `json:"unchanged,omitempty" doc:"It serves already"`
 	Steps      []PluginEvent `json:"steps"`
-	Shadow     *PluginShadow `json:"shadow,omitempty"`
+
+	Manifest []PluginChange `json:"manifest,omitempty" doc:"How its manifest differs from the active one, looser first"`
+	Omitted  int            `json:"manifest_omitted,omitempty" doc:"How many more differences there are"`
+
+	Shadow *PluginShadow `json:"shadow,omitempty"`
 }
 
 func pluginOf(s plugin.Status, events bool) Plugin {
@@ -139,10 +154,21 @@ func pluginEvents(events []plugin.Event) []PluginEvent {
 	return shown
 }
 
+func pluginChanges(changes []manifest.Change) []PluginChange {
+	shown := make([]PluginChange, len(changes))
+	for i, c := range changes {
+		shown[i] = PluginChange{
+			Field: c.Field, Before: c.Before, After: c.After, Direction: string(c.Direction), Why: c.Why,
+			Allow: string(c.Allow),
+		}
+	}
+	return shown
+}
+
 func installOf(r plugin.Report) *PluginInstall {
 	shown := &PluginInstall{
 		Name: r.Name, Version: r.Version, Digest: r.Digest, Generation: r.Generation, Unchanged: r.Unchanged,
-		Steps: pluginEvents(r.Steps),
+		Steps: pluginEvents(r.Steps), Manifest: pluginChanges(r.Changes), Omitted: r.Omitted,
 	}
 	if r.Shadow == nil {
 		return shown
@@ -174,14 +200,15 @@ func (a *api) registerPlugins(described huma.API) {
 	huma.Register(described, endpoint("get-plugin", http.MethodGet, "/{name}", "Get a plugin",
 		"With the steps of its last changes, and how its canary does.", http.StatusNotFound), a.getPlugin)
 	put := endpoint("put-plugin", http.MethodPut, "/{name}", "Make a module serve",
-		"Its signature, imports, manifest and what it would do to the last payments are looked at first; any of them "+
+		"Its signature, imports, manifest, how that differs from the active one, and what it would do to the last "+
+			"payments are looked at first; any of them "+
 			"may refuse it, and then what served "+
 			"serves on. Payments that are under way end with what they began with.",
 		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	put.MaxBodyBytes = mostModule
 	nameOf := func(in *putPluginInput) string { return in.Name }
 	huma.Register(described, put, recorded(a, act[putPluginInput, installOutput]{
-		"plugin.replace", nameOf, pluginState[putPluginInput, installOutput](a, nameOf), a.putPlugin,
+		"plugin.replace", nameOf, a.replacedState, a.putPlugin,
 	}))
 	huma.Register(described,
 		endpoint("rollback-plugin", http.MethodPost, "/{name}/rollback", "Go back to a former generation",
@@ -256,7 +283,7 @@ type putPluginInput struct {
 
 	Canary int `query:"canary" minimum:"0" maximum:"99" doc:"Percentage of new payments that use it; 0 means all"`
 
-	Allow []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older" doc:"Differences to accept"`
+	Allow []string `query:"allow" enum:"requests,outcomes,failures,fuel,secrets,hosts,older,manifest" doc:"Differences to accept"`
 
 	Signature string `header:"Plugin-Signature" maxLength:"8192" doc:"Its minisign file in base64, where it is signed"`
 	RawBody   []byte `contentType:"application/wasm"`

@@ -295,6 +295,12 @@ var problems = []struct {
 	},
 	{plugin.ErrHosts, problemKind{"plugin-new-hosts", http.StatusConflict, "The plugin names new hosts", 0}},
 	{
+		plugin.ErrLoosened,
+		problemKind{
+			"plugin-loosened", http.StatusConflict, "The plugin's manifest lets the router do what it may not do now", 0,
+		},
+	},
+	{
 		plugin.ErrPinned,
 		problemKind{"plugin-not-pinned", http.StatusConflict, "The configuration pins another digest", 0},
 	},

@@ -18,6 +18,8 @@ var (
 	ErrSecrets = errors.New("secret list changed")
 	// ErrHosts: it would send to hosts that the active generation does not name.
 	ErrHosts = errors.New("new hosts")
+	// ErrLoosened: its manifest lets the host do what the active generation's does not.
+	ErrLoosened = errors.New("manifest loosened")
 	// ErrPinned: the configuration pins another digest.
 	ErrPinned = errors.New("digest not pinned")
 	// ErrShadow: it answers recorded calls differently from the active generation.

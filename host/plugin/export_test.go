@@ -1,6 +1,17 @@
 package plugin
 
+import (
+	abi "payrouter/abi/v1"
+	"payrouter/host/plugin/manifest"
+)
+
 // Worse is worse with the default settings.
 func Worse(stable, canary Figures) string {
 	return worse(stable, canary, CanarySettings{}.withDefaults())
+}
+
+// ErrorOfCompare is what the compare step finds against a manifest that replaces another, with some differences allowed.
+func (r *Registry) ErrorOfCompare(before, after *abi.Manifest, allow ...Allowance) error {
+	return r.compare(Candidate{Allow: allow}, &Generation{manifest: after}, &Generation{manifest: before},
+		manifest.Compare(before, after))
 }

@@ -129,7 +129,7 @@ func (r *Registry) load(ctx context.Context, c Candidate) error {
 	defer generation.Release()
 	r.changing.Lock()
 	defer r.changing.Unlock()
-	if err := r.compare(c, generation, nil); err != nil {
+	if err := r.compare(c, generation, nil, nil); err != nil {
 		return t.failed(StepCompare, err)
 	}
 	name := generation.manifest.GetName()

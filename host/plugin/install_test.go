@@ -145,6 +145,30 @@ func TestCandidatesAreRefusedEachForItsOwnReason(t *testing.T) {
 			plugin.Settings{},
 			plugin.StepCompare, plugin.ErrHosts, "it cannot be a canary",
 		},
+		"looser class": {
+			plugin.Candidate{Code: variant(t, "loosen=class")},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened,
+			"compare: manifest loosened: operations/serve/idempotency: none → safe (a request without an answer is " +
+				"sent again, or elsewhere, by its class) (allow manifest, if that is intended)",
+		},
+		"looser class of a canary": {
+			plugin.Candidate{Code: variant(t, "loosen=class"), Canary: 10},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened, "operations/serve/idempotency: none → safe",
+		},
+		"other final decline": {
+			plugin.Candidate{Code: variant(t, "loosen=decline"), Allow: []plugin.Allowance{plugin.AllowHosts, "requests"}},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened,
+			"compare: manifest loosened: operations/serve/decline_is_final: false → true",
+		},
+		"decline that was none": {
+			plugin.Candidate{Code: variant(t, "loosen=failure")},
+			plugin.Settings{},
+			plugin.StepCompare, plugin.ErrLoosened,
+			"failures/any operation, 402, any code/meaning: unspecified → declined_soft",
+		},
 		"digest not pinned": {
 			plugin.Candidate{Code: other},
 			plugin.Settings{},
@@ -227,6 +251,9 @@ func TestWhatIsAllowedIsTaken(t *testing.T) {
 		"secret=master_key":               {plugin.AllowSecrets},
 		"host=collect.example.net":        {plugin.AllowHosts},
 		"version=0.9.0":                   {plugin.AllowOlder},
+		"loosen=class":                    {plugin.AllowManifest},
+		"loosen=decline":                  {plugin.AllowManifest},
+		"loosen=failure":                  {plugin.AllowManifest},
 		"place=/v2/buy":                   {"requests"},
 		"outcome=failed":                  {"outcomes"},
 		"outcome=trap":                    {"failures"},

@@ -62,6 +62,7 @@ func describe(_, _ int32) int64 {
 	if host := word("host"); host != "" {
 		m.Hosts = append(m.Hosts, host)
 	}
+	loosen(m, word("loosen"))
 	switch defect {
 	case "mute":
 		return answer(&abi.Answer{})
@@ -78,6 +79,21 @@ func describe(_, _ int32) int64 {
 		m.Operations[0].Idempotency = 99
 	}
 	return answer(&abi.Answer{Result: &abi.Answer_Manifest{Manifest: m}})
+}
+
+// loosen has the host do more than the plain manifest does.
+func loosen(m *abi.Manifest, what string) {
+	switch what {
+	case "class":
+		m.Operations[0].Idempotency = abi.Idempotency_IDEMPOTENCY_SAFE
+	case "decline":
+		m.Operations[0].DeclineIsFinal = true
+	case "failure":
+		m.Failures = append(m.Failures, &abi.FailureRule{
+			HttpStatus: 402, Meaning: abi.Meaning_MEANING_DECLINED_SOFT, Code: "declined", Source: "inferred",
+			Proofs: []*abi.Proof{{Pointer: "/error/code"}},
+		})
+	}
 }
 
 func manifest() *abi.Manifest {
